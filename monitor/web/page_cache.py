@@ -37,9 +37,9 @@ class CachedPage:
         return cls(body, gzip.compress(body, GZIP_LEVEL, mtime=0), f'W/"{sha256(body).hexdigest()[:20]}"')
 
     def response(self, request: Request) -> Response:
-        """Return the page in the encoding that the request prefers, or 304 when the client has it."""
-        if told := getattr(request.state, TOLD_STATE, b""):
-            return self._telling(told)
+        """Return the page in the encoding that the request prefers, or 304 when the client has the page."""
+        if form_result := getattr(request.state, TOLD_STATE, b""):
+            return self._with_form_result(form_result)
         headers = {
             **PAGE_HEADERS,
             "ETag": self.etag,
@@ -53,9 +53,9 @@ class CachedPage:
         body = self.gzipped if "Content-Encoding" in headers else self.body
         return Response(body, headers=headers, media_type="text/html")
 
-    def _telling(self, told: bytes) -> Response:
-        """Return the page with the result of a form, for one client and once."""
-        body = self.body.replace(BODY_END, told + BODY_END)
+    def _with_form_result(self, form_result: bytes) -> Response:
+        """Return the page with the result of a form, for the client that sent the form, once."""
+        body = self.body.replace(BODY_END, form_result + BODY_END)
         headers = {**PAGE_HEADERS, "Cache-Control": "no-store"}
         response = Response(body, headers=headers, media_type="text/html")
         response.delete_cookie(TOLD_COOKIE, httponly=True, samesite="strict")
@@ -63,10 +63,10 @@ class CachedPage:
 
 
 class PageCache:
-    """The pages by address, the most recently used ones.
+    """The most recently used pages, by address.
 
-    version: returns what the pages depend on; when it changes, all pages are dropped. max_age: in seconds,
-    after which all pages are dropped even if the version is the same.
+    version: returns a value that changes with the data of the pages; a changed value drops all pages.
+    max_age: seconds after which all pages are dropped even if the version is the same.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class PageCache:
         self._tasks: OrderedDict[str, asyncio.Task[CachedPage]] = OrderedDict()
 
     async def get(self, address: str, render: Renderer) -> CachedPage:
-        """Return the page of an address; concurrent calls share one rendering, and what it raises."""
+        """Return the page of an address; concurrent calls share one rendering and its exception."""
         version = self._version(), int(time.time() // self._max_age)
         if version != self._cached_version:
             self._cached_version = version

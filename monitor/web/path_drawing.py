@@ -1,4 +1,4 @@
-"""Draws what each limit on a request path can carry, as columns, and what flows now, as water in them."""
+"""Draws the capacity of each limit on a request path as a column, and the present flow as a water level."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from markupsafe import Markup
 from monitor.topology.path_status import LimitStatus, PathStatus
 from rules.units import parse_unit
 
-TOP, BASE = 56, 252  # pixels from the top: of the highest column, and of all feet
+TOP, BASE = 56, 252  # y of the highest column's top and of all columns' feet, in pixels
 HEIGHT = 336
 COLUMN_WIDTH = 116  # pixels, where the drawing is wider than the page
 GRID_LINES = 4
-MIN_ROOM = 0.005  # of what flows now, below which there is no room
-MARGIN_ABOVE = 2.0  # the highest column, as a multiple of what flows now
-NAME_LENGTH, WORD_LENGTH, MAX_LINES = 16, 18, 3  # characters of the texts below a column; lines
+MIN_ROOM = 0.005  # share of the present flow; less room is shown as none
+MARGIN_ABOVE = 2.0  # the rate at the drawing's top, as a multiple of the present flow
+NAME_LENGTH, WORD_LENGTH, MAX_LINES = 16, 18, 3  # below a column: characters of a name and of a line; lines
 
 DRAWING = Markup(
     '<svg class="flow-drawing" width="{width}" height="{height}" role="img" aria-label="{label}">'
@@ -46,7 +46,7 @@ WATER = Markup(
 
 @dataclass(frozen=True, slots=True)
 class FlowColumn:
-    """A column: a limit, or a hop none of whose limits is known. capacity: None where that is unknown."""
+    """A limit, or a hop without a known limit, drawn as a column. capacity: None if it is unknown."""
 
     name: str
     words: str
@@ -66,7 +66,7 @@ def flow_svg(path: PathStatus) -> Markup:
             GRID.format(y=BASE - (BASE - TOP) * n // GRID_LINES) for n in range(GRID_LINES + 1)
         ),
         columns=Markup("").join(
-            _column(path, one, n, len(columns), highest) for n, one in enumerate(columns)
+            _column(path, column, number, len(columns), highest) for number, column in enumerate(columns)
         ),
         water=_water(path, highest),
     )
@@ -82,7 +82,7 @@ def _columns(path: PathStatus) -> Iterator[FlowColumn]:
 
 
 def _words(limit: LimitStatus) -> str:
-    """Return the name of a signal in words."""
+    """Return the name of a limit's signal in words."""
     return limit.series.key.signal.replace("_", " ")
 
 
@@ -143,7 +143,7 @@ def _water(path: PathStatus, highest: float) -> Markup:
 
 
 def room_text(path: PathStatus, capacity: float | None) -> str:
-    """Return how much more than now a limit can carry: `+22 %`; empty where that is not known."""
+    """Return how much more than the present flow a limit can carry: `+22 %`; empty if unknown."""
     if capacity is None or not path.flow:
         return ""
     share = capacity / path.flow - 1

@@ -17,12 +17,12 @@ from rules.units import parse_unit
 
 MAX_CARDS = 100
 PATHS = "/paths"
-URGENT = 1.5  # what flows now, as a multiple, up to which the weakest limit is to be raised first
+URGENT = 1.5  # capacity over present flow, below which raising the weakest limit is urgent
 
 
 @dataclass(frozen=True, slots=True)
 class PathCard:
-    """A path in the list. summary: in words what it can carry."""
+    """A path in the list. summary: the weakest limit of the path and its room, in words."""
 
     name: str
     url: str
@@ -32,11 +32,12 @@ class PathCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathRow:
-    """A limit, or a hop without a known one, as a row of the table. Texts are empty where there is nothing.
+    """A limit, or a hop without limits, as a row of the table. A text may be empty.
 
-    number: of the hop, from 1. after: the hops before, where they are not the one above. uses: what a
-    request uses of the limit, or how many units of the hop a request causes. breaks_at: the factor of the
-    present requests. forecast: when the limit is reached. note: what is unknown. remedy: what makes room.
+    number: the position of the hop, from 1. after: the names of the preceding hops, unless the hop above is
+    the only one. uses: how much of the limit a request uses, or how many units of the hop a request causes.
+    breaks_at: the factor by which the flow may grow until it reaches the limit. forecast: when the limit is
+    reached. note: why a value is unknown. remedy: how to raise the limit or lower the usage.
     """
 
     number: int
@@ -112,7 +113,7 @@ def _described(path: PathStatus, limit: LimitStatus | None) -> str:
 
 
 def _command(limit: LimitStatus) -> str | None:
-    """Return the command that raises a limit; None where none is known, or need not be raised."""
+    """Return the command that raises a limit; None if no command is known or needed."""
     utilization = limit.usage / limit.limit if limit.usage is not None and limit.limit else None
     signal = limit.series.settings.signal
     in_force = None if limit.is_inferred else limit.limit
@@ -121,10 +122,10 @@ def _command(limit: LimitStatus) -> str | None:
 
 def _rows(path: PathStatus, snapshot: Snapshot) -> Iterator[PathRow]:
     for number, hop in enumerate(path.hops):
-        after = [path.hops[one].hop.called for one in hop.before]
-        shown = ", ".join(after) if [*hop.before] != [number - 1] and after else ""
+        names = [path.hops[preceding].hop.called for preceding in hop.before]
+        after = ", ".join(names) if [*hop.before] != [number - 1] and names else ""
         for limit in hop.limits:
-            yield _limit_row(path, hop, limit, snapshot, shown)
+            yield _limit_row(path, hop, limit, snapshot, after)
         if not hop.limits:
             note = "; ".join(hop.reasons) or hop.kind.unlimited or ""
             yield PathRow(
@@ -133,7 +134,7 @@ def _rows(path: PathStatus, snapshot: Snapshot) -> Iterator[PathRow]:
                 hop=hop.hop.called,
                 title=hop.kind.title,
                 place=hop.region,
-                after=shown,
+                after=after,
                 uses=_visits(path, hop),
                 carries="" if hop.reasons else "no limit",
                 note=note,

@@ -60,7 +60,7 @@ MAX_ALERTS_ON_OVERVIEW = 6
 MAX_HISTORY = 100
 MAX_CELLS = MAX_BILLS = MAX_BLIND_SPOTS = 200
 MAX_REASONS = 50
-MAX_EPISODES, MAX_TOLD = 60, 4  # notices of each
+MAX_EPISODES, MAX_TOLD = 60, 4  # on the page of the look-back: episodes, and notices of each episode
 MAX_ID_LENGTH = 64  # of a series, in the addresses of cached pages
 RendererFor = Callable[[FormOptions], "PageRenderer"]
 ASSET_HEADERS = {
@@ -201,11 +201,11 @@ class PageRenderer:
         self._state, self._engine, self._forms = state, state.alerting.engine, forms
         self._registry, self._overview = state.registry, OverviewSource(state.search_index)
         self._last_snapshot, self._judgements = state.exposition.snapshot, 0
-        self._headed: tuple[Hashable, PageHeader] | None = None
+        self._cached_header: tuple[Hashable, PageHeader] | None = None
         self.cache = PageCache(self._version)
 
     def _version(self) -> Hashable:
-        """Return what changes with each judgement, silence, acknowledgement and delivery."""
+        """Return a value that changes with each judgement, silence, acknowledgement and delivery."""
         if self._last_snapshot is not self._state.exposition.snapshot:
             self._last_snapshot, self._judgements = self._state.exposition.snapshot, self._judgements + 1
         silences = self._engine.silences
@@ -231,11 +231,11 @@ class PageRenderer:
     def _header(self) -> PageHeader:
         """Return the header's content, counted once for each version of the pages."""
         version = self._version()
-        if self._headed is None or self._headed[0] != version:
+        if self._cached_header is None or self._cached_header[0] != version:
             exposition = self._state.exposition
-            firing = sum(one.firing for one in self._engine.alerts.values())
-            self._headed = version, header_of(exposition.snapshot, exposition.published_at, firing)
-        return self._headed[1]
+            firing = sum(alert.firing for alert in self._engine.alerts.values())
+            self._cached_header = version, header_of(exposition.snapshot, exposition.published_at, firing)
+        return self._cached_header[1]
 
     async def overview(self, view: ListView) -> bytes:
         """Render the overview."""
@@ -266,7 +266,7 @@ class PageRenderer:
         )
 
     async def series(self, identity: str, chosen: ChartRange) -> bytes:
-        """Render the page of one series. Raises HTTPException (404) when the fleet does not have it."""
+        """Render the page of one series. Raises HTTPException (404) for a series that is not in the fleet."""
         variables = await SeriesPageSource(self._state).variables(identity, chosen, _minute())
         return await self._render("series.html", "", address=f"/series/{identity}", **variables)
 
@@ -305,7 +305,7 @@ class PageRenderer:
         """Render the page of CloudWatch's cost."""
         costs = await read_costs(self._state)
         sized = await read_recommendations(self._state)
-        changes = [one for one in sized if one.advice in (Advice.RAISE, Advice.LOWER)]
+        changes = [advised for advised in sized if advised.advice in (Advice.RAISE, Advice.LOWER)]
         return await self._render(
             "cost.html",
             "/cost",
@@ -314,7 +314,7 @@ class PageRenderer:
             cells=costs.cells,
             total=sum((bill.measured for bill in costs.cells if bill.is_in_dollars), MeasuredCost()),
             interval=mean_interval(bill.projected for bill in costs.cells),
-            saved=sum(one.saved_dollars for one in costs.streams),
+            saved=sum(stream.saved_dollars for stream in costs.streams),
             sizing=SizingTotals.of(sized),
             changes=changes,
             prices=self._state.cost.prices.table,
@@ -325,7 +325,7 @@ class PageRenderer:
         )
 
     async def paths(self, name: str | None = None) -> bytes:
-        """Render the page of request paths, with the named one or the first. Raises HTTPException (404)."""
+        """Render the page of request paths, with the named path or the first. Raises HTTPException (404)."""
         snapshot, paths = self._state.exposition.snapshot, self._state.paths()
         shown = find_path(paths, name) if name is not None else next(iter(paths.items), None)
         content = await asyncio.to_thread(path_page, shown, snapshot) if shown else {"path": None}
@@ -340,14 +340,16 @@ class PageRenderer:
         )
 
     async def look_back(self, days: int) -> bytes:
-        """Render the page of what was kept of the last days."""
+        """Render the page of the episodes of the last days."""
         found, limit = await self._state.look_back(days), self._state.exposition.snapshot.limit
         return await self._render(
             "look_back.html",
             "/look-back",
             found=found,
             days=days,
-            peaks=[one.peak(float(limit[one.series.slot])) for one in found.episodes[:MAX_EPISODES]],
+            peaks=[
+                episode.peak(float(limit[episode.series.slot])) for episode in found.episodes[:MAX_EPISODES]
+            ],
             max_rows=MAX_EPISODES,
             max_told=MAX_TOLD,
         )
@@ -383,7 +385,7 @@ class PageRenderer:
             "status.html",
             "/status",
             status=status,
-            cells=sorted(status.cells, key=lambda one: (not one.poll.failures, one.name, one.region)),
+            cells=sorted(status.cells, key=lambda cell: (not cell.poll.failures, cell.name, cell.region)),
             problem=journal.failure or status.not_ready_reason,
             max_cells=MAX_CELLS,
             series_total=len(self._state.fleet),
@@ -391,7 +393,7 @@ class PageRenderer:
         )
 
     async def alerts(self, tab: AlertTab, alert: str | None = None) -> bytes:
-        """Render a tab of the page of alerts. alert: whose history is shown; None for that of all."""
+        """Render a tab of the page of alerts. alert: the id of the alert whose history is shown, if any."""
         snapshot = self._state.exposition.snapshot
         page = AlertsPage(self._state.alerting, self._state.fleet, snapshot)
         variables = await page.variables(tab, alert)

@@ -8,7 +8,7 @@ from collectors.registry import Registry
 from monitor.runbooks.runbook import Runbook
 from monitor.runbooks.runbooks import find_runbook, runbook_names
 
-FILE_SUFFIX = ".md"  # of the files; alerts of Prometheus may link to their names
+FILE_SUFFIX = ".md"  # of the Markdown files, to whose names alerts of Prometheus may link
 MAX_NAME_LENGTH = 64
 
 
@@ -23,6 +23,5 @@ def runbook_variables(registry: Registry, name: str) -> dict[str, Runbook]:
 def runbook_list(registry: Registry) -> dict[str, Any]:
     """Return the variables of the list of runbooks: the name, title and number of headings of each."""
     named = ((name, find_runbook(registry, name)) for name in runbook_names(registry))
-    listed = [(name, one.title, len(one.sections)) for name, one in named if one]
-    own, *services = listed
-    return {"runbooks": [own, *sorted(services, key=lambda one: one[1].casefold())]}
+    own, *services = [(name, runbook.title, len(runbook.sections)) for name, runbook in named if runbook]
+    return {"runbooks": [own, *sorted(services, key=lambda service: service[1].casefold())]}

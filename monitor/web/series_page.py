@@ -1,4 +1,4 @@
-"""The page of one series: what happens and what to do first, its chart, its limit, and what is beside it."""
+"""The page of one series: what happens and what to do first, its chart, its limit, and related series."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import isnan
@@ -31,14 +31,14 @@ from monitor.web.verdict import Situation, how_sure, what_happens
 from rules.signals import Signal
 
 MAX_SIBLINGS = 12  # other limits of the resource that are listed
-OVERDUE_MINUTES = 10  # beyond the usual delay after which missing samples are drawn as missing
-RISE_MINUTES = 60  # two of such periods are compared
+OVERDUE_MINUTES = 10  # after the usual delay, until missing samples are drawn as missing
+RISE_MINUTES = 60  # length of each of the two periods that are compared
 
 
 class Seen(NamedTuple):
-    """A series as it is now, read on the event loop, as polls write what is read.
+    """A series as it is now. Build it on the event loop, because polls write the same data.
 
-    now: the current minute, since the epoch. notices: of its alert, the newest first.
+    now: the current minute, since the epoch. notices: those of the series' alert, the newest first.
     """
 
     snapshot: Snapshot
@@ -52,8 +52,8 @@ class Seen(NamedTuple):
     def of(
         cls, snapshot: Snapshot, fleet: Fleet, series: Series, now: int, notices: Sequence[Notice]
     ) -> "Seen":
-        """Look at a series."""
-        alert_starts = {one.slot: one.since for one in snapshot.alerts}
+        """Read the present state of a series."""
+        alert_starts = {alert.slot: alert.since for alert in snapshot.alerts}
         row = series_row(snapshot, fleet, series, now, alert_starts)
         return cls(snapshot, series, row, SeriesHistory.of(fleet, series, now), notices, now)
 
@@ -68,11 +68,11 @@ class Seen(NamedTuple):
         return finite_or_none(self.snapshot.limit[self.series.slot])
 
     def plan(self, fan: Fan | None) -> HigherLimit | None:
-        """Return the higher limit that would be right."""
+        """Return the higher limit that suits present and forecast usage; None if a value is unknown."""
         return higher_limit(self.series, self.usage, self.limit, fan)
 
     def other_limit(self, plan: HigherLimit | None) -> float | None:
-        """Return the limit that the plan forecasts for: an effective ceiling rises with it."""
+        """Return the planned limit; or the effective ceiling, raised by the same factor, if there is one."""
         ceiling = self.snapshot.reach.of(self.series.slot).ceiling
         if not plan or plan.limit is None:
             return None
@@ -80,7 +80,7 @@ class Seen(NamedTuple):
 
 
 def series_page(fleet: Fleet, seen: Seen) -> dict[str, Any]:
-    """Return the variables of the template that need the event loop, as polls write what they read."""
+    """Return the template's variables that must be read on the event loop: polls write the same data."""
     series, row, snapshot = seen.series, seen.row, seen.snapshot
     settings, slot, signal = series.settings, series.slot, series.settings.signal
     minute = int(snapshot.minute[slot])
@@ -114,7 +114,7 @@ def series_page(fleet: Fleet, seen: Seen) -> dict[str, Any]:
 
 
 def verdict(seen: Seen, found: Mapping[str, Any], outlook: Outlook | None, means: Means) -> dict[str, Any]:
-    """Return what happens, how sure that is, and what to do first. found: of `series_page`."""
+    """Return what happens, how sure that is, and what to do first. found: the result of `series_page`."""
     reach = seen.snapshot.reach.of(seen.series.slot)
     situation = Situation(
         signal=seen.series.settings.signal,
@@ -141,7 +141,7 @@ def verdict(seen: Seen, found: Mapping[str, Any], outlook: Outlook | None, means
 
 
 def chart_of(seen: Seen, chosen: ChartRange, fan: Fan | None) -> dict[str, Any]:
-    """Return the chart of a range, the table of its values, and the changes of the limit that are kept."""
+    """Return the chart of a range, the table of its values, and the known changes of the limit."""
     history, series = seen.history, seen.series
     readings = limit_readings(history, seen.notices)
     end = seen.now + chosen.ahead
@@ -149,8 +149,8 @@ def chart_of(seen: Seen, chosen: ChartRange, fan: Fan | None) -> dict[str, Any]:
     if chosen.step == 1:
         course = minute_course(history, fan, spans)
     else:
-        told = throttled_spans(series, seen.notices, seen.now)
-        course = long_course(chosen, history, fan, spans, told)
+        throttled = throttled_spans(series, seen.notices, seen.now)
+        course = long_course(chosen, history, fan, spans, throttled)
     reach, settings = seen.snapshot.reach.of(series.slot), series.settings
     patience = settings.delay + OVERDUE_MINUTES
     return {
@@ -165,21 +165,23 @@ def chart_of(seen: Seen, chosen: ChartRange, fan: Fan | None) -> dict[str, Any]:
 def siblings(fleet: Fleet, series: Series, names: Iterable[str]) -> list[Series]:
     """Return the other series of the same resource, and those that share its purchase.
 
-    names: of the signals of its service.
+    names: the names of the signals of its service.
     """
     key = series.key
     own = (fleet.series.get(Key(*key[:3], name, key.subject)) for name in names if name != key.signal)
-    found = {one.slot: one for one in own if one}
+    found = {sibling.slot: sibling for sibling in own if sibling}
     if series.settings.paid:
         bought = fleet.purchase[: fleet.size] == fleet.purchase[series.slot]
         sharing = fleet.by_slot[np.flatnonzero(bought & fleet.paid[: fleet.size])].tolist()
-        found |= {one.slot: one for one in sharing if one and one.slot != series.slot}
+        found |= {sibling.slot: sibling for sibling in sharing if sibling and sibling.slot != series.slot}
     return list(found.values())[:MAX_SIBLINGS]
 
 
 def paths_through(key: Key, paths: Iterable[PathStatus]) -> list[PathStatus]:
     """Return the request paths that use a limit."""
-    return [one for one in paths if any(limit.series.key == key for hop in one.hops for limit in hop.limits)]
+    return [
+        path for path in paths if any(limit.series.key == key for hop in path.hops for limit in hop.limits)
+    ]
 
 
 def may_grow(fleet: Fleet, series: Series, minute: int) -> bool:
@@ -189,7 +191,7 @@ def may_grow(fleet: Fleet, series: Series, minute: int) -> bool:
 
 
 def causes_text(row: SeriesTableRow, causes: Mapping[str, float]) -> str:
-    """Return the throttled demand by cause: `2.1 /s hot key range, other unknown`; empty without any."""
+    """Return the throttled demand by cause: `2.1 /s hot key range, other unknown`; empty if none is."""
     if not row.throttled:
         return ""
     return ", ".join(
@@ -207,7 +209,7 @@ def headroom_text(row: SeriesTableRow, snapshot: Snapshot, series: Series, signa
 
 
 def rising_text(seen: Seen) -> str:
-    """Return by how much usage rose in the last hour: `60 requests/s an hour`; empty where it did not."""
+    """Return by how much usage rose in the last hour: `60 requests/s`; empty if usage did not rise."""
     usage = seen.history.usage
     before, after = usage[-2 * RISE_MINUTES : -RISE_MINUTES], usage[-RISE_MINUTES:]
     if not np.isfinite(before).any() or not np.isfinite(after).any():

@@ -1,4 +1,4 @@
-"""Gathers what the page of one series shows, from the fleet, the journal and the past of forecasts."""
+"""Gathers the data of the page of one series from the fleet, the journal and the forecasts."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,7 +23,7 @@ from monitor.web.series_page import Seen, chart_of, paths_through, series_page, 
 from monitor.web.series_rows import series_rows
 
 MAX_HISTORY = 100  # notices of the alert that are read
-MAX_TOLD = 12  # of them, that are shown
+MAX_TOLD = 12  # notices that are shown
 MAX_ID_LENGTH = 64
 NOT_FOUND = 404
 
@@ -35,15 +35,15 @@ class SeriesPageSource:
         self._state, self._engine = state, state.alerting.engine
 
     async def variables(self, identity: str, chosen: ChartRange, now: int) -> dict[str, Any]:
-        """Return the variables. now: the minute. Raises HTTPException (404) where there is none."""
+        """Return the variables. now: the current minute. Raises HTTPException (404) for an unknown series."""
         snapshot, fleet = self._state.exposition.snapshot, self._state.fleet
         journal = self._state.alerting.journal
         notices = await journal.history(identity, MAX_HISTORY)
         series = series_by_id(snapshot, identity)
         if series is None or series.key not in fleet.series:
             raise HTTPException(NOT_FOUND, _gone(identity, notices))
-        told = notices[:MAX_TOLD]
-        sent = await sent_by_notice(journal, told, identity)
+        shown_notices = notices[:MAX_TOLD]
+        sent = await sent_by_notice(journal, shown_notices, identity)
         fan = await self._state.fan(series.slot, *chosen.fan_days)
         sized = await self._sized(series)
         seen = Seen.of(snapshot, fleet, series, now, notices)
@@ -53,11 +53,13 @@ class SeriesPageSource:
         means = Means(plan=plan, sized=sized, then=outlook.probability if outlook else ())
         found |= verdict(seen, found, outlook, means)
         names = self._state.registry.services[series.key.service].signals
-        beside = [one.slot for one in siblings(fleet, series, names) if one.slot < snapshot.series.size]
-        firing = [one for one in await firing_alerts(self._engine) if one.notice.series_id == identity]
+        beside = [
+            sibling.slot for sibling in siblings(fleet, series, names) if sibling.slot < snapshot.series.size
+        ]
+        firing = [alert for alert in await firing_alerts(self._engine) if alert.notice.series_id == identity]
         return {
             "firing": with_current_usage(firing, fleet),
-            "told": list(zip(told, sent, strict=True)),
+            "told": list(zip(shown_notices, sent, strict=True)),
             "sized": sized,
             "beside": series_rows(snapshot, fleet, beside, now),
             "paths": paths_through(series.key, self._state.paths().items),
@@ -77,7 +79,7 @@ class SeriesPageSource:
         return await self._state.outlook(slot, ceiling or limit, seen.other_limit(plan))
 
     async def _sized(self, series: Series) -> Recommendation | None:
-        """Return the recommendation of the purchase of a series; None without one."""
+        """Return the recommendation for the purchase of a series; None if nothing is bought."""
         if not series.settings.paid:
             return None
         fleet = self._state.fleet
@@ -92,7 +94,7 @@ class SeriesPageSource:
 
 
 def _gone(identity: str, notices: Sequence[Notice]) -> str:
-    """Return a sentence on a series that does not exist, with what its alert told last."""
+    """Return a sentence about a series that does not exist, with the last summary of its alert."""
     if not notices:
         return f"no series has the id {identity[:MAX_ID_LENGTH]}; its resource may be gone"
     labels = notices[0].labels

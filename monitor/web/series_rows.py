@@ -24,8 +24,8 @@ MAX_ACCOUNT_LENGTH = 40  # characters
 class SeriesTableRow:
     """One series as a row of a table.
 
-    throttled: demand per second; None when unknown. since: when it entered its zone, in epoch seconds; None
-    when that was over three hours ago. now: the current minute.
+    throttled: demand per second; None when unknown. since: when the series entered its zone, in epoch
+    seconds; None when that was over three hours ago. now: the current minute.
     """
 
     series: Series
@@ -62,13 +62,13 @@ class SeriesTableRow:
 
     @property
     def throttling(self) -> str:
-        """The throttled demand per second as text; that there is some, where its amount is not known."""
+        """The throttled demand per second as text; `yes` where only its presence is known."""
         is_state = self.series.settings.signal.saturation_is_state
         return "yes" if is_state and self.throttled else format_rate(self.throttled or 0.0)
 
     @property
     def used(self) -> str:
-        """The usage as text, without its unit where the limit has the same."""
+        """The usage as text, without its unit where the limit has the same unit."""
         if self.usage == NOT_MEASURED:
             return "not known"
         amount, _, unit = self.usage.partition(" ")
@@ -76,18 +76,18 @@ class SeriesTableRow:
 
     @property
     def gauge(self) -> Markup:
-        """The utilization and the target band; empty where it is unknown."""
+        """A drawing of the utilization in the target band; empty if it is unknown."""
         known = self.utilization is not None
         return gauge(self.utilization or 0.0, self.series.settings.band) if known else Markup("")
 
     @property
     def spark(self) -> Markup:
-        """Three hours of utilization."""
+        """A drawing of three hours of utilization."""
         return spark(self.history.utilization, self.history.throttled)
 
     @property
     def runway(self) -> Markup:
-        """The time to the limit, drawn."""
+        """A drawing of the time to the limit."""
         return runway(self.reach, self.now)
 
     @property
@@ -99,13 +99,14 @@ class SeriesTableRow:
 def series_rows(snapshot: Snapshot, fleet: Fleet, slots: Iterable[int], now: int) -> list[SeriesTableRow]:
     """Return the rows of the series at these slots, without those that left the fleet since the snapshot.
 
-    now: the current minute, since the epoch. Call it on the event loop, as polls write what it reads.
+    now: the current minute, since the epoch. Call it on the event loop, because polls write the same data.
     """
-    alert_starts = {one.slot: one.since for one in snapshot.alerts}
-    series = [one for slot in slots if (one := snapshot.series[slot]).key in fleet.series]
-    histories = SeriesHistory.of_each(fleet, series, now)
+    alert_starts = {alert.slot: alert.since for alert in snapshot.alerts}
+    present = [series for slot in slots if (series := snapshot.series[slot]).key in fleet.series]
+    histories = SeriesHistory.of_each(fleet, present, now)
     return [
-        _row(snapshot, one, history, alert_starts) for one, history in zip(series, histories, strict=True)
+        _row(snapshot, series, history, alert_starts)
+        for series, history in zip(present, histories, strict=True)
     ]
 
 

@@ -1,7 +1,7 @@
-"""Live updates: server-sent events that have open pages fetch themselves again after each judgement.
+"""Live updates: server-sent events that make open pages fetch their content after each judgement.
 
-An event carries no data: the page that a browser fetches is rendered once and shared by all. Events are not
-queued: a client that reads slowly misses judgements, and one that does not read at all is disconnected.
+An event carries no data: a page is rendered once and shared by all browsers that fetch it. Events are not
+queued: a client that reads slowly misses judgements, and a client that does not read is disconnected.
 https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
 
@@ -26,7 +26,7 @@ HEADERS = [
 
 
 def events_router(judgement: Callable[[], object], stopping: asyncio.Event, timing: EventTiming) -> APIRouter:
-    """Return the route of the stream.
+    """Return the route of the event streams.
 
     judgement: returns another object after each judgement. stopping: ends all streams when it is set.
     """
@@ -47,7 +47,7 @@ def events_router(judgement: Callable[[], object], stopping: asyncio.Event, timi
 class EventStream(Response):
     """The stream of one open page.
 
-    It ends when the client disconnects or does not read, when its access ends, or when the server stops.
+    The stream ends when the client disconnects, does not read or loses its access, or the server stops.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class EventStream(Response):
         await self._send(send, {"type": "http.response.body", "body": b""})
 
     async def _wait_for_stop(self) -> bool:
-        """Wait for the next check; return whether the server stops."""
+        """Wait for the check interval or until the server stops; return whether it stops."""
         with suppress(TimeoutError):
             async with asyncio.timeout(self._timing.check_interval):
                 await self._stopping.wait()

@@ -68,9 +68,9 @@ def asset(name: str) -> str:
 
 def code_spans(text: str) -> Markup:
     """Return text in which each part between backticks is a code element."""
-    parts = text.split("`")  # those with an odd number were between backticks
-    formats = (Markup("<code>{}</code>") if number % 2 else Markup("{}") for number in range(len(parts)))
-    return Markup("").join(one.format(part) for one, part in zip(formats, parts, strict=True))
+    parts = text.split("`")  # parts with an odd index were between backticks
+    code, plain = Markup("<code>{}</code>"), Markup("{}")
+    return Markup("").join((code if index % 2 else plain).format(part) for index, part in enumerate(parts))
 
 
 def doc_title(url: str) -> str:
@@ -101,7 +101,7 @@ def environment() -> Environment:
         "anchor": anchor,
         "runbook": runbook_of_alert,
         "runbook_path": runbook_path,
-        "class_name": lambda one: type(one).__name__,
+        "class_name": lambda value: type(value).__name__,
         "bytes_text": parse_unit("bytes").format,
     }
     env.globals |= {

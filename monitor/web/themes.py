@@ -1,4 +1,4 @@
-"""The switch of colours: a cookie, so that the server writes the theme and nothing flashes."""
+"""The switch of colours: the server reads the theme from a cookie, so no page flashes in other colours."""
 
 from urllib.parse import urlsplit
 
@@ -13,7 +13,7 @@ COOKIE_AGE = 365 * 86400  # seconds
 
 
 def themes_router() -> APIRouter:
-    """Return the route that sets the colours and leads back to the page of the switch."""
+    """Return the route that stores the chosen theme and redirects to the page of the request."""
     router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
     @router.get("/colours/{theme}")
@@ -28,7 +28,7 @@ def themes_router() -> APIRouter:
 
 
 def _page_of(request: Request) -> str:
-    """Return the page of ours that a request comes from; "/" if it does not say one."""
+    """Return the page of this server that a request comes from; "/" if its Referer is no such page."""
     came_from = urlsplit(request.headers.get("referer", "")[:8192])
     if came_from.netloc != request.headers.get("host") or came_from.path.startswith("/colours/"):
         return "/"

@@ -1,4 +1,4 @@
-"""The times in which demand of a series was throttled, as its alert told it."""
+"""The times in which demand of a series was throttled, by the notices of its alert."""
 
 from collections.abc import Sequence
 
@@ -9,12 +9,14 @@ from monitor.web.course import ThrottledSpan
 
 
 def throttled_spans(series: Series, notices: Sequence[Notice], now: int) -> list[ThrottledSpan]:
-    """Return the times in which an alert told that demand was throttled, the oldest first.
+    """Return the times in which demand was throttled according to an alert's notices, the oldest first.
 
-    notices: of the alert of this series, the newest first. now: the minute.
+    notices: those of the series' alert, the newest first. now: the current minute, since the epoch.
     """
-    oldest_first = [one for one in reversed(notices) if one.series_id == series.key.id]
+    oldest_first = [notice for notice in reversed(notices) if notice.series_id == series.key.id]
     episodes = kept_episodes((), oldest_first, {series.key.id: series}, range(now + 1))
     return [
-        ThrottledSpan(one.begin, one.end, one.throttled) for one in reversed(episodes) if one.is_throttled
+        ThrottledSpan(episode.begin, episode.end, episode.throttled)
+        for episode in reversed(episodes)
+        if episode.is_throttled
     ]

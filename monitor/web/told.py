@@ -1,7 +1,7 @@
-"""The result of a form, told on the page that follows, with a form that undoes it.
+"""The result of a form, shown on the next page, with a form that undoes it.
 
-All clients share the page that follows, so the result travels in a cookie of the one that sent the form.
-A cookie holds numbers and an id alone; the words follow from what is stored.
+All clients share the cached pages, so the result travels in a cookie of the client that sent the form. The
+cookie holds only numbers and an id; the words are made from the stored acknowledgements and silences.
 """
 
 import re
@@ -23,7 +23,7 @@ from monitor.web.templating import render
 
 TOLD_COOKIE = "headroom_told"
 COOKIE_AGE = 30  # seconds in which the next page must be requested
-TOLD_STATE = "told"  # in the state of a request: the part of a page that tells a result
+TOLD_STATE = "told"  # attribute of a request's state: the rendered result of a form
 TEXT = re.compile(r"([a-z]{1,16})\.(\d{1,6})\.(\d{1,17})\.(\d{1,6})\.(\d{1,6})\.([0-9a-f]{0,16})")
 
 
@@ -42,9 +42,9 @@ class Done(StrEnum):
 class Told:
     """The result of a form.
 
-    count: of alerts. at: when, in microseconds since the epoch: what is undone has this time. ended: the
-    number of alerts that fire no longer. before: of those that somebody had acknowledged before, and the id
-    of one.
+    count: the number of alerts. at: the time of the acknowledgements or silences that the form made, in
+    microseconds since the epoch. ended: the number of alerts that fire no longer. before: the number of
+    alerts that somebody had acknowledged before; first_before: the id of the first of these.
     """
 
     done: Done
@@ -68,12 +68,12 @@ class Told:
 
     @property
     def undo_path(self) -> str:
-        """The address that undoes it; empty where nothing can be undone."""
+        """The address of the form that undoes the result; empty where nothing can be undone."""
         paths = {Done.ACKNOWLEDGED: "/acknowledgements/undo", Done.SILENCED: "/silences/undo"}
         return paths.get(self.done, "") if self.count else ""
 
     def put(self, response: Response) -> None:
-        """Have the next page tell it."""
+        """Set the cookie that makes the next page show the result."""
         response.set_cookie(TOLD_COOKIE, str(self), max_age=COOKIE_AGE, httponly=True, samesite="strict")
 
 
@@ -84,7 +84,7 @@ def micros(seconds: float) -> int:
 
 @dataclass(frozen=True, slots=True)
 class ToldText:
-    """The words of a result. before: the acknowledgement that was there, if any; notes: further sentences."""
+    """The data of a result's text. before: an earlier acknowledgement, if any. notes: further sentences."""
 
     told: Told
     names: Sequence[str] = ()
@@ -96,24 +96,24 @@ class ToldText:
 
 @dataclass(frozen=True, slots=True)
 class Teller:
-    """Puts the result of a form into the page that follows."""
+    """Puts the result of a form into the next page."""
 
     alerting: Alerting
     fleet: Fleet
     tokens: FormTokenStore
 
     def route_class(self) -> type[PageRoute]:
-        """Return the class of routes whose pages tell results."""
+        """Return the class of routes whose pages show results."""
         fragment = self.fragment
 
-        class TellingRoute(PageRoute):
-            """A route whose page tells the result of the form before it."""
+        class FormResultRoute(PageRoute):
+            """A route whose page shows the result of the preceding form."""
 
             def get_route_handler(self) -> Handler:
-                """Return the handler; `CachedPage.response` adds what it leaves in the request's state."""
+                """Return a handler that puts the result into the request's state, for `CachedPage`."""
                 handle = super().get_route_handler()
 
-                async def handle_telling(request: Request) -> Response:
+                async def handle_with_result(request: Request) -> Response:
                     told = (
                         Told.parse(request.cookies.get(TOLD_COOKIE, "")) if request.method == "GET" else None
                     )
@@ -121,26 +121,32 @@ class Teller:
                         setattr(request.state, TOLD_STATE, await fragment(told, request))
                     return await handle(request)
 
-                return handle_telling
+                return handle_with_result
 
-        return TellingRoute
+        return FormResultRoute
 
     async def fragment(self, told: Told, request: Request) -> bytes:
-        """Render a result."""
+        """Render the result of a form."""
         query = f"?{request.url.query}" if request.url.query else ""
         text, token = await self._text(told), self.tokens.token()
         return render("told.html", text=text, told=told, form_token=token, back=request.url.path + query)
 
     async def _text(self, told: Told) -> ToldText:
         engine, at = self.alerting.engine, told.at / MICROSECONDS
-        known = engine.silences.acknowledgements
+        acknowledgements = engine.silences.acknowledgements
         if told.done is Done.ACKNOWLEDGED:
-            names = [self._name(one.alert) for one in known.values() if is_same_time(one.at, at)]
-            return ToldText(told, names, known.get(told.first_before), self._name(told.first_before))
+            names = [
+                self._name(acknowledgement.alert)
+                for acknowledgement in acknowledgements.values()
+                if is_same_time(acknowledgement.at, at)
+            ]
+            return ToldText(
+                told, names, acknowledgements.get(told.first_before), self._name(told.first_before)
+            )
         if told.done is Done.SILENCED:
-            stored = [one for one in engine.silences.stored if is_same_time(one.starts, at)]
+            stored = [silence for silence in engine.silences.stored if is_same_time(silence.starts, at)]
             matched = await matches_of(engine, self.fleet, stored)
-            notes = [found.unmatched for _, found in matched if found.unmatched]
+            notes = [matches.unmatched for _, matches in matched if matches.unmatched]
             return ToldText(told, silence=stored[0] if stored else None, notes=notes)
         return ToldText(told)
 

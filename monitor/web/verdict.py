@@ -1,4 +1,4 @@
-"""The verdict on a series, which its page says first: what happens, how likely that is, and how sure."""
+"""The verdict at the top of a series' page: what happens, how likely that is, and how sure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,9 +23,10 @@ NO_TRACK = "No track record yet."
 class Situation:
     """All that is known of a series now.
 
-    limit: as text; None if it is unknown. utilization: None if it is unknown. throttled: demand per second;
-    None if it is unknown. since: when it entered its zone, in epoch seconds; None: longer ago than is known.
-    sampled: the time of its newest sample. track: of its forecasts; None without a history. now: the minute.
+    limit: as text; None if unknown. utilization: None if unknown. throttled: demand per second; None if
+    unknown. since: when the series entered its zone, in epoch seconds; None: longer ago than is known.
+    sampled: the time of its newest sample, in epoch seconds. track: how its earlier forecasts came out; None
+    without a history. now: the current minute, since the epoch.
     """
 
     signal: Signal
@@ -42,91 +43,91 @@ class Situation:
     now: int
 
 
-def what_happens(one: Situation) -> Markup:
+def what_happens(situation: Situation) -> Markup:
     """Return what happens, in one or two sentences."""
-    unknown = _unknown(one)
-    if unknown and one.zone is not Zone.SATURATED:
+    unknown = _unknown(situation)
+    if unknown and situation.zone is not Zone.SATURATED:
         return unknown
-    sentences = [_throttled(one), unknown or _reach(one)]
-    if one.zone is Zone.SATURATED or one.reach.is_reached or one.reach.minutes:
-        sentences.append(Markup("{}").format(one.signal.why))
+    sentences = [_throttled(situation), unknown or _reach(situation)]
+    if situation.zone is Zone.SATURATED or situation.reach.is_reached or situation.reach.minutes:
+        sentences.append(Markup("{}").format(situation.signal.why))
     return Markup(" ").join(filter(None, sentences))
 
 
-def _unknown(one: Situation) -> Markup:
-    """Return why nothing can be said of its limit; empty where something can."""
-    if one.unobservable:
-        return Markup("Not known how full it is: {}.").format(one.unobservable.reason)
-    if one.limit is None:
+def _unknown(situation: Situation) -> Markup:
+    """Return why the present utilization is unknown; empty if it is known."""
+    if situation.unobservable:
+        return Markup("Not known how full it is: {}.").format(situation.unobservable.reason)
+    if situation.limit is None:
         return Markup("Not known how full it is: no source tells its limit.")
-    if one.zone is not Zone.STALE:
+    if situation.zone is not Zone.STALE:
         return Markup("")
-    if one.sampled is None:
+    if situation.sampled is None:
         return Markup("Not known how full it is: no sample has been read yet.")
     text = Markup("Not known how full it is now: the newest sample, of {}, is too old to be judged.")
-    return text.format(time_element(one.sampled))
+    return text.format(time_element(situation.sampled))
 
 
-def _throttled(one: Situation) -> Markup:
-    if one.zone is not Zone.SATURATED or not one.throttled:
+def _throttled(situation: Situation) -> Markup:
+    if situation.zone is not Zone.SATURATED or not situation.throttled:
         return Markup("")
-    since = Markup(", since {}").format(time_element(one.since)) if one.since else ""
-    if one.signal.saturation_is_state:
+    since = Markup(", since {}").format(time_element(situation.since)) if situation.since else ""
+    if situation.signal.saturation_is_state:
         return Markup("Demand is throttled <strong>now</strong>{}.").format(since)
     return Markup("<strong>{}</strong> are throttled <strong>now</strong>{}.").format(
-        format_rate(one.throttled), since
+        format_rate(situation.throttled), since
     )
 
 
-def _reach(one: Situation) -> Markup:
-    """Return when the limit is reached; the five cases stay different."""
-    reach = one.reach
+def _reach(situation: Situation) -> Markup:
+    """Return when the limit is reached, that it is not reached, or why there is no forecast."""
+    reach = situation.reach
     if reach.is_reached:
-        return Markup("It is <strong>at {}</strong>.").format(_limit(one))
+        return Markup("It is <strong>at {}</strong>.").format(_limit(situation))
     if reach.minutes:
         text = Markup("Reaches {} <strong>{}</strong> ({}), <strong>{} likely</strong> within {}.")
-        times = dict.fromkeys(time_element(60 * max(reach.minutes[at], one.now)) for at in (0, -1))
+        times = dict.fromkeys(time_element(60 * max(reach.minutes[at], situation.now)) for at in (0, -1))
         horizon = HORIZON_WORDS[HORIZONS[reach.horizon]]
         return text.format(
-            _limit(one),
-            reach.range(one.now).replace("-", " to "),
+            _limit(situation),
+            reach.range(situation.now).replace("-", " to "),
             Markup(" to ").join(times),
             _likely(reach.probability[reach.horizon]),
             spaced(horizon),
         )
     if reach.probability:
         text = Markup("Does not reach {} within {}: <strong>{}</strong> likely.")
-        return text.format(_limit(one), HORIZON_TEXT, _likely(reach.probability[-1]))
-    return Markup("{}No forecast{}.").format(_at_present(one), _missing(reach))
+        return text.format(_limit(situation), HORIZON_TEXT, _likely(reach.probability[-1]))
+    return Markup("{}No forecast{}.").format(_at_present(situation), _missing(reach))
 
 
-def _limit(one: Situation) -> str:
-    if one.reach.ceiling:
-        ceiling = one.signal.unit.format(one.reach.ceiling)
-        return f"its effective ceiling of {ceiling} (its limit is {one.limit})"
-    return f"its limit of {one.limit}"
+def _limit(situation: Situation) -> str:
+    if situation.reach.ceiling:
+        ceiling = situation.signal.unit.format(situation.reach.ceiling)
+        return f"its effective ceiling of {ceiling} (its limit is {situation.limit})"
+    return f"its limit of {situation.limit}"
 
 
-def _at_present(one: Situation) -> str:
-    if one.utilization is None:
+def _at_present(situation: Situation) -> str:
+    if situation.utilization is None:
         return ""
-    limit = "" if one.signal.unit.kind is UnitKind.PERCENT else f" of {one.limit}"
-    return f"At {format_percent(one.utilization)} of its limit{limit}. "
+    limit = "" if situation.signal.unit.kind is UnitKind.PERCENT else f" of {situation.limit}"
+    return f"At {format_percent(situation.utilization)} of its limit{limit}. "
 
 
 def _missing(reach: Reach) -> str:
     return f" yet: {reach.missing or 'no history of it is kept so far'}"
 
 
-def how_sure(one: Situation) -> str:
-    """Return how sure that is: the probability by horizon, and how earlier forecasts came out."""
-    if not one.reach.probability or one.reach.is_reached or one.unobservable:
+def how_sure(situation: Situation) -> str:
+    """Return how sure the forecast is: the probability by horizon, and how earlier forecasts came out."""
+    if not situation.reach.probability or situation.reach.is_reached or situation.unobservable:
         return ""
-    pairs = zip(one.reach.probability, HORIZONS, strict=False)
+    pairs = zip(situation.reach.probability, HORIZONS, strict=False)
     texts = [
         f"{_likely(probability)} within {spaced(HORIZON_WORDS[horizon])}" for probability, horizon in pairs
     ]
-    return f"How sure: {', '.join(texts)}, by the usage of the last 14 days. {track_text(one.track)}"
+    return f"How sure: {', '.join(texts)}, by the usage of the last 14 days. {track_text(situation.track)}"
 
 
 def track_text(track: TrackRecord | None) -> str:
@@ -144,8 +145,8 @@ def track_text(track: TrackRecord | None) -> str:
     return "; ".join(parts) + "."
 
 
-def _times(some: int, every: int) -> str:
-    return f"{some} of {every} times" if every != 1 else f"{some} of 1 time"
+def _times(part: int, total: int) -> str:
+    return f"{part} of {total} times" if total != 1 else f"{part} of 1 time"
 
 
 def _count(number: int) -> str:
@@ -165,5 +166,5 @@ def _likely(probability: float) -> str:
 
 
 def spaced(horizon: str) -> str:
-    """Return a length of time with a space: `6 h` of `6h`."""
+    """Return a duration with a space: `6 h` for `6h`."""
     return f"{horizon[:-1]} {horizon[-1]}"

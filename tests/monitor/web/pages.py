@@ -15,7 +15,7 @@ END_MAY_BE_LEFT_OUT = {"li", "option", "p", *CELLS}
 
 
 class Page(HTMLParser):
-    """A parsed page: its elements with their attributes, and its words but for styles. Checks the nesting."""
+    """A parsed page: its elements with attributes, and its text without styles. Asserts correct nesting."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -50,17 +50,17 @@ class Page(HTMLParser):
 
     @property
     def links(self) -> list[str]:
-        return [one["href"] or "" for one in self.all("a")]
+        return [link["href"] or "" for link in self.all("a")]
 
     @property
     def foreign_scripts(self) -> list[str | None]:
-        """The scripts that are none of our assets; inline ones have no address."""
+        """The addresses of scripts that are no assets of Headroom; None for an inline script."""
         ours = {asset(name) for name in assets()}
-        return [one.get("src") for one in self.all("script") if one.get("src") not in ours]
+        return [script.get("src") for script in self.all("script") if script.get("src") not in ours]
 
     @property
     def token(self) -> str:
-        return next(one["value"] or "" for one in self.all("input") if one.get("name") == "token")
+        return next(field["value"] or "" for field in self.all("input") if field.get("name") == "token")
 
 
 async def page(client: httpx.AsyncClient, path: str, status: int = 200) -> Page:

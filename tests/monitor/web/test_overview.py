@@ -1,4 +1,4 @@
-"""The list of the overview: its query, its order and its windows; and what a query does not change."""
+"""The overview: the query, order and windows of its list, and the answers that ignore the query."""
 
 import time
 
@@ -15,19 +15,19 @@ from tests.monitor.web.pages import page
 LONG = "x" * 1000
 
 
-async def shown(server: Server, client: httpx.AsyncClient, address: str) -> list[str]:
-    """The resources of the rows at an address, in their order."""
-    ids = [(one.get("id") or "")[1:] for one in (await page(client, address)).all("tr")]
-    names = {one.key.id: one.key.resource for one in server.fleet.series.values()}
-    return [names[one] for one in ids if one]
+async def listed_resources(server: Server, client: httpx.AsyncClient, address: str) -> list[str]:
+    """Return the resources of the listed series in order."""
+    ids = [(row.get("id") or "")[1:] for row in (await page(client, address)).all("tr")]
+    names = {series.key.id: series.key.resource for series in server.fleet.series.values()}
+    return [names[id_] for id_ in ids if id_]
 
 
 async def words_of(client: httpx.AsyncClient, address: str) -> str:
     return " ".join((await page(client, address)).words.split())
 
 
-async def watched(server: Server) -> None:
-    """Series of all zones that a query can tell apart."""
+async def add_series_of_each_zone(server: Server) -> None:
+    """Add series that differ in zone and name."""
     for name, zone, usage, saturation in (
         ("orders", Zone.WITHIN, 500.0, 0.0),
         ("orders.fifo", Zone.ABOVE, 800.0, 0.0),
@@ -41,9 +41,9 @@ async def watched(server: Server) -> None:
 
 
 async def test_the_order_is_zone_then_throttled_demand(server: Server, client: httpx.AsyncClient) -> None:
-    await watched(server)
+    await add_series_of_each_zone(server)
     order = ["refused-more", "refused", "Payments[1]", "orders.fifo", "orders", "hidden"]
-    assert await shown(server, client, "/") == order
+    assert await listed_resources(server, client, "/") == order
 
 
 @pytest.mark.parametrize(
@@ -66,17 +66,17 @@ async def test_the_order_is_zone_then_throttled_demand(server: Server, client: h
         ("kinesis+hidden", {"hidden"}),
     ],
 )
-async def test_a_query_selects(
+async def test_a_query_selects_series(
     query: str, names: set[str], server: Server, client: httpx.AsyncClient
 ) -> None:
-    await watched(server)
-    assert {*await shown(server, client, f"/?q={query}")} == names
+    await add_series_of_each_zone(server)
+    assert {*await listed_resources(server, client, f"/?q={query}")} == names
 
 
-async def test_the_answers_ignore_the_query_which_says_what_it_leaves_out(
+async def test_the_answers_count_all_series_and_name_the_zones_that_the_query_leaves_out(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    await watched(server)
+    await add_series_of_each_zone(server)
     for query, left_out in {
         "": "",
         "refused": "This query leaves out 1 near.",
@@ -89,10 +89,8 @@ async def test_the_answers_ignore_the_query_which_says_what_it_leaves_out(
         assert left_out in words and ("query leaves" in words) == bool(left_out), query
 
 
-async def test_zone_counts_are_of_the_query_without_its_zones(
-    server: Server, client: httpx.AsyncClient
-) -> None:
-    await watched(server)
+async def test_zone_counts_ignore_the_zones_of_the_query(server: Server, client: httpx.AsyncClient) -> None:
+    await add_series_of_each_zone(server)
     words = await words_of(client, "/?q=orders+zone:above")
     assert "saturated 0 near 0 above 1 within 1 below 0 stale 0" in words
     assert "1 of 6 series" in words
@@ -113,10 +111,10 @@ async def test_zone_counts_are_of_the_query_without_its_zones(
         ("x" * 3000, "expected at most 2,048 characters"),
     ],
 )
-async def test_what_is_not_understood_is_explained_and_shows_no_rows(
+async def test_an_invalid_query_is_explained_and_shows_no_rows(
     query: str, sentence: str, server: Server, client: httpx.AsyncClient
 ) -> None:
-    await watched(server)
+    await add_series_of_each_zone(server)
     got = await client.get(f"/?q={query}")
     assert got.status_code == 200 and sentence in got.text
     assert 'id="rows"' not in got.text and "Throttled now" in got.text
@@ -136,7 +134,7 @@ async def test_what_is_not_understood_is_explained_and_shows_no_rows(
         ("q=service:kinesis&q=orders", "/?q=service:kinesis+orders"),
     ],
 )
-async def test_an_address_of_an_older_form_leads_to_the_new_one(
+async def test_an_address_of_an_older_form_redirects_to_the_new_form(
     old: str, new: str, client: httpx.AsyncClient
 ) -> None:
     got = await client.get(f"/?{old}", follow_redirects=False)
@@ -144,19 +142,19 @@ async def test_an_address_of_an_older_form_leads_to_the_new_one(
     assert (await client.get(new)).status_code == 200
 
 
-async def many(server: Server) -> None:
+async def add_250_series(server: Server) -> None:
     for number in range(250):
         zone = Zone.NEAR if number >= 240 else Zone.WITHIN
         judged(server.fleet, add(server.fleet, key(f"s{number:03}")), zone, usage=400.0 + number)
     await server.publish()
 
 
-async def test_windows_follow_one_another_and_lead_to_each_zone(
+async def test_windows_cover_the_list_and_link_to_the_first_row_of_a_zone(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    await many(server)
-    windows = [await shown(server, client, f"/?row={row}") for row in (1, 101, 201)]
-    assert [len(one) for one in windows] == [100, 100, 50]
+    await add_250_series(server)
+    windows = [await listed_resources(server, client, f"/?row={row}") for row in (1, 101, 201)]
+    assert [len(window) for window in windows] == [100, 100, 50]
     everything = [name for window in windows for name in window]
     assert everything == [f"s{number:03}" for number in (*range(249, 239, -1), *range(239, -1, -1))]
     first = await page(client, "/")
@@ -168,36 +166,38 @@ async def test_windows_follow_one_another_and_lead_to_each_zone(
 
 @pytest.mark.parametrize("row", [1, 5, 95, 205])
 @pytest.mark.parametrize("sort", ["zone", "-zone", "utilization", "-utilization", "throttled", "-ttl"])
-async def test_each_order_has_each_series_once(
+async def test_each_sort_order_lists_no_series_twice(
     sort: str, row: int, server: Server, client: httpx.AsyncClient
 ) -> None:
-    await many(server)
+    await add_250_series(server)
     names: list[str] = []
     while row <= 250:
-        names += await shown(server, client, f"/?sort={sort}&row={row}")
+        names += await listed_resources(server, client, f"/?sort={sort}&row={row}")
         row += 100
     assert len(names) == len({*names})
 
 
-async def test_headings_order_the_list_and_reverse_it(server: Server, client: httpx.AsyncClient) -> None:
-    await watched(server)
-    rising = await shown(server, client, "/?sort=utilization&q=-hidden")
+async def test_a_heading_sorts_the_list_and_then_reverses_its_order(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    await add_series_of_each_zone(server)
+    rising = await listed_resources(server, client, "/?sort=utilization&q=-hidden")
     assert rising == ["refused-more", "orders", "orders.fifo", "refused", "Payments[1]"]
-    falling = await shown(server, client, "/?sort=-utilization&q=-hidden")
+    falling = await listed_resources(server, client, "/?sort=-utilization&q=-hidden")
     assert falling == rising[::-1]
-    assert (await shown(server, client, "/?sort=-utilization"))[-1] == "hidden"  # unknown comes last
-    assert (await shown(server, client, "/?sort=utilization"))[-1] == "hidden"
-    assert (await shown(server, client, "/?sort=-throttled"))[:2] == ["refused-more", "refused"]
+    for order in ("-utilization", "utilization"):  # an unknown utilization comes last
+        assert (await listed_resources(server, client, f"/?sort={order}"))[-1] == "hidden"
+    assert (await listed_resources(server, client, "/?sort=-throttled"))[:2] == ["refused-more", "refused"]
     first = await page(client, "/?sort=-utilization&q=orders")
     assert "/?q=orders&sort=utilization" in first.links
-    heading = next(one for one in first.all("th") if one.get("class") == "c-use")
+    heading = next(heading for heading in first.all("th") if heading.get("class") == "c-use")
     assert heading["aria-sort"] == "descending"
 
 
 async def test_a_forecast_stands_beside_its_series_and_in_the_answers(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    await watched(server)
+    await add_series_of_each_zone(server)
     slot, now = server.fleet.series[key("orders")].slot, int(time.time() // 60)
     server.fleet.reach_probability[slot] = (0.2, 0.92, 0.95, 0.95)
     server.fleet.reach_minutes[slot] = (now + 45, now + 90, now + 125)
@@ -205,28 +205,32 @@ async def test_a_forecast_stands_beside_its_series_and_in_the_answers(
     words = (await words_of(client, "/")).replace("\u00a0", " ").replace("\u2013", "-")
     assert "Reaches its limit next 1 within 24 h" in words
     assert words.count("min - 2.1 h") == 3  # in the answers, in the list and beside it
-    assert await shown(server, client, "/?q=ttl:<24h") == ["orders"]
-    assert (await shown(server, client, "/?sort=ttl"))[0] == "orders"
+    assert await listed_resources(server, client, "/?q=ttl:<24h") == ["orders"]
+    assert (await listed_resources(server, client, "/?sort=ttl"))[0] == "orders"
 
 
-async def test_nothing_throttled_says_what_that_rests_on(server: Server, client: httpx.AsyncClient) -> None:
+async def test_without_throttled_series_the_number_of_series_without_that_metric_is_shown(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     judged(server.fleet, add(server.fleet, key("a")), Zone.WITHIN, usage=500.0, saturation=0.0)
     judged(server.fleet, add(server.fleet, key("b"), throttled=None), Zone.WITHIN, usage=500.0)
     await server.publish()
     assert "Throttled now Nothing. 1 series tell it, 1 do not." in await words_of(client, "/")
 
 
-async def test_a_long_name_is_whole_in_its_title(server: Server, client: httpx.AsyncClient) -> None:
+async def test_a_link_with_a_long_name_has_the_name_in_its_title(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     judged(server.fleet, add(server.fleet, key(LONG)), Zone.NEAR, usage=950.0)
     await server.publish()
     links = (await page(client, "/")).all("a")
-    assert any((one.get("title") or "").startswith("x" * 50) for one in links)
+    assert any((link.get("title") or "").startswith("x" * 50) for link in links)
 
 
 async def test_the_map_has_its_own_page(server: Server, client: httpx.AsyncClient) -> None:
-    await watched(server)
+    await add_series_of_each_zone(server)
     shown_map = await page(client, "/map")
-    labels = [one.get("aria-label") or "" for one in shown_map.all("a")]
+    labels = [link.get("aria-label") or "" for link in shown_map.all("a")]
     assert any(label.endswith("2 saturated") for label in labels)
     assert any("q=service:kinesis+account:" in link for link in shown_map.links)
 
@@ -234,6 +238,6 @@ async def test_the_map_has_its_own_page(server: Server, client: httpx.AsyncClien
 async def test_series_that_left_after_the_judgement_are_left_out(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    await watched(server)
+    await add_series_of_each_zone(server)
     server.fleet.series.pop(key("orders"))
-    assert "orders" not in await shown(server, client, "/")
+    assert "orders" not in await listed_resources(server, client, "/")

@@ -1,4 +1,4 @@
-"""The pages: their content, and strange names, addresses and states."""
+"""The pages: their content, and their handling of strange names, addresses and states."""
 
 import gzip
 import re
@@ -32,8 +32,8 @@ HOSTILE = f"{MARKUP}\udc80"
 LONG = "x" * 1000
 
 
-async def filled(server: Server) -> str:
-    """A fleet with something of everything; gives the id of its worst series."""
+async def fill_fleet(server: Server) -> str:
+    """Add series, cells and an alert in every state; return the id of the worst series."""
     fleet = server.fleet
     worst = add(fleet, key(HOSTILE))
     judged(fleet, worst, Zone.SATURATED, usage=900.0, saturation=3.0)
@@ -50,14 +50,18 @@ async def filled(server: Server) -> str:
     server.status = MonitorStatus(
         cells=cells, inaccessible_accounts={MARKUP: denied.failures[0]}, pending=[MARKUP]
     )
-    one = notice(worst.key.id, resource=HOSTILE, summary=f"{HOSTILE} is busy.")
-    server.alerting.engine.alerts[worst.key.id] = one
+    alert = notice(worst.key.id, resource=HOSTILE, summary=f"{HOSTILE} is busy.")
+    server.alerting.engine.alerts[worst.key.id] = alert
     await server.publish()
     return worst.key.id
 
 
+def asset_addresses(shown: Page) -> list[str | None]:
+    return [link["href"] for link in shown.all("link")] + [script["src"] for script in shown.all("script")]
+
+
 async def test_every_page_is_well_formed_and_escapes_names(server: Server, client: httpx.AsyncClient) -> None:
-    worst = await filled(server)
+    worst = await fill_fleet(server)
     for path in (
         *PATHS,
         f"/series/{worst}",
@@ -72,7 +76,7 @@ async def test_every_page_is_well_formed_and_escapes_names(server: Server, clien
 async def test_pages_load_nothing_from_other_hosts_and_have_no_inline_code(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    worst = await filled(server)
+    worst = await fill_fleet(server)
     for path in (*PATHS, f"/series/{worst}"):
         got = await client.get(path)
         shown, policy = Page(got.text), got.headers["content-security-policy"]
@@ -80,7 +84,7 @@ async def test_pages_load_nothing_from_other_hosts_and_have_no_inline_code(
         for tag, attributes in shown.elements:
             assert tag not in ("style", "iframe", "object", "base")
             assert not [name for name in attributes if name == "style" or name.startswith("on")]
-        loaded = [one["href"] for one in shown.all("link")] + [one["src"] for one in shown.all("script")]
+        loaded = asset_addresses(shown)
         assert all(re.match("/static/[a-z]+", address or "") for address in loaded)
 
 
@@ -88,7 +92,7 @@ async def test_the_address_of_an_asset_changes_with_its_content(
     client: httpx.AsyncClient,
 ) -> None:
     shown = await page(client, "/")
-    for address in [one["href"] for one in shown.all("link")] + [one["src"] for one in shown.all("script")]:
+    for address in asset_addresses(shown):
         got = await client.get(address or "")
         assert got.status_code == 200 and "immutable" in got.headers["cache-control"]
         assert re.search(r"\?v=[0-9a-f]{12}$", address or "")
@@ -102,25 +106,25 @@ async def test_the_scripts_stay_small(client: httpx.AsyncClient, name: str) -> N
     assert not re.search(r"https?://", script)
 
 
-async def test_the_overview_answers_what_is_throttled_what_comes_next_and_what_is_not_seen(
+async def test_the_overview_shows_throttled_series_forecasts_and_blind_spots(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    await filled(server)
+    await fill_fleet(server)
     words = " ".join((await page(client, "/")).words.split())
     assert "Throttled now 1 series" in words and "3/s" in words
     assert "Not known yet: no forecast is made so far, and one needs two days of history" in words
     assert "Not seen 2 causes, 1 series" in words and "AccessDenied" in words
-    labels = [one.get("aria-label") for one in (await page(client, "/")).all("a")]
-    assert "Simple Queue Service: not seen" in labels  # on the map: it was never read
+    labels = [link.get("aria-label") for link in (await page(client, "/")).all("a")]
+    assert "Simple Queue Service: not seen" in labels  # on the map: the service was never read
 
 
 async def test_no_link_is_broken(server: Server, client: httpx.AsyncClient) -> None:
-    await filled(server)
+    await fill_fleet(server)
     shown = await page(client, "/")
     assert {"/metrics", "/api/v1/series", "/docs", "/-/ready"} < {*shown.links}
     for path in {*shown.links} - {"#main"}:
         got = await client.get(path, follow_redirects=path.startswith("/colours/"))
-        assert got.status_code in (200, 503), path  # not ready yet
+        assert got.status_code in (200, 503), path  # 503: not ready yet
 
 
 ORGANIZATION = OrganizationStatus(
@@ -142,7 +146,7 @@ async def test_an_organization_that_cannot_be_listed_is_reported_with_its_known_
     ) in words
 
 
-NOTHING = [
+STATUSES_WITHOUT_SERIES = [
     (
         {
             "inaccessible_accounts": {
@@ -178,7 +182,7 @@ NOTHING = [
 ]
 
 
-@pytest.mark.parametrize(("fields", "reason", "command"), NOTHING)
+@pytest.mark.parametrize(("fields", "reason", "command"), STATUSES_WITHOUT_SERIES)
 async def test_nothing_on_the_pages_is_green_while_no_series_is_monitored(
     fields: dict[str, Any], reason: str, command: str, server: Server, client: httpx.AsyncClient
 ) -> None:
@@ -190,7 +194,7 @@ async def test_nothing_on_the_pages_is_green_while_no_series_is_monitored(
     assert reason in words and command in words
     assert "Nothing." not in words and "read of AWS succeeded" not in words
     assert "Throttled nowNot known" in words
-    assert not [one for one in shown.all("div") if "calm" in (one.get("class") or "").split()]
+    assert not [element for element in shown.all("div") if "calm" in (element.get("class") or "").split()]
     status = await page(client, "/status")
     assert "Everything has been read" not in status.words
     assert "are observable" not in (await page(client, "/blind")).words
@@ -207,12 +211,12 @@ async def test_stale_series_are_not_shown_as_good(server: Server, client: httpx.
 async def test_failures_with_one_cause_are_one_group(server: Server, client: httpx.AsyncClient) -> None:
     denied = RunStatus(failures=[Failure("ListStreams", "", "AccessDeniedException", "an explicit deny")])
     other = RunStatus(failures=[Failure("ListQueues", "", "AccessDenied", "an explicit deny")])
-    well = RunStatus(succeeded_at=60.0)
+    succeeded = RunStatus(succeeded_at=60.0)
     regions = [f"ap-south-{number}" for number in (1, 2, 3, 4)]
     cells = [
-        CellStatus(account=ACCOUNT, region=one, name="prod", collectors=looks, poll=well)
-        for one in (*regions, REGION)
-        for looks in [{"sqs": well} if one == REGION else {"kinesis": denied, "sqs": other}]
+        CellStatus(account=ACCOUNT, region=region, name="prod", collectors=collectors, poll=succeeded)
+        for region in (*regions, REGION)
+        for collectors in [{"sqs": succeeded} if region == REGION else {"kinesis": denied, "sqs": other}]
     ]
     server.status = MonitorStatus(cells=cells)
     await server.publish()
@@ -221,7 +225,7 @@ async def test_failures_with_one_cause_are_one_group(server: Server, client: htt
     assert "Blind spots: 1 failed read" in words
     assert "AccessDenied, AccessDeniedException prod, 4 of 5 regions never read · 8 failures" in words
     assert "in 4 of 5 regions of prod (ap-south-1, ap-south-2, ap-south-3 and 1 more)" in words
-    assert all(f"{one} Kinesis Data Streams, Simple Queue Service" in words for one in regions)
+    assert all(f"{region} Kinesis Data Streams, Simple Queue Service" in words for region in regions)
     assert "Not seenEverything. 1 cause" in " ".join((await page(client, "/")).words.split())
 
 
@@ -252,18 +256,20 @@ async def test_an_invalid_parameter_is_named_on_an_error_page(client: httpx.Asyn
     assert query.partition("=")[0] in shown.words
 
 
-async def test_a_series_has_its_chart_limit_and_remedy(server: Server, client: httpx.AsyncClient) -> None:
+async def test_the_page_of_a_series_shows_chart_limit_and_remedy(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     series = add(server.fleet, key("", "lambda.account_concurrency"))
     feed(server.fleet, series, [950.0] * 30, [0.0] * 20 + [5.0] * 10)
     judge(server.fleet, int(time.time() // 60))
     await server.publish()
     shown = await page(client, f"/series/{series.key.id}")
     assert "aws service-quotas request-service-quota-increase" in shown.words
-    assert "--desired-value 1728" in shown.words  # 950 is 55 % of it
+    assert "--desired-value 1728" in shown.words  # 950 is 55 % of 1728
     assert "Read from the service's API: 1k concurrent executions" in shown.words
-    drawn = [one["class"] for one in shown.all("path") if one.get("class")]
+    drawn = [element["class"] for element in shown.all("path") if element.get("class")]
     assert {"limit", "near-line", "usage"} <= set(drawn)
-    assert "refused" in {one.get("class") for one in shown.all("rect")}
+    assert "refused" in {element.get("class") for element in shown.all("rect")}
 
 
 async def test_blind_spots_name_the_signals_that_are_off_and_how_to_enable_them(
@@ -287,16 +293,18 @@ async def test_a_series_shows_the_pending_request_for_its_quota(
 ) -> None:
     request = QuotaRequest(5000.0, "CASE_OPENED", 1_800_000_000.0)
     signal = "lambda.account_concurrency"
-    requested = add(server.fleet, key("", signal), replace(SETTINGS, quota_request=request))
-    none = add(server.fleet, key("a"))
+    with_request = add(server.fleet, key("", signal), replace(SETTINGS, quota_request=request))
+    without_request = add(server.fleet, key("a"))
     await server.publish()
-    words = " ".join((await page(client, f"/series/{requested.key.id}")).words.split())
-    asked_for = "An increase to 5k concurrent executions was requested on 15 Jan 2027"
-    assert f"{asked_for} and is pending, with a support case." in words
-    assert "Requested" not in (await page(client, f"/series/{none.key.id}")).words
+    words = " ".join((await page(client, f"/series/{with_request.key.id}")).words.split())
+    sentence = "An increase to 5k concurrent executions was requested on 15 Jan 2027"
+    assert f"{sentence} and is pending, with a support case." in words
+    assert "Requested" not in (await page(client, f"/series/{without_request.key.id}")).words
 
 
-async def test_a_series_names_the_resource_that_has_most(server: Server, client: httpx.AsyncClient) -> None:
+async def test_the_page_of_a_series_names_the_largest_resource(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     series = add(server.fleet, key("orders"), replace(SETTINGS, largest="sales/<orders>"))
     await server.publish()
     assert "Largest of all sales/<orders>" in (await page(client, f"/series/{series.key.id}")).words
@@ -317,10 +325,10 @@ async def test_a_series_links_to_runbook_console_and_grafana(
     found = (await page(client, f"/series/{series.key.id}")).links
     assert "https://wiki.example.org/kinesis.stream_write_bytes" in found
     assert "https://grafana.example.org/d/headroom-series?var-resource=orders%20%26%20co" in found
-    assert [one for one in found if "console.aws.amazon.com/kinesis" in one and "eu-west-1" in one]
+    assert [link for link in found if "console.aws.amazon.com/kinesis" in link and "eu-west-1" in link]
 
 
-async def test_unobservable_series_have_their_reason_and_command(
+async def test_unobservable_series_are_shown_with_reason_and_command(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     why = Unobservable("metrics are off", "aws turn --on 'it'")
@@ -335,7 +343,7 @@ async def test_unobservable_series_have_their_reason_and_command(
 async def test_the_page_of_a_departed_series_is_an_error_page(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    worst = await filled(server)
+    worst = await fill_fleet(server)
     await page(client, f"/series/{worst}")
     server.fleet.drop(key(HOSTILE))
     await server.publish()
@@ -347,10 +355,10 @@ async def test_the_page_of_a_departed_series_is_an_error_page(
 async def test_a_browser_gets_a_page_at_an_unknown_address_and_a_program_gets_json(
     client: httpx.AsyncClient,
 ) -> None:
-    shown = await client.get("/nosuch", headers={"Accept": "text/html,*/*;q=0.8"})
-    assert shown.status_code == 404 and "/nosuch does not exist" in Page(shown.text).words
-    told = await client.get("/nosuch", headers={"Accept": "*/*"})
-    assert (told.status_code, told.json()) == (
+    html = await client.get("/nosuch", headers={"Accept": "text/html,*/*;q=0.8"})
+    assert html.status_code == 404 and "/nosuch does not exist" in Page(html.text).words
+    answer = await client.get("/nosuch", headers={"Accept": "*/*"})
+    assert (answer.status_code, answer.json()) == (
         404,
         {"error": "/nosuch does not exist; / has links to all pages"},
     )
@@ -365,7 +373,7 @@ async def test_every_page_follows_the_chosen_colours(client: httpx.AsyncClient, 
 async def test_a_series_dropped_after_the_snapshot_is_left_out(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    worst = await filled(server)
+    worst = await fill_fleet(server)
     server.fleet.drop(key(HOSTILE))
     assert "its resource may be gone" in (await page(client, f"/series/{worst}", 404)).words
     await page(client, "/")
@@ -388,8 +396,8 @@ async def test_an_unchanged_page_is_not_sent_again(server: Server, client: httpx
     await server.publish()
     first = await client.get("/", headers={"Accept-Encoding": "gzip"})
     assert first.headers["content-encoding"] == "gzip"
-    again = await client.get("/", headers={"If-None-Match": first.headers["etag"]})
-    assert (again.status_code, again.content) == (304, b"")
+    unchanged = await client.get("/", headers={"If-None-Match": first.headers["etag"]})
+    assert (unchanged.status_code, unchanged.content) == (304, b"")
     judged(server.fleet, series, Zone.NEAR, usage=950.0)
     await server.publish()
     changed = await client.get("/", headers={"If-None-Match": first.headers["etag"]})
@@ -399,7 +407,7 @@ async def test_an_unchanged_page_is_not_sent_again(server: Server, client: httpx
     assert gzip.decompress(raw).decode() == changed.text
 
 
-async def test_a_series_without_usage_says_that_throttled_demand_alone_is_judged(
+async def test_the_page_of_a_series_without_usage_says_that_throttled_demand_alone_is_judged(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     series = add(server.fleet, key("orders"), usage=Unobservable("no metric tells it"))
@@ -410,7 +418,9 @@ async def test_a_series_without_usage_says_that_throttled_demand_alone_is_judged
     assert "Throttled now0 /s" in words
 
 
-async def test_a_series_without_a_limit_says_so(server: Server, client: httpx.AsyncClient) -> None:
+async def test_the_page_of_a_series_without_a_limit_says_so(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     series = add(server.fleet, key("orders"), replace(SETTINGS, limit=None))
     judged(server.fleet, series, Zone.UNOBSERVABLE)
     await server.publish()
@@ -432,7 +442,7 @@ def test_text_between_backticks_is_code(text: str, markup: str) -> None:
     assert code_spans(text) == markup
 
 
-async def test_an_alert_has_its_time_and_the_present_usage_beside_it(
+async def test_an_alert_is_shown_with_its_time_and_the_present_usage(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     series = add(server.fleet, key("orders"))
@@ -445,8 +455,10 @@ async def test_an_alert_has_its_time_and_the_present_usage_beside_it(
     assert re.search(r"Now, as of \d\d \w{3} \d\d:\d\d UTC ?, it writes 480 B/s .*; 0 throttled/s\.", words)
 
 
-async def words_with(server: Server, client: httpx.AsyncClient, throttled: float, **causes: float) -> str:
-    """The words on the page of a series with so much throttled demand per second."""
+async def words_about_throttling(
+    server: Server, client: httpx.AsyncClient, throttled: float, **causes: float
+) -> str:
+    """Return the words on the page of a series. throttled, causes: demand per second."""
     by_cause = dict.fromkeys(causes, per_second(refused))
     series = add(server.fleet, key("orders"), throttled_by_cause=by_cause)
     judged(server.fleet, series, Zone.WITHIN, usage=480.0, saturation=throttled)
@@ -458,20 +470,20 @@ async def words_with(server: Server, client: httpx.AsyncClient, throttled: float
 async def test_a_series_without_throttled_demand_shows_the_tolerance(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    words = await words_with(server, client, throttled=0.0)
+    words = await words_about_throttling(server, client, throttled=0.0)
     assert "Throttled now0 /s" in words
     assert "An alert needs 0.05 throttled records per second in one minute" in words
 
 
 async def test_throttled_demand_is_shown_by_cause(server: Server, client: httpx.AsyncClient) -> None:
-    words = await words_with(server, client, throttled=2.4, other=0.3, hot=2.1, late=np.nan)
+    words = await words_about_throttling(server, client, throttled=2.4, other=0.3, hot=2.1, late=np.nan)
     assert "of it 2.1 /s hot, 0.3 /s other, late unknown; in the worst minute" in words
 
 
-async def test_throttled_demand_within_the_tolerance_is_shown_as_such(
+async def test_throttled_demand_within_the_tolerance_is_marked(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    words = await words_with(server, client, throttled=0.02)
+    words = await words_about_throttling(server, client, throttled=0.02)
     assert "0.02 /s" in words and "within the tolerance" in words
 
 
@@ -493,9 +505,7 @@ async def test_throttling_that_is_unknown_now_differs_from_throttling_without_a_
     assert f'<td class="mute">{cell}<' in got
 
 
-async def test_a_sample_that_may_still_grow_is_marked_as_such(
-    server: Server, client: httpx.AsyncClient
-) -> None:
+async def test_a_sample_that_may_still_grow_is_marked(server: Server, client: httpx.AsyncClient) -> None:
     series, now = add(server.fleet, key("orders"), throttled=None), int(time.time() // 60)
     rows = np.array([*server.fleet.metrics(series.key.cell).values()])
     for read_through, marked in ((now - 3, True), (now, False)):
@@ -507,7 +517,7 @@ async def test_a_sample_that_may_still_grow_is_marked_as_such(
         assert ("it may still grow" in shown.words) is marked
 
 
-async def test_a_stale_series_says_why_and_links_to_blind_spots(
+async def test_the_page_of_a_stale_series_says_why_and_links_to_blind_spots(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     read, unread = (add(server.fleet, key(name)) for name in ("orders", "clicks"))
@@ -541,7 +551,7 @@ async def test_a_budget_that_drains_is_shown_with_the_time_until_it_is_exhausted
     assert answer["seconds_to_exhaustion"] == (None if np.isnan(seconds) else seconds)
 
 
-async def test_a_deliberate_cap_is_marked_as_one(server: Server, client: httpx.AsyncClient) -> None:
+async def test_a_deliberate_cap_is_marked(server: Server, client: httpx.AsyncClient) -> None:
     group = key("web", "autoscaling.group_max_size")
     series = add(server.fleet, group, replace(SETTINGS, deliberate=True))
     judged(server.fleet, series, Zone.WITHIN, usage=1000.0)

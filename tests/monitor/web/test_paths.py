@@ -1,4 +1,4 @@
-"""The pages of request paths: cards, a drawing without styles of its own, and the limits on the way."""
+"""The pages of request paths: cards, a drawing without inline styles, and the rows of limits."""
 
 import re
 
@@ -16,7 +16,9 @@ from tests.monitor.web.pages import Page, page
 HOSTILE = "<script>alert(1)</script>"
 
 
-async def shown(server: Server, client: httpx.AsyncClient, path: str, *statuses: PathStatus) -> Page:
+async def page_with_paths(
+    server: Server, client: httpx.AsyncClient, path: str, *statuses: PathStatus
+) -> Page:
     server.paths = PathStatuses(statuses, len(statuses))
     await server.publish()
     return await page(client, path)
@@ -29,7 +31,7 @@ def words(got: Page) -> str:
 async def test_a_path_is_described_in_a_sentence_with_the_limit_to_raise_first(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    got = await shown(server, client, "/paths/checkout", await checkout().status(CHECKOUT))
+    got = await page_with_paths(server, client, "/paths/checkout", await checkout().status(CHECKOUT))
     text = words(got)
     assert "100 requests/s flow now; it carries 250 requests/s: +150 %." in text
     assert "Weakest: orders: Write units of a table with provisioned capacity." in text
@@ -41,58 +43,64 @@ async def test_a_path_is_described_in_a_sentence_with_the_limit_to_raise_first(
     assert "400 of 1k write units/s4 write units250 requests/s2.5x" in text
     assert "Largest payload: 400 KiB, by orders" in text
     assert "/series/" in "".join(got.links)
-    assert next(one for one in got.all("a") if one.get("href") == "/paths/checkout")["aria-current"] == "page"
+    assert (
+        next(link for link in got.all("a") if link.get("href") == "/paths/checkout")["aria-current"] == "page"
+    )
 
 
-async def test_the_first_path_is_shown_beside_the_cards_of_all(
+async def test_the_first_path_is_shown_beside_the_cards_of_all_paths(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    some = checkout()
-    paths = [await some.status(CHECKOUT.replace("name: checkout", f"name: {name}")) for name in ("a", "b c")]
-    got = await shown(server, client, "/paths", *paths)
+    fleet = checkout()
+    paths = [await fleet.status(CHECKOUT.replace("name: checkout", f"name: {name}")) for name in ("a", "b c")]
+    got = await page_with_paths(server, client, "/paths", *paths)
     assert {"/paths/a", "/paths/b%20c"} <= {*got.links}
     assert "3 hops · weakest: orders, +150 % room" in words(got)
     assert "b c" in words(await page(client, "/paths/b%20c"))
 
 
-async def test_an_unknown_flow_is_hatched_and_named(server: Server, client: httpx.AsyncClient) -> None:
-    some = checkout()
-    del some.flows["Invocations", ("checkout",)]
-    text = words(await shown(server, client, "/paths/checkout", await some.status(CHECKOUT)))
+async def test_an_unknown_flow_is_explained_and_unknown_capacities_are_hatched(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    fleet = checkout()
+    del fleet.flows["Invocations", ("checkout",)]
+    text = words(await page_with_paths(server, client, "/paths/checkout", await fleet.status(CHECKOUT)))
     assert "it carries at most 250 requests/s" in text
     assert "declare per_request or uses" in text
-    some.flow("Count", np.nan, "shop", "prod")
-    unknown = await some.status(CHECKOUT)
-    got = await shown(server, client, "/paths/checkout", unknown)
+    fleet.flow("Count", np.nan, "shop", "prod")
+    unknown = await fleet.status(CHECKOUT)
+    got = await page_with_paths(server, client, "/paths/checkout", unknown)
     assert "What flows now is not known, nor what it carries." in words(got)
     assert "not known what it carries" in words(got)
     drawn = flow_svg(unknown)
-    assert drawn.count("url(#hatch)") == len([one for hop in unknown.hops for one in hop.limits])
+    assert drawn.count("url(#hatch)") == len([limit for hop in unknown.hops for limit in hop.limits])
     assert "water" not in drawn
 
 
-async def test_without_paths_the_page_says_how_to_describe_one(
+async def test_without_paths_the_page_says_how_to_describe_a_path(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    text = words(await shown(server, client, "/paths"))
+    text = words(await page_with_paths(server, client, "/paths"))
     assert "No request path is described." in text and "headroom paths discover" in text
     server.paths = PathStatuses((), 3)
     await server.publish()
     assert "The paths are not evaluated yet" in words(await page(client, "/paths"))
 
 
-async def test_an_unknown_path_is_a_page_with_the_reason(server: Server, client: httpx.AsyncClient) -> None:
+async def test_an_unknown_path_is_an_error_page_with_the_reason(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     server.paths = PathStatuses([await checkout().status(CHECKOUT)], 1)
     got = await page(client, "/paths/nope", 404)
     assert "no request path is called nope" in words(got)
 
 
-async def test_names_of_customers_are_text(server: Server, client: httpx.AsyncClient) -> None:
-    some = PathFleet()
-    some.put("sqs.standard_in_flight", (HOSTILE,), 10, 100)
-    some.flow("NumberOfMessagesSent", 5, HOSTILE)
-    status = await some.status(f"paths: [{{name: x, hops: [{{service: sqs, resource: '{HOSTILE}'}}]}}]")
-    got = await shown(server, client, "/paths/x", status)
+async def test_markup_in_resource_names_is_escaped(server: Server, client: httpx.AsyncClient) -> None:
+    fleet = PathFleet()
+    fleet.put("sqs.standard_in_flight", (HOSTILE,), 10, 100)
+    fleet.flow("NumberOfMessagesSent", 5, HOSTILE)
+    status = await fleet.status(f"paths: [{{name: x, hops: [{{service: sqs, resource: '{HOSTILE}'}}]}}]")
+    got = await page_with_paths(server, client, "/paths/x", status)
     assert HOSTILE in got.words
     assert not got.foreign_scripts
     assert all("style" not in attributes for _, attributes in got.elements)
@@ -106,9 +114,9 @@ async def test_the_free_capacity_is_in_percent_of_the_flow(capacity: float | Non
 
 
 async def test_the_number_of_a_low_column_stands_above_the_waterline() -> None:
-    some = checkout()
-    some.put("dynamodb.table_write_capacity", ("orders",), 400, 200)
-    status = await some.status(CHECKOUT)
+    fleet = checkout()
+    fleet.put("dynamodb.table_write_capacity", ("orders",), 400, 200)
+    status = await fleet.status(CHECKOUT)
     assert status.capacity == pytest.approx(50)
     drawn = flow_svg(status)
     surface = re.search(r'class="surface" x="0" width="100%" y="(\d+)"', drawn)

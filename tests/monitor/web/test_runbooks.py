@@ -1,4 +1,4 @@
-"""The runbooks as pages: every alert has a heading that exists, and nothing in them is taken for markup."""
+"""The runbooks as pages: every alert links to a heading that exists, and all texts are escaped."""
 
 from dataclasses import replace
 
@@ -38,17 +38,17 @@ ENTRY = {
 
 
 def ids(found: Page) -> set[str]:
-    return {one["id"] or "" for one in found.all("section") if "id" in one}
+    return {section["id"] or "" for section in found.all("section") if "id" in section}
 
 
 async def test_every_alert_of_every_signal_has_a_heading_that_exists(client: httpx.AsyncClient) -> None:
     wanted = {
-        service.service: {runbook_of(service.service, one).partition("#")[2] for one in service.signals}
+        service.service: {runbook_of(service.service, name).partition("#")[2] for name in service.signals}
         for service in REGISTRY.services.values()
     }
     wanted[OWN_RUNBOOK] = {
         runbook_path(OWN_RUNBOOK, name).partition("#")[2]
-        for name in (BLIND_HEADING, *(one.name for one in health_alerts()))
+        for name in (BLIND_HEADING, *(alert.name for alert in health_alerts()))
     }
     for name, anchors in wanted.items():
         assert anchors <= ids(await page(client, f"/runbooks/{name}")), name
@@ -61,7 +61,7 @@ def test_the_link_of_an_alert_leads_to_the_heading_of_its_signal() -> None:
             assert path == runbook_path(service.service, signal.id)
 
 
-def test_a_configured_runbook_goes_before_the_one_on_this_server() -> None:
+def test_a_configured_runbook_replaces_the_built_in_runbook() -> None:
     url = "https://wiki.example.org/kinesis"
     assert runbook_of_alert(notice(links={"runbook": url})) == url
     blind = notice(labels={"signal": "blind", "account": "123456789012"}, subject=None, zone="blind")
@@ -73,14 +73,14 @@ def test_a_configured_runbook_goes_before_the_one_on_this_server() -> None:
     assert Links().for_blind_spots() == {}
 
 
-async def test_the_list_leads_to_every_runbook(client: httpx.AsyncClient) -> None:
+async def test_the_list_links_to_every_runbook(client: httpx.AsyncClient) -> None:
     found = await page(client, "/runbooks")
-    listed = [one for one in found.links if one.startswith("/runbooks/")]
+    listed = [link for link in found.links if link.startswith("/runbooks/")]
     assert {*listed} == {runbook_path(name) for name in (OWN_RUNBOOK, *REGISTRY.services)}
     assert listed[0] == "/runbooks/headroom"
 
 
-async def test_the_name_of_a_file_leads_to_the_page(client: httpx.AsyncClient) -> None:
+async def test_the_name_of_a_markdown_file_redirects_to_the_page(client: httpx.AsyncClient) -> None:
     got = await client.get("/runbooks/kinesis.md")
     assert (got.status_code, got.headers["location"]) == (308, "/runbooks/kinesis")
     got = await client.get("/runbooks/%2f%2fevil.example.md")
@@ -96,11 +96,11 @@ async def test_a_runbook_that_does_not_exist_is_not_found(client: httpx.AsyncCli
 
 @pytest.fixture
 def registry() -> Registry:
-    """A registry of a service whose owner put markup into the texts."""
+    """Return a registry of a service with markup in its texts."""
     return build_registry([own_collector("one")], [Service.model_validate(ENTRY)])
 
 
-async def test_texts_of_a_users_catalogue_are_no_markup(server: Server, registry: Registry) -> None:
+async def test_texts_of_a_users_catalogue_are_escaped(server: Server, registry: Registry) -> None:
     app = create_app(replace(server.state, registry=registry))
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://headroom") as client:
@@ -108,7 +108,7 @@ async def test_texts_of_a_users_catalogue_are_no_markup(server: Server, registry
         listed = (await client.get("/runbooks")).text
     assert MARKUP not in text + listed
     assert "&lt;script&gt;" in text and "<code>429</code>" in text
-    assert not [one for one in Page(text).links if one.startswith("javascript")]
+    assert not [link for link in Page(text).links if link.startswith("javascript")]
 
 
 def test_the_runbook_of_an_unknown_service_does_not_exist() -> None:

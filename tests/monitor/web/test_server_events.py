@@ -12,7 +12,7 @@ Message = MutableMapping[str, Any]
 
 
 class Browser:
-    """One client of the stream: what it was sent, and when it goes. A slow one reads nothing."""
+    """A client of the stream. parts: the bodies sent to it. gone: set it to disconnect. slow: never reads."""
 
     def __init__(self, slow: bool = False) -> None:
         self.parts: asyncio.Queue[bytes] = asyncio.Queue()
@@ -33,8 +33,8 @@ class Browser:
             return await self.parts.get()
 
 
-class Monitor:
-    """The judged series, and the pages that are open."""
+class StreamServer:
+    """A server's latest snapshot and its open streams."""
 
     def __init__(self, heartbeat_interval: float = 60.0) -> None:
         self.timing = EventTiming(0.001, heartbeat_interval, send_timeout=0.01)
@@ -53,62 +53,60 @@ class Monitor:
 
 
 async def test_each_judgement_is_one_event() -> None:
-    monitor, browser = Monitor(), Browser()
-    async with monitor.opened(browser):
+    server, browser = StreamServer(), Browser()
+    async with server.opened(browser):
         assert await browser.next_part() == b"retry: 5000\n\n"
         for _ in range(3):
-            monitor.snapshot = object()
+            server.snapshot = object()
             assert await browser.next_part() == b"event: judged\ndata: 1\n\n"
         assert browser.parts.empty()
 
 
 async def test_a_heartbeat_is_sent_without_judgements() -> None:
     browser = Browser()
-    async with Monitor(heartbeat_interval=0.0).opened(browser):
+    async with StreamServer(heartbeat_interval=0.0).opened(browser):
         assert await browser.next_part() == b"retry: 5000\n\n"
         assert [await browser.next_part() for _ in range(2)] == [b":\n\n"] * 2
 
 
 async def test_a_client_that_does_not_read_is_disconnected() -> None:
-    monitor = Monitor()
-    async with monitor.opened(Browser(slow=True)) as serving:
+    server = StreamServer()
+    async with server.opened(Browser(slow=True)) as serving:
         await asyncio.wait_for(serving, 10)
-    assert not monitor.open
+    assert not server.open
 
 
 async def test_the_stream_of_a_disconnected_client_is_removed() -> None:
-    monitor, browser = Monitor(), Browser()
-    async with monitor.opened(browser):
+    server, browser = StreamServer(), Browser()
+    async with server.opened(browser):
         await browser.next_part()
-        assert len(monitor.open) == 1
-    assert not monitor.open
+        assert len(server.open) == 1
+    assert not server.open
 
 
-async def test_fifty_clients_at_once_all_get_the_event() -> None:
-    monitor, browsers = Monitor(), [Browser() for _ in range(50)]
+async def test_fifty_clients_all_get_the_event() -> None:
+    server, browsers = StreamServer(), [Browser() for _ in range(50)]
     async with asyncio.TaskGroup() as group:
 
-        async def stay(browser: Browser) -> None:
-            async with monitor.opened(browser):
+        async def receive_event(browser: Browser) -> None:
+            async with server.opened(browser):
                 await browser.next_part()
                 assert await browser.next_part() == b"event: judged\ndata: 1\n\n"
 
         for browser in browsers:
-            group.create_task(stay(browser))
-        while len(monitor.open) < 50 or any(
-            browser.parts.empty() for browser in browsers if not monitor.open
-        ):
+            group.create_task(receive_event(browser))
+        while len(server.open) < 50 or any(browser.parts.empty() for browser in browsers if not server.open):
             await asyncio.sleep(0)
         await asyncio.sleep(0.01)
-        monitor.snapshot = object()
-    assert not monitor.open
+        server.snapshot = object()
+    assert not server.open
 
 
 async def test_the_stream_ends_when_the_server_stops() -> None:
-    monitor, browser = Monitor(), Browser()
-    async with monitor.opened(browser) as serving:
+    server, browser = StreamServer(), Browser()
+    async with server.opened(browser) as serving:
         await browser.next_part()
-        monitor.stopping.set()
+        server.stopping.set()
         assert await browser.next_part() == b""
         await serving
-    assert not monitor.open
+    assert not server.open

@@ -51,16 +51,18 @@ def name(request: pytest.FixtureRequest) -> str:
 
 @asynccontextmanager
 async def named(folder: Path, name: str) -> AsyncIterator[Server]:
-    """A server where all that has a name is called so; one alert fires, one is pending."""
+    """Open a server on which everything has this name; one alert fires and one is pending."""
     async with Server.opened(folder) as server:
         fleet, now = server.fleet, int(time.time() // 60)
-        worst, next_, hidden = (add(fleet, key(f"{name}{number}")) for number in range(3))
-        stage = Resource("stage", (name, f"{name}/"), (name, name)).utf8_safe  # of two ids and two names
+        firing, pending, hidden = (add(fleet, key(f"{name}{number}")) for number in range(3))
+        stage = Resource(
+            "stage", (name, f"{name}/"), (name, name)
+        ).utf8_safe  # an id and a name of two parts each
         add(fleet, Key(ACCOUNT, REGION, "apigateway", "rest_stage_method_throttle", stage))
         why = Unobservable(name, name)
         hidden = add(fleet, hidden.key, usage=why, throttled=None)
-        feed(fleet, worst, [950.0] * 30, [3.0] * 30)
-        feed(fleet, next_, [950.0] * 2)
+        feed(fleet, firing, [950.0] * 30, [3.0] * 30)
+        feed(fleet, pending, [950.0] * 2)
         judge(fleet, now)
         judged(fleet, hidden, Zone.UNOBSERVABLE)
         failed = RunStatus(started_at=60.0, failures=[Failure(name, name, name, name)])
@@ -69,21 +71,23 @@ async def named(folder: Path, name: str) -> AsyncIterator[Server]:
         server.status = MonitorStatus(
             cells=[cell], inaccessible_accounts={name: failed.failures[0]}, pending=[name], last_reload=reload
         )
-        text = replace_surrogates(name)  # as stored: lone surrogates cannot be
-        alert = notice(worst.key.id, resource=text, summary=text, remedy=(text,), links={"runbook": text})
-        server.alerting.engine.alerts[worst.key.id] = alert
-        active = [ActiveAlert(one.slot, "warning", state, 60) for one, state in ((worst, 2), (next_, 1))]
+        text = replace_surrogates(name)  # as stored, without lone surrogates
+        alert = notice(firing.key.id, resource=text, summary=text, remedy=(text,), links={"runbook": text})
+        server.alerting.engine.alerts[firing.key.id] = alert
+        active = [
+            ActiveAlert(series.slot, "warning", state, 60) for series, state in ((firing, 2), (pending, 1))
+        ]
         server.paths = PathStatuses([await path_of(name)], 1)
         await server.exposition.publish({ACCOUNT: name}, active)
         yield server
 
 
 async def path_of(name: str) -> PathStatus:
-    """A path through a queue of this name."""
-    some = PathFleet()
-    some.put("sqs.standard_in_flight", ("jobs",), 10, names=(name,))
-    some.flow("NumberOfMessagesSent", 5, "jobs")
-    return await some.status("paths: [{name: jobs, hops: [{service: sqs, resource: jobs}]}]")
+    """Return the status of a path through a queue of this name."""
+    fleet = PathFleet()
+    fleet.put("sqs.standard_in_flight", ("jobs",), 10, names=(name,))
+    fleet.flow("NumberOfMessagesSent", 5, "jobs")
+    return await fleet.status("paths: [{name: jobs, hops: [{service: sqs, resource: jobs}]}]")
 
 
 @pytest.fixture
@@ -99,12 +103,12 @@ async def client(server: Server) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def addresses(client: httpx.AsyncClient, server: Server) -> Iterator[str]:
-    """All that can be read, of every series; but for the stream of events, which has no end."""
+    """Return all addresses that answer GET, for every series, without the endless stream of events."""
     described = (await client.get("/openapi.json")).json()["paths"]
-    read = {path for path, methods in described.items() if "get" in methods} | {*PAGES}
+    readable = {path for path, methods in described.items() if "get" in methods} | {*PAGES}
     identities = [series.key.id for series in server.fleet.series.values()]
-    paths = {path.replace("{name}", "jobs") for path in read}
-    return iter(sorted({path.replace("{id}", one) for path in paths for one in identities}))
+    paths = {path.replace("{name}", "jobs") for path in readable}
+    return iter(sorted({path.replace("{id}", identity) for path in paths for identity in identities}))
 
 
 async def test_every_address_responds(server: Server, client: httpx.AsyncClient) -> None:

@@ -24,12 +24,12 @@ from tests.registries import REGISTRY
 NOW = 30_000_000
 SOON = Reach((0.1, 0.6, 0.8, 0.92), (NOW + 40, NOW + 80, NOW + 119), 14.0)
 CLEAR = Reach((0.0, 0.0, 0.01, 0.02), (), 14.0)
-SHORT = Reach((), (), 1.2)
+SHORT_HISTORY = Reach((), (), 1.2)
 LAMBDA = REGISTRY.services["lambda"].signals["account_concurrency"]
 
 
-def situation(**known: Any) -> Situation:
-    given: dict[str, Any] = {
+def situation(**fields: Any) -> Situation:
+    defaults: dict[str, Any] = {
         "signal": SETTINGS.signal,
         "zone": Zone.WITHIN,
         "limit": "1 MiB/s",
@@ -43,7 +43,7 @@ def situation(**known: Any) -> Situation:
         "deliberate": False,
         "now": NOW,
     }
-    return Situation(**given | known)
+    return Situation(**defaults | fields)
 
 
 def text_of(markup: Markup) -> str:
@@ -51,7 +51,7 @@ def text_of(markup: Markup) -> str:
 
 
 @pytest.mark.parametrize(
-    ("known", "words"),
+    ("fields", "words"),
     [
         (
             {"reach": SOON},
@@ -59,7 +59,10 @@ def text_of(markup: Markup) -> str:
         ),
         ({"reach": SOON}, "60 % likely within 6 h"),
         ({"reach": CLEAR}, "Does not reach its limit of 1 MiB/s within 3 d: 2 % likely."),
-        ({"reach": SHORT}, "At 55 % of its limit of 1 MiB/s. No forecast yet: 1.2 of 2 days of history."),
+        (
+            {"reach": SHORT_HISTORY},
+            "At 55 % of its limit of 1 MiB/s. No forecast yet: 1.2 of 2 days of history.",
+        ),
         ({"reach": NO_REACH_KNOWN}, "No forecast yet: no history of it is kept so far."),
         ({"reach": replace(SOON, probability=(1.0,) * 4)}, "It is at its limit of 1 MiB/s."),
         (
@@ -83,11 +86,11 @@ def text_of(markup: Markup) -> str:
         ),
     ],
 )
-def test_the_verdict_names_the_state(known: dict[str, Any], words: str) -> None:
-    assert words in text_of(what_happens(situation(**known)))
+def test_the_verdict_names_the_state(fields: dict[str, Any], words: str) -> None:
+    assert words in text_of(what_happens(situation(**fields)))
 
 
-def test_what_is_foreign_in_a_verdict_is_text() -> None:
+def test_markup_in_the_reason_of_a_verdict_is_escaped() -> None:
     assert "<b>" not in what_happens(situation(unobservable=Unobservable("<b>metrics</b> are off")))
 
 
@@ -108,40 +111,40 @@ def test_what_is_foreign_in_a_verdict_is_text() -> None:
         ),
     ],
 )
-def test_the_track_record_is_told_or_that_there_is_none(track: TrackRecord | None, words: str) -> None:
+def test_the_track_record_or_its_absence_in_words(track: TrackRecord | None, words: str) -> None:
     assert words in track_text(track)
 
 
-def test_how_sure_it_is_has_all_horizons_and_nothing_without_a_forecast() -> None:
+def test_the_certainty_lists_all_horizons_and_is_empty_without_a_forecast() -> None:
     assert "10 % within 1 h, 60 % within 6 h, 80 % within 24 h, 92 % within 3 d" in how_sure(
         situation(reach=SOON)
     )
-    assert how_sure(situation(reach=SHORT)) == ""
+    assert how_sure(situation(reach=SHORT_HISTORY)) == ""
 
 
 def series_of(settings: SeriesSettings = SETTINGS, **changes: Any) -> Series:
-    of_lambda = changes.get("signal") is LAMBDA
-    named = key("", LAMBDA.id) if of_lambda else key("orders")
-    return add(Fleet(), named, replace(settings, **changes))
+    is_lambda = changes.get("signal") is LAMBDA
+    series_key = key("", LAMBDA.id) if is_lambda else key("orders")
+    return add(Fleet(), series_key, replace(settings, **changes))
 
 
-NOTHING = Means(plan=None, sized=None, then=())
+NO_MEANS = Means(plan=None, sized=None, then=())
 
 
-def test_with_nothing_to_do_it_says_to_leave_it() -> None:
-    assert first_step(situation(), NOTHING).title == "Leave it: 3 d are clear"
-    unknown = first_step(situation(reach=SHORT), NOTHING)
+def test_the_first_step_for_a_safe_series_is_to_leave_it() -> None:
+    assert first_step(situation(), NO_MEANS).title == "Leave it: 3 d are clear"
+    unknown = first_step(situation(reach=SHORT_HISTORY), NO_MEANS)
     assert unknown.title == "Leave it for now" and "no forecast yet" in unknown.effects[0]
     likely = replace(CLEAR, probability=(0.0, 0.0, 0.1, 0.3))
-    assert "30 % likely" in first_step(situation(reach=likely), NOTHING).effects[0]
+    assert "30 % likely" in first_step(situation(reach=likely), NO_MEANS).effects[0]
 
 
-def test_a_quota_is_asked_for_with_its_effect_and_the_time_that_it_takes() -> None:
+def test_the_step_for_a_quota_has_a_request_its_effects_and_its_duration() -> None:
     series = series_of(signal=LAMBDA)
     plan = higher_limit(series, 920.0, 1000.0, None)
     assert plan and plan.limit == 1673
-    pressed = situation(signal=LAMBDA, zone=Zone.NEAR, utilization=0.92, reach=SOON)
-    step = first_step(pressed, Means(plan=plan, sized=None, then=(0.0, 0.0, 0.01, 0.04)))
+    near_limit = situation(signal=LAMBDA, zone=Zone.NEAR, utilization=0.92, reach=SOON)
+    step = first_step(near_limit, Means(plan=plan, sized=None, then=(0.0, 0.0, 0.01, 0.04)))
     assert step.title == "Ask AWS for 1,673 concurrent executions"
     assert "--desired-value 1673" in step.command and step.is_urgent
     assert step.effects == [
@@ -152,16 +155,16 @@ def test_a_quota_is_asked_for_with_its_effect_and_the_time_that_it_takes() -> No
 
 
 def test_a_quota_that_is_a_setting_of_the_resource_needs_no_decision_of_aws() -> None:
-    named = key("thumbnails", "lambda.function_reserved_concurrency")
-    series = add(Fleet(), named)
+    series_key = key("thumbnails", "lambda.function_reserved_concurrency")
+    series = add(Fleet(), series_key)
     signal = series.settings.signal
     plan = higher_limit(series, 45.0, 50.0, None)
-    pressed = situation(signal=signal, zone=Zone.NEAR, utilization=0.9)
-    step = first_step(pressed, Means(plan=plan, sized=None, then=()))
+    near_limit = situation(signal=signal, zone=Zone.NEAR, utilization=0.9)
+    step = first_step(near_limit, Means(plan=plan, sized=None, then=()))
     assert step.effects[0] == "It is a setting of the resource, changed without a request to AWS."
 
 
-def test_what_is_to_come_counts_for_the_limit_that_is_asked_for() -> None:
+def test_forecast_usage_raises_the_limit_that_is_asked_for() -> None:
     ahead = np.full((5, 96), 1800.0, np.float32)
     ahead[:, 10:20] = np.nan
     fan = Fan(NOW, np.full(96, 500.0, np.float32), ahead)
@@ -173,7 +176,7 @@ def test_what_is_to_come_counts_for_the_limit_that_is_asked_for() -> None:
 @pytest.mark.parametrize(
     ("desired", "title"), [(5000.0, "Wait for the request that is pending"), (1100.0, "Ask AWS for")]
 )
-def test_a_pending_request_is_waited_for_if_it_is_enough(desired: float, title: str) -> None:
+def test_the_step_is_to_wait_for_a_pending_request_that_is_enough(desired: float, title: str) -> None:
     series = series_of(signal=LAMBDA, quota_request=QuotaRequest(desired, "CASE_OPENED", 0.0))
     plan = higher_limit(series, 920.0, 1000.0, None)
     step = first_step(situation(signal=LAMBDA, zone=Zone.NEAR), Means(plan=plan, sized=None, then=()))
@@ -181,7 +184,7 @@ def test_a_pending_request_is_waited_for_if_it_is_enough(desired: float, title: 
     assert ("asks for less" in " ".join(step.effects)) is (desired == 1100.0)
 
 
-def test_for_a_fixed_limit_the_change_of_design_is_told_in_words() -> None:
+def test_the_step_for_a_fixed_limit_is_its_remedy_in_words() -> None:
     signal = SETTINGS.signal.model_copy(update={"kind": LimitKind.FIXED, "command": None, "quota": None})
     plan = higher_limit(series_of(signal=signal), 950.0, 1000.0, None)
     step = first_step(situation(signal=signal, zone=Zone.NEAR), Means(plan=plan, sized=None, then=()))
@@ -190,7 +193,7 @@ def test_for_a_fixed_limit_the_change_of_design_is_told_in_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("known", "title"),
+    ("fields", "title"),
     [
         ({"unobservable": Unobservable("off", "aws turn --on")}, "Make it observable"),
         ({"unobservable": Unobservable("off")}, "Nothing to do here"),
@@ -199,10 +202,10 @@ def test_for_a_fixed_limit_the_change_of_design_is_told_in_words() -> None:
         ({"deliberate": True, "zone": Zone.ABOVE}, "Leave it"),
     ],
 )
-def test_what_cannot_be_judged_has_another_first_step(known: dict[str, Any], title: str) -> None:
-    assert first_step(situation(**known), NOTHING).title == title
+def test_the_first_step_for_unjudged_series_and_deliberate_limits(fields: dict[str, Any], title: str) -> None:
+    assert first_step(situation(**fields), NO_MEANS).title == title
 
 
-def test_throttled_demand_comes_first_whatever_else_is_unknown() -> None:
-    step = first_step(situation(zone=Zone.SATURATED, unobservable=Unobservable("off")), NOTHING)
+def test_throttled_demand_sets_the_first_step_even_if_usage_is_unobservable() -> None:
+    step = first_step(situation(zone=Zone.SATURATED, unobservable=Unobservable("off")), NO_MEANS)
     assert step.title == SETTINGS.signal.remedy[0].removesuffix(".")

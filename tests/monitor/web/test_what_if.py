@@ -1,4 +1,4 @@
-"""The page of what-if: the question as a form, the order with its lanes, and what is not known."""
+"""The page of what-if: the question as a form, the lanes of the series, and the unknown series."""
 
 from typing import Any
 
@@ -17,20 +17,20 @@ from tests.monitor.what_if.fleets import OTHER, put
 MAX_SIZE = 100_000  # bytes of a page, before compression
 
 
-async def shown(server: Server, client: httpx.AsyncClient, path: str, status: int = 200) -> Page:
-    """Return the page after the fleet was published."""
+async def published_page(server: Server, client: httpx.AsyncClient, path: str, status: int = 200) -> Page:
+    """Publish the fleet and return the page."""
     await server.publish()
     return await page(client, path, status)
 
 
 def fields(found: Page) -> dict[str, Any]:
-    return {one["name"] or "": one.get("value") for one in found.all("input")}
+    return {field["name"] or "": field.get("value") for field in found.all("input")}
 
 
-async def test_the_page_begins_with_twice_the_traffic(server: Server, client: httpx.AsyncClient) -> None:
+async def test_the_default_question_is_twice_the_traffic(server: Server, client: httpx.AsyncClient) -> None:
     put(server, WHOLE_ACCOUNT, 90, signal="lambda.account_concurrency")
     put(server, Resource("stream", ("calm",)), 10)
-    found = await shown(server, client, "/what-if")
+    found = await published_page(server, client, "/what-if")
     assert fields(found)["traffic"] == "2x"
     assert "2x the traffic: 1 of 2 series breaks. To make room, ask AWS for 1." in found.words
     assert "\u00d7 1.11" in found.words
@@ -44,10 +44,10 @@ async def test_a_lane_is_red_from_the_breaking_factor_to_the_requested_one(
 ) -> None:
     put(server, "busy", 50)
     put(server, "calm", 20)
-    found = await shown(server, client, "/what-if?traffic=3x")
-    drawn = [(one["class"], one.get("x"), one["width"]) for one in found.all("rect") if "class" in one]
+    found = await published_page(server, client, "/what-if?traffic=3x")
+    drawn = [(rect["class"], rect.get("x"), rect["width"]) for rect in found.all("rect") if "class" in rect]
     assert ("over", f"{place(2, 10)}%", f"{place(3, 10) - place(2, 10):.2f}%") in drawn
-    assert [one[0] for one in drawn].count("over") == 1
+    assert [rect[0] for rect in drawn].count("over") == 1
     assert ("at", f"{place(5, 10)}%", "2.5") in drawn
 
 
@@ -65,11 +65,11 @@ async def test_the_form_keeps_the_question(server: Server, client: httpx.AsyncCl
     put(server, "orders", 40)
     put(server, "orders", 40, region=OTHER)
     query = f"traffic=3&match=service%3Dkinesis&region_fails=eu-west-1&to={OTHER}"
-    found = await shown(server, client, f"/what-if?{query}&set_limit=&resource=&counts=true")
+    found = await published_page(server, client, f"/what-if?{query}&set_limit=&resource=&counts=true")
     filled = fields(found)
     assert (filled["traffic"], filled["match"]) == ("3", "service=kinesis")
-    assert [one for one in found.all("option") if "selected" in one] == 2 * [{"selected": None}]
-    assert any(one.get("name") == "counts" and "checked" in one for one in found.all("input"))
+    assert [option for option in found.all("option") if "selected" in option] == 2 * [{"selected": None}]
+    assert any(field.get("name") == "counts" and "checked" in field for field in found.all("input"))
     assert "with the traffic received" in found.words
 
 
@@ -77,10 +77,10 @@ async def test_a_question_that_cannot_be_answered_says_why_beside_the_form(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     put(server, "orders", 40)
-    found = await shown(server, client, "/what-if?traffic=0&match=service%3Dkinesis", 422)
+    found = await published_page(server, client, "/what-if?traffic=0&match=service%3Dkinesis", 422)
     assert "This cannot be answered. traffic: expected a factor from 0.01 to 1,000" in found.words
     assert fields(found)["traffic"] == "0"
-    found = await shown(server, client, "/what-if?traffic=2&match=service%3Dkinesi", 422)
+    found = await published_page(server, client, "/what-if?traffic=2&match=service%3Dkinesi", 422)
     assert "did you mean kinesis?" in found.words
 
 
@@ -91,17 +91,17 @@ async def test_unknown_series_and_those_without_a_counterpart_are_listed(
     put(server, "orders", 40)
     put(server, "hidden", zone=Zone.UNOBSERVABLE, usage=why)
     put(server, "clicks", 40, region=OTHER)
-    found = await shown(server, client, "/what-if?traffic=2x")
+    found = await published_page(server, client, "/what-if?traffic=2x")
     assert "request metrics are not enabled" in found.words
     assert "1 series of this question is not known, and may break earlier." in found.words
-    found = await shown(server, client, f"/what-if?region_fails=eu-west-1&to={OTHER}")
+    found = await published_page(server, client, f"/what-if?region_fails=eu-west-1&to={OTHER}")
     assert f"nothing in {OTHER} carries it" in found.words
 
 
-async def test_no_series_is_said_to_hold_where_there_is_none(
+async def test_without_series_the_page_does_not_say_that_a_series_holds(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    found = await shown(server, client, "/what-if")
+    found = await published_page(server, client, "/what-if")
     assert "no series with known usage and limit is in this question" in found.words
     assert "nothing is known to judge" in found.words
     assert "Holds" not in found.words
