@@ -308,7 +308,7 @@ class Aws(Protocol):
         """
         ...
 
-    def takes_turn(self, key: Hashable, resource: Resource) -> bool:
+    def may_call_now(self, key: Hashable, resource: Resource) -> bool:
         """Return whether this inventory is to make a call about a resource. The caller keeps the result."""
         ...
 
@@ -318,7 +318,7 @@ class Aws(Protocol):
 
     def series(
         self,
-        of: Hashable,
+        subject: Hashable,
         answers: Any,
         make: Callable[[], Iterable[Observed]],
         read_at: Callable[[str], float | None] | float | None = None,
@@ -327,13 +327,13 @@ class Aws(Protocol):
 
         If an earlier inventory made these series from equal answers, they are confirmed as they are, and
         nothing is returned: most inventories find the same as the previous one.
-        of: identifies the series within the scan function. answers: all responses of AWS that `make` uses;
-        equal answers have an equal `repr`. read_at: when an earlier inventory read the limits, in epoch
+        subject: identifies the series within the scan function. answers: all responses of AWS that `make`
+        uses; equal answers have an equal `repr`. read_at: when an earlier inventory read the limits, in epoch
         seconds, or a function that returns this for a signal; None: this inventory read them.
         """
         ...
 
-    def waits(self, resource: Resource) -> None:
+    def mark_waiting(self, resource: Resource) -> None:
         """Record that a resource waits for its turn: its series, and those of its parts, remain unchanged."""
         ...
 

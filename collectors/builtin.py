@@ -9,7 +9,7 @@ from typing import Any
 
 from collectors.base import Collector, ServiceScope
 from collectors.builtin_services import builtin_services
-from collectors.kept_documents import Documents, KeptDocuments
+from collectors.cached_documents import CachedDocuments, Documents
 from collectors.lazy_collector import LazyCollector
 from collectors.registry import Registry, build_registry
 from monitor.lib.garbage import no_garbage_collection
@@ -45,13 +45,13 @@ def builtin_registry() -> Registry:
     Composition roots call it, and pass the registry on. Raises DeclarationError with every problem of the
     files.
     """
-    files = KeptDocuments("declarations", DECLARATIONS_FOLDER, also=CATALOGUE_FOLDER)
+    files = CachedDocuments("declarations", DECLARATIONS_FOLDER, also=CATALOGUE_FOLDER)
     with no_garbage_collection():
-        documents = _checked(files) if files.known is None else files.known
+        documents = _checked(files) if files.cached is None else files.cached
         return build_registry((*IN_PYTHON, *map(_declared, documents.values())), builtin_services())
 
 
-def _checked(files: KeptDocuments) -> Documents:
+def _checked(files: CachedDocuments) -> Documents:
     """Check all files, and keep their documents for later processes; return the documents.
 
     Raises DeclarationError with all problems.
@@ -61,7 +61,7 @@ def _checked(files: KeptDocuments) -> Documents:
     folders = ServiceFolders(DECLARATIONS_FOLDER, CATALOGUE_FOLDER)
     read_service_files(folders, in_python=[collector.service for collector in IN_PYTHON])
     documents = files.parsed()
-    files.keep(documents)
+    files.store(documents)
     return documents
 
 

@@ -2,16 +2,16 @@
 
 from functools import cache
 
-from collectors.kept_documents import KeptDocuments
+from collectors.cached_documents import CachedDocuments
 from rules.signals import CATALOGUE_FOLDER, Service
 
 
 @cache
 def builtin_services() -> tuple[Service, ...]:
     """Return all entries, in the order of their files. Raises ValueError for a file with no valid entry."""
-    files = KeptDocuments("catalogue", CATALOGUE_FOLDER)
-    documents = files.parsed() if files.known is None else files.known
+    files = CachedDocuments("catalogue", CATALOGUE_FOLDER)
+    documents = files.parsed() if files.cached is None else files.cached
     services = tuple(Service.model_validate(document) for document in documents.values())
-    if files.known is None:
-        files.keep(documents)
+    if files.cached is None:
+        files.store(documents)
     return services

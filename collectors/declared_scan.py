@@ -168,13 +168,18 @@ class _Run:
         Series that follow from the same answers as before are left out, too (see `Aws.series`).
         """
         errors = list[ExpressionError]()
-        alone = {name: signal for name, signal in signals.items() if name in self.group.alone}
-        dependent = {name: signal for name, signal in signals.items() if name not in alone}
+        self_contained = {
+            name: signal for name, signal in signals.items() if name in self.group.self_contained
+        }
+        dependent = {name: signal for name, signal in signals.items() if name not in self_contained}
         series = self._make_series(node, dependent, errors)
-        if alone:
-            key, answers = (next(iter(alone)), node.resource.path), (node.content, self._account_facts(alone))
-            make = partial(self._make_series, node, alone, errors)
-            series += self.aws.series(key, answers, make, partial(self._read_at, node, alone))
+        if self_contained:
+            key, answers = (
+                (next(iter(self_contained)), node.resource.path),
+                (node.content, self._account_facts(self_contained)),
+            )
+            make = partial(self._make_series, node, self_contained, errors)
+            series += self.aws.series(key, answers, make, partial(self._read_at, node, self_contained))
         await self._report(errors, node.resource)
         return series
 
@@ -192,7 +197,7 @@ class _Run:
     def _account_facts(self, signals: Iterable[str]) -> list[tuple[str, object]]:
         """Return the facts of the account that signals use."""
         facts = self.resources.account.facts
-        used = {name for signal in signals for name in self.group.alone[signal] if name in facts}
+        used = {name for signal in signals for name in self.group.self_contained[signal] if name in facts}
         return [(name, facts[name]) for name in sorted(used)]
 
     def _read_at(self, node: Node, signals: Signals, name: str) -> float | None:
@@ -254,7 +259,7 @@ class _Run:
         batches = [call for call in declared.calls if call.batch]
         size = max((call.batch for call in batches if call.batch), default=1)
         async for chunk in _chunks(self._items(kind), size):
-            for other in self.group.listed_for(kind):
+            for other in self.group.kinds_listed_after(kind):
                 await self._list_once(other)
             await self._describe_account()
             nodes = [self._new_node(kind, found) for found in chunk] if batches else []

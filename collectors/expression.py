@@ -25,7 +25,7 @@ from rules.problem_text import suggestion
 
 MAX_LENGTH = 1000  # characters of an expression
 MAX_DEPTH = 60  # levels of the syntax tree: `a + b + c` has a level for each +
-MAX_SHARED = 4096  # expressions that are cached by their text
+MAX_CACHED = 4096  # expressions that are cached by their text
 
 Evaluator = Callable[["Scope"], Any]
 
@@ -95,7 +95,7 @@ class Expression:
         return self._parsed.evaluate(scope)
 
 
-@lru_cache(MAX_SHARED)
+@lru_cache(MAX_CACHED)
 def unchecked_expression(text: str) -> Expression:
     """Return the expression of a text; the same object for the same text."""
     return Expression(text)

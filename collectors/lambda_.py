@@ -97,8 +97,8 @@ async def function_series(aws: Aws, cache: FunctionCache) -> AsyncIterator[Obser
 
     Reservations are queried first, as the account's throttles depend on the reservations of all functions.
     """
-    wanted = cache.to_query(aws.now)
-    queried = [name for name in wanted if aws.takes_turn(("reserved", name), function_resource(name))]
+    wanted = cache.functions_to_query(aws.now)
+    queried = [name for name in wanted if aws.may_call_now(("reserved", name), function_resource(name))]
     for observed in cached_series(aws, cache, queried):
         yield observed
     async for name, reservation in aws.map(
@@ -112,7 +112,7 @@ async def function_series(aws: Aws, cache: FunctionCache) -> AsyncIterator[Obser
         yield observed
     waiting = {*wanted} - {*queried} - cache.by_name.keys()
     for name in waiting:
-        aws.waits(function_resource(name))
+        aws.mark_waiting(function_resource(name))
     cache.is_complete = cache.is_complete or not waiting
 
 
@@ -120,10 +120,10 @@ def cached_series(aws: Aws, cache: FunctionCache, queried: Sequence[str]) -> Ite
     """Yield the series of cached results. queried: functions that are queried now, and left out here."""
     for name in cache.revisions:
         yield from aws.series(("scaling", name), name, partial(scaling_series, name))
-    for name, state in cache.known_except(queried):
+    for name, state in cache.results_except(queried):
         make = partial(reservation_series, name, state.reserved)
         yield from aws.series(("reserved", name), state.reserved, make, state.queried_at)
-    for name, state in cache.known_except([*queried, *cache.to_list()]):
+    for name, state in cache.results_except([*queried, *cache.functions_to_list()]):
         make = partial(provisioned_series, name, state.provisioned)
         yield from aws.series(("provisioned", name), state.provisioned, make)
 
@@ -133,12 +133,12 @@ async def listed_series(aws: Aws, cache: FunctionCache, queried: Iterable[str]) 
 
     queried: the functions whose reservation was queried, even if the query failed.
     """
-    wanted = dict.fromkeys([*cache.to_list(), *queried])
-    listed = [name for name in wanted if aws.takes_turn(("provisioned", name), function_resource(name))]
+    wanted = dict.fromkeys([*cache.functions_to_list(), *queried])
+    listed = [name for name in wanted if aws.may_call_now(("provisioned", name), function_resource(name))]
     for name in wanted.keys() - listed:
         state = cache.by_name.get(name)
         if state is None or not state.is_listed:
-            aws.waits(function_resource(name))
+            aws.mark_waiting(function_resource(name))
         for observed in provisioned_series(name, state.provisioned if state else ()):
             yield observed
     async for name, configs in aws.map(listed, partial(list_provisioned_configs, aws), function_resource):

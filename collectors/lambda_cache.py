@@ -37,9 +37,9 @@ class FunctionState:
     """The result of the last query of a function.
 
     revision: the revision of the function at that time; None: query it again. queried_at: the time of the
-    query in seconds, by the same clock as `now` of `to_query`. reserved: its reserved concurrency; None: it
-    has no reservation. provisioned: its provisioned concurrency. listed_revision: the revision when that was
-    listed; None: list it again. is_listed: it was listed at least once.
+    query in seconds, by the same clock as `now` of `functions_to_query`. reserved: its reserved concurrency;
+    None: it has no reservation. provisioned: its provisioned concurrency. listed_revision: the revision when
+    that was listed; None: list it again. is_listed: it was listed at least once.
     """
 
     revision: str | None
@@ -77,7 +77,7 @@ class FunctionCache:
         self.revisions = revisions
         self.by_name = {name: state for name, state in self.by_name.items() if name in revisions}
 
-    def to_query(self, now: float) -> Sequence[str]:
+    def functions_to_query(self, now: float) -> Sequence[str]:
         """Return the functions to query, new functions first. now: in seconds."""
         max_refreshed = max(
             MIN_REFRESHED_FUNCTIONS, -(-len(self.revisions) // MAX_INVENTORIES_TO_REFRESH_ALL)
@@ -102,7 +102,7 @@ class FunctionCache:
         state.revision, state.queried_at, state.reserved = self.revisions[name], now, reserved
         state.listed_revision = None
 
-    def to_list(self) -> Sequence[str]:
+    def functions_to_list(self) -> Sequence[str]:
         """Return the functions with a query result whose provisioned concurrency is to be listed."""
         return [
             name
@@ -116,7 +116,7 @@ class FunctionCache:
             state.listed_revision, state.provisioned = self.revisions[name], provisioned
             state.is_listed = True
 
-    def known_except(self, names: Iterable[str]) -> Iterator[tuple[str, FunctionState]]:
+    def results_except(self, names: Iterable[str]) -> Iterator[tuple[str, FunctionState]]:
         """Return the names and results of all functions except these."""
         excluded = set(names)
         return ((name, state) for name, state in self.by_name.items() if name not in excluded)

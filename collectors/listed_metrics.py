@@ -49,20 +49,20 @@ class ListedMetrics:
     def __init__(self) -> None:
         self._by_namespace: dict[str, _Listed] = defaultdict(_Listed)
 
-    async def of(self, aws: Aws, namespace: str, wanted: MetricNames) -> frozenset[ListedMetric]:
+    async def of(self, aws: Aws, namespace: str, all_metrics: MetricNames) -> frozenset[ListedMetric]:
         """Return the wanted metrics of a namespace that have a point in the last three hours.
 
-        wanted: the same names in each call, as lists are cached. Raises TooManyMetricsError, and the errors
-        of ListMetrics.
+        all_metrics: the same names in each call, as lists are cached. Raises TooManyMetricsError, and the
+        errors of ListMetrics.
         """
         cached = self._by_namespace[namespace]
         async with cached.lock:
             if cached.listed_at is None or aws.now - cached.listed_at >= LIST_INTERVAL:
-                cached.metrics, cached.listed_at = await _list(aws, namespace, wanted), aws.now
+                cached.metrics, cached.listed_at = await _list(aws, namespace, all_metrics), aws.now
             return cached.metrics
 
 
-async def _list(aws: Aws, namespace: str, wanted: MetricNames) -> frozenset[ListedMetric]:
+async def _list(aws: Aws, namespace: str, all_metrics: MetricNames) -> frozenset[ListedMetric]:
     found, listed = set[ListedMetric](), 0
     pages = aws.paginate(
         "cloudwatch",
@@ -78,7 +78,7 @@ async def _list(aws: Aws, namespace: str, wanted: MetricNames) -> frozenset[List
             raise TooManyMetricsError(
                 f"expected at most {MAX_LISTED_METRICS:,} metrics of {namespace}, found more"
             )
-        found.update(metric for metric in _metrics(page, aws.account) if metric[:2] in wanted)
+        found.update(metric for metric in _metrics(page, aws.account) if metric[:2] in all_metrics)
     return frozenset(found)
 
 

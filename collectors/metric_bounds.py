@@ -33,7 +33,7 @@ class MetricBounds:
         """
         return self._found(metric, of_usage=False) if metric.zero_when_absent else None
 
-    def whole_of(self, metric: Metric) -> Metric | None:
+    def usage_aggregate_of(self, metric: Metric) -> Metric | None:
         """Return the metric that a metric of usage is a part of; None if no rule is declared."""
         return self._found(metric, of_usage=True)
 

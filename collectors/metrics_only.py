@@ -34,13 +34,14 @@ class ReadableSignal:
     """A signal that can be read from metrics alone.
 
     declared: its declaration without the fields that need unknown facts. found_by: how each metric identifies
-    resources, by namespace and name of the metric. is_published: a resource is known to have the signal only
-    if CloudWatch publishes its limit. lacks_limit: only an API returns the limit, and no default replaces it.
+    resources, by namespace and name of the metric. needs_published_limit: a resource is known to have the
+    signal only if CloudWatch publishes its limit. lacks_limit: only an API returns the limit, and no default
+    replaces it.
     """
 
     declared: SignalDeclaration
     found_by: Mapping[tuple[str, str], MetricIdentity]
-    is_published: bool
+    needs_published_limit: bool
     lacks_limit: bool
 
 
@@ -132,12 +133,12 @@ class MetricsScan:
     """The scan function of a service of which only metrics can be read.
 
     declaration: None if all signals need a role. metrics: the service's metrics, which tell whether it is in
-    use. wanted: the metrics of all services, whose list is shared. signals: all signals of the service.
+    use. all_metrics: the metrics of all services, whose list is shared. signals: all signals of the service.
     """
 
     declaration: Declaration | None
     metrics: MetricNames
-    wanted: MetricNames
+    all_metrics: MetricNames
     signals: tuple[Signal, ...]
     __name__: str = field(default="metrics", init=False)
 
@@ -150,7 +151,7 @@ class MetricsScan:
         listed = {
             metric
             for namespace in sorted({namespace for namespace, _ in self.metrics})
-            for metric in await aws.state(ListedMetrics).of(aws, namespace, self.wanted)
+            for metric in await aws.state(ListedMetrics).of(aws, namespace, self.all_metrics)
             if metric[:2] in self.metrics
         }
         in_use = any(metric.namespace != USAGE_NAMESPACE for metric in listed)
@@ -205,7 +206,7 @@ def _observed(
     for node in reversed([*scope.node.lineage]):
         _add_values(node, scope.resources)
     observed = observe(name, signal.declared, scope, ())
-    is_missing = observed and signal.is_published and not _is_limit_published(observed, listed)
+    is_missing = observed and signal.needs_published_limit and not _is_limit_published(observed, listed)
     return None if is_missing else observed
 
 
@@ -228,10 +229,10 @@ def metric_names(collectors: Iterable[Collector]) -> MetricNames:
     )
 
 
-def metrics_only(collector: Collector, signals: Iterable[Signal], wanted: MetricNames) -> Collector:
+def metrics_only(collector: Collector, signals: Iterable[Signal], all_metrics: MetricNames) -> Collector:
     """Return the collector of the same service for an account of which only metrics can be read.
 
-    signals: the signals of the service. wanted: the metrics of all services.
+    signals: the signals of the service. all_metrics: the metrics of all services.
     """
-    scan = MetricsScan(collector.declaration, metric_names([collector]), wanted, tuple(signals))
+    scan = MetricsScan(collector.declaration, metric_names([collector]), all_metrics, tuple(signals))
     return replace(collector.loaded, scans=(scan,), iam_actions=IAM_ACTIONS, call_rates={}, arns={})

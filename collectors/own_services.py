@@ -14,11 +14,11 @@ DECLARATIONS, ENTRIES = "collectors", "rules"
 
 
 def read_own_services(
-    folder: Path, taken: Collection[str], only: str | None = None
+    folder: Path, taken_names: Collection[str], only: str | None = None
 ) -> tuple[list[Declaration], list[Service]]:
     """Return the declarations and entries of a folder.
 
-    taken: the names of the built-in services. only: the name of the one service to read; None for all.
+    taken_names: the names of the built-in services. only: the name of the one service to read; None for all.
     Raises DeclarationError with every problem of the files.
     """
     if problems := [*_unreadable_folders(folder)]:
@@ -26,7 +26,7 @@ def read_own_services(
     problems = [] if only else [*_misplaced_files(folder)]
     folders = ServiceFolders(folder / DECLARATIONS, folder / ENTRIES, only)
     try:
-        read = read_service_files(folders, taken=taken, further_check=botocore_problems)
+        read = read_service_files(folders, taken_names=taken_names, further_check=botocore_problems)
     except DeclarationError as error:
         problems += error.problems
     if problems:
@@ -34,10 +34,10 @@ def read_own_services(
     return read
 
 
-def check_own_services(paths: Iterable[Path], taken: Collection[str]) -> list[Service]:
+def check_own_services(paths: Iterable[Path], taken_names: Collection[str]) -> list[Service]:
     """Return the entries of the services in these paths, each entry once.
 
-    paths: folders, to check all services in them, or files, to check only their services. taken: see
+    paths: folders, to check all services in them, or files, to check only their services. taken_names: see
     `read_own_services`. Raises DeclarationError with every problem of all files.
     """
     found: dict[Path, Service] = {}  # by the path of the entry's file, without its ending
@@ -45,7 +45,7 @@ def check_own_services(paths: Iterable[Path], taken: Collection[str]) -> list[Se
     for path in paths:
         try:
             folder, only = _folder_and_name(path)
-            _, services = read_own_services(folder, taken, only)
+            _, services = read_own_services(folder, taken_names, only)
         except DeclarationError as error:
             problems += error.problems
         else:

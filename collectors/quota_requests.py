@@ -49,15 +49,15 @@ class QuotaRequest:
     """A request for an increase of a quota.
 
     desired: the requested value in the quota's unit; after `in_unit_of`, in another unit. status: the status
-    in Service Quotas. since: when the request was made; updated: when its status changed last; both in epoch
-    seconds, None if AWS does not return the time. automatic: AWS made the request by itself. is_global: the
-    quota is the same in all regions.
+    in Service Quotas. requested_at: when the request was made; updated_at: when its status changed last; both
+    in epoch seconds, None if AWS does not return the time. automatic: AWS made the request by itself.
+    is_global: the quota is the same in all regions.
     """
 
     desired: float
     status: str
-    since: float | None
-    updated: float | None = None
+    requested_at: float | None
+    updated_at: float | None = None
     automatic: bool = False
     is_global: bool = False
 
@@ -69,7 +69,7 @@ class QuotaRequest:
     @property
     def decided_at(self) -> float | None:
         """The time of AWS's decision in epoch seconds; None if there is none yet, or AWS returns no time."""
-        return None if self.pending else self.updated
+        return None if self.pending else self.updated_at
 
     def in_unit_of(self, quota_unit: float) -> "QuotaRequest":
         """Return the request in another unit. quota_unit: the quota's unit as a number of that unit."""
@@ -82,9 +82,9 @@ class QuotaRequest:
         """
         requester = " by AWS itself" if self.automatic else ""
         status = STATUS_TEXTS.get(self.status, f"has the status {self.status}")
-        decided = "" if self.pending else _on(self.updated)
+        decided = "" if self.pending else _on(self.updated_at)
         return (
-            f"An increase to {text_of(self.desired)} was requested{requester}{_on(self.since)}"
+            f"An increase to {text_of(self.desired)} was requested{requester}{_on(self.requested_at)}"
             f" and {status}{decided}{self._effect(text_of, limit)}."
         )
 
@@ -152,7 +152,7 @@ def request_from(description: Any, now: float) -> QuotaRequest | None:
         members.get("RequestType") == AUTOMATIC,
         members.get("GlobalQuota", False),
     )
-    changed_at = request.updated or request.since or 0.0
+    changed_at = request.updated_at or request.requested_at or 0.0
     return request if request.pending or now - changed_at < DECIDED_PERIOD else None
 
 
@@ -165,4 +165,4 @@ def _requested_quota(description: Mapping[str, Any]) -> RequestedQuota:
 
 
 def _rank(request: QuotaRequest) -> tuple[bool, float]:
-    return request.pending, request.since or 0.0
+    return request.pending, request.requested_at or 0.0

@@ -17,7 +17,7 @@ from rules.problem_text import suggestion
 
 MAX_LENGTH = 1000  # characters of a path
 MAX_DEPTH = 60  # levels of the syntax tree of a path
-MAX_SHARED = 4096  # paths that are cached by their text
+MAX_CACHED = 4096  # paths that are cached by their text
 
 PathNode = Mapping[str, Any]  # a node of the syntax tree of a path
 
@@ -93,13 +93,13 @@ class ResponsePath:
             raise ExpressionError(f"{self.text}: {error}") from None
 
 
-@lru_cache(MAX_SHARED)
+@lru_cache(MAX_CACHED)
 def unchecked_path(text: str) -> ResponsePath:
     """Return the path of a text; the same object for the same text."""
     return ResponsePath(text)
 
 
-@lru_cache(MAX_SHARED)
+@lru_cache(MAX_CACHED)
 def response_path(text: str) -> ResponsePath:
     """Return the checked path of a text; the same object for the same text. Raises ValueError."""
     path = unchecked_path(text)

@@ -32,7 +32,7 @@ class ScanGroup:
     indexed: the kinds in `needs`, whose resources are looked up.
     parents: the kinds that have parts.
     account_facts: all names that the group uses; they tell which calls for the whole account are needed.
-    alone: by signal that looks up no other kind and depends on no time, all names that it uses.
+    self_contained: by signal that looks up no other kind and depends on no time, all names that it uses.
     refers: by kind, the kinds that it refers to.
     foreign: the kinds declared `foreign`.
     auxiliary: by kind that only signals of other kinds use, these other kinds.
@@ -46,12 +46,12 @@ class ScanGroup:
     indexed: frozenset[str]
     parents: frozenset[str]
     account_facts: frozenset[str]
-    alone: Mapping[str, frozenset[str]]
+    self_contained: Mapping[str, frozenset[str]]
     refers: Mapping[str, frozenset[str]]
     foreign: frozenset[str]
     auxiliary: Mapping[str, frozenset[str]]
 
-    def listed_for(self, kind: str) -> Iterator[str]:
+    def kinds_listed_after(self, kind: str) -> Iterator[str]:
         """Yield the kinds that are listed only once a resource of this kind is listed."""
         referred = self.refers.get(kind, frozenset())
         for other in self.kinds[: self.kinds.index(kind)]:
@@ -199,7 +199,7 @@ def _scan_group(
         indexed=frozenset[str]().union(*needs.values()),
         parents=frozenset(parent for kind in kinds if (parent := declaration.resources[kind].parent)),
         account_facts=frozenset(name for member in group for name in used[member]),
-        alone={
+        self_contained={
             name: frozenset(names)
             for name, signal in chosen.items()
             if not needs[name] and TIMES.isdisjoint(names := used[_signal_member(name)])

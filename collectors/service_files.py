@@ -33,13 +33,13 @@ def read_service_files(
     folders: ServiceFolders,
     *,
     in_python: Collection[str] = (),
-    taken: Collection[str] = (),
+    taken_names: Collection[str] = (),
     further_check: Check | None = None,
 ) -> tuple[list[Declaration], list[Service]]:
     """Read the declarations and entries in two folders, in the order of their names.
 
-    in_python: the services that need no declaration. taken: the names of other services. further_check: see
-    `declaration_file`. Raises DeclarationError with every problem of all files.
+    in_python: the services that need no declaration. taken_names: the names of other services. further_check:
+    see `declaration_file`. Raises DeclarationError with every problem of all files.
     """
     declarations, entries, only = folders.declarations, folders.entries, folders.only
     declared = _read(declarations, only, lambda content, name: declaration_file(content, name, further_check))
@@ -47,8 +47,8 @@ def read_service_files(
     problems = [
         *(problem for file in declared.values() for problem in file.problems),
         *(problem for file in described.values() for problem in file.problems),
-        *_name_problems(declared, taken),
-        *_name_problems(described, taken),
+        *_name_problems(declared, taken_names),
+        *_name_problems(described, taken_names),
         *_missing_files(declared, described, entries),
         *_missing_files(described, {**declared, **dict.fromkeys(in_python)}, declarations),
         *_signal_problems(declared, described),
@@ -74,13 +74,13 @@ def _models(files: Files[Model]) -> list[Model]:
     return [file.model for file in files.values() if file.model is not None]
 
 
-def _name_problems(files: Files[Model], taken: Collection[str]) -> Iterator[str]:
+def _name_problems(files: Files[Model], taken_names: Collection[str]) -> Iterator[str]:
     """Yield a problem for each service whose name is taken, or differs from the name of its file."""
     for stem, file in files.items():
         name = getattr(file.model, "service", stem)
         if name != stem:
             yield file.problem_at(("service",), f"expected {stem}, the name of the file, found {name}")
-        elif name in taken:
+        elif name in taken_names:
             yield file.problem_at(("service",), "expected another name, as it is a built-in service")
 
 

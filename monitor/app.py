@@ -51,7 +51,7 @@ from monitor.lib.garbage import freeze_when_grown
 from monitor.lib.loop_lag import measure_loop_lag
 from monitor.lib.malloc import return_free_memory
 from monitor.lib.schedule import LoopClock, Schedule, repeat, run_guarded
-from monitor.lib.service_manager import ServiceManager, told_ready
+from monitor.lib.service_manager import ServiceManager, state_notifications
 from monitor.lib.signals import set_on_signals, stopped_by_signals
 from monitor.lib.telemetry import ProcessTelemetry
 from monitor.planning.telemetry import PlanTelemetry
@@ -494,6 +494,6 @@ async def serve(config: Config, registry: Registry, read_config: Callable[[], Co
     stop, reload_requested = stopped_by_signals(), set_on_signals(asyncio.Event(), SIGHUP)
     async with App.opened(config, registry, read_config) as app:
         log.info(status := f"listening on {'https' if config.tls else 'http'}://{bound_address(listener)}")
-        async with told_ready(ServiceManager.of(environ), status, stop):
+        async with state_notifications(ServiceManager.of(environ), status, stop):
             await app.run(listener, stop, reload_requested)
     log.info("stopped")

@@ -154,7 +154,7 @@ class _Reading:
             raise
         is_complete = not any(quota.is_missing_for_now for quota in listed.values())
         self.known.note(service_code, self.aws.now, LIST_INTERVAL if is_complete else RETRY_INTERVAL)
-        return tuple(self.known.kept(service_code, listed.values()))
+        return tuple(self.known.with_last_values(service_code, listed.values()))
 
     async def count_resources(self) -> None:
         """Count the resources of services in use whose counts are due."""

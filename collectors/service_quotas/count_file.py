@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 from pydantic import Field, RootModel, model_validator
 
+from collectors.cached_documents import CachedDocuments
 from collectors.declaration import CHECKED, DeclarationModel, JmesPath, Operation, Text
 from collectors.iam_actions import iam_action
-from collectors.kept_documents import KeptDocuments
 from monitor.lib.garbage import no_garbage_collection
 from rules.model_file import misplaced, parse_model
 from rules.signals import QUOTA_CODE, Quota
@@ -81,12 +81,12 @@ class CountFile(RootModel[Mapping[str, tuple[CountDeclaration, ...]]]):
 @cache
 def read_counts() -> Mapping[Quota, CountDeclaration]:
     """Return the counts of `counts.yaml`, by quota. Raises ValueError with the file's problems."""
-    files = KeptDocuments("quotas", COUNTS_FILE.parent)
+    files = CachedDocuments("quotas", COUNTS_FILE.parent)
     with no_garbage_collection():
-        if files.known is None:
+        if files.cached is None:
             counts = _checked_counts(files)
         else:
-            counts = CountFile.model_validate(files.known[COUNTS_FILE.stem], context=CHECKED)
+            counts = CountFile.model_validate(files.cached[COUNTS_FILE.stem], context=CHECKED)
         return {
             Quota(service=service, code=declaration.code): declaration
             for service, declarations in counts.root.items()
@@ -94,12 +94,12 @@ def read_counts() -> Mapping[Quota, CountDeclaration]:
         }
 
 
-def _checked_counts(files: KeptDocuments) -> CountFile:
+def _checked_counts(files: CachedDocuments) -> CountFile:
     """Return the counts, and store the parsed file. Raises ValueError with its problems."""
     file = parse_model(COUNTS_FILE.read_bytes(), COUNTS_FILE.name, CountFile)
     if file.model is None:
         raise ValueError("; ".join(file.problems))
-    files.keep(files.parsed())
+    files.store(files.parsed())
     return file.model
 
 

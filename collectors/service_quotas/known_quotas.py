@@ -90,7 +90,7 @@ class KnownQuotas:
         """Make a list that may change at any time due HASTE_INTERVAL after it was last read."""
         self._due_at[name] = min(self._due_at.get(name, now), self._read_at.get(name, now) + HASTE_INTERVAL)
 
-    def kept(self, service_code: str, listed: Iterable[ListedQuota]) -> Iterator[ListedQuota]:
+    def with_last_values(self, service_code: str, listed: Iterable[ListedQuota]) -> Iterator[ListedQuota]:
         """Yield the quotas of a new list; a value that is missing for now is taken from the last list."""
         previous = {quota.key: quota for quota in self.lists.get(service_code, ())}
         for quota in listed:

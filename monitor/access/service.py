@@ -40,7 +40,9 @@ class AccessService:
         self._listen, self._telemetry, self._check_interval = settings.listen, telemetry, check_interval
         self._metrics = AccessTelemetry(telemetry.registry)
         self._authenticator = Authenticator(settings.auth, exempt_paths)
-        self._certificate = Certificate(settings.tls, self._metrics.certificates) if settings.tls else None
+        self._certificate = (
+            Certificate(settings.tls, self._metrics.certificate_reloads) if settings.tls else None
+        )
 
     def add_middleware(self, web: FastAPI, error_page: ErrorPage) -> None:
         """Authenticate every request of an application before its existing middleware handles the request."""

@@ -26,7 +26,7 @@ class AccessTelemetry:
             ["reason"],
             registry=registry,
         )
-        self.certificates = Counter(
+        self.certificate_reloads = Counter(
             "headroom_tls_reloads",
             "Reloads of a changed certificate: now in use (done), or unusable, so that the old one stays in "
             "use (refused).",
@@ -36,4 +36,4 @@ class AccessTelemetry:
         for reason in DENIAL_REASONS:
             self.failures.labels(reason)
         for outcome in ("done", "refused"):
-            self.certificates.labels(outcome)
+            self.certificate_reloads.labels(outcome)

@@ -89,7 +89,7 @@ def _quota_request(request: QuotaRequest, settings: SeriesSettings) -> models.Qu
         desired=request.desired,
         status=request.status,
         pending=request.pending,
-        since=_time(request.since),
+        since=_time(request.requested_at),
         decided_at=_time(request.decided_at),
         summary=settings.request_sentence,
     )

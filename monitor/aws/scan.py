@@ -45,16 +45,16 @@ BELOW_BAND_INTERVAL = 3600.0  # seconds for which a response about a resource be
 
 
 class ScanMemory(Protocol):
-    """The series that earlier scans made of AWS's answers. of: identifies a group of series in a scan."""
+    """The series that earlier scans made of AWS's answers. subject: identifies the series in a scan."""
 
-    def confirms(self, of: Hashable, answers: int, read_at: LimitReadAt) -> bool:
+    def confirms(self, subject: Hashable, answers: int, read_at: LimitReadAt) -> bool:
         """Confirm the series that an earlier scan made of equal answers; false if there are none.
 
         answers: the digest of the answers. read_at: when the limits of the series were read.
         """
         ...
 
-    def note(self, of: Hashable, answers: int, made: Sequence[Observed]) -> None:
+    def note(self, subject: Hashable, answers: int, made: Sequence[Observed]) -> None:
         """Record the series that were made of answers. answers: the digest of the answers."""
         ...
 
@@ -157,9 +157,9 @@ class Scan:
             return Urgency.AT_ONCE
         return Urgency.IN_TURN if path else Urgency.ALWAYS
 
-    def takes_turn(self, key: Hashable, resource: Resource) -> bool:
+    def may_call_now(self, key: Hashable, resource: Resource) -> bool:
         """Return whether this inventory is to make a call about a resource."""
-        return self._turns.takes_turn(key, self.now, self._urgency_of(resource))
+        return self._turns.may_call_now(key, self.now, self._urgency_of(resource))
 
     def read_at(self, key: Hashable) -> float | None:
         """Return when an earlier inventory read the value of a key of `in_turn`; None: this inventory did."""
@@ -167,23 +167,23 @@ class Scan:
 
     def series(
         self,
-        of: Hashable,
+        subject: Hashable,
         answers: Any,
         make: Callable[[], Iterable[Observed]],
         read_at: LimitReadAt = None,
     ) -> Iterable[Observed]:
         """Return the series of AWS's answers; none if they are confirmed, see `collectors.base.Aws`."""
         known, digest = self.known_series, hash(repr(answers)) if self.known_series else 0
-        if known and known.confirms(of, digest, read_at):
+        if known and known.confirms(subject, digest, read_at):
             return ()
         made = [*make()]
         if isinstance(read_at, float):
             made = [replace(observed, limit_read_at=read_at) for observed in made]
         if known:
-            known.note(of, digest, made)
+            known.note(subject, digest, made)
         return made
 
-    def waits(self, resource: Resource) -> None:
+    def mark_waiting(self, resource: Resource) -> None:
         """Record that a resource waits for its turn to be read."""
         self.waiting.add(resource.utf8_safe.path)
 
@@ -268,7 +268,7 @@ class Scan:
                 self.not_found.add(resource(item).utf8_safe.typed_path)
                 return None
             except NotReadYetError:
-                self.waits(resource(item))
+                self.mark_waiting(resource(item))
                 return None
             except Exception as error:
                 self.failures.append(failure_from(error, resource=resource(item)))

@@ -247,7 +247,7 @@ class ServiceTurns:
             return await outcome.read(read, now, self.run)
         return outcome.get()  # type: ignore[no-any-return]
 
-    def takes_turn(self, key: Hashable, now: float, urgency: Urgency = Urgency.IN_TURN) -> bool:
+    def may_call_now(self, key: Hashable, now: float, urgency: Urgency = Urgency.IN_TURN) -> bool:
         """Return whether a call is to be made in this run. It then counts as made; no value is stored."""
         outcome = self._want(key, 0.0, urgency)
         is_taken = urgency is Urgency.AT_ONCE or self._is_to_be_made(key, outcome, now)

@@ -81,7 +81,7 @@ class StoryAws:
         """Return what `read` returns: every resource is read at once."""
         return await read()
 
-    def takes_turn(self, key: Hashable, resource: Resource) -> bool:
+    def may_call_now(self, key: Hashable, resource: Resource) -> bool:
         """Return true: every resource is read at once."""
         return True
 
@@ -90,7 +90,7 @@ class StoryAws:
 
     def series(
         self,
-        of: Hashable,
+        subject: Hashable,
         answers: Any,
         make: Callable[[], Iterable[Observed]],
         read_at: Callable[[str], float | None] | float | None = None,
@@ -98,7 +98,7 @@ class StoryAws:
         """Return what `make` returns: there are no series of an earlier inventory."""
         return make()
 
-    def waits(self, resource: Resource) -> None:
+    def mark_waiting(self, resource: Resource) -> None:
         """Do nothing: no resource waits for its turn."""
 
     async def call(self, service: str, operation: str, **params: Any) -> dict[str, Any]:

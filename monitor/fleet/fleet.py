@@ -363,7 +363,7 @@ class Fleet(SeriesColumns):
         """Read the aggregates of a metric along with it."""
         if aggregate := self._bounds.aggregate_of(metric):
             self.rings.bound[row] = self._metric_row(cell, aggregate)
-        if whole := self._bounds.whole_of(metric):
+        if whole := self._bounds.usage_aggregate_of(metric):
             self.rings.whole[row] = self._metric_row(cell, whole)
         for aggregate_row in self.rings.aggregates(row):
             self.rings.use_count[aggregate_row] += 1

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 # A collection begins when this many more objects were created than freed. Python's default, 700, is reached
 # within one call to AWS.
 YOUNG_OBJECTS = 10_000
-GROWTH = 4096  # new series between two freezes, which are rare because frozen garbage is never freed
+# New series between two freezes, which are rare because frozen garbage is never freed.
+MIN_GROWTH_TO_FREEZE = 4096
 
 
 def start_collecting() -> None:
@@ -27,13 +28,14 @@ def resume_collecting() -> None:
 
 
 def freeze_when_grown(objects: int, frozen: int) -> int:
-    """Exclude existing objects from garbage collection once GROWTH were added. Return how many are excluded.
+    """Exclude existing objects from garbage collection once MIN_GROWTH_TO_FREEZE were added.
 
-    objects: the number of long-lived objects. frozen: the number that the last call returned.
+    Returns how many are excluded. objects: the number of long-lived objects. frozen: the number that the last
+    call returned.
     A collection among a hundred thousand series blocked the event loop for a tenth of a second, and so did a
     collection just before the freeze.
     """
-    if objects < frozen + GROWTH:
+    if objects < frozen + MIN_GROWTH_TO_FREEZE:
         return min(objects, frozen)
     gc.freeze()
     return objects

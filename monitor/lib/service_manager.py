@@ -38,18 +38,18 @@ class ServiceManager(NamedTuple):
         address = "\0" + name[1:] if name.startswith("@") else name
         return cls(address, int(timeout) / 1e6 / 2 if is_watched else None)
 
-    def tell(self, *messages: str) -> None:
+    def notify(self, *messages: str) -> None:
         """Send messages, such as READY. A failure is only logged: the process does not depend on it."""
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client:
                 client.setblocking(False)
                 client.sendto("\n".join(messages).encode(), self.address)
         except OSError as error:
-            log.warning("the service manager cannot be told %s: %s", messages[0], error)
+            log.warning("the service manager cannot be notified of %s: %s", messages[0], error)
 
 
 @asynccontextmanager
-async def told_ready(
+async def state_notifications(
     manager: ServiceManager | None, status: str, stopping: asyncio.Event
 ) -> AsyncIterator[None]:
     """Notify the service manager, if any, when the process is ready, while it is alive, and when it stops.
@@ -59,7 +59,7 @@ async def told_ready(
     if manager is None:
         yield
         return
-    manager.tell(READY, f"STATUS={status}")
+    manager.notify(READY, f"STATUS={status}")
     async with asyncio.TaskGroup() as notifications:
         tasks = [
             notifications.create_task(_notify_stopping(manager, stopping)),
@@ -74,10 +74,10 @@ async def told_ready(
 
 async def _notify_stopping(manager: ServiceManager, stopping: asyncio.Event) -> None:
     await stopping.wait()
-    manager.tell(STOPPING)
+    manager.notify(STOPPING)
 
 
 async def _notify_alive(manager: ServiceManager) -> None:
     while manager.alive_interval:
-        manager.tell(ALIVE)
+        manager.notify(ALIVE)
         await asyncio.sleep(manager.alive_interval)

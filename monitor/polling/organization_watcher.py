@@ -219,18 +219,18 @@ def _reason(listed: ListedAccount | None) -> str:
     return (listed.inactive_reason or EXCLUDED) if listed else REMOVED
 
 
-def _unique_names(accounts: Sequence[ListedAccount], taken: Sequence[str]) -> Mapping[str, str]:
+def _unique_names(accounts: Sequence[ListedAccount], taken_names: Sequence[str]) -> Mapping[str, str]:
     """Return the names to show, by id: the id follows a name that is not unique or looks like an id.
 
-    taken: names of other accounts.
+    taken_names: names of other accounts.
     """
-    counts = Counter([*taken, *(account.name for account in accounts)])
-    names, taken_names = dict[str, str](), set(taken)
+    counts = Counter([*taken_names, *(account.name for account in accounts)])
+    names, assigned = dict[str, str](), set(taken_names)
     for account in accounts:
         is_unique = counts[account.name] == 1 and not LIKE_AN_ID.search(account.name)
         name = account.name if is_unique else f"{account.name} ({account.id})"
         names[account.id] = name if account.name else account.id
-        while names[account.id] in taken_names:
+        while names[account.id] in assigned:
             names[account.id] += f" ({account.id})"
     return names
 

@@ -133,7 +133,7 @@ class QuotaBook:
         return {
             requested.quota.service
             for requested, request in (self.requests or {}).items()
-            if request.status == APPROVED and (request.updated or 0.0) > since
+            if request.status == APPROVED and (request.updated_at or 0.0) > since
         }
 
     def failures_of(self, quotas: Iterable[Quota]) -> list[QuotaFailure]:

@@ -17,7 +17,7 @@ from tests.registries import REGISTRY
 
 
 def test_the_files_of_all_services_have_no_problem() -> None:
-    """Read the files themselves, not the documents that an earlier run has kept."""
+    """Read the files themselves, not the documents that an earlier run has cached."""
     folders = ServiceFolders(DECLARATIONS_FOLDER, CATALOGUE_FOLDER)
     in_python = [collector.service for collector in IN_PYTHON]
     declared, services = read_service_files(folders, in_python=in_python)
@@ -37,7 +37,7 @@ def test_a_lazy_collector_has_the_fields_of_the_loaded_one(collector: Collector)
 
 
 @pytest.mark.parametrize("name", ["ec2", "dynamodb", "route53"])
-def test_a_kept_document_gives_the_same_declaration_as_its_file(name: str) -> None:
+def test_a_cached_document_gives_the_same_declaration_as_its_file(name: str) -> None:
     (collector,) = REGISTRY.collectors_of({name})
     read = read_declaration(DECLARATIONS_FOLDER / f"{name}.yaml")
     assert collector.declaration
@@ -65,7 +65,7 @@ def run_in(cache: Path, code: str) -> str:
     return done.stdout.strip()
 
 
-def test_files_are_checked_again_only_where_kept_documents_are_missing_or_damaged(tmp_path: Path) -> None:
+def test_files_are_checked_again_only_where_cached_documents_are_missing_or_damaged(tmp_path: Path) -> None:
     code = (
         "import sys; from collectors.builtin import builtin_registry; registry = builtin_registry();"
         "print(len(registry.signals), 'collectors.declaration_problems' in sys.modules)"

@@ -10,7 +10,7 @@ from collectors.botocore_problems import botocore_problems
 from collectors.declaration_file import parse_declaration
 from collectors.declared import collector_of
 from tests.collectors.declared_cases import usage_text
-from tests.collectors.declared_runs import Run, by_parameter, run, unread
+from tests.collectors.declared_runs import Run, by_parameter, run, unobservable_usages
 from tests.fake_aws import FakeAws, denied
 
 
@@ -50,7 +50,7 @@ signals:
     assert known.usage == {"streams": 2.0, "streams_of_table None": 0.0, "streams_of_table orders": 1.0}
     unknown = await with_streams("one", "denied")
     names = ("streams_of_table None", "streams_of_table orders")
-    assert unknown.usage == {"streams": 2.0} | unread("stream", *names)
+    assert unknown.usage == {"streams": 2.0} | unobservable_usages("stream", *names)
     assert unknown.failures == ["denied: AccessDeniedException"]
 
 
@@ -150,7 +150,7 @@ signals:
     other = {"LoadBalancerName": "b", "DNSName": "b", "Scheme": "internal"}
     items = [named, other, {"LoadBalancerName": "c"}]
     found = await run(text, describe_load_balancers={"LoadBalancers": items})
-    assert found.usage == {"scheme a": 8.0} | unread("load_balancer", "load_balancers")
+    assert found.usage == {"scheme a": 8.0} | unobservable_usages("load_balancer", "load_balancers")
     assert [failure.partition(":")[0] for failure in found.failures] == ["c"]
     assert found.errors == []
 
@@ -175,7 +175,7 @@ signals:
     found = await run(text, list_streams=streams, list_shards=[pages[0], {"Shards": []}, *pages[1:]])
     assert found.usage == {"shards orders": 3.0}
     refused = await run(text.replace("first:", "params:"), list_streams=streams, list_shards=pages)
-    assert refused.usage == unread("shard", "shards orders")
+    assert refused.usage == unobservable_usages("shard", "shards orders")
     assert [failure.partition(":")[0] for failure in refused.failures] == ["orders"]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from collectors.declaration_file import parse_declaration
 from collectors.declared import collector_of
 from tests.collectors.declared_cases import usage_text
-from tests.collectors.declared_runs import by_parameter, gone, run
+from tests.collectors.declared_runs import by_parameter, not_found_error, run
 from tests.fake_aws import FakeAws
 
 SERVICES = """
@@ -51,7 +51,7 @@ class Ecs:
     def describe(self, cluster: str, services: list[str]) -> Any:
         self.requested.append((cluster, services))
         if not self.unknown.isdisjoint(services):
-            return gone("ClusterNotFoundException")
+            return not_found_error("ClusterNotFoundException")
         found = {name: self.clusters[cluster][name] for name in services}
         return {
             "services": [
@@ -418,7 +418,7 @@ signals:
 
 
 async def test_an_error_in_none_when_means_that_nothing_is_configured() -> None:
-    answers = {"api": {"repositoryName": "api"}, "web": gone("LifecyclePolicyNotFoundException")}
+    answers = {"api": {"repositoryName": "api"}, "web": not_found_error("LifecyclePolicyNotFoundException")}
     found = await run(
         REPOSITORIES,
         describe_repositories={

@@ -6,7 +6,7 @@ import pytest
 
 from collectors.declaration_error import DeclarationError
 from collectors.declaration_file import parse_declaration
-from tests.collectors.declared_runs import run, unread
+from tests.collectors.declared_runs import run, unobservable_usages
 from tests.fake_aws import denied
 
 ENDPOINTS = """
@@ -80,7 +80,7 @@ async def test_a_failed_list_on_demand_is_one_error_and_makes_usages_unknown() -
     assert found.usage == {
         **{"endpoints": 2, "per_vpc vpc-1": 2, "per_vpc vpc-2": 0},
         **{"connections e-1": 1, "connections e-2": 0},
-        **unread("zone", "in_zone e-1", "in_zone e-2"),
+        **unobservable_usages("zone", "in_zone e-1", "in_zone e-2"),
     }
 
 

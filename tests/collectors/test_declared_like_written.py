@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from collectors.base import Observed, Op, Unobservable, Usage
 from collectors.declared import collector_of
 from tests.collectors.declared_cases import DECLARATIONS
-from tests.collectors.written_autoscaling import COLLECTOR
+from tests.collectors.python_autoscaling import COLLECTOR
 from tests.fake_aws import FakeAws
 
 METRICS = ["GroupDesiredCapacity", "GroupMaxSize", "GroupInServiceInstances", "GroupInServiceCapacity"]

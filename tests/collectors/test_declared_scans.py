@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from tests.collectors.declared_runs import by_parameter, gone, run, unread
+from tests.collectors.declared_runs import by_parameter, not_found_error, run, unobservable_usages
 from tests.fake_aws import denied
 
 LOAD_BALANCERS = """
@@ -163,7 +163,9 @@ async def test_each_call_is_made_once() -> None:
 
 async def test_a_denied_list_affects_its_kind_and_the_counts_of_that_kind() -> None:
     result = await run(LOAD_BALANCERS, **lb_answers(describe_target_groups=denied()))
-    unknown = unread("target_group", "target_groups a", "target_groups ab", "targets a", "targets ab")
+    unknown = unobservable_usages(
+        "target_group", "target_groups a", "target_groups ab", "targets a", "targets ab"
+    )
     assert result.usage == without(*(f"group_targets {name}" for name in TARGETS)) | unknown
     assert (result.errors, result.failures) == (["AccessDeniedException"], [])
 
@@ -171,9 +173,9 @@ async def test_a_denied_list_affects_its_kind_and_the_counts_of_that_kind() -> N
 async def test_a_denied_list_of_parents_affects_the_parts_of_the_parents_too() -> None:
     result = await run(LOAD_BALANCERS, **lb_answers(describe_load_balancers=denied()))
     assert result.usage == {
-        **unread("load_balancer", "load_balancers", "all_reserved"),
-        **unread("listener", "all_listeners"),
-        **unread("load_balancer", *(f"group_targets {name}" for name in ("g1", "g2", "g3"))),
+        **unobservable_usages("load_balancer", "load_balancers", "all_reserved"),
+        **unobservable_usages("listener", "all_listeners"),
+        **unobservable_usages("load_balancer", *(f"group_targets {name}" for name in ("g1", "g2", "g3"))),
         "group_targets g4": 8.0,
         "trust_stores": 0.0,
     }
@@ -185,14 +187,16 @@ async def test_a_denied_page_makes_the_counts_unknown_and_keeps_the_listed_items
     result = await run(LOAD_BALANCERS, **lb_answers(describe_load_balancers=[first, denied()]))
     assert result.usage["requests a"] == USAGES["requests a"]
     assert result.usage["listeners a"] == 2.0
-    unknown = unread("load_balancer", "load_balancers", "all_reserved") | unread("listener", "all_listeners")
+    unknown = unobservable_usages("load_balancer", "load_balancers", "all_reserved") | unobservable_usages(
+        "listener", "all_listeners"
+    )
     assert {name: result.usage[name] for name in unknown} == unknown
     assert result.errors == ["AccessDeniedException"]
 
 
 async def test_a_denied_list_of_parts_affects_only_the_parent_and_counts_that_include_its_parts() -> None:
     result = await run(LOAD_BALANCERS, **lb_answers(describe_listeners=by_parameter({"ab": LISTENERS["ab"]})))
-    unknown = unread("listener", "listeners a", "rules a", "all_listeners")
+    unknown = unobservable_usages("listener", "listeners a", "rules a", "all_listeners")
     assert result.usage == without("listener_rules a/a1", "listener_rules a/a2") | unknown
     assert (result.errors, result.failures) == ([], ["a: AccessDeniedException"])
 
@@ -201,26 +205,28 @@ async def test_a_denied_call_about_a_resource_affects_the_series_that_use_its_fa
     reservations = by_parameter({"ab": RESERVATIONS["ab"]})
     result = await run(LOAD_BALANCERS, **lb_answers(describe_capacity_reservation=reservations))
     missing = ["reserved a", "twice a", "listener_rules a/a1", "listener_rules a/a2"]
-    assert result.usage == without(*missing) | unread("load_balancer", "all_reserved", "group_targets g1")
+    assert result.usage == without(*missing) | unobservable_usages(
+        "load_balancer", "all_reserved", "group_targets g1"
+    )
     assert (result.errors, result.failures) == ([], ["a: AccessDeniedException"])
 
 
 async def test_a_denied_call_about_a_part_makes_sums_unknown_and_leaves_counts() -> None:
     rules = by_parameter({name: response for name, response in RULES.items() if name != "a2"})
     result = await run(LOAD_BALANCERS, **lb_answers(describe_rules=rules))
-    assert result.usage == without("listener_rules a/a2") | unread("listener", "rules a")
+    assert result.usage == without("listener_rules a/a2") | unobservable_usages("listener", "rules a")
     assert result.failures == ["a/a2: AccessDeniedException"]
 
 
 async def test_a_denied_call_about_a_referring_resource_makes_sums_unknown_and_leaves_counts() -> None:
     health = by_parameter({name: response for name, response in TARGETS.items() if name != "g3"})
     result = await run(LOAD_BALANCERS, **lb_answers(describe_target_health=health))
-    assert result.usage == without("group_targets g3") | unread("target_group", "targets ab")
+    assert result.usage == without("group_targets g3") | unobservable_usages("target_group", "targets ab")
     assert result.failures == ["g3: AccessDeniedException"]
 
 
 async def test_a_deleted_resource_is_neither_counted_nor_a_failure() -> None:
-    reservations = by_parameter(RESERVATIONS | {"a": gone("LoadBalancerNotFound")})
+    reservations = by_parameter(RESERVATIONS | {"a": not_found_error("LoadBalancerNotFound")})
     result = await run(LOAD_BALANCERS, **lb_answers(describe_capacity_reservation=reservations))
     assert result.deleted == {("load_balancer", ("a",))}
     assert (result.errors, result.failures) == ([], [])
@@ -230,7 +236,7 @@ async def test_a_deleted_resource_is_neither_counted_nor_a_failure() -> None:
 
 
 async def test_a_parent_that_was_deleted_before_its_parts_are_listed_is_not_counted() -> None:
-    parts = by_parameter(LISTENERS | {"a": gone("LoadBalancerNotFound")})
+    parts = by_parameter(LISTENERS | {"a": not_found_error("LoadBalancerNotFound")})
     result = await run(LOAD_BALANCERS, **lb_answers(describe_listeners=parts))
     assert (result.errors, result.failures, result.deleted) == ([], [], {("load_balancer", ("a",))})
     counts = [result.usage[name] for name in ("load_balancers", "all_reserved", "all_listeners")]
@@ -266,7 +272,7 @@ signals:
     result = await run(
         text,
         describe_target_groups=target_groups(a="", b=""),
-        describe_target_health=by_parameter({"a": gone("TargetGroupNotFound"), "b": targets(1)}),
+        describe_target_health=by_parameter({"a": not_found_error("TargetGroupNotFound"), "b": targets(1)}),
         describe_load_balancers={"LoadBalancers": [{"LoadBalancerName": "a"}]},
         describe_listeners=by_parameter(LISTENERS),
     )
@@ -275,7 +281,7 @@ signals:
 
 
 async def test_a_deleted_part_is_neither_counted_nor_a_failure() -> None:
-    rules = by_parameter(RULES | {"a2": gone("ListenerNotFound")})
+    rules = by_parameter(RULES | {"a2": not_found_error("ListenerNotFound")})
     result = await run(LOAD_BALANCERS, **lb_answers(describe_rules=rules))
     assert (result.errors, result.failures, result.deleted) == ([], [], {("listener", ("a", "a2"))})
     assert result.usage == without("listener_rules a/a2") | {
@@ -288,7 +294,9 @@ async def test_a_deleted_part_is_neither_counted_nor_a_failure() -> None:
 async def test_an_item_without_an_id_affects_itself_and_the_counts_of_its_kind() -> None:
     items = [{"LoadBalancerName": "a"}, {"Type": "application"}, {"LoadBalancerName": "ab"}]
     result = await run(LOAD_BALANCERS, **lb_answers(describe_load_balancers={"LoadBalancers": items}))
-    unknown = unread("load_balancer", "load_balancers", "all_reserved") | unread("listener", "all_listeners")
+    unknown = unobservable_usages("load_balancer", "load_balancers", "all_reserved") | unobservable_usages(
+        "listener", "all_listeners"
+    )
     assert result.usage == USAGES | unknown
     assert result.errors == []
     assert len(result.failures) == 1
@@ -297,7 +305,7 @@ async def test_an_item_without_an_id_affects_itself_and_the_counts_of_its_kind()
 async def test_a_part_without_an_id_affects_itself_and_the_counts_of_its_parent() -> None:
     parts = by_parameter(LISTENERS | {"a": {"Listeners": [{"ListenerArn": "a1"}, {"Port": 80}]}})
     result = await run(LOAD_BALANCERS, **lb_answers(describe_listeners=parts))
-    unknown = unread("listener", "listeners a", "rules a", "all_listeners")
+    unknown = unobservable_usages("listener", "listeners a", "rules a", "all_listeners")
     assert result.usage == without("listener_rules a/a2") | unknown
     assert [failure.partition(":")[0] for failure in result.failures] == ["a"]
 

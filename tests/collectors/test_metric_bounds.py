@@ -135,7 +135,7 @@ def test_a_rule_that_does_not_fit_the_metrics_that_are_read_has_a_problem(
     ],
 )
 def test_a_metric_of_usage_is_a_part_of_the_declared_whole(part: Metric, whole: Metric | None) -> None:
-    assert REGISTRY.bounds.whole_of(part) == whole
+    assert REGISTRY.bounds.usage_aggregate_of(part) == whole
     assert REGISTRY.bounds.aggregate_of(part) is None
 
 
@@ -162,7 +162,7 @@ def test_parts_sum_to_at_most_their_aggregate(
 ) -> None:
     """Each event counts for one part, and AWS counts it for the aggregate, too."""
     bounds, parts, wholes = MetricBounds.of([bound]), Counter[Metric](), Counter[Metric]()
-    aggregate_of = bounds.whole_of if bound.of_usage else bounds.aggregate_of
+    aggregate_of = bounds.usage_aggregate_of if bound.of_usage else bounds.aggregate_of
     for part_number, metric_number, number in events:
         name = bound.metrics[metric_number % len(bound.metrics)]
         dimensions = enumerate(sorted(bound.dimensions))

@@ -21,12 +21,9 @@ from tests.monitor.served import Server
 Clock = Callable[[], float]
 
 READER, OPERATOR, SCRAPER, EXPIRED = (f"the-token-of-{who}" for who in ("rita", "otto", "prom", "eve"))
-SECRET, HASHED = (
-    "correct horse: battery",
-    "pässwörd staple",
-)  # the passwords of ada and bob; the settings have a hash of the second
-# The hash of HASHED at the lowest cost, as a hash of the usual cost takes 0.2 s at each check.
-HASH = "$scrypt$ln=4,r=8,p=1$MDEyMzQ1Njc4OWFiY2RlZg$RrQP9YBBoblF3qqTY3ngWE5H8hVXGYNLl/dEeIJFRgo"
+ADA_PASSWORD, BOB_PASSWORD = "correct horse: battery", "pässwörd staple"
+# The hash of BOB_PASSWORD at the lowest cost, as a hash of the usual cost takes 0.2 s at each check.
+BOB_HASH = "$scrypt$ln=4,r=8,p=1$MDEyMzQ1Njc4OWFiY2RlZg$RrQP9YBBoblF3qqTY3ngWE5H8hVXGYNLl/dEeIJFRgo"
 AUTH: dict[str, Any] = {
     "tokens": [
         {"name": "rita", "token": READER},
@@ -35,8 +32,8 @@ AUTH: dict[str, Any] = {
         {"name": "eve", "role": "operate", "token": EXPIRED, "expires": "2020-01-01"},
     ],
     "users": [
-        {"name": "ada", "role": "operate", "password": SECRET},
-        {"name": "bob", "password_hash": HASH},
+        {"name": "ada", "role": "operate", "password": ADA_PASSWORD},
+        {"name": "bob", "password_hash": BOB_HASH},
     ],
     "proxy": {"header": "X-Forwarded-User", "from": ["10.0.0.0/8", "fd00::/8"], "role_header": "X-Role"},
 }

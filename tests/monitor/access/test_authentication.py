@@ -10,13 +10,13 @@ import pytest
 
 from monitor.access.credentials import MAX_HEADER_BYTES
 from tests.monitor.access.authenticated import (
+    ADA_PASSWORD,
     AUTH,
+    BOB_PASSWORD,
     EXPIRED,
-    HASHED,
     OPERATOR,
     READER,
     SCRAPER,
-    SECRET,
     AuthenticatedServer,
     authenticated_server,
     basic,
@@ -26,7 +26,7 @@ from tests.monitor.served import refusal
 
 SERIES, RELOAD, METRICS = ("GET", "/api/v1/series"), ("POST", "/-/reload"), ("GET", "/metrics")
 PROXY, MAPPED, STRANGER = "10.1.2.3", "::ffff:10.1.2.3", "192.0.2.1"
-SECRETS = (READER, OPERATOR, SCRAPER, EXPIRED, SECRET, HASHED, "wrong-wrong-wrong")
+SECRETS = (READER, OPERATOR, SCRAPER, EXPIRED, ADA_PASSWORD, BOB_PASSWORD, "wrong-wrong-wrong")
 
 Call = tuple[str, str]
 
@@ -50,8 +50,8 @@ WAYS_IN: dict[str, tuple[Call, str, dict[str, Any]]] = {
     "a token with the role operate, for a read": (SERIES, STRANGER, bearer(OPERATOR)),
     "a token with the role metrics": (METRICS, STRANGER, bearer(SCRAPER)),
     "a token with the role read, for metrics": (METRICS, STRANGER, bearer(READER)),
-    "a password": (RELOAD, STRANGER, basic("ada", SECRET)),
-    "a password configured as a hash": (SERIES, STRANGER, basic("bob", HASHED)),
+    "a password": (RELOAD, STRANGER, basic("ada", ADA_PASSWORD)),
+    "a password configured as a hash": (SERIES, STRANGER, basic("bob", BOB_PASSWORD)),
     "a name from the proxy": (SERIES, PROXY, {"X-Forwarded-User": "carol"}),
     "a name from the proxy over IPv6": (SERIES, "fd00::1", {"X-Forwarded-User": "carol"}),
     "a name from the proxy, its address mapped to IPv6": (SERIES, MAPPED, {"X-Forwarded-User": "carol"}),
@@ -101,9 +101,16 @@ REFUSALS: dict[str, tuple[Call, str, Any, int, str, str]] = {
     "another scheme": (SERIES, STRANGER, {"Authorization": "Digest a=b"}, 401, "scheme", "another kind"),
     "a token without a scheme": (SERIES, STRANGER, {"Authorization": READER}, 401, "scheme", "another kind"),
     "a wrong password": (SERIES, STRANGER, basic("ada", "wrong-wrong-wrong"), 401, "password", "wrong"),
-    "another user's password": (SERIES, STRANGER, basic("bob", SECRET), 401, "password", "is wrong"),
-    "an unknown user": (SERIES, STRANGER, basic("ad", SECRET), 401, "password", "is wrong"),
-    "a wrong hashed password": (SERIES, STRANGER, basic("bob", HASHED + " "), 401, "password", "is wrong"),
+    "another user's password": (SERIES, STRANGER, basic("bob", ADA_PASSWORD), 401, "password", "is wrong"),
+    "an unknown user": (SERIES, STRANGER, basic("ad", ADA_PASSWORD), 401, "password", "is wrong"),
+    "a wrong hashed password": (
+        SERIES,
+        STRANGER,
+        basic("bob", BOB_PASSWORD + " "),
+        401,
+        "password",
+        "is wrong",
+    ),
     "a hash as password": (
         SERIES,
         STRANGER,
@@ -218,7 +225,7 @@ REFUSALS: dict[str, tuple[Call, str, Any, int, str, str]] = {
     "a user with the role read, for an operation": (
         RELOAD,
         STRANGER,
-        basic("bob", HASHED),
+        basic("bob", BOB_PASSWORD),
         403,
         "role",
         "bob has the role read",
@@ -315,7 +322,7 @@ ANONYMOUS_CASES: list[tuple[dict[str, Any], Call, Any, int]] = [
     ({"anonymous_role": "metrics"}, SERIES, {}, 403),
     ({"users": AUTH["users"]}, SERIES, {}, 200),
     ({"users": AUTH["users"]}, RELOAD, {}, 401),  # so that a browser asks for the password
-    ({"users": AUTH["users"]}, RELOAD, basic("ada", SECRET), 200),
+    ({"users": AUTH["users"]}, RELOAD, basic("ada", ADA_PASSWORD), 200),
     ({"users": AUTH["users"]}, SERIES, basic("ada", "wrong"), 401),
     ({"tokens": AUTH["tokens"]}, SERIES, bearer(EXPIRED), 401),
     ({"tokens": AUTH["tokens"]}, RELOAD, bearer(READER), 403),
@@ -370,8 +377,8 @@ async def test_without_auth_settings_only_loopback_host_names_are_served(
 
 
 async def test_new_auth_settings_apply_at_once(server: AuthenticatedServer) -> None:
-    assert (await response_to(server, SERIES, STRANGER, basic("bob", HASHED))).status_code == 200
+    assert (await response_to(server, SERIES, STRANGER, basic("bob", BOB_PASSWORD))).status_code == 200
     server.configure({"users": [{"name": "bob", "password": "another-password"}]})
-    assert (await response_to(server, SERIES, STRANGER, basic("bob", HASHED))).status_code == 401
+    assert (await response_to(server, SERIES, STRANGER, basic("bob", BOB_PASSWORD))).status_code == 401
     assert (await response_to(server, SERIES, STRANGER, bearer(READER))).status_code == 401
     assert (await response_to(server, SERIES, STRANGER, basic("bob", "another-password"))).status_code == 200

@@ -9,11 +9,11 @@ import pytest
 
 from monitor.access.principal import Principal
 from tests.monitor.access.authenticated import (
+    ADA_PASSWORD,
     AUTH,
-    HASHED,
+    BOB_PASSWORD,
     OPERATOR,
     READER,
-    SECRET,
     AuthenticatedServer,
     authenticated_server,
     basic,
@@ -25,7 +25,7 @@ from tests.monitor.web.pages import Page
 
 PROXY = "10.1.2.3"
 CAROL = {"X-Forwarded-User": "carol", "X-Role": "operate"}
-ADA = basic("ada", SECRET)
+ADA = basic("ada", ADA_PASSWORD)
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ async def test_a_silence_is_ended_only_with_the_role_operate(server: Authenticat
         await client.post(f"/alerts/{alert}/silence", data={"token": token, "duration": "1 h"})
         (silence,) = server.server.alerting.engine.silences.stored
         assert f"/silences/{silence.id}/end" in form_addresses(await load_page(client, "/alerts/silenced"))
-    async with server.client(**basic("bob", HASHED)) as client:
+    async with server.client(**basic("bob", BOB_PASSWORD)) as client:
         page = await load_page(client, "/alerts/silenced")
         assert "by ada" in " ".join(page.words.split())
         assert not form_addresses(page)

@@ -306,7 +306,7 @@ async def test_a_check_of_the_files_does_not_undo_new_settings(tmp_path: Path) -
     given, new = configured(tmp_path).tls, configured(tmp_path / "other").tls
     assert given and new
     old = SlowTls.model_construct(**dict(given))
-    certificate = Certificate(old, AccessTelemetry(CollectorRegistry()).certificates)
+    certificate = Certificate(old, AccessTelemetry(CollectorRegistry()).certificate_reloads)
     go_on.clear()
     write(tmp_path, "three")
     checking = asyncio.create_task(asyncio.to_thread(certificate.reload))

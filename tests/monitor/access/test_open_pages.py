@@ -11,7 +11,7 @@ import pytest
 
 from tests.monitor.access.authenticated import (
     AUTH,
-    HASHED,
+    BOB_PASSWORD,
     OPERATOR,
     READER,
     AuthenticatedServer,
@@ -105,7 +105,7 @@ CREDENTIALS: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
         "192.0.2.1",
         {"tokens": [{"name": "rita", "token": "another-token-of-rita"}]},
     ),
-    "a user": (basic("bob", HASHED), "192.0.2.1", {"users": AUTH["users"][:1]}),
+    "a user": (basic("bob", BOB_PASSWORD), "192.0.2.1", {"users": AUTH["users"][:1]}),
     "the proxy": ({"X-Forwarded-User": "carol"}, "10.0.0.1", {"proxy": None}),
 }
 

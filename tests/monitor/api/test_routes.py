@@ -195,7 +195,9 @@ async def test_a_series_shows_the_pending_request_for_its_quota(
 ) -> None:
     request = QuotaRequest(5000.0, "CASE_OPENED", 1_800_000_000.0)
     requested = add(server.fleet, key("a"), replace(SETTINGS, quota_request=request))
-    undated = add(server.fleet, key("b"), replace(SETTINGS, quota_request=replace(request, since=None)))
+    undated = add(
+        server.fleet, key("b"), replace(SETTINGS, quota_request=replace(request, requested_at=None))
+    )
     not_requested = add(server.fleet, key("c"))
     await server.publish()
     shown = [

@@ -250,7 +250,7 @@ async def test_a_collector_that_stores_its_own_values_takes_turns_too() -> None:
     taken_by_run = []
     for run in range(6):
         service = turns.of("lambda").begin(float(run), is_bounded=True)
-        taken_by_run.append([name for name in "abcd" if service.takes_turn(name, float(run))])
+        taken_by_run.append([name for name in "abcd" if service.may_call_now(name, float(run))])
     assert taken_by_run[0] == ["a", "b"]
     assert {name for taken in taken_by_run[1:] for name in taken} == {*"abcd"}
     assert max(map(len, taken_by_run)) <= 2

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from monitor.lib.garbage import GROWTH, freeze_when_grown
+from monitor.lib.garbage import MIN_GROWTH_TO_FREEZE, freeze_when_grown
 
 
 @pytest.fixture(autouse=True)
@@ -19,10 +19,15 @@ def _unfrozen() -> Iterator[None]:
     ("objects", "frozen", "expected", "is_frozen"),
     [
         (0, 0, 0, False),
-        (GROWTH - 1, 0, 0, False),
-        (GROWTH, 0, GROWTH, True),
-        (3 * GROWTH, 2 * GROWTH + 1, 2 * GROWTH + 1, False),
-        (GROWTH, 2 * GROWTH, GROWTH, False),  # many were removed: growth is counted from here
+        (MIN_GROWTH_TO_FREEZE - 1, 0, 0, False),
+        (MIN_GROWTH_TO_FREEZE, 0, MIN_GROWTH_TO_FREEZE, True),
+        (3 * MIN_GROWTH_TO_FREEZE, 2 * MIN_GROWTH_TO_FREEZE + 1, 2 * MIN_GROWTH_TO_FREEZE + 1, False),
+        (
+            MIN_GROWTH_TO_FREEZE,
+            2 * MIN_GROWTH_TO_FREEZE,
+            MIN_GROWTH_TO_FREEZE,
+            False,
+        ),  # many were removed: growth is counted from here
     ],
 )
 def test_objects_are_frozen_when_their_number_has_grown_enough(

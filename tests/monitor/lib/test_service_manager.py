@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.lib.service_manager import ServiceManager, told_ready
+from monitor.lib.service_manager import ServiceManager, state_notifications
 from tests.aws_environment import NO_CREDENTIALS
 from tests.monitor.serve_process import free_port, journal
 from tests.processes import ENVIRONMENT, headroom
@@ -40,7 +40,7 @@ async def test_the_service_manager_is_notified_when_the_process_is_ready_alive_a
 ) -> None:
     listening, address = manager
     stopping = asyncio.Event()
-    async with told_ready(ServiceManager(address, alive_interval=0.001), "listening", stopping):
+    async with state_notifications(ServiceManager(address, alive_interval=0.001), "listening", stopping):
         assert await next_notification(listening) == ["READY=1", "STATUS=listening"]
         assert [await next_notification(listening) for _ in range(3)] == [["WATCHDOG=1"]] * 3
         stopping.set()
@@ -53,7 +53,9 @@ async def test_without_a_watchdog_the_process_does_not_notify_that_it_is_alive(
     manager: tuple[socket.socket, str],
 ) -> None:
     listening, address = manager
-    async with told_ready(ServiceManager.of({"NOTIFY_SOCKET": address}), "listening", asyncio.Event()):
+    async with state_notifications(
+        ServiceManager.of({"NOTIFY_SOCKET": address}), "listening", asyncio.Event()
+    ):
         assert (await next_notification(listening))[0] == "READY=1"
         await asyncio.sleep(0)
     with pytest.raises(BlockingIOError):
@@ -67,7 +69,7 @@ async def test_an_abstract_socket_address_is_accepted() -> None:
         listening.setblocking(False)
         manager = ServiceManager.of({"NOTIFY_SOCKET": f"@{name}"})
         assert manager
-        manager.tell("READY=1")
+        manager.notify("READY=1")
         assert await next_notification(listening) == ["READY=1"]
 
 
@@ -75,9 +77,9 @@ async def test_a_service_manager_that_does_not_listen_is_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        async with told_ready(ServiceManager(str(tmp_path / "gone")), "listening", asyncio.Event()):
+        async with state_notifications(ServiceManager(str(tmp_path / "gone")), "listening", asyncio.Event()):
             pass
-    assert "the service manager cannot be told READY=1" in caplog.text
+    assert "the service manager cannot be notified of READY=1" in caplog.text
 
 
 async def test_serve_notifies_the_service_manager_when_it_is_ready_and_stopping(

@@ -14,8 +14,8 @@ from typing import Any
 
 import msgspec
 
-MAX_KEPT = 8  # files of a name, as several versions may be installed; the oldest are removed
-MAX_KEPT_SIZE = 16 * 1024**2  # bytes of a file
+MAX_CACHED_FILES = 8  # files of a name, as several versions may be installed; the oldest are removed
+MAX_CACHED_SIZE = 16 * 1024**2  # bytes of a file
 FOLDER = "headroom"  # within the cache folder
 WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 WRITE_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -32,7 +32,7 @@ def key_of(contents: Iterable[tuple[str, bytes]]) -> str:
     return digest.hexdigest()
 
 
-def kept(name: str, key: str, environ: Mapping[str, str] = os.environ) -> Any:
+def read_cached(name: str, key: str, environ: Mapping[str, str] = os.environ) -> Any:
     """Return the cached data of a name and key; None if there is none."""
     with suppress(OSError, ValueError, msgspec.MsgspecError):
         digest, data = _content(_path(name, key, environ))
@@ -41,8 +41,8 @@ def kept(name: str, key: str, environ: Mapping[str, str] = os.environ) -> Any:
     return None
 
 
-def keep(name: str, key: str, data: Any, environ: Mapping[str, str] = os.environ) -> None:
-    """Cache data under a name and key, if possible; `kept` returns it."""
+def write_cached(name: str, key: str, data: Any, environ: Mapping[str, str] = os.environ) -> None:
+    """Cache data under a name and key, if possible; `read_cached` returns it."""
     with suppress(OSError, ValueError):
         encoded = msgspec.json.encode(data)
         if msgspec.json.decode(encoded) != data:
@@ -57,7 +57,7 @@ def keep(name: str, key: str, data: Any, environ: Mapping[str, str] = os.environ
         finally:
             temporary.unlink(missing_ok=True)
         files = sorted(path.parent.glob(f"{name}-*.json"), key=lambda file: file.stat().st_mtime)
-        for old in files[:-MAX_KEPT]:
+        for old in files[:-MAX_CACHED_FILES]:
             old.unlink(missing_ok=True)
 
 
@@ -75,9 +75,9 @@ def _content(path: Path) -> tuple[bytes, bytes]:
     with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
         status = os.fstat(file.fileno())
         trusted = stat.S_ISREG(status.st_mode) and status.st_uid in (0, os.geteuid())
-        if not trusted or status.st_mode & WRITABLE_BY_OTHERS or status.st_size > MAX_KEPT_SIZE:
+        if not trusted or status.st_mode & WRITABLE_BY_OTHERS or status.st_size > MAX_CACHED_SIZE:
             raise ValueError(f"{path} is not trusted")
-        return file.read(DIGEST_LENGTH), file.read(MAX_KEPT_SIZE)
+        return file.read(DIGEST_LENGTH), file.read(MAX_CACHED_SIZE)
 
 
 def _digest(key: str, data: bytes) -> bytes:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from collectors.kept_documents import KeptDocuments
+from collectors.cached_documents import CachedDocuments
 
 
 @pytest.fixture
@@ -17,14 +17,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def fill_cache(folder: Path, also: Path | None = None) -> None:
-    files = KeptDocuments("files", folder, also)
-    assert files.known is None
-    files.keep(files.parsed())
+    files = CachedDocuments("files", folder, also)
+    assert files.cached is None
+    files.store(files.parsed())
 
 
 def test_cached_documents_are_returned_in_the_order_of_their_names(folder: Path) -> None:
     fill_cache(folder)
-    known = KeptDocuments("files", folder).known
+    known = CachedDocuments("files", folder).cached
     assert known == {"a": {"y": {"z": None}}, "b": {"x": [1, 2.5, "no"]}}
     assert [*known] == ["a", "b"]
 
@@ -33,7 +33,7 @@ def test_cached_documents_are_returned_in_the_order_of_their_names(folder: Path)
 def test_cached_documents_are_not_returned_after_a_file_changed(folder: Path, name: str) -> None:
     fill_cache(folder)
     (folder / name).write_text("y: {z: 1}")
-    assert KeptDocuments("files", folder).known is None
+    assert CachedDocuments("files", folder).cached is None
 
 
 def test_cached_documents_are_not_returned_after_the_other_folder_changed(
@@ -42,13 +42,13 @@ def test_cached_documents_are_not_returned_after_the_other_folder_changed(
     other = tmp_path / "other"
     other.mkdir()
     fill_cache(folder, other)
-    assert KeptDocuments("files", folder, other).known
+    assert CachedDocuments("files", folder, other).cached
     (other / "c.yaml").write_text("1")
-    assert KeptDocuments("files", folder, other).known is None
+    assert CachedDocuments("files", folder, other).cached is None
 
 
 @pytest.mark.parametrize("content", ["x: 1\nx: 2", "a: &b 1\nc: *b", "["])
 def test_a_file_that_is_no_strict_yaml_is_not_parsed(folder: Path, content: str) -> None:
     (folder / "c.yaml").write_text(content)
     with pytest.raises(ValueError):
-        KeptDocuments("files", folder).parsed()
+        CachedDocuments("files", folder).parsed()

@@ -4,17 +4,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from monitor.lib.kept_data import keep, kept, key_of
+from monitor.lib.cached_data import key_of, read_cached, write_cached
 from rules import strict_yaml
 
 Documents = Mapping[str, Any]  # the data of each file by its name without suffix, in the order of the names
 
 
-class KeptDocuments:
+class CachedDocuments:
     """The documents in the YAML files of a folder, parsed or from the cache.
 
     name: the name of the cached data. also: another folder, whose changes invalidate the cached data, too.
-    known: the cached data; None if there is no such data, or a file changed since `keep`.
+    cached: the cached data; None if there is no such data, or a file changed since `store`.
     """
 
     def __init__(self, name: str, folder: Path, also: Path | None = None) -> None:
@@ -22,15 +22,15 @@ class KeptDocuments:
         parser_source = Path(strict_yaml.__file__).read_bytes()
         also_contents = contents_of(also) if also else {}
         self._key = key_of([("", parser_source), *self._contents.items(), *also_contents.items()])
-        self.known: Documents | None = kept(name, self._key)
+        self.cached: Documents | None = read_cached(name, self._key)
 
     def parsed(self) -> Documents:
         """Parse the files. Raises ValueError for a file that is no strict YAML."""
         return {stem: _parsed(stem, content) for stem, content in self._contents.items()}
 
-    def keep(self, documents: Documents) -> None:
+    def store(self, documents: Documents) -> None:
         """Cache the documents that `parsed` returned and the caller has checked."""
-        keep(self._name, self._key, documents)
+        write_cached(self._name, self._key, documents)
 
 
 def contents_of(folder: Path) -> dict[str, bytes]:

@@ -1,6 +1,7 @@
 """A journal with flipped bits: Headroom starts, and alerting continues from what can be read.
 
-`HEADROOM_FLIPS=1200 pytest tests/monitor/alerting/test_rotten.py` tests more corrupt copies of the journal.
+`HEADROOM_FLIPS=1200 pytest tests/monitor/alerting/test_flipped_bits.py` tests more corrupt copies of the
+journal.
 """
 
 import os

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.lib.kept_data import MAX_KEPT, keep, kept, key_of
+from monitor.lib.cached_data import MAX_CACHED_FILES, key_of, read_cached, write_cached
 
 KEY = key_of([("a.yaml", b"x: 1")])
 DATA = {"one": [1, 2.5, None, True, "ä"], "two": {}}
@@ -25,10 +25,10 @@ def cache_file(environ: dict[str, str]) -> Path:
 
 
 def test_cached_data_is_found_only_by_its_name_and_key(environ: dict[str, str]) -> None:
-    assert kept("name", KEY, environ) is None
-    keep("name", KEY, DATA, environ)
-    assert kept("name", KEY, environ) == DATA
-    assert kept("other", KEY, environ) is None
+    assert read_cached("name", KEY, environ) is None
+    write_cached("name", KEY, DATA, environ)
+    assert read_cached("name", KEY, environ) == DATA
+    assert read_cached("other", KEY, environ) is None
     assert [path.name for path in cache_file(environ).parent.iterdir()] == [cache_file(environ).name]
     assert cache_file(environ).stat().st_mode & 0o777 == 0o600
 
@@ -40,34 +40,34 @@ def test_different_files_have_different_keys() -> None:
 
 
 def test_data_of_several_versions_is_cached_and_the_oldest_is_removed(environ: dict[str, str]) -> None:
-    keys = [key_of([("a.yaml", str(number).encode())]) for number in range(MAX_KEPT + 2)]
+    keys = [key_of([("a.yaml", str(number).encode())]) for number in range(MAX_CACHED_FILES + 2)]
     for number, key in enumerate(keys):
-        keep("name", key, [number], environ)
+        write_cached("name", key, [number], environ)
         (file,) = cache_file(environ).parent.glob(f"*{key[:16]}*")
         os.utime(file, (number, number))
-    keep("other", KEY, [], environ)
-    found = [kept("name", key, environ) for key in keys]
-    assert found == [None, None, *([number] for number in range(2, MAX_KEPT + 2))]
+    write_cached("other", KEY, [], environ)
+    found = [read_cached("name", key, environ) for key in keys]
+    assert found == [None, None, *([number] for number in range(2, MAX_CACHED_FILES + 2))]
 
 
 @given(st.integers(0, 200), st.integers(1, 255))
 def test_a_damaged_file_is_ignored(tmp_path_factory: Any, position: int, change: int) -> None:
     environ = {"XDG_CACHE_HOME": str(tmp_path_factory.getbasetemp() / "damaged")}
-    keep("name", KEY, DATA, environ)
+    write_cached("name", KEY, DATA, environ)
     file = cache_file(environ)
     content = bytearray(file.read_bytes())
     content[position % len(content)] ^= change
     file.write_bytes(content)
-    assert kept("name", KEY, environ) is None
+    assert read_cached("name", KEY, environ) is None
     file.write_bytes(content[: position % len(content)])
-    assert kept("name", KEY, environ) is None
+    assert read_cached("name", KEY, environ) is None
 
 
 def test_a_file_that_others_could_have_written_is_ignored(environ: dict[str, str]) -> None:
-    keep("name", KEY, DATA, environ)
+    write_cached("name", KEY, DATA, environ)
     for mode in (0o620, 0o602):
         cache_file(environ).chmod(mode)
-        assert kept("name", KEY, environ) is None
+        assert read_cached("name", KEY, environ) is None
 
 
 UNUSABLE: list[dict[str, str]] = [
@@ -81,23 +81,23 @@ UNUSABLE: list[dict[str, str]] = [
 
 @pytest.mark.parametrize("environ", UNUSABLE, ids=str)
 def test_without_a_writable_folder_no_data_is_cached(environ: dict[str, str]) -> None:
-    keep("name", KEY, DATA, environ)
-    assert kept("name", KEY, environ) is None
+    write_cached("name", KEY, DATA, environ)
+    assert read_cached("name", KEY, environ) is None
     assert not Path("relative").exists()
 
 
 def test_a_folder_in_the_place_of_the_file_is_ignored(environ: dict[str, str]) -> None:
     cache_file(environ).mkdir(parents=True)
-    keep("name", KEY, DATA, environ)
-    assert kept("name", KEY, environ) is None
+    write_cached("name", KEY, DATA, environ)
+    assert read_cached("name", KEY, environ) is None
 
 
 @pytest.mark.parametrize("data", [math.inf, (1, 2), {1: 2}], ids=str)
 def test_data_that_json_would_change_is_not_cached(data: Any, environ: dict[str, str]) -> None:
-    keep("name", KEY, data, environ)
-    assert kept("name", KEY, environ) is None
+    write_cached("name", KEY, data, environ)
+    assert read_cached("name", KEY, environ) is None
 
 
 def test_the_cache_folder_is_in_the_home_of_the_user(tmp_path: Path) -> None:
-    keep("name", KEY, DATA, {"HOME": str(tmp_path)})
+    write_cached("name", KEY, DATA, {"HOME": str(tmp_path)})
     assert [*tmp_path.glob(".cache/headroom/name-*.json")]
