@@ -1,8 +1,9 @@
-"""The time until usage that only grows reaches a limit: storage, counts, budgets that drain.
+"""Forecasts when usage that only grows reaches its limit: storage, counts, budgets that drain.
 
-Such usage has no daily pattern whose days could be compared. The probability is the share of past rises, over
-times as long as the horizon, that would be enough now. The time follows from the slopes between all pairs of
-points (Theil and Sen). A single outlier changes neither by much.
+Such usage has no daily pattern by which days could be compared. The probability that the limit is reached
+within a horizon is the share of past rises, over periods as long as the horizon, that are at least the
+present headroom. The time follows from the slopes between pairs of points (the Theil-Sen estimator). A single
+outlier hardly changes the probability or the time.
 
 Arrays are [point, series], as in `rules.analogs`.
 """
@@ -16,13 +17,13 @@ from rules.analogs import BIN_MINUTES, Flags, Floats
 from rules.forecast import QUANTILES, Forecast
 from rules.forecast_features import HORIZONS
 
-POINT_BINS: Final = 24  # the highest usage of six hours is a point
+POINT_BINS: Final = 24  # bins of a point, which is the highest usage of six hours
 POINT_MINUTES: Final = POINT_BINS * BIN_MINUTES
-MIN_POINTS: Final = 8  # two days
-MIN_DIRECTNESS: Final = np.float32(0.9)  # the growth, as a share of all rises and falls added up
-MAX_STEP: Final = np.float32(0.5)  # the share of the growth that may come from one point to the next
-MIN_DISTANCE: Final = 4  # from a point to another one, for their slope to count
-MAX_HISTORIES: Final = 2  # a time beyond so many times the length of the history is not given
+MIN_POINTS: Final = 8  # known points, those of two days
+MIN_DIRECTNESS: Final = np.float32(0.9)  # net growth divided by the sum of all rises and falls
+MAX_STEP: Final = np.float32(0.5)  # share of the net growth that may lie between two neighbouring points
+MIN_DISTANCE: Final = 4  # points between the two ends of a slope
+MAX_HISTORIES: Final = 2  # no time is returned that is more than this many times the length of the history
 
 
 def points_of(history: NDArray[np.floating]) -> Floats:
@@ -33,7 +34,7 @@ def points_of(history: NDArray[np.floating]) -> Floats:
 
 
 def is_growing(points: Floats) -> Flags:
-    """Return which series do nothing but grow, and not by one step."""
+    """Return which series only grow, and not in a single step."""
     filled, changes = _filled(points), np.zeros((1, points.shape[1]), np.float32)
     if len(points) > 1:
         changes = np.nan_to_num(np.diff(filled, axis=0))
@@ -44,9 +45,9 @@ def is_growing(points: Floats) -> Flags:
 
 
 def growth(history: NDArray[np.floating], limit: NDArray[np.floating]) -> tuple[Flags, Forecast]:
-    """Return which series do nothing but grow, and their forecast; NaN for others.
+    """Return which series only grow, and the forecast of each series: NaN for those that do not only grow.
 
-    history: as for `rules.forecast.forecast`, but [bin, series]. limit: of each series, above 0.
+    history: as for `rules.forecast.forecast`, but [bin, series]. limit: the limit of each series, above 0.
     """
     with np.errstate(all="ignore"):
         points, limits = points_of(history), limit.astype(np.float32)
@@ -54,38 +55,38 @@ def growth(history: NDArray[np.floating], limit: NDArray[np.floating]) -> tuple[
         probability = np.full((limits.size, len(HORIZONS)), np.nan, np.float32)
         minutes = np.full((limits.size, len(QUANTILES)), np.nan, np.float32)
         if growing.any():
-            chosen, headroom = points[:, growing], (limits - points[-1])[growing]
-            probability[growing] = _probability(chosen, headroom)
-            minutes[growing] = _minutes(chosen, headroom)
+            growing_points, headroom = points[:, growing], (limits - points[-1])[growing]
+            probability[growing] = _probability(growing_points, headroom)
+            minutes[growing] = _minutes(growing_points, headroom)
     return growing, Forecast(probability, minutes)
 
 
 def _probability(points: Floats, headroom: Floats) -> Floats:
-    """Return the share of the rises within each horizon that would reach the limit, [series, horizon]."""
+    """Return the share of past rises over each horizon that would reach the limit, [series, horizon]."""
     shares = []
     for horizon in HORIZONS:
         distance = max(horizon // POINT_MINUTES, 1)
         rises = (points[distance:] - points[:-distance]) * np.float32(horizon / (distance * POINT_MINUTES))
-        enough = np.count_nonzero(rises >= headroom, axis=0)
-        shares.append((enough + 0.5) / (np.isfinite(rises).sum(axis=0) + 1))
+        reaching_count = np.count_nonzero(rises >= headroom, axis=0)
+        shares.append((reaching_count + 0.5) / (np.isfinite(rises).sum(axis=0) + 1))
     probability = np.fmax.accumulate(np.stack(shares), axis=0).T.astype(np.float32)
     probability[headroom <= 0] = 1
     return probability
 
 
 def _minutes(points: Floats, headroom: Floats) -> Floats:
-    """Return QUANTILES of the time until the limit is reached, [series, quantile]."""
+    """Return QUANTILES of the minutes until the limit is reached, [series, quantile]."""
     first, second = np.triu_indices(len(points), MIN_DISTANCE)
     slopes = (points[second] - points[first]) / ((second - first)[:, None] * np.float32(POINT_MINUTES))
     fast_to_slow = np.nanquantile(slopes, [1 - quantile for quantile in QUANTILES], axis=0)
     minutes = np.where(fast_to_slow > 0, headroom / fast_to_slow, np.nan).T.astype(np.float32)
-    known = np.isfinite(points).sum(axis=0) * POINT_MINUTES
-    minutes[~(minutes[:, 1] <= MAX_HISTORIES * known)] = np.nan
+    known_minutes = np.isfinite(points).sum(axis=0) * POINT_MINUTES
+    minutes[~(minutes[:, 1] <= MAX_HISTORIES * known_minutes)] = np.nan
     minutes[headroom <= 0] = 0
     return minutes
 
 
 def _filled(points: Floats) -> Floats:
-    """Return the points, a missing one with the value of the point before it."""
-    known = np.where(np.isfinite(points), np.arange(len(points))[:, None], 0)
-    return np.take_along_axis(points, np.maximum.accumulate(known, axis=0), axis=0)
+    """Return the points, with the last known point before it in place of each missing one."""
+    known_places = np.where(np.isfinite(points), np.arange(len(points))[:, None], 0)
+    return np.take_along_axis(points, np.maximum.accumulate(known_places, axis=0), axis=0)

@@ -23,10 +23,10 @@ class PathModelBase(BaseModel):
 
 
 class HopMetric(PathModelBase):
-    """A CloudWatch metric of a hop, for `scale` times its value.
+    """A CloudWatch metric of a hop. Its values are multiplied by `scale`.
 
-    dimensions: templates; see `hops.yaml` for their placeholders. parts: the number of parts that a resource
-    must have; None: any.
+    dimensions: templates; see `hops.yaml` for their placeholders. parts: the number of parts that the text of
+    the resource must have; None for any number.
     """
 
     namespace: NonEmpty
@@ -47,14 +47,14 @@ class FlowSource(PathModelBase):
     dimensions: Mapping[NonEmpty, NonEmpty] = {}
 
     @model_validator(mode="after")
-    def _is_one_of_both(self) -> "FlowSource":
+    def _has_either_signal_or_metric(self) -> "FlowSource":
         if bool(self.signal) == bool(self.metric):
             raise misplaced((), "expected either a signal or a metric")
         return self
 
     @property
     def of_metric(self) -> HopMetric | None:
-        """The metric, which counts units; None of a signal."""
+        """The metric that counts the units; None if a signal counts them."""
         if not (self.namespace and self.metric):
             return None
         return HopMetric(
@@ -72,7 +72,11 @@ class HopLimit(PathModelBase):
 
 
 class Payload(PathModelBase):
-    """The largest payload of a unit. after: of units that these services send; empty: of all."""
+    """The largest payload of a unit.
+
+    what: a sentence about the payload. after: the services before the hop for whose units it holds; empty if
+    it holds for all units. source: the URL of AWS's page.
+    """
 
     bytes: Annotated[int, Field(gt=0)]
     what: NonEmpty
@@ -81,7 +85,7 @@ class Payload(PathModelBase):
 
 
 class HopKind(PathModelBase):
-    """The part of a service in a request path; see `hops.yaml` for the fields."""
+    """The hops of one service in request paths; see `hops.yaml` for the fields."""
 
     title: NonEmpty
     unit: NonEmpty
@@ -96,7 +100,7 @@ class HopKind(PathModelBase):
     unlimited: NonEmpty | None = None
 
     @model_validator(mode="after")
-    def _names_what_it_has(self) -> "HopKind":
+    def _names_known_measures_and_limits(self) -> "HopKind":
         for name, limit in self.limits.items():
             if isinstance(limit.each, str) and limit.each not in self.measures:
                 raise misplaced(("limits", name, "each"), f"expected a number or one of {[*self.measures]}")
@@ -109,19 +113,19 @@ class HopKind(PathModelBase):
     @property
     def signals(self) -> Sequence[str]:
         """The signals by whose series a resource is found."""
-        of_flow = (one.signal for one in self.flow if one.signal)
-        return [*dict.fromkeys((*self.limits, *of_flow, *self.identified_by))]
+        flow_signals = (source.signal for source in self.flow if source.signal)
+        return [*dict.fromkeys((*self.limits, *flow_signals, *self.identified_by))]
 
     def limits_after(self, before: Collection[str]) -> Iterator[tuple[str, HopLimit]]:
-        """Yield the limits, by signal, of a hop that follows hops of these services."""
+        """Yield the signal and the limit of each limit that holds after hops of these services."""
         for name, limit in self.limits.items():
             if not (before and {*before} <= {*limit.not_after}):
                 yield name, limit
 
     def payload_after(self, before: Collection[str]) -> Payload | None:
-        """Return the largest payload of a hop that follows hops of these services; None if none is known."""
-        fitting = (one for one in self.payloads if not one.after or {*one.after} & {*before})
-        return next(fitting, None)
+        """Return the largest payload after hops of these services; None if it is unknown."""
+        matching = (one for one in self.payloads if not one.after or {*one.after} & {*before})
+        return next(matching, None)
 
     def split(self, resource: str) -> tuple[str, ...]:
         """Return the parts of the text of a resource."""
@@ -135,5 +139,5 @@ class HopKinds(RootModel[Mapping[NonEmpty, HopKind]]):
 @cache
 def hop_kinds() -> Mapping[str, HopKind]:
     """Return the kinds of hops by service. Reads the file once."""
-    read = parse_model(HOPS_FILE.read_bytes(), HOPS_FILE.name, HopKinds)
-    return read.model.root if read.model else {}  # a test holds that there is no problem in it
+    file = parse_model(HOPS_FILE.read_bytes(), HOPS_FILE.name, HopKinds)
+    return file.model.root if file.model else {}  # a test checks that the file has no problem

@@ -3,14 +3,16 @@
 from collections.abc import Mapping, Set
 from graphlib import CycleError, TopologicalSorter
 
-Inhibitors = Mapping[str, Set[str]]  # by signal: those whose alerts inhibit its own
+Inhibitors = Mapping[str, Set[str]]  # by signal: the signals whose alerts inhibit its alert
 
 
 def inhibition_cycle(inhibitors: Inhibitors, covered_by: Mapping[str, str]) -> list[str]:
-    """Return signals of which each is inhibited by the next, the last one being the first; empty for none.
+    """Return a cycle of signals, each inhibited by the next, or an empty list.
 
-    covered_by: by signal, the one whose alert stands for its own. Signals that inhibit each other directly
-    count as one, named by the first of them, as the highest of their alerts is sent.
+    The first signal of the cycle is also its last.
+
+    covered_by: by signal, the signal whose alert replaces its alert. Signals that inhibit each other directly
+    make no cycle, as the highest of their alerts is sent: they count as one signal, named by the first.
     """
     first = _first_of_mutual(inhibitors)
     graph = TopologicalSorter[str]()
@@ -28,14 +30,16 @@ def inhibition_cycle(inhibitors: Inhibitors, covered_by: Mapping[str, str]) -> l
 
 
 def _first_of_mutual(inhibitors: Inhibitors) -> dict[str, str]:
-    """Return, for each signal, the first of those that inhibit each other directly or through others."""
+    """Return, by signal, the first of the signals that pairs which inhibit each other connect it with."""
     first: dict[str, str] = {}
     for name in inhibitors:
-        waiting = [name] if name not in first else []
-        while waiting:
-            one = waiting.pop()
-            first[one] = name
-            waiting += [
-                other for other in inhibitors[one] if other not in first and one in inhibitors.get(other, ())
+        unvisited = [name] if name not in first else []
+        while unvisited:
+            current = unvisited.pop()
+            first[current] = name
+            unvisited += [
+                other
+                for other in inhibitors[current]
+                if other not in first and current in inhibitors.get(other, ())
             ]
     return first

@@ -1,4 +1,4 @@
-"""A limit with its source, and which of several sources is in force."""
+"""Limits with their sources, and the limit in force where several sources have one."""
 
 import math
 from collections.abc import Mapping
@@ -17,15 +17,15 @@ class LimitSource(StrEnum):
     DOCUMENTED = "documented"  # the catalogue
 
 
-QUOTA_SOURCES = (LimitSource.APPLIED, LimitSource.DEFAULT)  # of limits read from Service Quotas
-PUBLISHED_ONLY = math.nan  # a single object, so that it equals itself within a dataclass
+QUOTA_SOURCES = (LimitSource.APPLIED, LimitSource.DEFAULT)  # the sources that are read from Service Quotas
+PUBLISHED_ONLY = math.nan  # one object, as a NaN in a dataclass equals only itself
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
     """A limit in the signal's unit, with its source and when it was read (epoch seconds).
 
-    value: PUBLISHED_ONLY where it is known of each minute in which CloudWatch publishes it, and of no other.
+    value: PUBLISHED_ONLY if the limit is known only for the minutes in which CloudWatch publishes it.
     `read_at` is not compared.
     """
 
@@ -35,11 +35,12 @@ class Limit:
 
 
 def effective_limit(candidates: Mapping[LimitSource, float | None], read_at: float) -> Limit | None:
-    """Return the limit in force: that of the first source, in order of precedence, with a usable value.
+    """Return the limit of the first source, in order of precedence, that has a usable value.
 
-    None, zero, negative and infinite values are unusable, as utilization divides by the limit. Returns None
-    when no source has a usable value, and where Service Quotas has an unusable one: 0 where AWS has granted
-    nothing, or no end. What is documented for other accounts does not hold for this one then.
+    candidates: the value of each source. None, NaN, zero, negative and infinite values are unusable, as
+    utilization divides by the limit. Returns None if no source has a usable value. Also returns None if
+    Service Quotas reports zero (AWS has granted nothing) or infinity (there is no limit) and no earlier
+    source has a usable value: the documented value of other accounts then does not hold for this one.
     """
     for source in LimitSource:
         value = candidates.get(source)

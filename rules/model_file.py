@@ -11,10 +11,10 @@ from rules.problem_text import SCALAR_NAMES, suggestion
 from rules.strict_yaml import Document, Where, named_line, parse_document
 
 MAX_FILE_SIZE = 1024**2  # bytes
-MAX_SHOWN_PROBLEMS = 50  # of a file; the rest is counted
+MAX_SHOWN_PROBLEMS = 50  # problems of a file; the others are only counted
 MAX_SHOWN_LENGTH = 60  # characters of a value in a problem
 
-NOTHING = Document(None, [], {})
+EMPTY_DOCUMENT = Document(None, [], {})
 
 Problem = tuple[Where, str]
 Model = TypeVar("Model", bound=BaseModel)
@@ -24,7 +24,7 @@ Model = TypeVar("Model", bound=BaseModel)
 class ModelFile(Generic[Model]):
     """A YAML file that was read.
 
-    name: as shown. content: None where it cannot be read. model: None where the file has problems.
+    name: the name in messages. content: None if it cannot be read. model: None if it has problems.
     problems: one line each, `FILE:LINE: PLACE: SENTENCE`.
     """
 
@@ -34,36 +34,39 @@ class ModelFile(Generic[Model]):
     problems: list[str]
 
     def problem_at(self, where: Where, sentence: str) -> str:
-        """Return the line of one more problem.
+        """Return the line, as in `problems`, of a problem that was found later.
 
-        It reads the content again, as the lines of all places take more memory than the model.
+        Parses the content again, as the line numbers of all places take more memory than the model.
         """
-        document = NOTHING if self.content is None else parse_document(self.content)
+        document = EMPTY_DOCUMENT if self.content is None else parse_document(self.content)
         return _line(self.name, document, (where, sentence))
 
 
 def parse_model(
     content: bytes, name: str, model: type[Model], check: Callable[[Model], Iterable[Problem]] | None = None
 ) -> ModelFile[Model]:
-    """Read a model from the content of a file. check: for what the model cannot know by itself."""
+    """Read a model from the content of a file.
+
+    check: yields the problems that the validators of the model cannot find.
+    """
     try:
         if len(content) > MAX_FILE_SIZE:
             raise ValueError("expected at most 1 MiB")
         document = parse_document(content)
     except ValueError as error:
         return unreadable(name, str(error), named_line(error))
-    read: Model | None = None
+    validated: Model | None = None
     problems: list[Problem] = [*document.problems]
     try:
-        read = model.model_validate(document.data)
-        problems += check(read) if check else ()
+        validated = model.model_validate(document.data)
+        problems += check(validated) if check else ()
     except ValidationError as error:
         problems += _schema_problems(error, model)
-    return ModelFile(name, content, None if problems else read, _lines(name, document, problems))
+    return ModelFile(name, content, None if problems else validated, _lines(name, document, problems))
 
 
 def unreadable(name: str, reason: str, line: int = 1) -> ModelFile[Any]:
-    """Return what is known of a file that cannot be read. line: where that was found."""
+    """Return the ModelFile of a file that cannot be read. line: the line of the error."""
     return ModelFile(name, None, None, [f"{name}:{line}: file: {reason}"])
 
 
@@ -73,10 +76,10 @@ def misplaced(where: Where, sentence: str) -> PydanticCustomError:
 
 
 def _lines(name: str, document: Document, problems: list[Problem]) -> list[str]:
-    """Return one line per problem; the last tells how many more there are."""
+    """Return one line per problem; beyond MAX_SHOWN_PROBLEMS, a last line with the number of the others."""
     lines = [_line(name, document, problem) for problem in problems[:MAX_SHOWN_PROBLEMS]]
-    more = len(problems) - len(lines)
-    return [*lines, f"{name}: {more} more problems"] if more else lines
+    hidden = len(problems) - len(lines)
+    return [*lines, f"{name}: {hidden} more problems"] if hidden else lines
 
 
 def _line(name: str, document: Document, problem: Problem) -> str:
@@ -86,12 +89,12 @@ def _line(name: str, document: Document, problem: Problem) -> str:
 
 def _schema_problems(error: ValidationError, model: type[BaseModel]) -> Iterator[Problem]:
     errors = error.errors()
-    around = {one["loc"][:end] for one in errors for end in range(len(one["loc"]))}
+    enclosing_places = {one["loc"][:end] for one in errors for end in range(len(one["loc"]))}
     for one in errors:
-        if one["type"] == "too_short" and one["loc"] in around:
-            continue  # a wrong item is no item
-        within = one.get("ctx", {}).get("where", ())
-        where = tuple(part for part in (*one["loc"], *within) if part not in ("[key]", ""))
+        if one["type"] == "too_short" and one["loc"] in enclosing_places:
+            continue  # pydantic does not count the invalid item, whose own error is reported
+        inner_place = one.get("ctx", {}).get("where", ())
+        where = tuple(part for part in (*one["loc"], *inner_place) if part not in ("[key]", ""))
         yield where, _sentence(one, where, model)
 
 
@@ -130,8 +133,8 @@ def _shown(value: Any) -> str:
 
 
 def keys_at(model: type[BaseModel], where: Where) -> list[str]:
-    """Return the keys that a model has at a place; none where its keys are names that the file chooses."""
-    entries: type[BaseModel] | None = None  # of the mapping or list that a step leads to
+    """Return the keys that a model allows at a place; none where the file chooses the keys itself."""
+    entries: type[BaseModel] | None = None  # the model of the entries of a mapping or list
     for step in where:
         if entries:
             model, entries = entries, None
@@ -145,12 +148,13 @@ def keys_at(model: type[BaseModel], where: Where) -> list[str]:
 
 
 def _annotations(model: type[BaseModel]) -> dict[str, Any]:
-    """The annotations of a model's fields, by their keys in the file."""
+    """Return the annotations of a model's fields, by their keys in the file."""
     fields = model.model_fields.items()
     return {str(field.validation_alias or name): field.annotation for name, field in fields}
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """Return the model that an annotation such as `Mapping[str, Signal]` names; None without one."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((found for part in get_args(annotation) if (found := _model_in(part))), None)

@@ -24,7 +24,7 @@ class NotDeclared(BaseModel):
 
 
 def read_not_declared(path: Path = NOT_DECLARED_FILE) -> NotDeclared:
-    """Read the file. Raises ValueError with every problem of it."""
+    """Read the limits and services that are not watched. Raises ValueError with every problem of the file."""
     file = parse_model(path.read_bytes(), str(path), NotDeclared)
     if file.model is None:
         raise ValueError("\n".join(file.problems))

@@ -1,4 +1,4 @@
-"""The model of `paths.yaml`: request paths as their architect draws them, checked as a whole."""
+"""The model of `paths.yaml`, in which users declare request paths; each path is checked as a whole."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from rules.problem_text import suggestion
 from rules.strict_yaml import Where
 
 MAX_PATHS = 100
-MAX_HOPS = 50  # of a path
+MAX_HOPS = 50  # in a path
 MAX_NAME_LENGTH = 64
 
 
@@ -39,11 +39,13 @@ Positive = Annotated[float, Field(gt=0, le=1e12, allow_inf_nan=False, strict=Tru
 class Hop(PathModelBase):
     """A resource in a request path.
 
-    service: one of `hops.yaml`. resource: its name or id, those of its parents first; optional where the
-    limits are those of the account alone. name: what other hops and pages call it; the resource by default.
-    after: the names of the hops that it follows; by default the one that is written before it.
-    per_request: units for each request at the entrance. per_unit: units for each unit of the hops before.
-    batch: units of the hops before in each unit of this one. uses: what one unit uses of a limit, by signal.
+    service: a service in `hops.yaml`. resource: the name or id of the resource, after those of its parents;
+    optional if all limits of the hop are limits of the account. name: the name of the hop for other hops and
+    on pages; by default `resource`. account, region: those of the resource; by default those of the path.
+    after: the names of the hops that this hop follows; by default the hop written before it. per_request:
+    units of this hop for each request at the entrance. per_unit: units of this hop for each unit of the hops
+    before. batch: units of the hops before for each unit of this hop. uses: by signal, the amount of the
+    limit that one unit uses.
     """
 
     service: HopService
@@ -59,17 +61,20 @@ class Hop(PathModelBase):
 
     @property
     def called(self) -> str:
-        """The name by which other hops refer to it."""
+        """The name by which other hops refer to this hop."""
         return self.name or self.resource or self.service
 
     @property
     def units_per_unit(self) -> float | None:
-        """The declared units for each unit of the hops before; None where none are declared."""
+        """The declared number of units for each unit of the hops before; None if it is not declared."""
         return 1 / self.batch if self.batch else self.per_unit
 
 
 class RequestPath(PathModelBase):
-    """A chain of resources that a request goes through, with branches. account, region: of its hops."""
+    """A chain of resources that a request goes through, with branches.
+
+    account, region: those of all hops that declare no other ones.
+    """
 
     name: Name
     account: Text | None = None
@@ -78,17 +83,17 @@ class RequestPath(PathModelBase):
 
     @property
     def before(self) -> Mapping[str, Sequence[str]]:
-        """The names of the hops that each hop follows, by its name."""
+        """By the name of each hop, the names of the hops that it follows."""
         names = [hop.called for hop in self.hops]
-        default = [(), *((name,) for name in names)]
+        default_before = [(), *((name,) for name in names)]
         return {
-            hop.called: default[place] if hop.after is None else hop.after
+            hop.called: default_before[place] if hop.after is None else hop.after
             for place, hop in enumerate(self.hops)
         }
 
     @property
     def ordered_hops(self) -> list[Hop]:
-        """The hops in an order in which each follows those before it; the first one is the entrance."""
+        """The hops, each after all hops that it follows; the first hop is the entrance."""
         by_name = {hop.called: hop for hop in self.hops}
         return [by_name[name] for name in order_of(self.before)[0]]
 
@@ -105,11 +110,11 @@ def parse_paths(content: bytes, name: str) -> ModelFile[PathFile]:
 
 
 def path_problems(file: PathFile) -> Iterator[Problem]:
-    """Yield what is wrong with paths that are complete by themselves."""
-    first: dict[str, int] = {}
+    """Yield the problems that the validators of single fields cannot find."""
+    first_place: dict[str, int] = {}
     for place, path in enumerate(file.paths):
-        if (same := first.setdefault(path.name, place)) != place:
-            yield ("paths", place, "name"), f"expected a name that differs from that of path {same}"
+        if (earlier_place := first_place.setdefault(path.name, place)) != place:
+            yield ("paths", place, "name"), f"expected a name that differs from that of path {earlier_place}"
         for where, sentence in _problems_of(path):
             yield ("paths", place, *where), sentence
 
@@ -122,8 +127,8 @@ def _problems_of(path: RequestPath) -> Iterator[Problem]:
     names = Counter(hop.called for hop in path.hops)
     repeated = [name for name, number in names.items() if number > 1]
     for name in repeated:
-        second = [place for place, hop in enumerate(path.hops) if hop.called == name][1]
-        yield ("hops", second, "name"), f"expected a name that no other hop has, found {name} again"
+        second_place = [place for place, hop in enumerate(path.hops) if hop.called == name][1]
+        yield ("hops", second_place, "name"), f"expected a name that no other hop has, found {name} again"
     unknown = [*_unknown_hops(path, [*names])]
     yield from unknown
     if not unknown and not repeated:

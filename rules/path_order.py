@@ -6,22 +6,21 @@ from graphlib import TopologicalSorter
 
 
 def order_of(before: Mapping[str, Sequence[str]]) -> tuple[list[str], list[str]]:
-    """Return hops in an order in which each follows those before it, and the hops of a cycle.
+    """Return all hops, each after the hops that it follows; and the hops of a cycle. One list is empty.
 
-    before: by hop, the hops that it follows. One of the two lists is empty. The order is stable: that of
-    `before`, as far as possible.
+    before: by hop, the hops that it follows. Apart from that, hops keep the order of `before`.
     """
     try:
-        ready = TopologicalSorter(before)
-        ready.prepare()
+        sorter = TopologicalSorter(before)
+        sorter.prepare()
     except GraphCycleError as error:
-        return [], [str(one) for one in error.args[1]]  # each before the next
+        return [], [str(hop) for hop in error.args[1]]  # each hop is followed by the next one
     places, order = {name: place for place, name in enumerate(before)}, list[str]()
-    waiting = [*ready.get_ready()]
-    while waiting:
-        name = min(waiting, key=places.__getitem__)
-        waiting.remove(name)
+    ready_hops = [*sorter.get_ready()]
+    while ready_hops:
+        name = min(ready_hops, key=places.__getitem__)
+        ready_hops.remove(name)
         order.append(name)
-        ready.done(name)
-        waiting += ready.get_ready()
+        sorter.done(name)
+        ready_hops += sorter.get_ready()
     return order, []

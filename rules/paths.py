@@ -1,4 +1,4 @@
-"""Computes what a request path can carry: what one request uses of each limit, and the weakest of them.
+"""Computes how many requests a path can carry: what one request uses of each limit, and the weakest limits.
 
 All rates are per second, in the unit of the path's entrance. NaN is unknown.
 """
@@ -14,7 +14,10 @@ Floats = npt.NDArray[np.float64]
 
 
 class Visits(NamedTuple):
-    """The units of a hop for each request at the entrance. basis: what the number rests on, in words."""
+    """The units of a hop for each request at the entrance.
+
+    basis: `entrance`, `declared`, `measured` or `assumed`; empty if the number is unknown.
+    """
 
     number: float
     basis: str
@@ -26,11 +29,12 @@ ENTRANCE_VISITS = Visits(1.0, "entrance")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HopFlow:
-    """The known units of a hop.
+    """The number of units of a hop, as far as it is declared, assumed or measured.
 
-    before: the hops that it follows; none for the entrance. per_request: declared units for each request at
-    the entrance. per_unit: declared units for each unit of the hops before. assumed: the same, where nothing
-    counts them. measured: units per second, the mean of the time that is compared; NaN: nothing counts them.
+    before: the hops that it follows; empty for the entrance. per_request: declared units for each request at
+    the entrance. per_unit: declared units for each unit of the hops before. assumed: assumed units for each
+    unit of the hops before. measured: units per second, averaged over the same time for all hops; NaN if no
+    metric counts them.
     """
 
     before: Sequence[str] = ()
@@ -43,35 +47,36 @@ class HopFlow:
 def visits_of(flows: Mapping[str, HopFlow]) -> dict[str, Visits]:
     """Return the visits of each hop. flows: in the order of `path_order`; the first one is the entrance.
 
-    What is declared precedes what is measured, and that what is assumed.
+    Declared numbers take precedence over measured numbers, and measured over assumed ones.
     """
-    found: dict[str, Visits] = {}
-    entrance = next(iter(flows.values())).measured if flows else np.nan
+    visits_by_hop: dict[str, Visits] = {}
+    entrance_rate = next(iter(flows.values())).measured if flows else np.nan
     for name, flow in flows.items():
-        sent = sum(found[one].number for one in flow.before)
-        if not found:
-            found[name] = ENTRANCE_VISITS
+        visits_before = sum(visits_by_hop[hop].number for hop in flow.before)
+        if not visits_by_hop:
+            visits_by_hop[name] = ENTRANCE_VISITS
         elif flow.per_request is not None:
-            found[name] = Visits(flow.per_request, "declared")
+            visits_by_hop[name] = Visits(flow.per_request, "declared")
         elif flow.per_unit is not None:
-            found[name] = Visits(sent * flow.per_unit, "declared")
-        elif entrance > 0 and not np.isnan(flow.measured):
-            found[name] = Visits(flow.measured / entrance, "measured")
+            visits_by_hop[name] = Visits(visits_before * flow.per_unit, "declared")
+        elif entrance_rate > 0 and not np.isnan(flow.measured):
+            visits_by_hop[name] = Visits(flow.measured / entrance_rate, "measured")
         elif flow.assumed is not None:
-            found[name] = Visits(sent * flow.assumed, "assumed")
+            visits_by_hop[name] = Visits(visits_before * flow.assumed, "assumed")
         else:
-            found[name] = UNKNOWN_VISITS
-    return found
+            visits_by_hop[name] = UNKNOWN_VISITS
+    return visits_by_hop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitUse:
-    """The known use of a limit by the units of a hop; NaN is unknown.
+    """The amount of a limit that the units of a hop use, as far as it is known; NaN is unknown.
 
-    visits: units of the hop for each request at the entrance. is_shared: the visits were declared, so that
-    other traffic may go through the hop, too. flow: units of the hop for each request at the entrance, as
-    measured. declared_each: what one unit uses, as declared. each: the same, by nature or as measured.
-    ratio: of a limit that the hop alone uses: its usage for each request per second at the entrance.
+    visits: units of the hop for each request at the entrance. is_shared: True if the visits were
+    declared, so that traffic of other paths may go through the hop, too. flow: units of the hop for each
+    request at the entrance, as measured. declared_each: the declared amount that one unit uses. each: the
+    amount that one unit uses by its nature or as measured. ratio: for a limit that only this hop uses, its
+    usage divided by the requests per second at the entrance.
     """
 
     visits: float
@@ -85,8 +90,8 @@ class LimitUse:
     def per_request(self) -> float:
         """The amount of the limit that one request at the entrance uses.
 
-        By Little's law, each request per second that lasts W seconds holds W executions. Usage is measured
-        at its peaks within minutes, so where the ratio is higher, it counts.
+        By Little's law, each request per second that lasts W seconds holds W executions. `ratio`
+        is computed from usage at its peaks within minutes, so the higher of the two amounts is returned.
         """
         if not np.isnan(self.declared_each):
             return self.visits * self.declared_each
@@ -97,8 +102,8 @@ class LimitUse:
 def capacities(flow: float, usage: Floats, limit: Floats, per_request: Floats) -> Floats:
     """Return the requests per second at the entrance at which each limit is reached.
 
-    That is what flows now, and what is left of the limit, divided by what one request uses of it. Infinite
-    where a request uses nothing of it.
+    A capacity is the present flow plus the headroom of the limit divided by what one request uses of the
+    limit. It is infinite if a request uses nothing of the limit.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         capacity: Floats = flow + (limit - usage) / per_request
@@ -109,4 +114,4 @@ def capacities(flow: float, usage: Floats, limit: Floats, per_request: Floats) -
 def weakest_first(capacity: Floats) -> list[int]:
     """Return the indices of the limits that can be reached, the weakest first."""
     order = np.argsort(capacity, kind="stable")
-    return [int(one) for one in order if np.isfinite(capacity[one])]
+    return [int(index) for index in order if np.isfinite(capacity[index])]

@@ -8,13 +8,13 @@ from typing import Final
 from rules.signals import Band
 from rules.sizes import Size
 
-PEAK_QUANTILE: Final = 0.99  # of the quarters of an hour whose highest demand must fit
-MIN_DAYS: Final = 7.0  # of history, without which nothing is advised
-MIN_KNOWN: Final = 0.9  # of the quarters of an hour since the oldest one that is known
-# Demand that is refused at a lower utilization has another cause than the size: a hot key, or a burst.
+PEAK_QUANTILE: Final = 0.99  # share of the quarters of an hour whose highest demand must fit
+MIN_DAYS: Final = 7.0  # of history; with less, no size is advised
+MIN_KNOWN: Final = 0.9  # share of the quarters of an hour since the oldest known one
+# Demand that is throttled at a lower utilization has another cause than the size: a hot key, or a burst.
 MIN_CEILING: Final = Band().low
 MAX_BELOW_EDGE: Final = 0.15  # utilization; half the width of the default band
-NO_CHANGE: Final = 1e-6  # relative, below which two numbers of items are the same
+NO_CHANGE: Final = 1e-6  # relative difference below which two numbers of items are the same
 
 
 class Advice(StrEnum):
@@ -38,11 +38,12 @@ def target_utilization(band: Band) -> float:
 class Demand:
     """The demand for one limit in the last fortnight.
 
-    utilization: the peak (see PEAK_QUANTILE) of served and refused demand, divided by the limit in force now;
-    None where either is unknown. days: since the oldest quarter of an hour that is known. known: the share of
-    the quarters since then that are known. ceiling: the lowest utilization above 0 at which demand was
-    refused; None if none was. throttled_days: on how many days demand was refused. is_part: of a part of the
-    resource, such as a shard, whose limit grows with the purchase only if the demand is spread anew.
+    utilization: the peak (see PEAK_QUANTILE) of served and throttled demand, divided by the limit in force
+    now; None if the peak or the limit is unknown. days: the days since the oldest known quarter of an hour.
+    known: the share of the quarters since then that are known. ceiling: the lowest utilization above 0 at
+    which demand was throttled; None without one. throttled_days: the number of days on which demand was
+    throttled. is_part: True for a limit of a part of the resource, such as a shard: it has more room after a
+    larger purchase only if the demand is spread anew.
     """
 
     utilization: float | None
@@ -55,7 +56,7 @@ class Demand:
 
     @property
     def missing(self) -> str:
-        """The reason why nothing can be advised, in words; empty where it can."""
+        """The reason, in words, why no size can be advised; empty if a size can be advised."""
         if self.days < MIN_DAYS:
             return f"{self.days:.1f} of {MIN_DAYS:g} days of history"
         if self.known < MIN_KNOWN:
@@ -64,7 +65,7 @@ class Demand:
 
     @property
     def doubt(self) -> str:
-        """The reason why less cannot be advised though little is used, in words; empty where it can."""
+        """The reason, in words, why no smaller size can be advised; empty if throttling is no such reason."""
         if not self.throttled_days:
             return ""
         if self.ceiling is None:
@@ -77,9 +78,9 @@ class Demand:
         return ""
 
     def needed(self, bought: float) -> float:
-        """Return how many items keep the peak in the band; what is bought where it is in the band now.
+        """Return how many items keep the peak in the band; `bought` if the peak is in the band now.
 
-        Where demand was refused below the limit, the upper edge of the band is as much lower.
+        Where demand was throttled below the limit, the upper edge of the band is multiplied by the ceiling.
         """
         utilization = self.utilization or 0.0
         ceiling = self.ceiling if self.ceiling is not None and not self.doubt else 1.0
@@ -94,7 +95,11 @@ class Demand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RightSize:
-    """The size to buy. items: None where not known. decided_by: the index of the demand that needs most."""
+    """The size to buy.
+
+    items: the number of items; None if it is unknown. decided_by: the index of the demand that decides the
+    size. reason: the reason for the advice, in words; empty if the numbers say enough.
+    """
 
     advice: Advice
     items: float | None
@@ -105,19 +110,20 @@ class RightSize:
 def right_size(
     size: Size, bought: float, demands: Sequence[Demand], minimum: float = 0.0, maximum: float | None = None
 ) -> RightSize:
-    """Return how many items fit all demands of one purchase, of which there is at least one.
+    """Return the size that fits all demands of one purchase, which has at least one demand.
 
-    bought: the items of now. minimum, maximum: that the resource needs in any case, and may have at most.
-    It is less only if all demands are known and none needs more: what is busy by one limit is not idle.
+    bought: the present number of items. minimum: the items that the resource needs in any case. maximum: the
+    most items that it may have; None without a maximum. A smaller size is advised only if all demands are
+    known and none needs the present size: a purchase that is busy by one limit is not idle.
     """
-    missing = [(one.missing, index) for index, one in enumerate(demands) if one.missing]
-    needs = [(one.needed(bought), index) for index, one in enumerate(demands) if not one.missing]
-    needed, decided_by = max(needs, key=lambda one: one[0], default=(0.0, 0))
+    missing = [(demand.missing, index) for index, demand in enumerate(demands) if demand.missing]
+    needs = [(demand.needed(bought), index) for index, demand in enumerate(demands) if not demand.missing]
+    needed, decided_by = max(needs, key=lambda need: need[0], default=(0.0, 0))
     if needs and needed > bought * (1 + NO_CHANGE):
         items = size.rounded(needed, minimum, maximum)
         if items > bought * (1 + NO_CHANGE):
-            limited = f"{size.count(needed)} are needed" if items < needed * (1 - NO_CHANGE) else ""
-            return RightSize(advice=Advice.RAISE, items=items, decided_by=decided_by, reason=limited)
+            restriction = f"{size.count(needed)} are needed" if items < needed * (1 - NO_CHANGE) else ""
+            return RightSize(advice=Advice.RAISE, items=items, decided_by=decided_by, reason=restriction)
         reason = f"more than {size.count(bought)} cannot be bought for this resource"
         return RightSize(advice=Advice.KEEP, items=bought, decided_by=decided_by, reason=reason)
     if missing:
@@ -126,6 +132,6 @@ def right_size(
     items = size.rounded(needed, minimum, maximum)
     if items < bought * (1 - NO_CHANGE):
         return RightSize(advice=Advice.LOWER, items=items, decided_by=decided_by)
-    doubts = [(one.doubt, index) for index, one in enumerate(demands) if one.doubt]
+    doubts = [(demand.doubt, index) for index, demand in enumerate(demands) if demand.doubt]
     reason, decided_by = doubts[0] if doubts else ("", decided_by)
     return RightSize(advice=Advice.KEEP, items=bought, decided_by=decided_by, reason=reason)

@@ -69,7 +69,7 @@ class LimitKind(StrEnum):
     """The kind of a limit; it decides what usage below the band means."""
 
     QUOTA = "quota"  # set by AWS per account and region: below the band is headroom
-    PROVISIONED = "provisioned"  # bought on the resource: below the band is idle capacity that is paid for
+    PROVISIONED = "provisioned"  # bought for the resource: below the band is idle capacity that is paid for
     FIXED = "fixed"  # part of the service's design: only another design of the application helps
 
 
@@ -84,10 +84,10 @@ REMEDY_HOURS: Final[Mapping[LimitKind, float]] = {
 
 
 class Tier(StrEnum):
-    """The tier of a signal: signals of the tier core are read by default, others on request."""
+    """The tier of a signal, which decides whether its metrics are read by default."""
 
-    CORE = "core"  # everybody: it is read by default
-    DETAIL = "detail"  # those who ask for it: its metrics, of parts of resources, multiply CloudWatch's cost
+    CORE = "core"  # read by default
+    DETAIL = "detail"  # read on request: metrics of parts of resources multiply CloudWatch's cost
 
 
 class ServiceFamily(StrEnum):
@@ -133,7 +133,7 @@ DELIBERATE_CAP_BAND = Band(low=0.0, high=1.0527, near=1.053)
 
 
 class Tolerance(_Model):
-    """The amount of throttled demand that is shown but raises no alert: less than the rate or the share.
+    """The amount of throttled demand that raises no alert: less than `rate` or less than `share`.
 
     Clients retry, and an occasional throttled call costs them milliseconds. Teams usually relax
     alerts on any throttling to "more than a few per minute"; AWS itself advises callers to expect and
@@ -269,7 +269,7 @@ class Signal(_Model):
 
     @property
     def remedy_minutes(self) -> float:
-        """The minutes that the remedy takes; by the kind of the limit where the catalogue tells none."""
+        """The minutes that the remedy takes; the usual time for the kind of limit by default."""
         return 60 * (REMEDY_HOURS[self.kind] if self.remedy_hours is None else self.remedy_hours)
 
     @property
@@ -284,7 +284,10 @@ class Signal(_Model):
         return f"{self.service}.{self.name}"
 
     def size(self, name: str = "") -> Size | None:
-        """Return how the limit is bought; None where that is not known. name: of one of several sizes."""
+        """Return how the limit is bought; None where that is not known.
+
+        name: the size's name; needed if there are several.
+        """
         if not name and len(self.sizes) == 1:
             return next(iter(self.sizes.values()))
         return self.sizes.get(name)
@@ -322,11 +325,11 @@ class Signal(_Model):
 class Service(_Model):
     """One file of the catalogue.
 
-    family: of the services that have a dashboard in common.
+    family: the group of services by which dashboards are arranged.
     console: the path of a resource's page in AWS's console, with the fields {account}, {region}, {suffix}
     (the domain of the region's endpoints) and {parent} (the first id of the resource's path).
-    quota_services: service codes in Service Quotas, beside those that the quotas of the signals have.
-    bounded_by: which metrics are bounded by an aggregate of theirs.
+    quota_services: service codes in Service Quotas, beside the codes of the signals' quotas.
+    bounded_by: bounds on metrics, each by an aggregate that AWS publishes.
     """
 
     service: NonEmpty
@@ -342,7 +345,7 @@ class Service(_Model):
     def _name_signals(cls, data: object) -> object:
         signals = data.get("signals") if isinstance(data, dict) else None
         if isinstance(data, dict) and isinstance(signals, dict):
-            service = data.get("service") or "?"  # which is a problem of its own
+            service = data.get("service") or "?"  # a missing service is reported by itself
             named = {
                 name: {"service": service, "name": name, **entry} if isinstance(entry, dict) else entry
                 for name, entry in signals.items()
@@ -387,16 +390,18 @@ class Service(_Model):
 
     @model_validator(mode="after")
     def _inhibition_has_no_cycle(self) -> "Service":
-        named = [one for one in self.signals.values() if one.throttle_group or one.inhibited_by]
-        inhibitors = {signal.name: self.inhibitors(signal.name) for signal in named}
-        covered_by = {one.name: one.covered_by for one in self.signals.values() if one.covered_by}
+        inhibited = [
+            signal for signal in self.signals.values() if signal.throttle_group or signal.inhibited_by
+        ]
+        inhibitors = {signal.name: self.inhibitors(signal.name) for signal in inhibited}
+        covered_by = {signal.name: signal.covered_by for signal in self.signals.values() if signal.covered_by}
         if cycle := inhibition_cycle(inhibitors, covered_by):
             sentence = f"expected no cycle of signals that inhibit each other, found {' -> '.join(cycle)}"
             raise misplaced(("signals", cycle[0]), sentence)
         return self
 
     def inhibitors(self, name: str) -> frozenset[str]:
-        """Return the signals whose saturation explains that of the signal `name`."""
+        """Return the signals whose saturation explains the saturation of the signal `name`."""
         signal = self.signals.get(name)
         if signal is None:
             return frozenset()

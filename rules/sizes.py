@@ -1,4 +1,4 @@
-"""Sizes: how a provisioned limit is bought, of what it consists, in which amounts, and at which price."""
+"""Sizes: the items in which a provisioned limit is bought, the amounts that can be bought, and the price."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date
@@ -10,14 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 HOURS_PER_MONTH = 365.25 * 24 / 12  # of an average month
-ROUNDING = 1e-6  # relative, by which an amount of items may be more than a whole number of steps
+ROUNDING = 1e-6  # relative excess over a whole number of steps that needs no further step
 
 
-class _Terms(BaseModel):
+class _StrictModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
-class Price(_Terms):
+class Price(_StrictModel):
     """The list price of one item in US dollars, without free tiers and discounts.
 
     hourly: the price of an hour, by region; unknown in other regions. monthly: the price of a month, by
@@ -34,7 +34,7 @@ class Price(_Terms):
     read_on: date
 
     @model_validator(mode="after")
-    def _is_of_one_time(self) -> "Price":
+    def _is_hourly_or_monthly(self) -> "Price":
         if bool(self.hourly) == bool(self.monthly):
             raise ValueError("expected either hourly or monthly")
         return self
@@ -57,7 +57,7 @@ class Price(_Terms):
         return f"{price} and {item}{free} in {region}"
 
 
-class Size(_Terms):
+class Size(_StrictModel):
     """One way in which the limit of a signal is bought.
 
     item: the thing that is bought, such as a shard; signals of a service with the same item and resource are
@@ -78,14 +78,11 @@ class Size(_Terms):
     price: Price | None = None
 
     def rounded(self, items: float, minimum: float = 0.0, maximum: float | None = None) -> float:
-        """Return the fewest items that can be bought and are as many; at most `maximum`.
-
-        minimum: fewer are not to be bought.
-        """
+        """Return the fewest items that can be bought: at least `items` and `minimum`, at most `maximum`."""
         wanted = max(items, minimum, self.smallest)
         largest = inf if maximum is None else maximum
         if self.choices:
-            possible = [one for one in self.choices if one <= largest]
+            possible = [choice for choice in self.choices if choice <= largest]
             return next_choice(possible, wanted) if possible else wanted
         steps = ceil(wanted / self.step * (1 - ROUNDING))
         return min(steps * self.step, largest)
@@ -96,6 +93,6 @@ class Size(_Terms):
 
 
 def next_choice(choices: Iterable[float], wanted: float) -> float:
-    """Return the least choice that is enough, or the largest one."""
+    """Return the least choice that is at least `wanted`; the largest choice if all are less."""
     ordered = sorted(choices)
-    return next((one for one in ordered if one >= wanted * (1 - ROUNDING)), ordered[-1])
+    return next((choice for choice in ordered if choice >= wanted * (1 - ROUNDING)), ordered[-1])

@@ -14,7 +14,7 @@ MAX_DEPTH = 16  # levels of nesting
 
 Where = tuple[int | str, ...]  # keys and indexes from the top of the document
 
-# The plain scalars that are no text, by what they are.
+# The plain scalars that are not text; the name of each group is their type.
 PLAIN = re.compile(
     r"(?P<null>~|null|Null|NULL|)"
     r"|(?P<true>true|True|TRUE)"
@@ -39,7 +39,7 @@ class YamlProblem(NamedTuple):
 
 
 class Document(NamedTuple):
-    """The data of a document, None when it is empty, its problems, and the line of each key and item."""
+    """The data of a document, None when it is empty, its problems, and the line of each place."""
 
     data: Any
     problems: list[YamlProblem]
@@ -117,7 +117,7 @@ class _EventReader:
         return data
 
     def value(self, event: Any, where: Where) -> Any:
-        """Return the value that begins with an event, whose line is known."""
+        """Return the value that begins with an event; `lines` has the line of its place already."""
         if len(where) > MAX_DEPTH:
             raise ValueError(f"nested too deeply ({_place(event.start_mark)})")
         kind = type(event)

@@ -1,4 +1,4 @@
-"""Units of usages, limits and CloudWatch metrics: what they measure, and how their amounts are written."""
+"""Units of usages, limits and CloudWatch metrics: the quantities they measure, and the texts of amounts."""
 
 import re
 from collections.abc import Mapping
@@ -11,16 +11,16 @@ from rules.problem_text import suggestion
 
 DECIMAL_PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 BINARY_PREFIXES = ((2**40, "Ti"), (2**30, "Gi"), (2**20, "Mi"), (2**10, "Ki"))
-LONGER_TIMES = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))  # in seconds
+TIME_SIZES = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))  # in seconds
 AMOUNT = re.compile(r"(?P<number>[0-9][0-9,_]*(\.[0-9]+)?)\s*(?P<prefix>[kKMGT]i?)?(B|B/s)?")
-SHOWN_AS_ONE = 0.999  # no ratio up to this one is shown as 1
+SHOWN_AS_ONE = 0.999  # no ratio up to this is shown as 1
 MIN_WHOLE_NUMBER = 100  # smaller numbers are shown with three significant digits
 
 
 class UnitKind(Enum):
     """The quantity that a unit measures; amounts of different kinds cannot be compared."""
 
-    COUNT = auto()  # of what the unit names, such as requests
+    COUNT = auto()  # a number of the things that the unit names, such as requests
     BYTES = auto()
     DURATION = auto()
     PERCENT = auto()
@@ -30,10 +30,11 @@ class UnitKind(Enum):
 class Unit:
     """A unit of amounts.
 
-    name: as the catalogue, the exported label `unit` and the API have it. symbol: as it follows a number;
-    of bytes without the prefix. scale: how much of its kind's base, bytes or seconds, one of it is.
-    is_rate: per second. is_load: amounts of it grow with traffic, as they are work at one time, or a share of
-    what a machine can do. grafana: Grafana's id; `short` where the title of the panel names the unit.
+    name: the name in the catalogue, in the exported label `unit` and in the API. symbol: the text after a
+    number; for bytes without the prefix. scale: the value of one unit in the base of its kind, which is bytes
+    or seconds. is_rate: True for amounts per second. is_load: True if amounts grow with traffic, as they are
+    work at one time, or a share of what a machine can do. grafana: Grafana's id of the unit; `short` where
+    the title of the panel names the unit.
     """
 
     name: str
@@ -53,7 +54,7 @@ class Unit:
             number, prefix = _scaled(amount, BINARY_PREFIXES, self.scale)
             return number, prefix + self.symbol
         if self.kind is UnitKind.DURATION:
-            number, symbol = _scaled(amount, LONGER_TIMES, self.scale)
+            number, symbol = _scaled(amount, TIME_SIZES, self.scale)
             return number, symbol or self.symbol
         number, prefix = _scaled(amount, DECIMAL_PREFIXES, self.scale)
         return number + prefix, self.symbol
@@ -63,9 +64,9 @@ class Unit:
         return " ".join(self.split(amount))
 
     def parse(self, text: str) -> float:
-        """Return an amount that is written as limits are shown, without the unit: `2k`, `40TiB`, `4 MiB/s`.
+        """Return the amount of a text such as `2k`, `40TiB` or `4 MiB/s`; only bytes may have a symbol.
 
-        Raises ValueError for another text. Amounts of bytes have binary prefixes; without one they are bytes.
+        Bytes have binary prefixes, other units decimal prefixes. Raises ValueError for other texts.
         """
         is_bytes = self.kind is UnitKind.BYTES
         prefixes = {name: size for size, name in (BINARY_PREFIXES if is_bytes else DECIMAL_PREFIXES)}
@@ -78,7 +79,7 @@ class Unit:
         return float(found["number"].replace(",", "").replace("_", "")) * prefixes.get(prefix, 1.0)
 
     def format_range(self, usage: float | None, upper_bound: float | None, bounded: bool) -> str:
-        """Return a usage, a dash for None; a range if `bounded`, of which `usage` is the lower bound."""
+        """Return a usage as text, `-` for None; if `bounded`, the range from `usage` to `upper_bound`."""
         if usage is None:
             return "-"
         if not bounded:
@@ -97,15 +98,15 @@ class Unit:
 
 
 def _scaled(amount: float, sizes: tuple[tuple[float, str], ...], scale: float) -> tuple[str, str]:
-    """Return an amount as a number of the greatest of these sizes that it reaches, and the size's name."""
-    divisor, name = next((one for one in _in_unit(sizes, scale) if _reaches(amount, one[0])), (1.0, ""))
+    """Return the number of an amount in the greatest size that it reaches, and the name of that size."""
+    divisor, name = next((size for size in _in_unit(sizes, scale) if _reaches(amount, size[0])), (1.0, ""))
     number = amount / divisor
     return f"{number:.0f}" if number >= MIN_WHOLE_NUMBER else f"{number:.3g}", name
 
 
 @cache
 def _in_unit(sizes: tuple[tuple[float, str], ...], scale: float) -> tuple[tuple[float, str], ...]:
-    """Return sizes in a unit of this scale instead of in the base of its kind."""
+    """Return sizes, given in the base of a kind of unit, in a unit of this scale."""
     return tuple((size / scale, name) for size, name in sizes)
 
 
@@ -116,7 +117,7 @@ def _reaches(amount: float, size: float) -> bool:
 
 
 def counted(name: str, *, is_load: bool = False) -> Unit:
-    """Return the unit that counts what it names."""
+    """Return a unit that counts the things in its name, such as `shards` or `calls/s`."""
     is_rate = name.endswith("/s")
     return Unit(name, name, is_rate=is_rate, is_load=is_rate or is_load)
 
@@ -127,7 +128,7 @@ BYTES_PER_SECOND = Unit("bytes/s", "B/s", UnitKind.BYTES, is_rate=True, is_load=
 MILLISECONDS = Unit("milliseconds", "ms", UnitKind.DURATION, scale=1e-3, grafana="ms")
 SECONDS = Unit("seconds", "s", UnitKind.DURATION, grafana="s")
 PERCENT = Unit("percent", "%", UnitKind.PERCENT, is_load=True, grafana="percent")
-PER_SECOND = counted("/s")  # a rate of what the context names
+PER_SECOND = counted("/s")  # a rate of things that the context names
 THROTTLED = counted("throttled/s")  # the unit of saturation
 
 COUNTED = "calls/s groups invocations messages messages/s records records/s requests shards"
@@ -157,7 +158,7 @@ UNITS: Mapping[str, Unit] = {
     )
 }
 
-# Names of other counts: a plural, and what it is counted per. Abbreviations, sizes and times are none.
+# Names of other units of counts: a plural, and the time of a rate; no abbreviations, sizes or times.
 PLURAL = re.compile(r"(?P<plural>(?:[a-z][A-Za-z]* )*[a-z][A-Za-z]{2,})(?P<per>/s|/period| per [0-9]+ s)?")
 MEASURES = ("bytes", "milliseconds", "seconds", "percent")
 MEASURED_ENDINGS = ("bytes", "bits", "seconds", "minutes", "hours", "days")
@@ -166,7 +167,7 @@ MISSPELLED = 0.75  # similarity from which on a word is taken for one of MEASURE
 
 
 def unit_named(name: str) -> Unit:
-    """Return the unit of this name, as of another version; an unknown one counts what it names."""
+    """Return the unit of this name; an unknown unit, as of another version, counts the things in its name."""
     return UNITS.get(name) or counted(name)
 
 

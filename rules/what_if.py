@@ -37,9 +37,9 @@ def stress(peak: ArrayLike, limit: ArrayLike, ceiling: ArrayLike, factor: ArrayL
     """
     peaks, limits = np.asarray(peak, np.float64), np.asarray(limit, np.float64)
     factors = np.asarray(factor, np.float64)
-    reached = limits * share_of_limit(ceiling, limits)
+    breaking_usage = limits * share_of_limit(ceiling, limits)
     with np.errstate(divide="ignore", invalid="ignore"):
-        breaks_at = np.where(np.isnan(reached), np.nan, np.divide(reached, peaks))
+        breaks_at = np.where(np.isnan(breaking_usage), np.nan, np.divide(breaking_usage, peaks))
         demand = peaks * factors
         return Stress(breaks_at, demand, demand / limits, breaks_at <= factors)
 

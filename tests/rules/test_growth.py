@@ -1,4 +1,4 @@
-"""Growth: what only grows is recognised, and the time until it reaches its limit is forecast."""
+"""Usage that only grows is recognised, and the time until it reaches its limit is forecast."""
 
 import numpy as np
 import pytest
@@ -8,8 +8,8 @@ from rules.forecast import BINS
 from rules.growth import growth, is_growing, points_of
 
 Array = NDArray[np.float64]
-DAY = 96  # bins
-TIME = np.arange(BINS) / DAY
+DAY_BINS = 96
+TIME = np.arange(BINS) / DAY_BINS  # days
 NOISE = np.random.default_rng(1).random(BINS)
 
 
@@ -18,43 +18,43 @@ NOISE = np.random.default_rng(1).random(BINS)
     [
         (TIME * 10, True),
         (1000 + TIME + 0.05 * NOISE, True),
-        (np.floor(TIME) * 5, True),
+        (np.floor(TIME) * 5, True),  # a step each day
         (np.exp(TIME / 5), True),
-        (np.where(TIME < 11, np.nan, TIME), True),
-        (np.where(TIME < 12.5, np.nan, TIME), False),  # a day and a half
+        (np.where(TIME < 11, np.nan, TIME), True),  # three days of history
+        (np.where(TIME < 12.5, np.nan, TIME), False),  # a day and a half of history
         (np.where(TIME < 7, 5, 50), False),  # one step
         (50 + 10 * np.sin(2 * np.pi * TIME), False),
         (TIME * 3 + 10 * np.sin(2 * np.pi * TIME), False),
         (100 - TIME, False),
         (np.full(BINS, 5.0), False),
         (np.full(BINS, np.nan), False),
-        (np.where(TIME > 13, np.nan, TIME), False),  # unknown today
+        (np.where(TIME > 13, np.nan, TIME), False),  # unknown in the last day
     ],
 )
 def test_usage_that_only_grows_is_recognised(usage: Array, grows: bool) -> None:
     assert is_growing(points_of(usage[:, None])).tolist() == [grows]
 
 
-def test_an_outlier_moves_neither_time_nor_probability() -> None:
+def test_a_missing_bin_hardly_changes_the_time_until_the_limit() -> None:
     usage = TIME * 10
-    lost = usage.copy()
-    lost[700] = np.nan
-    _, plain = growth(usage[:, None], np.array([165.0]))
-    _, other = growth(lost[:, None], np.array([165.0]))
-    np.testing.assert_allclose(other.minutes, plain.minutes, rtol=0.02)
-    assert plain.minutes[0] / 1440 == pytest.approx([2.5, 2.5, 2.5], abs=0.1)
+    incomplete = usage.copy()
+    incomplete[700] = np.nan
+    _, complete_forecast = growth(usage[:, None], np.array([165.0]))
+    _, incomplete_forecast = growth(incomplete[:, None], np.array([165.0]))
+    np.testing.assert_allclose(incomplete_forecast.minutes, complete_forecast.minutes, rtol=0.02)
+    assert complete_forecast.minutes[0] / 1440 == pytest.approx([2.5, 2.5, 2.5], abs=0.1)
 
 
 def test_probabilities_rise_with_the_horizon_and_fall_with_the_limit() -> None:
     usage = np.cumsum(NOISE)[:, None]
     limits = np.linspace(0.5, 2, 50) * usage[-1]
-    _, found = growth(np.tile(usage, 50), limits)
-    assert (np.diff(found.probability, axis=1) >= 0).all()
-    assert (np.diff(found.probability, axis=0) <= 0).all()
-    assert ((found.probability >= 0) & (found.probability <= 1)).all()
+    _, forecast = growth(np.tile(usage, 50), limits)
+    assert (np.diff(forecast.probability, axis=1) >= 0).all()
+    assert (np.diff(forecast.probability, axis=0) <= 0).all()
+    assert ((forecast.probability >= 0) & (forecast.probability <= 1)).all()
     reached = limits <= usage[-1]
-    assert (found.probability[reached] == 1).all()
-    assert (found.minutes[reached] == 0).all()
+    assert (forecast.probability[reached] == 1).all()
+    assert (forecast.minutes[reached] == 0).all()
 
 
 def test_a_time_is_reported_up_to_twice_the_length_of_the_history() -> None:

@@ -1,4 +1,4 @@
-"""The kinds of hops: what they name exists, and what they say of payloads has a source."""
+"""The kinds of hops: the signals, services and metrics that they name exist."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from rules.units import parse_unit
 from tests.registries import REGISTRY
 
 KINDS = hop_kinds()
-DECLARED = {(metric.namespace, metric.name) for one in REGISTRY.collectors for metric in one.metrics}
+DECLARED_NAMESPACES = {metric.namespace for one in REGISTRY.collectors for metric in one.metrics}
 
 
 def test_the_file_has_no_problem_and_names_services_of_the_catalogue() -> None:
@@ -18,7 +18,7 @@ def test_the_file_has_no_problem_and_names_services_of_the_catalogue() -> None:
 
 
 @pytest.mark.parametrize("service", KINDS)
-def test_signals_and_scope_of_a_hop_are_those_of_its_service(service: str) -> None:
+def test_a_service_has_the_signals_and_the_scope_of_its_kind_of_hop(service: str) -> None:
     kind = KINDS[service]
     for name in kind.signals:
         assert REGISTRY.signal(service, name).kind in LimitKind
@@ -27,7 +27,7 @@ def test_signals_and_scope_of_a_hop_are_those_of_its_service(service: str) -> No
 
 
 @pytest.mark.parametrize("service", KINDS)
-def test_each_service_names_services_that_may_precede_it(service: str) -> None:
+def test_the_services_that_a_kind_names_as_preceding_have_kinds(service: str) -> None:
     kind = KINDS[service]
     named = {one for limit in kind.limits.values() for one in limit.not_after}
     named |= {one for payload in kind.payloads for one in payload.after}
@@ -35,14 +35,13 @@ def test_each_service_names_services_that_may_precede_it(service: str) -> None:
 
 
 @pytest.mark.parametrize("service", KINDS)
-def test_metrics_are_in_the_namespaces_of_the_service(service: str) -> None:
+def test_metrics_are_in_namespaces_that_collectors_declare(service: str) -> None:
     kind = KINDS[service]
-    own = {namespace for namespace, _ in DECLARED}
     for source in (*(one.of_metric for one in kind.flow), *kind.measures.values()):
-        assert source is None or source.namespace in own
+        assert source is None or source.namespace in DECLARED_NAMESPACES
 
 
-def test_a_limit_of_the_account_declares_the_usage_of_a_unit() -> None:
+def test_a_limit_of_the_account_must_declare_the_usage_of_a_unit() -> None:
     text = b"{x: {title: X, unit: requests, parts: [x], limits: {rate: {of: account}}}}"
     (problem,) = parse_model(text, "x.yaml", HopKinds).problems
     assert "missing: others use the limit, too" in problem
@@ -63,7 +62,7 @@ def test_the_payload_limit_of_lambda_depends_on_the_invoking_service(after: list
     assert payload and payload.bytes == size
 
 
-def test_only_synchronous_invocations_run_into_their_rate() -> None:
+def test_asynchronous_invocations_do_not_use_the_rate_of_synchronous_ones() -> None:
     limits = [name for name, _ in KINDS["lambda"].limits_after(["s3"])]
     assert "invoke_rate_sync" not in limits
     assert "invoke_rate_sync" in [name for name, _ in KINDS["lambda"].limits_after(["s3", "apigateway"])]

@@ -1,4 +1,4 @@
-"""Signals that explain others: throttle groups, `inhibited_by` and `covered_by`."""
+"""Signals that explain the saturation of others: throttle groups, `inhibited_by` and `covered_by`."""
 
 from typing import Any
 
@@ -26,26 +26,26 @@ def service(**signals: dict[str, Any]) -> Service:
 
 
 def test_signals_of_one_throttle_group_explain_each_other_and_no_others() -> None:
-    made = service(records=WRITES, bytes=WRITES, streams=WRITES, reads={})
-    assert made.inhibitors("bytes") == {"records", "streams"}
-    assert made.inhibitors("records") == {"bytes", "streams"}
-    assert made.inhibitors("reads") == made.inhibitors("unknown") == frozenset()
+    kinesis_service = service(records=WRITES, bytes=WRITES, streams=WRITES, reads={})
+    assert kinesis_service.inhibitors("bytes") == {"records", "streams"}
+    assert kinesis_service.inhibitors("records") == {"bytes", "streams"}
+    assert kinesis_service.inhibitors("reads") == kinesis_service.inhibitors("unknown") == frozenset()
 
 
 @pytest.mark.parametrize("other", ["records", "bytes"])
-def test_a_signal_may_be_inhibited_by_one_of_its_service_and_by_itself(other: str) -> None:
+def test_a_signal_may_be_inhibited_by_another_signal_of_its_service_or_by_itself(other: str) -> None:
     assert service(records={}, bytes={"inhibited_by": [other]}).inhibitors("bytes") == {other}
 
 
 def test_a_signal_may_be_inhibited_by_a_throttle_group_that_it_does_not_belong_to() -> None:
-    made = service(records=WRITES, bytes=WRITES, growth={"inhibited_by": ["writes"]})
-    assert made.inhibitors("growth") == {"records", "bytes"}
-    assert made.inhibitors("bytes") == {"records"}
+    kinesis_service = service(records=WRITES, bytes=WRITES, growth={"inhibited_by": ["writes"]})
+    assert kinesis_service.inhibitors("growth") == {"records", "bytes"}
+    assert kinesis_service.inhibitors("bytes") == {"records"}
 
 
-def test_a_member_of_a_group_may_name_itself_and_further_signals() -> None:
-    made = service(records=WRITES, bytes=WRITES | {"inhibited_by": ["bytes", "reads"]}, reads={})
-    assert made.inhibitors("bytes") == {"records", "bytes", "reads"}
+def test_a_member_of_a_throttle_group_may_name_itself_and_further_signals() -> None:
+    kinesis_service = service(records=WRITES, bytes=WRITES | {"inhibited_by": ["bytes", "reads"]}, reads={})
+    assert kinesis_service.inhibitors("bytes") == {"records", "bytes", "reads"}
 
 
 @pytest.mark.parametrize("key", ["inhibited_by", "covered_by"])
@@ -58,23 +58,23 @@ def test_an_unknown_signal_is_refused(key: str, other: str) -> None:
         service(records={}, bytes=changes)
 
 
-def test_a_signal_is_not_covered_by_a_group() -> None:
+def test_a_signal_cannot_be_covered_by_a_throttle_group() -> None:
     with pytest.raises(ValidationError, match="expected signals of the service, found writes"):
         service(records=WRITES, bytes=WRITES, growth={"covered_by": "writes"})
 
 
-def test_a_group_of_one_is_a_mistake() -> None:
+def test_a_throttle_group_of_one_signal_is_refused() -> None:
     with pytest.raises(ValidationError, match="expected several signals in the throttle group writes"):
         service(records=WRITES, bytes={"throttle_group": "wirtes"})
 
 
-def test_a_group_has_a_name_of_its_own() -> None:
+def test_a_throttle_group_cannot_have_the_name_of_a_signal() -> None:
     with pytest.raises(ValidationError, match="expected another name for the throttle group records"):
         service(records={"throttle_group": "records"}, bytes={"throttle_group": "records"})
 
 
 @pytest.mark.parametrize(
-    ("signals", "cycle"),
+    ("signals", "cycle"),  # a regular expression, as a cycle may begin with any of its signals
     [
         ({"a": {"covered_by": "a"}}, "a -> a"),
         ({"a": {"covered_by": "b"}, "b": {"covered_by": "a"}}, "a -> b -> a|b -> a -> b"),
@@ -90,7 +90,7 @@ def test_a_group_has_a_name_of_its_own() -> None:
         ),
     ],
 )
-def test_signals_that_would_all_inhibit_each_other_are_refused(
+def test_signals_that_inhibit_each_other_in_a_cycle_are_refused(
     signals: dict[str, dict[str, Any]], cycle: str
 ) -> None:
     with pytest.raises(ValidationError, match=f"expected no cycle of signals .*, found ({cycle})\\b"):
@@ -98,10 +98,10 @@ def test_signals_that_would_all_inhibit_each_other_are_refused(
 
 
 def test_two_signals_may_inhibit_each_other_as_the_higher_alert_is_sent() -> None:
-    made = service(
+    kinesis_service = service(
         a={"inhibited_by": ["b"]},
         b={"inhibited_by": ["a", "b"]},
         c={"inhibited_by": ["a", "d"]},
         d={"covered_by": "b"},
     )
-    assert made.inhibitors("c") == {"a", "d"}
+    assert kinesis_service.inhibitors("c") == {"a", "d"}

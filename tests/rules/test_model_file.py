@@ -1,4 +1,4 @@
-"""Problems of model files that are found once others were read name their lines, too."""
+"""Problems that are found after a model file was read name their lines, too."""
 
 from pydantic import BaseModel
 

@@ -10,12 +10,12 @@ from tests.registries import REGISTRY
 NOT_DECLARED = read_not_declared()
 
 
-def test_undeclared_signals_and_services_are_not_declared_elsewhere() -> None:
+def test_signals_and_services_that_are_not_watched_are_not_in_the_catalogue() -> None:
     assert NOT_DECLARED.signals.keys() & {signal.id for signal in REGISTRY.signals} == set()
     assert NOT_DECLARED.services.keys() & {service.title for service in REGISTRY.services.values()} == set()
 
 
-def test_the_names_are_in_order() -> None:
+def test_signals_and_services_are_in_alphabetical_order() -> None:
     assert list(NOT_DECLARED.signals) == sorted(NOT_DECLARED.signals)
     assert list(NOT_DECLARED.services) == sorted(NOT_DECLARED.services)
 
@@ -35,7 +35,7 @@ def test_a_signal_that_a_reason_names_exists() -> None:
         ("signals:\n  sqs.age: nobody\nservices: {}", "own.yaml:2: signals.sqs.age: expected text that"),
     ],
 )
-def test_a_mistake_is_named_with_its_line(tmp_path: Path, text: str, problem: str) -> None:
+def test_a_problem_is_reported_with_its_line(tmp_path: Path, text: str, problem: str) -> None:
     path = tmp_path / "own.yaml"
     path.write_text(text)
     with pytest.raises(ValueError, match="own") as error:

@@ -1,4 +1,4 @@
-"""The file of request paths: every problem at once, each with its line."""
+"""The file of request paths: all of its problems are reported at once, each with its line."""
 
 import pytest
 
@@ -17,14 +17,14 @@ paths:
 
 
 def hops(*lines: str) -> str:
-    """A file with one path of these hops."""
+    """Return the text of a file with one path, which has these hops."""
     return "paths:\n  - name: x\n    hops:\n" + "".join(f"      - {line}\n" for line in lines)
 
 
-def test_each_hop_follows_the_one_before_it_unless_it_says_otherwise() -> None:
-    read = parse_paths(CHAIN.encode(), "paths.yaml")
-    assert read.problems == [] and read.model
-    (path,) = read.model.paths
+def test_a_hop_without_after_follows_the_hop_before_it() -> None:
+    file = parse_paths(CHAIN.encode(), "paths.yaml")
+    assert file.problems == [] and file.model
+    (path,) = file.model.paths
     assert {**path.before} == {
         "storefront/prod": (),
         "orders": ("storefront/prod",),
@@ -39,8 +39,8 @@ def test_hops_may_be_written_in_any_order() -> None:
         "{service: lambda, resource: fn, after: [api]}",
         "{service: apigateway, resource: a/b, name: api, after: []}",
     )
-    read = parse_paths(text.encode(), "paths.yaml")
-    assert read.model and [hop.called for hop in read.model.paths[0].ordered_hops] == ["api", "fn"]
+    file = parse_paths(text.encode(), "paths.yaml")
+    assert file.model and [hop.called for hop in file.model.paths[0].ordered_hops] == ["api", "fn"]
 
 
 ENTRANCE = "{service: sqs, resource: jobs}"

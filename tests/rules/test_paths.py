@@ -1,4 +1,4 @@
-"""The capacity of a path: the weakest of its limits, and the next one when that is raised."""
+"""The capacity of a path: its weakest limit decides, and after that limit is raised, the next weakest."""
 
 import numpy as np
 import pytest
@@ -16,59 +16,59 @@ from rules.paths import (
 
 NAN = float("nan")
 amounts = st.floats(0, 1e6)
-parts = st.floats(1e-3, 1e3)
-limits = st.lists(st.tuples(amounts, amounts, parts), min_size=1, max_size=12)
+used_amounts = st.floats(1e-3, 1e3)
+limits = st.lists(st.tuples(amounts, amounts, used_amounts), min_size=1, max_size=12)
 
 
-def carried(flow: float, some: list[tuple[float, float, float]]) -> np.ndarray:
-    """The capacities of limits, given as usage, limit and what a request uses."""
-    usage, limit, per_request = np.array(some, np.float64).T
+def capacities_of(flow: float, rows: list[tuple[float, float, float]]) -> np.ndarray:
+    """Return the capacity of each limit. rows: its usage, the limit, and the amount that a request uses."""
+    usage, limit, per_request = np.array(rows, np.float64).T
     return capacities(flow, usage, limit, per_request)
 
 
-@given(flow=amounts, some=limits)
+@given(flow=amounts, rows=limits)
 def test_the_capacity_of_a_path_is_its_flow_plus_the_least_headroom(
-    flow: float, some: list[tuple[float, float, float]]
+    flow: float, rows: list[tuple[float, float, float]]
 ) -> None:
-    found = carried(flow, some)
-    expected = min(max(flow + (limit - usage) / each, 0) for usage, limit, each in some)
+    found = capacities_of(flow, rows)
+    expected = min(max(flow + (limit - usage) / each, 0) for usage, limit, each in rows)
     assert found[weakest_first(found)[0]] == pytest.approx(expected, rel=1e-9, abs=1e-6)
 
 
-@given(flow=amounts, some=limits, raised=st.floats(1.1, 100))
+@given(flow=amounts, rows=limits, factor=st.floats(1.1, 100))
 def test_raising_the_weakest_limit_far_enough_makes_the_next_one_the_weakest(
-    flow: float, some: list[tuple[float, float, float]], raised: float
+    flow: float, rows: list[tuple[float, float, float]], factor: float
 ) -> None:
-    before = carried(flow, some)
+    before = capacities_of(flow, rows)
     order = weakest_first(before)
-    usage, _, each = some[order[0]]
-    target = (before.max() - flow + 1) * raised
-    other = [*some]
-    other[order[0]] = usage, usage + max(target, 1) * each, each
-    after = weakest_first(carried(flow, other))
+    usage, _, each = rows[order[0]]
+    target = (before.max() - flow + 1) * factor
+    changed_rows = [*rows]
+    changed_rows[order[0]] = usage, usage + max(target, 1) * each, each
+    after = weakest_first(capacities_of(flow, changed_rows))
     assert after[:-1] == order[1:]
-    assert carried(flow, other)[after[0]] >= before[order[0]] - 1e-6
+    assert capacities_of(flow, changed_rows)[after[0]] >= before[order[0]] - 1e-6
 
 
-@given(flow=amounts, some=limits, index=st.integers(0, 11))
+@given(flow=amounts, rows=limits, index=st.integers(0, 11))
 def test_a_higher_limit_never_makes_a_path_carry_less(
-    flow: float, some: list[tuple[float, float, float]], index: int
+    flow: float, rows: list[tuple[float, float, float]], index: int
 ) -> None:
-    before = carried(flow, some).min()
-    usage, limit, each = some[index % len(some)]
-    raised = [*some]
-    raised[index % len(some)] = usage, limit + 1, each
-    assert carried(flow, raised).min() >= before
+    before = capacities_of(flow, rows).min()
+    usage, limit, each = rows[index % len(rows)]
+    changed_rows = [*rows]
+    changed_rows[index % len(rows)] = usage, limit + 1, each
+    assert capacities_of(flow, changed_rows).min() >= before
 
 
-def test_an_unknown_limit_has_an_unknown_capacity_and_an_unused_one_an_infinite() -> None:
-    found = carried(10, [(5, 10, NAN), (NAN, 10, 1), (5, NAN, 1), (5, 10, 0), (5, 10, 1)])
+def test_an_unknown_limit_has_an_unknown_capacity_and_an_unused_limit_an_infinite_one() -> None:
+    found = capacities_of(10, [(5, 10, NAN), (NAN, 10, 1), (5, NAN, 1), (5, 10, 0), (5, 10, 1)])
     assert [str(one) for one in found] == ["nan", "nan", "nan", "inf", "15.0"]
     assert weakest_first(found) == [4]
-    assert weakest_first(carried(10, [(5, 10, NAN)])) == []
+    assert weakest_first(capacities_of(10, [(5, 10, NAN)])) == []
 
 
-def test_hops_follow_those_before_them_in_the_order_of_the_file() -> None:
+def test_hops_are_ordered_after_the_hops_before_them_and_as_in_the_file() -> None:
     branches = {"api": [], "fn": ["api"], "log": ["fn"], "table": ["fn"], "end": ["table", "log"]}
     assert order_of(branches) == (["api", "fn", "log", "table", "end"], [])
     assert order_of({"b": ["a"], "a": []}) == (["a", "b"], [])
@@ -80,7 +80,7 @@ def test_a_cycle_is_reported_in_the_direction_of_requests() -> None:
     assert cycle[0] == cycle[-1] and "->".join(cycle) in ("a->b->c->a", "b->c->a->b", "c->a->b->c")
 
 
-def test_declared_visits_precede_measured_ones_and_those_assumed_ones() -> None:
+def test_declared_visits_precede_measured_visits_which_precede_assumed_visits() -> None:
     found = visits_of(
         {
             "api": HopFlow(measured=100),
@@ -112,9 +112,9 @@ def test_units_of_several_hops_before_add_up() -> None:
     assert found["queue"].number == pytest.approx(1.4)
 
 
-def test_without_requests_at_the_entrance_nothing_is_measured() -> None:
-    for nothing in (0.0, NAN):
-        found = visits_of({"api": HopFlow(measured=nothing), "fn": HopFlow(before=["api"], measured=5)})
+def test_without_requests_at_the_entrance_visits_are_unknown() -> None:
+    for entrance_rate in (0.0, NAN):
+        found = visits_of({"api": HopFlow(measured=entrance_rate), "fn": HopFlow(before=["api"], measured=5)})
         assert np.isnan(found["fn"].number)
 
 
@@ -124,12 +124,12 @@ def test_without_requests_at_the_entrance_nothing_is_measured() -> None:
         (LimitUse(visits=2, each=0.3), 0.6),  # Little's law: 2 invocations of 0.3 s
         (LimitUse(visits=2, each=0.3, ratio=0.9), 0.9),  # peaks within minutes
         (LimitUse(visits=2, each=0.3, ratio=0.5), 0.6),
-        (LimitUse(visits=NAN, ratio=0.5), 0.5),  # of a table, whose calls nothing counts
-        (LimitUse(visits=1, is_shared=True, flow=4, ratio=2), 0.5),  # one of four units is of this path
+        (LimitUse(visits=NAN, ratio=0.5), 0.5),  # a table, whose calls no metric counts
+        (LimitUse(visits=1, is_shared=True, flow=4, ratio=2), 0.5),  # this path sends one of four units
         (LimitUse(visits=1, is_shared=True, flow=NAN, ratio=2), NAN),
         (LimitUse(visits=3, declared_each=2, each=5, ratio=7), 6),
         (LimitUse(visits=NAN, each=1), NAN),
     ],
 )
-def test_usage_of_a_limit_by_one_request(use: LimitUse, per_request: float) -> None:
+def test_the_amount_of_a_limit_that_one_request_uses(use: LimitUse, per_request: float) -> None:
     assert use.per_request == pytest.approx(per_request, nan_ok=True)

@@ -1,4 +1,4 @@
-"""Entries of the catalogue."""
+"""The model of the catalogue: signals, their limits, prices and bands."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def service(**changes: Any) -> dict[str, Any]:
 
 
 def signal(**changes: Any) -> Signal:
-    """Return the signal of such a file."""
+    """Return the signal of a file of the catalogue, with changes."""
     return Service.model_validate(service(**changes)).signals["stream_write_bytes"]
 
 
@@ -35,13 +35,13 @@ PRICE: dict[str, Any] = {
 }
 
 
-def sized(**changes: Any) -> Signal:
-    """Return a signal whose limit is bought in shards, at a price with changes."""
+def signal_with_price(**changes: Any) -> Signal:
+    """Return a signal whose limit is bought in shards; the changes are changes of the price."""
     return signal(sizes={"shard": {"item": "shard", "price": PRICE | changes}})
 
 
 def test_a_price_is_known_only_for_the_regions_that_are_named() -> None:
-    size = sized().size()
+    size = signal_with_price().size()
     assert size and size.price and size.price.monthly_dollars(2, "us-east-1") == pytest.approx(21.915)
     assert size.price.monthly_dollars(2, "eu-west-1") is None
     assert signal().size() is None
@@ -59,7 +59,7 @@ def test_only_provisioned_limits_have_sizes() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "changes",
     [
         {"hourly": {"us-east-1": 0}},
         {"hourly": 0.015},
@@ -71,9 +71,9 @@ def test_only_provisioned_limits_have_sizes() -> None:
         {"monthly": {"us-east-1": 11}},
     ],
 )
-def test_a_price_without_a_region_a_source_or_a_day_is_rejected(wrong: dict[str, Any]) -> None:
+def test_a_price_without_a_region_a_source_or_a_day_is_rejected(changes: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        sized(**wrong)
+        signal_with_price(**changes)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_a_band_must_be_in_order(low: float, high: float, near: float) -> None:
         ({"limit": 5}, "limit"),
     ],
 )
-def test_a_wrong_entry_of_the_catalogue_is_refused(changes: dict[str, Any], path: str) -> None:
+def test_an_invalid_signal_is_refused_with_its_key(changes: dict[str, Any], path: str) -> None:
     with pytest.raises(ValidationError) as caught:
         Service.model_validate(service(**changes))
     where = ".".join(map(str, caught.value.errors()[0]["loc"]))

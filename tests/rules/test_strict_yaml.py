@@ -1,4 +1,4 @@
-"""The YAML of a configuration file: its values, and what it must not contain."""
+"""The YAML of a configuration file: its values, and the features of YAML that are not supported."""
 
 import json
 
@@ -10,7 +10,7 @@ from rules.strict_yaml import parse
 
 # JSON writes higher characters as pairs of escapes, and YAML allows keys of 1024 characters.
 TEXT = st.text(st.characters(max_codepoint=0xFFFF, exclude_categories=["Cs"]), max_size=50)
-PLAIN = st.recursive(
+JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**17), 10**17) | st.floats(-1e9, 1e9) | TEXT,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=8,
@@ -84,7 +84,7 @@ def test_nesting_that_is_too_deep_is_refused(opening: bytes) -> None:
         parse(opening * 200_000)
 
 
-@given(PLAIN)
+@given(JSON_VALUES)
 def test_json_is_parsed_unchanged(value: object) -> None:
     assert parse(json.dumps(value).encode())[0] == value
 

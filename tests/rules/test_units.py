@@ -43,11 +43,11 @@ from tests.registries import REGISTRY
         (92.5, "percent", "92.5 %"),
     ],
 )
-def test_an_amount_is_short_and_has_its_unit(value: float, unit: str, expected: str) -> None:
+def test_an_amount_is_written_with_a_prefix_and_its_unit(value: float, unit: str, expected: str) -> None:
     assert unit_named(unit).format(value) == expected
 
 
-def test_no_unit_of_the_catalogue_is_reported_in_powers_of_ten() -> None:
+def test_amounts_in_units_of_the_catalogue_are_written_without_an_exponent() -> None:
     amounts = [
         digits * 10**exponent for exponent in range(-3, 15) for digits in (1, 1.004, 5.556, 9.994, 9.9951)
     ]
@@ -56,7 +56,7 @@ def test_no_unit_of_the_catalogue_is_reported_in_powers_of_ten() -> None:
 
 
 @pytest.mark.parametrize(
-    ("unit", "usage", "at_most", "bounded", "expected"),
+    ("unit", "usage", "upper_bound", "bounded", "expected"),
     [
         ("calls/s", 80.0, None, False, "80 calls/s"),
         ("calls/s", None, None, False, "-"),
@@ -69,10 +69,10 @@ def test_no_unit_of_the_catalogue_is_reported_in_powers_of_ten() -> None:
         ("bytes/s", 2.0, 4096.0, True, "2 B/s to 4 KiB/s"),
     ],
 )
-def test_a_usage_that_is_only_bounded_is_reported_by_its_bounds(
-    unit: str, usage: float | None, at_most: float | None, bounded: bool, expected: str
+def test_a_usage_that_is_only_bounded_is_written_as_a_range(
+    unit: str, usage: float | None, upper_bound: float | None, bounded: bool, expected: str
 ) -> None:
-    assert unit_named(unit).format_range(usage, at_most, bounded) == expected
+    assert unit_named(unit).format_range(usage, upper_bound, bounded) == expected
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_usage_that_is_only_bounded_is_reported_by_its_bounds(
         ("bytes/s", 3.6 * 2**20, 4 * 2**20, "3.6 MiB/s of 4 MiB/s"),
     ],
 )
-def test_the_unit_of_usage_and_limit_is_reported_once_unless_it_is_of_bytes(
+def test_a_common_unit_of_usage_and_limit_is_written_once_unless_it_is_in_bytes(
     unit: str, usage: float, limit: float, expected: str
 ) -> None:
     assert unit_named(unit).format_fraction(usage, limit) == expected
@@ -119,7 +119,7 @@ def test_a_unit_is_read_by_its_name(
 
 
 @pytest.mark.parametrize(
-    ("name", "meant"),
+    ("name", "suggested"),
     [
         ("byts/s", "bytes/s"),
         ("Bytes/s", "bytes/s"),
@@ -142,17 +142,17 @@ def test_a_unit_is_read_by_its_name(
         ("", None),
     ],
 )
-def test_an_unknown_unit_is_refused_with_the_nearest_name(name: str, meant: str | None) -> None:
+def test_an_unknown_unit_is_refused_with_the_nearest_name(name: str, suggested: str | None) -> None:
     with pytest.raises(ValueError, match=r"^expected a unit such as bytes, .*, found '") as caught:
         parse_unit(name)
-    assert str(caught.value).partition("; ")[2] == (f"did you mean {meant}?" if meant else "")
+    assert str(caught.value).partition("; ")[2] == (f"did you mean {suggested}?" if suggested else "")
 
 
 def test_every_unit_is_parsed_from_its_own_name() -> None:
     assert all(parse_unit(name) is unit and unit.name == name for name, unit in UNITS.items())
 
 
-def test_the_unit_of_another_version_counts_what_it_names() -> None:
+def test_an_unknown_unit_counts_the_things_in_its_name() -> None:
     assert unit_named("furlongs/s").format(1200) == "1.2k furlongs/s"
     assert unit_named("percent") is PERCENT
 
@@ -199,5 +199,5 @@ def test_an_invalid_amount_is_refused_with_an_example(unit: str, text: str) -> N
         ("milliseconds", False),
     ],
 )
-def test_units_of_work_are_distinguished_from_units_of_things(name: str, is_load: bool) -> None:
+def test_amounts_of_work_grow_with_traffic_and_numbers_of_things_do_not(name: str, is_load: bool) -> None:
     assert parse_unit(name).is_load is is_load

@@ -1,4 +1,4 @@
-"""Factors at which something breaks: tables, and what holds for all peaks, limits and factors."""
+"""The factors at which series break: a table, and properties that hold for all peaks, limits and factors."""
 
 import numpy as np
 import pytest
@@ -11,11 +11,11 @@ NAN, INFINITE = float("nan"), float("inf")
 
 amounts = st.floats(1e-3, 1e12)
 factors = st.floats(0.01, 1000)
-shares = st.floats(0.01, 2)  # of a ceiling and the limit
+shares = st.floats(0.01, 2)  # a ceiling divided by the limit
 
 
 @pytest.mark.parametrize(
-    ("asked", "breaks_at", "utilization", "is_broken"),  # asked: peak, limit, ceiling, factor
+    ("arguments", "breaks_at", "utilization", "is_broken"),  # arguments: peak, limit, ceiling, factor
     [
         ((50, 100, NAN, 1), 2, 0.5, False),
         ((50, 100, NAN, 1.99), 2, 0.995, False),
@@ -23,18 +23,18 @@ shares = st.floats(0.01, 2)  # of a ceiling and the limit
         ((50, 100, NAN, 3), 2, 1.5, True),
         ((100, 100, NAN, 1), 1, 1, True),
         ((120, 100, NAN, 1), 100 / 120, 1.2, True),
-        ((50, 100, 60, 1.3), 1.2, 0.65, True),  # demand was refused at 60 already
+        ((50, 100, 60, 1.3), 1.2, 0.65, True),  # demand was throttled at 60 already
         ((50, 100, 100, 1.3), 2, 0.65, False),
-        ((50, 100, 120, 1.3), 2, 0.65, False),  # more than the limit is no ceiling
+        ((50, 100, 120, 1.3), 2, 0.65, False),  # a ceiling above the limit does not count
         ((0, 100, NAN, 1000), INFINITE, 0, False),
-        ((NAN, 100, NAN, 1000), NAN, NAN, False),  # unknown is neither broken nor fine
+        ((NAN, 100, NAN, 1000), NAN, NAN, False),  # an unknown peak is not broken
         ((50, NAN, NAN, 1000), NAN, NAN, False),
     ],
 )
-def test_breaking_point_of_one_series(
-    asked: tuple[float, ...], breaks_at: float, utilization: float, is_broken: bool
+def test_the_factor_at_which_one_series_breaks(
+    arguments: tuple[float, ...], breaks_at: float, utilization: float, is_broken: bool
 ) -> None:
-    found = stress(*([one] for one in asked))
+    found = stress(*([one] for one in arguments))
     assert found.breaks_at[0] == pytest.approx(breaks_at, nan_ok=True)
     assert found.utilization[0] == pytest.approx(utilization, nan_ok=True)
     assert bool(found.is_broken[0]) is is_broken
@@ -51,9 +51,9 @@ def test_the_peak_times_the_breaking_factor_is_the_ceiling(
 
 @given(amounts, amounts, st.one_of(st.just(NAN), amounts), st.lists(factors, min_size=2, max_size=5))
 def test_a_series_that_breaks_at_a_factor_breaks_at_every_higher_one(
-    peak: float, limit: float, ceiling: float, some: list[float]
+    peak: float, limit: float, ceiling: float, tested_factors: list[float]
 ) -> None:
-    broken = [bool(stress([peak], [limit], [ceiling], [one]).is_broken[0]) for one in sorted(some)]
+    broken = [bool(stress([peak], [limit], [ceiling], [one]).is_broken[0]) for one in sorted(tested_factors)]
     assert broken == sorted(broken)
 
 
@@ -71,9 +71,9 @@ def test_a_higher_limit_breaks_later_and_more_traffic_earlier(
 def test_a_series_with_the_needed_limit_stays_within_its_band(
     peak: float, limit: float, target: float, share: float, factor: float
 ) -> None:
-    held = share_of_limit([share * limit], [limit])
-    needed = needed_limit([peak * factor], [target], held) * 1.0001
-    found = stress([peak], needed, held * needed, factor)
+    ceiling_share = share_of_limit([share * limit], [limit])
+    needed = needed_limit([peak * factor], [target], ceiling_share) * 1.0001
+    found = stress([peak], needed, ceiling_share * needed, factor)
     assert not found.is_broken[0] or target >= 1
     assert found.utilization[0] <= target
 
@@ -88,14 +88,16 @@ def test_a_series_with_the_needed_limit_stays_within_its_band(
     ),
     st.integers(0, 2**32 - 1),
 )
-def test_the_order_is_the_same_however_the_series_come(series: list[tuple[float, float]], seed: int) -> None:
+def test_the_breaking_order_does_not_depend_on_the_order_of_the_series(
+    series: list[tuple[float, float]], seed: int
+) -> None:
     ids = np.arange(len(series), dtype=np.uint64) * np.uint64(7919)
-    breaks_at, used = (np.array([one[n] for one in series], np.float64) for n in (0, 1))
+    breaks_at, utilization = (np.array([one[n] for one in series], np.float64) for n in (0, 1))
     shuffled = np.random.default_rng(seed).permutation(len(series))
-    usual = ids[breaking_order(breaks_at, used, ids)]
-    again = ids[shuffled][breaking_order(breaks_at[shuffled], used[shuffled], ids[shuffled])]
-    assert usual.tolist() == again.tolist()
-    ordered = breaks_at[breaking_order(breaks_at, used, ids)]
+    usual = ids[breaking_order(breaks_at, utilization, ids)]
+    reordered = ids[shuffled][breaking_order(breaks_at[shuffled], utilization[shuffled], ids[shuffled])]
+    assert usual.tolist() == reordered.tolist()
+    ordered = breaks_at[breaking_order(breaks_at, utilization, ids)]
     known = ordered[np.isfinite(ordered)]
     assert known.tolist() == sorted(known.tolist())
     assert np.isfinite(ordered[: known.size]).all()
