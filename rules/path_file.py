@@ -83,7 +83,7 @@ class RequestPath(PathModelBase):
 
     @property
     def before(self) -> Mapping[str, Sequence[str]]:
-        """By the name of each hop, the names of the hops that it follows."""
+        """The names of the hops that each hop follows, by the name of the hop."""
         names = [hop.called for hop in self.hops]
         default_before = [(), *((name,) for name in names)]
         return {

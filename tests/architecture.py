@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 ROOTS = ("monitor", "collectors", "rules")
 ROOT_ERROR = "HeadroomError"
+# Words that no constant has in its name: MAX, MIN, TIMEOUT and INTERVAL say the same.
 OLD_WORDS = frozenset(("LONGEST", "MOST", "LARGEST", "LEAST", "SHORTEST", "PATIENCE", "BREATH"))
 DANGLING_WORDS = frozenset(
     (
@@ -29,7 +30,7 @@ DANGLING_WORDS = frozenset(
         "if",
         "of",
     )
-)  # no docstring begins with one
+)  # a docstring begins with none of these words
 PLAIN_BASES = frozenset(("Protocol", "NamedTuple", "Generic", "Enum", "StrEnum", "IntEnum", "BaseModel"))
 # Names that begin with an underscore and are documented: those of named tuples, and one of `os`.
 PUBLIC_UNDERSCORES = frozenset(("_replace", "_asdict", "_fields", "_make", "_field_defaults", "_exit"))
@@ -43,7 +44,7 @@ class Source(NamedTuple):
     path: str
     text: str
     tree: ast.Module
-    nodes: tuple[ast.AST, ...]  # all of the tree, which is walked once for all rules
+    nodes: tuple[ast.AST, ...]  # all nodes of the tree, which is walked once for all rules
 
     @property
     def package(self) -> str:
@@ -56,7 +57,7 @@ def sources(root: Path, roots: Sequence[str] = ROOTS) -> list[Source]:
     """Parse all Python files of the three packages, or of other folders."""
     paths = sorted(path for name in roots for path in (root / name).rglob("*.py"))
     texts = [(path.relative_to(root).as_posix(), path.read_text("utf-8")) for path in paths]
-    gc.disable()  # it would search a million new nodes again and again, none of which is garbage
+    gc.disable()  # it would search a million new nodes again and again, though none is garbage
     try:
         return [_parsed(path, text) for path, text in texts]
     finally:
@@ -69,7 +70,7 @@ def _parsed(path: str, text: str) -> Source:
 
 
 def imports(source: Source) -> Iterator[tuple[int, str]]:
-    """Yield line and package of every import of the project's own packages, nested ones too."""
+    """Yield line and package of every import of the project's own packages, also within functions."""
     for node in source.nodes:
         for module in _imported_modules(source, node):
             parts = module.split(".")
@@ -124,7 +125,7 @@ def import_graph(files: Sequence[Source]) -> dict[str, set[str]]:
 
 
 def cycles(edges: Mapping[str, set[str]]) -> list[str]:
-    """Packages that import themselves through others."""
+    """Packages that import themselves through other packages."""
     return sorted(one for one in edges if one in _reachable(edges, one))
 
 
@@ -167,9 +168,9 @@ def _ancestors(name: str, bases: Mapping[str, Sequence[str]]) -> set[str]:
 
 
 def _is_exception(name: str) -> bool:
-    known = getattr(builtins, name, None)
+    builtin = getattr(builtins, name, None)
     return name.endswith(("Error", "Exception")) or (
-        isinstance(known, type) and issubclass(known, BaseException)
+        isinstance(builtin, type) and issubclass(builtin, BaseException)
     )
 
 
@@ -232,14 +233,14 @@ def undocumented(files: Sequence[Source]) -> list[str]:
         foreign = {one for one in ancestors if one not in bases} - PLAIN_BASES
         return bool(foreign) or any((one, method) in documented for one in ancestors)
 
-    def public(body: Sequence[ast.stmt], inside: ast.ClassDef | None = None) -> Iterator[ast.AST]:
+    def public(body: Sequence[ast.stmt], owner: ast.ClassDef | None = None) -> Iterator[ast.AST]:
         for node in body:
             if not isinstance(node, Function | ast.ClassDef) or node.name.startswith("_"):
                 continue
             if isinstance(node, ast.ClassDef):
                 yield node
                 yield from public(node.body, node)
-            elif not (inside and inherits(inside, node.name)):
+            elif not (owner and inherits(owner, node.name)):
                 yield node
 
     return [
@@ -278,7 +279,10 @@ def long_functions(files: Sequence[Source], max_lines: int) -> list[str]:
 
 
 def private_names(files: Sequence[Source]) -> list[str]:
-    """Private names that a file reaches into; its own are those that it defines and uses as `self._name`."""
+    """Private names that a file uses and does not own.
+
+    It owns those that it defines and uses as `self._name`.
+    """
     return [
         f"{source.path}:{line} {name}"
         for source in files
@@ -304,6 +308,7 @@ def _is_stored(node: ast.Attribute | ast.Name) -> bool:
 
 
 def _reached_names(source: Source, own: Collection[str]) -> Iterator[tuple[int, str]]:
+    """Yield line and name of each attribute and import that a file does not own."""
     for node in source.nodes:
         match node:
             case ast.Attribute(value=value, attr=name) if not (_is_self(value) and name in own):

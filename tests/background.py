@@ -8,9 +8,9 @@ from typing import Any
 
 @asynccontextmanager
 async def background(work: Coroutine[Any, Any, None]) -> AsyncIterator[asyncio.Task[None]]:
-    """Run a coroutine until the context exits, which cancels it. Raise the exception that ended it before."""
+    """Run a coroutine, and cancel it when the context exits. Raise the exception that ended it before."""
     task = asyncio.create_task(work)
-    await asyncio.sleep(0)  # it begins
+    await asyncio.sleep(0)  # let the coroutine begin
     try:
         yield task
     finally:

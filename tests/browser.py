@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from playwright.async_api import Browser, async_playwright
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+PROGRAM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -21,7 +21,7 @@ FLAGS = (
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
     """Start a browser with a new profile, and close it."""
-    program = next(filter(None, map(shutil.which, NAMES)), None)
+    program = next(filter(None, map(shutil.which, PROGRAM_NAMES)), None)
     assert program, "install the Debian package `chromium`, or run `make acceptance`"
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=program, args=[*FLAGS])

@@ -1,11 +1,12 @@
 """Runs `headroom` in forks of a process that has imported all commands. `python -m tests.command_server FD`
 
-Each test process starts one when it first needs it: to start Python and import the commands costs more CPU
-than what most tests have a command do. A fork has a number, an environment, a working folder and streams of
-its own, and ends as Python does, so that what it prints at its end is seen too.
+Each test process starts one server when it first needs it: starting Python and importing the commands costs
+more CPU time than most commands of tests. A fork has its own process id, environment, working folder and
+streams. It ends as Python ends, so that tests also see what it prints at its end.
 
-Each byte on the socket FD brings five descriptors: standard input, output and error of a command, a pipe with
-a `CommandLine`, and one for two lines: the number of its process and, once it has ended, its exit code.
+Each byte on the socket FD brings five descriptors: standard input, output and error of a command, a pipe from
+which its `CommandLine` is read, and a pipe to which two lines are written: the process id and, once the
+process has ended, its exit code.
 """
 
 import gc
@@ -24,9 +25,15 @@ from monitor.cli.main import main
 
 DESCRIPTORS = 5
 
-# What commands import when they run: all modules of these packages, and these.
-WITH_WORK = ("monitor.cli", "monitor.config", "monitor.dashboards", "monitor.quotas", "monitor.report")
-WORK = (
+# What commands import when they run: all modules of these packages, and IMPORTED_MODULES.
+IMPORTED_PACKAGES = (
+    "monitor.cli",
+    "monitor.config",
+    "monitor.dashboards",
+    "monitor.quotas",
+    "monitor.report",
+)
+IMPORTED_MODULES = (
     "monitor.app",
     "monitor.demo.session",
     "monitor.notifiers.trial_notification",
@@ -43,16 +50,16 @@ class CommandLine(msgspec.Struct):
 
 
 class CommandServer:
-    """Forks a process for each command, and reports how it ended. reports: pipes by number of process."""
+    """Forks a process for each command, and reports how it ended. reports: by process id, its pipe."""
 
     def __init__(self, requests: socket.socket) -> None:
         self.requests = requests
         self.reports: dict[int, int] = {}
 
     def serve(self) -> CommandLine | None:
-        """Fork until the socket is closed, and return None; in each fork, return what it is to run."""
+        """Fork until the socket is closed, and return None. In each fork, return its command line."""
         signal.signal(signal.SIGCHLD, self.report_ended)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the tests end, and close the socket
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the tests, which close the socket
         while True:
             _, descriptors, _, _ = socket.recv_fds(self.requests, 1, DESCRIPTORS)
             if not descriptors:
@@ -67,7 +74,7 @@ class CommandServer:
                 os.close(stream)
 
     def fork(self, report: int) -> int:
-        """Fork, and report the number of the process before its end can be reported."""
+        """Fork, and report the process id before the end of the process can be reported."""
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
         pid = os.fork()
         self.reports[pid] = report
@@ -77,7 +84,7 @@ class CommandServer:
         return pid
 
     def leave(self, streams: list[int]) -> None:
-        """Make a fork independent of the server: its signals, its streams, no descriptors of others."""
+        """Make a fork independent of the server: its own signals and streams, and no other descriptors."""
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
@@ -88,7 +95,7 @@ class CommandServer:
             os.close(descriptor)
 
     def report_ended(self, *_: Any) -> None:
-        """Report the exit code of each process that has ended; of a killed one, the negative signal."""
+        """Report the exit code of each ended process; a signal that killed it is a negative number."""
         while self.reports:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if not pid:
@@ -100,19 +107,19 @@ class CommandServer:
 
 def run() -> None:
     """Serve; in a fork, run the command."""
-    for package in map(import_module, WITH_WORK):
+    for package in map(import_module, IMPORTED_PACKAGES):
         for module in iter_modules(package.__path__, f"{package.__name__}."):
             import_module(module.name)
-    for name in WORK:
+    for name in IMPORTED_MODULES:
         import_module(name)
     builtin_registry()
     gc.collect()
     gc.freeze()
-    if line := CommandServer(socket.socket(fileno=int(sys.argv[1]))).serve():
-        os.chdir(line.folder)
+    if command_line := CommandServer(socket.socket(fileno=int(sys.argv[1]))).serve():
+        os.chdir(command_line.folder)
         os.environ.clear()
-        os.environ.update(line.environ)
-        sys.argv = ["headroom", *line.arguments]
+        os.environ.update(command_line.environ)
+        sys.argv = ["headroom", *command_line.arguments]
         main()
 
 

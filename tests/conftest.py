@@ -1,7 +1,8 @@
-"""Disables hypothesis' deadlines in all tests, as they depend on how busy the machine is.
+"""Settings of all tests.
 
-And collects the tests without collecting garbage: half of that time was spent on looking for garbage among
-a million objects that live until the end. They are then frozen, so that no test searches them again.
+Hypothesis has no deadlines, as they depend on how busy the machine is. The garbage collector is off while the
+test modules are imported: half of that time went into searching a million objects that live until the end.
+These objects are then frozen, so that no later collection searches them.
 A catalogue that cannot be read is reported once, in place of an error of every module that uses it.
 """
 

@@ -27,7 +27,7 @@ from tests.fake_cloudwatch import fake_credentials
 from tests.metric_units import unit_conflicts
 from tests.registries import REGISTRY
 
-# How AWS documents that a parameter must not be sent with a page's token.
+# The words in which AWS documents that a parameter must not be sent beside a page's token.
 REJECTED_BESIDE_TOKEN = re.compile(
     r"(can't|cannot) specify this parameter if you specify (?:the )?(?:<code>)?NextToken", re.I
 )
@@ -55,14 +55,14 @@ def is_member(path: str) -> bool:
 
 
 def page_number(token: str | None, pages: Sequence[Any], pagination: Pagination) -> int:
-    """The number of the page that a token requests: the token itself, or the page after its last item."""
+    """Return the number of the page that a token requests: the token is that number or the item before."""
     if token is None or is_member(pagination.output_token):
         return int(token or "0")
     return 1 + [jmespath.search(pagination.output_token, page) for page in pages].index(token)
 
 
 def with_member(page: Mapping[str, Any], path: Sequence[str], value: Any) -> dict[str, Any]:
-    """A page with a value at a path of members."""
+    """Return a page with this value at a path of members."""
     first, *rest = path
     return {**page, first: with_member(page.get(first) or {}, rest, value) if rest else value}
 
@@ -85,14 +85,14 @@ class FakeClient:
         return call
 
     def page(self, operation: str, pages: Sequence[Any], params: Mapping[str, Any]) -> Any:
-        """The page of a list that a token requests, with the token of the next one."""
+        """Return the page that the token in the parameters requests, with the token of the next page."""
         pagination = pagination_of(self.service, operation)
         assert pagination
         number = page_number(params.get(pagination.input_token), pages, pagination)
         page = pages[number]
-        of_page = {pagination.input_token, *(name for name, _ in pagination.further)}
-        others = {name: value for name, value in params.items() if name not in of_page}
-        page = page(**others) if callable(page) else page
+        page_params = {pagination.input_token, *(name for name, _ in pagination.further)}
+        other_params = {name: value for name, value in params.items() if name not in page_params}
+        page = page(**other_params) if callable(page) else page
         if number + 1 == len(pages) or isinstance(page, Exception):
             return page
         more = {pagination.more_results: True} if pagination.more_results else {}
@@ -190,7 +190,7 @@ class FakeAws:
         self.answers, self.malformed = answers, malformed
         self.now = now
         self.calls: list[str] = []
-        self.regions: set[tuple[str, str]] = set()  # where the clients are
+        self.regions: set[tuple[str, str]] = set()  # service and region of each client
         self.registry = CollectorRegistry()
         services = SERVICE_MODELS.get_available_services()
         rates = {"kinesis:DescribeLimits": 1000.0} | dict.fromkeys(services, 1000.0)

@@ -87,7 +87,7 @@ def fake_credentials() -> Credentials:
 
 
 def result(query: Query, points: dict[int, Any], status: str = "Complete", **more: Any) -> dict[str, Any]:
-    """The result of a query: values by minute."""
+    """Return the result of a query. points: values by minute."""
     times = [minute * 60 for minute in points]
     return {
         "Id": query["Id"],

@@ -21,16 +21,18 @@ MODEL: Any = SERVICE_MODELS.get_service_model("organizations")
 
 
 def account_item(account_id: str, name: str, state: str = "ACTIVE") -> dict[str, Any]:
-    """An account as AWS lists it since it has states; `Status` is gone."""
+    """An account as AWS lists it: with `State`, and without the former `Status`."""
     return {"Id": account_id, "Name": name, "State": state, "Email": f"root-{account_id}@example.org"}
 
 
 class FakeOrganization:
-    """Lists `accounts`, and serves each of them to the credentials of its role, or to our own in OWN.
+    """Lists `accounts`, and answers for the account that a request's credentials belong to.
 
-    failure: the code of the error that a list has, if any. closed: accounts that deny every call. roles: the
-    roles that were assumed, with the key of the caller. lists: how many lists were answered. tags: those of
-    accounts; hidden: accounts of which the tags are denied; tag_calls: those whose tags were requested.
+    Credentials are those of a role in one of the accounts; any others belong to the account OWN.
+    failure: the error code of all responses of Organizations; empty for none. closed: accounts that deny
+    every call. roles: the roles that were assumed, each with the key of the caller. lists: the number of
+    lists that were read to their end. tags: by account. hidden: accounts whose tags are denied. tag_calls:
+    the accounts whose tags were requested.
     """
 
     def __init__(self, *accounts: dict[str, Any]) -> None:
@@ -103,10 +105,10 @@ class FakeOrganization:
     def _query(self, params: Mapping[str, str], account: str, key: str) -> web.Response:
         if params["Action"] == "AssumeRole":
             self.roles.append((params["RoleArn"], key))
-            of_role = params["RoleArn"].split(":")[4]
-            if of_role in self.closed:
-                return denied_query(f"sts:AssumeRole in {of_role} is not allowed")
-            return answer("AssumeRole", ASSUMED.format(account=of_role))
+            role_account = params["RoleArn"].split(":")[4]
+            if role_account in self.closed:
+                return denied_query(f"sts:AssumeRole in {role_account} is not allowed")
+            return answer("AssumeRole", ASSUMED.format(account=role_account))
         if params["Action"] == "GetCallerIdentity":
             return answer("GetCallerIdentity", f"<Account>{account}</Account>")
         topic = f"<member><TopicArn>arn:aws:sns:eu-west-1:{account}:orders</TopicArn></member>"
@@ -124,7 +126,7 @@ def answer(action: str, content: str) -> web.Response:
 
 
 def denied_query(message: str) -> web.Response:
-    """A denial in the query protocol; other protocols take the status for it."""
+    """A denial in the query protocol; to clients of other protocols, its status is a denial."""
     text = (
         f"<ErrorResponse><Error><Code>AccessDenied</Code><Message>{message}</Message></Error></ErrorResponse>"
     )
@@ -132,7 +134,7 @@ def denied_query(message: str) -> web.Response:
 
 
 def points(requested: Mapping[str, Any]) -> dict[str, Any]:
-    """A point of 7 for each metric that is requested."""
+    """Return one point with the value 7 for each requested metric."""
     minute = int(time.time() // 60) * 60 - 300
     values = {"Timestamps": [minute], "Values": [7.0], "StatusCode": "Complete"}
     return {

@@ -1,4 +1,4 @@
-"""`headroom` as a fork of a process that has imported it: see `tests.command_server`."""
+"""`headroom` as a fork of a process that has imported its commands: see `tests.command_server`."""
 
 import asyncio
 import atexit
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 
 
 class ForkedProcess:
-    """A command that runs. Has what the tests use of asyncio.subprocess.Process."""
+    """A running command, with the methods of asyncio.subprocess.Process that tests use."""
 
     def __init__(
         self,
@@ -35,22 +35,23 @@ class ForkedProcess:
     @classmethod
     async def start(cls, *arguments: str, environ: Mapping[str, str], folder: Path) -> "ForkedProcess":
         """Run `headroom` with these arguments, in a working folder; its standard input is empty."""
-        (request, to_write), (output, stdout), (errors, stderr), (reported, report) = (
+        (request, request_input), (output, stdout), (errors, stderr), (reported, report) = (
             os.pipe() for _ in range(4)
         )
         stdin = os.open(os.devnull, os.O_RDONLY)
-        given = (stdin, stdout, stderr, request, report)
-        socket.send_fds(command_server(), [b"+"], given)
-        for descriptor in given:
+        descriptors = (stdin, stdout, stderr, request, report)
+        socket.send_fds(command_server(), [b"+"], descriptors)
+        for descriptor in descriptors:
             os.close(descriptor)
-        with os.fdopen(to_write, "wb") as pipe:
+        with os.fdopen(request_input, "wb") as pipe:
             pipe.write(msgspec.json.encode(CommandLine([*arguments], {**environ}, str(folder))))
-        report_reader = await reading(reported)
+        report_reader = await pipe_reader(reported)
         pid = int(await report_reader.readline())
-        return cls(pid, await reading(output), await reading(errors), report_reader)
+        return cls(pid, await pipe_reader(output), await pipe_reader(errors), report_reader)
 
     async def _end(self, report: asyncio.StreamReader) -> int:
-        self.returncode = int(await report.read())  # to its end: the pipe is closed before the event loop is
+        # Read up to the end of the pipe, so that it is closed before the event loop.
+        self.returncode = int(await report.read())
         return self.returncode
 
     async def wait(self) -> int:
@@ -58,12 +59,12 @@ class ForkedProcess:
         return await asyncio.shield(self._ended)
 
     async def communicate(self) -> tuple[bytes, bytes]:
-        """Return the rest of its output and its errors, once it has ended."""
+        """Wait for the end; return the output and the errors that nobody has read yet."""
         output, errors, _ = await asyncio.gather(self.stdout.read(), self.stderr.read(), self.wait())
         return output, errors
 
     def send_signal(self, number: int) -> None:
-        """Send a signal, unless it has ended."""
+        """Send a signal, unless the process has ended."""
         if self.returncode is None:
             os.kill(self.pid, number)
 
@@ -74,8 +75,8 @@ class ForkedProcess:
         self.send_signal(signal.SIGKILL)
 
 
-async def reading(descriptor: int) -> asyncio.StreamReader:
-    """Return a stream of a pipe, which is closed at its end."""
+async def pipe_reader(descriptor: int) -> asyncio.StreamReader:
+    """Return a reader of a pipe, which closes the pipe at its end."""
     reader = asyncio.StreamReader()
     protocol, pipe = asyncio.StreamReaderProtocol(reader), os.fdopen(descriptor, "rb", 0)
     await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, pipe)
@@ -84,15 +85,15 @@ async def reading(descriptor: int) -> asyncio.StreamReader:
 
 @cache
 def command_server() -> socket.socket:
-    """Start the server of this process, which ends with it; return the socket for requests."""
-    ours, its = socket.socketpair()
-    with its:
-        command = (sys.executable, "-m", "tests.command_server", str(its.fileno()))
-        process = subprocess.Popen(command, cwd=ROOT, pass_fds=[its.fileno()])
+    """Start the command server, which ends with this process; return the socket for requests."""
+    client_end, server_end = socket.socketpair()
+    with server_end:
+        command = (sys.executable, "-m", "tests.command_server", str(server_end.fileno()))
+        process = subprocess.Popen(command, cwd=ROOT, pass_fds=[server_end.fileno()])
 
     def stop() -> None:
-        ours.close()
+        client_end.close()
         process.wait()
 
     atexit.register(stop)
-    return ours
+    return client_end

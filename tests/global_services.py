@@ -1,4 +1,4 @@
-"""A global service (DNS) beside a regional one (topics), both declared, and an AWS on loopback with both."""
+"""Declarations of a global service (DNS) and a regional one (topics), and an AWS on loopback with both."""
 
 import json
 import re
@@ -74,7 +74,7 @@ DENIED = """<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code>
 
 
 def signal(**fields: Any) -> dict[str, Any]:
-    """An entry of the catalogue, complete but for its fields."""
+    """An entry of the catalogue with these fields, and defaults for the others."""
     return {
         "title": "Size",
         "unit": "items",
@@ -106,7 +106,7 @@ CATALOGUE = (
 
 
 def global_registry(dns: str = DNS) -> Registry:
-    """The registry of both services. dns: the declaration of the global one."""
+    """The registry of both services. dns: the declaration of the global service."""
     declarations = [parse_declaration(text.encode(), "own.yaml") for text in (dns, TOPICS)]
     assert [problem for one in declarations for problem in botocore_problems(one)] == []
     return build_registry(map(collector_of, declarations), map(Service.model_validate, CATALOGUE))
@@ -118,7 +118,8 @@ class GlobalAws:
     def __init__(self, *denied: str) -> None:
         self.denied, self.url = denied, ""
         self.calls: Counter[tuple[str, str]] = Counter()
-        self.metrics: Counter[tuple[str, str]] = Counter()  # requested, by namespace and region
+        # The numbers of requested metrics, by namespace and region.
+        self.metrics: Counter[tuple[str, str]] = Counter()
 
     @classmethod
     @asynccontextmanager

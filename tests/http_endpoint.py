@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 MAX_BODY_BYTES = 2**24
-ACCEPT_TURNS = 5  # of the loop until an accepted connection has its transport; asyncio loses it otherwise
+# Turns of the loop until an accepted connection has its transport; without them, asyncio loses it.
+ACCEPT_TURNS = 5
 
 
 @asynccontextmanager
@@ -17,7 +18,7 @@ async def serve_http(
     tls: ssl.SSLContext | None = None,
     host: str = "127.0.0.1",
 ) -> AsyncIterator[int]:
-    """Serve until the context exits, which open requests delay by a second at the most; yield the port."""
+    """Serve until the context exits, at most a second longer for open requests; yield the port."""
     app = web.Application(client_max_size=MAX_BODY_BYTES)
     app.router.add_route("*", "/{path:.*}", handler)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)

@@ -18,7 +18,7 @@ def stream_names(*streams: str) -> dict[str, Any]:
 
 
 def stream_summary(name: str, shards: int, **more: Any) -> dict[str, Any]:
-    """The answer of DescribeStreamSummary for a provisioned stream. more: other fields of it."""
+    """The answer of DescribeStreamSummary for a provisioned stream. more: further fields."""
     return {
         "StreamDescriptionSummary": {
             "StreamName": name,

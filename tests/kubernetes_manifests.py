@@ -11,7 +11,7 @@ CHARTS = ROOT / "deploy" / "helm"
 MANIFESTS = ROOT / "deploy" / "kubernetes"
 NAMESPACE, OLDEST_KUBERNETES = "headroom", "1.25.0"
 HEAD = "# Made from deploy/helm/headroom by `make manifests`; do not edit.\n"
-OF_HELM = re.compile(r"^ *(helm\.sh/chart|app\.kubernetes\.io/managed-by): .*\n", re.MULTILINE)
+HELM_LABELS = re.compile(r"^ *(helm\.sh/chart|app\.kubernetes\.io/managed-by): .*\n", re.MULTILINE)
 
 # The options of `helm template` of each file.
 FILES: Mapping[str, tuple[str, ...]] = {
@@ -37,8 +37,9 @@ def template(chart: str, *options: str) -> str:
 
 
 def rendered() -> Mapping[str, str]:
-    """Return the text of each file, without what is about Helm."""
-    return {name: HEAD + OF_HELM.sub("", template("headroom", *options)) for name, options in FILES.items()}
+    """Return the text of each file, without labels about Helm."""
+    texts = {name: template("headroom", *options) for name, options in FILES.items()}
+    return {name: HEAD + HELM_LABELS.sub("", text) for name, text in texts.items()}
 
 
 def write(folder: Path) -> None:

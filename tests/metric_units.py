@@ -6,8 +6,8 @@ from collectors.base import PER_MINUTE, Metric, Observed, Op, Usage
 from rules.signals import Signal
 from rules.units import COUNT, Unit
 
-# Operations whose result is in the unit of their terms. The last term of READER_LAG is what is written.
-TERMS = {
+# By operation, the terms that are in the unit of its result. READER_LAG ends with the written amount.
+TERMS_IN_UNIT = {
     Op.SUM: slice(None),
     Op.MAX: slice(None),
     Op.MIN: slice(None),
@@ -24,7 +24,7 @@ def unit_conflicts(observed: Observed, signal: Signal) -> list[str]:
     unit.
     """
     throttled = signal.throttled_unit or COUNT
-    needed = {
+    formulas = {
         "usage": (observed.usage, signal.unit),
         "upper_bound": (observed.upper_bound, signal.unit),
         "published_limit": (observed.published_limit, signal.unit),
@@ -33,7 +33,7 @@ def unit_conflicts(observed: Observed, signal: Signal) -> list[str]:
     }
     return [
         f"{signal.id}: {name} is in {unit}, {metric.name} in {metric.unit}"
-        for name, (formula, unit) in needed.items()
+        for name, (formula, unit) in formulas.items()
         for metric in _added(formula)
         if not _comparable(metric, unit)
     ]
@@ -41,13 +41,13 @@ def unit_conflicts(observed: Observed, signal: Signal) -> list[str]:
 
 def _added(formula: object) -> Iterator[Metric]:
     """Yield the metrics that a formula adds up as they are, or compares with each other."""
-    if isinstance(formula, Usage) and formula.op in TERMS:
-        for term, weight in formula.terms[TERMS[formula.op]]:
+    if isinstance(formula, Usage) and formula.op in TERMS_IN_UNIT:
+        for term, weight in formula.terms[TERMS_IN_UNIT[formula.op]]:
             if abs(weight) in (1.0, PER_MINUTE):
                 yield from (term,) if isinstance(term, Metric) else _added(term)
 
 
 def _comparable(metric: Metric, unit: Unit) -> bool:
     """Return whether amounts of a metric are in a unit, whatever its name."""
-    own = COUNT if metric.stat == "SampleCount" else metric.unit
-    return (own.kind, own.scale) == (unit.kind, unit.scale)
+    metric_unit = COUNT if metric.stat == "SampleCount" else metric.unit
+    return (metric_unit.kind, metric_unit.scale) == (unit.kind, unit.scale)

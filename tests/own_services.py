@@ -40,7 +40,7 @@ def own_registry(*names: str) -> Registry:
     return build_registry(map(own_collector, names), map(own_service, names))
 
 
-# The declaration and the entry of a service "ours": one signal without a metric, one with one.
+# The declaration and the catalogue entry of a service "ours": its signal `published` has a metric.
 OWN_FILES: Mapping[str, str] = {
     "collectors": """service: ours
 namespace: AWS/SNS

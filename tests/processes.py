@@ -22,7 +22,7 @@ from tests.forked_process import ForkedProcess
 Result = TypeVar("Result")
 
 ROOT = Path(__file__).parents[1]
-PROCESS_TIMEOUT = 300.0  # seconds after which a process hangs for certain; one that ends is noticed at once
+PROCESS_TIMEOUT = 300.0  # seconds after which a process certainly hangs; its end is noticed at once
 COMMAND = (sys.executable, "-c", "from monitor.cli.main import main; main()")
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
 
@@ -56,7 +56,7 @@ async def headroom(*arguments: str, environ: Mapping[str, str] = ENVIRONMENT) ->
 
 
 async def nothing_pending(url: str) -> bool | None:
-    """True once the service at a URL has read everything that it watches; None before, for `eventually`."""
+    """Return True once the service at a URL has read all that it watches; None before, for `eventually`."""
     response = await get(f"{url}/-/ready")
     return True if response and not response.json()["pending"] else None
 

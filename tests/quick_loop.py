@@ -7,15 +7,15 @@ from typing import Any
 
 
 class JumpingSelector(DefaultSelector):
-    """A selector whose clock jumps over the time that it is to wait.
+    """A selector whose clock jumps ahead instead of waiting.
 
-    lateness: seconds that each wait takes longer, as where much is to be done in between.
+    lateness: seconds by which each wait is longer than requested, as in a busy event loop.
     """
 
     now = lateness = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[SelectorKey, int]]:
-        """Return what is ready now; without a timeout, as soon as something is."""
+        """Return what is ready now; without a timeout, wait until something is ready."""
         if timeout and timeout > 0.0:
             self.now += timeout + self.lateness
         return super().select(None if timeout is None else 0.0)
@@ -42,6 +42,6 @@ class QuickLoop(asyncio.SelectorEventLoop):
 
 
 def run(main: Coroutine[Any, Any, Any]) -> Any:
-    """Run a coroutine in such a loop."""
+    """Run a coroutine in a QuickLoop."""
     with asyncio.Runner(loop_factory=QuickLoop) as runner:
         return runner.run(main)

@@ -1,4 +1,4 @@
-"""The registry of the built-in services, which most tests use, and what is made of it."""
+"""The registry of the built-in services, which most tests use, and objects that are made of it."""
 
 import pytest
 
@@ -10,11 +10,11 @@ from rules.signals import Signal
 
 REGISTRY = builtin_registry()
 SIGNALS = {signal.id: signal for signal in REGISTRY.signals}
-# A test for each service, as one for each signal costs more than what most of them do.
+# One test for each service, as one for each signal would take more time than the checks in it.
 each_service = pytest.mark.parametrize(
     "service", REGISTRY.services.values(), ids=lambda service: service.service
 )
-STREAM_WRITE_BYTES = SIGNALS["kinesis.stream_write_bytes"]  # of series whose signal does not matter
+STREAM_WRITE_BYTES = SIGNALS["kinesis.stream_write_bytes"]  # for series whose signal does not matter
 DECLARED = DeclaredMetrics.of(REGISTRY.collectors)
 OWNERS = MetricOwners(REGISTRY.collectors)
 

@@ -13,8 +13,8 @@ def resource(text: str) -> Resource:
 
 
 def resource_for(signal: Signal, path: Sequence[str]) -> Resource:
-    """A resource with a path of the kinds that the command of a signal names."""
-    named = PLACEHOLDER.findall(signal.command.run) if signal.command else ()
-    others = ("region", "account_id", "partition", "suffix", "number")
-    kinds = [name for name in named if name not in others] or ["thing"]
+    """Return a resource with these ids, whose kinds are those that the command of a signal names."""
+    placeholders = PLACEHOLDER.findall(signal.command.run) if signal.command else ()
+    other_placeholders = ("region", "account_id", "partition", "suffix", "number")
+    kinds = [name for name in placeholders if name not in other_placeholders] or ["thing"]
     return Resource(kinds[-1], tuple(path[: len(kinds)]), parent_kinds=tuple(kinds[:-1]))

@@ -9,9 +9,9 @@ from playwright.async_api import Page, ViewportSize
 from tests.browser import chromium
 from tests.processes import ROOT, demo_server
 
-MAX_SIZE = 200_000  # bytes, of each
+MAX_SIZE = 200_000  # bytes of each file
 FORECAST_TIMEOUT = 120_000  # milliseconds
-SCALE = 0.6  # more in view, and smaller files
+SCALE = 0.6  # shows more of the page, in a smaller file
 VIEWPORT = ViewportSize(width=1920, height=940)
 
 

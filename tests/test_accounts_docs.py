@@ -1,4 +1,4 @@
-"""The page on several accounts: its configurations load, and its commands run."""
+"""The page on several accounts: its configurations are valid, and its commands run."""
 
 import re
 from pathlib import Path
@@ -18,14 +18,14 @@ COMMANDS = re.findall(r"^headroom (iam-policy.*?)\s+#", PAGE, re.MULTILINE)
 
 
 def parsed(text: str, folder: Path) -> Config:
-    """Return the configuration that a text of the page is."""
+    """Return the configuration in a YAML block of the page."""
     (folder / "external-id").write_text("of-the-page\n")
     context = ConfigContext({"SPOKE_EXTERNAL_ID": "of-the-page"}, folder, REGISTRY)
     return parse_config(text.encode(), "accounts.md", context)
 
 
 @pytest.mark.parametrize("text", CONFIGURATIONS)
-def test_every_configuration_loads(text: str, tmp_path: Path) -> None:
+def test_every_configuration_is_valid(text: str, tmp_path: Path) -> None:
     assert parsed(text, tmp_path).monitored_entries(REGISTRY)
 
 

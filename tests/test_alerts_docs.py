@@ -29,14 +29,14 @@ def test_every_example_is_a_configuration(text: str, tmp_path: Path) -> None:
     Config.model_validate(yaml.safe_load(text), context=ConfigContext({}, tmp_path))
 
 
-def test_a_receiver_takes_four_lines() -> None:
+def test_the_first_example_has_at_most_four_lines() -> None:
     assert len(EXAMPLES[0].splitlines()) <= 4
 
 
 def marked(name: str) -> str:
-    """The text between the marks `name` and `end of name`, which is written by hand.
+    """Return the text between the marks `name` and `end of name`, which people write.
 
-    Where a test finds that it is outdated, copy the expected text there.
+    If a test finds the text outdated, copy the expected text into docs/alerts.md.
     """
     _, _, rest = DOCS.partition(f"<!-- {name} -->\n")
     text, mark, _ = rest.partition(f"\n<!-- end of {name} -->")
@@ -45,7 +45,7 @@ def marked(name: str) -> str:
 
 
 def row(type_name: str, receiver: type[BaseReceiver]) -> str:
-    """The row of a type of receiver: what its docstring begins with, and its required keys."""
+    """The row of a type of receiver: the start of its docstring, and its required keys."""
     fields = receiver.model_fields.items()
     keys = [f"`{field.alias or name}`" for name, field in fields if field.is_required() and name != "name"]
     return f"| `{type_name}` | {summary(receiver).removesuffix('.')} | {', '.join(keys)} |"
@@ -64,7 +64,7 @@ def test_the_schema_of_the_webhook_is_documented() -> None:
     assert marked("schema") == f"```json\n{json.dumps(webhook_schema(), indent=1)}\n```"
 
 
-def test_every_family_about_deliveries_is_named() -> None:
+def test_every_family_about_deliveries_is_documented() -> None:
     registry = CollectorRegistry()
     DeliveryTelemetry(registry)
     for text in (DOCS, METRICS):

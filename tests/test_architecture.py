@@ -96,7 +96,7 @@ def project() -> list[Source]:
 
 @pytest.fixture(scope="module")
 def tests() -> list[Source]:
-    """The sources of its tests and measurements."""
+    """The sources of the tests and benchmarks of this repository."""
     return sources(ROOT, ("tests", "bench"))
 
 
@@ -166,8 +166,8 @@ def write(folder: Path, files: dict[str, str]) -> None:
         (folder / path).write_text(text)
 
 
-def imported_by(folder: Path, text: str) -> list[str]:
-    """The forbidden imports of a file in the package `fleet`."""
+def forbidden_imports_in_fleet(folder: Path, text: str) -> list[str]:
+    """Return the forbidden imports of a file with this text in the package `fleet`."""
     write(folder, {"monitor/fleet/new.py": text})
     return forbidden_imports(sources(folder), MAY_IMPORT)
 
@@ -187,17 +187,17 @@ def imported_by(folder: Path, text: str) -> list[str]:
         "from importlib import import_module\nrouter = import_module('monitor.web.router')",
     ],
 )
-def test_an_upward_import_is_found_wherever_it_stands(tmp_path: Path, text: str) -> None:
-    (found,) = imported_by(tmp_path, text)
+def test_an_upward_import_is_found_in_any_form(tmp_path: Path, text: str) -> None:
+    (found,) = forbidden_imports_in_fleet(tmp_path, text)
     assert found.startswith("monitor/fleet/new.py:") and found.endswith(" imports web")
 
 
 def test_downward_and_own_imports_are_allowed(tmp_path: Path) -> None:
     text = "import numpy\nfrom monitor.lib import text\nfrom . import key\nfrom .key import Key"
-    assert imported_by(tmp_path, text) == []
+    assert forbidden_imports_in_fleet(tmp_path, text) == []
 
 
-def test_of_the_monitor_rules_import_nothing_and_collectors_its_lib_only(tmp_path: Path) -> None:
+def test_rules_may_import_nothing_of_monitor_and_collectors_only_its_lib(tmp_path: Path) -> None:
     texts = {"rules/new.py": "import monitor.lib.text", "collectors/new.py": "from monitor import aws, lib"}
     write(tmp_path, texts)
     assert forbidden_imports(sources(tmp_path), MAY_IMPORT) == [
@@ -212,7 +212,7 @@ def test_a_package_that_the_table_does_not_know_is_found(tmp_path: Path) -> None
     assert forbidden_imports(sources(tmp_path), MAY_IMPORT) == ["monitor/cluster/node.py:1 imports lib"]
 
 
-def test_a_module_of_its_own_is_a_package_to_the_table(tmp_path: Path) -> None:
+def test_a_module_directly_in_monitor_counts_as_a_package(tmp_path: Path) -> None:
     write(tmp_path, {"monitor/helpers.py": "", "monitor/__init__.py": ""})
     assert "helpers" in unlisted_packages(sources(tmp_path), MAY_IMPORT)
     assert "monitor" not in unlisted_packages(sources(tmp_path), MAY_IMPORT)
@@ -237,7 +237,7 @@ def test_a_cycle_is_found(tmp_path: Path) -> None:
     assert cycles(import_graph(sources(tmp_path))) == ["api", "top", "web"]
 
 
-def test_a_second_class_of_one_name_is_found(tmp_path: Path) -> None:
+def test_a_class_name_that_is_defined_twice_is_found(tmp_path: Path) -> None:
     write(
         tmp_path,
         {
@@ -271,7 +271,7 @@ def test_a_misnamed_exception_is_found(tmp_path: Path, text: str, found: list[st
     assert all(part in violation for part, violation in zip(found, violations, strict=True))
 
 
-def test_the_tree_of_exceptions_is_found_and_read_as_it_is_drawn(tmp_path: Path) -> None:
+def test_parents_of_exceptions_are_read_from_code_and_from_a_drawn_tree(tmp_path: Path) -> None:
     bases = {"HeadroomError": "Exception", "ApiError": "HeadroomError", "LostError": "OSError, ApiError"}
     text = "\n".join(f"class {name}({base}): ..." for name, base in bases.items())
     write(tmp_path, {"monitor/lib/errors.py": text})
@@ -413,5 +413,5 @@ def test_the_scans_of_a_collector_have_different_names(collector: Collector) -> 
 
 
 @pytest.mark.parametrize("collector", REGISTRY.collectors, ids=lambda collector: collector.service)
-def test_a_rate_allows_one_call_a_second_at_least(collector: Collector) -> None:
+def test_every_call_rate_is_at_least_one_call_per_second(collector: Collector) -> None:
     assert all(rate >= 1 for rate in collector.call_rates.values())

@@ -27,7 +27,7 @@ each_python_collector = pytest.mark.parametrize(
 
 
 def sources_of(collector: Collector) -> list[Path]:
-    """The files of a collector: that of its first scan function, and all of its package if it has one."""
+    """The files of a collector: its module, or all modules of its package."""
     path = Path(str(sys.modules[collector.scans[0].__module__].__file__))
     return [path] if path.parent.name == "collectors" else [*path.parent.glob("*.py")]
 
@@ -45,7 +45,7 @@ def string_constants(path: Path) -> list[str]:
     return [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
 
 
-def test_every_service_of_the_catalogue_has_a_collector_and_the_other_way_round() -> None:
+def test_the_services_of_the_catalogue_are_those_of_the_collectors() -> None:
     services = REGISTRY.service_names
     assert sorted(services) == sorted(REGISTRY.services)
     assert len(set(services)) == len(services)
@@ -84,7 +84,7 @@ INHIBITORS = {  # by signal: the signals that inhibit its alerts, written out to
 
 
 def inhibitors_in_table(service: str) -> dict[str, str]:
-    """The same in the table of a declared service."""
+    """Return the inhibitors of each signal from the test table of a declared service."""
     path = TESTS / f"{service}.yaml"
     data = parse(path.read_bytes())[0] if path.exists() else {}
     inhibitors: dict[str, str] = data.get("inhibitors", {})
@@ -92,7 +92,7 @@ def inhibitors_in_table(service: str) -> dict[str, str]:
 
 
 @each_service
-def test_the_signals_that_inhibit_each_signal(service: Service) -> None:
+def test_each_signal_has_the_expected_inhibitors(service: Service) -> None:
     declared = inhibitors_in_table(service.service)
     assert {name: service.inhibitors(name) for name in service.signals} == {
         signal.name: frozenset(INHIBITORS.get(signal.id, declared.get(signal.name, "")).split())
@@ -154,7 +154,7 @@ def test_every_problem_of_an_entry_is_reported_with_its_line(text: str, problem:
     assert [one for one in problems if problem in one], problems
 
 
-def test_a_wrong_unit_is_named_with_its_file_its_signal_and_the_nearest_one() -> None:
+def test_an_unknown_unit_is_reported_with_its_place_and_the_nearest_unit() -> None:
     text = (CATALOGUE_FOLDER / "sqs.yaml").read_text("utf-8")
     wrong = text.replace("unit: messages/s\n", "unit: messages/sec\n", 1)
     (problem,) = parse_model(wrong.encode(), "sqs.yaml", Service).problems
@@ -163,7 +163,7 @@ def test_a_wrong_unit_is_named_with_its_file_its_signal_and_the_nearest_one() ->
     assert problem.endswith("; did you mean messages/s?")
 
 
-def test_a_signal_that_refers_to_an_unknown_signal_is_named_with_its_line() -> None:
+def test_a_reference_to_an_unknown_signal_is_reported_with_its_line() -> None:
     text = (CATALOGUE_FOLDER / "alb.yaml").read_text("utf-8")
     wrong = re.sub(r"inhibited_by: \[\w+", "inhibited_by: [nothing", text, count=1)
     (problem,) = parse_model(wrong.encode(), "alb.yaml", Service).problems
@@ -219,18 +219,18 @@ def test_advice_is_whole_sentences(service: Service) -> None:
     assert parts == [], "no sentences; one with a comma stands on a line of its own, after `- `"
 
 
-def test_a_signal_can_be_a_label_and_an_address() -> None:
+def test_the_id_of_a_signal_is_valid_in_labels_and_addresses() -> None:
     names = [signal.id for signal in REGISTRY.signals]
     assert [name for name in names if not re.fullmatch(r"[a-z0-9_-]+\.[a-z0-9_]+", name)] == []
 
 
-def test_no_two_signals_of_a_service_have_one_title() -> None:
+def test_no_two_signals_of_a_service_have_the_same_title() -> None:
     for service in REGISTRY.services.values():
         titles = [signal.title for signal in service.signals.values()]
         assert len(set(titles)) == len(titles), service.service
 
 
-def test_an_item_has_one_price_and_is_bought_in_one_way() -> None:
+def test_sizes_with_the_same_item_differ_only_in_what_an_item_holds() -> None:
     sizes: dict[tuple[str, str], Size] = {}
     for signal in REGISTRY.signals:
         for size in signal.sizes.values():
@@ -238,19 +238,19 @@ def test_an_item_has_one_price_and_is_bought_in_one_way() -> None:
             assert size.model_copy(update={"holds": other.holds}) == other, signal.id
 
 
-def test_a_default_by_region_differs_from_the_one_for_all() -> None:
+def test_a_default_by_region_differs_from_the_default_of_all_regions() -> None:
     for signal in REGISTRY.signals:
         if signal.default:
             assert signal.default.value not in signal.default.by_region.values(), signal.id
 
 
-def test_a_service_of_the_api_is_read_as_it_was_written() -> None:
+def test_a_service_is_unchanged_after_it_is_written_as_json_and_read() -> None:
     for service in REGISTRY.services.values():
         assert Service.model_validate_json(service.model_dump_json()) == service
 
 
-def test_a_remedy_that_takes_another_time_than_most_says_why() -> None:
-    """The comment above the first of a service names AWS's page."""
+def test_declared_hours_of_a_remedy_have_a_source() -> None:
+    """The comment above the first `remedy_hours` of a service names AWS's page."""
     for path in sorted(CATALOGUE_FOLDER.glob("*.yaml")):
         lines = path.read_text("utf-8").splitlines()
         own = [number for number, line in enumerate(lines) if line.startswith("    remedy_hours:")]
@@ -268,19 +268,19 @@ def test_a_remedy_that_takes_another_time_than_most_says_why() -> None:
         ("autoscaling.group_max_size", True),
         ("dynamodb.tables", False),
         ("ebs.storage_gp3", False),
-        ("ebs.iops_io2", False),  # what was bought
-        ("ebs.burst_balance", False),  # a budget
+        ("ebs.iops_io2", False),  # usage is what was bought
+        ("ebs.burst_balance", False),  # usage of a budget
         ("kafka.disk", False),
         ("vpn.connections", False),
-        ("servicequotas.list_services", False),  # calls of tools
+        ("servicequotas.list_services", False),  # usage is calls of tools
     ],
 )
-def test_traffic_makes_usage_grow_that_is_work(name: str, grows: bool) -> None:
+def test_usage_grows_with_traffic_where_it_is_work(name: str, grows: bool) -> None:
     assert SIGNALS[name].is_load is grows
 
 
 @each_service
-def test_a_signal_says_whether_it_grows_only_where_its_unit_says_otherwise(service: Service) -> None:
+def test_grows_with_traffic_is_declared_only_where_the_unit_says_otherwise(service: Service) -> None:
     redundant = [
         signal.id
         for signal in service.signals.values()

@@ -1,4 +1,4 @@
-"""The pages for contributors: following them to the letter works."""
+"""The pages for contributors: their examples work exactly as they are written."""
 
 import os
 import re
@@ -31,7 +31,7 @@ def blocks(page: str) -> Iterator[tuple[str, str, str]]:
         yield from ((path, *one) for one in BLOCK.findall(text))
 
 
-def changed(text: str, diff: str) -> str:
+def with_diff(text: str, diff: str) -> str:
     """Apply a diff, whose lines of context and removed lines must occur exactly once."""
     lines = diff.splitlines(keepends=True)
     before = "".join(line[1:] for line in lines if line[0] in " -")
@@ -52,10 +52,10 @@ def project(tmp_path: Path) -> Path:
 @each_page
 def test_files_that_the_page_names_exist(page: str) -> None:
     text = (ROOT / page).read_text("utf-8")
-    named = set(re.findall(r"`((?:\w[\w.-]*/)+[\w-]+\.\w+)`", text))
-    new = {path for path, kind, _ in blocks(page) if kind != "diff"}
-    assert named > new
-    assert [path for path in sorted(named) if (ROOT / path).exists() is (path in new)] == []
+    named_paths = set(re.findall(r"`((?:\w[\w.-]*/)+[\w-]+\.\w+)`", text))
+    new_paths = {path for path, kind, _ in blocks(page) if kind != "diff"}
+    assert named_paths > new_paths
+    assert [path for path in sorted(named_paths) if (ROOT / path).exists() is (path in new_paths)] == []
     for names, path in re.findall(r"((?:`\w+`(?:, )?)+) in `([\w/]+\.py)`", text):
         unknown = [one for one in re.findall(r"\w+", names) if one not in (ROOT / path).read_text("utf-8")]
         assert not unknown, path
@@ -66,7 +66,7 @@ def test_files_that_the_page_names_exist(page: str) -> None:
 def test_the_example_of_the_page_passes_the_tests_it_names(page: str, project: Path) -> None:
     for path, kind, text in blocks(page):
         file = project / path
-        file.write_text(changed(file.read_text("utf-8"), text) if kind == "diff" else text, "utf-8")
+        file.write_text(with_diff(file.read_text("utf-8"), text) if kind == "diff" else text, "utf-8")
     (arguments,) = re.findall(r"```sh\n.venv/bin/pytest (.*)\n```", (ROOT / page).read_text("utf-8"))
     command = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *shlex.split(arguments))
     environ = {**os.environ, "PYTHONPATH": str(project)}

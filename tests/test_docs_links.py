@@ -24,7 +24,7 @@ def prose(page: Path) -> str:
 
 @cache
 def anchors(page: Path) -> frozenset[str]:
-    """The anchors of a page's headings; GitHub numbers those that occur again."""
+    """The anchors of a page's headings; GitHub numbers repeated ones."""
     seen: Counter[str] = Counter()
     found = set()
     for heading in re.findall(r"^#+ (.*)$", prose(page), re.MULTILINE):
@@ -54,7 +54,7 @@ def test_links_are_not_dead(folder: str) -> None:
 def test_dead_links_are_found(tmp_path: Path) -> None:
     other, page = tmp_path / "other.md", tmp_path / "page.md"
     other.write_text("# Twice\n\n## Twice\n\n```sh\n# no heading\n```\n")
-    alive = ("other.md", "other.md#twice", "other.md#twice-1", "#own", "https://example.com/#none")
+    working = ("other.md", "other.md#twice", "other.md#twice-1", "#own", "https://example.com/#none")
     dead = ("gone.md", "other.md#twice-2", "other.md#no-heading", "#other")
-    page.write_text("# Own\n" + "".join(f"[text]({target}) " for target in (*alive, *dead)))
+    page.write_text("# Own\n" + "".join(f"[text]({target}) " for target in (*working, *dead)))
     assert [*dead_links(page)] == [f"page.md: {target}" for target in dead]

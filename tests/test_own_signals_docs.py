@@ -1,4 +1,4 @@
-"""The page about a user's own signals: its files are valid, and their series are judged as it says."""
+"""The page about a user's own signals: its files are valid, and their series are judged as the page says."""
 
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from tests.test_readme import README
 PAGE = "docs/own-signals.md"
 NOW = 29_000_000  # epoch minutes
 RATE, PER_DAY = (Quota(service="ses", code=code) for code in ("L-CDEF9B6B", "L-804C8AE8"))
-# What CloudWatch has of each minute, by metric and by dimensions.
+# The value that CloudWatch has for each minute, by metric and dimensions.
 POINTS = {
     ("Shop/Checkout", "ActiveSessions", "Stage=production"): 480.0,
     ("Shop/Checkout", "RejectedSessions", "Stage=production"): 0.0,
@@ -62,7 +62,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def answer(body: Body) -> Response:
-    """The points of the metrics that are requested; only known ones are."""
+    """Return points of the requested metrics, all of which are in POINTS."""
     minutes, results = range(body["StartTime"] // 60, body["EndTime"] // 60), []
     for query in body["MetricDataQueries"]:
         metric = query["MetricStat"]["Metric"]
@@ -72,9 +72,12 @@ def answer(body: Body) -> Response:
     return {"MetricDataResults": results}
 
 
-async def judged(registry: Registry, region: str = "eu-west-1", **changed: object) -> list[Row]:
-    """The series of the page's services after one inventory and one poll."""
-    aws, fleet = FakeAws(region=region, now=NOW * 60.0, **{**ANSWERS, **changed}), Fleet()
+async def judged_rows(registry: Registry, region: str = "eu-west-1", **changed_answers: object) -> list[Row]:
+    """Return the series of the page's services after one inventory and one poll.
+
+    changed_answers: answers of AWS that differ from ANSWERS.
+    """
+    aws, fleet = FakeAws(region=region, now=NOW * 60.0, **{**ANSWERS, **changed_answers}), Fleet()
     quotas = QuotaBook(aws.cell, registry.quotas(["checkout", "mail"]))
     inventory = Inventory(aws.cell, fleet, Config(), registry, quotas)
     await quotas.read()
@@ -89,8 +92,8 @@ async def judged(registry: Registry, region: str = "eu-west-1", **changed: objec
     return rows_of(fleet, lambda key: True)
 
 
-def found(rows: list[Row]) -> dict[str, tuple[object, ...]]:
-    """Usage, limit, source and zone by signal and resource."""
+def judgements(rows: list[Row]) -> dict[str, tuple[object, ...]]:
+    """Return usage, limit, source and zone of each row, by signal and resource."""
     return {
         f"{row.signal.id} {row.key.resource}".strip(): (
             pytest.approx(row.usage),
@@ -103,8 +106,8 @@ def found(rows: list[Row]) -> dict[str, tuple[object, ...]]:
 
 
 async def test_the_example_signals_have_limits_of_all_four_sources(folder: Path) -> None:
-    rows = await judged(registry_with(folder))
-    assert found(rows) == {
+    rows = await judged_rows(registry_with(folder))
+    assert judgements(rows) == {
         "checkout.sessions": (480.0, 500.0, LimitSource.DOCUMENTED, Zone.NEAR),
         "checkout.busy_workers orders": (12.0, 20.0, LimitSource.METRIC, Zone.WITHIN),
         "mail.sending_rate": (10.0, 14.0, LimitSource.APPLIED, Zone.ABOVE),
@@ -112,11 +115,11 @@ async def test_the_example_signals_have_limits_of_all_four_sources(folder: Path)
     }
 
 
-async def test_a_signal_without_resources_leaves_the_other_signals(folder: Path) -> None:
+async def test_a_signal_without_resources_does_not_affect_other_signals(folder: Path) -> None:
     registry = registry_with(folder)
-    assert "checkout.sessions" in found(await judged(registry, list_metrics=NO_METRICS))
-    elsewhere = found(await judged(registry, region="us-east-1", list_metrics=NO_METRICS))
-    assert elsewhere.keys() == {"mail.sending_rate", "mail.emails_per_day"}
+    assert "checkout.sessions" in judgements(await judged_rows(registry, list_metrics=NO_METRICS))
+    in_us_east_1 = judgements(await judged_rows(registry, region="us-east-1", list_metrics=NO_METRICS))
+    assert in_us_east_1.keys() == {"mail.sending_rate", "mail.emails_per_day"}
 
 
 def test_the_commands_of_the_page_know_the_example_signals(

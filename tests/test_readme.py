@@ -1,4 +1,4 @@
-"""The README: its commands run, its links lead somewhere; its pages list what the code has."""
+"""The README and docs/: commands run, links lead to files and headings, and lists are complete."""
 
 import re
 import shlex
@@ -28,12 +28,12 @@ BLOCK = re.compile(r"```(\w*)\n(.*?)```", re.DOTALL)
 OFFLINE = ("iam-policy", "catalogue", "config", "dashboards")  # commands that need neither AWS nor a server
 
 
-def test_every_service_has_its_row() -> None:
+def test_every_service_has_its_row_in_the_table() -> None:
     page = PAGE.read_text("utf-8")
     assert with_service_table(page) == page, "run `make dashboards`"
 
 
-def test_every_exported_family_is_named() -> None:
+def test_every_exported_family_is_documented() -> None:
     documented = set(re.findall(r"headroom_[a-z_]+", METRICS))
     registry = ProcessTelemetry().registry
     aws = AwsTelemetry(registry)
@@ -50,7 +50,7 @@ def names(registry: CollectorRegistry) -> set[str]:
 
 
 def command_lines(text: str) -> Iterator[tuple[str, ...]]:
-    """Yield the words of each command of ours in the blocks of a page, without redirections."""
+    """Yield the words after `headroom` of each command in the blocks of a page, without redirections."""
     for kind, block in BLOCK.findall(text):
         for line in block.splitlines() if kind in ("", "sh") else ():
             if line.startswith("headroom "):
@@ -62,30 +62,30 @@ LINES = sorted({*command_lines(README), *command_lines(COMMANDS)})
 
 
 @pytest.mark.parametrize("words", LINES, ids=" ".join)
-def test_each_command_is_understood(words: tuple[str, ...]) -> None:
-    command, context, rest = get_command(app), None, [*words]
-    while rest and hasattr(command, "get_command"):
+def test_each_command_has_known_options_and_arguments(words: tuple[str, ...]) -> None:
+    command, context, remaining = get_command(app), None, [*words]
+    while remaining and hasattr(command, "get_command"):
         context = command.make_context("headroom", [], parent=context, resilient_parsing=True)
-        found = command.get_command(context, rest[0])
-        if found is None:
+        subcommand = command.get_command(context, remaining[0])
+        if subcommand is None:
             break
-        command, rest = found, rest[1:]
-    command.make_context(words[-1], rest)  # raises UsageError for unknown options and arguments
-    assert len(rest) < len(words)
+        command, remaining = subcommand, remaining[1:]
+    command.make_context(words[-1], remaining)  # raises UsageError for unknown options and arguments
+    assert len(remaining) < len(words)
 
 
 @pytest.mark.parametrize("words", [one for one in LINES if one[0] in OFFLINE], ids=" ".join)
-def test_a_command_that_needs_nothing_else_runs(
+def test_a_command_that_needs_neither_aws_nor_a_server_runs(
     words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    moved = [str(tmp_path / word[1:]) if word.startswith("/") else word for word in words]
-    result = headroom(*moved)
+    moved_words = [str(tmp_path / word[1:]) if word.startswith("/") else word for word in words]
+    result = headroom(*moved_words)
     assert result.exit_code == 0, result.output
     assert result.stdout
 
 
-def test_the_blocks_of_yaml_are_yaml() -> None:
+def test_the_yaml_blocks_are_valid() -> None:
     blocks = [block for kind, block in BLOCK.findall(README) if kind == "yaml"]
     assert len(blocks) == 3
     scraped, provided, _ = map(yaml.safe_load, blocks)
@@ -114,6 +114,6 @@ def headings(text: str) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title).strip().replace(" ", "-") for title in plain}
 
 
-def test_an_index_page_has_its_commands_and_comparison() -> None:
+def test_the_index_readme_has_the_commands_and_the_comparison() -> None:
     page = index_readme(README)
     assert "headroom init" in page and "](https://github.com/prometheus-community/" in page

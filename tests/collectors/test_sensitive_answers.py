@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.answer_shapes import filled, texts_within
+from tests.answer_shapes import texts_within, with_all_members
 from tests.collectors.declared_cases import DECLARATIONS, TABLES, answers_by_method, read_cases
 from tests.collectors.test_python_mutations import LISTS, answers_of
 from tests.fake_aws import FakeAws, FakeClient, FakeClientCache, pagination_of
@@ -45,7 +45,7 @@ class SecretClient(FakeClient):
         tokens = [pages.output_token, pages.more_results] if pages else []
         tokens += [output for _, output in pages.further] if pages else []
         named = self.named | {*filter(None, tokens), "NextToken"}
-        return filled(response, operation.output_shape, partial(secret_text, named))
+        return with_all_members(response, operation.output_shape, partial(secret_text, named))
 
 
 def answer_with_secrets(aws: FakeAws, named: frozenset[str]) -> None:

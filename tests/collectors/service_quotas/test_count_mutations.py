@@ -21,7 +21,7 @@ from collectors.service_quotas.call_budget import BudgetedCalls, CallBudget
 from collectors.service_quotas.collector import count_groups
 from collectors.service_quotas.counting import Count, CountGroup, count
 from monitor.lib.errors import HeadroomError
-from tests.answer_shapes import made_of
+from tests.answer_shapes import value_of_shape
 from tests.collectors.answer_mutations import CHANGES, changed, values
 from tests.fake_aws import SERVICE_MODELS, FakeAws
 
@@ -65,7 +65,7 @@ def answers_to(calls: tuple[Operation, ...]) -> Answers:
         shape: Shape | None = (
             SERVICE_MODELS.get_service_model(service).operation_model(operation).output_shape
         )
-        found[xform_name(operation)] = with_items(made_of(shape, text_of)) if shape else {}
+        found[xform_name(operation)] = with_items(value_of_shape(shape, text_of)) if shape else {}
     return found
 
 
