@@ -1,4 +1,4 @@
-"""Methods and routes of API Gateway's stages: their settings, and those that detailed metrics count.
+"""Methods and routes of API Gateway's stages: their settings, and the methods that detailed metrics count.
 
 The throttle of a stage applies to each of its methods (of an HTTP API: routes). Only detailed metrics count
 the requests to each method. The methods are listed from CloudWatch, because a deployed stage may differ from
@@ -55,7 +55,10 @@ async def list_active_methods(aws: Aws, metric: Metric) -> Mapping[str, Sequence
 
 
 def without_own_settings(methods: Iterable[Method], own: Collection[Method]) -> list[Method]:
-    """Return the methods without their own settings. own: the methods with settings; ANY: all of a path."""
+    """Return the methods without their own settings.
+
+    own: the methods with settings. The verb ANY stands for all verbs of a path.
+    """
     return [(path, verb) for path, verb in methods if not {(path, verb), (path, "ANY")} & {*own}]
 
 

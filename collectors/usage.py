@@ -101,9 +101,9 @@ class Usage:
         """Return the usage times a factor above 0."""
         if self.op in UNWEIGHTED_RESULTS:
             return Usage(Op.SUM, ((self, factor),))
-        scaled_terms = 1 if self.op is Op.RATIO else len(self.terms)
-        terms = tuple((term, weight * factor) for term, weight in self.terms[:scaled_terms])
-        return Usage(self.op, terms + self.terms[scaled_terms:], self.offset * factor)
+        scaled_count = 1 if self.op is Op.RATIO else len(self.terms)
+        terms = tuple((term, weight * factor) for term, weight in self.terms[:scaled_count])
+        return Usage(self.op, terms + self.terms[scaled_count:], self.offset * factor)
 
     @property
     def nodes(self) -> Sequence["Usage"]:
@@ -149,7 +149,10 @@ def ratio(part: Term, whole: Term) -> Usage:
 
 
 def inverse(limit: float, left: Term) -> Usage:
-    """Return the used part of a limit, from a term for the part left. Use `difference` for a metric limit."""
+    """Return the used part of a limit, from a term for the part left.
+
+    If the limit is itself a metric, use `difference`.
+    """
     return Usage(Op.SUM, ((left, -1.0),), offset=limit)
 
 

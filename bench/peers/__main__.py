@@ -1,10 +1,10 @@
 """Headroom against other monitors over the same CloudWatch: `YACE=/path/to/yace make bench-peers`.
 
-All monitors run at the same time over Kinesis streams in a fake AWS on loopback, whose points are late and
-revised as CloudWatch's are. They read the same metrics once a minute, and are scraped every 15 seconds.
-Headroom runs twice: with its default intervals, and with every metric read each minute. The environment names
-the other monitors: YACE the program of yet-another-cloudwatch-exporter, CLOUDWATCH_EXPORTER the jar of
-cloudwatch_exporter with its dependencies, TELEGRAF the program of Telegraf. Telegraf runs after the others;
+All monitors but Telegraf run at the same time over Kinesis streams in a fake AWS on loopback, whose points
+are late and revised as CloudWatch's are. They read the same metrics once a minute, and are scraped every 15
+seconds. Headroom runs twice: with its default intervals, and with every metric read each minute. The
+environment names the other monitors: YACE the program of yet-another-cloudwatch-exporter, CLOUDWATCH_EXPORTER the jar of
+cloudwatch_exporter with its dependencies, TELEGRAF the program of Telegraf. Telegraf runs afterwards:
 Telegraf and Headroom's endpoint receive the same metric stream.
 
 The comparison runs in real time, by default 25 minutes. The first 14 are not measured, because Headroom
@@ -108,7 +108,7 @@ def report(runs: Sequence[Run]) -> None:
     print(f"load {os.getloadavg()[0]:.1f}, Python {platform.python_version()}\n{HEAD}")
     for run in runs:
         print(row(run))
-    print(f"{'began in the window; s':32}" + "".join(f"{kind:>18}{'p99':>6}" for kind in Kind))
+    print(f"{'events in the window; delay, s':32}" + "".join(f"{kind:>18}{'p99':>6}" for kind in Kind))
     for run in runs:
         print(detections(run))
     by_name: dict[str, list[Run]] = {}

@@ -17,7 +17,7 @@ from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.throttling import recent_throttling, throttled_by_cause
 
 CONFIRMED_FOR = 60  # minutes that a series is judged after the last inventory that observed it
-JUDGED_AT_ONCE = 100_000  # series judged without a pause: some milliseconds; a stage of a million takes 20
+JUDGED_AT_ONCE = 100_000  # series judged without a pause, in some ms; a stage of a million takes 20 ms
 MAX_RESTARTS = 3  # of a judgement during which series came or went
 
 
@@ -25,7 +25,7 @@ def judge(fleet: Fleet, now: int) -> None:
     """Judge every series at the minute `now`, and write usage, saturation, zone and so on to its columns.
 
     A series is judged in the minute of its newest sample, with the throttled demand of recent minutes, so
-    that no scrape misses it. A series without a current sample has the limit that is in force now.
+    that no scrape misses throttling. A series without a current sample has the limit that is in force now.
     """
     for _ in _stages(fleet, now):
         pass

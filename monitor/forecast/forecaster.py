@@ -39,9 +39,9 @@ class BlockForecast(NamedTuple):
 
     probability: the probability of reaching the limit within each of HORIZONS, [series, horizon].
     minutes: the minutes from the end of the block until the limit is reached, by QUANTILES, [series,
-    quantile]; NEVER if the forecast has no time. known_bins: the number of known bins of each series.
-    ceiling: see `HistoryBlock.ceiling`. highest: the highest stored number of each series of the block; 0 for
-    series that are not forecast.
+    quantile]; NEVER if the limit is probably not reached. known_bins: the number of known bins of each
+    series. ceiling: see `HistoryBlock.ceiling`. highest: the highest stored number of each series of the
+    block; 0 for series that are not forecast.
     """
 
     probability: Floats
@@ -70,7 +70,7 @@ class Forecaster:
         self.past = PastReader(fleet, self.recorder, readers, self._request_forecast)
         self._requested, self._requested_slots = asyncio.Event(), set[int]()
         # True for each slot whose forecast says that the limit is reached because usage is at the limit now.
-        self._marked: Flags = np.zeros(0, np.bool_)
+        self._marked_reached: Flags = np.zeros(0, np.bool_)
         self._saved_at, self._has_unsaved_past = time.monotonic(), False
 
     async def run(self) -> None:
@@ -139,14 +139,16 @@ class Forecaster:
     async def follow_judgement(self) -> None:
         """Forecast the series whose limit changed, and those whose usage came to the limit or left it.
 
-        A forecast is up to a quarter of an hour old, and a series at its limit does not reach it later.
+        A forecast is up to a quarter of an hour old: it may still expect the limit of a series at its limit.
         """
         size = self._fleet.size
         before, limit = self._fleet.forecast_limit[:size], self._limits(slice(size))
         is_same = (np.abs(limit - before) <= SAME_LIMIT * before) | (np.isnan(before) & np.isnan(limit))
         at_limit = self._is_at_limit(slice(size))
-        self._marked = np.concatenate([self._marked, np.zeros(size - self._marked.size, np.bool_)])
-        changed = (self._fleet.history_bins[:size] >= 0) & (~is_same | (self._marked & ~at_limit))
+        self._marked_reached = np.concatenate(
+            [self._marked_reached, np.zeros(size - self._marked_reached.size, np.bool_)]
+        )
+        changed = (self._fleet.history_bins[:size] >= 0) & (~is_same | (self._marked_reached & ~at_limit))
         if changed.any():
             await self.forecast_slots(np.flatnonzero(changed).astype(np.int32))
         self._mark_reached(np.flatnonzero(at_limit).astype(np.int32))
@@ -177,7 +179,7 @@ class Forecaster:
         slots = slots[fleet.reach_probability[slots, 0] < 1]
         fleet.reach_probability[slots] = 1
         fleet.reach_minutes[slots] = fleet.minute[slots, None]
-        self._marked[slots] = True
+        self._marked_reached[slots] = True
 
     def _clear_unbound(self) -> None:
         """Clear the forecasts of series that no longer have a row of the history."""
@@ -194,8 +196,8 @@ class Forecaster:
         fleet.reach_minutes[slots] = np.where(has_time, ends + found.minutes, NEVER)
         fleet.forecast_limit[slots], fleet.history_bins[slots] = limit, found.known_bins
         fleet.ceiling[slots] = np.where(found.ceiling < 1, found.ceiling * limit, np.float32(np.nan))
-        known = slots[slots < self._marked.size]
-        self._marked[known] = False
+        known = slots[slots < self._marked_reached.size]
+        self._marked_reached[known] = False
         self._mark_reached(known[self._is_at_limit(known)])
 
 
@@ -207,10 +209,10 @@ def forecast_block(block: HistoryBlock, columns: Indices, limit: Floats) -> Bloc
     highest = np.zeros(BLOCK_SIZE, np.float32)
     highest[columns] = np.fmax.reduce(np.abs(demand), axis=0, initial=0)
     with np.errstate(over="ignore"):
-        reached = (np.where(ceiling < 1, ceiling * limit, limit) / np.where(scale > 0, scale, 1)).astype(
+        bound = (np.where(ceiling < 1, ceiling * limit, limit) / np.where(scale > 0, scale, 1)).astype(
             np.float32
         )
-    probability, minutes, known_bins = demand_forecast(demand, reached)
+    probability, minutes, known_bins = demand_forecast(demand, bound)
     whole_minutes = np.where(np.isfinite(minutes), np.nan_to_num(minutes), NEVER).astype(np.int32)
     return BlockForecast(probability, whole_minutes, known_bins, ceiling, highest)
 

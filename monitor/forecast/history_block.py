@@ -1,7 +1,7 @@
 """A fortnight of usage of some series, with two bytes for each quarter of an hour.
 
 Usage is stored in the signal's unit, so that it stays valid when the limit changes. Half floats end at 65,504
-and have three digits. Each series therefore has a scale, a power of two: usage / scale is stored, about 1.
+and have three digits. Each series therefore has a scale, a power of two: usage / scale, about 1, is stored.
 """
 
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ NO_ID: Final = 0  # the id of a column without a series
 MAX_STORED: Final = np.float32(2.0**14)  # a series with a higher stored number gets a larger scale
 MIN_STORED: Final = np.float32(2.0**-6)  # a series with only lower stored numbers gets a smaller scale
 MIN_SCALE: Final = np.float32(2.0**-100)
-INFINITE_BITS: Final = np.int16(0x7C00)  # of infinity; the bits of numbers >= 0 ascend with the numbers
+INFINITE_BITS: Final = np.int16(0x7C00)  # infinity as float16; numbers >= 0 have the order of their bits
 
 
 def _halves(bins: int) -> Halves:

@@ -63,9 +63,9 @@ class EpisodeFinder:
         bad = (judged.zone >= Zone.NEAR).reshape(shape)
         is_open = np.isin(slots, np.fromiter(self._open, np.int64, len(self._open)))
         for index in np.flatnonzero(bad.any(axis=1) | is_open).tolist():
-            self._add_series(int(slots[index]), minutes, _Numbers.of(judged, index, len(minutes)))
+            self._add_series(int(slots[index]), minutes, _JudgedMinutes.of(judged, index, len(minutes)))
 
-    def _add_series(self, slot: int, minutes: range, numbers: "_Numbers") -> None:
+    def _add_series(self, slot: int, minutes: range, numbers: "_JudgedMinutes") -> None:
         for run in _runs(np.flatnonzero(numbers.bad)):
             found = numbers.episode(slot, minutes.start, run)
             before = self._open.pop(slot, None)
@@ -92,7 +92,7 @@ class EpisodeFinder:
         return sorted(self.episodes, key=lambda episode: (episode.begin, episode.slot))
 
 
-class _Numbers(NamedTuple):
+class _JudgedMinutes(NamedTuple):
     """The numbers of one series in some minutes. bad: near the limit or throttled."""
 
     bad: Flags
@@ -102,7 +102,7 @@ class _Numbers(NamedTuple):
     throttled: Floats
 
     @classmethod
-    def of(cls, judged: Judged, index: int, count: int) -> "_Numbers":
+    def of(cls, judged: Judged, index: int, count: int) -> "_JudgedMinutes":
         part = slice(index * count, (index + 1) * count)
         zone = judged.zone[part]
         numbers = (judged.usage[part], judged.limit[part], judged.throttled[part])
@@ -129,7 +129,7 @@ class _Numbers(NamedTuple):
 
 
 def _runs(minutes: Indices) -> Iterator[slice]:
-    """Yield the runs of ascending minutes between which fewer than QUIET_MINUTES are missing."""
+    """Split ascending minutes at gaps of QUIET_MINUTES or more, and yield the runs."""
     if not minutes.size:
         return
     ends = np.flatnonzero(np.diff(minutes) > QUIET_MINUTES)

@@ -96,7 +96,7 @@ def due_metrics(rings: Rings, metrics: Mapping[bytes, int], now: int) -> Mapping
 
 
 def most_overdue(rings: Rings, metrics: Mapping[bytes, int], now: int, number: int) -> Mapping[bytes, int]:
-    """Return a number of metrics, beginning with those that are overdue by most of their cadences.
+    """Return a number of metrics, the most overdue first: a delay counts in cadences of the metric.
 
     So the budget is shared fairly, and no metric waits forever.
     """

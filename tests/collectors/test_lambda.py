@@ -45,7 +45,7 @@ def provisioned(qualified: str, **numbers: int) -> dict[str, Any]:
 
 
 def with_functions(*names: str, **answers: Any) -> FakeAws:
-    """Return an AWS with functions that have no reservation, unless `answers` say so."""
+    """Return an AWS with functions that have no reservation, unless `answers` say otherwise."""
     defaults = {"get_function_concurrency": {}, "list_provisioned_concurrency_configs": NONE_PROVISIONED}
     return FakeAws(**{"list_functions": listed(*names), **defaults, **answers})
 
@@ -138,7 +138,7 @@ async def test_throttling_of_the_account_is_unknown_while_its_reservations_are_u
 
 
 @pytest.mark.parametrize("operation", ["list_functions", "get_function_concurrency"])
-async def test_a_call_that_fails_once_leaves_known_reservations(operation: str) -> None:
+async def test_known_reservations_stay_when_a_call_fails_once(operation: str) -> None:
     aws = with_functions(
         "capped", get_account_settings=SETTINGS, get_function_concurrency={"ReservedConcurrentExecutions": 5}
     )
@@ -310,7 +310,7 @@ async def test_a_function_without_a_reservation_or_with_one_of_zero_has_no_limit
     }
 
 
-async def test_the_growth_of_a_function_can_only_be_estimated() -> None:
+async def test_the_rise_of_a_functions_concurrency_can_only_be_estimated() -> None:
     """Maxima of successive minutes are up to 120 s apart; the whole rise may have come in ten seconds."""
     series = (await with_functions("billing").run_scan(account_and_functions))[
         "concurrency_scaling_rate", "billing"

@@ -36,18 +36,18 @@ resources:
       pool_name: Dimensions[?Name == 'Pool'].Value | [0]
     dimensions: {Stage: "{stage}", Pool: "{pool_name}"}
 signals:
-  of_catalogue: {usage: Used}
-  of_metric: {usage: Used, published_limit: Most}
-  of_field: {usage: rate(Total), limit: most * 0.5}
-  of_account: {usage: rate(Sent)}
+  limit_in_catalogue: {usage: Used}
+  limit_from_metric: {usage: Used, published_limit: Most}
+  limit_from_field: {usage: rate(Total), limit: most * 0.5}
+  account_dimension: {usage: rate(Sent)}
   elsewhere: {usage: Used, when: region == 'us-east-1'}
   busy: {resource: pool, usage: Busy, published_limit: Size}
 """
 ACCOUNT_USAGES = {
-    "of_catalogue": "Used{Part Of=the shop, Stage=production}",
-    "of_metric": "Used{Part Of=the shop, Stage=production}",
-    "of_field": "rate(Total{})",
-    "of_account": "rate(Sent{Account=123456789012})",
+    "limit_in_catalogue": "Used{Part Of=the shop, Stage=production}",
+    "limit_from_metric": "Used{Part Of=the shop, Stage=production}",
+    "limit_from_field": "rate(Total{})",
+    "account_dimension": "rate(Sent{Account=123456789012})",
 }
 
 
@@ -68,13 +68,13 @@ async def test_metrics_of_the_account_have_fixed_dimensions_and_any_kind_of_limi
     assert result.usage == ACCOUNT_USAGES
     assert (result.errors, result.failures) == ([], [])
     limits = {name: series.limit for name, series in result.observed.items() if series.limit}
-    assert limits == {"of_field": 500.0}
+    assert limits == {"limit_from_field": 500.0}
     published = {
         name: usage_text(series.published_limit)
         for name, series in result.observed.items()
         if series.published_limit
     }
-    assert published == {"of_metric": "Max Allowed{Stage=production}"}
+    assert published == {"limit_from_metric": "Max Allowed{Stage=production}"}
 
 
 async def test_each_set_of_dimensions_is_a_resource_whatever_the_order_of_the_dimensions() -> None:

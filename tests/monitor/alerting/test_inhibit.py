@@ -174,8 +174,10 @@ CASES: list[tuple[str, list[Notice], list[str]]] = [
 )
 def test_alerts_of_one_problem_cause_one_notification(firing: list[Notice], expected: list[str]) -> None:
     for order in (firing, firing[::-1]):
-        by = inhibited(order, REGISTRY)
-        assert sorted(firing.alert for firing in order if firing.alert not in by) == sorted(expected)
+        inhibitor_of = inhibited(order, REGISTRY)
+        assert sorted(notice.alert for notice in order if notice.alert not in inhibitor_of) == sorted(
+            expected
+        )
 
 
 def test_each_inhibited_alert_is_mapped_to_its_inhibiting_alert() -> None:
@@ -199,12 +201,12 @@ alerts = st.builds(alert, names, resources, utilizations, st.sampled_from([CRITI
 
 @given(st.lists(alerts, max_size=12, unique_by=lambda built: built.alert))
 def test_every_chain_of_inhibition_ends_with_an_alert_that_is_notified(firing: list[Notice]) -> None:
-    by = inhibited(firing, REGISTRY)
+    inhibitor_of = inhibited(firing, REGISTRY)
     ids = {firing_alert.alert for firing_alert in firing}
     for alert_id in ids:
         inhibitor, steps = alert_id, 0
-        while inhibitor in by:
-            inhibitor, steps = by[inhibitor], steps + 1
+        while inhibitor in inhibitor_of:
+            inhibitor, steps = inhibitor_of[inhibitor], steps + 1
             assert steps <= len(firing)
         assert inhibitor in ids
 
@@ -219,8 +221,8 @@ def test_the_alert_of_a_stream_named_account_inhibits_no_other_stream() -> None:
         alert(STREAM, "payments", 0.6),
         alert("kinesis.on_demand_write_capacity", "audit", 0.8),
     ]
-    by = inhibited(firing, REGISTRY)
-    notified = {throttled.labels["resource"] for throttled in firing if throttled.alert not in by}
+    inhibitor_of = inhibited(firing, REGISTRY)
+    notified = {notice.labels["resource"] for notice in firing if notice.alert not in inhibitor_of}
     assert notified == {"account", "clicks", "payments", "audit"}
 
 

@@ -156,30 +156,30 @@ def test_each_known_cause_of_throttled_demand_has_a_sample() -> None:
 def test_a_series_without_usage_exports_throttled_demand_and_no_ratio() -> None:
     fleet = Fleet()
     series = add(fleet, key("orders"), usage=Unobservable("no metric tells the usage of one partition"))
-    for ago, points, zone in ((2, 0.0, None), (1, 120.0, 3.0)):
-        fleet.rings.write(np.array([0]), np.array([NOW - ago]), np.array([points], np.float32))
-        fleet.rings.mark_read(np.array([0]), NOW - ago)
+    for minutes_ago, value, zone in ((2, 0.0, None), (1, 120.0, 3.0)):
+        fleet.rings.write(np.array([0]), np.array([NOW - minutes_ago]), np.array([value], np.float32))
+        fleet.rings.mark_read(np.array([0]), NOW - minutes_ago)
         judge(fleet, NOW)
         assert samples_by_series(published(fleet)) == {
             "headroom_limit": {labels(**ORDERS, unit="bytes/s", source="api"): 1000.0},
-            "headroom_saturation": {labels(**ORDERS): points / 60},
-            "headroom_sample_timestamp_seconds": {labels(**ORDERS): (NOW - ago) * 60.0},
+            "headroom_saturation": {labels(**ORDERS): value / 60},
+            "headroom_sample_timestamp_seconds": {labels(**ORDERS): (NOW - minutes_ago) * 60.0},
         } | ({"headroom_zone": {labels(**ORDERS): zone}} if zone else {})
     assert why_unobservable_now(fleet, series) == series.unobservable
 
 
 def test_a_series_without_a_limit_exports_usage_and_throttled_demand() -> None:
     fleet = Fleet()
-    rejected = per_second(refused)
-    add(fleet, key("orders"), replace(SETTINGS, limit=None), usage=rejected, throttled=rejected)
-    for ago, points, zone in ((2, 0.0, None), (1, 120.0, 3.0)):
-        fleet.rings.write(np.array([0]), np.array([NOW - ago]), np.array([points], np.float32))
-        fleet.rings.mark_read(np.array([0]), NOW - ago)
+    throttled = per_second(refused)
+    add(fleet, key("orders"), replace(SETTINGS, limit=None), usage=throttled, throttled=throttled)
+    for minutes_ago, value, zone in ((2, 0.0, None), (1, 120.0, 3.0)):
+        fleet.rings.write(np.array([0]), np.array([NOW - minutes_ago]), np.array([value], np.float32))
+        fleet.rings.mark_read(np.array([0]), NOW - minutes_ago)
         judge(fleet, NOW)
         assert samples_by_series(published(fleet)) == {
-            "headroom_usage": {labels(**ORDERS, unit="bytes/s"): points / 60},
-            "headroom_saturation": {labels(**ORDERS): points / 60},
-            "headroom_sample_timestamp_seconds": {labels(**ORDERS): (NOW - ago) * 60.0},
+            "headroom_usage": {labels(**ORDERS, unit="bytes/s"): value / 60},
+            "headroom_saturation": {labels(**ORDERS): value / 60},
+            "headroom_sample_timestamp_seconds": {labels(**ORDERS): (NOW - minutes_ago) * 60.0},
         } | ({"headroom_zone": {labels(**ORDERS): zone}} if zone else {})
 
 
@@ -337,7 +337,7 @@ async def test_the_newest_judgement_is_published_even_while_an_older_one_is_rend
     assert fleet.exposition.body == full.body
 
 
-async def test_a_usage_that_moves_to_another_series_is_exported_with_its_labels() -> None:
+async def test_samples_have_the_labels_of_their_series_when_usage_appears_and_disappears() -> None:
     fleet = Fleet()
     first, second = add(fleet, key("first")), add(fleet, key("second"))
     exposition = Exposition(fleet)

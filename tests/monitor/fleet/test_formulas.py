@@ -30,7 +30,7 @@ from tests.monitor.fleet.usages import metric, usages
 
 START = 29_000_000
 ROWS = 4
-ZERO = [False, True, False, True]
+ZERO_WHEN_ABSENT = [False, True, False, True]
 
 # Small whole numbers and halves are exact in float32, so that rings and model must agree exactly.
 rows = st.integers(0, ROWS - 1)
@@ -42,8 +42,8 @@ formulas = usages([metric(row) for row in range(ROWS)], [1.0, -1.0, 0.5, 2.0, 0.
 
 def rings_and_model(written: Iterable[Point], read: Iterable[tuple[int, int]] = ()) -> tuple[Rings, Model]:
     """Return rings and a model with the same points."""
-    rings, model = Rings(), Model(ZERO)
-    for flag in ZERO:
+    rings, model = Rings(), Model(ZERO_WHEN_ABSENT)
+    for flag in ZERO_WHEN_ABSENT:
         rings.zero_when_absent[rings.allocate()] = flag
     for row, minute, value in written:
         model.write([(row, minute, value)])
@@ -148,7 +148,7 @@ def test_value_of_each_operation(
     assert is_same_result(results_of(stored, rings)[0], expected)
 
 
-a, zero, b, other_zero = map(metric, range(ROWS))
+a, zero_if_absent, b, other_zero_if_absent = map(metric, range(ROWS))
 READ = [(row, 5) for row in range(ROWS)]
 
 
@@ -169,58 +169,62 @@ READ = [(row, 5) for row in range(ROWS)]
         pytest.param(ratio(a, b).scaled(100), [(0, 5, 3), (2, 5, 6)], READ, (5, 50), id="scaled ratio"),
         pytest.param(ratio(a, b), [(0, 5, 3), (2, 5, 0)], READ, (5, NAN), id="ratio to 0"),
         pytest.param(ratio(a, b), [(0, 5, 0), (2, 5, 0)], READ, (5, NAN), id="ratio of 0 to 0"),
-        pytest.param(ratio(a, zero), [(0, 5, 3)], READ, (5, NAN), id="ratio to a proven 0"),
+        pytest.param(ratio(a, zero_if_absent), [(0, 5, 3)], READ, (5, NAN), id="ratio to a proven 0"),
         pytest.param(ratio(a, b), [(0, 5, 3)], READ, (NEVER, NAN), id="ratio to an unknown value"),
         pytest.param(
             ratio(a, b), [(0, 5, 1e38), (2, 5, 1e-38)], READ, (5, NAN), id="ratio too large for float32"
         ),
         pytest.param(
-            highest(ratio(a, zero), ratio(b, other_zero)),
+            highest(ratio(a, zero_if_absent), ratio(b, other_zero_if_absent)),
             [(0, 5, 1), (1, 5, 2), (2, 5, 3), (3, 5, 4)],
             READ,
             (5, 0.75),
             id="highest of ratios",
         ),
         pytest.param(
-            highest(ratio(a, zero), ratio(b, other_zero)),
+            highest(ratio(a, zero_if_absent), ratio(b, other_zero_if_absent)),
             [(0, 5, 1), (2, 5, 3), (3, 5, 4)],
             READ,
             (5, NAN),
             id="a ratio to 0 is unknown, not absent",
         ),
         pytest.param(
-            highest(ratio(a, zero), difference(b, b)),
+            highest(ratio(a, zero_if_absent), difference(b, b)),
             [(0, 5, 1), (1, 5, 2)],
             READ,
             (5, 0.5),
             id="highest without an absent term",
         ),
         pytest.param(
-            total(difference(a, b), zero),
+            total(difference(a, b), zero_if_absent),
             [(0, 5, 7), (1, 5, 2)],
             READ,
             (5, NAN),
             id="a difference that lacks a term",
         ),
         pytest.param(
-            total(difference(a, b), zero), [(1, 5, 2)], READ, (5, 2), id="a difference that is absent"
+            total(difference(a, b), zero_if_absent),
+            [(1, 5, 2)],
+            READ,
+            (5, 2),
+            id="a difference that is absent",
         ),
         pytest.param(
-            total(difference(a, b), zero),
+            total(difference(a, b), zero_if_absent),
             [(1, 5, 2)],
             READ[1:],
             (NEVER, NAN),
             id="a difference that may still come",
         ),
         pytest.param(
-            lowest(total(a, b), total(zero)),
+            lowest(total(a, b), total(zero_if_absent)),
             [(0, 5, 7), (2, 5, 1), (1, 5, 9)],
             READ,
             (5, 8),
             id="lowest of sums",
         ),
         pytest.param(
-            difference(total(a, b), lowest(zero, other_zero)),
+            difference(total(a, b), lowest(zero_if_absent, other_zero_if_absent)),
             [(0, 5, 7), (2, 5, 1), (1, 5, 9), (3, 5, 2)],
             READ,
             (5, 6),
@@ -234,7 +238,7 @@ READ = [(row, 5) for row in range(ROWS)]
             id="rise of a ratio",
         ),
         pytest.param(
-            Usage(Op.SUM, ((inverse(9, total(a, b)), 2.0), (zero, 1.0)), offset=0.5),
+            Usage(Op.SUM, ((inverse(9, total(a, b)), 2.0), (zero_if_absent, 1.0)), offset=0.5),
             [(0, 5, 1), (2, 5, 3), (1, 5, 4)],
             READ,
             (5, 14.5),
@@ -276,7 +280,7 @@ def test_a_result_that_may_fall_waits_for_the_complete_minute(usage: Usage, newe
     ("usage", "worst"),
     [
         pytest.param(total(a, b), 5.0, id="sum"),
-        pytest.param(total(highest(a, zero), b), 5.0, id="sum of the highest"),
+        pytest.param(total(highest(a, zero_if_absent), b), 5.0, id="sum of the highest"),
         pytest.param(lowest(a, b), NAN, id="lowest"),
         pytest.param(Usage(Op.SUM, ((a, 1.0), (b, -1.0))), NAN, id="a weight below 0"),
         pytest.param(total(ratio(a, a), b), NAN, id="sum with a ratio"),

@@ -74,7 +74,7 @@ def test_a_point_takes_one_byte_until_its_row_gets_a_value_that_needs_four(
     before = points.allocated_bytes
     for n, value in enumerate(values):
         put(points, [(2, n, value)])
-    # The row of 8 bits that was freed still counts as allocated.
+    # The freed row, with 8 bits for each point, still counts as allocated.
     freed = WIDTH if bytes_each == 4 and values[0] == 0 else 0
     assert points.allocated_bytes - before - freed == bytes_each * WIDTH
 
