@@ -4,8 +4,8 @@ All monitors but Telegraf run at the same time over Kinesis streams in a fake AW
 are late and revised as CloudWatch's are. They read the same metrics once a minute, and are scraped every 15
 seconds. Headroom runs twice: with its default intervals, and with every metric read each minute. The
 environment names the other monitors: YACE the program of yet-another-cloudwatch-exporter, CLOUDWATCH_EXPORTER
-the jar of cloudwatch_exporter with its dependencies, TELEGRAF the program of Telegraf. Telegraf runs afterwards:
-Telegraf and Headroom's endpoint receive the same metric stream.
+the jar of cloudwatch_exporter with its dependencies, TELEGRAF the program of Telegraf. Telegraf runs
+afterwards: Telegraf and Headroom's endpoint receive the same metric stream.
 
 The comparison runs in real time, by default 25 minutes. The first 14 are not measured, because Headroom
 describes only 120 new streams a minute.
