@@ -77,10 +77,10 @@ from monitor.what_if.what_if import WhatIf
 log = logging.getLogger(__name__)
 
 MIN_JUDGEMENT_PAUSE = 1.0  # seconds between two judgements of points as they arrive
-MAX_JUDGEMENT_AGE = 65.0  # seconds, as samples become stale; polls of every minute judge earlier
+MAX_JUDGEMENT_AGE = 65.0  # seconds; samples become stale with time. Polls of every minute judge earlier
 JUDGEMENT_PAUSE_FACTOR = 4  # the pause lasts this many times as long as the judgement before it
 PUSH_START_TIMEOUT = 120.0  # seconds that pushing waits for the first full poll
-COVERAGE_SCHEDULE = Schedule("coverage", 300.0)  # of the metric; the API tells it at any time
+COVERAGE_SCHEDULE = Schedule("coverage", 300.0)  # of the metric; the API computes it at each request
 DELAYS_SCHEDULE = Schedule("planned delays", 60.0)  # plans change once a minute
 PATHS_SCHEDULE = Schedule("paths", UPDATE_INTERVAL)
 FIRST_JUDGEMENT = "the first judgement"  # pending once everything was read
@@ -101,7 +101,7 @@ class Resources:
     @classmethod
     @asynccontextmanager
     async def opened(cls, config: Config, registry: Registry) -> AsyncIterator["Resources"]:
-        """Open everything, and close it in the end. Raises JournalError when the journal cannot be used."""
+        """Open all resources; close them in the end. Raises JournalError when the journal cannot be used."""
         fleet, journal = Fleet(), Path(config.journal)
         async with AsyncExitStack() as stack:
             telemetry = ProcessTelemetry(await stack.enter_async_context(opened_tracer(config.tracing)))
@@ -129,8 +129,8 @@ class App:
     """One running Headroom; open one by `App.opened`.
 
     judged: set after the first judgement that follows the first full poll of every cell. web: the HTTP
-    application. watcher: of the current configuration; a reload replaces it. forecaster: of the fleet. paths:
-    the request paths.
+    application. watcher: for the current configuration; a reload replaces it. forecaster: for the fleet.
+    paths: the request paths.
     """
 
     def __init__(
@@ -180,7 +180,7 @@ class App:
         self.web = self._build_web()
 
     def _count_costs(self, stream: StreamTelemetry) -> None:
-        """Have all that is spent counted, whoever spends it, and charged to the budget."""
+        """Set up the counters of all costs, and the budget to which they are charged."""
         aws = self._aws_telemetry
         self._cost = CostTelemetry(self.telemetry.registry, aws, stream.updates)
         self._cost.set_prices(self.config.price_table)
@@ -269,7 +269,7 @@ class App:
     async def run(
         self, listener: socket.socket, stop: asyncio.Event, reload_requested: asyncio.Event | None = None
     ) -> None:
-        """Serve, monitor, judge, notify and push until `stop` is set, or one of these fails for good.
+        """Serve, monitor, judge, notify and push until `stop` is set, or one of the loops fails for good.
 
         reload_requested: set it to have the configuration reloaded.
         """
@@ -286,7 +286,7 @@ class App:
         )
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(server.serve([listener]), name="server")
-            others = [group.create_task(one) for one in (*loops, stop.wait())]
+            others = [group.create_task(loop) for loop in (*loops, stop.wait())]
             await asyncio.wait([serving, *others], return_when=asyncio.FIRST_COMPLETED)
             self._stopping.set()
             server.should_exit = True
@@ -336,9 +336,9 @@ class App:
             await asyncio.sleep(max(MIN_JUDGEMENT_PAUSE, JUDGEMENT_PAUSE_FACTOR * (time.monotonic() - start)))
 
     async def _judge_changes(self) -> None:
-        """Judge what the last judgement did not see: what was read or has failed since, and that time passed.
+        """Judge the fleet if the status changed since the last judgement, or the last judgement is too old.
 
-        Samples are judged as they arrive.
+        New samples are judged as they arrive.
         """
         is_outdated = time.monotonic() - self._judged_at >= MAX_JUDGEMENT_AGE
         if is_outdated or self.status().without_clock != self._judged_status:
@@ -376,7 +376,7 @@ class App:
         """Return whether every series was read once, or PUSH_START_TIMEOUT has passed since the start.
 
         Databases reject samples an hour older than their newest one, so the last hours of a series that is
-        read a little later than the others must not be pushed after the newest minute of these.
+        read a little later must not be pushed after the newest minute of the other series.
         """
         was_read = self.judged.is_set() or self.watcher.complete.is_set()
         return was_read or time.monotonic() >= self._push_deadline
@@ -391,7 +391,7 @@ class App:
         self._coverage_telemetry.count(quotas)
 
     def coverage(self) -> Coverage:
-        """Return the coverage of quotas, computed from copies of what is known now."""
+        """Return the coverage of quotas, computed from copies of the present data."""
         return Coverage(
             known=self.watcher.known_quotas(),
             snapshot=self._exposition.snapshot,
@@ -425,8 +425,8 @@ class App:
 
     def _has_data(self) -> bool:
         """Return whether an inventory has succeeded or any series has a sample."""
-        runs = (one for cell in self.watcher.cells.values() for one in cell.inventory.statuses.values())
-        return any(one.succeeded_at for one in runs) or bool(
+        runs = (run for cell in self.watcher.cells.values() for run in cell.inventory.statuses.values())
+        return any(run.succeeded_at for run in runs) or bool(
             (self.fleet.minute[: self.fleet.size] >= 0).any()
         )
 
@@ -434,7 +434,7 @@ class App:
         return self._exposition.snapshot.account_names
 
     def _readers(self) -> CellReaders:
-        return {key: one.reader for key, one in self.watcher.cells.items()}
+        return {key: watcher.reader for key, watcher in self.watcher.cells.items()}
 
     def _delivery_access(self) -> FirehoseAccess:
         return self.config.stream.access(environ)
@@ -455,7 +455,7 @@ class App:
     async def reload(self) -> None:
         """Read the configuration again and use it from now on.
 
-        Raises ConfigError when it is invalid; then the old one stays in force.
+        Raises ConfigError when it is invalid; then the old configuration stays in force.
         """
         async with self._reload_lock:
             try:

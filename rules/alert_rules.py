@@ -29,7 +29,7 @@ class Rule(WordEnum):
 
     @property
     def severity(self) -> Severity:
-        """The severity of its alerts, unless an override sets another one."""
+        """The severity of the rule's alerts, unless an override sets another severity."""
         return SEVERITIES[self]
 
 
@@ -40,7 +40,7 @@ SEVERITIES: Mapping[Rule, Severity] = {
     Rule.SATURATED: Severity.CRITICAL,
 }
 
-# Minutes. `saturated` keeps firing for more than five, so that a job that is throttled every five minutes
+# In minutes. `saturated` keeps firing for more than 5, so that a job that is throttled every five minutes
 # causes one alert.
 KEEP_FIRING_FOR: Mapping[Rule, int] = {
     Rule.BELOW: 5,

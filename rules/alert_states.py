@@ -30,16 +30,16 @@ from rules.band import Flags
 
 REVISION_MINUTES = 10  # minutes before the newest sample of a series that can still change
 INITIAL_CAPACITY = 1024  # slots; doubled as needed
-SAMPLES_AT_ONCE = 1 << 14  # which are read together: few calls for few series, little memory for many
+SAMPLES_AT_ONCE = 1 << 14  # samples read together: few calls for few series, little memory for many
 
 # The rules that a sample of an incomplete minute cannot clear, because its sums may still grow into a breach.
 # Growing sums can clear `below`, but not breach it.
 NEEDS_COMPLETE_MINUTE = np.array([rule is not Rule.BELOW for rule in Rule])[:, None]
 
-# The rules that say nothing where throttled demand alone is judged.
+# The rules that do not apply where only throttled demand is judged.
 JUDGES_USAGE = np.array([rule is not Rule.SATURATED for rule in Rule])[:, None]
 
-SamplesAt = Callable[[Ints, Ints], Samples]  # from slots, and the minute of each; NaN: no sample
+SamplesAt = Callable[[Ints, Ints], Samples]  # arguments: slots, and a minute of each; NaN: no sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +65,10 @@ def inactive_alerts(size: int, last_sample: int = NEVER) -> AlertColumns:
 
 @dataclass(frozen=True, slots=True)
 class JudgedSamples:
-    """Samples, with what is computed of them once for all that are read together.
+    """Samples, with flags that are computed once for all samples that are read together.
 
-    known: true for those with any number. tells_throttling: true for those whose throttled demand is known.
-    enter: the rules that they breach, without the margin of a firing alert.
+    known: the sample has any number. tells_throttling: its throttled demand is known. enter: the rules that
+    the sample breaches, without the margin of a firing alert.
     """
 
     samples: Samples
@@ -78,7 +78,7 @@ class JudgedSamples:
 
     @classmethod
     def of(cls, samples: Samples, criteria: AlertCriteria) -> Self:
-        """Judge samples. criteria: of the series of each."""
+        """Judge samples. criteria: those of the series of each sample."""
         known = samples.known
         return cls(samples, known, known & ~np.isnan(samples.throttled), breaches(samples, criteria))
 
@@ -94,7 +94,7 @@ def step_many(alerts: AlertColumns, minutes: Ints, samples: Samples, criteria: A
 
 
 def _step_judged(alerts: AlertColumns, minutes: Ints, judged: JudgedSamples, criteria: AlertCriteria) -> None:
-    """Step alerts in place. criteria: of these series, which may be followed by those of others."""
+    """Step alerts in place. criteria: those of these series, perhaps followed by those of other series."""
     samples, known = judged.samples, judged.known
     (busy,) = (known & (judged.enter.any(axis=0) | alerts.state.any(axis=0))).nonzero()
     if busy.size:
@@ -142,7 +142,7 @@ def _restore_where(undecided: Flags, stepped: AlertColumns, before: AlertColumns
 
 
 def _keep_saturated(replayed: AlertColumns, current: AlertColumns, indices: Index) -> None:
-    """Keep some alerts on throttling as they were, as none of the samples that are read again tells of it."""
+    """Keep the current alerts on throttling of series whose replayed samples all have unknown throttling."""
     for name in ("state", "since", "clear_since"):
         getattr(replayed, name)[Rule.SATURATED, indices] = getattr(current, name)[Rule.SATURATED, indices]
 
@@ -201,13 +201,13 @@ class AlertStates:
     ) -> Iterator[Transitions]:
         """Evaluate series with new or revised samples, and yield the transitions of their alerts, if any.
 
-        Each part is the work of some milliseconds. All states change after the last part, at once: where the
-        iteration is given up before, they are as they were, and the series can be evaluated again.
+        Each part takes some milliseconds. All states change at once, after the last part: if the iteration is
+        abandoned before, the states are unchanged, and the series can be evaluated again.
 
-        slots: without duplicates. newest: the minute of the newest sample of each.
+        slots: without duplicates. newest: the minute of the newest sample of each slot.
 
-        Every change of state in a minute later than the samples evaluated before is a transition. What
-        revised minutes changed is one more transition, at the last minute evaluated before. A sample that is
+        Every change of state in a minute later than the samples evaluated before is a transition. All changes
+        by revised minutes are one more transition, at the last minute evaluated before. A sample that is
         REVISION_MINUTES or more older than the newest one is too late and ignored.
         """
         self._grow(slots)
@@ -224,25 +224,25 @@ class AlertStates:
         evaluated, unknown = np.minimum(current.last_sample, newest), np.ones(slots.size, np.bool_)
         settling = newest - REVISION_MINUTES
         settled, settled_at = self._settled.take(slots), self._settled_at[slots]
-        read = _judged_by_minute(slots, first, newest, criteria, samples_at)
-        for unfinished, minutes, judged in read:
-            again, settles = minutes == evaluated[unfinished], minutes == settling[unfinished]
-            if not (again | settles | judged.known).any():
+        judged_minutes = _judged_by_minute(slots, first, newest, criteria, samples_at)
+        for unfinished, minutes, judged in judged_minutes:
+            is_evaluated, settles = minutes == evaluated[unfinished], minutes == settling[unfinished]
+            if not (is_evaluated | settles | judged.known).any():
                 yield NO_TRANSITIONS  # a minute without samples changes no state
                 continue
             part = replayed.take(unfinished)
-            before = np.where(again, current.state[:, unfinished], part.state)
+            before = np.where(is_evaluated, current.state[:, unfinished], part.state)
             _step_judged(part, minutes, judged, criteria)
             unknown[unfinished] &= ~judged.tells_throttling
-            if again.any():
-                kept = np.flatnonzero(unknown[unfinished] & judged.known & again)
-                _keep_saturated(part, current.take(unfinished), kept)
+            if is_evaluated.any():
+                without_throttling = np.flatnonzero(unknown[unfinished] & judged.known & is_evaluated)
+                _keep_saturated(part, current.take(unfinished), without_throttling)
             if settles.any():
                 reached = np.flatnonzero(settles)
                 settled.put(reached, part.take(reached))
                 settled_at[reached] = minutes[reached]
-            new = np.flatnonzero((before != part.state).any(axis=0) & (minutes >= evaluated[unfinished]))
-            yield _transitions(slots[new], before[:, new], part.state[:, new], minutes[new])
+            changed = np.flatnonzero((before != part.state).any(axis=0) & (minutes >= evaluated[unfinished]))
+            yield _transitions(slots[changed], before[:, changed], part.state[:, changed], minutes[changed])
         self._settle(slots, settled, settled_at)
         self.current.put(slots, replayed)
 
@@ -257,8 +257,8 @@ class AlertStates:
         slots, criteria = slots[evaluated], criteria.take(evaluated)
         alerts = self.current.take(slots)
         before, minutes = alerts.state.copy(), alerts.last_sample.copy()
-        at_once = replace(criteria, keep_firing_for=np.zeros_like(criteria.keep_firing_for))
-        step_many(alerts, minutes, samples_at(slots, minutes), at_once)
+        without_delay = replace(criteria, keep_firing_for=np.zeros_like(criteria.keep_firing_for))
+        step_many(alerts, minutes, samples_at(slots, minutes), without_delay)
         self.current.put(slots, alerts)
         self._settle(slots, alerts, minutes)
         return _transitions(slots, before, alerts.state, minutes)
@@ -289,7 +289,7 @@ class AlertStates:
         return list(map(SavedAlert, slot.tolist(), map(Rule, rule.tolist()), current, settled, settled_at))
 
     def restore(self, saved: Iterable[SavedAlert]) -> None:
-        """Restore exported alerts. For each series, either all of its exported alerts are needed, or none."""
+        """Restore exported alerts. Pass all exported alerts of a series, or none of them."""
         for row in saved:
             self._grow(np.array([row.slot], np.int32))
             _put(self.current, row.rule, row.slot, row.current)
@@ -331,7 +331,7 @@ def _judged_by_minute(
 ) -> Iterator[tuple[slice, Ints, JudgedSamples]]:
     """Yield the unfinished series, the next minute of each and its sample, until all are finished.
 
-    Series are ordered by how many minutes each has, most first: the unfinished ones are a prefix.
+    Series must be ordered by their number of minutes, longest first: the unfinished series are a prefix.
     """
     for offsets, sizes in _read_together(newest - first + 1):
         series = slice(sizes[0]) if len(sizes) == 1 else np.concatenate([np.arange(size) for size in sizes])
@@ -343,7 +343,7 @@ def _judged_by_minute(
 
 
 def _read_together(lengths: Ints) -> Iterator[tuple[range, list[int]]]:
-    """Yield the offsets of minutes whose samples are read together, and how many series reach each.
+    """Yield the offsets of minutes whose samples are read together, and how many series reach each offset.
 
     lengths: the number of minutes of each series, in descending order.
     """

@@ -29,7 +29,7 @@ def entries_at(column: npt.NDArray[Scalar], index: Index) -> npt.NDArray[Scalar]
     """Return the entries of a column's last axis at `index`; a slice returns a view."""
     if isinstance(index, slice) or not column.flags.c_contiguous:
         return column[..., index]
-    # Several times as fast as an index, but of a column that is not contiguous it copies everything first.
+    # `take` is several times as fast as an index, but copies a whole column that is not contiguous.
     return column.take(index, axis=-1)
 
 
@@ -58,11 +58,11 @@ class Samples(ColumnGroup):
 
     utilization, upper_bound: the same number where usage is measured, else a lower and an upper bound. The
         upper bound is infinite in a minute that is not complete, whose sums still grow.
-    throttled: throttled demand per second beyond what is tolerated (see `rules.band.excess`); 0 where AWS
-        publishes none.
+    throttled: throttled demand per second beyond the tolerance (see `rules.band.excess`); 0 where AWS
+        publishes no throttled demand.
     busiest: the highest utilization of the other series of the same purchase, each divided by `low` of its
-        band; infinite where one of them is unknown or throttled, NaN where there are no others.
-    throttled_alone: the utilization is not judged, only throttled demand is. What is known of that is a
+        band; infinite where one of them is unknown or throttled, NaN where there are no other series.
+    throttled_alone: only throttled demand is judged, and utilization is not. Known throttled demand is a
         sample, which neither begins nor ends an alert on usage.
 
     Any other series without a utilization and without throttled demand has no sample. Where there is a
@@ -114,9 +114,9 @@ def breaches(samples: Samples, criteria: AlertCriteria, margin: float = 0) -> Fl
     """Return which samples breach which rules, as flags with one row per rule.
 
     A sample that breaches `saturated` or `near` also breaches the milder rules on high usage, so that their
-    alerts do not end when it gets worse; where throttled demand alone is judged, no alert on usage began.
-    margin: a share of the bound, by which the bound is relaxed. A usage that is only bounded breaches the
-    rules that its bounds prove, as in `rules.band.bounded_zones`.
+    alerts do not end when usage gets worse; where only throttled demand is judged, it breaches no other rule.
+    margin: a share of the bound, by which the bound is relaxed. Usage that is known only within bounds
+    breaches the rules that its bounds prove, as in `rules.band.bounded_zones`.
     """
     utilization, saturated = samples.utilization, samples.throttled > 0
     near = (saturated & ~samples.throttled_alone) | is_near(utilization, criteria.near * (1 - margin))

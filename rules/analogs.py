@@ -1,7 +1,7 @@
-"""The analogs of a forecast: what followed the same time of day on earlier days, moved to now.
+"""The analogs of a forecast: the usage that followed the same time of day on earlier days, moved to now.
 
-Each may happen again. It is moved by the growth of the daily mean since that day, and at first also by the
-rest of the difference between usage then and now, which fades within hours.
+Each analog may happen again. It is moved by the growth of the daily mean since that day, and at first also by
+the rest of the difference between usage then and now, which fades within hours.
 
 Arrays are [bin, series] and [analog, series], because numpy reduces the first axis
 many times faster than the last.
@@ -21,20 +21,22 @@ Ints = NDArray[np.int32]
 BIN_MINUTES: Final = 15
 DAY: Final = 24 * 60 // BIN_MINUTES  # bins
 MIN_DAY: Final = DAY * 3 // 4  # known bins of a day that has a mean
-LEVEL_BINS: Final = 2  # the usage of now is the mean of so many
-FADE_BINS: Final = 300 / BIN_MINUTES  # after which 37 % of the difference between then and now is left
-DAILY_WEIGHT: Final = 0.9  # of an analog, compared with that of the day after it
-WEEKDAY_WEIGHT: Final = 2.5  # of an analog of the same day of the week, compared with others
+LEVEL_BINS: Final = 2  # the present usage is the mean of so many bins
+FADE_BINS: Final = 300 / BIN_MINUTES  # bins after which 37 % of the difference is left
+DAILY_WEIGHT: Final = 0.9  # weight of an analog, relative to the analog of the next day
+WEEKDAY_WEIGHT: Final = 2.5  # weight of an analog of the same weekday, relative to others
 WEEK: Final = 7  # days
-NORMAL_SLOPE: Final = 1.702  # with which a logistic function is nearly a normal distribution
-ANALOG_WIDTH: Final = np.float32(0.5)  # of the distribution around each analog, in standard deviations of all
-MIN_WIDTH: Final = np.float32(0.02)  # of the same, in spreads of the series
+NORMAL_SLOPE: Final = 1.702  # slope at which a logistic function is nearly a normal distribution
+# The width of the distribution around each analog: in standard deviations of all analogs, and at least so
+# much in spreads of the series.
+ANALOG_WIDTH: Final = np.float32(0.5)
+MIN_WIDTH: Final = np.float32(0.02)
 TINY: Final = np.float32(1e-30)
 
 
 @dataclass(frozen=True)
 class Past:
-    """The usage of some series, [bin, series], the oldest bin first, and what follows from it.
+    """The usage of some series, [bin, series], the oldest bin first, and its statistics.
 
     The last bin ends now. NaN is missing.
     """
@@ -49,19 +51,19 @@ class Past:
 
     @cached_property
     def days(self) -> Floats:
-        """The mean of each day, [day, series], the last 24 hours first; NaN where a quarter is missing."""
+        """The mean of each day, [day, series], the last 24 hours first; NaN if over a quarter is missing."""
         days = self.usage.reshape(-1, DAY, self.usage.shape[1])
         means: Floats = days.mean(axis=1)
         day, series = np.nonzero(np.isnan(means))
-        some = days[day, :, series]
-        known = np.isfinite(some).sum(axis=1, dtype=np.int32)
-        sums = np.nansum(some, axis=1)
+        partial_days = days[day, :, series]
+        known = np.isfinite(partial_days).sum(axis=1, dtype=np.int32)
+        sums = np.nansum(partial_days, axis=1)
         means[day, series] = np.where(known >= MIN_DAY, sums / np.maximum(known, 1), np.nan)
         return means[::-1]
 
     @cached_property
     def level(self) -> Floats:
-        """The usage of now: the mean of the last LEVEL_BINS."""
+        """The present usage: the mean of the last LEVEL_BINS."""
         return self.level_before(0)
 
     @cached_property
@@ -79,23 +81,23 @@ class Past:
 
     @cached_property
     def volatility(self) -> Floats:
-        """The mean of the changes from bin to bin, without their signs."""
+        """The mean absolute change from bin to bin."""
         return self._mean_of(self._changes)
 
     @cached_property
     def volatility_today(self) -> Floats:
-        """The mean change from bin to bin in the last 24 hours."""
+        """The mean absolute change from bin to bin in the last 24 hours."""
         changes: Floats = np.nansum(self._changes[-DAY:], axis=0) / np.float32(DAY)
         return changes
 
     def level_before(self, bins: int) -> Floats:
-        """The usage some bins ago, as `level` is that of now."""
+        """Return the usage some bins ago: the mean of LEVEL_BINS, like `level`."""
         end = len(self.usage) - bins
         level: Floats = self.usage[end - LEVEL_BINS : end].mean(axis=0)
         return level
 
     def select(self, series: NDArray[np.intp]) -> "Past":
-        """The past of some of the series."""
+        """Return the past of some series."""
         return Past(self.usage.take(series, axis=1))
 
     @cached_property
@@ -112,7 +114,7 @@ class Past:
 class Analogs:
     """The highest usage within the next bins, as each earlier day suggests it, [analog, series].
 
-    moved: moved to now; unmoved: as it was on that day. weight: those of a series add up to 1; 0 for an
+    moved: moved to now. unmoved: as it was on that day. weight: the weights of a series add up to 1; 0 for an
     analog with a missing bin.
     """
 
@@ -136,44 +138,46 @@ class Analogs:
 
     @property
     def exist(self) -> Flags:
-        """The series that have an analog."""
+        """Flags of the series that have an analog."""
         exist: Flags = self.weight.sum(axis=0) > 0
         return exist
 
     def mean(self, values: Floats) -> Floats:
-        """The weighted mean of [analog, series]."""
+        """Return the weighted mean of values, [analog, series], over the analogs."""
         mean: Floats = (self.weight * values).sum(axis=0)
         return mean
 
     def deviation(self, values: Floats) -> Floats:
-        """The weighted standard deviation of [analog, series]."""
+        """Return the weighted standard deviation of values, [analog, series], over the analogs."""
         deviation: Floats = np.sqrt(self.mean(np.square(values - self.mean(values))))
         return deviation
 
     def share_above(self, values: Floats, limit: Floats) -> Floats:
-        """The share of the analogs that reach the limit; one that nearly does counts by a part."""
+        """Return the share of analogs that reach the limit; an analog near the limit counts in part."""
         width = ANALOG_WIDTH * self.deviation(values) + MIN_WIDTH * self.past.spread
         return self.mean(logistic(np.float32(NORMAL_SLOPE) * (values - limit) / width))
 
     def a_week_ago(self, values: Floats) -> Floats:
-        """The value of the same weekday; the mean of all where it is missing."""
+        """Return the value of a week ago; the mean of all analogs where it is missing."""
         row = self.days_ago.index(WEEK)
         return np.where(self.weight[row] > 0, values[row], self.mean(values))
 
 
 def analog_days(bins: int, past_bins: int) -> tuple[int, ...]:
-    """Return how many days ago the analogs begin: those whose next `bins` are all past and stored."""
+    """Return how many days ago each analog begins, of analogs whose `bins` are all past and stored."""
     return tuple(range(max(1, -(-bins // DAY)), past_bins // DAY))
 
 
 def weights(days_ago: tuple[int, ...]) -> Floats:
     """Return the weight of each analog: recent days and the same weekday count more."""
     bonus = [WEEKDAY_WEIGHT if ago % WEEK == 0 else 1.0 for ago in days_ago]
-    return np.array([DAILY_WEIGHT**ago * more for ago, more in zip(days_ago, bonus, strict=True)], np.float32)
+    return np.array(
+        [DAILY_WEIGHT**ago * factor for ago, factor in zip(days_ago, bonus, strict=True)], np.float32
+    )
 
 
 def moved_analog(past: Past, days_ago: int, bins: int) -> Floats:
-    """Return what followed the same time of day, moved to now, [bin, series]."""
+    """Return the usage that followed the same time of day, moved to now, [bin, series]."""
     growth = past.days[0] - past.days[days_ago]
     gap = past.level - past.level_before(days_ago * DAY) - growth
     fading: Floats = np.exp(-np.arange(bins, dtype=np.float32) / np.float32(FADE_BINS))
@@ -184,7 +188,7 @@ def moved_analog(past: Past, days_ago: int, bins: int) -> Floats:
 
 
 def following(past: Past, days_ago: int, bins: int) -> Floats:
-    """Return what followed the same time of day, [bin, series]."""
+    """Return the usage that followed the same time of day, [bin, series]."""
     begin = len(past.usage) - days_ago * DAY
     return past.usage[begin : begin + bins]
 

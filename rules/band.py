@@ -68,13 +68,13 @@ def zones(utilization: Floats, saturated: Flags, low: Floats, high: Floats, near
 
 
 def bounded_zones(lowest: Floats, highest: Floats, saturated: Flags, edges: Sequence[Floats]) -> Zones:
-    """Return the zone that the bounds of a utilization prove; unobservable if they prove none.
+    """Return the zone that the bounds of a utilization prove; unobservable if they prove no zone.
 
     edges: low, high and near of the band.
 
-    A lower bound above the band proves its own zone; otherwise an upper bound in the band or below it proves
-    its own. A missing bound (NaN) proves nothing; if both are missing, the series is stale. Bounds that
-    contradict each other, as they may while points are still arriving, prove nothing.
+    A lower bound above the band proves the zone in which it is; otherwise an upper bound in the band or below
+    the band proves the zone in which it is. A missing bound (NaN) proves nothing; if both are missing, the
+    series is stale. Bounds that contradict each other, as they may while points are arriving, prove nothing.
     """
     lower, upper = np.nan_to_num(lowest, nan=-np.inf), np.nan_to_num(highest, nan=np.inf)
     mildest, worst = (zones(bound, saturated, *edges) for bound in (lower, upper))

@@ -17,12 +17,12 @@ NonEmpty = Annotated[str, Field(min_length=1)]
 class Bound(BaseModel):
     """The sum of a metric over its parts is at most the value of the aggregate, in each minute.
 
-    namespace, metrics, stat: of the parts; each of the metrics has an aggregate of its own, unless `metric`
-    names the one that they share. A sum of counts alone is declared, as a mean or percentile of an aggregate
-    bounds none of its parts, and a maximum only if all are sampled at the same time.
-    dimensions: the names of all dimensions of a part. of: those that the aggregate has, too.
+    namespace, metrics, stat: those of the parts; each metric has an aggregate of its own, unless `metric`
+    names an aggregate that all share. Only sums of counts are declared: a mean or percentile of an aggregate
+    bounds none of its parts, and a maximum only if all parts are sampled at the same time.
+    dimensions: the names of all dimensions of a part. of: the dimensions that the aggregate has, too.
     of_usage: the metrics are those of usage, and not of throttled demand.
-    inequality: why it holds, in words. source: AWS's page about the dimensions.
+    inequality: why the inequality holds, in words. source: AWS's page about the dimensions.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)

@@ -12,7 +12,7 @@ SAFE_NAMES = frozenset({"number", "region", "account_id", "partition", "suffix",
 
 def shell_words(command: str) -> list[str]:
     """Return the words of a shell command. Raises ValueError for a quote without its end."""
-    return shlex.split(command) if QUOTING.search(command) else command.split()  # which is much faster
+    return shlex.split(command) if QUOTING.search(command) else command.split()  # str.split is much faster
 
 
 def fill_command(template: str, value: Callable[[str], str]) -> str:

@@ -1,6 +1,6 @@
-"""Forecasts a fortnight of recorded demand as it is: late, with holes, with days to compare or only growing.
+"""Forecasts a fortnight of recorded demand, which may be late, have holes, repeat daily or only grow.
 
-A running Headroom and the backtest of a look-back call this, so that both say the same of the same demand.
+A running Headroom and the backtest of a look-back call this, so that both forecast alike.
 Arrays are [bin, series], as in `rules.analogs`.
 """
 
@@ -16,7 +16,7 @@ from rules.growth import growth
 MAX_LATE: Final = 4  # bins by which the newest demand may be older than the newest bin
 MAX_HOLE: Final = 4  # missing bins in a row that are filled with the demand before them
 
-CEILING_DAYS: Final = BINS // DAY + 1  # of which throttling is remembered: a fortnight and the present day
+CEILING_DAYS: Final = BINS // DAY + 1  # days whose throttling is remembered: a fortnight and today
 
 Bins = NDArray[np.int32]
 Demand = NDArray[np.floating]
@@ -33,9 +33,9 @@ class DemandForecast(NamedTuple):
 def demand_forecast(demand: Demand, limit: NDArray[np.floating]) -> DemandForecast:
     """Forecast when demand reaches the limit.
 
-    demand: of each quarter of an hour, [BINS, series], the oldest first, of which the last one ends now; NaN
-    is missing. limit: of each series in the same unit, above 0; NaN is unknown. Where the newest demand is
-    older than MAX_LATE bins, nothing is said.
+    demand: the demand of each quarter of an hour, [BINS, series], the oldest first; the last one ends now;
+    NaN is missing. limit: the limit of each series in the same unit, above 0; NaN is unknown. Where the
+    newest demand is older than MAX_LATE bins, the forecast is NaN.
     """
     late = late_bins(demand, MAX_LATE + 1)
     known = recent_demand(demand, late)
@@ -50,13 +50,13 @@ def demand_forecast(demand: Demand, limit: NDArray[np.floating]) -> DemandForeca
 def recent_demand(demand: Demand, late: Bins) -> Demand:
     """Return the demand of each series up to its newest bin, with short holes filled.
 
-    late: see `late_bins`. That of series whose newest demand is older than MAX_LATE bins is not moved.
+    late: see `late_bins`. A series whose newest demand is older than MAX_LATE bins is not moved.
     """
     return without_short_holes(up_to_newest(demand, np.where(late > MAX_LATE, 0, late)))
 
 
 def late_bins(demand: Demand, most: int) -> Bins:
-    """Return how many bins the newest known demand of each series is behind; at most `most`."""
+    """Return by how many bins the newest known demand of each series is older than now; at most `most`."""
     known = np.isfinite(demand[: -most - 1 : -1])
     return np.where(known.any(axis=0), known.argmax(axis=0), most).astype(np.int32)
 
@@ -74,7 +74,7 @@ def up_to_newest(demand: Demand, late: Bins) -> Demand:
 
 
 def without_short_holes(demand: Demand) -> Demand:
-    """Fill holes of up to MAX_HOLE bins with the demand before them, so that no day is lost for them."""
+    """Fill holes of up to MAX_HOLE bins with the demand before them, so that no day is lost."""
     number = np.arange(len(demand), dtype=np.int16)[:, None]
     last = np.maximum.accumulate(np.where(np.isfinite(demand), number, np.int16(-MAX_HOLE - 1)), axis=0)
     filled = np.take_along_axis(demand, np.maximum(last, 0).astype(np.intp), axis=0)

@@ -1,7 +1,7 @@
 """The fan of a forecast: how high usage may be at each time ahead, by quantile.
 
-Like the probabilities, it is made of what followed the same time of day on earlier days (`rules.analogs`); of
-usage that only grows, of its slopes (`rules.growth`). Arrays are [bin, series].
+Like the probabilities, it is made from the usage that followed the same time of day on earlier days
+(`rules.analogs`); for usage that only grows, from its slopes (`rules.growth`). Arrays are [bin, series].
 """
 
 from typing import Final
@@ -19,21 +19,21 @@ FAN_QUANTILES: Final = (0.1, 0.25, 0.5, 0.75, 0.9)
 def usage_fan(history: NDArray[np.floating], bins: int = DAY) -> Floats:
     """Return FAN_QUANTILES of the usage in each of the next bins, [quantile, bin, series].
 
-    history: as for `rules.growth.growth`. NaN: nothing can be said. What was never below 0 is not below it.
+    history: as for `rules.growth.growth`. NaN: unknown. Usage that was never below 0 stays at least 0.
     """
     with np.errstate(all="ignore"):
         past = Past(np.ascontiguousarray(history, np.float32))
-        fan, points = _of_analogs(past, bins), points_of(history)
+        fan, points = _fan_of_analogs(past, bins), points_of(history)
         growing = is_growing(points)
         if growing.any():
-            fan[:, :, growing] = _of_slopes(points[:, growing], bins)
+            fan[:, :, growing] = _fan_of_slopes(points[:, growing], bins)
         fan[:, :, ~(np.isfinite(past.level) & (past.known >= MIN_BINS))] = np.nan
         never_below = ~(np.fmin.reduce(past.usage, axis=0) < 0)
     return np.where(never_below, np.maximum(fan, 0), fan)
 
 
-def _of_analogs(past: Past, bins: int) -> Floats:
-    """Return the weighted quantiles of the analogs; an analog counts where it is known."""
+def _fan_of_analogs(past: Past, bins: int) -> Floats:
+    """Return the weighted quantiles of the analogs; an analog counts in the bins where it is known."""
     days_ago = analog_days(bins, len(past.usage))
     paths = np.stack([moved_analog(past, ago, bins) for ago in days_ago])
     order = np.argsort(paths, axis=0)
@@ -45,8 +45,8 @@ def _of_analogs(past: Past, bins: int) -> Floats:
     return found
 
 
-def _of_slopes(points: Floats, bins: int) -> Floats:
-    """Return how high growth brings usage by the quantiles of its slopes."""
+def _fan_of_slopes(points: Floats, bins: int) -> Floats:
+    """Return the usage to which growth leads, by the quantiles of its slopes."""
     first, second = np.triu_indices(len(points), MIN_DISTANCE)
     slopes = (points[second] - points[first]) / ((second - first)[:, None] * np.float32(POINT_MINUTES))
     chosen = np.nanquantile(slopes, FAN_QUANTILES, axis=0)

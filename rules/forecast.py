@@ -1,7 +1,7 @@
-"""The probability that usage reaches a limit within some hours, and when: of many series at once.
+"""The probability that usage reaches a limit within some hours, and when, for many series at once.
 
-What followed the present time of day on each of the last thirteen days may follow again (`rules.analogs`).
-A logistic regression makes a probability of the share of these days that reach the limit, and of other
+The usage after the present time of day on each of the last thirteen days may repeat (`rules.analogs`).
+A logistic regression computes a probability from the share of these days that reach the limit, and other
 numbers without a unit (`rules.forecast_features`). Its coefficients are the same for all series.
 """
 
@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from rules.analogs import BIN_MINUTES, DAY, Floats, Past, analog_days, logistic, moved_analog, weights
 from rules.forecast_features import HORIZONS, Crossings, features
 
-BINS: Final = 14 * DAY  # of history
-MIN_BINS: Final = 2 * DAY  # that are known: with fewer, nothing is forecast
-SERIES_AT_ONCE: Final = 256  # what a processor's cache holds
+BINS: Final = 14 * DAY  # bins of history
+MIN_BINS: Final = 2 * DAY  # known bins; with fewer, nothing is forecast
+SERIES_AT_ONCE: Final = 256  # series that fit into a processor's cache
 QUANTILES: Final = (0.1, 0.5, 0.9)
-LIKELY: Final = 0.5  # times are given within the shortest horizon of this probability, or the longest of all
+LIKELY: Final = 0.5  # times are given within the shortest horizon with this probability, else the longest
 MIN_PROBABILITY: Final = 0.05  # below it, no times are given
 
 # By horizon in minutes: the bias, then a coefficient for each of FEATURES. Fitted to 93 real traces by
@@ -35,9 +35,9 @@ COEFFICIENTS: Final = {
 class Forecast:
     """The probability that some series reach their limits, and the time until they do.
 
-    probability: of reaching the limit within each of HORIZONS, [series, horizon]; it never falls from one to
-    the next. minutes: from now until the limit is reached, if it is, by QUANTILES, [series, quantile].
-    NaN: nothing can be said.
+    probability: of reaching the limit within each of HORIZONS, [series, horizon]; it never falls from one
+    horizon to the next. minutes: from now until the limit is reached, if it is, by QUANTILES, [series,
+    quantile]. NaN: unknown.
     """
 
     probability: Floats
@@ -47,8 +47,8 @@ class Forecast:
 def forecast(history: NDArray[np.floating], limit: NDArray[np.floating]) -> Forecast:
     """Forecast when usage reaches the limit.
 
-    history: the highest usage of each quarter of an hour, [series, BINS], the oldest first, of which the last
-    one ends now; NaN is missing. limit: of each series in the same unit, above 0; NaN is unknown.
+    history: the highest usage of each quarter of an hour, [series, BINS], the oldest first; the last one ends
+    now; NaN is missing. limit: the limit of each series in the same unit, above 0; NaN is unknown.
     """
     parts = [slice(at, at + SERIES_AT_ONCE) for at in range(0, len(history), SERIES_AT_ONCE)]
     with np.errstate(all="ignore"):
@@ -95,7 +95,7 @@ def _minutes(past: Past, limit: Floats, probability: Floats) -> Floats:
 
 
 def _first_crossings(past: Past, limit: Floats, bins: int) -> Floats:
-    """Return QUANTILES of the minutes after which the analogs that reach the limit do, [series, quantile]."""
+    """Return QUANTILES of the minutes until the limit, of analogs that reach it, [series, quantile]."""
     days_ago = analog_days(bins, len(past.usage))
     reaches = np.stack([moved_analog(past, ago, bins) >= limit for ago in days_ago])
     first = np.where(reaches.any(axis=1), reaches.argmax(axis=1), np.nan)

@@ -1,4 +1,4 @@
-"""The numbers without a unit by which a forecast tells how probable it is that usage reaches a limit."""
+"""The unitless features from which a forecast computes how probable it is that usage reaches a limit."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -11,15 +11,11 @@ from rules.analogs import BIN_MINUTES, DAY, LEVEL_BINS, Analogs, Flags, Floats, 
 
 HORIZONS: Final = (60, 360, 1440, 4320)  # minutes
 HORIZON_WORDS: Final = {60: "1h", 360: "6h", 1440: "24h", 4320: "3d"}
-MOMENT_BINS: Final = {
-    60: 4,
-    360: 8,
-    1440: 12,
-    4320: 24,
-}  # between two past moments that are compared with now, by horizon
-MAX_UNLIKENESS: Final = np.float32(0.5)  # in spreads: past moments whose usage differs by more do not count
-RISE_WIDTH: Final = np.float32(0.4)  # in spreads, around the needed rise: a rise therein counts in part
-MIN_SHARE: Final = np.float32(0.015)  # shares are squeezed between it and 1 - it, to have finite odds
+# Bins between two past moments that are compared with now, by horizon.
+MOMENT_BINS: Final = {60: 4, 360: 8, 1440: 12, 4320: 24}
+MAX_UNLIKENESS: Final = np.float32(0.5)  # in spreads: moments whose usage differs more from now do not count
+RISE_WIDTH: Final = np.float32(0.4)  # in spreads, around the needed rise: a rise in this range counts in part
+MIN_SHARE: Final = np.float32(0.015)  # shares are scaled to [MIN_SHARE, 1 - MIN_SHARE]: finite odds
 MAX_LOG_RATIO: Final = 4
 
 
@@ -27,7 +23,8 @@ MAX_LOG_RATIO: Final = 4
 class Crossings:
     """The bins in which usage was at or above the limit, by series.
 
-    bins_ago: how many bins ago the last one was. today: how many there were in the last 24 hours.
+    bins_ago: how many bins ago the last crossing was. today, in_three_days: the number of crossings in the
+    last 24 hours, and in the last three days.
     """
 
     bins_ago: NDArray[np.int32]
@@ -36,7 +33,7 @@ class Crossings:
 
     @classmethod
     def of(cls, past: Past, limit: Floats) -> "Crossings":
-        """Find the crossings of each series; the last one of a series without any is before its history."""
+        """Find the crossings of each series. Without crossings, the last one is set before the history."""
         above = past.usage >= limit
         bins = np.arange(len(above), dtype=np.int16)[:, None]
         last = np.where(above, bins, np.int16(-1)).max(axis=0).astype(np.int32)
@@ -47,8 +44,8 @@ class Crossings:
 class Sign(IntEnum):
     """The change of a feature when the limit is higher: it falls, stays or rises.
 
-    The coefficient of one that falls is 0 or above, and of one that rises 0 or below, so that a higher limit
-    is never more probable to be reached.
+    The coefficient of a falling feature is at least 0, and of a rising feature at most 0, so that a higher
+    limit is never more probable to be reached.
     """
 
     FALLS = -1
@@ -74,7 +71,7 @@ FEATURES: Final = {
 
 
 def features(past: Past, limit: Floats, crossings: Crossings, horizon: int) -> tuple[Floats, Flags]:
-    """Return FEATURES of some series, [feature, series], and for which of them there are any.
+    """Return FEATURES of some series, [feature, series], and flags of the series that have analogs.
 
     horizon: minutes, one of HORIZONS.
     """
@@ -102,9 +99,9 @@ def features(past: Past, limit: Floats, crossings: Crossings, horizon: int) -> t
 
 
 def share_of_rises(past: Past, limit: Floats, horizon: int) -> Floats:
-    """Return the share of past moments after which usage rose by what is missing to the limit now.
+    """Return the share of past moments after which usage rose by the present distance to the limit.
 
-    A moment weighs the more, the nearer its usage was to that of now; see MAX_UNLIKENESS.
+    A moment weighs the more, the nearer its usage was to the present usage; see MAX_UNLIKENESS.
     """
     step = MOMENT_BINS[horizon]
     steps_highest: Floats = past.usage.reshape(-1, step, past.usage.shape[1]).max(axis=1)
@@ -120,7 +117,7 @@ def share_of_rises(past: Past, limit: Floats, horizon: int) -> Floats:
 
 
 def _highest_of_next(values: Floats, count: int) -> Floats:
-    """Return the highest of the `count` values after each value that has so many after it."""
+    """Return the highest of the next `count` values, for each value that `count` values follow."""
     size = len(values) - count
     highest = values[1 : size + 1].copy()
     for offset in range(2, count + 1):

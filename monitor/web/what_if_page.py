@@ -1,4 +1,4 @@
-"""The content of the page of what-if: the question as a form, the series in the order in which they break."""
+"""The content of the page of what-if: the question as a form, and series in breaking order."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,8 @@ from monitor.what_if.words import (
 
 PATH = "/what-if"
 FACTORS = ("1.2", "1.5", "2", "3", "5", "10")
-LANES = (10.0, 100.0, 1000.0)  # the highest factors of a lane, of which the lowest that fits is shown
+# Factors at the right end of the lanes: the lowest that is at least the factor of the question is used.
+LANES = (10.0, 100.0, 1000.0)
 MARKS = {10.0: (1, 1.5, 2, 3, 5, 10), 100.0: (1, 3, 10, 30, 100), 1000.0: (1, 10, 100, 1000)}
 MAX_OPTIONS = 100  # regions
 MAX_LISTED = 20  # quotas to ask for, and series that are not known
@@ -30,9 +31,9 @@ MAX_LISTED = 20  # quotas to ask for, and series that are not known
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """The places on a logarithmic line from 1 to the highest factor, in percent.
+    """Positions on a logarithmic line from 1 to the highest factor, in percent.
 
-    breaks: of the factor at which a series breaks. asked: of the factor of the question.
+    breaks: the position of the factor at which a series breaks. asked: the position of the factor asked.
     """
 
     breaks: float
@@ -40,13 +41,13 @@ class Lane:
 
     @property
     def beyond(self) -> float:
-        """The distance by which the asked factor is beyond the breaking one."""
+        """The distance from the breaking factor to a higher asked factor, in percent; 0 for a lower one."""
         return max(self.asked - self.breaks, 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhatIfRow:
-    """A series as a row: the first of those that hold begins with `begins_holding`."""
+    """A series as a row. begins_holding: it is the first series that does not break."""
 
     one: StressedSeries
     lane: Lane
@@ -64,57 +65,59 @@ class WhatIfRow:
 
     @property
     def breaks_at(self) -> str:
-        """The factor at which it breaks."""
+        """The factor at which the series breaks, as text."""
         return factor_text(self.one.breaks_at)
 
     @property
     def would_use(self) -> str:
-        """The usage that it would have of its limit."""
+        """The utilization under the question, as text."""
         return usage_text(self.one)
 
     @property
     def basis(self) -> str:
-        """The peak that this follows from."""
+        """The peak that the answer is based on, as text."""
         return basis_text(self.one)
 
     @property
     def to_make_room(self) -> str:
-        """The way to make room."""
+        """The remedy, as text."""
         return room_text(self.one)
 
 
 def rows(answer: Answer) -> Iterator[WhatIfRow]:
     """Yield the series of an answer."""
     highest, was_broken = highest_factor(answer), True
-    for one in answer.items:
-        lane = Lane(place(one.breaks_at, highest), place(one.factor, highest))
-        yield WhatIfRow(one=one, lane=lane, begins_holding=was_broken and not one.is_broken)
-        was_broken = one.is_broken
+    for stressed in answer.items:
+        lane = Lane(place(stressed.breaks_at, highest), place(stressed.factor, highest))
+        yield WhatIfRow(one=stressed, lane=lane, begins_holding=was_broken and not stressed.is_broken)
+        was_broken = stressed.is_broken
 
 
 def highest_factor(answer: Answer) -> float:
     """Return the highest factor of the lanes of an answer."""
     asked = answer.question.factor or 1.0
-    return next((one for one in LANES if asked <= one), LANES[-1])
+    return next((highest for highest in LANES if asked <= highest), LANES[-1])
 
 
 def marks(highest: float) -> list[tuple[str, float]]:
-    """Return the marks of a lane, each with its place."""
+    """Return the marks of a lane: the text and the position of each."""
     return [(f"x{mark:g}", place(mark, highest)) for mark in MARKS[highest]]
 
 
 def place(factor: float | None, highest: float) -> float:
-    """Return the place of a factor on a lane, in percent; at its end without one."""
+    """Return the position of a factor on a lane, in percent; 100 for None."""
     if factor is None:
         return 100.0
     return round(min(max(100 * log10(max(factor, 1.0)) / log10(highest), 0.0), 100.0), 2)
 
 
 def commands(answer: Answer) -> Sequence[str]:
-    """Return the commands that make room, each once, those that ask AWS first."""
-    asked = [one.command for one in answer.requests if not one.pending_is_enough]
+    """Return the commands that make room without duplicates, requests to AWS first."""
+    asked = [request.command for request in answer.requests if not request.pending_is_enough]
     own = [
-        one.remedy.command for one in answer.items if one.remedy and one.remedy.action is not Action.REQUEST
+        stressed.remedy.command
+        for stressed in answer.items
+        if stressed.remedy and stressed.remedy.action is not Action.REQUEST
     ]
     return [*dict.fromkeys(command for command in (*asked, *own) if command)]
 
@@ -125,9 +128,9 @@ def known_regions(snapshot: Snapshot) -> Sequence[str]:
 
 
 def answer_variables(answer: Answer) -> dict[str, Any]:
-    """Return the variables of the template that an answer has. For a thread."""
+    """Return the template's variables about an answer. Call it in a thread."""
     shown = [*rows(answer)]
-    pending = [one for one in answer.requests if one.pending]
+    pending = [request for request in answer.requests if request.pending]
     return {
         "answer": answer,
         "rows": shown,
@@ -136,14 +139,14 @@ def answer_variables(answer: Answer) -> dict[str, Any]:
         "summary": summary(answer),
         "notes": [*answer.notes, *filter(None, [left_out(answer)])],
         "pending": len(pending),
-        "enough": sum(one.pending_is_enough for one in pending) or "none",
+        "enough": sum(request.pending_is_enough for request in pending) or "none",
         "has_accounts": len({row.one.series.key.account for row in shown}) > 1,
         "request_text": request_text,
     }
 
 
 def question_variables(query: WhatIfQuery, snapshot: Snapshot) -> dict[str, Any]:
-    """Return the variables of the template that a question has."""
+    """Return the template's variables about a question."""
     return {
         "query": query,
         "path": PATH,

@@ -14,13 +14,13 @@ class Basis(StrEnum):
     """The data in which a peak was found."""
 
     FORTNIGHT = "fortnight"
-    SHORT = "short"  # less than two days of it
-    HOURS = "hours"  # the last three hours, as its past was not read yet, or is not kept
+    SHORT = "short"  # less than two days of the fortnight
+    HOURS = "hours"  # the last three hours, as the past is not read yet, or not recorded
     NOW = "now"  # one sample
 
 
 class Action(StrEnum):
-    """The way to make room."""
+    """A way to make room below a limit."""
 
     REQUEST = "request"  # ask AWS for a higher quota
     CHANGE = "change"  # raise what was bought or set
@@ -32,8 +32,8 @@ class Remedy:
     """A way to make room for a demand.
 
     text: in a few words. command: the AWS command; empty where there is none. is_step: one call does not
-    raise the limit far enough. pending: the pending request for an increase, in a sentence; empty without
-    one. pending_is_enough: what is pending makes room.
+    raise the limit far enough. pending: the pending request for an increase, in a sentence; empty if there
+    is none. pending_is_enough: the pending increase makes enough room.
     """
 
     action: Action
@@ -46,19 +46,21 @@ class Remedy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StressedSeries:
-    """A series under the asked demand; amounts are in the unit of its signal, and None is unknown.
+    """A series under the demand of the question. Amounts are in the unit of its signal; None is unknown.
 
-    breaks_at: the factor at which it reaches the limit or the effective ceiling; None where it has no usage.
-    breaks_at_now: the same without a failing region and another limit. is_broken: `factor` is at least that.
-    factor: what its usage is multiplied by. peak: its own highest demand; peak_at: the minute. p99: the 99th
-    percentile of the fortnight. peak_is_lower_bound: demand was throttled, so that the peak may
-    have been higher.
-    received: it receives the traffic of the series with this id; `demand` contains it. sums_peaks: the two
-    peaks are added up, as it is not known whether they were at one time.
-    demand: under the question. utilization: demand divided by the limit. limit_now: the one in force.
-    limit: the asked one, else that in force. ceiling: the effective one; None without one.
-    needed_limit: with which it is within its band again; None where it is not broken, and of percentages.
-    needed_factor: the same divided by the limit. remedy: None where it is not broken.
+    breaks_at: the factor at which demand reaches the limit or the effective ceiling; None without usage.
+    breaks_at_now: the same with all regions and the limit in force. is_broken: `factor` is at least
+    `breaks_at`. factor: the factor by which usage is multiplied.
+    peak: the highest demand of the series itself. peak_at: the minute of the peak. p99: the 99th percentile
+    of the fortnight. peak_is_lower_bound: demand was throttled, so the peak may have been higher.
+    received: the id of the series whose traffic this series receives; `demand` contains that traffic.
+    sums_peaks: the peaks of both are added up, as it is unknown whether they were at the same time.
+    demand: the demand under the question. utilization: `demand` divided by `limit`. limit_now: the limit in
+    force. limit: the limit that the question sets, else the limit in force. ceiling: the effective ceiling;
+    None if there is none.
+    needed_limit: the limit with which demand is within the band; None if the series is not broken or its
+    unit is percent. needed_factor: the needed limit divided by `limit`; None if the series is not broken.
+    remedy: None if the series is not broken.
     """
 
     series: Series
@@ -85,17 +87,17 @@ class StressedSeries:
 
     @property
     def signal(self) -> Signal:
-        """Its signal."""
+        """The signal of the series."""
         return self.series.settings.signal
 
     @property
     def kind(self) -> LimitKind:
-        """The kind of its limit."""
+        """The kind of the limit."""
         return self.signal.kind
 
     @property
     def needed_text(self) -> str:
-        """The limit or the capacity that it needs, in words; empty where it is not broken."""
+        """The limit or the capacity that the series needs, in words; empty if it is not broken."""
         if self.needed_factor is None:
             return ""
         if self.needed_limit is None or self.signal.unit.kind is UnitKind.PERCENT:
@@ -123,7 +125,7 @@ class QuotaToRequest:
 
 @dataclass(frozen=True, slots=True)
 class NotAnswered:
-    """A series of which the answer is not known, or whose traffic nothing carries.
+    """A series whose answer is unknown, or whose traffic no series of the other region carries.
 
     reason: why, as a part of a sentence.
     """
@@ -136,11 +138,13 @@ class NotAnswered:
 class Answer:
     """The answer to a question.
 
-    items: the first of all series that the question is about, in the order in which they break. total,
-    broken, broken_now: of all of them, how many there are, break, and break without any change. actions: of
-    the broken ones, by what makes room. requests: the quotas to ask for; requests_total: with those that are
-    not listed. unknown, left: see `NotAnswered`; with their totals. not_growing: series that count things,
-    which do not grow with traffic. now: the newest minute; None before there is one. notes: sentences.
+    items: the first series that the question is about, in the order in which they break. total, broken,
+    broken_now: the numbers of all these series, of those that break, and of those that break without any
+    change. actions: the number of broken series for each way to make room. requests: the first quotas to ask
+    for; requests_total: the number of all. unknown: the first series whose answer is unknown; unknown_total:
+    the number of all. left: the first series whose traffic nothing carries; left_total: the number of all.
+    not_growing: the number of series that are left out because they count things, which do not grow with
+    traffic. now: the newest minute with samples; None if there is none. notes: sentences.
     """
 
     question: Question

@@ -1,7 +1,7 @@
-"""The effective ceilings that are a series' own.
+"""The effective ceilings of series, without ceilings that another limit of the same resource explains.
 
 Several limits of a resource may share one count of throttled demand, as bytes and records of a stream do.
-Demand was throttled at the fullest of them, so that the count tells nothing of the ceilings of the others.
+Demand is throttled at the fullest limit, so the count says nothing about the ceilings of the other limits.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,24 +17,26 @@ from rules.what_if import Numbers
 
 
 def own_ceilings(snapshot: Snapshot, services: Mapping[str, Service], utilization: Numbers) -> Numbers:
-    """Return the effective ceiling of each slot; NaN where there is none, or where it is of another limit.
+    """Return the effective ceiling of each slot; NaN if there is none, or another limit explains it.
 
-    utilization: the highest of each slot, by which the fullest limit is found.
+    utilization: the highest utilization of each slot, by which the fullest limit is found.
     """
     ceiling = snapshot.reach.ceiling.astype(np.float64)
     slots = np.flatnonzero(np.isfinite(ceiling))
     if not slots.size:
         return ceiling
     fullest = np.nan_to_num(utilization)
-    places = _places(snapshot, slots.tolist())
+    slots_by_key = _slots_by_key(snapshot, slots.tolist())
     for slot in slots.tolist():
-        others = [places[key] for key in _sharing(snapshot.series[slot], services) if key in places]
+        others = [
+            slots_by_key[key] for key in _sharing(snapshot.series[slot], services) if key in slots_by_key
+        ]
         if others and fullest[others].max() > fullest[slot]:
             ceiling[slot] = np.nan
     return ceiling
 
 
-def _places(snapshot: Snapshot, slots: Iterable[int]) -> dict[Key, int]:
+def _slots_by_key(snapshot: Snapshot, slots: Iterable[int]) -> dict[Key, int]:
     """Return the slots of the series of the same services in the same cells, by their keys."""
     wanted = {snapshot.groups[snapshot.group[slot]][:3] for slot in slots}
     chosen = np.flatnonzero(in_groups(snapshot, (group[:3] in wanted for group in snapshot.groups)))
@@ -42,7 +44,7 @@ def _places(snapshot: Snapshot, slots: Iterable[int]) -> dict[Key, int]:
 
 
 def _sharing(series: Series, services: Mapping[str, Service]) -> Iterator[Key]:
-    """Yield the keys of the other limits of the same resource that explain its throttled demand."""
+    """Yield the keys of other limits of the same resource that may explain the series' throttled demand."""
     key = series.key
     service = services.get(key.service)
     for name in sorted(service.inhibitors(key.signal) - {key.signal}) if service else ():

@@ -1,4 +1,4 @@
-"""The series of one region that receive the traffic of another region, each that of its counterpart."""
+"""The series of one region that receive the traffic of their counterparts in a failing region."""
 
 from collections.abc import Hashable, Iterator
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from monitor.what_if.selection import in_groups
 
 
 class Failover(NamedTuple):
-    """The slots of the series whose traffic moves, and of those that receive it, in the same order.
+    """The slots of the series whose traffic moves, and of their receivers, in the same order.
 
     left: the slots of the failing region whose traffic nothing carries.
     """
@@ -27,32 +27,32 @@ NO_FAILOVER = Failover(*(np.empty(0, np.intp) for _ in range(3)))
 
 
 def failover(snapshot: Snapshot, failing: str, to: str, moving: Flags) -> Failover:
-    """Return which series receive the traffic of which.
+    """Return the series whose traffic moves from the failing region, and the series that receive it.
 
-    moving: the slots whose traffic moves if they are in the failing region. The counterpart has the same
-    account, service, signal and ids, where the name of the failing region in them is that of the other one;
-    else the same names, if no other series of the region has them.
+    moving: the slots whose traffic moves if they are in the failing region. The counterpart of a series has
+    the same account, service, signal and ids, apart from the region's name in the ids; else the same names,
+    apart from the region's name, if no other series of the receiving region has these names.
     """
     receivers = _Receivers(snapshot, to)
     moved, receiving, left = [], [], []
     in_region = in_groups(snapshot, (group[1] == failing for group in snapshot.groups))
     for slot in np.flatnonzero(in_region & moving).tolist():
-        found = receivers.take(snapshot.series[slot], failing)
-        if found is None:
+        receiver = receivers.take(snapshot.series[slot], failing)
+        if receiver is None:
             left.append(slot)
         else:
             moved.append(slot)
-            receiving.append(found)
+            receiving.append(receiver)
     return Failover(*(np.array(slots, np.intp) for slots in (moved, receiving, left)))
 
 
 class _Receivers:
-    """The series of a region by their ids and by their names; each receives the traffic of one."""
+    """The series of a region by ids and by names. Each receives the traffic of at most one series."""
 
     def __init__(self, snapshot: Snapshot, region: str) -> None:
         self._region = region
         self._by_ids: dict[Hashable, int] = {}
-        self._by_names: dict[Hashable, int | None] = {}  # None: several have them
+        self._by_names: dict[Hashable, int | None] = {}  # None: several series have these names
         for slot in np.flatnonzero(
             in_groups(snapshot, (group[1] == region for group in snapshot.groups))
         ).tolist():

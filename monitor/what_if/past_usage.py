@@ -1,4 +1,4 @@
-"""The past of a fleet, as far as questions need it."""
+"""The part of a fleet's usage history that questions need."""
 
 from typing import NamedTuple, Protocol
 
@@ -8,7 +8,7 @@ from monitor.fleet.columns import Flags, Floats, Ids, Indices, Ints
 class PastHighest(NamedTuple):
     """The highest usage of each series in a fortnight, by slot; NaN where none is known.
 
-    throttled: demand was, in that time.
+    throttled: whether demand of the series was throttled in the fortnight.
     """
 
     usage: Floats
@@ -18,8 +18,8 @@ class PastHighest(NamedTuple):
 class PeakMoments(NamedTuple):
     """The peaks of some series in a fortnight.
 
-    minutes: when they were, NEVER where none is known. p99: the 99th percentile. bins: the quarters of an
-    hour of which the usage is known.
+    minutes: the minute of each peak; NEVER if it is unknown. p99: the 99th percentile of usage. bins: the
+    number of quarters of an hour with known usage.
     """
 
     minutes: Ints
@@ -30,7 +30,7 @@ class PeakMoments(NamedTuple):
 class PastUsage(Protocol):
     """A fortnight of usage, in quarters of an hour. All methods may be called in a thread.
 
-    ids: `Key.id` of the series in each slot, as numbers; slots that have another series by now are unknown.
+    ids: `Key.id` of the series in each slot, as numbers. A slot with another series by now is unknown.
     """
 
     def highest(self, ids: Ids) -> PastHighest:

@@ -1,11 +1,11 @@
-"""The parameters of a question, as the API and the page have them."""
+"""The parameters of a question, as the API and the page receive them."""
 
 from typing import Annotated, Any, Self
 from urllib.parse import urlencode
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-MAX_TEXT_LENGTH = 300  # characters of a parameter but matchers
+MAX_TEXT_LENGTH = 300  # characters of a parameter that is no matcher
 MAX_MATCH_LENGTH = 4096
 MAX_MATCHES = 16
 MAX_SERIES = 1000  # in one answer
@@ -55,11 +55,11 @@ class WhatIfQuery(BaseModel):
     @field_validator("match", mode="before")
     @classmethod
     def _without_empty_matchers(cls, match: Any) -> Any:
-        return [one for one in match if one != ""] if isinstance(match, list) else match
+        return [matcher for matcher in match if matcher != ""] if isinstance(match, list) else match
 
     @property
     def asked(self) -> Self:
-        """The question; where nothing is asked, what breaks when traffic doubles."""
+        """The question; by default, what breaks when traffic doubles."""
         is_asked = self.traffic or self.region_fails or self.to or self.set_limit
         return self if is_asked else self.model_copy(update={"traffic": DEFAULT_TRAFFIC})
 

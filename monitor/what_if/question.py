@@ -1,4 +1,4 @@
-"""A question that was checked: its factor, matchers, regions and limit."""
+"""A validated question: its factor, matchers, regions and limit."""
 
 import re
 from collections.abc import Collection
@@ -14,7 +14,7 @@ TIMES = "[xX\u00d7]?"
 FACTOR = re.compile(rf"{TIMES}\s*(?P<number>[0-9]{{1,9}}(\.[0-9]{{1,9}})?)\s*{TIMES}")
 MIN_FACTOR, MAX_FACTOR = 0.01, 1000.0
 MAX_LIMIT = 1e30
-MAX_SHOWN = 60  # characters of what was found
+MAX_SHOWN = 60  # characters of an invalid value in a message
 GLOBAL_REGION = "global"  # of services that are in no region
 
 
@@ -24,7 +24,7 @@ class QuestionError(HeadroomError, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class AskedLimit:
-    """Another limit of a signal, in its unit. resource: the name or id of the only one whose limit it is."""
+    """A limit that a question sets, in the signal's unit. resource: its name or id; empty: all resources."""
 
     signal: Signal
     value: float
@@ -33,10 +33,10 @@ class AskedLimit:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question. factor: of traffic; None if it stays as it is. matchers: of the series that it is about.
+    """A question. factor: that of traffic; None if traffic does not grow. matchers: select its series.
 
-    failing, to: the region that fails, and the one that receives its traffic; empty if none fails. counts:
-    what does not grow with traffic grows, too.
+    failing, to: the region that fails, and the region that receives its traffic; empty if none fails.
+    counts: numbers of things and stored amounts, which do not grow with traffic, grow, too.
     """
 
     factor: float | None
@@ -55,17 +55,17 @@ class Question:
         if self.failing:
             parts.append(f"{self.failing} fails, and {self.to} receives its traffic")
         if self.limit:
-            of = f" of {self.limit.resource}" if self.limit.resource else ""
+            resource = f" of {self.limit.resource}" if self.limit.resource else ""
             limit = self.limit.signal.unit.format(self.limit.value)
-            parts.append(f"the limit of {self.limit.signal.id}{of} is {limit}")
-        chosen = f" of {', '.join(map(str, self.matchers))}" if self.matchers else ""
-        return parts[0] + chosen + "".join(f"; {part}" for part in parts[1:])
+            parts.append(f"the limit of {self.limit.signal.id}{resource} is {limit}")
+        selection = f" of {', '.join(map(str, self.matchers))}" if self.matchers else ""
+        return parts[0] + selection + "".join(f"; {part}" for part in parts[1:])
 
 
 def parse_question(query: WhatIfQuery, signals: Collection[Signal], regions: Collection[str]) -> Question:
     """Return the question that the parameters ask. Raises QuestionError.
 
-    signals: those that are known. regions: those that have series.
+    signals: all known signals. regions: the regions with series.
     """
     query = query.asked
     if query.resource and not query.set_limit:

@@ -10,11 +10,11 @@ from monitor.what_if.answer import Action, QuotaToRequest, Remedy, StressedSerie
 from rules.signals import LimitKind, Quota, Signal
 from rules.units import UnitKind
 
-NUMBER = "{number}"  # of a command
+NUMBER = "{number}"  # placeholder in a command
 
 
 def action_of(signal: Signal) -> Action:
-    """Return what makes room below the limit of a signal."""
+    """Return the way to make room below a limit of a signal."""
     command = command_of_signal(signal)
     if command and command.run.startswith(REQUEST):
         return Action.REQUEST
@@ -23,7 +23,7 @@ def action_of(signal: Signal) -> Action:
 
 
 def settable_limit(signal: Signal, needed: float) -> float:
-    """Return the lowest limit from `needed` on that can be set: whole numbers of what the command takes."""
+    """Return the lowest limit of at least `needed` that can be set: in whole steps of the command."""
     command = command_of_signal(signal)
     step = command.unit_value if command else signal.quota_unit
     is_whole = (command and NUMBER in command.run) or (
@@ -33,7 +33,7 @@ def settable_limit(signal: Signal, needed: float) -> float:
 
 
 def remedy_of(series: Series, needed: float, present: float) -> Remedy:
-    """Return what makes room for a needed limit, which can be set. present: the limit in force."""
+    """Return the remedy that raises the limit to `needed`, a settable limit. present: the limit in force."""
     signal, action = series.settings.signal, action_of(series.settings.signal)
     wanted = None if signal.unit.kind is UnitKind.PERCENT else needed
     command, declared = raising_command(signal, series, wanted, present), command_of_signal(signal)
@@ -53,7 +53,7 @@ def remedy_of(series: Series, needed: float, present: float) -> Remedy:
 
 
 def _text(signal: Signal, action: Action, needed: float, step: float | None) -> str:
-    """Return a remedy in words. step: what one call raises the limit to, if that is not enough."""
+    """Return a remedy in words. step: the limit after one call, if one call is not enough."""
     amount = _amount(signal, needed)
     if action is Action.REQUEST:
         return f"Ask AWS for {amount}"
@@ -66,32 +66,43 @@ def _text(signal: Signal, action: Action, needed: float, step: float | None) -> 
 
 
 def _amount(signal: Signal, limit: float) -> str:
-    """Return a limit exactly: `5,144 concurrent executions`, as it is set."""
+    """Return a limit without rounding, as it is set: `5,144 concurrent executions`."""
     unit = signal.unit
     is_exact = unit.kind is UnitKind.COUNT and limit.is_integer()
     return f"{limit:,.0f} {unit.symbol}" if is_exact else unit.format(limit)
 
 
 def quotas_to_request(broken: Sequence[StressedSeries]) -> list[QuotaToRequest]:
-    """Return the quotas to ask for, one for each, with the highest value that a series needs."""
+    """Return each quota to ask for once, with the highest value that a series needs."""
     found: dict[tuple[str, ...], QuotaToRequest] = {}
-    for one in broken:
-        quota = quota_of(one.series)
-        if quota and one.remedy and one.remedy.action is Action.REQUEST and one.needed_limit is not None:
-            asked = _to_request(one, one.remedy, quota, one.needed_limit)
-            place = (asked.account, asked.region, quota.service, quota.code, one.series.settings.quota_arn)
-            before = found.get(place)
-            found[place] = asked if before is None else _merged(before, asked)
+    for stressed in broken:
+        quota = quota_of(stressed.series)
+        if (
+            quota
+            and stressed.remedy
+            and stressed.remedy.action is Action.REQUEST
+            and stressed.needed_limit is not None
+        ):
+            request = _to_request(stressed, stressed.remedy, quota, stressed.needed_limit)
+            identity = (
+                request.account,
+                request.region,
+                quota.service,
+                quota.code,
+                stressed.series.settings.quota_arn,
+            )
+            other = found.get(identity)
+            found[identity] = request if other is None else _merged(other, request)
     return [*found.values()]
 
 
-def _to_request(one: StressedSeries, remedy: Remedy, quota: Quota, needed: float) -> QuotaToRequest:
+def _to_request(stressed: StressedSeries, remedy: Remedy, quota: Quota, needed: float) -> QuotaToRequest:
     return QuotaToRequest(
-        account=one.series.key.account,
-        region=one.series.aws_region,
+        account=stressed.series.key.account,
+        region=stressed.series.aws_region,
         quota=quota,
-        signal=one.signal,
-        value=float(ceil(needed / one.signal.quota_unit)),
+        signal=stressed.signal,
+        value=float(ceil(needed / stressed.signal.quota_unit)),
         series=1,
         command=remedy.command,
         pending=remedy.pending,
@@ -99,15 +110,15 @@ def _to_request(one: StressedSeries, remedy: Remedy, quota: Quota, needed: float
     )
 
 
-def _merged(one: QuotaToRequest, other: QuotaToRequest) -> QuotaToRequest:
-    higher = one if one.value >= other.value else other
+def _merged(first: QuotaToRequest, second: QuotaToRequest) -> QuotaToRequest:
+    higher = first if first.value >= second.value else second
     return QuotaToRequest(
-        account=one.account,
-        region=one.region,
-        quota=one.quota,
+        account=first.account,
+        region=first.region,
+        quota=first.quota,
         signal=higher.signal,
         value=higher.value,
-        series=one.series + other.series,
+        series=first.series + second.series,
         command=higher.command,
         pending=higher.pending,
         pending_is_enough=higher.pending_is_enough,
@@ -115,7 +126,7 @@ def _merged(one: QuotaToRequest, other: QuotaToRequest) -> QuotaToRequest:
 
 
 def quota_of(series: Series) -> Quota | None:
-    """Return the quota that a series is of; None where its limit is none of Service Quotas."""
+    """Return the quota of a series; None if its limit is no quota of Service Quotas."""
     signal, path = series.settings.signal, series.key.subject.path
     if signal.quota or signal.service != QUOTAS_SERVICE or len(path) < len(Quota.model_fields):
         return signal.quota

@@ -13,7 +13,7 @@ from monitor.what_if.question import AskedLimit, QuestionError
 from rules.problem_text import suggestion
 
 GROUP_LABELS = LABELS[:4]
-MAX_COMPARED = 2000  # values with which a value that nothing has is compared
+MAX_COMPARED = 2000  # values compared with an unknown value, to suggest the nearest
 
 
 def selected(snapshot: Snapshot, matchers: Sequence[Matcher]) -> Flags:
@@ -21,23 +21,26 @@ def selected(snapshot: Snapshot, matchers: Sequence[Matcher]) -> Flags:
     of_group = [matcher for matcher in matchers if matcher.name in GROUP_LABELS]
     of_series = [matcher for matcher in matchers if matcher.name not in GROUP_LABELS]
     flags = in_groups(
-        snapshot, (all_match(of_group, dict(zip(GROUP_LABELS, one, strict=True))) for one in snapshot.groups)
+        snapshot,
+        (all_match(of_group, dict(zip(GROUP_LABELS, group, strict=True))) for group in snapshot.groups),
     )
     if of_series:
-        flags[flags] = [all_match(of_series, _own_labels(one)) for one in snapshot.series[flags].tolist()]
+        flags[flags] = [
+            all_match(of_series, _own_labels(series)) for series in snapshot.series[flags].tolist()
+        ]
     if matchers and not flags.any():
-        raise QuestionError(_nothing(snapshot, matchers))
+        raise QuestionError(_no_match_sentence(snapshot, matchers))
     return flags
 
 
 def in_groups(snapshot: Snapshot, wanted: Iterable[bool]) -> Flags:
-    """Return the slots of the series in some groups, of which `wanted` tells each."""
+    """Return the slots of the series in wanted groups. wanted: one flag for each group of the snapshot."""
     flags: Flags = np.array([*wanted, False], np.bool_)[snapshot.group]  # -1 is a slot without a series
     return flags
 
 
 def with_limit(snapshot: Snapshot, limit: AskedLimit, chosen: Flags) -> Flags:
-    """Return the slots of the chosen series whose limit is asked about. Raises QuestionError for none."""
+    """Return the slots of the chosen series whose limit the question sets. Raises QuestionError for none."""
     signal = limit.signal
     flags = in_groups(snapshot, (group[2:] == (signal.service, signal.name) for group in snapshot.groups))
     flags &= chosen
@@ -46,9 +49,9 @@ def with_limit(snapshot: Snapshot, limit: AskedLimit, chosen: Flags) -> Flags:
     if not limit.resource:
         return flags
     series = snapshot.series[flags].tolist()
-    flags[flags] = [limit.resource in (one.key.resource, one.key.subject.id) for one in series]
+    flags[flags] = [limit.resource in (each.key.resource, each.key.subject.id) for each in series]
     if not flags.any():
-        names = (one.key.resource for one in series[:MAX_COMPARED])
+        names = (each.key.resource for each in series[:MAX_COMPARED])
         hint = suggestion(limit.resource, names)
         raise QuestionError(f"resource: no series of {signal.id} is of {limit.resource[:60]!r}{hint}")
     return flags
@@ -64,19 +67,20 @@ def _own_labels(series: Series) -> dict[str, str]:
     return series.key.subject.labels | dict(tags) if tags else series.key.subject.labels
 
 
-def _nothing(snapshot: Snapshot, matchers: Sequence[Matcher]) -> str:
+def _no_match_sentence(snapshot: Snapshot, matchers: Sequence[Matcher]) -> str:
     """Return a sentence on matchers that select nothing, with the nearest label or value."""
     matcher_texts = ", ".join(map(str, matchers))[:200]
     return f"match: no series matches {matcher_texts}{_hint(snapshot, matchers)}"
 
 
 def _hint(snapshot: Snapshot, matchers: Sequence[Matcher]) -> str:
-    some = [_labels(one) for one in snapshot.series.tolist() if one is not None][:MAX_COMPARED]
-    known = {*ALL_LABELS, *(name for labels in some for name in labels)}
+    label_sets = [_labels(series) for series in snapshot.series.tolist() if series is not None]
+    compared = label_sets[:MAX_COMPARED]
+    known = {*ALL_LABELS, *(name for labels in compared for name in labels)}
     for matcher in matchers:
         if matcher.name not in known:
             return f"; no series has a label {matcher.name[:60]!r}{suggestion(matcher.name, sorted(known))}"
-        values = {labels.get(matcher.name, "") for labels in some}
+        values = {labels.get(matcher.name, "") for labels in compared}
         if matcher.name in GROUP_LABELS:
             values = {group[GROUP_LABELS.index(matcher.name)] for group in snapshot.groups}
         if matcher.operator == "=" and matcher.value not in values:

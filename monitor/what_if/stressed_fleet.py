@@ -20,7 +20,7 @@ from rules.what_if import Numbers, Stress, breaking_order, stress
 
 
 class Known(NamedTuple):
-    """The data that answers are made of. recent: the demand of the last hours, of some series."""
+    """The data that answers are computed from. recent: the demand of the last hours of some series."""
 
     snapshot: Snapshot
     past: PastUsage
@@ -32,13 +32,13 @@ class Known(NamedTuple):
 class StressedFleet:
     """The columns of a question, by slot.
 
-    listed: the series that the question is about, and of which the answer is known. unknown: those of which
-    it is not known. not_growing: those that are left out, as they count things.
-    peak: the highest demand of the series' own. throttled: some of its
-    demand was throttled.
-    moved: the traffic that moves. received_from: the slot whose traffic it receives, -1 without one.
-    sums_peaks: the peaks are added up. limit: the asked one, else the one in force.
-    now, then: without any change, and under the question.
+    listed: the question is about the series, and the answer is known. unknown: the question is about the
+    series, and the answer is unknown. not_growing: the series is left out, as it counts things.
+    peak: the highest demand of the series itself. throttled: some of that demand was throttled.
+    moved: the traffic that moves to another region. received_from: the slot whose traffic the series
+    receives; -1 if there is none. sums_peaks: the peaks of both are added up.
+    limit: the limit that the question sets, else the limit in force. ceiling: the effective ceiling.
+    now, then: the numbers without any change, and under the question.
     """
 
     snapshot: Snapshot
@@ -110,7 +110,7 @@ class StressedFleet:
 
 
 def _growing(snapshot: Snapshot, services: Mapping[str, Service]) -> Flags:
-    """Return the slots of series whose usage grows with traffic; those of unknown signals do not."""
+    """Return the slots of series whose usage grows with traffic; usage of unknown signals does not."""
 
     def is_load(service: str, name: str) -> bool:
         signal = services[service].signals.get(name) if service in services else None
@@ -124,25 +124,25 @@ def _in_region(snapshot: Snapshot, region: str) -> Flags:
 
 
 def _is_judged(snapshot: Snapshot) -> Flags:
-    """Return the slots of series whose usage is a number, and not a bound, and whose limit is not doubted."""
+    """Return the slots of observable series whose usage is known as a number, not only within bounds."""
     is_judged: Flags = ~snapshot.bounded & (snapshot.zone != Zone.UNOBSERVABLE)
     return is_judged
 
 
 def _left_out(snapshot: Snapshot, chosen: Flags, grows: Flags, question: Question) -> Flags:
-    """Return the slots of chosen series that neither grow nor move, as they are no traffic."""
+    """Return the slots of chosen series that neither grow nor move, as their usage is no traffic."""
     if question.factor is not None:
         return chosen & ~grows
     return chosen & ~grows & _in_region(snapshot, question.failing)
 
 
 def _was_throttled(snapshot: Snapshot, highest: PastHighest) -> Flags:
-    was: Flags = highest.throttled | (snapshot.saturation > 0) | np.isfinite(snapshot.reach.ceiling)
-    return was
+    flags: Flags = highest.throttled | (snapshot.saturation > 0) | np.isfinite(snapshot.reach.ceiling)
+    return flags
 
 
 def _peak(snapshot: Snapshot, highest: Floats, demand: Floats) -> Numbers:
-    """Return the highest demand that is known: of the fortnight, of now, and with what was throttled."""
+    """Return the highest known demand: of the fortnight, of now, and of the last hours (`demand`)."""
     now = np.where(snapshot.bounded, np.float32(np.nan), snapshot.usage)
     return np.fmax(np.fmax(highest, now), demand).astype(np.float64)
 
@@ -150,18 +150,18 @@ def _peak(snapshot: Snapshot, highest: Floats, demand: Floats) -> Numbers:
 def _received(
     snapshot: Snapshot, past: PastUsage, peak: Numbers, moved: Failover
 ) -> tuple[Numbers, Ints, Flags]:
-    """Return the peaks with the traffic that is received, the slots that it is of, and which are added up.
+    """Return the peaks with received traffic, the slots it comes from, and which peaks were added up.
 
-    Two series have their highest usage at one time where both have a past; else their peaks are added up.
+    Where both series have a past, the peak is their highest common usage; else it is the sum of their peaks.
     """
     together, sums_peaks = peak.copy(), np.zeros(peak.size, np.bool_)
     received_from = np.full(peak.size, -1, np.int32)
-    here, there = moved.receiving, moved.moved
-    if here.size:
-        highest = past.highest_together(snapshot.id, here, there).astype(np.float64)
-        own = peak[here]
+    receiving, sending = moved.receiving, moved.moved
+    if receiving.size:
+        highest = past.highest_together(snapshot.id, receiving, sending).astype(np.float64)
+        own = peak[receiving]
         is_sum = np.isnan(highest)
-        both = np.where(is_sum, own + peak[there], np.fmax(np.fmax(highest, own), peak[there]))
-        together[here] = both
-        sums_peaks[here], received_from[here] = is_sum, there
+        combined = np.where(is_sum, own + peak[sending], np.fmax(np.fmax(highest, own), peak[sending]))
+        together[receiving] = combined
+        sums_peaks[receiving], received_from[receiving] = is_sum, sending
     return together, received_from, sums_peaks

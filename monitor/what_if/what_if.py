@@ -1,4 +1,4 @@
-"""Answers questions about a fleet: one at a time, in a thread, on copies of what is known."""
+"""Answers questions about a fleet: one at a time, in a thread, on copies of its data."""
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,8 +26,8 @@ from rules.units import UnitKind
 from rules.what_if import needed_limit, share_of_limit
 
 MAX_REQUESTS: Final = 200  # quotas to ask for, in one answer
-MAX_REQUESTING: Final = 2000  # broken series that they are made of, the first ones
-MAX_LISTED: Final = 100  # series of which nothing is known, or whose traffic nothing carries
+MAX_REQUESTING: Final = 2000  # first broken series, from which the requests are made
+MAX_LISTED: Final = 100  # series whose answer is unknown, or whose traffic nothing carries
 
 
 class Published(Protocol):
@@ -42,7 +42,7 @@ class Published(Protocol):
 class WhatIf:
     """Answers questions about the series of a fleet.
 
-    published: has the last copy of the fleet. services: those that are known, by name. past: of the fleet.
+    published: has the last copy of the fleet. services: all known ones, by name. past: the fleet's usage.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class WhatIf:
             for service in services.values()
             for signal in service.signals.values()
         }
-        self._turn = asyncio.Lock()  # an answer of a million series takes a second of a processor
+        self._turn = asyncio.Lock()  # one answer at a time: a million series take a second of a processor
 
     async def answer(self, query: WhatIfQuery) -> Answer:
         """Return the answer. Raises QuestionError where the question cannot be answered."""
@@ -75,16 +75,16 @@ class WhatIf:
     def _answer(self, question: Question, known: Known, limit: int) -> Answer:
         stressed = StressedFleet.of(question, known, self._services)
         actions = [
-            action_of(self._signals[one[2:]]) if one[2:] in self._signals else Action.CHANGE
-            for one in known.snapshot.groups
+            action_of(self._signals[group[2:]]) if group[2:] in self._signals else Action.CHANGE
+            for group in known.snapshot.groups
         ]
-        return _Answering(stressed, question, known, actions).answer(limit)
+        return _AnswerBuilder(stressed, question, known, actions).answer(limit)
 
 
-class _Answering:
-    """Makes an answer of the columns of a question.
+class _AnswerBuilder:
+    """Builds an answer from the columns of a question.
 
-    by_group: what makes room, by the group of series.
+    actions: the way to make room for each group of series.
     """
 
     def __init__(
@@ -92,10 +92,10 @@ class _Answering:
         stressed: StressedFleet,
         question: Question,
         known: Known,
-        by_group: Sequence[Action],
+        actions: Sequence[Action],
     ) -> None:
         self._stressed, self._question, self._known = stressed, question, known
-        self._by_group = by_group
+        self._group_actions = actions
         self._snapshot, self._order = known.snapshot, stressed.order
 
     def answer(self, limit: int) -> Answer:
@@ -130,38 +130,38 @@ class _Answering:
         )
 
     def _actions(self, broken: Indices) -> dict[Action, int]:
-        """Return by what makes room how many of the broken series there are."""
-        sizes = np.bincount(self._snapshot.group[broken], minlength=len(self._by_group)).tolist()
+        """Return the number of broken series for each way to make room."""
+        sizes = np.bincount(self._snapshot.group[broken], minlength=len(self._group_actions)).tolist()
         counts = dict.fromkeys(Action, 0)
-        for action, size in zip(self._by_group, sizes, strict=True):
+        for action, size in zip(self._group_actions, sizes, strict=True):
             counts[action] += size
         return counts
 
     def _requesting(self, broken: Indices) -> Indices:
-        """Return the broken series for which a quota is to be raised."""
-        is_request = np.array([one is Action.REQUEST for one in self._by_group], np.bool_)
+        """Return the broken series whose quota is to be raised."""
+        is_request = np.array([action is Action.REQUEST for action in self._group_actions], np.bool_)
         return broken[is_request[self._snapshot.group[broken]]]
 
     def _items(self, slots: Indices) -> Iterator[StressedSeries]:
         moments = self._known.past.moments(self._snapshot.id, slots)
-        for number, slot in enumerate(slots.tolist()):
-            yield self._item(slot, number, moments)
+        for index, slot in enumerate(slots.tolist()):
+            yield self._item(slot, index, moments)
 
-    def _item(self, slot: int, number: int, moments: PeakMoments) -> StressedSeries:
+    def _item(self, slot: int, index: int, moments: PeakMoments) -> StressedSeries:
         stressed, snapshot = self._stressed, self._snapshot
         series, then = snapshot.series[slot], stressed.then
         needed = self._needed(slot) if then.is_broken[slot] else None
         source, limit_now = int(stressed.received_from[slot]), float(snapshot.limit[slot])
-        bins = int(moments.bins[number])
+        bins = int(moments.bins[index])
         return StressedSeries(
             series=series,
-            breaks_at=_known(then.breaks_at[slot]),
-            breaks_at_now=_known(stressed.now.breaks_at[slot]),
+            breaks_at=_finite_or_none(then.breaks_at[slot]),
+            breaks_at_now=_finite_or_none(stressed.now.breaks_at[slot]),
             is_broken=bool(then.is_broken[slot]),
             factor=float(stressed.factor[slot]),
             peak=float(stressed.peak[slot]),
-            peak_at=self._peak_at(slot, int(moments.minutes[number])),
-            p99=_known(moments.p99[number]),
+            peak_at=self._peak_at(slot, int(moments.minutes[index])),
+            p99=_finite_or_none(moments.p99[index]),
             peak_is_lower_bound=bool(stressed.throttled[slot]),
             basis=_basis(bins, int(self._known.recent.minutes[slot])),
             history_days=round(bins / DAY, 1),
@@ -171,7 +171,7 @@ class _Answering:
             utilization=float(then.utilization[slot]),
             limit_now=limit_now,
             limit=float(stressed.limit[slot]),
-            ceiling=_known(stressed.ceiling[slot]),
+            ceiling=_finite_or_none(stressed.ceiling[slot]),
             needed_limit=None if series.settings.signal.unit.kind is UnitKind.PERCENT else needed,
             needed_factor=needed / float(stressed.limit[slot]) if needed else None,
             remedy=remedy_of(series, needed, limit_now) if needed else None,
@@ -184,12 +184,12 @@ class _Answering:
         needed = float(needed_limit(stressed.then.demand[slot], target_utilization(band), share))
         return settable_limit(signal, needed)
 
-    def _peak_at(self, slot: int, of_past: int) -> int | None:
-        """Return the minute of the peak. of_past: that of the fortnight."""
+    def _peak_at(self, slot: int, fortnight_minute: int) -> int | None:
+        """Return the minute of the peak. fortnight_minute: the minute of the fortnight's peak."""
         stressed, snapshot = self._stressed, self._snapshot
         peak = np.float32(stressed.peak[slot])
         if self._known.highest.usage[slot] >= peak:
-            return of_past if of_past != NEVER else None
+            return fortnight_minute if fortnight_minute != NEVER else None
         minute = int(
             snapshot.minute[slot] if snapshot.usage[slot] >= peak else self._known.recent.minutes[slot]
         )
@@ -226,12 +226,12 @@ class _Answering:
             yield f"{count:,} series of {limit.signal.id} {verb} more than that limit now."
 
 
-def _known(value: np.floating) -> float | None:
+def _finite_or_none(value: np.floating) -> float | None:
     return float(value) if isfinite(value) else None
 
 
 def _basis(bins: int, recent: int) -> Basis:
-    """Return the data of a peak. bins: of the past. recent: the minute of the last hours, or NEVER."""
+    """Return the data in which a peak was found. bins: known ones. recent: its minute in the last hours."""
     if bins:
         return Basis.FORTNIGHT if bins >= MIN_BINS else Basis.SHORT
     return Basis.NOW if recent == NEVER else Basis.HOURS

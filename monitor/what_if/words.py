@@ -16,53 +16,53 @@ ACTION_WORDS = {
 
 
 def factor_text(factor: float | None) -> str:
-    """Return a factor as text: `x1.08`; None is one that no traffic reaches, as there is no usage."""
+    """Return a factor as text: `x1.08`; `no usage` for None."""
     if factor is None:
         return "no usage"
     return f"x{factor:.2f}" if factor < MIN_WHOLE_FACTOR else f"x{factor:,.0f}"
 
 
-def usage_text(one: StressedSeries) -> str:
-    """Return what a series would use of its limit: `at least 300 % of 4 MiB/s`."""
-    used = f"{format_percent(one.utilization)} of {one.signal.unit.format(one.limit)}"
-    return f"at least {used}" if one.peak_is_lower_bound else used
+def usage_text(stressed: StressedSeries) -> str:
+    """Return the utilization of a series under the question: `at least 300 % of 4 MiB/s`."""
+    used = f"{format_percent(stressed.utilization)} of {stressed.signal.unit.format(stressed.limit)}"
+    return f"at least {used}" if stressed.peak_is_lower_bound else used
 
 
-def basis_text(one: StressedSeries) -> str:
-    """Return the peak that an answer follows from, and the effective ceiling, in words."""
-    unit = one.signal.unit
-    at = f" on {_time(one.peak_at)}" if one.peak_at is not None else ""
-    parts = [f"peak {unit.format(one.peak)}{at}"]
-    if one.p99 is not None:
-        parts.append(f"p99 {unit.format(one.p99)}")
-    if one.ceiling is not None and one.ceiling < one.limit:
-        parts.append(f"throttled from {unit.format(one.ceiling)} on (inferred)")
-    if one.basis is Basis.SHORT:
-        parts.append(f"by {one.history_days:g} days of history")
-    if one.basis is Basis.HOURS:
+def basis_text(stressed: StressedSeries) -> str:
+    """Return the peak that an answer is based on, and the effective ceiling, in words."""
+    unit = stressed.signal.unit
+    at = f" on {_time(stressed.peak_at)}" if stressed.peak_at is not None else ""
+    parts = [f"peak {unit.format(stressed.peak)}{at}"]
+    if stressed.p99 is not None:
+        parts.append(f"p99 {unit.format(stressed.p99)}")
+    if stressed.ceiling is not None and stressed.ceiling < stressed.limit:
+        parts.append(f"throttled from {unit.format(stressed.ceiling)} on (inferred)")
+    if stressed.basis is Basis.SHORT:
+        parts.append(f"by {stressed.history_days:g} days of history")
+    if stressed.basis is Basis.HOURS:
         parts.append("by the last three hours")
-    if one.basis is Basis.NOW:
+    if stressed.basis is Basis.NOW:
         parts.append("by one sample")
-    if one.received:
-        parts.append("with the traffic received" + (", peaks added up" if one.sums_peaks else ""))
+    if stressed.received:
+        parts.append("with the traffic received" + (", peaks added up" if stressed.sums_peaks else ""))
     return "; ".join(parts)
 
 
-def room_text(one: StressedSeries) -> str:
-    """Return what makes room for a broken series; empty for others."""
-    remedy = one.remedy
+def room_text(stressed: StressedSeries) -> str:
+    """Return the remedy of a broken series, in words; empty for other series."""
+    remedy = stressed.remedy
     if remedy is None:
         return ""
     enough = "is enough" if remedy.pending_is_enough else "is not enough"
     return f"{remedy.text}; what is pending {enough}" if remedy.pending else remedy.text
 
 
-def request_text(one: QuotaToRequest) -> str:
+def request_text(request: QuotaToRequest) -> str:
     """Return a quota to ask for in words."""
-    is_enough = "" if one.pending_is_enough else "not "
-    pending = f" {one.pending} That is {is_enough}enough." if one.pending else ""
-    quota = f"{one.quota.service} {one.quota.code} ({one.signal.id})"
-    return f"Ask AWS for {one.value:,.12g} of {quota} in {one.account}/{one.region}.{pending}"
+    is_enough = "" if request.pending_is_enough else "not "
+    pending = f" {request.pending} That is {is_enough}enough." if request.pending else ""
+    quota = f"{request.quota.service} {request.quota.code} ({request.signal.id})"
+    return f"Ask AWS for {request.value:,.12g} of {quota} in {request.account}/{request.region}.{pending}"
 
 
 def summary(answer: Answer) -> str:
@@ -74,12 +74,12 @@ def summary(answer: Answer) -> str:
         return f"{answer.question.words}: none of {count_of(total, 'series')} breaks."
     parts = [ACTION_WORDS[action].format(number) for action, number in answer.actions.items() if number]
     already = f", {now:,} without any change" if now else ""
-    some = f"{broken:,} of {count_of(total, 'series')} {'breaks' if broken == 1 else 'break'}{already}"
-    return f"{answer.question.words}: {some}. To make room, {', '.join(parts)}."
+    breaking = f"{broken:,} of {count_of(total, 'series')} {'breaks' if broken == 1 else 'break'}{already}"
+    return f"{answer.question.words}: {breaking}. To make room, {', '.join(parts)}."
 
 
 def left_out(answer: Answer) -> str:
-    """Return how many series are left out, as they are no traffic; empty if none is."""
+    """Return how many series are left out, as they do not grow with traffic; empty if none is."""
     number = answer.not_growing
     verb = "counts" if number == 1 else "count"
     return f"{number:,} series {verb} things or what is stored, and are left out." if number else ""

@@ -12,14 +12,14 @@ from tests.processes import demo_aws_process, environment_of_aws
 
 @pytest.fixture(scope="session")
 def aws_url() -> Iterator[str]:
-    """The address of an AWS that all tests of a worker read, and none changes."""
+    """The address of a simulated AWS that all tests of a worker share, and no test changes."""
     with demo_aws_process() as (_, url):
         yield url
 
 
 @pytest.fixture(scope="session")
 def aws_environ(aws_url: str) -> dict[str, str]:
-    """Environment variables that point to that AWS."""
+    """Return environment variables that point to the shared AWS."""
     return environment_of_aws(aws_url)
 
 

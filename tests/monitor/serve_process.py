@@ -26,7 +26,7 @@ def journal(folder: Path) -> str:
 async def serving(
     config: Path, text: str, environ: Mapping[str, str]
 ) -> AsyncIterator[tuple[ForkedProcess, str]]:
-    """Run `headroom serve` with a configuration; give the process and its base URL once all was read."""
+    """Run `headroom serve` with a configuration; yield the process and its base URL once all was read."""
     url = f"http://127.0.0.1:{free_port()}"
     config.write_text(text + journal(config.parent))
     listen = url.removeprefix("http://")

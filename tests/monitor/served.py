@@ -56,7 +56,7 @@ class Server:
     fans: dict[int, Fan] = field(default_factory=dict)
     outlooks: dict[int, Outlook] = field(default_factory=dict)
     peaks: Peaks = field(default_factory=lambda: Peaks.unknown(1000))
-    services_read: dict[CellKey, set[str]] = field(default_factory=dict)  # empty: all in every cell
+    services_read: dict[CellKey, set[str]] = field(default_factory=dict)  # empty: all services in every cell
     paths: PathStatuses = field(default_factory=PathStatuses)
 
     def __post_init__(self) -> None:
@@ -76,7 +76,7 @@ class Server:
         fleet: Fleet | None = None,
         event_timing: EventTiming = FAST_EVENTS,
     ) -> AsyncIterator["Server"]:
-        """A server whose journal is in the folder. fleet: by default an empty one."""
+        """Open a server whose journal is in the folder. fleet: an empty fleet by default."""
         server = cls(fleet or Fleet())
         config = Config(journal=str(folder / "headroom.db"))
         async with Alerting.opened(
@@ -109,14 +109,14 @@ class Server:
             CellStatus(account=key[0], region=key[1], name="", collectors={}, poll=RunStatus())
             for key in self.known_quotas
         ]
-        every = {(one.account, one.region): {*REGISTRY.service_names} for one in cells}
+        all_services = {(cell.account, cell.region): {*REGISTRY.service_names} for cell in cells}
         return Coverage(
             known=self.known_quotas,
             snapshot=self.exposition.snapshot,
             registry=REGISTRY,
             off=self.signals_off,
             cells=cells,
-            services=self.services_read or every,
+            services=self.services_read or all_services,
             metrics=MetricUse.of(self.fleet, NOW, self.telemetry.cost.prices),
             intervals=PollIntervals(300.0, 300.0, 300.0),
         )
@@ -124,7 +124,7 @@ class Server:
     async def look_back(self, days: int) -> KeptLookback:
         """Look back at the runs and notices that the test sets."""
         minutes = range(NOW - days * 24 * 60, NOW)
-        series = {one.key.id: one for one in self.exposition.snapshot.series.tolist() if one}
+        series = {each.key.id: each for each in self.exposition.snapshot.series.tolist() if each}
         episodes = kept_episodes(self.runs, self.notices, series, minutes)
         count = len(self.runs)
         return KeptLookback(
@@ -153,20 +153,20 @@ class Server:
 
 
 def client_of(server: Server) -> httpx.AsyncClient:
-    """A client; what the application raises is an answer, as on the wire."""
+    """Return a client. An exception of the application becomes a response, as over the network."""
     transport = httpx.ASGITransport(server.app, raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://headroom")
 
 
 async def answer(client: httpx.AsyncClient, path: str) -> Any:
-    """The JSON of an answer that is a success."""
+    """Return the JSON of a successful response."""
     got = await client.get(path)
     assert got.status_code == 200, got.text
     return got.json()
 
 
 def refusal(got: httpx.Response) -> str:
-    """The sentence of an answer that is an error."""
+    """Return the sentence of an error response."""
     assert got.headers["content-type"] == "application/json"
     assert list(got.json()) == ["error"]
     return str(got.json()["error"])

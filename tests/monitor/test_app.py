@@ -1,4 +1,4 @@
-"""The whole service as its users run it: a process over an AWS on loopback."""
+"""The whole service as its users run it: a process that monitors a simulated AWS on loopback."""
 
 import asyncio
 import base64
@@ -67,17 +67,17 @@ async def test_serve_exports_reloads_and_ends_on_a_signal(
         config.write_text(text + journal(tmp_path))
         process.send_signal(signal.SIGHUP)
 
-        async def gone() -> bool | None:
+        async def audit_is_removed() -> bool | None:
             return True if ("headroom_limit", "audit") not in await samples(url) else None
 
-        await eventually(gone)
+        await eventually(audit_is_removed)
 
         config.write_text("servces: [kinesis]\n")
         async with httpx.AsyncClient(trust_env=False) as client:
             refused = await client.post(f"{url}/-/reload")
         assert refused.status_code == 422
         assert "servces" in refused.json()["error"]
-        assert ("headroom_limit", "orders") in await samples(url)  # the old one stays in force
+        assert ("headroom_limit", "orders") in await samples(url)  # the old configuration stays in force
 
         process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(10):
@@ -87,13 +87,13 @@ async def test_serve_exports_reloads_and_ends_on_a_signal(
 async def test_serve_ends_cleanly_in_the_middle_of_the_first_inventory(
     tmp_path: Path, aws_environ: dict[str, str]
 ) -> None:
-    """It logs what it watches, and where it listens."""
+    """The process logs the watched account and the listening address."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     config = tmp_path / "headroom.yaml"
     config.write_text(journal(tmp_path))
-    where = "--config", str(config), "--host", "127.0.0.1", "--port", str(port)
-    serve = "serve", *where, "--log-format", "json"
+    options = "--config", str(config), "--host", "127.0.0.1", "--port", str(port)
+    serve = "serve", *options, "--log-format", "json"
     async with running(*COMMAND, *serve, environ=aws_environ, folder=tmp_path) as process:
         await eventually(partial(get, f"{url}/-/healthy"))
         process.send_signal(signal.SIGTERM)
@@ -108,21 +108,24 @@ async def test_serve_ends_cleanly_in_the_middle_of_the_first_inventory(
 
 
 async def test_headroom_without_credentials_is_not_ready_and_shows_no_good_state(tmp_path: Path) -> None:
-    """It runs, is not ready and says why, and Prometheus can tell."""
+    """The process runs and is not ready; the readiness check, a metric and the page say why."""
     url = f"http://127.0.0.1:{free_port()}"
     config = tmp_path / "headroom.yaml"
     config.write_text("regions: [eu-west-1]\n" + journal(tmp_path))
-    none = ENVIRONMENT | NO_CREDENTIALS
+    environ_without_credentials = ENVIRONMENT | NO_CREDENTIALS
     serve = "serve", "--config", str(config), "--listen", url.removeprefix("http://")
 
-    async def refused(client: httpx.AsyncClient) -> httpx.Response | None:
+    async def not_ready(client: httpx.AsyncClient) -> httpx.Response | None:
         with suppress(httpx.TransportError):
             got = await client.get(f"{url}/-/ready")
             return got if "not read yet" not in got.text else None
         return None
 
-    async with headroom(*serve, environ=none) as process, httpx.AsyncClient(trust_env=False) as client:
-        got = await eventually(partial(refused, client))
+    async with (
+        headroom(*serve, environ=environ_without_credentials) as process,
+        httpx.AsyncClient(trust_env=False) as client,
+    ):
+        got = await eventually(partial(not_ready, client))
         assert got.status_code == 503
         assert "nothing is watched: account default: Unable to locate credentials" in got.text
         metrics = await eventually(partial(get, f"{url}/metrics"))
@@ -133,9 +136,9 @@ async def test_headroom_without_credentials_is_not_ready_and_shows_no_good_state
         assert await process.wait() == 0
 
 
-async def test_an_address_in_use_is_one_sentence() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+async def test_serve_with_an_address_in_use_ends_with_one_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as used_socket:
+        listen = f"127.0.0.1:{used_socket.getsockname()[1]}"
         async with headroom("serve", "--listen", listen) as process:
             _, errors = await process.communicate()
     assert process.returncode == 2
@@ -144,7 +147,7 @@ async def test_an_address_in_use_is_one_sentence() -> None:
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
-async def test_the_demo_prints_the_worst_and_ends_when_signalled(
+async def test_the_demo_prints_the_worst_series_and_ends_on_a_signal(
     signal_number: signal.Signals,
 ) -> None:
     async with headroom("demo", "--port", "0") as process:
@@ -158,7 +161,9 @@ async def test_the_demo_prints_the_worst_and_ends_when_signalled(
     assert not errors.decode()
 
 
-async def test_the_health_check_asks_the_server(tmp_path: Path, aws_environ: dict[str, str]) -> None:
+async def test_the_health_check_succeeds_only_while_the_server_runs(
+    tmp_path: Path, aws_environ: dict[str, str]
+) -> None:
     config = tmp_path / "headroom.yaml"
     async with (
         serving(config, "services: [sqs]\n", aws_environ) as (_, url),
@@ -200,16 +205,17 @@ async def test_a_delivery_of_firehose_is_judged_at_once_with_the_source_stream(
 
         async def streamed() -> bool | None:
             answer = await get(f"{url}/api/v1/series", **requested)
-            one = await get(f"{url}/api/v1/series/{answer.json()['items'][0]['id']}") if answer else None
-            known = one is not None and one.json()["sample_source"] == "stream"
-            return True if known and one is not None and one.json()["zone"] == "above" else None
+            series = await get(f"{url}/api/v1/series/{answer.json()['items'][0]['id']}") if answer else None
+            if series is None or series.json()["sample_source"] != "stream":
+                return None
+            return True if series.json()["zone"] == "above" else None
 
         unknown = await client.post(
             f"{url}/firehose/v1", json=body, headers=headers | {"X-Amz-Firehose-Access-Key": "b"}
         )
         assert (unknown.status_code, unknown.json()["requestId"]) == (401, "one")
-        taken = await client.post(f"{url}/firehose/v1", json=body, headers=headers)
-        assert (taken.status_code, taken.json()["requestId"]) == (200, "one")
+        accepted = await client.post(f"{url}/firehose/v1", json=body, headers=headers)
+        assert (accepted.status_code, accepted.json()["requestId"]) == (200, "one")
         assert await eventually(streamed)
 
 
@@ -254,7 +260,7 @@ class FaultyAlerting(Alerting):
 
 
 @dataclass
-class Failing:
+class FailingApp:
     """A running app whose judgements raise while the fault is present."""
 
     app: App
@@ -262,21 +268,21 @@ class Failing:
     fault: Fault
 
     def counted(self, family: str) -> float:
-        """Return a counter of the loop `judge`."""
+        """Return the value of a counter of the loop `judge`."""
         return self.app.telemetry.registry.get_sample_value(family, {"loop": "judge"}) or 0.0
 
     async def judged(self, times: float) -> bool | None:
-        """Return whether so many judgements have ended, and the app still runs."""
+        """Return True once this many judgements have ended. The app must still run."""
         assert not self.running.done()
         return True if self.counted("headroom_ticks_total") >= times else None
 
 
 @pytest.fixture
-async def failing(config: Config) -> AsyncIterator[Failing]:
+async def failing(config: Config) -> AsyncIterator[FailingApp]:
     """Run a service whose alerting can be made to fail."""
     stop, fault = asyncio.Event(), Fault()
     async with Resources.opened(config, REGISTRY) as resources:
-        parts = {one.name: getattr(resources.alerting, one.name) for one in fields(Alerting)}
+        parts = {member.name: getattr(resources.alerting, member.name) for member in fields(Alerting)}
         app = App(
             config,
             REGISTRY,
@@ -285,20 +291,22 @@ async def failing(config: Config) -> AsyncIterator[Failing]:
         )
         with closing(app.ingest):
             app_task = asyncio.create_task(app.run(bind_socket("127.0.0.1", 0), stop))
-            yield Failing(app, app_task, fault)
+            yield FailingApp(app, app_task, fault)
             stop.set()
             await app_task
 
 
 async def test_a_judgement_that_raises_does_not_end_the_process(
-    failing: Failing, caplog: pytest.LogCaptureFixture
+    failing: FailingApp, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Neither when points arrive, nor on schedule, nor the first one; all of them are tried again."""
+    """Judgements of arriving points, on schedule and after the first poll: each is tried again."""
 
     async def failed(name: str) -> bool | None:
         assert not failing.running.done()
-        records = [one for one in caplog.records if one.getMessage() == f"{name}: the loop judge failed"]
-        return True if records and all(one.exc_info for one in records) else None
+        records = [
+            record for record in caplog.records if record.getMessage() == f"{name}: the loop judge failed"
+        ]
+        return True if records and all(record.exc_info for record in records) else None
 
     app = failing.app
     app.ingest.arrived.set()
@@ -319,7 +327,7 @@ async def test_a_judgement_that_raises_does_not_end_the_process(
 async def test_an_unchanged_fleet_is_not_judged_again_on_schedule(app: App) -> None:
     stop = asyncio.Event()
     app_task = asyncio.create_task(app.run(bind_socket("127.0.0.1", 0), stop))
-    seen = [(app.coverage().snapshot, 0.0)]  # the snapshots of judgements, with the tick of the first sight
+    seen = [(app.coverage().snapshot, 0.0)]  # each new snapshot, with the number of ticks at its first sight
 
     def snapshot() -> object:
         return app.coverage().snapshot
@@ -343,7 +351,7 @@ async def test_an_unchanged_fleet_is_not_judged_again_on_schedule(app: App) -> N
 
 
 async def test_pushing_starts_once_every_series_was_read(app: App) -> None:
-    """Else a series that is read a little later would come an hour behind what a database has."""
+    """Otherwise a series that is read later would be pushed an hour behind the database's newest sample."""
     assert not app.may_push()
     app.watcher.complete.set()
     assert app.may_push()

@@ -35,9 +35,9 @@ route: {{group_wait: 0, group_interval: 0, severities: [info, warning, critical]
 
 @dataclass
 class Installation:
-    """A configuration, a journal and a receiver that one process after the other uses.
+    """A configuration, a journal and a receiver that successive processes use.
 
-    unnotified: alerts that fire and whose last notification says something else.
+    unnotified: the firing alerts whose last notification has another severity or zone.
     """
 
     folder: Path
@@ -48,18 +48,18 @@ class Installation:
     unnotified: list[dict[str, Any]] | None = None
 
     def serve(self, services: list[str]) -> tuple[str, ...]:
-        """Return a command that monitors only some services: alerts of the others end when it starts."""
+        """Return a command that monitors only some services: alerts of the other services end."""
         config = self.folder / "headroom.yaml"
         config.write_text(CONFIG.format(services=", ".join(services), folder=self.folder, hook=self.hook.url))
         return "serve", "--config", str(config), "--listen", self.address
 
     async def ask(self, path: str, **parameters: str) -> Any:
-        """Return the JSON at a path of the API, None while nothing answers."""
+        """Return the JSON at a path of the API, None while no process answers."""
         answer = await get(f"http://{self.address}{path}", **parameters)
         return answer.json() if answer else None
 
     async def run_and_kill(self) -> None:
-        """Run a process and kill it at random: right after its start up to just after a notification."""
+        """Run a process and kill it at a random time after its start, its first answer or a notification."""
         services = self.random.sample(SERVICES, self.random.randint(1, len(SERVICES)))
         event = self.random.choice(list(MAX_DELAYS))
         delay = self.random.uniform(0, MAX_DELAYS[event])
@@ -75,7 +75,7 @@ class Installation:
             assert await process.wait() == -signal.SIGKILL
 
     async def has_notified(self, before: int) -> bool | None:
-        """Return whether it sent a notification, or has judged everything and sent none."""
+        """Return True once the process has sent a notification, or has judged everything."""
         return True if await self.all_read() or len(self.hook.requests) > before else None
 
     async def all_read(self) -> bool:
@@ -84,13 +84,15 @@ class Installation:
         return bool(ready) and not ready["pending"]
 
     async def all_notified(self) -> bool | None:
-        """Return whether the last notification of each firing alert has its present severity and zone."""
+        """Return True once the last notification of each firing alert has its present severity and zone."""
         if not await self.all_read():
             return None
         alerts = (await self.ask("/api/v1/alerts"))["items"]
-        firing = [one for one in alerts if one["state"] == "firing" and not one["inhibited_by"]]
-        last = {one["id"]: one for _, alerts in accepted(self.hook) for one in alerts}
-        self.unnotified = [one for one in firing if state_of(last.get(one["id"], {})) != state_of(one)]
+        firing = [alert for alert in alerts if alert["state"] == "firing" and not alert["inhibited_by"]]
+        last = {alert["id"]: alert for _, alerts in accepted(self.hook) for alert in alerts}
+        self.unnotified = [
+            alert for alert in firing if state_of(last.get(alert["id"], {})) != state_of(alert)
+        ]
         return True if firing and not self.unnotified else None
 
 
@@ -99,42 +101,42 @@ def state_of(alert: Mapping[str, Any]) -> list[Any]:
     return [alert.get(name) for name in ("severity", "zone")] if alert.get("status") != "resolved" else []
 
 
-Sent = list[tuple[str, list[dict[str, Any]]]]
+Notifications = list[tuple[str, list[dict[str, Any]]]]
 
 
-def sent(server: Server) -> Sent:
-    """Return what arrived, in order: the id of each notification, and its alerts."""
+def sent(server: Server) -> Notifications:
+    """Return the received notifications in order: the id and the alerts of each."""
     ids = [headers["webhook-id"] for _, headers, _ in server.requests]
-    return [(one, body["data"]["alerts"]) for one, body in zip(ids, server.bodies, strict=True)]
+    return [(id_, body["data"]["alerts"]) for id_, body in zip(ids, server.bodies, strict=True)]
 
 
-def accepted(server: Server) -> Sent:
-    """Return what the receiver accepted."""
+def accepted(server: Server) -> Notifications:
+    """Return the notifications that the receiver accepted."""
     answers = chain(UNAVAILABLE, repeat(200))
-    return [one for one, status in zip(sent(server), answers, strict=False) if status == 200]
+    return [sending for sending, status in zip(sent(server), answers, strict=False) if status == 200]
 
 
 def check_ids(server: Server) -> None:
-    """Check that repeated notifications are equal to the byte, and that a notice is in one of them only."""
+    """Check that repeated notifications are equal to the byte, and each notice is in one notification."""
     bodies: dict[str, bytes] = {}
     carried: dict[int, str] = {}
     for (identity, alerts), (_, _, body) in zip(sent(server), server.requests, strict=True):
         assert bodies.setdefault(identity, body) == body
-        for one in alerts:
-            assert carried.setdefault(one["number"], identity) == identity
+        for alert in alerts:
+            assert carried.setdefault(alert["number"], identity) == identity
 
 
 def check_order(server: Server) -> None:
-    """Check that the notices of each alert are in order: firing, then others, resolved, then firing again."""
+    """Check that the notices of each alert are in order: firing, updates, resolved, then firing again."""
     last: dict[str, dict[str, Any]] = {}
-    for one in (one for _, alerts in accepted(server) for one in alerts):
-        before = last.get(one["id"])
-        if before and one["number"] == before["number"]:
+    for alert in chain.from_iterable(alerts for _, alerts in accepted(server)):
+        previous = last.get(alert["id"])
+        if previous and alert["number"] == previous["number"]:
             continue  # another attempt
-        assert before is None or one["number"] > before["number"], (before, one)
-        began = before is None or before["status"] == "resolved"
-        assert (one["kind"] == "firing") == began, (before, one)
-        last[one["id"]] = one
+        assert previous is None or alert["number"] > previous["number"], (previous, alert)
+        began = previous is None or previous["status"] == "resolved"
+        assert (alert["kind"] == "firing") == began, (previous, alert)
+        last[alert["id"]] = alert
 
 
 async def check_second_process(installation: Installation, holder: int) -> None:
@@ -155,7 +157,7 @@ async def test_kills_at_any_moment_lose_no_alert_and_notify_none_twice(
 
 
 async def killed(folder: Path, environ: Mapping[str, str], times: int) -> None:
-    """Kill processes so many times, then check all notifications."""
+    """Kill processes this many times, then check all notifications."""
     seed = random.SystemRandom().randrange(2**32)
     print(f"seed {seed}")
     generator = random.Random(seed)
@@ -175,5 +177,5 @@ async def killed(folder: Path, environ: Mapping[str, str], times: int) -> None:
                 assert await process.wait() == 0
     check_ids(hook)
     check_order(hook)
-    numbers = {one["number"] for _, alerts in sent(hook) for one in alerts}
-    assert numbers <= {one["number"] for one in history}  # every notification is of a notice in the journal
+    numbers = {alert["number"] for _, alerts in sent(hook) for alert in alerts}
+    assert numbers <= {notice["number"] for notice in history}  # every sent notice is in the journal

@@ -1,4 +1,4 @@
-"""One judgement: a minute has the same one in the exposition, the history, pushes and alerts."""
+"""One judgement: the exposition, the history, pushes and alerts judge a minute equally."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -30,7 +30,7 @@ from tests.registries import STREAM_WRITE_BYTES
 START, MINUTES, DELAY = 29_000_000, 24, 3
 NAN = float("nan")
 SERVED_LAG = 0  # so that the throttled share of the demand does not change after it was judged
-ROLES = ("used", "most", "refused", "served", "limit")
+ROLES = ("used", "upper_bound", "refused", "served", "limit")
 
 # Amounts whose utilizations, with either limit, are not so near an edge that the margin of an alert matters.
 amounts = st.sampled_from([NAN, 0.0, 20.0, 50.0, 80.0, 95.0, 160.0, 190.0])
@@ -39,15 +39,15 @@ limits = st.sampled_from([100.0, 200.0])
 
 
 class Points(NamedTuple):
-    """The points of one metric by minute, and by how many minutes it is later than others."""
+    """The points of one metric by minute. lag: the minutes by which it is later than other metrics."""
 
     values: list[float]
     lag: int
 
 
 @dataclass(frozen=True)
-class Story:
-    """The story of one series: its metrics' points, and the limits that an inventory reads, by minute."""
+class Scenario:
+    """The inputs of one series: its metrics' points, and the limits that inventories read, by minute."""
 
     points: dict[str, Points]
     bounded: bool
@@ -62,12 +62,12 @@ def points_of(values: st.SearchStrategy[float], lag: st.SearchStrategy[int]) -> 
 
 PUBLISHED_ALONE = 3  # of four series, the last has no limit that an inventory reads
 lags = st.integers(0, 2)
-STORY = st.builds(
-    Story,
+SCENARIOS = st.builds(
+    Scenario,
     st.fixed_dictionaries(
         {
             "used": points_of(amounts, lags),
-            "most": points_of(amounts, lags),
+            "upper_bound": points_of(amounts, lags),
             "refused": points_of(counts, lags),
             "served": points_of(st.sampled_from([0.0, 100.0, 90_000.0]), st.just(SERVED_LAG)),
             "limit": points_of(st.sampled_from([NAN, NAN, 100.0, 200.0]), st.just(0)),
@@ -82,26 +82,26 @@ STORY = st.builds(
 class MonitoredFleet:
     """A fleet that is polled, judged and alerted on once a minute."""
 
-    def __init__(self, stories: list[Story]) -> None:
-        self.fleet, self.stories = Fleet(), stories
+    def __init__(self, scenarios: list[Scenario]) -> None:
+        self.fleet, self.scenarios = Fleet(), scenarios
         self.lifecycle = Lifecycle(self.fleet, NEVER)
-        self.now: dict[tuple[int, int], Exported] = {}  # by slot and minute
-        self.exported: dict[tuple[int, int], Exported] = {}  # and those before, the last one of a minute
-        self.limits = [100.0] * len(stories)
-        for number in range(len(stories)):
+        self.now: dict[tuple[int, int], Exported] = {}  # of the last judgement, by slot and minute
+        self.exported: dict[tuple[int, int], Exported] = {}  # of all judgements; the last of each minute
+        self.limits = [100.0] * len(scenarios)
+        for number in range(len(scenarios)):
             self.inventory(number, 100.0, START)
 
     def inventory(self, number: int, limit: float, minute: int) -> Series:
-        """Read a series with a limit, at a minute."""
-        story, key, self.limits[number] = self.stories[number], key_of(number), limit
-        used, most, refused, served, published = (total(metric_of(number, role)) for role in ROLES)
-        seen = Observed(
+        """Take inventory of a series with this limit, in this minute."""
+        scenario, key, self.limits[number] = self.scenarios[number], key_of(number), limit
+        used, upper_bound, refused, served, published = (total(metric_of(number, role)) for role in ROLES)
+        observed = Observed(
             signal=key.signal,
             resource=key.subject,
             usage=used,
             limit=limit,
-            upper_bound=most if story.bounded else None,
-            hard_limit=story.hard,
+            upper_bound=upper_bound if scenario.bounded else None,
+            hard_limit=scenario.hard,
             throttled=refused,
             served=served,
             published_limit=published if number % 2 else None,
@@ -116,15 +116,15 @@ class MonitoredFleet:
             keep_firing_for=0,
             tolerance=tolerance,
         )
-        return self.fleet.put(key, seen, series_settings, minute)
+        return self.fleet.put(key, observed, series_settings, minute)
 
     def poll(self, now: int) -> None:
-        """Read every metric up to the minute that it is known for."""
-        known = self.fleet.metrics(key_of(0).cell)
+        """Read the newest published point of every metric."""
+        metric_rows = self.fleet.metrics(key_of(0).cell)
         read: list[tuple[int, int, float]] = []
-        for number, story in enumerate(self.stories):
-            for role, points in story.points.items():
-                row = known.get(metric_query(metric_of(number, role)))
+        for number, scenario in enumerate(self.scenarios):
+            for role, points in scenario.points.items():
+                row = metric_rows.get(metric_query(metric_of(number, role)))
                 minute = now - DELAY - points.lag
                 if row is not None and minute >= START:
                     read.append((row, minute, points.values[minute - START]))
@@ -135,22 +135,22 @@ class MonitoredFleet:
             self.fleet.rings.mark_read(*polled)
 
     def take_inventory(self, now: int) -> None:
-        """Read the limits of this minute, of series whose metrics are all known equally far.
+        """Read the limits of this minute, of series whose metrics are all known up to the same minute.
 
-        An alert may have judged minutes in which only some of them were known, and does not do so again.
+        Alerts may have judged a later minute with some metrics only, and do not judge it again.
         """
-        for number, story in enumerate(self.stories):
-            limit, before = story.limits.get(now - START - DELAY), self.limits[number]
+        for number, scenario in enumerate(self.scenarios):
+            limit, before = scenario.limits.get(now - START - DELAY), self.limits[number]
             is_read_again = bool(limit and limit <= before) or number % 4 == PUBLISHED_ALONE
-            # Reading the same or a lower limit again decides minutes that were doubted before.
-            revises = story.hard and is_read_again
-            if limit and not revises and self.is_evenly_known(number, story.bounded):
+            # Reading the same or a lower limit again decides earlier minutes whose judgement was in doubt.
+            revises = scenario.hard and is_read_again
+            if limit and not revises and self.is_evenly_known(number, scenario.bounded):
                 self.inventory(number, limit, now)
 
     def is_evenly_known(self, number: int, bounded: bool) -> bool:
         slots = np.array([self.fleet.series[key_of(number)].slot], np.int32)
         formulas = (self.fleet.usages, self.fleet.throttled, *([self.fleet.upper_bounds] if bounded else []))
-        return len({int(one.newest_minutes(self.fleet.rings, slots)[0]) for one in formulas}) == 1
+        return len({int(formula.newest_minutes(self.fleet.rings, slots)[0]) for formula in formulas}) == 1
 
     def judge(self, now: int) -> None:
         """Judge the fleet, and evaluate its alerts."""
@@ -160,12 +160,12 @@ class MonitoredFleet:
         self.export()
 
     def export(self) -> None:
-        """Remember what is exported now of each series and minute."""
+        """Store the numbers that are exported now for each series."""
         snapshot = Snapshot.of(self.fleet, {})
         used_at = sample_minutes(self.fleet, slice(self.fleet.size))
         throttled_at, bounded_at = (
-            one.newest_minutes(self.fleet.rings, slice(self.fleet.size))
-            for one in (self.fleet.throttled, self.fleet.upper_bounds)
+            formula.newest_minutes(self.fleet.rings, slice(self.fleet.size))
+            for formula in (self.fleet.throttled, self.fleet.upper_bounds)
         )
         self.now.clear()
         for series in self.fleet.series.values():
@@ -189,8 +189,8 @@ class MonitoredFleet:
 class Exported(NamedTuple):
     """The exported numbers of a series in a minute.
 
-    has_usage: the minute is that of the usage. complete: all else was known up to the minute. ahead: the
-    throttled demand was known of later ones.
+    has_usage: usage is known in this minute. complete: throttled demand and upper bound were known up to
+    the minute. ahead: throttled demand was known of later minutes.
     """
 
     has_usage: bool
@@ -217,9 +217,9 @@ def series_history_of(monitored: MonitoredFleet, slot: int, end: int) -> SeriesH
 
 
 def as_history(series_history: SeriesHistory, exported: Exported) -> Exported:
-    """The last minute of a history, as it is exported: with the throttled demand of recent minutes.
+    """Return the last minute of a history in the form of an export, with the recent throttled demand.
 
-    Where later minutes without throttled demand were known, those count as recent instead.
+    If the export knew the throttled demand of later minutes, the exported throttled demand is taken.
     """
     recent = float(np.fmax.reduce(series_history.throttled[-series_history.recent_minutes :]))
     zones = (
@@ -238,7 +238,7 @@ def as_history(series_history: SeriesHistory, exported: Exported) -> Exported:
 
 
 def check_export(series_history: SeriesHistory, exported: Exported) -> None:
-    """Check that history says what was exported."""
+    """Check that the history equals the export."""
     shown = as_history(series_history, exported)
     if exported.has_usage:
         assert [*shown] == pytest.approx([*exported], nan_ok=True), (shown, exported)
@@ -247,11 +247,11 @@ def check_export(series_history: SeriesHistory, exported: Exported) -> None:
 
 
 def check_push(monitored: MonitoredFleet, slot: int, minute: int, series_history: SeriesHistory) -> None:
-    """Check that history says what was pushed."""
+    """Check that the history equals the pushed samples."""
     slots, minutes = np.array([slot], np.int32), np.array([minute], np.int32)
     newest = newest_minutes(monitored.fleet)[:, slots]
     if not (newest >= minute).all():
-        return  # not all is known yet
+        return  # some values are not known yet
     sent = samples_at(monitored.fleet, slots, minutes, newest)
     pushed = sent.usage, sent.upper_bound, sent.utilization, sent.saturation, sent.zone
     shown = (
@@ -261,24 +261,22 @@ def check_push(monitored: MonitoredFleet, slot: int, minute: int, series_history
         series_history.throttled,
         series_history.zone,
     )
-    assert [one[0] for one in pushed] == pytest.approx([one[-1] for one in shown], nan_ok=True)
+    assert [column[0] for column in pushed] == pytest.approx([column[-1] for column in shown], nan_ok=True)
     limit = series_history.limit[-1] if np.isfinite(series_history.usage[-1]) else NAN
     assert sent.limit[0] == pytest.approx(limit, nan_ok=True)
 
 
 def check_alert(monitored: MonitoredFleet, slot: int) -> None:
-    """An alert without delays fires while the zone is bad enough in the last minute that was judged.
+    """Check that an alert without delays fires while the last judged minute breaches its rule.
 
-    A minute whose numbers may still grow can begin it, and cannot end it. A minute of which it is unknown
-    whether anything was throttled does not end an alert on that.
+    A minute whose numbers may still grow can begin an alert, and cannot end it. A minute whose throttled
+    demand is unknown does not end an alert of throttled demand.
     """
     fleet, slots = monitored.fleet, np.array([slot], np.int32)
-    both = fleet.usages, fleet.throttled
-    newest = max(int(one.newest_minutes(fleet.rings, slots)[0]) for one in both)
+    formulas = fleet.usages, fleet.throttled
+    newest = max(int(formula.newest_minutes(fleet.rings, slots)[0]) for formula in formulas)
     series_history, expected = series_history_of(monitored, slot, newest), set[Rule]()
-    complete = min(
-        int(one.complete_through(fleet.rings, slots)[0]) for one in (fleet.usages, fleet.throttled)
-    )
+    complete = min(int(formula.complete_through(fleet.rings, slots)[0]) for formula in formulas)
     has_usage, throttled = np.isfinite(series_history.utilization_lower_bound), series_history.throttled > 0
     judged = has_usage | np.isfinite(series_history.utilization_upper_bound) | (series_history.excess > 0)
     ahead = np.arange(series_history.start, newest + 1) - complete
@@ -286,16 +284,16 @@ def check_alert(monitored: MonitoredFleet, slot: int) -> None:
     for at in np.flatnonzero(judged).tolist():
         zone = Zone(int(series_history.zone[at]))
         unknown = {Rule.SATURATED} if np.isnan(series_history.excess[at]) else set()
-        kept = expected & ({*Rule} if grows[at] else unknown)
-        expected = kept | {rule for rule in (Rule.ABOVE, Rule.NEAR, Rule.SATURATED) if rule <= zone}
+        remaining = expected & ({*Rule} if grows[at] else unknown)
+        expected = remaining | {rule for rule in (Rule.ABOVE, Rule.NEAR, Rule.SATURATED) if rule <= zone}
     firing = {rule for rule, _ in monitored.lifecycle.rules(slot, AlertState.FIRING)}
     assert firing == expected
 
 
 @settings(max_examples=30)
-@given(st.lists(STORY, min_size=1, max_size=4))
-def test_export_history_push_and_alert_of_a_minute_are_the_same(stories: list[Story]) -> None:
-    monitored = MonitoredFleet(stories)
+@given(st.lists(SCENARIOS, min_size=1, max_size=4))
+def test_export_history_push_and_alert_of_a_minute_are_the_same(scenarios: list[Scenario]) -> None:
+    monitored = MonitoredFleet(scenarios)
     end = START + MINUTES - 1 + DELAY
     for now in range(START + DELAY, end + 1):
         for step in (monitored.take_inventory, monitored.poll):

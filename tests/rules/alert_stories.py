@@ -1,4 +1,4 @@
-"""Stories: samples of a series, one letter for each minute, and the alerts that they must cause."""
+"""Samples of a series as letters, one for each minute, and the alerts that they must cause."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -26,37 +26,48 @@ NAN = float("nan")
 WINDOW = 180
 SAMPLES: Mapping[str, tuple[float, ...]] = {
     "b": (0.10, 0.0),  # below the band
-    "l": (0.41, 0.0),  # within it, yet not clear of `below`
+    "l": (0.41, 0.0),  # within the band, yet not clear of `below`
     ".": (0.50, 0.0),
-    "h": (0.68, 0.0),  # within it, yet not clear of `above`
-    "a": (0.80, 0.0),  # above it
+    "h": (0.68, 0.0),  # within the band, yet not clear of `above`
+    "a": (0.80, 0.0),  # above the band
     "c": (0.95, 0.0),
     "s": (0.50, 1.0),  # throttled in a burst
     "t": (NAN, 0.1),  # throttled, without a known usage
     "?": (0.50, NAN),  # it is unknown whether anything is throttled
-    "m": (0.95, NAN),  # likewise, near the limit
+    "m": (0.95, NAN),  # the same, near the limit
     "z": (NAN, 0.0),  # not throttled, and no known usage: no sample
     "_": (NAN, NAN),
     "u": (0.50, 2.00, 0.0, NAN),  # 50 to 200 %: the bounds prove nothing
     "v": (0.95, 9.00, 0.0, NAN),  # even the lower bound is near the limit
     "i": (0.02, 0.10, 0.0, NAN),  # even the upper bound is below the band
-    "p": (0.10, 0.10, 0.0, 1.50),  # below the band; another series bought with it is not
-    "n": (0.10, 0.10, 0.0, 1.02),  # below the band; another series is barely above its lower bound
+    "p": (0.10, 0.10, 0.0, 1.50),  # below the band; another series of the purchase is not
+    "n": (
+        0.10,
+        0.10,
+        0.0,
+        1.02,
+    ),  # below the band; another series of the purchase is barely above its lower bound
     "P": (0.10, math.inf, 0.0, NAN),  # an incomplete minute, so far below the band
     "A": (0.80, math.inf, 0.0, NAN),  # an incomplete minute, already above the band
     "S": (0.50, math.inf, 1.0, NAN),  # an incomplete minute, already throttled
-    "q": (0.10, 0.10, 0.0, math.inf),  # below the band; another series is unknown
-    "o": (NAN, NAN, 0.0, NAN, True),  # throttled demand alone is judged: there is none
-    "O": (NAN, NAN, 1.0, NAN, True),  # likewise, and there is some
-    "x": (NAN, NAN, NAN, NAN, True),  # likewise, and it is unknown: no sample
-    "Q": (NAN, math.inf, 0.0, NAN, True),  # likewise, none so far in an incomplete minute
+    "q": (0.10, 0.10, 0.0, math.inf),  # below the band; another series of the purchase is unknown
+    "o": (NAN, NAN, 0.0, NAN, True),  # only throttled demand is judged: there is none
+    "O": (NAN, NAN, 1.0, NAN, True),  # only throttled demand is judged: there is some
+    "x": (NAN, NAN, NAN, NAN, True),  # only throttled demand is judged: it is unknown, so there is no sample
+    "Q": (
+        NAN,
+        math.inf,
+        0.0,
+        NAN,
+        True,
+    ),  # only throttled demand is judged: none so far, in an incomplete minute
 }
 UNKNOWN_THROTTLING = "?mz_x"  # no sample, or one whose throttled demand is unknown
 PENDING_FOR = {Rule.BELOW: 3, Rule.ABOVE: 2, Rule.NEAR: 2, Rule.SATURATED: 0}
 KEEP_FIRING_FOR = {Rule.BELOW: 2, Rule.ABOVE: 2, Rule.NEAR: 2, Rule.SATURATED: 3}
 STALE_AFTER = 5
 
-History = Mapping[int, str]  # of one series, by minute
+History = Mapping[int, str]  # the letters of one series, by minute
 
 
 def make_criteria(
@@ -77,8 +88,8 @@ def make_criteria(
 def samples(letters: Iterable[str]) -> Samples:
     """Return the samples of one minute, a letter for each series."""
     values = [SAMPLES[letter] for letter in letters]
-    rows = [one[:4] if len(one) > 2 else (one[0], one[0], one[1], NAN) for one in values]
-    throttled_alone = np.array([len(one) > 4 for one in values], np.bool_)
+    rows = [each[:4] if len(each) > 2 else (each[0], each[0], each[1], NAN) for each in values]
+    throttled_alone = np.array([len(each) > 4 for each in values], np.bool_)
     utilization, upper_bound, throttled, busiest = np.array(rows, np.float32).reshape(-1, 4).T
     return Samples(utilization, upper_bound, throttled, busiest, throttled_alone)
 
@@ -90,13 +101,13 @@ def durations_of(rule: Rule) -> AlertDurations:
 @cache
 def breach(letter: str, rule: Rule) -> Breach | None:
     """Return whether a sample breaches a rule of the default band; None if there is no sample."""
-    one = samples(letter)
-    if not one.known.all():
+    sample = samples(letter)
+    if not sample.known.all():
         return None
-    certain = rule is Rule.BELOW or not one.provisional[0]
-    certain &= rule is not Rule.SATURATED or not np.isnan(one.throttled[0])
-    certain &= rule is Rule.SATURATED or not one.throttled_alone[0]
-    enter, stay = (bool(breaches(one, make_criteria(1), margin)[rule, 0]) for margin in (0, MARGIN))
+    certain = rule is Rule.BELOW or not sample.provisional[0]
+    certain &= rule is not Rule.SATURATED or not np.isnan(sample.throttled[0])
+    certain &= rule is Rule.SATURATED or not sample.throttled_alone[0]
+    enter, stay = (bool(breaches(sample, make_criteria(1), margin)[rule, 0]) for margin in (0, MARGIN))
     return Breach(enter, stay, certain)
 
 

@@ -1,4 +1,4 @@
-"""The states of many alerts at once against each one alone, and in any order against in order."""
+"""The states of many alerts, compared with alerts that are stepped one by one, with samples in order."""
 
 from collections.abc import Sequence
 from itertools import islice, pairwise
@@ -43,22 +43,22 @@ def array(slots: Sequence[int]) -> Ints:
     return np.array(slots, np.int32)
 
 
-class Watch:
-    """Alert states that are advanced, with all of their changes."""
+class TrackedStates:
+    """Alert states, the samples written so far, and all reported changes."""
 
     def __init__(self) -> None:
         self.past, self.alert_states = SampleHistory(), AlertStates(WINDOW)
         self.changes_of: dict[tuple[int, Rule], list[tuple[int, AlertState, AlertState]]] = {}
 
     def feed(self, batch: Sequence[tuple[int, int, str]]) -> None:
-        """Write samples, so many minutes before the newest one of their series, and judge."""
+        """Write samples, each some minutes before the newest sample of its slot, and judge."""
         newest = {slot: max(self.past.history(slot), default=START) for slot in SLOTS}
         for slot, back, letter in batch:
             self.past.write(slot, newest[slot] - back, letter)
         self.judge({slot for slot, _, _ in batch})
 
     def judge(self, slots: set[int]) -> None:
-        """Advance the alerts of slots, and remember the transitions."""
+        """Advance the alerts of slots, and record the transitions."""
         dirty = array(sorted(slots))
         transitions = self.alert_states.advance(
             dirty, self.past.newest(dirty), make_criteria(dirty.size), self.past
@@ -68,16 +68,16 @@ class Watch:
             self.changes_of.setdefault((slot, rule), []).append((minute, before, after))
 
     def restart(self) -> None:
-        """Continue from what a restart would keep."""
-        kept = self.alert_states.export(array(SLOTS))
+        """Continue with the states that a restart restores."""
+        saved = self.alert_states.export(array(SLOTS))
         self.alert_states = AlertStates(
             WINDOW, evaluated_until=max(minute for _, minute in self.past.written or {(0, START): ""})
         )
-        self.alert_states.restore(kept)
+        self.alert_states.restore(saved)
 
     def check(self) -> None:
-        """Check the states against those of each alert alone."""
-        self.alert_states.export(array(SLOTS))  # so that all slots are there
+        """Compare the states with those of each alert stepped alone."""
+        self.alert_states.export(array(SLOTS))  # allocates all slots
         for slot in SLOTS:
             for rule in Rule:
                 *_, (_, expected) = [(0, Alert()), *expected_alerts(self.past.history(slot), rule)]
@@ -97,7 +97,7 @@ class Watch:
 
 
 @given(st.lists(st.lists(letters, min_size=5, max_size=5), max_size=40), st.data())
-def test_many_alerts_are_stepped_as_each_one_alone(rows: list[list[str]], data: st.DataObject) -> None:
+def test_many_alerts_are_stepped_like_single_alerts(rows: list[list[str]], data: st.DataObject) -> None:
     many, alone = inactive_alerts(5), {(rule, n): Alert() for rule in Rule for n in range(5)}
     minute = START
     for row in rows:
@@ -110,136 +110,140 @@ def test_many_alerts_are_stepped_as_each_one_alone(rows: list[list[str]], data: 
 
 @given(st.lists(batches, max_size=10))
 def test_samples_written_in_any_order_yield_the_same_alerts(feeds: list[list[tuple[int, int, str]]]) -> None:
-    watch = Watch()
+    tracked = TrackedStates()
     for batch in feeds:
-        watch.feed(batch)
-        watch.check()
+        tracked.feed(batch)
+        tracked.check()
 
 
 @given(st.lists(st.one_of(batches, st.none()), max_size=10))
 def test_restarts_lose_no_change_and_report_none_twice(
     feeds: list[list[tuple[int, int, str]] | None],
 ) -> None:
-    watch = Watch()
+    tracked = TrackedStates()
     for batch in feeds:
         if batch is None:
-            watch.restart()
+            tracked.restart()
         else:
-            watch.feed(batch)
-        watch.check()
+            tracked.feed(batch)
+        tracked.check()
 
 
 @given(st.text(st.sampled_from(list(SAMPLES)), max_size=60), st.lists(st.integers(1, 20)))
-def test_every_change_is_reported_however_the_minutes_are_batched(story: str, sizes: list[int]) -> None:
-    watch, minutes = Watch(), iter(enumerate(story, START))
-    for size in [*sizes, *[1] * len(story)]:
+def test_every_change_is_reported_however_the_minutes_are_batched(text: str, sizes: list[int]) -> None:
+    tracked, minutes = TrackedStates(), iter(enumerate(text, START))
+    for size in [*sizes, *[1] * len(text)]:
         for minute, letter in [each for each, _ in zip(minutes, range(size), strict=False)]:
-            watch.past.write(0, minute, letter)
-        watch.judge({0})
+            tracked.past.write(0, minute, letter)
+        tracked.judge({0})
     for rule in Rule:
-        alerts_lived = [(0, Alert()), *expected_alerts(watch.past.history(0), rule)]
-        changes = [(at, b.state, a.state) for (_, b), (at, a) in pairwise(alerts_lived) if a.state != b.state]
-        assert watch.changes_of.get((0, rule), []) == changes
+        expected = [(0, Alert()), *expected_alerts(tracked.past.history(0), rule)]
+        changes = [(at, b.state, a.state) for (_, b), (at, a) in pairwise(expected) if a.state != b.state]
+        assert tracked.changes_of.get((0, rule), []) == changes
 
 
 def test_without_new_samples_no_change_is_reported() -> None:
-    watch = Watch()
-    watch.judge(set())
-    assert watch.changes_of == {}
+    tracked = TrackedStates()
+    tracked.judge(set())
+    assert tracked.changes_of == {}
 
 
-def saturated_at(*minutes: int) -> Watch:
+def saturated_at(*minutes: int) -> TrackedStates:
     """Return alerts of a series that was saturated in these minutes."""
-    watch = Watch()
+    tracked = TrackedStates()
     for minute in minutes:
-        watch.past.write(0, minute, "s")
-        watch.judge({0})
-    return watch
+        tracked.past.write(0, minute, "s")
+        tracked.judge({0})
+    return tracked
 
 
 def test_a_firing_alert_outlives_the_window_without_samples() -> None:
-    watch = saturated_at(START)
-    del watch.past.written[0, START]
-    watch.past.write(0, START + 2 * WINDOW, ".")
-    watch.judge({0})
-    assert alert_of(watch.alert_states.current, Rule.SATURATED, 0).clear_since == START + 2 * WINDOW
-    watch.past.write(0, START + 2 * WINDOW + 3, ".")
-    watch.judge({0})
+    tracked = saturated_at(START)
+    del tracked.past.written[0, START]
+    tracked.past.write(0, START + 2 * WINDOW, ".")
+    tracked.judge({0})
+    assert alert_of(tracked.alert_states.current, Rule.SATURATED, 0).clear_since == START + 2 * WINDOW
+    tracked.past.write(0, START + 2 * WINDOW + 3, ".")
+    tracked.judge({0})
     ended = (START + 2 * WINDOW + 3, AlertState.FIRING, AlertState.INACTIVE)
-    assert watch.changes_of[0, Rule.SATURATED] == [(START, AlertState.INACTIVE, AlertState.FIRING), ended]
+    assert tracked.changes_of[0, Rule.SATURATED] == [(START, AlertState.INACTIVE, AlertState.FIRING), ended]
 
 
 def test_an_alert_stays_while_its_series_has_no_samples() -> None:
-    watch = saturated_at(START)
-    watch.past.written.clear()
-    watch.judge({0})
-    assert alert_of(watch.alert_states.current, Rule.SATURATED, 0) == Alert(
+    tracked = saturated_at(START)
+    tracked.past.written.clear()
+    tracked.judge({0})
+    assert alert_of(tracked.alert_states.current, Rule.SATURATED, 0) == Alert(
         AlertState.FIRING, START, last_sample=START
     )
 
 
-def test_a_series_that_is_gone_ends_its_alerts_and_leaves_its_slot_clean() -> None:
-    watch = saturated_at(START, START + 1, START + 2)
-    gone = transition_rows(watch.alert_states.forget(array([0])))
-    assert gone == [(0, rule, START + 2, AlertState.FIRING, AlertState.INACTIVE) for rule in list(Rule)[1:]]
-    assert watch.alert_states.export(array([0])) == []
-    watch.past.written.clear()
-    watch.past.write(0, START - 100, "s")
-    watch.judge({0})
-    assert watch.changes_of[0, Rule.SATURATED][-1] == (START - 100, AlertState.INACTIVE, AlertState.FIRING)
+def test_a_removed_series_ends_its_alerts_and_frees_its_slot() -> None:
+    tracked = saturated_at(START, START + 1, START + 2)
+    ended = transition_rows(tracked.alert_states.forget(array([0])))
+    assert ended == [(0, rule, START + 2, AlertState.FIRING, AlertState.INACTIVE) for rule in list(Rule)[1:]]
+    assert tracked.alert_states.export(array([0])) == []
+    tracked.past.written.clear()
+    tracked.past.write(0, START - 100, "s")
+    tracked.judge({0})
+    assert tracked.changes_of[0, Rule.SATURATED][-1] == (START - 100, AlertState.INACTIVE, AlertState.FIRING)
 
 
 def test_without_saved_states_past_changes_are_applied_but_not_reported() -> None:
-    watch = Watch()
-    watch.alert_states = AlertStates(WINDOW, evaluated_until=START + 20)
+    tracked = TrackedStates()
+    tracked.alert_states = AlertStates(WINDOW, evaluated_until=START + 20)
     slot = SLOTS[-1]
     for minute, letter in enumerate("s...." + "a" * 20, START):
-        watch.past.write(slot, minute, letter)
-    watch.alert_states.reevaluate(array([slot]), make_criteria(1), watch.past)
-    watch.judge({slot})
-    assert watch.changes_of == {(slot, Rule.ABOVE): [(START + 20, AlertState.INACTIVE, AlertState.FIRING)]}
-    assert alert_of(watch.alert_states.current, Rule.ABOVE, slot).since == START + 5
+        tracked.past.write(slot, minute, letter)
+    tracked.alert_states.reevaluate(array([slot]), make_criteria(1), tracked.past)
+    tracked.judge({slot})
+    assert tracked.changes_of == {(slot, Rule.ABOVE): [(START + 20, AlertState.INACTIVE, AlertState.FIRING)]}
+    assert alert_of(tracked.alert_states.current, Rule.ABOVE, slot).since == START + 5
 
 
 def test_a_revision_undoes_an_end_after_a_restart_though_the_start_is_out_of_the_window() -> None:
-    watch = Watch()
+    tracked = TrackedStates()
     for minute, letter in enumerate("aaa" + "h" * WINDOW + "...", START):
-        watch.past.write(0, minute, letter)
-        watch.judge({0})
-    watch.restart()
-    watch.past.write(0, START + WINDOW + 5, "h")
-    watch.judge({0})
-    assert alert_of(watch.alert_states.current, Rule.ABOVE, 0).since == START
-    assert watch.changes_of[0, Rule.ABOVE][-1] == (START + WINDOW + 5, AlertState.INACTIVE, AlertState.FIRING)
+        tracked.past.write(0, minute, letter)
+        tracked.judge({0})
+    tracked.restart()
+    tracked.past.write(0, START + WINDOW + 5, "h")
+    tracked.judge({0})
+    assert alert_of(tracked.alert_states.current, Rule.ABOVE, 0).since == START
+    assert tracked.changes_of[0, Rule.ABOVE][-1] == (
+        START + WINDOW + 5,
+        AlertState.INACTIVE,
+        AlertState.FIRING,
+    )
 
 
 def test_only_a_sample_with_known_throttled_demand_changes_an_alert_on_throttling() -> None:
     unknown = np.nan
-    of_usage = np.array([0.5, 0.5, 0.5, unknown, unknown], np.float32)
+    utilization = np.array([0.5, 0.5, 0.5, unknown, unknown], np.float32)
     throttled = np.array([0, 2, unknown, 2, unknown], np.float32)
-    judged = JudgedSamples.of(Samples.measured(of_usage, throttled), make_criteria(5))
+    judged = JudgedSamples.of(Samples.measured(utilization, throttled), make_criteria(5))
     assert judged.known.tolist() == [True, True, True, True, False]
     assert judged.tells_throttling.tolist() == [True, True, False, True, False]
 
 
 @given(st.lists(batches, min_size=1, max_size=6), st.integers(0, 40))
-def test_an_evaluation_that_is_given_up_changes_no_state(
+def test_an_abandoned_evaluation_changes_no_state(
     feeds: list[list[tuple[int, int, str]]], parts: int
 ) -> None:
-    watch = Watch()
+    tracked = TrackedStates()
     for batch in feeds[:-1]:
-        watch.feed(batch)
-    watch.alert_states.export(array(SLOTS))  # so that all slots are there
-    before = watch.alert_states.current.take(array(SLOTS))
+        tracked.feed(batch)
+    tracked.alert_states.export(array(SLOTS))  # allocates all slots
+    before = tracked.alert_states.current.take(array(SLOTS))
     for slot, back, letter in feeds[-1]:
-        watch.past.write(slot, max(watch.past.history(slot), default=START) - back, letter)
+        tracked.past.write(slot, max(tracked.past.history(slot), default=START) - back, letter)
     dirty = array(sorted({slot for slot, _, _ in feeds[-1]}))
-    evaluation = watch.alert_states.advance_in_parts(
-        dirty, watch.past.newest(dirty), make_criteria(dirty.size), watch.past
+    evaluation = tracked.alert_states.advance_in_parts(
+        dirty, tracked.past.newest(dirty), make_criteria(dirty.size), tracked.past
     )
-    given_up = len([*islice(evaluation, parts)]) == parts
-    if given_up:
-        after = watch.alert_states.current.take(array(SLOTS))
+    is_abandoned = len([*islice(evaluation, parts)]) == parts
+    if is_abandoned:
+        after = tracked.alert_states.current.take(array(SLOTS))
         assert (after.state == before.state).all() and (after.last_sample == before.last_sample).all()
-        watch.judge(set(dirty.tolist()))
-        watch.check()
+        tracked.judge(set(dirty.tolist()))
+        tracked.check()

@@ -1,4 +1,4 @@
-"""Zones: of utilizations, of bounds of them, and of throttled demand."""
+"""The zones of utilizations, of bounds of a utilization, and of throttled demand."""
 
 import math
 
@@ -12,8 +12,8 @@ from rules.band import ZONES, Floats, Zone, bounded_zones, excess, zones
 NAN = float("nan")
 
 
-def one(utilization: float, saturation: float, low: float, high: float, near: float) -> Zone:
-    """The zone of one series, as the glossary words it."""
+def zone_of_one(utilization: float, saturation: float, low: float, high: float, near: float) -> Zone:
+    """Return the zone of one series, as the glossary defines it."""
     if saturation > 0:
         return Zone.SATURATED
     if math.isnan(utilization):
@@ -31,7 +31,7 @@ def floats(*values: float) -> Floats:
     return np.array(values, np.float32)
 
 
-def judged(utilization: float, saturation: float = NAN) -> Zone:
+def zone_in_default_band(utilization: float, saturation: float = NAN) -> Zone:
     """Return the zone of a utilization and a saturation in the default band."""
     (zone,) = zones(floats(utilization), floats(saturation) > 0, floats(0.4), floats(0.7), floats(0.9))
     return Zone(zone)
@@ -43,7 +43,7 @@ bounds = st.lists(ratio, min_size=3, max_size=3, unique=True).map(sorted)
 
 @st.composite
 def series(draw: st.DrawFn) -> tuple[float, ...]:
-    """Utilization, often exactly at a bound, saturation and band of one series."""
+    """Draw the utilization (often exactly at a bound), the saturation and the band of one series."""
     band = draw(bounds)
     utilization = draw(st.one_of(ratio, st.sampled_from(band), st.just(NAN)))
     saturation = draw(st.sampled_from([NAN, 0.0, 2.0**-30, 0.5]))
@@ -51,21 +51,23 @@ def series(draw: st.DrawFn) -> tuple[float, ...]:
 
 
 @given(st.lists(series(), max_size=40))
-def test_many_series_are_judged_as_each_one_alone(many: list[tuple[float, ...]]) -> None:
+def test_many_series_have_the_zones_of_single_series(many: list[tuple[float, ...]]) -> None:
     columns = np.array(many, np.float32).reshape(-1, 5).T
     utilization, saturation, *band = columns
-    assert zones(utilization, saturation > 0, *band).tolist() == [one(*each) for each in many]
+    assert zones(utilization, saturation > 0, *band).tolist() == [zone_of_one(*each) for each in many]
 
 
 @given(ratio, ratio, st.booleans(), bounds)
 def test_a_zone_proven_by_bounds_is_the_zone_of_any_usage_between_them(
-    first: float, second: float, refused: bool, band: list[float]
+    first: float, second: float, throttled: bool, band: list[float]
 ) -> None:
     lowest, highest = sorted((first, second))
     edges = [floats(edge) for edge in band]
-    (proven,) = bounded_zones(floats(lowest), floats(highest), np.array([refused]), edges)
+    (proven,) = bounded_zones(floats(lowest), floats(highest), np.array([throttled]), edges)
     truths = {
-        one(truth, float(refused), *band) for truth in (lowest, highest, *band) if lowest <= truth <= highest
+        zone_of_one(truth, float(throttled), *band)
+        for truth in (lowest, highest, *band)
+        if lowest <= truth <= highest
     }
     if proven == Zone.UNOBSERVABLE:
         assert len(truths) > 1
@@ -91,21 +93,21 @@ def test_zone_of_a_usage_with_a_missing_bound(lowest: float, highest: float, zon
     assert bounded_zones(floats(lowest), floats(highest), np.array([False]), edges).tolist() == [zone]
 
 
-TOLERATED = [
-    pytest.param(1.0, 30_000.0, 0.0, id="a small share"),
-    pytest.param(0.02, 0.04, 0.0, id="few, though half of all"),
-    pytest.param(50.0, 30_000.0, 50.0, id="enough of both"),
-    pytest.param(50.0, NAN, 50.0, id="no demand is known"),
+EXCESSES = [
+    pytest.param(1.0, 30_000.0, 0.0, id="a small share of the demand"),
+    pytest.param(0.02, 0.04, 0.0, id="a low rate, though half of the demand"),
+    pytest.param(50.0, 30_000.0, 50.0, id="above both tolerances"),
+    pytest.param(50.0, NAN, 50.0, id="unknown demand"),
     pytest.param(0.0, 0.0, 0.0, id="no demand"),
 ]
 
 
-@pytest.mark.parametrize(("refused", "demand", "counts"), TOLERATED)
+@pytest.mark.parametrize(("throttled", "demand", "expected"), EXCESSES)
 def test_only_throttled_demand_beyond_the_tolerance_counts(
-    refused: float, demand: float, counts: float
+    throttled: float, demand: float, expected: float
 ) -> None:
-    found = excess(floats(refused), floats(demand), floats(0.05), floats(0.001))
-    assert found.tolist() == [counts]
+    found = excess(floats(throttled), floats(demand), floats(0.05), floats(0.001))
+    assert found.tolist() == [expected]
 
 
 def test_unknown_throttled_demand_has_an_unknown_excess() -> None:
@@ -127,23 +129,23 @@ def test_unknown_throttled_demand_has_an_unknown_excess() -> None:
         (NAN, Zone.STALE),
     ],
 )
-def test_the_bounds_of_the_band_belong_to_it_and_near_to_near(utilization: float, zone: Zone) -> None:
-    assert judged(utilization) is zone
+def test_the_bounds_belong_to_the_band_and_the_near_edge_to_near(utilization: float, zone: Zone) -> None:
+    assert zone_in_default_band(utilization) is zone
 
 
 @given(st.integers(1, 100_000), st.sampled_from([(4, Zone.WITHIN), (7, Zone.WITHIN), (9, Zone.NEAR)]))
 def test_usage_at_exactly_a_bound_is_at_the_bound_in_float32(tenth: int, case: tuple[int, Zone]) -> None:
     tenths, zone = case
     utilization = np.float32(tenths * tenth) / np.float32(10 * tenth)
-    assert judged(float(utilization)) is zone
+    assert zone_in_default_band(float(utilization)) is zone
 
 
 @pytest.mark.parametrize("utilization", [NAN, 0.0, 0.5, 3.0])
-@pytest.mark.parametrize(("saturation", "refused"), [(NAN, False), (0.0, False), (0.001, True)])
+@pytest.mark.parametrize(("saturation", "is_throttled"), [(NAN, False), (0.0, False), (0.001, True)])
 def test_throttled_demand_outranks_any_utilization(
-    utilization: float, saturation: float, refused: bool
+    utilization: float, saturation: float, is_throttled: bool
 ) -> None:
-    assert (judged(utilization, saturation) is Zone.SATURATED) is refused
+    assert (zone_in_default_band(utilization, saturation) is Zone.SATURATED) is is_throttled
 
 
 def test_the_zones_are_exported_with_the_documented_numbers() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import strategies as some
+from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from rules.analogs import DAY
@@ -44,8 +44,8 @@ def test_less_than_two_days_of_history_have_no_fan(known: int) -> None:
 
 
 @given(
-    arrays(np.float16, (BINS, 2), elements=some.floats(0, 1000, width=16) | some.just(float("nan"))),
-    some.sampled_from([DAY, 3 * DAY]),
+    arrays(np.float16, (BINS, 2), elements=st.floats(0, 1000, width=16) | st.just(float("nan"))),
+    st.sampled_from([DAY, 3 * DAY]),
 )
 def test_quantiles_are_in_order_and_no_usage_falls_below_zero(usage: Array, bins: int) -> None:
     fan = usage_fan(usage, bins)

@@ -1,4 +1,4 @@
-"""Fleets with a past: series whose usage of a fortnight is written down."""
+"""Fleets with a past: series with a recorded fortnight of usage."""
 
 from typing import Any, TypedDict, Unpack
 
@@ -20,11 +20,11 @@ from tests.resources import resource
 OTHER = "us-east-1"
 
 
-class Seen(TypedDict, total=False):
-    """The way in which a series is seen.
+class SeriesOptions(TypedDict, total=False):
+    """The options of a series.
 
-    signal: its id. usage: by default, it reads a metric of its own. counts_served: what is throttled is
-    counted together with what is served.
+    signal: the id of its signal. usage: read from a metric of its own by default. counts_served: served
+    demand is counted in the unit of throttled demand.
     """
 
     signal: str
@@ -41,25 +41,31 @@ def put(
     name: str | Resource,
     amount: float | None = None,
     limit: float | None = 100.0,
-    **seen: Unpack[Seen],
+    **options: Unpack[SeriesOptions],
 ) -> Series:
-    """Add a series that was judged with this amount of usage; None: nothing is known of it."""
-    service, _, short = seen.get("signal", "kinesis.stream_write_bytes").partition(".")
+    """Add a series that was judged with this amount of usage; None: its usage is unknown."""
+    service, _, signal_name = options.get("signal", "kinesis.stream_write_bytes").partition(".")
     subject = name if isinstance(name, Resource) else resource(name)
-    key = Key(ACCOUNT, seen.get("region", REGION), service, short, subject)
-    known = None if limit is None else Limit(limit, LimitSource.API, 0.0)
-    settings = SeriesSettings(signal=signal_of(key), limit=known, band=seen.get("band", Band()))
-    used, refused = (Metric("AWS/Test", one, "Sum").of(Name=key.id) for one in ("Used", "Refused"))
-    usage, throttled = seen.get("usage", per_second(used)), per_second(refused)
-    served = per_second(used) if seen.get("counts_served") else None
+    key = Key(ACCOUNT, options.get("region", REGION), service, signal_name, subject)
+    limit_in_force = None if limit is None else Limit(limit, LimitSource.API, 0.0)
+    settings = SeriesSettings(signal=signal_of(key), limit=limit_in_force, band=options.get("band", Band()))
+    used, refused = (Metric("AWS/Test", name_, "Sum").of(Name=key.id) for name_ in ("Used", "Refused"))
+    usage, throttled = options.get("usage", per_second(used)), per_second(refused)
+    served = per_second(used) if options.get("counts_served") else None
     series = add(server.fleet, key, settings, usage=usage, throttled=throttled, served=served)
     number = np.nan if amount is None else amount
-    judged(server.fleet, series, seen.get("zone", Zone.WITHIN), number, seen.get("saturation", float("nan")))
+    judged(
+        server.fleet,
+        series,
+        options.get("zone", Zone.WITHIN),
+        number,
+        options.get("saturation", float("nan")),
+    )
     return series
 
 
 async def remember(server: Server, *past: tuple[Series, Any], bins: int = BINS) -> None:
-    """Write down the usage of the last bins: a number, or one for each bin, the newest last."""
+    """Record the usage of the last bins: one number for all bins, or one for each, the newest last."""
     recorder = server.forecaster.recorder
     await recorder.record(NOW)
     for series, usage in past:

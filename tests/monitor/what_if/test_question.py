@@ -1,4 +1,4 @@
-"""Questions that can be asked, and the sentence about what cannot."""
+"""Valid questions, and the messages about invalid questions."""
 
 from typing import Any
 
@@ -115,7 +115,7 @@ def test_a_question_in_words(parameters: dict[str, Any], words: str) -> None:
     assert asked(**parameters).words == words
 
 
-def test_the_address_of_a_question_has_only_its_parameters() -> None:
+def test_the_address_of_a_question_has_only_the_parameters_that_are_set() -> None:
     query = WhatIfQuery(traffic="3x", match=["", 'a="b c"'], to="", counts=True)
     assert query.url("/what-if") == "/what-if?traffic=3x&match=a%3D%22b+c%22&counts=true"
     assert query.url("/what-if", traffic="", match=[], counts=False) == "/what-if"

@@ -1,4 +1,4 @@
-"""Questions about fleets with a past: what breaks, in which order, by what, and what makes room."""
+"""Questions about fleets with a past: which series break, in which order, and what makes room."""
 
 from dataclasses import replace
 from typing import Any
@@ -22,7 +22,7 @@ from tests.monitor.web.pages import feed
 from tests.monitor.what_if.fleets import OTHER, put, remember
 
 REQUESTS, IN_FLIGHT = "cloudwatch.put_metric_data", "sqs.standard_in_flight"
-RATE = "apigateway.rest_stage_method_throttle"  # which no command raises
+RATE = "apigateway.rest_stage_method_throttle"  # a limit that no command raises
 CONCURRENCY, TABLES = "lambda.account_concurrency", "dynamodb.tables"
 
 
@@ -33,19 +33,19 @@ async def ask(server: Server, **parameters: Any) -> Answer:
 
 
 def order(answer: Answer) -> list[str]:
-    return [one.series.key.resource for one in answer.items]
+    return [item.series.key.resource for item in answer.items]
 
 
-async def test_series_are_in_the_order_in_which_peaks_of_the_fortnight_break_them(server: Server) -> None:
-    amounts = {"calm": 20, "spiky": 20, "full": 70}
-    calm, spiky, full = (put(server, name, amount, signal=RATE) for name, amount in amounts.items())
+async def test_series_are_ordered_by_the_factor_at_which_their_peak_reaches_the_limit(server: Server) -> None:
+    amounts = {"steady": 20, "spiky": 20, "full": 70}
+    steady, spiky, full = (put(server, name, amount, signal=RATE) for name, amount in amounts.items())
     spike = np.full(BINS, 20.0)
     spike[600] = 80
-    await remember(server, (calm, 20), (spiky, spike), (full, 70))
+    await remember(server, (steady, 20), (spiky, spike), (full, 70))
     answer = await ask(server, traffic="1.3x")
-    assert order(answer) == ["spiky", "full", "calm"]
-    assert [one.breaks_at for one in answer.items] == pytest.approx([1.25, 1.43, 5], abs=0.01)
-    assert [one.is_broken for one in answer.items] == [True, False, False]
+    assert order(answer) == ["spiky", "full", "steady"]
+    assert [item.breaks_at for item in answer.items] == pytest.approx([1.25, 1.43, 5], abs=0.01)
+    assert [item.is_broken for item in answer.items] == [True, False, False]
     first, second, _ = answer.items
     assert (answer.total, answer.broken, answer.broken_now) == (3, 1, 0)
     assert first.peak == pytest.approx(80)
@@ -64,14 +64,14 @@ def newest_point(server: Server) -> int:
     return int(rings.newest_point[: rings.size].max())
 
 
-async def test_a_usage_of_now_above_the_fortnight_is_the_peak(server: Server) -> None:
+async def test_present_usage_above_the_peak_of_the_fortnight_is_the_peak(server: Server) -> None:
     rising = put(server, "rising", 90)
     await remember(server, (rising, 20))
-    (one,) = (await ask(server, traffic="2")).items
-    assert (one.peak, one.peak_at) == (90, NOW)
+    (item,) = (await ask(server, traffic="2")).items
+    assert (item.peak, item.peak_at) == (90, NOW)
 
 
-async def test_a_short_history_is_named_and_used(server: Server) -> None:
+async def test_a_short_history_is_used_and_named(server: Server) -> None:
     young, new = put(server, "young", 20), put(server, "new", 20)
     await remember(server, (young, 40), bins=MIN_BINS // 4)
     young_one, new_one = (await ask(server, traffic="2")).items
@@ -85,9 +85,9 @@ async def test_the_last_three_hours_are_used_until_the_past_was_read(server: Ser
     series = put(server, "fresh", 20)
     feed(server.fleet, series, [20, 60, 20])
     newest = server.fleet.minute[series.slot] = newest_point(server)
-    (one,) = (await ask(server, traffic="2")).items
-    assert (one.peak, one.peak_at, one.basis) == (60, newest - 1, Basis.HOURS)
-    assert "by the last three hours" in basis_text(one)
+    (item,) = (await ask(server, traffic="2")).items
+    assert (item.peak, item.peak_at, item.basis) == (60, newest - 1, Basis.HOURS)
+    assert "by the last three hours" in basis_text(item)
 
 
 async def test_a_series_breaks_at_its_ceiling_where_it_was_throttled_below_the_limit(
@@ -96,40 +96,40 @@ async def test_a_series_breaks_at_its_ceiling_where_it_was_throttled_below_the_l
     series = put(server, "bursts", 20, signal=RATE)
     await remember(server, (series, 20))
     server.fleet.ceiling[series.slot] = 25
-    (one,) = (await ask(server, traffic="2x")).items
-    assert one.breaks_at == pytest.approx(1.25)
-    assert one.peak_is_lower_bound
-    assert one.needed_limit == pytest.approx(2 * 20 / 0.25)  # by the ceiling, below the band
-    assert basis_text(one).endswith("throttled from 25 requests/s on (inferred)")
+    (item,) = (await ask(server, traffic="2x")).items
+    assert item.breaks_at == pytest.approx(1.25)
+    assert item.peak_is_lower_bound
+    assert item.needed_limit == pytest.approx(2 * 20 / 0.25)  # by the ceiling, below the band
+    assert basis_text(item).endswith("throttled from 25 requests/s on (inferred)")
 
 
-async def test_a_ceiling_is_that_of_the_fullest_limit_of_a_resource(server: Server) -> None:
+async def test_only_the_fullest_limit_of_a_resource_has_a_ceiling(server: Server) -> None:
     by_bytes = put(server, "orders", 90)
     by_records = put(server, "orders", 20, signal="kinesis.stream_write_records")
     server.fleet.ceiling[[by_bytes.slot, by_records.slot]] = 80, 18
-    factors = {one.series.key.signal: one.breaks_at for one in (await ask(server, traffic="2x")).items}
+    factors = {item.series.key.signal: item.breaks_at for item in (await ask(server, traffic="2x")).items}
     assert factors == pytest.approx({"stream_write_bytes": 80 / 90, "stream_write_records": 5})
 
 
-async def test_throttled_demand_is_part_of_the_peak_where_it_is_counted(
+async def test_throttled_demand_is_part_of_the_peak_where_served_demand_is_counted(
     server: Server,
 ) -> None:
     served = put(server, WHOLE_ACCOUNT, 100, signal=REQUESTS, saturation=50, counts_served=True)
     feed(server.fleet, served, [100, 100, 100], [0, 50, 20])
     server.fleet.minute[served.slot] = newest_point(server)
-    (one,) = (await ask(server, traffic="2")).items
-    assert one.peak == pytest.approx(150)
-    assert one.peak_at == server.fleet.minute[served.slot] - 1
-    assert one.breaks_at == pytest.approx(100 / 150)
-    assert one.peak_is_lower_bound  # what was throttled before these hours is not known
+    (item,) = (await ask(server, traffic="2")).items
+    assert item.peak == pytest.approx(150)
+    assert item.peak_at == server.fleet.minute[served.slot] - 1
+    assert item.breaks_at == pytest.approx(100 / 150)
+    assert item.peak_is_lower_bound  # throttled demand before these hours is unknown
 
 
 async def test_throttled_records_are_not_added_to_bytes(server: Server) -> None:
     series = put(server, "a", 90, zone=Zone.SATURATED, saturation=50)
     feed(server.fleet, series, [90, 90], [50, 50])
     server.fleet.minute[series.slot] = newest_point(server)
-    (one,) = (await ask(server, traffic="2")).items
-    assert (one.peak, one.peak_is_lower_bound) == (90, True)
+    (item,) = (await ask(server, traffic="2")).items
+    assert (item.peak, item.peak_is_lower_bound) == (90, True)
 
 
 async def test_numbers_of_things_grow_only_on_request(server: Server) -> None:
@@ -150,14 +150,14 @@ async def test_unknown_series_are_listed_and_not_counted_as_fine(server: Server)
     late = put(server, "late")
     answer = await ask(server, traffic="2")
     assert (answer.total, answer.unknown_total) == (0, 3)
-    reasons = {one.series.key.resource: one.reason for one in answer.unknown}
+    reasons = {item.series.key.resource: item.reason for item in answer.unknown}
     assert reasons[hidden.key.resource] == "detailed metrics are not enabled"
     assert reasons[late.key.resource] == "no usage of it is known yet"
     assert "no limit is known" in reasons[unlimited.key.resource]
     assert "no series with known usage" in summary(answer)
 
 
-async def test_traffic_of_the_matched_series_alone_grows(server: Server) -> None:
+async def test_only_the_traffic_of_matched_series_grows(server: Server) -> None:
     put(server, "a", 40)
     put(server, WHOLE_ACCOUNT, 90, signal=CONCURRENCY)
     assert order(await ask(server, traffic="2", match=['service="kinesis"'])) == ["a"]
@@ -193,7 +193,7 @@ async def test_a_selection_without_series_is_refused_with_the_nearest_names(
     assert str(raised.value).startswith(sentence)
 
 
-# What makes room
+# Remedies
 
 
 async def test_each_kind_of_limit_has_its_remedy(server: Server) -> None:
@@ -201,7 +201,7 @@ async def test_each_kind_of_limit_has_its_remedy(server: Server) -> None:
     put(server, Resource("stream", ("orders",)), 90, signal="kinesis.stream_write_bytes")
     put(server, Resource("bucket", ("media",)), 90, signal="s3.prefix_write_rate")
     answer = await ask(server, traffic="2x")
-    remedies = {one.series.key.service: one.remedy for one in answer.items if one.remedy}
+    remedies = {item.series.key.service: item.remedy for item in answer.items if item.remedy}
     assert answer.actions == {Action.REQUEST: 1, Action.CHANGE: 1, Action.REDESIGN: 1}
     assert remedies["lambda"].text == "Ask AWS for 328 concurrent executions"
     assert remedies["lambda"].command.startswith("aws service-quotas request-service-quota-increase")
@@ -215,20 +215,20 @@ async def test_each_kind_of_limit_has_its_remedy(server: Server) -> None:
 
 async def test_a_command_raises_as_far_as_aws_allows_in_one_call(server: Server) -> None:
     put(server, Resource("stream", ("orders",)), 2**20, limit=2**20)
-    (one,) = (await ask(server, traffic="5x")).items
-    assert one.remedy is not None
-    assert one.remedy.is_step
-    assert "--target-shard-count 2 " in one.remedy.command
-    assert one.remedy.text == "Raise it to 2 MiB/s, and again up to 10 MiB/s"
+    (item,) = (await ask(server, traffic="5x")).items
+    assert item.remedy is not None
+    assert item.remedy.is_step
+    assert "--target-shard-count 2 " in item.remedy.command
+    assert item.remedy.text == "Raise it to 2 MiB/s, and again up to 10 MiB/s"
 
 
 async def test_a_quota_of_several_series_is_requested_once_at_the_highest_value(server: Server) -> None:
     put(server, "a", 90, signal=IN_FLIGHT)
     put(server, "b", 60, signal=IN_FLIGHT)
     answer = await ask(server, traffic="3x")
-    (one,) = answer.requests
-    assert (one.quota.code, one.series, one.value) == ("L-C491D5A4", 2, 491)
-    assert "--desired-value 491 " in one.command
+    (request,) = answer.requests
+    assert (request.quota.code, request.series, request.value) == ("L-C491D5A4", 2, 491)
+    assert "--desired-value 491 " in request.command
     assert answer.requests_total == 1
 
 
@@ -246,44 +246,46 @@ async def test_a_pending_quota_request_is_named_with_whether_it_is_enough(
     assert room_text(item).endswith("is enough" if is_enough else "is not enough")
 
 
-async def test_a_percentage_needs_capacity_and_no_higher_limit(server: Server) -> None:
+async def test_a_series_in_percent_needs_capacity_and_no_higher_limit(server: Server) -> None:
     put(server, Resource("instance", ("db",)), 60, signal="rds.cpu")
-    (one,) = (await ask(server, traffic="2x")).items
-    assert one.needed_limit is None
-    assert one.needed_factor == pytest.approx(1.2 / 0.55)
-    assert one.needed_text == "2.2 times the capacity"
+    (item,) = (await ask(server, traffic="2x")).items
+    assert item.needed_limit is None
+    assert item.needed_factor == pytest.approx(1.2 / 0.55)
+    assert item.needed_text == "2.2 times the capacity"
 
 
-async def test_the_band_of_a_series_decides_what_it_needs(server: Server) -> None:
+async def test_the_band_of_a_series_decides_the_needed_limit(server: Server) -> None:
     put(server, "a", 60, signal=RATE, band=Band(low=0.2, high=0.4, near=0.5))
-    (one,) = (await ask(server, traffic="2x")).items
-    assert one.needed_limit == pytest.approx(120 / 0.3)
+    (item,) = (await ask(server, traffic="2x")).items
+    assert item.needed_limit == pytest.approx(120 / 0.3)
 
 
 # A region fails
 
 
-async def test_a_region_receives_what_another_carried_at_the_same_time(server: Server) -> None:
+async def test_a_region_receives_the_traffic_that_the_failing_region_had_at_the_same_time(
+    server: Server,
+) -> None:
     here, there = put(server, "orders", 40), put(server, "orders", 40, region=OTHER)
     by_day, by_night = np.full(BINS, 10.0), np.full(BINS, 30.0)
     by_day[500], by_night[500] = 60, 10
     await remember(server, (here, by_day), (there, by_night))
     server.fleet.usage[[here.slot, there.slot]] = 10, 30
     answer = await ask(server, region_fails="eu-west-1", to=OTHER)
-    (one,) = answer.items
-    assert (one.series, one.received) == (there, here.key.id)
-    assert one.demand == pytest.approx(70)  # not 60 + 30
-    assert not one.sums_peaks
-    assert one.breaks_at == pytest.approx(100 / 70)
-    assert one.breaks_at_now == pytest.approx(100 / 30)
+    (item,) = answer.items
+    assert (item.series, item.received) == (there, here.key.id)
+    assert item.demand == pytest.approx(70)  # not 60 + 30
+    assert not item.sums_peaks
+    assert item.breaks_at == pytest.approx(100 / 70)
+    assert item.breaks_at_now == pytest.approx(100 / 30)
 
 
 async def test_without_a_past_the_peaks_of_both_regions_are_added_up_with_a_note(server: Server) -> None:
     put(server, "orders", 40)
     put(server, "orders", 70, region=OTHER)
     answer = await ask(server, region_fails="eu-west-1", to=OTHER)
-    (one,) = answer.items
-    assert (one.demand, one.sums_peaks, one.is_broken) == (110, True, True)
+    (item,) = answer.items
+    assert (item.demand, item.sums_peaks, item.is_broken) == (110, True, True)
     assert answer.broken_now == 0
     assert any("peaks of both regions are added up" in note for note in answer.notes)
 
@@ -294,7 +296,7 @@ async def test_series_without_a_counterpart_in_the_other_region_are_listed(serve
     put(server, "clicks", 40, region=OTHER)
     answer = await ask(server, region_fails="eu-west-1", to=OTHER)
     assert answer.total == 0
-    assert [(one.series.key.resource, one.reason) for one in answer.left] == [
+    assert [(item.series.key.resource, item.reason) for item in answer.left] == [
         ("orders", f"nothing in {OTHER} carries it")
     ]
 
@@ -320,7 +322,7 @@ async def test_a_counterpart_has_the_same_ids_or_names_but_for_the_region(
     assert (answer.total, answer.left_total) == (1, 0)
 
 
-async def test_a_name_of_several_resources_is_no_counterpart(server: Server) -> None:
+async def test_a_resource_whose_name_is_not_unique_is_no_counterpart(server: Server) -> None:
     put(server, Resource("stream", ("id-1",), ("orders",)), 40)
     for number in (2, 3):
         put(server, Resource("stream", (f"id-{number}",), ("orders",)), 40, region=OTHER)
@@ -333,20 +335,23 @@ async def test_traffic_may_grow_while_a_region_fails(server: Server) -> None:
     put(server, "orders", 20, region=OTHER)
     put(server, "clicks", 10, region=OTHER)
     answer = await ask(server, region_fails="eu-west-1", to=OTHER, traffic="2x")
-    assert [(one.series.key.resource, one.demand) for one in answer.items] == [("orders", 60), ("clicks", 20)]
+    assert [(item.series.key.resource, item.demand) for item in answer.items] == [
+        ("orders", 60),
+        ("clicks", 20),
+    ]
 
 
 # Another limit
 
 
-async def test_a_question_that_sets_a_limit_changes_its_series_and_ceiling_alone(server: Server) -> None:
+async def test_a_set_limit_changes_the_limit_and_ceiling_of_its_series_only(server: Server) -> None:
     series = put(server, "orders", 40)
     put(server, "clicks", 40)
     server.fleet.ceiling[series.slot] = 50
     answer = await ask(server, set_limit="kinesis.stream_write_bytes=200", resource="orders")
-    (one,) = answer.items
-    assert (one.limit, one.limit_now, one.ceiling) == (200, 100, 100)
-    assert (one.breaks_at, one.breaks_at_now) == (2.5, 1.25)
+    (item,) = answer.items
+    assert (item.limit, item.limit_now, item.ceiling) == (200, 100, 100)
+    assert (item.breaks_at, item.breaks_at_now) == (2.5, 1.25)
 
 
 async def test_a_limit_below_the_present_usage_is_answered_with_a_note(server: Server) -> None:
@@ -358,11 +363,11 @@ async def test_a_limit_below_the_present_usage_is_answered_with_a_note(server: S
 
 async def test_a_question_may_set_the_limit_of_a_number_of_things(server: Server) -> None:
     put(server, WHOLE_ACCOUNT, 90, signal=TABLES)
-    (one,) = (await ask(server, set_limit="dynamodb.tables=80", traffic="3x")).items
-    assert (one.factor, one.is_broken) == (1, True)
+    (item,) = (await ask(server, set_limit="dynamodb.tables=80", traffic="3x")).items
+    assert (item.factor, item.is_broken) == (1, True)
 
 
-async def test_the_answer_to_the_same_question_is_the_same(server: Server) -> None:
+async def test_the_same_question_gets_the_same_order(server: Server) -> None:
     for number in range(20):
         put(server, f"s{number}", 50)
     first = order(await ask(server, traffic="3x"))
