@@ -1,8 +1,8 @@
 """The states of all alerts as columns. The order in which samples arrive does not affect the states.
 
-CloudWatch revises a minute for about ten minutes. So two states of each series are stored: the `current` one,
-after its newest sample, and the `settled` one, some minutes older, which revisions no longer affect. When
-samples arrive, a series is evaluated again from its settled state, minute by minute.
+CloudWatch revises a minute for about ten minutes. So two states of each series are stored: the `current`
+state after its newest sample, and the `settled` state some minutes before, which revisions no longer affect.
+When samples arrive, a series is evaluated again from its settled state, minute by minute.
 """
 
 from collections.abc import Callable, Iterable, Iterator

@@ -163,7 +163,7 @@ def chart_of(seen: Seen, chosen: ChartRange, fan: Fan | None) -> dict[str, Any]:
 
 
 def siblings(fleet: Fleet, series: Series, names: Iterable[str]) -> list[Series]:
-    """Return the other series of the same resource, and those that share its purchase.
+    """Return the other series of the same resource, and the series that share its purchase.
 
     names: the names of the signals of its service.
     """
@@ -201,7 +201,7 @@ def causes_text(row: SeriesTableRow, causes: Mapping[str, float]) -> str:
 
 
 def headroom_text(row: SeriesTableRow, snapshot: Snapshot, series: Series, signal: Signal) -> str:
-    """Return the limit less the usage; empty when one of them is unknown."""
+    """Return the limit less the usage; empty when either is unknown."""
     if row.utilization is None:
         return ""
     left = float(snapshot.limit[series.slot] - snapshot.usage[series.slot])

@@ -97,7 +97,7 @@ class SeriesTableRow:
 
 
 def series_rows(snapshot: Snapshot, fleet: Fleet, slots: Iterable[int], now: int) -> list[SeriesTableRow]:
-    """Return the rows of the series at these slots, without those that left the fleet since the snapshot.
+    """Return the rows of the series at these slots, except series that left the fleet since the snapshot.
 
     now: the current minute, since the epoch. Call it on the event loop, because polls write the same data.
     """

@@ -44,7 +44,7 @@ class Situation:
 
 
 def what_happens(situation: Situation) -> Markup:
-    """Return what happens, in one or two sentences."""
+    """Return what happens to the series, in one to three sentences."""
     unknown = _unknown(situation)
     if unknown and situation.zone is not Zone.SATURATED:
         return unknown

@@ -29,7 +29,9 @@ def own_ceilings(snapshot: Snapshot, services: Mapping[str, Service], utilizatio
     slots_by_key = _slots_by_key(snapshot, slots.tolist())
     for slot in slots.tolist():
         others = [
-            slots_by_key[key] for key in _sharing(snapshot.series[slot], services) if key in slots_by_key
+            slots_by_key[key]
+            for key in _limits_with_shared_count(snapshot.series[slot], services)
+            if key in slots_by_key
         ]
         if others and fullest[others].max() > fullest[slot]:
             ceiling[slot] = np.nan
@@ -43,7 +45,7 @@ def _slots_by_key(snapshot: Snapshot, slots: Iterable[int]) -> dict[Key, int]:
     return {snapshot.series[slot].key: slot for slot in chosen.tolist()}
 
 
-def _sharing(series: Series, services: Mapping[str, Service]) -> Iterator[Key]:
+def _limits_with_shared_count(series: Series, services: Mapping[str, Service]) -> Iterator[Key]:
     """Yield the keys of other limits of the same resource that may explain the series' throttled demand."""
     key = series.key
     service = services.get(key.service)

@@ -18,15 +18,15 @@ MAX_COMPARED = 2000  # values compared with an unknown value, to suggest the nea
 
 def selected(snapshot: Snapshot, matchers: Sequence[Matcher]) -> Flags:
     """Return the slots of the series that all matchers match. Raises QuestionError if there is none."""
-    of_group = [matcher for matcher in matchers if matcher.name in GROUP_LABELS]
-    of_series = [matcher for matcher in matchers if matcher.name not in GROUP_LABELS]
+    group_matchers = [matcher for matcher in matchers if matcher.name in GROUP_LABELS]
+    series_matchers = [matcher for matcher in matchers if matcher.name not in GROUP_LABELS]
     flags = in_groups(
         snapshot,
-        (all_match(of_group, dict(zip(GROUP_LABELS, group, strict=True))) for group in snapshot.groups),
+        (all_match(group_matchers, dict(zip(GROUP_LABELS, group, strict=True))) for group in snapshot.groups),
     )
-    if of_series:
+    if series_matchers:
         flags[flags] = [
-            all_match(of_series, _own_labels(series)) for series in snapshot.series[flags].tolist()
+            all_match(series_matchers, _own_labels(series)) for series in snapshot.series[flags].tolist()
         ]
     if matchers and not flags.any():
         raise QuestionError(_no_match_sentence(snapshot, matchers))

@@ -76,7 +76,7 @@ class StressedFleet:
             if question.failing
             else NO_FAILOVER
         )
-        together, received_from, sums_peaks = _received(snapshot, past, peak, moved)
+        combined_peak, received_from, sums_peaks = _received(snapshot, past, peak, moved)
         growing = chosen & grows if question.factor is not None else np.zeros_like(chosen)
         growing[moved.receiving] |= question.factor is not None
         factor = np.where(growing, question.factor or 1.0, 1.0)
@@ -90,7 +90,7 @@ class StressedFleet:
         wanted = growing | changed
         wanted[moved.receiving] = True
         wanted &= ~_in_region(snapshot, question.failing)
-        is_known = np.isfinite(together) & np.isfinite(limit) & _is_judged(snapshot)
+        is_known = np.isfinite(combined_peak) & np.isfinite(limit) & _is_judged(snapshot)
         return cls(
             snapshot=snapshot,
             listed=wanted & is_known,
@@ -105,7 +105,7 @@ class StressedFleet:
             limit=limit,
             ceiling=ceiling,
             now=stress(peak, limit_now, ceiling_now, 1.0),
-            then=stress(together, limit, ceiling, factor),
+            then=stress(combined_peak, limit, ceiling, factor),
         )
 
 
@@ -154,7 +154,7 @@ def _received(
 
     Where both series have a past, the peak is their highest common usage; else it is the sum of their peaks.
     """
-    together, sums_peaks = peak.copy(), np.zeros(peak.size, np.bool_)
+    combined_peak, sums_peaks = peak.copy(), np.zeros(peak.size, np.bool_)
     received_from = np.full(peak.size, -1, np.int32)
     receiving, sending = moved.receiving, moved.moved
     if receiving.size:
@@ -162,6 +162,6 @@ def _received(
         own = peak[receiving]
         is_sum = np.isnan(highest)
         combined = np.where(is_sum, own + peak[sending], np.fmax(np.fmax(highest, own), peak[sending]))
-        together[receiving] = combined
+        combined_peak[receiving] = combined
         sums_peaks[receiving], received_from[receiving] = is_sum, sending
-    return together, received_from, sums_peaks
+    return combined_peak, received_from, sums_peaks

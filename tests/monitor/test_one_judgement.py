@@ -30,7 +30,7 @@ from tests.registries import STREAM_WRITE_BYTES
 START, MINUTES, DELAY = 29_000_000, 24, 3
 NAN = float("nan")
 SERVED_LAG = 0  # so that the throttled share of the demand does not change after it was judged
-ROLES = ("used", "upper_bound", "refused", "served", "limit")
+ROLES = ("used", "upper_bound", "throttled", "served", "limit")
 
 # Amounts whose utilizations, with either limit, are not so near an edge that the margin of an alert matters.
 amounts = st.sampled_from([NAN, 0.0, 20.0, 50.0, 80.0, 95.0, 160.0, 190.0])
@@ -68,7 +68,7 @@ SCENARIOS = st.builds(
         {
             "used": points_of(amounts, lags),
             "upper_bound": points_of(amounts, lags),
-            "refused": points_of(counts, lags),
+            "throttled": points_of(counts, lags),
             "served": points_of(st.sampled_from([0.0, 100.0, 90_000.0]), st.just(SERVED_LAG)),
             "limit": points_of(st.sampled_from([NAN, NAN, 100.0, 200.0]), st.just(0)),
         }
@@ -94,7 +94,7 @@ class MonitoredFleet:
     def inventory(self, number: int, limit: float, minute: int) -> Series:
         """Take inventory of a series with this limit, in this minute."""
         scenario, key, self.limits[number] = self.scenarios[number], key_of(number), limit
-        used, upper_bound, refused, served, published = (total(metric_of(number, role)) for role in ROLES)
+        used, upper_bound, throttled, served, published = (total(metric_of(number, role)) for role in ROLES)
         observed = Observed(
             signal=key.signal,
             resource=key.subject,
@@ -102,7 +102,7 @@ class MonitoredFleet:
             limit=limit,
             upper_bound=upper_bound if scenario.bounded else None,
             hard_limit=scenario.hard,
-            throttled=refused,
+            throttled=throttled,
             served=served,
             published_limit=published if number % 2 else None,
         )
@@ -209,7 +209,7 @@ def key_of(number: int) -> Key:
 
 
 def metric_of(number: int, role: str) -> Metric:
-    return Metric(f"AWS/Test{number}", role, "Sum", zero_when_absent=role == "refused")
+    return Metric(f"AWS/Test{number}", role, "Sum", zero_when_absent=role == "throttled")
 
 
 def series_history_of(monitored: MonitoredFleet, slot: int, end: int) -> SeriesHistory:

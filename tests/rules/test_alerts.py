@@ -17,8 +17,8 @@ from rules.signals import Band
 from tests.rules.alert_stories import NAN, WINDOW, SampleHistory, make_criteria, transition_rows
 
 START = 29_000_000
-ONE = np.array([0], np.int32)
-QUOTA = float("nan")  # the `low` of a limit that is not paid for
+SLOTS = np.array([0], np.int32)
+NO_LOW = float("nan")  # the `low` of a limit that is not paid for
 
 Row = tuple[str, Rule, *tuple[Any, ...]]
 
@@ -95,18 +95,18 @@ def states_after(rule: Rule, letters: str, low: float = 0.4, throttled_pending_f
     for letter in letters:
         before = alert_states.current.state[rule, 0]
         if letter == "|":
-            saved, alert_states = alert_states.export(ONE), AlertStates(WINDOW, evaluated_until=minute)
+            saved, alert_states = alert_states.export(SLOTS), AlertStates(WINDOW, evaluated_until=minute)
             alert_states.restore(saved)
             states += letter
             continue
         if letter in "+-":
             factor *= 2 if letter == "+" else 0.5
-            alert_states.reevaluate(ONE, make_criteria(1, factor, low, throttled_pending_for), past)
+            alert_states.reevaluate(SLOTS, make_criteria(1, factor, low, throttled_pending_for), past)
         else:
             minute += 1
             past.write(0, minute, letter)
             alert_states.advance(
-                ONE, past.newest(ONE), make_criteria(1, factor, low, throttled_pending_for), past
+                SLOTS, past.newest(SLOTS), make_criteria(1, factor, low, throttled_pending_for), past
             )
         states += state_letter(alert_states, rule, int(before))
     return states
@@ -135,7 +135,7 @@ def test_throttled_demand_has_a_pending_for_of_its_own() -> None:
 
 
 def test_a_quota_below_its_band_is_no_idle_purchase() -> None:
-    assert states_after(Rule.BELOW, "bbbbbbbb", low=QUOTA) == "........"
+    assert states_after(Rule.BELOW, "bbbbbbbb", low=NO_LOW) == "........"
 
 
 REVISIONS: list[Row] = [
@@ -166,7 +166,7 @@ def test_revised_samples_report_the_changes_of_the_alert(
     for letters in (first, second):
         for minute, letter in enumerate(letters):
             past.write(0, minute, letter)
-        transitions = alert_states.advance(ONE, past.newest(ONE), make_criteria(1), past)
+        transitions = alert_states.advance(SLOTS, past.newest(SLOTS), make_criteria(1), past)
     changes = [
         (minute, ".PF"[b], ".PF"[a])
         for _, changed, minute, b, a in transition_rows(transitions)

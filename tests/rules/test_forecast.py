@@ -12,7 +12,7 @@ from rules.forecast_features import HORIZONS
 
 Floats = NDArray[np.float32]
 ROUNDING = 1e-6
-NONE = np.full(len(HORIZONS), np.nan)
+NO_FORECAST = np.full(len(HORIZONS), np.nan)
 
 
 def daily(low: float, high: float, phase: float = 0.0) -> Floats:
@@ -131,7 +131,7 @@ def test_less_than_two_days_of_history_forecast_nothing(bins: int) -> None:
     history = daily(20, 90)
     history[: BINS - bins] = np.nan
     probability, minutes = forecast_one(history, 80)
-    np.testing.assert_array_equal(probability, NONE)
+    np.testing.assert_array_equal(probability, NO_FORECAST)
     assert np.isnan(minutes).all()
 
 
@@ -145,7 +145,7 @@ def test_two_days_of_history_forecast_a_day() -> None:
 def test_without_present_usage_nothing_is_forecast() -> None:
     history = daily(20, 90)
     history[-1] = np.nan
-    np.testing.assert_array_equal(forecast_one(history, 80)[0], NONE)
+    np.testing.assert_array_equal(forecast_one(history, 80)[0], NO_FORECAST)
 
 
 def test_the_forecast_of_a_series_does_not_depend_on_other_series() -> None:

@@ -55,9 +55,7 @@ async def named(folder: Path, name: str) -> AsyncIterator[Server]:
     async with Server.opened(folder) as server:
         fleet, now = server.fleet, int(time.time() // 60)
         firing, pending, hidden = (add(fleet, key(f"{name}{number}")) for number in range(3))
-        stage = Resource(
-            "stage", (name, f"{name}/"), (name, name)
-        ).utf8_safe  # an id and a name of two parts each
+        stage = Resource("stage", (name, f"{name}/"), (name, name)).utf8_safe  # path and names of two parts
         add(fleet, Key(ACCOUNT, REGION, "apigateway", "rest_stage_method_throttle", stage))
         why = Unobservable(name, name)
         hidden = add(fleet, hidden.key, usage=why, throttled=None)

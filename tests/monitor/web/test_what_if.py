@@ -29,7 +29,7 @@ def fields(found: Page) -> dict[str, Any]:
 
 async def test_the_default_question_is_twice_the_traffic(server: Server, client: httpx.AsyncClient) -> None:
     put(server, WHOLE_ACCOUNT, 90, signal="lambda.account_concurrency")
-    put(server, Resource("stream", ("calm",)), 10)
+    put(server, Resource("stream", ("idle",)), 10)
     found = await published_page(server, client, "/what-if")
     assert fields(found)["traffic"] == "2x"
     assert "2x the traffic: 1 of 2 series breaks. To make room, ask AWS for 1." in found.words
@@ -43,7 +43,7 @@ async def test_a_lane_is_red_from_the_breaking_factor_to_the_requested_one(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     put(server, "busy", 50)
-    put(server, "calm", 20)
+    put(server, "steady", 20)
     found = await published_page(server, client, "/what-if?traffic=3x")
     drawn = [(rect["class"], rect.get("x"), rect["width"]) for rect in found.all("rect") if "class" in rect]
     assert ("over", f"{place(2, 10)}%", f"{place(3, 10) - place(2, 10):.2f}%") in drawn

@@ -49,9 +49,11 @@ def put(
     key = Key(ACCOUNT, options.get("region", REGION), service, signal_name, subject)
     limit_in_force = None if limit is None else Limit(limit, LimitSource.API, 0.0)
     settings = SeriesSettings(signal=signal_of(key), limit=limit_in_force, band=options.get("band", Band()))
-    used, refused = (Metric("AWS/Test", name_, "Sum").of(Name=key.id) for name_ in ("Used", "Refused"))
-    usage, throttled = options.get("usage", per_second(used)), per_second(refused)
-    served = per_second(used) if options.get("counts_served") else None
+    usage_metric, throttled_metric = (
+        Metric("AWS/Test", name_of_metric, "Sum").of(Name=key.id) for name_of_metric in ("Used", "Refused")
+    )
+    usage, throttled = options.get("usage", per_second(usage_metric)), per_second(throttled_metric)
+    served = per_second(usage_metric) if options.get("counts_served") else None
     series = add(server.fleet, key, settings, usage=usage, throttled=throttled, served=served)
     number = np.nan if amount is None else amount
     judged(

@@ -32,7 +32,7 @@ async def ask(server: Server, **parameters: Any) -> Answer:
     return await server.state.what_if.answer(WhatIfQuery(**parameters))
 
 
-def order(answer: Answer) -> list[str]:
+def resources_in_order(answer: Answer) -> list[str]:
     return [item.series.key.resource for item in answer.items]
 
 
@@ -43,7 +43,7 @@ async def test_series_are_ordered_by_the_factor_at_which_their_peak_reaches_the_
     spike[600] = 80
     await remember(server, (steady, 20), (spiky, spike), (full, 70))
     answer = await ask(server, traffic="1.3x")
-    assert order(answer) == ["spiky", "full", "steady"]
+    assert resources_in_order(answer) == ["spiky", "full", "steady"]
     assert [item.breaks_at for item in answer.items] == pytest.approx([1.25, 1.43, 5], abs=0.01)
     assert [item.is_broken for item in answer.items] == [True, False, False]
     first, second, _ = answer.items
@@ -74,11 +74,11 @@ async def test_present_usage_above_the_peak_of_the_fortnight_is_the_peak(server:
 async def test_a_short_history_is_used_and_named(server: Server) -> None:
     young, new = put(server, "young", 20), put(server, "new", 20)
     await remember(server, (young, 40), bins=MIN_BINS // 4)
-    young_one, new_one = (await ask(server, traffic="2")).items
-    assert (young_one.series, young_one.basis, young_one.history_days) == (young, Basis.SHORT, 0.5)
-    assert "by 0.5 days of history" in basis_text(young_one)
-    assert (new_one.series, new_one.basis, new_one.peak) == (new, Basis.NOW, 20)
-    assert "by one sample" in basis_text(new_one)
+    young_item, new_item = (await ask(server, traffic="2")).items
+    assert (young_item.series, young_item.basis, young_item.history_days) == (young, Basis.SHORT, 0.5)
+    assert "by 0.5 days of history" in basis_text(young_item)
+    assert (new_item.series, new_item.basis, new_item.peak) == (new, Basis.NOW, 20)
+    assert "by one sample" in basis_text(new_item)
 
 
 async def test_the_last_three_hours_are_used_until_the_past_was_read(server: Server) -> None:
@@ -136,10 +136,10 @@ async def test_numbers_of_things_grow_only_on_request(server: Server) -> None:
     put(server, WHOLE_ACCOUNT, 90, signal=TABLES)
     put(server, "a", 40)
     answer = await ask(server, traffic="2")
-    assert order(answer) == ["a"]
+    assert resources_in_order(answer) == ["a"]
     assert answer.not_growing == 1
     answer = await ask(server, traffic="2", counts=True)
-    assert order(answer) == ["", "a"]
+    assert resources_in_order(answer) == ["", "a"]
     assert answer.not_growing == 0
 
 
@@ -160,8 +160,8 @@ async def test_unknown_series_are_listed_and_not_counted_as_fine(server: Server)
 async def test_only_the_traffic_of_matched_series_grows(server: Server) -> None:
     put(server, "a", 40)
     put(server, WHOLE_ACCOUNT, 90, signal=CONCURRENCY)
-    assert order(await ask(server, traffic="2", match=['service="kinesis"'])) == ["a"]
-    assert order(await ask(server, traffic="2", match=['resource=~"a|b"'])) == ["a"]
+    assert resources_in_order(await ask(server, traffic="2", match=['service="kinesis"'])) == ["a"]
+    assert resources_in_order(await ask(server, traffic="2", match=['resource=~"a|b"'])) == ["a"]
 
 
 @pytest.mark.parametrize(
@@ -370,8 +370,8 @@ async def test_a_question_may_set_the_limit_of_a_number_of_things(server: Server
 async def test_the_same_question_gets_the_same_order(server: Server) -> None:
     for number in range(20):
         put(server, f"s{number}", 50)
-    first = order(await ask(server, traffic="3x"))
-    assert first == order(await ask(server, traffic="3x"))
+    first = resources_in_order(await ask(server, traffic="3x"))
+    assert first == resources_in_order(await ask(server, traffic="3x"))
     assert len({*first}) == 20
 
 
