@@ -1,6 +1,7 @@
-"""Makes the description of the distribution of README.md, as an index page lacks the files that it links to.
+"""Makes the description of the distribution from README.md, for the page of a package index.
 
-The project has no address of its own, so links to its files become the names of the files, and pictures go.
+That page lacks the files that README.md links to, and the project has no address of its own. So links to
+files become the names of the files, and pictures are removed.
 """
 
 import re
@@ -16,7 +17,7 @@ LINK = re.compile(r"\[([^\]]+)\]\((?!https?://)([^)#\s]*)(?:#[^)\s]*)?\)")
 def index_readme(text: str) -> str:
     """Return a page without links to other files: `[Alerts](docs/alerts.md)` is `Alerts (docs/alerts.md)`.
 
-    Of a link to a heading, and of one whose text is the name of the file, the text is left.
+    A link to a heading, or whose text is the name of the file, becomes its text alone.
     """
 
     def named(link: re.Match[str]) -> str:
@@ -30,6 +31,6 @@ class IndexReadme(MetadataHookInterface):
     """Sets the dynamic field `readme` when hatchling builds the distribution."""
 
     def update(self, metadata: dict[str, Any]) -> None:
-        """Replace the description by that for an index page."""
+        """Set the description to README.md without its links to files."""
         text = (Path(self.root) / "README.md").read_text("utf-8")
         metadata["readme"] = {"content-type": "text/markdown", "text": index_readme(text)}

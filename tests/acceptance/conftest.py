@@ -1,4 +1,4 @@
-"""The paths of the reference catalogue, the modules left out where something is missing, and fixtures.
+"""The paths of the reference catalogue, fixtures, and the test modules to leave out where they cannot run.
 
 Each worker has one demo for all tests that only read it, and one Chromium.
 """
@@ -20,7 +20,7 @@ REFERENCE = Path(__file__).parents[2] / ".." / "shared" / "reference" / "limits-
 STREAMS = REFERENCE.parents[1] / "fixtures" / "streams"
 
 collect_ignore = [] if REFERENCE.exists() else ["test_reference.py", "test_streams.py"]
-if shutil.which("helm") is None:  # `make acceptance` builds it where Go is installed
+if shutil.which("helm") is None:  # `make acceptance` builds Helm where Go is installed
     collect_ignore += ["test_helm.py"]
 
 
@@ -33,7 +33,7 @@ async def demo() -> AsyncIterator[str]:
 
 @pytest.fixture(scope="session")
 def url(demo: str) -> str:
-    """The URL of that demo's pages."""
+    """The URL of the demo."""
     return f"http://{demo}"
 
 

@@ -1,7 +1,7 @@
 """A process that holds idle connections to a server, and reopens those that the server closes.
 
-`python -m tests.acceptance.idle_connections PORT COUNT` prints a line once all were opened, and ends when its
-standard input ends.
+`python -m tests.acceptance.idle_connections PORT COUNT` prints a line once all connections were opened,
+and ends when its standard input ends.
 """
 
 import asyncio

@@ -11,31 +11,31 @@ import jmespath
 import yaml
 from botocore import xform_name
 
-Make = Callable[[str], Any]  # makes the boto3 client of a service, by the service's name
+MakeClient = Callable[[str], Any]  # makes the boto3 client of a service, by the service's name
 
 RESOURCES = yaml.safe_load(Path(__file__).with_name("moto_resources.yaml").read_text())
 
 
-def filled(value: Any, kept: Mapping[str, str]) -> Any:
-    """Return a parameter whose placeholders are replaced. kept: values by placeholder."""
+def filled(value: Any, values: Mapping[str, str]) -> Any:
+    """Return a parameter whose placeholders are replaced. values: by name of the placeholder."""
     if isinstance(value, str):
-        return Template(value).substitute(kept)
+        return Template(value).substitute(values)
     if isinstance(value, list):
-        return [filled(one, kept) for one in value]
-    return {name: filled(one, kept) for name, one in value.items()} if isinstance(value, dict) else value
+        return [filled(one, values) for one in value]
+    return {name: filled(one, values) for name, one in value.items()} if isinstance(value, dict) else value
 
 
-def create_resources(make: Make) -> None:
-    """Make the calls of RESOURCES; parameters of a call may contain values of earlier responses."""
-    kept: dict[str, str] = {}
+def create_resources(make_client: MakeClient) -> None:
+    """Make the calls in RESOURCES; their parameters may contain values of earlier responses."""
+    values: dict[str, str] = {}
     for step in RESOURCES["calls"]:
         ((call, params),) = (item for item in step.items() if item[0] != "keep")
         client, _, operation = call.partition(".")
-        response = getattr(make(client), xform_name(operation))(**filled(params, kept))
-        kept |= {name: jmespath.search(path, response) for name, path in step.get("keep", {}).items()}
+        response = getattr(make_client(client), xform_name(operation))(**filled(params, values))
+        values |= {name: jmespath.search(path, response) for name, path in step.get("keep", {}).items()}
 
 
-def clients(environ: Mapping[str, str]) -> Make:
+def clients(environ: Mapping[str, str]) -> MakeClient:
     """Return a function that makes clients, once per service, with the environment's endpoint and keys."""
     session = boto3.Session(
         aws_access_key_id=environ["AWS_ACCESS_KEY_ID"],

@@ -1,7 +1,7 @@
 """Serves moto in a process of its own, with the answers of Service Quotas that moto lacks.
 
 `python -m tests.acceptance.moto_server` prints one line `{"port": N}` when it is ready, and ends when its
-standard input does. What moto cannot answer fails with the code UNKNOWN, in the protocol of the call.
+standard input does. A call that moto does not support fails with the code UNKNOWN, in its protocol.
 """
 
 import json
@@ -35,7 +35,7 @@ from tests.fake_aws import SERVICE_MODELS
 from tests.registries import REGISTRY
 
 HOST = "127.0.0.1"
-LIMIT = 5000  # of each quota
+LIMIT = 5000  # the value of each quota
 UNKNOWN = "UnknownOperationException"
 PREFIX = "ServiceQuotasV20190624."
 
@@ -43,8 +43,8 @@ PREFIX = "ServiceQuotasV20190624."
 Answer = Callable[[Mapping[str, Any]], dict[str, Any]]  # from the parameters to the response
 
 
-def described(quota: Quota) -> dict[str, Any]:
-    """A quota as the lists describe it."""
+def list_entry(quota: Quota) -> dict[str, Any]:
+    """Return the entry of a quota in a list."""
     return {
         "ServiceCode": quota.service,
         "QuotaCode": quota.code,
@@ -56,7 +56,7 @@ def described(quota: Quota) -> dict[str, Any]:
 
 
 def clients_by_signing_name() -> dict[str, list[str]]:
-    """The clients of botocore by the name that they sign with; the one of that name comes first."""
+    """The clients of botocore by the name with which they sign; a client of the same name comes first."""
     clients: dict[str, list[str]] = defaultdict(list)
     for name in SERVICE_MODELS.get_available_services():
         signing_name = SERVICE_MODELS.get_service_model(name).signing_name
@@ -65,12 +65,12 @@ def clients_by_signing_name() -> dict[str, list[str]]:
 
 
 class MotoWithQuotas:
-    """Answers for Service Quotas, with all quotas that are counted or declared, and has moto do the rest."""
+    """Responds for Service Quotas, with all counted and declared quotas, and passes other calls to moto."""
 
     def __init__(self) -> None:
         self.moto = DomainDispatcherApplication(create_backend_app)
         self.clients = clients_by_signing_name()
-        self.known = {*read_counts(), *(one.quota for one in REGISTRY.signals if one.quota)}
+        self.all_quotas = {*read_counts(), *(one.quota for one in REGISTRY.signals if one.quota)}
         self.answers: dict[str, Answer] = {
             "ListServiceQuotas": self.quotas,
             "ListAWSDefaultServiceQuotas": self.quotas,
@@ -82,12 +82,12 @@ class MotoWithQuotas:
     def quotas(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """The quotas of a service; none holds for a single resource."""
         is_of_account = params.get("QuotaAppliedAtLevel") != "RESOURCE"
-        listed = (one for one in self.known if one.service == params["ServiceCode"] and is_of_account)
-        return {"Quotas": [*map(described, listed)]}
+        listed = (one for one in self.all_quotas if one.service == params["ServiceCode"] and is_of_account)
+        return {"Quotas": [*map(list_entry, listed)]}
 
     def quota(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """One quota."""
-        return {"Quota": described(Quota(service=params["ServiceCode"], code=params["QuotaCode"]))}
+        return {"Quota": list_entry(Quota(service=params["ServiceCode"], code=params["QuotaCode"]))}
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
@@ -101,22 +101,22 @@ class MotoWithQuotas:
         return sent
 
     def response_of_moto(self, environ: dict[str, Any], body: bytes) -> Response:
-        """Return the response of moto, or that it has no such operation, also where it fails to respond."""
+        """Return the response of moto; an UNKNOWN error if moto lacks the operation or fails."""
         host = self.moto.infer_service_region_host(environ, environ["PATH_INFO"])
         try:
             has_service = self.moto.get_backend_for_host(host) is not None
             response = Response.from_app(self.moto if has_service else NotFound(), environ, buffered=True)
-        except Exception as error:  # of moto, which would be a page about the error
+        except Exception as error:  # moto failed, and would return a page about the error
             response = Response.from_app(NotFound(str(error)), environ)
         call = parse_call(request_of(environ, body), self.clients)
         if response.status_code != HTTPStatus.NOT_FOUND or response.mimetype != "text/html" or call is None:
             return response
-        unknown = call.respond(AwsResponseError(UNKNOWN, "moto has no such operation"))
-        return Response(bytes(unknown.body), HTTPStatus.BAD_REQUEST, dict(unknown.headers))
+        error_response = call.respond(AwsResponseError(UNKNOWN, "moto has no such operation"))
+        return Response(bytes(error_response.body), HTTPStatus.BAD_REQUEST, dict(error_response.headers))
 
 
 def request_of(environ: dict[str, Any], body: bytes) -> Request:
-    """A request as moto's parsers take it."""
+    """Return a request in the form that moto's parsers need."""
     plain = WsgiRequest(environ)
     return Request.from_primitives(plain.method, plain.url, dict(plain.headers), body)
 

@@ -27,25 +27,25 @@ def program(*names: str) -> str:
 
 
 def rules() -> dict[str, str]:
-    """Our rules, evaluated every second, by the name of their file; only those of services in the demo."""
+    """Return our rules for services in the demo, by the name of their file; evaluated every second."""
     services = [REGISTRY.services[name] for name in demo_services()]
     return {name: text.replace(INTERVAL, "1s") for name, text in files(services).items()}
 
 
 def fast_rules() -> dict[str, str]:
-    """Our rules, each minute in them a second."""
+    """Return our rules, in which each minute is replaced by a second."""
     return {name: MINUTES.sub(r"\1\2s", text) for name, text in rules().items()}
 
 
 @asynccontextmanager
 async def run_prometheus(folder: Path, address: str, *flags: str) -> AsyncIterator[Process]:
     """Run a Prometheus, with its configuration and its data in a folder, until the context exits."""
-    own = (
+    own_flags = (
         f"--config.file={folder}/prometheus.yml",
         f"--storage.tsdb.path={folder}/data",
         f"--web.listen-address={address}",
     )
-    async with running(program("prometheus"), *own, *flags) as process:
+    async with running(program("prometheus"), *own_flags, *flags) as process:
         await eventually(partial(get, f"http://{address}/-/ready"))
         yield process
 
@@ -56,7 +56,7 @@ async def scrape(
 ) -> AsyncIterator[str]:
     """Scrape a target every second, and evaluate rules; yield the URL of Prometheus.
 
-    rule_files: by name. labels: those of the target.
+    rule_files: texts by name. labels: those of the target.
     """
     settings = {
         "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},

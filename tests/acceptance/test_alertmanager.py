@@ -61,8 +61,8 @@ async def prefix_alert(url: str) -> dict[str, Any] | None:
     return found[0] if found else None
 
 
-async def grouped(url: str) -> list[dict[str, Any]] | None:
-    """The groups of alerts; None while there are fewer than two."""
+async def alert_groups(url: str) -> list[dict[str, Any]] | None:
+    """Return the groups of alerts in Alertmanager; None while there are fewer than two."""
     answer = await get(f"{url}/api/v2/alerts/groups")
     groups: list[dict[str, Any]] = answer.json() if answer else []
     return groups if len(groups) > 1 else None
@@ -74,7 +74,7 @@ def notifications(server: Server) -> set[tuple[str, str]]:
     return {(alert["status"], alert["labels"].get("resource", "")) for alert in alerts}
 
 
-async def test_alertmanager_receives_groups_and_resolves(tmp_path: Path) -> None:
+async def test_alertmanager_groups_and_resolves_the_alerts_of_headroom(tmp_path: Path) -> None:
     config, url = tmp_path / "headroom.yaml", f"http://127.0.0.1:{free_port()}"
     async with (
         http_server() as hook,
@@ -88,10 +88,10 @@ async def test_alertmanager_receives_groups_and_resolves(tmp_path: Path) -> None
             assert alert["labels"]["alertname"] == "HeadroomS3PrefixErrors"
             assert alert["labels"]["severity"] == "critical"
             assert "throttled/s" in alert["annotations"]["summary"]
-            ends = datetime.fromisoformat(alert["endsAt"]) - datetime.fromisoformat(alert["updatedAt"])
-            assert ends > timedelta(minutes=3)  # Headroom sends it again long before
+            duration = datetime.fromisoformat(alert["endsAt"]) - datetime.fromisoformat(alert["updatedAt"])
+            assert duration > timedelta(minutes=3)  # Headroom sends it again long before
 
-            groups = await eventually(partial(grouped, manager))
+            groups = await eventually(partial(alert_groups, manager))
             labels = [set(group["labels"]) for group in groups]
             assert labels == [{"aws_account", "aws_region", "aws_service"}] * len(groups)
             services = {group["labels"]["aws_service"] for group in groups}
@@ -116,30 +116,33 @@ async def test_alertmanager_receives_groups_and_resolves(tmp_path: Path) -> None
 
 @pytest.fixture
 async def prometheus(demo: str, tmp_path: Path) -> AsyncIterator[str]:
-    """Run a Prometheus that scrapes the demo, with our rules, each minute in them a second; yield its URL."""
+    """Run a Prometheus with fast_rules() that scrapes the demo; yield its URL."""
     async with scrape(tmp_path, demo, fast_rules()) as url:
         yield url
 
 
 async def count(prometheus: str, query: str) -> int | None:
-    """The single value of a query; None while it has no result."""
+    """Return the number of series that a query returns; None for no series."""
     answer = await get(f"{prometheus}/api/v1/query", query=f"count({query})")
     result = answer.json()["data"]["result"] if answer else []
     return int(result[0]["value"][1]) if result else None
 
 
-async def test_the_rules_for_prometheus_fire_at_each_severity(prometheus: str) -> None:
+async def test_the_rules_for_prometheus_raise_alerts_of_each_severity(prometheus: str) -> None:
     for severity in ("critical", "warning", "info"):
         firing = f'ALERTS{{alertstate="firing",severity="{severity}",resource!=""}}'
         assert await eventually(partial(count, prometheus, firing)), severity
 
 
-async def test_the_rules_and_our_own_alerts_agree_on_saturated_series(prometheus: str) -> None:
+async def test_the_rules_and_headroom_s_own_alerts_agree_on_saturated_series(prometheus: str) -> None:
     on = "on (aws_account, aws_region, aws_service, signal, resource)"
-    ours = 'headroom_alert_state{severity="critical"} == 2'
-    theirs = 'ALERTS{alertname="HeadroomSaturated",alertstate="firing"}'
-    assert await eventually(partial(count, prometheus, f"{ours} and {on} {theirs}"))
-    same = f"absent(({ours} unless {on} {theirs}) or ({theirs} unless {on} ({ours})))"
-    assert await eventually(partial(count, prometheus, same))
-    since = f"({ours}) and on (resource) headroom_alert_since_seconds < time()"
+    headroom_alerts = 'headroom_alert_state{severity="critical"} == 2'
+    prometheus_alerts = 'ALERTS{alertname="HeadroomSaturated",alertstate="firing"}'
+    assert await eventually(partial(count, prometheus, f"{headroom_alerts} and {on} {prometheus_alerts}"))
+    no_difference = (
+        f"absent(({headroom_alerts} unless {on} {prometheus_alerts})"
+        f" or ({prometheus_alerts} unless {on} ({headroom_alerts})))"
+    )
+    assert await eventually(partial(count, prometheus, no_difference))
+    since = f"({headroom_alerts}) and on (resource) headroom_alert_since_seconds < time()"
     assert await eventually(partial(count, prometheus, since))

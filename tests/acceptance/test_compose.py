@@ -30,7 +30,7 @@ def mounts(service: str) -> dict[Path, Path]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def prometheus(demo: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    """A Prometheus that finds what its container finds, and scrapes the demo; yields its URL."""
+    """Run a Prometheus with the files of its container, which scrapes the demo; yield its URL."""
     folder = tmp_path_factory.mktemp("compose")
     for inside, source in mounts("prometheus").items():
         (folder / inside.relative_to(PROMETHEUS_FOLDER)).symlink_to(source)
@@ -43,6 +43,7 @@ async def prometheus(demo: str, tmp_path_factory: pytest.TempPathFactory) -> Asy
 
 
 async def query(prometheus: str, expression: str) -> list[dict[str, Any]] | None:
+    """Return the result of a PromQL expression; None while it is empty."""
     answer = await get(f"{prometheus}/api/v1/query", query=expression)
     return (answer.json()["data"]["result"] or None) if answer else None
 
@@ -80,9 +81,9 @@ def test_promtool_accepts_the_configuration(tmp_path: Path) -> None:
 
 
 def test_every_path_that_a_container_mounts_exists() -> None:
-    names = {name: mounts(name) for name in SERVICES}
-    assert [path for found in names.values() for path in found.values() if not path.exists()] == []
-    assert [*names["headroom"].values()] == [COMPOSE / "headroom.yaml"]
+    mounted = {name: mounts(name) for name in SERVICES}
+    assert [path for paths in mounted.values() for path in paths.values() if not path.exists()] == []
+    assert [*mounted["headroom"].values()] == [COMPOSE / "headroom.yaml"]
 
 
 def test_headroom_accepts_its_configuration() -> None:

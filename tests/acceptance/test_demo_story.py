@@ -1,4 +1,4 @@
-"""The story of the demo, as its user sees it: every scene comes about, in order, by Headroom's own means."""
+"""The demo in a terminal: each scene is printed in order, and then what Headroom itself reports about it."""
 
 import re
 import signal
@@ -9,7 +9,7 @@ from monitor.demo.scenes import SCENES, Scene
 from tests.forked_process import ForkedProcess
 from tests.processes import headroom, read_line
 
-WORDS = {
+REPORTED = {  # how the line begins that Headroom reports in a scene
     Scene.RISE: "kinesis checkout-events: ",
     Scene.FORESEEN: "kinesis checkout-events: reaches the limit in ",
     Scene.THROTTLED: "kinesis checkout-events: 100 % of 2 MiB/s, ",
@@ -20,14 +20,14 @@ WORDS = {
 
 
 async def read_scene(process: ForkedProcess, scene: Scene) -> int:
-    """Read what is told of a scene, and return after how many seconds it was."""
-    told = await read_line(process, "+")
-    assert told.endswith(SCENES[scene].text)
-    await read_line(process, WORDS[scene])
-    return int(re.findall(r"\+(\d+) s", told)[0])
+    """Read the two lines of a scene; return the seconds since the start that the first one names."""
+    scene_line = await read_line(process, "+")
+    assert scene_line.endswith(SCENES[scene].text)
+    await read_line(process, REPORTED[scene])
+    return int(re.findall(r"\+(\d+) s", scene_line)[0])
 
 
-async def test_the_story_is_told_to_its_end_and_ctrl_c_ends_the_demo_without_a_word() -> None:
+async def test_the_demo_prints_every_scene_and_ctrl_c_ends_it_without_output() -> None:
     async with headroom("demo", "--port", "0") as process:
         url = (await read_line(process, "http://")).split()[0]
         received = (await read_line(process, "http://")).split()[0]

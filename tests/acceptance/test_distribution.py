@@ -15,11 +15,11 @@ import pytest
 from monitor.lib.version import VERSION
 from tests.processes import ENVIRONMENT, ROOT, get, read_line, running
 
-INSTALL_TIMEOUT = 600  # seconds, where nothing is in pip's cache
+INSTALL_TIMEOUT = 600  # seconds, with an empty cache of pip
 
 
 def run(*command: str | Path, folder: Path, timeout: float = INSTALL_TIMEOUT) -> str:
-    """Run a command to its end, and return what it printed."""
+    """Run a command to its end, and return its output."""
     done = subprocess.run(
         [*map(str, command)],
         cwd=folder,
@@ -60,7 +60,7 @@ def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment in which nothing but the wheel and what it needs is installed; its bin/."""
+    """The folder bin/ of an environment with nothing but the wheel and its requirements."""
     folder = tmp_path_factory.mktemp("environment")
     EnvBuilder().create(folder / "venv")
     (folder / "constraints.txt").write_text("\n".join(pinned(ROOT / "requirements-dev.lock")))
@@ -74,8 +74,8 @@ def install(bin: Path, requirement: str) -> None:
     run(*pip, "--disable-pip-version-check", "--constraint", constraints, requirement, folder=bin)
 
 
-def refused(bin: Path, *arguments: str) -> str:
-    """Return what a command says that ends with the exit code of a failure."""
+def error_output(bin: Path, *arguments: str) -> str:
+    """Return the error output of a command, which must end with exit code 2 and no traceback."""
     done = subprocess.run(
         [bin / "headroom", *arguments],
         cwd=bin,
@@ -106,11 +106,11 @@ def test_headroom_runs_where_only_the_wheel_is_installed(environment: Path) -> N
         (("config", "check", "--config", "traced.yaml"), "tracing"),
     ],
 )
-def test_without_an_extra_a_sentence_says_what_to_install(
+def test_a_command_whose_extra_is_missing_says_what_to_install(
     command: tuple[str, ...], extra: str, environment: Path
 ) -> None:
     (environment / "traced.yaml").write_text("tracing: {endpoint: 'http://127.0.0.1:4318/v1/traces'}\n")
-    assert f"pip install 'aws-headroom[{extra}]'" in refused(environment, *command)
+    assert f"pip install 'aws-headroom[{extra}]'" in error_output(environment, *command)
 
 
 async def test_the_demo_starts_from_an_installed_wheel(
@@ -130,7 +130,7 @@ async def test_the_demo_starts_from_an_installed_wheel(
     assert (process.returncode, errors) == (0, b"")
 
 
-def test_the_source_distribution_has_what_is_deployed_once_and_no_secret_file(sdist: Path) -> None:
+def test_the_source_distribution_has_each_deployed_file_once_and_no_database(sdist: Path) -> None:
     with tarfile.open(sdist) as archive:
         names = [name.partition("/")[2] for name in archive.getnames()]
     assert len(names) == len({*names})

@@ -16,7 +16,7 @@ from tests.processes import ROOT, demo_server, eventually, get
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-GRAFANA = {"__rate_interval": "30s", "__range": "5m"}
+GRAFANA_VARIABLES = {"__rate_interval": "30s", "__range": "5m"}
 DETAIL_SERIES: Mapping[str, str] = {  # a series that has a value in every panel
     "account": "123456789012",
     "region": "eu-west-1",
@@ -32,8 +32,8 @@ NOT_JUDGED = (
     "concurrency_scaling_rate",
 )  # signals without a utilization
 FAR_FROM_LIMITS = {"quotas"}  # services of the demo without a series above its band, and so without alerts
-NO_BOUND = "no bound"  # of DETAIL_SERIES
-NOT_REPORTED = "not reported by AWS"
+NO_BOUND = "no bound"  # the placeholder in a panel about bounds, which DETAIL_SERIES lacks
+NOT_REPORTED = "not reported by AWS"  # the placeholder in a panel about throttled demand
 
 
 class Query(NamedTuple):
@@ -52,7 +52,7 @@ async def prometheus(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
 
 
 async def run_query(prometheus: str, query: Query) -> list[dict[str, Any]] | None:
-    """The result of a query; None while it is empty, as also for an invalid query."""
+    """Return the result of a query; None while it is empty, and for an invalid query."""
     params, path = {"query": query.expr}, "query"
     if not query.instant:
         now = time.time()
@@ -63,7 +63,7 @@ async def run_query(prometheus: str, query: Query) -> list[dict[str, Any]] | Non
 
 def variables(dashboard: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The value that Grafana gives to each variable when a dashboard opens."""
-    yield from GRAFANA.items()
+    yield from GRAFANA_VARIABLES.items()
     for variable in dashboard["templating"]["list"]:
         name = variable["name"]
         if variable["type"] == "query":
@@ -88,13 +88,13 @@ def panel_queries(dashboard: Mapping[str, Any]) -> Iterator[Query]:
 
 
 def is_in_demo(expr: str) -> bool:
-    """Return whether the demo shows one of the services that a query names, or it names none."""
+    """Return whether the demo shows one of the services that a query names; True if it names none."""
     named = re.search(r'aws_service=~"([\w|]+)"', expr)
     return not named or not {*named[1].split("|")}.isdisjoint({*demo_services()} - FAR_FROM_LIMITS)
 
 
 async def find_result(prometheus: str, query: Query) -> list[dict[str, Any]] | None:
-    """The result of a query; None while it is only a placeholder, unless the demo has no such data."""
+    """Return the result of a query; None while it is a placeholder for data that the demo has."""
     result = await run_query(prometheus, query)
     resources = {one["metric"].get("resource") for one in result or ()}
     placeholders = set(re.findall(r'vector\(NaN\), "resource", "([^"]+)"', query.expr))
@@ -106,13 +106,13 @@ async def find_result(prometheus: str, query: Query) -> list[dict[str, Any]] | N
         return None if await run_query(prometheus, saturation) else result
     if set(signals) & set(NOT_JUDGED):
         return result
-    return result if signals and await only_throttled_demand_is_seen(prometheus, signals[0]) else None
+    return result if signals and await has_only_throttled_demand(prometheus, signals[0]) else None
 
 
-async def only_throttled_demand_is_seen(prometheus: str, signal: str) -> bool:
+async def has_only_throttled_demand(prometheus: str, signal: str) -> bool:
     """Return whether a signal has throttled demand and no utilization, as its usage or limit is unknown."""
-    seen = await run_query(prometheus, Query(f'headroom_saturation{{signal="{signal}"}}', True))
-    return bool(seen) and not await run_query(
+    saturation_result = await run_query(prometheus, Query(f'headroom_saturation{{signal="{signal}"}}', True))
+    return bool(saturation_result) and not await run_query(
         prometheus, Query(f'headroom_utilization_ratio{{signal="{signal}"}}', True)
     )
 
@@ -167,7 +167,7 @@ async def test_an_account_is_chosen_by_its_name(prometheus: str) -> None:
 
 @each_dashboard
 async def test_annotations_show_alerts(prometheus: str, file: Any) -> None:
-    """Except on the dashboard of DETAIL_SERIES, which has no alert."""
+    """The dashboard of DETAIL_SERIES shows none, as that series has no alert."""
     dashboard = json.loads(file.read_text("utf-8"))
     for one in dashboard["annotations"]["list"]:
         expr = interpolate(one["expr"], dashboard)
@@ -178,18 +178,24 @@ async def test_annotations_show_alerts(prometheus: str, file: Any) -> None:
 
 FIRING = 'ALERTS{alertname=~"Headroom(Saturated|Near|Above|Below)",alertstate="firing"}'
 SATURATED = "headroom_zone == 3"
-ON = "on (aws_account, aws_region, aws_service, signal, resource)"
+ON_SERIES = "on (aws_account, aws_region, aws_service, signal, resource)"
 
 
 async def test_the_rules_fire_for_saturated_series_and_for_missing_permissions(prometheus: str) -> None:
-    missed = f'{SATURATED} unless {ON} ALERTS{{alertname="HeadroomSaturated",alertstate="firing"}}'
-    assert await eventually(partial(run_query, prometheus, Query(f"absent({missed})", True)))
+    without_alert = (
+        f'{SATURATED} unless {ON_SERIES} ALERTS{{alertname="HeadroomSaturated",alertstate="firing"}}'
+    )
+    assert await eventually(partial(run_query, prometheus, Query(f"absent({without_alert})", True)))
     prefix = f'{SATURATED} and {{resource="media-uploads/uploads/"}}'
-    fired = await eventually(partial(run_query, prometheus, Query(f"{FIRING} and {ON} ({prefix})", True)))
-    alerts = {(one["metric"]["aws_service"], one["metric"]["alertname"]) for one in fired}
+    fired_alerts = await eventually(
+        partial(run_query, prometheus, Query(f"{FIRING} and {ON_SERIES} ({prefix})", True))
+    )
+    alerts = {(one["metric"]["aws_service"], one["metric"]["alertname"]) for one in fired_alerts}
     assert alerts == {("s3", "HeadroomSaturated")}
-    blind = await eventually(partial(run_query, prometheus, Query('ALERTS{alertname="HeadroomBlind"}', True)))
-    assert [one["metric"]["cause"] for one in blind] == ["denied"]
+    blind_alerts = await eventually(
+        partial(run_query, prometheus, Query('ALERTS{alertname="HeadroomBlind"}', True))
+    )
+    assert [one["metric"]["cause"] for one in blind_alerts] == ["denied"]
     duplicate = Query('ALERTS{alertname="HeadroomCellBlind"}', True)
     assert await run_query(prometheus, duplicate) is None
-    assert await run_query(prometheus, Query(f"count by {ON[3:]} ({FIRING}) > 1", True)) is None
+    assert await run_query(prometheus, Query(f"count by {ON_SERIES[3:]} ({FIRING}) > 1", True)) is None

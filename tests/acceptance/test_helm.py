@@ -10,8 +10,8 @@ import yaml
 from tests.kubernetes_manifests import CHARTS, MANIFESTS, OLDEST_KUBERNETES, rendered, template
 from tests.processes import ROOT
 
-# Each value that switches something on.
-EVERYTHING = """
+# Values that use every option of the chart.
+ALL_OPTIONS = """
 image: {digest: "sha256:%s"}
 imagePullSecrets: [{name: registry}]
 config:
@@ -46,13 +46,15 @@ Manifest = dict[str, Any]
 
 
 def objects(text: str) -> list[Manifest]:
+    """Return the Kubernetes objects of a YAML text."""
     return [one for one in yaml.load_all(text, yaml.CSafeLoader) if one]
 
 
 @pytest.fixture(scope="module")
-def everything(tmp_path_factory: pytest.TempPathFactory) -> list[Manifest]:
+def all_objects(tmp_path_factory: pytest.TempPathFactory) -> list[Manifest]:
+    """The objects that the chart renders with ALL_OPTIONS."""
     values = tmp_path_factory.mktemp("values") / "values.yaml"
-    values.write_text(EVERYTHING)
+    values.write_text(ALL_OPTIONS)
     return objects(template("headroom", f"--values={values}"))
 
 
@@ -74,11 +76,11 @@ def test_helm_lint_finds_nothing(chart: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_kubernetes_accepts_the_manifests_of_all_options(everything: list[Manifest]) -> None:
-    own = [one for one in everything if not one["apiVersion"].startswith("monitoring.coreos.com/")]
-    for one in own:
-        kubernetes_validate.validate(one, "1.33", strict=True)
-    assert {one["kind"] for one in everything} == {
+def test_kubernetes_accepts_the_manifests_of_all_options(all_objects: list[Manifest]) -> None:
+    for one in all_objects:
+        if not one["apiVersion"].startswith("monitoring.coreos.com/"):
+            kubernetes_validate.validate(one, "1.33", strict=True)
+    assert {one["kind"] for one in all_objects} == {
         "ConfigMap",
         "Ingress",
         "NetworkPolicy",
@@ -89,10 +91,10 @@ def test_kubernetes_accepts_the_manifests_of_all_options(everything: list[Manife
     }
 
 
-def test_the_chart_has_the_generated_dashboards(everything: list[Manifest]) -> None:
+def test_the_chart_has_the_generated_dashboards(all_objects: list[Manifest]) -> None:
     found = {
         name.removeprefix("headroom-"): text
-        for one in everything
+        for one in all_objects
         if one["metadata"].get("labels", {}).get("grafana_dashboard") == "1"
         for name, text in one["data"].items()
     }
@@ -101,8 +103,8 @@ def test_the_chart_has_the_generated_dashboards(everything: list[Manifest]) -> N
     }
 
 
-def test_https_is_probed_and_scraped(everything: list[Manifest]) -> None:
-    by_kind = {one["kind"]: one for one in everything}
+def test_probes_and_scrapes_use_https(all_objects: list[Manifest]) -> None:
+    by_kind = {one["kind"]: one for one in all_objects}
     (container,) = by_kind["StatefulSet"]["spec"]["template"]["spec"]["containers"]
     assert container["livenessProbe"]["httpGet"]["scheme"] == "HTTPS"
     assert container["ports"][0]["containerPort"] == 4443
@@ -120,7 +122,7 @@ def test_the_chart_has_the_generated_rules() -> None:
     assert found == generated
 
 
-def test_services_are_chosen_and_unknown_ones_refused() -> None:
+def test_the_rules_of_chosen_services_are_rendered_and_unknown_services_refused() -> None:
     chosen = objects(template("headroom-rules", "--set=services={headroom,lambda_edge}"))
     assert [one["metadata"]["name"] for one in chosen] == ["headroom-headroom", "headroom-lambda-edge"]
     with pytest.raises(subprocess.CalledProcessError) as refused:
@@ -137,7 +139,7 @@ def test_services_are_chosen_and_unknown_ones_refused() -> None:
         ("service.port=70000", "/service/port"),
     ],
 )
-def test_wrong_values_are_refused(setting: str, problem: str) -> None:
+def test_invalid_values_are_refused(setting: str, problem: str) -> None:
     with pytest.raises(subprocess.CalledProcessError) as refused:
         template("headroom", f"--set={setting}")
     assert problem in refused.value.stderr

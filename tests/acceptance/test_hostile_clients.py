@@ -72,7 +72,7 @@ async def serving_alerts(folder: Path, hook: str) -> AsyncIterator[Service]:
             yield service
 
 
-async def test_alerts_go_out_while_thousands_of_connections_are_held(tmp_path: Path) -> None:
+async def test_notifications_are_sent_while_thousands_of_connections_are_held(tmp_path: Path) -> None:
     unavailable = [web.Response(status=503)] * 1000
     async with http_server(*unavailable) as hook, serving_alerts(tmp_path, hook.url) as service:
         port = service.address.rpartition(":")[2]
@@ -80,10 +80,10 @@ async def test_alerts_go_out_while_thousands_of_connections_are_held(tmp_path: P
         async with running(*command) as attacker:
             await read_line(attacker, str(CONNECTIONS))
             hook.answers[:] = [web.Response()]  # from now on the webhook accepts
-            before = len(hook.requests)
+            requests_before = len(hook.requests)
 
             async def notified() -> bool | None:
-                return True if len(hook.requests) > before else None
+                return True if len(hook.requests) > requests_before else None
 
             await eventually(notified)
             metrics = await eventually(partial(service.get, "/metrics"))

@@ -1,4 +1,4 @@
-"""`headroom check` reads an account in moto, with all services, all signals of detail and all counts."""
+"""`headroom check` reads an account in moto, with all services, detail signals and counts."""
 
 import json
 import re
@@ -36,10 +36,10 @@ def moto() -> Iterator[Mapping[str, str]]:
 
 @pytest.fixture(scope="module")
 def report(moto: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Return the output of the command."""
+    """Return the output of `headroom check`."""
     folder = tmp_path_factory.mktemp("headroom")
     (folder / "headroom.yaml").write_text("signals: {detail: true}\n")
-    ended = subprocess.run(
+    completed = subprocess.run(
         (*COMMAND, *CHECK),
         cwd=folder,
         env=dict(moto) | {"PYTHONPATH": str(ROOT)},
@@ -47,9 +47,9 @@ def report(moto: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) ->
         capture_output=True,
         check=False,
     )
-    assert ended.returncode == SOME_FAILED, ended.stderr.decode()
-    written: dict[str, Any] = json.loads(ended.stdout)
-    return written
+    assert completed.returncode == SOME_FAILED, completed.stderr.decode()
+    output: dict[str, Any] = json.loads(completed.stdout)
+    return output
 
 
 def test_created_resources_are_counted(report: dict[str, Any]) -> None:
@@ -61,7 +61,7 @@ def test_created_resources_are_counted(report: dict[str, Any]) -> None:
     assert {name: usage[name] for name in expected} == pytest.approx(expected)
 
 
-def test_every_service_that_moto_has_resources_of_has_series(report: dict[str, Any]) -> None:
+def test_every_service_with_resources_in_moto_has_series(report: dict[str, Any]) -> None:
     found = {one["service"] for one in report["items"] if not is_unread(one)}
     assert {*REGISTRY.service_names} - found == {*RESOURCES["absent"]}
 
@@ -73,4 +73,5 @@ def test_only_calls_that_moto_lacks_fail_and_each_is_reported_once(report: dict[
 
 
 def is_unread(series: Mapping[str, Any]) -> bool:
+    """Return whether the resources of a series could not all be read."""
     return bool(series["unobservable"]) and "not all could be read" in series["unobservable"]["reason"]

@@ -1,4 +1,4 @@
-"""The pages in a real Chromium over a running demo: what people see and do; and nothing leaves the host."""
+"""The pages of a running demo in a real Chromium: people use them, and no request leaves the host."""
 
 import os
 import re
@@ -33,7 +33,7 @@ PAGES = (
     "/status",
     "/docs",
 )
-SAME_EVERYWHERE = "/docs"  # of every server; test_report_pages has axe look at it, which takes long
+SAME_EVERYWHERE = "/docs"  # the same page on every server; test_report_pages runs axe on it, which takes long
 SERIOUS = ("serious", "critical")
 SCREENSHOTS = ROOT / "dist" / "screenshots"  # outside git
 TIMEOUT = 30_000  # milliseconds
@@ -42,18 +42,18 @@ DESK = ViewportSize(width=1440, height=900)
 
 
 class Visit:
-    """One visitor, and all that went wrong: errors on the console, exceptions, requests to other hosts."""
+    """A page of a visitor, and its errors: console messages, exceptions, requests to other hosts."""
 
     def __init__(self, url: str, page: Page) -> None:
         self.url, self.page = url, page
-        self.wrong: list[str] = []
-        page.on("console", lambda entry: self.wrong.append(entry.text) if entry.type != "log" else None)
-        page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        page.on("request", lambda request: self._note(request.url))
+        self.errors: list[str] = []
+        page.on("console", lambda entry: self.errors.append(entry.text) if entry.type != "log" else None)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("request", lambda request: self._check_host(request.url))
 
-    def _note(self, address: str) -> None:
+    def _check_host(self, address: str) -> None:
         if urlsplit(address).netloc != urlsplit(self.url).netloc:
-            self.wrong.append(f"asked {address}")
+            self.errors.append(f"requested {address}")
 
     async def go(self, path: str) -> None:
         await self.page.goto(self.url + path)
@@ -72,18 +72,18 @@ async def visit(url: str, context: BrowserContext) -> AsyncIterator[Visit]:
     """Open a page, and check at the end that its script logged nothing."""
     visit = Visit(url, await context.new_page())
     yield visit
-    assert visit.wrong == []
+    assert visit.errors == []
 
 
-async def worst(visit: Visit) -> str:
-    """The path of the worst series."""
+async def worst_series_path(visit: Visit) -> str:
+    """Return the path of the first series in the list, which is the worst."""
     await visit.go("/")
     path = await visit.page.locator("#rows tbody a").first.get_attribute("href")
     assert path
     return path
 
 
-async def test_an_update_arrives_by_itself(visit: Visit) -> None:
+async def test_the_page_updates_itself(visit: Visit) -> None:
     await visit.go("/")
     await expect(visit.page.locator("#live")).to_have_attribute("data-state", "on", timeout=TIMEOUT)
     await visit.page.evaluate("document.querySelector('#zones b').textContent = 'old'")
@@ -94,32 +94,32 @@ async def test_an_open_menu_is_not_replaced_by_an_update(visit: Visit) -> None:
     await visit.go("/alerts")
     alert = visit.page.locator("#rows tr[id]").first
     await alert.get_by_text("Silence", exact=True).click()
-    twice = re.compile(r"^([2-9]|\d\d+)$")
-    await expect(visit.page.locator("body")).to_have_attribute("data-updates", twice, timeout=TIMEOUT)
+    two_or_more = re.compile(r"^([2-9]|\d\d+)$")
+    await expect(visit.page.locator("body")).to_have_attribute("data-updates", two_or_more, timeout=TIMEOUT)
     await expect(alert.get_by_role("button", name="for 4 h")).to_be_visible()
 
 
-def asks(query: str, address: str) -> bool:
-    """Tell whether the address has this query."""
+def has_query(query: str, address: str) -> bool:
+    """Return whether an address has this query."""
     return parse_qs(urlsplit(address).query).get("q") == [query]
 
 
-async def test_a_query_is_the_address(visit: Visit) -> None:
+async def test_a_query_becomes_part_of_the_address(visit: Visit) -> None:
     page = visit.page
     await visit.go("/?q=service:kinesis")
     await page.get_by_role("searchbox").fill("orders")
     await page.keyboard.press("Enter")
-    await page.wait_for_url(partial(asks, "service:kinesis orders"))
+    await page.wait_for_url(partial(has_query, "service:kinesis orders"))
     names = await page.locator("#rows tbody th a").all_inner_texts()
     assert names and all("orders" in name for name in names)
     await page.locator("#zones a.within").click()
-    await page.wait_for_url(partial(asks, "service:kinesis orders zone:within"))
+    await page.wait_for_url(partial(has_query, "service:kinesis orders zone:within"))
     assert {*await page.locator("#rows tbody td:first-child").all_inner_texts()} == {"within"}
     await page.go_back()
-    await page.wait_for_url(partial(asks, "service:kinesis orders"))
+    await page.wait_for_url(partial(has_query, "service:kinesis orders"))
 
 
-async def test_keys_go_through_the_rows(visit: Visit) -> None:
+async def test_keys_move_through_the_rows_and_open_pages(visit: Visit) -> None:
     page = visit.page
     await visit.go("/")
     await page.keyboard.press("j")
@@ -147,28 +147,28 @@ async def test_the_map_leads_to_its_series(visit: Visit) -> None:
     await expect(page.locator("#rows tbody td").first).to_have_text("saturated")
 
 
-async def test_an_alert_is_acknowledged_and_silenced_and_the_silence_ended(visit: Visit) -> None:
+async def test_an_alert_is_acknowledged_and_silenced_and_its_silence_is_ended(visit: Visit) -> None:
     page = visit.page
     await visit.go("/alerts")
-    told = page.locator("#told")
+    message = page.locator("#told")
     first = page.locator("#rows tr[id]").first
     identity = await first.get_attribute("id")
     await first.get_by_role("button", name="Acknowledge").click()
-    await expect(told).to_contain_text("acknowledged.")
+    await expect(message).to_contain_text("acknowledged.")
     await expect(page.locator(f"#{identity}")).to_have_count(0)
-    await told.get_by_role("button", name="Undo").click()
-    await expect(told).to_contain_text("Undone.")
+    await message.get_by_role("button", name="Undo").click()
+    await expect(message).to_contain_text("Undone.")
     alert = page.locator(f"#{identity}")
     await alert.get_by_text("Silence", exact=True).click()
     await alert.get_by_role("button", name="for 4 h").click()
-    await expect(told).to_contain_text("1 silence added, until")
+    await expect(message).to_contain_text("1 silence added, until")
     await visit.go("/alerts/silenced")
     await expect(page.locator(f"#{identity}")).to_contain_text("silenced on the page")
     await page.get_by_role("button", name="End").first.click()
     await expect(page.locator("#silences")).to_contain_text("No silence is in force")
 
 
-async def test_the_keyboard_reaches_everything(visit: Visit) -> None:
+async def test_the_keyboard_skips_to_the_content(visit: Visit) -> None:
     page = visit.page
     await visit.go("/")
     await page.keyboard.press("Tab")
@@ -179,7 +179,7 @@ async def test_the_keyboard_reaches_everything(visit: Visit) -> None:
 
 
 async def test_times_are_in_the_time_zone_of_the_viewer(visit: Visit) -> None:
-    await visit.go(await worst(visit))
+    await visit.go(await worst_series_path(visit))
     ticks = visit.page.locator("#chart [data-time]")
     utc = (await ticks.first.get_attribute("data-time") or "")[11:13]
     shown = await ticks.first.text_content() or ""
@@ -218,7 +218,7 @@ async def test_axe_finds_nothing_serious_and_nothing_is_cut_off(
 ) -> None:
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     page = visit.page
-    series = await worst(visit)
+    series = await worst_series_path(visit)
     await page.emulate_media(color_scheme=scheme)
     await page.set_viewport_size({"width": width, "height": 1000})
     for path in (*PAGES, series, "/?q=nosuch", "/?row=9999"):
@@ -244,10 +244,10 @@ async def test_without_credentials_the_page_says_that_no_series_is_monitored(
     width: int, context: BrowserContext, tmp_path: Path
 ) -> None:
     (tmp_path / "h.yaml").write_text(f"regions: [eu-west-1]\njournal: {tmp_path}/headroom.db\n")
-    none = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": os.devnull}
-    none |= {"AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    no_credentials = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": os.devnull}
+    no_credentials |= {"AWS_SHARED_CREDENTIALS_FILE": os.devnull}
     serve = "serve", "--config", str(tmp_path / "h.yaml"), "--listen", f"127.0.0.1:{free_port()}"
-    async with headroom(*serve, environ=ENVIRONMENT | none):
+    async with headroom(*serve, environ=ENVIRONMENT | no_credentials):
         await eventually(partial(get, f"http://{serve[-1]}/-/healthy"))
         page = await context.new_page()
         await page.set_viewport_size({"width": width, "height": 900})

@@ -1,4 +1,4 @@
-"""The page of alerts in a real Chromium: acknowledge and undo, several at once, two tabs, silences, keys."""
+"""The page of alerts in a real Chromium: acknowledging, undo, several alerts at once, two tabs, silences."""
 
 import re
 from collections.abc import AsyncIterator
@@ -12,7 +12,7 @@ from playwright.async_api import Browser, Page, expect
 
 from monitor.notifiers.notice import Severity
 from rules.band import Zone
-from tests.acceptance.test_page_trouble import answering
+from tests.acceptance.test_page_trouble import serving_app
 from tests.monitor.alerting.notices import notice
 from tests.monitor.fleet.fleets import add, judged, key
 from tests.monitor.served import Server
@@ -30,7 +30,7 @@ HEIGHTS = "(selector) => [...document.querySelectorAll(selector)].map((one) => o
 
 
 class Site:
-    """A server with an alert a name, and its address."""
+    """A server with one alert for each of NAMES, and its address."""
 
     def __init__(self, server: Server, url: str) -> None:
         self.server, self.url = server, url
@@ -55,25 +55,26 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
             server.alerting.engine.alerts[series.key.id] = one
         await server.alerting.journal.commit({}, [*server.alerting.engine.alerts.values()])
         await server.publish()
-        async with answering(server.app) as url:
+        async with serving_app(server.app) as url:
             yield Site(server, url)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def page(browser: Browser) -> AsyncIterator[Page]:
-    """A page whose scripts log nothing; the browser itself logs forms that are refused."""
-    wrong: list[str] = []
+    """A page whose scripts must log nothing; the browser itself logs that a form was refused."""
+    errors: list[str] = []
     context = await browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB")
     context.set_default_timeout(TIMEOUT)
     page = await context.new_page()
-    page.on("console", lambda entry: wrong.append(entry.text) if REFUSED not in entry.text else None)
-    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda entry: errors.append(entry.text) if REFUSED not in entry.text else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
     yield page
     await context.close()
-    assert wrong == []
+    assert errors == []
 
 
 def row(page: Page, alert: str) -> Any:
+    """Return the row of an alert."""
     return page.locator(f"#alert-{alert}")
 
 
@@ -91,7 +92,7 @@ async def test_one_click_acknowledges_and_a_key_undoes_it(site: Site, page: Page
     assert not site.acknowledged
 
 
-async def test_the_offer_to_undo_goes_by_itself(site: Site, page: Page) -> None:
+async def test_the_offer_to_undo_disappears_after_ten_seconds(site: Site, page: Page) -> None:
     await page.clock.install()
     await page.goto(f"{site.url}/alerts")
     await row(page, site.alerts[0]).get_by_role("button", name="Acknowledge").click()
@@ -104,7 +105,7 @@ async def test_the_offer_to_undo_goes_by_itself(site: Site, page: Page) -> None:
     assert site.acknowledged == {site.alerts[0]}
 
 
-async def test_several_are_acknowledged_and_silenced_at_once(site: Site, page: Page) -> None:
+async def test_several_alerts_are_acknowledged_and_silenced_at_once(site: Site, page: Page) -> None:
     await page.goto(f"{site.url}/alerts")
     acknowledge = page.locator("[data-bulk-ack]")
     await expect(acknowledge).to_be_disabled()
@@ -126,18 +127,18 @@ async def test_several_are_acknowledged_and_silenced_at_once(site: Site, page: P
     assert not site.server.alerting.engine.silences.stored
 
 
-async def test_the_second_of_two_tabs_is_told_who_acknowledged(site: Site, page: Page) -> None:
+async def test_a_second_tab_shows_who_acknowledged_an_alert(site: Site, page: Page) -> None:
     other = await page.context.new_page()
     for one in (page, other):
         await one.goto(f"{site.url}/alerts")
     await site.server.alerting.acknowledge(site.alerts[1], author="Ada", comment="adding shards")
     await row(other, site.alerts[1]).get_by_role("button", name="Acknowledge").click()
-    told = other.locator("#told")
-    await expect(told).to_contain_text(re.compile(r"clicks was acknowledged before, by Ada at \d\d:\d\d"))
-    await expect(told.get_by_role("button")).to_have_count(0)
+    message = other.locator("#told")
+    await expect(message).to_contain_text(re.compile(r"clicks was acknowledged before, by Ada at \d\d:\d\d"))
+    await expect(message.get_by_role("button")).to_have_count(0)
     await expect(row(other, site.alerts[1])).to_have_count(0)
-    (kept,) = site.server.alerting.engine.silences.acknowledgements.values()
-    assert (kept.author, kept.comment) == ("Ada", "adding shards")
+    (acknowledgement,) = site.server.alerting.engine.silences.acknowledgements.values()
+    assert (acknowledgement.author, acknowledgement.comment) == ("Ada", "adding shards")
 
 
 async def test_the_keyboard_selects_acknowledges_undoes_and_opens(site: Site, page: Page) -> None:
@@ -212,10 +213,10 @@ async def test_a_silence_that_matches_nothing_says_so_and_is_ended(site: Site, p
     await page.get_by_label("Matchers").fill("region=")
     await page.get_by_role("button", name="Silence", exact=True).click()
     await expect(page.locator("#told")).to_contain_text("column 8")
-    await expect(page.get_by_label("Matchers")).to_have_value("region=")  # it can be mended
+    await expect(page.get_by_label("Matchers")).to_have_value("region=")  # the user can correct it
 
 
-async def test_a_comment_is_added_later(site: Site, page: Page) -> None:
+async def test_a_comment_is_added_to_an_acknowledged_alert(site: Site, page: Page) -> None:
     await site.server.alerting.acknowledge(site.alerts[0], author="page", comment="acknowledged on the page")
     await page.goto(f"{site.url}/alerts/acknowledged")
     await page.get_by_label("Comment on orders").click()
@@ -243,7 +244,9 @@ async def test_without_a_script_a_redirect_leads_to_the_page_with_undo(site: Sit
     await context.close()
 
 
-async def test_a_page_of_a_former_process_says_so_and_stays(site: Site, page: Page) -> None:
+async def test_a_page_of_an_earlier_process_asks_for_a_reload_and_keeps_its_rows(
+    site: Site, page: Page
+) -> None:
     await page.goto(f"{site.url}/alerts")
     await page.evaluate("document.querySelectorAll('[name=token]').forEach((one) => (one.value = 'old'))")
     await row(page, site.alerts[0]).get_by_role("button", name="Acknowledge").click()
@@ -263,16 +266,16 @@ async def test_every_tab_is_accessible_and_nothing_is_cut_off(
     await page.set_viewport_size({"width": width, "height": 900})
     for path in (*(f"/alerts{tab}" for tab in TABS), "/runbooks", "/runbooks/headroom"):
         await page.goto(site.url + path)
-        await page.evaluate(
-            "document.querySelectorAll('main li details').forEach((one) => (one.open = true))"
-        )
+        await page.evaluate(OPEN_HISTORY)
         found = (await Axe().run(page)).response["violations"]
         assert [(one["id"], one["nodes"][0]["html"]) for one in found] == [], path
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
 
 
 @pytest.mark.parametrize("width", [1440, 390])
-async def test_a_row_is_a_line_on_a_desk_and_few_on_a_phone(site: Site, page: Page, width: int) -> None:
+async def test_a_row_has_one_line_on_a_desktop_and_few_lines_on_a_phone(
+    site: Site, page: Page, width: int
+) -> None:
     await page.set_viewport_size({"width": width, "height": 900})
     await page.goto(f"{site.url}/alerts")
     heights = await page.evaluate(HEIGHTS, "#rows tr[id]")

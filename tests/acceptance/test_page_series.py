@@ -1,4 +1,4 @@
-"""The page of a series in a real Chromium: crosshair, ranges, copying, and no script at all."""
+"""The page of a series in a real Chromium: crosshair, ranges, copying, and use without scripts."""
 
 from collections.abc import AsyncIterator
 
@@ -15,20 +15,20 @@ PLOT = "#chart .plotbox"
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def page(url: str, browser: Browser) -> AsyncIterator[Page]:
-    """The page of a series above its band; nothing goes wrong on it."""
+    """The page of a series, whose scripts must raise and log no error."""
     context = await browser.new_context(viewport=DESK, locale="en-GB", timezone_id="Europe/Berlin")
     page = await context.new_page()
-    wrong: list[str] = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda entry: wrong.append(entry.text) if entry.type == "error" else None)
-    await page.goto(url + await pressing(url, browser))
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda entry: errors.append(entry.text) if entry.type == "error" else None)
+    await page.goto(url + await path_of_series_with_command(url, browser))
     yield page
-    assert wrong == []
+    assert errors == []
     await context.close()
 
 
-async def pressing(url: str, browser: Browser) -> str:
-    """The path of a series of which the page has a command to do first, and one limit."""
+async def path_of_series_with_command(url: str, browser: Browser) -> str:
+    """Return the path of a series with a usage, whose page begins with a command to run."""
     context = await browser.new_context()
     answer = await context.request.get(f"{url}/api/v1/series?limit=60")
     for item in (await answer.json())["items"]:
@@ -40,7 +40,7 @@ async def pressing(url: str, browser: Browser) -> str:
     raise AssertionError("no series of the demo has something to do")
 
 
-async def test_the_pointer_reads_single_points(page: Page) -> None:
+async def test_the_pointer_shows_the_values_of_one_minute(page: Page) -> None:
     plot, tip = page.locator(PLOT), page.locator("#chart .tip")
     box = await plot.bounding_box()
     assert box
@@ -54,7 +54,7 @@ async def test_the_pointer_reads_single_points(page: Page) -> None:
     await expect(tip).to_be_hidden()
 
 
-async def test_the_arrow_keys_read_single_points(page: Page) -> None:
+async def test_the_arrow_keys_show_the_values_of_one_minute(page: Page) -> None:
     plot, tip = page.locator(PLOT), page.locator("#chart .tip")
     await page.keyboard.press("Tab")
     await plot.focus()
@@ -72,7 +72,7 @@ async def test_the_arrow_keys_read_single_points(page: Page) -> None:
     await expect(tip).to_be_hidden()
 
 
-async def test_ranges_are_addresses_and_the_crosshair_stays_within_the_chart(page: Page) -> None:
+async def test_each_range_has_an_address_and_the_crosshair_stays_within_the_chart(page: Page) -> None:
     await page.get_by_role("navigation", name="Range").get_by_text("14 d").click()
     await page.wait_for_url("**?range=14d")
     await expect(page.locator("#chart [data-day]").first).to_be_attached()
@@ -89,7 +89,7 @@ async def test_ranges_are_addresses_and_the_crosshair_stays_within_the_chart(pag
     await expect(page.get_by_text("3 h", exact=True)).to_have_attribute("aria-current", "true")
 
 
-async def test_a_command_is_copied_or_selected_where_the_clipboard_is_refused(page: Page) -> None:
+async def test_a_command_is_copied_or_without_the_clipboard_selected(page: Page) -> None:
     button, code = page.locator(".first [data-copy]"), page.locator(".first .cmd code")
     await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     await button.click()
@@ -118,10 +118,10 @@ async def test_a_live_update_keeps_the_crosshair(page: Page) -> None:
     await expect(tip).to_have_text(shown)
 
 
-async def test_it_works_without_a_script(url: str, browser: Browser) -> None:
+async def test_the_page_works_without_scripts(url: str, browser: Browser) -> None:
     context = await browser.new_context(java_script_enabled=False, viewport=DESK)
     page = await context.new_page()
-    await page.goto(url + await pressing(url, browser))
+    await page.goto(url + await path_of_series_with_command(url, browser))
     await expect(page.locator(PLOT)).to_be_visible()
     await page.get_by_text("The values as a table").click()
     await expect(page.locator(".values tbody tr").first).to_be_visible()

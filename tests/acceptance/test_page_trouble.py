@@ -1,4 +1,4 @@
-"""Open pages in a real Chromium when something goes: a series, a token, the server; or the clock is wrong."""
+"""Open pages in a real Chromium when a series, a token or the server is gone, or the clock is wrong."""
 
 import asyncio
 import re
@@ -51,7 +51,7 @@ async def page(browser: Browser) -> AsyncIterator[Page]:
 
 
 class Headroom:
-    """`headroom serve` as a test has it run, on one port."""
+    """A `headroom serve` that keeps its port when it is restarted."""
 
     def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
         self.listen = f"127.0.0.1:{free_port()}"
@@ -78,7 +78,7 @@ class Headroom:
                 found = (await client.get(f"{self.url}/api/v1/series", params=requested)).json()["items"]
             return found[0]["id"] if found else None
 
-        await page.goto(f"{self.url}/series/{await eventually(identity)}")  # ready is not judged yet
+        await page.goto(f"{self.url}/series/{await eventually(identity)}")  # the series may not be judged yet
         await expect(page.locator("#live")).to_have_attribute("data-state", "on", timeout=TIMEOUT)
 
 
@@ -88,7 +88,7 @@ def server(tmp_path: Path, aws: Mapping[str, str]) -> Headroom:
 
 
 async def expect_live_text(page: Page, state: str, words: str) -> None:
-    """Wait until the page says these words of its connection, which has this state."""
+    """Wait until the page shows this state of its connection, and these words about it."""
     live, banner = page.locator("#live"), page.locator("#lost")
     await expect(live).to_have_attribute("data-state", state, timeout=TIMEOUT)
     await expect(live if state == "on" else banner).to_contain_text(words, timeout=TIMEOUT)
@@ -96,19 +96,21 @@ async def expect_live_text(page: Page, state: str, words: str) -> None:
     assert ("(not live)" in await page.title()) == (state != "on")
 
 
-async def test_a_series_that_is_dropped_while_its_page_is_open(server: Headroom, page: Page) -> None:
+async def test_an_open_page_says_that_its_series_was_dropped_and_is_live_when_it_is_back(
+    server: Headroom, page: Page
+) -> None:
     async with server.running(KINESIS) as process:
         await server.open(page, "audit")
         server.write(KINESIS + "exclude: [{resource: audit}]\n")
         process.send_signal(signal.SIGHUP)
         await expect_live_text(page, "ended", "its resource may be gone")
-        await expect(page.locator("#chart svg.plotbox")).to_be_visible()  # what was last known stays
+        await expect(page.locator("#chart svg.plotbox")).to_be_visible()  # of the last known values
         server.write(KINESIS)
         process.send_signal(signal.SIGHUP)
-        await expect_live_text(page, "on", "Live")  # it is back
+        await expect_live_text(page, "on", "Live")  # the series is back
 
 
-async def test_a_token_that_ends_while_the_page_is_open(server: Headroom, page: Page) -> None:
+async def test_an_open_page_says_that_its_token_is_no_longer_valid(server: Headroom, page: Page) -> None:
     async with server.running(KINESIS + AUTH % TOKEN) as process:
         await server.open(page, "audit")
         server.write(KINESIS + AUTH % "another-token-of-the-test")
@@ -116,7 +118,9 @@ async def test_a_token_that_ends_while_the_page_is_open(server: Headroom, page: 
         await expect_live_text(page, "ended", "Access has ended: reload the page to log in")
 
 
-async def test_a_token_that_ended_while_the_server_was_away(server: Headroom, page: Page) -> None:
+async def test_an_open_page_says_that_its_token_became_invalid_while_the_server_was_away(
+    server: Headroom, page: Page
+) -> None:
     await page.clock.install()
     async with server.running(KINESIS + AUTH % TOKEN):
         await server.open(page, "audit")
@@ -127,7 +131,7 @@ async def test_a_token_that_ended_while_the_server_was_away(server: Headroom, pa
         page.on("request", lambda request: requested.append(request.url))
         await page.clock.fast_forward(600_000)
         await page.evaluate("fetch('/-/healthy')")
-        assert requested == [f"{server.url}/-/healthy"]  # it does not go on trying
+        assert requested == [f"{server.url}/-/healthy"]  # the page does not connect again
 
 
 async def test_the_page_is_live_again_when_the_server_is_back(server: Headroom, page: Page) -> None:
@@ -154,8 +158,8 @@ async def test_ages_do_not_depend_on_the_clock_of_the_browser(
 
 
 @asynccontextmanager
-async def answering(app: FastAPI) -> AsyncIterator[str]:
-    """The application on loopback; gives its URL."""
+async def serving_app(app: FastAPI) -> AsyncIterator[str]:
+    """Serve an application on loopback; yield its URL."""
     listening = bind_socket("127.0.0.1", 0)
     server = HttpServer(uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1))
     serving = asyncio.create_task(server.serve([listening]))
@@ -170,11 +174,11 @@ async def answering(app: FastAPI) -> AsyncIterator[str]:
 async def test_strange_names_neither_widen_the_page_nor_run_as_scripts(
     tmp_path: Path, page: Page, kind: str
 ) -> None:
-    wrong: list[str] = []
-    page.on("console", lambda entry: wrong.append(entry.text))
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("dialog", lambda dialog: wrong.append(dialog.message))
-    async with named(tmp_path, NAMES[kind]) as server, answering(server.app) as url:
+    errors: list[str] = []
+    page.on("console", lambda entry: errors.append(entry.text))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("dialog", lambda dialog: errors.append(dialog.message))
+    async with named(tmp_path, NAMES[kind]) as server, serving_app(server.app) as url:
         series = [f"/series/{one.key.id}" for one in server.fleet.series.values()]
         for width in (390, 1280):
             await page.set_viewport_size({"width": width, "height": 900})
@@ -183,4 +187,4 @@ async def test_strange_names_neither_widen_the_page_nor_run_as_scripts(
                 cut = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
                 assert cut <= 0, (path, width)
         await page.goto("about:blank")
-    assert wrong == []
+    assert errors == []

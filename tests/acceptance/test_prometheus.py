@@ -27,10 +27,10 @@ async def run_query(prometheus: str, query: str) -> list[dict[str, Any]] | None:
     return result or None
 
 
-QUERIES = {
+QUERIES = {  # queries that must have a result, and what the result shows
     'up{job="headroom"} == 1': "the scrape works",
     "count(headroom_utilization_ratio) > 100": "all services have series",
-    'headroom_zone{signal="prefix_errors",resource="media-uploads/uploads/"} == 3': "SlowDowns saturate",
+    'headroom_zone{signal="prefix_errors",resource="media-uploads/uploads/"} == 3': "S3 throttling is judged",
     "headroom_usage / ignoring(source) headroom_limit": "usage and limit share their labels",
     'sum by (zone) (headroom_series{aws_region="ap-southeast-2"}) > 0': "a denied region has series, too",
     "time() - headroom_sample_timestamp_seconds < 900": "samples are fresh",
@@ -41,17 +41,17 @@ QUERIES = {
 }
 
 
-async def test_promql_over_a_running_headroom(prometheus: str) -> None:
+async def test_queries_over_a_running_demo_have_results(prometheus: str) -> None:
     for query in QUERIES:
         assert await eventually(partial(run_query, prometheus, query)), query
     found = await run_query(prometheus, "count by (aws_service) (headroom_limit)")
     services = {one["metric"]["aws_service"] for one in found or ()}
-    # Other quotas may have to wait for the calls of the next inventory.
+    # The series of other quotas may be read only by the next inventory.
     assert services | {QUOTAS_SERVICE} == {*demo_services()}
 
 
 async def test_promtool_accepts_the_exposition() -> None:
-    # Of a new demo: promtool wants the label `quantile`, which forecasts have later, for summaries alone.
+    # A new demo has no forecasts: promtool rejects their label `quantile`, as they are no summaries.
     async with demo_server() as address:
         answer = await get(f"http://{address}/metrics")
     assert answer is not None

@@ -20,8 +20,8 @@ from tests.forked_process import ForkedProcess
 from tests.monitor.serve_process import free_port, journal
 from tests.processes import demo_aws, eventually, get, headroom, nothing_pending
 
-PUSH_TIMEOUT = 600.0  # seconds until one more minute is complete and pushed: minutes later while usage falls
-FAMILIES = {"usage": "usage", "saturation": "saturation"}  # the field in the API's history of each family
+PUSH_TIMEOUT = 600.0  # seconds until one more minute is pushed; this takes minutes while usage falls
+FAMILIES = {"usage": "usage", "saturation": "saturation"}  # by family, its field in the API's history
 
 
 @dataclass
@@ -105,8 +105,8 @@ def minutes_by_series(values: Values) -> dict[str, list[int]]:
 def comparable(values: Values, history: Values, pushed: Values) -> Values:
     """The values of each series from the first minute in the API up to the newest one that was pushed.
 
-    A process that was killed may have pushed earlier ones: nobody can ask a service again how many resources
-    it had. Newer ones may still change, and the oldest may leave the window during the comparison.
+    A killed process may have pushed earlier values that the API lacks, as past numbers of resources cannot be
+    read again. Newer values may still change, and the oldest may leave the window during the comparison.
     """
     oldest = int(time.time() // 60) - WINDOW + 15
     first = {series: max(oldest, min(minutes)) for series, minutes in minutes_by_series(history).items()}
@@ -119,7 +119,10 @@ def comparable(values: Values, history: Values, pushed: Values) -> Values:
 
 
 async def differences(service: Service, found: dict[str, Values]) -> dict[str, Any]:
-    """The values, by family, in which the API and what a receiver holds differ."""
+    """Return, by family, the values that differ between the API and a receiver.
+
+    found: the receiver's values.
+    """
     history = await service.history()
     different = {}
     for family in FAMILIES:
@@ -143,7 +146,7 @@ async def wait_until_equal(service: Service, tsdb: Tsdb, after: int) -> int:
         await asyncio.sleep(0.5)
 
 
-async def test_pushes_the_values_of_the_api_across_restarts_and_a_reload(tmp_path: Path) -> None:
+async def test_pushed_values_equal_those_of_the_api_across_restarts_and_a_reload(tmp_path: Path) -> None:
     first, second = (Tsdb(tmp_path / name, IN_ORDER) for name in ("first", "second"))
     async with demo_aws() as environ:
         service = Service(tmp_path, environ)

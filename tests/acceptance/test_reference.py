@@ -12,12 +12,12 @@ from tests.registries import REGISTRY
 
 CLASSES_ON_REQUEST = ("f", "g_vt", "inf", "p", "x", "trn", "dl", "hpc", "high_memory")
 NO_SPOT = ("hpc", "high_memory")
-NOTHING = "a default of 0 is no limit that anything could reach"
-# Signals whose value differs from the reference on purpose, and why.
+NO_LIMIT = "a default of 0 is no limit that anything could reach"
+# Signals whose default differs from the reference on purpose, and why.
 DEFAULTS = {
-    **dict.fromkeys((f"{service}.reserved_lcus_in_region" for service in ("alb", "gwlb", "nlb")), NOTHING),
-    **{f"ec2.{kind}_on_demand_vcpus": NOTHING for kind in CLASSES_ON_REQUEST},
-    **{f"ec2.{kind}_spot_vcpus": NOTHING for kind in CLASSES_ON_REQUEST if kind not in NO_SPOT},
+    **dict.fromkeys((f"{service}.reserved_lcus_in_region" for service in ("alb", "gwlb", "nlb")), NO_LIMIT),
+    **{f"ec2.{kind}_on_demand_vcpus": NO_LIMIT for kind in CLASSES_ON_REQUEST},
+    **{f"ec2.{kind}_spot_vcpus": NO_LIMIT for kind in CLASSES_ON_REQUEST if kind not in NO_SPOT},
     "efs.burst_credits": "the balance depends on the size of the file system",
     "kafka.connection_rate": "the reference names a rule by broker type: 100 is its smallest number",
     "lambda_edge.request_rate": "ten times the quota of concurrency, as the reference says in words",
@@ -29,7 +29,7 @@ DEFAULTS = {
     "kinesis.stream_write_records": "the reference names a formula over shards: there is no default",
     "kinesis.efo_read_bytes": "the limit is per shard and the signal per consumer: there is no default",
 }
-REGIONS = {
+REGIONS = {  # signals whose defaults by region differ from the reference on purpose, and why
     "sqs.fifo_high_throughput_api_rate": "two AWS pages differ for two regions: we have the lower number",
     "sqs.fifo_high_throughput_message_rate": "ten times the API rate, so it differs in the same way",
 }
@@ -40,7 +40,7 @@ CODES = {  # signals whose code the reference does not have in the service's own
     "redshift.event_subscriptions": "the list of counts names the code",
     "redshift.subnet_groups": "the list of counts names the code",
 }
-# What 1 of the reference's unit is in ours.
+# The value of one unit of the reference in our unit.
 UNITS = {"bits/s": 1 / 8, "TiB": 2**40, "GiB": 2**30, "MB/s": 1e6, "ratio": 100}
 
 OURS = {  # signals that the reference does not have
@@ -88,7 +88,7 @@ def entries() -> dict[str, dict[str, Any]]:
 
 
 def entry_of(signal: dict[str, Any]) -> dict[str, Any]:
-    """A signal of the files in `catalogue/` in the form of the older file, and in our unit."""
+    """Return a signal of a file in `catalogue/` in the form of an entry of REFERENCE, and in our unit."""
     limit, scale = signal["limit"], UNITS.get(signal["unit"], 1)
     quota = limit.get("quota") or {}
     code = {"service_code": quota.get("service"), "quota_code": quota.get("code")}
@@ -113,9 +113,9 @@ def test_the_signals_that_the_reference_lacks_are_listed() -> None:
 @each_signal
 def test_a_quota_has_the_same_code(signal: Signal) -> None:
     quota = ENTRIES[signal.id].get("service_quotas") or {}
-    known = (quota["service_code"], quota["quota_code"]) if quota.get("quota_code") else None
+    expected = (quota["service_code"], quota["quota_code"]) if quota.get("quota_code") else None
     found = signal.quota and (signal.quota.service, signal.quota.code)
-    assert (found == known) is (signal.id not in CODES)
+    assert (found == expected) is (signal.id not in CODES)
 
 
 @each_signal
@@ -126,7 +126,7 @@ def test_the_documented_default_is_the_same(signal: Signal) -> None:
 
 @each_signal
 def test_the_documented_defaults_of_regions_are_the_same(signal: Signal) -> None:
-    known = {**(ENTRIES[signal.id]["default"].get("by_region") or {})}
-    known.pop("other", None)
+    expected = {**(ENTRIES[signal.id]["default"].get("by_region") or {})}
+    expected.pop("other", None)
     by_region = dict(signal.default.by_region) if signal.default else {}
-    assert (by_region == known) is (signal.id not in REGIONS)
+    assert (by_region == expected) is (signal.id not in REGIONS)

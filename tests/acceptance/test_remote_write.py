@@ -47,7 +47,7 @@ class Tsdb:
             yield process
 
     async def read_family(self, family: str, now: int) -> Values:
-        """The values of a family in the window up to the end of the minute `now`."""
+        """Return the values of a family in the window up to the end of the minute `now`."""
         query = f"headroom_{family}[{WINDOW + 60}m]"
         answer = await get(f"http://{self.address}/api/v1/query", query=query, time=str(now * 60 + 59))
         assert answer
@@ -60,7 +60,7 @@ class Tsdb:
 
 
 class RecordedFleet:
-    """A fleet, and the values written to it: usage of three streams, throttled calls of one of them."""
+    """A fleet, and the values written to it: usage of three streams, throttled calls of one stream."""
 
     def __init__(self) -> None:
         self.fleet, self.now = Fleet(), int(time.time() // 60) - 20
@@ -78,7 +78,7 @@ class RecordedFleet:
         return add(self.fleet, stream, **formulas)
 
     def advance(self, minutes: int) -> None:
-        """Write values for some minutes; `orders` has none in every seventh minute."""
+        """Write values for some minutes; `orders` has no value in every seventh minute."""
         if not self.throttled:  # without data, throttled calls count as zero
             earlier = range(self.now + minutes - WINDOW, self.now)
             self.throttled = {("clicks", minute): 0.0 for minute in earlier}
@@ -153,7 +153,7 @@ async def wait_until_equal(recorded: RecordedFleet, tsdb: Tsdb) -> None:
         await asyncio.sleep(0.2)
 
 
-async def test_pushes_history_and_new_minutes_and_loses_nothing_when_the_receiver_is_killed(
+async def test_history_and_new_minutes_are_pushed_without_loss_when_the_receiver_is_killed(
     tmp_path: Path,
 ) -> None:
     recorded, tsdb = RecordedFleet(), Tsdb(tmp_path / "tsdb", IN_ORDER)
@@ -182,6 +182,7 @@ async def test_pushes_history_and_new_minutes_and_loses_nothing_when_the_receive
 
 
 async def has_failed(pusher: Pusher) -> bool | None:
+    """Return True once several requests to the receiver have failed; None before, for `eventually`."""
     return pusher.metric("requests_failed_total", reason="connection") > 1 or None
 
 
@@ -209,7 +210,7 @@ async def test_late_points_are_pushed_to_a_receiver_that_accepts_out_of_order_sa
     async with tsdb.running(), pusher.running() as push:
         push.enqueue_new_samples()
         await wait_until_equal(recorded, tsdb)
-        missing = [recorded.now - ago for ago in range(1, 20) if not (recorded.now - ago) % 7]
+        missing = [minute for minute in range(recorded.now - 19, recorded.now) if not minute % 7]
         for minute in missing:
             recorded.write("orders", minute, 600)
         recorded.advance(2)

@@ -14,7 +14,7 @@ from tests.monitor.served import Server
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-PAGES = {  # and a text that each has
+PAGES = {  # pages, each with a text that it shows
     "/coverage": "1 of 1 quota watched",
     "/coverage?state=watched": "lambda.account_concurrency",
     "/blind": "not authorized to perform sqs:ListQueues",
@@ -26,7 +26,7 @@ PAGES = {  # and a text that each has
     "/status": "CloudWatch metrics",
     "/docs": "acknowledge_alert",
 }
-EMPTY = {
+EMPTY_PAGES = {  # pages of a server that watches nothing, each with a text that it shows
     "/coverage": "No quota of a service in use is known.",
     "/blind": "Nothing is watched",
     "/what-if?traffic=3x": "nothing is known to judge",
@@ -78,7 +78,7 @@ async def test_pages_fit_and_have_no_finding_of_axe(
             assert [(one["id"], one["nodes"][0]["html"]) for one in found] == [], path
 
 
-async def test_pages_need_no_script(served: ExampleServer, browser: Browser) -> None:
+async def test_pages_work_without_scripts(served: ExampleServer, browser: Browser) -> None:
     async with opened(browser, scripts=False) as page:
         for path, text in PAGES.items():
             await page.goto(f"http://{served.address}{path}")
@@ -93,7 +93,7 @@ async def test_pages_need_no_script(served: ExampleServer, browser: Browser) -> 
         await expect(page.locator("main")).to_contain_text("No quota matches.")
 
 
-async def test_a_lost_connection_covers_what_is_old(tmp_path: Path, browser: Browser) -> None:
+async def test_a_page_shows_that_its_connection_is_lost(tmp_path: Path, browser: Browser) -> None:
     async with opened(browser) as page:
         async with example_server(tmp_path) as served:
             await page.goto(f"http://{served.address}/cost")
@@ -103,11 +103,13 @@ async def test_a_lost_connection_covers_what_is_old(tmp_path: Path, browser: Bro
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-async def test_nothing_watched_is_said_and_never_green(tmp_path: Path, browser: Browser, width: int) -> None:
+async def test_pages_of_a_server_that_watches_nothing_say_so_and_show_no_good_zone(
+    tmp_path: Path, browser: Browser, width: int
+) -> None:
     async with Server.opened(tmp_path) as server:
         await server.publish()
         async with served_on_loopback(server.app) as address, opened(browser, width) as page:
-            for path, text in EMPTY.items():
+            for path, text in EMPTY_PAGES.items():
                 await page.goto(f"http://{address}{path}")
                 assert text in await page.locator("main").inner_text(), path
                 assert not await page.evaluate(SCROLLS), path

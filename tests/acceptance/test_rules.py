@@ -15,33 +15,33 @@ from tests.processes import ROOT
 from tests.registries import REGISTRY
 
 RULES = ROOT / "dashboards" / "prometheus"
-WRITTEN = Path(__file__).parent / "rules"
+YAML_TESTS = Path(__file__).parent / "rules"
 DAY = 24 * 60
 
 GONE, STALE, BELOW, WITHIN, ABOVE, NEAR, SATURATED = (-3, -2, -1, 0, 1, 2, 3)
 NAMES = {ABOVE: "HeadroomAbove", NEAR: "HeadroomNear", SATURATED: "HeadroomSaturated"}
 
-# The rules of two signals that are alike in this differ by names and texts alone, so one of each is enough.
-DIFFERENT = {(one.kind, one.pending_for, one.tolerance.pending_for): one for one in REGISTRY.signals}
-each_signal = pytest.mark.parametrize("signal", DIFFERENT.values(), ids=lambda one: one.id)
+# The rules of signals with the same kind and times differ only in names and texts, so one signal is enough.
+REPRESENTATIVES = {(one.kind, one.pending_for, one.tolerance.pending_for): one for one in REGISTRY.signals}
+each_signal = pytest.mark.parametrize("signal", REPRESENTATIVES.values(), ids=lambda one: one.id)
 
 
 class Situation(NamedTuple):
     """The zones of a series over time, and the alert that fires at some minutes.
 
-    zones: each with its duration in minutes. alerts: by minute; WITHIN where none fires.
+    zones: each with its duration in minutes. alerts: by minute, the zone whose alert fires; WITHIN for none.
     """
 
     zones: tuple[tuple[int, int], ...]
     alerts: Mapping[int, int]
 
 
-def silent(minutes: int) -> dict[int, int]:
-    """Return minutes in each of which the series is within its band."""
+def no_alert(minutes: int) -> dict[int, int]:
+    """Return the alerts of the first minutes if none fires."""
     return dict.fromkeys(range(minutes), WITHIN)
 
 
-# By the `for` of the rule in minutes (hold); ten minutes within the band come first.
+# Functions of the rule's `for` in minutes (hold). Ten minutes within the band precede each situation.
 SITUATIONS: Mapping[str, Callable[[int], Situation]] = {
     "near after the hold": lambda hold: Situation(
         ((NEAR, hold + 20),), {9 + hold: WITHIN, 10 + hold: NEAR, 29 + hold: NEAR}
@@ -55,11 +55,13 @@ SITUATIONS: Mapping[str, Callable[[int], Situation]] = {
     "saturated at once and for ten minutes": lambda hold: Situation(
         ((SATURATED, 1), (WITHIN, 20)), {9: WITHIN, 10: SATURATED, 19: SATURATED, 22: WITHIN}
     ),
-    "too short to fire": lambda hold: Situation(((NEAR, hold - 1), (WITHIN, 20)), silent(30 + hold)),
-    "worse meanwhile, without a new hold": lambda hold: Situation(
+    "near for too short a time to fire": lambda hold: Situation(
+        ((NEAR, hold - 1), (WITHIN, 20)), no_alert(30 + hold)
+    ),
+    "a worse zone fires without a new hold": lambda hold: Situation(
         ((ABOVE, 2), (NEAR, hold + 10)), {9 + hold: WITHIN, 10 + hold: ABOVE, 12 + hold: NEAR}
     ),
-    "to and fro between two zones": lambda hold: Situation(
+    "alternates between two zones": lambda hold: Situation(
         ((ABOVE, 1), (NEAR, 1)) * (hold + 5), dict.fromkeys(range(10 + hold, 20 + hold), ABOVE)
     ),
     "saturated for a while, and near again without a gap": lambda hold: Situation(
@@ -75,14 +77,14 @@ SITUATIONS: Mapping[str, Callable[[int], Situation]] = {
     "stale does not resolve": lambda hold: Situation(
         ((NEAR, hold + 5), (STALE, 60)), {20 + hold: NEAR, 70 + hold: NEAR}
     ),
-    "gone with the series": lambda hold: Situation(
+    "resolved when the series is gone": lambda hold: Situation(
         ((NEAR, hold + 5), (GONE, 30)), {14 + hold: NEAR, 40 + hold: WITHIN}
     ),
 }
 
 
 def situations_of(signal: Signal) -> Iterator[tuple[str, Situation]]:
-    """Yield the situations by name; where throttling is tolerated for minutes, none that fires at once."""
+    """Yield situations with their names; if throttling is tolerated for minutes, none that fires at once."""
     hold, tolerated = max(signal.pending_for, 1), signal.tolerance.pending_for
     for name, situation in SITUATIONS.items():
         if not tolerated or SATURATED not in dict(situation(hold).zones):
@@ -112,7 +114,7 @@ def input_series(
 
 
 def expected(signal: Signal, resource: str, minute: int, name: str | None) -> dict[str, Any]:
-    """The promtool check that this alert fires for a series, or none, and no other."""
+    """Return the promtool check that only this alert fires for a series; None for no alert."""
     firing = f'ALERTS{{alertstate="firing",signal="{signal.name}",resource="{resource}"}}'
     samples = [{"labels": f'{{alertname="{name}"}}', "value": 1}] if name else []
     return {"expr": f"count by (alertname) ({firing})", "eval_time": f"{minute}m", "exp_samples": samples}
@@ -121,11 +123,11 @@ def expected(signal: Signal, resource: str, minute: int, name: str | None) -> di
 def situations(signal: Signal) -> dict[str, Any]:
     """The promtool test of every situation, each with its own resource."""
     series: list[dict[str, str]] = []
-    probes: list[dict[str, Any]] = []
+    checks: list[dict[str, Any]] = []
     for resource, (zones, alerts) in situations_of(signal):
         series += input_series(signal, resource, ((WITHIN, 10), *zones))
-        probes += [expected(signal, resource, minute, NAMES.get(zone)) for minute, zone in alerts.items()]
-    return {"interval": "1m", "input_series": series, "promql_expr_test": probes}
+        checks += [expected(signal, resource, minute, NAMES.get(zone)) for minute, zone in alerts.items()]
+    return {"interval": "1m", "input_series": series, "promql_expr_test": checks}
 
 
 def a_day_below(signal: Signal) -> dict[str, Any]:
@@ -139,12 +141,12 @@ def a_day_below(signal: Signal) -> dict[str, Any]:
         *input_series(signal, "busy by another", ((BELOW, DAY + 60),), headroom_idle=busy),
     ]
     alert = "HeadroomBelow" if signal.kind is LimitKind.PROVISIONED else None
-    probes = [
+    checks = [
         expected(signal, "busy by another", DAY + 30, None),
         expected(signal, "idle", DAY - 60, None),
         expected(signal, "idle", DAY + 30, alert),
     ]
-    return {"interval": "1m", "input_series": series, "promql_expr_test": probes}
+    return {"interval": "1m", "input_series": series, "promql_expr_test": checks}
 
 
 def promtool(*arguments: str | Path) -> None:
@@ -172,6 +174,6 @@ def test_each_problem_raises_one_alert_in_prometheus(
     promtool("test", "rules", file)
 
 
-@pytest.mark.parametrize("file", sorted(WRITTEN.iterdir()), ids=lambda file: file.stem)
-def test_the_written_rule_tests_pass(file: Path) -> None:
+@pytest.mark.parametrize("file", sorted(YAML_TESTS.iterdir()), ids=lambda file: file.stem)
+def test_the_rule_tests_in_yaml_pass(file: Path) -> None:
     promtool("test", "rules", file)

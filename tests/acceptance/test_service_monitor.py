@@ -51,14 +51,14 @@ async def firing(server: str) -> set[Alert] | None:
     return {tuple(one.get(name, "") for name in IDENTITY) for one in found or ()} or None
 
 
-async def test_the_same_alerts_fire_whatever_labels_the_target_has(servers: tuple[str, str]) -> None:
+async def test_the_labels_of_the_target_do_not_change_the_alerts(servers: tuple[str, str]) -> None:
     plain, operator = servers
 
-    async def same() -> set[Alert] | None:
+    async def common_alerts() -> set[Alert] | None:
         alerts = await firing(plain)
         return alerts if alerts == await firing(operator) else None
 
-    alerts = await eventually(same)
+    alerts = await eventually(common_alerts)
     assert ("HeadroomSaturated", "s3", "media-uploads/uploads/") in {
         (one[0], one[3], one[5]) for one in alerts
     }

@@ -20,7 +20,7 @@ EXPECTED: dict[str, dict[str, Any]] = json.loads((STREAMS / "expected.json").rea
 each_file = pytest.mark.parametrize("file", EXPECTED)
 
 
-def request_of(body: bytes) -> str:
+def request_id_of(body: bytes) -> str:
     """The `requestId` in the body, or `r-1` without one."""
     try:
         return str(json.loads(body)["requestId"])
@@ -33,9 +33,9 @@ def content(file: Path) -> bytes:
 
 
 @each_file
-async def test_each_request_is_answered_as_expected(file: str) -> None:
+async def test_each_request_has_the_expected_status(file: str) -> None:
     body, gzipped = content(STREAMS / file), file.endswith(".gz")
-    request = "r-1" if gzipped else request_of(body)
+    request = "r-1" if gzipped else request_id_of(body)
     async with serving(ingest_of(fleet_of())) as endpoint:
         checked_reply(
             await endpoint.post(body, request, content_encoding="gzip" if gzipped else None),
@@ -49,7 +49,7 @@ def decode(file: str, *extra_statistics: str) -> tuple[Points, NameInterner]:
     body = content(STREAMS / file)
     names = NameInterner()
     return decode_records(
-        parse_envelope(body, request_of(body)), names, (*BASE_STATISTICS, *extra_statistics)
+        parse_envelope(body, request_id_of(body)), names, (*BASE_STATISTICS, *extra_statistics)
     )[0], names
 
 
@@ -86,8 +86,8 @@ def assert_point(expected: dict[str, Any], points: Points, names: NameInterner, 
     assert expected["timestamp_ms"] == times[index]
     for statistic, value in zip(points.statistics, values[:, index].tolist(), strict=True):
         if statistic in expected:
-            wanted = expected[statistic]
-            assert value == float(wanted) if wanted is not None else not math.isfinite(value)
+            expected_value = expected[statistic]
+            assert value == float(expected_value) if expected_value is not None else not math.isfinite(value)
 
 
 @pytest.mark.parametrize("file", [file for file, expected in EXPECTED.items() if expected["status"] == 400])
@@ -95,7 +95,7 @@ def test_an_invalid_request_yields_no_points(file: str) -> None:
     body = content(STREAMS / file)
     with pytest.raises(EnvelopeError):
         plain = gunzip(body) if file.endswith(".gz") else body
-        points, valid = decode_records(parse_envelope(plain, request_of(plain)), NameInterner())
+        points, valid = decode_records(parse_envelope(plain, request_id_of(plain)), NameInterner())
         assert points.count == 0
         if not valid:
             raise EnvelopeError

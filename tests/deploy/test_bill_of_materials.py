@@ -1,4 +1,4 @@
-"""`make sbom`: the bill of materials names what the locks install, with hashes."""
+"""`make sbom`: the bill of materials names the packages of the locks, with hashes."""
 
 import json
 import re

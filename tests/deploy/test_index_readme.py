@@ -20,7 +20,7 @@ from tests.test_readme import README
         ("[a](b.md) and [c](d.md)", "a (b.md) and c (d.md)"),
     ],
 )
-def test_a_link(text: str, expected: str) -> None:
+def test_a_link_to_a_file_becomes_its_text_and_name(text: str, expected: str) -> None:
     assert index_readme(text) == expected
 
 

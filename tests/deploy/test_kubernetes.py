@@ -1,6 +1,6 @@
 """The manifests and the charts: valid for Kubernetes, hardened, and small enough for Helm.
 
-That the manifests are what the chart renders is tested where Helm is installed: `make acceptance`.
+`make acceptance`, which has Helm, tests that the manifests are what the chart renders.
 """
 
 import json
@@ -21,8 +21,8 @@ from tests.kubernetes_manifests import CHARTS, FILES, MANIFESTS
 from tests.processes import ROOT
 
 MAX_SECRET_BYTES = 2**20  # of a Secret, in which Helm stores a release
-OF_OPERATOR = "monitoring.coreos.com/v1"
-VERSIONS = ("1.25", "1.33")
+OPERATOR_API = "monitoring.coreos.com/v1"
+KUBERNETES_VERSIONS = ("1.25", "1.33")
 
 Manifest = dict[str, Any]
 
@@ -51,15 +51,15 @@ def test_each_manifest_in_the_folder_is_tested() -> None:
     assert {path.name for path in MANIFESTS.iterdir()} == {*FILES}
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", KUBERNETES_VERSIONS)
 def test_kubernetes_accepts_the_manifests(version: str) -> None:
-    checked = [one for one in manifests() if one["apiVersion"] != OF_OPERATOR]
+    checked = [one for one in manifests() if one["apiVersion"] != OPERATOR_API]
     for one in checked:
         kubernetes_validate.validate(one, version, strict=True)
     assert {one["kind"] for one in checked} >= {"StatefulSet", "Service", "NetworkPolicy", "ServiceAccount"}
 
 
-def test_the_container_may_write_to_its_data_alone_and_has_no_privilege() -> None:
+def test_the_container_may_write_only_its_data_and_has_no_privilege() -> None:
     security = container()["securityContext"]
     assert security["readOnlyRootFilesystem"] is True
     assert security["allowPrivilegeEscalation"] is False
@@ -89,7 +89,7 @@ def test_references_between_the_manifests_match() -> None:
 
 def test_headroom_s_labels_win_over_those_of_the_target() -> None:
     (monitor,) = manifests("servicemonitor.yaml")
-    assert monitor["apiVersion"] == OF_OPERATOR
+    assert monitor["apiVersion"] == OPERATOR_API
     assert [one["honorLabels"] for one in monitor["spec"]["endpoints"]] == [True]
 
 
@@ -101,8 +101,8 @@ def test_headroom_accepts_its_configuration() -> None:
 
 @pytest.mark.parametrize("chart", ["headroom", "headroom-rules"])
 def test_a_chart_has_the_version_of_headroom_and_values_that_its_schema_allows(chart: str) -> None:
-    described = yaml.safe_load((CHARTS / chart / "Chart.yaml").read_text("utf-8"))
-    assert (described["name"], described["version"], described["appVersion"]) == (chart, VERSION, VERSION)
+    chart_file = yaml.safe_load((CHARTS / chart / "Chart.yaml").read_text("utf-8"))
+    assert (chart_file["name"], chart_file["version"], chart_file["appVersion"]) == (chart, VERSION, VERSION)
     values = yaml.safe_load((CHARTS / chart / "values.yaml").read_text("utf-8"))
     schema = json.loads((CHARTS / chart / "values.schema.json").read_text("utf-8"))
     assert problems_by_schema(schema, values) == []
@@ -121,15 +121,15 @@ def test_a_template_uses_each_value_and_no_other(chart: str) -> None:
     [("headroom", "dashboards", "grafana"), ("headroom-rules", "rules", "prometheus")],
 )
 def test_a_chart_holds_the_generated_files(chart: str, folder: str, generated: str) -> None:
-    """Helm follows links when it packages or installs a chart."""
-    held, made = CHARTS / chart / "files" / folder, ROOT / "dashboards" / generated
-    texts = [{path.name: path.read_bytes() for path in one.iterdir()} for one in (held, made)]
+    """The folder of a chart is a link, which Helm follows when it packages or installs the chart."""
+    linked, source = CHARTS / chart / "files" / folder, ROOT / "dashboards" / generated
+    texts = [{path.name: path.read_bytes() for path in one.iterdir()} for one in (linked, source)]
     assert texts[0] == texts[1] != {}
 
 
 @pytest.mark.parametrize("chart", ["headroom", "headroom-rules"])
-def test_a_release_with_everything_fits_into_the_secret_of_helm(chart: str) -> None:
-    """Helm stores a chart's files in base64 and what it rendered, as JSON, compressed, in base64."""
+def test_a_release_with_all_files_fits_into_the_secret_of_helm(chart: str) -> None:
+    """Helm stores JSON with the files in base64 and the rendered texts; compressed, and again in base64."""
     paths = [path for path in (CHARTS / chart).glob("files/*/*")]
     files = [{"name": str(path), "data": b64encode(path.read_bytes()).decode()} for path in paths]
     manifest = "\n".join(path.read_text("utf-8") for path in paths)

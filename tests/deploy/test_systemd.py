@@ -1,4 +1,4 @@
-"""The systemd unit: it starts what is there, and may write to its state alone."""
+"""The systemd unit: its commands exist, and it may write only to its state directory."""
 
 import re
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ def test_the_commands_of_the_unit_exist(arguments: list[str]) -> None:
     assert result.exit_code == 0 and "--config" in re.sub(r"\x1b\[[0-9;]*m", "", result.output)
 
 
-def test_the_unit_may_write_to_its_state_directory_alone() -> None:
+def test_the_unit_may_write_only_to_its_state_directory() -> None:
     assert values("ProtectSystem") == ["strict"]
     assert values("WorkingDirectory") == [f"/var/lib/{name}" for name in values("StateDirectory")]
     assert values("NoNewPrivileges") == values("DynamicUser") == ["yes"]

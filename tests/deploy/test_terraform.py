@@ -1,4 +1,4 @@
-"""The Terraform modules: each variable is used, and each that is used is declared."""
+"""The Terraform modules: each declared variable is used, and each used variable is declared."""
 
 import re
 from pathlib import Path
@@ -28,13 +28,13 @@ def test_variables_and_resources_are_declared_and_used(module: Path) -> None:
 @each_module
 def test_the_example_sets_all_variables_without_a_default(module: Path) -> None:
     (example,) = re.findall(rf'source +=  *"\./deploy/terraform/{module.name}"\n(.*?)\n}}', README, re.DOTALL)
-    given = {*re.findall(r"^  (\w+) +=", example, re.MULTILINE)} - {"providers"}
+    set_variables = {*re.findall(r"^  (\w+) +=", example, re.MULTILINE)} - {"providers"}
     blocks = re.findall(r'^variable "(\w+)" \{\n(.*?)^\}', text(module), re.DOTALL | re.MULTILINE)
-    assert {name for name, block in blocks if "\n  default" not in block} <= given
-    assert given <= {name for name, _ in blocks}
+    assert {name for name, block in blocks if "\n  default" not in block} <= set_variables
+    assert set_variables <= {name for name, _ in blocks}
 
 
-def test_a_spoke_is_assumed_with_an_external_id_only() -> None:
+def test_the_role_of_a_spoke_is_assumed_only_with_an_external_id() -> None:
     spoke = (ROOT / "deploy" / "terraform" / "spoke" / "main.tf").read_text("utf-8")
     assert 'Condition = { StringEquals = { "sts:ExternalId" = var.external_id } }' in spoke
     assert len(re.findall(r"Effect +=", spoke)) == 1
