@@ -124,7 +124,7 @@ class HopKind(PathModelBase):
 
     def payload_after(self, before: Collection[str]) -> Payload | None:
         """Return the largest payload after hops of these services; None if it is unknown."""
-        matching = (one for one in self.payloads if not one.after or {*one.after} & {*before})
+        matching = (payload for payload in self.payloads if not payload.after or {*payload.after} & {*before})
         return next(matching, None)
 
     def split(self, resource: str) -> tuple[str, ...]:

@@ -89,13 +89,13 @@ def _line(name: str, document: Document, problem: Problem) -> str:
 
 def _schema_problems(error: ValidationError, model: type[BaseModel]) -> Iterator[Problem]:
     errors = error.errors()
-    enclosing_places = {one["loc"][:end] for one in errors for end in range(len(one["loc"]))}
-    for one in errors:
-        if one["type"] == "too_short" and one["loc"] in enclosing_places:
+    enclosing_places = {details["loc"][:end] for details in errors for end in range(len(details["loc"]))}
+    for details in errors:
+        if details["type"] == "too_short" and details["loc"] in enclosing_places:
             continue  # pydantic does not count the invalid item, whose own error is reported
-        inner_place = one.get("ctx", {}).get("where", ())
-        where = tuple(part for part in (*one["loc"], *inner_place) if part not in ("[key]", ""))
-        yield where, _sentence(one, where, model)
+        inner_place = details.get("ctx", {}).get("where", ())
+        where = tuple(part for part in (*details["loc"], *inner_place) if part not in ("[key]", ""))
+        yield where, _sentence(details, where, model)
 
 
 def _sentence(error: ErrorDetails, where: Where, model: type[BaseModel]) -> str:

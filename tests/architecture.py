@@ -113,7 +113,7 @@ def unlisted_packages(files: Sequence[Source], table: Table) -> list[str]:
 def unused_permissions(files: Sequence[Source], table: Table) -> list[str]:
     """Imports that the table allows and no file needs."""
     used = import_graph(files)
-    return [f"{one} -> {other}" for one in table for other in sorted(table[one] - used[one])]
+    return [f"{package} -> {other}" for package in table for other in sorted(table[package] - used[package])]
 
 
 def import_graph(files: Sequence[Source]) -> dict[str, set[str]]:
@@ -126,14 +126,14 @@ def import_graph(files: Sequence[Source]) -> dict[str, set[str]]:
 
 def cycles(edges: Mapping[str, set[str]]) -> list[str]:
     """Packages that import themselves through other packages."""
-    return sorted(one for one in edges if one in _reachable(edges, one))
+    return sorted(package for package in edges if package in _reachable(edges, package))
 
 
 def _reachable(edges: Mapping[str, set[str]], start: str) -> set[str]:
     found, new = set[str](), set(edges.get(start, ()))
     while new:
         found |= new
-        new = {after for one in new for after in edges.get(one, ())} - found
+        new = {after for package in new for after in edges.get(package, ())} - found
     return found
 
 
@@ -163,7 +163,7 @@ def _ancestors(name: str, bases: Mapping[str, Sequence[str]]) -> set[str]:
     found, new = set[str](), set(bases.get(name, ()))
     while new:
         found |= new
-        new = {base for one in new for base in bases.get(one, ())} - found
+        new = {base for ancestor in new for base in bases.get(ancestor, ())} - found
     return found
 
 
@@ -193,7 +193,7 @@ def exception_parents(files: Sequence[Source]) -> dict[str, str]:
     """The parent of each exception of the hierarchy, without the root."""
     bases = {node.name: _bases(node) for _, node in classes(files)}
     known = {ROOT_ERROR, *(name for name in bases if ROOT_ERROR in _ancestors(name, bases))}
-    return {name: next(one for one in bases[name] if one in known) for name in known - {ROOT_ERROR}}
+    return {name: next(base for base in bases[name] if base in known) for name in known - {ROOT_ERROR}}
 
 
 def drawn_parents(text: str) -> dict[str, str]:
@@ -230,8 +230,8 @@ def undocumented(files: Sequence[Source]) -> list[str]:
 
     def inherits(node: ast.ClassDef, method: str) -> bool:
         ancestors = _ancestors(node.name, bases)
-        foreign = {one for one in ancestors if one not in bases} - PLAIN_BASES
-        return bool(foreign) or any((one, method) in documented for one in ancestors)
+        foreign = {ancestor for ancestor in ancestors if ancestor not in bases} - PLAIN_BASES
+        return bool(foreign) or any((ancestor, method) in documented for ancestor in ancestors)
 
     def public(body: Sequence[ast.stmt], owner: ast.ClassDef | None = None) -> Iterator[ast.AST]:
         for node in body:
@@ -314,7 +314,7 @@ def _reached_names(source: Source, own: Collection[str]) -> Iterator[tuple[int, 
             case ast.Attribute(value=value, attr=name) if not (_is_self(value) and name in own):
                 yield node.lineno, name
             case ast.ImportFrom(names=names):
-                yield from ((node.lineno, one.name) for one in names)
+                yield from ((node.lineno, alias.name) for alias in names)
             case ast.Call(
                 func=ast.Name("getattr" | "setattr" | "delattr" | "hasattr"),
                 args=[_, ast.Constant(value=str(name)), *_],
@@ -339,7 +339,7 @@ def _is_patch(node: ast.Attribute | ast.Import | ast.ImportFrom) -> bool:
         case ast.Attribute(value=ast.Name("monkeypatch"), attr="setattr" | "delattr"):
             return True
         case ast.Import(names=names):
-            return any(one.name.startswith("unittest.mock") for one in names)
+            return any(alias.name.startswith("unittest.mock") for alias in names)
         case ast.ImportFrom(module=module, names=names):
             return f"{module}.{names[0].name}".startswith("unittest.mock")
     return False

@@ -209,10 +209,19 @@ class FakeAws:
 
     async def run_scan(self, function: ScanFunction) -> dict[tuple[str, str], Observed]:
         """Return the series that a scan function yields, by signal and resource, and check their units."""
-        found = {(one.signal, one.resource.display_name): one async for one in function(self.scan)}
-        for service in (one.service for one in REGISTRY.collectors if function in one.scans):
+        found = {
+            (observed.signal, observed.resource.display_name): observed
+            async for observed in function(self.scan)
+        }
+        for service in (
+            collector.service for collector in REGISTRY.collectors if function in collector.scans
+        ):
             signals = REGISTRY.services[service].signals
-            assert [text for one in found.values() for text in unit_conflicts(one, signals[one.signal])] == []
+            assert [
+                text
+                for observed in found.values()
+                for text in unit_conflicts(observed, signals[observed.signal])
+            ] == []
         return found
 
     async def run_all_scans(self, collector: Collector) -> dict[tuple[str, str], Observed]:

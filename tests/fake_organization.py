@@ -57,9 +57,9 @@ class FakeOrganization:
 
     def change(self, account_id: str, **members: Any) -> None:
         """Change members of an account, such as its `State`."""
-        for one in self.accounts:
-            if one["Id"] == account_id:
-                one.update(members)
+        for account in self.accounts:
+            if account["Id"] == account_id:
+                account.update(members)
 
     async def handle(self, request: web.Request) -> web.Response:
         found = CREDENTIAL.search(request.headers["Authorization"])
@@ -76,7 +76,9 @@ class FakeOrganization:
             return web.json_response(points(json.loads(body)))
         if service == "servicequotas":
             return web.json_response({"Quotas": [], "RequestedQuotas": [], "Quota": {"Value": 500.0}})
-        return self._query({name: one[0] for name, one in parse_qs(body.decode()).items()}, account, key)
+        return self._query(
+            {name: values[0] for name, values in parse_qs(body.decode()).items()}, account, key
+        )
 
     def _organizations(self, operation: str, params: Mapping[str, Any], account: str) -> web.Response:
         validate_parameters(params, MODEL.operation_model(operation).input_shape)
@@ -139,6 +141,6 @@ def points(requested: Mapping[str, Any]) -> dict[str, Any]:
     values = {"Timestamps": [minute], "Values": [7.0], "StatusCode": "Complete"}
     return {
         "MetricDataResults": [
-            {"Id": one["Id"], "Label": "", **values} for one in requested["MetricDataQueries"]
+            {"Id": query["Id"], "Label": "", **values} for query in requested["MetricDataQueries"]
         ]
     }

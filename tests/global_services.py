@@ -108,7 +108,7 @@ CATALOGUE = (
 def global_registry(dns: str = DNS) -> Registry:
     """The registry of both services. dns: the declaration of the global service."""
     declarations = [parse_declaration(text.encode(), "own.yaml") for text in (dns, TOPICS)]
-    assert [problem for one in declarations for problem in botocore_problems(one)] == []
+    assert [problem for declaration in declarations for problem in botocore_problems(declaration)] == []
     return build_registry(map(collector_of, declarations), map(Service.model_validate, CATALOGUE))
 
 

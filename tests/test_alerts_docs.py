@@ -53,7 +53,7 @@ def row(type_name: str, receiver: type[BaseReceiver]) -> str:
 
 def test_every_type_of_receiver_is_documented() -> None:
     rows = [row(type_name, receiver) for type_name, receiver in RECEIVER_BY_TYPE.items()]
-    missing = [one for one in rows if one not in DOCS]
+    missing = [line for line in rows if line not in DOCS]
     assert not missing, "docs/alerts.md lacks these rows:\n" + "\n".join(missing)
     head, _, *documented = marked("receivers").splitlines()
     assert head == "| type | receiver | requires |"

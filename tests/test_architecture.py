@@ -323,7 +323,7 @@ def test_other_constants_are_allowed(tmp_path: Path) -> None:
 )
 def test_a_public_name_without_docstring_is_found(tmp_path: Path, text: str, found: list[str]) -> None:
     write(tmp_path, {"monitor/lib/new.py": text})
-    assert undocumented(sources(tmp_path)) == [f"monitor/lib/new.py{one}" for one in found]
+    assert undocumented(sources(tmp_path)) == [f"monitor/lib/new.py{place}" for place in found]
 
 
 @pytest.mark.parametrize(
@@ -372,7 +372,7 @@ def test_a_private_name_that_a_test_reaches_into_is_found(
     tmp_path: Path, text: str, found: list[str]
 ) -> None:
     write(tmp_path, {"tests/test_new.py": text})
-    assert private_names(sources(tmp_path, ("tests",))) == [f"tests/test_new.py{one}" for one in found]
+    assert private_names(sources(tmp_path, ("tests",))) == [f"tests/test_new.py{place}" for place in found]
 
 
 @pytest.mark.parametrize(

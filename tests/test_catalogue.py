@@ -151,7 +151,7 @@ def test_each_signal_has_the_expected_inhibitors(service: Service) -> None:
 )
 def test_every_problem_of_an_entry_is_reported_with_its_line(text: str, problem: str) -> None:
     problems = parse_model(text.encode(), "sqs.yaml", Service).problems
-    assert [one for one in problems if problem in one], problems
+    assert [line for line in problems if problem in line], problems
 
 
 def test_an_unknown_unit_is_reported_with_its_place_and_the_nearest_unit() -> None:

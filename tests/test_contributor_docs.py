@@ -28,7 +28,7 @@ each_page = pytest.mark.parametrize("page", PAGES)
 def blocks(page: str) -> Iterator[tuple[str, str, str]]:
     """Yield the examples of a page: the file, its language (`diff` for a change), and the text."""
     for path, text in NAMED_FILE.findall((ROOT / page).read_text("utf-8")):
-        yield from ((path, *one) for one in BLOCK.findall(text))
+        yield from ((path, *block) for block in BLOCK.findall(text))
 
 
 def with_diff(text: str, diff: str) -> str:
@@ -57,7 +57,7 @@ def test_files_that_the_page_names_exist(page: str) -> None:
     assert named_paths > new_paths
     assert [path for path in sorted(named_paths) if (ROOT / path).exists() is (path in new_paths)] == []
     for names, path in re.findall(r"((?:`\w+`(?:, )?)+) in `([\w/]+\.py)`", text):
-        unknown = [one for one in re.findall(r"\w+", names) if one not in (ROOT / path).read_text("utf-8")]
+        unknown = [name for name in re.findall(r"\w+", names) if name not in (ROOT / path).read_text("utf-8")]
         assert not unknown, path
     assert f"]({page})" in README
 

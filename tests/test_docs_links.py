@@ -48,7 +48,7 @@ def dead_links(page: Path) -> Iterator[str]:
 def test_links_are_not_dead(folder: str) -> None:
     pages = [*FOLDERS[folder].glob("*.md")]
     assert pages
-    assert [one for page in pages for one in dead_links(page)] == []
+    assert [link for page in pages for link in dead_links(page)] == []
 
 
 def test_dead_links_are_found(tmp_path: Path) -> None:

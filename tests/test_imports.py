@@ -23,7 +23,7 @@ def record(event, arguments):
 
 sys.addaudithook(record)
 names = [name for package in ("rules", "collectors", "monitor") for name in (
-    package, *(one.name for one in walk_packages([package], package + "."))
+    package, *(module.name for module in walk_packages([package], package + "."))
 )]
 for name in names:
     import_module(name)

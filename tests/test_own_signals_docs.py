@@ -66,7 +66,9 @@ def answer(body: Body) -> Response:
     minutes, results = range(body["StartTime"] // 60, body["EndTime"] // 60), []
     for query in body["MetricDataQueries"]:
         metric = query["MetricStat"]["Metric"]
-        dimensions = ",".join(f"{one['Name']}={one['Value']}" for one in metric.get("Dimensions", ()))
+        dimensions = ",".join(
+            f"{dimension['Name']}={dimension['Value']}" for dimension in metric.get("Dimensions", ())
+        )
         value = POINTS[metric["Namespace"], metric["MetricName"], dimensions]
         results.append(result(query, dict.fromkeys(minutes, value)))
     return {"MetricDataResults": results}

@@ -74,7 +74,7 @@ def test_each_command_has_known_options_and_arguments(words: tuple[str, ...]) ->
     assert len(remaining) < len(words)
 
 
-@pytest.mark.parametrize("words", [one for one in LINES if one[0] in OFFLINE], ids=" ".join)
+@pytest.mark.parametrize("words", [line for line in LINES if line[0] in OFFLINE], ids=" ".join)
 def test_a_command_that_needs_neither_aws_nor_a_server_runs(
     words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

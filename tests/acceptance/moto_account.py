@@ -21,8 +21,10 @@ def filled(value: Any, values: Mapping[str, str]) -> Any:
     if isinstance(value, str):
         return Template(value).substitute(values)
     if isinstance(value, list):
-        return [filled(one, values) for one in value]
-    return {name: filled(one, values) for name, one in value.items()} if isinstance(value, dict) else value
+        return [filled(inner, values) for inner in value]
+    return (
+        {name: filled(inner, values) for name, inner in value.items()} if isinstance(value, dict) else value
+    )
 
 
 def create_resources(make_client: MakeClient) -> None:

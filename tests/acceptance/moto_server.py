@@ -70,7 +70,7 @@ class MotoWithQuotas:
     def __init__(self) -> None:
         self.moto = DomainDispatcherApplication(create_backend_app)
         self.clients = clients_by_signing_name()
-        self.all_quotas = {*read_counts(), *(one.quota for one in REGISTRY.signals if one.quota)}
+        self.all_quotas = {*read_counts(), *(signal.quota for signal in REGISTRY.signals if signal.quota)}
         self.answers: dict[str, Answer] = {
             "ListServiceQuotas": self.quotas,
             "ListAWSDefaultServiceQuotas": self.quotas,
@@ -82,7 +82,9 @@ class MotoWithQuotas:
     def quotas(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """The quotas of a service; none holds for a single resource."""
         is_of_account = params.get("QuotaAppliedAtLevel") != "RESOURCE"
-        listed = (one for one in self.all_quotas if one.service == params["ServiceCode"] and is_of_account)
+        listed = (
+            quota for quota in self.all_quotas if quota.service == params["ServiceCode"] and is_of_account
+        )
         return {"Quotas": [*map(list_entry, listed)]}
 
     def quota(self, params: Mapping[str, Any]) -> dict[str, Any]:

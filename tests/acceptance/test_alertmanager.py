@@ -108,7 +108,9 @@ async def test_alertmanager_groups_and_resolves_the_alerts_of_headroom(tmp_path:
             assert ("firing", THROTTLED_PREFIX) in notifications(hook)
             assert await prefix_alert(manager) is None
             assert not [
-                one for status, one in notifications(hook) if status == "resolved" and one != THROTTLED_PREFIX
+                resource
+                for status, resource in notifications(hook)
+                if status == "resolved" and resource != THROTTLED_PREFIX
             ]
             process.send_signal(signal.SIGTERM)
             assert await process.wait() == 0

@@ -24,7 +24,7 @@ PROMETHEUS_FOLDER = Path("/etc/prometheus")
 
 def mounts(service: str) -> dict[Path, Path]:
     """The files and folders that a container sees, by their paths in it."""
-    bound = (one.split(":") for one in SERVICES[service]["volumes"] if one.startswith("."))
+    bound = (volume.split(":") for volume in SERVICES[service]["volumes"] if volume.startswith("."))
     return {Path(inside): (COMPOSE / source).resolve() for source, inside, _ in bound}
 
 
@@ -51,9 +51,9 @@ async def query(prometheus: str, expression: str) -> list[dict[str, Any]] | None
 @pytest.mark.asyncio(loop_scope="module")
 async def test_series_keep_their_labels_beside_those_of_the_target(prometheus: str) -> None:
     found = await eventually(partial(query, prometheus, 'headroom_zone{service="headroom"}'))
-    assert {one["metric"]["job"] for one in found} == {"headroom"}
-    assert {"kinesis", "lambda", "sqs"} <= {one["metric"]["aws_service"] for one in found}
-    assert not {name for one in found for name in one["metric"] if name.startswith("exported_")}
+    assert {series["metric"]["job"] for series in found} == {"headroom"}
+    assert {"kinesis", "lambda", "sqs"} <= {series["metric"]["aws_service"] for series in found}
+    assert not {name for series in found for name in series["metric"] if name.startswith("exported_")}
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -93,7 +93,7 @@ def test_headroom_accepts_its_configuration() -> None:
 
 def test_grafana_finds_the_data_source_and_the_dashboards() -> None:
     sources = yaml.safe_load((COMPOSE / "grafana" / "datasources.yaml").read_text("utf-8"))["datasources"]
-    assert [(one["type"], one["url"], one["isDefault"]) for one in sources] == [
+    assert [(source["type"], source["url"], source["isDefault"]) for source in sources] == [
         ("prometheus", "http://prometheus:9090", True)
     ]
     (provider,) = yaml.safe_load((COMPOSE / "grafana" / "dashboards.yaml").read_text("utf-8"))["providers"]

@@ -40,7 +40,7 @@ async def test_the_demo_prints_every_scene_and_ctrl_c_ends_it_without_output() -
         assert {cell["name"] for cell in status["cells"]} == {"prod", "staging", "analytics"}
         assert not status["inaccessible_accounts"]
         assert page.count("checkout-events") > 1
-        assert "checkout-events" not in {one["labels"].get("resource") for one in alerts}
+        assert "checkout-events" not in {alert["labels"].get("resource") for alert in alerts}
         process.send_signal(signal.SIGINT)
         _, errors = await process.communicate()
         assert (process.returncode, errors) == (0, b"")

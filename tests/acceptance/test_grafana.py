@@ -96,7 +96,7 @@ def is_in_demo(expr: str) -> bool:
 async def find_result(prometheus: str, query: Query) -> list[dict[str, Any]] | None:
     """Return the result of a query; None while it is a placeholder for data that the demo has."""
     result = await run_query(prometheus, query)
-    resources = {one["metric"].get("resource") for one in result or ()}
+    resources = {series["metric"].get("resource") for series in result or ()}
     placeholders = set(re.findall(r'vector\(NaN\), "resource", "([^"]+)"', query.expr))
     if not resources <= placeholders or resources == {NO_BOUND}:
         return result
@@ -141,7 +141,11 @@ async def test_every_query_has_a_result(prometheus: str, file: Any) -> None:
 
 
 def variable_queries(dashboard: Mapping[str, Any]) -> list[str]:
-    queries = (one["query"]["query"] for one in dashboard["templating"]["list"] if one["type"] == "query")
+    queries = (
+        variable["query"]["query"]
+        for variable in dashboard["templating"]["list"]
+        if variable["type"] == "query"
+    )
     return [interpolate(query, dashboard) for query in queries]
 
 
@@ -153,12 +157,14 @@ async def test_every_variable_has_values(prometheus: str, file: Any) -> None:
         matched = re.fullmatch(r"label_values\((.*), (\w+)\)", query)
         assert matched, query
         result = await eventually(partial(run_query, prometheus, Query(matched[1], True)))
-        assert all(matched[2] in one["metric"] for one in result), query
+        assert all(matched[2] in series["metric"] for series in result), query
 
 
 async def test_an_account_is_chosen_by_its_name(prometheus: str) -> None:
     overview = json.loads((ROOT / "dashboards" / "grafana" / "overview.json").read_text("utf-8"))
-    pattern = next(one["regex"] for one in overview["templating"]["list"] if one["name"] == "account")
+    pattern = next(
+        variable["regex"] for variable in overview["templating"]["list"] if variable["name"] == "account"
+    )
     result = await eventually(partial(run_query, prometheus, Query("headroom_account_info", True)))
     labels = ",".join(f'{name}="{value}"' for name, value in result[0]["metric"].items())
     matched = re.search(pattern.strip("/").replace("?<", "?P<"), f"headroom_account_info{{{labels}}} 1")
@@ -169,8 +175,8 @@ async def test_an_account_is_chosen_by_its_name(prometheus: str) -> None:
 async def test_annotations_show_alerts(prometheus: str, file: Any) -> None:
     """The dashboard of DETAIL_SERIES shows none, as that series has no alert."""
     dashboard = json.loads(file.read_text("utf-8"))
-    for one in dashboard["annotations"]["list"]:
-        expr = interpolate(one["expr"], dashboard)
+    for annotation in dashboard["annotations"]["list"]:
+        expr = interpolate(annotation["expr"], dashboard)
         assert await get(f"{prometheus}/api/v1/query", query=expr) is not None, expr
         if file.stem != "series":
             await eventually(partial(run_query, prometheus, Query(expr, True)))
@@ -190,12 +196,12 @@ async def test_the_rules_fire_for_saturated_series_and_for_missing_permissions(p
     fired_alerts = await eventually(
         partial(run_query, prometheus, Query(f"{FIRING} and {ON_SERIES} ({prefix})", True))
     )
-    alerts = {(one["metric"]["aws_service"], one["metric"]["alertname"]) for one in fired_alerts}
+    alerts = {(alert["metric"]["aws_service"], alert["metric"]["alertname"]) for alert in fired_alerts}
     assert alerts == {("s3", "HeadroomSaturated")}
     blind_alerts = await eventually(
         partial(run_query, prometheus, Query('ALERTS{alertname="HeadroomBlind"}', True))
     )
-    assert [one["metric"]["cause"] for one in blind_alerts] == ["denied"]
+    assert [alert["metric"]["cause"] for alert in blind_alerts] == ["denied"]
     duplicate = Query('ALERTS{alertname="HeadroomCellBlind"}', True)
     assert await run_query(prometheus, duplicate) is None
     assert await run_query(prometheus, Query(f"count by {ON_SERIES[3:]} ({FIRING}) > 1", True)) is None

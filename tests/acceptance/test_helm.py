@@ -47,7 +47,7 @@ Manifest = dict[str, Any]
 
 def objects(text: str) -> list[Manifest]:
     """Return the Kubernetes objects of a YAML text."""
-    return [one for one in yaml.load_all(text, yaml.CSafeLoader) if one]
+    return [document for document in yaml.load_all(text, yaml.CSafeLoader) if document]
 
 
 @pytest.fixture(scope="module")
@@ -77,10 +77,10 @@ def test_helm_lint_finds_nothing(chart: str) -> None:
 
 
 def test_kubernetes_accepts_the_manifests_of_all_options(all_objects: list[Manifest]) -> None:
-    for one in all_objects:
-        if not one["apiVersion"].startswith("monitoring.coreos.com/"):
-            kubernetes_validate.validate(one, "1.33", strict=True)
-    assert {one["kind"] for one in all_objects} == {
+    for manifest in all_objects:
+        if not manifest["apiVersion"].startswith("monitoring.coreos.com/"):
+            kubernetes_validate.validate(manifest, "1.33", strict=True)
+    assert {manifest["kind"] for manifest in all_objects} == {
         "ConfigMap",
         "Ingress",
         "NetworkPolicy",
@@ -94,9 +94,9 @@ def test_kubernetes_accepts_the_manifests_of_all_options(all_objects: list[Manif
 def test_the_chart_has_the_generated_dashboards(all_objects: list[Manifest]) -> None:
     found = {
         name.removeprefix("headroom-"): text
-        for one in all_objects
-        if one["metadata"].get("labels", {}).get("grafana_dashboard") == "1"
-        for name, text in one["data"].items()
+        for manifest in all_objects
+        if manifest["metadata"].get("labels", {}).get("grafana_dashboard") == "1"
+        for name, text in manifest["data"].items()
     }
     assert found == {
         path.name: path.read_text("utf-8") for path in (ROOT / "dashboards" / "grafana").iterdir()
@@ -104,7 +104,7 @@ def test_the_chart_has_the_generated_dashboards(all_objects: list[Manifest]) -> 
 
 
 def test_probes_and_scrapes_use_https(all_objects: list[Manifest]) -> None:
-    by_kind = {one["kind"]: one for one in all_objects}
+    by_kind = {manifest["kind"]: manifest for manifest in all_objects}
     (container,) = by_kind["StatefulSet"]["spec"]["template"]["spec"]["containers"]
     assert container["livenessProbe"]["httpGet"]["scheme"] == "HTTPS"
     assert container["ports"][0]["containerPort"] == 4443
@@ -114,7 +114,9 @@ def test_probes_and_scrapes_use_https(all_objects: list[Manifest]) -> None:
 
 
 def test_the_chart_has_the_generated_rules() -> None:
-    found = {one["metadata"]["name"]: one["spec"] for one in objects(template("headroom-rules"))}
+    found = {
+        manifest["metadata"]["name"]: manifest["spec"] for manifest in objects(template("headroom-rules"))
+    }
     generated = {
         f"headroom-{path.stem.replace('_', '-')}": yaml.load(path.read_text("utf-8"), yaml.CSafeLoader)
         for path in (ROOT / "dashboards" / "prometheus").iterdir()
@@ -124,7 +126,10 @@ def test_the_chart_has_the_generated_rules() -> None:
 
 def test_the_rules_of_chosen_services_are_rendered_and_unknown_services_refused() -> None:
     chosen = objects(template("headroom-rules", "--set=services={headroom,lambda_edge}"))
-    assert [one["metadata"]["name"] for one in chosen] == ["headroom-headroom", "headroom-lambda-edge"]
+    assert [manifest["metadata"]["name"] for manifest in chosen] == [
+        "headroom-headroom",
+        "headroom-lambda-edge",
+    ]
     with pytest.raises(subprocess.CalledProcessError) as refused:
         template("headroom-rules", "--set=services={lamda}")
     assert "services: lamda has no rules" in refused.value.stderr

@@ -54,22 +54,24 @@ def report(moto: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) ->
 
 def test_created_resources_are_counted(report: dict[str, Any]) -> None:
     usage: Counter[str] = Counter()
-    for one in report["items"]:
-        name = f"{one['service']}.{one['signal']}"
-        usage[f"{name} {one['resource']}" if one["service"] == "quotas" else name] += one["usage"] or 0
+    for series in report["items"]:
+        name = f"{series['service']}.{series['signal']}"
+        usage[f"{name} {series['resource']}" if series["service"] == "quotas" else name] += (
+            series["usage"] or 0
+        )
     expected = RESOURCES["usage"]
     assert {name: usage[name] for name in expected} == pytest.approx(expected)
 
 
 def test_every_service_with_resources_in_moto_has_series(report: dict[str, Any]) -> None:
-    found = {one["service"] for one in report["items"] if not is_unread(one)}
+    found = {series["service"] for series in report["items"] if not is_unread(series)}
     assert {*REGISTRY.service_names} - found == {*RESOURCES["absent"]}
 
 
 def test_only_calls_that_moto_lacks_fail_and_each_is_reported_once(report: dict[str, Any]) -> None:
     failures = [match["failure"] for match in map(FAILURE.fullmatch, report["failures"]) if match]
     assert len({*failures}) == len(failures) == len(report["failures"])
-    assert {one for one in failures if UNKNOWN not in one} == {*RESOURCES["mistakes"]}
+    assert {failure for failure in failures if UNKNOWN not in failure} == {*RESOURCES["mistakes"]}
 
 
 def is_unread(series: Mapping[str, Any]) -> bool:

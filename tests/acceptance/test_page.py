@@ -226,7 +226,11 @@ async def test_axe_finds_nothing_serious_and_nothing_is_cut_off(
         await page.evaluate(OPEN_ALL)
         if path != SAME_EVERYWHERE:
             found = (await Axe().run(page)).response["violations"]
-            serious = [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in SERIOUS]
+            serious = [
+                (violation["id"], violation["nodes"][0]["html"])
+                for violation in found
+                if violation["impact"] in SERIOUS
+            ]
             assert serious == [], path
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
         name = (

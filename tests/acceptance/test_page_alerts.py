@@ -38,7 +38,7 @@ class Site:
 
     @property
     def acknowledged(self) -> set[str]:
-        return {str(one) for one in self.server.alerting.engine.silences.acknowledgements}
+        return {str(alert) for alert in self.server.alerting.engine.silences.acknowledgements}
 
     async def judge(self) -> None:
         """Publish a judgement, at which open pages update themselves."""
@@ -129,8 +129,8 @@ async def test_several_alerts_are_acknowledged_and_silenced_at_once(site: Site, 
 
 async def test_a_second_tab_shows_who_acknowledged_an_alert(site: Site, page: Page) -> None:
     other = await page.context.new_page()
-    for one in (page, other):
-        await one.goto(f"{site.url}/alerts")
+    for tab in (page, other):
+        await tab.goto(f"{site.url}/alerts")
     await site.server.alerting.acknowledge(site.alerts[1], author="Ada", comment="adding shards")
     await row(other, site.alerts[1]).get_by_role("button", name="Acknowledge").click()
     message = other.locator("#told")
@@ -268,7 +268,7 @@ async def test_every_tab_is_accessible_and_nothing_is_cut_off(
         await page.goto(site.url + path)
         await page.evaluate(OPEN_HISTORY)
         found = (await Axe().run(page)).response["violations"]
-        assert [(one["id"], one["nodes"][0]["html"]) for one in found] == [], path
+        assert [(violation["id"], violation["nodes"][0]["html"]) for violation in found] == [], path
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
 
 

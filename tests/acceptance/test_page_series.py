@@ -140,5 +140,5 @@ async def test_axe_finds_nothing_and_nothing_is_cut_off(page: Page, scheme: str,
         await page.goto(f"{page.url.partition('?')[0]}?range={name}")
         await page.get_by_text("The values as a table").click()
         found = (await Axe().run(page)).response["violations"]
-        assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+        assert [(violation["id"], violation["nodes"][0]["html"]) for violation in found] == []
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")

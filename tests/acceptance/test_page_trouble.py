@@ -179,10 +179,10 @@ async def test_strange_names_neither_widen_the_page_nor_run_as_scripts(
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("dialog", lambda dialog: errors.append(dialog.message))
     async with named(tmp_path, NAMES[kind]) as server, serving_app(server.app) as url:
-        series = [f"/series/{one.key.id}" for one in server.fleet.series.values()]
+        series_paths = [f"/series/{series.key.id}" for series in server.fleet.series.values()]
         for width in (390, 1280):
             await page.set_viewport_size({"width": width, "height": 900})
-            for path in (*(path for path in PAGES if "{" not in path and "." not in path), *series):
+            for path in (*(path for path in PAGES if "{" not in path and "." not in path), *series_paths):
                 await page.goto(url + path)
                 cut = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
                 assert cut <= 0, (path, width)

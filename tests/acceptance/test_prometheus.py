@@ -45,7 +45,7 @@ async def test_queries_over_a_running_demo_have_results(prometheus: str) -> None
     for query in QUERIES:
         assert await eventually(partial(run_query, prometheus, query)), query
     found = await run_query(prometheus, "count by (aws_service) (headroom_limit)")
-    services = {one["metric"]["aws_service"] for one in found or ()}
+    services = {series["metric"]["aws_service"] for series in found or ()}
     # The series of other quotas may be read only by the next inventory.
     assert services | {QUOTAS_SERVICE} == {*demo_services()}
 

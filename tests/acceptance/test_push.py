@@ -58,14 +58,14 @@ class Service:
         page = await get(base, limit="500")
         assert page
         values: dict[str, Values] = {family: {} for family in FAMILIES}
-        for one in page.json()["items"]:
-            detail = await get(f"{base}/{one['id']}")
+        for item in page.json()["items"]:
+            detail = await get(f"{base}/{item['id']}")
             assert detail
             for sample in detail.json()["history"]:
                 minute = int(datetime.fromisoformat(sample["minute"]).timestamp() // 60)
                 for family, name in FAMILIES.items():
-                    if sample[name] is not None and one["zone"] != "unobservable":
-                        values[family][f"{one['signal']} {one['resource']}", minute] = sample[name]
+                    if sample[name] is not None and item["zone"] != "unobservable":
+                        values[family][f"{item['signal']} {item['resource']}", minute] = sample[name]
         return values
 
     async def push_metric(self, family: str, receiver: str) -> float | None:
@@ -87,9 +87,9 @@ async def read_family(tsdb: Tsdb, family: str) -> Values:
     response = await get(f"http://{tsdb.address}/api/v1/query", query=query, time=str(time.time() + 600))
     assert response
     return {
-        (f"{one['metric']['signal']} {one['metric'].get('resource', '')}", int(at // 60)): float(value)
-        for one in response.json()["data"]["result"]
-        for at, value in one["values"]
+        (f"{series['metric']['signal']} {series['metric'].get('resource', '')}", int(at // 60)): float(value)
+        for series in response.json()["data"]["result"]
+        for at, value in series["values"]
         if at % 60 == 0
     }
 

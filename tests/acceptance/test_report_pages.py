@@ -75,7 +75,7 @@ async def test_pages_fit_and_have_no_finding_of_axe(
             await page.evaluate(OPEN_ALL)
             assert not await page.evaluate(SCROLLS), path
             found = (await Axe().run(page)).response["violations"]
-            assert [(one["id"], one["nodes"][0]["html"]) for one in found] == [], path
+            assert [(violation["id"], violation["nodes"][0]["html"]) for violation in found] == [], path
 
 
 async def test_pages_work_without_scripts(served: ExampleServer, browser: Browser) -> None:

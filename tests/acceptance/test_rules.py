@@ -22,8 +22,10 @@ GONE, STALE, BELOW, WITHIN, ABOVE, NEAR, SATURATED = (-3, -2, -1, 0, 1, 2, 3)
 NAMES = {ABOVE: "HeadroomAbove", NEAR: "HeadroomNear", SATURATED: "HeadroomSaturated"}
 
 # The rules of signals with the same kind and times differ only in names and texts, so one signal is enough.
-REPRESENTATIVES = {(one.kind, one.pending_for, one.tolerance.pending_for): one for one in REGISTRY.signals}
-each_signal = pytest.mark.parametrize("signal", REPRESENTATIVES.values(), ids=lambda one: one.id)
+REPRESENTATIVES = {
+    (signal.kind, signal.pending_for, signal.tolerance.pending_for): signal for signal in REGISTRY.signals
+}
+each_signal = pytest.mark.parametrize("signal", REPRESENTATIVES.values(), ids=lambda signal: signal.id)
 
 
 class Situation(NamedTuple):

@@ -42,13 +42,13 @@ async def metrics_of(server: str, query: str) -> list[Mapping[str, str]] | None:
     """Return the labels of the series that a query returns; None for no series."""
     answer = await get(f"{server}/api/v1/query", query=query)
     result = answer.json()["data"]["result"] if answer else []
-    return [one["metric"] for one in result] or None
+    return [series["metric"] for series in result] or None
 
 
 async def firing(server: str) -> set[Alert] | None:
     """Return the firing alerts about limits; None when no such alert fires."""
     found = await metrics_of(server, f'{SATURATED} or ALERTS{{alertname="HeadroomNear",alertstate="firing"}}')
-    return {tuple(one.get(name, "") for name in IDENTITY) for one in found or ()} or None
+    return {tuple(labels.get(name, "") for name in IDENTITY) for labels in found or ()} or None
 
 
 async def test_the_labels_of_the_target_do_not_change_the_alerts(servers: tuple[str, str]) -> None:
@@ -60,18 +60,18 @@ async def test_the_labels_of_the_target_do_not_change_the_alerts(servers: tuple[
 
     alerts = await eventually(common_alerts)
     assert ("HeadroomSaturated", "s3", "media-uploads/uploads/") in {
-        (one[0], one[3], one[5]) for one in alerts
+        (alert[0], alert[3], alert[5]) for alert in alerts
     }
     alerting = await eventually(partial(metrics_of, operator, SATURATED))
-    assert all(one["service"] == "headroom" and one["account"] == "platform" for one in alerting)
-    assert not {name for one in alerting for name in one if name.startswith("exported_")}
+    assert all(labels["service"] == "headroom" and labels["account"] == "platform" for labels in alerting)
+    assert not {name for labels in alerting for name in labels if name.startswith("exported_")}
 
 
 async def test_no_scraped_label_is_renamed(servers: tuple[str, str]) -> None:
     _, operator = servers
     await eventually(partial(metrics_of, operator, "headroom_zone"))
     scraped = await eventually(partial(metrics_of, operator, '{__name__=~"headroom_.*"}'))
-    renamed = {name for one in scraped for name in one if name.startswith("exported_")}
+    renamed = {name for labels in scraped for name in labels if name.startswith("exported_")}
     assert renamed == set()
     missing = 'ALERTS{alertname="HeadroomSeriesMissing",alertstate="firing"}'
     assert await metrics_of(operator, missing) is None

@@ -25,11 +25,13 @@ def test_the_bill_of_materials_names_all_packages_of_the_lock(lock: str, tmp_pat
     subprocess.run(words, cwd=ROOT, capture_output=True, check=True, timeout=120)
     bill = json.loads((tmp_path / "sbom").read_text("utf-8"))
     assert (bill["bomFormat"], bill["metadata"]["component"]["name"]) == ("CycloneDX", "aws-headroom")
-    components = {one["name"].lower().replace("_", "-"): one for one in bill["components"]}
-    assert {name: one["version"] for name, one in components.items()} == locked(lock)
-    for one in components.values():
-        assert one["purl"].startswith("pkg:pypi/")
-        assert [found for each in one["externalReferences"] for found in each.get("hashes", ())], one["name"]
+    components = {component["name"].lower().replace("_", "-"): component for component in bill["components"]}
+    assert {name: component["version"] for name, component in components.items()} == locked(lock)
+    for component in components.values():
+        assert component["purl"].startswith("pkg:pypi/")
+        assert [found for each in component["externalReferences"] for found in each.get("hashes", ())], (
+            component["name"]
+        )
 
 
 @pytest.mark.parametrize("lock", sorted(path.name for path in ROOT.glob("requirements*.lock")))

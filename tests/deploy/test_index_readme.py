@@ -26,5 +26,5 @@ def test_a_link_to_a_file_becomes_its_text_and_name(text: str, expected: str) ->
 
 def test_every_link_of_the_readme_leads_to_a_page() -> None:
     page = index_readme(README)
-    assert [one for one in re.findall(r"\]\(([^)]+)\)", page) if "://" not in one] == []
+    assert [target for target in re.findall(r"\]\(([^)]+)\)", page) if "://" not in target] == []
     assert "docs/alerts.md" in page

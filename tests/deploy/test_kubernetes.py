@@ -32,7 +32,7 @@ def manifests(name: str = "headroom.yaml") -> list[Manifest]:
 
 
 def of_kind(kind: str) -> Manifest:
-    (found,) = (one for one in manifests() if one["kind"] == kind)
+    (found,) = (manifest for manifest in manifests() if manifest["kind"] == kind)
     return found
 
 
@@ -53,10 +53,15 @@ def test_each_manifest_in_the_folder_is_tested() -> None:
 
 @pytest.mark.parametrize("version", KUBERNETES_VERSIONS)
 def test_kubernetes_accepts_the_manifests(version: str) -> None:
-    checked = [one for one in manifests() if one["apiVersion"] != OPERATOR_API]
-    for one in checked:
-        kubernetes_validate.validate(one, version, strict=True)
-    assert {one["kind"] for one in checked} >= {"StatefulSet", "Service", "NetworkPolicy", "ServiceAccount"}
+    checked = [manifest for manifest in manifests() if manifest["apiVersion"] != OPERATOR_API]
+    for manifest in checked:
+        kubernetes_validate.validate(manifest, version, strict=True)
+    assert {manifest["kind"] for manifest in checked} >= {
+        "StatefulSet",
+        "Service",
+        "NetworkPolicy",
+        "ServiceAccount",
+    }
 
 
 def test_the_container_may_write_only_its_data_and_has_no_privilege() -> None:
@@ -66,7 +71,7 @@ def test_the_container_may_write_only_its_data_and_has_no_privilege() -> None:
     assert security["capabilities"] == {"drop": ["ALL"]}
     assert pod()["securityContext"]["runAsNonRoot"] is True
     assert pod()["automountServiceAccountToken"] is False
-    writable = {one["name"] for one in container()["volumeMounts"] if not one.get("readOnly")}
+    writable = {mount["name"] for mount in container()["volumeMounts"] if not mount.get("readOnly")}
     assert writable == {"data", "tmp"}
     (claim,) = of_kind("StatefulSet")["spec"]["volumeClaimTemplates"]
     assert claim["metadata"]["name"] == "data"
@@ -79,18 +84,18 @@ def test_references_between_the_manifests_match() -> None:
     assert service["spec"]["selector"].items() <= labels.items()
     assert policy["spec"]["podSelector"]["matchLabels"].items() <= labels.items()
     assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
-    ports = {one["name"]: one["containerPort"] for one in container()["ports"]}
+    ports = {port["name"]: port["containerPort"] for port in container()["ports"]}
     assert monitor["spec"]["endpoints"][0]["port"] == service["spec"]["ports"][0]["name"]
     assert service["spec"]["ports"][0]["targetPort"] in ports
     probes = [container()[f"{name}Probe"]["httpGet"] for name in ("startup", "liveness", "readiness")]
-    assert [one["path"] for one in probes] == ["/-/healthy", "/-/healthy", "/-/ready"]
+    assert [probe["path"] for probe in probes] == ["/-/healthy", "/-/healthy", "/-/ready"]
     assert pod()["serviceAccountName"] == of_kind("ServiceAccount")["metadata"]["name"]
 
 
 def test_headroom_s_labels_win_over_those_of_the_target() -> None:
     (monitor,) = manifests("servicemonitor.yaml")
     assert monitor["apiVersion"] == OPERATOR_API
-    assert [one["honorLabels"] for one in monitor["spec"]["endpoints"]] == [True]
+    assert [endpoint["honorLabels"] for endpoint in monitor["spec"]["endpoints"]] == [True]
 
 
 def test_headroom_accepts_its_configuration() -> None:
@@ -123,7 +128,9 @@ def test_a_template_uses_each_value_and_no_other(chart: str) -> None:
 def test_a_chart_holds_the_generated_files(chart: str, folder: str, generated: str) -> None:
     """The folder of a chart is a link, which Helm follows when it packages or installs the chart."""
     linked, source = CHARTS / chart / "files" / folder, ROOT / "dashboards" / generated
-    texts = [{path.name: path.read_bytes() for path in one.iterdir()} for one in (linked, source)]
+    texts = [
+        {path.name: path.read_bytes() for path in chart_folder.iterdir()} for chart_folder in (linked, source)
+    ]
     assert texts[0] == texts[1] != {}
 
 

@@ -9,7 +9,7 @@ from rules.units import parse_unit
 from tests.registries import REGISTRY
 
 KINDS = hop_kinds()
-DECLARED_NAMESPACES = {metric.namespace for one in REGISTRY.collectors for metric in one.metrics}
+DECLARED_NAMESPACES = {metric.namespace for collector in REGISTRY.collectors for metric in collector.metrics}
 
 
 def test_the_file_has_no_problem_and_names_services_of_the_catalogue() -> None:
@@ -29,15 +29,15 @@ def test_a_service_has_the_signals_and_the_scope_of_its_kind_of_hop(service: str
 @pytest.mark.parametrize("service", KINDS)
 def test_the_services_that_a_kind_names_as_preceding_have_kinds(service: str) -> None:
     kind = KINDS[service]
-    named = {one for limit in kind.limits.values() for one in limit.not_after}
-    named |= {one for payload in kind.payloads for one in payload.after}
+    named = {preceding for limit in kind.limits.values() for preceding in limit.not_after}
+    named |= {preceding for payload in kind.payloads for preceding in payload.after}
     assert named <= {*KINDS}
 
 
 @pytest.mark.parametrize("service", KINDS)
 def test_metrics_are_in_namespaces_that_collectors_declare(service: str) -> None:
     kind = KINDS[service]
-    for source in (*(one.of_metric for one in kind.flow), *kind.measures.values()):
+    for source in (*(flow_source.of_metric for flow_source in kind.flow), *kind.measures.values()):
         assert source is None or source.namespace in DECLARED_NAMESPACES
 
 

@@ -63,7 +63,7 @@ def test_a_higher_limit_never_makes_a_path_carry_less(
 
 def test_an_unknown_limit_has_an_unknown_capacity_and_an_unused_limit_an_infinite_one() -> None:
     found = capacities_of(10, [(5, 10, NAN), (NAN, 10, 1), (5, NAN, 1), (5, 10, 0), (5, 10, 1)])
-    assert [str(one) for one in found] == ["nan", "nan", "nan", "inf", "15.0"]
+    assert [str(capacity) for capacity in found] == ["nan", "nan", "nan", "inf", "15.0"]
     assert weakest_first(found) == [4]
     assert weakest_first(capacities_of(10, [(5, 10, NAN)])) == []
 

@@ -34,7 +34,7 @@ shares = st.floats(0.01, 2)  # a ceiling divided by the limit
 def test_the_factor_at_which_one_series_breaks(
     arguments: tuple[float, ...], breaks_at: float, utilization: float, is_broken: bool
 ) -> None:
-    found = stress(*([one] for one in arguments))
+    found = stress(*([argument] for argument in arguments))
     assert found.breaks_at[0] == pytest.approx(breaks_at, nan_ok=True)
     assert found.utilization[0] == pytest.approx(utilization, nan_ok=True)
     assert bool(found.is_broken[0]) is is_broken
@@ -53,7 +53,10 @@ def test_the_peak_times_the_breaking_factor_is_the_ceiling(
 def test_a_series_that_breaks_at_a_factor_breaks_at_every_higher_one(
     peak: float, limit: float, ceiling: float, tested_factors: list[float]
 ) -> None:
-    broken = [bool(stress([peak], [limit], [ceiling], [one]).is_broken[0]) for one in sorted(tested_factors)]
+    broken = [
+        bool(stress([peak], [limit], [ceiling], [tested_factor]).is_broken[0])
+        for tested_factor in sorted(tested_factors)
+    ]
     assert broken == sorted(broken)
 
 
@@ -92,7 +95,7 @@ def test_the_breaking_order_does_not_depend_on_the_order_of_the_series(
     series: list[tuple[float, float]], seed: int
 ) -> None:
     ids = np.arange(len(series), dtype=np.uint64) * np.uint64(7919)
-    breaks_at, utilization = (np.array([one[n] for one in series], np.float64) for n in (0, 1))
+    breaks_at, utilization = (np.array([pair[n] for pair in series], np.float64) for n in (0, 1))
     shuffled = np.random.default_rng(seed).permutation(len(series))
     usual = ids[breaking_order(breaks_at, utilization, ids)]
     reordered = ids[shuffled][breaking_order(breaks_at[shuffled], utilization[shuffled], ids[shuffled])]
