@@ -28,8 +28,8 @@ MAX_HISTORIES: Final = 2  # no time is returned that is more than this many time
 
 def points_of(history: NDArray[np.floating]) -> Floats:
     """Return the highest usage of each six hours, [point, series]. history: [bin, series]."""
-    parts = history.reshape(-1, POINT_BINS, history.shape[1]).astype(np.float32)
-    points: Floats = np.fmax.reduce(parts, axis=1)
+    bins_by_point = history.reshape(-1, POINT_BINS, history.shape[1]).astype(np.float32)
+    points: Floats = np.fmax.reduce(bins_by_point, axis=1)
     return points
 
 
@@ -38,8 +38,12 @@ def is_growing(points: Floats) -> Flags:
     filled, changes = _filled(points), np.zeros((1, points.shape[1]), np.float32)
     if len(points) > 1:
         changes = np.nan_to_num(np.diff(filled, axis=0))
-    net, total = changes.sum(axis=0), np.abs(changes).sum(axis=0)
-    grows: Flags = (net > 0) & (net >= MIN_DIRECTNESS * total) & (changes.max(axis=0) <= MAX_STEP * net)
+    net_growth, total_change = changes.sum(axis=0), np.abs(changes).sum(axis=0)
+    grows: Flags = (
+        (net_growth > 0)
+        & (net_growth >= MIN_DIRECTNESS * total_change)
+        & (changes.max(axis=0) <= MAX_STEP * net_growth)
+    )
     grows &= (np.isfinite(points).sum(axis=0) >= MIN_POINTS) & np.isfinite(points[-1])
     return grows
 

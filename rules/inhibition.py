@@ -14,14 +14,14 @@ def inhibition_cycle(inhibitors: Inhibitors, covered_by: Mapping[str, str]) -> l
     covered_by: by signal, the signal whose alert replaces its alert. Signals that inhibit each other directly
     make no cycle, as the highest of their alerts is sent: they count as one signal, named by the first.
     """
-    first = _first_of_mutual(inhibitors)
+    representative = _representatives(inhibitors)
     graph = TopologicalSorter[str]()
     for name, others in inhibitors.items():
         for other in others:
             if name not in inhibitors.get(other, ()):
-                graph.add(first[name], first.get(other, other))
+                graph.add(representative[name], representative.get(other, other))
     for name, other in covered_by.items():
-        graph.add(first.get(name, name), first.get(other, other))
+        graph.add(representative.get(name, name), representative.get(other, other))
     try:
         graph.prepare()
     except CycleError as error:
@@ -29,17 +29,17 @@ def inhibition_cycle(inhibitors: Inhibitors, covered_by: Mapping[str, str]) -> l
     return []
 
 
-def _first_of_mutual(inhibitors: Inhibitors) -> dict[str, str]:
-    """Return, by signal, the first of the signals that pairs which inhibit each other connect it with."""
-    first: dict[str, str] = {}
+def _representatives(inhibitors: Inhibitors) -> dict[str, str]:
+    """Return, for each signal, the first signal that pairs which inhibit each other connect it with."""
+    representative: dict[str, str] = {}
     for name in inhibitors:
-        unvisited = [name] if name not in first else []
+        unvisited = [name] if name not in representative else []
         while unvisited:
             current = unvisited.pop()
-            first[current] = name
+            representative[current] = name
             unvisited += [
                 other
                 for other in inhibitors[current]
-                if other not in first and current in inhibitors.get(other, ())
+                if other not in representative and current in inhibitors.get(other, ())
             ]
-    return first
+    return representative

@@ -143,9 +143,9 @@ def _hop_problems(hop: Hop, kind: HopKind) -> Iterator[Problem]:
             hint = suggestion(signal, kind.limits)
             expected = f"expected a limit of the hop, one of {', '.join(kind.limits) or 'none'}"
             yield ("uses", signal), f"{expected}, found {signal!r}{hint}"
-    given = [name for name in ("per_request", "per_unit", "batch") if getattr(hop, name) is not None]
-    if len(given) > 1:
-        yield (given[1],), f"expected one of {' and '.join(given)}, as they say the same"
+    declared = [name for name in ("per_request", "per_unit", "batch") if getattr(hop, name) is not None]
+    if len(declared) > 1:
+        yield (declared[1],), f"expected one of {' and '.join(declared)}, as they say the same"
 
 
 def _unknown_hops(path: RequestPath, names: Sequence[str]) -> Iterator[Problem]:
@@ -165,9 +165,9 @@ def _shape_problems(path: RequestPath) -> Iterator[Problem]:
     if len(entrances) > 1:
         yield ("hops",), f"expected one entrance, found {len(entrances)}: {', '.join(entrances)}"
     entrance = path.ordered_hops[0]
-    given = [name for name in ("per_request", "per_unit", "batch") if getattr(entrance, name) is not None]
+    declared = [name for name in ("per_request", "per_unit", "batch") if getattr(entrance, name) is not None]
     place = path.hops.index(entrance)
-    for name in given:
+    for name in declared:
         yield ("hops", place, name), "expected none at the entrance, whose requests are what is counted"
     if not hop_kinds()[entrance.service].flow:
         flowing = [service for service, kind in hop_kinds().items() if kind.flow]

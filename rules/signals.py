@@ -30,8 +30,8 @@ from rules.model_file import misplaced
 from rules.sizes import Size
 from rules.units import Unit, parse_unit
 
-# Names of what Headroom itself reports beside services and signals: its own alerts and files, the reading of
-# tags, and blind spots.
+# Names that no service and no signal may have, as Headroom itself uses them: for its own alerts, for the
+# reading of tags, links and activity, and for blind spots.
 OWN_SERVICE = "headroom"
 RESERVED_SERVICES = frozenset({OWN_SERVICE, "tags", "links", "activity"})
 RESERVED_SIGNALS = frozenset({"blind"})

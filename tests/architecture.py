@@ -199,8 +199,8 @@ def exception_parents(files: Sequence[Source]) -> dict[str, str]:
 def drawn_parents(text: str) -> dict[str, str]:
     """The parent of each exception in a tree drawn as text."""
     parents, path = dict[str, str](), [ROOT_ERROR]
-    for lead, name in re.findall(r"^([│ ]*)[├└]── (\w+)", text, re.MULTILINE):
-        path = [*path[: 1 + len(lead) // 4], name]
+    for indent, name in re.findall(r"^([│ ]*)[├└]── (\w+)", text, re.MULTILINE):
+        path = [*path[: 1 + len(indent) // 4], name]
         parents[name] = path[-2]
     return parents
 

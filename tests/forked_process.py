@@ -35,7 +35,8 @@ class ForkedProcess:
     @classmethod
     async def start(cls, *arguments: str, environ: Mapping[str, str], folder: Path) -> "ForkedProcess":
         """Run `headroom` with these arguments, in a working folder; its standard input is empty."""
-        (request, request_input), (output, stdout), (errors, stderr), (reported, report) = (
+        # Each pair is the read end and the write end of a pipe.
+        (request, request_input), (output, stdout), (errors, stderr), (report_output, report) = (
             os.pipe() for _ in range(4)
         )
         stdin = os.open(os.devnull, os.O_RDONLY)
@@ -45,7 +46,7 @@ class ForkedProcess:
             os.close(descriptor)
         with os.fdopen(request_input, "wb") as pipe:
             pipe.write(msgspec.json.encode(CommandLine([*arguments], {**environ}, str(folder))))
-        report_reader = await pipe_reader(reported)
+        report_reader = await pipe_reader(report_output)
         pid = int(await report_reader.readline())
         return cls(pid, await pipe_reader(output), await pipe_reader(errors), report_reader)
 
