@@ -25,7 +25,7 @@ from monitor.exposition.samples import CachedSamples, render_header, render_samp
 from monitor.fleet.columns import Floats, Objects
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.judge import MAX_RESTARTS
-from monitor.fleet.snapshot import COPIED_AT_ONCE, ActiveAlert, Snapshot
+from monitor.fleet.snapshot import SLOTS_PER_PART, ActiveAlert, Snapshot
 from monitor.lib.label_names import exported_labels
 from rules.band import Zone
 
@@ -187,7 +187,7 @@ class Exposition:
         If the fleet changes meanwhile, copying begins anew; the last attempt copies the fleet at once.
         """
         fleet, before = self._fleet, self.snapshot
-        for _ in range(MAX_RESTARTS if fleet.size > COPIED_AT_ONCE else 0):
+        for _ in range(MAX_RESTARTS if fleet.size > SLOTS_PER_PART else 0):
             state, parts = fleet.state, Snapshot.copied_in_parts(fleet, account_names, before, alerts)
             while state == fleet.state:
                 try:

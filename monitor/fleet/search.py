@@ -21,17 +21,19 @@ MAX_SEARCH_LENGTH: Final = 2048  # characters
 MAX_TERMS: Final = 40
 TEXT_FIELDS: Final = LABELS  # account, region, service, signal, resource
 ZONE, KIND, TIME = "zone", "kind", "ttl"
-VALUES: Final = {
+FIELD_VALUES: Final = {
     ZONE: tuple(zone.word for zone in sorted(Zone, reverse=True)),
     KIND: tuple(kind.value for kind in LimitKind),
 }
-FIELDS: Final = (*TEXT_FIELDS, *VALUES, TIME)
+FIELDS: Final = (*TEXT_FIELDS, *FIELD_VALUES, TIME)
 UNIT_MINUTES: Final = {"min": 1, "m": 1, "h": 60, "d": 1440}
 TIME_PATTERN: Final = re.compile(r"<(\d{1,4})(min|m|h|d)")
 TERM_PATTERN: Final = re.compile(r'\s*((?:[^\s"\\]|\\.|"(?:[^"\\]|\\.)*")+)', re.DOTALL)
-QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)"|\\(.)|([^"\\]+)', re.DOTALL)
-PLAIN: Final = re.compile(r'[^\s"\\:-][^\s"\\:]*')  # a word that needs no quotes
-PLAIN_VALUE: Final = re.compile(r'[^\s"\\]+')
+PIECE_PATTERN: Final = re.compile(  # quoted text, an escaped character or other text
+    r'"((?:[^"\\]|\\.)*)"|\\(.)|([^"\\]+)', re.DOTALL
+)
+UNQUOTED_WORD: Final = re.compile(r'[^\s"\\:-][^\s"\\:]*')  # a word that needs no quotes
+UNQUOTED_VALUE: Final = re.compile(r'[^\s"\\]+')  # a value of a field that needs no quotes
 
 
 class SearchError(HeadroomError, ValueError):
@@ -40,7 +42,7 @@ class SearchError(HeadroomError, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One term. field: one of FIELDS; empty for a word. excluded: series that match are left out."""
+    """One term. field: one of FIELDS; empty for a word. excluded: the query excludes series that match."""
 
     value: str
     field: str = ""
@@ -48,7 +50,7 @@ class Term:
 
     def __str__(self) -> str:
         """The term as text."""
-        pattern, name = (PLAIN_VALUE, f"{self.field}:") if self.field else (PLAIN, "")
+        pattern, name = (UNQUOTED_VALUE, f"{self.field}:") if self.field else (UNQUOTED_WORD, "")
         value = self.value if pattern.fullmatch(self.value) else _quoted(self.value)
         return f"{'-' if self.excluded else ''}{name}{value}"
 
@@ -60,7 +62,7 @@ class Search:
     terms: tuple[Term, ...] = ()
 
     def __str__(self) -> str:
-        """The query as text, in its own form: each term once."""
+        """The query as text, which may differ from the parsed text: each term occurs once."""
         return " ".join(map(str, self.terms))
 
     def __bool__(self) -> bool:
@@ -102,36 +104,37 @@ def parse_search(text: str) -> Search:
 
 def _parts(text: str) -> Iterator[str]:
     """Yield the parts of a text that spaces separate. Raises SearchError."""
-    at, end = 0, len(text.rstrip())
-    while at < end:
-        found = TERM_PATTERN.match(text, at)
-        if found is None:
+    position, end = 0, len(text.rstrip())
+    while position < end:
+        match = TERM_PATTERN.match(text, position)
+        if match is None:
             raise SearchError("a closing quote is missing, or a backslash is at the end")
-        yield found[1]
-        at = found.end()
+        yield match[1]
+        position = match.end()
 
 
 def _terms(part: str) -> Iterator[Term]:
+    """Yield the term of a part, or a term for each listed value of a field. Raises SearchError."""
     excluded = part.startswith("-") and len(part) > 1
     body = part[1:] if excluded else part
-    name, colon, rest = body.partition(":")
-    if not colon or '"' in name or "\\" in name:
+    field, colon, value_text = body.partition(":")
+    if not colon or '"' in field or "\\" in field:
         yield Term(_plain(body), "", excluded)
         return
-    if name not in FIELDS:
+    if field not in FIELDS:
         quoted = _quoted(_plain(body))
         raise SearchError(
-            f"{name[:40] or 'nothing'} is not a field{suggestion(name, FIELDS)} "
+            f"{field[:40] or 'nothing'} is not a field{suggestion(field, FIELDS)} "
             f"Fields: {', '.join(FIELDS)}. A name with a colon stands in quotes: {quoted[:80]}"
         )
-    values = rest.split(",") if name in VALUES else (_plain(rest),)
+    values = value_text.split(",") if field in FIELD_VALUES else (_plain(value_text),)
     for value in filter(None, values):  # a field without a value makes no term
-        yield Term(_checked(name, value), name, excluded)
+        yield Term(_checked(field, value), field, excluded)
 
 
 def _checked(field: str, value: str) -> str:
     """Return the value if the field allows it. Raises SearchError."""
-    known = VALUES.get(field, ())
+    known = FIELD_VALUES.get(field, ())
     if known and value not in known:
         raise SearchError(
             f"{field}: {value[:40]} is not known{suggestion(value, known)} Expected {', '.join(known)}"
@@ -142,17 +145,17 @@ def _checked(field: str, value: str) -> str:
 
 
 def minutes_of(term: Term) -> int:
-    """Return the minutes of a term of the field TIME, such as 60 for `ttl:<1h`."""
-    found = TIME_PATTERN.fullmatch(term.value)
-    assert found, term
-    return int(found[1]) * UNIT_MINUTES[found[2]]
+    """Return the minutes in a term whose field is TIME, such as 60 for `ttl:<1h`."""
+    match = TIME_PATTERN.fullmatch(term.value)
+    assert match, term
+    return int(match[1]) * UNIT_MINUTES[match[2]]
 
 
 def _plain(text: str) -> str:
     """Return a text without its quotes and backslashes."""
     return "".join(
-        re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL) or escaped or bare
-        for quoted, escaped, bare in QUOTED.findall(text)
+        re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL) or escaped or other
+        for quoted, escaped, other in PIECE_PATTERN.findall(text)
     )
 
 

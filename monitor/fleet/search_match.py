@@ -27,7 +27,7 @@ class SearchIndex:
     _names: list[str] = field(default_factory=list)
 
     def names(self, series: Objects) -> list[str]:
-        """Return name and id of each slot's resource, in lower case; empty where there is no series."""
+        """Return the name and the id of each slot's resource, in lower case; empty where no series is."""
         if series is not self._series:
             self._names = [_name(entry) for entry in series.tolist()]
             self._series = series
@@ -48,40 +48,40 @@ def search_flags(snapshot: Snapshot, search: Search, index: SearchIndex) -> Flag
     for term in search.terms:
         if term.excluded:
             selected &= ~_matching(snapshot, term, selected, index)
-    wanted = [term for term in search.terms if not term.excluded]
-    for name in dict.fromkeys(term.field for term in wanted if term.field):
+    required = [term for term in search.terms if not term.excluded]
+    for name in dict.fromkeys(term.field for term in required if term.field):
         found = np.zeros_like(selected)
-        for term in wanted:
+        for term in required:
             if term.field == name:
                 found |= _matching(snapshot, term, selected, index)
         selected &= found
-    for term in wanted:
+    for term in required:
         if not term.field:
             selected &= _matching(snapshot, term, selected, index)
     return selected
 
 
-def _matching(snapshot: Snapshot, term: Term, among: Flags, index: SearchIndex) -> Flags:
-    """Return which slots a term matches; the result is meaningful only for the slots in `among`."""
+def _matching(snapshot: Snapshot, term: Term, candidates: Flags, index: SearchIndex) -> Flags:
+    """Return which slots a term matches; the result is meaningful only for the slots in `candidates`."""
     if term.field == ZONE:
         in_zone: Flags = snapshot.zone == ZONES[term.value]
         return in_zone
     if term.field == KIND:
-        return _of_groups(snapshot, group_kinds(snapshot) == term.value)
+        return _in_groups(snapshot, group_kinds(snapshot) == term.value)
     if term.field == TIME:
         return reached_within(snapshot, minutes_of(term))
     if term.field == "resource":
-        return _named(snapshot, term.value.lower(), among, index, whole=True)
+        return _with_resource_name(snapshot, term.value.lower(), candidates, index, whole=True)
     if term.field:
-        return _of_groups(snapshot, _groups_with(snapshot, term))
+        return _in_groups(snapshot, _groups_with(snapshot, term))
     word = term.value.lower()
-    found = _of_groups(snapshot, _groups_containing(snapshot, word))
-    return found | _named(snapshot, word, among & ~found, index, whole=False)
+    found = _in_groups(snapshot, _groups_containing(snapshot, word))
+    return found | _with_resource_name(snapshot, word, candidates & ~found, index, whole=False)
 
 
-def _of_groups(snapshot: Snapshot, matches: Iterable[bool]) -> Flags:
-    """Return which slots are in the groups that match. matches: one flag for each group."""
-    flags: Flags = np.array([*matches, False], np.bool_)  # the last flag is for slots without a series
+def _in_groups(snapshot: Snapshot, group_flags: Iterable[bool]) -> Flags:
+    """Return which slots are in a group whose flag is true. group_flags: one flag for each group."""
+    flags: Flags = np.array([*group_flags, False], np.bool_)  # the last flag is for slots without a series
     return flags[snapshot.group]
 
 
@@ -97,26 +97,33 @@ def group_kinds(snapshot: Snapshot) -> Objects:
 
 
 def _groups_with(snapshot: Snapshot, term: Term) -> list[bool]:
-    matches, number = text_predicate(term.value.lower()), GROUP_FIELDS.index(term.field)
-    names: Mapping[str, str] = snapshot.account_names
+    matches, position = text_predicate(term.value.lower()), GROUP_FIELDS.index(term.field)
+    account_names: Mapping[str, str] = snapshot.account_names
 
     def is_wanted(group: tuple[str, str, str, str]) -> bool:
-        value = group[number].lower()
+        value = group[position].lower()
         if term.field == "account":
-            return matches(value) or matches(names.get(group[0], "").lower())
+            return matches(value) or matches(account_names.get(group[0], "").lower())
         return matches(value) or (term.field == "signal" and matches(f"{group[2]}.{group[3]}".lower()))
 
     return [is_wanted(group) for group in snapshot.groups]
 
 
 def _groups_containing(snapshot: Snapshot, word: str) -> list[bool]:
-    contains, names = _contains(word), snapshot.account_names
-    return [contains(" ".join((*group, names.get(group[0], ""))).lower()) for group in snapshot.groups]
+    contains, account_names = _contains(word), snapshot.account_names
+    return [
+        contains(" ".join((*group, account_names.get(group[0], ""))).lower()) for group in snapshot.groups
+    ]
 
 
-def _named(snapshot: Snapshot, text: str, among: Flags, index: SearchIndex, *, whole: bool) -> Flags:
-    """Return which slots have a resource with this name. whole: the text must match the whole name."""
-    found, slots = np.zeros(among.size, np.bool_), np.flatnonzero(among)
+def _with_resource_name(
+    snapshot: Snapshot, text: str, candidates: Flags, index: SearchIndex, *, whole: bool
+) -> Flags:
+    """Return which slots have a resource with this text in its name.
+
+    whole: the text must match the whole name.
+    """
+    found, slots = np.zeros(candidates.size, np.bool_), np.flatnonzero(candidates)
     names = index.names(snapshot.series)
     if whole and WILDCARDS.isdisjoint(text):
         found[slots] = [text in names[slot].split("\n") for slot in slots.tolist()]
@@ -140,14 +147,13 @@ def text_predicate(pattern: str) -> TextPredicate:
 def _contains(word: str) -> TextPredicate:
     if WILDCARDS.isdisjoint(word):
         return lambda text: word in text
-    matches = text_predicate(f"*{word}*")
-    return matches
+    return text_predicate(f"*{word}*")
 
 
 def reached_within(snapshot: Snapshot, minutes: int) -> Flags:
     """Return which series are at their limits, or may reach them within `minutes` of the newest sample."""
-    first, now = snapshot.reach.minutes[:, 0], int(snapshot.minute.max(initial=0))
-    flags: Flags = is_at_limit(snapshot) | ((first != NEVER) & (first <= now + minutes))
+    reached_at, newest = snapshot.reach.minutes[:, 0], int(snapshot.minute.max(initial=0))
+    flags: Flags = is_at_limit(snapshot) | ((reached_at != NEVER) & (reached_at <= newest + minutes))
     return flags & (snapshot.group >= 0)
 
 

@@ -21,11 +21,12 @@ RISE_HORIZON_COUNT = 7  # the highest rise within each horizon is stored
 class SeriesColumns(Columns):
     """Columns by series, the metrics of the series, and the formulas over these metrics.
 
-    id: `Key.id` as a number. low, high, near: the band; NaN in an unused slot.
+    id: `Key.id` as a number. low, high, near: the edges of the band (see `rules.signals.Band`); NaN in an
+    unused slot.
     read_limit: the limit that the last inventory read; NaN if there is none. limited_since: the minute when
     an inventory first read this limit. hard_limit, exceeded: see `monitor.fleet.limits`.
-    stale_after: minutes after which a sample is stale; stale_later: the part of these minutes that is added
-    while the metrics of the series are idle and are read more rarely. confirmed: the minute of the last
+    stale_after: minutes after which a sample is stale; stale_later: the part of `stale_after` that is
+    added while the metrics of the series are idle and are read more rarely. confirmed: the minute of the last
     inventory that contained the series. digest: the digest with which the series was registered (see
     `Fleet.registered`); 0: the next inventory registers the series again.
     period: the longest period of the series' metrics, in minutes.
@@ -33,14 +34,14 @@ class SeriesColumns(Columns):
     id of the purchase that the limit belongs to (see `monitor.fleet.purchases`); 0 without a purchase.
     tolerated_rate, tolerated_share, throttled_pending_for: see `rules.signals.Tolerance`.
     throttled_incomplete: see `collectors.base.Observed`.
-    drains: the limit is a budget, and the time until the budget is exhausted matters.
+    drains: the usage is the spent part of a budget, such as burst credits.
     bounded: the usage is only a lower bound, and `upper_bound` is the upper bound. unjudged: the bounds are
     shown, but not judged. returned: an API returned the usage; no metrics contain it.
     group: the index of the group in `Fleet.groups`.
     created: the minute when the resource was created, NEVER if unknown; samples before this minute belong to
     an earlier resource of the same name and are ignored.
     limit, usage, upper_bound, utilization, saturation, minute, zone, idle, doubted, seconds_to_exhaustion:
-    the last judgement, made of the sample of `minute`.
+    the last judgement, made of the sample of `minute`. doubted: usage proves that the limit is outdated.
     rises, rises_from, rises_through: the highest rise of the usage within each horizon, and the first and
     last minute of the samples searched for rises (see `monitor.planning.rises`). near_at: the last minute in
     which the usage was near the upper edge of the band. cadence: the planned minutes between two reads.
@@ -48,11 +49,11 @@ class SeriesColumns(Columns):
     of reaching the limit within each of `HORIZONS`, NaN if unknown; and, by quantile, the minute in which the
     limit is reached, NEVER if unknown. forecast_limit: the limit that the forecast used.
     history_bins: the number of quarters of an hour with a known usage; -1 before they were counted.
-    ceiling: the lowest usage at which demand was refused in the last fortnight, scaled to the limit in force;
-    NaN if no demand was refused below the limit.
+    ceiling: the lowest usage at which demand was throttled in the last fortnight, scaled to the limit in
+    force; NaN if no demand was throttled below the limit.
     by_slot: the `Series` in each slot; None in an unused slot.
 
-    causes: throttled demand by cause; not a column, as few series have causes.
+    causes is not a column, as few series have causes of throttled demand.
     """
 
     declared: ClassVar = {
@@ -171,7 +172,7 @@ class SeriesColumns(Columns):
         self.stale_later[first_slots] = minutes
 
     def recent_span(self, slots: Slots) -> Ints:
-        """Return by how many minutes two metrics of a slot may differ in age and still be equally recent.
+        """Return by how many minutes a metric of each slot may be older than another, and be equally recent.
 
         A metric with a long period gets one point in each period, after the end of the period.
         """
@@ -199,13 +200,15 @@ class SeriesColumns(Columns):
         CloudWatch may publish the usage of a minute before the limit of that minute. A limit seldom changes.
         """
         limits = np.full(minutes.size, np.float32(np.nan))
-        before = np.minimum(minutes - 1, self.published_limits.newest_minutes(self.rings, slots))
-        oldest = minutes - self.stale_after[slots]
-        unresolved = np.flatnonzero(before >= oldest).astype(np.int32)
+        searched_minutes = np.minimum(minutes - 1, self.published_limits.newest_minutes(self.rings, slots))
+        oldest_minutes = minutes - self.stale_after[slots]
+        unresolved = np.flatnonzero(searched_minutes >= oldest_minutes).astype(np.int32)
         while unresolved.size:
-            searched = select_slots(slots, unresolved)
-            limits[unresolved] = self.published_limits.at(self.rings, searched, before[unresolved])
+            searched_slots = select_slots(slots, unresolved)
+            limits[unresolved] = self.published_limits.at(
+                self.rings, searched_slots, searched_minutes[unresolved]
+            )
             unresolved = unresolved[np.isnan(limits[unresolved])]
-            before[unresolved] -= 1
-            unresolved = unresolved[before[unresolved] >= oldest[unresolved]]
+            searched_minutes[unresolved] -= 1
+            unresolved = unresolved[searched_minutes[unresolved] >= oldest_minutes[unresolved]]
         return np.where(limits > 0, limits, np.float32(np.nan))

@@ -28,25 +28,22 @@ REVERSED: Final[Mapping[ListSort, ListSort]] = {
 def ordered_window(snapshot: Snapshot, selected: Flags, sort: ListSort, start: int, length: int) -> list[int]:
     """Return the slots of a window of the selected series in this order, ties by slot.
 
-    The order `zone` sorts by the worst zone, then by the highest throttled demand, then by the earliest time
+    The order `zone` sorts by the worst zone, then by the highest throttled demand, then by the shortest time
     to the limit, then by the highest utilization. `-` reverses the first column only; unknown values come
     last in any order.
     """
     slots, start = _candidates(snapshot, np.flatnonzero(selected), sort, start, length)
-    name, is_reversed = sort.removeprefix("-"), sort.startswith("-")
-    columns = {
+    columns = {  # in ascending order, each begins with the same series as the sort in FIRST_DIRECTION
         "zone": -snapshot.zone[slots].astype(np.float32),
         "throttled": -_unknown_as_lowest(snapshot.saturation[slots]),
         "ttl": _times(snapshot, slots),
         "utilization": -_unknown_as_lowest(snapshot.utilization[slots]),
     }
-    first = columns.pop(name)
-    if name in ("utilization", "throttled"):
-        first = -first if not is_reversed else first
-    elif is_reversed:
-        first = -first
-    first = np.where(np.isfinite(first), first, np.inf)
-    order = np.lexsort((slots, *reversed(columns.values()), first))
+    sort_column = columns.pop(sort.removeprefix("-"))
+    if sort not in FIRST_DIRECTION.values():
+        sort_column = -sort_column
+    sort_column = np.where(np.isfinite(sort_column), sort_column, np.inf)
+    order = np.lexsort((slots, *reversed(columns.values()), sort_column))
     return [int(slot) for slot in slots[order[start : start + length]]]
 
 
@@ -55,21 +52,21 @@ def _candidates(
 ) -> tuple[Indices, int]:
     """Return the slots that can be in the window, and the window's start among them.
 
-    Where series are sorted by zone, the zones outside the window are left out.
+    Where series are sorted by zone, the series of zones outside the window are left out.
     """
     if sort.removeprefix("-") != DEFAULT_SORT:
         return slots, start
-    zones, before = snapshot.zone[slots], 0
+    zones, skipped = snapshot.zone[slots], 0
     candidates: list[Indices] = []
     for zone in sorted(Zone, reverse=sort == DEFAULT_SORT):
         members = slots[zones == zone]
-        if not candidates and before + members.size <= start:
-            before += members.size
+        if not candidates and skipped + members.size <= start:
+            skipped += members.size
             continue
         candidates.append(members)
-        if before + sum(part.size for part in candidates) >= start + length:
+        if skipped + sum(part.size for part in candidates) >= start + length:
             break
-    return np.concatenate([slots[:0], *candidates]), start - before
+    return np.concatenate([slots[:0], *candidates]), start - skipped
 
 
 def _unknown_as_lowest(values: np.ndarray) -> np.ndarray:
@@ -77,8 +74,8 @@ def _unknown_as_lowest(values: np.ndarray) -> np.ndarray:
 
 
 def _times(snapshot: Snapshot, slots: Indices) -> np.ndarray:
-    """Return the minute in which each series may reach its limit: 0 if it has, infinity if unknown."""
-    first = snapshot.reach.minutes[slots, 0]
-    times = np.where(first == NEVER, np.inf, first.astype(np.float64))
+    """Return the minute in which each series may reach its limit: 0 if it is reached, infinity if unknown."""
+    reached_at = snapshot.reach.minutes[slots, 0]
+    times = np.where(reached_at == NEVER, np.inf, reached_at.astype(np.float64))
     times[is_at_limit(snapshot, slots)] = 0
     return times

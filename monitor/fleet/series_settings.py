@@ -15,7 +15,7 @@ class SeriesSettings:
     """The settings of a series.
 
     signal: its entry in the catalogue. limit: the limit in force; None if it is unknown.
-    delay: minutes after which the metrics of a minute are complete. stale_after: minutes after which a sample
+    delay: minutes until the points of a minute are complete. stale_after: minutes after which a sample
         is stale.
     pending_for, keep_firing_for: the times of its alerts, in minutes; None means the default of each rule
         (see `rules.alerts`). tolerance: the throttled demand that raises no alert.
@@ -23,8 +23,8 @@ class SeriesSettings:
         set on purpose. bought: how the limit is bought (see `collectors.base.Observed`).
     home_region: the region where a global service is called; empty for other services.
     tags: the exported labels that are made of the resource's tags.
-    quota_request: the newest request for an increase of the limit's quota, pending or decided lately; None if
-        there is no request, or if it is unknown. quota_arn: the resource to which AWS applies the quota;
+    quota_request: the newest pending or recently decided request for an increase of the limit's quota; None
+        if there is no request, or if it is unknown. quota_arn: the resource to which AWS applies the quota;
         empty if it applies to the account. largest: the resource with the largest usage, where the series'
         usage is the largest of several resources; otherwise empty.
     """
@@ -59,8 +59,8 @@ class SeriesSettings:
     @property
     def request_sentence(self) -> str:
         """The request for an increase in words; empty without a request."""
-        known = self.limit.value if self.limit and self.limit.value is not PUBLISHED_ONLY else None
-        return self.quota_request.sentence(self.signal.unit.format, known) if self.quota_request else ""
+        current = self.limit.value if self.limit and self.limit.value is not PUBLISHED_ONLY else None
+        return self.quota_request.sentence(self.signal.unit.format, current) if self.quota_request else ""
 
     @property
     def content(self) -> Hashable:
@@ -75,7 +75,7 @@ class SeriesSettings:
             self.bought,
         )
         tags = sorted(self.tags.items())
-        remaining = (
+        other_settings = (
             self.home_region,
             self.quota_request,
             self.quota_arn,
@@ -83,4 +83,4 @@ class SeriesSettings:
             self.stale_after,
             self.largest,
         )
-        return (self.signal.id, *limit, *tags, *remaining, *alerts)
+        return (self.signal.id, *limit, *tags, *other_settings, *alerts)

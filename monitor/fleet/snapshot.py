@@ -41,12 +41,12 @@ class ReachColumns(NamedTuple):
 
 AnyColumn = npt.NDArray[Any]
 
-COPIED_AT_ONCE = 250_000  # rows of a column; copying them takes a few milliseconds
-COPIED = (
+SLOTS_PER_PART = 250_000  # copying so many slots of a column takes a few milliseconds
+COPIED_COLUMNS = (
     *("id", "group", "bounded", "limit", "usage", "upper_bound", "utilization", "saturation", "minute"),
     *("zone", "paid", "idle", "seconds_to_exhaustion"),
 )
-COPIED_REACH = ("reach_probability", "reach_minutes", "ceiling", "history_bins")
+REACH_COLUMNS = ("reach_probability", "reach_minutes", "ceiling", "history_bins")
 NO_REACH = ReachColumns(
     np.empty((0, len(HORIZONS)), np.float32),
     np.empty((0, len(QUANTILES)), np.int32),
@@ -57,11 +57,11 @@ NO_REACH = ReachColumns(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """Copies of the fleet's columns under the same names, except that `series` is `by_slot`.
+    """Copies of the fleet's columns under the same names, except that the column `by_slot` is `series`.
 
-    causes: the throttled demand by cause, of the few series that have causes.
-    groups: a copy of `Fleet.groups`; `group` is an index in it. account_names: the names by 12-digit id.
-    alerts: the pending and firing alerts.
+    version: `Fleet.version` at the time of the copy. causes: the throttled demand by cause, of the few series
+    that have causes. groups: a copy of `Fleet.groups`; `group` is an index in it. account_names: the names by
+    12-digit id. alerts: the pending and firing alerts.
     """
 
     version: int
@@ -90,40 +90,40 @@ class Snapshot:
         cls,
         fleet: Fleet,
         account_names: Mapping[str, str],
-        before: Self | None = None,
+        previous: Self | None = None,
         alerts: Sequence[ActiveAlert] = (),
     ) -> Self:
-        """Copy the fleet; data unchanged since the snapshot `before` is shared with it."""
-        parts = cls.copied_in_parts(fleet, account_names, before, alerts)
+        """Copy the fleet. previous: an earlier snapshot; data that is unchanged since is shared with it."""
+        copying = cls.copied_in_parts(fleet, account_names, previous, alerts)
         while True:
             try:
-                next(parts)
-            except StopIteration as ended:
-                return ended.value  # type: ignore[no-any-return]
+                next(copying)
+            except StopIteration as stop:
+                return stop.value  # type: ignore[no-any-return]
 
     @classmethod
     def copied_in_parts(
         cls,
         fleet: Fleet,
         account_names: Mapping[str, str],
-        before: Self | None = None,
+        previous: Self | None = None,
         alerts: Sequence[ActiveAlert] = (),
     ) -> Generator[None, None, Self]:
         """Copy the fleet as `of` does, but in parts, so that other tasks can run in between.
 
         The snapshot is consistent only if the fleet is unchanged after the last part: see `Fleet.state`.
         """
-        unchanged = before is not None and before.version == fleet.version
+        unchanged = previous is not None and previous.version == fleet.version
         columns: dict[str, Any] = {}
-        for name in COPIED:
-            columns[name] = yield from _copied(getattr(fleet, name)[: fleet.size])
-        if before and unchanged:
-            series = before.series
+        for name in COPIED_COLUMNS:
+            columns[name] = yield from _copy_column(getattr(fleet, name)[: fleet.size])
+        if previous and unchanged:
+            series = previous.series
         else:
-            series = yield from _copied(fleet.by_slot[: fleet.size])
+            series = yield from _copy_column(fleet.by_slot[: fleet.size])
         reach = []
-        for name in COPIED_REACH:
-            reach.append((yield from _copied(getattr(fleet, name)[: fleet.size])))
+        for name in REACH_COLUMNS:
+            reach.append((yield from _copy_column(getattr(fleet, name)[: fleet.size])))
         return cls(
             version=fleet.version,
             series=series,
@@ -131,7 +131,7 @@ class Snapshot:
             account_names=dict(account_names),
             **columns,
             reach=ReachColumns(*reach),
-            causes=_causes(fleet, before.causes if before and unchanged else None),
+            causes=_copy_causes(fleet, previous.causes if previous and unchanged else None),
             alerts=alerts,
         )
 
@@ -145,32 +145,32 @@ class Snapshot:
         positions = np.full(self.group.size, -1, np.int32)
         positions[slots] = np.arange(slots.size, dtype=np.int32)
         columns: dict[str, Any] = {column.name: getattr(self, column.name) for column in fields(self)}
-        chosen: dict[str, Any] = {
+        selected_columns: dict[str, Any] = {
             name: column[slots] for name, column in columns.items() if isinstance(column, np.ndarray)
         }
-        placed = ((int(positions[alert.slot]), alert) for alert in self.alerts)
-        chosen["alerts"] = [alert._replace(slot=slot) for slot, alert in placed if slot >= 0]
+        new_slots = ((int(positions[alert.slot]), alert) for alert in self.alerts)
+        selected_columns["alerts"] = [alert._replace(slot=slot) for slot, alert in new_slots if slot >= 0]
         slot, cause, throttled = self.causes
         entries = np.flatnonzero(positions[slot] >= 0)
         causes = CauseColumns(positions[slot[entries]], cause[entries], throttled[entries])
         reach = ReachColumns._make(column[slots] for column in self.reach)
-        return replace(self, **chosen, causes=causes, reach=reach)
+        return replace(self, **selected_columns, causes=causes, reach=reach)
 
 
-def _copied(column: AnyColumn) -> Generator[None, None, AnyColumn]:
+def _copy_column(column: AnyColumn) -> Generator[None, None, AnyColumn]:
     """Copy a column in parts."""
     copy = np.empty_like(column)
-    for start in range(0, len(column), COPIED_AT_ONCE):
-        part = slice(start, start + COPIED_AT_ONCE)
+    for start in range(0, len(column), SLOTS_PER_PART):
+        part = slice(start, start + SLOTS_PER_PART)
         copy[part] = column[part]
         yield
     return copy
 
 
-def _causes(fleet: Fleet, before: CauseColumns | None) -> CauseColumns:
-    """Copy the causes. before: the causes of an earlier snapshot, if no series changed since."""
+def _copy_causes(fleet: Fleet, previous: CauseColumns | None) -> CauseColumns:
+    """Copy the causes. previous: the causes of an earlier snapshot, if no series changed since."""
     causes, used = fleet.causes, fleet.causes.used
     if not used.size:
         return NO_CAUSES
-    slot, cause = (before.slot, before.cause) if before else (causes.slot[used], causes.cause[used])
+    slot, cause = (previous.slot, previous.cause) if previous else (causes.slot[used], causes.cause[used])
     return CauseColumns(slot, cause, causes.throttled[used])

@@ -10,16 +10,18 @@ from monitor.fleet.columns import Flags, Floats, Indices, Ints
 
 MISSING = 255  # stands for a missing point in 8 bits
 MAX_SMALL = 254  # the greatest whole number that is stored in 8 bits
-IS_WIDE = 1  # the last bit of a place: each point has 32 bits instead of 8
-NO_PLACE = 0  # the place of all rows without points: one stored row, which is never written
+# The place of a row's points is twice their index in a store, plus IS_WIDE if the store has 32 bits a point.
+IS_WIDE = 1
+NO_PLACE = 0  # the place of all rows without points: an index of the 8-bit store that is never written
 INITIAL_ROWS = 256
 
 Number = TypeVar("Number", np.uint8, np.float32)
-_DECODED = np.append(np.arange(MISSING, dtype=np.float32), np.float32(np.nan))  # the points by their 8 bits
+# The point for each value of 8 bits.
+_DECODED = np.append(np.arange(MISSING, dtype=np.float32), np.float32(np.nan))
 
 
 class _Store(Generic[Number]):
-    """Rows of points of one type; freed rows are used again, with all points missing.
+    """Rows of points of one type; freed rows are used again, with all points missing. used: rows ever used.
 
     The rows are in memory of their own, which grows without being copied: copying the points of a million
     metrics would block the event loop for a second.
@@ -42,14 +44,14 @@ class _Store(Generic[Number]):
         try:
             self._memory.resize(size)
         except SystemError:  # this operating system cannot move the memory
-            before, self._memory = self._memory, _new_memory(size)
-            self._memory[: len(before)] = before[:]
+            old_memory, self._memory = self._memory, _new_memory(size)
+            self._memory[: len(old_memory)] = old_memory[:]
         self.points = self._view()
 
-    def allocate(self, number: int) -> Indices:
-        """Return this number of rows, with all points missing."""
-        reused = [self._free.pop() for _ in range(min(number, len(self._free)))]
-        end = self.used + number - len(reused)
+    def allocate(self, count: int) -> Indices:
+        """Allocate this number of rows with all points missing, and return their indices."""
+        reused = [self._free.pop() for _ in range(min(count, len(self._free)))]
+        end = self.used + count - len(reused)
         while end > len(self.points):
             self._grow()
         rows = np.append(np.array(reused, np.intp), np.arange(self.used, end, dtype=np.intp))
@@ -70,20 +72,20 @@ def _new_memory(size: int) -> mmap:
 class StoredPoints:
     """A point of each row and minute of a window, as float32; NaN is missing.
 
-    A row without points takes no memory. A row of whole numbers from 0 to MAX_SMALL takes one byte for each
-    minute, such as a row of throttled demand, which is nearly always 0. Once the row gets any other value,
-    each minute takes four bytes. Minutes are passed modulo `width`.
+    A row without points takes no memory. A row of whole numbers from 0 to MAX_SMALL, such as a row of
+    throttled demand, which is nearly always 0, takes one byte for each minute. Once the row gets any other
+    value, each minute takes four bytes. Minutes are passed modulo `width`.
     """
 
     def __init__(self, width: int) -> None:
         self._width = width
         self._small, self._wide = _Store(np.uint8, width, MISSING), _Store(np.float32, width, np.nan)
-        self._small.allocate(1)  # the stored row of NO_PLACE
-        self._places = np.zeros(INITIAL_ROWS, np.int32)  # by row: twice the index in its store, plus IS_WIDE
+        self._small.allocate(1)  # for NO_PLACE
+        self._places = np.zeros(INITIAL_ROWS, np.int32)  # by row
 
     @property
     def allocated_bytes(self) -> int:
-        """The memory of all points, in bytes."""
+        """The memory of all points, including those of freed rows, in bytes."""
         return self._small.used * self._width + 4 * self._wide.used * self._width
 
     def grow_to(self, rows: int) -> None:
@@ -107,24 +109,24 @@ class StoredPoints:
         return points
 
     def put(self, rows: Ints, minutes: Ints, values: Floats) -> None:
-        """Store finite values, each for a row and a minute; of several for one minute, the last counts."""
+        """Store finite values, each for a row and a minute; the last value of a point counts."""
         places = self._places.take(rows)
         wide = (places & IS_WIDE).astype(np.bool_)
         if wide.all():
             self._wide.points[places >> 1, minutes] = values
             return
         is_small = (values >= 0) & (values <= MAX_SMALL)
-        small = np.where(is_small, values, 0).astype(np.uint8)
-        is_small &= small == values
+        small_values = np.where(is_small, values, 0).astype(np.uint8)
+        is_small &= small_values == values
         if not is_small.all() or (places == NO_PLACE).any():
             self._make_room(rows, is_small)
             places = self._places.take(rows)
             wide = (places & IS_WIDE).astype(np.bool_)
         if not wide.any():
-            self._small.points[places >> 1, minutes] = small
+            self._small.points[places >> 1, minutes] = small_values
             return
         self._wide.points[places[wide] >> 1, minutes[wide]] = values[wide]
-        self._small.points[places[~wide] >> 1, minutes[~wide]] = small[~wide]
+        self._small.points[places[~wide] >> 1, minutes[~wide]] = small_values[~wide]
 
     def remove(self, rows: Ints, minutes: Ints) -> None:
         """Remove the point of each row in its minute."""
@@ -154,14 +156,14 @@ class StoredPoints:
         if widened.size:
             self._widen(widened)
             places = self._places[rows]
-        new = np.unique(rows[places == NO_PLACE])
-        if new.size:
-            self._places[new] = self._small.allocate(new.size) << 1
+        without_place = np.unique(rows[places == NO_PLACE])
+        if without_place.size:
+            self._places[without_place] = self._small.allocate(without_place.size) << 1
 
     def _widen(self, rows: Ints) -> None:
         """Store the points of rows in 32 bits from now on."""
-        before = self._places[rows] >> 1
-        indices = self._wide.allocate(rows.size)
-        self._wide.points[indices] = _DECODED.take(self._small.points[before])
-        self._small.free(before[before != NO_PLACE].astype(np.intp))
-        self._places[rows] = (indices << 1) | IS_WIDE
+        small_indices = self._places[rows] >> 1
+        wide_indices = self._wide.allocate(rows.size)
+        self._wide.points[wide_indices] = _DECODED.take(self._small.points[small_indices])
+        self._small.free(small_indices[small_indices != NO_PLACE].astype(np.intp))
+        self._places[rows] = (wide_indices << 1) | IS_WIDE

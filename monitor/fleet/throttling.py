@@ -51,19 +51,20 @@ def throttled_per_served(columns: SeriesColumns, rings: Rings, slots: Ints, minu
     The ratio is 0 if no demand was throttled, if none was served, or if AWS does not count served demand.
     rings: the rings that contain the points.
     """
-    throttled, found = columns.throttled.at(rings, slots, minutes), np.zeros(slots.size, np.float32)
+    throttled, ratios = columns.throttled.at(rings, slots, minutes), np.zeros(slots.size, np.float32)
     indices = np.flatnonzero(throttled > 0).astype(np.int32)
     served = columns.served.at(rings, select_slots(slots, indices), minutes[indices])
     is_known = served > 0
-    found[indices[is_known]] = throttled[indices[is_known]] / served[is_known]
-    return found
+    ratios[indices[is_known]] = throttled[indices[is_known]] / served[is_known]
+    return ratios
 
 
 def recent_throttling(columns: SeriesColumns, used_at: Ints) -> tuple[Throttling, Ints]:
-    """Return the highest throttled demand of each series in its recent minutes, and the newest minute known.
+    """Return the highest throttled demand in the recent minutes of each series, and the last of these.
 
-    The recent minutes (see `RingColumns`) end with the newest minute of the usage (`used_at`) or of the
-    throttled demand, whichever is later, and begin no earlier than the resource was created.
+    The recent minutes (see `RingColumns`) end with the newest minute of the usage or of the throttled demand,
+    whichever is later, and begin no earlier than the resource was created. used_at: the newest minute of each
+    series' usage.
     """
     size = columns.size
     worst, throttled_at = np.full(size, NAN), np.full(size, NEVER, np.int32)
@@ -80,9 +81,9 @@ def recent_throttling(columns: SeriesColumns, used_at: Ints) -> tuple[Throttling
 def throttled_by_cause(columns: SeriesColumns, newest: Ints, throttled: Floats) -> Floats:
     """Return the throttled demand of each entry of `columns.causes`; NaN in unused entries.
 
-    The demand is taken from the last minute in which the demand of all causes was as high as judged, so that
-    the causes add up to the judged demand. newest, throttled: the newest recent minute and the judged demand,
-    by slot. Where the demand of a series is unknown, the demand of its causes is unknown, too.
+    The demand is taken from the last minute in which the series' throttled demand was as high as judged, so
+    that the causes add up to the judged demand. newest, throttled: the last recent minute and the judged
+    demand, by slot. Where the demand of a series is unknown, the demand of its causes is unknown, too.
     """
     causes, demand = columns.causes, np.full(columns.causes.size, NAN)
     used = causes.used[~np.isnan(throttled[causes.slot[causes.used]])]
@@ -97,13 +98,15 @@ def throttled_by_cause(columns: SeriesColumns, newest: Ints, throttled: Floats) 
 
 def _last_minutes_with(columns: SeriesColumns, slots: Ints, newest: Ints, throttled: Floats) -> Ints:
     """Return the last minute up to `newest` in which the throttled demand of each slot was this high."""
-    minutes, sought = np.full(slots.size, NEVER, np.int32), np.arange(slots.size, dtype=np.int32)
-    for ago in range(WINDOW):
-        demand = columns.throttled.at(columns.rings, slots[sought], newest[sought] - np.int32(ago))
-        found = demand >= throttled[sought] * (1 - ROUNDING_ERROR)
-        minutes[sought[found]] = newest[sought[found]] - ago
-        sought = sought[~found]
-        if not sought.size:
+    minutes, remaining = np.full(slots.size, NEVER, np.int32), np.arange(slots.size, dtype=np.int32)
+    for minutes_ago in range(WINDOW):
+        demand = columns.throttled.at(
+            columns.rings, slots[remaining], newest[remaining] - np.int32(minutes_ago)
+        )
+        found = demand >= throttled[remaining] * (1 - ROUNDING_ERROR)
+        minutes[remaining[found]] = newest[remaining[found]] - minutes_ago
+        remaining = remaining[~found]
+        if not remaining.size:
             break
     return minutes
 
@@ -111,20 +114,23 @@ def _last_minutes_with(columns: SeriesColumns, slots: Ints, newest: Ints, thrott
 def _recent_end(columns: SeriesColumns, throttled_at: Ints, newest: Ints) -> Ints:
     """Return the last of the recent minutes of each series: `newest`, with two exceptions.
 
-    The exceptions end with the newest minute of the throttled demand itself: differences of counts, which
-    already look back to settled counts, and metrics of a longer period, which mostly lag behind the usage.
+    For two kinds of series it is the newest minute of the throttled demand: where that demand is a difference
+    of counts, which already looks back to settled counts; and where a metric has a longer period, as its
+    points mostly lag behind the usage.
     """
     has_longer_period = np.flatnonzero(columns.period[: newest.size] > 1)
-    settling = [block.series for block in columns.throttled if block.has_counts]
-    exceptions = np.concatenate([has_longer_period, *settling]).astype(np.int32)
+    with_counts = [block.series for block in columns.throttled if block.has_counts]
+    exceptions = np.concatenate([has_longer_period, *with_counts]).astype(np.int32)
     if not exceptions.size:
         return newest
-    end, known, last = newest.copy(), throttled_at[exceptions], newest[exceptions]
-    end[exceptions] = np.where(known > last - columns.recent_span(exceptions), known, last)
+    end, own_newest, common_newest = newest.copy(), throttled_at[exceptions], newest[exceptions]
+    is_recent = own_newest > common_newest - columns.recent_span(exceptions)
+    end[exceptions] = np.where(is_recent, own_newest, common_newest)
     return end
 
 
 def _excess(columns: SeriesColumns, slots: SlotArray, minutes: Ints, throttled: Floats) -> Floats:
+    """Return the throttled demand where it exceeds the tolerance, else 0; each slot in its minute."""
     demand = throttled + _served(columns, slots, minutes)
     return excess(throttled, demand, columns.tolerated_rate[slots], columns.tolerated_share[slots])
 
@@ -132,8 +138,8 @@ def _excess(columns: SeriesColumns, slots: SlotArray, minutes: Ints, throttled: 
 def _served(columns: SeriesColumns, slots: SlotArray, minutes: Ints) -> Floats:
     """Return the served demand of slots, each in its minute; NaN if CloudWatch does not publish it.
 
-    The metrics of served demand may be published later than those of throttled demand: until then, for a few
-    minutes, the newest served demand is used.
+    CloudWatch may publish served demand a few minutes later than throttled demand: until then, the newest
+    served demand is used.
     """
     newest = columns.served.newest_minutes(columns.rings, slots)
     late = (minutes > newest) & (minutes - newest < columns.recent_span(slots))
@@ -141,7 +147,7 @@ def _served(columns: SeriesColumns, slots: SlotArray, minutes: Ints) -> Floats:
 
 
 def _drop_older_minutes(columns: SeriesColumns, worst: Floats, throttled_at: Ints, end: Ints) -> None:
-    """Recompute `worst` where it includes a minute that is not recent, or that is before the creation."""
+    """Recompute `worst` where it includes a minute that is not recent, or before the resource's creation."""
     is_new = columns.created[: worst.size] > end - WINDOW
     slots = np.flatnonzero(is_new | (throttled_at < end)).astype(np.int32)
     if not slots.size:
@@ -183,7 +189,7 @@ def _is_excessive(columns: SeriesColumns, worst: Floats, throttled_at: Ints, end
 
 
 def _first_recent(columns: SeriesColumns, slots: Ints, end: Ints) -> Ints:
-    """Return the first of the recent minutes, which last until `end`."""
+    """Return the first of the recent minutes that end with `end`."""
     first: Ints = np.maximum(
         end - columns.throttled.recent_minutes(columns.rings, slots) + 1, columns.created[slots]
     )
@@ -191,13 +197,14 @@ def _first_recent(columns: SeriesColumns, slots: Ints, end: Ints) -> Ints:
 
 
 def _first_settled(columns: SeriesColumns, slots: Ints, newest: Ints) -> Ints:
-    """Return the first minute to look at if recent differences of counts are not settled, else ALWAYS.
+    """Return the first minute to search where recent differences of counts are not settled, else ALWAYS.
 
-    The longer look back finds settled differences (see `Block.worst_recent`). newest: the last minute of each
+    A longer look back finds settled differences (see `Block.worst_recent`). newest: the last minute of each
     slot.
     """
     recent = [
-        columns.throttled.at(columns.rings, slots, newest - np.int32(back)) for back in range(RECENT_MINUTES)
+        columns.throttled.at(columns.rings, slots, newest - np.int32(minutes_ago))
+        for minutes_ago in range(RECENT_MINUTES)
     ]
     is_difference = np.zeros(columns.size, np.bool_)
     for block in columns.throttled:
@@ -209,6 +216,6 @@ def _first_settled(columns: SeriesColumns, slots: Ints, newest: Ints) -> Ints:
 
 def _recent_minutes(newest: Ints, first: Ints) -> Iterator[tuple[Ints, Ints]]:
     """Yield indices of slots and one minute of each, going back from `newest` to `first`."""
-    for ago in range(int((newest - first).max(initial=-1)) + 1):
-        indices = np.flatnonzero(newest - ago >= first).astype(np.int32)
-        yield indices, newest[indices] - np.int32(ago)
+    for minutes_ago in range(int((newest - first).max(initial=-1)) + 1):
+        indices = np.flatnonzero(newest - minutes_ago >= first).astype(np.int32)
+        yield indices, newest[indices] - np.int32(minutes_ago)

@@ -1,7 +1,4 @@
-"""The causes of throttled demand, for series whose service counts throttled demand by cause.
-
-Most series have no causes.
-"""
+"""The causes of throttled demand. Most series have none: few services count throttled demand by cause."""
 
 from collections.abc import Iterable, Mapping
 from typing import ClassVar, NamedTuple
@@ -15,7 +12,7 @@ NO_SLOT = -1
 
 
 class CauseColumns(NamedTuple):
-    """The throttled demand per second (NaN: unknown) of each cause, and the slot of the cause's series."""
+    """Entries of causes: the series' slot, the cause, and its throttled demand per second (NaN: unknown)."""
 
     slot: Ints
     cause: Objects
@@ -31,7 +28,7 @@ NO_CAUSES = CauseColumns(np.empty(0, np.int32), np.empty(0, np.object_), np.empt
 
 
 class ThrottlingCauses(Columns):
-    """One entry for each cause of a series. Its formula is a term of the series' throttled demand.
+    """One entry for each cause of a series; the cause's formula is a term of the series' throttled demand.
 
     slot: the slot of the series; NO_SLOT in an unused entry. cause: the name of the cause. throttled: the
     throttled demand per second as judged last. formulas: the formula of each entry.
@@ -63,7 +60,11 @@ class ThrottlingCauses(Columns):
     def throttled_of(self, slot: int) -> dict[str, float]:
         """Return the throttled demand of a series by cause as judged last, the largest first."""
         entries = self.of(slot).items()  # most series have no causes
-        return _largest_first((cause, float(self.throttled[n])) for cause, n in entries) if entries else {}
+        return (
+            _largest_first((cause, float(self.throttled[entry])) for cause, entry in entries)
+            if entries
+            else {}
+        )
 
     def add(self, slot: int, cause: str) -> int:
         """Return the entry of a cause of a series; add the entry if there is none."""
@@ -81,4 +82,4 @@ class ThrottlingCauses(Columns):
 
 
 def _largest_first(causes: Iterable[tuple[str, float]]) -> dict[str, float]:
-    return dict(sorted(causes, key=lambda cause: (np.isnan(cause[1]), -cause[1], cause[0])))
+    return dict(sorted(causes, key=lambda pair: (np.isnan(pair[1]), -pair[1], pair[0])))

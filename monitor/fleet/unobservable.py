@@ -17,9 +17,10 @@ Scope = TypeVar("Scope", bound=Hashable)
 
 @dataclass(slots=True)
 class UnobservableGroup(Generic[Scope]):
-    """The series that are unobservable for one reason, by the command that makes them observable.
+    """The series that are unobservable for one reason.
 
-    scope: another property that the series share, chosen by the caller. An empty command: no command helps.
+    scope: another property that the series share, chosen by the caller. keys_by_command: the series by the
+    command that makes them observable; the command is empty if none does.
     """
 
     scope: Scope
@@ -39,7 +40,7 @@ class UnobservableGroup(Generic[Scope]):
 
 
 def unobservable_series(snapshot: Snapshot) -> Iterator[tuple[Series, Unobservable]]:
-    """Yield the series of a snapshot that are unobservable, with the cause."""
+    """Yield the unobservable series of a snapshot, each with its reason and command."""
     for slot in np.flatnonzero((snapshot.zone == Zone.UNOBSERVABLE) & (snapshot.group >= 0)).tolist():
         series = snapshot.series[slot]
         if series.unobservable is not None:
@@ -47,11 +48,11 @@ def unobservable_series(snapshot: Snapshot) -> Iterator[tuple[Series, Unobservab
 
 
 def group_unobservable(
-    found: Iterable[tuple[Scope, Key, Unobservable]],
+    series: Iterable[tuple[Scope, Key, Unobservable]],
 ) -> list[UnobservableGroup[Scope]]:
     """Group series by scope and reason; the largest group comes first, ties by scope and reason."""
     groups: dict[tuple[Scope, str], UnobservableGroup[Scope]] = {}
-    for scope, key, cause in found:
+    for scope, key, cause in series:
         group = groups.setdefault((scope, cause.reason), UnobservableGroup(scope, cause.reason))
         group.keys_by_command.setdefault(cause.enable_command or "", []).append(key)
     return sorted(groups.values(), key=lambda group: (-group.series_count, str(group.scope), group.reason))

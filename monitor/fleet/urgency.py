@@ -11,11 +11,11 @@ from rules.forecast_features import HORIZONS
 
 SortColumn = npt.NDArray[np.float64]
 
-ZONE_SPACING = np.float32(10)  # between the scores of adjacent zones; utilization adds at most half of it
+ZONE_SPACING = np.float32(10)  # between the scores of adjacent zones; utilization adds at most half of this
 
 
 def urgency_key(zone: Zone, utilization: float | None) -> tuple[int, float]:
-    """Return a sort key for single series, the most urgent first; an unknown utilization counts as 0."""
+    """Return the sort key of one series, the most urgent first; an unknown utilization counts as 0."""
     return -zone, -(utilization or 0.0)
 
 
@@ -54,8 +54,8 @@ def soonest(snapshot: Snapshot, selected: Flags, limit: int) -> list[int]:
     Series at their limits are left out, and so are series that are unlikely to reach their limits.
     """
     probability = snapshot.reach.probability
-    is_coming = selected & (probability[:, -1] >= MIN_PROBABILITY) & ~(probability[:, 0] >= 1)
-    slots = np.flatnonzero(is_coming)
+    may_reach = selected & (probability[:, -1] >= MIN_PROBABILITY) & ~(probability[:, 0] >= 1)
+    slots = np.flatnonzero(may_reach)
     order = np.lexsort((slots, *(-column for column in reach_columns(snapshot, slots)[::-1])))
     return [int(slot) for slot in slots[order[:limit]]]
 
@@ -63,9 +63,9 @@ def soonest(snapshot: Snapshot, selected: Flags, limit: int) -> list[int]:
 def most_urgent(snapshot: Snapshot, selected: Flags, limit: int) -> list[int]:
     """Return the slots of at most `limit` of the selected series, the most urgent first, ties by slot."""
     slots = np.flatnonzero(selected)
-    if slots.size > limit:  # sort only those that can be among the first
-        known = np.nan_to_num(snapshot.utilization[slots], nan=-1.0)
-        score = snapshot.zone[slots] * ZONE_SPACING + np.minimum(known, ZONE_SPACING / 2)
+    if slots.size > limit:  # sort only the series that can be among the first
+        utilization_score = np.nan_to_num(snapshot.utilization[slots], nan=-1.0)
+        score = snapshot.zone[slots] * ZONE_SPACING + np.minimum(utilization_score, ZONE_SPACING / 2)
         slots = slots[score >= np.partition(score, slots.size - limit)[slots.size - limit]]
     zone, utilization = urgency_columns(snapshot, slots)
     order = np.lexsort((slots, -utilization, -zone))[:limit]

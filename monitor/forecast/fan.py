@@ -24,20 +24,20 @@ class RecentUsage(NamedTuple):
 
 
 def recent_usage(block: HistoryBlock, column: int) -> RecentUsage:
-    """Return the fortnight up to the newest bin of the column, or of the block if the column is stale."""
+    """Return the fortnight up to the column's newest known bin, or the block's if the column is stale."""
     with block.lock:
         usage = block.recent()[:, [column]]
-        scale, through = float(block.scale[column]) or 1.0, block.through
-    late = late_bins(usage, MAX_LATE + 1)
-    is_stale = bool(late[0] > MAX_LATE)
+        scale, last_bin = float(block.scale[column]) or 1.0, block.through
+    bins_late = late_bins(usage, MAX_LATE + 1)
+    is_stale = bool(bins_late[0] > MAX_LATE)
     if not is_stale:
-        usage, through = up_to_newest(usage, late), through - int(late[0])
+        usage, last_bin = up_to_newest(usage, bins_late), last_bin - int(bins_late[0])
     in_unit = usage[:, 0].astype(np.float32) * np.float32(scale)
-    return RecentUsage(in_unit, (through + 1) * BIN_MINUTES, is_stale)
+    return RecentUsage(in_unit, (last_bin + 1) * BIN_MINUTES, is_stale)
 
 
 def fan_from(block: HistoryBlock, column: int, bins: int, bins_ahead: int) -> Fan:
-    """Return the fan of a column. bins: the number of past bins; bins_ahead: the number of future bins."""
+    """Return the fan of a column, with this number of past bins and of future bins (`bins_ahead`)."""
     usage, end, is_stale = recent_usage(block, column)
     fan = usage_fan(without_short_holes(usage[:, None]), bins_ahead)[:, :, 0]
     if is_stale:

@@ -49,7 +49,7 @@ def test_a_text_is_parsed_into_terms(text: str, terms: list[Term]) -> None:
         (" ".join(map(str, range(41))), "at most 40 terms"),
     ],
 )
-def test_an_invalid_query_is_refused_with_the_reason(text: str, sentence: str) -> None:
+def test_an_invalid_query_raises_an_error_with_the_reason(text: str, sentence: str) -> None:
     with pytest.raises(SearchError, match=sentence.replace("?", r"\?")):
         parse_search(text)
 
@@ -70,7 +70,7 @@ async def test_the_api_filters_series_by_the_query(server: Server, client: httpx
     for name, zone in (("orders", Zone.NEAR), ("clicks", Zone.WITHIN)):
         judged(server.fleet, add(server.fleet, key(name)), zone, usage=500.0)
     await server.publish()
-    got = await client.get("/api/v1/series", params={"q": "service:kinesis -clicks zone:near"})
-    assert [series["resource"] for series in got.json()["items"]] == ["orders"]
-    refused = await client.get("/api/v1/series", params={"q": "zon:near"})
-    assert refused.status_code == 422 and "did you mean zone" in refused.json()["error"]
+    response = await client.get("/api/v1/series", params={"q": "service:kinesis -clicks zone:near"})
+    assert [series["resource"] for series in response.json()["items"]] == ["orders"]
+    rejected = await client.get("/api/v1/series", params={"q": "zon:near"})
+    assert rejected.status_code == 422 and "did you mean zone" in rejected.json()["error"]

@@ -22,7 +22,7 @@ CHANGES = st.lists(
 Point = tuple[int, int, float]
 
 
-def stored(rows: int = ROWS) -> StoredPoints:
+def empty_store(rows: int = ROWS) -> StoredPoints:
     points = StoredPoints(WIDTH)
     points.grow_to(rows)
     return points
@@ -34,53 +34,54 @@ def put(stored_points: StoredPoints, points: Sequence[Point]) -> None:
 
 
 def all_points(points: StoredPoints) -> list[list[float]]:
-    everything: list[list[float]] = points.get(np.arange(ROWS)[:, None], np.arange(WIDTH)).tolist()
-    return everything
+    table: list[list[float]] = points.get(np.arange(ROWS)[:, None], np.arange(WIDTH)).tolist()
+    return table
 
 
 @given(CHANGES)
 def test_points_are_returned_until_they_are_removed(changes: list[tuple[str, list[Point]]]) -> None:
-    points, plain = stored(), np.full((ROWS, WIDTH), np.nan, np.float32)
-    for change, changed in changes:
-        rows = np.array([point[0] for point in changed], np.int32)
-        minutes = np.array([point[1] for point in changed], np.int32)
+    points, table = empty_store(), np.full((ROWS, WIDTH), np.nan, np.float32)
+    for change, change_points in changes:
+        rows = np.array([point[0] for point in change_points], np.int32)
+        minutes = np.array([point[1] for point in change_points], np.int32)
         if change == "put":
-            put(points, changed)
-            for row, minute, value in changed:
-                plain[row, minute] = value
+            put(points, change_points)
+            for row, minute, value in change_points:
+                table[row, minute] = value
         elif change == "remove":
             points.remove(rows, minutes)
-            plain[rows, minutes] = np.nan
+            table[rows, minutes] = np.nan
         else:
             points.remove_all(rows)
-            plain[rows] = np.nan
-        assert np.array_equal(all_points(points), plain, equal_nan=True)
+            table[rows] = np.nan
+        assert np.array_equal(all_points(points), table, equal_nan=True)
 
 
 def test_a_row_read_alone_has_the_same_points_as_among_all_rows() -> None:
-    points = stored()
+    points = empty_store()
     put(points, [(0, 1, 3.0), (1, 1, 0.25), (1, 2, 7.0), (3, 4, 1e9)])
-    alone = [points.get(np.array([row]), np.arange(WIDTH)).tolist() for row in range(ROWS)]
-    assert np.array_equal(alone, all_points(points), equal_nan=True)
+    points_by_row = [points.get(np.array([row]), np.arange(WIDTH)).tolist() for row in range(ROWS)]
+    assert np.array_equal(points_by_row, all_points(points), equal_nan=True)
 
 
 @pytest.mark.parametrize(
-    ("values", "bytes_each"), [((0.0,), 1), ((0.0, float(MAX_SMALL)), 1), ((0.0, 0.5), 4), ((1e6, 0.0), 4)]
+    ("values", "bytes_per_point"),
+    [((0.0,), 1), ((0.0, float(MAX_SMALL)), 1), ((0.0, 0.5), 4), ((1e6, 0.0), 4)],
 )
 def test_a_point_takes_one_byte_until_its_row_gets_a_value_that_needs_four(
-    values: Sequence[float], bytes_each: int
+    values: Sequence[float], bytes_per_point: int
 ) -> None:
-    points = stored()
+    points = empty_store()
     before = points.allocated_bytes
     for n, value in enumerate(values):
         put(points, [(2, n, value)])
-    # The freed row, with 8 bits for each point, still counts as allocated.
-    freed = WIDTH if bytes_each == 4 and values[0] == 0 else 0
-    assert points.allocated_bytes - before - freed == bytes_each * WIDTH
+    # A row that was widened leaves its freed 8-bit row, which still counts as allocated.
+    freed = WIDTH if bytes_per_point == 4 and values[0] == 0 else 0
+    assert points.allocated_bytes - before - freed == bytes_per_point * WIDTH
 
 
 def test_rows_without_points_take_no_memory_and_freed_memory_is_used_again() -> None:
-    points = stored(1000)
+    points = empty_store(1000)
     before = points.allocated_bytes
     for _ in range(3):
         put(points, [(row, 0, 1.0 if row % 2 else 0.5) for row in range(10)])
@@ -92,7 +93,7 @@ def test_rows_without_points_take_no_memory_and_freed_memory_is_used_again() -> 
 
 
 def test_a_row_removed_twice_in_one_call_is_reused_once() -> None:
-    points = stored()
+    points = empty_store()
     put(points, [(0, 0, 1.0)])
     points.remove_all(np.array([0, 0], np.int32))
     put(points, [(1, 0, 1.0), (2, 0, 2.0)])
@@ -100,7 +101,7 @@ def test_a_row_removed_twice_in_one_call_is_reused_once() -> None:
 
 
 def test_points_are_unchanged_when_the_store_grows() -> None:
-    points = stored(3000)
+    points = empty_store(3000)
     for row in range(3000):
         put(points, [(row, 1, float(row)), (row, 2, row + 0.5 if row % 3 == 0 else 0.0)])
     rows = np.arange(3000, dtype=np.int32)

@@ -20,8 +20,8 @@ from tests.monitor.fleet.fleets import NOW, SETTINGS, add, key, traffic
 
 hot_keys = Metric("AWS/Test", "HotKeys", "Sum")
 all_reads = Metric("AWS/Test", "Throttled", "Sum")
-admin = Metric("AWS/Test", "Admin", "Sum")
-COUNTED_CAUSES = {"hot key": per_second(hot_keys), "admin": per_second(admin)}
+admin_calls = Metric("AWS/Test", "Admin", "Sum")
+COUNTED_CAUSES = {"hot key": per_second(hot_keys), "admin": per_second(admin_calls)}
 CAUSES_WITH_REMAINDER = {
     "hot key": per_second(hot_keys),
     "other": difference(all_reads, hot_keys).scaled(1 / 60),
@@ -30,7 +30,9 @@ CAUSES_WITH_REMAINDER = {
 Points = list[tuple[Metric, int, float]]  # metric, minutes ago, value
 
 
-def add_with(fleet: Fleet, causes: Mapping[str, Usage], name: str = "orders", **observed: Any) -> Series:
+def add_series_with(
+    fleet: Fleet, causes: Mapping[str, Usage], name: str = "orders", **observed: Any
+) -> Series:
     """Register a series whose throttled demand has causes."""
     throttled = total(*causes.values()) if causes else None
     return add(fleet, key(name), throttled=throttled, throttled_by_cause=causes, **observed)
@@ -39,9 +41,9 @@ def add_with(fleet: Fleet, causes: Mapping[str, Usage], name: str = "orders", **
 def write(fleet: Fleet, points: Points, read: bool = True) -> None:
     """Write points, and one point of the usage; if `read`, mark all metrics as read until NOW."""
     rows = fleet.metrics(key("orders").cell)
-    for metric, ago, value in [(traffic.of(StreamName=key("orders").id), 1, 1.0), *points]:
+    for metric, minutes_ago, value in [(traffic.of(StreamName=key("orders").id), 1, 1.0), *points]:
         row = np.array([rows[metric_query(metric)]])
-        fleet.rings.write(row, np.array([NOW - ago]), np.array([value], np.float32))
+        fleet.rings.write(row, np.array([NOW - minutes_ago]), np.array([value], np.float32))
     if read:
         fleet.rings.mark_read(np.array([*rows.values()]), NOW)
 
@@ -52,10 +54,10 @@ def judged_causes(fleet: Fleet, series: Series) -> dict[str, float]:
     return fleet.causes.throttled_of(series.slot)
 
 
-def test_causes_are_taken_from_the_worst_recent_minute() -> None:
+def test_causes_are_taken_from_the_recent_minute_with_most_throttled_demand() -> None:
     fleet = Fleet()
-    series = add_with(fleet, COUNTED_CAUSES)
-    write(fleet, [(hot_keys, 3, 120.0), (admin, 3, 60.0), (hot_keys, 1, 6.0), (admin, 1, 90.0)])
+    series = add_series_with(fleet, COUNTED_CAUSES)
+    write(fleet, [(hot_keys, 3, 120.0), (admin_calls, 3, 60.0), (hot_keys, 1, 6.0), (admin_calls, 1, 90.0)])
     assert list(judged_causes(fleet, series).items()) == [("hot key", 2.0), ("admin", 1.0)]
     assert fleet.saturation[series.slot] == 3.0
     assert Zone(int(fleet.zone[series.slot])) is Zone.SATURATED
@@ -63,14 +65,14 @@ def test_causes_are_taken_from_the_worst_recent_minute() -> None:
 
 def test_the_largest_cause_comes_first_and_an_unknown_cause_last() -> None:
     fleet = Fleet()
-    series = add_with(fleet, {**COUNTED_CAUSES, "all": per_second(all_reads)})
-    write(fleet, [(admin, 1, 90.0), (hot_keys, 1, 30.0)], read=False)
+    series = add_series_with(fleet, {**COUNTED_CAUSES, "all": per_second(all_reads)})
+    write(fleet, [(admin_calls, 1, 90.0), (hot_keys, 1, 30.0)], read=False)
     assert list(judged_causes(fleet, series)) == ["admin", "hot key", "all"]
 
 
 def test_an_unknown_cause_is_not_zero() -> None:
     fleet = Fleet()
-    series = add_with(fleet, COUNTED_CAUSES)
+    series = add_series_with(fleet, COUNTED_CAUSES)
     write(fleet, [(hot_keys, 1, 120.0)], read=False)
     causes = judged_causes(fleet, series)
     assert causes["hot key"] == fleet.saturation[series.slot] == 2.0
@@ -79,7 +81,7 @@ def test_an_unknown_cause_is_not_zero() -> None:
 
 def test_without_throttled_demand_each_cause_is_zero_and_without_points_unknown() -> None:
     fleet = Fleet()
-    series = add_with(fleet, CAUSES_WITH_REMAINDER)
+    series = add_series_with(fleet, CAUSES_WITH_REMAINDER)
     assert all(map(math.isnan, judged_causes(fleet, series).values()))
     write(fleet, [(hot_keys, 1, 0.0), (all_reads, 1, 0.0)])
     assert judged_causes(fleet, series) == {"hot key": 0.0, "other": 0.0}
@@ -87,33 +89,36 @@ def test_without_throttled_demand_each_cause_is_zero_and_without_points_unknown(
 
 def test_causes_are_unknown_once_they_are_stale() -> None:
     fleet = Fleet()
-    series = add_with(fleet, COUNTED_CAUSES)
-    write(fleet, [(hot_keys, SETTINGS.stale_after + 1, 120.0), (admin, SETTINGS.stale_after + 1, 60.0)])
+    series = add_series_with(fleet, COUNTED_CAUSES)
+    write(fleet, [(hot_keys, SETTINGS.stale_after + 1, 120.0), (admin_calls, SETTINGS.stale_after + 1, 60.0)])
     assert all(map(math.isnan, judged_causes(fleet, series).values()))
 
 
-def test_zero_of_an_incomplete_cause_is_unknown() -> None:
+def test_a_cause_of_zero_is_unknown_if_throttled_demand_is_incomplete() -> None:
     fleet = Fleet()
-    series = add_with(fleet, COUNTED_CAUSES, throttled_incomplete=True)
-    write(fleet, [(hot_keys, 1, 120.0), (admin, 1, 0.0)])
+    series = add_series_with(fleet, COUNTED_CAUSES, throttled_incomplete=True)
+    write(fleet, [(hot_keys, 1, 120.0), (admin_calls, 1, 0.0)])
     causes = judged_causes(fleet, series)
     assert causes["hot key"] == 2.0 and math.isnan(causes["admin"])
 
 
 def test_causes_request_no_additional_metric() -> None:
-    apart, together = Fleet(), Fleet()
-    add_with(apart, CAUSES_WITH_REMAINDER)
-    add(together, key("orders"), throttled=total(*CAUSES_WITH_REMAINDER.values()))
-    assert apart.metrics(key("orders").cell).keys() == together.metrics(key("orders").cell).keys()
+    with_causes, without_causes = Fleet(), Fleet()
+    add_series_with(with_causes, CAUSES_WITH_REMAINDER)
+    add(without_causes, key("orders"), throttled=total(*CAUSES_WITH_REMAINDER.values()))
+    assert with_causes.metrics(key("orders").cell).keys() == without_causes.metrics(key("orders").cell).keys()
 
 
 def test_causes_are_replaced_and_removed_with_their_series() -> None:
     fleet = Fleet()
-    series, other = add_with(fleet, COUNTED_CAUSES), add_with(fleet, CAUSES_WITH_REMAINDER, "other")
-    write(fleet, [(hot_keys, 1, 120.0), (all_reads, 1, 180.0), (admin, 1, 0.0)])
-    add_with(fleet, CAUSES_WITH_REMAINDER)
+    series, other = (
+        add_series_with(fleet, COUNTED_CAUSES),
+        add_series_with(fleet, CAUSES_WITH_REMAINDER, "other"),
+    )
+    write(fleet, [(hot_keys, 1, 120.0), (all_reads, 1, 180.0), (admin_calls, 1, 0.0)])
+    add_series_with(fleet, CAUSES_WITH_REMAINDER)
     assert judged_causes(fleet, series) == pytest.approx({"hot key": 2.0, "other": 1.0})
-    add_with(fleet, {})
+    add_series_with(fleet, {})
     assert judged_causes(fleet, series) == {}
     assert judged_causes(fleet, other) == pytest.approx({"hot key": 2.0, "other": 1.0})
     fleet.drop(other.key)
@@ -121,26 +126,26 @@ def test_causes_are_replaced_and_removed_with_their_series() -> None:
     assert fleet.metrics(series.key.cell).keys() == {metric_query(traffic.of(StreamName=series.key.id))}
 
 
-def test_a_snapshot_keeps_the_causes_of_its_judgement() -> None:
+def test_a_snapshot_has_the_causes_of_the_judgement_before_it() -> None:
     fleet = Fleet()
-    series = add_with(fleet, COUNTED_CAUSES)
-    write(fleet, [(hot_keys, 1, 120.0), (admin, 1, 0.0)])
+    series = add_series_with(fleet, COUNTED_CAUSES)
+    write(fleet, [(hot_keys, 1, 120.0), (admin_calls, 1, 0.0)])
     judge(fleet, NOW)
     first = Snapshot.of(fleet, {})
-    write(fleet, [(admin, 1, 60.0)])
+    write(fleet, [(admin_calls, 1, 60.0)])
     judge(fleet, NOW)
     second = Snapshot.of(fleet, {}, first)
-    add_with(fleet, CAUSES_WITH_REMAINDER)
+    add_series_with(fleet, CAUSES_WITH_REMAINDER)
     third = Snapshot.of(fleet, {}, second)
-    shown = [snapshot.causes.of(series.slot) for snapshot in (first, second)]
-    assert shown == [{"hot key": 2.0, "admin": 0.0}, {"hot key": 2.0, "admin": 1.0}]
+    judged = [snapshot.causes.of(series.slot) for snapshot in (first, second)]
+    assert judged == [{"hot key": 2.0, "admin": 0.0}, {"hot key": 2.0, "admin": 1.0}]
     assert third.causes.of(series.slot).keys() == CAUSES_WITH_REMAINDER.keys()
 
 
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from([hot_keys, admin, all_reads]),
+            st.sampled_from([hot_keys, admin_calls, all_reads]),
             st.integers(0, 2 * RECENT_MINUTES),
             st.integers(0, 600).map(float),
         ),
@@ -155,8 +160,8 @@ def test_a_snapshot_keeps_the_causes_of_its_judgement() -> None:
 def test_known_causes_add_up_to_the_throttled_demand(causes: Mapping[str, Usage], points: Points) -> None:
     fleet = Fleet()
     both_series = (
-        add_with(fleet, {**causes, "admin": per_second(admin)}),
-        add_with(fleet, CAUSES_WITH_REMAINDER, "more"),
+        add_series_with(fleet, {**causes, "admin": per_second(admin_calls)}),
+        add_series_with(fleet, CAUSES_WITH_REMAINDER, "clicks"),
     )
     write(fleet, points)
     for series in both_series:

@@ -1,4 +1,4 @@
-"""Strategies for formulas of any shape, and the conversion of a formula of the fleet to a usage."""
+"""Hypothesis strategies for usages of any shape, and the conversion of a formula of the fleet to a usage."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from collectors.base import LAG_OPS, METRIC_OPS, RATIO_TERMS, Metric, Op, Term, Usage
 from monitor.fleet.formula import Formula, Shape
 
-OPERATIONS = [op for op in Op if op not in LAG_OPS]  # the lag operations have tests of their own
+OPERATIONS = [op for op in Op if op not in LAG_OPS]  # the lag operations have separate tests
 OFFSETS = [0.0, 0.0, 100.0, -2.0]
 
 
 def usages(metrics: Sequence[Metric], weights: Sequence[float], depth: int = 3) -> st.SearchStrategy[Usage]:
-    """Formulas over metrics, flat and nested."""
+    """A strategy for usages over metrics, flat and nested."""
     terms: st.SearchStrategy[Term] = st.sampled_from(metrics)
     flat = strategy = _usages(metrics, weights, terms)
     for _ in range(depth - 1):
@@ -27,8 +27,8 @@ def _usages(
     """Draw a usage of these terms."""
     op = draw(st.sampled_from(OPERATIONS))
     number = RATIO_TERMS if op is Op.RATIO else draw(st.integers(1, 3))
-    each: st.SearchStrategy[Term] = st.sampled_from(metrics) if op in METRIC_OPS else terms
-    drawn = tuple((draw(each), draw(st.sampled_from(weights))) for _ in range(number))
+    term: st.SearchStrategy[Term] = st.sampled_from(metrics) if op in METRIC_OPS else terms
+    drawn = tuple((draw(term), draw(st.sampled_from(weights))) for _ in range(number))
     return Usage(op, drawn, draw(st.sampled_from(OFFSETS)))
 
 
@@ -46,9 +46,9 @@ def _usage(shape: Shape, rows: Iterator[int], weights: Iterator[float], offsets:
     """Return the usage of a shape. rows, weights, offsets: the values of its terms, in order."""
     own_weights = [next(weights) for _ in shape.terms]
     offset = next(offsets) if shape.has_offset else 0.0
-    terms: list[Term | None] = [None if inner else metric(next(rows)) for inner in shape.terms]
-    for n, inner in enumerate(shape.terms):
-        if inner:
-            terms[n] = _usage(inner, rows, weights, offsets)
-    known = [term for term in terms if term is not None]
-    return Usage(shape.op, tuple(zip(known, own_weights, strict=True)), offset)
+    terms: list[Term | None] = [None if nested else metric(next(rows)) for nested in shape.terms]
+    for n, nested in enumerate(shape.terms):
+        if nested:
+            terms[n] = _usage(nested, rows, weights, offsets)
+    present = [term for term in terms if term is not None]
+    return Usage(shape.op, tuple(zip(present, own_weights, strict=True)), offset)
