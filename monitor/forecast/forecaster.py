@@ -30,8 +30,8 @@ FORECAST_DELAY: Final = 4 * 60.0  # seconds after a quarter of an hour: most met
 BIND_INTERVAL: Final = 30.0  # seconds within which a new series gets a row of the history
 MIN_PAUSE: Final = 2.0  # seconds between two forecasts of series whose past was just read
 SAVE_INTERVAL: Final = 3600.0  # seconds; usage of the last hour is read again at a start in any case
-READ_SAVE_INTERVAL: Final = 300.0  # seconds, while past usage is read: each metric costs a request
-SAME_LIMIT: Final = np.float32(1e-3)  # the largest relative change of a limit that needs no new forecast
+READ_SAVE_INTERVAL: Final = 300.0  # seconds, while past usage is read, which costs a request a metric
+MAX_IGNORED_CHANGE: Final = np.float32(1e-3)  # relative; a larger change of a limit needs a new forecast
 
 
 class BlockForecast(NamedTuple):
@@ -52,9 +52,10 @@ class BlockForecast(NamedTuple):
 
 
 class Forecaster:
-    """Records the usage of a fleet, reads its past, and forecasts. peaks: the peaks of the recorded usage.
+    """Records the usage of a fleet, reads its past, and forecasts.
 
-    clock: returns the epoch seconds of AWS. readers: see `PastReader`.
+    clock: returns the epoch seconds of AWS. readers: see `PastReader`. peaks: the peaks of the recorded
+    usage.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class Forecaster:
         self.recorder = Recorder(fleet, history)
         self.peaks = PastPeaks(self.recorder)
         self.past = PastReader(fleet, self.recorder, readers, self._request_forecast)
-        self._requested, self._requested_slots = asyncio.Event(), set[int]()
+        self._has_request, self._requested_slots = asyncio.Event(), set[int]()
         # True for each slot whose forecast says that the limit is reached because usage is at the limit now.
         self._marked_reached: Flags = np.zeros(0, np.bool_)
         self._saved_at, self._has_unsaved_past = time.monotonic(), False
@@ -79,11 +80,11 @@ class Forecaster:
             async with asyncio.TaskGroup() as loops:
                 loops.create_task(self.past.run())
                 loops.create_task(self._forecast_requested())
-                loops.create_task(self._run())
+                loops.create_task(self._forecast_regularly())
         finally:
             await self.save()
 
-    async def _run(self) -> None:
+    async def _forecast_regularly(self) -> None:
         """Bind new series every BIND_INTERVAL, and forecast all series every quarter of an hour."""
         last_quarter = NEVER
         while True:
@@ -103,10 +104,10 @@ class Forecaster:
             await asyncio.sleep(BIND_INTERVAL)
 
     async def _forecast_requested(self) -> None:
-        """Forecast series as soon as their past was read."""
+        """Forecast series as soon as their past is read."""
         while True:
-            await self._requested.wait()
-            self._requested.clear()
+            await self._has_request.wait()
+            self._has_request.clear()
             slots, self._requested_slots = np.array(sorted(self._requested_slots), np.int32), set()
             try:
                 await self.recorder.record_slots(slots, int(self._clock() // 60))
@@ -118,7 +119,7 @@ class Forecaster:
     def _request_forecast(self, slots: Ints) -> None:
         self._requested_slots.update(slots.tolist())
         self._has_unsaved_past = True
-        self._requested.set()
+        self._has_request.set()
 
     async def save(self) -> None:
         """Write the history to its file."""
@@ -137,13 +138,15 @@ class Forecaster:
         await self.forecast_slots(slots)
 
     async def follow_judgement(self) -> None:
-        """Forecast the series whose limit changed, and those whose usage came to the limit or left it.
+        """Forecast the series whose limit changed, and the series whose usage reached the limit or left it.
 
-        A forecast is up to a quarter of an hour old: it may still expect the limit of a series at its limit.
+        The regular forecasts are up to a quarter of an hour old. For a series at its limit, the forecast must
+        say that the limit is reached now.
         """
         size = self._fleet.size
-        before, limit = self._fleet.forecast_limit[:size], self._limits(slice(size))
-        is_same = (np.abs(limit - before) <= SAME_LIMIT * before) | (np.isnan(before) & np.isnan(limit))
+        forecast_limit, limit = self._fleet.forecast_limit[:size], self._limits(slice(size))
+        is_same = np.abs(limit - forecast_limit) <= MAX_IGNORED_CHANGE * forecast_limit
+        is_same |= np.isnan(forecast_limit) & np.isnan(limit)
         at_limit = self._is_at_limit(slice(size))
         self._marked_reached = np.concatenate(
             [self._marked_reached, np.zeros(size - self._marked_reached.size, np.bool_)]
@@ -157,10 +160,12 @@ class Forecaster:
         """Forecast some series from their recorded usage."""
         for block, block_slots, columns in self.recorder.by_block(slots):
             limit, ids = self._limits(block_slots), self._fleet.id[block_slots].copy()
-            found = await asyncio.to_thread(forecast_block, block, columns, limit)
+            forecast = await asyncio.to_thread(forecast_block, block, columns, limit)
             is_same = self._fleet.id[block_slots] == ids
-            self._write(block_slots[is_same], limit[is_same], _selected(found, is_same), block.through)
-            block.shrink_scales(found.highest)
+            self._write_forecast(
+                block_slots[is_same], limit[is_same], _of_series(forecast, is_same), block.through
+            )
+            block.shrink_scales(forecast.highest)
 
     def _limits(self, slots: Ints | slice) -> Floats:
         """Return the limits of series; NaN where usage proves that the limit is outdated."""
@@ -174,7 +179,7 @@ class Forecaster:
         return at_limit
 
     def _mark_reached(self, slots: Ints) -> None:
-        """Write that the limit is reached, for series at their limit that have a forecast."""
+        """Write that the limit is reached now, for series at their limit that have a forecast."""
         fleet = self._fleet
         slots = slots[fleet.reach_probability[slots, 0] < 1]
         fleet.reach_probability[slots] = 1
@@ -188,17 +193,18 @@ class Forecaster:
         fleet.reach_probability[slots] = fleet.forecast_limit[slots] = fleet.ceiling[slots] = np.nan
         fleet.reach_minutes[slots], fleet.history_bins[slots] = NEVER, -1
 
-    def _write(self, slots: Ints, limit: Floats, found: BlockForecast, through: int) -> None:
+    def _write_forecast(self, slots: Ints, limit: Floats, forecast: BlockForecast, through: int) -> None:
+        """Write a forecast to the fleet's columns. through: the newest bin of the block."""
         fleet = self._fleet
-        fleet.reach_probability[slots] = found.probability
-        has_time = found.minutes != NEVER
-        ends = (through + 1) * BIN_MINUTES
-        fleet.reach_minutes[slots] = np.where(has_time, ends + found.minutes, NEVER)
-        fleet.forecast_limit[slots], fleet.history_bins[slots] = limit, found.known_bins
-        fleet.ceiling[slots] = np.where(found.ceiling < 1, found.ceiling * limit, np.float32(np.nan))
-        known = slots[slots < self._marked_reached.size]
-        self._marked_reached[known] = False
-        self._mark_reached(known[self._is_at_limit(known)])
+        fleet.reach_probability[slots] = forecast.probability
+        has_time = forecast.minutes != NEVER
+        end = (through + 1) * BIN_MINUTES
+        fleet.reach_minutes[slots] = np.where(has_time, end + forecast.minutes, NEVER)
+        fleet.forecast_limit[slots], fleet.history_bins[slots] = limit, forecast.known_bins
+        fleet.ceiling[slots] = np.where(forecast.ceiling < 1, forecast.ceiling * limit, np.float32(np.nan))
+        slots = slots[slots < self._marked_reached.size]
+        self._marked_reached[slots] = False
+        self._mark_reached(slots[self._is_at_limit(slots)])
 
 
 def forecast_block(block: HistoryBlock, columns: Indices, limit: Floats) -> BlockForecast:
@@ -209,19 +215,18 @@ def forecast_block(block: HistoryBlock, columns: Indices, limit: Floats) -> Bloc
     highest = np.zeros(BLOCK_SIZE, np.float32)
     highest[columns] = np.fmax.reduce(np.abs(demand), axis=0, initial=0)
     with np.errstate(over="ignore"):
-        bound = (np.where(ceiling < 1, ceiling * limit, limit) / np.where(scale > 0, scale, 1)).astype(
-            np.float32
-        )
-    probability, minutes, known_bins = demand_forecast(demand, bound)
+        bound = np.where(ceiling < 1, ceiling * limit, limit) / np.where(scale > 0, scale, 1)
+        stored_bound = bound.astype(np.float32)  # divided by the scale, as the demand is
+    probability, minutes, known_bins = demand_forecast(demand, stored_bound)
     whole_minutes = np.where(np.isfinite(minutes), np.nan_to_num(minutes), NEVER).astype(np.int32)
     return BlockForecast(probability, whole_minutes, known_bins, ceiling, highest)
 
 
-def _selected(found: BlockForecast, flags: Flags) -> BlockForecast:
-    """Return the forecast of some of the series."""
-    return found._replace(
-        probability=found.probability[flags],
-        minutes=found.minutes[flags],
-        known_bins=found.known_bins[flags],
-        ceiling=found.ceiling[flags],
+def _of_series(forecast: BlockForecast, flags: Flags) -> BlockForecast:
+    """Return the forecast of the series whose flag is true."""
+    return forecast._replace(
+        probability=forecast.probability[flags],
+        minutes=forecast.minutes[flags],
+        known_bins=forecast.known_bins[flags],
+        ceiling=forecast.ceiling[flags],
     )

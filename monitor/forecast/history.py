@@ -1,6 +1,7 @@
 """A fortnight of usage of all series of a fleet, in blocks, and the file that stores it across restarts.
 
-Reading a fortnight of usage from CloudWatch costs a request for each metric. The file is beside the journal.
+Without the file, the usage would be read again from CloudWatch, which costs a request for each metric. The
+file is beside the journal.
 """
 
 import asyncio
@@ -24,7 +25,7 @@ from rules.forecast import BINS
 log = logging.getLogger(__name__)
 
 MAX_BLOCKS: Final = 800  # a block has 256 series and takes 0.7 MiB
-DEPARTED_FOR: Final = 24  # bins for which the history of a removed series is retained
+RETAINED_BINS: Final = 24  # bins for which the history of a removed series is retained
 CREATED_TOLERANCE: Final = 1  # minutes by which two readings of the same creation may differ
 MAGIC: Final = b"headroom usage history 1\n"
 BLOCK_HEAD: Final = struct.Struct("<qI")  # the newest bin, and the checksum of the columns
@@ -33,8 +34,8 @@ BLOCK_HEAD: Final = struct.Struct("<qI")  # the newest bin, and the checksum of 
 class UsageHistory:
     """The usage of a fortnight: each series has a row, which is a column of a block.
 
-    path: the file; None: the history is in memory only. blocks: the blocks in use; the row of a column is
-    `number of the block * BLOCK_SIZE + column`.
+    path: the file; with None, the history is in memory only. blocks: the blocks in use; the row of a column
+    is `number of the block * BLOCK_SIZE + column`.
     """
 
     def __init__(self, path: Path | None = None, max_blocks: int = MAX_BLOCKS) -> None:
@@ -50,11 +51,11 @@ class UsageHistory:
         """Return the row of a series, a new row if it has none; None if there are too many series.
 
         created: the minute when the series' resource was created, or NEVER; the usage of an earlier resource
-        of the same name is discarded. through: the newest bin that is complete.
+        of the same name is discarded. through: the newest complete bin.
         """
         row = self._rows.get(series_id)
         if row is None:
-            return self._begin(series_id, created, through)
+            return self._assign_row(series_id, created, through)
         block, column = self.place(row)
         block.seen[column] = through
         if created > block.created[column] + CREATED_TOLERANCE:
@@ -63,23 +64,24 @@ class UsageHistory:
 
     def confirm(self, rows: Ints, series_ids: Ids, created: Ints, through: int) -> Flags:
         """Return which rows still belong to these series and resources, and mark these rows as seen."""
-        ids, since = (
+        row_ids, row_created = (
             np.concatenate([getattr(block, name) for block in self.blocks] or [np.empty(0, kind)])
             for name, kind in (("id", np.uint64), ("created", np.int32))
         )
-        is_same: Flags = (rows >= 0) & (rows < ids.size)
-        known = np.where(is_same, rows, 0)
-        if ids.size:
-            is_same &= (ids[known] == series_ids) & (created <= since[known] + CREATED_TOLERANCE)
+        is_same: Flags = (rows >= 0) & (rows < row_ids.size)
+        valid_rows = np.where(is_same, rows, 0)
+        if row_ids.size:
+            is_same &= row_ids[valid_rows] == series_ids
+            is_same &= created <= row_created[valid_rows] + CREATED_TOLERANCE
         for number, block in enumerate(self.blocks):
-            here = rows[is_same & (rows // BLOCK_SIZE == number)]
-            block.seen[here % BLOCK_SIZE] = through
+            block_rows = rows[is_same & (rows // BLOCK_SIZE == number)]
+            block.seen[block_rows % BLOCK_SIZE] = through
         return is_same
 
     def is_read(self, rows: Ints) -> Flags:
         """Return `HistoryBlock.is_read` of each row."""
-        blocks = [block.is_read for block in self.blocks]
-        read: Flags = np.concatenate(blocks)[rows] if blocks else np.zeros(rows.size, np.bool_)
+        flags = [block.is_read for block in self.blocks]
+        read: Flags = np.concatenate(flags)[rows] if flags else np.zeros(rows.size, np.bool_)
         return read
 
     def place(self, row: int) -> tuple[HistoryBlock, int]:
@@ -91,11 +93,11 @@ class UsageHistory:
         """Move the end of all blocks to a bin, and free the rows of removed series."""
         for number, block in enumerate(self.blocks):
             block.advance(through)
-            gone = np.flatnonzero((block.id != NO_ID) & (block.seen < through - DEPARTED_FOR))
-            for column in gone.tolist():
-                self._drop(number * BLOCK_SIZE + column)
+            removed = np.flatnonzero((block.id != NO_ID) & (block.seen < through - RETAINED_BINS))
+            for column in removed.tolist():
+                self._free_row(number * BLOCK_SIZE + column)
 
-    def _begin(self, series_id: int, created: int, through: int) -> int | None:
+    def _assign_row(self, series_id: int, created: int, through: int) -> int | None:
         if not self._free:
             if len(self.blocks) == self._max_blocks:
                 return None
@@ -108,7 +110,7 @@ class UsageHistory:
         block.seen[column] = through
         return row
 
-    def _drop(self, row: int) -> None:
+    def _free_row(self, row: int) -> None:
         block, column = self.place(row)
         del self._rows[int(block.id[column])]
         block.begin(column, NO_ID, NEVER)
@@ -133,9 +135,9 @@ class UsageHistory:
 
     @classmethod
     def read(cls, path: Path, now: int | None = None) -> "UsageHistory":
-        """Read the file of an earlier process; the history is empty without a usable file. Blocks the thread.
+        """Read an earlier process's file; without a usable file, the history is empty. Blocks the thread.
 
-        now: the current bin, by default of the machine's clock. A file that ends later is not used.
+        now: the current bin, by default of the machine's clock. A file with a later bin is not used.
         """
         now = int(time.time() // 60) // BIN_MINUTES if now is None else now
         try:
@@ -175,8 +177,8 @@ class UsageHistory:
         if block.through < now - REFILLED_BINS:  # the rings do not reach back to the block's end
             block.is_read[:] = False
         for column, series_id in enumerate(block.id.tolist()):
-            is_known = series_id != NO_ID and block.through > now - BINS and series_id not in self._rows
-            if is_known:
+            is_current = series_id != NO_ID and block.through > now - BINS and series_id not in self._rows
+            if is_current:
                 self._rows[series_id] = start + column
             else:
                 block.begin(column, NO_ID, NEVER)

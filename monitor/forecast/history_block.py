@@ -1,7 +1,8 @@
 """A fortnight of usage of some series, with two bytes for each quarter of an hour.
 
 Usage is stored in the signal's unit, so that it stays valid when the limit changes. Half floats end at 65,504
-and have three digits. Each series therefore has a scale, a power of two: usage / scale, about 1, is stored.
+and have three digits. Each series therefore has a scale, a power of two, such that the stored number
+`usage / scale` is about 1.
 """
 
 from dataclasses import dataclass, field
@@ -26,10 +27,10 @@ NO_ID: Final = 0  # the id of a column without a series
 MAX_STORED: Final = np.float32(2.0**14)  # a series with a higher stored number gets a larger scale
 MIN_STORED: Final = np.float32(2.0**-6)  # a series with only lower stored numbers gets a smaller scale
 MIN_SCALE: Final = np.float32(2.0**-100)
-INFINITE_BITS: Final = np.int16(0x7C00)  # infinity as float16; numbers >= 0 have the order of their bits
+INFINITE_BITS: Final = np.int16(0x7C00)  # of infinity; the higher a number >= 0, the higher its bits
 
 
-def _halves(bins: int) -> Halves:
+def _missing_numbers(bins: int) -> Halves:
     return np.full((bins, BLOCK_SIZE), np.nan, np.float16)
 
 
@@ -37,10 +38,11 @@ def _halves(bins: int) -> Halves:
 class HistoryBlock:
     """Columns of BLOCK_SIZE series.
 
-    usage: the highest usage of each bin, plus the demand throttled at that time if it is known; divided by
-    `scale`, at index `bin % BINS`. A bin is a quarter of an hour, counted since 1970; NaN is missing.
-    scale: 0 while all known usage is 0. throttled_at: the lowest utilization of each day at which demand was
-    throttled, at index `day % CEILING_DAYS`; 0 if no demand was served then, NaN if none was throttled.
+    usage: the highest usage of each bin, plus the demand throttled at that time if it is known; stored
+    divided by `scale`, at index `bin % BINS`. A bin is a quarter of an hour, counted since 1970; NaN is
+    missing. scale: 0 while all known usage is 0. throttled_utilization: the lowest utilization of each day at
+    which demand was throttled, at index `day % CEILING_DAYS`; 0 if no demand was served then, NaN if none was
+    throttled.
     through: the newest bin of the block. id: `Key.id` as a number, or NO_ID. created: the minute when the
     resource was created, or NEVER. seen: the newest bin in which the series existed. is_read: the usage
     before the series was discovered was read from CloudWatch, or cannot be read. lock: held while the columns
@@ -48,8 +50,8 @@ class HistoryBlock:
     """
 
     through: int
-    usage: Halves = field(default_factory=lambda: _halves(BINS))
-    throttled_at: Halves = field(default_factory=lambda: _halves(CEILING_DAYS))
+    usage: Halves = field(default_factory=lambda: _missing_numbers(BINS))
+    throttled_utilization: Halves = field(default_factory=lambda: _missing_numbers(CEILING_DAYS))
     scale: Floats = field(default_factory=lambda: np.zeros(BLOCK_SIZE, np.float32))
     id: Ids = field(default_factory=lambda: np.zeros(BLOCK_SIZE, np.uint64))
     created: Ints = field(default_factory=lambda: np.full(BLOCK_SIZE, NEVER, np.int32))
@@ -71,7 +73,7 @@ class HistoryBlock:
             days = np.arange(
                 max(min(self.through, through) // DAY + 1, last_day - CEILING_DAYS + 1), last_day + 1
             )
-            self.throttled_at[days % CEILING_DAYS] = np.nan
+            self.throttled_utilization[days % CEILING_DAYS] = np.nan
             if abs(self.through - through) > REFILLED_BINS:
                 self.is_read[:] = False
             np.minimum(self.seen, through, out=self.seen)
@@ -80,7 +82,7 @@ class HistoryBlock:
     def begin(self, column: int, series_id: int, created: int) -> None:
         """Assign a column to a series without known usage."""
         with self.lock:
-            self.usage[:, column] = self.throttled_at[:, column] = np.nan
+            self.usage[:, column] = self.throttled_utilization[:, column] = np.nan
             self.scale[column], self.is_read[column] = 0, False
             self.id[column], self.created[column], self.seen[column] = series_id, created, self.through
 
@@ -91,37 +93,41 @@ class HistoryBlock:
             bins = np.arange(self.through - BINS + 1, self.through + 1)
             self.usage[bins[bins < first] % BINS, column] = np.nan
             if self.created[column] != NEVER:
-                self.throttled_at[:, column] = np.nan
+                self.throttled_utilization[:, column] = np.nan
             self.created[column] = created
 
     def put(self, columns: Indices, first: int, usage: Floats, whole: Flags | None = None) -> None:
         """Store the usage of consecutive bins from `first` on, [bin, series]; NaN is unknown.
 
-        whole: the completely known bins. They replace the stored usage; the other bins only raise it.
-        None: all bins only fill missing usage. Bins outside the fortnight of the block are left out.
+        whole: which values are of completely known bins; these replace stored usage, the other values only
+        raise it. Without `whole`, values only fill missing bins. Bins outside the block's fortnight are left
+        out.
         """
         bins = np.arange(first, first + len(usage))
-        inside = (bins <= self.through) & (bins > self.through - BINS)
-        places, usage = bins[inside] % BINS, np.where(np.isfinite(usage[inside]), usage[inside], np.nan)
+        is_stored = (bins <= self.through) & (bins > self.through - BINS)
+        positions, usage = bins[is_stored] % BINS, usage[is_stored]
+        usage = np.where(np.isfinite(usage), usage, np.nan)
         with self.lock:
             self._enlarge_scales(columns, np.fmax.reduce(np.abs(usage), axis=0, initial=0))
-            new = (usage / self._divisor[columns]).astype(np.float16)
-            index = places[:, None], columns
-            before = self.usage[index]
-            merged = np.fmax(before, new) if whole is not None else np.where(np.isnan(before), new, before)
-            if whole is not None:
-                merged = np.where(whole[inside] & ~np.isnan(new), new, merged)
+            new_numbers = (usage / self._divisor[columns]).astype(np.float16)
+            index = positions[:, None], columns
+            old_numbers = self.usage[index]
+            if whole is None:
+                merged = np.where(np.isnan(old_numbers), new_numbers, old_numbers)
+            else:
+                merged = np.fmax(old_numbers, new_numbers)
+                merged = np.where(whole[is_stored] & ~np.isnan(new_numbers), new_numbers, merged)
             self.usage[index] = merged
 
     def note_throttling(self, columns: Indices, day: int, utilization: Floats) -> None:
-        """Note the lowest utilization at which demand was throttled on a day; NaN if there is none."""
+        """Note the lowest utilization at which demand was throttled on a day; NaN if none was throttled."""
         if self.through // DAY - CEILING_DAYS < day <= self.through // DAY:
             with self.lock:
-                lowest = self.throttled_at[day % CEILING_DAYS]
+                lowest = self.throttled_utilization[day % CEILING_DAYS]
                 lowest[columns] = np.fmin(lowest[columns], utilization.astype(np.float16))
 
     def recent(self) -> Halves:
-        """Return the fortnight, [bin, series], the oldest bin first, divided by `scale`."""
+        """Return the usage of the fortnight, [bin, series], the oldest bin first, divided by `scale`."""
         split = (self.through + 1) % BINS
         return np.concatenate([self.usage[split:], self.usage[:split]])
 
@@ -133,16 +139,16 @@ class HistoryBlock:
         """
         with self.lock:
             bits, divisor = self.usage.view(np.int16), self._divisor
-            largest = np.where(bits < INFINITE_BITS, bits, np.int16(-1)).max(axis=0)
-        number = np.maximum(largest, 0).view(np.float16).astype(np.float32) * divisor
-        return np.where(largest >= 0, number, np.float32(np.nan))
+            highest_bits = np.where(bits < INFINITE_BITS, bits, np.int16(-1)).max(axis=0)
+        usage = np.maximum(highest_bits, 0).view(np.float16).astype(np.float32) * divisor
+        return np.where(highest_bits >= 0, usage, np.float32(np.nan))
 
     def usage_of(self, columns: Indices) -> tuple[Floats, int]:
         """Return the usage of some series, [bin, series], at `bin % BINS`, and the newest bin."""
         with self.lock:
             return self.usage[:, columns].astype(np.float32) * self._divisor[columns], self.through
 
-    def stored(self, columns: Indices) -> tuple[Halves, Floats]:
+    def stored_numbers(self, columns: Indices) -> tuple[Halves, Floats]:
         """Return the stored numbers of some series, [bin, series], at `bin % BINS`, and their scales."""
         with self.lock:
             return np.take(self.usage, columns, axis=1), self._divisor[columns]
@@ -151,18 +157,18 @@ class HistoryBlock:
     def ceiling(self) -> Floats:
         """The lowest utilization above 0 at which demand was throttled in a fortnight; NaN if never."""
         lowest: Floats = np.fmin.reduce(
-            np.where(self.throttled_at > 0, self.throttled_at, np.nan).astype(np.float32)
+            np.where(self.throttled_utilization > 0, self.throttled_utilization, np.nan).astype(np.float32)
         )
         return lowest
 
     @property
     def throttled_days(self) -> Ints:
         """The number of days of a fortnight on which demand was throttled, even if no demand was served."""
-        days: Ints = np.isfinite(self.throttled_at).sum(axis=0).astype(np.int32)
+        days: Ints = np.isfinite(self.throttled_utilization).sum(axis=0).astype(np.int32)
         return days
 
     def shrink_scales(self, highest: Floats) -> None:
-        """Give a smaller scale to series with small stored numbers. highest: the highest of each series."""
+        """Give a smaller scale to series whose highest stored number, in `highest`, is small."""
         with self.lock:
             small = np.flatnonzero((highest > 0) & (highest < MIN_STORED) & (self.scale > MIN_SCALE))
             self._set_scale(small, _scale_of(highest[small] * self.scale[small]))
@@ -172,7 +178,7 @@ class HistoryBlock:
         return np.where(self.scale > 0, self.scale, np.float32(1))
 
     def _enlarge_scales(self, columns: Indices, highest: Floats) -> None:
-        """Give a larger scale to series whose usage is too high for their scale."""
+        """Give a larger scale to series whose highest usage, in `highest`, is too high for their scale."""
         high = np.flatnonzero((highest > 0) & ~(highest <= self.scale[columns] * MAX_STORED))
         self._set_scale(columns[high], _scale_of(highest[high]))
 
@@ -189,7 +195,15 @@ class HistoryBlock:
 
     @property
     def _columns(self) -> tuple[npt.NDArray[np.generic], ...]:
-        return self.usage, self.throttled_at, self.scale, self.id, self.created, self.seen, self.is_read
+        return (
+            self.usage,
+            self.throttled_utilization,
+            self.scale,
+            self.id,
+            self.created,
+            self.seen,
+            self.is_read,
+        )
 
     def to_bytes(self) -> tuple[int, bytes]:
         """Return `through` and the content of all columns, copied at one moment."""
@@ -198,7 +212,7 @@ class HistoryBlock:
 
     @classmethod
     def from_bytes(cls, through: int, content: bytes) -> Self:
-        """Return the block of `to_bytes`. Raises ValueError if the content has another length."""
+        """Return the block that `to_bytes` returned. Raises ValueError if the content has another length."""
         block, start = cls(through), 0
         if len(content) != block.size_in_file:
             raise ValueError(f"a block has {block.size_in_file} bytes, found {len(content)}")

@@ -29,22 +29,24 @@ MAX_RUNS = 5 * MAX_KEPT_EPISODES  # the most runs from which episodes are made
 
 
 class BlockRuns(NamedTuple):
-    """The runs in which a block's series were near their limits. known: the block's known quarters."""
+    """The runs in which a block's series were near their limits. known_bins: the number of known bins."""
 
     runs: list[NearRun]
-    known: int
+    known_bins: int
 
 
 async def kept_lookback(
     recorder: Recorder, snapshot: Callable[[], Snapshot], journal: Journal, days: int
 ) -> KeptLookback:
     """Return the episodes near limits in the last `days`, at most 14, from the stored history and notices."""
-    fleet_snapshot, runs, known, count = snapshot(), list[NearRun](), 0, 0
+    fleet_snapshot, runs, known_bins, series_count = snapshot(), list[NearRun](), 0, 0
     bins, through = min(days * DAY, BINS), 0
     for block, slots, columns in recorder.by_block(np.arange(fleet_snapshot.series.size, dtype=np.int32)):
-        found = await asyncio.to_thread(_runs_of, block, columns, slots, _levels(fleet_snapshot, slots), bins)
-        runs += found.runs[: MAX_RUNS - len(runs)]
-        known, count, through = known + found.known, count + slots.size, max(through, block.through)
+        near_from = _near_from(fleet_snapshot, slots)
+        block_runs = await asyncio.to_thread(_runs_of, block, columns, slots, near_from, bins)
+        runs += block_runs.runs[: MAX_RUNS - len(runs)]
+        known_bins += block_runs.known_bins
+        series_count, through = series_count + slots.size, max(through, block.through)
     newest = int(fleet_snapshot.minute.max(initial=0)) + 1
     minutes = range((through + 1 - bins) * BIN_MINUTES, max((through + 1) * BIN_MINUTES, newest))
     notices = [
@@ -55,28 +57,29 @@ async def kept_lookback(
     episodes = await asyncio.to_thread(_episodes, runs, notices, fleet_snapshot, minutes)
     return KeptLookback(
         minutes=minutes,
-        series=count,
-        known_days=known / DAY,
+        series=series_count,
+        known_days=known_bins / DAY,
         episodes=episodes[:MAX_KEPT_EPISODES],
         more=max(len(episodes) - MAX_KEPT_EPISODES, 0),
         has_journal=journal.failure is None,
     )
 
 
-def _levels(snapshot: Snapshot, slots: Ints) -> Floats:
+def _near_from(snapshot: Snapshot, slots: Ints) -> Floats:
     """Return the lowest usage at which each series is near its present limit."""
     series: list[Series | None] = snapshot.series[slots].tolist()
     near = [entry.settings.band.near if entry else np.nan for entry in series]
-    levels: Floats = snapshot.limit[slots] * np.array(near, np.float32)
-    return levels
+    near_from: Floats = snapshot.limit[slots] * np.array(near, np.float32)
+    return near_from
 
 
-def _runs_of(block: HistoryBlock, columns: Indices, slots: Ints, level: Floats, bins: int) -> BlockRuns:
+def _runs_of(block: HistoryBlock, columns: Indices, slots: Ints, near_from: Floats, bins: int) -> BlockRuns:
+    """Return the runs of some series in the newest `bins` of a block. near_from: see `_near_from`."""
     with block.lock:
         usage = block.recent()[-bins:, columns].astype(np.float32)
         scale, through = block.scale[columns], block.through
     usage *= np.where(scale > 0, scale, np.float32(1))
-    runs = [*near_runs(slots.tolist(), usage, level, through + 1 - bins)]
+    runs = [*near_runs(slots.tolist(), usage, near_from, through + 1 - bins)]
     return BlockRuns(runs, int(np.isfinite(usage).sum()))
 
 

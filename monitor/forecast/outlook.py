@@ -14,24 +14,24 @@ from rules.demand_forecast import demand_forecast, without_short_holes
 from rules.forecast import BINS, LIKELY, MIN_BINS
 from rules.forecast_features import HORIZONS
 
-ROUNDING: Final = 1 - 2.0**-10  # factor of a limit: half floats round stored usage down by less
-STEP: Final = 60 // BIN_MINUTES  # bins between two forecasts; bins below the limit that end an episode
+ROUNDING: Final = 1 - 2.0**-10  # factor for limits: half floats may round usage down, but by less
+STEP: Final = 60 // BIN_MINUTES  # bins between two forecasts, and below the limit between two episodes
 NO_TRACK: Final = TrackRecord()
-NO_FORECAST, NO_ALARM = -2, -1  # instead of the number of a horizon
+NO_FORECAST, NO_ALARM = -2, -1  # instead of the index of a horizon
 
 
-def outlook_from(block: HistoryBlock, column: int, limit: float, other: float | None) -> Outlook:
-    """Return the outlook of a column: past forecasts for `limit`, and a new forecast for `other`, if any."""
+def outlook_from(block: HistoryBlock, column: int, limit: float, other_limit: float | None) -> Outlook:
+    """Return the outlook of a column: past forecasts for `limit`, a new forecast for any `other_limit`."""
     recent = recent_usage(block, column)
     usage = without_short_holes(recent.usage[:, None])[:, 0]
-    return Outlook(track_record(usage, limit), _probability(recent, usage, other))
+    return Outlook(track_record(usage, limit), _probability(recent, usage, other_limit))
 
 
 def _probability(recent: RecentUsage, usage: Floats, limit: float | None) -> tuple[float, ...]:
     if limit is None or recent.is_stale:
         return ()
-    found = demand_forecast(usage[:, None], np.array([limit], np.float32)).probability[0]
-    return () if np.isnan(found).any() else tuple(round(value, 3) for value in found.tolist())
+    probability = demand_forecast(usage[:, None], np.array([limit], np.float32)).probability[0]
+    return () if np.isnan(probability).any() else tuple(round(value, 3) for value in probability.tolist())
 
 
 def track_record(usage: Floats, limit: float) -> TrackRecord:
@@ -49,35 +49,35 @@ def track_record(usage: Floats, limit: float) -> TrackRecord:
         for begin in begins[(begins >= moment) & (begins < moment + STEP)].tolist():
             builder.count_reached(begin, horizon != NO_FORECAST)
     builder.end_before(BINS)
-    return builder.found
+    return builder.record
 
 
 @dataclass
 class _RecordBuilder:
     """Counts results in order of time. until: the bin at which the present announcement ends, if any."""
 
-    found: TrackRecord = NO_TRACK
+    record: TrackRecord = NO_TRACK
     until: int | None = None
 
     def end_before(self, moment: int) -> None:
-        """Count the announcement as false if it has expired before `moment`."""
+        """Count the present announcement as false if it ends at the bin `moment` or earlier."""
         if self.until is not None and self.until <= moment:
-            self.found, self.until = self.found._replace(announced=self.found.announced + 1), None
+            self.record, self.until = self.record._replace(announced=self.record.announced + 1), None
 
     def count_reached(self, begin: int, has_forecast: bool) -> None:
-        """Count a bin in which the limit was reached; the present announcement, if any, came true."""
+        """Count that the limit was reached in the bin `begin`; a present announcement came true."""
         self.end_before(begin)
         came_true = self.until is not None
         counts = came_true, came_true, came_true or has_forecast
-        self.found = TrackRecord(*(total + count for total, count in zip(self.found, counts, strict=True)))
+        self.record = TrackRecord(*(total + count for total, count in zip(self.record, counts, strict=True)))
         self.until = None
 
 
 def _alarms(usage: Floats, limit: float, moments: Indices) -> Ints:
-    """Return, for each moment, the number of the shortest likely horizon, or NO_ALARM or NO_FORECAST.
+    """Return, for each moment, the index of the shortest likely horizon, or NO_ALARM or NO_FORECAST.
 
-    A horizon is likely if the limit is likely reached within it. While usage is at the limit, there is no
-    forecast.
+    moments: bins. A horizon is likely if the limit is likely reached within it. While usage is at the limit,
+    there is no forecast.
     """
     padded = np.concatenate([np.full(BINS, np.nan, np.float32), usage])
     histories = np.lib.stride_tricks.sliding_window_view(padded, BINS)[moments]

@@ -12,7 +12,7 @@ from monitor.what_if.past_usage import PastHighest, PeakMoments
 from rules.analogs import BIN_MINUTES
 from rules.forecast import BINS
 
-PAIRS_AT_ONCE = 256
+PAIRS_AT_ONCE = 256  # pairs of series whose usage is in memory at one time
 
 
 class PastPeaks:
@@ -24,7 +24,7 @@ class PastPeaks:
     def highest(self, ids: Ids) -> PastHighest:
         """Return the highest usage of all series."""
         usage, throttled = np.full(ids.size, np.nan, np.float32), np.zeros(ids.size, np.bool_)
-        for block, slots, columns in self._places(ids, np.arange(ids.size, dtype=np.int32)):
+        for block, slots, columns in self._by_block(ids, np.arange(ids.size, dtype=np.int32)):
             usage[slots] = block.highest[columns]
             throttled[slots] = block.throttled_days[columns] > 0
         return PastHighest(usage, throttled)
@@ -32,41 +32,43 @@ class PastPeaks:
     def moments(self, ids: Ids, slots: Indices) -> PeakMoments:
         """Return the time of the peak, the 99th percentile and the number of known bins of some series."""
         minutes, p99 = np.full(ids.size, NEVER, np.int32), np.full(ids.size, np.nan, np.float32)
-        bins = np.zeros(ids.size, np.int32)
-        for block, block_slots, columns in self._places(ids, slots.astype(np.int32)):
+        known_bins = np.zeros(ids.size, np.int32)
+        for block, block_slots, columns in self._by_block(ids, slots.astype(np.int32)):
             usage, through = block.usage_of(columns)
             has_past = np.isfinite(usage).any(axis=0)
             if has_past.any():
-                known, places = usage[:, has_past], block_slots[has_past]
-                at = np.where(np.isnan(known), -np.inf, known).argmax(axis=0)
-                minutes[places] = (through - (through - at) % BINS) * BIN_MINUTES
-                bins[places] = np.isfinite(known).sum(axis=0)
-                p99[places] = np.nanpercentile(known, 99, axis=0)
-        return PeakMoments(minutes[slots], p99[slots], bins[slots])
+                known_usage, known_slots = usage[:, has_past], block_slots[has_past]
+                peak_index = np.where(np.isnan(known_usage), -np.inf, known_usage).argmax(axis=0)
+                minutes[known_slots] = (through - (through - peak_index) % BINS) * BIN_MINUTES
+                known_bins[known_slots] = np.isfinite(known_usage).sum(axis=0)
+                p99[known_slots] = np.nanpercentile(known_usage, 99, axis=0)
+        return PeakMoments(minutes[slots], p99[slots], known_bins[slots])
 
     def highest_together(self, ids: Ids, first: Indices, second: Indices) -> Floats:
         """Return the highest sum of the usage of two series at one time, for each pair; NaN is unknown."""
-        found = np.full(first.size, np.nan, np.float32)
+        highest = np.full(first.size, np.nan, np.float32)
         for start in range(0, first.size, PAIRS_AT_ONCE):
             part = slice(start, start + PAIRS_AT_ONCE)
-            together = self._usage(ids, first[part]) + self._usage(ids, second[part])
-            found[part] = np.fmax.reduce(together, axis=0)
-        return found
+            sums = self._usage(ids, first[part]) + self._usage(ids, second[part])
+            highest[part] = np.fmax.reduce(sums, axis=0)
+        return highest
 
     def _usage(self, ids: Ids, slots: Indices) -> Floats:
         """Return the usage of some series, [bin, series], at `bin % BINS`; NaN is unknown."""
-        stored, scale = np.full((BINS, slots.size), np.nan, np.float16), np.ones(slots.size, np.float32)
-        place = np.full(ids.size, -1, np.intp)
-        place[slots] = np.arange(slots.size)
-        for block, block_slots, columns in self._places(ids, slots.astype(np.int32)):
-            places = place[block_slots]
-            is_run = places[-1] - places[0] == places.size - 1 and bool((np.diff(places) == 1).all())
-            # Writing to a slice is twice as fast as writing to an array of places.
-            target = slice(places[0], places[-1] + 1) if is_run else places
-            stored[:, target], scale[places] = block.stored(columns)
-        return stored.astype(np.float32) * scale
+        numbers, scale = np.full((BINS, slots.size), np.nan, np.float16), np.ones(slots.size, np.float32)
+        position_of_slot = np.full(ids.size, -1, np.intp)
+        position_of_slot[slots] = np.arange(slots.size)
+        for block, block_slots, columns in self._by_block(ids, slots.astype(np.int32)):
+            positions = position_of_slot[block_slots]
+            is_consecutive = positions[-1] - positions[0] == positions.size - 1 and bool(
+                (np.diff(positions) == 1).all()
+            )
+            # Writing to a slice is twice as fast as writing to an array of positions.
+            target = slice(positions[0], positions[-1] + 1) if is_consecutive else positions
+            numbers[:, target], scale[positions] = block.stored_numbers(columns)
+        return numbers.astype(np.float32) * scale
 
-    def _places(self, ids: Ids, slots: Ints) -> Iterator[tuple[HistoryBlock, Ints, Indices]]:
+    def _by_block(self, ids: Ids, slots: Ints) -> Iterator[tuple[HistoryBlock, Ints, Indices]]:
         """Yield each block with the slots and columns of its series, if the slots still have these `ids`."""
         for block, block_slots, columns in self._recorder.by_block(slots):
             is_same = block.id[columns] == ids[block_slots]

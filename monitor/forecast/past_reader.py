@@ -36,10 +36,10 @@ METRICS_PER_SECOND: Final = 20.0  # requested; more if reading all would take lo
 MAX_READ_TIME: Final = 3600.0  # seconds in which all waiting series are read
 WORKERS: Final = 2  # concurrent calls; an account and region may have four, of which polls need two
 IDLE_INTERVAL: Final = 10.0  # seconds between two searches for unread series
-MAX_IDLE_INTERVAL: Final = 60.0  # the same while no series is unread; each search covers all series
+MAX_IDLE_INTERVAL: Final = 60.0  # the longest, while no series is unread: each search covers all series
 RETRY_INTERVAL: Final = 1800.0  # seconds until a read that failed or exceeded the budget is tried again
-MAX_CACHED_METRICS: Final = 256  # whose points are cached for other series that use them
-MAX_PERIOD: Final = 60  # minutes
+MAX_CACHED_METRICS: Final = 256  # whose points are cached, at most, for other series that use them
+MAX_PERIOD: Final = 60  # minutes; the longest period of a metric
 
 CellReaders = Mapping[CellKey, MetricReader]
 Metrics = dict[int, bytes]  # queries by row
@@ -56,7 +56,7 @@ class ReadTask(NamedTuple):
 class PastReader:
     """Reads the past of the series that a recorder records.
 
-    readers: returns the readers of the watched cells. done: called with the slots of series whose past was
+    readers: returns the readers of the watched cells. on_read: called with the slots of series whose past was
     read, or that have no past to read. `HistoryBlock.is_read` marks these series, so that no restart reads
     their past again.
     """
@@ -66,13 +66,13 @@ class PastReader:
         fleet: Fleet,
         recorder: Recorder,
         readers: Callable[[], CellReaders],
-        done: Callable[[Ints], None],
+        on_read: Callable[[Ints], None],
         metrics_per_second: float = METRICS_PER_SECOND,
     ) -> None:
-        self._fleet, self._recorder, self._readers, self._done = fleet, recorder, readers, done
+        self._fleet, self._recorder, self._readers, self._on_read = fleet, recorder, readers, on_read
         self._limiter, self._rate = RateLimiter(metrics_per_second), metrics_per_second
         self._queue = deque[int]()
-        self._taken: set[int] = set()  # slots that are being read
+        self._reading: set[int] = set()  # slots whose past is being read
         self._retry_at: dict[int, float] = {}  # by the id of the series
         self._cached: dict[tuple[CellKey, bytes], Floats] = {}
         self._cached_from = 0  # the first minute of the cached points
@@ -87,7 +87,7 @@ class PastReader:
     async def _work(self) -> None:
         interval = IDLE_INTERVAL
         while True:
-            if task := self._take():
+            if task := self._next_task():
                 await self._read_guarded(task)
                 interval = IDLE_INTERVAL
             elif await self._wait_for_series(interval):
@@ -95,10 +95,10 @@ class PastReader:
             else:
                 interval = min(2 * interval, MAX_IDLE_INTERVAL)
 
-    async def _wait_for_series(self, within: float) -> bool:
-        """Wait at most `within` seconds for newly bound series; return whether there are any."""
+    async def _wait_for_series(self, max_seconds: float) -> bool:
+        """Wait at most `max_seconds` for newly bound series; return whether there are any."""
         try:
-            async with asyncio.timeout(within):
+            async with asyncio.timeout(max_seconds):
                 await self._recorder.has_bound.wait()
         except TimeoutError:
             return False
@@ -108,25 +108,25 @@ class PastReader:
     async def read_all(self, slots: Ints) -> None:
         """Read the past of these series, unless it was read before."""
         self._queue = deque(self._unread(slots).tolist())
-        while task := self._next():
+        while task := self._task_of_queue():
             await self._read_guarded(task)
 
-    def _take(self) -> ReadTask | None:
-        """Return the next task, from a new search if the queue is empty; None if all are read."""
+    def _next_task(self) -> ReadTask | None:
+        """Return the next task, after a new search if the queue is empty; None if all series are read."""
         if not self._queue:
             slots = np.flatnonzero(self._recorder.rows != NO_ROW).astype(np.int32)
             self._queue = deque(self._by_urgency(self._unread(slots)).tolist())
             self._limiter.rate.present = max(self._rate, len(self._queue) / MAX_READ_TIME)
-        return self._next()
+        return self._task_of_queue()
 
-    def _next(self) -> ReadTask | None:
+    def _task_of_queue(self) -> ReadTask | None:
         """Take series of one cell from the queue, as many as fit into one call."""
         task: ReadTask | None = None
         skipped: list[int] = []
         while self._queue and len(skipped) < METRICS_AT_ONCE:
             slot = self._queue.popleft()
             series, metrics = self._fleet.by_slot[slot], self._metrics(slot)
-            if series is None or metrics is None or slot in self._taken:
+            if series is None or metrics is None or slot in self._reading:
                 continue
             if task is None:
                 task = ReadTask(series.key.cell, [slot], metrics)
@@ -137,23 +137,23 @@ class PastReader:
                 skipped.append(slot)
         self._queue.extendleft(reversed(skipped))
         if task:
-            self._taken.update(task.slots)
+            self._reading.update(task.slots)
         return task
 
     def _unread(self, slots: Ints) -> Ints:
-        """Return which of these series were not read, and are not waiting for another attempt."""
+        """Return the slots of series whose past is not read, except series that wait for another attempt."""
         now = asyncio.get_running_loop().time()
         self._retry_at = {series_id: at for series_id, at in self._retry_at.items() if at > now}
-        waiting = np.array([*self._retry_at], np.uint64)
+        waiting_ids = np.array([*self._retry_at], np.uint64)
         unread = slots[~self._recorder.history.is_read(self._recorder.rows[slots])]
-        return unread[~np.isin(self._fleet.id[unread], waiting)]
+        return unread[~np.isin(self._fleet.id[unread], waiting_ids)]
 
     def _by_urgency(self, slots: Ints) -> Ints:
         utilization = np.nan_to_num(self._fleet.utilization[slots], nan=-1)
         return slots[np.lexsort((-utilization, -self._fleet.zone[slots].astype(np.int32)))]
 
     def _metrics(self, slot: int) -> Metrics | None:
-        """Return the metrics of a series' demand; None without any, and mark the series as read."""
+        """Return the metrics of a series' demand; None if it has none, and then mark the series as read."""
         formula, row = self._fleet.usages.get(slot), int(self._recorder.rows[slot])
         if row == NO_ROW:
             return None
@@ -161,7 +161,7 @@ class PastReader:
             return metrics | self._throttled_queries(slot)
         block, column = self._recorder.history.place(row)
         block.is_read[column] = True
-        self._done(np.array([slot], np.int32))
+        self._on_read(np.array([slot], np.int32))
         return None
 
     def _queries(self, formula: Formula) -> Metrics:
@@ -188,7 +188,7 @@ class PastReader:
             log.exception("reading the usage of a fortnight failed")
             failures = []
         finally:
-            self._taken.difference_update(task.slots)
+            self._reading.difference_update(task.slots)
         for failure in failures:
             self._log(task.cell, failure)
         retry_at = asyncio.get_running_loop().time() + RETRY_INTERVAL
@@ -210,10 +210,10 @@ class PastReader:
         now = reader.cell.clock.minute()
         minutes = _past_minutes(now)
         failures, points = await self._points(reader, task, minutes, now)
-        current = [slot for slot in task.slots if self._is_complete(slot, task, points)]
-        if current:
-            self._store(np.array(current, np.int32), points, minutes)
-            self._done(np.array(current, np.int32))
+        complete = [slot for slot in task.slots if self._is_complete(slot, task, points)]
+        if complete:
+            self._store(np.array(complete, np.int32), points, minutes)
+            self._on_read(np.array(complete, np.int32))
         return failures
 
     def _is_complete(self, slot: int, task: ReadTask, points: Mapping[int, Floats]) -> bool:
@@ -231,21 +231,21 @@ class PastReader:
         if self._cached_from != minutes.start or len(self._cached) > MAX_CACHED_METRICS:
             self._cached, self._cached_from = {}, minutes.start
         cached = {row: self._cached.get((task.cell, query)) for row, query in task.metrics.items()}
-        wanted = {row: query for row, query in task.metrics.items() if cached[row] is None}
+        uncached = {row: query for row, query in task.metrics.items() if cached[row] is None}
         past = PastPoints(reader.source)
         past.points.update({row: points for row, points in cached.items() if points is not None})
         failures: list[Failure] = []
-        async with self._granted(reader, len(wanted)) as is_granted:
-            for region, request in self._requests(reader, wanted, minutes, now) if is_granted else ():
+        async with self._budget_allows(reader, len(uncached)) as is_allowed:
+            for region, request in self._requests(reader, uncached, minutes, now) if is_allowed else ():
                 await self._limiter.acquire(len(request.metrics))
                 failures += await reader.send(past, region, [request])
         self._cached |= {
-            (task.cell, query): past.points[row] for row, query in wanted.items() if row in past.points
+            (task.cell, query): past.points[row] for row, query in uncached.items() if row in past.points
         }
         return failures, past.points
 
     @asynccontextmanager
-    async def _granted(self, reader: MetricReader, metrics: int) -> AsyncIterator[bool]:
+    async def _budget_allows(self, reader: MetricReader, metrics: int) -> AsyncIterator[bool]:
         """Yield whether the budget allows a request for this number of metrics."""
         budget = reader.planner.budget if reader.planner else None
         if budget is None or not metrics:
@@ -258,22 +258,22 @@ class PastReader:
         self, reader: MetricReader, metrics: Metrics, minutes: range, now: int
     ) -> Iterator[tuple[str, MetricRequest]]:
         """Yield requests, each with its region; metrics of the same period share a request."""
-        rings, by_query = self._fleet.rings, {query: row for row, query in metrics.items()}
-        for region, rows_by_query in reader.owners.by_region(by_query).items():
-            rows = np.fromiter(rows_by_query.values(), np.int32, len(rows_by_query))
+        rings, row_by_query = self._fleet.rings, {query: row for row, query in metrics.items()}
+        for region, region_rows in reader.owners.by_region(row_by_query).items():
+            rows = np.fromiter(region_rows.values(), np.int32, len(region_rows))
             periods = np.maximum(rings.period[rows], POINT_MINUTES)
             for period in np.unique(periods).tolist():
                 same_period = rows[periods == period]
                 for first in range(0, same_period.size, METRICS_AT_ONCE):
-                    part = same_period[first : first + METRICS_AT_ONCE]
-                    queries = [with_period(metrics[row], period) for row in part.tolist()]
+                    request_rows = same_period[first : first + METRICS_AT_ONCE]
+                    queries = [with_period(metrics[row], period) for row in request_rows.tolist()]
                     yield (
                         region or reader.cell.region,
-                        MetricRequest(queries, part, minutes, now, period),
+                        MetricRequest(queries, request_rows, minutes, now, period),
                     )
 
     def _store(self, slots: Ints, points: Mapping[int, Floats], minutes: range) -> None:
-        """Compute the usage of a fortnight, and store it."""
+        """Compute the usage of some series from their points, and store it."""
         fleet, recorder = self._fleet, self._recorder
         starts = np.arange(minutes.start, minutes.stop, POINT_MINUTES, dtype=np.int32)
         past = PastRings(fleet.rings, minutes.start, points)
@@ -281,8 +281,8 @@ class PastReader:
         usage = fleet.usages.at(past, every_slot, every_minute)
         usage[every_minute < fleet.created[every_slot]] = np.nan
         usage *= 1 + throttled_per_served(fleet, past, every_slot, every_minute)
-        five_minutes = usage.reshape(-1, BIN_MINUTES // POINT_MINUTES, slots.size)
-        highest: Floats = np.fmax.reduce(five_minutes, axis=1)
+        by_bin = usage.reshape(-1, BIN_MINUTES // POINT_MINUTES, slots.size)
+        highest: Floats = np.fmax.reduce(by_bin, axis=1)
         for index, slot in enumerate(slots.tolist()):
             block, column = recorder.history.place(int(recorder.rows[slot]))
             columns: Indices = np.array([column], np.intp)
@@ -292,6 +292,6 @@ class PastReader:
 
 def _past_minutes(now: int) -> range:
     """Return the minutes to read, in whole hours: from a fortnight ago to the first minute of the rings."""
-    first, recorded = now // BIN_MINUTES - BINS, now // BIN_MINUTES - RECORDED_BINS
-    hours = BIN_MINUTES * first // MAX_PERIOD, -(-BIN_MINUTES * recorded // MAX_PERIOD)
-    return range(hours[0] * MAX_PERIOD, hours[1] * MAX_PERIOD)
+    first_bin, end_bin = now // BIN_MINUTES - BINS, now // BIN_MINUTES - RECORDED_BINS
+    first_hour, end_hour = BIN_MINUTES * first_bin // MAX_PERIOD, -(-BIN_MINUTES * end_bin // MAX_PERIOD)
+    return range(first_hour * MAX_PERIOD, end_hour * MAX_PERIOD)

@@ -24,11 +24,11 @@ async def recommend(
 
 
 async def fortnight_peaks(recorder: Recorder, slots: Ints) -> Peaks:
-    """Return the peaks by slot, unknown except in these slots. Computes in a thread."""
+    """Return the peaks by slot; the peaks of other slots are unknown. Computes in a thread."""
     peaks = Peaks.unknown(max(recorder.rows.size, int(slots.max(initial=-1)) + 1))
     for block, block_slots, columns in recorder.by_block(slots):
-        found = await asyncio.to_thread(_peaks_of, block, columns)
-        for column, values in zip(peaks, found, strict=True):
+        block_peaks = await asyncio.to_thread(_peaks_of, block, columns)
+        for column, values in zip(peaks, block_peaks, strict=True):
             column[block_slots] = values
     return peaks
 

@@ -36,12 +36,12 @@ class Recorder:
         self.has_bound, self._is_full = asyncio.Event(), False
 
     async def bind(self, now: int) -> None:
-        """Give a row to each series that can be forecast. Other tasks run meanwhile. now: the minute."""
+        """Give a row to each series that can be forecast, at the minute `now`. Other tasks run meanwhile."""
         fleet, through = self._fleet, now // BIN_MINUTES - 1
         slots = self._forecastable()
         rows = np.full(fleet.size, NO_ROW, np.int32)
-        before = slots[slots < self.rows.size]
-        rows[before] = self.rows[before]
+        known_slots = slots[slots < self.rows.size]
+        rows[known_slots] = self.rows[known_slots]
         confirmed = self.history.confirm(rows[slots], fleet.id[slots], fleet.created[slots], through)
         rows[slots[~confirmed]] = NO_ROW
         self.rows = rows
@@ -74,13 +74,13 @@ class Recorder:
         slots = slots[np.argsort(self.rows[slots], kind="stable")]
         numbers, columns = self.rows[slots] // BLOCK_SIZE, (self.rows[slots] % BLOCK_SIZE).astype(np.intp)
         for number in np.unique(numbers).tolist():
-            here = numbers == number
-            yield self.history.blocks[number], slots[here], columns[here]
+            is_in_block = numbers == number
+            yield self.history.blocks[number], slots[is_in_block], columns[is_in_block]
 
     async def record(self, now: int) -> None:
         """Record the last hours of all series up to the minute `now`. Other tasks run meanwhile."""
         await self.bind(now)
-        # After `bind`, so that no row of a series that still exists is freed, even if the machine slept.
+        # After `bind`: otherwise rows of series that still exist would be freed after the machine slept.
         self.history.advance(now // BIN_MINUTES - 1)
         await self.record_slots(np.arange(self.rows.size, dtype=np.int32), now)
 
@@ -93,7 +93,7 @@ class Recorder:
                 await asyncio.sleep(0)
 
     def _record(self, block: HistoryBlock, slots: Ints, columns: Indices, now: int) -> None:
-        """Record some series of a block."""
+        """Record the last hours of some series of a block."""
         # Series may have been added and removed meanwhile.
         is_same = block.id[columns] == self._fleet.id[slots]
         slots, columns = slots[is_same], columns[is_same]
@@ -104,6 +104,6 @@ class Recorder:
         demand = demand_of(self._fleet, every_slot, every_minute, judged)
         highest, whole = highest_by_bin(demand.reshape(-1, slots.size), are_peaks(self._fleet, slots))
         block.put(columns, int(minutes[0]) // BIN_MINUTES, highest, whole)
-        throttled_at = throttled_utilization(judged).reshape(-1, slots.size)
+        utilizations = throttled_utilization(judged).reshape(-1, slots.size)
         for day in range(int(minutes[0]) // DAY_MINUTES, int(minutes[-1]) // DAY_MINUTES + 1):
-            block.note_throttling(columns, day, np.fmin.reduce(throttled_at[minutes // DAY_MINUTES == day]))
+            block.note_throttling(columns, day, np.fmin.reduce(utilizations[minutes // DAY_MINUTES == day]))

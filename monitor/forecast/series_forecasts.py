@@ -22,12 +22,14 @@ async def fan_of(recorder: Recorder, slot: int, days: int, days_ahead: int) -> F
     return None
 
 
-async def outlook_of(recorder: Recorder, slot: int, limit: float, other: float | None) -> Outlook | None:
+async def outlook_of(
+    recorder: Recorder, slot: int, limit: float, other_limit: float | None
+) -> Outlook | None:
     """Return the outlook of the series in a slot; None without a history.
 
-    limit: the limit that past forecasts are compared with. other: the limit of a new forecast; None: there is
-    no new forecast.
+    limit: the limit that past forecasts are compared with. other_limit: the limit of a new forecast; None
+    without a new forecast.
     """
     for block, _, columns in recorder.by_block(np.array([slot], np.int32)):
-        return await asyncio.to_thread(outlook_from, block, int(columns[0]), limit, other)
+        return await asyncio.to_thread(outlook_from, block, int(columns[0]), limit, other_limit)
     return None

@@ -16,22 +16,22 @@ MAX_HEAD_SIZE: Final = 128 * 1024  # bytes; Firehose may send 70 KB, mostly comm
 
 @lru_cache(maxsize=2)
 def default_headers(now: int, config: Config) -> list[tuple[bytes, bytes]]:
-    """Return the headers that every response has, at a second since the epoch.
+    """Return the headers that every response has. now: epoch seconds.
 
-    uvicorn would update the date by a timer, even without requests.
+    uvicorn itself would update the date by a timer, even without requests.
     """
     return [(b"date", formatdate(now, usegmt=True).encode()), *config.encoded_headers]
 
 
 class HttpConnection(H11Protocol):
-    """An HTTP/1.1 connection with timeouts, in seconds; a subclass may have others.
+    """An HTTP/1.1 connection with timeouts, in seconds; a subclass may set other timeouts.
 
     head_timeout: the time until the client has sent the head of a request. It begins when the client
-    connects, for later requests with their first byte. It also applies after a response, until the client has
-    sent the rest of the body. idle_timeout: the time from a response until the next request begins.
-    Prometheus, which scrapes once a minute, and load balancers reuse connections for longer than a minute;
-    otherwise they would open and encrypt a new connection each time. Idle connections are closed when new
-    connections need their place.
+    connects; for a later request, with the request's first byte. It also applies after a response, until the
+    client has sent the rest of the body. idle_timeout: the time from a response until the next request
+    begins. It is longer than a minute because load balancers and Prometheus, which scrapes once a minute,
+    reuse connections; otherwise they would open and encrypt a new connection each time. Idle connections are
+    closed when new connections need their place.
     body_timeout: the time until the client has sent the body; the handler may have a shorter timeout.
     write_timeout: the time until the client has read a part of the buffered response. slot: the connection's
     entry in the server's limiter, if any.
@@ -47,20 +47,20 @@ class HttpConnection(H11Protocol):
     _timeout: float | None = None  # the seconds of the running timer
     _timer: asyncio.TimerHandle | None = None
     _has_input = False  # true once a part of the next request has arrived
-    _unread = 0  # bytes in the write buffer when the timer last expired
+    _unread_bytes = 0  # in the write buffer when the timer last expired
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start waiting for a request."""
         super().connection_made(transport)
         self.timeout_keep_alive = self.idle_timeout  # type: ignore[assignment]
-        self._update()
+        self._update_timeout()
 
     def data_received(self, data: bytes) -> None:
         """Handle data of the client."""
         self._has_input = True
         self.server_state.default_headers = default_headers(int(time.time()), self.config)
         super().data_received(data)
-        self._update()
+        self._update_timeout()
 
     def send_400_response(self, msg: str) -> None:
         """Reject data that is not HTTP. A request in progress ends as if its client had disconnected."""
@@ -77,17 +77,17 @@ class HttpConnection(H11Protocol):
         """Start waiting for the next request."""
         self._has_input = bool(self.conn.trailing_data[0])
         super().on_response_complete()
-        self._update()
+        self._update_timeout()
 
     def pause_writing(self) -> None:
         """Start waiting for the client to read."""
         super().pause_writing()
-        self._update()
+        self._update_timeout()
 
     def resume_writing(self) -> None:
         """Stop waiting for the client to read."""
         super().resume_writing()
-        self._update()
+        self._update_timeout()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the timer and release the slot."""
@@ -96,8 +96,11 @@ class HttpConnection(H11Protocol):
         if self.slot:
             self.slot.release()
 
-    def _update(self) -> None:
-        """Restart the timer when another timeout applies; received data does not extend a timeout."""
+    def _update_timeout(self) -> None:
+        """Restart the timer if another timeout applies now, and update the slot.
+
+        Received data does not extend a timeout.
+        """
         timeout = self._applicable_timeout()
         if timeout != self._timeout:
             self._start_timer(timeout)
@@ -133,9 +136,9 @@ class HttpConnection(H11Protocol):
 
     def _expire(self) -> None:
         """Close the connection, unless the client has read some of the response since the last expiry."""
-        unread = self.transport.get_write_buffer_size()
-        if unread == self._unread:
+        unread_bytes = self.transport.get_write_buffer_size()
+        if unread_bytes == self._unread_bytes:
             self.transport.abort()
         else:
-            self._unread = unread
+            self._unread_bytes = unread_bytes
             self._start_timer(self._timeout)

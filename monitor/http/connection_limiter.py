@@ -19,13 +19,13 @@ import prometheus_client
 
 log = logging.getLogger(__name__)
 
-MAX_FILES: Final = 65_536  # highest limit of open files that is requested
+MAX_FILES: Final = 65_536  # the highest limit of open files that is requested
 MAX_CONNECTIONS: Final = 4096  # each takes some 20 KiB of memory
 FILES_PER_CONNECTION: Final = 2  # half of the files are left for everything else
 MIN_CONNECTIONS: Final = 16
 MAX_HEAD_BYTES: Final = 32 * 1024**2  # of all unfinished heads together; most heads arrive as a whole
 MIN_AGE: Final = 1.0  # seconds; connections younger than this are closed last
-MAX_CANDIDATES: Final = 64  # oldest connections of a state that are considered for closing
+MAX_CANDIDATES: Final = 64  # the connections longest in a state, which are considered for closing
 LOG_INTERVAL: Final = 60.0  # seconds
 
 
@@ -41,10 +41,10 @@ class ConnectionState(IntEnum):
 def raise_file_limit() -> None:
     """Raise this process's soft limit of open files to its hard limit, at most to MAX_FILES."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
+    raised = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
+    if soft != resource.RLIM_INFINITY and soft < raised:
         with suppress(ValueError, OSError):  # some systems reject values that their hard limit allows
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
 
 
 def default_max_connections() -> int:
@@ -84,10 +84,10 @@ class ConnectionSlot:
 class ConnectionLimiter:
     """The open connections of a server, at most max_connections.
 
-    When the limit is reached, a new connection takes the place of the connection that has been longest in the
-    lowest state, from the address with the most connections. A connection in the state RESPONDING is closed
-    only for another address, and only if its own address has more than half of max_connections. If none may
-    be closed, the new connection is refused.
+    When max_connections is reached, a connection is closed for each new one: in the lowest state that has
+    connections, from the address with the most connections, the one that has been in the state longest. A
+    connection in the state RESPONDING is closed only for another address, and only if its own address has
+    more than half of max_connections. If no connection may be closed, the new one is refused.
 
     When unfinished heads take more than max_head_bytes, connections in the state READING_HEAD are closed.
     """
@@ -134,7 +134,7 @@ class ConnectionLimiter:
         return slot
 
     def evict(self, address: str = "") -> bool:
-        """Close one connection for a new one from an address; return whether this was possible."""
+        """Close one connection for a new one from an address; return whether one could be closed."""
         slot = self._eviction_candidate(address)
         if slot is None:
             return False
@@ -190,16 +190,16 @@ class ConnectionLimiter:
 
     def _eviction_candidate(self, address: str) -> ConnectionSlot | None:
         """Return the connection to close so that `address` can connect; None if none may be closed."""
-        for latest in (self._clock() - MIN_AGE, inf):  # young connections are closed last
+        for latest_since in (self._clock() - MIN_AGE, inf):  # young connections are closed last
             for state, slots in self._slots.items():
-                oldest = (slot for slot in islice(slots, MAX_CANDIDATES) if slot.state_since <= latest)
+                oldest = (slot for slot in islice(slots, MAX_CANDIDATES) if slot.state_since <= latest_since)
                 slot = max(oldest, key=lambda slot: self._counts[slot.address], default=None)
                 if slot and (
-                    state is not ConnectionState.RESPONDING or self._must_yield(slot.address, address)
+                    state is not ConnectionState.RESPONDING or self._may_close_for(slot.address, address)
                 ):
                     return slot
         return None
 
-    def _must_yield(self, holder: str, newcomer: str) -> bool:
-        """Return whether `holder` has so many connections that it must yield one to `newcomer`."""
+    def _may_close_for(self, holder: str, newcomer: str) -> bool:
+        """Return whether the address `holder` has so many connections that one is closed for `newcomer`."""
         return holder != newcomer and 2 * self._counts[holder] > self.max_connections

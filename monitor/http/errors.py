@@ -40,10 +40,10 @@ class BodyLimitMiddleware:
             await self._app(scope, receive, send)
             return
         with self._budget.reserve() as reservation:
-            await self._app(scope, _bounded(receive, reservation), send)
+            await self._app(scope, _with_limits(receive, reservation), send)
 
 
-def _bounded(receive: Receive, reservation: Reservation) -> Receive:
+def _with_limits(receive: Receive, reservation: Reservation) -> Receive:
     """Return a `receive` that raises HTTPException once the body exceeds a limit."""
     received_bytes = 0
 
@@ -93,7 +93,7 @@ def _is_cross_site(scope: Scope) -> bool:
 
 
 def accepts_html(request: Request) -> bool:
-    """Return true if the client is a browser: it asks for HTML by name."""
+    """Return true if the client accepts HTML by name, as browsers do."""
     return "text/html" in request.headers.get("Accept", "")
 
 
@@ -122,7 +122,7 @@ def install_error_handlers(app: FastAPI, error_page: ErrorPage) -> None:
 
 
 def _is_unknown_address(error: HTTPException) -> bool:
-    """Return true if no route has the address, rather than a route not finding what it was asked for."""
+    """Return true if no route has the address; false if a route did not find what it was asked for."""
     return error.status_code == NOT_FOUND and error.detail == "Not Found"
 
 

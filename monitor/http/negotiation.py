@@ -38,7 +38,7 @@ def accepts_gzip(accept_encoding: str) -> bool:
 
 
 def _preference(accept: str, offered: ExpositionFormat) -> tuple[float, int]:
-    """Return the quality of the most specific media range that matches, and its specificity."""
+    """Return the quality of the most specific media range that matches `offered`, and its specificity."""
     family = offered.media_type.partition("/")[0] + "/*"
     specificity = {"*/*": 1, family: 2, offered.media_type: 3}
     matching = [
@@ -46,8 +46,8 @@ def _preference(accept: str, offered: ExpositionFormat) -> tuple[float, int]:
         for name, params in _ranges(accept)
         if name in specificity and params.get("version", offered.version) == offered.version
     ]
-    specific, quality = max(matching, default=(0, 0.0))
-    return quality, specific
+    best_specificity, quality = max(matching, default=(0, 0.0))
+    return quality, best_specificity
 
 
 def _ranges(header: str) -> Iterator[tuple[str, Mapping[str, str]]]:
@@ -59,7 +59,7 @@ def _ranges(header: str) -> Iterator[tuple[str, Mapping[str, str]]]:
 
 
 def _quality(params: Mapping[str, str]) -> float:
-    """Return the quality value, 0 (never) to 1; 0 if it is invalid."""
+    """Return the quality value, from 0 (not acceptable) to 1; 0 if it is invalid."""
     try:
         quality = float(params.get("q", "1"))
     except ValueError:

@@ -36,29 +36,29 @@ def daily(minute: int) -> float:
     return 50 - 30 * cos(2 * pi * (minute % DAY_MINUTES) / DAY_MINUTES)
 
 
-def metric(name: object, stat: str = "Sum", **more: Any) -> Metric:
-    return Metric("AWS/Kinesis", "IncomingBytes", stat, **more).of(StreamName=str(name))
+def metric(name: object, stat: str = "Sum", **options: Any) -> Metric:
+    return Metric("AWS/Kinesis", "IncomingBytes", stat, **options).of(StreamName=str(name))
 
 
 def name_of(query: Query) -> str:
     return str(query["MetricStat"]["Metric"]["Dimensions"][0]["Value"])
 
 
-def points_of(value: Callable[[int], float | None], query: Query, body: Body) -> dict[int, float]:
-    """The points that answer a query, one for each of its periods within the time of the request."""
+def points_of(value_at: Callable[[int], float | None], query: Query, body: Body) -> dict[int, float]:
+    """The points that answer a query: one for each of its periods within the time of the request."""
     period, stat = query["MetricStat"]["Period"] // 60, query["MetricStat"]["Stat"]
     start, end = body["StartTime"] // 60, body["EndTime"] // 60
     starts = range(-(-start // period) * period, end - period + 1, period)
-    values = {minute: value(minute) for minute in starts}
+    values = {minute: value_at(minute) for minute in starts}
     factor = period if stat == "Sum" else 1
-    return {minute: known * factor for minute, known in values.items() if known is not None}
+    return {minute: value * factor for minute, value in values.items() if value is not None}
 
 
-def answering(value: Callable[[int], float | None] = daily) -> Callable[[Body], Response]:
-    """A function that answers requests with the same values for all metrics."""
+def answer_with(value_at: Callable[[int], float | None] = daily) -> Callable[[Body], Response]:
+    """Return a function that answers requests with these values by minute, the same for all metrics."""
     return lambda body: {
         "MetricDataResults": [
-            result(query, points_of(value, query, body)) for query in body["MetricDataQueries"]
+            result(query, points_of(value_at, query, body)) for query in body["MetricDataQueries"]
         ]
     }
 
@@ -127,7 +127,7 @@ class Fortnight:
 
     @property
     def past_requests(self) -> list[Body]:
-        """The requests for more than a day."""
+        """The requests whose start and end are more than a day apart."""
         return [body for body in self.server.bodies if body["EndTime"] - body["StartTime"] > DAY * 900]
 
     @property
@@ -142,9 +142,9 @@ async def fortnight(
     history: UsageHistory | None = None,
     planner: Callable[[Fleet], Planner] | None = None,
 ) -> AsyncIterator[Fortnight]:
-    """Yield an empty fleet whose metrics are read from a server that gives these answers."""
+    """Yield an empty fleet whose metrics are read from a fake CloudWatch that gives these answers."""
     fleet, telemetry = Fleet(), Telemetries()
-    async with FakeCloudWatch(answer or answering()) as server:
+    async with FakeCloudWatch(answer or answer_with()) as server:
         cell = Cell(fake_credentials(), *CELL, telemetry.aws, {"cloudwatch": 1000.0}, server.url)
         reader = MetricReader(
             cell, fleet, OWNERS, points_per_second=1e9, planner=planner(fleet) if planner else None

@@ -33,10 +33,10 @@ async def test_a_series_near_its_limit_each_day_will_probably_reach_it() -> None
             setup.put("over", limit=10),
         )
         await setup.read_past()
-        day = [setup.probability(series)[2] for series in (near, far, over)]
-        assert day[0] > 0.7
-        assert day[1] < 0.05
-        assert day[2] == 1
+        within_a_day = [setup.probability(series)[2] for series in (near, far, over)]
+        assert within_a_day[0] > 0.7
+        assert within_a_day[1] < 0.05
+        assert within_a_day[2] == 1
         reach = setup.fleet.reach_minutes
         assert setup.now - 60 < reach[near.slot][0] <= reach[near.slot][1] <= reach[near.slot][2]
         assert reach[near.slot][2] <= setup.now + 3 * 1440
@@ -62,8 +62,8 @@ async def test_a_changed_limit_changes_the_forecast_at_once() -> None:
         setup.put("a", limit=2000)
         judge(setup.fleet, setup.now)
         await setup.forecaster.follow_judgement()
-        raised = setup.probability(series)
-        assert raised[3] < before[3]
+        with_raised_limit = setup.probability(series)
+        assert with_raised_limit[3] < before[3]
         setup.put("a", limit=85)
         judge(setup.fleet, setup.now)
         await setup.forecaster.follow_judgement()
@@ -75,7 +75,7 @@ async def test_a_series_at_its_limit_has_reached_it_until_its_usage_falls() -> N
     async with fortnight() as setup:
         series = setup.put("a", limit=85)
         await setup.read_past()
-        before, expected = setup.probability(series), setup.fleet.reach_minutes[series.slot].tolist()
+        before, minutes_before = setup.probability(series), setup.fleet.reach_minutes[series.slot].tolist()
         setup.fleet.usage[series.slot], setup.fleet.minute[series.slot] = 90, setup.now
         await setup.forecaster.follow_judgement()
         assert setup.probability(series) == [1] * 4
@@ -85,7 +85,7 @@ async def test_a_series_at_its_limit_has_reached_it_until_its_usage_falls() -> N
         setup.fleet.usage[series.slot] = 20
         await setup.forecaster.follow_judgement()
         assert setup.probability(series) == before
-        assert setup.fleet.reach_minutes[series.slot].tolist() == expected
+        assert setup.fleet.reach_minutes[series.slot].tolist() == minutes_before
 
 
 async def test_a_new_series_in_a_reused_slot_has_no_forecast() -> None:
@@ -122,17 +122,17 @@ async def test_forecasts_are_exported_with_their_horizons_and_quantiles() -> Non
 
 async def test_demand_throttled_below_the_limit_makes_a_ceiling_for_forecasts() -> None:
     async with fortnight() as setup:
-        plain = setup.put("plain", limit=300)
-        refused = setup.put("refused", limit=300, throttled=total(metric("refused", "SampleCount")))
+        unthrottled = setup.put("unthrottled", limit=300)
+        throttled = setup.put("throttled", limit=300, throttled=total(metric("throttled", "SampleCount")))
         await setup.read_past()
-        ceiling = setup.fleet.ceiling[refused.slot]
+        ceiling = setup.fleet.ceiling[throttled.slot]
         assert 0 < ceiling < 90
-        assert np.isnan(setup.fleet.ceiling[plain.slot])
-        assert setup.probability(refused)[3] > setup.probability(plain)[3]
+        assert np.isnan(setup.fleet.ceiling[unthrottled.slot])
+        assert setup.probability(throttled)[3] > setup.probability(unthrottled)[3]
 
 
 def block_of(usage: Array) -> HistoryBlock:
-    """A block whose first series has this usage up to now."""
+    """A block whose first series has this usage, up to the bin NOW."""
     block = HistoryBlock(NOW)
     values = usage.astype(np.float32)[:, None]
     block.put(np.array([0]), NOW - len(usage) + 1, values, np.ones(values.shape, np.bool_))
@@ -155,10 +155,10 @@ SHAPES: list[Callable[[np.random.Generator], Array]] = [
     lambda rng: np.full(BINS, 7.0),
     lambda rng: -np.arange(BINS).astype(np.float32),
     lambda rng: np.array([daily(15 * n) for n in range(BINS)]) + rng.random(BINS),
-    lambda rng: rng.random(BINS) ** 8 * 1e9,
-    lambda rng: np.where(rng.random(BINS) < 0.3, NAN, 50),
-    lambda rng: np.r_[np.full(BINS // 2, 5.0), np.full(BINS - BINS // 2, 50.0)],
-    lambda rng: np.r_[np.full(BINS - MIN_BINS + 1, NAN), rng.random(MIN_BINS - 1)],
+    lambda rng: rng.random(BINS) ** 8 * 1e9,  # mostly low, with a few high bins
+    lambda rng: np.where(rng.random(BINS) < 0.3, NAN, 50),  # many holes
+    lambda rng: np.r_[np.full(BINS // 2, 5.0), np.full(BINS - BINS // 2, 50.0)],  # one step up
+    lambda rng: np.r_[np.full(BINS - MIN_BINS + 1, NAN), rng.random(MIN_BINS - 1)],  # too short a history
 ]
 
 
@@ -167,29 +167,29 @@ SHAPES: list[Callable[[np.random.Generator], Array]] = [
 def test_any_history_has_a_consistent_forecast_or_none_without_a_warning(
     shape: Callable[[np.random.Generator], Array],
     seed: int,
-    late: int,
+    bins_late: int,
 ) -> None:
     usage = shape(np.random.default_rng(seed))
     block, columns = block_of(usage), np.array([0])
-    block.advance(NOW + late)
+    block.advance(NOW + bins_late)
     highest = np.nanmax(np.abs(usage), initial=0.1)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = [
+        forecasts = [
             forecast_block(block, columns, np.array([factor * highest], np.float32))
             for factor in (0.5, 0.9, 1.0, 1.1, 2.0, 10.0)
         ]
         repeated = forecast_block(block, columns, np.array([10.0 * highest], np.float32))
-    np.testing.assert_array_equal(found[-1].probability, repeated.probability)
-    np.testing.assert_array_equal(found[-1].minutes, repeated.minutes)
-    probabilities = np.concatenate([forecast.probability for forecast in found])
-    if late > MAX_LATE:
+    np.testing.assert_array_equal(forecasts[-1].probability, repeated.probability)
+    np.testing.assert_array_equal(forecasts[-1].minutes, repeated.minutes)
+    probabilities = np.concatenate([forecast.probability for forecast in forecasts])
+    if bins_late > MAX_LATE:
         assert np.isnan(probabilities).all()
     known = probabilities[np.isfinite(probabilities).all(axis=1)]
     assert ((known >= 0) & (known <= 1)).all()
     assert (np.diff(known, axis=1) >= 0).all()
     assert (np.diff(known, axis=0) <= 1e-6).all()
-    minutes = np.concatenate([forecast.minutes for forecast in found])
+    minutes = np.concatenate([forecast.minutes for forecast in forecasts])
     times = minutes[(minutes != NEVER).all(axis=1)]
     assert (np.diff(times, axis=1) >= 0).all()
     assert (times >= 0).all()
@@ -197,13 +197,13 @@ def test_any_history_has_a_consistent_forecast_or_none_without_a_warning(
 
 def test_steady_growth_reaches_the_limit_at_the_extrapolated_time() -> None:
     block = block_of(np.arange(BINS) / 96)  # it grows by 1 a day
-    found = forecast_block(block, np.array([0]), np.array([16.0], np.float32))
-    assert found.minutes[0] / 1440 == pytest.approx([2, 2, 2], abs=0.2)
-    assert found.probability[0][2] < 0.1
-    assert found.probability[0][3] > 0.9
+    forecast = forecast_block(block, np.array([0]), np.array([16.0], np.float32))
+    assert forecast.minutes[0] / 1440 == pytest.approx([2, 2, 2], abs=0.2)
+    assert forecast.probability[0][2] < 0.1
+    assert forecast.probability[0][3] > 0.9
 
 
-def test_short_holes_are_bridged_and_long_holes_stay() -> None:
+def test_short_holes_are_filled_and_long_holes_stay() -> None:
     usage = np.array([[1, NAN, NAN, 4, *[NAN] * (MAX_HOLE + 1), 5, NAN]], np.float16).T
     filled = without_short_holes(usage)[:, 0]
     assert filled[:4].tolist() == [1, 1, 1, 4]

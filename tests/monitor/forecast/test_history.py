@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from monitor.fleet.namespaces import NEVER
 from monitor.forecast.history import (
-    DEPARTED_FOR,
     MAGIC,
+    RETAINED_BINS,
     UsageHistory,
     history_path,
 )
@@ -21,10 +21,10 @@ from rules.demand_forecast import CEILING_DAYS, late_bins, up_to_newest
 from rules.forecast import BINS
 
 NOW = 1_933_333  # the number of a bin
-ID = 0xFEEDFACE12345678
+SERIES_ID = 0xFEEDFACE12345678
 
 
-def stored(history: UsageHistory, row: int) -> np.ndarray[Any, Any]:
+def usage_of(history: UsageHistory, row: int) -> np.ndarray[Any, Any]:
     """The usage of a row in its unit, the oldest bin first."""
     block, column = history.place(row)
     usage = block.recent()[:, column].astype(np.float64)
@@ -36,7 +36,7 @@ def history_of(
 ) -> tuple[UsageHistory, int]:
     """A history of one series whose usage is known from the bin `first` on, and the row of the series."""
     history = UsageHistory(path)
-    row = history.row(ID, created, NOW)
+    row = history.row(SERIES_ID, created, NOW)
     assert row is not None
     block, column = history.place(row)
     values = np.array(usage, np.float32)[:, None]
@@ -48,24 +48,24 @@ def history_of(
     st.lists(st.sampled_from([np.nan, 0.0, 1.0, 65_504.0, 1e12, 3e38, -2.0, 0.001]), min_size=1, max_size=40),
     st.integers(0, 30),
 )
-def test_half_floats_store_three_digits_of_any_number(usage: list[float], ago: int) -> None:
-    history, row = history_of(usage, NOW - ago - len(usage) + 1)
+def test_three_digits_of_any_usage_are_stored(usage: list[float], bins_ago: int) -> None:
+    history, row = history_of(usage, NOW - bins_ago - len(usage) + 1)
     expected = np.full(BINS, np.nan)
-    expected[BINS - ago - len(usage) : BINS - ago] = usage
+    expected[BINS - bins_ago - len(usage) : BINS - bins_ago] = usage
     highest = np.nanmax(np.abs([0.0, *usage]))
-    np.testing.assert_allclose(stored(history, row), expected, rtol=1e-3, atol=highest * 1e-7)
+    np.testing.assert_allclose(usage_of(history, row), expected, rtol=1e-3, atol=highest * 1e-7)
 
 
 def test_earlier_usage_is_preserved_when_usage_grows_a_million_times() -> None:
     history, row = history_of([3.0, 7.0], NOW - 5)
     block, column = history.place(row)
     block.put(np.array([column]), NOW, np.array([[7e6]], np.float32), np.ones((1, 1), np.bool_))
-    found = stored(history, row)
+    found = usage_of(history, row)
     assert found[-1] == pytest.approx(7e6, rel=1e-3)
     assert found[-6] == pytest.approx(3.0, abs=0.5)
 
 
-def test_numbers_that_became_small_get_a_smaller_scale() -> None:
+def test_usage_that_became_small_gets_a_smaller_scale() -> None:
     history, row = history_of([1e9], NOW)
     block, column = history.place(row)
     later = NOW + BINS
@@ -74,50 +74,50 @@ def test_numbers_that_became_small_get_a_smaller_scale() -> None:
     block.put(np.array([column]), later, small, np.ones((1, 1), np.bool_))
     block.shrink_scales(np.full(BLOCK_SIZE, block.usage[later % BINS, column], np.float32))
     block.put(np.array([column]), later, small, np.ones((1, 1), np.bool_))
-    assert stored(history, row)[-1] == pytest.approx(1234, rel=1e-3)
+    assert usage_of(history, row)[-1] == pytest.approx(1234, rel=1e-3)
 
 
 def test_missing_bins_stay_missing_and_bins_older_than_a_fortnight_are_dropped() -> None:
     history, row = history_of([5.0, 6.0], NOW - 1)
     block, _ = history.place(row)
     block.advance(NOW + 3 * DAY)
-    found = stored(history, row)
+    found = usage_of(history, row)
     assert found[-3 * DAY - 2 : -3 * DAY].tolist() == [5, 6]
     assert np.isnan(found[-3 * DAY :]).all()
     history, row = history_of([5.0, 6.0], NOW - 1)
     block, _ = history.place(row)
     block.advance(NOW + BINS - 1)
-    assert np.isfinite(stored(history, row)).sum() == 1
+    assert np.isfinite(usage_of(history, row)).sum() == 1
     block.advance(NOW + 10 * BINS)
-    assert np.isnan(stored(history, row)).all()
+    assert np.isnan(usage_of(history, row)).all()
 
 
 def test_an_incomplete_bin_only_rises_and_later_reads_fill_missing_bins() -> None:
     history, row = history_of([5.0, np.nan, 7.0], NOW - 2)
     block, column = history.place(row)
-    part, columns = np.array([[4.0], [1.0], [9.0]], np.float32), np.array([column])
-    block.put(columns, NOW - 2, part, np.zeros((3, 1), np.bool_))
-    assert stored(history, row)[-3:].tolist() == [5, 1, 9]
+    update, columns = np.array([[4.0], [1.0], [9.0]], np.float32), np.array([column])
+    block.put(columns, NOW - 2, update, np.zeros((3, 1), np.bool_))
+    assert usage_of(history, row)[-3:].tolist() == [5, 1, 9]
     block.put(columns, NOW - 3, np.array([[2.0], [8.0]], np.float32))
-    assert stored(history, row)[-4:].tolist() == [2, 5, 1, 9]
+    assert usage_of(history, row)[-4:].tolist() == [2, 5, 1, 9]
     block.put(columns, NOW, np.array([[3.0]], np.float32), np.ones((1, 1), np.bool_))
-    assert stored(history, row)[-1] == 3
+    assert usage_of(history, row)[-1] == 3
 
 
-def test_bins_outside_the_fortnight_are_left_out() -> None:
+def test_usage_outside_the_fortnight_is_not_stored() -> None:
     history, row = history_of(np.arange(1, BINS + 20), NOW - BINS - 9)
-    found = stored(history, row)
+    found = usage_of(history, row)
     assert found[0] == pytest.approx(11, rel=1e-3)
     assert found[-1] == pytest.approx(BINS + 10, rel=1e-3)
 
 
-def test_a_series_that_is_late_ends_with_its_newest_bin() -> None:
+def test_the_usage_of_a_late_series_ends_with_its_newest_known_bin() -> None:
     history, row = history_of([1.0, 2.0, 3.0], NOW - 4)
     block, column = history.place(row)
-    late = late_bins(block.recent(), 5)
-    assert late[column] == 2
-    assert (np.delete(late, column) == 5).all()
-    usage = up_to_newest(block.recent(), np.where(np.arange(BLOCK_SIZE) == column, late, 0))
+    bins_late = late_bins(block.recent(), 5)
+    assert bins_late[column] == 2
+    assert (np.delete(bins_late, column) == 5).all()
+    usage = up_to_newest(block.recent(), np.where(np.arange(BLOCK_SIZE) == column, bins_late, 0))
     assert (usage[-3:, column] * block.scale[column]).tolist() == [1, 2, 3]
 
 
@@ -125,9 +125,9 @@ def test_a_recreated_resource_has_no_history_of_the_deleted_resource() -> None:
     history, row = history_of([5.0, 6.0, 7.0], NOW - 2, created=(NOW - 400) * BIN_MINUTES)
     block, column = history.place(row)
     block.note_throttling(np.array([column]), NOW // DAY, np.array([0.4], np.float32))
-    assert history.row(ID, (NOW - 1) * BIN_MINUTES - 7, NOW) == row
-    assert np.isnan(stored(history, row)[:-2]).all()
-    assert stored(history, row)[-2:].tolist() == [6, 7]
+    assert history.row(SERIES_ID, (NOW - 1) * BIN_MINUTES - 7, NOW) == row
+    assert np.isnan(usage_of(history, row)[:-2]).all()
+    assert usage_of(history, row)[-2:].tolist() == [6, 7]
     assert np.isnan(block.ceiling[column])
 
 
@@ -136,7 +136,7 @@ def test_a_creation_time_that_differs_by_a_minute_means_the_same_resource() -> N
     history, row = history_of([5.0], NOW, created)
     block, column = history.place(row)
     block.note_throttling(np.array([column]), NOW // DAY, np.array([0.4], np.float32))
-    assert history.row(ID, created + 1, NOW) == row
+    assert history.row(SERIES_ID, created + 1, NOW) == row
     assert block.ceiling[column] == pytest.approx(0.4, rel=1e-3)
 
 
@@ -154,12 +154,12 @@ def test_the_ceiling_is_the_lowest_throttled_utilization_of_the_last_fortnight()
 
 def test_a_series_removed_hours_ago_frees_its_row() -> None:
     history, row = history_of([5.0], NOW)
-    history.advance(NOW + DEPARTED_FOR)
+    history.advance(NOW + RETAINED_BINS)
     assert len(history) == 1
-    history.advance(NOW + DEPARTED_FOR + 1)
+    history.advance(NOW + RETAINED_BINS + 1)
     assert len(history) == 0
-    assert history.row(ID + 1, NEVER, NOW) == row
-    assert np.isnan(stored(history, row)).all()
+    assert history.row(SERIES_ID + 1, NEVER, NOW) == row
+    assert np.isnan(usage_of(history, row)).all()
 
 
 async def test_a_saved_history_is_read_back_after_a_restart(tmp_path: Path) -> None:
@@ -174,31 +174,31 @@ async def test_a_saved_history_is_read_back_after_a_restart(tmp_path: Path) -> N
     assert path.stat().st_mode & 0o077 == 0
     restored = UsageHistory.read(path, NOW + 3)
     assert len(restored) == len(history) == BLOCK_SIZE + 4
-    assert restored.row(ID, NOW * BIN_MINUTES - 40_000, NOW + 3) == row
-    np.testing.assert_array_equal(stored(restored, row), stored(history, row))
+    assert restored.row(SERIES_ID, NOW * BIN_MINUTES - 40_000, NOW + 3) == row
+    np.testing.assert_array_equal(usage_of(restored, row), usage_of(history, row))
     block, column = restored.place(row)
     assert block.is_read[column]
     assert block.ceiling[column] == 0.5
     assert restored.row(BLOCK_SIZE + 50, NEVER, NOW) not in {None, row}
 
 
-def truncated(content: bytes) -> bytes:
+def truncate(content: bytes) -> bytes:
     return content[:-100]
 
 
-def bit_flipped(content: bytes) -> bytes:
+def flip_a_bit(content: bytes) -> bytes:
     return content[:5000] + bytes([content[5000] ^ 1]) + content[5001:]
 
 
-def wrong_magic(content: bytes) -> bytes:
+def change_magic(content: bytes) -> bytes:
     return b"x" + content[1:]
 
 
-def with_extra_bytes(content: bytes) -> bytes:
+def append_bytes(content: bytes) -> bytes:
     return content + b"12345"
 
 
-@pytest.mark.parametrize("change", [truncated, bit_flipped, wrong_magic, with_extra_bytes])
+@pytest.mark.parametrize("change", [truncate, flip_a_bit, change_magic, append_bytes])
 async def test_a_broken_file_is_ignored_with_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, change: Any
 ) -> None:

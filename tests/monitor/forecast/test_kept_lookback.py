@@ -12,14 +12,14 @@ from monitor.fleet.snapshot import Snapshot
 from monitor.forecast.history import UsageHistory
 from monitor.forecast.kept_lookback import kept_lookback
 from monitor.forecast.recorder import Recorder
-from tests.monitor.forecast.test_recorder import NOW, metric, put, write
+from tests.monitor.forecast.test_recorder import NOW, add_series, metric, write_points
 
 
 async def test_quarters_near_the_present_limit_are_an_episode(tmp_path: Path) -> None:
     fleet, values = Fleet(), np.full(180, 50.0)
     values[60:80] = 95
-    series = put(fleet, "a", total(metric("a")))
-    write(fleet, "a", values)
+    series = add_series(fleet, "a", total(metric("a")))
+    write_points(fleet, "a", values)
     judge(fleet, NOW)
     recorder = Recorder(fleet, UsageHistory())
     await recorder.record(NOW)

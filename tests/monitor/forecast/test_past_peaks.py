@@ -29,8 +29,8 @@ def test_the_highest_half_float_is_found_by_comparing_bits(values: list[float], 
         assert highest[3] == pytest.approx(np.nanmax(usage), rel=1e-3, abs=1e-6)
 
 
-async def write(setup: Fortnight, **past: np.ndarray) -> dict[str, int]:
-    """Store the past usage of series, each a fortnight, and return the slots by name."""
+async def store_usage(setup: Fortnight, **past: np.ndarray) -> dict[str, int]:
+    """Add series with these fortnights of past usage, by name, and return their slots by name."""
     slots = {name: setup.put(name).slot for name in past}
     await setup.poll()
     await setup.forecaster.recorder.record(setup.now)
@@ -42,31 +42,31 @@ async def write(setup: Fortnight, **past: np.ndarray) -> dict[str, int]:
     return slots
 
 
-async def test_peaks_have_a_time_and_a_percentile() -> None:
+async def test_a_peak_has_its_time_a_percentile_and_the_number_of_known_bins() -> None:
     async with fortnight() as setup:
-        spike, late = np.full(BINS, 10.0), np.full(BINS, np.nan)
-        spike[700], late[-100:] = 90, 5
-        slots = await write(setup, spike=spike, late=late)
+        spike, recent = np.full(BINS, 10.0), np.full(BINS, np.nan)
+        spike[700], recent[-100:] = 90, 5
+        slots = await store_usage(setup, spike=spike, recent=recent)
         peaks, ids = setup.forecaster.peaks, setup.fleet.id[: setup.fleet.size].copy()
         highest = peaks.highest(ids).usage
-        assert highest[[slots["spike"], slots["late"]]] == pytest.approx([90, 5])
-        found = peaks.moments(ids, np.array([slots["late"], slots["spike"]]))
+        assert highest[[slots["spike"], slots["recent"]]] == pytest.approx([90, 5])
+        moments = peaks.moments(ids, np.array([slots["recent"], slots["spike"]]))
         through = setup.forecaster.recorder.history.blocks[0].through
-        assert found.minutes.tolist() == [
+        assert moments.minutes.tolist() == [
             (through - 99) * BIN_MINUTES,
             (through - BINS + 701) * BIN_MINUTES,
         ]
-        assert found.p99 == pytest.approx([5, 10])
-        assert found.bins.tolist() == [100, BINS]
+        assert moments.p99 == pytest.approx([5, 10])
+        assert moments.bins.tolist() == [100, BINS]
 
 
 async def test_a_slot_with_another_series_has_no_past() -> None:
     async with fortnight() as setup:
-        slots = await write(setup, gone=np.full(BINS, 10.0))
+        slots = await store_usage(setup, previous=np.full(BINS, 10.0))
         ids = setup.fleet.id[: setup.fleet.size].copy() + np.uint64(1)
         assert np.isnan(setup.forecaster.peaks.highest(ids).usage).all()
-        found = setup.forecaster.peaks.moments(ids, np.array([slots["gone"]]))
-        assert (found.minutes.tolist(), found.bins.tolist()) == ([NEVER], [0])
+        moments = setup.forecaster.peaks.moments(ids, np.array([slots["previous"]]))
+        assert (moments.minutes.tolist(), moments.bins.tolist()) == ([NEVER], [0])
 
 
 async def test_the_highest_sum_of_two_series_is_the_sum_in_one_bin() -> None:
@@ -76,10 +76,10 @@ async def test_the_highest_sum_of_two_series_is_the_sum_in_one_bin() -> None:
         past["c"][:-10] = np.nan
         past["d"][:] = np.nan
         past["d"][0] = 1
-        slots = await write(setup, **past)
+        slots = await store_usage(setup, **past)
         ids = setup.fleet.id[: setup.fleet.size].copy()
-        first, second = (np.array([slots[name] for name in names]) for names in ("adb", "bac"))
-        found = setup.forecaster.peaks.highest_together(ids, first[[0, 2]], second[[0, 2]])
+        first, second = (np.array([slots[name] for name in names]) for names in ("ab", "bc"))
+        found = setup.forecaster.peaks.highest_together(ids, first, second)
         expected = [np.nanmax(past["a"] + past["b"]), np.nanmax(past["b"] + past["c"])]
         assert found == pytest.approx(expected, rel=1e-3)
         without_common_bin = setup.forecaster.peaks.highest_together(

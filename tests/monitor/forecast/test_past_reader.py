@@ -23,7 +23,7 @@ from rules.forecast import BINS
 from tests.fake_cloudwatch import Body, ErrorResponse, Query, Response, result
 from tests.monitor.forecast.fortnights import (
     CELL,
-    answering,
+    answer_with,
     daily,
     fortnight,
     metric,
@@ -32,9 +32,9 @@ from tests.monitor.forecast.fortnights import (
 )
 
 
-def highest(minute: int) -> float:
-    """The highest of the three points of five minutes that begin with a minute."""
-    return max(daily(minute + later) for later in (0, 5, 10))
+def highest_of_quarter(minute: int) -> float:
+    """The highest of the three five-minute points of the quarter of an hour that begins with a minute."""
+    return max(daily(minute + offset) for offset in (0, 5, 10))
 
 
 async def test_a_fortnight_is_read_once_and_is_followed_by_the_last_hours() -> None:
@@ -43,7 +43,7 @@ async def test_a_fortnight_is_read_once_and_is_followed_by_the_last_hours() -> N
         await setup.read_past()
         usage = setup.usage(series)
         first = (setup.now // 15 - BINS) * 15
-        expected = [highest(first + 15 * number) for number in range(BINS)]
+        expected = [highest_of_quarter(first + 15 * number) for number in range(BINS)]
         assert np.isfinite(usage[8:]).all()
         np.testing.assert_allclose(usage[8:-12], expected[8:-12], rtol=2e-3)
         await setup.read_past()
@@ -58,23 +58,23 @@ async def test_each_metric_is_requested_once_and_counted_like_all_others() -> No
             setup.put(number)
         setup.put("sum", total(metric(0), metric(1)))
         await setup.poll()
-        before = setup.telemetry.registry.get_sample_value(*FAMILY)
+        before = setup.telemetry.registry.get_sample_value(*REQUESTED_METRICS)
         await setup.read_past()
-        after = setup.telemetry.registry.get_sample_value(*FAMILY)
+        after = setup.telemetry.registry.get_sample_value(*REQUESTED_METRICS)
         assert before is not None and after is not None
         assert sorted(map(int, setup.requested_past_metrics)) == [*range(23)]
         assert after - before == 2 * 23  # one poll, and the past
         assert len(setup.past_requests) == -(-23 // METRICS_AT_ONCE)
 
 
-FAMILY = (
+REQUESTED_METRICS = (
     "headroom_metrics_requested_total",
     {"aws_account": CELL[0], "aws_region": CELL[1], "aws_service": "kinesis"},
 )
 
 
 async def test_metrics_of_different_periods_add_up_to_one_usage() -> None:
-    async with fortnight(answering(lambda minute: 6.0)) as setup:
+    async with fortnight(answer_with(lambda minute: 6.0)) as setup:
         hourly = setup.put("hourly", total(metric("h", period=3600), metric("m"), metric("g", "Maximum")))
         await setup.read_past()
         usage = setup.usage(hourly)
@@ -87,9 +87,9 @@ async def test_metrics_of_different_periods_add_up_to_one_usage() -> None:
         assert sorted(periods) == [300, 300, 3600]
 
 
-def refusing(body: Body) -> Response:
-    """Answer that half as much demand is refused as is served."""
-    values = {"a": 40.0, "served": 8.0, "refused": 4.0}
+def answer_with_throttling(body: Body) -> Response:
+    """Answer that half as much demand is throttled as is served."""
+    values = {"a": 40.0, "served": 8.0, "throttled": 4.0}
 
     def value_of(query: Query, minute: int) -> float:
         return values[name_of(query)]
@@ -103,28 +103,28 @@ def refusing(body: Body) -> Response:
 
 
 async def test_throttled_demand_is_read_for_provisioned_limits() -> None:
-    async with fortnight(refusing) as setup:
-        refused, served = total(metric("refused")), total(metric("served"))
-        bought = setup.put("a", paid=True, throttled=refused, served=served)
+    async with fortnight(answer_with_throttling) as setup:
+        throttled, served = total(metric("throttled")), total(metric("served"))
+        bought = setup.put("a", paid=True, throttled=throttled, served=served)
         await setup.read_past()
         assert setup.usage(bought)[8:] == pytest.approx(60, rel=1e-3)
-        assert sorted(setup.requested_past_metrics) == ["a", "refused", "served"]
+        assert sorted(setup.requested_past_metrics) == ["a", "served", "throttled"]
 
 
 async def test_only_the_usage_is_read_for_limits_that_are_not_paid_for() -> None:
-    async with fortnight(refusing) as setup:
-        setup.put("a", throttled=total(metric("refused")), served=total(metric("served")))
+    async with fortnight(answer_with_throttling) as setup:
+        setup.put("a", throttled=total(metric("throttled")), served=total(metric("served")))
         await setup.read_past()
         assert setup.requested_past_metrics == ["a"]
 
 
 async def test_a_metric_that_is_zero_when_absent_is_zero_from_its_first_point_on() -> None:
-    far = int(time.time() // 60) - 720  # half a day from both ends of the fortnight
+    peak_minute = int(time.time() // 60) - 720  # half a day from both ends of the fortnight
 
     def once_a_day(minute: int) -> float | None:
-        return 60.0 if (minute - far) % 1440 < 5 else None
+        return 60.0 if (minute - peak_minute) % 1440 < 5 else None
 
-    async with fortnight(answering(once_a_day)) as setup:
+    async with fortnight(answer_with(once_a_day)) as setup:
         series = setup.put("a", total(metric("a", zero_when_absent=True)))
         await setup.read_past()
         usage = setup.usage(series)
@@ -145,6 +145,7 @@ async def test_no_usage_from_before_the_creation_of_a_resource_is_stored() -> No
 
 
 def asks_past_of_b(body: Body) -> bool:
+    """Return whether a request asks for points of metric `b` of more than a day."""
     is_past = body["EndTime"] - body["StartTime"] > 86_400
     return is_past and "b" in map(name_of, body["MetricDataQueries"])
 
@@ -154,24 +155,19 @@ async def test_a_denied_or_throttled_metric_affects_only_its_series(
     code: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     def answer(body: Body) -> Response:
-        is_past = body["EndTime"] - body["StartTime"] > 86_400
-        return (
-            ErrorResponse(code)
-            if is_past and "b" in map(name_of, body["MetricDataQueries"])
-            else answer_normally(body)
-        )
+        return ErrorResponse(code) if asks_past_of_b(body) else answer_normally(body)
 
-    answer_normally = answering()
+    answer_normally = answer_with()
     async with fortnight(answer) as setup:
         others = [setup.put(number) for number in range(METRICS_AT_ONCE)]
-        denied = setup.put("b")
+        failing = setup.put("b")
         await setup.read_past()
-        assert np.isfinite(setup.usage(denied)).sum() < 20
+        assert np.isfinite(setup.usage(failing)).sum() < 20
         assert all(np.isfinite(setup.usage(other)[8:]).all() for other in others[:-1])
-        assert np.isnan(setup.probability(denied)).all()
-        requested = len(setup.past_requests)
+        assert np.isnan(setup.probability(failing)).all()
+        request_count = len(setup.past_requests)
         await setup.read_past()  # the failed read is not tried again at once
-        assert len(setup.past_requests) == requested
+        assert len(setup.past_requests) == request_count
     assert caplog.text.count("the usage of a fortnight cannot be read") == 1
 
 
@@ -179,7 +175,7 @@ async def test_a_rejected_metric_does_not_affect_other_metrics_of_the_request() 
     def answer(body: Body) -> Response:
         return ErrorResponse("ValidationError") if asks_past_of_b(body) else answer_normally(body)
 
-    answer_normally = answering()
+    answer_normally = answer_with()
     async with fortnight(answer) as setup:
         good, bad = setup.put("a"), setup.put("b")
         await setup.read_past()
@@ -211,8 +207,8 @@ async def test_the_past_is_read_again_only_after_a_stop_of_hours(tmp_path: Path)
         setup.put("a")
         await setup.read_past()
         await setup.forecaster.save()
-    for hours, requests in ((0, 0), (4, 1)):
-        history = UsageHistory.read(path, setup.now // 15 + hours * 4)
+    for hours_stopped, requests in ((0, 0), (4, 1)):
+        history = UsageHistory.read(path, setup.now // 15 + hours_stopped * 4)
         assert len(history) == 1
         async with fortnight(history=history) as restarted:
             series = restarted.put("a")
@@ -225,13 +221,16 @@ async def test_a_series_without_metrics_is_forecast_from_recorded_usage_alone() 
     async with fortnight() as setup:
         counted, measured = setup.put("counted", 40.0), setup.put("measured")
         await setup.poll()
-        recorder, done = setup.forecaster.recorder, list[int]()
+        recorder, read_slots = setup.forecaster.recorder, list[int]()
         await recorder.record(setup.now)
         reader = PastReader(
-            setup.fleet, recorder, lambda: {CELL: setup.reader}, lambda slots: done.extend(slots.tolist())
+            setup.fleet,
+            recorder,
+            lambda: {CELL: setup.reader},
+            lambda slots: read_slots.extend(slots.tolist()),
         )
         await reader.read_all(np.array([counted.slot, measured.slot], np.int32))
-        assert sorted(done) == sorted([counted.slot, measured.slot])
+        assert sorted(read_slots) == sorted([counted.slot, measured.slot])
         assert setup.requested_past_metrics == ["measured"]
 
 
@@ -254,14 +253,14 @@ async def test_the_past_is_read_only_if_the_budget_allows() -> None:
 
 async def test_a_series_that_is_added_while_the_reader_waits_is_read_at_once() -> None:
     async with fortnight() as setup:
-        read, recorder = asyncio.Event(), setup.forecaster.recorder
-        reader = PastReader(setup.fleet, recorder, lambda: {CELL: setup.reader}, lambda _: read.set())
+        has_read, recorder = asyncio.Event(), setup.forecaster.recorder
+        reader = PastReader(setup.fleet, recorder, lambda: {CELL: setup.reader}, lambda _: has_read.set())
         running = asyncio.create_task(reader.run())
         await asyncio.sleep(0)  # until the reader has found no series and waits
         series = setup.put("a")
         await setup.poll()
         await recorder.bind(setup.now)
         async with asyncio.timeout(IDLE_INTERVAL / 2):
-            await read.wait()
+            await has_read.wait()
         running.cancel()
         assert np.isfinite(setup.usage(series)[8:-12]).all()

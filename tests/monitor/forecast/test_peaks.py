@@ -9,7 +9,7 @@ from monitor.forecast.history import UsageHistory
 from monitor.forecast.peaks import fortnight_peaks
 from monitor.forecast.recorder import Recorder
 from rules.forecast import BINS
-from tests.monitor.forecast.test_recorder import NOW, Array, metric, put
+from tests.monitor.forecast.test_recorder import NOW, Array, add_series, metric
 
 SLOT = np.array([0], np.int32)
 
@@ -17,7 +17,7 @@ SLOT = np.array([0], np.int32)
 async def recorder_of(usage: Array) -> Recorder:
     """Return a recorder of one series that has this usage in the newest quarters of an hour."""
     fleet = Fleet()
-    series = put(fleet, "a", total(metric("a")))
+    series = add_series(fleet, "a", total(metric("a")))
     recorder = Recorder(fleet, UsageHistory())
     await recorder.record(NOW)
     block, column = recorder.history.place(int(recorder.rows[series.slot]))

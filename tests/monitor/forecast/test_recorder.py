@@ -19,7 +19,7 @@ from rules.analogs import BIN_MINUTES
 from rules.limits import Limit, LimitSource
 from rules.signals import Band
 from tests.registries import STREAM_WRITE_BYTES
-from tests.resources import resource as of
+from tests.resources import resource
 
 END = 29_000_010 // BIN_MINUTES * BIN_MINUTES  # the end of the newest complete bin
 NOW = END + 7
@@ -34,23 +34,25 @@ def metric(name: str, stat: str = "Sum") -> Metric:
     return Metric("AWS/Test", name, stat)
 
 
-def put(fleet: Fleet, name: str, usage: Any, **observed: Any) -> Series:
+def add_series(fleet: Fleet, name: str, usage: Any, **observed: Any) -> Series:
     """Add a series to a fleet."""
     key = Key("123456789012", "eu-west-1", "kinesis", "stream_write_bytes", name)
-    return fleet.put(key, Observed(signal="rate", resource=of(name), usage=usage, **observed), SETTINGS, NOW)
+    return fleet.put(
+        key, Observed(signal="rate", resource=resource(name), usage=usage, **observed), SETTINGS, NOW
+    )
 
 
-def write(fleet: Fleet, name: str, values: Array, stat: str = "Sum") -> None:
+def write_points(fleet: Fleet, name: str, values: Array, stat: str = "Sum") -> None:
     """Write the newest points up to NOW, where NaN is no point, and mark the metric as read."""
     row = fleet.metrics(("123456789012", "eu-west-1"))[metric_query(metric(name, stat))]
     minutes = np.arange(NOW - len(values), NOW, dtype=np.int32)
-    points = np.isfinite(values)
-    rows = np.full(int(points.sum()), row, np.int32)
-    fleet.rings.write(rows, minutes[points], values[points].astype(np.float32))
+    has_point = np.isfinite(values)
+    rows = np.full(int(has_point.sum()), row, np.int32)
+    fleet.rings.write(rows, minutes[has_point], values[has_point].astype(np.float32))
     fleet.rings.mark_read(np.array([row], np.int32), NOW - 1)
 
 
-async def recorded(fleet: Fleet, series: Series, history: UsageHistory | None = None) -> Array:
+async def record_usage(fleet: Fleet, series: Series, history: UsageHistory | None = None) -> Array:
     """Record a fleet, and return the usage of the recorded bins of one of its series."""
     recorder = Recorder(fleet, history or UsageHistory())
     await recorder.record(NOW)
@@ -63,66 +65,66 @@ async def recorded(fleet: Fleet, series: Series, history: UsageHistory | None = 
 
 
 def highest_means(values: Array, size: int) -> list[float]:
-    """The highest of the three five-minute means of each of the last `size` bins, from minutes up to NOW."""
-    whole = values[: len(values) - (NOW - END)]
-    means = np.array([np.mean(whole[n : n + 5]) for n in range(len(whole) % 15, len(whole), 5)])
+    """The highest of the three five-minute means of each of the last `size` bins. values: up to NOW."""
+    complete = values[: len(values) - (NOW - END)]
+    means = np.array([np.mean(complete[n : n + 5]) for n in range(len(complete) % 15, len(complete), 5)])
     return [float(max(means[n : n + 3])) for n in range(0, len(means), 3)][-size:]
 
 
 async def test_the_last_hours_are_recorded_as_they_were_judged() -> None:
     fleet, values = Fleet(), np.random.default_rng(1).uniform(10, 90, 180)
-    series = put(fleet, "a", total(metric("a")))
-    write(fleet, "a", values)
-    found = await recorded(fleet, series)
+    series = add_series(fleet, "a", total(metric("a")))
+    write_points(fleet, "a", values)
+    found = await record_usage(fleet, series)
     assert found == pytest.approx(highest_means(values, RECORDED_BINS), rel=1e-3)
 
 
 async def test_a_maximum_is_not_averaged() -> None:
     fleet, values = Fleet(), np.full(180, 10.0)
     values[-30] = 70
-    series = put(fleet, "a", total(metric("a", "Maximum")))
-    write(fleet, "a", values, "Maximum")
-    assert (await recorded(fleet, series)).max() == pytest.approx(70, rel=1e-3)
+    series = add_series(fleet, "a", total(metric("a", "Maximum")))
+    write_points(fleet, "a", values, "Maximum")
+    assert (await record_usage(fleet, series)).max() == pytest.approx(70, rel=1e-3)
 
 
 async def test_minutes_without_points_are_missing_and_not_zero() -> None:
     fleet, values = Fleet(), np.full(180, 10.0)
     values[:60] = np.nan
-    series = put(fleet, "a", total(metric("a")))
-    write(fleet, "a", values)
-    found = await recorded(fleet, series)
+    series = add_series(fleet, "a", total(metric("a")))
+    write_points(fleet, "a", values)
+    found = await record_usage(fleet, series)
     assert np.isnan(found[:3]).all()
     assert (found[5:] == 10).all()
 
 
 async def test_late_points_raise_the_recorded_usage() -> None:
     fleet, history, values = Fleet(), UsageHistory(), np.full(180, 10.0)
-    series = put(fleet, "a", total(metric("a")))
-    write(fleet, "a", np.where(np.arange(180) >= 170, np.nan, values))
-    before = await recorded(fleet, series, history)
+    series = add_series(fleet, "a", total(metric("a")))
+    write_points(fleet, "a", np.where(np.arange(180) >= 170, np.nan, values))
+    before = await record_usage(fleet, series, history)
     values[-12:] = 30
-    write(fleet, "a", values)
-    after = await recorded(fleet, series, history)
+    write_points(fleet, "a", values)
+    after = await record_usage(fleet, series, history)
     assert before[-1] == 10
     assert after[-1] == 30
 
 
 async def test_only_series_whose_utilization_is_judged_have_a_history() -> None:
     fleet = Fleet()
-    off = put(fleet, "off", Unobservable("off"))
-    bounded = put(fleet, "bounded", total(metric("a")), upper_bound=total(metric("b")))
-    assert (await recorded(fleet, off)).size == 0
-    assert (await recorded(fleet, bounded)).size == 0
+    off = add_series(fleet, "off", Unobservable("off"))
+    bounded = add_series(fleet, "bounded", total(metric("a")), upper_bound=total(metric("b")))
+    assert (await record_usage(fleet, off)).size == 0
+    assert (await record_usage(fleet, bounded)).size == 0
 
 
 async def test_the_lowest_utilization_at_which_demand_was_throttled_is_stored() -> None:
-    fleet, values, refused = Fleet(), np.full(180, 50.0), np.zeros(180)
-    values[-40], refused[-40] = 35, 600
-    values[-50], refused[-50] = 45, 600
-    values[-60] = 20  # no demand was refused
-    series = put(fleet, "a", total(metric("a")), throttled=total(metric("r")))
-    write(fleet, "a", values)
-    write(fleet, "r", refused)
+    fleet, values, throttled = Fleet(), np.full(180, 50.0), np.zeros(180)
+    values[-40], throttled[-40] = 35, 600
+    values[-50], throttled[-50] = 45, 600
+    values[-60] = 20  # no demand was throttled
+    series = add_series(fleet, "a", total(metric("a")), throttled=total(metric("throttled")))
+    write_points(fleet, "a", values)
+    write_points(fleet, "throttled", throttled)
     recorder = Recorder(fleet, UsageHistory())
     await recorder.record(NOW)
     block, column = recorder.history.place(int(recorder.rows[series.slot]))
@@ -130,23 +132,25 @@ async def test_the_lowest_utilization_at_which_demand_was_throttled_is_stored() 
 
 
 async def test_throttled_demand_counts_like_served_demand() -> None:
-    fleet, values, refused, served = Fleet(), np.full(180, 50.0), np.zeros(180), np.full(180, 600.0)
-    refused[-42:-37] = 300
-    served[-57:-52], refused[-57:-52] = 0, 300  # no ratio to served demand, so no size in bytes
-    put(fleet, "a", total(metric("a")), throttled=total(metric("r")), served=total(metric("s")))
-    for name, points in (("a", values), ("r", refused), ("s", served)):
-        write(fleet, name, points)
-    found = await recorded(fleet, fleet.by_slot[0])
+    fleet, values, throttled, served = Fleet(), np.full(180, 50.0), np.zeros(180), np.full(180, 600.0)
+    throttled[-42:-37] = 300
+    served[-57:-52], throttled[-57:-52] = 0, 300  # without served demand, the throttled bytes are unknown
+    add_series(
+        fleet, "a", total(metric("a")), throttled=total(metric("throttled")), served=total(metric("served"))
+    )
+    for name, points in (("a", values), ("throttled", throttled), ("served", served)):
+        write_points(fleet, name, points)
+    found = await record_usage(fleet, fleet.by_slot[0])
     assert found.max() == pytest.approx(75, rel=1e-3)
     assert np.count_nonzero(found > 51) <= 2
 
 
 async def test_a_day_with_throttled_demand_is_counted_even_if_none_was_served() -> None:
-    fleet, refused = Fleet(), np.zeros(180)
-    refused[-40] = 600
-    series = put(fleet, "a", total(metric("a")), throttled=total(metric("r")))
-    write(fleet, "a", np.zeros(180))
-    write(fleet, "r", refused)
+    fleet, throttled = Fleet(), np.zeros(180)
+    throttled[-40] = 600
+    series = add_series(fleet, "a", total(metric("a")), throttled=total(metric("throttled")))
+    write_points(fleet, "a", np.zeros(180))
+    write_points(fleet, "throttled", throttled)
     recorder = Recorder(fleet, UsageHistory())
     await recorder.record(NOW)
     block, column = recorder.history.place(int(recorder.rows[series.slot]))
@@ -156,17 +160,17 @@ async def test_a_day_with_throttled_demand_is_counted_even_if_none_was_served() 
 
 async def test_a_series_in_a_reused_slot_has_a_row_of_its_own() -> None:
     fleet, history = Fleet(), UsageHistory()
-    first = put(fleet, "a", total(metric("a")))
-    write(fleet, "a", np.full(180, 10.0))
+    first = add_series(fleet, "a", total(metric("a")))
+    write_points(fleet, "a", np.full(180, 10.0))
     recorder = Recorder(fleet, history)
     await recorder.record(NOW)
     fleet.drop(first.key)
     fleet.reclaim()
-    second = put(fleet, "b", total(metric("b")))
+    second = add_series(fleet, "b", total(metric("b")))
     assert second.slot == first.slot
-    before = int(recorder.rows[first.slot])
+    first_row = int(recorder.rows[first.slot])
     await recorder.record(NOW)
-    assert int(recorder.rows[second.slot]) not in {before, NO_ROW}
+    assert int(recorder.rows[second.slot]) not in {first_row, NO_ROW}
     assert len(history) == 2
 
 
@@ -178,11 +182,11 @@ def test_a_bin_is_complete_if_each_of_its_five_minutes_is_known() -> None:
     assert whole.ravel().tolist() == [False, True]
 
 
-async def test_more_series_than_there_is_room_for_are_reported_once(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_full_history_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     fleet = Fleet()
     recorder = Recorder(fleet, UsageHistory(max_blocks=1))
     for number in range(BLOCK_SIZE + 3):
-        put(fleet, f"s{number}", total(metric(f"s{number}")))
+        add_series(fleet, f"s{number}", total(metric(f"s{number}")))
     judge(fleet, NOW)
     await recorder.record(NOW)
     await recorder.record(NOW)

@@ -23,14 +23,15 @@ from rules.signals import Band
 from tests.monitor.fleet.fleets import SETTINGS, add, key
 from tests.monitor.lookback.past import START, Remembered
 
-DAY, LIMIT, POLLED = 24 * 60, 1000.0, 120  # POLLED: minutes between two polls of the running Headroom
+DAY, POLL_INTERVAL = 24 * 60, 120  # minutes
+LIMIT = 1000.0
 served, highest = Metric("AWS/Kinesis", "Served", "Sum"), Metric("AWS/Kinesis", "Highest", "Maximum")
-# NEAR begins at the limit, so that look-back and forecaster compute the same probability.
+# The zone `near` begins at the limit, so that look-back and forecaster compute the same probability.
 AT_LIMIT = replace(SETTINGS, band=Band(near=1.0))
 
 
 def fleet_of(count: int) -> tuple[Fleet, list[Series]]:
-    """A fleet in which every second series has served demand, and every third series is a maximum."""
+    """A fleet in which every second series has served demand, and the usage of every third is a maximum."""
     fleet = Fleet()
     series = [
         add(
@@ -45,40 +46,45 @@ def fleet_of(count: int) -> tuple[Fleet, list[Series]]:
     return fleet, series
 
 
-def samples(fleet: Fleet, minutes: range, seed: int) -> Remembered:
-    """Daily patterns with noise, growth, holes of minutes and of days, and refused demand."""
+def random_past(fleet: Fleet, minutes: range, seed: int) -> Remembered:
+    """Daily patterns with noise, growth, holes of minutes and of days, and throttled demand."""
     rng, points = np.random.default_rng(seed), dict[int, dict[int, float]]()
-    at = np.arange(len(minutes))
+    minute_index = np.arange(len(minutes))
     for query, row in fleet.metrics(next(iter(fleet.series)).cell).items():
-        noise = rng.random(at.size) * rng.choice([0.0, 0.05, 0.3])
-        used = (
+        noise = rng.random(minute_index.size) * rng.choice([0.0, 0.05, 0.3])
+        utilization = (
             rng.uniform(0.1, 0.9)
-            + 0.2 * np.sin(at / DAY * 2 * np.pi)
+            + 0.2 * np.sin(minute_index / DAY * 2 * np.pi)
             + noise
-            + rng.choice([0, 0.1]) * at / DAY
+            + rng.choice([0, 0.1]) * minute_index / DAY
         )
-        values = np.where(used > 0, used, 0) * LIMIT * (60 if b"Incoming" in query else 1)
+        values = np.where(utilization > 0, utilization, 0) * LIMIT * (60 if b"Incoming" in query else 1)
         if b"Exceeded" in query:
-            values = np.where(rng.random(at.size) < rng.choice([0, 1e-3, 0.05]), 30_000.0, 0.0)
-        known = rng.random(at.size) >= rng.choice([0.0, 0.02])
-        hole = rng.integers(at.size)
-        known[hole : hole + int(rng.choice([0, 40, 90, 2 * DAY]))] = False
-        points[row] = {minutes.start + int(n): float(values[n]) for n in np.flatnonzero(known)}
+            values = np.where(rng.random(minute_index.size) < rng.choice([0, 1e-3, 0.05]), 30_000.0, 0.0)
+        has_point = rng.random(minute_index.size) >= rng.choice([0.0, 0.02])
+        hole = rng.integers(minute_index.size)
+        has_point[hole : hole + int(rng.choice([0, 40, 90, 2 * DAY]))] = False
+        points[row] = {minutes.start + int(n): float(values[n]) for n in np.flatnonzero(has_point)}
     return Remembered(minutes, points)
 
 
 def write(fleet: Fleet, past: Remembered, number: int) -> None:
     """Write a chunk of the past, and mark its minutes as read."""
     fleet.rings.write(*past.chunk(number))
-    fleet.rings.mark_read(past.rows, min(past.minutes.start + (number + 1) * POLLED, past.minutes.stop) - 1)
+    fleet.rings.mark_read(
+        past.rows, min(past.minutes.start + (number + 1) * POLL_INTERVAL, past.minutes.stop) - 1
+    )
 
 
 @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 10_000), st.integers(1, 4), st.sampled_from([2, 3, 5]))
 async def test_lookback_and_forecaster_agree_on_the_same_samples(seed: int, count: int, days: int) -> None:
-    minutes = range(START // POLLED * POLLED, START // POLLED * POLLED + days * DAY + 6 * BIN_MINUTES)
+    minutes = range(
+        START // POLL_INTERVAL * POLL_INTERVAL,
+        START // POLL_INTERVAL * POLL_INTERVAL + days * DAY + 6 * BIN_MINUTES,
+    )
     (fleet, series), (replayed, replayed_series) = fleet_of(count), fleet_of(count)
-    past = samples(fleet, minutes, seed)
+    past = random_past(fleet, minutes, seed)
     now = minutes.start
     live = Forecaster(fleet, UsageHistory(), lambda: now * 60.0, dict)
     slots = np.array([entry.slot for entry in replayed_series], np.int32)
@@ -86,7 +92,7 @@ async def test_lookback_and_forecaster_agree_on_the_same_samples(seed: int, coun
     replay = Replay(replayed, past, slots, judging)
     for number in range(chunk_count(minutes)):
         write(fleet, past, number)
-        now = min(minutes.start + (number + 1) * POLLED, minutes.stop)
+        now = min(minutes.start + (number + 1) * POLL_INTERVAL, minutes.stop)
         judge(fleet, now)
         await live.recorder.record(now)
         replay.advance(number)

@@ -1,16 +1,16 @@
-"""Unusual pasts: holes, clocks that jump, limits that flap, and resources that are renamed."""
+"""Unusual pasts: holes, wrong clocks, limits that change back and forth, and renamed resources."""
 
 import numpy as np
 import pytest
 
 from monitor.fleet.judge import judge
-from monitor.forecast.history import DEPARTED_FOR
+from monitor.forecast.history import RETAINED_BINS
 from rules.analogs import DAY
 from rules.forecast import BINS
-from tests.monitor.forecast.fortnights import answering, daily, fortnight
+from tests.monitor.forecast.fortnights import answer_with, daily, fortnight
 
-MINUTES = 24 * 60
-RING_BINS = 12  # the newest bins, which are recorded from the rings and not from the read past
+DAY_MINUTES = 24 * 60
+RING_BINS = 12  # the newest bins, whose usage is recorded from the rings, not read as the past
 
 
 async def test_holes_of_days_stay_missing_and_forecasts_use_the_other_days() -> None:
@@ -18,10 +18,10 @@ async def test_holes_of_days_stay_missing_and_forecasts_use_the_other_days() -> 
         now = clock.now
 
     def with_holes(minute: int) -> float | None:
-        days_ago = (now - minute) / MINUTES
+        days_ago = (now - minute) / DAY_MINUTES
         return None if 3 < days_ago < 5 or 8 < days_ago < 8.5 else daily(minute)
 
-    async with fortnight(answering(with_holes)) as setup:
+    async with fortnight(answer_with(with_holes)) as setup:
         near, far = setup.put("near", limit=79), setup.put("far", limit=500)
         await setup.read_past()
         usage = setup.usage(near)[:-RING_BINS]
@@ -37,22 +37,22 @@ async def test_each_change_of_a_limit_renews_the_forecast_without_reading_the_pa
     async with fortnight() as setup:
         series = setup.put("a", limit=79)
         await setup.read_past()
-        found: dict[float, list[list[float]]] = {79.0: [], 500.0: []}
+        probabilities: dict[float, list[list[float]]] = {79.0: [], 500.0: []}
         for limit in (79.0, 500.0) * 4:
             setup.put("a", limit=limit)
             judge(setup.fleet, setup.now)
             await setup.forecaster.follow_judgement()
-            found[limit].append(setup.probability(series))
-        low, high = found.values()
-        assert all(probability == low[0] for probability in low)
-        assert all(probability == high[0] for probability in high)
-        assert low[0][2] > 0.7
-        assert high[0][2] < 0.05
+            probabilities[limit].append(setup.probability(series))
+        at_79, at_500 = probabilities.values()
+        assert all(probability == at_79[0] for probability in at_79)
+        assert all(probability == at_500[0] for probability in at_500)
+        assert at_79[0][2] > 0.7
+        assert at_500[0][2] < 0.05
         assert len(setup.past_requests) == 1
 
 
 async def test_a_renamed_resource_has_a_new_history_and_the_old_history_ends() -> None:
-    async with fortnight(answering(daily)) as setup:
+    async with fortnight(answer_with(daily)) as setup:
         old = setup.put("old", limit=79)
         await setup.read_past()
         before = setup.usage(old)
@@ -66,17 +66,17 @@ async def test_a_renamed_resource_has_a_new_history_and_the_old_history_ends() -
         assert np.isnan(setup.probability(new)).all()
         history = setup.forecaster.recorder.history
         assert len(history) == 2  # the old resource may return within hours
-        history.advance(setup.now // 15 - 1 + DEPARTED_FOR + 2)
+        history.advance(setup.now // 15 - 1 + RETAINED_BINS + 2)
         assert len(history) == 0
 
 
-@pytest.mark.parametrize("ahead", [2 * 60, 3 * MINUTES, 30 * MINUTES])
-async def test_forecasts_recover_when_a_clock_that_was_ahead_is_corrected(ahead: int) -> None:
+@pytest.mark.parametrize("minutes_ahead", [2 * 60, 3 * DAY_MINUTES, 30 * DAY_MINUTES])
+async def test_forecasts_recover_when_a_clock_that_was_ahead_is_corrected(minutes_ahead: int) -> None:
     async with fortnight() as setup:
         series = setup.put("near", limit=79)
         await setup.read_past()
         before = setup.probability(series)
-        await setup.forecaster.recorder.record(setup.now + ahead)
+        await setup.forecaster.recorder.record(setup.now + minutes_ahead)
         await setup.forecaster.forecast_slots(np.array([series.slot], np.int32))
         await setup.read_past()
         assert setup.probability(series) == pytest.approx(before, abs=0.05)
@@ -84,13 +84,13 @@ async def test_forecasts_recover_when_a_clock_that_was_ahead_is_corrected(ahead:
         assert len(setup.past_requests) <= 2
 
 
-@pytest.mark.parametrize("back", [20, 2 * 60, 3 * MINUTES])
-async def test_forecasts_recover_when_a_clock_that_was_behind_is_corrected(back: int) -> None:
+@pytest.mark.parametrize("minutes_behind", [20, 2 * 60, 3 * DAY_MINUTES])
+async def test_forecasts_recover_when_a_clock_that_was_behind_is_corrected(minutes_behind: int) -> None:
     async with fortnight() as setup:
         series = setup.put("near", limit=79)
         await setup.read_past()
         before = setup.probability(series)
-        await setup.forecaster.recorder.record(setup.now - back)
+        await setup.forecaster.recorder.record(setup.now - minutes_behind)
         await setup.read_past()
         assert setup.probability(series) == pytest.approx(before, abs=0.05)
         assert setup.fleet.history_bins[series.slot] >= BINS - 20
@@ -100,7 +100,7 @@ async def test_forecasts_recover_when_a_clock_that_was_behind_is_corrected(back:
 async def test_usage_missed_while_the_machine_slept_is_read_afterwards() -> None:
     async with fortnight() as setup:
         series = setup.put("near", limit=79)
-        earlier = setup.now - 2 * MINUTES
+        earlier = setup.now - 2 * DAY_MINUTES
         await setup.poll()
         await setup.forecaster.recorder.record(earlier)
         block, column = setup.forecaster.recorder.history.place(

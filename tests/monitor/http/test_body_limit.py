@@ -18,14 +18,14 @@ MAX_BYTES = 3 * MAX_BODY_BYTES
 def client_of(may_answer: asyncio.Event, waiting_sizes: list[int]) -> httpx.AsyncClient:
     """A client of an application that reads a body, notes its size, and answers once `may_answer` is set."""
 
-    async def take(request: Request) -> PlainTextResponse:
+    async def answer_size(request: Request) -> PlainTextResponse:
         size = len(await request.body())
         waiting_sizes.append(size)
         await may_answer.wait()
         return PlainTextResponse(str(size))
 
-    app = Starlette(routes=[Route("/{path}", take, methods=["GET", "POST"])])
-    app.add_middleware(BodyLimitMiddleware, exempt_paths=("/own",), max_bytes=MAX_BYTES)
+    app = Starlette(routes=[Route("/{path}", answer_size, methods=["GET", "POST"])])
+    app.add_middleware(BodyLimitMiddleware, exempt_paths=("/exempt",), max_bytes=MAX_BYTES)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost")
 
 
@@ -36,11 +36,11 @@ async def test_bodies_in_progress_take_bounded_memory_and_release_it_when_they_e
         posts = [asyncio.create_task(client.post("/x", content=body)) for _ in range(3)]
         while len(waiting_sizes) < 3:
             await asyncio.sleep(0)
-        refused = await client.post("/x", content=b"{}")
-        assert (refused.status_code, refused.text) == (503, "busy with other requests; send it again")
+        rejected = await client.post("/x", content=b"{}")
+        assert (rejected.status_code, rejected.text) == (503, "busy with other requests; send it again")
         pending_requests = [
             asyncio.create_task(client.get("/x")),
-            asyncio.create_task(client.post("/own", content=body)),
+            asyncio.create_task(client.post("/exempt", content=body)),
         ]
         may_answer.set()
         assert {(await request).status_code for request in (*posts, *pending_requests)} == {200}

@@ -20,16 +20,17 @@ Writer = asyncio.StreamWriter
 Send = Callable[[dict[str, object]], Awaitable[None]]
 Receive = Callable[[], Awaitable[dict[str, object]]]
 
-PATIENT = 20.0  # seconds to wait for an expected event
+EVENT_TIMEOUT = 20.0  # seconds to wait for an expected event
 GET = b"GET /%s HTTP/1.1\r\nHost: localhost\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\n"
 LARGE = 64 * 2**20  # more than any socket buffers
 PIECES = (2**20, LARGE // 2**20)
+# By path: the bytes of a piece of the response, and the number of pieces.
 SIZES = {"/": (2, 1), "/late": (2, 1), "/large": (LARGE, 1), "/pieces": PIECES, "/slow": PIECES}
 
 
 async def app(scope: dict[str, object], receive: Receive, send: Send) -> None:
-    """Reads the body, except for GET, and answers with as many bytes as SIZES has for the path.
+    """Reads the body, except for GET, and answers with the pieces that SIZES has for the path.
 
     `/large` is written at once. `/pieces` and `/slow` are written piece by piece, as fast as the client
     reads. `/slow` and `/late` wait for a second before their last piece.
@@ -39,18 +40,18 @@ async def app(scope: dict[str, object], receive: Receive, send: Send) -> None:
     size, pieces = SIZES[str(scope["path"])]
     head = [(b"content-length", str(size * pieces).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": head})
-    for left in reversed(range(pieces)):
-        if not left and scope["path"] in ("/slow", "/late"):
+    for pieces_left in reversed(range(pieces)):
+        if not pieces_left and scope["path"] in ("/slow", "/late"):
             await asyncio.sleep(1)
-        await send({"type": "http.response.body", "body": b"." * size, "more_body": left > 0})
+        await send({"type": "http.response.body", "body": b"." * size, "more_body": pieces_left > 0})
 
 
 @asynccontextmanager
-async def connected(
+async def connect_to_server(
     protocol: type[HttpConnection] = HttpConnection,
 ) -> AsyncIterator[tuple[Reader, Writer, HttpServer]]:
     """Yield a connection to a server, and the server."""
-    listening = bind_socket("127.0.0.1", 0)
+    listen_socket = bind_socket("127.0.0.1", 0)
     config = uvicorn.Config(
         app,
         http=HttpConnection,
@@ -60,19 +61,19 @@ async def connected(
         timeout_graceful_shutdown=1,
     )
     server = HttpServer(config, protocol=protocol)
-    serving = asyncio.create_task(server.serve([listening]))
-    reader, writer = await asyncio.open_connection(*listening.getsockname())
+    server_task = asyncio.create_task(server.serve([listen_socket]))
+    reader, writer = await asyncio.open_connection(*listen_socket.getsockname())
     try:
         yield reader, writer, server
     finally:
         writer.close()
         server.should_exit = True
-        await serving
+        await server_task
 
 
 async def read_until_closed(reader: Reader) -> bytes:
     """Return the bytes that the server sends before it closes the connection."""
-    async with asyncio.timeout(PATIENT):
+    async with asyncio.timeout(EVENT_TIMEOUT):
         try:
             return await reader.read()
         except ConnectionResetError:
@@ -91,7 +92,7 @@ async def trickle(writer: Writer, piece: bytes) -> None:
 
 
 async def test_each_response_has_the_date_of_its_request() -> None:
-    async with connected() as (reader, writer, _):
+    async with connect_to_server() as (reader, writer, _):
         for _ in range(2):  # two requests over one connection
             before = datetime.now(UTC).replace(microsecond=0)
             writer.write(GET % b"")
@@ -119,32 +120,32 @@ class ImpatientConnection(HttpConnection):
     ],
 )
 async def test_a_client_that_does_not_complete_its_request_is_disconnected(sent: bytes) -> None:
-    async with connected(ImpatientConnection) as (reader, writer, _):
+    async with connect_to_server(ImpatientConnection) as (reader, writer, _):
         writer.write(sent)
-        trickling = asyncio.create_task(trickle(writer, b"a" if sent else b""))
+        trickle_task = asyncio.create_task(trickle(writer, b"a" if sent else b""))
         assert await read_until_closed(reader) == b""
-        trickling.cancel()
+        trickle_task.cancel()
 
 
 async def test_a_client_that_sends_an_unread_body_slowly_is_disconnected() -> None:
-    async with connected(ImpatientConnection) as (reader, writer, _):
+    async with connect_to_server(ImpatientConnection) as (reader, writer, _):
         writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n")
-        async with asyncio.timeout(PATIENT):
+        async with asyncio.timeout(EVENT_TIMEOUT):
             assert await reader.readline() == OK  # read before the server aborts, as unread data may be lost
-        trickling = asyncio.create_task(trickle(writer, b"a"))
+        trickle_task = asyncio.create_task(trickle(writer, b"a"))
         await read_until_closed(reader)
-        trickling.cancel()
+        trickle_task.cancel()
 
 
-CHUNKED = b" /%s HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+CHUNKED_HEAD = b" /%s HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
-@pytest.mark.parametrize("method", [b"GET", b"POST"], ids=["unread", "read"])
-async def test_a_body_that_is_not_http_is_refused_without_an_error_in_the_log(
+@pytest.mark.parametrize("method", [b"GET", b"POST"], ids=["the app reads no body", "the app reads the body"])
+async def test_a_body_that_is_not_http_is_rejected_without_an_error_in_the_log(
     method: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with connected() as (reader, writer, server):
-        writer.write(method + CHUNKED % b"" + b"zz\r\n")
+    async with connect_to_server() as (reader, writer, server):
+        writer.write(method + CHUNKED_HEAD % b"" + b"zz\r\n")
         assert (await read_until_closed(reader)).startswith(b"HTTP/1.1 400 ")
         while server.server_state.tasks:
             await asyncio.sleep(0)
@@ -154,9 +155,9 @@ async def test_a_body_that_is_not_http_is_refused_without_an_error_in_the_log(
 async def test_a_body_that_is_not_http_ends_a_begun_response(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async with connected() as (reader, writer, server):
-        writer.write(b"GET" + CHUNKED % b"slow")
-        async with asyncio.timeout(PATIENT):
+    async with connect_to_server() as (reader, writer, server):
+        writer.write(b"GET" + CHUNKED_HEAD % b"slow")
+        async with asyncio.timeout(EVENT_TIMEOUT):
             assert await reader.readline() == OK
         writer.write(b"zz\r\n")
         assert len(await read_until_closed(reader)) < LARGE
@@ -167,9 +168,9 @@ async def test_a_body_that_is_not_http_ends_a_begun_response(
 
 async def test_a_client_may_be_idle_for_longer_than_the_head_timeout() -> None:
     class PatientConnection(ImpatientConnection):
-        idle_timeout = 2 * PATIENT
+        idle_timeout = 2 * EVENT_TIMEOUT
 
-    async with connected(PatientConnection) as (reader, writer, _):
+    async with connect_to_server(PatientConnection) as (reader, writer, _):
         for pause in (2 * PatientConnection.head_timeout, 0):
             writer.write(GET % b"")
             assert (await reader.readuntil(b"\r\n\r\n")).startswith(OK)
@@ -180,22 +181,22 @@ async def test_a_client_may_be_idle_for_longer_than_the_head_timeout() -> None:
 
 
 async def test_a_client_that_stays_idle_is_disconnected() -> None:
-    async with connected(ImpatientConnection) as (reader, writer, _):
+    async with connect_to_server(ImpatientConnection) as (reader, writer, _):
         writer.write(GET % b"")
         assert (await read_until_closed(reader)).endswith(b"..")
 
 
-async def test_an_incomplete_pipelined_request_is_disconnected() -> None:
-    async with connected(ImpatientConnection) as (reader, writer, _):
+async def test_a_client_that_does_not_complete_a_pipelined_request_is_disconnected() -> None:
+    async with connect_to_server(ImpatientConnection) as (reader, writer, _):
         writer.write(GET % b"" + b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{")
         assert (await read_until_closed(reader)).startswith(OK)
 
 
 @pytest.mark.parametrize("path", [b"large", b"pieces"])
 async def test_a_client_that_does_not_read_the_response_is_disconnected(path: bytes) -> None:
-    async with connected(ImpatientConnection) as (reader, writer, server):
+    async with connect_to_server(ImpatientConnection) as (reader, writer, server):
         writer.write(GET % path)
-        async with asyncio.timeout(PATIENT):
+        async with asyncio.timeout(EVENT_TIMEOUT):
             assert await reader.readline() == OK
             while server.server_state.connections:
                 await asyncio.sleep(0.01)
@@ -205,7 +206,7 @@ async def test_a_client_that_does_not_read_the_response_is_disconnected(path: by
 @pytest.mark.parametrize("path", [b"large", b"pieces", b"slow", b"late"])
 async def test_a_client_that_reads_slowly_or_waits_gets_the_whole_response(path: bytes) -> None:
     size = 0
-    async with connected(ImpatientConnection) as (reader, writer, _):
+    async with connect_to_server(ImpatientConnection) as (reader, writer, _):
         writer.write(GET % path)
         await reader.readuntil(b"\r\n\r\n")
         while piece := await reader.read(2**20):
@@ -216,22 +217,22 @@ async def test_a_client_that_reads_slowly_or_waits_gets_the_whole_response(path:
 
 async def test_pipelined_requests_get_responses_however_they_are_split() -> None:
     requests = GET % b"" + b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc" + GET % b""
-    async with connected() as (reader, writer, _):
+    async with connect_to_server() as (reader, writer, _):
         for start in range(len(requests)):
             writer.write(requests[start : start + 1])
             await asyncio.sleep(0)
         for _ in range(3):
-            async with asyncio.timeout(PATIENT):
+            async with asyncio.timeout(EVENT_TIMEOUT):
                 assert (await reader.readuntil(b"\r\n\r\n")).startswith(OK)
                 assert await reader.readexactly(2) == b".."
 
 
 async def test_a_head_as_large_as_firehose_may_send_is_accepted() -> None:
-    async with connected() as (reader, writer, _):
+    async with connect_to_server() as (reader, writer, _):
         writer.write((GET % b"")[:-2] + b"X-Amz-Firehose-Common-Attributes: ")
         for _ in range(7):
             writer.write(b"a" * 10_000)
             await asyncio.sleep(0.01)  # so that the head arrives in parts
         writer.write(b"\r\n\r\n")
-        async with asyncio.timeout(PATIENT):
+        async with asyncio.timeout(EVENT_TIMEOUT):
             assert await reader.readline() == OK

@@ -26,7 +26,7 @@ from monitor.http.connection_limiter import (
     ConnectionState,
 )
 from monitor.server.listener import HttpServer, Listener, bind_socket
-from tests.monitor.http.test_connection import GET, OK, PATIENT, app
+from tests.monitor.http.test_connection import EVENT_TIMEOUT, GET, OK, app
 
 ROOT = Path(__file__).parents[3]
 
@@ -49,7 +49,7 @@ class Pool:
             slot.set_state(state)
         return slot
 
-    def refused(self, reason: str) -> float | None:
+    def closed_or_refused(self, reason: str) -> float | None:
         """Return the number of connections that were closed or refused for a reason."""
         name = "headroom_http_connections_refused_total"
         return self.registry.get_sample_value(name, {"reason": reason})
@@ -66,7 +66,7 @@ def test_idle_then_slow_connections_are_closed_and_never_a_connection_being_answ
     assert pool.closed == ["d1", "c1", "b1"]
     assert pool.connect("h1") is None
     assert len(pool.limiter) == 4
-    assert (pool.refused("idle"), pool.refused("full")) == (3, 1)
+    assert (pool.closed_or_refused("idle"), pool.closed_or_refused("full")) == (3, 1)
     assert pool.registry.get_sample_value("headroom_http_connections") == 4
 
 
@@ -100,7 +100,9 @@ def test_an_address_with_more_than_half_loses_even_a_connection_being_answered()
     assert pool.closed == ["b1"]
 
 
-def test_refusals_are_logged_once_a_minute_with_their_number(caplog: pytest.LogCaptureFixture) -> None:
+def test_closed_and_refused_connections_are_logged_once_a_minute_with_their_number(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     pool = Pool(1)
     for n in range(100):
         pool.connect(f"a{n}")
@@ -112,7 +114,7 @@ def test_refusals_are_logged_once_a_minute_with_their_number(caplog: pytest.LogC
     ]
 
 
-def test_at_the_limit_of_unfinished_heads_a_head_of_the_address_with_the_most_is_closed() -> None:
+def test_at_the_limit_of_unfinished_heads_a_connection_of_the_address_with_the_most_is_closed() -> None:
     pool = Pool(10, max_head_bytes=1000)
     slots = {name: pool.connect(name, ConnectionState.READING_HEAD) for name in ("a1", "b1", "b2", "b3")}
     for name, size in {"a1": 700, "b1": 100, "b2": 150, "b3": 50}.items():
@@ -123,14 +125,14 @@ def test_at_the_limit_of_unfinished_heads_a_head_of_the_address_with_the_most_is
     assert slots["b3"]
     slots["b3"].set_head_bytes(60)
     assert pool.closed == ["b2"]
-    assert (pool.limiter.head_bytes, len(pool.limiter), pool.refused("heads")) == (860, 3, 1)
+    assert (pool.limiter.head_bytes, len(pool.limiter), pool.closed_or_refused("heads")) == (860, 3, 1)
     for slot in filter(None, slots.values()):
         slot.set_head_bytes(0)
         slot.release()
     assert pool.limiter.head_bytes == 0
 
 
-def test_a_new_connection_is_closed_after_a_slow_one() -> None:
+def test_a_connection_younger_than_the_minimum_age_is_closed_after_a_slow_one() -> None:
     pool = Pool(2)
     pool.connect("a1", ConnectionState.READING_HEAD)
     pool.now = MIN_AGE
@@ -155,13 +157,13 @@ def silent_connections(count: int, address: tuple[str, int]) -> Iterator[None]:
     """Open connections, of which every second sends half of a head, and the others nothing."""
     with ExitStack() as stack:
         for n in range(count):
-            connection = stack.enter_context(socket.create_connection(address, PATIENT))
+            connection = stack.enter_context(socket.create_connection(address, EVENT_TIMEOUT))
             connection.sendall(b"GET / HTTP/1.1\r\nX: " if n % 2 else b"")
         yield
 
 
 @asynccontextmanager
-async def request_sent(
+async def send_request(
     address: tuple[str, int], path: bytes = b"", tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[asyncio.StreamReader]:
     """Send a request, and yield the reader of its response."""
@@ -174,30 +176,30 @@ async def request_sent(
 
 
 async def test_idle_connections_do_not_prevent_new_connections() -> None:
-    connections = ConnectionLimiter(max_connections=8)
-    listening = bind_socket("127.0.0.1", 0)
+    limiter = ConnectionLimiter(max_connections=8)
+    listen_socket = bind_socket("127.0.0.1", 0)
     server = HttpServer(
-        uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1), connections
+        uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1), limiter
     )
-    serving = asyncio.create_task(server.serve([listening]))
-    address = listening.getsockname()
-    # `/late` is answered after a second.
-    async with asyncio.timeout(PATIENT), request_sent(address, b"late") as late:
+    server_task = asyncio.create_task(server.serve([listen_socket]))
+    address = listen_socket.getsockname()
+    # The response to `/late` is complete after a second.
+    async with asyncio.timeout(EVENT_TIMEOUT), send_request(address, b"late") as late_reader:
         while not server.server_state.connections:
             await asyncio.sleep(0.01)
         with silent_connections(40, address):
-            while len(connections) < 8 or len(server.server_state.connections) > 8:
+            while len(limiter) < 8 or len(server.server_state.connections) > 8:
                 await asyncio.sleep(0.01)
-            async with request_sent(address) as reader:
+            async with send_request(address) as reader:
                 assert await reader.readline() == OK
-            assert await late.readline() == OK
+            assert await late_reader.readline() == OK
     server.should_exit = True
-    await serving
+    await server_task
 
 
 async def test_unfinished_heads_take_bounded_memory() -> None:
-    connections = ConnectionLimiter(max_connections=100, max_head_bytes=200_000)
-    listening = bind_socket("127.0.0.1", 0)
+    limiter = ConnectionLimiter(max_connections=100, max_head_bytes=200_000)
+    listen_socket = bind_socket("127.0.0.1", 0)
     config = uvicorn.Config(
         app,
         lifespan="off",
@@ -205,30 +207,30 @@ async def test_unfinished_heads_take_bounded_memory() -> None:
         h11_max_incomplete_event_size=MAX_HEAD_SIZE,
         timeout_graceful_shutdown=1,
     )
-    server = HttpServer(config, connections)
-    serving = asyncio.create_task(server.serve([listening]))
-    address = listening.getsockname()
-    async with asyncio.timeout(PATIENT):
+    server = HttpServer(config, limiter)
+    server_task = asyncio.create_task(server.serve([listen_socket]))
+    address = listen_socket.getsockname()
+    async with asyncio.timeout(EVENT_TIMEOUT):
         with ExitStack() as stack:
             for _ in range(20):
-                connection = stack.enter_context(socket.create_connection(address, PATIENT))
+                connection = stack.enter_context(socket.create_connection(address, EVENT_TIMEOUT))
                 with suppress(ConnectionError):
                     await asyncio.to_thread(connection.sendall, b"GET / HTTP/1.1\r\nX: " + b"a" * 50_000)
-            while not 0 < len(connections) <= 4:
+            while not 0 < len(limiter) <= 4:
                 await asyncio.sleep(0.01)
-            assert 0 < connections.head_bytes <= 200_000
-            async with request_sent(address) as reader:
+            assert 0 < limiter.head_bytes <= 200_000
+            async with send_request(address) as reader:
                 assert await reader.readline() == OK
-        while len(connections):
+        while len(limiter):
             await asyncio.sleep(0.01)
-    assert connections.head_bytes == 0
+    assert limiter.head_bytes == 0
     server.should_exit = True
-    await serving
+    await server_task
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
 async def test_silent_connections_are_limited_and_closed(tls: bool) -> None:
-    """With TLS, a connection counts before its handshake, which may never come."""
+    """With TLS, a connection counts before its handshake, which the client may never begin."""
     authority = trustme.CA()
     server_side, client_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
     authority.issue_cert("127.0.0.1").configure_cert(server_side)
@@ -236,38 +238,38 @@ async def test_silent_connections_are_limited_and_closed(tls: bool) -> None:
     config = uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1)
     config.load()
     config.ssl = server_side if tls else None
-    connections, listening = ConnectionLimiter(max_connections=8), bind_socket("127.0.0.1", 0)
-    server = HttpServer(config, connections)
-    serving = asyncio.create_task(server.serve([listening]))
-    address = listening.getsockname()
-    async with asyncio.timeout(PATIENT):
+    limiter, listen_socket = ConnectionLimiter(max_connections=8), bind_socket("127.0.0.1", 0)
+    server = HttpServer(config, limiter)
+    server_task = asyncio.create_task(server.serve([listen_socket]))
+    address = listen_socket.getsockname()
+    async with asyncio.timeout(EVENT_TIMEOUT):
         with ExitStack() as stack:
             for _ in range(40):
-                stack.enter_context(socket.create_connection(address, PATIENT))
+                stack.enter_context(socket.create_connection(address, EVENT_TIMEOUT))
                 await asyncio.sleep(0)
-            while len(connections) < 8:
+            while len(limiter) < 8:
                 await asyncio.sleep(0.01)
-            async with request_sent(address, tls=client_side if tls else None) as reader:
+            async with send_request(address, tls=client_side if tls else None) as reader:
                 assert await reader.readline() == OK
-            assert len(connections) <= 8
-        while len(connections):
+            assert len(limiter) <= 8
+        while len(limiter):
             await asyncio.sleep(0.01)
     server.should_exit = True
-    await serving
+    await server_task
 
 
 async def test_a_connection_that_arrives_while_the_listener_closes_raises_no_error() -> None:
     """The listener is cancelled in the turn of the event loop in which it finds the connection."""
     errors = list[dict[str, Any]]()
     asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
-    with bind_socket("127.0.0.1", 0) as listening:
-        connections = ConnectionLimiter(max_connections=8)
+    with bind_socket("127.0.0.1", 0) as listen_socket:
+        limiter = ConnectionLimiter(max_connections=8)
         config = uvicorn.Config(app, lifespan="off", log_config=None)
-        listener = Listener(listening, lambda: HttpConnection(config, ServerState(), {}), connections, None)
+        listener = Listener(listen_socket, lambda: HttpConnection(config, ServerState(), {}), limiter, None)
         await asyncio.sleep(0)  # now the listener waits for connections
-        with socket.create_connection(listening.getsockname()):
+        with socket.create_connection(listen_socket.getsockname()):
             await asyncio.create_task(listener.close())
-        assert (errors, len(connections)) == ([], 0)
+        assert (errors, len(limiter)) == ([], 0)
 
 
 class BrokenLimiter(ConnectionLimiter):
@@ -278,13 +280,13 @@ class BrokenLimiter(ConnectionLimiter):
 
 
 async def test_a_server_whose_listener_fails_ends() -> None:
-    with bind_socket("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
+    with bind_socket("127.0.0.1", 0) as listen_socket, socket.create_connection(listen_socket.getsockname()):
         server = HttpServer(
             uvicorn.Config(app, lifespan="off", log_config=None), BrokenLimiter(max_connections=8)
         )
-        async with asyncio.timeout(PATIENT):
+        async with asyncio.timeout(EVENT_TIMEOUT):
             with pytest.raises(RuntimeError, match=r"127\.0\.0\.1"):
-                await server.serve([listening])
+                await server.serve([listen_socket])
 
 
 SERVER_WITH_FEW_FILES = """
@@ -314,7 +316,7 @@ async def test_a_server_without_free_file_descriptors_answers_and_logs_one_warni
     assert process.stdout
     address = "127.0.0.1", int(await process.stdout.readline())
     with silent_connections(100, address):
-        async with asyncio.timeout(PATIENT), request_sent(address) as reader:
+        async with asyncio.timeout(EVENT_TIMEOUT), send_request(address) as reader:
             assert await reader.readline() == OK
     process.terminate()
     _, errors = await process.communicate()

@@ -1,4 +1,4 @@
-"""The format and encoding that are chosen by the Accept headers."""
+"""The format and encoding that are chosen by the Accept headers of a request."""
 
 import pytest
 
@@ -27,7 +27,7 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 
 @pytest.mark.parametrize(
-    ("accept", "form"),
+    ("accept", "expected"),
     [
         (PROMETHEUS_2, OPENMETRICS),
         (PROMETHEUS_3, OPENMETRICS),
@@ -52,8 +52,8 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
         (";;,=,q;q=", PROMETHEUS_TEXT),
     ],
 )
-def test_the_preferred_format_is_chosen(accept: str, form: ExpositionFormat) -> None:
-    assert exposition_format(accept) is form
+def test_the_preferred_format_is_chosen(accept: str, expected: ExpositionFormat) -> None:
+    assert exposition_format(accept) is expected
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,13 @@ import pytest
 from monitor.polling.metric_points import MetricPointReader
 from monitor.topology.flow_points import POINTS, window
 from tests.fake_cloudwatch import ErrorResponse
-from tests.monitor.forecast.fortnights import CELL, answering, fortnight, metric
+from tests.monitor.forecast.fortnights import CELL, answer_with, fortnight, metric
 
 METRICS = [metric(name, period=300) for name in ("a", "b")]
 
 
 async def test_points_of_five_minutes_are_read_and_their_sums_are_per_minute() -> None:
-    async with fortnight(answering(lambda minute: 60.0)) as cell:
+    async with fortnight(answer_with(lambda minute: 60.0)) as cell:
         reader = MetricPointReader(cell.fleet, lambda: {CELL: cell.reader})
         points, failures = await reader.read(CELL, METRICS, window(int(time.time() // 60)))
         assert failures == []
@@ -23,7 +23,7 @@ async def test_points_of_five_minutes_are_read_and_their_sums_are_per_minute() -
 
 
 async def test_a_metric_without_points_has_nan_only() -> None:
-    async with fortnight(answering(lambda minute: None)) as cell:
+    async with fortnight(answer_with(lambda minute: None)) as cell:
         reader = MetricPointReader(cell.fleet, lambda: {CELL: cell.reader})
         points, _ = await reader.read(CELL, METRICS[:1], window(int(time.time() // 60)))
         assert np.isnan(points[METRICS[0]]).all()
