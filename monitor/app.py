@@ -41,10 +41,10 @@ from monitor.fleet.limits import LimitVerifier
 from monitor.fleet.snapshot import Snapshot
 from monitor.forecast.forecaster import Forecaster
 from monitor.forecast.history import UsageHistory, history_path
-from monitor.forecast.kept_lookback import kept_lookback
 from monitor.forecast.past_reader import CellReaders
 from monitor.forecast.peaks import recommend
 from monitor.forecast.series_forecasts import fan_of, outlook_of
+from monitor.forecast.stored_lookback import stored_lookback
 from monitor.http.connection_limiter import ConnectionLimiter, raise_file_limit
 from monitor.http.tracing import TraceMiddleware
 from monitor.lib.garbage import freeze_when_grown
@@ -245,7 +245,7 @@ class App:
             recommend=partial(recommend, self.forecaster.recorder, newest),
             fan=partial(fan_of, self.forecaster.recorder),
             outlook=partial(outlook_of, self.forecaster.recorder),
-            look_back=partial(kept_lookback, self.forecaster.recorder, newest, self.alerting.journal),
+            look_back=partial(stored_lookback, self.forecaster.recorder, newest, self.alerting.journal),
             what_if=WhatIf(self.fleet, self._exposition, self._registry.services, self.forecaster.peaks),
             poll_interval=lambda: self.config.interval,
             paths=lambda: self.paths.statuses,

@@ -17,7 +17,7 @@ from monitor.fleet.fleet import Fleet
 from monitor.fleet.outlook import Outlook
 from monitor.fleet.search_match import SearchIndex
 from monitor.lib.telemetry import ProcessTelemetry
-from monitor.lookback.kept import KeptLookback
+from monitor.lookback.stored_episodes import StoredLookback
 from monitor.planning.budget import Budget
 from monitor.sizing.recommendations import Recommendation
 from monitor.topology.path_status import PathStatuses
@@ -65,7 +65,7 @@ class AppState:
     recommend: Callable[[Ints], Awaitable[Sequence[Recommendation]]]
     fan: Callable[[int, int, int], Awaitable[Fan | None]]
     outlook: Callable[[int, float, float | None], Awaitable[Outlook | None]]
-    look_back: Callable[[int], Awaitable[KeptLookback]]
+    look_back: Callable[[int], Awaitable[StoredLookback]]
     what_if: WhatIf
     poll_interval: Callable[[], float]
     paths: Callable[[], PathStatuses] = PathStatuses

@@ -12,7 +12,7 @@ from monitor.api.app_state import AppState
 from monitor.api.coverage import Utf8
 from monitor.api.models import ApiModel, Number
 from monitor.fleet.snapshot import Snapshot
-from monitor.lookback.kept import KeptEpisode, KeptLookback
+from monitor.lookback.stored_episodes import StoredEpisode, StoredLookback
 
 MAX_EPISODES_LISTED = 10_000
 
@@ -96,7 +96,7 @@ class LookbackQuery(BaseModel):
         description="The highest number of episodes in the answer.",
     )
 
-    def matches(self, episode: KeptEpisode) -> bool:
+    def matches(self, episode: StoredEpisode) -> bool:
         """Return whether an episode is wanted."""
         key = episode.series.key
         pairs = ((self.account, key.account), (self.region, key.region), (self.service, key.service))
@@ -122,7 +122,7 @@ def look_back_router(state: AppState) -> APIRouter:
     return router
 
 
-def _json(found: KeptLookback, snapshot: Snapshot, query: LookbackQuery) -> str:
+def _json(found: StoredLookback, snapshot: Snapshot, query: LookbackQuery) -> str:
     episodes = [episode for episode in found.episodes if query.matches(episode)]
     return LookbackModel(
         begin=_time(found.minutes.start),
@@ -130,12 +130,12 @@ def _json(found: KeptLookback, snapshot: Snapshot, query: LookbackQuery) -> str:
         series=found.series,
         known_days=round(found.known_days, 1),
         items=[*_models(episodes[: query.limit], snapshot)],
-        total=len(episodes) + found.more,
+        total=len(episodes) + found.more_episodes,
         has_journal=found.has_journal,
     ).model_dump_json()
 
 
-def _models(episodes: list[KeptEpisode], snapshot: Snapshot) -> Iterator[EpisodeModel]:
+def _models(episodes: list[StoredEpisode], snapshot: Snapshot) -> Iterator[EpisodeModel]:
     for episode in episodes:
         key, limit = episode.series.key, float(snapshot.limit[episode.series.slot])
         yield EpisodeModel(
@@ -163,7 +163,7 @@ def _models(episodes: list[KeptEpisode], snapshot: Snapshot) -> Iterator[Episode
                     zone=notice.zone,
                     summary=notice.summary,
                 )
-                for notice in episode.told
+                for notice in episode.notices
             ],
         )
 

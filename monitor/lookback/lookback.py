@@ -11,11 +11,11 @@ from monitor.lookback.notices import AlertSpan, PastNotice, alert_spans
 
 @dataclass(frozen=True, slots=True)
 class WayResult:
-    """The notices of one way of judging, by minute. more: the number of notices that were only counted."""
+    """The notices of one way of judging, by minute. more_notices: the number that were only counted."""
 
     name: str
     notices: Sequence[PastNotice]
-    more: int = 0
+    more_notices: int = 0
 
     @property
     def spans(self) -> Sequence[AlertSpan]:

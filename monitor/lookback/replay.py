@@ -128,12 +128,12 @@ class Replay:
             if self._slots.size
             else 0,
             episodes=episodes,
-            more_episodes=self._episodes.more,
+            more_episodes=self._episodes.more_episodes,
             ways=[
                 WayResult(
                     way.name,
                     sorted(finder.notices, key=lambda notice: (notice.minute, notice.slot)),
-                    finder.more,
+                    finder.more_notices,
                 )
                 for way, finder in zip(self._ways, self._notice_finders, strict=True)
             ],

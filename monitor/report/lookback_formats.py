@@ -301,7 +301,7 @@ def document(summary: LookbackSummary) -> dict[str, Any]:
                 "median_minutes_later": way.later_minutes,
                 "episodes_without_alert": way.without_alert,
                 "notices": [notice_record(notice, lookback.series) for notice in result.notices],
-                "more_notices": result.more,
+                "more_notices": result.more_notices,
             }
             for way, result in zip(summary.ways, lookback.ways, strict=True)
         ],

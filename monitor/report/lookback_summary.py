@@ -192,7 +192,7 @@ def _way_summary(way: WayResult, episodes: Sequence[Episode]) -> WaySummary:
     return WaySummary(
         name=way.name,
         alerts=Counter(span.severity for span in spans),
-        notices=len(way.notices) + way.more,
+        notices=len(way.notices) + way.more_notices,
         before=len(delays) - len(later),
         later=len(later),
         later_minutes=median(later) if later else None,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from monitor.fleet.fleet import Series
-from monitor.lookback.kept import kept_episodes
+from monitor.lookback.stored_episodes import stored_episodes
 from monitor.notifiers.notice import Notice
 from monitor.web.course import ThrottledSpan
 
@@ -14,7 +14,7 @@ def throttled_spans(series: Series, notices: Sequence[Notice], now: int) -> list
     notices: those of the series' alert, the newest first. now: the current minute, since the epoch.
     """
     oldest_first = [notice for notice in reversed(notices) if notice.series_id == series.key.id]
-    episodes = kept_episodes((), oldest_first, {series.key.id: series}, range(now + 1))
+    episodes = stored_episodes((), oldest_first, {series.key.id: series}, range(now + 1))
     return [
         ThrottledSpan(episode.begin, episode.end, episode.throttled)
         for episode in reversed(episodes)

@@ -27,7 +27,7 @@ from monitor.fleet.key import CellKey
 from monitor.fleet.outlook import Outlook
 from monitor.forecast.forecaster import Forecaster
 from monitor.forecast.history import UsageHistory
-from monitor.lookback.kept import KeptLookback, NearRun, kept_episodes
+from monitor.lookback.stored_episodes import NearRun, StoredLookback, stored_episodes
 from monitor.notifiers.notice import Notice
 from monitor.server.web_app import create_app
 from monitor.sizing.peaks import Peaks
@@ -121,14 +121,19 @@ class Server:
             intervals=PollIntervals(300.0, 300.0, 300.0),
         )
 
-    async def look_back(self, days: int) -> KeptLookback:
+    async def look_back(self, days: int) -> StoredLookback:
         """Look back at the runs and notices that the test sets."""
         minutes = range(NOW - days * 24 * 60, NOW)
         series = {each.key.id: each for each in self.exposition.snapshot.series.tolist() if each}
-        episodes = kept_episodes(self.runs, self.notices, series, minutes)
+        episodes = stored_episodes(self.runs, self.notices, series, minutes)
         count = len(self.runs)
-        return KeptLookback(
-            minutes=minutes, series=count, known_days=count, episodes=episodes, more=0, has_journal=True
+        return StoredLookback(
+            minutes=minutes,
+            series=count,
+            known_days=count,
+            episodes=episodes,
+            more_episodes=0,
+            has_journal=True,
         )
 
     async def fan(self, slot: int, days: int, days_ahead: int) -> Fan | None:

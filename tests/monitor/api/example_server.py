@@ -24,7 +24,7 @@ from monitor.api.stream import stream_router
 from monitor.aws.failure import Failure
 from monitor.aws.run_status import RunStatus
 from monitor.aws.status import CellStatus, MonitorStatus
-from monitor.lookback.kept import NearRun
+from monitor.lookback.stored_episodes import NearRun
 from monitor.notifiers.notice import Notification
 from monitor.outbound.result import DeliveryResult, refused
 from monitor.server.listener import HttpServer, bind_socket

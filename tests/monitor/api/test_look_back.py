@@ -2,10 +2,10 @@
 
 import httpx
 
-from monitor.lookback.kept import NearRun
+from monitor.lookback.stored_episodes import NearRun
 from rules.band import Zone
 from tests.monitor.fleet.fleets import NOW, add, judged, key
-from tests.monitor.lookback.test_kept import BEGIN, notice
+from tests.monitor.lookback.test_stored_episodes import BEGIN, notice
 from tests.monitor.served import Server, answer, refusal
 from tests.monitor.web.pages import page
 

@@ -21,7 +21,7 @@ from rules.analogs import BIN_MINUTES
 from rules.forecast import BINS
 from rules.signals import Band
 from tests.monitor.fleet.fleets import SETTINGS, add, key
-from tests.monitor.lookback.past import START, Remembered
+from tests.monitor.lookback.past import START, PointsInMemory
 
 DAY, POLL_INTERVAL = 24 * 60, 120  # minutes
 LIMIT = 1000.0
@@ -46,7 +46,7 @@ def fleet_of(count: int) -> tuple[Fleet, list[Series]]:
     return fleet, series
 
 
-def random_past(fleet: Fleet, minutes: range, seed: int) -> Remembered:
+def random_past(fleet: Fleet, minutes: range, seed: int) -> PointsInMemory:
     """Daily patterns with noise, growth, holes of minutes and of days, and throttled demand."""
     rng, points = np.random.default_rng(seed), dict[int, dict[int, float]]()
     minute_index = np.arange(len(minutes))
@@ -65,10 +65,10 @@ def random_past(fleet: Fleet, minutes: range, seed: int) -> Remembered:
         hole = rng.integers(minute_index.size)
         has_point[hole : hole + int(rng.choice([0, 40, 90, 2 * DAY]))] = False
         points[row] = {minutes.start + int(n): float(values[n]) for n in np.flatnonzero(has_point)}
-    return Remembered(minutes, points)
+    return PointsInMemory(minutes, points)
 
 
-def write(fleet: Fleet, past: Remembered, number: int) -> None:
+def write(fleet: Fleet, past: PointsInMemory, number: int) -> None:
     """Write a chunk of the past, and mark its minutes as read."""
     fleet.rings.write(*past.chunk(number))
     fleet.rings.mark_read(

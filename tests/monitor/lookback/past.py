@@ -26,7 +26,7 @@ HOUR, DAY = 60, 24 * 60
 
 
 @dataclass
-class Remembered:
+class PointsInMemory:
     """Past points in memory. points: values by row and minute. unread: rows whose points were not read."""
 
     minutes: range
@@ -69,26 +69,26 @@ class Past:
         for minute, letter in enumerate(letters, START):
             used, throttled = LETTERS[letter]
             if letter != "_":
-                self.note(series, traffic, minute, used * LIMIT * 60)
-                self.note(series, refused, minute, throttled)
+                self.add_point(series, traffic, minute, used * LIMIT * 60)
+                self.add_point(series, refused, minute, throttled)
         self.stop = max(self.stop, START + len(letters))
         return series
 
-    def note(self, series: Series, metric: Any, minute: int, value: float) -> None:
+    def add_point(self, series: Series, metric: Any, minute: int, value: float) -> None:
         self.points.setdefault(self.row_of(series, metric), {})[minute] = value
 
-    def look(self, config: Config | None = None, others: Iterable[Way] = ()) -> Lookback:
+    def look_back(self, config: Config | None = None, others: Iterable[Way] = ()) -> Lookback:
         """Look back at all points of all streams, judged as configured and in other ways."""
         settings = (config or configuration()).alerting_settings(REGISTRY)
         builder = NoticeBuilder(self.fleet, Lifecycle(self.fleet, START), settings, 0)
         ways = [Way.in_force(self.fleet, "as configured"), *others]
         judging = Judging(ways, builder.severity_of, batch_minutes(settings.poll_interval))
         slots = [series.slot for series in self.fleet.series.values()]
-        past = Remembered(range(START, self.stop), self.points)
+        past = PointsInMemory(range(START, self.stop), self.points)
         return look_back(self.fleet, past, np.array(slots, np.int32), judging)
 
 
-def spelled(*runs: tuple[str, int]) -> str:
+def letters_of_runs(*runs: tuple[str, int]) -> str:
     """Return one letter a minute; each run is a letter and for how many minutes it is repeated."""
     return "".join(letter * minutes for letter, minutes in runs)
 

@@ -14,7 +14,7 @@ from rules.alerts import AlertState
 from tests.monitor.alerting.memory_store import MemoryStore
 from tests.monitor.alerting.stage import LETTERS, LIMIT, SHORT, Stage, configuration
 from tests.monitor.fleet.fleets import add, key, refused, traffic
-from tests.monitor.lookback.past import START, Past, notices_of, spelled
+from tests.monitor.lookback.past import START, Past, letters_of_runs, notices_of
 from tests.registries import REGISTRY
 
 Revision = tuple[int, int, str]
@@ -23,7 +23,7 @@ runs = st.lists(st.tuples(st.sampled_from("bl.hacs_"), st.integers(1, 14)), min_
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(runs.map(lambda drawn: spelled(*drawn)), min_size=1, max_size=3))
+@given(st.lists(runs.map(lambda drawn: letters_of_runs(*drawn)), min_size=1, max_size=3))
 async def test_a_look_back_has_the_notices_of_a_running_monitor_for_the_same_samples(
     letters_of_streams: list[str],
 ) -> None:
@@ -44,11 +44,13 @@ async def test_a_look_back_has_the_notices_of_a_running_monitor_for_the_same_sam
             for notice in stage.notices
             if notice.kind is not NoticeKind.REPEATED
         )
-    assert notices_of(past.look(), names) == live
+    assert notices_of(past.look_back(), names) == live
 
 
 MINUTES, AFTERWARDS = 150, 20
-letters_of_a_stream = runs.map(lambda drawn: spelled(*drawn)[:MINUTES].ljust(MINUTES, ".") + "." * AFTERWARDS)
+letters_of_a_stream = runs.map(
+    lambda drawn: letters_of_runs(*drawn)[:MINUTES].ljust(MINUTES, ".") + "." * AFTERWARDS
+)
 # A minute, after how many minutes its sample is revised, and the letter of the sample before the revision.
 revisions = st.tuples(
     st.integers(0, MINUTES - 1), st.integers(1, REVISION_MINUTES - 1), st.sampled_from("b.acs")
@@ -62,7 +64,7 @@ def test_a_look_back_has_the_zones_of_a_running_monitor_once_samples_are_revised
 ) -> None:
     past = Past()
     slots = [past.add_stream(f"stream-{n}", letters).slot for n, (letters, _) in enumerate(streams)]
-    lookback = past.look()
+    lookback = past.look_back()
     live = RunningMonitor([RevisedSamples(letters, revisions) for letters, revisions in streams])
     for now in range(MINUTES + AFTERWARDS):
         live.poll(now)

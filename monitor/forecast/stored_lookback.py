@@ -12,20 +12,20 @@ from monitor.fleet.fleet import Series
 from monitor.fleet.snapshot import Snapshot
 from monitor.forecast.history_block import HistoryBlock
 from monitor.forecast.recorder import Recorder
-from monitor.lookback.kept import (
-    MAX_KEPT_EPISODES,
-    KeptEpisode,
-    KeptLookback,
+from monitor.lookback.stored_episodes import (
+    MAX_STORED_EPISODES,
     NearRun,
-    kept_episodes,
+    StoredEpisode,
+    StoredLookback,
     near_runs,
+    stored_episodes,
 )
 from monitor.notifiers.notice import Notice
 from rules.analogs import BIN_MINUTES, DAY
 from rules.forecast import BINS
 
 MAX_NOTICES = 20_000  # the most notices that are read from the journal
-MAX_RUNS = 5 * MAX_KEPT_EPISODES  # the most runs from which episodes are made
+MAX_RUNS = 5 * MAX_STORED_EPISODES  # the most runs from which episodes are made
 
 
 class BlockRuns(NamedTuple):
@@ -35,9 +35,9 @@ class BlockRuns(NamedTuple):
     known_bins: int
 
 
-async def kept_lookback(
+async def stored_lookback(
     recorder: Recorder, snapshot: Callable[[], Snapshot], journal: Journal, days: int
-) -> KeptLookback:
+) -> StoredLookback:
     """Return the episodes near limits in the last `days`, at most 14, from the stored history and notices."""
     fleet_snapshot, runs, known_bins, series_count = snapshot(), list[NearRun](), 0, 0
     bins, through = min(days * DAY, BINS), 0
@@ -55,12 +55,12 @@ async def kept_lookback(
         if notice.at >= 60 * minutes.start
     ]
     episodes = await asyncio.to_thread(_episodes, runs, notices, fleet_snapshot, minutes)
-    return KeptLookback(
+    return StoredLookback(
         minutes=minutes,
         series=series_count,
         known_days=known_bins / DAY,
-        episodes=episodes[:MAX_KEPT_EPISODES],
-        more=max(len(episodes) - MAX_KEPT_EPISODES, 0),
+        episodes=episodes[:MAX_STORED_EPISODES],
+        more_episodes=max(len(episodes) - MAX_STORED_EPISODES, 0),
         has_journal=journal.failure is None,
     )
 
@@ -85,6 +85,6 @@ def _runs_of(block: HistoryBlock, columns: Indices, slots: Ints, near_from: Floa
 
 def _episodes(
     runs: Sequence[NearRun], notices: Sequence[Notice], fleet_snapshot: Snapshot, minutes: range
-) -> list[KeptEpisode]:
+) -> list[StoredEpisode]:
     series = {entry.key.id: entry for entry in fleet_snapshot.series.tolist() if entry}
-    return kept_episodes(runs, notices, series, minutes)
+    return stored_episodes(runs, notices, series, minutes)

@@ -10,8 +10,8 @@ from monitor.fleet.fleet import Fleet
 from monitor.fleet.judge import judge
 from monitor.fleet.snapshot import Snapshot
 from monitor.forecast.history import UsageHistory
-from monitor.forecast.kept_lookback import kept_lookback
 from monitor.forecast.recorder import Recorder
+from monitor.forecast.stored_lookback import stored_lookback
 from tests.monitor.forecast.test_recorder import NOW, add_series, metric, write_points
 
 
@@ -25,7 +25,7 @@ async def test_quarters_near_the_present_limit_are_an_episode(tmp_path: Path) ->
     await recorder.record(NOW)
     journal = await Journal.open(tmp_path / "journal.db")
     try:
-        found = await kept_lookback(recorder, lambda: Snapshot.of(fleet, {}), journal, 14)
+        found = await stored_lookback(recorder, lambda: Snapshot.of(fleet, {}), journal, 14)
     finally:
         await journal.close()
     (episode,) = found.episodes

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from monitor.fleet.fleet import Fleet, Series
-from monitor.lookback.kept import KeptEpisode, NearRun, kept_episodes, near_runs
+from monitor.lookback.stored_episodes import NearRun, StoredEpisode, near_runs, stored_episodes
 from monitor.notifiers.notice import Notice, NoticeKind, Severity
 from tests.monitor.fleet.fleets import add, key
 
@@ -42,8 +42,8 @@ def resolved(name: str, minute: int, zone: str = "within") -> Notice:
     return notice(name, minute, zone, kind=NoticeKind.RESOLVED)
 
 
-def found(runs: list[NearRun], *notices: Notice, names: tuple[str, ...] = ("orders",)) -> list[KeptEpisode]:
-    return kept_episodes(runs, notices, series_of(*names), MINUTES)
+def found(runs: list[NearRun], *notices: Notice, names: tuple[str, ...] = ("orders",)) -> list[StoredEpisode]:
+    return stored_episodes(runs, notices, series_of(*names), MINUTES)
 
 
 def run(begin: int, end: int, usage: float = 950.0, slot: int = 0) -> NearRun:
@@ -69,7 +69,7 @@ def test_consecutive_quarters_near_the_limit_are_a_run() -> None:
 def test_a_run_without_an_alert_is_an_episode_without_notices() -> None:
     (episode,) = found([run(60, 90)])
     assert (episode.begin - BEGIN, episode.end - BEGIN, episode.usage) == (60, 90, 950)
-    assert (episode.is_throttled, episode.throttled, episode.ongoing, episode.told) == (
+    assert (episode.is_throttled, episode.throttled, episode.ongoing, episode.notices) == (
         False,
         None,
         False,
@@ -88,7 +88,7 @@ def test_an_alert_on_throttling_extends_the_run_and_adds_the_throttled_demand() 
     (episode,) = found([run(60, 90)], *notices)
     assert (episode.begin - BEGIN, episode.end - BEGIN, episode.usage) == (60, 100, 990)
     assert (episode.is_throttled, episode.throttled) == (True, 8)
-    assert [notice.number for notice in episode.told] == [70, 75, 80, 100]
+    assert [notice.number for notice in episode.notices] == [70, 75, 80, 100]
 
 
 def test_throttling_far_below_the_limit_is_an_episode_because_of_its_alert() -> None:
@@ -115,7 +115,7 @@ def test_a_notice_of_a_forecast_makes_no_episode() -> None:
     forecast = notice("orders", 62, "forecast", severity=Severity.WARNING)
     assert found([], forecast) == []
     (episode,) = found([run(60, 90)], forecast)
-    assert episode.told == [forecast]
+    assert episode.notices == [forecast]
 
 
 def test_removed_series_and_blind_spots_are_left_out() -> None:

@@ -19,7 +19,7 @@ from monitor.notifiers.notice import Notice
 from rules.analogs import BIN_MINUTES
 from rules.band import Zone
 
-MAX_KEPT_EPISODES: Final = 10_000
+MAX_STORED_EPISODES: Final = 10_000
 MAX_NOTICE_DELAY: Final = 60  # minutes after the end of an episode in which a notice still belongs to it
 BAD_ZONES: Final = frozenset((Zone.NEAR.word, Zone.SATURATED.word))
 
@@ -37,12 +37,12 @@ class NearRun(NamedTuple):
     ongoing: bool = False
 
 
-class KeptEpisode(NamedTuple):
+class StoredEpisode(NamedTuple):
     """A time in which a series was near its limit or throttled: from the minute `begin` up to `end`.
 
     usage: the highest usage, in the unit of the limit; NaN if unknown. is_throttled: a notice reported
     throttled demand. throttled: the highest throttled demand per second in notices; None if there is none.
-    ongoing: the episode has not ended. told: its notices, by time.
+    ongoing: the episode has not ended. notices: its notices, by time.
     """
 
     series: Series
@@ -52,7 +52,7 @@ class KeptEpisode(NamedTuple):
     is_throttled: bool
     throttled: float | None
     ongoing: bool
-    told: Sequence[Notice]
+    notices: Sequence[Notice]
 
     @property
     def known_usage(self) -> float | None:
@@ -65,19 +65,19 @@ class KeptEpisode(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeptLookback:
+class StoredLookback:
     """The result of a look back at the stored data of some days.
 
     minutes: the minutes of these days. series: the number of series with a history. known_days: the days of
-    known usage, of all series together. episodes: the newest first. more: the number of episodes that are not
-    listed. has_journal: false while the journal cannot be read.
+    known usage, of all series together. episodes: the newest first. more_episodes: the number of episodes
+    that are not listed. has_journal: false while the journal cannot be read.
     """
 
     minutes: range
     series: int
     known_days: float
-    episodes: Sequence[KeptEpisode]
-    more: int
+    episodes: Sequence[StoredEpisode]
+    more_episodes: int
     has_journal: bool
 
 
@@ -109,9 +109,9 @@ def near_runs(slots: Sequence[int], usage: Floats, level: Floats, first_bin: int
             yield NearRun(slots[column], begin, stop, highest, end >= len(usage) - 1)
 
 
-def kept_episodes(
+def stored_episodes(
     runs: Iterable[NearRun], notices: Sequence[Notice], series: Mapping[str, Series], minutes: range
-) -> list[KeptEpisode]:
+) -> list[StoredEpisode]:
     """Return the episodes of some minutes, the newest first.
 
     notices: the oldest first. series: the existing series by id.
@@ -182,11 +182,11 @@ def _joined(pieces: Iterable[_Piece]) -> Iterator[_Piece]:
         yield last
 
 
-def _with_notices(series: Series, piece: _Piece, notices: Sequence[Notice]) -> KeptEpisode:
+def _with_notices(series: Series, piece: _Piece, notices: Sequence[Notice]) -> StoredEpisode:
     """Return the episode with the notices from its begin until MAX_NOTICE_DELAY after its end."""
     end = piece.end + MAX_NOTICE_DELAY
     own_notices = [notice for notice in notices if piece.begin <= notice.at // 60 < end]
-    return KeptEpisode(
+    return StoredEpisode(
         series,
         piece.begin,
         piece.end,
