@@ -9,7 +9,7 @@ import typer
 from collectors.service_quotas.allowed_calls import CALLS_PER_HOUR, FIRST_CALLS
 from monitor.cli.exit_codes import INCOMPLETE
 from monitor.cli.options import (
-    FORECASTS,
+    MAX_FORECASTS,
     AllowBlind,
     ConfigFile,
     Patterns,
@@ -102,7 +102,7 @@ def check(
             settings,
             registry,
             patterns,
-            ScanDepth(CALLS_PER_HOUR if counts else FIRST_CALLS, FORECASTS if forecast else 0),
+            ScanDepth(CALLS_PER_HOUR if counts else FIRST_CALLS, MAX_FORECASTS if forecast else 0),
         )
     _print(scan, format, zone or (), top)
     raise typer.Exit(_exit_code(scan, fail_on, allow_blind))

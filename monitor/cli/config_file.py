@@ -11,7 +11,7 @@ from monitor.config.file import read_config
 from monitor.schema.problems import ConfigError
 
 
-class Listening(NamedTuple):
+class ListenOptions(NamedTuple):
     """The options of the command line for the address to listen on. listen: as host:port. None: not given."""
 
     listen: str | None = None
@@ -29,17 +29,17 @@ class Listening(NamedTuple):
         return config.with_listen(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
 
 
-AS_CONFIGURED = Listening()
+AS_CONFIGURED = ListenOptions()
 
 
 def load_config_or_exit(
-    registry: Registry, file: Path | None, listening: Listening = AS_CONFIGURED
+    registry: Registry, file: Path | None, listen_options: ListenOptions = AS_CONFIGURED
 ) -> Config:
     """Return the configuration; print its problems and exit when it is invalid."""
     with exit_on_config_error():
-        return load_config(registry, file, listening)
+        return load_config(registry, file, listen_options)
 
 
-def load_config(registry: Registry, file: Path | None, listening: Listening) -> Config:
+def load_config(registry: Registry, file: Path | None, listen_options: ListenOptions) -> Config:
     """Return the configuration, with the command line's listen address if any. Raises ConfigError."""
-    return listening.applied(read_config(file, environ, registry))
+    return listen_options.applied(read_config(file, environ, registry))

@@ -54,15 +54,15 @@ AllowBlind = Annotated[
     bool, typer.Option("--allow-blind", help="Exit with 0 instead of 3 when some requested reads failed.")
 ]
 
-FORECASTS = 100  # number of series to forecast
-SIZES = 400  # number of series with bought limits, for which the right size is computed
+MAX_FORECASTS = 100  # number of series to forecast
+MAX_SIZES = 400  # number of series with bought limits, for which the right size is computed
 
 WithForecasts = Annotated[
     bool,
     typer.Option(
         "--forecast",
-        help=f"Forecast when the {FORECASTS} most urgent series reach their limits, by their last 14 days; "
-        "CloudWatch bills each of their metrics once more.",
+        help=f"Forecast when the {MAX_FORECASTS} most urgent series reach their limits, by their last 14 "
+        "days; CloudWatch bills each of their metrics once more.",
     ),
 ]
 

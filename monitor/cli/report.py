@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from monitor.cli.exit_codes import FAILED
-from monitor.cli.options import FORECASTS, SIZES, ConfigFile, Patterns, Resources, WithForecasts
+from monitor.cli.options import MAX_FORECASTS, MAX_SIZES, ConfigFile, Patterns, Resources, WithForecasts
 
 app = typer.Typer(add_completion=False)
 
@@ -43,7 +43,7 @@ def report(
     patterns = {"service": service, "signal": signal, "region": region, "account": account}
     patterns["resource"] = resource
     with exit_on_config_error(), exit_on_write_error(out), output.open_output(out) as file:
-        depth = ScanDepth(forecasts=FORECASTS, sizes=SIZES) if forecast else ScanDepth()
+        depth = ScanDepth(forecasts=MAX_FORECASTS, sizes=MAX_SIZES) if forecast else ScanDepth()
         scan = run_scan(settings, registry, patterns, depth)
         file.write(output.FORMATS[format](summarize(scan, patterns)).encode(errors="replace"))
     raise typer.Exit(exit_code(scan, "none", allow_blind=True))

@@ -41,17 +41,17 @@ def serve(
 ) -> None:
     """Run the monitor until SIGINT or SIGTERM. SIGHUP reloads the configuration."""
     from monitor.app import serve as run_server
-    from monitor.cli.config_file import Listening, load_config, load_config_or_exit
+    from monitor.cli.config_file import ListenOptions, load_config, load_config_or_exit
     from monitor.cli.registry_file import load_registry_or_exit
     from monitor.cli.start_error import exit_on_start_error
     from monitor.config.watched import watched_sentence
 
     share_one_arena()
     logs.configure_logging(logging.getLevelNamesMapping()[log_level.upper()], FORMATTERS[log_format]())
-    listening = Listening(listen, host, port)
+    listen_options = ListenOptions(listen, host, port)
     registry = load_registry_or_exit(config)
-    settings = load_config_or_exit(registry, config, listening)
+    settings = load_config_or_exit(registry, config, listen_options)
     log.info("%s", watched_sentence(settings, registry))
     resume_collecting()
     with exit_on_start_error():
-        asyncio.run(run_server(settings, registry, partial(load_config, registry, config, listening)))
+        asyncio.run(run_server(settings, registry, partial(load_config, registry, config, listen_options)))

@@ -22,7 +22,7 @@ from rules.band import Zone
 from tests.acceptance.prometheus_server import run_prometheus
 from tests.background import background
 from tests.monitor.fleet.fleets import add, key, refused, traffic
-from tests.monitor.push.receiver import mark_polled, write_usage
+from tests.monitor.push.pushed_fleets import mark_polled, write_usage
 from tests.monitor.serve_process import free_port
 from tests.processes import PROCESS_TIMEOUT, eventually, get
 

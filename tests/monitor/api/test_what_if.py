@@ -9,7 +9,7 @@ import pytest
 from collectors.base import ACCOUNT as WHOLE_ACCOUNT
 from tests.monitor.fleet.fleets import ACCOUNT, REGION
 from tests.monitor.served import Server, answer, refusal
-from tests.monitor.what_if.fleets import put, remember
+from tests.monitor.what_if.fleets import add_series, store_history
 
 PATH = "/api/v1/what-if"
 LONG = "x" * 5000
@@ -24,8 +24,8 @@ async def ask(server: Server, client: httpx.AsyncClient, **parameters: Any) -> A
 async def test_a_series_is_described_in_numbers_and_in_words(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    series = put(server, WHOLE_ACCOUNT, 90, signal="lambda.account_concurrency")
-    await remember(server, (series, 90))
+    series = add_series(server, WHOLE_ACCOUNT, 90, signal="lambda.account_concurrency")
+    await store_history(server, (series, 90))
     found = await ask(server, client, traffic="2x")
     (item,) = found["items"]
     assert (item["id"], item["account"], item["region"]) == (series.key.id, ACCOUNT, REGION)
@@ -53,7 +53,7 @@ async def test_a_series_is_described_in_numbers_and_in_words(
 async def test_without_usage_nothing_breaks_and_the_factor_is_null(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    put(server, "idle", 0)
+    add_series(server, "idle", 0)
     (item,) = (await ask(server, client, traffic="1000"))["items"]
     assert (item["breaks_at"], item["is_broken"], item["words"]["breaks_at"]) == (None, False, "no usage")
 
@@ -70,14 +70,14 @@ async def test_at_most_as_many_series_as_the_parameter_limit_are_listed(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     for number in range(60):
-        put(server, f"s{number}", 90)
+        add_series(server, f"s{number}", 90)
     assert len((await ask(server, client, traffic="2"))["items"]) == 50
     found = await ask(server, client, traffic="2", limit=3)
     assert (len(found["items"]), found["total"], found["broken"]) == (3, 60, 60)
 
 
 async def test_a_surrogate_in_a_name_is_replaced(server: Server, client: httpx.AsyncClient) -> None:
-    put(server, "\udc80", 90)
+    add_series(server, "\udc80", 90)
     (item,) = (await ask(server, client, traffic="2"))["items"]
     assert item["resource"] == "?"
 

@@ -12,7 +12,7 @@ def headroom(*arguments: str) -> Result:
     return CliRunner().invoke(app, arguments)
 
 
-def written(folder: Path, text: str) -> str:
+def write_config(folder: Path, text: str) -> str:
     """Write a configuration file, and return its path."""
     (folder / "own.yaml").write_text(text)
     return str(folder / "own.yaml")

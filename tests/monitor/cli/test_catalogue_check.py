@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.monitor.cli.invocation import headroom, written
+from tests.monitor.cli.invocation import headroom, write_config
 from tests.own_services import OWN_FILES, write_own_files
 
 VALID = "2 signals of 1 service are valid\n"
@@ -61,7 +61,7 @@ def test_a_file_in_the_current_folder_is_checked_with_its_second_file(
 def test_the_default_folder_is_beside_the_configuration(elsewhere: Path) -> None:
     (elsewhere / "etc").mkdir()
     (elsewhere / "catalogue.d").rename(elsewhere / "etc" / "catalogue.d")
-    file = written(elsewhere / "etc", "")
+    file = write_config(elsewhere / "etc", "")
     assert checked("--config", file) == (0, VALID)
     assert headroom("catalogue", "--config", file, "check").output == VALID
     assert problems() == ["catalogue.d:1: file: expected a folder or a file, found none"]
@@ -184,6 +184,6 @@ def test_a_problem_is_reported_with_its_file_line_and_key(
     ],
 )
 def test_a_path_without_a_service_is_reported(path: str, expected: str, elsewhere: Path) -> None:
-    written(elsewhere, "")
+    write_config(elsewhere, "")
     (elsewhere / "catalogue.d" / "rules" / "ours.yml").touch()
     assert problems(path) == [expected]

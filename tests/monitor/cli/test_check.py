@@ -26,7 +26,7 @@ from monitor.report.check_formats import FIELDS
 from monitor.report.failed_reads import FailedReads
 from monitor.report.report import Report
 from rules.band import Zone
-from tests.monitor.cli.invocation import headroom, written
+from tests.monitor.cli.invocation import headroom, write_config
 from tests.registries import STREAM_WRITE_BYTES
 
 HEADROOM = str(Path(sys.executable).parent / "headroom")
@@ -52,7 +52,7 @@ def check(aws_url: str, elsewhere: Path) -> Check:
     """Runs `headroom check` in this process against the simulated AWS, by default for SQS only."""
 
     def run(*arguments: str, config: str = "services: [sqs]", **variables: str) -> Result:
-        command = ["check", "--config", written(elsewhere, config), *arguments]
+        command = ["check", "--config", write_config(elsewhere, config), *arguments]
         return CliRunner().invoke(app, command, env=environment(aws_url, **variables), catch_exceptions=False)
 
     return run
@@ -62,7 +62,7 @@ def real_check(
     aws_url: str, folder: Path, config: str, **variables: str
 ) -> "subprocess.CompletedProcess[str]":
     """Run `headroom check` as a process."""
-    command = [HEADROOM, "check", "--config", written(folder, config)]
+    command = [HEADROOM, "check", "--config", write_config(folder, config)]
     env = environment(aws_url, **variables)
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
 
@@ -292,7 +292,7 @@ def test_an_inaccessible_account_is_reported_with_the_next_step_and_exits_with_2
 def test_ctrl_c_ends_a_check_in_a_terminal_while_its_progress_bar_is_shown(elsewhere: Path) -> None:
     """The terminal is a pseudo-terminal; the bar is shown while AWS does not answer."""
     our_end, process_end = pty.openpty()
-    command = [HEADROOM, "check", "--config", written(elsewhere, "regions: [eu-west-1, us-east-1]")]
+    command = [HEADROOM, "check", "--config", write_config(elsewhere, "regions: [eu-west-1, us-east-1]")]
     with socket.create_server(("127.0.0.1", 0)) as silent_aws:
         env = environment(
             f"http://127.0.0.1:{silent_aws.getsockname()[1]}", TERM="xterm-256color", COLUMNS="200"

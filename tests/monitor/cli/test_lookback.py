@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from monitor.cli.commands import app
-from tests.monitor.cli.invocation import headroom, written
+from tests.monitor.cli.invocation import headroom, write_config
 from tests.processes import ROOT
 
 DENIED = "ap-southeast-2"  # the simulated AWS denies all calls in this region
@@ -35,7 +35,7 @@ def lookback(aws_url: str, elsewhere: Path) -> RunLookback:
     """Runs `headroom lookback` on services of the simulated AWS. more: further lines of the configuration."""
 
     def run(*arguments: str, services: str = "lambda", region: str = "eu-west-1", more: str = "") -> Result:
-        config = written(elsewhere, f"services: [{services}]\nregions: [{region}]\n{more}")
+        config = write_config(elsewhere, f"services: [{services}]\nregions: [{region}]\n{more}")
         return CliRunner().invoke(app, ["lookback", "-c", config, *arguments], env=variables(aws_url))
 
     return run
@@ -91,7 +91,7 @@ def test_in_a_terminal_a_price_above_a_dollar_is_confirmed_by_the_user(
     aws_url: str, elsewhere: Path, answer: str, code: int, reads: bool
 ) -> None:
     prices = "prices: {aws: {per_1000_metrics: 5000}}"
-    config = written(elsewhere, f"services: [sqs]\nregions: [us-east-1]\n{prices}\n")
+    config = write_config(elsewhere, f"services: [sqs]\nregions: [us-east-1]\n{prices}\n")
     terminal, stdin = pty.openpty()
     os.write(terminal, f"{answer}\n".encode())
     try:

@@ -17,12 +17,12 @@ from typer.main import get_command
 
 from collectors.builtin_services import builtin_services
 from monitor.cli.commands import MODULES, app
-from monitor.cli.config_file import Listening
+from monitor.cli.config_file import ListenOptions
 from monitor.cli.main import probed_address
 from monitor.config.config import Config
 from monitor.lib.version import VERSION
 from monitor.schema.problems import ConfigError
-from tests.monitor.cli.invocation import headroom, written
+from tests.monitor.cli.invocation import headroom, write_config
 from tests.own_services import write_own_files
 from tests.registries import REGISTRY
 
@@ -95,7 +95,7 @@ def test_an_unknown_command_or_option_is_an_error_without_a_traceback() -> None:
 def test_an_invalid_configuration_is_reported_with_one_line_for_each_problem(
     command: list[str], elsewhere: Path
 ) -> None:
-    file = written(elsewhere, "regoins: [eu-west-1]\nband: {low: 2}\n")
+    file = write_config(elsewhere, "regoins: [eu-west-1]\nband: {low: 2}\n")
     result = headroom(*command, "--config", file)
     assert result.exit_code == 2
     assert result.stdout == ""
@@ -140,7 +140,7 @@ def test_a_command_finds_the_users_services_beside_its_configuration(
     command: list[str], elsewhere: Path
 ) -> None:
     write_own_files(elsewhere / "etc" / "catalogue.d")
-    result = headroom(*command, "--config", written(elsewhere / "etc", ""))
+    result = headroom(*command, "--config", write_config(elsewhere / "etc", ""))
     files = [path for path in elsewhere.glob("out/**/*") if path.is_file()]
     output = "".join([result.stdout, *(path.read_text() for path in files)])
     assert result.exit_code == 0, result.output
@@ -165,7 +165,9 @@ def test_the_configuration_is_read_from_the_current_folder_or_the_variable(
     )
     (elsewhere / "headroom.yaml").write_text("wrong: 1")
     assert headroom("config", "check").exit_code == 2
-    monkeypatch.setenv("HEADROOM_CONFIG", file := written(elsewhere, "services: [sqs]\nregions: [eu-west-1]"))
+    monkeypatch.setenv(
+        "HEADROOM_CONFIG", file := write_config(elsewhere, "services: [sqs]\nregions: [eu-west-1]")
+    )
     with_variable = headroom("config", "check")
     assert (with_variable.exit_code, with_variable.output.splitlines()) == (
         0,
@@ -217,7 +219,7 @@ def test_the_policy_can_be_limited_to_some_services(elsewhere: Path) -> None:
         "HeadroomLambda",
         "HeadroomSqs",
     ]
-    config = written(elsewhere, "services: [s3, sqs]")
+    config = write_config(elsewhere, "services: [s3, sqs]")
     assert statements("--config", config, "--service", "s*") == ["Headroom", "HeadroomS3", "HeadroomSqs"]
     missing = headroom("iam-policy", "--config", config, "--service", "kinesis")
     assert (missing.exit_code, missing.stdout) == (2, "")
@@ -236,7 +238,7 @@ def test_the_policy_allows_to_count_the_resources_of_chosen_services_only(elsewh
     # Without --service, the statements of other collectors already allow some of these calls.
     assert {"cognito-idp", "kafka"} <= counted_codes() < counted_codes("--service", "quotas")
     assert "glue" not in counted_codes()
-    requested = written(elsewhere, "services: [sqs, quotas]\nsignals: {quotas: [glue]}")
+    requested = write_config(elsewhere, "services: [sqs, quotas]\nsignals: {quotas: [glue]}")
     # Lake Formation lists some resources of Glue's quotas.
     assert counted_codes("--config", requested) == {"glue", "lakeformation"}
 
@@ -248,7 +250,7 @@ def test_the_policy_is_for_the_services_that_are_watched(elsewhere: Path) -> Non
         return {action for statement in policy["Statement"] for action in statement["Action"]}
 
     watched = allowed(
-        "--config", written(elsewhere, "regions: all\nservices: [s3]\naccounts: [{services: [sqs]}]")
+        "--config", write_config(elsewhere, "regions: all\nservices: [s3]\naccounts: [{services: [sqs]}]")
     )
     assert {"sqs:ListQueues", "ec2:DescribeRegions", "cloudwatch:GetMetricData"} < watched
     assert "s3:ListAllMyBuckets" not in watched
@@ -284,28 +286,28 @@ def test_the_catalogue_of_an_unknown_service_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("options", "listen"),
     [
-        (Listening(), "127.0.0.1:4070"),
-        (Listening(port=0), "127.0.0.1:0"),
-        (Listening(host="localhost"), "localhost:4070"),
-        (Listening(host="::1", port=4071), "[::1]:4071"),
-        (Listening("[::1]:4072"), "[::1]:4072"),
+        (ListenOptions(), "127.0.0.1:4070"),
+        (ListenOptions(port=0), "127.0.0.1:0"),
+        (ListenOptions(host="localhost"), "localhost:4070"),
+        (ListenOptions(host="::1", port=4071), "[::1]:4071"),
+        (ListenOptions("[::1]:4072"), "[::1]:4072"),
     ],
 )
-def test_options_of_the_command_line_set_the_listen_address(options: Listening, listen: str) -> None:
+def test_options_of_the_command_line_set_the_listen_address(options: ListenOptions, listen: str) -> None:
     assert options.applied(Config()).listen == listen
 
 
 @pytest.mark.parametrize(
     "options",
     [
-        Listening("127.0.0.1:1", port=2),
-        Listening("127.0.0.1:1", host="::1"),
-        Listening(host=""),
-        Listening(host="a b"),
-        Listening(host="0.0.0.0"),
+        ListenOptions("127.0.0.1:1", port=2),
+        ListenOptions("127.0.0.1:1", host="::1"),
+        ListenOptions(host=""),
+        ListenOptions(host="a b"),
+        ListenOptions(host="0.0.0.0"),
     ],
 )
-def test_an_invalid_listen_address_is_one_problem(options: Listening) -> None:
+def test_an_invalid_listen_address_is_one_problem(options: ListenOptions) -> None:
     with pytest.raises(ConfigError) as refused:
         options.applied(Config())
     assert len(refused.value.problems) == 1

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rules.path_file import parse_paths
-from tests.monitor.cli.invocation import headroom, written
+from tests.monitor.cli.invocation import headroom, write_config
 from tests.monitor.cli.test_coverage import api
 
 LIMIT: dict[str, Any] = {
@@ -134,7 +134,7 @@ def demo(aws_environ: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.usefixtures("demo")
 def test_the_paths_of_the_demo_are_discovered_and_their_file_is_valid(tmp_path: Path) -> None:
-    done = headroom("paths", "discover", "--config", written(tmp_path, CONFIG))
+    done = headroom("paths", "discover", "--config", write_config(tmp_path, CONFIG))
     assert (done.exit_code, done.stderr) == (0, "")
     parsed = parse_paths(done.stdout.encode(), "paths.yaml")
     assert parsed.problems == [] and parsed.model
@@ -146,13 +146,15 @@ def test_the_paths_of_the_demo_are_discovered_and_their_file_is_valid(tmp_path: 
         ("app/shop-us/7c1d5e90a2b34f68", "web-us"),
     }
     (tmp_path / "paths.yaml").write_text(done.stdout)
-    check = headroom("config", "check", "--config", written(tmp_path, "path_files: [paths.yaml]"))
+    check = headroom("config", "check", "--config", write_config(tmp_path, "path_files: [paths.yaml]"))
     assert check.exit_code == 0, check.output
 
 
 @pytest.mark.usefixtures("demo")
 def test_denied_reads_of_discovery_are_reported_and_exit_with_3(tmp_path: Path) -> None:
-    config = written(tmp_path, CONFIG.replace("us-east-1]", "ap-southeast-2]").replace("apigateway, ", ""))
+    config = write_config(
+        tmp_path, CONFIG.replace("us-east-1]", "ap-southeast-2]").replace("apigateway, ", "")
+    )
     done = headroom("paths", "discover", "--config", config)
     assert done.exit_code == 3
     failures = done.stderr.splitlines()
@@ -162,7 +164,7 @@ def test_denied_reads_of_discovery_are_reported_and_exit_with_3(tmp_path: Path) 
 
 
 def test_the_policy_allows_the_discovery_only_with_the_option_paths(tmp_path: Path) -> None:
-    config = written(tmp_path, CONFIG)
+    config = write_config(tmp_path, CONFIG)
     action = "lambda:ListEventSourceMappings"
     assert action not in headroom("iam-policy", "--config", config).stdout
     assert action in headroom("iam-policy", "--paths", "--config", config).stdout

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from monitor.cli.commands import app
-from tests.monitor.cli.invocation import headroom, written
+from tests.monitor.cli.invocation import headroom, write_config
 from tests.processes import environment_of_aws
 
 Request = Callable[..., Result]
@@ -24,7 +24,7 @@ def request_(aws_url: str, elsewhere: Path) -> Request:
     """Runs `headroom quota request` in this process, by default in eu-west-1."""
 
     def run(*arguments: str, config: str = "regions: [eu-west-1]", **variables: str) -> Result:
-        command = ["quota", "request", "--config", written(elsewhere, config), *arguments]
+        command = ["quota", "request", "--config", write_config(elsewhere, config), *arguments]
         environment = {**environment_of_aws(aws_url), **variables}
         return CliRunner().invoke(app, command, env=environment, catch_exceptions=False)
 

@@ -20,7 +20,7 @@ from monitor.push.telemetry import PushTelemetry
 from tests.background import background
 from tests.monitor.fleet.fleets import NOW
 from tests.monitor.notifiers.loopback import Server
-from tests.monitor.push.receiver import add_stream, write_usage
+from tests.monitor.push.pushed_fleets import add_stream, write_usage
 from tests.monitor.push.schemas import parse_remote_write
 
 QUEUED_AT = 1000.0  # epoch seconds

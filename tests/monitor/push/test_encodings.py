@@ -25,7 +25,7 @@ from monitor.push.watermarks import WATERMARK_DTYPE, Watermarks
 from rules.limits import Limit, LimitSource
 from rules.signals import Band
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, text
-from tests.monitor.push.receiver import add_stream, write_usage
+from tests.monitor.push.pushed_fleets import add_stream, write_usage
 from tests.monitor.push.schemas import OtlpRequest, Request2, Sample, decompress_snappy, parse_remote_write
 from tests.registries import STREAM_WRITE_BYTES
 

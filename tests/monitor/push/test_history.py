@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from monitor.fleet.fleet import Fleet
 from monitor.push.pending_samples import LATE_MINUTES
 from tests.monitor.fleet.fleets import NOW
-from tests.monitor.push.receiver import ImmediateReceiver, Point, add_stream, points_of, write_usage
+from tests.monitor.push.pushed_fleets import ImmediateReceiver, Point, add_stream, points_of, write_usage
 
 NAMES = ("a", "b")
 FAMILIES = {"usage", "saturation", "zone", "limit", "utilization_ratio"}

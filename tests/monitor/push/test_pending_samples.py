@@ -12,12 +12,12 @@ from monitor.fleet.rings import PROVISIONAL_FOR, STREAM_LAG
 from monitor.push.pending_samples import LATE_MINUTES, SLICE_MINUTES, PendingSamples
 from rules.band import Zone
 from tests.monitor.fleet.fleets import NOW, SETTINGS, key, traffic
-from tests.monitor.push.receiver import (
+from tests.monitor.push.pushed_fleets import (
     ImmediateReceiver,
     add_stream,
     mark_polled,
+    metric_row,
     points_of,
-    row,
     write_usage,
 )
 
@@ -70,7 +70,7 @@ def test_a_missing_minute_is_not_zero(fleet: Fleet) -> None:
 
 def test_minutes_after_a_gap_wait_for_a_poll_for_a_limited_time(fleet: Fleet) -> None:
     series, receiver = add_stream(fleet, throttled=None), ImmediateReceiver(fleet)
-    rows = np.array([row(fleet, series)], np.int32)
+    rows = np.array([metric_row(fleet, series)], np.int32)
 
     def stream_point(ago: int) -> None:
         fleet.rings.write_streamed(rows, np.array([NOW - ago], np.int32), np.ones(1, np.float32), NOW - ago)
@@ -91,7 +91,7 @@ def test_minutes_after_a_gap_wait_for_a_poll_for_a_limited_time(fleet: Fleet) ->
 
 def test_minutes_before_a_stream_began_are_not_pushed_as_zero(fleet: Fleet) -> None:
     series, receiver = add_stream(fleet), ImmediateReceiver(fleet, out_of_order=True)
-    rows = np.array([row(fleet, series, of_throttling=True)], np.int32)
+    rows = np.array([metric_row(fleet, series, of_throttling=True)], np.int32)
     write_usage(fleet, series, {NOW: 1})  # AWS publishes
     for minute in (NOW - 5, NOW - 4):
         fleet.rings.mark_streamed(rows, np.array([minute], np.int32), minute + STREAM_LAG)

@@ -12,7 +12,7 @@ from rules.band import Zone
 from tests.monitor.served import Server
 from tests.monitor.web.pages import Page, page
 from tests.monitor.web.test_pages import HOSTILE, LONG
-from tests.monitor.what_if.fleets import OTHER, put
+from tests.monitor.what_if.fleets import OTHER, add_series
 
 MAX_SIZE = 100_000  # bytes of a page, before compression
 
@@ -28,8 +28,8 @@ def fields(found: Page) -> dict[str, Any]:
 
 
 async def test_the_default_question_is_twice_the_traffic(server: Server, client: httpx.AsyncClient) -> None:
-    put(server, WHOLE_ACCOUNT, 90, signal="lambda.account_concurrency")
-    put(server, Resource("stream", ("idle",)), 10)
+    add_series(server, WHOLE_ACCOUNT, 90, signal="lambda.account_concurrency")
+    add_series(server, Resource("stream", ("idle",)), 10)
     found = await published_page(server, client, "/what-if")
     assert fields(found)["traffic"] == "2x"
     assert "2x the traffic: 1 of 2 series breaks. To make room, ask AWS for 1." in found.words
@@ -42,8 +42,8 @@ async def test_the_default_question_is_twice_the_traffic(server: Server, client:
 async def test_a_lane_is_red_from_the_breaking_factor_to_the_requested_one(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    put(server, "busy", 50)
-    put(server, "steady", 20)
+    add_series(server, "busy", 50)
+    add_series(server, "steady", 20)
     found = await published_page(server, client, "/what-if?traffic=3x")
     drawn = [(rect["class"], rect.get("x"), rect["width"]) for rect in found.all("rect") if "class" in rect]
     assert ("over", f"{place(2, 10)}%", f"{place(3, 10) - place(2, 10):.2f}%") in drawn
@@ -62,8 +62,8 @@ def test_the_place_of_a_factor_is_logarithmic_and_within_the_lane(
 
 
 async def test_the_form_keeps_the_question(server: Server, client: httpx.AsyncClient) -> None:
-    put(server, "orders", 40)
-    put(server, "orders", 40, region=OTHER)
+    add_series(server, "orders", 40)
+    add_series(server, "orders", 40, region=OTHER)
     query = f"traffic=3&match=service%3Dkinesis&region_fails=eu-west-1&to={OTHER}"
     found = await published_page(server, client, f"/what-if?{query}&set_limit=&resource=&counts=true")
     filled = fields(found)
@@ -76,7 +76,7 @@ async def test_the_form_keeps_the_question(server: Server, client: httpx.AsyncCl
 async def test_a_question_that_cannot_be_answered_says_why_beside_the_form(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    put(server, "orders", 40)
+    add_series(server, "orders", 40)
     found = await published_page(server, client, "/what-if?traffic=0&match=service%3Dkinesis", 422)
     assert "This cannot be answered. traffic: expected a factor from 0.01 to 1,000" in found.words
     assert fields(found)["traffic"] == "0"
@@ -88,9 +88,9 @@ async def test_unknown_series_and_those_without_a_counterpart_are_listed(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     why = Unobservable("request metrics are not enabled")
-    put(server, "orders", 40)
-    put(server, "hidden", zone=Zone.UNOBSERVABLE, usage=why)
-    put(server, "clicks", 40, region=OTHER)
+    add_series(server, "orders", 40)
+    add_series(server, "hidden", zone=Zone.UNOBSERVABLE, usage=why)
+    add_series(server, "clicks", 40, region=OTHER)
     found = await published_page(server, client, "/what-if?traffic=2x")
     assert "request metrics are not enabled" in found.words
     assert "1 series of this question is not known, and may break earlier." in found.words
@@ -111,7 +111,7 @@ async def test_names_are_escaped_and_many_series_stay_a_small_page(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     for number in range(300):
-        put(server, f"{number}{HOSTILE}{LONG}", 90)
+        add_series(server, f"{number}{HOSTILE}{LONG}", 90)
     await server.publish()
     got = await client.get("/what-if?traffic=3x")
     assert got.status_code == 200

@@ -36,7 +36,7 @@ class SeriesOptions(TypedDict, total=False):
     counts_served: bool
 
 
-def put(
+def add_series(
     server: Server,
     name: str | Resource,
     amount: float | None = None,
@@ -66,7 +66,7 @@ def put(
     return series
 
 
-async def remember(server: Server, *past: tuple[Series, Any], bins: int = BINS) -> None:
+async def store_history(server: Server, *past: tuple[Series, Any], bins: int = BINS) -> None:
     """Record the usage of the last bins: one number for all bins, or one for each, the newest last."""
     recorder = server.forecaster.recorder
     await recorder.record(NOW)

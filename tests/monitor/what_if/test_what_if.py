@@ -19,7 +19,7 @@ from rules.signals import Band
 from tests.monitor.fleet.fleets import NOW
 from tests.monitor.served import Server
 from tests.monitor.web.pages import feed
-from tests.monitor.what_if.fleets import OTHER, put, remember
+from tests.monitor.what_if.fleets import OTHER, add_series, store_history
 
 REQUESTS, IN_FLIGHT = "cloudwatch.put_metric_data", "sqs.standard_in_flight"
 RATE = "apigateway.rest_stage_method_throttle"  # a limit that no command raises
@@ -38,10 +38,10 @@ def resources_in_order(answer: Answer) -> list[str]:
 
 async def test_series_are_ordered_by_the_factor_at_which_their_peak_reaches_the_limit(server: Server) -> None:
     amounts = {"steady": 20, "spiky": 20, "full": 70}
-    steady, spiky, full = (put(server, name, amount, signal=RATE) for name, amount in amounts.items())
+    steady, spiky, full = (add_series(server, name, amount, signal=RATE) for name, amount in amounts.items())
     spike = np.full(BINS, 20.0)
     spike[600] = 80
-    await remember(server, (steady, 20), (spiky, spike), (full, 70))
+    await store_history(server, (steady, 20), (spiky, spike), (full, 70))
     answer = await ask(server, traffic="1.3x")
     assert resources_in_order(answer) == ["spiky", "full", "steady"]
     assert [item.breaks_at for item in answer.items] == pytest.approx([1.25, 1.43, 5], abs=0.01)
@@ -65,15 +65,15 @@ def newest_point(server: Server) -> int:
 
 
 async def test_present_usage_above_the_peak_of_the_fortnight_is_the_peak(server: Server) -> None:
-    rising = put(server, "rising", 90)
-    await remember(server, (rising, 20))
+    rising = add_series(server, "rising", 90)
+    await store_history(server, (rising, 20))
     (item,) = (await ask(server, traffic="2")).items
     assert (item.peak, item.peak_at) == (90, NOW)
 
 
 async def test_a_short_history_is_used_and_named(server: Server) -> None:
-    young, new = put(server, "young", 20), put(server, "new", 20)
-    await remember(server, (young, 40), bins=MIN_BINS // 4)
+    young, new = add_series(server, "young", 20), add_series(server, "new", 20)
+    await store_history(server, (young, 40), bins=MIN_BINS // 4)
     young_item, new_item = (await ask(server, traffic="2")).items
     assert (young_item.series, young_item.basis, young_item.history_days) == (young, Basis.SHORT, 0.5)
     assert "by 0.5 days of history" in basis_text(young_item)
@@ -82,7 +82,7 @@ async def test_a_short_history_is_used_and_named(server: Server) -> None:
 
 
 async def test_the_last_three_hours_are_used_until_the_past_was_read(server: Server) -> None:
-    series = put(server, "fresh", 20)
+    series = add_series(server, "fresh", 20)
     feed(server.fleet, series, [20, 60, 20])
     newest = server.fleet.minute[series.slot] = newest_point(server)
     (item,) = (await ask(server, traffic="2")).items
@@ -93,8 +93,8 @@ async def test_the_last_three_hours_are_used_until_the_past_was_read(server: Ser
 async def test_a_series_breaks_at_its_ceiling_where_it_was_throttled_below_the_limit(
     server: Server,
 ) -> None:
-    series = put(server, "bursts", 20, signal=RATE)
-    await remember(server, (series, 20))
+    series = add_series(server, "bursts", 20, signal=RATE)
+    await store_history(server, (series, 20))
     server.fleet.ceiling[series.slot] = 25
     (item,) = (await ask(server, traffic="2x")).items
     assert item.breaks_at == pytest.approx(1.25)
@@ -104,8 +104,8 @@ async def test_a_series_breaks_at_its_ceiling_where_it_was_throttled_below_the_l
 
 
 async def test_only_the_fullest_limit_of_a_resource_has_a_ceiling(server: Server) -> None:
-    by_bytes = put(server, "orders", 90)
-    by_records = put(server, "orders", 20, signal="kinesis.stream_write_records")
+    by_bytes = add_series(server, "orders", 90)
+    by_records = add_series(server, "orders", 20, signal="kinesis.stream_write_records")
     server.fleet.ceiling[[by_bytes.slot, by_records.slot]] = 80, 18
     factors = {item.series.key.signal: item.breaks_at for item in (await ask(server, traffic="2x")).items}
     assert factors == pytest.approx({"stream_write_bytes": 80 / 90, "stream_write_records": 5})
@@ -114,7 +114,7 @@ async def test_only_the_fullest_limit_of_a_resource_has_a_ceiling(server: Server
 async def test_throttled_demand_is_part_of_the_peak_where_served_demand_is_counted(
     server: Server,
 ) -> None:
-    served = put(server, WHOLE_ACCOUNT, 100, signal=REQUESTS, saturation=50, counts_served=True)
+    served = add_series(server, WHOLE_ACCOUNT, 100, signal=REQUESTS, saturation=50, counts_served=True)
     feed(server.fleet, served, [100, 100, 100], [0, 50, 20])
     server.fleet.minute[served.slot] = newest_point(server)
     (item,) = (await ask(server, traffic="2")).items
@@ -125,7 +125,7 @@ async def test_throttled_demand_is_part_of_the_peak_where_served_demand_is_count
 
 
 async def test_throttled_records_are_not_added_to_bytes(server: Server) -> None:
-    series = put(server, "a", 90, zone=Zone.SATURATED, saturation=50)
+    series = add_series(server, "a", 90, zone=Zone.SATURATED, saturation=50)
     feed(server.fleet, series, [90, 90], [50, 50])
     server.fleet.minute[series.slot] = newest_point(server)
     (item,) = (await ask(server, traffic="2")).items
@@ -133,8 +133,8 @@ async def test_throttled_records_are_not_added_to_bytes(server: Server) -> None:
 
 
 async def test_numbers_of_things_grow_only_on_request(server: Server) -> None:
-    put(server, WHOLE_ACCOUNT, 90, signal=TABLES)
-    put(server, "a", 40)
+    add_series(server, WHOLE_ACCOUNT, 90, signal=TABLES)
+    add_series(server, "a", 40)
     answer = await ask(server, traffic="2")
     assert resources_in_order(answer) == ["a"]
     assert answer.not_growing == 1
@@ -145,9 +145,9 @@ async def test_numbers_of_things_grow_only_on_request(server: Server) -> None:
 
 async def test_unknown_series_are_listed_and_not_counted_as_fine(server: Server) -> None:
     why = Unobservable("detailed metrics are not enabled")
-    hidden = put(server, "hidden", zone=Zone.UNOBSERVABLE, usage=why)
-    unlimited = put(server, "unlimited", 5, limit=None, zone=Zone.UNOBSERVABLE)
-    late = put(server, "late")
+    hidden = add_series(server, "hidden", zone=Zone.UNOBSERVABLE, usage=why)
+    unlimited = add_series(server, "unlimited", 5, limit=None, zone=Zone.UNOBSERVABLE)
+    late = add_series(server, "late")
     answer = await ask(server, traffic="2")
     assert (answer.total, answer.unknown_total) == (0, 3)
     reasons = {item.series.key.resource: item.reason for item in answer.unknown}
@@ -158,8 +158,8 @@ async def test_unknown_series_are_listed_and_not_counted_as_fine(server: Server)
 
 
 async def test_only_the_traffic_of_matched_series_grows(server: Server) -> None:
-    put(server, "a", 40)
-    put(server, WHOLE_ACCOUNT, 90, signal=CONCURRENCY)
+    add_series(server, "a", 40)
+    add_series(server, WHOLE_ACCOUNT, 90, signal=CONCURRENCY)
     assert resources_in_order(await ask(server, traffic="2", match=['service="kinesis"'])) == ["a"]
     assert resources_in_order(await ask(server, traffic="2", match=['resource=~"a|b"'])) == ["a"]
 
@@ -187,7 +187,7 @@ async def test_only_the_traffic_of_matched_series_grows(server: Server) -> None:
 async def test_a_selection_without_series_is_refused_with_the_nearest_names(
     server: Server, parameters: dict[str, Any], sentence: str
 ) -> None:
-    put(server, "orders", 40)
+    add_series(server, "orders", 40)
     with pytest.raises(QuestionError) as raised:
         await ask(server, traffic="2", **parameters)
     assert str(raised.value).startswith(sentence)
@@ -197,9 +197,9 @@ async def test_a_selection_without_series_is_refused_with_the_nearest_names(
 
 
 async def test_each_kind_of_limit_has_its_remedy(server: Server) -> None:
-    put(server, WHOLE_ACCOUNT, 90, signal=CONCURRENCY)
-    put(server, Resource("stream", ("orders",)), 90, signal="kinesis.stream_write_bytes")
-    put(server, Resource("bucket", ("media",)), 90, signal="s3.prefix_write_rate")
+    add_series(server, WHOLE_ACCOUNT, 90, signal=CONCURRENCY)
+    add_series(server, Resource("stream", ("orders",)), 90, signal="kinesis.stream_write_bytes")
+    add_series(server, Resource("bucket", ("media",)), 90, signal="s3.prefix_write_rate")
     answer = await ask(server, traffic="2x")
     remedies = {item.series.key.service: item.remedy for item in answer.items if item.remedy}
     assert answer.actions == {Action.REQUEST: 1, Action.CHANGE: 1, Action.REDESIGN: 1}
@@ -214,7 +214,7 @@ async def test_each_kind_of_limit_has_its_remedy(server: Server) -> None:
 
 
 async def test_a_command_raises_as_far_as_aws_allows_in_one_call(server: Server) -> None:
-    put(server, Resource("stream", ("orders",)), 2**20, limit=2**20)
+    add_series(server, Resource("stream", ("orders",)), 2**20, limit=2**20)
     (item,) = (await ask(server, traffic="5x")).items
     assert item.remedy is not None
     assert item.remedy.is_step
@@ -223,8 +223,8 @@ async def test_a_command_raises_as_far_as_aws_allows_in_one_call(server: Server)
 
 
 async def test_a_quota_of_several_series_is_requested_once_at_the_highest_value(server: Server) -> None:
-    put(server, "a", 90, signal=IN_FLIGHT)
-    put(server, "b", 60, signal=IN_FLIGHT)
+    add_series(server, "a", 90, signal=IN_FLIGHT)
+    add_series(server, "b", 60, signal=IN_FLIGHT)
     answer = await ask(server, traffic="3x")
     (request,) = answer.requests
     assert (request.quota.code, request.series, request.value) == ("L-C491D5A4", 2, 491)
@@ -236,7 +236,7 @@ async def test_a_quota_of_several_series_is_requested_once_at_the_highest_value(
 async def test_a_pending_quota_request_is_named_with_whether_it_is_enough(
     server: Server, desired: float, is_enough: bool
 ) -> None:
-    series = put(server, WHOLE_ACCOUNT, 90, signal=CONCURRENCY)
+    series = add_series(server, WHOLE_ACCOUNT, 90, signal=CONCURRENCY)
     settings = replace(series.settings, quota_request=QuotaRequest(desired, "PENDING", 0.0))
     server.fleet.retag(series.key, replace(settings, tags={"team": "a"}))
     answer = await ask(server, traffic="2x")
@@ -247,7 +247,7 @@ async def test_a_pending_quota_request_is_named_with_whether_it_is_enough(
 
 
 async def test_a_series_in_percent_needs_capacity_and_no_higher_limit(server: Server) -> None:
-    put(server, Resource("instance", ("db",)), 60, signal="rds.cpu")
+    add_series(server, Resource("instance", ("db",)), 60, signal="rds.cpu")
     (item,) = (await ask(server, traffic="2x")).items
     assert item.needed_limit is None
     assert item.needed_factor == pytest.approx(1.2 / 0.55)
@@ -255,7 +255,7 @@ async def test_a_series_in_percent_needs_capacity_and_no_higher_limit(server: Se
 
 
 async def test_the_band_of_a_series_decides_the_needed_limit(server: Server) -> None:
-    put(server, "a", 60, signal=RATE, band=Band(low=0.2, high=0.4, near=0.5))
+    add_series(server, "a", 60, signal=RATE, band=Band(low=0.2, high=0.4, near=0.5))
     (item,) = (await ask(server, traffic="2x")).items
     assert item.needed_limit == pytest.approx(120 / 0.3)
 
@@ -266,10 +266,10 @@ async def test_the_band_of_a_series_decides_the_needed_limit(server: Server) -> 
 async def test_a_region_receives_the_traffic_that_the_failing_region_had_at_the_same_time(
     server: Server,
 ) -> None:
-    here, there = put(server, "orders", 40), put(server, "orders", 40, region=OTHER)
+    here, there = add_series(server, "orders", 40), add_series(server, "orders", 40, region=OTHER)
     by_day, by_night = np.full(BINS, 10.0), np.full(BINS, 30.0)
     by_day[500], by_night[500] = 60, 10
-    await remember(server, (here, by_day), (there, by_night))
+    await store_history(server, (here, by_day), (there, by_night))
     server.fleet.usage[[here.slot, there.slot]] = 10, 30
     answer = await ask(server, region_fails="eu-west-1", to=OTHER)
     (item,) = answer.items
@@ -281,8 +281,8 @@ async def test_a_region_receives_the_traffic_that_the_failing_region_had_at_the_
 
 
 async def test_without_a_past_the_peaks_of_both_regions_are_added_up_with_a_note(server: Server) -> None:
-    put(server, "orders", 40)
-    put(server, "orders", 70, region=OTHER)
+    add_series(server, "orders", 40)
+    add_series(server, "orders", 70, region=OTHER)
     answer = await ask(server, region_fails="eu-west-1", to=OTHER)
     (item,) = answer.items
     assert (item.demand, item.sums_peaks, item.is_broken) == (110, True, True)
@@ -291,9 +291,9 @@ async def test_without_a_past_the_peaks_of_both_regions_are_added_up_with_a_note
 
 
 async def test_series_without_a_counterpart_in_the_other_region_are_listed(server: Server) -> None:
-    put(server, "orders", 40)
-    put(server, "idle", 0)
-    put(server, "clicks", 40, region=OTHER)
+    add_series(server, "orders", 40)
+    add_series(server, "idle", 0)
+    add_series(server, "clicks", 40, region=OTHER)
     answer = await ask(server, region_fails="eu-west-1", to=OTHER)
     assert answer.total == 0
     assert [(item.series.key.resource, item.reason) for item in answer.left] == [
@@ -316,24 +316,24 @@ async def test_series_without_a_counterpart_in_the_other_region_are_listed(serve
 async def test_a_counterpart_has_the_same_ids_or_names_but_for_the_region(
     server: Server, here: Resource, there: Resource
 ) -> None:
-    put(server, here, 40)
-    put(server, there, 40, region=OTHER)
+    add_series(server, here, 40)
+    add_series(server, there, 40, region=OTHER)
     answer = await ask(server, region_fails="eu-west-1", to=OTHER)
     assert (answer.total, answer.left_total) == (1, 0)
 
 
 async def test_a_resource_whose_name_is_not_unique_is_no_counterpart(server: Server) -> None:
-    put(server, Resource("stream", ("id-1",), ("orders",)), 40)
+    add_series(server, Resource("stream", ("id-1",), ("orders",)), 40)
     for number in (2, 3):
-        put(server, Resource("stream", (f"id-{number}",), ("orders",)), 40, region=OTHER)
+        add_series(server, Resource("stream", (f"id-{number}",), ("orders",)), 40, region=OTHER)
     answer = await ask(server, region_fails="eu-west-1", to=OTHER)
     assert (answer.total, answer.left_total) == (0, 1)
 
 
 async def test_traffic_may_grow_while_a_region_fails(server: Server) -> None:
-    put(server, "orders", 10)
-    put(server, "orders", 20, region=OTHER)
-    put(server, "clicks", 10, region=OTHER)
+    add_series(server, "orders", 10)
+    add_series(server, "orders", 20, region=OTHER)
+    add_series(server, "clicks", 10, region=OTHER)
     answer = await ask(server, region_fails="eu-west-1", to=OTHER, traffic="2x")
     assert [(item.series.key.resource, item.demand) for item in answer.items] == [
         ("orders", 60),
@@ -345,8 +345,8 @@ async def test_traffic_may_grow_while_a_region_fails(server: Server) -> None:
 
 
 async def test_a_set_limit_changes_the_limit_and_ceiling_of_its_series_only(server: Server) -> None:
-    series = put(server, "orders", 40)
-    put(server, "clicks", 40)
+    series = add_series(server, "orders", 40)
+    add_series(server, "clicks", 40)
     server.fleet.ceiling[series.slot] = 50
     answer = await ask(server, set_limit="kinesis.stream_write_bytes=200", resource="orders")
     (item,) = answer.items
@@ -355,21 +355,21 @@ async def test_a_set_limit_changes_the_limit_and_ceiling_of_its_series_only(serv
 
 
 async def test_a_limit_below_the_present_usage_is_answered_with_a_note(server: Server) -> None:
-    put(server, "orders", 40)
+    add_series(server, "orders", 40)
     answer = await ask(server, set_limit="kinesis.stream_write_bytes=20")
     assert answer.broken == 1
     assert "1 series of kinesis.stream_write_bytes uses more than that limit now." in answer.notes
 
 
 async def test_a_question_may_set_the_limit_of_a_number_of_things(server: Server) -> None:
-    put(server, WHOLE_ACCOUNT, 90, signal=TABLES)
+    add_series(server, WHOLE_ACCOUNT, 90, signal=TABLES)
     (item,) = (await ask(server, set_limit="dynamodb.tables=80", traffic="3x")).items
     assert (item.factor, item.is_broken) == (1, True)
 
 
 async def test_the_same_question_gets_the_same_order(server: Server) -> None:
     for number in range(20):
-        put(server, f"s{number}", 50)
+        add_series(server, f"s{number}", 50)
     first = resources_in_order(await ask(server, traffic="3x"))
     assert first == resources_in_order(await ask(server, traffic="3x"))
     assert len({*first}) == 20
@@ -377,6 +377,6 @@ async def test_the_same_question_gets_the_same_order(server: Server) -> None:
 
 async def test_no_more_series_are_listed_than_requested(server: Server) -> None:
     for number in range(5):
-        put(server, f"s{number}", 50)
+        add_series(server, f"s{number}", 50)
     answer = await ask(server, traffic="3x", limit=2)
     assert (len(answer.items), answer.total, answer.broken) == (2, 5, 5)

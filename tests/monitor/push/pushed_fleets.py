@@ -20,7 +20,7 @@ PROTOCOL = "remote_write 1"
 Point = tuple[str, int, float]  # resource, minute before NOW, value
 
 
-def row(fleet: Fleet, series: Series, of_throttling: bool = False) -> int:
+def metric_row(fleet: Fleet, series: Series, of_throttling: bool = False) -> int:
     """Return the row of the only metric of a series' usage, or of its throttled demand."""
     formula = (fleet.throttled if of_throttling else fleet.usages).get(series.slot)
     assert formula and len(formula.rows) == 1
@@ -31,14 +31,17 @@ def write_usage(
     fleet: Fleet, series: Series, by_minute: Mapping[int, float], of_throttling: bool = False
 ) -> None:
     """Write usage, or throttled demand, by minute."""
-    rows = np.full(len(by_minute), row(fleet, series, of_throttling), np.int32)
+    rows = np.full(len(by_minute), metric_row(fleet, series, of_throttling), np.int32)
     values = np.array(list(by_minute.values()), np.float32)
     fleet.rings.write(rows, np.array(list(by_minute), np.int32), values)
 
 
 def mark_polled(fleet: Fleet, series: Series, minute: int) -> None:
     """Mark all metrics of a series as polled up to a minute."""
-    rows = [row(fleet, series), *([row(fleet, series, True)] if fleet.throttled.get(series.slot) else [])]
+    rows = [
+        metric_row(fleet, series),
+        *([metric_row(fleet, series, True)] if fleet.throttled.get(series.slot) else []),
+    ]
     fleet.rings.mark_read(np.array(rows, np.int32), minute)
 
 
@@ -57,9 +60,9 @@ class ImmediateReceiver:
     """A receiver that accepts every request at once."""
 
     def __init__(self, fleet: Fleet, out_of_order: bool = False) -> None:
-        self.fleet, self.late = fleet, LATE_MINUTES if out_of_order else 0
+        self.fleet, self.late_minutes = fleet, LATE_MINUTES if out_of_order else 0
         self.labels = LabelEncoder(ENCODINGS[PROTOCOL].encode_label)
-        self.watermarks = Watermarks(np.empty(0, WATERMARK_DTYPE), self.late)
+        self.watermarks = Watermarks(np.empty(0, WATERMARK_DTYPE), self.late_minutes)
         self.saved: dict[int, WatermarkRows] = {}
 
     def push(self) -> list[list[Sample]]:
@@ -81,7 +84,7 @@ class ImmediateReceiver:
 
     def restart(self) -> None:
         """Start again with the saved watermarks."""
-        self.watermarks = Watermarks(np.concatenate([*self.saved.values()]), self.late)
+        self.watermarks = Watermarks(np.concatenate([*self.saved.values()]), self.late_minutes)
 
 
 def points_of(requests: Iterable[Iterable[Sample]]) -> list[tuple[str, Point]]:
