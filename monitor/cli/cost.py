@@ -11,7 +11,7 @@ from monitor.cli.options import ConfigFile
 
 if TYPE_CHECKING:
     from monitor.config.config import Config
-    from monitor.report.cost_estimate import Reading
+    from monitor.report.read_intervals import ReadIntervals
 
 INTERVALS = ("interval", "max_interval", "throttled_interval")
 
@@ -58,12 +58,12 @@ def cost(
         raise typer.Exit(INCOMPLETE if estimate.services else FAILED)
 
 
-def _parse_what_if(text: str, config: "Config", services: Collection[str]) -> "Reading":
+def _parse_what_if(text: str, config: "Config", services: Collection[str]) -> "ReadIntervals":
     """Return the intervals and streamed services of `--what-if`. Raises typer.BadParameter."""
     from pydantic import ValidationError
 
     from monitor.config.config import Config
-    from monitor.report.cost_estimate import Reading
+    from monitor.report.read_intervals import ReadIntervals
     from monitor.schema.problems import problem_lines, problems_from_pydantic
     from rules.problem_text import suggestion
 
@@ -82,4 +82,4 @@ def _parse_what_if(text: str, config: "Config", services: Collection[str]) -> "R
         raise typer.BadParameter(
             "; ".join(problem_lines("", problems_from_pydantic(error, Config)))
         ) from None
-    return replace(Reading.of(changed), streamed=streamed)
+    return replace(ReadIntervals.of(changed), streamed=streamed)

@@ -76,7 +76,7 @@ def discover(config: ConfigFile = None) -> None:
     found = run_interruptible(discover_paths(load_config_or_exit(registry, config), registry))
     for failure in found.failures:
         typer.echo(escape_unprintable(failure), err=True)
-    if not found.cells:
+    if not found.cell_count:
         raise typer.Exit(FAILED)
     typer.echo(found.yaml, nl=False)
     if found.failures:

@@ -27,7 +27,7 @@ from monitor.quotas.increase import (
     prepare_increase,
     send_increase,
 )
-from monitor.quotas.place import ACCOUNT_ID, choose_account, in_one_region, resource_arn
+from monitor.quotas.increase_target import ACCOUNT_ID, choose_account, in_one_region, resource_arn
 from monitor.quotas.wanted import RequestRefusedError, UnknownQuotaError, WantedQuota, find_quota
 
 

@@ -32,7 +32,7 @@ class PricesConfig(ConfigModel):
         default=None, ge=0, description="Price of a gigabyte of a metric stream that Firehose takes in."
     )
 
-    def over(self, listed: Prices | None) -> Prices:
+    def completed_by(self, listed: Prices | None) -> Prices:
         """Return the configured prices, completed by the list prices.
 
         Raises PydanticCustomError if a price is neither configured nor listed.
@@ -70,7 +70,7 @@ def _require_complete(prices: Mapping[str, PricesConfig]) -> Mapping[str, Prices
 
 def price_table(configured: Mapping[str, PricesConfig]) -> PriceTable:
     """Return the prices by partition: the configured ones, else AWS's list prices."""
-    return {**PRICES, **{name: prices.over(PRICES.get(name)) for name, prices in configured.items()}}
+    return {**PRICES, **{name: prices.completed_by(PRICES.get(name)) for name, prices in configured.items()}}
 
 
 ConfiguredPrices = Annotated[

@@ -14,17 +14,18 @@ def headroom_command() -> str:
     return "headroom" if shutil.which("headroom") else quote(sys.argv[0])
 
 
-def hints(listen: str, received: str, config: Path) -> Iterator[str]:
+def hints(listen: str, receiver_address: str, config: Path) -> Iterator[str]:
     """Yield lines of addresses and commands.
 
-    listen: host and port of Headroom. received: the address of the page with the received notifications.
+    listen: host and port of Headroom. receiver_address: the address of the page with the received
+    notifications.
     """
     base, command = f"http://{listen}", headroom_command()
     environment = " ".join(f"{name}={quote(value)}" for name, value in CREDENTIALS.items())
     file = quote(str(config))
     yield "Open:"
     yield f"  {base}/                 web page"
-    yield f"  {received}/                 what the webhooks brought"
+    yield f"  {receiver_address}/                 what the webhooks brought"
     yield f"  {base}/metrics          Prometheus metrics"
     yield f"  {base}/api/v1/series    JSON API"
     yield f"  {base}/docs             API documentation"

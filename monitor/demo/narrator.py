@@ -15,7 +15,7 @@ from monitor.fleet.fleet import Fleet
 from monitor.fleet.rows import Row, row_of
 from monitor.lib.schedule import LoopClock
 
-LOOK_INTERVAL = 0.25  # seconds between two checks whether Headroom has seen a scene
+CHECK_INTERVAL = 0.25  # seconds between two checks whether Headroom has seen a scene
 SERVICE, SIGNAL = "kinesis", "stream_write_bytes"
 INDENT = " " * 9
 
@@ -56,7 +56,7 @@ class Narrator:
     async def _begin(self, scene: Scene) -> None:
         """Begin a scene, once the stream is in the fleet."""
         while not (row := self._row()):
-            await self.clock.sleep(LOOK_INTERVAL)
+            await self.clock.sleep(CHECK_INTERVAL)
         self._first_limit = row.limit or self._first_limit
         await self.begin(scene)
 
@@ -68,7 +68,7 @@ class Narrator:
             if description:
                 self.seen[scene] = self._elapsed()
                 return description
-            await self.clock.sleep(LOOK_INTERVAL)
+            await self.clock.sleep(CHECK_INTERVAL)
 
     def _row(self) -> Row | None:
         wanted = SERVICE, SIGNAL, self.stream

@@ -1,6 +1,5 @@
 """A receiver of webhooks, built into the demo, and the page that shows the notifications."""
 
-import asyncio
 import hashlib
 from base64 import b64encode
 from collections import deque
@@ -39,8 +38,8 @@ class ReceivedNotification:
 class DemoReceiver:
     """Receives webhooks and stores the newest notifications. clock: returns epoch seconds.
 
-    arrived: set when a notification arrives. style, template: the CSS and the Jinja template of the page.
-    received: the stored notifications, the newest first.
+    style, template: the CSS and the Jinja template of the page. received: the stored notifications, the
+    newest first.
     """
 
     clock: Callable[[], float]
@@ -48,7 +47,6 @@ class DemoReceiver:
     style: str = field(default_factory=(FOLDER / "received.css").read_text)
     template: str = field(default_factory=(FOLDER / "received.html").read_text)
     received: deque[ReceivedNotification] = field(default_factory=lambda: deque(maxlen=MAX_NOTIFICATIONS))
-    arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     @classmethod
     @asynccontextmanager
@@ -74,7 +72,6 @@ class DemoReceiver:
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise web.HTTPBadRequest(text="no notification of Headroom") from None
         self.received.appendleft(ReceivedNotification(self.clock(), body.data))
-        self.arrived.set()
         return web.Response(text="received")
 
     async def page(self, _: web.Request) -> web.Response:

@@ -43,11 +43,11 @@ def demo_services() -> list[str]:
     return sorted({*SIMULATED_SERVICES, *(path.stem for path in STORY_FOLDER.glob("*.yaml"))})
 
 
-def demo_settings(url: str, listen: str, journal: str, received: str) -> dict[str, Any]:
+def demo_settings(url: str, listen: str, journal: str, receiver_address: str) -> dict[str, Any]:
     """Return the configuration of the demo as the keys and values of its file.
 
     Metrics are read at the default intervals, so that costs are similar to those of real accounts.
-    url: the address of the simulated AWS. received: the address of the receiver of notifications.
+    url: the address of the simulated AWS. receiver_address: the address of the receiver of notifications.
     """
     return {
         "accounts": [account.entry() for account in ACCOUNTS],
@@ -65,7 +65,7 @@ def demo_settings(url: str, listen: str, journal: str, received: str) -> dict[st
             {
                 "name": "demo",
                 "type": "webhook",
-                "url": f"{received}/webhook",
+                "url": f"{receiver_address}/webhook",
                 "allow_insecure": True,
                 "allow_private": True,
             }

@@ -76,7 +76,7 @@ def json_record(row: Row) -> dict[str, object]:
     }
 
 
-def record(row: Row) -> dict[str, object]:
+def csv_record(row: Row) -> dict[str, object]:
     """Return a row as a CSV record: unrounded numbers, the utilization as a ratio."""
     reason = row.unobservable
     return {
@@ -118,7 +118,7 @@ def write_csv(report: Report, out: TextIO) -> None:
     writer = csv.DictWriter(out, list(FIELDS), lineterminator="\n")
     writer.writeheader()
     for row in report.rows:
-        writer.writerow({name: spreadsheet_cell(value) for name, value in record(row).items()})
+        writer.writerow({name: spreadsheet_cell(value) for name, value in csv_record(row).items()})
 
 
 def write_markdown(report: Report, out: TextIO) -> None:

@@ -23,33 +23,11 @@ from monitor.planning.pruning import plan_idle
 from monitor.polling.watcher import Watcher
 from monitor.report.failed_reads import FailedReads, failed_reads
 from monitor.report.path_cost import path_cost
+from monitor.report.read_intervals import ReadIntervals
 from rules.signals import Tier
 
 MIN_INTERVAL = 60.0  # seconds between two polls
 STREAM_DOLLARS = ("polled_monthly_dollars", "streamed_monthly_dollars", "saved_monthly_dollars")
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """The intervals at which metrics are read, in seconds.
-
-    longest, throttled: between two requests for a metric of usage (longest) or of throttled demand
-    (throttled), while the series is far from its limit. streamed: services that a Metric Stream delivers.
-    """
-
-    longest: float
-    throttled: float
-    streamed: frozenset[str] = frozenset()
-
-    @classmethod
-    def of(cls, config: Config) -> "Reading":
-        """Return the configured intervals."""
-        return cls(config.longest_interval, config.longest_throttled_interval)
-
-    @property
-    def is_every_minute(self) -> bool:
-        """True if all metrics are read every minute."""
-        return max(self.longest, self.throttled) <= 60  # noqa: PLR2004
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +50,12 @@ class ServiceEstimate:
 class PayerEstimate:
     """The cost of an account that pays for itself and for other accounts whose metrics it reads.
 
-    others: the number of other accounts. prices: the prices of its partition; None if they are not known.
+    other_accounts: the number of other accounts. prices: the prices of its partition; None if they are not
+    known.
     """
 
     account: str
-    others: int
+    other_accounts: int
     now: ProjectedCost
     prices: Prices | None = LIST_PRICES
 
@@ -91,7 +70,7 @@ class PayerEstimate:
         return self.amount if self.prices and self.prices.is_in_dollars else None
 
     @property
-    def words(self) -> str:
+    def amount_text(self) -> str:
         """The amount per month as text, with its currency unless that is the dollar."""
         amount = self.amount
         if self.prices is None or amount is None:
@@ -121,7 +100,7 @@ async def estimate_cost(
     config: Config,
     registry: Registry,
     report_progress: Callable[[int, int], None],
-    what_if: Reading | None = None,
+    what_if: ReadIntervals | None = None,
 ) -> CostEstimate:
     """Run an inventory with all signals, without polls, and estimate the cost of the polls."""
     with_all_signals = config.model_copy(update={"signals": SignalSettings(detail=True)})
@@ -140,17 +119,19 @@ async def estimate_cost(
         payers_of(fleet, config, prices),
         failed_reads(watcher),
         _by_tier(fleet, config, prices),
-        streams_for(fleet, config, prices, what_if or Reading.of(config)),
+        streams_for(fleet, config, prices, what_if or ReadIntervals.of(config)),
         await path_cost(fleet, config, prices, names),
     )
 
 
-def streams_for(fleet: Fleet, config: Config, prices: AccountPrices, reading: Reading) -> list[StreamAdvice]:
+def streams_for(
+    fleet: Fleet, config: Config, prices: AccountPrices, intervals: ReadIntervals
+) -> list[StreamAdvice]:
     """Return the metrics that a metric stream would deliver for less, if each has a point every minute."""
     read = {
         row
         for key, series in fleet.series.items()
-        if key.service not in reading.streamed and config.signals.includes(series.settings.signal)
+        if key.service not in intervals.streamed and config.signals.includes(series.settings.signal)
         for row in rows_of_metrics(fleet, series)
     }
     use = MetricUse.of(fleet, 0, prices)
@@ -161,7 +142,7 @@ def streams_for(fleet: Fleet, config: Config, prices: AccountPrices, reading: Re
     cells = {cell: np.array([row for _, row in pairs], np.int32) for cell, pairs in metrics.items()}
     queries = {cell: [query for query, _ in pairs] for cell, pairs in metrics.items()}
     unknown = Activity.unknown(fleet, ())
-    planned = replace(use, cells=cells, cadence=Plan.of(fleet, reading, read, {}).minutes)
+    planned = replace(use, cells=cells, cadence=Plan.of(fleet, intervals, read, {}).minutes)
     return stream_advice(planned, replace(unknown, queries=queries), MIN_INTERVAL)
 
 
@@ -180,7 +161,7 @@ def _by_tier(fleet: Fleet, config: Config, prices: AccountPrices) -> Mapping[Tie
     for series in fleet.series.values():
         if config.signals.includes(signal := series.settings.signal):
             rows[signal.tier] |= billed.keys() & rows_of_metrics(fleet, series)
-    plan = Plan.of(fleet, Reading.of(config), rows[Tier.CORE] | rows[Tier.DETAIL], billed)
+    plan = Plan.of(fleet, ReadIntervals.of(config), rows[Tier.CORE] | rows[Tier.DETAIL], billed)
     rows[Tier.DETAIL] -= rows[Tier.CORE]
     return {tier: plan.projected("", rows[tier]) for tier in Tier}
 
@@ -196,7 +177,9 @@ def payers_of(
         others[payer] |= {key.account} - {payer}
         if config.signals.includes(series.settings.signal):
             rows[payer] |= billed[key.cell].intersection(rows_of_metrics(fleet, series))
-    plan = Plan.of(fleet, Reading.of(config), {row for payer_rows in rows.values() for row in payer_rows}, {})
+    plan = Plan.of(
+        fleet, ReadIntervals.of(config), {row for payer_rows in rows.values() for row in payer_rows}, {}
+    )
     payers = [
         PayerEstimate(payer, len(accounts), plan.cost("", rows[payer], prices.of(payer)), prices.of(payer))
         for payer, accounts in others.items()
@@ -205,7 +188,7 @@ def payers_of(
 
 
 def _by_service(
-    fleet: Fleet, config: Config, prices: AccountPrices, what_if: Reading | None
+    fleet: Fleet, config: Config, prices: AccountPrices, what_if: ReadIntervals | None
 ) -> list[ServiceEstimate]:
     billed = _prices_of_rows(fleet, prices)
     now, all_rows = defaultdict[str, set[int]](set), defaultdict[str, set[int]](set)
@@ -217,9 +200,9 @@ def _by_service(
         if config.signals.includes(series.settings.signal):
             now[key.service] |= rows
     read = {row for service_rows in now.values() for row in service_rows}
-    plan = Plan.of(fleet, Reading.of(config), read, billed)
-    every_minute = Plan.of(fleet, Reading(60, 60), read, billed)
-    with_details = Plan.of(fleet, Reading.of(config), billed.keys(), billed)
+    plan = Plan.of(fleet, ReadIntervals.of(config), read, billed)
+    every_minute = Plan.of(fleet, ReadIntervals(60, 60), read, billed)
+    with_details = Plan.of(fleet, ReadIntervals.of(config), billed.keys(), billed)
     what_if_plan = Plan.of(fleet, what_if, read, billed) if what_if else None
     estimates = [
         ServiceEstimate(
@@ -247,39 +230,47 @@ def rows_of_metrics(fleet: Fleet, series: Series) -> Iterator[int]:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The requests of each metric by one reading, while all series are far from their limits.
+    """The requests of each metric at some intervals, while all series are far from their limits.
 
     minutes: minutes between two requests, by row, with pruning. unpruned: the same without pruning. pruned:
     whether a metric is pruned, by row. prices: the prices of metrics by row, only of accounts that pay in
     dollars.
     """
 
-    reading: Reading
+    intervals: ReadIntervals
     minutes: Ints
     unpruned: Ints
     pruned: Flags
     prices: Mapping[int, Prices]
 
     @classmethod
-    def of(cls, fleet: Fleet, reading: Reading, read: Set[int], prices: Mapping[int, Prices]) -> "Plan":
+    def of(
+        cls, fleet: Fleet, intervals: ReadIntervals, read: Set[int], prices: Mapping[int, Prices]
+    ) -> "Plan":
         """Plan the requests of the rows in `read`. If all metrics are read every minute, none is pruned."""
         rings, size = fleet.rings, fleet.rings.size
-        longest, throttled = (max(int(seconds // 60), 1) for seconds in (reading.longest, reading.throttled))
+        longest, throttled = (
+            max(int(seconds // 60), 1) for seconds in (intervals.longest, intervals.throttled)
+        )
         minutes = np.full(size, longest, np.int32)
         for block in fleet.throttled:
             minutes[block.rows] = throttled
         minutes = np.maximum(minutes, rings.period[:size])
         minutes[[row for row in range(size) if row not in read]] = NOT_READ
         pruned_minutes, pruned = plan_idle(rings, minutes, throttled)
-        if reading.is_every_minute:
+        if intervals.is_every_minute:
             uses_as_bound = np.bincount(
                 np.maximum(rings.bound[:size], 0), rings.bound[:size] != NO_BOUND, size
             )
             only_as_bound = uses_as_bound >= np.maximum(rings.use_count[:size], 1)
             return cls(
-                reading, np.where(only_as_bound, NOT_READ, minutes), minutes, np.zeros(size, np.bool_), prices
+                intervals,
+                np.where(only_as_bound, NOT_READ, minutes),
+                minutes,
+                np.zeros(size, np.bool_),
+                prices,
             )
-        return cls(reading, pruned_minutes, minutes, pruned, prices)
+        return cls(intervals, pruned_minutes, minutes, pruned, prices)
 
     def projected(self, service: str, rows: Iterable[int]) -> ProjectedCost:
         """Return the cost in dollars of the metrics in these rows. service: their service; "" for several."""
@@ -291,7 +282,7 @@ class Plan:
     def cost(self, service: str, rows: Iterable[int], prices: Prices | None) -> ProjectedCost:
         """Return the cost of the metrics in these rows at these prices. service: as for `projected`."""
         read = [row for row in rows if self.minutes[row] < NOT_READ]
-        if service in self.reading.streamed:
+        if service in self.intervals.streamed:
             return project(Counter(), len(read), prices)
         pruned = [row for row in read if self.pruned[row]]
         unpruned, cost, checked = (
@@ -390,10 +381,11 @@ def _dollars_of(stream: StreamAdvice) -> tuple[float, float, float]:
 def _payer_lines(payers: Sequence[PayerEstimate]) -> list[str]:
     """Return the table of the accounts that pay; none if one account pays only for itself."""
     in_dollars = all(payer.dollars is not None for payer in payers)
-    if len(payers) <= 1 and in_dollars and not any(payer.others for payer in payers):
+    if len(payers) <= 1 and in_dollars and not any(payer.other_accounts for payer in payers):
         return []
     cells = [
-        (payer.account, f"{payer.others:,}", f"{payer.now.polled_metrics:,}", payer.words) for payer in payers
+        (payer.account, f"{payer.other_accounts:,}", f"{payer.now.polled_metrics:,}", payer.amount_text)
+        for payer in payers
     ]
     return ["", *_lines([("paid by", "other accounts", "metrics", "$/month"), *cells])]
 
@@ -474,7 +466,7 @@ def as_json(estimate: CostEstimate) -> str:
     payers = [
         {
             "account": payer.account,
-            "other_accounts": payer.others,
+            "other_accounts": payer.other_accounts,
             "polled_metrics": payer.now.polled_metrics,
             "currency": payer.prices.currency if payer.prices else None,
             "monthly_amount": payer.amount and round(payer.amount, 2),

@@ -112,7 +112,7 @@ def series_texts(entry: SeriesEpisodes) -> tuple[str, ...]:
     key, (foreseen, forecast) = entry.series.key, entry.foreseen
     return (
         f"{len(entry.episodes):,}",
-        f"{entry.throttling:,}",
+        f"{entry.throttled_count:,}",
         duration(entry.longest),
         peak_text(entry.peak),
         throttled_demand_text(entry.series, entry.throttled_demand),
@@ -141,10 +141,17 @@ def episode_texts(outcome: EpisodeOutcome) -> tuple[str, ...]:
 
 def way_texts(way: WaySummary) -> tuple[str, ...]:
     """Return the alerts of one way of judging as tables show them, in the order of WAY_COLUMNS."""
-    later = f"{way.later:,}"
+    later = f"{way.alerted_later:,}"
     later += f" (median {duration(way.later_minutes)} after)" if way.later_minutes is not None else ""
     alerts = (f"{way.alerts.get(severity, 0):,}" for severity in Severity)
-    return (way.name, *alerts, f"{way.notices:,}", f"{way.before:,}", later, f"{way.without_alert:,}")
+    return (
+        way.name,
+        *alerts,
+        f"{way.notices:,}",
+        f"{way.alerted_by_begin:,}",
+        later,
+        f"{way.without_alert:,}",
+    )
 
 
 def worst_episodes(summary: LookbackSummary) -> list[EpisodeOutcome]:
@@ -183,7 +190,7 @@ def _more(number: int) -> Iterator[str]:
 def _print_series(console: Console, summary: LookbackSummary) -> None:
     table = _table(SERIES_COLUMNS)
     for entry in summary.series[:MAX_SERIES]:
-        style = STYLES[Zone.SATURATED if entry.throttling else Zone.NEAR]
+        style = STYLES[Zone.SATURATED if entry.throttled_count else Zone.NEAR]
         number, *texts = map(escape_unprintable, series_texts(entry))
         table.add_row(Text(number, style), *map(Text, texts))
     console.print(Text("\nSeries with episodes", "bold"))
@@ -296,8 +303,8 @@ def document(summary: LookbackSummary) -> dict[str, Any]:
             {
                 "name": way.name,
                 "alerts": {str(severity): way.alerts.get(severity, 0) for severity in Severity},
-                "episodes_with_alert_by_begin": way.before,
-                "episodes_with_later_alert": way.later,
+                "episodes_with_alert_by_begin": way.alerted_by_begin,
+                "episodes_with_later_alert": way.alerted_later,
                 "median_minutes_later": way.later_minutes,
                 "episodes_without_alert": way.without_alert,
                 "notices": [notice_record(notice, lookback.series) for notice in result.notices],
@@ -333,7 +340,7 @@ def write_lookback_html(summary: LookbackSummary, out: TextIO) -> None:
             summary=summary,
             report=summary.report,
             series_columns=SERIES_COLUMNS,
-            series=[(entry.throttling, series_texts(entry)) for entry in summary.series],
+            series=[(entry.throttled_count, series_texts(entry)) for entry in summary.series],
             episode_columns=EPISODE_COLUMNS,
             episodes=[
                 (outcome.episode.is_throttling, episode_texts(outcome)) for outcome in worst_episodes(summary)

@@ -21,7 +21,7 @@ from monitor.schema.problems import ConfigError, problem_lines
 from monitor.schema.selector import SelectorLabels
 from rules.signals import DELIBERATE_CAP_BAND
 
-IN_FORCE = "as configured"
+CONFIGURED_WAY = "as configured"
 ALL_SERIES = AlertOverride(region="*")  # selects all series
 
 
@@ -80,7 +80,7 @@ def ways_of(
 ) -> list[Way]:
     """Return the configured way of judging, and others. names: account names by id. Raises ConfigError."""
     return [
-        Way.in_force(fleet, IN_FORCE),
+        Way.in_force(fleet, CONFIGURED_WAY),
         *(_way(fleet, other.applied(config, registry), other.name(), names) for other in others),
     ]
 

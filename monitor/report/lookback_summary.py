@@ -61,7 +61,7 @@ class SeriesEpisodes:
         return max(outcome.episode.minutes for outcome in self.episodes)
 
     @property
-    def throttling(self) -> int:
+    def throttled_count(self) -> int:
         """The number of episodes in which demand was throttled."""
         return sum(outcome.episode.is_throttling for outcome in self.episodes)
 
@@ -82,17 +82,17 @@ class SeriesEpisodes:
 class WaySummary(NamedTuple):
     """The alerts of one way of judging.
 
-    alerts: the number of alerts, by their highest severity. notices: the number of notices. before: the
-    number of episodes whose alert fired when they began or earlier. later: the number of episodes whose alert
-    fired afterwards. later_minutes: the median of the minutes from the begin to these alerts. without_alert:
-    the number of episodes without an alert.
+    alerts: the number of alerts, by their highest severity. notices: the number of notices.
+    alerted_by_begin: the number of episodes whose alert fired when they began or earlier. alerted_later: the
+    number of episodes whose alert fired afterwards. later_minutes: the median of the minutes from the begin
+    to these alerts. without_alert: the number of episodes without an alert.
     """
 
     name: str
     alerts: Mapping[Severity, int]
     notices: int
-    before: int
-    later: int
+    alerted_by_begin: int
+    alerted_later: int
     later_minutes: float | None
     without_alert: int
 
@@ -160,7 +160,7 @@ def _urgency(entry: SeriesEpisodes) -> tuple[bool, int, float, str]:
     """Return a sort key: throttled series first, then the most minutes in episodes, then the highest peak."""
     minutes = sum(outcome.episode.minutes for outcome in entry.episodes)
     peak = 0.0 if isnan(entry.peak) else entry.peak
-    return not entry.throttling, -minutes, -peak, entry.series.key.id
+    return not entry.throttled_count, -minutes, -peak, entry.series.key.id
 
 
 class _SpanIndex:
@@ -193,8 +193,8 @@ def _way_summary(way: WayResult, episodes: Sequence[Episode]) -> WaySummary:
         name=way.name,
         alerts=Counter(span.severity for span in spans),
         notices=len(way.notices) + way.more_notices,
-        before=len(delays) - len(later),
-        later=len(later),
+        alerted_by_begin=len(delays) - len(later),
+        alerted_later=len(later),
         later_minutes=median(later) if later else None,
         without_alert=len(episodes) - len(delays),
     )

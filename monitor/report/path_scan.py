@@ -15,13 +15,13 @@ from monitor.topology.discovery import as_yaml, find_links, propose_paths
 class DiscoveredPaths:
     """The request paths that were found in AWS.
 
-    yaml: the file that declares them. number: the number of paths. cells: the number of cells that were read.
-    failures: a sentence for each failed read.
+    yaml: the file that declares them. path_count: the number of paths. cell_count: the number of cells that
+    were read. failures: a sentence for each failed read.
     """
 
     yaml: str
-    number: int
-    cells: int
+    path_count: int
+    cell_count: int
     failures: list[str]
 
 

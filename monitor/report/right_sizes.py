@@ -19,7 +19,7 @@ from rules.right_size import Advice
 class RightSizes:
     """The recommendations of a scan. omitted: the number of purchases that were not examined."""
 
-    found: Sequence[Recommendation]
+    recommendations: Sequence[Recommendation]
     omitted: int = 0
 
     @property
@@ -27,14 +27,14 @@ class RightSizes:
         """The recommendations to raise or to lower."""
         return [
             recommendation
-            for recommendation in self.found
+            for recommendation in self.recommendations
             if recommendation.advice in (Advice.RAISE, Advice.LOWER)
         ]
 
     @property
     def totals(self) -> SizingTotals:
         """The totals of all recommendations."""
-        return SizingTotals.of(self.found)
+        return SizingTotals.of(self.recommendations)
 
 
 def purchases_of(fleet: Fleet, rows: Iterable[Row], max_series: int) -> tuple[Ints, int]:

@@ -9,7 +9,7 @@ from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import Key
 from rules.limits import LimitSource
 from tests.monitor.fleet.fleets import key
-from tests.monitor.report.scans import scan_report, stream, use
+from tests.monitor.report.scans import add_used_series, scan_report, stream
 
 MIB = 2.0**20
 UNPRICED_REGION, PRICED_REGION = "eu-west-1", "us-east-1"
@@ -25,10 +25,13 @@ def purchases_of(fleet: Fleet) -> list[IdlePurchase]:
 def add_stream(
     fleet: Fleet, name: str, number: int, *runs: tuple[int, float], region: str = PRICED_REGION
 ) -> None:
-    """Add a stream of `number` shards. runs: its utilization in bytes, as in `use`; in records it is half."""
-    use(fleet, stream(name, region), *runs, limit=number * MIB)
+    """Add a stream of `number` shards.
+
+    runs: its utilization in bytes, as in `add_used_series`; in records it is half.
+    """
+    add_used_series(fleet, stream(name, region), *runs, limit=number * MIB)
     halves = [(length, value / 2) for length, value in runs]
-    use(fleet, stream(name, region, "stream_write_records"), *halves, limit=number * 1000)
+    add_used_series(fleet, stream(name, region, "stream_write_records"), *halves, limit=number * 1000)
 
 
 @pytest.mark.parametrize(
@@ -61,8 +64,10 @@ def test_after_the_proposed_reduction_the_peak_is_in_the_middle_of_the_band(
 def test_signals_of_one_purchase_are_one_finding() -> None:
     fleet = Fleet()
     add_stream(fleet, "audit", 8, (180, 0.08))
-    use(fleet, stream("audit/reader", PRICED_REGION, "efo_read_bytes"), (180, 0.3), limit=8 * 2 * MIB)
-    use(
+    add_used_series(
+        fleet, stream("audit/reader", PRICED_REGION, "efo_read_bytes"), (180, 0.3), limit=8 * 2 * MIB
+    )
+    add_used_series(
         fleet, stream("audit/shardId-000000000000", PRICED_REGION, "shard_write_bytes"), (180, 0.2), limit=MIB
     )
     (idle,) = purchases_of(fleet)
@@ -79,7 +84,7 @@ def test_signals_of_one_purchase_are_one_finding() -> None:
 def test_a_purchase_is_not_idle_while_the_usage_of_a_part_is_unknown() -> None:
     fleet = Fleet()
     add_stream(fleet, "audit", 8, (180, 0.08))
-    use(fleet, stream("audit/asleep", PRICED_REGION, "efo_read_bytes"), limit=8 * 2 * MIB)
+    add_used_series(fleet, stream("audit/asleep", PRICED_REGION, "efo_read_bytes"), limit=8 * 2 * MIB)
     assert purchases_of(fleet) == []
 
 
@@ -95,8 +100,8 @@ def test_a_purchase_is_not_idle_if_one_of_its_series_is_used(
     signal: str, resource: str, limit: float
 ) -> None:
     fleet = Fleet()
-    use(fleet, stream("audit", PRICED_REGION), (180, 0.08), limit=8 * MIB)
-    use(fleet, stream(resource, PRICED_REGION, signal), (180, 0.6), limit=limit)
+    add_used_series(fleet, stream("audit", PRICED_REGION), (180, 0.08), limit=8 * MIB)
+    add_used_series(fleet, stream(resource, PRICED_REGION, signal), (180, 0.6), limit=limit)
     assert purchases_of(fleet) == []
 
 
@@ -112,7 +117,7 @@ def test_streams_of_one_name_in_two_regions_are_two_purchases() -> None:
 
 def test_a_purchase_of_a_global_service_has_the_price_of_its_home_region() -> None:
     fleet = Fleet()
-    use(fleet, stream("audit", "global"), (180, 0.08), limit=8 * MIB, home_region=PRICED_REGION)
+    add_used_series(fleet, stream("audit", "global"), (180, 0.08), limit=8 * MIB, home_region=PRICED_REGION)
     (idle,) = purchases_of(fleet)
     assert (idle.key.region, idle.price_text) == ("global", "$0.015 an hour and shard in us-east-1")
 
@@ -130,14 +135,14 @@ def test_an_unknown_price_is_shown_as_unknown() -> None:
 
 
 def unknown_purchase(**more: Any) -> tuple[Key, dict[str, Any]]:
-    """Return a key, and arguments of `use`, for a series whose size of purchase is unknown."""
+    """Return a key, and arguments of `add_used_series`, for a series whose size of purchase is unknown."""
     return key("etl/live", "rds.iops"), {"limit": 150.0, **more}
 
 
 def test_an_idle_purchase_without_a_price_is_shown_with_its_limit() -> None:
     fleet = Fleet()
     unpriced, arguments = unknown_purchase()
-    use(fleet, unpriced, (180, 0.2), **arguments)
+    add_used_series(fleet, unpriced, (180, 0.2), **arguments)
     (idle,) = purchases_of(fleet)
     assert (idle.name, idle.bought_text, idle.peak_text) == (
         "etl/live",
@@ -153,7 +158,9 @@ def test_an_idle_purchase_without_a_price_is_shown_with_its_limit() -> None:
 
 def test_an_idle_purchase_with_an_override_as_its_limit_has_no_price() -> None:
     fleet = Fleet()
-    use(fleet, stream("audit", PRICED_REGION), (180, 0.08), limit=8 * MIB, source=LimitSource.OVERRIDE)
+    add_used_series(
+        fleet, stream("audit", PRICED_REGION), (180, 0.08), limit=8 * MIB, source=LimitSource.OVERRIDE
+    )
     (idle,) = purchases_of(fleet)
     assert (idle.bought_text, idle.monthly_dollars, idle.price_text) == (
         "a limit of 8 MiB/s",
@@ -164,15 +171,15 @@ def test_an_idle_purchase_with_an_override_as_its_limit_has_no_price() -> None:
 
 def test_quotas_and_stale_series_are_no_idle_purchases() -> None:
     fleet = Fleet()
-    use(fleet, key("", "lambda.account_concurrency"), (180, 0.01), limit=1000.0)
-    use(fleet, stream("silent", PRICED_REGION), limit=8 * MIB)
+    add_used_series(fleet, key("", "lambda.account_concurrency"), (180, 0.01), limit=1000.0)
+    add_used_series(fleet, stream("silent", PRICED_REGION), limit=8 * MIB)
     assert purchases_of(fleet) == []
 
 
 def test_the_most_expensive_purchases_come_first_and_unpriced_ones_last() -> None:
     fleet = Fleet()
     unpriced, arguments = unknown_purchase()
-    use(fleet, unpriced, (180, 0.2), **arguments)
+    add_used_series(fleet, unpriced, (180, 0.2), **arguments)
     add_stream(fleet, "small", 3, (180, 0.08))
     add_stream(fleet, "large", 30, (180, 0.08))
     assert [purchase.name for purchase in purchases_of(fleet)] == ["large", "small", "etl/live"]

@@ -26,15 +26,17 @@ def stream(name: str, region: str = REGION, signal: str = "stream_write_bytes") 
     return key(name, f"kinesis.{signal}")._replace(region=region)
 
 
-def use(fleet: Fleet, series_key: Key, *runs: tuple[int, float], limit: float, **more: Any) -> None:
+def add_used_series(
+    fleet: Fleet, series_key: Key, *runs: tuple[int, float], limit: float, **more: Any
+) -> None:
     """Add a series with a limit, and write its samples.
 
     runs: periods of constant utilization, each as minutes and utilization; the last one ends at NOW. more:
-    `source` of the limit, `band`, `home_region`, `refusing` (the throttled demand of the last minutes), and
-    arguments of `add`.
+    `source` of the limit, `band`, `home_region`, `throttled_counts` (the throttled demand of the last
+    minutes), and arguments of `add`.
     """
     source = more.pop("source", LimitSource.API)
-    refused, home = more.pop("refusing", ()), more.pop("home_region", "")
+    throttled_counts, home = more.pop("throttled_counts", ()), more.pop("home_region", "")
     series_settings = SeriesSettings(
         signal=STREAM_WRITE_BYTES,
         limit=Limit(limit, source, NOW * 60),
@@ -45,7 +47,7 @@ def use(fleet: Fleet, series_key: Key, *runs: tuple[int, float], limit: float, *
     series = add(fleet, series_key, series_settings, **more)
     points = [limit * value * 60 for length, value in runs for _ in range(length)]
     _write(fleet, fleet.usages.get(series.slot), points)
-    _write(fleet, fleet.throttled.get(series.slot), [float(count) for count in refused])
+    _write(fleet, fleet.throttled.get(series.slot), [float(count) for count in throttled_counts])
 
 
 def _band(series_key: Key) -> Band:
@@ -59,7 +61,7 @@ def _write(fleet: Fleet, formula: Any, points: Sequence[float]) -> None:
     fleet.rings.mark_read(np.array(formula.rows, np.int32), NOW)
 
 
-def hide(fleet: Fleet, series_key: Key, reason: str, enable: str | None = None) -> None:
+def add_unobservable_series(fleet: Fleet, series_key: Key, reason: str, enable: str | None = None) -> None:
     """Add a series that is unobservable for this reason. enable: the command that makes it observable."""
     add(
         fleet,

@@ -9,13 +9,13 @@ from monitor.cost.prices import PRICES, AccountPrices
 from monitor.fleet.fleet import Fleet
 from monitor.report.cost_estimate import (
     CostEstimate,
-    Reading,
     as_json,
     as_table,
     estimate_cost,
     payers_of,
 )
 from monitor.report.failed_reads import NO_FAILED_READS
+from monitor.report.read_intervals import ReadIntervals
 from rules.signals import Tier
 from tests.aws_environment import CREDENTIALS, set_aws_environment
 from tests.monitor.fleet.fleets import add, key
@@ -44,7 +44,7 @@ async def test_the_estimate_includes_signals_that_are_off(
     for name, value in aws_environ.items():
         monkeypatch.setenv(name, value)
     config = Config.model_validate({"regions": ["eu-west-1"], "services": NAMES, "endpoint_url": aws_url})
-    streamed = Reading(3600, 3600, frozenset({"sqs"}))
+    streamed = ReadIntervals(3600, 3600, frozenset({"sqs"}))
     estimate = await estimate_cost(config, registry(), lambda done, steps: None, streamed)
     by_service = {service.service: service for service in estimate.services}
     assert by_service["kinesis"].now.polled_metrics > 0 and by_service["kinesis"].added.polled_metrics > 0
@@ -87,7 +87,7 @@ async def test_an_account_pays_for_the_accounts_whose_metrics_it_reads(
         await watcher.close()
     assert aws.queries == []
     estimate = CostEstimate([], payers_of(watcher.fleet, watcher.config), NO_FAILED_READS)
-    assert [(payer.account, payer.others, payer.now.polled_metrics) for payer in estimate.payers] == [
+    assert [(payer.account, payer.other_accounts, payer.now.polled_metrics) for payer in estimate.payers] == [
         (MONITORING, 2, 4)
     ]
     assert as_table(estimate).splitlines()[-1].split() == [MONITORING, "2", "4", "0.35"]
@@ -103,7 +103,7 @@ async def test_the_estimate_advises_a_stream_for_metrics_polled_every_minute(
     for name, value in aws_environ.items():
         monkeypatch.setenv(name, value)
     config = Config.model_validate({"regions": ["eu-west-1"], "services": ["sqs"], "endpoint_url": aws_url})
-    estimate = await estimate_cost(config, registry(), lambda done, steps: None, Reading(60, 60))
+    estimate = await estimate_cost(config, registry(), lambda done, steps: None, ReadIntervals(60, 60))
     (stream,) = estimate.streams
     (sqs,) = estimate.services
     assert stream.namespace == "AWS/SQS" and sqs.what_if

@@ -11,7 +11,7 @@ from monitor.report.markdown import as_markdown
 from monitor.report.right_sizes import RightSizes
 from monitor.report.summary import Summary, summarize
 from tests.monitor.fleet.fleets import ACCOUNT, key
-from tests.monitor.report.scans import hide, scan_report, stream, use
+from tests.monitor.report.scans import add_unobservable_series, add_used_series, scan_report, stream
 from tests.monitor.report.test_table import NASTY
 from tests.monitor.sizing.test_recommendations import Account
 from tests.monitor.sizing.test_recommendations import stream as stream_of
@@ -27,9 +27,13 @@ def summary_of(*names: str, region: str = "us-east-1") -> Summary:
     """Return a summary that has one entry of each kind for each name."""
     fleet = Fleet()
     for name in names:
-        use(fleet, stream(f"{name} rises"), (150, 0.5), (20, 0.95), limit=1000, refusing=[1, 2, 0])
-        use(fleet, stream(f"{name} idles", region), (180, 0.08), limit=8 * 2**20)
-        hide(fleet, key(name, "s3.prefix_read_rate"), f"{name} is not enabled", f"aws s3api {name}")
+        add_used_series(
+            fleet, stream(f"{name} rises"), (150, 0.5), (20, 0.95), limit=1000, throttled_counts=[1, 2, 0]
+        )
+        add_used_series(fleet, stream(f"{name} idles", region), (180, 0.08), limit=8 * 2**20)
+        add_unobservable_series(
+            fleet, key(name, "s3.prefix_read_rate"), f"{name} is not enabled", f"aws s3api {name}"
+        )
     report = scan_report(fleet, [f"ListStreams: {name} (AccessDenied)" for name in names])
     return summarize(report, {"service": names})
 
@@ -83,7 +87,7 @@ def sized_summary(name: str, omitted: int = 0) -> Summary:
     stream_of(account, 8, 0.08, 0.3, resource=Resource("stream", (name,)))
     stream_of(account, 2, 0.08, 0.3, resource=Resource("stream", ("new",)), quarters=(90, 90))
     fleet = Fleet()
-    use(fleet, stream("orders"), (180, 0.5), limit=1000)
+    add_used_series(fleet, stream("orders"), (180, 0.5), limit=1000)
     return summarize(scan_report(fleet, sizes=RightSizes(account.found(), omitted)), {})
 
 
@@ -113,7 +117,7 @@ def test_without_past_demand_no_size_is_recommended_and_the_needed_option_is_nam
 @pytest.mark.parametrize("format", FORMATS)
 def test_an_empty_section_says_that_it_is_empty(format: str) -> None:
     fleet = Fleet()
-    use(fleet, stream("orders"), (180, 0.5), limit=1000)
+    add_used_series(fleet, stream("orders"), (180, 0.5), limit=1000)
     output = FORMATS[format](summarize(scan_report(fleet), {}))
     assert "No provisioned capacity is below its target band." in output
     assert output.count("None.") == 2
@@ -176,5 +180,5 @@ def test_any_name_is_escaped_in_a_table_of_markdown(name: str) -> None:
 
 def test_markdown_draws_the_last_three_hours() -> None:
     fleet = Fleet()
-    use(fleet, stream("orders"), (90, 0.5), (90, 1.0), limit=1000)
+    add_used_series(fleet, stream("orders"), (90, 0.5), (90, 1.0), limit=1000)
     assert f"`{'▄' * 9}{'█' * 9}`" in as_markdown(summarize(scan_report(fleet), {}))

@@ -147,11 +147,14 @@ async def test_sizes_of_whole_purchases_are_recommended_on_request(aws_url: str)
     assert all_sizes.sizes is not None
     assert some_sizes.sizes is not None
     assert all_sizes.sizes.omitted == 0
-    assert len(all_sizes.sizes.found) == len(some_sizes.sizes.found) + some_sizes.sizes.omitted
-    assert sum(len(found.series) for found in some_sizes.sizes.found) <= 6
-    by_name = {found.name: found for found in all_sizes.sizes.found}
-    assert all(found == by_name[found.name] for found in some_sizes.sizes.found)
-    assert {found.advice for found in all_sizes.sizes.found} - {Advice.UNKNOWN}
+    assert (
+        len(all_sizes.sizes.recommendations)
+        == len(some_sizes.sizes.recommendations) + some_sizes.sizes.omitted
+    )
+    assert sum(len(found.series) for found in some_sizes.sizes.recommendations) <= 6
+    by_name = {found.name: found for found in all_sizes.sizes.recommendations}
+    assert all(found == by_name[found.name] for found in some_sizes.sizes.recommendations)
+    assert {found.advice for found in all_sizes.sizes.recommendations} - {Advice.UNKNOWN}
     assert all_sizes.metrics_requested > some_sizes.metrics_requested
 
 

@@ -13,7 +13,7 @@ from monitor.report.summary import (
 )
 from rules.band import Zone
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, key
-from tests.monitor.report.scans import hide, scan_report, stream, use
+from tests.monitor.report.scans import add_unobservable_series, add_used_series, scan_report, stream
 
 
 def summarized(fleet: Fleet, *failures: str) -> Summary:
@@ -23,10 +23,10 @@ def summarized(fleet: Fleet, *failures: str) -> Summary:
 
 def test_the_worst_series_are_the_most_urgent_of_any_zone() -> None:
     fleet = Fleet()
-    use(fleet, stream("within"), (180, 0.5), limit=1000)
-    use(fleet, stream("near"), (180, 0.95), limit=1000)
-    use(fleet, stream("throttled"), (180, 0.2), limit=1000, refusing=[0, 3, 0])
-    use(fleet, stream("stale"), limit=1000)
+    add_used_series(fleet, stream("within"), (180, 0.5), limit=1000)
+    add_used_series(fleet, stream("near"), (180, 0.95), limit=1000)
+    add_used_series(fleet, stream("throttled"), (180, 0.2), limit=1000, throttled_counts=[0, 3, 0])
+    add_used_series(fleet, stream("stale"), limit=1000)
     summary = summarized(fleet)
     assert [(item.row.key.resource, item.row.zone) for item in summary.worst.items] == [
         ("throttled", Zone.SATURATED),
@@ -45,8 +45,8 @@ def test_the_worst_series_are_the_most_urgent_of_any_zone() -> None:
 def test_the_number_of_unlisted_series_above_their_band_is_given() -> None:
     fleet = Fleet()
     for number in range(MAX_WORST + 2):
-        use(fleet, stream(f"s{number}"), (180, 0.8), limit=1000)
-    use(fleet, stream("within"), (180, 0.5), limit=1000)
+        add_used_series(fleet, stream(f"s{number}"), (180, 0.8), limit=1000)
+    add_used_series(fleet, stream("within"), (180, 0.5), limit=1000)
     summary = summarized(fleet)
     assert (len(summary.worst.items), summary.worst.omitted) == (MAX_WORST, 2)
 
@@ -67,16 +67,16 @@ def test_series_that_rose_above_their_band_within_three_hours_are_listed(
     runs: list[tuple[int, float]], minutes: int | None, is_repeated: bool
 ) -> None:
     fleet = Fleet()
-    use(fleet, stream("orders"), *runs, limit=1000)
+    add_used_series(fleet, stream("orders"), *runs, limit=1000)
     risen = [(item.since, item.repeated) for item in summarized(fleet).newly_above.items]
     assert risen == ([] if minutes is None else [((NOW - minutes + 1) * 60, is_repeated)])
 
 
 def test_series_above_their_band_for_the_first_time_come_first_and_then_the_latest() -> None:
     fleet = Fleet()
-    use(fleet, stream("repeated"), (20, 0.8), (155, 0.5), (5, 0.8), limit=1000)
-    use(fleet, stream("early"), (100, 0.5), (80, 0.8), limit=1000)
-    use(fleet, stream("late"), (170, 0.5), (10, 0.8), limit=1000)
+    add_used_series(fleet, stream("repeated"), (20, 0.8), (155, 0.5), (5, 0.8), limit=1000)
+    add_used_series(fleet, stream("early"), (100, 0.5), (80, 0.8), limit=1000)
+    add_used_series(fleet, stream("late"), (170, 0.5), (10, 0.8), limit=1000)
     assert [item.row.key.resource for item in summarized(fleet).newly_above.items] == [
         "late",
         "early",
@@ -86,17 +86,17 @@ def test_series_above_their_band_for_the_first_time_come_first_and_then_the_late
 
 def test_a_throttled_series_counts_as_above_its_band() -> None:
     fleet = Fleet()
-    use(fleet, stream("bursts"), (180, 0.2), limit=1000, refusing=[5, 5])
+    add_used_series(fleet, stream("bursts"), (180, 0.2), limit=1000, throttled_counts=[5, 5])
     (risen,) = summarized(fleet).newly_above.items
     assert risen.since == (NOW - 1) * 60
 
 
 def test_each_reason_and_command_is_listed_once_with_the_most_frequent_reason_first() -> None:
     fleet = Fleet()
-    hide(fleet, stream("one"), "no metric has it")
+    add_unobservable_series(fleet, stream("one"), "no metric has it")
     for number in range(MAX_COMMANDS + 1):
         for signal in ("s3.prefix_read_rate", "s3.prefix_write_rate"):
-            hide(fleet, key(f"logs{number}", signal), "not enabled", f"aws s3api {number}")
+            add_unobservable_series(fleet, key(f"logs{number}", signal), "not enabled", f"aws s3api {number}")
     blind_spots = summarized(fleet).blind_spots
     assert [(spot.reason, spot.series_count) for spot in blind_spots.items] == [
         ("not enabled", 2 * (MAX_COMMANDS + 1)),
@@ -113,7 +113,7 @@ def test_each_reason_and_command_is_listed_once_with_the_most_frequent_reason_fi
 def test_long_lists_of_the_summary_are_cut_and_the_omitted_entries_counted() -> None:
     fleet = Fleet()
     for number in range(MAX_BLIND_SPOTS + 3):
-        hide(fleet, stream(f"s{number}"), f"reason {number}")
+        add_unobservable_series(fleet, stream(f"s{number}"), f"reason {number}")
     summary = summarized(fleet, *(f"sentence {number}" for number in range(MAX_FAILURES + 4)))
     assert (len(summary.blind_spots.items), summary.blind_spots.omitted) == (MAX_BLIND_SPOTS, 3)
     assert (len(summary.failures.items), summary.failures.omitted) == (MAX_FAILURES, 4)
@@ -129,9 +129,9 @@ def test_the_summary_names_filters_accounts_and_regions() -> None:
 
 def test_the_sum_of_idle_dollars_has_only_purchases_with_a_known_price() -> None:
     fleet = Fleet()
-    use(fleet, stream("a", "us-east-1"), (180, 0.08), limit=8 * 2**20)
-    use(fleet, stream("b", "us-east-1"), (180, 0.08), limit=8 * 2**20)
-    use(fleet, stream("c"), (180, 0.08), limit=8 * 2**20)
+    add_used_series(fleet, stream("a", "us-east-1"), (180, 0.08), limit=8 * 2**20)
+    add_used_series(fleet, stream("b", "us-east-1"), (180, 0.08), limit=8 * 2**20)
+    add_used_series(fleet, stream("c"), (180, 0.08), limit=8 * 2**20)
     summary = summarized(fleet)
     assert summary.idle_dollars_per_month == pytest.approx(12 * 0.015 * 730.5)
     assert (summary.unpriced, summary.price_sources) == (

@@ -100,13 +100,13 @@ def text(value: str) -> bytes:
     return part(1, value.encode())
 
 
-def labels(update: Update) -> bytes:
+def attributes_0_7(update: Update) -> bytes:
     """Return the attributes of a point in OpenTelemetry 0.7."""
     flat = (("Namespace", update.namespace), ("MetricName", update.metric), *update.dimensions)
     return b"".join(part(1, pair(key, value.encode())) for key, value in flat)
 
 
-def attributes(update: Update) -> bytes:
+def attributes_1_0(update: Update) -> bytes:
     """Return the attributes of a point in OpenTelemetry 1.0."""
     nested = b"".join(part(1, pair(key, text(value))) for key, value in update.dimensions)
     values = {
@@ -146,7 +146,13 @@ def message(updates: Sequence[Update], old: bool = False) -> bytes:
             part(1, f"amazonaws.com/{update.namespace}/{update.metric}".encode())
             + part(3, UCUM[update.unit].encode())
             + part(
-                11, part(1, labels(update) + numbers(update) if old else numbers(update) + attributes(update))
+                11,
+                part(
+                    1,
+                    attributes_0_7(update) + numbers(update)
+                    if old
+                    else numbers(update) + attributes_1_0(update),
+                ),
             ),
         )
         for update in updates

@@ -29,7 +29,7 @@ MINUTE = NOW // 60
 SETTINGS = SeriesSettings(signal=STREAM_WRITE_BYTES, limit=Limit(1000.0, LimitSource.API, NOW), band=Band())
 
 written = Metric("AWS/Kinesis", "IncomingBytes", "Sum")
-refused = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
+throttled_writes = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
 age = Metric("AWS/Kinesis", "GetRecords.IteratorAgeMilliseconds", "Maximum")
 calls = Metric("AWS/Kinesis", "GetRecords.Success", "SampleCount")
 cpu = Metric("AWS/EC2", "CPUUtilization", "Average")
@@ -37,7 +37,7 @@ instances = Metric("AWS/AutoScaling", "GroupInServiceInstances", "Minimum")
 METRICS = (
     written.of(StreamName="orders"),
     written.of(StreamName="payments"),
-    refused.of(StreamName="orders"),
+    throttled_writes.of(StreamName="orders"),
     age.of(StreamName="orders"),
     calls.of(StreamName="orders"),
     cpu.of(AutoScalingGroupName="web"),

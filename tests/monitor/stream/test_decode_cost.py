@@ -8,7 +8,7 @@ from monitor.stream import json_decoder, otlp_decoder
 from monitor.stream.decode_budget import DecodeBudget, DecodeBudgetExceededError
 from monitor.stream.interner import NameInterner
 from monitor.stream.points import Points
-from tests.monitor.stream.bodies import Update, labels, line, numbers, pair, part, text, varint
+from tests.monitor.stream.bodies import Update, attributes_0_7, line, numbers, pair, part, text, varint
 from tests.monitor.stream.bodies import message as message_of
 from tests.monitor.stream.bombs import nested
 
@@ -27,16 +27,16 @@ def message(point: bytes, cell: bytes = CELL) -> bytes:
     return varint(len(request)) + request
 
 
-def numbered_labels(number: int) -> bytes:
-    """Return the labels of a point, with another dimension for each number."""
-    return labels(UPDATE.but(dimensions=(("StreamName", str(number)),)))
+def numbered_attributes(number: int) -> bytes:
+    """Return the attributes of a point, with another dimension for each number."""
+    return attributes_0_7(UPDATE.but(dimensions=(("StreamName", str(number)),)))
 
 
 PIECES: dict[str, Callable[[int], bytes]] = {
-    "quantile": lambda n: message(part(6, EMPTY_FIELDS) + numbered_labels(n)),
-    "label": lambda n: message(part(1, EMPTY_FIELDS) + numbered_labels(n)),
-    "attribute": lambda n: message(part(7, EMPTY_FIELDS) + numbered_labels(n)),
-    "value of an attribute": lambda n: message(PADDED_VALUE + numbered_labels(n)),
+    "quantile": lambda n: message(part(6, EMPTY_FIELDS) + numbered_attributes(n)),
+    "label": lambda n: message(part(1, EMPTY_FIELDS) + numbered_attributes(n)),
+    "attribute": lambda n: message(part(7, EMPTY_FIELDS) + numbered_attributes(n)),
+    "value of an attribute": lambda n: message(PADDED_VALUE + numbered_attributes(n)),
     "attribute of a resource": lambda n: message(
         b"", CELL + part(1, pair("n", text(str(n)))) + part(1, EMPTY_FIELDS)
     ),
@@ -52,7 +52,7 @@ def test_every_field_is_charged_however_deeply_it_is_nested(piece: Callable[[int
 
 
 def test_the_labels_of_a_known_point_are_charged() -> None:
-    piece, names = message(labels(UPDATE) + EMPTY_FIELDS + numbers(UPDATE)), NameInterner()
+    piece, names = message(attributes_0_7(UPDATE) + EMPTY_FIELDS + numbers(UPDATE)), NameInterner()
     otlp_decoder.decode(piece, names, Points())
     with pytest.raises(DecodeBudgetExceededError):
         otlp_decoder.decode(piece * 10, names, Points(budget=DecodeBudget(steps=4 * FIELDS)))
@@ -66,9 +66,9 @@ def test_a_line_that_is_decoded_by_itself_is_charged_by_its_length() -> None:
 
 @pytest.mark.parametrize("depth", [1, 2, 100, 2500])
 def test_dimensions_within_dimensions_affect_only_their_message(depth: int) -> None:
-    good = message(labels(UPDATE) + numbers(UPDATE))
+    good = message(attributes_0_7(UPDATE) + numbers(UPDATE))
     points = Points()
-    otlp_decoder.decode(good + message(nested(depth) + labels(UPDATE)) + good, NameInterner(), points)
+    otlp_decoder.decode(good + message(nested(depth) + attributes_0_7(UPDATE)) + good, NameInterner(), points)
     assert points.count == 3 - (depth > 1)
     assert points.error_counts.total() == (depth > 1)
 

@@ -14,20 +14,26 @@ from tests.monitor.stream.fleets import (
     fleet_of,
     ingest_of,
     mark_polled,
-    refused,
     row,
+    throttled_writes,
     value,
     written,
 )
 
-REFUSED = refused.of(StreamName="orders")
+REFUSED = throttled_writes.of(StreamName="orders")
 WRITTEN = Update(ago=0)
-THROTTLED = Update(metric=refused.name, dimensions=(("StreamName", "payments"),), unit="Count", ago=3)
+THROTTLED = Update(
+    metric=throttled_writes.name, dimensions=(("StreamName", "payments"),), unit="Count", ago=3
+)
 
 
 async def test_a_carried_metric_was_zero_while_only_other_metrics_of_its_namespace_had_points() -> None:
     fleet = fleet_of(
-        *(metric.of(StreamName=name) for metric in (written, refused) for name in ("orders", "payments"))
+        *(
+            metric.of(StreamName=name)
+            for metric in (written, throttled_writes)
+            for name in ("orders", "payments")
+        )
     )
     ingest = ingest_of(fleet)
     await ingest.ingest(delivery(lines([WRITTEN])))
@@ -35,7 +41,7 @@ async def test_a_carried_metric_was_zero_while_only_other_metrics_of_its_namespa
     await ingest.ingest(delivery(lines([THROTTLED, WRITTEN.but(ago=-1)]), request="2"))
     assert value(fleet, REFUSED, ABSENT_AFTER) == 0.0
     assert math.isnan(value(fleet, REFUSED, ABSENT_AFTER + 1))  # neither streamed nor polled
-    assert value(fleet, refused.of(StreamName="payments"), 3) == THROTTLED.sum
+    assert value(fleet, throttled_writes.of(StreamName="payments"), 3) == THROTTLED.sum
     assert math.isnan(value(fleet, REFUSED, ABSENT_AFTER - 2))  # the point may still arrive
     mark_polled(fleet, MINUTE + 3)  # polls have reached the start of the stream
     assert bool(fleet.rings.is_streamed(np.array([row(fleet, REFUSED)]), MINUTE)[0])

@@ -22,11 +22,11 @@ from tests.forked_process import ForkedProcess
 from tests.monitor.serve_process import free_port, journal
 from tests.monitor.stream.bodies import NOW, Update, envelope, line, lines
 from tests.monitor.stream.endpoint import KEYS
-from tests.monitor.stream.process import MINUTES, STREAMS
+from tests.monitor.stream.endpoint_process import MINUTES, STREAMS
 from tests.monitor.stream.sender import Sender
 from tests.processes import eventually, get, headroom, nothing_pending, read_line, running
 
-COMMAND = (sys.executable, "-m", "tests.monitor.stream.process")
+COMMAND = (sys.executable, "-m", "tests.monitor.stream.endpoint_process")
 CLIENT = partial(httpx.AsyncClient, trust_env=False, timeout=30)
 AHEAD = range(5)  # minutes from the current one on; no poll requests them yet
 

@@ -7,7 +7,7 @@ import pytest
 from collectors.builtin import builtin_registry
 from monitor.aws.account import Account
 from monitor.aws.organization import Organization
-from monitor.quotas.place import choose_account, in_one_region, resource_arn
+from monitor.quotas.increase_target import choose_account, in_one_region, resource_arn
 from monitor.quotas.wanted import UnknownQuotaError, WantedQuota, find_quota
 from rules.signals import Quota
 from tests.fake_aws import FakeAws
