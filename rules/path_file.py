@@ -42,10 +42,10 @@ class Hop(PathModelBase):
     service: a service in `hops.yaml`. resource: the name or id of the resource, after those of its parents;
     optional if all limits of the hop are limits of the account. name: the name of the hop for other hops and
     on pages; by default `resource`. account, region: those of the resource; by default those of the path.
-    after: the names of the hops that this hop follows; by default the hop written before it. per_request:
-    units of this hop for each request at the entrance. per_unit: units of this hop for each unit of the hops
-    before. batch: units of the hops before for each unit of this hop. uses: by signal, the amount of the
-    limit that one unit uses.
+    after: the names of the hops that this hop follows, its predecessors; by default the hop written before
+    it. per_request: units of this hop for each request at the entrance. per_unit: units of this hop for each
+    unit of its predecessors. batch: units of its predecessors for each unit of this hop. uses: by signal, the
+    amount of the limit that one unit uses.
     """
 
     service: HopService
@@ -60,13 +60,13 @@ class Hop(PathModelBase):
     uses: Mapping[Text, Positive] = {}
 
     @property
-    def called(self) -> str:
+    def effective_name(self) -> str:
         """The name by which other hops refer to this hop."""
         return self.name or self.resource or self.service
 
     @property
     def units_per_unit(self) -> float | None:
-        """The declared number of units for each unit of the hops before; None if it is not declared."""
+        """The declared number of units for each unit of its predecessors; None if it is not declared."""
         return 1 / self.batch if self.batch else self.per_unit
 
 
@@ -82,20 +82,20 @@ class RequestPath(PathModelBase):
     hops: tuple[Hop, ...] = Field(min_length=1, max_length=MAX_HOPS)
 
     @property
-    def before(self) -> Mapping[str, Sequence[str]]:
+    def predecessors(self) -> Mapping[str, Sequence[str]]:
         """The names of the hops that each hop follows, by the name of the hop."""
-        names = [hop.called for hop in self.hops]
+        names = [hop.effective_name for hop in self.hops]
         default_before = [(), *((name,) for name in names)]
         return {
-            hop.called: default_before[place] if hop.after is None else hop.after
+            hop.effective_name: default_before[place] if hop.after is None else hop.after
             for place, hop in enumerate(self.hops)
         }
 
     @property
     def ordered_hops(self) -> list[Hop]:
         """The hops, each after all hops that it follows; the first hop is the entrance."""
-        by_name = {hop.called: hop for hop in self.hops}
-        return [by_name[name] for name in order_of(self.before)[0]]
+        by_name = {hop.effective_name: hop for hop in self.hops}
+        return [by_name[name] for name in order_of(self.predecessors)[0]]
 
 
 class PathFile(PathModelBase):
@@ -124,10 +124,10 @@ def _problems_of(path: RequestPath) -> Iterator[Problem]:
     for place, hop in enumerate(path.hops):
         for where, sentence in _hop_problems(hop, kinds[hop.service]):
             yield ("hops", place, *where), sentence
-    names = Counter(hop.called for hop in path.hops)
+    names = Counter(hop.effective_name for hop in path.hops)
     repeated = [name for name, number in names.items() if number > 1]
     for name in repeated:
-        second_place = [place for place, hop in enumerate(path.hops) if hop.called == name][1]
+        second_place = [place for place, hop in enumerate(path.hops) if hop.effective_name == name][1]
         yield ("hops", second_place, "name"), f"expected a name that no other hop has, found {name} again"
     unknown = [*_unknown_hops(path, [*names])]
     yield from unknown
@@ -157,11 +157,11 @@ def _unknown_hops(path: RequestPath, names: Sequence[str]) -> Iterator[Problem]:
 
 
 def _shape_problems(path: RequestPath) -> Iterator[Problem]:
-    cycle = order_of(path.before)[1]
+    cycle = order_of(path.predecessors)[1]
     if cycle:
         yield ("hops",), f"expected a path without a cycle, found {' -> '.join(cycle)}"
         return
-    entrances = [name for name, before in path.before.items() if not before]
+    entrances = [name for name, predecessors in path.predecessors.items() if not predecessors]
     if len(entrances) > 1:
         yield ("hops",), f"expected one entrance, found {len(entrances)}: {', '.join(entrances)}"
     entrance = path.ordered_hops[0]

@@ -31,13 +31,13 @@ ENTRANCE_VISITS = Visits(1.0, "entrance")
 class HopFlow:
     """The number of units of a hop, as far as it is declared, assumed or measured.
 
-    before: the hops that it follows; empty for the entrance. per_request: declared units for each request at
-    the entrance. per_unit: declared units for each unit of the hops before. assumed: assumed units for each
-    unit of the hops before. measured: units per second, averaged over the same time for all hops; NaN if no
-    metric counts them.
+    predecessors: the hops that it follows; empty for the entrance. per_request: declared units for each
+    request at the entrance. per_unit: declared units for each unit of its predecessors. assumed: assumed units
+    for each unit of its predecessors. measured: units per second, averaged over the same time for all hops;
+    NaN if no metric counts them.
     """
 
-    before: Sequence[str] = ()
+    predecessors: Sequence[str] = ()
     per_request: float | None = None
     per_unit: float | None = None
     assumed: float | None = None
@@ -52,7 +52,7 @@ def visits_of(flows: Mapping[str, HopFlow]) -> dict[str, Visits]:
     visits_by_hop: dict[str, Visits] = {}
     entrance_rate = next(iter(flows.values())).measured if flows else np.nan
     for name, flow in flows.items():
-        visits_before = sum(visits_by_hop[hop].number for hop in flow.before)
+        visits_before = sum(visits_by_hop[hop].number for hop in flow.predecessors)
         if not visits_by_hop:
             visits_by_hop[name] = ENTRANCE_VISITS
         elif flow.per_request is not None:

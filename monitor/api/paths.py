@@ -183,17 +183,17 @@ def _fields(path: PathStatus) -> dict[str, Any]:
 
 def _hop(status: HopStatus) -> PathHopModel:
     return PathHopModel(
-        name=status.hop.called,
+        name=status.hop.effective_name,
         service=status.hop.service,
         resource=status.hop.resource,
         account=status.account,
         region=status.region,
-        after=status.before,
+        after=status.predecessors,
         unit=status.kind.unit,
         flow=status.flow,
         per_request=status.visits.number if isfinite(status.visits.number) else None,
         basis=status.visits.basis,
-        each=status.each,
+        each=status.measures,
         payload=PayloadModel.model_validate(status.payload) if status.payload else None,
         known=status.is_known,
         reasons=status.reasons,

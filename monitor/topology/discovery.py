@@ -37,13 +37,13 @@ class FoundLinks(NamedTuple):
 class ProposedPath(NamedTuple):
     """A path from an entrance. hops: each hop after the hops that it follows.
 
-    before: for each hop, the numbers of the hops that it follows. notes: sentences about the links that were
-    left out.
+    predecessors: for each hop, the numbers of the hops that it follows. notes: sentences about the links that
+    were left out.
     """
 
     name: str
     hops: Sequence[PathNode]
-    before: Sequence[Sequence[int]]
+    predecessors: Sequence[Sequence[int]]
     notes: Sequence[str]
 
 
@@ -186,8 +186,8 @@ def _path_lines(path: ProposedPath, *, with_account: bool) -> Iterator[str]:
             fields["account"] = node.account
         if node.region not in (entrance.region, GLOBAL_REGION):
             fields["region"] = node.region
-        if [*path.before[number]] != ([number - 1] if number else []):
-            fields["after"] = [names[predecessor] for predecessor in path.before[number]]
+        if [*path.predecessors[number]] != ([number - 1] if number else []):
+            fields["after"] = [names[predecessor] for predecessor in path.predecessors[number]]
         yield f"      - {_flow(fields)}"
     for note in path.notes:
         yield f"      # left out: {' '.join(note.split())}"

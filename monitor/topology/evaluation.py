@@ -105,11 +105,11 @@ class _Evaluation:
         )
 
     def _find_visits(self) -> list[Visits]:
-        names = [placed.hop.called for placed in self._path.hops]
+        names = [placed.hop.effective_name for placed in self._path.hops]
         mean = _mean(self._entrance)
         flows = {
-            placed.hop.called: HopFlow(
-                before=[names[predecessor] for predecessor in placed.before],
+            placed.hop.effective_name: HopFlow(
+                predecessors=[names[predecessor] for predecessor in placed.predecessors],
                 per_request=placed.hop.per_request,
                 per_unit=placed.hop.units_per_unit,
                 assumed=placed.kind.per_unit,
@@ -128,25 +128,25 @@ class _Evaluation:
 
     def _hop(self, number: int, flow: float) -> HopStatus:
         placed = self._path.hops[number]
-        before = [self._path.hops[predecessor].hop.service for predecessor in placed.before]
+        predecessors = [self._path.hops[predecessor].hop.service for predecessor in placed.predecessors]
         measured = {
             name: newest(self._points.of_metric(placed, *measure))
             for name, measure in placed.measures.items()
         }
-        limits = self._limits(number, flow, before)
+        limits = self._limits(number, flow, predecessors)
         reasons = [*self._hop_reasons(number, limits), *(limit.reason for limit in limits if limit.reason)]
-        hop_name = f"{placed.kind.title} {placed.hop.called}"
+        hop_name = f"{placed.kind.title} {placed.hop.effective_name}"
         return HopStatus(
             hop=placed.hop,
             kind=placed.kind,
-            before=placed.before,
+            predecessors=placed.predecessors,
             account=placed.place.cell[0] if placed.place else "",
             region=placed.place.cell[1] if placed.place else "",
             visits=self._visits[number],
             flow=_known(self._flow_now(number)),
-            each={name: value for name, value in measured.items() if not np.isnan(value)},
+            measures={name: value for name, value in measured.items() if not np.isnan(value)},
             limits=limits,
-            payload=placed.kind.payload_after(before),
+            payload=placed.kind.payload_after(predecessors),
             reasons=[f"{hop_name}: {reason}" for reason in reasons],
             is_known=not reasons,
         )
@@ -165,10 +165,10 @@ class _Evaluation:
             return ["no limit of it is watched"]
         return []
 
-    def _limits(self, number: int, flow: float, before: Sequence[str]) -> list[LimitStatus]:
+    def _limits(self, number: int, flow: float, predecessors: Sequence[str]) -> list[LimitStatus]:
         """Return the status of each limit of a hop; if a limit has several parts, the part reached first."""
         placed = self._path.hops[number]
-        applicable = {signal for signal, _ in placed.kind.limits_after(before)}
+        applicable = {signal for signal, _ in placed.kind.limits_after(predecessors)}
         watched = {limit.signal for limit in placed.limits}
         return [
             _weakest_part([self._limit(number, limit, series, flow) for series in limit.series])

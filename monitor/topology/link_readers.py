@@ -49,10 +49,12 @@ async def http_integrations(scan: LinkScan) -> None:
         identity, name = text(api, "ApiId"), text(api, "Name")
         targets = [
             node_of_integration(text(item, "IntegrationUri"))
-            async for item in scan.of_each("apigatewayv2", "GetIntegrations", "Items", ApiId=identity)
+            async for item in scan.items_of_resource(
+                "apigatewayv2", "GetIntegrations", "Items", ApiId=identity
+            )
         ]
         if any(targets):
-            async for stage in scan.of_each("apigatewayv2", "GetStages", "Items", ApiId=identity):
+            async for stage in scan.items_of_resource("apigatewayv2", "GetStages", "Items", ApiId=identity):
                 source = f"{identity}/{text(stage, 'StageName')}", f"{name}/{text(stage, 'StageName')}"
                 _link_all(scan, scan.node("apigateway", *source), targets)
 
@@ -63,7 +65,7 @@ async def rest_integrations(scan: LinkScan) -> None:
         identity, name = text(api, "id"), text(api, "name")
         targets: list[PathNode | None] = []
         parameters = {"restApiId": identity, "embed": ["methods"]}
-        async for item in scan.of_each("apigateway", "GetResources", "items", **parameters):
+        async for item in scan.items_of_resource("apigateway", "GetResources", "items", **parameters):
             methods = item.get("resourceMethods")
             for method in methods.values() if isinstance(methods, Mapping) else ():
                 targets.append(node_of_integration(text(method, "methodIntegration", "uri")))
@@ -113,12 +115,14 @@ async def rule_targets(scan: LinkScan) -> None:
     """Read the links from the rules of event buses to their targets."""
     async for bus in scan.items("events", "ListEventBuses", "EventBuses"):
         name = text(bus, "Name")
-        async for rule in scan.of_each("events", "ListRules", "Rules", EventBusName=name):
+        async for rule in scan.items_of_resource("events", "ListRules", "Rules", EventBusName=name):
             if text(rule, "State") == "DISABLED":
                 continue
             parameters = {"EventBusName": name, "Rule": text(rule, "Name")}
             source = scan.node("events", f"{name}/{text(rule, 'Name')}")
-            async for target in scan.of_each("events", "ListTargetsByRule", "Targets", **parameters):
+            async for target in scan.items_of_resource(
+                "events", "ListTargetsByRule", "Targets", **parameters
+            ):
                 scan.link(source, _arn_node(scan, text(target, "Arn")))
 
 

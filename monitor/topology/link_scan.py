@@ -50,7 +50,7 @@ class LinkScan:
         except AWS_ERRORS as error:
             self._fail(error, operation)
 
-    async def of_each(
+    async def items_of_resource(
         self, service: str, operation: str, key: str, **params: Any
     ) -> AsyncIterator[Mapping[str, Any]]:
         """Yield the items of a call about one resource, as `items` does; nothing after MAX_CALLS calls."""

@@ -48,22 +48,22 @@ class LimitStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HopStatus:
-    """A hop of a path. before: the numbers of the hops that it follows.
+    """A hop of a path. predecessors: the numbers of the hops that it follows.
 
     account, region: empty if the place of the resource is unknown. visits: units for each request at the
-    entrance, and the basis of this number. flow: the present units per second. each: the measures of single
-    units, such as the duration in seconds, by name. reasons: sentences about unknown facts of the hop.
+    entrance, and the basis of this number. flow: the present units per second. measures: of single units,
+    such as the duration in seconds, by name. reasons: sentences about unknown facts of the hop.
     is_known: true if all limits of the hop, or the fact that it has none, are known.
     """
 
     hop: Hop
     kind: HopKind
-    before: Sequence[int]
+    predecessors: Sequence[int]
     account: str
     region: str
     visits: Visits
     flow: float | None
-    each: dict[str, float]
+    measures: dict[str, float]
     limits: Sequence[LimitStatus]
     payload: Payload | None
     reasons: Sequence[str]

@@ -58,7 +58,7 @@ class PlacedHop:
 
     hop: Hop
     kind: HopKind
-    before: Sequence[int]
+    predecessors: Sequence[int]
     place: Place | None
     limits: Sequence[PlacedLimit] = ()
     flow: Series | None = None
@@ -153,13 +153,13 @@ async def place_paths(fleet: Fleet, paths: Sequence[RequestPath], names: Account
 
 def _place_hops(index: HopIndex, path: RequestPath) -> list[PlacedHop]:
     hops = path.ordered_hops
-    numbers = {hop.called: number for number, hop in enumerate(hops)}
+    numbers = {hop.effective_name: number for number, hop in enumerate(hops)}
     placed: list[PlacedHop] = []
     for hop in hops:
-        before = [numbers[name] for name in path.before[hop.called]]
+        predecessors = [numbers[name] for name in path.predecessors[hop.effective_name]]
         kind = hop_kinds()[hop.service]
-        unplaced = PlacedHop(hop=hop, kind=kind, before=before, place=None)
-        near = next((placed[number].place for number in before if placed[number].place), None)
+        unplaced = PlacedHop(hop=hop, kind=kind, predecessors=predecessors, place=None)
+        near = next((placed[number].place for number in predecessors if placed[number].place), None)
         placed.append(_placed(index, path, unplaced, near))
     return placed
 
@@ -174,7 +174,7 @@ def _placed(index: HopIndex, path: RequestPath, unplaced: PlacedHop, near: Place
         found = [candidate for candidate in found if candidate.cell == near.cell] or found
     if len(found) > 1:
         where = ", ".join(f"{'/'.join(other.path)} in {'/'.join(other.cell)}" for other in found[:3])
-        sentence = f"several resources are called {hop.called}: {where}; name account, region or id"
+        sentence = f"several resources are called {hop.effective_name}: {where}; name account, region or id"
         return replace(unplaced, problem=sentence)
     place = found[0] if found else _assumed_place(index, unplaced, (account, region), near)
     if place is None:

@@ -76,9 +76,9 @@ def _columns(path: PathStatus) -> Iterator[FlowColumn]:
     for hop in path.hops:
         shown = [limit for limit in hop.limits if limit.capacity is None or isfinite(limit.capacity)]
         for limit in shown:
-            yield FlowColumn(hop.hop.called, _words(limit), limit.capacity, limit is path.weakest)
+            yield FlowColumn(hop.hop.effective_name, _words(limit), limit.capacity, limit is path.weakest)
         if not shown and not hop.is_known:
-            yield FlowColumn(hop.hop.called, hop.kind.title, None)
+            yield FlowColumn(hop.hop.effective_name, hop.kind.title, None)
 
 
 def _words(limit: LimitStatus) -> str:
@@ -155,7 +155,7 @@ def _label(path: PathStatus) -> str:
     flow = "an unknown flow" if path.flow is None else f"{unit.format(path.flow)} now"
     if path.weakest is None or path.capacity is None:
         return f"What each limit of the path can carry, against {flow}. None is known."
-    name = path.hops[path.weakest.hop].hop.called
+    name = path.hops[path.weakest.hop].hop.effective_name
     return (
         f"What each limit of the path can carry, against {flow}. The weakest is {name}, "
         f"{_words(path.weakest)}, with {unit.format(path.capacity)}."

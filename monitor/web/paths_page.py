@@ -73,7 +73,7 @@ def _card_summary(path: PathStatus) -> str:
     hops = f"{len(path.hops)} hops" if len(path.hops) > 1 else "1 hop"
     if path.weakest is None:
         return f"{hops} · not known what it carries"
-    name = path.hops[path.weakest.hop].hop.called
+    name = path.hops[path.weakest.hop].hop.effective_name
     refused = f"refuses {format_rate(path.weakest.throttled)}" if path.weakest.throttled else ""
     return f"{hops} · weakest: {name}, {refused or _room(path)}"
 
@@ -101,7 +101,7 @@ def path_page(path: PathStatus, snapshot: Snapshot) -> dict[str, Any]:
         "remedy": path.weakest.series.settings.signal.remedy[0] if path.weakest else "",
         "command": _command(path.weakest) if path.weakest else None,
         "payload": payload[1] if payload else None,
-        "payload_hop": path.hops[payload[0]].hop.called if payload else "",
+        "payload_hop": path.hops[payload[0]].hop.effective_name if payload else "",
         "drawing": flow_svg(path),
         "rows": [*_rows(path, snapshot)],
     }
@@ -109,7 +109,7 @@ def path_page(path: PathStatus, snapshot: Snapshot) -> dict[str, Any]:
 
 def _described(path: PathStatus, limit: LimitStatus | None) -> str:
     """Return a limit in words: `checkout: Concurrent executions of a function`."""
-    return f"{path.hops[limit.hop].hop.called}: {limit.title}" if limit else ""
+    return f"{path.hops[limit.hop].hop.effective_name}: {limit.title}" if limit else ""
 
 
 def _command(limit: LimitStatus) -> str | None:
@@ -122,8 +122,8 @@ def _command(limit: LimitStatus) -> str | None:
 
 def _rows(path: PathStatus, snapshot: Snapshot) -> Iterator[PathRow]:
     for number, hop in enumerate(path.hops):
-        names = [path.hops[preceding].hop.called for preceding in hop.before]
-        after = ", ".join(names) if [*hop.before] != [number - 1] and names else ""
+        names = [path.hops[preceding].hop.effective_name for preceding in hop.predecessors]
+        after = ", ".join(names) if [*hop.predecessors] != [number - 1] and names else ""
         for limit in hop.limits:
             yield _limit_row(path, hop, limit, snapshot, after)
         if not hop.limits:
@@ -131,7 +131,7 @@ def _rows(path: PathStatus, snapshot: Snapshot) -> Iterator[PathRow]:
             yield PathRow(
                 number=number + 1,
                 zone=Zone.UNOBSERVABLE if hop.reasons else Zone.STALE,
-                hop=hop.hop.called,
+                hop=hop.hop.effective_name,
                 title=hop.kind.title,
                 place=hop.region,
                 after=after,
@@ -150,7 +150,7 @@ def _limit_row(
     return PathRow(
         number=limit.hop + 1,
         zone=limit.zone,
-        hop=shorten(hop.hop.called if not resource else f"{hop.hop.called} ({resource})", 60),
+        hop=shorten(hop.hop.effective_name if not resource else f"{hop.hop.effective_name} ({resource})", 60),
         title=signal.title,
         url=f"/series/{key.id}",
         place=f"{WHOLE_ACCOUNT}, {key.region}" if key.is_of_account else key.region,

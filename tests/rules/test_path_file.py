@@ -25,7 +25,7 @@ def test_a_hop_without_after_follows_the_hop_before_it() -> None:
     file = parse_paths(CHAIN.encode(), "paths.yaml")
     assert file.problems == [] and file.model
     (path,) = file.model.paths
-    assert {**path.before} == {
+    assert {**path.predecessors} == {
         "storefront/prod": (),
         "orders": ("storefront/prod",),
         "worker": ("orders",),
@@ -40,7 +40,7 @@ def test_hops_may_be_written_in_any_order() -> None:
         "{service: apigateway, resource: a/b, name: api, after: []}",
     )
     file = parse_paths(text.encode(), "paths.yaml")
-    assert file.model and [hop.called for hop in file.model.paths[0].ordered_hops] == ["api", "fn"]
+    assert file.model and [hop.effective_name for hop in file.model.paths[0].ordered_hops] == ["api", "fn"]
 
 
 ENTRANCE = "{service: sqs, resource: jobs}"

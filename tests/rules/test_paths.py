@@ -84,12 +84,12 @@ def test_declared_visits_precede_measured_visits_which_precede_assumed_visits() 
     found = visits_of(
         {
             "api": HopFlow(measured=100),
-            "fn": HopFlow(before=["api"], measured=50),
-            "declared": HopFlow(before=["fn"], per_request=3, measured=70),
-            "batched": HopFlow(before=["declared"], per_unit=0.1, measured=70),
-            "key": HopFlow(before=["fn"], assumed=1),
-            "table": HopFlow(before=["fn"]),
-            "after": HopFlow(before=["table"], per_unit=2),
+            "fn": HopFlow(predecessors=["api"], measured=50),
+            "declared": HopFlow(predecessors=["fn"], per_request=3, measured=70),
+            "batched": HopFlow(predecessors=["declared"], per_unit=0.1, measured=70),
+            "key": HopFlow(predecessors=["fn"], assumed=1),
+            "table": HopFlow(predecessors=["fn"]),
+            "after": HopFlow(predecessors=["table"], per_unit=2),
         }
     )
     assert found["api"] == (1, "entrance")
@@ -104,9 +104,9 @@ def test_units_of_several_hops_before_add_up() -> None:
     found = visits_of(
         {
             "api": HopFlow(measured=100),
-            "a": HopFlow(before=["api"], measured=50),
-            "b": HopFlow(before=["api"], measured=20),
-            "queue": HopFlow(before=["a", "b"], per_unit=2),
+            "a": HopFlow(predecessors=["api"], measured=50),
+            "b": HopFlow(predecessors=["api"], measured=20),
+            "queue": HopFlow(predecessors=["a", "b"], per_unit=2),
         }
     )
     assert found["queue"].number == pytest.approx(1.4)
@@ -114,7 +114,9 @@ def test_units_of_several_hops_before_add_up() -> None:
 
 def test_without_requests_at_the_entrance_visits_are_unknown() -> None:
     for entrance_rate in (0.0, NAN):
-        found = visits_of({"api": HopFlow(measured=entrance_rate), "fn": HopFlow(before=["api"], measured=5)})
+        found = visits_of(
+            {"api": HopFlow(measured=entrance_rate), "fn": HopFlow(predecessors=["api"], measured=5)}
+        )
         assert np.isnan(found["fn"].number)
 
 

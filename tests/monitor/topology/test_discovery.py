@@ -209,7 +209,7 @@ def test_paths_of_any_links_can_be_parsed_and_have_no_cycle(pairs: list[tuple[st
     assert len(parsed.model.paths) == len(paths)
     link_names = {(source.resource, target.resource) for source, target in links}
     for path in parsed.model.paths:
-        steps = {(previous, name) for name, before in path.before.items() for previous in before}
+        steps = {(previous, name) for name, before in path.predecessors.items() for previous in before}
         assert steps <= link_names
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rules.band import Zone
-from tests.monitor.topology.placed import PathFleet, limit_of
+from tests.monitor.topology.path_fleet import PathFleet, limit_of
 
 CHECKOUT = """
 paths:

@@ -12,7 +12,7 @@ from monitor.fleet.columns import Floats
 from monitor.fleet.key import CellKey
 from monitor.topology.flow_points import POINTS
 from monitor.topology.path_monitor import PathMonitor
-from tests.monitor.topology.placed import NAMES, NOW, PathFleet, parsed
+from tests.monitor.topology.path_fleet import ACCOUNT_NAMES, NOW, PathFleet, parsed
 from tests.monitor.topology.test_evaluation import CHECKOUT, checkout
 
 
@@ -41,7 +41,7 @@ class MonitoredPaths:
         self.path_fleet, self.reader, self.minute = path_fleet, FleetPointReader(path_fleet), NOW + 5
         self.registry = CollectorRegistry()
         self.monitor = PathMonitor(
-            path_fleet.fleet, self.reader, lambda: self.minute * 60.0, lambda: NAMES, self.registry
+            path_fleet.fleet, self.reader, lambda: self.minute * 60.0, lambda: ACCOUNT_NAMES, self.registry
         )
         self.monitor.configure(parsed(text))
 

@@ -5,7 +5,7 @@ import pytest
 from collectors.base import Metric
 from monitor.topology.resolver import Place, PlacedHop, metric_of
 from rules.hops import hop_kinds
-from tests.monitor.topology.placed import CELL, OTHER, PathFleet
+from tests.monitor.topology.path_fleet import CELL, OTHER_CELL, PathFleet
 
 ORDERS = "paths: [{name: x, hops: [{service: kinesis, resource: orders}]}]"
 
@@ -19,7 +19,7 @@ async def first_hop(path_fleet: PathFleet, text: str) -> PlacedHop:
 def fleet_of_two_cells() -> PathFleet:
     """Return a fleet with a stream `orders` in each of two cells."""
     path_fleet = PathFleet()
-    for cell in (CELL, OTHER):
+    for cell in (CELL, OTHER_CELL):
         path_fleet.put("kinesis.stream_write_records", ("orders",), 10, cell=cell)
     return path_fleet
 
@@ -35,9 +35,9 @@ async def test_a_resource_in_several_cells_is_ambiguous_without_account_or_regio
 @pytest.mark.parametrize(
     ("account_or_region", "cell"),
     [
-        ("region: us-east-1", OTHER),
+        ("region: us-east-1", OTHER_CELL),
         (f"account: {CELL[0]}", CELL),
-        ("account: test", OTHER),
+        ("account: test", OTHER_CELL),
         (f"account: {int(CELL[0])}", CELL),
     ],
 )
@@ -54,10 +54,10 @@ async def test_an_account_id_an_account_name_or_a_region_selects_one_cell(
 
 async def test_a_hop_without_account_and_region_is_in_the_cell_of_the_hop_before() -> None:
     path_fleet = fleet_of_two_cells()
-    path_fleet.put("sqs.standard_in_flight", ("jobs",), 10, cell=OTHER)
+    path_fleet.put("sqs.standard_in_flight", ("jobs",), 10, cell=OTHER_CELL)
     text = "paths: [{name: x, hops: [{service: sqs, resource: jobs}, {service: kinesis, resource: orders}]}]"
     (placed,) = await path_fleet.placed(text)
-    assert placed.hops[1].place and placed.hops[1].place.cell == OTHER
+    assert placed.hops[1].place and placed.hops[1].place.cell == OTHER_CELL
 
 
 @pytest.mark.parametrize("resource", ["orders/by-customer", "t-1/i-1", "t-1/i-1/"])

@@ -23,7 +23,7 @@ from rules.band import Zone
 from tests.monitor.alerting.notices import notice
 from tests.monitor.fleet.fleets import ACCOUNT, REGION, add, judged, key
 from tests.monitor.served import Server, client_of
-from tests.monitor.topology.placed import PathFleet
+from tests.monitor.topology.path_fleet import PathFleet
 from tests.monitor.web.pages import Page, feed
 
 MARKUP = "<script>alert(1)</script>\"'`&amp;\x00\n${x}{{x}}"

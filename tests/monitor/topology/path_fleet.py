@@ -22,8 +22,8 @@ from rules.signals import Band
 from tests.registries import REGISTRY
 
 CELL: CellKey = ("123456789012", "eu-west-1")
-OTHER: CellKey = ("210987654321", "us-east-1")
-NAMES = {CELL[0]: "production", OTHER[0]: "test"}
+OTHER_CELL: CellKey = ("210987654321", "us-east-1")
+ACCOUNT_NAMES = {CELL[0]: "production", OTHER_CELL[0]: "test"}
 NOW = 30_000_005  # minutes
 
 
@@ -104,7 +104,7 @@ class PathFleet:
 
     async def placed(self, text: str) -> list[PlacedPath]:
         """Return the paths of a file, placed in the fleet."""
-        return await place_paths(self.fleet, parsed(text), NAMES)
+        return await place_paths(self.fleet, parsed(text), ACCOUNT_NAMES)
 
     async def status(self, text: str) -> PathStatus:
         """Return the status of the only path of a file."""
