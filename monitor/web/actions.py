@@ -16,8 +16,8 @@ from monitor.alerting.service import MICROSECONDS, Alerting, is_same_time
 from monitor.notifiers.notice import Notice
 from monitor.schema.annotations import InvalidInputError
 from monitor.web.error_pages import PageRoute
+from monitor.web.form_result import FormAction, FormResult, micros
 from monitor.web.header import AUTOMATIC, theme_of
-from monitor.web.told import Done, Told, micros
 
 DURATIONS: Mapping[str, float] = {"1 h": 3600, "4 h": 4 * 3600, "1 day": 86400, "1 week": 7 * 86400}
 MATCHER_LABELS = ("account", "region", "service", "signal", "resource", "resource_id", "cause")
@@ -84,7 +84,7 @@ class Form:
         """Return the comment, or the default if the form has none."""
         return self.get("comment").strip() or default
 
-    def redirect(self, result: Told) -> RedirectResponse:
+    def redirect(self, result: FormResult) -> RedirectResponse:
         """Return a redirect to the page of the form, which then shows the result."""
         response = RedirectResponse(local_path(self.get("back") or "/"), SEE_OTHER)
         result.put(response)
@@ -114,7 +114,7 @@ def actions_router(alerting: Alerting, tokens: FormTokenStore) -> APIRouter:
         form = await read_form(request, tokens)
         if name not in alerting.delivery.senders:
             raise HTTPException(NOT_FOUND, f"no receiver is called {name}")
-        return form.redirect(Told(Done.SENT, await alerting.delivery.replay(name)))
+        return form.redirect(FormResult(FormAction.SENT, await alerting.delivery.replay(name)))
 
     return router
 
@@ -142,7 +142,7 @@ class AcknowledgeForms:
             )
         first = next((acknowledgement.alert for acknowledgement in result.before), "")
         counts = len(result.stored), micros(result.at), result.ended, len(result.before)
-        return form.redirect(Told(Done.ACKNOWLEDGED, *counts, first))
+        return form.redirect(FormResult(FormAction.ACKNOWLEDGED, *counts, first))
 
     async def comment(self, id: str, request: Request) -> RedirectResponse:
         """Replace the comment of the acknowledgement of an alert."""
@@ -152,7 +152,7 @@ class AcknowledgeForms:
                 await self.alerting.comment(id, author=form.author, comment=form.get("comment"))
         except KeyError:
             raise HTTPException(NOT_FOUND, "this alert is not acknowledged") from None
-        return form.redirect(Told(Done.COMMENTED, 1))
+        return form.redirect(FormResult(FormAction.COMMENTED, 1))
 
     async def unacknowledge(self, id: str, request: Request) -> RedirectResponse:
         """End the acknowledgement of an alert, whoever made it."""
@@ -160,13 +160,15 @@ class AcknowledgeForms:
         try:
             await self.alerting.unacknowledge(id)
         except KeyError:
-            return form.redirect(Told(Done.UNDONE))
-        return form.redirect(Told(Done.UNDONE, 1))
+            return form.redirect(FormResult(FormAction.UNDONE))
+        return form.redirect(FormResult(FormAction.UNDONE, 1))
 
     async def undo(self, request: Request) -> RedirectResponse:
         """End the acknowledgements that one form made."""
         form = await read_form(request, self.tokens)
-        return form.redirect(Told(Done.UNDONE, len(await self.alerting.undo_acknowledgements(form.at))))
+        return form.redirect(
+            FormResult(FormAction.UNDONE, len(await self.alerting.undo_acknowledgements(form.at)))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +203,7 @@ class SilenceForms:
         with _errors_as_pages():
             for matchers in silences:
                 await self.alerting.silence(matchers, duration=duration, starts=now, **texts)
-        return form.redirect(Told(Done.SILENCED, len(silences), micros(now), ended))
+        return form.redirect(FormResult(FormAction.SILENCED, len(silences), micros(now), ended))
 
     async def undo(self, request: Request) -> RedirectResponse:
         """End the silences that one form added."""
@@ -210,7 +212,7 @@ class SilenceForms:
         added = [silence.id for silence in stored if is_same_time(silence.starts, at)]
         for id in added:
             await self.alerting.end_silence(id)
-        return form.redirect(Told(Done.UNDONE, len(added)))
+        return form.redirect(FormResult(FormAction.UNDONE, len(added)))
 
     async def end(self, id: str, request: Request) -> RedirectResponse:
         """End a silence now."""
@@ -219,7 +221,7 @@ class SilenceForms:
             await self.alerting.end_silence(id)
         except KeyError:
             raise HTTPException(NOT_FOUND, "this silence has expired") from None
-        return form.redirect(Told(Done.ENDED, 1))
+        return form.redirect(FormResult(FormAction.ENDED, 1))
 
 
 @contextmanager

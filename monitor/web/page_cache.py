@@ -11,8 +11,8 @@ from hashlib import sha256
 from fastapi import Request, Response
 
 from monitor.http.negotiation import accepts_gzip
+from monitor.web.form_result import RESULT_COOKIE, RESULT_STATE
 from monitor.web.templating import PAGE_HEADERS
-from monitor.web.told import TOLD_COOKIE, TOLD_STATE
 
 MAX_PAGES = 64
 MAX_AGE = 15.0  # seconds
@@ -38,7 +38,7 @@ class CachedPage:
 
     def response(self, request: Request) -> Response:
         """Return the page in the encoding that the request prefers, or 304 when the client has the page."""
-        if form_result := getattr(request.state, TOLD_STATE, b""):
+        if form_result := getattr(request.state, RESULT_STATE, b""):
             return self._with_form_result(form_result)
         headers = {
             **PAGE_HEADERS,
@@ -58,7 +58,7 @@ class CachedPage:
         body = self.body.replace(BODY_END, form_result + BODY_END)
         headers = {**PAGE_HEADERS, "Cache-Control": "no-store"}
         response = Response(body, headers=headers, media_type="text/html")
-        response.delete_cookie(TOLD_COOKIE, httponly=True, samesite="strict")
+        response.delete_cookie(RESULT_COOKIE, httponly=True, samesite="strict")
         return response
 
 

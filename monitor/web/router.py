@@ -38,6 +38,7 @@ from monitor.web.coverage_page import (
     coverage_page,
     series_url,
 )
+from monitor.web.form_result import ResultPresenter
 from monitor.web.header import PageHeader, header_of
 from monitor.web.list_view import WINDOW_ROWS, ListParameters, ListView
 from monitor.web.no_data import no_data_reasons
@@ -50,7 +51,6 @@ from monitor.web.series_rows import series_rows
 from monitor.web.server_events import events_router
 from monitor.web.templating import PAGE_HEADERS, assets, render
 from monitor.web.themes import themes_router
-from monitor.web.told import Teller
 from monitor.web.what_if_page import PATH, answer_variables, question_variables
 from monitor.what_if.query import WhatIfQuery
 from monitor.what_if.question import QuestionError
@@ -71,8 +71,8 @@ ASSET_HEADERS = {
 
 def web_router(state: AppState) -> APIRouter:
     """Return the routes of the pages, their assets, their forms and their live updates."""
-    teller = Teller(state.alerting, state.fleet, state.form_tokens)
-    router = APIRouter(include_in_schema=False, route_class=teller.route_class())
+    presenter = ResultPresenter(state.alerting, state.fleet, state.form_tokens)
+    router = APIRouter(include_in_schema=False, route_class=presenter.route_class())
     renderer_for = cache(partial(PageRenderer, state))
     _pages(router, renderer_for)
     _named_pages(router, renderer_for)

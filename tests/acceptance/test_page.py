@@ -150,7 +150,7 @@ async def test_the_map_leads_to_its_series(visit: Visit) -> None:
 async def test_an_alert_is_acknowledged_and_silenced_and_its_silence_is_ended(visit: Visit) -> None:
     page = visit.page
     await visit.go("/alerts")
-    message = page.locator("#told")
+    message = page.locator("#form-result")
     first = page.locator("#rows tr[id]").first
     identity = await first.get_attribute("id")
     await first.get_by_role("button", name="Acknowledge").click()

@@ -82,12 +82,12 @@ async def test_one_click_acknowledges_and_a_key_undoes_it(site: Site, page: Page
     await page.goto(f"{site.url}/alerts")
     first = site.alerts[0]
     await row(page, first).get_by_role("button", name="Acknowledge").click()
-    await expect(page.locator("#told")).to_contain_text("orders acknowledged.")
+    await expect(page.locator("#form-result")).to_contain_text("orders acknowledged.")
     await expect(row(page, first)).to_have_count(0)
     await expect(page.locator(".tabs")).to_contain_text("Acknowledged 1")
     assert site.acknowledged == {first} and page.url == f"{site.url}/alerts"
     await page.keyboard.press("u")
-    await expect(page.locator("#told")).to_contain_text("Undone.")
+    await expect(page.locator("#form-result")).to_contain_text("Undone.")
     await expect(row(page, first)).to_be_visible()
     assert not site.acknowledged
 
@@ -96,11 +96,11 @@ async def test_the_offer_to_undo_disappears_after_ten_seconds(site: Site, page: 
     await page.clock.install()
     await page.goto(f"{site.url}/alerts")
     await row(page, site.alerts[0]).get_by_role("button", name="Acknowledge").click()
-    await expect(page.locator("#told")).to_be_visible()
+    await expect(page.locator("#form-result")).to_be_visible()
     await page.clock.fast_forward(9_000)
-    await expect(page.locator("#told")).to_be_visible()
+    await expect(page.locator("#form-result")).to_be_visible()
     await page.clock.fast_forward(2_000)
-    await expect(page.locator("#told")).to_have_count(0)
+    await expect(page.locator("#form-result")).to_have_count(0)
     await page.keyboard.press("u")
     assert site.acknowledged == {site.alerts[0]}
 
@@ -113,14 +113,14 @@ async def test_several_alerts_are_acknowledged_and_silenced_at_once(site: Site, 
         await row(page, alert).get_by_role("checkbox").check()
     await expect(page.locator("[data-picked]")).to_have_text("2 selected")
     await acknowledge.click()
-    await expect(page.locator("#told")).to_contain_text("2 alerts acknowledged.")
+    await expect(page.locator("#form-result")).to_contain_text("2 alerts acknowledged.")
     assert site.acknowledged == {*site.alerts[:2]}
     await page.get_by_role("button", name="Undo").click()
     await expect(page.locator("[data-picked]")).to_have_text("Select all 5")
     await page.locator("[data-all]").check()
     await page.get_by_label("Silence the selected alerts").click()
     await page.locator(".bulk").get_by_role("button", name="for 1 h").click()
-    await expect(page.locator("#told")).to_contain_text("5 silences added")
+    await expect(page.locator("#form-result")).to_contain_text("5 silences added")
     await expect(page.locator("#alerts")).to_contain_text("No other alert fires")
     await page.keyboard.press("u")
     await expect(page.locator("#rows tr[id]")).to_have_count(5)
@@ -133,7 +133,7 @@ async def test_a_second_tab_shows_who_acknowledged_an_alert(site: Site, page: Pa
         await tab.goto(f"{site.url}/alerts")
     await site.server.alerting.acknowledge(site.alerts[1], author="Ada", comment="adding shards")
     await row(other, site.alerts[1]).get_by_role("button", name="Acknowledge").click()
-    message = other.locator("#told")
+    message = other.locator("#form-result")
     await expect(message).to_contain_text(re.compile(r"clicks was acknowledged before, by Ada at \d\d:\d\d"))
     await expect(message.get_by_role("button")).to_have_count(0)
     await expect(row(other, site.alerts[1])).to_have_count(0)
@@ -147,12 +147,12 @@ async def test_the_keyboard_selects_acknowledges_undoes_and_opens(site: Site, pa
         await page.keyboard.press(pressed)
     await expect(page.locator("[data-picked]")).to_have_text("2 selected")
     await page.keyboard.press("a")
-    await expect(page.locator("#told")).to_contain_text("2 alerts acknowledged.")
+    await expect(page.locator("#form-result")).to_contain_text("2 alerts acknowledged.")
     await page.keyboard.press("u")
     await expect(page.locator("#rows tr[id]")).to_have_count(5)
     await page.keyboard.press("j")
     await page.keyboard.press("a")
-    await expect(page.locator("#told")).to_contain_text("acknowledged.")
+    await expect(page.locator("#form-result")).to_contain_text("acknowledged.")
     assert len(site.acknowledged) == 1
     await expect(page.locator("#rows tr[aria-selected=true] th a")).to_be_focused()  # the next row
     await page.keyboard.press("Enter")
@@ -194,7 +194,7 @@ async def test_rows_do_not_move_under_the_pointer(site: Site, page: Page) -> Non
     await expect(page.locator("#rows tr[id]")).to_have_count(5)
     await page.mouse.down()
     await page.mouse.up()
-    await expect(page.locator("#told")).to_contain_text("clicks acknowledged.")
+    await expect(page.locator("#form-result")).to_contain_text("clicks acknowledged.")
     await expect(page.locator("#rows tr[id]")).to_have_count(3)
 
 
@@ -205,14 +205,14 @@ async def test_a_silence_that_matches_nothing_says_so_and_is_ended(site: Site, p
     await page.get_by_label("Comment").fill("load test")
     await page.get_by_role("button", name="Silence", exact=True).click()
     hint = 'No series has region="eu-west1"; did you mean eu-west-1?'
-    await expect(page.locator("#told")).to_contain_text(hint)
+    await expect(page.locator("#form-result")).to_contain_text(hint)
     await expect(page.locator("#silences")).to_contain_text(f"Matches nothing. {hint}")
     await expect(page.get_by_label("Matchers")).to_have_value("")
     await page.get_by_role("button", name="End").click()
     await expect(page.locator("#silences")).to_contain_text("No silence is in force")
     await page.get_by_label("Matchers").fill("region=")
     await page.get_by_role("button", name="Silence", exact=True).click()
-    await expect(page.locator("#told")).to_contain_text("column 8")
+    await expect(page.locator("#form-result")).to_contain_text("column 8")
     await expect(page.get_by_label("Matchers")).to_have_value("region=")  # the user can correct it
 
 
@@ -222,7 +222,7 @@ async def test_a_comment_is_added_to_an_acknowledged_alert(site: Site, page: Pag
     await page.get_by_label("Comment on orders").click()
     await page.get_by_label("Comment", exact=True).fill("adding shards")
     await page.keyboard.press("Enter")
-    await expect(page.locator("#told")).to_contain_text("The comment is stored.")
+    await expect(page.locator("#form-result")).to_contain_text("The comment is stored.")
     await expect(row(page, site.alerts[0])).to_contain_text("adding shards")
 
 
@@ -233,14 +233,14 @@ async def test_without_a_script_a_redirect_leads_to_the_page_with_undo(site: Sit
     await row(page, site.alerts[0]).get_by_role("checkbox").check()
     await row(page, site.alerts[1]).get_by_role("checkbox").check()
     await page.locator("[data-bulk-ack]").click()
-    await expect(page.locator("#told")).to_contain_text("2 alerts acknowledged.")
+    await expect(page.locator("#form-result")).to_contain_text("2 alerts acknowledged.")
     assert site.acknowledged == {*site.alerts[:2]}
     await page.get_by_role("button", name="Undo").click()
-    await expect(page.locator("#told")).to_contain_text("Undone.")
+    await expect(page.locator("#form-result")).to_contain_text("Undone.")
     assert not site.acknowledged and page.url == f"{site.url}/alerts"
     await row(page, site.alerts[0]).get_by_label("Silence").click()
     await row(page, site.alerts[0]).get_by_role("button", name="for 1 day").click()
-    await expect(page.locator("#told")).to_contain_text("1 silence added, until")
+    await expect(page.locator("#form-result")).to_contain_text("1 silence added, until")
     await context.close()
 
 
@@ -250,7 +250,7 @@ async def test_a_page_of_an_earlier_process_asks_for_a_reload_and_keeps_its_rows
     await page.goto(f"{site.url}/alerts")
     await page.evaluate("document.querySelectorAll('[name=token]').forEach((one) => (one.value = 'old'))")
     await row(page, site.alerts[0]).get_by_role("button", name="Acknowledge").click()
-    await expect(page.locator("#told")).to_contain_text("reload it and try again")
+    await expect(page.locator("#form-result")).to_contain_text("reload it and try again")
     await expect(row(page, site.alerts[0])).to_be_visible()
 
 

@@ -2,27 +2,27 @@
 // foot of the page, with Undo. Without this script each form leads to the next page, which tells the same.
 "use strict";
 
-const TOLD_TIME = 10000; // milliseconds for which a result is shown
-let toldTimer = 0;
+const RESULT_TIME = 10000; // milliseconds for which a result is shown
+let resultTimer = 0;
 
 // Shows what came of a form; `box` is the server's.
-function tell(box) {
-  clearTimeout(toldTimer);
+function showResult(box) {
+  clearTimeout(resultTimer);
   for (const shown of document.querySelectorAll(".toast")) shown.remove();
   if (box === null) return;
   showTimes(box);
   document.body.append(document.importNode(box, true));
-  toldTimer = setTimeout(() => document.getElementById("told")?.remove(), TOLD_TIME);
+  resultTimer = setTimeout(() => document.getElementById("form-result")?.remove(), RESULT_TIME);
 }
 
 // A sentence of an error page, or of this script, in place of a result.
-function tellError(sentence) {
+function showError(sentence) {
   const box = document.createElement("div");
   box.className = "toast";
-  box.id = "told";
+  box.id = "form-result";
   box.setAttribute("role", "alert");
   box.textContent = sentence;
-  tell(box);
+  showResult(box);
 }
 
 // The rows keep their place: after an action the next row has the focus of the one that went.
@@ -39,7 +39,7 @@ async function send(form, submitter) {
   const response = await fetch(action, options);
   const fetched = new DOMParser().parseFromString(await response.text(), "text/html");
   if (!response.ok) {
-    tellError(fetched.querySelector("main p")?.textContent.trim() || "It could not be done: reload the page.");
+    showError(fetched.querySelector("main p")?.textContent.trim() || "It could not be done: reload the page.");
     return;
   }
   for (const open of document.querySelectorAll("details.menu[open]")) open.open = false;
@@ -52,7 +52,7 @@ async function send(form, submitter) {
   } else {
     await update();
   }
-  tell(fetched.getElementById("told"));
+  showResult(fetched.getElementById("form-result"));
   if (next && !document.getElementById(row.id)) focusRow(document.getElementById(next));
 }
 
@@ -63,18 +63,18 @@ function focusRow(row) {
 
 document.addEventListener("submit", async (event) => {
   const form = event.target, submitter = event.submitter;
-  if (!form.matches("[data-action]") && form.closest("#told") === null) return;
+  if (!form.matches("[data-action]") && form.closest("#form-result") === null) return;
   event.preventDefault();
   if (form.dataset.sending) return; // once for each press
   form.dataset.sending = "true";
   try {
     await send(form, submitter);
   } catch {
-    tellError("The server did not answer: nothing is known of what came of it. Try again.");
+    showError("The server did not answer: nothing is known of what came of it. Try again.");
   } finally {
     delete form.dataset.sending;
   }
 });
 
 // The result of a form that this page was opened with goes by itself, too.
-if (document.getElementById("told")) toldTimer = setTimeout(() => document.getElementById("told")?.remove(), TOLD_TIME);
+if (document.getElementById("form-result")) resultTimer = setTimeout(() => document.getElementById("form-result")?.remove(), RESULT_TIME);

@@ -48,7 +48,7 @@ async def form(client: httpx.AsyncClient, **fields: str) -> Form:
 async def shown_result(client: httpx.AsyncClient, path: str = "/alerts") -> tuple[str, dict[str, str]]:
     """Return the result that a page shows of the last form, and the fields of the form that undoes it."""
     text = (await client.get(path)).text
-    toast = text.partition('id="told"')[2]
+    toast = text.partition('id="form-result"')[2]
     fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', toast))
     return " ".join(re.sub(r"<[^>]*>", "", toast.partition(">")[2].partition("<form")[0]).split()), fields
 
@@ -186,8 +186,8 @@ async def test_undoing_needs_a_valid_time(client: httpx.AsyncClient, alert: str,
     "cookie", ["", "x", "acknowledged", "acknowledged.1.1.1.1.<b>", "nosuch.1.1.0.0.", "sent.99999999.0.0.0."]
 )
 async def test_an_invalid_cookie_shows_no_result(client: httpx.AsyncClient, alert: str, cookie: str) -> None:
-    got = await client.get("/alerts", headers={"cookie": f"headroom_told={cookie}"})
-    assert got.status_code == 200 and 'id="told"' not in got.text
+    got = await client.get("/alerts", headers={"cookie": f"headroom_form_result={cookie}"})
+    assert got.status_code == 200 and 'id="form-result"' not in got.text
 
 
 async def test_the_result_of_a_form_is_shown_only_to_its_sender(
@@ -197,9 +197,9 @@ async def test_the_result_of_a_form_is_shown_only_to_its_sender(
     assert "HttpOnly" in got.headers["set-cookie"] and "samesite=strict" in got.headers["set-cookie"].lower()
     async with client_of(server) as other:
         for path in ("/alerts/acknowledged", "/"):
-            assert 'id="told"' not in (await other.get(path)).text
+            assert 'id="form-result"' not in (await other.get(path)).text
     got = await client.get("/alerts/acknowledged", headers={"accept-encoding": "gzip"})
-    assert got.headers["cache-control"] == "no-store" and 'id="told"' in got.text
+    assert got.headers["cache-control"] == "no-store" and 'id="form-result"' in got.text
 
 
 @pytest.mark.parametrize(

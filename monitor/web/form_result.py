@@ -21,13 +21,13 @@ from monitor.web.alert_names import alert_name
 from monitor.web.error_pages import Handler, PageRoute
 from monitor.web.templating import render
 
-TOLD_COOKIE = "headroom_told"
+RESULT_COOKIE = "headroom_form_result"
 COOKIE_AGE = 30  # seconds in which the next page must be requested
-TOLD_STATE = "told"  # attribute of a request's state: the rendered result of a form
+RESULT_STATE = "form_result"  # attribute of a request's state: the rendered result of a form
 TEXT = re.compile(r"([a-z]{1,16})\.(\d{1,6})\.(\d{1,17})\.(\d{1,6})\.(\d{1,6})\.([0-9a-f]{0,16})")
 
 
-class Done(StrEnum):
+class FormAction(StrEnum):
     """The act of a form."""
 
     ACKNOWLEDGED = "acknowledged"
@@ -39,7 +39,7 @@ class Done(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class FormResult:
     """The result of a form.
 
     count: the number of alerts. at: the time of the acknowledgements or silences that the form made, in
@@ -47,7 +47,7 @@ class Told:
     alerts that somebody had acknowledged before; first_before: the id of the first of these.
     """
 
-    done: Done
+    action: FormAction
     count: int = 0
     at: int = 0
     ended: int = 0
@@ -58,23 +58,23 @@ class Told:
     def parse(cls, text: str) -> Self | None:
         """Return the result that a cookie holds; None for any other text."""
         found = TEXT.fullmatch(text)
-        if found is None or found[1] not in [*Done]:
+        if found is None or found[1] not in [*FormAction]:
             return None
         count, at, ended, before = (int(number) for number in found.groups()[1:5])
-        return cls(Done(found[1]), count, at, ended, before, found[6])
+        return cls(FormAction(found[1]), count, at, ended, before, found[6])
 
     def __str__(self) -> str:
-        return f"{self.done}.{self.count}.{self.at}.{self.ended}.{self.before}.{self.first_before}"
+        return f"{self.action}.{self.count}.{self.at}.{self.ended}.{self.before}.{self.first_before}"
 
     @property
     def undo_path(self) -> str:
         """The address of the form that undoes the result; empty where nothing can be undone."""
-        paths = {Done.ACKNOWLEDGED: "/acknowledgements/undo", Done.SILENCED: "/silences/undo"}
-        return paths.get(self.done, "") if self.count else ""
+        paths = {FormAction.ACKNOWLEDGED: "/acknowledgements/undo", FormAction.SILENCED: "/silences/undo"}
+        return paths.get(self.action, "") if self.count else ""
 
     def put(self, response: Response) -> None:
         """Set the cookie that makes the next page show the result."""
-        response.set_cookie(TOLD_COOKIE, str(self), max_age=COOKIE_AGE, httponly=True, samesite="strict")
+        response.set_cookie(RESULT_COOKIE, str(self), max_age=COOKIE_AGE, httponly=True, samesite="strict")
 
 
 def micros(seconds: float) -> int:
@@ -83,10 +83,10 @@ def micros(seconds: float) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class ToldText:
+class FormResultText:
     """The data of a result's text. before: an earlier acknowledgement, if any. notes: further sentences."""
 
-    told: Told
+    result: FormResult
     names: Sequence[str] = ()
     before: Acknowledgement | None = None
     before_name: str = ""
@@ -95,7 +95,7 @@ class ToldText:
 
 
 @dataclass(frozen=True, slots=True)
-class Teller:
+class ResultPresenter:
     """Puts the result of a form into the next page."""
 
     alerting: Alerting
@@ -114,41 +114,41 @@ class Teller:
                 handle = super().get_route_handler()
 
                 async def handle_with_result(request: Request) -> Response:
-                    told = (
-                        Told.parse(request.cookies.get(TOLD_COOKIE, "")) if request.method == "GET" else None
-                    )
-                    if told:
-                        setattr(request.state, TOLD_STATE, await fragment(told, request))
+                    cookie = request.cookies.get(RESULT_COOKIE, "") if request.method == "GET" else ""
+                    if result := FormResult.parse(cookie):
+                        setattr(request.state, RESULT_STATE, await fragment(result, request))
                     return await handle(request)
 
                 return handle_with_result
 
         return FormResultRoute
 
-    async def fragment(self, told: Told, request: Request) -> bytes:
+    async def fragment(self, result: FormResult, request: Request) -> bytes:
         """Render the result of a form."""
         query = f"?{request.url.query}" if request.url.query else ""
-        text, token = await self._text(told), self.tokens.token()
-        return render("told.html", text=text, told=told, form_token=token, back=request.url.path + query)
+        text, token = await self._text(result), self.tokens.token()
+        return render(
+            "form_result.html", text=text, result=result, form_token=token, back=request.url.path + query
+        )
 
-    async def _text(self, told: Told) -> ToldText:
-        engine, at = self.alerting.engine, told.at / MICROSECONDS
+    async def _text(self, result: FormResult) -> FormResultText:
+        engine, at = self.alerting.engine, result.at / MICROSECONDS
         acknowledgements = engine.silences.acknowledgements
-        if told.done is Done.ACKNOWLEDGED:
+        if result.action is FormAction.ACKNOWLEDGED:
             names = [
                 self._name(acknowledgement.alert)
                 for acknowledgement in acknowledgements.values()
                 if is_same_time(acknowledgement.at, at)
             ]
-            return ToldText(
-                told, names, acknowledgements.get(told.first_before), self._name(told.first_before)
+            return FormResultText(
+                result, names, acknowledgements.get(result.first_before), self._name(result.first_before)
             )
-        if told.done is Done.SILENCED:
+        if result.action is FormAction.SILENCED:
             stored = [silence for silence in engine.silences.stored if is_same_time(silence.starts, at)]
             matched = await matches_of(engine, self.fleet, stored)
             notes = [matches.unmatched for _, matches in matched if matches.unmatched]
-            return ToldText(told, silence=stored[0] if stored else None, notes=notes)
-        return ToldText(told)
+            return FormResultText(result, silence=stored[0] if stored else None, notes=notes)
+        return FormResultText(result)
 
     def _name(self, alert: str) -> str:
         notice = self.alerting.engine.alerts.get(alert)
