@@ -63,14 +63,14 @@ class HistoryItem:
     sent: Sequence[SentNotice]
 
     @property
-    def why(self) -> str:
+    def cause(self) -> str:
         """The cause of the change in a few words: the summary of the alert, or the reason why it ended."""
         notice = self.notice
         summary = notice.summary.partition(" Remedy: ")[0]
         return f"{notice.severity}: {summary}" if notice.firing else notice.resolution_reason or summary
 
     @property
-    def told_to(self) -> list[tuple[str, str]]:
+    def receivers(self) -> list[tuple[str, str]]:
         """The receivers, each once, with the reason of its first notification."""
         return [*{sent.receiver: sent.reason.value for sent in reversed(self.sent)}.items()][::-1]
 
@@ -114,7 +114,7 @@ class AlertsPage:
             ],
             "firing_total": len(tabs[AlertTab.FIRING]),
             "handled": {handled: len(tabs[handled]) for handled in TABS_OF_ALERTS[1:]},
-            "calm": JudgedCounts.of(self.snapshot),
+            "judged_counts": JudgedCounts.of(self.snapshot),
         }
         return shared | await self._content(tab, tabs, pending, receivers, alert)
 

@@ -19,7 +19,7 @@ from monitor.fleet.unobservable import group_unobservable, unobservable_series
 from rules.band import Zone
 
 MAX_EXAMPLES = 10  # series listed for one reason
-MAX_SWITCHES, MAX_SILENT = 50, 20
+MAX_SWITCHES, MAX_STALE = 50, 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ class Switch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HiddenGroup:
+class GroupWithoutCommand:
     """Series that are unobservable for one reason and that no command makes observable.
 
     scope: the service of the series.
@@ -70,8 +70,8 @@ class HiddenGroup:
         return len(self.keys)
 
 
-def hidden_variables(snapshot: Snapshot) -> dict[str, Any]:
-    """Return the variables of the template about unobservable and silent series, the largest group first.
+def unobservable_variables(snapshot: Snapshot) -> dict[str, Any]:
+    """Return the variables of the template about unobservable and stale series, the largest group first.
 
     It may take long: call it outside the event loop.
     """
@@ -84,26 +84,26 @@ def hidden_variables(snapshot: Snapshot) -> dict[str, Any]:
         for group, command, keys in pairs
         if command
     ]
-    untold = [
-        HiddenGroup(scope=group.scope, reason=group.reason, keys=keys)
+    without_command = [
+        GroupWithoutCommand(scope=group.scope, reason=group.reason, keys=keys)
         for group, command, keys in pairs
         if not command
     ]
-    silent = np.flatnonzero((snapshot.zone == Zone.STALE) & (snapshot.group >= 0))
+    stale = np.flatnonzero((snapshot.zone == Zone.STALE) & (snapshot.group >= 0))
     return {
         "groups": groups,
         "switches": switches[:MAX_SWITCHES],
         "switch_groups": len(switches),
         "switch_total": sum(len(switch.keys) for switch in switches),
-        "untold": untold,
-        "untold_total": sum(group.series_count for group in untold),
-        "silent": [_silent(snapshot, slot) for slot in silent[:MAX_SILENT].tolist()],
-        "silent_total": int(silent.size),
+        "without_command": without_command,
+        "without_command_total": sum(group.series_count for group in without_command),
+        "stale": [_stale(snapshot, slot) for slot in stale[:MAX_STALE].tolist()],
+        "stale_total": int(stale.size),
         "denied": DENIAL_CLASSES,
     }
 
 
-def _silent(snapshot: Snapshot, slot: int) -> tuple[Series, int | None]:
+def _stale(snapshot: Snapshot, slot: int) -> tuple[Series, int | None]:
     """Return a series without a recent sample, and the time of its last sample in epoch seconds."""
     minute = int(snapshot.minute[slot])
     return snapshot.series[slot], minute * 60 if minute > NEVER else None

@@ -17,7 +17,7 @@ from monitor.fleet.reach import Reach
 from monitor.lib.percent import format_percent
 from monitor.render.chart import axis_label
 from monitor.render.text import format_rate
-from monitor.web.course import DAY, Course, LimitSpan
+from monitor.web.chart_data import DAY, ChartData, LimitSpan
 from rules.signals import Band, Signal
 from rules.units import Unit, UnitKind
 
@@ -40,39 +40,39 @@ class ChartLabel(NamedTuple):
     text: str
 
 
-class CourseChart:
-    """The chart of a course. patience: minutes after which the newest sample is overdue."""
+class UsageChart:
+    """The chart of a range of a series. patience: minutes after which the newest sample is overdue."""
 
-    def __init__(self, course: Course, signal: Signal, band: Band, reach: Reach, patience: int) -> None:
-        self.course, self.signal, self.band, self.reach = course, signal, band, reach
+    def __init__(self, data: ChartData, signal: Signal, band: Band, reach: Reach, patience: int) -> None:
+        self.data, self.signal, self.band, self.reach = data, signal, band, reach
         self.unit, self._patience = signal.unit, patience
         self.step, self.top = axis_of(self._highest, self.unit)
-        rates = [span.rate for span in course.throttled if span.rate is not None]
+        rates = [span.rate for span in data.throttled if span.rate is not None]
         self.highest_rate = max(rates, default=0.0)
 
     @property
     def _highest(self) -> float:
-        past = [self.course.usage, self.course.bound, np.array([span.limit for span in self.course.limits])]
+        past = [self.data.usage, self.data.bound, np.array([span.limit for span in self.data.limits])]
         known = np.concatenate([*past, [self.reach.ceiling or 0.0]])
         highest = float(known[np.isfinite(known)].max(initial=0.0))
-        ahead = self.course.forecast.quantiles[np.isfinite(self.course.forecast.quantiles)]
+        ahead = self.data.forecast.quantiles[np.isfinite(self.data.forecast.quantiles)]
         return max(highest, min(float(ahead.max(initial=0.0)), MAX_AHEAD * (highest or np.inf)))
 
     @property
     def label(self) -> str:
         """The description of the chart in words."""
-        reach_text = self.reach.text(self.course.now)
-        title = f"{self.signal.title} in the last {self.course.range.title}, {self.course.range.points}"
+        reach_text = self.reach.text(self.data.now)
+        title = f"{self.signal.title} in the last {self.data.range.title}, {self.data.range.points}"
         return f"{title}{f'; {reach_text}' if reach_text else ''}. Arrow keys read single points."
 
     @property
     def now(self) -> Markup:
         """The position of the present minute, in percent of the width."""
-        return _percent(self.x(self.course.now))
+        return _percent(self.x(self.data.now))
 
     def x(self, minute: float) -> float:
         """Return the position of a minute, in percent of the width."""
-        return 100 * (minute - self.course.start) / (self.course.end - self.course.start)
+        return 100 * (minute - self.data.start) / (self.data.end - self.data.start)
 
     def y(self, value: float) -> float:
         """Return the position of an amount, in percent of the height from the top."""
@@ -85,7 +85,7 @@ class CourseChart:
 
     def labels(self) -> list[ChartLabel]:
         """Return the labels of the lines from the top, moved apart so that no label covers another."""
-        limit, found = self.course.limit_at(self.course.now), []
+        limit, found = self.data.limit_at(self.data.now), []
         if self.reach.ceiling:
             found.append(ChartLabel("ceiling", self.y(self.reach.ceiling), "ceiling"))
         if limit:
@@ -99,7 +99,7 @@ class CourseChart:
 
     def ticks(self) -> Markup:
         """Return the marks of the axis of time."""
-        is_days = self.course.range.tick >= DAY
+        is_days = self.data.range.tick >= DAY
         mark = Markup('<text{wide} x="{x}" y="16" text-anchor="middle" {name}="{iso}">{text}</text>')
         marks = []
         for number, minute in enumerate(self._tick_minutes()):
@@ -116,9 +116,9 @@ class CourseChart:
         return Markup("").join(marks)
 
     def _tick_minutes(self) -> range:
-        tick, margin = self.course.range.tick, (self.course.end - self.course.start) // 50
-        first = ceil((self.course.start + margin) / tick) * tick
-        return range(first, self.course.end - margin, tick)
+        tick, margin = self.data.range.tick, (self.data.end - self.data.start) // 50
+        first = ceil((self.data.start + margin) / tick) * tick
+        return range(first, self.data.end - margin, tick)
 
     def ground(self) -> Markup:
         """Return the grid, the target band and the times without data."""
@@ -142,7 +142,7 @@ class CourseChart:
                 low=_percent(self.y(span.limit * self.band.low)),
                 h=_percent(self.y(span.limit * self.band.low) - self.y(span.limit * self.band.high)),
             )
-            for span in self.course.limits
+            for span in self.data.limits
         ]
 
     def gaps(self, words: str) -> Markup:
@@ -150,7 +150,7 @@ class CourseChart:
         area = Markup('<rect class="gap" x="{}" width="{}" y="0" height="100%" fill="url(#hatch)"/>')
         text = Markup('<text class="big-only" x="{}" y="97%" text-anchor="middle">{}</text>')
         drawn = []
-        for gap in self.course.gaps(self._patience):
+        for gap in self.data.gaps(self._patience):
             begin, end = self.x(gap.begin), self.x(gap.end)
             drawn.append(area.format(_percent(begin), _percent(end - begin)))
             if words and end - begin >= LABEL_DISTANCE:
@@ -159,16 +159,16 @@ class CourseChart:
 
     def paths(self) -> Markup:
         """Return the curves, limits and forecast as paths in a box of 1000 x 1000, which stretches."""
-        path, spans = Markup('<path class="{}" d="{}"/>'), self.course.limits
+        path, spans = Markup('<path class="{}" d="{}"/>'), self.data.limits
         near = [span._replace(limit=span.limit * self.band.near) for span in spans]
         drawn = [
             *self._fan(),
-            ("bound", self._line(self.course.bound)),
+            ("bound", self._line(self.data.bound)),
             ("near-line", self._steps(near)),
             ("ceiling-line", self._ceiling()),
             ("limit assumed", self._steps([span for span in spans if span.is_assumed])),
             ("limit", self._steps([span for span in spans if not span.is_assumed])),
-            ("usage", self._line(self.course.usage)),  # on top, so that usage at the limit is visible
+            ("usage", self._line(self.data.usage)),  # on top, so that usage at the limit is visible
         ]
         return Markup("").join(path.format(name, commands) for name, commands in drawn if commands)
 
@@ -180,9 +180,9 @@ class CourseChart:
         if not np.isfinite(values).any():
             return ""
         parts = []
-        for numbers in self.course.connected():
+        for numbers in self.data.connected():
             points = [
-                f"{10 * self.x(float(self.course.minutes[n])):.2f} {10 * self.y(float(values[n])):.2f}"
+                f"{10 * self.x(float(self.data.minutes[n])):.2f} {10 * self.y(float(values[n])):.2f}"
                 for n in numbers
                 if isfinite(values[n])
             ]
@@ -200,9 +200,9 @@ class CourseChart:
 
     def _fan(self) -> list[tuple[str, str]]:
         """Return the areas with 8 and with 5 of 10 forecast paths, and the median, as class and commands."""
-        if not self.course.has_forecast:
+        if not self.data.has_forecast:
             return []
-        lowest, low, middle, high, highest = self.course.forecast.quantiles
+        lowest, low, middle, high, highest = self.data.forecast.quantiles
         runs = _runs(np.isfinite(middle))
         outer = "".join(self._area(lowest, highest, *run) for run in runs)
         inner = "".join(self._area(low, high, *run) for run in runs)
@@ -210,7 +210,7 @@ class CourseChart:
         return [("fan", outer), ("fan in", inner), ("mid", line)]
 
     def _points(self, values: Floats, begin: int, end: int) -> list[str]:
-        pairs = zip(self.course.forecast.minutes[begin:end].tolist(), values[begin:end].tolist(), strict=True)
+        pairs = zip(self.data.forecast.minutes[begin:end].tolist(), values[begin:end].tolist(), strict=True)
         return [f"{10 * self.x(minute):.2f} {10 * self.y(value):.2f}" for minute, value in pairs]
 
     def _area(self, low: Floats, high: Floats, begin: int, end: int) -> str:
@@ -219,12 +219,12 @@ class CourseChart:
 
     def reach_bar(self) -> Markup:
         """Return the bar of the times at which the limit, or the effective ceiling, is reached."""
-        level = self.reach.ceiling or self.course.limit_at(self.course.now)
+        level = self.reach.ceiling or self.data.limit_at(self.data.now)
         if not level or not self.reach.minutes or self.reach.is_reached:
             return Markup("")
         first, last = self.reach.minutes[0], self.reach.minutes[-1]
-        begin, end = max(first, self.course.now), max(last, self.course.now)
-        if begin >= self.course.end:
+        begin, end = max(first, self.data.now), max(last, self.data.now)
+        if begin >= self.data.end:
             return Markup("")
         bar = Markup(
             '<line class="reach" x1="{}" x2="{}" y1="{}" y2="{}"/>'
@@ -239,8 +239,8 @@ class CourseChart:
         bar = Markup('<rect class="refused" x="{}" width="{}" y="{}" height="{}"/>')
         narrowest = 0.15  # percent of the width, which can be seen
         bars = []
-        for span in self.course.throttled:
-            begin, end = max(self.x(span.begin), 0.0), min(self.x(span.end), self.x(self.course.now))
+        for span in self.data.throttled:
+            begin, end = max(self.x(span.begin), 0.0), min(self.x(span.end), self.x(self.data.now))
             if end < 0:
                 continue
             is_known = span.rate is not None and self.highest_rate > 0
@@ -253,7 +253,7 @@ class CourseChart:
         """Return the labels of the limit changes that are in the chart."""
         text = Markup('<text class="halo" x="{}" dx="6" y="{}" dy="{}">{} to {}</text>')
         drawn = []
-        for before, after in pairwise(self.course.limits):
+        for before, after in pairwise(self.data.limits):
             if before.limit != after.limit and self.x(after.begin) < LABEL_ROOM:
                 word, dy = ("raised", -8) if after.limit > before.limit else ("lowered", 16)
                 at = _percent(self.x(after.begin)), _percent(self.y(after.limit))
@@ -268,20 +268,20 @@ class CourseChart:
         """
         past = (
             self._past_point(minute, value)
-            for minute, value in zip(self.course.minutes.tolist(), self.course.usage.tolist(), strict=True)
+            for minute, value in zip(self.data.minutes.tolist(), self.data.usage.tolist(), strict=True)
         )
         ahead = (
-            self._point_ahead(float(minute), self.course.forecast.quantiles[:, number])
-            for number, minute in enumerate(self.course.forecast.minutes)
-            if isfinite(self.course.forecast.quantiles[2, number])
+            self._point_ahead(float(minute), self.data.forecast.quantiles[:, number])
+            for number, minute in enumerate(self.data.forecast.minutes)
+            if isfinite(self.data.forecast.quantiles[2, number])
         )
         return POINT.join(
             FIELD.join(_without_separators(text) for text in fields) for fields in (*past, *ahead)
         )
 
     def _past_point(self, minute: float, usage: float) -> list[str]:
-        half, limit = self.course.range.step / 2, self.course.limit_at(minute)
-        throttled = self.course.throttled_at(minute - half, minute + half)
+        half, limit = self.data.range.step / 2, self.data.limit_at(minute)
+        throttled = self.data.throttled_at(minute - half, minute + half)
         limit_text = self.unit.format(limit) if limit else ""
         refused = format_rate(throttled) if throttled else "none" if throttled == 0 else "yes"
         if not self.signal.reports_throttling:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from monitor.fleet.history import SeriesHistory
 from monitor.notifiers.notice import Notice
-from monitor.web.course import LimitSpan
+from monitor.web.chart_data import LimitSpan
 
 SAME_LIMIT = 1e-3  # the largest relative difference of two readings of one limit
 MAX_AGE = 15  # minutes; a limit that was read no longer ago is still in force

@@ -25,8 +25,8 @@ from monitor.sizing.totals import SizingTotals
 from monitor.web.actions import FormOptions, actions_router
 from monitor.web.alert_rows import AlertTab
 from monitor.web.alerts_page import AlertsPage
-from monitor.web.blind_spots import MAX_EXAMPLES, failure_groups, hidden_variables
-from monitor.web.course import DEFAULT_RANGE, RANGES, ChartRange
+from monitor.web.blind_spots import MAX_EXAMPLES, failure_groups, unobservable_variables
+from monitor.web.chart_data import DEFAULT_RANGE, RANGES, ChartRange
 from monitor.web.coverage_page import (
     CHANGEABLE,
     MAX_UNREAD,
@@ -360,7 +360,7 @@ class PageRenderer:
         return await self._render(
             "blind.html",
             "/blind",
-            **await asyncio.to_thread(hidden_variables, snapshot),
+            **await asyncio.to_thread(unobservable_variables, snapshot),
             failure_groups=failure_groups(status, self._registry),
             signals_off=status.signals_off,
             has_series=len(snapshot.series) > 0,

@@ -20,13 +20,13 @@ from monitor.notifiers.notice import Notice
 from monitor.render.text import OptionalNumber, format_rate
 from monitor.render.tolerance import tolerance_text
 from monitor.topology.path_status import PathStatus
-from monitor.web.chart import CourseChart
-from monitor.web.course import ChartRange, long_course, minute_course, value_rows
+from monitor.web.chart import UsageChart
+from monitor.web.chart_data import ChartRange, long_data, minute_data, value_rows
 from monitor.web.first_step import HigherLimit, Means, first_step, higher_limit, is_pressing
 from monitor.web.limit_history import limit_changes, limit_readings, limit_spans
 from monitor.web.limit_sources import source_rows
 from monitor.web.series_rows import SeriesTableRow, finite_or_none, series_row
-from monitor.web.throttled_told import throttled_spans
+from monitor.web.throttled_spans import throttled_spans
 from monitor.web.verdict import Situation, how_sure, what_happens
 from rules.signals import Signal
 
@@ -147,16 +147,16 @@ def chart_of(seen: Seen, chosen: ChartRange, fan: Fan | None) -> dict[str, Any]:
     end = seen.now + chosen.ahead
     spans = limit_spans(readings, seen.now - chosen.past, seen.now, end)
     if chosen.step == 1:
-        course = minute_course(history, fan, spans)
+        data = minute_data(history, fan, spans)
     else:
         throttled = throttled_spans(series, seen.notices, seen.now)
-        course = long_course(chosen, history, fan, spans, throttled)
+        data = long_data(chosen, history, fan, spans, throttled)
     reach, settings = seen.snapshot.reach.of(series.slot), series.settings
     patience = settings.delay + OVERDUE_MINUTES
     return {
-        "chart": CourseChart(course, settings.signal, settings.band, reach, patience),
-        "course": course,
-        "values": value_rows(course),
+        "chart": UsageChart(data, settings.signal, settings.band, reach, patience),
+        "chart_data": data,
+        "values": value_rows(data),
         "limit_changes": limit_changes(readings),
         "is_told": chosen.step > 1,
     }

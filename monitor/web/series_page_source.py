@@ -16,7 +16,7 @@ from monitor.fleet.query import series_by_id
 from monitor.lib.partitions import partition_of
 from monitor.notifiers.notice import Notice
 from monitor.sizing.recommendations import Recommendation
-from monitor.web.course import RANGES, ChartRange
+from monitor.web.chart_data import RANGES, ChartRange
 from monitor.web.first_step import HigherLimit, Means
 from monitor.web.limit_sources import request_story
 from monitor.web.series_page import Seen, chart_of, paths_through, series_page, siblings, verdict

@@ -3,7 +3,7 @@
 import numpy as np
 
 from monitor.fleet.ring_columns import WINDOW
-from monitor.web.course import LimitSpan
+from monitor.web.chart_data import LimitSpan
 from monitor.web.limit_history import LimitReading, limit_changes, limit_readings, limit_spans
 from tests.monitor.alerting.notices import notice
 from tests.monitor.fleet.fleets import series_history

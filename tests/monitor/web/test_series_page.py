@@ -10,7 +10,7 @@ from collectors.quota_requests import QuotaRequest
 from monitor.aws.run_status import RunStatus
 from monitor.aws.status import CellStatus, MonitorStatus
 from monitor.fleet.outlook import Outlook, TrackRecord
-from monitor.web.course import RANGES
+from monitor.web.chart_data import RANGES
 from rules.band import Zone
 from rules.limits import Limit, LimitSource
 from rules.signals import LimitKind

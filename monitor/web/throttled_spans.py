@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from monitor.fleet.fleet import Series
 from monitor.lookback.stored_episodes import stored_episodes
 from monitor.notifiers.notice import Notice
-from monitor.web.course import ThrottledSpan
+from monitor.web.chart_data import ThrottledSpan
 
 
 def throttled_spans(series: Series, notices: Sequence[Notice], now: int) -> list[ThrottledSpan]:

@@ -1,4 +1,4 @@
-"""The course of a series in one range of the chart: past usage, limits, throttled demand and forecast."""
+"""The data of the chart of a series in one range: past usage, limits, throttled demand and forecast."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -92,7 +92,7 @@ NO_POINTS: Final = PointsAhead(np.empty(0), np.empty((0, 0), np.float32))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Course:
+class ChartData:
     """The content of a chart; times are minutes since the epoch, amounts are in the unit of the signal.
 
     now: the present minute. minutes, usage, bound: the time, usage and upper bound of each point; NaN is
@@ -159,13 +159,13 @@ class Course:
         return [part.tolist() for part in np.split(known, breaks)]
 
 
-def minute_course(
+def minute_data(
     history: SeriesHistory,
     fan: Fan | None,
     limits: Sequence[LimitSpan],
     chart_range: ChartRange = DEFAULT_RANGE,
-) -> Course:
-    """Return the course of the last three hours with one point a minute."""
+) -> ChartData:
+    """Return the chart data of the last three hours with one point a minute."""
     minutes = np.arange(history.start, history.end + 1).astype(np.float64)
     rates = history.throttled
     spans = [
@@ -173,7 +173,7 @@ def minute_course(
         for minute, rate in zip(minutes.tolist(), rates.tolist(), strict=True)
         if rate > 0
     ]
-    return Course(
+    return ChartData(
         range=chart_range,
         now=history.end,
         minutes=minutes,
@@ -185,14 +185,14 @@ def minute_course(
     )
 
 
-def long_course(
+def long_data(
     chart_range: ChartRange,
     history: SeriesHistory,
     fan: Fan | None,
     limits: Sequence[LimitSpan],
     throttled: Sequence[ThrottledSpan],
-) -> Course:
-    """Return the course of a day or more; each point is the highest demand of a step in the fan's past.
+) -> ChartData:
+    """Return the chart data of a day or more; each point is the highest demand of a step in the fan's past.
 
     Steps that the fan's past does not have yet are filled from `history`. throttled: from notices of alerts.
     """
@@ -205,7 +205,7 @@ def long_course(
     _fill_unknown(bins, recent, start - first)
     usage = np.fmax.reduce(bins.reshape(-1, step // BIN_MINUTES), axis=1)
     minutes = first * BIN_MINUTES + (np.arange(usage.size) + 0.5) * step
-    return Course(
+    return ChartData(
         range=chart_range,
         now=now,
         minutes=np.minimum(minutes, now),
@@ -259,17 +259,17 @@ class ValueRow(NamedTuple):
     throttled: float | None
 
 
-def value_rows(course: Course) -> list[ValueRow]:
+def value_rows(data: ChartData) -> list[ValueRow]:
     """Return the rows of the table of values, the newest first, each with the highest usage of its time."""
-    step = course.range.table_step
-    rows = np.ceil((course.minutes - course.start) / step).astype(int) - 1
+    step = data.range.table_step
+    rows = np.ceil((data.minutes - data.start) / step).astype(int) - 1
     numbers = sorted({*rows.tolist()}, reverse=True)
-    return [_value_row(course, number, course.usage[rows == number]) for number in numbers]
+    return [_value_row(data, number, data.usage[rows == number]) for number in numbers]
 
 
-def _value_row(course: Course, number: int, usage: Floats) -> ValueRow:
-    begin, known = course.start + number * course.range.table_step, usage[np.isfinite(usage)]
-    end = min(begin + course.range.table_step, course.now)
-    limit, highest = course.limit_at(end), float(known.max()) if known.size else None
+def _value_row(data: ChartData, number: int, usage: Floats) -> ValueRow:
+    begin, known = data.start + number * data.range.table_step, usage[np.isfinite(usage)]
+    end = min(begin + data.range.table_step, data.now)
+    limit, highest = data.limit_at(end), float(known.max()) if known.size else None
     utilization = highest / limit if highest is not None and limit else None
-    return ValueRow(begin * 60.0, highest, limit, utilization, course.throttled_at(begin, end))
+    return ValueRow(begin * 60.0, highest, limit, utilization, data.throttled_at(begin, end))
