@@ -52,15 +52,15 @@ class FirstStep(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Means:
-    """The possible remedies. plan: a higher limit. sized: the recommended size of what is bought.
+class Remedies:
+    """The possible remedies. plan: a higher limit. recommendation: the recommended size of what is bought.
 
-    then: the probabilities of reaching the limit if `plan` is carried out; empty if unknown.
+    probabilities_after: the probabilities of reaching the limit if `plan` is carried out; empty if unknown.
     """
 
     plan: HigherLimit | None
-    sized: Recommendation | None
-    then: Sequence[float]
+    recommendation: Recommendation | None
+    probabilities_after: Sequence[float]
 
 
 def is_pressing(situation: Situation) -> bool:
@@ -92,7 +92,7 @@ def higher_limit(
     return HigherLimit(remedy_of(series, limit, present), limit if is_number else None, present)
 
 
-def first_step(situation: Situation, means: Means) -> FirstStep:
+def first_step(situation: Situation, remedies: Remedies) -> FirstStep:
     """Return the first thing to do."""
     if situation.unobservable and situation.zone is not Zone.SATURATED:
         return _observe(situation)
@@ -100,12 +100,16 @@ def first_step(situation: Situation, means: Means) -> FirstStep:
         return FirstStep("Tell Headroom the limit", [LIMIT_TEXT])
     if situation.zone is Zone.STALE:
         return FirstStep("See why no sample comes", [STALE_TEXT], link="/blind")
-    sized = means.sized
+    recommendation = remedies.recommendation
     if is_pressing(situation):
-        is_bought = sized and sized.advice is Advice.RAISE
-        return _resize(situation, sized) if sized and is_bought else _raise(situation, means)
-    if sized and sized.advice is Advice.LOWER:
-        return _resize(situation, sized)
+        is_bought = recommendation and recommendation.advice is Advice.RAISE
+        return (
+            _resize(situation, recommendation)
+            if recommendation and is_bought
+            else _raise(situation, remedies)
+        )
+    if recommendation and recommendation.advice is Advice.LOWER:
+        return _resize(situation, recommendation)
     return FirstStep(*_nothing_to_do(situation))
 
 
@@ -117,25 +121,29 @@ def _observe(situation: Situation) -> FirstStep:
     return FirstStep("Make it observable", cost, reason.enable_command)
 
 
-def _resize(situation: Situation, sized: Recommendation) -> FirstStep:
+def _resize(situation: Situation, recommendation: Recommendation) -> FirstStep:
     effects = []
-    if sized.utilization is not None and sized.items and sized.bought:
-        before = format_percent(sized.utilization)
-        after = format_percent(sized.utilization * sized.bought / sized.items)
+    if recommendation.utilization is not None and recommendation.items and recommendation.bought:
+        before = format_percent(recommendation.utilization)
+        after = format_percent(recommendation.utilization * recommendation.bought / recommendation.items)
         effects.append(f"Its peak of 14 d is at {before}; it becomes {after}.")
-    if sized.monthly_dollars:
-        word = "saves" if sized.monthly_dollars < 0 else "costs"
-        effects.append(f"It {word} {dollars(abs(sized.monthly_dollars))} a month, by the list price.")
-    if len(sized.series) > 1:
-        effects.append(f"{len(sized.series)} limits share what is bought.")
+    if recommendation.monthly_dollars:
+        word = "saves" if recommendation.monthly_dollars < 0 else "costs"
+        effects.append(
+            f"It {word} {dollars(abs(recommendation.monthly_dollars))} a month, by the list price."
+        )
+    if len(recommendation.series) > 1:
+        effects.append(f"{len(recommendation.series)} limits share what is bought.")
     if is_pressing(situation):
         effects.append(_duration_sentence(situation.signal))
-    change = f"{sized.change[0].upper()}{sized.change[1:]}"
-    return FirstStep(change, effects, sized.command or "", is_pressing(situation) and _is_urgent(situation))
+    change = f"{recommendation.change[0].upper()}{recommendation.change[1:]}"
+    return FirstStep(
+        change, effects, recommendation.command or "", is_pressing(situation) and _is_urgent(situation)
+    )
 
 
-def _raise(situation: Situation, means: Means) -> FirstStep:
-    signal, plan = situation.signal, means.plan
+def _raise(situation: Situation, remedies: Remedies) -> FirstStep:
+    signal, plan = situation.signal, remedies.plan
     if plan is None:
         return FirstStep(
             _without_stop(signal.remedy[0]), [_duration_sentence(signal)], is_urgent=_is_urgent(situation)
@@ -150,23 +158,26 @@ def _raise(situation: Situation, means: Means) -> FirstStep:
         )
     is_own_setting = remedy.action is Action.CHANGE and signal.kind is LimitKind.QUOTA
     if is_own_setting and signal.remedy_hours is None:
-        effects = [OWN_SETTING, *_effects_of(situation, plan, means.then)]
+        effects = [OWN_SETTING, *_effects_of(situation, plan, remedies.probabilities_after)]
         return FirstStep(_without_stop(remedy.text), effects, remedy.command, situation.reach.is_reached)
-    effects = [_duration_sentence(signal), *_effects_of(situation, plan, means.then)]
+    effects = [_duration_sentence(signal), *_effects_of(situation, plan, remedies.probabilities_after)]
     if remedy.pending:
         effects.append("The request that is pending asks for less.")
     return FirstStep(_without_stop(remedy.text), effects, remedy.command, _is_urgent(situation))
 
 
-def _effects_of(situation: Situation, plan: HigherLimit, then: Sequence[float]) -> list[str]:
+def _effects_of(situation: Situation, plan: HigherLimit, probabilities_after: Sequence[float]) -> list[str]:
     """Return sentences about the effects of a higher limit; none if they cannot be computed."""
     if plan.limit is None or situation.utilization is None:
         return []
     ratio = situation.utilization * plan.present / plan.limit
     more = " and what throttled demand adds" if situation.zone is Zone.SATURATED else ""
     effects = [f"{format_percent(situation.utilization)} of the limit becomes {format_percent(ratio)}{more}."]
-    if then and situation.reach.probability:
-        before, after = format_percent(situation.reach.probability[-1]), format_percent(then[-1])
+    if probabilities_after and situation.reach.probability:
+        before, after = (
+            format_percent(situation.reach.probability[-1]),
+            format_percent(probabilities_after[-1]),
+        )
         effects.append(f"That it is reached within {HORIZON_TEXT} is {after} likely instead of {before}.")
     return effects
 

@@ -16,11 +16,11 @@ from rules.band import ZONES, Zone
 NO_ZONE = min(Zone) - 1
 MAX_HEATMAP_ROWS = 200
 # The words of the zones that a user should look at.
-TROUBLE = (Zone.SATURATED.word, Zone.NEAR.word, NO_DATA)
+ATTENTION_WORDS = (Zone.SATURATED.word, Zone.NEAR.word, NO_DATA)
 
 
 @dataclass(frozen=True, slots=True)
-class MapPlace:
+class ServiceInCell:
     """One service in one cell. worst: the word of the worst zone of its series; NO_DATA if never read.
 
     count: the number of series in the worst zone; 0 if the service was never read.
@@ -33,17 +33,17 @@ class MapPlace:
 
 @dataclass(frozen=True, slots=True)
 class HeatmapRow:
-    """One cell. name: the account's name. places: of each service; None if it has no series in the cell."""
+    """One cell. name: the account's name. services: as the columns; None if it has no series in the cell."""
 
     account: str
     name: str
     region: str
-    places: tuple[MapPlace | None, ...]
+    services: tuple[ServiceInCell | None, ...]
 
     @property
-    def has_trouble(self) -> bool:
+    def needs_attention(self) -> bool:
         """True if a series is saturated or near its limit, or a service was never read."""
-        return any(place is not None and place.worst in TROUBLE for place in self.places)
+        return any(service is not None and service.worst in ATTENTION_WORDS for service in self.services)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +55,21 @@ class Heatmap:
     omitted: int
 
     @property
-    def troubled(self) -> int:
-        """The number of the shown cells with trouble."""
-        return sum(row.has_trouble for row in self.rows)
+    def attention_count(self) -> int:
+        """The number of the shown cells that need attention."""
+        return sum(row.needs_attention for row in self.rows)
 
     def narrowed(self, max_rows: int, max_services: int) -> "Heatmap":
-        """Return the map with its first rows, and with the columns that have the worst places in them."""
+        """Return the map with its first rows, and with the columns that have the worst zones in them."""
         rows = self.rows[:max_rows]
         order = sorted(
             range(len(self.services)),
-            key=lambda column: [*map(_severity_key, (row.places[column] for row in rows))],
+            key=lambda column: [*map(_severity_key, (row.services[column] for row in rows))],
         )
         columns = sorted(order[:max_services])
         return Heatmap(
             tuple(self.services[column] for column in columns),
-            tuple(replace(row, places=tuple(row.places[column] for column in columns)) for row in rows),
+            tuple(replace(row, services=tuple(row.services[column] for column in columns)) for row in rows),
             self.omitted + len(self.rows) - len(rows),
         )
 
@@ -83,18 +83,18 @@ def build_heatmap(snapshot: Snapshot, selected: Flags, never_read: Iterable[Serv
         {service_key[:2] for service_key in known}, key=lambda cell: (_rank(cell, services, worst), cell)
     )
 
-    def place(account: str, region: str, service: str) -> MapPlace | None:
+    def service_in_cell(account: str, region: str, service: str) -> ServiceInCell | None:
         found = worst.get((account, region, service))
         if found is not None:
-            return MapPlace(service, found[0].word, found[1])
-        return MapPlace(service, NO_DATA, 0) if (account, region, service) in known else None
+            return ServiceInCell(service, found[0].word, found[1])
+        return ServiceInCell(service, NO_DATA, 0) if (account, region, service) in known else None
 
     rows = [
         HeatmapRow(
             account,
             snapshot.account_names.get(account, account),
             region,
-            tuple(place(account, region, service) for service in services),
+            tuple(service_in_cell(account, region, service) for service in services),
         )
         for account, region in cells[:MAX_HEATMAP_ROWS]
     ]
@@ -126,11 +126,11 @@ def _rank(
     return sorted(-worst.get((*cell, service), (NO_ZONE, 0))[0] for service in services)
 
 
-def _severity_key(place: MapPlace | None) -> int:
-    """Return a sort key: the worst place first; a place that was never read counts as above its band."""
-    if place is None:
+def _severity_key(service: ServiceInCell | None) -> int:
+    """Return a sort key: the worst service first; a service that was never read counts as above its band."""
+    if service is None:
         return 1
-    return -(Zone.ABOVE if place.worst == NO_DATA else ZONES[place.worst])
+    return -(Zone.ABOVE if service.worst == NO_DATA else ZONES[service.worst])
 
 
 def never_read_services(cells: Iterable[CellStatus]) -> list[ServiceKey]:

@@ -78,7 +78,7 @@ def _sentence(source: LimitSource) -> str:
     return f"{text[0].upper()}{text[1:]}"
 
 
-class RequestStory(NamedTuple):
+class RequestSummary(NamedTuple):
     """The newest request for an increase of a quota, or the reason why it is unknown.
 
     request: None if there is none. sentence: the request in words. unknown: the reason why it is unknown; may
@@ -93,7 +93,7 @@ class RequestStory(NamedTuple):
     command: str
 
 
-def request_story(series: Series, status: MonitorStatus, command: str) -> RequestStory | None:
+def request_summary(series: Series, status: MonitorStatus, command: str) -> RequestSummary | None:
     """Return the newest request for an increase; None for a limit that no request increases.
 
     command: the command of the first thing to do.
@@ -109,7 +109,7 @@ def request_story(series: Series, status: MonitorStatus, command: str) -> Reques
     unknown = "" if request else unknown
     is_denied = "AccessDenied" in unknown or "not authorized" in unknown
     request_command = command if command.startswith(REQUEST) and not request else ""
-    return RequestStory(
+    return RequestSummary(
         request,
         series.settings.request_sentence,
         unknown,

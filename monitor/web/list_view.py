@@ -78,7 +78,7 @@ class ListView:
         return self._parsed[1]
 
     @property
-    def is_narrowed(self) -> bool:
+    def has_query(self) -> bool:
         """True if the query has terms, or the text is invalid."""
         return bool(self.search) or bool(self.problem)
 

@@ -59,16 +59,17 @@ class Answers:
     """The answers about all series. fleet_counts: the number of series in each zone.
 
     throttled: the series with most throttled demand. throttled_total: the number of saturated series.
-    telling, silent: the numbers of judged series for which AWS reports throttled demand, and does not.
-    upcoming: the series that reach their limits next. within_a_day: the number of series that reach their
-    limits within a day. forecast_total: the number of series with a forecast.
+    reporting_throttling, not_reporting_throttling: the numbers of judged series for which AWS reports
+    throttled demand, and does not. upcoming: the series that reach their limits next. within_a_day: the
+    number of series that reach their limits within a day. forecast_total: the number of series with a
+    forecast.
     """
 
     fleet_counts: Mapping[Zone, int]
     throttled: Sequence[Line]
     throttled_total: int
-    telling: int
-    silent: int
+    reporting_throttling: int
+    not_reporting_throttling: int
     upcoming: Sequence[Line]
     within_a_day: int
     forecast_total: int
@@ -106,12 +107,12 @@ class SeriesListing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverviewContent:
-    """The content of the overview without its rows. places: the worst places of the map all_places."""
+    """The content of the overview without its rows. heatmap: the worst part of `whole_heatmap`."""
 
     answers: Answers
     listing: SeriesListing
-    places: Heatmap
-    all_places: Heatmap
+    heatmap: Heatmap
+    whole_heatmap: Heatmap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +128,7 @@ class FleetSummary:
     unread: Sequence[ServiceKey]
     answers: Answers
     facets: Mapping[str, Sequence[tuple[str, int]]]
-    all_places: Heatmap
+    whole_heatmap: Heatmap
 
 
 class OverviewSource:
@@ -147,8 +148,8 @@ class OverviewSource:
         return OverviewContent(
             answers=summary.answers,
             listing=build_listing(summary, view, self._index),
-            places=summary.all_places.narrowed(MAX_LINES, MAX_SERVICES),
-            all_places=summary.all_places,
+            heatmap=summary.whole_heatmap.narrowed(MAX_LINES, MAX_SERVICES),
+            whole_heatmap=summary.whole_heatmap,
         )
 
 
@@ -166,11 +167,11 @@ def summarize(snapshot: Snapshot, unread: Sequence[ServiceKey], now: int) -> Fle
         unread=unread,
         answers=build_answers(snapshot, now),
         facets=facets(snapshot, present),
-        all_places=build_heatmap(snapshot, present, unread),
+        whole_heatmap=build_heatmap(snapshot, present, unread),
     )
 
 
-def all_places(snapshot: Snapshot, status: MonitorStatus) -> Heatmap:
+def whole_heatmap(snapshot: Snapshot, status: MonitorStatus) -> Heatmap:
     """Return the heatmap of all series and of the services that were never read."""
     return build_heatmap(snapshot, snapshot.group >= 0, never_read_services(status.cells))
 
@@ -187,8 +188,8 @@ def build_answers(snapshot: Snapshot, now: int) -> Answers:
         fleet_counts=count_zones(snapshot, present),
         throttled=[throttled_line(snapshot, slot) for slot in most_throttled.tolist()],
         throttled_total=saturated.size,
-        telling=int(np.count_nonzero(is_judged & is_reported)),
-        silent=int(np.count_nonzero(is_judged & ~is_reported)),
+        reporting_throttling=int(np.count_nonzero(is_judged & is_reported)),
+        not_reporting_throttling=int(np.count_nonzero(is_judged & ~is_reported)),
         upcoming=[upcoming_line(snapshot, slot, now) for slot in soonest(snapshot, present, MAX_UPCOMING)],
         within_a_day=int(np.count_nonzero(reached_within(snapshot, TIMES["<24h"]) & ~is_at_limit(snapshot))),
         forecast_total=int(np.count_nonzero(np.isfinite(snapshot.reach.probability[:, 0]) & present)),

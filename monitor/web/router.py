@@ -42,7 +42,7 @@ from monitor.web.form_result import ResultPresenter
 from monitor.web.header import PageHeader, header_of
 from monitor.web.list_view import WINDOW_ROWS, ListParameters, ListView
 from monitor.web.no_data import no_data_reasons
-from monitor.web.overview import OverviewSource, all_places
+from monitor.web.overview import OverviewSource, whole_heatmap
 from monitor.web.page_cache import PageCache
 from monitor.web.paths_page import path_cards, path_page, path_url
 from monitor.web.runbooks_page import FILE_SUFFIX, runbook_list, runbook_variables
@@ -259,10 +259,10 @@ class PageRenderer:
         )
 
     async def map(self) -> bytes:
-        """Render the map of all places."""
+        """Render the map of all accounts and regions."""
         snapshot, status = self._state.exposition.snapshot, self._state.monitor_status()
         return await self._render(
-            "map.html", "", places=await asyncio.to_thread(all_places, snapshot, status)
+            "map.html", "", heatmap=await asyncio.to_thread(whole_heatmap, snapshot, status)
         )
 
     async def series(self, identity: str, chosen: ChartRange) -> bytes:

@@ -22,7 +22,7 @@ from monitor.render.tolerance import tolerance_text
 from monitor.topology.path_status import PathStatus
 from monitor.web.chart import UsageChart
 from monitor.web.chart_data import ChartRange, long_data, minute_data, value_rows
-from monitor.web.first_step import HigherLimit, Means, first_step, higher_limit, is_pressing
+from monitor.web.first_step import HigherLimit, Remedies, first_step, higher_limit, is_pressing
 from monitor.web.limit_history import limit_changes, limit_readings, limit_spans
 from monitor.web.limit_sources import source_rows
 from monitor.web.series_rows import SeriesTableRow, finite_or_none, series_row
@@ -113,7 +113,9 @@ def series_page(fleet: Fleet, seen: Seen) -> dict[str, Any]:
     }
 
 
-def verdict(seen: Seen, found: Mapping[str, Any], outlook: Outlook | None, means: Means) -> dict[str, Any]:
+def verdict(
+    seen: Seen, found: Mapping[str, Any], outlook: Outlook | None, remedies: Remedies
+) -> dict[str, Any]:
     """Return what happens, how sure that is, and what to do first. found: the result of `series_page`."""
     reach = seen.snapshot.reach.of(seen.series.slot)
     situation = Situation(
@@ -133,7 +135,7 @@ def verdict(seen: Seen, found: Mapping[str, Any], outlook: Outlook | None, means
     return {
         "happens": what_happens(situation),
         "sureness": how_sure(situation),
-        "first": first_step(situation, means),
+        "first": first_step(situation, remedies),
         "is_pressing": is_pressing(situation),
         "reach": reach,
         "ceiling": seen.series.settings.signal.unit.format(reach.ceiling) if reach.ceiling else "",

@@ -17,8 +17,8 @@ from monitor.lib.partitions import partition_of
 from monitor.notifiers.notice import Notice
 from monitor.sizing.recommendations import Recommendation
 from monitor.web.chart_data import RANGES, ChartRange
-from monitor.web.first_step import HigherLimit, Means
-from monitor.web.limit_sources import request_story
+from monitor.web.first_step import HigherLimit, Remedies
+from monitor.web.limit_sources import request_summary
 from monitor.web.series_page import Seen, chart_of, paths_through, series_page, siblings, verdict
 from monitor.web.series_rows import series_rows
 
@@ -45,13 +45,17 @@ class SeriesPageSource:
         shown_notices = notices[:MAX_TOLD]
         sent = await sent_by_notice(journal, shown_notices, identity)
         fan = await self._state.fan(series.slot, *chosen.fan_days)
-        sized = await self._sized(series)
+        recommendation = await self._recommendation(series)
         seen = Seen.of(snapshot, fleet, series, now, notices)
         plan = seen.plan(fan)
         found = series_page(fleet, seen) | chart_of(seen, chosen, fan)
         outlook = await self._outlook(seen, plan)
-        means = Means(plan=plan, sized=sized, then=outlook.probability if outlook else ())
-        found |= verdict(seen, found, outlook, means)
+        remedies = Remedies(
+            plan=plan,
+            recommendation=recommendation,
+            probabilities_after=outlook.probability if outlook else (),
+        )
+        found |= verdict(seen, found, outlook, remedies)
         names = self._state.registry.services[series.key.service].signals
         beside = [
             sibling.slot for sibling in siblings(fleet, series, names) if sibling.slot < snapshot.series.size
@@ -60,10 +64,10 @@ class SeriesPageSource:
         return {
             "firing": with_current_usage(firing, fleet),
             "told": list(zip(shown_notices, sent, strict=True)),
-            "sized": sized,
+            "recommendation": recommendation,
             "beside": series_rows(snapshot, fleet, beside, now),
             "paths": paths_through(series.key, self._state.paths().items),
-            "request": request_story(series, self._state.monitor_status(), found["first"].command),
+            "request": request_summary(series, self._state.monitor_status(), found["first"].command),
             "links": self._links(series),
             "docs": [*map(partition_of(series.aws_region).localized, series.settings.signal.docs)],
             "ranges": RANGES.values(),
@@ -78,7 +82,7 @@ class SeriesPageSource:
         ceiling = seen.snapshot.reach.of(slot).ceiling
         return await self._state.outlook(slot, ceiling or limit, seen.other_limit(plan))
 
-    async def _sized(self, series: Series) -> Recommendation | None:
+    async def _recommendation(self, series: Series) -> Recommendation | None:
         """Return the recommendation for the purchase of a series; None if nothing is bought."""
         if not series.settings.paid:
             return None

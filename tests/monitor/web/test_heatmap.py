@@ -36,7 +36,10 @@ def test_each_zone_is_counted(series: Facts) -> None:
 def test_the_heatmap_shows_the_worst_zone_of_each_service_and_cell(series: Facts) -> None:
     snapshot = snapshot_of(series)
     found = build_heatmap(snapshot, np.ones(snapshot.zone.size, np.bool_))
-    shown = {row.account: [(place.worst, place.count) for place in row.places if place] for row in found.rows}
+    shown = {
+        row.account: [(service.worst, service.count) for service in row.services if service]
+        for row in found.rows
+    }
     for account in "012":
         zones = [zone for number, (zone, _) in enumerate(series) if str(number % 3) == account]
         assert shown.get(account) == ([(max(zones).word, zones.count(max(zones)))] if zones else None)
@@ -52,7 +55,9 @@ def test_only_the_worst_cells_are_shown_and_the_omitted_cells_are_counted() -> N
 def test_services_that_were_never_read_are_on_the_heatmap() -> None:
     found = build_heatmap(snapshot_of([(Zone.WITHIN, 1.0)]), np.ones(1, np.bool_), [("9", REGION, "sqs")])
     assert found.services == ("kinesis", "sqs")
-    assert [(row.name, tuple(place and place.worst for place in row.places)) for row in found.rows] == [
+    assert [
+        (row.name, tuple(service and service.worst for service in row.services)) for row in found.rows
+    ] == [
         ("zero", ("within", None)),
         ("9", (None, "no data")),
     ]

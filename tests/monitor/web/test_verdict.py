@@ -14,7 +14,7 @@ from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.outlook import TrackRecord
 from monitor.fleet.reach import NO_REACH_KNOWN, Reach
 from monitor.fleet.series_settings import SeriesSettings
-from monitor.web.first_step import Means, first_step, higher_limit
+from monitor.web.first_step import Remedies, first_step, higher_limit
 from monitor.web.verdict import Situation, how_sure, track_text, what_happens
 from rules.band import Zone
 from rules.signals import LimitKind
@@ -128,15 +128,15 @@ def series_of(settings: SeriesSettings = SETTINGS, **changes: Any) -> Series:
     return add(Fleet(), series_key, replace(settings, **changes))
 
 
-NO_MEANS = Means(plan=None, sized=None, then=())
+NO_REMEDIES = Remedies(plan=None, recommendation=None, probabilities_after=())
 
 
 def test_the_first_step_for_a_safe_series_is_to_leave_it() -> None:
-    assert first_step(situation(), NO_MEANS).title == "Leave it: 3 d are clear"
-    unknown = first_step(situation(reach=SHORT_HISTORY), NO_MEANS)
+    assert first_step(situation(), NO_REMEDIES).title == "Leave it: 3 d are clear"
+    unknown = first_step(situation(reach=SHORT_HISTORY), NO_REMEDIES)
     assert unknown.title == "Leave it for now" and "no forecast yet" in unknown.effects[0]
     likely = replace(CLEAR, probability=(0.0, 0.0, 0.1, 0.3))
-    assert "30 % likely" in first_step(situation(reach=likely), NO_MEANS).effects[0]
+    assert "30 % likely" in first_step(situation(reach=likely), NO_REMEDIES).effects[0]
 
 
 def test_the_step_for_a_quota_has_a_request_its_effects_and_its_duration() -> None:
@@ -144,7 +144,9 @@ def test_the_step_for_a_quota_has_a_request_its_effects_and_its_duration() -> No
     plan = higher_limit(series, 920.0, 1000.0, None)
     assert plan and plan.limit == 1673
     near_limit = situation(signal=LAMBDA, zone=Zone.NEAR, utilization=0.92, reach=SOON)
-    step = first_step(near_limit, Means(plan=plan, sized=None, then=(0.0, 0.0, 0.01, 0.04)))
+    step = first_step(
+        near_limit, Remedies(plan=plan, recommendation=None, probabilities_after=(0.0, 0.0, 0.01, 0.04))
+    )
     assert step.title == "Ask AWS for 1,673 concurrent executions"
     assert "--desired-value 1673" in step.command and step.is_urgent
     assert step.effects == [
@@ -160,7 +162,7 @@ def test_a_quota_that_is_a_setting_of_the_resource_needs_no_decision_of_aws() ->
     signal = series.settings.signal
     plan = higher_limit(series, 45.0, 50.0, None)
     near_limit = situation(signal=signal, zone=Zone.NEAR, utilization=0.9)
-    step = first_step(near_limit, Means(plan=plan, sized=None, then=()))
+    step = first_step(near_limit, Remedies(plan=plan, recommendation=None, probabilities_after=()))
     assert step.effects[0] == "It is a setting of the resource, changed without a request to AWS."
 
 
@@ -179,7 +181,10 @@ def test_forecast_usage_raises_the_limit_that_is_asked_for() -> None:
 def test_the_step_is_to_wait_for_a_pending_request_that_is_enough(desired: float, title: str) -> None:
     series = series_of(signal=LAMBDA, quota_request=QuotaRequest(desired, "CASE_OPENED", 0.0))
     plan = higher_limit(series, 920.0, 1000.0, None)
-    step = first_step(situation(signal=LAMBDA, zone=Zone.NEAR), Means(plan=plan, sized=None, then=()))
+    step = first_step(
+        situation(signal=LAMBDA, zone=Zone.NEAR),
+        Remedies(plan=plan, recommendation=None, probabilities_after=()),
+    )
     assert step.title.startswith(title)
     assert ("asks for less" in " ".join(step.effects)) is (desired == 1100.0)
 
@@ -187,7 +192,10 @@ def test_the_step_is_to_wait_for_a_pending_request_that_is_enough(desired: float
 def test_the_step_for_a_fixed_limit_is_its_remedy_in_words() -> None:
     signal = SETTINGS.signal.model_copy(update={"kind": LimitKind.FIXED, "command": None, "quota": None})
     plan = higher_limit(series_of(signal=signal), 950.0, 1000.0, None)
-    step = first_step(situation(signal=signal, zone=Zone.NEAR), Means(plan=plan, sized=None, then=()))
+    step = first_step(
+        situation(signal=signal, zone=Zone.NEAR),
+        Remedies(plan=plan, recommendation=None, probabilities_after=()),
+    )
     assert step.title == signal.remedy[0].removesuffix(".") and step.command == ""
     assert step.effects == ["It takes about 7 d."]
 
@@ -203,9 +211,9 @@ def test_the_step_for_a_fixed_limit_is_its_remedy_in_words() -> None:
     ],
 )
 def test_the_first_step_for_unjudged_series_and_deliberate_limits(fields: dict[str, Any], title: str) -> None:
-    assert first_step(situation(**fields), NO_MEANS).title == title
+    assert first_step(situation(**fields), NO_REMEDIES).title == title
 
 
 def test_throttled_demand_sets_the_first_step_even_if_usage_is_unobservable() -> None:
-    step = first_step(situation(zone=Zone.SATURATED, unobservable=Unobservable("off")), NO_MEANS)
+    step = first_step(situation(zone=Zone.SATURATED, unobservable=Unobservable("off")), NO_REMEDIES)
     assert step.title == SETTINGS.signal.remedy[0].removesuffix(".")
