@@ -17,25 +17,25 @@ AT_LIMIT: Final = "at its limit"
 class ForecastWords:
     """The words about a forecast.
 
-    when: a range of times, or the reason why there is no range. sure: the probability, `92 %`; empty without
-    a range. tone: the word of the zone whose colour is shown; empty if no limit is near. is_known: false if
-    no forecast could be made.
+    when: a range of times, or the reason why there is no range. probability: as text, `92 %`; empty without
+    a range. colour_zone: the word of the zone whose colour is shown; empty if no limit is near. is_known:
+    false if no forecast could be made.
     """
 
     when: str
-    sure: str = ""
-    tone: str = ""
+    probability: str = ""
+    colour_zone: str = ""
     is_known: bool = True
 
 
 def forecast_words(reach: Reach, now: int) -> ForecastWords:
     """Return the words for a forecast, which differ for each of its outcomes. now: the present minute."""
     if reach.is_reached:
-        return ForecastWords("at its ceiling" if reach.ceiling else AT_LIMIT, tone="saturated")
+        return ForecastWords("at its ceiling" if reach.ceiling else AT_LIMIT, colour_zone="saturated")
     if reach.minutes:
         first, last = (max(reach.minutes[number] - now, 0) for number in (0, -1))
-        sure = f"{reach.probability[reach.horizon]:.0%}".replace("%", f"{SPACE}%")
-        return ForecastWords(time_range(first, last), sure, "near" if first <= SOON else "above")
+        probability = f"{reach.probability[reach.horizon]:.0%}".replace("%", f"{SPACE}%")
+        return ForecastWords(time_range(first, last), probability, "near" if first <= SOON else "above")
     if reach.probability:
         return ForecastWords(f"not within {MAX_DAYS}{SPACE}d")
     if reach.history_days is not None and reach.history_days < NEEDED_DAYS:

@@ -30,8 +30,8 @@ GAUGE: Final = '<svg class="gauge"><rect width="{fill:.3g}%"/></svg>'
 OWN_BAND_GAUGE: Final = (
     '<svg class="gauge own"><rect width="{fill:.3g}%"/><rect x="{low:.3g}%" width="{width:.3g}%"/></svg>'
 )
-SPARK: Final = '<svg class="spark{over}">{gaps}{limit}<path class="u" d="{line}"/>{throttled}</svg>'
-RUNWAY: Final = '<svg class="runway">{mark}</svg>'
+SPARKLINE: Final = '<svg class="spark{over}">{gaps}{limit}<path class="u" d="{line}"/>{throttled}</svg>'
+TIME_TO_LIMIT: Final = '<svg class="runway">{mark}</svg>'
 DEFAULT_BAND: Final = Band()
 AnyRatio = TypeVar("AnyRatio", float, Floats)
 NO_SAMPLE = Markup('<span class="mute">no sample</span>')
@@ -46,7 +46,7 @@ def gauge(utilization: float, band: Band) -> Markup:
     return Markup(OWN_BAND_GAUGE.format(fill=fill, low=low, width=high - low))
 
 
-def spark(utilization: Floats, throttled: Floats) -> Markup:
+def sparkline(utilization: Floats, throttled: Floats) -> Markup:
     """Return the utilization of each minute as a line below the limit; NO_SAMPLE if no minute has any.
 
     Minutes without a sample are grey; minutes with throttled demand are marked at the bottom.
@@ -59,7 +59,7 @@ def spark(utilization: Floats, throttled: Floats) -> Markup:
     ys = _y(np.clip(steps, 0, None), top)
     marked = np.fmax.reduce(throttled.reshape(-1, STEP), axis=1) > 0
     return Markup(
-        SPARK.format(
+        SPARKLINE.format(
             over=" over" if top > 1 else "",
             limit=f'<path d="M0 {_y(1.0, top):.0f}H{steps.size}"/>' if top > 1 else "",
             gaps=_runs("gap", _inner_gaps(known), BOTTOM // 2),
@@ -108,22 +108,22 @@ def _runs(css_class: str, flags: Flags, y: int) -> str:
     return f'<path class="{css_class}" d="{"".join(lines)}"/>'
 
 
-def place(minutes: float) -> float:
+def time_position(minutes: float) -> float:
     """Return the position of a time from now on the scale of ten minutes to 14 days, in percent."""
     position = log(min(max(minutes, MIN_TIME), MAX_TIME) / MIN_TIME) / log(MAX_TIME / MIN_TIME)
     return round(position * 100, 1)
 
 
-def runway(reach: Reach, now: int) -> Markup:
+def time_to_limit(reach: Reach, now: int) -> Markup:
     """Return the time to a limit on the scale of times, pale if improbable. now: the present minute."""
     if reach.is_reached:
-        return Markup(RUNWAY.format(mark='<rect class="now"/>'))
+        return Markup(TIME_TO_LIMIT.format(mark='<rect class="now"/>'))
     if not reach.minutes:
-        return Markup(RUNWAY.format(mark=""))
-    first, last = place(reach.minutes[0] - now), place(reach.minutes[-1] - now)
+        return Markup(TIME_TO_LIMIT.format(mark=""))
+    first, last = time_position(reach.minutes[0] - now), time_position(reach.minutes[-1] - now)
     css_class, start = (
         "span" if reach.probability[reach.horizon] >= LIKELY else "maybe",
         min(first, 100 - MIN_WIDTH),
     )
     mark = f'<rect class="{css_class}" x="{start}%" width="{max(last - first, MIN_WIDTH):.3g}%"/>'
-    return Markup(RUNWAY.format(mark=mark))
+    return Markup(TIME_TO_LIMIT.format(mark=mark))

@@ -26,7 +26,7 @@ from monitor.fleet.series_order import ordered_window
 from monitor.fleet.snapshot import Snapshot
 from monitor.fleet.urgency import soonest
 from monitor.render.forecast_words import ForecastWords, forecast_words
-from monitor.render.list_drawings import runway
+from monitor.render.list_drawings import time_to_limit
 from monitor.web.heatmap import Heatmap, build_heatmap, never_read_services
 from monitor.web.list_view import WINDOW_ROWS, ListView
 from monitor.web.series_rows import finite_or_none
@@ -46,12 +46,12 @@ HIDEABLE_ZONES: Final = (Zone.SATURATED, Zone.NEAR)
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One series in an answer. text: throttled demand. forecast, runway: when it reaches its limit."""
+    """One series in an answer. text: throttled demand. forecast, time_to_limit: when it reaches its limit."""
 
     series: Series
     text: str = ""
     forecast: ForecastWords | None = None
-    runway: str = ""
+    time_to_limit: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,7 +207,7 @@ def throttled_line(snapshot: Snapshot, slot: int) -> Line:
 def upcoming_line(snapshot: Snapshot, slot: int, now: int) -> Line:
     """Return a series with the time to its limit."""
     reach = snapshot.reach.of(slot)
-    return Line(snapshot.series[slot], "", forecast_words(reach, now), runway(reach, now))
+    return Line(snapshot.series[slot], "", forecast_words(reach, now), time_to_limit(reach, now))
 
 
 def build_listing(summary: FleetSummary, view: ListView, index: SearchIndex) -> SeriesListing:

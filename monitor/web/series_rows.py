@@ -12,7 +12,7 @@ from monitor.fleet.key import Key
 from monitor.fleet.reach import Reach
 from monitor.fleet.snapshot import Snapshot
 from monitor.render.forecast_words import ForecastWords, forecast_words
-from monitor.render.list_drawings import gauge, runway, spark
+from monitor.render.list_drawings import gauge, sparkline, time_to_limit
 from monitor.render.text import OptionalNumber, format_rate, shorten
 from rules.band import Zone
 
@@ -81,14 +81,14 @@ class SeriesTableRow:
         return gauge(self.utilization or 0.0, self.series.settings.band) if known else Markup("")
 
     @property
-    def spark(self) -> Markup:
+    def sparkline(self) -> Markup:
         """A drawing of three hours of utilization."""
-        return spark(self.history.utilization, self.history.throttled)
+        return sparkline(self.history.utilization, self.history.throttled)
 
     @property
-    def runway(self) -> Markup:
+    def time_to_limit(self) -> Markup:
         """A drawing of the time to the limit."""
-        return runway(self.reach, self.now)
+        return time_to_limit(self.reach, self.now)
 
     @property
     def forecast(self) -> ForecastWords:

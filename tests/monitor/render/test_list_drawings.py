@@ -7,7 +7,7 @@ import pytest
 
 from monitor.fleet.reach import Reach
 from monitor.render.forecast_words import forecast_words, time_range
-from monitor.render.list_drawings import NO_SAMPLE, gauge, place, runway, spark
+from monitor.render.list_drawings import NO_SAMPLE, gauge, sparkline, time_position, time_to_limit
 from rules.signals import Band
 
 NOW = 1_000_000
@@ -23,7 +23,7 @@ def plain(text: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("reach", "when", "sure", "tone"),
+    ("reach", "when", "probability", "colour_zone"),
     [
         (LIKELY, "40 min - 2 h", "92 %", "near"),
         (UNLIKELY, "2 - 3 d", "31 %", "above"),
@@ -35,12 +35,14 @@ def plain(text: str) -> str:
         (Reach(), "not known", "", ""),
     ],
 )
-def test_each_outcome_of_a_forecast_has_its_own_words(reach: Reach, when: str, sure: str, tone: str) -> None:
+def test_each_outcome_of_a_forecast_has_its_own_words(
+    reach: Reach, when: str, probability: str, colour_zone: str
+) -> None:
     words = forecast_words(reach, NOW)
-    assert (plain(words.when), plain(words.sure), words.tone) == (
+    assert (plain(words.when), plain(words.probability), words.colour_zone) == (
         when,
-        sure,
-        tone,
+        probability,
+        colour_zone,
     )
     assert words.is_known == (when not in ("history too short", "not known"))
 
@@ -61,7 +63,7 @@ def test_a_range_in_one_unit_names_the_unit_once(first: int, last: int, text: st
 
 
 def test_times_have_positions_on_a_scale_from_ten_minutes_to_14_days() -> None:
-    places = [place(minutes) for minutes in (0, 10, 60, 1440, 7 * 1440, 14 * 1440, 99 * 1440)]
+    places = [time_position(minutes) for minutes in (0, 10, 60, 1440, 7 * 1440, 14 * 1440, 99 * 1440)]
     assert places == [0, 0, 23.5, 65.3, 90.9, 100, 100]
 
 
@@ -69,7 +71,7 @@ def test_times_have_positions_on_a_scale_from_ten_minutes_to_14_days() -> None:
     ("reach", "mark"), [(LIKELY, "span"), (UNLIKELY, "maybe"), (AT_LIMIT, "now"), (CLEAR, None)]
 )
 def test_an_improbable_time_is_pale_and_an_unknown_time_has_no_mark(reach: Reach, mark: str | None) -> None:
-    drawn = re.findall('<rect class="([a-z]+)"', runway(reach, NOW))
+    drawn = re.findall('<rect class="([a-z]+)"', time_to_limit(reach, NOW))
     assert drawn == ([mark] if mark else [])
 
 
@@ -86,7 +88,7 @@ def test_a_gauge_draws_the_own_band_of_a_series_instead_of_the_default_band() ->
 def test_missing_minutes_are_drawn_as_a_gap_without_a_line() -> None:
     usage = np.full(180, 0.5, np.float32)
     usage[60:120] = np.nan
-    drawn = spark(usage, np.zeros(180, np.float32))
+    drawn = sparkline(usage, np.zeros(180, np.float32))
     assert '<path class="gap" d="M10 22h10"/>' in drawn
     assert 'class="u" d="M0 22l10 0M20 22l10 0"' in drawn  # two parts with a gap between them
     assert "ref" not in drawn
@@ -96,15 +98,15 @@ def test_throttled_minutes_are_marked_even_where_the_usage_is_unknown() -> None:
     usage, throttled = np.full(180, 0.5, np.float32), np.zeros(180, np.float32)
     usage[:90] = np.nan
     throttled[6:12] = 3.0
-    assert '<path class="ref" d="M1 42h1"/>' in spark(usage, throttled)
+    assert '<path class="ref" d="M1 42h1"/>' in sparkline(usage, throttled)
 
 
 def test_a_series_without_samples_has_words_in_place_of_a_line() -> None:
     unknown = np.full(180, np.nan, np.float32)
-    assert spark(unknown, unknown) == NO_SAMPLE
+    assert sparkline(unknown, unknown) == NO_SAMPLE
 
 
 def test_usage_beyond_the_limit_lowers_the_line_of_the_limit() -> None:
-    drawn = spark(np.full(180, 2.0, np.float32), np.zeros(180, np.float32))
+    drawn = sparkline(np.full(180, 2.0, np.float32), np.zeros(180, np.float32))
     assert '<svg class="spark over"><path d="M0 22H30"/>' in drawn
-    assert "over" not in spark(np.full(180, 1.0, np.float32), np.zeros(180, np.float32))
+    assert "over" not in sparkline(np.full(180, 1.0, np.float32), np.zeros(180, np.float32))
