@@ -12,14 +12,14 @@ from monitor.fleet.judged import sample_minutes
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import NOT_READ, WINDOW
 from monitor.planning.budget import Budget
+from monitor.planning.budget_keeper import BudgetKeeper
 from monitor.planning.cadence import LATENESS, NEAR_MEMORY, Danger, cadences, is_near
 from monitor.planning.intervals import Intervals
-from monitor.planning.keeping import BudgetKeeper
 from monitor.planning.metric_cadences import MetricCadences
 from monitor.planning.min_minutes import min_minutes
 from monitor.planning.parts import formula_parts, ranges
 from monitor.planning.rises import highest_rises, remembered
-from monitor.planning.safe_parts import wholes_of_parts_alone
+from monitor.planning.safe_parts import wholes_only_for_parts
 from monitor.planning.safe_series import SafeSeries
 
 BATCH_SIZE = 256  # series; finding their rises blocks other tasks for about 5 ms
@@ -86,7 +86,7 @@ class Planner:
             return
         fleet.cadence[: fleet.size] = max(shortest, 1)
         minutes = np.maximum(np.int32(shortest), min_minutes(rings, np.arange(rings.size, dtype=np.int32)))
-        minutes[wholes_of_parts_alone(rings)] = NOT_READ
+        minutes[wholes_only_for_parts(rings)] = NOT_READ
         rings.cadence[: rings.size] = np.where(minutes <= shortest, 0, minutes)
         self._equal_layout, self._updated_at = rings.layout, now
 

@@ -161,7 +161,7 @@ def _bounds_its_parts(rings: Rings, parts: Parts, now: int) -> bool:
     return False
 
 
-def plan_idle(rings: Rings, cadences: Ints, longest: int) -> tuple[Ints, Flags]:
+def plan_with_idle_aggregates(rings: Rings, cadences: Ints, longest: int) -> tuple[Ints, Flags]:
     """Return the cadences of all metrics, and which are pruned, while all aggregates are 0.
 
     cadences, longest: see `plan_aggregates`.

@@ -43,12 +43,12 @@ def unsafe_parts(rings: Rings, rows: Ints) -> Ints:
     return unsafe
 
 
-def wholes_of_parts_alone(rings: Rings) -> Ints:
+def wholes_only_for_parts(rings: Rings) -> Ints:
     """Return the rows of wholes that are read only for their parts, as no series needs them itself."""
     parts = np.flatnonzero(rings.whole[: rings.size] != NO_BOUND)
     wholes, numbers = np.unique(rings.whole[parts], return_counts=True)
-    alone: Ints = wholes[rings.use_count[wholes] <= numbers]
-    return alone
+    found: Ints = wholes[rings.use_count[wholes] <= numbers]
+    return found
 
 
 def are_read(rings: Rings, wholes: Ints, now: int) -> Flags:

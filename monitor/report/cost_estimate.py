@@ -19,7 +19,7 @@ from monitor.fleet.columns import Flags, Ints
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.ring_columns import NO_BOUND, NOT_READ
 from monitor.lib.telemetry import ProcessTelemetry
-from monitor.planning.pruning import plan_idle
+from monitor.planning.pruning import plan_with_idle_aggregates
 from monitor.polling.watcher import Watcher
 from monitor.report.failed_reads import FailedReads, failed_reads
 from monitor.report.path_cost import path_cost
@@ -257,7 +257,7 @@ class Plan:
             minutes[block.rows] = throttled
         minutes = np.maximum(minutes, rings.period[:size])
         minutes[[row for row in range(size) if row not in read]] = NOT_READ
-        pruned_minutes, pruned = plan_idle(rings, minutes, throttled)
+        pruned_minutes, pruned = plan_with_idle_aggregates(rings, minutes, throttled)
         if intervals.is_every_minute:
             uses_as_bound = np.bincount(
                 np.maximum(rings.bound[:size], 0), rings.bound[:size] != NO_BOUND, size

@@ -60,7 +60,7 @@ MAX_ALERTS_ON_OVERVIEW = 6
 MAX_HISTORY = 100
 MAX_CELLS = MAX_BILLS = MAX_BLIND_SPOTS = 200
 MAX_REASONS = 50
-MAX_EPISODES, MAX_TOLD = 60, 4  # on the page of the look-back: episodes, and notices of each episode
+MAX_EPISODES, MAX_NOTICES = 60, 4  # on the page of the look-back: episodes, and notices of each episode
 MAX_ID_LENGTH = 64  # of a series, in the addresses of cached pages
 RendererFor = Callable[[FormOptions], "PageRenderer"]
 ASSET_HEADERS = {
@@ -351,7 +351,7 @@ class PageRenderer:
                 episode.peak(float(limit[episode.series.slot])) for episode in found.episodes[:MAX_EPISODES]
             ],
             max_rows=MAX_EPISODES,
-            max_told=MAX_TOLD,
+            max_notices=MAX_NOTICES,
         )
 
     async def blind_spots(self) -> bytes:

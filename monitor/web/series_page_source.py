@@ -23,7 +23,7 @@ from monitor.web.series_page import Seen, chart_of, paths_through, series_page, 
 from monitor.web.series_rows import series_rows
 
 MAX_HISTORY = 100  # notices of the alert that are read
-MAX_TOLD = 12  # notices that are shown
+MAX_NOTICES = 12  # notices that are shown
 MAX_ID_LENGTH = 64
 NOT_FOUND = 404
 
@@ -42,7 +42,7 @@ class SeriesPageSource:
         series = series_by_id(snapshot, identity)
         if series is None or series.key not in fleet.series:
             raise HTTPException(NOT_FOUND, _gone(identity, notices))
-        shown_notices = notices[:MAX_TOLD]
+        shown_notices = notices[:MAX_NOTICES]
         sent = await sent_by_notice(journal, shown_notices, identity)
         fan = await self._state.fan(series.slot, *chosen.fan_days)
         recommendation = await self._recommendation(series)

@@ -88,7 +88,7 @@ def rows(answer: Answer) -> Iterator[WhatIfRow]:
     """Yield the series of an answer."""
     highest, was_broken = highest_factor(answer), True
     for stressed in answer.items:
-        lane = Lane(factor_position(stressed.breaks_at, highest), factor_position(stressed.factor, highest))
+        lane = Lane(lane_position(stressed.breaks_at, highest), lane_position(stressed.factor, highest))
         yield WhatIfRow(one=stressed, lane=lane, begins_holding=was_broken and not stressed.is_broken)
         was_broken = stressed.is_broken
 
@@ -101,10 +101,10 @@ def highest_factor(answer: Answer) -> float:
 
 def marks(highest: float) -> list[tuple[str, float]]:
     """Return the marks of a lane: the text and the position of each."""
-    return [(f"x{mark:g}", factor_position(mark, highest)) for mark in MARKS[highest]]
+    return [(f"x{mark:g}", lane_position(mark, highest)) for mark in MARKS[highest]]
 
 
-def factor_position(factor: float | None, highest: float) -> float:
+def lane_position(factor: float | None, highest: float) -> float:
     """Return the position of a factor on a lane, in percent; 100 for None."""
     if factor is None:
         return 100.0

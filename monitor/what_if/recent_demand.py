@@ -14,7 +14,7 @@ from monitor.fleet.throttling import throttled_per_served
 from monitor.what_if.past_usage import PastHighest
 
 MAX_SERIES = 4096  # series judged for one answer: the throttled ones, then the fullest
-AT_ONCE = 32  # series judged between two turns of the event loop, in some milliseconds
+SERIES_AT_ONCE = 32  # series judged between two turns of the event loop, in some milliseconds
 
 
 class RecentDemand(NamedTuple):
@@ -32,8 +32,8 @@ async def recent_demand(fleet: Fleet, snapshot: Snapshot, past: PastHighest) -> 
     size = snapshot.id.size
     found = RecentDemand(np.full(size, np.nan, np.float32), np.full(size, NEVER, np.int32))
     slots = _wanted(snapshot, past)
-    for start in range(0, slots.size, AT_ONCE):
-        part = slots[start : start + AT_ONCE].astype(np.int32)
+    for start in range(0, slots.size, SERIES_AT_ONCE):
+        part = slots[start : start + SERIES_AT_ONCE].astype(np.int32)
         part = part[fleet.id[part] == snapshot.id[part]]
         if part.size:
             found.highest[part], found.minutes[part] = _highest(fleet, part)

@@ -42,13 +42,13 @@ ADAPTIVE = Intervals(shortest=1, longest=15, throttled=5)
 class Lists:
     """Lists of recently active metrics, one in each longest interval.
 
-    delay: minutes until a visible point is listed. fails: whether the list of a minute fails. anyway: the
+    delay: minutes until a visible point is listed. fails: whether the list of a minute fails. always_listed: the
     series that are in every list.
     """
 
     delay: int = 0
     fails: Callable[[int], bool] = lambda minute: False
-    anyway: Iterable[int] = ()
+    always_listed: Iterable[int] = ()
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ class Simulation:
         self.requested += 1
         through = HISTORY + self.minute - DELAY - lists.delay
         recent = (~np.isnan(self.usage[:, max(through - HISTORY, 0) : max(through, 0)])).any(axis=1)
-        recent |= np.isin(np.arange(len(recent)), [*lists.anyway])
+        recent |= np.isin(np.arange(len(recent)), [*lists.always_listed])
         self.fleet.rings.note_list(self.usage_rows, recent, self.now)
 
     def _affordable(self, due: Mapping[bytes, int]) -> dict[bytes, int]:

@@ -110,7 +110,7 @@ def test_once_lists_fail_an_idle_metric_is_read_at_the_longest_interval_again() 
 
 
 def test_a_metric_listed_without_a_new_point_is_read_at_the_longest_interval() -> None:
-    simulation = Simulation(Demand(silent(1, 12 * HOURS), lists=Lists(anyway=(0,))))
+    simulation = Simulation(Demand(silent(1, 12 * HOURS), lists=Lists(always_listed=(0,))))
     run(simulation, 12 * HOURS)
     assert simulation.longest_gap[simulation.usage_rows].max() <= LONGEST
     assert simulation.reads[simulation.usage_rows].max() <= 12 * HOURS / LONGEST + 2

@@ -38,7 +38,7 @@ def subject(quota: Quota) -> Resource:
     return Resource("quota", (quota.service, quota.code), (quota.service, "x"), parent_kinds=("service",))
 
 
-def know(server: Server, service: str, number: int, name: str = "Name of a quota") -> KnownQuotas:
+def add_quotas(server: Server, service: str, number: int, name: str = "Name of a quota") -> KnownQuotas:
     """Add a service code in use, with a number of quotas that no series watches."""
     known = server.known_quotas.setdefault((ACCOUNT, REGION), KnownQuotas())
     quotas = (Quota(service=service, code=f"L-{index:08X}") for index in range(number))
@@ -72,7 +72,7 @@ async def test_watched_quotas_are_counted_and_linked_to_their_series(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     watch_concurrency(server)
-    know(server, "glue", 3)
+    add_quotas(server, "glue", 3)
     shown = await words(server, client, "/coverage")
     assert "Coverage: 1 of 4 quotas watched" in shown and "in 1 account and 1 region" in shown
     assert "costs $0.175 a month: metrics and settings by list price" in shown
@@ -89,7 +89,7 @@ async def test_quotas_that_a_setting_makes_observable_come_first_with_its_comman
     watch_concurrency(
         server, Zone.UNOBSERVABLE, usage=Unobservable("it is off", "aws on --x"), throttled=None
     )
-    know(server, "glue", 2)
+    add_quotas(server, "glue", 2)
     shown = await words(server, client, "/coverage")
     first = shown.partition("what you can change first")[2]
     assert "not enabled Concurrent executions" in first and "it is off" in first
@@ -99,7 +99,7 @@ async def test_quotas_that_a_setting_makes_observable_come_first_with_its_comman
 
 async def test_quotas_are_filtered_by_the_address(server: Server, client: httpx.AsyncClient) -> None:
     watch_concurrency(server)
-    know(server, "glue", 2)
+    add_quotas(server, "glue", 2)
     for query, found in {
         "service_code=glue": {"L-00000000", "L-00000001"},
         "service_code=glue&text=l-00000001": {"L-00000001"},
@@ -116,7 +116,7 @@ async def test_quotas_are_filtered_by_the_address(server: Server, client: httpx.
 
 
 async def test_the_active_filters_are_shown(server: Server, client: httpx.AsyncClient) -> None:
-    know(server, "glue", 2)
+    add_quotas(server, "glue", 2)
     await server.publish()
     shown = await page(client, "/coverage?service_code=glue&state=stale&text=name")
     selected = {option["value"] for option in shown.all("option") if "selected" in option}
@@ -144,7 +144,7 @@ async def every_page(server: Server, client: httpx.AsyncClient, path: str) -> li
 async def test_thousands_of_quotas_are_split_into_small_pages(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    know(server, "ec2", 1700, LONG)
+    add_quotas(server, "ec2", 1700, LONG)
     pages = await every_page(server, client, "/coverage?service_code=ec2")
     assert len(pages) == 1700 / QUOTAS_PER_PAGE
     found = [code for text in pages for code in re.findall("ec2 (L-[0-9A-F]{8})", text)]
@@ -155,7 +155,7 @@ async def test_thousands_of_quotas_are_split_into_small_pages(
 async def test_quotas_with_long_commands_are_split_into_small_pages(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    known = know(server, "lambda", 200)
+    known = add_quotas(server, "lambda", 200)
     for listed_quota in known.lists["lambda"]:
         key = Key(ACCOUNT, REGION, "quotas", "count", subject(listed_quota.quota))
         unobservable = Unobservable(LONG, COMMAND)
@@ -166,7 +166,7 @@ async def test_quotas_with_long_commands_are_split_into_small_pages(
 
 async def test_hundreds_of_services_are_paged(server: Server, client: httpx.AsyncClient) -> None:
     for number in range(190):
-        know(server, f"service-with-a-long-name-{number:03}", 2)
+        add_quotas(server, f"service-with-a-long-name-{number:03}", 2)
     pages = await every_page(server, client, "/coverage")
     assert len(pages) == -(-190 // SERVICES_PER_PAGE)
     assert sum(len(re.findall(r"long-name-\d+ 0", text)) for text in pages) == 190
@@ -175,7 +175,7 @@ async def test_hundreds_of_services_are_paged(server: Server, client: httpx.Asyn
 async def test_links_of_states_lead_to_the_page_on_which_the_state_begins(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    know(server, "glue", 120)
+    add_quotas(server, "glue", 120)
     watch_concurrency(server)
     await server.publish()
     shown = await page(client, f"/coverage?region={REGION}")
@@ -186,7 +186,7 @@ async def test_links_of_states_lead_to_the_page_on_which_the_state_begins(
 
 
 async def test_names_are_escaped(server: Server, client: httpx.AsyncClient) -> None:
-    know(server, "glue", 2, HOSTILE)
+    add_quotas(server, "glue", 2, HOSTILE)
     watch_concurrency(server, Zone.UNOBSERVABLE, usage=Unobservable(HOSTILE, HOSTILE), throttled=None)
     await server.publish()
     for path in ("/coverage", "/coverage?service_code=glue", "/coverage?text=%3Cscript%3E&page=9"):

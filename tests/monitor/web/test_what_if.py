@@ -7,7 +7,7 @@ import pytest
 
 from collectors.base import ACCOUNT as WHOLE_ACCOUNT
 from collectors.base import Resource, Unobservable
-from monitor.web.what_if_page import factor_position
+from monitor.web.what_if_page import lane_position
 from rules.band import Zone
 from tests.monitor.served import Server
 from tests.monitor.web.pages import Page, page
@@ -48,11 +48,11 @@ async def test_a_lane_is_red_from_the_breaking_factor_to_the_requested_one(
     drawn = [(rect["class"], rect.get("x"), rect["width"]) for rect in found.all("rect") if "class" in rect]
     assert (
         "over",
-        f"{factor_position(2, 10)}%",
-        f"{factor_position(3, 10) - factor_position(2, 10):.2f}%",
+        f"{lane_position(2, 10)}%",
+        f"{lane_position(3, 10) - lane_position(2, 10):.2f}%",
     ) in drawn
     assert [rect[0] for rect in drawn].count("over") == 1
-    assert ("at", f"{factor_position(5, 10)}%", "2.5") in drawn
+    assert ("at", f"{lane_position(5, 10)}%", "2.5") in drawn
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ async def test_a_lane_is_red_from_the_breaking_factor_to_the_requested_one(
 def test_the_place_of_a_factor_is_logarithmic_and_within_the_lane(
     factor: float | None, highest: float, expected: float
 ) -> None:
-    assert factor_position(factor, highest) == expected
+    assert lane_position(factor, highest) == expected
 
 
 async def test_the_form_keeps_the_question(server: Server, client: httpx.AsyncClient) -> None:
