@@ -55,10 +55,10 @@ def recent_demand(demand: Demand, late: Bins) -> Demand:
     return without_short_holes(up_to_newest(demand, np.where(late > MAX_LATE, 0, late)))
 
 
-def late_bins(demand: Demand, most: int) -> Bins:
-    """Return by how many bins the newest known demand of each series is older than now; at most `most`."""
-    known = np.isfinite(demand[: -most - 1 : -1])
-    return np.where(known.any(axis=0), known.argmax(axis=0), most).astype(np.int32)
+def late_bins(demand: Demand, max_bins: int) -> Bins:
+    """Return by how many bins the newest known demand of each series is older than now; at most `max_bins`."""
+    known = np.isfinite(demand[: -max_bins - 1 : -1])
+    return np.where(known.any(axis=0), known.argmax(axis=0), max_bins).astype(np.int32)
 
 
 def up_to_newest(demand: Demand, late: Bins) -> Demand:

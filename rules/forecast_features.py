@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rules.analogs import BIN_MINUTES, DAY, LEVEL_BINS, Analogs, Flags, Floats, Past
 
 HORIZONS: Final = (60, 360, 1440, 4320)  # minutes
-HORIZON_WORDS: Final = {60: "1h", 360: "6h", 1440: "24h", 4320: "3d"}
+HORIZON_TEXTS: Final = {60: "1h", 360: "6h", 1440: "24h", 4320: "3d"}
 # Bins between two past moments that are compared with now, by horizon.
 MOMENT_BINS: Final = {60: 4, 360: 8, 1440: 12, 4320: 24}
 MAX_UNLIKENESS: Final = np.float32(0.5)  # in spreads: moments whose usage differs more from now do not count

@@ -53,7 +53,7 @@ class FlowSource(PathModelBase):
         return self
 
     @property
-    def of_metric(self) -> HopMetric | None:
+    def hop_metric(self) -> HopMetric | None:
         """The metric that counts the units; None if a signal counts them."""
         if not (self.namespace and self.metric):
             return None

@@ -32,9 +32,9 @@ class HopFlow:
     """The number of units of a hop, as far as it is declared, assumed or measured.
 
     predecessors: the hops that it follows; empty for the entrance. per_request: declared units for each
-    request at the entrance. per_unit: declared units for each unit of its predecessors. assumed: assumed units
-    for each unit of its predecessors. measured: units per second, averaged over the same time for all hops;
-    NaN if no metric counts them.
+    request at the entrance. per_unit: declared units for each unit of its predecessors. assumed: assumed
+    units for each unit of its predecessors. measured: units per second, averaged over the same time for all
+    hops; NaN if no metric counts them.
     """
 
     predecessors: Sequence[str] = ()

@@ -10,7 +10,7 @@ from monitor.fleet.reach import Reach
 from monitor.fleet.rows import Row
 from monitor.lib.durations import format_duration
 from monitor.notifiers.notice import Notice
-from rules.forecast_features import HORIZON_WORDS, HORIZONS
+from rules.forecast_features import HORIZON_TEXTS, HORIZONS
 from rules.signals import LimitKind
 
 ACTIONS: Final[Mapping[LimitKind, str]] = {
@@ -24,7 +24,7 @@ def summary(row: Row, reach: Reach, account_name: str, now: int, registry: Regis
     """Return the forecast of a series, in absolute numbers, and its remedy. now: in epoch minutes."""
     what = "effective ceiling" if reach.ceiling else "limit"
     ceiling = f" ({row.unit.format(reach.ceiling)}, inferred from refused demand)" if reach.ceiling else ""
-    word = HORIZON_WORDS[HORIZONS[reach.horizon]]
+    word = HORIZON_TEXTS[HORIZONS[reach.horizon]]
     times = f", {reach.range(now)}" if reach.minutes else ""
     probability = f"{100 * reach.probability[reach.horizon]:.0f} % within {word}{times}"
     act = f" {urging}" if (urging := urging_text(row, reach, now)) else ""

@@ -32,7 +32,7 @@ from monitor.lib.text import replace_surrogates
 from monitor.lib.version import VERSION
 from rules.band import Zone
 from rules.forecast import QUANTILES
-from rules.forecast_features import HORIZON_WORDS, HORIZONS
+from rules.forecast_features import HORIZON_TEXTS, HORIZONS
 
 MAX_UNOBSERVABLE_LISTED = 100  # series of one service in one cell
 
@@ -125,7 +125,7 @@ def _series_fields(snapshot: Snapshot, series: Series) -> dict[str, Any]:
 
 def _forecast(reach: Reach, now: int) -> models.ForecastModel:
     """Return a forecast. now: the newest minute, from which the summary counts."""
-    words = [HORIZON_WORDS[horizon] for horizon in HORIZONS]
+    words = [HORIZON_TEXTS[horizon] for horizon in HORIZONS]
     times = [utc_datetime(minute * 60) for minute in reach.minutes]
     return models.ForecastModel(
         summary=reach.text(now),

@@ -19,7 +19,7 @@ from monitor.what_if.question import QuestionError
 from monitor.what_if.words import (
     basis_text,
     factor_text,
-    left_out,
+    left_out_text,
     request_text,
     room_text,
     summary,
@@ -165,10 +165,10 @@ class WhatIfModel(ApiModel):
         description="The series whose answer is unknown, at most 100; they may break, too."
     )
     unknown_total: int = Field(description="The number of series whose answer is unknown, listed or not.")
-    left: list[NotAnsweredModel] = Field(
+    not_carried: list[NotAnsweredModel] = Field(
         description="The series of the failing region whose traffic no other series receives, at most 100."
     )
-    left_total: int = Field(
+    not_carried_total: int = Field(
         description="The number of series of the failing region whose traffic no other series receives, "
         "listed or not."
     )
@@ -216,11 +216,11 @@ def _json(answer: Answer) -> str:
         requests_total=answer.requests_total,
         unknown=[_not_answered(unknown) for unknown in answer.unknown],
         unknown_total=answer.unknown_total,
-        left=[_not_answered(left) for left in answer.left],
-        left_total=answer.left_total,
+        not_carried=[_not_answered(series) for series in answer.not_carried],
+        not_carried_total=answer.not_carried_total,
         not_growing=answer.not_growing,
         newest_sample_at=None if answer.now is None else utc_datetime(answer.now * 60),
-        notes=[*answer.notes, *filter(None, [left_out(answer)])],
+        notes=[*answer.notes, *filter(None, [left_out_text(answer)])],
     ).model_dump_json()
 
 

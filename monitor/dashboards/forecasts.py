@@ -14,7 +14,7 @@ from monitor.lib.label_names import exported_names
 from rules.alert_rules import Severity
 from rules.band import Zone
 from rules.forecast import LIKELY
-from rules.forecast_features import HORIZON_WORDS, HORIZONS
+from rules.forecast_features import HORIZON_TEXTS, HORIZONS
 
 ALERT: Final = "HeadroomWillReach"
 PENDING_FOR: Final = 30  # minutes; the default of `will_reach_for` in the configuration
@@ -25,7 +25,7 @@ LABELS: Final = exported_names(ALL_LABELS)
 
 def forecast_rules(runbooks: str) -> Iterator[dict[str, Any]]:
     """Yield the rule of each horizon, the nearest first. runbooks: the address of the folder of runbooks."""
-    horizons = [HORIZON_WORDS[minutes] for minutes in HORIZONS]
+    horizons = [HORIZON_TEXTS[minutes] for minutes in HORIZONS]
     for nearer, horizon in pairwise(["", *horizons]):
         yield _rule(horizon, nearer, runbooks)
 

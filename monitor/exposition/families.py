@@ -14,7 +14,7 @@ from monitor.fleet.fleet import Series
 from monitor.fleet.snapshot import Snapshot
 from rules.band import Zone
 from rules.forecast import QUANTILES
-from rules.forecast_features import HORIZON_WORDS, HORIZONS
+from rules.forecast_features import HORIZON_TEXTS, HORIZONS
 
 
 class FamilyValues(NamedTuple):
@@ -71,7 +71,7 @@ def _reach_families() -> Iterator[Family]:
             "headroom_limit_reach_probability",
             "Probability that the limit is reached within the horizon; no sample before 2 days of history.",
             partial(_reach_probability, horizon=number),
-            constant_label("horizon", HORIZON_WORDS[horizon]),
+            constant_label("horizon", HORIZON_TEXTS[horizon]),
         )
     for number, quantile in enumerate(QUANTILES):
         yield Family(

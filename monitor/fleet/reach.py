@@ -10,7 +10,7 @@ from monitor.fleet.columns import Floats, Ints
 from monitor.fleet.namespaces import NEVER
 from rules.analogs import DAY
 from rules.forecast import LIKELY, MIN_BINS
-from rules.forecast_features import HORIZON_WORDS, HORIZONS
+from rules.forecast_features import HORIZON_TEXTS, HORIZONS
 
 NEEDED_DAYS: Final = MIN_BINS // DAY
 HOUR, DAY_MINUTES = 60, 24 * 60
@@ -69,7 +69,7 @@ class Reach:
             return "is at the ceiling" if self.ceiling else "is at the limit"
         probability = f"{self.probability[self.horizon]:.0%}".replace("%", " %")
         if not self.minutes:
-            return f"{probability} within {HORIZON_WORDS[HORIZONS[self.horizon]]}"
+            return f"{probability} within {HORIZON_TEXTS[HORIZONS[self.horizon]]}"
         bound = "ceiling" if self.ceiling else "limit"
         return f"reaches the {bound} {self.range(now)}, {probability}"
 

@@ -13,9 +13,9 @@ from monitor.render.spreadsheet import spreadsheet_cell
 from monitor.report.check_tables import NUMERIC_COLUMNS, column_texts, columns_of, forecast_text, write_table
 from monitor.report.report import Report, observable_rows, unobservable_entries
 from rules.forecast import QUANTILES
-from rules.forecast_features import HORIZON_WORDS
+from rules.forecast_features import HORIZON_TEXTS
 
-PROBABILITIES = tuple(f"probability_{word}" for word in HORIZON_WORDS.values())
+PROBABILITIES = tuple(f"probability_{word}" for word in HORIZON_TEXTS.values())
 FIELDS = (
     "zone",
     *LABELS,
@@ -57,7 +57,7 @@ def json_record(row: Row) -> dict[str, object]:
         "saturation": row.throttled,
         "forecast": {
             "summary": forecast_text(row),
-            "probability": dict(zip(HORIZON_WORDS.values(), reach.probability, strict=False)),
+            "probability": dict(zip(HORIZON_TEXTS.values(), reach.probability, strict=False)),
             "reached_at": {
                 str(quantile): utc_text(minute * 60)
                 for quantile, minute in zip(QUANTILES, reach.minutes, strict=False)

@@ -46,7 +46,7 @@ def footer(answer: AnswerJson) -> Iterator[str]:
     yield from answer["notes"]
     yield from _requests(answer)
     yield from _commands(answer["items"])
-    yield from _not_answered(answer["left"], answer["left_total"], "Not carried")
+    yield from _not_answered(answer["not_carried"], answer["not_carried_total"], "Not carried")
     yield from _not_answered(answer["unknown"], answer["unknown_total"], "Not known")
 
 

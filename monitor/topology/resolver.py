@@ -245,7 +245,7 @@ def _not_found(placed: PlacedHop) -> str:
 
 def _flow_metrics(kind: HopKind, place: Place) -> Iterator[tuple[HopMetric, Metric]]:
     for source in kind.flow:
-        if (declared := source.of_metric) and (metric := metric_of(declared, place)):
+        if (declared := source.hop_metric) and (metric := metric_of(declared, place)):
             yield declared, metric
 
 

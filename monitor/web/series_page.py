@@ -35,7 +35,7 @@ OVERDUE_MINUTES = 10  # after the usual delay, until missing samples are drawn a
 RISE_MINUTES = 60  # length of each of the two periods that are compared
 
 
-class Seen(NamedTuple):
+class SeriesState(NamedTuple):
     """A series as it is now. Build it on the event loop, because polls write the same data.
 
     now: the current minute, since the epoch. notices: those of the series' alert, the newest first.
@@ -51,7 +51,7 @@ class Seen(NamedTuple):
     @classmethod
     def of(
         cls, snapshot: Snapshot, fleet: Fleet, series: Series, now: int, notices: Sequence[Notice]
-    ) -> "Seen":
+    ) -> "SeriesState":
         """Read the present state of a series."""
         alert_starts = {alert.slot: alert.since for alert in snapshot.alerts}
         row = series_row(snapshot, fleet, series, now, alert_starts)
@@ -79,16 +79,16 @@ class Seen(NamedTuple):
         return plan.limit * (ceiling / plan.present if ceiling else 1)
 
 
-def series_page(fleet: Fleet, seen: Seen) -> dict[str, Any]:
+def series_page(fleet: Fleet, state: SeriesState) -> dict[str, Any]:
     """Return the template's variables that must be read on the event loop: polls write the same data."""
-    series, row, snapshot = seen.series, seen.row, seen.snapshot
+    series, row, snapshot = state.series, state.row, state.snapshot
     settings, slot, signal = series.settings, series.slot, series.settings.signal
     minute = int(snapshot.minute[slot])
     return {
         "row": row,
         "unobservable": why_unobservable_now(fleet, series),
         "bounded": bool(snapshot.bounded[slot]),
-        "throttled_alone": row.reports_throttling and bool(seen.history.throttled_alone[-1]),
+        "throttled_alone": row.reports_throttling and bool(state.history.throttled_alone[-1]),
         "signal": signal,
         "limit": settings.limit,
         "sources": source_rows(series),
@@ -96,41 +96,41 @@ def series_page(fleet: Fleet, seen: Seen) -> dict[str, Any]:
         "band": settings.band,
         "deliberate": settings.deliberate,
         "band_amounts": [
-            signal.unit.format(seen.limit * edge) if seen.limit else ""
+            signal.unit.format(state.limit * edge) if state.limit else ""
             for edge in (settings.band.low, settings.band.high, settings.band.near)
         ],
         "causes": causes_text(row, snapshot.causes.of(slot)),
         "not_read": pruned_reason(fleet, series),
         "safe_by": safe_reason(fleet, series),
         "headroom": headroom_text(row, snapshot, series, signal),
-        "rising": rising_text(seen),
+        "rising": rising_text(state),
         "exhaustion": exhaustion_text(finite_or_none(snapshot.seconds_to_exhaustion[slot])),
         "sampled": minute * 60 if minute >= 0 else None,
         "sample_source": sample_source(fleet, series),
         "may_grow": may_grow(fleet, series, minute),
-        "history": seen.notices,
+        "history": state.notices,
         "tolerance": tolerance_text(signal, settings.tolerance),
     }
 
 
 def verdict(
-    seen: Seen, found: Mapping[str, Any], outlook: Outlook | None, remedies: Remedies
+    state: SeriesState, found: Mapping[str, Any], outlook: Outlook | None, remedies: Remedies
 ) -> dict[str, Any]:
     """Return what happens, how sure that is, and what to do first. found: the result of `series_page`."""
-    reach = seen.snapshot.reach.of(seen.series.slot)
+    reach = state.snapshot.reach.of(state.series.slot)
     situation = Situation(
-        signal=seen.series.settings.signal,
-        zone=seen.row.zone,
-        limit=None if seen.limit is None else seen.row.limit,
-        utilization=seen.row.utilization,
-        throttled=seen.row.throttled,
-        since=seen.row.since,
+        signal=state.series.settings.signal,
+        zone=state.row.zone,
+        limit=None if state.limit is None else state.row.limit,
+        utilization=state.row.utilization,
+        throttled=state.row.throttled,
+        since=state.row.since,
         sampled=found["sampled"],
         unobservable=found["unobservable"],
         reach=reach,
         track=outlook.track if outlook else None,
-        deliberate=seen.series.settings.deliberate,
-        now=seen.now,
+        deliberate=state.series.settings.deliberate,
+        now=state.now,
     )
     return {
         "happens": what_happens(situation),
@@ -138,22 +138,22 @@ def verdict(
         "first": first_step(situation, remedies),
         "is_pressing": is_pressing(situation),
         "reach": reach,
-        "ceiling": seen.series.settings.signal.unit.format(reach.ceiling) if reach.ceiling else "",
+        "ceiling": state.series.settings.signal.unit.format(reach.ceiling) if reach.ceiling else "",
     }
 
 
-def chart_of(seen: Seen, chosen: ChartRange, fan: Fan | None) -> dict[str, Any]:
+def chart_of(state: SeriesState, chosen: ChartRange, fan: Fan | None) -> dict[str, Any]:
     """Return the chart of a range, the table of its values, and the known changes of the limit."""
-    history, series = seen.history, seen.series
-    readings = limit_readings(history, seen.notices)
-    end = seen.now + chosen.ahead
-    spans = limit_spans(readings, seen.now - chosen.past, seen.now, end)
+    history, series = state.history, state.series
+    readings = limit_readings(history, state.notices)
+    end = state.now + chosen.ahead
+    spans = limit_spans(readings, state.now - chosen.past, state.now, end)
     if chosen.step == 1:
         data = minute_data(history, fan, spans)
     else:
-        throttled = throttled_spans(series, seen.notices, seen.now)
+        throttled = throttled_spans(series, state.notices, state.now)
         data = long_data(chosen, history, fan, spans, throttled)
-    reach, settings = seen.snapshot.reach.of(series.slot), series.settings
+    reach, settings = state.snapshot.reach.of(series.slot), series.settings
     patience = settings.delay + OVERDUE_MINUTES
     return {
         "chart": UsageChart(data, settings.signal, settings.band, reach, patience),
@@ -210,14 +210,14 @@ def headroom_text(row: SeriesTableRow, snapshot: Snapshot, series: Series, signa
     return signal.unit.format(left) if left > 0 else "none"
 
 
-def rising_text(seen: Seen) -> str:
+def rising_text(state: SeriesState) -> str:
     """Return by how much usage rose in the last hour: `60 requests/s`; empty if usage did not rise."""
-    usage = seen.history.usage
+    usage = state.history.usage
     before, after = usage[-2 * RISE_MINUTES : -RISE_MINUTES], usage[-RISE_MINUTES:]
     if not np.isfinite(before).any() or not np.isfinite(after).any():
         return ""
     rise = float(np.nanmean(after) - np.nanmean(before))
-    return f"{seen.series.settings.signal.unit.format(rise)}" if rise > 0 else ""
+    return f"{state.series.settings.signal.unit.format(rise)}" if rise > 0 else ""
 
 
 def exhaustion_text(seconds: float | None) -> str:

@@ -19,7 +19,7 @@ from monitor.sizing.recommendations import Recommendation
 from monitor.web.chart_data import RANGES, ChartRange
 from monitor.web.first_step import HigherLimit, Remedies
 from monitor.web.limit_sources import request_summary
-from monitor.web.series_page import Seen, chart_of, paths_through, series_page, siblings, verdict
+from monitor.web.series_page import SeriesState, chart_of, paths_through, series_page, siblings, verdict
 from monitor.web.series_rows import series_rows
 
 MAX_HISTORY = 100  # notices of the alert that are read
@@ -46,16 +46,16 @@ class SeriesPageSource:
         sent = await sent_by_notice(journal, shown_notices, identity)
         fan = await self._state.fan(series.slot, *chosen.fan_days)
         recommendation = await self._recommendation(series)
-        seen = Seen.of(snapshot, fleet, series, now, notices)
-        plan = seen.plan(fan)
-        found = series_page(fleet, seen) | chart_of(seen, chosen, fan)
-        outlook = await self._outlook(seen, plan)
+        state = SeriesState.of(snapshot, fleet, series, now, notices)
+        plan = state.plan(fan)
+        found = series_page(fleet, state) | chart_of(state, chosen, fan)
+        outlook = await self._outlook(state, plan)
         remedies = Remedies(
             plan=plan,
             recommendation=recommendation,
             probabilities_after=outlook.probability if outlook else (),
         )
-        found |= verdict(seen, found, outlook, remedies)
+        found |= verdict(state, found, outlook, remedies)
         names = self._state.registry.services[series.key.service].signals
         beside = [
             sibling.slot for sibling in siblings(fleet, series, names) if sibling.slot < snapshot.series.size
@@ -75,12 +75,12 @@ class SeriesPageSource:
             **found,
         }
 
-    async def _outlook(self, seen: Seen, plan: HigherLimit | None) -> Outlook | None:
-        slot, limit = seen.series.slot, seen.limit
+    async def _outlook(self, state: SeriesState, plan: HigherLimit | None) -> Outlook | None:
+        slot, limit = state.series.slot, state.limit
         if limit is None:
             return None
-        ceiling = seen.snapshot.reach.of(slot).ceiling
-        return await self._state.outlook(slot, ceiling or limit, seen.other_limit(plan))
+        ceiling = state.snapshot.reach.of(slot).ceiling
+        return await self._state.outlook(slot, ceiling or limit, state.other_limit(plan))
 
     async def _recommendation(self, series: Series) -> Recommendation | None:
         """Return the recommendation for the purchase of a series; None if nothing is bought."""

@@ -11,7 +11,7 @@ from monitor.fleet.reach import Reach
 from monitor.lib.percent import format_percent
 from monitor.render.text import format_rate, time_element
 from rules.band import Zone
-from rules.forecast_features import HORIZON_WORDS, HORIZONS
+from rules.forecast_features import HORIZON_TEXTS, HORIZONS
 from rules.signals import Signal
 from rules.units import UnitKind
 
@@ -87,7 +87,7 @@ def _reach(situation: Situation) -> Markup:
     if reach.minutes:
         text = Markup("Reaches {} <strong>{}</strong> ({}), <strong>{} likely</strong> within {}.")
         times = dict.fromkeys(time_element(60 * max(reach.minutes[at], situation.now)) for at in (0, -1))
-        horizon = HORIZON_WORDS[HORIZONS[reach.horizon]]
+        horizon = HORIZON_TEXTS[HORIZONS[reach.horizon]]
         return text.format(
             _limit(situation),
             reach.range(situation.now).replace("-", " to "),
@@ -125,7 +125,7 @@ def how_sure(situation: Situation) -> str:
         return ""
     pairs = zip(situation.reach.probability, HORIZONS, strict=False)
     texts = [
-        f"{_likely(probability)} within {spaced(HORIZON_WORDS[horizon])}" for probability, horizon in pairs
+        f"{_likely(probability)} within {spaced(HORIZON_TEXTS[horizon])}" for probability, horizon in pairs
     ]
     return f"How sure: {', '.join(texts)}, by the usage of the last 14 days. {track_text(situation.track)}"
 

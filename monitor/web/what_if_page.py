@@ -13,7 +13,7 @@ from monitor.what_if.query import MAX_SERIES, WhatIfQuery
 from monitor.what_if.words import (
     basis_text,
     factor_text,
-    left_out,
+    left_out_text,
     request_text,
     room_text,
     summary,
@@ -49,14 +49,14 @@ class Lane:
 class WhatIfRow:
     """A series as a row. begins_holding: it is the first series that does not break."""
 
-    one: StressedSeries
+    stressed: StressedSeries
     lane: Lane
     begins_holding: bool
 
     @property
     def key(self) -> Key:
         """The key of the series."""
-        return self.one.series.key
+        return self.stressed.series.key
 
     @property
     def name(self) -> str:
@@ -66,22 +66,22 @@ class WhatIfRow:
     @property
     def breaks_at(self) -> str:
         """The factor at which the series breaks, as text."""
-        return factor_text(self.one.breaks_at)
+        return factor_text(self.stressed.breaks_at)
 
     @property
     def would_use(self) -> str:
         """The utilization under the question, as text."""
-        return usage_text(self.one)
+        return usage_text(self.stressed)
 
     @property
     def basis(self) -> str:
         """The peak that the answer is based on, as text."""
-        return basis_text(self.one)
+        return basis_text(self.stressed)
 
     @property
     def to_make_room(self) -> str:
         """The remedy, as text."""
-        return room_text(self.one)
+        return room_text(self.stressed)
 
 
 def rows(answer: Answer) -> Iterator[WhatIfRow]:
@@ -89,7 +89,7 @@ def rows(answer: Answer) -> Iterator[WhatIfRow]:
     highest, was_broken = highest_factor(answer), True
     for stressed in answer.items:
         lane = Lane(lane_position(stressed.breaks_at, highest), lane_position(stressed.factor, highest))
-        yield WhatIfRow(one=stressed, lane=lane, begins_holding=was_broken and not stressed.is_broken)
+        yield WhatIfRow(stressed=stressed, lane=lane, begins_holding=was_broken and not stressed.is_broken)
         was_broken = stressed.is_broken
 
 
@@ -137,10 +137,10 @@ def answer_variables(answer: Answer) -> dict[str, Any]:
         "marks": marks(highest_factor(answer)),
         "commands": commands(answer),
         "summary": summary(answer),
-        "notes": [*answer.notes, *filter(None, [left_out(answer)])],
+        "notes": [*answer.notes, *filter(None, [left_out_text(answer)])],
         "pending": len(pending),
         "enough": sum(request.pending_is_enough for request in pending) or "none",
-        "has_accounts": len({row.one.series.key.account for row in shown}) > 1,
+        "has_accounts": len({row.stressed.series.key.account for row in shown}) > 1,
         "request_text": request_text,
     }
 

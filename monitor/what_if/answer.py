@@ -142,9 +142,9 @@ class Answer:
     broken_now: the numbers of all these series, of those that break, and of those that break without any
     change. actions: the number of broken series for each way to make room. requests: the first quotas to ask
     for; requests_total: the number of all. unknown: the first series whose answer is unknown; unknown_total:
-    the number of all. left: the first series whose traffic nothing carries; left_total: the number of all.
-    not_growing: the number of series that are left out because they count things, which do not grow with
-    traffic. now: the newest minute with samples; None if there is none. notes: sentences.
+    the number of all. not_carried: the first series whose traffic nothing carries; not_carried_total: the
+    number of all. not_growing: the number of series that are left out because they count things, which do not
+    grow with traffic. now: the newest minute with samples; None if there is none. notes: sentences.
     """
 
     question: Question
@@ -157,8 +157,8 @@ class Answer:
     requests_total: int
     unknown: Sequence[NotAnswered]
     unknown_total: int
-    left: Sequence[NotAnswered]
-    left_total: int
+    not_carried: Sequence[NotAnswered]
+    not_carried_total: int
     not_growing: int
     now: int | None
     notes: Sequence[str]

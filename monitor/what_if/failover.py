@@ -15,12 +15,12 @@ from monitor.what_if.selection import in_groups
 class Failover(NamedTuple):
     """The slots of the series whose traffic moves, and of their receivers, in the same order.
 
-    left: the slots of the failing region whose traffic nothing carries.
+    not_carried: the slots of the failing region whose traffic nothing carries.
     """
 
     moved: Indices
     receiving: Indices
-    left: Indices
+    not_carried: Indices
 
 
 NO_FAILOVER = Failover(*(np.empty(0, np.intp) for _ in range(3)))
@@ -34,16 +34,16 @@ def failover(snapshot: Snapshot, failing: str, to: str, moving: Flags) -> Failov
     apart from the region's name, if no other series of the receiving region has these names.
     """
     receivers = _Receivers(snapshot, to)
-    moved, receiving, left = [], [], []
+    moved, receiving, not_carried = [], [], []
     in_region = in_groups(snapshot, (group[1] == failing for group in snapshot.groups))
     for slot in np.flatnonzero(in_region & moving).tolist():
         receiver = receivers.take(snapshot.series[slot], failing)
         if receiver is None:
-            left.append(slot)
+            not_carried.append(slot)
         else:
             moved.append(slot)
             receiving.append(receiver)
-    return Failover(*(np.array(slots, np.intp) for slots in (moved, receiving, left)))
+    return Failover(*(np.array(slots, np.intp) for slots in (moved, receiving, not_carried)))
 
 
 class _Receivers:

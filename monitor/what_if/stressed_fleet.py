@@ -19,7 +19,7 @@ from rules.signals import Service
 from rules.what_if import Numbers, Stress, breaking_order, stress
 
 
-class Known(NamedTuple):
+class AnswerData(NamedTuple):
     """The data that answers are computed from. recent: the demand of the last hours of some series."""
 
     snapshot: Snapshot
@@ -64,9 +64,9 @@ class StressedFleet:
         return slots[breaking_order(breaks_at, used, self.snapshot.id[slots])]
 
     @classmethod
-    def of(cls, question: Question, known: Known, services: Mapping[str, Service]) -> Self:
+    def of(cls, question: Question, data: AnswerData, services: Mapping[str, Service]) -> Self:
         """Compute the columns. Raises QuestionError where the question is about no series."""
-        snapshot, past, highest, recent = known
+        snapshot, past, highest, recent = data
         chosen = selected(snapshot, question.matchers)
         grows = _growing(snapshot, services) | question.counts
         changed = with_limit(snapshot, question.limit, chosen) if question.limit else np.zeros_like(chosen)

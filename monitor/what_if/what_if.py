@@ -17,7 +17,7 @@ from monitor.what_if.query import WhatIfQuery
 from monitor.what_if.question import Question, parse_question
 from monitor.what_if.recent_demand import recent_demand
 from monitor.what_if.remedies import action_of, quotas_to_request, remedy_of, settable_limit
-from monitor.what_if.stressed_fleet import Known, StressedFleet
+from monitor.what_if.stressed_fleet import AnswerData, StressedFleet
 from rules.analogs import DAY
 from rules.forecast import MIN_BINS
 from rules.right_size import target_utilization
@@ -30,7 +30,7 @@ MAX_REQUESTING: Final = 2000  # first broken series, from which the requests are
 MAX_LISTED: Final = 100  # series whose answer is unknown, or whose traffic nothing carries
 
 
-class Published(Protocol):
+class SnapshotOwner(Protocol):
     """The owner of the last copy of a fleet."""
 
     @property
@@ -42,17 +42,17 @@ class Published(Protocol):
 class WhatIf:
     """Answers questions about the series of a fleet.
 
-    published: has the last copy of the fleet. services: all known ones, by name. past: the fleet's usage.
+    owner: has the last copy of the fleet. services: all known ones, by name. past: the fleet's usage.
     """
 
     def __init__(
         self,
         fleet: Fleet,
-        published: Published,
+        owner: SnapshotOwner,
         services: Mapping[str, Service],
         past: PastUsage,
     ) -> None:
-        self._fleet, self._published, self._past = fleet, published, past
+        self._fleet, self._owner, self._past = fleet, owner, past
         self._services = services
         self._signals = {
             (signal.service, signal.name): signal
@@ -64,21 +64,21 @@ class WhatIf:
     async def answer(self, query: WhatIfQuery) -> Answer:
         """Return the answer. Raises QuestionError where the question cannot be answered."""
         async with self._turn:
-            snapshot = self._published.snapshot
+            snapshot = self._owner.snapshot
             regions = {group[1] for group in snapshot.groups}
             question = parse_question(query, self._signals.values(), regions)
             highest = await asyncio.to_thread(self._past.highest, snapshot.id)
             recent = await recent_demand(self._fleet, snapshot, highest)
-            known = Known(snapshot, self._past, highest, recent)
-            return await asyncio.to_thread(self._answer, question, known, query.limit)
+            data = AnswerData(snapshot, self._past, highest, recent)
+            return await asyncio.to_thread(self._answer, question, data, query.limit)
 
-    def _answer(self, question: Question, known: Known, limit: int) -> Answer:
-        stressed = StressedFleet.of(question, known, self._services)
+    def _answer(self, question: Question, data: AnswerData, limit: int) -> Answer:
+        stressed = StressedFleet.of(question, data, self._services)
         actions = [
             action_of(self._signals[group[2:]]) if group[2:] in self._signals else Action.CHANGE
-            for group in known.snapshot.groups
+            for group in data.snapshot.groups
         ]
-        return _AnswerBuilder(stressed, question, known, actions).answer(limit)
+        return _AnswerBuilder(stressed, question, data, actions).answer(limit)
 
 
 class _AnswerBuilder:
@@ -91,12 +91,12 @@ class _AnswerBuilder:
         self,
         stressed: StressedFleet,
         question: Question,
-        known: Known,
+        data: AnswerData,
         actions: Sequence[Action],
     ) -> None:
-        self._stressed, self._question, self._known = stressed, question, known
+        self._stressed, self._question, self._data = stressed, question, data
         self._group_actions = actions
-        self._snapshot, self._order = known.snapshot, stressed.order
+        self._snapshot, self._order = data.snapshot, stressed.order
 
     def answer(self, limit: int) -> Answer:
         """Return the answer with at most `limit` series."""
@@ -105,7 +105,7 @@ class _AnswerBuilder:
         requesting = self._requesting(broken)
         requests = quotas_to_request([*self._items(requesting[:MAX_REQUESTING])])
         newest = int(snapshot.minute.max(initial=NEVER))
-        unknown, left = np.flatnonzero(stressed.unknown), stressed.moved.left
+        unknown, not_carried = np.flatnonzero(stressed.unknown), stressed.moved.not_carried
         return Answer(
             question=self._question,
             items=[*self._items(self._order[:limit])],
@@ -119,11 +119,11 @@ class _AnswerBuilder:
                 NotAnswered(snapshot.series[slot], self._why_unknown(slot)) for slot in unknown[:MAX_LISTED]
             ],
             unknown_total=unknown.size,
-            left=[
+            not_carried=[
                 NotAnswered(snapshot.series[slot], f"nothing in {self._question.to} carries it")
-                for slot in left[:MAX_LISTED]
+                for slot in not_carried[:MAX_LISTED]
             ],
-            left_total=left.size,
+            not_carried_total=not_carried.size,
             not_growing=int(np.count_nonzero(stressed.not_growing)),
             now=newest if newest > NEVER else None,
             notes=[*self._notes(requesting)],
@@ -143,7 +143,7 @@ class _AnswerBuilder:
         return broken[is_request[self._snapshot.group[broken]]]
 
     def _items(self, slots: Indices) -> Iterator[StressedSeries]:
-        moments = self._known.past.moments(self._snapshot.id, slots)
+        moments = self._data.past.moments(self._snapshot.id, slots)
         for index, slot in enumerate(slots.tolist()):
             yield self._item(slot, index, moments)
 
@@ -163,7 +163,7 @@ class _AnswerBuilder:
             peak_at=self._peak_at(slot, int(moments.minutes[index])),
             p99=_finite_or_none(moments.p99[index]),
             peak_is_lower_bound=bool(stressed.throttled[slot]),
-            basis=_basis(bins, int(self._known.recent.minutes[slot])),
+            basis=_basis(bins, int(self._data.recent.minutes[slot])),
             history_days=round(bins / DAY, 1),
             received=snapshot.series[source].key.id if source >= 0 else "",
             sums_peaks=bool(stressed.sums_peaks[slot]),
@@ -188,10 +188,10 @@ class _AnswerBuilder:
         """Return the minute of the peak. fortnight_minute: the minute of the fortnight's peak."""
         stressed, snapshot = self._stressed, self._snapshot
         peak = np.float32(stressed.peak[slot])
-        if self._known.highest.usage[slot] >= peak:
+        if self._data.highest.usage[slot] >= peak:
             return fortnight_minute if fortnight_minute != NEVER else None
         minute = int(
-            snapshot.minute[slot] if snapshot.usage[slot] >= peak else self._known.recent.minutes[slot]
+            snapshot.minute[slot] if snapshot.usage[slot] >= peak else self._data.recent.minutes[slot]
         )
         return minute if minute != NEVER else None
 

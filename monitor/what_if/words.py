@@ -78,7 +78,7 @@ def summary(answer: Answer) -> str:
     return f"{answer.question.words}: {breaking}. To make room, {', '.join(parts)}."
 
 
-def left_out(answer: Answer) -> str:
+def left_out_text(answer: Answer) -> str:
     """Return how many series are left out, as they do not grow with traffic; empty if none is."""
     number = answer.not_growing
     verb = "counts" if number == 1 else "count"

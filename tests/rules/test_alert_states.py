@@ -17,7 +17,7 @@ from rules.alert_states import (
     step_many,
 )
 from rules.alerts import Alert, AlertState, Ints, Samples, step
-from tests.rules.alert_stories import (
+from tests.rules.alert_letters import (
     SAMPLES,
     STALE_AFTER,
     WINDOW,

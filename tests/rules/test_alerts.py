@@ -1,4 +1,4 @@
-"""The states of an alert as tables of letters; `tests.rules.alert_stories` has the letters of samples."""
+"""The states of an alert as tables of letters; `tests.rules.alert_letters` has the letters of samples."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,7 +14,7 @@ from rules.alert_states import AlertStates
 from rules.alerts import MARGIN, AlertState, Samples, breaches
 from rules.band import Zone, zones
 from rules.signals import Band
-from tests.rules.alert_stories import NAN, WINDOW, SampleHistory, make_criteria, transition_rows
+from tests.rules.alert_letters import NAN, WINDOW, SampleHistory, make_criteria, transition_rows
 
 START = 29_000_000
 SLOTS = np.array([0], np.int32)

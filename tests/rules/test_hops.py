@@ -37,7 +37,7 @@ def test_the_services_that_a_kind_names_as_preceding_have_kinds(service: str) ->
 @pytest.mark.parametrize("service", KINDS)
 def test_metrics_are_in_namespaces_that_collectors_declare(service: str) -> None:
     kind = KINDS[service]
-    for source in (*(flow_source.of_metric for flow_source in kind.flow), *kind.measures.values()):
+    for source in (*(flow_source.hop_metric for flow_source in kind.flow), *kind.measures.values()):
         assert source is None or source.namespace in DECLARED_NAMESPACES
 
 

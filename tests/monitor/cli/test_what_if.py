@@ -52,8 +52,8 @@ ANSWER: dict[str, Any] = {
     "requests_total": 1,
     "unknown": [UNKNOWN | {"reason": "not enabled"}] * 6,
     "unknown_total": 6,
-    "left": [],
-    "left_total": 0,
+    "not_carried": [],
+    "not_carried_total": 0,
     "notes": ["107 series count things or what is stored, and are left out."],
 }
 

@@ -42,8 +42,8 @@ ADAPTIVE = Intervals(shortest=1, longest=15, throttled=5)
 class Lists:
     """Lists of recently active metrics, one in each longest interval.
 
-    delay: minutes until a visible point is listed. fails: whether the list of a minute fails. always_listed: the
-    series that are in every list.
+    delay: minutes until a visible point is listed. fails: whether the list of a minute fails. always_listed:
+    the series that are in every list.
     """
 
     delay: int = 0

@@ -106,17 +106,17 @@ def test_the_metrics_of_a_hop_have_the_dimensions_of_its_resource() -> None:
     dimensions = [
         dict(metric.dimensions)
         for source in kinds["apigateway"].flow
-        if source.of_metric and (metric := metric_of(source.of_metric, api))
+        if source.hop_metric and (metric := metric_of(source.hop_metric, api))
     ]
     method = {"Stage": "prod", "Resource": "/checkout", "Method": "POST"}
     assert dimensions == [{"ApiName": "shop"} | method, {"ApiId": "a1"} | method]
     machine = Place(CELL, ("billing",), ("billing",))
     (source,) = kinds["states"].flow
-    assert source.of_metric and metric_of(source.of_metric, machine) == Metric(
+    assert source.hop_metric and metric_of(source.hop_metric, machine) == Metric(
         "AWS/States", "ExecutionsStarted", "Sum", period=300
     ).of(StateMachineArn="arn:aws:states:eu-west-1:123456789012:stateMachine:billing")
 
 
 def test_a_resource_with_too_few_parts_has_no_metric() -> None:
-    rule = hop_kinds()["events"].flow[0].of_metric
+    rule = hop_kinds()["events"].flow[0].hop_metric
     assert rule and metric_of(rule, Place(CELL, ("nightly",), ("nightly",))) is None

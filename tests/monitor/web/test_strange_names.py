@@ -50,7 +50,7 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @asynccontextmanager
-async def named(folder: Path, name: str) -> AsyncIterator[Server]:
+async def server_of_names(folder: Path, name: str) -> AsyncIterator[Server]:
     """Open a server on which everything has this name; one alert fires and one is pending."""
     async with Server.opened(folder) as server:
         fleet, now = server.fleet, int(time.time() // 60)
@@ -90,7 +90,7 @@ async def path_of(name: str) -> PathStatus:
 
 @pytest.fixture
 async def server(tmp_path: Path, name: str) -> AsyncIterator[Server]:
-    async with named(tmp_path, name) as server:
+    async with server_of_names(tmp_path, name) as server:
         yield server
 
 

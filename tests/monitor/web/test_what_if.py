@@ -12,7 +12,7 @@ from rules.band import Zone
 from tests.monitor.served import Server
 from tests.monitor.web.pages import Page, page
 from tests.monitor.web.test_pages import HOSTILE, LONG
-from tests.monitor.what_if.fleets import OTHER, add_series
+from tests.monitor.what_if.fleets import OTHER_REGION, add_series
 
 MAX_SIZE = 100_000  # bytes of a page, before compression
 
@@ -67,8 +67,8 @@ def test_the_place_of_a_factor_is_logarithmic_and_within_the_lane(
 
 async def test_the_form_keeps_the_question(server: Server, client: httpx.AsyncClient) -> None:
     add_series(server, "orders", 40)
-    add_series(server, "orders", 40, region=OTHER)
-    query = f"traffic=3&match=service%3Dkinesis&region_fails=eu-west-1&to={OTHER}"
+    add_series(server, "orders", 40, region=OTHER_REGION)
+    query = f"traffic=3&match=service%3Dkinesis&region_fails=eu-west-1&to={OTHER_REGION}"
     found = await published_page(server, client, f"/what-if?{query}&set_limit=&resource=&counts=true")
     filled = fields(found)
     assert (filled["traffic"], filled["match"]) == ("3", "service=kinesis")
@@ -94,12 +94,12 @@ async def test_unknown_series_and_those_without_a_counterpart_are_listed(
     why = Unobservable("request metrics are not enabled")
     add_series(server, "orders", 40)
     add_series(server, "hidden", zone=Zone.UNOBSERVABLE, usage=why)
-    add_series(server, "clicks", 40, region=OTHER)
+    add_series(server, "clicks", 40, region=OTHER_REGION)
     found = await published_page(server, client, "/what-if?traffic=2x")
     assert "request metrics are not enabled" in found.words
     assert "1 series of this question is not known, and may break earlier." in found.words
-    found = await published_page(server, client, f"/what-if?region_fails=eu-west-1&to={OTHER}")
-    assert f"nothing in {OTHER} carries it" in found.words
+    found = await published_page(server, client, f"/what-if?region_fails=eu-west-1&to={OTHER_REGION}")
+    assert f"nothing in {OTHER_REGION} carries it" in found.words
 
 
 async def test_without_series_the_page_does_not_say_that_a_series_holds(

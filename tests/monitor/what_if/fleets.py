@@ -17,7 +17,7 @@ from tests.monitor.served import Server
 from tests.registries import signal_of
 from tests.resources import resource
 
-OTHER = "us-east-1"
+OTHER_REGION = "us-east-1"
 
 
 class SeriesOptions(TypedDict, total=False):

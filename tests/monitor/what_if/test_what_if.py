@@ -19,7 +19,7 @@ from rules.signals import Band
 from tests.monitor.fleet.fleets import NOW
 from tests.monitor.served import Server
 from tests.monitor.web.pages import feed
-from tests.monitor.what_if.fleets import OTHER, add_series, store_history
+from tests.monitor.what_if.fleets import OTHER_REGION, add_series, store_history
 
 REQUESTS, IN_FLIGHT = "cloudwatch.put_metric_data", "sqs.standard_in_flight"
 RATE = "apigateway.rest_stage_method_throttle"  # a limit that no command raises
@@ -266,12 +266,12 @@ async def test_the_band_of_a_series_decides_the_needed_limit(server: Server) -> 
 async def test_a_region_receives_the_traffic_that_the_failing_region_had_at_the_same_time(
     server: Server,
 ) -> None:
-    here, there = add_series(server, "orders", 40), add_series(server, "orders", 40, region=OTHER)
+    here, there = add_series(server, "orders", 40), add_series(server, "orders", 40, region=OTHER_REGION)
     by_day, by_night = np.full(BINS, 10.0), np.full(BINS, 30.0)
     by_day[500], by_night[500] = 60, 10
     await store_history(server, (here, by_day), (there, by_night))
     server.fleet.usage[[here.slot, there.slot]] = 10, 30
-    answer = await ask(server, region_fails="eu-west-1", to=OTHER)
+    answer = await ask(server, region_fails="eu-west-1", to=OTHER_REGION)
     (item,) = answer.items
     assert (item.series, item.received) == (there, here.key.id)
     assert item.demand == pytest.approx(70)  # not 60 + 30
@@ -282,8 +282,8 @@ async def test_a_region_receives_the_traffic_that_the_failing_region_had_at_the_
 
 async def test_without_a_past_the_peaks_of_both_regions_are_added_up_with_a_note(server: Server) -> None:
     add_series(server, "orders", 40)
-    add_series(server, "orders", 70, region=OTHER)
-    answer = await ask(server, region_fails="eu-west-1", to=OTHER)
+    add_series(server, "orders", 70, region=OTHER_REGION)
+    answer = await ask(server, region_fails="eu-west-1", to=OTHER_REGION)
     (item,) = answer.items
     assert (item.demand, item.sums_peaks, item.is_broken) == (110, True, True)
     assert answer.broken_now == 0
@@ -293,11 +293,11 @@ async def test_without_a_past_the_peaks_of_both_regions_are_added_up_with_a_note
 async def test_series_without_a_counterpart_in_the_other_region_are_listed(server: Server) -> None:
     add_series(server, "orders", 40)
     add_series(server, "idle", 0)
-    add_series(server, "clicks", 40, region=OTHER)
-    answer = await ask(server, region_fails="eu-west-1", to=OTHER)
+    add_series(server, "clicks", 40, region=OTHER_REGION)
+    answer = await ask(server, region_fails="eu-west-1", to=OTHER_REGION)
     assert answer.total == 0
-    assert [(item.series.key.resource, item.reason) for item in answer.left] == [
-        ("orders", f"nothing in {OTHER} carries it")
+    assert [(item.series.key.resource, item.reason) for item in answer.not_carried] == [
+        ("orders", f"nothing in {OTHER_REGION} carries it")
     ]
 
 
@@ -317,24 +317,24 @@ async def test_a_counterpart_has_the_same_ids_or_names_but_for_the_region(
     server: Server, here: Resource, there: Resource
 ) -> None:
     add_series(server, here, 40)
-    add_series(server, there, 40, region=OTHER)
-    answer = await ask(server, region_fails="eu-west-1", to=OTHER)
-    assert (answer.total, answer.left_total) == (1, 0)
+    add_series(server, there, 40, region=OTHER_REGION)
+    answer = await ask(server, region_fails="eu-west-1", to=OTHER_REGION)
+    assert (answer.total, answer.not_carried_total) == (1, 0)
 
 
 async def test_a_resource_whose_name_is_not_unique_is_no_counterpart(server: Server) -> None:
     add_series(server, Resource("stream", ("id-1",), ("orders",)), 40)
     for number in (2, 3):
-        add_series(server, Resource("stream", (f"id-{number}",), ("orders",)), 40, region=OTHER)
-    answer = await ask(server, region_fails="eu-west-1", to=OTHER)
-    assert (answer.total, answer.left_total) == (0, 1)
+        add_series(server, Resource("stream", (f"id-{number}",), ("orders",)), 40, region=OTHER_REGION)
+    answer = await ask(server, region_fails="eu-west-1", to=OTHER_REGION)
+    assert (answer.total, answer.not_carried_total) == (0, 1)
 
 
 async def test_traffic_may_grow_while_a_region_fails(server: Server) -> None:
     add_series(server, "orders", 10)
-    add_series(server, "orders", 20, region=OTHER)
-    add_series(server, "clicks", 10, region=OTHER)
-    answer = await ask(server, region_fails="eu-west-1", to=OTHER, traffic="2x")
+    add_series(server, "orders", 20, region=OTHER_REGION)
+    add_series(server, "clicks", 10, region=OTHER_REGION)
+    answer = await ask(server, region_fails="eu-west-1", to=OTHER_REGION, traffic="2x")
     assert [(item.series.key.resource, item.demand) for item in answer.items] == [
         ("orders", 60),
         ("clicks", 20),
