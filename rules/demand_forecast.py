@@ -56,7 +56,7 @@ def recent_demand(demand: Demand, late: Bins) -> Demand:
 
 
 def late_bins(demand: Demand, max_bins: int) -> Bins:
-    """Return by how many bins the newest known demand of each series is older than now; at most `max_bins`."""
+    """Return how many bins old the newest known demand of each series is, `max_bins` at most."""
     known = np.isfinite(demand[: -max_bins - 1 : -1])
     return np.where(known.any(axis=0), known.argmax(axis=0), max_bins).astype(np.int32)
 

@@ -19,7 +19,7 @@ from playwright.async_api import Browser, Page, expect
 from monitor.server.listener import HttpServer, bind_socket
 from tests.forked_process import ForkedProcess
 from tests.monitor.serve_process import free_port
-from tests.monitor.web.test_strange_names import NAMES, PAGES, named
+from tests.monitor.web.test_strange_names import NAMES, PAGES, server_of_names
 from tests.processes import demo_aws, eventually, headroom, nothing_pending
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -178,7 +178,7 @@ async def test_strange_names_neither_widen_the_page_nor_run_as_scripts(
     page.on("console", lambda entry: errors.append(entry.text))
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("dialog", lambda dialog: errors.append(dialog.message))
-    async with named(tmp_path, NAMES[kind]) as server, serving_app(server.app) as url:
+    async with server_of_names(tmp_path, NAMES[kind]) as server, serving_app(server.app) as url:
         series_paths = [f"/series/{series.key.id}" for series in server.fleet.series.values()]
         for width in (390, 1280):
             await page.set_viewport_size({"width": width, "height": 900})
