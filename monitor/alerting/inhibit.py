@@ -1,9 +1,10 @@
 """Inhibition: suppresses an alert that another alert explains, so that one problem is one notification.
 
-The catalogue declares which signals inhibit which (`throttle_group`, `inhibited_by` and `covered_by`). An
-inhibiting alert is saturated, and its series has the same account and region as the inhibited alert's. Its
-resource is the inhibited alert's resource, a part of that resource, a resource that contains it, or the
-account. When the inhibiting alert ends, the other alert is sent if it still fires.
+The catalogue declares which signals inhibit which (`throttle_group`, `inhibited_by` and `covered_by`). The
+series of both alerts have the same account and region. The resource of the inhibiting alert is the inhibited
+alert's resource, a part of that resource, a resource that contains it, or the account. The inhibiting alert
+is saturated; by `covered_by`, it may be in any zone. When it ends, the inhibited alert is sent if it still
+fires.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -36,7 +37,7 @@ def is_forecast(notice: Notice) -> bool:
 
 
 class InhibitingAlert(NamedTuple):
-    """A saturated alert and its rank. The highest rank inhibits the others of a `throttle_group`."""
+    """A saturated alert and its rank. The highest rank of a `throttle_group` inhibits the others."""
 
     rank: Rank
     alert: str
@@ -47,26 +48,30 @@ def inhibited(firing: Iterable[Notice], registry: Registry) -> dict[str, str]:
 
     `throttle_group`: some signals share one count of throttled demand, such as the bytes and records of a
     stream. The alert with the highest rank inhibits the other alerts of the group. An alert ranks higher if
-    its usage is at its limit, then if its resource contains the others, then by its utilization.
+    its usage is at its limit (`NEAR_LIMIT`), then if its resource contains the resources of the others, then
+    by its utilization.
 
-    `covered_by`: the catalogue names a signal that is read from the same metrics. An alert on that signal, of
-    the same resource or of a part of it, inhibits this one in every zone, if it is as bad or worse.
+    `covered_by`: the catalogue names a covering signal, which is read from the same metrics. An alert on the
+    covering signal, of the same resource or of a part of it, inhibits the alert on the covered signal in
+    every zone, if the covering signal's zone is the same or worse.
     """
     series = [notice for notice in firing if not (is_blind(notice) or is_forecast(notice))]
-    saturated = _saturated(series, registry)
-    candidates = series if saturated.own else ()
-    inhibitors = {
-        notice.alert: best.alert
+    saturated = _saturated_alerts(series, registry)
+    candidates = series if saturated.by_resource else ()
+    by_saturation = {
+        notice.alert: inhibiting.alert
         for notice in candidates
-        if (best := _best_inhibitor(notice, saturated, registry))
+        if (inhibiting := _inhibiting_alert(notice, saturated, registry))
     }
-    return dict(_covered(series, registry)) | inhibitors
+    return dict(_alerts_inhibited_by_coverage(series, registry)) | by_saturation
 
 
-def _covered(series: Sequence[Notice], registry: Registry) -> Iterator[tuple[str, str]]:
-    """Yield each alert that `covered_by` inhibits, and the inhibiting alert, which is as bad or worse."""
+def _alerts_inhibited_by_coverage(series: Sequence[Notice], registry: Registry) -> Iterator[tuple[str, str]]:
+    """Yield each alert that is inhibited by `covered_by`, and the alert that inhibits it."""
     covering_signals = {
-        notice.alert: other for notice in series if (other := _covered_by(registry, *_signal(notice)))
+        notice.alert: signal
+        for notice in series
+        if (signal := _covering_signal(registry, *_signal_names(notice)))
     }
     if not covering_signals:
         return
@@ -76,43 +81,47 @@ def _covered(series: Sequence[Notice], registry: Registry) -> Iterator[tuple[str
         for path in (*resource.ancestor_paths, resource.path):
             firing[_signal_path(notice, notice.labels["signal"], path)] = notice
     for notice in series:
-        if other := covering_signals.get(notice.alert):
-            inhibiting = firing.get(_signal_path(notice, other, resource_of(notice).path))
+        if signal := covering_signals.get(notice.alert):
+            inhibiting = firing.get(_signal_path(notice, signal, resource_of(notice).path))
             if inhibiting and ZONES[inhibiting.zone] >= ZONES[notice.zone]:
                 yield notice.alert, inhibiting.alert
 
 
-def _signal(notice: Notice) -> tuple[str, str]:
+def _signal_names(notice: Notice) -> tuple[str, str]:
     return notice.labels["service"], notice.labels["signal"]
 
 
 @lru_cache(MAX_CACHED_SIGNALS)
-def _covered_by(registry: Registry, service: str, signal: str) -> str | None:
+def _covering_signal(registry: Registry, service: str, signal: str) -> str | None:
     """Return the signal that `covered_by` of a signal names, or None."""
     service_entry = registry.services.get(service)
     entry = service_entry.signals.get(signal) if service_entry else None
     return entry.covered_by if entry else None
 
 
-class _Saturated(NamedTuple):
-    """The saturated alerts of the highest rank.
+class _SaturatedAlerts(NamedTuple):
+    """Saturated alerts; where several have the same key, the alert of the highest rank.
 
-    own: the alerts by signal and resource. parts: the alerts by signal and each containing resource.
+    by_resource: by signal and the alert's resource. by_ancestor: by signal and each resource that contains
+    the alert's resource.
     """
 
-    own: dict[SignalPath, InhibitingAlert]
-    parts: dict[SignalPath, InhibitingAlert]
+    by_resource: dict[SignalPath, InhibitingAlert]
+    by_ancestor: dict[SignalPath, InhibitingAlert]
 
 
-def _saturated(series: Iterable[Notice], registry: Registry) -> _Saturated:
-    saturated = _Saturated({}, {})
+def _saturated_alerts(series: Iterable[Notice], registry: Registry) -> _SaturatedAlerts:
+    saturated = _SaturatedAlerts({}, {})
     for notice in series:
         if notice.zone == Zone.SATURATED.word:
             alert = InhibitingAlert(_rank(notice, registry), notice.alert)
             resource = resource_of(notice)
-            _keep_highest(saturated.own, _signal_path(notice, notice.labels["signal"], resource.path), alert)
+            _keep_highest(
+                saturated.by_resource, _signal_path(notice, notice.labels["signal"], resource.path), alert
+            )
             for ancestor in resource.ancestor_paths:
-                _keep_highest(saturated.parts, _signal_path(notice, notice.labels["signal"], ancestor), alert)
+                path = _signal_path(notice, notice.labels["signal"], ancestor)
+                _keep_highest(saturated.by_ancestor, path, alert)
     return saturated
 
 
@@ -123,28 +132,30 @@ def _keep_highest(
     alerts[path] = max(alert, alerts.get(path, alert))
 
 
-def _best_inhibitor(notice: Notice, saturated: _Saturated, registry: Registry) -> InhibitingAlert | None:
-    """Return the alert that inhibits `notice`, or None.
+def _inhibiting_alert(
+    notice: Notice, saturated: _SaturatedAlerts, registry: Registry
+) -> InhibitingAlert | None:
+    """Return the saturated alert that inhibits the alert of `notice`, or None.
 
     If two alerts would inhibit each other, only the one with the higher rank inhibits.
     """
     service, signal = notice.labels["service"], notice.labels["signal"]
     candidates = [
         alert
-        for other in _inhibitors(registry, service, signal)
-        for alert in _related(notice, other, saturated)
-        if signal not in _inhibitors(registry, service, other) or alert.rank > _rank(notice, registry)
+        for other in _inhibiting_signals(registry, service, signal)
+        for alert in _related_alerts(notice, other, saturated)
+        if signal not in _inhibiting_signals(registry, service, other) or alert.rank > _rank(notice, registry)
     ]
     return max(candidates, default=None)
 
 
-def _related(notice: Notice, signal: str, saturated: _Saturated) -> Iterator[InhibitingAlert]:
+def _related_alerts(notice: Notice, signal: str, saturated: _SaturatedAlerts) -> Iterator[InhibitingAlert]:
     """Yield the saturated alerts of a signal on the same resource, its ancestors and its parts."""
     resource = resource_of(notice)
     for path in (resource.path, *resource.ancestor_paths):
-        if alert := saturated.own.get(_signal_path(notice, signal, path)):
+        if alert := saturated.by_resource.get(_signal_path(notice, signal, path)):
             yield alert
-    part = saturated.parts.get(_signal_path(notice, signal, resource.path))
+    part = saturated.by_ancestor.get(_signal_path(notice, signal, resource.path))
     if part:
         yield part
 
@@ -155,15 +166,15 @@ def _signal_path(notice: Notice, signal: str, path: ResourcePath) -> SignalPath:
 
 
 def _rank(notice: Notice, registry: Registry) -> Rank:
-    """Return the rank among alerts that inhibit each other. No two alerts have the same rank."""
+    """Return the alert's rank among alerts that inhibit each other. No two alerts have the same rank."""
     labels, utilization = notice.labels, notice.utilization or 0.0
-    names = tuple(registry.services[labels["service"]].signals)
-    order = names.index(labels["signal"]) if labels["signal"] in names else len(names)
+    signals = tuple(registry.services[labels["service"]].signals)
+    position = signals.index(labels["signal"]) if labels["signal"] in signals else len(signals)
     depth = len(resource_of(notice).path)
-    return utilization >= NEAR_LIMIT, -depth, utilization, -order, notice.alert
+    return utilization >= NEAR_LIMIT, -depth, utilization, -position, notice.alert
 
 
 @lru_cache(MAX_CACHED_SIGNALS)
-def _inhibitors(registry: Registry, service: str, signal: str) -> frozenset[str]:
+def _inhibiting_signals(registry: Registry, service: str, signal: str) -> frozenset[str]:
     entry = registry.services.get(service)
     return entry.inhibitors(signal) if entry else frozenset()

@@ -1,7 +1,7 @@
 """The journal: the `AlertStateStore` that keeps its rows in memory and in a SQLite file.
 
 The rows in memory are authoritative. If the disk fails, alerting continues, but changes do not survive a
-restart; once the disk recovers, all rows are written. Only the history is not held in memory.
+restart; once the disk recovers, all rows are written. The history alone is not held in memory.
 
 One thread executes the writes, in the order of the calls, each in its own transaction.
 """
@@ -50,11 +50,11 @@ from monitor.notifiers.notice import Notice
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
-DISK_TIMEOUT: Final = 30.0  # seconds that one job may take
+DISK_TIMEOUT: Final = 30.0  # seconds that one job, which is one call in the thread, may take
 MAINTENANCE_INTERVAL = 300  # seconds
 MAX_UNWRITTEN_HISTORY = 10_000  # history entries held in memory while the disk fails
 
-CAUSES = {
+CAUSES = {  # by SQLite's primary result code
     sqlite3.SQLITE_FULL: "the disk is full",
     sqlite3.SQLITE_READONLY: "it is read-only",
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened",
@@ -63,7 +63,7 @@ CAUSES = {
     sqlite3.SQLITE_NOTADB: "it is no database",
     sqlite3.SQLITE_ERROR: "its tables are not those of a journal",
 }
-MAX_LOGGED_ROWS = 10  # unusable rows that are logged at the start; further rows are only counted
+MAX_LOGGED_ROWS = 10  # unusable rows that are logged at the start, one a line; a last line counts the others
 # Arguments: table, key and reason.
 UNUSABLE_ROW_MESSAGE = "a row of the journal cannot be used, and is moved to unusable_rows: %s %s: %s"
 
@@ -82,7 +82,7 @@ class Journal(RowStore):
 
     failure: a sentence that says why the disk fails; None while it works. corrupt_files: the corrupt files
     that this process renamed. rejected_count: the number of rows that this process moved to `UNUSABLE_ROWS`.
-    disk_timeout: seconds that a job may take; a change applies to the next job.
+    disk_timeout: seconds that one job in the thread may take; a new value applies to the next job.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class Journal(RowStore):
         self._is_corrupt = False
         self._last_job: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._unwritten_changes: dict[tuple[Table[Any], RowKey], msgspec.Struct | None] = {}
-        self._rejected: dict[tuple[Table[Any], RowKey], msgspec.Struct | None] = {}
+        self._rejections: dict[tuple[Table[Any], RowKey], msgspec.Struct | None] = {}
         self._unwritten_history: deque[HistoryEntry] = deque(maxlen=MAX_UNWRITTEN_HISTORY)
         self._maintained_at = now()
 
@@ -140,16 +140,16 @@ class Journal(RowStore):
         return self.failure is None
 
     def reject(self, table: Table[StoredRow], key: RowKey, error: Exception) -> None:
-        """Move a row that cannot be used to `UNUSABLE_ROWS`. The next `write` moves it on disk, too."""
+        """Move a row that cannot be used to `UNUSABLE_ROWS`. The next `write` also moves it in the file."""
         rejected = describe_unusable(table, key, self.rows[table].pop(key), error)
         self.rows[UNUSABLE_ROWS][rejected.id] = rejected
         self.rejected_count += 1
-        self._rejected |= {(table, key): None, (UNUSABLE_ROWS, rejected.id): rejected}
+        self._rejections |= {(table, key): None, (UNUSABLE_ROWS, rejected.id): rejected}
         log.error(UNUSABLE_ROW_MESSAGE, table.name, rejected.key, rejected.reason)
 
     async def write(self, changes: RowChanges, notices: Sequence[Notice] = ()) -> None:
         history: list[HistoryEntry] = [*notices, *self.sent_in(changes)]
-        changes, self._rejected = {**self._rejected, **changes}, {}
+        changes, self._rejections = {**self._rejections, **changes}, {}
         self.apply(changes)
         if self.failure:
             self._unwritten_changes.update(changes)
@@ -162,26 +162,26 @@ class Journal(RowStore):
             await self._run(partial(self._file.write, changes, history))
         except DISK_ERRORS as error:
             self._unwritten_history.extend(history)
-            if self.failure is None:  # an error after a failure is only a consequence of it
+            if self.failure is None:  # an error after the first failure is only its consequence
                 self._record_failure(error)
 
     async def history(self, alert: str | None = None, limit: int = 100) -> list[Notice]:
-        """Return the newest notices of one alert, or of all, of the last 30 days. The newest is first."""
-        unwritten = [entry for entry in self._unwritten(alert) if isinstance(entry, Notice)]
-        return (unwritten + await self._stored(self._file.history, alert, limit))[:limit]
+        """Return the newest notices of one alert, or of all alerts, of the last 30 days, newest first."""
+        unwritten = [entry for entry in self._unwritten_entries(alert) if isinstance(entry, Notice)]
+        return (unwritten + await self._read_entries(self._file.history, alert, limit))[:limit]
 
     async def sent_notices(self, alert: str | None = None, limit: int = 100) -> list[SentNotice]:
-        """Return the sent notices of one alert, or of all, of the last 30 days, newest first."""
-        unwritten = [entry for entry in self._unwritten(alert) if isinstance(entry, SentNotice)]
-        return (unwritten + await self._stored(self._file.sent_notices, alert, limit))[:limit]
+        """Return the newest sent notices of one alert, or of all, of the last 30 days, newest first."""
+        unwritten = [entry for entry in self._unwritten_entries(alert) if isinstance(entry, SentNotice)]
+        return (unwritten + await self._read_entries(self._file.sent_notices, alert, limit))[:limit]
 
-    def _unwritten(self, alert: str | None) -> list[HistoryEntry]:
+    def _unwritten_entries(self, alert: str | None) -> list[HistoryEntry]:
         return [entry for entry in reversed(self._unwritten_history) if alert in (None, entry.alert)]
 
-    async def _stored(
+    async def _read_entries(
         self, read: Callable[[str | None, int], list[Result]], alert: str | None, limit: int
     ) -> list[Result]:
-        """Return history entries from the file; an empty list when the disk fails."""
+        """Return history entries that `read` reads from the file; none when the disk fails."""
         if self.failure:
             return []
         try:
@@ -191,7 +191,7 @@ class Journal(RowStore):
             return []
 
     async def maintain(self) -> None:
-        """Try to recover if the disk failed; else delete old rows. Call it every few seconds."""
+        """Try to recover if the disk failed; else delete old history. Call it every few seconds."""
         try:
             if self.failure:
                 await self._recover()
@@ -202,7 +202,7 @@ class Journal(RowStore):
             self._record_failure(error)
 
     async def _recover(self) -> None:
-        """Write all rows to the file, or to a new file. Then write the changes that were made meanwhile."""
+        """Write all rows to the file, or if it is corrupt to a new one. Then write changes made meanwhile."""
         if not self._last_job.done():  # the disk still hangs
             return
         rows = {table: dict(rows) for table, rows in self.rows.items()}
@@ -232,7 +232,7 @@ class Journal(RowStore):
     async def _run(self, job: Callable[[], Result]) -> Result:
         """Run a job in the thread. A time-out or a cancellation does not stop the job."""
         self._last_job = asyncio.get_running_loop().run_in_executor(self._thread, job)
-        # Retrieve the exception: after a time-out no caller does, and asyncio would log that.
+        # After a time-out no caller retrieves the job's exception, which asyncio would log: retrieve it here.
         self._last_job.add_done_callback(lambda job: job.cancelled() or job.exception())
         async with asyncio.timeout(self.disk_timeout):  # Python 3.11's wait_for may swallow a cancellation
             return await asyncio.shield(self._last_job)
@@ -240,7 +240,7 @@ class Journal(RowStore):
     def _open_file(self) -> None:
         """Acquire the lock, and read the file. Runs in the thread."""
         try:
-            self._acquire()
+            self._acquire_lock()
             self._file.open(self.rows)
         except NewerSchemaError as error:
             sentence = f"the journal {self._file.path} was created by a newer Headroom: {error}"
@@ -271,7 +271,7 @@ class Journal(RowStore):
 
     def _rewrite_file(self, rows: Rows, history: Iterable[HistoryEntry]) -> None:
         """Rename the file if it is corrupt, and write all rows to it. Runs in the thread."""
-        self._acquire()
+        self._acquire_lock()
         if self._is_corrupt:
             self.corrupt_files.append(self._file.rename_corrupt())
             self._is_corrupt = False
@@ -283,7 +283,7 @@ class Journal(RowStore):
         self._file.open({table: {} for table in TABLES})
         self._file.rewrite(rows, history)
 
-    def _acquire(self) -> None:
+    def _acquire_lock(self) -> None:
         self._file.path.parent.mkdir(parents=True, exist_ok=True)
         holder = self._lock.acquire()
         if holder is not None:

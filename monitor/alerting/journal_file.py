@@ -1,4 +1,4 @@
-"""The SQLite file of the journal, in WAL mode. Each method is one transaction, and one thread calls them."""
+"""The SQLite file of the journal, in WAL mode. Each write is one transaction. All calls are of one thread."""
 
 import logging
 import os
@@ -26,20 +26,20 @@ log = logging.getLogger(__name__)
 
 Rows = Mapping[Table[Any], dict[RowKey, Any]]
 Connect = Callable[[Path], sqlite3.Connection]
-HistoryEntry = Notice | SentNotice  # a change of an alert, or a notice handed to a receiver's delivery
+HistoryEntry = Notice | SentNotice  # the notice of an alert's change, or a notice sent to a receiver
 
-MAX_WAL_BYTES = 16 << 20  # to which the write-ahead log is truncated after a checkpoint
-MAX_HISTORY_ROWS = 100_000
+MAX_WAL_BYTES = 16 << 20  # size to which the write-ahead log is truncated after a checkpoint
+MAX_HISTORY_ROWS = 100_000  # of each of the tables `history` and `sent_notices`
 MAX_HISTORY_AGE = 30 * 24 * 3600  # seconds
 MAX_UNUSABLE_ROWS = 1000
 MAX_SCHEMA_VERSION = 1000  # a file with a higher version is corrupt
 
-SELECT_HIGHEST_NUMBER = (
+SELECT_HIGHEST_NUMBER = (  # of all notices in the history
     "SELECT max(number) FROM history WHERE typeof(number) = 'integer' AND number BETWEEN 0 AND ?"
 )
 
-# One exclusive connection: no reader can prevent a checkpoint, and no shared memory is needed, so that the
-# file may be on a network file system. FULL: a committed transaction survives a power cut, too.
+# EXCLUSIVE: no other connection can prevent a checkpoint, and SQLite needs no shared memory, so that the file
+# may be on a network file system. FULL: a committed transaction survives a power cut, too.
 PRAGMAS = (
     "PRAGMA locking_mode = EXCLUSIVE",
     "PRAGMA journal_mode = WAL",
@@ -68,7 +68,9 @@ class JournalFile:
     """The file, open or closed. An error closes the file and rolls the transaction back.
 
     highest_number: the highest notice number in the history when the file was read. unusable_rows: the
-    unusable rows that were found then. Every method may raise sqlite3.Error; its `sqlite_errorcode` says why.
+    unusable rows that were found when it was read.
+
+    Every method may raise sqlite3.Error; its `sqlite_errorcode` says why.
     """
 
     def __init__(
@@ -78,7 +80,7 @@ class JournalFile:
         migrations: Sequence[str] = MIGRATIONS,
         max_history_rows: int = MAX_HISTORY_ROWS,
     ) -> None:
-        self.path = Path(os.path.realpath(path))  # the same path, whatever link the file is opened by
+        self.path = Path(os.path.realpath(path))  # the same path for every link to the file
         self._connect, self._migrations = connect, migrations
         self._max_history_rows = max_history_rows
         self._connection: sqlite3.Connection | None = None
@@ -91,14 +93,14 @@ class JournalFile:
         All tables are read before anything is written: `rows` has the readable rows even if this raises.
         Rows that cannot be used are moved to the table `unusable_rows`. Raises OSError and NewerSchemaError.
         """
-        ensure_private_file(self.path)  # raises OSErrors that say more than SQLite's "disk I/O error"
+        ensure_private_file(self.path)  # raises an OSError, which says more than SQLite's "disk I/O error"
         make_private(with_suffix(self.path, "-wal"))
         self._connection = connection = self._connect(self.path)
-        connection.text_factory = _text
+        connection.text_factory = _decode_text
         with self._closing_on_error():
             for pragma in PRAGMAS:
                 connection.execute(pragma).fetchall()
-            version = self._version(connection)
+            version = self._read_version(connection)
             error = self._load(connection, rows)
             if version not in range(MAX_SCHEMA_VERSION):
                 raise CorruptFileError(f"its schema has the version {version}")
@@ -109,7 +111,7 @@ class JournalFile:
                 raise error
             self._move_unusable(connection)
 
-    def _version(self, connection: sqlite3.Connection) -> int:
+    def _read_version(self, connection: sqlite3.Connection) -> int:
         version: int = connection.execute("PRAGMA user_version").fetchone()[0]
         if len(self._migrations) < version < MAX_SCHEMA_VERSION:
             raise NewerSchemaError(
@@ -119,18 +121,18 @@ class JournalFile:
 
     def _load(self, connection: sqlite3.Connection, rows: Rows) -> sqlite3.Error | None:
         """Read every table as far as possible. Return the first error, or None."""
-        self.unusable_rows, failed = [], None
+        self.unusable_rows, first_error = [], None
         for table in TABLES:
             try:
                 self._load_table(connection, table, rows[table])
             except TABLE_ERRORS as error:
-                failed = failed or _database_error(error)
+                first_error = first_error or _database_error(error)
         try:
             (number,) = connection.execute(SELECT_HIGHEST_NUMBER, [MAX_NUMBER]).fetchone()
             self.highest_number = number or 0
         except TABLE_ERRORS as error:
-            failed = failed or _database_error(error)
-        return failed
+            first_error = first_error or _database_error(error)
+        return first_error
 
     def _load_table(self, connection: sqlite3.Connection, table: Table[Any], rows: dict[RowKey, Any]) -> None:
         """Read a table into `rows`. Rows that were read before a migration are replaced."""
@@ -192,7 +194,7 @@ class JournalFile:
             if row is None:
                 deleted_keys.append((key,))
             else:
-                added_rows += _encoded(table, [row])
+                added_rows += _encode_rows(table, [row])
         with self._transaction() as connection:
             for table, (added_rows, deleted_keys) in by_table.items():
                 connection.executemany(table.delete_sql, deleted_keys)
@@ -200,29 +202,29 @@ class JournalFile:
             _add_history(connection, history)
 
     def rewrite(self, rows: Rows, history: Iterable[HistoryEntry]) -> None:
-        """Replace all rows of all tables, and add entries to the history, whose earlier entries stay."""
+        """Replace all rows of all tables. Add entries to the history, and keep its earlier entries."""
         with self._transaction() as connection:
             for table in TABLES:
                 connection.execute(f"DELETE FROM {table.name}")
-                connection.executemany(table.insert_sql, _encoded(table, rows[table].values()))
+                connection.executemany(table.insert_sql, _encode_rows(table, rows[table].values()))
             _add_history(connection, history)
 
-    def history(self, alert: str | None, count: int) -> list[Notice]:
-        """Return the newest notices, of one alert or of all, newest first."""
-        where, values = ("WHERE alert = ?", [alert]) if alert else ("", [])
-        select = f"SELECT notice FROM history {where} ORDER BY id DESC LIMIT ?"
+    def history(self, alert: str | None, limit: int) -> list[Notice]:
+        """Return the newest notices of one alert, or of all alerts if None, newest first."""
+        condition, values = ("WHERE alert = ?", [alert]) if alert else ("", [])
+        select = f"SELECT notice FROM history {condition} ORDER BY id DESC LIMIT ?"
         with self._closing_on_error():
-            selected = self._opened().execute(select, [*values, count]).fetchall()
-        return list(_notices(text for (text,) in selected))
+            selected = self._open_connection().execute(select, [*values, limit]).fetchall()
+        return list(_decode_notices(text for (text,) in selected))
 
-    def sent_notices(self, alert: str | None, count: int) -> list[SentNotice]:
-        """Return the newest sent notices, of one alert or of all, newest first."""
-        where, values = ("WHERE alert = ?", [alert]) if alert else ("", [])
+    def sent_notices(self, alert: str | None, limit: int) -> list[SentNotice]:
+        """Return the newest sent notices of one alert, or of all alerts if None, newest first."""
+        condition, values = ("WHERE alert = ?", [alert]) if alert else ("", [])
         columns = ", ".join(SentNotice.__struct_fields__)
-        select = f"SELECT {columns} FROM sent_notices {where} ORDER BY id DESC LIMIT ?"
+        select = f"SELECT {columns} FROM sent_notices {condition} ORDER BY id DESC LIMIT ?"
         with self._closing_on_error():
-            selected = self._opened().execute(select, [*values, count]).fetchall()
-        return list(_sent_notices(selected))
+            selected = self._open_connection().execute(select, [*values, limit]).fetchall()
+        return list(_decode_sent_notices(selected))
 
     def maintain(self, now: float) -> None:
         """Delete history entries that are too old or too many, and truncate the write-ahead log."""
@@ -238,18 +240,21 @@ class JournalFile:
                 [MAX_UNUSABLE_ROWS],
             )
         with self._closing_on_error():
-            self._opened().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            self._open_connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def rename_corrupt(self) -> Path:
-        """Rename the file and its log, so that a new one can be created. Raises OSError."""
+        """Rename the file and its write-ahead log, so that a new file can be created. Raises OSError.
+
+        Returns the new path.
+        """
         self.close()
-        renamed = with_suffix(self.path, f".corrupt-{time.time_ns()}")
+        corrupt_path = with_suffix(self.path, f".corrupt-{time.time_ns()}")
         for suffix in ("-wal", ""):
             with suppress(FileNotFoundError):
-                with_suffix(self.path, suffix).rename(with_suffix(renamed, suffix))
-        return renamed
+                with_suffix(self.path, suffix).rename(with_suffix(corrupt_path, suffix))
+        return corrupt_path
 
-    def _opened(self) -> sqlite3.Connection:
+    def _open_connection(self) -> sqlite3.Connection:
         if self._connection is None:
             raise sqlite3.OperationalError("it was closed by an earlier failure")
         return self._connection
@@ -267,7 +272,7 @@ class JournalFile:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        connection = self._opened()
+        connection = self._open_connection()
         with self._closing_on_error():
             connection.execute("BEGIN IMMEDIATE")
             yield connection
@@ -287,12 +292,12 @@ def _database_error(error: sqlite3.Error | UnicodeError) -> sqlite3.Error:
     return error if isinstance(error, sqlite3.Error) else CorruptFileError("its schema is not UTF-8")
 
 
-def _text(raw: bytes) -> str:
+def _decode_text(raw: bytes) -> str:
     """Decode text. Invalid UTF-8 becomes surrogates, which make one row unusable (see `Table.decode`)."""
     return str(raw, "utf-8", "surrogateescape")
 
 
-def _encoded(table: Table[Any], rows: Iterable[Any]) -> Iterator[list[Any]]:
+def _encode_rows(table: Table[Any], rows: Iterable[Any]) -> Iterator[list[Any]]:
     """Yield the columns of each row. A row that cannot be written is logged and left out."""
     for row in rows:
         try:
@@ -301,14 +306,14 @@ def _encoded(table: Table[Any], rows: Iterable[Any]) -> Iterator[list[Any]]:
             log.error("a row of the journal's table %s cannot be written: %s", table.name, ascii(str(error)))
 
 
-def _notices(texts: Iterable[object]) -> Iterator[Notice]:
+def _decode_notices(texts: Iterable[object]) -> Iterator[Notice]:
     """Yield the notices that can be read."""
     for text in texts:
         with suppress(*ROW_ERRORS):
             yield msgspec.json.decode(str(text), type=Notice)
 
 
-def _sent_notices(rows: Iterable[tuple[object, ...]]) -> Iterator[SentNotice]:
+def _decode_sent_notices(rows: Iterable[tuple[object, ...]]) -> Iterator[SentNotice]:
     """Yield the sent notices that can be read."""
     for row in rows:
         with suppress(*ROW_ERRORS):
@@ -316,13 +321,13 @@ def _sent_notices(rows: Iterable[tuple[object, ...]]) -> Iterator[SentNotice]:
 
 
 def _add_history(connection: sqlite3.Connection, entries: Iterable[HistoryEntry]) -> None:
-    notices, sent = [], []
+    notices, sent_notices = [], []
     for entry in entries:
         with suppress(*ROW_ERRORS):
             if isinstance(entry, SentNotice):
-                sent.append(msgspec.structs.astuple(entry))
+                sent_notices.append(msgspec.structs.astuple(entry))
             else:
                 notices.append((entry.alert, entry.number, entry.at, msgspec.json.encode(entry).decode()))
     connection.executemany("INSERT INTO history (alert, number, at, notice) VALUES (?, ?, ?, ?)", notices)
     columns = ", ".join(SentNotice.__struct_fields__)
-    connection.executemany(f"INSERT INTO sent_notices ({columns}) VALUES (?, ?, ?, ?, ?)", sent)
+    connection.executemany(f"INSERT INTO sent_notices ({columns}) VALUES (?, ?, ?, ?, ?)", sent_notices)

@@ -20,7 +20,7 @@ CRITICAL, WARNING = Severity.CRITICAL, Severity.WARNING
 def alert(
     signal_id: str, resource: str, utilization: float = 1.0, severity: Severity = CRITICAL, **changes: Any
 ) -> Notice:
-    """Return an alert whose id is its signal and resource."""
+    """Return the notice of a firing alert. The alert's id is its signal and resource."""
     service, signal = signal_id.split(".")
     name = f"{signal} {resource}"
     return notice(
@@ -34,7 +34,7 @@ def prefix_errors(prefix: str, share: float) -> Notice:
 
 
 def consumer_lag(stream: str, name: str, share: float, severity: Severity) -> Notice:
-    """Return an alert on how far a consumer of a stream lags. share: of the retention."""
+    """Return an alert on the lag of a stream's consumer. share: the lag, as a share of the retention."""
     consumer = Resource("stream", (stream,)).child("consumer", name)
     return alert("kinesis.efo_consumer_lag", consumer.display_name, share, severity, subject=consumer)
 
@@ -52,6 +52,7 @@ CONCURRENCY, UNRESERVED, INVOKES, SCALING = (
     )
 )
 
+# Name, firing alerts, and the ids of the alerts that are not inhibited.
 CASES: list[tuple[str, list[Notice], list[str]]] = [
     ("a single alert", [alert(STREAM, "a")], ["stream_write_bytes a"]),
     (
@@ -70,17 +71,17 @@ CASES: list[tuple[str, list[Notice], list[str]]] = [
         ["stream_write_bytes a", "stream_write_records a"],
     ),
     (
-        "a hot shard inhibits its stream",
+        "an alert of a shard at its limit inhibits the alert of its stream below its limit",
         [alert(STREAM, "a", 0.4), alert(SHARD, "a/1", 1.0), alert(SHARD, "a/2", 0.95)],
         ["shard_write_bytes a/1", "shard_write_bytes a/2"],
     ),
     (
-        "a stream at its limit inhibits its shards",
+        "an alert of a stream at its limit inhibits the alerts of its shards",
         [alert(STREAM, "a", 0.97), alert(SHARD, "a/1", 1.0), alert(SHARD, "a/2", 0.95), alert(SHARD, "ab/2")],
         ["stream_write_bytes a", "shard_write_bytes ab/2"],
     ),
     (
-        "a stream and its shard below their limits: the stream's alert inhibits",
+        "of a stream and its shard below their limits, the stream's alert inhibits the shard's",
         [alert(STREAM, "a", 0.2), alert(SHARD, "a/1", 0.5)],
         ["stream_write_bytes a"],
     ),
@@ -96,17 +97,17 @@ CASES: list[tuple[str, list[Notice], list[str]]] = [
      [alert(CONCURRENCY, "", 0.6), alert(UNRESERVED, ""), alert(INVOKES, "", 0.3)],
      ["unreserved_concurrency "]),
     (
-        "a function that grows in an account at its limit is inhibited",
+        "an alert on a function that scales is inhibited if the account is at its limit",
         [alert(CONCURRENCY, ""), alert(SCALING, "f", 3.0, WARNING)],
         ["account_concurrency "],
     ),
     (
-        "a function that grows in an account below its limit is not inhibited",
+        "an alert on a function that scales is not inhibited if the account is below its limit",
         [alert(CONCURRENCY, "", 0.95, WARNING), alert(SCALING, "f", 1.0, WARNING)],
         ["account_concurrency ", "concurrency_scaling_rate f"],
     ),
     (
-        "a reservation at its limit is not inhibited",
+        "an alert on a function's reserved concurrency is not inhibited by the account's",
         [alert(CONCURRENCY, ""), alert("lambda.function_reserved_concurrency", "f")],
         ["account_concurrency ", "function_reserved_concurrency f"],
     ),
@@ -125,7 +126,7 @@ CASES: list[tuple[str, list[Notice], list[str]]] = [
         ["prefix_read_rate b/p/", "prefix_errors b/q/"],
     ),
     (
-        "of nested prefixes, the one with the highest share of errors is notified",
+        "of nested prefixes, the alert with the highest share of errors inhibits the others",
         [prefix_errors("a/", 0.02), prefix_errors("a/b/", 0.05), prefix_errors("a/b/c", 0.04)],
         ["prefix_errors a/b/"],
     ),
@@ -157,7 +158,7 @@ CASES: list[tuple[str, list[Notice], list[str]]] = [
         ["efo_consumer_lag a/x", "retention_iterator_age a"],
     ),
     (
-        "two prefixes within one prefix are both notified",
+        "alerts of two prefixes within one prefix inhibit the outer prefix's, and not each other",
         [prefix_errors("a/", 0.02), prefix_errors("a/b/", 0.05), prefix_errors("a/c/", 0.04)],
         ["prefix_errors a/b/", "prefix_errors a/c/"],
     ),
@@ -174,10 +175,8 @@ CASES: list[tuple[str, list[Notice], list[str]]] = [
 )
 def test_alerts_of_one_problem_cause_one_notification(firing: list[Notice], expected: list[str]) -> None:
     for order in (firing, firing[::-1]):
-        inhibitor_of = inhibited(order, REGISTRY)
-        assert sorted(notice.alert for notice in order if notice.alert not in inhibitor_of) == sorted(
-            expected
-        )
+        inhibiting = inhibited(order, REGISTRY)
+        assert sorted(notice.alert for notice in order if notice.alert not in inhibiting) == sorted(expected)
 
 
 def test_each_inhibited_alert_is_mapped_to_its_inhibiting_alert() -> None:
@@ -193,22 +192,24 @@ def test_blind_spots_and_series_do_not_inhibit_each_other() -> None:
     assert inhibited([cell, alert(STREAM, "a"), alert(CONCURRENCY, "")], REGISTRY) == {}
 
 
-names = st.sampled_from([signal.id for signal in REGISTRY.signals if signal.service in ("kinesis", "lambda")])
+signal_ids = st.sampled_from(
+    [signal.id for signal in REGISTRY.signals if signal.service in ("kinesis", "lambda")]
+)
 resources = st.sampled_from(["", "a", "a/1", "a/2", "b"])
 utilizations = st.sampled_from([0.1, 0.5, 0.9, 1.0, 1.2])
-alerts = st.builds(alert, names, resources, utilizations, st.sampled_from([CRITICAL, WARNING]))
+alerts = st.builds(alert, signal_ids, resources, utilizations, st.sampled_from([CRITICAL, WARNING]))
 
 
 @given(st.lists(alerts, max_size=12, unique_by=lambda built: built.alert))
 def test_every_chain_of_inhibition_ends_with_an_alert_that_is_notified(firing: list[Notice]) -> None:
-    inhibitor_of = inhibited(firing, REGISTRY)
-    ids = {firing_alert.alert for firing_alert in firing}
+    inhibiting = inhibited(firing, REGISTRY)
+    ids = {notice.alert for notice in firing}
     for alert_id in ids:
-        inhibitor, steps = alert_id, 0
-        while inhibitor in inhibitor_of:
-            inhibitor, steps = inhibitor_of[inhibitor], steps + 1
+        current, steps = alert_id, 0
+        while current in inhibiting:
+            current, steps = inhibiting[current], steps + 1
             assert steps <= len(firing)
-        assert inhibitor in ids
+        assert current in ids
 
 
 def test_the_alert_of_a_stream_named_account_inhibits_no_other_stream() -> None:
@@ -221,15 +222,17 @@ def test_the_alert_of_a_stream_named_account_inhibits_no_other_stream() -> None:
         alert(STREAM, "payments", 0.6),
         alert("kinesis.on_demand_write_capacity", "audit", 0.8),
     ]
-    inhibitor_of = inhibited(firing, REGISTRY)
-    notified = {notice.labels["resource"] for notice in firing if notice.alert not in inhibitor_of}
+    inhibiting = inhibited(firing, REGISTRY)
+    notified = {notice.labels["resource"] for notice in firing if notice.alert not in inhibiting}
     assert notified == {"account", "clicks", "payments", "audit"}
 
 
-def test_a_slash_in_a_name_makes_no_parent() -> None:
-    whole = notice("whole", CRITICAL, subject=Resource("stream", ("a",)), utilization=0.99)
-    other = notice("other", CRITICAL, subject=Resource("stream", ("a/b",)), signal="stream_write_records")
-    assert inhibited([whole, other], REGISTRY) == {}
+def test_a_slash_in_the_name_of_a_stream_does_not_make_it_a_part_of_another_stream() -> None:
+    stream_a = notice("whole", CRITICAL, subject=Resource("stream", ("a",)), utilization=0.99)
+    stream_a_slash_b = notice(
+        "other", CRITICAL, subject=Resource("stream", ("a/b",)), signal="stream_write_records"
+    )
+    assert inhibited([stream_a, stream_a_slash_b], REGISTRY) == {}
 
 
 def test_an_alert_without_a_resource_path_is_related_to_its_own_resource_alone() -> None:

@@ -1,4 +1,7 @@
-"""The journal: rows survive a restart, older schemas are migrated, and only one process can open a file."""
+"""The journal: rows survive a restart, older schemas are migrated, and only one process can open a file.
+
+The alert states of a series are stored in the table `states`, by the key "states/" and the series' id.
+"""
 
 import asyncio
 import os
@@ -57,7 +60,7 @@ ROWS: list[tuple[Table[Any], msgspec.Struct]] = [
         ACKNOWLEDGEMENTS,
         Acknowledgement(alert="a", severity=Severity.CRITICAL, author="me", comment="on it", at=NOW),
     ),
-    (STATES, SavedState("lives/a", b'["firing",1]')),
+    (STATES, SavedState("states/a", b'["firing",1]')),
     (PENDING_NOTICES, pending_notice(notice(1), id=5)),
     (
         NOTIFICATIONS,
@@ -91,12 +94,12 @@ ROWS: list[tuple[Table[Any], msgspec.Struct]] = [
 ]
 
 
-def ack() -> Acknowledgement:
+def acknowledgement() -> Acknowledgement:
     """Return an acknowledgement without `until`."""
     return Acknowledgement(alert="a", severity=Severity.CRITICAL, author="me", comment="on it", at=NOW)
 
 
-def test_rows_has_a_row_of_every_table() -> None:
+def test_every_table_has_a_row_in_these_tests() -> None:
     assert {table for table, _ in ROWS} == set(TABLES)
 
 
@@ -118,18 +121,18 @@ async def test_a_row_survives_a_restart_until_it_is_removed(
 async def test_a_commit_stores_states_and_pending_notices(path: Path) -> None:
     journal = await Journal.open(path)
     rows = journal.with_ids([pending_notice(notice(1)), pending_notice(notice(1), "chat")])
-    await journal.commit({"lives/a": b"firing"}, [notice(1)], rows)
+    await journal.commit({"states/a": b"firing"}, [notice(1)], rows)
     await journal.close()
     assert await stored_rows(path) == {
-        "states": [SavedState("lives/a", b"firing")],
+        "states": [SavedState("states/a", b"firing")],
         "pending_notices": rows,
     }
 
 
 async def test_a_restart_restores_no_deleted_state_and_continues_notice_numbers(path: Path) -> None:
     journal = await Journal.open(path)
-    await journal.commit({"lives/a": b"firing"}, [notice(7)])
-    await journal.commit({"lives/a": None}, [notice(8, kind=NoticeKind.RESOLVED)])
+    await journal.commit({"states/a": b"firing"}, [notice(7)])
+    await journal.commit({"states/a": None}, [notice(8, kind=NoticeKind.RESOLVED)])
     await journal.close()
     assert await stored_rows(path) == {}
     journal = await Journal.open(path)
@@ -139,13 +142,13 @@ async def test_a_restart_restores_no_deleted_state_and_continues_notice_numbers(
 
 async def test_ids_of_pending_notices_increase_across_restarts(path: Path) -> None:
     journal = await Journal.open(path)
-    first = journal.with_ids([pending_notice(notice(1)), pending_notice(notice(2))])
-    await journal.commit({}, [], first)
+    first_rows = journal.with_ids([pending_notice(notice(1)), pending_notice(notice(2))])
+    await journal.commit({}, [], first_rows)
     await journal.close()
     journal = await Journal.open(path)
-    (later,) = journal.with_ids([pending_notice(notice(3))])
+    (later_row,) = journal.with_ids([pending_notice(notice(3))])
     await journal.close()
-    assert first[0].id < first[1].id < later.id
+    assert first_rows[0].id < first_rows[1].id < later_row.id
 
 
 async def test_history_lists_the_newest_notices_first_of_one_alert_or_of_all(path: Path) -> None:
@@ -176,12 +179,12 @@ async def test_history_deletes_notices_that_are_too_old_or_too_many(path: Path) 
 async def test_maintenance_truncates_the_write_ahead_log(path: Path) -> None:
     clock = [NOW]
     journal = await Journal.open(path, now=lambda: clock[0])
-    await journal.commit({f"lives/{n}": bytes(1000) for n in range(1000)}, [])
-    log = path.with_name("journal.db-wal")
-    assert log.stat().st_size > 1_000_000
+    await journal.commit({f"states/{n}": bytes(1000) for n in range(1000)}, [])
+    write_ahead_log = path.with_name("journal.db-wal")
+    assert write_ahead_log.stat().st_size > 1_000_000
     clock[0] += 3600
     await journal.maintain()
-    assert log.stat().st_size == 0
+    assert write_ahead_log.stat().st_size == 0
     await journal.close()
 
 
@@ -202,12 +205,12 @@ async def test_the_schema_has_a_column_for_every_field(path: Path, table: Table[
 
 async def test_a_migration_keeps_the_rows_of_an_older_schema(path: Path) -> None:
     journal = await Journal.open(path)
-    await journal.put(STATES, SavedState("lives/a", b"firing"))
+    await journal.put(STATES, SavedState("states/a", b"firing"))
     await journal.close()
     journal = await Journal.open(
         path, file=JournalFile(path, migrations=[*MIGRATIONS, "CREATE TABLE extra (x TEXT)"])
     )
-    assert list(journal.all(STATES).values()) == [SavedState("lives/a", b"firing")]
+    assert list(journal.all(STATES).values()) == [SavedState("states/a", b"firing")]
     await journal.close()
     assert column_names(path, "extra") == ["x"]
 
@@ -233,8 +236,10 @@ async def test_a_notification_of_a_schema_without_reasons_has_the_reason_first(p
     assert without_reason != notification
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(";".join(MIGRATIONS[:4]) + "; PRAGMA user_version = 4;")
-        for id, text in (("a", without_reason), ("b", "no JSON")):
-            connection.execute("INSERT INTO parked VALUES (?, 'r', ?, 500, 'it failed', 5.0)", [id, text])
+        for dead_letter_id, text in (("a", without_reason), ("b", "no JSON")):
+            connection.execute(
+                "INSERT INTO parked VALUES (?, 'r', ?, 500, 'it failed', 5.0)", [dead_letter_id, text]
+            )
         connection.commit()
     journal = await Journal.open(path)
     assert journal.healthy
@@ -247,6 +252,7 @@ async def test_a_notification_of_a_schema_without_reasons_has_the_reason_first(p
 async def test_the_field_notified_is_also_read_under_its_former_name(path: Path) -> None:
     path.parent.mkdir(exist_ok=True)
     alert = NotifiedAlert(Severity.WARNING, "near", 5.0)
+    # A label's value that looks like the former name stays as it is.
     group = NotificationGroup("r", (("x", '"told":'),), {"a": alert}, 5.0)
     old_value = msgspec.json.encode(group).replace(b'"notified":', b'"told":')
     with closing(sqlite3.connect(path)) as connection:
@@ -260,6 +266,7 @@ async def test_the_field_notified_is_also_read_under_its_former_name(path: Path)
 
 
 async def test_the_field_resolution_reason_is_also_read_under_its_former_name(path: Path) -> None:
+    # A value that looks like the former name stays as it is.
     resolved = notice(7, kind=NoticeKind.RESOLVED, resolution_reason='it has "reason":')
     notification = Notification(
         id="n", receiver="r", group={}, notices=(resolved,), at=NOW, reason=NotificationReason.RESOLVED
@@ -300,7 +307,7 @@ async def test_a_migration_that_fails_changes_nothing(path: Path) -> None:
     assert await stored_rows(path) == {}
 
 
-async def test_a_file_of_a_newer_headroom_is_refused(path: Path) -> None:
+async def test_a_file_of_a_newer_headroom_cannot_be_opened(path: Path) -> None:
     newer = JournalFile(path, migrations=[*MIGRATIONS, "CREATE TABLE extra (x TEXT)"])
     await (await Journal.open(path, file=newer)).close()
     with pytest.raises(
@@ -318,13 +325,13 @@ def test_a_migration_is_split_into_statements() -> None:
 
 async def test_the_next_commit_moves_a_rejected_row_to_unusable_rows(path: Path) -> None:
     journal = await Journal.open(path)
-    await journal.commit({"judged": b"tomorrow", "lives/a": b"firing"}, [])
+    await journal.commit({"judged": b"tomorrow", "states/a": b"firing"}, [])
     journal.reject(STATES, "judged", ValueError("it is no minute"))
-    assert journal.all(STATES) == {"lives/a": SavedState("lives/a", b"firing")}
+    assert journal.all(STATES) == {"states/a": SavedState("states/a", b"firing")}
     await journal.commit({}, [])
     await journal.close()
     rows = await stored_rows(path)
-    assert rows["states"] == [SavedState("lives/a", b"firing")]
+    assert rows["states"] == [SavedState("states/a", b"firing")]
     assert [row.reason for row in rows["unusable_rows"] if isinstance(row, UnusableRow)] == [
         "'it is no minute'"
     ]
@@ -332,25 +339,25 @@ async def test_the_next_commit_moves_a_rejected_row_to_unusable_rows(path: Path)
 
 async def test_a_row_that_could_not_be_read_back_is_rejected_by_put_and_skipped_by_write(path: Path) -> None:
     journal = await Journal.open(path)
-    for unreadable in ({"comment": "\ud800"}, {"at": float("nan")}, {"at": float("inf")}):
+    for unreadable_field in ({"comment": "\ud800"}, {"at": float("nan")}, {"at": float("inf")}):
         with pytest.raises(ValueError):
-            await journal.put(ACKNOWLEDGEMENTS, replace(ack(), **unreadable))
+            await journal.put(ACKNOWLEDGEMENTS, replace(acknowledgement(), **unreadable_field))
     assert journal.all(ACKNOWLEDGEMENTS) == {}
     await journal.write(
         {
-            (ACKNOWLEDGEMENTS, "a"): replace(ack(), comment="\ud800"),
-            (ACKNOWLEDGEMENTS, "b"): replace(ack(), alert="b"),
+            (ACKNOWLEDGEMENTS, "a"): replace(acknowledgement(), comment="\ud800"),
+            (ACKNOWLEDGEMENTS, "b"): replace(acknowledgement(), alert="b"),
         }
     )
     assert journal.healthy
     await journal.close()
-    assert await stored_rows(path) == {"acknowledgements": [replace(ack(), alert="b")]}
+    assert await stored_rows(path) == {"acknowledgements": [replace(acknowledgement(), alert="b")]}
 
 
 # Only one process can open a journal
 
 
-HOLD = """
+HOLD_JOURNAL = """
 import asyncio, sys
 from pathlib import Path
 from typing import Any
@@ -369,24 +376,24 @@ asyncio.run(hold())
 async def test_a_journal_held_by_another_process_can_be_opened_once_that_process_is_killed(
     path: Path,
 ) -> None:
-    other = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", HOLD, str(path), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    holder = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", HOLD_JOURNAL, str(path), stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
-    assert other.stdout
-    assert await asyncio.wait_for(other.stdout.readline(), 30) == b"held\n"
-    with pytest.raises(JournalError, match=rf"is held by process {other.pid} on \S+ since 2\d\d\d-"):
+    assert holder.stdout
+    assert await asyncio.wait_for(holder.stdout.readline(), 30) == b"held\n"
+    with pytest.raises(JournalError, match=rf"is held by process {holder.pid} on \S+ since 2\d\d\d-"):
         await Journal.open(path)
-    other.kill()
-    await other.wait()
+    holder.kill()
+    await holder.wait()
     await (await Journal.open(path)).close()
 
 
 async def test_a_symbolic_link_to_a_held_journal_cannot_be_opened(path: Path, tmp_path: Path) -> None:
     journal = await Journal.open(path)
-    other = tmp_path / "other.db"
-    other.symlink_to(path)
+    link = tmp_path / "link.db"
+    link.symlink_to(path)
     with pytest.raises(JournalError, match=f"held by process {os.getpid()}"):
-        await Journal.open(other)
+        await Journal.open(link)
     await journal.close()
 
 

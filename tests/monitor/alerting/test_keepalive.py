@@ -1,4 +1,7 @@
-"""Keepalive: Alertmanager resolves no firing alert within an hour, even if it is down for minutes."""
+"""Keepalive: Alertmanager resolves no firing alert within an hour, even if it is down for minutes.
+
+The letters of samples are explained in `stage`: `c` is near the limit, `.` within the band.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -23,35 +26,35 @@ DOWN = retry("connection", "connection refused")
 class SimulatedAlertmanager:
     """Holds each alert until its `endsAt`, as Alertmanager does. A repeat of the alert moves `endsAt`.
 
-    resolved: the alerts that Headroom resolved. lapsed: how many alerts ended although Headroom had not
-    resolved them. sent: the number of notifications.
+    resolved: the alerts that Headroom resolved. lapsed_count: the number of alerts that ended although
+    Headroom had not resolved them. notification_count: the number of notifications received.
     """
 
     def __init__(self) -> None:
         self.alerts: dict[Any, dict[str, Any]] = {}
         self.resolved: list[dict[str, Any]] = []
-        self.sent = self.lapsed = 0
+        self.notification_count = self.lapsed_count = 0
 
     def receive(self, notification: Notification, now: float) -> None:
         """Store the firing alerts of a notification, and remove the alerts that it resolves."""
         (receiver,) = CONFIG.receivers
         assert isinstance(receiver, Alertmanager)
-        self.sent += 1
+        self.notification_count += 1
         for alert in payload(notification, receiver, now):
             identity = tuple(sorted(alert["labels"].items()))
-            if ends(alert) > now:
+            if ends_at(alert) > now:
                 self.alerts[identity] = alert
             elif self.alerts.pop(identity, None):
                 self.resolved.append(alert)
 
     def remove_lapsed(self, now: float) -> None:
         """Remove the alerts whose `endsAt` has passed."""
-        for identity in [identity for identity, alert in self.alerts.items() if ends(alert) <= now]:
+        for identity in [identity for identity, alert in self.alerts.items() if ends_at(alert) <= now]:
             del self.alerts[identity]
-            self.lapsed += 1
+            self.lapsed_count += 1
 
 
-def ends(alert: dict[str, Any]) -> float:
+def ends_at(alert: dict[str, Any]) -> float:
     """Return `endsAt` of an alert, in epoch seconds."""
     return datetime.fromisoformat(alert["endsAt"]).timestamp()
 
@@ -71,8 +74,8 @@ class SecondsStage(Stage):
         self.alertmanager.receive(notification, self.seconds)
         return delivered("accepted")
 
-    async def play_second(self, letter: str) -> None:
-        """Advance the clock by a second. At the begin of a minute, write the minute's sample first."""
+    async def run_second(self, letter: str) -> None:
+        """Advance the clock by a second. At the begin of a minute, first write the minute's sample."""
         if self.seconds % MINUTE == 0:
             self.write(self.series("orders"), self.minute, letter)
             self.minute += 1
@@ -85,8 +88,9 @@ class SecondsStage(Stage):
         self.seconds += 1
 
 
-# jitter: the random number that spreads retries. down_after: seconds from the begin of the hour in which the
-# alert fires until Alertmanager is down. down_for: the duration in seconds.
+# The alert fires for six minutes, and then for the hour that is tested. down_after: seconds from the begin of
+# that hour until Alertmanager goes down. down_for: seconds for which it is down. jitter: the random number
+# that spreads retries.
 @pytest.mark.parametrize("jitter", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize(
     ("down_after", "down_for"), [(0, 0), (599, 60), (601, 120), (1200, 145), (1799, 145)]
@@ -98,17 +102,17 @@ async def test_an_alert_fires_in_alertmanager_for_as_long_as_in_headroom(
         assert isinstance(stage, SecondsStage)
         stage.alertmanager, stage.downtime = SimulatedAlertmanager(), range(0)
         for _ in range(6 * MINUTE):
-            await stage.play_second("c")
-        down_at = int(stage.seconds) + down_after
-        stage.downtime = range(down_at, down_at + down_for)
+            await stage.run_second("c")
+        down_from = int(stage.seconds) + down_after
+        stage.downtime = range(down_from, down_from + down_for)
         for _ in range(HOUR):
-            await stage.play_second("c")
+            await stage.run_second("c")
         alertmanager = stage.alertmanager
-        assert (len(alertmanager.alerts), alertmanager.lapsed, alertmanager.resolved) == (1, 0, [])
-        assert alertmanager.sent >= (HOUR - down_for) // (MINUTE + JUDGE_INTERVAL)
+        assert (len(alertmanager.alerts), alertmanager.lapsed_count, alertmanager.resolved) == (1, 0, [])
+        assert alertmanager.notification_count >= (HOUR - down_for) // (MINUTE + JUDGE_INTERVAL)
         for _ in range(5 * MINUTE):
-            await stage.play_second(".")
-        assert (alertmanager.alerts, alertmanager.lapsed) == ({}, 0)
+            await stage.run_second(".")
+        assert (alertmanager.alerts, alertmanager.lapsed_count) == ({}, 0)
         (resolved,) = alertmanager.resolved
-        assert 0 < stage.seconds - ends(resolved) <= 3 * MINUTE
-        assert ends(resolved) > datetime.fromisoformat(resolved["startsAt"]).timestamp()
+        assert 0 < stage.seconds - ends_at(resolved) <= 3 * MINUTE
+        assert ends_at(resolved) > datetime.fromisoformat(resolved["startsAt"]).timestamp()

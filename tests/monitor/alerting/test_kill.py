@@ -1,4 +1,8 @@
-"""A process killed at any moment loses no notice, keeps their order, and repeats only whole notifications."""
+"""A process killed at any moment loses no notice, keeps their order, and repeats only whole notifications.
+
+`feed` starts the processes, kills them and reports the outcome: the exit codes of the processes before and
+after the killed one, its own exit code (or the number of kills), and the number of notices.
+"""
 
 import asyncio
 import json
@@ -20,20 +24,20 @@ KILLS = 200
 FEED_TIMEOUT = 120  # seconds
 
 
-class Listener:
+class WebhookServer:
     """An HTTP server that records the notifications it accepts, and answers every tenth request with 503."""
 
     def __init__(self) -> None:
         self.accepted: dict[str, list[Notification]] = {name: [] for name in RECEIVERS}
-        self.requested = 0
+        self.request_count = 0
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with closing(writer), suppress(asyncio.IncompleteReadError, ConnectionError):  # killed while sending
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             body = await reader.readexactly(int(head.split("Content-Length: ")[1]))
             notification = msgspec.json.decode(body, type=Notification)
-            self.requested += 1
-            if self.requested % 10 == 0:
+            self.request_count += 1
+            if self.request_count % 10 == 0:
                 writer.write(b"HTTP/1.1 503 Busy\r\n\r\n")
             else:
                 self.accepted[notification.receiver].append(notification)
@@ -42,20 +46,20 @@ class Listener:
 
 
 @pytest.fixture
-async def listener() -> AsyncIterator[tuple[Listener, int]]:
-    """Yield a receiver of webhooks and its port."""
-    listening = Listener()
-    server = await asyncio.start_server(listening.answer, "127.0.0.1", 0)
-    yield listening, server.sockets[0].getsockname()[1]
-    server.close()
-    await server.wait_closed()
+async def listener() -> AsyncIterator[tuple[WebhookServer, int]]:
+    """Yield a server that receives webhooks, and its port."""
+    webhooks = WebhookServer()
+    tcp_server = await asyncio.start_server(webhooks.answer, "127.0.0.1", 0)
+    yield webhooks, tcp_server.sockets[0].getsockname()[1]
+    tcp_server.close()
+    await tcp_server.wait_closed()
 
 
-Feed = subprocess.Popen[str]
+FeedProcess = subprocess.Popen[str]
 
 
 @pytest.fixture(scope="module")
-def feed() -> Iterator[Feed]:
+def feed() -> Iterator[FeedProcess]:
     """Yield the process that forks the processes to kill."""
     command = [sys.executable, "-m", "tests.monitor.alerting.feed"]
     pipe = subprocess.PIPE
@@ -63,20 +67,20 @@ def feed() -> Iterator[Feed]:
         yield process
 
 
-async def outcome_of(feed: Feed, path: Path, port: int, point_or_kills: str | int) -> dict[str, int]:
-    """Have the feed kill a process at a named point, or a number of times at random. Return the outcome."""
+async def outcome_of(feed: FeedProcess, path: Path, port: int, point_or_kills: str | int) -> dict[str, int]:
+    """Let the feed kill a process at a named point, or many processes at random. Return the outcome."""
     assert feed.stdin and feed.stdout
     print(json.dumps([str(path), port, point_or_kills]), file=feed.stdin, flush=True)
     try:
         async with asyncio.timeout(FEED_TIMEOUT):
             outcome: dict[str, int] = json.loads(await asyncio.to_thread(feed.stdout.readline))
     except TimeoutError:
-        feed.kill()  # ends the thread that reads a line from it
+        feed.kill()  # ends the thread that reads a line from its output
         raise
     return outcome
 
 
-def check(accepted: list[Notification], notice_count: int) -> None:
+def check_notices(accepted: list[Notification], notice_count: int) -> None:
     """Check that all notices arrived, in order for each alert, and that equal ids have equal content."""
     by_id: dict[str, Notification] = {}
     for notification in accepted:
@@ -84,32 +88,32 @@ def check(accepted: list[Notification], notice_count: int) -> None:
     notices = [notice for notification in by_id.values() for notice in notification.notices]
     assert sorted(notice.number for notice in notices) == list(range(1, notice_count + 1))
     assert all(notice == nth_notice(notice.number) for notice in notices)
-    with_repeats = [notice for notification in accepted for notice in notification.notices]
+    notices_with_repeats = [notice for notification in accepted for notice in notification.notices]
     for alert in range(ALERTS):
-        numbers = [notice.number for notice in with_repeats if notice.alert == f"alert-{alert}"]
+        numbers = [notice.number for notice in notices_with_repeats if notice.alert == f"alert-{alert}"]
         assert numbers == sorted(numbers)
 
 
 @pytest.mark.parametrize("point", POINTS)
 async def test_a_kill_at_any_point_loses_no_notice_and_repeats_only_equal_notifications(
-    point: str, tmp_path: Path, feed: Feed, listener: tuple[Listener, int]
+    point: str, tmp_path: Path, feed: FeedProcess, listener: tuple[WebhookServer, int]
 ) -> None:
-    listening, port = listener
+    webhooks, port = listener
     outcome = await outcome_of(feed, tmp_path / "journal.db", port, point)
     assert outcome == {"before": 0, "killed": -signal.SIGKILL, "after": 0, "notices": 60}
-    for accepted in listening.accepted.values():
-        check(accepted, 60)
+    for accepted in webhooks.accepted.values():
+        check_notices(accepted, 60)
     if point == "after it was accepted":
-        ids = [notification.id for accepted in listening.accepted.values() for notification in accepted]
+        ids = [notification.id for accepted in webhooks.accepted.values() for notification in accepted]
         assert len(ids) > len(set(ids))
 
 
 async def test_two_hundred_random_kills_lose_no_notice(
-    tmp_path: Path, feed: Feed, listener: tuple[Listener, int]
+    tmp_path: Path, feed: FeedProcess, listener: tuple[WebhookServer, int]
 ) -> None:
-    listening, port = listener
+    webhooks, port = listener
     outcome = await outcome_of(feed, tmp_path / "journal.db", port, KILLS)
     assert (outcome["killed"], outcome["after"]) == (KILLS, 0)
     assert outcome["notices"] > 0
-    for accepted in listening.accepted.values():
-        check(accepted, outcome["notices"])
+    for accepted in webhooks.accepted.values():
+        check_notices(accepted, outcome["notices"])
