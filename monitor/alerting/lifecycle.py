@@ -36,14 +36,16 @@ class Lifecycle:
     """Advances the alert states of a fleet's series, by slot.
 
     evaluated_until: the last minute that an earlier process evaluated. max_batch_minutes: how many minutes
-    of samples one poll may bring. Alerts on throttling keep firing for at least as long: otherwise an alert
-    that the first sample of a poll begins could end within that poll, and nobody would be notified.
+    of samples one poll may bring. Alerts on throttling keep firing for at least that many minutes: otherwise
+    an alert that begins with the first sample of a poll could end with the last one, and nobody would be
+    notified.
     """
 
     def __init__(self, fleet: Fleet, evaluated_until: int) -> None:
         self._fleet, self.max_batch_minutes = fleet, 0
         self.states = AlertStates(WINDOW, evaluated_until)
-        # The limit, band and tolerance, and the durations, with which each slot was last evaluated.
+        # What each slot was last evaluated with. Bounds: limit, band and tolerance. Durations: `pending_for`,
+        # `throttled_pending_for` and `keep_firing_for`.
         self._bounds = np.empty((6, 0), np.float32)
         self._durations: Int16s = np.empty((3, 0), np.int16)
 
@@ -59,12 +61,15 @@ class Lifecycle:
     def transitions_in_parts(self, slots: Ints) -> Iterator[Transitions]:
         """Evaluate series as `advance_in_parts` does, and yield the transitions instead of the slots."""
         criteria, samples_at = self._criteria(slots), self._samples_of(slots)
-        newest = self._newest_samples(slots)
+        newest = self._newest_minutes(slots)
         yield from self.states.advance_in_parts(slots, newest, criteria, samples_at)
 
     def reevaluate_changed(self) -> Ints:
-        """Evaluate series whose limit, band or durations changed. Return the slots where an alert changed."""
-        slots_to_settle, slots = self._with_new_durations(), self._with_new_bounds()
+        """Evaluate series whose limit, band, tolerance or durations changed.
+
+        Returns the slots where an alert changed its state.
+        """
+        slots_to_settle, slots = self._slots_with_new_durations(), self._slots_with_new_bounds()
         if slots_to_settle.size:
             self.states.settle(slots_to_settle)
         if not slots.size:
@@ -91,7 +96,7 @@ class Lifecycle:
         return int(self.states.current.since[rule, slot])
 
     def firing(self, slots: Ints) -> Ints:
-        """Return the slots, out of `slots`, on whose series a rule fires."""
+        """Return those of the slots on whose series a rule fires."""
         current = self.states.current
         evaluated = slots[slots < current.last_sample.size]
         firing: Ints = evaluated[(current.state[:, evaluated] == AlertState.FIRING).any(axis=0)]
@@ -102,14 +107,14 @@ class Lifecycle:
         return np.flatnonzero(self.states.current.state.any(axis=0)).astype(np.int32)
 
     def save(self, slots: Ints) -> dict[int, bytes | None]:
-        """Return the encoded alert states to store across a restart, by slot; None for a slot without any."""
+        """Return the encoded alert states to store for a restart, by slot; None for a slot without alerts."""
         saved: dict[int, list[SavedAlert]] = {slot: [] for slot in slots.tolist()}
         for alert in self.states.export(slots):
             saved[alert.slot].append(alert)
         return {slot: msgspec.json.encode(alerts) if alerts else None for slot, alerts in saved.items()}
 
     def restore(self, slot: int, saved: bytes) -> None:
-        """Restore the alert states that `save` returned, for the series that is in `slot` now."""
+        """Restore alert states that `save` returned in an earlier process. slot: the present slot."""
         self.states.restore(alert._replace(slot=slot) for alert in _decoder.decode(saved))
 
     @staticmethod
@@ -127,82 +132,87 @@ class Lifecycle:
         stays = breaches(sample, self._criteria(np.array([slot], np.int32)), MARGIN)
         return bool(stays[min(rule, Rule.NEAR), 0])
 
-    def _with_new_durations(self) -> Ints:
-        """Return the slots whose `pending_for` or `keep_firing_for` changed."""
+    def _slots_with_new_durations(self) -> Ints:
+        """Return the slots of which a duration changed since they were last evaluated."""
         fleet, size = self._fleet, self._fleet.size
         durations = np.stack(
             [fleet.pending_for[:size], fleet.throttled_pending_for[:size], fleet.keep_firing_for[:size]]
         )
-        size_before = self._durations.shape[1]
-        changed = durations[:, :size_before] != self._durations
+        earlier_size = self._durations.shape[1]
+        changed = durations[:, :earlier_size] != self._durations
         self._durations = durations
         return np.flatnonzero(changed.any(axis=0)).astype(np.int32)
 
-    def _with_new_bounds(self) -> Ints:
+    def _slots_with_new_bounds(self) -> Ints:
         """Return the slots whose limit, band or tolerance changed since they were last evaluated."""
         fleet, size = self._fleet, self._fleet.size
         band = fleet.low, fleet.high, fleet.near
         tolerance = fleet.tolerated_rate, fleet.tolerated_share
         bounds = np.stack([column[:size] for column in (fleet.read_limit, *band, *tolerance)])
-        bounds_before = self._bounds
-        changed = np.zeros(bounds_before.shape[1], np.bool_)
-        for now, before in zip(bounds[:, : changed.size], bounds_before, strict=True):
-            changed |= (now < before) | (now > before)  # a NaN, now or before, is no change
+        earlier_bounds = self._bounds
+        changed = np.zeros(earlier_bounds.shape[1], np.bool_)
+        for present, earlier in zip(bounds[:, : changed.size], earlier_bounds, strict=True):
+            changed |= (present < earlier) | (present > earlier)  # a NaN is no change
         self._bounds = bounds
         return np.flatnonzero(changed).astype(np.int32)
 
     def _criteria(self, slots: Ints) -> AlertCriteria:
         fleet = self._fleet
-        pending = np.repeat(fleet.pending_for[slots][None].astype(np.int32), len(Rule), axis=0)
-        pending[Rule.BELOW], pending[Rule.SATURATED] = IDLE_PENDING_FOR, fleet.throttled_pending_for[slots]
+        pending_for = np.repeat(fleet.pending_for[slots][None].astype(np.int32), len(Rule), axis=0)
+        pending_for[Rule.BELOW] = IDLE_PENDING_FOR
+        pending_for[Rule.SATURATED] = fleet.throttled_pending_for[slots]
         configured = fleet.keep_firing_for[slots]
-        keep = np.where(configured < 0, DEFAULT_KEEP_FIRING_FOR, configured)
-        keep[Rule.SATURATED] = np.maximum(keep[Rule.SATURATED], self.max_batch_minutes)
+        keep_firing_for = np.where(configured < 0, DEFAULT_KEEP_FIRING_FOR, configured)
+        keep_firing_for[Rule.SATURATED] = np.maximum(keep_firing_for[Rule.SATURATED], self.max_batch_minutes)
         return AlertCriteria(
             low=np.where(fleet.paid[slots], fleet.low[slots], np.float32(np.nan)),
             high=fleet.high[slots],
             near=fleet.near[slots],
-            pending_for=pending,
-            keep_firing_for=keep,
+            pending_for=pending_for,
+            keep_firing_for=keep_firing_for,
             stale_after=fleet.stale_after[slots].astype(np.int32),
         )
 
-    def _newest_samples(self, slots: Ints) -> Ints:
+    def _newest_minutes(self, slots: Ints) -> Ints:
         """Return the minute of the newest sample of each series."""
-        usage = self._fleet.usages.newest_minutes(self._fleet.rings, slots)
-        throttled = self._fleet.throttled.newest_minutes(self._fleet.rings, slots)
-        return np.maximum(usage, throttled)
+        usage_minutes = self._fleet.usages.newest_minutes(self._fleet.rings, slots)
+        throttled_minutes = self._fleet.throttled.newest_minutes(self._fleet.rings, slots)
+        return np.maximum(usage_minutes, throttled_minutes)
 
     def _samples_of(self, slots: Ints) -> SamplesAt:
         """Return a function of slots and minutes that returns the sample of each slot in its minute.
 
-        It accepts only slots of `slots`. The minute up to which each slot is complete is computed once, here.
+        That function accepts only slots of `slots`. The last complete minute of each is computed here, once.
         """
         fleet = self._fleet
-        complete = np.empty(fleet.size, np.int32)
-        complete[slots] = complete_through(fleet, slots)
-        return partial(self._samples, complete)
+        last_complete = np.empty(fleet.size, np.int32)
+        last_complete[slots] = complete_through(fleet, slots)
+        return partial(self._samples, last_complete)
 
-    def _samples(self, complete: Ints, slots: Ints, minutes: Ints) -> Samples:
+    def _samples(self, last_complete: Ints, slots: Ints, minutes: Ints) -> Samples:
         indices = slots.astype(np.intp)
         judged = self._fleet.judged_at(indices, minutes)
         utilization, upper_bound = judged.utilization_lower_bound, judged.utilization_upper_bound
-        provisional = is_provisional(minutes, complete[indices])
-        alone = judged.throttled_alone & self._fleet.throttled.has(indices)
-        is_sample = ~np.isnan(utilization) | (judged.throttled > 0) | (alone & ~np.isnan(judged.throttled))
+        provisional = is_provisional(minutes, last_complete[indices])
+        throttled_alone = judged.throttled_alone & self._fleet.throttled.has(indices)
+        is_sample = (
+            ~np.isnan(utilization) | (judged.throttled > 0) | (throttled_alone & ~np.isnan(judged.throttled))
+        )
         upper_bound[provisional & is_sample] = np.inf
         unknown = is_unknown(self._fleet, indices, judged.throttled)
         throttled = np.where(np.isnan(judged.excess) & ~unknown, np.float32(0), judged.excess)
-        busy = unknown | (judged.throttled > 0)
-        busiest_other = self._busiest(slots, minutes, upper_bound, busy)
-        return Samples(utilization, upper_bound, throttled, busiest_other, alone)
+        throttled_or_unknown = unknown | (judged.throttled > 0)
+        busiest_other = self._busiest_utilization(slots, minutes, upper_bound, throttled_or_unknown)
+        return Samples(utilization, upper_bound, throttled, busiest_other, throttled_alone)
 
-    def _busiest(self, slots: Ints, minutes: Ints, upper_bound: Floats, busy: Flags) -> Floats:
-        """Return `Samples.busiest`. It is computed only for series that may be idle, as no others need it.
+    def _busiest_utilization(
+        self, slots: Ints, minutes: Ints, upper_bound: Floats, throttled_or_unknown: Flags
+    ) -> Floats:
+        """Return `Samples.busiest`. It is computed only for series that may be idle: no other rule uses it.
 
-        busy: true for series that are throttled, or may be.
+        throttled_or_unknown: true for series whose demand is throttled, or whose throttled demand is unknown.
         """
-        fleet, highest = self._fleet, np.where(busy, UNKNOWN_UTILIZATION, NAN)
+        fleet, highest = self._fleet, np.where(throttled_or_unknown, UNKNOWN_UTILIZATION, NAN)
         low = fleet.low.take(slots) * (1 + MARGIN)
         indices = np.flatnonzero(fleet.paid.take(slots) & (upper_bound < low) & np.isnan(highest))
         highest[indices] = busiest(fleet, slots[indices], minutes[indices])

@@ -18,13 +18,14 @@ from monitor.schema.problems import unexpected
 from monitor.schema.types import ConfigModel, Url
 
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+# What each field of a template is in the key of a series.
 FIELDS: Mapping[str, Callable[[Key], str]] = {
     **{name: attrgetter(name) for name in (*LABELS, "id")},
     "resource_id": lambda key: key.subject.id,
     "parent": lambda key: key.subject.path[0] if key.subject.path else "",
 }
 FIELD_NAMES = (*FIELDS, "suffix")
-MAX_CACHED_CONSOLES = 16_384  # URL templates, each of which serves many series
+MAX_CACHED_CONSOLES = 16_384  # URL templates of the console; one template serves many series
 UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*")  # text that needs no percent-encoding
 
 
@@ -81,20 +82,20 @@ class Links(ConfigModel):
     def for_series(self, key: Key, registry: Registry, aws_region: str = "") -> dict[str, str]:
         """Return the links of a series by name. Links that are not configured are left out.
 
-        aws_region: see `Series`; the key's region if empty.
+        aws_region: the region in AWS of a global service (see `Series`); the key's region if empty.
         """
-        in_aws = key._replace(region=aws_region or key.region)
+        key_in_aws = key._replace(region=aws_region or key.region)
         page = f"{self._server}/series/{key.id}" if self._server else None
         own_runbook = f"{self._server}{runbook_of(key.service, key.signal)}" if self._server else None
-        console = console_template(in_aws, registry)
-        suffix = partition_of(in_aws.region).dns_suffix
+        console = console_template(key_in_aws, registry)
+        suffix = partition_of(key_in_aws.region).dns_suffix
         templates = {
             "runbook": (self.runbook or own_runbook, key),
-            "console": (console, in_aws),
+            "console": (console, key_in_aws),
             "grafana": (self.grafana, key),
         }
         filled = {
-            name: _fill(template, filling_key, suffix)
+            name: _fill_template(template, filling_key, suffix)
             for name, (template, filling_key) in templates.items()
             if template
         }
@@ -107,7 +108,7 @@ def runbook_of(service: str, signal: str) -> str:
 
 
 def runbook_of_alert(notice: Notice) -> str:
-    """Return the configured URL of an alert's runbook, else the runbook's path on this server."""
+    """Return the URL of an alert's runbook in its last notice, or without one the path on this server."""
     labels = notice.labels
     if url := notice.links.get("runbook"):
         return url
@@ -121,11 +122,13 @@ def console_template(key: Key, registry: Registry) -> str | None:
 
     Returns None if the console of the partition, or the quota, is unknown.
     """
-    return _console(registry, key.region, key.service, key.signal, key.is_of_account)
+    return _cached_console_template(registry, key.region, key.service, key.signal, key.is_of_account)
 
 
 @lru_cache(MAX_CACHED_CONSOLES)
-def _console(registry: Registry, region: str, service: str, signal: str, is_of_account: bool) -> str | None:
+def _cached_console_template(
+    registry: Registry, region: str, service: str, signal: str, is_of_account: bool
+) -> str | None:
     entry, host = registry.services[service], partition_of(region).console
     quota = entry.signals[signal].quota
     path = entry.console
@@ -134,19 +137,19 @@ def _console(registry: Registry, region: str, service: str, signal: str, is_of_a
     return f"https://{{region}}.{host}/{path}" if host and path else None
 
 
-def _fill(template: str, key: Key, suffix: str) -> str:
-    before, *fields_and_texts = _split(template)
+def _fill_template(template: str, key: Key, suffix: str) -> str:
+    first_text, *fields_and_texts = _split_template(template)
     pairs = zip(fields_and_texts[::2], fields_and_texts[1::2], strict=True)
     values = ((suffix if name == "suffix" else FIELDS[name](key), text) for name, text in pairs)
-    return before + "".join(quote_part(value) + text for value, text in values)
+    return first_text + "".join(quote_part(value) + text for value, text in values)
 
 
 def quote_part(text: str) -> str:
-    """Percent-encode text for a URL. Returns text that needs no encoding at once, as encoding is slow."""
+    """Percent-encode text for a URL. Text that needs no encoding is returned at once, as encoding is slow."""
     return text if UNRESERVED.fullmatch(text) else quote(text, safe="", errors="replace")
 
 
 @cache
-def _split(template: str) -> list[str]:
-    """Split a template into alternating texts and field names."""
+def _split_template(template: str) -> list[str]:
+    """Split a template into texts and field names, in turns. The first and last are texts."""
     return PLACEHOLDER.split(template)

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 from monitor.lib.errors import HeadroomError
 
-MAX_LENGTH = 4096  # characters of a list of matchers
-MAX_REGEX_LENGTH = 1000  # characters
+MAX_LENGTH = 4096  # characters of the text of a list of matchers
+MAX_REGEX_LENGTH = 1000  # characters of a regex
 MAX_MATCHERS = 64  # matchers in a list
 MAX_REGEX_MEMORY = 1024**2  # bytes of a compiled regex
 
@@ -23,7 +23,7 @@ TOKEN = re.compile(
     r'\s*(?:(?P<quoted>"(?:[^"\\]|\\.)*")|(?P<mark>=~|!~|!=|[={},])|(?P<plain>[^\s{}!=~,\\"\'`]+))', re.DOTALL
 )
 ESCAPE = re.compile(r'\\(?:(["\\nrt])|u([0-9a-fA-F]{4})|.)', re.DOTALL)
-ESCAPED = {'"': '"', "\\": "\\", "n": "\n", "r": "\r", "t": "\t"}
+CHARACTER_OF_ESCAPE = {'"': '"', "\\": "\\", "n": "\n", "r": "\r", "t": "\t"}
 UNQUOTED_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 OPERATORS = ("=", "!=", "=~", "!~")
 SURROGATE = re.compile("[\ud800-\udfff]")  # half of a surrogate pair, which UTF-8 cannot encode
@@ -32,7 +32,7 @@ Labels = Mapping[str, str]
 
 
 class MatcherError(HeadroomError, ValueError):
-    """The text of a matcher is invalid. column: where in the text, counted from 1."""
+    """The text of matchers is invalid. column: the position of the invalid character, counted from 1."""
 
     def __init__(self, column: int, sentence: str) -> None:
         self.column = column
@@ -43,9 +43,9 @@ class MatcherError(HeadroomError, ValueError):
 class Matcher:
     """A condition on one label. An absent label has an empty value; a regex must match the whole value.
 
-    A condition on `resource` is applied to the resource's name and to its id: `=` and `=~` match if either
-    satisfies the condition, `!=` and `!~` if both do. Regexes are RE2's, which match in time linear in the
-    value's length.
+    A condition on `resource` is applied to the resource's name and to its id: `=` and `=~` match if one of
+    them satisfies the condition, `!=` and `!~` if both do. Regexes are RE2's, which need time proportional to
+    the length of the value.
     """
 
     name: str
@@ -62,7 +62,9 @@ class Matcher:
     def _value_matches(self, value: str) -> bool:
         if not self.operator.endswith("~"):
             return value == self.value
-        text = value.encode("utf-8", "replace").decode()  # RE2 needs UTF-8, without lone surrogates
+        text = value.encode(
+            "utf-8", "replace"
+        ).decode()  # without lone surrogates, which UTF-8 cannot encode, as RE2 needs UTF-8
         return compile_regex(self.value).fullmatch(text) is not None
 
     def __str__(self) -> str:
@@ -82,7 +84,7 @@ def parse_matchers(text: str) -> tuple[Matcher, ...]:
     if surrogate := SURROGATE.search(text):
         raise MatcherError(surrogate.start() + 1, "expected text in UTF-8, found half of a surrogate pair")
     parser = _MatcherParser(text)
-    braced = bool(parser.take("{"))
+    has_braces = bool(parser.take("{"))
     matchers: list[Matcher] = []
     while not parser.at("}", ""):
         matchers.append(parser.matcher())
@@ -90,9 +92,9 @@ def parse_matchers(text: str) -> tuple[Matcher, ...]:
             raise MatcherError(parser.column, f"expected at most {MAX_MATCHERS} matchers, found more")
         if not parser.take(","):
             break
-    if braced:
+    if has_braces:
         parser.expect("a comma or }", "}")
-    parser.expect("the end" if braced else "a comma or the end", "")
+    parser.expect("the end" if has_braces else "a comma or the end", "")
     return tuple(matchers)
 
 
@@ -111,7 +113,7 @@ def compile_regex(pattern: str) -> Any:
     """Compile a regex. Raises ValueError with a readable message if RE2 rejects it."""
     if len(pattern) > MAX_REGEX_LENGTH:
         raise ValueError(f"expected a regex of at most {MAX_REGEX_LENGTH} characters, found {len(pattern)}")
-    import re2  # noqa: PLC0415 - takes 1.5 MiB, and most matchers have no regex
+    import re2  # noqa: PLC0415 - the module takes 1.5 MiB, and most matchers need no regex
 
     options = re2.Options()
     options.log_errors = False
@@ -127,7 +129,7 @@ def compile_regex(pattern: str) -> Any:
 
 
 class _Token(NamedTuple):
-    kind: str  # "word"; a mark such as "=" or "{"; "" at the end
+    kind: str  # "word" for a name or value; a mark such as "=" or "{" is its own kind; "" is the end
     value: str
     column: int
 
@@ -138,7 +140,7 @@ def _tokenize(text: str) -> Iterator[_Token]:
         token = TOKEN.match(text, position)
         if not token:
             position += len(text[position:]) - len(text[position:].lstrip())
-            raise MatcherError(position + 1, _describe_unreadable(text[position]))
+            raise MatcherError(position + 1, _describe_invalid_character(text[position]))
         column = token.start(str(token.lastgroup)) + 1
         value = token[str(token.lastgroup)]
         if token.lastgroup == "quoted":
@@ -148,7 +150,7 @@ def _tokenize(text: str) -> Iterator[_Token]:
     yield _Token("", "the end", end + 1)
 
 
-def _describe_unreadable(character: str) -> str:
+def _describe_invalid_character(character: str) -> str:
     if character == '"':
         return "expected a closing quote, found none"
     return f"expected a name, a value or an operator, found {character!r}; quote it"
@@ -158,7 +160,9 @@ def _unquote(text: str, column: int) -> str:
     def unescape(escape: re.Match[str]) -> str:
         if escape[1] or escape[2]:
             return (
-                ESCAPED[escape[1]] if escape[1] else _character(int(escape[2], 16), column + escape.start())
+                CHARACTER_OF_ESCAPE[escape[1]]
+                if escape[1]
+                else _decode_character(int(escape[2], 16), column + escape.start())
             )
         position = column + 1 + escape.start()
         raise MatcherError(
@@ -168,7 +172,7 @@ def _unquote(text: str, column: int) -> str:
     return ESCAPE.sub(unescape, text[1:-1])
 
 
-def _character(code: int, column: int) -> str:
+def _decode_character(code: int, column: int) -> str:
     if SURROGATE.match(chr(code)):
         raise MatcherError(column, f"expected a character, found half of a surrogate pair, \\u{code:04x}")
     return chr(code)

@@ -56,14 +56,17 @@ class NoticeBuilder:
         return next(self._numbers)
 
     def worst_rule(self, series: Series, state: AlertState) -> BreachedRule | None:
-        """Return the worst rule whose alert on a series is in `state` and not switched off, or None."""
+        """Return the worst rule whose alert on a series is in `state`, or None.
+
+        Rules whose alert the configuration switches off are left out.
+        """
         for rule, since in self._lifecycle.rules(series.slot, state):
             if severity := self.severity_of(series, rule):
                 return BreachedRule(severity, rule, since * 60)
         return None
 
     def severity_of(self, series: Series, rule: Rule) -> Severity | None:
-        """Return the severity of a rule's alert on a series, or None when the rule is switched off there."""
+        """Return the severity of a rule's alert on a series, or None if it is off."""
         account_name = self.account_names.get(series.key.account, "")
         labels = SelectorLabels(**series.key.labels, account_name=account_name)
         severity = self.settings.severity_of(labels, rule)
@@ -90,16 +93,16 @@ class NoticeBuilder:
     ) -> Notice | None:
         """Return the notice of a change of a series' alert, or None if the alert did not change.
 
-        before: the last notice. worst: the worst rule that fires now. trend: the usage's trend, if a rule
-        fires.
+        before: the alert's last notice. worst: the worst rule that fires now. trend: the usage's trend, if a
+        rule fires.
         """
         firing = before if before and before.firing else None
         if worst is None:
             return self._resolved(series, firing, at) if firing else None
         severity, rule, since = worst
         zone = ZONES[rule.word]
-        level_before = (firing.severity, ZONES[firing.zone]) if firing else None
-        kind = kind_of_change(level_before, (severity, zone))
+        earlier_level = (firing.severity, ZONES[firing.zone]) if firing else None
+        kind = kind_of_change(earlier_level, (severity, zone))
         if kind is None:
             return None
         began = firing.since if firing else since
@@ -107,7 +110,10 @@ class NoticeBuilder:
         return self._series_notice(series, self._details(series, kind, at, **fields), trend)
 
     def repeat(self, before: Notice, series: Series | None, at: float, trends: Trends) -> Notice:
-        """Return the repeat of an unchanged alert's notice, with the present usage if it has a series."""
+        """Return the notice that repeats an unchanged alert, with the present usage if it has a series.
+
+        before: the alert's last notice.
+        """
         if series is None or self._fleet.by_slot[series.slot] is None or is_forecast(before):
             return replace(before, number=self.next_number(), at=at)
         fields = {"severity": before.severity, "zone": ZONES[before.zone], "since": before.since}
@@ -115,7 +121,7 @@ class NoticeBuilder:
         return self._series_notice(series, details, trends.get(series.slot))
 
     def preview(self, series: Series, at: float) -> Notice | None:
-        """Return the notice that a pending alert would have if it fired at `at`. Its number is 0.
+        """Return the notice that a pending alert would have if it fired at `at`. The notice's number is 0.
 
         Returns None if no alert of the series is pending.
         """
@@ -191,9 +197,9 @@ def key_of(notice: Notice) -> Key:
 
 
 def kind_of_change(before: AlertLevel | None, level: AlertLevel) -> NoticeKind | None:
-    """Return the kind of change since the last notice of a firing alert, or None if it did not change.
+    """Return the kind of change of a firing alert since its last notice, or None if its level is the same.
 
-    before: the level in the last notice; None if the alert did not fire.
+    before: the level in the last notice; None if the alert did not fire then. level: the level now.
     """
     if before is None:
         return NoticeKind.FIRING

@@ -20,7 +20,7 @@ from monitor.alerting.routes import RoutedReceiver, Router
 from monitor.alerting.silences import Silences
 from monitor.notifiers.notice import Notice
 
-MIN_BLIND_REPEAT = 86400.0  # the shortest repeat_interval of alerts about blind spots, in seconds
+MIN_BLIND_REPEAT = 86400.0  # seconds: the shortest repeat_interval of alerts about blind spots
 
 
 class PlannedGroup(NamedTuple):
@@ -34,7 +34,8 @@ class PlannedGroup(NamedTuple):
 class NotificationPlanner:
     """Decides by routes, silences, acknowledgements and inhibition. Any thread may call `plan`.
 
-    keepalive: the seconds after which a receiver that forgets alerts must be notified again, by receiver.
+    keepalive: by name, the receivers that forget alerts, and the seconds after which each must be notified
+    again.
     """
 
     router: Router
@@ -59,27 +60,28 @@ class NotificationPlanner:
         self, alerts: Mapping[str, Notice], groups: Mapping[GroupKey, NotificationGroup], now: float
     ) -> Iterator[AlertStatus]:
         firing = (notice for notice in alerts.values() if notice.firing)
-        inhibited = inhibit.inhibited(firing, self.registry)
-        notified: dict[str, list[NotificationGroup]] = {}
+        inhibited_alerts = inhibit.inhibited(firing, self.registry)
+        notified_groups: dict[str, list[NotificationGroup]] = {}
         for group in groups.values():
             for alert in group.notified:
-                notified.setdefault(alert, []).append(group)
+                notified_groups.setdefault(alert, []).append(group)
         for alert, notice in alerts.items():
             routed_receivers = [
                 self._with_repeat_interval(routed, notice) for routed in self.router.route(notice.labels, now)
             ]
-            suppressed = alert in inhibited or self.silences.matching(notice.labels, now) is not None
+            suppressed = alert in inhibited_alerts or self.silences.matching(notice.labels, now) is not None
             acknowledged = self.silences.acknowledged_severity(alert, now)
             for status in alert_statuses(
-                notice, routed_receivers, notified.get(alert, ()), suppressed, acknowledged
+                notice, routed_receivers, notified_groups.get(alert, ()), suppressed, acknowledged
             ):
-                forgets = status.routed.receiver in self.keepalive
-                yield status._replace(acknowledged=None, keepalive=True) if forgets else status
+                forgets_alerts = status.routed.receiver in self.keepalive
+                yield status._replace(acknowledged=None, keepalive=True) if forgets_alerts else status
 
     def _with_repeat_interval(self, routed: RoutedReceiver, notice: Notice) -> RoutedReceiver:
         """Return `routed` with the repeat interval of this alert.
 
-        It is shorter for receivers that forget alerts, longer for blind spots, and infinite for forecasts.
+        The interval is shorter for receivers that forget alerts, else longer for blind spots and infinite for
+        forecasts.
         """
         min_interval = MIN_BLIND_REPEAT if inhibit.is_blind(notice) else 0.0
         min_interval = inf if inhibit.is_forecast(notice) else min_interval

@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 class Observer:
-    """Records notices of blind spots. started: when the observation of targets began, in epoch seconds."""
+    """Records notices of blind spots. started: when Headroom began to observe AWS, in epoch seconds."""
 
     def __init__(self, notice_builder: NoticeBuilder, state: EngineState, started: float) -> None:
         self._notice_builder, self._state, self.started = notice_builder, state, started

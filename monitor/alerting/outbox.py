@@ -15,7 +15,7 @@ import msgspec
 from monitor.alerting.records import PendingNotice
 from monitor.notifiers.notice import Notice, NoticeKind, Notification
 
-IMMEDIATELY = 0.0  # a due time in the past, at which a group is checked at once
+IMMEDIATELY = 0.0  # a time in the past: a group that is due then is checked at once
 
 
 @dataclass(slots=True)
@@ -49,10 +49,12 @@ class Outbox:
     def __init__(self) -> None:
         self.pending: dict[int, PendingNotice] = {}
         self.notifications: dict[str, deque[QueuedNotification]] = {}
-        self._groups: dict[str, dict[int, PendingNotice]] = {}  # the pending notices by group
-        # By alert, its notices in order, each with the key of its group.
+        self._pending_by_group: dict[
+            str, dict[int, PendingNotice]
+        ] = {}  # by group key, its pending notices by id
+        # By alert, its notices in the order of sending, each with its group's key.
         self._alert_queues: dict[str, deque[tuple[Notice, str]]] = {}
-        # Due times and group keys. Outdated entries are discarded when they become due.
+        # Pairs of a due time and a group key. An outdated pair is discarded when its time comes.
         self._due_heap: list[tuple[float, str]] = []
         self._reserved: set[str] = set()
 
@@ -75,7 +77,7 @@ class Outbox:
 
     @property
     def alerts(self) -> Collection[str]:
-        """The ids of the alerts with waiting notices."""
+        """The ids of the alerts with undelivered notices."""
         return self._alert_queues.keys()
 
     def enqueue(self, rows: Iterable[PendingNotice]) -> None:
@@ -83,7 +85,7 @@ class Outbox:
         for row in rows:
             key = group_key(row.group)
             self.pending[row.id] = row
-            self._groups.setdefault(key, {})[row.id] = row
+            self._pending_by_group.setdefault(key, {})[row.id] = row
             self._alert_queues.setdefault(row.notice.alert, deque()).append((row.notice, key))
             self._schedule(row.due, key)
 
@@ -96,15 +98,15 @@ class Outbox:
         self._schedule(now, key)
 
     def next_due(self) -> float | None:
-        """Return the time of the next check for due groups, or None. No group is due earlier."""
+        """Return when to call `acquire_due` next, in epoch seconds, or None. No group is due earlier."""
         return self._due_heap[0][0] if self._due_heap else None
 
     def acquire_due(self, now: float, limit: int) -> list[str]:
-        """Reserve and return up to `limit` groups that are due at `now`. `release` ends the reservation."""
+        """Reserve up to `limit` groups that are due at `now`, and return their keys. `release` frees them."""
         acquired: list[str] = []
         while self._due_heap and self._due_heap[0][0] <= now and len(acquired) < limit:
             key = heapq.heappop(self._due_heap)[1]
-            due = self._due(key)
+            due = self._due_time(key)
             if key in self._reserved or due is None:
                 continue
             if due > now:
@@ -122,17 +124,20 @@ class Outbox:
 
     def sendable(self, key: str, limit: int | None) -> list[PendingNotice]:
         """Return up to `limit` notices that a group may send: the next notice of each alert, oldest first."""
-        return list(islice(filter(self._is_next, self._groups.get(key, {}).values()), limit))
+        return list(islice(filter(self._is_next, self._pending_by_group.get(key, {}).values()), limit))
 
     def _is_next(self, row: PendingNotice) -> bool:
         return self._alert_queues[row.notice.alert][0][0] is row.notice
 
     def batch(self, key: str, rows: Sequence[PendingNotice], notification: Notification, now: float) -> None:
-        """Replace pending notices with their notification. Notices that it does not list are complete."""
+        """Replace a group's pending notices with the notification that was made of them.
+
+        Notices that the notification only counts, and does not list, are complete.
+        """
         self.notifications.setdefault(key, deque()).append(QueuedNotification(notification, now))
         listed = {notice.alert for notice in notification.notices}
         for row in rows:
-            self._remove(key, row)
+            self._remove_pending(key, row)
             if row.notice.alert not in listed:
                 self._advance(row.notice, key)
 
@@ -156,7 +161,7 @@ class Outbox:
             self._advance(notice, key)
 
     def retry_now(self, now: float) -> None:
-        """Make all queued notifications due, as the receiver is available again."""
+        """Make all queued notifications due at `now`. Call it when the receiver is available again."""
         for key, queue in self.notifications.items():
             for queued in queue:
                 queued.due = min(queued.due, now)
@@ -166,13 +171,13 @@ class Outbox:
         """Remove pending notices without sending them."""
         for row in rows:
             key = group_key(row.group)
-            self._remove(key, row)
+            self._remove_pending(key, row)
             self._advance(row.notice, key)
 
-    def _remove(self, key: str, row: PendingNotice) -> None:
-        del self.pending[row.id], self._groups[key][row.id]
-        if not self._groups[key]:
-            del self._groups[key]
+    def _remove_pending(self, key: str, row: PendingNotice) -> None:
+        del self.pending[row.id], self._pending_by_group[key][row.id]
+        if not self._pending_by_group[key]:
+            del self._pending_by_group[key]
 
     def _advance(self, notice: Notice, key: str) -> None:
         """Remove a notice from its alert's queue, and schedule the group of the alert's next notice."""
@@ -183,14 +188,14 @@ class Outbox:
         else:
             del self._alert_queues[notice.alert]
 
-    def _due(self, key: str) -> float | None:
+    def _due_time(self, key: str) -> float | None:
         if key in self.notifications:
             return self.notifications[key][0].due
-        rows = self._groups.get(key, {}).values()
+        rows = self._pending_by_group.get(key, {}).values()
         return min(row.due for row in rows) if any(map(self._is_next, rows)) else None
 
     def _reschedule(self, key: str) -> None:
-        due = self._due(key)
+        due = self._due_time(key)
         if due is not None:
             self._schedule(due, key)
 
@@ -203,19 +208,21 @@ def notices_to_drop(
 ) -> dict[str, list[PendingNotice]]:
     """Return the notices to drop, by reason: `repeat` or `superseded`.
 
-    Drops the notices that were made before `oldest_kept`, then the oldest notices until `limit` are left.
-    Repeats are dropped first. The last notice of an alert that is no repeat is never dropped, so that more
-    than `limit` notices, or older ones, can remain.
+    Drops notices that were made before `oldest_kept`, in epoch seconds, and the oldest notices beyond
+    `limit`; repeats first, then superseded notices. The last notice of each alert that is no repeat is never
+    dropped, so more than `limit` notices, and notices before `oldest_kept`, can remain.
     """
-    last = {row.notice.alert: row.id for row in rows if row.notice.kind is not NoticeKind.REPEATED}
+    last_ids = {row.notice.alert: row.id for row in rows if row.notice.kind is not NoticeKind.REPEATED}
     repeats = [row for row in rows if row.notice.kind is NoticeKind.REPEATED]
     superseded = [
-        row for row in rows if row.notice.kind is not NoticeKind.REPEATED and row.id != last[row.notice.alert]
+        row
+        for row in rows
+        if row.notice.kind is not NoticeKind.REPEATED and row.id != last_ids[row.notice.alert]
     ]
     dropped: dict[str, list[PendingNotice]] = {}
     excess = len(rows) - limit
     for reason, candidates in (("repeat", repeats), ("superseded", superseded)):
-        old = sum(row.notice.at < oldest_kept for row in candidates)
-        dropped[reason] = candidates[: max(old, excess)]
+        too_old = sum(row.notice.at < oldest_kept for row in candidates)
+        dropped[reason] = candidates[: max(too_old, excess)]
         excess -= len(dropped[reason])
     return dropped

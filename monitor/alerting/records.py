@@ -18,8 +18,8 @@ class SavedState(msgspec.Struct, frozen=True):
 class PendingNotice(msgspec.Struct, frozen=True, kw_only=True):
     """A notice that a receiver must still be notified of.
 
-    group: the labels by which the notices are grouped. due: when to send the notice, in epoch seconds; the
-    whole group is sent when its first notice is due. id: assigned by the store, higher for each row. reason:
+    group: the labels of the notice's group. due: when to send the notice, in epoch seconds; all notices of a
+    group are sent when the first of them is due. id: assigned by the store, higher for each row. reason:
     why the receiver is notified.
     """
 
@@ -47,7 +47,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Silence(msgspec.Struct, frozen=True, kw_only=True):
-    """A silence of the alerts that match all matchers. starts, ends: epoch seconds."""
+    """A silence of the alerts that all matchers match. starts, ends: epoch seconds."""
 
     id: str
     matchers: tuple[str, ...]
@@ -60,7 +60,8 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True):
 class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True):
     """An acknowledgement: the alert is not repeated while its severity is at most `severity`.
 
-    at, until: epoch seconds. until: None if it lasts as long as the alert fires.
+    at: when it was made. until: when it ends; None if it lasts as long as the alert fires. Both are epoch
+    seconds.
     """
 
     alert: str
@@ -80,9 +81,10 @@ class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SentNotice(msgspec.Struct, frozen=True, kw_only=True):
-    """A notice that was handed to a receiver's delivery, for the history of notifications.
+    """A notice that was put into a receiver's outbox, for the history of notifications.
 
-    number: the notice's number. reason: why the receiver is notified. at: epoch seconds.
+    number: the notice's number. reason: why the receiver is notified. at: when the notice was due, in epoch
+    seconds.
     """
 
     alert: str
@@ -93,10 +95,10 @@ class SentNotice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UnusableRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A row that could not be read, stored so that people can examine it.
+    """A row that could not be used, stored so that people can examine it.
 
-    name: the name of the row's table. row: the repr of the columns. at: when the row was read, in epoch
-    seconds.
+    name: the name of the row's table. key: the row's key there. row: the repr of the columns. at: when the
+    row was read, in epoch seconds.
     """
 
     id: str

@@ -18,28 +18,29 @@ class Restorer:
     def __init__(self, fleet: Fleet, lifecycle: Lifecycle, state: EngineState) -> None:
         self._fleet, self._lifecycle, self._state = fleet, lifecycle, state
         self._unmatched = {notice.alert for notice in state.series_alerts()}
-        self._fleet_version = -1  # the version that was last searched for series of stored states
+        self._fleet_version = -1  # the version of the fleet that was last searched
 
     def lost(self, status: MonitorStatus, services: Container[str]) -> list[str]:
-        """Return the alerts of earlier processes whose series no longer exist, each once.
+        """Return the alerts of earlier processes whose series no longer exist, each alert once.
 
         A series no longer exists if an inventory of its service succeeded without it, or if its service,
         region or account is no longer monitored. services: the monitored services.
         """
-        lost = []
+        lost_alerts = []
         for alert in tuple(self._unmatched):
             notice = self._state.alerts.get(alert)
             if notice is None or key_of(notice) in self._fleet.series:
                 self._unmatched.discard(alert)
             elif status.has_inventory_of(notice.labels) or status.is_unmonitored(notice.labels, services):
                 self._unmatched.discard(alert)
-                lost.append(alert)
-        return lost
+                lost_alerts.append(alert)
+        return lost_alerts
 
     async def resume(self, status: MonitorStatus) -> AsyncIterator[int]:
         """Restore the stored alert states of series that the fleet has, and yield the slots of these series.
 
-        Once the status is complete, the states of series that were not found are deleted.
+        Once every service of every cell had an inventory (`MonitorStatus.is_complete`), the states of series
+        that the fleet does not have are deleted.
         """
         saved = self._state.alert_states
         if not saved or (self._fleet_version == self._fleet.version and not status.is_complete):
@@ -47,7 +48,7 @@ class Restorer:
         self._fleet_version = self._fleet.version
         saved_ids = np.array(sorted(saved), np.uint64)
         fleet_ids = self._fleet.id[: self._fleet.size]
-        positions = np.searchsorted(saved_ids, fleet_ids)  # the position of each id that is saved
+        positions = np.searchsorted(saved_ids, fleet_ids)  # if an id is saved, its position there
         is_saved = saved_ids[np.minimum(positions, saved_ids.size - 1)] == fleet_ids
         async for slot in cooperative_iter(np.flatnonzero(is_saved).tolist()):
             if states := saved.pop(int(self._fleet.id[slot]), None):

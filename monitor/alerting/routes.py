@@ -1,8 +1,8 @@
 """Routes: select the receivers of an alert, and how notifications are grouped and delayed.
 
-The tree of routes works like Alertmanager's: an alert descends from the root into the first branch that
-matches it, and into the following branches too if that branch has `continue`. If no branch matches, the route
-itself applies.
+The tree of routes works like Alertmanager's: an alert descends from a route into its first branch that
+matches the alert, and if that branch has `continue`, also into the next branch that matches. If no branch
+matches, the route itself applies.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,15 +26,21 @@ from monitor.schema.types import ConfigModel, Duration, Text
 from rules.problem_text import suggestion
 
 DEFAULT_GROUP_BY = ("account", "region", "service")
-GROUP_BY_ALL = "..."  # in `group_by`: group by all labels, as in Alertmanager
+GROUP_BY_ALL = "..."  # as a value of `group_by`: group by all labels, as in Alertmanager
 DEFAULT_GROUP_WAIT, DEFAULT_GROUP_INTERVAL, DEFAULT_REPEAT_INTERVAL = 30.0, 300.0, 4 * 3600.0  # seconds
 INTERVAL_FIELDS = ("group_wait", "group_interval", "repeat_interval")
 INHERITED_FIELDS = ("receiver", "group_by", *INTERVAL_FIELDS)
 SEVERITY_LABEL = "severity"
-ALERT_LABELS = (*LABELS, "resource_id", "account_name", "cause", SEVERITY_LABEL)  # without exported tags
+ALERT_LABELS = (
+    *LABELS,
+    "resource_id",
+    "account_name",
+    "cause",
+    SEVERITY_LABEL,
+)  # exported tags add further labels
 
 
-def _matchers(value: Any) -> tuple[Matcher, ...]:
+def _parse_matchers(value: Any) -> tuple[Matcher, ...]:
     texts = [value] if isinstance(value, str) else value
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise unexpected('matchers such as severity="critical"', value)
@@ -48,17 +54,19 @@ def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str | int) else value
 
 
-def _severity(value: Any) -> Severity:
+def _parse_severity(value: Any) -> Severity:
     if value not in list(Severity):
         raise unexpected(f"one of {', '.join(Severity)}", value, list(Severity))
     return Severity(value)
 
 
-TEXTS = WithJsonSchema({"type": ["string", "array"], "items": {"type": "string"}})
-Matchers = Annotated[tuple[Matcher, ...], BeforeValidator(_matchers), TEXTS]
-Names = Annotated[tuple[Text, ...], BeforeValidator(_as_list), TEXTS]
+TEXT_OR_TEXTS = WithJsonSchema({"type": ["string", "array"], "items": {"type": "string"}})
+Matchers = Annotated[tuple[Matcher, ...], BeforeValidator(_parse_matchers), TEXT_OR_TEXTS]
+Names = Annotated[tuple[Text, ...], BeforeValidator(_as_list), TEXT_OR_TEXTS]
 Severities = Annotated[
-    tuple[Annotated[Severity, BeforeValidator(_severity)], ...], BeforeValidator(_as_list), TEXTS
+    tuple[Annotated[Severity, BeforeValidator(_parse_severity)], ...],
+    BeforeValidator(_as_list),
+    TEXT_OR_TEXTS,
 ]
 
 
@@ -108,7 +116,7 @@ class RouteConfig(ConfigModel):
         default=False,
         alias="continue",
         strict=True,
-        description="true: also try the routes after this route.",
+        description="true: also try the next branches after this route matched.",
     )
     routes: tuple["RouteConfig", ...] = Field(default=(), description="Branches, tried in order.")
 
@@ -183,12 +191,14 @@ class Router:
 def _inherit(route: RouteConfig, parent: RouteConfig) -> RouteConfig:
     """Return the route and its branches, with all inherited settings filled in."""
     missing = [name for name in INHERITED_FIELDS if getattr(route, name) is None]
-    full = route.model_copy(update={name: getattr(parent, name) for name in missing})
-    return full.model_copy(update={"routes": tuple(_inherit(branch, full) for branch in full.routes)})
+    complete_route = route.model_copy(update={name: getattr(parent, name) for name in missing})
+    return complete_route.model_copy(
+        update={"routes": tuple(_inherit(branch, complete_route) for branch in complete_route.routes)}
+    )
 
 
 def _matching_paths(route: RouteConfig, labels: Mapping[str, str]) -> Iterator[tuple[RouteConfig, ...]]:
-    """Yield the path, as a tuple of routes, from a matching route to each route that applies."""
+    """Yield a path for each route that applies: the routes from `route`, which matches, to that route."""
     is_leaf = True
     for branch in route.routes:
         if branch.matches(labels):
@@ -201,8 +211,8 @@ def _matching_paths(route: RouteConfig, labels: Mapping[str, str]) -> Iterator[t
 
 
 def _group_labels(route: RouteConfig, labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    by = route.group_by or ()
-    names = labels if GROUP_BY_ALL in by else by
+    group_by = route.group_by or ()
+    names = labels if GROUP_BY_ALL in group_by else group_by
     return tuple((name, labels[name]) for name in sorted(names) if name in labels)
 
 
@@ -214,7 +224,8 @@ def route_problems(
 ) -> Iterator[Problem]:
     """Yield the problems: duplicate names of receivers and windows, and unknown names and labels in routes.
 
-    tag_labels: the labels of exported tags. A matcher on an unknown label would match no alert, or all.
+    tag_labels: the labels of exported tags. A matcher on an unknown label would match no alert, or
+    all alerts.
     """
     window_names = [window.name for window in windows]
     yield from duplicate_values(("receivers",), "name", receivers)
@@ -222,7 +233,7 @@ def route_problems(
     if route:
         names_by_key = {"receiver": receivers, "active": window_names, "silenced": window_names}
         labels = (*ALERT_LABELS, *tag_labels)
-        for where, nested_route in _routes(route, ("route",)):
+        for where, nested_route in _nested_routes(route, ("route",)):
             yield from _unknown_names(nested_route, where, names_by_key)
             yield from _unknown_labels(nested_route, where, labels)
 
@@ -232,7 +243,7 @@ def unused_names(
 ) -> Iterator[str]:
     """Yield a sentence for each receiver that is never notified, and for each window that no route names."""
     root = route or RouteConfig()
-    routes = [nested_route for _, nested_route in _routes(root, ())]
+    routes = [nested_route for _, nested_route in _nested_routes(root, ())]
     notified = {name for nested_route in routes for name in nested_route.receiver or ()}
     for index, name in enumerate(receivers if root.receiver is not None else ()):
         if name not in notified:
@@ -243,10 +254,10 @@ def unused_names(
             yield f"windows[{index}] has no effect: no route names {shown_value(window.name)}."
 
 
-def _routes(route: RouteConfig, where: Where) -> Iterator[tuple[Where, RouteConfig]]:
+def _nested_routes(route: RouteConfig, where: Where) -> Iterator[tuple[Where, RouteConfig]]:
     yield where, route
     for index, branch in enumerate(route.routes):
-        yield from _routes(branch, (*where, "routes", index))
+        yield from _nested_routes(branch, (*where, "routes", index))
 
 
 def _unknown_names(

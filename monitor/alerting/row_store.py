@@ -13,9 +13,9 @@ from monitor.notifiers.notice import Notice
 
 
 class RowStore(ABC):
-    """Keeps the rows of all tables in memory. `write` of a subclass also stores the rows elsewhere.
+    """Keeps the rows of all tables in memory. `write` of a subclass may also store them in a file.
 
-    rows: the rows by table and key. number: the highest number of all notices that were ever committed.
+    rows: the rows by table and key. number: the highest number of any notice that was ever committed.
     """
 
     def __init__(self) -> None:
@@ -25,14 +25,17 @@ class RowStore(ABC):
 
     @abstractmethod
     async def write(self, changes: RowChanges, notices: Sequence[Notice] = ()) -> None:
-        """Make changes, and add notices to the history, in one transaction. Memory changes at once."""
+        """Make changes, and add notices to the history, in one transaction.
+
+        The rows in memory change before the first `await`.
+        """
 
     def all(self, table: Table[StoredRow]) -> Mapping[RowKey, StoredRow]:
         """Return the rows of a table by key."""
         return self.rows[table]
 
     def with_ids(self, pending: Iterable[PendingNotice]) -> list[PendingNotice]:
-        """Return the rows with new ids, which are higher than all earlier ids."""
+        """Return the pending notices with new ids, which are higher than all earlier ids."""
         return [msgspec.structs.replace(row, id=next(self._ids)) for row in pending]
 
     async def commit(
@@ -41,9 +44,9 @@ class RowStore(ABC):
         notices: Sequence[Notice],
         pending: Sequence[PendingNotice] = (),
     ) -> None:
-        """Store states (None deletes one), add notices to the history, and add pending notices.
+        """Store states, add notices to the history, and add pending notices.
 
-        pending: rows that `with_ids` returned.
+        states: the values by key; None deletes the state. pending: rows that `with_ids` returned.
         """
         changes: RowChanges = {
             (STATES, key): None if value is None else SavedState(key, value) for key, value in states.items()
@@ -53,8 +56,10 @@ class RowStore(ABC):
         await self.write(changes, notices)
 
     def sent_in(self, changes: RowChanges) -> list[SentNotice]:
-        """Return the notices that the changes hand to delivery, for the history."""
-        added = (row for (table, _), row in changes.items() if table is PENDING_NOTICES and row is not None)
+        """Return a sent notice for each pending notice that the changes add, for the history."""
+        added_rows = (
+            row for (table, _), row in changes.items() if table is PENDING_NOTICES and row is not None
+        )
         return [
             SentNotice(
                 alert=row.notice.alert,
@@ -63,7 +68,7 @@ class RowStore(ABC):
                 reason=row.reason,
                 at=row.due,
             )
-            for row in added
+            for row in added_rows
             if isinstance(row, PendingNotice)
         ]
 

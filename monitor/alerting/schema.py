@@ -48,7 +48,7 @@ ALTER TABLE acks RENAME COLUMN who TO author;
 ALTER TABLE acks RENAME COLUMN why TO comment;
 """
 
-# A dead letter that is not JSON is left unchanged: it is rejected later, when its row is read.
+# A dead letter that is not JSON stays unchanged. When it is read, it is moved to `unusable_rows`.
 V5 = """
 DROP TABLE told;
 ALTER TABLE owed RENAME TO pending_notices;

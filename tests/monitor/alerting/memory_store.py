@@ -11,7 +11,7 @@ from monitor.notifiers.notice import Notice
 
 
 class MemoryStore(RowStore):
-    """Keeps rows only in memory. rejected: rows that could not be used, each with its error."""
+    """Keeps rows only in memory. rejected: the rows passed to `reject`, each with its error."""
 
     def __init__(self) -> None:
         super().__init__()

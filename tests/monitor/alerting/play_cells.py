@@ -1,4 +1,4 @@
-"""Simulates the reading of cells, and processes the alerts that follow."""
+"""Reads simulated cells, and runs the alert engine on what was read."""
 
 from monitor.notifiers.notice import Notice
 from tests.monitor.alerting.cells import FailuresOf, SimulatedCells
@@ -14,14 +14,14 @@ async def play_cells(
 ) -> list[Notice]:
     """Read the cells for some minutes, and return the notices sent.
 
-    failures_of: the failures of the cells from now on; None keeps the present ones. step: seconds between
-    two steps.
+    failures_of: returns the failures of reads from now on; None keeps the present function. step: seconds
+    between two runs of the alert engine.
     """
     if failures_of:
         cells.fails = failures_of
-    before = len(stage.sent)
+    earlier_count = len(stage.sent)
     for _ in range(int(minutes * 60 / step)):
         stage.seconds += step
         stage.status = cells.step(stage.seconds)
         await stage.process()
-    return [notice for notification in stage.sent[before:] for notice in notification.notices]
+    return [notice for notification in stage.sent[earlier_count:] for notice in notification.notices]

@@ -1,6 +1,6 @@
 """A journal with flipped bits: Headroom starts, and alerting continues from what can be read.
 
-`HEADROOM_FLIPS=1200 pytest tests/monitor/alerting/test_flipped_bits.py` tests more corrupt copies of the
+`HEADROOM_FLIPS=1200 pytest tests/monitor/alerting/test_flipped_bits.py` tests 1200 corrupt copies of the
 journal.
 """
 
@@ -29,15 +29,15 @@ async def journal_with_rows(folder: Path) -> Path:
         stage.answer = retry("http_503", "it is unavailable")
         await stage.play(jobs="....ssss", mails="....cccc")
         silences = stage.engine.silences
-        requested = Silence(
+        silence = Silence(
             id="", matchers=("service=kinesis",), starts=NOW, ends=NOW + 1e6, author="a", comment="b"
         )
-        await silences.add(requested, NOW)
+        await silences.add(silence, NOW)
         for alert in stage.engine.alerts:
-            ack = Acknowledgement(
+            acknowledgement = Acknowledgement(
                 alert=alert, severity=Severity.WARNING, author="ana", comment="on it", at=NOW, until=NOW + 1e6
             )
-            await silences.acknowledge(ack)
+            await silences.acknowledge(acknowledgement)
     return folder / "journal.db"
 
 
@@ -56,8 +56,8 @@ async def use_journal(folder: Path) -> None:
         await stage.process(60)
 
 
-def flipped(data: bytes, offsets: Sequence[int], rng: random.Random) -> bytes:
-    """Return the data with one to three bytes at some of the offsets changed."""
+def with_changed_bytes(data: bytes, offsets: Sequence[int], rng: random.Random) -> bytes:
+    """Return the data after one to three changes of a byte. offsets: where bytes may be changed."""
     changed = bytearray(data)
     for _ in range(rng.randint(1, 3)):
         changed[rng.choice(offsets)] = rng.choice((rng.randrange(256), *b'09-".\xff'))
@@ -71,12 +71,12 @@ async def test_alerting_continues_with_flipped_bits_in_the_journal(tmp_path: Pat
     for seed in range(COPIES):
         folder = tmp_path / "flipped"
         folder.mkdir()
-        (folder / "journal.db").write_bytes(flipped(data, nonzero_offsets, random.Random(seed)))
+        (folder / "journal.db").write_bytes(with_changed_bytes(data, nonzero_offsets, random.Random(seed)))
         try:
             await use_journal(folder)
         except JournalError as error:
             assert "created by a newer Headroom" in str(error)
         except BaseException:
-            print(f"with the flips of seed {seed}")
+            print(f"with the changes of seed {seed}")
             raise
         shutil.rmtree(folder)

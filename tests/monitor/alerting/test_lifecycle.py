@@ -15,14 +15,14 @@ from rules.signals import Band
 from tests.monitor.alerting.stage import LETTERS, LIMIT, SHORT, Stage, configuration
 from tests.monitor.fleet.fleets import key, refused, traffic
 
-# The letters of samples and notices: see `stage`. `for` is 2 minutes. An alert is resolved after 2 clear
-# minutes; an alert on throttling after 7, as one poll may bring 7 minutes.
+# The letters of samples and notices are explained in `stage`. `for` and `keep_firing_for` are 2 minutes;
+# alerts on throttling keep firing for 7 minutes, as one poll may bring 7 minutes.
 SAMPLES_AND_NOTICES = {
     "a breach that lasts": ("..cccccc", "....F..."),
     "a breach that is too short": ("..cc....", "........"),
     "a breach that lasts and ends": ("..ccccc......", "....F....R..."),
     "a worsening is sent at once, easing is delayed": ("..ccccsccccccccccc", "....F.W.......E..."),
-    "saturation without a zone before it": ("...s.........", "...F.......R."),
+    "saturation, directly from within the band": ("...s.........", "...F.......R."),
     "from near to above": ("..ccccaaaaa", "....F...E.."),
     "above the band": ("..aaaa......", "....F...R..."),
     "above the band, then within it but near its edge": ("..aaaahhhhhhhh", "....F........."),
@@ -58,13 +58,13 @@ async def test_a_late_sample_leads_to_a_notice(tmp_path: Path) -> None:
 async def test_a_revision_that_undoes_a_breach_resolves_its_alert(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         assert await stage.play(orders="..ccc") == "....F"
-        for back in (3, 2, 1):
-            stage.write(stage.series("orders"), stage.minute - back, ".")
+        for minutes_ago in (3, 2, 1):
+            stage.write(stage.series("orders"), stage.minute - minutes_ago, ".")
         assert await stage.play(orders=".") == "R"
 
 
-def write_incomplete(stage: Stage, letter: str) -> None:
-    """Write a value of the present minute, which is incomplete."""
+def write_incomplete_minute(stage: Stage, letter: str) -> None:
+    """Write a sample of the present minute, whose value may still grow."""
     series = stage.series("orders")
     rows = stage.fleet.metrics(series.key.cell)
     values = np.array(LETTERS[letter], np.float32) * (LIMIT * 60, 1)
@@ -77,12 +77,12 @@ def write_incomplete(stage: Stage, letter: str) -> None:
 async def test_an_incomplete_minute_resolves_no_alert_but_a_breach_in_it_fires(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         assert await stage.play(orders="..ccc") == "....F"
-        for letter in "......b..":  # the value of each minute is incomplete at first
-            write_incomplete(stage, letter)
+        for letter in "......b..":  # this sample of each minute is incomplete, and replaced by `c`
+            write_incomplete_minute(stage, letter)
             assert await stage.process(20) == []
             assert await stage.play(orders="c") == "."
         assert await stage.play(orders="...") == "..R"
-        write_incomplete(stage, "s")
+        write_incomplete_minute(stage, "s")
         assert [notice.severity for notice in await stage.process(20)] == [Severity.CRITICAL]
         assert stage.fleet.zone[stage.series("orders").slot] == Zone.SATURATED
 
@@ -91,17 +91,17 @@ async def test_an_incomplete_minute_does_not_count_as_clear(tmp_path: Path) -> N
     """The incomplete minute already has a higher sum than the minute before, and its sum may still grow."""
     async with Stage.opened(tmp_path) as stage:
         assert await stage.play(orders="..cccb.") == "....F.."
-        write_incomplete(stage, ".")
+        write_incomplete_minute(stage, ".")
         assert await stage.process(20) == []
         assert await stage.play(orders="c") == "."
         assert await stage.play(orders="...") == "..R"
 
 
-async def test_an_incomplete_minute_is_not_pending_as_idle(tmp_path: Path) -> None:
+async def test_an_incomplete_minute_begins_no_alert_on_idle_capacity(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         stage.series("orders", PAID)
         await stage.play(orders="..")
-        write_incomplete(stage, "b")
+        write_incomplete_minute(stage, "b")
         assert await stage.process(20) == []
         assert (stage.states, stage.fleet.zone[stage.series("orders", PAID).slot]) == ({}, Zone.WITHIN)
         await stage.play(orders="b")
@@ -109,18 +109,20 @@ async def test_an_incomplete_minute_is_not_pending_as_idle(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("minutes_late", [6, 20, 40])
-async def test_no_alert_is_resolved_while_a_namespace_is_silent(minutes_late: int, tmp_path: Path) -> None:
-    """Polls return no points. The points that arrive late lead to the same notices as points in time."""
+async def test_no_alert_is_resolved_while_cloudwatch_returns_no_points(
+    minutes_late: int, tmp_path: Path
+) -> None:
+    """Points that arrive late lead to the same notices as points that arrive in time."""
     async with Stage.opened(tmp_path) as stage:
         assert await stage.play(orders="..sss") == "..F.."
         rows = np.arange(stage.fleet.rings.size, dtype=np.int32)
-        first = stage.minute
+        first_late_minute = stage.minute
         for _ in range(minutes_late):
             stage.fleet.rings.mark_read(rows, stage.minute)
             stage.minute += 1
             stage.set_read_result()
             assert await stage.process(60) == []
-        stage.minute = first
+        stage.minute = first_late_minute
         assert await stage.play(orders="s" * minutes_late) == "." * minutes_late
         assert (await stage.play(orders="." * 9)).strip(".") == "R"
 
@@ -168,7 +170,7 @@ async def test_only_paid_capacity_is_pending_below_its_band(tmp_path: Path) -> N
 PAID = replace(SHORT, paid=True)
 
 
-async def test_idle_capacity_is_a_finding_after_a_day(tmp_path: Path) -> None:
+async def test_idle_capacity_has_an_alert_of_severity_info_after_a_day(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         stage.series("orders", PAID)
         assert await stage.play_hours(23, orders="b") == "." * 23
@@ -200,7 +202,9 @@ async def test_notices_depend_on_the_band(band: Band, samples: str, notices: str
         assert await stage.play(orders=samples) == notices
 
 
-async def test_an_alert_by_a_narrower_band_is_pending_from_the_change_on(tmp_path: Path) -> None:
+async def test_an_alert_because_of_a_narrower_band_is_pending_from_the_change_of_the_band_on(
+    tmp_path: Path,
+) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="hhhhhh")
         stage.series("orders", replace(SHORT, band=Band(low=0.1, high=0.6, near=0.67)))
@@ -208,6 +212,7 @@ async def test_an_alert_by_a_narrower_band_is_pending_from_the_change_on(tmp_pat
 
 
 KINESIS = {"service": "kinesis"}
+# Name, overrides, samples, notices, and the severities of the notices.
 OVERRIDES: dict[str, tuple[list[dict[str, Any]], str, str, list[Severity]]] = {
     "a higher severity": ([{**KINESIS, "near": "critical"}], "..cccc", "....F.", [Severity.CRITICAL]),
     "all alerts switched off": ([{**KINESIS, "near": "none", "above": "none"}], "..cccc", "......", []),

@@ -1,4 +1,4 @@
-"""Links in alerts."""
+"""Links in alerts: the consoles of AWS, the templates of URLs, and invalid configurations."""
 
 from typing import Any
 
@@ -68,14 +68,14 @@ CONSOLE_ADDRESSES = [
 ]
 
 
-@pytest.mark.parametrize(("series", "address"), CONSOLE_ADDRESSES)
+@pytest.mark.parametrize(("series_key", "address"), CONSOLE_ADDRESSES)
 def test_the_console_link_leads_to_the_resource_or_to_the_quota_of_an_account_limit(
-    series: Key, address: str
+    series_key: Key, address: str
 ) -> None:
-    assert Links().for_series(series, REGISTRY) == {"console": f"https://{address}"}
+    assert Links().for_series(series_key, REGISTRY) == {"console": f"https://{address}"}
 
 
-def test_an_unknown_console_or_quota_has_no_link() -> None:
+def test_a_series_without_a_known_console_or_quota_has_no_console_link() -> None:
     assert Links().for_series(key("kinesis.stream_write_bytes", "clicks", "us-iso-east-1"), REGISTRY) == {}
     assert Links().for_series(key("lambda.unreserved_concurrency", ""), REGISTRY) == {}
 
@@ -86,13 +86,13 @@ def test_templates_are_filled_with_percent_encoded_fields() -> None:
         runbook="https://wiki.example.org/{service}.{signal}",
         grafana="https://grafana.example.org/d/x?var-resource={resource}&p={parent}&a={account}&r={region}&i={id}",
     )
-    series = key("s3.prefix_read_rate", "logs/a&b={x}")
-    assert links.for_series(series, REGISTRY) | {"console": ""} == {
-        "page": f"https://headroom.example.org/series/{series.id}",
+    series_key = key("s3.prefix_read_rate", "logs/a&b={x}")
+    assert links.for_series(series_key, REGISTRY) | {"console": ""} == {
+        "page": f"https://headroom.example.org/series/{series_key.id}",
         "runbook": "https://wiki.example.org/s3.prefix_read_rate",
         "console": "",
         "grafana": "https://grafana.example.org/d/x?var-resource=logs%2Fa%26b%3D%7Bx%7D&p=logs"
-        f"&a={ACCOUNT}&r=eu-west-1&i={series.id}",
+        f"&a={ACCOUNT}&r=eu-west-1&i={series_key.id}",
     }
 
 
@@ -112,11 +112,11 @@ INVALID_LINKS = [
 ]
 
 
-@pytest.mark.parametrize(("links", "line"), INVALID_LINKS)
-def test_an_invalid_link_is_reported(links: dict[str, Any], line: str) -> None:
+@pytest.mark.parametrize(("links", "problem"), INVALID_LINKS)
+def test_an_invalid_link_is_reported(links: dict[str, Any], problem: str) -> None:
     with pytest.raises(ValidationError) as caught:
         Links.model_validate(links)
-    assert problem_lines("", problems_from_pydantic(caught.value, Links))[0].startswith(line)
+    assert problem_lines("", problems_from_pydantic(caught.value, Links))[0].startswith(problem)
 
 
 @each_service
@@ -139,20 +139,20 @@ def test_templates_are_filled_with_the_resource_its_id_and_its_parent() -> None:
     assert (
         links.for_series(series_key, REGISTRY)["grafana"] == "https://g/?n=web%2Fshop%2Fprod&i=a1%2Fprod&p=a1"
     )
-    group = Key(ACCOUNT, REGION, "autoscaling", "group_max_size", Resource("group", ("web/blue",)))
-    assert "AutoScalingGroupDetails:id=web%2Fblue;" in links.for_series(group, REGISTRY)["console"]
-    assert links.for_series(group, REGISTRY)["grafana"].endswith("&p=web%2Fblue")
+    group_key = Key(ACCOUNT, REGION, "autoscaling", "group_max_size", Resource("group", ("web/blue",)))
+    assert "AutoScalingGroupDetails:id=web%2Fblue;" in links.for_series(group_key, REGISTRY)["console"]
+    assert links.for_series(group_key, REGISTRY)["grafana"].endswith("&p=web%2Fblue")
 
 
 def test_a_global_service_has_the_console_link_of_its_home_region() -> None:
     links = Links(grafana="https://g/?r={region}&s={suffix}")
-    zone = Key(ACCOUNT, "global", "dns", "zone_records", Resource("hosted_zone", ("Z1",)))
+    zone_key = Key(ACCOUNT, "global", "dns", "zone_records", Resource("hosted_zone", ("Z1",)))
     registry = global_registry()
-    assert links.for_series(zone, registry, "us-east-1") == {
+    assert links.for_series(zone_key, registry, "us-east-1") == {
         "console": "https://us-east-1.console.aws.amazon.com/route53/v2/hostedzones?region=us-east-1"
         "#ListRecordSets/Z1",
         "grafana": "https://g/?r=global&s=amazonaws.com",
     }
-    in_china = links.for_series(zone, registry, "cn-northwest-1")
+    in_china = links.for_series(zone_key, registry, "cn-northwest-1")
     assert in_china["console"].startswith("https://cn-northwest-1.console.amazonaws.cn/")
     assert in_china["grafana"] == "https://g/?r=global&s=amazonaws.com.cn"

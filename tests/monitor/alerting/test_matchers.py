@@ -22,7 +22,8 @@ LABELS = {
     "tag team": "x",
 }
 
-MATCHING = [
+# Matchers, and whether they match LABELS.
+MATCHER_TEXTS = [
     ("", True),
     ("{}", True),
     ('severity="critical"', True),
@@ -57,12 +58,12 @@ MATCHING = [
 ]
 
 
-@pytest.mark.parametrize(("text", "matching"), MATCHING)
-def test_matchers_match_as_in_alertmanager(text: str, matching: bool) -> None:
-    assert all_match(parse_matchers(text), LABELS) is matching
+@pytest.mark.parametrize(("text", "matches"), MATCHER_TEXTS)
+def test_matchers_match_as_in_alertmanager(text: str, matches: bool) -> None:
+    assert all_match(parse_matchers(text), LABELS) is matches
 
 
-INVALID = [
+INVALID_TEXTS = [
     (",", "column 1: expected a label's name, found ','"),
     ("{,}", "column 2: expected a label's name, found ','"),
     ("{", "column 2: expected a comma or }, found the end"),
@@ -93,38 +94,38 @@ INVALID = [
 ]
 
 
-@pytest.mark.parametrize(("text", "expected"), INVALID)
+@pytest.mark.parametrize(("text", "expected"), INVALID_TEXTS)
 def test_an_invalid_matcher_is_reported_with_its_column(text: str, expected: str) -> None:
     with pytest.raises(MatcherError) as caught:
         parse_matchers(text)
     assert str(caught.value).startswith(expected)
 
 
-words = st.text(max_size=8)
+short_texts = st.text(max_size=8)
 operators = st.sampled_from(["=", "!="])
-matchers = st.lists(st.builds(Matcher, words.filter(bool), operators, words), max_size=4)
+matchers = st.lists(st.builds(Matcher, short_texts.filter(bool), operators, short_texts), max_size=4)
 
 
 @given(matchers)
-def test_matchers_survive_formatting_and_parsing(built: list[Matcher]) -> None:
-    written = ",".join(map(str, built))
-    assert parse_matchers(written) == parse_matchers(f"{{{written}}}") == tuple(built)
+def test_matchers_survive_formatting_and_parsing(expected_matchers: list[Matcher]) -> None:
+    text = ",".join(map(str, expected_matchers))
+    assert parse_matchers(text) == parse_matchers(f"{{{text}}}") == tuple(expected_matchers)
 
 
 @given(st.text(max_size=30))
-def test_any_text_is_parsed_or_rejected_with_a_column_of_the_text(text: str) -> None:
+def test_any_text_is_parsed_or_raises_an_error_with_a_column_of_the_text(text: str) -> None:
     try:
         parse_matchers(text)
     except MatcherError as error:
         assert 1 <= error.column <= len(text) + 1
 
 
-@given(st.dictionaries(words, st.text(st.characters(exclude_categories=()), max_size=8)))
-def test_any_label_value_can_be_matched(labels: dict[str, str]) -> None:
+@given(st.dictionaries(short_texts, st.text(st.characters(exclude_categories=()), max_size=8)))
+def test_every_label_value_can_be_matched_even_with_lone_surrogates(labels: dict[str, str]) -> None:
     assert all_match(parse_matchers("a=~.*,b!~x.y"), {**labels, "a": "", "b": labels.get("b", "") + "\ud800"})
 
 
-def test_a_regex_that_makes_backtracking_engines_hang_is_fast() -> None:
+def test_a_regex_that_takes_exponential_time_in_backtracking_engines_is_matched_in_linear_time() -> None:
     matchers_with_regex = parse_matchers('resource=~"(a|aa|a?)*(a+)+b"')
     assert not all_match(matchers_with_regex, {"resource": "a" * 5000 + "c"})
 
@@ -147,7 +148,7 @@ def test_a_matcher_of_resource_compares_the_name_and_the_id(text: str, matches: 
     assert all_match(parse_matchers(text), {"resource": "orders/prod", "resource_id": "a1b2/prod"}) is matches
 
 
-def test_an_account_limit_is_matched_apart_from_a_resource_named_account() -> None:
+def test_matchers_tell_an_account_limit_from_a_resource_named_account() -> None:
     account_limit, stream = {"signal": "x", "resource": ""}, {"signal": "x", "resource": "account"}
     assert all_match(parse_matchers("resource=account"), stream) and not all_match(
         parse_matchers("resource=account"), account_limit

@@ -1,4 +1,4 @@
-"""All AWS calls are denied with all services on: each account has one alert with one sentence."""
+"""Accounts with all services switched on, in which AWS denies all calls: one alert with one sentence each."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,7 +28,7 @@ SETTINGS: Mapping[str, dict[str, Any]] = {
 
 
 async def denied_calls(config: Config) -> dict[str, Sequence[Failure]]:
-    """Return, by service, the failures of the inventory, and with `METRICS` the failure to read metrics."""
+    """Return the failures of the inventory by service, and by `METRICS` the failure of reading metrics."""
     inventory = inventory_of(FakeAws().cell, Fleet(), config)
     for collector in REGISTRY.collectors:
         await inventory.run(collector)
@@ -36,11 +36,11 @@ async def denied_calls(config: Config) -> dict[str, Sequence[Failure]]:
     return {**failures, METRICS: (Failure("GetMetricData", "", "AccessDenied", "not authorized"),)}
 
 
-@pytest.mark.parametrize("settings", SETTINGS)
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
 async def test_an_account_without_permissions_has_one_alert_with_one_sentence(
-    settings: str, tmp_path: Path
+    settings: dict[str, Any], tmp_path: Path
 ) -> None:
-    failures = await denied_calls(Config.model_validate(SETTINGS[settings]))
+    failures = await denied_calls(Config.model_validate(settings))
     assert {failure.code for service_failures in failures.values() for failure in service_failures} <= {
         "AccessDenied",
         "AccessDeniedException",

@@ -11,7 +11,8 @@ from rules.limits import Limit, LimitSource
 from tests.monitor.alerting.stage import LIMIT, SHORT, Stage, configuration
 from tests.monitor.fleet.fleets import key
 
-# Samples of a series until its alert fires, the new limit, later samples, and the reason of the resolution.
+# Samples of a series until its alert fires (in the letters of `stage`), the new limit, later samples, and the
+# reason of the resolution.
 RESOLUTIONS = {
     "usage fell": ("..ccc", LIMIT, "...", ""),
     "the limit was raised": ("..ccc", 2000, "ccc", "the limit was raised from 1000 B/s to 1.95 KiB/s"),
@@ -31,13 +32,13 @@ RESOLUTIONS = {
 }
 
 
-@pytest.mark.parametrize(("before", "limit", "after", "reason"), RESOLUTIONS.values(), ids=RESOLUTIONS)
-async def test_a_resolution_gives_a_raised_limit_as_its_reason(
-    before: str, limit: float, after: str, reason: str, tmp_path: Path
+@pytest.mark.parametrize(("before", "new_limit", "after", "reason"), RESOLUTIONS.values(), ids=RESOLUTIONS)
+async def test_a_resolution_has_the_raised_limit_as_its_reason_if_usage_would_still_breach_the_old_limit(
+    before: str, new_limit: float, after: str, reason: str, tmp_path: Path
 ) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders=before)
-        stage.relimit("orders", limit)
+        stage.relimit("orders", new_limit)
         await stage.play(orders=after)
         resolved = stage.notices[-1]
         assert resolved.kind is NoticeKind.RESOLVED
@@ -47,10 +48,10 @@ async def test_a_resolution_gives_a_raised_limit_as_its_reason(
 
 async def test_a_lowered_limit_resolves_an_alert_on_idle_capacity(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        paid = replace(SHORT, paid=True)
-        stage.series("orders", paid)
+        paid_settings = replace(SHORT, paid=True)
+        stage.series("orders", paid_settings)
         await stage.play_hours(25, orders="b")
-        stage.series("orders", replace(paid, limit=Limit(200.0, LimitSource.API, 0)))
+        stage.series("orders", replace(paid_settings, limit=Limit(200.0, LimitSource.API, 0)))
         (resolved,) = await stage.process()
         assert resolved.resolution_reason == "the limit was lowered from 1000 B/s to 200 B/s"
 
@@ -86,7 +87,9 @@ async def test_a_notice_has_tags_and_links(tmp_path: Path) -> None:
         assert notice.links["page"] == f"https://h.example.org/series/{notice.alert}"
 
 
-async def test_a_departed_resource_with_special_characters_has_a_resolution(tmp_path: Path) -> None:
+async def test_the_alert_of_a_deleted_resource_whose_name_has_special_characters_is_resolved(
+    tmp_path: Path,
+) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.play(**{"a) b": "..ccc"})
         stage.fleet.drop(key("a) b"))

@@ -9,18 +9,18 @@ from monitor.alerting.records import PendingNotice
 from monitor.notifiers.notice import NoticeKind, Notification, NotificationReason
 from tests.monitor.alerting.pending import NOW, notice, pending_notice
 
-A, B = {"region": "a"}, {"region": "b"}
+GROUP_A, GROUP_B = {"region": "a"}, {"region": "b"}
 
 
-def outbox(*rows: PendingNotice) -> Outbox:
+def outbox_with(*rows: PendingNotice) -> Outbox:
     """Return an outbox with pending notices."""
     box = Outbox()
     box.enqueue(rows)
     return box
 
 
-def batched(box: Outbox, key: str, now: float) -> Notification:
-    """Make a notification of the notices that a group may send, queue it in the outbox, and return it."""
+def queue_notification(box: Outbox, key: str, now: float) -> Notification:
+    """Make a notification of the notices that a group may send. Queue it in the outbox, and return it."""
     rows = box.sendable(key, None)
     notification = Notification(
         id="n",
@@ -39,16 +39,16 @@ def send_due(box: Outbox, now: float = NOW) -> list[list[int]]:
     keys = box.acquire_due(now, 100)
     numbers = []
     for key in keys:
-        numbers.append([sent.number for sent in batched(box, key, now).notices])
+        numbers.append([sent_notice.number for sent_notice in queue_notification(box, key, now).notices])
         box.complete(key)
     box.release(keys)
     return numbers
 
 
 def test_all_notices_of_a_group_are_sent_when_its_first_notice_is_due() -> None:
-    box = outbox(
-        pending_notice(notice(1, "a"), group=A, due=NOW + 30, id=1),
-        pending_notice(notice(2, "b"), group=A, due=NOW + 60, id=2),
+    box = outbox_with(
+        pending_notice(notice(1, "a"), group=GROUP_A, due=NOW + 30, id=1),
+        pending_notice(notice(2, "b"), group=GROUP_A, due=NOW + 60, id=2),
     )
     assert box.next_due() == NOW + 30
     assert send_due(box, NOW + 29) == []
@@ -57,15 +57,17 @@ def test_all_notices_of_a_group_are_sent_when_its_first_notice_is_due() -> None:
 
 
 def test_two_notices_of_an_alert_are_sent_in_two_notifications() -> None:
-    box = outbox(pending_notice(notice(1), id=1), pending_notice(notice(2, kind=NoticeKind.RESOLVED), id=2))
+    box = outbox_with(
+        pending_notice(notice(1), id=1), pending_notice(notice(2, kind=NoticeKind.RESOLVED), id=2)
+    )
     assert send_due(box) == [[1]]
     assert send_due(box) == [[2]]
 
 
 def test_a_group_retries_its_failed_notification_before_it_sends_newer_notices() -> None:
-    box = outbox(pending_notice(notice(1), id=1))
+    box = outbox_with(pending_notice(notice(1), id=1))
     (key,) = box.acquire_due(NOW, 100)
-    notification = batched(box, key, NOW)
+    notification = queue_notification(box, key, NOW)
     box.enqueue([pending_notice(notice(2), id=2), pending_notice(notice(3, "b"), id=3)])
     assert send_due(box) == [[3]]
     failed = box.record_failure(key, NOW, 0.0)
@@ -78,19 +80,19 @@ def test_a_group_retries_its_failed_notification_before_it_sends_newer_notices()
 
 
 def test_a_failure_is_isolated_if_the_receiver_accepted_another_notification_since_the_last_failure() -> None:
-    box = outbox(pending_notice(notice(1), id=1))
+    box = outbox_with(pending_notice(notice(1), id=1))
     (key,) = box.acquire_due(NOW, 100)
-    batched(box, key, NOW)
-    attempts = (5, 0), (7, 6), (8, 6), (9, 8.5)
-    failures = [box.record_failure(key, now, accepted).isolated_failures for now, accepted in attempts]
-    assert failures == [0, 1, 1, 2]
+    queue_notification(box, key, NOW)
+    attempts = (5, 0), (7, 6), (8, 6), (9, 8.5)  # when it failed, when the receiver last accepted another
+    isolated_counts = [box.record_failure(key, now, accepted).isolated_failures for now, accepted in attempts]
+    assert isolated_counts == [0, 1, 1, 2]
 
 
 def test_notices_of_an_alert_in_two_groups_are_sent_in_order() -> None:
-    box = outbox(
-        pending_notice(notice(1), group=A, due=NOW + 60, id=1),
-        pending_notice(notice(2), group=B, due=NOW, id=2),
-        pending_notice(notice(3, "b"), group=B, due=NOW, id=3),
+    box = outbox_with(
+        pending_notice(notice(1), group=GROUP_A, due=NOW + 60, id=1),
+        pending_notice(notice(2), group=GROUP_B, due=NOW, id=2),
+        pending_notice(notice(3, "b"), group=GROUP_B, due=NOW, id=3),
     )
     assert send_due(box) == [[3]]
     assert send_due(box, NOW + 60) == [[1]]
@@ -101,33 +103,36 @@ def test_stored_notifications_are_sent_before_pending_notices() -> None:
     box = Outbox()
     box.requeue(
         Notification(
-            id="n", receiver="r", group=A, notices=(notice(1),), at=NOW, reason=NotificationReason.FIRST
+            id="n", receiver="r", group=GROUP_A, notices=(notice(1),), at=NOW, reason=NotificationReason.FIRST
         ),
         NOW,
     )
-    box.enqueue([pending_notice(notice(2), group=B, id=2)])
-    assert box.acquire_due(NOW, 100) == [group_key(A)]
-    box.complete(group_key(A))
-    box.release([group_key(A)])
+    box.enqueue([pending_notice(notice(2), group=GROUP_B, id=2)])
+    assert box.acquire_due(NOW, 100) == [group_key(GROUP_A)]
+    box.complete(group_key(GROUP_A))
+    box.release([group_key(GROUP_A)])
     assert send_due(box) == [[2]]
 
 
-def test_dropping_the_first_notice_of_an_alert_releases_the_next_notice() -> None:
-    rows = [pending_notice(notice(1), group=A, due=NOW + 60, id=1), pending_notice(notice(2), group=B, id=2)]
-    box = outbox(*rows)
+def test_when_the_first_notice_of_an_alert_is_dropped_the_next_one_can_be_sent() -> None:
+    rows = [
+        pending_notice(notice(1), group=GROUP_A, due=NOW + 60, id=1),
+        pending_notice(notice(2), group=GROUP_B, id=2),
+    ]
+    box = outbox_with(*rows)
     assert send_due(box) == []
     box.drop(rows[:1])
     assert send_due(box) == [[2]]
 
 
 def test_oldest_at_is_the_oldest_time_of_pending_notices_and_queued_notifications() -> None:
-    box = outbox(pending_notice(notice(2, at=NOW - 5), id=2))
+    box = outbox_with(pending_notice(notice(2, at=NOW - 5), id=2))
     assert box.oldest_at == NOW - 5
     box.requeue(
         Notification(
             id="n",
             receiver="r",
-            group=A,
+            group=GROUP_A,
             notices=(notice(1, at=NOW - 9),),
             at=NOW,
             reason=NotificationReason.FIRST,
@@ -138,6 +143,7 @@ def test_oldest_at_is_the_oldest_time_of_pending_notices_and_queued_notification
     assert Outbox().oldest_at is None
 
 
+# The alert, the group, and after how many seconds a notice is due.
 ROWS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xy"), st.integers(0, 5)), max_size=30)
 
 
@@ -145,7 +151,7 @@ ROWS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xy"), st.inte
 def test_each_notice_is_sent_once_and_the_notices_of_an_alert_in_order(
     rows: list[tuple[str, str, int]],
 ) -> None:
-    box = outbox(
+    box = outbox_with(
         *(
             pending_notice(notice(n, alert), group={"region": group}, due=NOW + due, id=n)
             for n, (alert, group, due) in enumerate(rows)
@@ -162,34 +168,34 @@ def test_each_notice_is_sent_once_and_the_notices_of_an_alert_in_order(
     assert len(box) == 0
 
 
-# Dropped notices. Each letter is a notice of one alert, oldest first, with an hour between two notices.
+# Dropped notices. The letters are the kinds of an alert's notices, one an hour, oldest first.
 
 
-def letters_kept(kinds: str, limit: int, hours: int) -> str:
-    """Return the letters of the notices that are kept, `.` for those that are dropped.
+def kept_letters(kinds: str, limit: int, min_hour: int) -> str:
+    """Return the letters of notices, with `.` in place of the notices that are dropped.
 
-    limit: the number of notices to keep. hours: notices before this hour are too old.
+    limit: the number of notices to keep. min_hour: notices before this hour are too old.
     """
-    letters = {
+    kind_of_letter = {
         "F": NoticeKind.FIRING,
         "r": NoticeKind.REPEATED,
         "W": NoticeKind.WORSENED,
         "R": NoticeKind.RESOLVED,
     }
     rows = [
-        pending_notice(notice(n, "a", letters[letter], at=NOW + n * 3600), id=n)
+        pending_notice(notice(n, "a", kind_of_letter[letter], at=NOW + n * 3600), id=n)
         for n, letter in enumerate(kinds)
     ]
     dropped = {
         row.id
-        for dropped_rows in notices_to_drop(rows, limit, NOW + hours * 3600).values()
+        for dropped_rows in notices_to_drop(rows, limit, NOW + min_hour * 3600).values()
         for row in dropped_rows
     }
     return "".join("." if n in dropped else letter for n, letter in enumerate(kinds))
 
 
 @pytest.mark.parametrize(
-    ("kinds", "limit", "hours", "kept"),
+    ("kinds", "limit", "min_hour", "kept"),
     [
         ("FrrrR", 9, 0, "FrrrR"),
         ("FrrrR", 4, 0, "F.rrR"),
@@ -205,6 +211,6 @@ def letters_kept(kinds: str, limit: int, hours: int) -> str:
     ],
 )
 def test_a_full_queue_drops_repeats_first_then_superseded_notices_and_never_the_last(
-    kinds: str, limit: int, hours: int, kept: str
+    kinds: str, limit: int, min_hour: int, kept: str
 ) -> None:
-    assert letters_kept(kinds, limit, hours) == kept
+    assert kept_letters(kinds, limit, min_hour) == kept

@@ -1,6 +1,7 @@
 """The overrides in the configuration's key `alerts`: how they change durations, severities and notices.
 
-The tests run the inventory, the fleet and the alert engine.
+The tests run the inventory, the fleet and the alert engine. The letters of samples and notices are
+explained in `stage`. `|` is a reload of the configuration.
 """
 
 import time
@@ -19,7 +20,7 @@ from tests.monitor.fleet.fleets import key
 from tests.monitor.polling.inventories import KINESIS, NO_QUOTAS, FakeAccount, inventory_of, streams
 
 
-def configured(*overrides: Mapping[str, Any]) -> Config:
+def configuration_with(*overrides: Mapping[str, Any]) -> Config:
     """Return a configuration with overrides of alerts."""
     return configuration(route=ALL, alerts=[dict(override) for override in overrides])
 
@@ -31,22 +32,25 @@ class InventoriedStage:
         self.stage, self.account = stage, account
 
     async def reload(self, *overrides: Mapping[str, Any]) -> None:
-        """Apply a configuration as the app does: a new inventory continues the former one."""
-        config, before = configured(*overrides), self.account.inventory
+        """Apply overrides as the app does at a reload: a new inventory continues the earlier one."""
+        config, earlier_inventory = configuration_with(*overrides), self.account.inventory
         self.account.inventory = inventory_of(
-            before.cell, self.account.fleet, config, account_name=before.account_name
+            earlier_inventory.cell,
+            self.account.fleet,
+            config,
+            account_name=earlier_inventory.account_name,
         )
-        self.account.inventory.discovered |= before.discovered
+        self.account.inventory.discovered |= earlier_inventory.discovered
         self.stage.configure(config)
         await self.account.run_inventory(KINESIS)
 
     def write(self, resource: str, letter: str) -> None:
         """Write the sample of the present minute to the metrics of a stream."""
-        fleet, utilization_and_throttled = self.stage.fleet, LETTERS[letter]
+        fleet, sample_values = self.stage.fleet, LETTERS[letter]
         slot = fleet.series[key(resource)].slot
         scales = float(fleet.limit[slot]), 1.0
         for formulas, value, scale in zip(
-            (fleet.usages, fleet.throttled), utilization_and_throttled, scales, strict=True
+            (fleet.usages, fleet.throttled), sample_values, scales, strict=True
         ):
             formula = formulas.get(slot)
             assert formula
@@ -71,22 +75,23 @@ class InventoriedStage:
 
 @asynccontextmanager
 async def inventoried_stage(folder: Path, *overrides: Mapping[str, Any]) -> AsyncIterator[InventoriedStage]:
-    """Yield a stage with two streams that an inventory found at the system's time."""
+    """Yield a stage with two streams that an inventory found. It starts at the time of the system clock."""
     answers = {
         **streams(orders=1, clicks=1),
         "describe_limits": SHARD_LIMITS | {"OpenShardCount": 5},
         **NO_QUOTAS,
     }
-    account, minute = FakeAccount(configured(*overrides), "prod", **answers), int(time.time() // 60)
+    account, minute = FakeAccount(configuration_with(*overrides), "prod", **answers), int(time.time() // 60)
     await account.run_inventory(KINESIS)
-    async with Stage.opened(folder, configured(*overrides), minute, account.fleet) as stage:
+    async with Stage.opened(folder, configuration_with(*overrides), minute, account.fleet) as stage:
         yield InventoriedStage(stage, account)
 
 
 ORDERS = {"signal": "kinesis.stream_write_bytes", "resource": "orders"}
+# Name, overrides, samples and notices.
 DURATIONS: dict[str, tuple[list[Mapping[str, Any]], str, str]] = {
     "the durations of the catalogue": ([], "ccccccc......", ".....F......R"),
-    "another duration": ([{**ORDERS, "for": "2m"}], "ccccccc......", "..F.........R"),
+    "a shorter duration": ([{**ORDERS, "for": "2m"}], "ccccccc......", "..F.........R"),
     "`for: 0`": ([{**ORDERS, "for": 0}], "ccccccc......", "F...........R"),
     "a longer duration": ([{**ORDERS, "for": "10m"}], "ccccccccccc..", "..........F.."),
     "a duration that is no whole number of minutes": (
@@ -96,17 +101,17 @@ DURATIONS: dict[str, tuple[list[Mapping[str, Any]], str, str]] = {
     ),
     "`keep_firing_for: 0`": ([{**ORDERS, "keep_firing_for": 0}], "ccccccc......", ".....F.R....."),
     "a longer `keep_firing_for`": ([{**ORDERS, "keep_firing_for": "7m"}], "cccccc........", ".....F.......R"),
-    "`for` and `keep_firing_for`": (
+    "both `for` and `keep_firing_for`": (
         [{**ORDERS, "for": "1m", "keep_firing_for": "1m"}],
         ".cc.....",
         "..F.R...",
     ),
-    "each key from the last entry that has it": (
+    "each key is taken from the last entry that has it": (
         [{**ORDERS, "for": "3m"}, {"service": "kinesis", "for": "1m"}, {**ORDERS, "keep_firing_for": "1m"}],
         "ccc.....",
         ".F..R...",
     ),
-    "an override of the account, by its name": ([{"account": "prod", "for": "1m"}], "cc", ".F"),
+    "an override of the series' account, by its name": ([{"account": "prod", "for": "1m"}], "cc", ".F"),
     "an override of another account": ([{"account": "test", "for": "1m"}], "cccccc", ".....F"),
     "an override of another resource": ([{**ORDERS, "resource": "cl*", "for": "1m"}], "cccccc", ".....F"),
     "an override of another signal": (
@@ -126,7 +131,8 @@ async def test_overrides_set_durations(
         assert await stage.play(orders=samples) == expected
 
 
-QUICK = {"service": "kinesis", "for": 0, "keep_firing_for": 0}
+WITHOUT_DELAYS = {"service": "kinesis", "for": 0, "keep_firing_for": 0}
+# Name, an override, samples, and the severity and zone of each notice.
 SEVERITIES: dict[str, tuple[Mapping[str, Any], str, list[str]]] = {
     "the defaults": ({}, "acs", ["info above", "warning near", "critical saturated"]),
     "near is critical": ({"near": "critical"}, "ac", ["info above", "critical near"]),
@@ -142,7 +148,7 @@ SEVERITIES: dict[str, tuple[Mapping[str, Any], str, list[str]]] = {
 async def test_overrides_set_severities(
     override: Mapping[str, Any], samples: str, expected: list[str], tmp_path: Path
 ) -> None:
-    async with inventoried_stage(tmp_path, {**QUICK, **override}) as inventoried:
+    async with inventoried_stage(tmp_path, {**WITHOUT_DELAYS, **override}) as inventoried:
         await inventoried.play(orders=samples)
         notices = inventoried.stage.notices
         assert [f"{notice.severity} {notice.zone}" for notice in notices] == expected
@@ -156,6 +162,7 @@ async def test_an_override_of_one_resource_does_not_change_other_resources(tmp_p
         assert severities == [("orders", "critical"), ("clicks", "warning")]
 
 
+# Name, the override before and after a reload, samples and notices.
 RELOADS: dict[str, tuple[Mapping[str, Any], Mapping[str, Any], str, str]] = {
     "a shorter `for` of a pending alert": ({"for": "10m"}, {"for": "3m"}, "cc|cc", "..|.F"),
     "a longer `for` of a pending alert": ({"for": "2m"}, {"for": "5m"}, "cc|cccc", "..|...F"),

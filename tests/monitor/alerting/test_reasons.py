@@ -1,4 +1,7 @@
-"""The reason of each notification, as the receiver, the log, the journal and webhooks have it."""
+"""The reason of each notification, as the receiver, the log, the journal and webhooks have it.
+
+The letters of samples are explained in `stage`.
+"""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,7 +21,7 @@ from tests.monitor.alerting.stage import AT_ONCE, DENIED, Stage, configuration
 from tests.monitor.alerting.test_blind_alerts import ALL_HERE, KINESIS, THERE, cells_in, fails
 from tests.monitor.notifiers.loopback import notification
 
-R = NotificationReason
+Reason = NotificationReason
 WEBHOOK = {"name": "pager", "type": "webhook", "url": "https://example.org/"}
 ALERTMANAGER = {"name": "pager", "type": "alertmanager", "urls": ["https://example.org"]}
 
@@ -51,7 +54,7 @@ async def silence_for_five_minutes(stage: Stage) -> None:
 
 
 class ReasonCase(NamedTuple):
-    """Samples, the action after them, later samples, and the reasons of all notifications."""
+    """Samples, the action that follows, the samples after it, and the reasons of all notifications."""
 
     before: str
     action: Action
@@ -61,23 +64,27 @@ class ReasonCase(NamedTuple):
 
 
 CASES = {
-    "the alert begins": ReasonCase("..ccc", do_nothing, "", [R.FIRST]),
-    "the severity rises": ReasonCase("..ccc", do_nothing, "sss", [R.FIRST, R.ESCALATED]),
+    "the alert begins": ReasonCase("..ccc", do_nothing, "", [Reason.FIRST]),
+    "the severity rises": ReasonCase("..ccc", do_nothing, "sss", [Reason.FIRST, Reason.ESCALATED]),
     "the severity falls": ReasonCase(
-        "..sss", do_nothing, "c" * 8, [R.FIRST, R.REPEATED, R.REPEATED, R.EASED]
+        "..sss", do_nothing, "c" * 8, [Reason.FIRST, Reason.REPEATED, Reason.REPEATED, Reason.EASED]
     ),
-    "the alert ends": ReasonCase("..ccc", do_nothing, "....", [R.FIRST, R.RESOLVED]),
-    "the alert lasts": ReasonCase("..ccc", do_nothing, "c" * 5, [R.FIRST, R.REPEATED]),
-    "the receiver forgets alerts": ReasonCase("..ccc", do_nothing, "c", [R.FIRST, R.KEEPALIVE], ALERTMANAGER),
-    "the alert is acknowledged": ReasonCase("..ccc", acknowledge, "c" * 9, [R.FIRST]),
-    "an acknowledged alert escalates": ReasonCase("..ccc", acknowledge, "sss", [R.FIRST, R.ESCALATED]),
+    "the alert ends": ReasonCase("..ccc", do_nothing, "....", [Reason.FIRST, Reason.RESOLVED]),
+    "the alert lasts": ReasonCase("..ccc", do_nothing, "c" * 5, [Reason.FIRST, Reason.REPEATED]),
+    "the receiver forgets alerts that are not repeated": ReasonCase(
+        "..ccc", do_nothing, "c", [Reason.FIRST, Reason.KEEPALIVE], ALERTMANAGER
+    ),
+    "the alert is acknowledged": ReasonCase("..ccc", acknowledge, "c" * 9, [Reason.FIRST]),
+    "an acknowledged alert escalates": ReasonCase(
+        "..ccc", acknowledge, "sss", [Reason.FIRST, Reason.ESCALATED]
+    ),
     "an acknowledgement ends": ReasonCase(
-        "..ccc", acknowledge_for_four_minutes, "c" * 6, [R.FIRST, R.REPEATED]
+        "..ccc", acknowledge_for_four_minutes, "c" * 6, [Reason.FIRST, Reason.REPEATED]
     ),
     "the alert is silenced": ReasonCase("..", silence_for_five_minutes, "cccc", []),
-    "a silence ends": ReasonCase("..", silence_for_five_minutes, "c" * 6, [R.FIRST]),
+    "a silence ends": ReasonCase("..", silence_for_five_minutes, "c" * 6, [Reason.FIRST]),
     "a silence of a notified alert ends": ReasonCase(
-        "..ccc", silence_for_five_minutes, "c" * 6, [R.FIRST, R.REPEATED]
+        "..ccc", silence_for_five_minutes, "c" * 6, [Reason.FIRST, Reason.REPEATED]
     ),
 }
 
@@ -100,36 +107,40 @@ async def test_a_blind_spot_in_more_places_has_the_reason_grew(storage: Path | M
         await play_cells(stage, cells, 20)
         await play_cells(stage, cells, 15, fails(DENIED, at=KINESIS))
         await play_cells(stage, cells, 30, fails(DENIED, at=[*ALL_HERE, (THERE, "")]))
-        assert [notification.reason for notification in stage.sent][:2] == [R.FIRST, R.GREW]
-        assert {notification.reason for notification in stage.sent} == {R.FIRST, R.GREW}
+        assert [notification.reason for notification in stage.sent][:2] == [Reason.FIRST, Reason.GREW]
+        assert {notification.reason for notification in stage.sent} == {Reason.FIRST, Reason.GREW}
 
 
 async def test_a_notification_has_the_most_important_reason_of_its_notices(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="..ccc...", clicks=".....ccc")
         assert [(len(notification.notices), notification.reason) for notification in stage.sent] == [
-            (1, R.FIRST),
-            (2, R.FIRST),
+            (1, Reason.FIRST),
+            (2, Reason.FIRST),
         ]
         assert {notice.kind for notice in stage.sent[-1].notices} == {NoticeKind.FIRING, NoticeKind.RESOLVED}
 
 
-async def test_the_reason_survives_a_restart_and_a_replay(storage: Path | MemoryStore) -> None:
+async def test_the_reason_survives_a_restart_and_the_replay_of_a_dead_letter(
+    storage: Path | MemoryStore,
+) -> None:
     async with Stage.opened(storage) as stage:
         await stage.play(orders="..ccc")
         stage.answer = retry("http_503", "it answered 503")
         await stage.play(orders="sss")
-        assert [stored.reason for stored in stage.store.all(NOTIFICATIONS).values()] == [R.ESCALATED]
+        assert [notification.reason for notification in stage.store.all(NOTIFICATIONS).values()] == [
+            Reason.ESCALATED
+        ]
         minute = stage.minute
     async with Stage.opened(storage, minute=minute + 10) as stage:
         stage.answer = refused("http_400", "it answered 400")
         await stage.deliver()
         (sender,) = stage.delivery.senders.values()
-        assert [letter.notification.reason for letter in sender.dead_letters] == [R.ESCALATED]
+        assert [dead_letter.notification.reason for dead_letter in sender.dead_letters] == [Reason.ESCALATED]
         stage.sent.clear()
         await stage.delivery.replay()
         await stage.deliver()
-        assert [notification.reason for notification in stage.sent] == [R.ESCALATED]
+        assert [notification.reason for notification in stage.sent] == [Reason.ESCALATED]
 
 
 async def test_a_pending_notice_is_stored_with_its_reason(storage: Path | MemoryStore) -> None:
@@ -138,16 +149,16 @@ async def test_a_pending_notice_is_stored_with_its_reason(storage: Path | Memory
         stage.delivery.configure([])
         await stage.play(orders="c")
         rows = stage.store.all(PENDING_NOTICES).values()
-        assert [row.reason for row in rows] == [R.FIRST]
+        assert [row.reason for row in rows] == [Reason.FIRST]
 
 
 async def test_the_reason_is_logged_at_delivery(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "monitor.alerting")
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="..ccc....")
-        first, resolved = (notification.id for notification in stage.sent)
-    assert f"pager: notification {first} is delivered, reason: first" in caplog.messages
-    assert f"pager: notification {resolved} is delivered, reason: resolved" in caplog.messages
+        first_id, resolved_id = (notification.id for notification in stage.sent)
+    assert f"pager: notification {first_id} is delivered, reason: first" in caplog.messages
+    assert f"pager: notification {resolved_id} is delivered, reason: resolved" in caplog.messages
 
 
 @pytest.mark.parametrize("reason", NotificationReason)
@@ -156,4 +167,4 @@ def test_a_webhook_has_the_reason(reason: NotificationReason) -> None:
 
 
 def test_a_trial_notification_has_the_reason_test() -> None:
-    assert trial_notification("hook", "test-1", NoticeKind.FIRING, 0, 0.0).reason is R.TEST
+    assert trial_notification("hook", "test-1", NoticeKind.FIRING, 0, 0.0).reason is Reason.TEST

@@ -1,4 +1,7 @@
-"""Resources that were deleted and created again: samples of the former resource lead to no alert."""
+"""Resources that were deleted and created again: samples of the former resource lead to no alert.
+
+The letters of samples and notices are explained in `stage`.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -16,10 +19,10 @@ async def test_alerts_never_use_samples_of_a_former_resource_of_the_same_name(
     former_letter: str, tmp_path: Path
 ) -> None:
     async with Stage.opened(tmp_path) as stage:
-        began = stage.minute
+        first_minute = stage.minute
         await stage.play(other="." * FORMER_MINUTES)
         series = stage.series("orders", replace(SHORT, pending_for=5), created_at=stage.minute * 60.0)
-        for minute in range(began, stage.minute):  # the first poll returns the former samples
+        for minute in range(first_minute, stage.minute):  # the first poll returns the former samples
             stage.write(series, minute, former_letter)
         assert await stage.play(other="." * 10, orders="." * 10) == "." * 10
         assert stage.states == {}

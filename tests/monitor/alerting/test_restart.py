@@ -16,33 +16,33 @@ from tests.monitor.alerting.memory_store import MemoryStore
 from tests.monitor.alerting.stage import DENIED, UNREAD_THROTTLES, Stage, configuration
 from tests.monitor.fleet.fleets import ACCOUNT, REGION, key
 
-# The samples of a series, and the expected notices, in the letters of `stage`. `|` is a restart; after it,
-# the earlier samples are read again.
+# The samples of a series, and the expected notices, in the letters that are explained in `stage`. `|` is a
+# restart, after which the earlier samples are read again.
 RESTARTS = {
     "a firing alert is notified once": ("..ccc|ccccc", "....F|....."),
     "no sample after the restart": ("..ccc|_", "....F|."),
-    "resolved after the restart": ("..ccc|....", "....F|..R."),
+    "clear samples after the restart resolve the alert": ("..ccc|....", "....F|..R."),
     "a pending alert keeps its start": ("..cc|cc", "....|F."),
-    "worse after the restart": ("..ccc|sss", "....F|W.."),
-    "unread throttles resolve no alert": ("..ss|???ss", "..F.|....."),
-    "no alert before and after": (".....|....", ".....|...."),
+    "worse samples after the restart worsen the alert": ("..ccc|sss", "....F|W.."),
+    "throttled demand that is not read after the restart resolves no alert": ("..ss|???ss", "..F.|....."),
+    "no alert before and after the restart": (".....|....", ".....|...."),
 }
 
 
 @pytest.mark.parametrize(("samples", "expected"), RESTARTS.values(), ids=RESTARTS)
 async def test_notices_across_a_restart(samples: str, expected: str, storage: Path | MemoryStore) -> None:
-    before, after = samples.split("|")
+    samples_before, samples_after = samples.split("|")
     async with Stage.opened(storage) as stage:
-        first = await stage.play(orders=before)
+        notices_before = await stage.play(orders=samples_before)
         minute = stage.minute
     async with Stage.opened(storage, minute=minute) as stage:
-        for back, letter in enumerate(
-            reversed(before), 1
-        ):  # throttles that are unread now are unread for earlier minutes, too
-            reread = UNREAD_THROTTLES if after.startswith(UNREAD_THROTTLES) else letter
-            stage.write(stage.series("orders"), minute - back, reread)
-        second = await stage.play(orders=after)
-        assert f"{first}|{second}" == expected
+        # Throttled demand that is not read after the restart is not read again for earlier minutes either.
+        is_unread = samples_after.startswith(UNREAD_THROTTLES)
+        for minutes_ago, letter in enumerate(reversed(samples_before), 1):
+            letter_read_again = UNREAD_THROTTLES if is_unread else letter
+            stage.write(stage.series("orders"), minute - minutes_ago, letter_read_again)
+        notices_after = await stage.play(orders=samples_after)
+        assert f"{notices_before}|{notices_after}" == expected
         assert len({notice.number for notice in stage.notices}) == len(stage.notices)
 
 
@@ -53,13 +53,15 @@ async def test_an_alert_whose_breach_ended_between_two_processes_is_resolved(
         await stage.play(orders="..ccc")
         minute = stage.minute
     async with Stage.opened(storage, minute=minute + 30) as stage:
-        for ago in range(30):
-            stage.write(stage.series("orders"), minute + ago, ".")
+        for missed_minute in range(minute, minute + 30):
+            stage.write(stage.series("orders"), missed_minute, ".")
         (notice,) = await stage.process()
         assert notice.kind is NoticeKind.RESOLVED
 
 
-async def test_firing_alerts_are_exported_before_new_samples_arrive(storage: Path | MemoryStore) -> None:
+async def test_a_firing_alert_is_exported_once_its_series_is_found_even_without_new_samples(
+    storage: Path | MemoryStore,
+) -> None:
     async with Stage.opened(storage) as stage:
         await stage.play(orders="..ccc")
         minute = stage.minute
@@ -76,11 +78,11 @@ async def test_a_receiver_that_was_down_is_notified_after_a_restart(storage: Pat
     async with Stage.opened(storage) as stage:
         stage.answer = retry("http_503", "it answered 503")
         await stage.play(orders="..ccc")
-        (first,) = stage.sent
+        (undelivered,) = stage.sent
         minute = stage.minute
     async with Stage.opened(storage, minute=minute + 10) as stage:
         await stage.deliver()
-        assert [notification.id for notification in stage.sent] == [first.id]
+        assert [notification.id for notification in stage.sent] == [undelivered.id]
 
 
 INVENTORIES: dict[str, tuple[Any, bool]] = {
@@ -93,9 +95,9 @@ INVENTORIES: dict[str, tuple[Any, bool]] = {
 }
 
 
-@pytest.mark.parametrize(("inventory", "is_lost"), INVENTORIES.values(), ids=INVENTORIES)
-async def test_an_alert_without_a_series_ends_only_after_an_inventory(
-    inventory: dict[str, Any], is_lost: bool, storage: Path | MemoryStore
+@pytest.mark.parametrize(("inventory", "is_resolved"), INVENTORIES.values(), ids=INVENTORIES)
+async def test_an_alert_whose_series_is_not_found_ends_only_after_an_inventory_of_its_service(
+    inventory: dict[str, Any], is_resolved: bool, storage: Path | MemoryStore
 ) -> None:
     async with Stage.opened(storage) as stage:
         await stage.play(orders="..ccc")
@@ -104,13 +106,14 @@ async def test_an_alert_without_a_series_ends_only_after_an_inventory(
         stage.set_read_result(**inventory)
         assert [notice.resolution_reason for notice in await stage.process()] == [
             "the resource no longer exists"
-        ] * is_lost
-        stage.set_read_result()
-        assert len(stage.notices) + len(await stage.process(15)) == 1 or is_lost
+        ] * is_resolved
+        stage.set_read_result()  # a successful inventory
+        await stage.process(15)
+        assert len(stage.notices) == 1
 
 
 @pytest.mark.parametrize(
-    ("status", "services", "is_lost"),
+    ("status", "services", "is_resolved"),
     [
         (MonitorStatus(), ["kinesis"], True),  # the account is no longer monitored
         (
@@ -136,14 +139,14 @@ async def test_an_alert_without_a_series_ends_only_after_an_inventory(
     ],
 )
 async def test_an_alert_without_a_series_ends_if_its_account_or_service_is_not_monitored(
-    status: MonitorStatus, services: list[str], is_lost: bool, storage: Path | MemoryStore
+    status: MonitorStatus, services: list[str], is_resolved: bool, storage: Path | MemoryStore
 ) -> None:
     async with Stage.opened(storage) as stage:
         await stage.play(orders="..ccc")
         minute = stage.minute
     async with Stage.opened(storage, configuration(services=services), minute) as stage:
         stage.status = status
-        assert bool(await stage.process()) is is_lost
+        assert bool(await stage.process()) is is_resolved
 
 
 async def test_alert_states_without_a_series_are_deleted_after_a_complete_inventory(
@@ -170,9 +173,11 @@ async def test_alert_states_of_an_older_schema_are_restored(tmp_path: Path) -> N
         )
         connection.executescript("DROP TABLE spending; DROP TABLE sent_notices; PRAGMA user_version = 5")
     async with Stage.opened(tmp_path, minute=minute) as stage:
-        assert [row for row in stage.store.all(STATES) if row != "judged"] == [f"states/{key('orders').id}"]
-        for back, letter in enumerate("cc..", 1):
-            stage.write(stage.series("orders"), minute - back, letter)
+        assert [row_key for row_key in stage.store.all(STATES) if row_key != "judged"] == [
+            f"states/{key('orders').id}"
+        ]
+        for minutes_ago, letter in enumerate("cc..", 1):
+            stage.write(stage.series("orders"), minute - minutes_ago, letter)
         assert await stage.play(orders="c") == "F"
 
 
@@ -181,10 +186,10 @@ async def test_notice_numbers_continue_although_the_notice_of_a_firing_alert_lef
 ) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="..ccc")
-        (first,) = stage.notices
+        (notice_before,) = stage.notices
         minute = stage.minute
     with closing(sqlite3.connect(tmp_path / "journal.db")) as connection, connection:
         connection.execute("DELETE FROM history")
     async with Stage.opened(tmp_path, minute=minute) as stage:
         await stage.play(orders="sss")
-        assert [notice.number > first.number for notice in stage.notices] == [True]
+        assert [notice.number > notice_before.number for notice in stage.notices] == [True]

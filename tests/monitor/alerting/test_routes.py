@@ -28,7 +28,7 @@ WARNING, INFO, SQS = {"severity": "warning"}, {"severity": "info"}, {"service": 
 LABEL_LIST = "account, region, service, signal, resource, resource_id, account_name, cause, severity"
 RECEIVERS = ("ops", "pager", "web")
 NIGHT = TimeWindow.model_validate({"name": "night", "times": ["22:00-06:00"]})
-NOON, MIDNIGHT = 12 * 3600.0, 0.0
+NOON, MIDNIGHT = 12 * 3600.0, 0.0  # epoch seconds
 
 
 def router(route: dict[str, Any] | None) -> Router:
@@ -51,6 +51,7 @@ TREE = {
     ],
 }
 
+# A tree of routes, the labels that differ from LABELS, and the receivers.
 ROUTES: list[tuple[dict[str, Any] | None, dict[str, str], list[str]]] = [
     (None, {}, ["ops", "pager", "web"]),
     (None, WARNING, ["ops", "pager", "web"]),
@@ -96,7 +97,7 @@ def test_settings_come_from_the_route_or_its_parents() -> None:
     assert routed == (RoutedReceiver("ops", (("service", "kinesis"),), 10, 60, 7200),)
 
 
-def test_the_default_intervals_are_alertmanagers_and_groups_are_services_of_cells() -> None:
+def test_the_default_intervals_are_alertmanagers_and_the_default_group_is_a_service_of_a_cell() -> None:
     routed = router({"receiver": "ops"}).route(LABELS, NOON)
     assert routed == (
         RoutedReceiver("ops", tuple((name, LABELS[name]) for name in DEFAULT_GROUP_BY), 30, 300, 14400),
@@ -107,7 +108,7 @@ def test_the_default_intervals_are_alertmanagers_and_groups_are_services_of_cell
     ("group_by", "group"),
     [
         ([], ()),
-        (["service", "team"], (("service", "kinesis"),)),  # only labels that the alert has
+        (["service", "team"], (("service", "kinesis"),)),  # the alert has no label `team`
         (["..."], tuple(sorted(LABELS.items()))),
     ],
 )
@@ -170,11 +171,11 @@ INVALID_ROUTES = [
 ]
 
 
-@pytest.mark.parametrize(("route", "line"), INVALID_ROUTES)
-def test_an_invalid_route_is_reported_with_its_path(route: dict[str, Any], line: str) -> None:
+@pytest.mark.parametrize(("route", "problem"), INVALID_ROUTES)
+def test_an_invalid_route_is_reported_with_its_path(route: dict[str, Any], problem: str) -> None:
     with pytest.raises(ValidationError) as caught:
         RouteConfig.model_validate(route)
-    assert problem_lines("", problems_from_pydantic(caught.value, RouteConfig))[0].startswith(line)
+    assert problem_lines("", problems_from_pydantic(caught.value, RouteConfig))[0].startswith(problem)
 
 
 def test_unknown_and_duplicate_names_are_problems() -> None:
@@ -211,11 +212,11 @@ def test_labels_that_no_alert_has_are_problems() -> None:
         "route.group_by: expected a label of alerts (...), found 'sevrity'; did you mean severity?",
         "route.routes[1].matchers: expected a label of alerts (...), found 'tag_a'; name the tag in `tags`",
     ]
-    tagged = RouteConfig.model_validate({"matchers": "tag_team=data"})
-    assert not list(route_problems(tagged, RECEIVERS, [NIGHT], ["tag_team"]))
+    route_with_tag = RouteConfig.model_validate({"matchers": "tag_team=data"})
+    assert not list(route_problems(route_with_tag, RECEIVERS, [NIGHT], ["tag_team"]))
 
 
-UNUSED: list[tuple[dict[str, Any] | None, list[str]]] = [
+UNUSED_NAMES: list[tuple[dict[str, Any] | None, list[str]]] = [
     (None, ["windows[0] has no effect: no route names 'night'."]),
     ({"active": "night"}, []),
     ({"routes": [{"silenced": "night", "receiver": []}]}, []),
@@ -227,7 +228,7 @@ UNUSED: list[tuple[dict[str, Any] | None, list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("route", "sentences"), UNUSED)
+@pytest.mark.parametrize(("route", "sentences"), UNUSED_NAMES)
 def test_receivers_and_windows_without_effect_are_reported(
     route: dict[str, Any] | None, sentences: list[str]
 ) -> None:

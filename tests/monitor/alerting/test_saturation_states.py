@@ -1,4 +1,7 @@
-"""Alerts on signals for which CloudWatch reports whether demand is throttled, but not how much."""
+"""Alerts on signals for which CloudWatch reports whether demand is throttled, but not how much.
+
+The letters of samples and notices are explained in `stage`.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +17,7 @@ async def test_throttling_without_an_amount_is_notified_without_a_number(tmp_pat
     async with Stage.opened(tmp_path) as stage:
         add(stage.fleet, key("orders"), replace(SHORT, signal=STATE_SIGNAL))
         assert await stage.play(orders="s") == "F"
-        (notice,) = stage.sent[-1].notices
+        (notice,) = stage.notices
         assert notice.severity is Severity.CRITICAL
         assert "; demand is throttled. Remedy: " in notice.summary
         assert notice.throttled is None
