@@ -20,23 +20,25 @@ from monitor.outbound.result import DeliveryOutcome, DeliveryResult, retry
 log = logging.getLogger(__name__)
 
 MAX_BACKOFF = 300  # seconds between two attempts
-MIN_ATTEMPTS_PER_KEEPALIVE = 4  # attempts before a receiver forgets an alert
+MIN_ATTEMPTS_PER_KEEPALIVE = 4  # attempts within `DeliveryTarget.keepalive`
 MAX_RETRY_AFTER = 3600  # seconds; a longer Retry-After is cut to this
-MIN_OUTAGE_FAILURES = 2  # failed notifications in a row after which the receiver counts as unavailable
-MAX_ISOLATED_FAILURES = 20  # failed attempts of a notification while the receiver accepts other notifications
-MAX_SLEEP = 60  # seconds; short, because notices become due when the system clock is set forward
+MIN_OUTAGE_FAILURES = 2  # different notifications that fail in a row: the receiver counts as unavailable
+MAX_ISOLATED_FAILURES = 20  # see `QueuedNotification.isolated_failures`
+MAX_SLEEP = 60  # seconds; short, as notices become due earlier if the system clock is set forward
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryTarget:
-    """A receiver and the settings of its deliveries. send: makes one attempt.
+    """A receiver and the settings of its deliveries.
 
-    per_alert: every notice must be listed, so notices beyond `MAX_LISTED_NOTICES` wait for the next
-    notification. keepalive: seconds after which the receiver forgets a firing alert that is not sent again.
-    concurrency: the number of groups that are sent at the same time. max_pending, max_age: the number of
-    pending notices, and the age in seconds, beyond which repeats and superseded notices are dropped.
-    max_dead_letters: the number of dead letters beyond which the oldest is dropped. min_backoff: the shortest
-    time between two attempts, in seconds. timeout: seconds for an attempt.
+    send: makes one attempt. per_alert: every notice must be listed, so notices beyond `MAX_LISTED_NOTICES`
+    wait for the next notification. keepalive: seconds after which the receiver forgets a firing alert that is
+    not sent again; None if it never does. concurrency: the number of groups that are sent at the same time.
+
+    max_pending: the number of pending notices beyond which repeats and superseded notices are dropped.
+    max_age: the age in seconds beyond which these notices are dropped. max_dead_letters: the number of dead
+    letters beyond which the oldest is dropped. min_backoff: the shortest time between two attempts, in
+    seconds. timeout: seconds that one attempt may take.
     """
 
     name: str
@@ -62,8 +64,9 @@ class DeliveryTarget:
 class DeliveryStats:
     """Counters of deliveries to a receiver since the start. Times are epoch seconds.
 
-    last_error: the error of the last attempt; None if it succeeded. last_reason: why the last accepted
-    notification was sent.
+    sent, failed: the numbers of successful and of failed attempts. last_accepted: when an attempt last
+    succeeded. last_error: the error of the last attempt; None if it succeeded. last_reason: why the last
+    accepted notification was sent.
     """
 
     sent: int = 0
@@ -89,9 +92,9 @@ class Sender:
         self.wake = asyncio.Event()
         self._store, self._telemetry, self._now, self._random = store, telemetry, now, random
         self._paused_until = 0.0  # epoch seconds
-        # The ids of failed notifications; cleared when any notification is completed.
+        # The ids of notifications that failed since the last one was delivered or given up.
         self._failing: set[str] = set()
-        self._outage_rounds = 0  # rounds of failed attempts in a row
+        self._outage_rounds = 0  # calls of `send_due` during the present outage
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send due groups until `stop` is set. Attempts that have begun are completed."""
@@ -120,15 +123,15 @@ class Sender:
             return
         keys = self.outbox.acquire_due(self._now(), 1 if self._failing else self.target.concurrency)
         try:
-            await self._batch([key for key in keys if key not in self.outbox.notifications])
+            await self._build_notifications([key for key in keys if key not in self.outbox.notifications])
             notifications = [self.outbox.notifications[key][0].notification for key in keys]
             results = await asyncio.gather(*map(self._attempt, notifications))
             await self._record(list(zip(keys, notifications, results, strict=True)))
         finally:
             self.outbox.release(keys)
 
-    async def _batch(self, keys: Iterable[str]) -> None:
-        """Make and store a notification of the pending notices of each group."""
+    async def _build_notifications(self, keys: Iterable[str]) -> None:
+        """Make and store a notification of the pending notices of each group. keys: of the groups."""
         changes: RowChanges = {}
         for key in keys:
             rows = self.outbox.sendable(key, MAX_LISTED_NOTICES if self.target.per_alert else None)
@@ -160,13 +163,13 @@ class Sender:
 
     async def _record(self, results: Sequence[tuple[str, Notification, DeliveryResult]]) -> None:
         changes: RowChanges = {}
-        to_retry: list[tuple[QueuedNotification, DeliveryResult]] = []
+        failures: list[tuple[QueuedNotification, DeliveryResult]] = []
         for key, notification, result in results:
             self._count(notification, result)
             if result.outcome is DeliveryOutcome.RETRY:
                 failed = self.outbox.record_failure(key, self._now(), self.stats.last_accepted or 0)
                 if not self._is_undeliverable(failed):
-                    to_retry.append((failed, result))
+                    failures.append((failed, result))
                     continue
             self.outbox.complete(key)
             changes[NOTIFICATIONS, notification.id] = None
@@ -174,7 +177,7 @@ class Sender:
                 changes |= self._give_up(notification, result)
         if changes:
             self._recover()
-        self._postpone(to_retry)
+        self._postpone(failures)
         if changes:
             await self._store.write(changes)
 
@@ -205,7 +208,10 @@ class Sender:
         self._outage_rounds = 0
 
     def _postpone(self, results: Sequence[tuple[QueuedNotification, DeliveryResult]]) -> None:
-        """Delay the next attempt of each failed notification, and after several failures all attempts."""
+        """Delay the next attempt of each failed notification. In an outage, delay all attempts.
+
+        results: the notifications to retry, each with the result of its attempt.
+        """
         for failed, result in results:
             if not self._failing:
                 log.warning("%s: delivery failed, will retry: %s", self.target.name, result.sentence)
@@ -218,7 +224,7 @@ class Sender:
             self._paused_until = max(self._paused_until, self._now() + self._backoff(self._outage_rounds))
 
     def _backoff(self, failures: int) -> float:
-        """Return the seconds to wait after a number of failures in a row: exponential, with full jitter."""
+        """Return the seconds to wait after failures in a row: exponential back-off with full jitter."""
         longest = min(self.target.max_backoff, self.target.min_backoff * math.exp2(min(failures, 30)))
         return max(self.target.min_backoff, self._random() * longest)
 
@@ -246,10 +252,11 @@ class Sender:
             at=self._now(),
         )
         changes: RowChanges = {(DEAD_LETTERS, notification.id): dead_letter}
-        for oldest in self.dead_letters[: max(0, len(self.dead_letters) + 1 - self.target.max_dead_letters)]:
-            changes[DEAD_LETTERS, oldest.id] = None
+        excess = len(self.dead_letters) + 1 - self.target.max_dead_letters
+        for dropped in self.dead_letters[: max(0, excess)]:
+            changes[DEAD_LETTERS, dropped.id] = None
             self._telemetry.dropped.labels(self.target.name, "dead_letter").inc(
-                len(oldest.notification.notices)
+                len(dropped.notification.notices)
             )
         return changes
 
@@ -265,10 +272,10 @@ class Sender:
         if len(rows) <= self.target.max_pending and (not rows or rows[0].notice.at >= oldest_kept):
             return
         changes: RowChanges = {}
-        for reason, dropped in notices_to_drop(rows, self.target.max_pending, oldest_kept).items():
-            self.outbox.drop(dropped)
-            changes |= {(PENDING_NOTICES, row.id): None for row in dropped}
-            self._telemetry.dropped.labels(self.target.name, reason).inc(len(dropped))
+        for reason, dropped_rows in notices_to_drop(rows, self.target.max_pending, oldest_kept).items():
+            self.outbox.drop(dropped_rows)
+            changes |= {(PENDING_NOTICES, row.id): None for row in dropped_rows}
+            self._telemetry.dropped.labels(self.target.name, reason).inc(len(dropped_rows))
         if changes:
             log.warning(
                 "%s: dropped %d notices, as the queue is too long or the notices are too old",
@@ -279,7 +286,7 @@ class Sender:
 
 
 def build_notification(receiver: str, rows: Sequence[PendingNotice], now: float) -> Notification:
-    """Return a notification of pending notices, most urgent first."""
+    """Return a notification of pending notices of one group. Its notices are the most urgent first."""
     notices = sorted((row.notice for row in rows), key=urgency)
     return Notification(
         id=str(uuid4()),

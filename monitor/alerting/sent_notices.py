@@ -1,4 +1,4 @@
-"""Assigns the notices that receivers were sent to the changes of alerts."""
+"""Assigns sent notices, which say which receiver was notified, to the notices of alerts' changes."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
@@ -7,7 +7,7 @@ from typing import Protocol
 from monitor.alerting.records import SentNotice
 from monitor.notifiers.notice import Notice
 
-MAX_SENT_PER_NOTICE = 20  # sent notices that are read for each listed notice, on average
+MAX_SENT_PER_NOTICE = 20  # sent notices that are read, for each listed notice
 
 
 class SentNoticeStore(Protocol):
@@ -20,28 +20,30 @@ class SentNoticeStore(Protocol):
 async def sent_by_notice(
     store: SentNoticeStore, notices: Sequence[Notice], alert: str | None = None
 ) -> list[list[SentNotice]]:
-    """Return the sent notices of each notice, including repeats, oldest first.
+    """Return, for each notice, its sent notices and the sent repeats of it, oldest first.
 
-    alert: the alert of all notices; None if they are of several alerts.
+    notices: of changes of alerts. alert: the only alert of the notices; None if they are of several alerts.
     """
     sent = await store.sent_notices(alert, MAX_SENT_PER_NOTICE * max(len(notices), 1)) if notices else []
     return assign_sent(notices, reversed(sent))
 
 
 def assign_sent(notices: Sequence[Notice], sent: Iterable[SentNotice]) -> list[list[SentNotice]]:
-    """Return, for each notice, the sent notices from its number up to the next notice of its alert.
+    """Return, for each notice, the sent notices that are assigned to it.
 
-    A repeat has its own number, which is between the numbers of two notices of its alert.
+    A sent notice is assigned to the notice of its alert that has the same number. A repeat has its own
+    number, and is assigned to the last notice of its alert before it.
     """
+    # By alert, the number and the index of each of its notices.
     by_alert: dict[str, list[tuple[int, int]]] = {}
     for index, notice in enumerate(notices):
         by_alert.setdefault(notice.alert, []).append((notice.number, index))
-    for numbered in by_alert.values():
-        numbered.sort()
+    for numbers_and_indices in by_alert.values():
+        numbers_and_indices.sort()
     assigned: list[list[SentNotice]] = [[] for _ in notices]
     for sent_notice in sent:
-        numbered = by_alert.get(sent_notice.alert, [])
-        position = bisect_right(numbered, (sent_notice.number, len(notices))) - 1
+        numbers_and_indices = by_alert.get(sent_notice.alert, [])
+        position = bisect_right(numbers_and_indices, (sent_notice.number, len(notices))) - 1
         if position >= 0:
-            assigned[numbered[position][1]].append(sent_notice)
+            assigned[numbers_and_indices[position][1]].append(sent_notice)
     return assigned

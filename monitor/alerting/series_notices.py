@@ -1,4 +1,4 @@
-"""Builds the notices of series. The summary names usage and limit in absolute numbers, and the remedy."""
+"""Builds the notices of series. Their summaries have usage and limit in the signal's unit, and the remedy."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,10 +16,10 @@ from monitor.notifiers.notice import Notice, NoticeKind, Severity
 from rules.band import Zone
 from rules.units import PER_SECOND, PERCENT, THROTTLED, Unit
 
-# For usage below the band. The remedies of the catalogue are for usage that is too high.
+# The remedy for usage below the band. The remedies of the catalogue are for usage that is too high.
 IDLE_REMEDY = "Lower the provisioned capacity, or scale it with the load."
 
-PERCENTAGE = PERCENT, 100.0  # unit and limit of a percentage; texts omit the limit
+PERCENTAGE = PERCENT, 100.0  # unit and limit of a usage in percent, whose limit is not written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +89,7 @@ def limit_changed(before: float | None, after: float | None, unit: Unit) -> str:
 
 
 def ended_summary(key: Key, before: Notice, at: float, reason: str, registry: Registry) -> str:
-    """Return the summary of an alert that ended for a `reason` other than usage. before: its last notice."""
+    """Return the summary of an alert that ended for a reason other than usage. before: its last notice."""
     subject = subject_of(key, before.labels.get("account_name", ""), registry)
     return f"{subject} is no longer alerting after {format_duration(at - before.since)}: {reason}."
 
@@ -108,16 +108,17 @@ def _summary(row: Row, details: NoticeDetails, trend: Trend | None, remedy: str,
         duration = format_duration(details.at - details.since)
         usage = current_usage(row) if row.unobservable else usage_text(row)
         return f"{subject} recovered after {duration}: it {usage}{reason}."
-    changes = _trend_text(row, details, trend) + _throttling_text(row, details)
-    changes += f"; the largest is {_quoted(row.largest)}" if row.largest else ""
+    suffixes = _trend_suffix(row, details, trend) + _throttled_suffix(row, details)
+    suffixes += f"; the largest is {_quote(row.largest)}" if row.largest else ""
     unverified = f" Unverified: {row.signal.unverified}" if row.signal.unverified else ""
-    return f"{subject} {usage_text(row)}{changes}. Remedy: {remedy}{_requested(row, details)}{unverified}"
+    remedies = f"{remedy}{_request_sentence(row, details)}"
+    return f"{subject} {usage_text(row)}{suffixes}. Remedy: {remedies}{unverified}"
 
 
-def _requested(row: Row, details: NoticeDetails) -> str:
-    """Return a sentence on the requested increase of the quota, after a space; empty without a request.
+def _request_sentence(row: Row, details: NoticeDetails) -> str:
+    """Return a space and a sentence on the requested increase of the quota; empty without a request.
 
-    It is also empty below the band, where an increase does not help.
+    The text is also empty below the band, where an increase does not help.
     """
     request = None if details.zone is Zone.BELOW else row.quota_request
     return f" {request.sentence(row.unit.format, row.limit)}" if request else ""
@@ -125,10 +126,10 @@ def _requested(row: Row, details: NoticeDetails) -> str:
 
 def _resource_name(key: Key, registry: Registry) -> str:
     noun = registry.signal(key.service, key.signal).noun or registry.title(key.service)
-    return noun if key.is_of_account else f"{noun} {_quoted(key.resource)}"
+    return noun if key.is_of_account else f"{noun} {_quote(key.resource)}"
 
 
-def _quoted(name: str) -> str:
+def _quote(name: str) -> str:
     words = " ".join(name.replace("`", "'").split())
     return f"`{words}`"
 
@@ -148,7 +149,7 @@ def usage_text(row: Row) -> str:
     return f"{verb} {unit.format_fraction(row.usage, row.limit)} ({format_percent(row.utilization)})"
 
 
-def _trend_text(row: Row, details: NoticeDetails, trend: Trend | None) -> str:
+def _trend_suffix(row: Row, details: NoticeDetails, trend: Trend | None) -> str:
     if row.usage is None and row.unobservable:
         return ""
     if row.usage is None:
@@ -160,16 +161,16 @@ def _trend_text(row: Row, details: NoticeDetails, trend: Trend | None) -> str:
 
 
 def throttled_text(row: Row, throttled: float) -> str:
-    """Return throttled demand and its largest cause: `2.4 throttled/s (2.1 /s of it: hot key range)`."""
+    """Return throttled demand and its main cause, such as `2.4 throttled/s (2.1 /s of it: hot key range)`."""
     if row.signal.saturation_is_state:
         return "demand is throttled" if throttled > 0 else "no demand is throttled"
     cause, rate = next(iter(row.throttled_by_cause.items()), ("", 0.0))
-    largest = f" ({PER_SECOND.format(rate)} of it: {cause})" if rate > 0 else ""
-    return f"{THROTTLED.format(throttled)}{largest}"
+    main_cause = f" ({PER_SECOND.format(rate)} of it: {cause})" if rate > 0 else ""
+    return f"{THROTTLED.format(throttled)}{main_cause}"
 
 
-def _throttling_text(row: Row, details: NoticeDetails) -> str:
-    """Return the throttled demand as text; empty if CloudWatch does not count it."""
+def _throttled_suffix(row: Row, details: NoticeDetails) -> str:
+    """Return a semicolon and the throttled demand; empty if it is not known, and below the band."""
     if row.throttled is None or details.zone is Zone.BELOW:
         return ""
     if row.throttled > 0:

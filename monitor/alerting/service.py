@@ -25,15 +25,16 @@ from monitor.lib.telemetry import ProcessTelemetry, SnapshotGauge
 from monitor.notifiers.reachability import ReachabilityProbe
 from monitor.outbound.client import OutboundClient
 
-MICROSECONDS = 1_000_000  # in a second
+MICROSECONDS = 1_000_000  # in one second
 
 
 @dataclass(frozen=True, slots=True)
 class AcknowledgedTogether:
     """The result of acknowledging several alerts at once.
 
-    at: the time of the stored acknowledgements, in epoch seconds. before: the earlier acknowledgements of
-    alerts that were acknowledged already. ended: the number of alerts that no longer fire.
+    at: the time of all new acknowledgements, in epoch seconds. stored: the new acknowledgements. before: the
+    earlier acknowledgements of alerts that were acknowledged already. ended: the number of alerts that no
+    longer fire.
     """
 
     at: float
@@ -43,7 +44,7 @@ class AcknowledgedTogether:
 
 
 def is_same_time(first: float, second: float) -> bool:
-    """Return true if two times are equal to the microsecond, the precision of times as text."""
+    """Return true if two times are in the same microsecond, the precision of times as text."""
     return round(first * MICROSECONDS) == round(second * MICROSECONDS)
 
 
@@ -68,7 +69,7 @@ class Alerting:
         telemetry: ProcessTelemetry,
         connect: Connect = connect,
     ) -> AsyncIterator["Alerting"]:
-        """Open the journal, and start from its state. connect: opens the journal's database.
+        """Open alerting, with the state that the journal has. connect: opens the journal's database.
 
         Raises JournalError when another process holds the journal, or a newer Headroom created it.
         """
@@ -123,13 +124,13 @@ class Alerting:
     async def acknowledge_new(
         self, alerts: Iterable[str], *, author: str, comment: str
     ) -> AcknowledgedTogether:
-        """Acknowledge the alerts that fire and that nobody has acknowledged yet, all with the same time.
+        """Acknowledge those of the alerts that fire and are not acknowledged yet, all with the same time.
 
         Raises InvalidInputError for an author or a comment that is out of bounds.
         """
-        now, requested = self.now(), dict.fromkeys(alerts)
+        now, distinct_alerts = self.now(), dict.fromkeys(alerts)
         firing = [
-            notice for alert in requested if (notice := self.engine.alerts.get(alert)) and notice.firing
+            notice for alert in distinct_alerts if (notice := self.engine.alerts.get(alert)) and notice.firing
         ]
         stored, before = await self.engine.acknowledge_new(
             Acknowledgement(
@@ -137,10 +138,12 @@ class Alerting:
             )
             for notice in firing
         )
-        return AcknowledgedTogether(now, stored, before, len(requested) - len(firing))
+        return AcknowledgedTogether(now, stored, before, len(distinct_alerts) - len(firing))
 
     async def comment(self, alert: str, *, author: str, comment: str) -> Acknowledgement:
-        """Replace the comment of an acknowledgement. Another author's name is added to the comment.
+        """Replace the comment of an alert's acknowledgement, whose author stays.
+
+        If `author` is somebody else, the name is added to the comment.
 
         Raises KeyError when the alert is not acknowledged, and InvalidInputError for a comment out of bounds.
         """
@@ -170,7 +173,7 @@ class Alerting:
         duration: float,
         starts: float | None = None,
     ) -> Silence:
-        """Silence all alerts that match every matcher, for `duration` seconds from now on, or from `starts`.
+        """Silence the alerts that all matchers match, for `duration` seconds from now on, or from `starts`.
 
         Raises MatcherError for an invalid matcher, and InvalidInputError for any value that is out of bounds.
         """
@@ -213,7 +216,7 @@ def _blind_places(registry: CollectorRegistry) -> SnapshotGauge:
 
 
 def _export_health(journal: Journal, registry: CollectorRegistry) -> None:
-    """Export whether the journal works, and how many rows and files it moved aside."""
+    """Export whether the journal works, and how many unusable rows it moved and corrupt files it renamed."""
     health = Gauge(
         "headroom_journal_healthy",
         "1 while alerts and notifications survive a restart, 0 while the journal fails.",

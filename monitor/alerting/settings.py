@@ -17,8 +17,8 @@ from monitor.schema.types import ConfigModel, Duration, Number, Ratio
 from rules.alert_rules import Rule, Severity
 from rules.signals import Tolerance
 
-WILL_REACH_FOR = 1800.0  # seconds that a forecast lasts before its alert fires, by default
-NO_ALERT = "none"  # in place of a severity: the alert is switched off
+WILL_REACH_FOR = 1800.0  # seconds: how long a forecast lasts before its alert fires, by default
+NO_ALERT = "none"  # as the severity of an alert: the alert is switched off
 
 
 def _severity_or_none(value: Any) -> Any:
@@ -36,7 +36,7 @@ WholeMinutes = Annotated[Duration, AfterValidator(lambda seconds: 60 * round(sec
 
 
 class ToleranceOverride(ConfigModel):
-    """Overrides of the catalogue's tolerance: throttled demand that raises no alert."""
+    """Overrides the tolerance in the catalogue: the throttled demand that raises no alert."""
 
     rate: Number | None = Field(
         default=None,
@@ -108,8 +108,9 @@ class AlertingSettings:
 
     registry: the known services and signals. journal: the path of the journal's file. endpoint_url: replaces
     AWS's own endpoints for receivers in AWS. overrides: of several overrides that match a series and set a
-    field, the last one counts. services: the services that are monitored in any account. poll_interval,
-    inventory_interval: seconds between two reads of metrics, and between two reads of resources.
+    field, the last one counts. services: the services that are monitored in at least one account.
+    poll_interval: seconds between two reads of metrics. inventory_interval: seconds between two reads of
+    resources.
     """
 
     registry: Registry
@@ -143,23 +144,26 @@ class AlertingSettings:
 
 
 def override_of(overrides: Sequence[AlertOverride], labels: SelectorLabels, name: str) -> Any:
-    """Return the field `name` of the last override that matches a series and sets it, or None."""
-    return _first(getattr(override, name) for override in reversed(overrides) if override.matches(labels))
+    """Return the field `name` of the last override that matches a series and sets the field, or None.
+
+    labels: the labels of the series.
+    """
+    return _first_set(getattr(override, name) for override in reversed(overrides) if override.matches(labels))
 
 
 def tolerance_of(overrides: Sequence[AlertOverride], labels: SelectorLabels, default: Tolerance) -> Tolerance:
     """Return the tolerance for throttled demand of a series.
 
     default: the signal's tolerance in the catalogue, whose fields apply unless an override sets them. If no
-    override sets `for` inside `tolerance`, the override's own `for` applies to throttled demand, too.
+    override sets `tolerance.for`, an override's `for` applies to throttled demand, too.
     """
     matching = [override for override in reversed(overrides) if override.matches(labels)]
     rate, share, pending_for = (
-        _first(getattr(override.tolerance, name) for override in matching)
+        _first_set(getattr(override.tolerance, name) for override in matching)
         for name in ("rate", "share", "pending_for")
     )
     if pending_for is None:
-        pending_for = _first(override.pending_for for override in matching)
+        pending_for = _first_set(override.pending_for for override in matching)
     return Tolerance(
         rate=default.rate if rate is None else rate,
         share=default.share if share is None else share,
@@ -167,5 +171,5 @@ def tolerance_of(overrides: Sequence[AlertOverride], labels: SelectorLabels, def
     )
 
 
-def _first(values: Iterable[Any]) -> Any:
+def _first_set(values: Iterable[Any]) -> Any:
     return next((value for value in values if value is not None), None)

@@ -14,8 +14,8 @@ from rules.problem_text import suggestion
 
 LabelSet = Mapping[str, str]
 SEVERITY, RESOURCE, RESOURCE_ID = "severity", "resource", "resource_id"
-MAX_TESTS = 2_000_000  # tests of a series by a silence; with more, `unmatched` stays empty
-MAX_VALUES = 20_000  # values of a label among which a similar value is searched
+MAX_COMPARISONS = 2_000_000  # comparisons of a silence and a series; beyond, `unmatched` stays empty
+MAX_VALUES = 20_000  # values of a label that are searched for a similar value
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class SilenceMatches:
     """The matches of a silence.
 
     alerts: the number of firing alerts that the silence matches. unmatched: a sentence on why it matches no
-    alert and no series; empty if it matches any, or if the search was not completed.
+    alert and no series; empty if it matches an alert or a series, and if the search was not completed.
     """
 
     alerts: int = 0
@@ -48,22 +48,22 @@ def find_matches(
 ) -> list[SilenceMatches]:
     """Return the matches of each silence. Call it in a thread: it can take long.
 
-    notices: the notices of the firing alerts. A matcher on `severity` matches every series if any severity
-    meets it, as alerts of a series can have any severity.
+    notices: the notices of the firing alerts. A matcher on `severity` matches all series if it matches any
+    severity, as alerts of a series can have any severity.
     """
     now = time.time()
     searches = [_MatchSearch(silence, parse_matcher_lists(silence.matchers)) for silence in silences]
     for search in searches:
         search.alerts = sum(all_match(search.matchers, notice.labels) for notice in notices)
     unmatched = [search for search in searches if not search.alerts and search.silence.ends > now]
-    tests_left = MAX_TESTS
-    for one_series in series if unmatched else ():
-        labels = _labels(one_series, account_names)
-        tests_left -= len(unmatched)
+    comparisons_left = MAX_COMPARISONS
+    for present_series in series if unmatched else ():
+        labels = _labels(present_series, account_names)
+        comparisons_left -= len(unmatched)
         unmatched = [search for search in unmatched if not search.matches(labels)]
-        if not unmatched or tests_left < 0:
+        if not unmatched or comparisons_left < 0:
             break
-    unmatched_ids = {id(search) for search in unmatched} if tests_left >= 0 else set()
+    unmatched_ids = {id(search) for search in unmatched} if comparisons_left >= 0 else set()
     return [
         SilenceMatches(search.alerts, search.sentence(len(series)) if id(search) in unmatched_ids else "")
         for search in searches
@@ -74,9 +74,9 @@ def find_matches(
 class _MatchSearch:
     """The search for alerts and series that a silence matches.
 
-    alerts: the number of firing alerts that the silence matches. matched: the matchers that match any of the
-    tested series. names: the names of all labels of the tested series. values: the values that did not match,
-    by label.
+    alerts: the number of firing alerts that the silence matches. matched: the matchers that match at least
+    one of the compared series. names: the label names of the compared series. values: the values that did not
+    match, by label name.
     """
 
     silence: Silence
@@ -87,11 +87,11 @@ class _MatchSearch:
     values: dict[str, set[str]] = field(default_factory=dict)
 
     def matches(self, labels: LabelSet) -> bool:
-        """Return true if all matchers match the labels of a series. Records the result of each matcher."""
+        """Return true if all matchers match the labels of a series. Record the result of each matcher."""
         self.names.update(labels)
         all_matched = True
         for matcher in self.matchers:
-            if _matches(labels, matcher):
+            if _matcher_matches(labels, matcher):
                 self.matched.add(matcher)
                 continue
             all_matched = False
@@ -118,7 +118,7 @@ class _MatchSearch:
         return f"No series has {matcher}{suggestion(matcher.value, sorted(values)) or '.'}"
 
 
-def _matches(labels: LabelSet, matcher: Matcher) -> bool:
+def _matcher_matches(labels: LabelSet, matcher: Matcher) -> bool:
     if matcher.name == SEVERITY:
         return any(matcher.matches({SEVERITY: severity}) for severity in Severity)
     return matcher.matches(labels)

@@ -37,8 +37,8 @@ class SilenceStore(Protocol):
 class Silences:
     """The silences and acknowledgements of a store. Times are epoch seconds.
 
-    Every method reads the store, so that changes by another process apply at once. The constructor raises
-    MatcherError if a stored matcher is invalid.
+    Every method reads the store, so that changes that another process makes apply at once. The constructor
+    raises MatcherError if a stored matcher is invalid.
     """
 
     def __init__(self, store: SilenceStore, new_id: Callable[[], str] = lambda: uuid4().hex) -> None:
@@ -107,12 +107,12 @@ class Silences:
     async def end(self, silence: str) -> Silence:
         """Remove the silence with this id, and return it. Raises KeyError if no silence has this id."""
         async with self._write_lock:
-            ended = self._store.all(SILENCES)[silence]
+            removed = self._store.all(SILENCES)[silence]
             await self._remove(silence)
-        return ended
+        return removed
 
     async def acknowledge(self, acknowledgement: Acknowledgement) -> Acknowledgement:
-        """Store an acknowledgement, and replace an earlier one of the alert. Raises InvalidInputError."""
+        """Store an acknowledgement. It replaces an earlier one of its alert. Raises InvalidInputError."""
         author = validate_text("author", acknowledgement.author)
         comment = validate_text("comment", acknowledgement.comment)
         valid = replace(acknowledgement, author=author, comment=comment)
@@ -128,10 +128,10 @@ class Silences:
         """Store acknowledgements of alerts that are not acknowledged at their severity yet.
 
         Returns the acknowledgements that were stored, and the earlier acknowledgements of the other alerts.
-        Of two clients that acknowledge an alert at the same time, one client stores its acknowledgement, and
-        the other client gets that acknowledgement as the earlier one. Raises InvalidInputError.
+        If two clients acknowledge an alert at the same time, one acknowledgement is stored, and the other
+        client gets it as the earlier one. Raises InvalidInputError.
         """
-        stored, before = [], []
+        stored, present = [], []
         for acknowledgement in acknowledgements:
             valid = replace(
                 acknowledgement,
@@ -141,11 +141,11 @@ class Silences:
             async with self._write_lock:
                 earlier = self.acknowledgements.get(valid.alert)
                 if earlier and earlier.covers(valid.severity, valid.at):
-                    before.append(earlier)
+                    present.append(earlier)
                 else:
                     await self._store.put(ACKNOWLEDGEMENTS, valid)
                     stored.append(valid)
-        return stored, before
+        return stored, present
 
     async def unacknowledge(self, is_undone: Callable[[Acknowledgement], bool]) -> list[Acknowledgement]:
         """Remove the acknowledgements for which `is_undone` returns true, and return them."""

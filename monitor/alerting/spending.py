@@ -1,4 +1,4 @@
-"""Stores in the journal how much of each account's budget was spent."""
+"""Stores in the journal how much of its budget each account has spent."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -19,5 +19,5 @@ class JournalSpending:
         return cast("Mapping[str, SavedSpending]", self._store.all(SPENDING))
 
     async def save_spending(self, saved: SavedSpending) -> None:
-        """Store the spending of an account. While the disk fails, it is stored in memory only."""
+        """Store the spending of an account. While the disk fails, only memory has it."""
         await self._store.write({(SPENDING, saved.account): saved})

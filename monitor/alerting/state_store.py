@@ -25,10 +25,10 @@ class AlertStateStore(DeliveryStore, SilenceStore, Protocol):
         """Apply changes to rows, and add notices to the history."""
 
     def reject(self, table: Table[StoredRow], key: RowKey, error: Exception) -> None:
-        """Move an unusable row, with the reason, to a separate table for inspection."""
+        """Move a row that cannot be used, with the reason, to a table for inspection."""
 
     def history(self, alert: str | None = None, limit: int = 100) -> Awaitable[list[Notice]]:
         """Return the newest notices of one alert, or of all alerts, newest first."""
 
     def sent_notices(self, alert: str | None = None, limit: int = 100) -> Awaitable[list[SentNotice]]:
-        """Return the notices handed to receivers about one alert, or about all alerts, newest first."""
+        """Return the newest sent notices of one alert, or of all alerts, newest first."""

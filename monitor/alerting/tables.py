@@ -25,7 +25,7 @@ RowKey = str | int
 Column = str | bytes | int | float | None
 StoredRow = TypeVar("StoredRow", bound=msgspec.Struct)
 
-NATIVE_TYPES = (str, bytes, int, float, type(None))  # stored unchanged; other types are stored as JSON
+NATIVE_TYPES = (str, bytes, int, float, type(None))  # stored as they are; other types are stored as JSON
 
 
 def _accept(_: Any) -> None:
@@ -36,7 +36,8 @@ def _accept(_: Any) -> None:
 class Table(Generic[StoredRow]):
     """Rows of one class, identified by the field `key`.
 
-    check: raises ValueError for a row that has the right types but cannot be used.
+    row: the class. key: the name of the key field. check: raises ValueError for a row that has the right
+    types but cannot be used.
     """
 
     name: str
@@ -68,7 +69,7 @@ class Table(Generic[StoredRow]):
 
     @cached_property
     def delete_sql(self) -> str:
-        """The statement that deletes the row of a key."""
+        """The statement that deletes the row with a key."""
         return f"DELETE FROM {self.name} WHERE {self.key} = ?"
 
     @cached_property
@@ -78,17 +79,20 @@ class Table(Generic[StoredRow]):
 
     def encode(self, row: StoredRow) -> list[Column]:
         """Return the columns of a row. Raises ValueError for a row that could not be read back unchanged."""
-        return [_column(getattr(row, name)) for name in self.types]
+        return [_encode_column(getattr(row, name)) for name in self.types]
 
     def decode(self, columns: Iterable[Any]) -> StoredRow:
-        """Return the row of these columns. Raises ValueError, the base of msgspec's errors."""
-        named = zip(self.types.items(), columns, strict=True)
-        row = msgspec.convert({name: _value(kind, column) for (name, kind), column in named}, self.row)
+        """Return the row that has these columns. Raises ValueError; msgspec's errors are ValueErrors, too."""
+        named_columns = zip(self.types.items(), columns, strict=True)
+        row = msgspec.convert(
+            {name: _decode_column(field_type, column) for (name, field_type), column in named_columns},
+            self.row,
+        )
         self.check(row)
         return row
 
 
-def _column(value: Any) -> Column:
+def _encode_column(value: Any) -> Column:
     if isinstance(value, str):
         value.encode()  # raises UnicodeError for lone surrogates
     elif isinstance(value, float) and not math.isfinite(value):
@@ -98,18 +102,19 @@ def _column(value: Any) -> Column:
     return value if isinstance(value, NATIVE_TYPES) else msgspec.json.encode(value).decode()
 
 
-def _value(kind: Any, column: Any) -> Any:
+def _decode_column(field_type: Any, column: Any) -> Any:
     if isinstance(column, str):
         column.encode()  # raises UnicodeError for invalid UTF-8, which was decoded to lone surrogates
-    nested = get_origin(kind) in (tuple, Mapping) or (
-        isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+    is_json = get_origin(field_type) in (tuple, Mapping) or (
+        isinstance(field_type, type) and issubclass(field_type, msgspec.Struct)
     )
-    if nested and not isinstance(column, str):
+    if is_json and not isinstance(column, str):
         raise ValueError(f"expected JSON, found {column!r:.100}")
-    return msgspec.json.decode(column, type=kind) if nested else column
+    return msgspec.json.decode(column, type=field_type) if is_json else column
 
 
-RowChanges = dict[tuple[Table[Any], RowKey], msgspec.Struct | None]  # the new row; None deletes it
+# By table and key, the new row; None deletes the row.
+RowChanges = dict[tuple[Table[Any], RowKey], msgspec.Struct | None]
 
 STATES = Table("states", SavedState, "key")
 PENDING_NOTICES = Table("pending_notices", PendingNotice, "id")

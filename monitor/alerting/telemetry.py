@@ -10,7 +10,7 @@ from monitor.lib.tracing import NO_TRACER, Tracer
 class DeliveryTelemetry:
     """The metrics of deliveries. Senders increase the counters; gauges are computed at each scrape.
 
-    tracer: records each attempt.
+    tracer: records each attempt to deliver a notification.
     """
 
     def __init__(self, registry: CollectorRegistry, tracer: Tracer = NO_TRACER) -> None:
@@ -61,7 +61,11 @@ class DeliveryTelemetry:
         dead_letters: Callable[[], float],
         oldest_age: Callable[[], float],
     ) -> None:
-        """Export the gauges of a receiver. The functions return their values; `oldest_age` in seconds."""
+        """Export the gauges of a receiver.
+
+        queued: returns the number of queued notices. dead_letters: returns the number of dead letters.
+        oldest_age: returns the age of the oldest queued notice, in seconds.
+        """
         self.queued.labels(receiver).set_function(queued)
         self.dead_letters.labels(receiver).set_function(dead_letters)
         self.oldest_age.labels(receiver).set_function(oldest_age)

@@ -7,7 +7,7 @@ from uuid import uuid4
 from monitor.alerting.records import UnusableRow
 from monitor.alerting.tables import Table
 
-MAX_TEXT_LENGTH = 4096  # characters of the key, of the reason, and of the columns
+MAX_TEXT_LENGTH = 4096  # characters of each of the key, the reason, and the repr of the columns
 # Errors of decoding a row. The errors of msgspec and Unicode are ValueErrors.
 ROW_ERRORS = (ValueError, RecursionError)
 

@@ -19,9 +19,10 @@ from monitor.aws.status import AccountStatus, MonitorStatus
 from monitor.lib.text import replace_surrogates
 from monitor.notifiers.notice import Severity
 
-MIN_FAILED_ATTEMPTS = 2  # failed attempts in a row; a single failure notifies nobody
-MIN_BLIND = 300.0  # seconds since the last successful read, if any, before an alert fires
+MIN_FAILED_ATTEMPTS = 2  # failed attempts in a row, before an alert fires
+MIN_BLIND = 300.0  # seconds without a successful read before an alert fires
 MAX_UNREAD = 900.0  # seconds without a successful read after which one failed attempt is enough
+# Causes whose alert does not wait for MIN_BLIND.
 REPORTED_AT_ONCE = (FailureClass.EXPIRED, FailureClass.CLOCK)
 ORGANIZATIONS = "organizations"  # takes the place of a service for lists of an organization's accounts
 THIS_MACHINE = "this machine"  # takes the place of an account for the machine that Headroom runs on
@@ -37,11 +38,11 @@ class ObservationTarget(NamedTuple):
     """A place of an account that is read regularly, and one class of cause for its failed reads.
 
     region, service: see `Place`. name: the account's name. interval: seconds between two attempts to read.
-    last_seen: when an attempt last ended without this cause, or else when observation began, in epoch
-    seconds. ended: an attempt has ended. cause: the class of cause; empty if the last attempt succeeded.
-    failures: the failures of this cause. failed_attempts: the number of attempts in a row with this cause.
-    never_seen: every attempt had this cause. signer: the id and the name of the monitoring account whose
-    credentials read the place; empty if the account's own credentials do.
+    last_seen: when an attempt last ended without this cause, in epoch seconds; without such an attempt, when
+    observation began. ended: true if an attempt has ended. cause: the class of cause; empty if the last
+    attempt succeeded. failures: the failures of this cause. failed_attempts: the number of attempts in a row
+    with this cause. never_seen: true if every attempt had this cause. signer: the id and the name of the
+    monitoring account whose credentials read the place; empty if the account's own credentials do.
     """
 
     account: str
@@ -96,7 +97,7 @@ class BlindSpot(NamedTuple):
 
     @property
     def since(self) -> float:
-        """The last time at which all targets were read, in epoch seconds."""
+        """The earliest `last_seen` of the targets, in epoch seconds: from then on some are unreadable."""
         return min(target.last_seen for target in self.targets)
 
     @property
@@ -120,9 +121,9 @@ def observation_targets(
 ) -> Iterator[ObservationTarget]:
     """Yield every place that Headroom reads, with the result of the last attempts.
 
-    started: when reading started, in epoch seconds. intervals: the seconds between two inventories, and the
-    seconds between two polls. account_ids: the ids of configured accounts by name, for accounts that cannot
-    be opened now.
+    started: when observation began, in epoch seconds. intervals: the seconds between two inventories, and the
+    seconds between two polls. account_ids: the ids of configured accounts by name, for accounts that are
+    not accessible now.
     """
     targets = _targets(status, started, intervals, account_ids)
     yield from _with_one_signer(with_one_cause_of_denial(targets))
@@ -134,34 +135,34 @@ def _with_one_signer(targets: Sequence[ObservationTarget]) -> Iterator[Observati
     The credentials of a monitoring account read the metrics of the accounts that are linked to it. If reading
     fails for all linked accounts with the same cause, the monitoring account has the cause.
     """
-    linked = defaultdict[tuple[str, str], set[str]](set)
-    failing = defaultdict[tuple[tuple[str, str], str], set[str]](set)
+    linked_accounts = defaultdict[tuple[str, str], set[str]](set)
+    accounts_with_cause = defaultdict[tuple[tuple[str, str], str], set[str]](set)
     for target in targets:
         if target.signer[0]:
-            linked[target.signer].add(target.account)
-            failing[target.signer, target.cause].add(target.account)
+            linked_accounts[target.signer].add(target.account)
+            accounts_with_cause[target.signer, target.cause].add(target.account)
     for target in targets:
-        failed = failing.get((target.signer, target.cause), set())
-        is_of_signer = target.cause and len(failed) > 1 and failed == linked[target.signer]
+        affected = accounts_with_cause.get((target.signer, target.cause), set())
+        is_of_signer = target.cause and len(affected) > 1 and affected == linked_accounts[target.signer]
         account, name = target.signer if is_of_signer else (target.account, target.name)
         yield target._replace(account=account, name=name)
 
 
 def with_one_cause_of_denial(targets: Iterable[ObservationTarget]) -> list[ObservationTarget]:
-    """Return the targets. Unexplained denials get the cause ORGANIZATION if a policy denies other calls.
+    """Return the targets. Unexplained denials get the cause ORGANIZATION if others of the cell have it.
 
-    Some services do not say which policy denies a call. If a policy of the organization denies calls of other
-    services in the same account and region, this policy is assumed to deny the unexplained calls, too.
+    Some services do not say which policy denies a call. If a policy of the organization denies calls to other
+    services in the same account and region, it is assumed to deny the unexplained calls, too.
     """
-    listed = list(targets)
+    all_targets = list(targets)
     denied_cells = {
-        (target.account, target.region) for target in listed if target.cause == FailureClass.ORGANIZATION
+        (target.account, target.region) for target in all_targets if target.cause == FailureClass.ORGANIZATION
     }
     return [
         target._replace(cause=FailureClass.ORGANIZATION)
         if (target.account, target.region) in denied_cells and _is_unexplained_denial(target)
         else target
-        for target in listed
+        for target in all_targets
     ]
 
 
@@ -205,15 +206,15 @@ def _targets(
 
 def _with_causes(run: RunStatus, target: ObservationTarget) -> Iterator[ObservationTarget]:
     """Yield the target once for each class of cause in `run`, or once without a cause if `run` succeeded."""
-    last = run.ended_at or run.succeeded_at
+    last_end = run.ended_at or run.succeeded_at
     if not run.streaks:
-        ended = last is not None
-        yield target._replace(last_seen=last or target.last_seen, ended=ended, never_seen=not ended)
+        ended = last_end is not None
+        yield target._replace(last_seen=last_end or target.last_seen, ended=ended, never_seen=not ended)
     for cause, streak in run.streaks.items():
-        yield _failed(target, cause, streak, run.failures)
+        yield _with_failures(target, cause, streak, run.failures)
 
 
-def _failed(
+def _with_failures(
     target: ObservationTarget, cause: str, streak: FailureStreak, failures: Iterable[Failure]
 ) -> ObservationTarget:
     return target._replace(
@@ -228,8 +229,8 @@ def _failed(
 def blind_spots(targets: Sequence[ObservationTarget], now: float) -> list[BlindSpot]:
     """Return the blind spots, one for each account and class of cause.
 
-    A blind spot with a permanent cause includes places that failed only once for the same cause, so that the
-    first notice names all affected places.
+    A blind spot with a permanent cause also includes places that failed only once so far with that cause, so
+    that the first notice names all affected places.
     """
     blind = [
         target._replace(cause=target.cause or FailureClass.LATE)
@@ -257,7 +258,7 @@ def group_targets(
         BlindSpot(
             account, replace_surrogates(affected[0].name), cause, affected, len(regions[account] - {""})
         )
-        for (account, cause), group in groupby(sorted(failing, key=_order), _identity)
+        for (account, cause), group in groupby(sorted(failing, key=_sort_key), _identity)
         if (affected := list(group))
     ]
 
@@ -283,5 +284,5 @@ def _identity(target: ObservationTarget) -> tuple[str, str]:
     return target.account, target.cause
 
 
-def _order(target: ObservationTarget) -> tuple[str, str, str, str]:
+def _sort_key(target: ObservationTarget) -> tuple[str, str, str, str]:
     return target.account, target.cause, target.region, target.service

@@ -14,16 +14,18 @@ from monitor.schema.types import ConfigModel, Text
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MONTHS = tuple(name.lower() for name in calendar.month_name[1:])
-MIN_NAME_LENGTH = 3  # letters of an abbreviation, such as mon or jan
+MIN_NAME_LENGTH = 3  # letters of the shortest abbreviation, such as mon or jan
 LAST_DAY_OF_MONTH = 31
 MINUTES_PER_DAY = 24 * 60
 MINUTES_PER_HOUR = 60
 TODAY, YESTERDAY = timedelta(0), timedelta(days=1)
 
-TIMES = re.compile(r"([0-9]{2}):([0-5][0-9])-([0-9]{2}):([0-5][0-9])")
+TIMES_PATTERN = re.compile(r"([0-9]{2}):([0-5][0-9])-([0-9]{2}):([0-5][0-9])")
 EVERY_DAY = ((1, LAST_DAY_OF_MONTH),)
 
-Span = tuple[int, int]  # the first and the last value; for times, the first minute of the day and the end
+# The first and the last value. For times: the minute of the day at which the span begins, and the minute at
+# which it has ended.
+Span = tuple[int, int]
 
 
 def _parse_names(kind: str, names: Sequence[str], value: Any) -> Span:
@@ -42,27 +44,27 @@ def _abbreviates(word: str, name: str) -> bool:
     return len(word) >= MIN_NAME_LENGTH and name.startswith(word)
 
 
-def _weekdays(value: Any) -> Span:
+def _parse_weekdays(value: Any) -> Span:
     return _parse_names("a weekday", WEEKDAYS, value)
 
 
-def _months(value: Any) -> Span:
+def _parse_months(value: Any) -> Span:
     if isinstance(value, int) and value in range(1, 13):
         return value - 1, value - 1
     return _parse_names("a month", MONTHS, value)
 
 
-def _days(value: Any) -> Span:
+def _parse_days(value: Any) -> Span:
     match = re.fullmatch(r"(-?[0-9]{1,2})(?::(-?[0-9]{1,2}))?", str(value))
     first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
-    disordered = first > last and (first > 0) == (last > 0)
-    if not (0 < abs(first) <= LAST_DAY_OF_MONTH and 0 < abs(last) <= LAST_DAY_OF_MONTH) or disordered:
+    is_reversed = first > last and (first > 0) == (last > 0)
+    if not (0 < abs(first) <= LAST_DAY_OF_MONTH and 0 < abs(last) <= LAST_DAY_OF_MONTH) or is_reversed:
         raise unexpected("a day of the month or a span such as 1:7 or -3:-1 (the last three)", value)
     return first, last
 
 
-def _times(value: Any) -> Span:
-    match = TIMES.fullmatch(value) if isinstance(value, str) else None
+def _parse_times(value: Any) -> Span:
+    match = TIMES_PATTERN.fullmatch(value) if isinstance(value, str) else None
     start, end = (
         (int(match[1]) * MINUTES_PER_HOUR + int(match[2]), int(match[3]) * MINUTES_PER_HOUR + int(match[4]))
         if match
@@ -73,7 +75,7 @@ def _times(value: Any) -> Span:
     return start, end
 
 
-def _zone(value: str) -> str:
+def _check_zone(value: str) -> str:
     try:
         ZoneInfo(value)
     except (OSError, ValueError, KeyError):
@@ -82,14 +84,14 @@ def _zone(value: str) -> str:
 
 
 SPAN_SCHEMA = WithJsonSchema({"type": ["string", "integer"]})
-Weekdays = tuple[Annotated[Span, BeforeValidator(_weekdays), SPAN_SCHEMA], ...]
-Times = tuple[Annotated[Span, BeforeValidator(_times), SPAN_SCHEMA], ...]
-Days = tuple[Annotated[Span, BeforeValidator(_days), SPAN_SCHEMA], ...]
-Months = tuple[Annotated[Span, BeforeValidator(_months), SPAN_SCHEMA], ...]
+Weekdays = tuple[Annotated[Span, BeforeValidator(_parse_weekdays), SPAN_SCHEMA], ...]
+Times = tuple[Annotated[Span, BeforeValidator(_parse_times), SPAN_SCHEMA], ...]
+Days = tuple[Annotated[Span, BeforeValidator(_parse_days), SPAN_SCHEMA], ...]
+Months = tuple[Annotated[Span, BeforeValidator(_parse_months), SPAN_SCHEMA], ...]
 
 
 class TimeWindow(ConfigModel):
-    """The recurring times at which all given fields match, in a time zone.
+    """The recurring times that match all given fields, in a time zone.
 
     A night (22:00-06:00) belongs to the day on which it begins. When the clocks change, a repeated hour is in
     the window both times.
@@ -106,7 +108,7 @@ class TimeWindow(ConfigModel):
         default=(), description="Days of the month, such as 1:7, or -1 for the last day; default: all."
     )
     months: Months = Field(default=(), description="Months, such as december or jun:aug; default: all.")
-    zone: Annotated[Text, AfterValidator(_zone)] = Field(
+    zone: Annotated[Text, AfterValidator(_check_zone)] = Field(
         default="UTC", description="Time zone, such as Europe/Berlin; default UTC."
     )
 

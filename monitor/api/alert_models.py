@@ -188,7 +188,7 @@ class SentModel(BaseModel):
 
     receiver: str
     reason: str
-    at: datetime = Field(description="The time at which the receiver accepted the notification.")
+    at: datetime = Field(description="The time at which the notification was due.")
 
 
 class NoticeModel(BaseModel):

@@ -130,7 +130,7 @@ def _add_history_route(router: APIRouter, alerting: Alerting) -> None:
 
 
 class AlertSelection(NamedTuple):
-    """Selects the alerts of a list: their labels match all matchers. state: None for both states."""
+    """Selects alerts whose labels all matchers match. state: the state of the alerts; None for both."""
 
     matchers: Sequence[Matcher] = ()
     state: Literal["firing", "pending"] | None = None
@@ -139,10 +139,10 @@ class AlertSelection(NamedTuple):
 async def _selected_alerts(
     engine: AlertEngine, fleet: Fleet, selection: AlertSelection, limit: int
 ) -> tuple[list[FiringAlert], list[Notice], int]:
-    """Return the first `limit` selected alerts, firing and pending, and the number of all.
+    """Return the first `limit` selected alerts, firing and then pending, and the number of all selected.
 
-    A pending alert has labels only in a preview of its notice. With matchers, all pending alerts get one;
-    without matchers, only the listed alerts.
+    Only the preview of its notice has the labels of a pending alert. With matchers, previews are built of all
+    pending alerts; without matchers, of the listed alerts only.
     """
     matchers, state = selection
     firing = await firing_alerts(engine) if state != "pending" else []
@@ -196,31 +196,33 @@ def _add_silence_routes(router: APIRouter, alerting: Alerting, fleet: Fleet) -> 
     @router.get("/silences", summary="List silences")
     async def list_silences() -> models.SilenceList:
         """List the silences that have not ended, ordered by their end."""
-        silences = await matches_of(engine, fleet, engine.silences.stored)
-        return models.SilenceList(items=[_silence_model(silence, matches) for silence, matches in silences])
+        matches_by_silence = await matches_of(engine, fleet, engine.silences.stored)
+        return models.SilenceList(
+            items=[_silence_model(silence, matches) for silence, matches in matches_by_silence]
+        )
 
     @router.post("/silences", summary="Silence alerts")
     async def create_silence(body: models.SilenceRequest, request: Request) -> models.SilenceModel:
         """Silence the alerts that match all matchers, for a duration."""
         author = principal_of(request.scope).author_name(body.author)
         try:
-            stored = await alerting.silence(
+            silence = await alerting.silence(
                 body.matchers, author=author, comment=body.comment, duration=body.duration
             )
         except (InvalidInputError, MatcherError) as error:
             raise HTTPException(422, str(error)) from None
-        ((_, matches),) = await matches_of(engine, fleet, [stored])
-        return _silence_model(stored, matches)
+        ((_, matches),) = await matches_of(engine, fleet, [silence])
+        return _silence_model(silence, matches)
 
     @router.delete("/silences/{id}", responses=NOT_FOUND_RESPONSE, summary="End a silence")
     async def end_silence(id: SilenceId) -> models.SilenceModel:
         """End a silence now."""
         try:
-            ended = await alerting.end_silence(id)
+            silence = await alerting.end_silence(id)
         except KeyError:
             raise HTTPException(404, f"no silence has the id {id}") from None
-        ((_, matches),) = await matches_of(engine, fleet, [ended])
-        return _silence_model(ended, matches)
+        ((_, matches),) = await matches_of(engine, fleet, [silence])
+        return _silence_model(silence, matches)
 
 
 def _add_delivery_routes(router: APIRouter, alerting: Alerting) -> None:
@@ -256,7 +258,7 @@ def _firing_model(alerting: Alerting, notice: Notice) -> models.AlertModel:
 def _alert_model(
     alert: FiringAlert, state: AlertState, receivers: Sequence[ToldReceiver] = ()
 ) -> models.AlertModel:
-    notice, ack = alert.notice, alert.acknowledgement
+    notice, acknowledgement = alert.notice, alert.acknowledgement
     return models.AlertModel(
         id=notice.alert,
         state=state.word,
@@ -274,9 +276,11 @@ def _alert_model(
         docs=notice.docs,
         runbook=runbook_of_alert(notice),
         links=dict(notice.links),
-        acknowledged_by=ack.author if ack else None,
-        acknowledged_comment=ack.comment if ack else None,
-        acknowledged_until=utc_datetime(ack.until) if ack and ack.until else None,
+        acknowledged_by=acknowledgement.author if acknowledgement else None,
+        acknowledged_comment=acknowledgement.comment if acknowledgement else None,
+        acknowledged_until=(
+            utc_datetime(acknowledgement.until) if acknowledgement and acknowledgement.until else None
+        ),
         silenced_by=alert.silence.id if alert.silence else None,
         inhibited_by=alert.inhibited_by.alert if alert.inhibited_by else None,
         series_id=notice.series_id,
@@ -340,13 +344,13 @@ def _receiver_status_model(status: ReceiverStatus, unreachable: str | None) -> m
         oldest_queued=utc_datetime(status.oldest_queued) if status.oldest_queued else None,
         dead_letters=[
             models.DeadLetterModel(
-                id=letter.id,
-                status=letter.status,
-                error=letter.sentence,
-                at=utc_datetime(letter.at),
-                reason=letter.notification.reason,
+                id=dead_letter.id,
+                status=dead_letter.status,
+                error=dead_letter.sentence,
+                at=utc_datetime(dead_letter.at),
+                reason=dead_letter.notification.reason,
             )
-            for letter in status.dead_letters
+            for dead_letter in status.dead_letters
         ],
         sent=stats.sent,
         failed=stats.failed,

@@ -46,7 +46,7 @@ from tests.monitor.alerting.memory_store import MemoryStore
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, SETTINGS, add, key, refused, traffic
 from tests.registries import REGISTRY
 
-LIMIT = 1000.0
+LIMIT = 1000.0  # bytes a second, of each series
 DENIED = Failure("ListStreams", "", "AccessDeniedException", "no")
 LETTERS = {  # by letter: utilization, and the demand throttled in the minute
     "b": (0.10, 0.0),
@@ -59,7 +59,7 @@ LETTERS = {  # by letter: utilization, and the demand throttled in the minute
     "?": (0.50, 0.0),
     "_": (0.0, 0.0),
 }
-UNREAD_THROTTLES = "?"
+UNREAD_THROTTLES = "?"  # the letter of a sample whose throttled demand is not read
 LETTER_OF_KIND = {
     NoticeKind.FIRING: "F",
     NoticeKind.WORSENED: "W",
@@ -67,15 +67,15 @@ LETTER_OF_KIND = {
     NoticeKind.RESOLVED: "R",
     NoticeKind.REPEATED: "r",
 }
-SHORT = replace(SETTINGS, pending_for=2, keep_firing_for=2)  # minutes
-AT_ONCE = {"group_wait": 0, "group_interval": 0}
+SHORT = replace(SETTINGS, pending_for=2, keep_firing_for=2)  # settings with durations of 2 minutes
+AT_ONCE = {"group_wait": 0, "group_interval": 0}  # a route that does not wait
 ALL = {**AT_ONCE, "severities": ["info", "warning", "critical"]}
 
 
 def configuration(receivers: Iterable[str | Mapping[str, Any]] = ("pager",), **changes: Any) -> Config:
     """Return a configuration whose receivers get every notice at once. `changes` replace keys of the file.
 
-    receivers: the name of a webhook, or the configuration of a receiver.
+    receivers: of each, the name of a webhook, or the configuration of any receiver.
     """
     configured = [
         {"name": receiver, "type": "webhook", "url": "https://example.org/"}
@@ -103,7 +103,7 @@ class Stage:
     """A process of the alert engine with its own clock.
 
     sent: all notifications, in order. status: the status of the monitor. answer: the result that receivers
-    return. seconds: the time, in epoch seconds.
+    return. minute: the minute of the next sample. seconds: the time of the clock, in epoch seconds.
     """
 
     def __init__(
@@ -163,7 +163,7 @@ class Stage:
     def set_read_result(
         self, service: str = "kinesis", succeeded: float | None = -1.0, failures: Any = ()
     ) -> None:
-        """Set the result of reading the cell; by default a success now.
+        """Set the result of reading the cell's resources and metrics; by default a success now.
 
         succeeded: when a read last succeeded, in epoch seconds; None for never.
         """
@@ -180,12 +180,13 @@ class Stage:
 
         Metrics that no series uses get no point.
         """
-        row_of, (utilization, throttled) = self.fleet.metrics(series.key.cell), LETTERS[letter]
+        row_by_query, (utilization, throttled) = self.fleet.metrics(series.key.cell), LETTERS[letter]
         usage_point = (traffic, utilization * LIMIT * 60)
-        points_of = {"_": [], UNREAD_THROTTLES: [usage_point]}
-        points = points_of.get(letter, [usage_point, (refused, throttled)])
+        points_by_letter = {"_": [], UNREAD_THROTTLES: [usage_point]}
+        points = points_by_letter.get(letter, [usage_point, (refused, throttled)])
         value_by_row = {
-            row_of.get(metric_query(metric.of(StreamName=series.key.id))): value for metric, value in points
+            row_by_query.get(metric_query(metric.of(StreamName=series.key.id))): value
+            for metric, value in points
         }
         value_by_row.pop(None, None)
         if value_by_row:
@@ -196,11 +197,11 @@ class Stage:
     async def process(self, seconds: float = 0) -> list[Notice]:
         """Advance the clock, judge the fleet, run the engine, and return the notices that receivers got."""
         self.seconds += seconds
-        before = len(self.sent)
+        earlier_count = len(self.sent)
         judge(self.fleet, int(self.seconds // 60))
         await self.engine.process(self.status, self.account_names)
         await self.deliver()
-        return [notice for notification in self.sent[before:] for notice in notification.notices]
+        return [notice for notification in self.sent[earlier_count:] for notice in notification.notices]
 
     async def deliver(self) -> None:
         """Make the delivery attempts that are due."""
@@ -209,8 +210,11 @@ class Stage:
                 await sender.send_due()
 
     async def play(self, **samples: str) -> str:
-        """Play the samples of several resources in parallel. Return the letters of the notices sent."""
-        sent = ""
+        """Write the samples of resources minute by minute, and run the engine after each minute.
+
+        Returns the letters of the notices sent.
+        """
+        sent_letters = ""
         for letters in zip(*samples.values(), strict=True):
             for resource, letter in zip(samples, letters, strict=True):
                 self.write(self.series(resource), self.minute, letter)
@@ -218,22 +222,25 @@ class Stage:
             self.seconds = self.minute * 60.0
             self.fleet.confirmed[: self.fleet.size] = self.minute
             self.set_read_result()
-            sent += "".join(LETTER_OF_KIND[notice.kind] for notice in await self.process()) or "."
-        return sent
+            sent_letters += "".join(LETTER_OF_KIND[notice.kind] for notice in await self.process()) or "."
+        return sent_letters
 
     async def play_hours(self, hours: int, **letters: str) -> str:
-        """Play hours that are polled once an hour. letters: the same letter for each minute, by resource."""
-        sent = ""
+        """Write samples as `play` does, but for whole hours, and run the engine once an hour.
+
+        letters: by resource, the letter of all its samples.
+        """
+        sent_letters = ""
         for _ in range(hours):
             for minute in range(self.minute, self.minute + 59):
                 for resource, letter in letters.items():
                     self.write(self.series(resource), minute, letter)
             self.minute += 59
-            sent += await self.play(**letters)
-        return sent
+            sent_letters += await self.play(**letters)
+        return sent_letters
 
     def series(self, resource: str, settings: SeriesSettings = SHORT, **options: Any) -> Series:
-        """Return the series of a resource. It is added on the first call, and replaced by new settings."""
+        """Return the series of a resource. It is added if it is new, and replaced if settings are given."""
         present = self.fleet.series.get(key(resource))
         if present and settings is SHORT and not options:
             return present
@@ -254,8 +261,8 @@ class Stage:
     @property
     def states(self) -> Mapping[Key, str]:
         """The state and severity of each active alert."""
-        words = {1: "pending", 2: "firing"}
+        state_words = {1: "pending", 2: "firing"}
         return {
-            self.fleet.by_slot[alert.slot].key: f"{words[alert.state]} {alert.severity}"
+            self.fleet.by_slot[alert.slot].key: f"{state_words[alert.state]} {alert.severity}"
             for alert in self.engine.active_alerts()
         }

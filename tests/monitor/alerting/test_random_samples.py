@@ -1,7 +1,8 @@
-"""Random hours with late, growing, denied and missing points: compares the notices with the true samples.
+"""Random samples whose points come late, grow, are denied or are missing: compares notices with the samples.
 
 The usage of each stream is within its band, except in episodes, in which it is near its limit or throttled.
-Each episode must have one firing notice after its begin, and then one resolved notice after its end.
+Each episode must have one firing notice after its begin, and then one resolved notice after its end. The
+letters of samples are those of `LETTERS` in `stage`, and `r`.
 """
 
 import random
@@ -21,20 +22,20 @@ from tests.monitor.fleet.fleets import key, refused, traffic
 
 MINUTES = 400
 EPISODE_INTERVAL = 90  # minutes; each interval has at most one episode
-EPISODE_MINUTES = 12, 30  # the shortest and the longest episode
-POLLED_MINUTES = 60  # minutes that a poll requests, more than any point is late
+EPISODE_MINUTES = 12, 30  # the duration of an episode: at least 12, less than 30
+POLLED_MINUTES = 60  # minutes that a poll requests; no point is as late
 SETTLED_AFTER = 3  # minutes until a point no longer grows
-SAMPLES = LETTERS | {"r": (0.5, 60.0)}  # r: throttled, though the usage is within the band
+SAMPLE_VALUES = LETTERS | {"r": (0.5, 60.0)}  # r: throttled, though usage is within the band
 STREAMS = [f"stream-{n}" for n in range(8)]
 
 
-calls = replace(traffic, zero_when_absent=True)
+sparse_traffic = replace(traffic, zero_when_absent=True)
 
 
 def series_of(stage: Stage, name: str) -> Series:
     """Return the series of a stream. Its metrics have no point in a minute without traffic."""
     present = stage.fleet.series.get(key(name))
-    return present or stage.series(name, usage=per_second(calls.of(StreamName=key(name).id)))
+    return present or stage.series(name, usage=per_second(sparse_traffic.of(StreamName=key(name).id)))
 
 
 class TrueSamples:
@@ -74,24 +75,28 @@ class TrueSamples:
         age = now - at - 1
         if age < self.delays[name, at] or (now in self.unpublished and at >= self.unpublished.start - 2):
             return None
-        utilization, throttled = SAMPLES[self.letters[name, at]]
+        utilization, throttled = SAMPLE_VALUES[self.letters[name, at]]
         share = 1.0 if age >= SETTLED_AFTER else 0.5 + 0.1 * age  # of the final value
         return utilization * LIMIT * 60 * share, throttled * share
 
 
 def poll(stage: Stage, samples: TrueSamples, began: int, now: int) -> None:
     """Write the points that a poll in minute `now` returns. began: the first minute, as a Unix minute."""
-    rings, written = stage.fleet.rings, list[tuple[int, int, float]]()
+    rings, points = stage.fleet.rings, list[tuple[int, int, float]]()
     for name in STREAMS:
         series = series_of(stage, name)
         metrics = stage.fleet.metrics(series.key.cell)
-        rows = [metrics[metric_query(metric.of(StreamName=series.key.id))] for metric in (calls, refused)]
+        usage_row, throttled_row = [
+            metrics[metric_query(metric.of(StreamName=series.key.id))] for metric in (sparse_traffic, refused)
+        ]
         for at in range(max(0, now - POLLED_MINUTES), now):
             if values := samples.published(name, at, now):
-                written += [(rows[0], began + at, values[0])]
-                written += [(rows[1], began + at, values[1])] if values[1] else []
-    row, minute, value = zip(*written, strict=True) if written else ((), (), ())
-    rings.write(np.array(row, np.int32), np.array(minute, np.int32), np.array(value, np.float32))
+                points += [(usage_row, began + at, values[0])]
+                points += [(throttled_row, began + at, values[1])] if values[1] else []
+    point_rows, minutes, point_values = zip(*points, strict=True) if points else ((), (), ())
+    rings.write(
+        np.array(point_rows, np.int32), np.array(minutes, np.int32), np.array(point_values, np.float32)
+    )
     all_rows = np.fromiter(metrics.values(), np.int32)
     rings.mark_read(all_rows, began + now - 1 - SETTLED_AFTER)
 

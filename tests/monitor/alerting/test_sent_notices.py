@@ -19,19 +19,27 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "journal.db"
 
 
-def sent(number: int, alert: str = "a", receiver: str = "pager", reason: str = "first") -> SentNotice:
+def sent_notice_of(
+    number: int, alert: str = "a", receiver: str = "pager", reason: str = "first"
+) -> SentNotice:
     return SentNotice(
         alert=alert, number=number, receiver=receiver, reason=NotificationReason(reason), at=NOW
     )
 
 
-def test_a_repeat_is_assigned_to_the_notice_before_it() -> None:
+def test_a_sent_notice_is_assigned_to_its_notice_and_a_repeat_to_the_notice_before_it() -> None:
     notices = [notice(9, "a"), notice(5, "b"), notice(3, "a")]
-    first, to_mail, repeat = sent(3), sent(3, receiver="mail"), sent(7, reason="repeated")
-    escalation, of_other_alert = sent(9, reason="escalated"), sent(6, "b")
-    without_notice = [sent(1), sent(4, "unknown")]
-    assigned = assign_sent(notices, [first, to_mail, repeat, escalation, of_other_alert, *without_notice])
-    assert assigned == [[escalation], [of_other_alert], [first, to_mail, repeat]]
+    first_to_pager, first_to_mail, repeat = (
+        sent_notice_of(3),
+        sent_notice_of(3, receiver="mail"),
+        sent_notice_of(7, reason="repeated"),
+    )
+    escalation, of_other_alert = sent_notice_of(9, reason="escalated"), sent_notice_of(6, "b")
+    without_notice = [sent_notice_of(1), sent_notice_of(4, "unknown")]
+    assigned = assign_sent(
+        notices, [first_to_pager, first_to_mail, repeat, escalation, of_other_alert, *without_notice]
+    )
+    assert assigned == [[escalation], [of_other_alert], [first_to_pager, first_to_mail, repeat]]
 
 
 async def test_pending_notices_are_stored_as_sent_notices(path: Path) -> None:
@@ -39,9 +47,9 @@ async def test_pending_notices_are_stored_as_sent_notices(path: Path) -> None:
     rows = journal.with_ids([pending_notice(notice(1)), pending_notice(notice(1), "mail")])
     await journal.commit({}, [notice(1)], rows)
     await journal.commit({}, [notice(2, "b")], [])
-    for _ in range(2):
-        assert await journal.sent_notices("a") == [sent(1, receiver="mail"), sent(1)]
-        assert await journal.sent_notices(limit=1) == [sent(1, receiver="mail")]
+    for _ in range(2):  # before and after a restart
+        assert await journal.sent_notices("a") == [sent_notice_of(1, receiver="mail"), sent_notice_of(1)]
+        assert await journal.sent_notices(limit=1) == [sent_notice_of(1, receiver="mail")]
         by_notice = await sent_by_notice(journal, await journal.history())
         assert [[sent_notice.receiver for sent_notice in assigned] for assigned in by_notice] == [
             [],

@@ -36,7 +36,7 @@ DETAILS = NoticeDetails(
 
 
 def row(signal_id: str, resource: str, usage: float | None, limit: float | None, **changes: Any) -> Row:
-    """Return the row of a series of a signal near its limit. `changes` replace the row's fields."""
+    """Return the row of a series, in the zone `near`. `changes` replace the row's fields."""
     service, signal = signal_id.split(".")
     key = Key(ACCOUNT, REGION, service, signal, resource_named(resource))
     fields = {
@@ -61,6 +61,7 @@ RISING = Trend("rising", 22)
 UNOBSERVABLE = Unobservable("no metric tells the consumption of one partition")
 STREAM, LAMBDA = "Kinesis stream `clicks` (prod, eu-west-1)", "Lambda (prod, eu-west-1)"
 
+# The row of a series, changes of DETAILS, the trend of usage, and the summary, or its begin up to "Remedy:".
 SUMMARIES: list[tuple[Row, dict[str, Any], Trend | None, str]] = [
     (
         row(
@@ -201,35 +202,54 @@ SUMMARIES: list[tuple[Row, dict[str, Any], Trend | None, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("series", "changes", "trend", "expected"), SUMMARIES)
+@pytest.mark.parametrize(("series_row", "changes", "trend", "expected"), SUMMARIES)
 def test_the_summary_of_a_notice_describes_the_series(
-    series: Row, changes: dict[str, Any], trend: Trend | None, expected: str
+    series_row: Row, changes: dict[str, Any], trend: Trend | None, expected: str
 ) -> None:
-    summary = series_notice(series, replace(DETAILS, **changes), REGISTRY, trend).summary
+    summary = series_notice(series_row, replace(DETAILS, **changes), REGISTRY, trend).summary
     assert summary == expected or (expected.endswith("Remedy:") and summary.startswith(expected))
 
 
 def test_a_notice_has_the_numbers_of_its_series() -> None:
-    built = series_notice(
+    built_notice = series_notice(
         CLICKS, replace(DETAILS, tags={"tag_team": "web"}, links={"page": "https://x/"}), REGISTRY, RISING
     )
-    assert (built.usage, built.limit, built.unit, built.source) == (3.64 * MIB, 4 * MIB, "bytes/s", "api")
-    assert (built.utilization, built.throttled, built.sampled) == (0.91, 0.0, int(NOW) - 120)
-    assert (built.alert, built.number, built.kind, built.severity, built.zone) == (
+    assert (built_notice.usage, built_notice.limit, built_notice.unit, built_notice.source) == (
+        3.64 * MIB,
+        4 * MIB,
+        "bytes/s",
+        "api",
+    )
+    assert (built_notice.utilization, built_notice.throttled, built_notice.sampled) == (
+        0.91,
+        0.0,
+        int(NOW) - 120,
+    )
+    assert (
+        built_notice.alert,
+        built_notice.number,
+        built_notice.kind,
+        built_notice.severity,
+        built_notice.zone,
+    ) == (
         "a",
         3,
         "firing",
         "warning",
         "near",
     )
-    assert (built.since, built.at, built.links) == (NOW - 42 * 60, NOW, {"page": "https://x/"})
-    assert built.remedy == signal_of(CLICKS.key).remedy
-    assert built.docs.startswith("https://docs.aws.amazon.com/")
-    in_china = replace(CLICKS, key=CLICKS.key._replace(region="cn-north-1"))
-    assert series_notice(in_china, DETAILS, REGISTRY, RISING).docs == built.docs.replace(
+    assert (built_notice.since, built_notice.at, built_notice.links) == (
+        NOW - 42 * 60,
+        NOW,
+        {"page": "https://x/"},
+    )
+    assert built_notice.remedy == signal_of(CLICKS.key).remedy
+    assert built_notice.docs.startswith("https://docs.aws.amazon.com/")
+    row_in_china = replace(CLICKS, key=CLICKS.key._replace(region="cn-north-1"))
+    assert series_notice(row_in_china, DETAILS, REGISTRY, RISING).docs == built_notice.docs.replace(
         "https://docs.aws.amazon.com/", "https://docs.amazonaws.cn/en_us/"
     )
-    assert built.labels == {
+    assert built_notice.labels == {
         "account": ACCOUNT,
         "account_name": "prod",
         "region": REGION,
@@ -242,8 +262,10 @@ def test_a_notice_has_the_numbers_of_its_series() -> None:
 
 
 def test_tags_do_not_replace_other_labels() -> None:
-    built = series_notice(CLICKS, replace(DETAILS, tags={"severity": "info", "account": "x"}), REGISTRY)
-    assert (built.labels["severity"], built.labels["account"]) == ("warning", ACCOUNT)
+    built_notice = series_notice(
+        CLICKS, replace(DETAILS, tags={"severity": "info", "account": "x"}), REGISTRY
+    )
+    assert (built_notice.labels["severity"], built_notice.labels["account"]) == ("warning", ACCOUNT)
 
 
 @pytest.mark.parametrize(
@@ -269,14 +291,14 @@ def test_the_summary_of_every_signal_has_usage_trend_throttling_and_remedy(servi
             row(signal.id, "orders", 90, 100, throttled=1.0), DETAILS, REGISTRY, RISING
         ).summary
         assert "`orders` (prod, eu-west-1) " in summary
-        throttled = "demand is throttled" if signal.saturation_is_state else "1 throttled/s"
-        assert re.search(rf" (90 %|\(90 %\)), rising for 22 min; {throttled}\. Remedy: ", summary)
+        throttled_text = "demand is throttled" if signal.saturation_is_state else "1 throttled/s"
+        assert re.search(rf" (90 %|\(90 %\)), rising for 22 min; {throttled_text}\. Remedy: ", summary)
 
 
-def test_a_resource_named_account_is_named_like_any_resource() -> None:
+def test_the_summary_names_a_resource_called_account_like_any_other_resource() -> None:
     for name in ("account", "whole account", "a/b"):
-        built = series_notice(
+        built_notice = series_notice(
             replace(CLICKS, key=CLICKS.key._replace(subject=Resource("stream", (name,)))), DETAILS, REGISTRY
         )
-        assert built.summary.startswith(f"Kinesis stream `{name}` (prod, eu-west-1) ")
-        assert built.labels["resource"] == name
+        assert built_notice.summary.startswith(f"Kinesis stream `{name}` (prod, eu-west-1) ")
+        assert built_notice.labels["resource"] == name

@@ -28,7 +28,7 @@ from tests.registries import REGISTRY
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 WEBHOOK = {"type": "webhook", "allow_insecure": True, "allow_private": True, "secret": SECRET}
 ROUTE = {"group_wait": 0, "group_interval": 0}
-MAX_WAIT = 20.0  # seconds
+MAX_WAIT = 20.0  # seconds that a test waits for the receivers
 
 
 def config(folder: Path, *receivers: tuple[str, str]) -> Config:
@@ -42,7 +42,7 @@ def config(folder: Path, *receivers: tuple[str, str]) -> Config:
 
 
 @asynccontextmanager
-async def running(requested: Config, fleet: Fleet) -> AsyncIterator[Alerting]:
+async def run_alerting(requested: Config, fleet: Fleet) -> AsyncIterator[Alerting]:
     """Open alerting, and run it in a task."""
     async with Alerting.opened(requested.alerting_settings(REGISTRY), fleet, ProcessTelemetry()) as alerting:
         task = asyncio.create_task(alerting.run())
@@ -52,7 +52,7 @@ async def running(requested: Config, fleet: Fleet) -> AsyncIterator[Alerting]:
 
 
 async def fire_alert(alerting: Alerting, fleet: Fleet, minute: int = NOW) -> None:
-    """Have an alert fire at once on a stream near its limit."""
+    """Let an alert on a stream near its limit fire, without a pending time."""
     series = add(fleet, key("orders"), replace(SETTINGS, pending_for=0))
     row = fleet.metrics(series.key.cell)[metric_query(traffic.of(StreamName=series.key.id))]
     fleet.rings.write(np.array([row]), np.array([minute]), np.array([57_000], np.float32))
@@ -70,7 +70,10 @@ async def wait_for_bodies(server: Server, count: int) -> list[Any]:
 
 async def test_a_webhook_is_called_once_for_each_change_with_a_signature(tmp_path: Path) -> None:
     fleet = Fleet()
-    async with http_server() as server, running(config(tmp_path, ("hook", server.url)), fleet) as alerting:
+    async with (
+        http_server() as server,
+        run_alerting(config(tmp_path, ("hook", server.url)), fleet) as alerting,
+    ):
         await fire_alert(alerting, fleet)
         (body,) = await wait_for_bodies(server, 1)
         assert body["type"] == "alerts.firing"
@@ -89,37 +92,39 @@ async def test_a_pending_notice_is_sent_once_after_a_restart(tmp_path: Path) -> 
     fleet = Fleet()
     async with http_server() as server:
         unreachable = config(tmp_path, ("hook", "http://127.0.0.1:9"))
-        async with running(unreachable, fleet) as alerting:
+        async with run_alerting(unreachable, fleet) as alerting:
             await fire_alert(alerting, fleet)
             async with asyncio.timeout(MAX_WAIT):
                 while not alerting.delivery.senders["hook"].stats.failed:
                     await asyncio.sleep(0.01)
-        async with running(config(tmp_path, ("hook", server.url)), fleet := Fleet()) as alerting:
+        async with run_alerting(config(tmp_path, ("hook", server.url)), fleet := Fleet()) as alerting:
             await wait_for_bodies(server, 1)
             await fire_alert(alerting, fleet)
-        async with running(config(tmp_path, ("hook", server.url)), fleet := Fleet()) as alerting:
+        async with run_alerting(config(tmp_path, ("hook", server.url)), fleet := Fleet()) as alerting:
             await fire_alert(alerting, fleet)
         assert len(server.requests) == 1
 
 
 async def test_a_reload_applies_changed_receivers(tmp_path: Path) -> None:
     fleet = Fleet()
-    async with http_server() as first, http_server() as second:
-        async with running(config(tmp_path, ("first", first.url)), fleet) as alerting:
+    async with http_server() as first_server, http_server() as second_server:
+        async with run_alerting(config(tmp_path, ("first", first_server.url)), fleet) as alerting:
             await fire_alert(alerting, fleet)
-            await wait_for_bodies(first, 1)
+            await wait_for_bodies(first_server, 1)
             alerting.configure(
-                config(tmp_path, ("first", second.url), ("second", second.url)).alerting_settings(REGISTRY)
+                config(
+                    tmp_path, ("first", second_server.url), ("second", second_server.url)
+                ).alerting_settings(REGISTRY)
             )
-            (body,) = await wait_for_bodies(second, 1)  # no later judgement is needed
+            (body,) = await wait_for_bodies(second_server, 1)  # without another judgement
             assert body["data"]["receiver"] == "second"
             assert [status.receiver for status in alerting.delivery.statuses()] == ["first", "second"]
-        assert len(first.requests) == 1
+        assert len(first_server.requests) == 1
 
 
-async def test_an_unreachable_receiver_is_reported_without_an_alert(tmp_path: Path) -> None:
+async def test_an_unreachable_receiver_is_known_before_any_alert_is_sent(tmp_path: Path) -> None:
     async with http_server() as server:
-        async with running(config(tmp_path, ("hook", "http://127.0.0.1:9")), Fleet()) as alerting:
+        async with run_alerting(config(tmp_path, ("hook", "http://127.0.0.1:9")), Fleet()) as alerting:
             async with asyncio.timeout(MAX_WAIT):
                 while not alerting.reachability.unreachable:
                     await asyncio.sleep(0.01)
@@ -137,17 +142,20 @@ async def test_an_unreachable_receiver_is_reported_without_an_alert(tmp_path: Pa
 
 async def test_a_journal_in_use_cannot_be_opened_again(tmp_path: Path) -> None:
     requested = config(tmp_path)
-    async with running(requested, Fleet()):
+    async with run_alerting(requested, Fleet()):
         with pytest.raises(JournalError, match="is held by "):
             async with Alerting.opened(requested.alerting_settings(REGISTRY), Fleet(), ProcessTelemetry()):
                 pass
-    async with running(requested, Fleet()):
+    async with run_alerting(requested, Fleet()):
         pass
 
 
 async def test_the_end_of_a_silence_sends_the_alert_at_once(tmp_path: Path) -> None:
     fleet = Fleet()
-    async with http_server() as server, running(config(tmp_path, ("hook", server.url)), fleet) as alerting:
+    async with (
+        http_server() as server,
+        run_alerting(config(tmp_path, ("hook", server.url)), fleet) as alerting,
+    ):
         silence = await alerting.silence(['resource="orders"'], author="ada", comment="a test", duration=3600)
         assert alerting.engine.silences.stored == [silence]
         await fire_alert(alerting, fleet)
@@ -159,12 +167,18 @@ async def test_the_end_of_a_silence_sends_the_alert_at_once(tmp_path: Path) -> N
 
 async def test_an_acknowledgement_has_the_present_severity_of_its_alert(tmp_path: Path) -> None:
     fleet = Fleet()
-    async with http_server() as server, running(config(tmp_path, ("hook", server.url)), fleet) as alerting:
+    async with (
+        http_server() as server,
+        run_alerting(config(tmp_path, ("hook", server.url)), fleet) as alerting,
+    ):
         await fire_alert(alerting, fleet)
         (alert,) = alerting.engine.alerts
         await wait_for_bodies(server, 1)
-        ack = await alerting.acknowledge(alert, author="ada", comment="on it", duration=60)
-        assert (ack.severity, ack.until) == (alerting.engine.alerts[alert].severity, ack.at + 60)
-        assert alerting.engine.silences.acknowledgements == {alert: ack}
+        acknowledgement = await alerting.acknowledge(alert, author="ada", comment="on it", duration=60)
+        assert (acknowledgement.severity, acknowledgement.until) == (
+            alerting.engine.alerts[alert].severity,
+            acknowledgement.at + 60,
+        )
+        assert alerting.engine.silences.acknowledgements == {alert: acknowledgement}
         with pytest.raises(NotFiringError, match="no alert with the id 0123456789abcdef fires"):
             await alerting.acknowledge("0123456789abcdef", author="ada", comment="on it")

@@ -9,7 +9,7 @@ from tests.monitor.alerting.notices import notice
 from tests.monitor.fleet.fleets import ACCOUNT, add, key
 
 ACCOUNT_NAMES = {ACCOUNT: "production"}
-NEVER = 4e9  # epoch seconds, far in the future
+FAR_FUTURE = 4e9  # epoch seconds
 
 
 @pytest.fixture
@@ -20,10 +20,11 @@ def fleet() -> Fleet:
     return fleet
 
 
-def silence(*matchers: str) -> Silence:
-    return Silence(id="s", matchers=matchers, starts=0.0, ends=NEVER, author="ana", comment="test")
+def silence_of(*matchers: str) -> Silence:
+    return Silence(id="s", matchers=matchers, starts=0.0, ends=FAR_FUTURE, author="ana", comment="test")
 
 
+# The matchers of a silence, and why it matches no series; empty if it matches one.
 SENTENCES = [
     (('resource="orders"',), ""),
     (('service="kinesis"', 'severity="critical"'), ""),
@@ -46,25 +47,35 @@ SENTENCES = [
 
 
 @pytest.mark.parametrize(("matchers", "sentence"), SENTENCES)
-def test_a_silence_that_matches_nothing_has_a_sentence_with_a_similar_label(
+def test_a_silence_that_matches_no_series_has_a_sentence_that_says_why(
     fleet: Fleet, matchers: tuple[str, ...], sentence: str
 ) -> None:
-    (matches,) = find_matches([silence(*matchers)], [], fleet.series.values(), ACCOUNT_NAMES)
+    (matches,) = find_matches([silence_of(*matchers)], [], fleet.series.values(), ACCOUNT_NAMES)
     assert (matches.alerts, matches.unmatched) == (0, sentence)
 
 
-def test_alerts_whose_series_are_gone_are_matched(fleet: Fleet) -> None:
-    firing = [notice("a", resource="gone"), notice("b", resource="gone"), notice("c", resource="orders")]
-    (matches,) = find_matches([silence('resource="gone"')], firing, fleet.series.values(), ACCOUNT_NAMES)
+def test_firing_alerts_whose_series_left_the_fleet_are_counted(fleet: Fleet) -> None:
+    firing = [
+        notice("a", resource="deleted"),
+        notice("b", resource="deleted"),
+        notice("c", resource="orders"),
+    ]
+    (matches,) = find_matches(
+        [silence_of('resource="deleted"')], firing, fleet.series.values(), ACCOUNT_NAMES
+    )
     assert (matches.alerts, matches.unmatched) == (2, "")
 
 
-def test_without_any_series_a_silence_has_a_sentence_that_says_so() -> None:
-    (matches,) = find_matches([silence('resource="orders"')], [], [], {})
+def test_without_series_in_the_fleet_the_sentence_of_a_silence_says_so() -> None:
+    (matches,) = find_matches([silence_of('resource="orders"')], [], [], {})
     assert matches.unmatched == "No series is watched yet, so it matches nothing."
 
 
 def test_of_several_silences_only_the_unmatched_one_has_a_sentence(fleet: Fleet) -> None:
-    silences = [silence('resource="orders"'), silence('resource="orers"'), silence('resource="clicks"')]
+    silences = [
+        silence_of('resource="orders"'),
+        silence_of('resource="orers"'),
+        silence_of('resource="clicks"'),
+    ]
     matches_by_silence = find_matches(silences, [], fleet.series.values(), ACCOUNT_NAMES)
     assert [bool(matches.unmatched) for matches in matches_by_silence] == [False, True, False]

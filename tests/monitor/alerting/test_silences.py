@@ -1,4 +1,4 @@
-"""Silences and acknowledgements: when they apply, when they end, and which are rejected."""
+"""Silences and acknowledgements: when they apply, when they end, and which are invalid."""
 
 import asyncio
 from collections.abc import Mapping
@@ -22,25 +22,25 @@ LABELS = {"service": "kinesis", "resource": "clicks"}
 class YieldingStore:
     """A store in memory that lets other tasks run before each change.
 
-    full: true if changes raise OSError.
+    disk_is_full: true if changes raise OSError.
     """
 
     def __init__(self) -> None:
         self.rows: dict[str, dict[RowKey, Any]] = {SILENCES.name: {}, ACKNOWLEDGEMENTS.name: {}}
-        self.full = False
+        self.disk_is_full = False
 
     def all(self, table: Table[StoredRow]) -> Mapping[RowKey, StoredRow]:
         return self.rows[table.name]
 
     async def put(self, table: Table[StoredRow], row: StoredRow) -> None:
         await asyncio.sleep(0)
-        if self.full:
+        if self.disk_is_full:
             raise OSError("disk full")
         self.rows[table.name][table.key_of(row)] = row
 
     async def remove(self, table: Table[StoredRow], key: RowKey) -> None:
         await asyncio.sleep(0)
-        if self.full:
+        if self.disk_is_full:
             raise OSError("disk full")
         del self.rows[table.name][key]
 
@@ -55,27 +55,29 @@ def silences(store: YieldingStore) -> Silences:
     return Silences(store)
 
 
-async def silence(
+async def add_silence(
     silences: Silences, *matchers: str, starts: float = NOW, ends: float = NOW + HOUR, **changes: str
 ) -> Silence:
     """Add a silence, and return the stored silence. `changes` replace the author or the comment."""
     texts = {"author": "ana", "comment": "load test", **changes}
-    requested = Silence(id="", matchers=matchers or ("service=kinesis",), starts=starts, ends=ends, **texts)
-    return await silences.add(requested, NOW)
+    silence = Silence(id="", matchers=matchers or ("service=kinesis",), starts=starts, ends=ends, **texts)
+    return await silences.add(silence, NOW)
 
 
-def ack(alert: str, severity: Severity = Severity.WARNING, comment: str = "on it") -> Acknowledgement:
+def acknowledgement_of(
+    alert: str, severity: Severity = Severity.WARNING, comment: str = "on it"
+) -> Acknowledgement:
     return Acknowledgement(alert=alert, severity=severity, author="ana", comment=comment, at=NOW)
 
 
 async def test_a_silence_is_active_from_its_start_until_its_end(silences: Silences) -> None:
-    stored = await silence(silences, starts=NOW + 60, ends=NOW + 120)
-    active = {seconds: silences.matching(LABELS, NOW + seconds) for seconds in (59, 60, 119, 120)}
-    assert active == {59: None, 60: stored, 119: stored, 120: None}
+    stored = await add_silence(silences, starts=NOW + 60, ends=NOW + 120)
+    active_silences = {seconds: silences.matching(LABELS, NOW + seconds) for seconds in (59, 60, 119, 120)}
+    assert active_silences == {59: None, 60: stored, 119: stored, 120: None}
 
 
 async def test_a_silence_suppresses_alerts_that_all_its_matchers_match(silences: Silences) -> None:
-    await silence(silences, "service=kinesis", 'resource=~"c.*", account!="1"')
+    await add_silence(silences, "service=kinesis", 'resource=~"c.*", account!="1"')
     assert silences.matching(LABELS, NOW)
     assert not silences.matching(LABELS | {"account": "1"}, NOW)
     assert not silences.matching(LABELS | {"resource": "orders"}, NOW)
@@ -84,8 +86,8 @@ async def test_a_silence_suppresses_alerts_that_all_its_matchers_match(silences:
 async def test_silences_and_acknowledgements_survive_a_restart(
     silences: Silences, store: YieldingStore
 ) -> None:
-    stored = await silence(silences, '{service=kinesis, "tag team"="a b"}')
-    acknowledged = await silences.acknowledge(ack("a"))
+    stored = await add_silence(silences, '{service=kinesis, "tag team"="a b"}')
+    acknowledged = await silences.acknowledge(acknowledgement_of("a"))
     restarted = Silences(store)
     assert restarted.stored == [stored]
     assert dict(restarted.acknowledgements) == {"a": acknowledged}
@@ -96,25 +98,31 @@ async def test_silences_and_acknowledgements_survive_a_restart(
 async def test_silences_and_acknowledgements_of_another_process_apply(
     silences: Silences, store: YieldingStore
 ) -> None:
-    other = Silences(store)
-    stored, acknowledged = await silence(other), await other.acknowledge(ack("a"))
+    other_process = Silences(store)
+    stored, acknowledged = (
+        await add_silence(other_process),
+        await other_process.acknowledge(acknowledgement_of("a")),
+    )
     assert silences.matching(LABELS, NOW) == stored
     assert (silences.stored, dict(silences.acknowledgements)) == ([stored], {"a": acknowledged})
-    await other.end(stored.id)
-    await other.expire(NOW, firing=())
+    await other_process.end(stored.id)
+    await other_process.expire(NOW, firing=())
     assert silences.matching(LABELS, NOW) is None
     assert (silences.stored, dict(silences.acknowledgements)) == ([], {})
 
 
 async def test_an_ended_silence_is_removed(silences: Silences, store: YieldingStore) -> None:
-    long, short = await silence(silences, ends=NOW + 2 * HOUR), await silence(silences)
-    assert silences.stored == [short, long]
+    late_silence, early_silence = (
+        await add_silence(silences, ends=NOW + 2 * HOUR),
+        await add_silence(silences),
+    )
+    assert silences.stored == [early_silence, late_silence]
     await silences.expire(NOW + HOUR, firing=())
-    assert silences.stored == [long] == list(store.all(SILENCES).values())
+    assert silences.stored == [late_silence] == list(store.all(SILENCES).values())
 
 
 async def test_a_silence_can_be_ended(silences: Silences, store: YieldingStore) -> None:
-    stored = await silence(silences)
+    stored = await add_silence(silences)
     assert await silences.end(stored.id) == stored
     assert (silences.matching(LABELS, NOW), store.all(SILENCES)) == (None, {})
     with pytest.raises(KeyError):
@@ -123,7 +131,7 @@ async def test_a_silence_can_be_ended(silences: Silences, store: YieldingStore) 
 
 async def test_an_acknowledgement_ends_with_its_alert(silences: Silences, store: YieldingStore) -> None:
     for alert in "ab":
-        await silences.acknowledge(ack(alert, Severity.CRITICAL))
+        await silences.acknowledge(acknowledgement_of(alert, Severity.CRITICAL))
     await silences.expire(NOW, firing=["b", "c"])
     assert (
         silences.acknowledged_severity("a", NOW),
@@ -139,33 +147,36 @@ async def test_an_acknowledgement_ends_with_its_alert(silences: Silences, store:
 async def test_the_second_of_two_clients_that_acknowledge_an_alert_gets_the_first_acknowledgement(
     silences: Silences,
 ) -> None:
-    by_ana, by_bob = ack("a"), replace(ack("a"), author="bob", at=NOW + 1)
-    first, second = await asyncio.gather(
-        silences.acknowledge_new([by_ana, ack("b")]), silences.acknowledge_new([by_bob])
+    by_ana, by_bob = acknowledgement_of("a"), replace(acknowledgement_of("a"), author="bob", at=NOW + 1)
+    ana_result, bob_result = await asyncio.gather(
+        silences.acknowledge_new([by_ana, acknowledgement_of("b")]), silences.acknowledge_new([by_bob])
     )
-    assert first == ([by_ana, ack("b")], [])
-    assert second == ([], [by_ana])
+    assert ana_result == ([by_ana, acknowledgement_of("b")], [])
+    assert bob_result == ([], [by_ana])
     assert silences.acknowledgements["a"] == by_ana
 
 
 async def test_an_alert_is_acknowledged_anew_if_it_is_worse_or_its_acknowledgement_ended(
     silences: Silences,
 ) -> None:
-    await silences.acknowledge(replace(ack("ended"), until=NOW + 1))
-    await silences.acknowledge(ack("worse"))
-    new = [replace(ack("ended"), at=NOW + 2), ack("worse", Severity.CRITICAL)]
+    await silences.acknowledge(replace(acknowledgement_of("ended"), until=NOW + 1))
+    await silences.acknowledge(acknowledgement_of("worse"))
+    new = [replace(acknowledgement_of("ended"), at=NOW + 2), acknowledgement_of("worse", Severity.CRITICAL)]
     assert await silences.acknowledge_new(new) == (new, [])
 
 
 async def test_an_acknowledgement_can_be_removed(silences: Silences) -> None:
-    first, second = await silences.acknowledge(ack("a")), await silences.acknowledge(ack("b"))
+    first, second = (
+        await silences.acknowledge(acknowledgement_of("a")),
+        await silences.acknowledge(acknowledgement_of("b")),
+    )
     assert await silences.unacknowledge(lambda stored: stored.alert == "a") == [first]
     assert await silences.unacknowledge(lambda stored: stored.alert == "a") == []
     assert dict(silences.acknowledgements) == {"b": second}
 
 
 async def test_an_acknowledgement_ends_at_the_time_in_until(silences: Silences, store: YieldingStore) -> None:
-    await silences.acknowledge(replace(ack("a"), until=NOW + HOUR))
+    await silences.acknowledge(replace(acknowledgement_of("a"), until=NOW + HOUR))
     assert silences.acknowledged_severity("a", NOW + HOUR - 1) is Severity.WARNING
     assert silences.acknowledged_severity("a", NOW + HOUR) is None
     await silences.expire(NOW + HOUR - 1, firing=["a"])
@@ -173,26 +184,26 @@ async def test_an_acknowledgement_ends_at_the_time_in_until(silences: Silences, 
     await silences.expire(NOW + HOUR, firing=["a"])
     assert (dict(silences.acknowledgements), store.all(ACKNOWLEDGEMENTS)) == ({}, {})
     with pytest.raises(InvalidInputError, match="later than the start and than now"):
-        await silences.acknowledge(replace(ack("a"), until=NOW))
+        await silences.acknowledge(replace(acknowledgement_of("a"), until=NOW))
 
 
 async def test_a_change_that_cannot_be_stored_does_not_apply(
     silences: Silences, store: YieldingStore
 ) -> None:
-    stored = await silence(silences)
-    store.full = True
+    stored = await add_silence(silences)
+    store.disk_is_full = True
     with pytest.raises(OSError, match="disk full"):
-        await silence(silences)
+        await add_silence(silences)
     with pytest.raises(OSError, match="disk full"):
         await silences.end(stored.id)
     with pytest.raises(OSError, match="disk full"):
-        await silences.acknowledge(ack("a"))
+        await silences.acknowledge(acknowledgement_of("a"))
     assert (silences.stored, dict(silences.acknowledgements)) == ([stored], {})
 
 
-async def test_silences_beyond_the_maximum_are_rejected(silences: Silences) -> None:
+async def test_silences_beyond_the_maximum_raise_an_error(silences: Silences) -> None:
     outcomes = await asyncio.gather(
-        *(silence(silences) for _ in range(MAX_SILENCES + 2)), return_exceptions=True
+        *(add_silence(silences) for _ in range(MAX_SILENCES + 2)), return_exceptions=True
     )
     assert [str(outcome) for outcome in outcomes if isinstance(outcome, Exception)] == [
         f"there are {MAX_SILENCES} silences already; end some, or use wider matchers"
@@ -200,6 +211,7 @@ async def test_silences_beyond_the_maximum_are_rejected(silences: Silences) -> N
     assert len(silences.stored) == MAX_SILENCES
 
 
+# Matchers, other changes of a valid silence, and the error.
 INVALID_SILENCES = [
     ([], {}, "expected a matcher that does not match everything, found none"),
     (["{}"], {}, "expected a matcher that does not match everything, found none"),
@@ -229,28 +241,28 @@ INVALID_SILENCES = [
 
 
 @pytest.mark.parametrize(("matchers", "changes", "expected"), INVALID_SILENCES)
-async def test_an_invalid_silence_is_rejected(
+async def test_an_invalid_silence_raises_an_error_that_says_why(
     silences: Silences, matchers: list[str], changes: dict[str, float | str], expected: str
 ) -> None:
-    valid: dict[str, Any] = {
+    valid_fields: dict[str, Any] = {
         "id": "",
         "starts": NOW,
         "ends": NOW + HOUR,
         "author": "ana",
         "comment": "load test",
     }
-    requested = Silence(**{**valid, "matchers": matchers, **changes})
+    silence = Silence(**{**valid_fields, "matchers": matchers, **changes})
     with pytest.raises(InvalidInputError) as caught:
-        await silences.add(requested, NOW)
+        await silences.add(silence, NOW)
     assert str(caught.value).startswith(expected)
     assert not silences.stored
 
 
 async def test_an_invalid_matcher_is_reported_with_its_column(silences: Silences) -> None:
     with pytest.raises(MatcherError, match=r"^column 8: expected an operator"):
-        await silence(silences, "service")
+        await add_silence(silences, "service")
 
 
-async def test_an_acknowledgement_without_a_comment_is_rejected(silences: Silences) -> None:
+async def test_an_acknowledgement_without_a_comment_raises_an_error(silences: Silences) -> None:
     with pytest.raises(InvalidInputError, match="expected comment"):
-        await silences.acknowledge(ack("a", comment=" "))
+        await silences.acknowledge(acknowledgement_of("a", comment=" "))

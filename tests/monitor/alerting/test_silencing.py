@@ -1,4 +1,7 @@
-"""Silences and acknowledgements, as the alert engine applies them."""
+"""Silences and acknowledgements, as the alert engine applies them.
+
+The letters of samples and notices are explained in `stage`.
+"""
 
 from pathlib import Path
 
@@ -8,7 +11,7 @@ from tests.monitor.alerting.memory_store import MemoryStore
 from tests.monitor.alerting.stage import AT_ONCE, Stage, configuration
 
 
-def silence(stage: Stage, *matchers: str, duration: float) -> Silence:
+def silence_of(stage: Stage, *matchers: str, duration: float) -> Silence:
     """Return a silence that begins now. duration: seconds."""
     return Silence(
         id="",
@@ -23,7 +26,7 @@ def silence(stage: Stage, *matchers: str, duration: float) -> Silence:
 async def test_a_silenced_alert_is_notified_when_its_silence_ends(storage: Path | MemoryStore) -> None:
     async with Stage.opened(storage) as stage:
         await stage.process()
-        await stage.engine.silences.add(silence(stage, 'resource="orders"', duration=600), stage.seconds)
+        await stage.engine.silences.add(silence_of(stage, 'resource="orders"', duration=600), stage.seconds)
         assert await stage.play(orders="..ccc", clicks="..ccc") == "....F"
         assert await stage.play(orders="c" * 5, clicks="c" * 5) == "....F"
         assert stage.engine.silences.stored == []
@@ -35,7 +38,7 @@ async def test_a_silence_does_not_suppress_the_resolution_of_a_notified_alert(
     async with Stage.opened(storage) as stage:
         await stage.play(orders="..ccc")
         stored = await stage.engine.silences.add(
-            silence(stage, 'resource="orders"', duration=6000), stage.seconds
+            silence_of(stage, 'resource="orders"', duration=6000), stage.seconds
         )
         assert await stage.play(orders="s.") == ".."
         assert await stage.play(orders="." * 8) == "......R."
@@ -48,10 +51,10 @@ async def acknowledge(stage: Stage, until: float | None = None) -> None:
     """Acknowledge the only alert as a warning. until: epoch seconds; None for as long as it fires."""
     (alert,) = stage.engine.alerts
     now = stage.seconds
-    ack = Acknowledgement(
+    acknowledgement = Acknowledgement(
         alert=alert, severity=Severity.WARNING, author="me", comment="on it", at=now, until=until
     )
-    await stage.engine.silences.acknowledge(ack)
+    await stage.engine.silences.acknowledge(acknowledgement)
 
 
 async def test_an_acknowledged_alert_is_not_repeated_but_its_escalation_is_sent(

@@ -11,12 +11,12 @@ from monitor.planning.settings import BudgetTerms
 
 
 async def test_each_process_is_granted_only_the_remaining_budget(tmp_path: Path) -> None:
-    granted = []
-    for metrics in (6_000, 6_000, 6_000):
+    granted_counts = []
+    for requested_count in (6_000, 6_000, 6_000):
         journal = await Journal.open(tmp_path / "headroom.db")
         budget = Budget(JournalSpending(journal), lambda: 0.0, lambda: 1e9, dict[str, Billed])
         budget.configure(BudgetTerms(10.0))
-        async with budget.granted("1", metrics) as number:
-            granted.append(number)
+        async with budget.granted("1", requested_count) as granted_count:
+            granted_counts.append(granted_count)
             await journal.close()  # the process ends while it requests the metrics
-    assert granted == [6_000, pytest.approx(4_000, abs=1), 0]
+    assert granted_counts == [6_000, pytest.approx(4_000, abs=1), 0]

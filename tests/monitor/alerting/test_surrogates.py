@@ -1,4 +1,4 @@
-"""Names with lone surrogates: alerts with such labels are sent and stored, and such a file is rejected."""
+"""Lone surrogates: alerts with them in labels are sent and stored; configurations with them are invalid."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,22 +15,22 @@ from tests.monitor.alerting.stage import SHORT, Stage
 from tests.monitor.fleet.fleets import ACCOUNT
 
 SURROGATE = "\ud800"  # half of a surrogate pair, which UTF-8 cannot encode
-invalid_texts = st.text(st.characters(codec=None), min_size=1, max_size=8).map(
+texts_with_surrogates = st.text(st.characters(codec=None), min_size=1, max_size=8).map(
     lambda text: f"{SURROGATE}{text}"
 )
 
 
 @settings(max_examples=20, suppress_health_check=list(HealthCheck))
-@given(invalid_texts, invalid_texts, invalid_texts)
+@given(texts_with_surrogates, texts_with_surrogates, texts_with_surrogates)
 async def test_alerts_with_lone_surrogates_are_sent_and_survive_a_restart(
-    tmp_path: Path, name: str, tag: str, label: str
+    tmp_path: Path, account_name: str, tag: str, label: str
 ) -> None:
     folder = tmp_path / "journal"
     folder.mkdir(exist_ok=True)
     for file in folder.iterdir():
         file.unlink()
     async with Stage.opened(folder) as stage:
-        stage.account_names = {ACCOUNT: name}
+        stage.account_names = {ACCOUNT: account_name}
         stage.series("orders", replace(SHORT, tags={label: tag}))
         assert "F" in await stage.play(orders="....cccc")
         alerts_before = dict(stage.engine.alerts)
@@ -54,7 +54,7 @@ async def test_alerts_with_lone_surrogates_are_sent_and_survive_a_restart(
         r'"\ud800": 1',
     ],
 )
-def test_a_configuration_with_a_lone_surrogate_or_nul_is_rejected_with_printable_problems(text: str) -> None:
+def test_the_problems_of_a_configuration_with_a_lone_surrogate_or_nul_are_printable(text: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse_config(text.encode(), "headroom.yaml", ConfigContext())
     for problem in caught.value.problems:

@@ -1,4 +1,7 @@
-"""Series of which only the throttled demand is judged: without a usage, without a limit, or with bounds."""
+"""Series of which throttled demand alone is judged: without a usage, without a limit, or with bounds.
+
+The letters of samples and notices are explained in `stage`.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -13,17 +16,21 @@ from tests.monitor.alerting.stage import SHORT, Stage
 from tests.monitor.fleet.fleets import key, refused
 
 NO_USAGE: dict[str, Any] = {"usage": Unobservable("no metric tells the consumption of one partition")}
-ORDERS = per_second(refused.of(StreamName=key("orders").id))
-SERIES: dict[str, Any] = {
+THROTTLED_RECORDS = per_second(refused.of(StreamName=key("orders").id))
+# Settings of a series, and options of `Stage.series`.
+SERIES_SETTINGS: dict[str, Any] = {
     "without a usage": (SHORT, NO_USAGE),
-    "without a limit": (replace(SHORT, limit=None), {"usage": ORDERS, "throttled": ORDERS}),
-    "without a limit, but with a usage of its own": (replace(SHORT, limit=None), {}),
+    "without a limit": (
+        replace(SHORT, limit=None),
+        {"usage": THROTTLED_RECORDS, "throttled": THROTTLED_RECORDS},
+    ),
+    "without a limit, with a usage that is not the throttled demand": (replace(SHORT, limit=None), {}),
     "with a usage whose bounds are shown but not judged": (SHORT, {"judged": False}),
 }
 
 
-@pytest.mark.parametrize(("settings", "options"), SERIES.values(), ids=SERIES)
-async def test_an_alert_on_throttled_demand_alone_begins_and_ends_with_it(
+@pytest.mark.parametrize(("settings", "options"), SERIES_SETTINGS.values(), ids=SERIES_SETTINGS)
+async def test_an_alert_of_a_series_without_judged_usage_begins_and_ends_with_throttled_demand(
     settings: Any, options: dict[str, Any], tmp_path: Path
 ) -> None:
     async with Stage.opened(tmp_path) as stage:
@@ -38,8 +45,8 @@ async def test_an_alert_on_throttled_demand_alone_begins_and_ends_with_it(
         assert np.isnan(stage.fleet.utilization[series.slot])
 
 
-@pytest.mark.parametrize(("settings", "options"), SERIES.values(), ids=SERIES)
-async def test_an_alert_on_throttled_demand_alone_keeps_firing_while_it_is_unknown(
+@pytest.mark.parametrize(("settings", "options"), SERIES_SETTINGS.values(), ids=SERIES_SETTINGS)
+async def test_an_alert_of_a_series_without_judged_usage_keeps_firing_while_throttled_demand_is_unknown(
     settings: Any, options: dict[str, Any], tmp_path: Path
 ) -> None:
     async with Stage.opened(tmp_path) as stage:

@@ -1,4 +1,7 @@
-"""The tolerance: the rate, the share and the duration beyond which throttled demand raises an alert."""
+"""The tolerance: the rate, the share and the duration beyond which throttled demand raises an alert.
+
+The letters of samples and notices are explained in `stage`.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,11 +18,11 @@ from tests.monitor.alerting.stage import LIMIT, SHORT, Stage
 from tests.monitor.alerting.test_overrides import inventoried_stage
 from tests.monitor.fleet.fleets import refused, traffic
 
-records = Metric("AWS/Kinesis", "IncomingRecords", "Sum")
+incoming_records = Metric("AWS/Kinesis", "IncomingRecords", "Sum")
 MINUTES = 20
 
-# The records served per second, the records throttled in each minute, the tolerance, and the minute in which
-# the alert fires, or None.
+# The records served a second, the records throttled by minute, the tolerance, and the minute in which the
+# alert fires, or None. `Tolerance()` is 0.05 throttled records a second and a share of 0.001.
 CASES: list[Any] = [
     pytest.param(
         30_000, {5: 1}, Tolerance(), None, id="one throttled record in a minute, 30,000 served a second"
@@ -36,11 +39,21 @@ CASES: list[Any] = [
     pytest.param(30_000, {5: 3000}, Tolerance(), 5, id="50 throttled records a second fire at once"),
     pytest.param(0, {5: 3000}, Tolerance(), 5, id="all records are throttled"),
     pytest.param(30_000, {5: 1}, Tolerance(rate=0, share=0), 5, id="one throttled record without tolerance"),
-    pytest.param(30_000, {5: 3000}, Tolerance(rate=60), None, id="less than the rate"),
-    pytest.param(100, {5: 300}, Tolerance(share=0.1), None, id="less than the share"),
-    pytest.param(30_000, {5: 3000, 6: 3000}, Tolerance(pending_for=2), None, id="shorter than pending_for"),
+    pytest.param(30_000, {5: 3000}, Tolerance(rate=60), None, id="throttling below the tolerated rate"),
+    pytest.param(100, {5: 300}, Tolerance(share=0.1), None, id="throttling below the tolerated share"),
     pytest.param(
-        30_000, dict.fromkeys(range(5, 9), 3000), Tolerance(pending_for=2), 7, id="as long as pending_for"
+        30_000,
+        {5: 3000, 6: 3000},
+        Tolerance(pending_for=2),
+        None,
+        id="throttling that lasts shorter than pending_for",
+    ),
+    pytest.param(
+        30_000,
+        dict.fromkeys(range(5, 9), 3000),
+        Tolerance(pending_for=2),
+        7,
+        id="throttling that lasts as long as pending_for",
     ),
 ]
 
@@ -51,17 +64,26 @@ async def test_an_alert_fires_when_throttling_exceeds_the_tolerance(
 ) -> None:
     async with Stage.opened(tmp_path) as stage:
         series_settings = replace(SHORT, tolerance=tolerance)
-        series = stage.series("orders", series_settings, served=per_second(records.of(StreamName="orders")))
-        rows = stage.fleet.metrics(series.key.cell)
+        series = stage.series(
+            "orders", series_settings, served=per_second(incoming_records.of(StreamName="orders"))
+        )
+        row_by_query = stage.fleet.metrics(series.key.cell)
         usage_metrics = [metric.of(StreamName=series.key.id) for metric in (traffic, refused)]
-        row = np.array(
-            [rows[metric_query(metric)] for metric in (*usage_metrics, records.of(StreamName="orders"))]
+        metric_rows = np.array(
+            [
+                row_by_query[metric_query(metric)]
+                for metric in (*usage_metrics, incoming_records.of(StreamName="orders"))
+            ]
         )
         for minute in range(MINUTES):
             values = np.array([LIMIT * 30, throttled.get(minute, 0), served * 60], np.float32)
-            written = slice(3 if served else 2)  # IncomingRecords has no point if no record is served
-            stage.fleet.rings.write(row[written], np.full(3, stage.minute)[written], values[written])
-            stage.fleet.rings.mark_read(row, stage.minute)
+            written_metrics = slice(3 if served else 2)  # IncomingRecords has no point if no record is served
+            stage.fleet.rings.write(
+                metric_rows[written_metrics],
+                np.full(3, stage.minute)[written_metrics],
+                values[written_metrics],
+            )
+            stage.fleet.rings.mark_read(metric_rows, stage.minute)
             stage.minute += 1
             stage.seconds = stage.minute * 60.0
             stage.fleet.confirmed[: stage.fleet.size] = stage.minute
@@ -75,19 +97,27 @@ async def test_an_alert_fires_when_throttling_exceeds_the_tolerance(
                 assert stage.fleet.saturation[series.slot] == pytest.approx(throttled[minute] / 60)
 
 
-# Two series that share one count of throttled records.
+# The signals for bytes and for records, which share one count of throttled records.
 ORDERS = {"signal": "kinesis.stream_write_*", "resource": "orders"}
-CONFIGURED: dict[str, tuple[list[dict[str, Any]], str, str]] = {
-    "no override: at once": ([], "..sss....", "..F......"),
+OVERRIDES: dict[str, tuple[list[dict[str, Any]], str, str]] = {
+    "no override: the alert fires at once": ([], "..sss....", "..F......"),
     "`for` applies to throttled demand, too": ([{**ORDERS, "for": "2m"}], "..sss....", "....F...."),
     "`for` inside `tolerance` takes precedence": (
         [{**ORDERS, "for": "2m", "tolerance": {"for": 0}}],
         "..sss....",
         "..F......",
     ),
-    "`for` inside `tolerance`": ([{**ORDERS, "tolerance": {"for": "3m"}}], "..sssss..", ".....F..."),
-    "a rate": ([{**ORDERS, "tolerance": {"rate": 61}}], "..sss....", "........."),
-    "a rate that is exceeded": ([{**ORDERS, "tolerance": {"rate": 59}}], "..sss....", "..F......"),
+    "`for` inside `tolerance` alone": ([{**ORDERS, "tolerance": {"for": "3m"}}], "..sssss..", ".....F..."),
+    "a tolerated rate above the throttled rate": (
+        [{**ORDERS, "tolerance": {"rate": 61}}],
+        "..sss....",
+        ".........",
+    ),
+    "a tolerated rate below the throttled rate": (
+        [{**ORDERS, "tolerance": {"rate": 59}}],
+        "..sss....",
+        "..F......",
+    ),
     "the last override that sets a key counts": (
         [{**ORDERS, "tolerance": {"rate": 61, "for": "2m"}}, {**ORDERS, "tolerance": {"rate": 59}}],
         "..sss....",
@@ -96,12 +126,12 @@ CONFIGURED: dict[str, tuple[list[dict[str, Any]], str, str]] = {
 }
 
 
-@pytest.mark.parametrize(("alerts", "samples", "expected"), CONFIGURED.values(), ids=CONFIGURED)
+@pytest.mark.parametrize(("overrides", "samples", "expected"), OVERRIDES.values(), ids=OVERRIDES)
 async def test_the_configured_tolerance_applies(
-    alerts: list[dict[str, Any]], samples: str, expected: str, tmp_path: Path
+    overrides: list[dict[str, Any]], samples: str, expected: str, tmp_path: Path
 ) -> None:
     """The inventory and the alert engine apply the overrides. `s` is 60 throttled records a second."""
-    async with inventoried_stage(tmp_path, *alerts) as stage:
+    async with inventoried_stage(tmp_path, *overrides) as stage:
         assert await stage.play(orders=samples) == expected
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from monitor.alerting.trend import Trend, find_trends
 
-NOW = 29_000_000
-WINDOW = 180
+NOW = 29_000_000  # a Unix minute
+WINDOW = 180  # minutes
 
 
 def trend(minutes: npt.ArrayLike, values: npt.ArrayLike) -> Trend | None:
@@ -21,36 +21,38 @@ def trend(minutes: npt.ArrayLike, values: npt.ArrayLike) -> Trend | None:
 def trend_of_shape(shape: Callable[[int], float], noise: float = 0.0, length: int = WINDOW) -> Trend | None:
     """Return the trend of a usage.
 
-    shape: returns the usage a number of minutes ago. noise: the standard deviation of added noise.
+    shape: returns the usage of a minute, given how many minutes ago it was. noise: the standard deviation of
+    added noise. length: the number of minutes.
     """
-    ago = np.arange(length)[::-1]
+    minutes_ago = np.arange(length)[::-1]
     random = np.random.default_rng(7)
-    values = np.array([shape(int(minutes)) for minutes in ago]) + random.normal(0, noise, length)
-    return trend(NOW - ago, values)
+    values = np.array([shape(int(minutes)) for minutes in minutes_ago]) + random.normal(0, noise, length)
+    return trend(NOW - minutes_ago, values)
 
 
-def rise(minutes: int, low: float = 20.0, high: float = 90.0) -> Callable[[int], float]:
-    """Return a shape that rises from `low` to `high` within the last `minutes`, and is flat before."""
-    return lambda ago: low if ago > minutes else high - (high - low) * ago / minutes
+def rising_shape(minutes: int, low: float = 20.0, high: float = 90.0) -> Callable[[int], float]:
+    """Return a shape that rises from `low` to `high` in the last `minutes`, and is `low` before."""
+    return lambda minutes_ago: low if minutes_ago > minutes else high - (high - low) * minutes_ago / minutes
 
 
+# Name, shape, and direction and minutes of its trend.
 SHAPES: list[tuple[str, Callable[[int], float], str, int]] = [
-    ("flat", lambda ago: 50.0, "", 0),
-    ("zero", lambda ago: 0.0, "", 0),
-    ("a climb", rise(22), "rising", 22),
-    ("a long climb", rise(400, 0.0), "rising", 179),
-    ("a fall", lambda ago: 100.0 - rise(40)(ago), "falling", 40),
-    ("a climb that ended", lambda ago: rise(20)(max(ago - 30, 0)), "", 0),
-    ("a climb after a fall", lambda ago: abs(ago - 30.0) + 10, "rising", 30),
-    ("a jump just now", lambda ago: 50.0 if ago > 1 else 90.0, "", 0),
+    ("flat", lambda minutes_ago: 50.0, "", 0),
+    ("zero", lambda minutes_ago: 0.0, "", 0),
+    ("a climb", rising_shape(22), "rising", 22),
+    ("a long climb", rising_shape(400, 0.0), "rising", 179),
+    ("a fall", lambda minutes_ago: 100.0 - rising_shape(40)(minutes_ago), "falling", 40),
+    ("a climb that ended", lambda minutes_ago: rising_shape(20)(max(minutes_ago - 30, 0)), "", 0),
+    ("a climb after a fall", lambda minutes_ago: abs(minutes_ago - 30.0) + 10, "rising", 30),
+    ("a jump in the last two minutes", lambda minutes_ago: 50.0 if minutes_ago > 1 else 90.0, "", 0),
     (
         "a climb with one spike",
-        lambda ago: rise(60)(ago) + 40 * (ago == 30),
+        lambda minutes_ago: rising_shape(60)(minutes_ago) + 40 * (minutes_ago == 30),
         "rising",
         60,
     ),
-    ("a hardly visible slope", lambda ago: 50.0 - ago / 400, "", 0),
-    ("a slight slope", lambda ago: 50.0 - ago / 100, "", 0),
+    ("a hardly visible slope", lambda minutes_ago: 50.0 - minutes_ago / 400, "", 0),
+    ("a slight slope", lambda minutes_ago: 50.0 - minutes_ago / 100, "", 0),
 ]
 
 
@@ -61,19 +63,19 @@ SHAPES: list[tuple[str, Callable[[int], float], str, int]] = [
 def test_a_trend_has_the_direction_and_duration_of_its_shape(
     shape: Callable[[int], float], direction: str, minutes: int, noise: float
 ) -> None:
-    found = trend_of_shape(shape, noise)
-    if not direction or found is None:
-        assert found is None and not direction
+    found_trend = trend_of_shape(shape, noise)
+    if not direction or found_trend is None:
+        assert found_trend is None and not direction
     else:
-        assert found.direction == direction
-        assert abs(found.minutes - minutes) <= max(3, minutes / 5)
+        assert found_trend.direction == direction
+        assert abs(found_trend.minutes - minutes) <= max(3, minutes / 5)
 
 
 def test_missing_samples_do_not_end_a_trend() -> None:
     values = np.linspace(10, 90, 60)
     values[10:30] = np.nan
-    found = trend(np.arange(NOW - 60, NOW), values)
-    assert found and found.direction == "rising" and found.minutes >= 55
+    found_trend = trend(np.arange(NOW - 60, NOW), values)
+    assert found_trend and found_trend.direction == "rising" and found_trend.minutes >= 55
 
 
 @pytest.mark.parametrize("values", [[], [np.nan] * 9, [1, 2, 3, 4]])
@@ -84,7 +86,7 @@ def test_fewer_than_five_samples_have_no_trend(values: list[float]) -> None:
 def test_noise_alone_rarely_has_a_trend() -> None:
     random = np.random.default_rng(11)
     trends = [trend(np.arange(WINDOW), 50 + random.normal(0, 8, WINDOW)) for _ in range(200)]
-    assert sum(found is not None for found in trends) <= 10
+    assert sum(found_trend is not None for found_trend in trends) <= 10
 
 
 def test_a_series_has_the_same_trend_alone_and_among_many_series() -> None:
@@ -94,7 +96,7 @@ def test_a_series_has_the_same_trend_alone_and_among_many_series() -> None:
     steps = random.normal(0, 1, (300, WINDOW)) * random.choice([0, 0.1, 1], (300, 1))
     values = 50 + steps.cumsum(axis=1) + random.normal(0, 1, (300, WINDOW))
     values[random.random(values.shape) < random.choice([0, 0.2, 0.97, 1], (300, 1))] = np.nan
-    alone = [trend(*arrays) for arrays in zip(minutes, values, strict=True)]
-    assert find_trends(minutes, values) == alone
-    assert {found.direction for found in alone if found} == {"rising", "falling"}
-    assert None in alone
+    computed_alone = [trend(*arrays) for arrays in zip(minutes, values, strict=True)]
+    assert find_trends(minutes, values) == computed_alone
+    assert {found_trend.direction for found_trend in computed_alone if found_trend} == {"rising", "falling"}
+    assert None in computed_alone

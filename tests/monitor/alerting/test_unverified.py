@@ -1,4 +1,7 @@
-"""Alerts on unverified signals have the severity info until CloudWatch returns points of their usage."""
+"""Alerts on unverified signals have the severity info until CloudWatch returns points of their usage.
+
+The letters of samples and notices are explained in `stage`.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -28,11 +31,11 @@ async def test_an_unverified_signal_with_throttled_demand_alone_has_an_alert_of_
         assert notice.summary.endswith(f"Unverified: {SENTENCE}")
 
 
-async def test_an_unverified_signal_with_points_of_its_usage_has_an_alert_of_its_severity(
+async def test_an_unverified_signal_with_points_of_its_usage_has_an_alert_of_the_severity_of_its_rule(
     tmp_path: Path,
 ) -> None:
     async with Stage.opened(tmp_path) as stage:
         add(stage.fleet, key("orders"), UNVERIFIED)
         assert await stage.play(orders="s") == "F"
-        (notice,) = stage.sent[-1].notices
+        (notice,) = stage.notices
         assert notice.severity is Severity.CRITICAL

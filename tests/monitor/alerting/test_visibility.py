@@ -16,7 +16,7 @@ from monitor.aws.status import AccountStatus, CellStatus, MonitorStatus
 from tests.monitor.alerting.notices import ACCOUNT, REGION
 
 NOW = 1_000_000.0
-DENIED, EXPIRED, SLOW = FailureClass.DENIED, FailureClass.EXPIRED, FailureClass.UNREACHABLE
+DENIED, EXPIRED, UNREACHABLE = FailureClass.DENIED, FailureClass.EXPIRED, FailureClass.UNREACHABLE
 METRICS = ObservationTarget(ACCOUNT, REGION, "", "prod", NOW, 300)
 KINESIS, LAMBDA = (
     METRICS._replace(service="kinesis", interval=600),
@@ -26,10 +26,10 @@ ACCOUNT_TARGET = ObservationTarget("staging", "", "", "staging", NOW, 60, never_
 NEVER_READ = METRICS._replace(never_seen=True)
 
 
-def failing(
+def failing_target(
     target: ObservationTarget, seconds: float = 5000, cause: str = DENIED, attempts: int = 2
 ) -> ObservationTarget:
-    """Return the target after `attempts` failed in a row. seconds: since the last successful read."""
+    """Return the target after some attempts in a row failed. seconds: since the last successful read."""
     failures = (Failure("ListStreams", "", cause, "no"),) if attempts else ()
     return target._replace(
         last_seen=NOW - seconds,
@@ -39,74 +39,87 @@ def failing(
     )
 
 
-BLIND = [
-    ("one failed attempt", failing(METRICS, 360, attempts=1), False),
-    ("two failed attempts within a short time", failing(METRICS, MIN_BLIND - 1), False),
-    ("two failed attempts", failing(METRICS, MIN_BLIND), True),
-    ("two failed inventories", failing(KINESIS, 660), True),
-    ("two attempts with expired credentials", failing(METRICS, 60, EXPIRED), True),
-    ("one attempt with expired credentials", failing(METRICS, 60, EXPIRED, attempts=1), False),
-    ("never read, and denied", failing(NEVER_READ, 60), True),
-    ("never read, and unreachable", failing(NEVER_READ, 60, SLOW), False),
-    ("never read, and unreachable for long", failing(NEVER_READ, MIN_BLIND, SLOW), True),
-    ("an account that could never be opened, two attempts", failing(ACCOUNT_TARGET, 60, SLOW), True),
+# Name, target, and whether it is a blind spot.
+TARGETS = [
+    ("one failed attempt", failing_target(METRICS, 360, attempts=1), False),
+    ("two failed attempts within a short time", failing_target(METRICS, MIN_BLIND - 1), False),
+    ("two failed attempts", failing_target(METRICS, MIN_BLIND), True),
+    ("two failed inventories", failing_target(KINESIS, 660), True),
+    ("two attempts with expired credentials", failing_target(METRICS, 60, EXPIRED), True),
+    ("one attempt with expired credentials", failing_target(METRICS, 60, EXPIRED, attempts=1), False),
+    ("never read, and denied", failing_target(NEVER_READ, 60), True),
+    ("never read, and unreachable", failing_target(NEVER_READ, 60, UNREACHABLE), False),
+    ("never read, and unreachable for long", failing_target(NEVER_READ, MIN_BLIND, UNREACHABLE), True),
+    (
+        "an account that could never be opened, two attempts",
+        failing_target(ACCOUNT_TARGET, 60, UNREACHABLE),
+        True,
+    ),
     (
         "an account that could never be opened, one attempt",
-        failing(ACCOUNT_TARGET, 60, SLOW, attempts=1),
+        failing_target(ACCOUNT_TARGET, 60, UNREACHABLE, attempts=1),
         False,
     ),
-    ("no read has ended for too long", failing(METRICS, MAX_UNREAD + 1, attempts=0), True),
-    ("no read has ended, not for too long", failing(METRICS, MAX_UNREAD, attempts=0), False),
-    ("no inventory has ended, not for too long", failing(KINESIS, 1260, attempts=0), False),
-    ("no inventory has ended for too long", failing(KINESIS, 1261, attempts=0), True),
+    ("no read has ended for longer than allowed", failing_target(METRICS, MAX_UNREAD + 1, attempts=0), True),
+    ("no read has ended, for as long as allowed", failing_target(METRICS, MAX_UNREAD, attempts=0), False),
+    ("no inventory has ended, for as long as allowed", failing_target(KINESIS, 1260, attempts=0), False),
+    ("no inventory has ended for longer than allowed", failing_target(KINESIS, 1261, attempts=0), True),
 ]
 
 
 @pytest.mark.parametrize(
-    ("target", "is_blind"), [case[1:] for case in BLIND], ids=[case[0] for case in BLIND]
+    ("target", "is_blind"), [case[1:] for case in TARGETS], ids=[case[0] for case in TARGETS]
 )
 def test_a_target_is_a_blind_spot_after_enough_failures(target: ObservationTarget, is_blind: bool) -> None:
     assert bool(blind_spots([target], NOW)) is is_blind
 
 
-ELSEWHERE = KINESIS._replace(region="us-east-1")
-SPOTS: list[tuple[str, list[ObservationTarget], list[tuple[str, str, int, int]]]] = [
-    ("a cell", [failing(METRICS)], [(ACCOUNT, DENIED, 1, 1)]),
-    ("services of a cell", [failing(KINESIS), failing(LAMBDA)], [(ACCOUNT, DENIED, 2, 1)]),
-    ("regions of an account", [failing(KINESIS), failing(ELSEWHERE)], [(ACCOUNT, DENIED, 2, 2)]),
-    ("one region of two", [failing(KINESIS), ELSEWHERE], [(ACCOUNT, DENIED, 1, 2)]),
+OTHER_REGION = KINESIS._replace(region="us-east-1")
+# Name, targets, and the account, the cause, and the numbers of places and regions of each blind spot.
+BLIND_SPOTS: list[tuple[str, list[ObservationTarget], list[tuple[str, str, int, int]]]] = [
+    ("a cell", [failing_target(METRICS)], [(ACCOUNT, DENIED, 1, 1)]),
+    ("services of a cell", [failing_target(KINESIS), failing_target(LAMBDA)], [(ACCOUNT, DENIED, 2, 1)]),
+    (
+        "regions of an account",
+        [failing_target(KINESIS), failing_target(OTHER_REGION)],
+        [(ACCOUNT, DENIED, 2, 2)],
+    ),
+    ("one region of two", [failing_target(KINESIS), OTHER_REGION], [(ACCOUNT, DENIED, 1, 2)]),
     (
         "two causes",
-        [failing(KINESIS), failing(LAMBDA, cause=SLOW)],
-        [(ACCOUNT, DENIED, 1, 1), (ACCOUNT, SLOW, 1, 1)],
+        [failing_target(KINESIS), failing_target(LAMBDA, cause=UNREACHABLE)],
+        [(ACCOUNT, DENIED, 1, 1), (ACCOUNT, UNREACHABLE, 1, 1)],
     ),
     (
         "two causes of one service",
-        [failing(METRICS), failing(METRICS, cause=SLOW)],
-        [(ACCOUNT, DENIED, 1, 1), (ACCOUNT, SLOW, 1, 1)],
+        [failing_target(METRICS), failing_target(METRICS, cause=UNREACHABLE)],
+        [(ACCOUNT, DENIED, 1, 1), (ACCOUNT, UNREACHABLE, 1, 1)],
     ),
     (
         "two accounts",
-        [failing(KINESIS), failing(KINESIS._replace(account="2"))],
+        [failing_target(KINESIS), failing_target(KINESIS._replace(account="2"))],
         [(ACCOUNT, DENIED, 1, 1), ("2", DENIED, 1, 1)],
     ),
     (
-        "one failure counts where another place has the same permanent cause",
-        [failing(KINESIS), failing(LAMBDA, 60, attempts=1)],
+        "a place that failed once is included if another place has the same permanent cause",
+        [failing_target(KINESIS), failing_target(LAMBDA, 60, attempts=1)],
         [(ACCOUNT, DENIED, 2, 1)],
     ),
     (
-        "one failure does not count where another place has the same temporary cause",
-        [failing(KINESIS, cause=SLOW), failing(LAMBDA, 60, cause=SLOW, attempts=1)],
-        [(ACCOUNT, SLOW, 1, 1)],
+        "a place that failed once is not included if another place has the same temporary cause",
+        [
+            failing_target(KINESIS, cause=UNREACHABLE),
+            failing_target(LAMBDA, 60, cause=UNREACHABLE, attempts=1),
+        ],
+        [(ACCOUNT, UNREACHABLE, 1, 1)],
     ),
-    ("one failure of one place", [failing(KINESIS, 60, attempts=1), LAMBDA], []),
-    ("a read that did not end", [failing(METRICS, attempts=0)], [(ACCOUNT, FailureClass.LATE, 1, 1)]),
+    ("one failure of one place", [failing_target(KINESIS, 60, attempts=1), LAMBDA], []),
+    ("a read that did not end", [failing_target(METRICS, attempts=0)], [(ACCOUNT, FailureClass.LATE, 1, 1)]),
 ]
 
 
 @pytest.mark.parametrize(
-    ("targets", "expected"), [case[1:] for case in SPOTS], ids=[case[0] for case in SPOTS]
+    ("targets", "expected"), [case[1:] for case in BLIND_SPOTS], ids=[case[0] for case in BLIND_SPOTS]
 )
 def test_targets_are_grouped_by_account_and_cause(
     targets: list[ObservationTarget], expected: list[tuple[str, str, int, int]]
@@ -118,27 +131,29 @@ def test_targets_are_grouped_by_account_and_cause(
 
 
 def test_more_affected_places_change_neither_the_id_nor_the_labels_of_an_alert() -> None:
-    (narrow,) = blind_spots([failing(KINESIS)], NOW)
-    (wide,) = blind_spots([failing(LAMBDA, 6000), failing(KINESIS), failing(ELSEWHERE)], NOW + 60)
-    assert (narrow.alert, narrow.labels) == (wide.alert, wide.labels)
-    assert narrow.labels == {
+    (one_place,) = blind_spots([failing_target(KINESIS)], NOW)
+    (three_places,) = blind_spots(
+        [failing_target(LAMBDA, 6000), failing_target(KINESIS), failing_target(OTHER_REGION)], NOW + 60
+    )
+    assert (one_place.alert, one_place.labels) == (three_places.alert, three_places.labels)
+    assert one_place.labels == {
         "account": ACCOUNT,
         "account_name": "prod",
         "signal": "blind",
         "cause": "denied",
         "severity": "warning",
     }
-    assert wide.since == NOW - 6000
+    assert three_places.since == NOW - 6000
 
 
 def test_a_cell_has_a_target_for_its_metrics_and_for_each_service_and_cause() -> None:
-    denied, denied_too, slow = (
+    streams_denied, shards_denied, timed_out = (
         Failure("ListStreams", "", "AccessDeniedException", "no"),
         Failure("ListShards", "clicks", "AccessDenied", "no, too"),
         Failure("", "", "TimeoutError", "no answer"),
     )
     kinesis = RunStatus(20.0, 10.0)
-    kinesis.end((denied, denied_too, slow), 25.0)
+    kinesis.end((streams_denied, shards_denied, timed_out), 25.0)
     poll = RunStatus()
     poll.end((), 30.0)
     cell = CellStatus(
@@ -152,8 +167,8 @@ def test_a_cell_has_a_target_for_its_metrics_and_for_each_service_and_cause() ->
     failed_once = KINESIS._replace(failed_attempts=1, last_seen=10.0)
     assert list(observation_targets(status, started=5.0, intervals=(600, 300))) == [
         METRICS._replace(last_seen=30.0),
-        failed_once._replace(cause=DENIED, failures=(denied, denied_too)),
-        failed_once._replace(cause=SLOW, failures=(slow,)),
+        failed_once._replace(cause=DENIED, failures=(streams_denied, shards_denied)),
+        failed_once._replace(cause=UNREACHABLE, failures=(timed_out,)),
         KINESIS._replace(service="sqs", last_seen=5.0, ended=False, never_seen=True),
     ]
 
@@ -188,11 +203,13 @@ def test_a_read_with_a_longer_interval_may_be_late_for_longer() -> None:
     assert [spot.cause for spot in blind_spots(targets, NOW + 300)] == [FailureClass.LATE]
 
 
-MONITORING, FIRST, SECOND = "9" * 12, "1" * 12, "2" * 12
+MONITORING, FIRST_LINKED, SECOND_LINKED = "9" * 12, "1" * 12, "2" * 12
 
 
 def linked_cells(*denied: str) -> MonitorStatus:
-    """Return the status of a monitoring account and two linked accounts. denied: accounts denied twice."""
+    """Return the status of a monitoring account and two linked accounts. denied: the accounts whose
+    inventory was denied twice.
+    """
 
     def inventory(account: str) -> RunStatus:
         run = RunStatus()
@@ -201,8 +218,10 @@ def linked_cells(*denied: str) -> MonitorStatus:
             run.end(failures, at)
         return run
 
-    own = CellStatus(account=MONITORING, region=REGION, name="hub", collectors={}, poll=RunStatus(NOW, NOW))
-    linked = [
+    monitoring_cell = CellStatus(
+        account=MONITORING, region=REGION, name="hub", collectors={}, poll=RunStatus(NOW, NOW)
+    )
+    linked_cell_statuses = [
         CellStatus(
             account=account,
             region=REGION,
@@ -211,17 +230,21 @@ def linked_cells(*denied: str) -> MonitorStatus:
             poll=RunStatus(NOW, NOW),
             signer=MONITORING,
         )
-        for account in (FIRST, SECOND)
+        for account in (FIRST_LINKED, SECOND_LINKED)
     ]
-    return MonitorStatus(cells=[own, *linked])
+    return MonitorStatus(cells=[monitoring_cell, *linked_cell_statuses])
 
 
 @pytest.mark.parametrize(
-    ("denied", "alerts"),
-    [((FIRST, SECOND), [(MONITORING, "hub")]), ((FIRST,), [(FIRST, FIRST)]), ((), [])],
+    ("denied", "expected"),
+    [
+        ((FIRST_LINKED, SECOND_LINKED), [(MONITORING, "hub")]),
+        ((FIRST_LINKED,), [(FIRST_LINKED, FIRST_LINKED)]),
+        ((), []),
+    ],
 )
 def test_a_failure_of_all_linked_accounts_is_a_blind_spot_of_their_monitoring_account(
-    denied: tuple[str, ...], alerts: list[tuple[str, str]]
+    denied: tuple[str, ...], expected: list[tuple[str, str]]
 ) -> None:
     targets = list(observation_targets(linked_cells(*denied), NOW - 5000, (600, 300)))
-    assert [(spot.account, spot.name) for spot in blind_spots(targets, NOW)] == alerts
+    assert [(spot.account, spot.name) for spot in blind_spots(targets, NOW)] == expected

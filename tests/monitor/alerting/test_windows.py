@@ -10,25 +10,26 @@ from pydantic import ValidationError
 from monitor.alerting.windows import TimeWindow
 from monitor.schema.problems import problems_from_pydantic
 
-OFFICE = {"weekdays": ["monday:friday"], "times": ["08:00-18:00"], "zone": "Europe/Berlin"}
-NIGHT = {"weekdays": ["fri"], "times": ["22:00-06:00"], "zone": "Europe/Berlin"}
+OFFICE_HOURS = {"weekdays": ["monday:friday"], "times": ["08:00-18:00"], "zone": "Europe/Berlin"}
+FRIDAY_NIGHT = {"weekdays": ["fri"], "times": ["22:00-06:00"], "zone": "Europe/Berlin"}
 
-TIMES = [
+# The fields of a window, a local time, and whether the window contains it.
+WINDOWS = [
     ({}, "2026-01-01T00:00", True),
     # 2026-07-06 is a Monday
-    (OFFICE, "2026-07-06T07:59", False),
-    (OFFICE, "2026-07-06T08:00", True),
-    (OFFICE, "2026-07-06T17:59", True),
-    (OFFICE, "2026-07-06T18:00", False),
-    (OFFICE, "2026-07-10T12:00", True),
-    (OFFICE, "2026-07-11T12:00", False),
+    (OFFICE_HOURS, "2026-07-06T07:59", False),
+    (OFFICE_HOURS, "2026-07-06T08:00", True),
+    (OFFICE_HOURS, "2026-07-06T17:59", True),
+    (OFFICE_HOURS, "2026-07-06T18:00", False),
+    (OFFICE_HOURS, "2026-07-10T12:00", True),
+    (OFFICE_HOURS, "2026-07-11T12:00", False),
     # a night belongs to the day on which it begins
-    (NIGHT, "2026-07-10T21:59", False),
-    (NIGHT, "2026-07-10T22:00", True),
-    (NIGHT, "2026-07-11T05:59", True),
-    (NIGHT, "2026-07-11T06:00", False),
-    (NIGHT, "2026-07-11T22:00", False),
-    (NIGHT, "2026-07-10T03:00", False),
+    (FRIDAY_NIGHT, "2026-07-10T21:59", False),
+    (FRIDAY_NIGHT, "2026-07-10T22:00", True),
+    (FRIDAY_NIGHT, "2026-07-11T05:59", True),
+    (FRIDAY_NIGHT, "2026-07-11T06:00", False),
+    (FRIDAY_NIGHT, "2026-07-11T22:00", False),
+    (FRIDAY_NIGHT, "2026-07-10T03:00", False),
     ({"weekdays": ["friday:monday"]}, "2026-07-06T00:00", True),
     ({"weekdays": ["friday:monday"]}, "2026-07-07T00:00", False),
     ({"weekdays": ["tue", "SAT"]}, "2026-07-07T00:00", True),
@@ -53,7 +54,7 @@ TIMES = [
 ]
 
 
-@pytest.mark.parametrize(("fields", "at", "is_within"), TIMES)
+@pytest.mark.parametrize(("fields", "at", "is_within"), WINDOWS)
 def test_a_window_contains_local_times_of_its_zone(fields: dict[str, Any], at: str, is_within: bool) -> None:
     window = TimeWindow(name="w", **fields)
     local = datetime.fromisoformat(at).replace(tzinfo=ZoneInfo(window.zone))
@@ -65,18 +66,18 @@ def test_a_window_contains_local_times_of_its_zone(fields: dict[str, Any], at: s
     [
         ("2026-03-28T23:00Z", 3),  # the clock goes from 2 to 3: the window is an hour shorter
         ("2026-10-24T22:00Z", 5),  # the clock goes from 3 back to 2: the window is an hour longer
-        ("2026-07-05T22:00Z", 4),
+        ("2026-07-05T22:00Z", 4),  # the clock does not change
     ],
 )
 def test_a_window_is_shorter_or_longer_when_the_clocks_change_within_it(midnight: str, hours: int) -> None:
     window = TimeWindow.model_validate({"name": "w", "times": ["00:00-04:00"], "zone": "Europe/Berlin"})
     start = datetime.fromisoformat(midnight).astimezone(UTC)
-    within = [
+    hours_within = [
         start + timedelta(hours=n)
         for n in range(12)
         if window.contains((start + timedelta(hours=n)).timestamp())
     ]
-    assert within == [start + timedelta(hours=n) for n in range(hours)]
+    assert hours_within == [start + timedelta(hours=n) for n in range(hours)]
 
 
 INVALID_WINDOWS = [
