@@ -12,10 +12,10 @@ import msgspec
 
 def _data_folder() -> Path:
     """Return botocore's folder of models, found without importing botocore."""
-    found = find_spec("botocore")
-    assert found, "botocore is installed"
-    assert found.origin
-    return Path(found.origin).parent / "data"
+    spec = find_spec("botocore")
+    assert spec, "botocore is installed"
+    assert spec.origin
+    return Path(spec.origin).parent / "data"
 
 
 DATA_FOLDER = _data_folder()

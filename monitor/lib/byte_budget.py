@@ -14,17 +14,17 @@ class ByteBudgetExceededError(HeadroomError):
 
 
 class Reservation:
-    """The reservation of one request. size: reserved bytes."""
+    """The reservation of one request. size: the reserved bytes."""
 
     def __init__(self, budget: "ByteBudget") -> None:
         self._budget, self.size = budget, 0
 
     def grow_to(self, size: int) -> None:
         """Increase the reservation to `size` bytes. Raises ByteBudgetExceededError."""
-        more = max(size, MIN_RESERVATION) - self.size
-        if more > 0:
-            self._budget.acquire(more)
-            self.size += more
+        increase = max(size, MIN_RESERVATION) - self.size
+        if increase > 0:
+            self._budget.acquire(increase)
+            self.size += increase
 
 
 class ByteBudget:

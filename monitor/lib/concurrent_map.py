@@ -18,39 +18,39 @@ async def concurrent_map(
     item delays no result. The first error of a call or of `items` ends the iteration, and so does closing the
     iterator; calls that still run are then cancelled.
     """
-    source, listed = (items, iter(())) if isinstance(items, AsyncIterator) else (None, iter(items))
+    async_items, listed_items = (items, iter(())) if isinstance(items, AsyncIterator) else (None, iter(items))
     calls: dict[asyncio.Future[Result], None] = {}  # in the order of their starts
-    taking: set[asyncio.Future[list[Item]]] = set()  # the waiting call of `_take`, if there is one
+    takes: set[asyncio.Future[list[Item]]] = set()  # at most one pending call of `_take`
     try:
         while True:
-            taken = [*islice(listed, limit - len(calls))]
-            if source and not (calls or taking):  # waiting here delays no result, and takes no task
-                taken = await _take(source)
-                source = source if taken else None
-            calls.update((asyncio.ensure_future(call(item)), None) for item in taken)
-            if source and not taking and len(calls) < limit:
-                taking.add(asyncio.ensure_future(_take(source)))
-            if not (calls or taking):
+            new_items = [*islice(listed_items, limit - len(calls))]
+            if async_items and not (calls or takes):  # waiting here delays no result, and takes no task
+                new_items = await _take(async_items)
+                async_items = async_items if new_items else None
+            calls.update((asyncio.ensure_future(call(item)), None) for item in new_items)
+            if async_items and not takes and len(calls) < limit:
+                takes.add(asyncio.ensure_future(_take(async_items)))
+            if not (calls or takes):
                 return
-            pending: set[asyncio.Future[Any]] = {*calls, *taking}
+            pending: set[asyncio.Future[Any]] = {*calls, *takes}
             done, _ = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-            for result in [call_future for call_future in calls if call_future in done]:
-                del calls[result]
-                yield result.result()
-            for waited in taking & done:
-                taking.remove(waited)
-                source = source if waited.result() else None
-                calls.update((asyncio.ensure_future(call(item)), None) for item in waited.result())
+            for call_future in [future for future in calls if future in done]:
+                del calls[call_future]
+                yield call_future.result()
+            for take in takes & done:
+                takes.remove(take)
+                async_items = async_items if take.result() else None
+                calls.update((asyncio.ensure_future(call(item)), None) for item in take.result())
     finally:
-        running: list[asyncio.Future[Any]] = [*calls, *taking]
+        running: list[asyncio.Future[Any]] = [*calls, *takes]
         for future in running:
             future.cancel()
         if running:
             await asyncio.gather(*running, return_exceptions=True)
 
 
-async def _take(source: AsyncIterator[Item]) -> list[Item]:
-    """Return a list with the next item; an empty list at the end."""
-    async for item in source:
+async def _take(async_items: AsyncIterator[Item]) -> list[Item]:
+    """Return a list with the next item; an empty list if there is none."""
+    async for item in async_items:
         return [item]
     return []

@@ -10,46 +10,47 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 YIELD_EVERY = 0.01  # seconds of work, after which other tasks may run
-AT_ONCE = 16  # pieces of work of about half a millisecond
+AT_ONCE = 16  # pieces of work in one turn, each of about half a millisecond
 BATCH_SIZE = 128  # items; processing them takes about YIELD_EVERY
 
 
 class LoopTurns:
     """Spreads the work of many tasks over turns of the event loop, so that no turn takes long.
 
-    A task calls `wait` before a piece of work. A turn resumes up to `at_once` waiting tasks, and as many
-    tasks may go on without waiting. The other tasks follow in the next turns, in the order of their calls.
+    A task calls `wait` before a piece of work. A turn resumes up to `at_once` waiting tasks, and up to as
+    many others go on without waiting. The remaining tasks follow in the next turns, in the order of their
+    calls.
     """
 
     def __init__(self, at_once: int = AT_ONCE) -> None:
-        self._at_once = self._free = at_once
+        self._at_once = self._remaining = at_once  # the remaining pieces of work of this turn
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._is_counting = False  # whether the next turn begins with `_begin`
+        self._is_begin_scheduled = False  # whether the next turn calls `_begin_turn`
 
     async def wait(self) -> None:
         """Return when a turn of the event loop has time for another piece of work."""
         loop = asyncio.get_running_loop()
-        if self._waiting or not self._free:
-            turn = loop.create_future()
-            self._waiting.append(turn)
-            await turn
+        if self._waiting or not self._remaining:
+            waiter = loop.create_future()
+            self._waiting.append(waiter)
+            await waiter
             return
-        self._free -= 1
-        self._count(loop)
+        self._remaining -= 1
+        self._schedule_begin(loop)
 
-    def _count(self, loop: asyncio.AbstractEventLoop) -> None:
-        if not self._is_counting:
-            self._is_counting = True
-            loop.call_soon(self._begin, loop)
+    def _schedule_begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        if not self._is_begin_scheduled:
+            self._is_begin_scheduled = True
+            loop.call_soon(self._begin_turn, loop)
 
-    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._free, self._is_counting = self._at_once, False
-        while self._waiting and self._free:
-            if not (turn := self._waiting.popleft()).done():
-                turn.set_result(None)
-                self._free -= 1
-        if self._free < self._at_once:
-            self._count(loop)
+    def _begin_turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._remaining, self._is_begin_scheduled = self._at_once, False
+        while self._waiting and self._remaining:
+            if not (waiter := self._waiting.popleft()).done():
+                waiter.set_result(None)
+                self._remaining -= 1
+        if self._remaining < self._at_once:
+            self._schedule_begin(loop)
 
 
 async def cooperative_iter(items: Iterable[Item]) -> AsyncIterator[Item]:

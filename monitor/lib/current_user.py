@@ -9,7 +9,7 @@ USER_VARIABLES = "LOGNAME", "USER", "LNAME", "USERNAME"  # the variables that `g
 def current_user(uid: int | None = None) -> str:
     """Return the name of the user, or `user 1000` if the user has no name, as in containers.
 
-    uid: the id to look up if the environment has no name; by default the id of the process.
+    uid: the id to look up if the environment has no name; by default the process's user id.
     """
     for variable in USER_VARIABLES:
         if name := os.environ.get(variable):

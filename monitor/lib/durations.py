@@ -6,10 +6,10 @@ UNITS = (("d", 24 * 60 * MINUTE), ("h", 60 * MINUTE), ("min", MINUTE), ("s", 1))
 
 def format_duration(seconds: float) -> str:
     """Return a duration in one or two units: `40 s`, `22 min`, `3 h 10 min`, `2 d`."""
-    left = int(max(seconds, 0))
+    remaining = int(max(seconds, 0))
     counts: list[tuple[int, str]] = []
-    for name, length in UNITS if left < MINUTE else UNITS[:-1]:  # from a minute on, seconds are left out
-        count, left = divmod(left, length)
+    for name, length in UNITS if remaining < MINUTE else UNITS[:-1]:  # from a minute on, seconds are left out
+        count, remaining = divmod(remaining, length)
         counts.append((count, name))
     while len(counts) > 1 and not counts[0][0]:
         del counts[0]

@@ -1,5 +1,7 @@
 """The hierarchy of all exceptions that Headroom defines.
 
+In parentheses: the package that defines the exception, and a further base class, if any.
+
 HeadroomError
 ├── AccessDeniedError                a request is not allowed (access)
 ├── ApiError                         a request to a running Headroom failed (api)

@@ -45,7 +45,7 @@ class FileLock:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            holder = _holder(os.pread(descriptor, MAX_HOLDER_BYTES, 0))
+            holder = _describe_holder(os.pread(descriptor, MAX_HOLDER_BYTES, 0))
             os.close(descriptor)
             if isinstance(error, BlockingIOError):
                 return holder
@@ -65,7 +65,8 @@ class FileLock:
             self._descriptor = None
 
 
-def _holder(content: bytes) -> str:
+def _describe_holder(content: bytes) -> str:
+    """Return a description of the process in the content of a lock file."""
     try:
         return str(msgspec.json.decode(content, type=LockHolder))
     except msgspec.MsgspecError:

@@ -70,16 +70,19 @@ class DeduplicatingHandler(logging.StreamHandler[TextIO]):
             return
         now = self._clock()
         self._end_windows(now - WINDOW)
-        template = self._group((record.name, record.levelno, str(record.msg), _raised_at(record)), now)
-        logger = self._group((record.name, record.levelno), now)
-        if message in template.messages or template.written >= MAX_LINES_PER_TEMPLATE:
-            template.withheld, template.last = template.withheld + 1, record
-        elif logger.written >= MAX_LINES_PER_LOGGER:
-            logger.withheld, logger.last = logger.withheld + 1, record
+        template_group = self._group((record.name, record.levelno, str(record.msg), _raised_at(record)), now)
+        logger_group = self._group((record.name, record.levelno), now)
+        if message in template_group.messages or template_group.written >= MAX_LINES_PER_TEMPLATE:
+            template_group.withheld, template_group.last = template_group.withheld + 1, record
+        elif logger_group.written >= MAX_LINES_PER_LOGGER:
+            logger_group.withheld, logger_group.last = logger_group.withheld + 1, record
         else:
-            super().emit(_without_traceback(record) if template.written else record)
-            template.messages.add(message)
-            template.written, logger.written = template.written + 1, logger.written + 1
+            super().emit(_without_traceback(record) if template_group.written else record)
+            template_group.messages.add(message)
+            template_group.written, logger_group.written = (
+                template_group.written + 1,
+                logger_group.written + 1,
+            )
 
     def close(self) -> None:
         """Write the pending summaries and close."""
@@ -98,9 +101,9 @@ class DeduplicatingHandler(logging.StreamHandler[TextIO]):
             group = self._groups[key] = LineGroup(now)
         return group
 
-    def _end_windows(self, before: float) -> None:
-        """Write the summaries of groups whose window started by `before`, and remove these groups."""
-        while self._groups and next(iter(self._groups.values())).since <= before:
+    def _end_windows(self, latest_start: float) -> None:
+        """Write the summaries of groups whose windows started by `latest_start`, and remove these groups."""
+        while self._groups and next(iter(self._groups.values())).since <= latest_start:
             self._summarize(self._groups.popitem(last=False)[1])
 
     def _summarize(self, group: LineGroup) -> None:
@@ -122,6 +125,6 @@ def _raised_at(record: logging.LogRecord) -> tuple[str, int] | None:
 
 
 def _without_traceback(record: logging.LogRecord) -> logging.LogRecord:
-    plain = copy.copy(record)
-    plain.exc_info = plain.exc_text = plain.stack_info = None
-    return plain
+    copied = copy.copy(record)
+    copied.exc_info = copied.exc_text = copied.stack_info = None
+    return copied

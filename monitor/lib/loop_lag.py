@@ -8,7 +8,7 @@ INTERVAL = 5.0  # seconds between two measurements: each wakes the process, whic
 
 
 async def measure_loop_lag(histogram: Histogram, clock: LoopClock) -> None:
-    """Observe by how many seconds the event loop resumes a task late, until cancelled.
+    """Until cancelled, observe by how many seconds the event loop resumes a task late.
 
     clock: a monotonic clock, as a step of the system's clock is no lag.
     """

@@ -14,7 +14,9 @@ from functools import cache, lru_cache
 from monitor.lib.botocore_files import partition_data
 
 COMMERCIAL = "aws"  # the partition that is assumed if none is named
-DOCUMENTATION = "https://docs.aws.amazon.com/"  # the default, of the commercial partition
+DOCUMENTATION = (
+    "https://docs.aws.amazon.com/"  # of the commercial partition, and of partitions not in DOCUMENTATIONS
+)
 
 CONSOLES: Mapping[str, str] = {
     "aws": "console.aws.amazon.com",
@@ -56,7 +58,7 @@ class Partition:
 @cache
 def partitions() -> Mapping[str, Partition]:
     """Return the partitions by their names."""
-    listed = partition_data()["partitions"]
+    entries = partition_data()["partitions"]
     return {
         entry["id"]: Partition(
             name=entry["id"],
@@ -67,26 +69,26 @@ def partitions() -> Mapping[str, Partition]:
             console=CONSOLES.get(entry["id"]),
             documentation=DOCUMENTATIONS.get(entry["id"], DOCUMENTATION),
         )
-        for entry in listed
+        for entry in entries
     }
 
 
 @lru_cache(1024)
 def partition_of(region: str) -> Partition:
     """Return the partition of a region by its name; the commercial partition if no pattern matches."""
-    known = partitions()
+    by_name = partitions()
     matching = (
         partition
-        for partition in known.values()
+        for partition in by_name.values()
         if region in partition.regions or partition.region_pattern.match(region)
     )
-    return next(matching, known[COMMERCIAL])
+    return next(matching, by_name[COMMERCIAL])
 
 
 def partition_of_arn(arn: str) -> Partition:
     """Return the partition that an ARN names; the commercial partition if the name is unknown."""
-    known = partitions()
-    return known.get(arn.split(":")[1] if ":" in arn else "", known[COMMERCIAL])
+    by_name = partitions()
+    return by_name.get(arn.split(":")[1] if ":" in arn else "", by_name[COMMERCIAL])
 
 
 @cache

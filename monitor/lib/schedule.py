@@ -1,4 +1,4 @@
-"""Runs loops on a fixed schedule. Runs neither drift nor overlap, and a failed run does not end the loop."""
+"""Runs loops on a fixed schedule: the runs neither drift nor overlap, and a failed run ends no loop."""
 
 import asyncio
 import logging
@@ -29,7 +29,7 @@ SYSTEM_CLOCK: Final = LoopClock(time.time, asyncio.sleep)
 
 
 class Tick(NamedTuple):
-    """A tick. number: counted since the epoch. wait: seconds until the tick. missed: ticks missed before."""
+    """A tick. number: counted since the epoch. wait: seconds until the tick. missed: ticks skipped before."""
 
     number: float
     wait: float = 0.0
@@ -39,8 +39,8 @@ class Tick(NamedTuple):
 class Schedule(NamedTuple):
     """Ticks at a fixed interval.
 
-    name: its hash is the offset of the ticks within the interval. So cells do not all call AWS at the same
-    time, and ticks stay at the same times after a restart. interval: seconds. phase: a text that is hashed
+    name: its hash is the offset of the ticks within the interval, so that cells do not all call AWS at the
+    same time, and ticks stay at their times after a restart. interval: seconds. phase: a text that is hashed
     instead of the name, so that several schedules tick at the same time.
     """
 
@@ -64,8 +64,8 @@ class Schedule(NamedTuple):
         Work that takes longer than the interval skips ticks; skipped ticks are not repeated.
         """
         number = max(last.number, self._present()) + 1
-        until = number * self.interval + self._offset - self.clock.now()
-        wait = min(until, self.interval)  # the clock may be set back
+        seconds_left = number * self.interval + self._offset - self.clock.now()
+        wait = min(seconds_left, self.interval)  # the clock may be set back
         return Tick(number, wait, max(int(number - last.number) - 1, 0))
 
     @property
@@ -107,7 +107,7 @@ async def run_guarded(
     telemetry: ProcessTelemetry,
     timeout: float = MIN_RUN_TIMEOUT,  # noqa: ASYNC109
 ) -> bool:
-    """Run `work` once, count it under `loop`, and return whether it succeeded.
+    """Run `work` once, count it in the metrics of the loop named `loop`, and return whether it succeeded.
 
     Work that raises, or takes longer than `timeout` seconds and is cancelled, is logged with its traceback
     and counted as failed.
@@ -128,7 +128,7 @@ async def run_guarded(
 
 
 async def repeat(loop: str, schedule: Schedule, work: Work, telemetry: ProcessTelemetry) -> None:
-    """Run `work` guarded at every tick, and count it under `loop`. Ends only when cancelled."""
+    """Call `run_guarded` at every tick of a schedule. Ends only when cancelled."""
     async for missed in schedule.ticks():
         telemetry.missed_ticks.labels(loop).inc(missed)
         await run_guarded(loop, schedule.name, work, telemetry, schedule.run_timeout)
@@ -140,27 +140,27 @@ async def repeat_all(
     telemetry: ProcessTelemetry,
     admit: Callable[[], Awaitable[None]],
 ) -> None:
-    """Run each work as `repeat` does, all from one task. Ends only when cancelled.
+    """Run each work at the ticks of its schedule, as `repeat` does, but all from one task, until cancelled.
 
-    Between two runs, a work takes only the memory for its next time; with `repeat` it would take a task.
+    Between two runs, a work takes the memory of its next tick only; with `repeat`, it would take a task.
     admit: awaited before the first run of each work, so that it sets the pace of the first runs.
     """
-    listed, clock = tuple(works), asyncio.get_running_loop().time
-    due: list[tuple[float, int, Tick]] = []  # a heap
+    schedules_and_works, clock = tuple(works), asyncio.get_running_loop().time
+    due: list[tuple[float, int, Tick]] = []  # a heap of times, indices of works and ticks
     changed = asyncio.Event()
 
-    async def run(number: int, tick: Tick) -> None:
-        schedule, work = listed[number]
+    async def run(index: int, tick: Tick) -> None:
+        schedule, work = schedules_and_works[index]
         telemetry.missed_ticks.labels(loop).inc(tick.missed)
         await run_guarded(loop, schedule.name, work, telemetry, schedule.run_timeout)
-        following = schedule.tick_after(tick)
-        heappush(due, (clock() + following.wait, number, following))
+        next_tick = schedule.tick_after(tick)
+        heappush(due, (clock() + next_tick.wait, index, next_tick))
         changed.set()
 
     async with asyncio.TaskGroup() as runs:
-        for number, (schedule, _) in enumerate(listed):
+        for index, (schedule, _) in enumerate(schedules_and_works):
             await admit()
-            runs.create_task(run(number, schedule.first_tick()))
+            runs.create_task(run(index, schedule.first_tick()))
         while True:
             changed.clear()
             while due and due[0][0] <= clock():

@@ -2,10 +2,10 @@
 
 An episode begins when the demand of a series comes near the limit, or is as high as when demand was throttled
 before. At each moment, the probability of an episode is forecast for each series that is not near its limit.
-A running Headroom makes the same forecast (`rules.demand_forecast`), but for the limit itself. An alarm
-begins at a moment when an episode is likely within an hour, six hours, a day or three days, and lasts for the
-shortest of these times. The alarm is right if an episode begins before the alarm ends, else it is false;
-another alarm may begin after its end.
+A running Headroom forecasts in the same way (`rules.demand_forecast`) that the limit itself is reached. An
+alarm begins at a moment when an episode is likely within an hour, six hours, a day or three days, and lasts
+for the shortest of these times. The alarm is right if an episode begins before the alarm ends, else it is
+false; another alarm may begin after its end.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,15 +23,15 @@ from rules.demand_forecast import demand_forecast
 from rules.forecast import BINS, LIKELY, MIN_BINS
 from rules.forecast_features import HORIZONS
 
-MAX_FORECASTS: Final = 100_000  # of series that came close to their limits: they take about ten seconds
+MAX_FORECASTS: Final = 100_000  # of series that came close to their limits; takes about ten seconds
 # Quarters of an hour between two moments: the first number that needs at most MAX_FORECASTS, else the last.
 STEPS: Final = (1, 2, 4, 8, 12)
 # A series whose demand ever reached this share of `Quarters.target` is compared at all moments, other series
 # once a day.
-CLOSE: Final = np.float32(0.5)
+CLOSE_SHARE: Final = np.float32(0.5)
 SERIES_AT_ONCE: Final = 2048
 FORECASTS_AT_ONCE: Final = 2048
-NO_ALARM, NO_FORECAST = -1, -2  # instead of the number of a horizon: none is likely; no forecast can be made
+NO_ALARM, NO_FORECAST = -1, -2  # instead of the index of a horizon: none is likely; no forecast can be made
 
 
 class Foresight(NamedTuple):
@@ -93,28 +93,29 @@ def backtest(
     if quarters.count <= MIN_BINS:
         return None
     with np.errstate(invalid="ignore"):
-        close = (quarters.demand >= CLOSE * quarters.target).any(axis=1)
-    step, found = _affordable_step(int(np.count_nonzero(close)), quarters.count), _Comparison()
+        is_close = (quarters.demand >= CLOSE_SHARE * quarters.target).any(axis=1)
+    step, comparison = _affordable_step(int(np.count_nonzero(is_close)), quarters.count), _Comparison()
     by_slot: dict[int, list[Episode]] = {}
     for episode in episodes:
         by_slot.setdefault(episode.slot, []).append(episode)
-    parts = [(batch, step) for batch in _batches(np.flatnonzero(close))]
-    parts += [(batch, DAY) for batch in _batches(np.flatnonzero(~close))]
+    parts = [(batch, step) for batch in _batches(np.flatnonzero(is_close))]
+    parts += [(batch, DAY) for batch in _batches(np.flatnonzero(~is_close))]
     for done, (series, part_step) in enumerate(parts):
         report(done, len(parts))
-        _compare(quarters, series, by_slot, part_step, found)
+        _compare(quarters, series, by_slot, part_step, comparison)
     return Backtest(
-        foresights=sorted(found.foresights, key=lambda foresight: (foresight.begin, foresight.slot)),
-        without_forecast=found.without_forecast,
-        false_alarms=found.false_alarms,
-        series_days=found.forecast_quarters / DAY,
+        foresights=sorted(comparison.foresights, key=lambda foresight: (foresight.begin, foresight.slot)),
+        without_forecast=comparison.without_forecast,
+        false_alarms=comparison.false_alarms,
+        series_days=comparison.forecast_quarters / DAY,
         step=step * BIN_MINUTES,
     )
 
 
-def _affordable_step(series: int, quarters: int) -> int:
-    moments = quarters - MIN_BINS
-    return next((step for step in STEPS if series * moments / step <= MAX_FORECASTS), STEPS[-1])
+def _affordable_step(series_count: int, quarter_count: int) -> int:
+    """Return the step between two moments of series that came close to their limits; see STEPS."""
+    moments = quarter_count - MIN_BINS
+    return next((step for step in STEPS if series_count * moments / step <= MAX_FORECASTS), STEPS[-1])
 
 
 def _batches(series: Indices) -> Iterator[Indices]:
@@ -123,26 +124,26 @@ def _batches(series: Indices) -> Iterator[Indices]:
 
 
 def _compare(
-    quarters: Quarters, series: Indices, by_slot: dict[int, list[Episode]], step: int, found: _Comparison
+    quarters: Quarters, series: Indices, by_slot: dict[int, list[Episode]], step: int, comparison: _Comparison
 ) -> None:
     moments = np.arange(MIN_BINS, quarters.count, step)
     in_episode = _in_episodes(quarters, series, by_slot)
     alarms = np.concatenate([*_alarms(quarters, series, moments)], axis=1)
     has_forecast = (alarms != NO_FORECAST) & ~in_episode[:, moments - 1]
     alarms[~has_forecast] = NO_ALARM
-    found.forecast_quarters += int(np.count_nonzero(has_forecast)) * step
+    comparison.forecast_quarters += int(np.count_nonzero(has_forecast)) * step
     for index, row in enumerate(series.tolist()):
         slot = int(quarters.slots[row])
         episodes = by_slot.get(slot, ())
         if episodes or (alarms[index] != NO_ALARM).any():
-            _compare_series(quarters, episodes, (moments, alarms[index], has_forecast[index]), found)
+            _compare_series(quarters, episodes, (moments, alarms[index], has_forecast[index]), comparison)
 
 
 def _alarms(quarters: Quarters, series: Indices, moments: Indices) -> Iterator[Int8s]:
-    """Yield the number of the shortest horizon within which an episode is likely, [series, moment].
+    """Yield the index of the shortest horizon within which an episode is likely, [series, moment].
 
-    A series may have NO_ALARM or NO_FORECAST instead. Each yielded array has the next of the moments.
-    moments: the numbers of the quarters that begin then.
+    A series may have NO_ALARM or NO_FORECAST instead. Each array has the moments that follow those of the
+    last array. moments: each as the number of the quarter that begins then.
     """
     at_once = max(1, FORECASTS_AT_ONCE // series.size)
     for first in range(0, moments.size, at_once):
@@ -157,15 +158,15 @@ def _alarms(quarters: Quarters, series: Indices, moments: Indices) -> Iterator[I
 def forecast_at(quarters: Quarters, series: Indices, moments: Indices) -> Floats:
     """Return the probability of an episode within each of HORIZONS, [series, moment, horizon].
 
-    Only data before the moment is used. series: their numbers in the quarters. moments: the numbers of the
-    quarters that begin then.
+    Only data before the moment is used. series: their rows in `quarters`. moments: each as the number of the
+    quarter that begins then.
     """
     demand = np.pad(quarters.demand[series], ((0, 0), (BINS, 0)), constant_values=np.nan)
     histories = np.lib.stride_tricks.sliding_window_view(demand, BINS, axis=1)
     history = np.ascontiguousarray(histories[:, moments].reshape(-1, BINS).T)
     target = quarters.target[series][:, moments - 1].ravel()
-    found: Floats = demand_forecast(history, target).probability
-    return found.reshape(series.size, moments.size, len(HORIZONS))
+    probability: Floats = demand_forecast(history, target).probability
+    return probability.reshape(series.size, moments.size, len(HORIZONS))
 
 
 def _in_episodes(quarters: Quarters, series: Indices, by_slot: dict[int, list[Episode]]) -> Flags:
@@ -182,7 +183,7 @@ def _compare_series(
     quarters: Quarters,
     episodes: Sequence[Episode],
     forecasts: tuple[Indices, Int8s, Flags],
-    found: _Comparison,
+    comparison: _Comparison,
 ) -> None:
     """Compare the alarms of one series with its episodes, in the order of time.
 
@@ -190,23 +191,25 @@ def _compare_series(
     """
     moments, alarms, has_forecast = forecasts
     minutes = quarters.start + moments * BIN_MINUTES
-    since, until, at = 0, NO_ALARM, 0  # the begin and end of the lasting alarm; the number of the next moment
+    alarm_begin, alarm_end = 0, NO_ALARM  # of the lasting alarm, if there is one
+    next_moment = 0  # an index of `moments`, as is `end_moment`
     end_of_data = quarters.start + quarters.count * BIN_MINUTES
     for episode in (*episodes, None):
         begin = episode.begin if episode else end_of_data
-        before = int(np.searchsorted(minutes, begin, side="right"))
-        for number in range(at, before):
-            now, horizon = int(minutes[number]), int(alarms[number])
-            if until != NO_ALARM and now >= until:
-                found.false_alarms, until = found.false_alarms + 1, NO_ALARM
-            if horizon >= 0 and until == NO_ALARM:
-                since, until = now, now + HORIZONS[horizon]
+        end_moment = int(np.searchsorted(minutes, begin, side="right"))
+        for index in range(next_moment, end_moment):
+            now, horizon = int(minutes[index]), int(alarms[index])
+            if alarm_end != NO_ALARM and now >= alarm_end:
+                comparison.false_alarms, alarm_end = comparison.false_alarms + 1, NO_ALARM
+            if horizon >= 0 and alarm_end == NO_ALARM:
+                alarm_begin, alarm_end = now, now + HORIZONS[horizon]
         if episode is None:
             break  # an alarm that still lasts may yet be right
-        if not has_forecast[at:before].any():
-            found.without_forecast += 1
+        if not has_forecast[next_moment:end_moment].any():
+            comparison.without_forecast += 1
         else:
-            lead = begin - since if begin < until else None
-            found.false_alarms += until != NO_ALARM and begin >= until
-            found.foresights.append(Foresight(episode.slot, begin, lead))
-        at, until = max(at, int(np.searchsorted(minutes, episode.end, side="left"))), NO_ALARM
+            lead = begin - alarm_begin if begin < alarm_end else None
+            comparison.false_alarms += alarm_end != NO_ALARM and begin >= alarm_end
+            comparison.foresights.append(Foresight(episode.slot, begin, lead))
+        next_moment = max(next_moment, int(np.searchsorted(minutes, episode.end, side="left")))
+        alarm_end = NO_ALARM

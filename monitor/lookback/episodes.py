@@ -58,24 +58,24 @@ class EpisodeFinder:
         self._open: dict[int, Episode] = {}  # by slot
 
     def add(self, slots: Indices, minutes: range, judged: Judged) -> None:
-        """Add minutes of some series; `judged` has all minutes of a series, then all of the next."""
+        """Add minutes of some series. judged: all minutes of the first series, then of the next one."""
         shape = slots.size, len(minutes)
         bad = (judged.zone >= Zone.NEAR).reshape(shape)
         is_open = np.isin(slots, np.fromiter(self._open, np.int64, len(self._open)))
         for index in np.flatnonzero(bad.any(axis=1) | is_open).tolist():
             self._add_series(int(slots[index]), minutes, _JudgedMinutes.of(judged, index, len(minutes)))
 
-    def _add_series(self, slot: int, minutes: range, numbers: "_JudgedMinutes") -> None:
-        for run in _runs(np.flatnonzero(numbers.bad)):
-            found = numbers.episode(slot, minutes.start, run)
-            before = self._open.pop(slot, None)
-            if before and found.begin - before.end < QUIET_MINUTES:
-                found = _joined(before, found)
-            elif before:
-                self._store(before)
-            self._open[slot] = found
-        last = self._open.get(slot)
-        if last and minutes.stop - last.end >= QUIET_MINUTES:
+    def _add_series(self, slot: int, minutes: range, judged: "_JudgedMinutes") -> None:
+        for run in _runs(np.flatnonzero(judged.bad)):
+            episode = judged.episode(slot, minutes.start, run)
+            open_episode = self._open.pop(slot, None)
+            if open_episode and episode.begin - open_episode.end < QUIET_MINUTES:
+                episode = _join(open_episode, episode)
+            elif open_episode:
+                self._store(open_episode)
+            self._open[slot] = episode
+        open_episode = self._open.get(slot)
+        if open_episode and minutes.stop - open_episode.end >= QUIET_MINUTES:
             self._store(self._open.pop(slot))
 
     def _store(self, episode: Episode) -> None:
@@ -103,9 +103,9 @@ class _JudgedMinutes(NamedTuple):
 
     @classmethod
     def of(cls, judged: Judged, index: int, count: int) -> "_JudgedMinutes":
-        part = slice(index * count, (index + 1) * count)
-        zone = judged.zone[part]
-        numbers = (judged.usage[part], judged.limit[part], judged.throttled[part])
+        rows = slice(index * count, (index + 1) * count)
+        zone = judged.zone[rows]
+        numbers = (judged.usage[rows], judged.limit[rows], judged.throttled[rows])
         return cls(zone >= Zone.NEAR, zone == Zone.SATURATED, *numbers)
 
     def episode(self, slot: int, start: int, run: slice) -> Episode:
@@ -137,15 +137,15 @@ def _runs(minutes: Indices) -> Iterator[slice]:
         yield slice(int(minutes[start]), int(minutes[stop]) + 1)
 
 
-def _joined(first: Episode, second: Episode) -> Episode:
+def _join(first: Episode, second: Episode) -> Episode:
     """Return the episode that two consecutive parts form."""
     higher = second if not first.peak >= second.peak else first
-    known = [part.throttled_demand for part in (first, second) if not np.isnan(part.throttled_demand)]
+    known_demands = [part.throttled_demand for part in (first, second) if not np.isnan(part.throttled_demand)]
     return first._replace(
         end=second.end,
         throttled_minutes=first.throttled_minutes + second.throttled_minutes,
         peak=higher.peak,
         usage=higher.usage,
         limit=higher.limit,
-        throttled_demand=sum(known) if known else np.nan,
+        throttled_demand=sum(known_demands) if known_demands else np.nan,
     )

@@ -92,14 +92,15 @@ class _Piece(NamedTuple):
     ongoing: bool = False
 
 
-def near_runs(slots: Sequence[int], usage: Floats, level: Floats, first_bin: int) -> Iterator[NearRun]:
-    """Yield the runs of quarters with a usage of at least the level of its series.
+def near_runs(slots: Sequence[int], usage: Floats, near_from: Floats, first_bin: int) -> Iterator[NearRun]:
+    """Yield the runs of quarters in which the usage of a series is near its limit.
 
-    usage: [quarter, series], the oldest first; NaN is unknown and ends a run. level: the level of each
-    series; NaN: no level. first_bin: the number of the first quarter since 1970.
+    usage: [quarter, series], the oldest first; NaN is unknown and ends a run. near_from: the lowest usage
+    of each series that is near its limit; NaN if no usage is. first_bin: the number of the first quarter
+    since 1970.
     """
     with np.errstate(invalid="ignore"):
-        is_near = usage >= level
+        is_near = usage >= near_from
     for column in np.flatnonzero(is_near.any(axis=0)).tolist():
         flags = np.concatenate([[False], is_near[:, column], [False]]).astype(np.int8)
         edges = np.flatnonzero(np.diff(flags)).tolist()
@@ -126,40 +127,41 @@ def stored_episodes(
             notices_by_id[series_id].append(notice)
     for series_id, own_notices in notices_by_id.items():
         pieces[series_id] += _alert_pieces(own_notices, minutes)
-    found = [
+    episodes = [
         _with_notices(series[series_id], piece, notices_by_id[series_id])
         for series_id, own_pieces in pieces.items()
-        for piece in _joined(own_pieces)
+        for piece in _join(own_pieces)
     ]
-    return sorted(found, key=lambda episode: (-episode.begin, episode.series.key))
+    return sorted(episodes, key=lambda episode: (-episode.begin, episode.series.key))
 
 
 def _alert_pieces(notices: Sequence[Notice], minutes: range) -> Iterator[_Piece]:
     """Yield the times in which the alert of a series reported a zone of BAD_ZONES."""
-    begun: Notice | None = None
+    first_notice: Notice | None = None
     highest: float | None = None
     usage = np.nan
     for notice in notices:
         is_bad = notice.firing and notice.zone in BAD_ZONES
-        if begun and (not is_bad or notice.zone != begun.zone):
-            yield _piece(begun, int(notice.at // 60), usage, highest)
-            begun = None
+        if first_notice and (not is_bad or notice.zone != first_notice.zone):
+            yield _piece(first_notice, int(notice.at // 60), usage, highest)
+            first_notice = None
         if is_bad:
-            if begun is None:
-                begun, highest, usage = notice, None, np.nan
+            if first_notice is None:
+                first_notice, highest, usage = notice, None, np.nan
             highest = max(highest or 0.0, notice.throttled) if notice.throttled else highest
             usage = np.fmax(usage, np.nan if notice.usage is None else notice.usage)
-    if begun:
-        yield _piece(begun, minutes.stop, usage, highest)._replace(ongoing=True)
+    if first_notice:
+        yield _piece(first_notice, minutes.stop, usage, highest)._replace(ongoing=True)
 
 
-def _piece(begun: Notice, end: int, usage: float, throttled: float | None) -> _Piece:
-    begin = int(begun.at // 60)
-    is_throttled = begun.zone == Zone.SATURATED.word
+def _piece(first_notice: Notice, end: int, usage: float, throttled: float | None) -> _Piece:
+    """Return the time from the first notice of a zone up to the minute `end`."""
+    begin = int(first_notice.at // 60)
+    is_throttled = first_notice.zone == Zone.SATURATED.word
     return _Piece(begin, max(end, begin + 1), float(usage), is_throttled, throttled if is_throttled else None)
 
 
-def _joined(pieces: Iterable[_Piece]) -> Iterator[_Piece]:
+def _join(pieces: Iterable[_Piece]) -> Iterator[_Piece]:
     """Yield the pieces; join pieces that are less than a quarter of an hour apart."""
     last: _Piece | None = None
     for piece in sorted(pieces, key=lambda piece: (piece.begin, piece.end)):

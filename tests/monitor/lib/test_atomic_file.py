@@ -26,9 +26,9 @@ def test_a_file_is_replaced_only_when_all_is_written(tmp_path: Path) -> None:
 def test_a_new_file_has_the_usual_permissions(tmp_path: Path) -> None:
     with replace_atomically(tmp_path / "report.html") as out:
         out.write(b"all")
-    plain = tmp_path / "plain"
-    plain.touch()
-    assert (tmp_path / "report.html").stat().st_mode == plain.stat().st_mode
+    other_file = tmp_path / "other"
+    other_file.touch()
+    assert (tmp_path / "report.html").stat().st_mode == other_file.stat().st_mode
 
 
 def test_a_failure_leaves_only_the_earlier_content(tmp_path: Path) -> None:
@@ -50,14 +50,14 @@ def test_writing_to_a_link_replaces_its_target(tmp_path: Path) -> None:
 
 
 def test_writing_to_a_pipe_keeps_the_pipe(tmp_path: Path) -> None:
-    path, got = tmp_path / "pipe", []
+    path, received = tmp_path / "pipe", []
     os.mkfifo(path)
-    reader = threading.Thread(target=lambda: got.append(path.read_bytes()), daemon=True)
+    reader = threading.Thread(target=lambda: received.append(path.read_bytes()), daemon=True)
     reader.start()
     with replace_atomically(path) as out:
         out.write(b"all")
     reader.join(10)
-    assert got == [b"all"]
+    assert received == [b"all"]
     assert path.is_fifo()
 
 

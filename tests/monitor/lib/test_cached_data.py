@@ -70,7 +70,7 @@ def test_a_file_that_others_could_have_written_is_ignored(environ: dict[str, str
         assert read_cached("name", KEY, environ) is None
 
 
-UNUSABLE: list[dict[str, str]] = [
+ENVIRONS_WITHOUT_CACHE: list[dict[str, str]] = [
     {},
     {"XDG_CACHE_HOME": "relative", "HOME": ""},
     {"XDG_CACHE_HOME": "/dev/null"},
@@ -79,7 +79,7 @@ UNUSABLE: list[dict[str, str]] = [
 ]
 
 
-@pytest.mark.parametrize("environ", UNUSABLE, ids=str)
+@pytest.mark.parametrize("environ", ENVIRONS_WITHOUT_CACHE, ids=str)
 def test_without_a_writable_folder_no_data_is_cached(environ: dict[str, str]) -> None:
     write_cached("name", KEY, DATA, environ)
     assert read_cached("name", KEY, environ) is None

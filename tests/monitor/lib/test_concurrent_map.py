@@ -9,22 +9,20 @@ import pytest
 from monitor.lib.concurrent_map import concurrent_map
 
 
-async def doubled(item: int) -> int:
+async def double(item: int) -> int:
     return 2 * item
 
 
-async def listed(count: int) -> AsyncIterator[int]:
+async def count_up(count: int) -> AsyncIterator[int]:
     for n in range(count):
         yield n
 
 
 @pytest.mark.parametrize("limit", [1, 3, 7, 100])
 async def test_every_item_is_called_once(limit: int) -> None:
-    for items in (range(7), listed(7)):
-        assert sorted([result async for result in concurrent_map(doubled, items, limit)]) == [
-            *range(0, 14, 2)
-        ]
-    assert [result async for result in concurrent_map(doubled, (), limit)] == []
+    for items in (range(7), count_up(7)):
+        assert sorted([result async for result in concurrent_map(double, items, limit)]) == [*range(0, 14, 2)]
+    assert [result async for result in concurrent_map(double, (), limit)] == []
 
 
 async def test_a_call_that_does_not_return_delays_no_other_call() -> None:
@@ -51,14 +49,14 @@ async def test_a_wait_for_the_next_item_delays_no_result() -> None:
         await first_returned.wait()
         yield 2
 
-    async for result in concurrent_map(doubled, items(), 8):
+    async for result in concurrent_map(double, items(), 8):
         if result == 2:
             first_returned.set()
 
 
 async def test_the_limit_bounds_running_calls_and_taken_items() -> None:
     taken = running = most_running = 0
-    full = asyncio.Event()
+    is_limit_reached = asyncio.Event()
 
     async def items() -> AsyncIterator[int]:
         nonlocal taken
@@ -70,8 +68,8 @@ async def test_the_limit_bounds_running_calls_and_taken_items() -> None:
         running += 1
         most_running = max(most_running, running)
         if running == 4:
-            full.set()
-        await full.wait()
+            is_limit_reached.set()
+        await is_limit_reached.wait()
         assert taken <= item + 4
         running -= 1
         return item

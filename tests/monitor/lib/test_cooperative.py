@@ -19,13 +19,13 @@ def test_batches_contain_all_items_in_order() -> None:
 async def test_other_tasks_run_between_many_short_items() -> None:
     turns = 0
 
-    async def other() -> None:
+    async def count_turns() -> None:
         nonlocal turns
         while True:
             turns += 1
             await asyncio.sleep(0)
 
-    task = asyncio.create_task(other())
+    task = asyncio.create_task(count_turns())
     for batch in snapshot_batches(range(3 * BATCH_SIZE)):
         before = turns
         assert [item async for item in cooperative_iter(batch)] == list(batch)
@@ -36,7 +36,7 @@ async def test_other_tasks_run_between_many_short_items() -> None:
 
 
 async def test_work_of_many_tasks_is_spread_over_turns_of_the_event_loop() -> None:
-    turns, done, by_turn = LoopTurns(at_once=3), list[int](), list[int]()
+    turns, done, done_by_turn = LoopTurns(at_once=3), list[int](), list[int]()
 
     async def work(number: int) -> None:
         await turns.wait()
@@ -44,18 +44,18 @@ async def test_work_of_many_tasks_is_spread_over_turns_of_the_event_loop() -> No
 
     async def observe() -> None:
         while len(done) < 100:
-            by_turn.append(len(done))
+            done_by_turn.append(len(done))
             await asyncio.sleep(0)
 
     await asyncio.gather(observe(), *map(work, range(100)))
     assert done == [*range(100)], "tasks go on in the order of their calls"
-    assert max(after - before for before, after in pairwise(by_turn)) <= 6
+    assert max(after - before for before, after in pairwise(done_by_turn)) <= 6
 
 
 async def test_a_waiting_task_is_resumed_only_when_its_turn_comes() -> None:
     turns, resumed = LoopTurns(at_once=1), list[int]()
 
-    class Watched:
+    class ObservedWait:
         def __init__(self, number: int) -> None:
             self.waiting = turns.wait().__await__()
             self.number = number
@@ -66,7 +66,7 @@ async def test_a_waiting_task_is_resumed_only_when_its_turn_comes() -> None:
                 resumed.append(self.number)
 
     async def wait(number: int) -> None:
-        await Watched(number)
+        await ObservedWait(number)
 
     await asyncio.gather(*map(wait, range(50)))
     assert resumed == [*range(1, 50)], "each task that waited was resumed once"

@@ -22,13 +22,13 @@ def _socket(path: Path) -> None:
         server.bind(str(path))
 
 
-KINDS: dict[str, Callable[[Path], object]] = {
+PATH_MAKERS: dict[str, Callable[[Path], object]] = {
     "pipe": os.mkfifo,
     "socket": _socket,
     "directory": Path.mkdir,
-    "loop": lambda path: path.symlink_to(path),
+    "link loop": lambda path: path.symlink_to(path),
 }
-FILES = {
+CONFIGS = {
     "a token": "auth: {tokens: [{name: a, token_file: x}]}",
     "a password": "auth: {users: [{name: a, password_file: x}]}",
     "a secret of a receiver": "receivers: [{name: a, type: slack, url_file: x}]",
@@ -38,30 +38,30 @@ FILES = {
 }
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=PATH_MAKERS)
 def irregular_path(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
-    """A path that is no regular file, once for each of KINDS."""
+    """A path that is no regular file, once for each of PATH_MAKERS."""
     path = tmp_path / "x"
-    KINDS[request.param](path)
+    PATH_MAKERS[request.param](path)
     yield path
 
 
-def test_a_configuration_that_is_no_regular_file_is_refused(irregular_path: Path) -> None:
-    with pytest.raises(ConfigError) as refused:
+def test_a_configuration_that_is_no_regular_file_is_a_problem(irregular_path: Path) -> None:
+    with pytest.raises(ConfigError) as raised:
         read_config(irregular_path, {}, REGISTRY)
-    (problem,) = refused.value.problems
+    (problem,) = raised.value.problems
     assert problem.startswith(f"{irregular_path}: cannot be read: ")
 
 
-@pytest.mark.parametrize("setting", FILES)
+@pytest.mark.parametrize("setting", CONFIGS)
 def test_each_configured_path_that_is_no_regular_file_is_one_problem(
     irregular_path: Path, setting: str
 ) -> None:
     config = irregular_path.with_name("headroom.yaml")
-    config.write_text(FILES[setting])
-    with pytest.raises(ConfigError) as refused:
+    config.write_text(CONFIGS[setting])
+    with pytest.raises(ConfigError) as raised:
         read_config(config, {}, REGISTRY)
-    assert len(refused.value.problems) == 1
+    assert len(raised.value.problems) == 1
 
 
 def test_the_error_names_a_certificate_that_is_no_regular_file(irregular_path: Path) -> None:
@@ -69,11 +69,14 @@ def test_the_error_names_a_certificate_that_is_no_regular_file(irregular_path: P
         KeyPair(irregular_path, irregular_path).context("1.2")
 
 
-def test_a_configuration_that_is_piped_to_standard_input_is_read(tmp_path: Path) -> None:
-    (tmp_path / "plain").write_bytes(b"interval: 60")
+def test_a_file_is_read_up_to_the_maximum_of_bytes(tmp_path: Path) -> None:
+    (tmp_path / "regular").write_bytes(b"interval: 60")
+    assert read_file(tmp_path / "regular", 8) == b"interval"
+
+
+def test_a_configuration_that_is_piped_to_standard_input_is_read() -> None:
     command = [*COMMAND, "config", "check", "--config", "/dev/stdin"]
     process = subprocess.run(
         command, input="interval: 60", capture_output=True, text=True, cwd=ROOT, check=False
     )
     assert (process.returncode, process.stdout.splitlines()[0]) == (0, "/dev/stdin is valid.")
-    assert read_file(tmp_path / "plain", 8) == b"interval"

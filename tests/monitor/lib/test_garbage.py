@@ -9,7 +9,7 @@ from monitor.lib.garbage import MIN_GROWTH_TO_FREEZE, freeze_when_grown
 
 
 @pytest.fixture(autouse=True)
-def _unfrozen() -> Iterator[None]:
+def _unfreeze_afterwards() -> Iterator[None]:
     """Unfreeze all objects after each test."""
     yield
     gc.unfreeze()

@@ -27,14 +27,14 @@ RESERVED_LABELS = PROMETHEUS_LABELS | OPERATOR_LABELS | USER_LABELS
 
 MAX_LABELS = 6
 TELEMETRY = Telemetries()
-METRICS = CollectorRegistry()
+PROMETHEUS_REGISTRY = CollectorRegistry()
 TELEMETRIES: tuple[Any, ...] = (
     TELEMETRY.process,
     TELEMETRY.aws,
     TELEMETRY.stream,
-    AccessTelemetry(METRICS),
-    DeliveryTelemetry(METRICS),
-    PushTelemetry(METRICS),
+    AccessTelemetry(PROMETHEUS_REGISTRY),
+    DeliveryTelemetry(PROMETHEUS_REGISTRY),
+    PushTelemetry(PROMETHEUS_REGISTRY),
 )
 
 

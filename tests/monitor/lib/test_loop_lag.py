@@ -12,11 +12,11 @@ from monitor.lib.schedule import LoopClock
 async def test_each_delay_of_the_event_loop_is_observed() -> None:
     registry = CollectorRegistry()
     histogram = Histogram("lag", "Lag.", buckets=(0.05, 0.5), registry=registry)
-    now, blocked = 0.0, iter([0.0, 0.01, 0.2, 3.0])
+    now, lags = 0.0, iter([0.0, 0.01, 0.2, 3.0])
 
     async def sleep(seconds: float) -> None:
         nonlocal now
-        if (lag := next(blocked, None)) is None:
+        if (lag := next(lags, None)) is None:
             raise asyncio.CancelledError
         now += seconds + lag
 

@@ -4,7 +4,7 @@ import platform
 import subprocess
 import sys
 
-SCRIPT = """
+SCRIPT_WITH_THREADS = """
 import ctypes
 from threading import Barrier, Thread
 
@@ -13,12 +13,12 @@ from monitor.lib.malloc import share_one_arena
 
 def allocate():
     held = bytearray(50_000)
-    together.wait(timeout=30)
+    all_have_allocated.wait(timeout=30)
     assert held is not None
 
 
 share_one_arena()
-together = Barrier(4)
+all_have_allocated = Barrier(4)
 threads = [Thread(target=allocate) for _ in range(4)]
 for thread in threads:
     thread.start()
@@ -34,13 +34,13 @@ libc.fclose(output)
 
 
 def test_threads_share_the_arena_of_the_first_thread() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True, timeout=60
+    process = subprocess.run(
+        [sys.executable, "-c", SCRIPT_WITH_THREADS], capture_output=True, text=True, check=True, timeout=60
     )
-    assert done.stdout.count("<heap nr=") == (platform.libc_ver()[0] == "glibc")
+    assert process.stdout.count("<heap nr=") == (platform.libc_ver()[0] == "glibc")
 
 
-FREED = """
+SCRIPT_THAT_FREES = """
 from pathlib import Path
 
 from monitor.lib.malloc import return_free_memory
@@ -62,7 +62,7 @@ print(before - resident())
 
 
 def test_freed_memory_is_returned_even_if_memory_behind_it_is_in_use() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", FREED], capture_output=True, text=True, check=True, timeout=60
+    process = subprocess.run(
+        [sys.executable, "-c", SCRIPT_THAT_FREES], capture_output=True, text=True, check=True, timeout=60
     )
-    assert (int(done.stdout) > 5_000) == (platform.libc_ver()[0] == "glibc"), "in pages of 4 KiB"
+    assert (int(process.stdout) > 5_000) == (platform.libc_ver()[0] == "glibc"), "in pages of 4 KiB"

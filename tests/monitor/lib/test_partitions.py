@@ -8,7 +8,7 @@ from botocore.loaders import Loader
 
 from monitor.lib.partitions import CONSOLES, DOCUMENTATIONS, partition_of, partition_of_arn, partitions
 
-KNOWN: list[dict[str, Any]] = Loader().load_data("partitions")["partitions"]
+BOTOCORE_PARTITIONS: list[dict[str, Any]] = Loader().load_data("partitions")["partitions"]
 
 GUIDES = "https://docs.aws.amazon.com/"
 # By name: a region, the home region, the domain, the console, the documentation.
@@ -43,19 +43,24 @@ TABLE = {
 
 
 @pytest.mark.parametrize("name", TABLE)
-def test_a_region_and_an_arn_lead_to_the_facts_of_their_partition(name: str) -> None:
+def test_a_region_and_an_arn_belong_to_the_same_partition_with_its_facts(name: str) -> None:
     region, *expected = TABLE[name]
-    found = partition_of(region)
-    assert [found.home_region, found.dns_suffix, found.console, found.documentation] == expected
-    assert found.name == name
-    assert partition_of_arn(f"arn:{name}:iam::123456789012:role/headroom") is found
+    partition = partition_of(region)
+    assert [
+        partition.home_region,
+        partition.dns_suffix,
+        partition.console,
+        partition.documentation,
+    ] == expected
+    assert partition.name == name
+    assert partition_of_arn(f"arn:{name}:iam::123456789012:role/headroom") is partition
 
 
 def test_every_partition_of_botocore_is_known_with_all_its_regions() -> None:
-    assert partitions().keys() == {partition["id"] for partition in KNOWN} == TABLE.keys()
-    for known in KNOWN:
-        regions = [name for name in known["regions"] if not name.endswith("-global")]
-        assert {partition_of(region).name for region in regions} == {known["id"]}
+    assert partitions().keys() == {partition["id"] for partition in BOTOCORE_PARTITIONS} == TABLE.keys()
+    for entry in BOTOCORE_PARTITIONS:
+        regions = [name for name in entry["regions"] if not name.endswith("-global")]
+        assert {partition_of(region).name for region in regions} == {entry["id"]}
         assert partition_of(regions[0]).home_region in regions
 
 
@@ -68,8 +73,8 @@ def test_the_domain_of_a_console_is_that_of_botocores_sign_in_endpoint(name: str
     region = partitions()[name].home_region
     rules = Loader().load_service_model("signin", "endpoint-rule-set-1")
     provider = EndpointProvider(rules, Loader().load_data("partitions"))
-    found = provider.resolve_endpoint(Region=region, UseDualStack=False, UseFIPS=False)
-    assert found.url == f"https://{region}.signin.{CONSOLES[name].removeprefix('console.')}"
+    endpoint = provider.resolve_endpoint(Region=region, UseDualStack=False, UseFIPS=False)
+    assert endpoint.url == f"https://{region}.signin.{CONSOLES[name].removeprefix('console.')}"
 
 
 @pytest.mark.parametrize(

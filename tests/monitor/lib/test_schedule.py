@@ -48,22 +48,22 @@ def offset(name: str, interval: float) -> float:
 
 async def tick_times(name: str, interval: float, clock: Clock, work: list[float]) -> list[tuple[float, int]]:
     """Return the time of each tick, and how many were missed before it. work: the seconds of each run."""
-    began: list[tuple[float, int]] = []
+    begins: list[tuple[float, int]] = []
     async for missed in Schedule(name, interval, clock.loop_clock).ticks():
-        began.append((clock.now, missed))
-        if len(began) > len(work):
-            return began
-        clock.now += work[len(began) - 1]
+        begins.append((clock.now, missed))
+        if len(begins) > len(work):
+            return begins
+        clock.now += work[len(begins) - 1]
     raise AssertionError
 
 
 async def test_the_first_tick_is_at_once_and_later_ticks_are_aligned_by_name(clock: Clock) -> None:
-    began = await tick_times("eu-west-1", 60, clock, [1.0, 59.0, 0.0])
-    assert began[0] == (START, 0)
-    phases = [(at - offset("eu-west-1", 60)) % 60 for at, _ in began[1:]]
+    begins = await tick_times("eu-west-1", 60, clock, [1.0, 59.0, 0.0])
+    assert begins[0] == (START, 0)
+    phases = [(at - offset("eu-west-1", 60)) % 60 for at, _ in begins[1:]]
     assert all(min(phase, 60 - phase) < 1e-3 for phase in phases)
-    assert [round(later - sooner) for (sooner, _), (later, _) in pairwise(began[1:])] == [60, 60]
-    assert [missed for _, missed in began] == [0, 0, 0, 0]
+    assert [round(later - sooner) for (sooner, _), (later, _) in pairwise(begins[1:])] == [60, 60]
+    assert [missed for _, missed in begins] == [0, 0, 0, 0]
 
 
 async def test_ticks_are_spread_over_the_interval_by_name_and_stay_at_their_times(clock: Clock) -> None:
@@ -78,17 +78,17 @@ async def test_ticks_are_spread_over_the_interval_by_name_and_stay_at_their_time
 
 
 async def test_work_that_takes_longer_skips_ticks_and_never_catches_up(clock: Clock) -> None:
-    began = await tick_times("a", 60, clock, [1.0, 150.0, 1.0, 1.0])
-    assert [missed for _, missed in began] == [0, 0, 2, 0, 0]
-    assert began[2][0] - began[1][0] == pytest.approx(180)
-    assert began[3][0] - began[2][0] == pytest.approx(60)
+    begins = await tick_times("a", 60, clock, [1.0, 150.0, 1.0, 1.0])
+    assert [missed for _, missed in begins] == [0, 0, 2, 0, 0]
+    assert begins[2][0] - begins[1][0] == pytest.approx(180)
+    assert begins[3][0] - begins[2][0] == pytest.approx(60)
 
 
 async def test_a_clock_set_back_does_not_stop_the_loop(clock: Clock) -> None:
-    began = await tick_times("a", 60, clock, [1.0, 1.0, -86_400.0, 1.0])
+    begins = await tick_times("a", 60, clock, [1.0, 1.0, -86_400.0, 1.0])
     assert clock.slept <= 60
-    assert began[3][0] - (began[2][0] - 86_400) <= 60
-    assert [missed for _, missed in began] == [0, 0, 0, 0, 0]
+    assert begins[3][0] - (begins[2][0] - 86_400) <= 60
+    assert [missed for _, missed in begins] == [0, 0, 0, 0, 0]
 
 
 @given(
@@ -100,16 +100,16 @@ def test_a_tick_begins_within_one_interval_of_the_end_of_the_last_run(
     interval: float, work: list[float], name: str
 ) -> None:
     clock = Clock()
-    began = asyncio.run(tick_times(name, interval, clock, work))
+    begins = asyncio.run(tick_times(name, interval, clock, work))
     for n, took in enumerate(work):
-        waited = began[n + 1][0] - (began[n][0] + took)
+        waited = begins[n + 1][0] - (begins[n][0] + took)
         assert -1e-3 <= waited <= interval + 1e-3
-    span = began[-1][0] - began[0][0]
-    ticks = sum(1 + missed for _, missed in began[1:])
+    span = begins[-1][0] - begins[0][0]
+    ticks = sum(1 + missed for _, missed in begins[1:])
     assert ticks == pytest.approx(span / interval, abs=1.01)  # every tick is counted once
 
 
-def counted(telemetry: ProcessTelemetry, family: str) -> float:
+def value_of(telemetry: ProcessTelemetry, family: str) -> float:
     """Return the value of a family for the loop `poll`."""
     return telemetry.registry.get_sample_value(family, {"loop": "poll"}) or 0.0
 
@@ -136,9 +136,9 @@ async def test_a_tick_that_fails_is_logged_and_counted_and_does_not_end_the_loop
     with pytest.raises(asyncio.CancelledError):
         await repeat("poll", Schedule("a/eu-west-1", 60, clock.loop_clock), work, telemetry)
     assert runs == [0, 1, 2, 3]
-    assert counted(telemetry, "headroom_ticks_total") == 3
-    assert counted(telemetry, "headroom_tick_failures_total") == 2
-    assert counted(telemetry, "headroom_tick_duration_seconds_count") == 4
+    assert value_of(telemetry, "headroom_ticks_total") == 3
+    assert value_of(telemetry, "headroom_tick_failures_total") == 2
+    assert value_of(telemetry, "headroom_tick_duration_seconds_count") == 4
     assert [record.exc_info is not None for record in caplog.records] == [True, True]
     assert "a/eu-west-1: the loop poll failed" in caplog.text
     assert "KeyError: 'Account'" in caplog.text
@@ -154,24 +154,26 @@ async def test_ticks_that_were_missed_are_counted(clock: Clock) -> None:
 
     with pytest.raises(asyncio.CancelledError):
         await repeat("poll", Schedule("a", 60, clock.loop_clock), work, telemetry)
-    ticked = counted(telemetry, "headroom_ticks_total")
-    assert counted(telemetry, "headroom_missed_ticks_total") == pytest.approx(2 * ticked, abs=2)
+    ticked = value_of(telemetry, "headroom_ticks_total")
+    assert value_of(telemetry, "headroom_missed_ticks_total") == pytest.approx(2 * ticked, abs=2)
 
 
 async def test_a_tick_that_hangs_is_cancelled_and_counted_as_failed() -> None:
-    telemetry, hung = ProcessTelemetry(), []
+    telemetry, cancellations = ProcessTelemetry(), []
 
     async def work() -> None:
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
-            hung.append("cancelled")
+            cancellations.append("cancelled")
             raise
 
     assert not await run_guarded("poll", "a", work, telemetry, timeout=0)
-    assert hung == ["cancelled"]
+    assert cancellations == ["cancelled"]
     assert (
-        counted(telemetry, "headroom_tick_failures_total") == counted(telemetry, "headroom_ticks_total") == 1
+        value_of(telemetry, "headroom_tick_failures_total")
+        == value_of(telemetry, "headroom_ticks_total")
+        == 1
     )
 
 
@@ -192,35 +194,35 @@ async def test_cancelling_the_loop_ends_it_in_the_middle_of_a_tick() -> None:
     loop.cancel()
     with pytest.raises(asyncio.CancelledError):
         await loop
-    assert counted(telemetry, "headroom_ticks_total") == 0
-    assert counted(telemetry, "headroom_tick_failures_total") == 0
+    assert value_of(telemetry, "headroom_ticks_total") == 0
+    assert value_of(telemetry, "headroom_tick_failures_total") == 0
 
 
 async def test_cancelling_the_loop_ends_it_between_two_ticks() -> None:
-    telemetry, worked = ProcessTelemetry(), asyncio.Event()
+    telemetry, has_run = ProcessTelemetry(), asyncio.Event()
 
     async def work() -> None:
-        worked.set()
+        has_run.set()
 
     loop = asyncio.create_task(repeat("poll", Schedule("a", 3600), work, telemetry))
-    await worked.wait()
+    await has_run.wait()
     loop.cancel()
     with pytest.raises(asyncio.CancelledError):
         await loop
-    assert counted(telemetry, "headroom_tick_failures_total") == 0
+    assert value_of(telemetry, "headroom_tick_failures_total") == 0
 
 
-# Many works repeated by one task
+# Tests of many works that one task repeats
 
 
 Works = Mapping[str, tuple[float, float, Exception | None]]
 
 
-class Agenda:
-    """Repeats works by one task on a simulated clock. began: the times when the runs of each work began."""
+class WorkRepeater:
+    """Repeats works by one task on a simulated clock. begins: the times when its runs began, by work."""
 
     def __init__(self) -> None:
-        self.began: dict[str, list[float]] = {}
+        self.begins: dict[str, list[float]] = {}
         self.telemetry, self.tasks = ProcessTelemetry(), list[int]()
 
     def repeat(self, seconds: float, works: Works, pace: float = 0.0) -> None:
@@ -236,18 +238,18 @@ class Agenda:
 
         def work(name: str, took: float, error: Exception | None) -> Callable[[], Coroutine[Any, Any, None]]:
             async def once() -> None:
-                self.began.setdefault(name, []).append(loop.time())
+                self.begins.setdefault(name, []).append(loop.time())
                 await asyncio.sleep(took)
                 if error:
                     raise error
 
             return once
 
-        listed = [
+        schedules_and_works = [
             (Schedule(name, interval, clock), work(name, took, error))
             for name, (interval, took, error) in works.items()
         ]
-        repeated = repeat_all("poll", listed, self.telemetry, lambda: asyncio.sleep(pace))
+        repeated = repeat_all("poll", schedules_and_works, self.telemetry, lambda: asyncio.sleep(pace))
         before = len(asyncio.all_tasks())
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds), asyncio.TaskGroup() as tasks:
@@ -257,38 +259,38 @@ class Agenda:
 
     def distances_from_ticks(self, name: str, interval: float) -> set[float]:
         """Return the seconds from the ticks of a name to its runs after the first run."""
-        distances = [(START + at - offset(name, interval)) % interval for at in self.began[name][1:]]
+        distances = [(START + at - offset(name, interval)) % interval for at in self.begins[name][1:]]
         return {round(distance, 3) % interval for distance in distances}
 
 
 def test_each_work_is_repeated_at_the_ticks_of_its_own_name_by_one_task() -> None:
-    agenda = Agenda()
+    repeater = WorkRepeater()
     works: Works = {f"{n}": (60.0, 0.0, None) for n in range(50)}
-    agenda.repeat(3600, {**works, "rare": (600.0, 0.0, None)})
-    assert {agenda.began[name][0] for name in agenda.began} == {0.0}
-    assert {len(agenda.began[f"{n}"]) for n in range(50)} <= {60, 61}
-    assert len(agenda.began["rare"]) in {6, 7}
-    assert agenda.distances_from_ticks("7", 60.0) == agenda.distances_from_ticks("rare", 600.0) == {0.0}
-    assert agenda.tasks == [1]
-    assert counted(agenda.telemetry, "headroom_missed_ticks_total") == 0
+    repeater.repeat(3600, {**works, "rare": (600.0, 0.0, None)})
+    assert {repeater.begins[name][0] for name in repeater.begins} == {0.0}
+    assert {len(repeater.begins[f"{n}"]) for n in range(50)} <= {60, 61}
+    assert len(repeater.begins["rare"]) in {6, 7}
+    assert repeater.distances_from_ticks("7", 60.0) == repeater.distances_from_ticks("rare", 600.0) == {0.0}
+    assert repeater.tasks == [1]
+    assert value_of(repeater.telemetry, "headroom_missed_ticks_total") == 0
 
 
 def test_a_work_that_takes_long_skips_its_own_ticks_and_delays_no_other_work() -> None:
-    agenda = Agenda()
-    agenda.repeat(3600, {"slow": (60.0, 150.0, None), "quick": (60.0, 1.0, None)})
-    assert 19 <= len(agenda.began["slow"]) <= 21
-    assert len(agenda.began["quick"]) in {60, 61}
-    assert counted(agenda.telemetry, "headroom_missed_ticks_total") == pytest.approx(40, abs=3)
+    repeater = WorkRepeater()
+    repeater.repeat(3600, {"slow": (60.0, 150.0, None), "quick": (60.0, 1.0, None)})
+    assert 19 <= len(repeater.begins["slow"]) <= 21
+    assert len(repeater.begins["quick"]) in {60, 61}
+    assert value_of(repeater.telemetry, "headroom_missed_ticks_total") == pytest.approx(40, abs=3)
 
 
 def test_a_work_that_fails_is_counted_and_repeated() -> None:
-    agenda = Agenda()
-    agenda.repeat(600, {"broken": (60.0, 0.0, KeyError("Account")), "fine": (60.0, 0.0, None)})
-    assert len(agenda.began["broken"]) in {10, 11}
-    assert counted(agenda.telemetry, "headroom_tick_failures_total") == len(agenda.began["broken"])
+    repeater = WorkRepeater()
+    repeater.repeat(600, {"broken": (60.0, 0.0, KeyError("Account")), "fine": (60.0, 0.0, None)})
+    assert len(repeater.begins["broken"]) in {10, 11}
+    assert value_of(repeater.telemetry, "headroom_tick_failures_total") == len(repeater.begins["broken"])
 
 
 def test_first_runs_begin_at_the_given_pace_without_waiting_for_each_other() -> None:
-    agenda = Agenda()
-    agenda.repeat(100, {name: (3600.0, 50.0, None) for name in "abc"}, pace=2.0)
-    assert [agenda.began[name][0] for name in "abc"] == [2.0, 4.0, 6.0]
+    repeater = WorkRepeater()
+    repeater.repeat(100, {name: (3600.0, 50.0, None) for name in "abc"}, pace=2.0)
+    assert [repeater.begins[name][0] for name in "abc"] == [2.0, 4.0, 6.0]

@@ -35,44 +35,44 @@ def episodes_in(quarters: Quarters) -> list[Episode]:
     ]
 
 
-def compared(quarters: Quarters) -> Backtest:
-    found = backtest(quarters, episodes_in(quarters))
-    assert found is not None
-    return found
+def compare(quarters: Quarters) -> Backtest:
+    comparison = backtest(quarters, episodes_in(quarters))
+    assert comparison is not None
+    return comparison
 
 
 def test_peaks_of_each_evening_are_foreseen_hours_before() -> None:
-    found = compared(history(*[0.97] * DAYS))
-    assert len(found.foresights) == DAYS - 2
-    assert found.without_forecast == 2  # the episodes of the first two days
-    assert len(found.foreseen) >= DAYS - 4
-    assert found.median_lead is not None
-    assert found.median_lead >= 2 * 60
-    assert found.series_days == pytest.approx(DAYS - 2, abs=0.7)
+    comparison = compare(history(*[0.97] * DAYS))
+    assert len(comparison.foresights) == DAYS - 2
+    assert comparison.without_forecast == 2  # the episodes of the first two days
+    assert len(comparison.foreseen) >= DAYS - 4
+    assert comparison.median_lead is not None
+    assert comparison.median_lead >= 2 * 60
+    assert comparison.series_days == pytest.approx(DAYS - 2, abs=0.7)
 
 
 def test_a_peak_higher_than_ever_before_is_not_foreseen() -> None:
-    found = compared(history(*[0.5] * 10, 1.0, *[0.5] * 3))
-    (foresight,) = found.foresights
+    comparison = compare(history(*[0.5] * 10, 1.0, *[0.5] * 3))
+    (foresight,) = comparison.foresights
     assert foresight.lead is None or foresight.lead <= 60
 
 
 def test_peaks_that_stop_coming_are_false_alarms() -> None:
-    found = compared(history(*[0.97] * 9, *[0.5] * 5))
-    assert found.false_alarms >= 1
+    comparison = compare(history(*[0.97] * 9, *[0.5] * 5))
+    assert comparison.false_alarms >= 1
 
 
 def test_a_series_far_from_its_limit_is_forecast_without_an_alarm() -> None:
-    found = compared(history(*[0.35] * DAYS))
-    assert (found.foresights, found.without_forecast, found.false_alarms) == ([], 0, 0)
-    assert found.series_days == pytest.approx(DAYS - 2)
+    comparison = compare(history(*[0.35] * DAYS))
+    assert (comparison.foresights, comparison.without_forecast, comparison.false_alarms) == ([], 0, 0)
+    assert comparison.series_days == pytest.approx(DAYS - 2)
 
 
 def test_an_alarm_that_lasts_when_the_data_end_is_not_false() -> None:
     quarters = history(*[0.97] * 5)
     cut = Quarters(quarters.slots, range(0, int(4.7 * DAY)))
     cut.demand[:], cut.target[:] = quarters.demand[:, : cut.count], 0.9
-    assert compared(cut).false_alarms == 0
+    assert compare(cut).false_alarms == 0
 
 
 def test_with_less_than_two_days_there_is_no_forecast() -> None:
@@ -83,13 +83,13 @@ def test_with_less_than_two_days_there_is_no_forecast() -> None:
 def test_a_forecast_does_not_depend_on_later_samples() -> None:
     """The leads of the first days are the same for any later samples."""
     peaks = [0.5, 0.97, 0.97, 0.97, 0.97, 0.97]
-    short, long = (compared(history(*peaks, *later_peaks)) for later_peaks in ([], [1.4] * 3))
+    short, long = (compare(history(*peaks, *later_peaks)) for later_peaks in ([], [1.4] * 3))
     assert [*long.foresights][: len(short.foresights)] == [*short.foresights]
 
 
 def test_a_series_without_any_sample_is_not_forecast() -> None:
     quarters = history(*[0.5] * DAYS)
     quarters.demand[:] = NAN
-    found = backtest(quarters, [])
-    assert found is not None
-    assert found.series_days == 0
+    comparison = backtest(quarters, [])
+    assert comparison is not None
+    assert comparison.series_days == 0

@@ -17,12 +17,12 @@ NAN = float("nan")
 
 
 def series_of(*names: str) -> dict[str, Series]:
-    """Series by id."""
+    """Series with these names, by id."""
     fleet = Fleet()
     return {series.key.id: series for series in (add(fleet, key(name)) for name in names)}
 
 
-def notice(name: str, minute: int, zone: str, **more: Any) -> Notice:
+def notice(name: str, minute: int, zone: str, **fields: Any) -> Notice:
     """A notice of the alert of a series."""
     series_key = key(name)
     defaults: dict[str, Any] = {"kind": NoticeKind.FIRING, "severity": Severity.CRITICAL, "number": minute}
@@ -34,19 +34,21 @@ def notice(name: str, minute: int, zone: str, **more: Any) -> Notice:
         at=(BEGIN + minute) * 60.0,
         since=(BEGIN + minute) * 60.0,
         subject=series_key.subject,
-        **(defaults | more),
+        **(defaults | fields),
     )
 
 
-def resolved(name: str, minute: int, zone: str = "within") -> Notice:
+def resolved_notice(name: str, minute: int, zone: str = "within") -> Notice:
     return notice(name, minute, zone, kind=NoticeKind.RESOLVED)
 
 
-def found(runs: list[NearRun], *notices: Notice, names: tuple[str, ...] = ("orders",)) -> list[StoredEpisode]:
+def episodes_of(
+    runs: list[NearRun], *notices: Notice, names: tuple[str, ...] = ("orders",)
+) -> list[StoredEpisode]:
     return stored_episodes(runs, notices, series_of(*names), MINUTES)
 
 
-def run(begin: int, end: int, usage: float = 950.0, slot: int = 0) -> NearRun:
+def near_run(begin: int, end: int, usage: float = 950.0, slot: int = 0) -> NearRun:
     return NearRun(slot, BEGIN + begin, BEGIN + end, usage)
 
 
@@ -55,19 +57,19 @@ def test_consecutive_quarters_near_the_limit_are_a_run() -> None:
     usage[3:6, 0] = [91, 99, 90]
     usage[[8, 10], 0], usage[9, 0] = 95, NAN  # unknown ends a run
     usage[19, 1] = 95
-    level = np.array([90, 90, NAN], np.float32)
-    runs = [*near_runs([7, 8, 9], usage, level, 1000)]
-    at = 1000 * 15
+    near_from = np.array([90, 90, NAN], np.float32)
+    runs = [*near_runs([7, 8, 9], usage, near_from, 1000)]
+    start = 1000 * 15
     assert runs == [
-        NearRun(7, at + 45, at + 90, 99.0),
-        NearRun(7, at + 120, at + 135, 95.0),
-        NearRun(7, at + 150, at + 165, 95.0),
-        NearRun(8, at + 285, at + 300, 95.0, ongoing=True),
+        NearRun(7, start + 45, start + 90, 99.0),
+        NearRun(7, start + 120, start + 135, 95.0),
+        NearRun(7, start + 150, start + 165, 95.0),
+        NearRun(8, start + 285, start + 300, 95.0, ongoing=True),
     ]
 
 
 def test_a_run_without_an_alert_is_an_episode_without_notices() -> None:
-    (episode,) = found([run(60, 90)])
+    (episode,) = episodes_of([near_run(60, 90)])
     assert (episode.begin - BEGIN, episode.end - BEGIN, episode.usage) == (60, 90, 950)
     assert (episode.is_throttled, episode.throttled, episode.ongoing, episode.notices) == (
         False,
@@ -83,42 +85,46 @@ def test_an_alert_on_throttling_extends_the_run_and_adds_the_throttled_demand() 
         notice("orders", 70, "near", severity=Severity.WARNING, usage=960.0),
         notice("orders", 75, "saturated", kind=NoticeKind.WORSENED, throttled=3.0, usage=990.0),
         notice("orders", 80, "saturated", kind=NoticeKind.REPEATED, throttled=8.0),
-        resolved("orders", 100),
+        resolved_notice("orders", 100),
     )
-    (episode,) = found([run(60, 90)], *notices)
+    (episode,) = episodes_of([near_run(60, 90)], *notices)
     assert (episode.begin - BEGIN, episode.end - BEGIN, episode.usage) == (60, 100, 990)
     assert (episode.is_throttled, episode.throttled) == (True, 8)
     assert [notice.number for notice in episode.notices] == [70, 75, 80, 100]
 
 
 def test_throttling_far_below_the_limit_is_an_episode_because_of_its_alert() -> None:
-    (episode,) = found([], notice("orders", 300, "saturated", throttled=2.0), resolved("orders", 320))
+    (episode,) = episodes_of(
+        [], notice("orders", 300, "saturated", throttled=2.0), resolved_notice("orders", 320)
+    )
     assert (episode.begin - BEGIN, episode.end - BEGIN, episode.is_throttled) == (300, 320, True)
     assert episode.known_usage is None and episode.peak(1000) is None
 
 
 def test_an_ongoing_episode_has_no_end() -> None:
     last = len(MINUTES)
-    (episode,) = found([run(last - 30, last)._replace(ongoing=True)])
+    (episode,) = episodes_of([near_run(last - 30, last)._replace(ongoing=True)])
     assert episode.ongoing
-    (episode,) = found([], notice("orders", 300, "saturated"))
+    (episode,) = episodes_of([], notice("orders", 300, "saturated"))
     assert episode.ongoing and episode.end == MINUTES.stop
 
 
 def test_runs_less_than_a_quarter_of_an_hour_apart_are_one_episode_and_the_newest_is_first() -> None:
-    episodes = found([run(60, 90), run(100, 115), run(130, 145), run(60, 75, slot=1)], names=("a", "b"))
+    episodes = episodes_of(
+        [near_run(60, 90), near_run(100, 115), near_run(130, 145), near_run(60, 75, slot=1)], names=("a", "b")
+    )
     spans = [(entry.series.key.resource, entry.begin - BEGIN, entry.end - BEGIN) for entry in episodes]
     assert spans == [("a", 130, 145), ("a", 60, 115), ("b", 60, 75)]
 
 
 def test_a_notice_of_a_forecast_makes_no_episode() -> None:
     forecast = notice("orders", 62, "forecast", severity=Severity.WARNING)
-    assert found([], forecast) == []
-    (episode,) = found([run(60, 90)], forecast)
+    assert episodes_of([], forecast) == []
+    (episode,) = episodes_of([near_run(60, 90)], forecast)
     assert episode.notices == [forecast]
 
 
 def test_removed_series_and_blind_spots_are_left_out() -> None:
     blind = notice("orders", 62, "blind")
-    gone = notice("gone", 62, "saturated")
-    assert found([run(60, 90, slot=5)], gone, blind) == []
+    removed = notice("removed", 62, "saturated")
+    assert episodes_of([near_run(60, 90, slot=5)], removed, blind) == []
