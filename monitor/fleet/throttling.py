@@ -67,15 +67,15 @@ def recent_throttling(columns: SeriesColumns, used_at: Ints) -> tuple[Throttling
     series' usage.
     """
     size = columns.size
-    worst, throttled_at = np.full(size, NAN), np.full(size, NEVER, np.int32)
+    highest, throttled_at = np.full(size, NAN), np.full(size, NEVER, np.int32)
     for block in columns.throttled:
-        throttled_at[block.series], worst[block.series] = block.worst_recent(columns.rings)
+        throttled_at[block.series], highest[block.series] = block.worst_recent(columns.rings)
     newest = np.maximum(used_at, throttled_at)
     end = _recent_end(columns, throttled_at, newest)
-    _drop_older_minutes(columns, worst, throttled_at, end)
-    worst[columns.throttled_incomplete[:size] & ~(worst > 0)] = NAN
-    excessive = _is_excessive(columns, worst, throttled_at, end)
-    return Throttling(worst, worst * excessive), newest
+    _drop_older_minutes(columns, highest, throttled_at, end)
+    highest[columns.throttled_incomplete[:size] & ~(highest > 0)] = NAN
+    excessive = _is_excessive(columns, highest, throttled_at, end)
+    return Throttling(highest, highest * excessive), newest
 
 
 def throttled_by_cause(columns: SeriesColumns, newest: Ints, throttled: Floats) -> Floats:
@@ -103,9 +103,9 @@ def _last_minutes_with(columns: SeriesColumns, slots: Ints, newest: Ints, thrott
         demand = columns.throttled.at(
             columns.rings, slots[remaining], newest[remaining] - np.int32(minutes_ago)
         )
-        found = demand >= throttled[remaining] * (1 - ROUNDING_ERROR)
-        minutes[remaining[found]] = newest[remaining[found]] - minutes_ago
-        remaining = remaining[~found]
+        is_as_high = demand >= throttled[remaining] * (1 - ROUNDING_ERROR)
+        minutes[remaining[is_as_high]] = newest[remaining[is_as_high]] - minutes_ago
+        remaining = remaining[~is_as_high]
         if not remaining.size:
             break
     return minutes
@@ -146,29 +146,29 @@ def _served(columns: SeriesColumns, slots: SlotArray, minutes: Ints) -> Floats:
     return columns.served.at(columns.rings, slots, np.where(late, newest, minutes))
 
 
-def _drop_older_minutes(columns: SeriesColumns, worst: Floats, throttled_at: Ints, end: Ints) -> None:
-    """Recompute `worst` where it includes a minute that is not recent, or before the resource's creation."""
-    is_new = columns.created[: worst.size] > end - WINDOW
+def _drop_older_minutes(columns: SeriesColumns, highest: Floats, throttled_at: Ints, end: Ints) -> None:
+    """Recompute `highest` where it includes a minute that is not recent, or older than the resource."""
+    is_new = columns.created[: highest.size] > end - WINDOW
     slots = np.flatnonzero(is_new | (throttled_at < end)).astype(np.int32)
     if not slots.size:
         return
     oldest = end[slots] - columns.recent_span(slots)
-    without_recent = slots[(throttled_at[slots] <= oldest) & ~(worst[slots] > 0)]
-    worst[without_recent] = NAN
-    slots = slots[(worst[slots] > 0) | (is_new[slots] & ~np.isnan(worst[slots]))]
+    without_recent = slots[(throttled_at[slots] <= oldest) & ~(highest[slots] > 0)]
+    highest[without_recent] = NAN
+    slots = slots[(highest[slots] > 0) | (is_new[slots] & ~np.isnan(highest[slots]))]
     first = _first_recent(columns, slots, end[slots])
     includes_older = throttled_at[slots] - columns.throttled.recent_minutes(columns.rings, slots) + 1 < first
     slots, first = slots[includes_older], first[includes_older]
-    worst[slots] = NAN
+    highest[slots] = NAN
     for indices, minutes in _recent_minutes(throttled_at[slots], first):
         demand = columns.throttled.at(columns.rings, slots[indices], minutes)
-        worst[slots[indices]] = np.fmax(worst[slots[indices]], demand)
+        highest[slots[indices]] = np.fmax(highest[slots[indices]], demand)
 
 
-def _is_excessive(columns: SeriesColumns, worst: Floats, throttled_at: Ints, end: Ints) -> Flags:
+def _is_excessive(columns: SeriesColumns, highest: Floats, throttled_at: Ints, end: Ints) -> Flags:
     """Return which series were throttled beyond the tolerance in one of their recent minutes."""
-    size = worst.size
-    excessive = (worst > 0) & (worst >= columns.tolerated_rate[:size])
+    size = highest.size
+    excessive = (highest > 0) & (highest >= columns.tolerated_rate[:size])
     if not columns.served:
         return excessive
     slots = np.flatnonzero(excessive).astype(np.int32)

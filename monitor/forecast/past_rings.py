@@ -30,8 +30,8 @@ class PastRings(Rings):
         self._points = np.stack([*points.values(), np.full(point_count, np.nan, np.float32)])
         is_zero_when_absent = rings.zero_when_absent[[*points]]
         for index in np.flatnonzero(is_zero_when_absent).tolist():
-            known = np.flatnonzero(np.isfinite(self._points[index]))
-            first_known = known[0] if known.size else point_count
+            known_indices = np.flatnonzero(np.isfinite(self._points[index]))
+            first_known = known_indices[0] if known_indices.size else point_count
             self._points[index, first_known:] = np.nan_to_num(self._points[index, first_known:])
         self.period = np.maximum(rings.period[:size], POINT_MINUTES).astype(np.int16)
         self.latest_minute = np.full(size, start + point_count * POINT_MINUTES + AFTER_END, np.int32)

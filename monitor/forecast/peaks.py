@@ -40,8 +40,8 @@ def _peaks_of(block: HistoryBlock, columns: Indices) -> Peaks:
         scale, ceiling = block.scale[columns], block.ceiling[columns]
         throttled = block.throttled_days[columns]
     is_known = np.isfinite(usage)
-    known = is_known.sum(axis=0).astype(np.int32)
-    span = np.where(known > 0, BINS - is_known.argmax(axis=0), 0).astype(np.int32)
-    rank = np.maximum(np.ceil(PEAK_QUANTILE * known).astype(np.intp) - 1, 0)
+    known_bins = is_known.sum(axis=0).astype(np.int32)
+    span = np.where(known_bins > 0, BINS - is_known.argmax(axis=0), 0).astype(np.int32)
+    rank = np.maximum(np.ceil(PEAK_QUANTILE * known_bins).astype(np.intp) - 1, 0)
     highest = np.take_along_axis(np.sort(usage, axis=0), rank[None], axis=0)[0]
-    return Peaks(highest * np.where(scale > 0, scale, np.float32(1)), known, span, ceiling, throttled)
+    return Peaks(highest * np.where(scale > 0, scale, np.float32(1)), known_bins, span, ceiling, throttled)

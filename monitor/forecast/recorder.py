@@ -72,9 +72,10 @@ class Recorder:
         slots = slots[slots < self.rows.size]
         slots = slots[self.rows[slots] != NO_ROW]
         slots = slots[np.argsort(self.rows[slots], kind="stable")]
-        numbers, columns = self.rows[slots] // BLOCK_SIZE, (self.rows[slots] % BLOCK_SIZE).astype(np.intp)
-        for number in np.unique(numbers).tolist():
-            is_in_block = numbers == number
+        block_numbers = self.rows[slots] // BLOCK_SIZE
+        columns = (self.rows[slots] % BLOCK_SIZE).astype(np.intp)
+        for number in np.unique(block_numbers).tolist():
+            is_in_block = block_numbers == number
             yield self.history.blocks[number], slots[is_in_block], columns[is_in_block]
 
     async def record(self, now: int) -> None:

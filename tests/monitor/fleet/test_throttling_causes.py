@@ -166,8 +166,8 @@ def test_known_causes_add_up_to_the_throttled_demand(causes: Mapping[str, Usage]
     write(fleet, points)
     for series in both_series:
         demand = judged_causes(fleet, series)
-        known = [rate for rate in demand.values() if not math.isnan(rate)]
+        known_rates = [rate for rate in demand.values() if not math.isnan(rate)]
         if math.isnan(fleet.saturation[series.slot]):
-            assert not known
+            assert not known_rates
         else:
-            assert sum(known) == pytest.approx(fleet.saturation[series.slot], rel=1e-4)
+            assert sum(known_rates) == pytest.approx(fleet.saturation[series.slot], rel=1e-4)

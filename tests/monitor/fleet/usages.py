@@ -26,9 +26,9 @@ def _usages(
 ) -> Usage:
     """Draw a usage of these terms."""
     op = draw(st.sampled_from(OPERATIONS))
-    number = RATIO_TERMS if op is Op.RATIO else draw(st.integers(1, 3))
+    term_count = RATIO_TERMS if op is Op.RATIO else draw(st.integers(1, 3))
     term: st.SearchStrategy[Term] = st.sampled_from(metrics) if op in METRIC_OPS else terms
-    drawn = tuple((draw(term), draw(st.sampled_from(weights))) for _ in range(number))
+    drawn = tuple((draw(term), draw(st.sampled_from(weights))) for _ in range(term_count))
     return Usage(op, drawn, draw(st.sampled_from(OFFSETS)))
 
 

@@ -185,10 +185,10 @@ def test_any_history_has_a_consistent_forecast_or_none_without_a_warning(
     probabilities = np.concatenate([forecast.probability for forecast in forecasts])
     if bins_late > MAX_LATE:
         assert np.isnan(probabilities).all()
-    known = probabilities[np.isfinite(probabilities).all(axis=1)]
-    assert ((known >= 0) & (known <= 1)).all()
-    assert (np.diff(known, axis=1) >= 0).all()
-    assert (np.diff(known, axis=0) <= 1e-6).all()
+    known_probabilities = probabilities[np.isfinite(probabilities).all(axis=1)]
+    assert ((known_probabilities >= 0) & (known_probabilities <= 1)).all()
+    assert (np.diff(known_probabilities, axis=1) >= 0).all()
+    assert (np.diff(known_probabilities, axis=0) <= 1e-6).all()
     minutes = np.concatenate([forecast.minutes for forecast in forecasts])
     times = minutes[(minutes != NEVER).all(axis=1)]
     assert (np.diff(times, axis=1) >= 0).all()

@@ -60,9 +60,9 @@ def test_earlier_usage_is_preserved_when_usage_grows_a_million_times() -> None:
     history, row = history_of([3.0, 7.0], NOW - 5)
     block, column = history.place(row)
     block.put(np.array([column]), NOW, np.array([[7e6]], np.float32), np.ones((1, 1), np.bool_))
-    found = usage_of(history, row)
-    assert found[-1] == pytest.approx(7e6, rel=1e-3)
-    assert found[-6] == pytest.approx(3.0, abs=0.5)
+    usage = usage_of(history, row)
+    assert usage[-1] == pytest.approx(7e6, rel=1e-3)
+    assert usage[-6] == pytest.approx(3.0, abs=0.5)
 
 
 def test_usage_that_became_small_gets_a_smaller_scale() -> None:
@@ -81,9 +81,9 @@ def test_missing_bins_stay_missing_and_bins_older_than_a_fortnight_are_dropped()
     history, row = history_of([5.0, 6.0], NOW - 1)
     block, _ = history.place(row)
     block.advance(NOW + 3 * DAY)
-    found = usage_of(history, row)
-    assert found[-3 * DAY - 2 : -3 * DAY].tolist() == [5, 6]
-    assert np.isnan(found[-3 * DAY :]).all()
+    usage = usage_of(history, row)
+    assert usage[-3 * DAY - 2 : -3 * DAY].tolist() == [5, 6]
+    assert np.isnan(usage[-3 * DAY :]).all()
     history, row = history_of([5.0, 6.0], NOW - 1)
     block, _ = history.place(row)
     block.advance(NOW + BINS - 1)
@@ -106,9 +106,9 @@ def test_an_incomplete_bin_only_rises_and_later_reads_fill_missing_bins() -> Non
 
 def test_usage_outside_the_fortnight_is_not_stored() -> None:
     history, row = history_of(np.arange(1, BINS + 20), NOW - BINS - 9)
-    found = usage_of(history, row)
-    assert found[0] == pytest.approx(11, rel=1e-3)
-    assert found[-1] == pytest.approx(BINS + 10, rel=1e-3)
+    usage = usage_of(history, row)
+    assert usage[0] == pytest.approx(11, rel=1e-3)
+    assert usage[-1] == pytest.approx(BINS + 10, rel=1e-3)
 
 
 def test_the_usage_of_a_late_series_ends_with_its_newest_known_bin() -> None:
@@ -241,6 +241,6 @@ def test_a_missing_or_empty_file_is_an_empty_history_without_a_log_line(
     assert len(UsageHistory.read(path, NOW)) == 0
 
 
-def test_bytes_of_a_wrong_length_are_refused_as_a_block() -> None:
+def test_a_block_of_the_wrong_length_raises_an_error() -> None:
     with pytest.raises(ValueError, match="a block has"):
         HistoryBlock.from_bytes(0, b"123")

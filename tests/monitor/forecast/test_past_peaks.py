@@ -79,9 +79,9 @@ async def test_the_highest_sum_of_two_series_is_the_sum_in_one_bin() -> None:
         slots = await store_usage(setup, **past)
         ids = setup.fleet.id[: setup.fleet.size].copy()
         first, second = (np.array([slots[name] for name in names]) for names in ("ab", "bc"))
-        found = setup.forecaster.peaks.highest_together(ids, first, second)
+        highest_sums = setup.forecaster.peaks.highest_together(ids, first, second)
         expected = [np.nanmax(past["a"] + past["b"]), np.nanmax(past["b"] + past["c"])]
-        assert found == pytest.approx(expected, rel=1e-3)
+        assert highest_sums == pytest.approx(expected, rel=1e-3)
         without_common_bin = setup.forecaster.peaks.highest_together(
             ids, np.array([slots["d"]]), np.array([slots["c"]])
         )

@@ -75,8 +75,8 @@ async def test_the_last_hours_are_recorded_as_they_were_judged() -> None:
     fleet, values = Fleet(), np.random.default_rng(1).uniform(10, 90, 180)
     series = add_series(fleet, "a", total(metric("a")))
     write_points(fleet, "a", values)
-    found = await record_usage(fleet, series)
-    assert found == pytest.approx(highest_means(values, RECORDED_BINS), rel=1e-3)
+    usage = await record_usage(fleet, series)
+    assert usage == pytest.approx(highest_means(values, RECORDED_BINS), rel=1e-3)
 
 
 async def test_a_maximum_is_not_averaged() -> None:
@@ -92,9 +92,9 @@ async def test_minutes_without_points_are_missing_and_not_zero() -> None:
     values[:60] = np.nan
     series = add_series(fleet, "a", total(metric("a")))
     write_points(fleet, "a", values)
-    found = await record_usage(fleet, series)
-    assert np.isnan(found[:3]).all()
-    assert (found[5:] == 10).all()
+    usage = await record_usage(fleet, series)
+    assert np.isnan(usage[:3]).all()
+    assert (usage[5:] == 10).all()
 
 
 async def test_late_points_raise_the_recorded_usage() -> None:
@@ -140,9 +140,9 @@ async def test_throttled_demand_counts_like_served_demand() -> None:
     )
     for name, points in (("a", values), ("throttled", throttled), ("served", served)):
         write_points(fleet, name, points)
-    found = await record_usage(fleet, fleet.by_slot[0])
-    assert found.max() == pytest.approx(75, rel=1e-3)
-    assert np.count_nonzero(found > 51) <= 2
+    usage = await record_usage(fleet, fleet.by_slot[0])
+    assert usage.max() == pytest.approx(75, rel=1e-3)
+    assert np.count_nonzero(usage > 51) <= 2
 
 
 async def test_a_day_with_throttled_demand_is_counted_even_if_none_was_served() -> None:

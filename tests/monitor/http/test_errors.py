@@ -1,7 +1,6 @@
 """Probes, reload, pages and errors of the HTTP application."""
 
 from collections.abc import AsyncIterator
-from typing import Any
 
 import httpx
 import pytest
@@ -14,15 +13,15 @@ from tests.monitor.served import Server, answer, refusal
 async def test_health_and_readiness_probes(server: Server, client: httpx.AsyncClient) -> None:
     server.status = MonitorStatus(has_data=False, pending=["account staging", "123456789012/eu-west-1"])
     assert await answer(client, "/-/healthy") == {"healthy": True}
-    got = await client.get("/-/ready")
-    assert got.status_code == 503
-    assert refusal(got) == "not read yet: account staging, 123456789012/eu-west-1"
+    response = await client.get("/-/ready")
+    assert response.status_code == 503
+    assert refusal(response) == "not read yet: account staging, 123456789012/eu-west-1"
     server.status = MonitorStatus(is_judged=False)
     assert refusal(await client.get("/-/ready")) == "the first judgement is pending"
     assert (await answer(client, "/api/v1/status"))["ready"] is False
     server.status = MonitorStatus(has_data=False)
-    got = await client.get("/-/ready")
-    assert got.status_code == 503 and refusal(got).startswith("nothing is watched: ")
+    response = await client.get("/-/ready")
+    assert response.status_code == 503 and refusal(response).startswith("nothing is watched: ")
     server.status = MonitorStatus()
     assert await answer(client, "/-/ready") == {"ready": True, "pending": []}
     server.status = MonitorStatus(pending=["account staging"])
@@ -30,31 +29,33 @@ async def test_health_and_readiness_probes(server: Server, client: httpx.AsyncCl
 
 
 async def test_a_reload_is_confirmed(server: Server, client: httpx.AsyncClient) -> None:
-    got = await client.post("/-/reload")
-    assert (got.status_code, got.json(), server.reloads) == (200, {"reloaded": True}, 1)
+    response = await client.post("/-/reload")
+    assert (response.status_code, response.json(), server.reloads) == (200, {"reloaded": True}, 1)
 
 
 async def test_a_rejected_reload_returns_the_problems(server: Server, client: httpx.AsyncClient) -> None:
-    async def refuse() -> None:
+    async def reject() -> None:
         raise ConfigError(["headroom.yaml: regoins: unknown key", "headroom.yaml: band.low: expected 1"])
 
-    server.reload = refuse
-    got = await client.post("/-/reload")
-    assert got.status_code == 422
+    server.reload = reject
+    response = await client.post("/-/reload")
+    assert response.status_code == 422
     sentence = "headroom.yaml: regoins: unknown key; headroom.yaml: band.low: expected 1"
-    assert refusal(got) == sentence
+    assert refusal(response) == sentence
 
 
-async def chunks() -> AsyncIterator[bytes]:
+async def chunked_body() -> AsyncIterator[bytes]:
     """Yield a body in one piece, which is sent without a Content-Length."""
     yield b"some"
 
 
-@pytest.mark.parametrize("body", [b"some", "chunks"])
-async def test_an_unexpected_body_is_refused(server: Server, client: httpx.AsyncClient, body: Any) -> None:
-    got = await client.post("/-/reload", content=chunks() if body == "chunks" else body)
-    assert got.status_code == 413
-    assert refusal(got) == "expected no body"
+@pytest.mark.parametrize("is_chunked", [False, True])
+async def test_an_unexpected_body_is_rejected(
+    server: Server, client: httpx.AsyncClient, is_chunked: bool
+) -> None:
+    response = await client.post("/-/reload", content=chunked_body() if is_chunked else b"some")
+    assert response.status_code == 413
+    assert refusal(response) == "expected no body"
     assert server.reloads == 0
 
 
@@ -77,9 +78,9 @@ async def test_an_unexpected_body_is_refused(server: Server, client: httpx.Async
 async def test_errors_have_a_status_and_a_sentence(
     client: httpx.AsyncClient, method: str, path: str, status: int, sentence: str
 ) -> None:
-    got = await client.request(method, path)
-    assert got.status_code == status
-    assert sentence in refusal(got)
+    response = await client.request(method, path)
+    assert response.status_code == status
+    assert sentence in refusal(response)
 
 
 async def test_an_unexpected_exception_is_answered_without_its_text(
@@ -89,15 +90,15 @@ async def test_an_unexpected_exception_is_answered_without_its_text(
         raise RuntimeError("a secret")
 
     server.reload = fail
-    got = await client.post("/-/reload")
-    assert got.status_code == 500
-    assert "secret" not in refusal(got)
+    response = await client.post("/-/reload")
+    assert response.status_code == 500
+    assert "secret" not in refusal(response)
 
 
 async def test_openapi_has_one_model_of_all_errors(client: httpx.AsyncClient) -> None:
-    described = await answer(client, "/openapi.json")
-    assert "HTTPValidationError" not in described["components"]["schemas"]
-    for methods in described["paths"].values():
+    openapi = await answer(client, "/openapi.json")
+    assert "HTTPValidationError" not in openapi["components"]["schemas"]
+    for methods in openapi["paths"].values():
         for operation in methods.values():
             for status, response in operation["responses"].items():
                 if status >= "400":
