@@ -60,7 +60,7 @@ def throttled_per_served(columns: SeriesColumns, rings: Rings, slots: Ints, minu
 
 
 def recent_throttling(columns: SeriesColumns, used_at: Ints) -> tuple[Throttling, Ints]:
-    """Return the highest throttled demand in the recent minutes of each series, and the last of these.
+    """Return the highest throttled demand in the recent minutes of each series, and the last such minute.
 
     The recent minutes (see `RingColumns`) end with the newest minute of the usage or of the throttled demand,
     whichever is later, and begin no earlier than the resource was created. used_at: the newest minute of each
@@ -97,7 +97,7 @@ def throttled_by_cause(columns: SeriesColumns, newest: Ints, throttled: Floats) 
 
 
 def _last_minutes_with(columns: SeriesColumns, slots: Ints, newest: Ints, throttled: Floats) -> Ints:
-    """Return the last minute up to `newest` in which the throttled demand of each slot was this high."""
+    """Return each slot's last minute up to `newest` with a throttled demand of at least `throttled`."""
     minutes, remaining = np.full(slots.size, NEVER, np.int32), np.arange(slots.size, dtype=np.int32)
     for minutes_ago in range(WINDOW):
         demand = columns.throttled.at(

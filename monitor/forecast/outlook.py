@@ -28,6 +28,7 @@ def outlook_from(block: HistoryBlock, column: int, limit: float, other_limit: fl
 
 
 def _probability(recent: RecentUsage, usage: Floats, limit: float | None) -> tuple[float, ...]:
+    """Return the probability of reaching a limit within each of HORIZONS; empty if it is unknown."""
     if limit is None or recent.is_stale:
         return ()
     probability = demand_forecast(usage[:, None], np.array([limit], np.float32)).probability[0]

@@ -38,7 +38,7 @@ WORKERS: Final = 2  # concurrent calls; an account and region may have four, of 
 IDLE_INTERVAL: Final = 10.0  # seconds between two searches for unread series
 MAX_IDLE_INTERVAL: Final = 60.0  # the longest, while no series is unread: each search covers all series
 RETRY_INTERVAL: Final = 1800.0  # seconds until a read that failed or exceeded the budget is tried again
-MAX_CACHED_METRICS: Final = 256  # whose points are cached, at most, for other series that use them
+MAX_CACHED_METRICS: Final = 256  # the most whose points are cached for other series that use them
 MAX_PERIOD: Final = 60  # minutes; the longest period of a metric
 
 CellReaders = Mapping[CellKey, MetricReader]

@@ -23,7 +23,7 @@ class LoopTurns:
     """
 
     def __init__(self, at_once: int = AT_ONCE) -> None:
-        self._at_once = self._remaining = at_once  # the remaining pieces of work of this turn
+        self._at_once = self._remaining = at_once  # pieces of work that may begin before the next turn
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._is_begin_scheduled = False  # whether the next turn calls `_begin_turn`
 
