@@ -44,7 +44,8 @@ def silence_repeating_loggers() -> None:
 class LineGroup:
     """Lines of one template, or of one logger and level, in a window that starts at `since`.
 
-    withheld: the number of lines that were not written. last: the last withheld line.
+    written, withheld: the numbers of lines that were written, and that were not. last: the last withheld
+    line. messages: the written lines.
     """
 
     since: float

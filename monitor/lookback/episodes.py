@@ -109,7 +109,7 @@ class _JudgedMinutes(NamedTuple):
         return cls(zone >= Zone.NEAR, zone == Zone.SATURATED, *numbers)
 
     def episode(self, slot: int, start: int, run: slice) -> Episode:
-        """Return the episode of a run of bad minutes. start: the first of all minutes."""
+        """Return the episode of a run of bad minutes. run: their indices. start: the minute with index 0."""
         ratio = self.usage[run] / self.limit[run]
         highest = int(np.nanargmax(ratio)) if np.isfinite(ratio).any() else 0
         throttled = self.throttled[run]
