@@ -20,7 +20,7 @@ from rules.analogs import BIN_MINUTES
 from rules.band import Zone
 
 MAX_STORED_EPISODES: Final = 10_000
-MAX_NOTICE_DELAY: Final = 60  # minutes after the end of an episode in which a notice still belongs to it
+MAX_NOTICE_DELAY: Final = 60  # minutes after an episode's end until which notices belong to the episode
 BAD_ZONES: Final = frozenset((Zone.NEAR.word, Zone.SATURATED.word))
 
 

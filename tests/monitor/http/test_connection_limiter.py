@@ -31,7 +31,7 @@ from tests.monitor.http.test_connection import EVENT_TIMEOUT, GET, OK, app
 ROOT = Path(__file__).parents[3]
 
 
-class Pool:
+class NamedConnections:
     """A limiter with named connections. A connection's address is the first letter of its name.
 
     closed: the names of the connections that were closed, in that order.
@@ -56,58 +56,58 @@ class Pool:
 
 
 def test_idle_then_slow_connections_are_closed_and_never_a_connection_being_answered() -> None:
-    pool = Pool(4)
-    pool.connect("a1", ConnectionState.RESPONDING)
-    pool.connect("b1", ConnectionState.READING_BODY)
-    pool.connect("c1", ConnectionState.READING_HEAD)
-    pool.connect("d1")
+    connections = NamedConnections(4)
+    connections.connect("a1", ConnectionState.RESPONDING)
+    connections.connect("b1", ConnectionState.READING_BODY)
+    connections.connect("c1", ConnectionState.READING_HEAD)
+    connections.connect("d1")
     for name in ("e1", "f1", "g1"):
-        pool.connect(name, ConnectionState.RESPONDING)
-    assert pool.closed == ["d1", "c1", "b1"]
-    assert pool.connect("h1") is None
-    assert len(pool.limiter) == 4
-    assert (pool.closed_or_refused("idle"), pool.closed_or_refused("full")) == (3, 1)
-    assert pool.registry.get_sample_value("headroom_http_connections") == 4
+        connections.connect(name, ConnectionState.RESPONDING)
+    assert connections.closed == ["d1", "c1", "b1"]
+    assert connections.connect("h1") is None
+    assert len(connections.limiter) == 4
+    assert (connections.closed_or_refused("idle"), connections.closed_or_refused("full")) == (3, 1)
+    assert connections.registry.get_sample_value("headroom_http_connections") == 4
 
 
 def test_the_connection_that_has_been_idle_longest_is_closed() -> None:
-    pool = Pool(2)
-    first = pool.connect("a1")
-    pool.connect("b1")
+    connections = NamedConnections(2)
+    first = connections.connect("a1")
+    connections.connect("b1")
     assert first
     first.set_state(ConnectionState.RESPONDING)
     first.set_state(ConnectionState.IDLE)
-    pool.connect("c1")
-    assert pool.closed == ["b1"]
+    connections.connect("c1")
+    assert connections.closed == ["b1"]
 
 
 def test_the_address_with_the_most_connections_loses_one_of_them() -> None:
-    pool = Pool(10)
-    pool.connect("a1")
+    connections = NamedConnections(10)
+    connections.connect("a1")
     for n in range(30):
-        pool.connect(f"b{n}")
-    assert pool.connect("c1")
-    assert "a1" not in pool.closed
-    assert len(pool.limiter) == 10
+        connections.connect(f"b{n}")
+    assert connections.connect("c1")
+    assert "a1" not in connections.closed
+    assert len(connections.limiter) == 10
 
 
 def test_an_address_with_more_than_half_loses_even_a_connection_being_answered() -> None:
-    pool = Pool(4)
+    connections = NamedConnections(4)
     for name in ("a1", "b1", "b2", "b3"):
-        pool.connect(name, ConnectionState.RESPONDING)
-    assert pool.connect("b4") is None
-    assert pool.connect("c1")
-    assert pool.closed == ["b1"]
+        connections.connect(name, ConnectionState.RESPONDING)
+    assert connections.connect("b4") is None
+    assert connections.connect("c1")
+    assert connections.closed == ["b1"]
 
 
 def test_closed_and_refused_connections_are_logged_once_a_minute_with_their_number(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    pool = Pool(1)
+    connections = NamedConnections(1)
     for n in range(100):
-        pool.connect(f"a{n}")
-    pool.now = LOG_INTERVAL
-    pool.connect("b1")
+        connections.connect(f"a{n}")
+    connections.now = LOG_INTERVAL
+    connections.connect("b1")
     assert [record.getMessage() for record in caplog.records] == [
         "HTTP connections closed or refused: 1 (open: 0, limit: 1)",
         "HTTP connections closed or refused: 99 (open: 0, limit: 1)",
@@ -115,41 +115,47 @@ def test_closed_and_refused_connections_are_logged_once_a_minute_with_their_numb
 
 
 def test_at_the_limit_of_unfinished_heads_a_connection_of_the_address_with_the_most_is_closed() -> None:
-    pool = Pool(10, max_head_bytes=1000)
-    slots = {name: pool.connect(name, ConnectionState.READING_HEAD) for name in ("a1", "b1", "b2", "b3")}
+    connections = NamedConnections(10, max_head_bytes=1000)
+    slots = {
+        name: connections.connect(name, ConnectionState.READING_HEAD) for name in ("a1", "b1", "b2", "b3")
+    }
     for name, size in {"a1": 700, "b1": 100, "b2": 150, "b3": 50}.items():
         slot = slots[name]
         assert slot
         slot.set_head_bytes(size)
-    assert pool.closed == []
+    assert connections.closed == []
     assert slots["b3"]
     slots["b3"].set_head_bytes(60)
-    assert pool.closed == ["b2"]
-    assert (pool.limiter.head_bytes, len(pool.limiter), pool.closed_or_refused("heads")) == (860, 3, 1)
+    assert connections.closed == ["b2"]
+    assert (
+        connections.limiter.head_bytes,
+        len(connections.limiter),
+        connections.closed_or_refused("heads"),
+    ) == (860, 3, 1)
     for slot in filter(None, slots.values()):
         slot.set_head_bytes(0)
         slot.release()
-    assert pool.limiter.head_bytes == 0
+    assert connections.limiter.head_bytes == 0
 
 
 def test_a_connection_younger_than_the_minimum_age_is_closed_after_a_slow_one() -> None:
-    pool = Pool(2)
-    pool.connect("a1", ConnectionState.READING_HEAD)
-    pool.now = MIN_AGE
-    pool.connect("b1")
-    pool.connect("c1")
-    pool.connect("d1")
-    assert pool.closed == ["a1", "b1"]
+    connections = NamedConnections(2)
+    connections.connect("a1", ConnectionState.READING_HEAD)
+    connections.now = MIN_AGE
+    connections.connect("b1")
+    connections.connect("c1")
+    connections.connect("d1")
+    assert connections.closed == ["a1", "b1"]
 
 
 def test_releasing_a_connection_twice_is_harmless() -> None:
-    pool = Pool(1)
-    slot = pool.connect("a1")
+    connections = NamedConnections(1)
+    slot = connections.connect("a1")
     assert slot
     slot.release()
     slot.release()
     slot.set_state(ConnectionState.READING_BODY)
-    assert len(pool.limiter) == 0
+    assert len(connections.limiter) == 0
 
 
 @contextmanager

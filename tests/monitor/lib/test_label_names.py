@@ -47,7 +47,7 @@ def own_families() -> Iterator[MetricWrapperBase]:
 def label_names(family: MetricWrapperBase) -> set[str]:
     """Return the label names of a family, read from a child made here: without a child it has no samples."""
     for count in range(MAX_LABELS + 1):
-        # The family has another number of labels; a family without labels is its own child.
+        # A family with another number of labels raises ValueError; one without labels is its own child.
         with suppress(ValueError):
             family.labels(*["x"] * count)
     samples = [sample for collected in family.collect() for sample in collected.samples]
