@@ -14,8 +14,8 @@ import msgspec
 from monitor.aws.clock import date_header
 from monitor.fleet.metric_query import without_abbreviations
 
-OPERATION = "cloudwatch.GetMetricData"
-ERROR_STATUS = 300  # successful responses have a lower HTTP status
+OPERATION = "cloudwatch.GetMetricData"  # as botocore's events name it
+MIN_ERROR_STATUS = 300  # successful responses have a lower HTTP status
 
 NonFinite = Literal["NaN", "Infinity", "-Infinity"]
 Accounts = Mapping[int, str]  # account ids, by the number of the metric in the call
@@ -51,19 +51,19 @@ def install(client: Any) -> bool:
     """Install the hooks on a CloudWatch client, at most once; return False if its protocol is not `json`."""
     if client.meta.service_model.resolved_protocol != "json":
         return False
-    client.meta.events.register(f"before-call.{OPERATION}", _swap_body, unique_id="headroom-body")
-    client.meta.events.register(f"before-parse.{OPERATION}", _parse, unique_id="headroom-parse")
+    client.meta.events.register(f"before-call.{OPERATION}", _replace_body, unique_id="headroom-body")
+    client.meta.events.register(f"before-parse.{OPERATION}", _parse_page, unique_id="headroom-parse")
     return True
 
 
-def _swap_body(params: dict[str, Any], **_: Any) -> None:
+def _replace_body(params: dict[str, Any], **_: Any) -> None:
     params["body"] = _body.get()
 
 
-def _parse(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
-    if response_dict["status_code"] < ERROR_STATUS:
+def _parse_page(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
+    if response_dict["status_code"] < MIN_ERROR_STATUS:
         customized_response_dict["page"] = _decoder.decode(response_dict["body"])
-        response_dict["body"] = b"{}"
+        response_dict["body"] = b"{}"  # botocore's parser has nothing left to do
 
 
 def query_id(n: int) -> str:
@@ -74,10 +74,11 @@ def query_id(n: int) -> str:
 def request_body(
     metrics: Mapping[int, bytes], minutes: range, token: str | None, accounts: Accounts = NO_ACCOUNTS
 ) -> bytes:
-    """Return the JSON body of a request for metrics over a range of minutes.
+    """Return the JSON body of a request for metrics over a range of minutes since the epoch.
 
-    metrics: queries, by the number of the metric in the call. accounts: account ids, by the same numbers; a
-    metric without an account id belongs to the calling account.
+    metrics: queries, by the number of the metric in the call. token: the `next_token` of the page before, or
+    None. accounts: account ids, by the same numbers; a metric without an account id belongs to the calling
+    account.
     """
     account_members = {
         account: b'"AccountId":%s,' % msgspec.json.encode(account) for account in {*accounts.values()}
@@ -101,6 +102,7 @@ async def get_metric_data(
 ) -> MetricPage:
     """Request one page of metrics over a range of minutes, through the hooks; see `request_body`."""
     _body.set(request_body(metrics, minutes, token, accounts))
+    # The hooks replace the body that botocore makes of these parameters.
     response = await client.get_metric_data(MetricDataQueries=[], StartTime=0, EndTime=0)
     page: MetricPage = response["page"]
     page.date = date_header(response)
@@ -123,11 +125,11 @@ async def get_metric_data_by_botocore(
     paging = {"NextToken": token} if token else {}
     start, end = (datetime.fromtimestamp(minute * 60, UTC) for minute in (minutes.start, minutes.stop))
     response = await client.get_metric_data(MetricDataQueries=queries, StartTime=start, EndTime=end, **paging)
-    results = [_result(result) for result in response.get("MetricDataResults", ())]
+    results = [_metric_result(result) for result in response.get("MetricDataResults", ())]
     return MetricPage(results, response.get("NextToken"), date_header(response))
 
 
-def _result(result: Mapping[str, Any]) -> MetricResult:
-    times = [moment.timestamp() for moment in result.get("Timestamps", ())]
+def _metric_result(result: Mapping[str, Any]) -> MetricResult:
+    timestamps = [time.timestamp() for time in result.get("Timestamps", ())]
     values: Sequence[float] = result.get("Values", ())
-    return MetricResult(result["Id"], times, list(values), result.get("StatusCode", "Complete"))
+    return MetricResult(result["Id"], timestamps, list(values), result.get("StatusCode", "Complete"))

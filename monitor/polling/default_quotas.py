@@ -28,11 +28,11 @@ class DefaultQuotaBook(QuotaBook):
         self.list_failures: dict[str, Failure] = {}
 
     def want(self, service_codes: Iterable[str]) -> None:
-        """Read the quotas of these service codes, too, from the next reading on."""
+        """Have the next reading, and each later one, read the quotas of these service codes, too."""
         self._wanted |= dict.fromkeys(code for code in service_codes if code in self._quotas)
 
     def known_quotas(self, in_use: Set[str]) -> KnownQuotas:
-        """Return the known quotas of the service codes in use, and read these from the next reading on."""
+        """Return what is known of the quotas of the service codes in use, and `want` these service codes."""
         self.want(in_use)
         return KnownQuotas(
             lists={code: self.lists[code] for code in in_use & self.lists.keys()},

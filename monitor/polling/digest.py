@@ -8,13 +8,13 @@ from operator import attrgetter
 from collectors.base import Observed, Resource, Usage
 
 NUMBER = "number"  # replaces a usage that an API returned as a number
-# Fields that may change without a new registration: `Fleet.confirm` updates the usage if it is a number, and
-# when the limit was read.
-CONFIRMED = {"usage", "limit_read_at"}
-MAPPINGS = ("tags", "throttled_by_cause")
+# Fields that may change without a new registration, as `Fleet.confirm` updates them: the usage if it is a
+# number, and the time when the limit was read.
+CONFIRMED_FIELDS = {"usage", "limit_read_at"}
+MAPPING_FIELDS = ("tags", "throttled_by_cause")
 
-_plain_names = {field.name for field in fields(Observed)} - {*CONFIRMED, *MAPPINGS, "resource"}
-_plain_values = attrgetter(*sorted(_plain_names))
+_plain_fields = {field.name for field in fields(Observed)} - {*CONFIRMED_FIELDS, *MAPPING_FIELDS, "resource"}
+_plain_values = attrgetter(*sorted(_plain_fields))
 # All fields of a resource, as two resources with the same path are equal whatever their other fields.
 _resource_values = attrgetter(*(field.name for field in fields(Resource)))
 
@@ -31,7 +31,7 @@ def digest_of(observed: Observed, *context: Hashable) -> int:
         (
             _plain_values(observed),
             _resource_values(observed.resource),
-            *(tuple(getattr(observed, name).items()) for name in MAPPINGS),
+            *(tuple(getattr(observed, name).items()) for name in MAPPING_FIELDS),
             NUMBER if isinstance(usage, float | int) else usage,
             array("d", _numbers(observed)).tobytes(),
             context,
@@ -42,7 +42,7 @@ def digest_of(observed: Observed, *context: Hashable) -> int:
 def _numbers(observed: Observed) -> Iterator[float]:
     """Yield the weights and offsets of the formulas; their bytes are hashed, as hash(-1.0) == hash(-2.0)."""
     formulas = observed.usage, observed.upper_bound, observed.throttled, observed.served
-    for usage in (*formulas, observed.published_limit, *observed.throttled_by_cause.values()):
-        for node in usage.nodes if isinstance(usage, Usage) else ():
+    for formula in (*formulas, observed.published_limit, *observed.throttled_by_cause.values()):
+        for node in formula.nodes if isinstance(formula, Usage) else ():
             yield node.offset
             yield from (weight for _, weight in node.terms)

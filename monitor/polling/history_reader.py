@@ -23,39 +23,46 @@ from monitor.polling.rejected_metrics import InvalidRequestError
 # AWS allows 396,000 points a second for requests whose start time is more than three hours ago.
 PAST_POINTS_PER_SECOND = 300_000
 MAX_METRICS_PER_CALL = 500  # the maximum of GetMetricData
-STALLED_AFTER = 8  # consecutive failed calls in a region after which no further calls are made there
+MAX_CONSECUTIVE_FAILURES = 8  # failed calls in a row after which a region is called no more
 
-# Takes rows, and points as arrays of row, minute and value.
-Write = Callable[[Ints, tuple[Ints, Ints, Floats]], None]
+# Takes rows in the rings, and the points as arrays of row, minute and value.
+WritePoints = Callable[[Ints, tuple[Ints, Ints, Floats]], None]
 
 
 class HistoryReader:
     """Reads past minutes of the metrics of one cell.
 
-    write: called with the rows of metrics that were read completely, and their points; may raise OSError.
-    report: called with the number of further metrics that are finished, whether read or not.
+    write_points: called with the rows of metrics that were read completely, and their points; may raise
+    OSError. report_finished: called with the number of metrics that are finished since the last call, be they
+    read or not.
     """
 
     def __init__(
-        self, source: MetricSource, rings: Rings, write: Write, report: Callable[[int], None]
+        self,
+        source: MetricSource,
+        rings: Rings,
+        write_points: WritePoints,
+        report_finished: Callable[[int], None],
     ) -> None:
-        self.source, self._rings, self._write, self._report = source, rings, write, report
+        self.source, self._rings = source, rings
+        self._write_points, self._report_finished = write_points, report_finished
         self._failed_in_a_row = 0
         self._write_error: OSError | None = None
 
     async def read(self, metrics: Mapping[bytes, int], minutes: range) -> list[Failure]:
-        """Read some past minutes of metrics, and return the failures.
+        """Read a range of past minutes of metrics, and return the failures.
 
-        metrics: rows in the rings, by query. Raises OSError if the points could not be written.
+        metrics: their rows in the rings, by query. Raises OSError if the points could not be written.
         """
         failures: list[Failure] = []
-        for region, of_region in self.source.owners.by_region(metrics).items():
+        for region, region_metrics in self.source.owners.by_region(metrics).items():
             self._failed_in_a_row = 0
             cell = self.source.cell.in_region(region or self.source.cell.region)
             caller = MetricCaller(cell, PAST_POINTS_PER_SECOND)
-            requests = self._requests(of_region, minutes)
+            requests = self._requests(region_metrics, minutes)
             workers = (self._work(caller, requests) for _ in range(MAX_CONCURRENT_CALLS))
-            failures += [failure for found in await asyncio.gather(*workers) for failure in found]
+            worker_failures = await asyncio.gather(*workers)
+            failures += [failure for of_worker in worker_failures for failure in of_worker]
         if self._write_error:
             raise self._write_error
         return failures
@@ -65,47 +72,53 @@ class HistoryReader:
         failures: list[Failure] = []
         for request in requests:
             failures += await self._read(caller, request)
-            self._report(len(request.metrics))
+            self._report_finished(len(request.metrics))
         return failures
 
     def _requests(self, metrics: Mapping[bytes, int], minutes: range) -> Iterator[MetricRequest]:
-        """Yield requests, each for metrics of one period; once calls keep failing, only report the rest."""
+        """Yield requests, each for metrics of one period.
+
+        After too many failures, the remaining metrics are not requested, and reported as finished.
+        """
         rows = np.fromiter(metrics.values(), np.int32, len(metrics))
-        queries = np.array([*metrics, None], np.object_)[:-1]
+        queries = np.array([*metrics], np.object_)
         periods = self._rings.period[rows]
         for period in np.unique(periods).tolist():
-            whole = range(minutes.start // period * period, minutes.stop // period * period)
-            size = min(MAX_METRICS_PER_CALL, max(1, MAX_POINTS_PER_PAGE * period // max(len(whole), 1)))
+            whole_periods = range(minutes.start // period * period, minutes.stop // period * period)
+            metrics_per_page = max(1, MAX_POINTS_PER_PAGE * period // max(len(whole_periods), 1))
+            call_size = min(MAX_METRICS_PER_CALL, metrics_per_page)
             of_period = np.flatnonzero(periods == period)
             order = of_period[np.argsort(rows[of_period])]
-            for first in range(0, order.size, size):
-                part = order[first : first + size]
-                if self._failed_in_a_row < STALLED_AFTER and not self._write_error:
-                    wanted = [with_period(query, period) for query in queries[part].tolist()]
-                    yield MetricRequest(wanted, rows[part], whole, minutes.stop, period)
+            for first in range(0, order.size, call_size):
+                part = order[first : first + call_size]
+                if self._failed_in_a_row < MAX_CONSECUTIVE_FAILURES and not self._write_error:
+                    part_queries = [with_period(query, period) for query in queries[part].tolist()]
+                    yield MetricRequest(part_queries, rows[part], whole_periods, minutes.stop, period)
                 else:
-                    self._report(part.size)
+                    self._report_finished(part.size)
 
     async def _read(self, caller: MetricCaller, request: MetricRequest) -> list[Failure]:
-        """Send a request; send its halves instead if CloudWatch rejects the request for a metric in it."""
+        """Send a request; send its halves instead if CloudWatch rejects it because of one metric."""
         try:
-            failed = [*(await caller.call([CallPart(self, request)])).values()]
+            failures = [*(await caller.call([CallPart(self, request)])).values()]
         except InvalidRequestError as error:
             if len(request.metrics) == 1:
                 return [error.failure]
             return [failure for half in request.halves for failure in await self._read(caller, half)]
-        self._failed_in_a_row = self._failed_in_a_row + 1 if failed else 0
-        return failed
+        self._failed_in_a_row = self._failed_in_a_row + 1 if failures else 0
+        return failures
 
     def write(self, request: MetricRequest, results: Mapping[int, MetricResult]) -> None:
-        """Pass on the points of complete results. results: by the number of the metric in the request."""
+        """Write the points of complete results. results: by the number of the metric in the request."""
         rows = request.rows[np.fromiter(results, np.intp, len(results))]
         counts = np.fromiter((len(result.values) for result in results.values()), np.intp, len(results))
         times = np.array([time for result in results.values() for time in result.timestamps], np.float64)
         values = np.array([value for result in results.values() for value in result.values], np.float64)
-        with np.errstate(over="ignore"):  # values beyond float32 become infinite; `write` leaves them out
+        with np.errstate(
+            over="ignore"
+        ):  # values beyond float32 become infinite; `write_points` leaves them out
             points = rows.repeat(counts), (times // 60).astype(np.int32), values.astype(np.float32)
         try:
-            self._write(rows, points)
+            self._write_points(rows, points)
         except OSError as error:  # not a failure of AWS: raised at the end of `read`
             self._write_error = error

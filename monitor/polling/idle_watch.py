@@ -29,7 +29,7 @@ from monitor.polling.metric_owners import MetricOwners
 OPERATION = "ListMetrics"
 RECENTLY_ACTIVE = "PT3H"  # metrics with a point in the last three hours; AWS accepts no other value
 MAX_LIST_PAGES = 100  # pages of one list: 50,000 metrics
-LARGE_INTERVAL = 360  # minutes until a list that had too many pages is requested again
+TOO_LONG_INTERVAL = 360  # minutes until a list that had too many pages is requested again
 YIELD_EVERY = 500  # metrics to process before yielding to other tasks
 
 
@@ -50,7 +50,7 @@ class Listing(NamedTuple):
 
 @dataclass(slots=True)
 class IdleMetrics:
-    """The idle metrics that one list may contain. queries: pairs of query and row in the rings, by metric."""
+    """The idle metrics that one list may contain. queries: by metric, pairs of query and row in the rings."""
 
     queries: dict[ListedName, list[tuple[bytes, int]]] = field(default_factory=lambda: defaultdict(list))
 
@@ -79,19 +79,23 @@ class IdleWatch:
     planner: Planner
     prices: Prices = LIST_PRICES
     on_wake: Callable[[], None] = lambda: None
-    _large_until: dict[Listing, int] = field(default_factory=dict, init=False)
+    # By list that had too many pages, the minute from which it may be requested again.
+    _too_long_until: dict[Listing, int] = field(default_factory=dict, init=False)
 
     @property
     def longest(self) -> int:
-        """The minutes between two lists, and at most between two requests for a metric that is not idle."""
+        """The minutes between two requests for a list.
+
+        They are also the maximum between two requests for a metric that is not idle.
+        """
         return max(self.planner.longest, 1)
 
     async def update(self, now: int) -> Sequence[Failure]:
-        """Request the lists that cost less than they save; return the failures, without duplicates."""
+        """Request each list that costs less than it saves; return the failures, without duplicates."""
         failures: dict[Failure, None] = {}
         pages = 0
         for listing, idle in (await self._idle(now)).items():
-            if self._large_until.get(listing, NEVER) > now:
+            if self._too_long_until.get(listing, NEVER) > now:
                 continue
             try:
                 pages += await self._update(listing, idle, now)
@@ -127,13 +131,17 @@ class IdleWatch:
         async with self.cell.granted(max_pages) as granted:
             pages, active = await self._list(listing, idle, granted) if granted else (0, None)
         if active is not None:
-            self._note(idle, active, now)
+            self._record(idle, active, now)
         elif granted == max_pages:
-            self._large_until[listing] = now + LARGE_INTERVAL
+            self._too_long_until[listing] = now + TOO_LONG_INTERVAL
         return pages
 
     def _max_pages(self, requests: float) -> int:
-        """Return how many pages cost less than a number of requests for a metric; at most MAX_LIST_PAGES."""
+        """Return how many pages together cost less than some requests for one metric each.
+
+        requests: the number of these requests. The result is at most MAX_LIST_PAGES, and not above 0 if one
+        page costs as much.
+        """
         if not self.prices.listing:
             return MAX_LIST_PAGES if requests else 0
         return min(ceil(requests * self.prices.metric / self.prices.listing) - 1, MAX_LIST_PAGES)
@@ -143,30 +151,31 @@ class IdleWatch:
     ) -> tuple[int, Set[ListedName] | None]:
         """Request up to `max_pages` of a list.
 
-        Return the number of pages, and the idle metrics in them; None instead of these if the list is longer.
+        Return the number of pages, and the idle metrics in them. If the list has more pages, return None
+        instead of the metrics.
         """
         cell = self.cell.in_region(listing.region or self.cell.region)
-        linked = {"IncludeLinkedAccounts": True, "OwningAccount": cell.account} if cell.signer else {}
+        account_filter = {"IncludeLinkedAccounts": True, "OwningAccount": cell.account} if cell.signer else {}
         active, pages = set[ListedName](), 0
-        params: dict[str, Any] = {"Namespace": listing.namespace, **idle.filters, **linked}
-        pages_of = cell.paginate("cloudwatch", OPERATION, RecentlyActive=RECENTLY_ACTIVE, **params)
-        async for page in pages_of:
+        params: dict[str, Any] = {"Namespace": listing.namespace, **idle.filters, **account_filter}
+        responses = cell.paginate("cloudwatch", OPERATION, RecentlyActive=RECENTLY_ACTIVE, **params)
+        async for page in responses:
             pages += 1
             active.update(name for name in _names(page) if name in idle.queries)
             if pages == max_pages and page.get("NextToken"):
                 return pages, None
         return pages, active
 
-    def _note(self, idle: IdleMetrics, active: Set[ListedName], now: int) -> None:
+    def _record(self, idle: IdleMetrics, active: Set[ListedName], now: int) -> None:
         """Record which idle metrics a list contained; metrics dropped since the request are skipped."""
         metrics = self.fleet.metrics(self.cell.key)
-        known = [
+        row_flags = [
             (row, name in active)
             for name, pairs in idle.queries.items()
             for query, row in pairs
             if metrics.get(query) == row
         ]
-        rows, are_listed = (np.array([pair[n] for pair in known]) for n in (0, 1))
+        rows, are_listed = (np.array([pair[n] for pair in row_flags]) for n in (0, 1))
         self.fleet.rings.note_list(rows.astype(np.int32), are_listed.astype(np.bool_), now)
         if are_listed.any():
             self.on_wake()

@@ -68,10 +68,10 @@ _inventory_numbers = count(1)
 class ScanResult:
     """The result of one scan.
 
-    source: the collector's service, and the name of the scan function. started_at: in epoch seconds.
-    failures: failures about single resources, and of the scan itself. not_found: the kinds and paths of
-    resources that were deleted after they were listed. waiting: the paths of resources that wait for their
-    turn to be read. keys: the keys of the series found. is_complete: the scan itself did not fail.
+    source: the collector's service, and the name of the scan function. started_at: when the scan began, in
+    epoch seconds. failures: failures about single resources, and of the scan itself. not_found: the kinds and
+    paths of resources that were deleted after they were listed. waiting: the paths of resources that wait for
+    their turn to be read. keys: the keys of the series found. is_complete: the scan itself did not fail.
     """
 
     source: tuple[str, str]
@@ -82,8 +82,8 @@ class ScanResult:
     keys: set[Key] = field(default_factory=set)
     is_complete: bool = False
     _settings: dict[Hashable, SeriesSettings] = field(default_factory=dict)  # by content
-    # By the `id` of the old settings, which are held here so that no object reuses it, and the new read time.
-    _reread: dict[tuple[int, float], tuple[SeriesSettings, SeriesSettings]] = field(default_factory=dict)
+    # Old and new settings, by `id` of the old ones (held so that no other object gets it) and new read time.
+    _with_time: dict[tuple[int, float], tuple[SeriesSettings, SeriesSettings]] = field(default_factory=dict)
     _has_failed: bool = False
     _checked: int = 0  # how many failures `has_failed` has looked at
 
@@ -104,21 +104,21 @@ class ScanResult:
         """Return the object that all series with equal settings share."""
         return self._settings.setdefault(settings.content, settings)
 
-    def reread(self, settings: SeriesSettings, read_at: float) -> SeriesSettings:
-        """Return settings with this read time of the limit; the same object if the time is unchanged."""
+    def with_read_time(self, settings: SeriesSettings, read_at: float) -> SeriesSettings:
+        """Return settings whose limit was read at this time; the same object if the time is unchanged."""
         if settings.limit is None or settings.limit.read_at == read_at:
             return settings
         key = id(settings), read_at
-        if key not in self._reread:
+        if key not in self._with_time:
             limit = replace(settings.limit, read_at=read_at)
-            self._reread[key] = settings, self.shared(replace(settings, limit=limit))
-        return self._reread[key][1]
+            self._with_time[key] = settings, self.shared(replace(settings, limit=limit))
+        return self._with_time[key][1]
 
     def missing_predicate(self) -> Callable[[Key], bool]:
         """Return a predicate for the series that the scan found earlier: true if a series is to be dropped.
 
-        A series is kept if the call about its resource failed or waits for its turn, or if the scan is
-        incomplete. The series of deleted resources are dropped in any case.
+        A series is kept if the call about its resource failed, if its resource waits for its turn, or if the
+        scan is incomplete. The series of deleted resources are dropped in any case.
         """
         unread = self.failed_paths | self.waiting
 
@@ -162,7 +162,7 @@ class Inventory:
         self._declared_quotas = frozenset(
             self.registry.quotas(self.config.services or self.registry.service_names)
         )
-        self._reported_readings: dict[str, int] = {}  # by service, the last reading of quotas reported
+        self._reported_readings: dict[str, int] = {}  # by service, the last reading whose failures are known
 
     async def run(self, collector: Collector, *, by_turns: bool = False) -> RunStatus:
         """Run the inventory of a service; return its status, which contains the failures.
@@ -176,8 +176,8 @@ class Inventory:
         quotas, failures = self.registry.quotas([collector.service]), list[Failure]()
         use, waiting = ServiceUse(len(collector.scans)), set[ResourcePath]()
         slots = self.fleet.slots_of(self.discovered.of_service(collector.service))
-        rereads = doubted_paths(self.fleet, slots), resources_below_band(self.fleet, slots)
-        new_scans = ((function, self._new_scan(collector, use, *rereads)) for function in collector.scans)
+        urgent = doubted_paths(self.fleet, slots), resources_below_band(self.fleet, slots)
+        new_scans = ((function, self._new_scan(collector, use, *urgent)) for function in collector.scans)
         scans = (self._scan(collector, function, scan, quotas) for function, scan in new_scans)
         for result in await asyncio.gather(*scans):
             await self._drop_missing(result)
@@ -189,17 +189,17 @@ class Inventory:
             self._in_use.add(collector.service)
         else:
             self._in_use.discard(collector.service)
-        now, (new, not_retried) = time.time(), self._quota_failures(collector.service, quotas)
-        status.end(failures + new, now, not_retried)
+        now, (new, reported) = time.time(), self._quota_failures(collector.service, quotas)
+        status.end(failures + new, now, reported)
         if not status.failures:
             self.cell.telemetry.inventory_time.labels(*self.cell.key, collector.service).set(now)
         return status
 
-    def _count_waiting(self, service: str, status: RunStatus, waiting: int) -> None:
+    def _count_waiting(self, service: str, status: RunStatus, number: int) -> None:
         """Record how many resources wait for their turn; log the number if none waited before."""
-        if waiting and not status.waiting:
-            log.info("%s: %s: %d resources wait for their turn", "/".join(self.cell.key), service, waiting)
-        status.waiting = waiting
+        if number and not status.waiting:
+            log.info("%s: %s: %d resources wait for their turn", "/".join(self.cell.key), service, number)
+        status.waiting = number
 
     async def read_tags(self, collectors: Iterable[Collector]) -> None:
         """Read the tags of all resources, if the configuration uses tags, and relabel the known series."""
@@ -252,7 +252,7 @@ class Inventory:
     ) -> ScanResult:
         source = collector.service, function.__name__
         result = ScanResult(source, time.time(), scan.failures, scan.not_found, scan.waiting)
-        scan.known_series = known = self._scanned_series(collector, result, quotas)
+        scan.known_series = scanned_series = self._scanned_series(collector, result, quotas)
         number, observations = 0, function(scan)
         try:
             async for observed in observations:
@@ -270,7 +270,7 @@ class Inventory:
             result.failures += map(failure_from, errors)
             result.is_complete = not errors  # a service that the region does not offer has no resources
         else:
-            known.end(partial(self._slot_of, result), result.failed_paths)
+            scanned_series.end(partial(self._slot_of, result), result.failed_paths)
         finally:
             if isinstance(observations, AsyncGenerator):
                 await observations.aclose()  # otherwise asyncio closes it later, in a task of its own
@@ -278,30 +278,29 @@ class Inventory:
         return result
 
     def _scanned_series(self, collector: Collector, result: ScanResult, quotas: Set[Quota]) -> ScannedSeries:
-        """Return the memory by which a scan confirms series if AWS's answers are unchanged."""
+        """Return the object by which a scan confirms known series while AWS's answers are unchanged."""
         known = self._known.setdefault(result.source, KnownSeries(self.fleet))
         context = partial(self._context, tuple(quotas), result)
-        return ScannedSeries(known, context, partial(self._confirm_unmade, result))
+        return ScannedSeries(known, context, partial(self._confirm_known, result))
 
     def _context(self, quotas: Sequence[Quota], result: ScanResult) -> Hashable:
-        """Return everything beside the observations that the series of a scan are registered with."""
-        known = [self.quotas.known(quota) for quota in quotas]
-        readings = tuple([quota and quota.reading for quota in known])
+        """Return all that the registration of a scan's series depends on beside the observations."""
+        readings = tuple([known and known.reading for known in map(self.quotas.known, quotas)])
         return readings, self.quotas.requests_version, result.has_failed
 
-    def _confirm_unmade(self, result: ScanResult, found: Iterable[Series], read_at: LimitReadAt) -> None:
-        """Confirm known series, as AWS's answers are unchanged. read_at: when their limits were read."""
-        minute, before = self.cell.clock.minute(), len(result.keys)
+    def _confirm_known(self, result: ScanResult, found: Iterable[Series], read_at: LimitReadAt) -> None:
+        """Confirm known series without observing them again. read_at: when their limits were read."""
+        minute, count_before = self.cell.clock.minute(), len(result.keys)
         for series in found:
             result.keys.add(series.key)
             settings, source = series.settings, series.settings.source
-            if source not in QUOTA_SOURCES:  # an unchanged quota was read when its last reading was made
+            if source not in QUOTA_SOURCES:  # a quota's read time changes with its readings only
                 limit_read_at = read_at(series.key.signal) if callable(read_at) else read_at
                 if source is not LimitSource.API or limit_read_at is None:
                     limit_read_at = result.started_at
-                settings = result.reread(settings, limit_read_at)
+                settings = result.with_read_time(settings, limit_read_at)
             self.fleet.confirm(series, settings, minute)
-        self.found[result.source[0]] += len(result.keys) - before
+        self.found[result.source[0]] += len(result.keys) - count_before
 
     def _slot_of(self, result: ScanResult, observed: Observed) -> int | None:
         """Return the slot of a series that a scan found; None if the series is excluded."""
@@ -334,20 +333,21 @@ class Inventory:
         return self.config.signals.includes(signal) and not self.config.is_excluded(self._labels(key))
 
     def _register(self, collector: Collector, observed: Observed, result: ScanResult) -> Key | None:
+        """Register or confirm an observed series; return its key; None: excluded, or may not exist."""
         key = Key(*self.cell.key, collector.service, observed.signal, observed.resource.utf8_safe)
-        waits = isinstance(observed.usage, Unobservable) and observed.usage in (NOT_READ_YET, MAY_EXIST)
-        digest = 0 if waits else self._digest(key, observed, result)
+        is_unread = isinstance(observed.usage, Unobservable) and observed.usage in (NOT_READ_YET, MAY_EXIST)
+        digest = 0 if is_unread else self._digest(key, observed, result)
         if series := self.fleet.registered(key, digest):
             self._confirm(series, observed, result)
         elif not self._is_read(key) or (observed.usage == MAY_EXIST and key not in self.fleet.series):
             return None
-        elif not waits or key not in self.fleet.series:
+        elif not is_unread or key not in self.fleet.series:
             self._put(collector, key, observed, result, digest)
         self.discovered.add(key, result.source)
         return key
 
     def _digest(self, key: Key, observed: Observed, result: ScanResult) -> int:
-        """Return the digest of all that a series is registered with except its tags (see `_relabel`)."""
+        """Return the digest of all that a series is registered with except tags: `_relabel` updates them."""
         quota = self.registry.signal(key.service, key.signal).quota
         known = self.quotas.known(quota) if quota else None
         reading = known.reading if known else None
@@ -356,7 +356,7 @@ class Inventory:
     def _put(
         self, collector: Collector, key: Key, observed: Observed, result: ScanResult, digest: int
     ) -> None:
-        """Register a series; the next inventory does so again if the limit is from an earlier inventory."""
+        """Register a series; if its limit is from an earlier inventory, the next one registers it again."""
         settings, before = self._settings(collector, key, observed, result), self.fleet.series.get(key)
         if before and settings.limit is before.settings.limit is not None:
             digest = 0
@@ -369,7 +369,7 @@ class Inventory:
             known = self.quotas.known(settings.signal.quota) if settings.signal.quota else None
             quota_values = known.values_of(settings.quota_arn) if known else {}
             read_at = _read_at(settings.limit.source, observed, known, quota_values, result.started_at)
-            settings = result.reread(settings, read_at)
+            settings = result.with_read_time(settings, read_at)
         usage = observed.usage if isinstance(observed.usage, float | int) else None
         self.fleet.confirm(series, settings, self.cell.clock.minute(), usage)
 
@@ -383,7 +383,7 @@ class Inventory:
         signal = self.registry.signal(key.service, key.signal)
         is_number = isinstance(observed.usage, float | int)  # inventories read it, not polls
         interval = self.config.inventory_interval if is_number else self.config.longest_interval
-        pending, keep = (
+        pending_for, keep_firing_for = (  # seconds
             self.config.alert_override(labels, name) for name in ("pending_for", "keep_firing_for")
         )
         before, quota = self.fleet.series.get(key), observed.quota or signal.quota
@@ -394,9 +394,9 @@ class Inventory:
             band=self.config.band_for(labels, DELIBERATE_CAP_BAND if observed.deliberate else signal.band),
             delay=collector.publication_delay,
             stale_after=stale_after(max(interval, observed.longest_period), collector.publication_delay),
-            pending_for=signal.pending_for if pending is None else pending // 60,
+            pending_for=signal.pending_for if pending_for is None else pending_for // 60,
             tolerance=self.config.tolerance_for(labels, signal.tolerance),
-            keep_firing_for=None if keep is None else keep // 60,
+            keep_firing_for=None if keep_firing_for is None else keep_firing_for // 60,
             paid=signal.kind is LimitKind.PROVISIONED,
             deliberate=observed.deliberate,
             bought=observed.bought,
@@ -424,8 +424,8 @@ class Inventory:
     ) -> Limit | None:
         """Return the limit in force.
 
-        While its source cannot be read, the last limit outranks sources of lower precedence. That is so while
-        calls to the service's API fail, and after a reload until the quotas are known.
+        The last limit outranks sources of lower precedence while its own source cannot be read: the service's
+        API while calls fail, and a quota from a reload until the quotas are known.
         """
         if observed.usage == NOT_READ_YET:
             return None
@@ -441,10 +441,10 @@ class Inventory:
         limit, before = effective_limit(candidates, result.started_at), self.fleet.series.get(key)
         if observed.published_limit and observed.limit is None and not candidates[LimitSource.OVERRIDE]:
             return Limit(PUBLISHED_ONLY, LimitSource.METRIC, result.started_at)
-        last = before.settings.limit if before else None
-        unread = (ACTUAL_SOURCES if result.has_failed else ()) + (() if known else QUOTA_SOURCES)
-        if last and last.source in unread and _has_lesser_source(limit, last):
-            return last
+        last_limit = before.settings.limit if before else None
+        unread_sources = (ACTUAL_SOURCES if result.has_failed else ()) + (() if known else QUOTA_SOURCES)
+        if last_limit and last_limit.source in unread_sources and _has_lesser_source(limit, last_limit):
+            return last_limit
         if limit is None:
             return None
         read_at = _read_at(limit.source, observed, known, quota_values, result.started_at)
@@ -486,15 +486,15 @@ def _read_at(
     return started_at
 
 
-def _has_lesser_source(limit: Limit | None, last: Limit) -> bool:
-    """Return true if a limit has a source of lower precedence than all sources of the last limit's kind."""
-    sources = ACTUAL_SOURCES if last.source in ACTUAL_SOURCES else QUOTA_SOURCES
+def _has_lesser_source(limit: Limit | None, last_limit: Limit) -> bool:
+    """Return true if there is no limit, or its source is below all sources of the last limit's group."""
+    sources = ACTUAL_SOURCES if last_limit.source in ACTUAL_SOURCES else QUOTA_SOURCES
     return not limit or PRECEDENCE.index(limit.source) > PRECEDENCE.index(sources[-1])
 
 
 def stale_after(interval: float, delay: int) -> int:
-    """Return the age in minutes at which a sample is stale. interval: seconds between two reads of its usage.
+    """Return the age in minutes at which a sample is stale: at least 15, as AWS may publish it that late.
 
-    One failed read makes no sample stale. The age is at least 15, as AWS may publish a minute that late.
+    interval: seconds between two reads of the usage; one failed read makes nothing stale. delay: in minutes.
     """
     return max(15, delay + 2 + 2 * math.ceil(interval / 60))

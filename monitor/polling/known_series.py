@@ -17,7 +17,9 @@ INT64 = "q"  # the array type of an entry
 
 
 class KnownSeries:
-    """The registered series that one scan function made of answers, by subject, such as a resource's id.
+    """The registered series that one scan function made of AWS's answers, by subject.
+
+    A subject is what some answers are about, such as the id of a resource.
 
     An entry holds the digest of the answers, a hash over the fleet's digests of the series, and the slots of
     the series. The hash changes if a series is registered again, or if another series takes its slot. Entries
@@ -31,12 +33,12 @@ class KnownSeries:
     def find(self, subject: Hashable, digest: int) -> Sequence[Series] | None:
         """Return the series of a subject; None if the series must be made again.
 
-        digest: of the answers, and of everything else that the series are registered with.
+        digest: the digest of the answers, and of all else that the registration of the series depends on.
         """
         if (entry := self._entries.get(subject)) is None:
             return None
-        answers, registrations, *slots = array(INT64, entry)
-        is_unchanged = answers == digest and registrations == self._registrations(slots)
+        entry_digest, registrations, *slots = array(INT64, entry)
+        is_unchanged = entry_digest == digest and registrations == self._registrations(slots)
         return [self._fleet.by_slot[slot] for slot in slots] if is_unchanged else None
 
     def put(self, subject: Hashable, digest: int, slots: Sequence[int]) -> None:
@@ -59,8 +61,9 @@ class KnownSeries:
 class ScannedSeries:
     """The series that one run of a scan function makes of answers, and the known series that it confirms.
 
-    context: returns everything beside the answers that the series are registered with; it may change during
-    the scan. confirm: called with known series, and when their limits were read.
+    known: the series of earlier runs. context: returns all that the registration of the series depends on
+    beside the answers; it may change during the scan. confirm: called with known series, and the time when
+    their limits were read.
     """
 
     known: KnownSeries
@@ -69,22 +72,22 @@ class ScannedSeries:
     _found: set[Hashable] = field(default_factory=set)
     _made: dict[Hashable, tuple[int, Sequence[Observed]]] = field(default_factory=dict)
 
-    def confirms(self, subject: Hashable, answers: int, read_at: LimitReadAt) -> bool:
-        """Confirm the series of a subject if its answers are unchanged; return false if they must be made.
+    def confirms(self, subject: Hashable, answers_digest: int, read_at: LimitReadAt) -> bool:
+        """Confirm the series of a subject if its answers are unchanged; else return false.
 
-        answers: the digest of the answers. read_at: when the limits were read.
+        read_at: when the limits were read.
         """
-        series = self.known.find(subject, hash((answers, self.context())))
+        series = self.known.find(subject, hash((answers_digest, self.context())))
         if series is None:
             return False
         self._found.add(subject)
         self.confirm(series, read_at)
         return True
 
-    def note(self, subject: Hashable, answers: int, made: Sequence[Observed]) -> None:
-        """Record the series that were made for a subject. answers: the digest of the answers."""
+    def note(self, subject: Hashable, answers_digest: int, made: Sequence[Observed]) -> None:
+        """Record the series that were made of the answers about a subject."""
         self._found.add(subject)
-        self._made[subject] = hash((answers, self.context())), made
+        self._made[subject] = hash((answers_digest, self.context())), made
 
     def end(self, slot_of: Callable[[Observed], int | None], failed: Set[ResourcePath]) -> None:
         """Remember the series that were made, for the next scan; called after a complete scan.

@@ -17,7 +17,7 @@ from tests.resources import resource as resource_of
 
 BY_SERVICE = {collector.service: collector for collector in REGISTRY.collectors}
 KINESIS, LAMBDA, SQS = (BY_SERVICE[name] for name in ("kinesis", "lambda", "sqs"))
-NO_QUOTAS: dict[str, Any] = {"get_service_quota": denied("GetServiceQuota")}
+NO_QUOTAS: dict[str, Any] = {"get_service_quota": denied("GetServiceQuota")}  # applied quotas are denied
 
 
 def inventory_of(
@@ -54,7 +54,7 @@ class FakeAccount:
 
     @property
     def names(self) -> set[tuple[str, str]]:
-        """The signal and resource name of each series."""
+        """The names of the signal and of the resource of each series."""
         return {(key.signal, key.resource) for key in self.fleet.series}
 
     @property
@@ -64,7 +64,7 @@ class FakeAccount:
         return [(failure.operation, failure.resource, failure.code) for failure in failures]
 
     def limit(self, service: str, signal: str, resource: str = "") -> tuple[float, str] | None:
-        """Return the limit of a series and its source."""
+        """Return the value and the source of the limit of a series; None if it has no limit."""
         key = Key(ACCOUNT_ID, "eu-west-1", service, signal, resource_of(resource))
         limit = self.fleet.series[key].settings.limit
         return (limit.value, limit.source.value) if limit else None
@@ -119,6 +119,6 @@ def collector(*scans: ScanFunction, service: str = "kinesis", delay: int = 3) ->
     return Collector(service=service, scans=scans, metrics=(), iam_actions=(), publication_delay=delay)
 
 
-async def steady(aws: Aws) -> AsyncIterator[Observed]:
-    """Observe the same number of shards in the account at each inventory."""
+async def scan_of_shards(aws: Aws) -> AsyncIterator[Observed]:
+    """Observe the number of shards in the account, which is the same at each inventory."""
     yield Observed(signal="shards_per_region", resource=ACCOUNT, limit=50, usage=40.0)

@@ -25,7 +25,7 @@ START = MINUTES[0] * 60
 NO_RETRIES = CLIENT_CONFIG_WITHOUT_VALIDATION.merge(
     AioConfig(retries={"mode": "standard", "total_max_attempts": 1})
 )
-AWKWARD_NAMES = [
+NAMES_TO_ESCAPE = [
     "plain",
     'a "quoted" name',
     "two\nlines",
@@ -61,7 +61,7 @@ async def cloudwatch_client(server: FakeCloudWatch, request_page: RequestPage) -
 async def fetch(
     request_page: RequestPage, response: Response, names: list[str], token: str | None = None
 ) -> tuple[MetricPage, Any]:
-    """Request metrics of the named resources; return the page, and the body of the request."""
+    """Request one metric of each named stream; return the page, and the body of the request."""
     metrics = {n: metric_query(metric(name)) for n, name in enumerate(names)}
     async with (
         FakeCloudWatch(lambda _: response) as server,
@@ -73,6 +73,7 @@ async def fetch(
 
 
 def metric(name: str) -> Metric:
+    """Return a metric of the stream with this name."""
     return Metric("AWS/Kinesis", "IncomingBytes", "Sum").of(StreamName=name, ShardId="shardId-0")
 
 
@@ -128,25 +129,27 @@ async def test_a_page_of_metric_data_is_decoded() -> None:
 
 @pytest.mark.parametrize("token", [None, 'a"b\\c+/=é'])
 async def test_the_codec_and_botocore_encode_a_request_to_the_same_document(token: str | None) -> None:
-    _, by_codec = await fetch(codec.get_metric_data, {}, AWKWARD_NAMES, token)
-    _, by_botocore = await fetch(codec.get_metric_data_by_botocore, {}, AWKWARD_NAMES, token)
+    _, by_codec = await fetch(codec.get_metric_data, {}, NAMES_TO_ESCAPE, token)
+    _, by_botocore = await fetch(codec.get_metric_data_by_botocore, {}, NAMES_TO_ESCAPE, token)
     assert by_codec == by_botocore
 
 
 async def test_a_request_names_each_metric_and_its_minutes() -> None:
-    _, body = await fetch(codec.get_metric_data, {}, AWKWARD_NAMES, "more")
+    _, body = await fetch(codec.get_metric_data, {}, NAMES_TO_ESCAPE, "more")
     assert (body["StartTime"], body["EndTime"]) == (START, START + 300)
     assert body["NextToken"] == "more"
     queries = body["MetricDataQueries"]
-    assert [query["Id"] for query in queries] == [f"m{n}" for n in range(len(AWKWARD_NAMES))]
-    assert [query["MetricStat"]["Metric"]["Dimensions"][1]["Value"] for query in queries] == AWKWARD_NAMES
+    assert [query["Id"] for query in queries] == [f"m{n}" for n in range(len(NAMES_TO_ESCAPE))]
+    assert [query["MetricStat"]["Metric"]["Dimensions"][1]["Value"] for query in queries] == NAMES_TO_ESCAPE
 
 
 @pytest.mark.parametrize(
     "error",
     [ErrorResponse("AccessDenied", 403), ErrorResponse("Throttling"), ErrorResponse("InternalFailure", 500)],
 )
-async def test_the_codec_and_botocore_raise_the_same_error_of_aws(error: ErrorResponse) -> None:
+async def test_the_codec_and_botocore_raise_the_same_error_for_a_rejected_request(
+    error: ErrorResponse,
+) -> None:
     errors = []
     for request_page in (codec.get_metric_data, codec.get_metric_data_by_botocore):
         with pytest.raises(ClientError) as caught:
@@ -163,7 +166,7 @@ async def test_concurrent_requests_of_one_client_get_their_own_responses() -> No
 
     async def requested_ids(client: Any, n: int) -> list[str]:
         page = await codec.get_metric_data(client, {n: metric_query(metric(str(n)))}, MINUTES, None)
-        return [found.id for found in page.metric_data_results]
+        return [result.id for result in page.metric_data_results]
 
     async with FakeCloudWatch(echo) as server, cloudwatch_client(server, codec.get_metric_data) as client:
         assert await asyncio.gather(*(requested_ids(client, n) for n in range(20))) == [
@@ -173,11 +176,11 @@ async def test_concurrent_requests_of_one_client_get_their_own_responses() -> No
 
 @pytest.mark.parametrize("protocol", ["query", "smithy-rpc-v2-cbor", "rest-json"])
 def test_no_hooks_are_installed_for_another_protocol(protocol: str) -> None:
-    registered: list[str] = []
-    events = SimpleNamespace(register=lambda event, _: registered.append(event))
+    registered_events: list[str] = []
+    events = SimpleNamespace(register=lambda event, _: registered_events.append(event))
     model = SimpleNamespace(resolved_protocol=protocol)
     assert not codec.install(SimpleNamespace(meta=SimpleNamespace(service_model=model, events=events)))
-    assert registered == []
+    assert registered_events == []
 
 
 async def test_botocores_cloudwatch_client_uses_the_protocol_of_the_hooks() -> None:

@@ -25,7 +25,7 @@ ACCOUNT = "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/headroom"
 EUROPE, BAHRAIN, HOME = "eu-west-1", "me-south-1", "us-east-1"
 REGISTRY = global_registry()
-FAST = PollingTimings(open_retry_interval=0.05, confirmation_delay=0.05, region_interval=0.1)
+FAST_TIMINGS = PollingTimings(open_retry_interval=0.05, confirmation_delay=0.05, region_interval=0.1)
 TOPICS = "<ListTopicsResponse><ListTopicsResult><Topics/></ListTopicsResult></ListTopicsResponse>"
 ERROR_CODES = {  # by service, for calls in a region that is not enabled and for unknown access keys
     "sts": "InvalidClientTokenId",
@@ -65,19 +65,19 @@ class RegionalAws:
 
     def calls_in(self, region: str) -> int:
         """Return the number of calls in a region."""
-        return sum(number for (_, called), number in self.calls.items() if called == region)
+        return sum(number for (_, called_region), number in self.calls.items() if called_region == region)
 
     async def handle(self, request: web.Request) -> web.Response:
         scope = SCOPE.search(request.headers["Authorization"])
         assert scope
         region, service = scope.groups()
         self.calls[service, region] += 1
-        text = (await request.read()).decode()
+        body = (await request.read()).decode()
         if region not in self.enabled or service in self.rejecting or not self.accepts_keys:
             return self._error_response(service)
         if service in ("monitoring", "servicequotas"):
             return web.json_response({"MetricDataResults": [], "Quotas": [], "RequestedQuotas": []})
-        action = (re.search(r"Action=(\w+)", text) or ["", ""])[1]
+        action = (re.search(r"Action=(\w+)", body) or ["", ""])[1]
         items = "".join(f"<item><regionName>{name}</regionName></item>" for name in sorted(self.enabled))
         regions = f"<DescribeRegionsResponse><regionInfo>{items}</regionInfo></DescribeRegionsResponse>"
         answers = {"GetCallerIdentity": CALLER, "AssumeRole": ASSUMED, "ListTopics": TOPICS}
@@ -93,12 +93,15 @@ class RegionalAws:
 
 
 def watcher_of(aws: RegionalAws, *regions: str, exclude: Any = (), **account: Any) -> Watcher:
-    """Return a watcher of an account in these regions, or in all regions if none is given."""
+    """Return a watcher of an account in these regions, or in all regions if none is given.
+
+    exclude: the configured exclusions. account: further settings of the account.
+    """
     telemetry = Telemetries()
     accounts = [{"name": "prod", "regions": [*regions] if regions else "all", **account}]
-    given = {"accounts": accounts, "services": ["topics"], "endpoint_url": aws.url, "exclude": exclude}
-    config = Config.model_validate(given)
-    return Watcher(config, REGISTRY, Fleet(), telemetry.process, telemetry.aws, timings=FAST)
+    settings = {"accounts": accounts, "services": ["topics"], "endpoint_url": aws.url, "exclude": exclude}
+    config = Config.model_validate(settings)
+    return Watcher(config, REGISTRY, Fleet(), telemetry.process, telemetry.aws, timings=FAST_TIMINGS)
 
 
 async def run_and_close(watcher: Watcher) -> Watcher:
@@ -117,7 +120,7 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-def read_regions(watcher: Watcher) -> set[str]:
+def watched_regions(watcher: Watcher) -> set[str]:
     return {region for _, region in watcher.cells}
 
 
@@ -134,13 +137,13 @@ async def test_a_disabled_region_is_skipped_and_reported_in_one_sentence(
 ) -> None:
     async with RegionalAws.serving(EUROPE, HOME) as aws:
         watcher = await run_and_close(watcher_of(aws, *regions, **account))
-    assert read_regions(watcher) == {EUROPE}
+    assert watched_regions(watcher) == {EUROPE}
     assert disabled_regions(watcher) == (BAHRAIN,)
     assert watcher.sentences() == [
         f"{ACCOUNT}/{BAHRAIN} metrics: {BAHRAIN} is not enabled in the account: it is not read "
         "(RegionDisabledError)"
     ]
-    assert requested_failures(watcher.failures(), []) == []  # the region holds no resources
+    assert requested_failures(watcher.failures(), []) == []  # a disabled region is no failure
     assert aws.calls["sts", EUROPE] + aws.calls["sts", HOME] < 6
 
 
@@ -152,10 +155,10 @@ async def test_the_only_call_to_a_disabled_region_checks_whether_it_is_enabled(
         async with background(watcher.run()):
             await watcher.complete.wait()
             await until(lambda: disabled_regions(watcher) == (BAHRAIN,))
-            before = Counter(aws.calls)
-            await until(lambda: aws.calls["sts", BAHRAIN] > before["sts", BAHRAIN] + 3)
-            requested = aws.calls - before
-    assert {service for service, region in requested if region == BAHRAIN} == {"sts"}
+            calls_before = Counter(aws.calls)
+            await until(lambda: aws.calls["sts", BAHRAIN] > calls_before["sts", BAHRAIN] + 3)
+            later_calls = aws.calls - calls_before
+    assert {service for service, region in later_calls if region == BAHRAIN} == {"sts"}
     assert [line for line in caplog.messages if BAHRAIN in line] == [
         f"account prod: {BAHRAIN} is not enabled: it is not read"
     ]
@@ -179,17 +182,17 @@ async def test_regions_all_adds_a_region_that_is_enabled_later() -> None:
         watcher = watcher_of(aws)
         async with background(watcher.run()):
             await watcher.complete.wait()
-            assert read_regions(watcher) == {EUROPE, HOME}
+            assert watched_regions(watcher) == {EUROPE, HOME}
             assert aws.calls_in(BAHRAIN) == 0
             aws.enabled.add(BAHRAIN)
             await until(lambda: aws.calls["sns", BAHRAIN] > 0)
-            assert read_regions(watcher) == {EUROPE, HOME, BAHRAIN}
+            assert watched_regions(watcher) == {EUROPE, HOME, BAHRAIN}
 
 
 async def test_regions_all_does_not_call_an_excluded_region() -> None:
     async with RegionalAws.serving(EUROPE, HOME, BAHRAIN) as aws:
         watcher = await run_and_close(watcher_of(aws, exclude=[{"region": "me-*"}, {"region": EUROPE}]))
-    assert read_regions(watcher) == {HOME}
+    assert watched_regions(watcher) == {HOME}
     assert aws.calls_in(BAHRAIN) + aws.calls_in(EUROPE) == 0
 
 
@@ -206,7 +209,7 @@ async def test_a_region_in_which_only_one_service_rejects_the_keys_counts_as_ena
         aws.rejecting = {"sns"}
         watcher = await run_and_close(watcher_of(aws, BAHRAIN))
     assert disabled_regions(watcher) == ()
-    assert read_regions(watcher) == {BAHRAIN}
+    assert watched_regions(watcher) == {BAHRAIN}
     statuses = watcher.cell_statuses()[0].collectors.values()
     codes = [status.failures[0].code for status in statuses if status.failures]
     assert codes == ["InvalidClientTokenId"]

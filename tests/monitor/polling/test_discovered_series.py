@@ -10,10 +10,10 @@ def key(service: str, resource: str) -> Key:
 
 
 QUEUE, TOPIC = key("sqs", "orders"), key("sns", "orders")
-QUEUES, TOPICS = ("sqs", "queues"), ("sns", "topics")
+QUEUE_SCAN, TOPIC_SCAN = ("sqs", "queues"), ("sns", "topics")
 
 
-def discovered(*pairs: tuple[Key, tuple[str, str]]) -> DiscoveredSeries:
+def discovered_series_of(*pairs: tuple[Key, tuple[str, str]]) -> DiscoveredSeries:
     series = DiscoveredSeries()
     for series_key, source in pairs:
         series.add(series_key, source)
@@ -21,22 +21,22 @@ def discovered(*pairs: tuple[Key, tuple[str, str]]) -> DiscoveredSeries:
 
 
 def test_a_series_belongs_to_its_service_and_to_the_scan_that_found_it_last() -> None:
-    series = discovered((QUEUE, QUEUES), (TOPIC, TOPICS), (QUEUE, ("sqs", "fifo_queues")))
+    series = discovered_series_of((QUEUE, QUEUE_SCAN), (TOPIC, TOPIC_SCAN), (QUEUE, ("sqs", "fifo_queues")))
     assert series.of_service("sqs") == {QUEUE: ("sqs", "fifo_queues")}
     assert series.of_service("kinesis") == {}
-    assert (series.of_source(QUEUES), series.of_source(TOPICS)) == ([], [TOPIC])
+    assert (series.of_source(QUEUE_SCAN), series.of_source(TOPIC_SCAN)) == ([], [TOPIC])
     assert [*series] == [QUEUE, TOPIC]
 
 
 def test_a_removed_series_is_in_no_service() -> None:
-    series = discovered((QUEUE, QUEUES), (TOPIC, TOPICS))
+    series = discovered_series_of((QUEUE, QUEUE_SCAN), (TOPIC, TOPIC_SCAN))
     series.remove(QUEUE)
     assert ([*series], series.of_service("sqs")) == ([TOPIC], {})
 
 
 def test_inventories_after_a_reload_begin_with_a_copy_of_the_discovered_series() -> None:
-    before, after = discovered((QUEUE, QUEUES)), DiscoveredSeries()
+    before, after = discovered_series_of((QUEUE, QUEUE_SCAN)), DiscoveredSeries()
     after |= before
     after.remove(QUEUE)
-    after.add(TOPIC, TOPICS)
+    after.add(TOPIC, TOPIC_SCAN)
     assert ([*before], [*after]) == ([QUEUE], [TOPIC])

@@ -34,7 +34,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def watcher_after_one_run(aws: GlobalAws, registry: Registry = REGISTRY, **config: Any) -> Watcher:
-    """Run a watcher once, close it and return it."""
+    """Run a watcher once, close it and return it. config: settings beside the regions and the endpoint."""
     settings = {"regions": ["eu-west-1", "ap-south-1"], "endpoint_url": aws.url, **config}
     telemetry = Telemetries()
     watcher = Watcher(Config.model_validate(settings), registry, Fleet(), telemetry.process, telemetry.aws)

@@ -15,7 +15,7 @@ from monitor.fleet.columns import Floats, Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import Key
 from monitor.fleet.series_settings import SeriesSettings
-from monitor.polling.history_reader import STALLED_AFTER, HistoryReader
+from monitor.polling.history_reader import MAX_CONSECUTIVE_FAILURES, HistoryReader
 from monitor.polling.metric_pages import MAX_POINTS_PER_PAGE
 from monitor.polling.metric_source import MetricSource
 from rules.limits import Limit, LimitSource
@@ -33,9 +33,9 @@ from tests.registries import OWNERS, STREAM_WRITE_BYTES
 from tests.resources import resource
 from tests.telemetries import Telemetries
 
-NOW = 29_000_000 // 60 * 60
+NOW = 29_000_000 // 60 * 60  # minutes since the epoch, at the start of an hour
 CELL = "123456789012", "eu-west-1"
-DAY = 24 * 60
+DAY = 24 * 60  # minutes
 FORTNIGHT = range(NOW - 14 * DAY, NOW)
 
 
@@ -43,30 +43,31 @@ FORTNIGHT = range(NOW - 14 * DAY, NOW)
 class PastReading:
     """A reader over a fake CloudWatch, and what it has written.
 
-    read: the rows of metrics that were read. points: by row and minute. tried: how many metrics the reader
-    has reported. error: raised instead of writing.
+    read_rows: the rows of the metrics that were read. points: by row and minute. finished: how many metrics
+    the reader has reported as finished. error: raised when points are to be written.
     """
 
     reader: HistoryReader
     fleet: Fleet
     server: FakeCloudWatch
     telemetry: Telemetries
-    read: list[int] = field(default_factory=list)
+    read_rows: list[int] = field(default_factory=list)
     points: dict[tuple[int, int], float] = field(default_factory=dict)
-    tried: int = 0
+    finished: int = 0
     error: OSError | None = None
 
     def write(self, rows: Ints, points: tuple[Ints, Ints, Floats]) -> None:
         if self.error:
             raise self.error
-        self.read += rows.tolist()
-        of_points, minutes, values = (array.tolist() for array in points)
-        self.points |= dict(zip(zip(of_points, minutes, strict=True), values, strict=True))
+        self.read_rows += rows.tolist()
+        point_rows, minutes, values = (array.tolist() for array in points)
+        self.points |= dict(zip(zip(point_rows, minutes, strict=True), values, strict=True))
 
     def count(self, metrics: int) -> None:
-        self.tried += metrics
+        self.finished += metrics
 
     async def failures(self, minutes: range = FORTNIGHT) -> list[str]:
+        """Read these minutes of all metrics; return a sentence for each failure."""
         return [failure.sentence for failure in await self.reader.read(self.fleet.metrics(CELL), minutes)]
 
     @property
@@ -82,6 +83,7 @@ def stream_of(query: Query) -> str:
 async def past_reading(
     answer: Callable[[Body], Response], streams: int, period: int = 60
 ) -> AsyncIterator[PastReading]:
+    """Yield a reader of streams with one metric each. period: of the metrics, in seconds."""
     fleet, telemetry = Fleet(), Telemetries()
     for name in map(str, range(streams)):
         metric = Metric("AWS/Kinesis", "IncomingBytes", "Sum", period=period).of(StreamName=name)
@@ -106,10 +108,12 @@ async def past_reading(
 
 
 def response_of(result_of: Callable[[Query], dict[str, Any]]) -> Callable[[Body], Response]:
+    """Return an answer to requests, with the result of each query."""
     return lambda body: {"MetricDataResults": [result_of(query) for query in body["MetricDataQueries"]]}
 
 
 def two_points(query: Query) -> dict[str, Any]:
+    """Return a point a fortnight ago, whose value is the stream's number, and a point of five minutes ago."""
     return result(query, {NOW - 14 * DAY: float(stream_of(query)), NOW - 5: 0.5})
 
 
@@ -119,11 +123,11 @@ async def test_a_fortnight_of_each_metric_is_requested_once_and_counted_once() -
         assert sorted(map(stream_of, reading.queries), key=int) == [str(n) for n in range(11)]
         spans = {(body["StartTime"] // 60, body["EndTime"] // 60) for body in reading.server.bodies}
         assert spans == {(FORTNIGHT.start, FORTNIGHT.stop)}
-        assert sorted(reading.read) == sorted(reading.fleet.metrics(CELL).values())
-        assert reading.points[reading.read[0], NOW - 5] == 0.5
+        assert sorted(reading.read_rows) == sorted(reading.fleet.metrics(CELL).values())
+        assert reading.points[reading.read_rows[0], NOW - 5] == 0.5
         labels = {"aws_account": CELL[0], "aws_region": CELL[1], "aws_service": "kinesis"}
         requested = reading.telemetry.registry.get_sample_value("headroom_metrics_requested_total", labels)
-        assert (requested, reading.tried) == (11, 11)
+        assert (requested, reading.finished) == (11, 11)
 
 
 async def test_a_call_requests_no_more_metrics_than_fit_on_a_page_with_all_points() -> None:
@@ -135,13 +139,13 @@ async def test_a_call_requests_no_more_metrics_than_fit_on_a_page_with_all_point
 
 
 async def test_the_points_of_all_pages_are_written() -> None:
-    def paged(body: Body) -> Response:
+    def answer_in_two_pages(body: Body) -> Response:
         (query,) = body["MetricDataQueries"]
         if "NextToken" in body:
             return {"MetricDataResults": [result(query, {NOW - 7: 7.0})]}
         return {"MetricDataResults": [result(query, {NOW - 5: 5.0}, "PartialData")], "NextToken": "more"}
 
-    async with past_reading(paged, 1) as reading:
+    async with past_reading(answer_in_two_pages, 1) as reading:
         assert await reading.failures() == []
         assert sorted(reading.points.values()) == [5.0, 7.0]
 
@@ -159,33 +163,33 @@ async def test_metrics_are_requested_with_their_period_in_the_rings() -> None:
 
 
 async def test_a_forbidden_metric_is_reported_and_the_others_are_read() -> None:
-    def forbidding(query: Query) -> dict[str, Any]:
+    def result_or_forbidden(query: Query) -> dict[str, Any]:
         return result(query, {}, "Forbidden") if stream_of(query) == "2" else two_points(query)
 
-    async with past_reading(response_of(forbidding), 9) as reading:
+    async with past_reading(response_of(result_or_forbidden), 9) as reading:
         (sentence,) = await reading.failures()
         assert "may not be read" in sentence
-        assert len(reading.read) == 8
+        assert len(reading.read_rows) == 8
 
 
 async def test_a_rejected_metric_is_reported_and_the_others_are_read() -> None:
-    def rejecting(body: Body) -> Response:
+    def answer_or_rejection(body: Body) -> Response:
         if any(stream_of(query) == "3" for query in body["MetricDataQueries"]):
             return ErrorResponse("ValidationError")
         return {"MetricDataResults": [two_points(query) for query in body["MetricDataQueries"]]}
 
-    async with past_reading(rejecting, 9) as reading:
+    async with past_reading(answer_or_rejection, 9) as reading:
         (sentence,) = await reading.failures()
         assert "ValidationError" in sentence
-        assert len(reading.read) == 8
+        assert len(reading.read_rows) == 8
 
 
 async def test_after_several_denied_calls_no_further_calls_are_made() -> None:
     async with past_reading(lambda _: ErrorResponse("AccessDenied", 403), 400) as reading:
         failures = await reading.failures()
         assert all("AccessDenied" in failure for failure in failures)
-        assert STALLED_AFTER <= len(reading.server.bodies) <= 2 * STALLED_AFTER
-        assert reading.tried == 400
+        assert MAX_CONSECUTIVE_FAILURES <= len(reading.server.bodies) <= 2 * MAX_CONSECUTIVE_FAILURES
+        assert reading.finished == 400
 
 
 async def test_a_full_disk_raises_an_oserror_and_ends_the_read() -> None:

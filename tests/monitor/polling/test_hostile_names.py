@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from prometheus_client.parser import text_string_to_metric_families as samples_of
+from prometheus_client.parser import text_string_to_metric_families as parse_families
 
 from collectors.base import ACCOUNT, Resource
 from monitor.alerting.inhibit import inhibited
@@ -30,8 +30,8 @@ from tests.registries import REGISTRY, SIGNALS
 from tests.resources import resource_for
 
 HOSTILE_PARTS = ["%2F", "$(x)", "<b>", "{x}", "é日", "\ud800", "=,", "account", *"/\\\"'`\n\t\0 -"]
-PARTS = st.sampled_from(HOSTILE_PARTS) | st.text(min_size=1, max_size=3)
-NAMES = st.lists(PARTS, min_size=1, max_size=6).map("".join)
+NAME_PARTS = st.sampled_from(HOSTILE_PARTS) | st.text(min_size=1, max_size=3)
+NAMES = st.lists(NAME_PARTS, min_size=1, max_size=6).map("".join)
 LONG_NAMES = st.sampled_from(["x" * 1000, "".join(HOSTILE_PARTS) * 20])
 PATHS = st.lists(NAMES | LONG_NAMES, min_size=1, max_size=3).map(tuple)
 RESOURCES = st.builds(
@@ -61,7 +61,7 @@ def test_exported_names_are_parsed_unchanged_and_no_sample_is_repeated(resources
     asyncio.run(exposition.publish({}))
     labels = [
         sample.labels
-        for family in samples_of(text(exposition))
+        for family in parse_families(text(exposition))
         for sample in family.samples
         if sample.name == "headroom_utilization_ratio"
     ]
@@ -77,7 +77,7 @@ SIGNALS_WITH_COMMANDS = [
 
 
 def command_words(signal: Signal, path: Sequence[str]) -> list[str]:
-    """Return the words that a shell splits the command into that raises a signal's limit."""
+    """Return the command that raises a signal's limit, split into words as a shell does it."""
     series_settings = replace(SETTINGS, signal=signal, limit=Limit(1e6, LimitSource.API, 0))
     resource_key = key(resource_for(signal, path), signal.id)
     series = Series(key=resource_key, slot=0, settings=series_settings, unobservable=None)
@@ -91,21 +91,21 @@ def test_a_shell_splits_every_command_into_the_same_words_whatever_the_names(pat
     for signal in SIGNALS_WITH_COMMANDS:
         expected = command_words(signal, tuple(names))
         assert command_words(signal, (parent, child)) == [
-            re.sub("PARENT|CHILD", lambda found: names[found[0]], word) for word in expected
+            re.sub("PARENT|CHILD", lambda match: names[match[0]], word) for word in expected
         ], signal.id
         # No name is a word of its own: the `-x` in `--name -x` would be an option.
         assert not names.keys() & {*expected}, signal.id
 
 
 SHORT_PATHS = st.lists(st.sampled_from(["a", "b", "a/b", "account", "/"]), max_size=3).map(tuple)
-INHIBITED_SIGNALS = [
+INHIBITED_SIGNAL_IDS = [
     signal.id
     for signal in SIGNALS.values()
     if signal.service in ("kinesis", "lambda") and signal.inhibited_by
 ]
 
 
-def alert(signal: str, path: tuple[str, ...], utilization: float) -> Notice:
+def critical_notice(signal: str, path: tuple[str, ...], utilization: float) -> Notice:
     """Return the notice of a critical alert on the resource with this path."""
     service, name = signal.split(".")
     resource = Resource("thing", path) if path else ACCOUNT
@@ -123,22 +123,23 @@ def alert(signal: str, path: tuple[str, ...], utilization: float) -> Notice:
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from(INHIBITED_SIGNALS), SHORT_PATHS, st.sampled_from([0.3, 0.95])), max_size=8
+        st.tuples(st.sampled_from(INHIBITED_SIGNAL_IDS), SHORT_PATHS, st.sampled_from([0.3, 0.95])),
+        max_size=8,
     )
 )
 def test_an_alert_inhibits_only_alerts_on_its_resource_its_parents_and_its_parts(
     firing: list[tuple[str, tuple[str, ...], float]],
 ) -> None:
-    notices = {item.alert: item for item in (alert(*arguments) for arguments in firing)}
+    notices = {item.alert: item for item in (critical_notice(*arguments) for arguments in firing)}
     for inhibited_id, cause_id in inhibited(notices.values(), REGISTRY).items():
         path, cause_path = (resource_of(notices[alert_id]).path for alert_id in (inhibited_id, cause_id))
-        shorter = min(len(path), len(cause_path))
-        assert path[:shorter] == cause_path[:shorter]
+        shared_depth = min(len(path), len(cause_path))
+        assert path[:shared_depth] == cause_path[:shared_depth]
 
 
 @given(RESOURCES)
 def test_a_journal_returns_the_resource_of_an_alert_unchanged(resource: Resource) -> None:
-    original = alert("kinesis.stream_write_bytes", (), 0.9)
+    original = critical_notice("kinesis.stream_write_bytes", (), 0.9)
     original = msgspec.structs.replace(original, subject=resource, labels=key(resource).labels)
     decoded = msgspec.json.decode(msgspec.json.encode(original), type=Notice)
     assert decoded == original and key_of(decoded).id == key(resource).id
@@ -152,5 +153,5 @@ def test_a_name_is_one_path_segment_or_one_parameter_of_a_link(resource: Resourc
     )
     for name, url in links.for_series(key(resource), REGISTRY).items():
         assert url.isascii() and url.isprintable() and not set(url) & set(" \"'<>`{}"), name
-    before, _, rest = links.for_series(key(resource), REGISTRY)["grafana"].partition("?")
-    assert before.count("/") == 4 and rest.count("&") == 1
+    url_path, _, url_query = links.for_series(key(resource), REGISTRY)["grafana"].partition("?")
+    assert url_path.count("/") == 4 and url_query.count("&") == 1

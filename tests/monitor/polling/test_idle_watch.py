@@ -24,7 +24,7 @@ from monitor.fleet.fleet import Fleet
 from monitor.planning.intervals import MAX_INTERVAL, Intervals
 from monitor.planning.planner import Planner
 from monitor.polling.cell_watcher import CellWatcher
-from monitor.polling.idle_watch import LARGE_INTERVAL, IdleWatch
+from monitor.polling.idle_watch import TOO_LONG_INTERVAL, IdleWatch
 from monitor.polling.plan import due_metrics
 from monitor.polling.quota_book import QuotaBook
 from monitor.polling.reader import MetricReader
@@ -63,7 +63,7 @@ class IdleStreams:
         self.rows = np.fromiter(self.fleet.metrics(CELL).values(), np.int32)
         self.wake_calls = 0
         self.watch = self.watch_of(self.aws.cell)
-        self.read(NOW)
+        self.mark_read(NOW)
 
     def watch_of(self, cell: Cell) -> IdleWatch:
         """Return an IdleWatch of the fleet that calls AWS through a cell."""
@@ -72,7 +72,7 @@ class IdleStreams:
     def wake(self) -> None:
         self.wake_calls += 1
 
-    def read(self, now: int) -> None:
+    def mark_read(self, now: int) -> None:
         """Record that all metrics were read up to the minute before `now`, and had no point."""
         self.fleet.rings.mark_requested(self.rows, now - 1)
         self.fleet.rings.mark_read(self.rows, now - 1)
@@ -84,13 +84,13 @@ class IdleStreams:
         self.planner.plan(now)
         return [failure.code for failure in failures]
 
-    def due(self, now: int) -> set[int]:
+    def due_streams(self, now: int) -> set[int]:
         """Return the numbers of the streams that are due."""
         rows = due_metrics(self.fleet.rings, self.fleet.metrics(CELL), now).values()
         return {self.rows.tolist().index(row) for row in rows}
 
     @property
-    def lists(self) -> int:
+    def list_calls(self) -> int:
         """The number of calls of ListMetrics so far."""
         return self.aws.calls.count("cloudwatch:ListMetrics")
 
@@ -99,9 +99,9 @@ def test_an_idle_metric_is_due_at_once_only_if_a_list_contains_it() -> None:
     streams = IdleStreams(lambda **_: list_page("stream-3", "unknown"))
     assert streams.update() == []
     assert streams.wake_calls == 1
-    assert streams.due(NOW) == {3}
+    assert streams.due_streams(NOW) == {3}
     streams.fleet.rings.mark_requested(streams.rows[3:4], NOW - 1)
-    assert streams.due(NOW) == set()
+    assert streams.due_streams(NOW) == set()
 
 
 def test_idle_metrics_that_no_list_contains_wait_for_an_hour() -> None:
@@ -112,7 +112,7 @@ def test_idle_metrics_that_no_list_contains_wait_for_an_hour() -> None:
     assert streams.fleet.rings.cadence[streams.rows].tolist() == [MAX_INTERVAL] * 10
 
 
-def test_a_list_names_the_namespace_and_if_all_idle_metrics_have_one_name_that_name() -> None:
+def test_a_list_is_limited_to_the_namespace_and_to_the_name_that_all_its_idle_metrics_share() -> None:
     requested: list[dict[str, Any]] = []
 
     def answer(**params: Any) -> dict[str, Any]:
@@ -122,15 +122,15 @@ def test_a_list_names_the_namespace_and_if_all_idle_metrics_have_one_name_that_n
     streams = IdleStreams(answer)
     streams.update()
     assert requested == [{"Namespace": "AWS/Kinesis", "MetricName": traffic.name, "RecentlyActive": "PT3H"}]
-    records = Metric("AWS/Kinesis", "IncomingRecords", "Sum")
+    records_metric = Metric("AWS/Kinesis", "IncomingRecords", "Sum")
     add(
         streams.fleet,
         key("more", "kinesis.stream_write_records"),
-        usage=per_second(records.of(StreamName="more")),
+        usage=per_second(records_metric.of(StreamName="more")),
         throttled=None,
     )
     streams.rows = np.fromiter(streams.fleet.metrics(CELL).values(), np.int32)
-    streams.read(NOW)
+    streams.mark_read(NOW)
     streams.update()
     assert requested[-1] == {"Namespace": "AWS/Kinesis", "RecentlyActive": "PT3H"}
 
@@ -140,19 +140,21 @@ def test_a_list_is_made_only_where_it_costs_less_than_it_saves() -> None:
     two_streams = IdleStreams(lambda **_: list_page(), streams=2)
     for streams in (one_stream, two_streams):
         streams.update()
-    assert (one_stream.lists, two_streams.lists) == (0, 1)
+    assert (one_stream.list_calls, two_streams.list_calls) == (0, 1)
 
 
 def test_a_namespace_whose_list_costs_more_than_it_saves_is_not_listed_again_for_hours() -> None:
     pages = [list_page(*(f"other-{n}" for n in range(500)))] * 20
     streams = IdleStreams(pages)
     streams.update()
-    assert streams.lists == 7  # ten metrics read hourly, not every 15 minutes, save 7.5 requests per list
+    assert (
+        streams.list_calls == 7
+    )  # ten metrics read hourly, not every 15 minutes, save 7.5 requests per list
     assert streams.fleet.rings.cadence[streams.rows].tolist() == [LONGEST_INTERVAL] * 10
     streams.update(NOW + LONGEST_INTERVAL)
-    assert streams.lists == 7
-    streams.update(NOW + LARGE_INTERVAL)
-    assert streams.lists == 14
+    assert streams.list_calls == 7
+    streams.update(NOW + TOO_LONG_INTERVAL)
+    assert streams.list_calls == 14
 
 
 def test_when_lists_are_denied_idle_metrics_keep_their_interval_and_one_failure_is_reported() -> None:
@@ -178,14 +180,14 @@ def test_no_list_is_requested_once_the_budget_is_spent() -> None:
 
     streams.aws.cell.granted = granted
     assert streams.update() == []
-    assert streams.lists == 0
+    assert streams.list_calls == 0
 
 
 HIGHER_LIST_PRICE = replace(LIST_PRICES, listing=0.1 / 1000)
 
 
 @pytest.mark.parametrize(
-    ("prices", "number", "lists"),
+    ("prices", "stream_count", "list_calls"),
     [
         (LIST_PRICES, 10, 1),
         (HIGHER_LIST_PRICE, 10, 0),
@@ -195,12 +197,12 @@ HIGHER_LIST_PRICE = replace(LIST_PRICES, listing=0.1 / 1000)
     ids=["usual price", "ten times the price", "ten times the price and twice the streams", "free"],
 )
 def test_the_price_of_a_list_decides_whether_the_list_is_requested(
-    prices: Prices, number: int, lists: int
+    prices: Prices, stream_count: int, list_calls: int
 ) -> None:
-    streams = IdleStreams(lambda **_: list_page(), number)
+    streams = IdleStreams(lambda **_: list_page(), stream_count)
     streams.watch = replace(streams.watch, prices=prices)
     streams.update()
-    assert streams.lists == lists
+    assert streams.list_calls == list_calls
 
 
 def watcher_of(streams: IdleStreams) -> CellWatcher:
@@ -219,16 +221,16 @@ def watcher_of(streams: IdleStreams) -> CellWatcher:
     return CellWatcher(inventory, reader, (), Telemetries().process)
 
 
-def watch_for(streams: IdleStreams, hours: float) -> CellWatcher:
+def run_watcher(streams: IdleStreams, hours: float) -> CellWatcher:
     """Run a watcher of the streams' cell for some hours of simulated time; return the watcher."""
     watcher = watcher_of(streams)
 
-    async def main() -> None:
+    async def run_until_timeout() -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(hours * 3600):
                 await watcher.run(Config())
 
-    run(main())
+    run(run_until_timeout())
     return watcher
 
 
@@ -241,19 +243,19 @@ async def test_the_watcher_of_a_cell_requests_a_list_and_reads_the_idle_metrics_
             or streams.fleet.rings.woken[streams.rows].any()
         ):
             await asyncio.sleep(0.01)
-        assert streams.lists == 1
+        assert streams.list_calls == 1
         assert watcher.status().collectors[ACTIVITY].succeeded_at
 
 
 def test_the_watcher_of_a_cell_requests_lists_at_the_longest_interval() -> None:
     streams = IdleStreams(lambda **_: list_page())
-    watch_for(streams, 1.1)
-    assert 4 <= streams.lists <= 6  # every 15 minutes
+    run_watcher(streams, 1.1)
+    assert 4 <= streams.list_calls <= 6  # every 15 minutes
 
 
 def test_a_denied_list_is_one_blind_spot_of_activity_and_of_no_series() -> None:
     streams = IdleStreams(denied("ListMetrics", "AccessDenied"))
-    cell = watch_for(streams, 1.1).status()
+    cell = run_watcher(streams, 1.1).status()
     assert [failure.code for failure in cell.collectors[ACTIVITY].failures] == ["AccessDenied"]
     targets = [*observation_targets(MonitorStatus(cells=[cell]), 0.0, (600, 60))]
     (spot,) = blind_spots(targets, time.time() + 600)
@@ -282,9 +284,9 @@ def test_the_request_for_the_list_of_a_linked_account_names_the_account() -> Non
         return list_page("stream-1")
 
     streams = IdleStreams(answer)
-    monitoring = streams.aws.cell
-    monitoring.account = "999999999999"
-    streams.watch = streams.watch_of(linked_cell(monitoring, ACCOUNT))
+    monitoring_cell = streams.aws.cell
+    monitoring_cell.account = "999999999999"
+    streams.watch = streams.watch_of(linked_cell(monitoring_cell, ACCOUNT))
     streams.update()
     assert (requested[0]["OwningAccount"], requested[0]["IncludeLinkedAccounts"]) == (ACCOUNT, True)
-    assert streams.due(NOW) == {1}
+    assert streams.due_streams(NOW) == {1}

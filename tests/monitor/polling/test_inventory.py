@@ -34,8 +34,8 @@ from tests.monitor.polling.inventories import (
     inventory_of,
     queues,
     quota,
+    scan_of_shards,
     settings,
-    steady,
     streams,
 )
 from tests.monitor.polling.service_quotas import ServiceQuotas
@@ -76,11 +76,11 @@ async def test_the_limit_in_force_comes_from_the_first_source_with_a_limit(
 
 
 async def test_a_series_without_a_known_limit_is_unobservable() -> None:
-    async def unlimited(aws: Aws) -> AsyncIterator[Observed]:
+    async def scan(aws: Aws) -> AsyncIterator[Observed]:
         yield Observed(signal="efo_read_bytes", resource=resource_of("orders/app"), usage=1.0)
 
     account = FakeAccount(**NO_QUOTAS)
-    await account.run_inventory(collector(unlimited))
+    await account.run_inventory(collector(scan))
     (series,) = account.fleet.series.values()
     assert series.settings.limit is None
     assert series.unobservable is not None
@@ -95,11 +95,11 @@ async def test_a_limit_that_only_a_metric_publishes_outranks_quotas_and_document
     """The quota and the documented default may differ from the limit in force, which the metric publishes."""
     published = total(Metric("AWS/Kinesis", "Shards", "Maximum"))
 
-    async def scanned(aws: Aws) -> AsyncIterator[Observed]:
+    async def scan(aws: Aws) -> AsyncIterator[Observed]:
         yield Observed(signal="shards_per_region", resource=ACCOUNT, usage=5.0, published_limit=published)
 
     account = FakeAccount(Config.model_validate({"limits": limits}), **NO_QUOTAS)
-    await account.run_inventory(collector(scanned))
+    await account.run_inventory(collector(scan))
     (series,) = account.fleet.series.values()
     assert series.settings.limit and series.settings.limit.source == source
     assert (series.settings.limit.value is PUBLISHED_ONLY) == (source == "metric")
@@ -107,11 +107,11 @@ async def test_a_limit_that_only_a_metric_publishes_outranks_quotas_and_document
 
 
 async def test_characters_that_utf_8_cannot_encode_are_escaped_in_names() -> None:
-    async def broken(aws: Aws) -> AsyncIterator[Observed]:
+    async def scan(aws: Aws) -> AsyncIterator[Observed]:
         yield Observed(signal="efo_read_bytes", resource=resource_of("orders\ud800/app"), usage=1.0)
 
     account = FakeAccount(**NO_QUOTAS)
-    await account.run_inventory(collector(broken))
+    await account.run_inventory(collector(scan))
     assert [key.resource for key in account.fleet.series] == [r"orders\ud800/app"]
 
 
@@ -176,7 +176,7 @@ async def test_a_failed_reading_of_a_quota_counts_once_however_many_inventories_
     account = FakeAccount(**queues("jobs"), **NO_QUOTAS)
     await account.run_inventory(SQS)
     status = account.inventory.statuses["sqs"]
-    status.streaks = {"denied": FailureStreak(1, None, 0.0)}  # ended long ago
+    status.streaks = {"denied": FailureStreak(1, None, 0.0)}  # the last failed run ended long ago
     for failures in (1, 2):
         await account.run_inventory(SQS)
         assert account.failures == [("GetServiceQuota", "L-C491D5A4", "AccessDeniedException")]
@@ -190,8 +190,8 @@ async def test_a_failed_reading_of_a_quota_counts_once_however_many_inventories_
 
 
 async def test_a_pending_request_for_a_quota_is_part_of_the_series_that_it_limits() -> None:
-    (in_flight,) = REGISTRY.quotas(["sqs"])
-    service = ServiceQuotas({in_flight: 120_000.0}, requests={in_flight: 240_000.0})
+    (in_flight_quota,) = REGISTRY.quotas(["sqs"])
+    service = ServiceQuotas({in_flight_quota: 120_000.0}, requests={in_flight_quota: 240_000.0})
     account = FakeAccount(**queues("jobs"), **service.answers)
     await account.quotas.read()
     await account.run_inventory(SQS)
@@ -199,10 +199,10 @@ async def test_a_pending_request_for_a_quota_is_part_of_the_series_that_it_limit
     assert series.settings.quota_request == QuotaRequest(240_000.0, "PENDING", None)
 
 
-async def test_a_quota_in_another_unit_than_its_signal_is_converted() -> None:
+async def test_a_quota_and_its_request_are_converted_to_the_unit_of_the_signal() -> None:
     """Storage quotas are in TiB, and usage is in bytes."""
-    (in_flight,) = REGISTRY.quotas(["sqs"])
-    service = ServiceQuotas({in_flight: 120_000.0}, requests={in_flight: 240_000.0})
+    (in_flight_quota,) = REGISTRY.quotas(["sqs"])
+    service = ServiceQuotas({in_flight_quota: 120_000.0}, requests={in_flight_quota: 240_000.0})
     account = FakeAccount(**queues("jobs"), **service.answers)
     entry = REGISTRY.services["sqs"]
     signal = entry.signals["standard_in_flight"].model_copy(update={"quota_unit": 1000.0})
@@ -218,13 +218,18 @@ async def test_a_quota_in_another_unit_than_its_signal_is_converted() -> None:
 
 
 async def test_a_resource_with_a_quota_of_its_own_has_the_limit_and_the_request_of_that_quota() -> None:
-    (in_flight,) = REGISTRY.quotas(["sqs"])
+    (in_flight_quota,) = REGISTRY.quotas(["sqs"])
     arn = "arn:aws:sqs:eu-west-1:123456789012:orders"
     context = {"ContextScope": "RESOURCE", "ContextId": arn}
-    request = {"ServiceCode": "sqs", "QuotaCode": in_flight.code, "DesiredValue": 5e5, "Status": "PENDING"}
+    request = {
+        "ServiceCode": "sqs",
+        "QuotaCode": in_flight_quota.code,
+        "DesiredValue": 5e5,
+        "Status": "PENDING",
+    }
     service = ServiceQuotas(
-        {in_flight: 120_000.0},
-        resource_values={in_flight: {arn: 240_000.0}},
+        {in_flight_quota: 120_000.0},
+        resource_values={in_flight_quota: {arn: 240_000.0}},
         decided=[{**request, "QuotaContext": context}],
     )
     account = FakeAccount(**queues("jobs", "orders"), **service.answers)
@@ -277,11 +282,13 @@ async def test_a_missing_resource_is_dropped_after_one_inventory() -> None:
     account = FakeAccount(**streams(orders=2, clicks=1), **NO_QUOTAS)
     await account.run_inventory(KINESIS)
     assert {resource for _, resource in account.names} == {"", "orders", "clicks"}
-    metrics = len(account.fleet.metrics(account.aws.cell.key))
+    metric_count = len(account.fleet.metrics(account.aws.cell.key))
     for _ in range(2):
         await account.run_inventory(KINESIS, **streams(orders=2))
         assert {resource for _, resource in account.names} == {"", "orders"}
-    assert len(account.fleet.metrics(account.aws.cell.key)) < metrics  # its metrics are no longer requested
+    assert (
+        len(account.fleet.metrics(account.aws.cell.key)) < metric_count
+    )  # its metrics are no longer requested
 
 
 async def test_a_resource_that_comes_back_has_series_again() -> None:
@@ -324,47 +331,49 @@ async def test_a_missing_series_that_was_dropped_before_raises_no_error() -> Non
 async def test_other_tasks_run_while_an_inventory_drops_thousands_of_series() -> None:
     counts = []
 
-    async def watch(fleet: Fleet) -> None:
+    async def count_series(fleet: Fleet) -> None:
         while True:
             counts.append(len(fleet.series))
             await asyncio.sleep(0)
 
     account = FakeAccount(**streams(**{f"s{n}": 1 for n in range(500)}), **NO_QUOTAS)
     await account.run_inventory(KINESIS)
-    async with background(watch(account.fleet)):
+    async with background(count_series(account.fleet)):
         await account.run_inventory(KINESIS, **streams())
     counts.append(len(account.fleet.series))
     assert (counts[0], counts[-1]) == (2501, 0)
     assert max(before - after for before, after in pairwise(counts)) <= YIELD_EVERY
 
 
-def answer_of_describe(**broken: Exception) -> Any:
-    """Return an answer of DescribeStreamSummary. broken: the errors of the streams with errors."""
+def answer_of_describe(**errors: Exception) -> Any:
+    """Return an answer of DescribeStreamSummary. errors: by stream, the error that AWS returns for it."""
 
     def describe(**params: Any) -> dict[str, Any]:
         name = params["StreamName"]
-        if name in broken:
-            raise broken[name]
+        if name in errors:
+            raise errors[name]
         return stream_summary(name, 2, EnhancedMonitoring=[{"ShardLevelMetrics": ["ALL"]}])
 
     return describe
 
 
-async def test_a_resource_that_cannot_be_queried_is_kept_with_its_children_while_others_are_dropped() -> None:
+async def test_a_resource_that_cannot_be_queried_stays_with_its_parts_while_a_missing_one_is_dropped() -> (
+    None
+):
     account = FakeAccount(
         **streams(orders=2, clicks=2, orders2=2),
         **NO_QUOTAS,
         list_shards={"Shards": [shard("shardId-0")]},
     )
     await account.run_inventory(KINESIS, describe_stream_summary=answer_of_describe())
-    of_orders = {name for name in account.names if name[1].split("/")[0] == "orders"}
-    assert ("shard_write_bytes", "orders/shardId-0") in of_orders
+    names_of_orders = {name for name in account.names if name[1].split("/")[0] == "orders"}
+    assert ("shard_write_bytes", "orders/shardId-0") in names_of_orders
     await account.run_inventory(
         KINESIS,
         list_streams=streams(orders=2)["list_streams"],
         describe_stream_summary=answer_of_describe(orders=denied("DescribeStreamSummary")),
     )
-    assert account.names == of_orders | {("shards_per_region", "")}
+    assert account.names == names_of_orders | {("shards_per_region", "")}
     assert ("DescribeStreamSummary", "orders", "AccessDeniedException") in account.failures
 
 
@@ -400,13 +409,13 @@ async def test_an_unexpected_response_affects_only_its_scan_and_is_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     account = FakeAccount(**NO_QUOTAS)
-    await account.run_inventory(collector(scan_that_fails_after("orders", "clicks"), steady))
+    await account.run_inventory(collector(scan_that_fails_after("orders", "clicks"), scan_of_shards))
     assert account.names == {
         ("stream_write_bytes", "orders"),
         ("stream_write_bytes", "clicks"),
         ("shards_per_region", ""),
     }
-    await account.run_inventory(collector(scan_that_fails_after("orders"), steady))
+    await account.run_inventory(collector(scan_that_fails_after("orders"), scan_of_shards))
     assert ("stream_write_bytes", "clicks") in account.names
     assert "KeyError" in [code for _, _, code in account.failures]
     assert account.inventory.statuses["kinesis"].succeeded_at is None
@@ -416,15 +425,15 @@ async def test_an_unexpected_response_affects_only_its_scan_and_is_logged(
 
 async def test_an_inventory_without_a_failure_has_succeeded() -> None:
     account = FakeAccount(get_service_quota=quota(100.0))
-    await account.run_inventory(collector(steady))
+    await account.run_inventory(collector(scan_of_shards))
     status = account.inventory.statuses["kinesis"]
     assert status.failures == ()
     assert status.succeeded_at is not None
     assert status.started_at is not None
     assert status.started_at <= status.succeeded_at
     labels = {"aws_account": ACCOUNT_ID, "aws_region": "eu-west-1", "aws_service": "kinesis"}
-    sampled = account.aws.registry.get_sample_value("headroom_inventory_timestamp_seconds", labels)
-    assert sampled == status.succeeded_at
+    exported_time = account.aws.registry.get_sample_value("headroom_inventory_timestamp_seconds", labels)
+    assert exported_time == status.succeeded_at
 
 
 async def test_a_reload_drops_excluded_series_of_an_earlier_inventory() -> None:
@@ -432,9 +441,9 @@ async def test_a_reload_drops_excluded_series_of_an_earlier_inventory() -> None:
     account = FakeAccount(**streams(orders=2, clicks=2), **NO_QUOTAS)
     await account.run_inventory(KINESIS)
     exclude = Config.model_validate({"exclude": [{"resource": "clicks"}]})
-    after = inventory_of(account.aws.cell, account.fleet, exclude)
-    after.discovered |= account.inventory.discovered
-    await after.run(KINESIS)
+    after_reload = inventory_of(account.aws.cell, account.fleet, exclude)
+    after_reload.discovered |= account.inventory.discovered
+    await after_reload.run(KINESIS)
     assert {resource for _, resource in account.names} == {"", "orders"}
 
 
@@ -485,9 +494,9 @@ async def test_a_deleted_resource_does_not_drop_a_resource_of_another_kind_with_
 
 
 async def test_a_service_that_the_region_does_not_offer_has_no_series_and_is_no_failure() -> None:
-    missing = ServiceNotOfferedError(endpoint_url="https://dax.eu-west-1.amazonaws.com/")
-    account = FakeAccount(**NO_QUOTAS, describe_clusters=missing, describe_parameter_groups=missing)
-    await account.run_inventory(BY_SERVICE["dax"], describe_subnet_groups=missing)
+    not_offered = ServiceNotOfferedError(endpoint_url="https://dax.eu-west-1.amazonaws.com/")
+    account = FakeAccount(**NO_QUOTAS, describe_clusters=not_offered, describe_parameter_groups=not_offered)
+    await account.run_inventory(BY_SERVICE["dax"], describe_subnet_groups=not_offered)
     assert (account.names, account.failures) == (set(), [])
     await account.run_inventory(BY_SERVICE["dax"], describe_clusters=denied("DescribeClusters"))
     assert [code for *_, code in account.failures] == ["AccessDeniedException"]

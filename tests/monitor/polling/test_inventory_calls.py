@@ -1,4 +1,4 @@
-"""The exact calls that an inventory makes, for several services and accounts."""
+"""The exact calls that an inventory of a service makes, by what the account contains."""
 
 from collections import Counter
 from typing import Any
@@ -18,7 +18,8 @@ from tests.monitor.polling.inventories import (
 from tests.monitor.polling.service_quotas import LIST, ServiceQuotas
 from tests.registries import REGISTRY
 
-FIFO = {"Attributes": {"DeduplicationScope": "queue"}}
+FIFO_ATTRIBUTES = {"Attributes": {"DeduplicationScope": "queue"}}
+# By case: the service, the answers of AWS, and the number of each call.
 CASES: dict[str, tuple[str, dict[str, Any], dict[str, int]]] = {
     "kinesis, no streams": (
         "kinesis",
@@ -59,7 +60,7 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, int]]] = {
     "sqs, no call for a standard queue": ("sqs", queues("a", "b", "c"), {"sqs:ListQueues": 1}),
     "sqs, one call for a FIFO queue": (
         "sqs",
-        {**queues("a", "b.fifo"), "get_queue_attributes": FIFO},
+        {**queues("a", "b.fifo"), "get_queue_attributes": FIFO_ATTRIBUTES},
         {"sqs:ListQueues": 1, "sqs:GetQueueAttributes": 1},
     ),
     "s3, two buckets in the region and one in another": (
@@ -111,14 +112,14 @@ async def test_an_inventory_makes_exactly_these_calls(name: str) -> None:
     account = FakeAccount(**answers, **ServiceQuotas(dict.fromkeys(quotas, 100.0)).answers)
     await account.run_inventory(BY_SERVICE[service])
     assert account.failures == []
-    requested = {LIST: len({quota.service for quota in quotas})} if quotas and account.names else {}
-    assert Counter(account.aws.calls) == calls | requested
+    quota_calls = {LIST: len({quota.service for quota in quotas})} if quotas and account.names else {}
+    assert Counter(account.aws.calls) == calls | quota_calls
 
 
 async def test_a_second_inventory_repeats_all_calls_except_those_for_quotas() -> None:
     account = FakeAccount(**streams(a=1, b=2), get_service_quota=quota(100.0))
     await account.run_inventory(KINESIS)
-    first = Counter(call for call in account.aws.calls if not call.startswith("service-quotas"))
+    first_calls = Counter(call for call in account.aws.calls if not call.startswith("service-quotas"))
     account.aws.calls.clear()
     await account.run_inventory(KINESIS)
-    assert Counter(account.aws.calls) == first
+    assert Counter(account.aws.calls) == first_calls

@@ -30,7 +30,7 @@ async def test_excluded_series_are_not_registered() -> None:
 
 
 async def test_only_configured_tags_become_labels() -> None:
-    async def tagged(aws: Aws) -> AsyncIterator[Observed]:
+    async def scan(aws: Aws) -> AsyncIterator[Observed]:
         tags = {"team": "a", "cost-center": "42", "password": "secret"}
         yield Observed(signal="stream_write_bytes", resource=resource("orders"), usage=1.0, tags=tags)
         yield Observed(signal="stream_write_bytes", resource=resource("clicks"), usage=1.0)
@@ -40,7 +40,7 @@ async def test_only_configured_tags_become_labels() -> None:
         (Config(tags=("cost-center", "owner")), {"tag_cost_center": "42"}),
     ]:
         account = FakeAccount(config, **NO_QUOTAS)
-        await account.run_inventory(collector(tagged))
+        await account.run_inventory(collector(scan))
         labels = {key.resource: dict(series.settings.tags) for key, series in account.fleet.series.items()}
         assert labels == {"orders": tags, "clicks": {}}
 
@@ -64,7 +64,7 @@ async def test_the_band_is_the_configured_one_unless_the_signal_has_its_own() ->
 
 
 @pytest.mark.parametrize(
-    ("interval", "delay", "minutes"),
+    ("interval", "delay", "minutes"),  # the interval in seconds, the delay in minutes
     [
         (10, 3, 15),
         (300, 3, 15),
@@ -81,7 +81,7 @@ def test_a_sample_is_stale_after_two_intervals_without_a_read_and_not_before_15_
     assert stale_after(interval, delay) == minutes
 
 
-async def test_a_sample_becomes_stale_by_the_interval_in_which_its_usage_is_read() -> None:
+async def test_the_age_of_a_stale_sample_depends_on_the_interval_at_which_its_usage_is_read() -> None:
     metric = Metric("AWS/Kinesis", "IncomingBytes", "Sum")
 
     async def scan(aws: Aws) -> AsyncIterator[Observed]:
@@ -94,8 +94,8 @@ async def test_a_sample_becomes_stale_by_the_interval_in_which_its_usage_is_read
 
     account = FakeAccount(Config(interval=900, inventory_interval=3600), **NO_QUOTAS)
     await account.run_inventory(collector(scan, delay=5))
-    stale = {key.signal: series.settings.stale_after for key, series in account.fleet.series.items()}
-    assert stale == {
+    stale_ages = {key.signal: series.settings.stale_after for key, series in account.fleet.series.items()}
+    assert stale_ages == {
         "shards_per_region": stale_after(3600, 5),
         "stream_write_bytes": stale_after(900, 5),
         "stream_write_records": stale_after(900, 5),

@@ -50,9 +50,12 @@ COLLECTOR = collector_of(parse_declaration(DECLARATION.encode(), "ours.yaml"))
 
 
 class Topics:
-    """A cell with topics, and its inventory. calls: how many topics an inventory reads at most."""
+    """A cell with topics, and its inventory.
 
-    def __init__(self, calls: int, **subscriptions: int) -> None:
+    max_reads: how many topics an inventory reads at most. subscriptions: their number, by topic.
+    """
+
+    def __init__(self, max_reads: int, **subscriptions: int) -> None:
         self.subscriptions = subscriptions
         self.aws = FakeAws(
             list_topics=lambda: {"Topics": [{"TopicArn": name} for name in self.subscriptions]},
@@ -60,7 +63,7 @@ class Topics:
             list_service_quotas={"Quotas": []},
             list_aws_default_service_quotas={"Quotas": []},
         )
-        self.aws.cell.call_turns = CallTurns(min_calls=calls)
+        self.aws.cell.call_turns = CallTurns(min_calls=max_reads)
         self.fleet = Fleet()
         entry = own_entry(QUOTA, "subscriptions", "many_subscriptions", "topics", "all_subscriptions")
         registry = build_registry([COLLECTOR], [entry])
@@ -99,9 +102,9 @@ async def test_a_resource_is_unobservable_until_its_first_turn() -> None:
     status = topics.inventory.statuses["ours"]
     assert (status.waiting, status.failures) == (1, ())
     assert status.succeeded_at is not None
-    found = await topics.run_inventory()
-    assert found["subscriptions c"] == found["many_subscriptions c"] == 7.0
-    assert found["all_subscriptions"] == 13.0
+    usages = await topics.run_inventory()
+    assert usages["subscriptions c"] == usages["many_subscriptions c"] == 7.0
+    assert usages["all_subscriptions"] == 13.0
     assert topics.inventory.statuses["ours"].waiting == 0
     assert len(topics.aws.calls) == 1 + 2
 
@@ -109,7 +112,7 @@ async def test_a_resource_is_unobservable_until_its_first_turn() -> None:
 async def test_a_waiting_resource_keeps_its_usage_after_a_reload() -> None:
     topics = Topics(9, a=1, b=5, c=7)
     before = await topics.run_inventory()
-    topics.aws.cell.call_turns = CallTurns(min_calls=1)
+    topics.aws.cell.call_turns = CallTurns(min_calls=1)  # a reload begins with turns of its own
     topics.subscriptions["a"] = 2
     assert await topics.run_inventory() == before | {"subscriptions a": 2.0}
     assert topics.inventory.statuses["ours"].waiting == 2
@@ -142,8 +145,11 @@ def test_waiting_resources_are_read_within_minutes_with_only_a_few_more_lists() 
 
     assert run(waiting_and_lists(0.01))[0] == 3
     waiting, lists = run(waiting_and_lists(8))
-    assert (waiting, lists <= 6) == (0, True)
-    assert run(waiting_and_lists(240))[1] <= 24 + 6
+    assert waiting == 0
+    assert lists <= 6
+    assert (
+        run(waiting_and_lists(240))[1] <= 24 + 6
+    )  # a list in each of 24 inventories, and the few more of above
 
 
 async def test_a_doubted_limit_is_read_again_before_the_turn_of_its_resource() -> None:
@@ -175,8 +181,11 @@ async def test_one_inventory_reads_three_of_four_streams_and_the_next_the_fourth
     assert {name for signal, name in fake_account.names if signal == "stream_write_bytes"} == {"a", "b"}
 
 
-class Reservations:
-    """An account with four functions; each inventory makes at most three calls about single functions."""
+class ReservingAccount:
+    """An account with four functions; each inventory makes at most three calls about single functions.
+
+    reserved: the reserved concurrency, by function; a function that is not named has none.
+    """
 
     def __init__(self, **reserved: int) -> None:
         self.fake_account = FakeAccount(**functions(*NAMES), **NO_QUOTAS)
@@ -217,7 +226,7 @@ class Reservations:
 
 
 async def test_throttles_of_the_account_are_incomplete_until_the_reserved_function_was_read() -> None:
-    account = Reservations(d=300)
+    account = ReservingAccount(d=300)
     are_incomplete, waiting = zip(*[await account.run() for _ in range(5)], strict=True)
     assert are_incomplete == (True, False, False, False, False)
     assert waiting[0] > 0 == waiting[-1]
@@ -226,13 +235,13 @@ async def test_throttles_of_the_account_are_incomplete_until_the_reserved_functi
 
 
 async def test_throttles_of_the_account_are_complete_once_reservations_add_up_to_the_total() -> None:
-    is_incomplete, waiting = await Reservations(a=100, b=200).run()
+    is_incomplete, waiting = await ReservingAccount(a=100, b=200).run()
     assert waiting > 0
     assert not is_incomplete
 
 
 async def test_throttles_of_the_account_are_incomplete_again_after_its_reserved_total_has_changed() -> None:
-    account = Reservations(a=100)
+    account = ReservingAccount(a=100)
     for _ in range(5):
         is_incomplete, _ = await account.run()
     assert not is_incomplete
@@ -248,6 +257,6 @@ async def test_a_denied_topic_does_not_keep_other_topics_from_their_turns() -> N
         denied("GetTopicAttributes") if TopicArn == "a" else topics.attributes(TopicArn)
     )
     for _ in range(3):
-        found = await topics.run_inventory()
-    assert found["subscriptions b"] == 5.0
+        usages = await topics.run_inventory()
+    assert usages["subscriptions b"] == 5.0
     assert [failure.resource for failure in topics.inventory.statuses["ours"].failures] == ["a"]

@@ -1,4 +1,7 @@
-"""Repeated inventories: a series is registered again only if it has changed."""
+"""Repeated inventories: a series is registered again only if it has changed, and is else only confirmed.
+
+To confirm a series is to note that it was found again, and to update when its limit was read.
+"""
 
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import fields, replace
@@ -104,16 +107,16 @@ async def test_an_unchanged_series_is_confirmed_and_not_registered_again() -> No
     fleet = record_registrations(account)
     await account.run_inventory(KINESIS)
     assert fleet.take_registered() == account.names
-    before = {key: fleet.series[key].settings.limit for key in fleet.series}
+    limits_before = {key: fleet.series[key].settings.limit for key in fleet.series}
     version, size = fleet.version, fleet.size
     fleet.confirmed[:size] = NEVER
     await account.run_inventory(KINESIS)
     assert (fleet.take_registered(), fleet.version) == (set(), version)
     assert (fleet.confirmed[:size] > NEVER).all()
-    for key, limit in before.items():
-        after = fleet.series[key].settings.limit
-        assert limit == after
-        assert after is None or limit is None or after.read_at > limit.read_at
+    for key, limit_before in limits_before.items():
+        limit = fleet.series[key].settings.limit
+        assert limit == limit_before
+        assert limit is None or limit_before is None or limit.read_at > limit_before.read_at
 
 
 async def test_a_changed_limit_is_used_at_once_and_registers_only_its_own_series() -> None:
@@ -176,13 +179,14 @@ async def test_the_usage_that_an_api_returns_is_updated_at_each_inventory() -> N
     assert fleet.rings.latest_value[formula.rows[0]] == 45.0
 
 
-async def test_a_series_is_observable_again_one_inventory_after_cloudwatch_rejected_it() -> None:
+async def test_a_series_is_observable_again_once_cloudwatch_no_longer_rejects_its_metric() -> None:
     account = FakeAccount(**NO_QUOTAS)
     fleet, cell = record_registrations(account), account.aws.cell.key
     await account.run_inventory(collector_of([orders()]))
     fleet.mark_rejected(cell, metric_query(INCOMING_BYTES), "rejected")
     for reason in (Unobservable("rejected"), Unobservable("rejected"), None):
-        fleet.keep_rejected(cell, {metric_query(INCOMING_BYTES)} if reason else set())
+        still_rejected = {metric_query(INCOMING_BYTES)} if reason else set()
+        fleet.keep_rejected(cell, still_rejected)
         await account.run_inventory(collector_of([orders()]))
         series = fleet.series_of("stream_write_bytes", "orders")
         assert series.unobservable == reason
@@ -205,12 +209,12 @@ async def test_a_limit_that_was_kept_while_calls_failed_is_replaced_once_calls_s
     account = FakeAccount(**functions("resize"), get_account_settings=settings(400), **NO_QUOTAS)
     fleet = record_registrations(account)
     await account.run_inventory(LAMBDA)
-    read = fleet.series_of("account_concurrency", "").settings.limit
-    assert read
+    limit_before = fleet.series_of("account_concurrency", "").settings.limit
+    assert limit_before
     for _ in range(3):
         await account.run_inventory(LAMBDA, get_account_settings=denied("GetAccountSettings"))
         limit = fleet.series_of("account_concurrency", "").settings.limit
-        assert limit and (limit, limit.read_at) == (read, read.read_at)
+        assert limit and (limit, limit.read_at) == (limit_before, limit_before.read_at)
     assert ("account_concurrency", "") in fleet.take_registered()
     await account.run_inventory(LAMBDA, get_account_settings=settings(0))
     assert account.limit("lambda", "account_concurrency") == (1000, "documented")
@@ -262,6 +266,7 @@ async def test_a_series_whose_resource_waits_for_its_turn_keeps_its_limit() -> N
 
 # Digests of observations
 
+# By field, a value that differs from that of `orders()`.
 CHANGED_FIELDS: dict[str, Any] = {
     "signal": "stream_write_records",
     "usage": per_second(THROTTLED_WRITES),
@@ -284,6 +289,7 @@ CHANGED_FIELDS: dict[str, Any] = {
     "judged": False,
     "tags": {"team": "a"},
 }
+# By field, a value that differs from that of the stream `orders`.
 CHANGED_RESOURCE_FIELDS: dict[str, Any] = {
     "kind": "topic",
     "path": ("clicks",),
@@ -305,13 +311,13 @@ def test_the_tables_contain_each_field_of_observed_and_resource() -> None:
 
 
 @pytest.mark.parametrize("name", CHANGED_FIELDS)
-def test_a_changed_field_of_a_series_changes_the_digest(name: str) -> None:
+def test_a_changed_field_of_an_observation_changes_its_digest(name: str) -> None:
     assert digest_of(orders()) == digest_of(orders())
     assert digest_of(orders()) != digest_of(replace(orders(), **{name: CHANGED_FIELDS[name]}))
 
 
 @pytest.mark.parametrize("name", CHANGED_RESOURCE_FIELDS)
-def test_a_changed_field_of_the_resource_changes_the_digest(name: str) -> None:
+def test_a_changed_field_of_the_observed_resource_changes_the_digest(name: str) -> None:
     changed = replace(resource("orders"), **{name: CHANGED_RESOURCE_FIELDS[name]})
     assert digest_of(orders()) != digest_of(replace(orders(), resource=changed))
 
@@ -327,4 +333,7 @@ def test_weights_with_equal_hashes_have_different_digests() -> None:
 def test_the_usage_that_an_api_returns_and_the_read_time_of_the_limit_do_not_change_the_digest() -> None:
     assert digest_of(orders(usage=1.0)) == digest_of(orders(usage=2.0, limit_read_at=1000.0))
     assert digest_of(orders(usage=1.0)) != digest_of(orders())
+
+
+def test_another_context_changes_the_digest() -> None:
     assert digest_of(orders(), 1) != digest_of(orders(), 2)
