@@ -26,7 +26,7 @@ from monitor.polling.timings import PollingTimings
 
 log = logging.getLogger(__name__)
 
-MAX_LINKED_ACCOUNTS = 1_000  # that are read for a monitoring account in a region; AWS allows 100,000
+MAX_LINKED_ACCOUNTS = 1_000  # linked accounts that are read in a region; AWS allows 100,000
 TOO_MANY_ACCOUNTS = "TooManyAccounts"  # a failure code
 
 
@@ -41,11 +41,11 @@ class LinkedCells(Protocol):
         """Return a new watcher of a linked cell; None if the whole cell is excluded."""
         ...
 
-    async def run_linked(self, watched: CellWatcher) -> None:
+    async def run_linked(self, cell_watcher: CellWatcher) -> None:
         """Run the watcher of a linked cell until cancelled."""
         ...
 
-    async def drop_linked(self, watched: CellWatcher) -> None:
+    async def drop_linked(self, cell_watcher: CellWatcher) -> None:
         """Forget a linked cell, and drop its series."""
         ...
 
@@ -94,8 +94,8 @@ class LinkWatcher:
         """Read the links, and watch the cells of linked accounts, until cancelled."""
         try:
             async with asyncio.TaskGroup() as self._tasks:
-                for watched in self.cells():
-                    self._start(watched)
+                for cell_watcher in self.cells():
+                    self._start(cell_watcher)
                 while True:
                     self._requested.clear()
                     await run_guarded("links", "/".join(self.cell.key), self.read, telemetry)
@@ -105,11 +105,11 @@ class LinkWatcher:
         finally:
             await self.calls.aclose()
 
-    def _start(self, watched: CellWatcher) -> None:
+    def _start(self, cell_watcher: CellWatcher) -> None:
         """Run the watcher of a cell; do nothing before `run` has begun."""
         if self._tasks:
-            task = self._tasks.create_task(self._linked_cells.run_linked(watched))
-            self._running[watched.cell.key] = task
+            task = self._tasks.create_task(self._linked_cells.run_linked(cell_watcher))
+            self._running[cell_watcher.cell.key] = task
 
     def request(self) -> None:
         """Read the links soon, as other accounts have a role now."""
@@ -143,12 +143,12 @@ class LinkWatcher:
             if self.account.reads_linked(account_id) and account_id != self.cell.account
         }
         known_first = sorted(selected, key=lambda account_id: account_id not in self.accounts)
-        wanted = known_first[:MAX_LINKED_ACCOUNTS]
-        missing = self.accounts.keys() - {*wanted}
-        for account_id in missing & self._missing:  # missing twice, as AWS may omit an account from a list
+        account_ids = known_first[:MAX_LINKED_ACCOUNTS]
+        missing = self.accounts.keys() - {*account_ids}
+        for account_id in missing & self._missing:  # not in two lists, as AWS may omit it from one
             await self.remove(account_id)
         self._missing = missing - self._missing
-        for account_id in wanted:
+        for account_id in account_ids:
             await self._update(account_id, selected[account_id])
         self.is_known = True
         self._linked_cells.links_changed()
@@ -168,7 +168,7 @@ class LinkWatcher:
     async def _is_shared(self, role_cells: Sequence[Cell]) -> bool:
         """Return whether the monitoring account can request all metrics of an account that has a role.
 
-        If the role may not read this, the answer is false: the metrics are requested with the role.
+        If the role may not read what the account shares, return false: then the role requests the metrics.
         """
         try:
             return bool(role_cells) and await shares_all_metrics(role_cells[0], self.cell.account)
@@ -189,8 +189,8 @@ class LinkWatcher:
         if self.accounts[account_id].cells:
             name = "/".join(self.cell.key)
             log.info("%s: reads the linked account %s (%s)", name, label or account_id, account_id)
-        for watched in self.accounts[account_id].cells:
-            self._start(watched)
+        for cell_watcher in self.accounts[account_id].cells:
+            self._start(cell_watcher)
 
     def _cells(self, account_id: str) -> Iterator[LinkedCell]:
         """Yield the cells of a linked account; in the home region, they include one of global services."""
@@ -203,11 +203,11 @@ class LinkWatcher:
         removed = self.accounts.pop(account_id)
         name, label = "/".join(self.cell.key), removed.label or account_id
         log.info("%s: does not read the linked account %s (%s) any more", name, label, account_id)
-        for watched in removed.cells:
-            if task := self._running.pop(watched.cell.key, None):
+        for cell_watcher in removed.cells:
+            if task := self._running.pop(cell_watcher.cell.key, None):
                 task.cancel()
                 await asyncio.wait({task}, timeout=self._timings.stop_timeout)
-            await self._linked_cells.drop_linked(watched)
+            await self._linked_cells.drop_linked(cell_watcher)
 
     def shared_calls(self, account_id: str, region: str) -> SharedCalls | None:
         """Return the shared calls for an account's metrics in a region; None if they do not include it."""
@@ -223,11 +223,11 @@ class LinkWatcher:
             yield from linked.cells
 
 
-def _failure_beyond_bound(accounts: int) -> tuple[Failure, ...]:
-    if accounts <= MAX_LINKED_ACCOUNTS:
+def _failure_beyond_bound(account_count: int) -> tuple[Failure, ...]:
+    if account_count <= MAX_LINKED_ACCOUNTS:
         return ()
     sentence = (
-        f"{accounts:,} accounts are linked, and only {MAX_LINKED_ACCOUNTS:,} of them are read: "
+        f"{account_count:,} accounts are linked, and only {MAX_LINKED_ACCOUNTS:,} of them are read: "
         "name those to read in `linked_accounts`"
     )
     return (Failure("ListAttachedLinks", "", TOO_MANY_ACCOUNTS, sentence),)

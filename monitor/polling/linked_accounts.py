@@ -56,21 +56,24 @@ class WatchedCells(Protocol):
 
 
 class LinkedAccounts:
-    """The monitoring accounts and the accounts linked to them. links: by monitoring account and region."""
+    """The monitoring accounts, and the accounts linked to them.
 
-    def __init__(self, watched: WatchedCells) -> None:
-        self._watched = watched
+    links: the link watchers, by monitoring account and region.
+    """
+
+    def __init__(self, watcher: WatchedCells) -> None:
+        self._watcher = watcher
         self.links: dict[CellKey, LinkWatcher] = {}
         self._books: dict[CellKey, DefaultQuotaBook] = {}
 
     @cached_property
     def _metric_names(self) -> MetricNames:
-        return metric_names(self._watched.registry.collectors)
+        return metric_names(self._watcher.registry.collectors)
 
     def add_monitoring(self, account: Account, cell: Cell) -> None:
         """Watch the links of a cell's account, if its configuration entry names linked accounts."""
         if account.linked_accounts and cell.scope is ServiceScope.REGION:
-            self.links[cell.key] = LinkWatcher(account, cell, self, self._watched.timings)
+            self.links[cell.key] = LinkWatcher(account, cell, self, self._watcher.timings)
 
     def of(self, account: Account) -> list[LinkWatcher]:
         """Return the link watchers of a configuration entry, one per region."""
@@ -102,9 +105,9 @@ class LinkedAccounts:
 
     def role_cells(self, account_id: str, region: str) -> Sequence[Cell] | None:
         """Return the cells in which an account's role calls a region; None if the account has no role."""
-        cells = [watched.cell for key, watched in self._watched.cells.items() if key[0] == account_id]
+        cells = [watched.cell for key, watched in self._watcher.cells.items() if key[0] == account_id]
         role_cells = [cell for cell in cells if not isinstance(cell, LinkedCell)]
-        if not role_cells and not self._watched.has_role(account_id):
+        if not role_cells and not self._watcher.has_role(account_id):
             return None
         return [cell for cell in role_cells if cell.region == region]
 
@@ -113,52 +116,52 @@ class LinkedAccounts:
         entry = account.model_copy(update={"name": name})
         collectors = [
             self._metrics_only(collector)
-            for collector in self._watched.collectors_of(entry, cell)
+            for collector in self._watcher.collectors_of(entry, cell)
             if not collector.region and collector.service != QUOTAS_SERVICE
         ]
-        if cell.key in self._watched.cells or not collectors:
+        if cell.key in self._watcher.cells or not collectors:
             return None
-        return self._watched.watch_cell(entry, cell, collectors, self._book(cell))
+        return self._watcher.watch_cell(entry, cell, collectors, self._book(cell))
 
     def _metrics_only(self, collector: Collector) -> Collector:
-        signals = self._watched.registry.services[collector.service].signals.values()
+        signals = self._watcher.registry.services[collector.service].signals.values()
         return metrics_only(collector, signals, self._metric_names)
 
     def _book(self, cell: LinkedCell) -> DefaultQuotaBook:
         """Return the default quotas, which the monitoring account reads for all accounts linked to it."""
         key = cell.signing_account, cell.region
         if key not in self._books:
-            registry, timings = self._watched.registry, self._watched.timings
-            monitoring = self.links[key].cell
-            self._books[key] = DefaultQuotaBook(monitoring, registry, timings.quota_interval)
+            registry, timings = self._watcher.registry, self._watcher.timings
+            monitoring_cell = self.links[key].cell
+            self._books[key] = DefaultQuotaBook(monitoring_cell, registry, timings.quota_interval)
         return self._books[key]
 
     def known_quotas(self) -> Mapping[CellKey, KnownQuotas]:
         """Return the known quotas of linked accounts, by cell: AWS's defaults for the services in use."""
         known: dict[CellKey, KnownQuotas] = {}
-        for key, watched in self._watched.cells.items():
+        for key, watched in self._watcher.cells.items():
             if isinstance(watched.cell, LinkedCell):
                 service_codes = watched.inventory.quota_services_found()
                 known[key] = self._book(watched.cell).known_quotas(service_codes)
         for (account, region), global_quotas in known.items():
             if region == GLOBAL_REGION:
-                of_account = [quotas for key, quotas in known.items() if key[0] == account]
-                _add_global_quotas(global_quotas, of_account)
+                account_quotas = [quotas for key, quotas in known.items() if key[0] == account]
+                _add_global_quotas(global_quotas, account_quotas)
         return known
 
-    async def run_linked(self, watched: CellWatcher) -> None:
+    async def run_linked(self, cell_watcher: CellWatcher) -> None:
         """Run the watcher of a linked cell until cancelled."""
-        await self._watched.run_cell(watched)
+        await self._watcher.run_cell(cell_watcher)
 
-    async def drop_linked(self, watched: CellWatcher) -> None:
+    async def drop_linked(self, cell_watcher: CellWatcher) -> None:
         """Forget a linked cell, and drop its series except those that a role has found in the meantime."""
-        key, fleet = watched.cell.key, self._watched.fleet
-        if self._watched.cells.get(key) is watched:
-            del self._watched.cells[key]
-            watched.polled_once.set()  # so that nothing waits for its first poll
-        successor = self._watched.cells.get(key)
+        key, fleet = cell_watcher.cell.key, self._watcher.fleet
+        if self._watcher.cells.get(key) is cell_watcher:
+            del self._watcher.cells[key]
+            cell_watcher.polled_once.set()  # so that nothing waits for its first poll
+        successor = self._watcher.cells.get(key)
         found_by_role: set[Key] = {*successor.inventory.discovered} if successor else set()
-        for number, series_key in enumerate(tuple(watched.inventory.discovered)):
+        for number, series_key in enumerate(tuple(cell_watcher.inventory.discovered)):
             if series_key not in found_by_role and series_key in fleet.series:
                 fleet.drop(series_key)
             if number % YIELD_EVERY == 0:
@@ -166,7 +169,7 @@ class LinkedAccounts:
 
     def links_changed(self) -> None:
         """Charge the metrics in shared calls to the monitoring accounts that request them."""
-        self._watched.fleet.payers = {
+        self._watcher.fleet.payers = {
             (account_id, region): (link.cell.account, region)
             for link in self.links.values()
             for account_id, linked in link.accounts.items()
@@ -175,9 +178,12 @@ class LinkedAccounts:
         }
 
 
-def _add_global_quotas(global_quotas: KnownQuotas, of_cells: Iterable[KnownQuotas]) -> None:
-    """Add the lists of an account's cells that contain quotas for all regions together."""
-    for known in of_cells:
+def _add_global_quotas(global_quotas: KnownQuotas, account_quotas: Iterable[KnownQuotas]) -> None:
+    """Add to the quotas of an account's global services the lists with quotas for all regions together.
+
+    account_quotas: the quotas of all cells of the account.
+    """
+    for known in account_quotas:
         for code, listed in known.lists.items():
             if any(quota.is_global for quota in listed):
                 global_quotas.lists.setdefault(code, listed)
@@ -185,6 +191,6 @@ def _add_global_quotas(global_quotas: KnownQuotas, of_cells: Iterable[KnownQuota
 
 
 def _region_labels(region: str) -> Sequence[str]:
-    """Return the regions of the cells whose metrics an AWS region has: `global`, too, for the home region."""
+    """Return the regions of the cells whose metrics an AWS region has: the home region has also `global`."""
     is_home = partition_of(region).home_region == region
     return (region, GLOBAL_REGION) if is_home else (region,)

@@ -55,21 +55,21 @@ class MemberAccounts:
     departed: by account id, why the account is no longer watched; the text follows the account's name.
     """
 
-    def __init__(self, watched: OpenedAccounts) -> None:
-        self._watched = watched
+    def __init__(self, watcher: OpenedAccounts) -> None:
+        self._watcher = watcher
         self.departed: dict[str, str] = {}
         self._accounts: dict[str, MemberAccount] = {}  # by id, without their excluded regions and services
         self._tasks: asyncio.TaskGroup | None = None
         self._account_tasks: dict[str, asyncio.Task[None]] = {}
         self.organizations = [
-            OrganizationWatcher(organization, self._list, self, watched.known_accounts, watched.timings)
-            for organization in watched.config.monitored_organizations(watched.registry)
+            OrganizationWatcher(organization, self._list, self, watcher.known_accounts, watcher.timings)
+            for organization in watcher.config.monitored_organizations(watcher.registry)
         ]
 
     async def _list(self, organization: Organization) -> OrganizationListing:
-        watched = self._watched
-        url, tags = watched.config.endpoint_url, watched.known_accounts.tags_of(organization)
-        return await list_organization(organization, url, watched.aws_telemetry, watched.environment, tags)
+        watcher = self._watcher
+        url, tags = watcher.config.endpoint_url, watcher.known_accounts.tags_of(organization)
+        return await list_organization(organization, url, watcher.aws_telemetry, watcher.environment, tags)
 
     @property
     def accounts(self) -> Sequence[MemberAccount]:
@@ -120,11 +120,11 @@ class MemberAccounts:
         failures = ((status.title, failure) for status in statuses for failure in status.listing.failures)
         return [describe_unlisted(title, failure) for title, failure in failures]
 
-    # Methods that the organization watchers call: `WatchedAccounts`
+    # The methods of `WatchedAccounts`, which the organization watchers call
 
     def is_taken(self, account: MemberAccount) -> bool:
         """Return whether a configuration entry or an organization watches the account already."""
-        entries = [entry for entry in self._watched.config.accounts if isinstance(entry, Account)]
+        entries = [entry for entry in self._watcher.config.accounts if isinstance(entry, Account)]
         is_member = any(account.id in organization.members for organization in self.organizations)
         profiles = {entry.profile for entry in entries if not entry.role_arn}
         is_same_profile = account.role_arn is None and account.profile in profiles
@@ -132,32 +132,32 @@ class MemberAccounts:
 
     def names_taken(self) -> Sequence[str]:
         """Return the names of the accounts in the configuration."""
-        accounts = self._watched.config.monitored_accounts(self._watched.registry)
+        accounts = self._watcher.config.monitored_accounts(self._watcher.registry)
         return [account_name(account) for account in accounts]
 
     def add(self, account: MemberAccount) -> None:
         """Watch an account of an organization, unless the whole account is excluded."""
-        watched = self._watched
+        watcher = self._watcher
         self.departed.pop(account.id, None)
-        if remaining := remove_excluded(watched.config.exclude, account, watched.registry):
+        if remaining := remove_excluded(watcher.config.exclude, account, watcher.registry):
             self._accounts[account.id] = remaining
-            watched.register(remaining)
+            watcher.register(remaining)
             if self._tasks:
-                self._account_tasks[account.id] = self._tasks.create_task(watched.run_account(remaining))
+                self._account_tasks[account.id] = self._tasks.create_task(watcher.run_account(remaining))
 
     def rename(self, accounts: Sequence[MemberAccount]) -> None:
-        """Change the names of accounts of an organization. accounts: with their new names."""
-        watched = self._watched
+        """Change the names of accounts of an organization. accounts: under their new names."""
+        watcher = self._watcher
         names = {account.id: account_name(account) for account in accounts if account.id in self._accounts}
         new_names = {account_name(self._accounts[account_id]): name for account_id, name in names.items()}
-        _rename_keys(watched.open_attempted, new_names)
-        _rename_keys(watched.accounts, new_names)
-        _rename_keys(watched.inaccessible_accounts, new_names)
+        _rename_keys(watcher.open_attempted, new_names)
+        _rename_keys(watcher.accounts, new_names)
+        _rename_keys(watcher.inaccessible_accounts, new_names)
         for account_id, name in names.items():
             self._accounts[account_id] = self._accounts[account_id].model_copy(update={"name": name})
-            watched.accounts[name] = replace(watched.accounts[name], name=name)
-            for cell in self._cells_of(account_id):
-                cell.inventory.account_name = name
+            watcher.accounts[name] = replace(watcher.accounts[name], name=name)
+            for cell_watcher in self._cell_watchers_of(account_id):
+                cell_watcher.inventory.account_name = name
 
     async def remove(self, account_id: str, reason: str) -> None:
         """Stop watching an account of an organization, and drop its series."""
@@ -165,27 +165,32 @@ class MemberAccounts:
         if account := self._accounts.pop(account_id, None):
             await self._stop(account_id)
             name = account_name(account)
-            self._watched.open_attempted.pop(name).set()
-            self._watched.accounts.pop(name, None)
-            self._watched.inaccessible_accounts.pop(name, None)
-            await self._watched.drop(lambda key: key.account == account_id)
+            self._watcher.open_attempted.pop(name).set()
+            self._watcher.accounts.pop(name, None)
+            self._watcher.inaccessible_accounts.pop(name, None)
+            await self._watcher.drop(lambda key: key.account == account_id)
 
     async def _stop(self, account_id: str) -> None:
         """Stop the loops of an account, forget its cells, and end all waits for their first polls."""
-        watched = self._watched
+        watcher = self._watcher
         if task := self._account_tasks.pop(account_id, None):
             task.cancel()
-            await asyncio.wait({task}, timeout=watched.timings.stop_timeout)
-        for cell in self._cells_of(account_id):
-            del watched.cells[cell.cell.key]
-            cell.polled_once.set()
-            watched.aws_telemetry.forget(*cell.cell.key, cell.services)
-            watched.environment.limiters.pop((account_id, cell.cell.region), None)
-        watched.environment.account_limiters.pop(account_id, None)
-        watched.environment.account_states.pop(account_id, None)
+            await asyncio.wait({task}, timeout=watcher.timings.stop_timeout)
+        for cell_watcher in self._cell_watchers_of(account_id):
+            cell = cell_watcher.cell
+            del watcher.cells[cell.key]
+            cell_watcher.polled_once.set()
+            watcher.aws_telemetry.forget(*cell.key, cell_watcher.services)
+            watcher.environment.limiters.pop((account_id, cell.region), None)
+        watcher.environment.account_limiters.pop(account_id, None)
+        watcher.environment.account_states.pop(account_id, None)
 
-    def _cells_of(self, account_id: str) -> list[CellWatcher]:
-        return [cell for (account, _), cell in self._watched.cells.items() if account == account_id]
+    def _cell_watchers_of(self, account_id: str) -> list[CellWatcher]:
+        return [
+            cell_watcher
+            for (account, _), cell_watcher in self._watcher.cells.items()
+            if account == account_id
+        ]
 
 
 def _rename_keys(by_name: dict[str, Value], new_names: Mapping[str, str]) -> None:

@@ -30,10 +30,11 @@ from monitor.polling.plan import MetricRequest
 from monitor.polling.rejected_metrics import InvalidRequestError, is_validation_error
 
 MAX_CONCURRENT_CALLS = 4  # per account and region
-# Half of the rate that AWS allows for the last three hours; one request may have as many points.
+# Half of the rate that AWS allows for points of the last three hours. One call for 500 metrics over three
+# hours takes all points of a second.
 POINTS_PER_SECOND = 90_000
-MAX_REQUESTS_PER_METRIC = 3  # in one call, while the result of the metric is incomplete
-# Failures that do not depend on the metrics that are requested.
+MAX_REQUESTS_PER_METRIC = 3  # by one `MetricCaller.call`, while its result is incomplete
+# Classes of failures that do not depend on the metrics that are requested.
 COMMON_CLASSES = frozenset(
     {FailureClass.THROTTLED, FailureClass.UNREACHABLE, FailureClass.EXPIRED, FailureClass.CREDENTIALS}
 )
@@ -77,8 +78,8 @@ class MetricCaller:
         """Repeat a call until all of its results are complete; return the failures by the number of the part.
 
         parts: up to MAX_METRICS_PER_CALL metrics in all, with the same minutes and period. Raises
-        InvalidRequestError if CloudWatch rejects the content of the call, or denies a call of several parts:
-        the caller finds out which part is the cause.
+        InvalidRequestError if CloudWatch rejects the content of the call, or denies a call of several parts;
+        the caller then has to find the part that is the cause.
         """
         missing = {
             (n, m): metric for n, part in enumerate(parts) for m, metric in enumerate(part.request.metrics)
@@ -88,22 +89,28 @@ class MetricCaller:
             try:
                 for _ in range(MAX_REQUESTS_PER_METRIC):
                     results = await self._fetch_pages(parts, missing)
-                    done = {metric_id: result for metric_id, result in results.items() if is_usable(result)}
-                    _write(parts, done)
+                    complete = {
+                        metric_id: result for metric_id, result in results.items() if is_usable(result)
+                    }
+                    _write(parts, complete)
                     missing = {
-                        metric_id: metric for metric_id, metric in missing.items() if metric_id not in done
+                        metric_id: metric
+                        for metric_id, metric in missing.items()
+                        if metric_id not in complete
                     }
                     if not missing:
                         return {}
             except Exception as error:
                 if isinstance(error, ForeignResponseError) or not isinstance(error, AWS_ERRORS):
                     self.cell.telemetry.decode_errors.labels("answer").inc()
-                failed = failure_from(error, "GetMetricData")
+                failure = failure_from(error, "GetMetricData")
                 if is_validation_error(error) or (len(parts) > 1 and _may_concern_one_part(error)):
-                    raise InvalidRequestError(failed) from error
-                return dict.fromkeys((n for n, _ in missing), failed)
+                    raise InvalidRequestError(failure) from error
+                return dict.fromkeys((n for n, _ in missing), failure)
         self.cell.telemetry.decode_errors.labels("incomplete").inc(len(missing))
-        return {n: _incomplete(n, parts[n].receiver.source.account, missing, results) for n, _ in missing}
+        return {
+            n: _incomplete_failure(n, parts[n].receiver.source.account, missing, results) for n, _ in missing
+        }
 
     async def _fetch_pages(
         self, parts: Sequence[CallPart], metrics: Mapping[MetricId, bytes]
@@ -113,22 +120,22 @@ class MetricCaller:
         Raises one of AWS_ERRORS; one of these is PaginationError, for more points or pages than possible.
         """
         client = await self.cell.client("cloudwatch", CLIENT_CONFIG_WITHOUT_VALIDATION)
-        send = codec.get_metric_data if codec.install(client) else codec.get_metric_data_by_botocore
-        ids = [*metrics]
-        numbered, minutes = dict(enumerate(metrics.values())), parts[0].request.minutes
-        pages = MetricPages(numbered, len(minutes) // parts[0].request.period)
-        accounts = self._accounts([parts[n].receiver.source.account for n, _ in ids])
+        request_page = codec.get_metric_data if codec.install(client) else codec.get_metric_data_by_botocore
+        metric_ids = [*metrics]
+        queries, minutes = dict(enumerate(metrics.values())), parts[0].request.minutes
+        pages = MetricPages(queries, len(minutes) // parts[0].request.period)
+        accounts = self._accounts([parts[n].receiver.source.account for n, _ in metric_ids])
         share = self.cell.share_of_rate(*GET_METRIC_DATA)  # AWS throttles by points, too
         await self._point_limiter.acquire(pages.max_points / share)
         while True:
-            send_page = partial(send, client, numbered, minutes, pages.token, accounts)
+            send_page = partial(request_page, client, queries, minutes, pages.token, accounts)
             # Later pages are not billed.
             bill = unbilled if pages.token else partial(self._bill, parts, metrics)
             page = await self.cell.call_with_retries(*GET_METRIC_DATA, send_page, bill)
             for part in parts:
                 part.receiver.source.observe_time(page.date)
             if pages.add(page):
-                return {ids[number]: result for number, result in pages.results.items()}
+                return {metric_ids[number]: result for number, result in pages.results.items()}
 
     def _bill(self, parts: Sequence[CallPart], metrics: Mapping[MetricId, bytes]) -> None:
         """Count the requested metrics, by receiver."""
@@ -149,14 +156,19 @@ def _write(parts: Sequence[CallPart], results: Mapping[MetricId, MetricResult]) 
         part.receiver.write(part.request, by_part[n])
 
 
-def _incomplete(
-    part: int, account: str, missing: Mapping[MetricId, bytes], results: Mapping[MetricId, MetricResult]
+def _incomplete_failure(
+    part_number: int,
+    account: str,
+    missing: Mapping[MetricId, bytes],
+    results: Mapping[MetricId, MetricResult],
 ) -> Failure:
     """Return the failure of a part some of whose metrics have no complete result."""
-    missing_of_part = {metric_id: metric for metric_id, metric in missing.items() if metric_id[0] == part}
+    missing_of_part = {
+        metric_id: metric for metric_id, metric in missing.items() if metric_id[0] == part_number
+    }
     example = without_abbreviations(next(iter(missing_of_part.values()))).decode()
-    found = [results.get(metric_id) for metric_id in missing_of_part]
-    if all(result and result.status_code == FORBIDDEN for result in found):
+    part_results = [results.get(metric_id) for metric_id in missing_of_part]
+    if all(result and result.status_code == FORBIDDEN for result in part_results):
         sentence = f"{len(missing_of_part)} metrics of {account} may not be read, among them {example}"
         return Failure("GetMetricData", "", FORBIDDEN, sentence)
     requests = f"{MAX_REQUESTS_PER_METRIC} requests"

@@ -48,10 +48,10 @@ class MetricPages:
         return not self.token
 
     def _join(self, n: int, part: MetricResult) -> None:
-        """Append a page's part of a metric's result; the status code of the last part is valid."""
-        if before := self.results.get(n):
-            before.timestamps += part.timestamps
-            before.values += part.values
-            before.status_code = part.status_code
+        """Append a page's part of a metric's result; the last part has the status code that counts."""
+        if joined := self.results.get(n):
+            joined.timestamps += part.timestamps
+            joined.values += part.values
+            joined.status_code = part.status_code
         else:
             self.results[n] = part

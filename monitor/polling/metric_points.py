@@ -26,7 +26,7 @@ class ReadPoints(NamedTuple):
 
 
 class MetricPointReader:
-    """Reads points of five minutes each, within the budget. readers: returns the readers of watched cells.
+    """Reads points of five minutes each, within the budget. readers: returns a reader by cell.
 
     A metric without points gets NaN only; a metric that could not be read is missing in the result.
     """
@@ -35,7 +35,7 @@ class MetricPointReader:
         self._fleet, self._readers = fleet, readers
 
     async def read(self, cell: CellKey, metrics: Sequence[Metric], minutes: range) -> ReadPoints:
-        """Read metrics of a cell over a range of minutes. metrics: with a period of five minutes."""
+        """Read metrics of a cell, which have a period of five minutes, over a range of minutes."""
         reader = self._readers().get(cell)
         if reader is None:
             return ReadPoints({}, ["it was not opened yet, or cannot be"])
@@ -49,24 +49,24 @@ class MetricPointReader:
         return ReadPoints({metrics[number]: points for number, points in past.points.items()}, failures)
 
     @asynccontextmanager
-    async def _granted(self, reader: MetricReader, metrics: int) -> AsyncIterator[bool]:
+    async def _granted(self, reader: MetricReader, metric_count: int) -> AsyncIterator[bool]:
         """Yield whether the budget allows a request for this number of metrics."""
         budget = reader.planner.budget if reader.planner else None
         if budget is None:
             yield True
             return
-        async with budget.granted(self._fleet.payer_of(reader.cell.key)[0], metrics) as granted:
-            yield granted >= metrics
+        async with budget.granted(self._fleet.payer_of(reader.cell.key)[0], metric_count) as granted:
+            yield granted >= metric_count
 
 
 def _requests(
     reader: MetricReader, numbers: Mapping[bytes, int], minutes: range
 ) -> Iterator[tuple[str, MetricRequest]]:
-    """Yield requests, each with the region to send it to."""
-    for region, of_region in reader.owners.by_region(numbers).items():
-        queries = [*of_region]
+    """Yield requests, each with the region to send it to. numbers: of the metrics, by query."""
+    for region, region_numbers in reader.owners.by_region(numbers).items():
+        queries = [*region_numbers]
         for first in range(0, len(queries), MAX_METRICS_PER_CALL):
             part = queries[first : first + MAX_METRICS_PER_CALL]
-            rows = np.array([of_region[query] for query in part], np.int32)
+            rows = np.array([region_numbers[query] for query in part], np.int32)
             now = reader.cell.clock.minute()
             yield region or reader.cell.region, MetricRequest(part, rows, minutes, now, POINT_MINUTES)

@@ -23,11 +23,14 @@ from monitor.polling.timings import PollingTimings
 
 log = logging.getLogger(__name__)
 
-REMOVED = "is not in the organization any more"
-MAX_LOGGED = 20  # accounts named in one log message
-EXCLUDED = "is excluded"
-LIKE_AN_ID = re.compile(r"(^|\()[0-9]{12}\)?$")
+MAX_LOGGED_ACCOUNTS = 20  # accounts named in one log message
 TOO_MANY_ACCOUNTS = "TooManyAccounts"  # a failure code
+LIKE_AN_ID = re.compile(
+    r"(^|\()[0-9]{12}\)?$"
+)  # names that are an account id, or end with one in parentheses
+# Reasons why an account is no longer watched, as texts that follow its name.
+REMOVED = "is not in the organization any more"
+EXCLUDED = "is excluded"
 OTHER_CREDENTIALS = "is read with other credentials now"
 
 
@@ -47,7 +50,7 @@ class WatchedAccounts(Protocol):
         """Stop watching an account, and drop its series. reason: text that follows the account's name."""
 
     def rename(self, accounts: Sequence[MemberAccount]) -> None:
-        """Change the names of accounts. accounts: with their new names."""
+        """Change the names of accounts. accounts: under their new names."""
 
 
 class OrganizationWatcher:
@@ -137,13 +140,13 @@ class OrganizationWatcher:
 
     async def _apply(self, listing: OrganizationListing) -> tuple[Failure, ...]:
         """Add, rename and remove accounts; return a failure if not all selected accounts are watched."""
-        wanted, failures = self._wanted(listing)
+        wanted, failures = self._accounts_to_watch(listing)
         listed = {account.id: account for account in listing.accounts}
         missing = self.members.keys() - listed.keys()
         # AWS may omit an account from a list, so an account is removed once two lists do not contain it.
         retained = wanted.keys() | (missing - self._missing)
         for account_id in [*self.members]:
-            reason = _reason(listed.get(account_id))
+            reason = _removal_reason(listed.get(account_id))
             if account_id in wanted and wanted[account_id].role_arn != self.members[account_id].role_arn:
                 await self._remove(account_id, OTHER_CREDENTIALS)
             elif account_id not in retained:
@@ -158,10 +161,10 @@ class OrganizationWatcher:
         self._log_added(added)
         return failures
 
-    def _wanted(
+    def _accounts_to_watch(
         self, listing: OrganizationListing
     ) -> tuple[Mapping[str, MemberAccount], tuple[Failure, ...]]:
-        """Return the accounts to watch, by id, known accounts first; a failure if they exceed the bound."""
+        """Return the accounts to watch, by id, and a failure if there are too many; known ones come first."""
         included = [
             listed
             for listed in listing.active
@@ -182,8 +185,9 @@ class OrganizationWatcher:
             for account in candidates
             if account.id in self.members or not self._accounts.is_taken(account)
         ]
-        bound = self._organization.max_accounts
-        return {account.id: account for account in wanted[:bound]}, _failure_beyond_bound(len(wanted), bound)
+        maximum = self._organization.max_accounts
+        chosen = {account.id: account for account in wanted[:maximum]}
+        return chosen, _failure_beyond_maximum(len(wanted), maximum)
 
     def _rename(self, wanted: Mapping[str, MemberAccount]) -> None:
         """Give watched accounts their present names."""
@@ -195,8 +199,8 @@ class OrganizationWatcher:
         self._accounts.rename(renamed)
 
     def _log_added(self, added: Sequence[MemberAccount]) -> None:
-        names = [f"{account.name} ({account.id})" for account in added[:MAX_LOGGED]]
-        more = f" and {len(added) - MAX_LOGGED} more" if len(added) > MAX_LOGGED else ""
+        names = [f"{account.name} ({account.id})" for account in added[:MAX_LOGGED_ACCOUNTS]]
+        more = f" and {len(added) - MAX_LOGGED_ACCOUNTS} more" if len(added) > MAX_LOGGED_ACCOUNTS else ""
         if added:
             log.info("%s: now watched: %s%s", self.title, ", ".join(names), more)
 
@@ -214,7 +218,7 @@ class OrganizationWatcher:
         self._logged = sentences
 
 
-def _reason(listed: ListedAccount | None) -> str:
+def _removal_reason(listed: ListedAccount | None) -> str:
     """Return why an account is no longer watched, as text that follows its name."""
     return (listed.inactive_reason or EXCLUDED) if listed else REMOVED
 
@@ -235,8 +239,8 @@ def _unique_names(accounts: Sequence[ListedAccount], taken_names: Sequence[str])
     return names
 
 
-def _failure_beyond_bound(accounts: int, bound: int) -> tuple[Failure, ...]:
-    if accounts <= bound:
+def _failure_beyond_maximum(account_count: int, maximum: int) -> tuple[Failure, ...]:
+    if account_count <= maximum:
         return ()
-    sentence = f"{accounts:,} accounts are to be watched, and max_accounts is {bound:,}"
+    sentence = f"{account_count:,} accounts are to be watched, and max_accounts is {maximum:,}"
     return (Failure("ListAccounts", "", TOO_MANY_ACCOUNTS, sentence),)

@@ -27,7 +27,7 @@ class PastPoints:
     points: dict[int, Floats] = field(default_factory=dict)
 
     async def read_alone(self, caller: MetricCaller, request: MetricRequest) -> list[Failure]:
-        """Send a request, or its halves if CloudWatch rejects it for a metric in it; return the failures."""
+        """Send a request, or its halves if CloudWatch rejects a metric in it; return the failures."""
         try:
             return [*(await caller.call([CallPart(self, request)])).values()]
         except InvalidRequestError as error:
@@ -44,15 +44,15 @@ class PastPoints:
 
 
 def _five_minute_points(request: MetricRequest, result: MetricResult, stat: str) -> Floats:
-    """Return a point for each five minutes of a request; NaN without a value. Sums become per minute."""
-    start, steps = request.minutes.start, len(request.minutes) // POINT_MINUTES
+    """Return a point for each five minutes of a request; NaN without a value. Sums are given per minute."""
+    start, point_count = request.minutes.start, len(request.minutes) // POINT_MINUTES
     indices = (np.array(result.timestamps, np.float64) // 60 - start) // POINT_MINUTES
     values = np.array(result.values, np.float64)  # converts the text NaN, too
-    inside = (indices >= 0) & (indices < steps) & np.isfinite(values)
-    points = np.full(steps, np.nan)
+    is_usable = (indices >= 0) & (indices < point_count) & np.isfinite(values)
+    points = np.full(point_count, np.nan)
     for step in range(request.period // POINT_MINUTES):
-        targets = indices[inside].astype(np.intp) + step
-        points[targets[targets < steps]] = values[inside][targets < steps]
+        positions = indices[is_usable].astype(np.intp) + step
+        points[positions[positions < point_count]] = values[is_usable][positions < point_count]
     with np.errstate(over="ignore"):
         scaled = (points / (request.period if stat in SUMMED_STATISTICS else 1)).astype(np.float32)
     scaled[np.isinf(scaled)] = np.nan

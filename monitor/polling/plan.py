@@ -59,31 +59,34 @@ class MetricRequest:
 def combine(requests: Iterable[tuple[Owner, MetricRequest]]) -> Iterator[list[tuple[Owner, MetricRequest]]]:
     """Combine requests of several owners into calls of up to MAX_METRICS_PER_CALL metrics; yield each call.
 
-    Only requests with the same end and period share a call. Requests are split so that all of these calls but
-    the last are full. A call covers the minutes of its longest request: AWS bills metrics, not minutes.
+    Only requests with the same end and period share a call. Requests are split so that, of the calls with one
+    end and period, all but the last are full. A call covers the minutes of its longest request: AWS bills
+    metrics, not minutes.
     """
     by_kind: dict[tuple[int, int, int], list[tuple[Owner, MetricRequest]]] = {}
     for owner, request in requests:
         kind = request.period, request.minutes.stop, request.now
         by_kind.setdefault(kind, []).append((owner, request))
     for kind in sorted(by_kind):
-        yield from _filled(sorted(by_kind[kind], key=lambda item: item[1].minutes.start))
+        yield from _full_calls(sorted(by_kind[kind], key=lambda item: item[1].minutes.start))
 
 
-def _filled(requests: Iterable[tuple[Owner, MetricRequest]]) -> Iterator[list[tuple[Owner, MetricRequest]]]:
+def _full_calls(
+    requests: Iterable[tuple[Owner, MetricRequest]],
+) -> Iterator[list[tuple[Owner, MetricRequest]]]:
     """Yield calls, full except the last. requests: sorted by their first minute."""
     call: list[tuple[Owner, MetricRequest]] = []
-    space = MAX_METRICS_PER_CALL
+    free = MAX_METRICS_PER_CALL
     for owner, request in requests:
         remaining = request
         while remaining.metrics:
             minutes = call[0][1].minutes if call else remaining.minutes
-            part = replace(remaining.part(slice(space)), minutes=minutes)
+            part = replace(remaining.part(slice(free)), minutes=minutes)
             call.append((owner, part))
-            remaining, space = remaining.part(slice(space, None)), space - len(part.metrics)
-            if not space:
+            remaining, free = remaining.part(slice(free, None)), free - len(part.metrics)
+            if not free:
                 yield call
-                call, space = [], MAX_METRICS_PER_CALL
+                call, free = [], MAX_METRICS_PER_CALL
     if call:
         yield call
 
@@ -96,9 +99,10 @@ def due_metrics(rings: Rings, metrics: Mapping[bytes, int], now: int) -> Mapping
 
 
 def most_overdue(rings: Rings, metrics: Mapping[bytes, int], now: int, number: int) -> Mapping[bytes, int]:
-    """Return a number of metrics, the most overdue first: a delay counts in cadences of the metric.
+    """Return the metrics that are most overdue, this number of them at most.
 
-    So the budget is shared fairly, and no metric waits forever.
+    How overdue a metric is, is the time since its last request, in cadences of the metric: so the budget is
+    shared fairly, and no metric waits forever.
     """
     if number >= len(metrics):
         return metrics
@@ -124,13 +128,13 @@ def plan_requests(rings: Rings, metrics: Mapping[bytes, int], now: int) -> Itera
     starts, periods = _first_minutes(rings, rows, now), rings.period[rows]
     order = np.argsort(starts, kind="stable").astype(np.int32)
     for period in np.unique(periods[order]).tolist():
-        of_period, end = order[periods[order] == period], now // period * period
-        for first in range(0, of_period.size, MAX_METRICS_PER_CALL):
-            indices = of_period[first : first + MAX_METRICS_PER_CALL]
+        period_indices, end = order[periods[order] == period], now // period * period
+        for first in range(0, period_indices.size, MAX_METRICS_PER_CALL):
+            indices = period_indices[first : first + MAX_METRICS_PER_CALL]
             start = max(int(starts[indices[0]]) // period, -(-(now - WINDOW) // period)) * period
             start = min(start, end - period)
-            requested = [queries[n] for n in indices.tolist()]
-            yield MetricRequest(requested, rows[indices], range(start, end), now, period)
+            call_queries = [queries[n] for n in indices.tolist()]
+            yield MetricRequest(call_queries, rows[indices], range(start, end), now, period)
 
 
 def _is_due(rings: Rings, rows: Ints, now: int) -> Flags:
@@ -161,18 +165,18 @@ def _first_minutes(rings: Rings, rows: Ints, end: int) -> Ints:
     A metric without a point for SILENT_AFTER minutes counts as idle, not as late.
     """
     polled, newest = rings.polled_through[rows], rings.newest_point[rows]
-    behind = np.where(newest > end - SILENT_AFTER, np.minimum(polled, newest), polled)
-    first = np.minimum(behind + 1, end) - REVISED_MINUTES
+    read_up_to = np.where(newest > end - SILENT_AFTER, np.minimum(polled, newest), polled)
+    first = np.minimum(read_up_to + 1, end) - REVISED_MINUTES
     first = np.where(_is_window_due(rings, rows, end), end - WINDOW, first)
     minutes: Ints = np.maximum(first, end - WINDOW)
     return minutes
 
 
 def _is_window_due(rings: Rings, rows: Ints, now: int) -> Flags:
-    """Return which metrics are to be requested over the whole window: as many rows at a time as fill a call.
+    """Return which metrics are to be requested over the whole window.
 
-    Each row has a turn every WINDOW_INTERVAL minutes. A turn is skipped if it passes while a stream delivers
-    the metric.
+    Each row has a turn every WINDOW_INTERVAL minutes, together with as many other rows as fill a call.
+    A turn is skipped if it passes while a stream delivers the metric.
     """
     turn = rows // MAX_METRICS_PER_CALL % WINDOW_INTERVAL
     before = np.maximum(rings.requested_through[rows] + 1, rings.last_streamed[rows])

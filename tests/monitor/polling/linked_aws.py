@@ -19,8 +19,8 @@ MONITORING, FIRST, SECOND = "999999999999", "111111111111", "222222222222"
 REGION = "eu-west-1"
 SINK = f"arn:aws:oam:{REGION}:{MONITORING}:sink/s1"
 ROLE = "arn:aws:iam::{}:role/headroom"
-METRICS = "AWS::CloudWatch::Metric"
-FAST = PollingTimings(
+METRIC_TYPE = "AWS::CloudWatch::Metric"
+FAST_TIMINGS = PollingTimings(
     open_retry_interval=0.02,
     confirmation_delay=0.02,
     first_polls_interval=0.02,
@@ -49,7 +49,7 @@ class LinkedAws:
     links: dict[str, str] = field(default_factory=dict)
     metrics: Mapping[str, Sequence[ListedMetric]] = field(default_factory=dict)
     values: dict[str, float] = field(default_factory=lambda: {MONITORING: 9.0, FIRST: 1.0, SECOND: 2.0})
-    shared_types: Sequence[str] = (METRICS,)
+    shared_types: Sequence[str] = (METRIC_TYPE,)
     filter: str = ""
     queries: list[list[dict[str, Any]]] = field(default_factory=list)
     listings: list[tuple[str, str]] = field(default_factory=list)
@@ -61,7 +61,7 @@ class LinkedAws:
             assume_role=self._assume_role,
             list_sinks=lambda **_: self.links_error or {"Items": [{"Arn": SINK}]},
             list_attached_links=self._list_attached_links,
-            list_links={"Items": [{"Arn": "link", "SinkArn": SINK, "ResourceTypes": [METRICS]}]},
+            list_links={"Items": [{"Arn": "link", "SinkArn": SINK, "ResourceTypes": [METRIC_TYPE]}]},
             get_link=lambda **_: {
                 "SinkArn": SINK,
                 "LinkConfiguration": {"MetricConfiguration": {"Filter": self.filter}} if self.filter else {},
@@ -84,8 +84,8 @@ class LinkedAws:
 
     def _assume_role(self, **_: Any) -> dict[str, Any]:
         expiration = datetime(2100, 1, 1, tzinfo=UTC)
-        parts = dict.fromkeys(("AccessKeyId", "SecretAccessKey", "SessionToken"), "testingtestingtesting")
-        return {"Credentials": {**parts, "Expiration": expiration}}
+        texts = dict.fromkeys(("AccessKeyId", "SecretAccessKey", "SessionToken"), "testingtestingtesting")
+        return {"Credentials": {**texts, "Expiration": expiration}}
 
     def _list_attached_links(self, SinkIdentifier: str, **_: Any) -> dict[str, Any]:
         assert SinkIdentifier == SINK
@@ -104,7 +104,7 @@ class LinkedAws:
         account, namespace = params["OwningAccount"], params["Namespace"]
         assert params["IncludeLinkedAccounts"] is True
         self.listings.append((account, namespace))
-        listed = [metric for metric in self.metrics.get(account, ()) if metric[0] == namespace]
+        metrics = [metric for metric in self.metrics.get(account, ()) if metric[0] == namespace]
         return {
             "Metrics": [
                 {
@@ -112,9 +112,9 @@ class LinkedAws:
                     "MetricName": name,
                     "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions.items()],
                 }
-                for _, name, dimensions in listed
+                for _, name, dimensions in metrics
             ],
-            "OwningAccounts": [account] * len(listed),
+            "OwningAccounts": [account] * len(metrics),
         }
 
     def _get_metric_data(self, **params: Any) -> Any:
@@ -136,7 +136,7 @@ class LinkedAws:
             ]
         }
 
-    def watcher(self, timings: PollingTimings = FAST, **config: Any) -> Watcher:
+    def watcher(self, timings: PollingTimings = FAST_TIMINGS, **config: Any) -> Watcher:
         """Return a watcher of the monitoring account, unless `config` has other accounts."""
         telemetry = Telemetries()
         settings = {

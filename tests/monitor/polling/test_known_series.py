@@ -27,15 +27,16 @@ from tests.quick_loop import run
 
 INCOMING_BYTES = Metric("AWS/Kinesis", "IncomingBytes", "Sum")
 THROTTLED_WRITES = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
-EARLIER = 1.5e9
+EARLIER = 1.5e9  # epoch seconds
 
 
 @dataclass
 class Streams:
     """Fake streams whose series depend on their number of shards.
 
-    shards: by stream. made: the streams whose series were made. read_at: when the limits were read. usage: a
-    usage that an API returned, if any. failing: a stream whose call fails.
+    shards: their number, by stream. made: the streams whose series were made. read_at: when the limits were
+    read; None: by the present inventory. usage: a usage that an API returned; None: usage is a metric.
+    failing: a stream whose call fails.
     """
 
     shards: dict[str, int]
@@ -117,17 +118,17 @@ async def test_unchanged_answers_make_no_series_and_confirm_all() -> None:
     kinesis = collector(streams.scan_with_memory)
     await run_inventory(account, kinesis)
     assert streams.take_made() == ["orders", "clicks"]
-    before = state(account)
-    times = read_times(account)
+    states_before = state(account)
+    times_before = read_times(account)
     await run_inventory(account, kinesis)
     assert streams.take_made() == []
-    assert state(account) == before
+    assert state(account) == states_before
     slots = [series.slot for series in account.fleet.series.values()]
     assert (account.fleet.confirmed[slots] > NEVER).all()
-    assert account.inventory.found["kinesis"] == len(before) == 3
-    after = read_times(account)
-    assert after.keys() == times.keys() != set()
-    assert all(after[key] > times[key] for key in times)
+    assert account.inventory.found["kinesis"] == len(states_before) == 3
+    times_after = read_times(account)
+    assert times_after.keys() == times_before.keys() != set()
+    assert all(times_after[key] > times_before[key] for key in times_before)
 
 
 async def test_a_limit_that_an_earlier_inventory_read_keeps_its_read_time() -> None:
@@ -194,12 +195,12 @@ async def test_a_new_value_of_a_quota_becomes_the_limit_of_its_series() -> None:
         get_service_quota=quota(1000),
     )
     await account.run_inventory(LAMBDA)
-    before = account.limit("lambda", "account_concurrency")
+    limit_before = account.limit("lambda", "account_concurrency")
     await account.quotas.read()
     await account.run_inventory(LAMBDA, get_service_quota=quota(3000))
     await account.quotas.read()
     await account.run_inventory(LAMBDA)
-    assert (before, account.limit("lambda", "account_concurrency")) == (
+    assert (limit_before, account.limit("lambda", "account_concurrency")) == (
         (1000, "quota_applied"),
         (3000, "quota_applied"),
     )
@@ -236,14 +237,15 @@ async def test_a_changed_configuration_makes_all_series_again() -> None:
     streams, account = Streams({"orders": 1}), FakeAccount(**NO_QUOTAS)
     await run_inventory(account, kinesis := collector(streams.scan_with_memory))
     config = Config.model_validate({"limits": [{"signal": "kinesis.stream_write_bytes", "limit": 5}]})
-    before = account.inventory
+    inventory_before = account.inventory
     account.inventory = inventory_of(account.aws.cell, account.fleet, config, account.quotas)
-    account.inventory.discovered |= before.discovered
+    account.inventory.discovered |= inventory_before.discovered
     await run_inventory(account, kinesis)
     assert account.limit("kinesis", "stream_write_bytes", "orders") == (5, "override")
 
 
 SHARDS = st.dictionaries(st.sampled_from("abcd"), st.integers(1, 3))
+# Of each step: the shards, the stream whose metric is rejected (or none), and whether a scan is denied.
 STEPS = st.lists(st.tuples(SHARDS, st.sampled_from(["", "a", "b"]), st.booleans()), max_size=8)
 
 
@@ -264,7 +266,7 @@ def test_confirmed_series_equal_the_series_that_a_scan_without_memory_makes(
                 if rejected:
                     query = metric_query(INCOMING_BYTES.of(StreamName=rejected))
                     account.fleet.mark_rejected(account.aws.cell.key, query, "rejected")
-                scans = [scan, _denied] if is_denied else [scan]
+                scans = [scan, _denied_scan] if is_denied else [scan]
                 await account.inventory.run(collector(*scans))
                 account.fleet.reclaim()
             assert state(accounts[0][0]) == state(accounts[1][0])
@@ -272,6 +274,6 @@ def test_confirmed_series_equal_the_series_that_a_scan_without_memory_makes(
     run(compare())
 
 
-async def _denied(_: Aws) -> AsyncIterator[Observed]:
+async def _denied_scan(_: Aws) -> AsyncIterator[Observed]:
     raise denied("ListStreams")
     yield

@@ -52,7 +52,7 @@ async def until(condition: Callable[[], Any]) -> None:
 
 
 @asynccontextmanager
-async def running(watcher: Watcher) -> AsyncIterator[Watcher]:
+async def run_in_background(watcher: Watcher) -> AsyncIterator[Watcher]:
     """Run a watcher in the background."""
     async with background(watcher.run()):
         yield watcher
@@ -75,8 +75,8 @@ def newest_values(watcher: Watcher, cell: CellKey) -> list[float]:
 
 def two_accounts() -> LinkedAws:
     """Return an AWS with two linked accounts whose file systems have the same name."""
-    listed = {account: [file_system("fs-1")] for account in (FIRST, SECOND)}
-    return LinkedAws({FIRST: "shop", SECOND: "bank"}, listed)
+    metrics = {account: [file_system("fs-1")] for account in (FIRST, SECOND)}
+    return LinkedAws({FIRST: "shop", SECOND: "bank"}, metrics)
 
 
 async def test_linked_accounts_are_read_without_a_role_each_with_its_own_values() -> None:
@@ -136,13 +136,13 @@ async def test_excluded_linked_accounts_are_not_read() -> None:
 async def test_the_metrics_of_linked_accounts_are_charged_to_the_monitoring_account() -> None:
     watcher = two_accounts().watcher()
     await run_and_close(watcher)
-    requested = {
+    requested_metrics = {
         sample.labels["aws_account"]: sample.value
         for family in watcher.aws_telemetry.metrics_requested.collect()
         for sample in family.samples
         if sample.name.endswith("_total")
     }
-    assert requested == {MONITORING: 2}
+    assert requested_metrics == {MONITORING: 2}
     _, cells = bills(MetricUse.of(watcher.fleet, 29_000_000), {}, 300)
     assert [(bill.labels, bill.projected.polled_metrics) for bill in cells] == [((MONITORING, REGION), 2)]
 
@@ -159,7 +159,7 @@ async def test_the_metrics_of_linked_accounts_use_the_budget_of_the_monitoring_a
 async def test_a_running_watcher_adds_newly_linked_accounts_and_removes_unlinked_ones() -> None:
     aws = two_accounts()
     del aws.links[SECOND]
-    async with running(aws.watcher()) as watcher:
+    async with run_in_background(aws.watcher()) as watcher:
         await until(lambda: observable_series(watcher, FIRST_CELL))
         assert SECOND_CELL not in watcher.cells
         aws.links[SECOND] = "bank"
@@ -176,26 +176,26 @@ async def test_an_account_is_dropped_only_after_two_lists_without_it() -> None:
     aws = two_accounts()
     watcher = aws.watcher()
     await run_and_close(watcher)
-    (link,) = watcher.linked.links.values()
+    (link_watcher,) = watcher.linked.links.values()
     label = aws.links.pop(FIRST)
-    await link.read()
+    await link_watcher.read()
     assert FIRST_CELL in watcher.cells
     aws.links[FIRST] = label
-    await link.read()
+    await link_watcher.read()
     del aws.links[FIRST]
-    await link.read()
+    await link_watcher.read()
     assert FIRST_CELL in watcher.cells
-    await link.read()
+    await link_watcher.read()
     assert FIRST_CELL not in watcher.cells
 
 
-async def test_a_denied_list_of_links_is_one_sentence_and_drops_no_account() -> None:
+async def test_a_denied_list_of_links_is_reported_in_one_sentence_and_drops_no_account() -> None:
     aws = two_accounts()
     watcher = aws.watcher()
     await run_and_close(watcher)
     aws.links_error = denied("ListSinks")
-    (link,) = watcher.linked.links.values()
-    await link.read()
+    (link_watcher,) = watcher.linked.links.values()
+    await link_watcher.read()
     assert watcher.sentences() == [
         f"{MONITORING}/{REGION} links: ListSinks: not authorized to perform ListSinks (AccessDeniedException)"
     ]
@@ -254,19 +254,19 @@ async def test_an_account_that_gets_a_role_is_read_with_the_role_from_then_on() 
     aws = two_accounts()
     watcher = aws.watcher()
     await run_and_close(watcher)
-    (link,) = watcher.linked.links.values()
+    (link_watcher,) = watcher.linked.links.values()
     account = MemberAccount(
         account_id=FIRST, name="shop", role_arn=ROLE.format(FIRST), regions=(REGION,), services=("efs",)
     )
     watcher.register(account)
     (role_watcher,) = await watcher.open_account(account)
     await role_watcher.run_inventory()
-    await link.read()
+    await link_watcher.read()
     assert watcher.cells[FIRST_CELL] is role_watcher
-    assert link.accounts[FIRST].has_role
+    assert link_watcher.accounts[FIRST].has_role
     fleet = watcher.fleet
-    reasons = [series.unobservable for key, series in fleet.series.items() if key.cell == FIRST_CELL]
-    assert not any(reason and "observability" in reason.reason for reason in reasons)
+    unobservables = [series.unobservable for key, series in fleet.series.items() if key.cell == FIRST_CELL]
+    assert not any(item and "observability" in item.reason for item in unobservables)
     assert SECOND_CELL in watcher.cells
 
 
@@ -276,7 +276,9 @@ async def test_an_account_that_shares_some_namespaces_is_read_with_its_own_role(
     aws.filter = filter_
     watcher = watcher_with_role(aws)
     await run_and_close(watcher)
-    assert [query.get("AccountId") for call in aws.queries for query in call] == [None] * 4
+    assert [query.get("AccountId") for call in aws.queries for query in call] == [
+        None
+    ] * 4  # a role names no account
     assert FIRST_CELL not in watcher.fleet.payers
 
 

@@ -13,7 +13,7 @@ from tests.fake_aws import denied
 from tests.monitor.polling.linked_aws import FIRST, REGION, SECOND, LinkedAws, file_system
 
 EFS = "elasticfilesystem"
-FILE_SYSTEMS = "L-848C634D"
+FILE_SYSTEMS = "L-848C634D"  # the code of a quota
 
 
 @pytest.fixture(autouse=True)
@@ -22,9 +22,9 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     set_aws_environment(monkeypatch, CREDENTIALS)
 
 
-def quota(code: str, value: float, **described: Any) -> dict[str, Any]:
+def quota(code: str, value: float, **fields: Any) -> dict[str, Any]:
     """Return Service Quotas' description of a quota."""
-    return {"QuotaCode": code, "QuotaName": f"Name of {code}", "Value": value, **described}
+    return {"QuotaCode": code, "QuotaName": f"Name of {code}", "Value": value, **fields}
 
 
 def defaults_of(**quotas: list[dict[str, Any]]) -> Any:
@@ -33,7 +33,10 @@ def defaults_of(**quotas: list[dict[str, Any]]) -> Any:
 
 
 async def known_quotas_of(aws: LinkedAws, **config: Any) -> Mapping[CellKey, KnownQuotas]:
-    """Return the known quotas of each cell; the first call of `known_quotas` has the quotas read."""
+    """Return the known quotas of each cell after a reading.
+
+    The first call of `Watcher.known_quotas` makes the reading include the quotas of the services in use.
+    """
     watcher: Watcher = aws.watcher(**config)
     try:
         await watcher.run_once(lambda done, steps: None)
@@ -54,8 +57,8 @@ def linked_aws(**answers: Any) -> LinkedAws:
 
 
 async def test_the_monitoring_account_reads_the_default_quotas_of_services_in_use() -> None:
-    listed = [quota(FILE_SYSTEMS, 1000.0), quota("L-00000001", 7.0)]
-    aws = linked_aws(list_aws_default_service_quotas=defaults_of(elasticfilesystem=listed))
+    quotas = [quota(FILE_SYSTEMS, 1000.0), quota("L-00000001", 7.0)]
+    aws = linked_aws(list_aws_default_service_quotas=defaults_of(elasticfilesystem=quotas))
     known = await known_quotas_of(aws)
     values = {item.quota.code: (item.value, item.source) for item in known[FIRST, REGION].lists[EFS]}
     assert values == {FILE_SYSTEMS: (1000.0, "quota_default"), "L-00000001": (7.0, "quota_default")}

@@ -1,4 +1,4 @@
-"""Reads the past of linked accounts, each with its id, for forecasts and the look-back."""
+"""Forecasts and the look-back request past points of linked accounts, with the id of each account."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,6 +19,7 @@ from tests.monitor.polling.linked_aws import FIRST, MONITORING, REGION, SECOND, 
 from tests.registries import REGISTRY
 
 CELLS = (FIRST, REGION), (SECOND, REGION)
+# By account, the value of each of its points, per minute.
 VALUES = {FIRST: 10.0, SECOND: 700.0, MONITORING: 99_999.0}
 
 
@@ -54,8 +55,8 @@ class PastAws(LinkedAws):
 @asynccontextmanager
 async def two_accounts() -> AsyncIterator[tuple[PastAws, Watcher]]:
     """Yield an AWS with two linked accounts whose file systems share a name, and a watcher that ran once."""
-    listed = {account: [file_system("fs-1")] for account in (FIRST, SECOND)}
-    aws = PastAws({FIRST: "shop", SECOND: "bank"}, listed, values=VALUES)
+    metrics = {account: [file_system("fs-1")] for account in (FIRST, SECOND)}
+    aws = PastAws({FIRST: "shop", SECOND: "bank"}, metrics, values=VALUES)
     watcher = aws.watcher()
     try:
         await watcher.run_once(lambda done, steps: None)
@@ -84,9 +85,9 @@ async def test_the_first_forecast_requests_a_fortnight_of_each_account() -> None
             if key.cell in CELLS and series.unobservable is None:
                 block, column = forecaster.recorder.history.place(int(forecaster.recorder.rows[series.slot]))
                 usage, _ = block.usage_of(np.array([column], np.intp))
-                known = usage[np.isfinite(usage)]
-                assert known.size > 13 * 96
-                assert known == pytest.approx(VALUES[key.account], rel=1e-2)
+                known_usage = usage[np.isfinite(usage)]
+                assert known_usage.size > 13 * 96
+                assert known_usage == pytest.approx(VALUES[key.account], rel=1e-2)
 
 
 async def test_the_look_back_requests_the_past_of_each_account_once_and_returns_its_own_points() -> None:
@@ -98,7 +99,7 @@ async def test_the_look_back_requests_the_past_of_each_account_once_and_returns_
             reader = HistoryReader(
                 MetricSource(watcher.cells[key].cell, MetricOwners(REGISTRY.collectors)),
                 watcher.fleet.rings,
-                lambda rows, read: points.update({int(row): {*read[2].tolist()} for row in rows}),
+                lambda rows, arrays: points.update({int(row): {*arrays[2].tolist()} for row in rows}),
                 lambda count: None,
             )
             assert await reader.read(metrics, minutes) == []

@@ -18,7 +18,7 @@ async def test_points_of_five_minutes_are_read_and_their_sums_are_per_minute() -
         reader = MetricPointReader(cell.fleet, lambda: {CELL: cell.reader})
         points, failures = await reader.read(CELL, METRICS, window(int(time.time() // 60)))
         assert failures == []
-        assert [points[each].tolist() for each in METRICS] == [[60.0] * POINTS] * 2
+        assert [points[key].tolist() for key in METRICS] == [[60.0] * POINTS] * 2
         assert cell.telemetry.aws.metrics_by_account[CELL[0]] == 2
 
 

@@ -17,13 +17,15 @@ DOCUMENTED_LIMIT = 120_000, "documented"
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, math.inf])
-@pytest.mark.parametrize("names", [("jobs",), ()], ids=["one queue", "no queue"])
+@pytest.mark.parametrize("queue_names", [("jobs",), ()], ids=["one queue", "no queue"])
 async def test_a_quota_that_is_no_limit_is_not_replaced_by_the_documented_limit(
-    value: float, names: Any
+    value: float, queue_names: Any
 ) -> None:
-    account = FakeAccount(malformed=True, **queues(*names), get_service_quota=quota(value))
+    account = FakeAccount(malformed=True, **queues(*queue_names), get_service_quota=quota(value))
     await account.run_inventory(SQS)
-    assert {name: account.limit("sqs", "standard_in_flight", name) for name in names} == dict.fromkeys(names)
+    assert {name: account.limit("sqs", "standard_in_flight", name) for name in queue_names} == (
+        dict.fromkeys(queue_names)
+    )
     assert account.failures == []
 
 
@@ -45,18 +47,18 @@ async def test_a_quota_that_becomes_unlimited_removes_the_limit() -> None:
     assert account.limit("sqs", "standard_in_flight", "jobs") is None
 
 
-AUTHORITIES = Quota(service="acm-pca", code="L-799883CD")  # a quota in `counts.yaml`
-USED: dict[str, Any] = {"list_certificate_authorities": {"CertificateAuthorities": [{}, {}]}}
-UNUSED: dict[str, Any] = {"list_certificate_authorities": {"CertificateAuthorities": []}}
+AUTHORITIES_QUOTA = Quota(service="acm-pca", code="L-799883CD")  # a quota in `counts.yaml`
+TWO_AUTHORITIES: dict[str, Any] = {"list_certificate_authorities": {"CertificateAuthorities": [{}, {}]}}
+NO_AUTHORITIES: dict[str, Any] = {"list_certificate_authorities": {"CertificateAuthorities": []}}
 
 
 async def account_with_count(description: Mapping[str, Any], **answers: Any) -> FakeAccount:
-    """Return an account after an inventory of AUTHORITIES. description: AWS's description of the quota."""
+    """Return an account after an inventory of AUTHORITIES_QUOTA. description: AWS's, of the quota."""
     account = FakeAccount(
         Config.model_validate({"signals": {"quotas": ["acm-pca"]}}),
         malformed=True,
         list_metrics={"Metrics": []},
-        list_service_quotas={"Quotas": [{"QuotaCode": AUTHORITIES.code, **description}]},
+        list_service_quotas={"Quotas": [{"QuotaCode": AUTHORITIES_QUOTA.code, **description}]},
         list_aws_default_service_quotas={"Quotas": []},
         **answers,
     )
@@ -66,7 +68,7 @@ async def account_with_count(description: Mapping[str, Any], **answers: Any) -> 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, math.inf, math.nan])
 async def test_a_count_has_no_limit_if_the_value_of_its_quota_is_no_limit(value: float) -> None:
-    account = await account_with_count({"Value": value}, **USED)
+    account = await account_with_count({"Value": value}, **TWO_AUTHORITIES)
     judge(account.fleet, account.aws.cell.clock.minute())
     (row,) = rows_of(account.fleet, lambda key: key.signal == "count")
     assert (row.usage, row.limit, row.utilization, account.failures) == (2.0, None, None, [])
@@ -74,14 +76,14 @@ async def test_a_count_has_no_limit_if_the_value_of_its_quota_is_no_limit(value:
 
 @pytest.mark.parametrize("value", [-1.0, math.inf])
 async def test_resources_without_a_limit_are_counted_once_a_day(value: float) -> None:
-    account = await account_with_count({"Value": value}, **USED)
+    account = await account_with_count({"Value": value}, **TWO_AUTHORITIES)
     (group,) = account.aws.scan.state(KnownQuotas).counted.values()
     assert group.interval == DAY
 
 
 @pytest.mark.parametrize(
     ("description", "answers"),
-    [({"Value": 0.0}, UNUSED), ({}, USED)],
+    [({"Value": 0.0}, NO_AUTHORITIES), ({}, TWO_AUTHORITIES)],
     ids=["quota 0 and unused", "no value"],
 )
 async def test_an_unused_quota_of_0_and_a_quota_without_a_value_have_no_series(

@@ -26,7 +26,7 @@ from tests.telemetries import Telemetries
 
 ONE, TWO, THREE = ("111111111111", "222222222222", "333333333333")
 REGISTRY = global_registry()
-FAST = PollingTimings(
+FAST_TIMINGS = PollingTimings(
     open_retry_interval=0.05,
     organization_interval=0.05,
     min_listing_interval=0.01,
@@ -50,7 +50,7 @@ async def aws() -> AsyncIterator[FakeOrganization]:
 def watcher_of(
     aws: FakeOrganization,
     known: KnownAccounts | None = None,
-    timings: PollingTimings = FAST,
+    timings: PollingTimings = FAST_TIMINGS,
     accounts: list[dict[str, Any]] | None = None,
     **organization: Any,
 ) -> Watcher:
@@ -96,16 +96,16 @@ def account_names(watcher: Watcher) -> dict[str, str]:
     return {status.account: status.name for status in watcher.accounts.values()}
 
 
-def organization_of(watcher: Watcher) -> OrganizationStatus:
+def organization_status(watcher: Watcher) -> OrganizationStatus:
     """Return the status of the only organization."""
     (status,) = watcher.members.statuses()
     return status
 
 
 async def wait_for_lists(aws: FakeOrganization, number: int = 2) -> None:
-    """Wait for two more lists; the watcher has then used the first of them."""
-    awaited = aws.lists + number
-    await until(lambda: aws.lists >= awaited)
+    """Wait until this number of further lists were requested; all but the last of them were then applied."""
+    lists_before = aws.lists
+    await until(lambda: aws.lists >= lists_before + number)
 
 
 # Which accounts are watched
@@ -119,7 +119,7 @@ async def test_all_active_accounts_are_watched_and_the_callers_own_account_witho
         assert accounts_with_series(watcher) == {OWN, ONE}
         assert account_names(watcher) == {OWN: "home", ONE: "one"}
         assert {cell.name for cell in watcher.cell_statuses()} == {"home", "one"}
-        assert organization_of(watcher).accounts == 2
+        assert organization_status(watcher).accounts == 2
         assert watcher.pending() == []
     assert set(aws.roles) == {(f"arn:aws:iam::{ONE}:role/team/monitor", "testing")}
 
@@ -206,7 +206,9 @@ async def test_an_account_is_added_suspended_and_activated_again(aws: FakeOrgani
         assert watcher.members.departed == {}
 
 
-async def test_a_closed_account_has_no_series_calls_or_exported_times_any_more(aws: FakeOrganization) -> None:
+async def test_a_closed_account_has_neither_series_nor_calls_nor_exported_times_any_more(
+    aws: FakeOrganization,
+) -> None:
     async with running(watcher_of(aws)) as watcher:
         assert exported_accounts(watcher) == {OWN, ONE}
         aws.change(ONE, State="CLOSED")
@@ -237,10 +239,10 @@ async def test_an_account_is_removed_only_after_two_lists_without_it(aws: FakeOr
     watcher = watcher_of(aws, timings=timings)
     (organization,) = watcher.members.organizations
     await organization.read()
-    missing = aws.accounts.pop()
+    removed_item = aws.accounts.pop()
     await organization.read()
     assert set(organization.members) == {OWN, ONE}
-    aws.accounts.append(missing)
+    aws.accounts.append(removed_item)
     await organization.read()
     aws.accounts.pop()
     await organization.read()
@@ -288,15 +290,15 @@ async def test_after_a_denial_the_accounts_are_listed_at_once(aws: FakeOrganizat
 async def test_after_a_failed_list_the_known_accounts_stay_watched(aws: FakeOrganization, code: str) -> None:
     async with running(watcher_of(aws)) as watcher:
         aws.failure = code
-        await until(lambda: organization_of(watcher).listing.failures)
-        (failure,) = organization_of(watcher).listing.failures
+        await until(lambda: organization_status(watcher).listing.failures)
+        (failure,) = organization_status(watcher).listing.failures
         assert (failure.operation, failure.code) == ("ListAccounts", code)
         assert accounts_with_series(watcher) == {OWN, ONE}
         assert watcher.inaccessible_accounts == {}
         aws.accounts.append(account_item(TWO, "two"))
         aws.failure = ""
         await until(lambda: TWO in accounts_with_series(watcher))
-        assert organization_of(watcher).listing.failures == ()
+        assert organization_status(watcher).listing.failures == ()
 
 
 async def test_if_the_first_list_fails_no_account_is_watched_until_a_list_succeeds(
@@ -304,7 +306,7 @@ async def test_if_the_first_list_fails_no_account_is_watched_until_a_list_succee
 ) -> None:
     aws.failure = "AccessDeniedException"
     async with running(watcher_of(aws)) as watcher:
-        assert (watcher.cells, organization_of(watcher).is_known) == ({}, False)
+        assert (watcher.cells, organization_status(watcher).is_known) == ({}, False)
         (sentence,) = watcher.sentences()
         assert sentence.startswith(
             f"organization: ListAccounts: AccessDeniedException of ListAccounts in {OWN}"
@@ -324,8 +326,8 @@ async def test_if_the_first_list_fails_the_accounts_in_the_file_are_watched(
     aws.failure = "AccessDeniedException"
     async with running(watcher_of(aws, KnownAccounts.read(file))) as watcher:
         assert accounts_with_series(watcher) == {OWN, ONE}
-        assert organization_of(watcher).is_known
-        await until(lambda: organization_of(watcher).listing.failures)
+        assert organization_status(watcher).is_known
+        await until(lambda: organization_status(watcher).listing.failures)
     assert file.stat().st_mode & 0o077 == 0
     assert "example.org" not in file.read_text()  # the file contains no addresses of owners
 
@@ -333,7 +335,7 @@ async def test_if_the_first_list_fails_the_accounts_in_the_file_are_watched(
 @pytest.mark.parametrize(
     "content",
     [b"", b"{", b"[]", b'{"organization": 1}', b"\xff", b'{"organization": {"own_account": "x"}}', None],
-    ids=["empty", "cut", "array", "number", "not UTF-8", "fields missing", "no file"],
+    ids=["empty", "cut", "array", "number", "not UTF-8", "fields removed_item", "no file"],
 )
 async def test_a_missing_or_invalid_file_of_known_accounts_is_replaced(
     aws: FakeOrganization, tmp_path: Path, content: bytes | None
@@ -384,7 +386,7 @@ async def test_patterns_that_match_nothing_are_logged_once(
     assert messages.count("exclude[0] of organization matches no account: 'sandbox-*'.") == 1
 
 
-# Single scans, and bounds
+# Single scans, and the maximum number of accounts
 
 
 async def test_a_single_scan_lists_the_accounts_and_reads_them(aws: FakeOrganization) -> None:
@@ -406,16 +408,20 @@ async def test_a_single_scan_reports_why_the_accounts_could_not_be_listed(aws: F
 
 async def test_five_hundred_accounts_are_added_and_half_of_them_removed(aws: FakeOrganization) -> None:
     watcher = watcher_of(aws)
-    listed = [ListedAccount(f"{number:012}", f"a {number}") for number in range(500)]
+    listed_accounts = [ListedAccount(f"{number:012}", f"a {number}") for number in range(500)]
 
     async def list_accounts(_: Organization) -> OrganizationListing:
-        return OrganizationListing(OWN, "aws", (), tuple(listed))
+        return OrganizationListing(OWN, "aws", (), tuple(listed_accounts))
 
     (entry,) = watcher.config.monitored_organizations(REGISTRY)
-    organization = OrganizationWatcher(entry, list_accounts, watcher.members, KnownAccounts(), FAST)
+    organization = OrganizationWatcher(entry, list_accounts, watcher.members, KnownAccounts(), FAST_TIMINGS)
     await organization.read()
-    assert set(organization.members) == set(account_names(watcher)) == {account.id for account in listed}
-    del listed[250:]
+    assert (
+        set(organization.members)
+        == set(account_names(watcher))
+        == {account.id for account in listed_accounts}
+    )
+    del listed_accounts[250:]
     await organization.read()
     await organization.read()
     assert len(organization.members) == len(watcher.accounts) == len(watcher.members.departed) == 250

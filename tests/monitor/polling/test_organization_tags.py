@@ -40,7 +40,7 @@ async def watched_accounts(watcher: Watcher) -> set[str]:
 
 async def test_only_accounts_with_matching_tags_are_watched(aws: FakeOrganization) -> None:
     assert await watched_accounts(watcher_of(aws, tags={"environment": "prod*"})) == {ONE}
-    assert sorted(aws.tag_calls) == [OWN, ONE]  # not of the closed account
+    assert sorted(aws.tag_calls) == [OWN, ONE]  # none about the closed account
 
 
 async def test_no_tags_are_read_without_a_selection_by_tags(aws: FakeOrganization) -> None:
@@ -77,7 +77,7 @@ class TaggedAccounts:
     def cell(self) -> Cell:
         return self.aws.cell
 
-    def _list(self, ResourceId: str) -> object:  # the name of the parameter in AWS
+    def _list(self, ResourceId: str) -> object:  # AWS's name of the parameter
         self.requested.append(ResourceId)
         value = self.tags[ResourceId]
         return denied() if value is None else {"Tags": [{"Key": "team", "Value": value}]}

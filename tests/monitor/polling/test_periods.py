@@ -27,8 +27,8 @@ from tests.registries import OWNERS, STREAM_WRITE_BYTES
 from tests.resources import resource
 from tests.telemetries import Telemetries
 
-NOW = 29_000_040  # a multiple of every period
-DELAY = 3
+NOW = 29_000_040  # minutes since the epoch; a multiple of every period
+DELAY = 3  # minutes, as it is declared
 CELL = "123456789012", "eu-west-1"
 KEY = Key(*CELL, "dynamodb", "reads", "orders")
 
@@ -44,35 +44,35 @@ Values = Callable[[int], float | None]  # the value of a period, by its first mi
 class CloudWatch:
     """A fake CloudWatch that has a point of each metric for each period.
 
-    values: by metric. late: minutes from the end of a period until its point is there. minute: the present.
-    requested: the minute and metric of each query so far.
+    values: by metric. late_minutes: from the end of a period until its point is there. minute: the present
+    minute. requested: the minute and metric of each query so far.
     """
 
     values: Mapping[Metric, Values]
-    late: int = 0
+    late_minutes: int = 0
     minute: int = NOW
     requested: list[tuple[int, Metric]] = field(default_factory=list)
 
     def answer(self, body: Body) -> Response:
         start, end = body["StartTime"] // 60, body["EndTime"] // 60
-        names = {(metric.name, metric.stat): metric for metric in self.values}
+        metrics = {(metric.name, metric.stat): metric for metric in self.values}
         results, periods = [], {query["MetricStat"]["Period"] // 60 for query in body["MetricDataQueries"]}
         (period,) = periods  # all metrics of a call have the same period
         assert start % period == end % period == 0
         assert start < end <= self.minute
         for query in body["MetricDataQueries"]:
-            metric = names[query["MetricStat"]["Metric"]["MetricName"], query["MetricStat"]["Stat"]]
+            metric = metrics[query["MetricStat"]["Metric"]["MetricName"], query["MetricStat"]["Stat"]]
             self.requested.append((self.minute, metric))
-            published = range(start, min(end, self.minute - self.late - period + 1), period)
+            published = range(start, min(end, self.minute - self.late_minutes - period + 1), period)
             points = {minute: self.values[metric](minute) for minute in published}
             results.append(
                 result(query, {minute: value for minute, value in points.items() if value is not None})
             )
         return {"MetricDataResults": results}
 
-    def requests(self, metric: Metric) -> list[int]:
+    def request_minutes(self, metric: Metric) -> list[int]:
         """Return the minutes in which a metric was requested."""
-        return [minute for minute, requested in self.requested if requested is metric]
+        return [minute for minute, requested_metric in self.requested if requested_metric is metric]
 
 
 @dataclass
@@ -93,26 +93,30 @@ class PolledSeries:
             self.cloudwatch.minute += 1
 
     def history(self) -> SeriesHistory:
+        """Return the history of the series up to the last poll."""
         return SeriesHistory.of(self.fleet, self.fleet.series[KEY], self.cloudwatch.minute - 1)
 
     def usage(self, minute: int) -> float:
+        """Return the usage in a minute."""
         history = self.history()
         return float(history.usage[minute - history.start])
 
     def row(self, metric: Metric) -> int:
+        """Return the row of a metric in the rings."""
         return self.fleet.metrics(CELL)[metric_query(metric)]
 
     def judge(self) -> Zone:
+        """Judge the fleet, and return the zone of the series."""
         judge(self.fleet, self.cloudwatch.minute)
         return Zone(int(self.fleet.zone[self.fleet.series[KEY].slot]))
 
 
 @asynccontextmanager
-async def polling(
-    usage: Usage, values: Mapping[Metric, Values], throttles: Usage | None = None, late: int = 0
+async def polled_series(
+    usage: Usage, values: Mapping[Metric, Values], throttles: Usage | None = None, late_minutes: int = 0
 ) -> AsyncIterator[PolledSeries]:
     """Yield a polled series. usage, throttles: its formulas. values: of the metrics in them."""
-    fleet, telemetry, cloudwatch = Fleet(), Telemetries(), CloudWatch(values, late)
+    fleet, telemetry, cloudwatch = Fleet(), Telemetries(), CloudWatch(values, late_minutes)
     observed = Observed(signal="reads", resource=resource("orders"), usage=usage, throttled=throttles)
     settings = SeriesSettings(
         signal=STREAM_WRITE_BYTES, limit=Limit(100.0, LimitSource.API, 0), band=Band(), delay=DELAY
@@ -130,11 +134,13 @@ def rising(minute: int) -> float:
     return float(minute - NOW + WINDOW)
 
 
-@pytest.mark.parametrize("late", [0, 2, 7])
-async def test_a_formula_of_metrics_with_two_periods_is_right_in_every_minute(late: int) -> None:
+@pytest.mark.parametrize("late_minutes", [0, 2, 7])
+async def test_a_formula_of_metrics_with_two_periods_is_right_in_every_minute(late_minutes: int) -> None:
     """The result is the same however late the points come."""
     values = {CONSUMED: rising, PROVISIONED: rising}
-    async with polling(ratio(per_second(CONSUMED), PROVISIONED), values, late=late) as polled:
+    async with polled_series(
+        ratio(per_second(CONSUMED), PROVISIONED), values, late_minutes=late_minutes
+    ) as polled:
         await polled.poll(60)
         for minute in range(NOW - 100, NOW + 40):
             assert polled.usage(minute) == pytest.approx(rising(minute) / 60 / rising(minute // 5 * 5))
@@ -143,10 +149,10 @@ async def test_a_formula_of_metrics_with_two_periods_is_right_in_every_minute(la
 @pytest.mark.parametrize("period", PERIODS)
 async def test_a_sum_is_per_minute_whatever_the_period(period: int) -> None:
     metric = Metric("AWS/DynamoDB", "Scanned", "Sum", period=period)
-    async with polling(per_second(metric), {metric: lambda minute: 20.0 * period}) as polled:
+    async with polled_series(per_second(metric), {metric: lambda minute: 20.0 * period}) as polled:
         await polled.poll(70)
-        used = polled.history().usage
-        assert set(used[~np.isnan(used)].round(3)) == {20.0}
+        known_usage = polled.history().usage
+        assert set(known_usage[~np.isnan(known_usage)].round(3)) == {20.0}
         newest = polled.fleet.rings.newest_point[polled.row(metric)]
         assert newest == (NOW + 69) // (period // 60) * (period // 60) - 1
 
@@ -155,7 +161,7 @@ async def test_a_sum_is_per_minute_whatever_the_period(period: int) -> None:
 async def test_the_rise_of_a_counter_is_per_minute_whatever_the_period(period: int) -> None:
     counter = Metric("AWS/ES", "Rejected", "Maximum", period=period)
     rise = Usage(Op.RISE, ((counter, 1.0),))
-    async with polling(rise, {counter: lambda minute: 7.0 * (minute - NOW) + 5000}) as polled:
+    async with polled_series(rise, {counter: lambda minute: 7.0 * (minute - NOW) + 5000}) as polled:
         await polled.poll(40)
         history = polled.history()
         known = history.usage[~np.isnan(history.usage)]
@@ -164,30 +170,32 @@ async def test_the_rise_of_a_counter_is_per_minute_whatever_the_period(period: i
 
 
 async def test_an_average_over_a_longer_period_is_not_divided() -> None:
-    async with polling(total(PROVISIONED), {PROVISIONED: lambda minute: 70.0}) as polled:
+    async with polled_series(total(PROVISIONED), {PROVISIONED: lambda minute: 70.0}) as polled:
         await polled.poll()
         assert polled.usage(NOW - 1) == polled.usage(NOW - 5) == 70.0
 
 
 async def test_a_missing_point_of_five_minutes_makes_five_minutes_unknown() -> None:
-    async with polling(total(SCANNED), {SCANNED: lambda minute: None if minute == NOW else 10.0}) as polled:
+    async with polled_series(
+        total(SCANNED), {SCANNED: lambda minute: None if minute == NOW else 10.0}
+    ) as polled:
         await polled.poll(20)
         history = polled.history()
         unknown = np.flatnonzero(np.isnan(history.usage[-30:])) + history.end - 29
         assert unknown[unknown < NOW + 15].tolist() == [*range(NOW, NOW + 5)]
 
 
-@pytest.mark.parametrize("late", [0, 2])
+@pytest.mark.parametrize("late_minutes", [0, 2])
 async def test_a_metric_is_requested_once_in_a_period_after_the_publication_delay(
-    late: int,
+    late_minutes: int,
 ) -> None:
     values = {CONSUMED: rising, PROVISIONED: rising}
-    async with polling(ratio(CONSUMED, PROVISIONED), values, late=late) as polled:
+    async with polled_series(ratio(CONSUMED, PROVISIONED), values, late_minutes=late_minutes) as polled:
         await polled.poll(60)
-        assert polled.cloudwatch.requests(CONSUMED) == [*range(NOW, NOW + 60)]
-        request_minutes = polled.cloudwatch.requests(PROVISIONED)
+        assert polled.cloudwatch.request_minutes(CONSUMED) == [*range(NOW, NOW + 60)]
+        request_minutes = polled.cloudwatch.request_minutes(PROVISIONED)
         assert request_minutes[:4] == [NOW, NOW + DELAY, NOW + DELAY + 5, NOW + DELAY + 10]
-        learned_delay = max(late, MIN_DELAY)
+        learned_delay = max(late_minutes, MIN_DELAY)
         assert request_minutes[-6:] == [*range(NOW + 30 + learned_delay, NOW + 60, 5)]
         labels = {"aws_account": CELL[0], "aws_region": CELL[1], "aws_service": "dynamodb"}
         requested = polled.telemetry.registry.get_sample_value("headroom_metrics_requested_total", labels)
@@ -196,15 +204,15 @@ async def test_a_metric_is_requested_once_in_a_period_after_the_publication_dela
 
 async def test_a_publication_delay_longer_than_declared_is_learned() -> None:
     values = {PROVISIONED: rising}
-    async with polling(total(PROVISIONED), values, late=DELAY + 2) as polled:
+    async with polled_series(total(PROVISIONED), values, late_minutes=DELAY + 2) as polled:
         await polled.poll(180)
-        assert polled.cloudwatch.requests(PROVISIONED)[-1] % 5 == (DELAY + 2) % 5
-        assert len(polled.cloudwatch.requests(PROVISIONED)) <= 180 / 5 + MAX_DELAY
+        assert polled.cloudwatch.request_minutes(PROVISIONED)[-1] % 5 == (DELAY + 2) % 5
+        assert len(polled.cloudwatch.request_minutes(PROVISIONED)) <= 180 / 5 + MAX_DELAY
         assert polled.fleet.rings.newest_point[polled.row(PROVISIONED)] == NOW + 169
 
 
 async def test_a_period_is_complete_after_its_end_and_the_publication_delay() -> None:
-    async with polling(total(SCANNED), {SCANNED: rising}) as polled:
+    async with polled_series(total(SCANNED), {SCANNED: rising}) as polled:
         rings, row = polled.fleet.rings, polled.row(SCANNED)
         await polled.poll(2)
         assert rings.newest_point[row] == NOW - 1  # the period that has just ended
@@ -217,7 +225,9 @@ async def test_a_period_is_complete_after_its_end_and_the_publication_delay() ->
 
 async def test_a_revised_point_replaces_the_values_of_all_its_minutes() -> None:
     first_values = {NOW - 5: 10.0}
-    async with polling(total(SCANNED), {SCANNED: lambda minute: first_values.get(minute, 50.0)}) as polled:
+    async with polled_series(
+        total(SCANNED), {SCANNED: lambda minute: first_values.get(minute, 50.0)}
+    ) as polled:
         await polled.poll(4)
         assert polled.usage(NOW - 1) == polled.usage(NOW - 5) == 2.0
         first_values.clear()
@@ -227,21 +237,21 @@ async def test_a_revised_point_replaces_the_values_of_all_its_minutes() -> None:
 
 async def test_a_missing_point_is_zero_once_its_period_has_ended_and_is_proven() -> None:
     """Points of another metric of the namespace prove that CloudWatch has published the period."""
-    async with polling(total(CONSUMED), {CONSUMED: rising, THROTTLES: lambda _: None}, total(THROTTLES)) as (
-        polled
-    ):
+    async with polled_series(
+        total(CONSUMED), {CONSUMED: rising, THROTTLES: lambda _: None}, total(THROTTLES)
+    ) as (polled):
         await polled.poll(DELAY + 1)
         throttles = dict(
             zip(range(polled.history().start, NOW + 60), polled.history().throttled, strict=False)
         )
-        assert [throttles[NOW - ago] for ago in (1, 5, 100)] == [0.0] * 3
+        assert [throttles[NOW - minutes_ago] for minutes_ago in (1, 5, 100)] == [0.0] * 3
         assert math.isnan(throttles[NOW])
         assert polled.fleet.rings.proven_through[polled.row(THROTTLES)] == NOW - 1
 
 
 async def test_throttled_demand_with_a_longer_period_stays_known_until_its_next_point() -> None:
     values = {CONSUMED: rising, THROTTLES: lambda minute: 3000.0 if minute >= NOW else None}
-    async with polling(total(CONSUMED), values, per_second(THROTTLES)) as polled:
+    async with polled_series(total(CONSUMED), values, per_second(THROTTLES)) as polled:
         await polled.poll(5)
         for _ in range(DELAY):
             await polled.poll()
@@ -255,10 +265,10 @@ async def test_throttled_demand_with_a_longer_period_stays_known_until_its_next_
 
 async def test_a_missing_hourly_point_is_requested_again_before_the_next_hour() -> None:
     hourly = Metric("AWS/DynamoDB", "Stored", "Average", period=3600)
-    async with polling(total(hourly), {hourly: rising}, late=12) as polled:
+    async with polled_series(total(hourly), {hourly: rising}, late_minutes=12) as polled:
         polled.cloudwatch.minute = NOW + 20
         await polled.poll(60)
-        request_minutes = polled.cloudwatch.requests(hourly)
+        request_minutes = polled.cloudwatch.request_minutes(hourly)
         assert request_minutes == [NOW + 20, NOW + 60 + DELAY, NOW + 65 + DELAY, NOW + 70 + DELAY]
         assert polled.usage(NOW + 59) == rising(NOW)
 

@@ -15,7 +15,7 @@ from monitor.polling.plan import (
     plan_requests,
 )
 
-NOW = 29_000_000
+NOW = 29_000_000  # minutes since the epoch
 
 
 def rings_of(*metrics: tuple[int, int | None]) -> tuple[Rings, dict[bytes, int]]:
@@ -37,7 +37,7 @@ def rings_of(*metrics: tuple[int, int | None]) -> tuple[Rings, dict[bytes, int]]
     return rings, queries
 
 
-def requests(*metrics: tuple[int, int | None]) -> list[MetricRequest]:
+def planned_requests(*metrics: tuple[int, int | None]) -> list[MetricRequest]:
     """Return the requests of a poll. metrics: as for `rings_of`."""
     return list(plan_requests(*rings_of(*metrics), NOW))
 
@@ -48,12 +48,12 @@ def minutes_ago(request: MetricRequest) -> tuple[int, int]:
 
 
 def test_without_metrics_no_request_is_planned() -> None:
-    assert requests() == []
+    assert planned_requests() == []
 
 
 @pytest.mark.parametrize(("metrics", "calls"), [(1, 1), (500, 1), (501, 2), (1200, 3)])
 def test_a_call_has_at_most_500_metrics_and_each_metric_is_requested_once(metrics: int, calls: int) -> None:
-    requested = requests(*[(3, 5)] * metrics)
+    requested = planned_requests(*[(3, 5)] * metrics)
     assert len(requested) == calls
     assert max(len(request.metrics) for request in requested) <= MAX_METRICS_PER_CALL
     assert sorted(metric for request in requested for metric in request.metrics) == sorted(
@@ -68,7 +68,7 @@ def test_a_metric_is_requested_for_its_own_row() -> None:
 
 
 @pytest.mark.parametrize(
-    ("read", "oldest"),
+    ("read_ago", "oldest"),  # in minutes before now
     [
         pytest.param(5, 14, id="new minutes and ten that CloudWatch may revise"),
         pytest.param(4, 13, id="read up to the publication delay"),
@@ -78,10 +78,10 @@ def test_a_metric_is_requested_for_its_own_row() -> None:
         pytest.param(None, WINDOW, id="never read: the whole window"),
     ],
 )
-def test_a_request_begins_before_the_first_unread_minute(read: int | None, oldest: int) -> None:
-    """It ends with the minute that just ended, whatever publication delay was declared."""
+def test_a_request_begins_before_the_first_unread_minute(read_ago: int | None, oldest: int) -> None:
+    """A request ends with the minute that just ended, whatever publication delay was declared."""
     for delay in (0, 3, 5):
-        (request,) = requests((delay, read))
+        (request,) = planned_requests((delay, read_ago))
         assert minutes_ago(request) == (oldest, 1)
 
 
@@ -97,17 +97,17 @@ def test_a_late_metric_is_requested_until_its_namespace_has_newer_points() -> No
 
 
 @pytest.mark.parametrize(
-    ("newest", "oldest"),
+    ("newest_ago", "oldest"),  # in minutes before now
     [
         pytest.param(2, 14, id="points are in time"),
         pytest.param(20, 19 + REVISED_MINUTES, id="points may be late"),
         pytest.param(SILENT_AFTER, 14, id="the metric is idle"),
     ],
 )
-def test_a_metric_is_requested_from_its_newest_point_on(newest: int, oldest: int) -> None:
+def test_a_metric_is_requested_from_its_newest_point_on(newest_ago: int, oldest: int) -> None:
     """All minutes up to five minutes ago were read."""
     rings, queries = rings_of((3, 5))
-    rings.write(np.array([0]), np.array([NOW - newest]), np.ones(1, np.float32))
+    rings.write(np.array([0]), np.array([NOW - newest_ago]), np.ones(1, np.float32))
     (request,) = plan_requests(rings, queries, NOW)
     assert minutes_ago(request) == (oldest, 1)
 
@@ -116,21 +116,21 @@ def test_a_metric_is_requested_from_its_newest_point_on(newest: int, oldest: int
 def test_the_whole_window_of_each_metric_is_requested_twice_an_hour(interval: int) -> None:
     """The requests for whole windows are spread over the polls."""
     rings, queries = rings_of(*[(3, 5)] * 1500)
-    times = np.zeros(1500)
+    window_requests = np.zeros(1500)
     for now in range(NOW, NOW + 240, interval):
         wide_requests = 0
         for request in plan_requests(rings, queries, now):
             is_wide = len(request.minutes) == WINDOW
-            times[request.rows] += is_wide
+            window_requests[request.rows] += is_wide
             wide_requests += is_wide
             rings.mark_requested(request.rows, now - 1)
             rings.mark_read(request.rows, now - 4)
         assert wide_requests <= (1 if interval == 1 else 3)
-    assert set(times) <= ({7, 8} if interval < WINDOW_INTERVAL else {3, 4})
+    assert set(window_requests) <= ({7, 8} if interval < WINDOW_INTERVAL else {3, 4})
 
 
 def test_metrics_read_long_ago_share_a_call_so_that_only_that_call_covers_more_minutes() -> None:
-    requested = requests((3, 90), *[(3, 5)] * 700, (3, 90), *[(3, 5)] * 698, (3, 90))
+    requested = planned_requests((3, 90), *[(3, 5)] * 700, (3, 90), *[(3, 5)] * 698, (3, 90))
     assert sorted(minutes_ago(request)[0] for request in requested) == [14, 14, 99]
 
 
@@ -150,8 +150,8 @@ def test_a_budget_requests_the_most_overdue_metrics_first() -> None:
     rings, metrics = rings_of((3, 5), (3, 5), (3, 5), (3, None))
     rings.cadence[:4] = [0, 15, 60, 60]
     rings.requested_through[:3] = [NOW - 3, NOW - 16, NOW - 181]
-    overdue = most_overdue(rings, metrics, NOW, 4)
-    assert overdue is metrics
+    all_metrics = most_overdue(rings, metrics, NOW, 4)
+    assert all_metrics is metrics
     assert [*most_overdue(rings, metrics, NOW, 3)] == [b"3", b"2", b"0"]
     assert [*most_overdue(rings, metrics, NOW, 1)] == [b"3"]
     assert [*most_overdue(rings, metrics, NOW, 0)] == []

@@ -23,7 +23,7 @@ from tests.registries import OWNERS, REGISTRY, STREAM_WRITE_BYTES
 from tests.resources import resource
 from tests.telemetries import Telemetries
 
-START, DELAY = 29_000_000, 2
+START, DELAY = 29_000_000, 2  # minutes
 CELL = "123456789012", "eu-west-1"
 FUNCTIONS = [f"function-{n}" for n in range(12)]
 CONCURRENCY = Metric("AWS/Lambda", "ConcurrentExecutions", "Maximum")
@@ -47,7 +47,7 @@ class LambdaMetrics:
         self.requested[metric["MetricName"], function] += 1
         points: dict[int, float] = {}
         if metric["MetricName"] == "ConcurrentExecutions":
-            points = {self.now - DELAY - 1 - ago: 1.0 for ago in range(20)}
+            points = {self.now - DELAY - 1 - minutes_ago: 1.0 for minutes_ago in range(20)}
         for name, (minute, number) in self.throttled.items():
             if metric["MetricName"] == "Throttles" and function in ("", name) and minute < self.now - DELAY:
                 points[minute] = points.get(minute, 0) + number
@@ -55,7 +55,7 @@ class LambdaMetrics:
 
 
 @asynccontextmanager
-async def reading(aws: LambdaMetrics) -> AsyncIterator[MetricReader]:
+async def reader_of(aws: LambdaMetrics) -> AsyncIterator[MetricReader]:
     """Yield a reader of the metrics of FUNCTIONS and of the throttles of their account."""
     fleet = Fleet()
     fleet.set_bounds(REGISTRY.bounds)
@@ -92,7 +92,7 @@ def stored_throttles(reader: MetricReader, name: str, minute: int) -> float:
 
 async def test_throttles_of_functions_are_read_once_while_the_account_has_none() -> None:
     aws = LambdaMetrics()
-    async with reading(aws) as reader:
+    async with reader_of(aws) as reader:
         await poll(reader, aws, 60)
         assert {aws.requested["Throttles", name] for name in FUNCTIONS} == {1}
         assert aws.requested["Throttles", ""] == 60
@@ -101,14 +101,14 @@ async def test_throttles_of_functions_are_read_once_while_the_account_has_none()
 
 async def test_the_poll_that_reads_throttles_of_the_account_finds_the_throttled_function() -> None:
     aws = LambdaMetrics()
-    async with reading(aws) as reader:
+    async with reader_of(aws) as reader:
         await poll(reader, aws, 30)
-        minute = aws.now
-        aws.throttled["function-7"] = minute, 9.0
+        throttled_minute = aws.now
+        aws.throttled["function-7"] = throttled_minute, 9.0
         await poll(reader, aws, DELAY + 1)
-        assert np.isnan(stored_throttles(reader, "function-7", minute))
+        assert np.isnan(stored_throttles(reader, "function-7", throttled_minute))
         await poll(reader, aws, 1)
-        assert stored_throttles(reader, "function-7", minute) == 9.0
+        assert stored_throttles(reader, "function-7", throttled_minute) == 9.0
         await poll(reader, aws, 10)
-        assert {stored_throttles(reader, name, minute) for name in FUNCTIONS} == {0.0, 9.0}
+        assert {stored_throttles(reader, name, throttled_minute) for name in FUNCTIONS} == {0.0, 9.0}
         assert {aws.requested["Throttles", name] for name in FUNCTIONS if name != "function-7"} == {2}

@@ -4,7 +4,7 @@ from collections import Counter
 from functools import partial
 from typing import Any
 
-from prometheus_client.parser import text_string_to_metric_families as samples_of
+from prometheus_client.parser import text_string_to_metric_families as parse_families
 
 from monitor.aws.cell import Cell
 from monitor.config.config import Config
@@ -61,7 +61,7 @@ async def test_queues_whose_names_differ_only_in_case_are_distinguished() -> Non
     await exposition.publish({})
     exported = {
         sample.labels["resource"]: sample.value
-        for family in samples_of(text(exposition))
+        for family in parse_families(text(exposition))
         for sample in family.samples
         if sample.name == "headroom_usage"
     }
@@ -94,11 +94,16 @@ async def test_ten_thousand_queues_are_listed_at_once_and_described_by_turns() -
     calls = Counter(account.aws.calls)
     assert status.failures == ()
     assert calls["sqs:ListQueues"] == len(pages)
-    assert calls["sqs:GetQueueAttributes"] == FIFO_QUEUES // 10
+    assert calls["sqs:GetQueueAttributes"] == FIFO_QUEUES // 10  # those whose turn it is
     assert {resource for _, resource in account.names} == {*names}
-    series = Counter(signal for signal, _ in account.names)
-    assert (series["standard_in_flight"], series["fifo_in_flight"]) == (STANDARD_QUEUES, FIFO_QUEUES)
-    assert series["fifo_message_rate_batched"] == FIFO_QUEUES // 10  # the other queues wait for their turn
+    series_counts = Counter(signal for signal, _ in account.names)
+    assert (series_counts["standard_in_flight"], series_counts["fifo_in_flight"]) == (
+        STANDARD_QUEUES,
+        FIFO_QUEUES,
+    )
+    assert (
+        series_counts["fifo_message_rate_batched"] == FIFO_QUEUES // 10
+    )  # the other queues wait for their turn
     assert status.waiting == FIFO_QUEUES - FIFO_QUEUES // 10
     server = await poll_and_judge(account)
     requested = [query for body in server.bodies for query in body["MetricDataQueries"]]
