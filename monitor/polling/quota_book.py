@@ -26,9 +26,9 @@ from rules.signals import Quota
 log = logging.getLogger(__name__)
 
 QUOTA_INTERVAL = 6 * 3600.0  # seconds; a quota changes only after a request
-# Seconds between readings while a request is pending or was recently approved, and seconds for which an
-# approval is recent: AWS takes hours to apply the value.
-REQUESTED_INTERVAL, APPROVAL_PERIOD = 3600.0, 6 * 3600.0
+# Seconds between readings while a request is pending, and after its approval: AWS takes hours to apply it.
+REQUESTED_INTERVAL = 3600.0
+APPROVAL_PERIOD = 6 * 3600.0  # seconds after an approval in which readings have that interval
 MAX_CODES = 4  # quota codes named in one sentence
 REQUESTS_NOT_READ = "they have not been read yet"
 
@@ -39,7 +39,7 @@ class KnownQuota:
 
     values: the value, by source. read_at: in epoch seconds. context: the account or resource that the value
     applies to. resource_values: values that apply to a single resource, by the resource's ARN. reading: the
-    number of the reading that returned the value, in its book.
+    number, in its book, of the reading that returned the value.
     """
 
     values: QuotaValues
@@ -50,17 +50,19 @@ class KnownQuota:
 
     def values_of(self, arn: str) -> QuotaValues:
         """Return the value for a resource, by source. arn: empty for a resource without its own value."""
-        own = self.resource_values.get(arn)
-        return self.values if own is None else {LimitSource.APPLIED: own}
+        resource_value = self.resource_values.get(arn)
+        return self.values if resource_value is None else {LimitSource.APPLIED: resource_value}
 
     def arn_among(self, arns: Sequence[str]) -> str:
         """Return the ARN for which AWS keeps and increases the quota of a resource; empty if none is certain.
 
         arns: the ARNs of the resource and of the resources that contain it, the outermost first.
         """
-        own = [arn for arn in arns if arn in self.resource_values]
+        arns_with_value = [arn for arn in arns if arn in self.resource_values]
         is_certain = self.context.level == RESOURCE_LEVEL and len(arns) == 1
-        return own[-1] if own else arns[0] if is_certain else ""
+        if arns_with_value:
+            return arns_with_value[-1]
+        return arns[0] if is_certain else ""
 
 
 class QuotaFailure(NamedTuple):
@@ -103,8 +105,8 @@ class QuotaBook:
         self._wanted: dict[str, None] = {} if on_demand else dict.fromkeys(self._quotas)
         self._known: dict[Quota, KnownQuota] = {}
         self._failures: dict[Quota, QuotaFailure] = {}
-        self._absent: dict[Quota, int] = {}  # quotas that AWS does not have, with the number of the reading
-        self._last: dict[str, LastReading] = {}  # by service code
+        self._absent: dict[Quota, int] = {}  # the last reading, by quota that AWS does not have
+        self._last_readings: dict[str, LastReading] = {}  # by service code
         self._locks = defaultdict[str, asyncio.Lock](asyncio.Lock)
         self._readings = 0
         self.requests: Mapping[RequestedQuota, QuotaRequest] | None = None
@@ -129,17 +131,17 @@ class QuotaBook:
     @property
     def approved_services(self) -> Set[str]:
         """The service codes of the requests that AWS approved in the last APPROVAL_PERIOD."""
-        since = self._cell.clock.now() - APPROVAL_PERIOD
+        min_updated_at = self._cell.clock.now() - APPROVAL_PERIOD
         return {
             requested.quota.service
             for requested, request in (self.requests or {}).items()
-            if request.status == APPROVED and (request.updated_at or 0.0) > since
+            if request.status == APPROVED and (request.updated_at or 0.0) > min_updated_at
         }
 
     def failures_of(self, quotas: Iterable[Quota]) -> list[QuotaFailure]:
         """Return the failures of the last readings of these quotas, sorted by service code and quota code.
 
-        All quotas of a service code that AWS does not have are one failure.
+        The quotas that AWS does not have are one failure per service code.
         """
         ordered = sorted({*quotas}, key=lambda quota: (quota.service, quota.code))
         absent = defaultdict[str, list[Quota]](list)
@@ -155,7 +157,7 @@ class QuotaBook:
 
     async def wait_until_read(self, quotas: Iterable[Quota]) -> None:
         """Wait until these quotas were read once, or their reading failed; read them if no task does."""
-        service_codes = {quota.service for quota in quotas} & self._quotas.keys() - self._last.keys()
+        service_codes = {quota.service for quota in quotas} & self._quotas.keys() - self._last_readings.keys()
         if service_codes - self._wanted.keys():
             self._wanted |= dict.fromkeys(service_codes)
             await self._read_requests()
@@ -163,11 +165,11 @@ class QuotaBook:
 
     async def read(self) -> None:
         """Read the service codes that are due, each in a few calls, and the requests if these are due."""
-        readings = [self._read_if_due(code, self._last.get(code)) for code in self._wanted]
+        readings = [self._read_if_due(code, self._last_readings.get(code)) for code in self._wanted]
         await asyncio.gather(self._read_requests(), *readings)
 
     def _is_due(self, service_code: str) -> bool:
-        last = self._last.get(service_code)
+        last = self._last_readings.get(service_code)
         has_failed = not self._quotas[service_code].isdisjoint(self._failures)
         return has_failed or self._is_old(last and last.started_at, service_code in self.approved_services)
 
@@ -178,7 +180,7 @@ class QuotaBook:
     async def _read_if_due(self, service_code: str, last: LastReading | None) -> None:
         """Read a service code if it is due and was not read since `last`, the last reading the caller saw."""
         async with self._locks[service_code]:
-            was_read_meanwhile = self._last.get(service_code) != last
+            was_read_meanwhile = self._last_readings.get(service_code) != last
             if not was_read_meanwhile and self._is_due(service_code):
                 await self._read_service_code(service_code)
 
@@ -201,7 +203,7 @@ class QuotaBook:
         self._failures |= {
             quota: QuotaFailure(failure, self._readings) for quota, failure in reading.failures.items()
         }
-        self._last[service_code] = LastReading(self._readings, started_at)
+        self._last_readings[service_code] = LastReading(self._readings, started_at)
 
     async def _read_quotas(self, service_code: str, quotas: Set[Quota], applied: Set[Quota]) -> QuotaReading:
         """Read quotas of a service code. applied: see `read_quotas`."""
@@ -213,8 +215,8 @@ class QuotaBook:
         """Return the context of a quota, and its values for single resources: new ones, or else the last."""
         last = self._known.get(quota)
         if quota in reading.contexts:
-            before = last.resource_values if last else {}
-            return reading.contexts[quota], reading.resource_values.get(quota, before)
+            last_values = last.resource_values if last else {}
+            return reading.contexts[quota], reading.resource_values.get(quota, last_values)
         return NO_CONTEXT, {}
 
     @property

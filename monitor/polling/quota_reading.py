@@ -31,17 +31,18 @@ MAX_PROBES = 2
 class QuotaReading:
     """The result of one reading of a service code: each quota has values or a failure, or is absent.
 
-    singly: quotas that a list contains without a value; each takes a call of its own. unlisted: quotas in no
-    list, or in a list that is denied. absent: quotas that AWS does not have in the region. contexts: the
-    contexts of quotas that apply to each resource. resource_values: by quota, the values that apply to single
-    resources, by ARN; a quota is missing if its values could not be read. descriptions: AWS's descriptions of
-    all quotas of the service code; None unless requested. list_failure: why the quotas could not be listed.
+    single_call_quotas: quotas that are read by a call each, as a list has no value or no longer an entry.
+    unlisted: quotas in no list, or in a list that is denied. absent: quotas that AWS does not have in the
+    region. contexts: of the quotas that apply to each resource. resource_values: by quota, the values that
+    apply to single resources, by ARN; a quota is missing if its values could not be read. descriptions: AWS's
+    descriptions of all quotas of the service code; None unless requested. list_failure: why the quotas could
+    not be listed.
     """
 
     service_code: str
     values: dict[Quota, QuotaValues] = field(default_factory=dict)
     failures: dict[Quota, Failure] = field(default_factory=dict)
-    singly: set[Quota] = field(default_factory=set)
+    single_call_quotas: set[Quota] = field(default_factory=set)
     unlisted: set[Quota] = field(default_factory=set)
     absent: set[Quota] = field(default_factory=set)
     contexts: dict[Quota, QuotaContext] = field(default_factory=dict)
@@ -57,7 +58,7 @@ async def read_defaults(cell: Cell, service_code: str, quotas: Set[Quota]) -> Qu
     """
     reading, scan = QuotaReading(service_code, descriptions=[]), Scan(cell)
     await _read_list(scan, LimitSource.DEFAULT, quotas, reading)
-    for quota in reading.singly | reading.unlisted:  # the list is denied, or has no value
+    for quota in reading.single_call_quotas | reading.unlisted:  # the list is denied, or has no value
         sentence = f"the default of {quota.code} cannot be listed"
         reading.failures[quota] = Failure(LIST_OPERATIONS[LimitSource.DEFAULT], "", "AccessDenied", sentence)
     return reading
@@ -71,11 +72,11 @@ async def read_quotas(cell: Cell, service_code: str, quotas: Set[Quota], applied
     """
     reading, scan = QuotaReading(service_code), Scan(cell)
     without_applied = await _read_list(scan, LimitSource.APPLIED, quotas, reading)
-    reading.singly |= without_applied & applied
-    if others := without_applied - applied:
-        reading.unlisted |= await _read_list(scan, LimitSource.DEFAULT, others, reading)
+    reading.single_call_quotas |= without_applied & applied
+    if other_quotas := without_applied - applied:
+        reading.unlisted |= await _read_list(scan, LimitSource.DEFAULT, other_quotas, reading)
     await _read_resource_values(scan, reading)
-    await _read_singly(scan, reading, reading.singly)
+    await _read_singly(scan, reading, reading.single_call_quotas)
     await _read_unlisted(scan, reading)
     return reading
 
@@ -86,7 +87,7 @@ async def _read_list(
     """Read the values of quotas from a list, and return the quotas that are not in the list.
 
     If the list is denied, its quotas are read by single calls, which an older policy may still allow. After
-    any other error they fail: more calls could do harm, and a default must not replace an applied value.
+    any other error the quotas fail: more calls could do harm, and no default must replace an applied value.
     """
     missing = {quota.code: quota for quota in quotas}
     try:
@@ -95,7 +96,7 @@ async def _read_list(
                 reading.descriptions.append(listed.description)
             if quota := missing.pop(listed.code, None):
                 if listed.value is None:
-                    reading.singly.add(quota)
+                    reading.single_call_quotas.add(quota)
                 else:
                     reading.values[quota] = {source: listed.value}
                 if listed.context.per_resource:
@@ -133,7 +134,7 @@ async def _read_resource_values(scan: Scan, reading: QuotaReading) -> None:
                 by_resource[quota][listed.context.arn] = listed.value
             else:
                 reading.values[quota] = {LimitSource.APPLIED: listed.value}
-                reading.singly.discard(quota)
+                reading.single_call_quotas.discard(quota)
     except Exception as error:  # an error of AWS, or an unexpected response
         if error_code(error) != NO_SUCH_QUOTA:
             operation = LIST_OPERATIONS[LimitSource.APPLIED]
@@ -146,15 +147,15 @@ async def _read_resource_values(scan: Scan, reading: QuotaReading) -> None:
 async def _read_unlisted(scan: Scan, reading: QuotaReading) -> None:
     """Read the quotas in no list: first MAX_PROBES of them, and the others if AWS has one of the first."""
     ordered = sorted(reading.unlisted, key=lambda quota: quota.code)
-    probes, others = ordered[:MAX_PROBES], ordered[MAX_PROBES:]
+    probes, other_quotas = ordered[:MAX_PROBES], ordered[MAX_PROBES:]
     await _read_singly(scan, reading, {*probes})
     failures = [reading.failures[quota] for quota in probes if quota in reading.failures]
     if reading.absent.issuperset(probes):
-        reading.absent.update(others)
+        reading.absent.update(other_quotas)
     elif len(failures) == len(probes) and {failure.failure_class for failure in failures} <= DENIAL_CLASSES:
-        reading.failures |= {quota: _failure_for(quota, failures[0]) for quota in others}
+        reading.failures |= {quota: _failure_for(quota, failures[0]) for quota in other_quotas}
     else:
-        await _read_singly(scan, reading, {*others})
+        await _read_singly(scan, reading, {*other_quotas})
 
 
 def _failure_for(quota: Quota, failure: Failure) -> Failure:
@@ -165,10 +166,10 @@ def _failure_for(quota: Quota, failure: Failure) -> Failure:
 
 async def _read_singly(scan: Scan, reading: QuotaReading, quotas: Set[Quota]) -> None:
     """Read quotas by one call each."""
-    number = len(scan.failures)
+    count_before = len(scan.failures)
     async for quota, values in scan.map(quotas, partial(read_value, scan), quota_resource):
         reading.values[quota] = values
-    failures = {failure.resource_path: failure for failure in scan.failures[number:]}
+    failures = {failure.resource_path: failure for failure in scan.failures[count_before:]}
     for quota in quotas - reading.values.keys():
         failure = failures[quota_resource(quota).path]
         if failure.code == NO_SUCH_QUOTA:

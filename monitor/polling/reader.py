@@ -67,7 +67,7 @@ class MetricReader:
         return {metric: row for metric, row in listed if metric not in requested}
 
     def finish_first_polls(self) -> None:
-        """Stop recording which metrics were requested; called after all of the first inventory were."""
+        """Stop recording which metrics were requested; called once all of the first inventory were."""
         self._requested = None
 
     async def read(self, now: int, *, only_new: bool = False) -> list[Failure]:
@@ -120,11 +120,11 @@ class MetricReader:
         self.fleet.keep_rejected(self.cell.key, self.rejected.metrics)
         requests: dict[str, list[plan.MetricRequest]] = {}
         for group in (accepted, retried):
-            for region, of_region in self.owners.by_region(group).items():
-                planned = plan.plan_requests(self.fleet.rings, of_region, now)
+            for region, region_metrics in self.owners.by_region(group).items():
+                planned = plan.plan_requests(self.fleet.rings, region_metrics, now)
                 requests.setdefault(region or self.cell.region, []).extend(planned)
-        sent = (self.send(self, region, of_region) for region, of_region in requests.items())
-        return _flat(await asyncio.gather(*sent))
+        calls = (self.send(self, region, to_send) for region, to_send in requests.items())
+        return _flat(await asyncio.gather(*calls))
 
     async def send(
         self, receiver: SharingReader, region: str, requests: Sequence[plan.MetricRequest]
@@ -142,7 +142,7 @@ class MetricReader:
         return _flat(await asyncio.gather(*(receiver.read_alone(caller, request) for request in requests)))
 
     async def read_alone(self, caller: MetricCaller, request: plan.MetricRequest) -> list[Failure]:
-        """Send a request; send its halves instead if CloudWatch rejects the request for a metric in it."""
+        """Send a request; send its halves instead if CloudWatch rejects a metric in it."""
         try:
             return [*(await caller.call([CallPart(self, request)])).values()]
         except InvalidRequestError as error:
@@ -175,7 +175,7 @@ class MetricReader:
             n: result for n, result in results.items() if listed.get(request.metrics[n]) == request.rows[n]
         }
         rows, period = request.rows[np.fromiter(still_listed, np.int32, len(still_listed))], request.period
-        points = [len(result.values) for result in still_listed.values()]
+        point_counts = [len(result.values) for result in still_listed.values()]
         times = np.array([time for result in still_listed.values() for time in result.timestamps], np.float64)
         values = np.array([value for result in still_listed.values() for value in result.values], np.float64)
         minutes = times // 60
@@ -184,7 +184,7 @@ class MetricReader:
         with np.errstate(over="ignore"):  # values beyond float32 become infinite, and `write` discards them
             values_in_range = values[in_range].astype(np.float32)
         point_rows, every_minute, every_value = rings.spread(
-            rows.repeat(points)[in_range], minutes[in_range].astype(np.int32), values_in_range
+            rows.repeat(point_counts)[in_range], minutes[in_range].astype(np.int32), values_in_range
         )
         last_minutes = slice(period - 1, None, period)  # the last minute of each point
         self._observe_delays(point_rows[last_minutes], every_minute[last_minutes], every_value[last_minutes])
@@ -193,8 +193,8 @@ class MetricReader:
         self.cell.telemetry.points.labels("poll", "written").inc(values_in_range.size - unusable)
         self.cell.telemetry.decode_errors.labels("point").inc(unusable + int(np.count_nonzero(~in_range)))
         requested_from = NEVER if request.is_whole_window else request.minutes.start
-        complete = (stop - rings.delays(rows)) // period * period
-        rings.mark_read(rows, complete - 1, requested_from)
+        complete_until = (stop - rings.delays(rows)) // period * period
+        rings.mark_read(rows, complete_until - 1, requested_from)
 
     def _observe_delays(self, rows: Ints, minutes: Ints, values: Floats) -> None:
         """Learn the publication delays. rows, minutes, values: the last minute of each point."""

@@ -9,7 +9,7 @@ from monitor.aws.failure import Failure, error_code
 from monitor.lib.errors import HeadroomError
 
 RETRY_INTERVAL = 3600.0  # seconds until a rejected metric is requested again
-MAX_SPLITS = 200  # of requests in one poll; to find one rejected metric among 500 takes up to nine splits
+MAX_SPLITS = 200  # in one poll; to find one rejected metric among 500 takes up to nine splits
 
 # Error codes about the content of a request, for which a repetition is useless. Sources: the model of
 # GetMetricData, and
@@ -41,36 +41,36 @@ class RejectedMetrics:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._since: dict[bytes, float] = {}
+        self._rejected_at: dict[bytes, float] = {}  # by the clock, by metric
         self._splits = 0
 
     @property
     def metrics(self) -> Set[bytes]:
         """The metrics that requests omit now."""
-        return self._since.keys()
+        return self._rejected_at.keys()
 
     def start_poll(self) -> None:
         """Begin a new poll, which may split MAX_SPLITS requests."""
         self._splits = 0
 
     def try_split(self) -> bool:
-        """Count a split of a request. Return false if this poll has already made MAX_SPLITS."""
+        """Count a split of a request. Return false if this poll has already made MAX_SPLITS of them."""
         self._splits += 1
         return self._splits <= MAX_SPLITS
 
     def add(self, metric: bytes) -> None:
         """Add a metric, which requests omit for RETRY_INTERVAL seconds from now on."""
-        self._since[metric] = self._clock()
+        self._rejected_at[metric] = self._clock()
 
     def partition(self, listed: Mapping[bytes, int]) -> tuple[Mapping[bytes, int], Mapping[bytes, int]]:
         """Return the metrics that are not rejected, and the metrics to retry. listed: rows by query."""
-        if not self._since:
+        if not self._rejected_at:
             return listed, {}
         retry_before = self._clock() - RETRY_INTERVAL
-        accepted = {metric: row for metric, row in listed.items() if metric not in self._since}
-        retried = [metric for metric, since in self._since.items() if since <= retry_before]
+        accepted = {metric: row for metric, row in listed.items() if metric not in self._rejected_at}
+        retried = [metric for metric, rejected_at in self._rejected_at.items() if rejected_at <= retry_before]
         for metric in retried:
-            del self._since[metric]
+            del self._rejected_at[metric]
         return accepted, {metric: listed[metric] for metric in retried if metric in listed}
 
 

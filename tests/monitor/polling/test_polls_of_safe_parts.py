@@ -20,7 +20,7 @@ from tests.fake_cloudwatch import Body, FakeCloudWatch, Query, Response, fake_cr
 from tests.registries import OWNERS, REGISTRY, STREAM_WRITE_BYTES
 from tests.telemetries import Telemetries
 
-START, DELAY, LONGEST = 29_000_000, 2, 15
+START, DELAY, LONGEST_INTERVAL = 29_000_000, 2, 15  # minutes
 CELL = "123456789012", "eu-west-1"
 SHARDS = [f"shard-{n}" for n in range(8)]
 LOW_TRAFFIC, HIGH_TRAFFIC = 0.01 * SHARD_WRITE_BYTES, 0.9 * SHARD_WRITE_BYTES  # bytes a second
@@ -30,7 +30,8 @@ SUMMARY = {"OpenShardCount": len(SHARDS), "StreamCreationTimestamp": "2020-01-01
 class StreamMetrics:
     """A fake CloudWatch with the bytes of a stream and of its shards.
 
-    requested: how often each shard's metric was requested; "" is the stream. last_requested: the last minute.
+    requested: how often the metric of each shard was requested; "" is the stream. last_requested: the
+    minute of the last request for it.
     """
 
     def __init__(self) -> None:
@@ -75,6 +76,7 @@ def fleet_of_shards() -> Fleet:
 
 
 def add(fleet: Fleet, observed: Observed) -> None:
+    """Register a series with its observed limit, or else with that of a shard."""
     limit = Limit(observed.limit or SHARD_WRITE_BYTES, LimitSource.API, 0.0)
     settings = SeriesSettings(signal=STREAM_WRITE_BYTES, limit=limit, band=Band(), delay=DELAY)
     fleet.put(Key(*CELL, "kinesis", observed.signal, observed.resource), observed, settings, START)
@@ -91,11 +93,11 @@ async def test_shards_are_read_hourly_while_traffic_is_low_and_at_once_when_it_i
     aws, fleet = StreamMetrics(), fleet_of_shards()
     async with FakeCloudWatch(aws.answer) as server:
         cell = Cell(fake_credentials(), *CELL, Telemetries().aws, {"cloudwatch": 1000.0}, server.url)
-        reader = MetricReader(cell, fleet, OWNERS, planner=Planner(fleet, Intervals(1, LONGEST, 5)))
+        reader = MetricReader(cell, fleet, OWNERS, planner=Planner(fleet, Intervals(1, LONGEST_INTERVAL, 5)))
         await poll(reader, aws, 40)
-        before = aws.requested.copy()
+        requested_before = aws.requested.copy()
         await poll(reader, aws, 60)
-        assert max(aws.requested[shard] - before[shard] for shard in SHARDS) == 1
+        assert max(aws.requested[shard] - requested_before[shard] for shard in SHARDS) == 1
         shard_bytes = [series for series in fleet.series.values() if series.key.signal == "shard_write_bytes"]
         assert {safe_reason(fleet, series) for series in shard_bytes} == {
             "IncomingBytes of StreamName orders"
@@ -103,6 +105,6 @@ async def test_shards_are_read_hourly_while_traffic_is_low_and_at_once_when_it_i
         aws.high_traffic_from = aws.now
         while aws.last_requested["shard-5"] <= aws.high_traffic_from:
             await poll(reader, aws, 1)
-        assert aws.now - 1 <= aws.high_traffic_from + DELAY + 1 + LONGEST
+        assert aws.now - 1 <= aws.high_traffic_from + DELAY + 1 + LONGEST_INTERVAL
         assert aws.last_requested["shard-5"] == aws.last_requested[""]
         await cell.close()

@@ -1,4 +1,7 @@
-"""QuotaBook: its calls, its intervals, the values it remembers, and the inventories that wait for it."""
+"""QuotaBook: its calls, its intervals, the values it remembers, and the inventories that wait for it.
+
+LIST, DEFAULTS and HISTORY are operations of Service Quotas; see `tests.monitor.polling.service_quotas`.
+"""
 
 import asyncio
 import logging
@@ -27,9 +30,10 @@ from tests.monitor.polling.service_quotas import (
 from tests.quick_loop import run
 from tests.registries import REGISTRY
 
+# A and B are quotas of Lambda, C is one of SQS.
 A, B, C = code(1), code(2), code(1, "sqs")
 APPLIED = LimitSource.APPLIED
-NOW = 1.8e9
+NOW = 1.8e9  # epoch seconds
 ARN, OTHER_ARN = (f"arn:aws:lambda:eu-west-1:{ACCOUNT_ID}:function:{name}" for name in ("a", "b"))
 
 
@@ -87,7 +91,7 @@ def test_the_quotas_of_a_service_are_the_quotas_of_its_signals() -> None:
 
 
 def test_quotas_are_read_again_after_the_interval_and_not_before() -> None:
-    async def main() -> None:
+    async def check() -> None:
         reads = QuotaReads(ServiceQuotas({A: 3.0}), A)
         await reads.book.read()
         assert reads.take_calls()
@@ -100,7 +104,7 @@ def test_quotas_are_read_again_after_the_interval_and_not_before() -> None:
         assert reads.take_calls() == {LIST: 1, HISTORY: 1}
         assert reads.book.known(A) == KnownQuota({APPLIED: 4.0}, NOW + QUOTA_INTERVAL)
 
-    run(main())
+    run(check())
 
 
 async def test_only_service_codes_whose_reading_failed_are_due_again_at_once() -> None:
@@ -121,7 +125,7 @@ async def test_only_service_codes_whose_reading_failed_are_due_again_at_once() -
 
 
 def test_quotas_that_aws_does_not_have_are_one_failure_per_service_code_and_not_due_earlier() -> None:
-    async def main() -> None:
+    async def check() -> None:
         lambda_quotas = [code(number) for number in range(1, 10)]
         reads = QuotaReads(ServiceQuotas({A: 3.0}), *lambda_quotas, C)
         await reads.book.read()
@@ -141,16 +145,16 @@ def test_quotas_that_aws_does_not_have_are_one_failure_per_service_code_and_not_
         await reads.book.read()
         assert reads.book.failures_of([*lambda_quotas, C]) == []
 
-    run(main())
+    run(check())
 
 
 async def test_each_reading_has_a_number_of_its_own() -> None:
     reads = QuotaReads(ServiceQuotas(denials={LIST: THROTTLED}), A)
-    numbers = []
+    readings = []
     for _ in range(3):
         await reads.book.read()
-        numbers += [failed.reading for failed in reads.book.failures_of([A])]
-    assert numbers == sorted({*numbers})
+        readings += [failed.reading for failed in reads.book.failures_of([A])]
+    assert readings == sorted({*readings})
 
 
 # Remembered values
@@ -214,14 +218,14 @@ async def test_a_request_for_one_resource_does_not_apply_to_another_resource() -
     reads.book = QuotaBook(reads.aws.cell, [A])
     await reads.book.read()
     requests = [reads.book.request_for(A, arn) for arn in (ARN, OTHER_ARN, "")]
-    assert [found.desired for found in requests if found] == [9.0, 5.0, 5.0]
+    assert [request_found.desired for request_found in requests if request_found] == [9.0, 5.0, 5.0]
 
 
 # Inventories that wait
 
 
 def test_an_inventory_waits_for_the_first_reading_of_its_quotas_and_for_no_later_one() -> None:
-    async def main() -> None:
+    async def check() -> None:
         clock, reads = asyncio.get_running_loop().time, slow_reads()
         reading = asyncio.ensure_future(reads.book.read())
         await asyncio.sleep(1)
@@ -236,7 +240,7 @@ def test_an_inventory_waits_for_the_first_reading_of_its_quotas_and_for_no_later
         assert clock() == 1001 and not reading.done()
         await reading
 
-    run(main())
+    run(check())
 
 
 async def test_waiting_for_a_first_reading_that_fails_causes_no_second_reading() -> None:
@@ -247,7 +251,7 @@ async def test_waiting_for_a_first_reading_that_fails_causes_no_second_reading()
 
 
 def test_if_the_first_reading_is_cancelled_the_waiting_inventory_reads_itself() -> None:
-    async def main() -> None:
+    async def check() -> None:
         reads = slow_reads()
         reading = asyncio.ensure_future(reads.book.read())
         waiting = asyncio.ensure_future(reads.book.wait_until_read([C]))
@@ -256,7 +260,7 @@ def test_if_the_first_reading_is_cancelled_the_waiting_inventory_reads_itself() 
         await waiting
         assert reading.cancelled() and reads.book.known(C)
 
-    run(main())
+    run(check())
 
 
 # Requests for an increase
@@ -273,7 +277,7 @@ def exported_requests(aws: FakeAws) -> dict[tuple[str, str], float]:
     return values
 
 
-async def test_requests_for_all_quotas_are_known_also_without_a_signal() -> None:
+async def test_requests_are_known_also_for_quotas_that_no_signal_declares() -> None:
     reads = QuotaReads(ServiceQuotas({A: 3.0}, requests={A: 9.0, code(9): 5.0}), A, B)
     assert reads.book.requests is None
     await reads.book.read()
@@ -324,39 +328,39 @@ async def test_the_cells_of_the_home_region_and_of_global_services_export_a_requ
         {**request, "ServiceCode": "iam", "QuotaCode": B.code, "GlobalQuota": True},
     ]
     reads = QuotaReads(service, A)
-    regional = replace(reads.aws.cell, region="us-east-1")
-    for cell in (regional, replace(regional, scope=ServiceScope.GLOBAL)):
+    regional_cell = replace(reads.aws.cell, region="us-east-1")
+    for cell in (regional_cell, replace(regional_cell, scope=ServiceScope.GLOBAL)):
         await QuotaBook(cell, [A]).read()
     exported = {("us-east-1", "lambda"): 9.0, ("global", "iam"): 9.0}
     assert exported_requests(reads.aws) == exported
-    regional.telemetry.forget(*regional.key, [])
+    regional_cell.telemetry.forget(*regional_cell.key, [])
     assert exported_requests(reads.aws) == exported
 
 
 def test_a_pending_request_is_read_again_every_hour() -> None:
-    async def main() -> None:
+    async def check() -> None:
         reads = QuotaReads(ServiceQuotas({A: 3.0}, requests={A: 9.0}), A)
-        for after, expected in ((0, {LIST: 1, HISTORY: 1}), (3599, {}), (1, {HISTORY: 1})):
-            await asyncio.sleep(after)
+        for pause, expected_calls in ((0, {LIST: 1, HISTORY: 1}), (3599, {}), (1, {HISTORY: 1})):
+            await asyncio.sleep(pause)
             await reads.book.read()
-            assert reads.take_calls() == expected
+            assert reads.take_calls() == expected_calls
 
-    run(main())
+    run(check())
 
 
 def test_the_quotas_of_a_service_are_read_every_hour_for_six_hours_after_an_approval() -> None:
-    async def main() -> None:
+    async def check() -> None:
         reads = QuotaReads(ServiceQuotas({A: 3.0}), A)
-        approved = {"ServiceCode": A.service, "QuotaCode": A.code, "DesiredValue": 9.0, "Status": "APPROVED"}
-        reads.service.decided = [{**approved, "LastUpdated": datetime.fromtimestamp(NOW, UTC)}]
+        request = {"ServiceCode": A.service, "QuotaCode": A.code, "DesiredValue": 9.0, "Status": "APPROVED"}
+        reads.service.decided = [{**request, "LastUpdated": datetime.fromtimestamp(NOW, UTC)}]
         await reads.book.read()
         assert (reads.book.approved_services, reads.take_calls()[LIST]) == ({A.service}, 1)
-        numbers = []
+        list_calls = []
         for hour in range(1, 12):
             reads.aws.now = NOW + hour * 3600
             await asyncio.sleep(3600)
             await reads.book.read()
-            numbers.append(reads.take_calls()[LIST])
-        assert numbers == [1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 1]
+            list_calls.append(reads.take_calls()[LIST])
+        assert list_calls == [1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 1]
 
-    run(main())
+    run(check())

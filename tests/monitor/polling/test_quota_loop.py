@@ -25,7 +25,7 @@ DENIED = "AccessDeniedException"
 QUOTAS = REGISTRY.quotas(["sqs"])  # a single quota
 
 
-async def queue(aws: Aws) -> AsyncIterator[Observed]:
+async def scan_of_queue(aws: Aws) -> AsyncIterator[Observed]:
     """Observe a queue."""
     yield Observed(signal="standard_in_flight", resource=resource("jobs"), usage=1.0)
 
@@ -37,13 +37,13 @@ def watcher_of(
     aws, fleet = FakeAws(**service.answers), Fleet()
     inventory = Inventory(aws.cell, fleet, Config(), REGISTRY, QuotaBook(aws.cell, QUOTAS))
     reader, telemetry = MetricReader(aws.cell, fleet, OWNERS), Telemetries().process
-    return CellWatcher(inventory, reader, [collector(queue, service="sqs")], telemetry, timings), aws
+    return CellWatcher(inventory, reader, [collector(scan_of_queue, service="sqs")], telemetry, timings), aws
 
 
 def calls_within(
     seconds: float, service: ServiceQuotas, timings: PollingTimings = DEFAULT_TIMINGS
 ) -> Counter[str]:
-    """Return the calls that a watcher makes in its first seconds, by operation."""
+    """Return the number of calls that a watcher makes in its first `seconds`, by operation."""
 
     async def main() -> Counter[str]:
         watcher, aws = watcher_of(service, timings)
@@ -69,9 +69,9 @@ def test_after_a_failure_quotas_are_read_again_as_often_as_inventories_run() -> 
 
 def test_after_a_denial_another_reading_confirms_it_soon() -> None:
     timings = PollingTimings(quota_retry_interval=1e9, confirmation_delay=60.0)
-    denied = ServiceQuotas(denials={LIST: DENIED, GET: DENIED})
-    assert calls_within(59, denied, timings)[LIST] == 1
-    assert calls_within(61, denied, timings)[LIST] == 2
+    denying_service = ServiceQuotas(denials={LIST: DENIED, GET: DENIED})
+    assert calls_within(59, denying_service, timings)[LIST] == 1
+    assert calls_within(61, denying_service, timings)[LIST] == 2
 
 
 async def test_a_single_run_reads_the_quotas_and_the_pending_requests() -> None:

@@ -1,4 +1,7 @@
-"""One reading of a service code: which calls it makes, and which quotas a failed call affects."""
+"""One reading of a service code: which calls it makes, and which quotas a failed call affects.
+
+LIST, DEFAULTS, GET and GET_DEFAULT are operations; see `tests.monitor.polling.service_quotas`.
+"""
 
 from collections import Counter
 from collections.abc import Set
@@ -22,6 +25,7 @@ from tests.monitor.polling.service_quotas import (
     described,
 )
 
+# Three quotas of Lambda.
 A, B, C = code(1), code(2), code(3)
 APPLIED, DEFAULT = LimitSource.APPLIED, LimitSource.DEFAULT
 DENIED = "AccessDeniedException"
@@ -40,14 +44,15 @@ async def read_once(
 
 
 def failures_of(reading: QuotaReading) -> dict[Quota, tuple[str, str]]:
+    """Return the operation and the error code of the failure of each quota that failed."""
     assert all(failed.resource == quota.code for quota, failed in reading.failures.items())
     return {quota: (failed.operation, failed.code) for quota, failed in reading.failures.items()}
 
 
 async def test_quotas_with_applied_values_take_one_call() -> None:
-    many = {code(number): float(number) for number in range(1, 51)}
-    reading, calls = await read_once(ServiceQuotas(many | {code(99): 9.0}), *many)
-    assert reading.values == {quota: {APPLIED: value} for quota, value in many.items()}
+    fifty_quotas = {code(number): float(number) for number in range(1, 51)}
+    reading, calls = await read_once(ServiceQuotas(fifty_quotas | {code(99): 9.0}), *fifty_quotas)
+    assert reading.values == {quota: {APPLIED: value} for quota, value in fifty_quotas.items()}
     assert calls == {LIST: 1}
 
 
@@ -64,30 +69,32 @@ async def test_a_quota_in_neither_list_is_read_by_a_single_call() -> None:
     assert calls == {LIST: 1, DEFAULTS: 1, GET: 2, GET_DEFAULT: 1}
 
 
-MANY = {code(number): float(number) for number in range(1, 101)}
+HUNDRED_QUOTAS = {code(number): float(number) for number in range(1, 101)}
 
 
 async def test_only_two_of_a_hundred_quotas_in_neither_list_are_requested() -> None:
-    reading, calls = await read_once(ServiceQuotas(), *MANY)
-    assert reading.absent == {*MANY}
+    reading, calls = await read_once(ServiceQuotas(), *HUNDRED_QUOTAS)
+    assert reading.absent == {*HUNDRED_QUOTAS}
     assert calls == {LIST: 1, DEFAULTS: 1, GET: 2, GET_DEFAULT: 2}
 
 
 async def test_quotas_in_neither_list_are_all_requested_if_aws_has_one_of_the_first_two() -> None:
-    reading, calls = await read_once(ServiceQuotas(unlisted={B: 2.0, code(100): 3.0}), *MANY)
+    reading, calls = await read_once(ServiceQuotas(unlisted={B: 2.0, code(100): 3.0}), *HUNDRED_QUOTAS)
     assert reading.values == {B: {APPLIED: 2.0}, code(100): {APPLIED: 3.0}}
     assert len(reading.absent) == 98
     assert calls[GET] == 100
 
 
 async def test_if_the_list_and_single_calls_are_denied_only_two_single_calls_are_made() -> None:
-    reading, calls = await read_once(ServiceQuotas(denials={LIST: DENIED, GET: DENIED}), *MANY)
-    assert failures_of(reading) == dict.fromkeys(MANY, ("GetServiceQuota", DENIED))
+    reading, calls = await read_once(ServiceQuotas(denials={LIST: DENIED, GET: DENIED}), *HUNDRED_QUOTAS)
+    assert failures_of(reading) == dict.fromkeys(HUNDRED_QUOTAS, ("GetServiceQuota", DENIED))
     assert calls == {LIST: 1, GET: 2}
 
 
 async def test_after_failures_other_than_denials_all_quotas_are_requested() -> None:
-    _, calls = await read_once(ServiceQuotas(denials={LIST: DENIED, GET: "ServiceException"}), *MANY)
+    _, calls = await read_once(
+        ServiceQuotas(denials={LIST: DENIED, GET: "ServiceException"}), *HUNDRED_QUOTAS
+    )
     assert calls == {LIST: 1, GET: 100}
 
 
@@ -183,8 +190,8 @@ async def test_values_of_single_resources_take_one_more_call() -> None:
 
 async def test_if_aws_has_no_list_of_values_of_resources_no_resource_has_its_own_value() -> None:
     def answer(**params: Any) -> Any:
-        missing = denied("ListServiceQuotas", NOT_FOUND)
-        return missing if "QuotaAppliedAtLevel" in params else {"Quotas": [described(A, 3.0, "*")]}
+        not_found_error = denied("ListServiceQuotas", NOT_FOUND)
+        return not_found_error if "QuotaAppliedAtLevel" in params else {"Quotas": [described(A, 3.0, "*")]}
 
     reading, _ = await read_once(ServiceQuotas(), A, list_service_quotas=answer)
     assert (reading.values, reading.resource_values) == ({A: {APPLIED: 3.0}}, {A: {}})
@@ -192,8 +199,8 @@ async def test_if_aws_has_no_list_of_values_of_resources_no_resource_has_its_own
 
 async def test_if_values_of_resources_cannot_be_read_the_account_value_is_still_read() -> None:
     def answer(**params: Any) -> Any:
-        throttled = denied("ListServiceQuotas", THROTTLED)
-        return throttled if "QuotaAppliedAtLevel" in params else {"Quotas": [described(A, 3.0, "*")]}
+        throttled_error = denied("ListServiceQuotas", THROTTLED)
+        return throttled_error if "QuotaAppliedAtLevel" in params else {"Quotas": [described(A, 3.0, "*")]}
 
     reading, _ = await read_once(ServiceQuotas(), A, list_service_quotas=answer)
     assert (reading.values, reading.resource_values) == ({A: {APPLIED: 3.0}}, {})

@@ -57,7 +57,7 @@ class CellInventories:
         return replace(loaded_collector(service), scans=(scan,), metrics=(), reduced=None)
 
     @property
-    def last(self) -> Collector:
+    def last_collector(self) -> Collector:
         """A collector that runs after all others, and records the service codes in use."""
 
         async def scan(aws: Aws) -> AsyncIterator[Observed]:
@@ -81,46 +81,50 @@ def test_the_first_scan_of_quotas_runs_after_the_inventories_of_all_other_servic
     inventories = CellInventories()
     inventories.delays = {"sqs": 45.0, "kinesis": 5.0}
     sqs, kinesis = inventories.collector("sqs"), inventories.collector("kinesis")
-    run(inventories.watch(inventories.last, sqs, kinesis, seconds=60))
+    run(inventories.watch(inventories.last_collector, sqs, kinesis, seconds=60))
     assert inventories.services_in_use == [{"sqs", "kinesis"}]
 
 
 def test_a_service_that_does_not_respond_delays_the_scan_of_quotas_up_to_the_time_out() -> None:
     inventories = CellInventories()
     inventories.delays = {"sqs": 1e6}
-    run(inventories.watch(inventories.last, inventories.collector("sqs"), seconds=100, others_timeout=60.0))
+    run(
+        inventories.watch(
+            inventories.last_collector, inventories.collector("sqs"), seconds=100, others_timeout=60.0
+        )
+    )
     assert inventories.services_in_use == [set()]
 
 
 def test_the_scan_of_quotas_runs_at_each_interval_even_if_no_service_is_in_use() -> None:
     inventories = CellInventories()
-    run(inventories.watch(inventories.last, seconds=3590))
+    run(inventories.watch(inventories.last_collector, seconds=3590))
     assert len(inventories.services_in_use) in (6, 7)
 
 
 def test_a_service_stays_in_use_while_its_next_inventory_runs() -> None:
     inventories = CellInventories()
     inventories.delays = {"sqs": 30.0}
-    run(inventories.watch(inventories.last, inventories.collector("sqs"), seconds=3590))
+    run(inventories.watch(inventories.last_collector, inventories.collector("sqs"), seconds=3590))
     assert len(inventories.services_in_use) in (6, 7)
     assert [*filter(lambda codes: codes != {"sqs"}, inventories.services_in_use)] == []
 
 
-async def services_in_use(inventories: CellInventories, *collectors: Collector) -> set[str]:
+async def recorded_services(inventories: CellInventories, *collectors: Collector) -> set[str]:
     """Run inventories; return the service codes in use that the last collector recorded."""
-    for collector in (*collectors, inventories.last):
+    for collector in (*collectors, inventories.last_collector):
         await inventories.inventory.run(collector)
     return inventories.services_in_use[-1]
 
 
 async def test_a_service_with_series_is_in_use_with_its_service_codes() -> None:
     inventories = CellInventories()
-    assert await services_in_use(inventories, inventories.collector("s3")) == {"s3"}
+    assert await recorded_services(inventories, inventories.collector("s3")) == {"s3"}
 
 
 async def test_configured_service_codes_are_read_like_services_in_use() -> None:
     config = Config(signals=SignalSettings(quotas=("glue", "app*")))
-    service_codes = await services_in_use(CellInventories(config))
+    service_codes = await recorded_services(CellInventories(config))
     assert {"glue", "appflow", "appconfig"} <= service_codes
     assert "sqs" not in service_codes
 
@@ -132,7 +136,7 @@ async def test_quotas_of_global_services_are_read_only_in_the_global_cell(
     scope: ServiceScope, codes: set[str]
 ) -> None:
     inventories = CellInventories(Config(signals=SignalSettings(quotas=("glue", "iam"))), scope)
-    assert await services_in_use(inventories) == codes
+    assert await recorded_services(inventories) == codes
 
 
 def test_a_service_code_is_global_only_if_all_services_with_the_code_are_global() -> None:

@@ -39,8 +39,8 @@ from tests.registries import OWNERS, STREAM_WRITE_BYTES
 from tests.resources import resource
 from tests.telemetries import Telemetries
 
-NOW = 29_000_000
-DELAY = 3
+NOW = 29_000_000  # minutes since the epoch
+DELAY = 3  # minutes, as it is declared
 LAST = NOW - DELAY - 1  # the newest complete minute; later minutes are requested, too
 CELL = "123456789012", "eu-west-1"
 LIMIT = Limit(1e9, LimitSource.API, 0.0)
@@ -113,18 +113,20 @@ def put(fleet: Fleet, *names: object) -> None:
 
 
 def drop(fleet: Fleet, name: object) -> None:
+    """Drop the series of a stream."""
     fleet.drop(Key(*CELL, "kinesis", "rate", str(name)))
 
 
 @asynccontextmanager
 async def reader_of(
     answer: Callable[[Body], Response],
-    metrics: int,
+    metric_count: int,
     rejected: RejectedMetrics | None = None,
     points_per_second: float = 1e9,
 ) -> AsyncIterator[Reading]:
+    """Yield a reader of the metrics of this many streams, which are named from 0 on."""
     fleet, telemetry = Fleet(), Telemetries()
-    put(fleet, *range(metrics))
+    put(fleet, *range(metric_count))
     async with FakeCloudWatch(answer) as server:
         cell = Cell(fake_credentials(), *CELL, telemetry.aws, {"cloudwatch": 1000.0}, server.url)
         reader = MetricReader(
@@ -209,10 +211,10 @@ async def test_only_incomplete_metrics_are_requested_again(status: str) -> None:
 
 
 async def test_metrics_that_stay_incomplete_are_reported_and_not_marked_as_read() -> None:
-    def partly(query: Query) -> dict[str, Any]:
+    def incomplete_for_stream_1(query: Query) -> dict[str, Any]:
         return result(query, {LAST: 1.0}, "PartialData") if stream_of(query) == "1" else own_number(query)
 
-    async with reader_of(answering(result_of=partly), 3) as reading:
+    async with reader_of(answering(result_of=incomplete_for_stream_1), 3) as reading:
         (failure,) = await reading.reader.read(NOW)
         assert (failure.operation, failure.code) == ("GetMetricData", "Incomplete")
         assert '"Value":"1"' in failure.message
@@ -249,22 +251,22 @@ async def test_a_result_with_more_values_than_timestamps_is_not_used() -> None:
 )
 async def test_each_request_that_is_sent_is_counted(error_response: ErrorResponse) -> None:
     """Only the cell repeats requests: repetitions by botocore would be neither counted nor limited."""
-    async with reader_of(lambda _: error_response, metrics=1) as reading:
+    async with reader_of(lambda _: error_response, metric_count=1) as reading:
         reading.cell.max_attempts = 1
         await reading.reader.read(NOW)
         assert reading.calls(error_response.code) == len(reading.server.bodies) == 1
 
 
 async def test_a_denied_call_affects_only_its_own_metrics() -> None:
-    def partly(body: Body) -> Response:
-        denied = any(stream_of(query) == "0" for query in body["MetricDataQueries"])
-        return ErrorResponse("AccessDenied", 403) if denied else answering()(body)
+    def deny_stream_0(body: Body) -> Response:
+        is_denied = any(stream_of(query) == "0" for query in body["MetricDataQueries"])
+        return ErrorResponse("AccessDenied", 403) if is_denied else answering()(body)
 
-    async with reader_of(partly, 600) as reading:
+    async with reader_of(deny_stream_0, 600) as reading:
         (failure,) = await reading.reader.read(NOW)
         assert (failure.operation, failure.code) == ("GetMetricData", "AccessDenied")
-        read = [up_to == LAST for up_to in reading.read_up_to(range(600))]
-        assert (read[0], read.count(True)) == (False, 100)
+        is_read = [up_to == LAST for up_to in reading.read_up_to(range(600))]
+        assert (is_read[0], is_read.count(True)) == (False, 100)
         assert (reading.calls("AccessDenied"), reading.calls()) == (1, 1)
         assert reading.requested() == 100  # a denied request is not billed
 
@@ -400,7 +402,7 @@ async def test_a_metric_that_is_dropped_while_rejected_is_observable_when_it_com
         assert not any(map(reading.is_rejected, reading.fleet.series.values()))
 
 
-async def test_the_halving_of_a_poll_is_bounded_and_the_next_poll_continues() -> None:
+async def test_a_poll_halves_a_bounded_number_of_requests_and_the_next_poll_continues() -> None:
     rejected_streams = range(0, 500, 2)
     async with reader_of(rejecting(*rejected_streams), 500) as reading:
         polls = 0
@@ -409,8 +411,8 @@ async def test_the_halving_of_a_poll_is_bounded_and_the_next_poll_continues() ->
             assert polls < 20
             assert len(reading.server.bodies) <= polls * (2 * MAX_SPLITS + 1)
         assert polls > 1
-        read = {n for n, up_to in enumerate(reading.read_up_to(range(500))) if up_to == LAST}
-        assert read == set(range(500)) - set(rejected_streams)
+        read_streams = {n for n, up_to in enumerate(reading.read_up_to(range(500))) if up_to == LAST}
+        assert read_streams == set(range(500)) - set(rejected_streams)
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "InvalidNextToken", "ExpiredToken"])
@@ -452,11 +454,11 @@ async def test_a_value_that_is_not_finite_is_a_missing_point_and_counts_as_an_er
     ids=["empty", "HTML", "an array", "no UTF-8", "too deep", "null"],
 )
 async def test_an_unreadable_response_affects_only_its_own_metrics(answer: bytes, attempts: int) -> None:
-    def partly(body: Body) -> Response:
-        broken = any(stream_of(query) == "0" for query in body["MetricDataQueries"])
-        return answer if broken else answering()(body)
+    def break_stream_0(body: Body) -> Response:
+        is_broken = any(stream_of(query) == "0" for query in body["MetricDataQueries"])
+        return answer if is_broken else answering()(body)
 
-    async with reader_of(partly, 600) as reading:
+    async with reader_of(break_stream_0, 600) as reading:
         (failure,) = await reading.reader.read(NOW)
         assert failure.operation == "GetMetricData"
         assert reading.read_up_to(range(600)).count(LAST) == 100
@@ -503,13 +505,15 @@ async def test_if_the_client_cannot_be_created_the_read_returns_a_failure() -> N
 # The clock of AWS and the clock of this machine
 
 
-@pytest.mark.parametrize("ahead", [15, 60])
-async def test_points_of_minutes_that_have_not_begun_by_the_clock_of_aws_are_rejected(ahead: int) -> None:
+@pytest.mark.parametrize("minutes_ahead", [15, 60])
+async def test_points_of_minutes_that_have_not_begun_by_the_clock_of_aws_are_rejected(
+    minutes_ahead: int,
+) -> None:
     """The clock of this machine is ahead, so that these minutes are requested."""
-    points = {NOW + ahead - 5: 9.0, LAST: 5.0}
+    points = {NOW + minutes_ahead - 5: 9.0, LAST: 5.0}
     async with reader_of(answering(result_of=lambda query: result(query, points)), 2) as reading:
         reading.server.minute = NOW
-        assert await reading.reader.read(NOW + ahead) == []
+        assert await reading.reader.read(NOW + minutes_ahead) == []
         assert reading.newest_values(range(2)) == [5, 5]
         assert reading.read_up_to(range(2)) == [LAST] * 2
         assert reading.errors("point") == 2
@@ -569,24 +573,26 @@ async def test_metrics_of_a_late_namespace_are_requested_from_their_last_point_o
 
 
 @pytest.mark.parametrize("interval", [1, 5, 15])
-@pytest.mark.parametrize("every", [1, 30])
-async def test_a_single_late_metric_is_read_however_late_its_points_come(interval: int, every: int) -> None:
+@pytest.mark.parametrize("point_interval", [1, 30])
+async def test_a_single_late_metric_is_read_however_late_its_points_come(
+    interval: int, point_interval: int
+) -> None:
     """Another metric of its namespace is in time, so that its missing points count as 0 until they come.
 
-    every: minutes between two points of the late metric. A request from the newest point on may miss a point
-    that comes after its successor.
+    point_interval: minutes between two points of the late metric. A request from the newest point on may miss
+    a point that comes after its successor.
     """
-    late, late_metric = 40, replace(metric("late"), zero_when_absent=True)
-    published = {LAST - 90 + minute: 5.0 for minute in range(180) if minute % every == 0}
+    late_minutes, late_metric = 40, replace(metric("late"), zero_when_absent=True)
+    published = {LAST - 90 + minute: 5.0 for minute in range(180) if minute % point_interval == 0}
 
     def result_of(query: Query) -> dict[str, Any]:
-        delay = late if stream_of(query) == "late" else 1
-        points = published if delay == late else {LAST - 90 + minute: 1.0 for minute in range(180)}
+        delay = late_minutes if stream_of(query) == "late" else 1
+        points = published if delay == late_minutes else {LAST - 90 + minute: 1.0 for minute in range(180)}
         now = server.minute or 0
-        return result(query, {at: value for at, value in points.items() if at + delay < now})
+        return result(query, {minute: value for minute, value in points.items() if minute + delay < now})
 
     server, fleet = FakeCloudWatch(answering(result_of=result_of)), Fleet()
-    put(fleet, "steady")
+    put(fleet, "in time")
     observed = Observed(signal="rate", resource=resource("late"), usage=total(late_metric))
     series_settings = SeriesSettings(signal=STREAM_WRITE_BYTES, limit=LIMIT, band=Band(), delay=DELAY)
     fleet.put(Key(*CELL, "kinesis", "rate", "late"), observed, series_settings, NOW)
@@ -598,16 +604,16 @@ async def test_a_single_late_metric_is_read_however_late_its_points_come(interva
             await reader.read(now)
         await cell.close()
     row = fleet.metrics(CELL)[metric_query(late_metric)]
-    minutes = np.arange(NOW - 60, NOW + 91 - late - 35, dtype=np.int32)
+    minutes = np.arange(NOW - 60, NOW + 91 - late_minutes - 35, dtype=np.int32)
     values = fleet.rings.at(np.full(minutes.size, row), minutes).tolist()
     assert values == [published.get(minute, 0.0) for minute in minutes.tolist()]
 
 
 async def test_first_reads_of_metrics_do_not_change_the_learned_delay() -> None:
-    def growing(query: Query) -> dict[str, Any]:
+    def falling_values(query: Query) -> dict[str, Any]:
         return result(query, {minute: float(NOW - minute) for minute in range(NOW - 30, NOW)})
 
-    async with reader_of(answering(result_of=growing), 1) as reading:
+    async with reader_of(answering(result_of=falling_values), 1) as reading:
         for polls in range(1, 2 * MIN_POLLS):  # each inventory finds more metrics
             put(reading.fleet, *range(polls * 10))
             await reading.reader.read(NOW, only_new=True)
@@ -616,20 +622,20 @@ async def test_first_reads_of_metrics_do_not_change_the_learned_delay() -> None:
 
 async def test_a_pause_without_reads_does_not_change_the_learned_delay() -> None:
     async with reader_of(answering(), 1) as reading:
-        row, learned = np.array([reading.row(0)]), set[int]()
+        row, learned_delays = np.array([reading.row(0)]), set[int]()
         for now in range(NOW, NOW + 60):
 
-            def steady(query: Query, end: int = now) -> dict[str, Any]:
+            def result_in_time(query: Query, end: int = now) -> dict[str, Any]:
                 return result(query, {minute: 1.0 for minute in range(NOW - 30, end - 1)})
 
-            denied = NOW + 20 <= now < NOW + 40
+            is_denied = NOW + 20 <= now < NOW + 40
             reading.server.answer = (
-                rejecting(0, code="AccessDenied") if denied else answering(result_of=steady)
+                rejecting(0, code="AccessDenied") if is_denied else answering(result_of=result_in_time)
             )
             await reading.reader.read(now)
             if now >= NOW + 20:
-                learned |= set(reading.fleet.rings.delays(row).tolist())
-        assert learned == {1}
+                learned_delays |= set(reading.fleet.rings.delays(row).tolist())
+        assert learned_delays == {1}
 
 
 @pytest.mark.parametrize(("revisions", "age"), [(0, 2), (1, 2), (3, 4)])

@@ -16,6 +16,7 @@ STAGE = {
     "methodSettings": {"*/*": {"throttlingRateLimit": 100.0, "throttlingBurstLimit": 5}},
 }
 SIGNAL = "apigateway.rest_stage_method_throttle"
+# REST APIs, as pairs of id and name.
 ORDERS, OTHER_ORDERS, INTERNAL = (
     ("aaaaaaaaaa", "orders"),
     ("bbbbbbbbbb", "orders"),
@@ -30,7 +31,7 @@ def answers(*apis: tuple[str, str]) -> dict[str, Any]:
         "get_apis": {"Items": []},
         "get_rest_apis": {"items": [{"id": identity, "name": name} for identity, name in apis]},
         "get_usage_plans": {"items": []},
-        "get_stages": lambda **requested: {"item": [STAGE]} if "restApiId" in requested else {"Items": []},
+        "get_stages": lambda **params: {"item": [STAGE]} if "restApiId" in params else {"Items": []},
         "get_service_quota": denied("GetServiceQuota"),
     }
 
@@ -90,7 +91,8 @@ async def test_samples_of_two_apis_with_one_name_differ_by_id_and_show_a_new_nam
     account = FakeAccount(**answers())
     exposition = Exposition(account.fleet)
 
-    async def samples() -> list[str]:
+    async def exported_lines() -> list[str]:
+        """Return the exported samples of the utilization of stages."""
         account.fleet.utilization[: account.fleet.size] = np.float32(0.5)
         await exposition.publish({})
         lines = text(exposition).splitlines()
@@ -98,9 +100,9 @@ async def test_samples_of_two_apis_with_one_name_differ_by_id_and_show_a_new_nam
         return [line for line in lines if line.startswith(name) and "rest_stage" in line]
 
     await read_stages(account, ORDERS, OTHER_ORDERS)
-    assert len(set(await samples())) == 2
-    assert all('resource="orders/prod",resource_id="' in line for line in await samples())
+    assert len(set(await exported_lines())) == 2
+    assert all('resource="orders/prod",resource_id="' in line for line in await exported_lines())
     await read_stages(account, ORDERS, ("bbbbbbbbbb", "green"))
     assert sorted(
-        'resource="green/prod",resource_id="bbbbbbbbbb/prod"' in line for line in await samples()
+        'resource="green/prod",resource_id="bbbbbbbbbb/prod"' in line for line in await exported_lines()
     ) == [False, True]
