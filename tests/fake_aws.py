@@ -90,7 +90,7 @@ class FakeClient:
         assert pagination
         number = page_number(params.get(pagination.input_token), pages, pagination)
         page = pages[number]
-        page_params = {pagination.input_token, *(name for name, _ in pagination.further)}
+        page_params = {pagination.input_token, *(name for name, _ in pagination.further_tokens)}
         other_params = {name: value for name, value in params.items() if name not in page_params}
         page = page(**other_params) if callable(page) else page
         if number + 1 == len(pages) or isinstance(page, Exception):

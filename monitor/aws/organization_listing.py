@@ -21,11 +21,12 @@ from monitor.lib.errors import HeadroomError
 from monitor.lib.partitions import partition_of
 from monitor.lib.text import short_line
 
-MAX_LISTED = 50_000  # accounts; AWS grants up to 10,000
+MAX_ACCOUNTS = 50_000  # accounts; AWS grants up to 10,000
 MAX_UNITS = 5_000  # organizational units that one listing visits
 MAX_NAME_LENGTH = 128  # characters, as in the model of Organizations
-# The states of accounts that cannot be read, each with the end of a sentence about the account. Accounts in
-# any other state are watched, even in states that AWS may add: the first read shows whether it is possible.
+# The states in which an account cannot be read, each with the end of a sentence about such an account.
+# Accounts in any other state are watched, even in a state that AWS adds later: the first read shows whether
+# they can be read.
 INACTIVE_STATES: Mapping[str, str] = {
     "PENDING_ACTIVATION": "is not activated yet",
     "SUSPENDED": "was suspended or closed",
@@ -46,7 +47,8 @@ class ListedAccount(msgspec.Struct, frozen=True):
     """An account of an organization.
 
     name: on one line. state: AWS's word for the state; empty if AWS returns none. tags: None if they were not
-    read. They are read only if the configuration selects accounts by tags, for accounts that may be selected.
+    read. Tags are read only if the configuration selects accounts by tags, and only of accounts that its
+    other settings select.
     """
 
     id: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{12}\Z")]
@@ -56,7 +58,7 @@ class ListedAccount(msgspec.Struct, frozen=True):
 
     @property
     def inactive_reason(self) -> str:
-        """The reason why nothing can be read, as the end of a sentence; empty for an active account."""
+        """The reason why the account cannot be read, as the end of a sentence; empty if it can be read."""
         return INACTIVE_STATES.get(self.state, "")
 
 
@@ -103,29 +105,31 @@ async def list_organization(
     own_cell = await cell_of(
         Account.model_construct(regions=organization.regions, profile=organization.profile)
     )
-    lister = await cell_of(organization.lister) if organization.management_role else own_cell
+    listing_cell = await cell_of(organization.lister) if organization.management_role else own_cell
     units = organization.organizational_units
-    accounts = await (accounts_of_units(lister, units) if units else accounts_of_organization(lister))
+    accounts = await (
+        accounts_of_units(listing_cell, units) if units else accounts_of_organization(listing_cell)
+    )
     listed = tuple(accounts[account_id] for account_id in sorted(accounts))
     if organization.tags:
-        listed = await _with_tags(organization, listed, lister, tags)
-    return OrganizationListing(own_cell.account, partition_of(lister.region).name, units, listed)
+        listed = await _with_tags(organization, listed, listing_cell, tags)
+    return OrganizationListing(own_cell.account, partition_of(listing_cell.region).name, units, listed)
 
 
 async def _with_tags(
-    organization: Organization, accounts: Iterable[ListedAccount], cell: Cell, tags: AccountTags
+    organization: Organization, accounts: Iterable[ListedAccount], cell: Cell, account_tags: AccountTags
 ) -> tuple[ListedAccount, ...]:
-    """Return the accounts, with tags for those that may be watched."""
+    """Return all of the accounts; active accounts that `include` and `exclude` select have their tags."""
     ids = [
         account.id
         for account in accounts
         if not account.inactive_reason and organization.includes(account.id, account.name)
     ]
-    tags_by_id = await tags.read(cell, ids)
+    tags_by_id = await account_tags.read(cell, ids)
     return tuple(msgspec.structs.replace(account, tags=tags_by_id.get(account.id)) for account in accounts)
 
 
-async def accounts_of_organization(cell: Cell, max_accounts: int = MAX_LISTED) -> dict[str, ListedAccount]:
+async def accounts_of_organization(cell: Cell, max_accounts: int = MAX_ACCOUNTS) -> dict[str, ListedAccount]:
     """Return all accounts by id. Raises one of AWS_ERRORS, TooManyAccountsError, EmptyOrganizationError."""
     accounts = await _accounts(cell, "ListAccounts", max_accounts)
     if not accounts:
@@ -140,9 +144,9 @@ async def accounts_of_units(
 
     Raises one of AWS_ERRORS and TooManyAccountsError.
     """
-    accounts, waiting, visited = dict[str, ListedAccount](), list(units), set[str]()
-    while waiting:
-        unit = waiting.pop()
+    accounts, unvisited, visited = dict[str, ListedAccount](), list(units), set[str]()
+    while unvisited:
+        unit = unvisited.pop()
         if unit in visited:
             continue
         visited.add(unit)
@@ -152,18 +156,18 @@ async def accounts_of_units(
         children = cell.list_items(
             "organizations", "ListOrganizationalUnitsForParent", "OrganizationalUnits", ParentId=unit
         )
-        waiting += [str(child["Id"]) async for child in children if _has_id(child)]
+        unvisited += [str(child["Id"]) async for child in children if _has_id(child)]
     return accounts
 
 
 async def _accounts(
-    cell: Cell, operation: str, max_accounts: int = MAX_LISTED, **params: Any
+    cell: Cell, operation: str, max_accounts: int = MAX_ACCOUNTS, **params: Any
 ) -> dict[str, ListedAccount]:
     """Return the accounts of all pages, by id. Items without an account id are skipped."""
     accounts = dict[str, ListedAccount]()
     async for item in cell.list_items("organizations", operation, "Accounts", **params):
         if _has_id(item) and re.fullmatch("[0-9]{12}", str(item["Id"]), re.A):
-            accounts[item["Id"]] = _listed(item)
+            accounts[item["Id"]] = _account_from(item)
         if len(accounts) > max_accounts:
             raise TooManyAccountsError(f"expected at most {max_accounts:,} accounts, found more")
     return accounts
@@ -173,7 +177,7 @@ def _has_id(item: Any) -> bool:
     return isinstance(item, Mapping) and isinstance(item.get("Id"), str)
 
 
-def _listed(item: Mapping[str, Any]) -> ListedAccount:
-    """Return an account. AWS replaces `Status` by `State`, which is more precise if both are there."""
+def _account_from(item: Mapping[str, Any]) -> ListedAccount:
+    """Return the account of an item. `State`, by which AWS replaces `Status`, is more precise."""
     name = short_line(str(item.get("Name") or ""), MAX_NAME_LENGTH)
     return ListedAccount(item["Id"], name, str(item.get("State") or item.get("Status") or ""))

@@ -4,35 +4,35 @@ import asyncio
 
 from monitor.aws.call_rate import CallRate
 
-GROUP_INTERVAL = 0.25  # seconds; the units of this time are admitted together, if so many wait
-GROUP_SPAN = 0.01  # seconds within which the event loop resumes all callers of a group
+GROUP_INTERVAL = 0.25  # seconds; all units that the rate allows in this time are admitted together
+GROUP_SPAN = 0.01  # seconds in which the event loop resumes all callers of a group
 
 
 class RateLimiter:
-    """Admits units at a rate per second that falls while AWS throttles: see `CallRate`.
+    """Admits units (calls, or points of metrics) at a rate per second that falls while AWS throttles calls.
 
-    Waiting callers are admitted in groups of up to a quarter of the rate, a quarter of a second apart: a
-    process that wakes for each call takes two to three times the CPU time. No second has more units than the
-    rate. A token bucket would save up unused units, and admit twice its rate in the first second, so that AWS
-    would throttle the account's other tools; this limiter saves up none. If the rate changes, it holds for
-    waiting callers, too.
+    Waiting callers are admitted in groups, one every quarter of a second: to wake the process for each call
+    would take two to three times the CPU time. No second has more units than the rate. A token bucket would
+    save up unused units, and admit twice its rate in the first second, so that AWS would throttle the
+    account's other tools; this limiter saves up no units. A rate that changes (see `CallRate`) holds for
+    callers that wait already, too.
     """
 
     def __init__(self, rate: float) -> None:
         self.rate = CallRate(rate)
-        self._next = 0.0  # when the next group is admitted, by the event loop's clock
+        self._next_start = 0.0  # when the next group is admitted, by the event loop's clock
         self._group_start = self._group_units = 0.0  # the time and the units of the newest group
-        self._waiting = asyncio.Lock()  # held by the caller that waits for the next group
+        self._lock = asyncio.Lock()  # held by the caller that waits for the next group
 
     async def acquire(self, units: float = 1.0) -> None:
         """Wait until these units are admitted."""
         clock = asyncio.get_running_loop().time
-        async with self._waiting:
+        async with self._lock:
             joins_group = clock() <= self._group_start + GROUP_SPAN
             if not joins_group or self._group_units + units > self.rate.present * GROUP_INTERVAL:
-                if (wait := self._next - clock()) > 0:
+                if (wait := self._next_start - clock()) > 0:
                     await asyncio.sleep(wait)
-                self._next = self._group_start = max(clock(), self._next)
+                self._next_start = self._group_start = max(clock(), self._next_start)
                 self._group_units = 0.0
             self._group_units += units
-            self._next += units / self.rate.present
+            self._next_start += units / self.rate.present

@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError
 
 from monitor.lib.errors import HeadroomError
 
-CHECK_INTERVAL = 60.0  # seconds between two checks of a region that did not turn out to be disabled
+CHECK_INTERVAL = 60.0  # seconds after which a region that was not found disabled may be checked again
 
 # Returns whether the STS of a region accepts credentials; None if it did not answer.
 Accepts = Callable[[str, ReadOnlyCredentials], Awaitable[bool | None]]
@@ -32,7 +32,7 @@ class RegionDisabledError(HeadroomError, BotoCoreError):
 class RegionCheck:
     """Checks whether the region of a cell is enabled.
 
-    others: regions of the same partition that are called for comparison, the most likely one first.
+    others: regions of the same partition to compare with, the region most likely to answer first.
     disabled: set while the region is known not to be enabled.
     """
 
@@ -44,23 +44,23 @@ class RegionCheck:
         self.disabled = asyncio.Event()
         self._lock, self._checked_at = asyncio.Lock(), -math.inf
 
-    async def is_disabled(self, rejected: ReadOnlyCredentials, accepts: Accepts) -> bool:
-        """Return whether these credentials were rejected because the region is not enabled.
+    async def is_disabled(self, credentials: ReadOnlyCredentials, accepts: Accepts) -> bool:
+        """Return whether the region rejected these credentials because it is not enabled.
 
         STS is asked at most once a minute, however many calls were rejected.
         """
         async with self._lock:
             if not self.disabled.is_set() and self._clock() - self._checked_at >= CHECK_INTERVAL:
                 self._checked_at = self._clock()
-                if await self._only_this_region_rejects(rejected, accepts):
+                if await self._only_this_region_rejects(credentials, accepts):
                     self.disabled.set()
             return self.disabled.is_set()
 
-    async def _only_this_region_rejects(self, rejected: ReadOnlyCredentials, accepts: Accepts) -> bool:
-        if not self._others or await accepts(self.region, rejected) is not False:
+    async def _only_this_region_rejects(self, credentials: ReadOnlyCredentials, accepts: Accepts) -> bool:
+        if not self._others or await accepts(self.region, credentials) is not False:
             return False
         for region in self._others:
-            if (accepted := await accepts(region, rejected)) is not None:
+            if (accepted := await accepts(region, credentials)) is not None:
                 return accepted
         return False
 

@@ -10,10 +10,10 @@ from monitor.schema.problems import problem, unexpected
 from monitor.schema.secrets import ExternalId, ExternalIdEnv, ExternalIdFile, given_secret
 from monitor.schema.types import ConfigModel, Role, Text
 
-MAX_ROLES_BEFORE = 4  # roles that are assumed before the account's own role
+MAX_VIA_ROLES = 4  # roles of `via`, which are assumed one after the other before `role_arn`
 
 
-def _session_name(value: str) -> str:
+def _checked_session_name(value: str) -> str:
     if not re.fullmatch(r"[\w+=,.@-]{2,64}", value, re.A):  # as in the model of sts:AssumeRole
         raise unexpected("2 to 64 letters, digits or +=,.@-_", value)
     return value
@@ -32,7 +32,7 @@ class RoleOptions(ConfigModel):
         default=None,
         description="File that holds the external id; relative names start at this file's folder.",
     )
-    session_name: Annotated[Text, AfterValidator(_session_name)] = Field(
+    session_name: Annotated[Text, AfterValidator(_checked_session_name)] = Field(
         default="headroom",
         description="Name of the session, which CloudTrail shows; default: headroom.",
     )
@@ -60,14 +60,14 @@ class AssumedRole(RoleOptions):
 
 
 def _as_list(value: Any) -> Any:
-    """Return roles as a list of mappings. value: one role or a list; a role may be given as its ARN alone."""
+    """Return roles as a list of mappings. value: a role or a list of roles, each as a mapping or an ARN."""
     items = list(value) if isinstance(value, list | tuple) else [value]
     return [{"role_arn": item} if isinstance(item, str) else item for item in items]
 
 
-def _distinct_and_few(roles: tuple[AssumedRole, ...]) -> tuple[AssumedRole, ...]:
-    if len(roles) > MAX_ROLES_BEFORE:
-        raise problem(f"expected at most {MAX_ROLES_BEFORE} roles, found {len(roles)}")
+def _checked_roles(roles: tuple[AssumedRole, ...]) -> tuple[AssumedRole, ...]:
+    if len(roles) > MAX_VIA_ROLES:
+        raise problem(f"expected at most {MAX_VIA_ROLES} roles, found {len(roles)}")
     arns = [role.role_arn for role in roles]
     for arn in arns:
         if arns.count(arn) > 1:
@@ -78,7 +78,7 @@ def _distinct_and_few(roles: tuple[AssumedRole, ...]) -> tuple[AssumedRole, ...]
 AssumedRoles = Annotated[
     tuple[AssumedRole, ...],
     BeforeValidator(_as_list, json_schema_input_type=Role | AssumedRole | tuple[Role | AssumedRole, ...]),
-    AfterValidator(_distinct_and_few),
+    AfterValidator(_checked_roles),
 ]
 
 

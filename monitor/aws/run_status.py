@@ -12,11 +12,11 @@ MIN_FAILURE_INTERVAL = 45.0  # seconds; of two failed runs that are closer toget
 
 
 class FailureStreak(NamedTuple):
-    """Consecutive runs with failures of one class.
+    """Consecutive runs with failures of one class. Times are epoch seconds.
 
-    failures: the number of failed runs. A run that ends within MIN_FAILURE_INTERVAL of the last counted run
-    is not counted. last_clear: when the last run without such a failure ended. last_counted: when the last
-    counted run ended.
+    failures: the number of failed runs, without runs that ended within MIN_FAILURE_INTERVAL of the last
+    counted run. last_clear: when the last run without such a failure ended; None if no such run is known.
+    last_counted: when the last counted run ended.
     """
 
     failures: int
@@ -50,13 +50,14 @@ class RunStatus:
 
     def __post_init__(self) -> None:
         if not self.streaks:
-            self.streaks = self._streaks(self.failures, self.succeeded_at, self.started_at or 0.0)
+            self.streaks = self._extended_streaks(self.failures, self.succeeded_at, self.started_at or 0.0)
 
     @property
     def needs_confirmation(self) -> bool:
         """True if a possibly permanent failure occurred once, so that a second run must confirm it."""
         return any(
-            streak.failures == 1 and kind in PERMANENT_CLASSES for kind, streak in self.streaks.items()
+            streak.failures == 1 and failure_class in PERMANENT_CLASSES
+            for failure_class, streak in self.streaks.items()
         )
 
     def end(self, failures: Sequence[Failure], at: float, not_retried: Sequence[Failure] = ()) -> None:
@@ -66,14 +67,19 @@ class RunStatus:
         failures, and their streaks do not grow.
         """
         last_clear = self.ended_at or self.succeeded_at
-        grown, started = (self._streaks(group, last_clear, at) for group in (failures, not_retried))
-        self.streaks = {kind: self.streaks.get(kind, streak) for kind, streak in started.items()} | grown
+        extended = self._extended_streaks(failures, last_clear, at)
+        not_extended = {
+            failure_class: self.streaks.get(failure_class, first_streak)
+            for failure_class, first_streak in self._extended_streaks(not_retried, last_clear, at).items()
+        }
+        self.streaks = not_extended | extended
         self.failures, self.ended_at = (*failures, *not_retried), at
         if not self.failures:
             self.succeeded_at = at
 
-    def _streaks(
+    def _extended_streaks(
         self, failures: Iterable[Failure], last_clear: float | None, at: float
     ) -> dict[str, FailureStreak]:
-        kinds = dict.fromkeys(failure.failure_class for failure in failures)
-        return {kind: self.streaks.get(kind, FailureStreak(0, last_clear)).extended(at) for kind in kinds}
+        classes = dict.fromkeys(failure.failure_class for failure in failures)
+        new = FailureStreak(0, last_clear)
+        return {failure_class: self.streaks.get(failure_class, new).extended(at) for failure_class in classes}

@@ -36,8 +36,8 @@ Response = TypeVar("Response")
 State = TypeVar("State")
 Value = TypeVar("Value")
 
-# When limits were read, in epoch seconds, or a function from a signal's id to that time. None: this inventory
-# read them.
+# The time at which limits were read, in epoch seconds, or a function that returns it for a signal's id. None:
+# the present inventory read the limits.
 LimitReadAt = Callable[[str], float | None] | float | None
 
 MAX_CONCURRENT_ITEMS = 8  # per scan
@@ -48,7 +48,7 @@ class ScanMemory(Protocol):
     """The series that earlier scans made of AWS's answers. subject: identifies the series in a scan."""
 
     def confirms(self, subject: Hashable, answers: int, read_at: LimitReadAt) -> bool:
-        """Confirm the series that an earlier scan made of equal answers; false if there are none.
+        """Confirm the series that an earlier scan made of equal answers; return whether there are any.
 
         answers: the digest of the answers. read_at: when the limits of the series were read.
         """
@@ -66,10 +66,11 @@ class Scan:
     service: the collector's service, for which the metrics that the scan requests are counted. not_found: the
     kinds and paths of resources that were deleted after they were listed. includes, has_own_limit,
     declared_quotas, quota_services_in_use, quota_services_approved, reads_quotas_of: see
-    `collectors.base.Aws`. use: whether the service is in use, as all its scans find out together; without
-    `use`, the service counts as in use. doubted, below_band, waiting: paths of resources; the doubted are
-    read in any case, those below their band are described less often, and the waiting wait for their turn to
-    be read. known_series: the series that earlier scans made; None: make all series.
+    `collectors.base.Aws`. use: whether the service is in use, which all scans of the service find out
+    together; None: it counts as in use. doubted: paths of resources that are read in any case, as their
+    limits may be wrong. below_band: paths of resources below their band, which are described less often.
+    waiting: paths of resources that wait for their turn to be read. known_series: the series that earlier
+    scans made; None: make all series.
     """
 
     cell: Cell
@@ -152,6 +153,7 @@ class Scan:
         return await self._turns.read(key, read, self.now, every, self._urgency_of(resource))
 
     def _urgency_of(self, resource: Resource) -> Urgency:
+        """Return the urgency of a call: doubted resources, and their parents, are read at once."""
         path = resource.utf8_safe.path
         if path in self.doubted or (path and any(path == doubted[: len(path)] for doubted in self.doubted)):
             return Urgency.AT_ONCE
@@ -162,7 +164,7 @@ class Scan:
         return self._turns.may_call_now(key, self.now, self._urgency_of(resource))
 
     def read_at(self, key: Hashable) -> float | None:
-        """Return when an earlier inventory read the value of a key of `in_turn`; None: this inventory did."""
+        """Return when an earlier inventory read the value of a key of `in_turn`; None: this one read it."""
         return self._turns.read_before(key)
 
     def series(
@@ -173,14 +175,14 @@ class Scan:
         read_at: LimitReadAt = None,
     ) -> Iterable[Observed]:
         """Return the series of AWS's answers; none if they are confirmed, see `collectors.base.Aws`."""
-        known, digest = self.known_series, hash(repr(answers)) if self.known_series else 0
-        if known and known.confirms(subject, digest, read_at):
+        memory, digest = self.known_series, hash(repr(answers)) if self.known_series else 0
+        if memory and memory.confirms(subject, digest, read_at):
             return ()
         made = [*make()]
         if isinstance(read_at, float):
             made = [replace(observed, limit_read_at=read_at) for observed in made]
-        if known:
-            known.note(subject, digest, made)
+        if memory:
+            memory.note(subject, digest, made)
         return made
 
     def mark_waiting(self, resource: Resource) -> None:
@@ -193,12 +195,12 @@ class Scan:
             self.use.found()
 
     async def is_in_use(self) -> bool:
-        """Return whether the service has a resource here, or may have one, as a list failed."""
+        """Return whether the service has a resource here, or may have one because a list failed."""
         self.end_lists()
         return await self.use.wait() if self.use else True
 
     def end_lists(self) -> None:
-        """Record once that the scan has listed all resources. If a list failed, it may have hidden one."""
+        """Record once that the scan has listed all resources. A failed list may have hidden a resource."""
         if self.use and not self._has_listed:
             self._has_listed = True
             if self.failures:
@@ -234,7 +236,7 @@ class Scan:
     async def _within_budget(
         self, service: str, operation: str, params: Mapping[str, Any]
     ) -> AsyncIterator[None]:
-        """Reserve the metrics of a GetMetricData in the budget, as AWS bills them."""
+        """Reserve budget for the metrics that a GetMetricData requests, counted as AWS bills them."""
         if not (metrics := requested_metrics(service, operation, params)):
             yield
             return

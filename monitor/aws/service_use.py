@@ -4,9 +4,9 @@ import asyncio
 
 
 class ServiceUse:
-    """The use of a service, known when a scan finds a resource, or when all scans have listed.
+    """The use of a service: known as soon as one scan finds a resource, or all scans have listed resources.
 
-    scans: the number of scans of the service.
+    scans: the number of scans of the service. in_use: the service has a resource, or may have one.
     """
 
     def __init__(self, scans: int) -> None:

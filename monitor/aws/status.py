@@ -46,7 +46,9 @@ class CellStatus:
 def _is_down(status: RunStatus) -> bool:
     """Return true if several runs in a row had a failure that lets no call succeed."""
     streaks = status.streaks.items()
-    return any(streak.failures > 1 and kind in INACCESSIBLE_CLASSES for kind, streak in streaks)
+    return any(
+        streak.failures > 1 and failure_class in INACCESSIBLE_CLASSES for failure_class, streak in streaks
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +70,7 @@ class OrganizationStatus:
     """The status of an organization whose accounts are watched.
 
     title: the organization's name in messages. listing: the runs that list its accounts. accounts: the number
-    of its accounts that are watched. is_known: this or an earlier process has listed its accounts.
+    of its accounts that are watched. is_known: whether this or an earlier process has listed its accounts.
     """
 
     title: str
@@ -93,7 +95,7 @@ class MonitorStatus:
     account could not be opened, by the account's name. organizations: the organizations whose accounts are
     watched. departed_accounts: why an account of an organization is no longer watched, by the account's id.
     pending: the data that has not been read yet, in words. clock: the checks of this machine's clock against
-    AWS's clock. has_data: some data was read. is_judged: the data was judged after it was read. signals_off:
+    AWS's clock. has_data: whether any data was read. is_judged: whether that data was judged. signals_off:
     the ids of the signals that are read only on request. last_reload: the last reload of the configuration;
     None if there was none.
     """
@@ -132,20 +134,20 @@ class MonitorStatus:
     def _no_data_reason(self) -> str:
         """Return the first failure, and the number of further failures, in words."""
         failures = [
-            f"{organization.title}: {failed.sentence}"
+            f"{organization.title}: {failure.sentence}"
             for organization in self.organizations
-            for failed in organization.listing.failures
+            for failure in organization.listing.failures
         ]
         failures += [
-            f"account {name}: {failed.sentence}" for name, failed in self.inaccessible_accounts.items()
+            f"account {name}: {failure.sentence}" for name, failure in self.inaccessible_accounts.items()
         ]
         for cell in self.cells:
             statuses = (cell.poll, *cell.collectors.values())
-            where = f"{cell.name or cell.account}, {cell.region}"
-            failures += [f"{where}: {status.failures[0].sentence}" for status in statuses if status.failures]
+            place = f"{cell.name or cell.account}, {cell.region}"
+            failures += [f"{place}: {status.failures[0].sentence}" for status in statuses if status.failures]
         failures += self.disabled_regions
-        more = f", and {len(failures) - 1} more" if len(failures) > 1 else ""
-        return f"{failures[0]}{more}" if failures else "everything that is configured is excluded"
+        others = f", and {len(failures) - 1} more" if len(failures) > 1 else ""
+        return f"{failures[0]}{others}" if failures else "everything that is configured is excluded"
 
     @property
     def disabled_regions(self) -> Sequence[str]:
@@ -205,8 +207,8 @@ class MonitorStatus:
 
     def may_be_unknown(self, account: str) -> bool:
         """Return true if the account with this id may be inaccessible, or may not be listed yet."""
-        ids = {entry.name: entry.account for entry in self.accounts}
-        inaccessible = {ids.get(name, "") for name in self.inaccessible_accounts}
+        ids_by_name = {entry.name: entry.account for entry in self.accounts}
+        inaccessible = {ids_by_name.get(name, "") for name in self.inaccessible_accounts}
         is_listed = all(organization.is_known for organization in self.organizations)
         return not is_listed or account in inaccessible or "" in inaccessible
 
@@ -215,15 +217,14 @@ class MonitorStatus:
         return (cell for cell in self.cells if (cell.account, cell.region) == key)
 
 
-def describe_unlisted(title: str, failed: Failure) -> str:
+def describe_unlisted(title: str, failure: Failure) -> str:
     """Return a line for people: why an organization's accounts cannot be listed, and what to do."""
-    return f"{title}: {failed.sentence}. {' '.join(next_step(failed).sentences)}".strip()
+    return f"{title}: {failure.sentence}. {' '.join(next_step(failure).sentences)}".strip()
 
 
-def describe_failure(location: Location, failed: Failure) -> str:
-    """Return a line for people: where and why a call failed; for a whole account, also what to do."""
+def describe_failure(location: Location, failure: Failure) -> str:
+    """Return a line for people: where and why a call failure; for a whole account, also what to do."""
     if location.region:
-        return f"{location.account}/{location.region} {location.service or 'metrics'}: {failed.sentence}"
-    return (
-        f"account {location.account_name}: {failed.sentence}. {' '.join(next_step(failed).sentences)}".strip()
-    )
+        return f"{location.account}/{location.region} {location.service or 'metrics'}: {failure.sentence}"
+    next_sentences = " ".join(next_step(failure).sentences)
+    return f"account {location.account_name}: {failure.sentence}. {next_sentences}".strip()

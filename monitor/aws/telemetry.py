@@ -35,8 +35,9 @@ class QuotaRequestTelemetry:
     ) -> None:
         """Export these requests as the only requests of a cell.
 
-        listed_in: the region whose list has the requests. The cells of the home region and of the global
-        services read the same list. Each request is exported once, under the region of its quota.
+        listed_in: the region whose list has the requests. Two cells read the list of the home region: that
+        of the region, and that of the global services. Each of these requests is exported once, under the
+        region of its quota.
         """
         account, _ = cell
         self._by_cell[cell] = {
@@ -109,7 +110,7 @@ class AwsTelemetry:
             "Calls of ListMetrics, each of which AWS bills after a million free ones a month.",
             SERVICE_LABELS,
         )
-        self.partitions: dict[str, str] = {}  # the partition of each account, which decides on its prices
+        self.partitions: dict[str, str] = {}  # by account; decides which prices the account pays
         self.metrics_by_account = collections.Counter[str]()
         self.listings_by_account = collections.Counter[str]()
         self.decode_errors = counter(

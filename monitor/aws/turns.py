@@ -1,7 +1,7 @@
-"""Decides which calls about single resources an inventory makes: in a small cell all, in a large cell some.
+"""Decides which calls about single resources an inventory makes: all in a small cell, some in a large cell.
 
 Many APIs of AWS describe one resource per call. An inventory of a cell makes at most `CallTurns.limit` of
-these calls. A call that it does not make keeps its value from an earlier inventory, or has no value yet.
+these calls. The value of a call that it does not make is that of an earlier inventory, or not known yet.
 """
 
 import asyncio
@@ -16,9 +16,9 @@ from collectors.errors import NotReadYetError
 Value = TypeVar("Value")
 
 MIN_CALLS = 120  # calls about single resources that an inventory of a cell may always make
-MIN_SHARE_OF_WANTED = 1 / 10  # share of the wanted calls that an inventory may make, if that is more
-MIN_SHARE_OF_KNOWN = 1 / 4  # share of the calls that repeat earlier calls, while other calls were never made
-CARRY_STEP = 0.618  # spreads the initial carries of services between 0 and 1
+MIN_SHARE_OF_WANTED = 1 / 10  # share of the wanted calls that may be made, if it is more than MIN_CALLS
+MIN_SHARE_OF_KNOWN = 1 / 4  # share of an inventory's calls that repeat earlier calls, if there are new calls
+CARRY_STEP = 0.618  # spreads the first `Share.carry` of the services between 0 and 1
 MAX_UNWANTED_RUNS = 6  # inventories of a service without a call, after which its outcome is forgotten
 
 
@@ -87,8 +87,9 @@ class CallTurns:
     """The calls about single resources of a cell, by the service that makes them.
 
     A round is one inventory of each service. The next round begins when a service begins a second inventory.
-    min_calls: the number of calls that a round may always have. most_new, most_known: the number of new and
-    of known calls that each service may make in this round. New calls were never made; known calls were.
+    New calls were never made; known calls were made before. min_calls: the number of calls that a round may
+    always have. most_new, most_known: how many new calls, and how many known calls, each service may make in
+    this round.
     """
 
     min_calls: int = MIN_CALLS
@@ -121,23 +122,25 @@ class CallTurns:
         return sum(service.expected for service in self.services.values()) + 1 <= self.limit
 
     def begin_round(self) -> None:
-        """Begin a round, and share its calls between the services by the calls that they want now."""
+        """Begin a round, and set how many calls each service may make, by the calls that services want."""
         services, limit = self.services.values(), self.limit
-        all_new, all_known = sum(turns.new for turns in services), sum(turns.known for turns in services)
-        for_new = min(all_new, limit - min(all_known, limit * MIN_SHARE_OF_KNOWN))
-        self.most_new = fair_level(for_new, (turns.new for turns in services))
-        self.most_known = fair_level(limit - for_new, (turns.known for turns in services))
+        wanted_new = sum(turns.new for turns in services)
+        wanted_known = sum(turns.known for turns in services)
+        new_limit = min(wanted_new, limit - min(wanted_known, limit * MIN_SHARE_OF_KNOWN))
+        self.most_new = fair_level(new_limit, (turns.new for turns in services))
+        self.most_known = fair_level(limit - new_limit, (turns.known for turns in services))
         self.round += 1
 
 
 def fair_level(limit: float, wanted: Iterable[int]) -> float:
     """Return the most calls that each service may have, so that all services together have `limit`.
 
-    wanted: how many calls each service wants. A service that wants less than an equal share gets all of them.
+    wanted: how many calls each service wants. Services that want few calls get all of them, and the other
+    services get equal shares of the remaining calls. Infinite if all services get all that they want.
     """
     ordered = sorted(wanted)
-    for number, count in enumerate(ordered):
-        level = limit / (len(ordered) - number)
+    for served, count in enumerate(ordered):
+        level = limit / (len(ordered) - served)
         if count > level:
             return level
         limit -= count
@@ -164,12 +167,12 @@ class ServiceTurns:
     """The calls about single resources of one service, and which of them its present inventory makes.
 
     A run is one inventory of the service. is_bounded: the run makes no more calls than it is granted. round:
-    the round of the last run. new, known: how many calls the next run is expected to want, of calls that were
-    never made, and of calls that were. granted: how many calls this run may make. has_turn: by key, whether
-    the call has its turn in this run and was not made yet.
+    the round of the last run. new, known: how many new calls, and how many known calls, the next run is
+    expected to want. granted: how many calls this run may make. has_turn: by key, whether the call has its
+    turn in this run and was not made yet.
     """
 
-    cell: CallTurns
+    cell_turns: CallTurns
     new_share: Share
     known_share: Share
     outcomes: dict[Hashable, Outcome] = field(default_factory=dict)
@@ -185,11 +188,11 @@ class ServiceTurns:
     def begin(self, now: float, *, is_bounded: bool) -> "ServiceTurns":
         """Begin a run, and choose the calls whose turn it is. now: in epoch seconds.
 
-        Of the calls that were never made, the first that were wanted come first; of all other calls, those
-        that have been due for the longest time.
+        New calls have their turns in the order in which they were first wanted; known calls, in the order in
+        which they became due.
         """
-        if self.round == self.cell.round:
-            self.cell.begin_round()
+        if self.round == self.cell_turns.round:
+            self.cell_turns.begin_round()
         self._forget_unwanted()
         due = {
             key: outcome
@@ -198,10 +201,10 @@ class ServiceTurns:
         }
         new = sorted((key for key in due if due[key].made_at is None), key=lambda key: due[key].order)
         known = sorted(due.keys() - new, key=lambda key: (due[key].due_at, due[key].order))
-        self.run, self.round, self.is_bounded = self.run + 1, self.cell.round, is_bounded
+        self.run, self.round, self.is_bounded = self.run + 1, self.cell_turns.round, is_bounded
         self.new, self.known = len(new), len(known)
-        granted_new = self.new_share.of(self.new, self.cell.most_new)
-        granted_known = self.known_share.of(self.known, self.cell.most_known)
+        granted_new = self.new_share.of(self.new, self.cell_turns.most_new)
+        granted_known = self.known_share.of(self.known, self.cell_turns.most_known)
         chosen = [*new[:granted_new], *known[:granted_known]]
         self.has_turn = dict.fromkeys(due, False) | dict.fromkeys(chosen, True)
         self.granted = granted_new + granted_known
@@ -209,10 +212,10 @@ class ServiceTurns:
 
     @property
     def expected(self) -> float:
-        """The number of calls that the service may make in the cell's round, by the calls known now."""
-        if self.round == self.cell.round:
+        """The number of calls that the service may make in the cell's round, as far as it is known now."""
+        if self.round == self.cell_turns.round:
             return self.granted
-        return min(self.new, self.cell.most_new) + min(self.known, self.cell.most_known)
+        return min(self.new, self.cell_turns.most_new) + min(self.known, self.cell_turns.most_known)
 
     def _was_wanted(self, outcome: Outcome) -> bool:
         return outcome.in_turn and outcome.wanted_in == self.run
@@ -224,7 +227,7 @@ class ServiceTurns:
         }
         for outcome in self.outcomes.values():
             if error := outcome.error:
-                error.__traceback__ = error.__context__ = None  # they would keep all their frames in memory
+                error.__traceback__ = error.__context__ = None  # tracebacks keep their frames in memory
 
     async def read(
         self,
@@ -234,7 +237,7 @@ class ServiceTurns:
         every: float = 0.0,
         urgency: Urgency = Urgency.IN_TURN,
     ) -> Value:
-        """Return the result of `read`, or raise its error: of a call now, or of the last call for the key.
+        """Return the result of `read`, or raise its error: of a call made now, or of the key's last call.
 
         every: seconds for which a value is reused.
         Raises NotReadYetError if `read` was never called for the key, and the key does not have its turn now.
@@ -250,11 +253,11 @@ class ServiceTurns:
     def may_call_now(self, key: Hashable, now: float, urgency: Urgency = Urgency.IN_TURN) -> bool:
         """Return whether a call is to be made in this run. It then counts as made; no value is stored."""
         outcome = self._want(key, 0.0, urgency)
-        is_taken = urgency is Urgency.AT_ONCE or self._is_to_be_made(key, outcome, now)
-        if is_taken:
+        is_made_now = urgency is Urgency.AT_ONCE or self._is_to_be_made(key, outcome, now)
+        if is_made_now:
             self._count_made(key, outcome)
             outcome.made_at, outcome.made_in = now, self.run
-        return is_taken
+        return is_made_now
 
     def read_before(self, key: Hashable) -> float | None:
         """Return when a call was made, in epoch seconds, if an earlier run made it; None otherwise."""
@@ -299,6 +302,6 @@ class ServiceTurns:
             self.new += 1
         else:
             self.known += 1
-        is_taken = self.cell.has_spare
-        self.granted += is_taken
-        return is_taken
+        is_made_now = self.cell_turns.has_spare
+        self.granted += is_made_now
+        return is_made_now

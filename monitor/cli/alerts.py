@@ -67,8 +67,8 @@ def list_(
 def _print_alerts(listed: Mapping[str, Any]) -> None:
     """Print the API's list of alerts: to a terminal as a table, else as lines with tabs."""
     rows = [[escape_unprintable(cell) for cell in list_row(alert)] for alert in listed["items"]]
-    if more := listed["total"] - len(rows):
-        typer.echo(f"{more} more alerts are not shown", err=True)
+    if left_out := listed["total"] - len(rows):
+        typer.echo(f"{left_out} more alerts are not shown", err=True)
     if not sys.stdout.isatty():
         sys.stdout.writelines("\t".join(cells) + "\n" for cells in rows)
         return
@@ -85,7 +85,7 @@ def _print_alerts(listed: Mapping[str, Any]) -> None:
 
 
 def list_row(alert: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the cells of an alert's row. alert: as in the API."""
+    """Return the cells of an alert's row. alert: an item of the API's list of alerts."""
     from monitor.render.text import HANDLING_TEXTS
 
     handling = [f"{phrase} {alert[key]}" for key, phrase in HANDLING_TEXTS.items() if alert[key]]
@@ -121,8 +121,8 @@ def unack(alert: AlertId, address: Address = DEFAULT_ADDRESS) -> None:
     from monitor.api.client import quote_segment
     from monitor.cli.requests import request_or_exit
 
-    shown = request_or_exit(address, "DELETE", f"/api/v1/alerts/{quote_segment(alert)}/ack")
-    typer.echo(escape_unprintable(shown["summary"]))
+    alert_item = request_or_exit(address, "DELETE", f"/api/v1/alerts/{quote_segment(alert)}/ack")
+    typer.echo(escape_unprintable(alert_item["summary"]))
 
 
 @app.command(epilog='Example: headroom alerts silence \'service="s3"\' --duration 2h --comment "load test"')

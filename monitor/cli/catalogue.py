@@ -31,20 +31,22 @@ def catalogue(
     from monitor.cli.known_services import load_services_or_exit
     from monitor.report.catalogue import FORMATS
 
-    known = load_services_or_exit(config)
-    chosen = _chosen(service, known, config) if service else known
-    typer.echo(FORMATS[format]([signal for entry in chosen for signal in entry.signals.values()]))
+    services = load_services_or_exit(config)
+    shown = _matching_services(service, services, config) if service else services
+    typer.echo(FORMATS[format]([signal for entry in shown for signal in entry.signals.values()]))
 
 
-def _chosen(patterns: list[str], known: "Collection[Service]", config: Path | None) -> "Collection[Service]":
-    """Return the entries that match a pattern; exit if a pattern matches no entry."""
-    if any(not any(fnmatchcase(entry.service, pattern) for entry in known) for pattern in patterns):
+def _matching_services(
+    patterns: list[str], services: "Collection[Service]", config: Path | None
+) -> "Collection[Service]":
+    """Return the services that match one of the patterns; exit if a pattern matches no service."""
+    if any(not any(fnmatchcase(entry.service, pattern) for entry in services) for pattern in patterns):
         _exit_on_unknown_service(patterns, config)
-    return [entry for entry in known if any(fnmatchcase(entry.service, pattern) for pattern in patterns)]
+    return [entry for entry in services if any(fnmatchcase(entry.service, pattern) for pattern in patterns)]
 
 
 def _exit_on_unknown_service(patterns: list[str], config: Path | None) -> NoReturn:
-    """Exit with the message that the configuration has for an unknown service in a pattern."""
+    """Exit with the problem that `parse_selectors` reports for a pattern that matches no service."""
     from monitor.cli.registry_file import exit_on_config_error, load_registry_or_exit
     from monitor.schema.selectors import parse_selectors
 
@@ -75,12 +77,12 @@ def check(
     from monitor.render.text import count_of
     from monitor.schema.problems import ConfigError
 
-    chosen = paths or [user_folder(config or context.obj, environ)]
+    checked_paths = paths or [user_folder(config or context.obj, environ)]
     with exit_on_config_error():
         try:
-            services = check_own_services(chosen, builtin_registry().services)
+            services = check_own_services(checked_paths, builtin_registry().services)
         except DeclarationError as error:
             raise ConfigError(error.problems) from None
-    number = sum(len(service.signals) for service in services)
-    verb = "is" if number == 1 else "are"
-    typer.echo(f"{count_of(number, 'signal')} of {count_of(len(services), 'service')} {verb} valid")
+    signals = sum(len(service.signals) for service in services)
+    verb = "is" if signals == 1 else "are"
+    typer.echo(f"{count_of(signals, 'signal')} of {count_of(len(services), 'service')} {verb} valid")

@@ -25,8 +25,8 @@ Format = Literal["table", "json", "csv", "markdown"]
 FailOn = Literal["above", "near", "saturated", "none"]
 
 
-def known_zones(values: Sequence[str] | None) -> list[str] | None:
-    """Return the zones in the values of an option. Raises typer.BadParameter for an unknown zone."""
+def parse_zones(values: Sequence[str] | None) -> list[str] | None:
+    """Return the zones that the values of --zone name. Raises typer.BadParameter for an unknown zone."""
     if (words := split_commas(values)) is None:
         return None
     from rules.band import ZONES
@@ -41,7 +41,7 @@ def known_zones(values: Sequence[str] | None) -> list[str] | None:
 ZoneWords = Annotated[
     list[str] | None,
     typer.Option(
-        callback=known_zones,
+        callback=parse_zones,
         help="Print only the series in these zones, with commas between: near,saturated. Can be repeated.",
     ),
 ]
@@ -109,7 +109,11 @@ def check(
 
 
 def _print(scan: "ScanReport", format: Format, zones: Collection[str], top: int) -> None:
-    """Print the series of a scan: in `zones` if there are any, and at most `top` if that is not 0."""
+    """Print the series of a scan.
+
+    zones: print only series in these zones; empty: in all zones. top: the largest number of series to print;
+    0: print all.
+    """
     from monitor.report.check_formats import FORMATS
     from monitor.report.report import most_urgent
 

@@ -66,9 +66,9 @@ def _ineffective_patterns(settings: "Config", registry: "Registry") -> Iterator[
         return
     from monitor.aws.known_accounts import KnownAccounts, known_accounts_path
 
-    known = KnownAccounts.read(known_accounts_path(Path(settings.journal)))
+    known_accounts = KnownAccounts.read(known_accounts_path(Path(settings.journal)))
     for organization in organizations:
-        if listing := known.of(organization):
+        if listing := known_accounts.of(organization):
             accounts = [(account.id, account.name) for account in listing.accounts]
             yield from organization.ineffective(accounts, listing.tags)
         elif organization.include or organization.exclude or organization.tags:

@@ -71,15 +71,19 @@ def _parse_what_if(text: str, config: "Config", services: Collection[str]) -> "R
     streamed = frozenset(value for name, value in pairs if name == "stream")
     if unknown := sorted(streamed - {*services}):
         raise typer.BadParameter(f"unknown service {unknown[0]}{suggestion(unknown[0], services)}")
-    given = {name: float(value) if value.isdecimal() else value for name, value in pairs if name != "stream"}
-    if unknown := sorted(given.keys() - {*INTERVALS}):
+    given_values = {
+        name: float(value) if value.isdecimal() else value for name, value in pairs if name != "stream"
+    }
+    if unknown := sorted(given_values.keys() - {*INTERVALS}):
         raise typer.BadParameter(f"unknown key {unknown[0]}{suggestion(unknown[0], ('stream', *INTERVALS))}")
-    if {*given} == {"interval"}:
-        given |= dict.fromkeys(INTERVALS, given["interval"])
+    if {*given_values} == {"interval"}:
+        given_values |= dict.fromkeys(INTERVALS, given_values["interval"])
     try:
-        changed = Config.model_validate({name: getattr(config, name) for name in INTERVALS} | given)
+        changed_config = Config.model_validate(
+            {name: getattr(config, name) for name in INTERVALS} | given_values
+        )
     except ValidationError as error:
         raise typer.BadParameter(
             "; ".join(problem_lines("", problems_from_pydantic(error, Config)))
         ) from None
-    return replace(ReadIntervals.of(changed), streamed=streamed)
+    return replace(ReadIntervals.of(changed_config), streamed=streamed)

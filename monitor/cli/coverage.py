@@ -47,11 +47,11 @@ def coverage(
         "region": region,
     }
     query = urlencode({name: value for name, value in filters.items() if value})
-    found = request_or_exit(address, "GET", f"/api/v1/coverage{'?' if query else ''}{query}")
+    response = request_or_exit(address, "GET", f"/api/v1/coverage{'?' if query else ''}{query}")
     from monitor.report.coverage_formats import FORMATS
 
-    FORMATS[format](found, sys.stdout)
-    for note in found["notes"] if format != "json" else ():
+    FORMATS[format](response, sys.stdout)
+    for note in response["notes"] if format != "json" else ():
         typer.echo(escape_unprintable(note), err=True)
-    if more := found["total"] - len(found["items"]):
-        typer.echo(f"{more:,} more quotas are not shown: choose an account or a service code", err=True)
+    if left_out := response["total"] - len(response["items"]):
+        typer.echo(f"{left_out:,} more quotas are not shown: choose an account or a service code", err=True)

@@ -11,9 +11,8 @@ if TYPE_CHECKING:
     from collectors.registry import Registry
     from monitor.config.config import Config
 
-Principal = Literal[
-    "caller", "account", "via", "management"
-]  # the same as in `monitor.aws.access_policy`, which is imported late
+# The same as in `monitor.aws.access_policy`, which is imported only when the command runs.
+Principal = Literal["caller", "account", "via", "management"]
 
 app = typer.Typer(add_completion=False)
 
@@ -34,7 +33,7 @@ PolicyOf = Annotated[
 
 
 class Extras(NamedTuple):
-    """The further permissions in the policy: to request quota increases, and to discover request paths."""
+    """The choice of further permissions: to request quota increases, and to discover request paths."""
 
     quota_requests: bool = False
     paths: bool = False
@@ -45,7 +44,7 @@ def iam_policy(
     config: ConfigFile = None,
     service: Patterns = None,
     part: Part = 0,
-    of: PolicyOf = "caller",
+    principal: PolicyOf = "caller",
     quota_requests: Annotated[
         bool, typer.Option("--quota-requests", help="Allow `headroom quota request --yes`, too.")
     ] = False,
@@ -66,8 +65,8 @@ def iam_policy(
 
     registry = load_registry_or_exit(config)
     settings = load_config_or_exit(registry, config)
-    statements = access_statements(settings.monitored_entries(registry), of)
-    if of in ("caller", "account"):
+    statements = access_statements(settings.monitored_entries(registry), principal)
+    if principal in ("caller", "account"):
         extras = Extras(quota_requests, paths)
         policy = _reading_policy(settings, registry, _service_filter(service, registry), extras)
         policy["Statement"] += statements
@@ -81,7 +80,7 @@ def iam_policy(
 def _reading_policy(
     settings: "Config", registry: "Registry", is_chosen: Callable[[str], bool], extras: Extras
 ) -> dict[str, Any]:
-    """Return the policy that allows to read the chosen services, and `extras`."""
+    """Return the policy that allows to read the services for which `is_chosen` is true, and `extras`."""
     from monitor.aws import iam
     from monitor.schema.types import ALL_REGIONS
 
@@ -112,19 +111,19 @@ def _path_actions(services: Set[str]) -> Set[str]:
 def _counted_service_codes(settings: "Config", registry: "Registry", services: Set[str]) -> Set[str]:
     """Return the service codes whose resources are counted, to compare the counts with quotas.
 
-    services: the chosen services. The service `quotas` counts resources: of the other chosen services, or of
-    all configured services if it is chosen alone.
+    services: the chosen services. If `quotas` is one of them, it counts the resources of the other chosen
+    services, or, if no other is chosen, of all configured services.
     """
     from collectors.quotas import QUOTAS_SERVICE
 
     if QUOTAS_SERVICE not in services:
         return frozenset()
-    others = services - {QUOTAS_SERVICE} or settings.monitored_services(registry)
-    return registry.quota_services(others) | settings.signals.quota_services(registry)
+    other_services = services - {QUOTAS_SERVICE} or settings.monitored_services(registry)
+    return registry.quota_services(other_services) | settings.signals.quota_services(registry)
 
 
 def _service_filter(patterns: list[str] | None, registry: "Registry") -> Callable[[str], bool]:
-    """Return a function that tells whether a pattern matches a service's name; true without patterns."""
+    """Return a function of a service's name: true if a pattern matches it, or if there are no patterns."""
     from monitor.cli.registry_file import exit_on_config_error
     from monitor.schema.selectors import parse_selectors
 

@@ -58,14 +58,14 @@ def init(
 
     if out.exists() and not force:
         exit_with(f"{out} exists, and nothing was changed: --force replaces it, --out names another file.")
-    given = {"--accounts": accounts, "--regions": regions, "--notify": notify}
-    if not (yes or None not in given.values() or sys.stdin.isatty()):
-        missing = ", ".join(name for name, value in given.items() if value is None)
+    options = {"--accounts": accounts, "--regions": regions, "--notify": notify}
+    if not (yes or None not in options.values() or sys.stdin.isatty()):
+        missing = ", ".join(name for name, value in options.items() if value is None)
         exit_with(f"headroom init asks in a terminal: without one, give {missing}, or --yes for defaults.")
     caller = find_caller_or_exit(profile)
     proposal = Proposal(profile=profile, secret_file=f"{out.stem}-receiver-url")
     for name in QUESTIONS:
-        proposal = _answered(proposal, name, given[name], caller, asks=not yes)
+        proposal = _take_answer(proposal, name, options[name], caller, asks=not yes)
     config, registry = checked_config(proposal, out)
     write_files(proposal, out)
     raise typer.Exit(report_contact(config, registry, out, allow_blind))
@@ -77,21 +77,22 @@ def exit_with(sentence: str) -> NoReturn:
     raise typer.Exit(FAILED)
 
 
-def _answered(
-    proposal: "Proposal", name: str, given: str | None, caller: "Caller", *, asks: bool
+def _take_answer(
+    proposal: "Proposal", name: str, option: str | None, caller: "Caller", *, asks: bool
 ) -> "Proposal":
     """Return the proposal with the answer to a question.
 
-    The answer is `given`, or else the user's answer in the terminal if `asks` is true, or else the default.
-    After an invalid answer in the terminal, the question is asked again. An invalid `given` ends the command.
+    name: the question's key in QUESTIONS. option: the value of the command's option of this name; None if it
+    was not given: then the user is asked in the terminal if `asks` is true, else the answer is the default.
+    After an invalid answer in the terminal, the question is asked again. An invalid option ends the command.
     """
     from monitor.cli.init_run import with_answer
     from monitor.schema.problems import ConfigError
 
     default = caller.region if name == "--regions" else ""
     while True:
-        is_asked = given is None and asks
-        text = _ask(QUESTIONS[name].format(account=caller.account), default) if is_asked else given
+        is_asked = option is None and asks
+        text = _ask(QUESTIONS[name].format(account=caller.account), default) if is_asked else option
         try:
             return with_answer(proposal, name, default if text is None else text)
         except ConfigError as error:

@@ -25,12 +25,12 @@ from monitor.report.first_contact import Caller, FirstContact, FirstContactError
 from monitor.schema.problems import ConfigError, problem_lines, problems_from_pydantic
 from monitor.schema.types import ConfigContext
 
-# Returns the proposal with an answer. Arguments: the proposal, the answer, and the words of the answer.
+# Returns the proposal with an answer. Arguments: the proposal, the answer, and its parts between commas.
 TakeAnswer = Callable[[Proposal, str, Sequence[str]], Proposal]
 _TAKE_ANSWER: Mapping[str, TakeAnswer] = {
-    "--accounts": lambda proposal, _, words: replace(proposal, accounts=words),
-    "--regions": lambda proposal, _, words: replace(proposal, regions=words),
-    "--notify": lambda proposal, answer, _: replace(proposal, notified=answer),
+    "--accounts": lambda proposal, _, parts: replace(proposal, accounts=parts),
+    "--regions": lambda proposal, _, parts: replace(proposal, regions=parts),
+    "--notify": lambda proposal, answer, _: replace(proposal, receiver_url=answer),
 }
 SECRET_MODE = 0o600
 
@@ -49,24 +49,27 @@ def find_caller_or_exit(profile: str) -> Caller:
 
 def with_answer(proposal: Proposal, name: str, answer: str) -> Proposal:
     """Return the proposal with the answer to a question. Raises ConfigError for an invalid answer."""
-    words = tuple(word for word in map(str.strip, answer.split(",")) if word)
-    if name == "--regions" and not words:
+    parts = tuple(part for part in map(str.strip, answer.split(",")) if part)
+    if name == "--regions" and not parts:
         raise ConfigError(["expected at least one region, or all; found none"])
-    answered = _TAKE_ANSWER[name](proposal, answer.strip(), words)
-    _validated(answered, Path(), load_registry_or_exit(None), "")
-    return answered
+    updated = _TAKE_ANSWER[name](proposal, answer.strip(), parts)
+    _validated(updated, Path(), load_registry_or_exit(None), "")
+    return updated
 
 
 def checked_config(proposal: Proposal, out: Path) -> tuple[Config, Registry]:
-    """Return the proposed configuration, and the services; print its problems and exit if any."""
+    """Return the proposed configuration and the services; print the problems and exit if there are any."""
     with exit_on_config_error():
         registry = load_registry_or_exit(out)
         return _validated(proposal, out.parent, registry, str(out)), registry
 
 
 def _validated(proposal: Proposal, folder: Path, registry: Registry, file: str) -> Config:
+    """Return the proposed configuration. file: its name in messages. Raises ConfigError."""
     try:
-        return Config.model_validate(proposal.checked_data, context=ConfigContext(environ, folder, registry))
+        return Config.model_validate(
+            proposal.data_with_secrets, context=ConfigContext(environ, folder, registry)
+        )
     except ValidationError as error:
         raise ConfigError(problem_lines(file, problems_from_pydantic(error, Config))) from None
 
@@ -92,39 +95,39 @@ def write_files(proposal: Proposal, out: Path) -> None:
 def report_contact(config: Config, registry: Registry, out: Path, allow_blind: bool) -> int:
     """Print what could be read, the missing permissions and the next commands; return the exit code."""
     with progress_bar("Listing resources") as report_progress:
-        found = run_interruptible(contact(config, registry, report_progress))
+        first_contact = run_interruptible(contact(config, registry, report_progress))
     typer.echo(f"It {watched_sentence(config, registry)}.")
-    if found.accounts:
-        typer.echo(_found_sentence(found))
-    for failure in found.failures.listed:
+    if first_contact.accounts:
+        typer.echo(_contact_sentence(first_contact))
+    for failure in first_contact.failures.listed:
         typer.echo(f"- {escape_unprintable(failure)}")
-    option = "" if out == DEFAULT_FILE else f" --config {out}"
-    if found.denied:
+    config_option = "" if out == DEFAULT_FILE else f" --config {out}"
+    if first_contact.denied:
         typer.echo("Missing permissions:")
-    for service, actions in groupby(found.denied, lambda action: action.partition(":")[0]):
+    for service, actions in groupby(first_contact.denied, lambda action: action.partition(":")[0]):
         names = (action.partition(":")[2] for action in actions)
         typer.echo(f"- {service}: {', '.join(names)}")
     typer.echo("\nNext:")
-    for command, purpose in _next_commands(found, option).items():
+    for command, purpose in _next_commands(first_contact, config_option).items():
         typer.echo(f"  {command}  # {purpose}")
-    if not found.accounts:
+    if not first_contact.accounts:
         return FAILED
-    return INCOMPLETE if found.failures and not allow_blind else 0
+    return INCOMPLETE if first_contact.failures and not allow_blind else 0
 
 
-def _found_sentence(found: FirstContact) -> str:
-    accounts = count_of(len(found.accounts), "account")
-    services = f"{count_of(found.services, 'service')} in use"
-    cost = f"CloudWatch costs about {dollars(found.dollars)} a month while all is far from its limits"
-    return f"{accounts} can be read: {services}, {found.series:,} series. {cost}."
+def _contact_sentence(first_contact: FirstContact) -> str:
+    accounts = count_of(len(first_contact.accounts), "account")
+    services = f"{count_of(first_contact.services, 'service')} in use"
+    cost = f"CloudWatch costs about {dollars(first_contact.dollars)} a month while all is far from its limits"
+    return f"{accounts} can be read: {services}, {first_contact.series:,} series. {cost}."
 
 
-def _next_commands(found: FirstContact, option: str) -> dict[str, str]:
+def _next_commands(first_contact: FirstContact, option: str) -> dict[str, str]:
     policy = {f"headroom iam-policy{option} > policy.json": "the permissions that are needed"}
     check = {f"headroom check{option}": "what is near its limit now"}
     return {
-        **(policy if found.failures else {}),
-        **(check if found.accounts else {}),
+        **(policy if first_contact.failures else {}),
+        **(check if first_contact.accounts else {}),
         f"headroom lookback{option}": "the last 14 days: what was throttled, which alerts would have fired",
         f"headroom serve{option}": "monitor, and listen on 127.0.0.1:4070",
     }

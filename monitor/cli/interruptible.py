@@ -49,6 +49,7 @@ class InterruptibleRunner:
 
 
 async def _cancel_on_sigint(coroutine: Coroutine[Any, Any, Result]) -> Result:
+    """Run a coroutine that SIGINT cancels. Raises KeyboardInterrupt after SIGINT."""
     task, interrupted = asyncio.ensure_future(coroutine), False
 
     def interrupt() -> None:

@@ -1,4 +1,4 @@
-"""The entries of all services, for commands that need no declarations."""
+"""The catalogue entries of all services, for commands that do not need the declarations of collectors."""
 
 from collections.abc import Collection
 from os import environ

@@ -9,20 +9,20 @@ from typer.main import get_command
 
 
 class LazyCommand(NamedTuple):
-    """A command, or a group of commands. module: has it as `app`. summary: the first line of its help."""
+    """A command or a group of commands: `app` of its module. summary: the first line of its help."""
 
     module: str
     summary: str
 
 
 class LazyGroup(TyperGroup):
-    """A group that imports its lazy commands when they are used; to list them, it needs no import.
+    """A group that imports a lazy command when it is used; its help lists lazy commands without imports.
 
     modules: the lazy commands by name, in the order of the help.
     """
 
     modules: ClassVar[Mapping[str, LazyCommand]] = {}
-    _shows_summaries = False
+    _shows_summaries = False  # true while the help of the group is written
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names, in the order of the help."""

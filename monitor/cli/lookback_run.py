@@ -1,4 +1,4 @@
-"""Does the work of `headroom lookback`, after the user has agreed to its price."""
+"""Does the work of `headroom lookback`: plans the reading, confirms its price, reads and judges."""
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ from monitor.report.scan import limit_to_requested_services
 from monitor.schema.selectors import parse_selectors
 from monitor.schema.types import Duration
 
-MAX_UNCONFIRMED = 1.0  # dollars; the user has to agree to a higher price
+MAX_UNCONFIRMED_DOLLARS = 1.0  # the user has to agree to a higher price
 CONFIRMATIONS = ("y", "yes")
 BAND_BOUNDS = (2, 3)  # how many bounds a band may have: low and high, or low, high and near
 MAX_PENDING_FOR = 86400.0  # seconds
@@ -35,43 +35,43 @@ MAX_PENDING_FOR = 86400.0  # seconds
 def look_back_or_exit(
     file: Path | None,
     patterns: Mapping[str, Sequence[str] | None],
-    wanted: tuple[int, Sequence[OtherWay], bool],
+    options: tuple[int, Sequence[OtherWay], bool],
 ) -> LookbackReport:
     """Look back by a configuration file, see `run_lookback`; print any error and exit."""
     registry = load_registry_or_exit(file)
     config = load_config_or_exit(registry, file)
     with exit_on_config_error(), exit_when_unreadable():
-        return run_lookback(config, registry, patterns, wanted)
+        return run_lookback(config, registry, patterns, options)
 
 
 def run_lookback(
     config: Config,
     registry: Registry,
     patterns: Mapping[str, Sequence[str] | None],
-    wanted: tuple[int, Sequence[OtherWay], bool],
+    options: tuple[int, Sequence[OtherWay], bool],
 ) -> LookbackReport:
     """Look back at the series that the patterns select.
 
-    wanted: the days, other ways to judge, and whether `--yes` was given. Raises ConfigError,
+    options: the number of days, other ways to judge, and whether `--yes` was given. Raises ConfigError,
     PastUnreadableError, and typer.Exit if no series can be read, or the user does not agree to the price.
     """
-    days, others, yes = wanted
+    days, other_ways, yes = options
     selectors = parse_selectors(patterns, registry)
     config = limit_to_requested_services(config, registry, selectors)
-    for other in others:
-        other.applied(config, registry)
+    for other_way in other_ways:
+        other_way.applied(config, registry)
     with InterruptibleRunner() as runner:
         scan = PastScan(config, registry, selectors)
         try:
-            with progress_bar() as report:
-                plan = runner.run(scan.plan(days, report))
+            with progress_bar() as report_progress:
+                plan = runner.run(scan.plan(days, report_progress))
             confirm_price(plan, scan, yes)
-            with progress_bar("Reading the past") as report:
-                file = runner.run(scan.read(plan, report))
+            with progress_bar("Reading the past") as report_progress:
+                points_file = runner.run(scan.read(plan, report_progress))
         finally:
             runner.run(scan.close())
-    with file, progress_bar("Judging") as report:
-        return judge_past(scan, plan, file, (config, registry, others), report)
+    with points_file, progress_bar("Judging") as report_progress:
+        return judge_past(scan, plan, points_file, (config, registry, other_ways), report_progress)
 
 
 def confirm_price(plan: PastPlan, scan: PastScan, yes: bool) -> None:
@@ -82,13 +82,13 @@ def confirm_price(plan: PastPlan, scan: PastScan, yes: bool) -> None:
         typer.echo("headroom found no series whose past can be read.", err=True)
         raise typer.Exit(FAILED)
     cost = f"{dollars(plan.dollars)} (list price of GetMetricData, {count_of(plan.metric_count, 'metric')})"
-    takes = f"{format_duration(max(plan.seconds, 1))} or longer, and {plan.file_bytes / 1e6:,.0f} MB of disk"
-    past = f"{len(plan.minutes) / 1440:.3g} days of {count_of(plan.slots.size, 'series')}"
-    typer.echo(f"Reading {past} costs {cost}, and takes {takes}.", err=True)
-    if yes or plan.dollars <= MAX_UNCONFIRMED:
+    effort = f"{format_duration(max(plan.seconds, 1))} or longer, and {plan.file_bytes / 1e6:,.0f} MB of disk"
+    extent = f"{len(plan.minutes) / 1440:.3g} days of {count_of(plan.slots.size, 'series')}"
+    typer.echo(f"Reading {extent} costs {cost}, and takes {effort}.", err=True)
+    if yes or plan.dollars <= MAX_UNCONFIRMED_DOLLARS:
         return
     if not sys.stdin.isatty():
-        typer.echo(f"That is more than {dollars(MAX_UNCONFIRMED)}: repeat it with --yes.", err=True)
+        typer.echo(f"That is more than {dollars(MAX_UNCONFIRMED_DOLLARS)}: repeat it with --yes.", err=True)
         raise typer.Exit(FAILED)
     typer.echo("Read it? [y/N]: ", err=True, nl=False)  # typer's own prompt prints to standard output, too
     if sys.stdin.readline().strip().lower() not in CONFIRMATIONS:

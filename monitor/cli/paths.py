@@ -18,9 +18,9 @@ class PathCommands(TyperGroup):
     """The commands below. Without a command, `show` is run: `headroom paths NAME`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse arguments, after adding `show` in front if they do not begin with a command."""
-        is_named = bool(args) and (args[0] in self.commands or args[0] in HELP_OPTIONS)
-        parsed: list[str] = super().parse_args(ctx, args if is_named else [SHOW, *args])
+        """Parse arguments; if they do not begin with a command or a help option, put `show` in front."""
+        begins_with_command = bool(args) and (args[0] in self.commands or args[0] in HELP_OPTIONS)
+        parsed: list[str] = super().parse_args(ctx, args if begins_with_command else [SHOW, *args])
         return parsed
 
 
@@ -50,10 +50,10 @@ def show(
     from monitor.cli.requests import request_or_exit
     from monitor.report.path_formats import FORMATS
 
-    found = request_or_exit(
+    response = request_or_exit(
         address, "GET", f"/api/v1/paths/{quote_segment(name)}" if name else "/api/v1/paths"
     )
-    FORMATS[format](found, sys.stdout)
+    FORMATS[format](response, sys.stdout)
 
 
 @app.command(epilog="Example: headroom paths discover > paths.yaml")
@@ -73,11 +73,11 @@ def discover(config: ConfigFile = None) -> None:
     from monitor.report.path_scan import discover_paths
 
     registry = load_registry_or_exit(config)
-    found = run_interruptible(discover_paths(load_config_or_exit(registry, config), registry))
-    for failure in found.failures:
+    discovery = run_interruptible(discover_paths(load_config_or_exit(registry, config), registry))
+    for failure in discovery.failures:
         typer.echo(escape_unprintable(failure), err=True)
-    if not found.cell_count:
+    if not discovery.cell_count:
         raise typer.Exit(FAILED)
-    typer.echo(found.yaml, nl=False)
-    if found.failures:
+    typer.echo(discovery.yaml, nl=False)
+    if discovery.failures:
         raise typer.Exit(INCOMPLETE)

@@ -62,9 +62,9 @@ def request_or_exit(arguments: IncreaseArguments, config: Path | None, *, send: 
         wanted = find_quota(arguments.signal, registry)
         desired = wanted.amount(arguments.to)
         organizations = settings.monitored_organizations(registry)
-        chosen = choose_account(settings.monitored_accounts(registry), arguments.account, organizations)
+        account = choose_account(settings.monitored_accounts(registry), arguments.account, organizations)
         target = QuotaTarget(
-            in_one_region(chosen, arguments.region, wanted, registry), arguments.account, arguments.resource
+            in_one_region(account, arguments.region, wanted, registry), arguments.account, arguments.resource
         )
         run_interruptible(_request(target, wanted, desired, settings, registry, send))
     except RequestRefusedError as error:

@@ -35,13 +35,15 @@ def find_receiver(config: "Config", name: str) -> "BaseReceiver":
     for receiver in config.receivers:
         if receiver.name == name:
             return receiver
-    known = ", ".join(receiver.name for receiver in config.receivers) or "none"
-    typer.echo(escape_unprintable(f"no receiver is called {name}; configured receivers: {known}"), err=True)
+    configured = ", ".join(receiver.name for receiver in config.receivers) or "none"
+    typer.echo(
+        escape_unprintable(f"no receiver is called {name}; configured receivers: {configured}"), err=True
+    )
     raise typer.Exit(FAILED)
 
 
 async def send_test_notifications(receiver: "BaseReceiver", endpoint_url: str | None) -> bool:
-    """Send both test notifications, print the results, and return whether both were accepted.
+    """Send a test alert and its resolution, print the results, and return whether both were accepted.
 
     endpoint_url: the URL to call instead of AWS, for receivers in AWS.
     """

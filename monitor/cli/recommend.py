@@ -41,7 +41,7 @@ def recommend(
     filters = [("account", account), ("region", region), ("service", service)]
     parameters = [(name, value) for name, value in filters if value]
     parameters += [("advice", word) for word in ([advice] if advice else DEFAULT_ADVICE)]
-    found = request_or_exit(address, "GET", f"/api/v1/recommendations?{urlencode(parameters)}")
-    FORMATS[format](found, sys.stdout)
-    if more := found["total"] - len(found["items"]):
-        typer.echo(f"{more:,} more are not shown: choose an account, a region or a service", err=True)
+    response = request_or_exit(address, "GET", f"/api/v1/recommendations?{urlencode(parameters)}")
+    FORMATS[format](response, sys.stdout)
+    if left_out := response["total"] - len(response["items"]):
+        typer.echo(f"{left_out:,} more are not shown: choose an account, a region or a service", err=True)

@@ -15,17 +15,18 @@ def request_or_exit(
     method: str,
     path: str,
     body: Mapping[str, Any] | None = None,
-    names: Mapping[str, str] | None = None,
+    options: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Return the response of a running Headroom; print the error and exit if the request fails.
 
-    names: the command's options by the parameters of the API, which an error of the API begins with.
+    options: the command's option for each parameter of the API. If an error of the API begins with a
+    parameter, the option is printed instead.
     """
     try:
         return client.request(address, method, path, body)
     except client.ApiStatusError as error:
-        name, colon, sentence = str(error).partition(":")
-        option = (names or {}).get(name, name)
+        parameter, colon, sentence = str(error).partition(":")
+        option = (options or {}).get(parameter, parameter)
         exit_with(f"{option}{colon}{sentence}", REJECTED)
     except client.ApiTransportError as error:
         exit_with(str(error), FAILED)

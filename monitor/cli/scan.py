@@ -49,7 +49,11 @@ def progress_bar(title: str = "Reading") -> Iterator[Callable[[int, int], None]]
 
 
 def exit_code(report: Report, fail_on: str, allow_blind: bool = False) -> int:
-    """Return the exit code of a scan; a series in a bad zone takes precedence over an incomplete scan."""
+    """Return the exit code of a scan.
+
+    FAILED: no series was found, or reads failed and no series could be judged. Otherwise, a series in the
+    zone `fail_on` or a worse one takes precedence over failed reads.
+    """
     if not any(row.zone > Zone.STALE for row in report.rows) and (report.failures or not report.rows):
         return FAILED
     worst = max((row.zone for row in report.rows), default=Zone.STALE)

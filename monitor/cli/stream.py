@@ -44,8 +44,8 @@ def setup(
         raise typer.Exit(FAILED)
     collectors = registry.collectors_of(service) if service else registry.collectors
     try:
-        chosen = [(text.rpartition(":")[0], text.rpartition(":")[2]) for text in metric or ()]
-        filters = aws_setup.filters_for(collectors, linked_accounts, sorted({*chosen}))
+        metrics = [(text.rpartition(":")[0], text.rpartition(":")[2]) for text in metric or ()]
+        filters = aws_setup.filters_for(collectors, linked_accounts, sorted({*metrics}))
     except (aws_setup.NoStreamedMetricsError, aws_setup.UnknownMetricError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(FAILED) from None
@@ -64,6 +64,6 @@ def dead_letters(
     except (ApiTransportError, ApiStatusError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(FAILED) from None
-    for letter in response["items"]:
-        typer.echo(json.dumps(letter, ensure_ascii=True))
+    for piece in response["items"]:
+        typer.echo(json.dumps(piece, ensure_ascii=True))
     typer.echo(f"{response['total']} since the start", err=True)

@@ -10,7 +10,7 @@ from monitor.api.server_address import DEFAULT_ADDRESS
 from monitor.cli.options import Address
 
 Format = Literal["table", "json"]
-# The command's options by the parameters of the API, as the API's errors begin with a parameter.
+# The command's option for each parameter of the API, as an error of the API begins with its parameter.
 OPTIONS = {
     name: f"--{name.replace('_', '-')}" for name in ("traffic", "match", "region_fails", "to", "resource")
 }
@@ -58,7 +58,7 @@ def what_if(
         *(("match", matcher) for matcher in match or ()),
     ]
     query = urlencode(pairs, errors="replace")
-    answer = request_or_exit(address, "GET", f"/api/v1/what-if?{query}", names=OPTIONS)
+    answer = request_or_exit(address, "GET", f"/api/v1/what-if?{query}", options=OPTIONS)
     FORMATS[format](answer, sys.stdout)
-    if format == "table" and (more := answer["total"] - len(answer["items"])) > 0:
-        typer.echo(f"{more:,} more series are not shown: --top lists up to 1,000", err=True)
+    if format == "table" and (left_out := answer["total"] - len(answer["items"])) > 0:
+        typer.echo(f"{left_out:,} more series are not shown: --top lists up to 1,000", err=True)

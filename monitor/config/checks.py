@@ -14,7 +14,7 @@ from rules.signals import Band, LimitKind, Signal
 
 
 def duplicate_accounts(accounts: Sequence[AnyEntry]) -> Iterator[Problem]:
-    """Yield a problem for each entry with the account or the name of an earlier entry.
+    """Yield a problem for each entry that has the account or the name of an earlier entry.
 
     Entries without a role that have the same profile are the same account. The name of an entry defaults to
     its id, its profile, or `default`.
@@ -23,33 +23,33 @@ def duplicate_accounts(accounts: Sequence[AnyEntry]) -> Iterator[Problem]:
     for index, entry in enumerate(accounts):
         name = account_name(entry) if isinstance(entry, Account) else entry.title
         if isinstance(entry, Account):
-            first = by_id.setdefault(entry.id or f"profile {entry.profile or ''}", index)
-            if first != index:
-                yield _duplicate("an account", first, ("accounts", index, "role_arn"))
-        first = by_name.setdefault(name, index)
-        is_named = entry.name or accounts[first].name or isinstance(entry, Organization)
-        if first != index and is_named:
-            yield _duplicate("a name", first, ("accounts", index, "name"))
+            first_with_id = by_id.setdefault(entry.id or f"profile {entry.profile or ''}", index)
+            if first_with_id != index:
+                yield _duplicate("an account", first_with_id, ("accounts", index, "role_arn"))
+        first_with_name = by_name.setdefault(name, index)
+        is_named = entry.name or accounts[first_with_name].name or isinstance(entry, Organization)
+        if first_with_name != index and is_named:
+            yield _duplicate("a name", first_with_name, ("accounts", index, "name"))
 
 
 def foreign_regions(accounts: Sequence[AnyEntry], regions: Sequence[str]) -> Iterator[Problem]:
     """Yield a problem for each entry with a region outside the partition of its role.
 
-    regions: the regions of entries that name none. A role can only be assumed from its own partition, and
-    credentials are only valid in their own partition.
+    regions: the regions of entries that name no regions. A role can only be assumed from its own partition,
+    and credentials are only valid in their own partition.
     """
-    for index, account in enumerate(accounts):
-        role_arn = _role_arn(account)
+    for index, entry in enumerate(accounts):
+        role_arn = _role_arn(entry)
         partition = partition_of_arn(role_arn)
-        named = (region for region in account.regions or regions if region != ALL_REGIONS)
-        foreign = [region for region in named if partition_of(region) != partition]
+        regions_of_entry = (region for region in entry.regions or regions if region != ALL_REGIONS)
+        foreign = [region for region in regions_of_entry if partition_of(region) != partition]
         if role_arn and foreign:
             expected = f"regions of {partition.name}, the partition of role_arn"
             yield Problem(("accounts", index, "regions"), f"expected {expected}, found {', '.join(foreign)}")
 
 
 def _role_arn(entry: AnyEntry) -> str:
-    """Return the ARN of a role of an entry, which names the partition; empty if the entry has no role."""
+    """Return an ARN that names the partition of an entry: that of a role; empty if the entry has no role."""
     if isinstance(entry, Account):
         return entry.role_arn or ""
     roles = (*entry.management_role, *entry.via)
@@ -62,11 +62,12 @@ def _duplicate(noun: str, first: int, where: Where) -> Problem:
 
 def duplicate_labels(labels: Mapping[str, str]) -> Iterator[Problem]:
     """Yield a problem for each tag that has the exported label of an earlier tag."""
-    tag_of: dict[str, str] = {}
+    tag_by_label: dict[str, str] = {}
     for index, (tag, label) in enumerate(labels.items()):
-        if tag_of.setdefault(label, tag) != tag:
+        if tag_by_label.setdefault(label, tag) != tag:
             yield Problem(
-                ("tags", index), f"expected a label of its own, found {label}, that of {tag_of[label]!r}"
+                ("tags", index),
+                f"expected a label of its own, found {label}, that of {tag_by_label[label]!r}",
             )
 
 
@@ -83,18 +84,18 @@ def unordered_bands(
     except ValueError as error:
         yield Problem(("band",), str(error))
     for index, override in enumerate(overrides):
-        changed = _changed(override, default, signals)
-        if override.signal and not changed:
+        base_bands = _base_bands(override, default, signals)
+        if override.signal and not base_bands:
             sentence = "expected the exact name of a signal, as every matching one has its own band"
             yield Problem(("bands", index, "signal"), f"{sentence}, found {override.signal}")
-        for name, base in changed.items():
+        for name, base in base_bands.items():
             try:
                 override.apply_to(base)
             except ValueError as error:
                 yield Problem(("bands", index), f"{error}{name and f' for {name}'}")
 
 
-def _changed(override: BandOverride, default: Band, signals: Iterable[Signal]) -> dict[str, Band]:
+def _base_bands(override: BandOverride, default: Band, signals: Iterable[Signal]) -> dict[str, Band]:
     """Return the bands that an override may change, by signal; the default band has an empty key."""
     matching = (signal for signal in signals if override.matches_signal(signal.service, signal.name))
     return {

@@ -320,8 +320,8 @@ class Config(ConfigModel):
     def monitored_accounts(self, registry: Registry) -> tuple[Account, ...]:
         """Return the single accounts with their regions and services, without excluded places.
 
-        Empty regions mean the region of the environment. ALL_REGIONS means all enabled regions; these are
-        only known once AWS has listed them, so that `exclude` is applied to them later.
+        Empty regions mean the region of the environment. ALL_REGIONS means all enabled regions; as these
+        are known only once AWS has listed them, `exclude` is applied to them later.
         """
         return self._monitored(registry, Account)
 
@@ -375,16 +375,16 @@ class Config(ConfigModel):
             inventory_interval=self.inventory_interval,
         )
 
-    def alert_override(self, labels: SelectorLabels, name: str) -> Any:
+    def alert_override(self, labels: SelectorLabels, key: str) -> Any:
         """Return the value of a key in the last entry of `alerts` that matches a series and sets the key."""
-        return override_of(self.alerts, labels, name)
+        return override_of(self.alerts, labels, key)
 
     def tolerance_for(self, labels: SelectorLabels, own: Tolerance) -> Tolerance:
         """Return the tolerated throttling of a series; `own` is its signal's default."""
         return tolerance_of(self.alerts, labels, own)
 
     def signals_off(self, registry: Registry) -> tuple[Signal, ...]:
-        """Return the signals of the monitored services that are off, as they are of the tier detail."""
+        """Return the signals of the monitored services that are not read: signals of the tier detail."""
         services = self.monitored_services(registry)
         return tuple(
             signal
@@ -403,8 +403,8 @@ class Config(ConfigModel):
     def band_for(self, labels: SelectorLabels, own: Band | None = None) -> Band:
         """Return the band of a series.
 
-        own: the band of the series' signal in the catalogue, if any. Only entries with the exact name of the
-        signal change it: see `may_change`.
+        own: the band of the series' signal in the catalogue, if any. Only entries of `bands` with the exact
+        name of the signal change that band: see `may_change`.
         """
         base = own or self.band.apply_to(DEFAULT_BAND)
         overrides = (override for override in reversed(self.bands) if override.may_change(own))
@@ -416,7 +416,9 @@ class Config(ConfigModel):
     def _is_consistent(self, info: ValidationInfo) -> Self:
         registry = registry_of(info)
         signals = registry.signals if registry else ()
-        bands, alerts = (self.bands, self.alerts) if registry else ((), ())  # no signals are known
+        bands, alerts = (
+            (self.bands, self.alerts) if registry else ((), ())
+        )  # without a registry, no signals are known
         path_files = read_path_files(self.path_files, folder_of(info))
         self._request_paths = tuple(path_files.paths)
         problems = [

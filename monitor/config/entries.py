@@ -9,7 +9,7 @@ from monitor.aws.organization import Organization
 
 
 def _validate_entry(value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
-    """Validate an entry with its own class, as problems of a union do not have their place in the file."""
+    """Validate an entry with its own class: problems that a union reports lack their place in the file."""
     if isinstance(value, BaseModel):
         return handler(value)
     is_organization = isinstance(value, dict) and "organization" in value

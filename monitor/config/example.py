@@ -14,7 +14,7 @@ from monitor.config.config import SERVICES_PLACEHOLDER, Config
 from monitor.schema.problems import nested_models
 from monitor.schema.types import SERVICE_SCHEMA
 
-WIDTH = 100
+WIDTH = 100  # characters of a line
 HEADER = """\
 ## Headroom's configuration. Every key is optional, and this file as it stands is the default.
 ## Remove the single # in front of a setting to use it; `headroom config check` checks the file.
@@ -26,8 +26,8 @@ def example_file(registry: Registry) -> str:
 
     registry: the services that the file may name.
     """
-    entries = (_entry(name, field, registry) for name, field in Config.model_fields.items())
-    return "\n".join([HEADER, *entries])
+    settings = (_setting(name, field, registry) for name, field in Config.model_fields.items())
+    return "\n".join([HEADER, *settings])
 
 
 def json_schema(registry: Registry) -> dict[str, Any]:
@@ -54,21 +54,25 @@ def _name_services(text: str, registry: Registry) -> str:
     return text.replace(SERVICES_PLACEHOLDER, ", ".join(registry.service_names))
 
 
-def _entry(name: str, field: FieldInfo, registry: Registry) -> str:
+def _setting(name: str, field: FieldInfo, registry: Registry) -> str:
+    """Return the lines of a key of Config: its explanation as comments, and a value."""
     value = field.examples[0] if field.examples else field.default
     if not isinstance(value, str | int | float | list | dict):
         raise TypeError(f"Config.{name}: expected Field(..., examples=[...]), as its default is {value!r}")
-    setting = yaml.safe_dump({name: value}, sort_keys=False, width=WIDTH)
-    return "\n".join([*_remarks(field, registry), textwrap.indent(setting, "#" if field.examples else "")])
+    key_and_value = yaml.safe_dump({name: value}, sort_keys=False, width=WIDTH)
+    return "\n".join(
+        [*_remarks(field, registry), textwrap.indent(key_and_value, "#" if field.examples else "")]
+    )
 
 
 def _remarks(field: FieldInfo, registry: Registry) -> Iterator[str]:
-    yield from _wrapped(_name_services(field.description or "", registry), 0)
-    yield from _explained(nested_models(field.annotation), ())
+    """Yield the comment lines about a key of Config, and about all keys within it."""
+    yield from _comment_lines(_name_services(field.description or "", registry), 0)
+    yield from _explanations(nested_models(field.annotation), ())
 
 
-def _explained(models: Sequence[type[BaseModel]], parents: tuple[type[BaseModel], ...]) -> Iterator[str]:
-    """Yield lines that explain the keys of a model; of a union, the common keys, then each model's own keys.
+def _explanations(models: Sequence[type[BaseModel]], parents: tuple[type[BaseModel], ...]) -> Iterator[str]:
+    """Yield lines that explain the keys of a model; of a union of models, their common keys first.
 
     parents: the models that contain this model; they are not explained again.
     """
@@ -80,7 +84,7 @@ def _explained(models: Sequence[type[BaseModel]], parents: tuple[type[BaseModel]
     for model in models:
         kind = model.model_fields.get("type")
         heading = f"`type: {kind.default}`: " if kind else ""
-        yield from _wrapped(f"{heading}{summary(model)}", len(parents) + 1)
+        yield from _comment_lines(f"{heading}{summary(model)}", len(parents) + 1)
         own = [name for name in model.model_fields if name not in common]
         yield from _key_lines(model, own, (*parents, model))
 
@@ -98,10 +102,10 @@ def _key_lines(
 ) -> Iterator[str]:
     for name in names:
         field = model.model_fields[name]
-        yield from _wrapped(f"{field.alias or name}: {field.description}", len(parents) + 1)
+        yield from _comment_lines(f"{field.alias or name}: {field.description}", len(parents) + 1)
         ancestors = (*parents, model)
         nested = [inner for inner in nested_models(field.annotation) if inner not in ancestors]
-        yield from _explained(nested, ancestors)
+        yield from _explanations(nested, ancestors)
 
 
 def summary(model: type[BaseModel]) -> str:
@@ -109,6 +113,6 @@ def summary(model: type[BaseModel]) -> str:
     return " ".join((getdoc(model) or "").partition("\n\n")[0].split())
 
 
-def _wrapped(text: str, depth: int) -> list[str]:
+def _comment_lines(text: str, depth: int) -> list[str]:
     indent = "## " + "  " * depth
     return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent + "    " * bool(depth))

@@ -22,58 +22,64 @@ def excludes_all_of(exclude: Sequence[Selector], location: Location, registry: R
     )
 
 
-def remove_excluded(exclude: Sequence[Selector], account: SomeEntry, registry: Registry) -> SomeEntry | None:
-    """Return the account without its excluded regions and services; None if no service is left.
+def remove_excluded(exclude: Sequence[Selector], entry: SomeEntry, registry: Registry) -> SomeEntry | None:
+    """Return an entry without its excluded regions and services; None if no service is left.
 
-    The regions are not changed if they are `all` or empty, as the regions are not known yet. They are not
-    changed, either, if only global services are left, as they name the account's partition.
+    The regions are not changed if they are `all` or empty, as it is not known yet which regions these are.
+    They are not changed, either, if only global services are left, as they tell the account's partition.
     """
-    location = account.location
+    location = entry.location
     services = [
         service
-        for service in account.services
+        for service in entry.services
         if not excludes_all_of(
             exclude, location._replace(region=_only_region(service, registry), service=service), registry
         )
     ]
-    regional = [service for service in services if registry.scope_of(service) is ServiceScope.REGION]
+    regional_services = [service for service in services if registry.scope_of(service) is ServiceScope.REGION]
     regions = [
         region
-        for region in account.regions
+        for region in entry.regions
         if region == ALL_REGIONS
         or not all(
             excludes_all_of(exclude, location._replace(region=region, service=service), registry)
-            for service in regional
+            for service in regional_services
         )
     ]
-    if account.regions and not regions:
-        regions, services = [*account.regions], [service for service in services if service not in regional]
+    if entry.regions and not regions:
+        regions, services = (
+            [*entry.regions],
+            [service for service in services if service not in regional_services],
+        )
     if not services:
         return None
-    return account.model_copy(update={"regions": tuple(regions), "services": tuple(services)})
+    return entry.model_copy(update={"regions": tuple(regions), "services": tuple(services)})
 
 
 def _only_region(service: str, registry: Registry) -> str:
-    """Return GLOBAL_REGION for a global service; empty for a service that is read in several regions."""
+    """Return GLOBAL_REGION for a global service; empty for a service that may be read in several regions."""
     return GLOBAL_REGION if registry.scope_of(service) is ServiceScope.GLOBAL else ""
 
 
 def ineffective_entries(
     exclude: Iterable[Selector], accounts: Sequence[AnyEntry], registry: Registry
 ) -> Iterator[str]:
-    """Yield a sentence for each entry that excludes nothing. accounts: the entries before exclusion."""
+    """Yield a sentence for each entry of `exclude` that excludes nothing.
+
+    accounts: the entries of `accounts`, with excluded accounts, regions and services.
+    """
     locations = [location for account in accounts for location in _locations(account, registry)]
-    for number, entry in enumerate(exclude):
+    for index, entry in enumerate(exclude):
         if reason := _mismatch(entry, locations, registry):
-            yield f"exclude[{number}] excludes nothing: {reason}."
+            yield f"exclude[{index}] excludes nothing: {reason}."
 
 
 def _locations(account: AnyEntry, registry: Registry) -> Iterator[Location]:
     regions = ("",) if ALL_REGIONS in account.regions else account.regions or ("",)
     for service in account.services:
-        only = _only_region(service, registry)
-        places = (*regions, GLOBAL_REGION) if registry.is_read_globally(service) else regions
-        for region in (only,) if only else places:
+        only_region = _only_region(service, registry)
+        possible_regions = (*regions, GLOBAL_REGION) if registry.is_read_globally(service) else regions
+        for region in (only_region,) if only_region else possible_regions:
             yield account.location._replace(region=region, service=service)
 
 
@@ -86,8 +92,8 @@ def _mismatch(entry: Selector, locations: Sequence[Location], registry: Registry
         return ""
     for label in ("account", "region", "service"):
         pattern = getattr(entry, label)
-        single = Selector.model_construct(**{label: pattern})
-        if pattern is not None and not any(single.may_match(location) for location in locations):
+        selector = Selector.model_construct(**{label: pattern})
+        if pattern is not None and not any(selector.may_match(location) for location in locations):
             return f"no configured {label} matches {pattern!r}"
     return "nothing configured matches all of its patterns"
 

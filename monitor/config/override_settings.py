@@ -25,8 +25,8 @@ class PartialBand(ConfigModel):
 
     def apply_to(self, base: Band) -> Band:
         """Return `base` with the bounds that are set here. Raises ValueError when they are not ordered."""
-        own = {name: getattr(self, name) for name in PartialBand.model_fields}
-        bounds = base.model_dump() | {name: bound for name, bound in own.items() if bound is not None}
+        own_bounds = {name: getattr(self, name) for name in PartialBand.model_fields}
+        bounds = base.model_dump() | {name: bound for name, bound in own_bounds.items() if bound is not None}
         if not bounds["low"] < bounds["high"] < bounds["near"]:
             raise ValueError(
                 f"expected low < high < near, found {', '.join(map(shown_value, bounds.values()))}"

@@ -27,18 +27,21 @@ def read_path_files(patterns: Sequence[str], folder: Path) -> ReadPaths:
     """
     paths: list[RequestPath] = []
     problems: list[Problem] = []
-    first_files: dict[str, str] = {}
-    read: set[Path] = set()
+    first_file_of_name: dict[str, str] = {}
+    files_read: set[Path] = set()
     for index, pattern in enumerate(patterns):
         where: Where = (KEY, index)
         for file in _files(pattern, folder):
-            if file in read:
+            if file in files_read:
                 continue
-            read.add(file)
-            found, sentences = _read(file)
+            files_read.add(file)
+            paths_of_file, sentences = _read(file)
             problems += [Problem(where, sentence) for sentence in sentences]
-            problems += [Problem(where, sentence) for sentence in _repeated(found, str(file), first_files)]
-            paths += found
+            problems += [
+                Problem(where, sentence)
+                for sentence in _repeated_names(paths_of_file, str(file), first_file_of_name)
+            ]
+            paths += paths_of_file
     if len(paths) > MAX_PATHS:
         problems.append(Problem((KEY,), f"expected at most {MAX_PATHS} paths in all, found {len(paths)}"))
     return ReadPaths(paths, problems)
@@ -61,11 +64,13 @@ def _read(file: Path) -> tuple[Sequence[RequestPath], Sequence[str]]:
     return parsed.model.paths if parsed.model else (), parsed.problems
 
 
-def _repeated(paths: Sequence[RequestPath], file: str, first_files: dict[str, str]) -> Iterator[str]:
-    """Yield a sentence for each path whose name an earlier file has.
+def _repeated_names(
+    paths: Sequence[RequestPath], file: str, first_file_of_name: dict[str, str]
+) -> Iterator[str]:
+    """Yield a sentence for each path of a file whose name a path of an earlier file has.
 
-    first_files: the first file with each name of a path; the names of this file are added.
+    first_file_of_name: for each name of a path, the first file that has it; the names of this file are added.
     """
     for path in paths:
-        if (earlier := first_files.setdefault(path.name, file)) != file:
+        if (earlier := first_file_of_name.setdefault(path.name, file)) != file:
             yield f"{file}: expected a name that differs from those of {earlier}, found {path.name!r} again"

@@ -15,7 +15,7 @@ HEADER = """\
 # `headroom config check` tells what is watched and what is wrong.
 """
 SLACK_HOST = "hooks.slack.com"
-ORGANIZATION = "organization"  # in place of roles: all accounts of the organization
+ORGANIZATION = "organization"  # the answer that means all accounts of the organization
 ROLE_NAME = "headroom"  # the role to assume in each account of an organization
 RECEIVER = "on-call"
 UNQUOTED = re.compile(r"[A-Za-z][A-Za-z0-9_./:@-]*")  # texts that need no quotes in YAML
@@ -26,21 +26,21 @@ class Proposal:
     """The answers that a configuration file is made of.
 
     accounts: ARNs of roles, or ORGANIZATION; empty for the account of the credentials. regions: names of
-    regions, or ALL_REGIONS. notified: the URL of Alertmanager, or of a webhook of Slack or of any other
+    regions, or ALL_REGIONS. receiver_url: the URL of Alertmanager, or of a webhook of Slack or of any other
     receiver; empty if nobody is notified. profile: a profile of the AWS configuration files; empty for the
     credentials of the environment. secret_file: the file for the URL of a webhook, which is a secret.
     """
 
     accounts: Sequence[str] = ()
     regions: Sequence[str] = ()
-    notified: str = ""
+    receiver_url: str = ""
     profile: str = ""
     secret_file: str = field(default="receiver-url", kw_only=True)
 
     @property
     def secrets(self) -> Mapping[str, str]:
         """The secrets by the name of their file: the URL of a webhook, if any."""
-        return {self.secret_file: self.notified} if self._receiver.get("url_file") else {}
+        return {self.secret_file: self.receiver_url} if self._receiver.get("url_file") else {}
 
     @property
     def data(self) -> dict[str, Any]:
@@ -49,7 +49,7 @@ class Proposal:
         keys = {
             "regions": regions,
             "accounts": self._accounts,
-            "receivers": [self._receiver] if self.notified else [],
+            "receivers": [self._receiver] if self.receiver_url else [],
         }
         return {name: value for name, value in keys.items() if value}
 
@@ -59,13 +59,13 @@ class Proposal:
         return HEADER + "".join(f"{name}:{_yaml(value)}\n" for name, value in self.data.items())
 
     @property
-    def checked_data(self) -> dict[str, Any]:
+    def data_with_secrets(self) -> dict[str, Any]:
         """The keys and values, with secrets in place of their files, which are not written yet."""
-        checked = self.data
+        data = self.data
         if self.secrets:
-            checked["receivers"] = [{**self._receiver, "url": self.notified}]
-            del checked["receivers"][0]["url_file"]
-        return checked
+            data["receivers"] = [{**self._receiver, "url": self.receiver_url}]
+            del data["receivers"][0]["url_file"]
+        return data
 
     @property
     def _accounts(self) -> list[dict[str, Any]]:
@@ -77,14 +77,14 @@ class Proposal:
 
     @property
     def _receiver(self) -> dict[str, Any]:
-        if not self.notified:
+        if not self.receiver_url:
             return {}
-        url = urlsplit(self.notified)
+        url = urlsplit(self.receiver_url)
         if url.hostname == SLACK_HOST:
             return {"name": RECEIVER, "type": "slack", "url_file": self.secret_file}
         if not url.path.strip("/"):
             insecure = {"allow_insecure": True} if url.scheme == "http" else {}  # usual within a cluster
-            return {"name": RECEIVER, "type": "alertmanager", "urls": [self.notified], **insecure}
+            return {"name": RECEIVER, "type": "alertmanager", "urls": [self.receiver_url], **insecure}
         return {"name": RECEIVER, "type": "webhook", "url_file": self.secret_file}
 
 
@@ -96,6 +96,7 @@ def _yaml(value: Any) -> str:
 
 
 def _flow(value: Any) -> str:
+    """Return a value in YAML's flow style, on one line."""
     if isinstance(value, dict):
         return f"{{{', '.join(f'{key}: {_flow(item)}' for key, item in value.items())}}}"
     if isinstance(value, list):

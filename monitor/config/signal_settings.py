@@ -17,22 +17,25 @@ from rules.signals import Signal, Tier
 
 @cache
 def known_service_codes(registry: Registry) -> frozenset[str]:
-    """Return the service codes of the catalogue and of all counts. The first call takes long."""
+    """Return the service codes of the catalogue, and of the quotas whose resources Headroom can count.
+
+    The first call takes long.
+    """
     from collectors.service_quotas.count_file import read_counts  # noqa: PLC0415 - slow, and seldom needed
 
-    counted = {quota.service for quota in read_counts()}
-    return frozenset(counted | registry.quota_services(registry.service_names))
+    counted_codes = {quota.service for quota in read_counts()}
+    return frozenset(counted_codes | registry.quota_services(registry.service_names))
 
 
-def _service_code_pattern(value: str, info: ValidationInfo) -> str:
+def _checked_service_code_pattern(value: str, info: ValidationInfo) -> str:
     registry = registry_of(info)
     if registry and not any(fnmatchcase(code, value) for code in known_service_codes(registry)):
-        names = sorted(known_service_codes(registry))
-        raise unexpected("a service code of Service Quotas, such as glue", value, names)
+        codes = sorted(known_service_codes(registry))
+        raise unexpected("a service code of Service Quotas, such as glue", value, codes)
     return value
 
 
-ServiceCodePattern = Annotated[Text, AfterValidator(_service_code_pattern)]
+ServiceCodePattern = Annotated[Text, AfterValidator(_checked_service_code_pattern)]
 
 
 class SignalSettings(ConfigModel):
@@ -76,8 +79,8 @@ def _matches(pattern: str, signal: Signal) -> bool:
 
 def ineffective_patterns(settings: SignalSettings, signals: Iterable[Signal]) -> Iterator[Problem]:
     """Yield a problem for each entry of `enabled` that enables none of the catalogue's `signals`."""
-    details = [signal for signal in signals if signal.tier is Tier.DETAIL]
+    detail_signals = [signal for signal in signals if signal.tier is Tier.DETAIL]
     for index, pattern in enumerate(settings.enabled):
-        if not any(_matches(pattern, signal) for signal in details):
+        if not any(_matches(pattern, signal) for signal in detail_signals):
             sentence = f"expected a signal of the tier detail, found {pattern}: all others are read anyway"
             yield Problem(("signals", "enabled", index), sentence)

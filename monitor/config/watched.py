@@ -16,16 +16,21 @@ def watched_sentence(config: Config, registry: Registry) -> str:
     entries = config.monitored_entries(registry)
     if not entries:
         return "watches nothing: `exclude` matches all accounts"
-    accounts = _listed([_account(entry) for entry in entries], "accounts")
-    regions = _listed(sorted({region for entry in entries for region in _regions(entry)}), "regions")
-    services = _listed(sorted({service for entry in entries for service in entry.services}), "services")
+    accounts = _names_or_count([_account_text(entry) for entry in entries], "accounts")
+    regions = _names_or_count(
+        sorted({region for entry in entries for region in _region_texts(entry)}), "regions"
+    )
+    services = _names_or_count(
+        sorted({service for entry in entries for service in entry.services}), "services"
+    )
     receivers = (
-        _listed([receiver.name for receiver in config.receivers], "receivers") or "nobody (no `receivers`)"
+        _names_or_count([receiver.name for receiver in config.receivers], "receivers")
+        or "nobody (no `receivers`)"
     )
     return f"watches {accounts} in {regions}: {services}; notifies {receivers}"
 
 
-def _account(entry: AnyEntry) -> str:
+def _account_text(entry: AnyEntry) -> str:
     if isinstance(entry, Organization):
         return f"the {entry.title}"
     return entry.name or entry.id or _account_of_credentials(entry.profile)
@@ -35,11 +40,11 @@ def _account_of_credentials(profile: str | None) -> str:
     return f"the account of the profile {profile}" if profile else "the account of the AWS credentials"
 
 
-def _regions(entry: AnyEntry) -> Sequence[str]:
+def _region_texts(entry: AnyEntry) -> Sequence[str]:
     if ALL_REGIONS in entry.regions:
         return ("all enabled regions",)
     return entry.regions or ("the region of the environment",)
 
 
-def _listed(names: Sequence[str], noun: str) -> str:
+def _names_or_count(names: Sequence[str], noun: str) -> str:
     return ", ".join(names) if len(names) <= MAX_NAMES else f"{len(names)} {noun}"

@@ -16,20 +16,21 @@ from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import NO_BOUND, NOT_READ
 
 LISTS_SERVICE = ("cloudwatch",)  # the labels of the bill for lists of metrics
-ServiceNumbers = npt.NDArray[np.int64]  # indices of `MetricUse.services`
+ServiceNumbers = npt.NDArray[np.int64]  # indices of names in `MetricUse.services`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectedCost:
     """The numbers of metrics that are polled and streamed now, and their monthly cost in US dollars.
 
-    monthly_requests, monthly_updates, monthly_lists: the metrics requested, the updates of streamed metrics,
-    and the listed pages of recently active metrics, all in a month. monthly_dollars: 0 if the prices are
-    unknown or in another currency. pruned_metrics: the polled metrics that are only checked now and then, as
-    an aggregate proves that they are 0. pruned_dollars: the additional monthly cost if they were read as
-    often as others. idle_metrics: the metrics that are polled less often, as they have no points.
-    idle_dollars: the additional monthly cost if they were not. listed_dollars: the part of monthly_dollars
-    for the lists, which show whether idle metrics have points again.
+    monthly_requests: the requested metrics. monthly_updates: the updates of streamed metrics. monthly_lists:
+    the pages of lists of recently active metrics. These three are numbers in a month. monthly_dollars: 0 if
+    the prices are unknown or in another currency. pruned_metrics: the polled metrics that are only checked
+    now and then, as an aggregate proves that they are 0. pruned_dollars: how much more a month would cost if
+    pruned metrics were polled as often as others. idle_metrics: the metrics that are polled less often, as
+    they have no points. idle_dollars: how much more a month would cost if idle metrics were polled as often
+    as others. listed_dollars: the part of monthly_dollars for lists, which show whether idle metrics have
+    points again.
     """
 
     polled_metrics: int = 0
@@ -49,9 +50,9 @@ class ProjectedCost:
 class Bill:
     """The cost of one service, or of one cell.
 
-    labels: the service; or the account's id and the region. All labels are empty for streamed updates
-    that no series uses. prices: the account's prices; None if they are unknown. The bill of a service leaves
-    out accounts that are not billed in dollars.
+    labels: of a bill of a service, the service; of a bill of a cell, the account's id and the region. All
+    labels are empty in the bill of streamed updates that no series uses. prices: the account's prices; None
+    if they are unknown. The bill of a service leaves out accounts that are not billed in dollars.
     """
 
     labels: LabelValues
@@ -86,8 +87,8 @@ class Bill:
 
     def monthly_amount_at(self, now: float) -> float | None:
         """Return the amount of a month at the measured rate: see `MeasuredCost.monthly_dollars_at`."""
-        amount, watched = self.measured_amount, self.measured.watched(now)
-        return None if amount is None or watched is None else amount / watched * SECONDS_PER_MONTH
+        amount, seconds = self.measured_amount, self.measured.watched(now)
+        return None if amount is None or seconds is None else amount / seconds * SECONDS_PER_MONTH
 
     def _amount(self, metrics: float, listings: float, updates: float) -> float | None:
         return self.prices.amount(metrics, listings, updates) if self.prices else None
@@ -123,13 +124,13 @@ class MetricUse:
     """The metrics that are read for each service and cell, copied for use in another thread.
 
     cells: by cell, the rows of the metrics that are polled or streamed. services: the names of the services.
-    blocks: for each block of formulas, the index of the service of each series, and the rows of the series as
-    [term, position]. slots: for each block, the slots of its series. streamed: by row, true if the metric is
-    streamed. cadence: by row, the planned minutes between two requests, at least one period; cadence_if_read:
-    the same without pruning; cadence_if_active: the same if no metric were idle. bound: by row, the row of
-    the aggregate, or NO_BOUND. payers: by cell, the other cell that pays for its metrics, if any.
-    monthly_lists: by cell, the pages of recently active metrics that are listed in a month. prices: the
-    prices that accounts pay now.
+    blocks: for each block of formulas, the index of the service of each series, and the rows of the metrics
+    in the series' formulas, as [term, position of the series]. slots: for each block, the slots of its
+    series. streamed: by row, true if the metric is streamed. cadence: by row, the planned minutes between two
+    requests, at least one period. cadence_if_read: the cadence without pruning. cadence_if_active: the
+    cadence without pruning, and if no metric were idle. bound: by row, the row of the aggregate, or NO_BOUND.
+    payers: by cell, the other cell that pays for its metrics, if any. monthly_lists: by cell, the pages of
+    lists of recently active metrics in a month. prices: the prices that accounts pay now.
     """
 
     cells: Mapping[CellKey, Ints]
@@ -161,7 +162,7 @@ class MetricUse:
         all_blocks = [block for formulas in formula_sets for block in formulas]
         blocks = [(service_of_group[fleet.group[block.series]], block.rows.copy()) for block in all_blocks]
         slots = [block.series.astype(np.int32) for block in all_blocks]
-        requested = {cell: _requested(fleet, cell) for cell in cells}
+        rows_by_cell = {cell: _rows_read(fleet, cell) for cell in cells}
         streamed = fleet.rings.is_streamed(rows, minute)
         rings = fleet.rings
         active = np.where(rings.quiet_since[rows] > NEVER, rings.cadence_if_active[rows], rings.cadence[rows])
@@ -171,7 +172,7 @@ class MetricUse:
         )
         bound = rings.bound[rows]
         return cls(
-            requested,
+            rows_by_cell,
             services,
             blocks,
             slots,
@@ -191,11 +192,11 @@ class MetricUse:
 
     def rows_by_prices(self) -> Mapping[Prices, Flags]:
         """Return for each price list in dollars a mask of the rows of the metrics that it bills."""
-        found: dict[Prices, Flags] = {}
+        flags_by_prices: dict[Prices, Flags] = {}
         for cell, rows in self.cells.items():
             if prices := self.prices.in_dollars(self.payer_of(cell)):
-                found.setdefault(prices, np.zeros(self.streamed.size, np.bool_))[rows] = True
-        return found
+                flags_by_prices.setdefault(prices, np.zeros(self.streamed.size, np.bool_))[rows] = True
+        return flags_by_prices
 
     @property
     def billed(self) -> Flags:
@@ -207,16 +208,17 @@ class MetricUse:
 
     def rows_of(self, slots: Ints) -> Mapping[int, list[int]]:
         """Return the billed rows of series, by slot. Call this method in a thread, as it may take long."""
-        found, is_billed = defaultdict[int, list[int]](list), self.billed
+        rows_by_slot, is_billed = defaultdict[int, list[int]](list), self.billed
         for block_slots, (_, rows) in zip(self.slots, self.blocks, strict=True):
-            wanted = np.flatnonzero(np.isin(block_slots, slots))
-            for term, position in zip(*np.nonzero(is_billed[rows[:, wanted]]), strict=True):
-                position_in_block = wanted[position]
-                found[int(block_slots[position_in_block])].append(int(rows[term, position_in_block]))
-        return found
+            positions = np.flatnonzero(np.isin(block_slots, slots))
+            for term, index in zip(*np.nonzero(is_billed[rows[:, positions]]), strict=True):
+                position = positions[index]
+                rows_by_slot[int(block_slots[position])].append(int(rows[term, position]))
+        return rows_by_slot
 
 
-def _requested(fleet: Fleet, cell: CellKey) -> Ints:
+def _rows_read(fleet: Fleet, cell: CellKey) -> Ints:
+    """Return the rows of the metrics of a cell that are polled or streamed."""
     rows = np.fromiter(fleet.metrics(cell).values(), np.int32)
     return rows[fleet.rings.cadence[rows] < NOT_READ]
 
@@ -251,44 +253,49 @@ def _bills(
 
 def _project_services(use: MetricUse, interval: float) -> Mapping[LabelValues, ProjectedCost]:
     """Project the cost of services, without those that are billed only in other currencies than dollars."""
-    is_billed, groups = use.billed, use.rows_by_prices()
+    is_billed, flags_by_prices = use.billed, use.rows_by_prices()
     projected: dict[LabelValues, ProjectedCost] = {}
     for service, rows in _rows_by_service(use):
-        paid = {prices: rows[flags[rows]] for prices, flags in groups.items() if flags[rows].any()}
-        if paid or not is_billed[rows].any():
-            costs = (project_rows(use, paid_rows, interval, prices) for prices, paid_rows in paid.items())
+        paid_rows = {
+            prices: rows[flags[rows]] for prices, flags in flags_by_prices.items() if flags[rows].any()
+        }
+        if paid_rows or not is_billed[rows].any():
+            costs = (project_rows(use, paid, interval, prices) for prices, paid in paid_rows.items())
             projected[service,] = sum_of(costs)
-    for cell, lists in use.monthly_lists.items():
+    for cell, pages in use.monthly_lists.items():
         if prices := use.prices.in_dollars(use.payer_of(cell)):
-            before = projected.get(LISTS_SERVICE, ProjectedCost())
-            projected[LISTS_SERVICE] = with_lists(before, lists, prices)
+            without_pages = projected.get(LISTS_SERVICE, ProjectedCost())
+            projected[LISTS_SERVICE] = with_lists(without_pages, pages, prices)
     return projected
 
 
-def with_lists(cost: ProjectedCost, lists: float, prices: Prices | None) -> ProjectedCost:
-    """Return a cost plus the cost of a month's lists of metrics. prices: those of the account that pays."""
+def with_lists(cost: ProjectedCost, pages: float, prices: Prices | None) -> ProjectedCost:
+    """Return a cost plus the cost of lists of metrics.
+
+    pages: the listed pages in a month. prices: the prices of the account that pays.
+    """
     is_priced = prices is not None and prices.is_in_dollars
-    dollars = (prices.amount(listings=lists) if prices and is_priced else None) or 0.0
+    dollars = (prices.amount(listings=pages) if prices and is_priced else None) or 0.0
     return replace(
         cost,
-        monthly_lists=cost.monthly_lists + lists,
+        monthly_lists=cost.monthly_lists + pages,
         monthly_dollars=cost.monthly_dollars + dollars,
         listed_dollars=cost.listed_dollars + dollars,
     )
 
 
 def _project_cells(use: MetricUse, interval: float) -> Mapping[LabelValues, ProjectedCost]:
-    by_payer: dict[CellKey, list[Ints]] = {}
+    rows_by_payer: dict[CellKey, list[Ints]] = {}
     for cell, rows in use.cells.items():
-        by_payer.setdefault(use.payers.get(cell, cell), []).append(rows)
+        rows_by_payer.setdefault(use.payers.get(cell, cell), []).append(rows)
     projected: dict[LabelValues, ProjectedCost] = {
         cell: project_rows(use, np.concatenate(rows), interval, use.prices.of(cell[0]))
-        for cell, rows in by_payer.items()
+        for cell, rows in rows_by_payer.items()
     }
-    for cell, lists in use.monthly_lists.items():
+    for cell, pages in use.monthly_lists.items():
         payer = use.payers.get(cell, cell)
-        before = projected.get(payer, ProjectedCost())
-        projected[payer] = with_lists(before, lists, use.prices.of(payer[0]))
+        without_pages = projected.get(payer, ProjectedCost())
+        projected[payer] = with_lists(without_pages, pages, use.prices.of(payer[0]))
     return projected
 
 
@@ -309,17 +316,17 @@ def project_rows(use: MetricUse, rows: Ints, interval: float, prices: Prices | N
     is_streamed = use.streamed[rows]
     polled, streamed = rows[~is_streamed], int(np.count_nonzero(is_streamed))
     pruned = polled[use.cadence[polled] > use.cadence_if_read[polled]]
-    read = project(_by_interval(use.cadence_if_read[pruned], interval), 0, prices)
-    checked = project(_by_interval(use.cadence[pruned], interval), 0, prices)
+    pruned_if_read = project(_by_interval(use.cadence_if_read[pruned], interval), 0, prices)
+    pruned_as_checked = project(_by_interval(use.cadence[pruned], interval), 0, prices)
     idle = polled[use.cadence_if_read[polled] > use.cadence_if_active[polled]]
-    if_active = project(_by_interval(use.cadence_if_active[idle], interval), 0, prices)
-    idle_read = project(_by_interval(use.cadence_if_read[idle], interval), 0, prices)
+    idle_if_active = project(_by_interval(use.cadence_if_active[idle], interval), 0, prices)
+    idle_as_read = project(_by_interval(use.cadence_if_read[idle], interval), 0, prices)
     return replace(
         project(_by_interval(use.cadence[polled], interval), streamed, prices),
         pruned_metrics=pruned.size,
-        pruned_dollars=read.monthly_dollars - checked.monthly_dollars,
+        pruned_dollars=pruned_if_read.monthly_dollars - pruned_as_checked.monthly_dollars,
         idle_metrics=idle.size,
-        idle_dollars=if_active.monthly_dollars - idle_read.monthly_dollars,
+        idle_dollars=idle_if_active.monthly_dollars - idle_as_read.monthly_dollars,
     )
 
 
@@ -333,6 +340,7 @@ def _by_interval(minutes: Ints, interval: float) -> Counter[float]:
 
 def _rows_by_service(use: MetricUse) -> Iterator[tuple[str, Ints]]:
     """Yield each service with the distinct rows of its series and of their aggregates."""
+    # Pairs of a service's index and a row, each as one number: the index is in its upper 32 bits.
     pairs = [(numbers << 32 | rows).ravel() for numbers, rows in use.blocks]
     pairs += [
         (np.broadcast_to(numbers, rows.shape) << 32 | use.bound[rows])[use.bound[rows] != NO_BOUND]

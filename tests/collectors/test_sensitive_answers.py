@@ -43,7 +43,7 @@ class SecretClient(FakeClient):
         operation: Any = self.operations[method]
         pages = pagination_of(self.service, operation.name)
         tokens = [pages.output_token, pages.more_results] if pages else []
-        tokens += [output for _, output in pages.further] if pages else []
+        tokens += [output for _, output in pages.further_tokens] if pages else []
         named = self.named | {*filter(None, tokens), "NextToken"}
         return with_all_members(response, operation.output_shape, partial(secret_text, named))
 

@@ -1,4 +1,4 @@
-"""Lists of accounts, from answers that are checked against botocore's model of Organizations."""
+"""The accounts of an organization, from fake responses that are checked against botocore's model."""
 
 import itertools
 from typing import Any
@@ -18,11 +18,14 @@ from tests.fake_aws import FakeAws, denied
 from tests.fake_organization import account_item
 
 ONE, TWO, THREE = ("111111111111", "222222222222", "333333333333")
-ROOT, TEAM, PART = "r-ab12", "ou-ab12-11111111", "ou-ab12-22222222"
+ROOT, TEAM, SUBTEAM = "r-ab12", "ou-ab12-11111111", "ou-ab12-22222222"  # organizational units
 
 
 async def accounts_in(*pages: Any, **options: Any) -> dict[str, ListedAccount]:
-    """Return the accounts of an organization that is listed in these pages."""
+    """Return the accounts that are listed in these pages, by id.
+
+    pages: lists of items, or the error of a call. options: arguments of FakeAws.
+    """
     answers = [page if isinstance(page, Exception) else {"Accounts": page} for page in pages]
     return await accounts_of_organization(FakeAws(list_accounts=answers, **options).cell)
 
@@ -43,7 +46,7 @@ async def test_five_hundred_accounts_are_listed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("members", "reason"),
+    ("state_members", "reason"),
     [
         ({"State": "ACTIVE"}, ""),
         ({"Status": "ACTIVE"}, ""),
@@ -58,8 +61,10 @@ async def test_five_hundred_accounts_are_listed() -> None:
         ({"State": "SOMETHING_NEW"}, ""),
     ],
 )
-async def test_an_inactive_account_has_the_reason_of_its_state(members: dict[str, str], reason: str) -> None:
-    accounts = await accounts_in([{"Id": ONE, "Name": "one", **members}])
+async def test_the_reason_why_an_account_is_inactive_follows_from_its_state(
+    state_members: dict[str, str], reason: str
+) -> None:
+    accounts = await accounts_in([{"Id": ONE, "Name": "one", **state_members}])
     assert accounts[ONE].inactive_reason == reason
 
 
@@ -69,7 +74,7 @@ async def test_of_an_account_that_is_listed_twice_the_last_item_counts() -> None
 
 
 @pytest.mark.parametrize(
-    ("name", "shown"),
+    ("name", "expected"),
     [
         ("payments & co <b>", "payments & co <b>"),
         ("two\nlines\tand\x1b[31m", "two lines and [31m"),
@@ -80,9 +85,9 @@ async def test_of_an_account_that_is_listed_twice_the_last_item_counts() -> None
         ("\ud800", ""),
     ],
 )
-async def test_a_name_is_one_line_without_control_characters(name: str, shown: str) -> None:
+async def test_a_name_is_one_line_without_control_characters(name: str, expected: str) -> None:
     accounts = await accounts_in([{"Id": ONE, "Name": name}], malformed=True)
-    assert accounts[ONE].name == shown
+    assert accounts[ONE].name == expected
 
 
 @pytest.mark.parametrize(
@@ -104,7 +109,7 @@ async def test_items_that_are_no_accounts_are_skipped(item: Any) -> None:
     assert [*await accounts_in([item, account_item(ONE, "one")], malformed=True)] == [ONE]
 
 
-async def test_a_name_or_state_of_another_type_does_not_lose_the_account() -> None:
+async def test_an_account_whose_name_or_state_has_the_wrong_type_is_listed() -> None:
     accounts = await accounts_in([{"Id": ONE, "Name": 3, "State": ["x"], "Status": None}], malformed=True)
     assert accounts[ONE].name == "3"
     assert accounts[ONE].inactive_reason == ""
@@ -152,8 +157,8 @@ async def test_a_denied_list_raises_the_client_error_of_aws() -> None:
 # Organizational units
 
 
-def tree(children: dict[str, list[str]], accounts: dict[str, list[str]]) -> FakeAws:
-    """Return an organization of units. children: units by parent. accounts: accounts by unit."""
+def organization_of(children: dict[str, list[str]], accounts: dict[str, list[str]]) -> FakeAws:
+    """Return the AWS of an organization. children: units by their parent. accounts: ids by their unit."""
 
     def list_accounts(**params: Any) -> dict[str, Any]:
         return {
@@ -169,18 +174,18 @@ def tree(children: dict[str, list[str]], accounts: dict[str, list[str]]) -> Fake
 
 
 async def test_the_accounts_of_a_unit_include_the_accounts_of_units_below_it() -> None:
-    aws = tree({ROOT: [TEAM], TEAM: [PART]}, {ROOT: [ONE], TEAM: [TWO], PART: [THREE]})
+    aws = organization_of({ROOT: [TEAM], TEAM: [SUBTEAM]}, {ROOT: [ONE], TEAM: [TWO], SUBTEAM: [THREE]})
     assert [*await accounts_of_units(aws.cell, (TEAM,))] == [TWO, THREE]
-    assert {*await accounts_of_units(aws.cell, (ROOT, PART))} == {ONE, TWO, THREE}
+    assert {*await accounts_of_units(aws.cell, (ROOT, SUBTEAM))} == {ONE, TWO, THREE}
 
 
-async def test_each_unit_is_read_once() -> None:
-    aws = tree({TEAM: [PART, PART], PART: [TEAM]}, {TEAM: [ONE], PART: [ONE]})
-    assert [*await accounts_of_units(aws.cell, (TEAM, PART))] == [ONE]
+async def test_a_unit_that_is_listed_several_times_is_read_once() -> None:
+    aws = organization_of({TEAM: [SUBTEAM, SUBTEAM], SUBTEAM: [TEAM]}, {TEAM: [ONE], SUBTEAM: [ONE]})
+    assert [*await accounts_of_units(aws.cell, (TEAM, SUBTEAM))] == [ONE]
     assert aws.calls.count("organizations:ListAccountsForParent") == 2
 
 
 async def test_more_units_than_the_bound_are_an_error() -> None:
-    aws = tree({TEAM: [f"ou-ab12-{number:08}" for number in range(MAX_UNITS)]}, {})
+    aws = organization_of({TEAM: [f"ou-ab12-{number:08}" for number in range(MAX_UNITS)]}, {})
     with pytest.raises(TooManyAccountsError, match="organizational units"):
         await accounts_of_units(aws.cell, (TEAM,), max_units=3)

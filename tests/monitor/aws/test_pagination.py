@@ -1,4 +1,4 @@
-"""Requests for the next page of an operation, by botocore's files."""
+"""The members of requests and responses that hold page tokens, as found in botocore's files."""
 
 import pytest
 
@@ -6,9 +6,11 @@ from monitor.aws.pagination import Pagination, pagination_from_model
 from monitor.lib.botocore_models import model_loader
 
 PAGINATIONS: dict[tuple[str, str], Pagination | None] = {
-    ("kinesis", "ListShards"): Pagination("NextToken", "NextToken"),  # with a paginator of botocore
+    ("kinesis", "ListShards"): Pagination("NextToken", "NextToken"),  # botocore has a paginator
     ("iam", "ListUsers"): Pagination("Marker", "Marker", "IsTruncated"),
-    ("wafv2", "ListWebACLs"): Pagination("NextMarker", "NextMarker"),  # from here on, without a paginator
+    ("wafv2", "ListWebACLs"): Pagination(
+        "NextMarker", "NextMarker"
+    ),  # from here on, botocore has no paginator
     ("apprunner", "ListServices"): Pagination("NextToken", "NextToken"),
     ("opensearchserverless", "ListAccessPolicies"): Pagination("nextToken", "nextToken"),
     ("dms", "DescribeDataProviders"): Pagination("Marker", "Marker"),

@@ -19,7 +19,7 @@ from tests.aws_environment import CREDENTIALS, set_aws_environment
 from tests.http_endpoint import serve_http
 from tests.telemetries import Telemetries
 
-HUB, MIDDLE, SPOKE, OTHER = (
+HUB, MIDDLE, SPOKE, OTHER_SPOKE = (
     f"arn:aws:iam::{digit * 12}:role/{name}"
     for digit, name in (("1", "hub"), ("2", "middle"), ("3", "spoke"), ("4", "spoke"))
 )
@@ -28,26 +28,26 @@ HUB, MIDDLE, SPOKE, OTHER = (
 class Sts:
     """An STS that returns an access key per call (`hub-1`, then `hub-2`), and records the calls.
 
-    lifetime: how long the next credentials are valid. denied: the roles that it refuses to be assumed.
-    requested: the parameters of each call, with the access key that signed the call as `key`.
-    environment: opens accounts, with clients that all tests' cells share.
+    lifetime: how long the next credentials are valid. denied: the roles that nobody may assume. calls: the
+    parameters of each call, with the access key that signed the call as `key`. environment: what
+    `open_cells` needs to open accounts.
     """
 
     def __init__(self) -> None:
         self.url, self.lifetime = "", timedelta(hours=1)
         self.denied: set[str] = set()
-        self.requested: list[dict[str, str]] = []
+        self.calls: list[dict[str, str]] = []
         self.environment = AwsEnvironment()
 
     async def handle(self, request: web.Request) -> web.Response:
-        requested = dict(parse_qsl((await request.read()).decode()))
-        requested["key"] = request.headers["Authorization"].split("Credential=")[1].split("/")[0]
-        self.requested.append(requested)
-        if requested["RoleArn"] in self.denied:
-            denied = "<Error><Code>AccessDenied</Code><Message>not allowed</Message></Error>"
-            return web.Response(text=f"<ErrorResponse>{denied}</ErrorResponse>", status=403)
-        name = requested["RoleArn"].rpartition("/")[2]
-        number = sum(call["RoleArn"] == requested["RoleArn"] for call in self.requested)
+        params = dict(parse_qsl((await request.read()).decode()))
+        params["key"] = request.headers["Authorization"].split("Credential=")[1].split("/")[0]
+        self.calls.append(params)
+        if params["RoleArn"] in self.denied:
+            error = "<Error><Code>AccessDenied</Code><Message>not allowed</Message></Error>"
+            return web.Response(text=f"<ErrorResponse>{error}</ErrorResponse>", status=403)
+        name = params["RoleArn"].rpartition("/")[2]
+        number = sum(call["RoleArn"] == params["RoleArn"] for call in self.calls)
         expires = (datetime.now(UTC) + self.lifetime).isoformat()
         return web.Response(
             text=f"""<AssumeRoleResponse><AssumeRoleResult><Credentials>
@@ -58,8 +58,8 @@ class Sts:
 
     @property
     def assumed(self) -> list[tuple[str, str]]:
-        """Return the access key and the role of each call of AssumeRole."""
-        return [(call["key"], call["RoleArn"]) for call in self.requested]
+        """The access key that signed each call of AssumeRole, and the role to assume."""
+        return [(call["key"], call["RoleArn"]) for call in self.calls]
 
 
 @pytest.fixture
@@ -88,27 +88,27 @@ async def test_each_role_is_assumed_with_the_credentials_of_the_preceding_role(s
 async def test_each_role_has_its_own_external_id_and_session_name(sts: Sts) -> None:
     hub = {"role_arn": HUB, "external_id": "of-the-hub", "session_name": "headroom@hub"}
     await open_account(sts, role_arn=SPOKE, external_id="of-the-spoke", via=[hub, MIDDLE])
-    options = [(call.get("ExternalId"), call["RoleSessionName"]) for call in sts.requested]
+    options = [(call.get("ExternalId"), call["RoleSessionName"]) for call in sts.calls]
     assert options == [("of-the-hub", "headroom@hub"), (None, "headroom"), ("of-the-spoke", "headroom")]
 
 
 async def test_a_role_in_a_chain_is_assumed_without_a_duration(sts: Sts) -> None:
     """AWS refuses DurationSeconds above an hour for a role that is assumed with a role."""
     await open_account(sts, role_arn=SPOKE, via=HUB)
-    assert not any("DurationSeconds" in call for call in sts.requested)
+    assert not any("DurationSeconds" in call for call in sts.calls)
 
 
 async def test_accounts_behind_the_same_role_assume_that_role_once(sts: Sts) -> None:
     await open_account(sts, role_arn=SPOKE, via=[HUB])
-    await open_account(sts, role_arn=OTHER, via=[HUB])
-    await open_account(sts, role_arn=OTHER, via=[{"role_arn": HUB, "external_id": "another"}])
-    assert [arn for _, arn in sts.assumed] == [HUB, SPOKE, OTHER, HUB, OTHER]
+    await open_account(sts, role_arn=OTHER_SPOKE, via=[HUB])
+    await open_account(sts, role_arn=OTHER_SPOKE, via=[{"role_arn": HUB, "external_id": "another"}])
+    assert [arn for _, arn in sts.assumed] == [HUB, SPOKE, OTHER_SPOKE, HUB, OTHER_SPOKE]
 
 
-async def test_every_role_of_a_chain_is_renewed_before_it_expires(sts: Sts) -> None:
-    sts.lifetime = timedelta(minutes=9)
+async def test_the_credentials_of_every_role_of_a_chain_are_renewed_before_they_expire(sts: Sts) -> None:
+    sts.lifetime = timedelta(minutes=9)  # so short that the next use renews the credentials
     cell = await open_account(sts, role_arn=SPOKE, via=HUB)
-    sts.requested.clear()
+    sts.calls.clear()
     sts.lifetime = timedelta(hours=1)
     await cell.credentials.frozen()
     await cell.credentials.frozen()
@@ -134,13 +134,14 @@ async def test_a_failure_names_the_role_that_could_not_be_assumed(
 
 
 async def test_a_failed_renewal_names_the_role_that_could_not_be_assumed(sts: Sts) -> None:
+    """The hub's credentials expire at once, so that the second account renews them."""
     sts.lifetime = timedelta(seconds=-1)
     sts.denied = {SPOKE}
     with pytest.raises(ClientError):
         await open_account(sts, role_arn=SPOKE, via=[HUB])
     sts.denied = {HUB}
     with pytest.raises(ClientError) as error:
-        await open_account(sts, role_arn=OTHER, via=[HUB])
+        await open_account(sts, role_arn=OTHER_SPOKE, via=[HUB])
     assert failure_from(error.value).message == f"role 1 of 2, {HUB}: not allowed"
 
 
@@ -167,13 +168,13 @@ async def test_a_failure_of_a_role_without_a_chain_is_the_message_of_aws(sts: St
 @pytest.mark.parametrize(
     "via", [HUB, [HUB], {"role_arn": HUB}, [{"role_arn": HUB, "session_name": "headroom"}]]
 )
-def test_via_is_one_role_or_a_list_of_arns_or_mappings(via: Any) -> None:
+def test_via_is_one_role_or_a_list_of_roles_each_as_an_arn_or_a_mapping(via: Any) -> None:
     account = Account.model_validate({"role_arn": SPOKE, "via": via})
     assert [role.role_arn for role in account.roles] == [HUB, SPOKE]
 
 
 @pytest.mark.parametrize(
-    ("settings", "where", "sentence"),
+    ("settings", "path", "sentence"),
     [
         ({"role_arn": SPOKE, "via": ["hub"]}, ("via", 0, "role_arn"), "expected a role such as"),
         ({"role_arn": SPOKE, "via": 1}, ("via", 0), "expected a mapping, found a number"),
@@ -203,11 +204,11 @@ def test_via_is_one_role_or_a_list_of_arns_or_mappings(via: Any) -> None:
     ],
 )
 def test_invalid_roles_are_reported_as_problems_of_the_configuration(
-    settings: dict[str, Any], where: tuple[int | str, ...], sentence: str
+    settings: dict[str, Any], path: tuple[int | str, ...], sentence: str
 ) -> None:
     with pytest.raises(ValidationError) as error:
         Account.model_validate(settings)
-    problem, *others = problems_from_pydantic(error.value, Account)
-    assert problem == Problem(where, problem.sentence)
+    problem, *further_problems = problems_from_pydantic(error.value, Account)
+    assert problem == Problem(path, problem.sentence)
     assert problem.sentence.startswith(sentence)
-    assert others == []
+    assert further_problems == []

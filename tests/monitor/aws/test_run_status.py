@@ -3,7 +3,7 @@
 from monitor.aws.failure import Failure
 from monitor.aws.run_status import FailureStreak, RunStatus
 
-DENIED, ALSO_DENIED, SLOW = (
+DENIED, ALSO_DENIED, THROTTLED = (
     Failure("ListStreams", "", "AccessDeniedException", "no"),
     Failure("ListBuckets", "", "AccessDenied", "no"),
     Failure("GetFunctionConcurrency", "f", "ThrottlingException", "slow down"),
@@ -19,10 +19,10 @@ def test_consecutive_failed_runs_are_counted_since_the_last_successful_run() -> 
     assert (status.succeeded_at, status.ended_at) == (100.0, 300.0)
 
 
-def test_failed_runs_in_quick_succession_count_as_one() -> None:
+def test_failed_runs_within_45_seconds_count_as_one() -> None:
     status = RunStatus()
-    for at in (100.0, 101.0, 130.0):
-        status.end((DENIED,), at)
+    for ended_at in (100.0, 101.0, 130.0):
+        status.end((DENIED,), ended_at)
     assert status.streaks == {"denied": FailureStreak(1, None, 100.0)} and status.needs_confirmation
     status.end((DENIED,), 160.0)
     assert status.streaks == {"denied": FailureStreak(2, None, 160.0)} and not status.needs_confirmation
@@ -30,9 +30,9 @@ def test_failed_runs_in_quick_succession_count_as_one() -> None:
 
 def test_a_new_class_of_failure_starts_its_own_streak() -> None:
     status = RunStatus()
-    for at in (100.0, 200.0, 300.0):
-        status.end((DENIED,), at)
-    status.end((DENIED, SLOW), 400.0)
+    for ended_at in (100.0, 200.0, 300.0):
+        status.end((DENIED,), ended_at)
+    status.end((DENIED, THROTTLED), 400.0)
     assert status.streaks == {
         "denied": FailureStreak(4, None, 400.0),
         "throttled": FailureStreak(1, 300.0, 400.0),
@@ -49,8 +49,10 @@ def test_a_failure_that_was_not_retried_remains_and_is_counted_once() -> None:
     status.end((), 200.0, not_retried=(DENIED,))
     assert (status.failures, status.succeeded_at) == ((DENIED,), None)
     assert status.streaks == {"denied": FailureStreak(1, None, 100.0)} and status.needs_confirmation
-    status.end((ALSO_DENIED,), 300.0, not_retried=(DENIED, SLOW))  # another call of the same class failed
-    assert status.failures == (ALSO_DENIED, DENIED, SLOW)
+    status.end(
+        (ALSO_DENIED,), 300.0, not_retried=(DENIED, THROTTLED)
+    )  # another call of the same class failed
+    assert status.failures == (ALSO_DENIED, DENIED, THROTTLED)
     assert status.streaks == {
         "denied": FailureStreak(2, None, 300.0),
         "throttled": FailureStreak(1, 200.0, 300.0),

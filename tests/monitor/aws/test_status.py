@@ -11,15 +11,15 @@ from monitor.aws.status import AccountStatus, CellStatus, MonitorStatus
 from monitor.aws.telemetry import AwsTelemetry
 
 DENIED = Failure("ListStreams", "", "AccessDenied", "no")
-SLOW = Failure("GetMetricData", "", "Throttling", "slow down")
+THROTTLED = Failure("GetMetricData", "", "Throttling", "slow down")
 NO_KEYS = Failure("", "", "NoCredentialsError", "Unable to locate credentials")
 NO_FAILURE: tuple[Failure, ...] = ()
 
 
-def run(*ends: tuple[Failure, ...]) -> RunStatus:
-    """Return the status of runs, one a minute. ends: the failures of each run."""
+def runs(*failures_of_runs: tuple[Failure, ...]) -> RunStatus:
+    """Return the status after runs, one a minute, with these failures."""
     status = RunStatus()
-    for minute, failures in enumerate(ends, 1):
+    for minute, failures in enumerate(failures_of_runs, 1):
         status.end(failures, 60.0 * minute)
     return status
 
@@ -29,14 +29,14 @@ def cell(account: str, poll: RunStatus, **collectors: RunStatus) -> CellStatus:
     return CellStatus(account=account, region="eu-west-1", name="prod", collectors=collectors, poll=poll)
 
 
-def entry(name: str, account: str, *ends: tuple[Failure, ...]) -> AccountStatus:
-    """Return the status of an account. ends: the failures of each attempt to open the account."""
-    return AccountStatus(name=name, account=account, access=run(*ends))
+def entry(name: str, account: str, *failures_of_attempts: tuple[Failure, ...]) -> AccountStatus:
+    """Return the status of an entry of `accounts` after attempts to open the account, with these failures."""
+    return AccountStatus(name=name, account=account, access=runs(*failures_of_attempts))
 
 
 NOT_READY_REASONS = [
     (MonitorStatus(), ""),
-    (MonitorStatus(pending=["account a", "1/r"]), ""),  # data of other accounts was read
+    (MonitorStatus(pending=["account a", "1/r"]), ""),  # other accounts were read
     (MonitorStatus(has_data=False, pending=["account a", "1/r"]), "not read yet: account a, 1/r"),
     (MonitorStatus(is_judged=False), "the first judgement is pending"),
     (
@@ -44,14 +44,16 @@ NOT_READY_REASONS = [
         "nothing is watched: account default: Unable to locate credentials (NoCredentialsError)",
     ),
     (
-        MonitorStatus(has_data=False, cells=[cell("1", run((SLOW,)), kinesis=run((DENIED,)))]),
+        MonitorStatus(has_data=False, cells=[cell("1", runs((THROTTLED,)), kinesis=runs((DENIED,)))]),
         "nothing is watched: prod, eu-west-1: GetMetricData: slow down (Throttling), and 1 more",
     ),
     (MonitorStatus(has_data=False), "nothing is watched: everything that is configured is excluded"),
 ]
 
 
-@pytest.mark.parametrize(("status", "reason"), NOT_READY_REASONS)
+@pytest.mark.parametrize(
+    ("status", "reason"), NOT_READY_REASONS, ids=[reason or "ready" for _, reason in NOT_READY_REASONS]
+)
 def test_headroom_is_ready_once_data_was_read_and_judged(status: MonitorStatus, reason: str) -> None:
     assert (status.not_ready_reason, status.ready) == (reason, not reason)
 
@@ -66,25 +68,25 @@ ACCOUNTS_UP: list[tuple[str, MonitorStatus, Mapping[str, bool]]] = [
     ),
     (
         "opened, nothing polled yet",
-        MonitorStatus(accounts=[entry("a", "1", NO_FAILURE)], cells=[cell("1", run())]),
+        MonitorStatus(accounts=[entry("a", "1", NO_FAILURE)], cells=[cell("1", runs())]),
         {"1": True},
     ),
     ("opened, all its regions excluded", MonitorStatus(accounts=[entry("a", "1", NO_FAILURE)]), {}),
     (
         "one poll failed",
-        MonitorStatus(accounts=[entry("a", "1", NO_FAILURE)], cells=[cell("1", run((DENIED,)))]),
+        MonitorStatus(accounts=[entry("a", "1", NO_FAILURE)], cells=[cell("1", runs((DENIED,)))]),
         {"1": True},
     ),
     (
         "two polls failed",
-        MonitorStatus(accounts=[entry("a", "1", NO_FAILURE)], cells=[cell("1", run((DENIED,), (DENIED,)))]),
+        MonitorStatus(accounts=[entry("a", "1", NO_FAILURE)], cells=[cell("1", runs((DENIED,), (DENIED,)))]),
         {"1": False},
     ),
     (
         "two polls failed in one region of two",
         MonitorStatus(
             accounts=[entry("a", "1", NO_FAILURE)],
-            cells=[cell("1", run((DENIED,), (DENIED,))), cell("1", run(NO_FAILURE))],
+            cells=[cell("1", runs((DENIED,), (DENIED,))), cell("1", runs(NO_FAILURE))],
         ),
         {"1": True},
     ),
@@ -92,7 +94,7 @@ ACCOUNTS_UP: list[tuple[str, MonitorStatus, Mapping[str, bool]]] = [
         "nothing to poll, and all services are denied",
         MonitorStatus(
             accounts=[entry("a", "1", NO_FAILURE)],
-            cells=[cell("1", run(NO_FAILURE), kinesis=run((DENIED,), (DENIED,)))],
+            cells=[cell("1", runs(NO_FAILURE), kinesis=runs((DENIED,), (DENIED,)))],
         ),
         {"1": False},
     ),
@@ -100,20 +102,22 @@ ACCOUNTS_UP: list[tuple[str, MonitorStatus, Mapping[str, bool]]] = [
         "one service of two is denied",
         MonitorStatus(
             accounts=[entry("a", "1", NO_FAILURE)],
-            cells=[cell("1", run(NO_FAILURE), sqs=run(NO_FAILURE), kinesis=run((DENIED,), (DENIED,)))],
+            cells=[cell("1", runs(NO_FAILURE), sqs=runs(NO_FAILURE), kinesis=runs((DENIED,), (DENIED,)))],
         ),
         {"1": True},
     ),
     (
         "some calls are throttled",
-        MonitorStatus(accounts=[entry("a", "1", NO_FAILURE)], cells=[cell("1", run((SLOW,), (SLOW,)))]),
+        MonitorStatus(
+            accounts=[entry("a", "1", NO_FAILURE)], cells=[cell("1", runs((THROTTLED,), (THROTTLED,)))]
+        ),
         {"1": True},
     ),
     (
         "one of two entries for the account is denied",
         MonitorStatus(
             accounts=[entry("a", "1", NO_FAILURE), entry("b", "1", (DENIED,))],
-            cells=[cell("1", run(NO_FAILURE))],
+            cells=[cell("1", runs(NO_FAILURE))],
         ),
         {"1": True},
     ),

@@ -19,7 +19,7 @@ from typer.testing import CliRunner, Result
 
 from monitor.cli.commands import app
 from monitor.lib.current_user import USER_VARIABLES, current_user
-from tests.monitor.notifiers.loopback import http_server as receiving
+from tests.monitor.notifiers.loopback import http_server
 from tests.monitor.serve_process import free_port
 from tests.processes import demo_server, eventually, get, headroom
 
@@ -32,79 +32,90 @@ async def alerts(*arguments: str) -> Result:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def demo() -> AsyncIterator[str]:
+async def demo_address() -> AsyncIterator[str]:
     """The address of a demo with a firing alert."""
     async with demo_server() as address:
 
         async def has_alert() -> bool | None:
-            answer = await get(f"http://{address}/api/v1/alerts")
-            return True if answer and answer.json()["items"][:1] else None
+            response = await get(f"http://{address}/api/v1/alerts")
+            return True if response and response.json()["items"][:1] else None
 
         await eventually(has_alert)
         yield address
 
 
-async def listed_alerts(demo: str) -> list[list[str]]:
+async def listed_alerts(demo_address: str) -> list[list[str]]:
     """Return the cells of each alert that `headroom alerts list` prints."""
-    listed = await alerts("list", "--address", demo)
-    assert listed.exit_code == 0, listed.output
-    return [line.split("\t") for line in listed.stdout.splitlines()]
+    result = await alerts("list", "--address", demo_address)
+    assert result.exit_code == 0, result.output
+    return [line.split("\t") for line in result.stdout.splitlines()]
 
 
-async def handling_of(demo: str, identity: str) -> str:
+async def handling_of(demo_address: str, identity: str) -> str:
     """Return the cell that says how a listed alert is handled."""
-    return next(cells[4] for cells in await listed_alerts(demo) if cells[0] == identity)
+    return next(cells[4] for cells in await listed_alerts(demo_address) if cells[0] == identity)
 
 
-async def test_the_list_begins_with_unhandled_alerts_on_throttling(demo: str) -> None:
-    identity, state, severity, summary, handling = (await listed_alerts(demo))[0]
+async def test_the_list_begins_with_unhandled_alerts_on_throttling(demo_address: str) -> None:
+    identity, state, severity, summary, handling = (await listed_alerts(demo_address))[0]
     assert re.fullmatch("[0-9a-f]{16}", identity)
     assert (state, severity, handling) == ("firing", "critical", "")
     assert "throttled/s" in summary and "Remedy: " in summary
 
 
-async def test_an_alert_is_acknowledged_and_silenced_and_both_are_undone(demo: str) -> None:
-    identity, _, _, summary, _ = (await listed_alerts(demo))[0]
-    done = await alerts("ack", identity, "--comment", "on it", "--author", "ann", "--address", demo)
-    assert done.exit_code == 0
-    assert done.stdout.split(" (")[0] == summary.split(" (")[0]
-    assert (await listed_alerts(demo))[0][0] != identity
-    made = await alerts("silence", 'region=~".+"', "--duration", "2h", "--comment", "test", "--address", demo)
-    assert made.exit_code == 0
-    silence = made.stdout.split()[0]
-    handling = await handling_of(demo, identity)
-    assert handling.startswith(f"acknowledged by ann, silenced by {silence}")
-    ended = await alerts("end-silence", silence, "--address", demo)
-    assert (ended.exit_code, ended.stdout) == (0, 'region=~".+" is no longer silenced\n')
-    assert "silenced" not in await handling_of(demo, identity)
-    undone = await alerts("unack", identity, "--address", demo)
-    assert (undone.exit_code, undone.stdout.split(" (")[0]) == (0, summary.split(" (")[0])
-    assert "acknowledged" not in await handling_of(demo, identity)
-
-
-async def test_the_list_is_filtered_and_printed_as_json(demo: str) -> None:
-    everything = json.loads((await alerts("list", "--format", "json", "--address", demo)).stdout)
-    arguments = "list", 'severity="critical"', "--state", "firing", "--format", "json", "--address", demo
-    found = json.loads((await alerts(*arguments)).stdout)["items"]
-    critical = [alert for alert in everything["items"] if alert["severity"] == "critical"]
-    wanted_ids = {alert["id"] for alert in critical if alert["state"] == "firing"}
-    assert {alert["id"] for alert in found} == wanted_ids != set()
-
-
-async def test_a_silence_that_matches_nothing_is_reported_with_the_nearest_value(demo: str) -> None:
-    made = await alerts(
-        "silence", 'service="kineis"', "--duration", "1h", "--comment", "test", "--address", demo
+async def test_an_alert_is_acknowledged_and_silenced_and_both_are_undone(demo_address: str) -> None:
+    identity, _, _, summary, _ = (await listed_alerts(demo_address))[0]
+    result = await alerts("ack", identity, "--comment", "on it", "--author", "ann", "--address", demo_address)
+    assert result.exit_code == 0
+    assert result.stdout.split(" (")[0] == summary.split(" (")[0]
+    assert (await listed_alerts(demo_address))[0][0] != identity
+    silenced = await alerts(
+        "silence", 'region=~".+"', "--duration", "2h", "--comment", "test", "--address", demo_address
     )
-    assert made.stderr == 'It matches nothing. No series has service="kineis"; did you mean kinesis?\n'
-    await alerts("end-silence", made.stdout.split()[0], "--address", demo)
+    assert silenced.exit_code == 0
+    silence = silenced.stdout.split()[0]
+    handling = await handling_of(demo_address, identity)
+    assert handling.startswith(f"acknowledged by ann, silenced by {silence}")
+    ended = await alerts("end-silence", silence, "--address", demo_address)
+    assert (ended.exit_code, ended.stdout) == (0, 'region=~".+" is no longer silenced\n')
+    assert "silenced" not in await handling_of(demo_address, identity)
+    undone = await alerts("unack", identity, "--address", demo_address)
+    assert (undone.exit_code, undone.stdout.split(" (")[0]) == (0, summary.split(" (")[0])
+    assert "acknowledged" not in await handling_of(demo_address, identity)
 
 
-async def test_a_replay_without_dead_letters_sends_none(demo: str) -> None:
-    done = await alerts("replay", "--address", demo)
-    assert (done.exit_code, done.stdout) == (0, "notifications sent again: 0\n")
+async def test_the_list_is_filtered_and_printed_as_json(demo_address: str) -> None:
+    everything = json.loads((await alerts("list", "--format", "json", "--address", demo_address)).stdout)
+    arguments = (
+        "list",
+        'severity="critical"',
+        "--state",
+        "firing",
+        "--format",
+        "json",
+        "--address",
+        demo_address,
+    )
+    filtered = json.loads((await alerts(*arguments)).stdout)["items"]
+    critical = [alert for alert in everything["items"] if alert["severity"] == "critical"]
+    expected_ids = {alert["id"] for alert in critical if alert["state"] == "firing"}
+    assert {alert["id"] for alert in filtered} == expected_ids != set()
 
 
-REFUSALS: dict[str, tuple[list[str], str]] = {
+async def test_a_silence_that_matches_nothing_is_reported_with_the_nearest_value(demo_address: str) -> None:
+    silenced = await alerts(
+        "silence", 'service="kineis"', "--duration", "1h", "--comment", "test", "--address", demo_address
+    )
+    assert silenced.stderr == 'It matches nothing. No series has service="kineis"; did you mean kinesis?\n'
+    await alerts("end-silence", silenced.stdout.split()[0], "--address", demo_address)
+
+
+async def test_a_replay_without_dead_letters_sends_none(demo_address: str) -> None:
+    result = await alerts("replay", "--address", demo_address)
+    assert (result.exit_code, result.stdout) == (0, "notifications sent again: 0\n")
+
+
+REJECTIONS: dict[str, tuple[list[str], str]] = {
     "an unknown alert": (["ack", "0123", "--comment", "x"], "no alert with the id 0123 fires"),
     "an alert that nobody acknowledged": (["unack", "0123"], "no alert with the id 0123 fires"),
     "an alert id that is not UTF-8": (
@@ -119,17 +130,17 @@ REFUSALS: dict[str, tuple[list[str], str]] = {
 }
 
 
-@pytest.mark.parametrize(("arguments", "sentence"), REFUSALS.values(), ids=REFUSALS)
-async def test_a_refused_request_is_reported_in_one_line(
-    demo: str, arguments: list[str], sentence: str
+@pytest.mark.parametrize(("arguments", "sentence"), REJECTIONS.values(), ids=REJECTIONS)
+async def test_a_request_that_the_api_rejects_is_reported_in_one_line(
+    demo_address: str, arguments: list[str], sentence: str
 ) -> None:
-    done = await alerts(*arguments, "--address", demo)
-    assert (done.exit_code, done.stdout) == (1, "")
-    assert done.stderr.startswith(sentence) and done.stderr.count("\n") == 1
+    result = await alerts(*arguments, "--address", demo_address)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith(sentence) and result.stderr.count("\n") == 1
 
 
 @contextmanager
-def one_response_server(answer: bytes) -> Iterator[str]:
+def one_response_server(response: bytes) -> Iterator[str]:
     """Run a server that responds to one request with these bytes, and yield its address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
@@ -137,7 +148,7 @@ def one_response_server(answer: bytes) -> Iterator[str]:
             connection, _ = listener.accept()
             with connection:
                 connection.recv(65536)
-                connection.sendall(answer)
+                connection.sendall(response)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
@@ -153,19 +164,19 @@ INVALID_RESPONSES = {
 }
 
 
-@pytest.mark.parametrize("answer", INVALID_RESPONSES.values(), ids=INVALID_RESPONSES)
-async def test_an_address_of_another_server_is_reported_in_one_line(answer: bytes) -> None:
-    with one_response_server(answer) as address:
-        done = await alerts("list", "--address", address)
-    assert done.exit_code == 2
-    assert done.stderr.startswith(f"{address}: ") and done.stderr.count("\n") == 1
+@pytest.mark.parametrize("response", INVALID_RESPONSES.values(), ids=INVALID_RESPONSES)
+async def test_an_address_of_another_server_is_reported_in_one_line(response: bytes) -> None:
+    with one_response_server(response) as address:
+        result = await alerts("list", "--address", address)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"{address}: ") and result.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "127.0.0.1:http", "a b", "[::1", ""])
 async def test_an_address_without_a_listener_is_reported_in_one_line(address: str) -> None:
-    done = await alerts("list", "--address", address)
-    assert (done.exit_code, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"{address}: ") and done.stderr.count("\n") == 1
+    result = await alerts("list", "--address", address)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"{address}: ") and result.stderr.count("\n") == 1
 
 
 async def test_the_user_name_is_read_from_the_environment_or_the_system(
@@ -179,36 +190,36 @@ async def test_the_user_name_is_read_from_the_environment_or_the_system(
     assert current_user(123_456_789) == "ada"
 
 
-def write_config(folder: Path, url: str, **more: str) -> str:
-    """Write a configuration with the receiver `hook`, and return its path. more: further lines."""
+def write_config(folder: Path, url: str, **further_keys: str) -> str:
+    """Write a configuration with the receiver `hook`, and return its path. further_keys: values in YAML."""
     lines = [
         f"journal: {folder}/headroom.db",
         "receivers:",
         f"  - {{name: hook, type: webhook, url: {url}, allow_insecure: true, allow_private: true}}",
-        *(f"{key}: {value}" for key, value in more.items()),
+        *(f"{key}: {value}" for key, value in further_keys.items()),
     ]
     (folder / "headroom.yaml").write_text("\n".join(lines))
     return str(folder / "headroom.yaml")
 
 
 async def test_the_trial_of_a_receiver_that_accepts_it_succeeds(tmp_path: Path) -> None:
-    async with receiving() as server:
-        done = await alerts("test-receiver", "hook", "--config", write_config(tmp_path, server.url))
-    assert done.exit_code == 0
-    assert [line.partition(": ")[2].partition(":")[0] for line in done.stdout.splitlines()] == [
+    async with http_server() as server:
+        result = await alerts("test-receiver", "hook", "--config", write_config(tmp_path, server.url))
+    assert result.exit_code == 0
+    assert [line.partition(": ")[2].partition(":")[0] for line in result.stdout.splitlines()] == [
         "delivered"
     ] * 2
     assert [body["type"] for body in server.bodies] == ["alerts.firing", "alerts.resolved"]
 
 
 async def test_the_trial_of_a_receiver_that_rejects_it_fails(tmp_path: Path) -> None:
-    async with receiving(web.Response(status=400, text="no such room")) as server:
-        done = await alerts(
+    async with http_server(web.Response(status=400, text="no such room")) as server:
+        result = await alerts(
             "test-receiver", "hook", "--config", write_config(tmp_path, server.url + "/t0ken")
         )
-    assert done.exit_code == 1
-    assert "answered 400: no such room" in done.stdout
-    assert "t0ken" not in done.output
+    assert result.exit_code == 1
+    assert "answered 400: no such room" in result.stdout
+    assert "t0ken" not in result.output
 
 
 async def test_the_trial_of_an_sns_receiver_uses_the_configured_endpoint_url(
@@ -228,24 +239,24 @@ async def test_the_trial_of_an_sns_receiver_uses_the_configured_endpoint_url(
         config.write_text(
             f"endpoint_url: {url}\nreceivers: [{{name: topic, type: sns, topic_arn: '{topic}'}}]\n"
         )
-        done = await alerts("test-receiver", "topic", "--config", str(config))
+        result = await alerts("test-receiver", "topic", "--config", str(config))
     finally:
         aws.stop()
-    assert done.exit_code == 0, done.output
-    assert done.stdout.count("delivered: SNS accepted it as message ") == 2
+    assert result.exit_code == 0, result.output
+    assert result.stdout.count("delivered: SNS accepted it as message ") == 2
 
 
 async def test_an_unknown_receiver_is_reported_with_the_configured_receivers(tmp_path: Path) -> None:
     config = write_config(tmp_path, "http://127.0.0.1:9")
-    done = await alerts("test-receiver", "hok", "--config", config)
-    assert (done.exit_code, done.stderr) == (2, "no receiver is called hok; configured receivers: hook\n")
+    result = await alerts("test-receiver", "hok", "--config", config)
+    assert (result.exit_code, result.stderr) == (2, "no receiver is called hok; configured receivers: hook\n")
     Path(config).write_text("receivers: [{name: hook, type: webhok}]\nservces: []\n")
-    done = await alerts("test-receiver", "hook", "--config", config)
-    assert done.exit_code == 2
-    assert "webhok" in done.stderr and "servces" in done.stderr
+    result = await alerts("test-receiver", "hook", "--config", config)
+    assert result.exit_code == 2
+    assert "webhok" in result.stderr and "servces" in result.stderr
 
 
-async def check_that_a_second_headroom_is_refused(config: str) -> None:
+async def check_that_a_second_headroom_does_not_start(config: str) -> None:
     """Check that a second Headroom with the journal of a running one ends with exit code 2."""
     async with headroom("serve", "--config", config, "--listen", f"127.0.0.1:{free_port()}") as second:
         _, errors = await second.communicate()
@@ -258,27 +269,27 @@ async def test_dead_letters_are_sent_again(tmp_path: Path, aws_environ: dict[str
     """A whole Headroom with throttled S3 requests, whose webhook rejects notifications at first."""
     url = f"http://127.0.0.1:{free_port()}"
     address = url.removeprefix("http://")
-    async with receiving(web.Response(status=400), web.Response()) as server:
-        more = {"services": "[s3]", "judge_interval": "1", "route": "{group_wait: 0}"}
-        config = write_config(tmp_path, server.url, **more)
+    async with http_server(web.Response(status=400), web.Response()) as server:
+        further_keys = {"services": "[s3]", "judge_interval": "1", "route": "{group_wait: 0}"}
+        config = write_config(tmp_path, server.url, **further_keys)
         serve = "serve", "--config", config, "--listen", address
         async with headroom(*serve, environ=aws_environ) as process:
 
             async def has_dead_letter() -> bool | None:
-                answer = await get(f"{url}/api/v1/deliveries")
-                return True if answer and answer.json()["items"][0]["dead_letters"] else None
+                response = await get(f"{url}/api/v1/deliveries")
+                return True if response and response.json()["items"][0]["dead_letters"] else None
 
             await eventually(has_dead_letter)
-            await check_that_a_second_headroom_is_refused(config)
-            done = await alerts("replay", "--receiver", "hook", "--address", address)
-            assert (done.exit_code, done.stdout) == (0, "notifications sent again: 1\n")
+            await check_that_a_second_headroom_does_not_start(config)
+            result = await alerts("replay", "--receiver", "hook", "--address", address)
+            assert (result.exit_code, result.stdout) == (0, "notifications sent again: 1\n")
 
             async def is_sent_again() -> bool | None:
                 return True if len(server.requests) >= 2 else None
 
             await eventually(is_sent_again)
-            first, again = server.requests[:2]
-            assert first[1]["webhook-id"] == again[1]["webhook-id"]
+            first, repeated = server.requests[:2]
+            assert first[1]["webhook-id"] == repeated[1]["webhook-id"]
             assert server.bodies[1]["data"]["alerts"][0]["zone"] == "saturated"
             process.send_signal(signal.SIGTERM)
             assert await process.wait() == 0

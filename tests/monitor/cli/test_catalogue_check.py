@@ -13,22 +13,22 @@ COLLECTORS, RULES = "catalogue.d/collectors/ours.yaml", "catalogue.d/rules/ours.
 
 
 @pytest.fixture(autouse=True)
-def folder(elsewhere: Path) -> Path:
+def folder(empty_folder: Path) -> Path:
     """The folder `catalogue.d` of a user's services, in the current folder."""
-    write_own_files(elsewhere / "catalogue.d")
-    return elsewhere / "catalogue.d"
+    write_own_files(empty_folder / "catalogue.d")
+    return empty_folder / "catalogue.d"
 
 
-def checked(*arguments: str) -> tuple[int, str]:
-    """Return the exit code and the output of a check, whether it goes to stdout or stderr."""
+def run_check(*arguments: str) -> tuple[int, str]:
+    """Return the exit code and the output of `headroom catalogue check`, on stdout or on stderr."""
     result = headroom("catalogue", "check", *arguments)
     assert not (result.stdout and result.stderr)
     return result.exit_code, result.output
 
 
 def problems(*arguments: str) -> list[str]:
-    """Return the problems that a check finds."""
-    code, output = checked(*arguments)
+    """Return the problems that a check reports."""
+    code, output = run_check(*arguments)
     assert code == 2
     return output.splitlines()
 
@@ -45,31 +45,31 @@ def change(old: str, new: str, file: str = COLLECTORS) -> None:
     [(), ("catalogue.d",), (COLLECTORS,), (RULES,), (COLLECTORS, RULES, "catalogue.d", "./catalogue.d/")],
 )
 def test_valid_files_are_counted(arguments: tuple[str, ...]) -> None:
-    assert checked(*arguments) == (0, VALID)
+    assert run_check(*arguments) == (0, VALID)
 
 
 def test_a_file_in_the_current_folder_is_checked_with_its_second_file(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder / "rules")
-    assert checked("ours.yaml") == (0, VALID)
+    assert run_check("ours.yaml") == (0, VALID)
     change("kind: quota", "kind: quotta", "ours.yaml")
     (problem,) = problems("../collectors/ours.yaml")
     assert problem.startswith("../rules/ours.yaml:7: signals.topics.kind: expected ")
 
 
-def test_the_default_folder_is_beside_the_configuration(elsewhere: Path) -> None:
-    (elsewhere / "etc").mkdir()
-    (elsewhere / "catalogue.d").rename(elsewhere / "etc" / "catalogue.d")
-    file = write_config(elsewhere / "etc", "")
-    assert checked("--config", file) == (0, VALID)
+def test_the_default_folder_is_beside_the_configuration(empty_folder: Path) -> None:
+    (empty_folder / "etc").mkdir()
+    (empty_folder / "catalogue.d").rename(empty_folder / "etc" / "catalogue.d")
+    file = write_config(empty_folder / "etc", "")
+    assert run_check("--config", file) == (0, VALID)
     assert headroom("catalogue", "--config", file, "check").output == VALID
     assert problems() == ["catalogue.d:1: file: expected a folder or a file, found none"]
 
 
 def test_a_file_is_checked_without_the_other_services_of_its_folder(folder: Path) -> None:
     (folder / "rules" / "others.yaml").write_text("a: [")
-    assert checked(COLLECTORS) == (0, VALID)
+    assert run_check(COLLECTORS) == (0, VALID)
     assert problems("catalogue.d") == [
         "catalogue.d/rules/others.yaml:2: file: did not find expected node content (line 2, column 1)",
         "catalogue.d/rules/others.yaml:1: file: expected a second file catalogue.d/collectors/others.yaml, "
@@ -168,6 +168,7 @@ def _redeclare_builtin_service() -> None:
 def test_a_problem_is_reported_with_its_file_line_and_key(
     break_files: Callable[[], None], expected: list[str]
 ) -> None:
+    """Each line of `expected` is the beginning of a problem."""
     break_files()
     found = problems()
     assert [start for start in expected if not any(problem.startswith(start) for problem in found)] == [], (
@@ -183,7 +184,7 @@ def test_a_problem_is_reported_with_its_file_line_and_key(
         ("catalogue.d/rules/ours.yml", "catalogue.d/rules/ours.yml:1: file: expected the ending .yaml"),
     ],
 )
-def test_a_path_without_a_service_is_reported(path: str, expected: str, elsewhere: Path) -> None:
-    write_config(elsewhere, "")
-    (elsewhere / "catalogue.d" / "rules" / "ours.yml").touch()
+def test_a_path_without_a_service_is_reported(path: str, expected: str, empty_folder: Path) -> None:
+    write_config(empty_folder, "")
+    (empty_folder / "catalogue.d" / "rules" / "ours.yml").touch()
     assert problems(path) == [expected]

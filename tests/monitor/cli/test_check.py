@@ -35,7 +35,8 @@ ALLOWED_AND_DENIED = f"{{services: [sqs], regions: [eu-west-1, {DENIED}]}}"
 Check = Callable[..., Result]
 
 
-def environment(aws_url: str, **more: str) -> dict[str, str]:
+def environment(aws_url: str, **further_variables: str) -> dict[str, str]:
+    """Return the environment variables of a command that calls the simulated AWS."""
     return {
         "PATH": os.environ["PATH"],
         "AWS_ACCESS_KEY_ID": "testing",
@@ -43,22 +44,22 @@ def environment(aws_url: str, **more: str) -> dict[str, str]:
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_ENDPOINT_URL": aws_url,
         "AWS_REGION": "eu-west-1",
-        **more,
+        **further_variables,
     }
 
 
 @pytest.fixture
-def check(aws_url: str, elsewhere: Path) -> Check:
+def check(aws_url: str, empty_folder: Path) -> Check:
     """Runs `headroom check` in this process against the simulated AWS, by default for SQS only."""
 
     def run(*arguments: str, config: str = "services: [sqs]", **variables: str) -> Result:
-        command = ["check", "--config", write_config(elsewhere, config), *arguments]
+        command = ["check", "--config", write_config(empty_folder, config), *arguments]
         return CliRunner().invoke(app, command, env=environment(aws_url, **variables), catch_exceptions=False)
 
     return run
 
 
-def real_check(
+def run_check_process(
     aws_url: str, folder: Path, config: str, **variables: str
 ) -> "subprocess.CompletedProcess[str]":
     """Run `headroom check` as a process."""
@@ -98,7 +99,7 @@ DENIED_READS = ["ListStreams: no (AccessDenied)"]
 
 @pytest.mark.parametrize(
     ("zones", "failures", "codes"),
-    [  # the codes for --fail-on above, near, saturated, none
+    [  # codes: the exit codes with --fail-on above, near, saturated and none
         ([], [], (2, 2, 2, 2)),
         ([], DENIED_READS, (2, 2, 2, 2)),
         ([Zone.STALE, Zone.UNOBSERVABLE], DENIED_READS, (2, 2, 2, 2)),
@@ -107,11 +108,8 @@ DENIED_READS = ["ListStreams: no (AccessDenied)"]
         ([Zone.BELOW], [], (0, 0, 0, 0)),
         ([Zone.WITHIN, Zone.BELOW], DENIED_READS, (3, 3, 3, 3)),
         ([Zone.ABOVE, Zone.WITHIN], [], (1, 0, 0, 0)),
-        (
-            [Zone.ABOVE, Zone.NEAR],
-            DENIED_READS,
-            (1, 1, 3, 3),
-        ),  # a series in a bad zone outranks a failed read
+        # A series in a zone of --fail-on takes precedence over a failed read.
+        ([Zone.ABOVE, Zone.NEAR], DENIED_READS, (1, 1, 3, 3)),
         ([Zone.SATURATED, Zone.BELOW, Zone.UNOBSERVABLE], [], (1, 1, 1, 0)),
     ],
 )
@@ -137,11 +135,8 @@ def test_a_failed_read_that_was_not_requested_changes_no_exit_code() -> None:
     [
         ([], "services: [sqs]", 1),  # orders.fifo is at its limit
         (["--fail-on", "none"], "services: [sqs]", 0),
-        (
-            ["--fail-on", "saturated"],
-            "services: [sqs]",
-            0,
-        ),  # CloudWatch does not show the requests that SQS refuses
+        # CloudWatch has no metric of the requests that SQS throttles.
+        (["--fail-on", "saturated"], "services: [sqs]", 0),
         (["--signal", "standard_in_flight"], "services: [sqs]", 0),
         ([], f"{{services: [sqs], regions: [{DENIED}]}}", 2),
         (["--fail-on", "none"], f"{{services: [sqs], regions: [{DENIED}]}}", 2),
@@ -153,7 +148,7 @@ def test_a_failed_read_that_was_not_requested_changes_no_exit_code() -> None:
         (["--fail-on", "none", "--region", "eu-*"], ALLOWED_AND_DENIED, 0),
     ],
 )
-def test_check_exits_with_the_code_of_its_options_and_findings(
+def test_the_exit_code_follows_from_the_options_the_zones_and_the_failed_reads(
     arguments: list[str], config: str, code: int, check: Check
 ) -> None:
     assert check(*arguments, config=config).exit_code == code
@@ -163,10 +158,10 @@ def test_check_exits_with_the_code_of_its_options_and_findings(
 
 
 def test_a_process_with_piped_output_prints_no_colours_and_no_progress_bar(
-    aws_url: str, elsewhere: Path
+    aws_url: str, empty_folder: Path
 ) -> None:
     """Failed reads are listed below the table, and not on stderr."""
-    result = real_check(aws_url, elsewhere, f"{{services: [sqs], regions: [eu-west-1, {DENIED}]}}")
+    result = run_check_process(aws_url, empty_folder, f"{{services: [sqs], regions: [eu-west-1, {DENIED}]}}")
     assert result.returncode == 1
     assert result.stderr == ""
     assert "\x1b" not in result.stdout
@@ -177,9 +172,9 @@ def test_a_process_with_piped_output_prints_no_colours_and_no_progress_bar(
     assert f"123456789012/{DENIED} sqs: ListQueues: " in failed_reads
 
 
-def test_a_command_without_access_prints_the_reason_in_one_line(aws_url: str, elsewhere: Path) -> None:
+def test_a_command_without_access_prints_the_reason_in_one_line(aws_url: str, empty_folder: Path) -> None:
     account = {"name": "prod", "role_arn": "arn:aws:iam::210987654321:role/headroom", "regions": [DENIED]}
-    result = real_check(aws_url, elsewhere, json.dumps({"accounts": [account]}), AWS_REGION="")
+    result = run_check_process(aws_url, empty_folder, json.dumps({"accounts": [account]}), AWS_REGION="")
     assert result.returncode == 2
     assert "account prod: AssumeRole: User is not authorized" in result.stdout
     assert len(result.stderr.splitlines()) == 1
@@ -240,10 +235,10 @@ def test_only_requested_series_are_shown(
 
 
 def test_the_option_top_shows_the_most_urgent_series_and_counts_the_rest(check: Check) -> None:
-    all_series, top_series = check("--format", "json"), check("--format", "json", "--top", "2")
-    assert series(top_series) == series(all_series)[:2]
-    left_out = len(series(all_series)) - 2
-    assert top_series.stderr == f"{left_out} more series are not shown, as --zone or --top say.\n"
+    all_items, limited = series(check("--format", "json")), check("--format", "json", "--top", "2")
+    assert series(limited) == all_items[:2]
+    left_out = len(all_items) - 2
+    assert limited.stderr == f"{left_out} more series are not shown, as --zone or --top say.\n"
 
 
 def test_an_unknown_zone_is_rejected_with_the_nearest_zone() -> None:
@@ -252,13 +247,13 @@ def test_an_unknown_zone_is_rejected_with_the_nearest_zone() -> None:
     assert "did you mean saturated?" in " ".join(result.stderr.replace("│", " ").split())
 
 
-def test_options_that_match_no_series_are_exit_code_2(check: Check) -> None:
+def test_options_that_match_no_series_exit_with_2(check: Check) -> None:
     result = check("--account", "210987654321")
     assert result.exit_code == 2
     assert "No series found" in result.stdout
 
 
-def test_an_unknown_service_or_signal_is_rejected_before_aws_is_called(elsewhere: Path) -> None:
+def test_an_unknown_service_or_signal_is_rejected_before_aws_is_called(empty_folder: Path) -> None:
     result = headroom("check", "--service", "kinesiss", "--signal", "stream_write_byte")
     assert result.exit_code == 2
     assert "found 'kinesiss'; did you mean kinesis?" in result.stderr
@@ -289,10 +284,10 @@ def test_an_inaccessible_account_is_reported_with_the_next_step_and_exits_with_2
     assert "Traceback" not in result.stdout + result.stderr
 
 
-def test_ctrl_c_ends_a_check_in_a_terminal_while_its_progress_bar_is_shown(elsewhere: Path) -> None:
+def test_ctrl_c_ends_a_check_in_a_terminal_while_its_progress_bar_is_shown(empty_folder: Path) -> None:
     """The terminal is a pseudo-terminal; the bar is shown while AWS does not answer."""
     our_end, process_end = pty.openpty()
-    command = [HEADROOM, "check", "--config", write_config(elsewhere, "regions: [eu-west-1, us-east-1]")]
+    command = [HEADROOM, "check", "--config", write_config(empty_folder, "regions: [eu-west-1, us-east-1]")]
     with socket.create_server(("127.0.0.1", 0)) as silent_aws:
         env = environment(
             f"http://127.0.0.1:{silent_aws.getsockname()[1]}", TERM="xterm-256color", COLUMNS="200"

@@ -27,7 +27,7 @@ QUOTA: dict[str, Any] = {
     "cost_note": "It depends on the brokers.",
     "note": "",
 }
-UNKNOWN = QUOTA | {
+WITHOUT_USAGE = QUOTA | {
     "code": "L-00000001",
     "value": None,
     "state": "no_usage_source",
@@ -41,9 +41,9 @@ WATCHED = QUOTA | {
     "monthly_dollars": 0.0876,
     "cost_note": "",
 }
-COUNTED = WATCHED | {"code": "L-00000003", "monthly_dollars": 0.0}
+WATCHED_FOR_FREE = WATCHED | {"code": "L-00000003", "monthly_dollars": 0.0}
 COVERAGE: dict[str, Any] = {
-    "items": [QUOTA, UNKNOWN, WATCHED, COUNTED],
+    "items": [QUOTA, WITHOUT_USAGE, WATCHED, WATCHED_FOR_FREE],
     "total": 4,
     "states": {"not_enabled": 1, "no_usage_source": 1, "watched": 2},
     "monthly_dollars": 0.0876,
@@ -54,8 +54,8 @@ COVERAGE: dict[str, Any] = {
 
 
 @contextmanager
-def api(response: Mapping[str, Any], status: int = 200) -> Iterator[tuple[str, list[str]]]:
-    """Run an API with one response to all requests; yield its address and the paths of the requests."""
+def api_server(response: Mapping[str, Any], status: int = 200) -> Iterator[tuple[str, list[str]]]:
+    """Run an API that gives all requests one response; yield its address and the requested paths."""
     paths: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -80,16 +80,16 @@ def api(response: Mapping[str, Any], status: int = 200) -> Iterator[tuple[str, l
             thread.join()
 
 
-def printed(format: str, response: Mapping[str, Any] = COVERAGE) -> str:
+def output_of(format: str, response: Mapping[str, Any] = COVERAGE) -> str:
     """Return the output of the command for a response of the API."""
-    with api(response) as (address, _):
-        done = headroom("coverage", "--address", address, "--format", format)
-    assert done.exit_code == 0, done.output
-    return done.stdout
+    with api_server(response) as (address, _):
+        result = headroom("coverage", "--address", address, "--format", format)
+    assert result.exit_code == 0, result.output
+    return result.stdout
 
 
 def test_a_table_has_a_line_for_each_quota_and_a_line_of_totals() -> None:
-    header, first, second, third, fourth, total, unread = printed("table").splitlines()
+    header, first, second, third, fourth, total, unread = output_of("table").splitlines()
     assert header.split() == ["state", "quota", "value", "where", "reason", "enable", "$/month"]
     assert "not enabled" in first and "wafv2 L-2EC3DE7B" in first and "1,000" in first
     assert "no usage source" in second and " - " in second
@@ -110,7 +110,7 @@ def test_a_table_without_quotas_says_that_none_is_known() -> None:
         "states": {},
         "unread": ["prod/eu-west-1: not read yet"],
     }
-    assert printed("table", no_quotas).splitlines() == [
+    assert output_of("table", no_quotas).splitlines() == [
         "No quota of a service in use is known.",
         "Not read: prod/eu-west-1: not read yet",
     ]
@@ -118,15 +118,17 @@ def test_a_table_without_quotas_says_that_none_is_known() -> None:
 
 def test_of_many_unread_places_twenty_are_listed_and_the_rest_are_counted() -> None:
     many_unread = {**COVERAGE, "unread": [f"region {number}" for number in range(100)]}
-    assert printed("markdown", many_unread).splitlines()[-1] == "Not read: 80 more; the format json lists all"
+    assert (
+        output_of("markdown", many_unread).splitlines()[-1] == "Not read: 80 more; the format json lists all"
+    )
 
 
 def test_json_is_the_response() -> None:
-    assert json.loads(printed("json")) == COVERAGE
+    assert json.loads(output_of("json")) == COVERAGE
 
 
 def test_csv_has_no_cell_that_a_spreadsheet_evaluates() -> None:
-    first, second, third, _ = csv.DictReader(printed("csv").splitlines())
+    first, second, third, _ = csv.DictReader(output_of("csv").splitlines())
     assert (first["monthly_dollars"], third["monthly_dollars"]) == ("", "0.0876")
     assert (first["name"], first["value"]) == ("'" + QUOTA["name"], "1000.0")
     assert first["signals"] == "wafv2.acls wafv2.more"
@@ -134,29 +136,29 @@ def test_csv_has_no_cell_that_a_spreadsheet_evaluates() -> None:
 
 
 def test_markdown_escapes_the_column_separator_in_names() -> None:
-    lines = printed("markdown").splitlines()
+    lines = output_of("markdown").splitlines()
     assert "\\|" in lines[2] and lines[7].startswith("4 quotas")
     assert lines[-1].startswith("Not read: prod")
 
 
-def test_a_note_of_a_quota_replaces_its_reason_and_general_notes_go_to_stderr() -> None:
+def test_the_note_of_a_quota_replaces_its_reason_and_notes_on_all_quotas_go_to_stderr() -> None:
     watched = QUOTA | {"state": "watched", "reason": "", "note": "AWS's report tells more."}
-    response = {**COVERAGE, "items": [watched, UNKNOWN], "notes": ["1: AWS's report is not permitted"]}
+    response = {**COVERAGE, "items": [watched, WITHOUT_USAGE], "notes": ["1: AWS's report is not permitted"]}
     response["total"] = 2
-    with api(response) as (address, _):
-        done = headroom("coverage", "--address", address)
-    assert "AWS's report tells more." in done.stdout.splitlines()[1]
-    assert done.stderr == "1: AWS's report is not permitted\n"
+    with api_server(response) as (address, _):
+        result = headroom("coverage", "--address", address)
+    assert "AWS's report tells more." in result.stdout.splitlines()[1]
+    assert result.stderr == "1: AWS's report is not permitted\n"
 
 
-def test_filters_are_sent_to_the_api_and_missing_rows_are_counted() -> None:
-    with api(COVERAGE | {"total": 20_000}) as (address, paths):
+def test_filters_are_sent_to_the_api_and_quotas_beyond_the_response_are_counted() -> None:
+    with api_server(COVERAGE | {"total": 20_000}) as (address, paths):
         options = ("--state", "stale", "--service-code", "a&b", "--text", "ACLs", "--region", "eu-west-1")
-        done = headroom("coverage", "--address", address, *options)
+        result = headroom("coverage", "--address", address, *options)
     assert paths == ["/api/v1/coverage?state=stale&service_code=a%26b&text=ACLs&region=eu-west-1"]
-    assert done.stderr.startswith("19,996 more quotas are not shown")
+    assert result.stderr.startswith("19,996 more quotas are not shown")
 
 
 def test_without_a_running_headroom_the_exit_code_is_2() -> None:
-    done = headroom("coverage", "--address", "127.0.0.1:1")
-    assert (done.exit_code, done.stdout) == (2, "")
+    result = headroom("coverage", "--address", "127.0.0.1:1")
+    assert (result.exit_code, result.stdout) == (2, "")

@@ -37,20 +37,20 @@ def init(aws_url: str, *arguments: str, **variables: str) -> Result:
 
 
 def test_a_role_that_may_not_be_assumed_is_reported_once_and_the_file_is_written(
-    aws_url: str, elsewhere: Path
+    aws_url: str, empty_folder: Path
 ) -> None:
     result = init(aws_url, *ALL_ANSWERS, "--accounts", ROLE, "--regions", DENIED)
     assert result.exit_code == 2, result.output
     assert result.stderr == "The credentials are of the account 123456789012; no region is set.\n"
-    written = (elsewhere / "headroom.yaml").read_text()
-    assert written in result.stdout and f"{{role_arn: {ROLE}}}" in written
+    file_text = (empty_folder / "headroom.yaml").read_text()
+    assert file_text in result.stdout and f"{{role_arn: {ROLE}}}" in file_text
     assert result.stdout.count("AssumeRole: User is not authorized") == 1
     assert "Let the role's trust policy name the caller" in result.stdout
     assert "  headroom iam-policy > policy.json  # " in result.stdout
 
 
 def test_a_question_in_a_terminal_is_asked_again_after_an_invalid_answer(
-    aws_url: str, elsewhere: Path
+    aws_url: str, empty_folder: Path
 ) -> None:
     our_end, process_end = pty.openpty()
     answers = [ROLE, "nowhere", DENIED, "https://hooks.slack.com/services/T0/B0/x"]
@@ -64,18 +64,18 @@ def test_a_question_in_a_terminal_is_asked_again_after_an_invalid_answer(
     ) as process:
         os.close(process_end)
         os.write(our_end, "".join(f"{answer}\n" for answer in answers).encode())
-        shown = b""
+        output = b""
         with suppress(OSError):  # raised once the process has closed the terminal
             while chunk := os.read(our_end, 4096):
-                shown += chunk
-        assert process.wait(60) == 2, shown
+                output += chunk
+        assert process.wait(60) == 2, output
     os.close(our_end)
-    text = shown.decode()
+    text = output.decode()
     assert "--regions: regions[0]: expected an AWS region, found 'nowhere'" in text
     assert "headroom serve --config own.yaml" in text and "Traceback" not in text
-    secret = elsewhere / "own-receiver-url"
+    secret = empty_folder / "own-receiver-url"
     assert secret.stat().st_mode & 0o777 == 0o600
-    config = read_config(elsewhere / "own.yaml", {}, REGISTRY)
+    config = read_config(empty_folder / "own.yaml", {}, REGISTRY)
     assert (config.regions, [receiver.name for receiver in config.receivers]) == ((DENIED,), ["on-call"])
 
 
@@ -93,7 +93,11 @@ def test_a_question_in_a_terminal_is_asked_again_after_an_invalid_answer(
             {"AWS_PROFILE": "absent"},
             ("(absent) could not be found", "Name a profile that exists"),
         ),
-        (("--yes",), {}, ("no region is set", "--regions: expected at least one region, or all; found none")),
+        (
+            ("--yes",),
+            {},
+            ("no region is set", "--regions: expected at least one region, or all; found none"),
+        ),
         ((*ALL_ANSWERS, "--regions", "eu-wst-1"), {}, ("--regions: regions[0]: expected an AWS region",)),
         ((*ALL_ANSWERS, "--accounts", "123456789012"), {}, ("--accounts: accounts[0].role_arn: expected",)),
         ((*ALL_ANSWERS, "--notify", "me"), {}, ("--notify: receivers[0]",)),
@@ -104,13 +108,13 @@ def test_missing_or_invalid_input_is_reported_and_no_file_is_written(
     variables: dict[str, str],
     sentences: tuple[str, ...],
     aws_url: str,
-    elsewhere: Path,
+    empty_folder: Path,
 ) -> None:
     result = init(aws_url, *arguments, **variables)
     assert (result.exit_code, result.stdout) == (2, "")
     for sentence in sentences:
         assert result.stderr.count(sentence) == 1, result.stderr
-    assert [*elsewhere.iterdir()] == []
+    assert [*empty_folder.iterdir()] == []
 
 
 async def test_missing_permissions_include_the_permission_to_read_metrics(
@@ -119,21 +123,21 @@ async def test_missing_permissions_include_the_permission_to_read_metrics(
     set_aws_environment(monkeypatch, CREDENTIALS | {"AWS_ENDPOINT_URL": aws_url})
     context = ConfigContext(registry=REGISTRY)
     config = {"services": ["sqs", "kafka"], "regions": ["eu-west-1", DENIED]}
-    found = await contact(Config.model_validate(config, context=context), REGISTRY, lambda *_: None)
-    assert {"sqs:ListQueues", "kafka:ListClustersV2", "cloudwatch:GetMetricData"} <= {*found.denied}
-    assert (found.accounts, found.services) == (["123456789012"], 2)
-    assert found.series > 2 and found.dollars > 0
+    first_contact = await contact(Config.model_validate(config, context=context), REGISTRY, lambda *_: None)
+    assert {"sqs:ListQueues", "kafka:ListClustersV2", "cloudwatch:GetMetricData"} <= {*first_contact.denied}
+    assert (first_contact.accounts, first_contact.services) == (["123456789012"], 2)
+    assert first_contact.series > 2 and first_contact.dollars > 0
 
 
-def test_an_existing_file_is_not_replaced_without_force(elsewhere: Path) -> None:
-    (elsewhere / "headroom.yaml").write_text("regions: [eu-west-1]\n")
+def test_an_existing_file_is_not_replaced_without_force(empty_folder: Path) -> None:
+    (empty_folder / "headroom.yaml").write_text("regions: [eu-west-1]\n")
     result = headroom("init", "--yes")
     assert (result.exit_code, result.stdout) == (2, "")
     assert "--force replaces it" in result.stderr
-    assert (elsewhere / "headroom.yaml").read_text() == "regions: [eu-west-1]\n"
+    assert (empty_folder / "headroom.yaml").read_text() == "regions: [eu-west-1]\n"
 
 
-def test_a_file_that_cannot_be_written_is_printed_with_the_error(aws_url: str, elsewhere: Path) -> None:
+def test_a_file_that_cannot_be_written_is_printed_with_the_error(aws_url: str, empty_folder: Path) -> None:
     result = init(aws_url, *ALL_ANSWERS, "--out", "absent/headroom.yaml")
     assert result.exit_code == 2
     assert "regions: [eu-west-1]\n" in result.stdout
@@ -141,7 +145,7 @@ def test_a_file_that_cannot_be_written_is_printed_with_the_error(aws_url: str, e
     assert result.stderr.endswith(sentence)
 
 
-def test_a_wrong_clock_is_reported_in_one_line_with_the_next_step(elsewhere: Path) -> None:
+def test_a_wrong_clock_is_reported_in_one_line_with_the_next_step(empty_folder: Path) -> None:
     message = "Signature expired: 20261130T070000Z is now earlier than 20261130T070500Z"
     body = f"<ErrorResponse><Error><Code>SignatureDoesNotMatch</Code><Message>{message}</Message></Error>"
     with denying_server(body + "</ErrorResponse>") as url:
@@ -187,23 +191,30 @@ sso_start_url = https://example.awsapps.com/start
 
 
 @pytest.mark.parametrize("is_expired", [False, True])
-def test_a_missing_or_expired_sso_session_is_reported_in_one_line(is_expired: bool, elsewhere: Path) -> None:
-    cache = elsewhere / ".aws" / "sso" / "cache"
+def test_a_missing_or_expired_sso_session_is_reported_in_one_line(
+    is_expired: bool, empty_folder: Path
+) -> None:
+    cache = empty_folder / ".aws" / "sso" / "cache"
     cache.mkdir(parents=True)
-    (elsewhere / "aws-config").write_text(SSO_PROFILE)
+    (empty_folder / "aws-config").write_text(SSO_PROFILE)
     if is_expired:
         token = {"accessToken": "x", "expiresAt": "2020-01-01T00:00:00Z", "region": "eu-west-1"}
         token["startUrl"] = "https://example.awsapps.com/start"
         (cache / f"{sha1(b's', usedforsecurity=False).hexdigest()}.json").write_text(json.dumps(token))
-    env = {**NO_CREDENTIALS, "AWS_CONFIG_FILE": "aws-config", "HOME": str(elsewhere), "PYTHONPATH": str(ROOT)}
+    env = {
+        **NO_CREDENTIALS,
+        "AWS_CONFIG_FILE": "aws-config",
+        "HOME": str(empty_folder),
+        "PYTHONPATH": str(ROOT),
+    }
     command = [sys.executable, "-m", "monitor", "init", "--yes", "--profile", "sso"]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
-    assert ("has expired" if is_expired else "does not exist") in done.stderr
-    assert "Log in again with `aws sso login`" in done.stderr
+    result = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (2, "", 1), result.stderr
+    assert ("has expired" if is_expired else "does not exist") in result.stderr
+    assert "Log in again with `aws sso login`" in result.stderr
 
 
-def test_an_unreachable_proxy_is_reported_in_one_line(elsewhere: Path) -> None:
+def test_an_unreachable_proxy_is_reported_in_one_line(empty_folder: Path) -> None:
     variables = NO_CREDENTIALS | {"HTTPS_PROXY": "http://127.0.0.1:1", "AWS_REGION": "eu-west-1"}
     variables |= {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_MAX_ATTEMPTS": "1"}
     result = CliRunner().invoke(app, ["init", "--yes"], env=variables, catch_exceptions=False)

@@ -73,5 +73,5 @@ except KeyboardInterrupt:
 
 def test_a_signal_that_another_thread_receives_ends_the_command() -> None:
     command = [sys.executable, "-c", SCRIPT]
-    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=30)
-    assert done.stdout == "interrupted\n"
+    result = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=30)
+    assert result.stdout == "interrupted\n"

@@ -21,7 +21,8 @@ COMMAND = "from monitor.cli.main import main; main()"
 RunLookback = Callable[..., Result]
 
 
-def variables(aws_url: str) -> dict[str, str]:
+def environment(aws_url: str) -> dict[str, str]:
+    """Return the environment variables of a command that calls the simulated AWS."""
     return {
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
@@ -31,22 +32,24 @@ def variables(aws_url: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def lookback(aws_url: str, elsewhere: Path) -> RunLookback:
-    """Runs `headroom lookback` on services of the simulated AWS. more: further lines of the configuration."""
+def lookback(aws_url: str, empty_folder: Path) -> RunLookback:
+    """Runs `headroom lookback` on services of the simulated AWS. more: further lines of its configuration."""
 
     def run(*arguments: str, services: str = "lambda", region: str = "eu-west-1", more: str = "") -> Result:
-        config = write_config(elsewhere, f"services: [{services}]\nregions: [{region}]\n{more}")
-        return CliRunner().invoke(app, ["lookback", "-c", config, *arguments], env=variables(aws_url))
+        config = write_config(empty_folder, f"services: [{services}]\nregions: [{region}]\n{more}")
+        return CliRunner().invoke(app, ["lookback", "-c", config, *arguments], env=environment(aws_url))
 
     return run
 
 
-def document(result: Result) -> dict[str, Any]:
+def report_of(result: Result) -> dict[str, Any]:
+    """Return the report that a command printed as JSON."""
     report: dict[str, Any] = json.loads(result.stdout)
     return report
 
 
 def episodes_of(report: dict[str, Any], signal: str, resource: str) -> list[dict[str, Any]]:
+    """Return the episodes of a resource in a report, of one signal."""
     return [item for item in report["items"] if (item["signal"], item["resource"]) == (signal, resource)]
 
 
@@ -55,7 +58,7 @@ def test_lookback_finds_past_episodes_and_the_notices_that_would_have_been_sent(
 ) -> None:
     result = lookback("--days", "4", "--format", "json")
     assert result.exit_code == 0, result.stderr
-    report = document(result)
+    report = report_of(result)
     (episode,) = episodes_of(report, "function_reserved_concurrency", "nightly-report")
     assert 15 <= episode["minutes"] <= 26
     assert episode["throttled_minutes"] > 10
@@ -77,27 +80,27 @@ def test_the_price_of_reading_is_printed(lookback: RunLookback) -> None:
 
 def test_without_a_terminal_a_price_above_a_dollar_needs_the_option_yes(lookback: RunLookback) -> None:
     prices = "prices: {aws: {per_1000_metrics: 5000}}"
-    refused = lookback("--days", "1", more=prices)
-    assert refused.exit_code == 2
-    assert "repeat it with --yes" in refused.stderr
-    assert not refused.stdout
-    allowed = lookback("--days", "1", "--yes", more=prices)
-    assert allowed.exit_code == 0
-    assert "episode" in allowed.stdout
+    without_yes = lookback("--days", "1", more=prices)
+    assert without_yes.exit_code == 2
+    assert "repeat it with --yes" in without_yes.stderr
+    assert not without_yes.stdout
+    with_yes = lookback("--days", "1", "--yes", more=prices)
+    assert with_yes.exit_code == 0
+    assert "episode" in with_yes.stdout
 
 
-@pytest.mark.parametrize(("answer", "code", "reads"), [("y", 0, True), ("n", 2, False)])
+@pytest.mark.parametrize(("answer", "code", "is_read"), [("y", 0, True), ("n", 2, False)])
 def test_in_a_terminal_a_price_above_a_dollar_is_confirmed_by_the_user(
-    aws_url: str, elsewhere: Path, answer: str, code: int, reads: bool
+    aws_url: str, empty_folder: Path, answer: str, code: int, is_read: bool
 ) -> None:
     prices = "prices: {aws: {per_1000_metrics: 5000}}"
-    config = write_config(elsewhere, f"services: [sqs]\nregions: [us-east-1]\n{prices}\n")
+    config = write_config(empty_folder, f"services: [sqs]\nregions: [us-east-1]\n{prices}\n")
     terminal, stdin = pty.openpty()
     os.write(terminal, f"{answer}\n".encode())
     try:
-        done = subprocess.run(
+        result = subprocess.run(
             [sys.executable, "-c", COMMAND, "lookback", "-c", config, "--days", "1"],
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **variables(aws_url)},
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environment(aws_url)},
             stdin=stdin,
             capture_output=True,
             text=True,
@@ -107,20 +110,20 @@ def test_in_a_terminal_a_price_above_a_dollar_is_confirmed_by_the_user(
     finally:
         os.close(stdin)
         os.close(terminal)
-    assert done.returncode == code, done.stderr
-    assert "Read it?" in done.stderr
-    assert bool(done.stdout) == reads
+    assert result.returncode == code, result.stderr
+    assert "Read it?" in result.stderr
+    assert bool(result.stdout) == is_read
 
 
 def test_other_bands_and_durations_are_judged_beside_the_configuration(lookback: RunLookback) -> None:
     result = lookback(
         "--days", "2", "--format", "json", "--band", "0.1-0.2", "--for", "30m", region="us-east-1"
     )
-    ways = document(result)["ways"]
+    ways = report_of(result)["ways"]
     assert [way["name"] for way in ways] == ["as configured", "band 10-20 %", "for 30 min"]
-    as_configured, lower, slower = (sum(way["alerts"].values()) for way in ways)
-    assert slower < as_configured
-    assert lower != as_configured
+    as_configured, with_lower_band, with_longer_for = (sum(way["alerts"].values()) for way in ways)
+    assert with_longer_for < as_configured
+    assert with_lower_band != as_configured
 
 
 def test_the_table_has_series_episodes_alerts_and_limitations(lookback: RunLookback) -> None:
@@ -146,7 +149,7 @@ def test_html_is_one_document_without_scripts(lookback: RunLookback) -> None:
 
 def test_beyond_15_days_points_of_five_minutes_are_read(lookback: RunLookback) -> None:
     result = lookback("--days", "16", "--format", "json", services="sqs", region="us-east-1")
-    report = document(result)
+    report = report_of(result)
     assert any("means of 5 minutes" in note for note in report["notes"])
     assert episodes_of(report, "standard_in_flight", "thumbnails")
 
@@ -154,7 +157,7 @@ def test_beyond_15_days_points_of_five_minutes_are_read(lookback: RunLookback) -
 def test_a_denied_region_is_reported_and_the_other_region_is_read(lookback: RunLookback) -> None:
     result = lookback("--days", "1", "--format", "json", services="sqs", region=f"eu-west-1, {DENIED}")
     assert result.exit_code == 3
-    report = document(result)
+    report = report_of(result)
     assert episodes_of(report, "fifo_message_rate_batched", "orders.fifo")
     assert any(DENIED in failure for failure in report["failures"])
 
@@ -176,7 +179,7 @@ def test_a_lookback_with_all_reads_denied_exits_with_2(lookback: RunLookback) ->
         (["--for", "2d"], "at most a day"),
     ],
 )
-def test_invalid_arguments_are_refused_before_aws_is_read(arguments: list[str], text: str) -> None:
+def test_invalid_arguments_are_rejected_before_aws_is_read(arguments: list[str], text: str) -> None:
     result = headroom("lookback", *arguments)
     assert result.exit_code == 2
     assert text in " ".join(result.stderr.replace("│", " ").split())

@@ -93,9 +93,9 @@ def test_an_unknown_command_or_option_is_an_error_without_a_traceback() -> None:
 
 @pytest.mark.parametrize("command", [["check"], ["iam-policy"], ["config", "check"], ["serve"]], ids=" ".join)
 def test_an_invalid_configuration_is_reported_with_one_line_for_each_problem(
-    command: list[str], elsewhere: Path
+    command: list[str], empty_folder: Path
 ) -> None:
-    file = write_config(elsewhere, "regoins: [eu-west-1]\nband: {low: 2}\n")
+    file = write_config(empty_folder, "regoins: [eu-west-1]\nband: {low: 2}\n")
     result = headroom(*command, "--config", file)
     assert result.exit_code == 2
     assert result.stdout == ""
@@ -109,10 +109,10 @@ def test_an_invalid_configuration_is_reported_with_one_line_for_each_problem(
     "command", [["catalogue"], ["check"], ["iam-policy"], ["config", "check"], ["serve"]], ids=" ".join
 )
 def test_an_invalid_file_in_the_users_catalogue_is_reported_with_one_line_for_each_problem(
-    command: list[str], elsewhere: Path
+    command: list[str], empty_folder: Path
 ) -> None:
-    (elsewhere / "catalogue.d" / "rules").mkdir(parents=True)
-    (elsewhere / "catalogue.d" / "rules" / "ours.yaml").touch()
+    (empty_folder / "catalogue.d" / "rules").mkdir(parents=True)
+    (empty_folder / "catalogue.d" / "rules" / "ours.yaml").touch()
     result = headroom(*command)
     assert (result.exit_code, result.stdout) == (2, "")
     assert [line.partition(", found")[0] for line in result.stderr.splitlines()] == [
@@ -137,11 +137,11 @@ def test_an_invalid_file_in_the_users_catalogue_is_reported_with_one_line_for_ea
     ids=" ".join,
 )
 def test_a_command_finds_the_users_services_beside_its_configuration(
-    command: list[str], elsewhere: Path
+    command: list[str], empty_folder: Path
 ) -> None:
-    write_own_files(elsewhere / "etc" / "catalogue.d")
-    result = headroom(*command, "--config", write_config(elsewhere / "etc", ""))
-    files = [path for path in elsewhere.glob("out/**/*") if path.is_file()]
+    write_own_files(empty_folder / "etc" / "catalogue.d")
+    result = headroom(*command, "--config", write_config(empty_folder / "etc", ""))
+    files = [path for path in empty_folder.glob("out/**/*") if path.is_file()]
     output = "".join([result.stdout, *(path.read_text() for path in files)])
     assert result.exit_code == 0, result.output
     assert re.search("ours|sns:ListTopics|AWS/SNS", output)
@@ -155,18 +155,18 @@ def test_a_missing_configuration_is_reported_in_one_line() -> None:
     )
 
 
-def test_the_configuration_is_read_from_the_current_folder_or_the_variable(
-    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_configuration_is_read_from_the_current_folder_or_from_the_file_in_the_variable(
+    empty_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     without_file = headroom("config", "check")
     assert (without_file.exit_code, without_file.output.startswith("There is no configuration file: ")) == (
         0,
         True,
     )
-    (elsewhere / "headroom.yaml").write_text("wrong: 1")
+    (empty_folder / "headroom.yaml").write_text("wrong: 1")
     assert headroom("config", "check").exit_code == 2
     monkeypatch.setenv(
-        "HEADROOM_CONFIG", file := write_config(elsewhere, "services: [sqs]\nregions: [eu-west-1]")
+        "HEADROOM_CONFIG", file := write_config(empty_folder, "services: [sqs]\nregions: [eu-west-1]")
     )
     with_variable = headroom("config", "check")
     assert (with_variable.exit_code, with_variable.output.splitlines()) == (
@@ -179,11 +179,11 @@ def test_the_configuration_is_read_from_the_current_folder_or_the_variable(
     )
 
 
-def test_the_example_is_a_valid_configuration(elsewhere: Path) -> None:
+def test_the_example_is_a_valid_configuration(empty_folder: Path) -> None:
     example = headroom("config", "example")
     assert example.exit_code == 0
-    (elsewhere / "external-id").write_text("the-external-id")
-    (elsewhere / "headroom.yaml").write_text(example.output)
+    (empty_folder / "external-id").write_text("the-external-id")
+    (empty_folder / "headroom.yaml").write_text(example.output)
     os.environ["STAGING_EXTERNAL_ID"] = "another-external-id"
     result = headroom("config", "check")
     del os.environ["STAGING_EXTERNAL_ID"]
@@ -194,7 +194,7 @@ def test_the_schema_is_json() -> None:
     assert "regions" in json.loads(headroom("config", "schema").output)["properties"]
 
 
-def test_a_policy_that_is_too_long_is_printed_in_parts(elsewhere: Path) -> None:
+def test_a_policy_that_is_too_long_is_printed_in_parts(empty_folder: Path) -> None:
     whole = headroom("iam-policy")
     last_part = re.search("with --part 1 to --part ([0-9]+)", whole.stderr)
     assert last_part, whole.stderr
@@ -204,30 +204,30 @@ def test_a_policy_that_is_too_long_is_printed_in_parts(elsewhere: Path) -> None:
     statements = json.loads(whole.stdout)["Statement"]
     assert actions == [action for statement in statements for action in statement["Action"]]
     assert "A role takes 10 of them" in whole.stderr
-    absent = headroom("iam-policy", "--part", "99")
-    assert (absent.exit_code, absent.stdout) == (2, "")
-    assert f"expected at most {last_part[1]}, found 99" in " ".join(absent.stderr.split())
+    beyond_last = headroom("iam-policy", "--part", "99")
+    assert (beyond_last.exit_code, beyond_last.stdout) == (2, "")
+    assert f"expected at most {last_part[1]}, found 99" in " ".join(beyond_last.stderr.split())
 
 
-def test_the_policy_can_be_limited_to_some_services(elsewhere: Path) -> None:
-    def statements(*arguments: str) -> list[str]:
+def test_the_policy_can_be_limited_to_some_services(empty_folder: Path) -> None:
+    def statement_ids(*arguments: str) -> list[str]:
         policy = json.loads(headroom("iam-policy", *arguments).stdout)
         return [statement["Sid"] for statement in policy["Statement"]]
 
-    assert statements("--service", "sqs", "--service", "lambda*") == [
+    assert statement_ids("--service", "sqs", "--service", "lambda*") == [
         "Headroom",
         "HeadroomLambda",
         "HeadroomSqs",
     ]
-    config = write_config(elsewhere, "services: [s3, sqs]")
-    assert statements("--config", config, "--service", "s*") == ["Headroom", "HeadroomS3", "HeadroomSqs"]
-    missing = headroom("iam-policy", "--config", config, "--service", "kinesis")
-    assert (missing.exit_code, missing.stdout) == (2, "")
-    assert "expected services that are configured" in " ".join(missing.stderr.split())
+    config = write_config(empty_folder, "services: [s3, sqs]")
+    assert statement_ids("--config", config, "--service", "s*") == ["Headroom", "HeadroomS3", "HeadroomSqs"]
+    unconfigured = headroom("iam-policy", "--config", config, "--service", "kinesis")
+    assert (unconfigured.exit_code, unconfigured.stdout) == (2, "")
+    assert "expected services that are configured" in " ".join(unconfigured.stderr.split())
     assert headroom("iam-policy", "--service", "sqss").exit_code == 2
 
 
-def test_the_policy_allows_to_count_the_resources_of_chosen_services_only(elsewhere: Path) -> None:
+def test_the_policy_allows_to_count_the_resources_of_chosen_services_only(empty_folder: Path) -> None:
     def counted_codes(*arguments: str) -> set[str]:
         policy = json.loads(headroom("iam-policy", *arguments).stdout)
         statements = [part for part in policy["Statement"] if part["Sid"].startswith("HeadroomCounts")]
@@ -238,19 +238,19 @@ def test_the_policy_allows_to_count_the_resources_of_chosen_services_only(elsewh
     # Without --service, the statements of other collectors already allow some of these calls.
     assert {"cognito-idp", "kafka"} <= counted_codes() < counted_codes("--service", "quotas")
     assert "glue" not in counted_codes()
-    requested = write_config(elsewhere, "services: [sqs, quotas]\nsignals: {quotas: [glue]}")
+    requested = write_config(empty_folder, "services: [sqs, quotas]\nsignals: {quotas: [glue]}")
     # Lake Formation lists some resources of Glue's quotas.
     assert counted_codes("--config", requested) == {"glue", "lakeformation"}
 
 
-def test_the_policy_is_for_the_services_that_are_watched(elsewhere: Path) -> None:
+def test_the_policy_allows_calls_only_for_the_services_that_are_watched(empty_folder: Path) -> None:
     def allowed(*arguments: str) -> set[str]:
         policy = json.loads(headroom("iam-policy", *arguments).stdout)
         assert policy["Version"] == "2012-10-17"
         return {action for statement in policy["Statement"] for action in statement["Action"]}
 
     watched = allowed(
-        "--config", write_config(elsewhere, "regions: all\nservices: [s3]\naccounts: [{services: [sqs]}]")
+        "--config", write_config(empty_folder, "regions: all\nservices: [s3]\naccounts: [{services: [sqs]}]")
     )
     assert {"sqs:ListQueues", "ec2:DescribeRegions", "cloudwatch:GetMetricData"} < watched
     assert "s3:ListAllMyBuckets" not in watched
@@ -261,9 +261,9 @@ def test_the_catalogue_has_limit_remedy_and_documentation_of_every_signal() -> N
     text = headroom("catalogue").output
     listed = json.loads(headroom("catalogue", "--format", "json").output)
     assert len(listed["items"]) == listed["total"] == len(REGISTRY.signals)
-    for signal_ in REGISTRY.signals:
-        (entry,) = re.findall(rf"^{re.escape(signal_.id)}\n((?:  .*\n?)+)", text, re.M)
-        assert signal_.title in entry
+    for known_signal in REGISTRY.signals:
+        (entry,) = re.findall(rf"^{re.escape(known_signal.id)}\n((?:  .*\n?)+)", text, re.M)
+        assert known_signal.title in entry
         assert "limit: " in entry
         assert "remedy: " in entry
         assert "https://docs.aws.amazon.com/" in entry
@@ -307,10 +307,10 @@ def test_options_of_the_command_line_set_the_listen_address(options: ListenOptio
         ListenOptions(host="0.0.0.0"),
     ],
 )
-def test_an_invalid_listen_address_is_one_problem(options: ListenOptions) -> None:
-    with pytest.raises(ConfigError) as refused:
+def test_an_invalid_listen_address_is_reported_as_one_problem(options: ListenOptions) -> None:
+    with pytest.raises(ConfigError) as error:
         options.applied(Config())
-    assert len(refused.value.problems) == 1
+    assert len(error.value.problems) == 1
 
 
 def test_commands_connect_to_the_address_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -371,16 +371,16 @@ def run_before_exit(script: str, *arguments: str) -> "subprocess.CompletedProces
     return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
 
 
-def imported_by(modules: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run `headroom` in a new process, whose last line lists those of `modules` that it imported."""
+def run_and_list_imports(modules: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run `headroom` in a new process. The last line of its output lists the imported ones of `modules`."""
     return run_before_exit(f"import sys; print(*{{*{modules.split()}}} & sys.modules.keys())", *arguments)
 
 
 def test_the_help_imports_no_command() -> None:
     script = "import sys; print(*(name for name in sys.modules if name.startswith('monitor.cli.')))"
-    done = run_before_exit(script, "--help")
-    assert " serve " in done.stdout
-    assert {*done.stdout.splitlines()[-1].split()} == {
+    result = run_before_exit(script, "--help")
+    assert " serve " in result.stdout
+    assert {*result.stdout.splitlines()[-1].split()} == {
         "monitor.cli.main",
         "monitor.cli.commands",
         "monitor.cli.lazy_group",
@@ -393,8 +393,8 @@ HEAVY_MODULES = "botocore numpy rules collectors.registry http.client aiohttp te
 @pytest.mark.parametrize("command", [*MODULES, "quota request", "dashboards docs", "config check"])
 def test_the_help_of_a_command_imports_none_of_the_libraries_of_the_command(command: str) -> None:
     """The help must appear without a delay."""
-    done = imported_by(HEAVY_MODULES, *command.split(), "--help")
-    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "")
+    result = run_and_list_imports(HEAVY_MODULES, *command.split(), "--help")
+    assert (result.returncode, result.stdout.splitlines()[-1]) == (0, "")
 
 
 def test_completion_imports_no_command() -> None:
@@ -404,10 +404,10 @@ def test_completion_imports_no_command() -> None:
         f"atexit.register(lambda: print(*{{*{HEAVY_MODULES.split()}}} & sys.modules.keys()));"
         "from monitor.cli.main import main; main()"
     )
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", code], check=False, capture_output=True, text=True, env=os.environ | environ
     )
-    *completions, imported = done.stdout.splitlines()
+    *completions, imported = result.stdout.splitlines()
     assert {"check", "catalogue", "coverage", "cost", "config"} == {*completions}
     assert imported == ""
 
@@ -450,11 +450,11 @@ def test_a_command_imports_only_what_it_needs(
 ) -> None:
     """Commands that call nobody import no client; commands for catalogue entries import no declarations."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache_folder))
-    done = imported_by(modules, *command.split())
-    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, ""), done.stderr
+    result = run_and_list_imports(modules, *command.split())
+    assert (result.returncode, result.stdout.splitlines()[-1]) == (0, ""), result.stderr
 
 
-def test_the_entries_read_without_declarations_equal_those_of_the_registry() -> None:
+def test_services_read_without_declarations_equal_the_services_of_the_registry() -> None:
     assert {service.service: service for service in builtin_services()} == {**REGISTRY.services}
 
 
@@ -463,39 +463,40 @@ def test_the_entries_read_without_declarations_equal_those_of_the_registry() -> 
 )
 def test_the_health_check_imports_no_module_of_the_server(command: str) -> None:
     """Containers run the health check every few seconds."""
+    # The parser of command lines reads `--address=`; `monitor.cli.main` reads the other form itself.
     parser = "" if "=" in command else "typer pydantic ssl http.client asyncio json"
-    done = imported_by(f"aiobotocore fastapi numpy rules {parser}", *command.split())
-    assert "refused" in done.stderr
-    assert (done.returncode, done.stdout.strip()) == (1, "")
+    result = run_and_list_imports(f"aiobotocore fastapi numpy rules {parser}", *command.split())
+    assert "refused" in result.stderr
+    assert (result.returncode, result.stdout.strip()) == (1, "")
 
 
 @pytest.mark.parametrize("command", ["alerts list", "coverage"])
 def test_a_command_that_calls_the_api_imports_no_server(command: str) -> None:
     modules = "aiobotocore fastapi numpy rules"
-    done = imported_by(modules, *command.split(), "--address", "127.0.0.1:1")
-    assert "refused" in done.stderr
-    assert done.stdout.strip() == ""
+    result = run_and_list_imports(modules, *command.split(), "--address", "127.0.0.1:1")
+    assert "refused" in result.stderr
+    assert result.stdout.strip() == ""
 
 
-@pytest.mark.parametrize(("command", "collects"), [("check", True), ("alerts list", False)])
-def test_garbage_is_collected_in_long_commands_only(command: str, collects: bool) -> None:
+@pytest.mark.parametrize(("command", "is_enabled"), [("check", True), ("alerts list", False)])
+def test_garbage_is_collected_in_long_commands_only(command: str, is_enabled: bool) -> None:
     """Garbage collection during the imports would take a fifth of the start of a short command."""
-    words = [*command.split(), *(("--service", "ecr") if collects else ("--address", "127.0.0.1:1"))]
-    done = run_before_exit("import gc; print(gc.isenabled())", *words)
-    assert done.stdout.splitlines()[-1] == str(collects)
+    words = [*command.split(), *(("--service", "ecr") if is_enabled else ("--address", "127.0.0.1:1"))]
+    result = run_before_exit("import gc; print(gc.isenabled())", *words)
+    assert result.stdout.splitlines()[-1] == str(is_enabled)
 
 
 @pytest.mark.parametrize("command", ["config check", "alerts list --address 127.0.0.1:1"])
 def test_no_garbage_is_collected_when_a_command_exits(command: str) -> None:
     """The interpreter collects all unfrozen objects at its exit, so the command freezes them."""
-    done = run_before_exit(
+    result = run_before_exit(
         "import gc; print(len(gc.get_objects()) < gc.get_freeze_count())", *command.split()
     )
-    assert done.stdout.splitlines()[-1] == "True"
+    assert result.stdout.splitlines()[-1] == "True"
 
 
 def test_python_runs_headroom_as_a_module() -> None:
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "monitor", "--version"], check=False, capture_output=True, text=True
     )
-    assert (done.returncode, done.stdout) == (0, f"headroom {VERSION}\n")
+    assert (result.returncode, result.stdout) == (0, f"headroom {VERSION}\n")

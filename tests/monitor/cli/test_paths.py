@@ -9,7 +9,7 @@ import pytest
 
 from rules.path_file import parse_paths
 from tests.monitor.cli.invocation import headroom, write_config
-from tests.monitor.cli.test_coverage import api
+from tests.monitor.cli.test_coverage import api_server
 
 LIMIT: dict[str, Any] = {
     "hop": 1,
@@ -78,15 +78,15 @@ DETAIL = PATH | {"hops": HOPS}
     ],
 )
 def test_the_word_show_may_be_left_out(arguments: tuple[str, ...], path: str) -> None:
-    with api({"items": [], "total": 0}) as (address, paths):
-        done = headroom("paths", *arguments, "--address", address)
-    assert done.exit_code == 0, done.output
+    with api_server({"items": [], "total": 0}) as (address, paths):
+        result = headroom("paths", *arguments, "--address", address)
+    assert result.exit_code == 0, result.output
     assert paths == [path]
-    assert done.stdout.startswith("No request path is evaluated")
+    assert result.stdout.startswith("No request path is evaluated")
 
 
-def test_the_list_has_a_line_for_each_path_and_for_each_unknown_part() -> None:
-    with api({"items": [PATH], "total": 1}) as (address, _):
+def test_the_list_has_a_line_for_each_path_and_for_each_reason_why_something_is_not_known() -> None:
+    with api_server({"items": [PATH], "total": 1}) as (address, _):
         lines = headroom("paths", "--address", address).stdout.splitlines()
     assert lines[0].split() == ["path", "now", "carries", "room", "weakest", "limit", "then"]
     assert "100 requests/s" in lines[1] and "at most 125 requests/s" in lines[1] and "+25 %" in lines[1]
@@ -96,9 +96,9 @@ def test_the_list_has_a_line_for_each_path_and_for_each_unknown_part() -> None:
 
 
 def test_a_path_has_a_line_for_each_limit() -> None:
-    with api(DETAIL) as (address, paths):
-        done = headroom("paths", "checkout", "--address", address)
-    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    with api_server(DETAIL) as (address, paths):
+        result = headroom("paths", "checkout", "--address", address)
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
     assert paths == ["/api/v1/paths/checkout"]
     assert lines[0] == "checkout: 100 requests/s now; carries at most 125 requests/s +25 %"
     assert lines[1] == "largest payload: 400 KiB (an item has at most 400 KB)"
@@ -108,15 +108,15 @@ def test_a_path_has_a_line_for_each_limit() -> None:
 
 
 def test_json_is_the_response() -> None:
-    with api(DETAIL) as (address, _):
-        done = headroom("paths", "checkout", "--address", address, "--format", "json")
-    assert json.loads(done.stdout) == DETAIL
+    with api_server(DETAIL) as (address, _):
+        result = headroom("paths", "checkout", "--address", address, "--format", "json")
+    assert json.loads(result.stdout) == DETAIL
 
 
 def test_an_unreachable_server_is_reported_in_one_line() -> None:
-    done = headroom("paths", "--address", "127.0.0.1:9")
-    assert done.exit_code == 2
-    assert done.stderr.count("\n") == 1
+    result = headroom("paths", "--address", "127.0.0.1:9")
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1
 
 
 CONFIG = """
@@ -127,16 +127,16 @@ services: [alb, apigateway, lambda, s3, sqs, autoscaling]
 
 @pytest.fixture
 def demo(aws_environ: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Set the environment variables to the demo's AWS."""
+    """Let the environment variables name the demo's AWS."""
     for name, value in aws_environ.items():
         monkeypatch.setenv(name, value)
 
 
 @pytest.mark.usefixtures("demo")
 def test_the_paths_of_the_demo_are_discovered_and_their_file_is_valid(tmp_path: Path) -> None:
-    done = headroom("paths", "discover", "--config", write_config(tmp_path, CONFIG))
-    assert (done.exit_code, done.stderr) == (0, "")
-    parsed = parse_paths(done.stdout.encode(), "paths.yaml")
+    result = headroom("paths", "discover", "--config", write_config(tmp_path, CONFIG))
+    assert (result.exit_code, result.stderr) == (0, "")
+    parsed = parse_paths(result.stdout.encode(), "paths.yaml")
     assert parsed.problems == [] and parsed.model
     discovered = {tuple(hop.resource for hop in path.ordered_hops) for path in parsed.model.paths}
     assert discovered >= {
@@ -145,7 +145,7 @@ def test_the_paths_of_the_demo_are_discovered_and_their_file_is_valid(tmp_path: 
         ("thumbnails", "image-resize"),
         ("app/shop-us/7c1d5e90a2b34f68", "web-us"),
     }
-    (tmp_path / "paths.yaml").write_text(done.stdout)
+    (tmp_path / "paths.yaml").write_text(result.stdout)
     check = headroom("config", "check", "--config", write_config(tmp_path, "path_files: [paths.yaml]"))
     assert check.exit_code == 0, check.output
 
@@ -155,12 +155,12 @@ def test_denied_reads_of_discovery_are_reported_and_exit_with_3(tmp_path: Path) 
     config = write_config(
         tmp_path, CONFIG.replace("us-east-1]", "ap-southeast-2]").replace("apigateway, ", "")
     )
-    done = headroom("paths", "discover", "--config", config)
-    assert done.exit_code == 3
-    failures = done.stderr.splitlines()
+    result = headroom("paths", "discover", "--config", config)
+    assert result.exit_code == 3
+    failures = result.stderr.splitlines()
     assert len(failures) == 3
     assert all(failure.startswith("123456789012/ap-southeast-2: ") for failure in failures)
-    assert parse_paths(done.stdout.encode(), "paths.yaml").model
+    assert parse_paths(result.stdout.encode(), "paths.yaml").model
 
 
 def test_the_policy_allows_the_discovery_only_with_the_option_paths(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from monitor.cli.commands import app
 from tests.monitor.cli.invocation import headroom, write_config
 from tests.processes import environment_of_aws
 
-Request = Callable[..., Result]
+RunRequest = Callable[..., Result]
 SHARDS = "kinesis.shards_per_region"
 COMMAND = (
     "aws service-quotas request-service-quota-increase --service-code kinesis --quota-code L-0918CF54"
@@ -20,11 +20,11 @@ TWO_REGIONS = "regions: [eu-west-1, ap-southeast-2]"
 
 
 @pytest.fixture
-def request_(aws_url: str, elsewhere: Path) -> Request:
+def run_request(aws_url: str, empty_folder: Path) -> RunRequest:
     """Runs `headroom quota request` in this process, by default in eu-west-1."""
 
     def run(*arguments: str, config: str = "regions: [eu-west-1]", **variables: str) -> Result:
-        command = ["quota", "request", "--config", write_config(elsewhere, config), *arguments]
+        command = ["quota", "request", "--config", write_config(empty_folder, config), *arguments]
         environment = {**environment_of_aws(aws_url), **variables}
         return CliRunner().invoke(app, command, env=environment, catch_exceptions=False)
 
@@ -32,46 +32,50 @@ def request_(aws_url: str, elsewhere: Path) -> Request:
 
 
 @pytest.mark.parametrize("name", [SHARDS, "kinesis/L-0918CF54"])
-def test_only_the_command_is_printed_to_stdout(request_: Request, name: str) -> None:
-    done = request_(name, "--to", "30k")
-    assert (done.exit_code, done.stdout) == (0, COMMAND)
-    assert "credentials of the account default (" in done.stderr
-    assert "that allow servicequotas:RequestServiceQuotaIncrease" in done.stderr
+def test_only_the_command_is_printed_to_stdout(run_request: RunRequest, name: str) -> None:
+    result = run_request(name, "--to", "30k")
+    assert (result.exit_code, result.stdout) == (0, COMMAND)
+    assert "credentials of the account default (" in result.stderr
+    assert "that allow servicequotas:RequestServiceQuotaIncrease" in result.stderr
 
 
-def test_a_profile_is_part_of_the_command(request_: Request, elsewhere: Path) -> None:
+def test_a_profile_is_part_of_the_command(run_request: RunRequest, empty_folder: Path) -> None:
     keys = "aws_access_key_id = test\naws_secret_access_key = test\n"
-    (elsewhere / "profiles").write_text(f"[profile mine]\n{keys}")
-    done = request_(SHARDS, "--to", "30000", AWS_PROFILE="mine", AWS_CONFIG_FILE=str(elsewhere / "profiles"))
-    assert done.stdout == COMMAND.replace("\n", " --profile mine\n")
+    (empty_folder / "profiles").write_text(f"[profile mine]\n{keys}")
+    result = run_request(
+        SHARDS, "--to", "30000", AWS_PROFILE="mine", AWS_CONFIG_FILE=str(empty_folder / "profiles")
+    )
+    assert result.stdout == COMMAND.replace("\n", " --profile mine\n")
     config = "{regions: [eu-west-1], accounts: [{profile: mine}]}"
-    done = request_(SHARDS, "--to", "30000", config=config, AWS_CONFIG_FILE=str(elsewhere / "profiles"))
-    assert done.stdout == COMMAND.replace("\n", " --profile mine\n")
+    result = run_request(
+        SHARDS, "--to", "30000", config=config, AWS_CONFIG_FILE=str(empty_folder / "profiles")
+    )
+    assert result.stdout == COMMAND.replace("\n", " --profile mine\n")
 
 
-def test_with_yes_the_request_is_sent(request_: Request) -> None:
-    done = request_(SHARDS, "--to", "30000", "--yes")
-    assert done.exit_code == 0
-    assert done.stdout.startswith(
+def test_with_yes_the_request_is_sent(run_request: RunRequest) -> None:
+    result = run_request(SHARDS, "--to", "30000", "--yes")
+    assert result.exit_code == 0
+    assert result.stdout.startswith(
         "kinesis Shards per Region (L-0918CF54): An increase to 30,000 was requested"
     )
-    assert done.stdout.endswith("and is pending.\n")
+    assert result.stdout.endswith("and is pending.\n")
 
 
-def test_a_quota_in_several_regions_needs_the_option_region(request_: Request) -> None:
-    done = request_(SHARDS, "--to", "30k", config=TWO_REGIONS)
-    assert (done.exit_code, done.stdout) == (2, "")
-    assert done.stderr.startswith("expected --region")
-    assert request_(SHARDS, "--to", "30k", "--region", "eu-west-1", config=TWO_REGIONS).stdout == COMMAND
+def test_a_quota_in_several_regions_needs_the_option_region(run_request: RunRequest) -> None:
+    result = run_request(SHARDS, "--to", "30k", config=TWO_REGIONS)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("expected --region")
+    assert run_request(SHARDS, "--to", "30k", "--region", "eu-west-1", config=TWO_REGIONS).stdout == COMMAND
 
 
-def test_in_a_region_that_denies_all_calls_the_missing_permission_is_named(request_: Request) -> None:
-    done = request_(SHARDS, "--to", "30k", "--region", "ap-southeast-2", config=TWO_REGIONS)
-    assert (done.exit_code, done.stdout) == (2, "")
-    assert done.stderr == "the credentials lack servicequotas:GetServiceQuota\n"
+def test_in_a_region_that_denies_all_calls_the_missing_permission_is_named(run_request: RunRequest) -> None:
+    result = run_request(SHARDS, "--to", "30k", "--region", "ap-southeast-2", config=TWO_REGIONS)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "the credentials lack servicequotas:GetServiceQuota\n"
 
 
-REFUSALS = {
+IMPOSSIBLE_REQUESTS = {
     "a pending request": (
         ("apigateway/L-8A5B8E43", "--to", "30k", "--region", "us-east-1"),
         1,
@@ -104,13 +108,15 @@ REFUSALS = {
 }
 
 
-@pytest.mark.parametrize(("arguments", "code", "expected"), REFUSALS.values(), ids=REFUSALS)
-def test_a_refused_quota_request_has_a_reason_in_one_line(
-    request_: Request, arguments: tuple[str, ...], code: int, expected: str
+@pytest.mark.parametrize(
+    ("arguments", "code", "expected"), IMPOSSIBLE_REQUESTS.values(), ids=IMPOSSIBLE_REQUESTS
+)
+def test_an_impossible_quota_request_is_reported_with_the_reason_in_one_line(
+    run_request: RunRequest, arguments: tuple[str, ...], code: int, expected: str
 ) -> None:
-    done = request_(*arguments)
-    assert (done.exit_code, done.stdout) == (code, "")
-    assert expected in done.stderr and done.stderr.count("\n") == 1
+    result = run_request(*arguments)
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert expected in result.stderr and result.stderr.count("\n") == 1
 
 
 def test_the_policy_allows_requests_only_with_the_option_quota_requests() -> None:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from tests.monitor.cli.invocation import headroom
-from tests.monitor.cli.test_coverage import api
+from tests.monitor.cli.test_coverage import api_server
 
 OVERSIZED: dict[str, Any] = {
     "account": "123456789012",
@@ -48,7 +48,7 @@ RESPONSE: dict[str, Any] = {
 
 
 def test_the_table_has_size_peak_cost_and_command() -> None:
-    with api(RESPONSE) as (address, paths):
+    with api_server(RESPONSE) as (address, paths):
         result = headroom("recommend", "--address", address)
     assert result.exit_code == 0
     words = " ".join(result.stdout.split())
@@ -62,7 +62,7 @@ def test_the_table_has_size_peak_cost_and_command() -> None:
 
 
 def test_json_is_the_response_of_the_api() -> None:
-    with api(RESPONSE) as (address, paths):
+    with api_server(RESPONSE) as (address, paths):
         options = ("--format", "json", "--advice", "lower", "--service", "kinesis")
         result = headroom("recommend", "--address", address, *options)
     assert json.loads(result.stdout) == RESPONSE

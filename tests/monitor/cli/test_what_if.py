@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.monitor.cli.invocation import headroom
-from tests.monitor.cli.test_coverage import api
+from tests.monitor.cli.test_coverage import api_server
 
 REQUEST_COMMAND = (
     "aws service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384"
@@ -37,7 +37,7 @@ STREAM = ITEM | {
     "kind": "provisioned",
     "remedy": {"action": "change", "command": CHANGE_COMMAND},
 }
-HOLDS = ITEM | {"is_broken": False, "remedy": None, "words": ITEM["words"] | {"to_make_room": ""}}
+UNBROKEN = ITEM | {"is_broken": False, "remedy": None, "words": ITEM["words"] | {"to_make_room": ""}}
 UNKNOWN = {name: ITEM[name] for name in ("account", "region", "service", "signal", "resource")}
 REQUEST = {
     "summary": "Ask AWS for 5,144 of lambda L-B99A9384.",
@@ -46,7 +46,7 @@ REQUEST = {
 }
 ANSWER: dict[str, Any] = {
     "summary": "3x the traffic: 2 of 3 series break.",
-    "items": [ITEM, STREAM, HOLDS],
+    "items": [ITEM, STREAM, UNBROKEN],
     "total": 3,
     "requests": [REQUEST],
     "requests_total": 1,
@@ -58,17 +58,17 @@ ANSWER: dict[str, Any] = {
 }
 
 
-def printed(*options: str, response: dict[str, Any] = ANSWER) -> list[str]:
+def output_lines(*options: str, response: dict[str, Any] = ANSWER) -> list[str]:
     """Return the lines that the command prints when the API gives this response."""
-    with api(response) as (address, _):
-        done = headroom("what-if", "--address", address, "--traffic", "3x", *options)
-    assert done.exit_code == 0, done.output
-    return done.stdout.splitlines()
+    with api_server(response) as (address, _):
+        result = headroom("what-if", "--address", address, "--traffic", "3x", *options)
+    assert result.exit_code == 0, result.output
+    return result.stdout.splitlines()
 
 
 def test_the_table_has_a_line_for_each_series_followed_by_remedies() -> None:
     header, first, second, third, summary, note, request, request_command, change, change_command, unknown = (
-        printed()
+        output_lines()
     )
     assert header.split("  ")[0] == "breaks at"
     assert "x1.06" in first and "lambda.account_concurrency whole account, 123456789012/eu-west-1" in first
@@ -82,19 +82,19 @@ def test_the_table_has_a_line_for_each_series_followed_by_remedies() -> None:
 
 
 def test_a_sufficient_pending_request_is_not_repeated() -> None:
-    pending = ANSWER | {"requests": [REQUEST | {"pending_is_enough": True}], "items": [HOLDS], "total": 1}
-    assert f"  {REQUEST_COMMAND}" not in printed(response=pending)
+    pending = ANSWER | {"requests": [REQUEST | {"pending_is_enough": True}], "items": [UNBROKEN], "total": 1}
+    assert f"  {REQUEST_COMMAND}" not in output_lines(response=pending)
 
 
 def test_json_is_the_response() -> None:
-    assert json.loads("\n".join(printed("--format", "json"))) == ANSWER
+    assert json.loads("\n".join(output_lines("--format", "json"))) == ANSWER
 
 
 def test_options_are_sent_as_parameters_and_the_number_of_hidden_rows_is_printed() -> None:
     options = ("--match", 'service="a b"', "--match", "region=c", "--region-fails", "a", "--to", "b")
-    more = ("--limit", "sqs.x=5", "--resource", "q", "--counts", "--top", "7")
-    with api(ANSWER | {"total": 20}) as (address, paths):
-        done = headroom("what-if", "--address", address, *options, *more)
+    further_options = ("--limit", "sqs.x=5", "--resource", "q", "--counts", "--top", "7")
+    with api_server(ANSWER | {"total": 20}) as (address, paths):
+        result = headroom("what-if", "--address", address, *options, *further_options)
     assert parse_qs(urlsplit(paths[0]).query) == {
         "match": ['service="a b"', "region=c"],
         "region_fails": ["a"],
@@ -104,7 +104,7 @@ def test_options_are_sent_as_parameters_and_the_number_of_hidden_rows_is_printed
         "counts": ["true"],
         "limit": ["7"],
     }
-    assert done.stderr.startswith("17 more series are not shown")
+    assert result.stderr.startswith("17 more series are not shown")
 
 
 @pytest.mark.parametrize(
@@ -117,11 +117,11 @@ def test_options_are_sent_as_parameters_and_the_number_of_hidden_rows_is_printed
     ],
 )
 def test_an_error_about_a_parameter_names_the_option_of_the_command(error: str, sentence: str) -> None:
-    with api({"error": error}, 422) as (address, _):
-        done = headroom("what-if", "--address", address, "--traffic", "3x")
-    assert (done.exit_code, done.stdout, done.stderr) == (1, "", sentence)
+    with api_server({"error": error}, 422) as (address, _):
+        result = headroom("what-if", "--address", address, "--traffic", "3x")
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", sentence)
 
 
 def test_the_command_exits_with_2_when_no_headroom_listens_at_the_address() -> None:
-    done = headroom("what-if", "--address", "127.0.0.1:1", "--traffic", "2")
-    assert (done.exit_code, done.stdout) == (2, "")
+    result = headroom("what-if", "--address", "127.0.0.1:1", "--traffic", "2")
+    assert (result.exit_code, result.stdout) == (2, "")

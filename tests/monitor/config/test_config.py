@@ -78,7 +78,7 @@ def test_without_settings_all_keys_have_their_defaults(text: str) -> None:
     assert not config.is_excluded(ORDERS)
 
 
-def test_an_account_without_regions_or_services_has_those_of_the_top_level() -> None:
+def test_an_account_without_regions_or_services_has_the_top_level_regions_and_services() -> None:
     watched = read(FULL_CONFIG).monitored_accounts(REGISTRY)
     assert [account.regions for account in watched] == [
         ("eu-west-1", "ap-east-1", "us-east-1"),
@@ -97,7 +97,7 @@ def test_without_accounts_the_account_of_the_environment_is_watched() -> None:
 
 
 @pytest.mark.parametrize(
-    ("labels", "band", "limit", "excluded"),
+    ("labels", "band", "limit", "excluded"),  # band: low, high and near
     [
         (ORDERS, (0.0, 0.5, 1.0), 0.5, False),
         (ORDERS._replace(region="us-east-1"), (0.3, 0.6, 0.8), 0.5, False),
@@ -126,10 +126,10 @@ def test_the_last_matching_override_applies(
 def test_only_an_override_with_the_name_of_the_signal_changes_its_catalogue_band(
     override: str, band: tuple[float, ...]
 ) -> None:
-    own = Band.model_validate({"low": 0.0, "high": 0.25, "near": 0.5})
+    catalogue_band = Band.model_validate({"low": 0.0, "high": 0.25, "near": 0.5})
     config = read(f"band: {{low: 0.1}}\nbands: [{override}]")
     labels = ORDERS._replace(signal="retention_iterator_age")
-    assert tuple(config.band_for(labels, own).model_dump().values()) == band
+    assert tuple(config.band_for(labels, catalogue_band).model_dump().values()) == band
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_a_secret_is_read_and_never_shown(key: str, value: str, tmp_path: Path) 
         assert "hunter" not in shown
 
 
-def test_the_file_is_named_by_the_argument_or_the_variable_or_is_in_the_folder(
+def test_the_file_of_the_argument_else_of_the_variable_else_of_the_folder_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -184,9 +184,9 @@ def test_a_file_that_cannot_be_read_or_parsed_is_reported_by_name(
     assert read_config(Path("largest.yaml"), {}, REGISTRY) == Config()
     problem_of = {}
     for name in ("none.yaml", ".", "big.yaml", "latin.yaml", "wrong.yaml"):
-        with pytest.raises(ConfigError) as failure:
+        with pytest.raises(ConfigError) as error:
             read_config(None, {"HEADROOM_CONFIG": name}, REGISTRY)
-        (problem_of[name],) = failure.value.problems
+        (problem_of[name],) = error.value.problems
     assert problem_of == {
         "none.yaml": "none.yaml: cannot be read: No such file or directory",
         ".": ".: cannot be read: expected a file, found a directory",

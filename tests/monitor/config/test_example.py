@@ -27,19 +27,19 @@ from tests.registries import REGISTRY
 ALL_IN_USE = re.sub(r"^#(?!#)", "", example_file(REGISTRY), flags=re.MULTILINE)
 
 
-def missing(model: type[BaseModel], data: Any, where: str = "") -> list[str]:
-    """Return the keys of `model` that no entry of `data` has. where: the path of `data`."""
+def missing_keys(model: type[BaseModel], data: Any, path: str = "") -> list[str]:
+    """Return the keys of `model` that no entry of `data` has. path: the path of `data` in the file."""
     entries = data if isinstance(data, list) else [data]
-    absent = []
+    missing = []
     for name, field in model.model_fields.items():
         values = [entry[name] for entry in entries if name in entry]
         if not values:
-            absent.append(where + name)
+            missing.append(path + name)
             continue
         for inner in nested_models(field.annotation):
             if inner in (Account, Organization, PartialBand):
-                absent += missing(inner, values[0], f"{where}{name}.")
-    return absent
+                missing += missing_keys(inner, values[0], f"{path}{name}.")
+    return missing
 
 
 def test_the_example_as_it_stands_is_the_default() -> None:
@@ -73,17 +73,19 @@ def test_the_example_with_every_key_in_use_is_valid(tmp_path: Path) -> None:
 
 
 def test_no_key_of_an_account_or_the_top_level_is_left_out() -> None:
-    assert missing(Config, parse(ALL_IN_USE.encode())[0]) == []
+    assert missing_keys(Config, parse(ALL_IN_USE.encode())[0]) == []
 
 
 def models_in(model: type[BaseModel]) -> set[type[BaseModel]]:
     """Return a model and all models in its fields."""
-    found, new = set[type[BaseModel]](), {model}
-    while new:
-        found |= new
-        inner = (nested_models(field.annotation) for outer in new for field in outer.model_fields.values())
-        new = set(chain.from_iterable(inner)) - found
-    return found
+    models, unvisited = set[type[BaseModel]](), {model}
+    while unvisited:
+        models |= unvisited
+        inner = (
+            nested_models(field.annotation) for outer in unvisited for field in outer.model_fields.values()
+        )
+        unvisited = set(chain.from_iterable(inner)) - models
+    return models
 
 
 @pytest.mark.parametrize("model", sorted(models_in(Config), key=str))

@@ -18,16 +18,17 @@ SQS = Location(PROD, "prod", "ap-south-1", "sqs")
 SERVICES = REGISTRY.service_names
 
 
-def configured(*exclude: dict[str, Any], **more: Any) -> Config:
-    """Return a configuration of two accounts with these entries of `exclude`. more: further keys."""
+def config_with(*exclude: dict[str, Any], **further_keys: Any) -> Config:
+    """Return a configuration of two accounts with these entries of `exclude`, and further keys."""
     accounts = [
         {"name": "prod", "role_arn": f"arn:aws:iam::{PROD}:role/headroom"},
         {"name": "staging", "role_arn": f"arn:aws:iam::{STAGING}:role/headroom"},
     ]
     settings = {"accounts": accounts, "regions": ["eu-west-1", "ap-south-1"], "exclude": exclude}
-    return Config.model_validate(settings | more)
+    return Config.model_validate(settings | further_keys)
 
 
+# Entries of `exclude`, and whether they exclude all series of SQS in the account `prod` and in ap-south-1.
 EXCLUDES_SQS = [
     ([{"region": "ap-*"}], True),
     ([{"region": "eu-*"}], False),
@@ -51,9 +52,10 @@ EXCLUDES_SQS = [
 def test_a_service_in_a_region_is_excluded_if_all_its_series_are(
     exclude: list[dict[str, Any]], is_excluded: bool
 ) -> None:
-    assert excludes_all_of(configured(*exclude).exclude, SQS, REGISTRY) is is_excluded
+    assert excludes_all_of(config_with(*exclude).exclude, SQS, REGISTRY) is is_excluded
 
 
+# An entry of `exclude`, and the regions and services that are then monitored, by the account's name.
 MONITORED: list[tuple[dict[str, Any], dict[str, tuple[set[str], set[str]]]]] = [
     ({"region": "ap-*"}, {"prod": ({"eu-west-1"}, {*SERVICES}), "staging": ({"eu-west-1"}, {*SERVICES})}),
     ({"account": "staging"}, {"prod": ({"eu-west-1", "ap-south-1"}, {*SERVICES})}),
@@ -72,12 +74,12 @@ MONITORED: list[tuple[dict[str, Any], dict[str, tuple[set[str], set[str]]]]] = [
 def test_excluded_accounts_regions_and_services_are_not_monitored(
     entry: dict[str, Any], expected: dict[str, tuple[set[str], set[str]]]
 ) -> None:
-    accounts = configured(entry).monitored_accounts(REGISTRY)
+    accounts = config_with(entry).monitored_accounts(REGISTRY)
     assert {account.name: ({*account.regions}, {*account.services}) for account in accounts} == expected
 
 
 def test_the_value_all_is_not_changed_before_aws_has_listed_the_regions() -> None:
-    watched = configured({"region": "a*"}, regions="all").monitored_accounts(REGISTRY)
+    watched = config_with({"region": "a*"}, regions="all").monitored_accounts(REGISTRY)
     assert [account.regions for account in watched] == [("all",), ("all",)]
 
 
@@ -97,7 +99,7 @@ INEFFECTIVE_ENTRIES = [
 def test_an_entry_without_effect_is_reported_with_the_reason(
     entry: dict[str, Any], reason: str | None
 ) -> None:
-    config = configured(entry, services=["kinesis", "sqs"])
+    config = config_with(entry, services=["kinesis", "sqs"])
     sentences = list(ineffective_entries(config.exclude, config.configured_entries(REGISTRY), REGISTRY))
     assert len(sentences) == (reason is not None)
     assert all(sentence.startswith(f"exclude[0] excludes nothing: {reason}") for sentence in sentences)
@@ -105,7 +107,7 @@ def test_an_entry_without_effect_is_reported_with_the_reason(
 
 @pytest.mark.parametrize("regions", ["all", []])
 def test_an_entry_for_regions_or_accounts_that_are_not_known_yet_is_not_reported(regions: Any) -> None:
-    config = configured({"region": "us-*"}, {"account": "0" * 12}, regions=regions, accounts=[{}])
+    config = config_with({"region": "us-*"}, {"account": "0" * 12}, regions=regions, accounts=[{}])
     assert list(ineffective_entries(config.exclude, config.configured_entries(REGISTRY), REGISTRY)) == []
 
 
@@ -131,21 +133,23 @@ async def test_no_metric_of_an_excluded_series_is_requested() -> None:
         mode = {"StreamModeDetails": {"StreamMode": "ON_DEMAND"}}
         return {"StreamDescriptionSummary": summary | mode}
 
-    requested = []
+    requested_streams = []
 
-    def metrics(**params: Any) -> dict[str, Any]:
-        requested.append(params["MetricDataQueries"][0]["MetricStat"]["Metric"]["Dimensions"][0]["Value"])
+    def get_metric_data(**params: Any) -> dict[str, Any]:
+        requested_streams.append(
+            params["MetricDataQueries"][0]["MetricStat"]["Metric"]["Dimensions"][0]["Value"]
+        )
         return {"MetricDataResults": []}
 
-    names = {"StreamNames": ["orders", "test-1"], "HasMoreStreams": False}
+    stream_list = {"StreamNames": ["orders", "test-1"], "HasMoreStreams": False}
     account = FakeAccount(
         Config.model_validate({"exclude": [{"resource": "test-*"}]}),
-        list_streams=names,
+        list_streams=stream_list,
         describe_stream_summary=describe,
-        get_metric_data=metrics,
+        get_metric_data=get_metric_data,
         **NO_QUOTAS,
     )
     await account.run_inventory(KINESIS)
-    assert requested == ["orders"]
+    assert requested_streams == ["orders"]
     metric_names = b"".join(account.fleet.metrics(account.aws.cell.key))
     assert b"orders" in metric_names and b"test-1" not in metric_names

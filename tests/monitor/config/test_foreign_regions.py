@@ -9,6 +9,7 @@ from monitor.config.config import Config
 
 
 def role(partition: str) -> str:
+    """Return the ARN of a role in a partition."""
     return f"arn:{partition}:iam::123456789012:role/headroom"
 
 
@@ -20,7 +21,7 @@ def role(partition: str) -> str:
         ({"role_arn": role("aws"), "regions": ["eusc-de-east-1"]}, [], "expected regions of aws,"),
     ],
 )
-def test_a_region_of_another_partition_than_the_role_is_refused(
+def test_a_region_outside_the_partition_of_the_role_is_rejected(
     account: dict[str, Any], regions: list[str], expected: str
 ) -> None:
     with pytest.raises(ValidationError) as error:
@@ -45,6 +46,6 @@ def test_accounts_of_three_partitions_have_regions_of_their_own_partition() -> N
 @pytest.mark.parametrize(
     "arn", ["arn:aws-new:iam::123456789012:role/headroom", "arn:amazon:iam::123456789012:role/headroom"]
 )
-def test_a_role_of_an_unknown_partition_is_refused(arn: str) -> None:
+def test_a_role_of_an_unknown_partition_is_rejected(arn: str) -> None:
     with pytest.raises(ValidationError, match="expected a role such as"):
         Config.model_validate({"accounts": [{"role_arn": arn}]})

@@ -18,30 +18,31 @@ from tests.processes import eventually, get
 from tests.registries import REGISTRY
 from tests.telemetries import Telemetries
 
-WEB = {"signal": "autoscaling.group_max_size", "resource": "web"}  # pinned at its maximum
+WEB = {"signal": "autoscaling.group_max_size", "resource": "web"}  # a group whose size is at its maximum
 STATES = {1: "pending", 2: "firing"}
 BASE_CONFIG = "services: [autoscaling]\nregions: [eu-west-1]\njudge_interval: 1\n"
 
 
 async def run_watcher(
-    fleet: Fleet, before: Watcher | None, *overrides: dict[str, Any]
+    fleet: Fleet, previous: Watcher | None, *overrides: dict[str, Any]
 ) -> tuple[Watcher, Series]:
     """Run a watcher once; return it and the series of the group `web`.
 
-    before: the watcher that it replaces, as at a reload. overrides: the entries of `alerts`.
+    previous: the watcher that it replaces, as at a reload; None at the start. overrides: the entries of
+    `alerts`.
     """
     settings = {"services": ["autoscaling"], "regions": ["eu-west-1"], "alerts": overrides}
     config, telemetry = Config.model_validate(settings), Telemetries()
     watcher = Watcher(
-        config, REGISTRY, fleet, telemetry.process, telemetry.aws, before.discovered() if before else {}
+        config, REGISTRY, fleet, telemetry.process, telemetry.aws, previous.discovered() if previous else {}
     )
     try:
         await watcher.run_once(lambda done, steps: None)
     finally:
         await watcher.close()
     (series,) = (
-        found
-        for key, found in fleet.series.items()
+        one_series
+        for key, one_series in fleet.series.items()
         if (key.signal, key.resource) == ("group_max_size", "web")
     )
     return watcher, series
@@ -53,9 +54,9 @@ async def test_overridden_durations_apply_after_the_first_inventory_of_a_reload(
     set_aws_environment(monkeypatch, aws_environ)
     fleet = Fleet()
     watcher, series = await run_watcher(fleet, None, {**WEB, "for": "10m", "keep_firing_for": "1m"})
-    others = [other for other in fleet.series.values() if other.key != series.key]
+    other_series = [other for other in fleet.series.values() if other.key != series.key]
     assert (fleet.pending_for[series.slot], fleet.keep_firing_for[series.slot]) == (10, 1)
-    assert {int(fleet.keep_firing_for[other.slot]) for other in others} == {-1}
+    assert {int(fleet.keep_firing_for[other.slot]) for other in other_series} == {-1}
     watcher, reloaded = await run_watcher(fleet, watcher, {**WEB, "for": 0})
     assert reloaded.slot == series.slot
     assert (fleet.pending_for[series.slot], fleet.keep_firing_for[series.slot]) == (0, -1)
@@ -63,7 +64,10 @@ async def test_overridden_durations_apply_after_the_first_inventory_of_a_reload(
     assert fleet.pending_for[reloaded.slot] == 5
 
 
-GPU = {"signal": "autoscaling.capacity_shortfall", "resource": "gpu"}  # short of capacity, for hours
+GPU = {
+    "signal": "autoscaling.capacity_shortfall",
+    "resource": "gpu",
+}  # a group that has too few instances for hours
 CRITICAL, INFO, NO_ALERT = {"near": "critical"}, {"near": "info"}, {"near": "none", "above": "none"}
 FOR_A_DAY = {"for": "1d"}
 # The settings of `web` and `gpu`, and the expected alerts, at the start and after each reload.
@@ -110,10 +114,10 @@ async def test_alerts_follow_the_overrides_before_and_after_a_reload(
     tmp_path: Path, aws_environ: dict[str, str]
 ) -> None:
     config = tmp_path / "headroom.yaml"
-    (web, gpu, expected), *others = RELOADS
+    (web, gpu, expected), *reloads = RELOADS
     async with serving(config, configuration_text(web, gpu), aws_environ) as (process, url):
         assert await eventually(partial(have_states, url, expected))
-        for web, gpu, expected in others:
+        for web, gpu, expected in reloads:
             config.write_text(configuration_text(web, gpu) + journal(tmp_path))
             process.send_signal(signal.SIGHUP)
             assert await eventually(partial(have_states, url, expected))

@@ -40,10 +40,12 @@ SLACK = "https://hooks.slack.com/services/T0/B0/secret"
         ),
     ],
 )
-def test_the_file_has_the_answers_and_no_secret(proposal: Proposal, text: str, tmp_path: Path) -> None:
+def test_the_proposed_file_has_the_answers_and_no_secret(
+    proposal: Proposal, text: str, tmp_path: Path
+) -> None:
     assert proposal.text == HEADER + text
     for name, secret in proposal.secrets.items():
         (tmp_path / name).write_text(f"{secret}\n")
     context = ConfigContext(folder=tmp_path, registry=REGISTRY)
     parsed = parse_config(proposal.text.encode(), "headroom.yaml", context)
-    assert parsed == Config.model_validate(proposal.checked_data, context=context)
+    assert parsed == Config.model_validate(proposal.data_with_secrets, context=context)

@@ -15,7 +15,7 @@ from tests.own_services import own_registry
 
 WITHOUT_OTHER, WITH_OTHER = own_registry("one"), own_registry("one", "other")
 
-# Settings that name a service or signal of WITH_OTHER alone, and the problem that WITHOUT_OTHER reports.
+# Settings that name a service or signal that only WITH_OTHER has, and the problem that WITHOUT_OTHER reports.
 SETTINGS: list[tuple[dict[str, Any], str]] = [
     ({"services": ["other"]}, "services[0]: expected one of one, found 'other'"),
     (
@@ -39,6 +39,7 @@ SETTINGS: list[tuple[dict[str, Any], str]] = [
 
 
 def read(data: dict[str, Any], context: ConfigContext) -> Config:
+    """Return the configuration in a file with these keys and values."""
     return parse_config(yaml.safe_dump(data).encode(), "headroom.yaml", context)
 
 
@@ -47,9 +48,9 @@ def test_a_setting_is_accepted_only_if_the_registry_has_its_service(
     data: dict[str, Any], problem: str
 ) -> None:
     assert read(data, ConfigContext(registry=WITH_OTHER)) == Config.model_validate(data)
-    with pytest.raises(ConfigError) as refused:
+    with pytest.raises(ConfigError) as error:
         read(data, ConfigContext(registry=WITHOUT_OTHER))
-    assert refused.value.problems == [f"headroom.yaml: {problem}"]
+    assert error.value.problems == [f"headroom.yaml: {problem}"]
 
 
 def test_without_services_all_services_of_the_registry_are_monitored() -> None:

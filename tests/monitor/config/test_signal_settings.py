@@ -33,18 +33,18 @@ def with_detail(name: str) -> Service:
     ],
 )
 def test_a_detail_signal_is_off_unless_it_is_enabled(signals: object, off: list[str]) -> None:
-    known = registry()
-    config = Config.model_validate({"signals": signals}, context=ConfigContext(registry=known))
-    assert [signal.id for signal in config.signals_off(known)] == off
+    two_services = registry()
+    config = Config.model_validate({"signals": signals}, context=ConfigContext(registry=two_services))
+    assert [signal.id for signal in config.signals_off(two_services)] == off
 
 
 def test_signals_of_unmonitored_services_are_not_listed_as_off() -> None:
-    known = registry()
-    config = Config.model_validate({"services": ["ours"]}, context=ConfigContext(registry=known))
-    assert [signal.id for signal in config.signals_off(known)] == ["ours.rate"]
+    two_services = registry()
+    config = Config.model_validate({"services": ["ours"]}, context=ConfigContext(registry=two_services))
+    assert [signal.id for signal in config.signals_off(two_services)] == ["ours.rate"]
 
 
-def test_an_entry_that_enables_nothing_is_a_problem() -> None:
+def test_an_entry_of_enabled_that_enables_no_signal_is_a_problem() -> None:
     with pytest.raises(ValidationError, match=r"expected a signal of the tier detail, found ours\.size"):
         Config.model_validate(
             {"signals": {"enabled": ["ours.rate", "ours.size"]}}, context=ConfigContext(registry=registry())
