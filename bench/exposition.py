@@ -28,7 +28,7 @@ from monitor.exposition.scraped_parts import ScrapedParts
 from monitor.exposition.selection import Selection
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.judge import judge
-from tests.monitor.served import Server
+from tests.monitor.fleet_server import Server
 
 SERIES = 100_000
 ROUNDS = 8  # scrapes of each kind

@@ -30,7 +30,7 @@ from monitor.fleet.key import Key
 from monitor.fleet.series_settings import SeriesSettings
 from rules.limits import Limit, LimitSource
 from rules.signals import Band
-from tests.monitor.served import Server
+from tests.monitor.fleet_server import Server
 from tests.registries import STREAM_WRITE_BYTES
 
 SERIES, ACCOUNTS, REGIONS = 100_000, 50, ("eu-west-1", "us-east-1", "eu-central-1", "ap-southeast-2")

@@ -86,7 +86,9 @@ def fake_credentials() -> Credentials:
     return FakeCredentials()
 
 
-def result(query: Query, points: dict[int, Any], status: str = "Complete", **more: Any) -> dict[str, Any]:
+def query_result(
+    query: Query, points: dict[int, Any], status: str = "Complete", **more: Any
+) -> dict[str, Any]:
     """Return the result of a query. points: values by minute."""
     times = [minute * 60 for minute in points]
     return {

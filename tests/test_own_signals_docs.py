@@ -20,7 +20,7 @@ from rules.band import Zone
 from rules.limits import LimitSource
 from rules.signals import Quota
 from tests.fake_aws import ACCOUNT_ID, FakeAws
-from tests.fake_cloudwatch import Body, FakeCloudWatch, Response, fake_credentials, result
+from tests.fake_cloudwatch import Body, FakeCloudWatch, Response, fake_credentials, query_result
 from tests.monitor.cli.invocation import headroom
 from tests.monitor.polling.service_quotas import ServiceQuotas
 from tests.telemetries import Telemetries
@@ -70,7 +70,7 @@ def answer(body: Body) -> Response:
             f"{dimension['Name']}={dimension['Value']}" for dimension in metric.get("Dimensions", ())
         )
         value = POINTS[metric["Namespace"], metric["MetricName"], dimensions]
-        results.append(result(query, dict.fromkeys(minutes, value)))
+        results.append(query_result(query, dict.fromkeys(minutes, value)))
     return {"MetricDataResults": results}
 
 

@@ -18,7 +18,7 @@ class ListenOptions(NamedTuple):
     host: str | None = None
     port: int | None = None
 
-    def applied(self, config: Config) -> Config:
+    def apply_to(self, config: Config) -> Config:
         """Return the configuration with the address of the options. Raises ConfigError."""
         if self.listen and (self.host is not None or self.port is not None):
             raise ConfigError(["listen: expected either --listen or --host and --port, found both"])
@@ -42,4 +42,4 @@ def load_config_or_exit(
 
 def load_config(registry: Registry, file: Path | None, listen_options: ListenOptions) -> Config:
     """Return the configuration, with the command line's listen address if any. Raises ConfigError."""
-    return listen_options.applied(read_config(file, environ, registry))
+    return listen_options.apply_to(read_config(file, environ, registry))

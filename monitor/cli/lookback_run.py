@@ -59,7 +59,7 @@ def run_lookback(
     selectors = parse_selectors(patterns, registry)
     config = limit_to_requested_services(config, registry, selectors)
     for other_way in other_ways:
-        other_way.applied(config, registry)
+        other_way.apply_to(config, registry)
     with InterruptibleRunner() as runner:
         scan = PastScan(config, registry, selectors)
         try:

@@ -63,14 +63,14 @@ class Backtest:
     step: int = BIN_MINUTES
 
     @property
-    def foreseen(self) -> Sequence[int]:
+    def leads(self) -> Sequence[int]:
         """The leads of the episodes that were foreseen, in minutes, in order."""
         return sorted(foresight.lead for foresight in self.foresights if foresight.lead is not None)
 
     @property
     def median_lead(self) -> float | None:
         """The median lead in minutes; None if no episode was foreseen."""
-        return median(self.foreseen) if self.foreseen else None
+        return median(self.leads) if self.leads else None
 
 
 @dataclass(slots=True)

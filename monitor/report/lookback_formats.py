@@ -315,7 +315,7 @@ def document(summary: LookbackSummary) -> dict[str, Any]:
         "forecasts": forecasts
         and {
             "episodes": len(forecasts.foresights),
-            "foreseen": len(forecasts.foreseen),
+            "foreseen": len(forecasts.leads),
             "median_lead_minutes": forecasts.median_lead,
             "episodes_without_forecast": forecasts.without_forecast,
             "false_alarms": forecasts.false_alarms,

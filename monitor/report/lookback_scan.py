@@ -59,7 +59,7 @@ class OtherWay:
             parts.append(f"for {self.pending_for / 60:g} min")
         return ", ".join(parts)
 
-    def applied(self, config: Config, registry: Registry) -> Config:
+    def apply_to(self, config: Config, registry: Registry) -> Config:
         """Return a configuration with this band and duration. Raises ConfigError for an unordered band."""
         changes: dict[str, object] = {}
         if self.band:
@@ -81,7 +81,7 @@ def ways_of(
     """Return the configured way of judging, and others. names: account names by id. Raises ConfigError."""
     return [
         Way.in_force(fleet, CONFIGURED_WAY),
-        *(_way(fleet, other.applied(config, registry), other.name(), names) for other in others),
+        *(_way(fleet, other.apply_to(config, registry), other.name(), names) for other in others),
     ]
 
 

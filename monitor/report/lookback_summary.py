@@ -204,11 +204,11 @@ def foresight_text(forecasts: Backtest | None) -> str:
     """Return how early forecasts would have foreseen the episodes."""
     if forecasts is None:
         return "No forecast could be made: that takes two days of history, and later moments to compare with."
-    count, foreseen = len(forecasts.foresights), forecasts.foreseen
-    ahead = f", median {format_duration(median(foreseen) * 60)} ahead" if foreseen else ""
+    count, leads = len(forecasts.foresights), forecasts.leads
+    ahead = f", median {format_duration(median(leads) * 60)} ahead" if leads else ""
     alarms = count_of(forecasts.false_alarms, "false alarm")
     days = f"{forecasts.series_days:,.0f} series-days"
-    text = f"Forecasts made of the data before would have foreseen {len(foreseen):,} "
+    text = f"Forecasts made of the data before would have foreseen {len(leads):,} "
     text += f"of {count_of(count, 'episode')}"
     text += f"{ahead}, with {alarms} in {days}."
     if forecasts.without_forecast:

@@ -16,7 +16,7 @@ from tests.monitor.notifiers.loopback import http_server
 from tests.monitor.serve_process import free_port
 from tests.monitor.stream.bombs import BOMBS
 from tests.monitor.stream.endpoint import KEYS, headers_of
-from tests.monitor.test_killed import CONFIG, killed
+from tests.monitor.test_killed import CONFIG, kill_and_check
 from tests.processes import COMMAND, PROCESS_TIMEOUT, demo_aws, eventually, get, read_line, running
 
 MAX_OPEN_FILES = 1024  # of the process
@@ -124,4 +124,4 @@ async def test_no_request_body_exhausts_memory_or_delays_other_requests(tmp_path
 
 async def test_repeated_kills_lose_no_notification(tmp_path: Path) -> None:
     async with demo_aws() as environ:
-        await killed(tmp_path, environ, KILLS)
+        await kill_and_check(tmp_path, environ, KILLS)

@@ -15,7 +15,7 @@ from rules.band import Zone
 from tests.acceptance.test_page_trouble import serving_app
 from tests.monitor.alerting.notices import notice
 from tests.monitor.fleet.fleets import add, judged, key
-from tests.monitor.served import Server
+from tests.monitor.fleet_server import Server
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -10,7 +10,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, ViewportSize, expect
 
 from tests.monitor.api.example_server import ExampleServer, example_server, served_on_loopback
-from tests.monitor.served import Server
+from tests.monitor.fleet_server import Server
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.monitor.served import Server, client_of
+from tests.monitor.fleet_server import Server, client_of
 from tests.processes import demo_aws_process, environment_of_aws
 
 

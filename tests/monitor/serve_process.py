@@ -23,7 +23,7 @@ def journal(folder: Path) -> str:
 
 
 @asynccontextmanager
-async def serving(
+async def running_server(
     config: Path, text: str, environ: Mapping[str, str]
 ) -> AsyncIterator[tuple[ForkedProcess, str]]:
     """Run `headroom serve` with a configuration; yield the process and its base URL once all was read."""

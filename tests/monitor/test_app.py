@@ -22,7 +22,7 @@ from monitor.aws.status import MonitorStatus
 from monitor.config.config import Config
 from monitor.server.listener import bind_socket
 from tests.aws_environment import NO_CREDENTIALS, set_aws_environment
-from tests.monitor.serve_process import free_port, journal, serving
+from tests.monitor.serve_process import free_port, journal, running_server
 from tests.processes import (
     COMMAND,
     ENVIRONMENT,
@@ -53,7 +53,7 @@ async def test_serve_exports_reloads_and_ends_on_a_signal(
 ) -> None:
     config = tmp_path / "headroom.yaml"
     services = "services: [kinesis]\nregions: [eu-west-1, ap-southeast-2]\n"
-    async with serving(config, services, aws_environ) as (process, url):
+    async with running_server(config, services, aws_environ) as (process, url):
         exported = await samples(url)
         assert exported["headroom_limit", "audit"] > 0
         assert 0 < exported["headroom_utilization_ratio", "audit"] < 0.4
@@ -166,7 +166,7 @@ async def test_the_health_check_succeeds_only_while_the_server_runs(
 ) -> None:
     config = tmp_path / "headroom.yaml"
     async with (
-        serving(config, "services: [sqs]\n", aws_environ) as (_, url),
+        running_server(config, "services: [sqs]\n", aws_environ) as (_, url),
         headroom("healthcheck", "--address", url.removeprefix("http://")) as asking,
     ):
         assert await asking.wait() == 0
@@ -201,7 +201,10 @@ async def test_a_delivery_of_firehose_is_judged_at_once_with_the_source_stream(
         "X-Amz-Firehose-Access-Key": "a-key",
     }
     text = "services: [kinesis]\nregions: [eu-west-1]\nstream: {access_keys_file: keys}\n"
-    async with serving(config, text, aws_environ) as (_, url), httpx.AsyncClient(trust_env=False) as client:
+    async with (
+        running_server(config, text, aws_environ) as (_, url),
+        httpx.AsyncClient(trust_env=False) as client,
+    ):
 
         async def streamed() -> bool | None:
             answer = await get(f"{url}/api/v1/series", **requested)

@@ -153,10 +153,10 @@ async def check_second_process(installation: Installation, holder: int) -> None:
 async def test_kills_at_any_moment_lose_no_alert_and_notify_none_twice(
     tmp_path: Path, aws_environ: dict[str, str]
 ) -> None:
-    await killed(tmp_path, aws_environ, KILLS)
+    await kill_and_check(tmp_path, aws_environ, KILLS)
 
 
-async def killed(folder: Path, environ: Mapping[str, str], times: int) -> None:
+async def kill_and_check(folder: Path, environ: Mapping[str, str], times: int) -> None:
     """Kill processes this many times, then check all notifications."""
     seed = random.SystemRandom().randrange(2**32)
     print(f"seed {seed}")

@@ -16,7 +16,7 @@ from monitor.access.settings import AuthConfig
 from monitor.access.telemetry import AccessTelemetry
 from monitor.stream.firehose import FIREHOSE_PATH as FIREHOSE
 from monitor.web.error_pages import error_page
-from tests.monitor.served import Server
+from tests.monitor.fleet_server import Server
 
 Clock = Callable[[], float]
 

@@ -22,7 +22,7 @@ from tests.monitor.access.authenticated import (
     basic,
     bearer,
 )
-from tests.monitor.served import refusal
+from tests.monitor.fleet_server import error_of
 
 SERIES, RELOAD, METRICS = ("GET", "/api/v1/series"), ("POST", "/-/reload"), ("GET", "/metrics")
 PROXY, MAPPED, STRANGER = "10.1.2.3", "::ffff:10.1.2.3", "192.0.2.1"
@@ -256,7 +256,7 @@ async def test_a_request_without_permission_is_refused_with_the_reason(
     call, peer, headers, status, reason, sentence = REFUSALS[case]
     response = await response_to(server, call, peer, headers)
     assert response.status_code == status
-    assert sentence in refusal(response)
+    assert sentence in error_of(response)
     assert server.failures() == {reason: 1}
     assert response.headers["cache-control"] == "no-store"
     challenges = ['Basic realm="Headroom", charset="UTF-8"', 'Bearer realm="Headroom"']

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from monitor.access.passwords import PasswordHash
 from monitor.api.server_address import TOKEN_VARIABLE
 from monitor.cli.commands import app
-from tests.monitor.serve_process import free_port, journal, serving
+from tests.monitor.serve_process import free_port, journal, running_server
 from tests.processes import ENVIRONMENT, eventually, get, headroom
 
 SECRET = "the-secret-of-the-operator"
@@ -43,7 +43,7 @@ async def test_all_paths_but_probes_need_a_login_and_commands_send_their_token(
 ) -> None:
     (tmp_path / "scrape-token").write_text("the-secret-of-prometheus\n")
     config = tmp_path / "headroom.yaml"
-    async with serving(config, WATCHED + AUTH, aws_environ) as (process, url):
+    async with running_server(config, WATCHED + AUTH, aws_environ) as (process, url):
         address = url.removeprefix("http://")
         scraper = {"Authorization": "Bearer the-secret-of-prometheus"}
         operator = {"Authorization": f"Bearer {SECRET}"}

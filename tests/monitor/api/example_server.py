@@ -36,7 +36,7 @@ from tests.monitor.api.test_alerts import fire
 from tests.monitor.api.test_coverage import CONCURRENCY, CONCURRENCY_KEY, know, listed
 from tests.monitor.api.test_recommendations import buy
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, add, judged, key
-from tests.monitor.served import Server
+from tests.monitor.fleet_server import Server
 from tests.monitor.topology.test_evaluation import CHECKOUT, checkout
 from tests.registries import REGISTRY
 

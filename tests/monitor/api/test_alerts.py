@@ -19,7 +19,7 @@ from monitor.outbound.result import DeliveryResult, delivered, refused
 from monitor.schema.types import ConfigContext
 from tests.monitor.alerting.stage import configuration
 from tests.monitor.fleet.fleets import NOW, SETTINGS, add, key, traffic
-from tests.monitor.served import Server, answer, client_of, refusal
+from tests.monitor.fleet_server import Server, client_of, error_of, json_of
 from tests.registries import REGISTRY
 
 ALERTS, SILENCES, DELIVERIES = "/api/v1/alerts", "/api/v1/silences", "/api/v1/deliveries"
@@ -53,7 +53,7 @@ async def fire(server: Server, *resources: str, minutes: int = 6) -> list[str]:
 async def test_firing_and_pending_alerts_are_listed(server: Server, client: httpx.AsyncClient) -> None:
     (orders,) = await fire(server, "orders")
     (clicks,) = await fire(server, "clicks", minutes=3)
-    listed = await answer(client, ALERTS)
+    listed = await json_of(client, ALERTS)
     assert listed["total"] == 2
     first, second = listed["items"]
     assert (first["id"], first["state"], first["severity"], first["zone"]) == (
@@ -72,13 +72,13 @@ async def test_firing_and_pending_alerts_are_listed(server: Server, client: http
 async def test_a_long_list_is_cut_and_counted(server: Server, client: httpx.AsyncClient) -> None:
     await fire(server, *(f"stream-{n}" for n in range(5)))
     await fire(server, *(f"pending-{n}" for n in range(5)), minutes=3)
-    listed = await answer(client, f"{ALERTS}?limit=7")
+    listed = await json_of(client, f"{ALERTS}?limit=7")
     assert (listed["total"], [item["state"] for item in listed["items"]]) == (
         10,
         ["firing"] * 5 + ["pending"] * 2,
     )
-    assert [item["state"] for item in (await answer(client, f"{ALERTS}?limit=2"))["items"]] == ["firing"] * 2
-    assert refusal(await client.get(f"{ALERTS}?limit=0")).startswith("limit: ")
+    assert [item["state"] for item in (await json_of(client, f"{ALERTS}?limit=2"))["items"]] == ["firing"] * 2
+    assert error_of(await client.get(f"{ALERTS}?limit=0")).startswith("limit: ")
 
 
 async def test_an_acknowledgement_is_listed_and_wakes_the_engine(
@@ -87,7 +87,7 @@ async def test_an_acknowledgement_is_listed_and_wakes_the_engine(
     (alert,) = await fire(server, "orders")
     got = await client.post(f"{ALERTS}/{alert}/ack", json=ACK)
     assert (got.status_code, got.json()["acknowledged_by"]) == (200, "me")
-    listed = (await answer(client, ALERTS))["items"][0]
+    listed = (await json_of(client, ALERTS))["items"][0]
     assert (listed["acknowledged_by"], listed["acknowledged_comment"]) == ("me", "on it")
     assert server.alerting.engine.wake.is_set()
 
@@ -95,11 +95,11 @@ async def test_an_acknowledgement_is_listed_and_wakes_the_engine(
 async def test_an_acknowledgement_can_be_undone(server: Server, client: httpx.AsyncClient) -> None:
     (alert,) = await fire(server, "orders")
     path = f"{ALERTS}/{alert}/ack"
-    assert refusal(await client.delete(path)) == f"the alert {alert} is not acknowledged"
+    assert error_of(await client.delete(path)) == f"the alert {alert} is not acknowledged"
     await client.post(path, json=ACK)
     got = await client.delete(path)
     assert (got.status_code, got.json()["id"], got.json()["acknowledged_by"]) == (200, alert, None)
-    assert (await answer(client, ALERTS))["items"][0]["acknowledged_by"] is None
+    assert (await json_of(client, ALERTS))["items"][0]["acknowledged_by"] is None
     assert (await client.delete(f"{ALERTS}/0000/ack")).status_code == 404
 
 
@@ -108,7 +108,7 @@ async def test_an_alert_is_listed_with_its_receivers(server: Server, client: htt
     config = Config.model_validate(settings, context=ConfigContext())
     server.alerting.configure(config.alerting_settings(REGISTRY))
     (alert,) = await fire(server, "orders")
-    (listed,) = (await answer(client, ALERTS))["items"]
+    (listed,) = (await json_of(client, ALERTS))["items"]
     assert listed["receivers"] == [{"receiver": "hook", "state": "soon"}]  # `group_wait` has not passed
     got = await client.post(f"{ALERTS}/{alert}/ack", json=ACK)
     assert got.json()["receivers"] == listed["receivers"]
@@ -118,7 +118,7 @@ async def test_an_alert_links_to_its_runbook_on_this_server(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     await fire(server, "orders")
-    (listed,) = (await answer(client, ALERTS))["items"]
+    (listed,) = (await json_of(client, ALERTS))["items"]
     assert listed["runbook"] == "/runbooks/kinesis#kinesisstream_write_bytes"
 
 
@@ -130,7 +130,7 @@ async def test_a_silence_has_the_number_of_alerts_it_matches(
     assert (got["alerts"], got["unmatched"]) == (1, None)
     got = (await client.post(SILENCES, json=SILENCE | {"matchers": ['resource="order"']})).json()
     assert (got["alerts"], got["unmatched"]) == (0, 'No series has resource="order"; did you mean orders?')
-    listed = (await answer(client, SILENCES))["items"]
+    listed = (await json_of(client, SILENCES))["items"]
     assert sorted((silence["alerts"], silence["unmatched"] is None) for silence in listed) == [
         (0, False),
         (1, True),
@@ -155,7 +155,7 @@ async def test_an_alert_that_does_not_fire_cannot_be_acknowledged(
     for alert in ("0123456789abcdef", pending, "no id", "%2e%2e"):
         got = await client.post(f"{ALERTS}/{alert}/ack", json=ACK)
         assert got.status_code == 404
-    assert refusal(got) == "no alert with the id .. fires"
+    assert error_of(got) == "no alert with the id .. fires"
 
 
 TOTALS_BY_QUERY = {
@@ -175,14 +175,14 @@ async def test_alerts_are_filtered_by_labels_and_state(
 ) -> None:
     await fire(server, "orders", "audit")
     await fire(server, "clicks", minutes=3)
-    listed = await answer(client, f"{ALERTS}?{query}")
+    listed = await json_of(client, f"{ALERTS}?{query}")
     assert (listed["total"], len(listed["items"])) == (total, min(total, 1) if "limit" in query else total)
 
 
 async def test_an_invalid_filter_of_alerts_is_rejected_with_a_sentence(client: httpx.AsyncClient) -> None:
     for query, sentence in {"match=a%3D%3Db": "match: column 3: ", "state=resolved": "state: "}.items():
         got = await client.get(f"{ALERTS}?{query}")
-        assert got.status_code == 422 and refusal(got).startswith(sentence)
+        assert got.status_code == 422 and error_of(got).startswith(sentence)
 
 
 INVALID_BODIES: dict[str, tuple[str, dict[str, Any], str]] = {
@@ -229,7 +229,7 @@ async def test_an_invalid_body_is_rejected_with_the_reason(
     (alert,) = await fire(server, "orders")
     got = await client.post(path.format(alert), json=body)
     assert got.status_code == 422
-    assert sentence in refusal(got)
+    assert sentence in error_of(got)
     assert not server.alerting.engine.silences.acknowledgements and not server.alerting.engine.silences.stored
 
 
@@ -251,7 +251,7 @@ async def test_a_body_that_is_not_json_is_rejected(
     (alert,) = await fire(server, "orders")
     got = await client.post(f"{ALERTS}/{alert}/ack", headers=headers, content=body)
     assert 400 <= got.status_code < 500
-    assert refusal(got)
+    assert error_of(got)
     assert not server.alerting.engine.silences.acknowledgements
 
 
@@ -274,7 +274,7 @@ async def test_requests_from_another_site_change_nothing(
         got = await client.post(path, headers=headers)
         assert got.status_code == status, path
     if status == 403:
-        assert "another site" in refusal(got)
+        assert "another site" in error_of(got)
     assert (await client.get(ALERTS, headers=headers)).status_code == 200
 
 
@@ -289,7 +289,7 @@ async def test_a_body_over_a_mebibyte_is_rejected(client: httpx.AsyncClient, chu
     content = chunks() if chunked else b'"' + b"x" * 1024**2 + b'"'
     got = await client.post(SILENCES, content=content, headers={"content-type": "application/json"})
     assert got.status_code == 413
-    assert refusal(got) == "expected a body of at most 1 MiB"
+    assert error_of(got) == "expected a body of at most 1 MiB"
 
 
 async def test_a_body_of_a_mebibyte_is_read(client: httpx.AsyncClient) -> None:
@@ -303,25 +303,25 @@ async def test_a_silence_is_created_listed_and_ended(server: Server, client: htt
     await fire(server, "orders")
     made = (await client.post(SILENCES, json=SILENCE)).json()
     assert made["matchers"] == ['service="kinesis"']
-    assert (await answer(client, SILENCES))["items"] == [made]
-    assert (await answer(client, ALERTS))["items"][0]["silenced_by"] == made["id"]
+    assert (await json_of(client, SILENCES))["items"] == [made]
+    assert (await json_of(client, ALERTS))["items"][0]["silenced_by"] == made["id"]
     assert (await client.delete(f"{SILENCES}/{made['id']}")).json() == made
-    assert (await answer(client, SILENCES))["items"] == []
+    assert (await json_of(client, SILENCES))["items"] == []
     got = await client.delete(f"{SILENCES}/{made['id']}")
-    assert (got.status_code, refusal(got)) == (404, f"no silence has the id {made['id']}")
+    assert (got.status_code, error_of(got)) == (404, f"no silence has the id {made['id']}")
 
 
 async def test_the_history_is_filtered_by_alert_and_limited(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     orders, clicks = await fire(server, "orders", "clicks")
-    items = (await answer(client, f"{ALERTS}/history"))["items"]
+    items = (await json_of(client, f"{ALERTS}/history"))["items"]
     assert [item["alert"] for item in items] == [clicks, orders]
-    of_orders = (await answer(client, f"{ALERTS}/history?alert={orders}"))["items"]
+    of_orders = (await json_of(client, f"{ALERTS}/history?alert={orders}"))["items"]
     assert [(item["alert"], item["kind"]) for item in of_orders] == [(orders, "firing")]
-    assert len((await answer(client, f"{ALERTS}/history?limit=1"))["items"]) == 1
+    assert len((await json_of(client, f"{ALERTS}/history?limit=1"))["items"]) == 1
     for invalid in ("limit=0", "limit=1001", "limit=x"):
-        assert refusal(await client.get(f"{ALERTS}/history?{invalid}")).startswith("limit: ")
+        assert error_of(await client.get(f"{ALERTS}/history?{invalid}")).startswith("limit: ")
 
 
 async def test_deliveries_are_listed_and_dead_letters_sent_again(
@@ -341,16 +341,16 @@ async def test_deliveries_are_listed_and_dead_letters_sent_again(
     sender = alerting.delivery.senders["on-call"]
     await sender.send_due()
     alerting.reachability.unreachable["on-call"] = "https://example.org: the connection failed"
-    (receiver,) = (await answer(client, DELIVERIES))["items"]
+    (receiver,) = (await json_of(client, DELIVERIES))["items"]
     assert (receiver["receiver"], receiver["queued"], receiver["failed"]) == ("on-call", 0, 1)
     assert receiver["unreachable"] == alerting.reachability.unreachable.pop("on-call")
     assert receiver["dead_letters"][0]["error"] == "it answered 400"
     got = await client.post(f"{DELIVERIES}/replay?receiver=nobody")
-    assert (got.status_code, refusal(got)) == (404, "no receiver is called nobody")
+    assert (got.status_code, error_of(got)) == (404, "no receiver is called nobody")
     got = await client.post(f"{DELIVERIES}/replay?receiver=on-call")
     assert got.json() == {"replayed": 1}
     await sender.send_due()
-    (receiver,) = (await answer(client, DELIVERIES))["items"]
+    (receiver,) = (await json_of(client, DELIVERIES))["items"]
     assert (receiver["dead_letters"], receiver["sent"], receiver["last_error"]) == ([], 1, None)
     assert receiver["unreachable"] is None
     assert sent[0].id == sent[1].id
@@ -364,12 +364,12 @@ async def test_headroom_is_not_ready_while_the_journal_fails(tmp_path: Path) -> 
     async with Server.opened(folder) as server, client_of(server) as client:
         got = await client.get("/-/ready")
         assert got.status_code == 503
-        assert "headroom.db cannot be used" in refusal(got)
+        assert "headroom.db cannot be used" in error_of(got)
         assert (await client.get("/-/healthy")).status_code == 200
         (orders,) = await fire(server, "orders")  # alerts are in memory, too
-        assert [item["id"] for item in (await answer(client, ALERTS))["items"]] == [orders]
+        assert [item["id"] for item in (await json_of(client, ALERTS))["items"]] == [orders]
         assert "headroom_journal_healthy 0.0" in (await client.get("/metrics")).text
         (folder / "headroom.db.lock").rmdir()
         await server.alerting.journal.maintain()
         assert (await client.get("/-/ready")).status_code == 200
-        assert [item["alert"] for item in (await answer(client, f"{ALERTS}/history"))["items"]] == [orders]
+        assert [item["alert"] for item in (await json_of(client, f"{ALERTS}/history"))["items"]] == [orders]

@@ -13,7 +13,7 @@ from monitor.planning.settings import BudgetTerms
 from monitor.planning.spending import InMemorySpendingStore
 from monitor.server.web_app import create_app
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, add, key
-from tests.monitor.served import Server, answer, client_of
+from tests.monitor.fleet_server import Server, client_of, json_of
 
 UPDATE_DOLLARS = LIST_PRICES.amount(updates=1) or 0.0  # one streamed update with its delivery
 
@@ -22,7 +22,7 @@ async def test_the_cost_is_reported_by_service_and_by_cell(server: Server, clien
     add(server.fleet, key("orders"))
     server.telemetry.aws.count_requested_metrics(ACCOUNT, REGION, "kinesis", 1000)
     server.telemetry.aws.count_metric_listing(ACCOUNT, REGION, "kinesis")
-    costs = await answer(client, "/api/v1/cost")
+    costs = await json_of(client, "/api/v1/cost")
     (service,), (cell,) = costs["services"], costs["cells"]
     assert (service["service"], cell["account"], cell["region"]) == ("kinesis", ACCOUNT, REGION)
     monthly = 2 * SECONDS_PER_MONTH / 300 * LIST_PRICES.metric
@@ -42,7 +42,7 @@ async def test_a_metric_with_few_points_is_advised_to_be_streamed(
     rows = np.arange(rings.size, dtype=np.int32)
     rings.write(rows, np.full(rows.size, NOW, np.int32), np.ones(rows.size, np.float32))
     rings.mark_read(rows, NOW)
-    (advice,) = (await answer(client, "/api/v1/cost"))["streams"]
+    (advice,) = (await json_of(client, "/api/v1/cost"))["streams"]
     assert (advice["account"], advice["region"], advice["namespace"]) == (ACCOUNT, REGION, "AWS/Kinesis")
     assert (advice["metrics"], len(advice["metric_names"])) == (2, 2)
     streamed = 2 / WINDOW * SECONDS_PER_MONTH / 60 * UPDATE_DOLLARS
@@ -63,7 +63,7 @@ async def test_the_budget_is_reported(server: Server, dollars: float, expected: 
     budget.allowance(ACCOUNT).polled = 2
     server.app = create_app(replace(server.state, budget=budget))
     async with client_of(server) as client:
-        (reported,) = (await answer(client, "/api/v1/cost"))["budgets"]
+        (reported,) = (await json_of(client, "/api/v1/cost"))["budgets"]
         page = " ".join((await client.get("/cost")).text.split())
     assert (reported["account"], reported["dollars_per_month"]) == (None, dollars)
     hourly_requests_cost = 2 * SECONDS_PER_MONTH / 3600 * LIST_PRICES.metric
@@ -79,7 +79,7 @@ async def test_accounts_that_are_not_billed_in_dollars_have_their_currency_and_a
     for account, region in regions.items():
         add(server.fleet, key("orders")._replace(account=account, region=region))
         server.telemetry.aws.count_requested_metrics(account, region, "kinesis", 100_000)
-    costs = await answer(client, "/api/v1/cost")
+    costs = await json_of(client, "/api/v1/cost")
     cells = {bill["account"]: bill for bill in costs["cells"]}
     assert {name: bill["currency"] for name, bill in cells.items()} == {"1": "CNY", "2": None, "3": "USD"}
     assert {name: bill["dollars"] for name, bill in cells.items()} == {"1": None, "2": None, "3": 1.0}

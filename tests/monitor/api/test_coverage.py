@@ -30,7 +30,7 @@ from rules.limits import LimitSource
 from rules.signals import Quota
 from tests.fake_aws import denied
 from tests.monitor.fleet.fleets import ACCOUNT, REGION, add, judged
-from tests.monitor.served import Server, answer, refusal
+from tests.monitor.fleet_server import Server, error_of, json_of
 
 COVERAGE = "/api/v1/coverage"
 CONCURRENCY = Quota(service="lambda", code="L-B99A9384")
@@ -78,14 +78,14 @@ def watch_count(server: Server, quota: Quota, zone: Zone = Zone.WITHIN) -> Serie
 async def states(server: Server, client: httpx.AsyncClient, **parameters: str) -> dict[str, str]:
     """Return the state of each listed quota by its code. parameters: the parameters of the request."""
     await server.publish()
-    coverage = await answer(client, str(httpx.URL(COVERAGE, params=parameters)))
+    coverage = await json_of(client, str(httpx.URL(COVERAGE, params=parameters)))
     return {item["code"]: item["state"] for item in coverage["items"]}
 
 
 async def item_of(server: Server, client: httpx.AsyncClient, code: str) -> dict[str, Any]:
     """Return the listed quota with this code."""
     await server.publish()
-    found = await answer(client, COVERAGE)
+    found = await json_of(client, COVERAGE)
     (item,) = [item for item in found["items"] if item["code"] == code]
     return dict(item)
 
@@ -202,10 +202,10 @@ async def test_quotas_are_filtered_by_state_and_counted(server: Server, client: 
     assert [*await states(server, client, state="stale")] == [CONCURRENCY.code]
     assert [*await states(server, client, service_code="wafv2")] == [WEB_ACLS.code, PATTERN_SETS.code]
     assert await states(server, client, account="111111111111") == {}
-    found = await answer(client, f"{COVERAGE}?limit=1")
+    found = await json_of(client, f"{COVERAGE}?limit=1")
     assert (len(found["items"]), found["total"]) == (1, 3)
     assert found["states"] == {"stale": 1, "watched": 1, "value_only": 1}
-    assert "state" in refusal(await client.get(f"{COVERAGE}?state=green"))
+    assert "state" in error_of(await client.get(f"{COVERAGE}?state=green"))
 
 
 async def test_a_value_that_aws_does_not_return_is_null(server: Server, client: httpx.AsyncClient) -> None:
@@ -307,7 +307,7 @@ async def test_known_costs_are_added_up_and_unknown_costs_counted(
     judged(server.fleet, series, Zone.UNOBSERVABLE)
     know(server, listed(CONCURRENCY), listed(disabled), listed(Quota(service="lambda", code="L-00000002")))
     await server.publish()
-    coverage = await answer(client, COVERAGE)
+    coverage = await json_of(client, COVERAGE)
     assert (coverage["monthly_dollars"], coverage["unknown_costs"]) == (pytest.approx(2 * METRIC_DOLLARS), 1)
     assert [item["monthly_dollars"] is None for item in coverage["items"]] == [True, True, False]
 
@@ -325,17 +325,17 @@ async def test_services_and_quotas_that_are_not_read_are_reported(
 ) -> None:
     know(server).in_use = frozenset({"wafv2", "ec2"})
     fail_inventories(server)
-    assert (await answer(client, COVERAGE))["unread"] == [f"prod/{REGION}: not listed yet: ec2, wafv2"]
+    assert (await json_of(client, COVERAGE))["unread"] == [f"prod/{REGION}: not listed yet: ec2, wafv2"]
     fail_inventories(server, quotas=failure_from(denied("ListServiceQuotas")))
-    (sentence,) = (await answer(client, COVERAGE))["unread"]
+    (sentence,) = (await json_of(client, COVERAGE))["unread"]
     assert sentence.startswith(f"prod/{REGION}: ListServiceQuotas: ")
     server.services_read = {(ACCOUNT, REGION): {"lambda"}}
-    (sentence,) = (await answer(client, COVERAGE))["unread"]
+    (sentence,) = (await json_of(client, COVERAGE))["unread"]
     assert sentence == f"prod/{REGION}: the quotas are not read, as the configuration leaves them out"
     server.services_read = {}
     server.known_quotas.clear()
     fail_inventories(server)
-    (sentence,) = (await answer(client, COVERAGE))["unread"]
+    (sentence,) = (await json_of(client, COVERAGE))["unread"]
     assert sentence == f"prod/{REGION}: the quotas are not read yet"
 
 
@@ -381,7 +381,7 @@ def report(known: KnownQuotas, quota: Quota, utilization: float, applied: float 
 async def notes_of_items(server: Server, client: httpx.AsyncClient) -> list[str]:
     """Return the note of each listed quota."""
     await server.publish()
-    return [item["note"] for item in (await answer(client, COVERAGE))["items"]]
+    return [item["note"] for item in (await json_of(client, COVERAGE))["items"]]
 
 
 async def test_a_quota_has_a_note_only_if_aws_reports_a_clearly_different_utilization(
@@ -420,7 +420,7 @@ async def test_a_report_that_cannot_be_read_is_one_note_for_each_account_and_rea
         server.known_quotas[ACCOUNT, region] = KnownQuotas(report_failure=denied())
     late = UtilizationReportError("not ready")
     server.known_quotas[ACCOUNT, "ap-south-1"] = KnownQuotas(report_failure=late)
-    assert (await answer(client, COVERAGE))["notes"] == [
+    assert (await json_of(client, COVERAGE))["notes"] == [
         f"{ACCOUNT}: AWS's report of utilization, a cross-check, could not be read: not ready "
         "(UtilizationReportError) (ap-south-1)",
         f"{ACCOUNT}: AWS's report of utilization, a cross-check, is not permitted: "
@@ -437,7 +437,7 @@ async def test_a_quota_that_is_the_same_in_all_regions_is_listed_once_and_watche
     server.known_quotas[ACCOUNT, "global"] = KnownQuotas(lists={"lambda": (quota,)})
     judged(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.WITHIN, 5.0)
     await server.publish()
-    items = (await answer(client, COVERAGE))["items"]
+    items = (await json_of(client, COVERAGE))["items"]
     assert [(item["region"], item["state"]) for item in items] == [("global", "watched")]
 
 
@@ -464,7 +464,7 @@ async def test_without_a_role_a_quota_is_watched_where_a_metric_has_its_usage(
     know_without_role(server, listed(CONCURRENCY, 1000.0, source=LimitSource.DEFAULT))
     found = await item_of(server, client, CONCURRENCY.code)
     assert (found["state"], found["value"], found["source"]) == ("watched", 1000.0, "quota_default")
-    notes = (await answer(client, COVERAGE))["notes"]
+    notes = (await json_of(client, COVERAGE))["notes"]
     assert [note for note in notes if ACCOUNT in note and "AWS's defaults" in note]
 
 
@@ -520,7 +520,7 @@ async def test_the_defaults_that_could_not_be_listed_are_reported(
 ) -> None:
     know_without_role(server, listed(WEB_ACLS))
     server.known_quotas[ACCOUNT, REGION].list_failures = ["ListAWSDefaultServiceQuotas: no access"]
-    found = await answer(client, COVERAGE)
+    found = await json_of(client, COVERAGE)
     assert f"shop/{REGION}: ListAWSDefaultServiceQuotas: no access" in found["unread"]
 
 

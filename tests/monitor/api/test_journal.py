@@ -14,7 +14,7 @@ from monitor.notifiers.notice import Notification
 from monitor.outbound.result import DeliveryResult, delivered
 from tests.monitor.alerting.stage import configuration
 from tests.monitor.api.test_alerts import ALERTS, fire
-from tests.monitor.served import Server, answer, client_of, refusal
+from tests.monitor.fleet_server import Server, client_of, error_of, json_of
 from tests.registries import REGISTRY
 
 
@@ -64,19 +64,19 @@ async def test_alerts_continue_while_the_disk_fails(
         alerts = await fire(server, *(f"stream-{n}" for n in range(200)))
         got = await client.get("/-/ready")
         assert got.status_code == 503
-        assert f"headroom.db cannot be used: {why}" in refusal(got)
+        assert f"headroom.db cannot be used: {why}" in error_of(got)
         assert (await client.get("/-/healthy")).status_code == 200
         assert "headroom_journal_healthy 0.0" in (await client.get("/metrics")).text
-        assert (await answer(client, ALERTS))["total"] == len(alerts)
+        assert (await json_of(client, ALERTS))["total"] == len(alerts)
         await receiver.send_due()
         assert len(receiver.alerts) == 20  # a notification lists 20 alerts at most
         await server.alerting.journal.maintain()  # opens a new connection, which does not fail
         assert (await client.get("/-/ready")).status_code == 200
         assert "headroom_journal_healthy 1.0" in (await client.get("/metrics")).text
-        history = (await answer(client, f"{ALERTS}/history?limit=1000"))["items"]
+        history = (await json_of(client, f"{ALERTS}/history?limit=1000"))["items"]
         assert {change["alert"] for change in history} == {*alerts}
     async with Server.opened(tmp_path) as server, client_of(server) as client:
-        assert (await answer(client, ALERTS))["total"] == len(alerts)
+        assert (await json_of(client, ALERTS))["total"] == len(alerts)
 
 
 async def test_a_journal_that_is_corrupt_at_the_start_is_set_aside_and_replaced(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ async def test_a_journal_that_is_corrupt_at_the_start_is_set_aside_and_replaced(
     async with Server.opened(tmp_path) as server, client_of(server) as client:
         got = await client.get("/-/ready")
         assert got.status_code == 503
-        assert "headroom.db cannot be used: it is no database" in refusal(got)
+        assert "headroom.db cannot be used: it is no database" in error_of(got)
         receiver = AcceptingReceiver(server)
         (orders,) = await fire(server, "orders")
         await receiver.send_due()
@@ -94,7 +94,7 @@ async def test_a_journal_that_is_corrupt_at_the_start_is_set_aside_and_replaced(
     (set_aside,) = tmp_path.glob("headroom.db.corrupt-*")
     assert set_aside.read_bytes() == b"nonsense" * 1000
     async with Server.opened(tmp_path) as server, client_of(server) as client:
-        assert [alert["id"] for alert in (await answer(client, ALERTS))["items"]] == [orders]
+        assert [alert["id"] for alert in (await json_of(client, ALERTS))["items"]] == [orders]
 
 
 async def test_rows_of_the_journal_that_are_set_aside_are_counted(

@@ -5,8 +5,8 @@ import httpx
 from monitor.lookback.stored_episodes import NearRun
 from rules.band import Zone
 from tests.monitor.fleet.fleets import NOW, add, judged, key
+from tests.monitor.fleet_server import Server, error_of, json_of
 from tests.monitor.lookback.test_stored_episodes import BEGIN, notice
-from tests.monitor.served import Server, answer, refusal
 from tests.monitor.web.pages import page
 
 
@@ -25,7 +25,7 @@ def add_episodes(server: Server) -> None:
 async def test_episodes_are_listed_with_their_notices(server: Server, client: httpx.AsyncClient) -> None:
     add_episodes(server)
     await server.publish()
-    found = await answer(client, "/api/v1/look-back")
+    found = await json_of(client, "/api/v1/look-back")
     clicks, orders = found["items"]
     assert (orders["resource"], orders["kind"], orders["minutes"], orders["told"]) == (
         "orders",
@@ -37,10 +37,10 @@ async def test_episodes_are_listed_with_their_notices(server: Server, client: ht
     assert (clicks["kind"], clicks["throttled"]) == ("throttled", 4)
     assert [told["zone"] for told in clicks["told"]] == ["saturated"]
     assert found["total"] == 2
-    limited = await answer(client, "/api/v1/look-back?limit=1&days=7")
+    limited = await json_of(client, "/api/v1/look-back?limit=1&days=7")
     assert (len(limited["items"]), limited["total"]) == (1, 2)
-    assert (await answer(client, "/api/v1/look-back?service=sqs"))["items"] == []
-    assert "days" in refusal(await client.get("/api/v1/look-back?days=15"))
+    assert (await json_of(client, "/api/v1/look-back?service=sqs"))["items"] == []
+    assert "days" in error_of(await client.get("/api/v1/look-back?days=15"))
 
 
 async def test_the_page_shows_episodes_and_their_sources(server: Server, client: httpx.AsyncClient) -> None:

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from monitor.api.alert_models import AcknowledgeRequest, SilenceRequest
 from monitor.api.openapi_document import TAGS
 from tests.monitor.api.example_server import ExampleServer, call, example_server
-from tests.monitor.served import client_of
+from tests.monitor.fleet_server import client_of
 
 OPERATIONS: Final = {
     "scrape_metrics": "GET /metrics",

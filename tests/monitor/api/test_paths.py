@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from monitor.topology.path_status import PathStatuses
-from tests.monitor.served import Server, answer, refusal
+from tests.monitor.fleet_server import Server, error_of, json_of
 from tests.monitor.topology.test_evaluation import CHECKOUT, checkout
 
 PATHS = "/api/v1/paths"
@@ -14,7 +14,7 @@ async def test_a_path_has_its_flow_capacity_and_weakest_limit(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     server.paths = PathStatuses([await checkout().status(CHECKOUT)], 1)
-    listed = await answer(client, PATHS)
+    listed = await json_of(client, PATHS)
     (item,) = listed["items"]
     assert listed["total"] == 1
     assert (item["name"], item["unit"], item["zone"]) == ("checkout", "requests", "within")
@@ -31,7 +31,7 @@ async def test_a_path_has_its_hops_with_their_usage_per_request(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     server.paths = PathStatuses([await checkout().status(CHECKOUT)], 1)
-    found = await answer(client, f"{PATHS}/checkout")
+    found = await json_of(client, f"{PATHS}/checkout")
     api, function, table = found["hops"]
     assert (api["basis"], api["per_request"], api["after"]) == ("entrance", 1, [])
     assert (function["basis"], function["per_request"], function["after"]) == ("measured", 2, [0])
@@ -51,7 +51,7 @@ async def test_unknown_numbers_of_a_path_are_null_with_a_reason(
     path_fleet = checkout()
     path_fleet.flow("Count", float("nan"), "shop", "prod")
     server.paths = PathStatuses([await path_fleet.status(CHECKOUT)], 1)
-    found = await answer(client, f"{PATHS}/checkout")
+    found = await json_of(client, f"{PATHS}/checkout")
     assert [found[name] for name in ("flow", "capacity", "headroom", "weakest", "next")] == [None] * 5
     assert found["at_most"] is True
     assert "no requests are counted" in found["reasons"][0]
@@ -68,9 +68,9 @@ async def test_without_paths_the_list_is_empty_and_the_not_found_error_has_the_r
     server: Server, client: httpx.AsyncClient, paths: PathStatuses, sentence: str
 ) -> None:
     server.paths = paths
-    assert (await answer(client, PATHS)) == {"items": [], "total": 0}
+    assert (await json_of(client, PATHS)) == {"items": [], "total": 0}
     got = await client.get(f"{PATHS}/checkout")
-    assert got.status_code == 404 and sentence in refusal(got)
+    assert got.status_code == 404 and sentence in error_of(got)
 
 
 async def test_an_unknown_name_is_not_found_with_the_nearest_name(
@@ -79,4 +79,4 @@ async def test_an_unknown_name_is_not_found_with_the_nearest_name(
     server.paths = PathStatuses([await checkout().status(CHECKOUT)], 1)
     got = await client.get(f"{PATHS}/chekout")
     assert got.status_code == 404
-    assert refusal(got) == "no request path is called chekout; did you mean checkout?"
+    assert error_of(got) == "no request path is called chekout; did you mean checkout?"

@@ -9,7 +9,7 @@ from rules.band import Zone
 from rules.limits import Limit, LimitSource
 from rules.signals import Band
 from tests.monitor.fleet.fleets import NOW, add, judged, key
-from tests.monitor.served import Server, answer, refusal
+from tests.monitor.fleet_server import Server, error_of, json_of
 from tests.registries import STREAM_WRITE_BYTES
 
 MIB = 2**20
@@ -41,7 +41,7 @@ async def test_right_sizes_are_listed_with_sums(server: Server, client: httpx.As
     buy(server, "short", 0.9)
     buy(server, "new", 0.08, quarters=96)
     await server.publish()
-    found = await answer(client, "/api/v1/recommendations")
+    found = await json_of(client, "/api/v1/recommendations")
     assert [(item["resource"], item["advice"], item["right_size"]) for item in found["items"]] == [
         ("short", "raise", 14),
         ("idle", "lower", 2),
@@ -62,13 +62,13 @@ async def test_recommendations_are_filtered_and_limited(server: Server, client: 
     buy(server, "idle", 0.08)
     buy(server, "short", 0.9)
     await server.publish()
-    lower = await answer(client, "/api/v1/recommendations?advice=lower")
+    lower = await json_of(client, "/api/v1/recommendations?advice=lower")
     assert [item["resource"] for item in lower["items"]] == ["idle"]
-    limited = await answer(client, "/api/v1/recommendations?limit=1")
+    limited = await json_of(client, "/api/v1/recommendations?limit=1")
     assert (len(limited["items"]), limited["total"]) == (1, 2)
-    assert (await answer(client, "/api/v1/recommendations?service=sqs"))["total"] == 0
-    assert "advice" in refusal(await client.get("/api/v1/recommendations?advice=more"))
-    assert "zone" in refusal(await client.get("/api/v1/recommendations?zone=near"))
+    assert (await json_of(client, "/api/v1/recommendations?service=sqs"))["total"] == 0
+    assert "advice" in error_of(await client.get("/api/v1/recommendations?advice=more"))
+    assert "zone" in error_of(await client.get("/api/v1/recommendations?zone=near"))
 
 
 async def test_pages_show_the_right_size(server: Server, client: httpx.AsyncClient) -> None:

@@ -19,7 +19,7 @@ from monitor.fleet.judge import judge
 from monitor.lib.version import VERSION
 from rules.band import Zone
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, SETTINGS, add, judge_causes, judged, key, refused
-from tests.monitor.served import Server, answer, refusal
+from tests.monitor.fleet_server import Server, error_of, json_of
 from tests.registries import REGISTRY
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
@@ -113,12 +113,12 @@ async def test_series_are_filtered_sorted_and_paged(server: Server, client: http
     judged(server.fleet, add(server.fleet, key("other")), Zone.ABOVE, usage=800.0)
     await server.publish()
     names, path = [], "/api/v1/series?resource=s*&zone=within&zone=near&sort=usage&order=asc&limit=2"
-    page = await answer(client, path)
+    page = await json_of(client, path)
     assert page["total"] == 5
     assert sum(page["zones"].values()) == 5 and next(iter(page["zones"])) == "saturated"
     names += [item["resource"] for item in page["items"]]
     while page["next"]:
-        page = await answer(client, f"{path}&cursor={page['next']}")
+        page = await json_of(client, f"{path}&cursor={page['next']}")
         names += [item["resource"] for item in page["items"]]
     assert names == ["s0", "s1", "s2", "s3", "s4"]
 
@@ -133,7 +133,7 @@ async def test_a_series_has_its_forecast(server: Server, client: httpx.AsyncClie
     fleet.reach_minutes[soon.slot] = [minute + 180, minute + 240, minute + 300]
     fleet.history_bins[[soon.slot, later.slot, new.slot]] = 1344, 1344, 115
     await server.publish()
-    page = await answer(client, "/api/v1/series?sort=reach")
+    page = await json_of(client, "/api/v1/series?sort=reach")
     assert [item["resource"] for item in page["items"]] == ["soon", "later", "new"]
     found = [item["forecast"] for item in page["items"]]
     assert found[0]["summary"] == "reaches the limit in 3-5 h, 60 %"
@@ -142,7 +142,7 @@ async def test_a_series_has_its_forecast(server: Server, client: httpx.AsyncClie
     assert found[1]["summary"] == "95 % within 3d"
     assert found[2]["summary"] == "1.2 of 2 days of history"
     assert (found[2]["probability"], found[2]["history_days"]) == ({}, 1.2)
-    assert (await answer(client, f"/api/v1/series/{soon.key.id}"))["forecast"] == found[0]
+    assert (await json_of(client, f"/api/v1/series/{soon.key.id}"))["forecast"] == found[0]
 
 
 async def test_a_listed_series_has_its_labels_judgement_limit_and_tags(
@@ -152,7 +152,7 @@ async def test_a_listed_series_has_its_labels_judgement_limit_and_tags(
     series = add(server.fleet, named, replace(SETTINGS, tags={"tag_team": "checkout"}))
     judged(server.fleet, series, Zone.SATURATED, usage=750.0, saturation=2.5)
     await server.publish()
-    (item,) = (await answer(client, "/api/v1/series"))["items"]
+    (item,) = (await json_of(client, "/api/v1/series"))["items"]
     assert item == {
         "id": named.id,
         **named.labels,
@@ -183,7 +183,7 @@ async def test_unknown_values_are_null(server: Server, client: httpx.AsyncClient
     series = add(server.fleet, key("a\ud800"), replace(SETTINGS, limit=None))
     server.fleet.usage[series.slot] = np.inf
     await server.publish()
-    (item,) = (await answer(client, "/api/v1/series"))["items"]
+    (item,) = (await json_of(client, "/api/v1/series"))["items"]
     unknown = {name for name, value in item.items() if value is None}
     numbers = {"usage", "upper_bound", "limit", "utilization", "saturation"}
     assert unknown == {*numbers, "seconds_to_exhaustion", "source", "sampled_at"}
@@ -201,7 +201,7 @@ async def test_a_series_shows_the_pending_request_for_its_quota(
     not_requested = add(server.fleet, key("c"))
     await server.publish()
     shown = [
-        await answer(client, f"/api/v1/series/{series.key.id}")
+        await json_of(client, f"/api/v1/series/{series.key.id}")
         for series in (requested, undated, not_requested)
     ]
     found = [series["quota_request"] for series in shown]
@@ -217,7 +217,7 @@ async def test_a_series_names_the_resource_with_the_highest_usage(
 ) -> None:
     series = add(server.fleet, key("a"), replace(SETTINGS, largest="sales/orders\udc80"))
     await server.publish()
-    assert (await answer(client, f"/api/v1/series/{series.key.id}"))["largest"] == "sales/orders?"
+    assert (await json_of(client, f"/api/v1/series/{series.key.id}"))["largest"] == "sales/orders?"
 
 
 async def test_a_series_has_its_throttled_demand_by_cause(server: Server, client: httpx.AsyncClient) -> None:
@@ -229,7 +229,7 @@ async def test_a_series_has_its_throttled_demand_by_cause(server: Server, client
     judged(server.fleet, series, Zone.SATURATED, usage=750.0, saturation=2.5)
     judge_causes(server.fleet, series, other=0.5, hot=2.0, late=np.nan)
     await server.publish()
-    shown = [await answer(client, f"/api/v1/series/{each.key.id}") for each in (series, without_causes)]
+    shown = [await json_of(client, f"/api/v1/series/{each.key.id}") for each in (series, without_causes)]
     by_cause = [list(each["throttled_by_cause"].items()) for each in shown]
     assert by_cause == [[("hot", 2.0), ("other", 0.5), ("late", None)], []]
 
@@ -243,7 +243,7 @@ async def test_a_series_has_the_samples_of_its_last_three_hours(
     server.fleet.rings.mark_read(np.array([0, 1]), NOW - 2)
     judge(server.fleet, NOW)
     await server.publish()
-    detail = await answer(client, f"/api/v1/series/{named.id}")
+    detail = await json_of(client, f"/api/v1/series/{named.id}")
     assert detail["zone"] == "near"
     assert detail["account_name"] == "production"
     assert detail["limit_read_at"] == "2027-01-15T08:00:00Z"
@@ -267,7 +267,7 @@ async def test_a_series_has_its_earlier_limits(server: Server, client: httpx.Asy
     add(server.fleet, named)
     add(server.fleet, named, replace(SETTINGS, limit=None))
     await server.publish()
-    detail = await answer(client, f"/api/v1/series/{named.id}")
+    detail = await json_of(client, f"/api/v1/series/{named.id}")
     assert detail["limits"] == [
         {"since": None, "limit": 1000.0},
         {"since": "2027-01-15T08:00:00Z", "limit": None},
@@ -282,7 +282,7 @@ async def test_a_series_has_the_region_where_aws_is_called_and_its_availability_
     for named, home in ((regional, ""), (zoned, "us-east-1")):
         add(server.fleet, named, replace(SETTINGS, home_region=home))
     await server.publish()
-    details = [await answer(client, f"/api/v1/series/{named.id}") for named in (regional, zoned)]
+    details = [await json_of(client, f"/api/v1/series/{named.id}") for named in (regional, zoned)]
     names = ("region", "aws_region", "availability_zone")
     assert [tuple(detail[name] for name in names) for detail in details] == [
         (REGION, REGION, ""),
@@ -295,7 +295,7 @@ async def test_a_changed_availability_zone_is_shown(server: Server, client: http
     for zone in ("us-east-1a", "us-east-1b"):
         add(server.fleet, database._replace(subject=replace(database.subject, zone=zone)))
         await server.publish()
-        assert (await answer(client, f"/api/v1/series/{database.id}"))["availability_zone"] == zone
+        assert (await json_of(client, f"/api/v1/series/{database.id}"))["availability_zone"] == zone
 
 
 async def test_an_unobservable_series_has_its_reason(server: Server, client: httpx.AsyncClient) -> None:
@@ -303,7 +303,7 @@ async def test_an_unobservable_series_has_its_reason(server: Server, client: htt
     add(server.fleet, named, usage=Unobservable("no request metrics", "aws s3api ..."), throttled=None)
     judge(server.fleet, NOW)
     await server.publish()
-    detail = await answer(client, f"/api/v1/series/{named.id}")
+    detail = await json_of(client, f"/api/v1/series/{named.id}")
     assert detail["zone"] == "unobservable"
     assert detail["unobservable"] == {
         "reason": "no request metrics",
@@ -320,19 +320,19 @@ async def test_a_departed_series_is_not_found(server: Server, client: httpx.Asyn
     server.fleet.drop(named)
     got = await client.get(f"/api/v1/series/{named.id}")
     assert got.status_code == 404
-    assert named.id in refusal(got)
+    assert named.id in error_of(got)
 
 
 async def test_the_catalogue_holds_every_signal(client: httpx.AsyncClient) -> None:
-    catalogue = await answer(client, "/api/v1/catalogue")
+    catalogue = await json_of(client, "/api/v1/catalogue")
     names = {f"{item['service']}.{item['name']}" for item in catalogue["items"]}
     assert names == {signal.id for signal in REGISTRY.signals}
 
 
 async def test_the_catalogue_says_which_signals_are_off(server: Server, client: httpx.AsyncClient) -> None:
-    assert (await answer(client, "/api/v1/catalogue"))["off"] == []
+    assert (await json_of(client, "/api/v1/catalogue"))["off"] == []
     server.status = MonitorStatus(signals_off=["ebs.volume_iops"])
-    assert (await answer(client, "/api/v1/catalogue"))["off"] == ["ebs.volume_iops"]
+    assert (await json_of(client, "/api/v1/catalogue"))["off"] == ["ebs.volume_iops"]
 
 
 async def test_a_dropped_series_is_not_counted_as_unobservable(
@@ -351,7 +351,7 @@ async def test_a_dropped_series_is_not_counted_as_unobservable(
             )
         ]
     )
-    (cell,) = (await answer(client, "/api/v1/status"))["cells"]
+    (cell,) = (await json_of(client, "/api/v1/status"))["cells"]
     assert [collector["unobservable_total"] for collector in cell["collectors"]] == [0]
 
 
@@ -391,7 +391,7 @@ async def test_the_status_has_cells_and_collectors(server: Server, client: httpx
     add(server.fleet, named, usage=Unobservable("no request metrics", "aws s3api ..."))
     judge(server.fleet, NOW)
     await server.publish()
-    status = await answer(client, "/api/v1/status")
+    status = await json_of(client, "/api/v1/status")
     (cell,) = status.pop("cells")
     assert status == {
         "version": VERSION,

@@ -8,7 +8,7 @@ import pytest
 
 from collectors.base import ACCOUNT as WHOLE_ACCOUNT
 from tests.monitor.fleet.fleets import ACCOUNT, REGION
-from tests.monitor.served import Server, answer, refusal
+from tests.monitor.fleet_server import Server, error_of, json_of
 from tests.monitor.what_if.fleets import add_series, store_history
 
 PATH = "/api/v1/what-if"
@@ -18,7 +18,7 @@ LONG = "x" * 5000
 async def ask(server: Server, client: httpx.AsyncClient, **parameters: Any) -> Any:
     """Ask a question with these parameters, and return the answer."""
     await server.publish()
-    return await answer(client, f"{PATH}?{urlencode(parameters, doseq=True)}")
+    return await json_of(client, f"{PATH}?{urlencode(parameters, doseq=True)}")
 
 
 async def test_a_series_is_described_in_numbers_and_in_words(
@@ -100,11 +100,11 @@ async def test_an_invalid_question_is_rejected_with_a_sentence(
 ) -> None:
     got = await client.get(f"{PATH}?{query}")
     assert got.status_code == 422
-    assert refusal(got).startswith(sentence)
+    assert error_of(got).startswith(sentence)
 
 
 async def test_openapi_describes_each_parameter(client: httpx.AsyncClient) -> None:
-    operation = (await answer(client, "/openapi.json"))["paths"][PATH]["get"]
+    operation = (await json_of(client, "/openapi.json"))["paths"][PATH]["get"]
     assert operation["summary"] == "Ask what breaks first"
     assert {parameter["name"] for parameter in operation["parameters"]} == {
         "traffic",

@@ -15,7 +15,7 @@ from monitor.alerting.tables import ACKNOWLEDGEMENTS, SILENCES, TABLES, Table
 from tests.monitor.alerting.delivery_fixture import stored_rows
 from tests.monitor.api.test_alerts import ACK, ALERTS, SILENCE, fire
 from tests.monitor.api.test_alerts import SILENCES as SILENCES_PATH
-from tests.monitor.served import Server, answer, client_of, refusal
+from tests.monitor.fleet_server import Server, client_of, error_of, json_of
 
 FORM = {"content-type": "application/x-www-form-urlencoded", "accept": "text/html"}
 JSON = {"content-type": "application/json"}
@@ -75,7 +75,7 @@ def check_response(server: Server, got: httpx.Response, *successes: int) -> None
     """Check that the response is a success or a sentence, and that the journal's rows can be read back."""
     assert got.status_code in (*successes, 404, 413, 422), got.text
     if got.status_code not in successes and got.headers["content-type"] == "application/json":
-        assert refusal(got)
+        assert error_of(got)
     journal = server.alerting.journal
     assert journal.healthy, journal.failure
     tables: tuple[Table[Any], ...] = (SILENCES, ACKNOWLEDGEMENTS)
@@ -96,7 +96,7 @@ async def test_any_acknowledgement_is_stored_or_rejected(
     server, client, alert = filled_server
     got = await client.post(f"{ALERTS}/{alert}/ack", content=json.dumps(ACK | body), headers=JSON)
     check_response(server, got, 200)
-    await answer(client, ALERTS)
+    await json_of(client, ALERTS)
     assert (await client.get("/alerts")).status_code == 200
 
 
@@ -109,7 +109,7 @@ async def test_any_silence_is_stored_or_rejected(filled_server: FilledServer, bo
     server, client, _ = filled_server
     got = await client.post(SILENCES_PATH, content=json.dumps(SILENCE | body), headers=JSON)
     check_response(server, got, 200)
-    listed = (await answer(client, SILENCES_PATH))["items"]
+    listed = (await json_of(client, SILENCES_PATH))["items"]
     for silence in listed if len(listed) > MAX_SILENCES else ():
         assert (await client.delete(f"{SILENCES_PATH}/{silence['id']}")).status_code == 200
     assert (await client.get("/alerts")).status_code == 200

@@ -294,7 +294,7 @@ def test_the_catalogue_of_an_unknown_service_is_an_error() -> None:
     ],
 )
 def test_options_of_the_command_line_set_the_listen_address(options: ListenOptions, listen: str) -> None:
-    assert options.applied(Config()).listen == listen
+    assert options.apply_to(Config()).listen == listen
 
 
 @pytest.mark.parametrize(
@@ -309,7 +309,7 @@ def test_options_of_the_command_line_set_the_listen_address(options: ListenOptio
 )
 def test_an_invalid_listen_address_is_reported_as_one_problem(options: ListenOptions) -> None:
     with pytest.raises(ConfigError) as error:
-        options.applied(Config())
+        options.apply_to(Config())
     assert len(error.value.problems) == 1
 
 

@@ -13,7 +13,7 @@ from monitor.config.config import Config
 from monitor.fleet.fleet import Fleet, Series
 from monitor.polling.watcher import Watcher
 from tests.aws_environment import set_aws_environment
-from tests.monitor.serve_process import journal, serving
+from tests.monitor.serve_process import journal, running_server
 from tests.processes import eventually, get
 from tests.registries import REGISTRY
 from tests.telemetries import Telemetries
@@ -115,7 +115,7 @@ async def test_alerts_follow_the_overrides_before_and_after_a_reload(
 ) -> None:
     config = tmp_path / "headroom.yaml"
     (web, gpu, expected), *reloads = RELOADS
-    async with serving(config, configuration_text(web, gpu), aws_environ) as (process, url):
+    async with running_server(config, configuration_text(web, gpu), aws_environ) as (process, url):
         assert await eventually(partial(have_states, url, expected))
         for web, gpu, expected in reloads:
             config.write_text(configuration_text(web, gpu) + journal(tmp_path))

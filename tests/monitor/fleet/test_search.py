@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from monitor.fleet.search import FIELDS, Search, SearchError, Term, parse_search
 from rules.band import Zone
 from tests.monitor.fleet.fleets import add, judged, key
-from tests.monitor.served import Server
+from tests.monitor.fleet_server import Server
 
 WORDS = st.text(alphabet='ab:-"\\ *,<1h\n\u00e9', min_size=1, max_size=12)
 TERMS = st.builds(Term, WORDS, st.sampled_from(("", "service", "resource", "account")), st.booleans())

@@ -21,7 +21,7 @@ from monitor.polling.reader import MetricReader
 from rules.analogs import DAY
 from rules.limits import Limit, LimitSource
 from rules.signals import Band
-from tests.fake_cloudwatch import Body, FakeCloudWatch, Query, Response, fake_credentials, result
+from tests.fake_cloudwatch import Body, FakeCloudWatch, Query, Response, fake_credentials, query_result
 from tests.registries import OWNERS, STREAM_WRITE_BYTES
 from tests.resources import resource
 from tests.telemetries import Telemetries
@@ -58,7 +58,7 @@ def answer_with(value_at: Callable[[int], float | None] = daily) -> Callable[[Bo
     """Return a function that answers requests with these values by minute, the same for all metrics."""
     return lambda body: {
         "MetricDataResults": [
-            result(query, points_of(value_at, query, body)) for query in body["MetricDataQueries"]
+            query_result(query, points_of(value_at, query, body)) for query in body["MetricDataQueries"]
         ]
     }
 

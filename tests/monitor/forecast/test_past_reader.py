@@ -20,7 +20,7 @@ from monitor.planning.planner import Planner
 from monitor.planning.settings import BudgetTerms
 from monitor.planning.spending import InMemorySpendingStore
 from rules.forecast import BINS
-from tests.fake_cloudwatch import Body, ErrorResponse, Query, Response, result
+from tests.fake_cloudwatch import Body, ErrorResponse, Query, Response, query_result
 from tests.monitor.forecast.fortnights import (
     CELL,
     answer_with,
@@ -96,7 +96,7 @@ def answer_with_throttling(body: Body) -> Response:
 
     return {
         "MetricDataResults": [
-            result(query, points_of(partial(value_of, query), query, body))
+            query_result(query, points_of(partial(value_of, query), query, body))
             for query in body["MetricDataQueries"]
         ]
     }
@@ -192,7 +192,7 @@ async def test_values_that_are_no_numbers_and_points_outside_the_request_are_lef
             body["StartTime"] // 60 + 660: 1e300,
             body["StartTime"] // 60 + 720: 600.0,
         }
-        return {"MetricDataResults": [result(query, {**points}) for query in body["MetricDataQueries"]]}
+        return {"MetricDataResults": [query_result(query, {**points}) for query in body["MetricDataQueries"]]}
 
     async with fortnight(answer) as setup:
         series = setup.put("a")

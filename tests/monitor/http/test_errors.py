@@ -7,25 +7,25 @@ import pytest
 
 from monitor.aws.status import MonitorStatus
 from monitor.schema.problems import ConfigError
-from tests.monitor.served import Server, answer, refusal
+from tests.monitor.fleet_server import Server, error_of, json_of
 
 
 async def test_health_and_readiness_probes(server: Server, client: httpx.AsyncClient) -> None:
     server.status = MonitorStatus(has_data=False, pending=["account staging", "123456789012/eu-west-1"])
-    assert await answer(client, "/-/healthy") == {"healthy": True}
+    assert await json_of(client, "/-/healthy") == {"healthy": True}
     response = await client.get("/-/ready")
     assert response.status_code == 503
-    assert refusal(response) == "not read yet: account staging, 123456789012/eu-west-1"
+    assert error_of(response) == "not read yet: account staging, 123456789012/eu-west-1"
     server.status = MonitorStatus(is_judged=False)
-    assert refusal(await client.get("/-/ready")) == "the first judgement is pending"
-    assert (await answer(client, "/api/v1/status"))["ready"] is False
+    assert error_of(await client.get("/-/ready")) == "the first judgement is pending"
+    assert (await json_of(client, "/api/v1/status"))["ready"] is False
     server.status = MonitorStatus(has_data=False)
     response = await client.get("/-/ready")
-    assert response.status_code == 503 and refusal(response).startswith("nothing is watched: ")
+    assert response.status_code == 503 and error_of(response).startswith("nothing is watched: ")
     server.status = MonitorStatus()
-    assert await answer(client, "/-/ready") == {"ready": True, "pending": []}
+    assert await json_of(client, "/-/ready") == {"ready": True, "pending": []}
     server.status = MonitorStatus(pending=["account staging"])
-    assert await answer(client, "/-/ready") == {"ready": True, "pending": ["account staging"]}
+    assert await json_of(client, "/-/ready") == {"ready": True, "pending": ["account staging"]}
 
 
 async def test_a_reload_is_confirmed(server: Server, client: httpx.AsyncClient) -> None:
@@ -41,7 +41,7 @@ async def test_a_rejected_reload_returns_the_problems(server: Server, client: ht
     response = await client.post("/-/reload")
     assert response.status_code == 422
     sentence = "headroom.yaml: regoins: unknown key; headroom.yaml: band.low: expected 1"
-    assert refusal(response) == sentence
+    assert error_of(response) == sentence
 
 
 async def chunked_body() -> AsyncIterator[bytes]:
@@ -55,7 +55,7 @@ async def test_an_unexpected_body_is_rejected(
 ) -> None:
     response = await client.post("/-/reload", content=chunked_body() if is_chunked else b"some")
     assert response.status_code == 413
-    assert refusal(response) == "expected no body"
+    assert error_of(response) == "expected no body"
     assert server.reloads == 0
 
 
@@ -80,7 +80,7 @@ async def test_errors_have_a_status_and_a_sentence(
 ) -> None:
     response = await client.request(method, path)
     assert response.status_code == status
-    assert sentence in refusal(response)
+    assert sentence in error_of(response)
 
 
 async def test_an_unexpected_exception_is_answered_without_its_text(
@@ -92,11 +92,11 @@ async def test_an_unexpected_exception_is_answered_without_its_text(
     server.reload = fail
     response = await client.post("/-/reload")
     assert response.status_code == 500
-    assert "secret" not in refusal(response)
+    assert "secret" not in error_of(response)
 
 
 async def test_openapi_has_one_model_of_all_errors(client: httpx.AsyncClient) -> None:
-    openapi = await answer(client, "/openapi.json")
+    openapi = await json_of(client, "/openapi.json")
     assert "HTTPValidationError" not in openapi["components"]["schemas"]
     for methods in openapi["paths"].values():
         for operation in methods.values():

@@ -45,7 +45,7 @@ def test_peaks_of_each_evening_are_foreseen_hours_before() -> None:
     comparison = compare(history(*[0.97] * DAYS))
     assert len(comparison.foresights) == DAYS - 2
     assert comparison.without_forecast == 2  # the episodes of the first two days
-    assert len(comparison.foreseen) >= DAYS - 4
+    assert len(comparison.leads) >= DAYS - 4
     assert comparison.median_lead is not None
     assert comparison.median_lead >= 2 * 60
     assert comparison.series_days == pytest.approx(DAYS - 2, abs=0.7)

@@ -27,7 +27,7 @@ from tests.fake_cloudwatch import (
     Query,
     Response,
     fake_credentials,
-    result,
+    query_result,
 )
 from tests.registries import OWNERS, STREAM_WRITE_BYTES
 from tests.resources import resource
@@ -114,7 +114,7 @@ def response_of(result_of: Callable[[Query], dict[str, Any]]) -> Callable[[Body]
 
 def two_points(query: Query) -> dict[str, Any]:
     """Return a point a fortnight ago, whose value is the stream's number, and a point of five minutes ago."""
-    return result(query, {NOW - 14 * DAY: float(stream_of(query)), NOW - 5: 0.5})
+    return query_result(query, {NOW - 14 * DAY: float(stream_of(query)), NOW - 5: 0.5})
 
 
 async def test_a_fortnight_of_each_metric_is_requested_once_and_counted_once() -> None:
@@ -142,8 +142,11 @@ async def test_the_points_of_all_pages_are_written() -> None:
     def answer_in_two_pages(body: Body) -> Response:
         (query,) = body["MetricDataQueries"]
         if "NextToken" in body:
-            return {"MetricDataResults": [result(query, {NOW - 7: 7.0})]}
-        return {"MetricDataResults": [result(query, {NOW - 5: 5.0}, "PartialData")], "NextToken": "more"}
+            return {"MetricDataResults": [query_result(query, {NOW - 7: 7.0})]}
+        return {
+            "MetricDataResults": [query_result(query, {NOW - 5: 5.0}, "PartialData")],
+            "NextToken": "more",
+        }
 
     async with past_reading(answer_in_two_pages, 1) as reading:
         assert await reading.failures() == []
@@ -164,7 +167,7 @@ async def test_metrics_are_requested_with_their_period_in_the_rings() -> None:
 
 async def test_a_forbidden_metric_is_reported_and_the_others_are_read() -> None:
     def result_or_forbidden(query: Query) -> dict[str, Any]:
-        return result(query, {}, "Forbidden") if stream_of(query) == "2" else two_points(query)
+        return query_result(query, {}, "Forbidden") if stream_of(query) == "2" else two_points(query)
 
     async with past_reading(response_of(result_or_forbidden), 9) as reading:
         (sentence,) = await reading.failures()
@@ -202,7 +205,7 @@ async def test_a_full_disk_raises_an_oserror_and_ends_the_read() -> None:
 
 async def test_values_beyond_float32_and_nan_are_written_as_values_that_are_not_finite() -> None:
     async with past_reading(
-        response_of(lambda query: result(query, {NOW - 5: 1e300, NOW - 6: "NaN"})), 1
+        response_of(lambda query: query_result(query, {NOW - 5: 1e300, NOW - 6: "NaN"})), 1
     ) as reading:
         assert await reading.failures() == []
         assert not np.isfinite([*reading.points.values()]).any()

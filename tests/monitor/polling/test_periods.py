@@ -22,7 +22,7 @@ from monitor.polling.reader import MetricReader
 from rules.band import Zone
 from rules.limits import Limit, LimitSource
 from rules.signals import Band
-from tests.fake_cloudwatch import Body, FakeCloudWatch, Response, fake_credentials, result
+from tests.fake_cloudwatch import Body, FakeCloudWatch, Response, fake_credentials, query_result
 from tests.registries import OWNERS, STREAM_WRITE_BYTES
 from tests.resources import resource
 from tests.telemetries import Telemetries
@@ -66,7 +66,7 @@ class CloudWatch:
             published = range(start, min(end, self.minute - self.late_minutes - period + 1), period)
             points = {minute: self.values[metric](minute) for minute in published}
             results.append(
-                result(query, {minute: value for minute, value in points.items() if value is not None})
+                query_result(query, {minute: value for minute, value in points.items() if value is not None})
             )
         return {"MetricDataResults": results}
 

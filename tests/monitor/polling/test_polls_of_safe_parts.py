@@ -16,7 +16,7 @@ from monitor.planning.planner import Planner
 from monitor.polling.reader import MetricReader
 from rules.limits import Limit, LimitSource
 from rules.signals import Band
-from tests.fake_cloudwatch import Body, FakeCloudWatch, Query, Response, fake_credentials, result
+from tests.fake_cloudwatch import Body, FakeCloudWatch, Query, Response, fake_credentials, query_result
 from tests.registries import OWNERS, REGISTRY, STREAM_WRITE_BYTES
 from tests.telemetries import Telemetries
 
@@ -47,11 +47,11 @@ class StreamMetrics:
         metric = query["MetricStat"]["Metric"]
         shard = next((pair["Value"] for pair in metric["Dimensions"] if pair["Name"] == "ShardId"), "")
         if metric["MetricName"] != "IncomingBytes":
-            return result(query, {})
+            return query_result(query, {})
         self.requested[shard] += 1
         self.last_requested[shard] = self.now
         newest = self.now - DELAY - 1
-        return result(
+        return query_result(
             query, {minute: self._bytes(shard, minute) for minute in range(newest - WINDOW, newest + 1)}
         )
 

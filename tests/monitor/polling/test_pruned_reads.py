@@ -18,7 +18,7 @@ from monitor.planning.planner import Planner
 from monitor.polling.reader import MetricReader
 from rules.limits import Limit, LimitSource
 from rules.signals import Band
-from tests.fake_cloudwatch import Body, FakeCloudWatch, Query, Response, fake_credentials, result
+from tests.fake_cloudwatch import Body, FakeCloudWatch, Query, Response, fake_credentials, query_result
 from tests.registries import OWNERS, REGISTRY, STREAM_WRITE_BYTES
 from tests.resources import resource
 from tests.telemetries import Telemetries
@@ -51,7 +51,7 @@ class LambdaMetrics:
         for name, (minute, number) in self.throttled.items():
             if metric["MetricName"] == "Throttles" and function in ("", name) and minute < self.now - DELAY:
                 points[minute] = points.get(minute, 0) + number
-        return result(query, points)
+        return query_result(query, points)
 
 
 @asynccontextmanager

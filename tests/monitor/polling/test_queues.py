@@ -14,7 +14,7 @@ from monitor.fleet.rows import rows_of
 from monitor.polling.metric_owners import MetricOwners
 from monitor.polling.reader import MetricReader
 from tests.fake_aws import ACCOUNT_ID
-from tests.fake_cloudwatch import Body, FakeCloudWatch, Response, fake_credentials, result
+from tests.fake_cloudwatch import Body, FakeCloudWatch, Response, fake_credentials, query_result
 from tests.monitor.fleet.fleets import text
 from tests.monitor.polling.inventories import NO_QUOTAS, SQS, FakeAccount, queues, quota
 from tests.registries import REGISTRY
@@ -33,7 +33,9 @@ async def poll_and_judge(account: FakeAccount) -> FakeCloudWatch:
         minutes, results = range(body["StartTime"] // 60, body["EndTime"] // 60), []
         for query in body["MetricDataQueries"]:
             (dimension,) = query["MetricStat"]["Metric"]["Dimensions"]
-            results.append(result(query, dict.fromkeys(minutes, IN_FLIGHT.get(dimension["Value"], 1.0))))
+            results.append(
+                query_result(query, dict.fromkeys(minutes, IN_FLIGHT.get(dimension["Value"], 1.0)))
+            )
         return {"MetricDataResults": results}
 
     async with FakeCloudWatch(answer, minute=NOW) as server:

@@ -33,7 +33,7 @@ from tests.fake_cloudwatch import (
     Query,
     Response,
     fake_credentials,
-    result,
+    query_result,
 )
 from tests.registries import OWNERS, STREAM_WRITE_BYTES
 from tests.resources import resource
@@ -142,7 +142,7 @@ async def reader_of(
 
 def own_number(query: Query) -> dict[str, Any]:
     """Return a complete result whose newest value is the stream's number."""
-    return result(query, {LAST: float(stream_of(query)), LAST - 1: 0.5})
+    return query_result(query, {LAST: float(stream_of(query)), LAST - 1: 0.5})
 
 
 def answering(*, result_of: Callable[[Query], dict[str, Any]] = own_number) -> Callable[[Body], Response]:
@@ -172,7 +172,7 @@ async def test_the_first_read_covers_the_window_and_the_second_only_new_and_revi
 async def test_a_revised_value_replaces_the_earlier_one() -> None:
     values = iter([7.0, 9.0])
     async with reader_of(
-        answering(result_of=lambda query: result(query, {LAST: next(values)})), 1
+        answering(result_of=lambda query: query_result(query, {LAST: next(values)})), 1
     ) as reading:
         newest = []
         for _ in range(2):
@@ -195,7 +195,9 @@ async def test_only_incomplete_metrics_are_requested_again(status: str) -> None:
         is_first = stream_of(query) not in requested_before
         requested_before.add(stream_of(query))
         return (
-            result(query, {LAST: 1.0}, status) if is_first and stream_of(query) in "13" else own_number(query)
+            query_result(query, {LAST: 1.0}, status)
+            if is_first and stream_of(query) in "13"
+            else own_number(query)
         )
 
     async with reader_of(answering(result_of=complete_at_second_request), 4) as reading:
@@ -212,7 +214,9 @@ async def test_only_incomplete_metrics_are_requested_again(status: str) -> None:
 
 async def test_metrics_that_stay_incomplete_are_reported_and_not_marked_as_read() -> None:
     def incomplete_for_stream_1(query: Query) -> dict[str, Any]:
-        return result(query, {LAST: 1.0}, "PartialData") if stream_of(query) == "1" else own_number(query)
+        return (
+            query_result(query, {LAST: 1.0}, "PartialData") if stream_of(query) == "1" else own_number(query)
+        )
 
     async with reader_of(answering(result_of=incomplete_for_stream_1), 3) as reading:
         (failure,) = await reading.reader.read(NOW)
@@ -239,7 +243,11 @@ async def test_a_metric_that_is_missing_in_the_response_does_not_count_as_read()
 
 async def test_a_result_with_more_values_than_timestamps_is_not_used() -> None:
     def with_an_extra_value(query: Query) -> dict[str, Any]:
-        return result(query, {LAST: 1.0}, Values=[1.0, 2.0]) if stream_of(query) == "1" else own_number(query)
+        return (
+            query_result(query, {LAST: 1.0}, Values=[1.0, 2.0])
+            if stream_of(query) == "1"
+            else own_number(query)
+        )
 
     async with reader_of(answering(result_of=with_an_extra_value), 3) as reading:
         assert [failure.code for failure in await reading.reader.read(NOW)] == ["Incomplete"]
@@ -275,9 +283,9 @@ async def test_the_points_of_all_pages_are_joined() -> None:
     def pages(body: Body) -> Response:
         first, second = body["MetricDataQueries"]
         if body.get("NextToken") is None:
-            results = [result(first, {LAST: 1.0}, "PartialData"), result(second, {LAST: 5.0})]
+            results = [query_result(first, {LAST: 1.0}, "PartialData"), query_result(second, {LAST: 5.0})]
             return {"MetricDataResults": results, "NextToken": "page two"}
-        return {"MetricDataResults": [result(first, {LAST - 1: 2.0})]}
+        return {"MetricDataResults": [query_result(first, {LAST - 1: 2.0})]}
 
     async with reader_of(pages, 2) as reading:
         assert await reading.reader.read(NOW) == []
@@ -319,7 +327,10 @@ async def test_a_request_ends_once_its_pages_have_more_points_than_were_requeste
     def flooding(body: Body) -> Response:
         (query,) = body["MetricDataQueries"]
         points = dict.fromkeys(range(LAST - WINDOW, LAST + 1), 1.0)
-        return {"MetricDataResults": [result(query, points)], "NextToken": f"{len(reading.server.bodies)}"}
+        return {
+            "MetricDataResults": [query_result(query, points)],
+            "NextToken": f"{len(reading.server.bodies)}",
+        }
 
     async with reader_of(flooding, 1) as reading:
         (failure,) = await reading.reader.read(NOW)
@@ -425,7 +436,7 @@ async def test_only_requests_with_invalid_content_are_halved(code: str) -> None:
 
 async def test_points_of_minutes_that_were_not_requested_are_discarded_and_counted() -> None:
     points = {NOW: 1.0, LAST: 5.0, NOW - WINDOW - 1: 2.0, -1: 3.0, 10**13: 4.0, 10**300: 4.0}
-    async with reader_of(answering(result_of=lambda query: result(query, points)), 1) as reading:
+    async with reader_of(answering(result_of=lambda query: query_result(query, points)), 1) as reading:
         assert await reading.reader.read(NOW) == []
         assert reading.newest_values([0]) == [5]
         assert reading.read_up_to([0]) == [LAST]
@@ -434,7 +445,7 @@ async def test_points_of_minutes_that_were_not_requested_are_discarded_and_count
 
 async def test_a_value_that_is_not_finite_is_a_missing_point_and_counts_as_an_error() -> None:
     points = {LAST: "NaN", LAST - 1: "Infinity", LAST - 2: "-Infinity", LAST - 3: 1e300, LAST - 4: 5.0}
-    async with reader_of(answering(result_of=lambda query: result(query, points)), 1) as reading:
+    async with reader_of(answering(result_of=lambda query: query_result(query, points)), 1) as reading:
         assert await reading.reader.read(NOW) == []
         assert reading.newest_values([0]) == [5]
         assert reading.fleet.rings.latest_minute[reading.row(0)] == LAST - 4
@@ -481,7 +492,7 @@ async def test_results_of_a_metric_that_was_dropped_during_its_read_are_discarde
     def drop_while_reading(body: Body) -> Response:
         drop(reading.fleet, 0)
         put(reading.fleet, "new")  # takes the row of the dropped metric
-        return answering(result_of=lambda query: result(query, {LAST: 5.0}))(body)
+        return answering(result_of=lambda query: query_result(query, {LAST: 5.0}))(body)
 
     async with reader_of(drop_while_reading, 2) as reading:
         assert await reading.reader.read(NOW) == []
@@ -511,7 +522,7 @@ async def test_points_of_minutes_that_have_not_begun_by_the_clock_of_aws_are_rej
 ) -> None:
     """The clock of this machine is ahead, so that these minutes are requested."""
     points = {NOW + minutes_ahead - 5: 9.0, LAST: 5.0}
-    async with reader_of(answering(result_of=lambda query: result(query, points)), 2) as reading:
+    async with reader_of(answering(result_of=lambda query: query_result(query, points)), 2) as reading:
         reading.server.minute = NOW
         assert await reading.reader.read(NOW + minutes_ahead) == []
         assert reading.newest_values(range(2)) == [5, 5]
@@ -544,7 +555,7 @@ async def test_the_time_of_aws_is_read_from_errors_too() -> None:
 
 async def test_a_point_of_the_minute_that_just_ended_is_used_and_provisional() -> None:
     points = {NOW - 1: 3.0}
-    async with reader_of(answering(result_of=lambda query: result(query, points)), 1) as reading:
+    async with reader_of(answering(result_of=lambda query: query_result(query, points)), 1) as reading:
         row = np.array([reading.row(0)], np.int32)
         await reading.reader.read(NOW)
         assert reading.newest_values([0]) == [3]
@@ -557,7 +568,7 @@ async def test_a_point_of_the_minute_that_just_ended_is_used_and_provisional() -
 
 async def test_metrics_of_a_late_namespace_are_requested_from_their_last_point_on() -> None:
     points = {LAST - 30: 5.0}
-    async with reader_of(answering(result_of=lambda query: result(query, points)), 2) as reading:
+    async with reader_of(answering(result_of=lambda query: query_result(query, points)), 2) as reading:
         await reading.reader.read(NOW)
         await reading.reader.read(NOW + 1)
         assert reading.server.bodies[-1]["StartTime"] // 60 == LAST - 30 + 1 - REVISED_MINUTES
@@ -589,7 +600,9 @@ async def test_a_single_late_metric_is_read_however_late_its_points_come(
         delay = late_minutes if stream_of(query) == "late" else 1
         points = published if delay == late_minutes else {LAST - 90 + minute: 1.0 for minute in range(180)}
         now = server.minute or 0
-        return result(query, {minute: value for minute, value in points.items() if minute + delay < now})
+        return query_result(
+            query, {minute: value for minute, value in points.items() if minute + delay < now}
+        )
 
     server, fleet = FakeCloudWatch(answering(result_of=result_of)), Fleet()
     put(fleet, "in time")
@@ -611,7 +624,7 @@ async def test_a_single_late_metric_is_read_however_late_its_points_come(
 
 async def test_first_reads_of_metrics_do_not_change_the_learned_delay() -> None:
     def falling_values(query: Query) -> dict[str, Any]:
-        return result(query, {minute: float(NOW - minute) for minute in range(NOW - 30, NOW)})
+        return query_result(query, {minute: float(NOW - minute) for minute in range(NOW - 30, NOW)})
 
     async with reader_of(answering(result_of=falling_values), 1) as reading:
         for polls in range(1, 2 * MIN_POLLS):  # each inventory finds more metrics
@@ -626,7 +639,7 @@ async def test_a_pause_without_reads_does_not_change_the_learned_delay() -> None
         for now in range(NOW, NOW + 60):
 
             def result_in_time(query: Query, end: int = now) -> dict[str, Any]:
-                return result(query, {minute: 1.0 for minute in range(NOW - 30, end - 1)})
+                return query_result(query, {minute: 1.0 for minute in range(NOW - 30, end - 1)})
 
             is_denied = NOW + 20 <= now < NOW + 40
             reading.server.answer = (
@@ -651,7 +664,7 @@ async def test_a_falling_usage_is_shown_once_its_points_no_longer_change(revisio
             minute: 1000.0 - 10 * (minute - NOW) - max(0, revisions + 1 - now + minute)
             for minute in range(now - 30, newest + 1)
         }
-        return result(query, points)
+        return query_result(query, points)
 
     async with reader_of(answering(result_of=result_of), 2) as reading:
         for now in range(NOW, NOW + 20):

@@ -30,7 +30,7 @@ from tests.fake_cloudwatch import (
     Query,
     Response,
     fake_credentials,
-    result,
+    query_result,
 )
 from tests.registries import OWNERS, STREAM_WRITE_BYTES
 from tests.resources import resource
@@ -129,7 +129,9 @@ def answer_by_account(body: Body) -> Response:
     """Return a different value for the metrics of each account."""
     values = {MONITORING: 9.0, FIRST: 1.0, SECOND: 2.0}
     queries = body["MetricDataQueries"]
-    return {"MetricDataResults": [result(query, {LAST: values[account_of(query)]}) for query in queries]}
+    return {
+        "MetricDataResults": [query_result(query, {LAST: values[account_of(query)]}) for query in queries]
+    }
 
 
 def rejecting(is_rejected: Callable[[Query], bool], error: ErrorResponse) -> Callable[[Body], Response]:
@@ -219,7 +221,7 @@ async def test_forbidden_metrics_are_failures_of_their_own_account_only() -> Non
         status = {FIRST: "Forbidden"}
         return {
             "MetricDataResults": [
-                result(query, {}, status.get(account_of(query), "Complete"))
+                query_result(query, {}, status.get(account_of(query), "Complete"))
                 for query in body["MetricDataQueries"]
             ]
         }

@@ -24,7 +24,7 @@ from monitor.top.table import ItemTable
 from rules.band import Zone
 from tests.monitor.alerting.notices import notice
 from tests.monitor.fleet.fleets import add, judged, key
-from tests.monitor.served import Server
+from tests.monitor.fleet_server import Server
 from tests.processes import PROCESS_TIMEOUT
 
 SIZE, NARROW, WIDE = (120, 40), (80, 24), (200, 60)

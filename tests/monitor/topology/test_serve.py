@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from tests.monitor.serve_process import journal, serving
+from tests.monitor.serve_process import journal, running_server
 from tests.processes import eventually, get
 
 CONFIG = "services: [kinesis, lambda]\nregions: [eu-west-1]\npath_files: [paths.yaml]\n"
@@ -31,7 +31,7 @@ async def test_paths_are_served_after_the_first_polls_and_reloaded_from_their_fi
 ) -> None:
     file = tmp_path / "paths.yaml"
     file.write_text(ORDERS)
-    async with serving(tmp_path / "headroom.yaml", CONFIG, aws_environ) as (process, url):
+    async with running_server(tmp_path / "headroom.yaml", CONFIG, aws_environ) as (process, url):
         orders = await eventually(partial(path_named, url, "orders"))
         assert orders["unit"] == "records" and orders["capacity"] > orders["flow"]
         assert orders["at_most"] is False and orders["reasons"] == []

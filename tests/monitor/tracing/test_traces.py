@@ -29,7 +29,7 @@ from monitor.tracing.settings import TracingConfig
 from tests.http_endpoint import serve_http
 from tests.monitor.alerting.memory_store import MemoryStore
 from tests.monitor.alerting.pending import NOW, notice, pending_notice
-from tests.monitor.serve_process import serving
+from tests.monitor.serve_process import running_server
 from tests.processes import ENVIRONMENT, ROOT, get
 
 HIDE_LIBRARY = "import sys; sys.modules['opentelemetry.sdk'] = None; "
@@ -73,7 +73,7 @@ async def test_polls_inventories_and_requests_are_traced(
             "services: [sqs]\n"
             f"tracing: {{endpoint: 'http://127.0.0.1:{port}/v1/traces', bearer_token: let-me-in}}\n"
         )
-        async with serving(tmp_path / "headroom.yaml", text, aws_environ) as (process, url):
+        async with running_server(tmp_path / "headroom.yaml", text, aws_environ) as (process, url):
             await get(f"{url}/series/of-a-secret-name?q=secret")
             process.send_signal(signal.SIGTERM)
             _, errors = await process.communicate()

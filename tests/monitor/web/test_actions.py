@@ -12,7 +12,7 @@ from monitor.server.web_app import create_app
 from monitor.web.actions import local_path
 from tests.monitor.alerting.notices import notice
 from tests.monitor.fleet.fleets import add, key
-from tests.monitor.served import Server, client_of
+from tests.monitor.fleet_server import Server, client_of
 from tests.monitor.web.pages import Page, page
 
 Form = dict[str, str]

@@ -22,7 +22,7 @@ from tests.monitor.alerting.notices import notice
 from tests.monitor.alerting.pending import notice as numbered
 from tests.monitor.api.test_alerts import fire
 from tests.monitor.fleet.fleets import add, judged, key
-from tests.monitor.served import Server
+from tests.monitor.fleet_server import Server
 from tests.monitor.web.pages import Page, page
 from tests.registries import REGISTRY
 

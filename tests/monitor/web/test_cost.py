@@ -6,8 +6,8 @@ import httpx
 
 from monitor.fleet.ring_columns import NO_BOUND
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, add, key
+from tests.monitor.fleet_server import Server
 from tests.monitor.planning.simulation import SUM_OF_STREAMS
-from tests.monitor.served import Server
 from tests.monitor.web.pages import page
 
 

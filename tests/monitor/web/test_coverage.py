@@ -19,7 +19,7 @@ from rules.limits import LimitSource
 from rules.signals import Quota
 from tests.fake_aws import denied
 from tests.monitor.fleet.fleets import ACCOUNT, REGION, add, judged
-from tests.monitor.served import Server
+from tests.monitor.fleet_server import Server
 from tests.monitor.web.pages import Page, page
 from tests.monitor.web.test_pages import HOSTILE, LONG
 

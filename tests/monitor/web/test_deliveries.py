@@ -4,7 +4,7 @@ import httpx
 
 from monitor.config.config import Config
 from monitor.schema.types import ConfigContext
-from tests.monitor.served import Server
+from tests.monitor.fleet_server import Server
 from tests.registries import REGISTRY
 
 RECEIVER = {"name": "on-call", "type": "webhook", "url": "https://hooks.example.org/secret"}

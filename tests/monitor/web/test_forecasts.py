@@ -10,7 +10,7 @@ from monitor.fleet.fan import Fan
 from monitor.fleet.fleet import Series
 from rules.band import Zone
 from tests.monitor.fleet.fleets import add, judged, key
-from tests.monitor.served import Server
+from tests.monitor.fleet_server import Server
 from tests.monitor.web.pages import page
 
 

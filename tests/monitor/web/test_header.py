@@ -9,7 +9,7 @@ from monitor.web.header import THEMES, next_theme
 from rules.band import Zone
 from tests.monitor.alerting.notices import notice
 from tests.monitor.fleet.fleets import add, judged, key
-from tests.monitor.served import Server
+from tests.monitor.fleet_server import Server
 from tests.monitor.web.pages import page
 
 PATHS = ("/", "/alerts", "/cost", "/status", "/series/nosuch")

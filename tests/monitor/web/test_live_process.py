@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.monitor.serve_process import serving
+from tests.monitor.serve_process import running_server
 
 PAGES = 50
 
@@ -25,7 +25,7 @@ async def receive_stream(url: str, opened: asyncio.Semaphore) -> str:
 async def test_streams_of_open_pages_end_when_the_server_stops(
     tmp_path: Path, aws_environ: dict[str, str], number: signal.Signals
 ) -> None:
-    async with serving(tmp_path / "headroom.yaml", "services: [sqs]\n", aws_environ) as (process, url):
+    async with running_server(tmp_path / "headroom.yaml", "services: [sqs]\n", aws_environ) as (process, url):
         opened = asyncio.Semaphore(0)
         async with asyncio.timeout(30), asyncio.TaskGroup() as group:
             pages = [group.create_task(receive_stream(url, opened)) for _ in range(PAGES)]

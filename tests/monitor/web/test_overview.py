@@ -9,7 +9,7 @@ import pytest
 from monitor.web.list_view import WINDOW_ROWS
 from rules.band import Zone
 from tests.monitor.fleet.fleets import ACCOUNT, add, judged, key
-from tests.monitor.served import Server
+from tests.monitor.fleet_server import Server
 from tests.monitor.web.pages import page
 
 LONG = "x" * 1000

@@ -23,7 +23,7 @@ from monitor.web.templating import code_spans, doc_title
 from rules.band import Zone
 from tests.monitor.alerting.notices import notice
 from tests.monitor.fleet.fleets import ACCOUNT, REGION, SETTINGS, add, judge_causes, judged, key, refused
-from tests.monitor.served import Server
+from tests.monitor.fleet_server import Server
 from tests.monitor.web.pages import Page, feed, page
 
 PATHS = ("/", "/alerts", "/look-back", "/coverage", "/what-if", "/blind", "/cost", "/status", "/docs")

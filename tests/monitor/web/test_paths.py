@@ -8,7 +8,7 @@ import pytest
 
 from monitor.topology.path_status import PathStatus, PathStatuses
 from monitor.web.path_drawing import flow_svg, room_text
-from tests.monitor.served import Server
+from tests.monitor.fleet_server import Server
 from tests.monitor.topology.path_fleet import PathFleet
 from tests.monitor.topology.test_evaluation import CHECKOUT, checkout
 from tests.monitor.web.pages import Page, page

@@ -13,7 +13,7 @@ from monitor.runbooks.runbooks import find_runbook
 from monitor.server.web_app import create_app
 from rules.signals import Service
 from tests.monitor.alerting.notices import notice
-from tests.monitor.served import Server
+from tests.monitor.fleet_server import Server
 from tests.monitor.web.pages import Page, page
 from tests.own_services import own_collector
 from tests.registries import REGISTRY

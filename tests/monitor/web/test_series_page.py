@@ -16,7 +16,7 @@ from rules.limits import Limit, LimitSource
 from rules.signals import LimitKind
 from tests.monitor.alerting.notices import notice
 from tests.monitor.fleet.fleets import ACCOUNT, SETTINGS, add, judged, key
-from tests.monitor.served import Server
+from tests.monitor.fleet_server import Server
 from tests.monitor.web.pages import Page, feed, page
 from tests.registries import REGISTRY
 

@@ -22,7 +22,7 @@ from monitor.topology.path_status import PathStatus, PathStatuses
 from rules.band import Zone
 from tests.monitor.alerting.notices import notice
 from tests.monitor.fleet.fleets import ACCOUNT, REGION, add, judged, key
-from tests.monitor.served import Server, client_of
+from tests.monitor.fleet_server import Server, client_of
 from tests.monitor.topology.path_fleet import PathFleet
 from tests.monitor.web.pages import Page, feed
 

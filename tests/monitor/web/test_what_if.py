@@ -9,7 +9,7 @@ from collectors.base import ACCOUNT as WHOLE_ACCOUNT
 from collectors.base import Resource, Unobservable
 from monitor.web.what_if_page import lane_position
 from rules.band import Zone
-from tests.monitor.served import Server
+from tests.monitor.fleet_server import Server
 from tests.monitor.web.pages import Page, page
 from tests.monitor.web.test_pages import HOSTILE, LONG
 from tests.monitor.what_if.fleets import OTHER_REGION, add_series

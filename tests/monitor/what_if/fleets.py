@@ -13,7 +13,7 @@ from rules.forecast import BINS
 from rules.limits import Limit, LimitSource
 from rules.signals import Band
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, add, judged
-from tests.monitor.served import Server
+from tests.monitor.fleet_server import Server
 from tests.registries import signal_of
 from tests.resources import resource
 

@@ -17,7 +17,7 @@ from rules.band import Zone
 from rules.forecast import BINS, MIN_BINS
 from rules.signals import Band
 from tests.monitor.fleet.fleets import NOW
-from tests.monitor.served import Server
+from tests.monitor.fleet_server import Server
 from tests.monitor.web.pages import feed
 from tests.monitor.what_if.fleets import OTHER_REGION, add_series, store_history
 

@@ -163,14 +163,14 @@ def client_of(server: Server) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=transport, base_url="http://headroom")
 
 
-async def answer(client: httpx.AsyncClient, path: str) -> Any:
+async def json_of(client: httpx.AsyncClient, path: str) -> Any:
     """Return the JSON of a successful response."""
     got = await client.get(path)
     assert got.status_code == 200, got.text
     return got.json()
 
 
-def refusal(got: httpx.Response) -> str:
+def error_of(got: httpx.Response) -> str:
     """Return the sentence of an error response."""
     assert got.headers["content-type"] == "application/json"
     assert list(got.json()) == ["error"]
