@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from rules.alert_rules import IDLE_PENDING_FOR, KEEP_FIRING_FOR, Rule
+from rules.alert_rules import BELOW_PENDING_FOR, KEEP_FIRING_FOR, Rule
 from rules.alert_states import AlertStates, inactive_alerts, step_many
 from rules.alerts import Alert, AlertCriteria, AlertDurations, Breach, Ints, Samples, step
 from rules.band import Floats
@@ -27,7 +27,7 @@ def criteria(series: int) -> AlertCriteria:
     def durations(minutes: list[int]) -> Ints:
         return np.broadcast_to(np.array(minutes, np.int32)[:, None], (len(Rule), series))
 
-    pending_for, keep_firing_for = [IDLE_PENDING_FOR, 5, 5, 0], [KEEP_FIRING_FOR[rule] for rule in Rule]
+    pending_for, keep_firing_for = [BELOW_PENDING_FOR, 5, 5, 0], [KEEP_FIRING_FOR[rule] for rule in Rule]
     stale_after = np.full(series, 15, np.int32)
     band = for_all(0.4), for_all(0.7), for_all(0.9)
     return AlertCriteria(*band, durations(pending_for), durations(keep_firing_for), stale_after)

@@ -1,4 +1,4 @@
-"""Delay from a streamed point to the zone in the API that follows from it. `python bench/arrival.py`
+"""Delay between a streamed point and the zone in the API that results from it. `python bench/arrival.py`
 
 The whole service runs with 100,000 series in another process. Each second, it also receives 10,000 points of
 other series.

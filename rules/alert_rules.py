@@ -49,4 +49,4 @@ KEEP_FIRING_FOR: Mapping[Rule, int] = {
     Rule.SATURATED: 10,
 }
 
-IDLE_PENDING_FOR = 24 * 60  # minutes: a day, so that its busiest hours are included
+BELOW_PENDING_FOR = 24 * 60  # minutes: a day, so that the busiest hours of the day are included

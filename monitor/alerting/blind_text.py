@@ -36,7 +36,7 @@ def summary(spot: BlindSpot, registry: Registry) -> str:
     failure = _representative(spot.targets, registry)
     what = _what(spot, failure, registry)
     message = f": {failure.message.rstrip('.')}" if failure and failure.message else ""
-    if is_listing(spot):
+    if is_unlistable_organization(spot):
         return f"{what}: Headroom cannot list the accounts of the {spot.account}{message}. {LISTING_EFFECT}"
     where = _where(spot)
     if spot.cause == FailureClass.CLOCK and failure:
@@ -48,10 +48,10 @@ def summary(spot: BlindSpot, registry: Registry) -> str:
 
 def _effect(spot: BlindSpot, registry: Registry) -> str:
     """Return what is not monitored, and the extra cost where lists of active metrics cannot be read."""
-    hiding = [target for target in spot.targets if target.service != ACTIVITY]
-    hidden = affected_services(spot._replace(targets=hiding), registry)
-    sentences = [f"Not monitored there: {hidden}."] if hiding else []
-    return " ".join([*sentences, *([ACTIVITY_EFFECT] if len(hiding) < len(spot.targets) else ())])
+    unread_targets = [target for target in spot.targets if target.service != ACTIVITY]
+    unread_services = affected_services(spot._replace(targets=unread_targets), registry)
+    sentences = [f"Not monitored there: {unread_services}."] if unread_targets else []
+    return " ".join([*sentences, *([ACTIVITY_EFFECT] if len(unread_targets) < len(spot.targets) else ())])
 
 
 def next_steps(spot: BlindSpot) -> list[NextStep]:
@@ -72,7 +72,7 @@ def remedies(spot: BlindSpot) -> tuple[str, ...]:
     return (*sentences,)
 
 
-def is_listing(spot: BlindSpot) -> bool:
+def is_unlistable_organization(spot: BlindSpot) -> bool:
     """Return whether a blind spot is an organization whose accounts cannot be listed."""
     return any(target.place == ("", ORGANIZATIONS) for target in spot.targets)
 

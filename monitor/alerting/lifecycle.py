@@ -15,7 +15,7 @@ from monitor.fleet.operations import NAN
 from monitor.fleet.provisional import complete_through, is_provisional
 from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.throttling import is_unknown
-from rules.alert_rules import IDLE_PENDING_FOR, KEEP_FIRING_FOR, Rule
+from rules.alert_rules import BELOW_PENDING_FOR, KEEP_FIRING_FOR, Rule
 from rules.alert_states import AlertStates, SamplesAt, SavedAlert, Transitions
 from rules.alerts import MARGIN, AlertCriteria, AlertState, Samples, breaches
 
@@ -159,7 +159,7 @@ class Lifecycle:
     def _criteria(self, slots: Ints) -> AlertCriteria:
         fleet = self._fleet
         pending_for = np.repeat(fleet.pending_for[slots][None].astype(np.int32), len(Rule), axis=0)
-        pending_for[Rule.BELOW] = IDLE_PENDING_FOR
+        pending_for[Rule.BELOW] = BELOW_PENDING_FOR
         pending_for[Rule.SATURATED] = fleet.throttled_pending_for[slots]
         configured = fleet.keep_firing_for[slots]
         keep_firing_for = np.where(configured < 0, DEFAULT_KEEP_FIRING_FOR, configured)

@@ -28,7 +28,8 @@ from monitor.what_if.what_if import WhatIf
 class EventTiming:
     """The intervals of the stream of live updates, in seconds.
 
-    check_interval: the time between two checks for a new judgement, the end of access or the server's stop.
+    check_interval: the time between two checks for a new judgement, the end of the client's access and the
+    stop of the server.
     heartbeat_interval: the time without an event after which a comment keeps the connection open.
     send_timeout: the time within which the client must read an event.
     """

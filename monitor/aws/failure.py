@@ -119,7 +119,7 @@ def with_operation_name(operation: str) -> Iterator[None]:
 
 @contextmanager
 def with_role_place(place: str) -> Iterator[None]:
-    """Set `role_place` on errors that lack it: the place of the role in its chain; empty for one role."""
+    """Set `role_place` on errors that lack it: the role's position in its chain; empty without a chain."""
     try:
         yield
     except Exception as error:

@@ -24,7 +24,7 @@ from monitor.fleet.key import ALL_LABELS, WHOLE_ACCOUNT
 from monitor.lib.anchors import OWN_RUNBOOK
 from monitor.lib.label_names import exported_names
 from monitor.runbooks.health import HealthAlert, health_alerts
-from rules.alert_rules import IDLE_PENDING_FOR, KEEP_FIRING_FOR, Rule
+from rules.alert_rules import BELOW_PENDING_FOR, KEEP_FIRING_FOR, Rule
 from rules.band import Zone
 from rules.signals import LimitKind, Service, Signal
 from rules.units import UnitKind
@@ -153,7 +153,7 @@ def _alerting_rules(service: Service, signal: Signal, runbooks: str) -> list[dic
     ]
     if signal.kind is LimitKind.PROVISIONED:
         below = _alerting_rule(_idle(selector), Rule.BELOW, service, signal, runbooks)
-        pending_for = f"{IDLE_PENDING_FOR // 60}h"
+        pending_for = f"{BELOW_PENDING_FOR // 60}h"
         alerts.append(
             _with_timing(below, {"for": pending_for, "keep_firing_for": f"{KEEP_FIRING_FOR[Rule.BELOW]}m"})
         )

@@ -45,13 +45,13 @@ class SeriesHistory(Judged):
             cls(
                 **{name: column[n * WINDOW : (n + 1) * WINDOW] for name, column in columns.items()},
                 end=end,
-                recent_minutes=int(minutes) or RECENT_MINUTES,
+                recent_minutes=int(length) or RECENT_MINUTES,
             )
-            for n, minutes in enumerate(recent)
+            for n, length in enumerate(recent)
         ]
 
     def since(self, zone: Zone) -> int | None:
-        """Return the minute since which the series has been in the zone; None if all known minutes are.
+        """Return the minute since which the series has been in the zone; None if in all known minutes.
 
         For zones above the band, minutes in a worse zone count as well.
         """

@@ -87,7 +87,7 @@ class PushQueueStore(Protocol):
     def load_watermarks(self, receiver: str) -> WatermarkRows:
         """Return the newest watermarks of all series that earlier processes saved for a receiver.
 
-        The watermarks are moved to DEPARTED_CHUNK, as series have other slots in this process.
+        The watermarks are moved to DEPARTED_CHUNK, as this process has other slots and so other chunks.
         """
         ...
 

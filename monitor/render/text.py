@@ -57,7 +57,7 @@ def format_rate(rate: float) -> str:
 
 
 def per_request_text(unit: Unit, amount: float) -> str:
-    """Return the amount that one request uses; of a limit per second, without `/s`: `0.4 write units`."""
+    """Return the amount that one request uses, without the `/s` of a limit: `0.4 write units`."""
     return parse_unit(str(unit).removesuffix("/s")).format(amount)
 
 

@@ -110,15 +110,17 @@ def _pattern_of(expected: str, names: Names, value: str) -> str:
 
 def _service(value: str, info: ValidationInfo) -> str:
     registry = registry_of(info)
-    return _one_of(_one_of_services(registry), registry.service_names, value) if registry else value
+    return _one_of(_expected_services_text(registry), registry.service_names, value) if registry else value
 
 
 def _service_pattern(value: str, info: ValidationInfo) -> str:
     registry = registry_of(info)
-    return _pattern_of(_one_of_services(registry), registry.service_names, value) if registry else value
+    return (
+        _pattern_of(_expected_services_text(registry), registry.service_names, value) if registry else value
+    )
 
 
-def _one_of_services(registry: Registry) -> str:
+def _expected_services_text(registry: Registry) -> str:
     return f"one of {', '.join(registry.service_names)}"
 
 

@@ -1,4 +1,4 @@
-"""The numbers of all series of a fleet under a question, as columns by slot; for a thread."""
+"""The numbers of all series after the change that a question assumes, as columns by slot."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class StressedFleet:
     series, and the answer is unknown. not_growing: the series is left out, as it counts things.
     peak: the highest demand of the series itself. throttled: some of that demand was throttled.
     moved: the traffic that moves to another region. received_from: the slot whose traffic the series
-    receives; -1 if there is none. sums_peaks: the peaks of both are added up.
+    receives; -1 if there is none. sums_peaks: the peaks of both are added, as they have no common past.
     limit: the limit that the question sets, else the limit in force. ceiling: the effective ceiling.
     now, then: the numbers without any change, and under the question.
     """

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.alert_rules import IDLE_PENDING_FOR, KEEP_FIRING_FOR, Rule, Severity
+from rules.alert_rules import BELOW_PENDING_FOR, KEEP_FIRING_FOR, Rule, Severity
 from rules.alert_states import AlertStates
 from rules.alerts import MARGIN, AlertState, Samples, breaches
 from rules.band import Zone, zones
@@ -210,6 +210,6 @@ def test_a_worse_rule_is_more_severe() -> None:
 
 
 def test_default_durations_and_band() -> None:
-    assert IDLE_PENDING_FOR == 24 * 60
+    assert BELOW_PENDING_FOR == 24 * 60
     assert [KEEP_FIRING_FOR[rule] for rule in Rule] == [5, 5, 5, 10]
     assert Band().high * (1 - MARGIN) == pytest.approx(0.665)

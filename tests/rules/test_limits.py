@@ -17,7 +17,7 @@ candidates = st.dictionaries(st.sampled_from(LimitSource), values)
 
 
 @given(candidates)
-def test_the_first_source_with_a_usable_value_is_in_force_unless_aws_grants_nothing(
+def test_the_first_source_with_a_usable_value_is_in_force_unless_the_quota_is_0_or_negative(
     by_source: Mapping[LimitSource, float | None],
 ) -> None:
     expected = None
@@ -43,7 +43,7 @@ def test_an_unusable_value_is_no_limit(value: float | None) -> None:
     assert effective_limit(dict.fromkeys(LimitSource, value), 0) is None
 
 
-def test_an_integer_becomes_a_float_as_it_is_read_back_from_the_journal() -> None:
+def test_an_integer_becomes_a_float_because_the_journal_returns_floats() -> None:
     limit = effective_limit({LimitSource.API: 1000}, 0)
     assert limit and str(limit.value) == "1000.0"
 

@@ -118,7 +118,9 @@ def _throttled(matchers: Matchers, width: int = 24) -> AnyPanel:
 
 def _projection(matchers: Matchers) -> list[AnyPanel]:
     highest = promql.or_none(promql.highest(promql.series("headroom_utilization_ratio", matchers)))
-    about = "By the usage of the last 14 days; no bar before two days of history, nor at the limit."
+    about = (
+        "By the usage of 14 days; series at the limit, or with less than two days of history, have no bar."
+    )
     title = "Probability of reaching the limit in 24 hours"
     return [
         utilization_chart(

@@ -90,7 +90,7 @@ async def test_without_a_role_sts_returns_the_id_of_the_account(sts: FakeSts) ->
     assert sts.requested[0]["region"] == "eu-west-1"  # the first configured region
 
 
-async def test_the_arn_of_a_role_has_the_id_without_a_call(sts: FakeSts) -> None:
+async def test_the_account_id_is_taken_from_the_role_arn_without_a_call(sts: FakeSts) -> None:
     assert await opened_cells(sts, role_arn=ROLE, regions=("eu-west-1",)) == [("210987654321", "eu-west-1")]
     assert sts.actions == ["AssumeRole"]
 

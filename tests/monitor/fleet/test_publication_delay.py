@@ -56,7 +56,7 @@ def test_no_delay_is_learnt_from_a_few_polls() -> None:
 
 
 @pytest.mark.parametrize(
-    ("polls", "confirmed", "late_changes", "final"),
+    ("polls", "confirmed_age", "late_changes", "final"),
     [
         pytest.param(30, 1, 0, True, id="no confirmed point changes"),
         pytest.param(30, 1, 15, True, id="hardly any confirmed point changes"),
@@ -66,20 +66,20 @@ def test_no_delay_is_learnt_from_a_few_polls() -> None:
     ],
 )
 def test_confirmed_points_are_final_where_hardly_any_changed(
-    polls: int, confirmed: int, late_changes: int, final: bool
+    polls: int, confirmed_age: int, late_changes: int, final: bool
 ) -> None:
-    """A fifth of 1,000 points a minute change once. Points of the age `confirmed` were returned twice."""
+    """Points of `confirmed_age` are returned twice; of the 1,000 points of each minute 200 change, once."""
     states = NamespaceStates()
     namespace = states.number_of("AWS/Lambda")
     delays, ages = PublicationDelays(states), np.repeat(np.arange(3, dtype=np.int32), 1000)
     number = np.arange(ages.size) % 1000
     changed = (number < 200) & (ages == 0) | (number < late_changes) & (ages == 1)
     for _ in range(polls):
-        delays.observe(np.full(ages.size, namespace, np.int32), ages, changed, ages == confirmed)
+        delays.observe(np.full(ages.size, namespace, np.int32), ages, changed, ages == confirmed_age)
         delays.learn()
     assert states.confirmed_is_final[namespace] == final
 
 
 @given(st.integers(0, 60), st.integers(1, 60))
-def test_the_delay_is_not_measured_or_between_its_bounds(complete_after: int, interval: int) -> None:
+def test_a_delay_is_either_unknown_or_within_its_bounds(complete_after: int, interval: int) -> None:
     assert learnt_delay(complete_after, interval, polls=8) in {-1, *range(MIN_DELAY, MAX_DELAY + 1)}

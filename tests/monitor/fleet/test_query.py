@@ -50,21 +50,24 @@ def snapshot_of(series: dict[Key, tuple[Zone, float]]) -> Snapshot:
     """Return a snapshot of series with these zones and usages."""
     fleet = Fleet()
     dropped = add(fleet, key("dropped"))
-    for named, (zone, usage) in series.items():
-        judged(fleet, add(fleet, named), zone, usage=usage, saturation=usage)
+    for series_key, (zone, usage) in series.items():
+        judged(fleet, add(fleet, series_key), zone, usage=usage, saturation=usage)
     fleet.drop(dropped.key)
     return Snapshot.of(fleet, {})
 
 
-def is_match(named: Key, zone: Zone, query: Query) -> bool:
+def is_match(series_key: Key, zone: Zone, query: Query) -> bool:
     """Return whether a series matches the filters of a query."""
     equal = ("account", "region", "service", "signal")
     wanted = query.resource
     pattern = wanted is not None and ("*" in wanted or "?" in wanted)
     return (
-        all(getattr(query, name) in (None, getattr(named, name)) for name in equal)
+        all(getattr(query, name) in (None, getattr(series_key, name)) for name in equal)
         and (not query.zone or zone.word in query.zone)
-        and (wanted is None or (fnmatchcase(named.resource, wanted) if pattern else named.resource == wanted))
+        and (
+            wanted is None
+            or (fnmatchcase(series_key.resource, wanted) if pattern else series_key.resource == wanted)
+        )
     )
 
 
@@ -88,11 +91,13 @@ def test_the_pages_of_a_query_together_have_each_series_once(
     paged = pages(snapshot, Query(**base, limit=limit))
     assert [slot for page in paged for slot in page] == whole.slots
     assert all(len(page) == limit for page in paged[:-1])
-    expected = {named for named, (zone, _) in series.items() if is_match(named, zone, Query(**base))}
+    expected = {
+        series_key for series_key, (zone, _) in series.items() if is_match(series_key, zone, Query(**base))
+    }
     assert {snapshot.series[slot].key for slot in whole.slots} == expected
     assert whole.total == len(whole.slots) == len(expected)
     any_zone = Query(**base | {"zone": []})
-    zones = [zone for named, (zone, _) in series.items() if is_match(named, zone, any_zone)]
+    zones = [zone for series_key, (zone, _) in series.items() if is_match(series_key, zone, any_zone)]
     assert whole.zones == {zone: zones.count(zone) for zone in Zone}
     assert run_query(snapshot, Query(**base, limit=1)).zones == whole.zones
 
@@ -176,9 +181,9 @@ def test_any_text_as_cursor_raises_at_most_a_cursor_error(cursor: str) -> None:
 @given(fleets)
 def test_every_series_is_found_by_its_id(series: dict[Key, tuple[Zone, float]]) -> None:
     snapshot = snapshot_of(series)
-    for named in series:
-        found = series_by_id(snapshot, named.id)
-        assert found and found.key == named
+    for series_key in series:
+        found = series_by_id(snapshot, series_key.id)
+        assert found and found.key == series_key
 
 
 @pytest.mark.parametrize(

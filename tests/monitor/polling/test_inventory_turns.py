@@ -149,7 +149,7 @@ def test_waiting_resources_are_read_within_minutes_with_only_a_few_more_lists() 
     assert lists <= 6
     assert (
         run(waiting_and_lists(240))[1] <= 24 + 6
-    )  # a list in each of 24 inventories, and the few more of above
+    )  # one list in each of 24 inventories, and those asserted above
 
 
 async def test_a_doubted_limit_is_read_again_before_the_turn_of_its_resource() -> None:
@@ -225,7 +225,7 @@ class ReservingAccount:
         ]
 
 
-async def test_throttles_of_the_account_are_incomplete_until_the_reserved_function_was_read() -> None:
+async def test_throttled_demand_of_the_account_is_incomplete_until_the_reserved_function_was_read() -> None:
     account = ReservingAccount(d=300)
     are_incomplete, waiting = zip(*[await account.run() for _ in range(5)], strict=True)
     assert are_incomplete == (True, False, False, False, False)
@@ -234,13 +234,15 @@ async def test_throttles_of_the_account_are_incomplete_until_the_reserved_functi
     assert ("function_reserved_concurrency", "d") in account.fake_account.names
 
 
-async def test_throttles_of_the_account_are_complete_once_reservations_add_up_to_the_total() -> None:
+async def test_throttled_demand_of_the_account_is_complete_once_reservations_add_up_to_the_total() -> None:
     is_incomplete, waiting = await ReservingAccount(a=100, b=200).run()
     assert waiting > 0
     assert not is_incomplete
 
 
-async def test_throttles_of_the_account_are_incomplete_again_after_its_reserved_total_has_changed() -> None:
+async def test_throttled_demand_of_the_account_is_incomplete_again_after_its_reserved_total_has_changed() -> (
+    None
+):
     account = ReservingAccount(a=100)
     for _ in range(5):
         is_incomplete, _ = await account.run()

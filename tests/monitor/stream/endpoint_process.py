@@ -1,6 +1,6 @@
 """Runs the endpoint over a fleet of many streams, in a process of its own. Argument: the port, or 0 for any.
 
-The process prints its port. `GET /values` returns the values of all streams, for each minute before NOW.
+The process prints its port. `GET /values` returns the values of all streams, by minute up to MINUTE.
 """
 
 import asyncio
