@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Self
 
-LEVEL = 1  # higher levels save a tenth of the size for twice the time
+COMPRESSION_LEVEL = 1  # higher levels save a tenth of the size for twice the time
 RAW_DEFLATE = -zlib.MAX_WBITS  # deflate without header and trailer
 HEADER = b"\x1f\x8b\x08\0\0\0\0\0\x04\xff"  # RFC 1952: deflate, no name, no time, fastest, unknown system
 FINAL_BLOCK = b"\x03\0"  # RFC 1951: the final block, empty
@@ -22,7 +22,7 @@ class CompressedPiece:
     @classmethod
     def of(cls, text: bytes) -> Self:
         """Compress a text."""
-        deflate = zlib.compressobj(LEVEL, zlib.DEFLATED, RAW_DEFLATE)
+        deflate = zlib.compressobj(COMPRESSION_LEVEL, zlib.DEFLATED, RAW_DEFLATE)
         return cls(len(text), deflate.compress(text) + deflate.flush(zlib.Z_SYNC_FLUSH))
 
     @property
@@ -58,8 +58,11 @@ class ExpositionBody:
         yield tail
 
     def gzipped(self, tail: bytes) -> tuple[int, Iterator[bytes]]:
-        """Return length and parts of the same text as one gzip stream; only `tail` is compressed now."""
+        """Return the length in bytes and the parts of one gzip stream of the text followed by `tail`.
+
+        Only `tail` is compressed now.
+        """
         last = CompressedPiece.of(tail)
-        checks = struct.pack("<LL", zlib.crc32(tail, self.crc), (self.size + last.size) % 2**32)
-        parts = [HEADER, *(piece.deflated for piece in self.pieces), last.deflated + FINAL_BLOCK + checks]
+        trailer = struct.pack("<LL", zlib.crc32(tail, self.crc), (self.size + last.size) % 2**32)
+        parts = [HEADER, *(piece.deflated for piece in self.pieces), last.deflated + FINAL_BLOCK + trailer]
         return sum(map(len, parts)), iter(parts)

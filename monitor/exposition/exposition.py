@@ -1,4 +1,4 @@
-"""The exposition of the fleet for Prometheus. Each judgement renders only the parts that changed.
+"""The exposition of the fleet for Prometheus. After a judgement, only the parts that changed are rendered.
 
 Every family is a gauge, whose lines are the same in Prometheus' text format 0.0.4 and in OpenMetrics 1.0.
 """
@@ -63,13 +63,14 @@ class Chunk:
         if series == self._series:
             return
         self._series = series
-        common = render_all(series)
+        common_labels = render_all(series)
         last_labels = {
             labels: [render_last(labels(entry)) if entry else b"" for entry in series]
             for labels in {family.labels for family in FAMILIES}
         }
         self._samples = {
-            family: CachedSamples(family.name, *common, last_labels[family.labels]) for family in FAMILIES
+            family: CachedSamples(family.name, *common_labels, last_labels[family.labels])
+            for family in FAMILIES
         }
 
     def piece(self, family: Family, values: FamilyValues) -> CompressedPiece:
@@ -88,9 +89,9 @@ class CauseChunk:
         """Set the causes, each with its series."""
         if keys != self._keys:
             self._keys = keys
-            common = render_all([series for series, _ in keys])
+            common_labels = render_all([series for series, _ in keys])
             last_labels = [render_last((("cause", cause),)) for _, cause in keys]
-            self._samples = CachedSamples(THROTTLED_BY_CAUSE, *common, last_labels)
+            self._samples = CachedSamples(THROTTLED_BY_CAUSE, *common_labels, last_labels)
 
     def piece(self, throttled: Floats) -> CompressedPiece:
         """Return the samples, rendered again only if they changed."""
@@ -114,13 +115,13 @@ class Rendering:
     def _render(self, snapshot: Snapshot) -> ExpositionBody:
         if snapshot.series is not self._labelled_series:
             self._update_labels(snapshot)
-        first = (
+        leading_pieces = (
             HEADERS[ACCOUNT_INFO],
             _account_info(snapshot),
             HEADERS[SERIES_COUNT],
             _series_counts(snapshot),
         )
-        pieces = (*first, *_alerts(snapshot), *self._samples(snapshot), *self._causes(snapshot))
+        pieces = (*leading_pieces, *_alerts(snapshot), *self._samples(snapshot), *self._causes(snapshot))
         return self.body if pieces == self.body.pieces else ExpositionBody.from_pieces(pieces)
 
     def _update_labels(self, snapshot: Snapshot) -> None:
@@ -161,9 +162,10 @@ class Rendering:
 
 
 class Exposition:
-    """The exposition of one fleet. snapshot, body: the copy and the text of the last published judgement.
+    """The exposition of one fleet.
 
-    published_at: the time of its publication in epoch seconds; None before the first publication.
+    snapshot: a copy of the fleet, as published last. body: its text.
+    published_at: the time of the last publication in epoch seconds; None before the first publication.
     max_series: the most series of one scrape. If the fleet has more, it cannot be scraped as a whole, and
     `body` is empty.
     """
@@ -177,18 +179,18 @@ class Exposition:
 
     async def publish(self, account_names: Mapping[str, str], alerts: Sequence[ActiveAlert] = ()) -> None:
         """Publish the last judgement. account_names: names by 12-digit account id."""
-        self.snapshot = await self._copied(account_names, alerts)
+        self.snapshot = await self._copy_fleet(account_names, alerts)
         self.published_at = time.time()
         self.body = await asyncio.to_thread(self._render_newest)
 
-    async def _copied(self, account_names: Mapping[str, str], alerts: Sequence[ActiveAlert]) -> Snapshot:
+    async def _copy_fleet(self, account_names: Mapping[str, str], alerts: Sequence[ActiveAlert]) -> Snapshot:
         """Return a copy of the fleet. A large fleet is copied in parts, and other tasks run in between.
 
         If the fleet changes meanwhile, copying begins anew; the last attempt copies the fleet at once.
         """
-        fleet, before = self._fleet, self.snapshot
+        fleet, previous = self._fleet, self.snapshot
         for _ in range(MAX_RESTARTS if fleet.size > SLOTS_PER_PART else 0):
-            state, parts = fleet.state, Snapshot.copied_in_parts(fleet, account_names, before, alerts)
+            state, parts = fleet.state, Snapshot.copied_in_parts(fleet, account_names, previous, alerts)
             while state == fleet.state:
                 try:
                     next(parts)
@@ -196,7 +198,7 @@ class Exposition:
                     copied: Snapshot = ended.value
                     return copied
                 await asyncio.sleep(0)
-        return Snapshot.of(fleet, account_names, before, alerts)
+        return Snapshot.of(fleet, account_names, previous, alerts)
 
     def _render_newest(self) -> ExpositionBody:
         with self._render_lock:  # the thread of a cancelled `publish` may still run
@@ -219,24 +221,28 @@ def _account_info(snapshot: Snapshot) -> CompressedPiece:
 def _alerts(snapshot: Snapshot) -> Iterator[CompressedPiece]:
     active = [(snapshot.series[alert.slot], alert) for alert in snapshot.alerts]
     active = [(series, alert) for series, alert in active if series]
-    common = render_all([series for series, _ in active])
+    common_labels = render_all([series for series, _ in active])
     last_labels = [render_last((("severity", alert.severity),)) for _, alert in active]
     for name in (ALERT_STATE, ALERT_SINCE):
         values = [alert.state if name == ALERT_STATE else alert.since for _, alert in active]
         yield HEADERS[name]
-        yield CompressedPiece.of(render_samples(name, (*common, last_labels), np.array(values, np.int64)))
+        yield CompressedPiece.of(
+            render_samples(name, (*common_labels, last_labels), np.array(values, np.int64))
+        )
 
 
 def _series_counts(snapshot: Snapshot) -> CompressedPiece:
     """Render the number of series in each zone, for each group that has series."""
-    is_used = snapshot.group >= 0
-    zone_count, lowest = len(Zone), min(Zone)
-    bins = snapshot.group[is_used].astype(np.int64) * zone_count + (snapshot.zone[is_used] - lowest)
+    has_series = snapshot.group >= 0
+    zone_count, lowest_zone = len(Zone), min(Zone)
+    bins = snapshot.group[has_series].astype(np.int64) * zone_count + (
+        snapshot.zone[has_series] - lowest_zone
+    )
     counts = np.bincount(bins, minlength=len(snapshot.groups) * zone_count).reshape(-1, zone_count)
     groups = np.flatnonzero(counts.any(axis=1))
     labels = [render_group(snapshot.groups[group]) for group in groups.tolist()]
     return CompressedPiece.of(
-        b"".join(_zone_lines(labels, zone, counts[groups, zone - lowest]) for zone in Zone)
+        b"".join(_zone_lines(labels, zone, counts[groups, zone - lowest_zone]) for zone in Zone)
     )
 
 

@@ -96,8 +96,8 @@ def render_group(group: Group) -> bytes:
 def render_all(series: Sequence[Series | None]) -> tuple[list[bytes], list[bytes]]:
     """Return the text of the labels that all samples of each series have, without the closing brace.
 
-    The text is in two parts: the labels of the group, one object that its series share, and the labels of the
-    series itself. Both are empty for None.
+    The text is in two parts: the labels of the group (one object for all series of a group), and the labels
+    of the series itself. Both are empty for None.
     """
     return (
         [render_group(entry.key[:4]) if entry else b"" for entry in series],

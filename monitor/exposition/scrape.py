@@ -47,12 +47,12 @@ async def scrape(
 
     registry: the families of the process; None to leave them out.
     """
-    wanted = exposition_format(request.headers.get("accept", ""))
+    preferred = exposition_format(request.headers.get("accept", ""))
     gzip = accepts_gzip(request.headers.get("accept-encoding", ""))
-    process_families = await asyncio.to_thread(GENERATE[wanted], registry or NO_FAMILIES)
+    process_families = await asyncio.to_thread(GENERATE[preferred], registry or NO_FAMILIES)
     length, parts = body.gzipped(process_families) if gzip else body.plain(process_families)
     headers = {
-        "content-type": wanted.content_type,
+        "content-type": preferred.content_type,
         "content-length": str(length),
         "vary": "Accept, Accept-Encoding",
         **({"content-encoding": "gzip"} if gzip else {}),
@@ -61,7 +61,7 @@ async def scrape(
 
 
 async def _with_yields(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Join small parts, and yield to the event loop after each, so that a client delays no other requests."""
+    """Join small parts, and let other tasks run after each joined part, so that no other request waits."""
     joined = bytearray()
     for part in parts:
         joined += part

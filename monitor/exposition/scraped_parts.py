@@ -1,6 +1,6 @@
 """Parts of the fleet that are scraped one by one, each rendered when it is scraped.
 
-A part is rendered again only where it changed since it was scraped last.
+Of a part, only what changed since it was scraped last is rendered again.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from monitor.fleet.snapshot import Snapshot
 from monitor.lib.errors import HeadroomError
 
 MAX_PARTS = 1000  # most parts that are kept rendered
-KEPT_SERIES_RATIO = 2  # series kept rendered in all parts together, per series of the fleet
+KEPT_SERIES_RATIO = 2  # all parts that are kept have at most this many times the series of the fleet
 NO_OBJECTS: Objects = np.empty(0, np.object_)
 
 
@@ -26,7 +26,7 @@ class TooManySeriesError(HeadroomError):
     """A scrape selects more series than one scrape may have."""
 
 
-def check_number(series: int, max_series: int) -> None:
+def check_series_count(series: int, max_series: int) -> None:
     """Raise TooManySeriesError if a scrape has more than `max_series` series."""
     if series > max_series:
         raise TooManySeriesError(
@@ -55,7 +55,7 @@ class _Part:
         with self._lock:
             if snapshot is not self._rendered:
                 self._select(snapshot)
-                check_number(self._slots.size, max_series)
+                check_series_count(self._slots.size, max_series)
                 names = snapshot.account_names if self._selection.has_own else {}
                 part = snapshot.select(self._slots)
                 self._rendering.render(replace(part, series=self._series, account_names=names))
@@ -63,7 +63,7 @@ class _Part:
             return self._rendering.body
 
     def _select(self, snapshot: Snapshot) -> None:
-        """Look up the slots again if any series came, went or was replaced."""
+        """Look up the slots again if any series was added, dropped or replaced."""
         if snapshot.series is not self._all_series:
             self._slots = self._selection.slots(snapshot)
             self._series, self._all_series = snapshot.series[self._slots], snapshot.series
@@ -80,7 +80,7 @@ class ScrapedParts:
         """Return the text of a part, or of the whole, as judged last. Raises TooManySeriesError."""
         snapshot, max_series = self._exposition.snapshot, self._exposition.max_series
         if selection.is_whole:
-            check_number(snapshot.series_count, max_series)
+            check_series_count(snapshot.series_count, max_series)
             return self._exposition.body
         selection = selection.normalized()
         part = self._parts.setdefault(selection, _Part(selection))
@@ -91,7 +91,10 @@ class ScrapedParts:
             self._forget_oldest(KEPT_SERIES_RATIO * snapshot.series_count)
 
     def _forget_oldest(self, max_series: int) -> None:
-        """Forget the parts that were scraped longest ago, as long as too many series are kept rendered."""
+        """Forget the parts scraped longest ago until at most MAX_PARTS with `max_series` series remain.
+
+        A single part remains whatever its size.
+        """
         size = sum(part.size for part in self._parts.values())
         while len(self._parts) > MAX_PARTS or (size > max_series and len(self._parts) > 1):
             _, oldest = self._parts.popitem(last=False)

@@ -50,9 +50,9 @@ class Selection(BaseModel):
 
     def slots(self, snapshot: Snapshot) -> Indices:
         """Return the slots of the series of a snapshot that are selected."""
-        wanted = [frozenset(values) for values in (self.account, self.region, self.service)]
+        selected_values = [frozenset(values) for values in (self.account, self.region, self.service)]
         groups_match = [
-            all(label in values for label, values in zip(group, wanted, strict=False) if values)
+            all(label in values for label, values in zip(group, selected_values, strict=False) if values)
             for group in snapshot.groups
         ]
         is_selected = np.array([*groups_match, False], np.bool_)  # the last flag: slots without a series

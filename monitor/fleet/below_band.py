@@ -1,4 +1,4 @@
-"""Resources below their bands, which the inventory describes more rarely."""
+"""Resources below their bands, which the inventory describes more rarely than other resources."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,8 +13,9 @@ from rules.band import Zone
 class ResourcesBelowBand:
     """The resources of a service in a cell whose series are all below their bands, with nothing throttled.
 
-    below: the paths of resources that have a series below its band, themselves or in a part. others: the
-    paths of resources with any other series. others_and_parents: `others`, and the paths of their parents.
+    below: the paths of resources with a series below its band, and of the parents of these resources.
+    others: the paths of resources with any other series. others_and_parents: `others`, and the paths of
+    their parents.
     """
 
     below: frozenset[ResourcePath] = frozenset()
@@ -33,9 +34,9 @@ def resources_below_band(fleet: Fleet, slots: Indices) -> ResourcesBelowBand:
 
     slots: the slots of all series of the service in a cell.
 
-    Series that are not judged do not count. A series whose usage is a number that an API returned is never
-    below, as the call that describes the resource also reads the usage. A doubted limit is read again at once
-    in any zone.
+    Series that are not observable do not count. A series whose usage is a number that an API returned is
+    never below, as the call that describes the resource also reads the usage. A doubted limit is read again
+    at once, whatever the zone.
     """
     slots = slots[fleet.observable[slots]]
     is_below = (fleet.zone[slots] == Zone.BELOW) & ~(fleet.saturation[slots] > 0) & ~fleet.returned[slots]

@@ -18,7 +18,7 @@ Digests = npt.NDArray[np.int64]
 Indices = npt.NDArray[np.intp]  # numpy indexes two to three times as fast by these as by int32
 
 INITIAL_CAPACITY = 1024  # slots allocated at first; doubled when all are used
-CLEARED_AHEAD = 256  # slots that are set to their declared values at once
+CLEARED_AHEAD = 256  # unused slots that are set to their declared values together
 
 
 def as_indices(index: Index) -> Indices | slice:
@@ -39,7 +39,7 @@ class Columns:
         self._declared_columns = {**self.declared, **declared}
         self.size = 0
         self._capacity = INITIAL_CAPACITY
-        self._cleared = 0  # the end of the slots that were never used and are set to their declared values
+        self._cleared = 0  # the slots from `size` up to here already have their declared values
         self._free: list[int] = []
         for name, (dtype, _, *width) in self._declared_columns.items():
             setattr(self, name, np.empty((INITIAL_CAPACITY, *width), dtype))

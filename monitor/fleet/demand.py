@@ -1,4 +1,4 @@
-"""Demand by quarter of an hour, usage plus throttled demand, from which forecasts are made."""
+"""Demand, which is usage plus throttled demand, by quarter of an hour: forecasts are made from it."""
 
 from typing import Final
 
@@ -11,7 +11,7 @@ from monitor.fleet.throttling import throttled_per_served
 from rules.analogs import BIN_MINUTES
 
 MEAN_MINUTES: Final = 5  # minutes of a mean; the highest of the three means of a quarter of an hour counts
-# How metric queries end whose value for five minutes is the mean of the values of the single minutes.
+# Endings of metric queries whose value for five minutes is the mean of the values of the single minutes.
 MEAN_STATISTICS: Final = (b'Sum"}', b'Average"}', b'SampleCount"}')
 
 
@@ -47,9 +47,9 @@ def highest_by_bin(demand: Floats, peaks: Flags) -> tuple[Floats, Flags]:
     count = known.sum(axis=1)
     mean = np.where(known, minutes, 0).sum(axis=1) / np.maximum(count, 1)
     means = np.where(peaks, np.fmax.reduce(minutes, axis=1), np.where(count > 0, mean, np.nan))
-    parts = means.reshape(-1, BIN_MINUTES // MEAN_MINUTES, demand.shape[1]).astype(np.float32)
-    highest: Floats = np.fmax.reduce(parts, axis=1)
-    return highest, np.logical_and.reduce(np.isfinite(parts), axis=1)
+    means_by_bin = means.reshape(-1, BIN_MINUTES // MEAN_MINUTES, demand.shape[1]).astype(np.float32)
+    highest: Floats = np.fmax.reduce(means_by_bin, axis=1)
+    return highest, np.logical_and.reduce(np.isfinite(means_by_bin), axis=1)
 
 
 def throttled_utilization(judged: Judged) -> Floats:

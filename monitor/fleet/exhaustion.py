@@ -14,7 +14,8 @@ from monitor.fleet.operations import NAN
 from monitor.fleet.series_columns import SeriesColumns
 
 RATE_MINUTES = 60  # minutes up to the newest sample, from which the rate is computed
-PRESENT_MINUTES = 20  # the newest of RATE_MINUTES, in which the usage must still rise, if that is known
+# The newest of RATE_MINUTES: a budget whose usage is known not to rise in them no longer drains.
+PRESENT_MINUTES = 20
 MIN_SPAN = 15  # minutes between the first and the last sample of a rate
 MAX_EXHAUSTION = 7 * 86400  # seconds; the rate of an hour says nothing about a later time
 
@@ -31,8 +32,8 @@ class NewestSamples(NamedTuple):
 def seconds_to_exhaustion(columns: SeriesColumns, newest: NewestSamples, now: int) -> Floats:
     """Return the seconds from the minute `now` until the usage of each series reaches its limit.
 
-    0 where the usage has reached the limit, else 60 at least. NaN where the usage does not rise towards the
-    limit, would take longer than MAX_EXHAUSTION, or is not known, and for signals that do not drain.
+    0 where the usage has reached the limit; elsewhere at least 60. NaN where the usage is not known, does not
+    rise towards the limit or would take longer than MAX_EXHAUSTION, and for signals that do not drain.
     """
     size = newest.usage.size
     seconds = np.full(size, NAN)
@@ -67,9 +68,9 @@ def _rates(usage: Floats) -> Floats:
     second = np.minimum(first + half, size - 1)
     samples = np.take_along_axis(usage, minutes, axis=1)
     rise = np.take_along_axis(samples, second, axis=1) - samples
-    passed = np.take_along_axis(minutes, second, axis=1) - minutes
+    elapsed = np.take_along_axis(minutes, second, axis=1) - minutes
     is_pair = (half > 0) & (first + half < count)
-    rates = np.where(is_pair, rise / np.where(is_pair, passed, 1), NAN).astype(np.float32)
+    rates = np.where(is_pair, rise / np.where(is_pair, elapsed, 1), NAN).astype(np.float32)
     last = np.take_along_axis(minutes, np.maximum(count - 1, 0), axis=1)
     return np.where((last - minutes[:, :1])[:, 0] >= MIN_SPAN, _medians(rates), NAN)
 

@@ -59,7 +59,7 @@ class Filters(BaseModel):
         return has_resource and has_labels and (not self.zone or zone in self.zone)
 
     def url(self, **changes: Any) -> str:
-        """Return the URL of the overview with these filters and changes, of the first page unless changed."""
+        """Return the URL of the overview with these filters and `changes`; without a `page`, of page 1."""
         fields = self.model_dump() | {"page": 1} | changes
         pairs = [(name, value) for name, value in fields.items() if value and (name, value) != ("page", 1)]
         return "/?" + urlencode(pairs, doseq=True, errors="replace") if pairs else "/"

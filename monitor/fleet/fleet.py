@@ -105,7 +105,7 @@ class Fleet(SeriesColumns):
         self.rings.stream_gap = minutes
 
     def set_bounds(self, bounds: MetricBounds) -> None:
-        """Read the aggregates that bound metrics along with them, for metrics that are added from now on."""
+        """Read, along with each metric that is added from now on, the aggregates that bound it."""
         self._bounds = bounds
 
     def metrics(self, cell: CellKey) -> Mapping[bytes, int]:
@@ -165,8 +165,8 @@ class Fleet(SeriesColumns):
     ) -> None:
         """Record that an inventory at `minute` observed a series unchanged.
 
-        settings: those of the series, except for the time at which the limit was read. usage: the number that
-        an API returned.
+        settings: the settings of the series; only the time at which the limit was read may differ. usage: the
+        number that an API returned.
         """
         slot = series.slot
         if settings is not series.settings:
@@ -268,7 +268,11 @@ class Fleet(SeriesColumns):
         return np.flatnonzero(updated).astype(np.int32)
 
     def _update_limit(self, series: Series, hard_limit: bool, minute: int, is_new: bool) -> None:
-        """Store the limit that an inventory read. A doubted limit that is unchanged counts as exceeded."""
+        """Store the limit that an inventory read.
+
+        A doubted limit that was read again unchanged counts as exceeded, if the newest sample is not older
+        than the limit.
+        """
         slot, settings = series.slot, series.settings
         before, limit = self.read_limit[slot], np.float32(settings.limit.value if settings.limit else np.nan)
         if not is_new and (before != limit or slot in self.past_limits):
@@ -360,7 +364,7 @@ class Fleet(SeriesColumns):
         return row
 
     def _add_aggregates(self, cell: CellKey, row: int, metric: Metric) -> None:
-        """Read the aggregates of a metric along with it."""
+        """Let the aggregates of a metric be read whenever it is read."""
         if aggregate := self._bounds.aggregate_of(metric):
             self.rings.bound[row] = self._metric_row(cell, aggregate)
         if whole := self._bounds.usage_aggregate_of(metric):

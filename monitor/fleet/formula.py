@@ -4,17 +4,19 @@ In each minute, a term (a metric or an inner formula) is in one of three states:
 
 - known: it has a value;
 - absent: each of its metrics is proven to have no point;
-- unknown: anything else. A point may still come, a difference lacks one of its terms, a ratio divides by 0.
+- unknown: anything else, as when a point may still come, a difference lacks a term or a ratio divides by 0.
 
 SUM, MAX and MIN leave out absent terms, and are absent if all terms are. The other operations need all terms.
-An unknown term makes the result unknown, for unknown is never zero. There is one exception: the known part of
-throttled demand is a lower bound, if the formula is made of SUM and MAX and no weight is below 0.
+An unknown term makes the result unknown, for unknown is never zero. There is one exception: if a formula of
+throttled demand is made of SUM and MAX and no weight is below 0, the result of its known terms is returned,
+as a lower bound.
 
 Values of recent minutes may still grow. A result may then fall if an operation is in MAY_FALL, or if a weight
 is below 0; such a result is taken from complete minutes only. MIN is not in MAY_FALL: it falls only when a
-term is added, and no term is missing where the result is known. An offset never matters. Any other result may
-be taken from a newer minute, if all metrics have a point there and the result is no lower than the result of
-the newest complete minute. A result is complete up to the minute up to which all of its metrics are complete.
+term is added, and no term is missing where the result is known. An offset never makes a result fall. Any
+other result may be taken from a newer minute, if all metrics have a point there and the result is no lower
+than the result of the newest complete minute. A result is complete in each minute in which all of its metrics
+are complete.
 """
 
 from array import array

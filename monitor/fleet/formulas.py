@@ -1,4 +1,4 @@
-"""Usage formulas of many series at once, grouped so that each group is a few array expressions."""
+"""Usage formulas of many series at once, grouped so that a few array expressions compute each group."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -115,27 +115,27 @@ class Block:
         ahead = np.flatnonzero(newest > complete)
         if not ahead.size:
             return complete
-        formulas = self._terms(np.arange(self.size)[positions][ahead])
+        terms = self._terms(np.arange(self.size)[positions][ahead])
         newest_known, newest = complete[ahead], newest[ahead]
-        complete_result = formulas.result(rings, newest_known)
-        known_through = np.maximum(proven[:, ahead], rings.newest_point[formulas.rows]).min(axis=0)
+        complete_result = terms.result(rings, newest_known)
+        known_through = np.maximum(proven[:, ahead], rings.newest_point[terms.rows]).min(axis=0)
         for minutes in (np.minimum(newest, known_through), newest):
-            result = formulas.result(rings, minutes)
+            result = terms.result(rings, minutes)
             newest_known = np.where(np.isnan(result) | (result < complete_result), newest_known, minutes)
         complete[ahead] = newest_known
         return complete
 
     def complete_through(self, rings: Rings, positions: Index = slice(None)) -> Ints:
         """Return the minute up to which results are complete, for some of the formulas or all."""
-        final: Ints = rings.complete_through(entries_at(self.rows, positions)).min(axis=0)
-        return final
+        complete: Ints = rings.complete_through(entries_at(self.rows, positions)).min(axis=0)
+        return complete
 
     def worst_recent(self, rings: Rings) -> tuple[Ints, Floats]:
         """Return the newest known minute, and the highest result of the recent minutes up to it (NaN: none).
 
         The recent minutes are the largest `RingColumns.recent_minutes` of the metrics. A sum includes only
         the known metrics: it is throttled demand, which a late metric cannot reduce. A result that may fall
-        is taken from complete minutes only, but a difference of counts once it has settled.
+        is taken from complete minutes only, except a difference of counts: it is taken once it has settled.
         """
         known = rings.latest_minute.take(self.rows)
         if self._is_weighted_metric:
@@ -161,10 +161,10 @@ class Block:
 
     def _include_long_recent(self, rings: Rings, minutes: Ints, worst: Floats) -> None:
         """Raise `worst` by recent minutes beyond RECENT_MINUTES, where a metric is above 0 in one of them."""
-        positive = (rings.recent_max[self.rows] > 0).any(axis=0) | (self.shape.offset_count > 0)
-        span = rings.recent_minutes[self.rows].max(axis=0) * positive
-        for back in range(RECENT_MINUTES, int(span.max(initial=0))):
-            positions = np.flatnonzero(span > back)
+        may_be_positive = (rings.recent_max[self.rows] > 0).any(axis=0) | (self.shape.offset_count > 0)
+        recent_minutes = rings.recent_minutes[self.rows].max(axis=0) * may_be_positive
+        for back in range(RECENT_MINUTES, int(recent_minutes.max(initial=0))):
+            positions = np.flatnonzero(recent_minutes > back)
             results = self.at(rings, positions, minutes[positions] - back)
             worst[positions] = np.fmax(worst[positions], results)
 
@@ -197,8 +197,8 @@ class Block:
 
 def _factors(shape: Shape, weights: Floats) -> Floats:
     """Return the factors of formulas, [metric, position]. weights: [term, position]."""
-    terms = len(shape.terms)
-    of_terms = weights[:terms] * np.float32(terms if shape.op is Op.SUM else 1)
+    term_count = len(shape.terms)
+    of_terms = weights[:term_count] * np.float32(term_count if shape.op is Op.SUM else 1)
     of_inner = [
         of_terms[inner.term] * _factors(inner.shape, weights[inner.weights]) for inner in shape.inner_formulas
     ]
@@ -298,8 +298,8 @@ class Formulas:
 
     def _remove(self, slot: int) -> None:
         position = int(self._positions[slot])
-        moved = self._blocks[self._block_of[slot]].remove(position)
-        self._positions[moved] = position
+        moved_slot = self._blocks[self._block_of[slot]].remove(position)
+        self._positions[moved_slot] = position
         self._block_of[slot] = NO_BLOCK
 
     def _grow_to(self, slot: int) -> None:

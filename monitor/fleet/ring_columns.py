@@ -195,11 +195,14 @@ class RingColumns(Columns):
         per_minute: Floats = np.repeat((values / self.divisor[rows]).astype(np.float32), periods)
         return np.repeat(rows, periods), starts + offsets, per_minute
 
-    def declare(self, row: int, namespace: int, zero: bool) -> None:
-        """Set the namespace of a row's metric. zero: it is zero when absent, which cannot be undone."""
-        if namespace != self.namespace[row] or (zero and not self.zero_when_absent[row]):
+    def declare(self, row: int, namespace: int, zero_when_absent: bool) -> None:
+        """Set the namespace of a row's metric.
+
+        zero_when_absent: False changes nothing if the metric was declared as zero when absent before.
+        """
+        if namespace != self.namespace[row] or (zero_when_absent and not self.zero_when_absent[row]):
             self.namespace[row] = namespace
-            self.zero_when_absent[row] |= zero
+            self.zero_when_absent[row] |= zero_when_absent
             self.layout += 1
 
     def at(self, rows: Ints, minutes: Ints) -> Floats:

@@ -31,12 +31,12 @@ class DemoFunction:
         return self.traffic.demand(self.name, minutes)
 
     def running_executions(self, minutes: Minutes) -> Floats:
-        """Return the concurrent executions in each minute; only reserved concurrency bounds them."""
+        """Return the concurrent executions in each minute, at most `concurrency` if that is reserved."""
         demand = self.demand(minutes)
         return np.round((accepted_demand(demand) if self.reserved else demand) * self.concurrency)
 
-    def claimed(self, minutes: Minutes) -> Floats:
-        """Return the claimed concurrency: reserved and provisioned concurrency counts even when idle."""
+    def claimed_concurrency(self, minutes: Minutes) -> Floats:
+        """Return the claimed concurrency in each minute: if reserved or provisioned, it counts when idle."""
         floor = self.concurrency if self.reserved or self.provisioned else 0
         return np.maximum(self.running_executions(minutes), floor)
 
@@ -44,7 +44,7 @@ class DemoFunction:
         """Return the invocations in each minute."""
         return self.running_executions(minutes) * 60 / self.seconds
 
-    def milliseconds(self, minutes: Minutes) -> Floats:
+    def total_milliseconds(self, minutes: Minutes) -> Floats:
         """Return the duration of all invocations of each minute together."""
         return self.invocations(minutes) * self.seconds * 1000
 
@@ -56,13 +56,13 @@ class DemoFunction:
         """Return the throttled invocations in each minute; NaN without reserved concurrency."""
         return self.excess_invocations(minutes) if self.reserved else np.full(len(minutes), np.nan)
 
-    def provisioned_use(self, minutes: Minutes) -> Floats:
+    def provisioned_utilization(self, minutes: Minutes) -> Floats:
         """Return the used share of the provisioned concurrency in each minute."""
         return accepted_demand(self.demand(minutes))
 
-    def provisioned_running(self, minutes: Minutes) -> Floats:
+    def provisioned_executions(self, minutes: Minutes) -> Floats:
         """Return the executions on provisioned concurrency in each minute."""
-        return np.round(self.provisioned_use(minutes) * self.concurrency)
+        return np.round(self.provisioned_utilization(minutes) * self.concurrency)
 
 
 def metrics(region: DemoRegion) -> Iterator[DemoMetric]:
@@ -81,7 +81,7 @@ def metrics(region: DemoRegion) -> Iterator[DemoMetric]:
         "ClaimedAccountConcurrency",
         {},
         PER_SECOND,
-        total([f.claimed for f in functions]),
+        total([f.claimed_concurrency for f in functions]),
     )
     running = total([f.running_executions for f in unreserved])
     yield DemoMetric("AWS/Lambda", "UnreservedConcurrentExecutions", {}, PER_SECOND, running)
@@ -110,7 +110,7 @@ def function_metrics(function: DemoFunction) -> Iterator[DemoMetric]:
     yield DemoMetric("AWS/Lambda", "Invocations", dimensions, EVENTS, function.invocations)
     yield DemoMetric("AWS/Lambda", "Throttles", dimensions, EVENTS, function.throttles)
     yield DemoMetric(
-        "AWS/Lambda", "Duration", dimensions, EVENTS, function.milliseconds, function.invocations
+        "AWS/Lambda", "Duration", dimensions, EVENTS, function.total_milliseconds, function.invocations
     )
     if function.provisioned:
         alias = dimensions | {"Resource": f"{function.name}:live"}
@@ -119,14 +119,14 @@ def function_metrics(function: DemoFunction) -> Iterator[DemoMetric]:
             "ProvisionedConcurrencyUtilization",
             alias,
             PER_SECOND,
-            function.provisioned_use,
+            function.provisioned_utilization,
         )
         yield DemoMetric(
             "AWS/Lambda",
             "ProvisionedConcurrentExecutions",
             alias,
             PER_SECOND,
-            function.provisioned_running,
+            function.provisioned_executions,
         )
         yield DemoMetric(
             "AWS/Lambda",

@@ -11,7 +11,7 @@ from monitor.demo.metric import PER_MINUTE, DemoMetric
 from monitor.demo.region import AwsResponseError, DemoQuota, DemoRegion, DemoService, Params
 from monitor.demo.traffic import constant
 
-SHARDS_BY_REGION = {"us-east-1": 20000, "us-west-2": 20000, "eu-west-1": 20000}
+SHARD_QUOTAS_BY_REGION = {"us-east-1": 20000, "us-west-2": 20000, "eu-west-1": 20000}
 LAMBDA_USAGE = {
     "MetricNamespace": "AWS/Lambda",
     "MetricName": "ConcurrentExecutions",
@@ -61,7 +61,7 @@ QUOTAS = (
     DemoQuota("sqs", "L-49DA5CEC", "Message size", 1048576, adjustable=False),
     DemoQuota("sqs", "L-2DA3E3B2", "Message retention time", 345600, adjustable=False),
     DemoQuota("s3", "L-DC2B2D3D", "General purpose buckets", 10000),
-    DemoQuota("kinesis", "L-0918CF54", "Shards per Region", 1000, by_region=SHARDS_BY_REGION),
+    DemoQuota("kinesis", "L-0918CF54", "Shards per Region", 1000, by_region=SHARD_QUOTAS_BY_REGION),
     DemoQuota("autoscaling", "L-CDE20ADC", "Auto Scaling groups per region", 500),
     DemoQuota("autoscaling", "L-6B80B8FA", "Launch configurations per region", 200),
 )
@@ -133,7 +133,7 @@ def get_service_quota(region: DemoRegion, params: Params, _: float) -> Mapping[s
     return {"Quota": applied_quota(region, find_quota(region, params))}
 
 
-def get_default(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
+def get_default_quota(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
     """Answer GetAWSDefaultServiceQuota."""
     return {"Quota": default_quota(region, find_quota(region, params))}
 
@@ -143,7 +143,7 @@ def service_quotas(region: DemoRegion, params: Params) -> list[DemoQuota]:
     return [quota for quota in quotas_of(region).values() if quota.service == params["ServiceCode"]]
 
 
-def list_applied(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
+def list_applied_quotas(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
     """Answer ListServiceQuotas."""
     return {
         "Quotas": [
@@ -152,25 +152,25 @@ def list_applied(region: DemoRegion, params: Params, _: float) -> Mapping[str, A
     }
 
 
-def list_defaults(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
+def list_default_quotas(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
     """Answer ListAWSDefaultServiceQuotas."""
     return {"Quotas": [default_quota(region, quota) for quota in service_quotas(region, params)]}
 
 
 def list_services(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
     """Answer ListServices with the services that have quotas."""
-    codes = sorted({quota.service for quota in quotas_of(region).values()})
-    return {"Services": [{"ServiceCode": code, "ServiceName": code} for code in codes]}
+    services = sorted({quota.service for quota in quotas_of(region).values()})
+    return {"Services": [{"ServiceCode": service, "ServiceName": service} for service in services]}
 
 
-def list_requests(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
+def list_increase_requests(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
     """Answer ListRequestedServiceQuotaChangeHistory; in the demo, every request has an open support case."""
     status_matches = params.get("Status", REQUEST_STATUS) == REQUEST_STATUS
     requests = region.requested_quotas.items() if status_matches else ()
-    return {"RequestedQuotas": [request_description(region, code, desired) for code, desired in requests]}
+    return {"RequestedQuotas": [increase_request(region, code, desired) for code, desired in requests]}
 
 
-def request_description(region: DemoRegion, code: str, desired: float) -> dict[str, Any]:
+def increase_request(region: DemoRegion, code: str, desired: float) -> dict[str, Any]:
     """Return the description of a request to increase a quota, made a day before the demo starts."""
     made_at = datetime.fromtimestamp((region.start - MINUTES_PER_DAY) * 60, UTC)
     return {
@@ -192,8 +192,8 @@ def request_increase(region: DemoRegion, params: Params, _: float) -> Mapping[st
         raise AwsResponseError(
             "ResourceAlreadyExistsException", "Only one open request for a quota is allowed."
         )
-    described = request_description(region, declared.code, params["DesiredValue"])
-    return {"RequestedQuota": {**described, "Status": "PENDING"}}
+    request = increase_request(region, declared.code, params["DesiredValue"])
+    return {"RequestedQuota": {**request, "Status": "PENDING"}}
 
 
 def start_report(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
@@ -201,7 +201,7 @@ def start_report(region: DemoRegion, params: Params, _: float) -> Mapping[str, A
     return {"ReportId": f"demo-{region.name}", "Status": "PENDING"}
 
 
-def report(region: DemoRegion, params: Params, now: float) -> Mapping[str, Any]:
+def get_report(region: DemoRegion, params: Params, now: float) -> Mapping[str, Any]:
     """Answer GetQuotaUtilizationReport with no quotas; AWS's own report names only a few."""
     generated_at = datetime.fromtimestamp(now, UTC)
     content = {"TotalCount": 0, "Quotas": [], "GeneratedAt": generated_at}
@@ -213,13 +213,13 @@ SERVICE = DemoService(
     metrics=metrics,
     operations={
         "GetServiceQuota": get_service_quota,
-        "GetAWSDefaultServiceQuota": get_default,
-        "ListServiceQuotas": list_applied,
+        "GetAWSDefaultServiceQuota": get_default_quota,
+        "ListServiceQuotas": list_applied_quotas,
         "ListServices": list_services,
-        "ListAWSDefaultServiceQuotas": list_defaults,
-        "ListRequestedServiceQuotaChangeHistory": list_requests,
+        "ListAWSDefaultServiceQuotas": list_default_quotas,
+        "ListRequestedServiceQuotaChangeHistory": list_increase_requests,
         "RequestServiceQuotaIncrease": request_increase,
         "StartQuotaUtilizationReport": start_report,
-        "GetQuotaUtilizationReport": report,
+        "GetQuotaUtilizationReport": get_report,
     },
 )

@@ -60,13 +60,13 @@ def filter_metrics(bucket: str, filter_: DemoBucketFilter) -> Iterator[DemoMetri
         excesses = (excess_demand(writes(minutes)), MAX_WRITES), (excess_demand(reads(minutes)), MAX_READS)
         return sum((np.nan_to_num(share) * limit for share, limit in excesses), np.zeros(len(minutes)))
 
-    def scaled(demand: Callable[[Minutes], Floats], factor: float) -> Callable[[Minutes], Floats]:
+    def multiplied(demand: Callable[[Minutes], Floats], factor: float) -> Callable[[Minutes], Floats]:
         return lambda minutes: demand(minutes) * factor
 
     for name, share in WRITE_SHARES.items():
-        yield DemoMetric("AWS/S3", name, dimensions, EVENTS, scaled(writes, share * MAX_WRITES))
+        yield DemoMetric("AWS/S3", name, dimensions, EVENTS, multiplied(writes, share * MAX_WRITES))
     for name, share in READ_SHARES.items():
-        yield DemoMetric("AWS/S3", name, dimensions, EVENTS, scaled(reads, share * MAX_READS))
+        yield DemoMetric("AWS/S3", name, dimensions, EVENTS, multiplied(reads, share * MAX_READS))
     yield DemoMetric("AWS/S3", "5xxErrors", dimensions, EVENTS, throttled, requests)
 
 
@@ -93,7 +93,7 @@ def list_metrics_configurations(region: DemoRegion, params: Params, _: float) ->
 
 def get_notifications(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
     """Answer GetBucketNotificationConfiguration."""
-    invoked = [
+    prefixes_and_functions = [
         (filter_.prefix or "", filter_.function)
         for bucket in region.resources_of(DemoBucket)
         if bucket.name == params["Bucket"]
@@ -107,7 +107,7 @@ def get_notifications(region: DemoRegion, params: Params, _: float) -> Mapping[s
                 "Events": ["s3:ObjectCreated:*"],
                 "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": prefix}]}},
             }
-            for prefix, function in invoked
+            for prefix, function in prefixes_and_functions
         ]
     }
 

@@ -1,4 +1,4 @@
-"""SQS, which moto simulates; a queue at its limit accepts no more messages."""
+"""SQS: moto stores the queues; their metrics are simulated."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +15,11 @@ MAX_IN_FLIGHT = 120_000  # messages in flight in one queue
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoQueue:
-    """A queue. sent: messages as a share of `per_second`. in_flight: messages as a share of 120,000."""
+    """A queue.
+
+    sent: the messages sent, as a share of `per_second`, which bounds only a FIFO queue. in_flight: the
+    messages in flight, as a share of MAX_IN_FLIGHT.
+    """
 
     name: str
     sent: Traffic
@@ -37,7 +41,7 @@ class DemoQueue:
         """Return the empty receives of nine pollers that wait 20 s each."""
         return np.where(np.isnan(self.messages(minutes)), np.nan, 9 * 60 / 20)
 
-    def invisible(self, minutes: Minutes) -> Floats:
+    def messages_in_flight(self, minutes: Minutes) -> Floats:
         """Return the messages in flight in each minute."""
         return np.round(
             accepted_demand(self.in_flight.demand(self.name + "/in-flight", minutes)) * MAX_IN_FLIGHT
@@ -57,13 +61,15 @@ def queue_metrics(queue: DemoQueue) -> Iterator[DemoMetric]:
         yield DemoMetric("AWS/SQS", name, dimensions, EVENTS, queue.messages)
     yield DemoMetric("AWS/SQS", "NumberOfEmptyReceives", dimensions, EVENTS, queue.empty_receives)
     readings = {
-        "ApproximateNumberOfMessagesNotVisible": queue.invisible,
-        "ApproximateNumberOfMessagesVisible": lambda m: np.round(0.3 * queue.invisible(m)),
-        "ApproximateAgeOfOldestMessage": lambda m: np.round(queue.invisible(m) / 200),
+        "ApproximateNumberOfMessagesNotVisible": queue.messages_in_flight,
+        "ApproximateNumberOfMessagesVisible": lambda minutes: np.round(
+            0.3 * queue.messages_in_flight(minutes)
+        ),
+        "ApproximateAgeOfOldestMessage": lambda minutes: np.round(queue.messages_in_flight(minutes) / 200),
     }
     if queue.fifo:
         groups = "ApproximateNumberOfGroupsWithInflightMessages"
-        readings[groups] = lambda m: np.ceil(queue.invisible(m) / 20)
+        readings[groups] = lambda minutes: np.ceil(queue.messages_in_flight(minutes) / 20)
     for name, value_at in readings.items():
         yield DemoMetric("AWS/SQS", name, dimensions, PER_MINUTE, value_at)
 

@@ -41,11 +41,11 @@ GROUP_LABELS = {
     "aws_service": "kinesis",
     "signal": "stream_write_bytes",
 }
-ORDERS = {**GROUP_LABELS, "resource": "orders"}
+ORDERS_LABELS = {**GROUP_LABELS, "resource": "orders"}
 PER_SERIES = {family.name for family in FAMILIES}
 
 
-def parsed(exposition: Exposition) -> Samples:
+def parse(exposition: Exposition) -> Samples:
     """Return every sample by family and labels; the parsers of both of Prometheus' formats must agree."""
     both_formats: list[Samples] = []
     for read, end in ((prometheus, b""), (openmetrics, b"# EOF\n")):
@@ -61,18 +61,19 @@ def parsed(exposition: Exposition) -> Samples:
     return both_formats[0]
 
 
-def published(fleet: Fleet) -> Samples:
+def publish_new(fleet: Fleet) -> Samples:
     """Publish a fleet and return its exported samples."""
     exposition = Exposition(fleet)
     asyncio.run(exposition.publish({}))
-    return parsed(exposition)
+    return parse(exposition)
 
 
-def labels(**pairs: str) -> tuple[tuple[str, str], ...]:
+def label_pairs(**pairs: str) -> tuple[tuple[str, str], ...]:
+    """Return labels, sorted, as `parse` does."""
     return tuple(sorted(pairs.items()))
 
 
-def samples_by_series(samples: Samples) -> Samples:
+def only_series_families(samples: Samples) -> Samples:
     """Return the samples of the families with one sample per series."""
     return {name: found for name, found in samples.items() if name in PER_SERIES}
 
@@ -80,13 +81,13 @@ def samples_by_series(samples: Samples) -> Samples:
 def test_a_judged_series_has_a_sample_in_each_family() -> None:
     fleet = Fleet()
     judged(fleet, add(fleet, key("orders")), Zone.SATURATED, usage=750.0, saturation=2.5)
-    assert samples_by_series(published(fleet)) == {
-        "headroom_usage": {labels(**ORDERS, unit="bytes/s"): 750.0},
-        "headroom_limit": {labels(**ORDERS, unit="bytes/s", source="api"): 1000.0},
-        "headroom_utilization_ratio": {labels(**ORDERS): 0.75},
-        "headroom_saturation": {labels(**ORDERS): 2.5},
-        "headroom_zone": {labels(**ORDERS): 3.0},
-        "headroom_sample_timestamp_seconds": {labels(**ORDERS): NOW * 60.0},
+    assert only_series_families(publish_new(fleet)) == {
+        "headroom_usage": {label_pairs(**ORDERS_LABELS, unit="bytes/s"): 750.0},
+        "headroom_limit": {label_pairs(**ORDERS_LABELS, unit="bytes/s", source="api"): 1000.0},
+        "headroom_utilization_ratio": {label_pairs(**ORDERS_LABELS): 0.75},
+        "headroom_saturation": {label_pairs(**ORDERS_LABELS): 2.5},
+        "headroom_zone": {label_pairs(**ORDERS_LABELS): 3.0},
+        "headroom_sample_timestamp_seconds": {label_pairs(**ORDERS_LABELS): NOW * 60.0},
     }
 
 
@@ -105,26 +106,32 @@ def test_a_judged_series_has_a_sample_in_each_family() -> None:
 def test_zones_are_exported_as_numbers(zone: Zone, number: float | None) -> None:
     fleet = Fleet()
     judged(fleet, add(fleet, key("orders")), zone, usage=1.0)
-    assert published(fleet).get("headroom_zone", {}).get(labels(**ORDERS)) == number
+    assert publish_new(fleet).get("headroom_zone", {}).get(label_pairs(**ORDERS_LABELS)) == number
 
 
 def test_a_stale_series_keeps_its_limit_and_the_time_of_its_last_sample() -> None:
     fleet = Fleet()
     judged(fleet, add(fleet, key("orders")), Zone.STALE)
-    assert set(samples_by_series(published(fleet))) == {"headroom_limit", "headroom_sample_timestamp_seconds"}
+    assert set(only_series_families(publish_new(fleet))) == {
+        "headroom_limit",
+        "headroom_sample_timestamp_seconds",
+    }
 
 
 def test_a_series_that_never_had_a_sample_exports_only_its_limit() -> None:
     fleet = Fleet()
     series = add(fleet, key("orders"))
     assert fleet.minute[series.slot] == NEVER
-    assert set(samples_by_series(published(fleet))) == {"headroom_limit"}
+    assert set(only_series_families(publish_new(fleet))) == {"headroom_limit"}
 
 
 def test_a_series_without_a_limit_exports_neither_limit_nor_ratio() -> None:
     fleet = Fleet()
     judged(fleet, add(fleet, key("orders"), replace(SETTINGS, limit=None)), Zone.UNOBSERVABLE, usage=5.0)
-    assert set(samples_by_series(published(fleet))) == {"headroom_usage", "headroom_sample_timestamp_seconds"}
+    assert set(only_series_families(publish_new(fleet))) == {
+        "headroom_usage",
+        "headroom_sample_timestamp_seconds",
+    }
 
 
 def test_a_bounded_series_has_a_range_for_its_usage() -> None:
@@ -133,8 +140,8 @@ def test_a_bounded_series_has_a_range_for_its_usage() -> None:
     series = add(fleet, named, upper_bound=per_second(traffic))
     judged(fleet, series, Zone.UNOBSERVABLE, usage=10.0)
     fleet.upper_bound[series.slot], fleet.utilization[series.slot] = 100.0, np.nan
-    expected = labels(**exported_labels(named.labels), unit="calls/s")
-    found = samples_by_series(published(fleet))
+    expected = label_pairs(**exported_labels(named.labels), unit="calls/s")
+    found = only_series_families(publish_new(fleet))
     assert found["headroom_usage_lower_bound"] == {expected: 10.0}
     assert found["headroom_usage_upper_bound"] == {expected: 100.0}
     assert not {"headroom_usage", "headroom_utilization_ratio", "headroom_zone"} & set(found)
@@ -147,9 +154,9 @@ def test_each_known_cause_of_throttled_demand_has_a_sample() -> None:
     add(fleet, key("payments"))
     for entry, throttled in zip(fleet.causes.of(series.slot).values(), (2.5, 0.0, np.nan), strict=True):
         fleet.causes.throttled[entry] = throttled
-    assert published(fleet)["headroom_throttled_by_cause"] == {
-        labels(**ORDERS, cause="hot key range"): 2.5,
-        labels(**ORDERS, cause='an "other"'): 0.0,
+    assert publish_new(fleet)["headroom_throttled_by_cause"] == {
+        label_pairs(**ORDERS_LABELS, cause="hot key range"): 2.5,
+        label_pairs(**ORDERS_LABELS, cause='an "other"'): 0.0,
     }
 
 
@@ -160,11 +167,11 @@ def test_a_series_without_usage_exports_throttled_demand_and_no_ratio() -> None:
         fleet.rings.write(np.array([0]), np.array([NOW - minutes_ago]), np.array([value], np.float32))
         fleet.rings.mark_read(np.array([0]), NOW - minutes_ago)
         judge(fleet, NOW)
-        assert samples_by_series(published(fleet)) == {
-            "headroom_limit": {labels(**ORDERS, unit="bytes/s", source="api"): 1000.0},
-            "headroom_saturation": {labels(**ORDERS): value / 60},
-            "headroom_sample_timestamp_seconds": {labels(**ORDERS): (NOW - minutes_ago) * 60.0},
-        } | ({"headroom_zone": {labels(**ORDERS): zone}} if zone else {})
+        assert only_series_families(publish_new(fleet)) == {
+            "headroom_limit": {label_pairs(**ORDERS_LABELS, unit="bytes/s", source="api"): 1000.0},
+            "headroom_saturation": {label_pairs(**ORDERS_LABELS): value / 60},
+            "headroom_sample_timestamp_seconds": {label_pairs(**ORDERS_LABELS): (NOW - minutes_ago) * 60.0},
+        } | ({"headroom_zone": {label_pairs(**ORDERS_LABELS): zone}} if zone else {})
     assert why_unobservable_now(fleet, series) == series.unobservable
 
 
@@ -176,18 +183,18 @@ def test_a_series_without_a_limit_exports_usage_and_throttled_demand() -> None:
         fleet.rings.write(np.array([0]), np.array([NOW - minutes_ago]), np.array([value], np.float32))
         fleet.rings.mark_read(np.array([0]), NOW - minutes_ago)
         judge(fleet, NOW)
-        assert samples_by_series(published(fleet)) == {
-            "headroom_usage": {labels(**ORDERS, unit="bytes/s"): value / 60},
-            "headroom_saturation": {labels(**ORDERS): value / 60},
-            "headroom_sample_timestamp_seconds": {labels(**ORDERS): (NOW - minutes_ago) * 60.0},
-        } | ({"headroom_zone": {labels(**ORDERS): zone}} if zone else {})
+        assert only_series_families(publish_new(fleet)) == {
+            "headroom_usage": {label_pairs(**ORDERS_LABELS, unit="bytes/s"): value / 60},
+            "headroom_saturation": {label_pairs(**ORDERS_LABELS): value / 60},
+            "headroom_sample_timestamp_seconds": {label_pairs(**ORDERS_LABELS): (NOW - minutes_ago) * 60.0},
+        } | ({"headroom_zone": {label_pairs(**ORDERS_LABELS): zone}} if zone else {})
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_a_usage_that_is_not_finite_is_not_exported(value: float) -> None:
     fleet = Fleet()
     judged(fleet, add(fleet, key("orders")), Zone.WITHIN, usage=value)
-    assert "headroom_usage" not in published(fleet)
+    assert "headroom_usage" not in publish_new(fleet)
 
 
 def test_each_group_exports_its_number_of_series_in_every_zone() -> None:
@@ -196,17 +203,17 @@ def test_each_group_exports_its_number_of_series_in_every_zone() -> None:
         judged(fleet, add(fleet, key(f"stream-{number}")), zone)
     add(fleet, key("photos", "s3.prefix_write_rate"), usage=Unobservable("off"))
     fleet.drop(add(fleet, key("api", "lambda.account_concurrency")).key)
-    counts = published(fleet)["headroom_series"]
+    counts = publish_new(fleet)["headroom_series"]
     expected = {zone.word: 0 for zone in Zone} | {"above": 2, "stale": 1}
-    assert {zone: counts[labels(**GROUP_LABELS, zone=zone)] for zone in expected} == expected
+    assert {zone: counts[label_pairs(**GROUP_LABELS, zone=zone)] for zone in expected} == expected
     assert len(counts) == 2 * len(Zone)
 
 
 def test_account_names_are_exported() -> None:
     exposition = Exposition(Fleet())
     asyncio.run(exposition.publish({ACCOUNT: 'the "main" one'}))
-    assert parsed(exposition)["headroom_account_info"] == {
-        labels(aws_account=ACCOUNT, name='the "main" one'): 1.0
+    assert parse(exposition)["headroom_account_info"] == {
+        label_pairs(aws_account=ACCOUNT, name='the "main" one'): 1.0
     }
 
 
@@ -221,9 +228,9 @@ def test_any_resource_name_and_tag_is_parsed_back_unchanged(resource: str, tag: 
         usage=1.0,
         saturation=0.0,
     )
-    samples = samples_by_series(published(fleet))
+    samples = only_series_families(publish_new(fleet))
     resource_id = key(resource).labels.get("resource_id")
-    expected = labels(
+    expected = label_pairs(
         **GROUP_LABELS,
         resource=resource,
         tag_team=tag,
@@ -237,7 +244,7 @@ def test_any_resource_name_and_tag_is_parsed_back_unchanged(resource: str, tag: 
 def test_a_lone_surrogate_does_not_affect_other_series() -> None:
     fleet = Fleet()
     add(fleet, key("a\ud800b"))
-    (found,) = published(fleet)["headroom_limit"]
+    (found,) = publish_new(fleet)["headroom_limit"]
     assert dict(found)["resource"] == "a?b"
 
 
@@ -245,7 +252,7 @@ def test_a_lone_surrogate_does_not_affect_other_series() -> None:
 def test_exported_numbers_are_exact(value: float) -> None:
     fleet = Fleet()
     judged(fleet, add(fleet, key("orders")), Zone.WITHIN, usage=value)
-    (exported,) = published(fleet)["headroom_usage"].values()
+    (exported,) = publish_new(fleet)["headroom_usage"].values()
     assert np.float32(exported) == np.float32(value)
 
 
@@ -345,7 +352,7 @@ async def test_samples_have_the_labels_of_their_series_when_usage_appears_and_di
         judged(fleet, above, Zone.ABOVE, usage=800.0)
         judged(fleet, stale, Zone.STALE)
         await exposition.publish({})
-        ((exported, _),) = parsed(exposition)["headroom_usage"].items()
+        ((exported, _),) = parse(exposition)["headroom_usage"].items()
         assert dict(exported)["resource"] == above.key.resource
 
 

@@ -23,7 +23,7 @@ from tests.resources import resource
 
 ACCOUNTS, REGIONS, SERVICES = ("111111111111", "222222222222"), ("eu-west-1", "us-east-1"), ("kinesis", "sqs")
 SIGNALS = {"kinesis": "stream_write_bytes", "sqs": "standard_in_flight"}
-CELLS = [*product(ACCOUNTS, REGIONS, SERVICES)]
+COMBINATIONS = [*product(ACCOUNTS, REGIONS, SERVICES)]  # account, region, service
 CAUSES = ("reads", "writes")
 OWN_FAMILIES = ("headroom_account_info",)
 
@@ -37,9 +37,9 @@ class ScrapedFleet:
 
     def __init__(self, max_series: int = 1000) -> None:
         self.fleet, self.alerts = Fleet(), list[ActiveAlert]()
-        for number, cell in enumerate(CELLS):
+        for number, combination in enumerate(COMBINATIONS):
             causes = {cause: per_second(refused.of(StreamName=f"{number}-{cause}")) for cause in CAUSES}
-            series = add(self.fleet, key(*cell), throttled=None, throttled_by_cause=causes)
+            series = add(self.fleet, key(*combination), throttled=None, throttled_by_cause=causes)
             judged(self.fleet, series, Zone.ABOVE, usage=100.0 + number)
             self.alerts.append(ActiveAlert(series.slot, "warning", 2, 1000 + number))
             judge_causes(self.fleet, series, reads=1.0 + number, writes=2.0)
@@ -101,8 +101,8 @@ def test_a_part_has_the_alerts_and_causes_of_its_series_only() -> None:
     reads = [sample for sample in part if 'cause="reads"' in sample]
     assert [sample.rpartition(" ")[2] for sample in reads] == ["2.0", "4.0"]
     of_account = set(scraped.samples(account=ACCOUNTS[:1]))
-    of_cell = set(scraped.samples(region=REGIONS[:1], service=["kinesis"]))
-    (alert,) = [sample for sample in of_account & of_cell if "headroom_alert_since" in sample]
+    of_region_and_service = set(scraped.samples(region=REGIONS[:1], service=["kinesis"]))
+    (alert,) = [sample for sample in of_account & of_region_and_service if "headroom_alert_since" in sample]
     assert alert.endswith(" 1000")
 
 
@@ -120,8 +120,8 @@ def test_only_changed_pieces_are_rendered_again() -> None:
     assert scraped.body(account=ACCOUNTS[:1]) is before
     scraped.publish()
     assert scraped.body(account=ACCOUNTS[:1]) is before
-    last = len(CELLS) - 1  # a series of the other account
-    scraped.fleet.usage[last] = 5.0
+    slot_of_other_account = len(COMBINATIONS) - 1
+    scraped.fleet.usage[slot_of_other_account] = 5.0
     scraped.publish()
     assert scraped.body(account=ACCOUNTS[:1]) is before
     scraped.fleet.usage[0] = 7.0
@@ -135,7 +135,7 @@ def test_only_changed_pieces_are_rendered_again() -> None:
 def test_new_series_are_in_the_next_scrape() -> None:
     scraped = ScrapedFleet()
     before = scraped.samples(service=["sqs"])
-    judged(scraped.fleet, add(scraped.fleet, key(*CELLS[1], name="another")), Zone.ABOVE, usage=3.0)
+    judged(scraped.fleet, add(scraped.fleet, key(*COMBINATIONS[1], name="another")), Zone.ABOVE, usage=3.0)
     scraped.publish()
     new = [sample for sample in scraped.samples(service=["sqs"]) if sample not in before]
     assert any('resource="another"' in sample for sample in new)
@@ -146,11 +146,11 @@ def test_a_part_may_lose_most_of_its_series() -> None:
     scraped = ScrapedFleet(max_series=2 * CHUNK)
     names = [f"orders-{n}" for n in range(CHUNK + 1)]
     for name in names:
-        add(scraped.fleet, key(*CELLS[0], name=name), throttled=None)
+        add(scraped.fleet, key(*COMBINATIONS[0], name=name), throttled=None)
     scraped.publish()
     before = scraped.samples(service=["kinesis"])
     for name in names:
-        scraped.fleet.drop(key(*CELLS[0], name=name))
+        scraped.fleet.drop(key(*COMBINATIONS[0], name=name))
     scraped.fleet.reclaim()
     scraped.publish()
     after = scraped.samples(service=["kinesis"])

@@ -85,5 +85,5 @@ def series_history(
 
 
 def text(exposition: Exposition, tail: bytes = b"") -> str:
-    """Return the rendered text."""
+    """Return the rendered text, followed by `tail`."""
     return b"".join(exposition.body.plain(tail)[1]).decode()

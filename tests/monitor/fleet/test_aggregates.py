@@ -39,14 +39,14 @@ reserved_throttles = [throttles.of(FunctionName=name) for name in "ab"]
 class AccountWithReservations:
     """An account whose throttled demand is its throttles minus those of reserved functions."""
 
-    def __init__(self, refused: Usage | None = None, usage: Usage | None = None) -> None:
+    def __init__(self, throttled: Usage | None = None, usage: Usage | None = None) -> None:
         self.fleet = Fleet()
         self.lifecycle = Lifecycle(self.fleet, NEVER)
-        self.put(refused or count_difference(throttles, *reserved_throttles), usage or total(running))
+        self.put(throttled or count_difference(throttles, *reserved_throttles), usage or total(running))
 
-    def put(self, refused: Usage, usage: Usage) -> None:
+    def put(self, throttled: Usage, usage: Usage) -> None:
         observed = Observed(
-            signal="concurrency", resource=KEY.subject, usage=usage, throttled=refused, served=total(served)
+            signal="concurrency", resource=KEY.subject, usage=usage, throttled=throttled, served=total(served)
         )
         self.fleet.put(KEY, observed, SETTINGS, NOW)
 
@@ -56,13 +56,17 @@ class AccountWithReservations:
     def write_all(self, points: Iterable[tuple[Metric, int, float]]) -> None:
         """Write points of several metrics and minutes at once, as one answer of CloudWatch brings them."""
         metrics, minutes, values = zip(*points, strict=True)
-        listed = self.fleet.metrics(KEY.cell)
-        rows = np.array([listed[metric_query(metric)] for metric in metrics], np.int32)
+        row_by_query = self.fleet.metrics(KEY.cell)
+        rows = np.array([row_by_query[metric_query(metric)] for metric in metrics], np.int32)
         self.fleet.rings.write(rows, np.array(minutes, np.int32), np.array(values, np.float32))
 
     def read(self, minute: int, *metrics: Metric) -> None:
-        listed = self.fleet.metrics(KEY.cell)
-        rows = [listed[metric_query(metric)] for metric in metrics] if metrics else [*listed.values()]
+        row_by_query = self.fleet.metrics(KEY.cell)
+        rows = (
+            [row_by_query[metric_query(metric)] for metric in metrics]
+            if metrics
+            else [*row_by_query.values()]
+        )
         self.fleet.rings.mark_read(np.array(rows, np.int32), minute)
 
     def saturation(self, now: int) -> float:
@@ -94,14 +98,14 @@ def test_a_difference_of_counts_that_still_grow_is_unknown(
     """All throttles are of reserved functions, so that the true difference is 0."""
     account = AccountWithReservations()
     for now in range(NOW, NOW + len(counts)):
-        shown = [
+        points = [
             (metric, minute, share * counts[minute - NOW] * published_share(growth, now - minute))
             for metric, growth, share in zip(
                 (throttles, *reserved_throttles), growth_of_each, (2, 1, 1), strict=True
             )
             for minute in range(NOW, now + 1)
         ]
-        account.write_all([*shown, (running, now, 10)])
+        account.write_all([*points, (running, now, 10)])
         account.read(now)
         assert not account.saturation(now) > 0
         assert not account.fires()
@@ -109,17 +113,17 @@ def test_a_difference_of_counts_that_still_grow_is_unknown(
 
 @given(st.integers(1, 599))
 def test_throttles_beyond_those_of_reservations_are_known_once_the_counts_have_settled(
-    refused: int,
+    excess: int,
 ) -> None:
     account = AccountWithReservations()
-    counts = {throttles: 600 + refused, reserved_throttles[0]: 600, running: 10}
+    counts = {throttles: 600 + excess, reserved_throttles[0]: 600, running: 10}
     account.write_all(
         (metric, minute, count)
         for minute in range(NOW - SETTLED_AFTER - 5, NOW + 1)
         for metric, count in counts.items()
     )
     account.read(NOW)
-    assert account.saturation(NOW) == refused
+    assert account.saturation(NOW) == excess
     assert account.zone(NOW) is Zone.SATURATED
     assert account.fires()
 

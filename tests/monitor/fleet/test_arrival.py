@@ -14,18 +14,18 @@ from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.rings import Rings
 
 NOW = 29_000_000
-SPAN = 30  # minutes that have points
+POINT_MINUTES = 30  # minutes that have points
 BUSY, IDLE, STEADY = range(3)  # two metrics that are zero when absent, and one that always has points
 ROWS = np.array([BUSY, IDLE, STEADY], np.int32)
 
 Points = dict[tuple[int, int], float]  # by row and minutes ago
 
 
-def rings_of(zero: Iterable[bool] = (True, True, False)) -> Rings:
+def rings_of(zero_when_absent: Iterable[bool] = (True, True, False)) -> Rings:
     """Return rings with one metric for each flag. zero: whether the metric is zero when absent."""
     rings = Rings()
     namespace = rings.namespaces.number_of("AWS/Lambda")
-    for flag in zero:
+    for flag in zero_when_absent:
         rings.declare(rings.allocate(), namespace, flag)
     return rings
 
@@ -34,14 +34,15 @@ def write(rings: Rings, row: int, minute: int, value: float) -> None:
     rings.write(np.array([row]), np.array([minute]), np.array([value], np.float32))
 
 
-def history(rings: Rings, row: int, last: int, minutes: int = SPAN) -> Floats:
+def history(rings: Rings, row: int, last: int, minutes: int = POINT_MINUTES) -> Floats:
     """Return the values of a metric in the minutes up to `last`."""
-    at: Ints = np.arange(last - minutes + 1, last + 1, dtype=np.int32)
-    return rings.at(np.full(minutes, row, np.int32), at)
+    minutes_read: Ints = np.arange(last - minutes + 1, last + 1, dtype=np.int32)
+    return rings.at(np.full(minutes, row, np.int32), minutes_read)
 
 
 points = st.dictionaries(
-    st.tuples(st.sampled_from([BUSY, IDLE]), st.integers(0, SPAN - 1)), st.integers(1, 100).map(float)
+    st.tuples(st.sampled_from([BUSY, IDLE]), st.integers(0, POINT_MINUTES - 1)),
+    st.integers(1, 100).map(float),
 )
 
 
@@ -50,36 +51,38 @@ def test_a_history_is_complete_whatever_the_order_and_delay_of_its_points(
     drawn: Points, data: st.DataObject
 ) -> None:
     """No poll in between reports 0 for a minute that AWS has not proved to be published."""
-    truth = drawn | {(STEADY, ago): 7.0 for ago in range(SPAN)}
+    truth = drawn | {(STEADY, minutes_ago): 7.0 for minutes_ago in range(POINT_MINUTES)}
     arrivals = data.draw(st.permutations(sorted(truth)))
-    lateness = sorted(
-        data.draw(st.lists(st.integers(0, WINDOW - SPAN - 1), min_size=len(truth), max_size=len(truth)))
+    poll_delays = sorted(
+        data.draw(
+            st.lists(st.integers(0, WINDOW - POINT_MINUTES - 1), min_size=len(truth), max_size=len(truth))
+        )
     )
-    rings, newest_point = rings_of(), NOW - SPAN - WINDOW
-    for (row, ago), late in zip(arrivals, lateness, strict=True):
-        rings.mark_read(ROWS, NOW + late)
-        write(rings, row, NOW - ago, truth[row, ago])
-        newest_point = max(newest_point, NOW - ago)
+    rings, newest_point = rings_of(), NOW - POINT_MINUTES - WINDOW
+    for (row, minutes_ago), minutes_late in zip(arrivals, poll_delays, strict=True):
+        rings.mark_read(ROWS, NOW + minutes_late)
+        write(rings, row, NOW - minutes_ago, truth[row, minutes_ago])
+        newest_point = max(newest_point, NOW - minutes_ago)
         for sparse in (BUSY, IDLE):
-            found = history(rings, sparse, NOW + late, minutes=SPAN + late)
-            minutes = np.arange(NOW - SPAN + 1, NOW + late + 1)
-            silent = NOW + late - newest_point >= SILENT_AFTER
+            found = history(rings, sparse, NOW + minutes_late, minutes=POINT_MINUTES + minutes_late)
+            minutes = np.arange(NOW - POINT_MINUTES + 1, NOW + minutes_late + 1)
+            silent = NOW + minutes_late - newest_point >= SILENT_AFTER
             assert silent or not (found[minutes > newest_point] == 0).any()
-    rings.mark_read(ROWS, NOW + lateness[-1])
+    rings.mark_read(ROWS, NOW + poll_delays[-1])
     for row in (BUSY, IDLE):
-        expected = [truth.get((row, ago), 0.0) for ago in reversed(range(SPAN))]
+        expected = [truth.get((row, minutes_ago), 0.0) for minutes_ago in reversed(range(POINT_MINUTES))]
         assert history(rings, row, NOW).tolist() == expected
 
 
-@pytest.mark.parametrize("late", [1, 5, 20, SILENT_AFTER - 1])
-def test_a_metric_is_not_taken_for_zero_while_no_point_of_its_namespace_comes(late: int) -> None:
+@pytest.mark.parametrize("minutes_late", [1, 5, 20, SILENT_AFTER - 1])
+def test_a_metric_is_not_taken_for_zero_while_no_point_of_its_namespace_comes(minutes_late: int) -> None:
     rings = rings_of()
     for row in ROWS.tolist():
         write(rings, row, NOW, 5.0)
-    rings.mark_read(ROWS, NOW + late)
+    rings.mark_read(ROWS, NOW + minutes_late)
     assert rings.latest_minute[ROWS].tolist() == [NOW] * 3
     assert rings.latest_value[ROWS].tolist() == [5.0] * 3
-    assert rings.read_through[ROWS].tolist() == [NOW + late] * 3
+    assert rings.read_through[ROWS].tolist() == [NOW + minutes_late] * 3
     assert rings.polled_through[ROWS].tolist() == [NOW] * 3  # the minutes since are requested again
 
 
@@ -138,24 +141,24 @@ def test_minutes_that_an_idle_namespace_held_back_are_requested_once_it_publishe
     rings.mark_read(ROWS, NOW)
     for minute in range(NOW + 1, NOW + 90):
         rings.mark_read(ROWS, minute, requested_from=int(rings.polled_through[STEADY]) - 9)
-        late = minute - NOW < SILENT_AFTER
-        assert rings.polled_through[ROWS].tolist() == [NOW if late else minute] * 3
+        is_late = minute - NOW < SILENT_AFTER
+        assert rings.polled_through[ROWS].tolist() == [NOW if is_late else minute] * 3
     write(rings, STEADY, minute, 5.0)
     rings.mark_read(ROWS, minute, requested_from=minute - 10)
     assert rings.polled_through[ROWS].tolist() == [NOW] * 3
 
 
-@pytest.mark.parametrize("late", [MIN_LATE, 20, 45])
-def test_minutes_that_a_late_namespace_held_back_may_come_in_any_order(late: int) -> None:
+@pytest.mark.parametrize("minutes_late", [MIN_LATE, 20, 45])
+def test_minutes_that_a_late_namespace_held_back_may_come_in_any_order(minutes_late: int) -> None:
     """The newest minute may come first: the minutes before it are requested again for RESUME_FOR minutes."""
     rings = rings_of()
     for row in ROWS.tolist():
         write(rings, row, NOW, 5.0)
-    rings.mark_read(ROWS, NOW + late)
-    for minute in range(NOW + late + 1, NOW + late + 2 * RESUME_FOR):
+    rings.mark_read(ROWS, NOW + minutes_late)
+    for minute in range(NOW + minutes_late + 1, NOW + minutes_late + 2 * RESUME_FOR):
         write(rings, STEADY, minute, 5.0)
         rings.mark_read(ROWS, minute, requested_from=int(rings.polled_through[STEADY]) - 9)
-        resuming = minute <= NOW + late + RESUME_FOR
+        resuming = minute <= NOW + minutes_late + RESUME_FOR
         assert rings.polled_through[ROWS].tolist() == [NOW if resuming else minute] * 3
 
 
@@ -163,8 +166,8 @@ def test_minutes_that_a_late_namespace_held_back_may_come_in_any_order(late: int
 def test_a_namespace_that_is_not_late_is_read_completely_at_each_poll(interval: int) -> None:
     rings = rings_of()
     for minute in range(NOW, NOW + 5 * interval, interval):
-        for ago in range(interval):
-            write(rings, STEADY, minute - ago, 5.0)
+        for minutes_ago in range(interval):
+            write(rings, STEADY, minute - minutes_ago, 5.0)
         rings.mark_read(
             ROWS, minute - 2, requested_from=int(rings.polled_through[STEADY]) - 9 if minute > NOW else NEVER
         )
@@ -173,11 +176,11 @@ def test_a_namespace_that_is_not_late_is_read_completely_at_each_poll(interval: 
 
 def test_a_point_of_one_namespace_proves_nothing_about_another_namespace() -> None:
     rings = rings_of()
-    other = rings.allocate()
-    rings.declare(other, rings.namespaces.number_of("AWS/Kinesis"), zero=True)
+    other_row = rings.allocate()
+    rings.declare(other_row, rings.namespaces.number_of("AWS/Kinesis"), zero_when_absent=True)
     write(rings, STEADY, NOW, 5.0)
-    rings.mark_read(np.array([other], np.int32), NOW)
-    assert math.isnan(rings.latest_value[other])
+    rings.mark_read(np.array([other_row], np.int32), NOW)
+    assert math.isnan(rings.latest_value[other_row])
 
 
 @pytest.mark.parametrize(
@@ -191,18 +194,18 @@ def test_a_point_of_one_namespace_proves_nothing_about_another_namespace() -> No
 def test_a_point_proves_the_longer_periods_that_ended_by_its_minute(newest: int, proven: int) -> None:
     """NOW is the first minute of a period of five."""
     rings = rings_of()
-    slow = rings.allocate()
-    rings.declare(slow, rings.namespaces.number_of("AWS/Lambda", period=5), zero=True)
+    five_minute_row = rings.allocate()
+    rings.declare(five_minute_row, rings.namespaces.number_of("AWS/Lambda", period=5), zero_when_absent=True)
     write(rings, STEADY, newest, 5.0)
-    rings.mark_read(np.array([slow], np.int32), NOW + 9)
-    assert rings.proven_through[slow] == proven
+    rings.mark_read(np.array([five_minute_row], np.int32), NOW + 9)
+    assert rings.proven_through[five_minute_row] == proven
 
 
 def test_a_point_of_a_longer_period_proves_nothing_about_metrics_of_one_minute() -> None:
     rings = rings_of()
-    slow = rings.allocate()
-    rings.declare(slow, rings.namespaces.number_of("AWS/Lambda", period=5), zero=False)
-    write(rings, slow, NOW + 4, 5.0)
+    five_minute_row = rings.allocate()
+    rings.declare(five_minute_row, rings.namespaces.number_of("AWS/Lambda", period=5), zero_when_absent=False)
+    write(rings, five_minute_row, NOW + 4, 5.0)
     rings.mark_read(ROWS, NOW + 4)
     assert math.isnan(rings.latest_value[IDLE])
 

@@ -29,7 +29,7 @@ COUNTERS = {
 }
 POINTS = (1000.0, 1060.0, 30.0, 90.0)  # a counter that rises by 60 a minute, and restarts once
 CASES = list(read_cases(TABLES))
-FIELDS = ("usage", "throttled", "published_limit", "served", "upper_bound")
+FORMULA_FIELDS = ("usage", "throttled", "published_limit", "served", "upper_bound")
 
 
 def uses(declaration: Declaration, *texts: str) -> bool:
@@ -56,7 +56,7 @@ async def observed_by(service: str) -> list[Observed]:
 
 def usages_of(observed: Observed) -> Iterator[Usage]:
     """Yield the formulas of a series; the formulas of causes are parts of `throttled`."""
-    formulas = (getattr(observed, field) for field in FIELDS)
+    formulas = (getattr(observed, field) for field in FORMULA_FIELDS)
     yield from (formula for formula in formulas if isinstance(formula, Usage))
 
 

@@ -20,9 +20,9 @@ from rules.signals import MAX_PENDING_FOR, Signal, Tolerance
 from tests.monitor.fleet.fleets import SETTINGS, add, key
 from tests.registries import STREAM_WRITE_BYTES
 
-DAY, MAX_DELAY = 24 * 60, 60
+DAY, MAX_DELAY = 24 * 60, 60  # minutes
 LONGEST_INTERVAL = 3600.0  # seconds
-LONGEST = np.iinfo(np.int16).max
+MAX_INT16 = np.iinfo(np.int16).max
 ENTRIES: tuple[tuple[type[BaseModel], dict[str, Any], str, float], ...] = (
     (Tolerance, {}, "for", MAX_PENDING_FOR),
     (
@@ -40,53 +40,53 @@ ENTRIES: tuple[tuple[type[BaseModel], dict[str, Any], str, float], ...] = (
 )
 
 
-def refused_places(model: type[BaseModel], given: dict[str, Any]) -> set[str]:
+def too_large_keys(model: type[BaseModel], valid_fields: dict[str, Any]) -> set[str]:
     """Return the keys whose values the model rejects as too large."""
     try:
-        model.model_validate(given)
+        model.model_validate(valid_fields)
     except ValidationError as error:
         return {str(entry["loc"][0]) for entry in error.errors() if entry["type"] == "less_than_equal"}
     return set()
 
 
-@pytest.mark.parametrize(("model", "given", "name", "longest"), ENTRIES)
+@pytest.mark.parametrize(("model", "valid_fields", "name", "longest"), ENTRIES)
 def test_a_duration_that_is_too_long_to_be_stored_is_refused(
-    model: type[BaseModel], given: dict[str, Any], name: str, longest: float
+    model: type[BaseModel], valid_fields: dict[str, Any], name: str, longest: float
 ) -> None:
-    assert refused_places(model, {**given, name: longest}) == set()
-    assert refused_places(model, {**given, name: longest + 60}) == {name}
+    assert too_large_keys(model, {**valid_fields, name: longest}) == set()
+    assert too_large_keys(model, {**valid_fields, name: longest + 60}) == {name}
 
 
 def test_the_delay_of_a_declared_service_is_bounded() -> None:
-    assert refused_places(Declaration, {"delay": MAX_DELAY}) == set()
-    assert refused_places(Declaration, {"delay": MAX_DELAY + 1}) == {"delay"}
+    assert too_large_keys(Declaration, {"delay": MAX_DELAY}) == set()
+    assert too_large_keys(Declaration, {"delay": MAX_DELAY + 1}) == {"delay"}
 
 
 def test_the_longest_durations_are_stored_unchanged() -> None:
-    stale = stale_after(max(LONGEST_INTERVAL, *PERIODS), MAX_DELAY)
+    stale_minutes = stale_after(max(LONGEST_INTERVAL, *PERIODS), MAX_DELAY)
     settings = replace(
         SETTINGS,
         pending_for=DAY,
         keep_firing_for=DAY,
         delay=MAX_DELAY,
-        stale_after=stale,
+        stale_after=stale_minutes,
         tolerance=Tolerance(**{"for": DAY}),
     )
     fleet = Fleet()
     slot = add(fleet, key("orders"), settings).slot
     assert fleet.pending_for[slot] == fleet.keep_firing_for[slot] == fleet.throttled_pending_for[slot] == DAY
-    assert fleet.stale_after[slot] == stale
+    assert fleet.stale_after[slot] == stale_minutes
     assert fleet.rings.delay[0] == MAX_DELAY
-    assert max(DAY, stale, WINDOW, MAX_INTERVAL, BINS, *PERIODS) < LONGEST
+    assert max(DAY, stale_minutes, WINDOW, MAX_INTERVAL, BINS, *PERIODS) < MAX_INT16
 
 
 def test_every_16_bit_column_is_tested() -> None:
-    series, metrics = (
+    fleet_columns, ring_columns = (
         {name for name, (dtype, *_) in columns.declared.items() if dtype is np.int16}
         for columns in (Fleet, RingColumns)
     )
-    assert series == {
+    assert fleet_columns == {
         *("stale_after", "stale_later", "period", "pending_for", "throttled_pending_for"),
         *("keep_firing_for", "cadence", "history_bins"),
     }
-    assert metrics == {"period", "divisor", "delay", "recent_minutes"}
+    assert ring_columns == {"period", "divisor", "delay", "recent_minutes"}

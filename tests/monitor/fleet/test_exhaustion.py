@@ -31,20 +31,20 @@ BUDGET = SeriesSettings(
     limit=Limit(100.0, LimitSource.API, 0),
     band=Band(),
 )
-left = Metric("AWS/EC2", "BurstBalance", "Average")
+burst_balance = Metric("AWS/EC2", "BurstBalance", "Average")
 NAN = float("nan")
 
 
-def judged(
+def judged_fleet(
     left_over: Sequence[float], settings: SeriesSettings = BUDGET, now: int = NOW, **fields: object
 ) -> Fleet:
-    """Return a judged fleet with one series. left_over: the percentages of its budget in the last minutes."""
+    """Return a judged fleet with one series. left_over: the percentages left of its budget, up to NOW."""
     fleet, observed = (
         Fleet(),
-        Observed(signal=KEY.signal, resource=resource("orders"), usage=percent_left(left)),
+        Observed(signal=KEY.signal, resource=resource("orders"), usage=percent_left(burst_balance)),
     )
     fleet.put(KEY, replace(observed, **fields), settings, now)  # type: ignore[arg-type]
-    rows = np.full(len(left_over), fleet.metrics(KEY.cell)[metric_query(left)], np.int32)
+    rows = np.full(len(left_over), fleet.metrics(KEY.cell)[metric_query(burst_balance)], np.int32)
     minutes = np.arange(NOW - len(left_over) + 1, NOW + 1, dtype=np.int32)
     values = np.array(left_over, np.float32)
     fleet.rings.write(rows, minutes, values)
@@ -63,14 +63,14 @@ def falling(start: float, by: float, minutes: int = RATE_MINUTES) -> list[float]
     return [start - by * minute for minute in range(minutes)]
 
 
-def every(minutes: int, values: Sequence[float]) -> list[float]:
-    """Return the values with NaN in all but one of every `minutes` minutes; the newest is known."""
+def with_gaps(minutes: int, values: Sequence[float]) -> list[float]:
+    """Return the values of one in `minutes` minutes, beginning with the newest, and NaN for the others."""
     return [
         value if ago % minutes == 0 else NAN for ago, value in zip(reversed(range(60)), values, strict=True)
     ]
 
 
-def steps(minutes: int, values: Sequence[float]) -> list[float]:
+def in_periods(minutes: int, values: Sequence[float]) -> list[float]:
     """Return the values of a metric of a longer period, each in all minutes of its period."""
     return [values[minute // minutes * minutes] for minute in range(60)]
 
@@ -79,17 +79,19 @@ def steps(minutes: int, values: Sequence[float]) -> list[float]:
     ("left_over", "minutes"),
     [
         pytest.param(falling(90, 0.5), 121, id="60.5 % left at half a percent a minute"),
-        pytest.param(every(3, falling(90, 0.5)), 121, id="with gaps"),
-        pytest.param(every(20, falling(90, 0.5)), 121, id="three points are enough"),
-        pytest.param(steps(5, falling(90, 0.5)), 125, id="points of five minutes"),
+        pytest.param(with_gaps(3, falling(90, 0.5)), 121, id="with gaps"),
+        pytest.param(with_gaps(20, falling(90, 0.5)), 121, id="three points are enough"),
+        pytest.param(in_periods(5, falling(90, 0.5)), 125, id="points of five minutes"),
         pytest.param(falling(90, 0.5)[:50] + [90.0] * 3 + falling(63.5, 0.5, 7), 121, id="outliers"),
         pytest.param([NAN] * 45 + falling(90, 1, MIN_SPAN + 1), 75, id="15 minutes are known"),
         pytest.param([NAN] * 46 + falling(90, 1, MIN_SPAN), None, id="less than 15 minutes are known"),
         pytest.param(falling(99, 0.011), 8941, id="exhausted within a week"),
         pytest.param(falling(99, 0.009), None, id="not exhausted within a week"),
         pytest.param([80.0] * 60, None, id="nothing is spent"),
-        pytest.param(falling(20, -1), None, id="filling"),
-        pytest.param([*falling(100, 2, 40), *falling(20, -1, 20)], None, id="filling for 20 minutes"),
+        pytest.param(falling(20, -1), None, id="the budget is filling"),
+        pytest.param(
+            [*falling(100, 2, 40), *falling(20, -1, 20)], None, id="the budget is filling for 20 minutes"
+        ),
         pytest.param([*falling(100, 1, 39), *[62.0] * 21], None, id="drained until 20 minutes ago"),
         pytest.param([*[90.0] * 20, *falling(90, 1, 40)], 62.4, id="draining for 40 minutes"),
         pytest.param([80.0] * 50 + falling(80, 1, 10), None, id="draining for 10 minutes"),
@@ -102,24 +104,24 @@ def steps(minutes: int, values: Sequence[float]) -> list[float]:
 def test_the_time_to_exhaustion_follows_from_the_rate_of_the_last_hour(
     left_over: list[float], minutes: float | None
 ) -> None:
-    found = seconds(judged(left_over))
+    found = seconds(judged_fleet(left_over))
     assert math.isnan(found) if minutes is None else found == pytest.approx(minutes * 60, rel=0.02)
 
 
 def test_the_time_to_exhaustion_falls_while_no_sample_comes() -> None:
-    assert seconds(judged(falling(90, 0.5), now=NOW + 6)) == pytest.approx((121 - 6) * 60, rel=1e-3)
-    assert seconds(judged(falling(61, 1), now=NOW + 6)) == 60  # no sample shows an exhausted budget
-    assert math.isnan(seconds(judged(falling(90, 0.5), now=NOW + BUDGET.stale_after + 1)))
+    assert seconds(judged_fleet(falling(90, 0.5), now=NOW + 6)) == pytest.approx((121 - 6) * 60, rel=1e-3)
+    assert seconds(judged_fleet(falling(61, 1), now=NOW + 6)) == 60  # no sample shows an exhausted budget
+    assert math.isnan(seconds(judged_fleet(falling(90, 0.5), now=NOW + BUDGET.stale_after + 1)))
 
 
 def test_the_time_to_exhaustion_is_known_only_where_the_usage_is_judged() -> None:
-    drained = falling(90, 0.5)
+    draining = falling(90, 0.5)
     settings = replace(BUDGET, signal=STREAM_WRITE_BYTES)
-    assert math.isnan(seconds(judged(drained, settings)))
-    assert math.isnan(seconds(judged(drained, replace(BUDGET, limit=None))))
-    upper_bound: Usage = total(left)
-    assert math.isnan(seconds(judged(drained, upper_bound=upper_bound)))
-    assert math.isnan(seconds(judged(drained, created_at=(NOW - 5) * 60.0)))
+    assert math.isnan(seconds(judged_fleet(draining, settings)))
+    assert math.isnan(seconds(judged_fleet(draining, replace(BUDGET, limit=None))))
+    upper_bound: Usage = total(burst_balance)
+    assert math.isnan(seconds(judged_fleet(draining, upper_bound=upper_bound)))
+    assert math.isnan(seconds(judged_fleet(draining, created_at=(NOW - 5) * 60.0)))
 
 
 @given(
@@ -127,13 +129,13 @@ def test_the_time_to_exhaustion_is_known_only_where_the_usage_is_judged() -> Non
     st.floats(1, 200, width=32),
 )
 def test_exhaustion_is_unknown_or_a_time_within_a_week(left_over: list[float], limit: float) -> None:
-    found = seconds(judged(left_over, replace(BUDGET, limit=Limit(limit, LimitSource.API, 0))))
+    found = seconds(judged_fleet(left_over, replace(BUDGET, limit=Limit(limit, LimitSource.API, 0))))
     assert math.isnan(found) or 0 <= found <= MAX_EXHAUSTION
 
 
 @pytest.mark.parametrize(("left_over", "exported"), [(falling(90, 0.5), True), ([80.0] * 60, False)])
 def test_exhaustion_is_exported_where_it_is_known(left_over: list[float], exported: bool) -> None:
-    exposition = Exposition(judged(left_over))
+    exposition = Exposition(judged_fleet(left_over))
     asyncio.run(exposition.publish({}))
     (line,) = [
         line for line in text(exposition).splitlines() if line.startswith("headroom_seconds_to_exhaustion{")

@@ -32,7 +32,7 @@ OTHER_CELL = "123456789012", "us-east-1"
 SETTINGS = SeriesSettings(signal=STREAM_WRITE_BYTES, limit=Limit(100.0, LimitSource.API, 0), band=Band())
 
 METRICS = [Metric("AWS/Test", f"M{n}", "Sum", zero_when_absent=n % 2 == 1) for n in range(5)]
-traffic, refusals = METRICS[0], METRICS[1]
+traffic, throttles = METRICS[0], METRICS[1]
 
 usages = usages_over(METRICS, [1.0, -1.0, 0.1])
 keys = st.builds(
@@ -57,15 +57,17 @@ def key(name: str = "a", cell: tuple[str, str] = CELL) -> Key:
     return Key(*cell, "test", "rate", name)
 
 
-def observed(usage: Usage | float | Unobservable, **fields: Any) -> Observed:
+def observation_of(usage: Usage | float | Unobservable, **fields: Any) -> Observed:
     """Return a resource as a collector observes it."""
     return Observed(signal="rate", resource=resource("a"), usage=usage, **fields)
 
 
-def polled(seen: Observed) -> set[bytes]:
+def metrics_needed_by(observation: Observed) -> set[bytes]:
     """Return the metrics that a series needs from CloudWatch."""
     formulas = [
-        formula for formula in (seen.usage, seen.throttled, seen.upper_bound) if isinstance(formula, Usage)
+        formula
+        for formula in (observation.usage, observation.throttled, observation.upper_bound)
+        if isinstance(formula, Usage)
     ]
     return {metric_query(metric) for formula in formulas for metric in formula.metrics}
 
@@ -80,7 +82,7 @@ def formulas_in(fleet: Fleet, slot: int) -> list[tuple[list[bytes], Formula] | N
     ]
 
 
-def formulas_of(seen: Observed) -> list[tuple[list[bytes], Formula] | None]:
+def formulas_of(observation: Observed) -> list[tuple[list[bytes], Formula] | None]:
     """Return metrics and formula of usage, throttled demand and upper bound, as observed."""
 
     def formula_of(usage: Usage | float | Unobservable | None) -> tuple[list[bytes], Formula] | None:
@@ -90,17 +92,19 @@ def formulas_of(seen: Observed) -> list[tuple[list[bytes], Formula] | None]:
             ([b"number"], Formula(Shape(Op.SUM, (None,)), (), (1.0,))) if isinstance(usage, float) else None
         )
 
-    return [formula_of(usage) for usage in (seen.usage, seen.throttled, seen.upper_bound)]
+    return [
+        formula_of(usage) for usage in (observation.usage, observation.throttled, observation.upper_bound)
+    ]
 
 
-@pytest.mark.parametrize("rejected", [traffic, refusals])
+@pytest.mark.parametrize("rejected", [traffic, throttles])
 def test_a_rejected_metric_anywhere_in_a_formula_makes_the_series_unobservable(rejected: Metric) -> None:
     fleet = Fleet()
-    share = highest(ratio(total(traffic), refusals), METRICS[2])
-    fleet.put(key(), observed(share), SETTINGS, NOW)
+    share = highest(ratio(total(traffic), throttles), METRICS[2])
+    fleet.put(key(), observation_of(share), SETTINGS, NOW)
     fleet.mark_rejected(CELL, metric_query(rejected), "rejected")
     assert fleet.series[key()].unobservable == Unobservable("rejected")
-    fleet.put(key(), observed(share), SETTINGS, NOW + 1)
+    fleet.put(key(), observation_of(share), SETTINGS, NOW + 1)
     assert fleet.series[key()].unobservable == Unobservable("rejected")
 
 
@@ -109,18 +113,22 @@ def test_series_added_changed_and_dropped_in_any_order_leave_a_consistent_fleet(
     steps: list[tuple[Key, Observed | None]],
 ) -> None:
     fleet, registered = Fleet(), dict[Key, Observed]()
-    for changed, seen in steps:
-        if seen:
-            fleet.put(changed, seen, SETTINGS, NOW)
-            registered[changed] = seen
-        elif changed in registered:
-            fleet.drop(changed)
-            del registered[changed]
+    for changed_key, observation in steps:
+        if observation:
+            fleet.put(changed_key, observation, SETTINGS, NOW)
+            registered[changed_key] = observation
+        elif changed_key in registered:
+            fleet.drop(changed_key)
+            del registered[changed_key]
         assert len(fleet) == len(registered)
         assert {fleet.by_slot[series.slot].key for series in fleet.series.values()} == set(registered)
         for cell in (CELL, OTHER_CELL):
             needed = set[bytes]().union(
-                *(polled(seen) for name, seen in registered.items() if name.cell == cell)
+                *(
+                    metrics_needed_by(observation)
+                    for name, observation in registered.items()
+                    if name.cell == cell
+                )
             )
             assert set(fleet.metrics(cell)) == needed
         for name in registered:
@@ -132,8 +140,8 @@ def test_the_rows_and_slots_of_dropped_series_are_empty_and_reused(
     steps: list[tuple[Key, Observed]],
 ) -> None:
     fleet = Fleet()
-    for name, seen in steps:
-        fleet.put(name, seen, SETTINGS, NOW)
+    for name, observation in steps:
+        fleet.put(name, observation, SETTINGS, NOW)
     rows = np.arange(fleet.rings.size, dtype=np.int32)
     fleet.rings.write(rows, np.full(rows.size, NOW, np.int32), np.full(rows.size, 50, np.float32))
     judge(fleet, NOW)
@@ -156,9 +164,9 @@ def test_the_rows_and_slots_of_dropped_series_are_empty_and_reused(
 
 def test_a_metric_that_two_series_use_is_requested_once_until_both_are_dropped() -> None:
     fleet = Fleet()
-    fleet.put(key("a"), observed(total(traffic), throttled=total(refusals)), SETTINGS, NOW)
-    fleet.put(key("b"), observed(highest(traffic)), SETTINGS, NOW)
-    assert set(fleet.metrics(CELL)) == {metric_query(traffic), metric_query(refusals)}
+    fleet.put(key("a"), observation_of(total(traffic), throttled=total(throttles)), SETTINGS, NOW)
+    fleet.put(key("b"), observation_of(highest(traffic)), SETTINGS, NOW)
+    assert set(fleet.metrics(CELL)) == {metric_query(traffic), metric_query(throttles)}
     fleet.drop(key("a"))
     assert set(fleet.metrics(CELL)) == {metric_query(traffic)}
     fleet.drop(key("b"))
@@ -167,18 +175,18 @@ def test_a_metric_that_two_series_use_is_requested_once_until_both_are_dropped()
 
 def test_a_series_that_is_put_again_keeps_its_points() -> None:
     fleet = Fleet()
-    fleet.put(key(), observed(total(traffic)), SETTINGS, NOW)
+    fleet.put(key(), observation_of(total(traffic)), SETTINGS, NOW)
     row = fleet.metrics(CELL)[metric_query(traffic)]
     fleet.rings.write(np.array([row]), np.array([NOW]), np.array([50], np.float32))
-    fleet.put(key(), observed(total(traffic), throttled=total(refusals)), SETTINGS, NOW)
+    fleet.put(key(), observation_of(total(traffic), throttled=total(throttles)), SETTINGS, NOW)
     judge(fleet, NOW)
     assert fleet.usage[fleet.series[key()].slot] == 50
 
 
 def test_the_same_metric_in_two_cells_is_requested_in_each() -> None:
     fleet = Fleet()
-    fleet.put(key(cell=CELL), observed(total(traffic)), SETTINGS, NOW)
-    fleet.put(key(cell=OTHER_CELL), observed(total(traffic)), SETTINGS, NOW)
+    fleet.put(key(cell=CELL), observation_of(total(traffic)), SETTINGS, NOW)
+    fleet.put(key(cell=OTHER_CELL), observation_of(total(traffic)), SETTINGS, NOW)
     assert set(fleet.metrics(CELL)) == set(fleet.metrics(OTHER_CELL))
     assert set(fleet.metrics(CELL).values()).isdisjoint(fleet.metrics(OTHER_CELL).values())
 
@@ -187,13 +195,13 @@ def test_a_shared_metric_has_the_longest_publication_delay_of_its_series() -> No
     fleet = Fleet()
     fleet.put(
         key("a"),
-        observed(total(traffic)),
+        observation_of(total(traffic)),
         SeriesSettings(signal=STREAM_WRITE_BYTES, limit=None, band=Band(), delay=5),
         NOW,
     )
     fleet.put(
         key("b"),
-        observed(total(traffic)),
+        observation_of(total(traffic)),
         SeriesSettings(signal=STREAM_WRITE_BYTES, limit=None, band=Band(), delay=3),
         NOW,
     )
@@ -203,15 +211,15 @@ def test_a_shared_metric_has_the_longest_publication_delay_of_its_series() -> No
 @pytest.mark.parametrize("number", [math.nan, math.inf])
 def test_a_usage_that_is_not_finite_is_no_sample(number: float) -> None:
     fleet = Fleet()
-    fleet.put(key(), observed(number), SETTINGS, NOW)
+    fleet.put(key(), observation_of(number), SETTINGS, NOW)
     judge(fleet, NOW)
     assert fleet.zone[0] == Zone.STALE
 
 
 def test_a_usage_returned_by_the_api_is_the_sample_of_that_minute() -> None:
     fleet = Fleet()
-    fleet.put(key(), observed(95.0), SETTINGS, NOW)
-    fleet.put(key(), observed(50.0), SETTINGS, NOW + 1)
+    fleet.put(key(), observation_of(95.0), SETTINGS, NOW)
+    fleet.put(key(), observation_of(50.0), SETTINGS, NOW + 1)
     judge(fleet, NOW + 2)
     assert (fleet.usage[0], fleet.minute[0], fleet.zone[0]) == (50, NOW + 1, Zone.WITHIN)
     assert not fleet.metrics(CELL)
@@ -219,10 +227,10 @@ def test_a_usage_returned_by_the_api_is_the_sample_of_that_minute() -> None:
 
 def test_a_new_limit_holds_from_the_next_judgement() -> None:
     fleet = Fleet()
-    fleet.put(key(), observed(50.0), SETTINGS, NOW)
+    fleet.put(key(), observation_of(50.0), SETTINGS, NOW)
     fleet.put(
         key(),
-        observed(50.0),
+        observation_of(50.0),
         SeriesSettings(signal=STREAM_WRITE_BYTES, limit=Limit(50.0, LimitSource.OVERRIDE, 0), band=Band()),
         NOW,
     )
@@ -231,39 +239,43 @@ def test_a_new_limit_holds_from_the_next_judgement() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seen", "series_settings", "changes"),
+    ("observation", "series_settings", "changes"),
     [
-        (observed(total(traffic)), SETTINGS, False),
-        (observed(total(refusals)), SETTINGS, False),
-        (observed(Unobservable("off", "turn it on")), SETTINGS, True),
-        (observed(total(traffic), upper_bound=total(traffic)), SETTINGS, True),
-        (observed(total(traffic)), SeriesSettings(signal=STREAM_WRITE_BYTES, limit=None, band=Band()), True),
+        (observation_of(total(traffic)), SETTINGS, False),
+        (observation_of(total(throttles)), SETTINGS, False),  # metrics are not exported
+        (observation_of(Unobservable("off", "turn it on")), SETTINGS, True),
+        (observation_of(total(traffic), upper_bound=total(traffic)), SETTINGS, True),
         (
-            observed(total(traffic)),
+            observation_of(total(traffic)),
+            SeriesSettings(signal=STREAM_WRITE_BYTES, limit=None, band=Band()),
+            True,
+        ),
+        (
+            observation_of(total(traffic)),
             SeriesSettings(signal=STREAM_WRITE_BYTES, limit=SETTINGS.limit, band=Band(high=0.8)),
             True,
         ),
         (
-            observed(total(traffic)),
+            observation_of(total(traffic)),
             SeriesSettings(signal=STREAM_WRITE_BYTES, limit=SETTINGS.limit, band=Band(), tags={"team": "a"}),
             True,
         ),
     ],
 )
 def test_the_version_changes_with_the_exported_facts_of_a_series(
-    seen: Observed, series_settings: SeriesSettings, changes: bool
+    observation: Observed, series_settings: SeriesSettings, changes: bool
 ) -> None:
     fleet = Fleet()
-    fleet.put(key(), observed(total(traffic)), SETTINGS, NOW)
+    fleet.put(key(), observation_of(total(traffic)), SETTINGS, NOW)
     before = fleet.version
-    fleet.put(key(), seen, series_settings, NOW)
+    fleet.put(key(), observation, series_settings, NOW)
     assert (fleet.version != before) is changes
 
 
 def test_the_version_grows_when_a_series_is_added_and_when_it_is_dropped() -> None:
     fleet = Fleet()
     versions = [fleet.version]
-    fleet.put(key(), observed(total(traffic)), SETTINGS, NOW)
+    fleet.put(key(), observation_of(total(traffic)), SETTINGS, NOW)
     versions.append(fleet.version)
     fleet.drop(key())
     versions.append(fleet.version)
@@ -273,7 +285,7 @@ def test_the_version_grows_when_a_series_is_added_and_when_it_is_dropped() -> No
 def test_the_columns_grow_with_the_series() -> None:
     fleet = Fleet()
     for n in range(INITIAL_CAPACITY + 1):
-        fleet.put(key(str(n)), observed(float(n)), SETTINGS, NOW)
+        fleet.put(key(str(n)), observation_of(float(n)), SETTINGS, NOW)
     judge(fleet, NOW)
     assert fleet.usage[: fleet.size].tolist() == [float(n) for n in range(INITIAL_CAPACITY + 1)]
 

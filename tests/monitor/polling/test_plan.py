@@ -87,7 +87,7 @@ def test_a_request_begins_before_the_first_unread_minute(read_ago: int | None, o
 
 def test_a_late_metric_is_requested_until_its_namespace_has_newer_points() -> None:
     rings, queries = rings_of((3, None))
-    rings.declare(0, rings.namespaces.number_of("AWS/Lambda"), zero=True)
+    rings.declare(0, rings.namespaces.number_of("AWS/Lambda"), zero_when_absent=True)
     row = np.array([0], np.int32)
     rings.write(row, np.array([NOW - 40]), np.ones(1, np.float32))
     rings.mark_requested(row, NOW - 1)
