@@ -18,7 +18,8 @@ from rules.band import Zone, Zones
 class SeriesHistory(Judged):
     """The judgement of a series in each of the WINDOW minutes up to `end`.
 
-    recent_minutes: minutes in which throttled demand counts as recent, as for the judge (see `RingColumns`).
+    recent_minutes: for how many minutes throttled demand counts as recent, as in the judgement of the fleet
+    (see `RingColumns`).
     """
 
     end: int
@@ -40,14 +41,14 @@ class SeriesHistory(Judged):
         slots = np.array([entry.slot for entry in series], np.int32)
         minutes = np.tile(np.arange(end - WINDOW + 1, end + 1, dtype=np.int32), slots.size)
         columns = vars(fleet.judged_at(np.repeat(slots, WINDOW), minutes))
-        recent = fleet.throttled.recent_minutes(fleet.rings, slots).tolist()
+        recent_minutes = fleet.throttled.recent_minutes(fleet.rings, slots).tolist()
         return [
             cls(
                 **{name: column[n * WINDOW : (n + 1) * WINDOW] for name, column in columns.items()},
                 end=end,
-                recent_minutes=int(length) or RECENT_MINUTES,
+                recent_minutes=int(recent) or RECENT_MINUTES,
             )
-            for n, length in enumerate(recent)
+            for n, recent in enumerate(recent_minutes)
         ]
 
     def since(self, zone: Zone) -> int | None:
@@ -61,11 +62,11 @@ class SeriesHistory(Judged):
     @cached_property
     def zones(self) -> Zones:
         """The zone in each minute, with the throttled demand of recent minutes, as the judge exports it."""
-        # Numbers of minutes with throttled demand up to each minute.
-        throttled: Ints = np.cumsum(self.excess > 0, dtype=np.int32)
-        recent: Ints = throttled.copy()
-        recent[self.recent_minutes :] -= throttled[: -self.recent_minutes]
-        return self.zone_of(recent > 0)
+        # By minute: how many minutes up to it, and how many recent minutes up to it, have throttled demand.
+        throttled_count: Ints = np.cumsum(self.excess > 0, dtype=np.int32)
+        recent_count: Ints = throttled_count.copy()
+        recent_count[self.recent_minutes :] -= throttled_count[: -self.recent_minutes]
+        return self.zone_of(recent_count > 0)
 
 
 def last_read_minute(fleet: Fleet, series: Series) -> int:

@@ -37,41 +37,46 @@ def busiest(fleet: Fleet, slots: Ints, minutes: Ints) -> Floats:
     no known utilization, or may have been throttled; NaN where the purchase has no other series.
     """
     highest, members = np.full(slots.size, NAN), fleet.purchases
-    sharing = np.flatnonzero(members.count_by_slot[slots])
-    if not sharing.size:
+    sharing_indices = np.flatnonzero(members.count_by_slot[slots])
+    if not sharing_indices.size:
         return highest
-    sharing_slots, size = slots[sharing], members.count_by_slot[slots[sharing]]
-    starts = np.cumsum(size) - size
-    offsets = np.arange(size.sum()) - np.repeat(starts, size)
-    member_slots = members.slots[np.repeat(members.start_by_slot[sharing_slots], size) + offsets]
-    busy = _busy(fleet, member_slots, np.repeat(minutes[sharing], size))
-    busy[member_slots == np.repeat(sharing_slots, size)] = NAN
-    highest[sharing] = np.fmax.reduceat(busy, starts)
+    sharing_slots, member_counts = slots[sharing_indices], members.count_by_slot[slots[sharing_indices]]
+    starts = np.cumsum(member_counts) - member_counts
+    offsets = np.arange(member_counts.sum()) - np.repeat(starts, member_counts)
+    member_slots = members.slots[np.repeat(members.start_by_slot[sharing_slots], member_counts) + offsets]
+    utilization = _relative_utilization(
+        fleet, member_slots, np.repeat(minutes[sharing_indices], member_counts)
+    )
+    utilization[member_slots == np.repeat(sharing_slots, member_counts)] = NAN
+    highest[sharing_indices] = np.fmax.reduceat(utilization, starts)
     return highest
 
 
-def _busy(fleet: Fleet, slots: Ints, minutes: Ints) -> Floats:
+def _relative_utilization(fleet: Fleet, slots: Ints, minutes: Ints) -> Floats:
     """Return utilization divided by the band's lower bound, in the last minute with a sample of each slot."""
-    busy = np.full(slots.size, UNKNOWN_UTILIZATION)
+    relative = np.full(slots.size, UNKNOWN_UTILIZATION)
     for indices, sampled_at in _last_known(fleet, slots, minutes):
-        sampled = slots[indices]
-        judged = fleet.judged_at(sampled, sampled_at)
-        used, low = judged.utilization_upper_bound, judged.low
-        is_measured = ~np.isnan(used) & ~(judged.throttled > 0) & (low > 0)
-        is_measured &= ~is_unknown(fleet, sampled, judged.throttled)
-        busy[indices[is_measured]] = used[is_measured] / low[is_measured]
-    return busy
+        sampled_slots = slots[indices]
+        judged = fleet.judged_at(sampled_slots, sampled_at)
+        utilization, low = judged.utilization_upper_bound, judged.low
+        is_measured = ~np.isnan(utilization) & ~(judged.throttled > 0) & (low > 0)
+        is_measured &= ~is_unknown(fleet, sampled_slots, judged.throttled)
+        relative[indices[is_measured]] = utilization[is_measured] / low[is_measured]
+    return relative
 
 
 def _last_known(fleet: Fleet, slots: Ints, minutes: Ints) -> Iterator[tuple[Ints, Ints]]:
-    """Yield indices of slots, each with the minute of its last sample that still counts in its minute."""
+    """Yield indices of `slots`, with the minute of the last sample of each slot up to its minute.
+
+    Slots whose last sample is stale by then are left out.
+    """
     newest = fleet.usages.newest_minutes(fleet.rings, slots)
-    minute = np.maximum(np.minimum(minutes, newest), NEVER + 1)
+    sampled_at = np.maximum(np.minimum(minutes, newest), NEVER + 1)
     oldest = minutes - fleet.stale_after[slots]
-    unresolved = np.flatnonzero(minute >= oldest).astype(np.int32)
+    unresolved = np.flatnonzero(sampled_at >= oldest).astype(np.int32)
     while unresolved.size:
-        known = ~np.isnan(fleet.usages.at(fleet.rings, slots[unresolved], minute[unresolved]))
-        yield unresolved[known], minute[unresolved[known]]
+        known = ~np.isnan(fleet.usages.at(fleet.rings, slots[unresolved], sampled_at[unresolved]))
+        yield unresolved[known], sampled_at[unresolved[known]]
         unresolved = unresolved[~known]
-        minute[unresolved] -= 1
-        unresolved = unresolved[minute[unresolved] >= oldest[unresolved]]
+        sampled_at[unresolved] -= 1
+        unresolved = unresolved[sampled_at[unresolved] >= oldest[unresolved]]

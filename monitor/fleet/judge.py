@@ -16,16 +16,17 @@ from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.throttling import recent_throttling, throttled_by_cause
 
-CONFIRMED_FOR = 60  # minutes that a series is judged after the last inventory that observed it
-JUDGED_AT_ONCE = 100_000  # series judged without a pause, in some ms; a stage of a million takes 20 ms
-MAX_RESTARTS = 3  # of a judgement during which series came or went
+CONFIRMED_FOR = 60  # for how many minutes after the last inventory that observed it a series is judged
+# Series judged without a pause, which takes some ms; one stage of a million series takes 20 ms.
+JUDGED_AT_ONCE = 100_000
+MAX_RESTARTS = 3  # how often a judgement begins anew because series were added or dropped meanwhile
 
 
 def judge(fleet: Fleet, now: int) -> None:
     """Judge every series at the minute `now`, and write usage, saturation, zone and so on to its columns.
 
     A series is judged in the minute of its newest sample, with the throttled demand of recent minutes, so
-    that no scrape misses throttling. A series without a current sample has the limit that is in force now.
+    that no scrape misses throttling. A series without a current sample gets the limit in force now.
     """
     for _ in _stages(fleet, now):
         pass
@@ -34,8 +35,9 @@ def judge(fleet: Fleet, now: int) -> None:
 def judge_in_parts(fleet: Fleet, now: int, at_once: int = JUDGED_AT_ONCE) -> Iterator[None]:
     """Do what `judge` does, stage by stage, so that other tasks can run in between if there are many series.
 
-    Nothing is written before the last stage. If series come or go meanwhile, the judgement begins anew; the
-    last attempt makes it in one part. at_once: a fleet of at most this many series is judged in one part.
+    Nothing is written before the last stage. If series are added or dropped meanwhile, the judgement begins
+    anew; the last attempt is made in one part. at_once: a fleet of at most this many series is judged in one
+    part.
     """
     for _ in range(MAX_RESTARTS if fleet.size > at_once else 0):
         layout = fleet.version, fleet.size, fleet.rings.layout
@@ -49,14 +51,14 @@ def judge_in_parts(fleet: Fleet, now: int, at_once: int = JUDGED_AT_ONCE) -> Ite
 
 
 def _stages(fleet: Fleet, now: int) -> Iterator[None]:
-    """Judge every series; yield between stages, between which points may be written."""
+    """Judge every series; yield between the stages, so that points may be written meanwhile."""
     size = fleet.size
     used_at = sample_minutes(fleet, slice(size))
     yield
-    throttling, newest = recent_throttling(fleet, used_at)
+    throttling, newest_throttled = recent_throttling(fleet, used_at)
     yield
     minute = used_at.copy()
-    np.copyto(minute, newest, where=throttling.excess > 0)
+    np.copyto(minute, newest_throttled, where=throttling.excess > 0)
     oldest = np.maximum(
         np.int32(now) - fleet.stale_after[:size], np.maximum(fleet.created[:size], NEVER + WINDOW)
     )
@@ -82,5 +84,7 @@ def _stages(fleet: Fleet, now: int) -> Iterator[None]:
     }
     for name, column in columns.items():
         getattr(fleet, name)[:size] = column
-    fleet.causes.throttled[: fleet.causes.size] = throttled_by_cause(fleet, newest, judged.throttled)
+    fleet.causes.throttled[: fleet.causes.size] = throttled_by_cause(
+        fleet, newest_throttled, judged.throttled
+    )
     fleet.judgements += 1

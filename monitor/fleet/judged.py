@@ -18,8 +18,8 @@ from rules.band import Zone, Zones, bounded_zones, zones
 class Judged:
     """The numbers of some series, each in its minute, and the zones that follow; NaN is unknown.
 
-    bounded: the usage is only known to be between `usage` and `upper_bound`. unjudged: these bounds are only
-    shown, and throttled demand alone is judged.
+    bounded: the usage is only known to be between `usage` and `upper_bound`. unjudged: if `bounded`, these
+    bounds are only shown, and throttled demand alone is judged.
     throttled: refused or delayed demand per second. excess: `throttled`, but 0 where it is tolerated.
     limit: the limit in force in that minute. low, high, near: the band. doubted: the usage proves that the
     limit is outdated (see `monitor.fleet.limits`). observable: the series can be judged at present.
@@ -80,7 +80,7 @@ class Judged:
         return self.zone_of(self.excess > 0)
 
     def zone_of(self, saturated: Flags) -> Zones:
-        """Return the zones if these series count as saturated."""
+        """Return the zones. saturated: which series count as saturated."""
         band = self.low, self.high, self.near
         zone, bounded = zones(self._ratio, saturated, *band), np.flatnonzero(self.bounded)
         if bounded.size:
@@ -153,15 +153,15 @@ def sample_minutes(columns: SeriesColumns, slots: Slots) -> Ints:
     """Return the newest minute in which the usage of each slot can be judged; NEVER if there is none.
 
     Without a formula of the usage, it is the newest minute of the throttled demand, which alone is judged.
-    Both bounds of a usage are taken from one minute: where the upper bound is published a little later, from
-    the newest minute that has both.
+    Both bounds of a usage are taken from one minute: the newest minute that has both, if the upper bound is
+    published a little later than the usage.
     """
     used_at = columns.usages.newest_minutes(columns.rings, slots)
     _use_throttled_where_alone(columns, slots, used_at)
     if columns.upper_bounds:
         bounded_at = columns.upper_bounds.newest_minutes(columns.rings, slots)
-        both = (bounded_at < used_at) & (bounded_at > used_at - columns.recent_span(slots))
-        used_at[both] = bounded_at[both]
+        upper_bound_is_late = (bounded_at < used_at) & (bounded_at > used_at - columns.recent_span(slots))
+        used_at[upper_bound_is_late] = bounded_at[upper_bound_is_late]
     return used_at
 
 

@@ -44,7 +44,10 @@ class PastLimits:
         return slot in self._by_slot
 
     def record(self, slot: int, before: np.float32, after: np.float32, minute: int) -> None:
-        """Store that a limit is `after` from `minute` on and was `before` until then. Both may be equal."""
+        """Store that a limit is `after` from `minute` on and was `before` until then.
+
+        Changes that have left the window are removed, also if `before` and `after` are equal.
+        """
         changed = before != after and not (np.isnan(before) and np.isnan(after))
         if not changed and slot not in self._by_slot:
             return
@@ -66,12 +69,14 @@ class PastLimits:
             return present
         limits, all_indices = present.copy(), np.arange(present.size, dtype=np.int32)
         indices = np.flatnonzero(np.isin(select_slots(slots, all_indices), [*self._by_slot]))
-        changed_slots, where = np.unique(select_slots(slots, indices.astype(np.int32)), return_inverse=True)
+        changed_slots, history_indices = np.unique(
+            select_slots(slots, indices.astype(np.int32)), return_inverse=True
+        )
         histories = [self._by_slot[slot] for slot in changed_slots.tolist()]
         for back in range(1, max(map(len, histories), default=0) + 1):
             past = [history[-back] if len(history) >= back else UNKNOWN_LIMIT for history in histories]
-            until = np.array([entry.until for entry in past], np.int32)[where]
-            limit = np.array([entry.limit for entry in past], np.float32)[where]
+            until = np.array([entry.until for entry in past], np.int32)[history_indices]
+            limit = np.array([entry.limit for entry in past], np.float32)[history_indices]
             limits[indices] = np.where(minutes[indices] < until, limit, limits[indices])
         return limits
 

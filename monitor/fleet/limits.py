@@ -62,10 +62,11 @@ class LimitVerifier:
 
     def request_scans(self, fleet: Fleet, now: int) -> None:
         """Request the scans that are due, after a judgement at the minute `now`."""
-        for service in {(key.cell, key.service) for key in _doubted_keys(fleet, np.arange(fleet.size))}:
-            if now - self._requested_at.get(service, NEVER) >= RESCAN_INTERVAL:
-                self._requested_at[service] = now
-                self._request_scan(*service)
+        doubted_keys = _doubted_keys(fleet, np.arange(fleet.size))
+        for cell, service in {(key.cell, key.service) for key in doubted_keys}:
+            if now - self._requested_at.get((cell, service), NEVER) >= RESCAN_INTERVAL:
+                self._requested_at[cell, service] = now
+                self._request_scan(cell, service)
 
 
 def doubted_paths(fleet: Fleet, slots: Indices) -> set[ResourcePath]:

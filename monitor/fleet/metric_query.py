@@ -1,4 +1,4 @@
-"""The query of one metric in a GetMetricData request, abbreviated, as there may be millions.
+"""The query of one metric in a GetMetricData request, abbreviated, as millions of queries may be stored.
 
 A query is the JSON of a `MetricStat` in which each text that most queries share is one control character.
 JSON escapes control characters, so that these have no other meaning.
@@ -8,7 +8,7 @@ import orjson
 
 from collectors.base import Metric
 
-DIMENSIONS = b"\3"  # the text before it identifies the namespace and the metric name
+DIMENSIONS = b"\3"  # a query up to this character identifies the namespace and the metric name
 ABBREVIATIONS = (
     (b'{"Metric":{"Namespace":"', b"\1"),
     (b'","MetricName":"', b"\2"),
@@ -22,13 +22,13 @@ ABBREVIATIONS = (
 def metric_query(metric: Metric) -> bytes:
     """Return the query of a metric, which identifies the metric within its cell."""
     dimensions = [{"Name": name, "Value": value} for name, value in metric.dimensions]
-    name = {"Namespace": metric.namespace, "MetricName": metric.name, "Dimensions": dimensions}
-    return _abbreviated(orjson.dumps({"Metric": name, "Period": metric.period, "Stat": metric.stat}))
+    identity = {"Namespace": metric.namespace, "MetricName": metric.name, "Dimensions": dimensions}
+    return _abbreviate(orjson.dumps({"Metric": identity, "Period": metric.period, "Stat": metric.stat}))
 
 
 def with_period(query: bytes, minutes: int) -> bytes:
     """Return the query of the same metric for points of another period."""
-    return _abbreviated(orjson.dumps(orjson.loads(without_abbreviations(query)) | {"Period": 60 * minutes}))
+    return _abbreviate(orjson.dumps(orjson.loads(without_abbreviations(query)) | {"Period": 60 * minutes}))
 
 
 def statistic(query: bytes) -> str:
@@ -37,7 +37,7 @@ def statistic(query: bytes) -> str:
     return stat
 
 
-def _abbreviated(query: bytes) -> bytes:
+def _abbreviate(query: bytes) -> bytes:
     for text, character in ABBREVIATIONS:
         query = query.replace(text, character)
     return query

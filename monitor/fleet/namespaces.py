@@ -16,7 +16,7 @@ from rules import alerts
 NEVER = alerts.NEVER  # the same minute as in the alert states
 ALWAYS = -NEVER  # after every minute
 NO_NAMESPACE = 0  # for rows that hold no CloudWatch metric: every minute that was read is proven at once
-MIN_LATE = 5  # minutes that were read without finding a point, which make a namespace late
+MIN_LATE = 5  # a namespace is late once so many minutes were read without finding a point
 RESUME_FOR = 30  # minutes after a late namespace published again in which delayed points may still come
 SILENT_AFTER = 60  # minutes without any point after which a namespace counts as idle, no longer as late
 
@@ -60,13 +60,12 @@ class NamespaceStates(Columns):
     def __init__(self) -> None:
         super().__init__()
         self._numbers: dict[Hashable, dict[int, int]] = {}  # the numbers, by name and period
-        self._longer: dict[
-            int, list[int]
-        ] = {}  # by number: the numbers with the same name and a longer period
+        # By number: the numbers with the same name and a longer period.
+        self._longer: dict[int, list[int]] = {}
         self.watermark[self.allocate()] = ALWAYS
 
     def number_of(self, name: Hashable, period: int = 1) -> int:
-        """Return the number of a namespace, allocating a new one.
+        """Return the number of a namespace; a new namespace gets a new number.
 
         name: the cell and the namespace. period: the period of the metrics, in minutes.
         """
@@ -79,7 +78,10 @@ class NamespaceStates(Columns):
         return numbers[period]
 
     def advance(self, namespaces: Ints, minutes: Ints) -> dict[int, bool]:
-        """Raise watermarks to the minutes of points. Return the namespaces that moved: true if late."""
+        """Raise watermarks to the minutes of points.
+
+        Return the namespaces whose watermark rose, each with whether the namespace was late before.
+        """
         moved = self._raise(namespaces, minutes)
         for number in tuple(moved):
             for longer in self._longer.get(number, ()):
@@ -95,8 +97,8 @@ class NamespaceStates(Columns):
         np.maximum.at(self.watermark, namespaces, minutes)
         moved = self.watermark[unique] > before
         unique, before = unique[moved], before[moved]
-        late = MIN_LATE + self.period[unique] - 1
-        was_late = (before > NEVER) & (self.read[unique] - before >= late)
+        min_late = MIN_LATE + self.period[unique] - 1
+        was_late = (before > NEVER) & (self.read[unique] - before >= min_late)
         self._resume(unique[was_late], before[was_late])
         return dict(zip(unique.tolist(), was_late.tolist(), strict=True))
 
@@ -114,16 +116,16 @@ class NamespaceStates(Columns):
 
     def complete_through(self, namespaces: Ints, read: Ints) -> Ints:
         """Return the minute up to which each namespace is complete. read: the newest minute that was read."""
-        through = np.where(
+        complete = np.where(
             self.are_silent(namespaces, read), read, np.minimum(read, self.watermark[namespaces])
         )
         is_resuming = read < self.resume_until[namespaces]
-        return np.where(is_resuming, np.minimum(through, self.resume_from[namespaces]), through)
+        return np.where(is_resuming, np.minimum(complete, self.resume_from[namespaces]), complete)
 
     def are_silent(self, namespaces: Ints, read: Ints) -> Flags:
         """Return which namespaces had no points in the SILENT_AFTER minutes before `read`.
 
-        With a period of several minutes, the time is longer by the period less one minute.
+        For a period of several minutes, SILENT_AFTER is extended by the period less one minute.
         """
         watermark = self.watermark[namespaces]
         last = np.where(watermark == NEVER, self.first_read[namespaces], watermark)

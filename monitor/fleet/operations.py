@@ -14,10 +14,9 @@ from monitor.fleet.rings import Rings
 NAN = np.float32(np.nan)
 SETTLED_AFTER = 10  # minutes after which CloudWatch usually no longer revises a count
 UNFINISHED_MINUTES = 2  # newest minutes, in which one count may be published before the other
-LOOKBACK_MINUTES = 15  # minutes whose counts bound by how much the newest counts may still grow
-MAX_GROWTH = np.float32(
-    2.5
-)  # times its value that a count may still grow: at least 30 % is published at first
+LOOKBACK_MINUTES = 15  # the counts of these newest minutes bound how much a count may still grow
+# A count may still grow by this many times its value, as at least 30 % of it are published at first.
+MAX_GROWTH = np.float32(2.5)
 ROUNDING_ERROR = np.float32(1e-5)  # relative error of float32 sums
 
 SILENCE_FUNCTIONS: Final = {Op.READER_LAG: unread_ages, Op.UNREAD_DURATION: unread_durations}
@@ -45,7 +44,7 @@ class FormulaTerms:
         return result
 
     def _compute(self, rings: Rings, minutes: Ints, is_inner: bool) -> tuple[Floats, Flags]:
-        """Return the results, and flags of the unknown results, which are those of the known terms alone.
+        """Return the results, and flags of unknown results; those are computed from the known terms alone.
 
         is_inner: results that are NaN without being absent are marked as unknown, too.
         """
@@ -96,20 +95,20 @@ class FormulaTerms:
         there is no result.
         """
         shape = self.shape
-        metrics = len(shape.metric_terms)
-        is_alone = metrics == 1 and not (is_inner or shape.inner_formulas)
-        terms, is_unknown = _values(rings, self.rows[:metrics], minutes, is_alone)
+        metric_count = len(shape.metric_terms)
+        is_alone = metric_count == 1 and not (is_inner or shape.inner_formulas)
+        terms, is_unknown = _values(rings, self.rows[:metric_count], minutes, is_alone)
         if shape.inner_formulas:
             values, terms = terms, np.empty((len(shape.terms), *minutes.shape), np.float32)
             terms[list(shape.metric_terms)] = values
             for inner in shape.inner_formulas:
-                values, is_inner_unknown = self._part(inner)._compute(rings, minutes, is_inner=True)
+                values, is_inner_unknown = self._inner_terms(inner)._compute(rings, minutes, is_inner=True)
                 terms[inner.term] = values
                 is_unknown |= is_inner_unknown
         terms *= self.weights[: len(shape.terms)]
         return terms, is_unknown
 
-    def _part(self, inner: InnerFormula) -> "FormulaTerms":
+    def _inner_terms(self, inner: InnerFormula) -> "FormulaTerms":
         columns = self.rows[inner.rows], self.weights[inner.weights], self.offsets[inner.offsets]
         return FormulaTerms(inner.shape, *columns)
 
@@ -132,17 +131,17 @@ class FormulaTerms:
             weights = np.tile(self.weights[1:, indices], LOOKBACK_MINUTES)
             counts = _values(rings, subtracted, earlier.ravel(), is_alone=True)[0] * weights
             recent_sums = _present_sum(counts).reshape(earlier.shape)
-            explained = difference[indices] <= -np.fmin.reduce(recent_sums) * MAX_GROWTH
+            may_be_growth = difference[indices] <= -np.fmin.reduce(recent_sums) * MAX_GROWTH
             unfinished = UNFINISHED_MINUTES + self._longest_periods(rings)[indices] - 1
-            unsettled[indices] = explained | (minutes[indices] > newest[indices] - unfinished)
+            unsettled[indices] = may_be_growth | (minutes[indices] > newest[indices] - unfinished)
         return unsettled
 
 
 def _difference(terms: Floats) -> Floats:
     """Return the sum of the terms, of which all but the first are negative or 0; 0 if the sum is below 0."""
     difference: Floats = terms.sum(axis=0)
-    smallest = np.maximum(terms[0], 0) * ROUNDING_ERROR
-    difference[difference < smallest] = 0  # equal numbers may differ by rounding
+    rounding_error = np.maximum(terms[0], 0) * ROUNDING_ERROR
+    difference[difference < rounding_error] = 0  # equal numbers may differ by rounding
     return difference
 
 
@@ -171,14 +170,14 @@ def _values(rings: Rings, rows: Ints, minutes: Ints, is_alone: bool) -> tuple[Fl
     if differs.all():
         values = rings.at(rows, minutes)
     elif differs.any():
-        other = np.nonzero(differs)
-        values[other] = rings.at(rows[other], minutes[other[1]])
-    is_open = np.zeros(minutes.shape, np.bool_)
+        elsewhere = np.nonzero(differs)
+        values[elsewhere] = rings.at(rows[elsewhere], minutes[elsewhere[1]])
+    is_unknown = np.zeros(minutes.shape, np.bool_)
     if not is_alone:
         missing = np.nonzero(np.isnan(values))
         is_unproven = minutes[missing[1]] > rings.proven_through[rows[missing]]
-        is_open[missing[1][is_unproven]] = True
-    return values, is_open
+        is_unknown[missing[1][is_unproven]] = True
+    return values, is_unknown
 
 
 def _present_sum(terms: Floats) -> Floats:

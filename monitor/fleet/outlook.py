@@ -7,8 +7,8 @@ class TrackRecord(NamedTuple):
     """The results of the forecasts of a fortnight, for the limit in force now.
 
     announced: how many forecasts said that the limit would probably be reached, and are decided by now.
-    came_true: how many of these came true in time. reached: how often the limit was reached while there was a
-    forecast, announced or not.
+    came_true: how many of the announced ones came true in time. reached: how often the limit was reached
+    while there was a forecast, whether the forecast announced it or not.
     """
 
     announced: int = 0
@@ -17,7 +17,10 @@ class TrackRecord(NamedTuple):
 
 
 class Outlook(NamedTuple):
-    """An outlook. probability: to reach another limit within each of HORIZONS; empty if unknown."""
+    """The outlook of a series.
+
+    probability: the probability of reaching another limit within each of HORIZONS; empty if unknown.
+    """
 
     track: TrackRecord
     probability: tuple[float, ...] = ()

@@ -1,4 +1,4 @@
-"""The reasons why metrics are hardly requested: aggregates that prove them to be 0, or to be safe."""
+"""Why metrics are rarely requested: aggregates prove that they are 0, or that their series are safe."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -20,8 +20,8 @@ def pruned_reason(fleet: Fleet, series: Series) -> str:
     rows = np.array(formula.rows if formula else (), np.int32)
     if not rows.size or not fleet.rings.pruned[rows].all():
         return ""
-    wholes = dict.fromkeys(_described(fleet, int(bound)) for bound in fleet.rings.bound[rows])
-    return f"{' and '.join(wholes)} {'is' if len(wholes) == 1 else 'are'} 0"
+    aggregates = dict.fromkeys(_metric_text(fleet, int(bound)) for bound in fleet.rings.bound[rows])
+    return f"{' and '.join(aggregates)} {'is' if len(aggregates) == 1 else 'are'} 0"
 
 
 def safe_reason(fleet: Fleet, series: Series) -> str:
@@ -33,7 +33,7 @@ def safe_reason(fleet: Fleet, series: Series) -> str:
     rows = np.array(formula.rows if formula else (), np.int32)
     if not rows.size or np.isnan(fleet.rings.safe_below[rows]).any():
         return ""
-    return " and ".join(dict.fromkeys(_described(fleet, int(whole)) for whole in fleet.rings.whole[rows]))
+    return " and ".join(dict.fromkeys(_metric_text(fleet, int(whole)) for whole in fleet.rings.whole[rows]))
 
 
 def pruned_counts(fleet: Fleet) -> Mapping[str, int]:
@@ -43,12 +43,12 @@ def pruned_counts(fleet: Fleet) -> Mapping[str, int]:
         rows = np.fromiter(fleet.metrics(cell).values(), np.int32)
         bounds, numbers = np.unique(fleet.rings.bound[rows[fleet.rings.pruned[rows]]], return_counts=True)
         for bound, number in zip(bounds.tolist(), numbers.tolist(), strict=True):
-            counts[_described(fleet, bound, with_values=False)] += number
+            counts[_metric_text(fleet, bound, with_values=False)] += number
     return dict(counts.most_common())
 
 
-def _described(fleet: Fleet, row: int, with_values: bool = True) -> str:
-    """Return a metric in words, with the values of its dimensions or with their names alone."""
+def _metric_text(fleet: Fleet, row: int, with_values: bool = True) -> str:
+    """Return the name of a metric and the names of its dimensions, with or without their values."""
     metric: dict[str, Any] = orjson.loads(without_abbreviations(fleet.rings.metric[row]))["Metric"]
     names = [dimension["Name"] for dimension in metric["Dimensions"]]
     values = [f"{dimension['Name']} {dimension['Value']}" for dimension in metric["Dimensions"]]

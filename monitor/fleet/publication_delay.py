@@ -4,7 +4,7 @@ Polls request recent minutes again. A point that is new or changed since the pre
 minute was incomplete then. The delay is the lowest age beyond which hardly any point changes. Minutes that
 were not requested before, as the metric is new or calls were denied, are ignored.
 
-Most of that delay is the time until the last points are published. How often published points change is
+Most of the delay is the time until the last points are published. How often published points change is
 measured separately: CloudWatch revises most points soon after it published them, and hardly ever twice.
 """
 
@@ -15,9 +15,8 @@ from monitor.fleet.columns import Flags, Ints
 from monitor.fleet.namespaces import NamespaceStates
 
 MIN_DELAY, MAX_DELAY = 1, 10  # minutes
-MAX_CHANGED_SHARE = (
-    0.02  # highest share of changed points at which an age is complete, and confirmed points final
-)
+# An age is complete, and confirmed points are final, if at most this share of the points changed.
+MAX_CHANGED_SHARE = 0.02
 CONFIRMED = MAX_DELAY  # the column that counts confirmed points
 MIN_POLLS = 5  # polls until the delay is measured; the collector's declared delay applies before
 DECAY = 0.95  # factor of all counts from one poll to the next, so that old polls weigh less
@@ -58,10 +57,11 @@ class PublicationDelays:
             counts = self._counts[namespace]
             self._polls[namespace] = self._polls.get(namespace, 0) + 1
             if self._polls[namespace] >= MIN_POLLS:
-                points, is_late = counts[0], counts[1] > MAX_CHANGED_SHARE * counts[0]
-                late = np.flatnonzero(is_late[:CONFIRMED])
-                youngest = int(np.argmax(points > 0))  # whether younger minutes change is unknown
-                self._states.delay[namespace] = max(int(late.max(initial=-1)) + 1, youngest, MIN_DELAY)
-                self._states.confirmed_is_final[namespace] = points[CONFIRMED] > 0 and not is_late[CONFIRMED]
+                points, may_change = counts[0], counts[1] > MAX_CHANGED_SHARE * counts[0]
+                oldest_change = int(np.flatnonzero(may_change[:CONFIRMED]).max(initial=-1))
+                youngest = int(np.argmax(points > 0))  # whether points of a lower age change is unknown
+                self._states.delay[namespace] = max(oldest_change + 1, youngest, MIN_DELAY)
+                is_final = points[CONFIRMED] > 0 and not may_change[CONFIRMED]
+                self._states.confirmed_is_final[namespace] = is_final
             self._counts[namespace] = DECAY * counts
         self._observed.clear()

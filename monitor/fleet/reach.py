@@ -21,9 +21,10 @@ MAX_IN_MINUTES, MAX_IN_HOURS = 2 * HOUR, 2 * DAY_MINUTES  # longer times are sho
 class Reach:
     """A forecast; see `monitor.fleet.series_columns`.
 
-    probability: to reach the limit within each of HORIZONS; empty without a forecast. minutes: the minute in
-    which the limit is reached, by QUANTILES; empty if unknown. history_days: days whose usage is known; None
-    without a history, as the series cannot be judged. ceiling: the effective ceiling, if there is one.
+    probability: the probability of reaching the limit within each of HORIZONS; empty without a forecast.
+    minutes: the minute in which the limit is reached, by QUANTILES; empty if unknown. history_days: days
+    whose usage is known; None without a history, as the series cannot be judged. ceiling: the effective
+    ceiling, if there is one.
     """
 
     probability: tuple[float, ...] = ()

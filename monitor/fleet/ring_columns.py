@@ -13,9 +13,8 @@ from monitor.fleet.stored_points import StoredPoints
 
 WINDOW = 180  # minutes of points that are stored
 NO_BOUND = -1
-PRUNED_INTERVAL = (
-    150  # minutes between two requests of a pruned metric: each minute is checked before it leaves
-)
+# Minutes between two requests of a pruned metric: each minute is requested before it leaves the window.
+PRUNED_INTERVAL = 150
 NOT_READ = int(np.iinfo(np.int16).max)  # minutes: the cadence of a metric that is not requested
 RECENT_MINUTES = 5  # the shortest time for which throttled demand is exported
 
@@ -37,10 +36,11 @@ class RingColumns(Columns):
     proven_through: up to this minute it is proven that missing points do not exist: the minute was read and,
         where `zero_when_absent`, AWS has published something later, or the namespace is silent and the metric
         was idle before; derived.
-    joined_through: up to this minute missing points count as proven although the metric was not read: a
-        formula to which it was added had a result without it.
+    joined_through: up to this minute missing points count as proven not to exist although the metric was not
+        read: a formula to which the metric was added had a result without it.
     idle: true if all points of the IDLE_FOR minutes before the namespace became silent are 0 or missing.
-    delay: minutes after its end until a minute counts as complete, until the namespace's delay is measured.
+    delay: the assumed publication delay, in minutes after the end of a minute; it applies until the
+        namespace's delay is measured.
     latest_minute, latest_value: the newest minute that has a value, and the value; derived. A provisional
         value below the value of the newest complete minute is left out, as it may still grow, unless it is
         confirmed and confirmed points of the namespace are final.
@@ -64,7 +64,7 @@ class RingColumns(Columns):
     safe_below: while `whole` is below this value, no series of this metric reaches the upper edge of its
         band, so that the metric is requested once in MAX_INTERVAL; NaN: its own series decide.
     pruned: `bound` proves this metric to be 0, so that it is not requested.
-    distrusted: a metric that this metric should bound exceeded it, so that it proves nothing.
+    distrusted: this metric proves nothing, as a metric that it should bound has exceeded it.
     last_streamed: the minute of the clock when a stream last delivered the metric.
     stream_started: the first minute that a stream delivered completely since its last gap.
     by_stream: the newest point came by stream.

@@ -6,7 +6,8 @@ from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.fleet.namespaces import NEVER, NO_NAMESPACE, NamespaceStates
 from monitor.fleet.ring_columns import RECENT_MINUTES, WINDOW, RingColumns
 
-PROVISIONAL_FOR = 15  # minutes until a point counts as complete though its minute was not read completely
+# Minutes after which a point counts as complete even if its minute was not read completely.
+PROVISIONAL_FOR = 15
 IDLE_FOR = 5  # minutes before a namespace became silent; a metric without demand in them is idle
 STREAM_LAG = 2  # minutes until a stream has delivered a minute completely
 STREAM_GAP = 5  # minutes without a streamed point after which a metric is polled
@@ -22,9 +23,8 @@ class Rings(RingColumns):
         super().__init__()
         self.stream_gap = STREAM_GAP
         self.namespaces = NamespaceStates()
-        self._zero_rows: dict[
-            int, tuple[int, Ints]
-        ] = {}  # by namespace: the layout they belong to, and the rows
+        # By namespace: its rows that are zero when absent, and the layout for which they were looked up.
+        self._zero_rows: dict[int, tuple[int, Ints]] = {}
 
     def write(self, rows: Ints, minutes: Ints, values: Floats, marked_next: bool = False) -> int:
         """Write points in any order; return the number of points that were too old or not finite.
@@ -71,9 +71,9 @@ class Rings(RingColumns):
 
     def advance_watermarks(self, namespaces: Ints, minutes: Ints) -> None:
         """Raise the watermarks of namespaces to minutes that AWS published; derive zeros until then."""
-        belonging = namespaces != NO_NAMESPACE
-        moved = self.namespaces.advance(namespaces[belonging], minutes[belonging])
-        for namespace, was_late in moved.items():
+        is_real = namespaces != NO_NAMESPACE
+        was_late_by_namespace = self.namespaces.advance(namespaces[is_real], minutes[is_real])
+        for namespace, was_late in was_late_by_namespace.items():
             if was_late:
                 self._poll_again(namespace)
             rows = self._zero_rows_of(namespace)
@@ -103,7 +103,7 @@ class Rings(RingColumns):
         self.quiet_since[active], self.woken[active] = now, True
 
     def mark_read(self, rows: Ints, minutes: Ints | int, requested_from: int = NEVER) -> None:
-        """Mark rows as polled completely up to a minute (each): points missing until then do not exist.
+        """Mark rows as polled completely, each up to its minute: points missing until then do not exist.
 
         requested_from: the first minute of the request; by default all of the window. If a namespace is late,
         its minutes are requested again until AWS has published later minutes. The minutes since the previous
@@ -113,8 +113,8 @@ class Rings(RingColumns):
         to = np.broadcast_to(np.asarray(minutes, np.int32), rows.shape)
         namespaces, read = self.namespace[rows], self.read_through[rows]
         first = np.minimum(read + 1, self.oldest_rise[rows])
-        brought = np.where(read == NEVER, RECENT_MINUTES, np.maximum(to, self.newest_point[rows]) + 1 - first)
-        self.recent_minutes[rows], self.oldest_rise[rows] = np.clip(brought, RECENT_MINUTES, WINDOW), -NEVER
+        recent = np.where(read == NEVER, RECENT_MINUTES, np.maximum(to, self.newest_point[rows]) + 1 - first)
+        self.recent_minutes[rows], self.oldest_rise[rows] = np.clip(recent, RECENT_MINUTES, WINDOW), -NEVER
         self.namespaces.note_read(namespaces, to)
         self._advance_read(rows, to)
         complete = self.namespaces.complete_through(namespaces, to)
@@ -195,23 +195,25 @@ class Rings(RingColumns):
     def _zero_rows_of(self, namespace: int) -> Ints:
         layout, rows = self._zero_rows.get(namespace, (-1, np.empty(0, np.int32)))
         if layout != self.layout:
-            belonging = (self.namespace[: self.size] == namespace) & self.zero_when_absent[: self.size]
-            rows = np.flatnonzero(belonging).astype(np.int32)
+            is_zero_row = (self.namespace[: self.size] == namespace) & self.zero_when_absent[: self.size]
+            rows = np.flatnonzero(is_zero_row).astype(np.int32)
             self._zero_rows[namespace] = self.layout, rows
         return rows
 
     def _proven_through(self, rows: Ints) -> Ints:
         """Return the minute up to which it is proven that missing points of each row do not exist."""
         namespaces, read = self.namespace[rows], self.read_through[rows]
-        late = np.flatnonzero(self.zero_when_absent[rows] & (self.namespaces.watermark[namespaces] < read))
+        unproven = np.flatnonzero(
+            self.zero_when_absent[rows] & (self.namespaces.watermark[namespaces] < read)
+        )
         proven = read
-        if late.size:
+        if unproven.size:
             proven = read.copy()
-            watermark = self.namespaces.watermark[namespaces[late]]
-            silent = self.namespaces.are_silent(namespaces[late], read[late])
-            idle = np.zeros(late.size, np.bool_)
-            idle[silent] = self._update_idle(rows[late[silent]], watermark[silent])
-            proven[late] = np.where(idle, read[late], watermark)
+            watermark = self.namespaces.watermark[namespaces[unproven]]
+            silent = self.namespaces.are_silent(namespaces[unproven], read[unproven])
+            idle = np.zeros(unproven.size, np.bool_)
+            idle[silent] = self._update_idle(rows[unproven[silent]], watermark[silent])
+            proven[unproven] = np.where(idle, read[unproven], watermark)
         return proven
 
     def _update_idle(self, rows: Ints, silent_since: Ints) -> Flags:
@@ -220,8 +222,8 @@ class Rings(RingColumns):
         Where the IDLE_FOR minutes up to `silent_since` have left the window, a row without points since then
         is idle, and other rows keep their flag.
         """
-        ago = np.arange(IDLE_FOR, dtype=np.int32)
-        minutes = silent_since[:, None] - ago
+        minutes_ago = np.arange(IDLE_FOR, dtype=np.int32)
+        minutes = silent_since[:, None] - minutes_ago
         values = self.points.get(rows[:, None], minutes % WINDOW)
         inside = minutes > self.window_end[rows][:, None] - WINDOW
         busy = (inside & (values > 0)).any(axis=1)
@@ -235,20 +237,20 @@ class Rings(RingColumns):
         newest = self._without_drops(rows, self.newest_point[rows])
         known = np.where(self.zero_when_absent[rows], np.maximum(newest, proven), newest)
         self.latest_minute[rows], self.dirty[rows] = known, True
-        self.latest_value[rows] = last = self.at(rows, known)
-        inside = np.flatnonzero(~np.isnan(last))
-        self.last_known_value[rows[inside]] = last[inside]
+        self.latest_value[rows] = latest_value = self.at(rows, known)
+        inside = np.flatnonzero(~np.isnan(latest_value))
+        self.last_known_value[rows[inside]] = latest_value[inside]
         # Rows with many recent minutes are computed apart: `_worst` reads the same number of minutes of all.
-        long = self.recent_minutes[rows] > RECENT_MINUTES
-        for indices in filter(np.size, (np.flatnonzero(~long), np.flatnonzero(long))):
+        has_many = self.recent_minutes[rows] > RECENT_MINUTES
+        for indices in filter(np.size, (np.flatnonzero(~has_many), np.flatnonzero(has_many))):
             self.recent_max[rows[indices]] = self._worst(rows[indices], known[indices])
 
     def _worst(self, rows: Ints, known: Ints) -> Floats:
         """Return the highest value of each row in its recent minutes, which end with the minute `known`."""
         recent = self.recent_minutes[rows]
-        ago = np.arange(recent.max(), dtype=np.int32)[:, None]
-        values = self.at(rows, known - ago)
-        values[ago >= recent] = np.nan
+        minutes_ago = np.arange(recent.max(), dtype=np.int32)[:, None]
+        values = self.at(rows, known - minutes_ago)
+        values[minutes_ago >= recent] = np.nan
         worst: Floats = np.fmax.reduce(values)  # over the first axis: much faster than over the last one
         return worst
 

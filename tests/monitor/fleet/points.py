@@ -30,9 +30,9 @@ class Namespace:
     watermark: int = NEVER
     first_read: int = NEVER
 
-    def silent_at(self, read: int) -> bool:
+    def silent_at(self, read_through: int) -> bool:
         last = self.first_read if self.watermark == NEVER else self.watermark
-        return last != NEVER and read - last >= SILENT_AFTER
+        return last != NEVER and read_through - last >= SILENT_AFTER
 
 
 WITHOUT_NAMESPACE = Namespace(watermark=ALWAYS)
@@ -40,31 +40,32 @@ WITHOUT_NAMESPACE = Namespace(watermark=ALWAYS)
 
 @dataclass
 class Row:
-    """A metric: its points, and the state that `RingColumns` keeps of it.
+    """A metric: its points, and its state under the names of `RingColumns`.
 
-    end: `window_end`. read: `read_through`. newest: `newest_point`. span: `recent_minutes`. risen:
-    `oldest_rise`, None instead of -NEVER.
+    span: `recent_minutes`. oldest_rise: None instead of -NEVER.
     """
 
-    zero: bool
+    zero_when_absent: bool
     namespace: Namespace = field(default_factory=lambda: WITHOUT_NAMESPACE)
-    end: int = NEVER
-    read: int = NEVER
-    newest: int = NEVER
+    window_end: int = NEVER
+    read_through: int = NEVER
+    newest_point: int = NEVER
     idle: bool = False
     span: int = RECENT_MINUTES
-    risen: int | None = None
+    oldest_rise: int | None = None
     points: dict[int, float] = field(default_factory=dict)
 
     def advance(self, minute: int) -> None:
         """Move the end of the window to a minute, if that is later."""
-        self.end = max(self.end, minute)
-        self.points = {at: value for at, value in self.points.items() if at > self.end - WINDOW}
+        self.window_end = max(self.window_end, minute)
+        self.points = {
+            earlier: value for earlier, value in self.points.items() if earlier > self.window_end - WINDOW
+        }
 
     def put(self, minute: int, value: float) -> None:
         """Write a point."""
         if value > 0 and not self.points.get(minute, 0.0) > 0:
-            self.risen = minute if self.risen is None else min(self.risen, minute)
+            self.oldest_rise = minute if self.oldest_rise is None else min(self.oldest_rise, minute)
         self.points[minute] = value
 
     def poll(self, minute: int) -> None:
@@ -72,82 +73,98 @@ class Row:
         self.advance(minute)
         if self.namespace.first_read == NEVER:
             self.namespace.first_read = minute
-        if self.read != NEVER:
-            oldest = self.read + 1 if self.risen is None else min(self.read + 1, self.risen)
-            self.span = min(max(max(minute, self.newest) + 1 - oldest, RECENT_MINUTES), WINDOW)
-        self.read, self.risen = max(self.read, minute), None
+        if self.read_through != NEVER:
+            oldest = (
+                self.read_through + 1
+                if self.oldest_rise is None
+                else min(self.read_through + 1, self.oldest_rise)
+            )
+            self.span = min(max(max(minute, self.newest_point) + 1 - oldest, RECENT_MINUTES), WINDOW)
+        self.read_through, self.oldest_rise = max(self.read_through, minute), None
 
     def note_silence(self) -> None:
         """Store whether the metric was idle when its namespace fell silent."""
-        if self.namespace.watermark < self.read and self.namespace.silent_at(self.read):
-            minutes = [self.namespace.watermark - ago for ago in range(IDLE_FOR)]
-            if minutes[-1] > self.end - WINDOW:
+        if self.namespace.watermark < self.read_through and self.namespace.silent_at(self.read_through):
+            minutes = [self.namespace.watermark - minutes_ago for minutes_ago in range(IDLE_FOR)]
+            if minutes[-1] > self.window_end - WINDOW:
                 self.idle = not any(self.points.get(minute, 0) > 0 for minute in minutes)
             else:
-                self.idle |= self.newest <= max(minutes[-1] - 1, NEVER)
+                self.idle |= self.newest_point <= max(minutes[-1] - 1, NEVER)
 
     @property
     def proved(self) -> int:
         """The minute up to which missing points are proven not to exist."""
-        if not self.zero or (self.namespace.silent_at(self.read) and self.idle):
-            return self.read
-        return min(self.read, self.namespace.watermark)
+        if not self.zero_when_absent or (self.namespace.silent_at(self.read_through) and self.idle):
+            return self.read_through
+        return min(self.read_through, self.namespace.watermark)
 
     def at(self, minute: int) -> float:
         """Return the value of a minute; NaN where there is none."""
-        if max(self.end - WINDOW, NEVER) < minute <= self.end:
-            return self.points.get(minute, 0.0 if self.zero and minute <= self.proved else NAN)
+        if max(self.window_end - WINDOW, NEVER) < minute <= self.window_end:
+            return self.points.get(minute, 0.0 if self.zero_when_absent and minute <= self.proved else NAN)
         return NAN
 
     @property
-    def steady(self) -> int:
+    def newest_without_drops(self) -> int:
         """The newest minute with a point, without provisional ones lower than the last complete minute."""
-        complete = self.at(self.read)
-        if math.isnan(complete) or not 0 < self.newest - self.read <= PROVISIONAL_FOR:
-            return self.newest
-        return max(at for at in range(self.read, self.newest + 1) if self.at(at) >= complete)
+        complete = self.at(self.read_through)
+        if math.isnan(complete) or not 0 < self.newest_point - self.read_through <= PROVISIONAL_FOR:
+            return self.newest_point
+        return max(
+            minute
+            for minute in range(self.read_through, self.newest_point + 1)
+            if self.at(minute) >= complete
+        )
 
     @property
-    def known(self) -> int | None:
+    def latest_minute(self) -> int | None:
         """The newest minute whose value is known."""
-        known = max(self.steady, self.proved) if self.zero else self.steady
-        return None if known == NEVER else known
+        latest_minute = (
+            max(self.newest_without_drops, self.proved)
+            if self.zero_when_absent
+            else self.newest_without_drops
+        )
+        return None if latest_minute == NEVER else latest_minute
 
     @property
-    def final(self) -> int:
+    def complete_through(self) -> int:
         """The minute up to which points no longer change."""
-        return self.newest if self.newest - self.read > PROVISIONAL_FOR else self.read
+        return (
+            self.newest_point
+            if self.newest_point - self.read_through > PROVISIONAL_FOR
+            else self.read_through
+        )
 
     @property
-    def recent(self) -> float:
+    def recent_max(self) -> float:
         """The highest of the recent values."""
-        if self.known is None:
+        if self.latest_minute is None:
             return NAN
-        values = [self.at(self.known - ago) for ago in range(self.span)]
+        values = [self.at(self.latest_minute - minutes_ago) for minutes_ago in range(self.span)]
         return max((value for value in values if not math.isnan(value)), default=NAN)
 
 
 class Model:
-    """The rows of some rings. share: all rows are of one namespace; else they are of none."""
+    """The rows of some rings. share_namespace: all rows are of one namespace; else they are of none."""
 
-    def __init__(self, zero: list[bool], share: bool = False) -> None:
-        self.namespace = Namespace() if share else WITHOUT_NAMESPACE
-        self.rows = [Row(flag, self.namespace) for flag in zero]
+    def __init__(self, zero_when_absent: list[bool], share_namespace: bool = False) -> None:
+        self.namespace = Namespace() if share_namespace else WITHOUT_NAMESPACE
+        self.rows = [Row(flag, self.namespace) for flag in zero_when_absent]
 
     def write(self, points: list[Point]) -> int:
         finite = [point for point in points if math.isfinite(point[2])]
         for row, minute, _ in finite:
             self.rows[row].advance(minute)
-            self.rows[row].newest = max(self.rows[row].newest, minute)
+            self.rows[row].newest_point = max(self.rows[row].newest_point, minute)
             self.namespace.watermark = max(self.namespace.watermark, minute)
-        inside = [point for point in finite if point[1] > self.rows[point[0]].end - WINDOW]
+        inside = [point for point in finite if point[1] > self.rows[point[0]].window_end - WINDOW]
         for row, minute, value in inside:
             self.rows[row].put(minute, value)
         self._note_silence()
         return len(points) - len(inside)
 
-    def mark_read(self, chosen: list[int], minute: int) -> None:
-        for row in chosen:
+    def mark_read(self, row_numbers: list[int], minute: int) -> None:
+        for row in row_numbers:
             self.rows[row].poll(minute)
         self._note_silence()
 
@@ -177,10 +194,12 @@ def has_count_difference(usage: Usage) -> bool:
     return any(node.op is Op.COUNT_DIFFERENCE for node in usage.nodes)
 
 
-def newest_of(model: Model, usage: Usage) -> int:
+def newest_term_minute(model: Model, usage: Usage) -> int:
     """Return the newest known minute of any term; of the last term if the operation needs all terms."""
     minutes = [
-        newest_of(model, term) if isinstance(term, Usage) else model.rows[int(term.name)].known or NEVER
+        newest_term_minute(model, term)
+        if isinstance(term, Usage)
+        else model.rows[int(term.name)].latest_minute or NEVER
         for term, _ in usage.terms
     ]
     return (min if usage.op in (Op.DIFFERENCE, Op.COUNT_DIFFERENCE, Op.RATIO) else max)(minutes)
@@ -188,14 +207,14 @@ def newest_of(model: Model, usage: Usage) -> int:
 
 def newest_minute(model: Model, usage: Usage) -> int:
     """Return the newest minute in which the result of a formula is known."""
-    rows, newest = rows_of(model, usage), newest_of(model, usage)
+    rows, newest = rows_of(model, usage), newest_term_minute(model, usage)
     if may_fall(usage):
-        return min(newest, *(row.final for row in rows))
+        return min(newest, *(row.complete_through for row in rows))
     if len(rows) == 1:
         return newest
     complete = min(newest, *(row.proved for row in rows))
     newest_known, complete_result = complete, result(model, usage, complete)
-    known_through = min(newest, *(max(row.proved, row.newest) for row in rows))
+    known_through = min(newest, *(max(row.proved, row.newest_point) for row in rows))
     for minute in (known_through, newest) if newest > complete else ():
         found = result(model, usage, minute)
         if not math.isnan(found) and not found < complete_result:
@@ -205,18 +224,18 @@ def newest_minute(model: Model, usage: Usage) -> int:
 
 def result(model: Model, usage: Usage, minute: int, lower_bounds: bool = False) -> float:
     """Return the value of a formula at a minute; NaN where it is absent or unknown."""
-    found, unknown = computed(model, usage, minute)
+    found, unknown = compute(model, usage, minute)
     can_bound = not may_fall(usage) and all(node.op in (Op.SUM, Op.MAX) for node in usage.nodes)
     return NAN if unknown and not (lower_bounds and can_bound and found > 0) else found
 
 
-def computed(model: Model, usage: Usage, minute: int) -> tuple[float, bool]:
+def compute(model: Model, usage: Usage, minute: int) -> tuple[float, bool]:
     """Return the result of the known terms in a minute, and whether the result is unknown."""
     terms, unknown = terms_at(model, usage, minute)
-    now = present(terms)
+    now = known_values(terms)
     match usage.op:
         case Op.SUM:
-            found = summed(now)
+            found = sum_of(now)
         case Op.MAX:
             found = max(now, default=NAN)
         case Op.MIN:
@@ -224,16 +243,16 @@ def computed(model: Model, usage: Usage, minute: int) -> tuple[float, bool]:
         case Op.RATIO:
             found = terms[0] / terms[1] if terms[1] else NAN
         case Op.POSITIVE:
-            found = float(summed(now) > 0) if now else NAN
+            found = float(sum_of(now) > 0) if now else NAN
         case Op.DIFFERENCE | Op.COUNT_DIFFERENCE:
             found = difference_of(terms)
-            if usage.op is Op.COUNT_DIFFERENCE and found > 0 and not settled(model, usage, minute, found):
+            if usage.op is Op.COUNT_DIFFERENCE and found > 0 and not is_settled(model, usage, minute, found):
                 unknown = True
         case _:
             assert usage.op is Op.RISE
             before, was_unknown = terms_at(model, usage, minute - 1)
-            found, unknown = max(summed(now) - summed(present(before)), 0.0), unknown or was_unknown
-            found = found if now and present(before) else NAN
+            found, unknown = max(sum_of(now) - sum_of(known_values(before)), 0.0), unknown or was_unknown
+            found = found if now and known_values(before) else NAN
     return float(np.float32(found) + np.float32(usage.offset)), unknown or (math.isnan(found) and bool(now))
 
 
@@ -242,7 +261,7 @@ def terms_at(model: Model, usage: Usage, minute: int) -> tuple[list[float], bool
     values, unknown = [], False
     for term, weight in usage.terms:
         if isinstance(term, Usage):
-            value, is_unknown = computed(model, term, minute)
+            value, is_unknown = compute(model, term, minute)
         else:
             row = model.rows[int(term.name)]
             value = row.at(minute)
@@ -252,28 +271,28 @@ def terms_at(model: Model, usage: Usage, minute: int) -> tuple[list[float], bool
     return values, unknown
 
 
-def summed(terms: list[float]) -> float:
+def sum_of(terms: list[float]) -> float:
     """Return the sum, added up in float32 term by term; NaN without terms."""
     return float(sum(map(np.float32, terms[1:]), np.float32(terms[0]))) if terms else NAN
 
 
 def difference_of(terms: list[float]) -> float:
     """Return the difference of terms; 0 if it is no more than a rounding error."""
-    difference = summed(terms)
+    difference = sum_of(terms)
     return difference if not difference < max(terms[0], 0.0) * float(ROUNDING_ERROR) else 0.0
 
 
-def settled(model: Model, usage: Usage, minute: int, difference: float) -> bool:
+def is_settled(model: Model, usage: Usage, minute: int, difference: float) -> bool:
     """Return whether counts that still grow cannot be the cause of a difference of counts."""
     rows = rows_of(model, usage)
-    newest = max(row.known or NEVER for row in rows)
+    newest = max(row.latest_minute or NEVER for row in rows)
     if len(rows) == 1 or minute <= newest - SETTLED_AFTER:
         return True
     subtracted = list(zip(rows[1:], [weight for _, weight in usage.terms[1:]], strict=True))
     sums = [
-        -sum(present([row.at(newest - back) * weight for row, weight in subtracted]))
+        -sum(known_values([row.at(newest - back) * weight for row, weight in subtracted]))
         for back in range(LOOKBACK_MINUTES)
-        if present([row.at(newest - back) for row, _ in subtracted])
+        if known_values([row.at(newest - back) for row, _ in subtracted])
     ]
     is_explained = bool(sums) and difference <= max(sums) * float(MAX_GROWTH)
     return minute <= newest - UNFINISHED_MINUTES and not is_explained
@@ -281,10 +300,10 @@ def settled(model: Model, usage: Usage, minute: int, difference: float) -> bool:
 
 def refused(model: Model, usage: Usage, used_at: int = NEVER) -> tuple[int, float]:
     """Return the newest known minute, and the worst result of the recent minutes up to it or `used_at`."""
-    rows, minute = rows_of(model, usage), newest_of(model, usage)
+    rows, minute = rows_of(model, usage), newest_term_minute(model, usage)
     if may_fall(usage) and not has_count_difference(usage):
-        minute = min(minute, *(row.final for row in rows))
-    positive = any(row.recent > 0 for row in rows) or any(node.offset for node in usage.nodes)
+        minute = min(minute, *(row.complete_through for row in rows))
+    positive = any(row.recent_max > 0 for row in rows) or any(node.offset for node in usage.nodes)
     span = max(row.span for row in rows) if positive else RECENT_MINUTES
     recent_results = [result(model, usage, minute - back, lower_bounds=True) for back in range(span)]
     if has_count_difference(usage) and any(map(math.isnan, recent_results[:RECENT_MINUTES])):
@@ -292,12 +311,14 @@ def refused(model: Model, usage: Usage, used_at: int = NEVER) -> tuple[int, floa
             result(model, usage, minute - back)
             for back in range(RECENT_MINUTES, SETTLED_AFTER + RECENT_MINUTES)
         ]
-    worst, first = max(present(recent_results), default=NAN), first_recent(model, usage, minute, used_at)
+    worst, first = max(known_values(recent_results), default=NAN), first_recent(model, usage, minute, used_at)
     if minute <= used_at - RECENT_MINUTES and not worst > 0:
         return minute, NAN
     if worst > 0 and first > minute - max(row.span for row in rows) + 1:
-        recent_results = [result(model, usage, at, lower_bounds=True) for at in range(first, minute + 1)]
-        worst = max(present(recent_results), default=NAN)
+        recent_results = [
+            result(model, usage, recent, lower_bounds=True) for recent in range(first, minute + 1)
+        ]
+        worst = max(known_values(recent_results), default=NAN)
     return minute, worst
 
 
@@ -333,6 +354,6 @@ def exceeds_tolerance(
     return False
 
 
-def present(values: list[float]) -> list[float]:
+def known_values(values: list[float]) -> list[float]:
     """Return the values that are not NaN."""
     return [value for value in values if not math.isnan(value)]

@@ -54,10 +54,10 @@ def rings_and_model(written: Iterable[Point], read: Iterable[tuple[int, int]] = 
     return rings, model
 
 
-def results_of(stored: Formulas, rings: Rings) -> dict[int, tuple[int, float]]:
+def results_of(stored_formulas: Formulas, rings: Rings) -> dict[int, tuple[int, float]]:
     """Return minute and result of each series that has a formula."""
     found = {}
-    for block in stored:
+    for block in stored_formulas:
         newest = block.newest_minutes(rings)
         for series, minute, value in zip(
             block.series, newest, block.at(rings, slice(None), newest), strict=True
@@ -75,43 +75,45 @@ def is_same_result(found: tuple[int, float], expected: tuple[int, float]) -> boo
 
 @given(st.dictionaries(st.integers(0, 9), formulas), points, reads)
 def test_many_series_are_computed_like_each_series_alone(
-    wanted: dict[int, Usage], written: list[Point], read: list[tuple[int, int]]
+    usage_by_series: dict[int, Usage], written: list[Point], read: list[tuple[int, int]]
 ) -> None:
     rings, model = rings_and_model(written, read)
-    stored = Formulas()
-    for series, formula in wanted.items():
-        stored.put(series, formula_of(formula))
-    found = results_of(stored, rings)
-    for series, formula in wanted.items():
+    stored_formulas = Formulas()
+    for series, formula in usage_by_series.items():
+        stored_formulas.put(series, formula_of(formula))
+    found = results_of(stored_formulas, rings)
+    for series, formula in usage_by_series.items():
         minute = newest_minute(model, formula)
         assert is_same_result(found[series], (minute, result(model, formula, minute)))
 
 
 @given(st.dictionaries(st.integers(0, 9), formulas), points, reads)
 def test_recent_throttled_demand_of_a_block_is_computed_like_each_series_alone(
-    wanted: dict[int, Usage], written: list[Point], read: list[tuple[int, int]]
+    usage_by_series: dict[int, Usage], written: list[Point], read: list[tuple[int, int]]
 ) -> None:
     rings, model = rings_and_model(written, read)
-    stored = Formulas(lower_bounds=True)
-    for series, formula in wanted.items():
-        stored.put(series, formula_of(formula))
-    for block in stored:
+    stored_formulas = Formulas(lower_bounds=True)
+    for series, formula in usage_by_series.items():
+        stored_formulas.put(series, formula_of(formula))
+    for block in stored_formulas:
         for series, *found in zip(block.series, *block.worst_recent(rings), strict=True):
             minute, value = found
-            assert is_same_result((int(minute), float(value)), refused(model, wanted[int(series)]))
+            assert is_same_result((int(minute), float(value)), refused(model, usage_by_series[int(series)]))
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.one_of(st.none(), formulas)), max_size=40))
 def test_formulas_set_replaced_and_removed_in_any_order_leave_the_last_formula_of_each_series(
     steps: list[tuple[int, Usage | None]],
 ) -> None:
-    stored, expected = Formulas(), dict[int, Formula | None]()
+    stored_formulas, expected = Formulas(), dict[int, Formula | None]()
     for series, usage in steps:
         expected[series] = formula_of(usage) if usage else None
-        stored.put(series, expected[series])
-        listed = {int(slot): block.formula(n) for block in stored for n, slot in enumerate(block.series)}
+        stored_formulas.put(series, expected[series])
+        listed = {
+            int(slot): block.formula(n) for block in stored_formulas for n, slot in enumerate(block.series)
+        }
         assert listed == {slot: formula for slot, formula in expected.items() if formula}
-        assert {slot: stored.get(slot) for slot in expected} == expected
+        assert {slot: stored_formulas.get(slot) for slot in expected} == expected
 
 
 @pytest.mark.parametrize(
@@ -135,7 +137,13 @@ def test_formulas_set_replaced_and_removed_in_any_order_leave_the_last_formula_o
         pytest.param(
             Op.RISE, (1, 1), [(0, 4, 3), (2, 4, 1), (0, 5, 9), (2, 5, 2)], (5, 7), id="rise of the sum"
         ),
-        pytest.param(Op.RISE, (1, 1), [(0, 4, 9), (2, 4, 1), (0, 5, 3), (2, 5, 2)], (5, 0), id="fall"),
+        pytest.param(
+            Op.RISE,
+            (1, 1),
+            [(0, 4, 9), (2, 4, 1), (0, 5, 3), (2, 5, 2)],
+            (5, 0),
+            id="rise of a sum that falls",
+        ),
         pytest.param(Op.RISE, (1, 1), [(0, 5, 3), (2, 5, 2)], (5, NAN), id="rise from an unknown value"),
     ],
 )
@@ -143,104 +151,114 @@ def test_value_of_each_operation(
     op: Op, weights: tuple[float, ...], written: list[Point], expected: tuple[int, float]
 ) -> None:
     rings, _ = rings_and_model(written)
-    stored = Formulas()
-    stored.put(0, formula_of(Usage(op, ((metric(0), weights[0]), (metric(2), weights[1])))))
-    assert is_same_result(results_of(stored, rings)[0], expected)
+    stored_formulas = Formulas()
+    stored_formulas.put(0, formula_of(Usage(op, ((metric(0), weights[0]), (metric(2), weights[1])))))
+    assert is_same_result(results_of(stored_formulas, rings)[0], expected)
 
 
 a, zero_if_absent, b, other_zero_if_absent = map(metric, range(ROWS))
-READ = [(row, 5) for row in range(ROWS)]
+ALL_ROWS_READ = [(row, 5) for row in range(ROWS)]
 
 
 @pytest.mark.parametrize(
     ("usage", "written", "read", "expected"),
     [
-        pytest.param(percent_left(a), [(0, 5, 30)], READ, (5, 70), id="percent left"),
+        pytest.param(percent_left(a), [(0, 5, 30)], ALL_ROWS_READ, (5, 70), id="percent left"),
         pytest.param(
             percent_left(a),
             [(0, 5, 30), (0, 6, 20)],
-            READ,
+            ALL_ROWS_READ,
             (5, 70),
             id="percent left, with a newer provisional point",
         ),
-        pytest.param(inverse(8, a), [(0, 5, 3)], READ, (5, 5), id="inverse"),
-        pytest.param(percent_left(a).scaled(0.5), [(0, 5, 30)], READ, (5, 35), id="offset is scaled"),
-        pytest.param(ratio(a, b), [(0, 5, 3), (2, 5, 6)], READ, (5, 0.5), id="ratio"),
-        pytest.param(ratio(a, b).scaled(100), [(0, 5, 3), (2, 5, 6)], READ, (5, 50), id="scaled ratio"),
-        pytest.param(ratio(a, b), [(0, 5, 3), (2, 5, 0)], READ, (5, NAN), id="ratio to 0"),
-        pytest.param(ratio(a, b), [(0, 5, 0), (2, 5, 0)], READ, (5, NAN), id="ratio of 0 to 0"),
-        pytest.param(ratio(a, zero_if_absent), [(0, 5, 3)], READ, (5, NAN), id="ratio to a proven 0"),
-        pytest.param(ratio(a, b), [(0, 5, 3)], READ, (NEVER, NAN), id="ratio to an unknown value"),
+        pytest.param(inverse(8, a), [(0, 5, 3)], ALL_ROWS_READ, (5, 5), id="inverse"),
         pytest.param(
-            ratio(a, b), [(0, 5, 1e38), (2, 5, 1e-38)], READ, (5, NAN), id="ratio too large for float32"
+            percent_left(a).scaled(0.5), [(0, 5, 30)], ALL_ROWS_READ, (5, 35), id="offset is scaled"
+        ),
+        pytest.param(ratio(a, b), [(0, 5, 3), (2, 5, 6)], ALL_ROWS_READ, (5, 0.5), id="ratio"),
+        pytest.param(
+            ratio(a, b).scaled(100), [(0, 5, 3), (2, 5, 6)], ALL_ROWS_READ, (5, 50), id="scaled ratio"
+        ),
+        pytest.param(ratio(a, b), [(0, 5, 3), (2, 5, 0)], ALL_ROWS_READ, (5, NAN), id="ratio to 0"),
+        pytest.param(ratio(a, b), [(0, 5, 0), (2, 5, 0)], ALL_ROWS_READ, (5, NAN), id="ratio of 0 to 0"),
+        pytest.param(
+            ratio(a, zero_if_absent), [(0, 5, 3)], ALL_ROWS_READ, (5, NAN), id="ratio to a proven 0"
+        ),
+        pytest.param(ratio(a, b), [(0, 5, 3)], ALL_ROWS_READ, (NEVER, NAN), id="ratio to an unknown value"),
+        pytest.param(
+            ratio(a, b),
+            [(0, 5, 1e38), (2, 5, 1e-38)],
+            ALL_ROWS_READ,
+            (5, NAN),
+            id="ratio too large for float32",
         ),
         pytest.param(
             highest(ratio(a, zero_if_absent), ratio(b, other_zero_if_absent)),
             [(0, 5, 1), (1, 5, 2), (2, 5, 3), (3, 5, 4)],
-            READ,
+            ALL_ROWS_READ,
             (5, 0.75),
             id="highest of ratios",
         ),
         pytest.param(
             highest(ratio(a, zero_if_absent), ratio(b, other_zero_if_absent)),
             [(0, 5, 1), (2, 5, 3), (3, 5, 4)],
-            READ,
+            ALL_ROWS_READ,
             (5, NAN),
             id="a ratio to 0 is unknown, not absent",
         ),
         pytest.param(
             highest(ratio(a, zero_if_absent), difference(b, b)),
             [(0, 5, 1), (1, 5, 2)],
-            READ,
+            ALL_ROWS_READ,
             (5, 0.5),
             id="highest without an absent term",
         ),
         pytest.param(
             total(difference(a, b), zero_if_absent),
             [(0, 5, 7), (1, 5, 2)],
-            READ,
+            ALL_ROWS_READ,
             (5, NAN),
             id="a difference that lacks a term",
         ),
         pytest.param(
             total(difference(a, b), zero_if_absent),
             [(1, 5, 2)],
-            READ,
+            ALL_ROWS_READ,
             (5, 2),
             id="a difference that is absent",
         ),
         pytest.param(
             total(difference(a, b), zero_if_absent),
             [(1, 5, 2)],
-            READ[1:],
+            ALL_ROWS_READ[1:],
             (NEVER, NAN),
             id="a difference that may still come",
         ),
         pytest.param(
             lowest(total(a, b), total(zero_if_absent)),
             [(0, 5, 7), (2, 5, 1), (1, 5, 9)],
-            READ,
+            ALL_ROWS_READ,
             (5, 8),
             id="lowest of sums",
         ),
         pytest.param(
             difference(total(a, b), lowest(zero_if_absent, other_zero_if_absent)),
             [(0, 5, 7), (2, 5, 1), (1, 5, 9), (3, 5, 2)],
-            READ,
+            ALL_ROWS_READ,
             (5, 6),
             id="difference of inner formulas",
         ),
         pytest.param(
             Usage(Op.RISE, ((ratio(a, b), 1.0),)),
             [(0, 4, 1), (2, 4, 4), (0, 5, 3), (2, 5, 4)],
-            READ,
+            ALL_ROWS_READ,
             (5, 0.5),
             id="rise of a ratio",
         ),
         pytest.param(
             Usage(Op.SUM, ((inverse(9, total(a, b)), 2.0), (zero_if_absent, 1.0)), offset=0.5),
             [(0, 5, 1), (2, 5, 3), (1, 5, 4)],
-            READ,
+            ALL_ROWS_READ,
             (5, 14.5),
             id="three levels with weights and offsets",
         ),
@@ -250,9 +268,9 @@ def test_value_of_nested_formulas(
     usage: Usage, written: list[Point], read: list[tuple[int, int]], expected: tuple[int, float]
 ) -> None:
     rings, _ = rings_and_model(written, read)
-    stored = Formulas()
-    stored.put(0, formula_of(usage))
-    assert is_same_result(results_of(stored, rings)[0], expected)
+    stored_formulas = Formulas()
+    stored_formulas.put(0, formula_of(usage))
+    assert is_same_result(results_of(stored_formulas, rings)[0], expected)
 
 
 @pytest.mark.parametrize(
@@ -271,9 +289,9 @@ def test_value_of_nested_formulas(
 def test_a_result_that_may_fall_waits_for_the_complete_minute(usage: Usage, newest: int) -> None:
     written = [(row, minute, 5.0 + minute - START) for row in (0, 2) for minute in (START, START + 1)]
     rings, _ = rings_and_model(written, [(0, START), (2, START)])
-    stored = Formulas()
-    stored.put(0, formula_of(usage))
-    assert results_of(stored, rings)[0][0] == newest
+    stored_formulas = Formulas()
+    stored_formulas.put(0, formula_of(usage))
+    assert results_of(stored_formulas, rings)[0][0] == newest
 
 
 @pytest.mark.parametrize(
@@ -288,10 +306,10 @@ def test_a_result_that_may_fall_waits_for_the_complete_minute(usage: Usage, newe
 )
 def test_the_known_part_of_throttled_demand_is_a_lower_bound_only_of_sums(usage: Usage, worst: float) -> None:
     rings, _ = rings_and_model([(0, START, 5.0), (1, START, 5.0)], [(0, START), (1, START)])
-    stored = Formulas(lower_bounds=True)
-    stored.put(0, formula_of(usage))
+    stored_formulas = Formulas(lower_bounds=True)
+    stored_formulas.put(0, formula_of(usage))
     slots, newest = np.array([0], np.int32), np.array([START], np.int32)
-    np.testing.assert_array_equal(stored.at(rings, slots, newest), [worst])
+    np.testing.assert_array_equal(stored_formulas.at(rings, slots, newest), [worst])
 
 
 @pytest.mark.parametrize(
@@ -308,12 +326,14 @@ def test_terms_that_an_operation_cannot_compute_are_refused(op: Op, terms: tuple
 
 
 @pytest.mark.parametrize(("newer", "worst"), [(0.0, NAN), (2.0, 2.0)])
-def test_a_late_metric_does_not_add_old_throttled_demand_to_newer(newer: float, worst: float) -> None:
+def test_a_late_metric_does_not_add_its_old_throttled_demand_to_that_of_newer_minutes(
+    newer: float, worst: float
+) -> None:
     """The known metrics are a lower bound of throttled demand, unless they are 0."""
     rings, _ = rings_and_model([(1, START, 7.0), (3, START + RECENT_MINUTES, newer)])
-    stored = Formulas(lower_bounds=True)
-    stored.put(0, formula_of(total(metric(1), metric(3))))
-    (block,) = stored
+    stored_formulas = Formulas(lower_bounds=True)
+    stored_formulas.put(0, formula_of(total(metric(1), metric(3))))
+    (block,) = stored_formulas
     ((minute,), (found,)) = block.worst_recent(rings)
     assert minute == START + RECENT_MINUTES
     np.testing.assert_array_equal(found, worst)

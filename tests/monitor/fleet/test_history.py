@@ -16,25 +16,27 @@ from tests.monitor.fleet.fleets import NOW, SETTINGS, add, key, traffic
 NAN = float("nan")
 
 
-def series_history(*runs: tuple[int, float], refused: float = NAN) -> tuple[SeriesHistory, Fleet]:
+def series_history(*runs: tuple[int, float], throttled: float = NAN) -> tuple[SeriesHistory, Fleet]:
     """Return the history of a series of limit 1000, and its fleet.
 
-    runs: numbers of minutes with their utilization, up to NOW. refused: throttled requests in minute NOW.
+    runs: numbers of minutes with their utilization, up to NOW. throttled: throttled requests in minute NOW.
     """
     fleet = Fleet()
     series = add(fleet, key("orders"))
     values = [value * 1000 * 60 for length, value in runs for _ in range(length)]
     minutes = np.arange(NOW - len(values) + 1, NOW + 1, dtype=np.int32)
-    usage, refusals = fleet.usages.get(series.slot), fleet.throttled.get(series.slot)
-    assert usage and refusals
-    fleet.rings.write(np.full(len(values), usage.rows[0], np.int32), minutes, np.array(values, np.float32))
-    if np.isfinite(refused):
-        fleet.rings.write(np.array(refusals.rows), minutes[-1:], np.array([refused], np.float32))
+    usage_formula, throttled_formula = fleet.usages.get(series.slot), fleet.throttled.get(series.slot)
+    assert usage_formula and throttled_formula
+    fleet.rings.write(
+        np.full(len(values), usage_formula.rows[0], np.int32), minutes, np.array(values, np.float32)
+    )
+    if np.isfinite(throttled):
+        fleet.rings.write(np.array(throttled_formula.rows), minutes[-1:], np.array([throttled], np.float32))
     return SeriesHistory.of(fleet, series, NOW), fleet
 
 
 @pytest.mark.parametrize(
-    ("runs", "zone", "minutes"),
+    ("runs", "zone", "minutes_in_zone"),
     [
         ([(50, 0.5), (10, 0.95)], Zone.NEAR, 10),
         ([(50, 0.5), (5, 0.8), (10, 0.95)], Zone.ABOVE, 15),
@@ -47,14 +49,16 @@ def series_history(*runs: tuple[int, float], refused: float = NAN) -> tuple[Seri
         ([(1, NAN)], Zone.STALE, None),
     ],
 )
-def test_start_of_the_present_zone(runs: list[tuple[int, float]], zone: Zone, minutes: int | None) -> None:
+def test_a_series_is_in_its_zone_since_the_last_known_minute_outside(
+    runs: list[tuple[int, float]], zone: Zone, minutes_in_zone: int | None
+) -> None:
     history, _ = series_history(*runs)
     since = history.since(zone)
-    assert since == (None if minutes is None else NOW - minutes + 1)
+    assert since == (None if minutes_in_zone is None else NOW - minutes_in_zone + 1)
 
 
 def test_a_series_is_saturated_since_its_throttled_demand_began() -> None:
-    history, _ = series_history((60, 0.5), refused=3.0)
+    history, _ = series_history((60, 0.5), throttled=3.0)
     assert history.since(Zone.SATURATED) == NOW
 
 
@@ -66,8 +70,8 @@ def test_samples_are_at_their_minutes() -> None:
 
 def test_samples_from_the_future_are_left_out() -> None:
     _, fleet = series_history((3, 0.5))
-    early = SeriesHistory.of(fleet, next(iter(fleet.series.values())), NOW - 1)
-    assert np.isfinite(early.usage).sum() == 2
+    history_to_the_minute_before = SeriesHistory.of(fleet, next(iter(fleet.series.values())), NOW - 1)
+    assert np.isfinite(history_to_the_minute_before.usage).sum() == 2
 
 
 def test_a_usage_that_is_only_bounded_has_no_utilization() -> None:

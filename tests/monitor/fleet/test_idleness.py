@@ -20,21 +20,23 @@ from rules.limits import Limit, LimitSource
 from tests.monitor.alerting.stage import Stage
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, SETTINGS, add
 
-DAY = 24 * 60
+DAY_MINUTES = 24 * 60
 BYTES, RECORDS = "stream_write_bytes", "stream_write_records"
 SHARD_READ, CONSUMER = "shard_read_bytes", "efo_read_bytes"
-BOUGHT: SeriesSettings = replace(SETTINGS, limit=Limit(100.0, LimitSource.API, 0), paid=True)
-refused = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
+BOUGHT_SETTINGS: SeriesSettings = replace(SETTINGS, limit=Limit(100.0, LimitSource.API, 0), paid=True)
+throttles = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
 
 
 def key(signal: str, *path: str) -> Key:
     return Key(ACCOUNT, REGION, "kinesis", signal, Resource("thing", path))
 
 
-def bought(fleet: Fleet, signal: str, *path: str, series_settings: SeriesSettings = BOUGHT) -> Series:
+def add_bought(
+    fleet: Fleet, signal: str, *path: str, series_settings: SeriesSettings = BOUGHT_SETTINGS
+) -> Series:
     """Add a series with a purchased limit of 100, a metric of its own and its stream's throttled calls."""
     used = Metric("AWS/Kinesis", signal, "Sum").of(StreamName="/".join(path))
-    throttled = per_second(refused.of(StreamName=path[0]))
+    throttled = per_second(throttles.of(StreamName=path[0]))
     return add(fleet, key(signal, *path), series_settings, usage=per_second(used), throttled=throttled)
 
 
@@ -48,19 +50,19 @@ def write_all(fleet: Fleet, series: Series, minutes: range, used: float, throttl
     for formulas, value in ((fleet.usages, used), (fleet.throttled, throttled)):
         formula = formulas.get(series.slot)
         assert formula
-        rows, at = np.repeat(formula.rows, len(minutes)), np.array(minutes, np.int32)
-        fleet.rings.write(rows, at, np.full(rows.size, value * 60, np.float32))
+        rows, minutes_read = np.repeat(formula.rows, len(minutes)), np.array(minutes, np.int32)
+        fleet.rings.write(rows, minutes_read, np.full(rows.size, value * 60, np.float32))
         fleet.rings.mark_read(np.array(formula.rows), minutes[-1])
 
 
-def idle(*used: tuple[str, float | None], throttled: float = 0.0) -> list[bool]:
+def idle_flags(*used: tuple[str, float | None], throttled: float = 0.0) -> list[bool]:
     """Return for each series of one stream whether it is idle. used: signal and usage; None: no sample."""
     fleet = Fleet()
-    for number, (signal, share) in enumerate(used):
+    for number, (signal, percent) in enumerate(used):
         path = ("orders",) if signal.startswith("stream") else ("orders", str(number))
-        series = bought(fleet, signal, *path)
-        if share is not None:
-            write(fleet, series, NOW - 3, share, throttled)
+        series = add_bought(fleet, signal, *path)
+        if percent is not None:
+            write(fleet, series, NOW - 3, percent, throttled)
     judge(fleet, NOW)
     return [bool(flag) for flag in fleet.idle[: fleet.size]]
 
@@ -80,11 +82,11 @@ def idle(*used: tuple[str, float | None], throttled: float = 0.0) -> list[bool]:
 def test_series_of_one_purchase_are_idle_together(
     used: list[tuple[str, float | None]], expected: bool
 ) -> None:
-    assert idle(*used) == [expected] * len(used)
+    assert idle_flags(*used) == [expected] * len(used)
 
 
 def test_a_throttled_purchase_is_not_idle_even_within_the_tolerance() -> None:
-    assert not any(idle((BYTES, 5), (RECORDS, 5), throttled=0.02))
+    assert not any(idle_flags((BYTES, 5), (RECORDS, 5), throttled=0.02))
 
 
 @pytest.mark.parametrize("incomplete", [False, True])
@@ -92,16 +94,16 @@ def test_a_purchase_whose_demand_may_be_throttled_is_not_idle(incomplete: bool) 
     """The metric of throttled calls was not read, or counts only some of them."""
     fleet = Fleet()
     usage = per_second(Metric("AWS/Kinesis", BYTES, "Sum").of(StreamName="orders"))
-    throttled = None if incomplete else per_second(refused.of(StreamName="orders", ShardId="unread"))
+    throttled = None if incomplete else per_second(throttles.of(StreamName="orders", ShardId="unread"))
     first = add(
         fleet,
         key(BYTES, "orders"),
-        BOUGHT,
+        BOUGHT_SETTINGS,
         usage=usage,
         throttled=throttled,
         throttled_incomplete=incomplete,
     )
-    second = bought(fleet, RECORDS, "orders")
+    second = add_bought(fleet, RECORDS, "orders")
     write(fleet, second, NOW - 3, 5)
     rows = fleet.metrics(first.key.cell)
     row = np.array([rows[metric_query(metric)] for metric in usage.metrics])
@@ -110,31 +112,31 @@ def test_a_purchase_whose_demand_may_be_throttled_is_not_idle(incomplete: bool) 
     judge(fleet, NOW)
     assert fleet.zone[first.slot] == Zone.BELOW
     assert not fleet.idle[: fleet.size].any()
-    at = np.array([NOW - 3], np.int32)
-    assert busiest(fleet, np.array([second.slot], np.int32), at).tolist() == [np.inf]
+    minutes_read = np.array([NOW - 3], np.int32)
+    assert busiest(fleet, np.array([second.slot], np.int32), minutes_read).tolist() == [np.inf]
 
 
 def test_other_streams_and_free_limits_are_no_part_of_a_purchase() -> None:
     fleet = Fleet()
-    alone = bought(fleet, BYTES, "orders")
+    only_series = add_bought(fleet, BYTES, "orders")
     others = [
-        bought(fleet, RECORDS, "clicks"),
-        bought(fleet, RECORDS, "orders", series_settings=replace(BOUGHT, paid=False)),
+        add_bought(fleet, RECORDS, "clicks"),
+        add_bought(fleet, RECORDS, "orders", series_settings=replace(BOUGHT_SETTINGS, paid=False)),
     ]
-    write(fleet, alone, NOW - 3, 5)
+    write(fleet, only_series, NOW - 3, 5)
     for other in others:
         write(fleet, other, NOW - 3, 90)
     judge(fleet, NOW)
-    assert fleet.idle[alone.slot]
+    assert fleet.idle[only_series.slot]
 
 
 def test_a_series_that_is_added_or_dropped_changes_its_purchase_at_once() -> None:
     fleet = Fleet()
-    first = bought(fleet, BYTES, "orders")
+    first = add_bought(fleet, BYTES, "orders")
     write(fleet, first, NOW - 3, 5)
     judge(fleet, NOW)
     assert fleet.idle[first.slot]
-    second = bought(fleet, RECORDS, "orders")
+    second = add_bought(fleet, RECORDS, "orders")
     write(fleet, second, NOW - 3, 60)
     judge(fleet, NOW)
     assert not fleet.idle[first.slot]
@@ -143,17 +145,17 @@ def test_a_series_that_is_added_or_dropped_changes_its_purchase_at_once() -> Non
     assert fleet.idle[first.slot]
 
 
-shares = st.one_of(st.none(), st.integers(0, 100).map(float))
+percents = st.one_of(st.none(), st.integers(0, 100).map(float))
 
 
-@given(st.lists(st.tuples(st.sampled_from(["orders", "clicks"]), shares), min_size=1, max_size=8))
+@given(st.lists(st.tuples(st.sampled_from(["orders", "clicks"]), percents), min_size=1, max_size=8))
 def test_alerts_and_judgement_agree_on_idle_purchases(streams: list[tuple[str, float | None]]) -> None:
     """Alerts compare `busiest` with 1; the judgement writes the column `idle`."""
     fleet = Fleet()
-    for number, (stream, share) in enumerate(streams):
-        series = bought(fleet, SHARD_READ, stream, str(number))
-        if share is not None:
-            write(fleet, series, NOW - 3, share)
+    for number, (stream, percent) in enumerate(streams):
+        series = add_bought(fleet, SHARD_READ, stream, str(number))
+        if percent is not None:
+            write(fleet, series, NOW - 3, percent)
     judge(fleet, NOW)
     slots = np.arange(fleet.size, dtype=np.int32)
     others = busiest(fleet, slots, np.full(slots.size, NOW - 3, np.int32))
@@ -164,7 +166,7 @@ def test_alerts_and_judgement_agree_on_idle_purchases(streams: list[tuple[str, f
 def test_the_sample_of_another_series_of_a_purchase_counts_until_it_is_stale() -> None:
     """Two metrics may have their newest points in different minutes; only a stale usage is unknown."""
     fleet = Fleet()
-    first, second = bought(fleet, BYTES, "orders"), bought(fleet, RECORDS, "orders")
+    first, second = add_bought(fleet, BYTES, "orders"), add_bought(fleet, RECORDS, "orders")
     write(fleet, second, NOW - 5, 20)
     stale_after = int(fleet.stale_after[second.slot])
     slots = np.array([first.slot] * 3, np.int32)
@@ -175,11 +177,11 @@ def test_the_sample_of_another_series_of_a_purchase_counts_until_it_is_stale() -
 def test_a_throttled_series_makes_its_purchase_busy_however_little_it_uses() -> None:
     fleet = Fleet()
     usage = per_second(Metric("AWS/Kinesis", BYTES, "Sum").of(StreamName="orders"))
-    first = add(fleet, key(BYTES, "orders"), BOUGHT, usage=usage, throttled=None)
-    second = bought(fleet, RECORDS, "orders")
+    first = add(fleet, key(BYTES, "orders"), BOUGHT_SETTINGS, usage=usage, throttled=None)
+    second = add_bought(fleet, RECORDS, "orders")
     write(fleet, second, NOW - 3, 5, throttled=0.02)
-    at = np.array([NOW - 3], np.int32)
-    assert busiest(fleet, np.array([first.slot], np.int32), at).tolist() == [np.inf]
+    minutes_read = np.array([NOW - 3], np.int32)
+    assert busiest(fleet, np.array([first.slot], np.int32), minutes_read).tolist() == [np.inf]
 
 
 @pytest.mark.parametrize(("records", "expected"), [(60, []), (5, ["below"] * 2)])
@@ -188,10 +190,13 @@ async def test_an_idle_purchase_raises_alerts_only_if_both_of_its_limits_are_idl
 ) -> None:
     async with Stage.opened(tmp_path) as stage:
         fleet, found = stage.fleet, []
-        pair = [(bought(fleet, BYTES, "orders"), 5.0), (bought(fleet, RECORDS, "orders"), records)]
-        for minute in range(stage.minute, stage.minute + DAY + 10, 30):
-            for series, share in pair:
-                write_all(fleet, series, range(minute - 29, minute + 1), share)
+        series_and_percents = [
+            (add_bought(fleet, BYTES, "orders"), 5.0),
+            (add_bought(fleet, RECORDS, "orders"), records),
+        ]
+        for minute in range(stage.minute, stage.minute + DAY_MINUTES + 10, 30):
+            for series, percent in series_and_percents:
+                write_all(fleet, series, range(minute - 29, minute + 1), percent)
             stage.minute, stage.seconds = minute, minute * 60.0
             fleet.confirmed[: fleet.size] = minute
             stage.set_read_result()

@@ -35,7 +35,7 @@ SETTINGS = SeriesSettings(
 NO_LIMIT = replace(SETTINGS, limit=None)
 
 METRICS = [Metric("AWS/Test", f"M{n}", "Sum", zero_when_absent=n % 2 == 1) for n in range(4)]
-traffic, refusals, more_traffic, _ = METRICS
+traffic, throttles, more_traffic, _ = METRICS
 COLUMNS = ("usage", "upper_bound", "utilization", "saturation", "minute", "zone")
 
 Write = tuple[int, int, float]  # number of a metric, minutes ago, value
@@ -47,12 +47,12 @@ reads = st.tuples(numbers, st.integers(0, 25))
 usages = usages_over(METRICS, [1.0, 0.5, -1.0], depth=2)
 
 
-def refusals_of(usage: Usage) -> Usage:
+def throttled_sum_of(usage: Usage) -> Usage:
     """Return throttled demand as a sum of counts."""
     return total(*usage.metrics).scaled(0.5)
 
 
-def refusal_difference_of(usage: Usage) -> Usage:
+def throttled_difference_of(usage: Usage) -> Usage:
     """Return throttled demand as a difference of counts."""
     return count_difference(*usage.metrics).scaled(0.5)
 
@@ -62,8 +62,8 @@ observations = st.builds(
     signal=st.just("rate"),
     resource=st.just("a"),
     usage=st.one_of(usages, st.just(Unobservable("off"))),
-    throttled=st.one_of(st.none(), usages, usages.map(refusals_of), usages.map(refusal_difference_of)),
-    served=st.one_of(st.none(), usages.map(refusals_of)),
+    throttled=st.one_of(st.none(), usages, usages.map(throttled_sum_of), usages.map(throttled_difference_of)),
+    served=st.one_of(st.none(), usages.map(throttled_sum_of)),
     upper_bound=st.one_of(st.none(), st.none(), usages),
 )
 all_settings = st.builds(
@@ -77,7 +77,7 @@ all_settings = st.builds(
 inventories = st.tuples(observations, all_settings, st.integers(0, CONFIRMED_FOR + 5))
 
 
-class Judged(NamedTuple):
+class Judgement(NamedTuple):
     """The columns of one series after a judgement, in the order of COLUMNS."""
 
     usage: float
@@ -98,10 +98,10 @@ def put(
     observed: Observed,
     series_settings: SeriesSettings = SETTINGS,
     resource: object = "a",
-    ago: int = 0,
+    minutes_ago: int = 0,
 ) -> None:
-    """Register a series; `ago`: minutes since an inventory confirmed it."""
-    fleet.put(key(resource), observed, series_settings, NOW - ago)
+    """Register a series; `minutes_ago`: when an inventory confirmed it."""
+    fleet.put(key(resource), observed, series_settings, NOW - minutes_ago)
 
 
 def observed_with(
@@ -130,40 +130,40 @@ def write(fleet: Fleet, step: Write | Read, model: Model | None = None) -> None:
                 model.mark_read([row], minute)
 
 
-def read(fleet: Fleet, resource: object = "a") -> Judged:
+def judgement_of(fleet: Fleet, resource: object = "a") -> Judgement:
     """Return the judgement of a series."""
     slot = fleet.series[key(resource)].slot
-    judgement = Judged(*(getattr(fleet, name)[slot].item() for name in COLUMNS))
+    judgement = Judgement(*(getattr(fleet, name)[slot].item() for name in COLUMNS))
     return judgement._replace(zone=Zone(judgement.zone))
 
 
-def judged(fleet: Fleet, *steps: Write | Read, now: int = NOW) -> Judged:
+def write_and_judge(fleet: Fleet, *steps: Write | Read, now: int = NOW) -> Judgement:
     """Write points and readings, judge, and return the judgement."""
     for step in steps:
         write(fleet, step)
     judge(fleet, now)
-    return read(fleet)
+    return judgement_of(fleet)
 
 
-def judged_alone(fleet: Fleet, model: Model, slot: int, now: int) -> Judged:
+def judge_alone(fleet: Fleet, model: Model, slot: int, now: int) -> Judgement:
     """Return the judgement of one series, computed for it alone, by the rules of docs/design.md."""
     usage_formula, throttled, upper_formula, served = (
         usage_of(formula) if (formula := formulas.get(slot)) else None
         for formulas in (fleet.usages, fleet.throttled, fleet.upper_bounds, fleet.served)
     )
     oldest, no_minute = now - int(fleet.stale_after[slot]), NOW - 10 * WINDOW
-    dated_by = usage_formula or throttled  # without a usage, throttled demand alone is judged
-    used_at = newest_minute(model, dated_by) if dated_by else no_minute
+    sampled_formula = usage_formula or throttled  # without a usage, throttled demand alone is judged
+    used_at = newest_minute(model, sampled_formula) if sampled_formula else no_minute
     if upper_formula and used_at - RECENT_MINUTES < newest_minute(model, upper_formula) < used_at:
         used_at = newest_minute(model, upper_formula)
     usage = result(model, usage_formula, used_at) if usage_formula else NAN
     upper_bound = result(model, upper_formula, used_at) if upper_formula else NAN
-    refused_at, saturation = refused(model, throttled, used_at) if throttled else (no_minute, NAN)
+    throttled_at, saturation = refused(model, throttled, used_at) if throttled else (no_minute, NAN)
     tolerated = fleet.tolerated_rate[slot].item(), fleet.tolerated_share[slot].item()
     is_saturated = bool(
         throttled and saturation > 0 and exceeds_tolerance(model, throttled, used_at, served, tolerated)
     )
-    minute = max(used_at, refused_at) if is_saturated else used_at
+    minute = max(used_at, throttled_at) if is_saturated else used_at
     unconfirmed = fleet.confirmed[slot] < now - CONFIRMED_FOR
     if used_at < oldest or unconfirmed:
         usage = upper_bound = NAN
@@ -171,17 +171,17 @@ def judged_alone(fleet: Fleet, model: Model, slot: int, now: int) -> Judged:
         saturation = NAN
     limit = fleet.limit[slot].item()
     utilization = NAN if upper_formula else usage / limit
-    zone = by_band(fleet, slot, utilization)
+    zone = zone_by_band(fleet, slot, utilization)
     if saturation > 0 and is_saturated:
         zone = Zone.SATURATED
     elif upper_formula and not math.isnan(limit):
-        zone = by_bounds(fleet, slot, usage / limit, upper_bound / limit)
+        zone = zone_by_bounds(fleet, slot, usage / limit, upper_bound / limit)
     elif not fleet.observable[slot]:
         zone = Zone.UNOBSERVABLE
-    return Judged(usage, upper_bound, utilization, saturation, minute, zone)
+    return Judgement(usage, upper_bound, utilization, saturation, minute, zone)
 
 
-def by_band(fleet: Fleet, slot: int, utilization: float) -> Zone:
+def zone_by_band(fleet: Fleet, slot: int, utilization: float) -> Zone:
     """Return the zone of a utilization, by the definition in the glossary."""
     if math.isnan(utilization):
         return Zone.STALE
@@ -189,10 +189,10 @@ def by_band(fleet: Fleet, slot: int, utilization: float) -> Zone:
     return Zone(sum(band) - 1 + int(np.float32(utilization) >= fleet.near[slot]))
 
 
-def by_bounds(fleet: Fleet, slot: int, lowest: float, highest: float) -> Zone:
+def zone_by_bounds(fleet: Fleet, slot: int, lowest: float, highest: float) -> Zone:
     """Return the zone that a lower and an upper bound prove."""
-    lowest_zone = Zone.BELOW if math.isnan(lowest) else by_band(fleet, slot, lowest)
-    highest_zone = Zone.NEAR if math.isnan(highest) else by_band(fleet, slot, highest)
+    lowest_zone = Zone.BELOW if math.isnan(lowest) else zone_by_band(fleet, slot, lowest)
+    highest_zone = Zone.NEAR if math.isnan(highest) else zone_by_band(fleet, slot, highest)
     if math.isnan(lowest) and math.isnan(highest):
         return Zone.UNOBSERVABLE
     if lowest_zone > Zone.WITHIN:
@@ -200,7 +200,7 @@ def by_bounds(fleet: Fleet, slot: int, lowest: float, highest: float) -> Zone:
     return highest_zone if lowest_zone <= highest_zone <= Zone.WITHIN else Zone.UNOBSERVABLE
 
 
-def assert_same(found: Judged, expected: Judged) -> None:
+def assert_same(found: Judgement, expected: Judgement) -> None:
     """Check that two judgements are equal."""
     assert found.zone is expected.zone
     if not all(map(math.isnan, expected[:4])):  # without any number, the minute does not matter
@@ -214,18 +214,19 @@ def assert_same(found: Judged, expected: Judged) -> None:
     st.integers(0, 20),
 )
 def test_many_series_are_judged_like_each_series_alone(
-    inventory: list[tuple[Observed, SeriesSettings, int]], steps: list[Write | Read], later: int
+    inventory: list[tuple[Observed, SeriesSettings, int]], steps: list[Write | Read], minutes_later: int
 ) -> None:
     fleet = Fleet()
-    for resource, (observed, series_settings, ago) in enumerate(inventory):
-        put(fleet, observed, series_settings, resource, ago)
-    model = Model(fleet.rings.zero_when_absent[: fleet.rings.size].tolist(), share=True)
+    for resource, (observed, series_settings, minutes_ago) in enumerate(inventory):
+        put(fleet, observed, series_settings, resource, minutes_ago)
+    model = Model(fleet.rings.zero_when_absent[: fleet.rings.size].tolist(), share_namespace=True)
     for step in steps:
         write(fleet, step, model)
-    judge(fleet, NOW + later)
+    judge(fleet, NOW + minutes_later)
     for resource in range(len(inventory)):
         assert_same(
-            read(fleet, resource), judged_alone(fleet, model, fleet.series[key(resource)].slot, NOW + later)
+            judgement_of(fleet, resource),
+            judge_alone(fleet, model, fleet.series[key(resource)].slot, NOW + minutes_later),
         )
 
 
@@ -243,15 +244,15 @@ def test_a_judgement_depends_on_the_samples_and_never_on_earlier_judgements(
 ) -> None:
     judged_once, judged_often = Fleet(), Fleet()
     for fleet in (judged_once, judged_often):
-        for resource, (observed, series_settings, ago) in enumerate(inventory):
-            put(fleet, observed, series_settings, resource, ago)
+        for resource, (observed, series_settings, minutes_ago) in enumerate(inventory):
+            put(fleet, observed, series_settings, resource, minutes_ago)
     points, polls = ([step for step in steps if len(step) == size] for size in (3, 2))
     for step in points + polls:
         write(judged_once, step)
-    for place, step in enumerate(random.sample(points, len(points)) + polls):
+    for step_number, step in enumerate(random.sample(points, len(points)) + polls):
         write(judged_often, step)
-        if place in pauses:
-            judge(judged_often, NOW - place)
+        if step_number in pauses:
+            judge(judged_often, NOW - step_number)
     for fleet in (judged_once, judged_often):
         judge(fleet, NOW)
     for name in COLUMNS:
@@ -263,39 +264,41 @@ def test_a_judgement_depends_on_the_samples_and_never_on_earlier_judgements(
 def test_usage_divided_by_the_limit_is_a_utilization_with_a_zone() -> None:
     fleet = Fleet()
     put(fleet, observed_with(total(traffic)))
-    found = judged(fleet, (0, 3, 80.0))
+    found = write_and_judge(fleet, (0, 3, 80.0))
     assert (found.usage, found.minute) == (80, NOW - 3)
     assert found.utilization == pytest.approx(0.8)
     assert found.zone is Zone.ABOVE
 
 
-@pytest.mark.parametrize(("ago", "zone"), [(STALE_AFTER, Zone.WITHIN), (STALE_AFTER + 1, Zone.STALE)])
-def test_a_sample_counts_until_it_is_stale(ago: int, zone: Zone) -> None:
+@pytest.mark.parametrize(("minutes_ago", "zone"), [(STALE_AFTER, Zone.WITHIN), (STALE_AFTER + 1, Zone.STALE)])
+def test_a_sample_counts_until_it_is_stale(minutes_ago: int, zone: Zone) -> None:
     fleet = Fleet()
     put(fleet, observed_with(total(traffic)))
-    assert judged(fleet, (0, ago, 50.0)).zone is zone
-    assert math.isnan(read(fleet).usage) is (zone is Zone.STALE)
-    assert read(fleet).minute == NOW - ago  # the minute of the sample, however old
+    assert write_and_judge(fleet, (0, minutes_ago, 50.0)).zone is zone
+    assert math.isnan(judgement_of(fleet).usage) is (zone is Zone.STALE)
+    assert judgement_of(fleet).minute == NOW - minutes_ago  # the minute of the sample, however old
 
 
 def test_a_series_without_a_sample_is_stale_and_not_0_percent_used() -> None:
     fleet = Fleet()
-    put(fleet, observed_with(total(traffic), throttled=total(refusals)))
-    assert judged(fleet, (1, 3)).zone is Zone.STALE  # a read that proves that nothing was throttled
-    assert math.isnan(read(fleet).utilization)
+    put(fleet, observed_with(total(traffic), throttled=total(throttles)))
+    assert write_and_judge(fleet, (1, 3)).zone is Zone.STALE  # a read that proves that nothing was throttled
+    assert math.isnan(judgement_of(fleet).utilization)
 
 
-@pytest.mark.parametrize(("ago", "zone"), [(CONFIRMED_FOR, Zone.WITHIN), (CONFIRMED_FOR + 1, Zone.STALE)])
-def test_a_series_that_no_inventory_confirms_becomes_stale(ago: int, zone: Zone) -> None:
+@pytest.mark.parametrize(
+    ("minutes_ago", "zone"), [(CONFIRMED_FOR, Zone.WITHIN), (CONFIRMED_FOR + 1, Zone.STALE)]
+)
+def test_a_series_that_no_inventory_confirms_becomes_stale(minutes_ago: int, zone: Zone) -> None:
     fleet = Fleet()
-    put(fleet, observed_with(total(traffic)), ago=ago)
-    assert judged(fleet, (0, 3, 50.0)).zone is zone
+    put(fleet, observed_with(total(traffic)), minutes_ago=minutes_ago)
+    assert write_and_judge(fleet, (0, 3, 50.0)).zone is zone
 
 
 def test_throttled_demand_outranks_a_low_utilization() -> None:
     fleet = Fleet()
-    put(fleet, observed_with(total(traffic), throttled=total(refusals)))
-    found = judged(fleet, (0, 3, 17.0), (1, 3, 6.0))
+    put(fleet, observed_with(total(traffic), throttled=total(throttles)))
+    found = write_and_judge(fleet, (0, 3, 17.0), (1, 3, 6.0))
     assert found.zone is Zone.SATURATED
     assert found.saturation == 6
     assert found.utilization == pytest.approx(0.17)
@@ -303,10 +306,10 @@ def test_throttled_demand_outranks_a_low_utilization() -> None:
 
 def test_throttled_demand_counts_for_a_few_minutes_so_that_no_poll_misses_it() -> None:
     fleet = Fleet()
-    put(fleet, observed_with(total(traffic), throttled=total(refusals)))
-    zones = [judged(fleet, (1, 12, 6.0), (0, 12, 17.0)).zone]
-    for ago in range(11, 5, -1):
-        zones.append(judged(fleet, (0, ago, 17.0), (1, ago)).zone)
+    put(fleet, observed_with(total(traffic), throttled=total(throttles)))
+    zones = [write_and_judge(fleet, (1, 12, 6.0), (0, 12, 17.0)).zone]
+    for minutes_ago in range(11, 5, -1):
+        zones.append(write_and_judge(fleet, (0, minutes_ago, 17.0), (1, minutes_ago)).zone)
     assert zones == [Zone.SATURATED] * RECENT_MINUTES + [Zone.BELOW] * 2
 
 
@@ -314,8 +317,8 @@ def test_old_throttled_demand_does_not_saturate_a_newer_sample() -> None:
     fleet = Fleet()
     throttled = total(more_traffic)  # a metric that has no points while nothing is throttled
     put(fleet, observed_with(total(traffic), throttled=throttled))
-    assert judged(fleet, (2, 10, 6.0), (0, 11 - RECENT_MINUTES, 17.0)).zone is Zone.SATURATED
-    assert judged(fleet, (0, 10 - RECENT_MINUTES, 17.0)).zone is Zone.BELOW
+    assert write_and_judge(fleet, (2, 10, 6.0), (0, 11 - RECENT_MINUTES, 17.0)).zone is Zone.SATURATED
+    assert write_and_judge(fleet, (0, 10 - RECENT_MINUTES, 17.0)).zone is Zone.BELOW
 
 
 @pytest.mark.parametrize(("counted", "shown", "zone"), [(6.0, 6.0, Zone.SATURATED), (0.0, NAN, Zone.BELOW)])
@@ -323,24 +326,24 @@ def test_throttled_demand_known_in_part_is_a_lower_bound_so_that_zero_is_unknown
     counted: float, shown: float, zone: Zone
 ) -> None:
     fleet = Fleet()
-    put(fleet, replace(observed_with(total(traffic), throttled=total(refusals)), throttled_incomplete=True))
-    found = judged(fleet, (0, 3, 17.0), (1, 3, counted))
+    put(fleet, replace(observed_with(total(traffic), throttled=total(throttles)), throttled_incomplete=True))
+    found = write_and_judge(fleet, (0, 3, 17.0), (1, 3, counted))
     assert found.saturation == pytest.approx(shown, nan_ok=True)
     assert found.zone is zone
 
 
 def test_throttled_demand_without_usage_is_saturated() -> None:
     fleet = Fleet()
-    put(fleet, observed_with(total(traffic), throttled=total(refusals)))
-    assert judged(fleet, (1, 3, 6.0)).zone is Zone.SATURATED
-    assert math.isnan(read(fleet).usage)
-    assert read(fleet).minute == NOW - 3
+    put(fleet, observed_with(total(traffic), throttled=total(throttles)))
+    assert write_and_judge(fleet, (1, 3, 6.0)).zone is Zone.SATURATED
+    assert math.isnan(judgement_of(fleet).usage)
+    assert judgement_of(fleet).minute == NOW - 3
 
 
 def test_throttled_demand_does_not_make_an_outdated_usage_count_again() -> None:
     fleet = Fleet()
-    put(fleet, observed_with(total(traffic), throttled=total(refusals)))
-    found = judged(fleet, (0, 100, 80.0), (1, 3, 6.0))
+    put(fleet, observed_with(total(traffic), throttled=total(throttles)))
+    found = write_and_judge(fleet, (0, 100, 80.0), (1, 3, 6.0))
     assert (found.zone, found.minute, found.saturation) == (Zone.SATURATED, NOW - 3, 6)
     assert math.isnan(found.usage)
     assert math.isnan(found.utilization)
@@ -349,26 +352,26 @@ def test_throttled_demand_does_not_make_an_outdated_usage_count_again() -> None:
 def test_a_series_without_a_known_limit_shows_its_usage_and_cannot_be_judged() -> None:
     fleet = Fleet()
     put(fleet, observed_with(total(traffic)), NO_LIMIT)
-    found = judged(fleet, (0, 3, 80.0))
+    found = write_and_judge(fleet, (0, 3, 80.0))
     assert (found.zone, found.usage) == (Zone.UNOBSERVABLE, 80)
     assert math.isnan(found.utilization)
 
 
 def test_a_metric_that_is_zero_when_absent_is_0_once_it_was_read_and_aws_publishes() -> None:
     fleet = Fleet()
-    put(fleet, observed_with(total(refusals)))
+    put(fleet, observed_with(total(throttles)))
     put(fleet, observed_with(total(traffic)), resource="of the same namespace")
-    assert judged(fleet).zone is Zone.STALE
-    assert judged(fleet, (1, 3)).zone is Zone.STALE  # the whole namespace may be late
-    found = judged(fleet, (0, 3, 50.0))
+    assert write_and_judge(fleet).zone is Zone.STALE
+    assert write_and_judge(fleet, (1, 3)).zone is Zone.STALE  # the whole namespace may be late
+    found = write_and_judge(fleet, (0, 3, 50.0))
     assert (found.usage, found.minute, found.zone) == (0, NOW - 3, Zone.BELOW)
 
 
 def test_an_unobservable_series_has_no_usage_rather_than_0() -> None:
     fleet = Fleet()
     put(fleet, observed_with(Unobservable("group metrics are off")))
-    assert judged(fleet).zone is Zone.UNOBSERVABLE
-    assert math.isnan(read(fleet).usage)
+    assert write_and_judge(fleet).zone is Zone.UNOBSERVABLE
+    assert math.isnan(judgement_of(fleet).usage)
 
 
 @pytest.mark.parametrize(
@@ -384,7 +387,7 @@ def test_an_unobservable_series_has_no_usage_rather_than_0() -> None:
 def test_a_usage_that_is_only_bounded_is_judged_by_what_its_bounds_prove(messages: float, zone: Zone) -> None:
     fleet = Fleet()
     put(fleet, observed_with(total(traffic).scaled(0.1), upper_bound=total(traffic)))
-    found = judged(fleet, (0, 3, messages))
+    found = write_and_judge(fleet, (0, 3, messages))
     assert found.usage == pytest.approx(messages / 10)
     assert (found.upper_bound, found.zone) == (messages, zone)
     assert math.isnan(found.utilization)
@@ -402,16 +405,16 @@ def test_a_usage_whose_bounds_are_only_shown_is_judged_by_throttled_demand_alone
     amount: float, usage: Usage, upper_bound: Usage | None, text: str
 ) -> None:
     fleet = Fleet()
-    put(fleet, replace(observed_with(usage, total(refusals), upper_bound), judged=False))
-    found = judged(fleet, (0, 3, amount), (1, 3))
+    put(fleet, replace(observed_with(usage, total(throttles), upper_bound), judged=False))
+    found = write_and_judge(fleet, (0, 3, amount), (1, 3))
     assert found.zone is Zone.UNOBSERVABLE
     assert max(found.usage, found.upper_bound if upper_bound else 0) == amount
     assert COUNT.format_range(found.usage, number(found.upper_bound), bounded=True).startswith(text)
     slots, minutes = np.array([0], np.int32), np.array([NOW - 3], np.int32)
     alerted = fleet.judged_at(slots, minutes)
     assert np.isnan([alerted.utilization_lower_bound, alerted.utilization_upper_bound]).all()
-    assert judged(fleet, (1, 2, 5.0)).zone is Zone.SATURATED
-    assert judged(fleet, now=NOW + 2 * STALE_AFTER).zone is Zone.UNOBSERVABLE
+    assert write_and_judge(fleet, (1, 2, 5.0)).zone is Zone.SATURATED
+    assert write_and_judge(fleet, now=NOW + 2 * STALE_AFTER).zone is Zone.UNOBSERVABLE
 
 
 def number(value: float) -> float | None:
@@ -423,7 +426,7 @@ TOLERANT = replace(SETTINGS, tolerance=Tolerance(rate=2.0, share=0.01))
 
 
 @pytest.mark.parametrize(
-    ("served", "refused", "zone"),
+    ("served", "throttled", "zone"),
     [
         pytest.param(50.0, 1.0, Zone.WITHIN, id="low rate, large share"),
         pytest.param(10_000.0, 50.0, Zone.NEAR, id="high rate, small share: the band applies"),
@@ -432,44 +435,44 @@ TOLERANT = replace(SETTINGS, tolerance=Tolerance(rate=2.0, share=0.01))
     ],
 )
 def test_throttled_demand_within_the_tolerance_is_shown_and_not_saturated(
-    served: float | None, refused: float, zone: Zone
+    served: float | None, throttled: float, zone: Zone
 ) -> None:
     fleet = Fleet()
-    observed = replace(observed_with(total(traffic), throttled=total(refusals)), served=total(more_traffic))
+    observed = replace(observed_with(total(traffic), throttled=total(throttles)), served=total(more_traffic))
     put(fleet, observed, TOLERANT)
     used = 95.0 if zone is Zone.NEAR else 50.0
-    found = judged(fleet, (0, 3, used), (1, 3, refused), *([(2, 3, served)] if served else []))
-    assert (found.zone, found.saturation) == (zone, refused)
+    found = write_and_judge(fleet, (0, 3, used), (1, 3, throttled), *([(2, 3, served)] if served else []))
+    assert (found.zone, found.saturation) == (zone, throttled)
 
 
 def test_throttled_demand_is_compared_with_the_demand_of_its_own_minute() -> None:
     """The minute with the most throttled demand may be tolerated, and one with less not."""
     fleet = Fleet()
-    observed = replace(observed_with(total(traffic), throttled=total(refusals)), served=total(more_traffic))
+    observed = replace(observed_with(total(traffic), throttled=total(throttles)), served=total(more_traffic))
     put(fleet, observed, TOLERANT)
     intolerable, tolerable = [(1, 4, 5.0), (2, 4, 100.0)], [(1, 3, 6.0), (2, 3, 10_000.0)]
-    assert judged(fleet, (0, 3, 50.0), *intolerable, *tolerable).zone is Zone.SATURATED
+    assert write_and_judge(fleet, (0, 3, 50.0), *intolerable, *tolerable).zone is Zone.SATURATED
 
 
 def test_throttled_demand_without_served_demand_yet_is_compared_with_the_minute_before() -> None:
     fleet = Fleet()
-    observed = replace(observed_with(total(traffic), throttled=total(refusals)), served=total(more_traffic))
+    observed = replace(observed_with(total(traffic), throttled=total(throttles)), served=total(more_traffic))
     put(fleet, observed, TOLERANT)
-    assert judged(fleet, (0, 3, 50.0), (2, 4, 10_000.0), (1, 3, 5.0)).zone is Zone.WITHIN
+    assert write_and_judge(fleet, (0, 3, 50.0), (2, 4, 10_000.0), (1, 3, 5.0)).zone is Zone.WITHIN
 
 
 def test_the_maximum_leaves_out_a_metric_without_a_point() -> None:
     fleet = Fleet()
     put(fleet, observed_with(highest(traffic, more_traffic)))
-    assert judged(fleet, (0, 3, 80.0), (2, 3)).usage == 80
+    assert write_and_judge(fleet, (0, 3, 80.0), (2, 3)).usage == 80
 
 
 def test_freed_slots_change_no_judgement() -> None:
     fleet = Fleet()
     put(fleet, observed_with(total(traffic)), resource="b")
-    put(fleet, observed_with(total(traffic), throttled=total(refusals)))
+    put(fleet, observed_with(total(traffic), throttled=total(throttles)))
     fleet.drop(key("b"))
-    assert judged(fleet, (0, 3, 50.0)).zone is Zone.WITHIN
+    assert write_and_judge(fleet, (0, 3, 50.0)).zone is Zone.WITHIN
 
 
 def test_an_empty_fleet_is_judged() -> None:

@@ -1,4 +1,4 @@
-"""A judgement in parts, between which points are written, and series come and go."""
+"""A judgement in parts, between which points are written, and series are added and dropped."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields
@@ -13,7 +13,7 @@ from tests.monitor.fleet.fleets import NOW, add, key
 
 NAMES = [f"stream-{n}" for n in range(4)]
 COLUMNS = ("usage", "limit", "utilization", "saturation", "minute", "zone")
-FIRST_PARTS = 3
+PARTS_BEFORE_WRITING = 3  # parts of a judgement before the last part, which writes the columns
 
 
 def fleet_of(names: Sequence[str] = NAMES) -> Fleet:
@@ -30,7 +30,7 @@ def write(fleet: Fleet, minute: int, value: float) -> None:
     fleet.rings.mark_read(rows, minute)
 
 
-def judged(fleet: Fleet) -> dict[str, list[list[object]]]:
+def judgement_by_name(fleet: Fleet) -> dict[str, list[list[object]]]:
     """Return the judged columns of each series, by name."""
     return {
         series.key.resource: [[str(getattr(fleet, name)[series.slot]) for name in COLUMNS]]
@@ -46,24 +46,24 @@ def drop_series(fleet: Fleet) -> None:
     fleet.drop(key(NAMES[1]))
 
 
-def rewrite(fleet: Fleet) -> None:
+def revise_points(fleet: Fleet) -> None:
     write(fleet, NOW - 1, 50_000.0)
 
 
 def test_a_judgement_is_written_in_its_last_part() -> None:
     fleet = fleet_of()
-    before = judged(fleet)
+    before = judgement_by_name(fleet)
     parts = judge_in_parts(fleet, NOW, at_once=0)
-    for _ in range(FIRST_PARTS):
+    for _ in range(PARTS_BEFORE_WRITING):
         next(parts)
-        assert judged(fleet) == before
+        assert judgement_by_name(fleet) == before
     assert next(parts, None) is None
     expected = fleet_of()
     judge(expected, NOW)
-    assert judged(fleet) == judged(expected) != before
+    assert judgement_by_name(fleet) == judgement_by_name(expected) != before
 
 
-@pytest.mark.parametrize("part", range(FIRST_PARTS))
+@pytest.mark.parametrize("part", range(PARTS_BEFORE_WRITING))
 @pytest.mark.parametrize("change", [add_series, drop_series])
 def test_series_added_or_dropped_between_parts_are_judged_as_in_one_part(
     change: Callable[[Fleet], None], part: int
@@ -74,7 +74,7 @@ def test_series_added_or_dropped_between_parts_are_judged_as_in_one_part(
             change(fleet)
     change(expected)
     judge(expected, NOW)
-    assert judged(fleet) == judged(expected)
+    assert judgement_by_name(fleet) == judgement_by_name(expected)
 
 
 def test_a_judgement_ends_even_if_series_change_between_all_parts() -> None:
@@ -82,10 +82,10 @@ def test_a_judgement_ends_even_if_series_change_between_all_parts() -> None:
     for parts, _ in enumerate(judge_in_parts(fleet, NOW, at_once=0), 1):
         add(fleet, key(f"new-{parts}"))
     expected = fleet_of([*NAMES, *(f"new-{n + 1}" for n in range(parts))])
-    for judged_fleet in (fleet, expected):
-        write(judged_fleet, NOW - 1, 30_000.0)
-        judge(judged_fleet, NOW)
-    assert judged(fleet) == judged(expected)
+    for either_fleet in (fleet, expected):
+        write(either_fleet, NOW - 1, 30_000.0)
+        judge(either_fleet, NOW)
+    assert judgement_by_name(fleet) == judgement_by_name(expected)
     assert parts < 10
 
 
@@ -93,13 +93,13 @@ def test_a_point_that_is_revised_between_parts_is_judged_by_its_last_value_at_th
     fleet = fleet_of()
     parts = judge_in_parts(fleet, NOW, at_once=0)
     next(parts)
-    rewrite(fleet)
+    revise_points(fleet)
     assert [*parts]
     judge(fleet, NOW)
     expected = fleet_of()
-    rewrite(expected)
+    revise_points(expected)
     judge(expected, NOW)
-    assert judged(fleet) == judged(expected)
+    assert judgement_by_name(fleet) == judgement_by_name(expected)
 
 
 def test_a_small_fleet_is_judged_in_one_part() -> None:
@@ -136,7 +136,7 @@ def test_the_state_of_a_fleet_changes_with_its_series_and_their_judgement(
 ) -> None:
     fleet = fleet_of()
     before = fleet.state
-    rewrite(fleet)
+    revise_points(fleet)
     assert fleet.state == before
     change(fleet)
     assert fleet.state != before

@@ -60,7 +60,7 @@ def test_the_whole_account_differs_from_a_resource_named_account() -> None:
     assert (named.resource, named.shown, named.is_of_account) == ("account", "account", False)
 
 
-def test_the_id_of_a_key_is_the_same_in_all_versions() -> None:
+def test_the_id_of_a_key_is_the_same_in_all_versions_of_headroom() -> None:
     stream = Key("123456789012", "eu-west-1", "kinesis", "stream_write_bytes", "clicks")
     assert stream.id == "832b69d87f70c497"
 

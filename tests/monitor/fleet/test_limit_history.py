@@ -1,4 +1,4 @@
-"""The limits that a fleet remembers, against a list of every limit that was ever read."""
+"""The past limits that a fleet stores, compared with a list of every limit that was ever read."""
 
 from dataclasses import replace
 
@@ -22,14 +22,16 @@ observed_limits = st.lists(st.tuples(st.integers(0, 90), limits), min_size=1, ma
 
 def put(fleet: Fleet, name: str, limit: float | None, minute: int) -> Series:
     """Put a series, as an inventory does that reads this limit at a minute."""
-    named = key(name)
+    series_key = key(name)
     observed = Observed(
-        signal=named.signal, resource=resource(name), usage=per_second(traffic.of(StreamName=named.id))
+        signal=series_key.signal,
+        resource=resource(name),
+        usage=per_second(traffic.of(StreamName=series_key.id)),
     )
     series_settings = replace(
         SETTINGS, limit=None if limit is None else Limit(limit, LimitSource.API, minute * 60)
     )
-    return fleet.put(named, observed, series_settings, minute)
+    return fleet.put(series_key, observed, series_settings, minute)
 
 
 def limits_in(fleet: Fleet, series: Series, minutes: range) -> list[float]:
@@ -38,11 +40,11 @@ def limits_in(fleet: Fleet, series: Series, minutes: range) -> list[float]:
     return list(fleet.limits_at(np.full(requested.size, series.slot, np.int32), requested))
 
 
-def as_known(readings: list[tuple[int, float | None]], minutes: range) -> list[float]:
+def expected_limits(readings: list[tuple[int, float | None]], minutes: range) -> list[float]:
     """Return the last limit read up to each minute; before the first reading, the first limit."""
     found = []
     for minute in minutes:
-        before = [limit for seen_at, limit in readings if seen_at <= minute]
+        before = [limit for read_at, limit in readings if read_at <= minute]
         limit = before[-1] if before else readings[0][1]
         found.append(NAN if limit is None else float(np.float32(limit)))
     return found
@@ -53,26 +55,26 @@ def test_each_minute_of_the_window_has_the_limit_of_that_minute(
     steps: list[tuple[int, float | None]],
 ) -> None:
     fleet, readings, minute = Fleet(), [], NOW
-    for later, limit in steps:
-        minute += later
+    for minutes_later, limit in steps:
+        minute += minutes_later
         readings.append((minute, limit))
         series = put(fleet, "orders", limit, minute)
     window = range(minute - WINDOW + 1, minute + 1)
-    assert limits_in(fleet, series, window) == pytest.approx(as_known(readings, window), nan_ok=True)
+    assert limits_in(fleet, series, window) == pytest.approx(expected_limits(readings, window), nan_ok=True)
 
 
 @given(observed_limits)
 def test_only_changes_of_limits_within_the_window_are_stored(steps: list[tuple[int, float | None]]) -> None:
     fleet, minute = Fleet(), NOW
-    for later, limit in steps:
-        minute += later
+    for minutes_later, limit in steps:
+        minute += minutes_later
         series = put(fleet, "orders", limit, minute)
-        remembered = list(fleet.past_limits.since(series.slot, float(fleet.limit[series.slot])))
-        began = [since or 0 for since, _ in remembered[1:]]
-        assert remembered[0][0] is None
-        assert began == sorted(set(began))
-        assert all(minute - WINDOW < since <= minute for since in began)
-        assert len(fleet.past_limits) == (len(remembered) > 1)
+        stored_limits = list(fleet.past_limits.since(series.slot, float(fleet.limit[series.slot])))
+        starts = [since or 0 for since, _ in stored_limits[1:]]
+        assert stored_limits[0][0] is None
+        assert starts == sorted(set(starts))
+        assert all(minute - WINDOW < since <= minute for since in starts)
+        assert len(fleet.past_limits) == (len(stored_limits) > 1)
 
 
 def test_series_with_and_without_changed_limits_are_read_together() -> None:

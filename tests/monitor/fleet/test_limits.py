@@ -35,7 +35,7 @@ from tests.registries import STREAM_WRITE_BYTES
 
 NOW = 29_000_000
 KEY = Key("123456789012", "eu-west-1", "test", "size", "web")
-used, published, refused, spare = (
+used, published, throttles, spare = (
     Metric("AWS/Test", name, "Maximum") for name in ("Used", "Limit", "Refused", "Spare")
 )
 COLUMNS = ("usage", "limit", "utilization", "zone", "minute")
@@ -49,9 +49,9 @@ class LimitedSeries:
         self.lifecycle = Lifecycle(self.fleet, NEVER)
 
     def put(
-        self, limit: float = 10.0, source: LimitSource = LimitSource.API, at: int = NOW, **fields: Any
+        self, limit: float = 10.0, source: LimitSource = LimitSource.API, read_at: int = NOW, **fields: Any
     ) -> Series:
-        """Put the series, as an inventory does that reads this limit at the minute `at`."""
+        """Put the series, as an inventory does that reads this limit at the minute `read_at`."""
         series_settings = SeriesSettings(
             signal=STREAM_WRITE_BYTES,
             limit=Limit(limit, source, 0),
@@ -59,11 +59,11 @@ class LimitedSeries:
             stale_after=30,
             pending_for=0,
         )
-        defaults = {"usage": highest(used), "throttled": highest(refused)}
+        defaults = {"usage": highest(used), "throttled": highest(throttles)}
         observed = Observed(
             signal="size", resource=KEY.subject, limit=limit, **(defaults | self.fields | fields)
         )
-        return self.fleet.put(KEY, observed, series_settings, at)
+        return self.fleet.put(KEY, observed, series_settings, read_at)
 
     def write(self, metric: Metric, values: Iterable[float], end: int = NOW) -> None:
         """Write the values of the minutes up to `end`."""
@@ -74,8 +74,8 @@ class LimitedSeries:
 
     def read(self, *metrics: Metric) -> None:
         """Mark every minute of these metrics as read: minutes without a point will not get one."""
-        listed = self.fleet.metrics(KEY.cell)
-        rows = [row for metric in metrics if (row := listed.get(metric_query(metric)))]
+        row_by_query = self.fleet.metrics(KEY.cell)
+        rows = [row for metric in metrics if (row := row_by_query.get(metric_query(metric)))]
         self.fleet.rings.mark_read(np.array(rows, np.int32), NOW)
 
     def judge(self, now: int = NOW) -> Zone:
@@ -187,7 +187,7 @@ def test_putting_a_series_whose_limit_is_only_published_again_changes_nothing() 
     limited = LimitedSeries(published_limit=highest(published), hard_limit=True)
     first = limited.put(PUBLISHED_ONLY, LimitSource.METRIC)
     version = limited.fleet.version
-    assert limited.put(PUBLISHED_ONLY, LimitSource.METRIC, at=NOW + 10) == first
+    assert limited.put(PUBLISHED_ONLY, LimitSource.METRIC, read_at=NOW + 10) == first
     assert limited.fleet.version == version
     ((since, limit),) = limits_since(limited.fleet, first.slot)
     assert since is None and np.isnan(limit)
@@ -226,7 +226,7 @@ def test_a_constant_published_limit_is_judged_like_the_same_limit_from_the_api(
 
 def test_a_usage_above_a_hard_limit_proves_that_the_limit_is_outdated() -> None:
     limited = LimitedSeries(hard_limit=True)
-    series = limited.put(6, at=NOW - 5)
+    series = limited.put(6, read_at=NOW - 5)
     limited.write(used, [4, 30])
     assert limited.judge() is Zone.UNOBSERVABLE
     assert np.isnan(limited.column("utilization")) and limited.column("usage") == 30
@@ -242,14 +242,14 @@ def test_throttled_demand_proves_that_the_limit_holds() -> None:
     limited = LimitedSeries(hard_limit=True)
     limited.put(6)
     limited.write(used, [7])
-    limited.write(refused, [3])
+    limited.write(throttles, [3])
     assert limited.judge() is Zone.SATURATED
     assert limited.column("utilization") == pytest.approx(7 / 6)
 
 
 def test_an_inventory_that_reads_the_same_limit_confirms_that_it_is_exceeded() -> None:
     limited = LimitedSeries(hard_limit=True)
-    series = limited.put(6, at=NOW - 5)
+    series = limited.put(6, read_at=NOW - 5)
     limited.write(used, [7])
     assert limited.judge() is Zone.UNOBSERVABLE
     limited.put(6)
@@ -262,11 +262,11 @@ def test_an_inventory_that_reads_the_same_limit_confirms_that_it_is_exceeded() -
 
 def test_a_lowered_limit_does_not_judge_earlier_usage() -> None:
     limited = LimitedSeries(hard_limit=True)
-    limited.put(60, at=NOW - 9)
+    limited.put(60, read_at=NOW - 9)
     limited.write(used, [30], NOW - 3)  # a sample from before the limit was lowered
-    limited.put(20, at=NOW)
+    limited.put(20, read_at=NOW)
     assert limited.judge() is Zone.UNOBSERVABLE
-    limited.put(20, at=NOW + 1)
+    limited.put(20, read_at=NOW + 1)
     assert limited.judge(NOW + 1) is Zone.UNOBSERVABLE
     limited.write(used, [20], NOW + 1)
     assert limited.judge(NOW + 1) is Zone.NEAR
@@ -274,7 +274,7 @@ def test_a_lowered_limit_does_not_judge_earlier_usage() -> None:
 
 def test_an_alert_neither_begins_nor_ends_while_its_limit_is_doubted() -> None:
     limited = LimitedSeries(hard_limit=True)
-    limited.put(6, at=NOW - 30)
+    limited.put(6, read_at=NOW - 30)
     limited.write(used, [6, 6], NOW - 20)
     assert limited.fires_near()
     limited.write(used, [30] * 15)
@@ -283,12 +283,14 @@ def test_an_alert_neither_begins_nor_ends_while_its_limit_is_doubted() -> None:
 
 def test_a_limit_applies_from_the_newest_sample_at_its_first_reading() -> None:
     limited = LimitedSeries()
-    series = limited.put(60, at=NOW - 20)
+    series = limited.put(60, read_at=NOW - 20)
     limited.write(used, [30, 30], NOW - 3)
-    limited.put(40, at=NOW)
+    limited.put(40, read_at=NOW)
     assert limited.judge() is Zone.ABOVE
     assert SeriesHistory.of(limited.fleet, series, NOW).limit[-6:].tolist() == [60, 60, 40, 40, 40, 40]
-    limited.put(50, at=NOW + 30)  # without a current sample, the limit applies from the minute of the reading
+    limited.put(
+        50, read_at=NOW + 30
+    )  # without a current sample, the limit applies from the minute of the reading
     assert SeriesHistory.of(limited.fleet, series, NOW + 30).limit[-2:].tolist() == [40, 50]
 
 
@@ -296,7 +298,7 @@ def test_a_limit_applies_from_the_newest_sample_at_its_first_reading() -> None:
 def test_an_exceeded_default_is_not_the_limit_of_this_account(source: LimitSource) -> None:
     limited = LimitedSeries(hard_limit=True)
     for minute in (NOW - 5, NOW, NOW + 1):
-        series = limited.put(6, source, at=minute)
+        series = limited.put(6, source, read_at=minute)
         limited.write(used, [30])
         assert limited.judge() is Zone.UNOBSERVABLE
     assert why_unobservable_now(limited.fleet, series) is NOT_THE_DEFAULT
@@ -312,13 +314,13 @@ def test_a_usage_above_a_configured_limit_is_judged() -> None:
 def test_a_doubted_limit_requests_one_scan_in_each_rescan_interval() -> None:
     limited, scans = LimitedSeries(hard_limit=True), list[tuple[CellKey, str]]()
     verifier = LimitVerifier(lambda cell, service: scans.append((cell, service)))
-    limited.put(6, at=NOW - 5)
+    limited.put(6, read_at=NOW - 5)
     limited.write(used, [30])
     for minute in range(NOW, NOW + RESCAN_INTERVAL + 1):
         limited.judge(minute)
         verifier.request_scans(limited.fleet, minute)
     assert scans == [(KEY.cell, "test")] * 2
-    limited.put(60, at=NOW + 10)
+    limited.put(60, read_at=NOW + 10)
     limited.judge(NOW + 10)
     verifier.request_scans(limited.fleet, NOW + 20)
     assert len(scans) == 2
@@ -326,7 +328,7 @@ def test_a_doubted_limit_requests_one_scan_in_each_rescan_interval() -> None:
 
 def test_a_doubted_limit_that_no_scan_reads_requests_no_scan() -> None:
     limited, scans = LimitedSeries(hard_limit=True), list[str]()
-    limited.put(6, LimitSource.DOCUMENTED, at=NOW - 5)
+    limited.put(6, LimitSource.DOCUMENTED, read_at=NOW - 5)
     limited.write(used, [30])
     limited.judge()
     LimitVerifier(lambda cell, service: scans.append(service)).request_scans(limited.fleet, NOW)
@@ -335,7 +337,7 @@ def test_a_doubted_limit_that_no_scan_reads_requests_no_scan() -> None:
 
 def test_a_recreated_resource_has_no_samples_limits_or_alerts_of_its_predecessor() -> None:
     limited = LimitedSeries()
-    limited.put(10, at=NOW - 30, created_at=(NOW - 1000) * 60.0)
+    limited.put(10, read_at=NOW - 30, created_at=(NOW - 1000) * 60.0)
     limited.write(used, [10] * 5, NOW - 10)
     assert limited.fires_near()
     slot = limited.fleet.series[KEY].slot
@@ -351,12 +353,12 @@ def test_a_recreated_resource_has_no_samples_limits_or_alerts_of_its_predecessor
     assert limited.judge() is Zone.WITHIN
 
 
-@pytest.mark.parametrize("later", [0.0, 60.0])
-def test_a_resource_whose_creation_time_hardly_changes_keeps_its_samples(later: float) -> None:
+@pytest.mark.parametrize("seconds_later", [0.0, 60.0])
+def test_a_resource_whose_creation_time_hardly_changes_keeps_its_samples(seconds_later: float) -> None:
     """The creation time that AWS returns for a stream is approximate."""
     limited = LimitedSeries()
     first = limited.put(10, created_at=(NOW - 1000) * 60.0)
-    second = limited.put(20, created_at=(NOW - 1000) * 60.0 + later)
+    second = limited.put(20, created_at=(NOW - 1000) * 60.0 + seconds_later)
     assert first.slot == second.slot
     assert replace(second, settings=first.settings) == first
 

@@ -25,7 +25,7 @@ metrics = st.builds(
 )
 
 
-def stat(metric: Metric) -> dict[str, object]:
+def metric_stat(metric: Metric) -> dict[str, object]:
     """Return the `MetricStat` of a metric, as AWS documents it."""
     dimensions = [{"Name": name, "Value": value} for name, value in metric.dimensions]
     return {
@@ -37,12 +37,12 @@ def stat(metric: Metric) -> dict[str, object]:
 
 @given(metrics)
 def test_a_query_expands_to_the_metric_stat_of_its_metric(metric: Metric) -> None:
-    assert json.loads(without_abbreviations(metric_query(metric))) == stat(metric)
+    assert json.loads(without_abbreviations(metric_query(metric))) == metric_stat(metric)
 
 
 @given(metrics, metrics)
 def test_different_metrics_have_different_queries(first: Metric, second: Metric) -> None:
-    assert (metric_query(first) == metric_query(second)) == (stat(first) == stat(second))
+    assert (metric_query(first) == metric_query(second)) == (metric_stat(first) == metric_stat(second))
     have_same_name = (first.namespace, first.name) == (second.namespace, second.name)
     assert (name_part(metric_query(first)) == name_part(metric_query(second))) == have_same_name
 

@@ -21,8 +21,8 @@ def test_the_history_of_a_series_has_the_result_of_its_formula_in_each_minute() 
     series = fleet.series[key()]
     series_history = SeriesHistory.of(fleet, series, last_read_minute(fleet, series))
     assert (series_history.start, series_history.end) == (NOW - WINDOW, NOW - 1)
-    newest = [3, 3, NAN, 11, NAN]  # the last minute is unknown, as it may still grow
-    np.testing.assert_array_equal(series_history.usage[-5:], newest)
+    last_usages = [3, 3, NAN, 11, NAN]  # the last minute is unknown, as it may still grow
+    np.testing.assert_array_equal(series_history.usage[-5:], last_usages)
     assert np.isnan(series_history.usage[:-5]).all()
 
 

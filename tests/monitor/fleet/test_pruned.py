@@ -47,11 +47,11 @@ def test_the_reason_for_a_pruned_metric_names_the_aggregate_that_is_0() -> None:
 def test_the_reason_names_the_aggregate_that_proves_a_shard_to_be_safe() -> None:
     fleet = Fleet()
     fleet.set_bounds(REGISTRY.bounds)
-    written = Metric("AWS/Kinesis", "IncomingBytes", "Sum", unit=BYTES)
+    incoming_bytes = Metric("AWS/Kinesis", "IncomingBytes", "Sum", unit=BYTES)
     shard = add(
         fleet,
         key("orders/1", "kinesis.shard_write_bytes"),
-        usage=per_second(written.of(StreamName="orders", ShardId="1")),
+        usage=per_second(incoming_bytes.of(StreamName="orders", ShardId="1")),
     )
     assert safe_reason(fleet, shard) == ""
     fleet.rings.safe_below[: fleet.rings.size] = 100.0

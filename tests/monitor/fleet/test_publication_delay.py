@@ -56,7 +56,7 @@ def test_no_delay_is_learnt_from_a_few_polls() -> None:
 
 
 @pytest.mark.parametrize(
-    ("polls", "confirmed_age", "late_changes", "final"),
+    ("polls", "confirmed_age", "late_changes", "is_final"),
     [
         pytest.param(30, 1, 0, True, id="no confirmed point changes"),
         pytest.param(30, 1, 15, True, id="hardly any confirmed point changes"),
@@ -66,9 +66,9 @@ def test_no_delay_is_learnt_from_a_few_polls() -> None:
     ],
 )
 def test_confirmed_points_are_final_where_hardly_any_changed(
-    polls: int, confirmed_age: int, late_changes: int, final: bool
+    polls: int, confirmed_age: int, late_changes: int, is_final: bool
 ) -> None:
-    """Points of `confirmed_age` are returned twice; of the 1,000 points of each minute 200 change, once."""
+    """Of 1,000 points of a minute, 200 change once. Points of `confirmed_age` were returned twice before."""
     states = NamespaceStates()
     namespace = states.number_of("AWS/Lambda")
     delays, ages = PublicationDelays(states), np.repeat(np.arange(3, dtype=np.int32), 1000)
@@ -77,7 +77,7 @@ def test_confirmed_points_are_final_where_hardly_any_changed(
     for _ in range(polls):
         delays.observe(np.full(ages.size, namespace, np.int32), ages, changed, ages == confirmed_age)
         delays.learn()
-    assert states.confirmed_is_final[namespace] == final
+    assert states.confirmed_is_final[namespace] == is_final
 
 
 @given(st.integers(0, 60), st.integers(1, 60))

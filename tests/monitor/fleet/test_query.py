@@ -58,15 +58,15 @@ def snapshot_of(series: dict[Key, tuple[Zone, float]]) -> Snapshot:
 
 def is_match(series_key: Key, zone: Zone, query: Query) -> bool:
     """Return whether a series matches the filters of a query."""
-    equal = ("account", "region", "service", "signal")
+    exact_fields = ("account", "region", "service", "signal")
     wanted = query.resource
-    pattern = wanted is not None and ("*" in wanted or "?" in wanted)
+    has_wildcards = wanted is not None and ("*" in wanted or "?" in wanted)
     return (
-        all(getattr(query, name) in (None, getattr(series_key, name)) for name in equal)
+        all(getattr(query, name) in (None, getattr(series_key, name)) for name in exact_fields)
         and (not query.zone or zone.word in query.zone)
         and (
             wanted is None
-            or (fnmatchcase(series_key.resource, wanted) if pattern else series_key.resource == wanted)
+            or (fnmatchcase(series_key.resource, wanted) if has_wildcards else series_key.resource == wanted)
         )
     )
 
@@ -208,11 +208,11 @@ def test_the_zones_of_a_query_are_the_zones_of_the_rules() -> None:
 @pytest.mark.parametrize(
     "pattern", ["[" * 4000, "*" + "[" * 4000, "*" + "[!" * 2000, "[]" * 2000, "*a" * 2000, "*" + "[]" * 1000]
 )
-def test_unclosed_brackets_match_themselves_and_are_matched_fast(pattern: str) -> None:
-    query = Query(resource=pattern)
+def test_unclosed_brackets_match_themselves_and_are_matched_fast(has_wildcards: str) -> None:
+    query = Query(resource=has_wildcards)
     assert query.resource is not None
-    for name in ("a", pattern.replace("*", "")):
-        assert fnmatchcase(name, query.resource) == fnmatchcase(name, pattern)
+    for name in ("a", has_wildcards.replace("*", "")):
+        assert fnmatchcase(name, query.resource) == fnmatchcase(name, has_wildcards)
 
 
 def test_a_resource_is_found_by_its_name_and_by_its_id() -> None:
@@ -225,10 +225,10 @@ def test_a_resource_is_found_by_its_name_and_by_its_id() -> None:
     asyncio.run(exposition.publish({}))
     snapshot = exposition.snapshot
 
-    def ids(pattern: str) -> set[str]:
+    def ids(has_wildcards: str) -> set[str]:
         return {
             snapshot.series[slot].key.subject.id
-            for slot in run_query(snapshot, Query(resource=pattern)).slots
+            for slot in run_query(snapshot, Query(resource=has_wildcards)).slots
         }
 
     assert ids("orders/prod") == ids("orders/*") == {"a1/prod", "b2/prod"}

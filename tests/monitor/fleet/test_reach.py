@@ -18,6 +18,7 @@ LIKELY, UNLIKELY = (0.1, 0.4, 0.8, 0.9), (0.0, 0.0, 0.02, 0.04)
 
 
 def times(*hours: float) -> tuple[int, ...]:
+    """Return the minutes that are so many hours after NOW."""
     return tuple(NOW + round(60 * value) for value in hours)
 
 

@@ -28,12 +28,15 @@ USAGES = {
 
 
 class Stream:
-    """A stream whose metrics are written minute by minute. Limits: an age of a day, and an hour unread."""
+    """A stream whose metrics are written minute by minute.
+
+    The limit of `age` is a day, that of `unread` (the time for which records have not been read) an hour.
+    """
 
     def __init__(self) -> None:
         self.fleet, self.minute = Fleet(), NOW
         self.create(NOW - 30 * WINDOW)
-        self.listed = self.fleet.metrics(("123456789012", "eu-west-1"))
+        self.row_by_query = self.fleet.metrics(("123456789012", "eu-west-1"))
         self.keys = {key.signal: key for key in self.fleet.series}
 
     def create(self, minute: int) -> None:
@@ -46,18 +49,18 @@ class Stream:
                 key, observed, SeriesSettings(signal=STREAM_WRITE_BYTES, limit=limit, band=BAND), NOW
             )
 
-    def pass_by(self, minutes: int, **values: float) -> None:
+    def let_pass(self, minutes: int, **values: float) -> None:
         """Let minutes pass in which these metrics have points; all metrics are read in each minute."""
         metrics = {metric.name.lower(): metric for metric in (polled, pushed, calls, written)}
-        rings, rows = self.fleet.rings, np.array([*self.listed.values()], np.int32)
+        rings, rows = self.fleet.rings, np.array([*self.row_by_query.values()], np.int32)
         for _ in range(minutes):
             self.minute += 1
-            at = np.array([self.minute], np.int32)
+            minutes_read = np.array([self.minute], np.int32)
             for name, value in values.items():
-                row = np.array([self.listed[metric_query(metrics[name])]], np.int32)
-                rings.write(row, at, np.array([value], np.float32))
+                row = np.array([self.row_by_query[metric_query(metrics[name])]], np.int32)
+                rings.write(row, minutes_read, np.array([value], np.float32))
             rings.mark_read(rows, self.minute)
-            rings.advance_watermarks(rings.namespace[rows[:1]], at)  # other streams have points
+            rings.advance_watermarks(rings.namespace[rows[:1]], minutes_read)  # other streams have points
         for series in self.fleet.series.values():
             self.fleet.confirmed[series.slot] = self.minute
         judge(self.fleet, self.minute)
@@ -71,7 +74,7 @@ class Stream:
 
 def test_the_age_of_a_stream_that_is_read_is_the_age_of_its_slowest_reader() -> None:
     stream = Stream()
-    stream.pass_by(5, age=500.0, behind=20 * HOUR, calls=60, written=1000)
+    stream.let_pass(5, age=500.0, behind=20 * HOUR, calls=60, written=1000)
     assert (stream.usage("age"), stream.usage("unread")) == (20 * HOUR, 0)
     assert stream.zone("age") is Zone.NEAR
 
@@ -79,52 +82,52 @@ def test_the_age_of_a_stream_that_is_read_is_the_age_of_its_slowest_reader() -> 
 @pytest.mark.parametrize("reader", [{"age": 0.0, "calls": 60.0}, {"behind": 0.0}], ids=["polling", "pushed"])
 def test_a_reader_that_stops_is_reported_within_the_hour(reader: dict[str, float]) -> None:
     stream = Stream()
-    stream.pass_by(60, written=1000, **reader)
+    stream.let_pass(60, written=1000, **reader)
     assert (stream.usage("age"), stream.usage("unread")) == (0, 0)
-    stream.pass_by(31, written=1000)
+    stream.let_pass(31, written=1000)
     assert stream.usage("age") == stream.usage("unread") == 30 * MINUTE  # since the first unread record
     assert stream.zone("unread") is Zone.NEAR
-    stream.pass_by(1, written=1000, **reader)
+    stream.let_pass(1, written=1000, **reader)
     assert (stream.usage("age"), stream.usage("unread")) == (0, 0)
 
 
 def test_the_age_of_a_stopped_reader_grows_even_if_nothing_is_written() -> None:
     stream = Stream()
-    stream.pass_by(5, age=11 * HOUR, calls=60, written=1000)
-    stream.pass_by(60)
+    stream.let_pass(5, age=11 * HOUR, calls=60, written=1000)
+    stream.let_pass(60)
     assert stream.usage("age") == pytest.approx(12 * HOUR)
     assert stream.zone("age") is Zone.NEAR
     assert stream.usage("unread") == 0  # nothing was written since the last read
-    stream.pass_by(WINDOW)
+    stream.let_pass(WINDOW)
     assert stream.usage("age") == pytest.approx(15 * HOUR)  # longer than the window
 
 
 def test_the_age_of_an_unread_record_grows_beyond_the_window() -> None:
     stream = Stream()
-    stream.pass_by(5, age=0.0, calls=60, written=1000)
-    stream.pass_by(2 * WINDOW, written=1000)
+    stream.let_pass(5, age=0.0, calls=60, written=1000)
+    stream.let_pass(2 * WINDOW, written=1000)
     assert stream.usage("age") == stream.usage("unread") == 2 * WINDOW * MINUTE
 
 
 def test_a_single_record_on_an_idle_stream_is_as_old_as_its_minute() -> None:
     stream = Stream()
-    stream.pass_by(5, age=0.0, calls=60, written=1000)
-    stream.pass_by(2 * WINDOW)
-    stream.pass_by(1, written=1)
-    stream.pass_by(10)
+    stream.let_pass(5, age=0.0, calls=60, written=1000)
+    stream.let_pass(2 * WINDOW)
+    stream.let_pass(1, written=1)
+    stream.let_pass(10)
     assert stream.usage("age") == stream.usage("unread") == 10 * MINUTE
 
 
 def test_a_stream_that_was_never_read_is_unread_for_the_whole_window() -> None:
     stream = Stream()
-    stream.pass_by(2 * WINDOW, written=1000)
+    stream.let_pass(2 * WINDOW, written=1000)
     assert stream.usage("unread") == (WINDOW - 1) * MINUTE
     assert stream.zone("unread") is Zone.NEAR
 
 
 def test_the_age_of_an_idle_stream_is_unknown() -> None:
     stream = Stream()
-    stream.pass_by(60)
+    stream.let_pass(60)
     assert stream.usage("unread") == 0
     assert np.isnan(stream.usage("age"))
     assert stream.zone("age") is Zone.STALE
@@ -139,9 +142,9 @@ def test_metrics_of_a_former_stream_do_not_count_for_a_new_stream_of_the_same_na
     stream = Stream()
     if found_late:
         stream.create(NOW + 31)
-    stream.pass_by(30, age=20 * HOUR, written=1.0)
+    stream.let_pass(30, age=20 * HOUR, written=1.0)
     stream.create(NOW + 31)
-    stream.pass_by(5, written=1.0)
+    stream.let_pass(5, written=1.0)
     assert 0 < stream.usage("age") <= 5 * MINUTE
     assert 0 < stream.usage("unread") <= 5 * MINUTE
     assert stream.zone("age") is Zone.WITHIN
@@ -149,6 +152,6 @@ def test_metrics_of_a_former_stream_do_not_count_for_a_new_stream_of_the_same_na
 
 def test_one_minute_without_a_reader_does_not_count_as_unread() -> None:
     stream = Stream()
-    stream.pass_by(30, age=0.0, calls=60, written=1000)
-    stream.pass_by(1, written=1000)
+    stream.let_pass(30, age=0.0, calls=60, written=1000)
+    stream.let_pass(1, written=1000)
     assert stream.usage("age") == stream.usage("unread") == 0

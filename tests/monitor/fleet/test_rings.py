@@ -22,7 +22,7 @@ numbers = st.one_of(
 )
 writes = st.lists(st.tuples(rows, minutes, numbers), max_size=12)
 reads = st.tuples(st.lists(rows, unique=True), minutes)
-frees = rows
+frees = rows  # rows to free
 
 
 def ints(*values: int) -> Ints:
@@ -39,11 +39,11 @@ def write(rings: Rings, points: list[Point]) -> int:
     return rings.write(ints(*columns[0]), ints(*columns[1]), floats(*columns[2]))
 
 
-def rings_of(*zero: bool, share: bool = False) -> Rings:
-    """Return rings with a row for each flag. zero: an absent point is 0. share: rows are of one namespace."""
+def rings_of(*zero_when_absent: bool, share: bool = False) -> Rings:
+    """Return rings with a row for each flag. share: all rows are of one namespace; else they are of none."""
     rings = Rings()
     namespace = rings.namespaces.number_of("AWS/Test") if share else NO_NAMESPACE
-    for flag in zero:
+    for flag in zero_when_absent:
         rings.declare(rings.allocate(), namespace, flag)
     return rings
 
@@ -55,18 +55,20 @@ def assert_same(found: Floats, expected: list[float]) -> None:
 
 def assert_equals_model(rings: Rings, model: Model) -> None:
     """Check that rings and model have the same values and state of each metric."""
-    span = range(START - 5, START + 3 * WINDOW + 5)
+    all_minutes = range(START - 5, START + 3 * WINDOW + 5)
     for number, row in enumerate(model.rows):
-        found = rings.at(np.full(len(span), number, np.int32), ints(*span))
-        assert_same(found, [row.at(minute) for minute in span])
-        assert_same(rings.latest_value[[number]], [NAN if row.known is None else row.at(row.known)])
-        assert_same(rings.recent_max[[number]], [row.recent])
+        found = rings.at(np.full(len(all_minutes), number, np.int32), ints(*all_minutes))
+        assert_same(found, [row.at(minute) for minute in all_minutes])
+        assert_same(
+            rings.latest_value[[number]], [NAN if row.latest_minute is None else row.at(row.latest_minute)]
+        )
+        assert_same(rings.recent_max[[number]], [row.recent_max])
         assert rings.recent_minutes[number] == row.span
-        if row.known is not None:
-            assert rings.latest_minute[number] == row.known
+        if row.latest_minute is not None:
+            assert rings.latest_minute[number] == row.latest_minute
         assert rings.read_through[number] == row.read
         assert rings.proven_through[number] == row.proved
-        assert rings.complete_through(ints(number)) == row.final
+        assert rings.complete_through(ints(number)) == row.complete_through
 
 
 @given(
@@ -75,9 +77,9 @@ def assert_equals_model(rings: Rings, model: Model) -> None:
     st.lists(st.one_of(writes, reads, frees), max_size=12),
 )
 def test_any_writes_and_reads_agree_with_a_simple_model(
-    zero: list[bool], share: bool, steps: list[object]
+    zero_when_absent: list[bool], share: bool, steps: list[object]
 ) -> None:
-    rings, model = rings_of(*zero, share=share), Model(zero, share)
+    rings, model = rings_of(*zero_when_absent, share=share), Model(zero_when_absent, share)
     for step in steps:
         match step:
             case list():
@@ -89,9 +91,11 @@ def test_any_writes_and_reads_agree_with_a_simple_model(
                 rings.free(row)
                 assert rings.allocate() == row
                 rings.declare(
-                    row, rings.namespaces.number_of("AWS/Test") if share else NO_NAMESPACE, zero[row]
+                    row,
+                    rings.namespaces.number_of("AWS/Test") if share else NO_NAMESPACE,
+                    zero_when_absent[row],
                 )
-                model.rows[row] = Row(zero[row], model.namespace)
+                model.rows[row] = Row(zero_when_absent[row], model.namespace)
         assert_equals_model(rings, model)
 
 
@@ -124,18 +128,18 @@ def test_a_minute_that_was_read_without_a_point_is_zero_only_for_metrics_declare
     assert rings.recent_max[0] == 0.0  # throttled demand no longer counts
 
 
-@pytest.mark.parametrize("every", [1, 5, 15, 60])
-def test_throttled_demand_since_the_previous_poll_counts_until_the_next_poll(every: int) -> None:
+@pytest.mark.parametrize("interval", [1, 5, 15, 60])
+def test_throttled_demand_since_the_previous_poll_counts_until_the_next_poll(interval: int) -> None:
     """It counts for RECENT_MINUTES minutes at least, and after rare polls until the next poll."""
     rings = rings_of(True)
     rings.mark_read(ints(0), START)
     write(rings, [(0, START + 1, 50.0)])
-    shown = []
-    for minute in range(START + every, START + every + 2 * 60, every):
+    counts = []
+    for minute in range(START + interval, START + interval + 2 * 60, interval):
         rings.mark_read(ints(0), minute)
-        shown.append(bool(rings.recent_max[0] > 0))
-    assert shown == [True] * max(RECENT_MINUTES // every, 1) + [False] * (
-        len(shown) - max(RECENT_MINUTES // every, 1)
+        counts.append(bool(rings.recent_max[0] > 0))
+    assert counts == [True] * max(RECENT_MINUTES // interval, 1) + [False] * (
+        len(counts) - max(RECENT_MINUTES // interval, 1)
     )
 
 
@@ -167,9 +171,9 @@ def test_throttled_demand_of_the_first_poll_is_not_recent() -> None:
     assert rings.recent_max[0] == 0.0
 
 
-@pytest.mark.parametrize("zero", [False, True])
-def test_a_metric_that_was_never_read_has_no_history(zero: bool) -> None:
-    _, values = rings_of(zero).history(0)
+@pytest.mark.parametrize("zero_when_absent", [False, True])
+def test_a_metric_that_was_never_read_has_no_history(zero_when_absent: bool) -> None:
+    _, values = rings_of(zero_when_absent).history(0)
     assert np.isnan(values).all()
 
 

@@ -42,18 +42,18 @@ def put(fleet: Fleet, resource: str, limit: float | None = 100.0, **columns: flo
     return series.key
 
 
-def row(fleet: Fleet, wanted: Key) -> Row:
+def row_in(fleet: Fleet, wanted: Key) -> Row:
     """Return the row of a series of a fleet."""
     return row_of(fleet, fleet.series[wanted])
 
 
 def test_a_row_holds_the_values_of_the_columns() -> None:
     fleet = Fleet()
-    judged = put(
+    series_key = put(
         fleet, "orders", usage=55.0, utilization=0.55, saturation=0.0, minute=MINUTE, zone=Zone.WITHIN
     )
-    assert row(fleet, judged) == Row(
-        key=judged,
+    assert row_in(fleet, series_key) == Row(
+        key=series_key,
         zone=Zone.WITHIN,
         usage=55.0,
         upper_bound=None,
@@ -71,32 +71,39 @@ def test_a_row_holds_the_values_of_the_columns() -> None:
 
 def test_a_number_has_the_fewest_digits_that_give_its_float32() -> None:
     fleet = Fleet()
-    judged = row(fleet, put(fleet, "orders", usage=0.1, utilization=0.9))
-    assert (judged.usage, judged.utilization) == (0.1, 0.9)
+    found = row_in(fleet, put(fleet, "orders", usage=0.1, utilization=0.9))
+    assert (found.usage, found.utilization) == (0.1, 0.9)
 
 
 def test_a_series_that_was_never_judged_has_no_numbers() -> None:
     fleet = Fleet()
-    fresh = row(fleet, put(fleet, "orders", limit=None))
-    assert fresh.zone is Zone.STALE
-    numbers = (fresh.usage, fresh.upper_bound, fresh.limit, fresh.source, fresh.utilization, fresh.throttled)
+    not_judged = row_in(fleet, put(fleet, "orders", limit=None))
+    assert not_judged.zone is Zone.STALE
+    numbers = (
+        not_judged.usage,
+        not_judged.upper_bound,
+        not_judged.limit,
+        not_judged.source,
+        not_judged.utilization,
+        not_judged.throttled,
+    )
     assert set(numbers) == {None}
-    assert fresh.sampled is None
-    assert fresh.sampled_at == ""
+    assert not_judged.sampled is None
+    assert not_judged.sampled_at == ""
 
 
 def test_a_row_has_the_reason_why_it_is_unobservable() -> None:
     fleet = Fleet()
     reason = Unobservable("request metrics are not enabled", "aws s3api")
     observed = Observed(signal="prefix_write_rate", resource=resource_of("media"), usage=reason)
-    hidden = Key("123456789012", "eu-west-1", "s3", "prefix_write_rate", "media")
+    unobservable_key = Key("123456789012", "eu-west-1", "s3", "prefix_write_rate", "media")
     fleet.put(
-        hidden,
+        unobservable_key,
         observed,
         SeriesSettings(signal=SIGNALS["s3.prefix_write_rate"], limit=None, band=Band()),
         MINUTE,
     )
-    assert row(fleet, hidden).unobservable == reason
+    assert row_in(fleet, unobservable_key).unobservable == reason
 
 
 @pytest.mark.parametrize(
@@ -109,7 +116,7 @@ def test_the_minute_of_the_sample_is_in_utc(sampled: int | None, expected: str) 
 
 def row_with(resource: str = "orders", **fields: Any) -> Row:
     """Return the row of a series within its band."""
-    known: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "key": key(resource),
         "signal": STREAM_WRITE_BYTES,
         "zone": Zone.WITHIN,
@@ -122,7 +129,7 @@ def row_with(resource: str = "orders", **fields: Any) -> Row:
         "sampled": 0,
         "unobservable": None,
     }
-    return Row(**{**known, **fields})
+    return Row(**{**defaults, **fields})
 
 
 def test_the_worst_zone_comes_first_then_the_highest_utilization_then_the_name() -> None:
