@@ -1,4 +1,4 @@
-"""Why metrics are rarely requested: aggregates prove that they are 0, or that their series are safe."""
+"""The reasons for which metrics are rarely requested: aggregates prove them to be 0, or their series safe."""
 
 from collections import Counter
 from collections.abc import Mapping

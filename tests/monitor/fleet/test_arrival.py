@@ -36,8 +36,8 @@ def write(rings: Rings, row: int, minute: int, value: float) -> None:
 
 def history(rings: Rings, row: int, last: int, minutes: int = POINT_MINUTES) -> Floats:
     """Return the values of a metric in the minutes up to `last`."""
-    minutes_read: Ints = np.arange(last - minutes + 1, last + 1, dtype=np.int32)
-    return rings.at(np.full(minutes, row, np.int32), minutes_read)
+    all_minutes: Ints = np.arange(last - minutes + 1, last + 1, dtype=np.int32)
+    return rings.at(np.full(minutes, row, np.int32), all_minutes)
 
 
 points = st.dictionaries(

@@ -50,8 +50,8 @@ def write_all(fleet: Fleet, series: Series, minutes: range, used: float, throttl
     for formulas, value in ((fleet.usages, used), (fleet.throttled, throttled)):
         formula = formulas.get(series.slot)
         assert formula
-        rows, minutes_read = np.repeat(formula.rows, len(minutes)), np.array(minutes, np.int32)
-        fleet.rings.write(rows, minutes_read, np.full(rows.size, value * 60, np.float32))
+        rows, sample_minutes = np.repeat(formula.rows, len(minutes)), np.array(minutes, np.int32)
+        fleet.rings.write(rows, sample_minutes, np.full(rows.size, value * 60, np.float32))
         fleet.rings.mark_read(np.array(formula.rows), minutes[-1])
 
 
@@ -112,8 +112,8 @@ def test_a_purchase_whose_demand_may_be_throttled_is_not_idle(incomplete: bool) 
     judge(fleet, NOW)
     assert fleet.zone[first.slot] == Zone.BELOW
     assert not fleet.idle[: fleet.size].any()
-    minutes_read = np.array([NOW - 3], np.int32)
-    assert busiest(fleet, np.array([second.slot], np.int32), minutes_read).tolist() == [np.inf]
+    sample_minutes = np.array([NOW - 3], np.int32)
+    assert busiest(fleet, np.array([second.slot], np.int32), sample_minutes).tolist() == [np.inf]
 
 
 def test_other_streams_and_free_limits_are_no_part_of_a_purchase() -> None:
@@ -180,8 +180,8 @@ def test_a_throttled_series_makes_its_purchase_busy_however_little_it_uses() -> 
     first = add(fleet, key(BYTES, "orders"), BOUGHT_SETTINGS, usage=usage, throttled=None)
     second = add_bought(fleet, RECORDS, "orders")
     write(fleet, second, NOW - 3, 5, throttled=0.02)
-    minutes_read = np.array([NOW - 3], np.int32)
-    assert busiest(fleet, np.array([first.slot], np.int32), minutes_read).tolist() == [np.inf]
+    sample_minutes = np.array([NOW - 3], np.int32)
+    assert busiest(fleet, np.array([first.slot], np.int32), sample_minutes).tolist() == [np.inf]
 
 
 @pytest.mark.parametrize(("records", "expected"), [(60, []), (5, ["below"] * 2)])

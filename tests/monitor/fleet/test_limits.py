@@ -288,9 +288,8 @@ def test_a_limit_applies_from_the_newest_sample_at_its_first_reading() -> None:
     limited.put(40, read_at=NOW)
     assert limited.judge() is Zone.ABOVE
     assert SeriesHistory.of(limited.fleet, series, NOW).limit[-6:].tolist() == [60, 60, 40, 40, 40, 40]
-    limited.put(
-        50, read_at=NOW + 30
-    )  # without a current sample, the limit applies from the minute of the reading
+    # Without a current sample, the limit applies from the minute of the reading.
+    limited.put(50, read_at=NOW + 30)
     assert SeriesHistory.of(limited.fleet, series, NOW + 30).limit[-2:].tolist() == [40, 50]
 
 

@@ -68,7 +68,7 @@ def test_no_delay_is_learnt_from_a_few_polls() -> None:
 def test_confirmed_points_are_final_where_hardly_any_changed(
     polls: int, confirmed_age: int, late_changes: int, is_final: bool
 ) -> None:
-    """Of 1,000 points of a minute, 200 change once. Points of `confirmed_age` were returned twice before."""
+    """Points of `confirmed_age` were returned twice; of the 1,000 points of each minute 200 change, once."""
     states = NamespaceStates()
     namespace = states.number_of("AWS/Lambda")
     delays, ages = PublicationDelays(states), np.repeat(np.arange(3, dtype=np.int32), 1000)

@@ -208,11 +208,11 @@ def test_the_zones_of_a_query_are_the_zones_of_the_rules() -> None:
 @pytest.mark.parametrize(
     "pattern", ["[" * 4000, "*" + "[" * 4000, "*" + "[!" * 2000, "[]" * 2000, "*a" * 2000, "*" + "[]" * 1000]
 )
-def test_unclosed_brackets_match_themselves_and_are_matched_fast(has_wildcards: str) -> None:
-    query = Query(resource=has_wildcards)
+def test_unclosed_brackets_match_themselves_and_are_matched_fast(pattern: str) -> None:
+    query = Query(resource=pattern)
     assert query.resource is not None
-    for name in ("a", has_wildcards.replace("*", "")):
-        assert fnmatchcase(name, query.resource) == fnmatchcase(name, has_wildcards)
+    for name in ("a", pattern.replace("*", "")):
+        assert fnmatchcase(name, query.resource) == fnmatchcase(name, pattern)
 
 
 def test_a_resource_is_found_by_its_name_and_by_its_id() -> None:
@@ -225,10 +225,10 @@ def test_a_resource_is_found_by_its_name_and_by_its_id() -> None:
     asyncio.run(exposition.publish({}))
     snapshot = exposition.snapshot
 
-    def ids(has_wildcards: str) -> set[str]:
+    def ids(pattern: str) -> set[str]:
         return {
             snapshot.series[slot].key.subject.id
-            for slot in run_query(snapshot, Query(resource=has_wildcards)).slots
+            for slot in run_query(snapshot, Query(resource=pattern)).slots
         }
 
     assert ids("orders/prod") == ids("orders/*") == {"a1/prod", "b2/prod"}

@@ -55,12 +55,12 @@ class Stream:
         rings, rows = self.fleet.rings, np.array([*self.row_by_query.values()], np.int32)
         for _ in range(minutes):
             self.minute += 1
-            minutes_read = np.array([self.minute], np.int32)
+            this_minute = np.array([self.minute], np.int32)
             for name, value in values.items():
                 row = np.array([self.row_by_query[metric_query(metrics[name])]], np.int32)
-                rings.write(row, minutes_read, np.array([value], np.float32))
+                rings.write(row, this_minute, np.array([value], np.float32))
             rings.mark_read(rows, self.minute)
-            rings.advance_watermarks(rings.namespace[rows[:1]], minutes_read)  # other streams have points
+            rings.advance_watermarks(rings.namespace[rows[:1]], this_minute)  # other streams have points
         for series in self.fleet.series.values():
             self.fleet.confirmed[series.slot] = self.minute
         judge(self.fleet, self.minute)

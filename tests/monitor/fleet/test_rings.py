@@ -66,7 +66,7 @@ def assert_equals_model(rings: Rings, model: Model) -> None:
         assert rings.recent_minutes[number] == row.span
         if row.latest_minute is not None:
             assert rings.latest_minute[number] == row.latest_minute
-        assert rings.read_through[number] == row.read
+        assert rings.read_through[number] == row.read_through
         assert rings.proven_through[number] == row.proved
         assert rings.complete_through(ints(number)) == row.complete_through
 
@@ -134,12 +134,12 @@ def test_throttled_demand_since_the_previous_poll_counts_until_the_next_poll(int
     rings = rings_of(True)
     rings.mark_read(ints(0), START)
     write(rings, [(0, START + 1, 50.0)])
-    counts = []
+    are_counted = []
     for minute in range(START + interval, START + interval + 2 * 60, interval):
         rings.mark_read(ints(0), minute)
-        counts.append(bool(rings.recent_max[0] > 0))
-    assert counts == [True] * max(RECENT_MINUTES // interval, 1) + [False] * (
-        len(counts) - max(RECENT_MINUTES // interval, 1)
+        are_counted.append(bool(rings.recent_max[0] > 0))
+    assert are_counted == [True] * max(RECENT_MINUTES // interval, 1) + [False] * (
+        len(are_counted) - max(RECENT_MINUTES // interval, 1)
     )
 
 
