@@ -159,7 +159,8 @@ class Observed:
         in Service Quotas.
     quota: the quota of the resource, where the catalogue names none for its signal. quota_arn: the ARN of the
         resource, where the quota has a value for it alone.
-    largest: where the usage is that of the largest of several resources, the id of that resource, after the
+    largest_resource: where the usage is that of the largest of several resources, the id of that resource,
+    after the
         ids of its parents.
     published_limit: the same limit, where CloudWatch publishes it. Each usage is then compared with the limit
         of its own minute, and `limit` is used for a minute without a point. Where `limit` is None, such a
@@ -195,7 +196,7 @@ class Observed:
     limit_source: LimitSource = LimitSource.API
     quota: Quota | None = None
     quota_arn: str = ""
-    largest: str = ""
+    largest_resource: str = ""
     published_limit: Usage | None = None
     hard_limit: bool = False
     deliberate: bool = False

@@ -4,7 +4,7 @@ import pytest
 
 from collectors.builtin import builtin_registry
 from monitor.fleet.key import Key
-from monitor.polling.metric_owners import MetricOwners
+from monitor.polling.metric_services import MetricServices
 from monitor.stream.declared_metrics import DeclaredMetrics
 from rules.signals import Signal
 
@@ -16,7 +16,7 @@ each_service = pytest.mark.parametrize(
 )
 STREAM_WRITE_BYTES = SIGNALS["kinesis.stream_write_bytes"]  # for series whose signal does not matter
 DECLARED = DeclaredMetrics.of(REGISTRY.collectors)
-OWNERS = MetricOwners(REGISTRY.collectors)
+METRIC_SERVICES = MetricServices(REGISTRY.collectors)
 
 
 def signal_of(key: Key) -> Signal:

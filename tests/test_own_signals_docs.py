@@ -13,7 +13,7 @@ from monitor.fleet.fleet import Fleet
 from monitor.fleet.judge import judge
 from monitor.fleet.rows import Row, rows_of
 from monitor.polling.inventory import Inventory
-from monitor.polling.metric_owners import MetricOwners
+from monitor.polling.metric_services import MetricServices
 from monitor.polling.quota_book import QuotaBook
 from monitor.polling.reader import MetricReader
 from rules.band import Zone
@@ -88,7 +88,7 @@ async def judged_rows(registry: Registry, region: str = "eu-west-1", **changed_a
     async with FakeCloudWatch(answer, minute=NOW) as server:
         rates = {"cloudwatch": 1000.0}
         cell = Cell(fake_credentials(), ACCOUNT_ID, region, Telemetries().aws, rates, server.url)
-        assert await MetricReader(cell, fleet, MetricOwners(registry.collectors)).read(NOW) == []
+        assert await MetricReader(cell, fleet, MetricServices(registry.collectors)).read(NOW) == []
         await cell.close()
     judge(fleet, NOW)
     return rows_of(fleet, lambda key: True)

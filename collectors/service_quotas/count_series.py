@@ -48,5 +48,5 @@ def _series(
         limit_source=listed.source,
         quota=listed.quota,
         quota_arn=listed.context.arn,
-        largest="/".join(filter(None, largest)) if number else "",
+        largest_resource="/".join(filter(None, largest)) if number else "",
     )

@@ -92,7 +92,7 @@ def _with_current_usage(alert: FiringAlert, fleet: Fleet) -> FiringAlert:
     if series is None:
         return alert
     row = row_of(fleet, series)
-    return replace(alert, current=current_usage(row), sampled=row.sampled)
+    return replace(alert, current=current_usage(row), sampled=row.sample_time)
 
 
 def _series_key(notice: Notice) -> Key | None:

@@ -142,7 +142,7 @@ class ForecastAlerts:
             unit=row.unit.name,
             source=row.source or "",
             utilization=row.utilization,
-            sampled=row.sampled,
+            sampled=row.sample_time,
             places=change.forecast_class,
             remedy=row.signal.remedy,
             docs=row.signal.docs[0],

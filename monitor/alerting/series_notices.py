@@ -65,7 +65,7 @@ def series_notice(row: Row, details: NoticeDetails, registry: Registry, trend: T
         source=row.source or "",
         utilization=row.utilization,
         throttled=None if row.signal.saturation_is_state else row.throttled,
-        sampled=row.sampled,
+        sampled=row.sample_time,
         resolution_reason=details.resolution_reason,
         remedy=remedy,
         docs=partition_of(row.aws_region).localized(row.signal.docs[0]),
@@ -109,7 +109,7 @@ def _summary(row: Row, details: NoticeDetails, trend: Trend | None, remedy: str,
         usage = current_usage(row) if row.unobservable else usage_text(row)
         return f"{subject} recovered after {duration}: it {usage}{reason}."
     suffixes = _trend_suffix(row, details, trend) + _throttled_suffix(row, details)
-    suffixes += f"; the largest is {_quote(row.largest)}" if row.largest else ""
+    suffixes += f"; the largest is {_quote(row.largest_resource)}" if row.largest_resource else ""
     unverified = f" Unverified: {row.signal.unverified}" if row.signal.unverified else ""
     remedies = f"{remedy}{_request_sentence(row, details)}"
     return f"{subject} {usage_text(row)}{suffixes}. Remedy: {remedies}{unverified}"
@@ -153,7 +153,7 @@ def _trend_suffix(row: Row, details: NoticeDetails, trend: Trend | None) -> str:
     if row.usage is None and row.unobservable:
         return ""
     if row.usage is None:
-        last_at = f"{datetime.fromtimestamp(row.sampled, UTC):%H:%M} UTC" if row.sampled else ""
+        last_at = f"{datetime.fromtimestamp(row.sample_time, UTC):%H:%M} UTC" if row.sample_time else ""
         return f", the last one was at {last_at}" if last_at else ""
     if details.zone is Zone.BELOW:
         return f", below its target band for {format_duration(details.at - details.since)}: paid for and idle"

@@ -32,14 +32,13 @@ MICROSECONDS = 1_000_000  # in one second
 class AcknowledgedTogether:
     """The result of acknowledging several alerts at once.
 
-    at: the time of all new acknowledgements, in epoch seconds. stored: the new acknowledgements. before: the
-    earlier acknowledgements of alerts that were acknowledged already. ended: the number of alerts that no
+    at: the time of all new acknowledgements, in epoch seconds. stored: the new acknowledgements. earlier: the previous acknowledgements of alerts that were acknowledged already. ended: the number of alerts that no
     longer fire.
     """
 
     at: float
     stored: Sequence[Acknowledgement]
-    before: Sequence[Acknowledgement]
+    earlier: Sequence[Acknowledgement]
     ended: int
 
 
@@ -132,13 +131,13 @@ class Alerting:
         firing = [
             notice for alert in distinct_alerts if (notice := self.engine.alerts.get(alert)) and notice.firing
         ]
-        stored, before = await self.engine.acknowledge_new(
+        stored, earlier = await self.engine.acknowledge_new(
             Acknowledgement(
                 alert=notice.alert, severity=notice.severity, author=author, comment=comment, at=now
             )
             for notice in firing
         )
-        return AcknowledgedTogether(now, stored, before, len(distinct_alerts) - len(firing))
+        return AcknowledgedTogether(now, stored, earlier, len(distinct_alerts) - len(firing))
 
     async def comment(self, alert: str, *, author: str, comment: str) -> Acknowledgement:
         """Replace the comment of an alert's acknowledgement, whose author stays.

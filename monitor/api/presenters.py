@@ -66,7 +66,7 @@ def series_detail(snapshot: Snapshot, fleet: Fleet, series: Series) -> models.Se
         account_name=replace_surrogates(snapshot.account_names.get(series.key.account, "")),
         limit_read_at=_time(limit.read_at if limit else None),
         quota_request=_quota_request(request, series.settings) if request else None,
-        largest=replace_surrogates(series.settings.largest),
+        largest=replace_surrogates(series.settings.largest_resource),
         band=series.settings.band,
         throttled_by_cause={
             replace_surrogates(cause): _number(throttled)

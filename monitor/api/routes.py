@@ -49,7 +49,7 @@ def metrics_router(state: AppState) -> APIRouter:
         """
         if unknown := _unknown_services(selection, state.registry):
             return error_response(422, unknown)
-        own_registry = state.telemetry.registry if selection.has_own else None
+        own_registry = state.telemetry.registry if selection.has_own_families else None
         try:
             body = await parts.body(selection)
         except TooManySeriesError as error:

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from collectors.base import GLOBAL_REGION, ServiceScope
 from collectors.errors import ResourceNotFoundError, ServiceNotOfferedError
 from monitor.aws import pagination
-from monitor.aws.billing import LIST_METRICS, Bill, billing, requested_metrics, unbilled, without_limit
+from monitor.aws.billing import LIST_METRICS, Bill, bill_nothing, billing, grant_all, requested_metrics
 from monitor.aws.call_rate import LoweredRate
 from monitor.aws.clients import CLIENT_CONFIG, ClientCache, sign_with
 from monitor.aws.clock import AwsClock, date_header
@@ -67,15 +67,14 @@ class Cell:
     share. account_limiters: rate limiters by service, shared by all cells of the account. limiters: rate
     limiters shared by the account's cells that call the same region. limiters_of: returns the rate limiters
     of another region. scope: the scope of the collectors that run in the cell. max_attempts: attempts at one
-    call, the first one included. granted: reserves a number of metrics for a request of GetMetricData, and
-    yields how many metrics the request may have.
-    other_regions: other regions of the account, in which its credentials are accepted: see `RegionCheck`.
-    signer: the monitoring account whose credentials sign the calls, and which pays for them; empty when the
-    account's own credentials do.
-    collector_states: the state that a collector carries from one inventory to the next, by class.
-    account_states: the state that collectors share among all cells of the account, by class. call_turns: the
-    turns of calls about single resources, in all regions that the cell calls.
-    clock: AWS's time, from the responses of GetMetricData and the error responses of all calls.
+    call, the first one included. grant_metrics: reserves a number of metrics for a request of GetMetricData,
+    and yields how many metrics the request may have. other_regions: other regions of the account, in which
+    its credentials are accepted: see `RegionCheck`. signer: the monitoring account whose credentials sign the
+    calls, and which pays for them; empty when the account's own credentials do. collector_states: the state
+    that a collector carries from one inventory to the next, by class. account_states: the state that
+    collectors share among all cells of the account, by class. call_turns: the turns of calls about single
+    resources, in all regions that the cell calls. clock: AWS's time, from the responses of GetMetricData and
+    the error responses of all calls.
     """
 
     credentials: Credentials
@@ -92,7 +91,7 @@ class Cell:
     signer: str = ""
     other_regions: Sequence[str] = ()
     limiters_of: Callable[[str], dict[str, RateLimiter]] = field(default=_own_limiters, kw_only=True)
-    granted: Callable[[int], AbstractAsyncContextManager[int]] = field(default=without_limit, kw_only=True)
+    grant_metrics: Callable[[int], AbstractAsyncContextManager[int]] = field(default=grant_all, kw_only=True)
     region_check: RegionCheck = field(init=False)
     account_states: dict[type[Any], Any] = field(default_factory=dict, kw_only=True)
     collector_states: dict[type[Any], Any] = field(default_factory=dict, init=False)
@@ -182,7 +181,7 @@ class Cell:
                 yield item
 
     async def call_with_retries(
-        self, service: str, operation: str, send: Callable[[], Awaitable[Response]], bill: Bill = unbilled
+        self, service: str, operation: str, send: Callable[[], Awaitable[Response]], bill: Bill = bill_nothing
     ) -> Response:
         """Send a request, up to `max_attempts` times; each attempt is rate limited, signed and counted.
 
@@ -256,7 +255,7 @@ class Cell:
 
     async def is_region_enabled(self) -> bool:
         """Check again whether the region is enabled. Raises one of AWS_ERRORS if there are no credentials."""
-        return await self.region_check.look_again(await self.credentials.frozen(), self._accepts)
+        return await self.region_check.check_again(await self.credentials.frozen(), self._accepts)
 
     async def _accepts(self, region: str, credentials: ReadOnlyCredentials) -> bool | None:
         """Return whether STS in a region accepts these credentials; None if STS does not say."""

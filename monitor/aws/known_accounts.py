@@ -43,7 +43,7 @@ class KnownAccounts:
             log.warning("%s cannot be used, and is written again: %s", path, error)
         return cls(path)
 
-    def of(self, organization: Organization) -> OrganizationListing | None:
+    def listing_of(self, organization: Organization) -> OrganizationListing | None:
         """Return the organization's last listing; None if there is none for its configured units."""
         listing = self._listings.get(organization.title)
         return listing if listing and listing.units == organization.organizational_units else None
@@ -52,7 +52,7 @@ class KnownAccounts:
         """Return the tags of an organization's accounts that this process has read."""
         return self._tags[organization.title]
 
-    async def keep(self, organization: Organization, listing: OrganizationListing) -> None:
+    async def store(self, organization: Organization, listing: OrganizationListing) -> None:
         """Store a listing; if it has changed, write the file. A failure to write is logged."""
         if self._listings.get(organization.title) == listing:
             return

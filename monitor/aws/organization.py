@@ -137,7 +137,7 @@ class Organization(RoleOptions):
         is_tagged = tags is None or all(_has_tag(tags, key, values) for key, values in self.tags.items())
         return wanted and is_tagged and not _fits_any(self.exclude, names)
 
-    def ineffective(
+    def unmatched_patterns(
         self, accounts: Iterable[tuple[str, str]], tags: Sequence[Mapping[str, str]]
     ) -> Iterator[str]:
         """Yield a sentence for each pattern that matches none of these accounts, given as ids and names.

@@ -64,7 +64,7 @@ class RegionCheck:
                 return accepted
         return False
 
-    async def look_again(self, credentials: ReadOnlyCredentials, accepts: Accepts) -> bool:
+    async def check_again(self, credentials: ReadOnlyCredentials, accepts: Accepts) -> bool:
         """Return whether the region is enabled now."""
         if await accepts(self.region, credentials):
             self.disabled.clear()

@@ -240,7 +240,7 @@ class Scan:
         if not (metrics := requested_metrics(service, operation, params)):
             yield
             return
-        async with self.cell.granted(metrics) as granted:
+        async with self.cell.grant_metrics(metrics) as granted:
             if granted < metrics:
                 raise NotReadYetError("it is read as soon as the budget allows it")
             yield

@@ -88,14 +88,14 @@ class CallTurns:
 
     A round is one inventory of each service. The next round begins when a service begins a second inventory.
     New calls were never made; known calls were made before. min_calls: the number of calls that a round may
-    always have. most_new, most_known: how many new calls, and how many known calls, each service may make in
+    always have. max_new, max_known: how many new calls, and how many known calls, each service may make in
     this round.
     """
 
     min_calls: int = MIN_CALLS
     round: int = 0
-    most_new: float = math.inf
-    most_known: float = math.inf
+    max_new: float = math.inf
+    max_known: float = math.inf
     services: dict[str, "ServiceTurns"] = field(default_factory=dict)
 
     def of(self, service: str) -> "ServiceTurns":
@@ -127,8 +127,8 @@ class CallTurns:
         wanted_new = sum(turns.new for turns in services)
         wanted_known = sum(turns.known for turns in services)
         new_limit = min(wanted_new, limit - min(wanted_known, limit * MIN_SHARE_OF_KNOWN))
-        self.most_new = fair_level(new_limit, (turns.new for turns in services))
-        self.most_known = fair_level(limit - new_limit, (turns.known for turns in services))
+        self.max_new = fair_level(new_limit, (turns.new for turns in services))
+        self.max_known = fair_level(limit - new_limit, (turns.known for turns in services))
         self.round += 1
 
 
@@ -203,8 +203,8 @@ class ServiceTurns:
         known = sorted(due.keys() - new, key=lambda key: (due[key].due_at, due[key].order))
         self.run, self.round, self.is_bounded = self.run + 1, self.cell_turns.round, is_bounded
         self.new, self.known = len(new), len(known)
-        granted_new = self.new_share.of(self.new, self.cell_turns.most_new)
-        granted_known = self.known_share.of(self.known, self.cell_turns.most_known)
+        granted_new = self.new_share.of(self.new, self.cell_turns.max_new)
+        granted_known = self.known_share.of(self.known, self.cell_turns.max_known)
         chosen = [*new[:granted_new], *known[:granted_known]]
         self.has_turn = dict.fromkeys(due, False) | dict.fromkeys(chosen, True)
         self.granted = granted_new + granted_known
@@ -215,7 +215,7 @@ class ServiceTurns:
         """The number of calls that the service may make in the cell's round, as far as it is known now."""
         if self.round == self.cell_turns.round:
             return self.granted
-        return min(self.new, self.cell_turns.most_new) + min(self.known, self.cell_turns.most_known)
+        return min(self.new, self.cell_turns.max_new) + min(self.known, self.cell_turns.max_known)
 
     def _was_wanted(self, outcome: Outcome) -> bool:
         return outcome.in_turn and outcome.wanted_in == self.run

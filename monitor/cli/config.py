@@ -70,7 +70,7 @@ def _ineffective_patterns(settings: "Config", registry: "Registry") -> Iterator[
     for organization in organizations:
         if listing := known_accounts.of(organization):
             accounts = [(account.id, account.name) for account in listing.accounts]
-            yield from organization.ineffective(accounts, listing.tags)
+            yield from organization.unmatched_patterns(accounts, listing.tags)
         elif organization.include or organization.exclude or organization.tags:
             keys = "`include`, `exclude` and `tags`"
             yield f"The accounts of the {organization.title} are not known yet: {keys} were not compared."

@@ -165,7 +165,7 @@ class MetricUse:
         rows_by_cell = {cell: _rows_read(fleet, cell) for cell in cells}
         streamed = fleet.rings.is_streamed(rows, minute)
         rings = fleet.rings
-        active = np.where(rings.quiet_since[rows] > NEVER, rings.cadence_if_active[rows], rings.cadence[rows])
+        active = np.where(rings.idle_since[rows] > NEVER, rings.cadence_if_active[rows], rings.cadence[rows])
         cadence, if_read, if_active = (
             np.maximum(minutes, rings.period[rows]).astype(np.int32)
             for minutes in (rings.intervals(rows), rings.cadence[rows], active)

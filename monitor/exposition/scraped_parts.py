@@ -56,7 +56,7 @@ class _Part:
             if snapshot is not self._rendered:
                 self._select(snapshot)
                 check_series_count(self._slots.size, max_series)
-                names = snapshot.account_names if self._selection.has_own else {}
+                names = snapshot.account_names if self._selection.has_own_families else {}
                 part = snapshot.select(self._slots)
                 self._rendering.render(replace(part, series=self._series, account_names=names))
                 self._rendered = snapshot

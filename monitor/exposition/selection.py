@@ -38,7 +38,7 @@ class Selection(BaseModel):
         return not (self.account or self.region or self.service)
 
     @property
-    def has_own(self) -> bool:
+    def has_own_families(self) -> bool:
         """True if Headroom's own families are selected."""
         return OWN_SERVICE in self.service or self.is_whole
 

@@ -61,7 +61,7 @@ def throttled_utilization(judged: Judged) -> Floats:
     return where_throttled
 
 
-def as_kept(demand: Floats) -> Floats:
+def rounded_as_stored(demand: Floats) -> Floats:
     """Return the demand rounded to a half float, the precision of the history of a fortnight."""
     mantissa, exponent = np.frexp(demand)
     rounded: Floats = np.ldexp(mantissa.astype(np.float16).astype(np.float32), exponent)

@@ -55,10 +55,10 @@ class RingColumns(Columns):
     confirmed_point: the newest point that two requests returned, a minute or more apart.
     cadence: the planned minutes between two requests; 0: each poll requests the metric.
     cadence_if_active: the value of `cadence` if the metric were not idle and there were no budget.
-    quiet_since: the minute of the clock since which the metric has been idle (see `monitor.planning.idling`);
+    idle_since: the minute of the clock since which the metric has been idle (see `monitor.planning.idling`);
         NEVER if it is not idle.
     watched_at: the minute of the clock when AWS last listed the recently active metrics of its name.
-    woken: that list contained the metric while it was idle, and it has not been requested since.
+    listed_again: that list contained the metric while it was idle, and it has not been requested since.
     bound: the row of the metric that bounds this metric, see `rules.bounds`; NO_BOUND if there is none.
     whole: the row of the metric of which this metric of usage is a part; NO_BOUND if there is none.
     safe_below: while `whole` is below this value, no series of this metric reaches the upper edge of its
@@ -100,9 +100,9 @@ class RingColumns(Columns):
         "confirmed_point": (np.int32, NEVER),
         "cadence": (np.int32, 0),  # 32 bits: a sum with NOT_READ exceeds 16 bits
         "cadence_if_active": (np.int32, 0),
-        "quiet_since": (np.int32, NEVER),
+        "idle_since": (np.int32, NEVER),
         "watched_at": (np.int32, NEVER),
-        "woken": (np.bool_, False),
+        "listed_again": (np.bool_, False),
         "bound": (np.int32, NO_BOUND),
         "whole": (np.int32, NO_BOUND),
         "safe_below": (np.float32, np.nan),
@@ -139,9 +139,9 @@ class RingColumns(Columns):
     confirmed_point: Ints
     cadence: Ints
     cadence_if_active: Ints
-    quiet_since: Ints
+    idle_since: Ints
     watched_at: Ints
-    woken: Flags
+    listed_again: Flags
     bound: Ints
     whole: Ints
     safe_below: Floats

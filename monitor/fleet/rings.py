@@ -94,13 +94,13 @@ class Rings(RingColumns):
         requested_again = rows[self.requested_through[rows] < minute]
         self.confirmed_point[requested_again] = self.newest_point[requested_again]
         self.requested_through[rows] = minute
-        self.woken[rows] = False
+        self.listed_again[rows] = False
 
     def note_list(self, rows: Ints, are_listed: Flags, now: int) -> None:
         """Record which rows AWS listed as recently active at the minute `now`: idle rows are due at once."""
-        active = rows[are_listed & (self.quiet_since[rows] > NEVER)]
+        active = rows[are_listed & (self.idle_since[rows] > NEVER)]
         self.watched_at[rows] = now
-        self.quiet_since[active], self.woken[active] = now, True
+        self.idle_since[active], self.listed_again[active] = now, True
 
     def mark_read(self, rows: Ints, minutes: Ints | int, requested_from: int = NEVER) -> None:
         """Mark rows as polled completely, each up to its minute: points missing until then do not exist.

@@ -43,7 +43,7 @@ class Row:
     source: LimitSource | None
     utilization: float | None
     throttled: float | None
-    sampled: int | None
+    sample_time: int | None
     unobservable: Unobservable | None
     band: Band = field(default_factory=Band)
     bounded: bool = False
@@ -51,7 +51,7 @@ class Row:
     throttled_by_cause: Mapping[str, float] = field(default_factory=dict)
     home_region: str = ""
     quota_request: QuotaRequest | None = None
-    largest: str = ""
+    largest_resource: str = ""
     size: Size | None = None
     bought: Bought | None = None
     reach: Reach = NO_REACH_KNOWN
@@ -79,9 +79,9 @@ class Row:
     @property
     def sampled_at(self) -> str:
         """`sampled` as text, ISO 8601 in UTC; empty when there is no sample."""
-        if self.sampled is None:
+        if self.sample_time is None:
             return ""
-        return utc_text(self.sampled)
+        return utc_text(self.sample_time)
 
 
 def utc_text(seconds: int) -> str:
@@ -103,7 +103,7 @@ def row_of(fleet: Fleet, series: Series) -> Row:
         source=series.settings.source,
         utilization=_number(fleet.utilization[slot]),
         throttled=_number(fleet.saturation[slot]),
-        sampled=minute * 60 if minute > NEVER else None,
+        sample_time=minute * 60 if minute > NEVER else None,
         unobservable=why_unobservable_now(fleet, series),
         band=series.settings.band,
         bounded=bool(fleet.bounded[slot]),
@@ -113,7 +113,7 @@ def row_of(fleet: Fleet, series: Series) -> Row:
         },
         home_region=series.settings.home_region,
         quota_request=series.settings.quota_request,
-        largest=series.settings.largest,
+        largest_resource=series.settings.largest_resource,
         size=series.settings.size,
         bought=series.settings.bought,
         reach=reach_of(fleet, slot),

@@ -43,15 +43,14 @@ class SeriesColumns(Columns):
     limit, usage, upper_bound, utilization, saturation, minute, zone, idle, doubted, seconds_to_exhaustion:
     the last judgement, made of the sample of `minute`. doubted: usage proves that the limit is outdated.
     rises, rises_from, rises_through: the highest rise of the usage within each horizon, and the first and
-    last minute of the samples searched for rises (see `monitor.planning.rises`). near_at: the last minute in
-    which the usage was near the upper edge of the band. cadence: the planned minutes between two reads.
-    reach_probability, reach_minutes: the last forecast (see `monitor.forecast.forecaster`): the probability
-    of reaching the limit within each of `HORIZONS`, NaN if unknown; and, by quantile, the minute in which the
-    limit is reached, NEVER if unknown. forecast_limit: the limit that the forecast used.
-    history_bins: the number of quarters of an hour with a known usage; -1 before they were counted.
-    ceiling: the lowest usage at which demand was throttled in the last fortnight, scaled to the limit in
-    force; NaN if no demand was throttled below the limit.
-    by_slot: the `Series` in each slot; None in an unused slot.
+    last minute of the samples searched for rises (see `monitor.planning.rises`). near_upper_edge_at: the last
+    minute in which the usage was near the upper edge of the band. cadence: the planned minutes between two
+    reads. reach_probability, reach_minutes: the last forecast (see `monitor.forecast.forecaster`): the
+    probability of reaching the limit within each of `HORIZONS`, NaN if unknown; and, by quantile, the minute
+    in which the limit is reached, NEVER if unknown. forecast_limit: the limit that the forecast used.
+    history_bins: the number of quarters of an hour with a known usage; -1 before they were counted. ceiling:
+    the lowest usage at which demand was throttled in the last fortnight, scaled to the limit in force; NaN if
+    no demand was throttled below the limit. by_slot: the `Series` in each slot; None in an unused slot.
 
     causes is not a column, as few series have causes of throttled demand.
     """
@@ -98,7 +97,7 @@ class SeriesColumns(Columns):
         "rises": (np.float32, 0.0, RISE_HORIZON_COUNT),
         "rises_from": (np.int32, NEVER),
         "rises_through": (np.int32, NEVER),
-        "near_at": (np.int32, NEVER),
+        "near_upper_edge_at": (np.int32, NEVER),
         "cadence": (np.int16, 1),
         "reach_probability": (np.float32, np.nan, len(HORIZONS)),
         "reach_minutes": (np.int32, NEVER, len(QUANTILES)),
@@ -148,7 +147,7 @@ class SeriesColumns(Columns):
     rises: Floats
     rises_from: Ints
     rises_through: Ints
-    near_at: Ints
+    near_upper_edge_at: Ints
     cadence: Int16s
     reach_probability: Floats
     reach_minutes: Ints

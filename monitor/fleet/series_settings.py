@@ -25,8 +25,8 @@ class SeriesSettings:
     tags: the exported labels that are made of the resource's tags.
     quota_request: the newest pending or recently decided request for an increase of the limit's quota; None
         if there is no request, or if it is unknown. quota_arn: the resource to which AWS applies the quota;
-        empty if it applies to the account. largest: the resource with the largest usage, where the series'
-        usage is the largest of several resources; otherwise empty.
+        empty if it applies to the account. largest_resource: the resource with the largest usage, where the
+        series' usage is the largest of several resources; otherwise empty.
     """
 
     signal: Signal
@@ -44,7 +44,7 @@ class SeriesSettings:
     home_region: str = ""
     quota_request: QuotaRequest | None = None
     quota_arn: str = ""
-    largest: str = ""
+    largest_resource: str = ""
 
     @property
     def source(self) -> LimitSource | None:
@@ -81,6 +81,6 @@ class SeriesSettings:
             self.quota_arn,
             self.delay,
             self.stale_after,
-            self.largest,
+            self.largest_resource,
         )
         return (self.signal.id, *limit, *tags, *other_settings, *alerts)

@@ -48,7 +48,7 @@ def reach_columns(snapshot: Snapshot, slots: Indices, *, descending: bool = True
     return columns
 
 
-def soonest(snapshot: Snapshot, selected: Flags, limit: int) -> list[int]:
+def soonest_to_limit(snapshot: Snapshot, selected: Flags, limit: int) -> list[int]:
     """Return at most `limit` of the selected series that may reach their limits, the soonest first.
 
     Series at their limits are left out, and so are series that are unlikely to reach their limits.

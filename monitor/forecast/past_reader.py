@@ -259,7 +259,7 @@ class PastReader:
     ) -> Iterator[tuple[str, MetricRequest]]:
         """Yield requests, each with its region; metrics of the same period share a request."""
         rings, row_by_query = self._fleet.rings, {query: row for row, query in metrics.items()}
-        for region, region_rows in reader.owners.by_region(row_by_query).items():
+        for region, region_rows in reader.metric_services.by_region(row_by_query).items():
             rows = np.fromiter(region_rows.values(), np.int32, len(region_rows))
             periods = np.maximum(rings.period[rows], POINT_MINUTES)
             for period in np.unique(periods).tolist():

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from monitor.fleet.columns import Flags, Floats, Indices
-from monitor.fleet.demand import as_kept, highest_by_bin, throttled_utilization
+from monitor.fleet.demand import highest_by_bin, rounded_as_stored, throttled_utilization
 from monitor.fleet.judged import Judged
 from rules.analogs import BIN_MINUTES, DAY
 from rules.demand_forecast import CEILING_DAYS
@@ -43,7 +43,7 @@ class Quarters:
             return numbers.reshape(peaks.size, len(minutes))[:, inside]
 
         highest, _ = highest_by_bin(by_series(demand).T, peaks)
-        self.demand[series, quarter : quarter + bins] = as_kept(highest).T
+        self.demand[series, quarter : quarter + bins] = rounded_as_stored(highest).T
         throttled_at = by_series(throttled_utilization(judged)).reshape(peaks.size, bins, BIN_MINUTES)
         lowest = np.fmin.reduce(throttled_at, axis=2)
         ends = slice(BIN_MINUTES - 1, None, BIN_MINUTES)

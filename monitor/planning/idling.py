@@ -27,13 +27,13 @@ WATCHED_INTERVALS = 2  # a metric counts as watched for so many intervals after 
 LIST_DELAY = 15
 
 
-def idle_cadences(cadences: Ints, quiet_for: Ints, longest: int) -> Ints:
+def idle_cadences(cadences: Ints, idle_for: Ints, longest: int) -> Ints:
     """Return the minutes between two requests of idle metrics: doubled after each request without a point.
 
-    They become MAX_INTERVAL at most. cadences: the minutes if these metrics were not idle. quiet_for: minutes
+    They become MAX_INTERVAL at most. cadences: the minutes if these metrics were not idle. idle_for: minutes
     since they became idle. longest: the longest minutes of metrics that are not idle.
     """
-    doublings = np.log2(1 + np.maximum(quiet_for, 0) / max(longest, 1)).astype(np.int32)
+    doublings = np.log2(1 + np.maximum(idle_for, 0) / max(longest, 1)).astype(np.int32)
     longer = np.minimum(max(longest, 1) * 2 ** np.minimum(doublings, 6), MAX_INTERVAL)
     rarer: Ints = np.maximum(cadences, longer).astype(np.int32)
     return rarer
@@ -75,12 +75,12 @@ def plan_idle(rings: Rings, metrics: ActiveMetrics, longest: int, now: int) -> I
     rows, cadences, may_idle = metrics
     idle = may_idle & _are_silent(rings, rows) & (cadences >= longest) & (cadences < NOT_READ)
     idle &= (rings.bound[rows] == NO_BOUND) & ~rings.pruned[rows]
-    before = rings.quiet_since[rows]
-    quiet_since = np.where(idle, np.where((before == NEVER) | (before > now), now, before), NEVER)
-    rings.quiet_since[rows], rings.cadence_if_active[rows] = quiet_since, cadences
+    before = rings.idle_since[rows]
+    idle_since = np.where(idle, np.where((before == NEVER) | (before > now), now, before), NEVER)
+    rings.idle_since[rows], rings.cadence_if_active[rows] = idle_since, cadences
     watched = idle & (now - rings.watched_at[rows] <= WATCHED_INTERVALS * max(longest, 1))
-    quiet_for = now - np.where(idle, quiet_since, now)
-    planned: Ints = np.where(watched, idle_cadences(cadences, quiet_for, longest), cadences)
+    idle_for = now - np.where(idle, idle_since, now)
+    planned: Ints = np.where(watched, idle_cadences(cadences, idle_for, longest), cadences)
     return planned
 
 

@@ -134,7 +134,7 @@ class Planner:
         fleet.rises_through[slots] = newest
         near = is_near(usage, fleet.high[slots, None] * fleet.limits_at(slots, newest)[:, None])
         last_near = np.where(near, minutes, NEVER).max(axis=1)
-        fleet.near_at[slots] = np.maximum(fleet.near_at[slots], last_near)
+        fleet.near_upper_edge_at[slots] = np.maximum(fleet.near_upper_edge_at[slots], last_near)
 
     def plan(self, now: int) -> None:
         """Write the cadences of the series and of their metrics, by the rises found so far."""
@@ -149,7 +149,7 @@ class Planner:
         for part in ranges(alerting.size):
             danger = self._danger(part, alerting, now)
             fleet.cadence[part] = cadences(danger, self._intervals)
-            fleet.near_at[part][is_near(danger.usage, danger.edge)] = now
+            fleet.near_upper_edge_at[part][is_near(danger.usage, danger.edge)] = now
             urgent[part] = danger.urgent
             safe.note(part, danger)
             yield
@@ -181,7 +181,7 @@ class Planner:
             rises=fleet.rises[part],
             history=fleet.rises_through[part] - fleet.rises_from[part],
             silence=now - np.maximum(sampled_at, now - WINDOW),
-            since_near=now - np.maximum(fleet.near_at[part], now - NEAR_MEMORY - 1),
+            since_near=now - np.maximum(fleet.near_upper_edge_at[part], now - NEAR_MEMORY - 1),
             pending_for=fleet.pending_for[part].astype(np.int32),
             alerting=alerting[part],
         )

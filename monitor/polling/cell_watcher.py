@@ -306,7 +306,7 @@ class CellWatcher:
             return None
         payers = AccountPrices(table, self.cell.telemetry.partitions)
         prices = payers.of(self.cell.signing_account) or LIST_PRICES  # only their ratio counts
-        watch = IdleWatch(reader.cell, reader.fleet, reader.owners, planner, prices)
+        watch = IdleWatch(reader.cell, reader.fleet, reader.metric_services, planner, prices)
         watch.on_wake = self._poll_requested.set
         return watch
 

@@ -8,7 +8,7 @@ from monitor.fleet.key import Key
 
 Source = tuple[str, str]  # a service, and the name of the scan function that found a series
 
-NONE: Mapping[Key, Source] = MappingProxyType({})
+NO_SERIES: Mapping[Key, Source] = MappingProxyType({})
 
 
 class DiscoveredSeries:
@@ -33,7 +33,7 @@ class DiscoveredSeries:
 
     def of_service(self, service: str) -> Mapping[Key, Source]:
         """Return a live view of the series of a service."""
-        return self._by_service.get(service, NONE)
+        return self._by_service.get(service, NO_SERIES)
 
     def of_source(self, source: Source) -> list[Key]:
         """Return the series whose last source is this one."""

@@ -24,7 +24,7 @@ from monitor.fleet.namespaces import NEVER
 from monitor.planning.allowance import MINUTES_PER_MONTH
 from monitor.planning.idling import requests_saved
 from monitor.planning.planner import Planner
-from monitor.polling.metric_owners import MetricOwners
+from monitor.polling.metric_services import MetricServices
 
 OPERATION = "ListMetrics"
 RECENTLY_ACTIVE = "PT3H"  # metrics with a point in the last three hours; AWS accepts no other value
@@ -75,7 +75,7 @@ class IdleWatch:
 
     cell: Cell
     fleet: Fleet
-    owners: MetricOwners
+    metric_services: MetricServices
     planner: Planner
     prices: Prices = LIST_PRICES
     on_wake: Callable[[], None] = lambda: None
@@ -108,12 +108,12 @@ class IdleWatch:
         """Return the metrics that are idle and not streamed, by the list that would contain them."""
         rings, metrics = self.fleet.rings, self.fleet.metrics(self.cell.key)
         rows = np.fromiter(metrics.values(), np.int32, len(metrics))
-        is_idle = (rings.quiet_since[rows] > NEVER) & ~rings.is_streamed(rows, now)
+        is_idle = (rings.idle_since[rows] > NEVER) & ~rings.is_streamed(rows, now)
         idle = {
             query: row for (query, row), flag in zip(metrics.items(), is_idle.tolist(), strict=True) if flag
         }
         found = defaultdict[Listing, IdleMetrics](IdleMetrics)
-        for region, of_region in self.owners.by_region(idle).items():
+        for region, of_region in self.metric_services.by_region(idle).items():
             for number, (query, row) in enumerate(of_region.items(), 1):
                 name = _name(orjson.loads(without_abbreviations(query))["Metric"])
                 found[Listing(region, name.namespace)].queries[name].append((query, row))
@@ -128,7 +128,7 @@ class IdleWatch:
         )
         if max_pages <= 0:
             return 0
-        async with self.cell.granted(max_pages) as granted:
+        async with self.cell.grant_metrics(max_pages) as granted:
             pages, active = await self._list(listing, idle, granted) if granted else (0, None)
         if active is not None:
             self._record(idle, active, now)

@@ -203,7 +203,7 @@ class Inventory:
 
     async def read_tags(self, collectors: Iterable[Collector]) -> None:
         """Read the tags of all resources, if the configuration uses tags, and relabel the known series."""
-        chosen = self._tags.with_arn(collectors)
+        chosen = self._tags.collectors_with_arns(collectors)
         if not chosen:
             return
         status = self.statuses.setdefault(TAGS, RunStatus())
@@ -403,7 +403,7 @@ class Inventory:
             home_region=self.cell.region if self.cell.scope is ServiceScope.GLOBAL else "",
             quota_request=self._quota_request(quota, arn, signal),
             quota_arn=arn,
-            largest=observed.largest,
+            largest_resource=observed.largest_resource,
             tags=self._tags.labels_of(collector, key, observed.tags, before.settings.tags if before else {}),
         )
 

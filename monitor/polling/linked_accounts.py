@@ -75,7 +75,7 @@ class LinkedAccounts:
         if account.linked_accounts and cell.scope is ServiceScope.REGION:
             self.links[cell.key] = LinkWatcher(account, cell, self, self._watcher.timings)
 
-    def of(self, account: Account) -> list[LinkWatcher]:
+    def links_of(self, account: Account) -> list[LinkWatcher]:
         """Return the link watchers of a configuration entry, one per region."""
         return [link for link in self.links.values() if link.account is account]
 
@@ -84,7 +84,7 @@ class LinkedAccounts:
         calls = (link.shared_calls(account_id, region) for link in self.links.values())
         return next(filter(None, calls), None)
 
-    def may_have(self, region: str) -> bool:
+    def may_link_more(self, region: str) -> bool:
         """Return whether accounts may be linked in a region whose links were not read yet."""
         regions = (link.cell.region for link in self.links.values() if not link.is_known)
         return any(region in (GLOBAL_REGION, link_region) for link_region in regions)

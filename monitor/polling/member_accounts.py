@@ -81,7 +81,7 @@ class MemberAccounts:
         """True if the accounts of all organizations are known."""
         return all(organization.is_known for organization in self.organizations)
 
-    def named(self, account: Account) -> Account:
+    def with_present_name(self, account: Account) -> Account:
         """Return the watched account with the same id, under its present name; or else the account itself."""
         return self._accounts.get(account.id or "", account)
 
@@ -122,7 +122,7 @@ class MemberAccounts:
 
     # The methods of `WatchedAccounts`, which the organization watchers call
 
-    def is_taken(self, account: MemberAccount) -> bool:
+    def is_already_watched(self, account: MemberAccount) -> bool:
         """Return whether a configuration entry or an organization watches the account already."""
         entries = [entry for entry in self._watcher.config.accounts if isinstance(entry, Account)]
         is_member = any(account.id in organization.members for organization in self.organizations)
@@ -130,7 +130,7 @@ class MemberAccounts:
         is_same_profile = account.role_arn is None and account.profile in profiles
         return is_member or is_same_profile or any(entry.id == account.id for entry in entries)
 
-    def names_taken(self) -> Sequence[str]:
+    def configured_names(self) -> Sequence[str]:
         """Return the names of the accounts in the configuration."""
         accounts = self._watcher.config.monitored_accounts(self._watcher.registry)
         return [account_name(account) for account in accounts]

@@ -9,7 +9,7 @@ from typing import Protocol
 from aiobotocore.config import AioConfig
 from botocore.exceptions import ClientError
 
-from monitor.aws.billing import GET_METRIC_DATA, unbilled
+from monitor.aws.billing import GET_METRIC_DATA, bill_nothing
 from monitor.aws.cell import Cell
 from monitor.aws.clients import CLIENT_CONFIG
 from monitor.aws.failure import (
@@ -130,7 +130,7 @@ class MetricCaller:
         while True:
             send_page = partial(request_page, client, queries, minutes, pages.token, accounts)
             # Later pages are not billed.
-            bill = unbilled if pages.token else partial(self._bill, parts, metrics)
+            bill = bill_nothing if pages.token else partial(self._bill, parts, metrics)
             page = await self.cell.call_with_retries(*GET_METRIC_DATA, send_page, bill)
             for part in parts:
                 part.receiver.source.observe_time(page.date)

@@ -63,7 +63,7 @@ def _requests(
     reader: MetricReader, numbers: Mapping[bytes, int], minutes: range
 ) -> Iterator[tuple[str, MetricRequest]]:
     """Yield requests, each with the region to send it to. numbers: of the metrics, by query."""
-    for region, region_numbers in reader.owners.by_region(numbers).items():
+    for region, region_numbers in reader.metric_services.by_region(numbers).items():
         queries = [*region_numbers]
         for first in range(0, len(queries), MAX_METRICS_PER_CALL):
             part = queries[first : first + MAX_METRICS_PER_CALL]

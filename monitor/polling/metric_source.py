@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from monitor.aws.cell import Cell
-from monitor.polling.metric_owners import MetricOwners
+from monitor.polling.metric_services import MetricServices
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +12,7 @@ class MetricSource:
     """A cell that has metrics, and the services that its requested metrics are charged to."""
 
     cell: Cell
-    owners: MetricOwners
+    metric_services: MetricServices
 
     @property
     def account(self) -> str:
@@ -21,7 +21,7 @@ class MetricSource:
 
     def count(self, payer: Cell, metrics: Sequence[bytes]) -> None:
         """Count requested metrics. payer: the cell that called, whose account AWS bills."""
-        for service, number in self.owners.count(metrics).items():
+        for service, number in self.metric_services.count(metrics).items():
             region = self.cell.key[1]
             self.cell.telemetry.count_requested_metrics(payer.signing_account, region, service, number)
 

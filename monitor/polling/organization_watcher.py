@@ -37,10 +37,10 @@ OTHER_CREDENTIALS = "is read with other credentials now"
 class WatchedAccounts(Protocol):
     """The watched accounts, to which an organization watcher adds the accounts of its organization."""
 
-    def is_taken(self, account: MemberAccount) -> bool:
+    def is_already_watched(self, account: MemberAccount) -> bool:
         """Return whether a configuration entry or an organization watches the account already."""
 
-    def names_taken(self) -> Sequence[str]:
+    def configured_names(self) -> Sequence[str]:
         """Return the names of the accounts in the configuration."""
 
     def add(self, account: MemberAccount) -> None:
@@ -94,7 +94,7 @@ class OrganizationWatcher:
 
     async def run(self, telemetry: ProcessTelemetry) -> None:
         """List the accounts until cancelled; begin with the accounts that an earlier process has listed."""
-        if listing := self._known.of(self._organization):
+        if listing := self._known.listing_of(self._organization):
             await self._apply(listing)
             self.attempted.set()
         while True:
@@ -132,8 +132,8 @@ class OrganizationWatcher:
             failures = (failure_from(error, getattr(error, "operation_name", "") or "ListAccounts"),)
         else:
             failures = await self._apply(listing)
-            self._log_ineffective(listing)
-            await self._known.keep(self._organization, listing)
+            self._log_unmatched(listing)
+            await self._known.store(self._organization, listing)
         if failures and failures != self._listing.failures:
             log.warning("%s: %s", self.title, failures[0].sentence)
         self._listing.end(failures, time.time())
@@ -173,7 +173,7 @@ class OrganizationWatcher:
         included.sort(key=lambda listed: listed.id not in self.members)
         ids = {listed.id for listed in included}
         other_names = [account_name(member) for member in self.members.values() if member.id not in ids]
-        names = _unique_names(included, [*self._accounts.names_taken(), *other_names])
+        names = _unique_names(included, [*self._accounts.configured_names(), *other_names])
         candidates = (
             self._organization.member(
                 listed.id, names[listed.id], listing.partition, is_own=listed.id == listing.own_account
@@ -183,7 +183,7 @@ class OrganizationWatcher:
         wanted = [
             account
             for account in candidates
-            if account.id in self.members or not self._accounts.is_taken(account)
+            if account.id in self.members or not self._accounts.is_already_watched(account)
         ]
         maximum = self._organization.max_accounts
         chosen = {account.id: account for account in wanted[:maximum]}
@@ -209,10 +209,10 @@ class OrganizationWatcher:
         await self._accounts.remove(account_id, reason)
         log.info("%s: the account %s (%s) %s", self.title, account.name, account_id, reason)
 
-    def _log_ineffective(self, listing: OrganizationListing) -> None:
+    def _log_unmatched(self, listing: OrganizationListing) -> None:
         """Log each pattern that matches no account, once."""
         accounts = [(account.id, account.name) for account in listing.accounts]
-        sentences = {*self._organization.ineffective(accounts, listing.tags)}
+        sentences = {*self._organization.unmatched_patterns(accounts, listing.tags)}
         for sentence in sorted(sentences - self._logged):
             log.info("%s", sentence)
         self._logged = sentences

@@ -108,7 +108,7 @@ def most_overdue(rings: Rings, metrics: Mapping[bytes, int], now: int, number: i
         return metrics
     rows = np.fromiter(metrics.values(), np.int32, len(metrics))
     waited = now - rings.requested_through[rows].astype(np.int64) - 1
-    cadence = np.where(rings.woken[rows], 1, np.maximum(rings.cadence[rows], 1))
+    cadence = np.where(rings.listed_again[rows], 1, np.maximum(rings.cadence[rows], 1))
     return _selected(metrics, np.argsort(-waited / cadence, kind="stable")[:number])
 
 
@@ -140,7 +140,7 @@ def plan_requests(rings: Rings, metrics: Mapping[bytes, int], now: int) -> Itera
 def _is_due(rings: Rings, rows: Ints, now: int) -> Flags:
     """Return which metrics are due: not streamed, planned for now, and with a possible new point."""
     is_planned = now - rings.requested_through[rows] - 1 >= rings.intervals(rows)
-    is_planned |= rings.woken[rows]
+    is_planned |= rings.listed_again[rows]
     is_due: Flags = is_planned & ~rings.is_streamed(rows, now) & _is_period_due(rings, rows, now)
     return is_due
 

@@ -19,7 +19,7 @@ from monitor.planning.safe_parts import unsafe_parts
 from monitor.polling import plan
 from monitor.polling.codec import MetricResult
 from monitor.polling.metric_caller import POINTS_PER_SECOND, CallPart, MetricCaller
-from monitor.polling.metric_owners import MetricOwners
+from monitor.polling.metric_services import MetricServices
 from monitor.polling.metric_source import MetricSource
 from monitor.polling.rejected_metrics import InvalidRequestError, RejectedMetrics
 from monitor.polling.shared_calls import SharedCalls, SharingReader
@@ -34,16 +34,16 @@ def shares_nothing(_: str) -> SharedCalls | None:
 class MetricReader:
     """Reads the metrics of one cell into the fleet, one `read` at a time.
 
-    owners: the services that requested metrics are charged to. polled: set at the end of each `read`.
-    rejected: metrics that are not requested for a while. points_per_second: the maximum rate of requested
-    points. shared_calls: returns the calls that read the metrics of a region together with those of other
-    accounts; None if there are none. planner: plans which metrics are due, and what they may cost; without a
-    planner, all metrics are due at each `read`.
+    metric_services: the services that requested metrics are charged to. polled: set at the end of each
+    `read`. rejected: metrics that are not requested for a while. points_per_second: the maximum rate of
+    requested points. shared_calls: returns the calls that read the metrics of a region together with those of
+    other accounts; None if there are none. planner: plans which metrics are due, and what they may cost;
+    without a planner, all metrics are due at each `read`.
     """
 
     cell: Cell
     fleet: Fleet
-    owners: MetricOwners
+    metric_services: MetricServices
     polled: asyncio.Event = field(default_factory=asyncio.Event)
     rejected: RejectedMetrics = field(default_factory=RejectedMetrics)
     points_per_second: float = POINTS_PER_SECOND
@@ -120,7 +120,7 @@ class MetricReader:
         self.fleet.keep_rejected(self.cell.key, self.rejected.metrics)
         requests: dict[str, list[plan.MetricRequest]] = {}
         for group in (accepted, retried):
-            for region, region_metrics in self.owners.by_region(group).items():
+            for region, region_metrics in self.metric_services.by_region(group).items():
                 planned = plan.plan_requests(self.fleet.rings, region_metrics, now)
                 requests.setdefault(region or self.cell.region, []).extend(planned)
         calls = (self.send(self, region, to_send) for region, to_send in requests.items())
@@ -156,7 +156,7 @@ class MetricReader:
     @property
     def source(self) -> MetricSource:
         """The account and region that have the metrics."""
-        return MetricSource(self.cell, self.owners)
+        return MetricSource(self.cell, self.metric_services)
 
     def _reject(self, metric: bytes, error: Failure) -> None:
         """Stop requesting a metric for a while, and make its series unobservable."""

@@ -22,7 +22,7 @@ class TagLabels:
         self._cell, self._labels = cell, labels
         self._tags_by_arn: Mapping[str, tags.Tags] | None = None  # None until tags were read
 
-    def with_arn(self, collectors: Iterable[Collector]) -> list[Collector]:
+    def collectors_with_arns(self, collectors: Iterable[Collector]) -> list[Collector]:
         """Return the collectors whose tags are read by ARN; none if the configuration uses no tags."""
         return [collector for collector in collectors if collector.arns] if self._labels else []
 

@@ -46,7 +46,7 @@ from monitor.polling.discovered_series import DiscoveredSeries
 from monitor.polling.inventory import YIELD_EVERY, Inventory
 from monitor.polling.linked_accounts import LinkedAccounts
 from monitor.polling.member_accounts import MemberAccounts
-from monitor.polling.metric_owners import MetricOwners
+from monitor.polling.metric_services import MetricServices
 from monitor.polling.quota_book import QuotaBook
 from monitor.polling.reader import MetricReader
 from monitor.polling.timings import DEFAULT_TIMINGS, PollingTimings
@@ -129,7 +129,7 @@ class Watcher:
     planner: Planner = field(init=False)
     signals_off: Sequence[str] = field(init=False)
     members: MemberAccounts = field(init=False)
-    _owners: MetricOwners = field(init=False)
+    _metric_services: MetricServices = field(init=False)
     _cell_starts: CellStarts = field(default_factory=CellStarts, init=False)
     _opened_accounts: LoopTurns = field(default_factory=lambda: LoopTurns(at_once=1), init=False)
     _service_starts: RateLimiter = field(
@@ -137,7 +137,7 @@ class Watcher:
     )
 
     def __post_init__(self) -> None:
-        self._owners = MetricOwners(self.registry.collectors)
+        self._metric_services = MetricServices(self.registry.collectors)
         self.linked = LinkedAccounts(self)
         signals = self.config.signals
         self._reduced = {
@@ -173,7 +173,7 @@ class Watcher:
         If the account cannot be accessed, return no cells; `inaccessible_accounts` has the reason.
         """
         new_cells, reason = await self._open_cells(account)
-        account = self.members.named(account)
+        account = self.members.with_present_name(account)
         name = account_name(account)
         if reason is None:
             self.inaccessible_accounts.pop(name, None)
@@ -250,10 +250,15 @@ class Watcher:
             inventory.discovered |= inherited
         shared_calls = partial(self.linked.shared_calls, cell.account)
         reader = MetricReader(
-            cell, self.fleet, self._owners, self.polled, shared_calls=shared_calls, planner=self.planner
+            cell,
+            self.fleet,
+            self._metric_services,
+            self.polled,
+            shared_calls=shared_calls,
+            planner=self.planner,
         )
         if budget := self.planner.budget:
-            cell.granted = lambda metrics: budget.granted(self.fleet.payer_of(cell.key)[0], metrics)
+            cell.grant_metrics = lambda metrics: budget.granted(self.fleet.payer_of(cell.key)[0], metrics)
         watched = CellWatcher(inventory, reader, collectors, self.telemetry, self.timings)
         watched.poll_phase = cell.region if self._may_share_calls(cell.account) else ""
         watched.on_denial = self.members.request_listings
@@ -309,7 +314,7 @@ class Watcher:
             return False
         if cell := self.cells.get(key.cell):
             return key.service in cell.services
-        if not self.members.are_known or self.linked.may_have(key.region):
+        if not self.members.are_known or self.linked.may_link_more(key.region):
             return True
         return key.account in inaccessible or UNKNOWN_ACCOUNT in inaccessible
 
@@ -343,17 +348,17 @@ class Watcher:
         """Open an account, with retries until it succeeds, and watch its cells until cancelled."""
         async for _ in Schedule(account_name(account), self.timings.open_retry_interval).ticks():
             cells = await self.open_account(account)
-            if account_name(self.members.named(account)) not in self.inaccessible_accounts:
+            if account_name(self.members.with_present_name(account)) not in self.inaccessible_accounts:
                 break
         async with asyncio.TaskGroup() as loops:
-            for link in self.linked.of(account):
+            for link in self.linked.links_of(account):
                 loops.create_task(link.run(self.telemetry))
             for cell in cells:
-                loops.create_task(self._run_cell(account, cell))
+                loops.create_task(self._watch_while_enabled(account, cell))
             if ALL_REGIONS in account.regions and cells:
                 await self._watch_new_regions(account, loops)
 
-    async def _run_cell(self, account: Account, watched: CellWatcher) -> None:
+    async def _watch_while_enabled(self, account: Account, watched: CellWatcher) -> None:
         """Watch a cell; while its region is not enabled, check at long intervals whether it is."""
         while True:
             await self.run_cell(watched)
@@ -361,7 +366,7 @@ class Watcher:
             async for _ in self._region_schedule("/".join(watched.cell.key)).ticks():
                 if await _is_region_enabled(watched.cell):
                     break
-            watched = self._add_cell(self.members.named(account), watched.cell)
+            watched = self._add_cell(self.members.with_present_name(account), watched.cell)
             self._set_disabled(account, watched.cell.region, is_disabled=False)
 
     def _region_schedule(self, name: str) -> Schedule:
@@ -376,7 +381,7 @@ class Watcher:
 
     def _set_disabled(self, account: Account, region: str, *, is_disabled: bool) -> None:
         """Record whether a region is enabled, and log it once."""
-        status = self.accounts[account_name(self.members.named(account))]
+        status = self.accounts[account_name(self.members.with_present_name(account))]
         regions = {*status.disabled_regions} - {region} | ({region} if is_disabled else set())
         self.accounts[status.name] = replace(status, disabled_regions=tuple(sorted(regions)))
         how = "is not enabled: it is not read" if is_disabled else "has been enabled: it is read"
@@ -392,7 +397,9 @@ class Watcher:
                 if cell.key not in known:
                     known.add(cell.key)
                     loops.create_task(
-                        self._run_cell(account, self._add_cell(self.members.named(account), cell))
+                        self._watch_while_enabled(
+                            account, self._add_cell(self.members.with_present_name(account), cell)
+                        )
                     )
 
     async def open_all(self) -> Mapping[CellWatcher, Account]:
@@ -462,7 +469,7 @@ class Watcher:
         if watched := self.cells.get(cell):
             return watched.may_discover(service)
         all_opened = all(attempted.is_set() for attempted in self.open_attempted.values())
-        return self.linked.may_have(cell[1]) or not all_opened or bool(self.members.pending())
+        return self.linked.may_link_more(cell[1]) or not all_opened or bool(self.members.pending())
 
     async def close(self) -> None:
         """Close the clients, unless they are shared with another watcher."""

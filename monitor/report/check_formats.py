@@ -66,7 +66,7 @@ def json_record(row: Row) -> dict[str, object]:
             "effective_ceiling": reach.ceiling,
         },
         "sampled_at": row.sampled_at or None,
-        "largest": row.largest,
+        "largest": row.largest_resource,
         "unobservable": reason
         and {
             "reason": reason.reason,
@@ -93,7 +93,7 @@ def csv_record(row: Row) -> dict[str, object]:
         "sampled_at": row.sampled_at or None,
         "unobservable": reason and reason.reason,
         "enable": reason and reason.enable_command,
-        "largest": row.largest,
+        "largest": row.largest_resource,
         "forecast": forecast_text(row),
         **dict(zip_longest(PROBABILITIES, row.reach.probability)),
         "reached_from": utc_text(row.reach.minutes[0] * 60) if row.reach.minutes else None,

@@ -43,7 +43,7 @@ def columns_of(rows: Sequence[Row]) -> tuple[str, ...]:
 
 def forecast_text(row: Row) -> str:
     """Return when a series reaches its limit, as text; empty if no forecast is known."""
-    return row.reach.text(row.sampled // 60) if row.sampled is not None else ""
+    return row.reach.text(row.sample_time // 60) if row.sample_time is not None else ""
 
 
 def column_texts(row: Row) -> tuple[str, ...]:
@@ -56,7 +56,7 @@ def column_texts(row: Row) -> tuple[str, ...]:
         "-" if row.limit is None else row.unit.format(row.limit),
         row.source.value if row.source else "-",
         f"{key.service}.{key.signal}",
-        f"{key.shown} (largest: {row.largest})" if row.largest else key.shown,
+        f"{key.shown} (largest: {row.largest_resource})" if row.largest_resource else key.shown,
         f"{key.account}/{key.region}",
         row.sampled_at.removesuffix(":00Z").replace("T", " ") or "never",
         forecast_text(row) or "-",

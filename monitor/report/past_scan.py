@@ -25,7 +25,7 @@ from monitor.lib.errors import HeadroomError
 from monitor.lib.telemetry import ProcessTelemetry
 from monitor.lookback.sample_file import SampleFile
 from monitor.polling.history_reader import PAST_POINTS_PER_SECOND, HistoryReader
-from monitor.polling.metric_owners import MetricOwners
+from monitor.polling.metric_services import MetricServices
 from monitor.polling.metric_source import MetricSource
 from monitor.polling.watcher import Watcher
 from monitor.report.cost_estimate import rows_of_metrics
@@ -106,7 +106,7 @@ class PastScan:
         self._cost = CostTelemetry(telemetry.registry, aws)
         self._cost.set_prices(config.price_table)
         self._watcher = Watcher(config, registry, self.fleet, telemetry, aws)
-        self._owners = MetricOwners(registry.collectors)
+        self._metric_services = MetricServices(registry.collectors)
         self._failed: list[tuple[Location, Failure]] = []
 
     async def __aenter__(self) -> Self:
@@ -233,7 +233,7 @@ class PastScan:
         async def read(key: CellKey, metrics: Mapping[bytes, int]) -> None:
             watched = self._watcher.cells[key]
             reader = HistoryReader(
-                MetricSource(watched.cell, self._owners), self.fleet.rings, file.write, count
+                MetricSource(watched.cell, self._metric_services), self.fleet.rings, file.write, count
             )
             location = Location(key[0], watched.inventory.account_name, key[1])
             self._failed += [(location, failure) for failure in await reader.read(metrics, plan.minutes)]

@@ -140,8 +140,8 @@ class AcknowledgeForms:
             result = await self.alerting.acknowledge_new(
                 alerts, author=form.author, comment=form.comment(ACKNOWLEDGED)
             )
-        first = next((acknowledgement.alert for acknowledgement in result.before), "")
-        counts = len(result.stored), micros(result.at), result.ended, len(result.before)
+        first = next((acknowledgement.alert for acknowledgement in result.earlier), "")
+        counts = len(result.stored), micros(result.at), result.ended, len(result.earlier)
         return form.redirect(FormResult(FormAction.ACKNOWLEDGED, *counts, first))
 
     async def comment(self, id: str, request: Request) -> RedirectResponse:

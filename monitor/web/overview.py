@@ -24,7 +24,7 @@ from monitor.fleet.search_match import (
 )
 from monitor.fleet.series_order import ordered_window
 from monitor.fleet.snapshot import Snapshot
-from monitor.fleet.urgency import soonest
+from monitor.fleet.urgency import soonest_to_limit
 from monitor.render.forecast_words import ForecastWords, forecast_words
 from monitor.render.list_drawings import time_to_limit
 from monitor.web.heatmap import Heatmap, build_heatmap, never_read_services
@@ -190,7 +190,7 @@ def build_answers(snapshot: Snapshot, now: int) -> Answers:
         throttled_total=saturated.size,
         reporting_throttling=int(np.count_nonzero(is_judged & is_reported)),
         not_reporting_throttling=int(np.count_nonzero(is_judged & ~is_reported)),
-        upcoming=[upcoming_line(snapshot, slot, now) for slot in soonest(snapshot, present, MAX_UPCOMING)],
+        upcoming=[upcoming_line(snapshot, slot, now) for slot in soonest_to_limit(snapshot, present, MAX_UPCOMING)],
         within_a_day=int(np.count_nonzero(reached_within(snapshot, TIMES["<24h"]) & ~is_at_limit(snapshot))),
         forecast_total=int(np.count_nonzero(np.isfinite(snapshot.reach.probability[:, 0]) & present)),
     )

@@ -92,7 +92,7 @@ def series_page(fleet: Fleet, state: SeriesState) -> dict[str, Any]:
         "signal": signal,
         "limit": settings.limit,
         "sources": source_rows(series),
-        "largest": settings.largest,
+        "largest": settings.largest_resource,
         "band": settings.band,
         "deliberate": settings.deliberate,
         "band_amounts": [

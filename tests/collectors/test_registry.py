@@ -14,7 +14,7 @@ from monitor.aws.cell_factory import call_rates
 from monitor.aws.iam import policy
 from monitor.config.exclude import excludes_all_of
 from monitor.dashboards import prometheus, runbooks
-from monitor.polling.metric_owners import MetricOwners
+from monitor.polling.metric_services import MetricServices
 from monitor.schema.selector import Location, Selector
 from monitor.stream.aws_setup import filters_for
 from monitor.stream.declared_metrics import DeclaredMetrics
@@ -117,7 +117,7 @@ def test_the_outputs_of_a_registry_do_not_mention_the_service_of_another_registr
             call_rates(collectors),
             filters_for(collectors),
             declared,
-            MetricOwners(collectors).count([b'{"Namespace":"Own/two"', b'{"Namespace":"Own/one"']),
+            MetricServices(collectors).count([b'{"Namespace":"Own/two"', b'{"Namespace":"Own/one"']),
             prometheus.files(entries),
             runbooks.files(registry),
         ]

@@ -376,7 +376,7 @@ async def counted_tables(account: Account) -> dict[str, tuple[Any, ...]]:
     scan = Scan(account.aws.cell, quota_services_in_use=frozenset(["glue"]))
     found = [series async for series in quotas(scan) if series.resource.path[1] == TABLES]
     return {
-        series.resource.path[-1].rpartition("/")[2]: (series.usage, series.limit, series.largest)
+        series.resource.path[-1].rpartition("/")[2]: (series.usage, series.limit, series.largest_resource)
         for series in found
     }
 

@@ -120,7 +120,7 @@ SUMMARIES: list[tuple[Row, dict[str, Any], Trend | None, str]] = [
         "Remedy: Request an increase of Concurrent executions (L-B99A9384).",
     ),
     (
-        row("quotas.count", "glue/Max tables per database", 46, 50, largest="sales`\n"),
+        row("quotas.count", "glue/Max tables per database", 46, 50, largest_resource="sales`\n"),
         {},
         None,
         "quota `glue/Max tables per database` (prod, eu-west-1) limits 46 of 50 resources (92 %); "

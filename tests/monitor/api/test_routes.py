@@ -215,7 +215,7 @@ async def test_a_series_shows_the_pending_request_for_its_quota(
 async def test_a_series_names_the_resource_with_the_highest_usage(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    series = add(server.fleet, key("a"), replace(SETTINGS, largest="sales/orders\udc80"))
+    series = add(server.fleet, key("a"), replace(SETTINGS, largest_resource="sales/orders\udc80"))
     await server.publish()
     assert (await json_of(client, f"/api/v1/series/{series.key.id}"))["largest"] == "sales/orders?"
 

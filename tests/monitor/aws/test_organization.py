@@ -110,13 +110,15 @@ def test_a_configured_tag_that_matches_no_account_is_reported() -> None:
     entry = organization("tags: {environment: production, team: [web, api]}")
     known = [("111111111111", "a")]
     sentence = "tags.team of organization matches no account."
-    assert list(entry.ineffective(known, [{"environment": "production", "team": "shop"}])) == [sentence]
-    assert list(entry.ineffective(known, [])) == []
+    assert list(entry.unmatched_patterns(known, [{"environment": "production", "team": "shop"}])) == [
+        sentence
+    ]
+    assert list(entry.unmatched_patterns(known, [])) == []
 
 
 def test_a_pattern_that_matches_no_account_is_reported() -> None:
     entry = organization('exclude: ["123456789012", "sand*"], include: ["prod-*"]')
-    assert list(entry.ineffective([("111111111111", "sandbox")], [])) == [
+    assert list(entry.unmatched_patterns([("111111111111", "sandbox")], [])) == [
         "include[0] of organization matches no account: 'prod-*'.",
         "exclude[0] of organization matches no account: '123456789012'.",
     ]

@@ -89,7 +89,7 @@ def row(zone: Zone) -> Row:
         signal=STREAM_WRITE_BYTES,
         utilization=None,
         throttled=None,
-        sampled=None,
+        sample_time=None,
         unobservable=None,
     )
 

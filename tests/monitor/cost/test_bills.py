@@ -261,7 +261,7 @@ def test_idle_metrics_cost_less_and_their_listing_is_billed() -> None:
     rings.cadence[: rings.size] = rings.cadence_if_active[: rings.size] = 15
     before = billed(fleet)[1][CELL].projected
     assert (before.idle_metrics, before.idle_dollars, before.listed_dollars) == (0, 0, 0)
-    rings.quiet_since[:3], rings.cadence[:3] = 1, 60
+    rings.idle_since[:3], rings.cadence[:3] = 1, 60
     fleet.monthly_lists[CELL] = 2922.0
     services, cells = billed(fleet)
     after = cells[CELL].projected

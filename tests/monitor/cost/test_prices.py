@@ -8,7 +8,7 @@ from monitor.fleet.metric_query import metric_query
 from monitor.stream.ingest import Ingest, IngestOptions
 from tests.monitor.stream.bodies import ACCOUNT, NOW, REGION, Update, delivery, lines
 from tests.monitor.stream.fleets import fleet_of
-from tests.registries import DECLARED, OWNERS, REGISTRY
+from tests.registries import DECLARED, METRIC_SERVICES, REGISTRY
 from tests.telemetries import Telemetries
 
 UPDATE_DOLLARS = LIST_PRICES.amount(updates=1) or 0.0  # for an update with its delivery
@@ -23,7 +23,7 @@ def test_every_metric_of_a_collector_is_charged_to_one_service() -> None:
         for metric in collector.metrics:
             requested = metric_query(metric.of(Name='"Dimensions"'))
             owner = DECLARED.owners[metric.namespace, metric.name]
-            assert list(OWNERS.count([requested])) == [owner]
+            assert list(METRIC_SERVICES.count([requested])) == [owner]
             assert owner in REGISTRY.services
 
 
@@ -35,7 +35,7 @@ def test_a_requested_metric_is_charged_to_the_service_that_reads_it() -> None:
         ("AWS/Nosuch", "Metric"),
     ]
     requested = [metric_query(Metric(*name, stat="Sum").of(Name="x")) for name in names]
-    assert OWNERS.count(requested) == {"kinesis": 2, "autoscaling": 1, "": 1}
+    assert METRIC_SERVICES.count(requested) == {"kinesis": 2, "autoscaling": 1, "": 1}
 
 
 async def test_an_update_is_charged_once_to_the_service_that_reads_it_or_to_none() -> None:

@@ -9,7 +9,7 @@ from monitor.fleet.namespaces import NEVER
 from monitor.fleet.reach import Reach
 from monitor.fleet.rows import row_of
 from monitor.fleet.snapshot import Snapshot
-from monitor.fleet.urgency import soonest
+from monitor.fleet.urgency import soonest_to_limit
 from rules.band import Zone
 from tests.monitor.fleet.fleets import add, judged, key
 
@@ -76,6 +76,6 @@ def test_soonest_returns_series_that_will_reach_their_limits_the_soonest_first()
     )
     snapshot = Snapshot.of(fleet, {})
     every: Flags = np.ones(snapshot.zone.size, np.bool_)
-    assert soonest(snapshot, every, 10) == [5, 2, 0]
-    assert soonest(snapshot, every, 1) == [5]
-    assert soonest(snapshot, ~every, 10) == []
+    assert soonest_to_limit(snapshot, every, 10) == [5, 2, 0]
+    assert soonest_to_limit(snapshot, every, 1) == [5]
+    assert soonest_to_limit(snapshot, ~every, 10) == []

@@ -62,7 +62,7 @@ def test_a_row_holds_the_values_of_the_columns() -> None:
         signal=STREAM_WRITE_BYTES,
         utilization=0.55,
         throttled=0.0,
-        sampled=MINUTE * 60,
+        sample_time=MINUTE * 60,
         unobservable=None,
         band=Band(),
         size=STREAM_WRITE_BYTES.size(),
@@ -111,7 +111,7 @@ def test_a_row_has_the_reason_why_it_is_unobservable() -> None:
     [(0, "1970-01-01T00:00:00Z"), (1_740_000_000, "2025-02-19T21:20:00Z"), (None, "")],
 )
 def test_the_minute_of_the_sample_is_in_utc(sampled: int | None, expected: str) -> None:
-    assert row_with(sampled=sampled).sampled_at == expected
+    assert row_with(sample_time=sampled).sampled_at == expected
 
 
 def row_with(resource: str = "orders", **fields: Any) -> Row:

@@ -22,7 +22,7 @@ from rules.analogs import DAY
 from rules.limits import Limit, LimitSource
 from rules.signals import Band
 from tests.fake_cloudwatch import Body, FakeCloudWatch, Query, Response, fake_credentials, query_result
-from tests.registries import OWNERS, STREAM_WRITE_BYTES
+from tests.registries import METRIC_SERVICES, STREAM_WRITE_BYTES
 from tests.resources import resource
 from tests.telemetries import Telemetries
 
@@ -147,7 +147,7 @@ async def fortnight(
     async with FakeCloudWatch(answer or answer_with()) as server:
         cell = Cell(fake_credentials(), *CELL, telemetry.aws, {"cloudwatch": 1000.0}, server.url)
         reader = MetricReader(
-            cell, fleet, OWNERS, points_per_second=1e9, planner=planner(fleet) if planner else None
+            cell, fleet, METRIC_SERVICES, points_per_second=1e9, planner=planner(fleet) if planner else None
         )
         forecaster = Forecaster(
             fleet,

@@ -29,7 +29,7 @@ from tests.fake_cloudwatch import (
     fake_credentials,
     query_result,
 )
-from tests.registries import OWNERS, STREAM_WRITE_BYTES
+from tests.registries import METRIC_SERVICES, STREAM_WRITE_BYTES
 from tests.resources import resource
 from tests.telemetries import Telemetries
 
@@ -101,7 +101,7 @@ async def past_reading(
         def count(metrics: int) -> None:
             reading.count(metrics)
 
-        reader = HistoryReader(MetricSource(cell, OWNERS), fleet.rings, write, count)
+        reader = HistoryReader(MetricSource(cell, METRIC_SERVICES), fleet.rings, write, count)
         reading = PastReading(reader, fleet, server, telemetry)
         yield reading
         await cell.close()

@@ -34,7 +34,7 @@ from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, add, key, traffic
 from tests.monitor.polling.inventories import inventory_of
 from tests.monitor.polling.linked_aws import LinkedClients
 from tests.quick_loop import run
-from tests.registries import OWNERS, REGISTRY
+from tests.registries import METRIC_SERVICES, REGISTRY
 from tests.telemetries import Telemetries
 
 CELL = (ACCOUNT, REGION)
@@ -67,7 +67,7 @@ class IdleStreams:
 
     def watch_of(self, cell: Cell) -> IdleWatch:
         """Return an IdleWatch of the fleet that calls AWS through a cell."""
-        return IdleWatch(cell, self.fleet, OWNERS, self.planner, on_wake=self.wake)
+        return IdleWatch(cell, self.fleet, METRIC_SERVICES, self.planner, on_wake=self.wake)
 
     def wake(self) -> None:
         self.wake_calls += 1
@@ -178,7 +178,7 @@ def test_no_list_is_requested_once_the_budget_is_spent() -> None:
     async def granted(_: int) -> AsyncIterator[int]:
         yield 0
 
-    streams.aws.cell.granted = granted
+    streams.aws.cell.grant_metrics = granted
     assert streams.update() == []
     assert streams.list_calls == 0
 
@@ -216,7 +216,7 @@ def watcher_of(streams: IdleStreams) -> CellWatcher:
             ]
         }
     }
-    reader = MetricReader(streams.aws.cell, streams.fleet, OWNERS, planner=streams.planner)
+    reader = MetricReader(streams.aws.cell, streams.fleet, METRIC_SERVICES, planner=streams.planner)
     inventory = inventory_of(streams.aws.cell, streams.fleet, quotas=QuotaBook(streams.aws.cell, ()))
     return CellWatcher(inventory, reader, (), Telemetries().process)
 
@@ -240,7 +240,7 @@ async def test_the_watcher_of_a_cell_requests_a_list_and_reads_the_idle_metrics_
     async with background(watcher.run(Config())), asyncio.timeout(60):
         while (
             "cloudwatch:GetMetricData" not in streams.aws.calls
-            or streams.fleet.rings.woken[streams.rows].any()
+            or streams.fleet.rings.listed_again[streams.rows].any()
         ):
             await asyncio.sleep(0.01)
         assert streams.list_calls == 1

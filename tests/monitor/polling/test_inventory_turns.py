@@ -23,7 +23,7 @@ from tests.kinesis_answers import stream_names
 from tests.monitor.polling.inventories import KINESIS, LAMBDA, NO_QUOTAS, FakeAccount, functions, streams
 from tests.monitor.polling.own_entry import own_entry
 from tests.quick_loop import run
-from tests.registries import OWNERS
+from tests.registries import METRIC_SERVICES
 from tests.resources import resource as resource_of
 from tests.telemetries import Telemetries
 
@@ -136,7 +136,7 @@ async def test_an_inventory_without_turns_reads_all_resources() -> None:
 def test_waiting_resources_are_read_within_minutes_with_only_a_few_more_lists() -> None:
     async def waiting_and_lists(minutes: float) -> tuple[int, int]:
         topics, telemetry = Topics(2, a=1, b=5, c=7, d=8, e=9), Telemetries().process
-        reader = MetricReader(topics.aws.cell, topics.fleet, OWNERS)
+        reader = MetricReader(topics.aws.cell, topics.fleet, METRIC_SERVICES)
         watcher = CellWatcher(topics.inventory, reader, [COLLECTOR], telemetry)
         with suppress(TimeoutError):
             async with asyncio.timeout(minutes * 60):

@@ -11,7 +11,7 @@ import pytest
 from monitor.forecast.forecaster import Forecaster
 from monitor.forecast.history import UsageHistory
 from monitor.polling.history_reader import HistoryReader
-from monitor.polling.metric_owners import MetricOwners
+from monitor.polling.metric_services import MetricServices
 from monitor.polling.metric_source import MetricSource
 from monitor.polling.watcher import Watcher
 from tests.aws_environment import CREDENTIALS, set_aws_environment
@@ -97,7 +97,7 @@ async def test_the_look_back_requests_the_past_of_each_account_once_and_returns_
         for key in CELLS:
             metrics = watcher.fleet.metrics(key)
             reader = HistoryReader(
-                MetricSource(watcher.cells[key].cell, MetricOwners(REGISTRY.collectors)),
+                MetricSource(watcher.cells[key].cell, MetricServices(REGISTRY.collectors)),
                 watcher.fleet.rings,
                 lambda rows, arrays: points.update({int(row): {*arrays[2].tolist()} for row in rows}),
                 lambda count: None,

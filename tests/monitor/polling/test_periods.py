@@ -23,7 +23,7 @@ from rules.band import Zone
 from rules.limits import Limit, LimitSource
 from rules.signals import Band
 from tests.fake_cloudwatch import Body, FakeCloudWatch, Response, fake_credentials, query_result
-from tests.registries import OWNERS, STREAM_WRITE_BYTES
+from tests.registries import METRIC_SERVICES, STREAM_WRITE_BYTES
 from tests.resources import resource
 from tests.telemetries import Telemetries
 
@@ -124,7 +124,7 @@ async def polled_series(
     fleet.put(KEY, observed, settings, NOW)
     async with FakeCloudWatch(cloudwatch.answer, minute=NOW) as server:
         cell = Cell(fake_credentials(), *CELL, telemetry.aws, {"cloudwatch": 1000.0}, server.url)
-        reader = MetricReader(cell, fleet, OWNERS, points_per_second=1e9)
+        reader = MetricReader(cell, fleet, METRIC_SERVICES, points_per_second=1e9)
         yield PolledSeries(cloudwatch, server, reader, fleet, telemetry)
         await cell.close()
 

@@ -17,7 +17,7 @@ from monitor.polling.reader import MetricReader
 from rules.limits import Limit, LimitSource
 from rules.signals import Band
 from tests.fake_cloudwatch import Body, FakeCloudWatch, Query, Response, fake_credentials, query_result
-from tests.registries import OWNERS, REGISTRY, STREAM_WRITE_BYTES
+from tests.registries import METRIC_SERVICES, REGISTRY, STREAM_WRITE_BYTES
 from tests.telemetries import Telemetries
 
 START, DELAY, LONGEST_INTERVAL = 29_000_000, 2, 15  # minutes
@@ -93,7 +93,7 @@ async def test_shards_are_read_hourly_while_traffic_is_low_and_at_once_when_it_i
     aws, fleet = StreamMetrics(), fleet_of_shards()
     async with FakeCloudWatch(aws.answer) as server:
         cell = Cell(fake_credentials(), *CELL, Telemetries().aws, {"cloudwatch": 1000.0}, server.url)
-        reader = MetricReader(cell, fleet, OWNERS, planner=Planner(fleet, Intervals(1, LONGEST_INTERVAL, 5)))
+        reader = MetricReader(cell, fleet, METRIC_SERVICES, planner=Planner(fleet, Intervals(1, LONGEST_INTERVAL, 5)))
         await poll(reader, aws, 40)
         requested_before = aws.requested.copy()
         await poll(reader, aws, 60)

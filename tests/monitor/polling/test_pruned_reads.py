@@ -19,7 +19,7 @@ from monitor.polling.reader import MetricReader
 from rules.limits import Limit, LimitSource
 from rules.signals import Band
 from tests.fake_cloudwatch import Body, FakeCloudWatch, Query, Response, fake_credentials, query_result
-from tests.registries import OWNERS, REGISTRY, STREAM_WRITE_BYTES
+from tests.registries import METRIC_SERVICES, REGISTRY, STREAM_WRITE_BYTES
 from tests.resources import resource
 from tests.telemetries import Telemetries
 
@@ -73,7 +73,7 @@ async def reader_of(aws: LambdaMetrics) -> AsyncIterator[MetricReader]:
     async with FakeCloudWatch(aws.answer) as server:
         telemetry = Telemetries()
         cell = Cell(fake_credentials(), *CELL, telemetry.aws, {"cloudwatch": 1000.0}, server.url)
-        yield MetricReader(cell, fleet, OWNERS, planner=Planner(fleet, Intervals(1, 15, 5)))
+        yield MetricReader(cell, fleet, METRIC_SERVICES, planner=Planner(fleet, Intervals(1, 15, 5)))
         await cell.close()
 
 

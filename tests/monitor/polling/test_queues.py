@@ -11,7 +11,7 @@ from monitor.config.config import Config
 from monitor.exposition.exposition import Exposition
 from monitor.fleet.judge import judge
 from monitor.fleet.rows import rows_of
-from monitor.polling.metric_owners import MetricOwners
+from monitor.polling.metric_services import MetricServices
 from monitor.polling.reader import MetricReader
 from tests.fake_aws import ACCOUNT_ID
 from tests.fake_cloudwatch import Body, FakeCloudWatch, Response, fake_credentials, query_result
@@ -41,7 +41,7 @@ async def poll_and_judge(account: FakeAccount) -> FakeCloudWatch:
     async with FakeCloudWatch(answer, minute=NOW) as server:
         rates = {"cloudwatch": 1000.0}
         cell = Cell(fake_credentials(), ACCOUNT_ID, "eu-west-1", Telemetries().aws, rates, server.url)
-        assert await MetricReader(cell, account.fleet, MetricOwners(REGISTRY.collectors)).read(NOW) == []
+        assert await MetricReader(cell, account.fleet, MetricServices(REGISTRY.collectors)).read(NOW) == []
         await cell.close()
     judge(account.fleet, NOW)
     return server

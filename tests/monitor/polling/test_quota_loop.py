@@ -17,7 +17,7 @@ from tests.fake_aws import FakeAws
 from tests.monitor.polling.inventories import collector
 from tests.monitor.polling.service_quotas import GET, HISTORY, LIST, THROTTLED, ServiceQuotas
 from tests.quick_loop import run
-from tests.registries import OWNERS, REGISTRY
+from tests.registries import METRIC_SERVICES, REGISTRY
 from tests.resources import resource
 from tests.telemetries import Telemetries
 
@@ -36,7 +36,7 @@ def watcher_of(
     """Return a watcher of a cell with quotas and a queue but without metrics, and the fake AWS."""
     aws, fleet = FakeAws(**service.answers), Fleet()
     inventory = Inventory(aws.cell, fleet, Config(), REGISTRY, QuotaBook(aws.cell, QUOTAS))
-    reader, telemetry = MetricReader(aws.cell, fleet, OWNERS), Telemetries().process
+    reader, telemetry = MetricReader(aws.cell, fleet, METRIC_SERVICES), Telemetries().process
     return CellWatcher(inventory, reader, [collector(scan_of_queue, service="sqs")], telemetry, timings), aws
 
 

@@ -20,7 +20,7 @@ from monitor.polling.reader import MetricReader
 from monitor.polling.timings import PollingTimings
 from tests.fake_aws import FakeAws
 from tests.quick_loop import run
-from tests.registries import OWNERS, REGISTRY
+from tests.registries import METRIC_SERVICES, REGISTRY
 from tests.telemetries import Telemetries
 
 BY_SERVICE = {collector.service: collector for collector in REGISTRY.collectors}
@@ -69,7 +69,7 @@ class CellInventories:
 
     async def watch(self, *collectors: Collector, seconds: float, **timings: Any) -> None:
         """Run the watcher of the cell for some seconds."""
-        reader = MetricReader(self.inventory.cell, self.inventory.fleet, OWNERS)
+        reader = MetricReader(self.inventory.cell, self.inventory.fleet, METRIC_SERVICES)
         telemetry = Telemetries().process
         watcher = CellWatcher(self.inventory, reader, collectors, telemetry, PollingTimings(**timings))
         with suppress(TimeoutError):

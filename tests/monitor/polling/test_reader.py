@@ -35,7 +35,7 @@ from tests.fake_cloudwatch import (
     fake_credentials,
     query_result,
 )
-from tests.registries import OWNERS, STREAM_WRITE_BYTES
+from tests.registries import METRIC_SERVICES, STREAM_WRITE_BYTES
 from tests.resources import resource
 from tests.telemetries import Telemetries
 
@@ -132,7 +132,7 @@ async def reader_of(
         reader = MetricReader(
             cell,
             fleet,
-            OWNERS,
+            METRIC_SERVICES,
             rejected=rejected or RejectedMetrics(),
             points_per_second=points_per_second,
         )
@@ -396,7 +396,7 @@ async def test_a_new_reader_requests_metrics_that_its_predecessor_found_rejected
     async with reader_of(rejecting(3), 4) as reading:
         await reading.reader.read(NOW)
         reading.server.answer = answering()
-        await MetricReader(reading.cell, reading.fleet, OWNERS).read(NOW + 1)  # as after a reload
+        await MetricReader(reading.cell, reading.fleet, METRIC_SERVICES).read(NOW + 1)  # as after a reload
         put(reading.fleet, 3)
         assert not any(map(reading.is_rejected, reading.fleet.series.values()))
 
@@ -508,7 +508,7 @@ async def test_if_the_client_cannot_be_created_the_read_returns_a_failure() -> N
     fleet.put(
         key, observed, SeriesSettings(signal=STREAM_WRITE_BYTES, limit=None, band=Band(), delay=DELAY), NOW
     )
-    (failure,) = await MetricReader(cell, fleet, OWNERS).read(NOW)
+    (failure,) = await MetricReader(cell, fleet, METRIC_SERVICES).read(NOW)
     assert failure.code == "InvalidRegionError"
     await cell.close()
 
@@ -611,7 +611,7 @@ async def test_a_single_late_metric_is_read_however_late_its_points_come(
     fleet.put(Key(*CELL, "kinesis", "rate", "late"), observed, series_settings, NOW)
     async with server:
         cell = Cell(fake_credentials(), *CELL, Telemetries().aws, {"cloudwatch": 1000.0}, server.url)
-        reader = MetricReader(cell, fleet, OWNERS)
+        reader = MetricReader(cell, fleet, METRIC_SERVICES)
         for now in range(NOW, NOW + 91, interval):
             server.minute = now
             await reader.read(now)

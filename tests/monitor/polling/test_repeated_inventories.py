@@ -274,7 +274,7 @@ CHANGED_FIELDS: dict[str, Any] = {
     "limit_source": LimitSource.APPLIED,
     "quota": Quota(service="kinesis", code="L-01234567"),
     "quota_arn": "arn:aws:kinesis:eu-west-1:123456789012:stream/orders",
-    "largest": "orders/1",
+    "largest_resource": "orders/1",
     "published_limit": total(INCOMING_BYTES),
     "hard_limit": True,
     "deliberate": True,

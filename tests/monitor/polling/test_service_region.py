@@ -8,7 +8,7 @@ from monitor.config.config import Config
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.metric_query import metric_query
 from monitor.polling.inventory import Inventory
-from monitor.polling.metric_owners import MetricOwners
+from monitor.polling.metric_services import MetricServices
 from monitor.polling.quota_book import QuotaBook
 from rules.signals import Quota
 from tests.fake_aws import FakeAws
@@ -52,7 +52,7 @@ async def test_the_api_is_called_in_the_declared_region_and_quotas_are_read_in_t
 def test_metrics_are_requested_in_the_region_where_the_api_is_called() -> None:
     kinesis_metric = Metric("AWS/Kinesis", "IncomingBytes", "Sum").of(StreamName="orders")
     metrics = {metric_query(FLOWS): 1, metric_query(kinesis_metric): 2}  # rows in the rings, by query
-    owners = MetricOwners([*REGISTRY.collectors, COLLECTOR])
+    owners = MetricServices([*REGISTRY.collectors, COLLECTOR])
     assert owners.by_region(metrics) == {
         "us-west-2": {metric_query(FLOWS): 1},
         "": {metric_query(kinesis_metric): 2},  # the region of the cell

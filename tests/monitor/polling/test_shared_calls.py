@@ -32,7 +32,7 @@ from tests.fake_cloudwatch import (
     fake_credentials,
     query_result,
 )
-from tests.registries import OWNERS, STREAM_WRITE_BYTES
+from tests.registries import METRIC_SERVICES, STREAM_WRITE_BYTES
 from tests.resources import resource
 from tests.telemetries import Telemetries
 
@@ -73,7 +73,9 @@ class Accounts:
         cell = Cell(
             fake_credentials(), account, REGION, self.telemetry.aws, {}, self.server.url, signer=signer
         )
-        self.readers[account] = MetricReader(cell, self.fleet, OWNERS, shared_calls=lambda _: self.shared)
+        self.readers[account] = MetricReader(
+            cell, self.fleet, METRIC_SERVICES, shared_calls=lambda _: self.shared
+        )
         settings = SeriesSettings(
             signal=STREAM_WRITE_BYTES, limit=Limit(1e9, LimitSource.API, 0.0), band=Band(), delay=3
         )

@@ -24,7 +24,7 @@ from tests.monitor.polling.inventories import (
     settings,
     streams,
 )
-from tests.registries import OWNERS, REGISTRY
+from tests.registries import METRIC_SERVICES, REGISTRY
 
 REGION_AND_ACCOUNT = f"eu-west-1:{ACCOUNT_ID}"
 SHARD = {
@@ -220,7 +220,7 @@ async def test_the_first_inventory_of_a_cell_includes_its_tags() -> None:
     """So the first poll, and with it the first alerts, have the labels that routes match."""
     answers = {**ANSWERS["sqs"], **tagged(team="data")}
     account = FakeAccount(config("team"), get_service_quota=quota(9.0), **answers)
-    reader = MetricReader(account.aws.cell, account.fleet, OWNERS)
+    reader = MetricReader(account.aws.cell, account.fleet, METRIC_SERVICES)
     watcher = CellWatcher(account.inventory, reader, [BY_SERVICE["sqs"]], ProcessTelemetry())
     await watcher.run_inventory()
     assert watcher.inventoried_once.is_set()

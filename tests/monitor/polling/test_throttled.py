@@ -22,7 +22,7 @@ from rules.signals import Band
 from tests.fake_aws import ACCOUNT_ID, FakeAws
 from tests.monitor.polling.linked_aws import LinkedClients
 from tests.quick_loop import run
-from tests.registries import OWNERS, STREAM_WRITE_BYTES
+from tests.registries import METRIC_SERVICES, STREAM_WRITE_BYTES
 from tests.resources import resource
 
 NOW = 29_000_000  # the minute in which the loop's clock begins
@@ -64,7 +64,7 @@ class ThrottledCell:
             usage = total(Metric("AWS/Kinesis", "IncomingBytes", "Sum").of(StreamName=name))
             observed = Observed(signal="rate", resource=resource(name), usage=usage)
             self.fleet.put(Key(*self.cell.key, "kinesis", "rate", name), observed, settings, NOW)
-        self.reader = MetricReader(self.cell, self.fleet, OWNERS)
+        self.reader = MetricReader(self.cell, self.fleet, METRIC_SERVICES)
 
     def answer(self, **params: Any) -> dict[str, Any]:
         self.sent_at.append(seconds())

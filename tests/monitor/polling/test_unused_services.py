@@ -26,7 +26,7 @@ from tests.monitor.polling.inventories import BY_SERVICE, LAMBDA, FakeAccount
 from tests.monitor.polling.own_entry import own_entry
 from tests.monitor.polling.service_quotas import LIST, ServiceQuotas
 from tests.quick_loop import run
-from tests.registries import OWNERS
+from tests.registries import METRIC_SERVICES
 from tests.telemetries import Telemetries
 
 QUOTA = Quota(service="rds", code="L-7B6409FD")
@@ -126,7 +126,7 @@ async def test_the_series_of_a_service_are_dropped_with_its_last_resource() -> N
 def test_unused_services_are_listed_ever_more_rarely() -> None:
     async def lists_within(hours: float, **resources: Any) -> int:
         inventories, telemetry = DatabaseInventories(**resources), Telemetries().process
-        reader = MetricReader(inventories.aws.cell, inventories.fleet, OWNERS)
+        reader = MetricReader(inventories.aws.cell, inventories.fleet, METRIC_SERVICES)
         watcher = CellWatcher(inventories.inventory, reader, [COLLECTOR], telemetry)
         with suppress(TimeoutError):
             async with asyncio.timeout(hours * 3600):
@@ -155,7 +155,7 @@ def test_the_status_of_an_unused_service_has_its_longer_interval() -> None:
         inventories, telemetry = DatabaseInventories(**resources), Telemetries().process
         watcher = CellWatcher(
             inventories.inventory,
-            MetricReader(inventories.aws.cell, inventories.fleet, OWNERS),
+            MetricReader(inventories.aws.cell, inventories.fleet, METRIC_SERVICES),
             [COLLECTOR],
             telemetry,
         )

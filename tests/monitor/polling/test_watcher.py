@@ -24,7 +24,7 @@ from rules.limits import LimitSource
 from tests.aws_environment import CREDENTIALS, set_aws_environment
 from tests.background import background
 from tests.monitor.polling.inventories import SQS, inventory_of
-from tests.registries import OWNERS, REGISTRY
+from tests.registries import METRIC_SERVICES, REGISTRY
 from tests.resources import resource
 from tests.telemetries import Telemetries
 
@@ -207,7 +207,7 @@ async def new_cell_watcher(aws_url: str, telemetry: Telemetries) -> AsyncIterato
     def create(*collectors: Collector) -> CellWatcher:
         quotas = QuotaBook(opened, REGISTRY.quotas(["sqs"]))  # the quotas of all services take minutes
         inventory = inventory_of(opened, fleet, config, quotas)
-        reader = MetricReader(opened, fleet, OWNERS)
+        reader = MetricReader(opened, fleet, METRIC_SERVICES)
         return CellWatcher(inventory, reader, collectors, telemetry.process, FAST)
 
     yield create
@@ -238,7 +238,10 @@ async def test_the_first_poll_waits_briefly_for_tags(aws_url: str) -> None:
     account = Config.model_validate({"regions": ["eu-west-1"]}).monitored_accounts(REGISTRY)[0]
     (opened,) = await open_cells(account, aws_url, Telemetries().aws)
     quotas = QuotaBook(opened, ())
-    inventory, reader = Slow(opened, fleet, config, REGISTRY, quotas), MetricReader(opened, fleet, OWNERS)
+    inventory, reader = (
+        Slow(opened, fleet, config, REGISTRY, quotas),
+        MetricReader(opened, fleet, METRIC_SERVICES),
+    )
     watcher = CellWatcher(inventory, reader, [SQS], ProcessTelemetry())
     async with background(watcher.run(config)):
         await until(lambda: not watcher.may_discover("sqs"))

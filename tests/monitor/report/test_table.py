@@ -94,7 +94,7 @@ BOUNDED = row("b.fifo", zone=Zone.UNOBSERVABLE, usage=12_345.0, upper_bound=123_
               unit=unit_named("calls/s"),
               utilization=None, bounded=True,
               unobservable=Unobservable("CloudWatch bounds the usage"))  # fmt: skip
-STALE = row("quiet", zone=Zone.STALE, usage=None, utilization=None, throttled=None, sampled=None)
+STALE = row("quiet", zone=Zone.STALE, usage=None, utilization=None, throttled=None, sample_time=None)
 EMPTY = Report([])
 
 

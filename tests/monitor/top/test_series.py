@@ -46,7 +46,7 @@ async def test_the_screen_shows_all_facts_of_the_series_and_its_alert(headroom: 
         limit=Limit(950.0, LimitSource.APPLIED, time.time() - 600),
         band=Band(low=0.3, high=0.6, near=0.8),
         tags={"team": "web [x]\x1b[2J"},
-        largest="sales",
+        largest_resource="sales",
         quota_request=QuotaRequest(5000.0, "CASE_OPENED", time.time() - 600),
     )
     series = add(headroom.server.fleet, key("", "lambda.account_concurrency"), series_settings)

@@ -46,7 +46,7 @@ async def test_the_page_shows_idle_metrics_and_their_saving(
     for name in ("orders", "clicks"):
         add(server.fleet, key(name), throttled=None)
     rings = server.fleet.rings
-    rings.quiet_since[: rings.size], rings.cadence_if_active[: rings.size] = NOW, 15
+    rings.idle_since[: rings.size], rings.cadence_if_active[: rings.size] = NOW, 15
     rings.cadence[: rings.size] = 60
     server.fleet.monthly_lists[ACCOUNT, REGION] = 1000.0
     await server.publish()

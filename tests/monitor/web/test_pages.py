@@ -305,7 +305,7 @@ async def test_a_series_shows_the_pending_request_for_its_quota(
 async def test_the_page_of_a_series_names_the_largest_resource(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    series = add(server.fleet, key("orders"), replace(SETTINGS, largest="sales/<orders>"))
+    series = add(server.fleet, key("orders"), replace(SETTINGS, largest_resource="sales/<orders>"))
     await server.publish()
     assert "Largest of all sales/<orders>" in (await page(client, f"/series/{series.key.id}")).words
 

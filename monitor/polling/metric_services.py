@@ -8,7 +8,7 @@ from monitor.cost.prices import metric_owners
 from monitor.fleet.metric_query import name_part, name_part_of
 
 
-class MetricOwners:
+class MetricServices:
     """Groups metric queries by region, and counts them by the service that they are charged to."""
 
     def __init__(self, collectors: Iterable[Collector]) -> None:
