@@ -396,7 +396,7 @@ class App:
             known=self.watcher.known_quotas(),
             snapshot=self._exposition.snapshot,
             registry=self._registry,
-            off={*self.watcher.signals_off},
+            signals_off={*self.watcher.signals_off},
             cells=self.watcher.cell_statuses(),
             services={key: watcher.services for key, watcher in self.watcher.cells.items()},
             metrics=MetricUse.of(self.fleet, int(self._clock.now() // 60), self._cost.prices),

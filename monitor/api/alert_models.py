@@ -41,7 +41,7 @@ class AlertReceiverModel(BaseModel):
 
     receiver: str = Field(description="The name of the receiver in the configuration.")
     state: str = Field(
-        description="`told`: the receiver was notified. `soon`, or `later, by its time window`: the "
+        description="`notified`: the receiver was notified. `soon`, or `later, by its time window`: the "
         "receiver is still to be notified. `queued`: a notification waits. `failing`: a notification waits, "
         "and the last attempt failed. `not delivered`: Headroom gave up."
     )

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 
 from monitor.access.principal import principal_of
+from monitor.alerting.alert_receivers import AlertReceiver, AlertReceivers
 from monitor.alerting.delivery import ReceiverStatus
 from monitor.alerting.engine import AlertEngine, NotFiringError
 from monitor.alerting.firing_alerts import FiringAlert, firing_alerts, with_handling
@@ -19,7 +20,6 @@ from monitor.alerting.sent_notices import sent_by_notice
 from monitor.alerting.service import Alerting
 from monitor.alerting.silence_matches import SilenceMatches, matches_of
 from monitor.alerting.silences import Silences
-from monitor.alerting.told_receivers import ToldReceiver, ToldReceivers
 from monitor.api import alert_models as models
 from monitor.api.models import ErrorModel
 from monitor.api.timestamps import utc_datetime
@@ -73,7 +73,7 @@ def _add_alert_routes(router: APIRouter, alerting: Alerting, fleet: Fleet) -> No
         except MatcherError as error:
             raise HTTPException(422, f"match: {error}") from None
         firing, previews, total = await _selected_alerts(engine, fleet, selection, limit)
-        receivers = ToldReceivers.of(engine, alerting.delivery.statuses())
+        receivers = AlertReceivers.of(engine, alerting.delivery.statuses())
         body = await asyncio.to_thread(_alert_list_json, firing, previews, engine.silences, total, receivers)
         return Response(body, media_type="application/json")
 
@@ -181,11 +181,11 @@ def _alert_list_json(
     previews: Sequence[Notice],
     silences: Silences,
     total: int,
-    receivers: ToldReceivers,
+    receivers: AlertReceivers,
 ) -> str:
     """Return the JSON of a list of alerts. Call it in a thread: it can take long."""
     now = time.time()
-    items = [_alert_model(alert, AlertState.FIRING, receivers.told(alert.notice)) for alert in firing]
+    items = [_alert_model(alert, AlertState.FIRING, receivers.receivers_of(alert.notice)) for alert in firing]
     items += [_alert_model(with_handling(notice, silences, now), AlertState.PENDING) for notice in previews]
     return models.AlertList(items=items, total=total).model_dump_json()
 
@@ -251,12 +251,12 @@ def _add_delivery_routes(router: APIRouter, alerting: Alerting) -> None:
 
 def _firing_model(alerting: Alerting, notice: Notice) -> models.AlertModel:
     alert = with_handling(notice, alerting.engine.silences, time.time())
-    receivers = ToldReceivers.of(alerting.engine, alerting.delivery.statuses()).told(notice)
+    receivers = AlertReceivers.of(alerting.engine, alerting.delivery.statuses()).receivers_of(notice)
     return _alert_model(alert, AlertState.FIRING, receivers)
 
 
 def _alert_model(
-    alert: FiringAlert, state: AlertState, receivers: Sequence[ToldReceiver] = ()
+    alert: FiringAlert, state: AlertState, receivers: Sequence[AlertReceiver] = ()
 ) -> models.AlertModel:
     notice, acknowledgement = alert.notice, alert.acknowledgement
     return models.AlertModel(

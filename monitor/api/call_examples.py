@@ -63,7 +63,7 @@ CALLS: Final[Mapping[str, CallExample]] = {
 }
 
 
-def call_of(operation: str) -> CallExample:
+def example_call(operation: str) -> CallExample:
     """Return the example call of an operation."""
     return CALLS.get(operation, CallExample())
 

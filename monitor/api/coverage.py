@@ -4,18 +4,16 @@ import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from monitor.api.app_state import AppState
-from monitor.api.models import ApiModel, Number
+from monitor.api.models import ApiModel, Number, Utf8Text
 from monitor.coverage.filters import CoverageFilters
 from monitor.coverage.quota_coverage import Coverage
 from monitor.coverage.totals import CoverageTotals
 from monitor.coverage.verdicts import CoverageState
-from monitor.lib.text import replace_surrogates
 
 MAX_QUOTAS = 10_000  # in one response
-Utf8 = Annotated[str, BeforeValidator(replace_surrogates)]  # text with names that customers chose
 
 
 class QuotaCoverageModel(ApiModel):
@@ -25,7 +23,7 @@ class QuotaCoverageModel(ApiModel):
     region: str
     service_code: str = Field(description="The service code in Service Quotas, such as lambda.")
     code: str = Field(description="The quota code, such as L-B99A9384.")
-    name: Utf8 = Field(description="The name of the quota, as AWS gives it.")
+    name: Utf8Text = Field(description="The name of the quota, as AWS gives it.")
     value: Number = Field(
         description="The value of the quota in AWS's unit; null when AWS does not return it."
     )
@@ -37,10 +35,10 @@ class QuotaCoverageModel(ApiModel):
     state: CoverageState = Field(
         description="The state of the quota: `watched`, or the kind of reason why it is not."
     )
-    reason: Utf8 = Field(
+    reason: Utf8Text = Field(
         description="The reason why the quota is not watched, in a sentence; empty when it is watched."
     )
-    enable: Utf8 = Field(
+    enable: Utf8Text = Field(
         description="The command, setting or permission that makes the quota watched; empty when there is "
         "none."
     )
@@ -50,11 +48,11 @@ class QuotaCoverageModel(ApiModel):
         "or would be requested, or of the AWS setting in `enable`; calls are free. Null when it is unknown, "
         "see `cost_note`, and for `no_usage_source`."
     )
-    cost_note: Utf8 = Field(
+    cost_note: Utf8Text = Field(
         description="A description of what AWS charges, with AWS's page, or of why the cost is unknown; "
         "often empty."
     )
-    note: Utf8 = Field(
+    note: Utf8Text = Field(
         description="The difference from the utilization that AWS reports, in a sentence; usually empty."
     )
 
@@ -74,8 +72,8 @@ class CoverageModel(ApiModel):
         "counts for each."
     )
     unknown_costs: int = Field(description="The number of quotas with an unknown cost; see `cost_note`.")
-    notes: list[Utf8]
-    unread: list[Utf8] = Field(
+    notes: list[Utf8Text]
+    unread: list[Utf8Text] = Field(
         description="Sentences about quotas that could not be read, or have not been read yet."
     )
 

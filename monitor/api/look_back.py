@@ -9,22 +9,21 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from monitor.api.app_state import AppState
-from monitor.api.coverage import Utf8
-from monitor.api.models import ApiModel, Number
+from monitor.api.models import ApiModel, Number, Utf8Text
 from monitor.fleet.snapshot import Snapshot
 from monitor.lookback.stored_episodes import StoredEpisode, StoredLookback
 
 MAX_EPISODES_LISTED = 10_000
 
 
-class ToldModel(ApiModel):
+class EpisodeNoticeModel(ApiModel):
     """A notice of an episode."""
 
     at: datetime = Field(description="The time at which the alert changed.")
     change: str = Field(description="The change: `firing`, `worsened`, `eased`, `resolved` or `repeated`.")
     severity: str
     zone: str
-    summary: Utf8
+    summary: Utf8Text
 
 
 class EpisodeModel(ApiModel):
@@ -35,7 +34,7 @@ class EpisodeModel(ApiModel):
     region: str
     service: str
     signal: str
-    resource: Utf8
+    resource: Utf8Text
     kind: Literal["throttled", "near"] = Field(
         description="`throttled` if demand was refused or delayed, else `near`."
     )
@@ -61,7 +60,7 @@ class EpisodeModel(ApiModel):
         description="The highest throttled demand in the episode's notices, per second; null if no notice "
         "has any. `headroom lookback` reads all throttled demand from CloudWatch."
     )
-    told: list[ToldModel] = Field(
+    notices: list[EpisodeNoticeModel] = Field(
         description="The notices from the begin of the episode until an hour after its end."
     )
 
@@ -155,8 +154,8 @@ def _models(episodes: list[StoredEpisode], snapshot: Snapshot) -> Iterator[Episo
             limit=limit if limit > 0 else None,
             unit=episode.series.settings.signal.unit.name,
             throttled=episode.throttled,
-            told=[
-                ToldModel(
+            notices=[
+                EpisodeNoticeModel(
                     at=datetime.fromtimestamp(notice.at, UTC),
                     change=notice.kind,
                     severity=notice.severity,

@@ -4,13 +4,15 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from monitor.fleet.query import ZoneWord
+from monitor.lib.text import replace_surrogates
 from rules.limits import LimitSource
 from rules.signals import Band, ServiceFamily, Signal
 
 Number = Annotated[float | None, Field(allow_inf_nan=False)]
+Utf8Text = Annotated[str, BeforeValidator(replace_surrogates)]  # text with names that customers chose
 
 
 class ApiModel(BaseModel):

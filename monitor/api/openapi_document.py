@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 
 from monitor.access.authenticator import METRICS_PATH, PROBES
 from monitor.access.roles import Role
-from monitor.api.call_examples import call_of, example_responses
+from monitor.api.call_examples import example_call, example_responses
 from monitor.api.field_texts import describe_fields
 from monitor.api.server_address import DEFAULT_ADDRESS
 
@@ -123,7 +123,7 @@ def _describe_errors(operation: Json) -> None:
 
 def _add_example(method: str, path: str, operation: Json) -> None:
     """Add example values to the parameters, the body and the response, and the call as a curl command."""
-    call, operation_name = call_of(operation["operationId"]), operation["operationId"]
+    call, operation_name = example_call(operation["operationId"]), operation["operationId"]
     for parameter in operation.get("parameters", ()):
         examples = call.path if parameter["in"] == "path" else call.query
         if (value := examples.get(parameter["name"])) is not None:

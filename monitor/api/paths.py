@@ -5,18 +5,17 @@ from math import isfinite
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Path
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from monitor.api.app_state import AppState
-from monitor.api.models import ApiModel, ErrorModel, Number
+from monitor.api.models import ApiModel, ErrorModel, Number, Utf8Text
 from monitor.fleet.key import LABELS
 from monitor.fleet.query import ZoneWord
-from monitor.lib.text import replace_surrogates, short_line
+from monitor.lib.text import short_line
 from monitor.topology.path_status import HopStatus, LimitStatus, PathStatus, PathStatuses
 from rules.problem_text import suggestion
 
 PathName = Annotated[str, Path(description="The name of the path in its file.")]
-Utf8 = Annotated[str, BeforeValidator(replace_surrogates)]  # text with names that customers chose
 
 
 class PathLimitModel(ApiModel):
@@ -28,7 +27,9 @@ class PathLimitModel(ApiModel):
     region: str
     service: str
     signal: str
-    resource: Utf8 = Field(description="The name of the resource; empty for a limit of the whole account.")
+    resource: Utf8Text = Field(
+        description="The name of the resource; empty for a limit of the whole account."
+    )
     title: str = Field(description="The title of the signal: what is limited.")
     zone: ZoneWord
     usage: Number = Field(description="The usage of the limit in `unit`, by this path and everything else.")
@@ -46,7 +47,7 @@ class PathLimitModel(ApiModel):
         description="False if requests do not use the limit; null when that is unknown."
     )
     throttled: Number = Field(description="The demand that is refused or delayed, per second.")
-    reason: Utf8 = Field(
+    reason: Utf8Text = Field(
         description="The unknown facts about the limit, in a sentence; empty when all are known."
     )
 
@@ -62,9 +63,9 @@ class PayloadModel(ApiModel):
 class PathHopModel(ApiModel):
     """A resource on a request path."""
 
-    name: Utf8 = Field(description="The name of the hop in the file.")
+    name: Utf8Text = Field(description="The name of the hop in the file.")
     service: str
-    resource: Utf8 = Field(
+    resource: Utf8Text = Field(
         description="The name or id of the resource in the file; empty for the account's limits alone."
     )
     account: str = Field(description="The 12-digit id of the account; empty when the resource was not found.")
@@ -84,14 +85,14 @@ class PathHopModel(ApiModel):
         description="The largest payload that the hop accepts; null when AWS documents none."
     )
     known: bool = Field(description="False if something about the hop is unknown; see `reasons`.")
-    reasons: Sequence[Utf8] = Field(description="The unknown facts about the hop, in sentences.")
+    reasons: Sequence[Utf8Text] = Field(description="The unknown facts about the hop, in sentences.")
     limits: Sequence[PathLimitModel] = Field(description="The limits of the hop that requests can reach.")
 
 
 class PathModel(ApiModel):
     """A request path. Rates are per second, in `unit`, at its entrance."""
 
-    name: Utf8 = Field(description="The name of the path in the file.")
+    name: Utf8Text = Field(description="The name of the path in the file.")
     unit: str = Field(description="The unit at the entrance, such as requests.")
     zone: ZoneWord = Field(description="The worst zone of the path's limits.")
     flow: Number = Field(description="The flow at the entrance now.")
@@ -111,7 +112,7 @@ class PathModel(ApiModel):
     payload: PayloadModel | None = Field(
         description="The smallest of the hops' largest payloads; null when none is known."
     )
-    reasons: Sequence[Utf8] = Field(description="The unknown facts about the path, in sentences.")
+    reasons: Sequence[Utf8Text] = Field(description="The unknown facts about the path, in sentences.")
 
 
 class PathDetailModel(PathModel):

@@ -9,8 +9,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from monitor.api.app_state import AppState
-from monitor.api.coverage import Utf8
-from monitor.api.models import ApiModel, Number
+from monitor.api.models import ApiModel, Number, Utf8Text
 from monitor.sizing.recommendations import Recommendation
 from monitor.sizing.totals import SizingTotals
 from rules.right_size import Advice
@@ -24,9 +23,9 @@ class RecommendationModel(ApiModel):
     account: str
     region: str
     service: str
-    resource: Utf8
+    resource: Utf8Text
     advice: Advice = Field(description="The advice; `unknown` when data is missing, for the `reason`.")
-    change: Utf8 = Field(description="The advice in words: `lower from 8 shards to 3`.")
+    change: Utf8Text = Field(description="The advice in words: `lower from 8 shards to 3`.")
     item: str = Field(description="The unit of the purchase, such as `shard`.")
     bought: Number = Field(description="The number of items bought now; null when it is not known.")
     right_size: Number = Field(description="The right number of items; null when it is not known.")
@@ -38,7 +37,7 @@ class RecommendationModel(ApiModel):
         description="The peak utilization of `signal` in the last 14 days: the 99th percentile of the "
         "highest demand (refused demand included) of each quarter of an hour, divided by the present limit."
     )
-    reason: Utf8 = Field(description="The reason for the advice beyond the peak, in words; often empty.")
+    reason: Utf8Text = Field(description="The reason for the advice beyond the peak, in words; often empty.")
     monthly_dollars: Number = Field(
         description="The change of the list price in US dollars a month, negative for a saving; null when "
         "it is not known."
@@ -50,7 +49,7 @@ class RecommendationModel(ApiModel):
     price_read_on: str = Field(
         description="The day on which the price was read; empty when the price is not known."
     )
-    command: Utf8 | None = Field(
+    command: Utf8Text | None = Field(
         description="The AWS command that changes the size; null when none is known."
     )
     series_ids: list[str] = Field(description="The ids of all series that share the purchase.")

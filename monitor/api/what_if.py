@@ -5,14 +5,13 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from monitor.api.app_state import AppState
-from monitor.api.models import ApiModel, Number
+from monitor.api.models import ApiModel, Number, Utf8Text
 from monitor.api.timestamps import utc_datetime
 from monitor.fleet.fleet import Series
 from monitor.http.errors import error_response
-from monitor.lib.text import replace_surrogates
 from monitor.what_if.answer import Action, Answer, Basis, NotAnswered, QuotaToRequest, StressedSeries
 from monitor.what_if.query import WhatIfQuery
 from monitor.what_if.question import QuestionError
@@ -27,8 +26,6 @@ from monitor.what_if.words import (
 )
 from rules.signals import LimitKind
 
-Utf8 = Annotated[str, BeforeValidator(replace_surrogates)]  # text with names that customers chose
-
 
 class NamedSeriesModel(ApiModel):
     """The labels of a series."""
@@ -38,8 +35,10 @@ class NamedSeriesModel(ApiModel):
     region: str
     service: str
     signal: str
-    resource: Utf8 = Field(description="The name of the resource; empty for a limit of the whole account.")
-    resource_id: Utf8 = Field(description="The AWS ids of the resource, unique within the signal.")
+    resource: Utf8Text = Field(
+        description="The name of the resource; empty for a limit of the whole account."
+    )
+    resource_id: Utf8Text = Field(description="The AWS ids of the resource, unique within the signal.")
 
 
 class WordsModel(ApiModel):
@@ -61,7 +60,7 @@ class RemedyModel(ApiModel):
         "bought or set. `redesign`: the limit is fixed."
     )
     text: str = Field(description="The remedy in a few words.")
-    command: Utf8 = Field(description="The AWS command; empty when there is none.")
+    command: Utf8Text = Field(description="The AWS command; empty when there is none.")
     is_step: bool = Field(description="True if one call of the command does not raise the limit far enough.")
     pending: str = Field(
         description="The pending request for an increase, in a sentence; empty when there is none."
@@ -133,7 +132,9 @@ class QuotaToRequestModel(ApiModel):
     signal: str = Field(description="The signal that needs the increase, as service.name.")
     value: float = Field(description="The value to request, in AWS's unit.")
     series: int = Field(description="The number of series that need the increase.")
-    command: Utf8 = Field(description="The AWS command that requests the increase; empty when there is none.")
+    command: Utf8Text = Field(
+        description="The AWS command that requests the increase; empty when there is none."
+    )
     pending: str = Field(
         description="The pending request for an increase, in a sentence; empty when there is none."
     )
@@ -144,14 +145,16 @@ class QuotaToRequestModel(ApiModel):
 class NotAnsweredModel(NamedSeriesModel):
     """A series whose answer is unknown, or whose traffic no other series receives."""
 
-    reason: Utf8 = Field(description="The reason, in a sentence.")
+    reason: Utf8Text = Field(description="The reason, in a sentence.")
 
 
 class WhatIfModel(ApiModel):
     """The answer to a question. Totals cover all series that the question is about, listed or not."""
 
-    question: Utf8 = Field(description="The question in words.")
-    summary: Utf8 = Field(description="The number of series that break, and what makes room, in a sentence.")
+    question: Utf8Text = Field(description="The question in words.")
+    summary: Utf8Text = Field(
+        description="The number of series that break, and what makes room, in a sentence."
+    )
     items: list[StressedSeriesModel] = Field(description="The series, in the order in which they break.")
     total: int
     broken: int = Field(description="The number of series that break.")

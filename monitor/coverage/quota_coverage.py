@@ -89,15 +89,15 @@ SeriesByQuota = Mapping[Quota, Sequence[QuotaSeries]]
 class Coverage:
     """The coverage of all accounts and regions, computed from copies.
 
-    known: by cell, a copy of its known quotas. snapshot: the series as judged last. off: the signals that are
-    off unless they are configured. cells: the status of all cells. services: by cell, the services that are
-    read. metrics: the requested metrics. intervals: the intervals between two requests for a metric.
+    known: by cell, a copy of its known quotas. snapshot: the series as judged last. signals_off: the signals
+    that are off unless they are configured. cells: the status of all cells. services: by cell, the services
+    that are read. metrics: the requested metrics. intervals: the intervals between two requests for a metric.
     """
 
     known: Mapping[CellKey, KnownQuotas]
     snapshot: Snapshot
     registry: Registry
-    off: Set[str]
+    signals_off: Set[str]
     cells: Sequence[CellStatus]
     services: Mapping[CellKey, Set[str]]
     metrics: MetricUse
@@ -118,7 +118,7 @@ class Coverage:
                     cell_series,
                     self.registry,
                     declared,
-                    self.off,
+                    self.signals_off,
                     read,
                     cost,
                     partition,
@@ -181,8 +181,8 @@ class CellCoverage:
     """The coverage of one account in one region.
 
     series: by quota, the series that it limits. declared: by quota, the ids of the signals that it limits.
-    off: the signals that are read on request only. read: the services that are read in at least one cell.
-    partition: the account's partition.
+    signals_off: the signals that are read on request only. read: the services that are read in at least one
+    cell. partition: the account's partition.
     """
 
     status: CellStatus
@@ -190,7 +190,7 @@ class CellCoverage:
     series: SeriesByQuota
     registry: Registry
     declared: Mapping[Quota, Sequence[str]]
-    off: Set[str]
+    signals_off: Set[str]
     read: Set[str]
     cost: SeriesCost
     partition: str
@@ -296,10 +296,10 @@ class CellCoverage:
 
     def _verdict_of_signals(self, declared: Sequence[str]) -> Verdict:
         """Return the verdict on a quota whose declared signals have no series."""
-        if all(signal in self.off for signal in declared):
+        if all(signal in self.signals_off for signal in declared):
             setting = f"signals: {{enabled: [{', '.join(declared)}]}}"
             return Verdict(CoverageState.NOT_ENABLED, "Its signal is read on request only.", setting)
-        services = [signal.partition(".")[0] for signal in declared if signal not in self.off]
+        services = [signal.partition(".")[0] for signal in declared if signal not in self.signals_off]
         if failure := worst_failure(self.status.collectors, services):
             return verdict_of_failure(failure)
         return Verdict(CoverageState.VALUE_ONLY, "Nothing was found that uses it.")

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from collectors.registry import Registry
+from monitor.alerting.alert_receivers import AlertReceiver, AlertReceivers
 from monitor.alerting.engine import AlertEngine
 from monitor.alerting.firing_alerts import FiringAlert
 from monitor.alerting.inhibit import FORECAST, is_blind, is_forecast
 from monitor.alerting.links import runbook_of_alert
 from monitor.alerting.notice_builder import key_of
 from monitor.alerting.series_notices import throttled_text, usage_text
-from monitor.alerting.told_receivers import ToldReceiver, ToldReceivers
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.rows import Row, row_of
 from monitor.notifiers.notice import Notice, Severity
@@ -54,8 +54,8 @@ class AlertRow:
 
     is_child: true if an alert above this row inhibits the alert. sign: the zone whose sign is shown. zone:
     the word beside the sign. throttled: the throttled demand in words; empty if there is none. what: the
-    usage or the summary of the alert. reach: when the series reaches its limit; None without a series. told:
-    the receivers of the alert.
+    usage or the summary of the alert. reach: when the series reaches its limit; None without a series.
+    receivers: the receivers of the alert.
     """
 
     alert: FiringAlert
@@ -66,7 +66,7 @@ class AlertRow:
     throttled: str
     what: str
     reach: ForecastWords | None
-    told: Sequence[ToldReceiver]
+    receivers: Sequence[AlertReceiver]
     runbook: str
 
     @property
@@ -75,9 +75,9 @@ class AlertRow:
         return self.alert.notice
 
     @property
-    def is_told(self) -> bool:
+    def is_notified(self) -> bool:
         """True if a receiver was notified of the alert, or should have been."""
-        return any(receiver.is_told or receiver.state.is_trouble for receiver in self.told)
+        return any(receiver.is_notified or receiver.state.is_trouble for receiver in self.receivers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,7 @@ class AlertRows:
 
     engine: AlertEngine
     fleet: Fleet
-    receivers: ToldReceivers
+    receivers: AlertReceivers
     now: int
 
     def row(self, alert: FiringAlert, is_child: bool) -> AlertRow:
@@ -182,7 +182,7 @@ class AlertRows:
             throttled=throttled,
             what=what,
             reach=forecast_words(current.reach, self.now) if current else None,
-            told=self.receivers.told(notice),
+            receivers=self.receivers.receivers_of(notice),
             runbook=runbook_of_alert(notice),
         )
 

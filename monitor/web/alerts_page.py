@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from monitor.alerting.alert_receivers import AlertReceivers
 from monitor.alerting.delivery import ReceiverStatus
 from monitor.alerting.firing_alerts import FiringAlert, firing_alerts, with_handling
 from monitor.alerting.records import SentNotice, Silence
 from monitor.alerting.sent_notices import sent_by_notice
 from monitor.alerting.service import Alerting
 from monitor.alerting.silence_matches import SilenceMatches, matches_of
-from monitor.alerting.told_receivers import ToldReceivers
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.snapshot import Snapshot
 from monitor.notifiers.notice import Notice
@@ -155,7 +155,7 @@ class AlertsPage:
         rows = AlertRows(
             self.alerting.engine,
             self.fleet,
-            ToldReceivers.of(self.alerting.engine, receivers),
+            AlertReceivers.of(self.alerting.engine, receivers),
             int(time.time() // 60),
         )
         total = len(pending) if tab is AlertTab.PENDING else len(shown)

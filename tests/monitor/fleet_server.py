@@ -114,7 +114,7 @@ class Server:
             known=self.known_quotas,
             snapshot=self.exposition.snapshot,
             registry=REGISTRY,
-            off=self.signals_off,
+            signals_off=self.signals_off,
             cells=cells,
             services=self.services_read or all_services,
             metrics=MetricUse.of(self.fleet, NOW, self.telemetry.cost.prices),

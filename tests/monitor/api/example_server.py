@@ -32,9 +32,9 @@ from monitor.stream.dead_letters import MemoryDeadLetterStore, StreamDeadLetter
 from monitor.topology.path_status import PathStatuses
 from rules.band import Zone
 from tests.monitor.alerting.stage import configuration
-from tests.monitor.api.test_alerts import fire
-from tests.monitor.api.test_coverage import CONCURRENCY, CONCURRENCY_KEY, know, listed
-from tests.monitor.api.test_recommendations import buy
+from tests.monitor.api.test_alerts import fire_alerts
+from tests.monitor.api.test_coverage import CONCURRENCY, CONCURRENCY_KEY, add_known_quotas, listed_quota
+from tests.monitor.api.test_recommendations import add_stream
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, add, judged, key
 from tests.monitor.fleet_server import Server
 from tests.monitor.topology.test_evaluation import CHECKOUT, checkout
@@ -136,11 +136,11 @@ async def _fill(server: Server) -> None:
     )
     server.status = MonitorStatus(cells=[cell])
     server.paths = PathStatuses([await checkout().status(CHECKOUT)], 1)
-    know(server, listed(CONCURRENCY, 1000.0, name="Concurrent executions"))
-    await fire(server, "orders")
+    add_known_quotas(server, listed_quota(CONCURRENCY, 1000.0, name="Concurrent executions"))
+    await fire_alerts(server, "orders")
     await alerting.delivery.senders["on-call"].send_due()
     judged(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.NEAR, 9.0)
-    buy(server, "clicks", 0.08)
+    add_stream(server, "clicks", 0.08)
     slot = server.fleet.series[key("orders")].slot
     server.runs.append(NearRun(slot, NOW - 600, NOW - 555, 950.0))
     server.telemetry.aws.count_requested_metrics(ACCOUNT, REGION, "kinesis", 1000)

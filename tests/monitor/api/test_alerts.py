@@ -27,7 +27,7 @@ ACK = {"author": "me", "comment": "on it"}
 SILENCE = {"matchers": ['service="kinesis"'], "duration": "2h", "author": "me", "comment": "load test"}
 
 
-async def fire(server: Server, *resources: str, minutes: int = 6) -> list[str]:
+async def fire_alerts(server: Server, *resources: str, minutes: int = 6) -> list[str]:
     """Write usage near the limit for each stream, judge it, and return the ids of the streams' alerts.
 
     minutes: the minutes with usage; after three, the alerts are pending, after six, they fire.
@@ -51,8 +51,8 @@ async def fire(server: Server, *resources: str, minutes: int = 6) -> list[str]:
 
 
 async def test_firing_and_pending_alerts_are_listed(server: Server, client: httpx.AsyncClient) -> None:
-    (orders,) = await fire(server, "orders")
-    (clicks,) = await fire(server, "clicks", minutes=3)
+    (orders,) = await fire_alerts(server, "orders")
+    (clicks,) = await fire_alerts(server, "clicks", minutes=3)
     listed = await json_of(client, ALERTS)
     assert listed["total"] == 2
     first, second = listed["items"]
@@ -70,8 +70,8 @@ async def test_firing_and_pending_alerts_are_listed(server: Server, client: http
 
 
 async def test_a_long_list_is_cut_and_counted(server: Server, client: httpx.AsyncClient) -> None:
-    await fire(server, *(f"stream-{n}" for n in range(5)))
-    await fire(server, *(f"pending-{n}" for n in range(5)), minutes=3)
+    await fire_alerts(server, *(f"stream-{n}" for n in range(5)))
+    await fire_alerts(server, *(f"pending-{n}" for n in range(5)), minutes=3)
     listed = await json_of(client, f"{ALERTS}?limit=7")
     assert (listed["total"], [item["state"] for item in listed["items"]]) == (
         10,
@@ -84,7 +84,7 @@ async def test_a_long_list_is_cut_and_counted(server: Server, client: httpx.Asyn
 async def test_an_acknowledgement_is_listed_and_wakes_the_engine(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    (alert,) = await fire(server, "orders")
+    (alert,) = await fire_alerts(server, "orders")
     got = await client.post(f"{ALERTS}/{alert}/ack", json=ACK)
     assert (got.status_code, got.json()["acknowledged_by"]) == (200, "me")
     listed = (await json_of(client, ALERTS))["items"][0]
@@ -93,7 +93,7 @@ async def test_an_acknowledgement_is_listed_and_wakes_the_engine(
 
 
 async def test_an_acknowledgement_can_be_undone(server: Server, client: httpx.AsyncClient) -> None:
-    (alert,) = await fire(server, "orders")
+    (alert,) = await fire_alerts(server, "orders")
     path = f"{ALERTS}/{alert}/ack"
     assert error_of(await client.delete(path)) == f"the alert {alert} is not acknowledged"
     await client.post(path, json=ACK)
@@ -107,7 +107,7 @@ async def test_an_alert_is_listed_with_its_receivers(server: Server, client: htt
     settings = {"receivers": [{"name": "hook", "type": "webhook", "url": "https://hook.example.org/x"}]}
     config = Config.model_validate(settings, context=ConfigContext())
     server.alerting.configure(config.alerting_settings(REGISTRY))
-    (alert,) = await fire(server, "orders")
+    (alert,) = await fire_alerts(server, "orders")
     (listed,) = (await json_of(client, ALERTS))["items"]
     assert listed["receivers"] == [{"receiver": "hook", "state": "soon"}]  # `group_wait` has not passed
     got = await client.post(f"{ALERTS}/{alert}/ack", json=ACK)
@@ -117,7 +117,7 @@ async def test_an_alert_is_listed_with_its_receivers(server: Server, client: htt
 async def test_an_alert_links_to_its_runbook_on_this_server(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    await fire(server, "orders")
+    await fire_alerts(server, "orders")
     (listed,) = (await json_of(client, ALERTS))["items"]
     assert listed["runbook"] == "/runbooks/kinesis#kinesisstream_write_bytes"
 
@@ -125,7 +125,7 @@ async def test_an_alert_links_to_its_runbook_on_this_server(
 async def test_a_silence_has_the_number_of_alerts_it_matches(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    await fire(server, "orders")
+    await fire_alerts(server, "orders")
     got = (await client.post(SILENCES, json=SILENCE)).json()
     assert (got["alerts"], got["unmatched"]) == (1, None)
     got = (await client.post(SILENCES, json=SILENCE | {"matchers": ['resource="order"']})).json()
@@ -140,7 +140,7 @@ async def test_a_silence_has_the_number_of_alerts_it_matches(
 async def test_an_acknowledgement_with_a_duration_has_an_end(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    (alert,) = await fire(server, "orders")
+    (alert,) = await fire_alerts(server, "orders")
     before = time.time()
     got = await client.post(f"{ALERTS}/{alert}/ack", json=ACK | {"duration": "2h"})
     until = datetime.fromisoformat(got.json()["acknowledged_until"]).timestamp()
@@ -151,7 +151,7 @@ async def test_an_acknowledgement_with_a_duration_has_an_end(
 async def test_an_alert_that_does_not_fire_cannot_be_acknowledged(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    (pending,) = await fire(server, "orders", minutes=3)
+    (pending,) = await fire_alerts(server, "orders", minutes=3)
     for alert in ("0123456789abcdef", pending, "no id", "%2e%2e"):
         got = await client.post(f"{ALERTS}/{alert}/ack", json=ACK)
         assert got.status_code == 404
@@ -173,8 +173,8 @@ TOTALS_BY_QUERY = {
 async def test_alerts_are_filtered_by_labels_and_state(
     server: Server, client: httpx.AsyncClient, query: str, total: int
 ) -> None:
-    await fire(server, "orders", "audit")
-    await fire(server, "clicks", minutes=3)
+    await fire_alerts(server, "orders", "audit")
+    await fire_alerts(server, "clicks", minutes=3)
     listed = await json_of(client, f"{ALERTS}?{query}")
     assert (listed["total"], len(listed["items"])) == (total, min(total, 1) if "limit" in query else total)
 
@@ -226,7 +226,7 @@ INVALID_BODIES: dict[str, tuple[str, dict[str, Any], str]] = {
 async def test_an_invalid_body_is_rejected_with_the_reason(
     server: Server, client: httpx.AsyncClient, path: str, body: dict[str, Any], sentence: str
 ) -> None:
-    (alert,) = await fire(server, "orders")
+    (alert,) = await fire_alerts(server, "orders")
     got = await client.post(path.format(alert), json=body)
     assert got.status_code == 422
     assert sentence in error_of(got)
@@ -248,7 +248,7 @@ NOT_JSON: dict[str, tuple[dict[str, str], bytes]] = {
 async def test_a_body_that_is_not_json_is_rejected(
     server: Server, client: httpx.AsyncClient, headers: dict[str, str], body: bytes
 ) -> None:
-    (alert,) = await fire(server, "orders")
+    (alert,) = await fire_alerts(server, "orders")
     got = await client.post(f"{ALERTS}/{alert}/ack", headers=headers, content=body)
     assert 400 <= got.status_code < 500
     assert error_of(got)
@@ -300,7 +300,7 @@ async def test_a_body_of_a_mebibyte_is_read(client: httpx.AsyncClient) -> None:
 
 
 async def test_a_silence_is_created_listed_and_ended(server: Server, client: httpx.AsyncClient) -> None:
-    await fire(server, "orders")
+    await fire_alerts(server, "orders")
     made = (await client.post(SILENCES, json=SILENCE)).json()
     assert made["matchers"] == ['service="kinesis"']
     assert (await json_of(client, SILENCES))["items"] == [made]
@@ -314,7 +314,7 @@ async def test_a_silence_is_created_listed_and_ended(server: Server, client: htt
 async def test_the_history_is_filtered_by_alert_and_limited(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    orders, clicks = await fire(server, "orders", "clicks")
+    orders, clicks = await fire_alerts(server, "orders", "clicks")
     items = (await json_of(client, f"{ALERTS}/history"))["items"]
     assert [item["alert"] for item in items] == [clicks, orders]
     of_orders = (await json_of(client, f"{ALERTS}/history?alert={orders}"))["items"]
@@ -337,7 +337,7 @@ async def test_deliveries_are_listed_and_dead_letters_sent_again(
     alerting = server.alerting
     alerting.delivery.configure([DeliveryTarget(name="on-call", send=send)])
     alerting.engine.configure(configuration(["on-call"]).alerting_settings(REGISTRY))
-    await fire(server, "orders")
+    await fire_alerts(server, "orders")
     sender = alerting.delivery.senders["on-call"]
     await sender.send_due()
     alerting.reachability.unreachable["on-call"] = "https://example.org: the connection failed"
@@ -366,7 +366,7 @@ async def test_headroom_is_not_ready_while_the_journal_fails(tmp_path: Path) -> 
         assert got.status_code == 503
         assert "headroom.db cannot be used" in error_of(got)
         assert (await client.get("/-/healthy")).status_code == 200
-        (orders,) = await fire(server, "orders")  # alerts are in memory, too
+        (orders,) = await fire_alerts(server, "orders")  # alerts are in memory, too
         assert [item["id"] for item in (await json_of(client, ALERTS))["items"]] == [orders]
         assert "headroom_journal_healthy 0.0" in (await client.get("/metrics")).text
         (folder / "headroom.db.lock").rmdir()

@@ -41,7 +41,7 @@ METRIC_DOLLARS = 0.01 / 1000 * SECONDS_PER_MONTH / 300
 USAGE_METRIC = UsageMetric("AWS/Usage", "CallCount", (("Service", "X"),), "")
 
 
-def listed(quota: Quota, value: float | None = 10.0, **fields: Any) -> ListedQuota:
+def listed_quota(quota: Quota, value: float | None = 10.0, **fields: Any) -> ListedQuota:
     """Return a quota as Service Quotas lists it."""
     usual: dict[str, Any] = {
         "name": f"Name of {quota.code}",
@@ -54,7 +54,7 @@ def listed(quota: Quota, value: float | None = 10.0, **fields: Any) -> ListedQuo
     return ListedQuota(quota=quota, value=value, **(usual | fields))
 
 
-def know(server: Server, *quotas: ListedQuota) -> KnownQuotas:
+def add_known_quotas(server: Server, *quotas: ListedQuota) -> KnownQuotas:
     """Add quotas to the known quotas of the tests' cell, and return these known quotas."""
     known = server.known_quotas.setdefault((ACCOUNT, REGION), KnownQuotas())
     for quota in quotas:
@@ -92,7 +92,7 @@ async def item_of(server: Server, client: httpx.AsyncClient, code: str) -> dict[
 
 async def test_a_quota_with_a_judged_series_is_watched(server: Server, client: httpx.AsyncClient) -> None:
     judged(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.NEAR, 9.0)
-    know(server, listed(CONCURRENCY))
+    add_known_quotas(server, listed_quota(CONCURRENCY))
     assert await item_of(server, client, CONCURRENCY.code) == {
         "account": ACCOUNT,
         "region": REGION,
@@ -117,7 +117,7 @@ async def test_a_quota_is_watched_if_one_of_its_series_is_judged(
 ) -> None:
     stale = CONCURRENCY_KEY._replace(service="lambda_edge", signal="concurrency")
     judged(server.fleet, add(server.fleet, stale), Zone.STALE)
-    know(server, listed(CONCURRENCY))
+    add_known_quotas(server, listed_quota(CONCURRENCY))
     assert (await item_of(server, client, CONCURRENCY.code))["state"] == "stale"
     judged(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.WITHIN, 5.0)
     assert (await item_of(server, client, CONCURRENCY.code))["state"] == "watched"
@@ -126,7 +126,7 @@ async def test_a_quota_is_watched_if_one_of_its_series_is_judged(
 async def test_names_that_utf8_cannot_carry_are_replaced(server: Server, client: httpx.AsyncClient) -> None:
     series = add(server.fleet, CONCURRENCY_KEY, usage=Unobservable("\udc80", "aws \udc80"), throttled=None)
     judged(server.fleet, series, Zone.UNOBSERVABLE)
-    know(server, listed(CONCURRENCY))
+    add_known_quotas(server, listed_quota(CONCURRENCY))
     found = await item_of(server, client, CONCURRENCY.code)
     assert (found["reason"], found["enable"]) == ("?", "aws ?")
 
@@ -139,14 +139,14 @@ async def test_an_unobservable_quota_has_a_reason(
         server.fleet, CONCURRENCY_KEY, usage=Unobservable("no metric tells it", command), throttled=None
     )
     judged(server.fleet, series, Zone.UNOBSERVABLE)
-    know(server, listed(CONCURRENCY))
+    add_known_quotas(server, listed_quota(CONCURRENCY))
     found = await item_of(server, client, CONCURRENCY.code)
     assert (found["state"], found["reason"], found["enable"]) == (state, "no metric tells it", command or "")
 
 
 async def test_a_signal_that_is_off_says_how_to_enable_it(server: Server, client: httpx.AsyncClient) -> None:
     watch_count(server, Quota(service="lambda", code="L-00000001"))
-    know(server, listed(CONCURRENCY))
+    add_known_quotas(server, listed_quota(CONCURRENCY))
     assert (await item_of(server, client, CONCURRENCY.code))["state"] == "value_only"
     server.signals_off = {"lambda.account_concurrency", "lambda_edge.concurrency", "lambda_edge.request_rate"}
     found = await item_of(server, client, CONCURRENCY.code)
@@ -159,12 +159,12 @@ async def test_quotas_without_a_series_have_the_state_value_only(
 ) -> None:
     watch_count(server, WEB_ACLS)
     without_metric, with_metric = (Quota(service="wafv2", code=f"L-0000000{n}") for n in (1, 2))
-    know(
+    add_known_quotas(
         server,
-        listed(WEB_ACLS),
-        listed(without_metric),
-        listed(with_metric, usage=USAGE_METRIC),
-        listed(PATTERN_SETS),
+        listed_quota(WEB_ACLS),
+        listed_quota(without_metric),
+        listed_quota(with_metric, usage=USAGE_METRIC),
+        listed_quota(PATTERN_SETS),
     )
     assert await states(server, client) == {
         "L-00000001": "no_usage_source",
@@ -181,7 +181,7 @@ async def test_a_quota_whose_count_fails_has_a_state_and_a_reason(
     server: Server, client: httpx.AsyncClient, failure: Exception, state: str
 ) -> None:
     watch_count(server, WEB_ACLS)
-    known = know(server, listed(WEB_ACLS), listed(PATTERN_SETS))
+    known = add_known_quotas(server, listed_quota(WEB_ACLS), listed_quota(PATTERN_SETS))
     number = next(number for number, group in enumerate(count_groups()) if PATTERN_SETS in group.counts)
     known.counted[number] = Counted(failures={PATTERN_SETS: failure})
     found = await item_of(server, client, PATTERN_SETS.code)
@@ -191,14 +191,14 @@ async def test_a_quota_whose_count_fails_has_a_state_and_a_reason(
 async def test_quotas_of_a_service_that_is_not_in_use_are_left_out(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    know(server, listed(CONCURRENCY))
+    add_known_quotas(server, listed_quota(CONCURRENCY))
     assert await states(server, client) == {}
 
 
 async def test_quotas_are_filtered_by_state_and_counted(server: Server, client: httpx.AsyncClient) -> None:
     watch_count(server, WEB_ACLS)
     judged(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.STALE)
-    know(server, listed(WEB_ACLS), listed(PATTERN_SETS), listed(CONCURRENCY))
+    add_known_quotas(server, listed_quota(WEB_ACLS), listed_quota(PATTERN_SETS), listed_quota(CONCURRENCY))
     assert [*await states(server, client, state="stale")] == [CONCURRENCY.code]
     assert [*await states(server, client, service_code="wafv2")] == [WEB_ACLS.code, PATTERN_SETS.code]
     assert await states(server, client, account="111111111111") == {}
@@ -210,7 +210,9 @@ async def test_quotas_are_filtered_by_state_and_counted(server: Server, client: 
 
 async def test_a_value_that_aws_does_not_return_is_null(server: Server, client: httpx.AsyncClient) -> None:
     watch_count(server, WEB_ACLS)
-    know(server, listed(WEB_ACLS), listed(PATTERN_SETS, value=None, source=LimitSource.DEFAULT))
+    add_known_quotas(
+        server, listed_quota(WEB_ACLS), listed_quota(PATTERN_SETS, value=None, source=LimitSource.DEFAULT)
+    )
     found = await item_of(server, client, PATTERN_SETS.code)
     assert (found["value"], found["source"]) == (None, "quota_default")
     assert np.isfinite((await item_of(server, client, WEB_ACLS.code))["value"])
@@ -218,7 +220,7 @@ async def test_a_value_that_aws_does_not_return_is_null(server: Server, client: 
 
 async def test_the_exported_family_counts_quotas_by_state(server: Server) -> None:
     watch_count(server, WEB_ACLS)
-    know(server, listed(WEB_ACLS), listed(PATTERN_SETS))
+    add_known_quotas(server, listed_quota(WEB_ACLS), listed_quota(PATTERN_SETS))
     await server.publish()
     registry = CollectorRegistry()
     CoverageTelemetry(registry).count(server.coverage().quotas())
@@ -248,7 +250,7 @@ async def test_a_quota_of_a_denied_service_is_not_permitted_and_not_unused(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     watch_count(server, Quota(service="lambda", code="L-00000001"))
-    know(server, listed(CONCURRENCY))
+    add_known_quotas(server, listed_quota(CONCURRENCY))
     fail_inventories(server, **{"lambda": Failure("ListFunctions", "", "InternalError", "try again")})
     assert (await item_of(server, client, CONCURRENCY.code))["state"] == "stale"
     fail_inventories(server, **{"lambda": DENIAL})
@@ -261,7 +263,7 @@ async def test_a_quota_that_is_not_enabled_names_the_services_to_configure(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     watch_count(server, Quota(service="lambda", code="L-00000001"))
-    know(server, listed(CONCURRENCY))
+    add_known_quotas(server, listed_quota(CONCURRENCY))
     server.services_read = {(ACCOUNT, REGION): {"quotas"}}
     found = await item_of(server, client, CONCURRENCY.code)
     assert (found["state"], found["enable"]) == ("not_enabled", "services: [..., lambda, lambda_edge]")
@@ -270,24 +272,28 @@ async def test_a_quota_that_is_not_enabled_names_the_services_to_configure(
 async def test_a_quota_of_a_service_in_use_without_a_series_is_listed(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    know(server, listed(PATTERN_SETS)).in_use = frozenset({"wafv2"})
+    add_known_quotas(server, listed_quota(PATTERN_SETS)).in_use = frozenset({"wafv2"})
     assert await states(server, client) == {PATTERN_SETS.code: "value_only"}
 
 
 @pytest.mark.parametrize(
     ("quota", "off", "dollars"),
     [
-        (listed(PATTERN_SETS), (), 0.0),  # counted by calls, which are free
-        (listed(Quota(service="wafv2", code="L-00000001")), (), None),  # no source of its usage is known
-        (listed(Quota(service="wafv2", code="L-00000002"), usage=USAGE_METRIC), (), 2 * METRIC_DOLLARS),
-        (listed(Quota(service="vpc", code="L-2AFB9258")), ("vpc.security_groups_per_interface",), 0.0),
-        (listed(CONCURRENCY), ("lambda.account_concurrency", "lambda_edge.concurrency"), None),
+        (listed_quota(PATTERN_SETS), (), 0.0),  # counted by calls, which are free
+        (
+            listed_quota(Quota(service="wafv2", code="L-00000001")),
+            (),
+            None,
+        ),  # no source of its usage is known
+        (listed_quota(Quota(service="wafv2", code="L-00000002"), usage=USAGE_METRIC), (), 2 * METRIC_DOLLARS),
+        (listed_quota(Quota(service="vpc", code="L-2AFB9258")), ("vpc.security_groups_per_interface",), 0.0),
+        (listed_quota(CONCURRENCY), ("lambda.account_concurrency", "lambda_edge.concurrency"), None),
     ],
 )
 async def test_a_quota_without_a_series_has_the_cost_of_watching_it(
     server: Server, client: httpx.AsyncClient, quota: ListedQuota, off: tuple[str, ...], dollars: float | None
 ) -> None:
-    know(server, quota).in_use = frozenset({quota.quota.service})
+    add_known_quotas(server, quota).in_use = frozenset({quota.quota.service})
     server.signals_off = {*off}
     found = await item_of(server, client, quota.quota.code)
     assert found["monthly_dollars"] == (None if dollars is None else pytest.approx(dollars))
@@ -305,7 +311,12 @@ async def test_known_costs_are_added_up_and_unknown_costs_counted(
         throttled=None,
     )
     judged(server.fleet, series, Zone.UNOBSERVABLE)
-    know(server, listed(CONCURRENCY), listed(disabled), listed(Quota(service="lambda", code="L-00000002")))
+    add_known_quotas(
+        server,
+        listed_quota(CONCURRENCY),
+        listed_quota(disabled),
+        listed_quota(Quota(service="lambda", code="L-00000002")),
+    )
     await server.publish()
     coverage = await json_of(client, COVERAGE)
     assert (coverage["monthly_dollars"], coverage["unknown_costs"]) == (pytest.approx(2 * METRIC_DOLLARS), 1)
@@ -315,7 +326,9 @@ async def test_known_costs_are_added_up_and_unknown_costs_counted(
 async def test_the_parameter_text_finds_names_and_codes_in_any_case(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    know(server, listed(WEB_ACLS, name="Web ACLs"), listed(PATTERN_SETS)).in_use = frozenset({"wafv2"})
+    add_known_quotas(
+        server, listed_quota(WEB_ACLS, name="Web ACLs"), listed_quota(PATTERN_SETS)
+    ).in_use = frozenset({"wafv2"})
     assert [*await states(server, client, text="web acl")] == [WEB_ACLS.code]
     assert [*await states(server, client, text="l-bf0029b0")] == [PATTERN_SETS.code]
 
@@ -323,7 +336,7 @@ async def test_the_parameter_text_finds_names_and_codes_in_any_case(
 async def test_services_and_quotas_that_are_not_read_are_reported(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    know(server).in_use = frozenset({"wafv2", "ec2"})
+    add_known_quotas(server).in_use = frozenset({"wafv2", "ec2"})
     fail_inventories(server)
     assert (await json_of(client, COVERAGE))["unread"] == [f"prod/{REGION}: not listed yet: ec2, wafv2"]
     fail_inventories(server, quotas=failure_from(denied("ListServiceQuotas")))
@@ -365,7 +378,7 @@ async def test_the_cost_of_a_setting_of_aws_has_its_source(
         key = CONCURRENCY_KEY._replace(subject=Resource("function", (str(number),)))
         reason = Unobservable("it is off", f"aws enable {number}", cost)
         judged(server.fleet, add(server.fleet, key, usage=reason, throttled=None), Zone.UNOBSERVABLE)
-    know(server, listed(CONCURRENCY))
+    add_known_quotas(server, listed_quota(CONCURRENCY))
     found = await item_of(server, client, CONCURRENCY.code)
     assert (found["state"], found["monthly_dollars"], found["cost_note"]) == ("not_enabled", dollars, note)
 
@@ -387,7 +400,7 @@ async def notes_of_items(server: Server, client: httpx.AsyncClient) -> list[str]
 async def test_a_quota_has_a_note_only_if_aws_reports_a_clearly_different_utilization(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    known = know(server, listed(WEB_ACLS))
+    known = add_known_quotas(server, listed_quota(WEB_ACLS))
     series = watch_count(server, WEB_ACLS)
     server.fleet.utilization[series.slot] = 0.5
     for reported, expected in ((0.59, ""), (0.41, ""), (0.61, "61 %"), (0.39, "39 %")):
@@ -405,7 +418,7 @@ async def test_a_quota_has_a_note_only_if_aws_reports_a_clearly_different_utiliz
 async def test_rates_and_series_of_single_resources_are_not_compared(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    known = know(server, listed(CONCURRENCY))
+    known = add_known_quotas(server, listed_quota(CONCURRENCY))
     series = add(server.fleet, CONCURRENCY_KEY, usage=5.0)  # the signal reports throttling, as rates do
     judged(server.fleet, series, Zone.WITHIN, 5.0)
     server.fleet.utilization[series.slot] = 0.5
@@ -432,8 +445,8 @@ async def test_a_report_that_cannot_be_read_is_one_note_for_each_account_and_rea
 async def test_a_quota_that_is_the_same_in_all_regions_is_listed_once_and_watched_by_the_series_of_any_region(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    quota = listed(CONCURRENCY, is_global=True)
-    know(server, quota)
+    quota = listed_quota(CONCURRENCY, is_global=True)
+    add_known_quotas(server, quota)
     server.known_quotas[ACCOUNT, "global"] = KnownQuotas(lists={"lambda": (quota,)})
     judged(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.WITHIN, 5.0)
     await server.publish()
@@ -441,9 +454,9 @@ async def test_a_quota_that_is_the_same_in_all_regions_is_listed_once_and_watche
     assert [(item["region"], item["state"]) for item in items] == [("global", "watched")]
 
 
-def know_without_role(server: Server, *quotas: ListedQuota, region: str = REGION) -> None:
+def add_quotas_without_role(server: Server, *quotas: ListedQuota, region: str = REGION) -> None:
     """Set the known quotas of an account that is read without a role."""
-    know(server, *quotas)
+    add_known_quotas(server, *quotas)
     server.known_quotas[ACCOUNT, region] = server.known_quotas.pop((ACCOUNT, REGION))
     server.known_quotas[ACCOUNT, region].in_use = frozenset(quota.quota.service for quota in quotas)
     server.status = MonitorStatus(cells=[cell_status(region, signer="999999999999")])
@@ -461,7 +474,7 @@ async def test_without_a_role_a_quota_is_watched_where_a_metric_has_its_usage(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     judged(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.NEAR, 9.0)
-    know_without_role(server, listed(CONCURRENCY, 1000.0, source=LimitSource.DEFAULT))
+    add_quotas_without_role(server, listed_quota(CONCURRENCY, 1000.0, source=LimitSource.DEFAULT))
     found = await item_of(server, client, CONCURRENCY.code)
     assert (found["state"], found["value"], found["source"]) == ("watched", 1000.0, "quota_default")
     notes = (await json_of(client, COVERAGE))["notes"]
@@ -471,9 +484,9 @@ async def test_without_a_role_a_quota_is_watched_where_a_metric_has_its_usage(
 @pytest.mark.parametrize(
     ("quota", "reason"),
     [
-        (listed(WEB_ACLS), "There is no role in this account"),  # a list counts its resources
+        (listed_quota(WEB_ACLS), "There is no role in this account"),  # a list counts its resources
         (
-            listed(Quota(service="sqs", code="L-00000001"), usage=USAGE_METRIC),
+            listed_quota(Quota(service="sqs", code="L-00000001"), usage=USAGE_METRIC),
             "There is no role in this account",
         ),
     ],
@@ -481,7 +494,7 @@ async def test_without_a_role_a_quota_is_watched_where_a_metric_has_its_usage(
 async def test_a_quota_that_needs_a_role_is_not_permitted_and_has_the_next_step(
     server: Server, client: httpx.AsyncClient, quota: ListedQuota, reason: str
 ) -> None:
-    know_without_role(server, quota)
+    add_quotas_without_role(server, quota)
     found = await item_of(server, client, quota.quota.code)
     assert found["state"] == "not_permitted"
     assert reason in found["reason"]
@@ -494,7 +507,7 @@ async def test_a_signal_that_needs_a_role_is_not_permitted(
 ) -> None:
     series = add(server.fleet, CONCURRENCY_KEY, usage=reason, throttled=None)
     judged(server.fleet, series, Zone.UNOBSERVABLE)
-    know_without_role(server, listed(CONCURRENCY))
+    add_quotas_without_role(server, listed_quota(CONCURRENCY))
     found = await item_of(server, client, CONCURRENCY.code)
     assert (found["state"], found["reason"]) == ("not_permitted", reason.reason)
     assert found["enable"].startswith(ACCOUNT_ENTRY)
@@ -503,7 +516,7 @@ async def test_a_signal_that_needs_a_role_is_not_permitted(
 async def test_the_proposed_role_is_in_the_partition_of_the_account(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    know_without_role(server, listed(WEB_ACLS), region="cn-north-1")
+    add_quotas_without_role(server, listed_quota(WEB_ACLS), region="cn-north-1")
     server.telemetry.aws.partitions[ACCOUNT] = "aws-cn"
     assert "arn:aws-cn:iam::" in (await item_of(server, client, WEB_ACLS.code))["enable"]
 
@@ -511,14 +524,14 @@ async def test_the_proposed_role_is_in_the_partition_of_the_account(
 async def test_a_quota_without_a_usage_source_keeps_this_state_without_a_role(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    know_without_role(server, listed(Quota(service="sqs", code="L-00000001")))
+    add_quotas_without_role(server, listed_quota(Quota(service="sqs", code="L-00000001")))
     assert (await item_of(server, client, "L-00000001"))["state"] == "no_usage_source"
 
 
 async def test_the_defaults_that_could_not_be_listed_are_reported(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    know_without_role(server, listed(WEB_ACLS))
+    add_quotas_without_role(server, listed_quota(WEB_ACLS))
     server.known_quotas[ACCOUNT, REGION].list_failures = ["ListAWSDefaultServiceQuotas: no access"]
     found = await json_of(client, COVERAGE)
     assert f"shop/{REGION}: ListAWSDefaultServiceQuotas: no access" in found["unread"]
@@ -535,9 +548,9 @@ async def test_a_cost_that_is_not_billed_in_dollars_is_described_in_words(
     server: Server, client: httpx.AsyncClient, partition: str, note: str
 ) -> None:
     server.telemetry.aws.partitions[ACCOUNT] = partition
-    know(server, listed(Quota(service="lambda", code="L-00000001"), usage=USAGE_METRIC)).in_use = frozenset(
-        {"lambda"}
-    )
+    add_known_quotas(
+        server, listed_quota(Quota(service="lambda", code="L-00000001"), usage=USAGE_METRIC)
+    ).in_use = frozenset({"lambda"})
     found = await item_of(server, client, "L-00000001")
     assert found["monthly_dollars"] is None
     assert found["cost_note"].startswith(note)

@@ -61,7 +61,7 @@ async def test_alerts_continue_while_the_disk_fails(
         assert (await client.get("/-/ready")).status_code == 200
         fail(connections[-1])
         receiver = AcceptingReceiver(server)
-        alerts = await fire(server, *(f"stream-{n}" for n in range(200)))
+        alerts = await fire_alerts(server, *(f"stream-{n}" for n in range(200)))
         got = await client.get("/-/ready")
         assert got.status_code == 503
         assert f"headroom.db cannot be used: {why}" in error_of(got)
@@ -86,7 +86,7 @@ async def test_a_journal_that_is_corrupt_at_the_start_is_set_aside_and_replaced(
         assert got.status_code == 503
         assert "headroom.db cannot be used: it is no database" in error_of(got)
         receiver = AcceptingReceiver(server)
-        (orders,) = await fire(server, "orders")
+        (orders,) = await fire_alerts(server, "orders")
         await receiver.send_due()
         assert receiver.alerts == {orders}
         await server.alerting.journal.maintain()

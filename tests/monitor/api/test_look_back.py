@@ -27,7 +27,7 @@ async def test_episodes_are_listed_with_their_notices(server: Server, client: ht
     await server.publish()
     found = await json_of(client, "/api/v1/look-back")
     clicks, orders = found["items"]
-    assert (orders["resource"], orders["kind"], orders["minutes"], orders["told"]) == (
+    assert (orders["resource"], orders["kind"], orders["minutes"], orders["notices"]) == (
         "orders",
         "near",
         45,
@@ -35,7 +35,7 @@ async def test_episodes_are_listed_with_their_notices(server: Server, client: ht
     )
     assert (orders["peak_utilization"], orders["usage"], orders["limit"]) == (0.95, 950, 1000)
     assert (clicks["kind"], clicks["throttled"]) == ("throttled", 4)
-    assert [told["zone"] for told in clicks["told"]] == ["saturated"]
+    assert [notice["zone"] for notice in clicks["notices"]] == ["saturated"]
     assert found["total"] == 2
     limited = await json_of(client, "/api/v1/look-back?limit=1&days=7")
     assert (len(limited["items"]), limited["total"]) == (1, 2)

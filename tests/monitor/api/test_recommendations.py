@@ -24,7 +24,7 @@ def stream(name: str) -> Key:
     return key(name)._replace(subject=Resource("stream", (name,)))
 
 
-def buy(server: Server, name: str, used: float, quarters: int = FORTNIGHT) -> None:
+def add_stream(server: Server, name: str, used: float, quarters: int = FORTNIGHT) -> None:
     """Add a stream of eight shards, whose peak usage is a share of its limit.
 
     used: the share. quarters: the quarters of an hour with a known usage.
@@ -37,9 +37,9 @@ def buy(server: Server, name: str, used: float, quarters: int = FORTNIGHT) -> No
 
 
 async def test_right_sizes_are_listed_with_sums(server: Server, client: httpx.AsyncClient) -> None:
-    buy(server, "idle", 0.08)
-    buy(server, "short", 0.9)
-    buy(server, "new", 0.08, quarters=96)
+    add_stream(server, "idle", 0.08)
+    add_stream(server, "short", 0.9)
+    add_stream(server, "new", 0.08, quarters=96)
     await server.publish()
     found = await json_of(client, "/api/v1/recommendations")
     assert [(item["resource"], item["advice"], item["right_size"]) for item in found["items"]] == [
@@ -59,8 +59,8 @@ async def test_right_sizes_are_listed_with_sums(server: Server, client: httpx.As
 
 
 async def test_recommendations_are_filtered_and_limited(server: Server, client: httpx.AsyncClient) -> None:
-    buy(server, "idle", 0.08)
-    buy(server, "short", 0.9)
+    add_stream(server, "idle", 0.08)
+    add_stream(server, "short", 0.9)
     await server.publish()
     lower = await json_of(client, "/api/v1/recommendations?advice=lower")
     assert [item["resource"] for item in lower["items"]] == ["idle"]
@@ -72,7 +72,7 @@ async def test_recommendations_are_filtered_and_limited(server: Server, client: 
 
 
 async def test_pages_show_the_right_size(server: Server, client: httpx.AsyncClient) -> None:
-    buy(server, "idle", 0.08)
+    add_stream(server, "idle", 0.08)
     await server.publish()
     page = await client.get(f"/series/{stream('idle').id}")
     assert "Lower from 8 shards to 2" in page.text

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from monitor.alerting.tables import ACKNOWLEDGEMENTS, SILENCES, TABLES, Table
 from tests.monitor.alerting.delivery_fixture import stored_rows
-from tests.monitor.api.test_alerts import ACK, ALERTS, SILENCE, fire
+from tests.monitor.api.test_alerts import ACK, ALERTS, SILENCE, fire_alerts
 from tests.monitor.api.test_alerts import SILENCES as SILENCES_PATH
 from tests.monitor.fleet_server import Server, client_of, error_of, json_of
 
@@ -63,7 +63,7 @@ async def filled_server(tmp_path: Path) -> AsyncIterator[FilledServer]:
     """Yield one server for all requests of a test; check at its end that the file has the journal's rows."""
     async with Server.opened(tmp_path) as server:
         async with client_of(server) as client:
-            (alert,) = await fire(server, "orders")
+            (alert,) = await fire_alerts(server, "orders")
             yield server, client, alert
         stored = {table.name: [*server.alerting.journal.all(table).values()] for table in TABLES}
     assert await stored_rows(tmp_path / "headroom.db") == {

@@ -20,12 +20,12 @@ THROTTLED = "TooManyRequestsException"
 Values = Mapping[Quota, float]
 
 
-def code(number: int, service: str = "lambda") -> Quota:
+def numbered_quota(number: int, service: str = "lambda") -> Quota:
     """Return the quota of a service whose code has this number."""
     return Quota(service=service, code=f"L-{number:08X}")
 
 
-def described(quota: Quota, value: float, arn: str = "") -> dict[str, Any]:
+def list_entry(quota: Quota, value: float, arn: str = "") -> dict[str, Any]:
     """Return a quota as an entry of a list. arn: the resource of the value; empty for the account's value."""
     context = {"ContextScope": "RESOURCE", "ContextId": arn, "AdjustableAtLevel": "PER_RESOURCE"}
     return {"QuotaCode": quota.code, "Value": value, **({"QuotaContext": context} if arn else {})}
@@ -75,7 +75,7 @@ class ServiceQuotas:
                 (quota, value, "*" if quota in self.resource_values else "")
                 for quota, value in account_values.items()
             ]
-        listed = [described(*entry) for entry in entries if entry[0].service == service]
+        listed = [list_entry(*entry) for entry in entries if entry[0].service == service]
         return self._error(operation) or {"Quotas": listed}
 
     def _get(self, operation: str, values: Values, params: Mapping[str, Any]) -> Any:

@@ -20,8 +20,8 @@ from monitor.polling.reader import MetricReader
 from rules.signals import Quota
 from tests.fake_aws import ACCOUNT_ID, FakeAws, denied
 from tests.kinesis_answers import stream_names
+from tests.monitor.polling.declared_entry import declared_entry
 from tests.monitor.polling.inventories import KINESIS, LAMBDA, NO_QUOTAS, FakeAccount, functions, streams
-from tests.monitor.polling.own_entry import own_entry
 from tests.quick_loop import run
 from tests.registries import METRIC_SERVICES
 from tests.resources import resource as resource_of
@@ -65,7 +65,7 @@ class Topics:
         )
         self.aws.cell.call_turns = CallTurns(min_calls=max_reads)
         self.fleet = Fleet()
-        entry = own_entry(QUOTA, "subscriptions", "many_subscriptions", "topics", "all_subscriptions")
+        entry = declared_entry(QUOTA, "subscriptions", "many_subscriptions", "topics", "all_subscriptions")
         registry = build_registry([COLLECTOR], [entry])
         quotas = QuotaBook(self.aws.cell, [], on_demand=True)
         self.inventory = Inventory(self.aws.cell, self.fleet, Config(), registry, quotas)

@@ -25,13 +25,13 @@ from tests.monitor.polling.service_quotas import (
     LIST,
     THROTTLED,
     ServiceQuotas,
-    code,
+    numbered_quota,
 )
 from tests.quick_loop import run
 from tests.registries import REGISTRY
 
 # A and B are quotas of Lambda, C is one of SQS.
-A, B, C = code(1), code(2), code(1, "sqs")
+A, B, C = numbered_quota(1), numbered_quota(2), numbered_quota(1, "sqs")
 APPLIED = LimitSource.APPLIED
 NOW = 1.8e9  # epoch seconds
 ARN, OTHER_ARN = (f"arn:aws:lambda:eu-west-1:{ACCOUNT_ID}:function:{name}" for name in ("a", "b"))
@@ -63,7 +63,9 @@ def slow_reads() -> QuotaReads:
 
 
 async def test_fifty_service_codes_take_one_call_each_and_all_requests_one_more() -> None:
-    quotas = {code(number, f"service{service}"): 1.0 for service in range(50) for number in range(10)}
+    quotas = {
+        numbered_quota(number, f"service{service}"): 1.0 for service in range(50) for number in range(10)
+    }
     reads = QuotaReads(ServiceQuotas(quotas), *quotas)
     await reads.book.read()
     assert reads.take_calls() == {LIST: 50, HISTORY: 1}
@@ -278,10 +280,10 @@ def exported_requests(aws: FakeAws) -> dict[tuple[str, str], float]:
 
 
 async def test_requests_are_known_also_for_quotas_that_no_signal_declares() -> None:
-    reads = QuotaReads(ServiceQuotas({A: 3.0}, requests={A: 9.0, code(9): 5.0}), A, B)
+    reads = QuotaReads(ServiceQuotas({A: 3.0}, requests={A: 9.0, numbered_quota(9): 5.0}), A, B)
     assert reads.book.requests is None
     await reads.book.read()
-    undeclared = code(9)  # a quota that no signal declares
+    undeclared = numbered_quota(9)  # a quota that no signal declares
     assert reads.book.requests == {
         RequestedQuota(A): QuotaRequest(9.0, "PENDING", None),
         RequestedQuota(undeclared): QuotaRequest(5.0, "PENDING", None),

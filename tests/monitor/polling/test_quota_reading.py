@@ -21,12 +21,12 @@ from tests.monitor.polling.service_quotas import (
     NOT_FOUND,
     THROTTLED,
     ServiceQuotas,
-    code,
-    described,
+    list_entry,
+    numbered_quota,
 )
 
 # Three quotas of Lambda.
-A, B, C = code(1), code(2), code(3)
+A, B, C = numbered_quota(1), numbered_quota(2), numbered_quota(3)
 APPLIED, DEFAULT = LimitSource.APPLIED, LimitSource.DEFAULT
 DENIED = "AccessDeniedException"
 ARN, OTHER_ARN = (f"arn:aws:lambda:eu-west-1:123456789012:function:{name}" for name in ("a", "b"))
@@ -51,7 +51,7 @@ def failures_of(reading: QuotaReading) -> dict[Quota, tuple[str, str]]:
 
 async def test_quotas_with_applied_values_take_one_call() -> None:
     fifty_quotas = {code(number): float(number) for number in range(1, 51)}
-    reading, calls = await read_once(ServiceQuotas(fifty_quotas | {code(99): 9.0}), *fifty_quotas)
+    reading, calls = await read_once(ServiceQuotas(fifty_quotas | {numbered_quota(99): 9.0}), *fifty_quotas)
     assert reading.values == {quota: {APPLIED: value} for quota, value in fifty_quotas.items()}
     assert calls == {LIST: 1}
 
@@ -79,8 +79,8 @@ async def test_only_two_of_a_hundred_quotas_in_neither_list_are_requested() -> N
 
 
 async def test_quotas_in_neither_list_are_all_requested_if_aws_has_one_of_the_first_two() -> None:
-    reading, calls = await read_once(ServiceQuotas(unlisted={B: 2.0, code(100): 3.0}), *HUNDRED_QUOTAS)
-    assert reading.values == {B: {APPLIED: 2.0}, code(100): {APPLIED: 3.0}}
+    reading, calls = await read_once(ServiceQuotas(unlisted={B: 2.0, numbered_quota(100): 3.0}), *HUNDRED_QUOTAS)
+    assert reading.values == {B: {APPLIED: 2.0}, numbered_quota(100): {APPLIED: 3.0}}
     assert len(reading.absent) == 98
     assert calls[GET] == 100
 
@@ -191,7 +191,7 @@ async def test_values_of_single_resources_take_one_more_call() -> None:
 async def test_if_aws_has_no_list_of_values_of_resources_no_resource_has_its_own_value() -> None:
     def answer(**params: Any) -> Any:
         not_found_error = denied("ListServiceQuotas", NOT_FOUND)
-        return not_found_error if "QuotaAppliedAtLevel" in params else {"Quotas": [described(A, 3.0, "*")]}
+        return not_found_error if "QuotaAppliedAtLevel" in params else {"Quotas": [list_entry(A, 3.0, "*")]}
 
     reading, _ = await read_once(ServiceQuotas(), A, list_service_quotas=answer)
     assert (reading.values, reading.resource_values) == ({A: {APPLIED: 3.0}}, {A: {}})
@@ -200,7 +200,7 @@ async def test_if_aws_has_no_list_of_values_of_resources_no_resource_has_its_own
 async def test_if_values_of_resources_cannot_be_read_the_account_value_is_still_read() -> None:
     def answer(**params: Any) -> Any:
         throttled_error = denied("ListServiceQuotas", THROTTLED)
-        return throttled_error if "QuotaAppliedAtLevel" in params else {"Quotas": [described(A, 3.0, "*")]}
+        return throttled_error if "QuotaAppliedAtLevel" in params else {"Quotas": [list_entry(A, 3.0, "*")]}
 
     reading, _ = await read_once(ServiceQuotas(), A, list_service_quotas=answer)
     assert (reading.values, reading.resource_values) == ({A: {APPLIED: 3.0}}, {})

@@ -12,7 +12,7 @@ from monitor.polling.metric_services import MetricServices
 from monitor.polling.quota_book import QuotaBook
 from rules.signals import Quota
 from tests.fake_aws import FakeAws
-from tests.monitor.polling.own_entry import own_entry
+from tests.monitor.polling.declared_entry import declared_entry
 from tests.monitor.polling.service_quotas import ServiceQuotas
 from tests.registries import REGISTRY
 
@@ -42,7 +42,7 @@ async def test_the_api_is_called_in_the_declared_region_and_quotas_are_read_in_t
         list_accelerators={"Accelerators": [{"AcceleratorArn": arn}]},
         **ServiceQuotas({QUOTA: 40.0}).answers,
     )
-    fleet, registry = Fleet(), build_registry([COLLECTOR], [own_entry(QUOTA, "flows")])
+    fleet, registry = Fleet(), build_registry([COLLECTOR], [declared_entry(QUOTA, "flows")])
     book = QuotaBook(aws.cell, [QUOTA], on_demand=True)
     await Inventory(aws.cell, fleet, Config(), registry, book).run(COLLECTOR)
     assert aws.regions == {("globalaccelerator", "us-west-2"), ("service-quotas", "us-east-1")}

@@ -22,8 +22,8 @@ from monitor.polling.unused_service import UnusedService
 from rules.signals import Quota
 from tests.fake_aws import FakeAws, denied
 from tests.kinesis_answers import SHARD_LIMITS
+from tests.monitor.polling.declared_entry import declared_entry
 from tests.monitor.polling.inventories import BY_SERVICE, LAMBDA, FakeAccount
-from tests.monitor.polling.own_entry import own_entry
 from tests.monitor.polling.service_quotas import LIST, ServiceQuotas
 from tests.quick_loop import run
 from tests.registries import METRIC_SERVICES
@@ -66,7 +66,7 @@ class DatabaseInventories:
         )
         self.fleet, registry = (
             Fleet(),
-            build_registry([COLLECTOR], [own_entry(QUOTA, "instances", "clusters", "calls", "known")]),
+            build_registry([COLLECTOR], [declared_entry(QUOTA, "instances", "clusters", "calls", "known")]),
         )
         quotas = QuotaBook(self.aws.cell, [QUOTA], on_demand=True)
         self.inventory = Inventory(self.aws.cell, self.fleet, Config(), registry, quotas)

@@ -20,7 +20,7 @@ from monitor.web.alert_rows import AlertTab, by_tab, in_order
 from rules.band import Zone
 from tests.monitor.alerting.notices import notice
 from tests.monitor.alerting.pending import notice as numbered
-from tests.monitor.api.test_alerts import fire
+from tests.monitor.api.test_alerts import fire_alerts
 from tests.monitor.fleet.fleets import add, judged, key
 from tests.monitor.fleet_server import Server
 from tests.monitor.web.pages import Page, page
@@ -178,7 +178,7 @@ async def receivers_cell(client: httpx.AsyncClient, alert: str) -> str:
 async def test_a_receiver_that_fails_is_marked_in_the_row_and_at_the_tab(
     receivers: Server, client: httpx.AsyncClient
 ) -> None:
-    (alert,) = await fire(receivers, "orders")
+    (alert,) = await fire_alerts(receivers, "orders")
     await receivers.publish()
     assert "pager : queued , mail : queued" in await receivers_cell(client, alert)
     await answer_with(receivers, retry("http", "it answered 429"), "pager")
@@ -196,7 +196,7 @@ async def test_a_receiver_that_fails_is_marked_in_the_row_and_at_the_tab(
 async def test_the_history_shows_each_change_with_its_reason_and_receivers(
     receivers: Server, client: httpx.AsyncClient
 ) -> None:
-    (alert,) = await fire(receivers, "orders")
+    (alert,) = await fire_alerts(receivers, "orders")
     journal = receivers.alerting.journal
     ended = numbered(90, "b", NoticeKind.RESOLVED, resolution_reason="the limit was raised from 1 to 2")
     await journal.commit({}, [numbered(89, "b"), ended])
@@ -210,7 +210,7 @@ async def test_the_history_shows_each_change_with_its_reason_and_receivers(
 
 
 async def test_pending_alerts_are_rows_without_buttons(server: Server, client: httpx.AsyncClient) -> None:
-    (alert,) = await fire(server, "orders", minutes=3)
+    (alert,) = await fire_alerts(server, "orders", minutes=3)
     await server.exposition.publish({}, server.alerting.engine.active_alerts())
     text = (await client.get("/alerts/pending")).text
     assert "nobody yet" in row_words(text, alert)
@@ -248,7 +248,7 @@ async def test_without_firing_alerts_the_page_shows_how_many_series_were_judged(
 async def test_without_other_firing_alerts_the_page_counts_the_acknowledged_alerts(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    (alert,) = await fire(server, "orders")
+    (alert,) = await fire_alerts(server, "orders")
     await server.publish()
     await server.alerting.acknowledge(alert, author="Ada", comment="adding shards")
     shown = await words(client, "/alerts")

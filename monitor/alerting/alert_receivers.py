@@ -14,7 +14,7 @@ from monitor.notifiers.notice import Notice
 class DeliveryState(StrEnum):
     """The state of notifying a receiver of an alert, worst last."""
 
-    TOLD = "told"
+    NOTIFIED = "notified"
     SOON = "soon"  # when `group_wait` or `group_interval` has passed
     LATER = "later, by its time window"
     QUEUED = "queued"
@@ -28,21 +28,21 @@ class DeliveryState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ToldReceiver:
+class AlertReceiver:
     """A receiver of an alert, and whether it was notified."""
 
     receiver: str
     state: DeliveryState
 
     @property
-    def is_told(self) -> bool:
+    def is_notified(self) -> bool:
         """True if the receiver was notified."""
-        return self.state is DeliveryState.TOLD
+        return self.state is DeliveryState.NOTIFIED
 
 
 @dataclass(frozen=True, slots=True)
-class ToldReceivers:
-    """Finds the receivers of alerts. Any thread may call `told`.
+class AlertReceivers:
+    """Finds the receivers of alerts. Any thread may call `receivers_of`.
 
     routes: returns the receivers to which an alert is routed. notified: by alert id, the receivers that
     were notified that the alert fires. queued: by receiver, the alerts with queued notices. undelivered: by
@@ -72,12 +72,12 @@ class ToldReceivers:
             frozenset(status.receiver for status in receivers if status.stats.last_error),
         )
 
-    def told(self, notice: Notice) -> list[ToldReceiver]:
+    def receivers_of(self, notice: Notice) -> list[AlertReceiver]:
         """Return the receivers of an alert: first the routed ones, then others that were notified of it."""
         notified = {*self.notified.get(notice.alert, ())}
         suppressed = {routed.receiver: routed.suppressed for routed in self.routes(notice)}
         names = dict.fromkeys([*suppressed, *sorted(notified)])
-        return [ToldReceiver(name, self._state(notice.alert, name, notified, suppressed)) for name in names]
+        return [AlertReceiver(name, self._state(notice.alert, name, notified, suppressed)) for name in names]
 
     def _state(
         self, alert: str, receiver: str, notified: set[str], suppressed: Mapping[str, bool]
@@ -87,5 +87,5 @@ class ToldReceivers:
         if alert in self.undelivered.get(receiver, ()):
             return DeliveryState.UNDELIVERED
         if receiver in notified:
-            return DeliveryState.TOLD
+            return DeliveryState.NOTIFIED
         return DeliveryState.LATER if suppressed.get(receiver) else DeliveryState.SOON

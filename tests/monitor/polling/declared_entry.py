@@ -3,7 +3,7 @@
 from rules.signals import Quota, Service
 
 
-def own_entry(quota: Quota, *names: str) -> Service:
+def declared_entry(quota: Quota, *names: str) -> Service:
     """Return the catalogue entry of the service `ours`. names: its signals, all with the same quota."""
     signal = {
         "title": "Items",
