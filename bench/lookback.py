@@ -18,7 +18,7 @@ from monitor.lookback.replay import Judging, look_back
 from monitor.lookback.sample_file import SampleFile
 from monitor.lookback.ways import Way
 from rules.alert_rules import Rule
-from tests.monitor.fleet.fleets import add, key, refused, traffic
+from tests.monitor.fleet.fleets import add, key, throttled_metric, traffic
 
 DAY: Final = 24 * 60
 START: Final = 29_000_000 // 60 * 60
@@ -37,7 +37,7 @@ def main(series: int, days: int) -> None:
         for first in range(0, series, AT_ONCE):
             names = [entry.key.id for entry in added[first : first + AT_ONCE]]
             used, throttled = points(len(names), len(minutes), seed=first)
-            for metric, values in ((traffic, used), (refused, throttled)):
+            for metric, values in ((traffic, used), (throttled_metric, throttled)):
                 read = np.array([rows[metric_query(metric.of(StreamName=name))] for name in names], np.int32)
                 at = np.tile(np.arange(minutes.start, minutes.stop, dtype=np.int32), read.size)
                 file.write(read, (read.repeat(len(minutes)), at, values.ravel()))

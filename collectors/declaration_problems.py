@@ -24,7 +24,7 @@ from collectors.expression import Expression
 from collectors.scan_groups import CycleError, listing_order
 from rules.command_template import shell_words
 from rules.problem_text import suggestion
-from rules.strict_yaml import Where
+from rules.strict_yaml import DocumentPath
 
 MAX_KINDS = 100  # of resources; bounds the recursion over parents
 # Text that looks like a placeholder; `{Key=a,Value=b}` and JSON in a command do not.
@@ -43,7 +43,7 @@ INVENTORY_FIELDS = (
 )
 _SECTIONS = {"metrics": "a metric", "tables": "a table", "resources": "a kind of resource"}
 
-Problem = tuple[Where, str]
+Problem = tuple[DocumentPath, str]
 
 
 def problems_of(declaration: Declaration) -> list[Problem]:
@@ -74,7 +74,7 @@ def _kind_problems(declaration: Declaration) -> Iterator[Problem]:
         return
     kinds = declaration.resources.keys() - {ACCOUNT_KIND}
     for kind, declared in declaration.resources.items():
-        where: Where = ("resources", kind)
+        where: DocumentPath = ("resources", kind)
         if declared.parent:
             yield from _unknown((*where, "parent"), "a kind of resource", [declared.parent], kinds)
         yield from _unknown((*where, "refers"), "a kind of resource", declared.refers, kinds)
@@ -91,7 +91,7 @@ def _kind_problems(declaration: Declaration) -> Iterator[Problem]:
         yield from _unknown(("signals", name, "resource"), "a kind of resource", [signal.resource], known)
 
 
-def _list_problems(where: Where, declared: ResourceDeclaration) -> Iterator[Problem]:
+def _list_problems(where: DocumentPath, declared: ResourceDeclaration) -> Iterator[Problem]:
     listed = declared.list
     if listed is None:
         yield (*where, "list"), "missing"
@@ -134,7 +134,7 @@ def _name_problems(declaration: Declaration) -> Iterator[Problem]:
             seen.add(name)
 
 
-def _fact_places(declared: ResourceDeclaration) -> Iterator[tuple[Where, str]]:
+def _fact_places(declared: ResourceDeclaration) -> Iterator[tuple[DocumentPath, str]]:
     """Yield the facts and values of a kind, each with the place of its mapping."""
     yield from ((("facts",), name) for name in declared.facts)
     for index, call in enumerate(declared.calls):
@@ -202,7 +202,7 @@ def _batch_problems(kind: str, declared: ResourceDeclaration, known: set[str]) -
     known: the names that such a call may use; it is made before any other call about the resources.
     """
     for index, call in enumerate(declared.calls):
-        where: Where = ("resources", kind, "calls", index)
+        where: DocumentPath = ("resources", kind, "calls", index)
         if not call.batch:
             yield from (
                 [((*where, "match"), "expected batch beside it, whose items it matches")]
@@ -225,7 +225,7 @@ def _batch_problems(kind: str, declared: ResourceDeclaration, known: set[str]) -
         yield from _unknown(where, expected, needed_names(call), known)
 
 
-def _template_problems(where: Where, call: Any, known: set[str]) -> Iterator[Problem]:
+def _template_problems(where: DocumentPath, call: Any, known: set[str]) -> Iterator[Problem]:
     yield from _template_names((*where, "params"), call.params, known)
     yield from _template_names((*where, "first"), call.first, known)
     if isinstance(call, ListDeclaration) and call.fact:
@@ -234,7 +234,7 @@ def _template_problems(where: Where, call: Any, known: set[str]) -> Iterator[Pro
         yield (*where, "first"), "expected items, as only pages have a first one"
 
 
-def _template_names(where: Where, template: Any, known: Iterable[str]) -> Iterator[Problem]:
+def _template_names(where: DocumentPath, template: Any, known: Iterable[str]) -> Iterator[Problem]:
     yield from _unknown(where, "a known placeholder", dict.fromkeys(_names_in_braces(template)), known)
 
 
@@ -275,7 +275,7 @@ def _signal_problems(declaration: Declaration, name: str) -> Iterator[Problem]:
             yield from _command_problems((*where, field, "enable"), reason.enable or "")
 
 
-def _command_problems(where: Where, command: str) -> Iterator[Problem]:
+def _command_problems(where: DocumentPath, command: str) -> Iterator[Problem]:
     try:
         shell_words(command)
     except ValueError as error:
@@ -295,7 +295,9 @@ def _metric_owners(declaration: Declaration, signal: SignalDeclaration) -> set[t
     return {(name, kind) for name, kind in own | others if name in declaration.metrics}
 
 
-def _attribute_problems(declaration: Declaration, where: Where, expression: Expression) -> Iterator[Problem]:
+def _attribute_problems(
+    declaration: Declaration, where: DocumentPath, expression: Expression
+) -> Iterator[Problem]:
     for kind, fact in sorted(expression.attributes):
         yield from _unknown(where, "a kind of resource", [kind], declaration.resources)
         if kind in declaration.resources:
@@ -304,7 +306,7 @@ def _attribute_problems(declaration: Declaration, where: Where, expression: Expr
 
 
 def _one_or_several_problems(
-    declaration: Declaration, where: Where, kind_of_signal: str, expression: Expression
+    declaration: Declaration, where: DocumentPath, kind_of_signal: str, expression: Expression
 ) -> Iterator[Problem]:
     """Yield a problem for each kind that stands for one resource and is used as a list, or vice versa."""
     own = declaration.resources.get(kind_of_signal)
@@ -335,7 +337,9 @@ def _unused_metrics(declaration: Declaration) -> Iterator[Problem]:
         yield ("metrics", name), "expected a metric that a signal uses"
 
 
-def _unknown(where: Where, expected: str, names: Iterable[str], known: Iterable[str]) -> Iterator[Problem]:
+def _unknown(
+    where: DocumentPath, expected: str, names: Iterable[str], known: Iterable[str]
+) -> Iterator[Problem]:
     """Yield a problem for each name that is not known, with the nearest known name."""
     known = set(known)
     for name in sorted(names):

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from rules.problem_text import SCALAR_NAMES, suggestion
-from rules.strict_yaml import Document, Where, named_line, parse_document
+from rules.strict_yaml import Document, DocumentPath, named_line, parse_document
 
 MAX_FILE_SIZE = 1024**2  # bytes
 MAX_SHOWN_PROBLEMS = 50  # problems of a file; the others are only counted
@@ -16,7 +16,7 @@ MAX_SHOWN_LENGTH = 60  # characters of a value in a problem
 
 EMPTY_DOCUMENT = Document(None, [], {})
 
-Problem = tuple[Where, str]
+Problem = tuple[DocumentPath, str]
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -33,7 +33,7 @@ class ModelFile(Generic[Model]):
     model: Model | None
     problems: list[str]
 
-    def problem_at(self, where: Where, sentence: str) -> str:
+    def problem_at(self, where: DocumentPath, sentence: str) -> str:
         """Return the line, as in `problems`, of a problem that was found later.
 
         Parses the content again, as the line numbers of all places take more memory than the model.
@@ -70,7 +70,7 @@ def unreadable(name: str, reason: str, line: int = 1) -> ModelFile[Any]:
     return ModelFile(name, None, None, [f"{name}:{line}: file: {reason}"])
 
 
-def misplaced(where: Where, sentence: str) -> PydanticCustomError:
+def misplaced(where: DocumentPath, sentence: str) -> PydanticCustomError:
     """Return the error for a model's validator to raise about a place within the model."""
     return PydanticCustomError("problem", "{sentence}", {"sentence": sentence, "where": where})
 
@@ -98,7 +98,7 @@ def _schema_problems(error: ValidationError, model: type[BaseModel]) -> Iterator
         yield where, _sentence(details, where, model)
 
 
-def _sentence(error: ErrorDetails, where: Where, model: type[BaseModel]) -> str:
+def _sentence(error: ErrorDetails, where: DocumentPath, model: type[BaseModel]) -> str:
     context = error.get("ctx", {})
     match error["type"]:
         case "extra_forbidden":
@@ -132,7 +132,7 @@ def _shown(value: Any) -> str:
     return text if len(text) <= MAX_SHOWN_LENGTH else f"{text[:MAX_SHOWN_LENGTH]}..."
 
 
-def keys_at(model: type[BaseModel], where: Where) -> list[str]:
+def keys_at(model: type[BaseModel], where: DocumentPath) -> list[str]:
     """Return the keys that a model allows at a place; none where the file chooses the keys itself."""
     entries: type[BaseModel] | None = None  # the model of the entries of a mapping or list
     for step in where:

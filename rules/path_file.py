@@ -10,7 +10,7 @@ from rules.hops import HopKind, PathModelBase, hop_kinds
 from rules.model_file import ModelFile, Problem, misplaced, parse_model
 from rules.path_order import order_of
 from rules.problem_text import suggestion
-from rules.strict_yaml import Where
+from rules.strict_yaml import DocumentPath
 
 MAX_PATHS = 100
 MAX_HOPS = 50  # in a path
@@ -152,7 +152,7 @@ def _unknown_hops(path: RequestPath, names: Sequence[str]) -> Iterator[Problem]:
     for place, hop in enumerate(path.hops):
         for number, name in enumerate(hop.after or ()):
             if name not in names:
-                where: Where = ("hops", place, "after", number)
+                where: DocumentPath = ("hops", place, "after", number)
                 yield where, f"expected the name of a hop, found {name!r}{suggestion(name, names)}"
 
 

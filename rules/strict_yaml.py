@@ -12,7 +12,7 @@ import yaml
 
 MAX_DEPTH = 16  # levels of nesting
 
-Where = tuple[int | str, ...]  # keys and indexes from the top of the document
+DocumentPath = tuple[int | str, ...]  # keys and indexes from the top of the document
 
 # The plain scalars that are not text; the name of each group is their type.
 PLAIN = re.compile(
@@ -34,7 +34,7 @@ VALUES: Mapping[str | None, Callable[[str], Any]] = {
 class YamlProblem(NamedTuple):
     """A problem of a document. where: the keys that lead to it. what: a sentence with line and column."""
 
-    where: Where
+    where: DocumentPath
     what: str
 
 
@@ -43,9 +43,9 @@ class Document(NamedTuple):
 
     data: Any
     problems: list[YamlProblem]
-    lines: dict[Where, int]
+    lines: dict[DocumentPath, int]
 
-    def line(self, where: Where) -> int:
+    def line(self, where: DocumentPath) -> int:
         """Return the line of a place, or of the nearest place around it that is in the document."""
         while where and where not in self.lines:
             where = where[:-1]
@@ -101,7 +101,7 @@ class _EventReader:
     def __init__(self, text: str) -> None:
         self.events: Iterator[yaml.Event] = iter(yaml.parse(text, Loader=yaml.CSafeLoader))
         self.problems: list[YamlProblem] = []
-        self.lines: dict[Where, int] = {}
+        self.lines: dict[DocumentPath, int] = {}
 
     def document(self) -> Any:
         data = None
@@ -116,7 +116,7 @@ class _EventReader:
                 data = self.value(first, ())
         return data
 
-    def value(self, event: Any, where: Where) -> Any:
+    def value(self, event: Any, where: DocumentPath) -> Any:
         """Return the value that begins with an event; `lines` has the line of its place already."""
         if len(where) > MAX_DEPTH:
             raise ValueError(f"nested too deeply ({_place(event.start_mark)})")
@@ -129,7 +129,7 @@ class _EventReader:
             return scalar(event)
         return self.mapping(where) if kind is yaml.MappingStartEvent else self.sequence(where)
 
-    def sequence(self, where: Where) -> list[Any]:
+    def sequence(self, where: DocumentPath) -> list[Any]:
         data: list[Any] = []
         while type(event := next(self.events)) is not yaml.SequenceEndEvent:
             place = (*where, len(data))
@@ -137,7 +137,7 @@ class _EventReader:
             data.append(self.value(event, place))
         return data
 
-    def mapping(self, where: Where) -> dict[str, Any]:
+    def mapping(self, where: DocumentPath) -> dict[str, Any]:
         data: dict[str, Any] = {}
         while type(event := next(self.events)) is not yaml.MappingEndEvent:
             if type(event) is not yaml.ScalarEvent:
@@ -154,7 +154,7 @@ class _EventReader:
             data[key] = self.value(next(self.events), place)
         return data
 
-    def add_problem(self, where: Where, what: str, event: yaml.Event) -> None:
+    def add_problem(self, where: DocumentPath, what: str, event: yaml.Event) -> None:
         self.problems.append(YamlProblem(where, f"{what} ({_place(event.start_mark)})"))
 
 

@@ -14,7 +14,7 @@ from monitor.notifiers.notice import Severity
 from rules.band import Zone
 from tests.acceptance.test_page_trouble import serving_app
 from tests.monitor.alerting.notices import notice
-from tests.monitor.fleet.fleets import add, judged, key
+from tests.monitor.fleet.fleets import add, set_judgement, key
 from tests.monitor.fleet_server import Server
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -50,7 +50,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
     async with Server.opened(tmp_path) as server:
         for name, severity, zone in zip(NAMES, SEVERITIES, ZONES, strict=True):
             series = add(server.fleet, key(name))
-            judged(server.fleet, series, zone, usage=950.0, saturation=8.0 * (zone is Zone.SATURATED))
+            set_judgement(server.fleet, series, zone, usage=950.0, saturation=8.0 * (zone is Zone.SATURATED))
             one = notice(series.key.id, severity, resource=name, since=1.76e9)
             server.alerting.engine.alerts[series.key.id] = one
         await server.alerting.journal.commit({}, [*server.alerting.engine.alerts.values()])

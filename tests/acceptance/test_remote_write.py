@@ -21,7 +21,7 @@ from monitor.push.settings import PushConfig
 from rules.band import Zone
 from tests.acceptance.prometheus_server import run_prometheus
 from tests.background import background
-from tests.monitor.fleet.fleets import add, key, refused, traffic
+from tests.monitor.fleet.fleets import add, key, throttled_metric, traffic
 from tests.monitor.push.pushed_fleets import mark_polled, write_usage
 from tests.monitor.serve_process import free_port
 from tests.processes import PROCESS_TIMEOUT, eventually, get
@@ -70,7 +70,7 @@ class RecordedFleet:
 
     def _stream(self, name: str) -> Series:
         stream = key(name)
-        usage, throttled = traffic.of(StreamName=stream.id), refused.of(StreamName=stream.id)
+        usage, throttled = traffic.of(StreamName=stream.id), throttled_metric.of(StreamName=stream.id)
         formulas: dict[str, Any] = {
             "usage": total(usage),
             "throttled": total(throttled) if name == "clicks" else None,

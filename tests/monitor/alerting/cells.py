@@ -13,15 +13,19 @@ FailuresOf = Callable[[str, str, str], Sequence[Failure]]  # takes account, regi
 
 
 class SimulatedCells:
-    """The cells of accounts. fails: returns the failures of a read.
+    """The cells of accounts. failures_of: returns the failures of a read.
 
     name: the name of all accounts; if it is empty, names are made from the ids.
     """
 
     def __init__(
-        self, accounts: Sequence[str], regions: Sequence[str], services: Sequence[str], fails: FailuresOf
+        self,
+        accounts: Sequence[str],
+        regions: Sequence[str],
+        services: Sequence[str],
+        failures_of: FailuresOf,
     ) -> None:
-        self.fails, self.name = fails, ""
+        self.failures_of, self.name = failures_of, ""
         self._runs = {
             (account, region, service): RunStatus()
             for account in accounts
@@ -35,7 +39,7 @@ class SimulatedCells:
         for target, run in self._runs.items():
             if now >= self._due[target]:
                 run.started_at = now
-                run.end(self.fails(*target), now)
+                run.end(self.failures_of(*target), now)
                 interval = INVENTORY if target[2] else POLL
                 self._due[target] = now + (
                     DEFAULT_TIMINGS.confirmation_delay if run.needs_confirmation else interval

@@ -18,7 +18,7 @@ async def play_cells(
     between two runs of the alert engine.
     """
     if failures_of:
-        cells.fails = failures_of
+        cells.failures_of = failures_of
     earlier_count = len(stage.sent)
     for _ in range(int(minutes * 60 / step)):
         stage.seconds += step

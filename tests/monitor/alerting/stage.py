@@ -43,7 +43,7 @@ from monitor.outbound.result import DeliveryResult, delivered
 from monitor.schema.types import ConfigContext
 from rules.limits import Limit, LimitSource
 from tests.monitor.alerting.memory_store import MemoryStore
-from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, SETTINGS, add, key, refused, traffic
+from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, SETTINGS, add, key, throttled_metric, traffic
 from tests.registries import REGISTRY
 
 LIMIT = 1000.0  # bytes a second, of each series

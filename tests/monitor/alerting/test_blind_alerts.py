@@ -35,9 +35,11 @@ def fails(*failures: Failure, at: Iterable[tuple[str, str]]) -> FailuresOf:
     return lambda account, region, service: failures if (region, service) in places else ()
 
 
-def cells_in(regions: Iterable[str] = (HERE, THERE), by: FailuresOf = nothing_fails) -> SimulatedCells:
-    """Return cells whose reads have the failures that `by` returns."""
-    return SimulatedCells([ACCOUNT], [*regions], SERVICES, by)
+def cells_in(
+    regions: Iterable[str] = (HERE, THERE), failures_of: FailuresOf = nothing_fails
+) -> SimulatedCells:
+    """Return cells whose reads have the failures that `failures_of` returns."""
+    return SimulatedCells([ACCOUNT], [*regions], SERVICES, failures_of)
 
 
 def kinds_of(notices: Iterable[Notice]) -> str:
@@ -94,7 +96,7 @@ async def test_a_poll_that_fails_is_notified_within_minutes(
     async with Stage.opened(tmp_path) as stage:
         cells = cells_in()
         await play_cells(stage, cells, 20)
-        cells.fails = fails(failure, at=POLL)
+        cells.failures_of = fails(failure, at=POLL)
         while not stage.status.cells[0].poll.failures:
             assert await play_cells(stage, cells, 0.25) == []
         began = stage.seconds
@@ -129,7 +131,7 @@ async def test_a_single_failure_beside_a_lasting_denial_causes_no_further_alert(
 
 async def test_an_unchanged_blind_spot_is_notified_again_once_a_day(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        cells = cells_in(by=fails(DENIED, at=ALL_HERE))
+        cells = cells_in(failures_of=fails(DENIED, at=ALL_HERE))
         assert kinds_of(await play_cells(stage, cells, 23 * 60, step=60)) == "f"
         assert kinds_of(await play_cells(stage, cells, 26 * 60, step=60)) == "rr"
         assert {notice.kind for notice in stage.notices[1:]} == {NoticeKind.REPEATED}
@@ -138,7 +140,7 @@ async def test_an_unchanged_blind_spot_is_notified_again_once_a_day(tmp_path: Pa
 async def test_an_alertmanager_is_sent_a_firing_blind_alert_repeatedly(tmp_path: Path) -> None:
     receiver = {"name": "am", "type": "alertmanager", "urls": ["https://am.example.org"]}
     async with Stage.opened(tmp_path, configuration([receiver])) as stage:
-        notices = await play_cells(stage, cells_in(by=fails(DENIED, at=POLL)), 20, step=60)
+        notices = await play_cells(stage, cells_in(failures_of=fails(DENIED, at=POLL)), 20, step=60)
         assert len(notices) > 10 and len({notice.alert for notice in notices}) == 1
 
 
@@ -147,7 +149,7 @@ async def test_a_restart_does_not_resolve_the_alert_of_a_blind_spot_that_remains
 ) -> None:
     denied = fails(DENIED, at=ALL_HERE)
     async with Stage.opened(storage) as stage:
-        assert kinds_of(await play_cells(stage, cells_in(by=denied), 30)) == "f"
+        assert kinds_of(await play_cells(stage, cells_in(failures_of=denied), 30)) == "f"
         minute = int(stage.seconds // 60)
     async with Stage.opened(storage, minute=minute) as stage:
         stage.status = MonitorStatus(pending=["account name-123"])
@@ -157,24 +159,24 @@ async def test_a_restart_does_not_resolve_the_alert_of_a_blind_spot_that_remains
         # The inaccessible account may be the account of the alert.
         stage.status = MonitorStatus(inaccessible_accounts={"name-123": DENIED})
         assert await stage.process() == []
-        cells = cells_in(by=denied)
+        cells = cells_in(failures_of=denied)
         assert await play_cells(stage, cells, 60) == []
         assert kinds_of(await play_cells(stage, cells, 15, nothing_fails)) == "r"
 
 
 async def test_a_reload_neither_resolves_nor_fires_an_alert_of_a_blind_spot(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        cells = cells_in(by=fails(DENIED, at=ALL_HERE))
+        cells = cells_in(failures_of=fails(DENIED, at=ALL_HERE))
         assert kinds_of(await play_cells(stage, cells, 30)) == "f"
         stage.configure(configuration())
         stage.status = MonitorStatus(pending=["account name-123"])
         assert await stage.process() == []
-        assert await play_cells(stage, cells_in(by=fails(DENIED, at=ALL_HERE)), 30) == []
+        assert await play_cells(stage, cells_in(failures_of=fails(DENIED, at=ALL_HERE)), 30) == []
 
 
 async def test_the_resolution_says_that_an_account_is_not_monitored_any_more(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        await play_cells(stage, cells_in(by=fails(DENIED, at=ALL_HERE)), 30)
+        await play_cells(stage, cells_in(failures_of=fails(DENIED, at=ALL_HERE)), 30)
         stage.status = MonitorStatus()
         (resolved,) = await stage.process(60)
         assert resolved.summary.startswith("name-123 is not monitored any more, after ")
@@ -232,7 +234,7 @@ async def test_an_account_that_is_inaccessible_after_a_restart_keeps_its_alert(
         return [notice for notification in stage.sent[before:] for notice in notification.notices]
 
     async with Stage.opened(storage) as stage:
-        (first,) = await read(stage, cells_in(by=fails(DENIED, at=ALL_HERE)), 20)
+        (first,) = await read(stage, cells_in(failures_of=fails(DENIED, at=ALL_HERE)), 20)
         assert first.labels["account"] == ACCOUNT
         minute = int(stage.seconds // 60)
     async with Stage.opened(storage, minute=minute) as stage:
@@ -264,7 +266,7 @@ async def test_the_number_of_places_is_exported_while_the_alert_fires(tmp_path: 
 
 async def test_a_scope_that_alternates_is_stored_at_most_once_a_minute(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        cells = cells_in(by=fails(DENIED, at=[(HERE, ""), (THERE, "")]))
+        cells = cells_in(failures_of=fails(DENIED, at=[(HERE, ""), (THERE, "")]))
         await play_cells(stage, cells, 20)
         (before,) = stage.engine.alerts.values()
         for turn in range(40):

@@ -96,7 +96,7 @@ async def test_alerts_of_denied_regions_fire_and_are_resolved_once_for_each_acco
     async with Stage.opened(tmp_path, configuration(route=ROUTE)) as stage:
         for minute in range(120):
             if minute == 60:
-                cells.fails = lambda account, region, service: ()
+                cells.failures_of = lambda account, region, service: ()
             stage.seconds += 60
             stage.status = cells.step(stage.seconds)
             await stage.process()

@@ -13,7 +13,7 @@ from monitor.notifiers.notice import Severity
 from rules.band import Zone
 from rules.signals import Band
 from tests.monitor.alerting.stage import LETTERS, LIMIT, SHORT, Stage, configuration
-from tests.monitor.fleet.fleets import key, refused, traffic
+from tests.monitor.fleet.fleets import key, throttled_metric, traffic
 
 # The letters of samples and notices are explained in `stage`. `for` and `keep_firing_for` are 2 minutes;
 # alerts on throttling keep firing for 7 minutes, as one poll may bring 7 minutes.
@@ -68,7 +68,7 @@ def write_incomplete_minute(stage: Stage, letter: str) -> None:
     series = stage.series("orders")
     rows = stage.fleet.metrics(series.key.cell)
     values = np.array(LETTERS[letter], np.float32) * (LIMIT * 60, 1)
-    for metric, value in zip((traffic, refused), values, strict=True):
+    for metric, value in zip((traffic, throttled_metric), values, strict=True):
         row = np.array([rows[metric_query(metric.of(StreamName=series.key.id))]])
         if value:
             stage.fleet.rings.write(row, np.array([stage.minute]), np.array([value], np.float32))
@@ -138,7 +138,7 @@ async def test_an_alert_keeps_firing_while_throttled_demand_is_unknown(cause: st
     async with Stage.opened(tmp_path) as stage:
         assert (await stage.play(orders="s" * 12)).strip(".") == "F"
         series = stage.series("orders")
-        throttled = per_second(refused.of(StreamName=series.key.id))
+        throttled = per_second(throttled_metric.of(StreamName=series.key.id))
         if cause == METRICS_UNKNOWN:
             stage.series("orders", throttled=None, throttled_incomplete=True)
         if cause == METRICS_INCOMPLETE:

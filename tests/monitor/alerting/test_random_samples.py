@@ -18,7 +18,7 @@ from monitor.fleet.metric_query import metric_query
 from monitor.notifiers.notice import NoticeKind
 from tests.monitor.alerting.memory_store import MemoryStore
 from tests.monitor.alerting.stage import LETTERS, LIMIT, Stage
-from tests.monitor.fleet.fleets import key, refused, traffic
+from tests.monitor.fleet.fleets import key, throttled_metric, traffic
 
 MINUTES = 400
 EPISODE_INTERVAL = 90  # minutes; each interval has at most one episode

@@ -13,10 +13,10 @@ import pytest
 from collectors.base import Unobservable, per_second
 from rules.band import Zone
 from tests.monitor.alerting.stage import SHORT, Stage
-from tests.monitor.fleet.fleets import key, refused
+from tests.monitor.fleet.fleets import key, throttled_metric
 
 NO_USAGE: dict[str, Any] = {"usage": Unobservable("no metric tells the consumption of one partition")}
-THROTTLED_RECORDS = per_second(refused.of(StreamName=key("orders").id))
+THROTTLED_RECORDS = per_second(throttled_metric.of(StreamName=key("orders").id))
 # Settings of a series, and options of `Stage.series`.
 SERIES_SETTINGS: dict[str, Any] = {
     "without a usage": (SHORT, NO_USAGE),

@@ -16,7 +16,7 @@ from monitor.notifiers.notice import Severity
 from rules.signals import Tolerance
 from tests.monitor.alerting.stage import LIMIT, SHORT, Stage
 from tests.monitor.alerting.test_overrides import inventoried_stage
-from tests.monitor.fleet.fleets import refused, traffic
+from tests.monitor.fleet.fleets import throttled_metric, traffic
 
 incoming_records = Metric("AWS/Kinesis", "IncomingRecords", "Sum")
 MINUTES = 20

@@ -12,7 +12,7 @@ from collectors.base import Unobservable
 from monitor.fleet.metric_query import metric_query
 from monitor.notifiers.notice import Severity
 from tests.monitor.alerting.stage import SHORT, Stage
-from tests.monitor.fleet.fleets import add, key, refused
+from tests.monitor.fleet.fleets import add, key, throttled_metric
 
 SENTENCE = "The name of its metric is recalled."
 UNVERIFIED = replace(SHORT, signal=SHORT.signal.model_copy(update={"unverified": SENTENCE}))
@@ -23,7 +23,9 @@ async def test_an_unverified_signal_with_throttled_demand_alone_has_an_alert_of_
 ) -> None:
     async with Stage.opened(tmp_path) as stage:
         add(stage.fleet, key("orders"), UNVERIFIED, usage=Unobservable("AWS publishes none"))
-        row = stage.fleet.metrics(key("orders").cell)[metric_query(refused.of(StreamName=key("orders").id))]
+        row = stage.fleet.metrics(key("orders").cell)[
+            metric_query(throttled_metric.of(StreamName=key("orders").id))
+        ]
         stage.fleet.rings.write(np.array([row]), np.array([stage.minute]), np.array([60.0], np.float32))
         stage.fleet.rings.mark_read(np.array([row]), stage.minute)
         (notice,) = await stage.process(60)

@@ -35,7 +35,7 @@ from tests.monitor.alerting.stage import configuration
 from tests.monitor.api.test_alerts import fire_alerts
 from tests.monitor.api.test_coverage import CONCURRENCY, CONCURRENCY_KEY, add_known_quotas, listed_quota
 from tests.monitor.api.test_recommendations import add_stream
-from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, add, judged, key
+from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, add, set_judgement, key
 from tests.monitor.fleet_server import Server
 from tests.monitor.topology.test_evaluation import CHECKOUT, checkout
 from tests.registries import REGISTRY
@@ -139,7 +139,7 @@ async def _fill(server: Server) -> None:
     add_known_quotas(server, listed_quota(CONCURRENCY, 1000.0, name="Concurrent executions"))
     await fire_alerts(server, "orders")
     await alerting.delivery.senders["on-call"].send_due()
-    judged(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.NEAR, 9.0)
+    set_judgement(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.NEAR, 9.0)
     add_stream(server, "clicks", 0.08)
     slot = server.fleet.series[key("orders")].slot
     server.runs.append(NearRun(slot, NOW - 600, NOW - 555, 950.0))

@@ -29,7 +29,7 @@ from rules.band import Zone
 from rules.limits import LimitSource
 from rules.signals import Quota
 from tests.fake_aws import denied
-from tests.monitor.fleet.fleets import ACCOUNT, REGION, add, judged
+from tests.monitor.fleet.fleets import ACCOUNT, REGION, add, set_judgement
 from tests.monitor.fleet_server import Server, error_of, json_of
 
 COVERAGE = "/api/v1/coverage"
@@ -71,7 +71,7 @@ def watch_count(server: Server, quota: Quota, zone: Zone = Zone.WITHIN) -> Serie
     """Add a judged series for the count of a quota's resources, and return it."""
     key = Key(ACCOUNT, REGION, "quotas", "count", quota_subject(quota))
     series = add(server.fleet, key, usage=5.0, throttled=None)
-    judged(server.fleet, series, zone, 5.0)
+    set_judgement(server.fleet, series, zone, 5.0)
     return series
 
 
@@ -91,7 +91,7 @@ async def item_of(server: Server, client: httpx.AsyncClient, code: str) -> dict[
 
 
 async def test_a_quota_with_a_judged_series_is_watched(server: Server, client: httpx.AsyncClient) -> None:
-    judged(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.NEAR, 9.0)
+    set_judgement(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.NEAR, 9.0)
     add_known_quotas(server, listed_quota(CONCURRENCY))
     assert await item_of(server, client, CONCURRENCY.code) == {
         "account": ACCOUNT,
@@ -116,16 +116,16 @@ async def test_a_quota_is_watched_if_one_of_its_series_is_judged(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     stale = CONCURRENCY_KEY._replace(service="lambda_edge", signal="concurrency")
-    judged(server.fleet, add(server.fleet, stale), Zone.STALE)
+    set_judgement(server.fleet, add(server.fleet, stale), Zone.STALE)
     add_known_quotas(server, listed_quota(CONCURRENCY))
     assert (await item_of(server, client, CONCURRENCY.code))["state"] == "stale"
-    judged(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.WITHIN, 5.0)
+    set_judgement(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.WITHIN, 5.0)
     assert (await item_of(server, client, CONCURRENCY.code))["state"] == "watched"
 
 
 async def test_names_that_utf8_cannot_carry_are_replaced(server: Server, client: httpx.AsyncClient) -> None:
     series = add(server.fleet, CONCURRENCY_KEY, usage=Unobservable("\udc80", "aws \udc80"), throttled=None)
-    judged(server.fleet, series, Zone.UNOBSERVABLE)
+    set_judgement(server.fleet, series, Zone.UNOBSERVABLE)
     add_known_quotas(server, listed_quota(CONCURRENCY))
     found = await item_of(server, client, CONCURRENCY.code)
     assert (found["reason"], found["enable"]) == ("?", "aws ?")
@@ -138,7 +138,7 @@ async def test_an_unobservable_quota_has_a_reason(
     series = add(
         server.fleet, CONCURRENCY_KEY, usage=Unobservable("no metric tells it", command), throttled=None
     )
-    judged(server.fleet, series, Zone.UNOBSERVABLE)
+    set_judgement(server.fleet, series, Zone.UNOBSERVABLE)
     add_known_quotas(server, listed_quota(CONCURRENCY))
     found = await item_of(server, client, CONCURRENCY.code)
     assert (found["state"], found["reason"], found["enable"]) == (state, "no metric tells it", command or "")
@@ -197,7 +197,7 @@ async def test_quotas_of_a_service_that_is_not_in_use_are_left_out(
 
 async def test_quotas_are_filtered_by_state_and_counted(server: Server, client: httpx.AsyncClient) -> None:
     watch_count(server, WEB_ACLS)
-    judged(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.STALE)
+    set_judgement(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.STALE)
     add_known_quotas(server, listed_quota(WEB_ACLS), listed_quota(PATTERN_SETS), listed_quota(CONCURRENCY))
     assert [*await states(server, client, state="stale")] == [CONCURRENCY.code]
     assert [*await states(server, client, service_code="wafv2")] == [WEB_ACLS.code, PATTERN_SETS.code]
@@ -302,7 +302,7 @@ async def test_a_quota_without_a_series_has_the_cost_of_watching_it(
 async def test_known_costs_are_added_up_and_unknown_costs_counted(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    judged(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.WITHIN, 5.0)
+    set_judgement(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.WITHIN, 5.0)
     disabled = Quota(service="lambda", code="L-00000001")
     series = add(
         server.fleet,
@@ -310,7 +310,7 @@ async def test_known_costs_are_added_up_and_unknown_costs_counted(
         usage=Unobservable("off", "aws x"),
         throttled=None,
     )
-    judged(server.fleet, series, Zone.UNOBSERVABLE)
+    set_judgement(server.fleet, series, Zone.UNOBSERVABLE)
     add_known_quotas(
         server,
         listed_quota(CONCURRENCY),
@@ -377,7 +377,7 @@ async def test_the_cost_of_a_setting_of_aws_has_its_source(
     for number, cost in enumerate(costs):
         key = CONCURRENCY_KEY._replace(subject=Resource("function", (str(number),)))
         reason = Unobservable("it is off", f"aws enable {number}", cost)
-        judged(server.fleet, add(server.fleet, key, usage=reason, throttled=None), Zone.UNOBSERVABLE)
+        set_judgement(server.fleet, add(server.fleet, key, usage=reason, throttled=None), Zone.UNOBSERVABLE)
     add_known_quotas(server, listed_quota(CONCURRENCY))
     found = await item_of(server, client, CONCURRENCY.code)
     assert (found["state"], found["monthly_dollars"], found["cost_note"]) == ("not_enabled", dollars, note)
@@ -420,7 +420,7 @@ async def test_rates_and_series_of_single_resources_are_not_compared(
 ) -> None:
     known = add_known_quotas(server, listed_quota(CONCURRENCY))
     series = add(server.fleet, CONCURRENCY_KEY, usage=5.0)  # the signal reports throttling, as rates do
-    judged(server.fleet, series, Zone.WITHIN, 5.0)
+    set_judgement(server.fleet, series, Zone.WITHIN, 5.0)
     server.fleet.utilization[series.slot] = 0.5
     report(known, CONCURRENCY, 0.9)
     assert await notes_of_items(server, client) == [""]
@@ -448,7 +448,7 @@ async def test_a_quota_that_is_the_same_in_all_regions_is_listed_once_and_watche
     quota = listed_quota(CONCURRENCY, is_global=True)
     add_known_quotas(server, quota)
     server.known_quotas[ACCOUNT, "global"] = KnownQuotas(lists={"lambda": (quota,)})
-    judged(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.WITHIN, 5.0)
+    set_judgement(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.WITHIN, 5.0)
     await server.publish()
     items = (await json_of(client, COVERAGE))["items"]
     assert [(item["region"], item["state"]) for item in items] == [("global", "watched")]
@@ -473,7 +473,7 @@ ACCOUNT_ENTRY = f"accounts: [..., {{role_arn: arn:aws:iam::{ACCOUNT}:role/headro
 async def test_without_a_role_a_quota_is_watched_where_a_metric_has_its_usage(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    judged(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.NEAR, 9.0)
+    set_judgement(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.NEAR, 9.0)
     add_quotas_without_role(server, listed_quota(CONCURRENCY, 1000.0, source=LimitSource.DEFAULT))
     found = await item_of(server, client, CONCURRENCY.code)
     assert (found["state"], found["value"], found["source"]) == ("watched", 1000.0, "quota_default")
@@ -506,7 +506,7 @@ async def test_a_signal_that_needs_a_role_is_not_permitted(
     server: Server, client: httpx.AsyncClient, reason: Unobservable
 ) -> None:
     series = add(server.fleet, CONCURRENCY_KEY, usage=reason, throttled=None)
-    judged(server.fleet, series, Zone.UNOBSERVABLE)
+    set_judgement(server.fleet, series, Zone.UNOBSERVABLE)
     add_quotas_without_role(server, listed_quota(CONCURRENCY))
     found = await item_of(server, client, CONCURRENCY.code)
     assert (found["state"], found["reason"]) == ("not_permitted", reason.reason)

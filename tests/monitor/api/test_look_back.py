@@ -4,7 +4,7 @@ import httpx
 
 from monitor.lookback.stored_episodes import NearRun
 from rules.band import Zone
-from tests.monitor.fleet.fleets import NOW, add, judged, key
+from tests.monitor.fleet.fleets import NOW, add, set_judgement, key
 from tests.monitor.fleet_server import Server, error_of, json_of
 from tests.monitor.lookback.test_stored_episodes import BEGIN, notice
 from tests.monitor.web.pages import page
@@ -15,7 +15,7 @@ def add_episodes(server: Server) -> None:
     for number, name in enumerate(("orders", "clicks")):
         series = add(server.fleet, key(name))
         server.fleet.limit[series.slot] = 1000
-        judged(server.fleet, series, Zone.WITHIN, usage=500)
+        set_judgement(server.fleet, series, Zone.WITHIN, usage=500)
         begin = NOW - 600 + 60 * number
         server.runs.append(NearRun(series.slot, begin, begin + 45, 950.0))
     throttled_notice = notice("clicks", NOW - 530 - BEGIN, "saturated", throttled=4.0)

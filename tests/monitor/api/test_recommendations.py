@@ -8,7 +8,7 @@ from monitor.fleet.series_settings import SeriesSettings
 from rules.band import Zone
 from rules.limits import Limit, LimitSource
 from rules.signals import Band
-from tests.monitor.fleet.fleets import NOW, add, judged, key
+from tests.monitor.fleet.fleets import NOW, add, set_judgement, key
 from tests.monitor.fleet_server import Server, error_of, json_of
 from tests.registries import STREAM_WRITE_BYTES
 
@@ -31,7 +31,7 @@ def add_stream(server: Server, name: str, used: float, quarters: int = FORTNIGHT
     """
     series = add(server.fleet, stream(name), SETTINGS)
     server.fleet.limit[series.slot] = 8 * MIB
-    judged(server.fleet, series, Zone.BELOW, usage=used * 8 * MIB)
+    set_judgement(server.fleet, series, Zone.BELOW, usage=used * 8 * MIB)
     server.peaks.peak[series.slot] = used * 8 * MIB
     server.peaks.known[series.slot] = server.peaks.span[series.slot] = quarters
 

@@ -18,7 +18,7 @@ from monitor.aws.status import AccountStatus, CellStatus, MonitorStatus, Organiz
 from monitor.fleet.judge import judge
 from monitor.lib.version import VERSION
 from rules.band import Zone
-from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, SETTINGS, add, judge_causes, judged, key, refused
+from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, SETTINGS, add, set_causes, set_judgement, key, throttled_metric
 from tests.monitor.fleet_server import Server, error_of, json_of
 from tests.registries import REGISTRY
 
@@ -27,7 +27,7 @@ PLAIN = {"Accept-Encoding": "identity"}
 
 
 async def test_both_formats_have_the_same_samples(server: Server, client: httpx.AsyncClient) -> None:
-    judged(server.fleet, add(server.fleet, key('a "b"\n')), Zone.ABOVE, usage=800.0)
+    set_judgement(server.fleet, add(server.fleet, key('a "b"\n')), Zone.ABOVE, usage=800.0)
     await server.publish()
     text = await client.get("/metrics", headers=PLAIN)
     other = await client.get("/metrics", headers={**PLAIN, "Accept": OPENMETRICS})
@@ -109,8 +109,8 @@ async def test_an_invalid_parameter_of_metrics_is_rejected(
 
 async def test_series_are_filtered_sorted_and_paged(server: Server, client: httpx.AsyncClient) -> None:
     for number in range(5):
-        judged(server.fleet, add(server.fleet, key(f"s{number}")), Zone.WITHIN, usage=float(number))
-    judged(server.fleet, add(server.fleet, key("other")), Zone.ABOVE, usage=800.0)
+        set_judgement(server.fleet, add(server.fleet, key(f"s{number}")), Zone.WITHIN, usage=float(number))
+    set_judgement(server.fleet, add(server.fleet, key("other")), Zone.ABOVE, usage=800.0)
     await server.publish()
     names, path = [], "/api/v1/series?resource=s*&zone=within&zone=near&sort=usage&order=asc&limit=2"
     page = await json_of(client, path)
@@ -127,7 +127,7 @@ async def test_a_series_has_its_forecast(server: Server, client: httpx.AsyncClie
     fleet = server.fleet
     soon, later, new = (add(fleet, key(name)) for name in ("soon", "later", "new"))
     for series in (soon, later, new):
-        judged(fleet, series, Zone.WITHIN, usage=500.0)
+        set_judgement(fleet, series, Zone.WITHIN, usage=500.0)
     minute = int(fleet.minute[soon.slot])
     fleet.reach_probability[[soon.slot, later.slot]] = [[0.1, 0.6, 0.8, 0.9], [0.0, 0.1, 0.2, 0.95]]
     fleet.reach_minutes[soon.slot] = [minute + 180, minute + 240, minute + 300]
@@ -150,7 +150,7 @@ async def test_a_listed_series_has_its_labels_judgement_limit_and_tags(
 ) -> None:
     named = key("orders")
     series = add(server.fleet, named, replace(SETTINGS, tags={"tag_team": "checkout"}))
-    judged(server.fleet, series, Zone.SATURATED, usage=750.0, saturation=2.5)
+    set_judgement(server.fleet, series, Zone.SATURATED, usage=750.0, saturation=2.5)
     await server.publish()
     (item,) = (await json_of(client, "/api/v1/series"))["items"]
     assert item == {
@@ -221,13 +221,13 @@ async def test_a_series_names_the_resource_with_the_highest_usage(
 
 
 async def test_a_series_has_its_throttled_demand_by_cause(server: Server, client: httpx.AsyncClient) -> None:
-    causes = dict.fromkeys(("other", "hot", "late"), per_second(refused))
+    causes = dict.fromkeys(("other", "hot", "late"), per_second(throttled_metric))
     series, without_causes = (
         add(server.fleet, key("a"), throttled_by_cause=causes),
         add(server.fleet, key("b")),
     )
-    judged(server.fleet, series, Zone.SATURATED, usage=750.0, saturation=2.5)
-    judge_causes(server.fleet, series, other=0.5, hot=2.0, late=np.nan)
+    set_judgement(server.fleet, series, Zone.SATURATED, usage=750.0, saturation=2.5)
+    set_causes(server.fleet, series, other=0.5, hot=2.0, late=np.nan)
     await server.publish()
     shown = [await json_of(client, f"/api/v1/series/{each.key.id}") for each in (series, without_causes)]
     by_cause = [list(each["throttled_by_cause"].items()) for each in shown]

@@ -26,10 +26,10 @@ from tests.monitor.fleet.fleets import (
     REGION,
     SETTINGS,
     add,
-    judged,
     key,
-    refused,
+    set_judgement,
     text,
+    throttled_metric,
     traffic,
 )
 
@@ -80,7 +80,7 @@ def only_series_families(samples: Samples) -> Samples:
 
 def test_a_judged_series_has_a_sample_in_each_family() -> None:
     fleet = Fleet()
-    judged(fleet, add(fleet, key("orders")), Zone.SATURATED, usage=750.0, saturation=2.5)
+    set_judgement(fleet, add(fleet, key("orders")), Zone.SATURATED, usage=750.0, saturation=2.5)
     assert only_series_families(publish_new(fleet)) == {
         "headroom_usage": {label_pairs(**ORDERS_LABELS, unit="bytes/s"): 750.0},
         "headroom_limit": {label_pairs(**ORDERS_LABELS, unit="bytes/s", source="api"): 1000.0},
@@ -105,13 +105,13 @@ def test_a_judged_series_has_a_sample_in_each_family() -> None:
 )
 def test_zones_are_exported_as_numbers(zone: Zone, number: float | None) -> None:
     fleet = Fleet()
-    judged(fleet, add(fleet, key("orders")), zone, usage=1.0)
+    set_judgement(fleet, add(fleet, key("orders")), zone, usage=1.0)
     assert publish_new(fleet).get("headroom_zone", {}).get(label_pairs(**ORDERS_LABELS)) == number
 
 
 def test_a_stale_series_keeps_its_limit_and_the_time_of_its_last_sample() -> None:
     fleet = Fleet()
-    judged(fleet, add(fleet, key("orders")), Zone.STALE)
+    set_judgement(fleet, add(fleet, key("orders")), Zone.STALE)
     assert set(only_series_families(publish_new(fleet))) == {
         "headroom_limit",
         "headroom_sample_timestamp_seconds",
@@ -127,7 +127,7 @@ def test_a_series_that_never_had_a_sample_exports_only_its_limit() -> None:
 
 def test_a_series_without_a_limit_exports_neither_limit_nor_ratio() -> None:
     fleet = Fleet()
-    judged(fleet, add(fleet, key("orders"), replace(SETTINGS, limit=None)), Zone.UNOBSERVABLE, usage=5.0)
+    set_judgement(fleet, add(fleet, key("orders"), replace(SETTINGS, limit=None)), Zone.UNOBSERVABLE, usage=5.0)
     assert set(only_series_families(publish_new(fleet))) == {
         "headroom_usage",
         "headroom_sample_timestamp_seconds",
@@ -138,7 +138,7 @@ def test_a_bounded_series_has_a_range_for_its_usage() -> None:
     fleet = Fleet()
     named = key("jobs.fifo", "sqs.fifo_api_rate")
     series = add(fleet, named, upper_bound=per_second(traffic))
-    judged(fleet, series, Zone.UNOBSERVABLE, usage=10.0)
+    set_judgement(fleet, series, Zone.UNOBSERVABLE, usage=10.0)
     fleet.upper_bound[series.slot], fleet.utilization[series.slot] = 100.0, np.nan
     expected = label_pairs(**exported_labels(named.labels), unit="calls/s")
     found = only_series_families(publish_new(fleet))
@@ -149,7 +149,7 @@ def test_a_bounded_series_has_a_range_for_its_usage() -> None:
 
 def test_each_known_cause_of_throttled_demand_has_a_sample() -> None:
     fleet = Fleet()
-    causes = dict.fromkeys(("hot key range", 'an "other"', "unknown"), per_second(refused))
+    causes = dict.fromkeys(("hot key range", 'an "other"', "unknown"), per_second(throttled_metric))
     series = add(fleet, key("orders"), throttled_by_cause=causes)
     add(fleet, key("payments"))
     for entry, throttled in zip(fleet.causes.of(series.slot).values(), (2.5, 0.0, np.nan), strict=True):
@@ -177,7 +177,7 @@ def test_a_series_without_usage_exports_throttled_demand_and_no_ratio() -> None:
 
 def test_a_series_without_a_limit_exports_usage_and_throttled_demand() -> None:
     fleet = Fleet()
-    throttled = per_second(refused)
+    throttled = per_second(throttled_metric)
     add(fleet, key("orders"), replace(SETTINGS, limit=None), usage=throttled, throttled=throttled)
     for minutes_ago, value, zone in ((2, 0.0, None), (1, 120.0, 3.0)):
         fleet.rings.write(np.array([0]), np.array([NOW - minutes_ago]), np.array([value], np.float32))
@@ -193,14 +193,14 @@ def test_a_series_without_a_limit_exports_usage_and_throttled_demand() -> None:
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_a_usage_that_is_not_finite_is_not_exported(value: float) -> None:
     fleet = Fleet()
-    judged(fleet, add(fleet, key("orders")), Zone.WITHIN, usage=value)
+    set_judgement(fleet, add(fleet, key("orders")), Zone.WITHIN, usage=value)
     assert "headroom_usage" not in publish_new(fleet)
 
 
 def test_each_group_exports_its_number_of_series_in_every_zone() -> None:
     fleet = Fleet()
     for number, zone in enumerate([Zone.ABOVE, Zone.ABOVE, Zone.STALE]):
-        judged(fleet, add(fleet, key(f"stream-{number}")), zone)
+        set_judgement(fleet, add(fleet, key(f"stream-{number}")), zone)
     add(fleet, key("photos", "s3.prefix_write_rate"), usage=Unobservable("off"))
     fleet.drop(add(fleet, key("api", "lambda.account_concurrency")).key)
     counts = publish_new(fleet)["headroom_series"]
@@ -221,7 +221,7 @@ def test_account_names_are_exported() -> None:
 @example(resource="%/", tag="")
 def test_any_resource_name_and_tag_is_parsed_back_unchanged(resource: str, tag: str) -> None:
     fleet = Fleet()
-    judged(
+    set_judgement(
         fleet,
         add(fleet, key(resource), replace(SETTINGS, tags={"tag_team": tag})),
         Zone.WITHIN,
@@ -251,7 +251,7 @@ def test_a_lone_surrogate_does_not_affect_other_series() -> None:
 @given(st.floats(0, width=32, allow_infinity=False))
 def test_exported_numbers_are_exact(value: float) -> None:
     fleet = Fleet()
-    judged(fleet, add(fleet, key("orders")), Zone.WITHIN, usage=value)
+    set_judgement(fleet, add(fleet, key("orders")), Zone.WITHIN, usage=value)
     (exported,) = publish_new(fleet)["headroom_usage"].values()
     assert np.float32(exported) == np.float32(value)
 
@@ -263,7 +263,7 @@ class PublishedFleet:
         self.fleet = Fleet()
         self.names = [key(f"stream-{number}") for number in range(CHUNK + 3)]
         for name in self.names:
-            add(self.fleet, name, throttled_by_cause={"hot key": per_second(refused)})
+            add(self.fleet, name, throttled_by_cause={"hot key": per_second(throttled_metric)})
         self.exposition = Exposition(self.fleet)
 
     def change(self, number: int, kind: str, value: float) -> None:
@@ -282,12 +282,12 @@ class PublishedFleet:
                 self.fleet, name, replace(SETTINGS, limit=Limit(value, LimitSource.API, 0) if value else None)
             )
         elif kind == "causes":
-            causes = {f"cause {n}": per_second(refused) for n in range(int(value) % 3)}
+            causes = {f"cause {n}": per_second(throttled_metric) for n in range(int(value) % 3)}
             for entry in self.fleet.causes.of(add(self.fleet, name, throttled_by_cause=causes).slot).values():
                 self.fleet.causes.throttled[entry] = value if value < 7 else np.nan
         elif series:
             zone = [*Zone][int(value) % len(Zone)]
-            judged(self.fleet, series, zone, usage=value or np.nan, saturation=value - 1)
+            set_judgement(self.fleet, series, zone, usage=value or np.nan, saturation=value - 1)
 
 
 @pytest.fixture(scope="module")
@@ -349,8 +349,8 @@ async def test_samples_have_the_labels_of_their_series_when_usage_appears_and_di
     first, second = add(fleet, key("first")), add(fleet, key("second"))
     exposition = Exposition(fleet)
     for above, stale in ((first, second), (second, first)):
-        judged(fleet, above, Zone.ABOVE, usage=800.0)
-        judged(fleet, stale, Zone.STALE)
+        set_judgement(fleet, above, Zone.ABOVE, usage=800.0)
+        set_judgement(fleet, stale, Zone.STALE)
         await exposition.publish({})
         ((exported, _),) = parse(exposition)["headroom_usage"].items()
         assert dict(exported)["resource"] == above.key.resource
@@ -362,7 +362,7 @@ async def test_a_snapshot_does_not_change_with_the_fleet() -> None:
     exposition = Exposition(fleet)
     await exposition.publish({})
     snapshot = exposition.snapshot
-    judged(fleet, series, Zone.NEAR, usage=950.0)
+    set_judgement(fleet, series, Zone.NEAR, usage=950.0)
     assert snapshot.zone[series.slot] == Zone.STALE
     fleet.drop(series.key)
     assert snapshot.series[series.slot] is series

@@ -18,7 +18,7 @@ from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import Key
 from monitor.fleet.snapshot import ActiveAlert
 from rules.band import Zone
-from tests.monitor.fleet.fleets import add, judge_causes, judged, refused
+from tests.monitor.fleet.fleets import add, set_causes, set_judgement, throttled_metric
 from tests.resources import resource
 
 ACCOUNTS, REGIONS, SERVICES = ("111111111111", "222222222222"), ("eu-west-1", "us-east-1"), ("kinesis", "sqs")
@@ -38,11 +38,11 @@ class ScrapedFleet:
     def __init__(self, max_series: int = 1000) -> None:
         self.fleet, self.alerts = Fleet(), list[ActiveAlert]()
         for number, combination in enumerate(COMBINATIONS):
-            causes = {cause: per_second(refused.of(StreamName=f"{number}-{cause}")) for cause in CAUSES}
+            causes = {cause: per_second(throttled_metric.of(StreamName=f"{number}-{cause}")) for cause in CAUSES}
             series = add(self.fleet, key(*combination), throttled=None, throttled_by_cause=causes)
-            judged(self.fleet, series, Zone.ABOVE, usage=100.0 + number)
+            set_judgement(self.fleet, series, Zone.ABOVE, usage=100.0 + number)
             self.alerts.append(ActiveAlert(series.slot, "warning", 2, 1000 + number))
-            judge_causes(self.fleet, series, reads=1.0 + number, writes=2.0)
+            set_causes(self.fleet, series, reads=1.0 + number, writes=2.0)
         self.exposition = Exposition(self.fleet, max_series)
         self.parts = ScrapedParts(self.exposition)
         self.publish()
@@ -135,7 +135,7 @@ def test_only_changed_pieces_are_rendered_again() -> None:
 def test_new_series_are_in_the_next_scrape() -> None:
     scraped = ScrapedFleet()
     before = scraped.samples(service=["sqs"])
-    judged(scraped.fleet, add(scraped.fleet, key(*COMBINATIONS[1], name="another")), Zone.ABOVE, usage=3.0)
+    set_judgement(scraped.fleet, add(scraped.fleet, key(*COMBINATIONS[1], name="another")), Zone.ABOVE, usage=3.0)
     scraped.publish()
     new = [sample for sample in scraped.samples(service=["sqs"]) if sample not in before]
     assert any('resource="another"' in sample for sample in new)

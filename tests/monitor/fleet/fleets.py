@@ -26,7 +26,7 @@ SETTINGS = SeriesSettings(
 )
 
 traffic = Metric("AWS/Kinesis", "IncomingBytes", "Sum")
-refused = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
+throttled_metric = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
 
 
 def key(resource: str, signal: str = "kinesis.stream_write_bytes", account: str = ACCOUNT) -> Key:
@@ -39,7 +39,7 @@ def add(fleet: Fleet, named: Key, series_settings: SeriesSettings = SETTINGS, **
     """Register a series whose usage and throttled demand have their own metrics; `fields` replace them."""
     defaults = {
         "usage": per_second(traffic.of(StreamName=named.id)),
-        "throttled": per_second(refused.of(StreamName=named.id)),
+        "throttled": per_second(throttled_metric.of(StreamName=named.id)),
     }
     observed = Observed(signal=named.signal, resource=named.subject, **(defaults | fields))
     is_signal_of_key = series_settings.signal.id == f"{named.service}.{named.signal}"
@@ -47,7 +47,7 @@ def add(fleet: Fleet, named: Key, series_settings: SeriesSettings = SETTINGS, **
     return fleet.put(named, observed, settings, NOW)
 
 
-def judged(
+def set_judgement(
     fleet: Fleet, series: Series, zone: Zone, usage: float = np.nan, saturation: float = np.nan
 ) -> None:
     """Set the judgement of a series, as if by a sample of the minute NOW."""
@@ -57,7 +57,7 @@ def judged(
     fleet.minute[slot] = NOW
 
 
-def judge_causes(fleet: Fleet, series: Series, **throttled: float) -> None:
+def set_causes(fleet: Fleet, series: Series, **throttled: float) -> None:
     """Set the throttled demand of each cause of a series that was added with these causes."""
     for cause, entry in fleet.causes.of(series.slot).items():
         fleet.causes.throttled[entry] = throttled[cause]

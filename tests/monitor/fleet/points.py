@@ -92,7 +92,7 @@ class Row:
                 self.idle |= self.newest_point <= max(minutes[-1] - 1, NEVER)
 
     @property
-    def proved(self) -> int:
+    def proven_through(self) -> int:
         """The minute up to which missing points are proven not to exist."""
         if not self.zero_when_absent or (self.namespace.silent_at(self.read_through) and self.idle):
             return self.read_through
@@ -212,7 +212,7 @@ def newest_minute(model: Model, usage: Usage) -> int:
         return min(newest, *(row.complete_through for row in rows))
     if len(rows) == 1:
         return newest
-    complete = min(newest, *(row.proved for row in rows))
+    complete = min(newest, *(row.proven_through for row in rows))
     newest_known, complete_result = complete, result(model, usage, complete)
     known_through = min(newest, *(max(row.proved, row.newest_point) for row in rows))
     for minute in (known_through, newest) if newest > complete else ():
@@ -265,7 +265,7 @@ def terms_at(model: Model, usage: Usage, minute: int) -> tuple[list[float], bool
         else:
             row = model.rows[int(term.name)]
             value = row.at(minute)
-            is_unknown = math.isnan(value) and minute > row.proved
+            is_unknown = math.isnan(value) and minute > row.proven_through
         values.append(float(np.float32(value) * np.float32(weight)))
         unknown |= is_unknown
     return values, unknown
@@ -298,7 +298,7 @@ def is_settled(model: Model, usage: Usage, minute: int, difference: float) -> bo
     return minute <= newest - UNFINISHED_MINUTES and not is_explained
 
 
-def refused(model: Model, usage: Usage, used_at: int = NEVER) -> tuple[int, float]:
+def worst_recent(model: Model, usage: Usage, used_at: int = NEVER) -> tuple[int, float]:
     """Return the newest known minute, and the worst result of the recent minutes up to it or `used_at`."""
     rows, minute = rows_of(model, usage), newest_term_minute(model, usage)
     if may_fall(usage) and not has_count_difference(usage):
@@ -329,14 +329,14 @@ def first_recent(model: Model, usage: Usage, minute: int, used_at: int) -> int:
     """
     ahead = not has_count_difference(usage) or minute <= used_at - RECENT_MINUTES
     end = max(minute, used_at) if ahead else minute
-    return end - max(row.span for row in rows_of(model, usage)) + 1
+    return end - max(row.recent_minutes for row in rows_of(model, usage)) + 1
 
 
 def exceeds_tolerance(
     model: Model, usage: Usage, used_at: int, served: Usage | None, tolerated: tuple[float, float]
 ) -> bool:
     """Return whether throttled demand exceeds the tolerance in a recent minute."""
-    (newest, _), (rate, share) = refused(model, usage), tolerated
+    (newest, _), (rate, share) = worst_recent(model, usage), tolerated
     first = first_recent(model, usage, newest, used_at)
     recent_results = [
         result(model, usage, newest - back, lower_bounds=True) for back in range(RECENT_MINUTES)

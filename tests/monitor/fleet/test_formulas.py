@@ -25,7 +25,7 @@ from monitor.fleet.formulas import Formulas
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import RECENT_MINUTES
 from monitor.fleet.rings import Rings
-from tests.monitor.fleet.points import NAN, Model, Point, formula_of, newest_minute, refused, result
+from tests.monitor.fleet.points import NAN, Model, Point, formula_of, newest_minute, result, worst_recent
 from tests.monitor.fleet.usages import metric, usages
 
 START = 29_000_000

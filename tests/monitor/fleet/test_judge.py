@@ -21,7 +21,7 @@ from rules.band import Zone
 from rules.limits import Limit, LimitSource
 from rules.signals import Band, Tolerance
 from rules.units import COUNT
-from tests.monitor.fleet.points import NAN, Model, exceeds_tolerance, newest_minute, refused, result
+from tests.monitor.fleet.points import NAN, Model, exceeds_tolerance, newest_minute, result, worst_recent
 from tests.monitor.fleet.usages import usage_of
 from tests.monitor.fleet.usages import usages as usages_over
 from tests.registries import STREAM_WRITE_BYTES

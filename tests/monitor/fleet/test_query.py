@@ -19,7 +19,7 @@ from monitor.fleet.key import LABELS, Key
 from monitor.fleet.query import CursorError, Query, Sort, ZoneWord, run_query, series_by_id
 from monitor.fleet.snapshot import Snapshot
 from rules.band import ZONES, Zone
-from tests.monitor.fleet.fleets import add, judged, key
+from tests.monitor.fleet.fleets import add, key, set_judgement
 
 SIGNALS = ("kinesis.stream_write_bytes", "kinesis.stream_write_records", "lambda.account_concurrency")
 NUMBERS = {"utilization", "usage", "limit", "saturation"}
@@ -51,7 +51,7 @@ def snapshot_of(series: dict[Key, tuple[Zone, float]]) -> Snapshot:
     fleet = Fleet()
     dropped = add(fleet, key("dropped"))
     for series_key, (zone, usage) in series.items():
-        judged(fleet, add(fleet, series_key), zone, usage=usage, saturation=usage)
+        set_judgement(fleet, add(fleet, series_key), zone, usage=usage, saturation=usage)
     fleet.drop(dropped.key)
     return Snapshot.of(fleet, {})
 
@@ -127,7 +127,7 @@ def test_series_are_sorted_by_names(
 def test_series_are_sorted_by_urgency_with_unobservable_series_last() -> None:
     fleet = Fleet()
     add(fleet, key("hidden"), usage=Unobservable("off"))
-    judged(fleet, add(fleet, key("hidden")), Zone.UNOBSERVABLE)
+    set_judgement(fleet, add(fleet, key("hidden")), Zone.UNOBSERVABLE)
     for name, zone, usage in [
         ("stale", Zone.STALE, np.nan),
         ("normal", Zone.WITHIN, 500.0),
@@ -136,7 +136,7 @@ def test_series_are_sorted_by_urgency_with_unobservable_series_last() -> None:
         ("full", Zone.NEAR, 990.0),
         ("near", Zone.NEAR, 950.0),
     ]:
-        judged(fleet, add(fleet, key(name)), zone, usage=usage)
+        set_judgement(fleet, add(fleet, key(name)), zone, usage=usage)
     exposition = Exposition(fleet)
     asyncio.run(exposition.publish({}))
     snapshot = exposition.snapshot
@@ -219,8 +219,8 @@ def test_a_resource_is_found_by_its_name_and_by_its_id() -> None:
     fleet = Fleet()
     for identity in ("a1", "b2"):
         api = Resource("api", (identity, "prod"), ("orders", "prod"))
-        judged(fleet, add(fleet, key("")._replace(subject=api)), Zone.WITHIN, usage=1.0)
-    judged(fleet, add(fleet, key("")), Zone.WITHIN, usage=1.0)
+        set_judgement(fleet, add(fleet, key("")._replace(subject=api)), Zone.WITHIN, usage=1.0)
+    set_judgement(fleet, add(fleet, key("")), Zone.WITHIN, usage=1.0)
     exposition = Exposition(fleet)
     asyncio.run(exposition.publish({}))
     snapshot = exposition.snapshot

@@ -11,7 +11,7 @@ from monitor.fleet.rows import row_of
 from monitor.fleet.snapshot import Snapshot
 from monitor.fleet.urgency import soonest_to_limit
 from rules.band import Zone
-from tests.monitor.fleet.fleets import add, judged, key
+from tests.monitor.fleet.fleets import add, key, set_judgement
 
 NOW = 29_000_000
 LIKELY, UNLIKELY = (0.1, 0.4, 0.8, 0.9), (0.0, 0.0, 0.02, 0.04)
@@ -48,7 +48,7 @@ def fleet_of(*probabilities: tuple[float, ...]) -> Fleet:
     fleet = Fleet()
     for number, probability in enumerate(probabilities):
         series = add(fleet, key(f"s{number}"))
-        judged(fleet, series, Zone.WITHIN, usage=500.0)
+        set_judgement(fleet, series, Zone.WITHIN, usage=500.0)
         fleet.reach_probability[series.slot], fleet.history_bins[series.slot] = probability, 1344
     return fleet
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from monitor.fleet.search import FIELDS, Search, SearchError, Term, parse_search
 from rules.band import Zone
-from tests.monitor.fleet.fleets import add, judged, key
+from tests.monitor.fleet.fleets import add, set_judgement, key
 from tests.monitor.fleet_server import Server
 
 WORDS = st.text(alphabet='ab:-"\\ *,<1h\n\u00e9', min_size=1, max_size=12)
@@ -68,7 +68,7 @@ def test_a_query_written_as_text_parses_to_the_same_query(terms: list[Term]) -> 
 
 async def test_the_api_filters_series_by_the_query(server: Server, client: httpx.AsyncClient) -> None:
     for name, zone in (("orders", Zone.NEAR), ("clicks", Zone.WITHIN)):
-        judged(server.fleet, add(server.fleet, key(name)), zone, usage=500.0)
+        set_judgement(server.fleet, add(server.fleet, key(name)), zone, usage=500.0)
     await server.publish()
     response = await client.get("/api/v1/series", params={"q": "service:kinesis -clicks zone:near"})
     assert [series["resource"] for series in response.json()["items"]] == ["orders"]

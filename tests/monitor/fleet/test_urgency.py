@@ -10,7 +10,7 @@ from monitor.fleet.rows import rows_of
 from monitor.fleet.snapshot import Snapshot
 from monitor.fleet.urgency import most_urgent
 from rules.band import Zone
-from tests.monitor.fleet.fleets import add, judged, key
+from tests.monitor.fleet.fleets import add, key, set_judgement
 
 ZonesAndUsages = list[tuple[Zone, float]]
 with_ties = st.lists(st.tuples(st.sampled_from(Zone), st.floats(0, 5000, width=32)), max_size=40)
@@ -21,7 +21,7 @@ def fleet_of(zones_and_usages: ZonesAndUsages) -> Fleet:
     """Return a fleet with a series for each zone and usage."""
     fleet = Fleet()
     for number, (zone, usage) in enumerate(zones_and_usages):
-        judged(fleet, add(fleet, key(f"s{number}")), zone, usage=float(usage))
+        set_judgement(fleet, add(fleet, key(f"s{number}")), zone, usage=float(usage))
     return fleet
 
 

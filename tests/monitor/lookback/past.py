@@ -18,7 +18,7 @@ from monitor.lookback.replay import Judging, look_back
 from monitor.lookback.sample_file import chunk_minutes
 from monitor.lookback.ways import Way
 from tests.monitor.alerting.stage import LETTERS, LIMIT, SHORT, configuration
-from tests.monitor.fleet.fleets import NOW, add, key, refused, traffic
+from tests.monitor.fleet.fleets import NOW, add, key, throttled_metric, traffic
 from tests.registries import REGISTRY
 
 START = NOW - NOW % 60  # the first minute of every stream's samples

@@ -9,7 +9,7 @@ from collectors.base import Metric, total
 from monitor.lookback.ways import Way
 from rules.limits import PUBLISHED_ONLY, Limit, LimitSource
 from tests.monitor.alerting.stage import LIMIT, SHORT, configuration
-from tests.monitor.fleet.fleets import refused, traffic
+from tests.monitor.fleet.fleets import throttled_metric, traffic
 from tests.monitor.lookback.past import DAY, HOUR, START, Past, letters_of_runs, notices_of
 
 QUIET_HOUR = letters_of_runs((".", HOUR))

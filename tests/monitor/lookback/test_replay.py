@@ -13,7 +13,7 @@ from rules.alert_states import REVISION_MINUTES, SavedAlert
 from rules.alerts import AlertState
 from tests.monitor.alerting.memory_store import MemoryStore
 from tests.monitor.alerting.stage import LETTERS, LIMIT, SHORT, Stage, configuration
-from tests.monitor.fleet.fleets import add, key, refused, traffic
+from tests.monitor.fleet.fleets import add, key, throttled_metric, traffic
 from tests.monitor.lookback.past import START, Past, letters_of_runs, notices_of
 from tests.registries import REGISTRY
 
@@ -118,7 +118,10 @@ class RunningMonitor:
             (rows[metric_query(metric.of(StreamName=series.key.id))], START + minute, value)
             for series, samples in zip(self.series, self.samples_of_series, strict=True)
             for minute, letter in samples.arriving(now)
-            for metric, value in ((traffic, LETTERS[letter][0] * LIMIT * 60), (refused, LETTERS[letter][1]))
+            for metric, value in (
+                (traffic, LETTERS[letter][0] * LIMIT * 60),
+                (throttled_metric, LETTERS[letter][1]),
+            )
         ]
         if points:
             point_rows, minutes, values = zip(*points, strict=True)

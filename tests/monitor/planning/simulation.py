@@ -18,7 +18,7 @@ from monitor.planning.safe_parts import unsafe_parts
 from monitor.polling.plan import due_metrics, most_overdue, plan_requests
 from rules.bounds import Bound
 from rules.limits import Limit, LimitSource
-from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, SETTINGS, add, key, refused, traffic
+from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, SETTINGS, add, key, throttled_metric, traffic
 
 CELL = (ACCOUNT, REGION)
 LIMIT = 100.0  # the limit of every series, in its unit per second
@@ -26,8 +26,8 @@ DELAY = 2  # minutes until a point is visible
 HISTORY = 180  # minutes of points before the start
 
 SUM_OF_THROTTLED = Bound(
-    namespace=refused.namespace,
-    metrics=(refused.name,),
+    namespace=throttled_metric.namespace,
+    metrics=(throttled_metric.name,),
     dimensions=("StreamName",),
     of=(),
     inequality="all streams together throttle what each of them does",

@@ -13,7 +13,7 @@ from monitor.push.label_encoder import METRIC_NAME, LabelEncoder
 from monitor.push.pending_samples import LATE_MINUTES, PendingSamples
 from monitor.push.request_batcher import build_requests
 from monitor.push.watermarks import WATERMARK_DTYPE, WatermarkRows, Watermarks
-from tests.monitor.fleet.fleets import NOW, SETTINGS, add, key, refused, traffic
+from tests.monitor.fleet.fleets import NOW, SETTINGS, add, key, throttled_metric, traffic
 from tests.monitor.push.schemas import Sample, parse_remote_write
 
 PROTOCOL = "remote_write 1"
@@ -50,7 +50,7 @@ def add_stream(
 ) -> Series:
     """Add a stream with a limit of 1000, whose metrics are in the limit's unit."""
     stream = key(name)
-    used, throttled = traffic.of(StreamName=stream.id), refused.of(StreamName=stream.id)
+    used, throttled = traffic.of(StreamName=stream.id), throttled_metric.of(StreamName=stream.id)
     return add(
         fleet, stream, series_settings, **({"usage": total(used), "throttled": total(throttled)} | observed)
     )

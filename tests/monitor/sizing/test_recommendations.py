@@ -18,7 +18,7 @@ from rules.band import Zone
 from rules.limits import Limit, LimitSource
 from rules.right_size import Advice
 from rules.signals import Band
-from tests.monitor.fleet.fleets import ACCOUNT, NOW, add, judged
+from tests.monitor.fleet.fleets import ACCOUNT, NOW, add, set_judgement
 from tests.registries import signal_of
 
 MIB = 2**20
@@ -50,7 +50,7 @@ class Account:
         )
         series = add(self.fleet, series_key, replace(settings, **more))
         self.fleet.limit[series.slot] = amount
-        judged(self.fleet, series, Zone.WITHIN, usage=peak)
+        set_judgement(self.fleet, series, Zone.WITHIN, usage=peak)
         self.peaks.peak[series.slot] = peak
         self.peaks.known[series.slot], self.peaks.span[series.slot] = quarters
         return series

@@ -23,7 +23,7 @@ from monitor.top.overview import OverviewScreen
 from monitor.top.table import ItemTable
 from rules.band import Zone
 from tests.monitor.alerting.notices import notice
-from tests.monitor.fleet.fleets import add, judged, key
+from tests.monitor.fleet.fleets import add, set_judgement, key
 from tests.monitor.fleet_server import Server
 from tests.processes import PROCESS_TIMEOUT
 
@@ -85,7 +85,7 @@ class Headroom:
         fleet, published = self.server.fleet, []
         for name, zone, utilization in zones:
             series = fleet.series.get(key(name)) or add(fleet, key(name))
-            judged(fleet, series, zone, utilization * 1000, 5.0 if zone is Zone.SATURATED else 0.0)
+            set_judgement(fleet, series, zone, utilization * 1000, 5.0 if zone is Zone.SATURATED else 0.0)
             published.append(series)
         await self.server.publish()
         return published

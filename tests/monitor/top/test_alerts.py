@@ -10,7 +10,7 @@ from monitor.notifiers.notice import Severity
 from rules.band import Zone
 from tests.monitor.access.authenticated import AUTH, OPERATOR, READER, authenticated_server
 from tests.monitor.alerting.notices import ACCOUNT, REGION, notice
-from tests.monitor.fleet.fleets import add, judged, key
+from tests.monitor.fleet.fleets import add, key, set_judgement
 from tests.monitor.top.harness import FAST_REFRESH, NO_REFRESH, Headroom, listening, run_top
 
 
@@ -158,7 +158,7 @@ async def test_actions_depend_on_the_role_of_the_token(
         listening(authenticated.server.app) as port,
     ):
         series = add(authenticated.server.fleet, key("clicks"))
-        judged(authenticated.server.fleet, series, Zone.NEAR, 950.0)
+        set_judgement(authenticated.server.fleet, series, Zone.NEAR, 950.0)
         authenticated.server.alerting.engine.alerts[series.key.id] = notice(series.key.id, resource="clicks")
         await authenticated.server.publish()
         async with run_top(f"127.0.0.1:{port}") as user:

@@ -14,7 +14,7 @@ from monitor.fleet.history import SeriesHistory
 from monitor.render.commands import increase_command
 from monitor.top.detail import SeriesDetail
 from rules.band import Zone
-from tests.monitor.fleet.fleets import SETTINGS, add, judged, key
+from tests.monitor.fleet.fleets import SETTINGS, add, key, set_judgement
 from tests.monitor.web.pages import feed
 from tests.registries import signal_of
 
@@ -32,7 +32,7 @@ async def test_the_detail_has_the_history_age_and_command_of_the_series() -> Non
     fleet = Fleet()
     series = add(fleet, key("clicks"))
     feed(fleet, series, [500.0] * 100 + [float("nan")] * 5 + [800.0] * 30, [0.0] * 133 + [4.0] * 2)
-    judged(fleet, series, Zone.SATURATED, 800.0, 4.0)
+    set_judgement(fleet, series, Zone.SATURATED, 800.0, 4.0)
     detail = await detail_of(fleet, "clicks")
     series_history = SeriesHistory.of(fleet, series, detail.history.end)
     for name in ("usage", "upper_bound", "throttled", "limit"):
@@ -63,6 +63,6 @@ async def test_the_command_for_a_global_service_names_its_home_region() -> None:
     fleet = Fleet()
     quota = key("", "lambda.account_concurrency")._replace(region="global")
     series = add(fleet, quota, replace(SETTINGS, home_region="us-east-1"))
-    judged(fleet, series, Zone.SATURATED, 800.0, 4.0)
+    set_judgement(fleet, series, Zone.SATURATED, 800.0, 4.0)
     detail = await detail_of(fleet, "")
     assert "--region us-east-1" in (detail.command or "")

@@ -12,7 +12,7 @@ from monitor.notifiers.notice import Severity
 from rules.band import Zone
 from rules.limits import Limit, LimitSource
 from rules.signals import Band
-from tests.monitor.fleet.fleets import add, judged, key
+from tests.monitor.fleet.fleets import add, key, set_judgement
 from tests.monitor.top.harness import FAST_REFRESH, NARROW, SIZE, Headroom, run_top
 from tests.monitor.web.pages import feed
 from tests.registries import STREAM_WRITE_BYTES
@@ -87,7 +87,7 @@ async def test_an_unobservable_series_shows_its_reason_and_the_command_that_enab
     series = add(
         headroom.server.fleet, key("backups", "s3.prefix_read_rate"), usage=unobservable, throttled=None
     )
-    judged(headroom.server.fleet, series, Zone.UNOBSERVABLE)
+    set_judgement(headroom.server.fleet, series, Zone.UNOBSERVABLE)
     await headroom.server.publish()
     async with run_top(headroom.address) as user:
         await user.press("enter")

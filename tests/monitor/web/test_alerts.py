@@ -21,7 +21,7 @@ from rules.band import Zone
 from tests.monitor.alerting.notices import notice
 from tests.monitor.alerting.pending import notice as numbered
 from tests.monitor.api.test_alerts import fire_alerts
-from tests.monitor.fleet.fleets import add, judged, key
+from tests.monitor.fleet.fleets import add, set_judgement, key
 from tests.monitor.fleet_server import Server
 from tests.monitor.web.pages import Page, page
 from tests.registries import REGISTRY
@@ -134,7 +134,7 @@ async def test_a_row_shows_severity_zone_usage_account_region_forecast_and_recei
     server: Server, client: httpx.AsyncClient
 ) -> None:
     series = add(server.fleet, key("orders"))
-    judged(server.fleet, series, Zone.SATURATED, usage=950.0, saturation=8.9)
+    set_judgement(server.fleet, series, Zone.SATURATED, usage=950.0, saturation=8.9)
     server.alerting.engine.alerts[series.key.id] = notice(
         series.key.id, Severity.CRITICAL, resource="orders", since=0.0
     )
@@ -229,7 +229,7 @@ async def test_without_firing_alerts_the_page_shows_how_many_series_were_judged(
     assert f"{EMPTY} Nothing is watched yet, so no alert can fire. Not read yet: eu-west-1 kinesis." in shown
     server.status = replace(server.status, pending=[])
     for name, zone in (("a", Zone.WITHIN), ("b", Zone.BELOW), ("c", Zone.UNOBSERVABLE)):
-        judged(server.fleet, add(server.fleet, key(name)), zone, usage=480.0)
+        set_judgement(server.fleet, add(server.fleet, key(name)), zone, usage=480.0)
     await server.publish()
     shown = await words(client, "/alerts")
     assert re.search(

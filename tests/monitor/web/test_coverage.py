@@ -18,7 +18,7 @@ from rules.band import Zone
 from rules.limits import LimitSource
 from rules.signals import Quota
 from tests.fake_aws import denied
-from tests.monitor.fleet.fleets import ACCOUNT, REGION, add, judged
+from tests.monitor.fleet.fleets import ACCOUNT, REGION, add, set_judgement
 from tests.monitor.fleet_server import Server
 from tests.monitor.web.pages import Page, page
 from tests.monitor.web.test_pages import HOSTILE, LONG
@@ -50,7 +50,7 @@ def add_quotas(server: Server, service: str, number: int, name: str = "Name of a
 def watch_concurrency(server: Server, zone: Zone = Zone.WITHIN, **seen: Any) -> None:
     """Add the quota of concurrent executions, and a series that watches it."""
     series = add(server.fleet, Key(ACCOUNT, REGION, "lambda", "account_concurrency", WHOLE_ACCOUNT), **seen)
-    judged(server.fleet, series, zone, 500.0)
+    set_judgement(server.fleet, series, zone, 500.0)
     known = server.known_quotas.setdefault((ACCOUNT, REGION), KnownQuotas())
     known.lists["lambda"] = (listed(CONCURRENCY, "Concurrent executions"),)
     known.in_use |= {"lambda"}
@@ -159,7 +159,9 @@ async def test_quotas_with_long_commands_are_split_into_small_pages(
     for listed_quota in known.lists["lambda"]:
         key = Key(ACCOUNT, REGION, "quotas", "count", subject(listed_quota.quota))
         unobservable = Unobservable(LONG, COMMAND)
-        judged(server.fleet, add(server.fleet, key, usage=unobservable, throttled=None), Zone.UNOBSERVABLE)
+        set_judgement(
+            server.fleet, add(server.fleet, key, usage=unobservable, throttled=None), Zone.UNOBSERVABLE
+        )
     assert len(await every_page(server, client, "/coverage?state=not_enabled")) == 200 / QUOTAS_PER_PAGE
     await every_page(server, client, "/coverage")
 

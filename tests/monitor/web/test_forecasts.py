@@ -9,7 +9,7 @@ import numpy as np
 from monitor.fleet.fan import Fan
 from monitor.fleet.fleet import Series
 from rules.band import Zone
-from tests.monitor.fleet.fleets import add, judged, key
+from tests.monitor.fleet.fleets import add, set_judgement, key
 from tests.monitor.fleet_server import Server
 from tests.monitor.web.pages import page
 
@@ -19,7 +19,7 @@ def add_with_forecast(
 ) -> Series:
     """Add a series; if all probabilities are known, its forecast reaches the limit in three to five hours."""
     series = add(server.fleet, key(name))
-    judged(server.fleet, series, Zone.WITHIN, usage=500.0)
+    set_judgement(server.fleet, series, Zone.WITHIN, usage=500.0)
     fleet, minute = server.fleet, int(time.time() // 60)
     fleet.reach_probability[series.slot] = probability
     fleet.history_bins[series.slot] = days * 96

@@ -8,7 +8,7 @@ import pytest
 from monitor.web.header import THEMES, next_theme
 from rules.band import Zone
 from tests.monitor.alerting.notices import notice
-from tests.monitor.fleet.fleets import add, judged, key
+from tests.monitor.fleet.fleets import add, set_judgement, key
 from tests.monitor.fleet_server import Server
 from tests.monitor.web.pages import page
 
@@ -28,7 +28,7 @@ async def test_the_header_counts_firing_alerts_and_unobserved_series(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     for name, zone in (("a", Zone.STALE), ("b", Zone.UNOBSERVABLE), ("c", Zone.WITHIN), ("d", Zone.NEAR)):
-        judged(server.fleet, add(server.fleet, key(name)), zone, usage=500.0)
+        set_judgement(server.fleet, add(server.fleet, key(name)), zone, usage=500.0)
     server.alerting.engine.alerts["1"] = notice("1", resource="d", summary="d is busy.")
     await server.publish()
     words = " ".join((await page(client, "/cost")).words.split())

@@ -11,7 +11,7 @@ from monitor.fleet.snapshot import Snapshot
 from monitor.web.heatmap import MAX_HEATMAP_ROWS, build_heatmap
 from monitor.web.overview import count_zones
 from rules.band import Zone
-from tests.monitor.fleet.fleets import REGION, add, judged, key
+from tests.monitor.fleet.fleets import REGION, add, key, set_judgement
 
 Facts = list[tuple[Zone, float]]
 facts = st.lists(st.tuples(st.sampled_from(Zone), st.floats(0, 5000, width=32)), max_size=40)
@@ -21,7 +21,7 @@ def snapshot_of(series: Facts, accounts: int = 3) -> Snapshot:
     """Return a snapshot of series with these zones and usages, in several accounts."""
     fleet = Fleet()
     for number, (zone, usage) in enumerate(series):
-        judged(fleet, add(fleet, key(f"s{number}", account=f"{number % accounts}")), zone, usage=usage)
+        set_judgement(fleet, add(fleet, key(f"s{number}", account=f"{number % accounts}")), zone, usage=usage)
     return Snapshot.of(fleet, {"0": "zero"})
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from monitor.web.list_view import WINDOW_ROWS
 from rules.band import Zone
-from tests.monitor.fleet.fleets import ACCOUNT, add, judged, key
+from tests.monitor.fleet.fleets import ACCOUNT, add, set_judgement, key
 from tests.monitor.fleet_server import Server
 from tests.monitor.web.pages import page
 
@@ -36,7 +36,7 @@ async def add_series_of_each_zone(server: Server) -> None:
         ("refused-more", Zone.SATURATED, 100.0, 70.0),
         ("hidden", Zone.STALE, np.nan, 0.0),
     ):
-        judged(server.fleet, add(server.fleet, key(name)), zone, usage=usage, saturation=saturation)
+        set_judgement(server.fleet, add(server.fleet, key(name)), zone, usage=usage, saturation=saturation)
     await server.publish()
 
 
@@ -145,7 +145,7 @@ async def test_an_address_of_an_older_form_redirects_to_the_new_form(
 async def add_250_series(server: Server) -> None:
     for number in range(250):
         zone = Zone.NEAR if number >= 240 else Zone.WITHIN
-        judged(server.fleet, add(server.fleet, key(f"s{number:03}")), zone, usage=400.0 + number)
+        set_judgement(server.fleet, add(server.fleet, key(f"s{number:03}")), zone, usage=400.0 + number)
     await server.publish()
 
 
@@ -212,8 +212,8 @@ async def test_a_forecast_stands_beside_its_series_and_in_the_answers(
 async def test_without_throttled_series_the_number_of_series_without_that_metric_is_shown(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    judged(server.fleet, add(server.fleet, key("a")), Zone.WITHIN, usage=500.0, saturation=0.0)
-    judged(server.fleet, add(server.fleet, key("b"), throttled=None), Zone.WITHIN, usage=500.0)
+    set_judgement(server.fleet, add(server.fleet, key("a")), Zone.WITHIN, usage=500.0, saturation=0.0)
+    set_judgement(server.fleet, add(server.fleet, key("b"), throttled=None), Zone.WITHIN, usage=500.0)
     await server.publish()
     assert "Throttled now Nothing. 1 series tell it, 1 do not." in await words_of(client, "/")
 
@@ -221,7 +221,7 @@ async def test_without_throttled_series_the_number_of_series_without_that_metric
 async def test_a_link_with_a_long_name_has_the_name_in_its_title(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    judged(server.fleet, add(server.fleet, key(LONG)), Zone.NEAR, usage=950.0)
+    set_judgement(server.fleet, add(server.fleet, key(LONG)), Zone.NEAR, usage=950.0)
     await server.publish()
     links = (await page(client, "/")).all("a")
     assert any((link.get("title") or "").startswith("x" * 50) for link in links)

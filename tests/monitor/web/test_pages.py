@@ -22,7 +22,7 @@ from monitor.web.header import THEME_COOKIE
 from monitor.web.templating import code_spans, doc_title
 from rules.band import Zone
 from tests.monitor.alerting.notices import notice
-from tests.monitor.fleet.fleets import ACCOUNT, REGION, SETTINGS, add, judge_causes, judged, key, refused
+from tests.monitor.fleet.fleets import ACCOUNT, REGION, SETTINGS, add, set_causes, set_judgement, key, throttled_metric
 from tests.monitor.fleet_server import Server
 from tests.monitor.web.pages import Page, feed, page
 
@@ -36,10 +36,10 @@ async def fill_fleet(server: Server) -> str:
     """Add series, cells and an alert in every state; return the id of the worst series."""
     fleet = server.fleet
     worst = add(fleet, key(HOSTILE))
-    judged(fleet, worst, Zone.SATURATED, usage=900.0, saturation=3.0)
-    judged(fleet, add(fleet, key(LONG)), Zone.NEAR, usage=950.0)
+    set_judgement(fleet, worst, Zone.SATURATED, usage=900.0, saturation=3.0)
+    set_judgement(fleet, add(fleet, key(LONG)), Zone.NEAR, usage=950.0)
     why = Unobservable(f"not enabled {HOSTILE}", f"aws enable {HOSTILE}")
-    judged(fleet, add(fleet, key("hidden"), usage=why, throttled=None), Zone.UNOBSERVABLE)
+    set_judgement(fleet, add(fleet, key("hidden"), usage=why, throttled=None), Zone.UNOBSERVABLE)
     denied = RunStatus(started_at=60.0, failures=[Failure("ListStreams", MARKUP, "AccessDenied", MARKUP)])
     cells = [
         CellStatus(
@@ -201,7 +201,7 @@ async def test_nothing_on_the_pages_is_green_while_no_series_is_monitored(
 
 
 async def test_stale_series_are_not_shown_as_good(server: Server, client: httpx.AsyncClient) -> None:
-    judged(server.fleet, add(server.fleet, key("old")), Zone.STALE)
+    set_judgement(server.fleet, add(server.fleet, key("old")), Zone.STALE)
     await server.publish()
     words = (await page(client, "/")).words
     assert "no series has a recent sample" in words
@@ -314,7 +314,7 @@ async def test_a_series_links_to_runbook_console_and_grafana(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     series = add(server.fleet, key("orders & co"))
-    judged(server.fleet, series, Zone.NEAR, usage=950.0)
+    set_judgement(server.fleet, series, Zone.NEAR, usage=950.0)
     links = {
         "runbook": "https://wiki.example.org/{service}.{signal}",
         "grafana": "https://grafana.example.org/d/headroom-series?var-resource={resource}",
@@ -333,7 +333,7 @@ async def test_unobservable_series_are_shown_with_reason_and_command(
 ) -> None:
     why = Unobservable("metrics are off", "aws turn --on 'it'")
     hidden = add(server.fleet, key("hidden"), usage=why, throttled=None)
-    judged(server.fleet, hidden, Zone.UNOBSERVABLE)
+    set_judgement(server.fleet, hidden, Zone.UNOBSERVABLE)
     await server.publish()
     for path in ("/blind", f"/series/{hidden.key.id}"):
         words = (await page(client, path)).words
@@ -392,13 +392,13 @@ async def test_all_pages_exist_before_the_first_read(client: httpx.AsyncClient) 
 
 async def test_an_unchanged_page_is_not_sent_again(server: Server, client: httpx.AsyncClient) -> None:
     series = add(server.fleet, key("orders"))
-    judged(server.fleet, series, Zone.WITHIN, usage=500.0)
+    set_judgement(server.fleet, series, Zone.WITHIN, usage=500.0)
     await server.publish()
     first = await client.get("/", headers={"Accept-Encoding": "gzip"})
     assert first.headers["content-encoding"] == "gzip"
     unchanged = await client.get("/", headers={"If-None-Match": first.headers["etag"]})
     assert (unchanged.status_code, unchanged.content) == (304, b"")
-    judged(server.fleet, series, Zone.NEAR, usage=950.0)
+    set_judgement(server.fleet, series, Zone.NEAR, usage=950.0)
     await server.publish()
     changed = await client.get("/", headers={"If-None-Match": first.headers["etag"]})
     assert changed.status_code == 200 and "95 %" in changed.text
@@ -411,7 +411,7 @@ async def test_the_page_of_a_series_without_usage_says_that_throttled_demand_alo
     server: Server, client: httpx.AsyncClient
 ) -> None:
     series = add(server.fleet, key("orders"), usage=Unobservable("no metric tells it"))
-    judged(server.fleet, series, Zone.UNOBSERVABLE, saturation=0.0)
+    set_judgement(server.fleet, series, Zone.UNOBSERVABLE, saturation=0.0)
     await server.publish()
     words = " ".join((await page(client, f"/series/{series.key.id}")).words.split())
     assert "no metric tells it" in words and "Throttled demand alone is judged." in words
@@ -422,7 +422,7 @@ async def test_the_page_of_a_series_without_a_limit_says_so(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     series = add(server.fleet, key("orders"), replace(SETTINGS, limit=None))
-    judged(server.fleet, series, Zone.UNOBSERVABLE)
+    set_judgement(server.fleet, series, Zone.UNOBSERVABLE)
     await server.publish()
     shown = await page(client, f"/series/{series.key.id}")
     assert "unknown" in shown.words and "no limit is known" in shown.words
@@ -446,7 +446,7 @@ async def test_an_alert_is_shown_with_its_time_and_the_present_usage(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     series = add(server.fleet, key("orders"))
-    judged(server.fleet, series, Zone.WITHIN, usage=480.0, saturation=0.0)
+    set_judgement(server.fleet, series, Zone.WITHIN, usage=480.0, saturation=0.0)
     firing = notice(series.key.id, resource="orders", summary="orders; 821 throttled/s.")
     server.alerting.engine.alerts[series.key.id] = firing
     await server.publish()
@@ -459,10 +459,10 @@ async def words_about_throttling(
     server: Server, client: httpx.AsyncClient, throttled: float, **causes: float
 ) -> str:
     """Return the words on the page of a series. throttled, causes: demand per second."""
-    by_cause = dict.fromkeys(causes, per_second(refused))
+    by_cause = dict.fromkeys(causes, per_second(throttled_metric))
     series = add(server.fleet, key("orders"), throttled_by_cause=by_cause)
-    judged(server.fleet, series, Zone.WITHIN, usage=480.0, saturation=throttled)
-    judge_causes(server.fleet, series, **causes)
+    set_judgement(server.fleet, series, Zone.WITHIN, usage=480.0, saturation=throttled)
+    set_causes(server.fleet, series, **causes)
     await server.publish()
     return " ".join((await page(client, f"/series/{series.key.id}")).words.split())
 
@@ -498,7 +498,7 @@ async def test_throttling_that_is_unknown_now_differs_from_throttling_without_a_
     server: Server, client: httpx.AsyncClient, signal: str, card: str, cell: str
 ) -> None:
     series = add(server.fleet, key("", signal), throttled=None)
-    judged(server.fleet, series, Zone.STALE)
+    set_judgement(server.fleet, series, Zone.STALE)
     await server.publish()
     assert card in " ".join((await page(client, f"/series/{series.key.id}")).words.split())
     got = (await client.get("/?q=zone:stale")).text
@@ -522,7 +522,7 @@ async def test_the_page_of_a_stale_series_says_why_and_links_to_blind_spots(
 ) -> None:
     read, unread = (add(server.fleet, key(name)) for name in ("orders", "clicks"))
     for series in (read, unread):
-        judged(server.fleet, series, Zone.STALE)
+        set_judgement(server.fleet, series, Zone.STALE)
     server.fleet.minute[unread.slot] = -1
     await server.publish()
     for series, why in ((read, "is too old to be judged"), (unread, "no sample has been read yet")):
@@ -542,7 +542,7 @@ async def test_a_budget_that_drains_is_shown_with_the_time_until_it_is_exhausted
     server: Server, client: httpx.AsyncClient, seconds: float, words: str
 ) -> None:
     series = add(server.fleet, key("orders"))
-    judged(server.fleet, series, Zone.NEAR, usage=1000.0)
+    set_judgement(server.fleet, series, Zone.NEAR, usage=1000.0)
     server.fleet.seconds_to_exhaustion[series.slot] = seconds
     await server.publish()
     shown = await page(client, f"/series/{series.key.id}")
@@ -554,7 +554,7 @@ async def test_a_budget_that_drains_is_shown_with_the_time_until_it_is_exhausted
 async def test_a_deliberate_cap_is_marked(server: Server, client: httpx.AsyncClient) -> None:
     group = key("web", "autoscaling.group_max_size")
     series = add(server.fleet, group, replace(SETTINGS, deliberate=True))
-    judged(server.fleet, series, Zone.WITHIN, usage=1000.0)
+    set_judgement(server.fleet, series, Zone.WITHIN, usage=1000.0)
     await server.publish()
     words = " ".join((await page(client, f"/series/{series.key.id}")).words.split())
     assert "set on purpose" in words and "near from 90 %" not in words

@@ -15,7 +15,7 @@ from rules.band import Zone
 from rules.limits import Limit, LimitSource
 from rules.signals import LimitKind
 from tests.monitor.alerting.notices import notice
-from tests.monitor.fleet.fleets import ACCOUNT, SETTINGS, add, judged, key
+from tests.monitor.fleet.fleets import ACCOUNT, SETTINGS, add, set_judgement, key
 from tests.monitor.fleet_server import Server
 from tests.monitor.web.pages import Page, feed, page
 from tests.registries import REGISTRY
@@ -137,7 +137,7 @@ async def test_changes_of_the_limit_between_notices_are_listed(
 
 async def test_the_track_record_is_shown(server: Server, client: httpx.AsyncClient) -> None:
     series = add(server.fleet, key("orders"))
-    judged(server.fleet, series, Zone.WITHIN, usage=500.0)
+    set_judgement(server.fleet, series, Zone.WITHIN, usage=500.0)
     server.fleet.reach_probability[series.slot] = (0.1, 0.2, 0.3, 0.4)
     server.fleet.history_bins[series.slot] = 1344
     server.outlooks[series.slot] = Outlook(TrackRecord(38, 31, 33))

@@ -21,7 +21,7 @@ from monitor.lib.text import replace_surrogates
 from monitor.topology.path_status import PathStatus, PathStatuses
 from rules.band import Zone
 from tests.monitor.alerting.notices import notice
-from tests.monitor.fleet.fleets import ACCOUNT, REGION, add, judged, key
+from tests.monitor.fleet.fleets import ACCOUNT, REGION, add, set_judgement, key
 from tests.monitor.fleet_server import Server, client_of
 from tests.monitor.topology.path_fleet import PathFleet
 from tests.monitor.web.pages import Page, feed
@@ -62,7 +62,7 @@ async def server_of_names(folder: Path, name: str) -> AsyncIterator[Server]:
         feed(fleet, firing, [950.0] * 30, [3.0] * 30)
         feed(fleet, pending, [950.0] * 2)
         judge(fleet, now)
-        judged(fleet, hidden, Zone.UNOBSERVABLE)
+        set_judgement(fleet, hidden, Zone.UNOBSERVABLE)
         failed = RunStatus(started_at=60.0, failures=[Failure(name, name, name, name)])
         cell = CellStatus(account=ACCOUNT, region=REGION, name=name, collectors={"sqs": failed}, poll=failed)
         reload = ReloadStatus(at=60.0, error=name)

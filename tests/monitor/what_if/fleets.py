@@ -12,7 +12,7 @@ from rules.band import Zone
 from rules.forecast import BINS
 from rules.limits import Limit, LimitSource
 from rules.signals import Band
-from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, add, judged
+from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, add, set_judgement
 from tests.monitor.fleet_server import Server
 from tests.registries import signal_of
 from tests.resources import resource
@@ -56,7 +56,7 @@ def add_series(
     served = per_second(usage_metric) if options.get("counts_served") else None
     series = add(server.fleet, key, settings, usage=usage, throttled=throttled, served=served)
     number = np.nan if amount is None else amount
-    judged(
+    set_judgement(
         server.fleet,
         series,
         options.get("zone", Zone.WITHIN),
