@@ -22,10 +22,10 @@ from collectors.page_tokens import token_members
 from collectors.response_types import PathError, Type, item_of, type_of
 from monitor.lib.botocore_models import model_session
 from rules.problem_text import suggestion
-from rules.strict_yaml import Where
+from rules.strict_yaml import DocumentPath
 
 PAGE_TOKEN = re.compile(r"(next_?)?(page_?)?(token|marker)|next_?page|position", re.IGNORECASE)
-Problem = tuple[Where, str]
+Problem = tuple[DocumentPath, str]
 
 # Types that a parameter in YAML may have, by the type name of botocore's shape. A template is a str.
 SCALARS: Mapping[str, tuple[type, ...]] = {
@@ -59,7 +59,7 @@ class _Checker:
             yield from self._kind_problems(kind, self._declaration.resources[kind])
 
     def _kind_problems(self, kind: str, declared: ResourceDeclaration) -> Iterator[Problem]:
-        where: Where = ("resources", kind)
+        where: DocumentPath = ("resources", kind)
         if kind != ACCOUNT_KIND and declared.list:
             yield from self._item_problems(kind, declared, declared.list)
         for index, call in enumerate(declared.calls):
@@ -74,7 +74,7 @@ class _Checker:
     def _item_problems(
         self, kind: str, declared: ResourceDeclaration, listed: ListDeclaration
     ) -> Iterator[Problem]:
-        where: Where = ("resources", kind)
+        where: DocumentPath = ("resources", kind)
         try:
             if listed.fact:
                 item = item_of(self._facts.get((declared.parent or "", listed.fact)))
@@ -92,7 +92,7 @@ class _Checker:
         yield from self._fact_problems(where, kind, declared.facts, lambda: item)
 
     def _fact_problems(
-        self, where: Where, kind: str, facts: Mapping[str, Any], find_source: Callable[[], Type]
+        self, where: DocumentPath, kind: str, facts: Mapping[str, Any], find_source: Callable[[], Type]
     ) -> Iterator[Problem]:
         """Yield a problem for each fact that the type from `find_source` lacks; store the other types."""
         try:
@@ -107,14 +107,14 @@ class _Checker:
                 yield (*where, "facts", name), str(error)
 
     def _match_problems(
-        self, where: Where, operation: OperationModel, call: CallDeclaration
+        self, where: DocumentPath, operation: OperationModel, call: CallDeclaration
     ) -> Iterator[Problem]:
         """Yield a problem if `match` would find no item of a batch; other problems were already reported."""
         with suppress(PathError):
             item = _response(operation, call)
             yield from self._path_problems(where, {"match": call.match} if call.match else {}, item)
 
-    def _page_problems(self, where: Where, call: CallDeclaration) -> Iterator[Problem]:
+    def _page_problems(self, where: DocumentPath, call: CallDeclaration) -> Iterator[Problem]:
         """Yield a problem for each fact that would be read from the first page of a response alone."""
         client, name = call.call
         try:
@@ -126,7 +126,7 @@ class _Checker:
             if not call.items and not paged.isdisjoint(path.fields):
                 yield (*where, "facts", fact), "expected items of the call, as AWS returns it in pages"
 
-    def _path_problems(self, where: Where, paths: Mapping[str, Any], item: Type) -> Iterator[Problem]:
+    def _path_problems(self, where: DocumentPath, paths: Mapping[str, Any], item: Type) -> Iterator[Problem]:
         for name, path in paths.items():
             try:
                 type_of(path.parsed, item)
@@ -135,7 +135,7 @@ class _Checker:
 
 
 def operation_problems(
-    session: Session, where: Where, call: CallDeclaration | ListDeclaration
+    session: Session, where: DocumentPath, call: CallDeclaration | ListDeclaration
 ) -> tuple[OperationModel | None, list[Problem]]:
     """Return the model of a call's operation, None if botocore has none, and the problems of the call."""
     client, name = call.call or ("", "")
@@ -154,7 +154,7 @@ def operation_problems(
 
 
 def _token_problems(
-    session: Session, where: Where, call: CallDeclaration | ListDeclaration, operation: OperationModel
+    session: Session, where: DocumentPath, call: CallDeclaration | ListDeclaration, operation: OperationModel
 ) -> Iterator[Problem]:
     """Yield a problem where it is not known how the further pages of a list are requested."""
     client, name = call.call or ("", "")
@@ -171,7 +171,7 @@ def _token_problems(
 
 
 def _error_problems(
-    where: Where, call: CallDeclaration | ListDeclaration, operation: OperationModel
+    where: DocumentPath, call: CallDeclaration | ListDeclaration, operation: OperationModel
 ) -> Iterator[Problem]:
     """Yield a problem for each error code that the operation does not have, if its model names errors."""
     known = {str(getattr(shape, "error_code", shape.name)) for shape in operation.error_shapes}
@@ -204,7 +204,7 @@ def items_type(operation: OperationModel, call: CallDeclaration | ListDeclaratio
 
 
 def _call_problems(
-    where: Where, call: CallDeclaration | ListDeclaration, shape: StructureShape | None
+    where: DocumentPath, call: CallDeclaration | ListDeclaration, shape: StructureShape | None
 ) -> Iterator[Problem]:
     """Yield the problems of the parameters of a call."""
     members = shape.members if shape else {}
@@ -219,7 +219,7 @@ def _call_problems(
     yield from (((*where, "params"), f"missing the parameter {name}") for name in missing)
 
 
-def _param_problems(where: Where, given: Any, shape: Shape) -> Iterator[Problem]:
+def _param_problems(where: DocumentPath, given: Any, shape: Shape) -> Iterator[Problem]:
     """Yield the problems of a value at any depth: unknown and missing members, and values of a wrong type."""
     if isinstance(shape, StructureShape) and isinstance(given, Mapping):
         for name in given:
@@ -239,7 +239,7 @@ def _param_problems(where: Where, given: Any, shape: Shape) -> Iterator[Problem]
         yield from _scalar_problems(where, given, shape)
 
 
-def _scalar_problems(where: Where, given: Any, shape: Shape) -> Iterator[Problem]:
+def _scalar_problems(where: DocumentPath, given: Any, shape: Shape) -> Iterator[Problem]:
     types = SCALARS.get(shape.type_name, ())
     if not isinstance(given, types) or (isinstance(given, bool) and bool not in types):
         yield where, f"expected {shape.type_name}, found {given!r}"
@@ -248,5 +248,5 @@ def _scalar_problems(where: Where, given: Any, shape: Shape) -> Iterator[Problem
         yield _unknown(where, "value", str(given), known)
 
 
-def _unknown(where: Where, noun: str, name: str, known: Iterable[str]) -> Problem:
+def _unknown(where: DocumentPath, noun: str, name: str, known: Iterable[str]) -> Problem:
     return where, f"no {noun} {name or 'without a name'}{suggestion(name, known)}"

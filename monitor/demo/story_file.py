@@ -32,7 +32,7 @@ from monitor.demo.answers import AnswerKey, check_answer, parse_key
 from monitor.demo.traffic import Traffic
 from monitor.lib.errors import HeadroomError
 from rules.model_file import ModelFile, Problem, parse_model
-from rules.strict_yaml import Where
+from rules.strict_yaml import DocumentPath
 
 STORY_FOLDER = Path(__file__).parent / "stories"
 
@@ -76,7 +76,7 @@ class StoryFile:
         """The name of the file, as shown in problems."""
         return self.source.name
 
-    def problem_at(self, where: Where, sentence: str) -> str:
+    def problem_at(self, where: DocumentPath, sentence: str) -> str:
         """Return a problem at a place of the file as one line."""
         return self.source.problem_at(where, sentence)
 

@@ -24,7 +24,7 @@ from monitor.demo.traffic import Traffic
 from rules.limits import LimitSource, effective_limit
 from rules.problem_text import suggestion
 from rules.signals import Service, Signal
-from rules.strict_yaml import Where
+from rules.strict_yaml import DocumentPath
 
 PUBLISHED_LIMIT = 1000.0  # in the signal's unit, if only a metric in CloudWatch tells the limit
 
@@ -163,7 +163,7 @@ class _RegionReader:
         except InversionError as error:
             self._report(file, ("stories", name), str(error))
 
-    def _report(self, file: StoryFile, where: Where, sentence: str) -> None:
+    def _report(self, file: StoryFile, where: DocumentPath, sentence: str) -> None:
         self.problems.append(file.problem_at(("regions", self._region.name, *where), sentence))
 
 

@@ -49,7 +49,7 @@ def row(signal_id: str, resource: str, usage: float | None, limit: float | None,
         "source": LimitSource.API,
         "utilization": usage / limit if usage is not None and limit else None,
         "throttled": None,
-        "sampled": int(NOW) - 120,
+        "sample_time": int(NOW) - 120,
         "unobservable": None,
     }
     return Row(**{**fields, **changes})

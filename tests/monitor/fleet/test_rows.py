@@ -126,7 +126,7 @@ def row_with(resource: str = "orders", **fields: Any) -> Row:
         "source": LimitSource.API,
         "utilization": 0.5,
         "throttled": None,
-        "sampled": 0,
+        "sample_time": 0,
         "unobservable": None,
     }
     return Row(**{**defaults, **fields})

@@ -76,7 +76,7 @@ def row(resource: str = "orders", unit: Unit = BYTES_PER_SECOND, **fields: Any) 
         "source": LimitSource.API,
         "utilization": 0.75,
         "throttled": 0.0,
-        "sampled": 1_740_000_000,
+        "sample_time": 1_740_000_000,
         "unobservable": None,
     }
     return Row(**{**defaults, **fields})
@@ -85,7 +85,7 @@ def row(resource: str = "orders", unit: Unit = BYTES_PER_SECOND, **fields: Any) 
 def hidden(resource: str, reason: str = "request metrics are not enabled", enable: str | None = None) -> Row:
     """Return the row of an unobservable stream."""
     without_numbers: dict[str, Any] = dict.fromkeys(
-        ("usage", "utilization", "throttled", "sampled", "limit", "source")
+        ("usage", "utilization", "throttled", "sample_time", "limit", "source")
     )
     return row(resource, zone=Zone.UNOBSERVABLE, unobservable=Unobservable(reason, enable), **without_numbers)
 
