@@ -16,7 +16,6 @@ from monitor.fleet.key import LABELS
 from monitor.notifiers.notice import Severity
 from monitor.schema.problems import (
     Problem,
-    Where,
     duplicate_values,
     problem,
     shown_value,
@@ -24,6 +23,7 @@ from monitor.schema.problems import (
 )
 from monitor.schema.types import ConfigModel, Duration, Text
 from rules.problem_text import suggestion
+from rules.strict_yaml import DocumentPath
 
 DEFAULT_GROUP_BY = ("account", "region", "service")
 GROUP_BY_ALL = "..."  # as a value of `group_by`: group by all labels, as in Alertmanager
@@ -254,14 +254,14 @@ def unused_names(
             yield f"windows[{index}] has no effect: no route names {shown_value(window.name)}."
 
 
-def _nested_routes(route: RouteConfig, where: Where) -> Iterator[tuple[Where, RouteConfig]]:
+def _nested_routes(route: RouteConfig, where: DocumentPath) -> Iterator[tuple[DocumentPath, RouteConfig]]:
     yield where, route
     for index, branch in enumerate(route.routes):
         yield from _nested_routes(branch, (*where, "routes", index))
 
 
 def _unknown_names(
-    route: RouteConfig, where: Where, names_by_key: Mapping[str, Sequence[str]]
+    route: RouteConfig, where: DocumentPath, names_by_key: Mapping[str, Sequence[str]]
 ) -> Iterator[Problem]:
     for key, names in names_by_key.items():
         for index, name in enumerate(getattr(route, key) or ()):
@@ -273,7 +273,7 @@ def _unknown_names(
                 yield Problem((*where, key, index), sentence)
 
 
-def _unknown_labels(route: RouteConfig, where: Where, labels: Sequence[str]) -> Iterator[Problem]:
+def _unknown_labels(route: RouteConfig, where: DocumentPath, labels: Sequence[str]) -> Iterator[Problem]:
     used = [("matchers", matcher.name) for matcher in route.matchers]
     used += [("group_by", name) for name in route.group_by or () if name != GROUP_BY_ALL]
     for key, name in used:

@@ -8,9 +8,10 @@ from monitor.aws.organization import Organization
 from monitor.config.entries import AnyEntry
 from monitor.config.override_settings import DEFAULT_BAND, BandOverride, PartialBand
 from monitor.lib.partitions import partition_of, partition_of_arn
-from monitor.schema.problems import Problem, Where
+from monitor.schema.problems import Problem
 from monitor.schema.types import ALL_REGIONS
 from rules.signals import Band, LimitKind, Signal
+from rules.strict_yaml import DocumentPath
 
 
 def duplicate_accounts(accounts: Sequence[AnyEntry]) -> Iterator[Problem]:
@@ -56,7 +57,7 @@ def _role_arn(entry: AnyEntry) -> str:
     return roles[0].role_arn if roles else ""
 
 
-def _duplicate(noun: str, first: int, where: Where) -> Problem:
+def _duplicate(noun: str, first: int, where: DocumentPath) -> Problem:
     return Problem(where, f"expected {noun} that differs from that of accounts[{first}], found the same")
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from monitor.lib.files import read_file
-from monitor.schema.problems import Problem, Where
+from monitor.schema.problems import Problem
 from rules.model_file import MAX_FILE_SIZE
 from rules.path_file import MAX_PATHS, RequestPath, parse_paths
+from rules.strict_yaml import DocumentPath
 
 KEY = "path_files"
 
@@ -30,7 +31,7 @@ def read_path_files(patterns: Sequence[str], folder: Path) -> ReadPaths:
     first_file_of_name: dict[str, str] = {}
     files_read: set[Path] = set()
     for index, pattern in enumerate(patterns):
-        where: Where = (KEY, index)
+        where: DocumentPath = (KEY, index)
         for file in _files(pattern, folder):
             if file in files_read:
                 continue

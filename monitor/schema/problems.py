@@ -11,11 +11,11 @@ from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 from monitor.lib.errors import HeadroomError
 from monitor.lib.text import replace_surrogates
 from rules.problem_text import SCALAR_NAMES, suggestion
+from rules.strict_yaml import DocumentPath
 
 MAX_SHOWN_LENGTH = 60  # characters of a key or value in an error
 MAX_PROBLEMS = 50  # shown; the rest is counted
 
-Where = tuple[int | str, ...]
 
 KIND_NAMES: Mapping[Any, str] = {
     type(None): "nothing",
@@ -32,7 +32,7 @@ NAMES = {**SCALAR_NAMES, "too_short": "text"}
 class Problem(NamedTuple):
     """A problem at one place of the file; `sentence` starts without a capital."""
 
-    where: Where
+    where: DocumentPath
     sentence: str
 
 
@@ -83,7 +83,7 @@ def problems_from_pydantic(error: ValidationError, model: type[BaseModel]) -> li
     return shown + [Problem(_place(detail), detail["msg"]) for detail in details[MAX_PROBLEMS:]]
 
 
-def _place(error: ErrorDetails) -> Where:
+def _place(error: ErrorDetails) -> DocumentPath:
     """Return the place of an error; for an error of a mapping's key, the place of the entry."""
     where = error["loc"]
     return where[:-1] if where[-1:] == ("[key]",) else where
@@ -131,7 +131,7 @@ def nested_models(annotation: Any) -> list[type[BaseModel]]:
 
 
 def duplicate_values(
-    where: Where, key: str, values: Sequence[object], parent: Where = ()
+    where: DocumentPath, key: str, values: Sequence[object], parent: DocumentPath = ()
 ) -> Iterator[Problem]:
     """Yield a problem for each entry of a list with the same value of `key` as an earlier entry.
 
@@ -146,7 +146,7 @@ def duplicate_values(
             )
 
 
-def key_path(where: Where) -> str:
+def key_path(where: DocumentPath) -> str:
     """Return a place in the file as text: `accounts[0].role_arn`."""
     return "".join(_step(step) for step in where).removeprefix(".")
 
