@@ -32,7 +32,8 @@ MICROSECONDS = 1_000_000  # in one second
 class AcknowledgedTogether:
     """The result of acknowledging several alerts at once.
 
-    at: the time of all new acknowledgements, in epoch seconds. stored: the new acknowledgements. earlier: the previous acknowledgements of alerts that were acknowledged already. ended: the number of alerts that no
+    at: the time of all new acknowledgements, in epoch seconds. stored: the new acknowledgements. earlier: the
+    previous acknowledgements of alerts that were acknowledged already. ended: the number of alerts that no
     longer fire.
     """
 

@@ -190,7 +190,9 @@ def build_answers(snapshot: Snapshot, now: int) -> Answers:
         throttled_total=saturated.size,
         reporting_throttling=int(np.count_nonzero(is_judged & is_reported)),
         not_reporting_throttling=int(np.count_nonzero(is_judged & ~is_reported)),
-        upcoming=[upcoming_line(snapshot, slot, now) for slot in soonest_to_limit(snapshot, present, MAX_UPCOMING)],
+        upcoming=[
+            upcoming_line(snapshot, slot, now) for slot in soonest_to_limit(snapshot, present, MAX_UPCOMING)
+        ],
         within_a_day=int(np.count_nonzero(reached_within(snapshot, TIMES["<24h"]) & ~is_at_limit(snapshot))),
         forecast_total=int(np.count_nonzero(np.isfinite(snapshot.reach.probability[:, 0]) & present)),
     )

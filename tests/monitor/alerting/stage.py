@@ -183,7 +183,7 @@ class Stage:
         row_by_query, (utilization, throttled) = self.fleet.metrics(series.key.cell), LETTERS[letter]
         usage_point = (traffic, utilization * LIMIT * 60)
         points_by_letter = {"_": [], UNREAD_THROTTLES: [usage_point]}
-        points = points_by_letter.get(letter, [usage_point, (refused, throttled)])
+        points = points_by_letter.get(letter, [usage_point, (throttled_metric, throttled)])
         value_by_row = {
             row_by_query.get(metric_query(metric.of(StreamName=series.key.id))): value
             for metric, value in points

@@ -87,7 +87,8 @@ def poll(stage: Stage, samples: TrueSamples, began: int, now: int) -> None:
         series = series_of(stage, name)
         metrics = stage.fleet.metrics(series.key.cell)
         usage_row, throttled_row = [
-            metrics[metric_query(metric.of(StreamName=series.key.id))] for metric in (sparse_traffic, refused)
+            metrics[metric_query(metric.of(StreamName=series.key.id))]
+            for metric in (sparse_traffic, throttled_metric)
         ]
         for at in range(max(0, now - POLLED_MINUTES), now):
             if values := samples.published(name, at, now):

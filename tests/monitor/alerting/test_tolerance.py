@@ -68,7 +68,7 @@ async def test_an_alert_fires_when_throttling_exceeds_the_tolerance(
             "orders", series_settings, served=per_second(incoming_records.of(StreamName="orders"))
         )
         row_by_query = stage.fleet.metrics(series.key.cell)
-        usage_metrics = [metric.of(StreamName=series.key.id) for metric in (traffic, refused)]
+        usage_metrics = [metric.of(StreamName=series.key.id) for metric in (traffic, throttled_metric)]
         metric_rows = np.array(
             [
                 row_by_query[metric_query(metric)]

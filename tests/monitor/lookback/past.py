@@ -70,7 +70,7 @@ class Past:
             used, throttled = LETTERS[letter]
             if letter != "_":
                 self.add_point(series, traffic, minute, used * LIMIT * 60)
-                self.add_point(series, refused, minute, throttled)
+                self.add_point(series, throttled_metric, minute, throttled)
         self.stop = max(self.stop, START + len(letters))
         return series
 

@@ -65,7 +65,7 @@ def test_samples_from_before_the_creation_of_a_stream_are_not_judged() -> None:
     series = past.add_stream("orders", "", created_at=created * 60.0)
     for minute in range(START, created + 3 * HOUR):
         past.add_point(series, traffic, minute, LIMIT * 60 * (1.0 if minute < created else 0.5))
-        past.add_point(series, refused, minute, 600.0 if minute < created else 0.0)
+        past.add_point(series, throttled_metric, minute, 600.0 if minute < created else 0.0)
     past.stop = created + 3 * HOUR
     lookback = past.look_back()
     assert not lookback.episodes
@@ -100,7 +100,7 @@ def test_a_series_with_unread_metrics_has_no_samples_and_affects_no_other_series
     past = Past()
     past.add_stream("orders", letters_of_runs(("s", HOUR)))
     denied = past.add_stream("denied", letters_of_runs(("s", HOUR)))
-    for metric in (traffic, refused):
+    for metric in (traffic, throttled_metric):
         del past.points[past.row_of(denied, metric)]
     lookback = past.look_back()
     assert [lookback.series[episode.slot].key.resource for episode in lookback.episodes] == ["orders"]
