@@ -68,7 +68,7 @@ def _ineffective_patterns(settings: "Config", registry: "Registry") -> Iterator[
 
     known_accounts = KnownAccounts.read(known_accounts_path(Path(settings.journal)))
     for organization in organizations:
-        if listing := known_accounts.of(organization):
+        if listing := known_accounts.listing_of(organization):
             accounts = [(account.id, account.name) for account in listing.accounts]
             yield from organization.unmatched_patterns(accounts, listing.tags)
         elif organization.include or organization.exclude or organization.tags:

@@ -55,7 +55,7 @@ class HistoryReader:
         metrics: their rows in the rings, by query. Raises OSError if the points could not be written.
         """
         failures: list[Failure] = []
-        for region, region_metrics in self.source.owners.by_region(metrics).items():
+        for region, region_metrics in self.source.metric_services.by_region(metrics).items():
             self._failed_in_a_row = 0
             cell = self.source.cell.in_region(region or self.source.cell.region)
             caller = MetricCaller(cell, PAST_POINTS_PER_SECOND)

@@ -93,7 +93,9 @@ async def test_shards_are_read_hourly_while_traffic_is_low_and_at_once_when_it_i
     aws, fleet = StreamMetrics(), fleet_of_shards()
     async with FakeCloudWatch(aws.answer) as server:
         cell = Cell(fake_credentials(), *CELL, Telemetries().aws, {"cloudwatch": 1000.0}, server.url)
-        reader = MetricReader(cell, fleet, METRIC_SERVICES, planner=Planner(fleet, Intervals(1, LONGEST_INTERVAL, 5)))
+        reader = MetricReader(
+            cell, fleet, METRIC_SERVICES, planner=Planner(fleet, Intervals(1, LONGEST_INTERVAL, 5))
+        )
         await poll(reader, aws, 40)
         requested_before = aws.requested.copy()
         await poll(reader, aws, 60)

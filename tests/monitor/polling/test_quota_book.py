@@ -128,7 +128,7 @@ async def test_only_service_codes_whose_reading_failed_are_due_again_at_once() -
 
 def test_quotas_that_aws_does_not_have_are_one_failure_per_service_code_and_not_due_earlier() -> None:
     async def check() -> None:
-        lambda_quotas = [code(number) for number in range(1, 10)]
+        lambda_quotas = [numbered_quota(number) for number in range(1, 10)]
         reads = QuotaReads(ServiceQuotas({A: 3.0}), *lambda_quotas, C)
         await reads.book.read()
         sentences = [failed.failure.sentence for failed in reads.book.failures_of([*lambda_quotas, C])]

@@ -50,7 +50,7 @@ def failures_of(reading: QuotaReading) -> dict[Quota, tuple[str, str]]:
 
 
 async def test_quotas_with_applied_values_take_one_call() -> None:
-    fifty_quotas = {code(number): float(number) for number in range(1, 51)}
+    fifty_quotas = {numbered_quota(number): float(number) for number in range(1, 51)}
     reading, calls = await read_once(ServiceQuotas(fifty_quotas | {numbered_quota(99): 9.0}), *fifty_quotas)
     assert reading.values == {quota: {APPLIED: value} for quota, value in fifty_quotas.items()}
     assert calls == {LIST: 1}
@@ -69,7 +69,7 @@ async def test_a_quota_in_neither_list_is_read_by_a_single_call() -> None:
     assert calls == {LIST: 1, DEFAULTS: 1, GET: 2, GET_DEFAULT: 1}
 
 
-HUNDRED_QUOTAS = {code(number): float(number) for number in range(1, 101)}
+HUNDRED_QUOTAS = {numbered_quota(number): float(number) for number in range(1, 101)}
 
 
 async def test_only_two_of_a_hundred_quotas_in_neither_list_are_requested() -> None:
@@ -79,7 +79,9 @@ async def test_only_two_of_a_hundred_quotas_in_neither_list_are_requested() -> N
 
 
 async def test_quotas_in_neither_list_are_all_requested_if_aws_has_one_of_the_first_two() -> None:
-    reading, calls = await read_once(ServiceQuotas(unlisted={B: 2.0, numbered_quota(100): 3.0}), *HUNDRED_QUOTAS)
+    reading, calls = await read_once(
+        ServiceQuotas(unlisted={B: 2.0, numbered_quota(100): 3.0}), *HUNDRED_QUOTAS
+    )
     assert reading.values == {B: {APPLIED: 2.0}, numbered_quota(100): {APPLIED: 3.0}}
     assert len(reading.absent) == 98
     assert calls[GET] == 100

@@ -52,8 +52,8 @@ async def test_the_api_is_called_in_the_declared_region_and_quotas_are_read_in_t
 def test_metrics_are_requested_in_the_region_where_the_api_is_called() -> None:
     kinesis_metric = Metric("AWS/Kinesis", "IncomingBytes", "Sum").of(StreamName="orders")
     metrics = {metric_query(FLOWS): 1, metric_query(kinesis_metric): 2}  # rows in the rings, by query
-    owners = MetricServices([*REGISTRY.collectors, COLLECTOR])
-    assert owners.by_region(metrics) == {
+    metric_services = MetricServices([*REGISTRY.collectors, COLLECTOR])
+    assert metric_services.by_region(metrics) == {
         "us-west-2": {metric_query(FLOWS): 1},
         "": {metric_query(kinesis_metric): 2},  # the region of the cell
     }
