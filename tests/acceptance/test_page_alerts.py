@@ -14,7 +14,7 @@ from monitor.notifiers.notice import Severity
 from rules.band import Zone
 from tests.acceptance.test_page_trouble import serving_app
 from tests.monitor.alerting.notices import notice
-from tests.monitor.fleet.fleets import add, set_judgement, key
+from tests.monitor.fleet.fleets import add, key, set_judgement
 from tests.monitor.fleet_server import Server
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

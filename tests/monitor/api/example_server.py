@@ -35,7 +35,7 @@ from tests.monitor.alerting.stage import configuration
 from tests.monitor.api.test_alerts import fire_alerts
 from tests.monitor.api.test_coverage import CONCURRENCY, CONCURRENCY_KEY, add_known_quotas, listed_quota
 from tests.monitor.api.test_recommendations import add_stream
-from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, add, set_judgement, key
+from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, add, key, set_judgement
 from tests.monitor.fleet_server import Server
 from tests.monitor.topology.test_evaluation import CHECKOUT, checkout
 from tests.registries import REGISTRY

@@ -4,7 +4,7 @@ import httpx
 
 from monitor.lookback.stored_episodes import NearRun
 from rules.band import Zone
-from tests.monitor.fleet.fleets import NOW, add, set_judgement, key
+from tests.monitor.fleet.fleets import NOW, add, key, set_judgement
 from tests.monitor.fleet_server import Server, error_of, json_of
 from tests.monitor.lookback.test_stored_episodes import BEGIN, notice
 from tests.monitor.web.pages import page

@@ -8,7 +8,7 @@ from monitor.fleet.series_settings import SeriesSettings
 from rules.band import Zone
 from rules.limits import Limit, LimitSource
 from rules.signals import Band
-from tests.monitor.fleet.fleets import NOW, add, set_judgement, key
+from tests.monitor.fleet.fleets import NOW, add, key, set_judgement
 from tests.monitor.fleet_server import Server, error_of, json_of
 from tests.registries import STREAM_WRITE_BYTES
 

@@ -18,7 +18,17 @@ from monitor.aws.status import AccountStatus, CellStatus, MonitorStatus, Organiz
 from monitor.fleet.judge import judge
 from monitor.lib.version import VERSION
 from rules.band import Zone
-from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, SETTINGS, add, set_causes, set_judgement, key, throttled_metric
+from tests.monitor.fleet.fleets import (
+    ACCOUNT,
+    NOW,
+    REGION,
+    SETTINGS,
+    add,
+    key,
+    set_causes,
+    set_judgement,
+    throttled_metric,
+)
 from tests.monitor.fleet_server import Server, error_of, json_of
 from tests.registries import REGISTRY
 

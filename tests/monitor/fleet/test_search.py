@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from monitor.fleet.search import FIELDS, Search, SearchError, Term, parse_search
 from rules.band import Zone
-from tests.monitor.fleet.fleets import add, set_judgement, key
+from tests.monitor.fleet.fleets import add, key, set_judgement
 from tests.monitor.fleet_server import Server
 
 WORDS = st.text(alphabet='ab:-"\\ *,<1h\n\u00e9', min_size=1, max_size=12)

@@ -23,7 +23,7 @@ from monitor.top.overview import OverviewScreen
 from monitor.top.table import ItemTable
 from rules.band import Zone
 from tests.monitor.alerting.notices import notice
-from tests.monitor.fleet.fleets import add, set_judgement, key
+from tests.monitor.fleet.fleets import add, key, set_judgement
 from tests.monitor.fleet_server import Server
 from tests.processes import PROCESS_TIMEOUT
 

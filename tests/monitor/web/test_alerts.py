@@ -21,7 +21,7 @@ from rules.band import Zone
 from tests.monitor.alerting.notices import notice
 from tests.monitor.alerting.pending import notice as numbered
 from tests.monitor.api.test_alerts import fire_alerts
-from tests.monitor.fleet.fleets import add, set_judgement, key
+from tests.monitor.fleet.fleets import add, key, set_judgement
 from tests.monitor.fleet_server import Server
 from tests.monitor.web.pages import Page, page
 from tests.registries import REGISTRY

@@ -9,7 +9,7 @@ import numpy as np
 from monitor.fleet.fan import Fan
 from monitor.fleet.fleet import Series
 from rules.band import Zone
-from tests.monitor.fleet.fleets import add, set_judgement, key
+from tests.monitor.fleet.fleets import add, key, set_judgement
 from tests.monitor.fleet_server import Server
 from tests.monitor.web.pages import page
 

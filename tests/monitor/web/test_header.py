@@ -8,7 +8,7 @@ import pytest
 from monitor.web.header import THEMES, next_theme
 from rules.band import Zone
 from tests.monitor.alerting.notices import notice
-from tests.monitor.fleet.fleets import add, set_judgement, key
+from tests.monitor.fleet.fleets import add, key, set_judgement
 from tests.monitor.fleet_server import Server
 from tests.monitor.web.pages import page
 

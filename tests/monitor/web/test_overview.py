@@ -8,7 +8,7 @@ import pytest
 
 from monitor.web.list_view import WINDOW_ROWS
 from rules.band import Zone
-from tests.monitor.fleet.fleets import ACCOUNT, add, set_judgement, key
+from tests.monitor.fleet.fleets import ACCOUNT, add, key, set_judgement
 from tests.monitor.fleet_server import Server
 from tests.monitor.web.pages import page
 

@@ -22,7 +22,16 @@ from monitor.web.header import THEME_COOKIE
 from monitor.web.templating import code_spans, doc_title
 from rules.band import Zone
 from tests.monitor.alerting.notices import notice
-from tests.monitor.fleet.fleets import ACCOUNT, REGION, SETTINGS, add, set_causes, set_judgement, key, throttled_metric
+from tests.monitor.fleet.fleets import (
+    ACCOUNT,
+    REGION,
+    SETTINGS,
+    add,
+    key,
+    set_causes,
+    set_judgement,
+    throttled_metric,
+)
 from tests.monitor.fleet_server import Server
 from tests.monitor.web.pages import Page, feed, page
 

@@ -15,7 +15,7 @@ from rules.band import Zone
 from rules.limits import Limit, LimitSource
 from rules.signals import LimitKind
 from tests.monitor.alerting.notices import notice
-from tests.monitor.fleet.fleets import ACCOUNT, SETTINGS, add, set_judgement, key
+from tests.monitor.fleet.fleets import ACCOUNT, SETTINGS, add, key, set_judgement
 from tests.monitor.fleet_server import Server
 from tests.monitor.web.pages import Page, feed, page
 from tests.registries import REGISTRY

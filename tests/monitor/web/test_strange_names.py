@@ -21,7 +21,7 @@ from monitor.lib.text import replace_surrogates
 from monitor.topology.path_status import PathStatus, PathStatuses
 from rules.band import Zone
 from tests.monitor.alerting.notices import notice
-from tests.monitor.fleet.fleets import ACCOUNT, REGION, add, set_judgement, key
+from tests.monitor.fleet.fleets import ACCOUNT, REGION, add, key, set_judgement
 from tests.monitor.fleet_server import Server, client_of
 from tests.monitor.topology.path_fleet import PathFleet
 from tests.monitor.web.pages import Page, feed
