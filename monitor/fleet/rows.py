@@ -27,11 +27,12 @@ class Row:
     """One series after the last judgement; None is unknown.
 
     usage, upper_bound, limit: in `unit`. throttled: throttled demand per second. throttled_by_cause: the
-    known parts of `throttled`, the largest first; empty where AWS does not count by cause. sampled: the start
-    of the newest sample's minute, in epoch seconds. band: the target band of utilization. bounded: `usage` is
-    only a lower bound of the usage, and `upper_bound` its upper bound, if known. idle: the purchase of the
-    limit is idle (see `monitor.fleet.idleness`). home_region, quota_request, largest: see `SeriesSettings`.
-    size, bought: how the limit is bought. reach: the forecast of when the limit is reached.
+    known parts of `throttled`, the largest first; empty where AWS does not count by cause. sample_time: the
+    start of the newest sample's minute, in epoch seconds. band: the target band of utilization. bounded:
+    `usage` is only a lower bound of the usage, and `upper_bound` its upper bound, if known. idle: the
+    purchase of the limit is idle (see `monitor.fleet.idleness`). home_region, quota_request,
+    largest_resource: see `SeriesSettings`. size, bought: how the limit is bought. reach: the forecast of when
+    the limit is reached.
     """
 
     key: Key

@@ -127,7 +127,9 @@ def test_a_series_that_never_had_a_sample_exports_only_its_limit() -> None:
 
 def test_a_series_without_a_limit_exports_neither_limit_nor_ratio() -> None:
     fleet = Fleet()
-    set_judgement(fleet, add(fleet, key("orders"), replace(SETTINGS, limit=None)), Zone.UNOBSERVABLE, usage=5.0)
+    set_judgement(
+        fleet, add(fleet, key("orders"), replace(SETTINGS, limit=None)), Zone.UNOBSERVABLE, usage=5.0
+    )
     assert set(only_series_families(publish_new(fleet))) == {
         "headroom_usage",
         "headroom_sample_timestamp_seconds",

@@ -38,7 +38,9 @@ class ScrapedFleet:
     def __init__(self, max_series: int = 1000) -> None:
         self.fleet, self.alerts = Fleet(), list[ActiveAlert]()
         for number, combination in enumerate(COMBINATIONS):
-            causes = {cause: per_second(throttled_metric.of(StreamName=f"{number}-{cause}")) for cause in CAUSES}
+            causes = {
+                cause: per_second(throttled_metric.of(StreamName=f"{number}-{cause}")) for cause in CAUSES
+            }
             series = add(self.fleet, key(*combination), throttled=None, throttled_by_cause=causes)
             set_judgement(self.fleet, series, Zone.ABOVE, usage=100.0 + number)
             self.alerts.append(ActiveAlert(series.slot, "warning", 2, 1000 + number))
@@ -135,7 +137,9 @@ def test_only_changed_pieces_are_rendered_again() -> None:
 def test_new_series_are_in_the_next_scrape() -> None:
     scraped = ScrapedFleet()
     before = scraped.samples(service=["sqs"])
-    set_judgement(scraped.fleet, add(scraped.fleet, key(*COMBINATIONS[1], name="another")), Zone.ABOVE, usage=3.0)
+    set_judgement(
+        scraped.fleet, add(scraped.fleet, key(*COMBINATIONS[1], name="another")), Zone.ABOVE, usage=3.0
+    )
     scraped.publish()
     new = [sample for sample in scraped.samples(service=["sqs"]) if sample not in before]
     assert any('resource="another"' in sample for sample in new)

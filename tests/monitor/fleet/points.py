@@ -42,7 +42,7 @@ WITHOUT_NAMESPACE = Namespace(watermark=ALWAYS)
 class Row:
     """A metric: its points, and its state under the names of `RingColumns`.
 
-    span: `recent_minutes`. oldest_rise: None instead of -NEVER.
+    oldest_rise: None instead of -NEVER.
     """
 
     zero_when_absent: bool
@@ -51,7 +51,7 @@ class Row:
     read_through: int = NEVER
     newest_point: int = NEVER
     idle: bool = False
-    span: int = RECENT_MINUTES
+    recent_minutes: int = RECENT_MINUTES
     oldest_rise: int | None = None
     points: dict[int, float] = field(default_factory=dict)
 
@@ -79,7 +79,9 @@ class Row:
                 if self.oldest_rise is None
                 else min(self.read_through + 1, self.oldest_rise)
             )
-            self.span = min(max(max(minute, self.newest_point) + 1 - oldest, RECENT_MINUTES), WINDOW)
+            self.recent_minutes = min(
+                max(max(minute, self.newest_point) + 1 - oldest, RECENT_MINUTES), WINDOW
+            )
         self.read_through, self.oldest_rise = max(self.read_through, minute), None
 
     def note_silence(self) -> None:
@@ -101,7 +103,9 @@ class Row:
     def at(self, minute: int) -> float:
         """Return the value of a minute; NaN where there is none."""
         if max(self.window_end - WINDOW, NEVER) < minute <= self.window_end:
-            return self.points.get(minute, 0.0 if self.zero_when_absent and minute <= self.proved else NAN)
+            return self.points.get(
+                minute, 0.0 if self.zero_when_absent and minute <= self.proven_through else NAN
+            )
         return NAN
 
     @property
@@ -120,7 +124,7 @@ class Row:
     def latest_minute(self) -> int | None:
         """The newest minute whose value is known."""
         latest_minute = (
-            max(self.newest_without_drops, self.proved)
+            max(self.newest_without_drops, self.proven_through)
             if self.zero_when_absent
             else self.newest_without_drops
         )
@@ -140,7 +144,7 @@ class Row:
         """The highest of the recent values."""
         if self.latest_minute is None:
             return NAN
-        values = [self.at(self.latest_minute - minutes_ago) for minutes_ago in range(self.span)]
+        values = [self.at(self.latest_minute - minutes_ago) for minutes_ago in range(self.recent_minutes)]
         return max((value for value in values if not math.isnan(value)), default=NAN)
 
 
@@ -214,7 +218,7 @@ def newest_minute(model: Model, usage: Usage) -> int:
         return newest
     complete = min(newest, *(row.proven_through for row in rows))
     newest_known, complete_result = complete, result(model, usage, complete)
-    known_through = min(newest, *(max(row.proved, row.newest_point) for row in rows))
+    known_through = min(newest, *(max(row.proven_through, row.newest_point) for row in rows))
     for minute in (known_through, newest) if newest > complete else ():
         found = result(model, usage, minute)
         if not math.isnan(found) and not found < complete_result:
@@ -304,7 +308,7 @@ def worst_recent(model: Model, usage: Usage, used_at: int = NEVER) -> tuple[int,
     if may_fall(usage) and not has_count_difference(usage):
         minute = min(minute, *(row.complete_through for row in rows))
     positive = any(row.recent_max > 0 for row in rows) or any(node.offset for node in usage.nodes)
-    span = max(row.span for row in rows) if positive else RECENT_MINUTES
+    span = max(row.recent_minutes for row in rows) if positive else RECENT_MINUTES
     recent_results = [result(model, usage, minute - back, lower_bounds=True) for back in range(span)]
     if has_count_difference(usage) and any(map(math.isnan, recent_results[:RECENT_MINUTES])):
         recent_results += [
@@ -314,7 +318,7 @@ def worst_recent(model: Model, usage: Usage, used_at: int = NEVER) -> tuple[int,
     worst, first = max(known_values(recent_results), default=NAN), first_recent(model, usage, minute, used_at)
     if minute <= used_at - RECENT_MINUTES and not worst > 0:
         return minute, NAN
-    if worst > 0 and first > minute - max(row.span for row in rows) + 1:
+    if worst > 0 and first > minute - max(row.recent_minutes for row in rows) + 1:
         recent_results = [
             result(model, usage, recent, lower_bounds=True) for recent in range(first, minute + 1)
         ]

@@ -98,7 +98,9 @@ def test_recent_throttled_demand_of_a_block_is_computed_like_each_series_alone(
     for block in stored_formulas:
         for series, *found in zip(block.series, *block.worst_recent(rings), strict=True):
             minute, value = found
-            assert is_same_result((int(minute), float(value)), refused(model, usage_by_series[int(series)]))
+            assert is_same_result(
+                (int(minute), float(value)), worst_recent(model, usage_by_series[int(series)])
+            )
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.one_of(st.none(), formulas)), max_size=40))

@@ -158,7 +158,7 @@ def judge_alone(fleet: Fleet, model: Model, slot: int, now: int) -> Judgement:
         used_at = newest_minute(model, upper_formula)
     usage = result(model, usage_formula, used_at) if usage_formula else NAN
     upper_bound = result(model, upper_formula, used_at) if upper_formula else NAN
-    throttled_at, saturation = refused(model, throttled, used_at) if throttled else (no_minute, NAN)
+    throttled_at, saturation = worst_recent(model, throttled, used_at) if throttled else (no_minute, NAN)
     tolerated = fleet.tolerated_rate[slot].item(), fleet.tolerated_share[slot].item()
     is_saturated = bool(
         throttled and saturation > 0 and exceeds_tolerance(model, throttled, used_at, served, tolerated)

@@ -63,11 +63,11 @@ def assert_equals_model(rings: Rings, model: Model) -> None:
             rings.latest_value[[number]], [NAN if row.latest_minute is None else row.at(row.latest_minute)]
         )
         assert_same(rings.recent_max[[number]], [row.recent_max])
-        assert rings.recent_minutes[number] == row.span
+        assert rings.recent_minutes[number] == row.recent_minutes
         if row.latest_minute is not None:
             assert rings.latest_minute[number] == row.latest_minute
         assert rings.read_through[number] == row.read_through
-        assert rings.proven_through[number] == row.proved
+        assert rings.proven_through[number] == row.proven_through
         assert rings.complete_through(ints(number)) == row.complete_through
 
 

@@ -88,7 +88,7 @@ def test_a_series_that_was_never_judged_has_no_numbers() -> None:
         not_judged.throttled,
     )
     assert set(numbers) == {None}
-    assert not_judged.sampled is None
+    assert not_judged.sample_time is None
     assert not_judged.sampled_at == ""
 
 
