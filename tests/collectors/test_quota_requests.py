@@ -100,13 +100,13 @@ async def test_a_quota_request_without_a_number_is_left_out(desired: Any) -> Non
 
 def quota_request(status: str, **changes: Any) -> QuotaRequest:
     """Return a request that was made and decided in November 2026."""
-    times = {"since": REQUESTED.timestamp(), "updated": DECIDED.timestamp()}
+    times = {"requested_at": REQUESTED.timestamp(), "updated_at": DECIDED.timestamp()}
     return QuotaRequest(**{"desired": 200.0, "status": status, **times, **changes})
 
 
 SENTENCES: list[tuple[QuotaRequest, float | None, str]] = [
     (quota_request("PENDING"), 100.0, "was requested on 1 Nov 2026 and is pending."),
-    (quota_request("PENDING", since=None, updated=None), None, "was requested and is pending."),
+    (quota_request("PENDING", requested_at=None, updated_at=None), None, "was requested and is pending."),
     (quota_request("CASE_OPENED"), 100.0, "was requested on 1 Nov 2026 and is pending, with a support case."),
     (
         quota_request("PENDING", automatic=True),
