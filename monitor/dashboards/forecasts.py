@@ -68,7 +68,7 @@ def _summary(horizon: str) -> str:
     """Return the sentence of an alert, with the earliest and the latest time."""
     selector = ",".join(f"{name}=%q" for name in LABELS)
     values = " ".join(f"$labels.{name}" for name in LABELS)
-    times = " and ".join(_time(selector, values, quantile) for quantile in ("0.1", "0.9"))
+    times = " and ".join(_time(selector, values, percentile) for percentile in ("10", "90"))
     resource = f"{{{{ with $labels.resource }}}}{{{{ . }}}}{{{{ else }}}}{WHOLE_ACCOUNT}{{{{ end }}}}"
     where = f"{resource} ({{{{ $labels.aws_account }}}}, {{{{ $labels.aws_region }}}})"
     probability = f"{{{{ $value | humanizePercentage }}}} within {horizon}"
@@ -78,8 +78,8 @@ def _summary(horizon: str) -> str:
     )
 
 
-def _time(selector: str, values: str, quantile: str) -> str:
-    """Return a template of the time until the limit is reached, at a quantile."""
-    query = f'headroom_limit_reach_timestamp_seconds{{{selector},quantile=\\"{quantile}\\"}} - time()'
+def _time(selector: str, values: str, percentile: str) -> str:
+    """Return a template of the time until the limit is reached, at a percentile."""
+    query = f'headroom_limit_reach_timestamp_seconds{{{selector},percentile=\\"{percentile}\\"}} - time()'
     result = f'{{{{ with printf "{query}" {values} | query }}}}'
     return f"{result}{{{{ . | first | value | humanizeDuration }}}}{{{{ else }}}}an unknown time{{{{ end }}}}"

@@ -65,7 +65,7 @@ def _reach_timestamps(snapshot: Snapshot, quantile: int) -> FamilyValues:
 
 
 def _reach_families() -> Iterator[Family]:
-    """Yield the families of forecasts: one sample for each horizon, and one for each quantile."""
+    """Yield the families of forecasts: one sample for each horizon, and one for each percentile."""
     for number, horizon in enumerate(HORIZONS):
         yield Family(
             "headroom_limit_reach_probability",
@@ -76,9 +76,9 @@ def _reach_families() -> Iterator[Family]:
     for number, quantile in enumerate(QUANTILES):
         yield Family(
             "headroom_limit_reach_timestamp_seconds",
-            "Quantile of the time at which the limit is reached, in epoch seconds; no sample if improbable.",
+            "Percentile of the time when the limit is reached, in epoch seconds; no sample if improbable.",
             partial(_reach_timestamps, quantile=number),
-            constant_label("quantile", f"{quantile:g}"),
+            constant_label("percentile", f"{100 * quantile:g}"),
         )
 
 

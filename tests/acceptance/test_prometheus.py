@@ -11,7 +11,7 @@ import pytest
 from collectors.quotas import QUOTAS_SERVICE
 from monitor.demo.session import demo_services
 from tests.acceptance.prometheus_server import program, scrape
-from tests.processes import demo_server, eventually, get
+from tests.processes import eventually, get
 
 
 @pytest.fixture
@@ -50,12 +50,16 @@ async def test_queries_over_a_running_demo_have_results(prometheus: str) -> None
     assert services | {QUOTAS_SERVICE} == {*demo_services()}
 
 
-async def test_promtool_accepts_the_exposition() -> None:
-    # A new demo has no forecasts: promtool rejects their label `quantile`, as they are no summaries.
-    async with demo_server() as address:
-        answer = await get(f"http://{address}/metrics")
-    assert answer is not None
+async def metrics_with_forecasts(address: str) -> bytes | None:
+    """Return what a server exposes; None while it has no forecast."""
+    answer = await get(f"http://{address}/metrics")
+    has_forecast = answer is not None and b"headroom_limit_reach_timestamp_seconds{" in answer.content
+    return answer.content if answer and has_forecast else None
+
+
+async def test_promtool_accepts_the_exposition_with_its_forecasts(demo: str) -> None:
+    exposition = await eventually(partial(metrics_with_forecasts, demo))
     checked = subprocess.run(
-        [program("promtool"), "check", "metrics"], input=answer.content, capture_output=True, check=False
+        [program("promtool"), "check", "metrics"], input=exposition, capture_output=True, check=False
     )
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")

@@ -114,11 +114,11 @@ def _forecast() -> Iterator[AnyPanel]:
         .max(1)
         .span(12)
     )
-    times = promql.by_label("headroom_limit_reach_timestamp_seconds", promql.SINGLE, "quantile")
+    times = promql.by_label("headroom_limit_reach_timestamp_seconds", promql.SINGLE, "percentile")
     left = promql.or_none(f"{times} - time()", nothing)
-    about = "If the limit is reached: after this time, by quantile of the possible times."
+    about = "If the limit is reached: after this time, by percentile of the possible times."
     yield (
-        chart_panel("Time until the limit is reached", about, [query(left, "quantile {{quantile}}")])
+        chart_panel("Time until the limit is reached", about, [query(left, "{{percentile}} % of times")])
         .unit(units.Seconds)
         .span(12)
     )

@@ -101,7 +101,7 @@ async def test_a_new_series_in_a_reused_slot_has_no_forecast() -> None:
         assert np.isnan(setup.probability(successor)).all()
 
 
-async def test_forecasts_are_exported_with_their_horizons_and_quantiles() -> None:
+async def test_forecasts_are_exported_with_their_horizons_and_percentiles() -> None:
     async with fortnight() as setup:
         setup.put("near", limit=79)
         setup.put("new", limit=79, created_at=setup.now * 60 - 3600)
@@ -114,8 +114,8 @@ async def test_forecasts_are_exported_with_their_horizons_and_quantiles() -> Non
     assert [line.split('horizon="')[1][:3] for line in lines[:4]] == ['1h"', '6h"', "24h", '3d"']
     assert all('resource="near"' in line for line in lines)
     assert text.count("# HELP headroom_limit_reach_probability") == 1
-    quantiles = [line.split('quantile="')[1].split('"')[0] for line in lines[4:]]
-    assert quantiles == ["0.1", "0.5", "0.9"]
+    percentiles = [line.split('percentile="')[1].split('"')[0] for line in lines[4:]]
+    assert percentiles == ["10", "50", "90"]
     times = [float(line.split()[-1]) for line in lines[4:]]
     assert times == sorted(times)
 
