@@ -72,20 +72,20 @@ def cost_without_series(
     declared: the ids of the quota's signals. prices: the account's prices; None: unknown. Calls cost nothing,
     and the usage is assumed to be far below the limit.
     """
-    polled = Counter[float]()
-    if declared:
-        if not all(_needs_no_metric(registry, signal) for signal in declared):
-            return _cost_by_resource(intervals, prices)
-    elif listed.quota in read_counts():
-        pass  # calls count its resources, and need no metric
-    elif not listed.usage:
+    if declared and not all(_needs_no_metric(registry, signal) for signal in declared):
+        return _cost_by_resource(intervals, prices)
+    if not (declared or listed.usage or listed.quota in read_counts()):
         return NOTHING_TO_WATCH
-    elif listed.usage.name == CALLS:  # the metric of refused calls is read, too
-        polled[intervals.quiet] += 1
-        polled[intervals.throttled] += 1
-    else:
-        polled[max(intervals.quiet, LEVEL_PERIOD)] += 1
+    is_read_by_calls_alone = bool(declared) or listed.quota in read_counts()
+    polled = Counter[float]() if is_read_by_calls_alone else _polls_of_usage(listed, intervals)
     return cost_of_metrics(project(polled, 0, prices), prices)
+
+
+def _polls_of_usage(listed: ListedQuota, intervals: PollIntervals) -> Counter[float]:
+    """Return how many metrics are read at each interval, in seconds, for a quota with a usage metric."""
+    if listed.usage and listed.usage.name == CALLS:  # the metric of throttled calls is read, too
+        return Counter([intervals.quiet, intervals.throttled])
+    return Counter([max(intervals.quiet, LEVEL_PERIOD)])
 
 
 def cost_of_metrics(projected: ProjectedCost, prices: Prices | None) -> WatchingCost:

@@ -211,45 +211,17 @@ def test_the_summary_of_a_notice_describes_the_series(
 
 
 def test_a_notice_has_the_numbers_of_its_series() -> None:
-    built_notice = series_notice(
-        CLICKS, replace(DETAILS, tags={"tag_team": "web"}, links={"page": "https://x/"}), REGISTRY, RISING
-    )
-    assert (built_notice.usage, built_notice.limit, built_notice.unit, built_notice.source) == (
-        3.64 * MIB,
-        4 * MIB,
-        "bytes/s",
-        "api",
-    )
-    assert (built_notice.utilization, built_notice.throttled, built_notice.sampled) == (
-        0.91,
-        0.0,
-        int(NOW) - 120,
-    )
-    assert (
-        built_notice.alert,
-        built_notice.number,
-        built_notice.kind,
-        built_notice.severity,
-        built_notice.zone,
-    ) == (
-        "a",
-        3,
-        "firing",
-        "warning",
-        "near",
-    )
-    assert (built_notice.since, built_notice.at, built_notice.links) == (
-        NOW - 42 * 60,
-        NOW,
-        {"page": "https://x/"},
-    )
-    assert built_notice.remedy == signal_of(CLICKS.key).remedy
-    assert built_notice.docs.startswith("https://docs.aws.amazon.com/")
-    row_in_china = replace(CLICKS, key=CLICKS.key._replace(region="cn-north-1"))
-    assert series_notice(row_in_china, DETAILS, REGISTRY, RISING).docs == built_notice.docs.replace(
-        "https://docs.aws.amazon.com/", "https://docs.amazonaws.cn/en_us/"
-    )
-    assert built_notice.labels == {
+    built = series_notice(CLICKS, replace(DETAILS, links={"page": "https://x/"}), REGISTRY, RISING)
+    assert (built.usage, built.limit, built.unit, built.source) == (3.64 * MIB, 4 * MIB, "bytes/s", "api")
+    assert (built.utilization, built.throttled, built.sampled) == (0.91, 0.0, int(NOW) - 120)
+    assert (built.alert, built.number, built.kind) == ("a", 3, "firing")
+    assert (built.severity, built.zone) == ("warning", "near")
+    assert (built.since, built.at, built.links) == (NOW - 42 * 60, NOW, {"page": "https://x/"})
+
+
+def test_a_notice_has_the_labels_and_tags_of_its_series() -> None:
+    built = series_notice(CLICKS, replace(DETAILS, tags={"tag_team": "web"}), REGISTRY, RISING)
+    assert built.labels == {
         "account": ACCOUNT,
         "account_name": "prod",
         "region": REGION,
@@ -259,6 +231,16 @@ def test_a_notice_has_the_numbers_of_its_series() -> None:
         "severity": "warning",
         "tag_team": "web",
     }
+
+
+def test_a_notice_has_the_remedy_and_the_documentation_of_its_partition() -> None:
+    built = series_notice(CLICKS, DETAILS, REGISTRY, RISING)
+    assert built.remedy == signal_of(CLICKS.key).remedy
+    assert built.docs.startswith("https://docs.aws.amazon.com/")
+    row_in_china = replace(CLICKS, key=CLICKS.key._replace(region="cn-north-1"))
+    assert series_notice(row_in_china, DETAILS, REGISTRY, RISING).docs == built.docs.replace(
+        "https://docs.aws.amazon.com/", "https://docs.amazonaws.cn/en_us/"
+    )
 
 
 def test_tags_do_not_replace_other_labels() -> None:
