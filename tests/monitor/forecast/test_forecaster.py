@@ -15,6 +15,7 @@ from monitor.fleet.judge import judge
 from monitor.fleet.namespaces import NEVER
 from monitor.forecast.forecaster import forecast_block
 from monitor.forecast.history_block import BLOCK_SIZE, HistoryBlock
+from rules.band import Zone
 from rules.demand_forecast import MAX_HOLE, MAX_LATE, without_short_holes
 from rules.forecast import BINS, MIN_BINS
 from tests.monitor.forecast.fortnights import daily, fortnight, metric
@@ -86,6 +87,16 @@ async def test_a_series_at_its_limit_has_reached_it_until_its_usage_falls() -> N
         await setup.forecaster.follow_judgement()
         assert setup.probability(series) == before
         assert setup.fleet.reach_minutes[series.slot].tolist() == minutes_before
+
+
+async def test_a_stale_usage_at_the_limit_does_not_replace_the_forecast() -> None:
+    async with fortnight() as setup:
+        series = setup.put("a", limit=85)
+        await setup.read_past()
+        before = setup.probability(series)
+        setup.fleet.usage[series.slot], setup.fleet.zone[series.slot] = 90, Zone.STALE
+        await setup.forecaster.follow_judgement()
+        assert setup.probability(series) == before
 
 
 async def test_a_new_series_in_a_reused_slot_has_no_forecast() -> None:

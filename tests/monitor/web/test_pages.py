@@ -365,7 +365,8 @@ async def test_a_browser_gets_a_page_at_an_unknown_address_and_a_program_gets_js
     client: httpx.AsyncClient,
 ) -> None:
     html = await client.get("/nosuch", headers={"Accept": "text/html,*/*;q=0.8"})
-    assert html.status_code == 404 and "/nosuch does not exist" in Page(html.text).words
+    assert (html.status_code, html.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "/nosuch does not exist" in Page(html.text).words
     answer = await client.get("/nosuch", headers={"Accept": "*/*"})
     assert (answer.status_code, answer.json()) == (
         404,
