@@ -177,7 +177,9 @@ class Cell:
     def _add(self, collector: Collector, region: str, answers: Mapping[str, Any]) -> None:
         aws = FakeAws(malformed=True, region=region, **answers)
         aws.cell.call_turns = self.turns
-        reduced = collector if self.has_detail else Config().signals.reduced(collector, REGISTRY)
+        reduced = (
+            collector if self.has_detail else Config().signals.without_unread_signals(collector, REGISTRY)
+        )
         self.services.append((reduced, aws))
 
     async def read(self) -> str:

@@ -125,7 +125,7 @@ class AlertEngine:
 
     def active_slots(self) -> Ints:
         """Return the slots of all series on which an alert is pending or fires."""
-        return self._lifecycle.active()
+        return self._lifecycle.active_slots()
 
     def blind_places(self) -> dict[tuple[str, ...], float]:
         """Return how many places are affected by each firing blind spot, by account and cause."""
@@ -206,7 +206,10 @@ class AlertEngine:
 
     async def _restore(self, status: MonitorStatus, now: float) -> None:
         services = self.notice_builder.settings.services
-        for alert in [*self._evaluator.remove_departed(), *self._restorer.lost(status, services)]:
+        for alert in [
+            *self._evaluator.remove_departed(),
+            *self._restorer.alerts_without_series(status, services),
+        ]:
             self._evaluator.end(alert, now, status.departed_accounts)
         async for slot in self._restorer.resume(status):
             self._evaluator.mark_changed(slot)
@@ -241,7 +244,7 @@ class AlertEngine:
             async for group, (last, reason) in cooperative_iter(batch):
                 notice = last
                 if last.kind is NoticeKind.REPEATED:
-                    notice = self.notice_builder.repeat(last, series.get(last.alert), now, trends)
+                    notice = self.notice_builder.repeated_notice(last, series.get(last.alert), now, trends)
                 pending.append(
                     PendingNotice(
                         receiver=group.receiver,

@@ -128,13 +128,13 @@ class EngineState:
 
 
 def _load(store: AlertStateStore, registry: Registry) -> dict[str, bytes]:
-    """Return the stored states; unusable states are rejected."""
+    """Return the stored states; unusable ones are moved to `unusable_rows`."""
     saved = {}
     for key, state in [*store.all(STATES).items()]:
         try:
             _check(state.key, state.value, registry)
         except UNUSABLE_STATE as error:
-            store.reject(STATES, key, error)
+            store.move_to_unusable(STATES, key, error)
         else:
             saved[state.key] = state.value
     return saved

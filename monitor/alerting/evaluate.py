@@ -77,7 +77,7 @@ class Evaluator:
         before = self._state.alerts.get(alert)
         if before and before.firing:
             reason = departed_accounts.get(before.labels["account"], "")
-            self._state.record(self._notice_builder.departed(before, now, reason))
+            self._state.record(self._notice_builder.departed_notice(before, now, reason))
 
     async def evaluate(self, now: float) -> None:
         """Evaluate new samples and changed limits, and record the notices. now: epoch seconds."""
@@ -133,10 +133,10 @@ class Evaluator:
         if self._rewrite_all:
             alerting = (self._fleet.series.get(key_of(notice)) for notice in self._state.series_alerts())
             self._changed |= {series.slot: None for series in alerting if series}
-            self._changed |= dict.fromkeys(self._lifecycle.active().tolist())
+            self._changed |= dict.fromkeys(self._lifecycle.active_slots().tolist())
             self._rewrite_all = False
         for batch in snapshot_batches(self._changed):
-            trends = self._notice_builder.trends(self._lifecycle.firing(np.array(batch, np.int32)))
+            trends = self._notice_builder.trends(self._lifecycle.firing_slots(np.array(batch, np.int32)))
             async for slot in cooperative_iter(batch):
                 self._record_notice(slot, now, trends.get(slot))
                 del self._changed[slot]
@@ -149,7 +149,7 @@ class Evaluator:
             return
         before = self._state.alerts.get(series.key.id)
         firing = self._notice_builder.worst_rule(series, AlertState.FIRING)
-        if notice := self._notice_builder.transition(series, before, firing, now, trend):
+        if notice := self._notice_builder.transition_notice(series, before, firing, now, trend):
             self._state.record(notice)
         state = AlertState.FIRING if firing else AlertState.PENDING
         if worst := firing or self._notice_builder.worst_rule(series, state):

@@ -59,10 +59,10 @@ async def firing_alerts(engine: AlertEngine) -> list[FiringAlert]:
 
 
 def _firing_alerts(notices: Sequence[Notice], silences: Silences, registry: Registry) -> list[FiringAlert]:
-    now, inhibited = time.time(), inhibit.inhibited(notices, registry)
+    now, inhibiting = time.time(), inhibit.inhibiting_alerts(notices, registry)
     by_id = {notice.alert: notice for notice in notices}
     alerts = [
-        with_handling(notice, silences, now, by_id.get(inhibited.get(notice.alert, "")))
+        with_handling(notice, silences, now, by_id.get(inhibiting.get(notice.alert, "")))
         for notice in sorted(notices, key=urgency)
     ]
     return sorted(alerts, key=lambda alert: not alert.unhandled)
@@ -75,7 +75,7 @@ def with_handling(
     acknowledgement = silences.acknowledgements.get(notice.alert)
     if acknowledgement and not acknowledgement.active_at(now):
         acknowledgement = None
-    return FiringAlert(notice, acknowledgement, silences.matching(notice.labels, now), inhibited_by)
+    return FiringAlert(notice, acknowledgement, silences.matching_silence(notice.labels, now), inhibited_by)
 
 
 def with_current_usage(alerts: Iterable[FiringAlert], fleet: Fleet) -> list[FiringAlert]:

@@ -43,7 +43,7 @@ class InhibitingAlert(NamedTuple):
     alert: str
 
 
-def inhibited(firing: Iterable[Notice], registry: Registry) -> dict[str, str]:
+def inhibiting_alerts(firing: Iterable[Notice], registry: Registry) -> dict[str, str]:
     """Return the id of the inhibiting alert by the id of each inhibited alert.
 
     `throttle_group`: some signals share one count of throttled demand, such as the bytes and records of a

@@ -81,7 +81,7 @@ class Journal(RowStore):
     Once a call that changes rows has returned, the change survives a restart unless `failure` is set.
 
     failure: a sentence that says why the disk fails; None while it works. corrupt_files: the corrupt files
-    that this process renamed. rejected_count: the number of rows that this process moved to `UNUSABLE_ROWS`.
+    that this process renamed. unusable_count: the number of rows that this process moved to `UNUSABLE_ROWS`.
     disk_timeout: seconds that one job in the thread may take; a new value applies to the next job.
     """
 
@@ -95,7 +95,7 @@ class Journal(RowStore):
         super().__init__()
         self.failure: str | None = None
         self.corrupt_files: list[Path] = []
-        self.rejected_count = 0
+        self.unusable_count = 0
         self._file, self._now = file, now
         self.disk_timeout, self._maintenance_interval = disk_timeout, maintenance_interval
         self._lock = FileLock(with_suffix(file.path, ".lock"))
@@ -103,7 +103,7 @@ class Journal(RowStore):
         self._is_corrupt = False
         self._last_job: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._unwritten_changes: dict[tuple[Table[Any], RowKey], msgspec.Struct | None] = {}
-        self._rejections: dict[tuple[Table[Any], RowKey], msgspec.Struct | None] = {}
+        self._unusable_changes: dict[tuple[Table[Any], RowKey], msgspec.Struct | None] = {}
         self._unwritten_history: deque[HistoryEntry] = deque(maxlen=MAX_UNWRITTEN_HISTORY)
         self._maintained_at = now()
 
@@ -139,17 +139,17 @@ class Journal(RowStore):
         """True if the disk works, so that changes survive a restart."""
         return self.failure is None
 
-    def reject(self, table: Table[StoredRow], key: RowKey, error: Exception) -> None:
+    def move_to_unusable(self, table: Table[StoredRow], key: RowKey, error: Exception) -> None:
         """Move a row that cannot be used to `UNUSABLE_ROWS`. The next `write` also moves it in the file."""
-        rejected = describe_unusable(table, key, self.rows[table].pop(key), error)
-        self.rows[UNUSABLE_ROWS][rejected.id] = rejected
-        self.rejected_count += 1
-        self._rejections |= {(table, key): None, (UNUSABLE_ROWS, rejected.id): rejected}
-        log.error(UNUSABLE_ROW_MESSAGE, table.name, rejected.key, rejected.reason)
+        unusable = describe_unusable(table, key, self.rows[table].pop(key), error)
+        self.rows[UNUSABLE_ROWS][unusable.id] = unusable
+        self.unusable_count += 1
+        self._unusable_changes |= {(table, key): None, (UNUSABLE_ROWS, unusable.id): unusable}
+        log.error(UNUSABLE_ROW_MESSAGE, table.name, unusable.key, unusable.reason)
 
     async def write(self, changes: RowChanges, notices: Sequence[Notice] = ()) -> None:
-        history: list[HistoryEntry] = [*notices, *self.sent_in(changes)]
-        changes, self._rejections = {**self._rejections, **changes}, {}
+        history: list[HistoryEntry] = [*notices, *self.sent_notices_of(changes)]
+        changes, self._unusable_changes = {**self._unusable_changes, **changes}, {}
         self.apply(changes)
         if self.failure:
             self._unwritten_changes.update(changes)
@@ -259,7 +259,7 @@ class Journal(RowStore):
 
     def _log_unusable(self) -> None:
         rows = [located.unusable for located in self._file.unusable_rows]
-        self.rejected_count += len(rows)
+        self.unusable_count += len(rows)
         self.rows[UNUSABLE_ROWS] |= {row.id: row for row in rows}
         for row in rows[:MAX_LOGGED_ROWS]:
             log.error(UNUSABLE_ROW_MESSAGE, row.name, row.key, row.reason)

@@ -83,7 +83,7 @@ class Lifecycle:
         self.states.forget(slots)
         self._bounds[:, slots[slots < self._bounds.shape[1]]] = np.nan
 
-    def rules(self, slot: int, state: AlertState) -> list[tuple[Rule, int]]:
+    def rules_in_state(self, slot: int, state: AlertState) -> list[tuple[Rule, int]]:
         """Return the rules in `state` on a series, worst first, each with the minute its breach began."""
         current = self.states.current
         if slot >= current.last_sample.size:
@@ -95,14 +95,14 @@ class Lifecycle:
         """Return the minute when the breach of a rule on a series began."""
         return int(self.states.current.since[rule, slot])
 
-    def firing(self, slots: Ints) -> Ints:
+    def firing_slots(self, slots: Ints) -> Ints:
         """Return those of the slots on whose series a rule fires."""
         current = self.states.current
         evaluated = slots[slots < current.last_sample.size]
         firing: Ints = evaluated[(current.state[:, evaluated] == AlertState.FIRING).any(axis=0)]
         return firing
 
-    def active(self) -> Ints:
+    def active_slots(self) -> Ints:
         """Return the slots of all series on which a rule is pending or fires."""
         return np.flatnonzero(self.states.current.state.any(axis=0)).astype(np.int32)
 

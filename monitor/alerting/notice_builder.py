@@ -60,7 +60,7 @@ class NoticeBuilder:
 
         Rules whose alert the configuration switches off are left out.
         """
-        for rule, since in self._lifecycle.rules(series.slot, state):
+        for rule, since in self._lifecycle.rules_in_state(series.slot, state):
             if severity := self.severity_of(series, rule):
                 return BreachedRule(severity, rule, since * 60)
         return None
@@ -83,7 +83,7 @@ class NoticeBuilder:
         keys = ((notice.alert, key_of(notice)) for notice in notices if not is_blind(notice))
         return {alert: series for alert, key in keys if (series := self._fleet.series.get(key))}
 
-    def transition(
+    def transition_notice(
         self,
         series: Series,
         before: Notice | None,
@@ -109,7 +109,7 @@ class NoticeBuilder:
         fields = {"number": self.next_number(), "severity": severity, "zone": zone, "since": began}
         return self._series_notice(series, self._details(series, kind, at, **fields), trend)
 
-    def repeat(self, before: Notice, series: Series | None, at: float, trends: Trends) -> Notice:
+    def repeated_notice(self, before: Notice, series: Series | None, at: float, trends: Trends) -> Notice:
         """Return the notice that repeats an unchanged alert, with the present usage if it has a series.
 
         before: the alert's last notice.
@@ -133,7 +133,7 @@ class NoticeBuilder:
         trend = self.trends(np.array([series.slot], np.int32))[series.slot]
         return self._series_notice(series, self._details(series, NoticeKind.FIRING, at, **fields), trend)
 
-    def departed(self, before: Notice, at: float, account_reason: str = "") -> Notice:
+    def departed_notice(self, before: Notice, at: float, account_reason: str = "") -> Notice:
         """Return the notice of the end of an alert whose series left the fleet.
 
         account_reason: why the whole account is no longer watched, as a phrase after "its account".
@@ -152,7 +152,7 @@ class NoticeBuilder:
         )
 
     def _resolved(self, series: Series, before: Notice, at: float) -> Notice:
-        if self._lifecycle.rules(series.slot, AlertState.FIRING):
+        if self._lifecycle.rules_in_state(series.slot, AlertState.FIRING):
             return self._ended_notice(series.key, before, at, SWITCHED_OFF)
         row = row_of(self._fleet, series)
         fields = {"number": self.next_number(), "severity": before.severity, "since": before.since}

@@ -60,7 +60,7 @@ class NotificationPlanner:
         self, alerts: Mapping[str, Notice], groups: Mapping[GroupKey, NotificationGroup], now: float
     ) -> Iterator[AlertStatus]:
         firing = (notice for notice in alerts.values() if notice.firing)
-        inhibited_alerts = inhibit.inhibited(firing, self.registry)
+        inhibited_alerts = inhibit.inhibiting_alerts(firing, self.registry)
         notified_groups: dict[str, list[NotificationGroup]] = {}
         for group in groups.values():
             for alert in group.notified:
@@ -69,7 +69,9 @@ class NotificationPlanner:
             routed_receivers = [
                 self._with_repeat_interval(routed, notice) for routed in self.router.route(notice.labels, now)
             ]
-            suppressed = alert in inhibited_alerts or self.silences.matching(notice.labels, now) is not None
+            suppressed = (
+                alert in inhibited_alerts or self.silences.matching_silence(notice.labels, now) is not None
+            )
             acknowledged = self.silences.acknowledged_severity(alert, now)
             for status in alert_statuses(
                 notice, routed_receivers, notified_groups.get(alert, ()), suppressed, acknowledged

@@ -122,14 +122,16 @@ class Outbox:
             self._reserved.discard(key)
             self._reschedule(key)
 
-    def sendable(self, key: str, limit: int | None) -> list[PendingNotice]:
+    def sendable_notices(self, key: str, limit: int | None) -> list[PendingNotice]:
         """Return up to `limit` notices that a group may send: the next notice of each alert, oldest first."""
         return list(islice(filter(self._is_next, self._pending_by_group.get(key, {}).values()), limit))
 
     def _is_next(self, row: PendingNotice) -> bool:
         return self._alert_queues[row.notice.alert][0][0] is row.notice
 
-    def batch(self, key: str, rows: Sequence[PendingNotice], notification: Notification, now: float) -> None:
+    def replace_pending(
+        self, key: str, rows: Sequence[PendingNotice], notification: Notification, now: float
+    ) -> None:
         """Replace a group's pending notices with the notification that was made of them.
 
         Notices that the notification only counts, and does not list, are complete.

@@ -20,7 +20,7 @@ class Restorer:
         self._unmatched = {notice.alert for notice in state.series_alerts()}
         self._fleet_version = -1  # the version of the fleet that was last searched
 
-    def lost(self, status: MonitorStatus, services: Container[str]) -> list[str]:
+    def alerts_without_series(self, status: MonitorStatus, services: Container[str]) -> list[str]:
         """Return the alerts of earlier processes whose series no longer exist, each alert once.
 
         A series no longer exists if an inventory of its service succeeded without it, or if its service,

@@ -55,7 +55,7 @@ class RowStore(ABC):
         self.number = max([self.number, *(notice.number for notice in notices)])
         await self.write(changes, notices)
 
-    def sent_in(self, changes: RowChanges) -> list[SentNotice]:
+    def sent_notices_of(self, changes: RowChanges) -> list[SentNotice]:
         """Return a sent notice for each pending notice that the changes add, for the history."""
         added_rows = (
             row for (table, _), row in changes.items() if table is PENDING_NOTICES and row is not None

@@ -134,9 +134,9 @@ class Sender:
         """Make and store a notification of the pending notices of each group. keys: of the groups."""
         changes: RowChanges = {}
         for key in keys:
-            rows = self.outbox.sendable(key, MAX_LISTED_NOTICES if self.target.per_alert else None)
+            rows = self.outbox.sendable_notices(key, MAX_LISTED_NOTICES if self.target.per_alert else None)
             notification = build_notification(self.target.name, rows, self._now())
-            self.outbox.batch(key, rows, notification, self._now())
+            self.outbox.replace_pending(key, rows, notification, self._now())
             changes |= {(PENDING_NOTICES, row.id): None for row in rows}
             changes[NOTIFICATIONS, notification.id] = notification
         if changes:

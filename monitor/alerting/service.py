@@ -229,5 +229,5 @@ def _export_health(journal: Journal, registry: CollectorRegistry) -> None:
         ["what"],
         registry=registry,
     )
-    unusable.labels("row").set_function(lambda: float(journal.rejected_count))
+    unusable.labels("row").set_function(lambda: float(journal.unusable_count))
     unusable.labels("file").set_function(lambda: float(len(journal.corrupt_files)))

@@ -14,7 +14,7 @@ from rules.problem_text import suggestion
 
 LabelSet = Mapping[str, str]
 SEVERITY, RESOURCE, RESOURCE_ID = "severity", "resource", "resource_id"
-MAX_COMPARISONS = 2_000_000  # comparisons of a silence and a series; beyond, `unmatched` stays empty
+MAX_COMPARISONS = 2_000_000  # comparisons of a silence and a series; beyond, `unmatched_reason` stays empty
 MAX_VALUES = 20_000  # values of a label that are searched for a similar value
 
 
@@ -22,12 +22,13 @@ MAX_VALUES = 20_000  # values of a label that are searched for a similar value
 class SilenceMatches:
     """The matches of a silence.
 
-    alerts: the number of firing alerts that the silence matches. unmatched: a sentence on why it matches no
-    alert and no series; empty if it matches an alert or a series, and if the search was not completed.
+    alerts: the number of firing alerts that the silence matches. unmatched_reason: a sentence on why
+    it matches no alert and no series; empty if it matches an alert or a series, and if the search was not
+    completed.
     """
 
     alerts: int = 0
-    unmatched: str = ""
+    unmatched_reason: str = ""
 
 
 async def matches_of(

@@ -58,7 +58,7 @@ class Silences:
         """The acknowledgements by alert."""
         return self._store.all(ACKNOWLEDGEMENTS)
 
-    def matching(self, labels: Mapping[str, str], at: float) -> Silence | None:
+    def matching_silence(self, labels: Mapping[str, str], at: float) -> Silence | None:
         """Return a silence that is active at `at` and matches the labels, or None.
 
         Any thread may call this method.

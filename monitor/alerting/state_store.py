@@ -24,7 +24,7 @@ class AlertStateStore(DeliveryStore, SilenceStore, Protocol):
     def write(self, changes: RowChanges, notices: Sequence[Notice] = ()) -> Awaitable[None]:
         """Apply changes to rows, and add notices to the history."""
 
-    def reject(self, table: Table[StoredRow], key: RowKey, error: Exception) -> None:
+    def move_to_unusable(self, table: Table[StoredRow], key: RowKey, error: Exception) -> None:
         """Move a row that cannot be used, with the reason, to a table for inspection."""
 
     def history(self, alert: str | None = None, limit: int = 100) -> Awaitable[list[Notice]]:

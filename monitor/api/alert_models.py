@@ -95,8 +95,8 @@ class AlertModel(BaseModel):
 class SilenceModel(BaseModel):
     """A silence that has not ended.
 
-    alerts: the number of firing alerts that the silence matches. unmatched: why the silence matches no alert
-    and no series, with the nearest label; null if it matches any, or has ended.
+    alerts: the number of firing alerts that the silence matches. unmatched_reason: why the silence
+    matches no alert and no series, with the nearest label; null if it matches any, or has ended.
     """
 
     id: str = Field(description="The id of the silence, with which it can be ended.")
@@ -106,7 +106,7 @@ class SilenceModel(BaseModel):
     author: str
     comment: str
     alerts: int = 0
-    unmatched: str | None = None
+    unmatched_reason: str | None = None
 
 
 class DeadLetterModel(BaseModel):

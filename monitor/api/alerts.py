@@ -332,7 +332,7 @@ def _silence_model(silence: Silence, matches: SilenceMatches) -> models.SilenceM
         author=silence.author,
         comment=silence.comment,
         alerts=matches.alerts,
-        unmatched=matches.unmatched or None,
+        unmatched_reason=matches.unmatched_reason or None,
     )
 
 

@@ -192,7 +192,7 @@ class Scan:
     def found_resource(self) -> None:
         """Record that the service has a resource here."""
         if self.use:
-            self.use.found()
+            self.use.record_resource()
 
     async def is_in_use(self) -> bool:
         """Return whether the service has a resource here, or may have one because a list failed."""
@@ -204,7 +204,7 @@ class Scan:
         if self.use and not self._has_listed:
             self._has_listed = True
             if self.failures:
-                self.use.found()
+                self.use.record_resource()
             self.use.end_lists()
 
     async def call(self, service: str, operation: str, **params: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ class ServiceUse:
         self._unfinished, self._known = scans, asyncio.Event()
         self.in_use = False
 
-    def found(self) -> None:
+    def record_resource(self) -> None:
         """Record that the service has a resource, or may have one."""
         self.in_use = True
         self._known.set()

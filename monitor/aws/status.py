@@ -24,7 +24,7 @@ class CellStatus:
     the runs that list the accounts linked to a monitoring account; under ACTIVITY the runs that list the
     metrics with recent points. poll: the polls of metrics. signer: the monitoring account that reads this
     account, if this account has no role. lowered_rates: the rates of the calls that AWS throttles.
-    requests_unknown: why the requests for quota increases are unknown; empty if they are known.
+    requests_unknown_reason: why the requests for quota increases are unknown; empty if they are known.
     """
 
     account: str
@@ -34,7 +34,7 @@ class CellStatus:
     poll: RunStatus
     signer: str = ""
     lowered_rates: Sequence[LoweredRate] = ()
-    requests_unknown: str = ""
+    requests_unknown_reason: str = ""
 
     @property
     def is_down(self) -> bool:

@@ -145,8 +145,8 @@ def silence(
     }
     stored = request_or_exit(address, "POST", "/api/v1/silences", body)
     typer.echo(f"{stored['id']} until {stored['ends']}")
-    if stored["unmatched"]:
-        typer.echo(escape_unprintable(f"It matches nothing. {stored['unmatched']}"), err=True)
+    if stored["unmatched_reason"]:
+        typer.echo(escape_unprintable(f"It matches nothing. {stored['unmatched_reason']}"), err=True)
 
 
 @app.command(epilog="Example: headroom alerts end-silence 5f0c7f0a3a8e4a7cb9f6d1a2c3e4b5d6")

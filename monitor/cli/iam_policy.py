@@ -88,7 +88,8 @@ def _reading_policy(
     if not services:
         raise typer.BadParameter("expected services that are configured", param_hint="--service")
     collectors = [
-        settings.signals.reduced(collector, registry) for collector in registry.collectors_of(services)
+        settings.signals.without_unread_signals(collector, registry)
+        for collector in registry.collectors_of(services)
     ]
     options = iam.PolicyOptions(
         all_regions=any(ALL_REGIONS in entry.regions for entry in settings.monitored_entries(registry)),

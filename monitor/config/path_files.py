@@ -14,14 +14,14 @@ from rules.strict_yaml import DocumentPath
 KEY = "path_files"
 
 
-class ReadPaths(NamedTuple):
+class PathFilesResult(NamedTuple):
     """The request paths of all files, and the problems of the files."""
 
     paths: Sequence[RequestPath]
     problems: Sequence[Problem]
 
 
-def read_path_files(patterns: Sequence[str], folder: Path) -> ReadPaths:
+def read_path_files(patterns: Sequence[str], folder: Path) -> PathFilesResult:
     """Read the files that match patterns, which may be relative to `folder`. The call blocks.
 
     A pattern with wildcards may match no file.
@@ -45,7 +45,7 @@ def read_path_files(patterns: Sequence[str], folder: Path) -> ReadPaths:
             paths += paths_of_file
     if len(paths) > MAX_PATHS:
         problems.append(Problem((KEY,), f"expected at most {MAX_PATHS} paths in all, found {len(paths)}"))
-    return ReadPaths(paths, problems)
+    return PathFilesResult(paths, problems)
 
 
 def _files(pattern: str, folder: Path) -> list[Path]:

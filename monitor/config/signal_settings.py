@@ -67,7 +67,7 @@ class SignalSettings(ConfigModel):
             or any(_matches(pattern, signal) for pattern in self.enabled)
         )
 
-    def reduced(self, collector: Collector, registry: Registry) -> Collector:
+    def without_unread_signals(self, collector: Collector, registry: Registry) -> Collector:
         """Return a collector without the calls and metrics that only unread signals need."""
         signals = registry.services[collector.service].signals.values()
         return collector.of_signals({signal.name for signal in signals if self.includes(signal)})

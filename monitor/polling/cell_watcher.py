@@ -143,7 +143,7 @@ class CellWatcher:
             poll=replace(self.poll_status),
             signer=self.cell.signer,
             lowered_rates=sorted(self.cell.lowered_rates()),
-            requests_unknown=self.inventory.quotas.requests_unknown,
+            requests_unknown_reason=self.inventory.quotas.requests_unknown_reason,
         )
 
     @property

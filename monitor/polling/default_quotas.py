@@ -57,7 +57,7 @@ class DefaultQuotaBook(QuotaBook):
         return reading
 
     @property
-    def requests_unknown(self) -> str:
+    def requests_unknown_reason(self) -> str:
         """The reason why requests for quota increases are unknown."""
         return "only the account itself may read them, and it has no role"
 

@@ -220,7 +220,7 @@ class QuotaBook:
         return NO_CONTEXT, {}
 
     @property
-    def requests_unknown(self) -> str:
+    def requests_unknown_reason(self) -> str:
         """The reason why the requests are unknown, as a part of a sentence; empty if they are known."""
         if self.requests is not None:
             return ""

@@ -141,7 +141,7 @@ class Watcher:
         self.linked = LinkedAccounts(self)
         signals = self.config.signals
         self._reduced = {
-            collector.service: signals.reduced(collector, self.registry)
+            collector.service: signals.without_unread_signals(collector, self.registry)
             for collector in self.registry.collectors
         }
         self._read_services = {signal.service for signal in self.registry.signals if signals.includes(signal)}

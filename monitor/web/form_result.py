@@ -146,7 +146,7 @@ class ResultPresenter:
         if result.action is FormAction.SILENCED:
             stored = [silence for silence in engine.silences.stored if is_same_time(silence.starts, at)]
             matched = await matches_of(engine, self.fleet, stored)
-            notes = [matches.unmatched for _, matches in matched if matches.unmatched]
+            notes = [matches.unmatched_reason for _, matches in matched if matches.unmatched_reason]
             return FormResultText(result, silence=stored[0] if stored else None, notes=notes)
         return FormResultText(result)
 

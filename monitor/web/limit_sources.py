@@ -102,7 +102,11 @@ def request_summary(series: Series, status: MonitorStatus, command: str) -> Requ
     if not series.settings.quota_request and not (declared and declared.run.startswith(REQUEST)):
         return None
     unknown = next(
-        (cell.requests_unknown for cell in status.cells if (cell.account, cell.region) == series.key.cell),
+        (
+            cell.requests_unknown_reason
+            for cell in status.cells
+            if (cell.account, cell.region) == series.key.cell
+        ),
         "",
     )
     request = series.settings.quota_request

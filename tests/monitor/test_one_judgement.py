@@ -286,7 +286,7 @@ def check_alert(monitored: MonitoredFleet, slot: int) -> None:
         unknown = {Rule.SATURATED} if np.isnan(series_history.excess[at]) else set()
         remaining = expected & ({*Rule} if grows[at] else unknown)
         expected = remaining | {rule for rule in (Rule.ABOVE, Rule.NEAR, Rule.SATURATED) if rule <= zone}
-    firing = {rule for rule, _ in monitored.lifecycle.rules(slot, AlertState.FIRING)}
+    firing = {rule for rule, _ in monitored.lifecycle.rules_in_state(slot, AlertState.FIRING)}
     assert firing == expected
 
 

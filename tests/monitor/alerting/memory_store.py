@@ -1,7 +1,6 @@
 """An `AlertStateStore` in memory, with no more than the engine requires of a store."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from monitor.alerting.records import SentNotice
 from monitor.alerting.row_store import RowStore
@@ -11,21 +10,20 @@ from monitor.notifiers.notice import Notice
 
 
 class MemoryStore(RowStore):
-    """Keeps rows only in memory. rejected: the rows passed to `reject`, each with its error."""
+    """Keeps rows only in memory, and drops rows that cannot be used."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.rejected: list[tuple[Any, Exception]] = []
         self._history: list[Notice] = []
         self._sent: list[SentNotice] = []
 
     async def write(self, changes: RowChanges, notices: Sequence[Notice] = ()) -> None:
-        self._sent.extend(self.sent_in(changes))
+        self._sent.extend(self.sent_notices_of(changes))
         self.apply(changes)
         self._history.extend(notices)
 
-    def reject(self, table: Table[StoredRow], key: RowKey, error: Exception) -> None:
-        self.rejected.append((self.rows[table].pop(key), error))
+    def move_to_unusable(self, table: Table[StoredRow], key: RowKey, error: Exception) -> None:
+        del self.rows[table][key]
 
     async def history(self, alert: str | None = None, limit: int = 100) -> list[Notice]:
         return [notice for notice in reversed(self._history) if alert in (None, notice.alert)][:limit]

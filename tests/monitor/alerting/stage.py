@@ -59,7 +59,7 @@ LETTERS = {  # by letter: utilization, and the demand throttled in the minute
     "?": (0.50, 0.0),
     "_": (0.0, 0.0),
 }
-UNREAD_THROTTLES = "?"  # the letter of a sample whose throttled demand is not read
+UNREAD_THROTTLED_DEMAND = "?"  # the letter of a sample whose throttled demand is not read
 LETTER_OF_KIND = {
     NoticeKind.FIRING: "F",
     NoticeKind.WORSENED: "W",
@@ -182,7 +182,7 @@ class Stage:
         """
         row_by_query, (utilization, throttled) = self.fleet.metrics(series.key.cell), LETTERS[letter]
         usage_point = (traffic, utilization * LIMIT * 60)
-        points_by_letter = {"_": [], UNREAD_THROTTLES: [usage_point]}
+        points_by_letter = {"_": [], UNREAD_THROTTLED_DEMAND: [usage_point]}
         points = points_by_letter.get(letter, [usage_point, (throttled_metric, throttled)])
         value_by_row = {
             row_by_query.get(metric_query(metric.of(StreamName=series.key.id))): value
@@ -209,7 +209,7 @@ class Stage:
             while len(sender.outbox) and (sender.outbox.next_due() or 0) <= self.seconds:
                 await sender.send_due()
 
-    async def play(self, **samples: str) -> str:
+    async def run_minutes(self, **samples: str) -> str:
         """Write the samples of resources minute by minute, and run the engine after each minute.
 
         Returns the letters of the notices sent.
@@ -225,8 +225,8 @@ class Stage:
             sent_letters += "".join(LETTER_OF_KIND[notice.kind] for notice in await self.process()) or "."
         return sent_letters
 
-    async def play_hours(self, hours: int, **letters: str) -> str:
-        """Write samples as `play` does, but for whole hours, and run the engine once an hour.
+    async def run_hours(self, hours: int, **letters: str) -> str:
+        """Write samples as `run_minutes` does, but for whole hours, and run the engine once an hour.
 
         letters: by resource, the letter of all its samples.
         """
@@ -236,7 +236,7 @@ class Stage:
                 for resource, letter in letters.items():
                     self.write(self.series(resource), minute, letter)
             self.minute += 59
-            sent_letters += await self.play(**letters)
+            sent_letters += await self.run_minutes(**letters)
         return sent_letters
 
     def series(self, resource: str, settings: SeriesSettings = SHORT, **options: Any) -> Series:
@@ -248,7 +248,7 @@ class Stage:
         self.fleet.confirmed[series.slot] = self.minute
         return series
 
-    def relimit(self, resource: str, limit: float) -> None:
+    def change_limit(self, resource: str, limit: float) -> None:
         """Change the limit of a series, as an inventory does."""
         settings = self.series(resource).settings
         self.series(resource, replace(settings, limit=Limit(limit, LimitSource.API, int(self.seconds))))

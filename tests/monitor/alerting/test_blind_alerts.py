@@ -14,7 +14,7 @@ from monitor.aws.status import AccountStatus, MonitorStatus
 from monitor.notifiers.notice import Notice, NoticeKind
 from tests.monitor.alerting.cells import FailuresOf, SimulatedCells
 from tests.monitor.alerting.memory_store import MemoryStore
-from tests.monitor.alerting.play_cells import play_cells
+from tests.monitor.alerting.read_cells import read_cells
 from tests.monitor.alerting.stage import DENIED, Stage, configuration
 from tests.monitor.fleet.fleets import ACCOUNT, REGION
 
@@ -55,13 +55,13 @@ ALL_HERE = [(HERE, service) for service in ("", *SERVICES)]
 async def test_a_denied_cell_is_one_alert_that_resolves_when_reads_succeed(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         cells = cells_in()
-        assert await play_cells(stage, cells, 20) == []
-        (notice,) = await play_cells(stage, cells, 60, fails(DENIED, at=KINESIS))
+        assert await read_cells(stage, cells, 20) == []
+        (notice,) = await read_cells(stage, cells, 60, fails(DENIED, at=KINESIS))
         assert notice.labels["cause"] == "denied"
         assert notice.summary.startswith(
             f"AccessDeniedException of kinesis:ListStreams in {HERE} of name-123"
         )
-        (resolved,) = await play_cells(stage, cells, 15, nothing_fails)
+        (resolved,) = await read_cells(stage, cells, 15, nothing_fails)
         assert resolved.summary.startswith("name-123 recovered: nothing is denied any more, after 1 h")
 
 
@@ -69,21 +69,21 @@ async def test_the_summary_of_a_blind_spot_changes_with_the_denied_places(tmp_pa
     """A receiver is notified when an alert widens from a service to all of a region, not when it narrows."""
     async with Stage.opened(tmp_path) as stage:
         cells = cells_in()
-        await play_cells(stage, cells, 20)
-        (first,) = await play_cells(stage, cells, 15, fails(DENIED, at=KINESIS))
-        wider = await play_cells(stage, cells, 30, fails(DENIED, at=[*ALL_HERE, (THERE, "")]))
+        await read_cells(stage, cells, 20)
+        (first,) = await read_cells(stage, cells, 15, fails(DENIED, at=KINESIS))
+        wider = await read_cells(stage, cells, 30, fails(DENIED, at=[*ALL_HERE, (THERE, "")]))
         assert {notice.kind for notice in wider} == {NoticeKind.WORSENED}
         assert {notice.alert for notice in wider} == {first.alert}
         assert wider[-1].labels == first.labels
         assert f"in 2 of 2 regions of name-123 ({HERE}, {THERE})" in wider[-1].summary
         assert "CloudWatch metrics, Kinesis Data Streams, Simple Queue Service" in wider[-1].summary
-        assert await play_cells(stage, cells, 30, fails(DENIED, at=POLL)) == []
+        assert await read_cells(stage, cells, 30, fails(DENIED, at=POLL)) == []
         (now,) = stage.engine.alerts.values()
         assert now.summary.endswith(f"in {HERE} of name-123: no. Not monitored there: CloudWatch metrics.")
         assert now.since == first.since
         # The last notice that was sent named all of these places.
-        assert await play_cells(stage, cells, 60, fails(DENIED, at=ALL_HERE)) == []
-        assert kinds_of(await play_cells(stage, cells, 15, nothing_fails)) == "r"
+        assert await read_cells(stage, cells, 60, fails(DENIED, at=ALL_HERE)) == []
+        assert kinds_of(await read_cells(stage, cells, 15, nothing_fails)) == "r"
 
 
 @pytest.mark.parametrize(
@@ -95,20 +95,20 @@ async def test_a_poll_that_fails_is_notified_within_minutes(
 ) -> None:
     async with Stage.opened(tmp_path) as stage:
         cells = cells_in()
-        await play_cells(stage, cells, 20)
+        await read_cells(stage, cells, 20)
         cells.failures_of = fails(failure, at=POLL)
         while not stage.status.cells[0].poll.failures:
-            assert await play_cells(stage, cells, 0.25) == []
+            assert await read_cells(stage, cells, 0.25) == []
         began = stage.seconds
         while not stage.sent:
-            await play_cells(stage, cells, 0.25)
+            await read_cells(stage, cells, 0.25)
         assert 45 <= stage.sent[0].at - began <= max_delay
 
 
 async def test_a_single_failed_read_causes_no_alert(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         cells, failed_hours = cells_in(), set[float]()
-        await play_cells(stage, cells, 20)
+        await read_cells(stage, cells, 20)
 
         def fails_once_an_hour(account: str, region: str, service: str) -> list[Failure]:
             hour = stage.seconds // 3600
@@ -116,31 +116,31 @@ async def test_a_single_failed_read_causes_no_alert(tmp_path: Path) -> None:
             failed_hours.add(hour) if is_failure else None
             return [DENIED] if is_failure else []
 
-        assert await play_cells(stage, cells, 12 * 60, fails_once_an_hour, step=30) == []
+        assert await read_cells(stage, cells, 12 * 60, fails_once_an_hour, step=30) == []
         assert len(failed_hours) >= 12
 
 
 async def test_a_single_failure_beside_a_lasting_denial_causes_no_further_alert(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         cells = cells_in()
-        assert kinds_of(await play_cells(stage, cells, 60, fails(DENIED, at=POLL))) == "f"
-        await play_cells(stage, cells, 5, fails(DENIED, SLOW, at=POLL))
-        assert await play_cells(stage, cells, 60, fails(DENIED, at=POLL)) == []
+        assert kinds_of(await read_cells(stage, cells, 60, fails(DENIED, at=POLL))) == "f"
+        await read_cells(stage, cells, 5, fails(DENIED, SLOW, at=POLL))
+        assert await read_cells(stage, cells, 60, fails(DENIED, at=POLL)) == []
         assert kinds_of(stage.notices) == "f"
 
 
 async def test_an_unchanged_blind_spot_is_notified_again_once_a_day(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         cells = cells_in(failures_of=fails(DENIED, at=ALL_HERE))
-        assert kinds_of(await play_cells(stage, cells, 23 * 60, step=60)) == "f"
-        assert kinds_of(await play_cells(stage, cells, 26 * 60, step=60)) == "rr"
+        assert kinds_of(await read_cells(stage, cells, 23 * 60, step=60)) == "f"
+        assert kinds_of(await read_cells(stage, cells, 26 * 60, step=60)) == "rr"
         assert {notice.kind for notice in stage.notices[1:]} == {NoticeKind.REPEATED}
 
 
 async def test_an_alertmanager_is_sent_a_firing_blind_alert_repeatedly(tmp_path: Path) -> None:
     receiver = {"name": "am", "type": "alertmanager", "urls": ["https://am.example.org"]}
     async with Stage.opened(tmp_path, configuration([receiver])) as stage:
-        notices = await play_cells(stage, cells_in(failures_of=fails(DENIED, at=POLL)), 20, step=60)
+        notices = await read_cells(stage, cells_in(failures_of=fails(DENIED, at=POLL)), 20, step=60)
         assert len(notices) > 10 and len({notice.alert for notice in notices}) == 1
 
 
@@ -149,7 +149,7 @@ async def test_a_restart_does_not_resolve_the_alert_of_a_blind_spot_that_remains
 ) -> None:
     denied = fails(DENIED, at=ALL_HERE)
     async with Stage.opened(storage) as stage:
-        assert kinds_of(await play_cells(stage, cells_in(failures_of=denied), 30)) == "f"
+        assert kinds_of(await read_cells(stage, cells_in(failures_of=denied), 30)) == "f"
         minute = int(stage.seconds // 60)
     async with Stage.opened(storage, minute=minute) as stage:
         stage.status = MonitorStatus(pending=["account name-123"])
@@ -160,23 +160,23 @@ async def test_a_restart_does_not_resolve_the_alert_of_a_blind_spot_that_remains
         stage.status = MonitorStatus(inaccessible_accounts={"name-123": DENIED})
         assert await stage.process() == []
         cells = cells_in(failures_of=denied)
-        assert await play_cells(stage, cells, 60) == []
-        assert kinds_of(await play_cells(stage, cells, 15, nothing_fails)) == "r"
+        assert await read_cells(stage, cells, 60) == []
+        assert kinds_of(await read_cells(stage, cells, 15, nothing_fails)) == "r"
 
 
 async def test_a_reload_neither_resolves_nor_fires_an_alert_of_a_blind_spot(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         cells = cells_in(failures_of=fails(DENIED, at=ALL_HERE))
-        assert kinds_of(await play_cells(stage, cells, 30)) == "f"
+        assert kinds_of(await read_cells(stage, cells, 30)) == "f"
         stage.configure(configuration())
         stage.status = MonitorStatus(pending=["account name-123"])
         assert await stage.process() == []
-        assert await play_cells(stage, cells_in(failures_of=fails(DENIED, at=ALL_HERE)), 30) == []
+        assert await read_cells(stage, cells_in(failures_of=fails(DENIED, at=ALL_HERE)), 30) == []
 
 
 async def test_the_resolution_says_that_an_account_is_not_monitored_any_more(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        await play_cells(stage, cells_in(failures_of=fails(DENIED, at=ALL_HERE)), 30)
+        await read_cells(stage, cells_in(failures_of=fails(DENIED, at=ALL_HERE)), 30)
         stage.status = MonitorStatus()
         (resolved,) = await stage.process(60)
         assert resolved.summary.startswith("name-123 is not monitored any more, after ")
@@ -196,7 +196,7 @@ async def test_an_inaccessible_account_fires_after_the_second_attempt_and_resolv
         }
 
     async with Stage.opened(tmp_path) as stage:
-        await stage.play(orders="..ccc")
+        await stage.run_minutes(orders="..ccc")
         stage.status = replace(stage.status, **inaccessible(stage.seconds))
         assert await stage.process(45) == []
         stage.status = replace(stage.status, **inaccessible(stage.seconds - 60, stage.seconds))
@@ -209,7 +209,7 @@ async def test_an_inaccessible_account_fires_after_the_second_attempt_and_resolv
         assert await stage.process(60) == []
         cells = cells_in()
         cells.name = "staging"
-        (resolved,) = await play_cells(stage, cells, 1, step=60)
+        (resolved,) = await read_cells(stage, cells, 1, step=60)
         assert resolved.summary.startswith("staging recovered: nothing is denied any more, after ")
 
 
@@ -256,18 +256,18 @@ async def test_an_account_that_is_inaccessible_after_a_restart_keeps_its_alert(
 async def test_the_number_of_places_is_exported_while_the_alert_fires(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         cells = cells_in()
-        await play_cells(stage, cells, 20)
+        await read_cells(stage, cells, 20)
         assert stage.engine.blind_places() == {}
-        await play_cells(stage, cells, 30, fails(DENIED, at=[*KINESIS, (THERE, "sqs")]))
+        await read_cells(stage, cells, 30, fails(DENIED, at=[*KINESIS, (THERE, "sqs")]))
         assert stage.engine.blind_places() == {(ACCOUNT, "denied"): 2.0}
-        await play_cells(stage, cells, 30, nothing_fails)
+        await read_cells(stage, cells, 30, nothing_fails)
         assert stage.engine.blind_places() == {}
 
 
 async def test_a_scope_that_alternates_is_stored_at_most_once_a_minute(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         cells = cells_in(failures_of=fails(DENIED, at=[(HERE, ""), (THERE, "")]))
-        await play_cells(stage, cells, 20)
+        await read_cells(stage, cells, 20)
         (before,) = stage.engine.alerts.values()
         for turn in range(40):
             stage.seconds += 15
@@ -307,7 +307,7 @@ async def test_a_wrong_clock_is_one_alert_with_its_skew(tmp_path: Path) -> None:
 
 async def test_a_clock_that_was_never_compared_causes_no_alert(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        assert await play_cells(stage, cells_in(), 60) == []
+        assert await read_cells(stage, cells_in(), 60) == []
 
 
 async def test_denials_from_the_start_are_one_notice_of_all_places(tmp_path: Path) -> None:
@@ -333,8 +333,8 @@ async def test_the_log_says_once_when_a_blind_spot_begins_and_ends(
 ) -> None:
     async with Stage.opened(tmp_path) as stage:
         cells = cells_in()
-        notices = await play_cells(stage, cells, 60, fails(DENIED, at=KINESIS))
-        notices += await play_cells(stage, cells, 30, fails(DENIED, at=ALL_HERE))
-        notices += await play_cells(stage, cells, 15, nothing_fails)
+        notices = await read_cells(stage, cells, 60, fails(DENIED, at=KINESIS))
+        notices += await read_cells(stage, cells, 30, fails(DENIED, at=ALL_HERE))
+        notices += await read_cells(stage, cells, 15, nothing_fails)
     logged = [record.getMessage() for record in caplog.records if record.name == "monitor.alerting.observe"]
     assert logged == [notices[0].summary, notices[-1].summary]

@@ -9,7 +9,7 @@ from monitor.aws.failure import Failure
 from monitor.fleet.fleet import Fleet
 from tests.fake_aws import FakeAws, denied
 from tests.monitor.alerting.cells import METRICS, SimulatedCells
-from tests.monitor.alerting.play_cells import play_cells
+from tests.monitor.alerting.read_cells import read_cells
 from tests.monitor.alerting.stage import Stage, configuration
 from tests.monitor.polling.inventories import inventory_of
 from tests.registries import REGISTRY
@@ -58,13 +58,13 @@ async def test_each_account_has_one_alert_that_names_the_denied_regions(tmp_path
     }
     cells = denied_cells(refused)
     async with Stage.opened(tmp_path, configuration(route=ROUTE)) as stage:
-        await play_cells(stage, cells, 6 * 60, step=60)
+        await read_cells(stage, cells, 6 * 60, step=60)
         assert len(stage.sent) == len(stage.notices) == len(ACCOUNTS)
         assert {notice.labels["account"] for notice in stage.notices} == {*ACCOUNTS}
         for notice in stage.notices:
             assert "in 14 of 15 regions of name-" in notice.summary
             assert "Lambda" in notice.summary and "CloudWatch metrics" in notice.summary
-        await play_cells(stage, cells, 24 * 60, step=300)
+        await read_cells(stage, cells, 24 * 60, step=300)
         assert len(stage.sent) == 2 * len(ACCOUNTS)  # repeated once a day
 
 
@@ -81,7 +81,7 @@ async def test_a_denial_by_the_organization_is_one_alert_though_some_messages_do
     named = {name: naming_the_policy(failed) for name, failed in refused.items()}
     cells = denied_cells({**named, "sqs": refused["sqs"]})
     async with Stage.opened(tmp_path, configuration(route=ROUTE)) as stage:
-        await play_cells(stage, cells, 6 * 60, step=60)
+        await read_cells(stage, cells, 6 * 60, step=60)
         assert [notice.labels["cause"] for notice in stage.notices] == ["organization"] * len(ACCOUNTS)
         for notice in stage.notices:
             assert notice.summary.startswith("The organization denies any:")

@@ -24,7 +24,7 @@ TOO_MANY = Failure("ListAccounts", "", "TooManyAccounts", "3 accounts are to be 
 
 async def test_the_alerts_of_a_closed_account_end_with_the_reason(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        await stage.play(orders="..ccc")
+        await stage.run_minutes(orders="..ccc")
         stage.fleet.drop(key("orders"))
         stage.status = MonitorStatus(departed_accounts=CLOSED)
         (resolved,) = await stage.process()
@@ -40,7 +40,7 @@ async def test_the_alerts_of_an_account_closed_during_a_restart_end(
 ) -> None:
     """Another account that is not opened yet does not keep the alert firing."""
     async with Stage.opened(storage) as stage:
-        await stage.play(orders="..ccc")
+        await stage.run_minutes(orders="..ccc")
         minute = stage.minute
     async with Stage.opened(storage, minute=minute + 1) as stage:
         stage.status = MonitorStatus(pending=["account other"], departed_accounts=CLOSED)
@@ -53,7 +53,7 @@ async def test_alerts_of_a_missing_account_end_only_once_the_list_of_accounts_is
     storage: Path | MemoryStore, is_known: bool
 ) -> None:
     async with Stage.opened(storage) as stage:
-        await stage.play(orders="..ccc")
+        await stage.run_minutes(orders="..ccc")
         minute = stage.minute
     async with Stage.opened(storage, minute=minute + 1) as stage:
         organization = OrganizationStatus(title="organization", listing=RunStatus(), is_known=is_known)

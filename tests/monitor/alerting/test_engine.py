@@ -19,7 +19,7 @@ from tests.monitor.fleet.fleets import ACCOUNT, REGION, add, key, text
 async def test_a_notification_has_the_summary_usage_limit_and_links_of_its_alert(tmp_path: Path) -> None:
     config = configuration(links={"headroom": "https://headroom.example.org"})
     async with Stage.opened(tmp_path, config) as stage:
-        await stage.play(orders="..ccc")
+        await stage.run_minutes(orders="..ccc")
         (sent,) = stage.sent
         (notice,) = sent.notices
         assert sent.group == {"account": ACCOUNT, "region": REGION, "service": "kinesis"}
@@ -38,19 +38,19 @@ async def test_a_group_waits_for_group_wait_and_group_interval(tmp_path: Path) -
     async with Stage.opened(
         tmp_path, configuration(route={"group_wait": 30, "group_interval": 300})
     ) as stage:
-        assert await stage.play(orders="..ccc", clicks="..ccc") == "....."
+        assert await stage.run_minutes(orders="..ccc", clicks="..ccc") == "....."
         assert await stage.process(29) == []
         assert [notice.kind for notice in await stage.process(1)] == [NoticeKind.FIRING] * 2
         assert len(stage.sent) == 1
-        assert await stage.play(orders="cs", clicks="cc") == ".."
+        assert await stage.run_minutes(orders="cs", clicks="cc") == ".."
         (escalated,) = await stage.process(30)  # an escalation does not wait for group_interval
         assert (escalated.kind, escalated.severity) == (NoticeKind.WORSENED, Severity.CRITICAL)
 
 
 async def test_a_repeat_has_the_present_usage(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path, configuration(route={**AT_ONCE, "repeat_interval": 300})) as stage:
-        assert await stage.play(orders="..cccccccss") == "....F....W."
-        assert await stage.play(orders="ss" + "." * 3) == "...r."
+        assert await stage.run_minutes(orders="..cccccccss") == "....F....W."
+        assert await stage.run_minutes(orders="ss" + "." * 3) == "...r."
         assert "throttled" in stage.notices[-1].summary
         assert len({notice.number for notice in stage.notices}) == len(stage.notices)
 
@@ -64,7 +64,7 @@ async def test_each_receiver_is_notified_by_its_route(tmp_path: Path) -> None:
         ["saturated", "streams", "nobody"], route={**AT_ONCE, "receiver": "nobody", "routes": routes}
     )
     async with Stage.opened(tmp_path, config) as stage:
-        assert await stage.play(orders="..cccsc") == "....FFW."
+        assert await stage.run_minutes(orders="..cccsc") == "....FFW."
         assert [(sent.receiver, sent.notices[0].kind) for sent in stage.sent] == [
             ("streams", NoticeKind.FIRING),
             ("saturated", NoticeKind.FIRING),
@@ -74,8 +74,8 @@ async def test_each_receiver_is_notified_by_its_route(tmp_path: Path) -> None:
 
 async def test_a_raised_limit_resolves_an_alert_at_once_with_that_reason(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        await stage.play(orders="..ccc")
-        stage.relimit("orders", 2 * LIMIT)
+        await stage.run_minutes(orders="..ccc")
+        stage.change_limit("orders", 2 * LIMIT)
         (resolved,) = await stage.process()
         assert resolved.kind is NoticeKind.RESOLVED
         assert resolved.resolution_reason == "the limit was raised from 1000 B/s to 1.95 KiB/s"
@@ -86,13 +86,13 @@ async def test_a_limit_raised_during_a_restart_resolves_the_alert_with_that_reas
     storage: Path | MemoryStore,
 ) -> None:
     async with Stage.opened(storage) as stage:
-        await stage.play(orders="..ccc")
+        await stage.run_minutes(orders="..ccc")
         minute = stage.minute
     async with Stage.opened(storage, minute=minute) as stage:
         orders = stage.series("orders", replace(SHORT, limit=Limit(2 * LIMIT, LimitSource.API, 0)))
         for ago, letter in enumerate("ccc..", 1):
             stage.write(orders, minute - ago, letter)
-        assert await stage.play(orders="cccc") == "R..."
+        assert await stage.run_minutes(orders="cccc") == "R..."
         assert stage.notices[-1].resolution_reason.startswith("the limit was raised")
 
 
@@ -100,15 +100,15 @@ async def test_a_resolution_by_falling_usage_has_no_reason_though_the_limit_chan
     tmp_path: Path,
 ) -> None:
     async with Stage.opened(tmp_path) as stage:
-        await stage.play(orders="..ccc")
-        stage.relimit("orders", 1001)
-        assert await stage.play(orders="...") == "..R"
+        await stage.run_minutes(orders="..ccc")
+        stage.change_limit("orders", 1001)
+        assert await stage.run_minutes(orders="...") == "..R"
         assert stage.notices[-1].resolution_reason == ""
 
 
 async def test_a_resource_that_is_gone_resolves_its_alert(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        await stage.play(orders="..ccc", clicks="....c")
+        await stage.run_minutes(orders="..ccc", clicks="....c")
         for resource in ("orders", "clicks"):
             stage.fleet.drop(key(resource))
         (resolved,) = await stage.process()
@@ -117,30 +117,30 @@ async def test_a_resource_that_is_gone_resolves_its_alert(tmp_path: Path) -> Non
             resolved.summary == f"{subject} is no longer alerting after 3 min: the resource no longer exists."
         )
         assert stage.engine.active_alerts() == []
-        assert await stage.play(orders="...") == "..."
+        assert await stage.run_minutes(orders="...") == "..."
 
 
 async def test_a_series_does_not_inherit_the_alert_of_the_previous_series_in_its_slot(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        await stage.play(orders="..ccc")
+        await stage.run_minutes(orders="..ccc")
         slot = stage.series("orders").slot
         stage.fleet.drop(key("orders"))
         assert await stage.process()
         assert stage.series("clicks").slot == slot
-        assert await stage.play(clicks="ccc") == "..F"
+        assert await stage.run_minutes(clicks="ccc") == "..F"
 
 
 async def test_a_resource_that_comes_back_at_once_keeps_its_alert(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        await stage.play(orders="..ccc")
+        await stage.run_minutes(orders="..ccc")
         stage.fleet.drop(key("orders"))
-        assert await stage.play(orders="ccc") == "R.F"
+        assert await stage.run_minutes(orders="ccc") == "R.F"
 
 
 async def test_a_run_that_is_cancelled_loses_nothing(tmp_path: Path) -> None:
     names = [f"stream-{n}" for n in range(15)]
     async with Stage.opened(tmp_path) as stage:
-        await stage.play(**dict.fromkeys(names, "..cc"))
+        await stage.run_minutes(**dict.fromkeys(names, "..cc"))
         stage.fleet.drop(key("stream-14"))
         for name in names[:14]:
             stage.write(stage.series(name), stage.minute, "c")
@@ -179,12 +179,12 @@ async def test_a_new_receiver_gets_firing_alerts_and_a_removed_receiver_their_re
     tmp_path: Path,
 ) -> None:
     async with Stage.opened(tmp_path) as stage:
-        await stage.play(orders="..ccc")
+        await stage.run_minutes(orders="..ccc")
         stage.configure(configuration(["pager", "chat"]))
-        assert await stage.play(orders="c") == "F"
+        assert await stage.run_minutes(orders="c") == "F"
         assert stage.sent[-1].receiver == "chat"
         stage.configure(configuration(["chat"]))
-        assert await stage.play(orders="...") == "..R"
+        assert await stage.run_minutes(orders="...") == "..R"
         assert stage.sent[-1].receiver == "chat"
         await stage.process(301)  # the group of a removed receiver has the default interval
         stage.configure(configuration(["pager"]))  # the receiver is added again within a day
@@ -215,7 +215,7 @@ async def test_a_reload_applies_to_alerts_that_fire_already(
     alerts: list[dict[str, Any]], expected: list[tuple[NoticeKind, Severity]], tmp_path: Path
 ) -> None:
     async with Stage.opened(tmp_path) as stage:
-        await stage.play(orders="..ccc")
+        await stage.run_minutes(orders="..ccc")
         stage.configure(configuration(alerts=alerts))
         assert [(notice.kind, notice.severity) for notice in await stage.process()] == expected
 
@@ -223,14 +223,14 @@ async def test_a_reload_applies_to_alerts_that_fire_already(
 async def test_overrides_match_account_names(tmp_path: Path) -> None:
     overrides = [{"account": "staging", "near": "none", "above": "none"}]
     async with Stage.opened(tmp_path, configuration(alerts=overrides)) as stage:
-        await stage.play(orders="..ccc")
+        await stage.run_minutes(orders="..ccc")
         stage.account_names = {ACCOUNT: "staging"}
         assert [notice.kind for notice in await stage.process()] == [NoticeKind.RESOLVED]
 
 
 async def test_an_alert_that_the_configuration_switches_off_ends_with_that_reason(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        await stage.play(orders="..ccc")
+        await stage.run_minutes(orders="..ccc")
         stage.configure(configuration(alerts=[{"service": "kinesis", "near": "none", "above": "none"}]))
         (resolved,) = await stage.process()
         assert (
@@ -241,7 +241,7 @@ async def test_an_alert_that_the_configuration_switches_off_ends_with_that_reaso
 
 async def test_the_exposition_and_the_alert_engine_agree(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        await stage.play(orders="..cccs", clicks="....cc", audit="......")
+        await stage.run_minutes(orders="..cccs", clicks="....cc", audit="......")
         exposition = Exposition(stage.fleet)
         await exposition.publish({}, stage.engine.active_alerts())
         lines = [line for line in text(exposition).splitlines() if line.startswith("headroom_alert")]
@@ -262,7 +262,7 @@ async def test_the_exposition_and_the_alert_engine_agree(tmp_path: Path) -> None
 
 async def test_a_notice_that_becomes_due_between_evaluations_is_notified(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path, configuration(route={"group_wait": 30})) as stage:
-        await stage.play(orders="..ccc")
+        await stage.run_minutes(orders="..ccc")
         async with background(stage.engine.run()):
             stage.seconds += 31
             stage.engine.wake.set()

@@ -23,11 +23,11 @@ NOW = 29_000_000 * 60.0
 async def journal_with_rows(folder: Path) -> Path:
     """Create a journal in which every table has rows, and return its path."""
     async with Stage.opened(folder, minute=int(NOW // 60)) as stage:
-        await stage.play(orders="....cccc", clicks="....ssss", names="....aaaa")
+        await stage.run_minutes(orders="....cccc", clicks="....ssss", names="....aaaa")
         stage.answer = refused("http_400", "the notification is invalid")
-        await stage.play(views="....ssss")
+        await stage.run_minutes(views="....ssss")
         stage.answer = retry("http_503", "it is unavailable")
-        await stage.play(jobs="....ssss", mails="....cccc")
+        await stage.run_minutes(jobs="....ssss", mails="....cccc")
         silences = stage.engine.silences
         silence = Silence(
             id="", matchers=("service=kinesis",), starts=NOW, ends=NOW + 1e6, author="a", comment="b"
@@ -44,7 +44,7 @@ async def journal_with_rows(folder: Path) -> Path:
 async def use_journal(folder: Path) -> None:
     """Start a process on the journal, and use all rows that it reads."""
     async with Stage.opened(folder, minute=int(NOW // 60) + 40) as stage:
-        await stage.play(orders="..cccc", others="..ssss", views="......")
+        await stage.run_minutes(orders="..cccc", others="..ssss", views="......")
         assert any(notice.firing for notice in stage.engine.alerts.values())
         assert stage.sent
         await stage.store.maintain()

@@ -51,7 +51,7 @@ async def notices_after(
 
 async def test_a_forecast_is_notified_again_only_when_its_horizon_is_shorter(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        await stage.play(orders="..")
+        await stage.run_minutes(orders="..")
         assert await notices_after(stage, HALF_AN_HOUR, NONE) == []
         (first,) = await notices_after(stage, HALF_AN_HOUR, THREE_DAYS)
         assert (first.kind, first.severity, first.places) == (NoticeKind.FIRING, Severity.WARNING, 1)
@@ -74,7 +74,7 @@ async def test_a_forecast_is_notified_again_only_when_its_horizon_is_shorter(tmp
 
 async def test_a_forecast_that_does_not_last_is_not_reported(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        await stage.play(orders="..")
+        await stage.run_minutes(orders="..")
         for _ in range(5):
             assert await notices_after(stage, HALF_AN_HOUR / 2, DAY) == []
             assert await notices_after(stage, 120, NONE) == []
@@ -82,7 +82,7 @@ async def test_a_forecast_that_does_not_last_is_not_reported(tmp_path: Path) -> 
 
 async def test_a_forecast_alert_is_resolved_when_the_limit_has_become_improbable(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        await stage.play(orders="..")
+        await stage.run_minutes(orders="..")
         await notices_after(stage, HALF_AN_HOUR, DAY)
         assert await notices_after(stage, HALF_AN_HOUR, DOUBTFUL) == []
         assert await notices_after(stage, HALF_AN_HOUR / 2, NONE) == []
@@ -97,9 +97,9 @@ async def test_a_forecast_alert_is_resolved_when_the_limit_has_become_improbable
 
 async def test_a_forecast_alert_is_resolved_at_once_when_the_limit_is_raised(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        await stage.play(orders="..")
+        await stage.run_minutes(orders="..")
         await notices_after(stage, HALF_AN_HOUR, DAY)
-        stage.relimit("orders", 2 * LIMIT)
+        stage.change_limit("orders", 2 * LIMIT)
         set_forecast(stage, NONE)
         (ended,) = await stage.process(61)
         assert ended.resolution_reason == "the limit was raised from 1000 B/s to 1.95 KiB/s"
@@ -107,9 +107,9 @@ async def test_a_forecast_alert_is_resolved_at_once_when_the_limit_is_raised(tmp
 
 async def test_an_alert_of_the_series_replaces_its_forecast_alert(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        await stage.play(orders="..")
+        await stage.run_minutes(orders="..")
         await notices_after(stage, HALF_AN_HOUR, DAY)
-        sent = await stage.play(orders="cccc")
+        sent = await stage.run_minutes(orders="cccc")
         assert sorted(sent.replace(".", "")) == ["F", "R"]
         ended = next(notice for notice in stage.notices if notice.kind is NoticeKind.RESOLVED)
         assert ended.zone == FORECAST
@@ -119,7 +119,7 @@ async def test_an_alert_of_the_series_replaces_its_forecast_alert(tmp_path: Path
 
 async def test_a_forecast_alert_is_resolved_when_its_resource_is_deleted(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        await stage.play(orders="..")
+        await stage.run_minutes(orders="..")
         await notices_after(stage, HALF_AN_HOUR, DAY)
         stage.fleet.drop(stage.series("orders").key)
         stage.seconds += 61
@@ -130,11 +130,11 @@ async def test_a_forecast_alert_is_resolved_when_its_resource_is_deleted(tmp_pat
 
 async def test_a_forecast_alert_is_not_notified_again_after_a_restart(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        await stage.play(orders="..")
+        await stage.run_minutes(orders="..")
         (first,) = await notices_after(stage, HALF_AN_HOUR, DAY)
         minute = stage.minute
     async with Stage.opened(tmp_path, minute=minute) as restarted:
-        await restarted.play(orders="..")
+        await restarted.run_minutes(orders="..")
         assert await notices_after(restarted, HALF_AN_HOUR, DAY) == []
         (nearer,) = await notices_after(restarted, HALF_AN_HOUR, HOUR)
         assert (nearer.alert, nearer.kind, nearer.since) == (first.alert, NoticeKind.WORSENED, first.since)
@@ -143,7 +143,7 @@ async def test_a_forecast_alert_is_not_notified_again_after_a_restart(tmp_path: 
 async def test_a_forecast_alert_is_never_repeated(tmp_path: Path) -> None:
     config = configuration(route={**AT_ONCE, "repeat_interval": 300})
     async with Stage.opened(tmp_path, config) as stage:
-        await stage.play(orders="..")
+        await stage.run_minutes(orders="..")
         assert len(await notices_after(stage, HALF_AN_HOUR, DAY)) == 1
         for _ in range(10):
             assert await notices_after(stage, 3600, DAY) == []
@@ -163,14 +163,14 @@ async def test_severity_and_pending_time_of_forecast_alerts_are_configured(
 ) -> None:
     config = configuration(alerts=[{"signal": "kinesis.*", **override}])
     async with Stage.opened(tmp_path, config) as stage:
-        await stage.play(orders="..")
+        await stage.run_minutes(orders="..")
         sent = await notices_after(stage, HALF_AN_HOUR, DAY)
         assert [notice.severity for notice in sent] == ([severity] if severity else [])
 
 
 async def test_a_forecast_alert_that_is_switched_off_is_resolved(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        await stage.play(orders="..")
+        await stage.run_minutes(orders="..")
         await notices_after(stage, HALF_AN_HOUR, DAY)
         stage.configure(configuration(alerts=[{"signal": "kinesis.*", "will_reach": "none"}]))
         (ended,) = await notices_after(stage, 60, DAY)
@@ -179,7 +179,7 @@ async def test_a_forecast_alert_that_is_switched_off_is_resolved(tmp_path: Path)
 
 async def test_a_forecast_alert_says_act_now_when_little_time_is_left(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        await stage.play(orders="..")
+        await stage.run_minutes(orders="..")
         (first,) = await notices_after(stage, HALF_AN_HOUR, SIX_HOURS, hours=2.0)
         assert "60 % within 6h, in 2-4 h" in first.summary
         assert "Act now" not in first.summary

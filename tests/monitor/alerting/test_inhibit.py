@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from collectors.base import Resource
 from collectors.s3 import prefix_resource
-from monitor.alerting.inhibit import BLIND_SIGNAL, inhibited
+from monitor.alerting.inhibit import BLIND_SIGNAL, inhibiting_alerts
 from monitor.notifiers.notice import Notice, Severity
 from tests.monitor.alerting.notices import notice
 from tests.registries import REGISTRY
@@ -175,13 +175,13 @@ CASES: list[tuple[str, list[Notice], list[str]]] = [
 )
 def test_alerts_of_one_problem_cause_one_notification(firing: list[Notice], expected: list[str]) -> None:
     for order in (firing, firing[::-1]):
-        inhibiting = inhibited(order, REGISTRY)
+        inhibiting = inhibiting_alerts(order, REGISTRY)
         assert sorted(notice.alert for notice in order if notice.alert not in inhibiting) == sorted(expected)
 
 
 def test_each_inhibited_alert_is_mapped_to_its_inhibiting_alert() -> None:
     firing = [alert(CONCURRENCY, ""), alert(SCALING, "f", 3.0, WARNING), alert(UNRESERVED, "")]
-    assert inhibited(firing, REGISTRY) == {
+    assert inhibiting_alerts(firing, REGISTRY) == {
         "concurrency_scaling_rate f": "account_concurrency ",
         "unreserved_concurrency ": "account_concurrency ",
     }
@@ -189,7 +189,7 @@ def test_each_inhibited_alert_is_mapped_to_its_inhibiting_alert() -> None:
 
 def test_blind_spots_and_series_do_not_inhibit_each_other() -> None:
     cell = notice("cell", zone=BLIND_SIGNAL, signal=BLIND_SIGNAL, service="", resource="")
-    assert inhibited([cell, alert(STREAM, "a"), alert(CONCURRENCY, "")], REGISTRY) == {}
+    assert inhibiting_alerts([cell, alert(STREAM, "a"), alert(CONCURRENCY, "")], REGISTRY) == {}
 
 
 signal_ids = st.sampled_from(
@@ -202,7 +202,7 @@ alerts = st.builds(alert, signal_ids, resources, utilizations, st.sampled_from([
 
 @given(st.lists(alerts, max_size=12, unique_by=lambda built: built.alert))
 def test_every_chain_of_inhibition_ends_with_an_alert_that_is_notified(firing: list[Notice]) -> None:
-    inhibiting = inhibited(firing, REGISTRY)
+    inhibiting = inhibiting_alerts(firing, REGISTRY)
     ids = {notice.alert for notice in firing}
     for alert_id in ids:
         current, steps = alert_id, 0
@@ -222,7 +222,7 @@ def test_the_alert_of_a_stream_named_account_inhibits_no_other_stream() -> None:
         alert(STREAM, "payments", 0.6),
         alert("kinesis.on_demand_write_capacity", "audit", 0.8),
     ]
-    inhibiting = inhibited(firing, REGISTRY)
+    inhibiting = inhibiting_alerts(firing, REGISTRY)
     notified = {notice.labels["resource"] for notice in firing if notice.alert not in inhibiting}
     assert notified == {"account", "clicks", "payments", "audit"}
 
@@ -232,7 +232,7 @@ def test_a_slash_in_the_name_of_a_stream_does_not_make_it_a_part_of_another_stre
     stream_a_slash_b = notice(
         "other", CRITICAL, subject=Resource("stream", ("a/b",)), signal="stream_write_records"
     )
-    assert inhibited([stream_a, stream_a_slash_b], REGISTRY) == {}
+    assert inhibiting_alerts([stream_a, stream_a_slash_b], REGISTRY) == {}
 
 
 def test_an_alert_without_a_resource_path_is_related_to_its_own_resource_alone() -> None:
@@ -241,4 +241,6 @@ def test_an_alert_without_a_resource_path_is_related_to_its_own_resource_alone()
         replace(alert("kinesis.stream_write_records", "account", 0.5), subject=None),
         replace(alert(SHARD, "account/1", 0.5), subject=None),
     ]
-    assert inhibited(firing, REGISTRY) == {"stream_write_records account": "stream_write_bytes account"}
+    assert inhibiting_alerts(firing, REGISTRY) == {
+        "stream_write_records account": "stream_write_bytes account"
+    }

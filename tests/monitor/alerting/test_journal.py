@@ -326,7 +326,7 @@ def test_a_migration_is_split_into_statements() -> None:
 async def test_the_next_commit_moves_a_rejected_row_to_unusable_rows(path: Path) -> None:
     journal = await Journal.open(path)
     await journal.commit({"judged": b"tomorrow", "states/a": b"firing"}, [])
-    journal.reject(STATES, "judged", ValueError("it is no minute"))
+    journal.move_to_unusable(STATES, "judged", ValueError("it is no minute"))
     assert journal.all(STATES) == {"states/a": SavedState("states/a", b"firing")}
     await journal.commit({}, [])
     await journal.close()

@@ -38,29 +38,29 @@ SAMPLES_AND_NOTICES = {
 @pytest.mark.parametrize(("samples", "notices"), SAMPLES_AND_NOTICES.values(), ids=SAMPLES_AND_NOTICES)
 async def test_samples_lead_to_notices(samples: str, notices: str, tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        assert await stage.play(orders=samples) == notices
+        assert await stage.run_minutes(orders=samples) == notices
 
 
 async def test_a_breach_that_a_revision_undoes_does_not_count(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        assert await stage.play(orders="..cc") == "...."
+        assert await stage.run_minutes(orders="..cc") == "...."
         stage.write(stage.series("orders"), stage.minute - 2, ".")  # a revised, lower value
-        assert await stage.play(orders="ccc") == ".F."
+        assert await stage.run_minutes(orders="ccc") == ".F."
 
 
 async def test_a_late_sample_leads_to_a_notice(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        assert await stage.play(orders="..c_.") == "....."
+        assert await stage.run_minutes(orders="..c_.") == "....."
         stage.write(stage.series("orders"), stage.minute - 2, "s")
-        assert await stage.play(orders="...") == "F.."
+        assert await stage.run_minutes(orders="...") == "F.."
 
 
 async def test_a_revision_that_undoes_a_breach_resolves_its_alert(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        assert await stage.play(orders="..ccc") == "....F"
+        assert await stage.run_minutes(orders="..ccc") == "....F"
         for minutes_ago in (3, 2, 1):
             stage.write(stage.series("orders"), stage.minute - minutes_ago, ".")
-        assert await stage.play(orders=".") == "R"
+        assert await stage.run_minutes(orders=".") == "R"
 
 
 def write_incomplete_minute(stage: Stage, letter: str) -> None:
@@ -76,12 +76,12 @@ def write_incomplete_minute(stage: Stage, letter: str) -> None:
 
 async def test_an_incomplete_minute_resolves_no_alert_but_a_breach_in_it_fires(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        assert await stage.play(orders="..ccc") == "....F"
+        assert await stage.run_minutes(orders="..ccc") == "....F"
         for letter in "......b..":  # this sample of each minute is incomplete, and replaced by `c`
             write_incomplete_minute(stage, letter)
             assert await stage.process(20) == []
-            assert await stage.play(orders="c") == "."
-        assert await stage.play(orders="...") == "..R"
+            assert await stage.run_minutes(orders="c") == "."
+        assert await stage.run_minutes(orders="...") == "..R"
         write_incomplete_minute(stage, "s")
         assert [notice.severity for notice in await stage.process(20)] == [Severity.CRITICAL]
         assert stage.fleet.zone[stage.series("orders").slot] == Zone.SATURATED
@@ -90,21 +90,21 @@ async def test_an_incomplete_minute_resolves_no_alert_but_a_breach_in_it_fires(t
 async def test_an_incomplete_minute_does_not_count_as_clear(tmp_path: Path) -> None:
     """The incomplete minute already has a higher sum than the minute before, and its sum may still grow."""
     async with Stage.opened(tmp_path) as stage:
-        assert await stage.play(orders="..cccb.") == "....F.."
+        assert await stage.run_minutes(orders="..cccb.") == "....F.."
         write_incomplete_minute(stage, ".")
         assert await stage.process(20) == []
-        assert await stage.play(orders="c") == "."
-        assert await stage.play(orders="...") == "..R"
+        assert await stage.run_minutes(orders="c") == "."
+        assert await stage.run_minutes(orders="...") == "..R"
 
 
 async def test_an_incomplete_minute_begins_no_alert_on_idle_capacity(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         stage.series("orders", PAID)
-        await stage.play(orders="..")
+        await stage.run_minutes(orders="..")
         write_incomplete_minute(stage, "b")
         assert await stage.process(20) == []
         assert (stage.states, stage.fleet.zone[stage.series("orders", PAID).slot]) == ({}, Zone.WITHIN)
-        await stage.play(orders="b")
+        await stage.run_minutes(orders="b")
         assert stage.states == {key("orders"): "pending info"}
 
 
@@ -114,7 +114,7 @@ async def test_no_alert_is_resolved_while_cloudwatch_returns_no_points(
 ) -> None:
     """Points that arrive late lead to the same notices as points that arrive in time."""
     async with Stage.opened(tmp_path) as stage:
-        assert await stage.play(orders="..sss") == "..F.."
+        assert await stage.run_minutes(orders="..sss") == "..F.."
         rows = np.arange(stage.fleet.rings.size, dtype=np.int32)
         first_late_minute = stage.minute
         for _ in range(minutes_late):
@@ -123,8 +123,8 @@ async def test_no_alert_is_resolved_while_cloudwatch_returns_no_points(
             stage.set_read_result()
             assert await stage.process(60) == []
         stage.minute = first_late_minute
-        assert await stage.play(orders="s" * minutes_late) == "." * minutes_late
-        assert (await stage.play(orders="." * 9)).strip(".") == "R"
+        assert await stage.run_minutes(orders="s" * minutes_late) == "." * minutes_late
+        assert (await stage.run_minutes(orders="." * 9)).strip(".") == "R"
 
 
 METRIC_NOT_READ = "the metric of throttled demand is not read"
@@ -136,23 +136,23 @@ METRICS_INCOMPLETE = "only some metrics of throttled demand are known"
 async def test_an_alert_keeps_firing_while_throttled_demand_is_unknown(cause: str, tmp_path: Path) -> None:
     """The usage is read in every minute, but unknown throttled demand does not count as zero."""
     async with Stage.opened(tmp_path) as stage:
-        assert (await stage.play(orders="s" * 12)).strip(".") == "F"
+        assert (await stage.run_minutes(orders="s" * 12)).strip(".") == "F"
         series = stage.series("orders")
         throttled = per_second(throttled_metric.of(StreamName=series.key.id))
         if cause == METRICS_UNKNOWN:
             stage.series("orders", throttled=None, throttled_incomplete=True)
         if cause == METRICS_INCOMPLETE:
             stage.series("orders", throttled=throttled, throttled_incomplete=True)
-        assert await stage.play(orders=("." if cause == METRICS_INCOMPLETE else "?") * 40) == "." * 40
+        assert await stage.run_minutes(orders=("." if cause == METRICS_INCOMPLETE else "?") * 40) == "." * 40
         assert stage.states == {series.key: "firing critical"}
         stage.series("orders", throttled=throttled)
-        assert (await stage.play(orders="." * 9)).strip(".") == "R"
+        assert (await stage.run_minutes(orders="." * 9)).strip(".") == "R"
 
 
 async def test_throttling_in_the_first_of_many_polled_minutes_is_notified(tmp_path: Path) -> None:
     """The minutes after the throttled minute are clear, and the same poll brings all of them."""
     async with Stage.opened(tmp_path) as stage:
-        await stage.play(orders="...")
+        await stage.run_minutes(orders="...")
         for letter in "s....":
             stage.write(stage.series("orders"), stage.minute, letter)
             stage.minute += 1
@@ -163,7 +163,7 @@ async def test_throttling_in_the_first_of_many_polled_minutes_is_notified(tmp_pa
 async def test_only_paid_capacity_is_pending_below_its_band(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         stage.series("audit", PAID)
-        await stage.play(orders="..bbb", audit="..bbb")
+        await stage.run_minutes(orders="..bbb", audit="..bbb")
         assert stage.states == {key("audit"): "pending info"}
 
 
@@ -173,19 +173,19 @@ PAID = replace(SHORT, paid=True)
 async def test_idle_capacity_has_an_alert_of_severity_info_after_a_day(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         stage.series("orders", PAID)
-        assert await stage.play_hours(23, orders="b") == "." * 23
-        assert await stage.play(orders="b" * 65) == "." * 60 + "F" + "." * 4
+        assert await stage.run_hours(23, orders="b") == "." * 23
+        assert await stage.run_minutes(orders="b" * 65) == "." * 60 + "F" + "." * 4
         (notice,) = stage.notices
         assert (notice.severity, notice.zone) == (Severity.INFO, "below")
         assert "paid for and idle" in notice.summary
-        assert await stage.play(orders="llll......") == "......R..."
+        assert await stage.run_minutes(orders="llll......") == "......R..."
 
 
 async def test_severity_info_is_sent_only_by_a_route_that_names_it(tmp_path: Path) -> None:
     routes = {"group_wait": 0, "group_interval": 0, "routes": [{"receiver": "all", "severities": "info"}]}
     config = configuration(["pager", "all"], route={"receiver": "pager", **routes})
     async with Stage.opened(tmp_path, config) as stage:
-        assert await stage.play(orders="..aaa") == "....F"
+        assert await stage.run_minutes(orders="..aaa") == "....F"
         assert [notification.receiver for notification in stage.sent] == ["all"]
 
 
@@ -199,16 +199,16 @@ BANDS = {
 async def test_notices_depend_on_the_band(band: Band, samples: str, notices: str, tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         stage.series("orders", replace(SHORT, band=band))
-        assert await stage.play(orders=samples) == notices
+        assert await stage.run_minutes(orders=samples) == notices
 
 
 async def test_an_alert_because_of_a_narrower_band_is_pending_from_the_change_of_the_band_on(
     tmp_path: Path,
 ) -> None:
     async with Stage.opened(tmp_path) as stage:
-        await stage.play(orders="hhhhhh")
+        await stage.run_minutes(orders="hhhhhh")
         stage.series("orders", replace(SHORT, band=Band(low=0.1, high=0.6, near=0.67)))
-        assert await stage.play(orders="hhh") == ".F."
+        assert await stage.run_minutes(orders="hhh") == ".F."
 
 
 KINESIS = {"service": "kinesis"}
@@ -242,5 +242,5 @@ async def test_overrides_set_severities_and_durations_of_alerts(
     alerts: list[dict[str, Any]], samples: str, notices: str, severities: list[Severity], tmp_path: Path
 ) -> None:
     async with Stage.opened(tmp_path, configuration(alerts=alerts)) as stage:
-        assert await stage.play(orders=samples) == notices
+        assert await stage.run_minutes(orders=samples) == notices
         assert [notice.severity for notice in stage.notices] == severities

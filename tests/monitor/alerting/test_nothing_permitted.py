@@ -12,7 +12,7 @@ from monitor.config.config import Config
 from monitor.fleet.fleet import Fleet
 from tests.fake_aws import FakeAws
 from tests.monitor.alerting.cells import METRICS, SimulatedCells
-from tests.monitor.alerting.play_cells import play_cells
+from tests.monitor.alerting.read_cells import read_cells
 from tests.monitor.alerting.stage import Stage, configuration
 from tests.monitor.polling.inventories import inventory_of
 from tests.registries import REGISTRY
@@ -54,7 +54,7 @@ async def test_an_account_without_permissions_has_one_alert_with_one_sentence(
         lambda account, region, service: failures.get(service, ()),
     )
     async with Stage.opened(tmp_path, configuration(route={"receiver": "pager"})) as stage:
-        await play_cells(stage, cells, 2 * 60, step=60)
+        await read_cells(stage, cells, 2 * 60, step=60)
         assert len(stage.sent) == len(stage.notices) == len(ACCOUNTS)
         assert {notice.labels["account"] for notice in stage.notices} == {*ACCOUNTS}
         for notice in stage.notices:

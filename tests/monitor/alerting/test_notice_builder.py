@@ -37,9 +37,9 @@ async def test_a_resolution_has_the_raised_limit_as_its_reason_if_usage_would_st
     before: str, new_limit: float, after: str, reason: str, tmp_path: Path
 ) -> None:
     async with Stage.opened(tmp_path) as stage:
-        await stage.play(orders=before)
-        stage.relimit("orders", new_limit)
-        await stage.play(orders=after)
+        await stage.run_minutes(orders=before)
+        stage.change_limit("orders", new_limit)
+        await stage.run_minutes(orders=after)
         resolved = stage.notices[-1]
         assert resolved.kind is NoticeKind.RESOLVED
         assert resolved.resolution_reason == reason
@@ -50,7 +50,7 @@ async def test_a_lowered_limit_resolves_an_alert_on_idle_capacity(tmp_path: Path
     async with Stage.opened(tmp_path) as stage:
         paid_settings = replace(SHORT, paid=True)
         stage.series("orders", paid_settings)
-        await stage.play_hours(25, orders="b")
+        await stage.run_hours(25, orders="b")
         stage.series("orders", replace(paid_settings, limit=Limit(200.0, LimitSource.API, 0)))
         (resolved,) = await stage.process()
         assert resolved.resolution_reason == "the limit was lowered from 1000 B/s to 200 B/s"
@@ -58,7 +58,7 @@ async def test_a_lowered_limit_resolves_an_alert_on_idle_capacity(tmp_path: Path
 
 async def test_a_pending_alert_has_a_preview_of_its_notice(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        await stage.play(orders="..cc")
+        await stage.run_minutes(orders="..cc")
         builder, series = stage.engine.notice_builder, stage.series("orders")
         preview = builder.preview(series, stage.seconds)
         assert preview and preview.severity is Severity.WARNING
@@ -69,7 +69,7 @@ async def test_a_pending_alert_has_a_preview_of_its_notice(tmp_path: Path) -> No
 
 async def test_a_worsening_keeps_the_start_of_the_alert(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        await stage.play(orders="..ccccss")
+        await stage.run_minutes(orders="..ccccss")
         first, worsened = stage.notices
         assert (worsened.kind, worsened.zone) == (NoticeKind.WORSENED, "saturated")
         assert worsened.since == first.since
@@ -80,7 +80,7 @@ async def test_a_notice_has_tags_and_links(tmp_path: Path) -> None:
     links = {"runbook": "https://wiki.example.org/{service}.{signal}", "headroom": "https://h.example.org"}
     async with Stage.opened(tmp_path, configuration(links=links)) as stage:
         stage.series("orders", replace(SHORT, tags={"tag_team": "core"}))
-        await stage.play(orders="..ccc")
+        await stage.run_minutes(orders="..ccc")
         (notice,) = stage.notices
         assert notice.labels["tag_team"] == "core"
         assert notice.links["runbook"] == "https://wiki.example.org/kinesis.stream_write_bytes"
@@ -91,7 +91,7 @@ async def test_the_alert_of_a_deleted_resource_whose_name_has_special_characters
     tmp_path: Path,
 ) -> None:
     async with Stage.opened(tmp_path) as stage:
-        await stage.play(**{"a) b": "..ccc"})
+        await stage.run_minutes(**{"a) b": "..ccc"})
         stage.fleet.drop(key("a) b"))
         (resolved,) = await stage.process()
         assert resolved.summary.startswith("Kinesis stream `a) b` (prod, eu-west-1) is no longer alerting")

@@ -21,7 +21,7 @@ def outbox_with(*rows: PendingNotice) -> Outbox:
 
 def queue_notification(box: Outbox, key: str, now: float) -> Notification:
     """Make a notification of the notices that a group may send. Queue it in the outbox, and return it."""
-    rows = box.sendable(key, None)
+    rows = box.sendable_notices(key, None)
     notification = Notification(
         id="n",
         receiver="r",
@@ -30,7 +30,7 @@ def queue_notification(box: Outbox, key: str, now: float) -> Notification:
         at=now,
         reason=rows[0].reason,
     )
-    box.batch(key, rows, notification, now)
+    box.replace_pending(key, rows, notification, now)
     return notification
 
 

@@ -58,8 +58,11 @@ class InventoriedStage:
             fleet.rings.write(rows, minute, np.array([value * scale / formula.weights[0]], np.float32))
             fleet.rings.mark_read(rows, self.stage.minute)
 
-    async def play(self, **samples: str) -> str:
-        """Play the samples of several streams in parallel. Return the letters of the notices sent."""
+    async def run_minutes(self, **samples: str) -> str:
+        """Write the samples of several streams minute by minute, and run the engine after each minute.
+
+        Returns the letters of the notices sent.
+        """
         letters_sent = ""
         for letters in zip(*samples.values(), strict=True):
             for resource, letter in zip(samples, letters, strict=True):
@@ -128,7 +131,7 @@ async def test_overrides_set_durations(
     overrides: list[Mapping[str, Any]], samples: str, expected: str, tmp_path: Path
 ) -> None:
     async with inventoried_stage(tmp_path, *overrides) as stage:
-        assert await stage.play(orders=samples) == expected
+        assert await stage.run_minutes(orders=samples) == expected
 
 
 WITHOUT_DELAYS = {"service": "kinesis", "for": 0, "keep_firing_for": 0}
@@ -149,14 +152,14 @@ async def test_overrides_set_severities(
     override: Mapping[str, Any], samples: str, expected: list[str], tmp_path: Path
 ) -> None:
     async with inventoried_stage(tmp_path, {**WITHOUT_DELAYS, **override}) as inventoried:
-        await inventoried.play(orders=samples)
+        await inventoried.run_minutes(orders=samples)
         notices = inventoried.stage.notices
         assert [f"{notice.severity} {notice.zone}" for notice in notices] == expected
 
 
 async def test_an_override_of_one_resource_does_not_change_other_resources(tmp_path: Path) -> None:
     async with inventoried_stage(tmp_path, {**ORDERS, "for": "1m", "near": "critical"}) as inventoried:
-        assert await inventoried.play(orders="cccccc", clicks="cccccc") == ".F...F"
+        assert await inventoried.run_minutes(orders="cccccc", clicks="cccccc") == ".F...F"
         notices = inventoried.stage.notices
         severities = [(notice.labels["resource"], notice.severity) for notice in notices]
         assert severities == [("orders", "critical"), ("clicks", "warning")]
@@ -187,7 +190,7 @@ async def test_a_reload_changes_overrides_of_alerts(
 ) -> None:
     samples_before, samples_after = samples.split("|")
     async with inventoried_stage(tmp_path, {**ORDERS, **before}) as stage:
-        notices_before = await stage.play(orders=samples_before)
+        notices_before = await stage.run_minutes(orders=samples_before)
         await stage.reload({**ORDERS, **after})
-        notices_after = await stage.play(orders=samples_after)
+        notices_after = await stage.run_minutes(orders=samples_after)
         assert f"{notices_before}|{notices_after}" == expected

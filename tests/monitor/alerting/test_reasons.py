@@ -16,7 +16,7 @@ from monitor.notifiers.trial_notification import trial_notification
 from monitor.notifiers.webhook_body import webhook_body
 from monitor.outbound.result import refused, retry
 from tests.monitor.alerting.memory_store import MemoryStore
-from tests.monitor.alerting.play_cells import play_cells
+from tests.monitor.alerting.read_cells import read_cells
 from tests.monitor.alerting.stage import AT_ONCE, DENIED, Stage, configuration
 from tests.monitor.alerting.test_blind_alerts import ALL_HERE, KINESIS, THERE, cells_in, fails
 from tests.monitor.notifiers.loopback import notification
@@ -93,10 +93,10 @@ CASES = {
 async def test_each_notification_has_its_reason(case: ReasonCase, storage: Path | MemoryStore) -> None:
     config = configuration([case.receiver], route={**AT_ONCE, "repeat_interval": 240})
     async with Stage.opened(storage, config) as stage:
-        await stage.play(orders=case.before)
+        await stage.run_minutes(orders=case.before)
         await case.action(stage)
         if case.after:
-            await stage.play(orders=case.after)
+            await stage.run_minutes(orders=case.after)
         assert [notification.reason for notification in stage.sent] == case.reasons
         assert [notice.kind for notice in stage.notices] == [reason.kind for reason in case.reasons]
 
@@ -104,16 +104,16 @@ async def test_each_notification_has_its_reason(case: ReasonCase, storage: Path 
 async def test_a_blind_spot_in_more_places_has_the_reason_grew(storage: Path | MemoryStore) -> None:
     async with Stage.opened(storage) as stage:
         cells = cells_in()
-        await play_cells(stage, cells, 20)
-        await play_cells(stage, cells, 15, fails(DENIED, at=KINESIS))
-        await play_cells(stage, cells, 30, fails(DENIED, at=[*ALL_HERE, (THERE, "")]))
+        await read_cells(stage, cells, 20)
+        await read_cells(stage, cells, 15, fails(DENIED, at=KINESIS))
+        await read_cells(stage, cells, 30, fails(DENIED, at=[*ALL_HERE, (THERE, "")]))
         assert [notification.reason for notification in stage.sent][:2] == [Reason.FIRST, Reason.GREW]
         assert {notification.reason for notification in stage.sent} == {Reason.FIRST, Reason.GREW}
 
 
 async def test_a_notification_has_the_most_important_reason_of_its_notices(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        await stage.play(orders="..ccc...", clicks=".....ccc")
+        await stage.run_minutes(orders="..ccc...", clicks=".....ccc")
         assert [(len(notification.notices), notification.reason) for notification in stage.sent] == [
             (1, Reason.FIRST),
             (2, Reason.FIRST),
@@ -125,9 +125,9 @@ async def test_the_reason_survives_a_restart_and_the_replay_of_a_dead_letter(
     storage: Path | MemoryStore,
 ) -> None:
     async with Stage.opened(storage) as stage:
-        await stage.play(orders="..ccc")
+        await stage.run_minutes(orders="..ccc")
         stage.answer = retry("http_503", "it answered 503")
-        await stage.play(orders="sss")
+        await stage.run_minutes(orders="sss")
         assert [notification.reason for notification in stage.store.all(NOTIFICATIONS).values()] == [
             Reason.ESCALATED
         ]
@@ -145,9 +145,9 @@ async def test_the_reason_survives_a_restart_and_the_replay_of_a_dead_letter(
 
 async def test_a_pending_notice_is_stored_with_its_reason(storage: Path | MemoryStore) -> None:
     async with Stage.opened(storage) as stage:
-        await stage.play(orders="..cc")
+        await stage.run_minutes(orders="..cc")
         stage.delivery.configure([])
-        await stage.play(orders="c")
+        await stage.run_minutes(orders="c")
         rows = stage.store.all(PENDING_NOTICES).values()
         assert [row.reason for row in rows] == [Reason.FIRST]
 
@@ -155,7 +155,7 @@ async def test_a_pending_notice_is_stored_with_its_reason(storage: Path | Memory
 async def test_the_reason_is_logged_at_delivery(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "monitor.alerting")
     async with Stage.opened(tmp_path) as stage:
-        await stage.play(orders="..ccc....")
+        await stage.run_minutes(orders="..ccc....")
         first_id, resolved_id = (notification.id for notification in stage.sent)
     assert f"pager: notification {first_id} is delivered, reason: first" in caplog.messages
     assert f"pager: notification {resolved_id} is delivered, reason: resolved" in caplog.messages

@@ -13,7 +13,7 @@ from monitor.aws.status import CellStatus, MonitorStatus
 from monitor.notifiers.notice import NoticeKind
 from monitor.outbound.result import retry
 from tests.monitor.alerting.memory_store import MemoryStore
-from tests.monitor.alerting.stage import DENIED, UNREAD_THROTTLES, Stage, configuration
+from tests.monitor.alerting.stage import DENIED, UNREAD_THROTTLED_DEMAND, Stage, configuration
 from tests.monitor.fleet.fleets import ACCOUNT, REGION, key
 
 # The samples of a series, and the expected notices, in the letters that are explained in `stage`. `|` is a
@@ -33,15 +33,15 @@ RESTARTS = {
 async def test_notices_across_a_restart(samples: str, expected: str, storage: Path | MemoryStore) -> None:
     samples_before, samples_after = samples.split("|")
     async with Stage.opened(storage) as stage:
-        notices_before = await stage.play(orders=samples_before)
+        notices_before = await stage.run_minutes(orders=samples_before)
         minute = stage.minute
     async with Stage.opened(storage, minute=minute) as stage:
         # Throttled demand that is not read after the restart is not read again for earlier minutes either.
-        is_unread = samples_after.startswith(UNREAD_THROTTLES)
+        is_unread = samples_after.startswith(UNREAD_THROTTLED_DEMAND)
         for minutes_ago, letter in enumerate(reversed(samples_before), 1):
-            letter_read_again = UNREAD_THROTTLES if is_unread else letter
+            letter_read_again = UNREAD_THROTTLED_DEMAND if is_unread else letter
             stage.write(stage.series("orders"), minute - minutes_ago, letter_read_again)
-        notices_after = await stage.play(orders=samples_after)
+        notices_after = await stage.run_minutes(orders=samples_after)
         assert f"{notices_before}|{notices_after}" == expected
         assert len({notice.number for notice in stage.notices}) == len(stage.notices)
 
@@ -50,7 +50,7 @@ async def test_an_alert_whose_breach_ended_between_two_processes_is_resolved(
     storage: Path | MemoryStore,
 ) -> None:
     async with Stage.opened(storage) as stage:
-        await stage.play(orders="..ccc")
+        await stage.run_minutes(orders="..ccc")
         minute = stage.minute
     async with Stage.opened(storage, minute=minute + 30) as stage:
         for missed_minute in range(minute, minute + 30):
@@ -63,7 +63,7 @@ async def test_a_firing_alert_is_exported_once_its_series_is_found_even_without_
     storage: Path | MemoryStore,
 ) -> None:
     async with Stage.opened(storage) as stage:
-        await stage.play(orders="..ccc")
+        await stage.run_minutes(orders="..ccc")
         minute = stage.minute
     async with Stage.opened(storage, minute=minute) as stage:
         stage.set_read_result(succeeded=None, failures=(DENIED,))
@@ -77,7 +77,7 @@ async def test_a_firing_alert_is_exported_once_its_series_is_found_even_without_
 async def test_a_receiver_that_was_down_is_notified_after_a_restart(storage: Path | MemoryStore) -> None:
     async with Stage.opened(storage) as stage:
         stage.answer = retry("http_503", "it answered 503")
-        await stage.play(orders="..ccc")
+        await stage.run_minutes(orders="..ccc")
         (undelivered,) = stage.sent
         minute = stage.minute
     async with Stage.opened(storage, minute=minute + 10) as stage:
@@ -100,7 +100,7 @@ async def test_an_alert_whose_series_is_not_found_ends_only_after_an_inventory_o
     inventory: dict[str, Any], is_resolved: bool, storage: Path | MemoryStore
 ) -> None:
     async with Stage.opened(storage) as stage:
-        await stage.play(orders="..ccc")
+        await stage.run_minutes(orders="..ccc")
         minute = stage.minute
     async with Stage.opened(storage, minute=minute + 60) as stage:
         stage.set_read_result(**inventory)
@@ -142,7 +142,7 @@ async def test_an_alert_without_a_series_ends_if_its_account_or_service_is_not_m
     status: MonitorStatus, services: list[str], is_resolved: bool, storage: Path | MemoryStore
 ) -> None:
     async with Stage.opened(storage) as stage:
-        await stage.play(orders="..ccc")
+        await stage.run_minutes(orders="..ccc")
         minute = stage.minute
     async with Stage.opened(storage, configuration(services=services), minute) as stage:
         stage.status = status
@@ -153,7 +153,7 @@ async def test_alert_states_without_a_series_are_deleted_after_a_complete_invent
     storage: Path | MemoryStore,
 ) -> None:
     async with Stage.opened(storage) as stage:
-        await stage.play(orders="...cc", clicks="..ccc")
+        await stage.run_minutes(orders="...cc", clicks="..ccc")
         minute = stage.minute
     async with Stage.opened(storage, minute=minute + 60) as stage:
         await stage.process()
@@ -164,7 +164,7 @@ async def test_alert_states_without_a_series_are_deleted_after_a_complete_invent
 
 async def test_alert_states_of_an_older_schema_are_restored(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        await stage.play(orders="..cc")
+        await stage.run_minutes(orders="..cc")
         minute = stage.minute
     with closing(sqlite3.connect(tmp_path / "journal.db")) as connection, connection:
         connection.execute(
@@ -178,18 +178,18 @@ async def test_alert_states_of_an_older_schema_are_restored(tmp_path: Path) -> N
         ]
         for minutes_ago, letter in enumerate("cc..", 1):
             stage.write(stage.series("orders"), minute - minutes_ago, letter)
-        assert await stage.play(orders="c") == "F"
+        assert await stage.run_minutes(orders="c") == "F"
 
 
 async def test_notice_numbers_continue_although_the_notice_of_a_firing_alert_left_the_history(
     tmp_path: Path,
 ) -> None:
     async with Stage.opened(tmp_path) as stage:
-        await stage.play(orders="..ccc")
+        await stage.run_minutes(orders="..ccc")
         (notice_before,) = stage.notices
         minute = stage.minute
     with closing(sqlite3.connect(tmp_path / "journal.db")) as connection, connection:
         connection.execute("DELETE FROM history")
     async with Stage.opened(tmp_path, minute=minute) as stage:
-        await stage.play(orders="sss")
+        await stage.run_minutes(orders="sss")
         assert [notice.number > notice_before.number for notice in stage.notices] == [True]

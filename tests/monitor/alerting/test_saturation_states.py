@@ -16,7 +16,7 @@ STATE_SIGNAL = SHORT.signal.model_copy(update={"throttled_unit": None, "saturati
 async def test_throttling_without_an_amount_is_notified_without_a_number(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         add(stage.fleet, key("orders"), replace(SHORT, signal=STATE_SIGNAL))
-        assert await stage.play(orders="s") == "F"
+        assert await stage.run_minutes(orders="s") == "F"
         (notice,) = stage.notices
         assert notice.severity is Severity.CRITICAL
         assert "; demand is throttled. Remedy: " in notice.summary

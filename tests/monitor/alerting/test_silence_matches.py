@@ -51,7 +51,7 @@ def test_a_silence_that_matches_no_series_has_a_sentence_that_says_why(
     fleet: Fleet, matchers: tuple[str, ...], sentence: str
 ) -> None:
     (matches,) = find_matches([silence_of(*matchers)], [], fleet.series.values(), ACCOUNT_NAMES)
-    assert (matches.alerts, matches.unmatched) == (0, sentence)
+    assert (matches.alerts, matches.unmatched_reason) == (0, sentence)
 
 
 def test_firing_alerts_whose_series_left_the_fleet_are_counted(fleet: Fleet) -> None:
@@ -63,12 +63,12 @@ def test_firing_alerts_whose_series_left_the_fleet_are_counted(fleet: Fleet) -> 
     (matches,) = find_matches(
         [silence_of('resource="deleted"')], firing, fleet.series.values(), ACCOUNT_NAMES
     )
-    assert (matches.alerts, matches.unmatched) == (2, "")
+    assert (matches.alerts, matches.unmatched_reason) == (2, "")
 
 
 def test_without_series_in_the_fleet_the_sentence_of_a_silence_says_so() -> None:
     (matches,) = find_matches([silence_of('resource="orders"')], [], [], {})
-    assert matches.unmatched == "No series is watched yet, so it matches nothing."
+    assert matches.unmatched_reason == "No series is watched yet, so it matches nothing."
 
 
 def test_of_several_silences_only_the_unmatched_one_has_a_sentence(fleet: Fleet) -> None:
@@ -78,4 +78,4 @@ def test_of_several_silences_only_the_unmatched_one_has_a_sentence(fleet: Fleet)
         silence_of('resource="clicks"'),
     ]
     matches_by_silence = find_matches(silences, [], fleet.series.values(), ACCOUNT_NAMES)
-    assert [bool(matches.unmatched) for matches in matches_by_silence] == [False, True, False]
+    assert [bool(matches.unmatched_reason) for matches in matches_by_silence] == [False, True, False]

@@ -72,15 +72,17 @@ def acknowledgement_of(
 
 async def test_a_silence_is_active_from_its_start_until_its_end(silences: Silences) -> None:
     stored = await add_silence(silences, starts=NOW + 60, ends=NOW + 120)
-    active_silences = {seconds: silences.matching(LABELS, NOW + seconds) for seconds in (59, 60, 119, 120)}
+    active_silences = {
+        seconds: silences.matching_silence(LABELS, NOW + seconds) for seconds in (59, 60, 119, 120)
+    }
     assert active_silences == {59: None, 60: stored, 119: stored, 120: None}
 
 
 async def test_a_silence_suppresses_alerts_that_all_its_matchers_match(silences: Silences) -> None:
     await add_silence(silences, "service=kinesis", 'resource=~"c.*", account!="1"')
-    assert silences.matching(LABELS, NOW)
-    assert not silences.matching(LABELS | {"account": "1"}, NOW)
-    assert not silences.matching(LABELS | {"resource": "orders"}, NOW)
+    assert silences.matching_silence(LABELS, NOW)
+    assert not silences.matching_silence(LABELS | {"account": "1"}, NOW)
+    assert not silences.matching_silence(LABELS | {"resource": "orders"}, NOW)
 
 
 async def test_silences_and_acknowledgements_survive_a_restart(
@@ -92,7 +94,7 @@ async def test_silences_and_acknowledgements_survive_a_restart(
     assert restarted.stored == [stored]
     assert dict(restarted.acknowledgements) == {"a": acknowledged}
     assert restarted.acknowledged_severity("a", NOW) is Severity.WARNING
-    assert restarted.matching(LABELS | {"tag team": "a b"}, NOW) == stored
+    assert restarted.matching_silence(LABELS | {"tag team": "a b"}, NOW) == stored
 
 
 async def test_silences_and_acknowledgements_of_another_process_apply(
@@ -103,11 +105,11 @@ async def test_silences_and_acknowledgements_of_another_process_apply(
         await add_silence(other_process),
         await other_process.acknowledge(acknowledgement_of("a")),
     )
-    assert silences.matching(LABELS, NOW) == stored
+    assert silences.matching_silence(LABELS, NOW) == stored
     assert (silences.stored, dict(silences.acknowledgements)) == ([stored], {"a": acknowledged})
     await other_process.end(stored.id)
     await other_process.expire(NOW, firing=())
-    assert silences.matching(LABELS, NOW) is None
+    assert silences.matching_silence(LABELS, NOW) is None
     assert (silences.stored, dict(silences.acknowledgements)) == ([], {})
 
 
@@ -124,7 +126,7 @@ async def test_an_ended_silence_is_removed(silences: Silences, store: YieldingSt
 async def test_a_silence_can_be_ended(silences: Silences, store: YieldingStore) -> None:
     stored = await add_silence(silences)
     assert await silences.end(stored.id) == stored
-    assert (silences.matching(LABELS, NOW), store.all(SILENCES)) == (None, {})
+    assert (silences.matching_silence(LABELS, NOW), store.all(SILENCES)) == (None, {})
     with pytest.raises(KeyError):
         await silences.end(stored.id)
 

@@ -27,8 +27,8 @@ async def test_a_silenced_alert_is_notified_when_its_silence_ends(storage: Path 
     async with Stage.opened(storage) as stage:
         await stage.process()
         await stage.engine.silences.add(silence_of(stage, 'resource="orders"', duration=600), stage.seconds)
-        assert await stage.play(orders="..ccc", clicks="..ccc") == "....F"
-        assert await stage.play(orders="c" * 5, clicks="c" * 5) == "....F"
+        assert await stage.run_minutes(orders="..ccc", clicks="..ccc") == "....F"
+        assert await stage.run_minutes(orders="c" * 5, clicks="c" * 5) == "....F"
         assert stage.engine.silences.stored == []
 
 
@@ -36,15 +36,15 @@ async def test_a_silence_does_not_suppress_the_resolution_of_a_notified_alert(
     storage: Path | MemoryStore,
 ) -> None:
     async with Stage.opened(storage) as stage:
-        await stage.play(orders="..ccc")
+        await stage.run_minutes(orders="..ccc")
         stored = await stage.engine.silences.add(
             silence_of(stage, 'resource="orders"', duration=6000), stage.seconds
         )
-        assert await stage.play(orders="s.") == ".."
-        assert await stage.play(orders="." * 8) == "......R."
-        assert await stage.play(orders="..ccc") == "....."
+        assert await stage.run_minutes(orders="s.") == ".."
+        assert await stage.run_minutes(orders="." * 8) == "......R."
+        assert await stage.run_minutes(orders="..ccc") == "....."
         await stage.engine.silences.end(stored.id)
-        assert await stage.play(orders="c") == "F"
+        assert await stage.run_minutes(orders="c") == "F"
 
 
 async def acknowledge(stage: Stage, until: float | None = None) -> None:
@@ -61,18 +61,18 @@ async def test_an_acknowledged_alert_is_not_repeated_but_its_escalation_is_sent(
     storage: Path | MemoryStore,
 ) -> None:
     async with Stage.opened(storage, configuration(route={**AT_ONCE, "repeat_interval": 120})) as stage:
-        assert await stage.play(orders="..ccccc") == "....F.r"
+        assert await stage.run_minutes(orders="..ccccc") == "....F.r"
         await acknowledge(stage)
-        assert await stage.play(orders="cccccsss") == ".....W.r"
-        assert "R" in await stage.play(orders="." * 12)
+        assert await stage.run_minutes(orders="cccccsss") == ".....W.r"
+        assert "R" in await stage.run_minutes(orders="." * 12)
         assert stage.engine.silences.acknowledgements == {}
 
 
 async def test_an_alert_is_repeated_after_its_acknowledgement_ends(storage: Path | MemoryStore) -> None:
     async with Stage.opened(storage, configuration(route={**AT_ONCE, "repeat_interval": 120})) as stage:
-        assert await stage.play(orders="..ccccc") == "....F.r"
+        assert await stage.run_minutes(orders="..ccccc") == "....F.r"
         await acknowledge(stage, until=stage.seconds + 4 * 60)
-        assert await stage.play(orders="cccccc") == "...r.r"
+        assert await stage.run_minutes(orders="cccccc") == "...r.r"
 
 
 async def test_an_acknowledged_alert_is_still_repeated_to_alertmanager(
@@ -80,7 +80,7 @@ async def test_an_acknowledged_alert_is_still_repeated_to_alertmanager(
 ) -> None:
     alertmanager = {"name": "am", "type": "alertmanager", "urls": ["https://example.org"]}
     async with Stage.opened(storage, configuration([alertmanager], route=AT_ONCE)) as stage:
-        assert await stage.play(orders="..cccc") == "....Fr"
+        assert await stage.run_minutes(orders="..cccc") == "....Fr"
         await acknowledge(stage)
-        assert await stage.play(orders="ccc") == "rrr"
-        assert await stage.play(orders="...") == "rrR"
+        assert await stage.run_minutes(orders="ccc") == "rrr"
+        assert await stage.run_minutes(orders="...") == "rrR"

@@ -32,12 +32,12 @@ async def test_alerts_with_lone_surrogates_are_sent_and_survive_a_restart(
     async with Stage.opened(folder) as stage:
         stage.account_names = {ACCOUNT: account_name}
         stage.series("orders", replace(SHORT, tags={label: tag}))
-        assert "F" in await stage.play(orders="....cccc")
+        assert "F" in await stage.run_minutes(orders="....cccc")
         alerts_before = dict(stage.engine.alerts)
         assert isinstance(stage.store, Journal) and stage.store.healthy
     async with Stage.opened(folder, minute=stage.minute) as restarted:
         assert restarted.engine.alerts == alerts_before
-        assert isinstance(restarted.store, Journal) and restarted.store.rejected_count == 0
+        assert isinstance(restarted.store, Journal) and restarted.store.unusable_count == 0
 
 
 @pytest.mark.parametrize(

@@ -35,10 +35,10 @@ async def test_an_alert_of_a_series_without_judged_usage_begins_and_ends_with_th
 ) -> None:
     async with Stage.opened(tmp_path) as stage:
         series = stage.series("orders", settings, **options)
-        assert await stage.play(orders="...ss") == "...F."
+        assert await stage.run_minutes(orders="...ss") == "...F."
         assert Zone(int(stage.fleet.zone[series.slot])) is Zone.SATURATED
         assert stage.fleet.saturation[series.slot] == 1.0
-        assert (await stage.play(orders="." * 12)).strip(".") == "R"
+        assert (await stage.run_minutes(orders="." * 12)).strip(".") == "R"
         assert Zone(int(stage.fleet.zone[series.slot])) is Zone.UNOBSERVABLE
         assert stage.fleet.saturation[series.slot] == 0.0
         assert stage.fleet.minute[series.slot] == stage.minute - 1
@@ -51,5 +51,5 @@ async def test_an_alert_of_a_series_without_judged_usage_keeps_firing_while_thro
 ) -> None:
     async with Stage.opened(tmp_path) as stage:
         stage.series("orders", settings, **options)
-        assert await stage.play(orders="..s____????____") == "..F............"
-        assert (await stage.play(orders="." * 12)).strip(".") == "R"
+        assert await stage.run_minutes(orders="..s____????____") == "..F............"
+        assert (await stage.run_minutes(orders="." * 12)).strip(".") == "R"

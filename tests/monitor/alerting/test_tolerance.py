@@ -132,12 +132,12 @@ async def test_the_configured_tolerance_applies(
 ) -> None:
     """The inventory and the alert engine apply the overrides. `s` is 60 throttled records a second."""
     async with inventoried_stage(tmp_path, *overrides) as stage:
-        assert await stage.play(orders=samples) == expected
+        assert await stage.run_minutes(orders=samples) == expected
 
 
 async def test_a_reload_judges_the_newest_sample_by_the_new_tolerance(tmp_path: Path) -> None:
     no_record_alerts = {"signal": "kinesis.stream_write_records", "saturated": "none", "near": "none"}
     async with inventoried_stage(tmp_path, no_record_alerts) as stage:
-        assert await stage.play(orders="..ss") == "..F."
+        assert await stage.run_minutes(orders="..ss") == "..F."
         await stage.reload(no_record_alerts, {**ORDERS, "tolerance": {"rate": 61}})
-        assert await stage.play(orders="s") == "R"
+        assert await stage.run_minutes(orders="s") == "R"

@@ -38,6 +38,6 @@ async def test_an_unverified_signal_with_points_of_its_usage_has_an_alert_of_the
 ) -> None:
     async with Stage.opened(tmp_path) as stage:
         add(stage.fleet, key("orders"), UNVERIFIED)
-        assert await stage.play(orders="s") == "F"
+        assert await stage.run_minutes(orders="s") == "F"
         (notice,) = stage.notices
         assert notice.severity is Severity.CRITICAL

@@ -127,11 +127,14 @@ async def test_a_silence_has_the_number_of_alerts_it_matches(
 ) -> None:
     await fire_alerts(server, "orders")
     got = (await client.post(SILENCES, json=SILENCE)).json()
-    assert (got["alerts"], got["unmatched"]) == (1, None)
+    assert (got["alerts"], got["unmatched_reason"]) == (1, None)
     got = (await client.post(SILENCES, json=SILENCE | {"matchers": ['resource="order"']})).json()
-    assert (got["alerts"], got["unmatched"]) == (0, 'No series has resource="order"; did you mean orders?')
+    assert (got["alerts"], got["unmatched_reason"]) == (
+        0,
+        'No series has resource="order"; did you mean orders?',
+    )
     listed = (await json_of(client, SILENCES))["items"]
-    assert sorted((silence["alerts"], silence["unmatched"] is None) for silence in listed) == [
+    assert sorted((silence["alerts"], silence["unmatched_reason"] is None) for silence in listed) == [
         (0, False),
         (1, True),
     ]

@@ -105,6 +105,6 @@ async def test_rows_of_the_journal_that_are_set_aside_are_counted(
     assert f"{counted} 0.0" in (await client.get("/metrics")).text
     journal = server.alerting.journal
     await journal.commit({"judged": b"tomorrow"}, [])
-    journal.reject(STATES, "judged", ValueError("it is no minute"))
+    journal.move_to_unusable(STATES, "judged", ValueError("it is no minute"))
     assert f"{counted} 1.0" in (await client.get("/metrics")).text
     assert "1 row of the journal could not be read" in (await client.get("/status")).text

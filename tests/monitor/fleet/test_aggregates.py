@@ -79,7 +79,7 @@ class AccountWithReservations:
 
     def fires(self) -> bool:
         list(self.lifecycle.advance_in_parts(self.fleet.take_updated()))
-        rules = self.lifecycle.rules(self.fleet.series[KEY].slot, AlertState.FIRING)
+        rules = self.lifecycle.rules_in_state(self.fleet.series[KEY].slot, AlertState.FIRING)
         return any(rule is Rule.SATURATED for rule, _ in rules)
 
 

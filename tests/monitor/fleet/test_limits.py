@@ -89,7 +89,7 @@ class LimitedSeries:
         """Return whether the alert `near` fires after everything written so far."""
         list(self.lifecycle.advance_in_parts(self.fleet.take_updated()))
         slot = self.fleet.series[KEY].slot
-        return any(rule is Rule.NEAR for rule, _ in self.lifecycle.rules(slot, AlertState.FIRING))
+        return any(rule is Rule.NEAR for rule, _ in self.lifecycle.rules_in_state(slot, AlertState.FIRING))
 
 
 def test_usage_is_compared_with_the_limit_of_its_own_minute() -> None:

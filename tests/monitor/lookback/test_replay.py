@@ -33,7 +33,7 @@ async def test_a_look_back_has_the_notices_of_a_running_monitor_for_the_same_sam
     names = {past.add_stream(name, letters).slot: name for name, letters in by_name.items()}
     # The engine does not evaluate its first minute: the samples begin one minute later.
     async with Stage.opened(MemoryStore(), minute=START - 1) as stage:
-        await stage.play(**{name: f"_{letters}" for name, letters in by_name.items()})
+        await stage.run_minutes(**{name: f"_{letters}" for name, letters in by_name.items()})
         live = sorted(
             (
                 int(notice.at) // 60 - START - 1,

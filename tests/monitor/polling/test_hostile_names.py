@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families as parse_families
 
 from collectors.base import ACCOUNT, Resource
-from monitor.alerting.inhibit import inhibited
+from monitor.alerting.inhibit import inhibiting_alerts
 from monitor.alerting.links import Links
 from monitor.alerting.notice_builder import key_of
 from monitor.exposition.exposition import Exposition
@@ -131,7 +131,7 @@ def test_an_alert_inhibits_only_alerts_on_its_resource_its_parents_and_its_parts
     firing: list[tuple[str, tuple[str, ...], float]],
 ) -> None:
     notices = {item.alert: item for item in (critical_notice(*arguments) for arguments in firing)}
-    for inhibited_id, cause_id in inhibited(notices.values(), REGISTRY).items():
+    for inhibited_id, cause_id in inhibiting_alerts(notices.values(), REGISTRY).items():
         path, cause_path = (resource_of(notices[alert_id]).path for alert_id in (inhibited_id, cause_id))
         shared_depth = min(len(path), len(cause_path))
         assert path[:shared_depth] == cause_path[:shared_depth]

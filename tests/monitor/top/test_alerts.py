@@ -85,8 +85,8 @@ async def test_a_silence_matches_only_the_selected_series_and_lasts_as_long_as_g
     (silence,) = headroom.silences.stored
     assert (silence.ends - silence.starts, silence.author, silence.comment) == (7200, who(), "load")
     labels = headroom.server.alerting.engine.alerts[clicks.key.id].labels
-    assert headroom.silences.matching(labels, silence.starts)
-    assert not headroom.silences.matching({**labels, "resource": "orders"}, silence.starts)
+    assert headroom.silences.matching_silence(labels, silence.starts)
+    assert not headroom.silences.matching_silence({**labels, "resource": "orders"}, silence.starts)
 
 
 async def test_alerts_are_listed_by_urgency(headroom: Headroom, clicks: Series) -> None:

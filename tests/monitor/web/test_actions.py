@@ -153,7 +153,7 @@ async def test_a_silence_matches_only_its_series_and_can_be_ended(
     assert (await client.post(f"/alerts/{alert}/silence", data=sent)).status_code == 303
     (silence,) = silences.stored
     assert silence.ends - silence.starts == 4 * 3600
-    assert silences.matching(labels, silence.starts) and not silences.matching(
+    assert silences.matching_silence(labels, silence.starts) and not silences.matching_silence(
         {**labels, "resource": "b"}, silence.starts
     )
     words = " ".join((await page(client, "/alerts/silenced")).words.split())
@@ -294,8 +294,8 @@ async def test_a_silence_does_not_match_another_resource_of_the_same_name(
         await client.post(f"/alerts/{alert}/silence", data=await form(client, duration="4 h"))
     ).status_code == 303
     (silence,) = silences.stored
-    assert silences.matching(labels, silence.starts)
-    assert not silences.matching({**labels, "resource_id": "b2"}, silence.starts)
+    assert silences.matching_silence(labels, silence.starts)
+    assert not silences.matching_silence({**labels, "resource_id": "b2"}, silence.starts)
 
 
 class SharedTokens:

@@ -91,7 +91,7 @@ async def test_the_page_shows_the_quota_request_or_why_it_is_unknown(
         name="",
         collectors={},
         poll=RunStatus(),
-        requests_unknown=unknown,
+        requests_unknown_reason=unknown,
     )
     server.status = MonitorStatus(cells=[cell])
     settings = replace(SETTINGS, signal=LAMBDA, quota_request=request_)

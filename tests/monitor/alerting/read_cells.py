@@ -5,7 +5,7 @@ from tests.monitor.alerting.cells import FailuresOf, SimulatedCells
 from tests.monitor.alerting.stage import Stage
 
 
-async def play_cells(
+async def read_cells(
     stage: Stage,
     cells: SimulatedCells,
     minutes: float,
