@@ -27,7 +27,7 @@ from rules.bounds import Bound
 from rules.command_template import PLACEHOLDER, SAFE_NAMES, shell_words
 from rules.inhibition import inhibition_cycle
 from rules.model_file import misplaced
-from rules.sizes import Size
+from rules.sizes import PriceList, Size
 from rules.units import Unit, parse_unit
 
 # Names that no service and no signal may have, as Headroom itself uses them: for its own alerts, for the
@@ -286,11 +286,14 @@ class Signal(_Model):
     def size(self, name: str = "") -> Size | None:
         """Return how the limit is bought; None where that is not known.
 
-        name: the size's name; needed if there are several.
+        name: the size's name; empty: not known, which leaves what all sizes have in common, if they differ
+        in their prices alone.
         """
-        if not name and len(self.sizes) == 1:
-            return next(iter(self.sizes.values()))
-        return self.sizes.get(name)
+        if name or not self.sizes:
+            return self.sizes.get(name)
+        first, *others = self.sizes.values()
+        common = first.model_copy(update={"prices": ()}) if others else first
+        return common if all(other.model_copy(update={"prices": ()}) == common for other in others) else None
 
     @property
     def reports_throttling(self) -> bool:
@@ -322,6 +325,18 @@ class Signal(_Model):
         return self.default.by_region.get(region, self.default.value)
 
 
+def _with_prices(entry: object, prices: Mapping[str, object]) -> object:
+    """Return an entry of a document in which each `price` that is a name is the price of that name."""
+    if not isinstance(entry, dict):
+        return entry
+    return {
+        key: prices.get(value, value)
+        if key == "price" and isinstance(value, str)
+        else _with_prices(value, prices)
+        for key, value in entry.items()
+    }
+
+
 class Service(_Model):
     """One file of the catalogue.
 
@@ -330,6 +345,7 @@ class Service(_Model):
     (the domain of the region's endpoints) and {parent} (the first id of the resource's path).
     quota_services: service codes in Service Quotas, beside the codes of the signals' quotas.
     bounded_by: bounds on metrics, each by an aggregate that AWS publishes.
+    prices: prices by name, which the sizes of several signals have in common.
     """
 
     service: NonEmpty
@@ -338,6 +354,7 @@ class Service(_Model):
     console: NonEmpty | None = None
     quota_services: tuple[NonEmpty, ...] = ()
     bounded_by: tuple[Bound, ...] = ()
+    prices: Mapping[NonEmpty, PriceList] = {}
     signals: Mapping[str, Signal]
 
     @model_validator(mode="before")
@@ -352,6 +369,14 @@ class Service(_Model):
             }
             data = {**data, "signals": named}
         return data
+
+    @model_validator(mode="before")
+    @classmethod
+    def _look_up_prices(cls, data: object) -> object:
+        """Put the named prices in the place of their names."""
+        if not isinstance(data, dict) or not isinstance(data.get("prices"), dict):
+            return data
+        return {**data, "signals": _with_prices(data.get("signals"), data["prices"])}
 
     @model_validator(mode="after")
     def _names_are_not_reserved(self) -> "Service":

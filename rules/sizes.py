@@ -1,15 +1,23 @@
 """Sizes: the items in which a provisioned limit is bought, the amounts that can be bought, and the price."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Set
 from datetime import date
 from math import ceil, inf
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from rules.model_file import misplaced
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 HOURS_PER_MONTH = 365.25 * 24 / 12  # of an average month
+# A pricing page of AWS, or a file of a certain commit in a repository of AWS's own organization on GitHub.
+PRICE_SOURCE = (
+    r"^https://(aws\.amazon\.com/[a-z/-]+/pricing/([a-z-]+/)?"
+    r"|github\.com/awslabs/[a-z-]+/blob/[0-9a-f]{40}/[\w./-]+)$"
+)
 ROUNDING = 1e-6  # relative excess over a whole number of steps that needs no further step
 
 
@@ -23,14 +31,14 @@ class Price(_StrictModel):
     hourly: the price of an hour, by region; unknown in other regions. monthly: the price of a month, by
     region, where AWS publishes that instead. included: the number of items that cost nothing. up_to: the
     highest number of items for which the price is known; None without a maximum. source: the URL of AWS's
-    page. read_on: the day on which the prices were read.
+    page, or of a file that AWS publishes. read_on: the day on which the prices were as in the source.
     """
 
     hourly: Mapping[str, Positive] = {}
     monthly: Mapping[str, Positive] = {}
     included: NonNegative = 0.0
     up_to: Positive | None = None
-    source: Annotated[str, Field(pattern=r"^https://aws\.amazon\.com/[a-z/-]+/pricing/([a-z-]+/)?$")]
+    source: Annotated[str, Field(pattern=PRICE_SOURCE)]
     read_on: date
 
     @model_validator(mode="after")
@@ -38,6 +46,11 @@ class Price(_StrictModel):
         if bool(self.hourly) == bool(self.monthly):
             raise ValueError("expected either hourly or monthly")
         return self
+
+    @property
+    def regions(self) -> Set[str]:
+        """The regions for which the price is known."""
+        return self.hourly.keys() | self.monthly.keys()
 
     def monthly_dollars(self, items: float, region: str) -> float | None:
         """Return what so many items cost a month; None where that is unknown."""
@@ -57,6 +70,15 @@ class Price(_StrictModel):
         return f"{price} and {item}{free} in {region}"
 
 
+def _as_list(value: object) -> object:
+    if isinstance(value, str):
+        raise ValueError(f"expected the name of one of the service's prices, found {value}")
+    return [value] if isinstance(value, Mapping) else value
+
+
+PriceList = Annotated[tuple[Price, ...], BeforeValidator(_as_list)]
+
+
 class Size(_StrictModel):
     """One way in which the limit of a signal is bought.
 
@@ -65,7 +87,7 @@ class Size(_StrictModel):
     that one item provides, in the signal's unit. smallest: the fewest items that can be bought. step: the
     number by which items can be added. choices: the only numbers of items that can be bought; empty if AWS
     names none. for_parts: True if the items bought for a resource (the first id of the path) are shared by
-    its parts. price: the price of an item; None if it is unknown.
+    its parts. prices (in YAML: `price`): the prices of an item, each for regions of its own.
     """
 
     item: Annotated[str, Field(min_length=1)]
@@ -75,7 +97,18 @@ class Size(_StrictModel):
     step: Positive = 1.0
     choices: tuple[Positive, ...] = ()
     for_parts: bool = False
-    price: Price | None = None
+    prices: PriceList = Field(default=(), validation_alias="price", serialization_alias="price")
+
+    @model_validator(mode="after")
+    def _prices_have_regions_of_their_own(self) -> "Size":
+        regions = Counter(region for price in self.prices for region in price.regions)
+        if repeated := sorted(region for region, number in regions.items() if number > 1):
+            raise misplaced(("price",), f"expected one price in each region, found more in {repeated[0]}")
+        return self
+
+    def price_in(self, region: str) -> Price | None:
+        """Return the price of an item in a region; None if it is unknown."""
+        return next((price for price in self.prices if region in price.regions), None)
 
     def rounded(self, items: float, minimum: float = 0.0, maximum: float | None = None) -> float:
         """Return the fewest items that can be bought: at least `items` and `minimum`, at most `maximum`."""

@@ -109,12 +109,12 @@ def test_each_signal_has_the_expected_inhibitors(service: Service) -> None:
         (
             "",
             "sqs.yaml:1: file: expected a mapping of service, title, family, console, "
-            "quota_services, bounded_by, signals, found nothing",
+            "quota_services, bounded_by, prices, signals, found nothing",
         ),
         (
             "- sqs",
             "sqs.yaml:1: file: expected a mapping of service, title, family, console, "
-            "quota_services, bounded_by, signals, found a list",
+            "quota_services, bounded_by, prices, signals, found a list",
         ),
         (
             "service: sqs\nsignals:\n  all: yes",
@@ -230,11 +230,11 @@ def test_no_two_signals_of_a_service_have_the_same_title() -> None:
         assert len(set(titles)) == len(titles), service.service
 
 
-def test_sizes_with_the_same_item_differ_only_in_what_an_item_holds() -> None:
-    sizes: dict[tuple[str, str], Size] = {}
+def test_sizes_with_the_same_name_and_item_differ_only_in_what_an_item_holds() -> None:
+    sizes: dict[tuple[str, str, str], Size] = {}
     for signal in REGISTRY.signals:
-        for size in signal.sizes.values():
-            other = sizes.setdefault((signal.service, size.item), size)
+        for name, size in signal.sizes.items():
+            other = sizes.setdefault((signal.service, name, size.item), size)
             assert size.model_copy(update={"holds": other.holds}) == other, signal.id
 
 

@@ -109,11 +109,12 @@ def _with_price(
     purchase: IdlePurchase, paid_items: tuple[float | None, float | None], size: Size, region: str
 ) -> IdlePurchase:
     """Add the price of the spare items. paid_items: the items paid for now, and after the release."""
-    price = size.price
-    if price is None or not (text := price.text(size.item, region)):
+    price = size.price_in(region)
+    if price is None:
         return purchase
     now, after = (None if items is None else price.monthly_dollars(items, region) for items in paid_items)
     dollars = None if now is None or after is None else now - after
+    text = price.text(size.item, region)
     return replace(purchase, monthly_dollars=dollars, price_text=text, price_source=price.source)
 
 

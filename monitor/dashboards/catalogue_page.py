@@ -11,6 +11,7 @@ from monitor.render.default_limit import default_limit_text
 from monitor.runbooks.service_runbook import service_heading
 from rules.not_declared import NotDeclared
 from rules.signals import Service, Signal
+from rules.sizes import Price
 
 PAGE = "catalogue.md"
 COLUMNS = ("signal", "usage", "unit", "kind", "default limit", "quota", "tier", "facts")
@@ -26,6 +27,10 @@ EXPLANATION = """A signal is a usage with a limit. Its name links to its runbook
 - **facts**: `unverified` where some are recalled and not confirmed, which the runbook names. Until AWS has
   answered, such a signal raises no alert above `info`.
 - **without a role**: the signals that [a monitoring account](linked-accounts.md) reads of other accounts."""
+
+PRICES_EXPLANATION = """[Right sizes](right-size.md) and idle capacity have a list price in the regions named
+here, without free tiers, discounts and taxes. It is that of its source on its day. In all other regions, and
+of what is named below the table, it is not known."""
 
 
 def catalogue_page(registry: Registry, not_declared: NotDeclared) -> str:
@@ -44,7 +49,7 @@ def catalogue_page(registry: Registry, not_declared: NotDeclared) -> str:
         parts.append(f"## {family.value.capitalize()}")
         for service in members:
             parts += [*_service(service), *_metrics_alone(readable[service.service])]
-    return "\n\n".join([*parts, *_not_watched(not_declared)]) + "\n"
+    return "\n\n".join([*parts, *_prices(services), *_not_watched(not_declared)]) + "\n"
 
 
 def service_table(services: Collection[Service]) -> str:
@@ -97,6 +102,38 @@ def _row(signal: Signal) -> tuple[str, ...]:
         signal.tier.value,
         "unverified" if signal.unverified else "",
     )
+
+
+def _prices(services: Collection[Service]) -> Iterator[str]:
+    """Yield the section on the prices that are known."""
+    yield "## Prices"
+    yield PRICES_EXPLANATION
+    rows = {
+        (service.title, size.item, *_quotation(price))
+        for service in services
+        for signal in service.signals.values()
+        for size in signal.sizes.values()
+        for price in size.prices
+    }
+    yield table(("service", "one", "list price", "source", "day"), sorted(rows))
+    unpriced = {
+        f"{service.title}: {size.item}{f' (`{name}`)' if len(signal.sizes) > 1 else ''}"
+        for service in services
+        for signal in service.signals.values()
+        for name, size in signal.sizes.items()
+        if not size.prices
+    }
+    yield "Without a known price:"
+    yield bullets(sorted(unpriced))
+
+
+def _quotation(price: Price) -> tuple[str, str, str]:
+    """Return the price of an item by region, the link to its source, and its day."""
+    unit = "hour" if price.hourly else "month"
+    by_region = {**price.hourly, **price.monthly}
+    numbers = ", ".join(f"{region} ${number:.8g}" for region, number in by_region.items())
+    name = "awslabs" if price.source.startswith("https://github.com/") else "AWS"
+    return f"{numbers} per {unit}", f"[{name}]({price.source})", str(price.read_on)
 
 
 def _not_watched(not_declared: NotDeclared) -> Iterator[str]:

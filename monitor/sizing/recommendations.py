@@ -18,7 +18,7 @@ from monitor.sizing.peaks import Peaks
 from rules.analogs import DAY
 from rules.limits import LimitSource
 from rules.right_size import Advice, Demand, RightSize, right_size
-from rules.sizes import Size
+from rules.sizes import Price, Size
 
 ORDER = (Advice.RAISE, Advice.LOWER, Advice.UNKNOWN, Advice.KEEP)
 ON_PURPOSE = "the limit is set on purpose"
@@ -33,8 +33,9 @@ class Recommendation:
     size: how the limit is bought. bought, items: the number of items bought now, and the right number; None
     if unknown. utilization: the peak of the series `key` divided by its limit. reason: in words; often empty.
     monthly_dollars: the change of the monthly list price, negative if money is saved; None if unknown.
-    price_text, price_source: the price and AWS's page; empty if unknown. command: the shell command that
-    changes the size; None without one. series: the keys of all series that share the purchase.
+    price: the price of an item in the region; None if unknown. price_text: the same in words; empty if
+    unknown. command: the shell command that changes the size; None without one. series: the keys of all
+    series that share the purchase.
     """
 
     key: Key
@@ -46,15 +47,20 @@ class Recommendation:
     utilization: float | None
     reason: str
     monthly_dollars: float | None
+    price: Price | None
     price_text: str
-    price_source: str
     command: str | None
     series: Sequence[Key]
 
     @property
+    def price_source(self) -> str:
+        """The URL at which AWS publishes the price; empty where it is not known."""
+        return self.price.source if self.price else ""
+
+    @property
     def price_read_on(self) -> str:
         """The day on which the price was valid; empty where it is not known."""
-        return str(self.size.price.read_on) if self.size.price and self.price_text else ""
+        return str(self.price.read_on) if self.price else ""
 
     @property
     def change(self) -> str:
@@ -98,7 +104,7 @@ def _recommendation(snapshot: Snapshot, peaks: Peaks, group: Sequence[Series]) -
         found = right_size(size, bought, demands, terms.minimum, terms.maximum)
     series = group[found.decided_by]
     paid = [None if items is None else terms.paid(items) for items in (bought, found.items)]
-    dollars, price_text = _price(size, paid, series.aws_region)
+    price, region = size.price_in(series.aws_region), series.aws_region
     return Recommendation(
         key=series.key,
         name=series.key.subject.path[0] if size.for_parts else series.key.resource,
@@ -108,9 +114,9 @@ def _recommendation(snapshot: Snapshot, peaks: Peaks, group: Sequence[Series]) -
         items=found.items,
         utilization=demands[found.decided_by].utilization,
         reason=found.reason,
-        monthly_dollars=dollars,
-        price_text=price_text,
-        price_source=size.price.source if size.price and price_text else "",
+        monthly_dollars=_monthly_change(price, paid, region),
+        price=price,
+        price_text=price.text(size.item, region) if price else "",
         command=_command(group, found, bought),
         series=[series.key for series in group],
     )
@@ -155,16 +161,15 @@ def _demand(snapshot: Snapshot, peaks: Peaks, series: Series, size: Size) -> Dem
     )
 
 
-def _price(size: Size, paid: Sequence[float | None], region: str) -> tuple[float | None, str]:
-    """Return the change of the monthly list price, and the price in words.
+def _monthly_change(price: Price | None, paid: Sequence[float | None], region: str) -> float | None:
+    """Return the change of the monthly list price; None if it is unknown.
 
     paid: the numbers of items paid for now and after the change.
     """
-    text = size.price.text(size.item, region) if size.price else ""
-    if not text or size.price is None:
-        return None, text
-    now, then = (None if items is None else size.price.monthly_dollars(items, region) for items in paid)
-    return None if now is None or then is None else then - now, text
+    if price is None:
+        return None
+    now, then = (None if items is None else price.monthly_dollars(items, region) for items in paid)
+    return None if now is None or then is None else then - now
 
 
 def _command(group: Sequence[Series], found: RightSize, bought: float | None) -> str | None:

@@ -42,15 +42,63 @@ def signal_with_price(**changes: Any) -> Signal:
 
 def test_a_price_is_known_only_for_the_regions_that_are_named() -> None:
     size = signal_with_price().size()
-    assert size and size.price and size.price.monthly_dollars(2, "us-east-1") == pytest.approx(21.915)
-    assert size.price.monthly_dollars(2, "eu-west-1") is None
+    assert size and (price := size.price_in("us-east-1"))
+    assert price.monthly_dollars(2, "us-east-1") == pytest.approx(21.915)
+    assert price.monthly_dollars(2, "eu-west-1") is None
+    assert size.price_in("eu-west-1") is None
     assert signal().size() is None
+
+
+# A price of a later day and another source than PRICE.
+TOKYO_PRICE: dict[str, Any] = {
+    "hourly": {"ap-northeast-1": 0.0195},
+    "source": f"https://github.com/awslabs/shard-tools/blob/{'0a' * 20}/prices.py",
+    "read_on": "2026-10-01",
+}
+
+
+def test_each_region_has_the_price_of_its_own_source_and_day() -> None:
+    size = signal(sizes={"shard": {"item": "shard", "price": [PRICE, TOKYO_PRICE]}}).size()
+    assert size
+    found = {region: size.price_in(region) for region in ("us-east-1", "ap-northeast-1")}
+    assert {region: str(price.read_on) for region, price in found.items() if price} == {
+        "us-east-1": "2026-09-25",
+        "ap-northeast-1": "2026-10-01",
+    }
+
+
+def test_two_prices_of_one_region_are_rejected() -> None:
+    with pytest.raises(ValidationError, match="found more in us-east-1"):
+        signal(sizes={"shard": {"item": "shard", "price": [PRICE, PRICE | {"read_on": "2026-10-01"}]}})
+
+
+def test_signals_share_a_price_by_its_name() -> None:
+    document = service(sizes={"shard": {"item": "shard", "price": "hour"}}) | {"prices": {"hour": PRICE}}
+    size = Service.model_validate(document).signals["stream_write_bytes"].size()
+    assert size and size.price_in("us-east-1")
+
+
+def test_the_name_of_an_unknown_price_is_rejected() -> None:
+    document = service(sizes={"shard": {"item": "shard", "price": "hours"}}) | {"prices": {"hour": PRICE}}
+    with pytest.raises(ValidationError, match="one of the service's prices, found hours"):
+        Service.model_validate(document)
+    with pytest.raises(ValidationError, match="one of the service's prices, found hours"):
+        signal(sizes={"shard": {"item": "shard", "price": "hours"}})
 
 
 def test_a_signal_with_several_sizes_returns_the_named_one() -> None:
     several = signal(sizes={name: {"item": name} for name in ("gp3", "io1")})
     assert several.size() is None and several.size("gp2") is None
     assert (found := several.size("io1")) and found.item == "io1"
+
+
+def test_without_the_name_of_the_size_its_price_is_not_known() -> None:
+    dear = PRICE | {"hourly": {"us-east-1": 0.02}}
+    several = signal(
+        sizes={name: {"item": "shard", "price": price} for name, price in (("a", PRICE), ("b", dear))}
+    )
+    assert (found := several.size()) and found.item == "shard" and found.price_in("us-east-1") is None
+    assert (found := several.size("b")) and found.price_in("us-east-1")
 
 
 def test_only_provisioned_limits_have_sizes() -> None:
@@ -67,6 +115,8 @@ def test_only_provisioned_limits_have_sizes() -> None:
         {"read_on": None},
         {"read_on": "yesterday"},
         {"source": "https://example.com/pricing/"},
+        {"source": f"https://github.com/someone/tools/blob/{'0a' * 20}/prices.py"},
+        {"source": "https://github.com/awslabs/tools/blob/main/prices.py"},
         {"source": None},
         {"monthly": {"us-east-1": 11}},
     ],

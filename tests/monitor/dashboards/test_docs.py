@@ -1,5 +1,7 @@
 """Tests of the generated list of signals and of the generated runbooks."""
 
+from typing import Any
+
 import pytest
 
 from collectors.registry import Registry, build_registry
@@ -13,7 +15,7 @@ from tests.registries import REGISTRY, each_service
 
 WHY = {"why": "It fails.", "saturation": "Callers see it.", "remedy": ["Ask."]}
 DOCS = ["https://docs.aws.amazon.com/one/limits.html"]
-SIGNALS = {
+SIGNALS: dict[str, dict[str, Any]] = {
     "calls": {
         "title": "Calls | tries",
         "unit": "calls/s",
@@ -59,9 +61,34 @@ def test_the_catalogue_page_has_one_row_for_each_signal_under_its_service(regist
         "| 5 calls/s to 20 calls/s, by region | L-12345678 | core | unverified |",
         "| [`size`](runbooks/one.md#onesize) | Bytes of a store | bytes | fixed "
         "| depends on the resource |  | detail |  |",
+        "## Prices",
         "## What is not watched",
         "| `one.age` | Nobody tells it. |",
         "| Two | It is gone. |",
+    ]
+
+
+def test_the_catalogue_page_has_each_price_once_and_names_what_has_none() -> None:
+    shard = {
+        "hourly": {"us-east-1": 0.015, "eu-west-1": 0.0166},
+        "source": "https://aws.amazon.com/one/pricing/",
+        "read_on": "2026-09-25",
+    }
+    sizes = {"large": {"item": "large shard"}, "small": {"item": "shard", "price": "shard"}}
+    bought = {**SIGNALS["size"], "kind": "provisioned", "sizes": sizes}
+    entry = {
+        "service": "one",
+        "title": "One",
+        "prices": {"shard": shard},
+        "signals": {"a": bought, "b": bought},
+    }
+    registry = build_registry([own_collector("one")], [Service.model_validate(entry)])
+    page = catalogue_page(registry, NotDeclared(signals={}, services={}))
+    prices = page[page.index("## Prices") : page.index("## What is not watched")].splitlines()
+    assert [line for line in prices if line.startswith(("| One", "- "))] == [
+        "| One | shard | us-east-1 $0.015, eu-west-1 $0.0166 per hour "
+        "| [AWS](https://aws.amazon.com/one/pricing/) | 2026-09-25 |",
+        "- One: large shard (`large`)",
     ]
 
 

@@ -134,10 +134,10 @@ def test_a_limit_that_changed_is_compared_with_the_demand_of_all_days() -> None:
 
 
 def test_a_table_and_its_index_are_separate_purchases() -> None:
-    account = Account()
-    account.buy("dynamodb.table_read_capacity", 5, 100, ORDERS)
-    account.buy("dynamodb.index_read_capacity", 60, 100, ORDERS.child("index", "by-day"))
-    account.buy("dynamodb.table_write_capacity", 5, 100, ORDERS)
+    account, standard = Account(), Bought(size="STANDARD")
+    account.buy("dynamodb.table_read_capacity", 5, 100, ORDERS, bought=standard)
+    account.buy("dynamodb.index_read_capacity", 60, 100, ORDERS.child("index", "by-day"), bought=standard)
+    account.buy("dynamodb.table_write_capacity", 5, 100, ORDERS, bought=standard)
     changes = {
         (recommendation.key.signal, recommendation.change, round(recommendation.monthly_dollars or 0, 2))
         for recommendation in account.found()
@@ -147,6 +147,33 @@ def test_a_table_and_its_index_are_separate_purchases() -> None:
         ("table_write_capacity", "lower from 100 write units to 10", -42.73),
         ("index_read_capacity", "keep 100 read units", 0),
     }
+
+
+@pytest.mark.parametrize("bought", [Bought(size="STANDARD_INFREQUENT_ACCESS"), None])
+def test_a_table_of_another_or_an_unknown_class_has_a_size_and_no_price(bought: Bought | None) -> None:
+    account = Account()
+    account.buy("dynamodb.table_read_capacity", 5, 100, ORDERS, bought=bought)
+    found = account.recommendation
+    assert (found.change, found.monthly_dollars) == ("lower from 100 read units to 10", None)
+    assert (found.price_text, found.price_source, found.price_read_on) == ("", "", "")
+
+
+@pytest.mark.parametrize(
+    ("region", "dollars", "page", "day"),
+    [
+        ("eu-west-1", -48.32, "https://aws.amazon.com/dynamodb/pricing/provisioned/", "2025-08-28"),
+        ("eu-central-1", -52.13, "https://github.com/awslabs/amazon-dynamodb-tools/", "2024-11-20"),
+    ],
+)
+def test_the_price_of_a_region_has_its_own_source_and_day(
+    region: str, dollars: float, page: str, day: str
+) -> None:
+    account = Account()
+    bought = Bought(size="STANDARD")
+    account.buy("dynamodb.table_write_capacity", 5, 100, ORDERS, region=region, bought=bought)
+    found = account.recommendation
+    assert found.monthly_dollars == pytest.approx(dollars, abs=0.01)
+    assert found.price_source.startswith(page) and found.price_read_on == day
 
 
 def test_the_operations_included_in_a_volume_cost_nothing() -> None:
