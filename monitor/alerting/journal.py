@@ -168,27 +168,32 @@ class Journal(RowStore):
     async def history(self, alert: str | None = None, limit: int = 100) -> list[Notice]:
         """Return the newest notices of one alert, or of all alerts, of the last 30 days, newest first."""
         unwritten = [entry for entry in self._unwritten_entries(alert) if isinstance(entry, Notice)]
-        return (unwritten + await self._read_entries(self._file.history, alert, limit))[:limit]
+        written: list[Notice] = await self._read(partial(self._file.history, alert, limit), [])
+        return (unwritten + written)[:limit]
+
+    async def notice_count(self, alert: str | None = None) -> int:
+        """Return the number of stored notices of one alert, or of all alerts."""
+        unwritten = sum(isinstance(entry, Notice) for entry in self._unwritten_entries(alert))
+        return unwritten + await self._read(partial(self._file.notice_count, alert), 0)
 
     async def sent_notices(self, alert: str | None = None, limit: int = 100) -> list[SentNotice]:
         """Return the newest sent notices of one alert, or of all, of the last 30 days, newest first."""
         unwritten = [entry for entry in self._unwritten_entries(alert) if isinstance(entry, SentNotice)]
-        return (unwritten + await self._read_entries(self._file.sent_notices, alert, limit))[:limit]
+        written: list[SentNotice] = await self._read(partial(self._file.sent_notices, alert, limit), [])
+        return (unwritten + written)[:limit]
 
     def _unwritten_entries(self, alert: str | None) -> list[HistoryEntry]:
         return [entry for entry in reversed(self._unwritten_history) if alert in (None, entry.alert)]
 
-    async def _read_entries(
-        self, read: Callable[[str | None, int], list[Result]], alert: str | None, limit: int
-    ) -> list[Result]:
-        """Return history entries that `read` reads from the file; none when the disk fails."""
+    async def _read(self, read: Callable[[], Result], default: Result) -> Result:
+        """Return what `read` reads from the file; `default` when the disk fails."""
         if self.failure:
-            return []
+            return default
         try:
-            return await self._run(partial(read, alert, limit))
+            return await self._run(read)
         except DISK_ERRORS as error:
             self._record_failure(error)
-            return []
+            return default
 
     async def maintain(self) -> None:
         """Try to recover if the disk failed; else delete old history. Call it every few seconds."""

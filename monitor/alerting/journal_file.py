@@ -217,6 +217,14 @@ class JournalFile:
             selected = self._open_connection().execute(select, [*values, limit]).fetchall()
         return list(_decode_notices(text for (text,) in selected))
 
+    def notice_count(self, alert: str | None) -> int:
+        """Return the number of notices of one alert, or of all alerts if None."""
+        condition, values = ("WHERE alert = ?", [alert]) if alert else ("", [])
+        with self._closing_on_error():
+            select = f"SELECT count(*) FROM history {condition}"
+            (count,) = self._open_connection().execute(select, values).fetchone()
+        return int(count)
+
     def sent_notices(self, alert: str | None, limit: int) -> list[SentNotice]:
         """Return the newest sent notices of one alert, or of all alerts if None, newest first."""
         condition, values = ("WHERE alert = ?", [alert]) if alert else ("", [])

@@ -1,10 +1,12 @@
 """The models of requests and responses about alerts, silences and deliveries."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from monitor.api.models import ListModel
 from monitor.schema.types import Duration
 
 Text = Annotated[str, Field(min_length=1, max_length=1000)]
@@ -152,26 +154,22 @@ class ReceiverStatusModel(BaseModel):
     unreachable: str | None
 
 
-class AlertList(BaseModel):
-    """A list of alerts: firing before pending, then alerts that nobody handles, then the most urgent.
+class AlertList(ListModel):
+    """A list of alerts: firing before pending, then alerts that nobody handles, then the most urgent."""
 
-    total: the number of all alerts, listed or not.
-    """
-
-    items: list[AlertModel]
-    total: int
+    items: Sequence[AlertModel]
 
 
-class SilenceList(BaseModel):
+class SilenceList(ListModel):
     """A list of silences, ordered by their end."""
 
-    items: list[SilenceModel]
+    items: Sequence[SilenceModel]
 
 
-class ReceiverStatusList(BaseModel):
+class ReceiverStatusList(ListModel):
     """A list of receivers."""
 
-    items: list[ReceiverStatusModel]
+    items: Sequence[ReceiverStatusModel]
 
 
 class ReplayResult(BaseModel):
@@ -229,7 +227,7 @@ class NoticeModel(BaseModel):
     notified: list[SentModel]
 
 
-class NoticeList(BaseModel):
+class NoticeList(ListModel):
     """A list of notices, the newest first, including notices that were sent to no receiver."""
 
-    items: list[NoticeModel]
+    items: Sequence[NoticeModel]

@@ -125,7 +125,8 @@ def _add_history_route(router: APIRouter, alerting: Alerting) -> None:
         notices = await alerting.journal.history(alert, limit)
         sent_notices = await sent_by_notice(alerting.journal, notices, alert)
         return models.NoticeList(
-            items=[_notice_model(notice, sent) for notice, sent in zip(notices, sent_notices, strict=True)]
+            items=[_notice_model(notice, sent) for notice, sent in zip(notices, sent_notices, strict=True)],
+            total=await alerting.journal.notice_count(alert),
         )
 
 
@@ -197,9 +198,8 @@ def _add_silence_routes(router: APIRouter, alerting: Alerting, fleet: Fleet) -> 
     async def list_silences() -> models.SilenceList:
         """List the silences that have not ended, ordered by their end."""
         matches_by_silence = await matches_of(engine, fleet, engine.silences.stored)
-        return models.SilenceList(
-            items=[_silence_model(silence, matches) for silence, matches in matches_by_silence]
-        )
+        items = [_silence_model(silence, matches) for silence, matches in matches_by_silence]
+        return models.SilenceList(items=items, total=len(items))
 
     @router.post("/silences", summary="Silence alerts")
     async def create_silence(body: models.SilenceRequest, request: Request) -> models.SilenceModel:
@@ -230,12 +230,11 @@ def _add_delivery_routes(router: APIRouter, alerting: Alerting) -> None:
     async def list_deliveries() -> models.ReceiverStatusList:
         """List the receivers, with their queued, sent and failed notifications, and their dead letters."""
         unreachable = alerting.reachability.unreachable
-        return models.ReceiverStatusList(
-            items=[
-                _receiver_status_model(status, unreachable.get(status.receiver))
-                for status in alerting.delivery.statuses()
-            ]
-        )
+        items = [
+            _receiver_status_model(status, unreachable.get(status.receiver))
+            for status in alerting.delivery.statuses()
+        ]
+        return models.ReceiverStatusList(items=items, total=len(items))
 
     @router.post("/deliveries/replay", responses=NOT_FOUND_RESPONSE, summary="Send dead letters again")
     async def replay_deliveries(

@@ -1,13 +1,14 @@
 """The route of the coverage of quotas."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from monitor.api.app_state import AppState
-from monitor.api.models import ApiModel, Number, Utf8Text
+from monitor.api.models import ApiModel, ListModel, Number, Utf8Text
 from monitor.coverage.filters import CoverageFilters
 from monitor.coverage.quota_coverage import Coverage
 from monitor.coverage.totals import CoverageTotals
@@ -57,15 +58,14 @@ class QuotaCoverageModel(ApiModel):
     )
 
 
-class CoverageModel(ApiModel):
+class CoverageModel(ListModel):
     """Quotas, sorted by account, region, service code and code.
 
     total, states, monthly_dollars and unknown_costs cover all matching quotas, listed or not. notes: further
     remarks, such as that AWS's report of utilization is not permitted.
     """
 
-    items: list[QuotaCoverageModel]
-    total: int
+    items: Sequence[QuotaCoverageModel]
     states: dict[CoverageState, int] = Field(description="The number of quotas in each state.")
     monthly_dollars: float = Field(
         description="The sum of the known costs in US dollars a month; a metric that several quotas share "

@@ -1,7 +1,7 @@
 """The route of the look-back: past episodes, by the usage and the notices that Headroom has stored."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from monitor.api.app_state import AppState
-from monitor.api.models import ApiModel, Number, Utf8Text
+from monitor.api.models import ApiModel, ListModel, Number, Utf8Text
 from monitor.fleet.snapshot import Snapshot
 from monitor.lookback.stored_episodes import StoredEpisode, StoredLookback
 
@@ -65,15 +65,14 @@ class EpisodeModel(ApiModel):
     )
 
 
-class LookbackModel(ApiModel):
+class LookbackModel(ListModel):
     """Episodes of the last days, the newest first, by the stored usage and the journal."""
 
+    items: Sequence[EpisodeModel]
     begin: datetime = Field(description="The first minute of the look-back.")
     end: datetime = Field(description="The minute after the last minute of the look-back.")
     series: int = Field(description="The number of series with a history of usage.")
     known_days: float = Field(description="The number of days with known usage, of all series together.")
-    items: list[EpisodeModel] = Field(description="The episodes, the newest first.")
-    total: int = Field(description="The number of episodes, listed or not.")
     has_journal: bool = Field(
         description="False while the journal cannot be read, so that notices are missing."
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -19,6 +19,13 @@ class ApiModel(BaseModel):
     """The base of all models. Unknown values are null."""
 
     model_config = ConfigDict(frozen=True, from_attributes=True)
+
+
+class ListModel(ApiModel):
+    """The base of all lists: the items of one response, and the number of all items that match."""
+
+    items: Sequence[Any]
+    total: int
 
 
 class ErrorModel(ApiModel):
@@ -95,14 +102,15 @@ class SeriesModel(ApiModel):
     tags: dict[str, str] = Field(description="The tags of the resource that are exported as labels.")
 
 
-class SeriesPageModel(ApiModel):
-    """One page of the series that match a query."""
+class SeriesPageModel(ListModel):
+    """One page of the series that match a query.
 
-    items: Sequence[SeriesModel] = Field(
-        description="The series of the page; empty when no series matches or follows the cursor."
-    )
+    items: the series of the page; empty when no series matches or follows the cursor. total: the number of
+    series that match, on all pages.
+    """
+
+    items: Sequence[SeriesModel]
     next: str | None = Field(description="The cursor of the next page; null on the last page.")
-    total: int = Field(description="The number of series that match, on all pages.")
     zones: Mapping[str, int] = Field(
         description="The number of series in each zone, worst zone first; the filter `zone` does not apply."
     )
@@ -230,11 +238,10 @@ class CatalogueServiceModel(ApiModel):
     family: ServiceFamily = Field(description="The family of services that share a dashboard.")
 
 
-class CatalogueModel(ApiModel):
-    """All signals of all services."""
+class CatalogueModel(ListModel):
+    """All signals of all services, in the order of the catalogue."""
 
-    items: Sequence[Signal] = Field(description="The signals by service, in the order of the catalogue.")
-    total: int = Field(description="The number of signals.")
+    items: Sequence[Signal]
     services: Sequence[CatalogueServiceModel] = Field(description="The services of the signals.")
     off: Sequence[str] = Field(
         description="The signals of monitored services that are not read because they have the tier "

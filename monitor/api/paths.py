@@ -8,7 +8,7 @@ from fastapi import APIRouter, HTTPException, Path
 from pydantic import Field
 
 from monitor.api.app_state import AppState
-from monitor.api.models import ApiModel, ErrorModel, Number, Utf8Text
+from monitor.api.models import ApiModel, ErrorModel, ListModel, Number, Utf8Text
 from monitor.fleet.key import LABELS
 from monitor.fleet.query import ZoneWord
 from monitor.lib.text import short_line
@@ -121,11 +121,10 @@ class PathDetailModel(PathModel):
     hops: Sequence[PathHopModel] = Field(description="The hops, each after the hops before it.")
 
 
-class PathListModel(ApiModel):
+class PathListModel(ListModel):
     """All request paths, in the order of the files."""
 
     items: Sequence[PathModel]
-    total: int
 
 
 def paths_router(state: AppState) -> APIRouter:

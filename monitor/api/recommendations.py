@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from monitor.api.app_state import AppState
-from monitor.api.models import ApiModel, Number, Utf8Text
+from monitor.api.models import ApiModel, ListModel, Number, Utf8Text
 from monitor.sizing.recommendations import Recommendation
 from monitor.sizing.totals import SizingTotals
 from rules.right_size import Advice
@@ -80,14 +80,13 @@ class RecommendationModel(ApiModel):
         )
 
 
-class RecommendationsModel(ApiModel):
+class RecommendationsModel(ListModel):
     """A list of recommendations: first the recommendations to raise, then the largest savings.
 
     total, counts and sums cover all matching recommendations, listed or not.
     """
 
-    items: list[RecommendationModel]
-    total: int
+    items: Sequence[RecommendationModel]
     counts: dict[Advice, int] = Field(description="The number of recommendations with each advice.")
     saved_monthly_dollars: float = Field(
         description="The saving by all purchases to lower, in US dollars a month, without unknown prices."

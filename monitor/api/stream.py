@@ -1,10 +1,12 @@
 """The route of the stream's dead letters: pieces of deliveries that could not be decoded."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from monitor.api.models import ListModel
 from monitor.api.timestamps import utc_datetime
 from monitor.stream.dead_letters import DeadLetterStore
 
@@ -20,11 +22,13 @@ class StreamDeadLetterModel(BaseModel):
     piece: str = Field(description="The first bytes of the piece, as text.")
 
 
-class StreamDeadLetterList(BaseModel):
-    """The latest pieces that could not be decoded, the newest first."""
+class StreamDeadLetterList(ListModel):
+    """The latest pieces that could not be decoded, the newest first.
 
-    total: int = Field(description="The number of undecodable pieces since the start.")
-    items: list[StreamDeadLetterModel] = Field(description="The latest undecodable pieces, the newest first.")
+    total: the number of undecodable pieces since the start.
+    """
+
+    items: Sequence[StreamDeadLetterModel]
 
 
 def stream_router(dead_letters: DeadLetterStore) -> APIRouter:
@@ -45,6 +49,6 @@ def stream_router(dead_letters: DeadLetterStore) -> APIRouter:
             )
             for letter in dead_letters.latest()
         ]
-        return StreamDeadLetterList(total=dead_letters.count, items=items)
+        return StreamDeadLetterList(items=items, total=dead_letters.count)
 
     return router

@@ -1,6 +1,7 @@
 """The route of what-if: what breaks first when traffic grows, a region fails or a limit changes."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -8,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from monitor.api.app_state import AppState
-from monitor.api.models import ApiModel, Number, Utf8Text
+from monitor.api.models import ApiModel, ListModel, Number, Utf8Text
 from monitor.api.timestamps import utc_datetime
 from monitor.fleet.fleet import Series
 from monitor.http.errors import error_response
@@ -148,15 +149,17 @@ class NotAnsweredModel(NamedSeriesModel):
     reason: Utf8Text = Field(description="The reason, in a sentence.")
 
 
-class WhatIfModel(ApiModel):
-    """The answer to a question. Totals cover all series that the question is about, listed or not."""
+class WhatIfModel(ListModel):
+    """The answer to a question: the series that the question is about, in the order in which they break.
 
+    Totals cover all series that the question is about, listed or not.
+    """
+
+    items: Sequence[StressedSeriesModel]
     question: Utf8Text = Field(description="The question in words.")
     summary: Utf8Text = Field(
         description="The number of series that break, and what makes room, in a sentence."
     )
-    items: list[StressedSeriesModel] = Field(description="The series, in the order in which they break.")
-    total: int
     broken: int = Field(description="The number of series that break.")
     broken_now: int = Field(description="The number of series that are at their limit without any change.")
     actions: dict[Action, int] = Field(

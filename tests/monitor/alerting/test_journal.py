@@ -158,6 +158,7 @@ async def test_history_lists_the_newest_notices_first_of_one_alert_or_of_all(pat
     assert [stored.number for stored in await journal.history()] == [3, 2, 1]
     assert [stored.number for stored in await journal.history("a")] == [3, 1]
     assert [stored.number for stored in await journal.history(limit=2)] == [3, 2]
+    assert (await journal.notice_count(), await journal.notice_count("a")) == (3, 2)
     await journal.close()
 
 

@@ -318,11 +318,13 @@ async def test_the_history_is_filtered_by_alert_and_limited(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     orders, clicks = await fire_alerts(server, "orders", "clicks")
-    items = (await json_of(client, f"{ALERTS}/history"))["items"]
-    assert [item["alert"] for item in items] == [clicks, orders]
-    of_orders = (await json_of(client, f"{ALERTS}/history?alert={orders}"))["items"]
-    assert [(item["alert"], item["kind"]) for item in of_orders] == [(orders, "firing")]
-    assert len((await json_of(client, f"{ALERTS}/history?limit=1"))["items"]) == 1
+    listed = await json_of(client, f"{ALERTS}/history")
+    assert ([item["alert"] for item in listed["items"]], listed["total"]) == ([clicks, orders], 2)
+    of_orders = await json_of(client, f"{ALERTS}/history?alert={orders}")
+    assert [(item["alert"], item["kind"]) for item in of_orders["items"]] == [(orders, "firing")]
+    assert of_orders["total"] == 1
+    first = await json_of(client, f"{ALERTS}/history?limit=1")
+    assert (len(first["items"]), first["total"]) == (1, 2)
     for invalid in ("limit=0", "limit=1001", "limit=x"):
         assert error_of(await client.get(f"{ALERTS}/history?{invalid}")).startswith("limit: ")
 

@@ -104,7 +104,7 @@ def test_every_parameter_field_and_model_has_a_description(document: dict[str, A
         assert schema.get("description") or "enum" in schema, name
 
 
-def test_lists_are_in_items_and_times_are_date_times(document: dict[str, Any]) -> None:
+def test_lists_have_items_and_a_total_and_times_are_date_times(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     for _, operation in operations(document):
         schema = operation["responses"]["200"]["content"].get("application/json", {}).get("schema")
@@ -112,8 +112,11 @@ def test_lists_are_in_items_and_times_are_date_times(document: dict[str, Any]) -
             continue
         name = schema["$ref"].rpartition("/")[2]
         assert schemas[name]["type"] == "object"
-        if operation["operationId"].startswith("list_"):
-            assert schemas[name]["properties"]["items"]["type"] == "array", name
+        if operation["operationId"].startswith("list_") or "items" in schemas[name]["properties"]:
+            fields = schemas[name]["properties"]
+            assert (name, [*fields][:2]) == (name, ["items", "total"])
+            assert (fields["items"]["type"], fields["total"]["type"]) == ("array", "integer"), name
+            assert {"items", "total"} <= {*schemas[name]["required"]}, name
     for name, schema in schemas.items():
         for field, definition in schema.get("properties", {}).items():
             if field in TIME_FIELDS or (field.endswith("_at") and field != "breaks_at"):
