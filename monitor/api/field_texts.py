@@ -38,7 +38,7 @@ COMMON_TEXTS: Final[Mapping[str, str]] = {
 NAMES = re.compile(r"(?:^|(?<=[.:;] ))([a-z_0-9]+(?:, [a-z_0-9]+)*)(?: \([^)]*\))?: ")
 NONE = re.compile(r"\bNone\b")
 # The JSON names of fields that docstrings call otherwise.
-ALIASES: Final[Mapping[str, str]] = {"pending_for": "for"}
+ALIASES: Final[Mapping[str, str]] = {"pending_for": "for", "prices": "price"}
 
 
 def describe_fields(schemas: Mapping[str, JsonSchema]) -> None:
