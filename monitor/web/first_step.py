@@ -13,7 +13,7 @@ from monitor.lib.percent import format_percent
 from monitor.render.commands import command_of_signal
 from monitor.render.text import dollars
 from monitor.sizing.recommendations import Recommendation
-from monitor.web.verdict import HORIZON_TEXT, Situation
+from monitor.web.verdict import LAST_HORIZON_TEXT, Situation
 from monitor.what_if.answer import Action, Remedy
 from monitor.what_if.remedies import NUMBER, remedy_of, settable_limit
 from rules.band import Zone
@@ -178,7 +178,9 @@ def _effects_of(situation: Situation, plan: HigherLimit, probabilities_after: Se
             format_percent(situation.reach.probability[-1]),
             format_percent(probabilities_after[-1]),
         )
-        effects.append(f"That it is reached within {HORIZON_TEXT} is {after} likely instead of {before}.")
+        effects.append(
+            f"That it is reached within {LAST_HORIZON_TEXT} is {after} likely instead of {before}."
+        )
     return effects
 
 
@@ -203,9 +205,11 @@ def _nothing_to_do(situation: Situation) -> tuple[str, list[str]]:
             f"{situation.zone.word.capitalize()} the target band; there is no forecast yet."
         ]
     if highest < MIN_PROBABILITY:
-        return f"Leave it: {HORIZON_TEXT} are clear", ["Nothing is throttled, and no path reaches the limit."]
+        return f"Leave it: {LAST_HORIZON_TEXT} are clear", [
+            "Nothing is throttled, and no path reaches the limit."
+        ]
     return "Leave it for now", [
-        f"That it reaches the limit within {HORIZON_TEXT} is {format_percent(highest)} likely."
+        f"That it reaches the limit within {LAST_HORIZON_TEXT} is {format_percent(highest)} likely."
     ]
 
 

@@ -24,11 +24,11 @@ from monitor.web.templating import render
 RESULT_COOKIE = "headroom_form_result"
 COOKIE_AGE = 30  # seconds in which the next page must be requested
 RESULT_STATE = "form_result"  # attribute of a request's state: the rendered result of a form
-TEXT = re.compile(r"([a-z]{1,16})\.(\d{1,6})\.(\d{1,17})\.(\d{1,6})\.(\d{1,6})\.([0-9a-f]{0,16})")
+COOKIE_TEXT = re.compile(r"([a-z]{1,16})\.(\d{1,6})\.(\d{1,17})\.(\d{1,6})\.(\d{1,6})\.([0-9a-f]{0,16})")
 
 
 class FormAction(StrEnum):
-    """The act of a form."""
+    """What a form did."""
 
     ACKNOWLEDGED = "acknowledged"
     SILENCED = "silenced"
@@ -42,9 +42,9 @@ class FormAction(StrEnum):
 class FormResult:
     """The result of a form.
 
-    count: the number of alerts. at: the time of the acknowledgements or silences that the form made, in
-    microseconds since the epoch. ended: the number of alerts that fire no longer. before: the number of
-    alerts that somebody had acknowledged before; first_before: the id of the first of these.
+    count: the number of alerts that the form acted on. at: the time of the acknowledgements or silences that
+    the form made, in microseconds since the epoch. ended: the number of alerts that fire no longer.
+    before: the number of alerts that were acknowledged already; first_before: the id of the first of these.
     """
 
     action: FormAction
@@ -57,7 +57,7 @@ class FormResult:
     @classmethod
     def parse(cls, text: str) -> Self | None:
         """Return the result that a cookie holds; None for any other text."""
-        found = TEXT.fullmatch(text)
+        found = COOKIE_TEXT.fullmatch(text)
         if found is None or found[1] not in [*FormAction]:
             return None
         count, at, ended, before = (int(number) for number in found.groups()[1:5])
@@ -84,7 +84,11 @@ def micros(seconds: float) -> int:
 
 @dataclass(frozen=True, slots=True)
 class FormResultText:
-    """The data of a result's text. before: an earlier acknowledgement, if any. notes: further sentences."""
+    """What the text about a result is made of.
+
+    names: the names of the acknowledged alerts. before: the earlier acknowledgement of an alert, if any;
+    before_name: the name of that alert. notes: further sentences.
+    """
 
     result: FormResult
     names: Sequence[str] = ()
@@ -150,6 +154,6 @@ class ResultPresenter:
             return FormResultText(result, silence=stored[0] if stored else None, notes=notes)
         return FormResultText(result)
 
-    def _name(self, alert: str) -> str:
-        notice = self.alerting.engine.alerts.get(alert)
+    def _name(self, alert_id: str) -> str:
+        notice = self.alerting.engine.alerts.get(alert_id)
         return alert_name(notice, self.alerting.engine.registry) if notice else ""

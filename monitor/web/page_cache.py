@@ -33,11 +33,14 @@ class CachedPage:
 
     @classmethod
     def from_body(cls, body: bytes) -> "CachedPage":
-        """Compress a rendered page and compute its tag. Takes long: not for the event loop."""
+        """Compress a rendered page and compute its tag. This takes long: call it in a thread."""
         return cls(body, gzip.compress(body, GZIP_LEVEL, mtime=0), f'W/"{sha256(body).hexdigest()[:20]}"')
 
     def response(self, request: Request) -> Response:
-        """Return the page in the encoding that the request prefers, or 304 when the client has the page."""
+        """Return the page in the encoding that the request prefers, or 304 when the client has the page.
+
+        A client that has just sent a form gets the page with the result of the form, which is not cached.
+        """
         if form_result := getattr(request.state, RESULT_STATE, b""):
             return self._with_form_result(form_result)
         headers = {
@@ -54,7 +57,7 @@ class CachedPage:
         return Response(body, headers=headers, media_type="text/html")
 
     def _with_form_result(self, form_result: bytes) -> Response:
-        """Return the page with the result of a form, for the client that sent the form, once."""
+        """Return the page with the result of a form. The client shows it once: its cookie is deleted."""
         body = self.body.replace(BODY_END, form_result + BODY_END)
         headers = {**PAGE_HEADERS, "Cache-Control": "no-store"}
         response = Response(body, headers=headers, media_type="text/html")

@@ -11,12 +11,14 @@ from monitor.topology.path_status import LimitStatus, PathStatus
 from rules.units import parse_unit
 
 TOP, BASE = 56, 252  # y of the highest column's top and of all columns' feet, in pixels
-HEIGHT = 336
+HEIGHT = 336  # pixels
 COLUMN_WIDTH = 116  # pixels, where the drawing is wider than the page
 GRID_LINES = 4
 MIN_ROOM = 0.005  # share of the present flow; less room is shown as none
-MARGIN_ABOVE = 2.0  # the rate at the drawing's top, as a multiple of the present flow
-NAME_LENGTH, WORD_LENGTH, MAX_LINES = 16, 18, 3  # below a column: characters of a name and of a line; lines
+# The rate at the drawing's top is the higher of these multiples: of the present flow, and of the capacity.
+FLOW_MULTIPLE, CAPACITY_MULTIPLE = 2.0, 1.3
+# The text below a column: characters of the hop's name and of a line, and lines.
+NAME_LENGTH, LINE_LENGTH, MAX_LINES = 16, 18, 3
 
 DRAWING = Markup(
     '<svg class="flow-drawing" width="{width}" height="{height}" role="img" aria-label="{label}">'
@@ -29,24 +31,28 @@ COLUMN = Markup(
     '<g class="{kind}">'
     '<rect class="cap" x="{x:.2f}%" width="{width:.2f}%" y="{y:.0f}" height="{height:.0f}"/>'
     '<line class="{edge}" x1="{x:.2f}%" x2="{end:.2f}%" y1="{y:.0f}" y2="{y:.0f}"/>'
-    '<text class="big" x="{middle:.2f}%" y="{above:.0f}" text-anchor="middle">{number}'
+    '<text class="big" x="{middle:.2f}%" y="{number_y:.0f}" text-anchor="middle">{number}'
     '<tspan class="room"> {room}</tspan></text>{texts}</g>'
 )
 UNKNOWN = Markup(
     '<g><rect x="{x:.2f}%" width="{width:.2f}%" y="{y:.0f}" height="{height:.0f}" fill="url(#hatch)"/>'
-    '<text class="big" x="{middle:.2f}%" y="{above:.0f}" text-anchor="middle">?</text>{texts}</g>'
+    '<text class="big" x="{middle:.2f}%" y="{number_y:.0f}" text-anchor="middle">?</text>{texts}</g>'
 )
 TEXT = Markup('<text class="{kind}" x="{x:.2f}%" y="{y}" text-anchor="middle">{text}</text>')
 WATER = Markup(
     '<rect class="water" x="0" width="100%" y="{y:.0f}" height="{height:.0f}"/>'
     '<rect class="surface" x="0" width="100%" y="{y:.0f}" height="2"/>'
-    '<text class="on" x="14" y="{text:.0f}">{words}</text>'
+    '<text class="on" x="14" y="{words_y:.0f}">{words}</text>'
 )
 
 
 @dataclass(frozen=True, slots=True)
 class FlowColumn:
-    """A limit, or a hop without a known limit, drawn as a column. capacity: None if it is unknown."""
+    """A limit, or a hop without a known limit, drawn as a column.
+
+    name: that of the hop. words: the name of the limit's signal, or the title of a hop without a known limit.
+    capacity: None if it is unknown.
+    """
 
     name: str
     words: str
@@ -66,7 +72,7 @@ def flow_svg(path: PathStatus) -> Markup:
             GRID.format(y=BASE - (BASE - TOP) * n // GRID_LINES) for n in range(GRID_LINES + 1)
         ),
         columns=Markup("").join(
-            _column(path, column, number, len(columns), highest) for number, column in enumerate(columns)
+            _column(path, column, index, len(columns), highest) for index, column in enumerate(columns)
         ),
         water=_water(path, highest),
     )
@@ -88,21 +94,22 @@ def _words(limit: LimitStatus) -> str:
 
 def _highest(path: PathStatus) -> float:
     """Return the rate at the top of the drawing."""
-    return max(MARGIN_ABOVE * (path.flow or 0.0), 1.3 * (path.capacity or 0.0)) or 1.0
+    return max(FLOW_MULTIPLE * (path.flow or 0.0), CAPACITY_MULTIPLE * (path.capacity or 0.0)) or 1.0
 
 
 def _y(rate: float, highest: float) -> float:
     return BASE - (BASE - TOP) * min(rate / highest, 1.0)
 
 
-def _column(path: PathStatus, column: FlowColumn, number: int, count: int, highest: float) -> Markup:
-    share = 100 / count
-    x, width = share * number + share * 0.03, share * 0.94
+def _column(path: PathStatus, column: FlowColumn, index: int, count: int, highest: float) -> Markup:
+    """Return the drawing of one column. highest: the rate at the drawing's top."""
+    space = 100 / count  # percent of the width
+    x, width = space * index + space * 0.03, space * 0.94
     middle = x + width / 2
     texts = _texts(column, middle)
     if column.capacity is None:
         return UNKNOWN.format(
-            x=x, width=width, middle=middle, y=TOP, height=BASE - TOP, above=TOP - 9, texts=texts
+            x=x, width=width, middle=middle, y=TOP, height=BASE - TOP, number_y=TOP - 9, texts=texts
         )
     y = _y(column.capacity, highest)
     is_beyond = column.capacity > highest
@@ -115,7 +122,7 @@ def _column(path: PathStatus, column: FlowColumn, number: int, count: int, highe
         middle=middle,
         y=y,
         height=BASE - y,
-        above=min(y, _y(path.flow or 0.0, highest)) - 9,
+        number_y=min(y, _y(path.flow or 0.0, highest)) - 9,
         number=parse_unit("requests").split(column.capacity)[0],
         room=room_text(path, column.capacity),
         texts=texts,
@@ -124,7 +131,7 @@ def _column(path: PathStatus, column: FlowColumn, number: int, count: int, highe
 
 def _texts(column: FlowColumn, middle: float) -> Markup:
     """Return the name of the hop and the words of the limit below a column."""
-    lines: Sequence[str] = wrap(column.words, WORD_LENGTH)[:MAX_LINES]
+    lines: Sequence[str] = wrap(column.words, LINE_LENGTH)[:MAX_LINES]
     name = shorten(column.name, NAME_LENGTH, placeholder="…") if " " in column.name else column.name
     name = name if len(name) <= NAME_LENGTH else f"{name[: NAME_LENGTH - 1]}…"
     drawn = [TEXT.format(kind="name", x=middle, y=BASE + 20, text=name)]
@@ -139,7 +146,7 @@ def _water(path: PathStatus, highest: float) -> Markup:
         return Markup("")
     y = _y(path.flow, highest)
     words = f"{parse_unit(f'{path.unit}/s').format(path.flow)} flow now"
-    return WATER.format(y=y, height=BASE - y, text=y + 18 if y < BASE - 24 else y - 6, words=words)
+    return WATER.format(y=y, height=BASE - y, words_y=y + 18 if y < BASE - 24 else y - 6, words=words)
 
 
 def room_text(path: PathStatus, capacity: float | None) -> str:

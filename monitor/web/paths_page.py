@@ -17,7 +17,7 @@ from rules.units import parse_unit
 
 MAX_CARDS = 100
 PATHS = "/paths"
-URGENT = 1.5  # capacity over present flow, below which raising the weakest limit is urgent
+MAX_URGENT_FACTOR = 1.5  # of the present flow: a weakest limit that breaks below it must be raised soon
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,11 @@ class PathCard:
 class PathRow:
     """A limit, or a hop without limits, as a row of the table. A text may be empty.
 
-    number: the position of the hop, from 1. after: the names of the preceding hops, unless the hop above is
-    the only one. uses: how much of the limit a request uses, or how many units of the hop a request causes.
-    breaks_at: the factor by which the flow may grow until it reaches the limit. forecast: when the limit is
-    reached. note: why a value is unknown. remedy: how to raise the limit or lower the usage.
+    number: the position of the hop, from 1. place: the region. after: the names of the preceding hops, unless
+    the hop above is the only one. uses: how much of the limit a request uses, or how many units of the hop a
+    request causes. carries: the flow at which the limit is reached. breaks_at: the factor by which the flow
+    may grow until it reaches the limit. forecast: when the limit is reached. note: why a value is unknown.
+    remedy: how to raise the limit or lower the usage.
     """
 
     number: int
@@ -74,11 +75,12 @@ def _card_summary(path: PathStatus) -> str:
     if path.weakest is None:
         return f"{hops} · not known what it carries"
     name = path.hops[path.weakest.hop].hop.effective_name
-    refused = f"refuses {format_rate(path.weakest.throttled)}" if path.weakest.throttled else ""
-    return f"{hops} · weakest: {name}, {refused or _room(path)}"
+    throttled = f"refuses {format_rate(path.weakest.throttled)}" if path.weakest.throttled else ""
+    return f"{hops} · weakest: {name}, {throttled or _room(path)}"
 
 
 def _room(path: PathStatus) -> str:
+    """Return the room of a path in words: `at most +22 % room`, `no room`; empty if unknown."""
     text = room_text(path, path.capacity)
     text = f"{text} room" if text.startswith("+") else text
     return f"at most {text}" if path.is_upper_bound and text.startswith("+") else text
@@ -93,11 +95,11 @@ def path_page(path: PathStatus, snapshot: Snapshot) -> dict[str, Any]:
         "flow": unit.format(path.flow) if path.flow is not None else "",
         "capacity": unit.format(path.capacity) if path.capacity is not None else "",
         "room": room_text(path, path.capacity),
-        "weakest": _described(path, path.weakest),
-        "next": _described(path, path.next_weakest),
+        "weakest": _limit_text(path, path.weakest),
+        "next": _limit_text(path, path.next_weakest),
         "next_capacity": unit.format(path.next_weakest.capacity or 0.0) if path.next_weakest else "",
         "next_room": room_text(path, path.next_weakest.capacity) if path.next_weakest else "",
-        "is_urgent": (path.weakest and (path.share(path.weakest) or 0.0) < URGENT),
+        "is_urgent": (path.weakest and (path.share(path.weakest) or 0.0) < MAX_URGENT_FACTOR),
         "remedy": path.weakest.series.settings.signal.remedy[0] if path.weakest else "",
         "command": _command(path.weakest) if path.weakest else None,
         "payload": payload[1] if payload else None,
@@ -107,7 +109,7 @@ def path_page(path: PathStatus, snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-def _described(path: PathStatus, limit: LimitStatus | None) -> str:
+def _limit_text(path: PathStatus, limit: LimitStatus | None) -> str:
     """Return a limit in words: `checkout: Concurrent executions of a function`."""
     return f"{path.hops[limit.hop].hop.effective_name}: {limit.title}" if limit else ""
 
@@ -183,6 +185,7 @@ def _carries(path: PathStatus, limit: LimitStatus) -> str:
 
 
 def _visits(path: PathStatus, hop: HopStatus) -> str:
+    """Return how many units of the hop a request causes, in words; empty if unknown."""
     number = hop.visits.number
     return parse_unit(hop.kind.unit).format(number) if isfinite(number) else ""
 

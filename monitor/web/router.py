@@ -51,7 +51,7 @@ from monitor.web.series_rows import series_rows
 from monitor.web.server_events import events_router
 from monitor.web.templating import PAGE_HEADERS, assets, render
 from monitor.web.themes import themes_router
-from monitor.web.what_if_page import PATH, answer_variables, question_variables
+from monitor.web.what_if_page import WHAT_IF_PATH, answer_variables, question_variables
 from monitor.what_if.query import WhatIfQuery
 from monitor.what_if.question import QuestionError
 from rules.right_size import Advice
@@ -61,7 +61,7 @@ MAX_HISTORY = 100
 MAX_CELLS = MAX_BILLS = MAX_BLIND_SPOTS = 200
 MAX_REASONS = 50
 MAX_EPISODES, MAX_NOTICES = 60, 4  # on the page of the look-back: episodes, and notices of each episode
-MAX_ID_LENGTH = 64  # of a series, in the addresses of cached pages
+MAX_ID_LENGTH = 64  # characters of an id or a name in the address of a cached page
 RendererFor = Callable[[FormOptions], "PageRenderer"]
 ASSET_HEADERS = {
     "Cache-Control": "public, max-age=31536000, immutable",
@@ -115,6 +115,7 @@ def _named_pages(router: APIRouter, renderer_for: RendererFor) -> None:
 
 
 def _pages(router: APIRouter, renderer_for: RendererFor) -> None:
+    """Add the pages without a name in their path, except those of what-if, alerts and runbooks."""
     renderers = {
         "/cost": PageRenderer.cost,
         "/paths": PageRenderer.paths,
@@ -124,9 +125,9 @@ def _pages(router: APIRouter, renderer_for: RendererFor) -> None:
     }
 
     @router.get("/")
-    async def overview(request: Request, asked: Annotated[ListParameters, Query()]) -> Response:
-        view = asked.view
-        if not asked.is_canonical:
+    async def overview(request: Request, parameters: Annotated[ListParameters, Query()]) -> Response:
+        view = parameters.view
+        if not parameters.is_canonical:
             return RedirectResponse(view.url(), 307)
         renderer = renderer_for(FormOptions.from_request(request))
         page = await renderer.cache.get(view.url(), partial(renderer.overview, view))
@@ -154,14 +155,14 @@ def _pages(router: APIRouter, renderer_for: RendererFor) -> None:
         return (await renderer.cache.get(path, partial(renderers[path], renderer))).response(request)
 
 
-def _what_if_page(router: APIRouter, renderer_for: "Callable[[FormOptions], PageRenderer]") -> None:
+def _what_if_page(router: APIRouter, renderer_for: RendererFor) -> None:
     @router.get("/what-if")
     async def what_if(request: Request, query: Annotated[WhatIfQuery, Query()]) -> Response:
         renderer, asked = renderer_for(FormOptions.from_request(request)), query.asked
         try:
-            page = await renderer.cache.get(asked.url(PATH), partial(renderer.what_if, asked))
+            page = await renderer.cache.get(asked.url(WHAT_IF_PATH), partial(renderer.what_if, asked))
         except QuestionError as error:
-            return HTMLResponse(await renderer.unanswered(asked, str(error)), 422, PAGE_HEADERS)
+            return HTMLResponse(await renderer.what_if_error(asked, str(error)), 422, PAGE_HEADERS)
         return page.response(request)
 
 
@@ -174,9 +175,9 @@ def _alert_pages(router: APIRouter, renderer_for: RendererFor) -> None:
         if name not in [*AlertTab] or request.url.path.endswith("/"):
             raise HTTPException(404, f"the page of alerts has no tab {name[:MAX_ID_LENGTH]}")
         renderer, tab = renderer_for(FormOptions.from_request(request)), AlertTab(name)
-        shown = alert if tab is AlertTab.HISTORY else None
-        address = f"{tab.path}?alert={shown or ''}"
-        return (await renderer.cache.get(address, partial(renderer.alerts, tab, shown))).response(request)
+        alert_id = alert if tab is AlertTab.HISTORY else None
+        address = f"{tab.path}?alert={alert_id or ''}"
+        return (await renderer.cache.get(address, partial(renderer.alerts, tab, alert_id))).response(request)
 
 
 def _runbook_pages(router: APIRouter, renderer_for: RendererFor) -> None:
@@ -195,7 +196,7 @@ def _runbook_pages(router: APIRouter, renderer_for: RendererFor) -> None:
 
 
 class PageRenderer:
-    """Renders the pages for clients that get the same forms, and caches them."""
+    """Renders and caches the pages for clients that get the same forms."""
 
     def __init__(self, state: AppState, forms: FormOptions) -> None:
         self._state, self._engine, self._forms = state, state.alerting.engine, forms
@@ -292,11 +293,15 @@ class PageRenderer:
         """Render the page of what-if. Raises QuestionError where the question cannot be answered."""
         answer = await self._state.what_if.answer(query)
         variables = await asyncio.to_thread(answer_variables, answer)
-        return await self._render("what_if.html", PATH, error="", **variables, **self._question(query))
+        return await self._render(
+            "what_if.html", WHAT_IF_PATH, error="", **variables, **self._question(query)
+        )
 
-    async def unanswered(self, query: WhatIfQuery, sentence: str) -> bytes:
+    async def what_if_error(self, query: WhatIfQuery, sentence: str) -> bytes:
         """Render the page of what-if with the reason why a question cannot be answered."""
-        return await self._render("what_if.html", PATH, error=sentence, answer=None, **self._question(query))
+        return await self._render(
+            "what_if.html", WHAT_IF_PATH, error=sentence, answer=None, **self._question(query)
+        )
 
     def _question(self, query: WhatIfQuery) -> dict[str, Any]:
         return question_variables(query, self._state.exposition.snapshot)
@@ -304,8 +309,12 @@ class PageRenderer:
     async def cost(self) -> bytes:
         """Render the page of CloudWatch's cost."""
         costs = await read_costs(self._state)
-        sized = await read_recommendations(self._state)
-        changes = [advised for advised in sized if advised.advice in (Advice.RAISE, Advice.LOWER)]
+        recommendations = await read_recommendations(self._state)
+        changes = [
+            recommendation
+            for recommendation in recommendations
+            if recommendation.advice in (Advice.RAISE, Advice.LOWER)
+        ]
         return await self._render(
             "cost.html",
             "/cost",
@@ -315,7 +324,7 @@ class PageRenderer:
             total=sum((bill.measured for bill in costs.cells if bill.is_in_dollars), MeasuredCost()),
             interval=mean_interval(bill.projected for bill in costs.cells),
             saved=sum(stream.saved_dollars for stream in costs.streams),
-            sizing=SizingTotals.of(sized),
+            sizing=SizingTotals.of(recommendations),
             changes=changes,
             prices=self._state.cost.prices.table,
             partitions=sorted({self._state.cost.prices.partition_of(bill.labels[0]) for bill in costs.cells}),
@@ -325,7 +334,10 @@ class PageRenderer:
         )
 
     async def paths(self, name: str | None = None) -> bytes:
-        """Render the page of request paths, with the named path or the first. Raises HTTPException (404)."""
+        """Render the page of request paths, with the named path or the first.
+
+        Raises HTTPException (404) for an unknown path.
+        """
         snapshot, paths = self._state.exposition.snapshot, self._state.paths()
         shown = find_path(paths, name) if name is not None else next(iter(paths.items), None)
         content = await asyncio.to_thread(path_page, shown, snapshot) if shown else {"path": None}
@@ -374,7 +386,7 @@ class PageRenderer:
         return await self._render("runbooks.html", "", **variables)
 
     async def runbook(self, name: str) -> bytes:
-        """Render a runbook. Raises HTTPException (404)."""
+        """Render a runbook. Raises HTTPException (404) for an unknown name."""
         variables = await asyncio.to_thread(runbook_variables, self._registry, name)
         return await self._render("runbook.html", "", **variables)
 

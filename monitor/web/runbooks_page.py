@@ -1,4 +1,4 @@
-"""The runbooks as pages: made of the same headings as the files in Markdown."""
+"""The runbooks as pages, made of the same headings as the Markdown files."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from collectors.registry import Registry
 from monitor.runbooks.runbook import Runbook
 from monitor.runbooks.runbooks import find_runbook, runbook_names
 
-FILE_SUFFIX = ".md"  # of the Markdown files, to whose names alerts of Prometheus may link
+FILE_SUFFIX = ".md"  # Prometheus' alerts may link to a runbook by the name of its Markdown file
 MAX_NAME_LENGTH = 64
 
 
@@ -22,6 +22,6 @@ def runbook_variables(registry: Registry, name: str) -> dict[str, Runbook]:
 
 def runbook_list(registry: Registry) -> dict[str, Any]:
     """Return the variables of the list of runbooks: the name, title and number of headings of each."""
-    named = ((name, find_runbook(registry, name)) for name in runbook_names(registry))
-    own, *services = [(name, runbook.title, len(runbook.sections)) for name, runbook in named if runbook]
+    runbooks = ((name, find_runbook(registry, name)) for name in runbook_names(registry))
+    own, *services = [(name, runbook.title, len(runbook.sections)) for name, runbook in runbooks if runbook]
     return {"runbooks": [own, *sorted(services, key=lambda service: service[1].casefold())]}

@@ -31,8 +31,8 @@ from monitor.web.verdict import Situation, how_sure, what_happens
 from rules.signals import Signal
 
 MAX_SIBLINGS = 12  # other limits of the resource that are listed
-OVERDUE_MINUTES = 10  # after the usual delay, until missing samples are drawn as missing
-RISE_MINUTES = 60  # length of each of the two periods that are compared
+OVERDUE_MINUTES = 10  # a sample is drawn as missing when it is this much later than usual
+RISE_MINUTES = 60  # of each of the two periods whose mean usage `rising_text` compares
 
 
 class SeriesState(NamedTuple):
@@ -125,7 +125,7 @@ def verdict(
         utilization=state.row.utilization,
         throttled=state.row.throttled,
         since=state.row.since,
-        sampled=found["sampled"],
+        sampled_at=found["sampled"],
         unobservable=found["unobservable"],
         reach=reach,
         track=outlook.track if outlook else None,
@@ -165,13 +165,13 @@ def chart_of(state: SeriesState, chosen: ChartRange, fan: Fan | None) -> dict[st
 
 
 def siblings(fleet: Fleet, series: Series, names: Iterable[str]) -> list[Series]:
-    """Return the other series of the same resource, and the series that share its purchase.
+    """Return the other series of the same resource, and the series whose limits are bought together with it.
 
-    names: the names of the signals of its service.
+    names: the names of all signals of the service.
     """
     key = series.key
-    own = (fleet.series.get(Key(*key[:3], name, key.subject)) for name in names if name != key.signal)
-    found = {sibling.slot: sibling for sibling in own if sibling}
+    of_resource = (fleet.series.get(Key(*key[:3], name, key.subject)) for name in names if name != key.signal)
+    found = {sibling.slot: sibling for sibling in of_resource if sibling}
     if series.settings.paid:
         bought = fleet.purchase[: fleet.size] == fleet.purchase[series.slot]
         sharing = fleet.by_slot[np.flatnonzero(bought & fleet.paid[: fleet.size])].tolist()
@@ -180,20 +180,20 @@ def siblings(fleet: Fleet, series: Series, names: Iterable[str]) -> list[Series]
 
 
 def paths_through(key: Key, paths: Iterable[PathStatus]) -> list[PathStatus]:
-    """Return the request paths that use a limit."""
+    """Return the request paths that use the limit of a series. key: that of the series."""
     return [
         path for path in paths if any(limit.series.key == key for hop in path.hops for limit in hop.limits)
     ]
 
 
 def may_grow(fleet: Fleet, series: Series, minute: int) -> bool:
-    """Return true if the sample of a minute may still grow, as CloudWatch has not published all of it."""
+    """Return true if the sample of a minute may still grow: CloudWatch has not published all of it yet."""
     slots, minutes = np.array([series.slot], np.int32), np.array([minute], np.int32)
     return bool(is_provisional(minutes, complete_through(fleet, slots))[0])
 
 
 def causes_text(row: SeriesTableRow, causes: Mapping[str, float]) -> str:
-    """Return the throttled demand by cause: `2.1 /s hot key range, other unknown`; empty if none is."""
+    """Return the throttled demand by cause: `2.1 /s hot key range, other unknown`; empty without demand."""
     if not row.throttled:
         return ""
     return ", ".join(
@@ -211,7 +211,10 @@ def headroom_text(row: SeriesTableRow, snapshot: Snapshot, series: Series, signa
 
 
 def rising_text(state: SeriesState) -> str:
-    """Return by how much usage rose in the last hour: `60 requests/s`; empty if usage did not rise."""
+    """Return how much higher the mean of the last hour is than that of the hour before: `60 requests/s`.
+
+    Empty if usage did not rise, or if it is unknown.
+    """
     usage = state.history.usage
     before, after = usage[-2 * RISE_MINUTES : -RISE_MINUTES], usage[-RISE_MINUTES:]
     if not np.isfinite(before).any() or not np.isfinite(after).any():
@@ -221,7 +224,7 @@ def rising_text(state: SeriesState) -> str:
 
 
 def exhaustion_text(seconds: float | None) -> str:
-    """Return the time until a budget that drains is exhausted, in words; empty when there is none."""
+    """Return the time until a budget that drains is exhausted, in words; empty for None."""
     if seconds is None:
         return ""
     return f"exhausted in {format_duration(seconds)} at the present rate" if seconds else "exhausted"

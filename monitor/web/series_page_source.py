@@ -35,13 +35,16 @@ class SeriesPageSource:
         self._state, self._engine = state, state.alerting.engine
 
     async def variables(self, identity: str, chosen: ChartRange, now: int) -> dict[str, Any]:
-        """Return the variables. now: the current minute. Raises HTTPException (404) for an unknown series."""
+        """Return the variables. identity: the id of the series. now: the current minute.
+
+        Raises HTTPException (404) for an unknown series.
+        """
         snapshot, fleet = self._state.exposition.snapshot, self._state.fleet
         journal = self._state.alerting.journal
         notices = await journal.history(identity, MAX_HISTORY)
         series = series_by_id(snapshot, identity)
         if series is None or series.key not in fleet.series:
-            raise HTTPException(NOT_FOUND, _gone(identity, notices))
+            raise HTTPException(NOT_FOUND, _unknown_series_sentence(identity, notices))
         shown_notices = notices[:MAX_NOTICES]
         sent = await sent_by_notice(journal, shown_notices, identity)
         fan = await self._state.fan(series.slot, *chosen.fan_days)
@@ -87,8 +90,8 @@ class SeriesPageSource:
         if not series.settings.paid:
             return None
         fleet = self._state.fleet
-        bought = fleet.purchase[: fleet.size] == fleet.purchase[series.slot]
-        shared = np.flatnonzero(bought & fleet.paid[: fleet.size]).astype(np.int32)
+        in_purchase = fleet.purchase[: fleet.size] == fleet.purchase[series.slot]
+        shared = np.flatnonzero(in_purchase & fleet.paid[: fleet.size]).astype(np.int32)
         return next(iter(await self._state.recommend(shared)), None)
 
     def _links(self, series: Series) -> dict[str, str]:
@@ -97,7 +100,7 @@ class SeriesPageSource:
         return own | configured.for_series(series.key, self._state.registry, series.aws_region)
 
 
-def _gone(identity: str, notices: Sequence[Notice]) -> str:
+def _unknown_series_sentence(identity: str, notices: Sequence[Notice]) -> str:
     """Return a sentence about a series that does not exist, with the last summary of its alert."""
     if not notices:
         return f"no series has the id {identity[:MAX_ID_LENGTH]}; its resource may be gone"

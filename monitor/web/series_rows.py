@@ -16,7 +16,7 @@ from monitor.render.list_drawings import gauge, sparkline, time_to_limit
 from monitor.render.text import OptionalNumber, format_rate, shorten
 from rules.band import Zone
 
-NOT_MEASURED = "-"  # a usage without a sample, as `format_range` writes it
+NOT_MEASURED = "-"  # how `format_range` writes a usage without a sample
 MAX_ACCOUNT_LENGTH = 40  # characters
 
 
@@ -24,8 +24,9 @@ MAX_ACCOUNT_LENGTH = 40  # characters
 class SeriesTableRow:
     """One series as a row of a table.
 
-    throttled: demand per second; None when unknown. since: when the series entered its zone, in epoch
-    seconds; None when that was over three hours ago. now: the current minute.
+    throttled: demand per second; None when unknown. since: when the alert of the series began, or without an
+    alert when the series entered its zone, in epoch seconds; None when it entered over three hours ago.
+    now: the current minute.
     """
 
     series: Series
@@ -77,8 +78,8 @@ class SeriesTableRow:
     @property
     def gauge(self) -> Markup:
         """A drawing of the utilization in the target band; empty if it is unknown."""
-        known = self.utilization is not None
-        return gauge(self.utilization or 0.0, self.series.settings.band) if known else Markup("")
+        is_known = self.utilization is not None
+        return gauge(self.utilization or 0.0, self.series.settings.band) if is_known else Markup("")
 
     @property
     def sparkline(self) -> Markup:

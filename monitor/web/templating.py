@@ -1,4 +1,4 @@
-"""Renders the templates of the pages; their filters and globals, response headers and assets."""
+"""Renders the templates of the pages; declares the templates' filters and globals, and the pages' headers."""
 
 import time
 from collections.abc import Mapping
@@ -47,7 +47,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
 PAGE_HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",  # with a stricter one, browsers do not send the Origin of a form
+    "Referrer-Policy": "same-origin",  # with a stricter policy, browsers do not send the Origin of a form
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 ZONES_WORST_FIRST = tuple(sorted(Zone, reverse=True))

@@ -13,7 +13,7 @@ COOKIE_AGE = 365 * 86400  # seconds
 
 
 def themes_router() -> APIRouter:
-    """Return the route that stores the chosen theme and redirects to the page of the request."""
+    """Return the route that stores the chosen theme and redirects to the page that the request came from."""
     router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
     @router.get("/colours/{theme}")

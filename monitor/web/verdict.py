@@ -1,4 +1,4 @@
-"""The verdict at the top of a series' page: what happens, how likely that is, and how sure."""
+"""The verdict at the top of a series' page: what happens, and how sure the forecast is."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from rules.forecast_features import HORIZON_TEXTS, HORIZONS
 from rules.signals import Signal
 from rules.units import UnitKind
 
-HORIZON_TEXT = "3 d"  # the last of HORIZONS
+LAST_HORIZON_TEXT = "3 d"
 NO_TRACK = "No track record yet."
 
 
@@ -24,9 +24,9 @@ class Situation:
     """All that is known of a series now.
 
     limit: as text; None if unknown. utilization: None if unknown. throttled: demand per second; None if
-    unknown. since: when the series entered its zone, in epoch seconds; None: longer ago than is known.
-    sampled: the time of its newest sample, in epoch seconds. track: how its earlier forecasts came out; None
-    without a history. now: the current minute, since the epoch.
+    unknown. since: as in `SeriesTableRow`. sampled_at: the time of its newest sample, in epoch seconds.
+    track: how its earlier forecasts came out; None without a history. now: the current minute, since the
+    epoch.
     """
 
     signal: Signal
@@ -35,7 +35,7 @@ class Situation:
     utilization: float | None
     throttled: float | None
     since: int | None
-    sampled: int | None
+    sampled_at: int | None
     unobservable: Unobservable | None
     reach: Reach
     track: TrackRecord | None
@@ -45,16 +45,16 @@ class Situation:
 
 def what_happens(situation: Situation) -> Markup:
     """Return what happens to the series, in one to three sentences."""
-    unknown = _unknown(situation)
+    unknown = _unknown_text(situation)
     if unknown and situation.zone is not Zone.SATURATED:
         return unknown
-    sentences = [_throttled(situation), unknown or _reach(situation)]
+    sentences = [_throttled_text(situation), unknown or _reach_text(situation)]
     if situation.zone is Zone.SATURATED or situation.reach.is_reached or situation.reach.minutes:
         sentences.append(Markup("{}").format(situation.signal.why))
     return Markup(" ").join(filter(None, sentences))
 
 
-def _unknown(situation: Situation) -> Markup:
+def _unknown_text(situation: Situation) -> Markup:
     """Return why the present utilization is unknown; empty if it is known."""
     if situation.unobservable:
         return Markup("Not known how full it is: {}.").format(situation.unobservable.reason)
@@ -62,13 +62,13 @@ def _unknown(situation: Situation) -> Markup:
         return Markup("Not known how full it is: no source tells its limit.")
     if situation.zone is not Zone.STALE:
         return Markup("")
-    if situation.sampled is None:
+    if situation.sampled_at is None:
         return Markup("Not known how full it is: no sample has been read yet.")
     text = Markup("Not known how full it is now: the newest sample, of {}, is too old to be judged.")
-    return text.format(time_element(situation.sampled))
+    return text.format(time_element(situation.sampled_at))
 
 
-def _throttled(situation: Situation) -> Markup:
+def _throttled_text(situation: Situation) -> Markup:
     if situation.zone is not Zone.SATURATED or not situation.throttled:
         return Markup("")
     since = Markup(", since {}").format(time_element(situation.since)) if situation.since else ""
@@ -79,43 +79,43 @@ def _throttled(situation: Situation) -> Markup:
     )
 
 
-def _reach(situation: Situation) -> Markup:
+def _reach_text(situation: Situation) -> Markup:
     """Return when the limit is reached, that it is not reached, or why there is no forecast."""
     reach = situation.reach
     if reach.is_reached:
-        return Markup("It is <strong>at {}</strong>.").format(_limit(situation))
+        return Markup("It is <strong>at {}</strong>.").format(_limit_text(situation))
     if reach.minutes:
         text = Markup("Reaches {} <strong>{}</strong> ({}), <strong>{} likely</strong> within {}.")
-        times = dict.fromkeys(time_element(60 * max(reach.minutes[at], situation.now)) for at in (0, -1))
+        times = dict.fromkeys(time_element(60 * max(reach.minutes[edge], situation.now)) for edge in (0, -1))
         horizon = HORIZON_TEXTS[HORIZONS[reach.horizon]]
         return text.format(
-            _limit(situation),
+            _limit_text(situation),
             reach.range(situation.now).replace("-", " to "),
             Markup(" to ").join(times),
-            _likely(reach.probability[reach.horizon]),
-            spaced(horizon),
+            _percent_text(reach.probability[reach.horizon]),
+            with_space(horizon),
         )
     if reach.probability:
         text = Markup("Does not reach {} within {}: <strong>{}</strong> likely.")
-        return text.format(_limit(situation), HORIZON_TEXT, _likely(reach.probability[-1]))
-    return Markup("{}No forecast{}.").format(_at_present(situation), _missing(reach))
+        return text.format(_limit_text(situation), LAST_HORIZON_TEXT, _percent_text(reach.probability[-1]))
+    return Markup("{}No forecast{}.").format(_present_text(situation), _missing_text(reach))
 
 
-def _limit(situation: Situation) -> str:
+def _limit_text(situation: Situation) -> str:
     if situation.reach.ceiling:
         ceiling = situation.signal.unit.format(situation.reach.ceiling)
         return f"its effective ceiling of {ceiling} (its limit is {situation.limit})"
     return f"its limit of {situation.limit}"
 
 
-def _at_present(situation: Situation) -> str:
+def _present_text(situation: Situation) -> str:
     if situation.utilization is None:
         return ""
     limit = "" if situation.signal.unit.kind is UnitKind.PERCENT else f" of {situation.limit}"
     return f"At {format_percent(situation.utilization)} of its limit{limit}. "
 
 
-def _missing(reach: Reach) -> str:
+def _missing_text(reach: Reach) -> str:
     return f" yet: {reach.missing or 'no history of it is kept so far'}"
 
 
@@ -125,7 +125,8 @@ def how_sure(situation: Situation) -> str:
         return ""
     pairs = zip(situation.reach.probability, HORIZONS, strict=False)
     texts = [
-        f"{_likely(probability)} within {spaced(HORIZON_TEXTS[horizon])}" for probability, horizon in pairs
+        f"{_percent_text(probability)} within {with_space(HORIZON_TEXTS[horizon])}"
+        for probability, horizon in pairs
     ]
     return f"How sure: {', '.join(texts)}, by the usage of the last 14 days. {track_text(situation.track)}"
 
@@ -135,25 +136,25 @@ def track_text(track: TrackRecord | None) -> str:
     if track is None or not (track.announced or track.reached):
         return NO_TRACK
     parts: Sequence[str] = (
-        f"Forecasts of this series came true {_times(track.came_true, track.announced)} in 14 d"
+        f"Forecasts of this series came true {_times_text(track.came_true, track.announced)} in 14 d"
         if track.announced
         else "In 14 d, no forecast said that it reaches the limit of now",
-        f"it reached the limit {_count(track.reached)}, {_foreseen(track)}"
+        f"it reached the limit {_count_text(track.reached)}, {_foreseen_text(track)}"
         if track.reached
         else "it never reached the limit",
     )
     return "; ".join(parts) + "."
 
 
-def _times(part: int, total: int) -> str:
+def _times_text(part: int, total: int) -> str:
     return f"{part} of {total} times" if total != 1 else f"{part} of 1 time"
 
 
-def _count(number: int) -> str:
+def _count_text(number: int) -> str:
     return "once" if number == 1 else f"{number} times"
 
 
-def _foreseen(track: TrackRecord) -> str:
+def _foreseen_text(track: TrackRecord) -> str:
     if not track.came_true:
         return "not foreseen"
     if track.came_true < track.reached:
@@ -161,10 +162,10 @@ def _foreseen(track: TrackRecord) -> str:
     return "foreseen" if track.reached == 1 else "all foreseen"
 
 
-def _likely(probability: float) -> str:
+def _percent_text(probability: float) -> str:
     return f"{100 * probability:.0f} %"
 
 
-def spaced(horizon: str) -> str:
+def with_space(horizon: str) -> str:
     """Return a duration with a space: `6 h` for `6h`."""
     return f"{horizon[:-1]} {horizon[-1]}"

@@ -20,10 +20,11 @@ from monitor.what_if.words import (
     usage_text,
 )
 
-PATH = "/what-if"
+WHAT_IF_PATH = "/what-if"
 FACTORS = ("1.2", "1.5", "2", "3", "5", "10")
-# Factors at the right end of the lanes: the lowest that is at least the factor of the question is used.
-LANES = (10.0, 100.0, 1000.0)
+# The lanes of an answer end at the lowest of these factors that is not below the asked factor.
+LANE_ENDS = (10.0, 100.0, 1000.0)
+# The factors that are written below the lanes, by the factor at the right end.
 MARKS = {10.0: (1, 1.5, 2, 3, 5, 10), 100.0: (1, 3, 10, 30, 100), 1000.0: (1, 10, 100, 1000)}
 MAX_OPTIONS = 100  # regions
 MAX_LISTED = 20  # quotas to ask for, and series that are not known
@@ -47,7 +48,7 @@ class Lane:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhatIfRow:
-    """A series as a row. begins_holding: it is the first series that does not break."""
+    """A series as a row of the table. begins_holding: it is the first series that does not break."""
 
     stressed: StressedSeries
     lane: Lane
@@ -86,17 +87,20 @@ class WhatIfRow:
 
 def rows(answer: Answer) -> Iterator[WhatIfRow]:
     """Yield the series of an answer."""
-    highest, was_broken = highest_factor(answer), True
+    highest = highest_factor(answer)
+    previous_breaks = True  # so that the first series may begin those that hold
     for stressed in answer.items:
         lane = Lane(lane_position(stressed.breaks_at, highest), lane_position(stressed.factor, highest))
-        yield WhatIfRow(stressed=stressed, lane=lane, begins_holding=was_broken and not stressed.is_broken)
-        was_broken = stressed.is_broken
+        yield WhatIfRow(
+            stressed=stressed, lane=lane, begins_holding=previous_breaks and not stressed.is_broken
+        )
+        previous_breaks = stressed.is_broken
 
 
 def highest_factor(answer: Answer) -> float:
     """Return the highest factor of the lanes of an answer."""
     asked = answer.question.factor or 1.0
-    return next((highest for highest in LANES if asked <= highest), LANES[-1])
+    return next((highest for highest in LANE_ENDS if asked <= highest), LANE_ENDS[-1])
 
 
 def marks(highest: float) -> list[tuple[str, float]]:
@@ -112,14 +116,14 @@ def lane_position(factor: float | None, highest: float) -> float:
 
 
 def commands(answer: Answer) -> Sequence[str]:
-    """Return the commands that make room without duplicates, requests to AWS first."""
-    asked = [request.command for request in answer.requests if not request.pending_is_enough]
-    own = [
+    """Return the commands that make room, each once; those that ask AWS for an increase come first."""
+    increases = [request.command for request in answer.requests if not request.pending_is_enough]
+    changes = [
         stressed.remedy.command
         for stressed in answer.items
         if stressed.remedy and stressed.remedy.action is not Action.REQUEST
     ]
-    return [*dict.fromkeys(command for command in (*asked, *own) if command)]
+    return [*dict.fromkeys(command for command in (*increases, *changes) if command)]
 
 
 def known_regions(snapshot: Snapshot) -> Sequence[str]:
@@ -149,7 +153,7 @@ def question_variables(query: WhatIfQuery, snapshot: Snapshot) -> dict[str, Any]
     """Return the template's variables about a question."""
     return {
         "query": query,
-        "path": PATH,
+        "path": WHAT_IF_PATH,
         "factors": FACTORS,
         "regions": known_regions(snapshot),
         "max_listed": MAX_LISTED,

@@ -49,17 +49,20 @@ class StressedSeries:
     """A series under the demand of the question. Amounts are in the unit of its signal; None is unknown.
 
     breaks_at: the factor at which demand reaches the limit or the effective ceiling; None without usage.
-    breaks_at_now: the same with all regions and the limit in force. is_broken: `factor` is at least
-    `breaks_at`. factor: the factor by which usage is multiplied.
-    peak: the highest demand of the series itself. peak_at: the minute of the peak. p99: the 99th percentile
-    of the fortnight. peak_is_lower_bound: demand was throttled, so the peak may have been higher.
+    breaks_at_now: `breaks_at` without any change: by the series' own traffic and the limit in force.
+    is_broken: `factor` is at least `breaks_at`.
+    factor: the factor by which the question multiplies the usage.
+    peak: the highest demand of the series itself. peak_at: the minute of the peak.
+    p99: the 99th percentile of the fortnight.
+    peak_is_lower_bound: demand was throttled, so the peak may have been higher.
     received: the id of the series whose traffic this series receives; `demand` contains that traffic.
-    sums_peaks: the peaks of both are added up, as it is unknown whether they were at the same time.
-    demand: the demand under the question. utilization: `demand` divided by `limit`. limit_now: the limit in
-    force. limit: the limit that the question sets, else the limit in force. ceiling: the effective ceiling;
-    None if there is none.
-    needed_limit: the limit with which demand is within the band; None if the series is not broken or its
-    unit is percent. needed_factor: the needed limit divided by `limit`; None if the series is not broken.
+    sums_peaks: the peaks of these two series are added up, as their usage at one time is not known.
+    demand: the demand under the question. utilization: `demand` divided by `limit`.
+    limit_now: the limit in force. limit: the limit that the question sets, else the limit in force.
+    ceiling: the effective ceiling; None if there is none.
+    needed_limit: the limit with which demand is within the band; None if the series is not broken or its unit
+        is percent.
+    needed_factor: the needed limit divided by `limit`; None if the series is not broken.
     remedy: None if the series is not broken.
     """
 
@@ -107,8 +110,9 @@ class StressedSeries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotaToRequest:
-    """An increase of a quota to ask for. value: in AWS's unit. series: how many series need it.
+    """An increase of a quota to ask for.
 
+    value: the quota to ask for, in AWS's unit. series: the number of series that need it.
     pending, pending_is_enough: see `Remedy`.
     """
 
@@ -138,13 +142,17 @@ class NotAnswered:
 class Answer:
     """The answer to a question.
 
-    items: the first series that the question is about, in the order in which they break. total, broken,
-    broken_now: the numbers of all these series, of those that break, and of those that break without any
-    change. actions: the number of broken series for each way to make room. requests: the first quotas to ask
-    for; requests_total: the number of all. unknown: the first series whose answer is unknown; unknown_total:
-    the number of all. not_carried: the first series whose traffic nothing carries; not_carried_total: the
-    number of all. not_growing: the number of series that are left out because they count things, which do not
-    grow with traffic. now: the newest minute with samples; None if there is none. notes: sentences.
+    items: the first series that the question is about, in the order in which they break.
+    total, broken: the number of all these series, and of those that break.
+    broken_now: the number of those that break without any change.
+    actions: the number of broken series for each way to make room.
+    requests: the first quotas to ask for; requests_total: the number of all.
+    unknown: the first series whose answer is unknown; unknown_total: the number of all.
+    not_carried: the first series whose traffic no series of the other region carries; not_carried_total: the
+        number of all.
+    not_growing: the number of series that are left out: they count things, which do not grow with traffic.
+    now: the newest minute with samples; None if there is none.
+    notes: sentences.
     """
 
     question: Question

@@ -25,7 +25,7 @@ def own_ceilings(snapshot: Snapshot, services: Mapping[str, Service], utilizatio
     slots = np.flatnonzero(np.isfinite(ceiling))
     if not slots.size:
         return ceiling
-    fullest = np.nan_to_num(utilization)
+    known_utilization = np.nan_to_num(utilization)
     slots_by_key = _slots_by_key(snapshot, slots.tolist())
     for slot in slots.tolist():
         others = [
@@ -33,16 +33,18 @@ def own_ceilings(snapshot: Snapshot, services: Mapping[str, Service], utilizatio
             for key in _limits_with_shared_count(snapshot.series[slot], services)
             if key in slots_by_key
         ]
-        if others and fullest[others].max() > fullest[slot]:
+        if others and known_utilization[others].max() > known_utilization[slot]:
             ceiling[slot] = np.nan
     return ceiling
 
 
 def _slots_by_key(snapshot: Snapshot, slots: Iterable[int]) -> dict[Key, int]:
-    """Return the slots of the series of the same services in the same cells, by their keys."""
-    wanted = {snapshot.groups[snapshot.group[slot]][:3] for slot in slots}
-    chosen = np.flatnonzero(in_groups(snapshot, (group[:3] in wanted for group in snapshot.groups)))
-    return {snapshot.series[slot].key: slot for slot in chosen.tolist()}
+    """Return the slots of all series of the services and cells of these slots, by the keys of the series."""
+    account_region_services = {snapshot.groups[snapshot.group[slot]][:3] for slot in slots}
+    slots_of_services = np.flatnonzero(
+        in_groups(snapshot, (group[:3] in account_region_services for group in snapshot.groups))
+    )
+    return {snapshot.series[slot].key: slot for slot in slots_of_services.tolist()}
 
 
 def _limits_with_shared_count(series: Series, services: Mapping[str, Service]) -> Iterator[Key]:

@@ -13,12 +13,13 @@ from monitor.what_if.selection import in_groups
 
 
 class Failover(NamedTuple):
-    """The slots of the series whose traffic moves, and of their receivers, in the same order.
+    """The slots of the series that send their traffic to another region, and of their receivers.
 
-    not_carried: the slots of the failing region whose traffic nothing carries.
+    sending, receiving: in the same order.
+    not_carried: the slots of the failing region whose traffic no series of the other region carries.
     """
 
-    moved: Indices
+    sending: Indices
     receiving: Indices
     not_carried: Indices
 
@@ -29,25 +30,30 @@ NO_FAILOVER = Failover(*(np.empty(0, np.intp) for _ in range(3)))
 def failover(snapshot: Snapshot, failing: str, to: str, moving: Flags) -> Failover:
     """Return the series whose traffic moves from the failing region, and the series that receive it.
 
-    moving: the slots whose traffic moves if they are in the failing region. The counterpart of a series has
-    the same account, service, signal and ids, apart from the region's name in the ids; else the same names,
-    apart from the region's name, if no other series of the receiving region has these names.
+    moving: the slots whose traffic moves if they are in the failing region.
+
+    A receiver has the same account, service and signal as the sender, and the same ids, in which the region's
+    name may differ. If there is none, it has the same names, in which the region's name may differ; only one
+    series of the receiving region may have these names.
     """
     receivers = _Receivers(snapshot, to)
-    moved, receiving, not_carried = [], [], []
+    sending, receiving, not_carried = [], [], []
     in_region = in_groups(snapshot, (group[1] == failing for group in snapshot.groups))
     for slot in np.flatnonzero(in_region & moving).tolist():
         receiver = receivers.take(snapshot.series[slot], failing)
         if receiver is None:
             not_carried.append(slot)
         else:
-            moved.append(slot)
+            sending.append(slot)
             receiving.append(receiver)
-    return Failover(*(np.array(slots, np.intp) for slots in (moved, receiving, not_carried)))
+    return Failover(*(np.array(slots, np.intp) for slots in (sending, receiving, not_carried)))
 
 
 class _Receivers:
-    """The series of a region by ids and by names. Each receives the traffic of at most one series."""
+    """The series of the receiving region, by ids and by names.
+
+    Each receives the traffic of at most one series.
+    """
 
     def __init__(self, snapshot: Snapshot, region: str) -> None:
         self._region = region
@@ -58,9 +64,9 @@ class _Receivers:
         ).tolist():
             key = snapshot.series[slot].key
             self._by_ids[_identity(key, key.subject.path)] = slot
-            named = _identity(key, key.subject.names)
+            identity_by_names = _identity(key, key.subject.names)
             if key.subject.names:
-                self._by_names[named] = None if named in self._by_names else slot
+                self._by_names[identity_by_names] = None if identity_by_names in self._by_names else slot
         self._taken = set[int]()
 
     def take(self, series: Series, failing: str) -> int | None:

@@ -30,7 +30,8 @@ class PeakMoments(NamedTuple):
 class PastUsage(Protocol):
     """A fortnight of usage, in quarters of an hour. All methods may be called in a thread.
 
-    ids: `Key.id` of the series in each slot, as numbers. A slot with another series by now is unknown.
+    ids: `Key.id` of the series in each slot, as numbers. The past of a slot that holds another series by now
+    is unknown.
     """
 
     def highest(self, ids: Ids) -> PastHighest:
@@ -38,9 +39,12 @@ class PastUsage(Protocol):
         ...
 
     def moments(self, ids: Ids, slots: Indices) -> PeakMoments:
-        """Return when some series had their peaks."""
+        """Return when the series in these slots had their peaks."""
         ...
 
     def highest_together(self, ids: Ids, first: Indices, second: Indices) -> Floats:
-        """Return the highest sum of the usage of two series at one time, for each pair; NaN is unknown."""
+        """Return the highest sum of two series' usage at one time; NaN is unknown.
+
+        first, second: the slots of the two series of each pair.
+        """
         ...

@@ -16,7 +16,7 @@ ShortText = Annotated[str, Field(max_length=MAX_TEXT_LENGTH)]
 
 
 class WhatIfQuery(BaseModel):
-    """A question: what breaks when traffic grows, a region fails, a limit is another one, or all of these."""
+    """A question: what breaks when traffic grows, a region fails, a limit changes, or all of these."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -33,9 +33,10 @@ class AskedLimit:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question. factor: that of traffic; None if traffic does not grow. matchers: select its series.
+    """A question. factor: by which traffic grows; None if it does not grow.
 
-    failing, to: the region that fails, and the region that receives its traffic; empty if none fails.
+    matchers: select the series whose traffic grows or moves. failing, to: the region that fails, and the
+    region that receives its traffic; empty if none fails. limit: the limit that the question sets, if any.
     counts: numbers of things and stored amounts, which do not grow with traffic, grow, too.
     """
 
@@ -107,11 +108,11 @@ def _regions(query: WhatIfQuery, regions: Collection[str]) -> tuple[str, str]:
         raise QuestionError(
             f"{name}: expected the region that {'receives the traffic' if failing else 'fails'}"
         )
-    named = sorted({*regions} - {GLOBAL_REGION})
+    known_regions = sorted({*regions} - {GLOBAL_REGION})
     for name, region in (("region_fails", failing), ("to", to)):
-        if region not in named:
-            known = ", ".join(named[:20]) or "none yet"
-            hint = suggestion(region, named)
+        if region not in known_regions:
+            known = ", ".join(known_regions[:20]) or "none yet"
+            hint = suggestion(region, known_regions)
             raise QuestionError(
                 f"{name}: expected a region with series ({known}), found {_shown(region)}{hint}"
             )

@@ -14,7 +14,7 @@ from monitor.fleet.throttling import throttled_per_served
 from monitor.what_if.past_usage import PastHighest
 
 MAX_SERIES = 4096  # series judged for one answer: the throttled ones, then the fullest
-SERIES_AT_ONCE = 32  # series judged between two turns of the event loop, in some milliseconds
+SERIES_AT_ONCE = 32  # series judged between two turns of the event loop: some milliseconds
 
 
 class RecentDemand(NamedTuple):
@@ -31,7 +31,7 @@ async def recent_demand(fleet: Fleet, snapshot: Snapshot, past: PastHighest) -> 
     """Return the demand of the last three hours. Other tasks run meanwhile."""
     size = snapshot.id.size
     found = RecentDemand(np.full(size, np.nan, np.float32), np.full(size, NEVER, np.int32))
-    slots = _wanted(snapshot, past)
+    slots = _slots_to_judge(snapshot, past)
     for start in range(0, slots.size, SERIES_AT_ONCE):
         part = slots[start : start + SERIES_AT_ONCE].astype(np.int32)
         part = part[fleet.id[part] == snapshot.id[part]]
@@ -41,7 +41,7 @@ async def recent_demand(fleet: Fleet, snapshot: Snapshot, past: PastHighest) -> 
     return found
 
 
-def _wanted(snapshot: Snapshot, past: PastHighest) -> Indices:
+def _slots_to_judge(snapshot: Snapshot, past: PastHighest) -> Indices:
     """Return the slots whose last hours are judged, at most MAX_SERIES."""
     has_sample = (snapshot.group >= 0) & (snapshot.minute > NEVER) & ~snapshot.bounded
     is_throttled = snapshot.saturation > 0

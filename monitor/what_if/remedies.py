@@ -23,20 +23,23 @@ def action_of(signal: Signal) -> Action:
 
 
 def settable_limit(signal: Signal, needed: float) -> float:
-    """Return the lowest limit of at least `needed` that can be set: in whole steps of the command."""
+    """Return the lowest limit of at least `needed` that can be set.
+
+    Commands with a number, and counts, set only multiples of a step.
+    """
     command = command_of_signal(signal)
     step = command.unit_value if command else signal.quota_unit
-    is_whole = (command and NUMBER in command.run) or (
+    has_steps = (command and NUMBER in command.run) or (
         signal.unit.kind is UnitKind.COUNT and not signal.unit.is_rate
     )
-    return ceil(needed / step) * step if is_whole else needed
+    return ceil(needed / step) * step if has_steps else needed
 
 
 def remedy_of(series: Series, needed: float, present: float) -> Remedy:
     """Return the remedy that raises the limit to `needed`, a settable limit. present: the limit in force."""
     signal, action = series.settings.signal, action_of(series.settings.signal)
-    wanted = None if signal.unit.kind is UnitKind.PERCENT else needed
-    command, declared = raising_command(signal, series, wanted, present), command_of_signal(signal)
+    amount = None if signal.unit.kind is UnitKind.PERCENT else needed
+    command, declared = raising_command(signal, series, amount, present), command_of_signal(signal)
     is_step = bool(declared and declared.max_factor and needed > present * declared.max_factor)
     request = series.settings.quota_request
     is_pending = bool(request and request.pending)
@@ -73,7 +76,7 @@ def _amount(signal: Signal, limit: float) -> str:
 
 
 def quotas_to_request(broken: Sequence[StressedSeries]) -> list[QuotaToRequest]:
-    """Return each quota to ask for once, with the highest value that a series needs."""
+    """Return the quotas to ask for, each once and with the highest value that a series needs."""
     found: dict[tuple[str, ...], QuotaToRequest] = {}
     for stressed in broken:
         quota = quota_of(stressed.series)
@@ -91,8 +94,8 @@ def quotas_to_request(broken: Sequence[StressedSeries]) -> list[QuotaToRequest]:
                 quota.code,
                 stressed.series.settings.quota_arn,
             )
-            other = found.get(identity)
-            found[identity] = request if other is None else _merged(other, request)
+            earlier = found.get(identity)
+            found[identity] = request if earlier is None else _merged(earlier, request)
     return [*found.values()]
 
 

@@ -16,7 +16,7 @@ GROUP_LABELS = LABELS[:4]
 MAX_COMPARED = 2000  # values compared with an unknown value, to suggest the nearest
 
 
-def selected(snapshot: Snapshot, matchers: Sequence[Matcher]) -> Flags:
+def matching_slots(snapshot: Snapshot, matchers: Sequence[Matcher]) -> Flags:
     """Return the slots of the series that all matchers match. Raises QuestionError if there is none."""
     group_matchers = [matcher for matcher in matchers if matcher.name in GROUP_LABELS]
     series_matchers = [matcher for matcher in matchers if matcher.name not in GROUP_LABELS]
@@ -35,11 +35,12 @@ def selected(snapshot: Snapshot, matchers: Sequence[Matcher]) -> Flags:
 
 def in_groups(snapshot: Snapshot, wanted: Iterable[bool]) -> Flags:
     """Return the slots of the series in wanted groups. wanted: one flag for each group of the snapshot."""
-    flags: Flags = np.array([*wanted, False], np.bool_)[snapshot.group]  # -1 is a slot without a series
+    # Slots without a series have the group -1, which is the last flag.
+    flags: Flags = np.array([*wanted, False], np.bool_)[snapshot.group]
     return flags
 
 
-def with_limit(snapshot: Snapshot, limit: AskedLimit, chosen: Flags) -> Flags:
+def slots_of_limit(snapshot: Snapshot, limit: AskedLimit, chosen: Flags) -> Flags:
     """Return the slots of the chosen series whose limit the question sets. Raises QuestionError for none."""
     signal = limit.signal
     flags = in_groups(snapshot, (group[2:] == (signal.service, signal.name) for group in snapshot.groups))

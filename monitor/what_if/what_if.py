@@ -26,7 +26,7 @@ from rules.units import UnitKind
 from rules.what_if import needed_limit, share_of_limit
 
 MAX_REQUESTS: Final = 200  # quotas to ask for, in one answer
-MAX_REQUESTING: Final = 2000  # first broken series, from which the requests are made
+MAX_REQUESTING: Final = 2000  # broken series, the first, for which quotas to ask for are computed
 MAX_LISTED: Final = 100  # series whose answer is unknown, or whose traffic nothing carries
 
 
@@ -42,7 +42,8 @@ class SnapshotOwner(Protocol):
 class WhatIf:
     """Answers questions about the series of a fleet.
 
-    owner: has the last copy of the fleet. services: all known ones, by name. past: the fleet's usage.
+    owner: has the last copy of the fleet. services: all known services, by name. past: the fleet's usage in
+    the last fortnight.
     """
 
     def __init__(
@@ -73,12 +74,12 @@ class WhatIf:
             return await asyncio.to_thread(self._answer, question, data, query.limit)
 
     def _answer(self, question: Question, data: AnswerData, limit: int) -> Answer:
-        stressed = StressedFleet.of(question, data, self._services)
+        stressed_fleet = StressedFleet.of(question, data, self._services)
         actions = [
             action_of(self._signals[group[2:]]) if group[2:] in self._signals else Action.CHANGE
             for group in data.snapshot.groups
         ]
-        return _AnswerBuilder(stressed, question, data, actions).answer(limit)
+        return _AnswerBuilder(stressed_fleet, question, data, actions).answer(limit)
 
 
 class _AnswerBuilder:
@@ -89,29 +90,29 @@ class _AnswerBuilder:
 
     def __init__(
         self,
-        stressed: StressedFleet,
+        fleet: StressedFleet,
         question: Question,
         data: AnswerData,
         actions: Sequence[Action],
     ) -> None:
-        self._stressed, self._question, self._data = stressed, question, data
+        self._fleet, self._question, self._data = fleet, question, data
         self._group_actions = actions
-        self._snapshot, self._order = data.snapshot, stressed.order
+        self._snapshot, self._order = data.snapshot, fleet.order
 
     def answer(self, limit: int) -> Answer:
         """Return the answer with at most `limit` series."""
-        stressed, snapshot = self._stressed, self._snapshot
-        broken = self._order[stressed.then.is_broken[self._order]]
-        requesting = self._requesting(broken)
+        fleet, snapshot = self._fleet, self._snapshot
+        broken = self._order[fleet.stressed.is_broken[self._order]]
+        requesting = self._slots_to_request(broken)
         requests = quotas_to_request([*self._items(requesting[:MAX_REQUESTING])])
         newest = int(snapshot.minute.max(initial=NEVER))
-        unknown, not_carried = np.flatnonzero(stressed.unknown), stressed.moved.not_carried
+        unknown, not_carried = np.flatnonzero(fleet.unknown), fleet.failover.not_carried
         return Answer(
             question=self._question,
             items=[*self._items(self._order[:limit])],
             total=self._order.size,
             broken=broken.size,
-            broken_now=int(np.count_nonzero(stressed.now.is_broken[self._order])),
+            broken_now=int(np.count_nonzero(fleet.unchanged.is_broken[self._order])),
             actions=self._actions(broken),
             requests=requests[:MAX_REQUESTS],
             requests_total=len(requests),
@@ -124,7 +125,7 @@ class _AnswerBuilder:
                 for slot in not_carried[:MAX_LISTED]
             ],
             not_carried_total=not_carried.size,
-            not_growing=int(np.count_nonzero(stressed.not_growing)),
+            not_growing=int(np.count_nonzero(fleet.not_growing)),
             now=newest if newest > NEVER else None,
             notes=[*self._notes(requesting)],
         )
@@ -137,7 +138,7 @@ class _AnswerBuilder:
             counts[action] += size
         return counts
 
-    def _requesting(self, broken: Indices) -> Indices:
+    def _slots_to_request(self, broken: Indices) -> Indices:
         """Return the broken series whose quota is to be raised."""
         is_request = np.array([action is Action.REQUEST for action in self._group_actions], np.bool_)
         return broken[is_request[self._snapshot.group[broken]]]
@@ -148,46 +149,46 @@ class _AnswerBuilder:
             yield self._item(slot, index, moments)
 
     def _item(self, slot: int, index: int, moments: PeakMoments) -> StressedSeries:
-        stressed, snapshot = self._stressed, self._snapshot
-        series, then = snapshot.series[slot], stressed.then
-        needed = self._needed(slot) if then.is_broken[slot] else None
-        source, limit_now = int(stressed.received_from[slot]), float(snapshot.limit[slot])
+        fleet, snapshot = self._fleet, self._snapshot
+        series, numbers = snapshot.series[slot], fleet.stressed
+        needed = self._needed(slot) if numbers.is_broken[slot] else None
+        sender, limit_now = int(fleet.received_from[slot]), float(snapshot.limit[slot])
         bins = int(moments.bins[index])
         return StressedSeries(
             series=series,
-            breaks_at=_finite_or_none(then.breaks_at[slot]),
-            breaks_at_now=_finite_or_none(stressed.now.breaks_at[slot]),
-            is_broken=bool(then.is_broken[slot]),
-            factor=float(stressed.factor[slot]),
-            peak=float(stressed.peak[slot]),
+            breaks_at=_finite_or_none(numbers.breaks_at[slot]),
+            breaks_at_now=_finite_or_none(fleet.unchanged.breaks_at[slot]),
+            is_broken=bool(numbers.is_broken[slot]),
+            factor=float(fleet.factor[slot]),
+            peak=float(fleet.peak[slot]),
             peak_at=self._peak_at(slot, int(moments.minutes[index])),
             p99=_finite_or_none(moments.p99[index]),
-            peak_is_lower_bound=bool(stressed.throttled[slot]),
+            peak_is_lower_bound=bool(fleet.throttled[slot]),
             basis=_basis(bins, int(self._data.recent.minutes[slot])),
             history_days=round(bins / DAY, 1),
-            received=snapshot.series[source].key.id if source >= 0 else "",
-            sums_peaks=bool(stressed.sums_peaks[slot]),
-            demand=float(then.demand[slot]),
-            utilization=float(then.utilization[slot]),
+            received=snapshot.series[sender].key.id if sender >= 0 else "",
+            sums_peaks=bool(fleet.sums_peaks[slot]),
+            demand=float(numbers.demand[slot]),
+            utilization=float(numbers.utilization[slot]),
             limit_now=limit_now,
-            limit=float(stressed.limit[slot]),
-            ceiling=_finite_or_none(stressed.ceiling[slot]),
+            limit=float(fleet.limit[slot]),
+            ceiling=_finite_or_none(fleet.ceiling[slot]),
             needed_limit=None if series.settings.signal.unit.kind is UnitKind.PERCENT else needed,
-            needed_factor=needed / float(stressed.limit[slot]) if needed else None,
+            needed_factor=needed / float(fleet.limit[slot]) if needed else None,
             remedy=remedy_of(series, needed, limit_now) if needed else None,
         )
 
     def _needed(self, slot: int) -> float:
-        stressed, band = self._stressed, self._snapshot.series[slot].settings.band
-        share = share_of_limit(stressed.ceiling[slot], stressed.limit[slot])
+        fleet, band = self._fleet, self._snapshot.series[slot].settings.band
+        share = share_of_limit(fleet.ceiling[slot], fleet.limit[slot])
         signal = self._snapshot.series[slot].settings.signal
-        needed = float(needed_limit(stressed.then.demand[slot], target_utilization(band), share))
+        needed = float(needed_limit(fleet.stressed.demand[slot], target_utilization(band), share))
         return settable_limit(signal, needed)
 
     def _peak_at(self, slot: int, fortnight_minute: int) -> int | None:
         """Return the minute of the peak. fortnight_minute: the minute of the fortnight's peak."""
-        stressed, snapshot = self._stressed, self._snapshot
-        peak = np.float32(stressed.peak[slot])
+        fleet, snapshot = self._fleet, self._snapshot
+        peak = np.float32(fleet.peak[slot])
         if self._data.highest.usage[slot] >= peak:
             return fortnight_minute if fortnight_minute != NEVER else None
         minute = int(
@@ -201,25 +202,25 @@ class _AnswerBuilder:
             return str(series.unobservable.reason)
         if snapshot.bounded[slot]:
             return "its usage is known only within bounds"
-        if not isfinite(self._stressed.limit[slot]):
+        if not isfinite(self._fleet.limit[slot]):
             return "its limit is not known"
         return "no usage of it is known yet"
 
     def _notes(self, requesting: Indices) -> Iterator[str]:
-        stressed, question = self._stressed, self._question
+        fleet, question = self._fleet, self._question
         if question.limit:
             yield from self._limit_notes()
-        if sums := int(np.count_nonzero(stressed.sums_peaks & stressed.listed)):
+        if sums := int(np.count_nonzero(fleet.sums_peaks & fleet.listed)):
             yield f"Of {sums:,} series the peaks of both regions are added up, as their past is not known."
         if (more := requesting.size - MAX_REQUESTING) > 0:
             first = f"{MAX_REQUESTING:,}"
             yield f"The quotas to ask for are those of the first {first} series; {more:,} more break."
 
     def _limit_notes(self) -> Iterator[str]:
-        stressed, limit = self._stressed, self._question.limit
+        fleet, limit = self._fleet, self._question.limit
         if limit is None:
             return
-        changed = stressed.listed & (stressed.limit == limit.value)
+        changed = fleet.listed & (fleet.limit == limit.value)
         used = self._snapshot.usage > limit.value
         if count := int(np.count_nonzero(changed & used)):
             verb = "uses" if count == 1 else "use"
@@ -230,8 +231,12 @@ def _finite_or_none(value: np.floating) -> float | None:
     return float(value) if isfinite(value) else None
 
 
-def _basis(bins: int, recent: int) -> Basis:
-    """Return the data in which a peak was found. bins: known ones. recent: its minute in the last hours."""
+def _basis(bins: int, recent_minute: int) -> Basis:
+    """Return the data in which a peak was found.
+
+    bins: the number of recorded bins. recent_minute: the minute of the highest demand of the last three
+    hours; NEVER if that was not read.
+    """
     if bins:
         return Basis.FORTNIGHT if bins >= MIN_BINS else Basis.SHORT
-    return Basis.NOW if recent == NEVER else Basis.HOURS
+    return Basis.NOW if recent_minute == NEVER else Basis.HOURS

@@ -6,7 +6,7 @@ from monitor.lib.percent import format_percent
 from monitor.render.text import count_of
 from monitor.what_if.answer import Action, Answer, Basis, QuotaToRequest, StressedSeries
 
-MIN_WHOLE_FACTOR = 100  # from which on factors are shown without decimals
+MIN_WHOLE_FACTOR = 100  # factors from here on are shown without decimals
 NOTHING = "no series with known usage and limit is in this question"
 ACTION_WORDS = {
     Action.REQUEST: "ask AWS for {:,}",
@@ -67,13 +67,13 @@ def request_text(request: QuotaToRequest) -> str:
 
 def summary(answer: Answer) -> str:
     """Return how many series break, and what makes room, in a sentence."""
-    total, broken, now = answer.total, answer.broken, answer.broken_now
+    total, broken, broken_now = answer.total, answer.broken, answer.broken_now
     if not total:
         return f"{answer.question.words}: {NOTHING}."
     if not broken:
         return f"{answer.question.words}: none of {count_of(total, 'series')} breaks."
     parts = [ACTION_WORDS[action].format(number) for action, number in answer.actions.items() if number]
-    already = f", {now:,} without any change" if now else ""
+    already = f", {broken_now:,} without any change" if broken_now else ""
     breaking = f"{broken:,} of {count_of(total, 'series')} {'breaks' if broken == 1 else 'break'}{already}"
     return f"{answer.question.words}: {breaking}. To make room, {', '.join(parts)}."
 

@@ -9,13 +9,16 @@ import numpy as np
 from monitor.fleet.fleet import Fleet, Series
 from monitor.web.templating import asset, assets
 
-VOID = {"meta", "link", "input", "br", "hr", "img", "rect", "path"}
-CELLS = {"td", "th"}
-END_MAY_BE_LEFT_OUT = {"li", "option", "p", *CELLS}
+VOID_TAGS = {"meta", "link", "input", "br", "hr", "img", "rect", "path"}
+CELL_TAGS = {"td", "th"}
+OPTIONAL_END_TAGS = {"li", "option", "p", *CELL_TAGS}
 
 
 class Page(HTMLParser):
-    """A parsed page: its elements with attributes, and its text without styles. Asserts correct nesting."""
+    """A parsed page: its elements with attributes, and its text without that of <style>.
+
+    Asserts that elements are nested correctly.
+    """
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -28,16 +31,16 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, dict(attrs)))
-        if tag in CELLS and self._open[-1] in CELLS:
+        if tag in CELL_TAGS and self._open[-1] in CELL_TAGS:
             self._open.pop()
-        if tag not in VOID:
+        if tag not in VOID_TAGS:
             self._open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, dict(attrs)))
 
     def handle_endtag(self, tag: str) -> None:
-        if self._open[-1] in END_MAY_BE_LEFT_OUT and tag != self._open[-1]:
+        if self._open[-1] in OPTIONAL_END_TAGS and tag != self._open[-1]:
             self._open.pop()
         assert self._open.pop() == tag
 
@@ -60,6 +63,7 @@ class Page(HTMLParser):
 
     @property
     def token(self) -> str:
+        """The token that the first form sends."""
         return next(field["value"] or "" for field in self.all("input") if field.get("name") == "token")
 
 

@@ -1,4 +1,7 @@
-"""The overview: the query, order and windows of its list, and the answers that ignore the query."""
+"""The overview: its list with query, order and windows of rows, and the answers above the list.
+
+The answers ("Throttled now", "Reaches its limit next", "Not seen") ignore the query.
+"""
 
 import time
 
@@ -23,6 +26,7 @@ async def listed_resources(server: Server, client: httpx.AsyncClient, address: s
 
 
 async def words_of(client: httpx.AsyncClient, address: str) -> str:
+    """Return the text of a page, with one space between words."""
     return " ".join((await page(client, address)).words.split())
 
 
@@ -32,8 +36,8 @@ async def add_series_of_each_zone(server: Server) -> None:
         ("orders", Zone.WITHIN, 500.0, 0.0),
         ("orders.fifo", Zone.ABOVE, 800.0, 0.0),
         ("Payments[1]", Zone.NEAR, 950.0, 0.0),
-        ("refused", Zone.SATURATED, 900.0, 3.0),
-        ("refused-more", Zone.SATURATED, 100.0, 70.0),
+        ("throttled", Zone.SATURATED, 900.0, 3.0),
+        ("throttled-more", Zone.SATURATED, 100.0, 70.0),
         ("hidden", Zone.STALE, np.nan, 0.0),
     ):
         set_judgement(server.fleet, add(server.fleet, key(name)), zone, usage=usage, saturation=saturation)
@@ -42,7 +46,7 @@ async def add_series_of_each_zone(server: Server) -> None:
 
 async def test_the_order_is_zone_then_throttled_demand(server: Server, client: httpx.AsyncClient) -> None:
     await add_series_of_each_zone(server)
-    order = ["refused-more", "refused", "Payments[1]", "orders.fifo", "orders", "hidden"]
+    order = ["throttled-more", "throttled", "Payments[1]", "orders.fifo", "orders", "hidden"]
     assert await listed_resources(server, client, "/") == order
 
 
@@ -60,7 +64,7 @@ async def test_the_order_is_zone_then_throttled_demand(server: Server, client: h
         ("-zone:saturated+-zone:stale+-orders", {"Payments[1]"}),
         (f"account:{ACCOUNT}+region:eu-*+service:kinesis+zone:stale", {"hidden"}),
         ("signal:kinesis.stream_write_bytes+hidden", {"hidden"}),
-        ("kind:provisioned+refused", {"refused", "refused-more"}),
+        ("kind:provisioned+throttled", {"throttled", "throttled-more"}),
         ("kind:quota", set()),
         ("service:sqs", set()),
         ("kinesis+hidden", {"hidden"}),
@@ -79,7 +83,7 @@ async def test_the_answers_count_all_series_and_name_the_zones_that_the_query_le
     await add_series_of_each_zone(server)
     for query, left_out in {
         "": "",
-        "refused": "This query leaves out 1 near.",
+        "throttled": "This query leaves out 1 near.",
         "zone:within": "This query leaves out 2 saturated and 1 near.",
         "zone:saturated+zone:near": "",
         "nosuch": "the query leaves all of them out, 2 saturated and 1 near among them.",
@@ -95,7 +99,7 @@ async def test_zone_counts_ignore_the_zones_of_the_query(server: Server, client:
     assert "saturated 0 near 0 above 1 within 1 below 0 stale 0" in words
     assert "1 of 6 series" in words
     links = (await page(client, "/?q=orders+zone:above")).links
-    assert {"/?q=orders", "/?q=orders+zone:above+zone:within"} <= {*links}  # toggles
+    assert {"/?q=orders", "/?q=orders+zone:above+zone:within"} <= {*links}  # adds or removes a zone
 
 
 @pytest.mark.parametrize(
@@ -121,7 +125,7 @@ async def test_an_invalid_query_is_explained_and_shows_no_rows(
 
 
 @pytest.mark.parametrize(
-    ("old", "new"),
+    ("old_query", "new_address"),
     [
         ("zone=near", "/?q=zone:near"),
         ("service=kinesis&zone=near&zone=above", "/?q=service:kinesis+zone:near+zone:above"),
@@ -135,11 +139,11 @@ async def test_an_invalid_query_is_explained_and_shows_no_rows(
     ],
 )
 async def test_an_address_of_an_older_form_redirects_to_the_new_form(
-    old: str, new: str, client: httpx.AsyncClient
+    old_query: str, new_address: str, client: httpx.AsyncClient
 ) -> None:
-    got = await client.get(f"/?{old}", follow_redirects=False)
-    assert (got.status_code, got.headers["location"]) == (307, new)
-    assert (await client.get(new)).status_code == 200
+    got = await client.get(f"/?{old_query}", follow_redirects=False)
+    assert (got.status_code, got.headers["location"]) == (307, new_address)
+    assert (await client.get(new_address)).status_code == 200
 
 
 async def add_250_series(server: Server) -> None:
@@ -182,12 +186,15 @@ async def test_a_heading_sorts_the_list_and_then_reverses_its_order(
 ) -> None:
     await add_series_of_each_zone(server)
     rising = await listed_resources(server, client, "/?sort=utilization&q=-hidden")
-    assert rising == ["refused-more", "orders", "orders.fifo", "refused", "Payments[1]"]
+    assert rising == ["throttled-more", "orders", "orders.fifo", "throttled", "Payments[1]"]
     falling = await listed_resources(server, client, "/?sort=-utilization&q=-hidden")
     assert falling == rising[::-1]
     for order in ("-utilization", "utilization"):  # an unknown utilization comes last
         assert (await listed_resources(server, client, f"/?sort={order}"))[-1] == "hidden"
-    assert (await listed_resources(server, client, "/?sort=-throttled"))[:2] == ["refused-more", "refused"]
+    assert (await listed_resources(server, client, "/?sort=-throttled"))[:2] == [
+        "throttled-more",
+        "throttled",
+    ]
     first = await page(client, "/?sort=-utilization&q=orders")
     assert "/?q=orders&sort=utilization" in first.links
     heading = next(heading for heading in first.all("th") if heading.get("class") == "c-use")
@@ -204,12 +211,14 @@ async def test_a_forecast_stands_beside_its_series_and_in_the_answers(
     await server.publish()
     words = (await words_of(client, "/")).replace("\u00a0", " ").replace("\u2013", "-")
     assert "Reaches its limit next 1 within 24 h" in words
-    assert words.count("min - 2.1 h") == 3  # in the answers, in the list and beside it
+    assert (
+        words.count("min - 2.1 h") == 3
+    )  # in the answers, in the list, and in "The next 3 days" beside the list
     assert await listed_resources(server, client, "/?q=ttl:<24h") == ["orders"]
     assert (await listed_resources(server, client, "/?sort=ttl"))[0] == "orders"
 
 
-async def test_without_throttled_series_the_number_of_series_without_that_metric_is_shown(
+async def test_without_throttled_series_the_answer_counts_the_series_that_report_throttling(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     set_judgement(server.fleet, add(server.fleet, key("a")), Zone.WITHIN, usage=500.0, saturation=0.0)
@@ -235,7 +244,7 @@ async def test_the_map_has_its_own_page(server: Server, client: httpx.AsyncClien
     assert any("q=service:kinesis+account:" in link for link in shown_map.links)
 
 
-async def test_series_that_left_after_the_judgement_are_left_out(
+async def test_the_list_omits_series_that_left_the_fleet_after_the_judgement(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     await add_series_of_each_zone(server)

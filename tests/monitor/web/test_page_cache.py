@@ -1,4 +1,4 @@
-"""Pages rendered once and shared."""
+"""The cache of pages: each page is rendered once and shared by all clients."""
 
 import asyncio
 from collections.abc import Callable, Hashable
@@ -9,7 +9,7 @@ from monitor.web.page_cache import MAX_PAGES, PageCache
 
 
 class CountingRenderer:
-    """Renders pages once `allowed` is set, and counts the renderings."""
+    """Renders pages as soon as `allowed` is set, raises while `fails`, and counts the renderings."""
 
     def __init__(self) -> None:
         self.renderings, self.fails = 0, False
@@ -39,11 +39,11 @@ async def test_concurrent_requests_share_one_rendering() -> None:
 
 
 async def test_a_new_version_drops_all_pages() -> None:
-    judgements, renderer = [1], CountingRenderer()
-    pages = cache(lambda: judgements[0])
+    versions, renderer = [1], CountingRenderer()
+    pages = cache(lambda: versions[-1])
     renderer.allowed.set()
     first = await pages.get("/", renderer)
-    judgements[0] = 2
+    versions.append(2)
     second = await pages.get("/", renderer)
     assert (first.body, second.body) == (b"page 1", b"page 2") and first.etag != second.etag
 

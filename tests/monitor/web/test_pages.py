@@ -42,10 +42,13 @@ LONG = "x" * 1000
 
 
 async def fill_fleet(server: Server) -> str:
-    """Add series, cells and an alert in every state; return the id of the worst series."""
+    """Add series in several zones, a readable and a denied cell, and a firing alert, with hostile names.
+
+    Return the id of the saturated series.
+    """
     fleet = server.fleet
-    worst = add(fleet, key(HOSTILE))
-    set_judgement(fleet, worst, Zone.SATURATED, usage=900.0, saturation=3.0)
+    saturated = add(fleet, key(HOSTILE))
+    set_judgement(fleet, saturated, Zone.SATURATED, usage=900.0, saturation=3.0)
     set_judgement(fleet, add(fleet, key(LONG)), Zone.NEAR, usage=950.0)
     why = Unobservable(f"not enabled {HOSTILE}", f"aws enable {HOSTILE}")
     set_judgement(fleet, add(fleet, key("hidden"), usage=why, throttled=None), Zone.UNOBSERVABLE)
@@ -59,10 +62,10 @@ async def fill_fleet(server: Server) -> str:
     server.status = MonitorStatus(
         cells=cells, inaccessible_accounts={MARKUP: denied.failures[0]}, pending=[MARKUP]
     )
-    alert = notice(worst.key.id, resource=HOSTILE, summary=f"{HOSTILE} is busy.")
-    server.alerting.engine.alerts[worst.key.id] = alert
+    alert = notice(saturated.key.id, resource=HOSTILE, summary=f"{HOSTILE} is busy.")
+    server.alerting.engine.alerts[saturated.key.id] = alert
     await server.publish()
-    return worst.key.id
+    return saturated.key.id
 
 
 def asset_addresses(shown: Page) -> list[str | None]:
@@ -70,10 +73,10 @@ def asset_addresses(shown: Page) -> list[str | None]:
 
 
 async def test_every_page_is_well_formed_and_escapes_names(server: Server, client: httpx.AsyncClient) -> None:
-    worst = await fill_fleet(server)
+    series_id = await fill_fleet(server)
     for path in (
         *PATHS,
-        f"/series/{worst}",
+        f"/series/{series_id}",
         "/?q=zone:saturated+%3Cscript%3E",
         "/?q=%22%3Cscript%3E",
         "/map",
@@ -85,8 +88,8 @@ async def test_every_page_is_well_formed_and_escapes_names(server: Server, clien
 async def test_pages_load_nothing_from_other_hosts_and_have_no_inline_code(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    worst = await fill_fleet(server)
-    for path in (*PATHS, f"/series/{worst}"):
+    series_id = await fill_fleet(server)
+    for path in (*PATHS, f"/series/{series_id}"):
         got = await client.get(path)
         shown, policy = Page(got.text), got.headers["content-security-policy"]
         assert policy.startswith("default-src 'none'") and "unsafe" not in policy
@@ -109,7 +112,7 @@ async def test_the_address_of_an_asset_changes_with_its_content(
 
 
 @pytest.mark.parametrize("name", ["headroom.js", "live.js"])
-async def test_the_scripts_stay_small(client: httpx.AsyncClient, name: str) -> None:
+async def test_scripts_are_small_and_name_no_other_host(client: httpx.AsyncClient, name: str) -> None:
     script = (await client.get(f"/static/{name}")).text
     assert len(script.splitlines()) <= 250
     assert not re.search(r"https?://", script)
@@ -218,14 +221,18 @@ async def test_stale_series_are_not_shown_as_good(server: Server, client: httpx.
 
 
 async def test_failures_with_one_cause_are_one_group(server: Server, client: httpx.AsyncClient) -> None:
-    denied = RunStatus(failures=[Failure("ListStreams", "", "AccessDeniedException", "an explicit deny")])
-    other = RunStatus(failures=[Failure("ListQueues", "", "AccessDenied", "an explicit deny")])
+    denied_streams = RunStatus(
+        failures=[Failure("ListStreams", "", "AccessDeniedException", "an explicit deny")]
+    )
+    denied_queues = RunStatus(failures=[Failure("ListQueues", "", "AccessDenied", "an explicit deny")])
     succeeded = RunStatus(succeeded_at=60.0)
     regions = [f"ap-south-{number}" for number in (1, 2, 3, 4)]
     cells = [
         CellStatus(account=ACCOUNT, region=region, name="prod", collectors=collectors, poll=succeeded)
         for region in (*regions, REGION)
-        for collectors in [{"sqs": succeeded} if region == REGION else {"kinesis": denied, "sqs": other}]
+        for collectors in [
+            {"sqs": succeeded} if region == REGION else {"kinesis": denied_streams, "sqs": denied_queues}
+        ]
     ]
     server.status = MonitorStatus(cells=cells)
     await server.publish()
@@ -328,8 +335,8 @@ async def test_a_series_links_to_runbook_console_and_grafana(
         "runbook": "https://wiki.example.org/{service}.{signal}",
         "grafana": "https://grafana.example.org/d/headroom-series?var-resource={resource}",
     }
-    writer = server.alerting.engine.notice_builder
-    writer.settings = replace(writer.settings, links=Links.model_validate(links))
+    builder = server.alerting.engine.notice_builder
+    builder.settings = replace(builder.settings, links=Links.model_validate(links))
     await server.publish()
     found = (await page(client, f"/series/{series.key.id}")).links
     assert "https://wiki.example.org/kinesis.stream_write_bytes" in found
@@ -349,14 +356,14 @@ async def test_unobservable_series_are_shown_with_reason_and_command(
         assert "metrics are off" in words and "aws turn --on 'it'" in words
 
 
-async def test_the_page_of_a_departed_series_is_an_error_page(
+async def test_the_page_of_a_series_that_left_the_fleet_is_an_error_page(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    worst = await fill_fleet(server)
-    await page(client, f"/series/{worst}")
+    series_id = await fill_fleet(server)
+    await page(client, f"/series/{series_id}")
     server.fleet.drop(key(HOSTILE))
     await server.publish()
-    assert "its resource may be gone" in (await page(client, f"/series/{worst}", 404)).words
+    assert "its resource may be gone" in (await page(client, f"/series/{series_id}", 404)).words
     for path in PATHS:
         await page(client, path)
 
@@ -380,12 +387,12 @@ async def test_every_page_follows_the_chosen_colours(client: httpx.AsyncClient, 
     assert 'data-theme="dark"' in shown.text
 
 
-async def test_a_series_dropped_after_the_snapshot_is_left_out(
+async def test_pages_omit_a_series_that_left_the_fleet_after_the_snapshot(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    worst = await fill_fleet(server)
+    series_id = await fill_fleet(server)
     server.fleet.drop(key(HOSTILE))
-    assert "its resource may be gone" in (await page(client, f"/series/{worst}", 404)).words
+    assert "its resource may be gone" in (await page(client, f"/series/{series_id}", 404)).words
     await page(client, "/")
 
 
@@ -498,21 +505,21 @@ async def test_throttled_demand_within_the_tolerance_is_marked(
 
 
 @pytest.mark.parametrize(
-    ("signal", "card", "cell"),
+    ("signal", "card", "table_cell"),
     [
         ("lambda.account_concurrency", "Throttled nownot known at present", "not known"),
         ("sqs.standard_in_flight", "Throttled nownot told AWS publishes no metric of it", "not told"),
     ],
 )
 async def test_throttling_that_is_unknown_now_differs_from_throttling_without_a_metric(
-    server: Server, client: httpx.AsyncClient, signal: str, card: str, cell: str
+    server: Server, client: httpx.AsyncClient, signal: str, card: str, table_cell: str
 ) -> None:
     series = add(server.fleet, key("", signal), throttled=None)
     set_judgement(server.fleet, series, Zone.STALE)
     await server.publish()
     assert card in " ".join((await page(client, f"/series/{series.key.id}")).words.split())
     got = (await client.get("/?q=zone:stale")).text
-    assert f'<td class="mute">{cell}<' in got
+    assert f'<td class="mute">{table_cell}<' in got
 
 
 async def test_a_sample_that_may_still_grow_is_marked(server: Server, client: httpx.AsyncClient) -> None:
@@ -581,5 +588,5 @@ async def test_a_deliberate_cap_is_marked(server: Server, client: httpx.AsyncCli
         ("https://docs.aws.amazon.com.example.com/quotas", "quotas"),
     ],
 )
-def test_titles_of_linked_documentation(url: str, title: str) -> None:
+def test_the_title_of_linked_documentation_is_made_of_its_address(url: str, title: str) -> None:
     assert doc_title(url) == title

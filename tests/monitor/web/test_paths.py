@@ -17,11 +17,11 @@ HOSTILE = "<script>alert(1)</script>"
 
 
 async def page_with_paths(
-    server: Server, client: httpx.AsyncClient, path: str, *statuses: PathStatus
+    server: Server, client: httpx.AsyncClient, address: str, *statuses: PathStatus
 ) -> Page:
     server.paths = PathStatuses(statuses, len(statuses))
     await server.publish()
-    return await page(client, path)
+    return await page(client, address)
 
 
 def words(got: Page) -> str:
@@ -109,7 +109,7 @@ async def test_markup_in_resource_names_is_escaped(server: Server, client: httpx
 @pytest.mark.parametrize(
     ("capacity", "text"), [(100, "no room"), (99, "no room"), (108, "+8 %"), (350, "+250 %"), (None, "")]
 )
-async def test_the_free_capacity_is_in_percent_of_the_flow(capacity: float | None, text: str) -> None:
+async def test_the_room_of_a_limit_is_in_percent_of_the_flow(capacity: float | None, text: str) -> None:
     assert room_text(await checkout().status(CHECKOUT), capacity) == text
 
 

@@ -1,4 +1,4 @@
-"""The runbooks as pages: every alert links to a heading that exists, and all texts are escaped."""
+"""The runbooks as pages: the runbook of each alert has a heading for it, and all texts are escaped."""
 
 from dataclasses import replace
 
@@ -37,21 +37,21 @@ ENTRY = {
 }
 
 
-def ids(found: Page) -> set[str]:
+def section_ids(found: Page) -> set[str]:
     return {section["id"] or "" for section in found.all("section") if "id" in section}
 
 
-async def test_every_alert_of_every_signal_has_a_heading_that_exists(client: httpx.AsyncClient) -> None:
-    wanted = {
+async def test_every_signal_and_every_alert_about_headroom_has_a_heading(client: httpx.AsyncClient) -> None:
+    anchors_by_runbook = {
         service.service: {runbook_of(service.service, name).partition("#")[2] for name in service.signals}
         for service in REGISTRY.services.values()
     }
-    wanted[OWN_RUNBOOK] = {
+    anchors_by_runbook[OWN_RUNBOOK] = {
         runbook_path(OWN_RUNBOOK, name).partition("#")[2]
         for name in (BLIND_HEADING, *(alert.name for alert in health_alerts()))
     }
-    for name, anchors in wanted.items():
-        assert anchors <= ids(await page(client, f"/runbooks/{name}")), name
+    for name, anchors in anchors_by_runbook.items():
+        assert anchors <= section_ids(await page(client, f"/runbooks/{name}")), name
 
 
 def test_the_link_of_an_alert_leads_to_the_heading_of_its_signal() -> None:

@@ -68,7 +68,7 @@ async def test_the_source_in_force_is_marked_among_the_sources_of_the_limit(
 
 
 @pytest.mark.parametrize(
-    ("unknown", "request_", "words"),
+    ("unknown_reason", "quota_request", "words"),
     [
         ("", None, "Request for an increase None asked for."),
         (
@@ -83,7 +83,11 @@ async def test_the_source_in_force_is_marked_among_the_sources_of_the_limit(
     ],
 )
 async def test_the_page_shows_the_quota_request_or_why_it_is_unknown(
-    server: Server, client: httpx.AsyncClient, unknown: str, request_: QuotaRequest | None, words: str
+    server: Server,
+    client: httpx.AsyncClient,
+    unknown_reason: str,
+    quota_request: QuotaRequest | None,
+    words: str,
 ) -> None:
     cell = CellStatus(
         account=ACCOUNT,
@@ -91,10 +95,10 @@ async def test_the_page_shows_the_quota_request_or_why_it_is_unknown(
         name="",
         collectors={},
         poll=RunStatus(),
-        requests_unknown_reason=unknown,
+        requests_unknown_reason=unknown_reason,
     )
     server.status = MonitorStatus(cells=[cell])
-    settings = replace(SETTINGS, signal=LAMBDA, quota_request=request_)
+    settings = replace(SETTINGS, signal=LAMBDA, quota_request=quota_request)
     series = add(server.fleet, key("", LAMBDA.id), settings)
     assert words in (await page_and_words(server, client, series.key.id))[1]
 
@@ -112,10 +116,13 @@ async def test_the_page_lists_other_limits_of_the_same_resource(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     series = add(server.fleet, key("orders"))
-    beside = add(server.fleet, key("orders", "kinesis.stream_write_records"))
-    other = add(server.fleet, key("clicks", "kinesis.stream_write_records"))
+    other_limit = add(server.fleet, key("orders", "kinesis.stream_write_records"))
+    other_resource = add(server.fleet, key("clicks", "kinesis.stream_write_records"))
     found, words = await page_and_words(server, client, series.key.id)
-    assert f"/series/{beside.key.id}" in found.links and f"/series/{other.key.id}" not in found.links
+    assert (
+        f"/series/{other_limit.key.id}" in found.links
+        and f"/series/{other_resource.key.id}" not in found.links
+    )
     assert "Other limits of this resource" in words
 
 

@@ -1,4 +1,4 @@
-"""Names with markup, lone surrogates and 1,000 characters: every address responds."""
+"""Names with markup, lone surrogates and 1,000 characters: every address of the server responds."""
 
 import json
 import time
@@ -54,11 +54,11 @@ async def server_of_names(folder: Path, name: str) -> AsyncIterator[Server]:
     """Open a server on which everything has this name; one alert fires and one is pending."""
     async with Server.opened(folder) as server:
         fleet, now = server.fleet, int(time.time() // 60)
-        firing, pending, hidden = (add(fleet, key(f"{name}{number}")) for number in range(3))
+        firing, pending = (add(fleet, key(f"{name}{number}")) for number in range(2))
         stage = Resource("stage", (name, f"{name}/"), (name, name)).utf8_safe  # path and names of two parts
         add(fleet, Key(ACCOUNT, REGION, "apigateway", "rest_stage_method_throttle", stage))
         why = Unobservable(name, name)
-        hidden = add(fleet, hidden.key, usage=why, throttled=None)
+        hidden = add(fleet, key(f"{name}2"), usage=why, throttled=None)
         feed(fleet, firing, [950.0] * 30, [3.0] * 30)
         feed(fleet, pending, [950.0] * 2)
         judge(fleet, now)
@@ -102,8 +102,8 @@ async def client(server: Server) -> AsyncIterator[httpx.AsyncClient]:
 
 async def addresses(client: httpx.AsyncClient, server: Server) -> Iterator[str]:
     """Return all addresses that answer GET, for every series, without the endless stream of events."""
-    described = (await client.get("/openapi.json")).json()["paths"]
-    readable = {path for path, methods in described.items() if "get" in methods} | {*PAGES}
+    documented = (await client.get("/openapi.json")).json()["paths"]
+    readable = {path for path, methods in documented.items() if "get" in methods} | {*PAGES}
     identities = [series.key.id for series in server.fleet.series.values()]
     paths = {path.replace("{name}", "jobs") for path in readable}
     return iter(sorted({path.replace("{id}", identity) for path in paths for identity in identities}))
@@ -113,10 +113,10 @@ async def test_every_address_responds(server: Server, client: httpx.AsyncClient)
     for path in await addresses(client, server):
         got = await client.get(path)
         assert got.is_success, f"{path}: {got.text}"
-        kind = got.headers["content-type"].partition(";")[0]
-        if kind == "text/html":
+        media_type = got.headers["content-type"].partition(";")[0]
+        if media_type == "text/html":
             assert not Page(got.text).foreign_scripts, path
-        elif kind == "application/json":
+        elif media_type == "application/json":
             assert json.loads(got.content) is not None
 
 
@@ -127,17 +127,17 @@ async def test_unknown_addresses_are_not_found(client: httpx.AsyncClient, name: 
 
 @pytest.mark.parametrize("path", ["/", "/api/v1/series"])
 @pytest.mark.parametrize(
-    "wanted", ["[" * 4000, "*" + "[" * 4000, "[]" * 2000, "*" + "[!" * 2000, "\\" * 4000]
+    "pattern", ["[" * 4000, "*" + "[" * 4000, "[]" * 2000, "*" + "[!" * 2000, "\\" * 4000]
 )
 async def test_patterns_with_thousands_of_brackets_get_a_response(
-    server: Server, client: httpx.AsyncClient, path: str, wanted: str
+    server: Server, client: httpx.AsyncClient, path: str, pattern: str
 ) -> None:
     await server.publish()
-    got = await client.get(path, params={"resource": wanted}, follow_redirects=True)
+    got = await client.get(path, params={"resource": pattern}, follow_redirects=True)
     assert got.status_code in (200, 422)
 
 
-async def test_the_page_of_an_api_shows_its_id(tmp_path: Path) -> None:
+async def test_the_page_of_an_api_stage_shows_its_names_and_its_ids(tmp_path: Path) -> None:
     async with Server.opened(tmp_path) as server, client_of(server) as client:
         stage = Resource("stage", ("a1b2", "prod"), ("orders", "prod"))
         series = add(server.fleet, Key(ACCOUNT, REGION, "apigateway", "rest_stage_method_throttle", stage))

@@ -22,6 +22,7 @@ from tests.monitor.fleet.fleets import SETTINGS, add, key
 from tests.registries import REGISTRY
 
 NOW = 30_000_000
+# The probability of each horizon, the minutes at which the limit is reached, and the days of history.
 SOON = Reach((0.1, 0.6, 0.8, 0.92), (NOW + 40, NOW + 80, NOW + 119), 14.0)
 CLEAR = Reach((0.0, 0.0, 0.01, 0.02), (), 14.0)
 SHORT_HISTORY = Reach((), (), 1.2)
@@ -36,7 +37,7 @@ def situation(**fields: Any) -> Situation:
         "utilization": 0.55,
         "throttled": 0.0,
         "since": None,
-        "sampled": NOW * 60,
+        "sampled_at": NOW * 60,
         "unobservable": None,
         "reach": CLEAR,
         "track": None,
@@ -74,7 +75,7 @@ def text_of(markup: Markup) -> str:
             "12 /s are throttled now, since 15 Jan",
         ),
         ({"zone": Zone.STALE}, "the newest sample, of 15 Jan 08:00 UTC, is too old to be judged"),
-        ({"zone": Zone.STALE, "sampled": None}, "no sample has been read yet"),
+        ({"zone": Zone.STALE, "sampled_at": None}, "no sample has been read yet"),
         ({"limit": None}, "no source tells its limit"),
         (
             {"unobservable": Unobservable("<b>metrics</b> are off")},

@@ -50,24 +50,27 @@ def add_series(
     limit_in_force = None if limit is None else Limit(limit, LimitSource.API, 0.0)
     settings = SeriesSettings(signal=signal_of(key), limit=limit_in_force, band=options.get("band", Band()))
     usage_metric, throttled_metric = (
-        Metric("AWS/Test", name_of_metric, "Sum").of(Name=key.id) for name_of_metric in ("Used", "Refused")
+        Metric("AWS/Test", metric_name, "Sum").of(Name=key.id) for metric_name in ("Used", "Throttled")
     )
     usage, throttled = options.get("usage", per_second(usage_metric)), per_second(throttled_metric)
     served = per_second(usage_metric) if options.get("counts_served") else None
     series = add(server.fleet, key, settings, usage=usage, throttled=throttled, served=served)
-    number = np.nan if amount is None else amount
+    usage_or_nan = np.nan if amount is None else amount
     set_judgement(
         server.fleet,
         series,
         options.get("zone", Zone.WITHIN),
-        number,
+        usage_or_nan,
         options.get("saturation", float("nan")),
     )
     return series
 
 
 async def store_history(server: Server, *past: tuple[Series, Any], bins: int = BINS) -> None:
-    """Record the usage of the last bins: one number for all bins, or one for each, the newest last."""
+    """Record the usage of the last bins (quarters of an hour).
+
+    past: the series, and its usage as one number for all bins or one for each, the newest last.
+    """
     recorder = server.forecaster.recorder
     await recorder.record(NOW)
     for series, usage in past:

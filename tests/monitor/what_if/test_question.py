@@ -13,7 +13,7 @@ from tests.registries import REGISTRY
 REGIONS = ("eu-west-1", "us-east-1", "global")
 
 
-def asked(**parameters: Any) -> Question:
+def question_of(**parameters: Any) -> Question:
     """Return the question of some parameters."""
     return parse_question(WhatIfQuery(**parameters), REGISTRY.signals, REGIONS)
 
@@ -87,7 +87,7 @@ def test_an_invalid_question_raises_an_error_of_one_sentence(
     parameters: dict[str, Any], sentence: str
 ) -> None:
     with pytest.raises(QuestionError) as raised:
-        asked(**parameters)
+        question_of(**parameters)
     assert str(raised.value).startswith(sentence)
     assert "\n" not in str(raised.value)
 
@@ -112,7 +112,7 @@ def test_an_invalid_question_raises_an_error_of_one_sentence(
     ],
 )
 def test_a_question_in_words(parameters: dict[str, Any], words: str) -> None:
-    assert asked(**parameters).words == words
+    assert question_of(**parameters).words == words
 
 
 def test_the_address_of_a_question_has_only_the_parameters_that_are_set() -> None:

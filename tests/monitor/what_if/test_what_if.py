@@ -147,12 +147,12 @@ async def test_unknown_series_are_listed_and_not_counted_as_fine(server: Server)
     why = Unobservable("detailed metrics are not enabled")
     hidden = add_series(server, "hidden", zone=Zone.UNOBSERVABLE, usage=why)
     unlimited = add_series(server, "unlimited", 5, limit=None, zone=Zone.UNOBSERVABLE)
-    late = add_series(server, "late")
+    unread = add_series(server, "unread")
     answer = await ask(server, traffic="2")
     assert (answer.total, answer.unknown_total) == (0, 3)
     reasons = {item.series.key.resource: item.reason for item in answer.unknown}
     assert reasons[hidden.key.resource] == "detailed metrics are not enabled"
-    assert reasons[late.key.resource] == "no usage of it is known yet"
+    assert reasons[unread.key.resource] == "no usage of it is known yet"
     assert "no limit is known" in reasons[unlimited.key.resource]
     assert "no series with known usage" in summary(answer)
 
@@ -361,7 +361,9 @@ async def test_a_limit_below_the_present_usage_is_answered_with_a_note(server: S
     assert "1 series of kinesis.stream_write_bytes uses more than that limit now." in answer.notes
 
 
-async def test_a_question_may_set_the_limit_of_a_number_of_things(server: Server) -> None:
+async def test_a_question_may_set_a_limit_of_things_whose_number_does_not_follow_traffic(
+    server: Server,
+) -> None:
     add_series(server, WHOLE_ACCOUNT, 90, signal=TABLES)
     (item,) = (await ask(server, set_limit="dynamodb.tables=80", traffic="3x")).items
     assert (item.factor, item.is_broken) == (1, True)
