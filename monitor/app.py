@@ -77,13 +77,13 @@ from monitor.what_if.what_if import WhatIf
 log = logging.getLogger(__name__)
 
 MIN_JUDGEMENT_PAUSE = 1.0  # seconds between two judgements of points as they arrive
-MAX_JUDGEMENT_AGE = 65.0  # seconds; samples become stale with time. Polls of every minute judge earlier
+MAX_JUDGEMENT_AGE = 65.0  # seconds until the fleet is judged again without new points: samples become stale
 JUDGEMENT_PAUSE_FACTOR = 4  # the pause lasts this many times as long as the judgement before it
 PUSH_START_TIMEOUT = 120.0  # seconds that pushing waits for the first full poll
-COVERAGE_SCHEDULE = Schedule("coverage", 300.0)  # of the metric; the API computes it at each request
+COVERAGE_SCHEDULE = Schedule("coverage", 300.0)  # of its export; the API computes it at each request
 DELAYS_SCHEDULE = Schedule("planned delays", 60.0)  # plans change once a minute
 PATHS_SCHEDULE = Schedule("paths", UPDATE_INTERVAL)
-FIRST_JUDGEMENT = "the first judgement"  # pending once everything was read
+FIRST_JUDGEMENT = "the first judgement"  # what the status shows as pending when everything was read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +112,7 @@ class Resources:
                 PushService.opened(journal, fleet, alerting.client, telemetry.registry)
             )
             clients = await stack.enter_async_context(aclosing(ClientCache()))
-            known = await asyncio.to_thread(KnownAccounts.read, known_accounts_path(journal))
+            known_accounts = await asyncio.to_thread(KnownAccounts.read, known_accounts_path(journal))
             history = await asyncio.to_thread(UsageHistory.read, history_path(journal))
             yield cls(
                 fleet=fleet,
@@ -120,7 +120,7 @@ class Resources:
                 alerting=alerting,
                 push=push,
                 clients=clients,
-                known_accounts=known,
+                known_accounts=known_accounts,
                 history=history,
             )
 
@@ -229,7 +229,7 @@ class App:
         )
 
     def _build_web(self) -> FastAPI:
-        def newest() -> Snapshot:
+        def snapshot() -> Snapshot:
             return self._exposition.snapshot
 
         state = AppState(
@@ -242,10 +242,10 @@ class App:
             reload=self.reload,
             alerting=self.alerting,
             coverage=self.coverage,
-            recommend=partial(recommend, self.forecaster.recorder, newest),
+            recommend=partial(recommend, self.forecaster.recorder, snapshot),
             fan=partial(fan_of, self.forecaster.recorder),
             outlook=partial(outlook_of, self.forecaster.recorder),
-            look_back=partial(stored_lookback, self.forecaster.recorder, newest, self.alerting.journal),
+            look_back=partial(stored_lookback, self.forecaster.recorder, snapshot, self.alerting.journal),
             what_if=WhatIf(self.fleet, self._exposition, self._registry.services, self.forecaster.peaks),
             poll_interval=lambda: self.config.interval,
             paths=lambda: self.paths.statuses,
@@ -382,7 +382,7 @@ class App:
         return was_read or time.monotonic() >= self._push_deadline
 
     async def _show_planned_delays(self) -> None:
-        """Export how late samples may be read, as planned."""
+        """Export the planned delays: how late samples may be read."""
         self._plan_telemetry.show(self.fleet, self.config.interval)
 
     async def _count_coverage(self) -> None:

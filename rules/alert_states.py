@@ -30,7 +30,8 @@ from rules.band import Flags
 
 REVISION_MINUTES = 10  # minutes before the newest sample of a series that can still change
 INITIAL_CAPACITY = 1024  # slots; doubled as needed
-SAMPLES_AT_ONCE = 1 << 14  # samples read together: few calls for few series, little memory for many
+# Samples that one call reads, of many minutes of few series: few calls, and little memory for many series.
+SAMPLES_AT_ONCE = 1 << 14
 
 # The rules that a sample of an incomplete minute cannot clear, because its sums may still grow into a breach.
 # Growing sums can clear `below`, but not breach it.
@@ -39,7 +40,8 @@ NEEDS_COMPLETE_MINUTE = np.array([rule is not Rule.BELOW for rule in Rule])[:, N
 # The rules that do not apply where only throttled demand is judged.
 JUDGES_USAGE = np.array([rule is not Rule.SATURATED for rule in Rule])[:, None]
 
-SamplesAt = Callable[[Ints, Ints], Samples]  # arguments: slots, and a minute of each; NaN: no sample
+# Returns the samples of slots, each in a minute of its own; NaN where there is no sample.
+SamplesAt = Callable[[Ints, Ints], Samples]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +98,12 @@ def step_many(alerts: AlertColumns, minutes: Ints, samples: Samples, criteria: A
 def _step_judged(alerts: AlertColumns, minutes: Ints, judged: JudgedSamples, criteria: AlertCriteria) -> None:
     """Step alerts in place. criteria: those of these series, perhaps followed by those of other series."""
     samples, known = judged.samples, judged.known
+    # Only a breach or an active alert can change a state.
     (busy,) = (known & (judged.enter.any(axis=0) | alerts.state.any(axis=0))).nonzero()
     if busy.size:
         before, busy_criteria = alerts.take(busy), criteria.take(busy)
         breach = judged.enter[:, busy], breaches(samples.take(busy), busy_criteria, MARGIN)
-        stepped = _stepped(before, minutes[busy], breach, busy_criteria)
+        stepped = _alerts_after(before, minutes[busy], breach, busy_criteria)
         undecided = samples.provisional[busy] & NEEDS_COMPLETE_MINUTE
         undecided[Rule.SATURATED] |= np.isnan(samples.throttled[busy])
         undecided |= samples.throttled_alone[busy] & JUDGES_USAGE
@@ -110,9 +113,13 @@ def _step_judged(alerts: AlertColumns, minutes: Ints, judged: JudgedSamples, cri
     np.copyto(alerts.last_sample, minutes, where=known)
 
 
-def _stepped(
+def _alerts_after(
     alerts: AlertColumns, minute: Ints, breach: tuple[Flags, Flags], criteria: AlertCriteria
 ) -> AlertColumns:
+    """Return the alerts after a sample of each series, as if every sample were complete and known.
+
+    breach: the rules that each sample breaches without, and with the margin of a firing alert.
+    """
     firing = alerts.state == AlertState.FIRING
     breached = _is_breached(alerts, *breach)
     recent = minute - alerts.last_sample <= criteria.stale_after
@@ -164,7 +171,10 @@ NO_TRANSITIONS = Transitions(
 
 
 class SavedAlert(NamedTuple):
-    """The states of one alert that are restored after a restart: the current and the settled one."""
+    """The states of one alert that are restored after a restart: the current and the settled one.
+
+    settled_at: the minute of the settled state.
+    """
 
     slot: int
     rule: Rule
@@ -194,7 +204,7 @@ class AlertStates:
 
         See `advance_in_parts`.
         """
-        return joined(self.advance_in_parts(slots, newest, criteria, samples_at))
+        return join_transitions(self.advance_in_parts(slots, newest, criteria, samples_at))
 
     def advance_in_parts(
         self, slots: Ints, newest: Ints, criteria: AlertCriteria, samples_at: SamplesAt
@@ -221,27 +231,37 @@ class AlertStates:
         self, slots: Ints, first: Ints, newest: Ints, criteria: AlertCriteria, samples_at: SamplesAt
     ) -> Iterator[Transitions]:
         replayed, current = self._settled.take(slots), self.current.take(slots)
-        evaluated, unknown = np.minimum(current.last_sample, newest), np.ones(slots.size, np.bool_)
-        settling = newest - REVISION_MINUTES
+        evaluated_to, throttling_unknown = (
+            np.minimum(current.last_sample, newest),
+            np.ones(slots.size, np.bool_),
+        )
+        settle_minutes = newest - REVISION_MINUTES
         settled, settled_at = self._settled.take(slots), self._settled_at[slots]
         judged_minutes = _judged_by_minute(slots, first, newest, criteria, samples_at)
         for unfinished, minutes, judged in judged_minutes:
-            is_evaluated, settles = minutes == evaluated[unfinished], minutes == settling[unfinished]
-            if not (is_evaluated | settles | judged.known).any():
+            is_evaluated, is_settled = (
+                minutes == evaluated_to[unfinished],
+                minutes == settle_minutes[unfinished],
+            )
+            if not (is_evaluated | is_settled | judged.known).any():
                 yield NO_TRANSITIONS  # a minute without samples changes no state
                 continue
             part = replayed.take(unfinished)
             before = np.where(is_evaluated, current.state[:, unfinished], part.state)
             _step_judged(part, minutes, judged, criteria)
-            unknown[unfinished] &= ~judged.tells_throttling
+            throttling_unknown[unfinished] &= ~judged.tells_throttling
             if is_evaluated.any():
-                without_throttling = np.flatnonzero(unknown[unfinished] & judged.known & is_evaluated)
+                without_throttling = np.flatnonzero(
+                    throttling_unknown[unfinished] & judged.known & is_evaluated
+                )
                 _keep_saturated(part, current.take(unfinished), without_throttling)
-            if settles.any():
-                reached = np.flatnonzero(settles)
-                settled.put(reached, part.take(reached))
-                settled_at[reached] = minutes[reached]
-            changed = np.flatnonzero((before != part.state).any(axis=0) & (minutes >= evaluated[unfinished]))
+            if is_settled.any():
+                settled_series = np.flatnonzero(is_settled)
+                settled.put(settled_series, part.take(settled_series))
+                settled_at[settled_series] = minutes[settled_series]
+            changed = np.flatnonzero(
+                (before != part.state).any(axis=0) & (minutes >= evaluated_to[unfinished])
+            )
             yield _transitions(slots[changed], before[:, changed], part.state[:, changed], minutes[changed])
         self._settle(slots, settled, settled_at)
         self.current.put(slots, replayed)
@@ -282,19 +302,21 @@ class AlertStates:
         """Return the alerts to store for a restart: those whose current or settled state is not inactive."""
         self._grow(slots)
         active = self.current.state[:, slots] | self._settled.state[:, slots]
-        rule, position = np.nonzero(active)
-        slot = slots[position]
-        current, settled = (_alerts(columns, rule, slot) for columns in (self.current, self._settled))
-        settled_at = self._settled_at[slot].tolist()
-        return list(map(SavedAlert, slot.tolist(), map(Rule, rule.tolist()), current, settled, settled_at))
+        rules, positions = np.nonzero(active)
+        alert_slots = slots[positions]
+        current, settled = (_alerts(columns, rules, alert_slots) for columns in (self.current, self._settled))
+        settled_at = self._settled_at[alert_slots].tolist()
+        return list(
+            map(SavedAlert, alert_slots.tolist(), map(Rule, rules.tolist()), current, settled, settled_at)
+        )
 
     def restore(self, saved: Iterable[SavedAlert]) -> None:
         """Restore exported alerts. Pass all exported alerts of a series, or none of them."""
-        for row in saved:
-            self._grow(np.array([row.slot], np.int32))
-            _put(self.current, row.rule, row.slot, row.current)
-            _put(self._settled, row.rule, row.slot, row.settled)
-            self._settled_at[row.slot] = row.settled_at
+        for alert in saved:
+            self._grow(np.array([alert.slot], np.int32))
+            _put(self.current, alert.rule, alert.slot, alert.current)
+            _put(self._settled, alert.rule, alert.slot, alert.settled)
+            self._settled_at[alert.slot] = alert.settled_at
 
     def _grow(self, slots: Ints) -> None:
         """Extend the columns to the highest of these slots."""
@@ -361,8 +383,8 @@ def _transitions(slots: Ints, before: Int8s, after: Int8s, minutes: Ints) -> Tra
     return Transitions(slots[series], rule.astype(np.int8), *changed, minutes[series])
 
 
-def joined(parts: Iterable[Transitions]) -> Transitions:
-    """Return the transitions of all parts, ordered by minute."""
+def join_transitions(parts: Iterable[Transitions]) -> Transitions:
+    """Return one object with the transitions of all parts, ordered by minute."""
     parts = [NO_TRANSITIONS, *parts]
     names = [field.name for field in fields(Transitions)]
     columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}

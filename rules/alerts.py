@@ -1,4 +1,4 @@
-"""Alert rules, and the state machine of one rule on one series, which each sample steps.
+"""The breach of alert rules by samples, and the state machine of one rule on one series.
 
 Minutes are counted from the epoch and come from the samples; the clock is never read.
 `rules/alert_states.py` applies the same state machine to columns of a million alerts.
@@ -77,9 +77,9 @@ class Samples(ColumnGroup):
 
     @classmethod
     def measured(cls, utilization: Floats, throttled: Floats) -> Self:
-        """Return the samples of series that are measured, and not bought together with others."""
-        no_others, judged = np.full_like(utilization, np.nan), np.zeros(utilization.shape, np.bool_)
-        return cls(utilization, utilization, throttled, no_others, judged)
+        """Return the samples of series whose usage is measured, and whose limits are bought alone."""
+        no_others, not_alone = np.full_like(utilization, np.nan), np.zeros(utilization.shape, np.bool_)
+        return cls(utilization, utilization, throttled, no_others, not_alone)
 
     @property
     def provisional(self) -> Flags:

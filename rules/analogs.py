@@ -3,8 +3,8 @@
 Each analog may happen again. It is moved by the growth of the daily mean since that day, and at first also by
 the rest of the difference between usage then and now, which fades within hours.
 
-Arrays are [bin, series] and [analog, series], because numpy reduces the first axis
-many times faster than the last.
+Arrays are [bin, series] and [analog, series], because numpy reduces the first axis many times faster than the
+last.
 """
 
 from dataclasses import dataclass
@@ -20,18 +20,18 @@ Ints = NDArray[np.int32]
 
 BIN_MINUTES: Final = 15
 DAY: Final = 24 * 60 // BIN_MINUTES  # bins
-MIN_DAY: Final = DAY * 3 // 4  # known bins of a day that has a mean
+MIN_DAY: Final = DAY * 3 // 4  # known bins from which on a day has a mean
 LEVEL_BINS: Final = 2  # the present usage is the mean of so many bins
 FADE_BINS: Final = 300 / BIN_MINUTES  # bins after which 37 % of the difference is left
 DAILY_WEIGHT: Final = 0.9  # weight of an analog, relative to the analog of the next day
 WEEKDAY_WEIGHT: Final = 2.5  # weight of an analog of the same weekday, relative to others
 WEEK: Final = 7  # days
 NORMAL_SLOPE: Final = 1.702  # slope at which a logistic function is nearly a normal distribution
-# The width of the distribution around each analog: in standard deviations of all analogs, and at least so
-# much in spreads of the series.
+# The width of the distribution around each analog is a sum: of this share of the standard deviation of all
+# analogs, and of this share of the spread of the series.
 ANALOG_WIDTH: Final = np.float32(0.5)
 MIN_WIDTH: Final = np.float32(0.02)
-TINY: Final = np.float32(1e-30)
+TINY: Final = np.float32(1e-30)  # prevents divisions by zero
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,13 @@ class Past:
     usage: Floats
 
     @cached_property
-    def known(self) -> Ints:
+    def known_bins(self) -> Ints:
         """The number of bins that are not missing."""
         known: Ints = np.isfinite(self.usage).sum(axis=0, dtype=np.int32)
         return known
 
     @cached_property
-    def days(self) -> Floats:
+    def daily_means(self) -> Floats:
         """The mean of each day, [day, series], the last 24 hours first; NaN if over a quarter is missing."""
         days = self.usage.reshape(-1, DAY, self.usage.shape[1])
         means: Floats = days.mean(axis=1)
@@ -106,7 +106,7 @@ class Past:
         return changes
 
     def _mean_of(self, values: Floats) -> Floats:
-        mean: Floats = np.nansum(values, axis=0) / np.maximum(self.known, 1).astype(np.float32)
+        mean: Floats = np.nansum(values, axis=0) / np.maximum(self.known_bins, 1).astype(np.float32)
         return mean
 
 
@@ -128,8 +128,8 @@ class Analogs:
     def of(cls, past: Past, bins: int) -> "Analogs":
         """Find the analogs of the next bins."""
         days_ago = analog_days(bins, len(past.usage))
-        moved = np.stack([moved_analog(past, ago, bins).max(axis=0) for ago in days_ago])
-        unmoved = np.stack([following(past, ago, bins).max(axis=0) for ago in days_ago])
+        moved = np.stack([moved_analog(past, days, bins).max(axis=0) for days in days_ago])
+        unmoved = np.stack([unmoved_analog(past, days, bins).max(axis=0) for days in days_ago])
         known = np.isfinite(moved)
         weight = np.where(known, weights(days_ago)[:, None], np.float32(0))
         weight /= np.maximum(weight.sum(axis=0), TINY)
@@ -137,10 +137,10 @@ class Analogs:
         return cls(past, days_ago, moved, unmoved, weight)
 
     @property
-    def exist(self) -> Flags:
+    def has_analog(self) -> Flags:
         """Flags of the series that have an analog."""
-        exist: Flags = self.weight.sum(axis=0) > 0
-        return exist
+        has_analog: Flags = self.weight.sum(axis=0) > 0
+        return has_analog
 
     def mean(self, values: Floats) -> Floats:
         """Return the weighted mean of values, [analog, series], over the analogs."""
@@ -170,25 +170,25 @@ def analog_days(bins: int, past_bins: int) -> tuple[int, ...]:
 
 def weights(days_ago: tuple[int, ...]) -> Floats:
     """Return the weight of each analog: recent days and the same weekday count more."""
-    bonus = [WEEKDAY_WEIGHT if ago % WEEK == 0 else 1.0 for ago in days_ago]
+    bonus = [WEEKDAY_WEIGHT if days % WEEK == 0 else 1.0 for days in days_ago]
     return np.array(
-        [DAILY_WEIGHT**ago * factor for ago, factor in zip(days_ago, bonus, strict=True)], np.float32
+        [DAILY_WEIGHT**days * factor for days, factor in zip(days_ago, bonus, strict=True)], np.float32
     )
 
 
 def moved_analog(past: Past, days_ago: int, bins: int) -> Floats:
     """Return the usage that followed the same time of day, moved to now, [bin, series]."""
-    growth = past.days[0] - past.days[days_ago]
+    growth = past.daily_means[0] - past.daily_means[days_ago]
     gap = past.level - past.level_before(days_ago * DAY) - growth
     fading: Floats = np.exp(-np.arange(bins, dtype=np.float32) / np.float32(FADE_BINS))
     moved: Floats = fading[:, None] * gap
     moved += growth
-    moved += following(past, days_ago, bins)
+    moved += unmoved_analog(past, days_ago, bins)
     return moved
 
 
-def following(past: Past, days_ago: int, bins: int) -> Floats:
-    """Return the usage that followed the same time of day, [bin, series]."""
+def unmoved_analog(past: Past, days_ago: int, bins: int) -> Floats:
+    """Return the usage that followed the same time of day, as it was, [bin, series]."""
     begin = len(past.usage) - days_ago * DAY
     return past.usage[begin : begin + bins]
 

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Callable
 
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
-QUOTING = re.compile(r"""['"\\]|[^ -~]""")  # characters that a shell may not read as a part of a word
+QUOTING = re.compile(r"""['"\\]|[^ -~]""")  # characters that a shell might not read as a part of a word
 # Placeholders that are no ids: their values never begin with a hyphen.
 SAFE_NAMES = frozenset({"number", "region", "account_id", "partition", "suffix", "service", "code"})
 

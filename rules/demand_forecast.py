@@ -39,9 +39,9 @@ def demand_forecast(demand: Demand, limit: NDArray[np.floating]) -> DemandForeca
     """
     late = late_bins(demand, MAX_LATE + 1)
     known = recent_demand(demand, late)
-    found, (growing, grown) = forecast(known.T, limit), growth(known, limit)
-    probability = np.where(growing[:, None], grown.probability, found.probability)
-    until = np.where(growing[:, None], grown.minutes, found.minutes) - (late * BIN_MINUTES)[:, None]
+    by_analogs, (growing, by_slopes) = forecast(known.T, limit), growth(known, limit)
+    probability = np.where(growing[:, None], by_slopes.probability, by_analogs.probability)
+    until = np.where(growing[:, None], by_slopes.minutes, by_analogs.minutes) - (late * BIN_MINUTES)[:, None]
     minutes: Floats = np.maximum(until, 0).astype(np.float32)  # keeps NaN
     probability[late > MAX_LATE] = minutes[late > MAX_LATE] = np.nan
     return DemandForecast(probability, minutes, np.isfinite(known).sum(axis=0, dtype=np.int32))
@@ -75,7 +75,9 @@ def up_to_newest(demand: Demand, late: Bins) -> Demand:
 
 def without_short_holes(demand: Demand) -> Demand:
     """Fill holes of up to MAX_HOLE bins with the demand before them, so that no day is lost."""
-    number = np.arange(len(demand), dtype=np.int16)[:, None]
-    last = np.maximum.accumulate(np.where(np.isfinite(demand), number, np.int16(-MAX_HOLE - 1)), axis=0)
-    filled = np.take_along_axis(demand, np.maximum(last, 0).astype(np.intp), axis=0)
-    return np.where(number - last <= MAX_HOLE, filled, demand.dtype.type(np.nan))
+    bin_number = np.arange(len(demand), dtype=np.int16)[:, None]
+    last_known = np.maximum.accumulate(
+        np.where(np.isfinite(demand), bin_number, np.int16(-MAX_HOLE - 1)), axis=0
+    )
+    filled = np.take_along_axis(demand, np.maximum(last_known, 0).astype(np.intp), axis=0)
+    return np.where(bin_number - last_known <= MAX_HOLE, filled, demand.dtype.type(np.nan))

@@ -27,7 +27,7 @@ def usage_fan(history: NDArray[np.floating], bins: int = DAY) -> Floats:
         growing = is_growing(points)
         if growing.any():
             fan[:, :, growing] = _fan_of_slopes(points[:, growing], bins)
-        fan[:, :, ~(np.isfinite(past.level) & (past.known >= MIN_BINS))] = np.nan
+        fan[:, :, ~(np.isfinite(past.level) & (past.known_bins >= MIN_BINS))] = np.nan
         never_below = ~(np.fmin.reduce(past.usage, axis=0) < 0)
     return np.where(never_below, np.maximum(fan, 0), fan)
 
@@ -41,15 +41,15 @@ def _fan_of_analogs(past: Past, bins: int) -> Floats:
     weight = np.where(np.isfinite(ordered), weights(days_ago)[order], np.float32(0))
     share = weight.cumsum(axis=0) / weight.sum(axis=0)
     ranks = np.stack([(share >= quantile - 1e-6).argmax(axis=0) for quantile in FAN_QUANTILES])
-    found: Floats = np.take_along_axis(ordered, ranks, axis=0)
-    return found
+    fan: Floats = np.take_along_axis(ordered, ranks, axis=0)
+    return fan
 
 
 def _fan_of_slopes(points: Floats, bins: int) -> Floats:
     """Return the usage to which growth leads, by the quantiles of its slopes."""
     first, second = np.triu_indices(len(points), MIN_DISTANCE)
     slopes = (points[second] - points[first]) / ((second - first)[:, None] * np.float32(POINT_MINUTES))
-    chosen = np.nanquantile(slopes, FAN_QUANTILES, axis=0)
+    slopes_by_quantile = np.nanquantile(slopes, FAN_QUANTILES, axis=0)
     ahead = (np.arange(bins, dtype=np.float32) + 1) * BIN_MINUTES
-    found: Floats = (points[-1] + chosen[:, None, :] * ahead[None, :, None]).astype(np.float32)
-    return found
+    fan: Floats = (points[-1] + slopes_by_quantile[:, None, :] * ahead[None, :, None]).astype(np.float32)
+    return fan

@@ -18,7 +18,8 @@ BINS: Final = 14 * DAY  # bins of history
 MIN_BINS: Final = 2 * DAY  # known bins; with fewer, nothing is forecast
 SERIES_AT_ONCE: Final = 256  # series that fit into a processor's cache
 QUANTILES: Final = (0.1, 0.5, 0.9)
-LIKELY: Final = 0.5  # times are given within the shortest horizon with this probability, else the longest
+# Times are those within the shortest horizon that has at least this probability; else within the longest.
+LIKELY: Final = 0.5
 MIN_PROBABILITY: Final = 0.05  # below it, no times are given
 
 # By horizon in minutes: the bias, then a coefficient for each of FEATURES. Fitted to 93 real traces by
@@ -64,11 +65,11 @@ def _forecast(history: NDArray[np.floating], limit: Floats) -> Forecast:
     crossings = Crossings.of(past, limit)
     probability = np.stack([_probability(past, limit, crossings, horizon) for horizon in HORIZONS])
     probability = np.fmax.accumulate(probability, axis=0)
-    reached = past.usage[-1] >= limit
-    probability[:, reached] = 1
-    probability[:, ~(np.isfinite(past.level) & (limit > 0) & (past.known >= MIN_BINS))] = np.nan
+    is_reached = past.usage[-1] >= limit
+    probability[:, is_reached] = 1
+    probability[:, ~(np.isfinite(past.level) & (limit > 0) & (past.known_bins >= MIN_BINS))] = np.nan
     minutes = _minutes(past, limit, probability)
-    minutes[reached & np.isfinite(probability[-1])] = 0
+    minutes[is_reached & np.isfinite(probability[-1])] = 0
     return Forecast(np.ascontiguousarray(probability.T), minutes)
 
 
@@ -83,9 +84,9 @@ def _probability(past: Past, limit: Floats, crossings: Crossings, horizon: int) 
 def _minutes(past: Past, limit: Floats, probability: Floats) -> Floats:
     """Return QUANTILES of the time until the limit is reached, if it is, [series, quantile]."""
     minutes = np.full((len(limit), len(QUANTILES)), np.nan, np.float32)
-    longest = len(HORIZONS) - 1 - np.isfinite(probability[::-1]).argmax(axis=0)
+    longest_known = len(HORIZONS) - 1 - np.isfinite(probability[::-1]).argmax(axis=0)
     likely = probability >= LIKELY
-    chosen = np.where(likely.any(axis=0), likely.argmax(axis=0), longest)
+    chosen = np.where(likely.any(axis=0), likely.argmax(axis=0), longest_known)
     is_given = np.fmax.reduce(probability, axis=0) >= MIN_PROBABILITY
     for number, horizon in enumerate(HORIZONS):
         series = np.flatnonzero(is_given & (chosen == number))

@@ -53,6 +53,7 @@ class Sign(IntEnum):
     RISES = 1
 
 
+# In the order of the values that `features` returns.
 FEATURES: Final = {
     "share_of_analogs": Sign.FALLS,
     "share_of_unmoved_analogs": Sign.FALLS,
@@ -88,14 +89,14 @@ def features(past: Past, limit: Floats, crossings: Crossings, horizon: int) -> t
         np.log1p(crossings.bins_ago / np.float32(bins)),
         _log_frequency(crossings.today, DAY),
         _log_frequency(crossings.in_three_days, 3 * DAY),
-        np.clip((past.days[0] - past.days[1]) / spread, -3, 3),
+        np.clip((past.daily_means[0] - past.daily_means[1]) / spread, -3, 3),
         np.clip((analogs.a_week_ago(analogs.unmoved) - unmoved) / spread, -4, 4),
         _signed_log((moved - level) / spread),
         np.clip((level - past.mean) / spread, -4, 4),
         _log_ratio(past.volatility_today, past.volatility, spread),
         _log_ratio(analogs.deviation(analogs.moved), past.volatility, spread),
     )
-    return np.nan_to_num(np.stack(values)).astype(np.float32), analogs.exist
+    return np.nan_to_num(np.stack(values)).astype(np.float32), analogs.has_analog
 
 
 def share_of_rises(past: Past, limit: Floats, horizon: int) -> Floats:

@@ -28,7 +28,7 @@ COOKIE_TEXT = re.compile(r"([a-z]{1,16})\.(\d{1,6})\.(\d{1,17})\.(\d{1,6})\.(\d{
 
 
 class FormAction(StrEnum):
-    """What a form did."""
+    """The act of a form."""
 
     ACKNOWLEDGED = "acknowledged"
     SILENCED = "silenced"
@@ -84,7 +84,7 @@ def micros(seconds: float) -> int:
 
 @dataclass(frozen=True, slots=True)
 class FormResultText:
-    """What the text about a result is made of.
+    """The content of the text about a result.
 
     names: the names of the acknowledged alerts. before: the earlier acknowledgement of an alert, if any;
     before_name: the name of that alert. notes: further sentences.

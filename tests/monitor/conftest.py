@@ -1,4 +1,4 @@
-"""Fixtures: the HTTP application over a fleet with given judgements, its client, and a simulated AWS."""
+"""Fixtures: the HTTP application over a fleet that tests fill, its client, and a simulated AWS."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path

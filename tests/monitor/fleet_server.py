@@ -43,7 +43,11 @@ FAST_EVENTS = EventTiming(check_interval=0.001)
 
 @dataclass(repr=False)  # asyncio.Runner prints what a fixture returns, for each fixture, and no one reads it
 class Server:
-    """The application, over a fleet and a status that the test sets."""
+    """The application, over a fleet and a status that the test sets.
+
+    reload: called at each reload, if set. reloads: the number of reloads. runs, notices: what `look_back`
+    returns episodes of. fans, outlooks: by slot.
+    """
 
     fleet: Fleet = field(default_factory=Fleet)
     status: MonitorStatus = field(default_factory=MonitorStatus)
@@ -126,7 +130,7 @@ class Server:
         minutes = range(NOW - days * 24 * 60, NOW)
         series = {each.key.id: each for each in self.exposition.snapshot.series.tolist() if each}
         episodes = stored_episodes(self.runs, self.notices, series, minutes)
-        count = len(self.runs)
+        count = len(self.runs)  # serves as the other numbers, too
         return StoredLookback(
             minutes=minutes,
             series=count,

@@ -26,7 +26,10 @@ def journal(folder: Path) -> str:
 async def running_server(
     config: Path, text: str, environ: Mapping[str, str]
 ) -> AsyncIterator[tuple[ForkedProcess, str]]:
-    """Run `headroom serve` with a configuration; yield the process and its base URL once all was read."""
+    """Run `headroom serve`; yield the process and its base URL once all was read.
+
+    config: the path of the configuration, which is written. text: its text, without the line of the journal.
+    """
     url = f"http://127.0.0.1:{free_port()}"
     config.write_text(text + journal(config.parent))
     listen = url.removeprefix("http://")

@@ -63,8 +63,8 @@ async def test_serve_exports_reloads_and_ends_on_a_signal(
         assert cells["eu-west-1"]["poll"]["last_success"]
         assert "AccessDeniedException" in str(cells["ap-southeast-2"]["collectors"])
 
-        text = "services: [kinesis]\nregions: [eu-west-1]\nexclude: [{resource: audit}]\n"
-        config.write_text(text + journal(tmp_path))
+        new_text = "services: [kinesis]\nregions: [eu-west-1]\nexclude: [{resource: audit}]\n"
+        config.write_text(new_text + journal(tmp_path))
         process.send_signal(signal.SIGHUP)
 
         async def audit_is_removed() -> bool | None:
@@ -74,9 +74,9 @@ async def test_serve_exports_reloads_and_ends_on_a_signal(
 
         config.write_text("servces: [kinesis]\n")
         async with httpx.AsyncClient(trust_env=False) as client:
-            refused = await client.post(f"{url}/-/reload")
-        assert refused.status_code == 422
-        assert "servces" in refused.json()["error"]
+            invalid = await client.post(f"{url}/-/reload")
+        assert invalid.status_code == 422
+        assert "servces" in invalid.json()["error"]
         assert ("headroom_limit", "orders") in await samples(url)  # the old configuration stays in force
 
         process.send_signal(signal.SIGTERM)
@@ -167,12 +167,12 @@ async def test_the_health_check_succeeds_only_while_the_server_runs(
     config = tmp_path / "headroom.yaml"
     async with (
         running_server(config, "services: [sqs]\n", aws_environ) as (_, url),
-        headroom("healthcheck", "--address", url.removeprefix("http://")) as asking,
+        headroom("healthcheck", "--address", url.removeprefix("http://")) as check,
     ):
-        assert await asking.wait() == 0
-    async with headroom("healthcheck", "--address", url.removeprefix("http://")) as asking:
-        _, errors = await asking.communicate()
-        assert asking.returncode == 1
+        assert await check.wait() == 0
+    async with headroom("healthcheck", "--address", url.removeprefix("http://")) as check:
+        _, errors = await check.communicate()
+        assert check.returncode == 1
         assert "refused" in errors.decode()
 
 
@@ -181,7 +181,7 @@ async def test_a_delivery_of_firehose_is_judged_at_once_with_the_source_stream(
 ) -> None:
     config = tmp_path / "headroom.yaml"
     (tmp_path / "keys").write_text("a-key\n")
-    requested = {"service": "kinesis", "signal": "stream_write_bytes", "resource": "audit"}
+    query = {"service": "kinesis", "signal": "stream_write_bytes", "resource": "audit"}
     update = {
         "metric_stream_name": "headroom",
         "account_id": "123456789012",
@@ -206,20 +206,20 @@ async def test_a_delivery_of_firehose_is_judged_at_once_with_the_source_stream(
         httpx.AsyncClient(trust_env=False) as client,
     ):
 
-        async def streamed() -> bool | None:
-            answer = await get(f"{url}/api/v1/series", **requested)
+        async def is_judged_by_stream() -> bool | None:
+            answer = await get(f"{url}/api/v1/series", **query)
             series = await get(f"{url}/api/v1/series/{answer.json()['items'][0]['id']}") if answer else None
             if series is None or series.json()["sample_source"] != "stream":
                 return None
             return True if series.json()["zone"] == "above" else None
 
-        unknown = await client.post(
+        with_unknown_key = await client.post(
             f"{url}/firehose/v1", json=body, headers=headers | {"X-Amz-Firehose-Access-Key": "b"}
         )
-        assert (unknown.status_code, unknown.json()["requestId"]) == (401, "one")
+        assert (with_unknown_key.status_code, with_unknown_key.json()["requestId"]) == (401, "one")
         accepted = await client.post(f"{url}/firehose/v1", json=body, headers=headers)
         assert (accepted.status_code, accepted.json()["requestId"]) == (200, "one")
-        assert await eventually(streamed)
+        assert await eventually(is_judged_by_stream)
 
 
 @pytest.fixture
@@ -270,14 +270,14 @@ class FailingApp:
     running: asyncio.Task[None]
     fault: Fault
 
-    def counted(self, family: str) -> float:
+    def counter(self, family: str) -> float:
         """Return the value of a counter of the loop `judge`."""
         return self.app.telemetry.registry.get_sample_value(family, {"loop": "judge"}) or 0.0
 
-    async def judged(self, times: float) -> bool | None:
+    async def has_judged(self, times: float) -> bool | None:
         """Return True once this many judgements have ended. The app must still run."""
         assert not self.running.done()
-        return True if self.counted("headroom_ticks_total") >= times else None
+        return True if self.counter("headroom_ticks_total") >= times else None
 
 
 @pytest.fixture
@@ -304,7 +304,7 @@ async def test_a_judgement_that_raises_does_not_end_the_process(
 ) -> None:
     """Judgements of arriving points, on schedule and after the first poll: each is tried again."""
 
-    async def failed(name: str) -> bool | None:
+    async def is_logged(name: str) -> bool | None:
         assert not failing.running.done()
         records = [
             record for record in caplog.records if record.getMessage() == f"{name}: the loop judge failed"
@@ -314,17 +314,17 @@ async def test_a_judgement_that_raises_does_not_end_the_process(
     app = failing.app
     app.ingest.arrived.set()
     for name in ("arrivals", "judge", "first judgement"):
-        await eventually(partial(failed, name))
-    assert failing.counted("headroom_tick_failures_total") >= 3
+        await eventually(partial(is_logged, name))
+    assert failing.counter("headroom_tick_failures_total") >= 3
     assert "ArithmeticError: a judgement that fails" in caplog.text
     assert not app.judged.is_set()
     failing.fault.is_present = False
     async with asyncio.timeout(PROCESS_TIMEOUT):
         await app.judged.wait()
-    failures = failing.counted("headroom_tick_failures_total")
+    failures = failing.counter("headroom_tick_failures_total")
     app.ingest.arrived.set()
-    await eventually(partial(failing.judged, failing.counted("headroom_ticks_total") + 1))
-    assert failing.counted("headroom_tick_failures_total") == failures
+    await eventually(partial(failing.has_judged, failing.counter("headroom_ticks_total") + 1))
+    assert failing.counter("headroom_tick_failures_total") == failures
 
 
 async def test_an_unchanged_fleet_is_not_judged_again_on_schedule(app: App) -> None:
@@ -335,7 +335,7 @@ async def test_an_unchanged_fleet_is_not_judged_again_on_schedule(app: App) -> N
     def snapshot() -> object:
         return app.coverage().snapshot
 
-    async def outlived_ticks() -> bool | None:
+    async def has_outlived_ticks() -> bool | None:
         """Return True once a judgement is still the newest after three ticks of the schedule."""
         ticks = app.telemetry.registry.get_sample_value("headroom_ticks_total", {"loop": "judge"}) or 0.0
         if snapshot() is not seen[-1][0]:
@@ -345,7 +345,7 @@ async def test_an_unchanged_fleet_is_not_judged_again_on_schedule(app: App) -> N
     async def is_replaced() -> bool | None:
         return True if snapshot() is not before else None
 
-    await eventually(outlived_ticks)
+    await eventually(has_outlived_ticks)
     before = snapshot()
     app.ingest.arrived.set()
     await eventually(is_replaced)

@@ -13,13 +13,13 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.monitor.notifiers.loopback import Server
-from tests.monitor.notifiers.loopback import http_server as receiving
+from tests.monitor.notifiers.loopback import Server, http_server
 from tests.monitor.serve_process import free_port
 from tests.processes import PROCESS_TIMEOUT, eventually, get, headroom
 
 KILLS = 8
-UNAVAILABLE = (503, 200) * 30  # first statuses of the receiver, so that processes end between two attempts
+# The statuses of the receiver's first answers: many processes are killed between two attempts of a delivery.
+UNAVAILABLE = (503, 200) * 30
 SERVICES = ("apigateway", "autoscaling", "kinesis", "lambda", "s3", "sqs")
 MAX_DELAYS = {"started": 1.5, "answers": 1.0, "notified": 0.2}  # seconds from an event to the kill
 CONFIG = """
@@ -37,7 +37,7 @@ route: {{group_wait: 0, group_interval: 0, severities: [info, warning, critical]
 class Installation:
     """A configuration, a journal and a receiver that successive processes use.
 
-    unnotified: the firing alerts whose last notification has another severity or zone.
+    hook: the receiver. unnotified: the firing alerts whose last notification has another severity or zone.
     """
 
     folder: Path
@@ -47,7 +47,7 @@ class Installation:
     address: str = field(default_factory=lambda: f"127.0.0.1:{free_port()}")
     unnotified: list[dict[str, Any]] | None = None
 
-    def serve(self, services: list[str]) -> tuple[str, ...]:
+    def serve_command(self, services: list[str]) -> tuple[str, ...]:
         """Return a command that monitors only some services: alerts of the other services end."""
         config = self.folder / "headroom.yaml"
         config.write_text(CONFIG.format(services=", ".join(services), folder=self.folder, hook=self.hook.url))
@@ -64,19 +64,22 @@ class Installation:
         event = self.random.choice(list(MAX_DELAYS))
         delay = self.random.uniform(0, MAX_DELAYS[event])
         print(f"{', '.join(services)}: killed {delay:.3f} s after it {event}", flush=True)
-        before = len(self.hook.requests)
-        async with headroom(*self.serve(services), environ=self.environ) as process:
+        requests_before = len(self.hook.requests)
+        async with headroom(*self.serve_command(services), environ=self.environ) as process:
             if event == "answers":
                 await eventually(partial(self.ask, "/-/healthy"))
             elif event == "notified":
-                await eventually(partial(self.has_notified, before))
+                await eventually(partial(self.has_notified, requests_before))
             await asyncio.sleep(delay)
             process.send_signal(signal.SIGKILL)
             assert await process.wait() == -signal.SIGKILL
 
-    async def has_notified(self, before: int) -> bool | None:
-        """Return True once the process has sent a notification, or has judged everything."""
-        return True if await self.all_read() or len(self.hook.requests) > before else None
+    async def has_notified(self, requests_before: int) -> bool | None:
+        """Return True once the process has sent a notification, or has judged everything.
+
+        requests_before: the number of requests that the receiver had got before the process started.
+        """
+        return True if await self.all_read() or len(self.hook.requests) > requests_before else None
 
     async def all_read(self) -> bool:
         """Return whether everything was read and judged."""
@@ -89,7 +92,7 @@ class Installation:
             return None
         alerts = (await self.ask("/api/v1/alerts"))["items"]
         firing = [alert for alert in alerts if alert["state"] == "firing" and not alert["inhibited_by"]]
-        last = {alert["id"]: alert for _, alerts in accepted(self.hook) for alert in alerts}
+        last = {alert["id"]: alert for _, alerts in accepted_notifications(self.hook) for alert in alerts}
         self.unnotified = [
             alert for alert in firing if state_of(last.get(alert["id"], {})) != state_of(alert)
         ]
@@ -104,44 +107,48 @@ def state_of(alert: Mapping[str, Any]) -> list[Any]:
 Notifications = list[tuple[str, list[dict[str, Any]]]]
 
 
-def sent(server: Server) -> Notifications:
+def received_notifications(server: Server) -> Notifications:
     """Return the received notifications in order: the id and the alerts of each."""
     ids = [headers["webhook-id"] for _, headers, _ in server.requests]
     return [(id_, body["data"]["alerts"]) for id_, body in zip(ids, server.bodies, strict=True)]
 
 
-def accepted(server: Server) -> Notifications:
+def accepted_notifications(server: Server) -> Notifications:
     """Return the notifications that the receiver accepted."""
     answers = chain(UNAVAILABLE, repeat(200))
-    return [sending for sending, status in zip(sent(server), answers, strict=False) if status == 200]
+    return [
+        notification
+        for notification, status in zip(received_notifications(server), answers, strict=False)
+        if status == 200
+    ]
 
 
 def check_ids(server: Server) -> None:
     """Check that repeated notifications are equal to the byte, and each notice is in one notification."""
     bodies: dict[str, bytes] = {}
-    carried: dict[int, str] = {}
-    for (identity, alerts), (_, _, body) in zip(sent(server), server.requests, strict=True):
+    notification_of_notice: dict[int, str] = {}
+    for (identity, alerts), (_, _, body) in zip(received_notifications(server), server.requests, strict=True):
         assert bodies.setdefault(identity, body) == body
         for alert in alerts:
-            assert carried.setdefault(alert["number"], identity) == identity
+            assert notification_of_notice.setdefault(alert["number"], identity) == identity
 
 
 def check_order(server: Server) -> None:
     """Check that the notices of each alert are in order: firing, updates, resolved, then firing again."""
     last: dict[str, dict[str, Any]] = {}
-    for alert in chain.from_iterable(alerts for _, alerts in accepted(server)):
+    for alert in chain.from_iterable(alerts for _, alerts in accepted_notifications(server)):
         previous = last.get(alert["id"])
         if previous and alert["number"] == previous["number"]:
             continue  # another attempt
         assert previous is None or alert["number"] > previous["number"], (previous, alert)
-        began = previous is None or previous["status"] == "resolved"
-        assert (alert["kind"] == "firing") == began, (previous, alert)
+        begins = previous is None or previous["status"] == "resolved"
+        assert (alert["kind"] == "firing") == begins, (previous, alert)
         last[alert["id"]] = alert
 
 
 async def check_second_process(installation: Installation, holder: int) -> None:
     """Check that a second process with the same journal ends, and names the holder of the journal."""
-    serve = (*installation.serve(list(SERVICES))[:-1], f"127.0.0.1:{free_port()}")
+    serve = (*installation.serve_command(list(SERVICES))[:-1], f"127.0.0.1:{free_port()}")
     async with headroom(*serve, environ=installation.environ) as second:
         async with asyncio.timeout(PROCESS_TIMEOUT):
             _, errors = await second.communicate()
@@ -162,11 +169,11 @@ async def kill_and_check(folder: Path, environ: Mapping[str, str], times: int) -
     print(f"seed {seed}")
     generator = random.Random(seed)
     unavailable = [web.Response(status=status) for status in UNAVAILABLE]
-    async with receiving(*unavailable, web.Response()) as hook:
+    async with http_server(*unavailable, web.Response()) as hook:
         installation = Installation(folder, hook, environ, generator)
         for _ in range(times):
             await installation.run_and_kill()
-        async with headroom(*installation.serve(list(SERVICES)), environ=environ) as process:
+        async with headroom(*installation.serve_command(list(SERVICES)), environ=environ) as process:
             with suppress(TimeoutError):
                 await eventually(installation.all_notified)
             assert installation.unnotified == []
@@ -177,5 +184,5 @@ async def kill_and_check(folder: Path, environ: Mapping[str, str], times: int) -
                 assert await process.wait() == 0
     check_ids(hook)
     check_order(hook)
-    numbers = {alert["number"] for _, alerts in sent(hook) for alert in alerts}
+    numbers = {alert["number"] for _, alerts in received_notifications(hook) for alert in alerts}
     assert numbers <= {notice["number"] for notice in history}  # every sent notice is in the journal

@@ -27,6 +27,7 @@ from rules.limits import PUBLISHED_ONLY, Limit, LimitSource
 from rules.signals import Band, Tolerance
 from tests.registries import STREAM_WRITE_BYTES
 
+# The first minute with points, the number of minutes, and the age of the newest point that is read.
 START, MINUTES, DELAY = 29_000_000, 24, 3
 NAN = float("nan")
 SERVED_LAG = 0  # so that the throttled share of the demand does not change after it was judged
@@ -60,7 +61,7 @@ def points_of(values: st.SearchStrategy[float], lag: st.SearchStrategy[int]) -> 
     return st.builds(Points, st.lists(values, min_size=MINUTES, max_size=MINUTES), lag)
 
 
-PUBLISHED_ALONE = 3  # of four series, the last has no limit that an inventory reads
+PUBLISHED_ALONE = 3  # the series with this number modulo 4 has no limit but the published one
 lags = st.integers(0, 2)
 SCENARIOS = st.builds(
     Scenario,
@@ -85,14 +86,14 @@ class MonitoredFleet:
     def __init__(self, scenarios: list[Scenario]) -> None:
         self.fleet, self.scenarios = Fleet(), scenarios
         self.lifecycle = Lifecycle(self.fleet, NEVER)
-        self.now: dict[tuple[int, int], Exported] = {}  # of the last judgement, by slot and minute
-        self.exported: dict[tuple[int, int], Exported] = {}  # of all judgements; the last of each minute
+        self.last_exported: dict[tuple[int, int], Exported] = {}  # of the last judgement, by slot and minute
+        self.exported: dict[tuple[int, int], Exported] = {}  # the last of each slot and minute
         self.limits = [100.0] * len(scenarios)
         for number in range(len(scenarios)):
-            self.inventory(number, 100.0, START)
+            self.put_series(number, 100.0, START)
 
-    def inventory(self, number: int, limit: float, minute: int) -> Series:
-        """Take inventory of a series with this limit, in this minute."""
+    def put_series(self, number: int, limit: float, minute: int) -> Series:
+        """Put a series with this limit into the fleet, as an inventory in this minute does."""
         scenario, key, self.limits[number] = self.scenarios[number], key_of(number), limit
         used, upper_bound, throttled, served, published = (total(metric_of(number, role)) for role in ROLES)
         observed = Observed(
@@ -135,19 +136,21 @@ class MonitoredFleet:
             self.fleet.rings.mark_read(*polled)
 
     def take_inventory(self, now: int) -> None:
-        """Read the limits of this minute, of series whose metrics are all known up to the same minute.
+        """Read the new limits of this minute, of series whose metrics are all known up to the same minute.
 
-        Alerts may have judged a later minute with some metrics only, and do not judge it again.
+        Of other series, alerts may have judged a later minute by some of the metrics, with the old limit;
+        they do not judge that minute again.
         """
         for number, scenario in enumerate(self.scenarios):
-            limit, before = scenario.limits.get(now - START - DELAY), self.limits[number]
-            is_read_again = bool(limit and limit <= before) or number % 4 == PUBLISHED_ALONE
+            limit, old_limit = scenario.limits.get(now - START - DELAY), self.limits[number]
+            is_read_again = bool(limit and limit <= old_limit) or number % 4 == PUBLISHED_ALONE
             # Reading the same or a lower limit again decides earlier minutes whose judgement was in doubt.
             revises = scenario.hard and is_read_again
             if limit and not revises and self.is_evenly_known(number, scenario.bounded):
-                self.inventory(number, limit, now)
+                self.put_series(number, limit, now)
 
     def is_evenly_known(self, number: int, bounded: bool) -> bool:
+        """Return whether all metrics of a series are known up to the same minute."""
         slots = np.array([self.fleet.series[key_of(number)].slot], np.int32)
         formulas = (self.fleet.usages, self.fleet.throttled, *([self.fleet.upper_bounds] if bounded else []))
         return len({int(formula.newest_minutes(self.fleet.rings, slots)[0]) for formula in formulas}) == 1
@@ -167,11 +170,11 @@ class MonitoredFleet:
             formula.newest_minutes(self.fleet.rings, slice(self.fleet.size))
             for formula in (self.fleet.throttled, self.fleet.upper_bounds)
         )
-        self.now.clear()
+        self.last_exported.clear()
         for series in self.fleet.series.values():
             slot = series.slot
             minute = int(snapshot.minute[slot])
-            self.now[slot, minute] = Exported(
+            self.last_exported[slot, minute] = Exported(
                 has_usage=bool(minute == used_at[slot] and np.isfinite(snapshot.usage[slot])),
                 complete=bool(throttled_at[slot] >= minute)
                 and (not snapshot.bounded[slot] or bool(bounded_at[slot] >= minute)),
@@ -183,7 +186,7 @@ class MonitoredFleet:
                 throttled=float(snapshot.saturation[slot]),
                 zone=Zone(int(snapshot.zone[slot])),
             )
-        self.exported |= self.now
+        self.exported |= self.last_exported
 
 
 class Exported(NamedTuple):
@@ -252,18 +255,20 @@ def check_push(monitored: MonitoredFleet, slot: int, minute: int, series_history
     newest = newest_minutes(monitored.fleet)[:, slots]
     if not (newest >= minute).all():
         return  # some values are not known yet
-    sent = samples_at(monitored.fleet, slots, minutes, newest)
-    pushed = sent.usage, sent.upper_bound, sent.utilization, sent.saturation, sent.zone
-    shown = (
+    pushed = samples_at(monitored.fleet, slots, minutes, newest)
+    pushed_columns = pushed.usage, pushed.upper_bound, pushed.utilization, pushed.saturation, pushed.zone
+    history_columns = (
         series_history.usage,
         series_history.upper_bound,
         series_history.utilization,
         series_history.throttled,
         series_history.zone,
     )
-    assert [column[0] for column in pushed] == pytest.approx([column[-1] for column in shown], nan_ok=True)
+    assert [column[0] for column in pushed_columns] == pytest.approx(
+        [column[-1] for column in history_columns], nan_ok=True
+    )
     limit = series_history.limit[-1] if np.isfinite(series_history.usage[-1]) else NAN
-    assert sent.limit[0] == pytest.approx(limit, nan_ok=True)
+    assert pushed.limit[0] == pytest.approx(limit, nan_ok=True)
 
 
 def check_alert(monitored: MonitoredFleet, slot: int) -> None:
@@ -292,14 +297,14 @@ def check_alert(monitored: MonitoredFleet, slot: int) -> None:
 
 @settings(max_examples=30)
 @given(st.lists(SCENARIOS, min_size=1, max_size=4))
-def test_export_history_push_and_alert_of_a_minute_are_the_same(scenarios: list[Scenario]) -> None:
+def test_exposition_history_push_and_alert_judge_a_minute_equally(scenarios: list[Scenario]) -> None:
     monitored = MonitoredFleet(scenarios)
     end = START + MINUTES - 1 + DELAY
     for now in range(START + DELAY, end + 1):
         for step in (monitored.take_inventory, monitored.poll):
             step(now)
             monitored.judge(now)
-            for (slot, minute), exported in monitored.now.items():
+            for (slot, minute), exported in monitored.last_exported.items():
                 check_export(series_history_of(monitored, slot, minute), exported)
         for series in monitored.fleet.series.values():
             check_alert(monitored, series.slot)

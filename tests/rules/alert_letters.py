@@ -24,29 +24,26 @@ from rules.alerts import (
 
 NAN = float("nan")
 WINDOW = 180
+# The sample of each letter: utilization and throttled demand; or the bounds of the utilization, throttled
+# demand, the highest utilization of other series of the purchase, and maybe `throttled_alone`; see `Samples`.
 SAMPLES: Mapping[str, tuple[float, ...]] = {
     "b": (0.10, 0.0),  # below the band
     "l": (0.41, 0.0),  # within the band, yet not clear of `below`
-    ".": (0.50, 0.0),
+    ".": (0.50, 0.0),  # within the band
     "h": (0.68, 0.0),  # within the band, yet not clear of `above`
     "a": (0.80, 0.0),  # above the band
-    "c": (0.95, 0.0),
+    "c": (0.95, 0.0),  # near the limit
     "s": (0.50, 1.0),  # throttled in a burst
     "t": (NAN, 0.1),  # throttled, without a known usage
     "?": (0.50, NAN),  # it is unknown whether anything is throttled
-    "m": (0.95, NAN),  # the same, near the limit
+    "m": (0.95, NAN),  # it is unknown whether anything is throttled; near the limit
     "z": (NAN, 0.0),  # not throttled, and no known usage: no sample
-    "_": (NAN, NAN),
+    "_": (NAN, NAN),  # nothing is known: no sample
     "u": (0.50, 2.00, 0.0, NAN),  # 50 to 200 %: the bounds prove nothing
     "v": (0.95, 9.00, 0.0, NAN),  # even the lower bound is near the limit
     "i": (0.02, 0.10, 0.0, NAN),  # even the upper bound is below the band
     "p": (0.10, 0.10, 0.0, 1.50),  # below the band; another series of the purchase is not
-    "n": (
-        0.10,
-        0.10,
-        0.0,
-        1.02,
-    ),  # below the band; another series of the purchase is barely above its lower bound
+    "n": (0.10, 0.10, 0.0, 1.02),  # below the band; another series of the purchase is barely not
     "P": (0.10, math.inf, 0.0, NAN),  # an incomplete minute, so far below the band
     "A": (0.80, math.inf, 0.0, NAN),  # an incomplete minute, already above the band
     "S": (0.50, math.inf, 1.0, NAN),  # an incomplete minute, already throttled
@@ -54,13 +51,7 @@ SAMPLES: Mapping[str, tuple[float, ...]] = {
     "o": (NAN, NAN, 0.0, NAN, True),  # only throttled demand is judged: there is none
     "O": (NAN, NAN, 1.0, NAN, True),  # only throttled demand is judged: there is some
     "x": (NAN, NAN, NAN, NAN, True),  # only throttled demand is judged: it is unknown, so there is no sample
-    "Q": (
-        NAN,
-        math.inf,
-        0.0,
-        NAN,
-        True,
-    ),  # only throttled demand is judged: none so far, in an incomplete minute
+    "Q": (NAN, math.inf, 0.0, NAN, True),  # only throttled demand is judged: none so far in the minute
 }
 UNKNOWN_THROTTLING = "?mz_x"  # no sample, or one whose throttled demand is unknown
 PENDING_FOR = {Rule.BELOW: 3, Rule.ABOVE: 2, Rule.NEAR: 2, Rule.SATURATED: 0}
@@ -71,17 +62,17 @@ History = Mapping[int, str]  # the letters of one series, by minute
 
 
 def make_criteria(
-    series: int, factor: float = 1, low: float = 0.4, throttled_pending_for: int = 0
+    size: int, factor: float = 1, low: float = 0.4, throttled_pending_for: int = 0
 ) -> AlertCriteria:
-    """Return the criteria of many series, with the bounds of the default band times `factor`."""
-    band = [np.full(series, bound * factor, np.float32) for bound in (low, 0.7, 0.9)]
+    """Return the criteria of `size` series, with the bounds of the default band times `factor`."""
+    band = [np.full(size, bound * factor, np.float32) for bound in (low, 0.7, 0.9)]
     pending_for = {**PENDING_FOR, Rule.SATURATED: throttled_pending_for}
     durations = [
-        np.array([[column[rule]] * series for rule in Rule], np.int32)
+        np.array([[column[rule]] * size for rule in Rule], np.int32)
         for column in (pending_for, KEEP_FIRING_FOR)
     ]
     return AlertCriteria(
-        band[0], band[1], band[2], durations[0], durations[1], np.full(series, STALE_AFTER, np.int32)
+        band[0], band[1], band[2], durations[0], durations[1], np.full(size, STALE_AFTER, np.int32)
     )
 
 
@@ -122,7 +113,9 @@ def expected_alerts(history: History, rule: Rule) -> list[tuple[int, Alert]]:
 
 def alert_of(many: AlertColumns, rule: Rule, slot: int) -> Alert:
     """Return the alert of a rule on the series of a slot."""
-    state, since, clear_since = (int(c[rule, slot]) for c in (many.state, many.since, many.clear_since))
+    state, since, clear_since = (
+        int(column[rule, slot]) for column in (many.state, many.since, many.clear_since)
+    )
     return Alert(AlertState(state), since, clear_since, int(many.last_sample[slot]))
 
 
@@ -150,7 +143,10 @@ class SampleHistory:
 
 def transition_rows(transitions: Transitions) -> list[tuple[int, Rule, int, AlertState, AlertState]]:
     """Return the transitions as (slot, rule, minute, before, after)."""
-    columns = (c.tolist() for c in (transitions.slot, transitions.rule, transitions.minute))
-    states = (c.tolist() for c in (transitions.before, transitions.after))
+    columns = (column.tolist() for column in (transitions.slot, transitions.rule, transitions.minute))
+    states = (column.tolist() for column in (transitions.before, transitions.after))
     rows = zip(*columns, *states, strict=True)
-    return [(slot, Rule(rule), minute, AlertState(b), AlertState(a)) for slot, rule, minute, b, a in rows]
+    return [
+        (slot, Rule(rule), minute, AlertState(before), AlertState(after))
+        for slot, rule, minute, before, after in rows
+    ]

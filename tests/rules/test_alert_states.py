@@ -1,4 +1,7 @@
-"""The states of many alerts, compared with alerts that are stepped one by one, with samples in order."""
+"""The states of many alerts, compared with alerts that are stepped one by one, with samples in order.
+
+`tests.rules.alert_letters` explains the letters of samples.
+"""
 
 from collections.abc import Sequence
 from itertools import islice, pairwise
@@ -32,9 +35,10 @@ from tests.rules.alert_letters import (
 )
 
 START = 29_000_000
-SLOTS = [0, 3, INITIAL_CAPACITY + 1]  # the last one makes the columns grow
+SLOTS = [0, 3, INITIAL_CAPACITY + 1]  # the last slot makes the columns grow
 
 letters = st.sampled_from(list(SAMPLES))
+# Of a write: the slot, the minutes before the newest sample of the slot (after it if negative), the letter.
 writes = st.tuples(st.sampled_from(SLOTS), st.integers(-STALE_AFTER - 2, REVISION_MINUTES - 1), letters)
 batches = st.lists(writes, max_size=12)
 
@@ -51,7 +55,7 @@ class TrackedStates:
         self.changes_of: dict[tuple[int, Rule], list[tuple[int, AlertState, AlertState]]] = {}
 
     def feed(self, batch: Sequence[tuple[int, int, str]]) -> None:
-        """Write samples, each some minutes before the newest sample of its slot, and judge."""
+        """Write samples (see `writes`), and judge their slots."""
         newest = {slot: max(self.past.history(slot), default=START) for slot in SLOTS}
         for slot, back, letter in batch:
             self.past.write(slot, newest[slot] - back, letter)
@@ -59,9 +63,9 @@ class TrackedStates:
 
     def judge(self, slots: set[int]) -> None:
         """Advance the alerts of slots, and record the transitions."""
-        dirty = array(sorted(slots))
+        changed_slots = array(sorted(slots))
         transitions = self.alert_states.advance(
-            dirty, self.past.newest(dirty), make_criteria(dirty.size), self.past
+            changed_slots, self.past.newest(changed_slots), make_criteria(changed_slots.size), self.past
         )
         assert (np.diff(transitions.minute) >= 0).all()
         for slot, rule, minute, before, after in transition_rows(transitions):
@@ -91,37 +95,39 @@ class TrackedStates:
                     (0, AlertState.INACTIVE, AlertState.INACTIVE),
                     *self.changes_of.get((slot, rule), []),
                 ]
-                assert all(earlier[2] is later[1] for earlier, later in pairwise(changes))
+                assert all(after is before for (*_, after), (_, before, _) in pairwise(changes))
                 assert all(before is not after for _, before, after in changes[1:])
                 assert changes[-1][2] is alert.state
 
 
 @given(st.lists(st.lists(letters, min_size=5, max_size=5), max_size=40), st.data())
 def test_many_alerts_are_stepped_like_single_alerts(rows: list[list[str]], data: st.DataObject) -> None:
-    many, alone = inactive_alerts(5), {(rule, n): Alert() for rule in Rule for n in range(5)}
+    many, single = inactive_alerts(5), {(rule, n): Alert() for rule in Rule for n in range(5)}
     minute = START
     for row in rows:
         minute += data.draw(st.integers(1, STALE_AFTER + 2))
         step_many(many, np.full(5, minute, np.int32), samples(row), make_criteria(5))
-        for (rule, n), alert in alone.items():
-            alone[rule, n] = step(alert, minute, breach(row[n], rule), durations_of(rule))
-            assert alert_of(many, rule, n) == alone[rule, n]
+        for (rule, n), alert in single.items():
+            single[rule, n] = step(alert, minute, breach(row[n], rule), durations_of(rule))
+            assert alert_of(many, rule, n) == single[rule, n]
 
 
 @given(st.lists(batches, max_size=10))
-def test_samples_written_in_any_order_yield_the_same_alerts(feeds: list[list[tuple[int, int, str]]]) -> None:
+def test_samples_written_in_any_order_yield_the_same_alerts(
+    written_batches: list[list[tuple[int, int, str]]],
+) -> None:
     tracked = TrackedStates()
-    for batch in feeds:
+    for batch in written_batches:
         tracked.feed(batch)
         tracked.check()
 
 
 @given(st.lists(st.one_of(batches, st.none()), max_size=10))
 def test_restarts_lose_no_change_and_report_none_twice(
-    feeds: list[list[tuple[int, int, str]] | None],
+    written_batches: list[list[tuple[int, int, str]] | None],
 ) -> None:
     tracked = TrackedStates()
-    for batch in feeds:
+    for batch in written_batches:
         if batch is None:
             tracked.restart()
         else:
@@ -138,7 +144,11 @@ def test_every_change_is_reported_however_the_minutes_are_batched(text: str, siz
         tracked.judge({0})
     for rule in Rule:
         expected = [(0, Alert()), *expected_alerts(tracked.past.history(0), rule)]
-        changes = [(at, b.state, a.state) for (_, b), (at, a) in pairwise(expected) if a.state != b.state]
+        changes = [
+            (minute, before.state, after.state)
+            for (_, before), (minute, after) in pairwise(expected)
+            if after.state != before.state
+        ]
         assert tracked.changes_of.get((0, rule), []) == changes
 
 
@@ -178,7 +188,7 @@ def test_an_alert_stays_while_its_series_has_no_samples() -> None:
     )
 
 
-def test_a_removed_series_ends_its_alerts_and_frees_its_slot() -> None:
+def test_the_alerts_of_a_removed_series_end_and_its_slot_can_be_reused() -> None:
     tracked = saturated_at(START, START + 1, START + 2)
     ended = transition_rows(tracked.alert_states.forget(array([0])))
     assert ended == [(0, rule, START + 2, AlertState.FIRING, AlertState.INACTIVE) for rule in list(Rule)[1:]]
@@ -228,22 +238,22 @@ def test_only_a_sample_with_known_throttled_demand_changes_an_alert_on_throttlin
 
 @given(st.lists(batches, min_size=1, max_size=6), st.integers(0, 40))
 def test_an_abandoned_evaluation_changes_no_state(
-    feeds: list[list[tuple[int, int, str]]], parts: int
+    written_batches: list[list[tuple[int, int, str]]], parts: int
 ) -> None:
     tracked = TrackedStates()
-    for batch in feeds[:-1]:
+    for batch in written_batches[:-1]:
         tracked.feed(batch)
     tracked.alert_states.export(array(SLOTS))  # allocates all slots
     before = tracked.alert_states.current.take(array(SLOTS))
-    for slot, back, letter in feeds[-1]:
+    for slot, back, letter in written_batches[-1]:
         tracked.past.write(slot, max(tracked.past.history(slot), default=START) - back, letter)
-    dirty = array(sorted({slot for slot, _, _ in feeds[-1]}))
+    changed_slots = array(sorted({slot for slot, _, _ in written_batches[-1]}))
     evaluation = tracked.alert_states.advance_in_parts(
-        dirty, tracked.past.newest(dirty), make_criteria(dirty.size), tracked.past
+        changed_slots, tracked.past.newest(changed_slots), make_criteria(changed_slots.size), tracked.past
     )
     is_abandoned = len([*islice(evaluation, parts)]) == parts
     if is_abandoned:
         after = tracked.alert_states.current.take(array(SLOTS))
         assert (after.state == before.state).all() and (after.last_sample == before.last_sample).all()
-        tracked.judge(set(dirty.tolist()))
+        tracked.judge(set(changed_slots.tolist()))
         tracked.check()

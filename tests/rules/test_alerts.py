@@ -1,4 +1,4 @@
-"""The states of an alert as tables of letters; `tests.rules.alert_letters` has the letters of samples."""
+"""The states of an alert as tables of letters. `tests.rules.alert_letters` explains those of samples."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -122,9 +122,7 @@ def state_letter(alert_states: AlertStates, rule: Rule, before: int) -> str:
     return "R" if before == AlertState.FIRING else "."
 
 
-@pytest.mark.parametrize(
-    ("rule", "letters", "states"), [each[1:] for each in SITUATIONS], ids=[s[0] for s in SITUATIONS]
-)
+@pytest.mark.parametrize(("rule", "letters", "states"), cases(SITUATIONS))
 def test_the_states_of_an_alert_after_samples(rule: Rule, letters: str, states: str) -> None:
     assert states_after(rule, letters) == states
 
@@ -138,6 +136,8 @@ def test_a_quota_below_its_band_is_no_idle_purchase() -> None:
     assert states_after(Rule.BELOW, "bbbbbbbb", low=NO_LOW) == "........"
 
 
+# The first text is written and judged, then the second from the same minute on. The last cell has the changes
+# that the second text causes: the minute, and the state of the alert before and after.
 REVISIONS: list[Row] = [
     ("a breach undone before pending_for is over", Rule.ABOVE, "aa", "..", ["1: P>."]),
     ("a breach that began later", Rule.ABOVE, "aa", ".aa", []),
@@ -168,9 +168,9 @@ def test_revised_samples_report_the_changes_of_the_alert(
             past.write(0, minute, letter)
         transitions = alert_states.advance(SLOTS, past.newest(SLOTS), make_criteria(1), past)
     changes = [
-        (minute, ".PF"[b], ".PF"[a])
-        for _, changed, minute, b, a in transition_rows(transitions)
-        if changed is rule
+        (minute, ".PF"[before], ".PF"[after])
+        for _, changed_rule, minute, before, after in transition_rows(transitions)
+        if changed_rule is rule
     ]
     assert [f"{minute}: {before}>{after}" for minute, before, after in changes] == expected
 
@@ -192,8 +192,10 @@ def test_a_rule_is_breached_in_its_zone_and_in_worse_zones(
     criteria = replace(make_criteria(1), low=low, high=high, near=near)
     zone = Zone(int(zones(sample.utilization, sample.throttled > 0, *bounds)[0]))
     enter, stay = (breaches(sample, criteria, margin)[:, 0] for margin in (0, MARGIN))
-    worse = [rule.word for rule in Rule if rule > Rule.BELOW and rule <= zone]
-    assert [rule.word for rule in Rule if enter[rule]] == (["below"] if zone is Zone.BELOW else worse)
+    high_usage_rules = [rule.word for rule in Rule if rule > Rule.BELOW and rule <= zone]
+    assert [rule.word for rule in Rule if enter[rule]] == (
+        ["below"] if zone is Zone.BELOW else high_usage_rules
+    )
     assert bool(sample.known[0]) == (zone is not Zone.STALE)
     assert (stay | ~enter).all()
 

@@ -51,10 +51,10 @@ def series(draw: st.DrawFn) -> tuple[float, ...]:
 
 
 @given(st.lists(series(), max_size=40))
-def test_many_series_have_the_zones_of_single_series(many: list[tuple[float, ...]]) -> None:
-    columns = np.array(many, np.float32).reshape(-1, 5).T
+def test_many_series_have_the_zones_of_single_series(rows: list[tuple[float, ...]]) -> None:
+    columns = np.array(rows, np.float32).reshape(-1, 5).T
     utilization, saturation, *band = columns
-    assert zones(utilization, saturation > 0, *band).tolist() == [zone_of_one(*each) for each in many]
+    assert zones(utilization, saturation > 0, *band).tolist() == [zone_of_one(*each) for each in rows]
 
 
 @given(ratio, ratio, st.booleans(), bounds)
@@ -64,17 +64,17 @@ def test_a_zone_proven_by_bounds_is_the_zone_of_any_usage_between_them(
     lowest, highest = sorted((first, second))
     edges = [floats(edge) for edge in band]
     (proven,) = bounded_zones(floats(lowest), floats(highest), np.array([throttled]), edges)
-    truths = {
-        zone_of_one(truth, float(throttled), *band)
-        for truth in (lowest, highest, *band)
-        if lowest <= truth <= highest
+    possible_zones = {
+        zone_of_one(usage, float(throttled), *band)
+        for usage in (lowest, highest, *band)
+        if lowest <= usage <= highest
     }
     if proven == Zone.UNOBSERVABLE:
-        assert len(truths) > 1
+        assert len(possible_zones) > 1
     elif proven > Zone.WITHIN:
-        assert min(truths) == proven
+        assert min(possible_zones) == proven
     else:
-        assert max(truths) == proven
+        assert max(possible_zones) == proven
 
 
 @pytest.mark.parametrize(
@@ -134,9 +134,11 @@ def test_the_bounds_belong_to_the_band_and_the_near_edge_to_near(utilization: fl
 
 
 @given(st.integers(1, 100_000), st.sampled_from([(4, Zone.WITHIN), (7, Zone.WITHIN), (9, Zone.NEAR)]))
-def test_usage_at_exactly_a_bound_is_at_the_bound_in_float32(tenth: int, case: tuple[int, Zone]) -> None:
-    tenths, zone = case
-    utilization = np.float32(tenths * tenth) / np.float32(10 * tenth)
+def test_usage_at_exactly_a_bound_is_at_the_bound_in_float32(
+    limit_tenth: int, tenths_and_zone: tuple[int, Zone]
+) -> None:
+    tenths, zone = tenths_and_zone
+    utilization = np.float32(tenths * limit_tenth) / np.float32(10 * limit_tenth)
     assert zone_in_default_band(float(utilization)) is zone
 
 

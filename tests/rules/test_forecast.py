@@ -82,7 +82,9 @@ def test_times_are_in_order_within_the_longest_horizon(history: Floats, share: f
     ids=["missing", "zero", "constant", "negative", "one spike", "a spike now", "infinite", "huge"],
 )
 @pytest.mark.parametrize("limit", [0.0, -1.0, 1e-30, 100.0, 1e30, np.inf, np.nan])
-def test_odd_series_cause_no_warning(history: Floats, limit: float) -> None:
+def test_odd_series_cause_no_warning_and_have_probabilities_from_0_to_1(
+    history: Floats, limit: float
+) -> None:
     probability, _ = forecast_one(history.astype(np.float32), limit)
     known = probability[np.isfinite(probability)]
     assert ((known >= 0) & (known <= 1)).all()
