@@ -19,7 +19,7 @@ from rules.forecast_features import HORIZONS
 
 POINT_BINS: Final = 24  # bins of a point, which is the highest usage of six hours
 POINT_MINUTES: Final = POINT_BINS * BIN_MINUTES
-MIN_POINTS: Final = 8  # known points, those of two days
+MIN_POINTS: Final = 8  # known points: two days
 MIN_DIRECTNESS: Final = np.float32(0.9)  # net growth divided by the sum of all rises and falls
 MAX_STEP: Final = np.float32(0.5)  # share of the net growth that may lie between two neighbouring points
 MIN_DISTANCE: Final = 4  # points between the two ends of a slope
@@ -35,7 +35,7 @@ def points_of(history: NDArray[np.floating]) -> Floats:
 
 def is_growing(points: Floats) -> Flags:
     """Return which series only grow, and not in a single step."""
-    filled, changes = _filled(points), np.zeros((1, points.shape[1]), np.float32)
+    filled, changes = _with_filled_gaps(points), np.zeros((1, points.shape[1]), np.float32)
     if len(points) > 1:
         changes = np.nan_to_num(np.diff(filled, axis=0))
     net_growth, total_change = changes.sum(axis=0), np.abs(changes).sum(axis=0)
@@ -49,7 +49,7 @@ def is_growing(points: Floats) -> Flags:
 
 
 def growth(history: NDArray[np.floating], limit: NDArray[np.floating]) -> tuple[Flags, Forecast]:
-    """Return which series only grow, and the forecast of each series: NaN for those that do not only grow.
+    """Return which series only grow, and the forecast of each series: NaN for the other series.
 
     history: as for `rules.forecast.forecast`, but [bin, series]. limit: the limit of each series, above 0.
     """
@@ -85,12 +85,13 @@ def _minutes(points: Floats, headroom: Floats) -> Floats:
     fast_to_slow = np.nanquantile(slopes, [1 - quantile for quantile in QUANTILES], axis=0)
     minutes = np.where(fast_to_slow > 0, headroom / fast_to_slow, np.nan).T.astype(np.float32)
     known_minutes = np.isfinite(points).sum(axis=0) * POINT_MINUTES
-    minutes[~(minutes[:, 1] <= MAX_HISTORIES * known_minutes)] = np.nan
+    median = QUANTILES.index(0.5)
+    minutes[~(minutes[:, median] <= MAX_HISTORIES * known_minutes)] = np.nan
     minutes[headroom <= 0] = 0
     return minutes
 
 
-def _filled(points: Floats) -> Floats:
-    """Return the points, with the last known point before it in place of each missing one."""
+def _with_filled_gaps(points: Floats) -> Floats:
+    """Return the points, each missing one replaced by the last known point before it."""
     known_places = np.where(np.isfinite(points), np.arange(len(points))[:, None], 0)
     return np.take_along_axis(points, np.maximum.accumulate(known_places, axis=0), axis=0)

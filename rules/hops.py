@@ -116,15 +116,19 @@ class HopKind(PathModelBase):
         flow_signals = (source.signal for source in self.flow if source.signal)
         return [*dict.fromkeys((*self.limits, *flow_signals, *self.identified_by))]
 
-    def limits_after(self, before: Collection[str]) -> Iterator[tuple[str, HopLimit]]:
+    def limits_after(self, preceding_services: Collection[str]) -> Iterator[tuple[str, HopLimit]]:
         """Yield the signal and the limit of each limit that holds after hops of these services."""
         for name, limit in self.limits.items():
-            if not (before and {*before} <= {*limit.not_after}):
+            if not (preceding_services and {*preceding_services} <= {*limit.not_after}):
                 yield name, limit
 
-    def payload_after(self, before: Collection[str]) -> Payload | None:
+    def payload_after(self, preceding_services: Collection[str]) -> Payload | None:
         """Return the largest payload after hops of these services; None if it is unknown."""
-        matching = (payload for payload in self.payloads if not payload.after or {*payload.after} & {*before})
+        matching = (
+            payload
+            for payload in self.payloads
+            if not payload.after or {*payload.after} & {*preceding_services}
+        )
         return next(matching, None)
 
     def split(self, resource: str) -> tuple[str, ...]:

@@ -12,16 +12,16 @@ def inhibition_cycle(inhibitors: Inhibitors, covered_by: Mapping[str, str]) -> l
     The first signal of the cycle is also its last.
 
     covered_by: by signal, the signal whose alert replaces its alert. Signals that inhibit each other directly
-    make no cycle, as the highest of their alerts is sent: they count as one signal, named by the first.
+    make no cycle, as the worst of their alerts is sent: they count as one signal, the first of them.
     """
-    representative = _representatives(inhibitors)
+    first_of_group = _first_of_group_by_signal(inhibitors)
     graph = TopologicalSorter[str]()
     for name, others in inhibitors.items():
         for other in others:
             if name not in inhibitors.get(other, ()):
-                graph.add(representative[name], representative.get(other, other))
+                graph.add(first_of_group[name], first_of_group.get(other, other))
     for name, other in covered_by.items():
-        graph.add(representative.get(name, name), representative.get(other, other))
+        graph.add(first_of_group.get(name, name), first_of_group.get(other, other))
     try:
         graph.prepare()
     except CycleError as error:
@@ -29,17 +29,20 @@ def inhibition_cycle(inhibitors: Inhibitors, covered_by: Mapping[str, str]) -> l
     return []
 
 
-def _representatives(inhibitors: Inhibitors) -> dict[str, str]:
-    """Return, for each signal, the first signal that pairs which inhibit each other connect it with."""
-    representative: dict[str, str] = {}
+def _first_of_group_by_signal(inhibitors: Inhibitors) -> dict[str, str]:
+    """Return the first signal of each signal's group, by signal.
+
+    Signals that inhibit each other are in one group, and so are those that have such a partner in common.
+    """
+    first_of_group: dict[str, str] = {}
     for name in inhibitors:
-        unvisited = [name] if name not in representative else []
+        unvisited = [name] if name not in first_of_group else []
         while unvisited:
             current = unvisited.pop()
-            representative[current] = name
+            first_of_group[current] = name
             unvisited += [
                 other
                 for other in inhibitors[current]
-                if other not in representative and current in inhibitors.get(other, ())
+                if other not in first_of_group and current in inhibitors.get(other, ())
             ]
-    return representative
+    return first_of_group

@@ -18,7 +18,7 @@ class LimitSource(StrEnum):
 
 
 QUOTA_SOURCES = (LimitSource.APPLIED, LimitSource.DEFAULT)  # the sources that are read from Service Quotas
-PUBLISHED_ONLY = math.nan  # one object, as a NaN in a dataclass equals only itself
+PUBLISHED_ONLY = math.nan  # use this object alone: in comparisons of dataclasses, a NaN equals only itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,9 @@ def effective_limit(candidates: Mapping[LimitSource, float | None], read_at: flo
 
     candidates: the value of each source. None, NaN, zero, negative and infinite values are unusable, as
     utilization divides by the limit. Returns None if no source has a usable value. Also returns None if
-    Service Quotas reports zero (AWS has granted nothing) or infinity (there is no limit) and no earlier
-    source has a usable value: the documented value of other accounts then does not hold for this one.
+    Service Quotas reports zero (AWS has granted nothing) or infinity (there is no limit) and no source of
+    higher precedence has a usable value: the documented value of other accounts then does not hold for this
+    one.
     """
     for source in LimitSource:
         value = candidates.get(source)

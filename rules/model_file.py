@@ -133,7 +133,7 @@ def _shown(value: Any) -> str:
 
 
 def keys_at(model: type[BaseModel], where: DocumentPath) -> list[str]:
-    """Return the keys that a model allows at a place; none where the file chooses the keys itself."""
+    """Return the keys that a model allows at a place; none where the author of the file chooses the keys."""
     entries: type[BaseModel] | None = None  # the model of the entries of a mapping or list
     for step in where:
         if entries:

@@ -15,7 +15,11 @@ Reason = Annotated[str, Field(pattern=r"^[A-Z].*\.$")]
 
 
 class NotDeclared(BaseModel):
-    """Limits that are not watched. signals: reasons by id. services: reasons by AWS's name of the service."""
+    """Limits and services that are not watched.
+
+    signals: the reason for each limit, by the id that a signal of it would have. services: the reason for
+    each service, by AWS's name of the service.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

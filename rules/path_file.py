@@ -17,12 +17,12 @@ MAX_HOPS = 50  # in a path
 MAX_NAME_LENGTH = 64
 
 
-def _text(value: Any) -> Any:
+def _integer_as_text(value: Any) -> Any:
     """Convert an integer to text: the ids of accounts consist of digits."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def _service(value: str) -> str:
+def _known_service(value: str) -> str:
     known = [*hop_kinds()]
     if value not in known:
         expected = f"expected one of {', '.join(known)}"
@@ -30,22 +30,27 @@ def _service(value: str) -> str:
     return value
 
 
-Text = Annotated[str, BeforeValidator(_text), Field(min_length=1, max_length=2048)]
-HopService = Annotated[str, AfterValidator(_service)]
-Name = Annotated[str, BeforeValidator(_text), Field(pattern=rf"^[\w][\w .:@+-]{{0,{MAX_NAME_LENGTH - 1}}}$")]
+Text = Annotated[str, BeforeValidator(_integer_as_text), Field(min_length=1, max_length=2048)]
+HopService = Annotated[str, AfterValidator(_known_service)]
+Name = Annotated[
+    str, BeforeValidator(_integer_as_text), Field(pattern=rf"^[\w][\w .:@+-]{{0,{MAX_NAME_LENGTH - 1}}}$")
+]
 Positive = Annotated[float, Field(gt=0, le=1e12, allow_inf_nan=False, strict=True)]
 
 
 class Hop(PathModelBase):
     """A resource in a request path.
 
-    service: a service in `hops.yaml`. resource: the name or id of the resource, after those of its parents;
-    optional if all limits of the hop are limits of the account. name: the name of the hop for other hops and
-    on pages; by default `resource`. account, region: those of the resource; by default those of the path.
-    after: the names of the hops that this hop follows, its predecessors; by default the hop written before
-    it. per_request: units of this hop for each request at the entrance. per_unit: units of this hop for each
-    unit of its predecessors. batch: units of its predecessors for each unit of this hop. uses: by signal, the
-    amount of the limit that one unit uses.
+    service: a service in `hops.yaml`.
+    resource: the name or id of the resource, after those of its parents; optional if all limits of the hop
+        are limits of the account.
+    name: the name of the hop for other hops and on pages; by default `resource`.
+    account, region: those of the resource; by default those of the path.
+    after: the names of the hops that this hop follows, its predecessors; by default the hop before it.
+    per_request: units of this hop for each request at the entrance.
+    per_unit: units of this hop for each unit of its predecessors.
+    batch: units of its predecessors for each unit of this hop.
+    uses: by signal, the amount of the limit that one unit uses.
     """
 
     service: HopService
@@ -85,9 +90,9 @@ class RequestPath(PathModelBase):
     def predecessors(self) -> Mapping[str, Sequence[str]]:
         """The names of the hops that each hop follows, by the name of the hop."""
         names = [hop.effective_name for hop in self.hops]
-        default_before = [(), *((name,) for name in names)]
+        default_predecessors = [(), *((name,) for name in names)]
         return {
-            hop.effective_name: default_before[place] if hop.after is None else hop.after
+            hop.effective_name: default_predecessors[place] if hop.after is None else hop.after
             for place, hop in enumerate(self.hops)
         }
 
@@ -170,6 +175,6 @@ def _shape_problems(path: RequestPath) -> Iterator[Problem]:
     for name in declared:
         yield ("hops", place, name), "expected none at the entrance, whose requests are what is counted"
     if not hop_kinds()[entrance.service].flow:
-        flowing = [service for service, kind in hop_kinds().items() if kind.flow]
-        expected = f"expected a service whose requests are counted, one of {', '.join(flowing)}"
+        entrance_services = [service for service, kind in hop_kinds().items() if kind.flow]
+        expected = f"expected a service whose requests are counted, one of {', '.join(entrance_services)}"
         yield ("hops", place, "service"), f"{expected}, as the entrance; found {entrance.service}"

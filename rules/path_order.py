@@ -5,17 +5,17 @@ from graphlib import CycleError as GraphCycleError
 from graphlib import TopologicalSorter
 
 
-def order_of(before: Mapping[str, Sequence[str]]) -> tuple[list[str], list[str]]:
+def order_of(predecessors: Mapping[str, Sequence[str]]) -> tuple[list[str], list[str]]:
     """Return all hops, each after the hops that it follows; and the hops of a cycle. One list is empty.
 
-    before: by hop, the hops that it follows. Apart from that, hops keep the order of `before`.
+    predecessors: by hop, the hops that it follows. Hops that need no other order keep that of this mapping.
     """
     try:
-        sorter = TopologicalSorter(before)
+        sorter = TopologicalSorter(predecessors)
         sorter.prepare()
     except GraphCycleError as error:
         return [], [str(hop) for hop in error.args[1]]  # each hop is followed by the next one
-    places, order = {name: place for place, name in enumerate(before)}, list[str]()
+    places, order = {name: place for place, name in enumerate(predecessors)}, list[str]()
     ready_hops = [*sorter.get_ready()]
     while ready_hops:
         name = min(ready_hops, key=places.__getitem__)

@@ -31,10 +31,11 @@ ENTRANCE_VISITS = Visits(1.0, "entrance")
 class HopFlow:
     """The number of units of a hop, as far as it is declared, assumed or measured.
 
-    predecessors: the hops that it follows; empty for the entrance. per_request: declared units for each
-    request at the entrance. per_unit: declared units for each unit of its predecessors. assumed: assumed
-    units for each unit of its predecessors. measured: units per second, averaged over the same time for all
-    hops; NaN if no metric counts them.
+    predecessors: the hops that it follows; empty for the entrance.
+    per_request: declared units for each request at the entrance.
+    per_unit: declared units for each unit of its predecessors.
+    assumed: assumed units for each unit of its predecessors.
+    measured: units per second, averaged over the same time for all hops; NaN if no metric counts them.
     """
 
     predecessors: Sequence[str] = ()
@@ -72,11 +73,12 @@ def visits_of(flows: Mapping[str, HopFlow]) -> dict[str, Visits]:
 class LimitUse:
     """The amount of a limit that the units of a hop use, as far as it is known; NaN is unknown.
 
-    visits: units of the hop for each request at the entrance. is_shared: True if the visits were
-    declared, so that traffic of other paths may go through the hop, too. flow: units of the hop for each
-    request at the entrance, as measured. declared_each: the declared amount that one unit uses. each: the
-    amount that one unit uses by its nature or as measured. ratio: for a limit that only this hop uses, its
-    usage divided by the requests per second at the entrance.
+    visits: units of the hop for each request at the entrance.
+    is_shared: True if the visits were declared, so that traffic of other paths may go through the hop, too.
+    flow: units of the hop, of all paths, for each request at the entrance, as measured.
+    declared_each: the declared amount that one unit uses.
+    each: the amount that one unit uses by its nature or as measured.
+    ratio: for a limit that only this hop uses, its usage divided by the requests per second at the entrance.
     """
 
     visits: float
@@ -102,8 +104,8 @@ class LimitUse:
 def capacities(flow: float, usage: Floats, limit: Floats, per_request: Floats) -> Floats:
     """Return the requests per second at the entrance at which each limit is reached.
 
-    A capacity is the present flow plus the headroom of the limit divided by what one request uses of the
-    limit. It is infinite if a request uses nothing of the limit.
+    A capacity is the present flow plus the flow that the headroom of the limit allows: the headroom divided
+    by what one request uses of the limit. It is infinite if a request uses nothing of the limit.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         capacity: Floats = flow + (limit - usage) / per_request

@@ -8,9 +8,9 @@ from typing import Final
 from rules.signals import Band
 from rules.sizes import Size
 
-PEAK_QUANTILE: Final = 0.99  # share of the quarters of an hour whose highest demand must fit
+PEAK_QUANTILE: Final = 0.99  # share of the quarters of an hour whose highest demand must fit in the size
 MIN_DAYS: Final = 7.0  # of history; with less, no size is advised
-MIN_KNOWN: Final = 0.9  # share of the quarters of an hour since the oldest known one
+MIN_KNOWN: Final = 0.9  # share of the quarters of an hour since the oldest known one that must be known
 # Demand that is throttled at a lower utilization has another cause than the size: a hot key, or a burst.
 MIN_CEILING: Final = Band().low
 MAX_BELOW_EDGE: Final = 0.15  # utilization; half the width of the default band
@@ -39,11 +39,13 @@ class Demand:
     """The demand for one limit in the last fortnight.
 
     utilization: the peak (see PEAK_QUANTILE) of served and throttled demand, divided by the limit in force
-    now; None if the peak or the limit is unknown. days: the days since the oldest known quarter of an hour.
-    known: the share of the quarters since then that are known. ceiling: the lowest utilization above 0 at
-    which demand was throttled; None without one. throttled_days: the number of days on which demand was
-    throttled. is_part: True for a limit of a part of the resource, such as a shard: it has more room after a
-    larger purchase only if the demand is spread anew.
+        now; None if the peak or the limit is unknown.
+    days: the days since the oldest known quarter of an hour.
+    known: the share of the quarters since then that are known.
+    ceiling: the lowest utilization above 0 at which demand was throttled; None without one.
+    throttled_days: the number of days on which demand was throttled.
+    is_part: True for a limit of a part of the resource, such as a shard: it has more room after a larger
+        purchase only if the demand is spread anew.
     """
 
     utilization: float | None

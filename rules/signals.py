@@ -286,8 +286,8 @@ class Signal(_Model):
     def size(self, name: str = "") -> Size | None:
         """Return how the limit is bought; None where that is not known.
 
-        name: the size's name; empty: not known, which leaves what all sizes have in common, if they differ
-        in their prices alone.
+        name: the name of the size. If it is not known (empty), sizes that differ only in their prices are
+        returned as one size without a price.
         """
         if name or not self.sizes:
             return self.sizes.get(name)
@@ -326,7 +326,7 @@ class Signal(_Model):
 
 
 def _with_prices(entry: object, prices: Mapping[str, object]) -> object:
-    """Return an entry of a document in which each `price` that is a name is the price of that name."""
+    """Return an entry of a document, each `price` that is a name replaced by the price of that name."""
     if not isinstance(entry, dict):
         return entry
     return {
@@ -388,10 +388,12 @@ class Service(_Model):
 
     @model_validator(mode="after")
     def _groups_have_members(self) -> "Service":
-        members = {signal.throttle_group: name for name, signal in self.signals.items()}
-        sizes = Counter(signal.throttle_group for signal in self.signals.values() if signal.throttle_group)
-        for group, size in sizes.items():
-            where = ("signals", members[group], "throttle_group")
+        last_members = {signal.throttle_group: name for name, signal in self.signals.items()}
+        sizes_of_groups = Counter(
+            signal.throttle_group for signal in self.signals.values() if signal.throttle_group
+        )
+        for group, size in sizes_of_groups.items():
+            where = ("signals", last_members[group], "throttle_group")
             if size == 1:
                 raise misplaced(where, f"expected several signals in the throttle group {group}, found one")
             if group in self.signals:

@@ -83,11 +83,14 @@ class Size(_StrictModel):
     """One way in which the limit of a signal is bought.
 
     item: the thing that is bought, such as a shard; signals of a service with the same item and resource are
-    limits of the same purchase. items: the plural of the item; empty if it only adds an s. holds: the limit
-    that one item provides, in the signal's unit. smallest: the fewest items that can be bought. step: the
-    number by which items can be added. choices: the only numbers of items that can be bought; empty if AWS
-    names none. for_parts: True if the items bought for a resource (the first id of the path) are shared by
-    its parts. prices (in YAML: `price`): the prices of an item, each for regions of its own.
+        limits of the same purchase.
+    items: the plural of the item; empty if it only adds an s.
+    holds: the limit that one item provides, in the signal's unit.
+    smallest: the fewest items that can be bought.
+    step: the number by which items can be added.
+    choices: the only numbers of items that can be bought; empty if AWS names none.
+    for_parts: True if the items bought for a resource (the first id of the path) are shared by its parts.
+    prices (in YAML: `price`): the prices of an item, each for regions of its own.
     """
 
     item: Annotated[str, Field(min_length=1)]

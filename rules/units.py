@@ -13,7 +13,7 @@ DECIMAL_PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 BINARY_PREFIXES = ((2**40, "Ti"), (2**30, "Gi"), (2**20, "Mi"), (2**10, "Ki"))
 TIME_SIZES = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))  # in seconds
 AMOUNT = re.compile(r"(?P<number>[0-9][0-9,_]*(\.[0-9]+)?)\s*(?P<prefix>[kKMGT]i?)?(B|B/s)?")
-SHOWN_AS_ONE = 0.999  # no ratio up to this is shown as 1
+MIN_SHOWN_AS_ONE = 0.999  # higher ratios may be shown as 1, with three significant digits
 MIN_WHOLE_NUMBER = 100  # smaller numbers are shown with three significant digits
 
 
@@ -113,26 +113,26 @@ def _in_unit(sizes: tuple[tuple[float, str], ...], scale: float) -> tuple[tuple[
 def _reaches(amount: float, size: float) -> bool:
     """Return whether an amount is a size or more, as it is shown, with three significant digits."""
     ratio = amount / size
-    return ratio >= 1 or (ratio > SHOWN_AS_ONE and float(f"{ratio:.3g}") >= 1)
+    return ratio >= 1 or (ratio > MIN_SHOWN_AS_ONE and float(f"{ratio:.3g}") >= 1)
 
 
-def counted(name: str, *, is_load: bool = False) -> Unit:
+def counting_unit(name: str, *, is_load: bool = False) -> Unit:
     """Return a unit that counts the things in its name, such as `shards` or `calls/s`."""
     is_rate = name.endswith("/s")
     return Unit(name, name, is_rate=is_rate, is_load=is_rate or is_load)
 
 
-COUNT = counted("count")  # the unit of metrics that count something
+COUNT = counting_unit("count")  # the unit of metrics that count something
 BYTES = Unit("bytes", "B", UnitKind.BYTES, grafana="bytes")
 BYTES_PER_SECOND = Unit("bytes/s", "B/s", UnitKind.BYTES, is_rate=True, is_load=True, grafana="binBps")
 MILLISECONDS = Unit("milliseconds", "ms", UnitKind.DURATION, scale=1e-3, grafana="ms")
 SECONDS = Unit("seconds", "s", UnitKind.DURATION, grafana="s")
 PERCENT = Unit("percent", "%", UnitKind.PERCENT, is_load=True, grafana="percent")
-PER_SECOND = counted("/s")  # a rate of things that the context names
-THROTTLED = counted("throttled/s")  # the unit of saturation
+PER_SECOND = counting_unit("/s")  # a rate of things that the context names
+THROTTLED = counting_unit("throttled/s")  # the unit of saturation
 
-COUNTED = "calls/s groups invocations messages messages/s records records/s requests shards"
-# Work at one time, or in a period.
+COUNTED_THINGS = "calls/s groups invocations messages messages/s records records/s requests shards"
+# The units of work at one time, or in a period.
 LOADS = (
     "calls",
     "capacity units",
@@ -153,8 +153,8 @@ UNITS: Mapping[str, Unit] = {
         SECONDS,
         PERCENT,
         Unit("requests/s", "requests/s", is_rate=True, is_load=True, grafana="reqps"),
-        *map(counted, COUNTED.split()),
-        *(counted(name, is_load=True) for name in LOADS),
+        *map(counting_unit, COUNTED_THINGS.split()),
+        *(counting_unit(name, is_load=True) for name in LOADS),
     )
 }
 
@@ -168,7 +168,7 @@ MISSPELLED = 0.75  # similarity from which on a word is taken for one of MEASURE
 
 def unit_named(name: str) -> Unit:
     """Return the unit of this name; an unknown unit, as of another version, counts the things in its name."""
-    return UNITS.get(name) or counted(name)
+    return UNITS.get(name) or counting_unit(name)
 
 
 @lru_cache(maxsize=MAX_CACHED_UNITS)
@@ -182,7 +182,7 @@ def parse_unit(name: str) -> Unit:
         return UNITS[name]
     found = PLURAL.fullmatch(name)
     if found and _is_countable(found["plural"]):
-        return counted(name)
+        return counting_unit(name)
     hint = suggestion(name.lower(), UNITS)
     raise ValueError(
         f"expected a unit such as bytes, milliseconds, percent, shards or requests/s, found {name!r}{hint}"

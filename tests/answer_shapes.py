@@ -11,7 +11,10 @@ TextOf = Callable[[str], str]  # the text of a member, by its name
 
 
 def value_of_shape(shape: Any, text_of: TextOf, name: str = "", depth: int = 0) -> Any:
-    """Return a value of a shape with all its members, and one item in each list. name: that of the member."""
+    """Return a value of a shape with all its members, and one item in each list.
+
+    name: the name of the member that has the value.
+    """
     kind, min_length = shape.type_name, shape.metadata.get("min", 0)
     if kind == "structure":
         return with_all_members({}, shape, text_of, depth)

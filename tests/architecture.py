@@ -31,6 +31,7 @@ DANGLING_WORDS = frozenset(
         "of",
     )
 )  # a docstring begins with none of these words
+# Bases from which a class inherits no documented methods.
 PLAIN_BASES = frozenset(("Protocol", "NamedTuple", "Generic", "Enum", "StrEnum", "IntEnum", "BaseModel"))
 # Names that begin with an underscore and are documented: those of named tuples, and one of `os`.
 PUBLIC_UNDERSCORES = frozenset(("_replace", "_asdict", "_fields", "_make", "_field_defaults", "_exit"))
@@ -133,7 +134,7 @@ def _reachable(edges: Mapping[str, set[str]], start: str) -> set[str]:
     found, new = set[str](), set(edges.get(start, ()))
     while new:
         found |= new
-        new = {after for package in new for after in edges.get(package, ())} - found
+        new = {imported for package in new for imported in edges.get(package, ())} - found
     return found
 
 
@@ -228,7 +229,7 @@ def undocumented(files: Sequence[Source]) -> list[str]:
         if isinstance(method, Function) and ast.get_docstring(method)
     }
 
-    def inherits(node: ast.ClassDef, method: str) -> bool:
+    def inherits_docstring(node: ast.ClassDef, method: str) -> bool:
         ancestors = _ancestors(node.name, bases)
         foreign = {ancestor for ancestor in ancestors if ancestor not in bases} - PLAIN_BASES
         return bool(foreign) or any((ancestor, method) in documented for ancestor in ancestors)
@@ -240,7 +241,7 @@ def undocumented(files: Sequence[Source]) -> list[str]:
             if isinstance(node, ast.ClassDef):
                 yield node
                 yield from public(node.body, node)
-            elif not (owner and inherits(owner, node.name)):
+            elif not (owner and inherits_docstring(owner, node.name)):
                 yield node
 
     return [
@@ -281,7 +282,7 @@ def long_functions(files: Sequence[Source], max_lines: int) -> list[str]:
 def private_names(files: Sequence[Source]) -> list[str]:
     """Private names that a file uses and does not own.
 
-    It owns those that it defines and uses as `self._name`.
+    A file owns the functions that it defines, and the names that it assigns or sets as `self._name`.
     """
     return [
         f"{source.path}:{line} {name}"

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-# The SDK then uses neither the AWS files nor the metadata service of the machine that runs the tests.
+# With these, the SDK uses neither the AWS files nor the metadata service of the machine that runs the tests.
 NO_CREDENTIALS = {
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_CONFIG_FILE": os.devnull,

@@ -50,7 +50,7 @@ class CommandLine(msgspec.Struct):
 
 
 class CommandServer:
-    """Forks a process for each command, and reports how it ended. reports: by process id, its pipe."""
+    """Forks a process for each command, and reports how it ended. reports: a pipe for each process id."""
 
     def __init__(self, requests: socket.socket) -> None:
         self.requests = requests
@@ -68,7 +68,7 @@ class CommandServer:
             with open(request, "rb") as pipe:
                 command = msgspec.json.decode(pipe.read(), type=CommandLine)
             if self.fork(report) == 0:
-                self.leave(streams)
+                self.detach(streams)
                 return command
             for stream in streams:
                 os.close(stream)
@@ -83,7 +83,7 @@ class CommandServer:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
         return pid
 
-    def leave(self, streams: list[int]) -> None:
+    def detach(self, streams: list[int]) -> None:
         """Make a fork independent of the server: its own signals and streams, and no other descriptors."""
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -55,7 +55,10 @@ def is_member(path: str) -> bool:
 
 
 def page_number(token: str | None, pages: Sequence[Any], pagination: Pagination) -> int:
-    """Return the number of the page that a token requests: the token is that number or the item before."""
+    """Return the number of the page that a token requests.
+
+    The token is that number, or the last item of the page before.
+    """
     if token is None or is_member(pagination.output_token):
         return int(token or "0")
     return 1 + [jmespath.search(pagination.output_token, page) for page in pages].index(token)
@@ -193,6 +196,7 @@ class FakeAws:
         self.regions: set[tuple[str, str]] = set()  # service and region of each client
         self.registry = CollectorRegistry()
         services = SERVICE_MODELS.get_available_services()
+        # So high that no call waits.
         rates = {"kinesis:DescribeLimits": 1000.0} | dict.fromkeys(services, 1000.0)
         clients = FakeClientCache(self)
         self.cell = FakeCell(

@@ -89,7 +89,7 @@ def fake_credentials() -> Credentials:
 def query_result(
     query: Query, points: dict[int, Any], status: str = "Complete", **more: Any
 ) -> dict[str, Any]:
-    """Return the result of a query. points: values by minute."""
+    """Return the result of a query. points: values by minute. more: further members of the result."""
     times = [minute * 60 for minute in points]
     return {
         "Id": query["Id"],

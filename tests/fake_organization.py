@@ -14,7 +14,7 @@ from botocore.validate import validate_parameters
 from tests.fake_aws import SERVICE_MODELS
 from tests.http_endpoint import serve_http
 
-OWN = "100000000000"
+OWN_ACCOUNT = "100000000000"
 PAGE_SIZE = 20
 CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/")
 MODEL: Any = SERVICE_MODELS.get_service_model("organizations")
@@ -28,7 +28,7 @@ def account_item(account_id: str, name: str, state: str = "ACTIVE") -> dict[str,
 class FakeOrganization:
     """Lists `accounts`, and answers for the account that a request's credentials belong to.
 
-    Credentials are those of a role in one of the accounts; any others belong to the account OWN.
+    Credentials are those of a role in one of the accounts; any others belong to OWN_ACCOUNT.
     failure: the error code of all responses of Organizations; empty for none. closed: accounts that deny
     every call. roles: the roles that were assumed, each with the key of the caller. lists: the number of
     lists that were read to their end. tags: by account. hidden: accounts whose tags are denied. tag_calls:
@@ -44,7 +44,7 @@ class FakeOrganization:
         self.tags: dict[str, dict[str, str]] = {}
         self.hidden: set[str] = set()
         self.tag_calls: list[str] = []
-        self.read: set[str] = set()  # accounts whose metrics were requested
+        self.read_accounts: set[str] = set()  # accounts whose metrics were requested
 
     @classmethod
     @asynccontextmanager
@@ -65,14 +65,17 @@ class FakeOrganization:
         found = CREDENTIAL.search(request.headers["Authorization"])
         assert found
         key, _, service = found.groups()
-        account, body = key.removeprefix("ASIA") if key.startswith("ASIA") else OWN, await request.read()
+        account, body = (
+            key.removeprefix("ASIA") if key.startswith("ASIA") else OWN_ACCOUNT,
+            await request.read(),
+        )
         if service == "organizations":
             operation = request.headers["X-Amz-Target"].partition(".")[2]
             return self._organizations(operation, json.loads(body), account)
         if account in self.closed and service != "sts":
             return denied_query(f"the account {account} is closed")
         if service == "monitoring":
-            self.read.add(account)
+            self.read_accounts.add(account)
             return web.json_response(points(json.loads(body)))
         if service == "servicequotas":
             return web.json_response({"Quotas": [], "RequestedQuotas": [], "Quota": {"Value": 500.0}})

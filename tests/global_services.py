@@ -55,8 +55,9 @@ signals:
 """
 ACCOUNT = "123456789012"
 ZONE = "Z0123456789"
-GLOBAL, HOME = (ACCOUNT, "global"), (ACCOUNT, "us-east-1")
-SCOPE = re.compile(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/")
+GLOBAL_CELL, HOME_CELL = (ACCOUNT, "global"), (ACCOUNT, "us-east-1")
+SIGNING_SCOPE = re.compile(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/")
+# Responses of AWS.
 CALLER = f"""<GetCallerIdentityResponse><GetCallerIdentityResult><Account>{ACCOUNT}</Account>
 </GetCallerIdentityResult></GetCallerIdentityResponse>"""
 ASSUMED = """<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIAROLE</AccessKeyId>
@@ -131,7 +132,7 @@ class GlobalAws:
             yield aws
 
     async def handle(self, request: web.Request) -> web.Response:
-        found = SCOPE.search(request.headers["Authorization"])
+        found = SIGNING_SCOPE.search(request.headers["Authorization"])
         assert found
         region, service = found.groups()
         self.calls[service, region] += 1

@@ -36,14 +36,15 @@ def template(chart: str, *options: str) -> str:
     return done.stdout
 
 
-def rendered() -> Mapping[str, str]:
+def render_files() -> Mapping[str, str]:
     """Return the text of each file, without labels about Helm."""
     texts = {name: template("headroom", *options) for name, options in FILES.items()}
     return {name: HEAD + HELM_LABELS.sub("", text) for name, text in texts.items()}
 
 
 def write(folder: Path) -> None:
-    for name, text in rendered().items():
+    """Write the files into a folder."""
+    for name, text in render_files().items():
         (folder / name).write_text(text, "utf-8")
 
 

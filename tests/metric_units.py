@@ -6,7 +6,7 @@ from collectors.base import PER_MINUTE, Metric, Observed, Op, Usage
 from rules.signals import Signal
 from rules.units import COUNT, Unit
 
-# By operation, the terms that are in the unit of its result. READER_LAG ends with the written amount.
+# By operation, the terms in the unit of its result. The last term of READER_LAG is the written amount.
 TERMS_IN_UNIT = {
     Op.SUM: slice(None),
     Op.MAX: slice(None),
@@ -34,20 +34,20 @@ def unit_conflicts(observed: Observed, signal: Signal) -> list[str]:
     return [
         f"{signal.id}: {name} is in {unit}, {metric.name} in {metric.unit}"
         for name, (formula, unit) in formulas.items()
-        for metric in _added(formula)
-        if not _comparable(metric, unit)
+        for metric in _added_or_compared(formula)
+        if not _is_in_unit(metric, unit)
     ]
 
 
-def _added(formula: object) -> Iterator[Metric]:
+def _added_or_compared(formula: object) -> Iterator[Metric]:
     """Yield the metrics that a formula adds up as they are, or compares with each other."""
     if isinstance(formula, Usage) and formula.op in TERMS_IN_UNIT:
         for term, weight in formula.terms[TERMS_IN_UNIT[formula.op]]:
             if abs(weight) in (1.0, PER_MINUTE):
-                yield from (term,) if isinstance(term, Metric) else _added(term)
+                yield from (term,) if isinstance(term, Metric) else _added_or_compared(term)
 
 
-def _comparable(metric: Metric, unit: Unit) -> bool:
+def _is_in_unit(metric: Metric, unit: Unit) -> bool:
     """Return whether amounts of a metric are in a unit, whatever its name."""
     metric_unit = COUNT if metric.stat == "SampleCount" else metric.unit
     return (metric_unit.kind, metric_unit.scale) == (unit.kind, unit.scale)

@@ -22,7 +22,9 @@ from tests.forked_process import ForkedProcess
 Result = TypeVar("Result")
 
 ROOT = Path(__file__).parents[1]
-PROCESS_TIMEOUT = 300.0  # seconds after which a process certainly hangs; its end is noticed at once
+PROCESS_TIMEOUT = (
+    300.0  # seconds after which a process certainly hangs; the end of a process is noticed at once
+)
 COMMAND = (sys.executable, "-c", "from monitor.cli.main import main; main()")
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
 
@@ -124,7 +126,7 @@ async def eventually(
 
 @cache
 def tls() -> ssl.SSLContext:
-    """Return the context of each client, as to make one takes longer than most requests."""
+    """Return the TLS context that all clients share, because making one takes longer than most requests."""
     return httpx.create_ssl_context(trust_env=False)
 
 

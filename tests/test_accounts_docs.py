@@ -17,7 +17,7 @@ CONFIGURATIONS = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.DOTALL | re.MULTILI
 COMMANDS = re.findall(r"^headroom (iam-policy.*?)\s+#", PAGE, re.MULTILINE)
 
 
-def parsed(text: str, folder: Path) -> Config:
+def config_of(text: str, folder: Path) -> Config:
     """Return the configuration in a YAML block of the page."""
     (folder / "external-id").write_text("of-the-page\n")
     context = ConfigContext({"SPOKE_EXTERNAL_ID": "of-the-page"}, folder, REGISTRY)
@@ -26,14 +26,14 @@ def parsed(text: str, folder: Path) -> Config:
 
 @pytest.mark.parametrize("text", CONFIGURATIONS)
 def test_every_configuration_is_valid(text: str, tmp_path: Path) -> None:
-    assert parsed(text, tmp_path).monitored_entries(REGISTRY)
+    assert config_of(text, tmp_path).monitored_entries(REGISTRY)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_prints_a_policy(command: str, tmp_path: Path) -> None:
     file = tmp_path / "headroom.yaml"
-    management = CONFIGURATIONS[-1]
-    file.write_text(f"{management}  via: arn:aws:iam::999999999999:role/hub\n")
+    organization = CONFIGURATIONS[-1]  # which has a `management_role`
+    file.write_text(f"{organization}  via: arn:aws:iam::999999999999:role/hub\n")
     assert headroom(*command.split(), "--config", str(file)).exit_code == 0
 
 

@@ -16,7 +16,7 @@ from monitor.notifiers.receivers import RECEIVER_BY_TYPE
 from monitor.notifiers.webhook_body import webhook_schema
 from monitor.schema.types import ConfigContext
 from tests.registries import REGISTRY
-from tests.test_readme import METRICS, names
+from tests.test_readme import METRICS, family_names
 
 DOCS = (Path(__file__).parents[1] / "docs" / "alerts.md").read_text("utf-8")
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", DOCS, re.DOTALL)
@@ -33,10 +33,10 @@ def test_the_first_example_has_at_most_four_lines() -> None:
     assert len(EXAMPLES[0].splitlines()) <= 4
 
 
-def marked(name: str) -> str:
-    """Return the text between the marks `name` and `end of name`, which people write.
+def text_between_marks(name: str) -> str:
+    """Return the text between the marks `name` and `end of name`.
 
-    If a test finds the text outdated, copy the expected text into docs/alerts.md.
+    People write the text: if a test finds it outdated, copy the expected text into docs/alerts.md.
     """
     _, _, rest = DOCS.partition(f"<!-- {name} -->\n")
     text, mark, _ = rest.partition(f"\n<!-- end of {name} -->")
@@ -55,20 +55,20 @@ def test_every_type_of_receiver_is_documented() -> None:
     rows = [row(type_name, receiver) for type_name, receiver in RECEIVER_BY_TYPE.items()]
     missing = [line for line in rows if line not in DOCS]
     assert not missing, "docs/alerts.md lacks these rows:\n" + "\n".join(missing)
-    head, _, *documented = marked("receivers").splitlines()
+    head, _, *documented = text_between_marks("receivers").splitlines()
     assert head == "| type | receiver | requires |"
     assert sorted(documented) == sorted(rows)
 
 
 def test_the_schema_of_the_webhook_is_documented() -> None:
-    assert marked("schema") == f"```json\n{json.dumps(webhook_schema(), indent=1)}\n```"
+    assert text_between_marks("schema") == f"```json\n{json.dumps(webhook_schema(), indent=1)}\n```"
 
 
 def test_every_family_about_deliveries_is_documented() -> None:
     registry = CollectorRegistry()
     DeliveryTelemetry(registry)
     for text in (DOCS, METRICS):
-        assert names(registry) - set(re.findall(r"headroom_[a-z_]+", text)) == set()
+        assert family_names(registry) - set(re.findall(r"headroom_[a-z_]+", text)) == set()
 
 
 def test_the_example_configuration_names_keys_as_yaml_does_and_not_as_the_code() -> None:

@@ -160,7 +160,7 @@ def test_no_test_patches_the_code(tests: list[Source]) -> None:
 
 
 def write(folder: Path, files: dict[str, str]) -> None:
-    """Write sources; a package that has none yet gets an empty `__init__.py`."""
+    """Write files by their paths within a folder."""
     for path, text in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
@@ -197,7 +197,7 @@ def test_downward_and_own_imports_are_allowed(tmp_path: Path) -> None:
     assert forbidden_imports_in_fleet(tmp_path, text) == []
 
 
-def test_rules_may_import_nothing_of_monitor_and_collectors_only_its_lib(tmp_path: Path) -> None:
+def test_rules_import_nothing_of_monitor_and_collectors_import_only_lib_of_it(tmp_path: Path) -> None:
     texts = {"rules/new.py": "import monitor.lib.text", "collectors/new.py": "from monitor import aws, lib"}
     write(tmp_path, texts)
     assert forbidden_imports(sources(tmp_path), MAY_IMPORT) == [

@@ -195,7 +195,7 @@ def test_a_collector_names_only_signals_of_the_catalogue(collector: Collector) -
 
 
 @each_python_collector
-def test_every_signal_has_a_test(collector: Collector) -> None:
+def test_the_tests_of_a_collector_name_every_signal_of_its_service(collector: Collector) -> None:
     mentioned = {text for path in own_tests(collector) for text in string_constants(path)}
     assert set(REGISTRY.services[collector.service].signals) <= mentioned
 
@@ -213,8 +213,11 @@ def test_the_texts_of_a_signal_do_not_repeat(service: Service) -> None:
 @each_service
 def test_advice_is_whole_sentences(service: Service) -> None:
     """A comma in an unquoted YAML list splits a sentence in two, without an error."""
-    signals = service.signals.values()
-    texts = [text for one in signals for text in (one.why, one.saturation, *one.caveats, *one.remedy)]
+    texts = [
+        text
+        for signal in service.signals.values()
+        for text in (signal.why, signal.saturation, *signal.caveats, *signal.remedy)
+    ]
     parts = [text for text in texts if not text.endswith(".") or text.count("(") != text.count(")")]
     assert parts == [], "no sentences; one with a comma stands on a line of its own, after `- `"
 
@@ -253,9 +256,9 @@ def test_declared_hours_of_a_remedy_have_a_source() -> None:
     """The comment above the first `remedy_hours` of a service names AWS's page."""
     for path in sorted(CATALOGUE_FOLDER.glob("*.yaml")):
         lines = path.read_text("utf-8").splitlines()
-        own = [number for number, line in enumerate(lines) if line.startswith("    remedy_hours:")]
-        if own:
-            assert lines[own[0] - 1].startswith(f"    # {AWS_DOCS}"), path.name
+        remedy_lines = [number for number, line in enumerate(lines) if line.startswith("    remedy_hours:")]
+        if remedy_lines:
+            assert lines[remedy_lines[0] - 1].startswith(f"    # {AWS_DOCS}"), path.name
 
 
 @pytest.mark.parametrize(

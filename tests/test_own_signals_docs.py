@@ -29,7 +29,7 @@ from tests.test_readme import README
 
 PAGE = "docs/own-signals.md"
 NOW = 29_000_000  # epoch minutes
-RATE, PER_DAY = (Quota(service="ses", code=code) for code in ("L-CDEF9B6B", "L-804C8AE8"))
+RATE_QUOTA, DAILY_QUOTA = (Quota(service="ses", code=code) for code in ("L-CDEF9B6B", "L-804C8AE8"))
 # The value that CloudWatch has for each minute, by metric and dimensions.
 POINTS = {
     ("Shop/Checkout", "ActiveSessions", "Stage=production"): 480.0,
@@ -46,7 +46,7 @@ ANSWERS = {
         ]
     },
     "get_send_quota": {"SentLast24Hours": 20_000.0, "Max24HourSend": 50_000.0, "MaxSendRate": 14.0},
-    **ServiceQuotas(applied={RATE: 14.0, PER_DAY: 200.0}).answers,
+    **ServiceQuotas(applied={RATE_QUOTA: 14.0, DAILY_QUOTA: 200.0}).answers,
 }
 NO_METRICS: dict[str, Any] = {"Metrics": []}
 
@@ -120,6 +120,7 @@ async def test_the_example_signals_have_limits_of_all_four_sources(folder: Path)
 async def test_a_signal_without_resources_does_not_affect_other_signals(folder: Path) -> None:
     registry = registry_with(folder)
     assert "checkout.sessions" in judgements(await judged_rows(registry, list_metrics=NO_METRICS))
+    # In us-east-1, `checkout.sessions` is not declared, and `checkout.busy_workers` has no resource.
     in_us_east_1 = judgements(await judged_rows(registry, region="us-east-1", list_metrics=NO_METRICS))
     assert in_us_east_1.keys() == {"mail.sending_rate", "mail.emails_per_day"}
 

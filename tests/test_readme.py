@@ -39,20 +39,20 @@ def test_every_exported_family_is_documented() -> None:
     aws = AwsTelemetry(registry)
     CostTelemetry(registry, aws)
     PathTelemetry(registry)
-    own = {name for name in names(registry) if name.startswith("headroom_")}
-    own |= {"headroom_stream_updates_total", "headroom_blind_places"}
-    assert (set(HEADERS) | own) - documented == set()
+    own_families = {name for name in family_names(registry) if name.startswith("headroom_")}
+    own_families |= {"headroom_stream_updates_total", "headroom_blind_places"}
+    assert (set(HEADERS) | own_families) - documented == set()
 
 
-def names(registry: CollectorRegistry) -> set[str]:
-    """The families of a registry, as they are exported."""
+def family_names(registry: CollectorRegistry) -> set[str]:
+    """The names of the families of a registry, as they are exported."""
     return {family.name + ("_total" if family.type == "counter" else "") for family in registry.collect()}
 
 
 def command_lines(text: str) -> Iterator[tuple[str, ...]]:
     """Yield the words after `headroom` of each command in the blocks of a page, without redirections."""
-    for kind, block in BLOCK.findall(text):
-        for line in block.splitlines() if kind in ("", "sh") else ():
+    for language, block in BLOCK.findall(text):
+        for line in block.splitlines() if language in ("", "sh") else ():
             if line.startswith("headroom "):
                 words = shlex.split(line, comments=True)
                 yield tuple(words[1 : words.index(">") if ">" in words else None])
@@ -86,7 +86,7 @@ def test_a_command_that_needs_neither_aws_nor_a_server_runs(
 
 
 def test_the_yaml_blocks_are_valid() -> None:
-    blocks = [block for kind, block in BLOCK.findall(README) if kind == "yaml"]
+    blocks = [block for language, block in BLOCK.findall(README) if language == "yaml"]
     assert len(blocks) == 3
     scraped, provided, _ = map(yaml.safe_load, blocks)
     assert scraped["scrape_configs"][0]["honor_labels"] is True

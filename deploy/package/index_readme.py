@@ -20,11 +20,11 @@ def index_readme(text: str) -> str:
     A link to a heading, or whose text is the name of the file, becomes its text alone.
     """
 
-    def named(link: re.Match[str]) -> str:
+    def link_text(link: re.Match[str]) -> str:
         label, path = link[1], link[2]
         return label if not path or "#" in link[0] or path in label else f"{label} ({path})"
 
-    return LINK.sub(named, IMAGE.sub("", text))
+    return LINK.sub(link_text, IMAGE.sub("", text))
 
 
 class IndexReadme(MetadataHookInterface):

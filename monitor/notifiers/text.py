@@ -12,13 +12,13 @@ from monitor.fleet.key import WHOLE_ACCOUNT
 from monitor.lib.percent import format_percent
 from monitor.lib.text import short_line
 from monitor.notifiers.notice import Notice, NoticeKind, Notification
-from rules.units import counted, unit_named
+from rules.units import counting_unit, unit_named
 
 Built = TypeVar("Built")
 
 MAX_SENTENCE = 1000  # characters
 MAX_URL = 2000  # characters
-PER_SECOND = counted("per second")  # the unit of throttled demand
+PER_SECOND = counting_unit("per second")  # the unit of throttled demand
 NAMED_LABELS = (
     "account",
     "account_name",

@@ -15,15 +15,15 @@ RECONNECT_INTERVAL = 1.0  # seconds between losing a connection and opening anot
 
 async def hold(port: int, number: int, opened: asyncio.Semaphore) -> None:
     """Hold a connection: send nothing, or for odd numbers half a request; reconnect when it is closed."""
-    first = True
+    is_first = True
     while True:
         with suppress(OSError):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             if number % 2:
                 writer.write(INCOMPLETE_REQUEST)
-            if first:
+            if is_first:
                 opened.release()
-                first = False
+                is_first = False
             await reader.read()
             writer.close()
         await asyncio.sleep(RECONNECT_INTERVAL)

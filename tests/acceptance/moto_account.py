@@ -16,14 +16,16 @@ MakeClient = Callable[[str], Any]  # makes the boto3 client of a service, by the
 RESOURCES = yaml.safe_load(Path(__file__).with_name("moto_resources.yaml").read_text())
 
 
-def filled(value: Any, values: Mapping[str, str]) -> Any:
+def with_values(value: Any, values: Mapping[str, str]) -> Any:
     """Return a parameter whose placeholders are replaced. values: by name of the placeholder."""
     if isinstance(value, str):
         return Template(value).substitute(values)
     if isinstance(value, list):
-        return [filled(inner, values) for inner in value]
+        return [with_values(inner, values) for inner in value]
     return (
-        {name: filled(inner, values) for name, inner in value.items()} if isinstance(value, dict) else value
+        {name: with_values(inner, values) for name, inner in value.items()}
+        if isinstance(value, dict)
+        else value
     )
 
 
@@ -33,7 +35,7 @@ def create_resources(make_client: MakeClient) -> None:
     for step in RESOURCES["calls"]:
         ((call, params),) = (item for item in step.items() if item[0] != "keep")
         client, _, operation = call.partition(".")
-        response = getattr(make_client(client), xform_name(operation))(**filled(params, values))
+        response = getattr(make_client(client), xform_name(operation))(**with_values(params, values))
         values |= {name: jmespath.search(path, response) for name, path in step.get("keep", {}).items()}
 
 

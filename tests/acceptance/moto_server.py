@@ -37,7 +37,7 @@ from tests.registries import REGISTRY
 HOST = "127.0.0.1"
 LIMIT = 5000  # the value of each quota
 UNKNOWN = "UnknownOperationException"
-PREFIX = "ServiceQuotasV20190624."
+TARGET_PREFIX = "ServiceQuotasV20190624."
 
 
 Answer = Callable[[Mapping[str, Any]], dict[str, Any]]  # from the parameters to the response
@@ -93,7 +93,7 @@ class MotoWithQuotas:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        target = environ.get("HTTP_X_AMZ_TARGET", "").removeprefix(PREFIX)
+        target = environ.get("HTTP_X_AMZ_TARGET", "").removeprefix(TARGET_PREFIX)
         if target in self.answers:
             text = json.dumps(self.answers[target](json.loads(body)))
             response = Response(text, content_type="application/x-amz-json-1.1")

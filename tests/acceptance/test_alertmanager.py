@@ -101,10 +101,10 @@ async def test_alertmanager_groups_and_resolves_the_alerts_of_headroom(tmp_path:
                 more.write('exclude: [{resource: "media-uploads*"}]\n')
             process.send_signal(signal.SIGHUP)
 
-            async def resolved() -> bool | None:
+            async def is_resolved() -> bool | None:
                 return True if ("resolved", THROTTLED_PREFIX) in notifications(hook) else None
 
-            await eventually(resolved)
+            await eventually(is_resolved)
             assert ("firing", THROTTLED_PREFIX) in notifications(hook)
             assert await prefix_alert(manager) is None
             assert not [
@@ -146,5 +146,5 @@ async def test_the_rules_and_headroom_s_own_alerts_agree_on_saturated_series(pro
         f" or ({prometheus_alerts} unless {on} ({headroom_alerts})))"
     )
     assert await eventually(partial(count, prometheus, no_difference))
-    since = f"({headroom_alerts}) and on (resource) headroom_alert_since_seconds < time()"
-    assert await eventually(partial(count, prometheus, since))
+    alert_has_begun = f"({headroom_alerts}) and on (resource) headroom_alert_since_seconds < time()"
+    assert await eventually(partial(count, prometheus, alert_has_begun))

@@ -24,8 +24,8 @@ PROMETHEUS_FOLDER = Path("/etc/prometheus")
 
 def mounts(service: str) -> dict[Path, Path]:
     """The files and folders that a container sees, by their paths in it."""
-    bound = (volume.split(":") for volume in SERVICES[service]["volumes"] if volume.startswith("."))
-    return {Path(inside): (COMPOSE / source).resolve() for source, inside, _ in bound}
+    bind_mounts = (volume.split(":") for volume in SERVICES[service]["volumes"] if volume.startswith("."))
+    return {Path(inside): (COMPOSE / source).resolve() for source, inside, _ in bind_mounts}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

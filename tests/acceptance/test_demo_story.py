@@ -9,7 +9,7 @@ from monitor.demo.scenes import SCENES, Scene
 from tests.forked_process import ForkedProcess
 from tests.processes import headroom, read_line
 
-REPORTED = {  # how the line begins that Headroom reports in a scene
+REPORTED = {  # the beginning of the line that Headroom reports in each scene
     Scene.RISE: "kinesis checkout-events: ",
     Scene.FORESEEN: "kinesis checkout-events: reaches the limit in ",
     Scene.THROTTLED: "kinesis checkout-events: 100 % of 2 MiB/s, ",
@@ -30,11 +30,11 @@ async def read_scene(process: ForkedProcess, scene: Scene) -> int:
 async def test_the_demo_prints_every_scene_and_ctrl_c_ends_it_without_output() -> None:
     async with headroom("demo", "--port", "0") as process:
         url = (await read_line(process, "http://")).split()[0]
-        received = (await read_line(process, "http://")).split()[0]
+        receiver_url = (await read_line(process, "http://")).split()[0]
         for scene, settings in SCENES.items():
             assert await read_scene(process, scene) >= settings.after
         async with httpx.AsyncClient(trust_env=False) as client:
-            page = (await client.get(received)).text
+            page = (await client.get(receiver_url)).text
             alerts = (await client.get(f"{url}api/v1/alerts")).json()["items"]
             status = (await client.get(f"{url}api/v1/status")).json()
         assert {cell["name"] for cell in status["cells"]} == {"prod", "staging", "analytics"}

@@ -33,7 +33,7 @@ def run(*command: str | Path, folder: Path, timeout: float = INSTALL_TIMEOUT) ->
     return done.stdout
 
 
-def pinned(lock: Path) -> Iterator[str]:
+def constraints_of(lock: Path) -> Iterator[str]:
     """Yield the names and versions of a lock without its hashes, as constraints."""
     for line in lock.read_text("utf-8").splitlines():
         if found := re.match(r"[A-Za-z0-9][^\\]*", line):
@@ -63,12 +63,13 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder bin/ of an environment with nothing but the wheel and its requirements."""
     folder = tmp_path_factory.mktemp("environment")
     EnvBuilder().create(folder / "venv")
-    (folder / "constraints.txt").write_text("\n".join(pinned(ROOT / "requirements-dev.lock")))
+    (folder / "constraints.txt").write_text("\n".join(constraints_of(ROOT / "requirements-dev.lock")))
     install(folder / "venv" / "bin", str(wheel))
     return folder / "venv" / "bin"
 
 
 def install(bin: Path, requirement: str) -> None:
+    """Install a requirement into the environment with this folder bin/."""
     constraints = bin.parents[1] / "constraints.txt"
     pip = (sys.executable, "-m", "pip", "--python", bin / "python", "install", "--quiet", "--no-compile")
     run(*pip, "--disable-pip-version-check", "--constraint", constraints, requirement, folder=bin)

@@ -192,9 +192,9 @@ async def test_the_rules_fire_for_saturated_series_and_for_missing_permissions(p
         f'{SATURATED} unless {ON_SERIES} ALERTS{{alertname="HeadroomSaturated",alertstate="firing"}}'
     )
     assert await eventually(partial(run_query, prometheus, Query(f"absent({without_alert})", True)))
-    prefix = f'{SATURATED} and {{resource="media-uploads/uploads/"}}'
+    throttled_prefix = f'{SATURATED} and {{resource="media-uploads/uploads/"}}'
     fired_alerts = await eventually(
-        partial(run_query, prometheus, Query(f"{FIRING} and {ON_SERIES} ({prefix})", True))
+        partial(run_query, prometheus, Query(f"{FIRING} and {ON_SERIES} ({throttled_prefix})", True))
     )
     alerts = {(alert["metric"]["aws_service"], alert["metric"]["alertname"]) for alert in fired_alerts}
     assert alerts == {("s3", "HeadroomSaturated")}
@@ -202,6 +202,6 @@ async def test_the_rules_fire_for_saturated_series_and_for_missing_permissions(p
         partial(run_query, prometheus, Query('ALERTS{alertname="HeadroomBlind"}', True))
     )
     assert [alert["metric"]["cause"] for alert in blind_alerts] == ["denied"]
-    duplicate = Query('ALERTS{alertname="HeadroomCellBlind"}', True)
-    assert await run_query(prometheus, duplicate) is None
+    second_alert_of_a_cause = Query('ALERTS{alertname="HeadroomCellBlind"}', True)
+    assert await run_query(prometheus, second_alert_of_a_cause) is None
     assert await run_query(prometheus, Query(f"count by {ON_SERIES[3:]} ({FIRING}) > 1", True)) is None

@@ -7,7 +7,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from tests.kubernetes_manifests import CHARTS, MANIFESTS, OLDEST_KUBERNETES, rendered, template
+from tests.kubernetes_manifests import CHARTS, MANIFESTS, OLDEST_KUBERNETES, render_files, template
 from tests.processes import ROOT
 
 # Values that use every option of the chart.
@@ -59,7 +59,7 @@ def all_objects(tmp_path_factory: pytest.TempPathFactory) -> list[Manifest]:
 
 
 def test_the_manifests_are_what_the_chart_renders() -> None:
-    assert {name: (MANIFESTS / name).read_text("utf-8") for name in rendered()} == rendered()
+    assert {name: (MANIFESTS / name).read_text("utf-8") for name in render_files()} == render_files()
 
 
 @pytest.mark.parametrize("chart", ["headroom", "headroom-rules"])

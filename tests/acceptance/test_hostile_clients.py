@@ -48,7 +48,7 @@ class Service:
     async def get(self, path: str) -> httpx.Response | None:
         return await get(f"http://{self.address}{path}")
 
-    async def resident(self) -> float:
+    async def resident_memory(self) -> float:
         """The resident memory of the process, in MiB."""
         command = "ps", "-o", "rss=", "-p", str(self.process.pid)
         ps = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
@@ -57,7 +57,7 @@ class Service:
 
 
 @asynccontextmanager
-async def serving_alerts(folder: Path, hook: str) -> AsyncIterator[Service]:
+async def service_with_alerts(folder: Path, hook: str) -> AsyncIterator[Service]:
     """A service that notifies a webhook of all its alerts at once."""
     config, address = folder / "headroom.yaml", f"127.0.0.1:{free_port()}"
     config.write_text(CONFIG.format(services="kinesis, sqs", folder=folder, hook=hook))
@@ -74,7 +74,7 @@ async def serving_alerts(folder: Path, hook: str) -> AsyncIterator[Service]:
 
 async def test_notifications_are_sent_while_thousands_of_connections_are_held(tmp_path: Path) -> None:
     unavailable = [web.Response(status=503)] * 1000
-    async with http_server(*unavailable) as hook, serving_alerts(tmp_path, hook.url) as service:
+    async with http_server(*unavailable) as hook, service_with_alerts(tmp_path, hook.url) as service:
         port = service.address.rpartition(":")[2]
         command = sys.executable, "-m", "tests.acceptance.idle_connections", port, str(CONNECTIONS)
         async with running(*command) as attacker:
@@ -82,10 +82,10 @@ async def test_notifications_are_sent_while_thousands_of_connections_are_held(tm
             hook.answers[:] = [web.Response()]  # from now on the webhook accepts
             requests_before = len(hook.requests)
 
-            async def notified() -> bool | None:
+            async def is_notified() -> bool | None:
                 return True if len(hook.requests) > requests_before else None
 
-            await eventually(notified)
+            await eventually(is_notified)
             metrics = await eventually(partial(service.get, "/metrics"))
             assert "headroom_http_connections_refused_total" in metrics.text
             assert (await eventually(partial(service.get, "/-/ready"))).status_code == 200
@@ -98,14 +98,14 @@ async def test_notifications_are_sent_while_thousands_of_connections_are_held(tm
 
 
 async def test_no_request_body_exhausts_memory_or_delays_other_requests(tmp_path: Path) -> None:
-    async with http_server() as hook, serving_alerts(tmp_path, hook.url) as service:
+    async with http_server() as hook, service_with_alerts(tmp_path, hook.url) as service:
         await eventually(partial(service.get, "/-/ready"))
-        before, peak, done = await service.resident(), 0.0, asyncio.Event()
+        memory_before, peak_memory, done = await service.resident_memory(), 0.0, asyncio.Event()
 
         async def watch() -> None:
-            nonlocal peak
+            nonlocal peak_memory
             while not done.is_set():
-                peak = max(peak, await service.resident())
+                peak_memory = max(peak_memory, await service.resident_memory())
                 await asyncio.sleep(0.05)
 
         watching = asyncio.create_task(watch())
@@ -119,7 +119,7 @@ async def test_no_request_body_exhausts_memory_or_delays_other_requests(tmp_path
                 assert (await posting).status_code in (200, 400, 503), name
         done.set()
         await watching
-        assert peak - before <= MAX_GROWTH, (before, peak)
+        assert peak_memory - memory_before <= MAX_GROWTH, (memory_before, peak_memory)
 
 
 async def test_repeated_kills_lose_no_notification(tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""`headroom check` reads an account in moto, with all services, detail signals and counts."""
+"""`headroom check` reads an account in moto, with all services, detail signals and counts.
+
+`moto_resources.yaml` declares the resources of the account, and what is expected of them.
+"""
 
 import json
 import re
@@ -17,7 +20,7 @@ from tests.registries import REGISTRY
 
 CHECK = ("check", "--counts", "--format", "json", "--config", "headroom.yaml")
 CHECK_TIMEOUT = 300.0  # seconds; Service Quotas alone is asked 5 times a second for half a minute
-SOME_FAILED = 3  # the exit code
+SOME_FAILED = 3  # the exit code of `check` when calls failed
 FAILURE = re.compile(r"123456789012/(us-east-1|global) (?P<failure>(?P<service>\w+): .*)")
 
 

@@ -33,12 +33,14 @@ PAGES = (
     "/status",
     "/docs",
 )
-SAME_EVERYWHERE = "/docs"  # the same page on every server; test_report_pages runs axe on it, which takes long
-SERIOUS = ("serious", "critical")
+SAME_EVERYWHERE = (
+    "/docs"  # the same page on every server: test_report_pages alone runs axe on it, as that takes long
+)
+SERIOUS_IMPACTS = ("serious", "critical")
 SCREENSHOTS = ROOT / "dist" / "screenshots"  # outside git
 TIMEOUT = 30_000  # milliseconds
 OPEN_ALL = "document.querySelectorAll('details').forEach((one) => (one.open = true))"
-DESK = ViewportSize(width=1440, height=900)
+DESKTOP = ViewportSize(width=1440, height=900)
 
 
 class Visit:
@@ -61,7 +63,7 @@ class Visit:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
-    context = await browser.new_context(viewport=DESK, timezone_id="Asia/Tokyo", locale="en-GB")
+    context = await browser.new_context(viewport=DESKTOP, timezone_id="Asia/Tokyo", locale="en-GB")
     context.set_default_timeout(TIMEOUT)
     yield context
     await context.close()
@@ -229,7 +231,7 @@ async def test_axe_finds_nothing_serious_and_nothing_is_cut_off(
             serious = [
                 (violation["id"], violation["nodes"][0]["html"])
                 for violation in found
-                if violation["impact"] in SERIOUS
+                if violation["impact"] in SERIOUS_IMPACTS
             ]
             assert serious == [], path
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
@@ -239,7 +241,7 @@ async def test_axe_finds_nothing_serious_and_nothing_is_cut_off(
             or "nothing"
         )
         await page.screenshot(
-            path=SCREENSHOTS / f"{name}-{width}-{scheme}.png", full_page=width < DESK["width"]
+            path=SCREENSHOTS / f"{name}-{width}-{scheme}.png", full_page=width < DESKTOP["width"]
         )
 
 

@@ -12,7 +12,7 @@ from playwright.async_api import Browser, Page, expect
 
 from monitor.notifiers.notice import Severity
 from rules.band import Zone
-from tests.acceptance.test_page_trouble import serving_app
+from tests.acceptance.test_page_trouble import app_on_loopback
 from tests.monitor.alerting.notices import notice
 from tests.monitor.fleet.fleets import add, key, set_judgement
 from tests.monitor.fleet_server import Server
@@ -24,7 +24,7 @@ SEVERITIES = (Severity.CRITICAL, Severity.WARNING, Severity.INFO, Severity.INFO,
 ZONES = (Zone.SATURATED, Zone.NEAR, Zone.ABOVE, Zone.ABOVE, Zone.ABOVE)
 TABS = ("", "/acknowledged", "/pending", "/silenced", "/history", "/receivers")
 TIMEOUT = 20_000  # milliseconds
-REFUSED = "the server responded with a status of 4"
+REFUSED = "the server responded with a status of 4"  # what the browser logs when a form is refused
 OPEN_HISTORY = "document.querySelectorAll('main li details').forEach((one) => (one.open = true))"
 HEIGHTS = "(selector) => [...document.querySelectorAll(selector)].map((one) => one.offsetHeight)"
 
@@ -51,11 +51,11 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
         for name, severity, zone in zip(NAMES, SEVERITIES, ZONES, strict=True):
             series = add(server.fleet, key(name))
             set_judgement(server.fleet, series, zone, usage=950.0, saturation=8.0 * (zone is Zone.SATURATED))
-            one = notice(series.key.id, severity, resource=name, since=1.76e9)
-            server.alerting.engine.alerts[series.key.id] = one
+            alert = notice(series.key.id, severity, resource=name, since=1.76e9)
+            server.alerting.engine.alerts[series.key.id] = alert
         await server.alerting.journal.commit({}, [*server.alerting.engine.alerts.values()])
         await server.publish()
-        async with serving_app(server.app) as url:
+        async with app_on_loopback(server.app) as url:
             yield Site(server, url)
 
 
@@ -143,7 +143,7 @@ async def test_a_second_tab_shows_who_acknowledged_an_alert(site: Site, page: Pa
 
 async def test_the_keyboard_selects_acknowledges_undoes_and_opens(site: Site, page: Page) -> None:
     await page.goto(f"{site.url}/alerts")
-    for pressed in "jxjx":
+    for pressed in "jxjx":  # j: the next row, x: select it
         await page.keyboard.press(pressed)
     await expect(page.locator("[data-picked]")).to_have_text("2 selected")
     await page.keyboard.press("a")
@@ -259,9 +259,9 @@ async def test_a_page_of_an_earlier_process_asks_for_a_reload_and_keeps_its_rows
 async def test_every_tab_is_accessible_and_nothing_is_cut_off(
     site: Site, page: Page, scheme: Any, width: int
 ) -> None:
-    engine = site.server.alerting
-    await engine.acknowledge(site.alerts[1], author="Ada", comment="adding shards")
-    await engine.silence(['resource="audit"'], author="Bob", comment="being retired", duration=3600)
+    alerting = site.server.alerting
+    await alerting.acknowledge(site.alerts[1], author="Ada", comment="adding shards")
+    await alerting.silence(['resource="audit"'], author="Bob", comment="being retired", duration=3600)
     await page.emulate_media(color_scheme=scheme)
     await page.set_viewport_size({"width": width, "height": 900})
     for path in (*(f"/alerts{tab}" for tab in TABS), "/runbooks", "/runbooks/headroom"):

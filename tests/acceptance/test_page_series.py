@@ -9,14 +9,14 @@ from playwright.async_api import Browser, Page, ViewportSize, expect
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-DESK = ViewportSize(width=1440, height=900)
+DESKTOP = ViewportSize(width=1440, height=900)
 PLOT = "#chart .plotbox"
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def page(url: str, browser: Browser) -> AsyncIterator[Page]:
     """The page of a series, whose scripts must raise and log no error."""
-    context = await browser.new_context(viewport=DESK, locale="en-GB", timezone_id="Europe/Berlin")
+    context = await browser.new_context(viewport=DESKTOP, locale="en-GB", timezone_id="Europe/Berlin")
     page = await context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
@@ -61,8 +61,8 @@ async def test_the_arrow_keys_show_the_values_of_one_minute(page: Page) -> None:
     await expect(tip).to_contain_text("usage")
     newest = await tip.text_content() or ""
     await page.keyboard.press("ArrowLeft")
-    before = await tip.text_content() or ""
-    assert before != newest
+    previous = await tip.text_content() or ""
+    assert previous != newest
     await page.keyboard.press("ArrowRight")
     await expect(tip).to_have_text(newest)
     await page.keyboard.press("PageUp")
@@ -82,9 +82,9 @@ async def test_each_range_has_an_address_and_the_crosshair_stays_within_the_char
     for share in (0.001, 0.999):
         await page.mouse.move(box["x"] + box["width"] * share, box["y"] + 50)
         await expect(tip).to_be_visible()
-        around, inner = await page.locator("#chart").bounding_box(), await tip.bounding_box()
-        assert around and inner and inner["x"] >= around["x"] - 1
-        assert inner["x"] + inner["width"] <= around["x"] + around["width"] + 1
+        chart_box, tip_box = await page.locator("#chart").bounding_box(), await tip.bounding_box()
+        assert chart_box and tip_box and tip_box["x"] >= chart_box["x"] - 1
+        assert tip_box["x"] + tip_box["width"] <= chart_box["x"] + chart_box["width"] + 1
     await page.go_back()
     await expect(page.get_by_text("3 h", exact=True)).to_have_attribute("aria-current", "true")
 
@@ -119,7 +119,7 @@ async def test_a_live_update_keeps_the_crosshair(page: Page) -> None:
 
 
 async def test_the_page_works_without_scripts(url: str, browser: Browser) -> None:
-    context = await browser.new_context(java_script_enabled=False, viewport=DESK)
+    context = await browser.new_context(java_script_enabled=False, viewport=DESKTOP)
     page = await context.new_page()
     await page.goto(url + await path_of_series_with_command(url, browser))
     await expect(page.locator(PLOT)).to_be_visible()

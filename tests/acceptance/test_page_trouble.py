@@ -1,4 +1,7 @@
-"""Open pages in a real Chromium when a series, a token or the server is gone, or the clock is wrong."""
+"""Open pages in a real Chromium when a series, a token or the server is gone, or the clock is wrong.
+
+Also pages with strange names.
+"""
 
 import asyncio
 import re
@@ -72,13 +75,15 @@ class Headroom:
     async def open(self, page: Page, resource: str) -> None:
         """Open a series' page."""
 
-        async def identity() -> str | None:
+        async def series_id() -> str | None:
             requested = {"resource": resource, "signal": "stream_write_bytes"}
             async with httpx.AsyncClient(trust_env=False, headers=HEADERS) as client:
                 found = (await client.get(f"{self.url}/api/v1/series", params=requested)).json()["items"]
             return found[0]["id"] if found else None
 
-        await page.goto(f"{self.url}/series/{await eventually(identity)}")  # the series may not be judged yet
+        await page.goto(
+            f"{self.url}/series/{await eventually(series_id)}"
+        )  # the series may not be judged yet
         await expect(page.locator("#live")).to_have_attribute("data-state", "on", timeout=TIMEOUT)
 
 
@@ -150,15 +155,15 @@ async def test_ages_do_not_depend_on_the_clock_of_the_browser(
         await page.clock.set_fixed_time(time.time() + minutes * 60)
         await server.open(page, "audit")
         shown = page.locator("#course .stats time").last
-        sampled = await shown.get_attribute("datetime")
+        sample_time = await shown.get_attribute("datetime")
         ago = re.search(r"\((\d+) min ago\)", await shown.inner_text())
-        assert sampled and ago, await shown.inner_text()
-        age = await page.evaluate("(at) => Date.now() - new Date(at)", sampled) / 60_000 - minutes
+        assert sample_time and ago, await shown.inner_text()
+        age = await page.evaluate("(at) => Date.now() - new Date(at)", sample_time) / 60_000 - minutes
         assert abs(int(ago[1]) - age) <= 1.5
 
 
 @asynccontextmanager
-async def serving_app(app: FastAPI) -> AsyncIterator[str]:
+async def app_on_loopback(app: FastAPI) -> AsyncIterator[str]:
     """Serve an application on loopback; yield its URL."""
     listening = bind_socket("127.0.0.1", 0)
     server = HttpServer(uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1))
@@ -170,15 +175,15 @@ async def serving_app(app: FastAPI) -> AsyncIterator[str]:
         await serving
 
 
-@pytest.mark.parametrize("kind", NAMES)
+@pytest.mark.parametrize("name_kind", NAMES)
 async def test_strange_names_neither_widen_the_page_nor_run_as_scripts(
-    tmp_path: Path, page: Page, kind: str
+    tmp_path: Path, page: Page, name_kind: str
 ) -> None:
     errors: list[str] = []
     page.on("console", lambda entry: errors.append(entry.text))
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("dialog", lambda dialog: errors.append(dialog.message))
-    async with server_of_names(tmp_path, NAMES[kind]) as server, serving_app(server.app) as url:
+    async with server_of_names(tmp_path, NAMES[name_kind]) as server, app_on_loopback(server.app) as url:
         series_paths = [f"/series/{series.key.id}" for series in server.fleet.series.values()]
         for width in (390, 1280):
             await page.set_viewport_size({"width": width, "height": 900})

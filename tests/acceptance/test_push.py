@@ -102,7 +102,7 @@ def minutes_by_series(values: Values) -> dict[str, list[int]]:
     return found
 
 
-def comparable(values: Values, history: Values, pushed: Values) -> Values:
+def comparable_values(values: Values, history: Values, pushed: Values) -> Values:
     """The values of each series from the first minute in the API up to the newest one that was pushed.
 
     A killed process may have pushed earlier values that the API lacks, as past numbers of resources cannot be
@@ -118,16 +118,16 @@ def comparable(values: Values, history: Values, pushed: Values) -> Values:
     }
 
 
-async def differences(service: Service, found: dict[str, Values]) -> dict[str, Any]:
+async def differences(service: Service, received: dict[str, Values]) -> dict[str, Any]:
     """Return, by family, the values that differ between the API and a receiver.
 
-    found: the receiver's values.
+    received: the receiver's values.
     """
     history = await service.history()
     different = {}
     for family in FAMILIES:
-        expected = comparable(history[family], history[family], found[family])
-        pushed = comparable(found[family], history[family], found[family])
+        expected = comparable_values(history[family], history[family], received[family])
+        pushed = comparable_values(received[family], history[family], received[family])
         if pushed != pytest.approx(expected, rel=1e-6):
             different[family] = sorted(expected.items() ^ pushed.items())[-20:]
     return different
@@ -138,9 +138,9 @@ async def wait_until_equal(service: Service, tsdb: Tsdb, after: int) -> int:
     deadline = time.monotonic() + PUSH_TIMEOUT
     different: dict[str, Any] = {}
     while True:
-        found = {family: await read_family(tsdb, family) for family in FAMILIES}
-        last = max((minute for _, minute in found["usage"]), default=0)
-        if last > after and not (different := await differences(service, found)):
+        received = {family: await read_family(tsdb, family) for family in FAMILIES}
+        last = max((minute for _, minute in received["usage"]), default=0)
+        if last > after and not (different := await differences(service, received)):
             return last
         assert time.monotonic() < deadline, (last, after, different)
         await asyncio.sleep(0.5)

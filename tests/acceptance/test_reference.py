@@ -11,13 +11,13 @@ from tests.acceptance.conftest import REFERENCE
 from tests.registries import REGISTRY
 
 CLASSES_ON_REQUEST = ("f", "g_vt", "inf", "p", "x", "trn", "dl", "hpc", "high_memory")
-NO_SPOT = ("hpc", "high_memory")
+CLASSES_WITHOUT_SPOT = ("hpc", "high_memory")
 NO_LIMIT = "a default of 0 is no limit that anything could reach"
 # Signals whose default differs from the reference on purpose, and why.
 DEFAULTS = {
     **dict.fromkeys((f"{service}.reserved_lcus_in_region" for service in ("alb", "gwlb", "nlb")), NO_LIMIT),
     **{f"ec2.{kind}_on_demand_vcpus": NO_LIMIT for kind in CLASSES_ON_REQUEST},
-    **{f"ec2.{kind}_spot_vcpus": NO_LIMIT for kind in CLASSES_ON_REQUEST if kind not in NO_SPOT},
+    **{f"ec2.{kind}_spot_vcpus": NO_LIMIT for kind in CLASSES_ON_REQUEST if kind not in CLASSES_WITHOUT_SPOT},
     "efs.burst_credits": "the balance depends on the size of the file system",
     "kafka.connection_rate": "the reference names a rule by broker type: 100 is its smallest number",
     "lambda_edge.request_rate": "ten times the quota of concurrency, as the reference says in words",
@@ -43,7 +43,7 @@ CODES = {  # signals whose code the reference does not have in the service's own
 # The value of one unit of the reference in our unit.
 UNITS = {"bits/s": 1 / 8, "TiB": 2**40, "GiB": 2**30, "MB/s": 1e6, "ratio": 100}
 
-OURS = {  # signals that the reference does not have
+SIGNALS_WITHOUT_REFERENCE = {  # signals that the reference does not have
     "cloudfront.edge_functions_per_distribution": "the reference has it at Lambda@Edge",
     "directconnect.lag_egress": "a group of connections has a bandwidth of its own",
     "directconnect.lag_ingress": "a group of connections has a bandwidth of its own",
@@ -106,8 +106,10 @@ each_signal = pytest.mark.parametrize("signal", COMMON, ids=lambda signal: signa
 
 
 def test_the_signals_that_the_reference_lacks_are_listed() -> None:
-    generic = {signal.id for signal in REGISTRY.services["quotas"].signals.values()}
-    assert {signal.id for signal in REGISTRY.signals} - ENTRIES.keys() - generic == OURS.keys()
+    signals_of_quotas = {signal.id for signal in REGISTRY.services["quotas"].signals.values()}
+    assert {
+        signal.id for signal in REGISTRY.signals
+    } - ENTRIES.keys() - signals_of_quotas == SIGNALS_WITHOUT_REFERENCE.keys()
 
 
 @each_signal

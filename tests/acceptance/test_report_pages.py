@@ -41,13 +41,13 @@ SCROLLS = "document.documentElement.scrollWidth > document.documentElement.clien
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ExampleServer]:
-    async with example_server(tmp_path_factory.mktemp("served")) as served:
-        yield served
+async def example(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ExampleServer]:
+    async with example_server(tmp_path_factory.mktemp("served")) as example:
+        yield example
 
 
 @asynccontextmanager
-async def opened(
+async def new_page(
     browser: Browser, width: int = 1440, scripts: bool = True, dark: bool = False
 ) -> AsyncIterator[Page]:
     """Open a page of a new visitor."""
@@ -65,11 +65,11 @@ async def opened(
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
 async def test_pages_fit_and_have_no_finding_of_axe(
-    served: ExampleServer, browser: Browser, width: int, dark: bool
+    example: ExampleServer, browser: Browser, width: int, dark: bool
 ) -> None:
-    async with opened(browser, width, dark=dark) as page:
+    async with new_page(browser, width, dark=dark) as page:
         for path, text in PAGES.items():
-            await page.goto(f"http://{served.address}{path}")
+            await page.goto(f"http://{example.address}{path}")
             assert text in await page.locator("main").inner_text(), path
             assert not await page.evaluate(SCROLLS), path
             await page.evaluate(OPEN_ALL)
@@ -78,25 +78,25 @@ async def test_pages_fit_and_have_no_finding_of_axe(
             assert [(violation["id"], violation["nodes"][0]["html"]) for violation in found] == [], path
 
 
-async def test_pages_work_without_scripts(served: ExampleServer, browser: Browser) -> None:
-    async with opened(browser, scripts=False) as page:
+async def test_pages_work_without_scripts(example: ExampleServer, browser: Browser) -> None:
+    async with new_page(browser, scripts=False) as page:
         for path, text in PAGES.items():
-            await page.goto(f"http://{served.address}{path}")
+            await page.goto(f"http://{example.address}{path}")
             assert text in await page.locator("main").inner_text(), path
-        await page.goto(f"http://{served.address}/what-if")
+        await page.goto(f"http://{example.address}/what-if")
         await page.fill("input[name=traffic]", "5")
         await page.get_by_role("button", name="Ask").click()
         await expect(page.locator(".pick [aria-current]")).to_have_text("\u00d75")
-        await page.goto(f"http://{served.address}/coverage")
+        await page.goto(f"http://{example.address}/coverage")
         await page.fill("input[name=text]", "nothing has this name")
         await page.get_by_role("button", name="Filter").click()
         await expect(page.locator("main")).to_contain_text("No quota matches.")
 
 
 async def test_a_page_shows_that_its_connection_is_lost(tmp_path: Path, browser: Browser) -> None:
-    async with opened(browser) as page:
-        async with example_server(tmp_path) as served:
-            await page.goto(f"http://{served.address}/cost")
+    async with new_page(browser) as page:
+        async with example_server(tmp_path) as example:
+            await page.goto(f"http://{example.address}/cost")
             await expect(page.locator("#live")).to_have_attribute("data-state", "on")
         await expect(page.locator("#lost")).to_be_visible(timeout=30_000)
         await expect(page).to_have_title("(not live) Cost · Headroom", timeout=30_000)
@@ -108,7 +108,7 @@ async def test_pages_of_a_server_that_watches_nothing_say_so_and_show_no_good_zo
 ) -> None:
     async with Server.opened(tmp_path) as server:
         await server.publish()
-        async with served_on_loopback(server.app) as address, opened(browser, width) as page:
+        async with served_on_loopback(server.app) as address, new_page(browser, width) as page:
             for path, text in EMPTY_PAGES.items():
                 await page.goto(f"http://{address}{path}")
                 assert text in await page.locator("main").inner_text(), path

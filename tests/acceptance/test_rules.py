@@ -18,8 +18,9 @@ RULES = ROOT / "dashboards" / "prometheus"
 YAML_TESTS = Path(__file__).parent / "rules"
 DAY = 24 * 60
 
+# As exported. Of a STALE series no zone is exported, of a series that is GONE nothing.
 GONE, STALE, BELOW, WITHIN, ABOVE, NEAR, SATURATED = (-3, -2, -1, 0, 1, 2, 3)
-NAMES = {ABOVE: "HeadroomAbove", NEAR: "HeadroomNear", SATURATED: "HeadroomSaturated"}
+ALERT_NAMES = {ABOVE: "HeadroomAbove", NEAR: "HeadroomNear", SATURATED: "HeadroomSaturated"}
 
 # The rules of signals with the same kind and times differ only in names and texts, so one signal is enough.
 REPRESENTATIVES = {
@@ -43,56 +44,65 @@ def no_alert(minutes: int) -> dict[int, int]:
     return dict.fromkeys(range(minutes), WITHIN)
 
 
-# Functions of the rule's `for` in minutes (hold). Ten minutes within the band precede each situation.
+# Functions of the rule's `for` in minutes. Ten minutes within the band precede each situation.
 SITUATIONS: Mapping[str, Callable[[int], Situation]] = {
-    "near after the hold": lambda hold: Situation(
-        ((NEAR, hold + 20),), {9 + hold: WITHIN, 10 + hold: NEAR, 29 + hold: NEAR}
+    "near fires after pending_for": lambda pending_for: Situation(
+        ((NEAR, pending_for + 20),), {9 + pending_for: WITHIN, 10 + pending_for: NEAR, 29 + pending_for: NEAR}
     ),
-    "a new series has the same hold": lambda hold: Situation(
-        ((GONE, 30), (NEAR, hold + 20)), {40: WITHIN, 39 + hold: WITHIN, 41 + hold: NEAR}
+    "a new series has the same pending_for": lambda pending_for: Situation(
+        ((GONE, 30), (NEAR, pending_for + 20)), {40: WITHIN, 39 + pending_for: WITHIN, 41 + pending_for: NEAR}
     ),
-    "above after the hold": lambda hold: Situation(
-        ((ABOVE, hold + 20),), {9 + hold: WITHIN, 10 + hold: ABOVE, 29 + hold: ABOVE}
+    "above fires after pending_for": lambda pending_for: Situation(
+        ((ABOVE, pending_for + 20),),
+        {9 + pending_for: WITHIN, 10 + pending_for: ABOVE, 29 + pending_for: ABOVE},
     ),
-    "saturated at once and for ten minutes": lambda hold: Situation(
+    "saturated at once and for ten minutes": lambda pending_for: Situation(
         ((SATURATED, 1), (WITHIN, 20)), {9: WITHIN, 10: SATURATED, 19: SATURATED, 22: WITHIN}
     ),
-    "near for too short a time to fire": lambda hold: Situation(
-        ((NEAR, hold - 1), (WITHIN, 20)), no_alert(30 + hold)
+    "near for too short a time to fire": lambda pending_for: Situation(
+        ((NEAR, pending_for - 1), (WITHIN, 20)), no_alert(30 + pending_for)
     ),
-    "a worse zone fires without a new hold": lambda hold: Situation(
-        ((ABOVE, 2), (NEAR, hold + 10)), {9 + hold: WITHIN, 10 + hold: ABOVE, 12 + hold: NEAR}
+    "a worse zone fires without a new pending_for": lambda pending_for: Situation(
+        ((ABOVE, 2), (NEAR, pending_for + 10)),
+        {9 + pending_for: WITHIN, 10 + pending_for: ABOVE, 12 + pending_for: NEAR},
     ),
-    "alternates between two zones": lambda hold: Situation(
-        ((ABOVE, 1), (NEAR, 1)) * (hold + 5), dict.fromkeys(range(10 + hold, 20 + hold), ABOVE)
+    "alternates between two zones": lambda pending_for: Situation(
+        ((ABOVE, 1), (NEAR, 1)) * (pending_for + 5),
+        dict.fromkeys(range(10 + pending_for, 20 + pending_for), ABOVE),
     ),
-    "saturated for a while, and near again without a gap": lambda hold: Situation(
-        ((NEAR, hold + 5), (SATURATED, 2), (NEAR, 20)),
-        {14 + hold: NEAR}
-        | dict.fromkeys(range(15 + hold, 26 + hold), SATURATED)
-        | dict.fromkeys(range(28 + hold, 36 + hold), NEAR),
+    "saturated for a while, and near again without a gap": lambda pending_for: Situation(
+        ((NEAR, pending_for + 5), (SATURATED, 2), (NEAR, 20)),
+        {14 + pending_for: NEAR}
+        | dict.fromkeys(range(15 + pending_for, 26 + pending_for), SATURATED)
+        | dict.fromkeys(range(28 + pending_for, 36 + pending_for), NEAR),
     ),
-    "resolved after five minutes within the band": lambda hold: Situation(
-        ((NEAR, hold + 5), (WITHIN, 2), (NEAR, min(2, hold - 1)), (WITHIN, 20)),
-        {15 + hold: NEAR, 17 + hold: NEAR, 19 + hold: NEAR, 22 + hold: WITHIN, 30 + hold: WITHIN},
+    "resolved after five minutes within the band": lambda pending_for: Situation(
+        ((NEAR, pending_for + 5), (WITHIN, 2), (NEAR, min(2, pending_for - 1)), (WITHIN, 20)),
+        {
+            15 + pending_for: NEAR,
+            17 + pending_for: NEAR,
+            19 + pending_for: NEAR,
+            22 + pending_for: WITHIN,
+            30 + pending_for: WITHIN,
+        },
     ),
-    "stale does not resolve": lambda hold: Situation(
-        ((NEAR, hold + 5), (STALE, 60)), {20 + hold: NEAR, 70 + hold: NEAR}
+    "stale does not resolve": lambda pending_for: Situation(
+        ((NEAR, pending_for + 5), (STALE, 60)), {20 + pending_for: NEAR, 70 + pending_for: NEAR}
     ),
-    "resolved when the series is gone": lambda hold: Situation(
-        ((NEAR, hold + 5), (GONE, 30)), {14 + hold: NEAR, 40 + hold: WITHIN}
+    "resolved when the series is gone": lambda pending_for: Situation(
+        ((NEAR, pending_for + 5), (GONE, 30)), {14 + pending_for: NEAR, 40 + pending_for: WITHIN}
     ),
 }
 
 
 def situations_of(signal: Signal) -> Iterator[tuple[str, Situation]]:
     """Yield situations with their names; if throttling is tolerated for minutes, none that fires at once."""
-    hold, tolerated = max(signal.pending_for, 1), signal.tolerance.pending_for
+    pending_for, tolerated = max(signal.pending_for, 1), signal.tolerance.pending_for
     for name, situation in SITUATIONS.items():
-        if not tolerated or SATURATED not in dict(situation(hold).zones):
-            yield name, situation(hold)
+        if not tolerated or SATURATED not in dict(situation(pending_for).zones):
+            yield name, situation(pending_for)
     if tolerated:
-        before = NEAR if hold < tolerated else WITHIN
+        before = NEAR if pending_for < tolerated else WITHIN
         alerts = {9 + tolerated: before, 10 + tolerated: SATURATED, 29 + tolerated: SATURATED}
         yield "saturated for longer than tolerated", Situation(((SATURATED, tolerated + 20),), alerts)
 
@@ -115,24 +125,26 @@ def input_series(
     return ({"series": name + labels, "values": value} for name, value in values.items())
 
 
-def expected(signal: Signal, resource: str, minute: int, name: str | None) -> dict[str, Any]:
+def alert_check(signal: Signal, resource: str, minute: int, name: str | None) -> dict[str, Any]:
     """Return the promtool check that only this alert fires for a series; None for no alert."""
     firing = f'ALERTS{{alertstate="firing",signal="{signal.name}",resource="{resource}"}}'
     samples = [{"labels": f'{{alertname="{name}"}}', "value": 1}] if name else []
     return {"expr": f"count by (alertname) ({firing})", "eval_time": f"{minute}m", "exp_samples": samples}
 
 
-def situations(signal: Signal) -> dict[str, Any]:
+def promtool_test_of_situations(signal: Signal) -> dict[str, Any]:
     """The promtool test of every situation, each with its own resource."""
     series: list[dict[str, str]] = []
     checks: list[dict[str, Any]] = []
     for resource, (zones, alerts) in situations_of(signal):
         series += input_series(signal, resource, ((WITHIN, 10), *zones))
-        checks += [expected(signal, resource, minute, NAMES.get(zone)) for minute, zone in alerts.items()]
+        checks += [
+            alert_check(signal, resource, minute, ALERT_NAMES.get(zone)) for minute, zone in alerts.items()
+        ]
     return {"interval": "1m", "input_series": series, "promql_expr_test": checks}
 
 
-def a_day_below(signal: Signal) -> dict[str, Any]:
+def promtool_test_of_a_day_below(signal: Signal) -> dict[str, Any]:
     """The promtool test that only a provisioned limit alerts below the band, and only after a day.
 
     A limit whose purchase is busy by another limit does not alert.
@@ -144,9 +156,9 @@ def a_day_below(signal: Signal) -> dict[str, Any]:
     ]
     alert = "HeadroomBelow" if signal.kind is LimitKind.PROVISIONED else None
     checks = [
-        expected(signal, "busy by another", DAY + 30, None),
-        expected(signal, "idle", DAY - 60, None),
-        expected(signal, "idle", DAY + 30, alert),
+        alert_check(signal, "busy by another", DAY + 30, None),
+        alert_check(signal, "idle", DAY - 60, None),
+        alert_check(signal, "idle", DAY + 30, alert),
     ]
     return {"interval": "1m", "input_series": series, "promql_expr_test": checks}
 
@@ -163,7 +175,9 @@ def test_promtool_accepts_the_rules(file: Path) -> None:
 
 
 @each_signal
-@pytest.mark.parametrize(("test", "interval"), [(situations, "30s"), (a_day_below, "4m")])
+@pytest.mark.parametrize(
+    ("test", "interval"), [(promtool_test_of_situations, "30s"), (promtool_test_of_a_day_below, "4m")]
+)
 def test_each_problem_raises_one_alert_in_prometheus(
     signal: Signal, test: Callable[[Signal], dict[str, Any]], interval: str, tmp_path: Path
 ) -> None:

@@ -62,9 +62,11 @@ async def test_the_labels_of_the_target_do_not_change_the_alerts(servers: tuple[
     assert ("HeadroomSaturated", "s3", "media-uploads/uploads/") in {
         (alert[0], alert[3], alert[5]) for alert in alerts
     }
-    alerting = await eventually(partial(metrics_of, operator, SATURATED))
-    assert all(labels["service"] == "headroom" and labels["account"] == "platform" for labels in alerting)
-    assert not {name for labels in alerting for name in labels if name.startswith("exported_")}
+    saturated_alerts = await eventually(partial(metrics_of, operator, SATURATED))
+    assert all(
+        labels["service"] == "headroom" and labels["account"] == "platform" for labels in saturated_alerts
+    )
+    assert not {name for labels in saturated_alerts for name in labels if name.startswith("exported_")}
 
 
 async def test_no_scraped_label_is_renamed(servers: tuple[str, str]) -> None:

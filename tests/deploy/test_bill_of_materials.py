@@ -12,7 +12,7 @@ from tests.processes import ROOT
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 
 
-def locked(lock: str) -> dict[str, str]:
+def locked_versions(lock: str) -> dict[str, str]:
     """The versions that a lock names, by project."""
     text = (ROOT / lock).read_text("utf-8")
     return dict(re.findall(r"^([a-z0-9][a-z0-9._-]*)==([^ ;\\]+)", text, re.MULTILINE))
@@ -26,7 +26,7 @@ def test_the_bill_of_materials_names_all_packages_of_the_lock(lock: str, tmp_pat
     bill = json.loads((tmp_path / "sbom").read_text("utf-8"))
     assert (bill["bomFormat"], bill["metadata"]["component"]["name"]) == ("CycloneDX", "aws-headroom")
     components = {component["name"].lower().replace("_", "-"): component for component in bill["components"]}
-    assert {name: component["version"] for name, component in components.items()} == locked(lock)
+    assert {name: component["version"] for name, component in components.items()} == locked_versions(lock)
     for component in components.values():
         assert component["purl"].startswith("pkg:pypi/")
         assert [found for each in component["externalReferences"] for found in each.get("hashes", ())], (
@@ -38,10 +38,10 @@ def test_the_bill_of_materials_names_all_packages_of_the_lock(lock: str, tmp_pat
 def test_a_lock_has_names_versions_and_hashes_only(lock: str) -> None:
     text = (ROOT / lock).read_text("utf-8")
     assert "://" not in text and "--index" not in text
-    assert text.count("--hash=sha256:") >= len(locked(lock)) > 0
+    assert text.count("--hash=sha256:") >= len(locked_versions(lock)) > 0
 
 
 def test_the_image_has_the_versions_of_an_installation() -> None:
-    plain, image = locked("requirements.lock"), locked("requirements-image.lock")
+    plain, image = locked_versions("requirements.lock"), locked_versions("requirements-image.lock")
     assert plain.items() <= image.items()
     assert "opentelemetry-sdk" in image and "moto" not in image

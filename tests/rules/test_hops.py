@@ -29,9 +29,9 @@ def test_a_service_has_the_signals_and_the_scope_of_its_kind_of_hop(service: str
 @pytest.mark.parametrize("service", KINDS)
 def test_the_services_that_a_kind_names_as_preceding_have_kinds(service: str) -> None:
     kind = KINDS[service]
-    named = {preceding for limit in kind.limits.values() for preceding in limit.not_after}
-    named |= {preceding for payload in kind.payloads for preceding in payload.after}
-    assert named <= {*KINDS}
+    preceding_services = {preceding for limit in kind.limits.values() for preceding in limit.not_after}
+    preceding_services |= {preceding for payload in kind.payloads for preceding in payload.after}
+    assert preceding_services <= {*KINDS}
 
 
 @pytest.mark.parametrize("service", KINDS)
@@ -48,7 +48,7 @@ def test_a_limit_of_the_account_must_declare_the_usage_of_a_unit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("after", "size"),
+    ("preceding_services", "max_bytes"),
     [
         (["apigateway"], 6 * 1024**2),
         (["sqs"], 6 * 1024**2),
@@ -57,12 +57,14 @@ def test_a_limit_of_the_account_must_declare_the_usage_of_a_unit() -> None:
         ([], 6 * 1024**2),
     ],
 )
-def test_the_payload_limit_of_lambda_depends_on_the_invoking_service(after: list[str], size: int) -> None:
-    payload = KINDS["lambda"].payload_after(after)
-    assert payload and payload.bytes == size
+def test_the_payload_limit_of_lambda_depends_on_the_invoking_service(
+    preceding_services: list[str], max_bytes: int
+) -> None:
+    payload = KINDS["lambda"].payload_after(preceding_services)
+    assert payload and payload.bytes == max_bytes
 
 
-def test_asynchronous_invocations_do_not_use_the_rate_of_synchronous_ones() -> None:
+def test_asynchronous_invocations_do_not_use_the_rate_of_synchronous_invocations() -> None:
     limits = [name for name, _ in KINDS["lambda"].limits_after(["s3"])]
     assert "invoke_rate_sync" not in limits
     assert "invoke_rate_sync" in [name for name, _ in KINDS["lambda"].limits_after(["s3", "apigateway"])]

@@ -21,8 +21,8 @@ WRITES = {"throttle_group": "writes"}
 
 def service(**signals: dict[str, Any]) -> Service:
     """Return a service with these signals."""
-    named = {name: SIGNAL | changes for name, changes in signals.items()}
-    return Service.model_validate({"service": "kinesis", "title": "Kinesis", "signals": named})
+    signals_by_name = {name: SIGNAL | changes for name, changes in signals.items()}
+    return Service.model_validate({"service": "kinesis", "title": "Kinesis", "signals": signals_by_name})
 
 
 def test_signals_of_one_throttle_group_explain_each_other_and_no_others() -> None:
@@ -97,7 +97,7 @@ def test_signals_that_inhibit_each_other_in_a_cycle_are_refused(
         service(**signals)
 
 
-def test_two_signals_may_inhibit_each_other_as_the_higher_alert_is_sent() -> None:
+def test_two_signals_may_inhibit_each_other_because_the_worse_alert_is_sent() -> None:
     kinesis_service = service(
         a={"inhibited_by": ["b"]},
         b={"inhibited_by": ["a", "b"]},

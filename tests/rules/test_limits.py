@@ -17,7 +17,7 @@ candidates = st.dictionaries(st.sampled_from(LimitSource), values)
 
 
 @given(candidates)
-def test_the_first_source_with_a_usable_value_is_in_force_unless_the_quota_is_0_or_negative(
+def test_the_first_source_with_a_usable_value_is_in_force_unless_the_quota_is_unusable(
     by_source: Mapping[LimitSource, float | None],
 ) -> None:
     expected = None
@@ -48,6 +48,6 @@ def test_an_integer_becomes_a_float_because_the_journal_returns_floats() -> None
     assert limit and str(limit.value) == "1000.0"
 
 
-def test_the_precedence_is_the_documented_one() -> None:
+def test_the_precedence_of_sources_is_as_documented() -> None:
     order = ["override", "metric", "api", "quota_applied", "quota_default", "documented"]
     assert [str(source) for source in LimitSource] == order

@@ -68,7 +68,7 @@ def test_an_unknown_limit_has_an_unknown_capacity_and_an_unused_limit_an_infinit
     assert weakest_first(capacities_of(10, [(5, 10, NAN)])) == []
 
 
-def test_hops_are_ordered_after_the_hops_before_them_and_as_in_the_file() -> None:
+def test_hops_come_after_their_predecessors_and_else_in_the_order_of_the_file() -> None:
     branches = {"api": [], "fn": ["api"], "log": ["fn"], "table": ["fn"], "end": ["table", "log"]}
     assert order_of(branches) == (["api", "fn", "log", "table", "end"], [])
     assert order_of({"b": ["a"], "a": []}) == (["a", "b"], [])
@@ -100,7 +100,7 @@ def test_declared_visits_precede_measured_visits_which_precede_assumed_visits() 
     assert np.isnan(found["table"].number) and np.isnan(found["after"].number)
 
 
-def test_units_of_several_hops_before_add_up() -> None:
+def test_the_units_of_several_predecessors_add_up() -> None:
     found = visits_of(
         {
             "api": HopFlow(measured=100),

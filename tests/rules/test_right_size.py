@@ -12,13 +12,15 @@ from rules.signals import Band
 from rules.sizes import Size
 
 SHARD = Size(item="shard")
-WITHIN = Demand(utilization=0.5, days=14, known=1, band=Band())
-ONLY_MAXIMUM = Band(low=0, high=0.7, near=0.9)
+DEMAND_WITHIN_BAND = Demand(utilization=0.5, days=14, known=1, band=Band())
+BAND_FROM_ZERO = Band(low=0, high=0.7, near=0.9)
 
 
-def sized(*utilizations: float, bought: float = 8, size: Size = SHARD, **bounds: Any) -> RightSize:
+def size_for(*utilizations: float, bought: float = 8, size: Size = SHARD, **bounds: Any) -> RightSize:
     """Return the size for a purchase of `bought` items, whose limits have these peaks of utilization."""
-    return right_size(size, bought, [replace(WITHIN, utilization=peak) for peak in utilizations], **bounds)
+    return right_size(
+        size, bought, [replace(DEMAND_WITHIN_BAND, utilization=peak) for peak in utilizations], **bounds
+    )
 
 
 @pytest.mark.parametrize(
@@ -39,7 +41,7 @@ def sized(*utilizations: float, bought: float = 8, size: Size = SHARD, **bounds:
 def test_the_recommended_size_puts_the_highest_peak_into_the_band(
     utilizations: tuple[float, ...], advice: Advice, items: float
 ) -> None:
-    found = sized(*utilizations)
+    found = size_for(*utilizations)
     assert (found.advice, found.items) == (advice, items)
     assert utilizations[found.decided_by] == max(utilizations)
 
@@ -54,18 +56,20 @@ def test_the_recommended_size_puts_the_highest_peak_into_the_band(
     ],
 )
 def test_without_enough_data_no_size_is_advised(changes: dict[str, Any], reason: str) -> None:
-    idle = replace(WITHIN, utilization=0.01)
+    idle = replace(DEMAND_WITHIN_BAND, utilization=0.01)
     found = right_size(SHARD, 8, [idle, replace(idle, **changes)])
     assert (found.advice, found.items, found.reason, found.decided_by) == (Advice.UNKNOWN, None, reason, 1)
 
 
 def test_the_size_is_raised_for_one_limit_though_another_is_unknown() -> None:
-    found = right_size(SHARD, 8, [replace(WITHIN, days=1), replace(WITHIN, utilization=0.9)])
+    found = right_size(
+        SHARD, 8, [replace(DEMAND_WITHIN_BAND, days=1), replace(DEMAND_WITHIN_BAND, utilization=0.9)]
+    )
     assert (found.advice, found.items, found.decided_by) == (Advice.RAISE, 14, 1)
 
 
 def test_a_purchase_whose_band_begins_at_zero_is_never_lowered() -> None:
-    idle = replace(WITHIN, utilization=0.01, band=ONLY_MAXIMUM)
+    idle = replace(DEMAND_WITHIN_BAND, utilization=0.01, band=BAND_FROM_ZERO)
     assert right_size(SHARD, 8, [idle]).advice is Advice.KEEP
     assert right_size(SHARD, 8, [replace(idle, utilization=0.9)]).items == 14
 
@@ -85,40 +89,40 @@ def test_a_purchase_whose_band_begins_at_zero_is_never_lowered() -> None:
 def test_only_sizes_that_can_be_bought_are_advised(
     size: Size, bounds: dict[str, Any], utilization: float, items: float
 ) -> None:
-    assert sized(utilization, size=size, **bounds).items == items
+    assert size_for(utilization, size=size, **bounds).items == items
 
 
 def test_a_need_of_more_than_the_maximum_is_reported() -> None:
-    assert sized(0.9, maximum=10).reason == "13.0909 shards are needed"
-    at_maximum = sized(0.9, maximum=8)
+    assert size_for(0.9, maximum=10).reason == "13.0909 shards are needed"
+    at_maximum = size_for(0.9, maximum=8)
     assert at_maximum.advice is Advice.KEEP
     assert at_maximum.reason == "more than 8 shards cannot be bought for this resource"
 
 
 def test_throttling_below_the_limit_lowers_the_upper_edge_of_the_band() -> None:
-    bursty = replace(WITHIN, utilization=0.6, throttled_days=2, ceiling=0.6)
+    bursty = replace(DEMAND_WITHIN_BAND, utilization=0.6, throttled_days=2, ceiling=0.6)
     found = right_size(SHARD, 8, [bursty])
     assert (found.advice, found.items) == (Advice.RAISE, 12)  # 8 * 0.6 / (0.7 * 0.6) = 11.4
 
 
 def test_throttling_at_a_low_utilization_keeps_the_size() -> None:
-    throttled_part = replace(WITHIN, utilization=0.1, throttled_days=3, ceiling=0.05)
+    throttled_part = replace(DEMAND_WITHIN_BAND, utilization=0.1, throttled_days=3, ceiling=0.05)
     found = right_size(SHARD, 8, [throttled_part])
     assert (found.advice, found.items) == (Advice.KEEP, 8)
     assert "refused at 5% of the limit" in found.reason
 
 
 def test_throttled_demand_without_usage_keeps_the_size() -> None:
-    found = right_size(SHARD, 8, [replace(WITHIN, utilization=0.0, throttled_days=1)])
+    found = right_size(SHARD, 8, [replace(DEMAND_WITHIN_BAND, utilization=0.0, throttled_days=1)])
     assert (found.advice, found.items) == (Advice.KEEP, 8)
     assert "refused while nothing was served" in found.reason
 
 
 def test_a_busy_part_of_a_resource_keeps_the_size_and_does_not_raise_it() -> None:
-    part = replace(WITHIN, utilization=0.95, is_part=True)
-    assert right_size(SHARD, 8, [replace(WITHIN, utilization=0.1), part]).advice is Advice.KEEP
+    part = replace(DEMAND_WITHIN_BAND, utilization=0.95, is_part=True)
+    assert right_size(SHARD, 8, [replace(DEMAND_WITHIN_BAND, utilization=0.1), part]).advice is Advice.KEEP
     idle = replace(part, utilization=0.3)
-    assert right_size(SHARD, 8, [replace(WITHIN, utilization=0.1), idle]).items == 5
+    assert right_size(SHARD, 8, [replace(DEMAND_WITHIN_BAND, utilization=0.1), idle]).items == 5
 
 
 any_demand = st.builds(
@@ -126,7 +130,7 @@ any_demand = st.builds(
     utilization=st.none() | st.floats(0, 5),
     days=st.floats(0, 14),
     known=st.floats(0, 1),
-    band=st.sampled_from([Band(), ONLY_MAXIMUM]),
+    band=st.sampled_from([Band(), BAND_FROM_ZERO]),
     ceiling=st.none() | st.floats(0.01, 2),
     throttled_days=st.integers(0, 15),
     is_part=st.booleans(),
@@ -157,4 +161,4 @@ def test_advice_stays_between_minimum_and_maximum(
 @given(st.floats(0, 5), st.floats(0, 5), st.integers(1, 1000))
 def test_a_higher_demand_never_needs_a_smaller_size(first: float, second: float, bought: int) -> None:
     low, high = sorted((first, second))
-    assert (sized(low, bought=bought).items or 0) <= (sized(high, bought=bought).items or 0)
+    assert (size_for(low, bought=bought).items or 0) <= (size_for(high, bought=bought).items or 0)

@@ -18,14 +18,14 @@ SIGNAL: dict[str, Any] = {
 }
 
 
-def service(**changes: Any) -> dict[str, Any]:
+def service_document(**changes: Any) -> dict[str, Any]:
     """Return a file of the catalogue whose signal has changes."""
     return {"service": "kinesis", "title": "Kinesis", "signals": {"stream_write_bytes": SIGNAL | changes}}
 
 
 def signal(**changes: Any) -> Signal:
     """Return the signal of a file of the catalogue, with changes."""
-    return Service.model_validate(service(**changes)).signals["stream_write_bytes"]
+    return Service.model_validate(service_document(**changes)).signals["stream_write_bytes"]
 
 
 PRICE: dict[str, Any] = {
@@ -73,29 +73,33 @@ def test_two_prices_of_one_region_are_rejected() -> None:
 
 
 def test_signals_share_a_price_by_its_name() -> None:
-    document = service(sizes={"shard": {"item": "shard", "price": "hour"}}) | {"prices": {"hour": PRICE}}
+    document = service_document(sizes={"shard": {"item": "shard", "price": "hour"}}) | {
+        "prices": {"hour": PRICE}
+    }
     size = Service.model_validate(document).signals["stream_write_bytes"].size()
     assert size and size.price_in("us-east-1")
 
 
 def test_the_name_of_an_unknown_price_is_rejected() -> None:
-    document = service(sizes={"shard": {"item": "shard", "price": "hours"}}) | {"prices": {"hour": PRICE}}
+    document = service_document(sizes={"shard": {"item": "shard", "price": "hours"}}) | {
+        "prices": {"hour": PRICE}
+    }
     with pytest.raises(ValidationError, match="one of the service's prices, found hours"):
         Service.model_validate(document)
     with pytest.raises(ValidationError, match="one of the service's prices, found hours"):
         signal(sizes={"shard": {"item": "shard", "price": "hours"}})
 
 
-def test_a_signal_with_several_sizes_returns_the_named_one() -> None:
+def test_a_signal_with_several_sizes_returns_the_size_of_the_name() -> None:
     several = signal(sizes={name: {"item": name} for name in ("gp3", "io1")})
     assert several.size() is None and several.size("gp2") is None
     assert (found := several.size("io1")) and found.item == "io1"
 
 
 def test_without_the_name_of_the_size_its_price_is_not_known() -> None:
-    dear = PRICE | {"hourly": {"us-east-1": 0.02}}
+    higher_price = PRICE | {"hourly": {"us-east-1": 0.02}}
     several = signal(
-        sizes={name: {"item": "shard", "price": price} for name, price in (("a", PRICE), ("b", dear))}
+        sizes={name: {"item": "shard", "price": price} for name, price in (("a", PRICE), ("b", higher_price))}
     )
     assert (found := several.size()) and found.item == "shard" and found.price_in("us-east-1") is None
     assert (found := several.size("b")) and found.price_in("us-east-1")
@@ -121,7 +125,7 @@ def test_only_provisioned_limits_have_sizes() -> None:
         {"monthly": {"us-east-1": 11}},
     ],
 )
-def test_a_price_without_a_region_a_source_or_a_day_is_rejected(changes: dict[str, Any]) -> None:
+def test_an_invalid_price_is_rejected(changes: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         signal_with_price(**changes)
 
@@ -168,6 +172,6 @@ def test_a_band_must_be_in_order(low: float, high: float, near: float) -> None:
 )
 def test_an_invalid_signal_is_refused_with_its_key(changes: dict[str, Any], path: str) -> None:
     with pytest.raises(ValidationError) as caught:
-        Service.model_validate(service(**changes))
+        Service.model_validate(service_document(**changes))
     where = ".".join(map(str, caught.value.errors()[0]["loc"]))
     assert where.startswith(f"signals.stream_write_bytes.{path.removesuffix('.0')}")

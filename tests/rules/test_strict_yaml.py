@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from rules.strict_yaml import parse
 
-# JSON writes higher characters as pairs of escapes, and YAML allows keys of 1024 characters.
+# Texts that JSON and YAML have in common: JSON writes higher characters as pairs of escapes, and YAML allows
+# keys of 1024 characters.
 TEXT = st.text(st.characters(max_codepoint=0xFFFF, exclude_categories=["Cs"]), max_size=50)
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**17), 10**17) | st.floats(-1e9, 1e9) | TEXT,

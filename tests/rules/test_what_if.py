@@ -50,7 +50,7 @@ def test_the_peak_times_the_breaking_factor_is_the_ceiling(
 
 
 @given(amounts, amounts, st.one_of(st.just(NAN), amounts), st.lists(factors, min_size=2, max_size=5))
-def test_a_series_that_breaks_at_a_factor_breaks_at_every_higher_one(
+def test_a_series_that_breaks_at_a_factor_breaks_at_every_higher_factor(
     peak: float, limit: float, ceiling: float, tested_factors: list[float]
 ) -> None:
     broken = [
@@ -62,10 +62,10 @@ def test_a_series_that_breaks_at_a_factor_breaks_at_every_higher_one(
 
 @given(amounts, amounts, st.floats(1.001, 10), factors)
 def test_a_higher_limit_breaks_later_and_more_traffic_earlier(
-    peak: float, limit: float, more: float, factor: float
+    peak: float, limit: float, growth: float, factor: float
 ) -> None:
     usual, raised, busier = stress(
-        [peak, peak, peak * more], [limit, limit * more, limit], [NAN] * 3, factor
+        [peak, peak, peak * growth], [limit, limit * growth, limit], [NAN] * 3, factor
     ).breaks_at
     assert raised > usual > busier
 

@@ -17,7 +17,7 @@ from monitor.polling.watcher import Watcher
 from monitor.report.scan import requested_failures
 from tests.aws_environment import CREDENTIALS, set_aws_environment
 from tests.background import background
-from tests.global_services import ASSUMED, CALLER, SCOPE, global_registry
+from tests.global_services import ASSUMED, CALLER, SIGNING_SCOPE, global_registry
 from tests.http_endpoint import serve_http
 from tests.telemetries import Telemetries
 
@@ -68,7 +68,7 @@ class RegionalAws:
         return sum(number for (_, called_region), number in self.calls.items() if called_region == region)
 
     async def handle(self, request: web.Request) -> web.Response:
-        scope = SCOPE.search(request.headers["Authorization"])
+        scope = SIGNING_SCOPE.search(request.headers["Authorization"])
         assert scope
         region, service = scope.groups()
         self.calls[service, region] += 1

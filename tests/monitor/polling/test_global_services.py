@@ -19,7 +19,7 @@ from monitor.schema.problems import ConfigError
 from monitor.schema.selectors import parse_selectors
 from monitor.schema.types import ConfigContext
 from tests.aws_environment import CREDENTIALS, set_aws_environment
-from tests.global_services import ACCOUNT, DNS, GLOBAL, HOME, ZONE, GlobalAws, global_registry
+from tests.global_services import ACCOUNT, DNS, GLOBAL_CELL, HOME_CELL, ZONE, GlobalAws, global_registry
 from tests.telemetries import Telemetries
 
 REGISTRY = global_registry()
@@ -52,7 +52,7 @@ async def test_a_global_service_is_read_once_though_two_regions_are_configured()
     assert {key: cell.services for key, cell in watcher.cells.items()} == {
         EUROPE: {"topics"},
         ASIA: {"topics"},
-        GLOBAL: {"dns"},
+        GLOBAL_CELL: {"dns"},
     }
     assert {key.service for key in watcher.fleet.series if key.region == "global"} == {"dns"}
     assert {key.region for key in watcher.fleet.series if key.service == "dns"} == {"global"}
@@ -69,7 +69,7 @@ async def test_each_cell_has_a_call_budget_of_its_own() -> None:
         await watcher.close()
     assert {key: known.budget.left for key, known in watcher.known_quotas().items()} == {
         EUROPE: 300,
-        GLOBAL: 300,
+        GLOBAL_CELL: 300,
     }
 
 
@@ -79,7 +79,7 @@ async def test_metrics_and_quotas_of_a_global_service_are_read_in_the_home_regio
     assert aws.metrics["AWS/Route53", "us-east-1"] > 0
     assert {region for namespace, region in aws.metrics if namespace == "AWS/Route53"} == {"us-east-1"}
     assert {region for service, region in aws.calls if service == "servicequotas"} == {"us-east-1"}
-    assert watcher.fleet.metrics(GLOBAL)
+    assert watcher.fleet.metrics(GLOBAL_CELL)
     assert {status.region for status in watcher.cell_statuses()} == {"eu-west-1", "ap-south-1", "global"}
 
 
@@ -87,7 +87,7 @@ async def test_the_home_region_depends_on_the_partition() -> None:
     china = {"role_arn": ROLE.replace("arn:aws:", "arn:aws-cn:"), "regions": ["cn-north-1"]}
     async with GlobalAws.serving() as aws:
         watcher = await watcher_after_one_run(aws, accounts=[china])
-    assert set(watcher.cells) == {(ACCOUNT, "cn-north-1"), GLOBAL}
+    assert set(watcher.cells) == {(ACCOUNT, "cn-north-1"), GLOBAL_CELL}
     assert {region for namespace, region in aws.metrics if namespace == "AWS/Route53"} == {"cn-northwest-1"}
     assert {series.aws_region for key, series in watcher.fleet.series.items() if key.region == "global"} == {
         "cn-northwest-1"
@@ -104,7 +104,7 @@ async def test_a_service_with_a_region_in_another_partition_is_not_called() -> N
             aws, registry, accounts=[{"role_arn": ROLE, "regions": ["eu-west-1"]}]
         )
     assert set(in_china.cells) == {(ACCOUNT, "cn-north-1")}
-    assert set(in_europe.cells) == {EUROPE, GLOBAL}
+    assert set(in_europe.cells) == {EUROPE, GLOBAL_CELL}
     assert in_china.sentences() == []
     assert {region for service, region in aws.calls if service == "route53"} == {"us-west-2"}
     assert not [region for _, region in aws.metrics if region == "cn-northwest-1"]
@@ -132,7 +132,7 @@ async def test_a_scan_reports_a_global_service_in_the_region_global() -> None:
         selectors = parse_selectors({"region": ["global"]}, REGISTRY)
         scan = await scan_once(config, REGISTRY, selectors, lambda done, steps: None)
     assert scan.requested_failures == []
-    assert scan.cells == [(*EUROPE, ""), (*GLOBAL, "")]
+    assert scan.cells == [(*EUROPE, ""), (*GLOBAL_CELL, "")]
     assert {(row.key.region, row.key.service, row.aws_region) for row in scan.rows} == {
         ("global", "dns", "us-east-1")
     }
@@ -149,7 +149,7 @@ async def test_without_a_global_service_there_is_no_global_cell() -> None:
 async def test_if_only_global_services_are_configured_no_region_is_read_or_listed(regions: Any) -> None:
     async with GlobalAws.serving() as aws:
         watcher = await watcher_after_one_run(aws, services=["dns"], regions=regions)
-    assert set(watcher.cells) == {GLOBAL}
+    assert set(watcher.cells) == {GLOBAL_CELL}
     assert watcher.sentences() == []
     assert {service for service, _ in aws.calls} == {"sts", "route53", "monitoring", "servicequotas"}
 
@@ -170,10 +170,10 @@ async def test_a_denied_global_service_affects_only_itself() -> None:
     [
         ({"region": "global"}, {EUROPE, ASIA}),
         ({"service": "dns"}, {EUROPE, ASIA}),
-        ({"region": "ap-*"}, {EUROPE, GLOBAL}),
-        ({"service": "topics"}, {GLOBAL}),
-        ({"region": "*-*"}, {GLOBAL}),
-        ({"region": "eu-*", "service": "dns"}, {EUROPE, ASIA, GLOBAL}),
+        ({"region": "ap-*"}, {EUROPE, GLOBAL_CELL}),
+        ({"service": "topics"}, {GLOBAL_CELL}),
+        ({"region": "*-*"}, {GLOBAL_CELL}),
+        ({"region": "eu-*", "service": "dns"}, {EUROPE, ASIA, GLOBAL_CELL}),
     ],
 )
 async def test_a_cell_without_services_left_after_exclusions_is_not_read(
@@ -182,7 +182,7 @@ async def test_a_cell_without_services_left_after_exclusions_is_not_read(
     async with GlobalAws.serving() as aws:
         watcher = await watcher_after_one_run(aws, exclude=[exclude])
     assert set(watcher.cells) == cells
-    assert ("route53" in {service for service, _ in aws.calls}) is (GLOBAL in cells)
+    assert ("route53" in {service for service, _ in aws.calls}) is (GLOBAL_CELL in cells)
 
 
 def test_an_exclusion_of_the_region_global_is_ineffective_without_a_global_service() -> None:
@@ -209,5 +209,5 @@ async def test_cells_that_call_the_same_region_share_its_rate_limits() -> None:
         cells = await open_cells(account, aws.url, Telemetries().aws, aws_environment, {*ServiceScope})
         await aws_environment.clients.aclose()
     by_key = {cell.key: cell for cell in cells}
-    assert by_key[GLOBAL].limiters is by_key[HOME].limiters
-    assert by_key[GLOBAL].limiters is not by_key[EUROPE].limiters
+    assert by_key[GLOBAL_CELL].limiters is by_key[HOME_CELL].limiters
+    assert by_key[GLOBAL_CELL].limiters is not by_key[EUROPE].limiters

@@ -20,7 +20,7 @@ from monitor.polling.timings import PollingTimings
 from monitor.polling.watcher import Watcher
 from tests.aws_environment import CREDENTIALS, set_aws_environment
 from tests.background import background
-from tests.fake_organization import OWN, FakeOrganization, account_item
+from tests.fake_organization import OWN_ACCOUNT, FakeOrganization, account_item
 from tests.global_services import global_registry
 from tests.telemetries import Telemetries
 
@@ -43,7 +43,9 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def aws() -> AsyncIterator[FakeOrganization]:
-    async with FakeOrganization.serving(account_item(OWN, "home"), account_item(ONE, "one")) as organization:
+    async with FakeOrganization.serving(
+        account_item(OWN_ACCOUNT, "home"), account_item(ONE, "one")
+    ) as organization:
         yield organization
 
 
@@ -116,8 +118,8 @@ async def test_all_active_accounts_are_watched_and_the_callers_own_account_witho
 ) -> None:
     aws.accounts.append(account_item(TWO, "two", "SUSPENDED"))
     async with running(watcher_of(aws, role_name="team/monitor")) as watcher:
-        assert accounts_with_series(watcher) == {OWN, ONE}
-        assert account_names(watcher) == {OWN: "home", ONE: "one"}
+        assert accounts_with_series(watcher) == {OWN_ACCOUNT, ONE}
+        assert account_names(watcher) == {OWN_ACCOUNT: "home", ONE: "one"}
         assert {cell.name for cell in watcher.cell_statuses()} == {"home", "one"}
         assert organization_status(watcher).accounts == 2
         assert watcher.pending() == []
@@ -135,15 +137,15 @@ async def test_an_account_with_a_configuration_entry_has_the_settings_of_the_ent
     role = f"arn:aws:iam::{ONE}:role/other"
     entry = {"name": "configured", "role_arn": role, "regions": ["us-east-1"]}
     async with running(watcher_of(aws, accounts=[entry, {"name": "own"}])) as watcher:
-        assert account_names(watcher) == {OWN: "own", ONE: "configured"}
-        assert set(watcher.cells) == {(OWN, "eu-west-1"), (ONE, "us-east-1")}
+        assert account_names(watcher) == {OWN_ACCOUNT: "own", ONE: "configured"}
+        assert set(watcher.cells) == {(OWN_ACCOUNT, "eu-west-1"), (ONE, "us-east-1")}
     assert {arn for arn, _ in aws.roles} == {role}
 
 
 async def test_an_account_of_two_organizations_is_watched_once(aws: FakeOrganization) -> None:
     second = {"organization": True, "name": "second"}
     async with running(watcher_of(aws, accounts=[second])) as watcher:
-        assert accounts_with_series(watcher) == {OWN, ONE}
+        assert accounts_with_series(watcher) == {OWN_ACCOUNT, ONE}
         assert sum(status.accounts for status in watcher.members.statuses()) == 2
 
 
@@ -153,13 +155,18 @@ async def test_top_level_exclusions_apply_to_accounts_of_organizations(aws: Fake
         {**watcher.config.model_dump(exclude_unset=True), "exclude": [{"account": "one"}]}
     )
     async with running(watcher):
-        assert accounts_with_series(watcher) == {OWN}
+        assert accounts_with_series(watcher) == {OWN_ACCOUNT}
 
 
 async def test_names_that_are_not_unique_are_followed_by_the_id(aws: FakeOrganization) -> None:
     aws.accounts += [account_item(TWO, "one"), account_item(THREE, " ")]
     async with running(watcher_of(aws)) as watcher:
-        assert account_names(watcher) == {OWN: "home", ONE: f"one ({ONE})", TWO: f"one ({TWO})", THREE: THREE}
+        assert account_names(watcher) == {
+            OWN_ACCOUNT: "home",
+            ONE: f"one ({ONE})",
+            TWO: f"one ({TWO})",
+            THREE: THREE,
+        }
         aws.change(TWO, Name="other")
         await until(lambda: account_names(watcher)[TWO] == "other")
         assert account_names(watcher)[ONE] == "one"
@@ -171,11 +178,13 @@ async def test_two_accounts_that_exchange_their_names_keep_their_own_state(aws: 
     async with running(watcher_of(aws)) as watcher:
         assert set(watcher.inaccessible_accounts) == {"one"}
         aws.change(ONE, Name="home")
-        aws.change(OWN, Name="one")
-        await until(lambda: account_names(watcher) == {OWN: "one", ONE: "home"})
+        aws.change(OWN_ACCOUNT, Name="one")
+        await until(lambda: account_names(watcher) == {OWN_ACCOUNT: "one", ONE: "home"})
         assert set(watcher.inaccessible_accounts) == {"home"}
         aws.closed.clear()
-        await until(lambda: not watcher.inaccessible_accounts and accounts_with_series(watcher) == {OWN, ONE})
+        await until(
+            lambda: not watcher.inaccessible_accounts and accounts_with_series(watcher) == {OWN_ACCOUNT, ONE}
+        )
 
 
 @pytest.mark.parametrize("name", [f"one ({TWO})", TWO, "organization", "default", "a'b\"<b>&;%s{}", "日本"])
@@ -185,7 +194,7 @@ async def test_all_names_differ_though_one_looks_like_the_name_of_another_accoun
     aws.change(ONE, Name=name)
     aws.accounts += [account_item(TWO, " "), account_item(THREE, "one")]
     async with running(watcher_of(aws)) as watcher:
-        assert accounts_with_series(watcher) == {OWN, ONE, TWO, THREE}
+        assert accounts_with_series(watcher) == {OWN_ACCOUNT, ONE, TWO, THREE}
         assert len({*account_names(watcher).values()}) == 4
 
 
@@ -210,15 +219,15 @@ async def test_a_closed_account_has_neither_series_nor_calls_nor_exported_times_
     aws: FakeOrganization,
 ) -> None:
     async with running(watcher_of(aws)) as watcher:
-        assert exported_accounts(watcher) == {OWN, ONE}
+        assert exported_accounts(watcher) == {OWN_ACCOUNT, ONE}
         aws.change(ONE, State="CLOSED")
         aws.closed = {ONE}
-        await until(lambda: accounts_with_series(watcher) == {OWN})
-        assert exported_accounts(watcher) == {OWN}
+        await until(lambda: accounts_with_series(watcher) == {OWN_ACCOUNT})
+        assert exported_accounts(watcher) == {OWN_ACCOUNT}
         assert set(watcher.inaccessible_accounts) == set()
-        aws.read.clear()
+        aws.read_accounts.clear()
         await wait_for_lists(aws)
-        assert ONE not in aws.read
+        assert ONE not in aws.read_accounts
         assert ONE not in {account for account, _ in watcher.discovered()}
 
 
@@ -241,14 +250,14 @@ async def test_an_account_is_removed_only_after_two_lists_without_it(aws: FakeOr
     await organization.read()
     removed_item = aws.accounts.pop()
     await organization.read()
-    assert set(organization.members) == {OWN, ONE}
+    assert set(organization.members) == {OWN_ACCOUNT, ONE}
     aws.accounts.append(removed_item)
     await organization.read()
     aws.accounts.pop()
     await organization.read()
-    assert set(organization.members) == {OWN, ONE}
+    assert set(organization.members) == {OWN_ACCOUNT, ONE}
     await organization.read()
-    assert set(organization.members) == {OWN}
+    assert set(organization.members) == {OWN_ACCOUNT}
     assert watcher.members.departed == {ONE: "is not in the organization any more"}
     await watcher.close()
 
@@ -256,7 +265,7 @@ async def test_an_account_is_removed_only_after_two_lists_without_it(aws: FakeOr
 async def test_an_account_that_leaves_the_organization_is_no_longer_watched(aws: FakeOrganization) -> None:
     async with running(watcher_of(aws)) as watcher:
         aws.accounts.pop()
-        await until(lambda: accounts_with_series(watcher) == {OWN})
+        await until(lambda: accounts_with_series(watcher) == {OWN_ACCOUNT})
         assert watcher.members.departed == {ONE: "is not in the organization any more"}
 
 
@@ -265,7 +274,7 @@ async def test_an_account_that_is_renamed_to_an_excluded_name_is_no_longer_watch
 ) -> None:
     async with running(watcher_of(aws, exclude=["sandbox-*"])) as watcher:
         aws.change(ONE, Name="sandbox-1")
-        await until(lambda: accounts_with_series(watcher) == {OWN})
+        await until(lambda: accounts_with_series(watcher) == {OWN_ACCOUNT})
         assert watcher.members.departed == {ONE: "is excluded"}
 
 
@@ -293,7 +302,7 @@ async def test_after_a_failed_list_the_known_accounts_stay_watched(aws: FakeOrga
         await until(lambda: organization_status(watcher).listing.failures)
         (failure,) = organization_status(watcher).listing.failures
         assert (failure.operation, failure.code) == ("ListAccounts", code)
-        assert accounts_with_series(watcher) == {OWN, ONE}
+        assert accounts_with_series(watcher) == {OWN_ACCOUNT, ONE}
         assert watcher.inaccessible_accounts == {}
         aws.accounts.append(account_item(TWO, "two"))
         aws.failure = ""
@@ -309,11 +318,11 @@ async def test_if_the_first_list_fails_no_account_is_watched_until_a_list_succee
         assert (watcher.cells, organization_status(watcher).is_known) == ({}, False)
         (sentence,) = watcher.sentences()
         assert sentence.startswith(
-            f"organization: ListAccounts: AccessDeniedException of ListAccounts in {OWN}"
+            f"organization: ListAccounts: AccessDeniedException of ListAccounts in {OWN_ACCOUNT}"
         )
         assert "Allow `organizations:ListAccounts`" in sentence
         aws.failure = ""
-        await until(lambda: accounts_with_series(watcher) == {OWN, ONE})
+        await until(lambda: accounts_with_series(watcher) == {OWN_ACCOUNT, ONE})
         assert watcher.sentences() == []
 
 
@@ -325,7 +334,7 @@ async def test_if_the_first_list_fails_the_accounts_in_the_file_are_watched(
         pass
     aws.failure = "AccessDeniedException"
     async with running(watcher_of(aws, KnownAccounts.read(file))) as watcher:
-        assert accounts_with_series(watcher) == {OWN, ONE}
+        assert accounts_with_series(watcher) == {OWN_ACCOUNT, ONE}
         assert organization_status(watcher).is_known
         await until(lambda: organization_status(watcher).listing.failures)
     assert file.stat().st_mode & 0o077 == 0
@@ -344,9 +353,9 @@ async def test_a_missing_or_invalid_file_of_known_accounts_is_replaced(
     if content is not None:
         file.write_bytes(content)
     async with running(watcher_of(aws, KnownAccounts.read(file))) as watcher:
-        await until(lambda: accounts_with_series(watcher) == {OWN, ONE})
+        await until(lambda: accounts_with_series(watcher) == {OWN_ACCOUNT, ONE})
     written = json.loads(file.read_text())["organization"]["accounts"]
-    assert [account["id"] for account in written] == [OWN, ONE]
+    assert [account["id"] for account in written] == [OWN_ACCOUNT, ONE]
 
 
 async def test_accounts_are_watched_though_the_file_of_known_accounts_cannot_be_written(
@@ -354,7 +363,7 @@ async def test_accounts_are_watched_though_the_file_of_known_accounts_cannot_be_
 ) -> None:
     known = KnownAccounts.read(tmp_path / "absent" / "accounts.json")
     async with running(watcher_of(aws, known)) as watcher:
-        assert accounts_with_series(watcher) == {OWN, ONE}
+        assert accounts_with_series(watcher) == {OWN_ACCOUNT, ONE}
     assert "cannot be written" in caplog.text
 
 
@@ -370,10 +379,10 @@ async def test_known_accounts_of_other_organizational_units_are_not_watched(aws:
 async def test_an_account_whose_role_cannot_be_assumed_affects_only_itself(aws: FakeOrganization) -> None:
     aws.closed = {ONE}
     async with running(watcher_of(aws)) as watcher:
-        assert accounts_with_series(watcher) == {OWN}
+        assert accounts_with_series(watcher) == {OWN_ACCOUNT}
         assert set(watcher.inaccessible_accounts) == {"one"}
         aws.closed.clear()
-        await until(lambda: accounts_with_series(watcher) == {OWN, ONE})
+        await until(lambda: accounts_with_series(watcher) == {OWN_ACCOUNT, ONE})
 
 
 async def test_patterns_that_match_nothing_are_logged_once(
@@ -393,7 +402,7 @@ async def test_a_single_scan_lists_the_accounts_and_reads_them(aws: FakeOrganiza
     watcher = watcher_of(aws)
     await watcher.run_once(lambda done, steps: None)
     await watcher.close()
-    assert accounts_with_series(watcher) == {OWN, ONE}
+    assert accounts_with_series(watcher) == {OWN_ACCOUNT, ONE}
     assert aws.lists == 1
 
 
@@ -411,7 +420,7 @@ async def test_five_hundred_accounts_are_added_and_half_of_them_removed(aws: Fak
     listed_accounts = [ListedAccount(f"{number:012}", f"a {number}") for number in range(500)]
 
     async def list_accounts(_: Organization) -> OrganizationListing:
-        return OrganizationListing(OWN, "aws", (), tuple(listed_accounts))
+        return OrganizationListing(OWN_ACCOUNT, "aws", (), tuple(listed_accounts))
 
     (entry,) = watcher.config.monitored_organizations(REGISTRY)
     organization = OrganizationWatcher(entry, list_accounts, watcher.members, KnownAccounts(), FAST_TIMINGS)
@@ -436,7 +445,7 @@ async def test_accounts_beyond_the_maximum_are_reported_and_watched_accounts_sta
     await organization.read()
     aws.accounts = [account_item("000000000001", "new"), *aws.accounts]
     await organization.read()
-    assert set(organization.members) == {OWN, ONE}
+    assert set(organization.members) == {OWN_ACCOUNT, ONE}
     (failure,) = organization.status().listing.failures
     assert (failure.code, failure.message) == (
         "TooManyAccounts",

@@ -9,7 +9,7 @@ from monitor.aws.cell import Cell
 from monitor.polling.watcher import Watcher
 from tests.aws_environment import CREDENTIALS, set_aws_environment
 from tests.fake_aws import FakeAws, denied
-from tests.fake_organization import OWN, FakeOrganization, account_item
+from tests.fake_organization import OWN_ACCOUNT, FakeOrganization, account_item
 from tests.monitor.polling.test_organization import watcher_of
 
 ONE, TWO, THREE = ("111111111111", "222222222222", "333333333333")
@@ -23,7 +23,11 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def aws() -> AsyncIterator[FakeOrganization]:
-    accounts = [account_item(OWN, "home"), account_item(ONE, "one"), account_item(TWO, "two", "CLOSED")]
+    accounts = [
+        account_item(OWN_ACCOUNT, "home"),
+        account_item(ONE, "one"),
+        account_item(TWO, "two", "CLOSED"),
+    ]
     async with FakeOrganization.serving(*accounts) as organization:
         organization.tags = {ONE: {"environment": "production"}, TWO: {"environment": "production"}}
         yield organization
@@ -40,11 +44,11 @@ async def watched_accounts(watcher: Watcher) -> set[str]:
 
 async def test_only_accounts_with_matching_tags_are_watched(aws: FakeOrganization) -> None:
     assert await watched_accounts(watcher_of(aws, tags={"environment": "prod*"})) == {ONE}
-    assert sorted(aws.tag_calls) == [OWN, ONE]  # none about the closed account
+    assert sorted(aws.tag_calls) == [OWN_ACCOUNT, ONE]  # none about the closed account
 
 
 async def test_no_tags_are_read_without_a_selection_by_tags(aws: FakeOrganization) -> None:
-    assert await watched_accounts(watcher_of(aws)) == {OWN, ONE}
+    assert await watched_accounts(watcher_of(aws)) == {OWN_ACCOUNT, ONE}
     assert aws.tag_calls == []
 
 

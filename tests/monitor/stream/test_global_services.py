@@ -12,7 +12,7 @@ from monitor.fleet.metric_query import metric_query
 from monitor.stream.declared_metrics import DeclaredMetrics
 from monitor.stream.discovery import Discovery
 from monitor.stream.ingest import Ingest, IngestOptions
-from tests.global_services import ACCOUNT, GLOBAL, HOME, ZONE, global_registry
+from tests.global_services import ACCOUNT, GLOBAL_CELL, HOME_CELL, ZONE, global_registry
 from tests.monitor.stream.bodies import NOW, Update, delivery, lines
 from tests.monitor.stream.fleets import MINUTE, add_series, mark_polled, outcome_count
 from tests.telemetries import Telemetries
@@ -58,28 +58,32 @@ def value(fleet: Fleet, cell: CellKey, metric: Metric) -> float:
 
 
 async def test_updates_of_a_global_service_belong_to_the_global_cell() -> None:
-    fleet = fleet_of((GLOBAL, QUERIES))
+    fleet = fleet_of((GLOBAL_CELL, QUERIES))
     ingest = await ingested(fleet, QUERY_UPDATE)
-    assert value(fleet, GLOBAL, QUERIES) == 600.0
+    assert value(fleet, GLOBAL_CELL, QUERIES) == 600.0
     assert outcome_count(ingest, "written") == 1
 
 
 async def test_updates_of_a_global_service_from_another_region_have_no_series() -> None:
-    fleet = fleet_of((GLOBAL, QUERIES))
+    fleet = fleet_of((GLOBAL_CELL, QUERIES))
     ingest = await ingested(fleet, QUERY_UPDATE.but(region="eu-west-1"))
-    assert np.isnan(value(fleet, GLOBAL, QUERIES))
+    assert np.isnan(value(fleet, GLOBAL_CELL, QUERIES))
     assert outcome_count(ingest, "unknown") == 1
 
 
 async def test_dimensions_decide_between_global_and_regional_services_of_one_namespace() -> None:
-    fleet = fleet_of((GLOBAL, ZONES), (HOME, TOPICS), (EUROPE, TOPICS))
+    fleet = fleet_of((GLOBAL_CELL, ZONES), (HOME_CELL, TOPICS), (EUROPE, TOPICS))
     updates = [
         usage_update(ZONES).but(max=3.0),
         usage_update(TOPICS).but(max=4.0),
         usage_update(TOPICS).but(max=5.0, region="eu-west-1"),
     ]
     ingest = await ingested(fleet, *updates)
-    assert [value(fleet, GLOBAL, ZONES), value(fleet, HOME, TOPICS), value(fleet, EUROPE, TOPICS)] == [
+    assert [
+        value(fleet, GLOBAL_CELL, ZONES),
+        value(fleet, HOME_CELL, TOPICS),
+        value(fleet, EUROPE, TOPICS),
+    ] == [
         3,
         4,
         5,
@@ -88,36 +92,36 @@ async def test_dimensions_decide_between_global_and_regional_services_of_one_nam
 
 
 async def test_a_series_found_later_gets_the_points_that_arrive_afterwards() -> None:
-    fleet = fleet_of((HOME, TOPICS))
+    fleet = fleet_of((HOME_CELL, TOPICS))
     ingest = ingest_of(fleet, Discovery())
     await ingest.ingest(delivery(lines([usage_update(ZONES)]), request="a"))
     assert outcome_count(ingest, "unknown") == 1
-    add_series(fleet, ZONES, account=GLOBAL[0], region=GLOBAL[1])
+    add_series(fleet, ZONES, account=GLOBAL_CELL[0], region=GLOBAL_CELL[1])
     await ingest.ingest(delivery(lines([usage_update(ZONES).but(max=9.0)]), request="b"))
     ingest.close()
-    assert value(fleet, GLOBAL, ZONES) == 9.0
+    assert value(fleet, GLOBAL_CELL, ZONES) == 9.0
 
 
 @pytest.mark.parametrize("update", [QUERY_UPDATE, usage_update(ZONES)])
 async def test_updates_of_a_global_service_wait_for_the_first_inventory(update: Update) -> None:
-    running = {(GLOBAL, "dns")}
-    fleet = fleet_of((HOME, TOPICS))
+    running = {(GLOBAL_CELL, "dns")}
+    fleet = fleet_of((HOME_CELL, TOPICS))
     discovery = Discovery(may_discover=lambda cell, service: (cell, service) in running)
     ingest = ingest_of(fleet, discovery)
     await ingest.ingest(delivery(lines([update]), request="a"))
     assert outcome_count(ingest, "unknown") == 0
     running.clear()
     metric = QUERIES if update is QUERY_UPDATE else ZONES
-    add_series(fleet, metric, account=GLOBAL[0], region=GLOBAL[1])
+    add_series(fleet, metric, account=GLOBAL_CELL[0], region=GLOBAL_CELL[1])
     await ingest.ingest(delivery(lines([usage_update(TOPICS)]), request="b"))
     ingest.close()
-    assert value(fleet, GLOBAL, metric) == (600.0 if update is QUERY_UPDATE else 400.0)
+    assert value(fleet, GLOBAL_CELL, metric) == (600.0 if update is QUERY_UPDATE else 400.0)
 
 
 async def test_an_unknown_global_resource_requests_an_inventory_of_the_global_cell() -> None:
     requested = list[tuple[CellKey, str]]()
     discovery = Discovery(request_inventory=lambda cell, service: requested.append((cell, service)))
-    fleet = fleet_of((GLOBAL, QUERIES), (HOME, TOPICS))
+    fleet = fleet_of((GLOBAL_CELL, QUERIES), (HOME_CELL, TOPICS))
     unknown_zone = QUERY_UPDATE.but(dimensions=(("HostedZoneId", "Z9"),))
     await ingested(fleet, unknown_zone, discovery=discovery)
-    assert requested == [(GLOBAL, "dns")]
+    assert requested == [(GLOBAL_CELL, "dns")]
