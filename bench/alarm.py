@@ -37,7 +37,7 @@ from rules.limits import Limit, LimitSource
 from rules.signals import Band
 from tests.registries import REGISTRY, STREAM_WRITE_BYTES
 
-SERIES, NEAR = 100_000, 10_000  # all series, and those that come near their limits
+SERIES, NEAR_SERIES = 100_000, 10_000  # all series, and those that come near their limits
 NOW = 30_000_000  # minutes
 PENDING_FOR = 5
 SETTINGS = SeriesSettings(
@@ -46,8 +46,8 @@ SETTINGS = SeriesSettings(
     band=Band(),
     pending_for=PENDING_FOR,
 )
-REGIONS = ("eu-west-1", "us-east-1")
-LAG_INTERVAL = 0.001  # seconds between two measurements of the event loop's lag
+ACCOUNTS, REGIONS = 50, ("eu-west-1", "us-east-1")
+LAG_INTERVAL = 0.001  # seconds between two measurements of how long the event loop is blocked
 
 
 def fleet_of(size: int) -> Fleet:
@@ -56,7 +56,7 @@ def fleet_of(size: int) -> Fleet:
     for n in range(size):
         usage = per_second(Metric("AWS/Kinesis", "IncomingBytes", "Sum").of(StreamName=f"stream-{n}"))
         throttled = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
-        key = Key(f"{n % 50:012}", REGIONS[n % 2], "kinesis", "stream_write_bytes", f"stream-{n}")
+        key = Key(f"{n % ACCOUNTS:012}", REGIONS[n % 2], "kinesis", "stream_write_bytes", f"stream-{n}")
         observed = Observed(
             signal=key.signal,
             resource=key.subject,
@@ -75,10 +75,10 @@ def first_rows(formulas: Formulas) -> Ints:
     return rows
 
 
-def write_minute(fleet: Fleet, minute: int, near: int) -> None:
-    """Write a minute in which the first `near` series are near their limits, and all others in the band."""
+def write_minute(fleet: Fleet, minute: int, near_count: int) -> None:
+    """Write a minute in which `near_count` series are near their limits, and all others within the band."""
     values = np.full(SERIES, 500.0 * 60, np.float32)
-    values[:near] = 950 * 60
+    values[:near_count] = 950.0 * 60
     usage_rows, throttled_rows = first_rows(fleet.usages), first_rows(fleet.throttled)
     fleet.rings.write(usage_rows, np.full(SERIES, minute, np.int32), values)
     fleet.rings.mark_read(usage_rows, minute)
@@ -100,7 +100,7 @@ class Lag:
 
 
 async def timed(label: str, work: Awaitable[object]) -> None:
-    """Await work; print how long it takes, and the longest lag of the event loop during it."""
+    """Await work; print how long it takes, and the longest time for which it blocks the event loop."""
     lag = Lag()
     watching = asyncio.create_task(lag.watch())
     await asyncio.sleep(10 * LAG_INTERVAL)
@@ -117,20 +117,25 @@ async def timed(label: str, work: Awaitable[object]) -> None:
 
 
 class Harness:
-    """An alert engine over a fleet, with its journal and one receiver, composed as in `monitor.app`."""
+    """An alert engine over a fleet, with its journal and one receiver, composed as in `monitor.app`.
 
-    def __init__(self, journal: Journal, fleet: Fleet, keepalive: bool) -> None:
-        self.seconds, self.fleet, self.journal = NOW * 60.0, fleet, journal
-        kind = {"type": "alertmanager", "urls": ["https://example.org"]} if keepalive else WEBHOOK
-        config = Config.model_validate({"receivers": [{"name": "local", **kind}]}, context=ConfigContext())
+    epoch_seconds: the simulated time. is_alertmanager: whether the receiver is an Alertmanager, or a webhook.
+    """
+
+    def __init__(self, journal: Journal, fleet: Fleet, is_alertmanager: bool) -> None:
+        self.epoch_seconds, self.fleet, self.journal = NOW * 60.0, fleet, journal
+        settings = {"type": "alertmanager", "urls": ["https://example.org"]} if is_alertmanager else WEBHOOK
+        config = Config.model_validate(
+            {"receivers": [{"name": "local", **settings}]}, context=ConfigContext()
+        )
         self.delivery = Delivery(journal, DeliveryTelemetry(CollectorRegistry()), now=self.clock)
-        self.delivery.configure([DeliveryTarget(name="local", send=self.accept, per_alert=keepalive)])
+        self.delivery.configure([DeliveryTarget(name="local", send=self.accept, per_alert=is_alertmanager)])
         self.engine = AlertEngine(
             fleet, journal, self.delivery, config.alerting_settings(REGISTRY), now=self.clock
         )
 
     def clock(self) -> float:
-        return self.seconds
+        return self.epoch_seconds
 
     async def accept(self, notification: Notification) -> DeliveryResult:
         return delivered("accepted")
@@ -138,45 +143,45 @@ class Harness:
     async def process(self) -> None:
         await self.engine.process(MonitorStatus(), {})
 
-    async def judge_minute(self, minute: int, near: int) -> None:
-        write_minute(self.fleet, minute, near)
-        self.seconds = minute * 60.0
+    async def judge_minute(self, minute: int, near_count: int) -> None:
+        write_minute(self.fleet, minute, near_count)
+        self.epoch_seconds = minute * 60.0
         judge(self.fleet, minute)
 
     async def deliver(self) -> None:
         sender = self.delivery.senders["local"]
-        while len(sender.outbox) and (sender.outbox.next_due() or 0) <= self.seconds:
+        while len(sender.outbox) and (sender.outbox.next_due() or 0) <= self.epoch_seconds:
             await sender.send_due()
 
 
 WEBHOOK = {"type": "webhook", "url": "https://example.org"}
 
 
-async def measure(folder: Path, fleet: Fleet, keepalive: bool) -> None:
-    """Print what passes of the alert engine and notifications cost.
+async def measure(folder: Path, fleet: Fleet, is_alertmanager: bool) -> None:
+    """Print the cost of the alert engine's passes, and of notifications.
 
-    keepalive: the receiver is an Alertmanager, which is notified of each alert again every minute.
+    is_alertmanager: the receiver is an Alertmanager, which is notified of each alert again every minute.
     """
-    print("an Alertmanager, notified again every minute" if keepalive else "a webhook")
+    print("an Alertmanager, notified again every minute" if is_alertmanager else "a webhook")
     journal = await Journal.open(folder / "journal.db")
-    harness = Harness(journal, fleet, keepalive)
-    first_minute = next_unread_minute(fleet)
+    harness = Harness(journal, fleet, is_alertmanager)
+    first_minute = minute_after_all_read(fleet)
     await harness.judge_minute(first_minute, 0)
     await timed("first pass", harness.process())
     gc.collect()
     gc.freeze()  # as `monitor.app` does
     for n in range(1, PENDING_FOR + 1):
-        await harness.judge_minute(first_minute + n, NEAR)
-        await timed(f"{NEAR:,} are pending", harness.process())
-    await harness.judge_minute(first_minute + PENDING_FOR + 1, NEAR)
-    await timed(f"{NEAR:,} fire and are stored", harness.process())
-    harness.seconds += 31
+        await harness.judge_minute(first_minute + n, NEAR_SERIES)
+        await timed(f"{NEAR_SERIES:,} are pending", harness.process())
+    await harness.judge_minute(first_minute + PENDING_FOR + 1, NEAR_SERIES)
+    await timed(f"{NEAR_SERIES:,} fire and are stored", harness.process())
+    harness.epoch_seconds += 31
     await timed("notified after group_wait", harness.process())
     await timed("delivered", harness.deliver())
     await timed("a pass without changes", harness.process())
-    await harness.judge_minute(first_minute + PENDING_FOR + 2, NEAR + 1)
+    await harness.judge_minute(first_minute + PENDING_FOR + 2, NEAR_SERIES + 1)
     await timed("a new minute; one more is pending", harness.process())
-    harness.seconds += 61
+    harness.epoch_seconds += 61
     await timed("a minute later", harness.process())
     await harness.deliver()
     start = time.perf_counter()
@@ -184,8 +189,8 @@ async def measure(folder: Path, fleet: Fleet, keepalive: bool) -> None:
     print(f"{'exported alerts listed':>44}: {time.perf_counter() - start:6.2f} s for {len(active):,}")
     await journal.close()
     journal = await Journal.open(folder / "journal.db")
-    harness = Harness(journal, fleet, keepalive)
-    await harness.judge_minute(first_minute + PENDING_FOR + 4, NEAR)
+    harness = Harness(journal, fleet, is_alertmanager)
+    await harness.judge_minute(first_minute + PENDING_FOR + 4, NEAR_SERIES)
     await timed("first pass after a restart", harness.process())
     for n in range(5, 12):
         await harness.judge_minute(first_minute + PENDING_FOR + n, 0)
@@ -194,17 +199,17 @@ async def measure(folder: Path, fleet: Fleet, keepalive: bool) -> None:
     await journal.close()
 
 
-def next_unread_minute(fleet: Fleet) -> int:
-    """Return a minute that is later than every minute read so far."""
+def minute_after_all_read(fleet: Fleet) -> int:
+    """Return the minute one hour after the last minute that was read; of a new fleet, NOW."""
     return max(NOW, int(fleet.rings.read_through[: fleet.rings.size].max()) + 60)
 
 
 async def main() -> None:
     logging.disable(logging.WARNING)
     fleet = fleet_of(SERIES)
-    for keepalive in (False, True):
+    for is_alertmanager in (False, True):
         with tempfile.TemporaryDirectory() as folder:
-            await measure(Path(folder), fleet, keepalive)
+            await measure(Path(folder), fleet, is_alertmanager)
 
 
 if __name__ == "__main__":

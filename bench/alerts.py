@@ -14,12 +14,12 @@ SERIES = 1_000_000
 WINDOW = 32  # minutes of samples
 NOW = 30_000_000
 BREACHING = 0.05  # fraction of the series that breach a rule
-DIRTY = 0.05  # fraction of the series with new samples
+UPDATED = 0.05  # fraction of the series with new samples
 ROUNDS = 9  # measured rounds
 
 
 def criteria(series: int) -> AlertCriteria:
-    """Return the criteria of all rules for `series` series."""
+    """Return the criteria of all rules. series: the number of series."""
 
     def for_all(value: float) -> Floats:
         return np.full(series, value, np.float32)
@@ -27,6 +27,7 @@ def criteria(series: int) -> AlertCriteria:
     def durations(minutes: list[int]) -> Ints:
         return np.broadcast_to(np.array(minutes, np.int32)[:, None], (len(Rule), series))
 
+    # by rule, in minutes
     pending_for, keep_firing_for = [BELOW_PENDING_FOR, 5, 5, 0], [KEEP_FIRING_FOR[rule] for rule in Rule]
     stale_after = np.full(series, 15, np.int32)
     band = for_all(0.4), for_all(0.7), for_all(0.9)
@@ -48,7 +49,7 @@ class RandomSamples:
         return Samples.measured(self.utilization[index], self.throttled[index])
 
 
-def median(run: Callable[[int], object], rounds: int = ROUNDS) -> float:
+def median_milliseconds(run: Callable[[int], object], rounds: int = ROUNDS) -> float:
     """Return the median duration of `run` in milliseconds. run: takes the number of the round."""
     took = []
     for n in range(rounds):
@@ -70,35 +71,36 @@ def step_all(breaching: float) -> float:
 
     for n in range(WINDOW - ROUNDS):
         step_minute(n)
-    return median(lambda n: step_minute(n - ROUNDS))  # the last minutes
+    return median_milliseconds(lambda n: step_minute(n - ROUNDS))  # negative: counted from the end
 
 
-def advance(dirty: float) -> float:
-    """Return the milliseconds to advance the fraction `dirty` of the series by five minutes.
+def advance(updated: float) -> float:
+    """Return the median milliseconds to advance the fraction `updated` of the series by five minutes.
 
-    Each round advances other series.
+    No two rounds advance the same series.
     """
     samples, states, all_criteria = RandomSamples(BREACHING), AlertStates(WINDOW), criteria(SERIES)
-    step = round(1 / dirty) if dirty else 0
-    parts = [np.arange(part, SERIES, step, dtype=np.int32) for part in range(ROUNDS)] if dirty else []
-    for slots in parts:
+    distance = round(1 / updated) if updated else 0
+    first_slots = range(ROUNDS) if updated else ()
+    slots_by_round = [np.arange(first, SERIES, distance, dtype=np.int32) for first in first_slots]
+    for slots in slots_by_round:
         states.advance(slots, np.full(slots.size, NOW, np.int32), all_criteria.take(slots), samples)
 
-    def poll(n: int) -> None:
-        slots = parts[n] if dirty else np.empty(0, np.int32)
+    def advance_part(n: int) -> None:
+        slots = slots_by_round[n] if updated else np.empty(0, np.int32)
         states.advance(slots, np.full(slots.size, NOW + 5, np.int32), all_criteria.take(slots), samples)
 
-    return median(poll)
+    return median_milliseconds(advance_part)
 
 
 def step_objects() -> float:
     """Return the milliseconds of one step with one object per alert, one alert after the other."""
-    inactive, breach, durations = (
+    alerts, breach, durations = (
         [Alert()] * len(Rule) * SERIES,
         Breach(False, False),
         AlertDurations(5, 5, 15),
     )
-    return median(lambda n: [step(alert, NOW + n, breach, durations) for alert in inactive], 1)
+    return median_milliseconds(lambda n: [step(alert, NOW + n, breach, durations) for alert in alerts], 1)
 
 
 def main() -> None:
@@ -109,7 +111,7 @@ def main() -> None:
     )
     print(
         f"advance: {advance(0):.2f} ms without new samples, "
-        f"{advance(DIRTY):.1f} ms with 5 minutes of {DIRTY:.0%}"
+        f"{advance(UPDATED):.1f} ms with 5 minutes of {UPDATED:.0%}"
     )
     objects_time = step_objects()
     print(f"one object per alert: {objects_time:.0f} ms ({objects_time / idle_time:.0f}x)")

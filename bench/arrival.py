@@ -1,8 +1,8 @@
 """Delay between a streamed point and the zone in the API that results from it. `python bench/arrival.py`
 
-The whole service runs with 100,000 series in another process. Each second, it also receives 10,000 points of
-other series.
-All accounts are inaccessible, so that nothing is polled.
+The whole service runs with 100,000 series in another process. The measured points are of one series; each
+second, the service also receives 10,000 points of the others. All accounts are inaccessible, so that nothing
+is polled.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection
 
 import orjson
 
-from bench.stream import KEY, Body, Client
+from bench.stream import ACCESS_KEY, Body, Client
 from collectors.base import Metric, Observed, per_second
 from monitor.app import App
 from monitor.config.config import Config
@@ -34,7 +34,7 @@ from rules.signals import Band
 from tests.monitor.stream.bodies import NOW, Update, lines
 from tests.registries import REGISTRY, STREAM_WRITE_BYTES
 
-SERIES, ACCOUNTS, POINTS = 100_000, 50, 10_000
+SERIES, ACCOUNTS, POINTS_PER_SECOND = 100_000, 50, 10_000
 LIMIT = 1000.0  # bytes/s
 UTILIZATION = {"within": 0.5, "near": 0.95}  # by zone
 POLL_INTERVAL = 0.02  # seconds between two requests to the API
@@ -61,12 +61,12 @@ def fill(fleet: Fleet, minute: int) -> None:
 def serve(ready: Connection, minute: int) -> None:
     """Run the service; send its port through `ready`."""
     isolate_environment(os.environ)
-    os.environ[ACCESS_KEYS_VARIABLE] = KEY
+    os.environ[ACCESS_KEYS_VARIABLE] = ACCESS_KEY
     listener = bind_socket("127.0.0.1", 0)
     with tempfile.TemporaryDirectory() as folder:
         config = Config.model_validate(
             {
-                "endpoint_url": "http://127.0.0.1:9",
+                "endpoint_url": "http://127.0.0.1:9",  # nothing listens there
                 "regions": ["eu-west-1"],
                 "journal": f"{folder}/headroom.db",
             }
@@ -85,10 +85,10 @@ async def run(config: Config, listener: socket.socket, ready: Connection, minute
 def update(n: int, minute: int, utilization: float) -> Update:
     """Return the update of a series for one minute."""
     series_key = key(n)
-    used, ago = LIMIT * 60 * utilization, NOW // 60 - minute
+    usage_sum, age = LIMIT * 60 * utilization, NOW // 60 - minute
     dimensions = (("StreamName", series_key.resource),)
     return Update(
-        dimensions=dimensions, ago=ago, sum=used, account=series_key.account, region=series_key.region
+        dimensions=dimensions, ago=age, sum=usage_sum, account=series_key.account, region=series_key.region
     )
 
 
@@ -98,8 +98,11 @@ async def connect(port: int) -> Client:
 
 @asynccontextmanager
 async def background_points(port: int, minute: int) -> AsyncIterator[None]:
-    """Send POINTS points each second, of all series except the last one."""
-    batches = [range(start, min(start + POINTS, SERIES - 1)) for start in range(0, SERIES, POINTS)]
+    """Send POINTS_PER_SECOND points each second, of all series except the last one, which is measured."""
+    batches = [
+        range(start, min(start + POINTS_PER_SECOND, SERIES - 1))
+        for start in range(0, SERIES, POINTS_PER_SECOND)
+    ]
     bodies = [Body([lines(update(n, minute, 0.3) for n in batch)]) for batch in batches]
 
     async def send() -> None:
@@ -115,12 +118,12 @@ async def background_points(port: int, minute: int) -> AsyncIterator[None]:
     await asyncio.gather(sending, return_exceptions=True)
 
 
-async def arrivals(port: int, minute: int, runs: int) -> list[float]:
-    """Return, ascending, the seconds from sending a point until the API shows the zone it implies."""
+async def arrival_times(port: int, minute: int, runs: int) -> list[float]:
+    """Return the seconds from sending a point until the API shows its zone, in ascending order."""
     sender, reader = await connect(port), await connect(port)
     url = f"/api/v1/series?resource={key(SERIES - 1).resource}"
     took = []
-    async with background_points(port, minute):  # the service becomes ready only with samples
+    async with background_points(port, minute):  # without samples, the service does not become ready
         async with asyncio.timeout(READY_TIMEOUT):
             while b'"ready":true' not in await reader.get("/api/v1/status"):  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.5)
@@ -145,7 +148,7 @@ def main() -> None:
     ours, theirs = get_context("spawn").Pipe()
     server = get_context("spawn").Process(target=serve, args=(theirs, minute), daemon=True)
     server.start()
-    took = asyncio.run(arrivals(ours.recv(), minute, runs))
+    took = asyncio.run(arrival_times(ours.recv(), minute, runs))
     server.terminate()
     server.join()
     p50, p99 = took[len(took) // 2], took[int(len(took) * 0.99)]

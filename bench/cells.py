@@ -46,9 +46,9 @@ REGIONS = (
     "ap-southeast-1",
     "ap-southeast-2",
 )
-LAG_INTERVAL = 0.005  # seconds between two measurements of the event loop's lag
+LAG_INTERVAL = 0.005  # seconds between two measurements of how long the event loop is blocked
 
-XML = {  # by action; without a name: the response of the REST_XML services
+XML = {  # by action; under "", the response of the REST_XML services
     "AssumeRole": "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIA</AccessKeyId>"
     "<SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>"
     "<Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>",
@@ -59,7 +59,8 @@ XML = {  # by action; without a name: the response of the REST_XML services
     "<AutoScalingGroups/></DescribeAutoScalingGroupsResult></DescribeAutoScalingGroupsResponse>",
     "": "<ListAllMyBucketsResult><Buckets/></ListAllMyBucketsResult>",
 }
-CBOR = {"smithy-protocol": "rpc-v2-cbor"}
+EMPTY_CBOR_MAP = b"\xa0"
+CBOR_HEADERS = {"smithy-protocol": "rpc-v2-cbor"}
 REST_XML = ("s3", "route53", "cloudfront")
 NO_POINTS = {"Timestamps": [], "Values": [], "StatusCode": "Complete"}
 JSON = {  # by operation, or by the last part of the path
@@ -73,29 +74,29 @@ JSON = {  # by operation, or by the last part of the path
     "account": {"throttleSettings": {"rateLimit": 10000.0, "burstLimit": 5000}},
     "account-settings": {"AccountLimit": {"ConcurrentExecutions": 1000}},
 }
-
-
+# (service code, quota code)
 QUOTAS = sorted((quota.service, quota.code) for quota in REGISTRY.quotas(REGISTRY.services))
 
 
 async def respond(request: web.Request) -> web.Response:
     """Respond to a call of any service as AWS does for an empty account."""
     if "smithy-protocol" in request.headers:
-        return web.Response(body=b"\xa0", content_type="application/cbor", headers=CBOR)
+        return web.Response(body=EMPTY_CBOR_MAP, content_type="application/cbor", headers=CBOR_HEADERS)
     text = await request.text()
     target = request.headers.get("X-Amz-Target", "").rpartition(".")[2]
-    scope = request.headers.get("Authorization", "")
-    if action := parse_qs(text).get("Action") if text.startswith("Action=") else None:
-        empty = f"<{action[0]}Response><{action[0]}Result/></{action[0]}Response>"
-        return web.Response(text=XML.get(action[0], empty), content_type="text/xml")
-    if any(f"/{service}/" in scope for service in REST_XML):
+    authorization = request.headers.get("Authorization", "")
+    if text.startswith("Action="):
+        (action,) = parse_qs(text)["Action"]
+        empty = f"<{action}Response><{action}Result/></{action}Response>"
+        return web.Response(text=XML.get(action, empty), content_type="text/xml")
+    if any(f"/{service}/" in authorization for service in REST_XML):
         return web.Response(text=XML[""], content_type="text/xml")
     if target == "GetMetricData":
         ids = [query["Id"] for query in json.loads(text)["MetricDataQueries"]]
         return web.json_response({"MetricDataResults": [NO_POINTS | {"Id": id_} for id_ in ids]})
     if target == "ListServiceQuotas":
-        wanted = json.loads(text)["ServiceCode"]
-        quotas = [{"QuotaCode": code, "Value": 500.0} for service, code in QUOTAS if service == wanted]
+        requested = json.loads(text)["ServiceCode"]
+        quotas = [{"QuotaCode": code, "Value": 500.0} for service, code in QUOTAS if service == requested]
         return web.json_response({"Quotas": quotas})
     return web.json_response(JSON.get(target or request.path.rstrip("/").rpartition("/")[2], {}))
 
@@ -124,19 +125,20 @@ async def empty_aws() -> AsyncIterator[str]:
 class Lag:
     """Measures the longest time that the event loop was blocked, in seconds.
 
-    wall: elapsed time, which other processes prolong. own: CPU time of the loop's thread.
+    elapsed: by the clock, and so longer if other processes use the CPU. cpu: in CPU time of the loop's
+    thread.
     """
 
     def __init__(self) -> None:
-        self.wall = self.own = 0.0
+        self.elapsed = self.cpu = 0.0
 
     async def watch(self) -> None:
         """Measure until cancelled."""
         while True:
-            wall, own = time.perf_counter(), time.thread_time()
+            start, start_cpu = time.perf_counter(), time.thread_time()
             await asyncio.sleep(LAG_INTERVAL)
-            self.wall = max(self.wall, time.perf_counter() - wall - LAG_INTERVAL)
-            self.own = max(self.own, time.thread_time() - own)
+            self.elapsed = max(self.elapsed, time.perf_counter() - start - LAG_INTERVAL)
+            self.cpu = max(self.cpu, time.thread_time() - start_cpu)
 
 
 def resident() -> float:
@@ -146,7 +148,7 @@ def resident() -> float:
 
 
 def config(accounts: int, regions: int, url: str) -> Config:
-    """Return a configuration of some number of accounts, each with a role, and of regions."""
+    """Return a configuration. accounts: how many, each with a role. regions: how many of REGIONS."""
     ids = [f"{n:012d}" for n in range(1, accounts + 1)]
     roles = [{"name": f"a{id_}", "role_arn": f"arn:aws:iam::{id_}:role/headroom"} for id_ in ids]
     settings = {"accounts": roles, "regions": REGIONS[:regions], "endpoint_url": url}
@@ -162,16 +164,17 @@ async def main(accounts: int, regions: int) -> None:
     async with empty_aws() as url:
         telemetry = Telemetries()
         watcher = Watcher(config(accounts, regions, url), REGISTRY, Fleet(), telemetry.process, telemetry.aws)
-        base, start, cpu = resident(), time.perf_counter(), time.process_time()
+        resident_before, start, start_cpu = resident(), time.perf_counter(), time.process_time()
         tasks = [asyncio.create_task(work) for work in (lag.watch(), watcher.run())]
         await watcher.complete.wait()
-        took, cpu = time.perf_counter() - start, time.process_time() - cpu
-        cells, failed = len(watcher.cells), watcher.sentences()
+        took, used_cpu = time.perf_counter() - start, time.process_time() - start_cpu
+        cells, failures = len(watcher.cells), watcher.sentences()
         print(
-            f"{cells} cells, all read after {took:.1f} s: {cpu:.1f} s of CPU, {resident():.0f} MiB resident"
+            f"{cells} cells, all read after {took:.1f} s: "
+            f"{used_cpu:.1f} s of CPU, {resident():.0f} MiB resident"
         )
-        print(f"event loop blocked for at most {lag.wall * 1000:.0f} ms, CPU time {lag.own * 1000:.0f} ms")
-        print(f"{base:.0f} MiB before; {len(failed)} failures", *failed[:5], sep="\n")
+        print(f"event loop blocked for at most {lag.elapsed * 1000:.0f} ms, CPU time {lag.cpu * 1000:.0f} ms")
+        print(f"{resident_before:.0f} MiB before; {len(failures)} failures", *failures[:5], sep="\n")
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -61,20 +61,20 @@ async def measure(
     session = AioSession()
     session.set_credentials("bench", "bench")
     async with session.create_client("cloudwatch", region_name="eu-west-1", config=config) as client:
-        client.meta.events.register("before-send.cloudwatch", send)
+        client.meta.events.register("before-send.cloudwatch", respond_without_sending)
         if get_metric_data is codec.get_metric_data and not codec.install(client):
             raise SystemExit("botocore no longer speaks JSON with CloudWatch: the fast codec cannot be used")
-        rounds = []
+        durations = []
         # The first call loads models and endpoint rules, and is not measured.
         page = await get_metric_data(client, metrics, MINUTES, None)
         for _ in range(ROUNDS):
             start = time.process_time()
             page = await get_metric_data(client, metrics, MINUTES, None)
-            rounds.append(time.process_time() - start)
-    return sorted(rounds)[ROUNDS // 2] * 1e3, page
+            durations.append(time.process_time() - start)
+    return sorted(durations)[ROUNDS // 2] * 1e3, page
 
 
-def send(**_: Any) -> AioAWSResponse:
+def respond_without_sending(**_: Any) -> AioAWSResponse:
     """Return a response with BODY in place of the request's; botocore then sends nothing."""
     headers = HTTPHeaders.from_dict({"Content-Type": "application/json"})
     return FixedResponse("https://monitoring.eu-west-1.amazonaws.com/", 200, headers, None)
@@ -83,13 +83,13 @@ def send(**_: Any) -> AioAWSResponse:
 async def main() -> None:
     stream = Metric("AWS/Kinesis", "IncomingBytes", "Sum")
     metrics = {n: metric_query(stream.of(StreamName=f"stream-{n:05d}")) for n in range(MAX_METRICS_PER_CALL)}
-    fast, decoded = await measure(codec.get_metric_data, CLIENT_CONFIG_WITHOUT_VALIDATION, metrics)
-    plain, expected = await measure(codec.get_metric_data_by_botocore, CLIENT_CONFIG, metrics)
+    fast_took, decoded = await measure(codec.get_metric_data, CLIENT_CONFIG_WITHOUT_VALIDATION, metrics)
+    plain_took, expected = await measure(codec.get_metric_data_by_botocore, CLIENT_CONFIG, metrics)
     if decoded != expected:
         raise SystemExit("the two codecs return different pages")
     print(
         f"GetMetricData of {MAX_METRICS_PER_CALL} metrics, {POINTS} points each: "
-        f"{fast:.1f} ms CPU; plain aiobotocore {plain:.1f} ms ({plain / fast:.0f}x)"
+        f"{fast_took:.1f} ms CPU; plain aiobotocore {plain_took:.1f} ms ({plain_took / fast_took:.0f}x)"
     )
 
 

@@ -2,8 +2,8 @@
 
 `headroom serve` runs as users start it, and reads a fake CloudWatch on loopback. The fake has the delays of
 the real one: the point of a minute is visible 60 to 180 seconds after the minute began. One point in five
-has only a part of its value at first; one in fifty comes five minutes later. Each stream is throttled for ten
-minutes from a random moment on.
+has only a part of its value at first; one in fifty is visible five minutes later than the others. Each stream
+is throttled for ten minutes from a random moment on.
 
 The bench runs in real time: `--minutes 15 --interval 60` takes 25 minutes.
 """
@@ -46,7 +46,7 @@ LATE, LATE_SECONDS = 0.02, 300  # fraction of points that are late, and by how m
 SCRAPE_INTERVAL = 1.0  # seconds
 SATURATED = re.compile(
     r'^headroom_zone\{.*signal="stream_write_records".*resource="(stream-\d+)".*\} 3$', re.M
-)
+)  # 3: the zone `saturated`
 IDENTITY = (
     '<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>'
     f"<Arn>{escape('arn:aws:iam::' + ACCOUNT + ':user/bench')}</Arn><UserId>bench</UserId>"
@@ -70,7 +70,7 @@ class Streams:
 
     onsets: Mapping[str, float]
 
-    def total(self, stream: str, metric: str, minute: int) -> float | None:
+    def final_sum(self, stream: str, metric: str, minute: int) -> float | None:
         """Return the final sum of a metric in a minute; None where CloudWatch publishes no point."""
         if metric == "IncomingBytes":
             return SHARDS * SHARD_BYTES * 60 * TRAFFIC
@@ -82,27 +82,30 @@ class Streams:
             return THROTTLED_RATE * seconds if seconds > 0 else None
         return None
 
-    def visible(self, stream: str, metric: str, minute: int, now: float) -> float | None:
+    def visible_sum(self, stream: str, metric: str, minute: int, now: float) -> float | None:
         """Return the sum that CloudWatch shows at the time `now`; None if no point is visible yet.
 
         All metrics of a stream have the same delay in a minute.
         """
-        total = self.total(stream, metric, minute)
+        final_sum = self.final_sum(stream, metric, minute)
         chance = random.Random(f"{stream}/{minute}")
         visible_at = (
             minute * 60
             + chance.uniform(MIN_DELAY, MAX_DELAY)
             + (LATE_SECONDS if chance.random() < LATE else 0)
         )
-        if total is None or now < visible_at:
+        if final_sum is None or now < visible_at:
             return None
         is_partial = chance.random() < REVISED and now < visible_at + REVISED_AFTER
-        return total * FIRST_FRACTION if is_partial else total
+        return final_sum * FIRST_FRACTION if is_partial else final_sum
 
 
 @dataclass
 class FakeAws:
-    """The AWS that Headroom reads, and the webhook. notified: when the alert of each stream arrived."""
+    """The AWS that Headroom reads, and the webhook.
+
+    notified: when the alert of each stream arrived at the webhook, in epoch seconds.
+    """
 
     streams: Streams
     notified: dict[str, float] = field(default_factory=dict)
@@ -172,7 +175,10 @@ class FakeAws:
         dimensions = {dimension["Name"]: dimension["Value"] for dimension in metric["Dimensions"]}
         stream = dimensions.get("StreamName", "")
         values = (
-            {minute: self.streams.visible(stream, metric["MetricName"], minute, now) for minute in minutes}
+            {
+                minute: self.streams.visible_sum(stream, metric["MetricName"], minute, now)
+                for minute in minutes
+            }
             if stream in self.streams.onsets
             else {}
         )
@@ -185,17 +191,17 @@ class FakeAws:
         }
 
 
-async def scrape(port: int, seen: dict[str, float]) -> None:
-    """Record when `/metrics` first shows each stream as saturated."""
+async def scrape(port: int, first_seen: dict[str, float]) -> None:
+    """Record in `first_seen` when `/metrics` first shows each stream as saturated, in epoch seconds."""
     async with aiohttp.ClientSession() as client:
         while True:
             try:
                 async with client.get(f"http://127.0.0.1:{port}/metrics") as response:
-                    found = SATURATED.findall(await response.text())
+                    saturated = SATURATED.findall(await response.text())
             except aiohttp.ClientError:
-                found = []  # the service does not listen yet
-            for stream in found:
-                seen.setdefault(stream, time.time())
+                saturated = []  # the service does not listen yet
+            for stream in saturated:
+                first_seen.setdefault(stream, time.time())
             await asyncio.sleep(SCRAPE_INTERVAL)
 
 
@@ -208,9 +214,10 @@ def summary(label: str, arrived: Mapping[str, float], onsets: Mapping[str, float
     if not took:
         return f"{label}: never"
     p50, p99 = took[len(took) // 2], took[int(len(took) * 0.99)]
-    missed, false = len(onsets) - len(took), sum(seconds < 0 for seconds in took)
+    missed, before_onset = len(onsets) - len(took), sum(seconds < 0 for seconds in took)
     return (
-        f"{label}: p50 {p50:.0f} s, p99 {p99:.0f} s, of {len(took)} streams, {missed} missed, {false} false"
+        f"{label}: p50 {p50:.0f} s, p99 {p99:.0f} s, "
+        f"of {len(took)} streams, {missed} missed, {before_onset} false"
     )
 
 
@@ -219,7 +226,7 @@ async def measure(minutes: float, streams: int, interval: int) -> None:
     start = time.time() + WARM_UP
     chance = random.Random(1)
     onsets = {f"stream-{n}": start + chance.uniform(0, minutes * 60) for n in range(streams)}
-    aws, seen, port = FakeAws(Streams(onsets)), dict[str, float](), free_port()
+    aws, first_seen, port = FakeAws(Streams(onsets)), dict[str, float](), free_port()
     environ = ENVIRONMENT | {"PATH": "", "PYTHONPATH": ":".join(filter(None, sys.path))}
     with TemporaryDirectory() as folder:
         async with aws.serving() as url:
@@ -230,25 +237,31 @@ async def measure(minutes: float, streams: int, interval: int) -> None:
             environ["AWS_ENDPOINT_URL"] = url
             serve = (*COMMAND, "serve", "--config", str(config))
             async with running(*serve, environ=environ, folder=Path(folder)) as process:
-                drain = asyncio.create_task(process.communicate())
-                scraping = asyncio.create_task(scrape(port, seen))
-                await asyncio.wait([drain, scraping], timeout=WARM_UP + minutes * 60 + TAIL + interval)
-                for task in (scraping, drain):
+                process_output = asyncio.create_task(process.communicate())
+                scraping = asyncio.create_task(scrape(port, first_seen))
+                await asyncio.wait(
+                    [process_output, scraping], timeout=WARM_UP + minutes * 60 + TAIL + interval
+                )
+                for task in (scraping, process_output):
                     task.cancel()
-                assert process.returncode is None, await asyncio.gather(drain, return_exceptions=True)
+                assert process.returncode is None, await asyncio.gather(
+                    process_output, return_exceptions=True
+                )
                 process.kill()
     print(f"interval {interval} s, {aws.metrics_requested} metrics requested")
-    print(summary("  to /metrics", seen, onsets))
+    print(summary("  to /metrics", first_seen, onsets))
     print(summary("  to a webhook", aws.notified, onsets), flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--minutes", type=float, default=15, help="in which the throttling of streams begins")
+    parser.add_argument(
+        "--minutes", type=float, default=15, help="all streams begin to be throttled within so many minutes"
+    )
     parser.add_argument("--streams", type=int, default=200)
     parser.add_argument("--interval", type=int, default=60)
-    given = parser.parse_args()
-    asyncio.run(measure(given.minutes, given.streams, given.interval))
+    arguments = parser.parse_args()
+    asyncio.run(measure(arguments.minutes, arguments.streams, arguments.interval))
 
 
 if __name__ == "__main__":

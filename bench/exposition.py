@@ -37,10 +37,10 @@ PLAIN = {"Accept-Encoding": "identity"}
 
 
 def write_minute(fleet: Fleet, minute: int, rows: slice = slice(None)) -> None:
-    """Write a minute of traffic for some of the metrics, and judge."""
-    chosen = np.arange(fleet.rings.size, dtype=np.int32)[rows]
-    values = np.random.default_rng(minute).uniform(0, 7e7, chosen.size).astype(np.float32)
-    fleet.rings.write(chosen, np.full(chosen.size, minute, np.int32), values)
+    """Write a minute of traffic for the metrics in `rows`, and judge."""
+    row_numbers = np.arange(fleet.rings.size, dtype=np.int32)[rows]
+    values = np.random.default_rng(minute).uniform(0, 7e7, row_numbers.size).astype(np.float32)
+    fleet.rings.write(row_numbers, np.full(row_numbers.size, minute, np.int32), values)
     judge(fleet, NOW)
 
 
@@ -52,19 +52,21 @@ async def cpu_seconds(work: Callable[[], Awaitable[None]]) -> float:
 
 
 class ParsedCollector(Collector):
-    """The families of an exposition, parsed for prometheus_client."""
+    """The families of an exposition, parse_samples for prometheus_client."""
 
     def __init__(self, exposition: Exposition) -> None:
         self.families = [
-            _family(name, samples) for name, samples in parsed(exposition).items() if not name.startswith("#")
+            _family(name, samples)
+            for name, samples in parse_samples(exposition).items()
+            if not name.startswith("#")
         ]
 
     def collect(self) -> Iterator[Metric]:
         return iter(self.families)
 
 
-def parsed(exposition: Exposition) -> dict[str, list[tuple[list[str], float]]]:
-    """Return the samples of each family: the values of the labels, and the value."""
+def parse_samples(exposition: Exposition) -> dict[str, list[tuple[list[str], float]]]:
+    """Return the samples of an exposition by family. A sample is the values of its labels, and its value."""
     families: dict[str, list[tuple[list[str], float]]] = {}
     for line in b"".join(exposition.body.plain(b"")[1]).decode().splitlines():
         name, _, rest = line.partition("{")
@@ -109,7 +111,7 @@ async def render(fleet: Fleet, exposition: Exposition) -> None:
 
 
 async def render_parts(fleet: Fleet, exposition: Exposition) -> None:
-    """Print the CPU time of scraping each account as a part of its own."""
+    """Print the CPU time of scraping the fleet in parts, of which each is one account."""
     accounts = sorted({group[0] for group in fleet.groups})
     parts = ScrapedParts(exposition)
 
@@ -127,7 +129,7 @@ async def render_parts(fleet: Fleet, exposition: Exposition) -> None:
 
 
 def scrape(port: int, done: Event) -> None:
-    """Scrape ROUNDS times each, plain and compressed in turn, without a pause; then set `done`."""
+    """Scrape plain and compressed text in turn, ROUNDS times each, without a pause; then set `done`."""
     for headers in (PLAIN, GZIP) * ROUNDS:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         connection.request("GET", "/metrics", headers=headers)
@@ -137,7 +139,7 @@ def scrape(port: int, done: Event) -> None:
 
 
 def ping(port: int, done: Event, label: str) -> None:
-    """Request /-/healthy until `done` is set, or for two seconds if idle, and print the latencies."""
+    """Request /-/healthy until `done` is set, or for two seconds if the label is `idle`; print latencies."""
     took = list[float]()
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     end = time.perf_counter() + 2

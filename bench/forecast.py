@@ -1,8 +1,8 @@
 """Quality and speed of forecasts. `python bench/forecast.py [traces]`
 
-traces: a folder with real traces and the harness (`backtest.py`), which asks questions and scores answers; by
-default ../shared/traces. `--fit` fits the coefficients anew, and scores them on traces that were left out
-of the fit.
+traces: a folder, by default ../shared/traces. It holds real traces, and a harness (`backtest.py`) that asks
+questions about them and scores the answers. `--fit` fits the coefficients of the forecast's logistic
+regression anew, and scores them on traces that were left out of the fit.
 """
 
 import argparse
@@ -25,8 +25,9 @@ from rules.forecast_features import FEATURES, HORIZONS, Crossings, features
 
 Floats = NDArray[np.floating]
 
-# The part of a trace from which the harness chooses limits, and the growth a day that it adds to the trace.
-LIMITS: Final = (("future", 0.0), ("future", 0.03), ("history", 0.0), ("history", 0.03))
+# Each rule: the part of a trace from which the harness chooses limits, and the growth a day that it adds to
+# the trace.
+LIMIT_RULES: Final = (("future", 0.0), ("future", 0.03), ("history", 0.0), ("history", 0.03))
 SERIES: Final = 100_000
 AT_ONCE: Final = 500  # series in a measured call
 FOLDS: Final = 5
@@ -40,8 +41,8 @@ class Cases:
     """The questions of one horizon, and their answers, by case.
 
     horizon: in minutes. history: usage, [case, BINS]. crossed: whether usage reaches the limit within the
-    horizon. minutes: until then; NaN if it does not. far: whether the limit is above the whole trace. trace:
-    the number of the trace. rule: the index in LIMITS.
+    horizon. minutes: how many until usage reaches the limit; NaN if it does not. far: whether the limit is
+    above the whole trace. trace: the number of the trace. rule: the index in LIMIT_RULES.
     """
 
     horizon: int
@@ -61,15 +62,15 @@ def quarters(means: Floats) -> NDArray[np.float32]:
 
 
 def collect(harness: ModuleType, folder: Path) -> list[Cases]:
-    """Return the questions with all LIMITS, one `Cases` per horizon."""
-    by_rule = [harness.collect(str(folder), growth, rule) for rule, growth in LIMITS]
+    """Return the questions with all LIMIT_RULES, one `Cases` per horizon."""
+    by_rule = [harness.collect(str(folder), growth, part) for part, growth in LIMIT_RULES]
     return [
-        _joined(HORIZONS[i], [by_horizon[name] for by_horizon in by_rule])
+        _join(HORIZONS[i], [by_horizon[name] for by_horizon in by_rule])
         for i, name in enumerate(harness.HORIZONS)
     ]
 
 
-def _joined(horizon: int, parts: list[tuple[Any, ...]]) -> Cases:
+def _join(horizon: int, parts: list[tuple[Any, ...]]) -> Cases:
     history = np.concatenate([quarters(part[0]) for part in parts])
     limit, crossed, minutes, far, trace = (np.concatenate([part[i] for part in parts]) for i in range(1, 6))
     rule = np.repeat(np.arange(len(parts)), [len(part[1]) for part in parts])
@@ -77,26 +78,32 @@ def _joined(horizon: int, parts: list[tuple[Any, ...]]) -> Cases:
 
 
 def show_scores(harness: ModuleType, label: str, cases: Cases, probability: Floats, minutes: Floats) -> None:
-    """Print the harness's scores of forecasts, for each of LIMITS."""
-    for number, (rule, growth) in enumerate(LIMITS):
-        chosen = cases.rule == number
+    """Print the harness's scores of forecasts, for each of LIMIT_RULES."""
+    for rule, (part, growth) in enumerate(LIMIT_RULES):
+        chosen = cases.rule == rule
         score = harness.score(
             *(probability[chosen], minutes[chosen], cases.crossed[chosen], cases.minutes[chosen]),
             *(cases.far[chosen], cases.horizon),
         )
-        never = float(np.mean(cases.crossed[chosen]))
+        never_brier = float(np.mean(cases.crossed[chosen]))  # of a forecast that always says never
         print(
-            f"{label:12} {cases.horizon:5} min, limits {rule:8} growth {growth:4.2f}: F1 {score['f1']:.3f}"
-            f"  Brier {score['brier']:.4f} (never: {never:.4f})  ECE {score['ece']:.3f}"
+            f"{label:12} {cases.horizon:5} min, limits {part:8} growth {growth:4.2f}: F1 {score['f1']:.3f}"
+            f"  Brier {score['brier']:.4f} (never: {never_brier:.4f})  ECE {score['ece']:.3f}"
             f"  called in vain {score['far']:.1%}  error of the time {score['eta_err']:.2f} of the horizon"
         )
 
 
 def score(harness: ModuleType, cases: Cases) -> None:
     """Print the scores of Headroom's forecasts."""
-    number = HORIZONS.index(cases.horizon)
-    found = forecast(cases.history, cases.limit)
-    show_scores(harness, "forecast", cases, found.probability[:, number].astype(float), found.minutes[:, 1])
+    horizon_index = HORIZONS.index(cases.horizon)
+    forecasts = forecast(cases.history, cases.limit)
+    show_scores(
+        harness,
+        "forecast",
+        cases,
+        forecasts.probability[:, horizon_index].astype(float),
+        forecasts.minutes[:, 1],
+    )
 
 
 def design(cases: Cases) -> Floats:
@@ -107,15 +114,15 @@ def design(cases: Cases) -> Floats:
 
 
 def _features(cases: Cases) -> Iterator[NDArray[np.float32]]:
-    for at in range(0, len(cases.limit), SERIES_AT_ONCE):
-        part = slice(at, at + SERIES_AT_ONCE)
+    for first in range(0, len(cases.limit), SERIES_AT_ONCE):
+        part = slice(first, first + SERIES_AT_ONCE)
         past, limit = Past(np.ascontiguousarray(cases.history[part].T)), cases.limit[part].astype(np.float32)
         with np.errstate(all="ignore"):
             yield features(past, limit, Crossings.of(past, limit), cases.horizon)[0]
 
 
 def fit(x: Floats, y: NDArray[np.bool_]) -> Floats:
-    """Return the coefficients of a logistic regression, each with the sign that FEATURES demands or 0."""
+    """Return the coefficients of a logistic regression, each 0 or of the sign that FEATURES demands."""
     signs = np.array([0, *(-sign for sign in FEATURES.values())])
     mean, deviation = x.mean(axis=0), x.std(axis=0)
     mean[0], deviation[0] = 0, 1
@@ -143,27 +150,29 @@ def fit_all(harness: ModuleType, cases: Cases) -> None:
     print(f"    {cases.horizon}: ({', '.join(f'{value:.2f}' for value in fit(x, y))}),")
     fold = (np.random.default_rng(1).permutation(cases.trace.max() + 1) % FOLDS)[cases.trace]
     probability = np.empty(len(y))
-    for held in range(FOLDS):
-        probability[fold == held] = logistic(x[fold == held] @ fit(x[fold != held], y[fold != held]))
+    for held_out in range(FOLDS):
+        probability[fold == held_out] = logistic(
+            x[fold == held_out] @ fit(x[fold != held_out], y[fold != held_out])
+        )
     show_scores(harness, "other traces", cases, probability, np.full(len(y), np.nan))
 
 
 def measure() -> None:
-    """Print the cost of forecasts of 100,000 series: all CPU time, that of the longest call, and memory."""
+    """Print the cost of forecasts of 100,000 series: CPU time of all calls and of the longest, and memory."""
     rng = np.random.default_rng(1)
     day = 1 + np.sin(np.linspace(0, 2 * np.pi * BINS / DAY, BINS, dtype=np.float32))
     history = np.empty((SERIES, BINS), np.float16)
     for row in history:
         row[:] = day * rng.uniform(0.1, 0.4) + rng.random(BINS, np.float32) * 0.2
     limit = rng.uniform(0.3, 2, SERIES).astype(np.float32)
-    begun, longest = time.process_time(), 0.0
-    for at in range(0, SERIES, AT_ONCE):
-        call_begun = time.process_time()
-        forecast(history[at : at + AT_ONCE], limit[at : at + AT_ONCE])
-        longest = max(longest, time.process_time() - call_begun)
+    start, longest = time.process_time(), 0.0
+    for first in range(0, SERIES, AT_ONCE):
+        call_start = time.process_time()
+        forecast(history[first : first + AT_ONCE], limit[first : first + AT_ONCE])
+        longest = max(longest, time.process_time() - call_start)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
-        f"{SERIES} series, {len(HORIZONS)} horizons: {time.process_time() - begun:.1f} s of CPU, at most "
+        f"{SERIES} series, {len(HORIZONS)} horizons: {time.process_time() - start:.1f} s of CPU, at most "
         f"{longest * 1000:.0f} ms for {AT_ONCE} series; peak {peak:.0f} MiB",
         flush=True,
     )
@@ -171,8 +180,8 @@ def measure() -> None:
 
 def answer(history: Floats, limit: Floats, horizon: int) -> tuple[Floats, Floats]:
     """Answer the harness's questions: `backtest.py FOLDER --vector bench.forecast:answer`."""
-    found = forecast(quarters(history), limit)
-    return found.probability[:, HORIZONS.index(horizon)], found.minutes[:, 1]
+    forecasts = forecast(quarters(history), limit)
+    return forecasts.probability[:, HORIZONS.index(horizon)], forecasts.minutes[:, 1]
 
 
 def main() -> None:

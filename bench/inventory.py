@@ -33,21 +33,21 @@ from tests.fake_aws import FakeAws
 from tests.kinesis_answers import SHARD_LIMITS, stream_names, stream_summary
 from tests.registries import REGISTRY
 
-NUMBER = re.compile(r"~(\d+)")
+NUMBER = re.compile(r"~(\d+)")  # after the id of a copy
 
 
-def changed(value: Any, change: Callable[[str], str]) -> Any:
-    """Return a copy of a value in which all texts are changed."""
+def change_texts(value: Any, change: Callable[[str], str]) -> Any:
+    """Return a copy of a value in which all texts are change_texts."""
     if isinstance(value, Mapping):
-        return {name: changed(member, change) for name, member in value.items()}
+        return {name: change_texts(member, change) for name, member in value.items()}
     if isinstance(value, list):
-        return [changed(item, change) for item in value]
+        return [change_texts(item, change) for item in value]
     return change(value) if isinstance(value, str) else value
 
 
 def with_number(value: Any, identity: str, number: str) -> Any:
     """Return a copy of a value with a number after each mention of an id."""
-    return changed(value, lambda text: text.replace(identity, f"{identity}~{number}"))
+    return change_texts(value, lambda text: text.replace(identity, f"{identity}~{number}"))
 
 
 def identity_of(declared: ResourceDeclaration, item: Any) -> Any:
@@ -57,8 +57,8 @@ def identity_of(declared: ResourceDeclaration, item: Any) -> Any:
     return None
 
 
-def full_pages(answer: Any) -> Any:
-    """Return the pages of an answer in a test table, which hold few items, as one page."""
+def join_pages(answer: Any) -> Any:
+    """Return an answer of a test table, whose pages hold few items, with all items on one page."""
     if not isinstance(answer, list) or not all(isinstance(page, dict) for page in answer):
         return answer
     joined: dict[str, Any] = {}
@@ -69,39 +69,42 @@ def full_pages(answer: Any) -> Any:
     return joined
 
 
-def multiplied(case: Case, copies: int) -> dict[str, Any]:
+def answers_with_copies(case: Case, copies: int) -> dict[str, Any]:
     """Return the answers of a case, with `copies` copies of each resource that is no part of another."""
-    answers = {key: full_pages(answer) for key, answer in case.answers.items()}
+    answers = {key: join_pages(answer) for key, answer in case.answers.items()}
     for declared in DECLARATIONS[case.service].resources.values():
         if declared.parent or not declared.list or not declared.list.call or not declared.list.items:
             continue
         key = ".".join(declared.list.call)
-        for page in [answers.get(key)]:
-            items = declared.list.items.search(page) if isinstance(page, dict) else None
-            if isinstance(page, dict) and isinstance(items, list) and declared.list.items.text.isidentifier():
-                found = [(item, identity_of(declared, item)) for item in items]
-                page[declared.list.items.text] = items + [
-                    with_number(item, identity, str(number))
-                    for item, identity in found
-                    if isinstance(identity, str)
-                    for number in range(1, copies)
-                ]
+        page = answers.get(key)
+        items = declared.list.items.search(page) if isinstance(page, dict) else None
+        if isinstance(page, dict) and isinstance(items, list) and declared.list.items.text.isidentifier():
+            identified = [(item, identity_of(declared, item)) for item in items]
+            page[declared.list.items.text] = items + [
+                with_number(item, identity, str(number))
+                for item, identity in identified
+                if isinstance(identity, str)
+                for number in range(1, copies)
+            ]
     return answers
 
 
 def with_numbers_of_call(answer: Any) -> Any:
-    """Return an answer to calls with numbered ids: `answer`, with the numbers of the call in its ids."""
+    """Return a function that answers calls whose ids have numbers.
+
+    It answers as `answer` does for the ids without numbers, and adds the numbers to the ids of the response.
+    """
     if not callable(answer):
         original: Callable[..., Any] = lambda **_: answer  # noqa: E731
     else:
         original = answer
 
     def respond(**params: Any) -> Any:
-        requested = [
+        texts = [
             text for value in params.values() for text in (value if isinstance(value, list) else [value])
         ]
-        numbered = [text for text in requested if isinstance(text, str) and NUMBER.search(text)]
-        response = original(**changed(params, lambda text: NUMBER.sub("", text)))
+        numbered = [text for text in texts if isinstance(text, str) and NUMBER.search(text)]
+        response = original(**change_texts(params, lambda text: NUMBER.sub("", text)))
         if not numbered or not isinstance(response, Mapping):
             return response
         pairs = [(NUMBER.sub("", text), NUMBER.search(text)[1]) for text in numbered]  # type: ignore[index]
@@ -152,7 +155,9 @@ def python_collector_answers(copies: int) -> dict[str, dict[str, Any]]:
 
 @dataclass
 class Cell:
-    """The collectors of all services in one cell, over a fake AWS. has_detail: including `detail` signals."""
+    """The collectors of all services in one cell, over a fake AWS. has_detail: whether signals of the
+    tier `detail` are read.
+    """
 
     copies: int
     has_detail: bool
@@ -164,7 +169,7 @@ class Cell:
         for case in read_cases(TABLES):
             cases.setdefault(case.service, case)
         for service, case in cases.items():
-            table = answers_by_method(multiplied(case, self.copies))
+            table = answers_by_method(answers_with_copies(case, self.copies))
             answers = {
                 name: answer if isinstance(answer, list) else with_numbers_of_call(answer)
                 for name, answer in table.items()
@@ -177,10 +182,9 @@ class Cell:
     def _add(self, collector: Collector, region: str, answers: Mapping[str, Any]) -> None:
         aws = FakeAws(malformed=True, region=region, **answers)
         aws.cell.call_turns = self.turns
-        reduced = (
-            collector if self.has_detail else Config().signals.without_unread_signals(collector, REGISTRY)
-        )
-        self.services.append((reduced, aws))
+        if not self.has_detail:
+            collector = Config().signals.without_unread_signals(collector, REGISTRY)
+        self.services.append((collector, aws))
 
     async def read(self) -> str:
         """Make one inventory of all services, and return its cost as text."""
@@ -208,7 +212,7 @@ class Cell:
 
 
 async def resources(collector: Collector, scan: Scan) -> set[TypedPath]:
-    """Return the resources of the series that a collector yields."""
+    """Return the resources whose series a collector yields."""
     found: set[TypedPath] = set()
     for scan_function in collector.scans:
         try:

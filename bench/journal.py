@@ -75,7 +75,7 @@ class Sink(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None: ...
 
 
-def sink(ready: Connection) -> None:
+def serve_sink(ready: Connection) -> None:
     """Serve a webhook receiver; send its port through `ready`."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Sink)
     ready.send(server.server_port)
@@ -89,6 +89,10 @@ async def commit(delivery: Delivery, rows: list[PendingNotice]) -> None:
 
 
 async def measure(directory: Path, port: int) -> None:
+    """Print how long the journal takes to store all transitions, and how long their delivery takes.
+
+    port: of the receiver.
+    """
     journal = await Journal.open(directory / "journal.db")
     delivery = Delivery(journal, DeliveryTelemetry(CollectorRegistry()))
     arrived: asyncio.Queue[float] = asyncio.Queue()
@@ -128,7 +132,7 @@ async def one_by_one(delivery: Delivery, arrived: asyncio.Queue[float]) -> None:
 
 def main() -> None:
     ours, theirs = get_context("spawn").Pipe()
-    server = get_context("spawn").Process(target=sink, args=(theirs,), daemon=True)
+    server = get_context("spawn").Process(target=serve_sink, args=(theirs,), daemon=True)
     server.start()
     port = ours.recv()
     with tempfile.TemporaryDirectory() as directory:

@@ -9,11 +9,12 @@ from monitor.fleet.fleet import Fleet
 from monitor.fleet.judge import judge
 from monitor.fleet.key import Key
 from monitor.fleet.series_settings import SeriesSettings
+from rules.band import Zone
 from rules.limits import Limit, LimitSource
 from rules.signals import Band
 from tests.registries import STREAM_WRITE_BYTES
 
-NOW = 30_000_000
+NOW = 30_000_000  # minutes
 SERIES_PER_ACCOUNT = 20_000
 traffic = Metric("AWS/Kinesis", "IncomingBytes", "Sum")
 throttled = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
@@ -56,13 +57,13 @@ def judge_by_loop(samples: list[tuple[float, float]], band: Band) -> list[int]:
 
     samples: for each series, the sums of traffic and throttled calls.
     """
-    zones = []
+    zones = list[int]()
     for traffic_sum, throttled_sum in samples:
         utilization = traffic_sum / 60 / 1e6
         if throttled_sum > 0:
-            zones.append(3)
+            zones.append(Zone.SATURATED)
         elif utilization >= band.near:
-            zones.append(2)
+            zones.append(Zone.NEAR)
         else:
             zones.append(int(utilization > band.high) - int(utilization < band.low))
     return zones
@@ -71,17 +72,19 @@ def judge_by_loop(samples: list[tuple[float, float]], band: Band) -> list[int]:
 def main() -> None:
     for series in (100_000, 1_000_000):
         fleet = fleet_of(series)
-        rounds = []
+        durations = []
         for _ in range(9):
             start = time.perf_counter()
             judge(fleet, NOW)
-            rounds.append(time.perf_counter() - start)
+            durations.append(time.perf_counter() - start)
         samples = [(traffic_sum, 0.0) for traffic_sum in np.linspace(0, 7e7, series).tolist()]
         start = time.perf_counter()
         judge_by_loop(samples, Band())
-        loop = time.perf_counter() - start
-        took = sorted(rounds)[len(rounds) // 2]
-        print(f"judge {series:>9,} series: {took * 1e3:6.1f} ms; a loop over them takes {loop / took:.0f}x")
+        loop_took = time.perf_counter() - start
+        took = sorted(durations)[len(durations) // 2]
+        print(
+            f"judge {series:>9,} series: {took * 1e3:6.1f} ms; a loop over them takes {loop_took / took:.0f}x"
+        )
 
 
 if __name__ == "__main__":

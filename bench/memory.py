@@ -39,12 +39,12 @@ def register(fleet: Fleet, config: Config) -> None:
 
 
 def fill(fleet: Fleet) -> None:
-    """Write a point of every metric in every minute of the window, as polls do; judge."""
+    """Write a point of every metric in every minute of the window, as polls do; then judge."""
     minutes = np.arange(NOW - 2 - WINDOW, NOW - 2, dtype=np.int32)
-    numbers = np.random.default_rng(1)
+    rng = np.random.default_rng(1)
     for start in range(0, fleet.rings.size, MAX_METRICS_PER_CALL):
         rows = np.arange(start, min(start + MAX_METRICS_PER_CALL, fleet.rings.size), dtype=np.int32)
-        values = numbers.uniform(0, 7e7, rows.size * WINDOW).astype(np.float32)
+        values = rng.uniform(0, 7e7, rows.size * WINDOW).astype(np.float32)
         fleet.rings.write(rows.repeat(WINDOW), np.tile(minutes, rows.size), values)
     judge(fleet, NOW)
 

@@ -1,8 +1,9 @@
 """Delay from a judgement that starts an alert to its notification. `python bench/notify.py`
 
 The whole service runs as `headroom serve` composes it, over the demo's AWS, with its journal on a real disk.
-One stream after the other is throttled. Each time is measured from the start of the judgement to the arrival
-of the webhook at an HTTP server in another process; then again with 100,000 other series in the fleet.
+One stream after the other is throttled. What is measured is the time from the start of the judgement to the
+arrival of the notification at a webhook receiver in another process. Then the same is measured with 100,000
+other series in the fleet.
 """
 
 import asyncio
@@ -32,7 +33,8 @@ from rules.limits import Limit, LimitSource
 from rules.signals import Band
 from tests.registries import REGISTRY, STREAM_WRITE_BYTES
 
-RUNS, OTHERS = 300, 100_000
+RUNS = 300  # measured streams, throttled one after the other
+OTHERS = 100_000  # other series, which are not throttled
 ARRIVAL_TIMEOUT = 60  # seconds
 NAME_PREFIX = "bench-"  # of the names of the throttled streams
 ACCOUNT, REGION = "123456789012", "eu-west-1"
@@ -84,13 +86,13 @@ def add(app: App, name: str) -> int:
 
 
 def write_minute(app: App, slots: list[int], throttled_rate: float) -> None:
-    """Write the last minute of some series: usage of half the limit, and throttled calls.
+    """Write the last minute of some series: usage at half of the limit, and throttled demand.
 
     throttled_rate: throttled calls per second.
     """
     for formulas, value in ((app.fleet.usages, 500.0), (app.fleet.throttled, throttled_rate)):
-        found = [formula.rows[0] for slot in slots if (formula := formulas.get(slot))]
-        rows, minute = np.array(found, np.int32), int(time.time()) // 60 - 1
+        numbers = [formula.rows[0] for slot in slots if (formula := formulas.get(slot))]
+        rows, minute = np.array(numbers, np.int32), int(time.time()) // 60 - 1
         minutes = np.full(rows.size, minute, np.int32)
         app.fleet.rings.write(rows, minutes, np.full(rows.size, value * 60, np.float32))
         app.fleet.rings.mark_read(rows, minute)
@@ -101,15 +103,15 @@ async def arrival(arrivals: Connection, name: str) -> float:
     while True:
         if not await asyncio.to_thread(arrivals.poll, ARRIVAL_TIMEOUT):
             raise TimeoutError(f"no notification about {name}")
-        found, arrived = arrivals.recv()
-        if found == name:
+        stream, arrived = arrivals.recv()
+        if stream == name:
             return float(arrived)
 
 
 async def measure(app: App, arrivals: Connection, label: str, first: int) -> None:
     """Print the delay from the start of a judgement that sees a throttled sample to the notification.
 
-    first: the number of the first of the RUNS streams that are added.
+    first: the number in the name of the first of the RUNS streams that are added.
     """
     took = []
     for n in range(first, first + RUNS):
@@ -124,11 +126,12 @@ async def measure(app: App, arrivals: Connection, label: str, first: int) -> Non
     print(f"{label}: {p50 * 1e3:.0f} ms, p99 {p99 * 1e3:.0f} ms, of {RUNS} runs", flush=True)
 
 
-def configuration(folder: str, url: str, hook: int) -> Config:
+def configuration(folder: str, url: str, receiver_port: int) -> Config:
+    """Return a configuration of Kinesis in one region and of one receiver. url: of the demo's AWS."""
     receiver = {
         "name": "local",
         "type": "webhook",
-        "url": f"http://127.0.0.1:{hook}/",
+        "url": f"http://127.0.0.1:{receiver_port}/",
         "allow_insecure": True,
         "allow_private": True,
     }
@@ -164,9 +167,9 @@ async def running(config: Config) -> AsyncIterator[App]:
 async def main(arrivals: Connection) -> None:
     isolate_environment(os.environ)
     logging.disable(logging.WARNING)
-    hook = arrivals.recv()
+    receiver_port = arrivals.recv()
     with tempfile.TemporaryDirectory() as folder:
-        async with start_aws() as aws, running(configuration(folder, aws.url, hook)) as app:
+        async with start_aws() as aws, running(configuration(folder, aws.url, receiver_port)) as app:
             await measure(app, arrivals, f"time to notification with {len(app.fleet)} series", 0)
             write_minute(app, [add(app, f"other-{n}") for n in range(OTHERS)], 0.0)
             await app.judge()

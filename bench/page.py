@@ -34,10 +34,10 @@ from tests.monitor.fleet_server import Server
 from tests.registries import STREAM_WRITE_BYTES
 
 SERIES, ACCOUNTS, REGIONS = 100_000, 50, ("eu-west-1", "us-east-1", "eu-central-1", "ap-southeast-2")
-ROUNDS = 200
+ROUNDS = 200  # measured requests of each query
 THROTTLED = 0.001  # fraction of the series
 PAGES = 200  # open pages
-JUDGE_INTERVAL, MEASURED_SECONDS = 15.0, 60.0
+JUDGE_INTERVAL, MEASURED_SECONDS = 15.0, 60.0  # seconds
 traffic = Metric("AWS/Kinesis", "IncomingBytes", "Sum")
 throttled = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
 
@@ -58,6 +58,7 @@ def fleet_of(series: int) -> Fleet:
     for minute in range(now - 180, now - 2):
         rng = np.random.default_rng(minute)
         values = rng.uniform(0, 5.7e7, rows.size).astype(np.float32)
+        # Every other row is throttled demand, which is 0 but for few series.
         values[1::2] *= rng.random(rows.size // 2) < THROTTLED / 5
         fleet.rings.write(rows, np.full(rows.size, minute, np.int32), values)
     judge(fleet, now)
@@ -90,7 +91,7 @@ async def request_overview(app: FastAPI, query: str = "") -> tuple[float, float,
 
 
 async def render(app: FastAPI, exposition: Exposition, query: str) -> None:
-    """Print how long the overview takes right after a judgement, and from the cache."""
+    """Print how long a response with the overview takes right after a judgement, and from the cache."""
     times: dict[str, list[float]] = {"just judged": [], "just judged, CPU": [], "cached": []}
     body = b""
     for _ in range(ROUNDS):
@@ -152,19 +153,19 @@ async def serve(app: FastAPI, exposition: Exposition) -> None:
     )
     listener = socket.create_server(("127.0.0.1", 0), backlog=PAGES)
     serving = asyncio.create_task(server.serve([listener]))
-    idle = await publish_for(exposition, MEASURED_SECONDS)
+    idle_cpu = await publish_for(exposition, MEASURED_SECONDS)
     spawn = get_context("spawn")
     fetched: Synchronized[int] = spawn.Value("i", 0)
     browsers = spawn.Process(target=simulate_browsers, args=(listener.getsockname()[1], fetched), daemon=True)
     browsers.start()
     await asyncio.sleep(5)  # until all are connected
-    loaded = await publish_for(exposition, MEASURED_SECONDS)
+    loaded_cpu = await publish_for(exposition, MEASURED_SECONDS)
     browsers.terminate()
     print(
         f"{PAGES} open pages, a judgement every {JUDGE_INTERVAL:.0f} s:"
-        f" {(loaded - idle) / MEASURED_SECONDS:.1%} of a core,"
+        f" {(loaded_cpu - idle_cpu) / MEASURED_SECONDS:.1%} of a core,"
         f" {fetched.value} pages fetched in {MEASURED_SECONDS:.0f} s"
-        f" (without pages {idle / MEASURED_SECONDS:.1%})"
+        f" (without pages {idle_cpu / MEASURED_SECONDS:.1%})"
     )
     server.should_exit = True
     await serving

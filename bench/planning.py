@@ -3,8 +3,9 @@
 Each policy reads the usage of real traces from a simulated CloudWatch, minute by minute. One series in five
 comes near its limit: its peak is 87 % of the limit, and demand is throttled in the minutes near the peak. The
 peaks of the other series are a third of their limits. The policies run five times, so that each trace comes
-near its limit once. The oracle is a policy that knows the future: it reads every minute the usage above the
-edge and the throttled demand, and all other usage as seldom as is allowed, so that no plan can cost less.
+near its limit once. The oracle is a policy that knows the future: in every minute, it reads the usage that is
+above the band and the throttled demand; it reads all other usage as seldom as is allowed. No plan can cost
+less.
 traces: a folder of `*.csv.gz` files with the columns minute and value; by default ../shared/traces.
 `--picture FILE` draws the results as SVG.
 """
@@ -29,11 +30,11 @@ from tests.monitor.fleet.fleets import ACCOUNT, SETTINGS
 from tests.monitor.planning.simulation import ADAPTIVE, DELAY, HISTORY, Demand, Simulation
 
 DAYS = 4
-SETTLED = 1440  # minutes in which the planner sees a first day, and which are not counted
+SETTLED = 1440  # minutes: the first day, in which the planner gets to know the series; it is not counted
 NEAR_PEAK, FAR_PEAK = 0.87, 0.33  # the peak utilization of series that come near their limits, and of others
 THROTTLED_FROM = 0.97 * NEAR_PEAK  # the utilization from which demand is throttled
-FOLDS = 5  # runs; one trace in FOLDS comes near its limit in each
-QUIET_BEFORE = 10  # minutes below the edge, or without throttled demand, before a crossing counts
+FOLDS = 5  # runs; in each, one trace in FOLDS comes near its limit
+QUIET_BEFORE = 10  # minutes below the band's edge, or without throttling, before a crossing that counts
 BUDGET_SHARE = 0.5  # a budget / what adaptive planning costs without a budget
 MAX_DRAWN_DELAY = 30  # minutes
 COLOURS = ("#111827", "#6b7280", "#2563eb", "#059669", "#d97706", "#9333ea")
@@ -49,15 +50,15 @@ class Result:
     throttled_delays: Sequence[int]
 
     def __str__(self) -> str:
-        found = [
+        texts = [
             f"{len(delays)} {events} after {_percentiles(delays)} min, at most {max(delays)}"
             for events, delays in (("crossings", self.delays), ("throttlings", self.throttled_delays))
         ]
-        return f"{self.policy:28} ${self.dollars:7.2f} a month for 1,000 metrics; " + "; ".join(found)
+        return f"{self.policy:28} ${self.dollars:7.2f} a month for 1,000 metrics; " + "; ".join(texts)
 
     @property
     def label(self) -> str:
-        """The policy with its figures."""
+        """The policy, its cost and its delays, for the picture."""
         delays = f"{_percentiles(self.delays)} min, throttled {_percentiles(self.throttled_delays)} min"
         return f"{self.policy}: ${self.dollars:.0f}, {delays}"
 
@@ -67,7 +68,7 @@ def _percentiles(delays: Sequence[int]) -> str:
     return " / ".join(f"{value:.0f}" for value in np.percentile(delays, [50, 99]))
 
 
-def joined(results: Sequence[Result]) -> Result:
+def join_results(results: Sequence[Result]) -> Result:
     """Return the results of one policy with several fleets as one result."""
     return Result(
         results[0].policy,
@@ -80,10 +81,10 @@ def joined(results: Sequence[Result]) -> Result:
 def load(path: Path, minutes: int) -> Floats:
     """Return the values of a trace in its first minutes; a value holds until the next one."""
     with gzip.open(path, "rt") as file:
-        at, value = np.loadtxt(file, delimiter=",", skiprows=1, unpack=True)
-    index = np.searchsorted(at, np.arange(minutes), side="right") - 1
-    held: Floats = np.asarray(value, np.float32)[np.maximum(index, 0)]
-    return held
+        at_minute, value = np.loadtxt(file, delimiter=",", skiprows=1, unpack=True)
+    index = np.searchsorted(at_minute, np.arange(minutes), side="right") - 1
+    by_minute: Floats = np.asarray(value, np.float32)[np.maximum(index, 0)]
+    return by_minute
 
 
 def utilization_of(folder: Path, fold: int) -> Floats:
@@ -98,11 +99,11 @@ def utilization_of(folder: Path, fold: int) -> Floats:
 def crossings(above: Flags) -> list[tuple[int, int]]:
     """Return the series and the minute of each crossing after SETTLED: where `above` becomes true.
 
-    above: [series, minute]. It is false in the QUIET_BEFORE minutes before a crossing.
+    above: [series, minute]. A crossing counts only if `above` is false in the QUIET_BEFORE minutes before it.
     """
-    begins = above[:, 1:] & ~above[:, :-1]
-    found = np.argwhere(begins) + np.array([0, 1])
-    return [(s, m) for s, m in found.tolist() if m > SETTLED and not above[s, m - QUIET_BEFORE : m].any()]
+    becomes_true = above[:, 1:] & ~above[:, :-1]
+    begins = np.argwhere(becomes_true) + np.array([0, 1])
+    return [(s, m) for s, m in begins.tolist() if m > SETTLED and not above[s, m - QUIET_BEFORE : m].any()]
 
 
 async def simulate(
@@ -112,26 +113,27 @@ async def simulate(
     budget: Callable[[Simulation], Budget] | None = None,
     bounded: bool = True,
 ) -> Result:
-    """Run one policy, and return its result. It polls at its shortest interval.
+    """Run one policy, and return its result. The policy polls at its shortest interval.
 
-    bounded: an aggregate metric, which bounds the throttled demand of all series, can be read.
+    bounded: whether an aggregate metric has the sum of the throttled demand of all series.
     """
     throttled = (utilization >= THROTTLED_FROM).astype(np.float32)
     demand = Demand(utilization, throttled, bounded)
+    # A poll at another minute fails, so that none is made between two polls of the policy.
     fleet = Simulation(demand, intervals, budget, fails=lambda minute: minute % intervals.shortest > 0)
-    above, refused = Detection(fleet.above()), Detection(throttled[:, HISTORY:] > 0)
+    above_band, saturated = Detection(fleet.above()), Detection(throttled[:, HISTORY:] > 0)
     await fleet.run(SETTLED)
-    requested = fleet.requested
+    requested_before = fleet.requested
     for now in range(SETTLED, DAYS * 1440):
         await fleet.step()
-        above.note(now, fleet.known_through())
-        refused.note(now, fleet.throttled_through())
-    per_minute = (fleet.requested - requested) / (DAYS * 1440 - SETTLED)
-    return Result(policy, _monthly(per_minute, utilization), above.delays, refused.delays)
+        above_band.note(now, fleet.known_through())
+        saturated.note(now, fleet.throttled_through())
+    per_minute = (fleet.requested - requested_before) / (DAYS * 1440 - SETTLED)
+    return Result(policy, _monthly(per_minute, utilization), above_band.delays, saturated.delays)
 
 
 def _monthly(requested: float, utilization: Floats) -> float:
-    """Return the dollars a month for 1,000 metrics. requested: metrics requested a minute, of all series."""
+    """Return the dollars a month for 1,000 metrics. requested: metrics requested a minute for all series."""
     metrics = 2 * len(utilization)  # one of usage and one of throttled demand, for each series
     return 1000 * requested / metrics * MINUTES_PER_MONTH * LIST_PRICES.metric
 
@@ -157,19 +159,20 @@ def oracle(utilization: Floats) -> Result:
 
 
 async def compare(folder: Path, number: int) -> list[Result]:
-    """Run all policies, one after the other; return their results. number: how many folds are used."""
-    folds = [utilization_of(folder, fold) for fold in range(number)]
+    """Run all policies, one after the other; return their results. number: of fleets, one for each fold."""
+    fleets = [utilization_of(folder, fold) for fold in range(number)]
 
-    async def all_folds(
+    async def all_fleets(
         policy: str,
         intervals: Intervals,
         budget: Callable[[Simulation], Budget] | None = None,
         bounded: bool = True,
     ) -> Result:
-        return joined([await simulate(policy, fold, intervals, budget, bounded) for fold in folds])
+        return join_results([await simulate(policy, fleet, intervals, budget, bounded) for fleet in fleets])
 
-    adaptive = await all_folds("adaptive", ADAPTIVE)
-    dollars = adaptive.dollars * 2 * len(folds[0]) / 1000 * BUDGET_SHARE
+    adaptive = await all_fleets("adaptive", ADAPTIVE)
+    # a month, for the metrics of one fleet
+    dollars = adaptive.dollars * 2 * len(fleets[0]) / 1000 * BUDGET_SHARE
 
     def half_budget(fleet: Simulation) -> Budget:
         def clock() -> float:
@@ -180,17 +183,17 @@ async def compare(folder: Path, number: int) -> list[Result]:
         return budget
 
     return [
-        await all_folds("every minute", Intervals(1, 1, 1), bounded=False),
-        await all_folds("every 5 minutes", Intervals(5, 5, 5), bounded=False),
+        await all_fleets("every minute", Intervals(1, 1, 1), bounded=False),
+        await all_fleets("every 5 minutes", Intervals(5, 5, 5), bounded=False),
         adaptive,
-        await all_folds("adaptive, without aggregates", ADAPTIVE, bounded=False),
-        await all_folds("adaptive, half the budget", ADAPTIVE, half_budget),
-        joined([oracle(fold) for fold in folds]),
+        await all_fleets("adaptive, without aggregates", ADAPTIVE, bounded=False),
+        await all_fleets("adaptive, half the budget", ADAPTIVE, half_budget),
+        join_results([oracle(fleet) for fleet in fleets]),
     ]
 
 
 def draw(results: Sequence[Result]) -> str:
-    """Return SVG with a curve for each policy: the share of events found, by minutes of delay."""
+    """Return SVG with a curve for each policy: the share of events detected, by minutes of delay."""
     curves = []
     for n, result in enumerate(results):
         colour, points = COLOURS[n % len(COLOURS)], [f"{x:.0f},{y:.0f}" for x, y in _curve(result)]
@@ -215,11 +218,11 @@ def draw(results: Sequence[Result]) -> str:
 
 def _curve(result: Result) -> Iterator[tuple[float, float]]:
     """Yield the corners of the curve of a policy."""
-    delays, share = np.sort([*result.delays, *result.throttled_delays]), 0.0
+    delays, previous_share = np.sort([*result.delays, *result.throttled_delays]), 0.0
     for minutes in range(MAX_DRAWN_DELAY + 1):
-        found = np.count_nonzero(delays <= minutes) / delays.size
-        yield from ((_x(minutes), _y(share)), (_x(minutes), _y(found)))
-        share = found
+        share = np.count_nonzero(delays <= minutes) / delays.size
+        yield from ((_x(minutes), _y(previous_share)), (_x(minutes), _y(share)))
+        previous_share = share
 
 
 def _x(minutes: int) -> float:
@@ -235,9 +238,7 @@ def main() -> None:
     """Compare the policies, and print a line for each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("traces", nargs="?", type=Path, default=Path("../shared/traces"))
-    parser.add_argument(
-        "--folds", type=int, default=FOLDS, help="how many of the five fleets, from the first on"
-    )
+    parser.add_argument("--folds", type=int, default=FOLDS, help="runs: each uses another of the five fleets")
     parser.add_argument("--picture", type=Path)
     arguments = parser.parse_args()
     if not any(arguments.traces.glob("*.csv.gz")):

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from prometheus_client import CollectorRegistry
 
-from bench.journal import sink
+from bench.journal import serve_sink
 from bench.judge import NOW, fleet_of
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.ring_columns import WINDOW
@@ -32,7 +32,7 @@ from monitor.push.watermarks import WATERMARK_DTYPE, Watermarks
 from tests.background import background
 
 SERIES = 100_000
-MINUTES = 3  # pushed one at a time
+MINUTES = 3  # new minutes, which are pushed one at a time
 FAMILIES = 5  # per series: usage, limit, utilization, saturation, zone
 RECEIVER = {"receiver": "sink"}
 
@@ -49,15 +49,15 @@ def encode(fleet: Fleet, protocol: str) -> None:
     """Print how fast one thread encodes samples, and how long encoding blocks the event loop."""
     watermarks, encoding = Watermarks(np.empty(0, WATERMARK_DTYPE), 0), ENCODINGS[protocol]
     labels, blocked, requests = LabelEncoder(encoding.encode_label), list[float](), list[PushRequest]()
-    start = begin = time.perf_counter()
+    start = batch_start = time.perf_counter()
     pending = PendingSamples(fleet, watermarks)
     for batch in pending.batches():
-        blocked.append(time.perf_counter() - start)
+        blocked.append(time.perf_counter() - batch_start)
         new_requests, queued = build_requests(batch, encoding, labels)
         requests += new_requests
-        start = time.perf_counter()
+        batch_start = time.perf_counter()
         pending.mark_queued(batch, queued)
-    took = time.perf_counter() - begin
+    took = time.perf_counter() - start
     samples = sum(request.samples for request in requests)
     size = sum(len(request.body) for request in requests)
     print(f"{protocol:14} {samples / took:9,.0f} samples/s: {samples:,} in {took:.1f} s,", end=" ")
@@ -68,7 +68,7 @@ def encode(fleet: Fleet, protocol: str) -> None:
 
 
 async def measure_lag(lags: list[float]) -> None:
-    """Append the event loop's lags, in seconds, until cancelled."""
+    """Append how long the event loop is blocked, in seconds, until cancelled."""
     while True:
         start = time.perf_counter()
         await asyncio.sleep(0.001)
@@ -105,9 +105,9 @@ async def push(fleet: Fleet, port: int, folder: Path) -> None:
             lags.sort()
             longest, p99 = lags[-1] * 1e3, lags[len(lags) * 99 // 100] * 1e3
             print(f"{samples:,} samples arrived after {took:.1f} s;", end=" ")
-            print(f"the event loop stalled {longest:.0f} ms at most, p99 {p99:.0f} ms")
+            print(f"the event loop was blocked {longest:.0f} ms at most, p99 {p99:.0f} ms")
             write_minute(fleet, minute)
-            await asyncio.sleep(0.05)  # so that `write_minute` is not counted as a stall
+            await asyncio.sleep(0.05)  # so that `write_minute` is not counted
             samples += SERIES * FAMILIES
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
@@ -129,7 +129,7 @@ def main() -> None:
     for protocol in ENCODINGS:
         encode(fleet, protocol)
     ours, theirs = get_context("spawn").Pipe()
-    server = get_context("spawn").Process(target=sink, args=(theirs,), daemon=True)
+    server = get_context("spawn").Process(target=serve_sink, args=(theirs,), daemon=True)
     server.start()
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(push(fleet, ours.recv(), Path(folder)))

@@ -1,4 +1,4 @@
-"""The time of recommendations, and for how long they block the event loop. `python bench/recommend.py 50000`
+"""How long recommendations take and block the event loop. `python bench/recommend.py 50000`
 
 Each series is that of a different stream. Its history is full, and its demand needs another number of shards.
 """
@@ -23,7 +23,7 @@ from rules.limits import Limit, LimitSource
 from rules.signals import Band
 from tests.registries import REGISTRY, STREAM_WRITE_BYTES
 
-QUESTIONS = ("", "?advice=raise", "?service=kinesis&region=eu-west-1&advice=lower")
+QUERIES = ("", "?advice=raise", "?service=kinesis&region=eu-west-1&advice=lower")
 
 
 def register(fleet: Fleet, series: int, minute: int) -> None:
@@ -36,9 +36,9 @@ def register(fleet: Fleet, series: int, minute: int) -> None:
         fleet.put(*stream_series(n), settings[n % 10], minute)
 
 
-async def ask(client: httpx.AsyncClient, question: str) -> None:
+async def ask(client: httpx.AsyncClient, query: str) -> None:
     """Ask for recommendations over HTTP."""
-    (await client.get(f"/api/v1/recommendations{question}", timeout=60)).raise_for_status()
+    (await client.get(f"/api/v1/recommendations{query}", timeout=60)).raise_for_status()
 
 
 async def main() -> None:
@@ -56,8 +56,8 @@ async def main() -> None:
             fill_history(app.forecaster.recorder.history)
             transport = httpx.ASGITransport(app.web, client=("127.0.0.1", 1))
             async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-                for question in QUESTIONS:
-                    await timed(question[:24] or "all", ask(client, question))
+                for query in QUERIES:
+                    await timed(query[:24] or "all", ask(client, query))
 
 
 if __name__ == "__main__":

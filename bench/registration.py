@@ -1,8 +1,8 @@
 """The CPU time of inventories that observe the same as before. `python bench/registration.py [series]`
 
 Each series has three formulas and a limit from its API. In the first measurement, each inventory makes all
-observations anew, which counts as its CPU time. In the second, it makes only the observations anew whose AWS
-responses have changed: none.
+observations anew, and the CPU time of this is counted. In the second measurement, an inventory makes anew
+only the observations whose AWS responses have changed, and none has changed.
 """
 
 import asyncio
@@ -17,26 +17,26 @@ from tests.monitor.polling.inventories import NO_QUOTAS, FakeAccount, collector
 REPEATED = 10  # inventories after the first
 traffic = Metric("AWS/Kinesis", "IncomingBytes", "Sum")
 records = Metric("AWS/Kinesis", "IncomingRecords", "Sum")
-refused = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
+throttled = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
 
 
-def observed(number: int) -> Observed:
+def observe_stream(number: int) -> Observed:
     """Return a stream's series as a scan observes it."""
     name = f"stream-{number}"
     return Observed(
         signal="stream_write_bytes",
         resource=Resource("stream", (name,)),
         usage=per_second(traffic.of(StreamName=name)),
-        throttled=per_second(refused.of(StreamName=name)),
+        throttled=per_second(throttled.of(StreamName=name)),
         served=per_second(records.of(StreamName=name)),
         limit=1048576.0 * (1 + number % 5),
         hard_limit=True,
     )
 
 
-def stream(number: int) -> list[Observed]:
-    """Return all series of a stream."""
-    return [observed(number)]
+def all_series_of(number: int) -> list[Observed]:
+    """Return all series of a stream: the one."""
+    return [observe_stream(number)]
 
 
 async def main(series: int) -> None:
@@ -44,14 +44,14 @@ async def main(series: int) -> None:
 
     async def observe_all(_: Aws) -> AsyncIterator[Observed]:
         for number in range(series):
-            yield observed(number)
+            yield observe_stream(number)
 
     async def observe_changed(aws: Aws) -> AsyncIterator[Observed]:
         for number in range(series):
-            for each in aws.series(number, 1048576.0 * (1 + number % 5), partial(stream, number)):
+            for each in aws.series(number, 1048576.0 * (1 + number % 5), partial(all_series_of, number)):
                 yield each
 
-    for label, scan in (("made each time", observe_all), ("made of other answers only", observe_changed)):
+    for label, scan in (("made each time", observe_all), ("made only of changed answers", observe_changed)):
         await measure(label, scan, series)
 
 
@@ -62,10 +62,10 @@ async def measure(label: str, scan: ScanFunction, series: int) -> None:
         start = time.process_time()
         await account.run_inventory(collector(scan))
         seconds.append(time.process_time() - start)
-    equal = sum(seconds[1:]) / REPEATED
+    mean = sum(seconds[1:]) / REPEATED
     print(
         f"{series:,} series, {label}: the first inventory {seconds[0] * 1e3:,.0f} ms of CPU, "
-        f"each equal one {equal * 1e3:,.1f} ms, {equal / series * 1e6:.0f} us a series"
+        f"each equal one {mean * 1e3:,.1f} ms, {mean / series * 1e6:.0f} us a series"
     )
 
 

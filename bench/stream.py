@@ -1,7 +1,7 @@
 """CPU and memory of a metric stream: gzip bodies of 10,000 points into the fleet. `python bench/stream.py`
 
-Measured first in this process, then over HTTP on loopback with the server in another process. Run it with
-`--seconds 600` to see whether memory grows.
+Both are measured first in this process, then over HTTP on loopback with the server in another process. Run it
+with `--seconds 600` to see whether memory grows.
 """
 
 import argparse
@@ -33,26 +33,26 @@ from tests.monitor.stream.bodies import NOW, Update, lines, message
 from tests.registries import DECLARED, STREAM_WRITE_BYTES
 from tests.telemetries import Telemetries
 
-POINTS, RECORDS = 10_000, 20  # per body
-MESSAGE = 25  # points per OTLP message
+POINTS, RECORDS = 10_000, 20  # in each body
+POINTS_PER_MESSAGE = 25  # of OTLP
 CELLS = [(f"{n:012d}", region) for n in range(40) for region in ("eu-west-1", "us-east-1")]
-KEY = "bench"
-IDS = count()
+ACCESS_KEY = "bench"
+REQUEST_NUMBERS = count()
 HEADERS = (
     f"POST {FIREHOSE_PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     "Content-Encoding: gzip\r\n"
-    f"X-Amz-Firehose-Protocol-Version: {PROTOCOL_VERSION}\r\nX-Amz-Firehose-Access-Key: {KEY}\r\n"
+    f"X-Amz-Firehose-Protocol-Version: {PROTOCOL_VERSION}\r\nX-Amz-Firehose-Access-Key: {ACCESS_KEY}\r\n"
     "X-Amz-Firehose-Request-Id: %s\r\nContent-Length: %d\r\n\r\n"
 )
 
 
 def updates() -> list[Update]:
     """Return one update of each of POINTS metrics, ordered by cell, in one of three minutes."""
-    kinds = [metric for metric in DECLARED.statistics if metric[0] != "AWS/EC2"][:20]
+    names = [metric for metric in DECLARED.statistics if metric[0] != "AWS/EC2"][:20]
     return [
         Update(
-            metric=kinds[n % len(kinds)][1],
-            namespace=kinds[n % len(kinds)][0],
+            metric=names[n % len(names)][1],
+            namespace=names[n % len(names)][0],
             dimensions=(("Name", f"resource-{n:05d}"),),
             ago=1 + n % 3,
             account=account,
@@ -84,7 +84,10 @@ def fleet_of(streamed: list[Update]) -> Fleet:
 
 
 class Body:
-    """A gzip body whose points are compressed once; `next` returns it with a new request id."""
+    """A gzip body whose points are compressed only once, however often it is sent.
+
+    `next` returns a new request id, and the body with this id.
+    """
 
     def __init__(self, records: list[bytes]) -> None:
         data = [{"data": base64.b64encode(record).decode()} for record in records]
@@ -93,7 +96,7 @@ class Body:
         self._head = self._deflate.compress(head) + self._deflate.flush(zlib.Z_SYNC_FLUSH)
 
     def next(self) -> tuple[str, bytes]:
-        request, end = f"request-{next(IDS)}", self._deflate.copy()
+        request, end = f"request-{next(REQUEST_NUMBERS)}", self._deflate.copy()
         tail = end.compress(f',"requestId":"{request}"}}'.encode()) + end.flush()
         return request, self._head + tail
 
@@ -101,7 +104,7 @@ class Body:
 def bodies() -> dict[str, Body]:
     """Return the bodies by the names of their formats."""
     points = updates()
-    packed = [points[start : start + MESSAGE] for start in range(0, POINTS, MESSAGE)]
+    packed = [points[start : start + POINTS_PER_MESSAGE] for start in range(0, POINTS, POINTS_PER_MESSAGE)]
     per_record = len(packed) // RECORDS
 
     def records(is_0_7: bool) -> list[bytes]:
@@ -141,7 +144,7 @@ async def in_process(name: str, body: Body, rounds: int = 31) -> None:
 def serve(ready: Connection) -> None:
     """Serve Firehose's endpoint, and this process's memory at /resident; send the port through `ready`."""
     app, ingest = FastAPI(), ingest_of(fleet_of(updates()))
-    app.include_router(firehose_router(ingest, lambda: FirehoseAccess((KEY,))))
+    app.include_router(firehose_router(ingest, lambda: FirehoseAccess((ACCESS_KEY,))))
 
     @app.get("/resident")
     async def memory() -> float:
@@ -181,7 +184,7 @@ class Client:
 
 
 async def full_load(port: int, body: Body, seconds: float) -> float:
-    """Return the points per second that two senders deliver."""
+    """Return the points per second that two clients deliver when they send without a pause."""
     clients = [Client(*await asyncio.open_connection("127.0.0.1", port)) for _ in range(2)]
     start = time.perf_counter()
 
@@ -197,7 +200,7 @@ async def full_load(port: int, body: Body, seconds: float) -> float:
 
 
 async def half_load(port: int, body: Body, rate: float, seconds: float) -> list[float]:
-    """Return the ascending latencies in seconds of bodies that are sent at half of `rate`; at least one body.
+    """Send at least one body, at half of `rate`; return the latencies in seconds, in ascending order.
 
     rate: points per second.
     """

@@ -1,8 +1,9 @@
-"""The time for which Headroom blocks its event loop, from its start on. `python bench/turns.py 100000`
+"""How long Headroom blocks its event loop, from its start on. `python bench/turns.py 100000`
 
-The fleet is filled as inventories and polls fill it, without AWS. For each stage, the bench prints how long
-the stage took, and how long it blocked the event loop, in CPU time of the loop's thread. A task that wakes
-each millisecond measures the blocked time; its maximum and its 99.9th percentile are printed.
+The argument is the number of series. The fleet is filled as inventories and polls fill it, without AWS. For
+each stage, the bench prints how long the stage took, and how long it blocked the event loop, in CPU time of
+the loop's thread. A task that wakes each millisecond measures the blocked time; its maximum and its 99.9th
+percentile are printed.
 """
 
 import argparse
@@ -34,7 +35,7 @@ from rules.limits import Limit, LimitSource
 from rules.signals import Band
 from tests.registries import REGISTRY, STREAM_WRITE_BYTES
 
-LAG_INTERVAL = 0.001  # seconds between two measurements of the event loop's lag
+LAG_INTERVAL = 0.001  # seconds between two measurements of how long the event loop is blocked
 
 
 class Lag:
@@ -51,28 +52,28 @@ class Lag:
 
 
 async def timed(label: str, work: Awaitable[object]) -> None:
-    """Await work; print its CPU time, and the longest lag of the event loop during it."""
+    """Await work; print how long it takes, its CPU time, and for how long it blocks the event loop."""
     lag = Lag()
     watching = asyncio.create_task(lag.watch())
     await asyncio.sleep(10 * LAG_INTERVAL)
     lag.lags.clear()
-    start, cpu = time.perf_counter(), time.process_time()
+    start, start_cpu = time.perf_counter(), time.process_time()
     await work
-    took, used = time.perf_counter() - start, time.process_time() - cpu
+    took, used_cpu = time.perf_counter() - start, time.process_time() - start_cpu
     await asyncio.sleep(10 * LAG_INTERVAL)
     watching.cancel()
     with suppress(asyncio.CancelledError):
         await watching
     lags = sorted(lag.lags)
     print(
-        f"{label:>24}: {took:6.2f} s, {used:6.2f} s of CPU; blocked for {lags[-1] * 1e3:4.0f} ms at most,"
+        f"{label:>24}: {took:6.2f} s, {used_cpu:6.2f} s of CPU; blocked for {lags[-1] * 1e3:4.0f} ms at most,"
         f" p99.9 {lags[len(lags) * 999 // 1000] * 1e3:4.0f} ms; {resident():6.0f} MiB",
         flush=True,
     )
 
 
 def register(fleet: Fleet, series: int, minute: int) -> None:
-    """Register `series` streams."""
+    """Register `series` streams, with ten different limits."""
     limits = [Limit(1e6 + n, LimitSource.API, 0.0) for n in range(10)]
     settings = [SeriesSettings(signal=STREAM_WRITE_BYTES, limit=limit, band=Band()) for limit in limits]
     for n in range(series):
@@ -81,13 +82,15 @@ def register(fleet: Fleet, series: int, minute: int) -> None:
 
 async def write(fleet: Fleet, minutes: range) -> None:
     """Write the points of all metrics in some minutes, as polls write them."""
-    numbers = np.random.default_rng(minutes.start)
-    at = np.arange(minutes.start, minutes.stop, dtype=np.int32)
+    rng = np.random.default_rng(minutes.start)
+    every_minute = np.arange(minutes.start, minutes.stop, dtype=np.int32)
     for start in range(0, fleet.rings.size, MAX_METRICS_PER_CALL):
         rows = np.arange(start, min(start + MAX_METRICS_PER_CALL, fleet.rings.size), dtype=np.int32)
-        values = numbers.uniform(0, 2e7, rows.size * at.size).astype(np.float32)
-        values[np.repeat(rows % 2 == 1, at.size)] = 0
-        fleet.rings.write(rows.repeat(at.size), np.tile(at, rows.size), values, marked_next=True)
+        values = rng.uniform(0, 2e7, rows.size * every_minute.size).astype(np.float32)
+        values[np.repeat(rows % 2 == 1, every_minute.size)] = 0  # throttled demand
+        fleet.rings.write(
+            rows.repeat(every_minute.size), np.tile(every_minute, rows.size), values, marked_next=True
+        )
         fleet.rings.mark_read(rows, minutes.stop - 1)
         await asyncio.sleep(0)
     fleet.confirmed[: fleet.size] = minutes.stop
@@ -126,9 +129,9 @@ async def measure(app: App, series: int, minute: int) -> None:
 
 def fill_history(history: UsageHistory) -> None:
     """Fill the history with a fortnight of random usage."""
-    numbers = np.random.default_rng(1)
+    rng = np.random.default_rng(1)
     for block in history.blocks:
-        usage = numbers.uniform(0, 4e5, (BINS, BLOCK_SIZE)).astype(np.float32)
+        usage = rng.uniform(0, 4e5, (BINS, BLOCK_SIZE)).astype(np.float32)
         block.put(np.arange(BLOCK_SIZE), block.through - BINS + 1, usage)
 
 

@@ -1,6 +1,6 @@
-"""The time of what-if questions, and for how long they block the event loop. `python bench/what_if.py 100000`
+"""How long answers to what-if questions take and block the event loop. `python bench/what_if.py 100000`
 
-Each of two regions has half of the series, with the same names. One series in a hundred has refused demand.
+Each of two regions has half of the series, with the same names. One series in a hundred has throttled demand.
 """
 
 import argparse
@@ -27,8 +27,8 @@ from rules.signals import Band
 from tests.registries import REGISTRY
 
 REGIONS = "eu-west-1", "us-east-1"
-REFUSED = 100  # one series in REFUSED has refused demand
-SIGNAL = REGISTRY.signal("dax", "request_rate")  # refused requests are counted as requests are
+ONE_THROTTLED_IN = 100  # series
+SIGNAL = REGISTRY.signal("dax", "request_rate")  # throttled demand is in requests, as usage is
 QUESTIONS = (
     WhatIfQuery(traffic="3x"),
     WhatIfQuery(traffic="3x", limit=MAX_SERIES),
@@ -44,18 +44,21 @@ def register(fleet: Fleet, series: int, minute: int) -> None:
     for n in range(series):
         name, region = f"cluster-{n // 2:07d}", REGIONS[n % 2]
         key = Key("123456789012", region, SIGNAL.service, SIGNAL.name, Resource("cluster", (name,)))
-        metrics = (Metric("AWS/DAX", metric, "Sum").of(ClusterId=name) for metric in ("Served", "Refused"))
+        metrics = (
+            Metric("AWS/DAX", metric, "Sum").of(ClusterId=name)
+            for metric in ("TotalRequestCount", "ThrottledRequestCount")
+        )
         usage, throttled = map(per_second, metrics)
         observed = Observed(signal=key.signal, resource=key.subject, usage=usage, throttled=throttled)
         fleet.put(key, observed, settings, minute)
 
 
-def refuse(fleet: Fleet, minute: int) -> None:
-    """Write refused demand of one series in REFUSED for one minute."""
-    formulas = map(fleet.throttled.get, range(0, fleet.size, REFUSED))
+def throttle(fleet: Fleet, minute: int) -> None:
+    """Write throttled demand of one series in ONE_THROTTLED_IN for one minute."""
+    formulas = map(fleet.throttled.get, range(0, fleet.size, ONE_THROTTLED_IN))
     rows = np.array([formula.rows[0] for formula in formulas if formula], np.int32)
-    minutes, calls = np.full(rows.size, minute, np.int32), np.full(rows.size, 6000, np.float32)
-    fleet.rings.write(rows, minutes, calls, marked_next=True)
+    minutes, requests = np.full(rows.size, minute, np.int32), np.full(rows.size, 6000, np.float32)
+    fleet.rings.write(rows, minutes, requests, marked_next=True)
 
 
 async def ask(client: httpx.AsyncClient, question: WhatIfQuery) -> None:
@@ -73,7 +76,7 @@ async def main() -> None:
         async with App.opened(config, REGISTRY, lambda: config) as app:
             register(app.fleet, series, minute)
             await write(app.fleet, range(minute - WINDOW, minute - 1))
-            refuse(app.fleet, minute - 2)
+            throttle(app.fleet, minute - 2)
             await app.judge()
             await app.forecaster.forecast_all()
             fill_history(app.forecaster.recorder.history)

@@ -1,14 +1,14 @@
 """Headroom against other monitors over the same CloudWatch: `YACE=/path/to/yace make bench-peers`.
 
 All monitors but Telegraf run at the same time over Kinesis streams in a fake AWS on loopback, whose points
-are late and revised as CloudWatch's are. They read the same metrics once a minute, and are scraped every 15
-seconds. Headroom runs twice: with its default intervals, and with every metric read each minute. The
+are late and revised as CloudWatch's are. The monitors read the same metrics once a minute, and are scraped
+every 15 seconds. Headroom runs twice: with its default intervals, and with every metric read each minute. The
 environment names the other monitors: YACE the program of yet-another-cloudwatch-exporter, CLOUDWATCH_EXPORTER
-the jar of cloudwatch_exporter with its dependencies, TELEGRAF the program of Telegraf. Telegraf runs
-afterwards: Telegraf and Headroom's endpoint receive the same metric stream.
+the jar of cloudwatch_exporter with its dependencies, TELEGRAF the program of Telegraf. Telegraf is compared
+afterwards: it and Headroom's endpoint receive the same metric stream.
 
-The comparison runs in real time, by default 25 minutes. The first 14 are not measured, because Headroom
-describes only 120 new streams a minute.
+The comparison runs in real time, by default 25 minutes. The first 14 minutes are not measured, because
+Headroom describes only 120 new streams a minute.
 """
 
 import argparse
@@ -63,10 +63,10 @@ def row(run: Run) -> str:
 
 
 def detections(run: Run) -> str:
-    """Return the line of a run in the table of events: their number and the delay of detection, by kind."""
+    """Return the line of a run in the table of events: by kind, their number and the delays of detection."""
     kinds = (run.detection(kind) for kind in Kind)
-    found = "".join(f"{number:10}{median:8.0f}{p99:6.0f}" for number, median, p99 in kinds)
-    return f"{run.monitor.name:24}{len(METRICS) * len(run.streams.names):8,}{found}"
+    figures = "".join(f"{number:10}{median:8.0f}{p99:6.0f}" for number, median, p99 in kinds)
+    return f"{run.monitor.name:24}{len(METRICS) * len(run.streams.names):8,}{figures}"
 
 
 HEAD = (
@@ -91,11 +91,12 @@ def ratios(name: str, ours: Sequence[Run], theirs: Sequence[Run]) -> list[str]:
             f"metrics requested and dollars {own.metrics / other.metrics:.2f}"
         )
     if len(ours) > 1:
-        own_more, other_more = (runs[-1].cpu - runs[0].cpu for runs in (ours, theirs))
-        more = len(METRICS) * (len(ours[-1].streams.names) - len(ours[0].streams.names)) / 1000
+        own_further, other_further = (runs[-1].cpu - runs[0].cpu for runs in (ours, theirs))
+        thousands = len(METRICS) * (len(ours[-1].streams.names) - len(ours[0].streams.names)) / 1000
         lines.append(
             f"{ours[0].monitor.name} / {name}, CPU of each further 1,000 metrics a minute: "
-            f"{own_more / more:.3f} s / {other_more / more:.3f} s = {own_more / other_more:.2f}"
+            f"{own_further / thousands:.3f} s / {other_further / thousands:.3f} s = "
+            f"{own_further / other_further:.2f}"
         )
     return lines
 
@@ -126,14 +127,14 @@ def main() -> None:
     parser.add_argument("--warm-up", type=float, default=14, help="minutes")
     parser.add_argument("--minutes", type=float, default=10, help="of the window that is measured")
     given = parser.parse_args()
-    found = monitors()
+    compared = monitors()
     for name in ("YACE", "CLOUDWATCH_EXPORTER", "TELEGRAF"):
         if not os.environ.get(name):
             print(f"{name} is not set: set it to the path of the program to compare with it")
     minutes = int(HISTORY + given.warm_up + given.minutes + 2)
-    first = int(time.time() // 60) - HISTORY
-    sizes = [Streams(metrics // len(METRICS), first, minutes) for metrics in given.metrics]
-    runs = [Run(monitor, streams) for monitor in found for streams in sizes]
+    first_minute = int(time.time() // 60) - HISTORY
+    streams_by_size = [Streams(metrics // len(METRICS), first_minute, minutes) for metrics in given.metrics]
+    runs = [Run(monitor, streams) for monitor in compared for streams in streams_by_size]
     asyncio.run(measure(runs, given.warm_up * 60, given.minutes * 60))
     report(runs)
     if binary := os.environ.get("TELEGRAF"):

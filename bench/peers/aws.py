@@ -22,7 +22,7 @@ ACCOUNT, REGION, NAMESPACE = "123456789012", "eu-west-1", "AWS/Kinesis"
 CBOR_PROTOCOL = {"smithy-protocol": "rpc-v2-cbor"}
 STREAM_ARN = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/"
 CREATED = 1.7e9  # epoch seconds
-METRICS_PER_PAGE, RESOURCES_PER_PAGE = 500, 100  # as in AWS
+METRICS_PER_PAGE, RESOURCES_PER_PAGE = 500, 100  # of ListMetrics, of GetResources; as in AWS
 XML = {
     "GetCallerIdentity": '<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">'
     f"<GetCallerIdentityResult><Arn>arn:aws:iam::{ACCOUNT}:user/bench</Arn><UserId>bench</UserId>"
@@ -37,7 +37,8 @@ XML = {
 class FakeAws:
     """The fake AWS of one monitor.
 
-    calls: the number of calls, by operation. metrics_requested: with GetMetricData.
+    calls: the number of calls, by operation. metrics_requested: the number of metrics requested with
+    GetMetricData.
     """
 
     streams: Streams

@@ -7,11 +7,13 @@ from typing import Any
 
 UNSIGNED, NEGATIVE, BYTES, TEXT, ARRAY, MAP, TAG, SIMPLE = range(8)  # the major types
 EPOCH_TAG = 1  # the tag before a time in epoch seconds
-DIRECT = 24  # numbers below this are in the first byte
+DIRECT = 24  # lower numbers are in the first byte of an item, beside the major type
 INDEFINITE, BREAK = 31, 0xFF  # the length of an item that ends at a BREAK byte, and that byte
-LENGTHS = {24: ">B", 25: ">H", 26: ">I", 27: ">Q"}  # struct formats of the number after the first byte
+# By the low five bits of the first byte (`info`): struct formats of the number that follows, and constants.
+LENGTHS = {24: ">B", 25: ">H", 26: ">I", 27: ">Q"}
 FLOATS = {25: ">e", 26: ">f", 27: ">d"}
 CONSTANTS = {20: False, 21: True, 22: None, 23: None}
+DOUBLE = b"\xfb"  # the first byte of a float of 64 bits
 
 
 def encode(value: Any) -> bytes:
@@ -29,7 +31,7 @@ def _write(out: bytearray, value: Any) -> None:
     elif isinstance(value, int):
         _write_head(out, UNSIGNED, value)
     elif isinstance(value, float):
-        out += b"\xfb" + struct.pack(">d", value)
+        out += DOUBLE + struct.pack(">d", value)
     elif isinstance(value, datetime):
         _write_head(out, TAG, EPOCH_TAG)
         _write(out, int(value.timestamp()))
@@ -47,6 +49,7 @@ def _write(out: bytearray, value: Any) -> None:
 
 
 def _write_head(out: bytearray, major: int, number: int) -> None:
+    """Write the major type of an item, and its value, its length or its tag."""
     if number < DIRECT:
         out.append(major << 5 | number)
         return

@@ -1,4 +1,4 @@
-"""The compared monitors: how each is started, and what its /metrics shows of a stream."""
+"""The monitors that are compared: how each is started, and what its /metrics shows of a stream."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from bench.peers.streams import EDGE, METRICS, Kind
 from rules.band import Zone
 from tests.processes import COMMAND
 
-INTERVAL = 60  # seconds between two scrapes of AWS
+INTERVAL = 60  # seconds between two reads of AWS
 WINDOW = 300  # seconds of points that the other monitors request each time, because points are late
 TINY = 1e-9  # the least value that counts as more than 0
 
@@ -20,7 +20,7 @@ HEADROOM = """
 services: [kinesis]
 regions: [{region}]
 interval: {interval}
-{more}
+{further_lines}
 listen: 127.0.0.1:{port}
 journal: {folder}/headroom.db
 """
@@ -47,13 +47,13 @@ class Monitor:
     scrapes_on_request: bool = False
 
 
-def headroom(name: str, more: str = "") -> Monitor:
-    """Return Headroom as a monitor. more: further lines of its configuration."""
+def headroom(name: str, further_lines: str = "") -> Monitor:
+    """Return Headroom as a monitor. further_lines: of its configuration."""
     return Monitor(
         name,
         lambda file, _: (*COMMAND, "serve", "--config", str(file)),
         lambda port, folder: HEADROOM.format(
-            region=REGION, interval=INTERVAL, more=more, port=port, folder=folder
+            region=REGION, interval=INTERVAL, further_lines=further_lines, port=port, folder=folder
         ),
         _own_family("headroom_sample_timestamp_seconds"),
         {
@@ -64,6 +64,7 @@ def headroom(name: str, more: str = "") -> Monitor:
 
 
 def _own_family(name: str) -> re.Pattern[str]:
+    """Return a pattern that matches a stream and its value in a family of Headroom."""
     labels = r'.*signal="stream_write_bytes".*resource="(stream-\d+)".*'
     return re.compile(rf"^{name}\{{{labels}\}} (\S+)$", re.M)
 

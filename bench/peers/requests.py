@@ -33,7 +33,7 @@ from rules.signals import Band
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION
 from tests.registries import REGISTRY
 
-KINDS = ("far", "within", "above")  # of streams: usually far below, within or above the band
+KINDS = ("far", "within", "above")  # of streams: their usage is usually far below, within or above the band
 SETTLED = 180  # minutes in which the planner gets to know the streams, and which are not counted
 POLLED_AFTER = 10  # seconds after the end of a minute
 SUMMARY = {
@@ -50,7 +50,7 @@ class Requests(defaultdict[tuple[str, str], float]):
         super().__init__(float)
 
     def total(self, kind: str | None = None) -> float:
-        """Return the number of all requests, or of those for a kind of stream."""
+        """Return the number of metrics requested for a kind of stream, or for all."""
         return sum(number for (_, of_kind), number in self.items() if kind in (None, of_kind))
 
 
@@ -61,7 +61,7 @@ def kinds_of(streams: Streams) -> list[str]:
 
 @dataclass
 class PlannedStreams:
-    """A fleet of the streams, whose reads are planned and made. requests: all requests so far."""
+    """A fleet of the streams, whose reads are planned and made. requests: the requests so far."""
 
     streams: Streams
     intervals: Intervals
@@ -78,7 +78,7 @@ class PlannedStreams:
             metric = orjson.loads(without_abbreviations(query))["Metric"]
             self._metrics[row] = metric["MetricName"], metric["Dimensions"][0]["Value"]
         self._kinds = dict(zip(self.streams.names, kinds_of(self.streams), strict=True))
-        self._planner = Planner(self.fleet, self.intervals, self._alerting)
+        self._planner = Planner(self.fleet, self.intervals, self._slots_with_active_alert)
 
     def _add(self, name: str) -> None:
         for observed in summary_series(name, {**SUMMARY, "StreamName": name}):
@@ -89,7 +89,7 @@ class PlannedStreams:
             key = Key(ACCOUNT, REGION, "kinesis", observed.signal, observed.resource)
             self.fleet.put(key, observed, settings, self.now)
 
-    def _alerting(self) -> Ints:
+    def _slots_with_active_alert(self) -> Ints:
         """Return the slots of series with an active alert."""
         fleet, slots = self.fleet, np.arange(self.fleet.size, dtype=np.int32)
         active = np.zeros(fleet.size, np.bool_)
@@ -129,12 +129,13 @@ class PlannedStreams:
 
 
 def oracle(streams: Streams, minutes: slice, intervals: Intervals) -> Requests:
-    """Return the requests in some minutes of an oracle, which knows the future."""
+    """Return the requests that an oracle, which knows the future, makes in some minutes."""
     above: Flags = streams.utilization[:, minutes] >= EDGE
     requests = Requests()
     for kind, row in zip(kinds_of(streams), above, strict=True):
         for name in METRICS:
             longest = intervals.throttled if name in THROTTLED else intervals.longest
+            # The iterator age stays far below its limit, the retention of a day.
             each_minute = row if name != "GetRecords.IteratorAgeMilliseconds" else np.zeros_like(row)
             requests[name, kind] += float(np.where(each_minute, 1, 1 / longest).sum())
     return requests
@@ -143,7 +144,7 @@ def oracle(streams: Streams, minutes: slice, intervals: Intervals) -> Requests:
 def table(requests: Requests, minutes: int, metrics: int) -> str:
     """Return requests a minute as lines of text, by metric and kind of stream.
 
-    minutes: those in which the requests were made. metrics: the number of all metrics.
+    minutes: in how many minutes the requests were made. metrics: the number of metrics of all streams.
     """
     per_minute = requests.total() / minutes
     lines = [f"{per_minute:.0f} a minute of {metrics}: {per_minute / metrics:.3f}"]

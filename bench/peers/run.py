@@ -47,7 +47,8 @@ class Run:
     """A run of a monitor over streams. begin, end: its usage at the begin and end of the measured window.
 
     shown_at: when /metrics first showed a minute or a later one, [stream, minute]; NaN before. detected: for
-    each kind of event, the time of each scrape, and for which streams the scrape showed such an event.
+    each kind of event, the time of each scrape, and flags of the streams for which the scrape showed an event
+    of this kind.
     """
 
     monitor: Monitor
@@ -88,10 +89,10 @@ class Run:
         return (self.end.calls - self.begin.calls).total() / self._seconds * 60
 
     def delays(self, chosen: Flags) -> tuple[float, float]:
-        """Return the median and the 99th percentile of the seconds from a point's visibility to /metrics.
+        """Return the median and the 99th percentile of the seconds until /metrics shows a visible point.
 
-        chosen: the streams whose points count. Only points that became visible in the window, and before all
-        later points of the stream, are counted.
+        The seconds begin when AWS shows the point. chosen: the streams whose points count. Only points that
+        became visible in the window, and before all later points of the stream, are counted.
         """
         visible = self.streams.visible_at
         is_newest = visible <= np.minimum.accumulate(visible[:, ::-1], axis=1)[:, ::-1]
@@ -103,10 +104,10 @@ class Run:
         return float(np.percentile(took, 50)), float(np.percentile(took, 99))
 
     def detection(self, kind: Kind) -> tuple[int, float, float]:
-        """Return the number of events of a kind that began in the window, and the delay until /metrics.
+        """Return the number of events of a kind in the window, and the delays until /metrics shows them.
 
-        The delay is counted from when AWS first showed the event: its median and its 99th percentile, in
-        seconds.
+        A delay begins when AWS first shows the event. Of the delays, the median and the 99th percentile are
+        returned, in seconds.
         """
         last, took = self.end.at - DETECTED_WITHIN, []
         for stream, at in self.streams.beginnings(kind):

@@ -10,7 +10,7 @@ from subprocess import DEVNULL, Popen
 from tempfile import TemporaryDirectory
 
 from bench.peers.run import MIB, process_use
-from bench.stream import KEY, POINTS, Body, Client, bodies, serve
+from bench.stream import ACCESS_KEY, POINTS, Body, Client, bodies, serve
 from monitor.stream.firehose import FIREHOSE_PATH
 from tests.monitor.serve_process import free_port
 
@@ -35,7 +35,9 @@ def telegraf(binary: str) -> Iterator[tuple[int, int]]:
     port = free_port()
     with TemporaryDirectory() as folder:
         config = Path(folder) / "telegraf.conf"
-        config.write_text(TELEGRAF.format(port=port, path=FIREHOSE_PATH, key=KEY, metrics_port=free_port()))
+        config.write_text(
+            TELEGRAF.format(port=port, path=FIREHOSE_PATH, key=ACCESS_KEY, metrics_port=free_port())
+        )
         with Popen([binary, "--config", str(config)], stdout=DEVNULL, stderr=DEVNULL) as process:
             try:
                 yield port, process.pid
@@ -82,12 +84,12 @@ async def measure(port: int, pid: int, body: Body) -> tuple[float, float]:
 
 def compare(binary: str) -> None:
     """Measure Headroom, then Telegraf, and print the ratio. binary: the path of Telegraf's program."""
-    body, used = bodies()["JSON"], []
+    body, cpu_seconds = bodies()["JSON"], []
     for name, receiver in (("Headroom", headroom()), ("Telegraf", telegraf(binary))):
         start = time.monotonic()
         with receiver as (port, pid):
             cpu, resident = asyncio.run(measure(port, pid, body))
-        used.append(cpu)
+        cpu_seconds.append(cpu)
         took = time.monotonic() - start
         print(f"{name}: {cpu:.2f} s of CPU for 1,000,000 points, {resident:.0f} MiB, after {took:.0f} s")
-    print(f"Headroom / Telegraf, CPU of streamed points: {used[0] / used[1]:.2f}")
+    print(f"Headroom / Telegraf, CPU of streamed points: {cpu_seconds[0] / cpu_seconds[1]:.2f}")

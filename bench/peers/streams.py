@@ -1,8 +1,8 @@
 """Simulated Kinesis streams with late and revised points, which are the same for every monitor.
 
-The point of a minute is visible 60 to 180 seconds after the minute began. One point in five has only
-a part of its value at first; one point in fifty comes five minutes later. All metrics of a stream have the
-same delay.
+The point of a minute is visible 60 to 180 seconds after the minute began. One point in five has only a part
+of its value at first; one point in fifty is visible five minutes later than that. All metrics of a stream
+have the same delay.
 
 A monitor has two kinds of events to detect. Streams within the band go above the band for some minutes, again
 and again. Writes are throttled, to streams above the band and to streams within the band.
@@ -18,7 +18,7 @@ Times = npt.NDArray[np.float64]
 
 HISTORY = 180  # minutes before the start
 SHARDS, SHARD_BYTES = 10, 1024**2
-METRICS = {  # by name: the statistic, and the value at a utilization of 1
+METRICS = {  # by name: the statistic, and the sum or maximum of a minute at a utilization of 1
     "IncomingBytes": ("Sum", SHARDS * SHARD_BYTES * 60.0),
     "IncomingRecords": ("Sum", SHARDS * 1000 * 60.0),
     "GetRecords.Success": ("SampleCount", SHARDS * 5 * 60.0),
@@ -31,7 +31,10 @@ SAFE, WITHIN, ABOVE = (0.1, 0.3), (0.45, 0.6), (0.75, 0.85)  # utilization of th
 WITHIN_SHARE, ABOVE_SHARE = 0.15, 0.05  # of the streams; all other streams are safe
 EDGE = 0.7  # the upper edge of the band
 CROSSING_EVERY, CROSSING_FOR = 40, 8  # minutes: a stream within the band goes above it every 40, for 8
-ABOVE_THROTTLED_SHARE, WITHIN_THROTTLED_SHARE = 0.1, 0.004  # of the minutes of streams above, within the band
+ABOVE_THROTTLED_SHARE, WITHIN_THROTTLED_SHARE = (
+    0.1,
+    0.004,
+)  # throttled minutes: of streams above, within the band
 QUIET_FOR = 10  # minutes without an event that precede each event to detect
 MIN_DELAY, MAX_DELAY = 60, 180  # seconds
 REVISED, FIRST_FRACTION, REVISED_AFTER = 0.2, 0.83, 60  # share of points, first value / last value, seconds
@@ -52,7 +55,7 @@ class Streams:
     """
 
     def __init__(self, count: int, first: int, minutes: int) -> None:
-        chance = np.random.default_rng(count)
+        rng = np.random.default_rng(count)
         shape = count, minutes
         self.names = [f"stream-{n}" for n in range(count)]
         self.numbers = {name: n for n, name in enumerate(self.names)}
@@ -64,19 +67,19 @@ class Streams:
             np.select([self.is_above, self.is_within], [ABOVE[n], WITHIN[n]], SAFE[n])[:, None]
             for n in (0, 1)
         )
-        self.utilization = chance.uniform(low, high, shape)
-        offset = chance.integers(CROSSING_EVERY, size=(count, 1))
+        self.utilization = rng.uniform(low, high, shape)
+        offset = rng.integers(CROSSING_EVERY, size=(count, 1))
         is_crossing_time = (np.arange(minutes) + offset) % CROSSING_EVERY < CROSSING_FOR
         crosses = self.is_within[:, None] & is_crossing_time
-        self.utilization[crosses] = chance.uniform(*ABOVE, np.count_nonzero(crosses))
+        self.utilization[crosses] = rng.uniform(*ABOVE, np.count_nonzero(crosses))
         throttled_share = np.select(
             [self.is_above, self.is_within], [ABOVE_THROTTLED_SHARE, WITHIN_THROTTLED_SHARE], 0.0
         )
-        self._throttled = chance.random(shape) < throttled_share[:, None]
+        self._throttled = rng.random(shape) < throttled_share[:, None]
         starts = 60.0 * (first + np.arange(minutes))
-        late = np.where(chance.random(shape) < LATE, LATE_SECONDS, 0)
-        self.visible_at: Times = starts + chance.uniform(MIN_DELAY, MAX_DELAY, shape) + late
-        self._final_at = self.visible_at + np.where(chance.random(shape) < REVISED, REVISED_AFTER, 0)
+        late = np.where(rng.random(shape) < LATE, LATE_SECONDS, 0)
+        self.visible_at: Times = starts + rng.uniform(MIN_DELAY, MAX_DELAY, shape) + late
+        self._final_at = self.visible_at + np.where(rng.random(shape) < REVISED, REVISED_AFTER, 0)
 
     def beginnings(self, kind: Kind) -> Iterator[tuple[int, float]]:
         """Yield each event to detect: the number of the stream, and when CloudWatch first shows the event.
@@ -87,8 +90,8 @@ class Streams:
         proves_at = np.where(self._throttled, self.visible_at, np.inf)
         if kind is Kind.ABOVE:
             proves_at = np.where(self.utilization >= EDGE, self._final_at, np.inf)
-            early = self.utilization * FIRST_FRACTION >= EDGE
-            proves_at[early] = self.visible_at[early]
+            is_proved_by_part = self.utilization * FIRST_FRACTION >= EDGE
+            proves_at[is_proved_by_part] = self.visible_at[is_proved_by_part]
         proves = np.isfinite(proves_at)
         for stream, minute in np.argwhere(proves[:, QUIET_FOR:]):
             if not proves[stream, minute : minute + QUIET_FOR].any():
