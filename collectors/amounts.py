@@ -1,6 +1,7 @@
 """Arithmetic with numbers and metrics: where an operand is a metric or a usage, the result is a usage.
 
-Raises TypeError for operands of the wrong type, and OverflowError for a result that no float can hold.
+The functions raise TypeError for operands of the wrong type, and OverflowError for a result that no float can
+hold.
 """
 
 import math
@@ -30,7 +31,7 @@ def add(left: Any, right: Any) -> Any:
     if is_metric(right):
         left, right = right, left
     if is_metric(left):
-        return _shifted(left, _number(right))
+        return _add_offset(left, _number(right))
     return left + right if _are_texts(left, right) else _finite(_number(left) + _number(right))
 
 
@@ -40,7 +41,7 @@ def subtract(left: Any, right: Any) -> Any:
         (first, weight), (second, other_weight) = _term(left), _term(right)
         return Usage(Op.DIFFERENCE, ((first, weight), (second, -other_weight)))
     if is_metric(left):
-        return _shifted(left, -_number(right))
+        return _add_offset(left, -_number(right))
     if is_metric(right):
         term, weight = _term(right)
         return Usage(Op.SUM, ((term, -weight),), offset=_number(left))
@@ -51,7 +52,7 @@ def multiply(left: Any, right: Any) -> Any:
     """Return the product of two amounts, at most one of which is a metric."""
     if is_metric(right):
         left, right = right, left
-    return _scaled(left, _number(right)) if is_metric(left) else _finite(_number(left) * _number(right))
+    return _scale(left, _number(right)) if is_metric(left) else _finite(_number(left) * _number(right))
 
 
 def divide(left: Any, right: Any) -> Any:
@@ -61,19 +62,19 @@ def divide(left: Any, right: Any) -> Any:
         return Usage(Op.RATIO, ((first, weight), (second, other_weight)))
     divisor = _number(right)
     if is_metric(left):
-        return _scaled(left, 1 / divisor) if divisor else None
+        return _scale(left, 1 / divisor) if divisor else None
     dividend = _number(left)
     return _finite(dividend / divisor) if divisor else None
 
 
 def rate(value: Any) -> Usage:
     """Return one-minute sums as a mean rate per second."""
-    return _metric(value).scaled(PER_MINUTE)
+    return _usage_of_metric(value).scaled(PER_MINUTE)
 
 
 def rise(value: Any) -> Usage:
     """Return the increase of a counter since the previous minute; 0 where it fell."""
-    return Usage(Op.RISE, tuple(_flat_terms(_metric(value))))
+    return Usage(Op.RISE, tuple(_flat_terms(_usage_of_metric(value))))
 
 
 def is_above(left: Any, right: Any) -> Usage:
@@ -91,27 +92,27 @@ def choose(condition: Any, chosen: Any, other: Any) -> Usage:
 
     condition: a result of `is_above` or `is_not_above`. Raises TypeError for anything else.
     """
-    if not any(usage.op is Op.POSITIVE for usage in (usage_of(condition), *_inner(condition))):
+    if not any(usage.op is Op.POSITIVE for usage in (usage_of(condition), *_inner_usages(condition))):
         raise TypeError("expected a comparison, found a metric")
-    return _shifted(_scaled(condition, _number(chosen) - _number(other)), _number(other))
+    return _add_offset(_scale(condition, _number(chosen) - _number(other)), _number(other))
 
 
 def sum_of(first: Any, *others: Any) -> Any:
     """Return the sum of amounts; 0 for an empty list, None if an amount is unknown."""
-    return _reduced((first, *others), _sum, sum, empty=0)
+    return _reduce((first, *others), _sum, sum, empty=0)
 
 
 def highest_of(first: Any, *others: Any) -> Any:
     """Return the highest of amounts; None for an empty list, or if an amount is unknown."""
-    return _reduced((first, *others), lambda items: Usage(Op.MAX, tuple(map(_term, items))), max)
+    return _reduce((first, *others), lambda items: Usage(Op.MAX, tuple(map(_term, items))), max)
 
 
 def lowest_of(first: Any, *others: Any) -> Any:
     """Return the lowest of amounts; None for an empty list, or if an amount is unknown."""
-    return _reduced((first, *others), lambda items: Usage(Op.MIN, tuple(map(_term, items))), min)
+    return _reduce((first, *others), lambda items: Usage(Op.MIN, tuple(map(_term, items))), min)
 
 
-def _reduced(
+def _reduce(
     values: tuple[Any, ...],
     reduce_metrics: Callable[[list[Any]], Usage],
     reduce_numbers: Callable[[Iterable[Any]], Any],
@@ -130,12 +131,12 @@ def _reduced(
 
 
 def _sum(items: list[Any]) -> Usage:
-    usages = list(map(_metric, items))
+    usages = list(map(_usage_of_metric, items))
     terms = (term for usage in usages for term in _flat_terms(usage))
     return Usage(Op.SUM, tuple(terms), offset=sum(usage.offset for usage in usages if usage.op is Op.SUM))
 
 
-def _inner(value: Metric | Usage) -> Iterable[Usage]:
+def _inner_usages(value: Metric | Usage) -> Iterable[Usage]:
     """Return the usages among the terms of a usage."""
     return [term for term, _ in usage_of(value).terms if isinstance(term, Usage)]
 
@@ -143,9 +144,9 @@ def _inner(value: Metric | Usage) -> Iterable[Usage]:
 def _signed_sum(left: Any, right: Any) -> Usage:
     """Return the first amount minus the second, which may be below 0; at least one of them is a metric."""
     if not is_metric(right):
-        return _shifted(left, -_number(right))
-    subtracted = _scaled(right, -1)
-    return _sum([left, subtracted]) if is_metric(left) else _shifted(subtracted, _number(left))
+        return _add_offset(left, -_number(right))
+    subtracted = _scale(right, -1)
+    return _sum([left, subtracted]) if is_metric(left) else _add_offset(subtracted, _number(left))
 
 
 def _flat_terms(value: Usage) -> Iterable[WeightedTerm]:
@@ -155,27 +156,28 @@ def _flat_terms(value: Usage) -> Iterable[WeightedTerm]:
 
 def _term(value: Any) -> WeightedTerm:
     """Return a metric or usage as one weighted term; a sum of one term without offset is that term."""
-    usage = _metric(value)
+    usage = _usage_of_metric(value)
     if usage.op is Op.SUM and len(usage.terms) == 1 and not usage.offset:
         return usage.terms[0]
     return usage, 1.0
 
 
-def _shifted(value: Any, offset: float) -> Usage:
+def _add_offset(value: Any, offset: float) -> Usage:
     usage = usage_of(value)
     return Usage(usage.op, usage.terms, usage.offset + offset)
 
 
-def _metric(value: Any) -> Usage:
+def _usage_of_metric(value: Any) -> Usage:
     if not is_metric(value):
         raise TypeError(f"expected a metric, found {type(value).__name__}")
     return usage_of(value)
 
 
-def _scaled(value: Metric | Usage, factor: float) -> Usage:
-    """Return a usage times a factor. A negative factor is put around a usage that is no sum.
+def _scale(value: Metric | Usage, factor: float) -> Usage:
+    """Return a usage times a factor.
 
-    Inside it, a negative factor would turn a maximum into a minimum.
+    A usage that is no sum becomes the term of a sum, whose weight is a negative factor. Within a maximum,
+    such a factor would turn it into a minimum.
     """
     usage = usage_of(value)
     if factor > 0 or usage.op is Op.SUM:

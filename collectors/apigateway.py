@@ -1,4 +1,7 @@
-"""API Gateway: requests to REST, HTTP and WebSocket APIs against the account's and their own throttles.
+"""API Gateway: requests to REST, HTTP and WebSocket APIs, compared with the throttles that limit them.
+
+A throttle limits the whole account, a method of a REST API, or a route of an HTTP or WebSocket API. Usage
+plans have throttles and quotas of their own.
 
 Limits: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-request-throttling.html
 Metrics: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-metrics-and-dimensions.html
@@ -84,35 +87,40 @@ NO_ROUTE_METRIC = Unobservable("no CloudWatch metric is documented for a route w
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """The stages of an API, each with the methods or routes that detailed metrics count.
+    """The stages of an API.
 
-    unreadable: the number of stages that AWS lists without a name.
+    with_methods: each stage with a name, and its methods or routes that detailed metrics count. unreadable:
+    the number of stages that AWS lists without a name.
     """
 
-    found: Sequence[tuple[Item, Sequence[Method]]]
+    with_methods: Sequence[tuple[Item, Sequence[Method]]]
     unreadable: int
 
     @classmethod
-    def of(cls, stages: Iterable[Item], name: str, methods: Mapping[str, Sequence[Method]]) -> "Stages":
+    def of(
+        cls, stages: Iterable[Item], name_member: str, methods: Mapping[str, Sequence[Method]]
+    ) -> "Stages":
         """Return the stages that have a name.
 
-        name: the member that holds a stage's name. methods: those that detailed metrics count, by stage name.
+        name_member: the member that holds a stage's name. methods: those that detailed metrics count, by
+        stage name.
         """
         listed = [*stages]
-        found = [(stage, methods.get(stage[name], ())) for stage in listed if stage.get(name)]
-        return cls(found, len(listed) - len(found))
+        named = [stage for stage in listed if stage.get(name_member)]
+        with_methods = [(stage, methods.get(stage[name_member], ())) for stage in named]
+        return cls(with_methods, len(listed) - len(named))
 
 
 def check_stages(unreadable: int, kind: str) -> None:
-    """Raise UnreadableItemsError if stages could not be read; called after all others have been read."""
+    """Raise UnreadableItemsError if stages cannot be read. Scans call it after all series of other stages."""
     if unreadable:
         raise UnreadableItemsError(f"{unreadable} of the stages of {kind} in AWS's lists cannot be read")
 
 
 async def account(aws: Aws) -> AsyncIterator[Observed]:
     """Yield the series of the account: the requests to all of its APIs."""
-    listed, listed_http = list_rest_apis(aws), list_http_apis(aws)
-    counts = [count.of(ApiName=metric_name(api)) async for api in listed.items()]
+    listed_rest, listed_http = list_rest_apis(aws), list_http_apis(aws)
+    counts = [count.of(ApiName=metric_name(api)) async for api in listed_rest.items()]
     async for api in listed_http.items():
         counts += traffic_metrics(api)
     if counts:
@@ -125,7 +133,7 @@ async def account(aws: Aws) -> AsyncIterator[Observed]:
     problems = {metric: metric_problem(metric) for metric in distinct}
     valid = [metric for metric, problem in problems.items() if not problem]
     reasons = [f"the requests to an API are missing: {problem}" for problem in problems.values() if problem]
-    reasons += [apis.problem for apis in (listed, listed_http) if apis.problem]
+    reasons += [apis.problem for apis in (listed_rest, listed_http) if apis.problem]
     yield Observed(
         signal="account_throttle_rate",
         resource=ACCOUNT,
@@ -145,7 +153,7 @@ async def rest_apis(aws: Aws) -> AsyncIterator[Observed]:
     listed, unreadable = list_rest_apis(aws), 0
     async for api, stages in aws.map(listed.items(), stages_of, rest_api_resource):
         unreadable += stages.unreadable
-        for stage, methods in stages.found:
+        for stage, methods in stages.with_methods:
             key = api["id"], stage["stageName"]
             make = partial(rest_stage_series, aws.region, api, stage, methods)
             for observed in aws.series(key, (api, stage, methods), make, aws.read_at(("rest", api["id"]))):
@@ -164,7 +172,7 @@ async def http_apis(aws: Aws) -> AsyncIterator[Observed]:
     listed, unreadable = list_http_apis(aws), 0
     async for api, stages in aws.map(listed.items(), stages_of, http_api_resource):
         unreadable += stages.unreadable
-        for stage, routes in stages.found:
+        for stage, routes in stages.with_methods:
             key = api["ApiId"], stage["StageName"]
             make = partial(http_stage_series, aws.region, api, stage, routes)
             for observed in aws.series(key, (api, stage, routes), make, aws.read_at(("http", api["ApiId"]))):
@@ -175,8 +183,8 @@ async def http_apis(aws: Aws) -> AsyncIterator[Observed]:
 
 async def usage_plans(aws: Aws) -> AsyncIterator[Observed]:
     """Yield the series of usage plans: their throttles, and the quotas of their API keys."""
-    found = aws.list_items("apigateway", "GetUsagePlans", "items", limit=PAGE_SIZE)
-    listed = ReadableItems(found, "usage plans", partial(identified, "id", USAGE_PLAN))
+    items = aws.list_items("apigateway", "GetUsagePlans", "items", limit=PAGE_SIZE)
+    listed = ReadableItems(items, "usage plans", partial(members_with_id, "id", USAGE_PLAN))
     plans = [plan async for plan in listed.items()]
     if plans:
         aws.found_resource()
@@ -189,13 +197,13 @@ async def usage_plans(aws: Aws) -> AsyncIterator[Observed]:
                 usage=NO_KEY_METRIC,
                 tags=plan.get("tags", {}),
             )
-    limited = [plan for plan in plans if plan.get("quota", {}).get("limit")]
+    plans_with_quota = [plan for plan in plans if plan.get("quota", {}).get("limit")]
 
     async def requests_of(plan: Item) -> dict[str, float]:
         read = partial(get_usage_by_key, aws, plan)
         return await aws.in_turn(("usage plan", plan["id"]), usage_plan_resource(plan), read)
 
-    async for plan, requests_by_key in aws.map(limited, requests_of, usage_plan_resource):
+    async for plan, requests_by_key in aws.map(plans_with_quota, requests_of, usage_plan_resource):
         for key, requests in requests_by_key.items():
             yield Observed(
                 signal="usage_plan_quota",
@@ -210,33 +218,34 @@ async def usage_plans(aws: Aws) -> AsyncIterator[Observed]:
 def list_rest_apis(aws: Aws) -> ReadableItems:
     """List the REST APIs."""
     listed = aws.list_items("apigateway", "GetRestApis", "items", limit=PAGE_SIZE)
-    return ReadableItems(listed, "REST APIs", partial(identified, "id", REST_API))
+    return ReadableItems(listed, "REST APIs", partial(members_with_id, "id", REST_API))
 
 
 def list_http_apis(aws: Aws) -> ReadableItems:
     """List the HTTP and WebSocket APIs."""
     listed = aws.list_items("apigatewayv2", "GetApis", "Items")
-    return ReadableItems(listed, "HTTP and WebSocket APIs", partial(identified, "ApiId", HTTP_API))
+    return ReadableItems(listed, "HTTP and WebSocket APIs", partial(members_with_id, "ApiId", HTTP_API))
 
 
-def identified(identity: str, members: Members, item: Any) -> Item | None:
-    """Return the members of an API or a usage plan in a list; None without an id.
+def members_with_id(identity: str, members: Members, item: Any) -> Item | None:
+    """Return the members of a listed API or usage plan that are read; None if it has no id.
 
     identity: the name of the member with the id. members: those that are read.
     """
-    found = members_of(item, members)
-    return found if found.get(identity) else None
+    item_members = members_of(item, members)
+    return item_members if item_members.get(identity) else None
 
 
-def with_settings(stage: Any, members: Members, name: str, of_each: Members) -> Item:
+def with_settings(stage: Any, members: Members, name: str, setting_members: Members) -> Item:
     """Return the members of a stage, and as its member `name` the settings of its methods or routes, by key.
 
-    members: those of the stage that are read. of_each: those of each of the settings that are read.
+    members: those of the stage that are read. setting_members: those of the settings of a method or route
+    that are read.
     """
-    described = stage.get(name) if isinstance(stage, Mapping) else None
-    items = described.items() if isinstance(described, Mapping) else ()
-    by_key = {key: members_of(settings, of_each) for key, settings in items if is_text(key)}
-    return {**members_of(stage, members), name: by_key}
+    settings_by_key = stage.get(name) if isinstance(stage, Mapping) else None
+    items = settings_by_key.items() if isinstance(settings_by_key, Mapping) else ()
+    readable = {key: members_of(settings, setting_members) for key, settings in items if is_text(key)}
+    return {**members_of(stage, members), name: readable}
 
 
 async def get_rest_stages(aws: Aws, api: Item) -> Stages:
@@ -293,13 +302,13 @@ def period_start(period: str, offset: int, today: date) -> date:
     if period == "WEEK":
         return today - timedelta(days=(today.isoweekday() - offset) % 7)
     if period == "MONTH":
-        month = today if today.day > offset else today.replace(day=1) - timedelta(days=1)
-        return month.replace(day=1 + offset)
+        day_in_month = today if today.day > offset else today.replace(day=1) - timedelta(days=1)
+        return day_in_month.replace(day=1 + offset)
     return today
 
 
 def named_resource(kind: str, identity: str, name: str | None) -> Resource:
-    """Return a resource with an id and a name. Names need not be unique; None: it has no name."""
+    """Return a resource. name: need not be unique; None or empty if the resource has no name."""
     return Resource(kind, (identity,), (name,) if name else ())
 
 
@@ -360,16 +369,16 @@ def rest_stage_series(region: str, api: Item, stage: Item, methods: Sequence[Met
             )
         if not methods:
             enable = enable_method_metrics(region, api["id"], dimensions["Stage"], EVERY_METHOD)
-            off = Unobservable(UNCOUNTED, enable, DETAIL_COST)
-            reason = NO_METHOD if default.get("metricsEnabled") else off
+            not_enabled = Unobservable(UNCOUNTED, enable, DETAIL_COST)
+            reason = NO_METHOD if default.get("metricsEnabled") else not_enabled
             stage_requests = per_second(count.of(**dimensions))
-            yield observed(resource=parent, limit=rate, **uncounted(stage_requests, reason))
+            yield observed(resource=parent, limit=rate, **uncounted_usage(stage_requests, reason))
 
 
-def uncounted(stage_requests: Usage, reason: Unobservable) -> dict[str, Any]:
-    """Return the usage, as fields of `Observed`, of methods or routes that no metric counts.
+def uncounted_usage(stage_requests: Usage, reason: Unobservable) -> dict[str, Any]:
+    """Return the fields of `Observed` with the usage of methods or routes that no metric counts.
 
-    stage_requests: the upper bound of the requests to each of them.
+    stage_requests: the requests to their stage, which are the upper bound for each of them.
     """
     return {"usage": stage_requests.scaled(0), "upper_bound": stage_requests, "bound_reason": reason}
 
@@ -381,7 +390,7 @@ def method_name(method: Method) -> str:
 
 
 def counted_usage(dimensions: Mapping[str, str], method: Method) -> Usage:
-    """Return the requests to a method or route that detailed metrics count."""
+    """Return the usage of a method or route: the requests that detailed metrics count."""
     path, verb = method
     return per_second(detailed_count.of(**dimensions, Resource=path, Method=verb))
 
@@ -417,7 +426,7 @@ def http_stage_series(region: str, api: Item, stage: Item, routes: Sequence[Meth
         if not routes:
             reason = uncounted_reason(region, api, dimensions["Stage"], default)
             stage_requests = per_second(*traffic_metrics(api, Stage=dimensions["Stage"]))
-            yield observed(resource=parent, limit=rate, **uncounted(stage_requests, reason))
+            yield observed(resource=parent, limit=rate, **uncounted_usage(stage_requests, reason))
 
 
 def uncounted_reason(region: str, api: Item, stage: str, default: Item) -> Unobservable:

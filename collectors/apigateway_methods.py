@@ -23,27 +23,27 @@ DIMENSIONS = "Stage", "Resource", "Method"
 Method = tuple[str, str]  # path and verb
 Settings = Mapping[str, Any]  # of a method or route, as in AWS's responses
 
-EVERY_METHOD: Method = "/*", "*"  # the key of the settings of a whole stage
+EVERY_METHOD: Method = "/*", "*"  # in place of a method, where settings apply to a whole stage
 
 
 async def list_active_methods(aws: Aws, metric: Metric) -> Mapping[str, Sequence[Method]]:
     """List the methods of an API that had requests in the last three hours, by the name of their stage.
 
-    metric: the metric whose only dimension is the API. If the API's name is not a valid dimension value, the
-    result is empty.
+    metric: the metric of requests, whose only dimension is the API. If the API's name is not a valid
+    dimension value, the result is empty.
     """
     ((name, value),) = metric.dimensions
     if value_problem(value):
         return {}
     methods_by_stage = defaultdict[str, list[Method]](list)
-    wanted = [{"Name": name, "Value": value}, *({"Name": dimension} for dimension in DIMENSIONS)]
+    filters = [{"Name": name, "Value": value}, *({"Name": dimension} for dimension in DIMENSIONS)]
     async for described in aws.list_items(
         "cloudwatch",
         "ListMetrics",
         "Metrics",
         Namespace=metric.namespace,
         MetricName=metric.name,
-        Dimensions=wanted,
+        Dimensions=filters,
         RecentlyActive=RECENTLY_ACTIVE,
     ):
         dimensions = members_of(described, {"Dimensions": is_list}).get("Dimensions", ())
@@ -55,9 +55,9 @@ async def list_active_methods(aws: Aws, metric: Metric) -> Mapping[str, Sequence
 
 
 def without_own_settings(methods: Iterable[Method], own: Collection[Method]) -> list[Method]:
-    """Return the methods without their own settings.
+    """Return the methods that have no settings of their own.
 
-    own: the methods with settings. The verb ANY stands for all verbs of a path.
+    own: the methods that have. Among them, the verb ANY stands for all verbs of its path.
     """
     return [(path, verb) for path, verb in methods if not {(path, verb), (path, "ANY")} & {*own}]
 
@@ -80,23 +80,23 @@ def enable_method_metrics(region: str, api: str, stage: str, method: Method) -> 
     method: the method that they count, or EVERY_METHOD.
     """
     path, verb = method
-    pointer = path.lstrip("/") if method == EVERY_METHOD else path.replace("~", "~0").replace("/", "~1")
-    patch = f"op=replace,path=/{pointer}/{verb}/metrics/enabled,value=true"
+    escaped_path = path.lstrip("/") if method == EVERY_METHOD else path.replace("~", "~0").replace("/", "~1")
+    patch = f"op=replace,path=/{escaped_path}/{verb}/metrics/enabled,value=true"
     update = ["aws", "apigateway", "update-stage", "--region", region]
     return shlex.join([*update, "--rest-api-id", api, f"--stage-name={stage}", "--patch-operations", patch])
 
 
 def enable_route_metrics(region: str, api: str, stage: str, route: str, settings: Settings) -> str:
     """Return the command that enables detailed metrics of a route and keeps its other settings."""
-    return _update_stage(region, api, stage, "--route-settings", {route: _detailed(settings)})
+    return _update_stage(region, api, stage, "--route-settings", {route: _with_detailed_metrics(settings)})
 
 
 def enable_default_metrics(region: str, api: str, stage: str, settings: Settings) -> str:
     """Return the command that enables detailed metrics of all routes and keeps the other default settings."""
-    return _update_stage(region, api, stage, "--default-route-settings", _detailed(settings))
+    return _update_stage(region, api, stage, "--default-route-settings", _with_detailed_metrics(settings))
 
 
-def _detailed(settings: Settings) -> Settings:
+def _with_detailed_metrics(settings: Settings) -> Settings:
     return {**settings, "DetailedMetricsEnabled": True}
 
 

@@ -159,9 +159,8 @@ class Observed:
         in Service Quotas.
     quota: the quota of the resource, where the catalogue names none for its signal. quota_arn: the ARN of the
         resource, where the quota has a value for it alone.
-    largest_resource: where the usage is that of the largest of several resources, the id of that resource,
-    after the
-        ids of its parents.
+    largest_resource: where the usage is that of the largest of several resources, the ids of this resource's
+        parents and its own id.
     published_limit: the same limit, where CloudWatch publishes it. Each usage is then compared with the limit
         of its own minute, and `limit` is used for a minute without a point. Where `limit` is None, such a
         minute has the limit of the point before it, until that point is stale.
@@ -174,17 +173,17 @@ class Observed:
         the same name. None: AWS does not return it.
     throttled: demand throttled per second (saturation). None: CloudWatch does not publish it.
     throttled_by_cause: the terms of `throttled`, by the cause that each counts; empty where AWS does not tell
-        causes apart. They are shown; `throttled` alone is judged.
-    throttled_incomplete: more demand may be throttled than `throttled` counts, which is then a lower bound:
-        0, or None, means unknown.
+        causes apart. The causes are shown, and only `throttled` is judged.
+    throttled_incomplete: more demand may be throttled than `throttled` counts. `throttled` is then a lower
+        bound, and 0 or None means unknown.
     served: demand served per second, in the unit of `throttled` (records, calls), which gives the share of
         demand that is throttled. None: CloudWatch does not publish it.
     upper_bound: the upper bound of a usage that the metrics only bound; `usage` is then the lower bound.
     bound_reason: why the usage is only bounded, and the command that makes it observable. Without an
         `upper_bound`, `usage` counts a part of what the limit applies to. A bounded usage is judged only as
         far as its bounds allow.
-    judged: False if the metrics are not the limited quantity and only bound it. They are shown as bounds, at
-        most `upper_bound` where `usage` is `zero_of` it, and throttled demand alone is judged.
+    judged: False if the metrics are not the limited quantity and only bound it. The bounds are then shown (as
+        "at most `upper_bound`" where `usage` is `zero_of(upper_bound)`), and only throttled demand is judged.
     tags: the tags that AWS returns with the resource (see `Collector.arns` for others).
     """
 
@@ -407,8 +406,7 @@ class Aws(Protocol):
         An item whose call fails is left out. The failure is reported for `resource(item)`, and the series of
         that resource and of its parts remain as in the previous inventory. They also remain after a
         NotReadYetError, which is no failure. A resource that no longer exists was deleted after it was
-        listed: that is no failure either, and all of its series are dropped that this scan yields, before or
-        after.
+        listed: that is no failure either, and all of its series that this scan yields are dropped.
         """
         ...
 
@@ -439,8 +437,8 @@ class Collector:
         of the path, by which the tags of their series and of all of their parts are read. Empty:
         `Observed.tags` are all tags.
     signals: the names of the signals that its scans yield; empty without a declaration.
-    scope: where it is read. region: where the API and the metrics of a global service are, if they are not in
-        the home region of the partition.
+    scope: the cells in which it is read. region: the region of the API and the metrics of a global service,
+        if that is not the home region of the partition.
     reduced: returns a collector of some of the signals, without the scans and calls that only other signals
         need; None where it is not known what each signal needs.
     declaration: the declaration of a declared service, from which metrics-only collectors are made.

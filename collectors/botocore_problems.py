@@ -46,7 +46,7 @@ def botocore_problems(declaration: Declaration) -> list[Problem]:
 
 
 class _Checker:
-    """Checks one declaration. Stores the types of facts, as a fact may hold the items of another kind."""
+    """Checks one declaration. It stores the types of facts, as a fact may be the list of another kind."""
 
     def __init__(self, declaration: Declaration) -> None:
         self._declaration = declaration
@@ -94,7 +94,7 @@ class _Checker:
     def _fact_problems(
         self, where: DocumentPath, kind: str, facts: Mapping[str, Any], find_source: Callable[[], Type]
     ) -> Iterator[Problem]:
-        """Yield a problem for each fact that the type from `find_source` lacks; store the other types."""
+        """Yield a problem for each fact that the type from `find_source` lacks; store the types of others."""
         try:
             source = find_source()
         except PathError as error:
@@ -121,9 +121,9 @@ class _Checker:
             keys = self._session.get_paginator_model(client).get_paginator(name)["result_key"]
         except (DataNotFoundError, ValueError):
             return
-        paged = {str(key).partition(".")[0] for key in (keys if isinstance(keys, list) else [keys])}
+        paged_members = {str(key).partition(".")[0] for key in (keys if isinstance(keys, list) else [keys])}
         for fact, path in call.facts.items():
-            if not call.items and not paged.isdisjoint(path.fields):
+            if not call.items and not paged_members.isdisjoint(path.fields):
                 yield (*where, "facts", fact), "expected items of the call, as AWS returns it in pages"
 
     def _path_problems(self, where: DocumentPath, paths: Mapping[str, Any], item: Type) -> Iterator[Problem]:
@@ -199,7 +199,7 @@ def items_type(operation: OperationModel, call: CallDeclaration | ListDeclaratio
     """Return the type of the list of all items. Raises PathError where `items` is no path to a list."""
     assert call.items
     items = type_of(call.items.parsed, operation.output_shape)
-    item_of(items)
+    item_of(items)  # raises the error
     return items
 
 

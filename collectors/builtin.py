@@ -21,19 +21,21 @@ DECLARATIONS_FOLDER = Path(__file__).parent
 REGIONAL = {"signals": frozenset[str](), "scope": ServiceScope.REGION, "reads_last": False}
 
 
-def _in_module(name: str) -> Collector:
+def _collector_in(name: str) -> Collector:
     collector: Collector = import_module(f"collectors.{name}").COLLECTOR
     return collector
 
 
 # In order of precedence: the first collector that reads a metric pays for it. The declared services follow.
 IN_PYTHON: tuple[Collector, ...] = (
-    LazyCollector(partial(_in_module, "apigateway"), service="apigateway", **REGIONAL),
-    LazyCollector(partial(_in_module, "lambda_"), service="lambda", **REGIONAL),
-    LazyCollector(partial(_in_module, "s3"), service="s3", **REGIONAL),
-    LazyCollector(partial(_in_module, "kinesis"), service="kinesis", **REGIONAL),
+    LazyCollector(partial(_collector_in, "apigateway"), service="apigateway", **REGIONAL),
+    LazyCollector(partial(_collector_in, "lambda_"), service="lambda", **REGIONAL),
+    LazyCollector(partial(_collector_in, "s3"), service="s3", **REGIONAL),
+    LazyCollector(partial(_collector_in, "kinesis"), service="kinesis", **REGIONAL),
     LazyCollector(
-        partial(_in_module, "service_quotas.collector"), service="quotas", **REGIONAL | {"reads_last": True}
+        partial(_collector_in, "service_quotas.collector"),
+        service="quotas",
+        **REGIONAL | {"reads_last": True},
     ),
 )
 
@@ -45,30 +47,30 @@ def builtin_registry() -> Registry:
     Composition roots call it, and pass the registry on. Raises DeclarationError with every problem of the
     files.
     """
-    files = CachedDocuments("declarations", DECLARATIONS_FOLDER, also=CATALOGUE_FOLDER)
+    files = CachedDocuments("declarations", DECLARATIONS_FOLDER, further_folder=CATALOGUE_FOLDER)
     with no_garbage_collection():
-        documents = _checked(files) if files.cached is None else files.cached
-        return build_registry((*IN_PYTHON, *map(_declared, documents.values())), builtin_services())
+        documents = _check_and_store(files) if files.cached is None else files.cached
+        return build_registry((*IN_PYTHON, *map(_lazy_collector, documents.values())), builtin_services())
 
 
-def _checked(files: CachedDocuments) -> Documents:
-    """Check all files, and keep their documents for later processes; return the documents.
+def _check_and_store(files: CachedDocuments) -> Documents:
+    """Check all files, and store their documents for later processes; return the documents.
 
     Raises DeclarationError with all problems.
     """
-    from collectors.service_files import ServiceFolders, read_service_files  # noqa: PLC0415 - to check alone
+    from collectors.service_files import ServiceFolders, read_service_files  # noqa: PLC0415 - used only by the check
 
     folders = ServiceFolders(DECLARATIONS_FOLDER, CATALOGUE_FOLDER)
     read_service_files(folders, in_python=[collector.service for collector in IN_PYTHON])
-    documents = files.parsed()
+    documents = files.parse()
     files.store(documents)
     return documents
 
 
-def _declared(data: Mapping[str, Any]) -> Collector:
-    """Return the collector of a declaration in which no problem was found."""
+def _lazy_collector(data: Mapping[str, Any]) -> Collector:
+    """Return the collector of a checked declaration, which is parsed when the collector is first used."""
     return LazyCollector(
-        partial(_compiled, data),
+        partial(_load_collector, data),
         service=data["service"],
         signals=frozenset(data["signals"]),
         scope=ServiceScope(data.get("scope", ServiceScope.REGION)),
@@ -76,7 +78,7 @@ def _declared(data: Mapping[str, Any]) -> Collector:
     )
 
 
-def _compiled(data: Mapping[str, Any]) -> Collector:
+def _load_collector(data: Mapping[str, Any]) -> Collector:
     from collectors.declaration import checked_declaration  # noqa: PLC0415 - slow to import
     from collectors.declared import collector_of  # noqa: PLC0415
 
@@ -95,6 +97,6 @@ def registry_with(folder: Path) -> Registry:
     from collectors.declared import collector_of  # noqa: PLC0415 - slow to import
     from collectors.own_services import read_own_services  # noqa: PLC0415 - imports botocore
 
-    declared, services = read_own_services(folder, builtin.services)
-    collectors = (*builtin.collectors, *map(collector_of, declared))
+    declarations, services = read_own_services(folder, builtin.services)
+    collectors = (*builtin.collectors, *map(collector_of, declarations))
     return build_registry(collectors, (*builtin.services.values(), *services))

@@ -13,23 +13,23 @@ Documents = Mapping[str, Any]  # the data of each file by its name without suffi
 class CachedDocuments:
     """The documents in the YAML files of a folder, parsed or from the cache.
 
-    name: the name of the cached data. also: another folder, whose changes invalidate the cached data, too.
+    name: the name of the cached data. further_folder: changes of its files, too, invalidate the cached data.
     cached: the cached data; None if there is no such data, or a file changed since `store`.
     """
 
-    def __init__(self, name: str, folder: Path, also: Path | None = None) -> None:
+    def __init__(self, name: str, folder: Path, further_folder: Path | None = None) -> None:
         self._name, self._contents = name, contents_of(folder)
         parser_source = Path(strict_yaml.__file__).read_bytes()
-        also_contents = contents_of(also) if also else {}
-        self._key = key_of([("", parser_source), *self._contents.items(), *also_contents.items()])
+        further_contents = contents_of(further_folder) if further_folder else {}
+        self._key = key_of([("", parser_source), *self._contents.items(), *further_contents.items()])
         self.cached: Documents | None = read_cached(name, self._key)
 
-    def parsed(self) -> Documents:
+    def parse(self) -> Documents:
         """Parse the files. Raises ValueError for a file that is no strict YAML."""
-        return {stem: _parsed(stem, content) for stem, content in self._contents.items()}
+        return {stem: _parse(stem, content) for stem, content in self._contents.items()}
 
     def store(self, documents: Documents) -> None:
-        """Cache the documents that `parsed` returned and the caller has checked."""
+        """Cache the documents that `parse` returned and the caller has checked."""
         write_cached(self._name, self._key, documents)
 
 
@@ -38,7 +38,7 @@ def contents_of(folder: Path) -> dict[str, bytes]:
     return {path.stem: path.read_bytes() for path in sorted(folder.glob("[!.]*.yaml"))}
 
 
-def _parsed(stem: str, content: bytes) -> Any:
+def _parse(stem: str, content: bytes) -> Any:
     data, problems = strict_yaml.parse(content)
     if problems:
         raise ValueError(f"{stem}: {problems[0].what}")

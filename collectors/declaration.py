@@ -34,7 +34,7 @@ CELL_NAMES = TIMES | {"region", "account_id", "partition"}
 # The validation context of data without problems, whose paths and expressions are parsed at their first use.
 CHECKED = {"checked": True}
 
-ITSELF = ResponsePath("@")
+ITSELF = ResponsePath("@")  # the path of a whole item
 
 
 def _path(value: Any, info: ValidationInfo) -> ResponsePath:
@@ -263,8 +263,8 @@ class SignalDeclaration(DeclarationModel):
             if (reason := getattr(self, field))
         )
         bought = ((f"bought.{field}", getattr(self.bought, field)) for field in BOUGHT_FIELDS if self.bought)
-        found = (*fields, *throttled, *reasons, *bought)
-        return tuple((field, expression) for field, expression in found if expression)
+        candidates = (*fields, *throttled, *reasons, *bought)
+        return tuple((field, expression) for field, expression in candidates if expression)
 
 
 class Declaration(DeclarationModel):
@@ -326,7 +326,7 @@ class Declaration(DeclarationModel):
 
 
 def checked_declaration(data: Mapping[str, Any]) -> Declaration:
-    """Return a declaration in which no problem was found; paths and expressions are parsed at first use."""
+    """Return the declaration of data without problems. Its paths and expressions are parsed at first use."""
     return Declaration.model_validate(data, context=CHECKED)
 
 
@@ -344,10 +344,10 @@ def placeholders(template: Any) -> Iterator[str]:
 
 def batch_parameter(call: CallDeclaration) -> str:
     """Return the name of the parameter that lists the resources of a batch. Raises ValueError without one."""
-    found = [name for name, value in call.params.items() if isinstance(value, list)]
-    if len(found) != 1 or len(call.params[found[0]]) != 1:
+    lists = [name for name, value in call.params.items() if isinstance(value, list)]
+    if len(lists) != 1 or len(call.params[lists[0]]) != 1:
         raise ValueError("expected one parameter that is a list of one template")
-    return found[0]
+    return lists[0]
 
 
 def needed_names(call: CallDeclaration | ListDeclaration) -> set[str]:

@@ -29,9 +29,8 @@ from rules.strict_yaml import DocumentPath
 MAX_KINDS = 100  # of resources; bounds the recursion over parents
 # Text that looks like a placeholder; `{Key=a,Value=b}` and JSON in a command do not.
 NAME_IN_BRACES = re.compile(r"\{\s*([A-Za-z_][\w.-]*)\s*\}")
-ARN = re.compile(
-    r"arn:\{partition\}:[a-z0-9-]+:[^:]*:[^:]*:."
-)  # tags are requested by an ARN's service and type
+# The service of an ARN must be known, as tags are requested by the service and the type of resource.
+ARN = re.compile(r"arn:\{partition\}:[a-z0-9-]+:[^:]*:[^:]*:.")
 # The fields of a signal that are evaluated once for each inventory, without values of metrics.
 INVENTORY_FIELDS = (
     "when",
@@ -41,6 +40,7 @@ INVENTORY_FIELDS = (
     "bound.when",
     *(f"bought.{field}" for field in BOUGHT_FIELDS),
 )
+# The sections whose names expressions may use, and what a name in each section is.
 _SECTIONS = {"metrics": "a metric", "tables": "a table", "resources": "a kind of resource"}
 
 Problem = tuple[DocumentPath, str]
@@ -124,14 +124,14 @@ def _name_problems(declaration: Declaration) -> Iterator[Problem]:
                 yield (section, name), f"expected another name: it is {meanings[name]}"
     for kind, declared in declaration.resources.items():
         inherited = {name for other in _outer_kinds(declaration, kind) for name in _facts(declaration, other)}
-        seen = {ID, *inherited}
+        earlier_names = {ID, *inherited}
         for place, name in _fact_places(declared):
             where = ("resources", kind, *place, name)
             if name in meanings:
                 yield where, f"expected another name of the fact: it is {meanings[name]}"
-            elif name in seen:
+            elif name in earlier_names:
                 yield where, "expected another name of the fact: another fact has it"
-            seen.add(name)
+            earlier_names.add(name)
 
 
 def _fact_places(declared: ResourceDeclaration) -> Iterator[tuple[DocumentPath, str]]:
@@ -160,14 +160,14 @@ def _facts_in_scope(declaration: Declaration, kind: str) -> set[str]:
 def _resource_problems(declaration: Declaration, kind: str) -> Iterator[Problem]:
     """Yield the unknown names in the calls, values, templates and references of a kind."""
     declared, where = declaration.resources[kind], ("resources", kind)
-    outer = {*CELL_NAMES, *declaration.lineage(kind)[:-1]}
-    outer |= {name for other in _outer_kinds(declaration, kind) for name in _facts(declaration, other)}
+    outer_names = {*CELL_NAMES, *declaration.lineage(kind)[:-1]}
+    outer_names |= {name for other in _outer_kinds(declaration, kind) for name in _facts(declaration, other)}
     if declared.list:
-        yield from _template_problems((*where, "list"), declared.list, outer)
+        yield from _template_problems((*where, "list"), declared.list, outer_names)
         if declared.list.fact and declared.parent:
             facts = _facts(declaration, declared.parent)
             yield from _unknown((*where, "list", "fact"), "a fact of the parent", [declared.list.fact], facts)
-    known_names = {*outer, kind, *declared.facts} - {ACCOUNT_KIND}
+    known_names = {*outer_names, kind, *declared.facts} - {ACCOUNT_KIND}
     for index, call in enumerate(declared.calls):
         yield from _template_problems((*where, "calls", index), call, known_names)
         if call.when:
@@ -175,7 +175,7 @@ def _resource_problems(declaration: Declaration, kind: str) -> Iterator[Problem]
             yield from _unknown((*where, "calls", index, "when"), "a fact", call.when.names, known)
             yield from _attribute_problems(declaration, (*where, "calls", index, "when"), call.when)
         known_names |= {*call.facts}
-    yield from _batch_problems(kind, declared, {*outer, kind, *declared.facts})
+    yield from _batch_problems(kind, declared, {*outer_names, kind, *declared.facts})
     for name, value in declared.values.items():
         known = {*known_names, *declaration.tables}
         yield from _unknown((*where, "values", name), "a fact or table", value.names, known)
@@ -308,12 +308,12 @@ def _attribute_problems(
 def _one_or_several_problems(
     declaration: Declaration, where: DocumentPath, kind_of_signal: str, expression: Expression
 ) -> Iterator[Problem]:
-    """Yield a problem for each kind that stands for one resource and is used as a list, or vice versa."""
+    """Yield a problem for each kind that is used as a list and stands for one resource, or vice versa."""
     own = declaration.resources.get(kind_of_signal)
-    singular = {*declaration.lineage(kind_of_signal), *(own.refers if own else ())}
-    for kind in sorted(expression.single & declaration.resources.keys() - singular):
+    kinds_of_one = {*declaration.lineage(kind_of_signal), *(own.refers if own else ())}
+    for kind in sorted(expression.single & declaration.resources.keys() - kinds_of_one):
         yield where, f"expected one {kind}, found several: use sum(one.FACT for one in {kind})"
-    for kind in sorted(expression.lists & singular):
+    for kind in sorted(expression.lists & kinds_of_one):
         yield where, f"expected several, found one {kind}: use {kind}.FACT"
 
 

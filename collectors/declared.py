@@ -9,7 +9,7 @@ from collectors.declaration import Declaration
 from collectors.declared_scan import DeclaredScan
 from collectors.iam_actions import iam_action
 from collectors.lazy_collector import LazyCollector
-from collectors.reduced_declaration import reduced
+from collectors.reduced_declaration import reduce_declaration
 from collectors.scan_groups import scan_groups
 
 
@@ -26,7 +26,7 @@ def collector_of(declaration: Declaration) -> Collector:
         "signals": frozenset(declaration.signals),
         "scope": declaration.scope,
         "region": declaration.region,
-        "reduced": lambda signals: collector_of(reduced(declaration, signals)),
+        "reduced": lambda signals: collector_of(reduce_declaration(declaration, signals)),
         "declaration": declaration,
         "arns": {kind: resource.arn for kind, resource in declaration.resources.items() if resource.arn},
         "reads_last": False,

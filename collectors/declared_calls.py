@@ -1,4 +1,7 @@
-"""Makes the calls of a scan of a declared service: equal calls once, and some for many resources at once."""
+"""Makes the calls of a scan of a declared service.
+
+Calls with equal parameters are made once; a batch call is made for several resources.
+"""
 
 import asyncio
 from collections.abc import (
@@ -37,7 +40,7 @@ Params = Mapping[str, Any]
 CallKey = tuple[Hashable, Hashable]  # the identity of a declared call, and the values in its parameters
 
 
-class ReadFacts(NamedTuple):
+class FactsOfCall(NamedTuple):
     """The facts of a call. read_at: the start of the inventory that made the call, in epoch seconds."""
 
     facts: Facts
@@ -49,8 +52,8 @@ class DeclaredCalls:
 
     def __init__(self, aws: Aws) -> None:
         self._aws, self._started_at = aws, aws.now
-        self._made: dict[CallKey, asyncio.Future[ReadFacts]] = {}
-        self._batched: dict[tuple[CallKey, str], Facts | Exception] = {}
+        self._futures: dict[CallKey, asyncio.Future[FactsOfCall]] = {}
+        self._results_of_batches: dict[tuple[CallKey, str], Facts | Exception] = {}
 
     async def items(
         self, declared: CallDeclaration | ListDeclaration, scope: NodeScope
@@ -72,33 +75,34 @@ class DeclaredCalls:
         async def read() -> list[FoundItem]:
             return [found_item(declared, item) async for item in self.items(listed, scope)]
 
-        return await self._aws.in_turn((kind, _values(listed, scope)), scope.node.resource, read)
+        return await self._aws.in_turn((kind, _identifying_values(listed, scope)), scope.node.resource, read)
 
-    async def facts(self, call: CallDeclaration, scope: NodeScope) -> ReadFacts:
+    async def facts(self, call: CallDeclaration, scope: NodeScope) -> FactsOfCall:
         """Return the facts of a call; all are None if its condition does not hold.
 
         Calls with equal parameters are made once, as many resources may need the same response. Raises
         NotReadYetError if the call was never made, and it is not its turn.
         """
         if call.when and not call.when.evaluate(scope):
-            return ReadFacts(dict.fromkeys(call.facts), self._started_at)
+            return FactsOfCall(dict.fromkeys(call.facts), self._started_at)
         if call.batch:
-            return ReadFacts(self._facts_of_batch(call, scope), self._started_at)
+            return FactsOfCall(self._facts_of_batch(call, scope), self._started_at)
         first, params = scope.render_params(call.first), scope.render_params(call.params)
-        key = call.identity, _values(call, scope)
+        key = call.identity, _identifying_values(call, scope)
 
-        async def read() -> ReadFacts:
-            return ReadFacts(await self._read(call, first, params), self._started_at)
+        async def read() -> FactsOfCall:
+            return FactsOfCall(await self._read(call, first, params), self._started_at)
 
-        async def take_turn() -> ReadFacts:
+        async def take_turn() -> FactsOfCall:
+            # The parameters name this resource, so that no other resource uses the response.
             is_own = not {ID, scope.node.kind}.isdisjoint(placeholders([call.first, call.params]))
             every, resource = call.every or 0.0, scope.node.resource
             return await self._aws.in_turn(key, resource, read, every, is_shared=not is_own)
 
-        return await self._once(key, take_turn)
+        return await self._read_once(key, take_turn)
 
-    def is_of_earlier_inventory(self, facts: ReadFacts) -> bool:
-        """Return whether an earlier inventory read facts."""
+    def is_of_earlier_inventory(self, facts: FactsOfCall) -> bool:
+        """Return whether an earlier inventory read these facts."""
         return facts.read_at < self._started_at
 
     async def _read(self, call: CallDeclaration, first: Params, params: Params) -> Facts:
@@ -127,11 +131,11 @@ class DeclaredCalls:
         """Return the API client for the region in which a call is made."""
         return self._aws.in_region(self._aws.home_region) if declared.region else self._aws
 
-    async def _once(self, key: CallKey, read: Callable[[], Awaitable[ReadFacts]]) -> ReadFacts:
+    async def _read_once(self, key: CallKey, read: Callable[[], Awaitable[FactsOfCall]]) -> FactsOfCall:
         """Return the facts of a call, or raise its error. The first use of a key makes the call."""
-        if key in self._made:
-            return await asyncio.shield(self._made[key])
-        future = self._made[key] = asyncio.get_running_loop().create_future()
+        if key in self._futures:
+            return await asyncio.shield(self._futures[key])
+        future = self._futures[key] = asyncio.get_running_loop().create_future()
         try:
             facts = await read()
             future.set_result(facts)
@@ -154,7 +158,7 @@ class DeclaredCalls:
         batches: dict[CallKey, tuple[Params, dict[str, None]]] = {}
         for scope in scopes:
             with suppress(ExpressionError):  # `facts` raises the error again, for this resource alone
-                if (found := _batch_of(call, scope)) and (found[0], found[2]) not in self._batched:
+                if (found := _batch_of(call, scope)) and (found[0], found[2]) not in self._results_of_batches:
                     key, params, value = found
                     batches.setdefault(key, (params, {}))[1][value] = None
         for key, (params, values) in batches.items():
@@ -169,17 +173,19 @@ class DeclaredCalls:
         try:
             async for item in self._items(call, {}, {**params, batch_parameter(call): list(values)}):
                 found[str(call.match.search(item))] = item
-            self._batched |= {(key, value): _facts_of_item(call, item) for value, item in found.items()}
+            self._results_of_batches |= {
+                (key, value): _facts_of_item(call, item) for value, item in found.items()
+            }
         except Exception as error:
             if isinstance(error, ResourceNotFoundError | ParamValidationError) and len(values) > 1:
                 for value in values:
                     await self._read_batch(call, key, params, [value])
             else:
-                self._batched |= dict.fromkeys(((key, value) for value in values), error)
+                self._results_of_batches |= dict.fromkeys(((key, value) for value in values), error)
 
     def _facts_of_batch(self, call: CallDeclaration, scope: NodeScope) -> Facts:
         batch = _batch_of(call, scope)
-        found = batch and self._batched.get((batch[0], batch[2]))
+        found = batch and self._results_of_batches.get((batch[0], batch[2]))
         if isinstance(found, Exception):
             raise found
         if found is None and batch and scope.node.kind in placeholders(call.params[batch_parameter(call)]):
@@ -202,8 +208,8 @@ def _batch_of(call: CallDeclaration, scope: NodeScope) -> tuple[CallKey, Params,
     return (call.identity, repr(rendered)), rendered, scope.render(template)
 
 
-def _values(declared: CallDeclaration | ListDeclaration, scope: NodeScope) -> tuple[str, ...]:
-    """Return the values in the parameters of a call that identify it; times do not."""
+def _identifying_values(declared: CallDeclaration | ListDeclaration, scope: NodeScope) -> tuple[str, ...]:
+    """Return the values in the parameters of a call, without times: they identify the call."""
     names = dict.fromkeys((*placeholders(declared.first), *placeholders(declared.params)))
     return tuple(str(scope.lookup(name)) for name in names if name not in TIMES)
 
@@ -211,7 +217,7 @@ def _values(declared: CallDeclaration | ListDeclaration, scope: NodeScope) -> tu
 def _facts_of_item(call: CallDeclaration, item: Any) -> Facts | ExpressionError:
     try:
         return {name: path.search(item) for name, path in call.facts.items()}
-    except ExpressionError as error:  # affects this item alone
+    except ExpressionError as error:  # it is the result for this item alone
         return error
 
 

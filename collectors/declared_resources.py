@@ -22,9 +22,9 @@ class MissingValueError(ExpressionError):
 class Node:
     """A resource with its facts. In a template it stands for its id.
 
-    failed: the facts that are unknown, because a call failed or was not made yet. unread: the facts in
-    `failed` whose calls wait for their turn. read_at: when an earlier inventory read each fact, in epoch
-    seconds; facts that are not in it were read by this inventory.
+    unknown: the names of the facts that are unknown, because a call failed or was not made yet. unread: the
+    names in `unknown` whose calls wait for their turn. read_at: when an earlier inventory read each fact, in
+    epoch seconds; facts that are not in it were read by this inventory.
     """
 
     kind: str
@@ -32,7 +32,7 @@ class Node:
     parent: "Node | None"
     facts: dict[str, Any] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
-    failed: set[str] = field(default_factory=set)
+    unknown: set[str] = field(default_factory=set)
     unread: set[str] = field(default_factory=set)
     read_at: dict[str, float] = field(default_factory=dict)
     _content: int | None = None
@@ -45,8 +45,8 @@ class Node:
         """
         if self._content is None:
             parent = self.parent.content if self.parent and self.parent.parent else 0
-            unknown = sorted(self.failed), sorted(self.unread)
-            self._content = hash(repr((parent, self.resource, self.facts, self.tags, unknown)))
+            unknown_facts = sorted(self.unknown), sorted(self.unread)
+            self._content = hash(repr((parent, self.resource, self.facts, self.tags, unknown_facts)))
         return self._content
 
     @property
@@ -66,12 +66,12 @@ class Node:
 
     def lacks(self, names: Set[str], *, has_failed: bool = False) -> bool:
         """Return whether one of these facts is unknown. has_failed: only facts whose call failed."""
-        return not names.isdisjoint(self.failed - self.unread if has_failed else self.failed)
+        return not names.isdisjoint(self.unknown - self.unread if has_failed else self.unknown)
 
     def add(self, facts: Mapping[str, Any], read_at: float | None) -> None:
         """Add the facts of a call. read_at: when an earlier inventory made it; None: it was made now."""
         self.facts |= facts
-        self.failed.difference_update(facts)
+        self.unknown.difference_update(facts)
         if read_at is not None:
             self.read_at |= dict.fromkeys(facts, read_at)
 
@@ -103,7 +103,8 @@ class FoundResources:
         self._within: dict[tuple[str, ResourcePath], list[Node]] = defaultdict(list)
         self._by_id: dict[tuple[str, str], Node] = {}
         self._referring: dict[tuple[str, str, str], list[Node]] = defaultdict(list)
-        # By kind and the kind that it refers to, if an id is unknown: whether a call for the id failed.
+        # By kind and the kind that it refers to, where the id in a reference is unknown: whether a call for
+        # an id failed.
         self._unplaced: dict[tuple[str, str], bool] = {}
         # By kind: the paths in `unlisted` and their ancestors; the same without the paths in `unread`.
         self._incomplete: dict[str, tuple[set[ResourcePath], set[ResourcePath]]] = {}
@@ -116,7 +117,7 @@ class FoundResources:
             self._within[node.kind, node.resource.path[:end]].append(node)
         self._by_id[node.kind, str(node)] = node
         for kind, fact in self.declaration.resources[node.kind].refers.items():
-            if fact in node.failed:
+            if fact in node.unknown:
                 has_failed = fact not in node.unread or self._unplaced.get((node.kind, kind), False)
                 self._unplaced[node.kind, kind] = has_failed
             elif (identity := node.fact(fact)) is not None:
@@ -124,17 +125,19 @@ class FoundResources:
 
     def end_list(self, kind: str) -> None:
         """End the list of a kind, after all its resources that could be read were added."""
-        unlisted, failed = self.unlisted[kind], self.unlisted[kind] - self.unread[kind]
-        self._incomplete[kind] = _with_ancestors(unlisted), _with_ancestors(failed)
+        unlisted = self.unlisted[kind]
+        self._incomplete[kind] = _with_ancestors(unlisted), _with_ancestors(unlisted - self.unread[kind])
 
-    def remove(self, kind: str, gone: Set[ResourcePath]) -> None:
+    def remove(self, kind: str, deleted: Set[ResourcePath]) -> None:
         """Remove the resources of a kind that turned out to be deleted."""
         for index in (self._within, self._referring):
             for key, nodes in index.items():
                 if key[0] == kind:
-                    nodes[:] = [node for node in nodes if node.resource.path not in gone]
-        for path in gone:
-            self._by_id.pop((kind, path[-1]), None)  # ids of kinds that others refer to do not repeat
+                    nodes[:] = [node for node in nodes if node.resource.path not in deleted]
+        for path in deleted:
+            self._by_id.pop(
+                (kind, path[-1]), None
+            )  # `_by_id` is for kinds that others refer to, whose ids do not repeat
 
     def related(self, node: Node, kind: str) -> Node | list[Node] | None:
         """Return the resources that a kind stands for in the expressions of a resource.
@@ -157,10 +160,10 @@ class FoundResources:
     def unknown_kinds(
         self, node: Node, kinds: Iterable[str], expressions: Iterable[Expression], *, has_failed: bool = False
     ) -> list[str]:
-        """Return the kinds, of those that expressions of a resource look up, that are not known completely.
+        """Return those of the kinds that are not known completely to the expressions of a resource.
 
-        A resource of the kind may be missing, or a fact of such a resource that the expressions name, because
-        a call failed or was not made yet. has_failed: only kinds for which a call failed.
+        Because a call failed or was not made yet, a resource of the kind may be missing, or a fact that the
+        expressions name of such a resource. has_failed: only kinds for which a call failed.
         """
         named = {attribute for expression in expressions for attribute in expression.attributes}
         return [

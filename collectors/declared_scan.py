@@ -20,7 +20,7 @@ from collectors.declaration import (
     SignalDeclaration,
     needed_names,
 )
-from collectors.declared_calls import DeclaredCalls, ReadFacts, as_list
+from collectors.declared_calls import DeclaredCalls, FactsOfCall, as_list
 from collectors.declared_resources import FoundResources, Node, NodeScope
 from collectors.declared_signals import observe
 from collectors.errors import NotReadYetError
@@ -118,15 +118,15 @@ class _Run:
         scope = self._scope(account)
         calls = [call for call in declared.calls if not self.group.account_facts.isdisjoint(call.facts)]
         for call in calls:  # one after another, as a call may need the facts of earlier calls
-            account.failed.update(call.facts)
+            account.unknown.update(call.facts)
             async for _, facts in self.aws.map(
                 [call], partial(self._calls.facts, scope=scope), lambda _: ACCOUNT
             ):
                 self._add(account, facts)
         self.errors += self._compute_values(account, declared)
         # The account's series are yielded all the same: as unobservable, with the names of these facts.
-        self.resources.failed_account_facts = frozenset(account.failed)
-        account.failed.clear()
+        self.resources.failed_account_facts = frozenset(account.unknown)
+        account.unknown.clear()
 
     async def _immediate_series(self, kind: str) -> AsyncIterator[Observed]:
         """Describe the resources of a kind, and yield the series that need no kind listed later."""
@@ -387,13 +387,13 @@ class _Run:
     async def _describe_by(self, call: CallDeclaration, node: Node) -> None:
         """Add the facts of a call to a resource; a failed call is reported, and its facts are unknown."""
         scope, needed = self._scope(node), needed_names(call)
-        node.failed.update(call.facts)
+        node.unknown.update(call.facts)
         if scope.lacks(needed):
             if not scope.lacks(needed, has_failed=True):
                 node.unread.update(call.facts)
             return
 
-        async def read(call: CallDeclaration) -> ReadFacts:
+        async def read(call: CallDeclaration) -> FactsOfCall:
             try:
                 return await self._calls.facts(call, scope)
             except NotReadYetError:
@@ -403,7 +403,7 @@ class _Run:
         async for _, facts in self.aws.map([call], read, lambda _: node.resource):
             self._add(node, facts)
 
-    def _add(self, node: Node, facts: ReadFacts) -> None:
+    def _add(self, node: Node, facts: FactsOfCall) -> None:
         """Add the facts of a call to a resource."""
         node.add(facts.facts, facts.read_at if self._calls.is_of_earlier_inventory(facts) else None)
 
@@ -415,10 +415,10 @@ class _Run:
                 node.facts[name] = expression.evaluate(scope)
             except ExpressionError as error:
                 node.facts[name] = None
-                node.failed.add(name)
+                node.unknown.add(name)
                 errors.append(error)
             if scope.lacks(expression.names):
-                node.failed.add(name)
+                node.unknown.add(name)
                 if not scope.lacks(expression.names, has_failed=True):
                     node.unread.add(name)
             elif (read_at := scope.read_at(expression.names)) is not None:

@@ -13,7 +13,7 @@ from collectors.declaration import (
 from collectors.scan_groups import needed_kinds, signal_names, signal_needs
 
 
-def reduced(declaration: Declaration, signals: Collection[str]) -> Declaration:
+def reduce_declaration(declaration: Declaration, signals: Collection[str]) -> Declaration:
     """Return the declaration of these signals alone."""
     chosen = {name: signal for name, signal in declaration.signals.items() if name in signals}
     kinds = _kinds(declaration, chosen.values())

@@ -99,7 +99,7 @@ def _checked_counts(files: CachedDocuments) -> CountFile:
     file = parse_model(COUNTS_FILE.read_bytes(), COUNTS_FILE.name, CountFile)
     if file.model is None:
         raise ValueError("; ".join(file.problems))
-    files.store(files.parsed())
+    files.store(files.parse())
     return file.model
 
 

@@ -33,7 +33,7 @@ def is_item(path: Path, _: Any) -> bool:
     return isinstance(path[-1], int)
 
 
-# By the name of each change: whether a value at a path can be changed so, and the change.
+# By the name of each change: a function that returns whether it applies to a value at a path, and the change.
 CHANGES: Mapping[str, tuple[Callable[[Path, Any], bool], Change]] = {
     "left out": (lambda path, value: True, lambda value: []),
     "null": (lambda path, value: True, lambda value: [None]),
@@ -56,7 +56,10 @@ CHANGES: Mapping[str, tuple[Callable[[Path, Any], bool], Change]] = {
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """One change of one value in an answer of a case."""
+    """One change of one value in an answer of a case.
+
+    key: of the answer in `case.answers`. path: to the value. change: the name of the change in CHANGES.
+    """
 
     case: Case
     key: str
@@ -67,31 +70,31 @@ class Mutation:
         return f"{self.case}: {self.key} {'.'.join(map(str, self.path))}: {self.change}"
 
     @property
-    def mutated(self) -> Case:
+    def mutated_case(self) -> Case:
         """The case with the change."""
-        (answer,) = changed(self.case.answers[self.key], self.path, CHANGES[self.change][1])
+        (answer,) = change_within(self.case.answers[self.key], self.path, CHANGES[self.change][1])
         return with_answer(self.case, self.key, answer)
 
     @property
-    def adds(self) -> bool:
+    def adds_item(self) -> bool:
         """True if the change adds an item."""
         return self.change.startswith("repeated")
 
     @property
-    def without_item(self) -> Case:
-        """The case without the list item that the change touches.
+    def case_without_item(self) -> Case:
+        """The case without the list item that holds the changed value.
 
         If the changed value is in no list item, the call lists nothing. A call that describes a single
         resource is denied.
         """
         answer = self.case.answers[self.key]
-        first = 1 if isinstance(answer, list) else 0  # skips the number of the page
+        first = 1 if isinstance(answer, list) else 0  # after the index of the page
         indexes = [step for step in range(first, len(self.path)) if isinstance(self.path[step], int)]
         if not lists_resources(self.case.service, self.key):
             return with_answer(self.case, self.key, "AccessDenied")
         if not indexes:
             return with_answer(self.case, self.key, {})
-        (answer,) = changed(answer, self.path[: indexes[0] + 1], lambda value: [])
+        (answer,) = change_within(answer, self.path[: indexes[0] + 1], lambda value: [])
         return with_answer(self.case, self.key, answer)
 
 
@@ -103,31 +106,34 @@ def lists_resources(service: str, key: str) -> bool:
 
 
 def with_answer(case: Case, key: str, answer: Any) -> Case:
+    """Return the case with another answer under a key."""
     return replace(case, answers={**case.answers, key: answer})
 
 
-def changed(value: Any, path: Path, change: Change) -> list[Any]:
+def change_within(value: Any, path: Path, change: Change) -> list[Any]:
     """Return the values that replace `value` once the value at a path within it is changed."""
     if not path:
         return change(value)
     first, rest = path[0], path[1:]
     if isinstance(value, Mapping):
         members = {
-            name: changed(member, rest, change) if name == first else [member]
+            name: change_within(member, rest, change) if name == first else [member]
             for name, member in value.items()
         }
         return [{name: member for name, replacing in members.items() for member in replacing}]
-    items = [changed(item, rest, change) if index == first else [item] for index, item in enumerate(value)]
+    items = [
+        change_within(item, rest, change) if index == first else [item] for index, item in enumerate(value)
+    ]
     return [[item for replacing in items for item in replacing]]
 
 
-def values(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+def values_within(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
     """Yield every value within an answer, with its path."""
-    inner: Any = value.items() if isinstance(value, Mapping) else enumerate(value)
-    for step, part in inner:
-        yield (*path, step), part
-        if isinstance(part, Mapping | list):
-            yield from values(part, (*path, step))
+    children: Any = value.items() if isinstance(value, Mapping) else enumerate(value)
+    for step, child in children:
+        yield (*path, step), child
+        if isinstance(child, Mapping | list):
+            yield from values_within(child, (*path, step))
 
 
 def mutations_of_item(items: Sequence[Any], number: int, rounds: int, seed: str) -> Iterator[tuple[str, Any]]:
@@ -135,35 +141,35 @@ def mutations_of_item(items: Sequence[Any], number: int, rounds: int, seed: str)
 
     number: the index of the item. rounds: how many copies. Each kind of change is equally likely.
     """
-    chance = Random(seed)
-    places = [(path, value) for path, value in values(items) if path[0] == number]
-    possible = {
+    random = Random(seed)
+    places = [(path, value) for path, value in values_within(items) if path[0] == number]
+    places_by_change = {
         name: [place for place in places if applies(*place)] for name, (applies, _) in CHANGES.items()
     }
     for _ in range(rounds):
-        name = chance.choice([name for name, applicable in possible.items() if applicable])
-        path, _ = chance.choice(possible[name])
-        (mutated,) = changed(items, path, CHANGES[name][1])
-        yield f"{'.'.join(map(str, path))}: {name}", mutated
+        name = random.choice([name for name, applicable in places_by_change.items() if applicable])
+        path, _ = random.choice(places_by_change[name])
+        (changed_items,) = change_within(items, path, CHANGES[name][1])
+        yield f"{'.'.join(map(str, path))}: {name}", changed_items
 
 
 def mutations(cases: Sequence[Case], seed: str) -> Iterator[Mutation]:
     """Yield random changes of the answers of cases, without end. Each kind of change is equally likely."""
-    chance = Random(seed)
+    random = Random(seed)
     places = [
         (case, key, path, value)
         for case in cases
         for key, answer in case.answers.items()
         if not isinstance(answer, str)
-        for path, value in values(answer)
-        if len(path) > isinstance(answer, list)  # no page as a whole
+        for path, value in values_within(answer)
+        if len(path) > isinstance(answer, list)  # a page as a whole is not changed
     ]
-    possible = {
-        name: found
+    places_by_change = {
+        name: applicable
         for name, (applies, _) in CHANGES.items()
-        if (found := [place for place in places if applies(place[2], place[3])])
+        if (applicable := [place for place in places if applies(place[2], place[3])])
     }
-    while possible:
-        change = chance.choice(list(possible))
-        case, key, path, _ = chance.choice(possible[change])
+    while places_by_change:
+        change = random.choice(list(places_by_change))
+        case, key, path, _ = random.choice(places_by_change[change])
         yield Mutation(case, key, path, change)

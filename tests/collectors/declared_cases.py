@@ -13,7 +13,7 @@ cases:
       table_read_capacity orders:
         usage: rate(ConsumedReadCapacityUnits{TableName=orders})
         limit: 100
-    failures: ["orders: AccessDeniedException"]  # of a resource; of the whole scan: the code alone
+    failures: ["orders: AccessDeniedException"]  # of a resource; for the whole scan, the code alone
 ```
 """
 
@@ -35,7 +35,7 @@ TABLES = Path(__file__).parent
 DECLARATIONS = {
     path.stem: read_declaration(path) for path in sorted((TABLES.parents[1] / "collectors").glob("*.yaml"))
 }
-SYMBOLS = {
+SYMBOLS = {  # the names of operations in the usages of tables
     Op.POSITIVE: "positive",
     Op.SUM: "sum",
     Op.MAX: "max",
@@ -82,7 +82,9 @@ async def run_case(
     for scan in collector.scans:
         try:
             async for observed in scan(aws.scan):
-                found[f"{observed.signal} {observed.resource.display_name}".strip()] = described(observed)
+                found[f"{observed.signal} {observed.resource.display_name}".strip()] = describe_series(
+                    observed
+                )
         except ExceptionGroup as group:
             failures += [
                 failure_text(failure_from(error))
@@ -144,9 +146,9 @@ def _response(answer: Any) -> Any:
     return answer
 
 
-def described(observed: Observed) -> dict[str, Any]:
+def describe_series(observed: Observed) -> dict[str, Any]:
     """Return the fields of a series that differ from their defaults, in the form of the tables."""
-    words: dict[str, Callable[[Any], Any]] = {
+    describers: dict[str, Callable[[Any], Any]] = {
         "usage": usage_text,
         "limit": float,
         "published_limit": usage_text,
@@ -162,7 +164,7 @@ def described(observed: Observed) -> dict[str, Any]:
         "created_at": float,
         "tags": dict,
     }
-    fields = {name: (getattr(observed, name, None), describe) for name, describe in words.items()}
+    fields = {name: (getattr(observed, name, None), describe) for name, describe in describers.items()}
     return {
         name: describe(value)
         for name, (value, describe) in fields.items()

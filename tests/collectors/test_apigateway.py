@@ -26,7 +26,7 @@ NO_APIS: dict[str, Any] = {"get_rest_apis": {}, "get_apis": {}}
 
 
 def rest_api_list(*apis: tuple[str, str], **more: Any) -> dict[str, Any]:
-    """Return a response of GetRestApis; each API is an id and a name."""
+    """Return a response of GetRestApis. apis: ids and names. more: further members of each API."""
     return {"items": [{"id": identity, "name": name, **more} for identity, name in apis]}
 
 
@@ -98,8 +98,8 @@ async def test_rest_apis_of_the_same_name_share_a_metric_that_is_counted_once() 
 async def test_cloudwatch_names_a_rest_api_in_ascii_or_by_its_id(name: str, metric: str) -> None:
     aws = FakeAws(get_account=THROTTLE, get_rest_apis=rest_api_list(("r1", name)), get_apis={})
     observed = (await aws.run_scan(account))["account_throttle_rate", ""]
-    requested = count.of(ApiName=metric)
-    assert observed.usage == (per_second(requested) if metric.isprintable() else 0)
+    expected = count.of(ApiName=metric)
+    assert observed.usage == (per_second(expected) if metric.isprintable() else 0)
 
 
 async def test_the_usage_of_an_account_without_apis_is_0() -> None:
@@ -140,8 +140,8 @@ async def test_every_page_of_apis_is_read() -> None:
     ]
 
 
-def bounded_by(observed: Observed, *metrics: Metric) -> Unobservable:
-    """Assert that a usage is bounded by 0 and the sum of these metrics; return the reason."""
+def assert_bounds(observed: Observed, *metrics: Metric) -> Unobservable:
+    """Assert that the bounds of a usage are 0 and the sum of these metrics; return the reason for bounds."""
     whole = per_second(*metrics)
     assert (observed.usage, observed.upper_bound) == (whole.scaled(0), whole)
     assert observed.bound_reason
@@ -154,7 +154,7 @@ async def test_the_throttle_of_a_rest_stage_holds_per_method_so_its_usage_is_an_
     assert series["shop/prod"].signal == "rest_stage_method_throttle"
     assert series["shop/prod"].limit == 100.0
     assert series["shop/prod"].throttled is None
-    reason = bounded_by(series["shop/prod"], count.of(ApiName="shop", Stage="prod"))
+    reason = assert_bounds(series["shop/prod"], count.of(ApiName="shop", Stage="prod"))
     assert command(reason) == [
         *("aws", "apigateway", "update-stage", "--region", "eu-west-1"),
         *("--rest-api-id", "r1", "--stage-name=prod", "--patch-operations"),
@@ -162,7 +162,7 @@ async def test_the_throttle_of_a_rest_stage_holds_per_method_so_its_usage_is_an_
     ]
 
 
-def listed_counts(*metrics: dict[str, str]) -> dict[str, Any]:
+def metric_list(*metrics: dict[str, str]) -> dict[str, Any]:
     """Return a response of ListMetrics that has `Count` with each of these dimensions."""
     return {
         "Metrics": [
@@ -190,9 +190,9 @@ async def test_each_method_that_detailed_metrics_count_has_a_series() -> None:
 
     def list_metrics(**params: Any) -> dict[str, Any]:
         requested.append(params)
-        found = method("/pets", "GET"), method("/pets", "POST"), method("/own", "GET"), method("/any", "PUT")
-        return listed_counts(
-            *found, method("/pets", "GET", "other"), method("/", "GET") | {"More": "of them"}
+        active = method("/pets", "GET"), method("/pets", "POST"), method("/own", "GET"), method("/any", "PUT")
+        return metric_list(
+            *active, method("/pets", "GET", "other"), method("/", "GET") | {"Further": "dimension"}
         )
 
     aws = FakeAws(
@@ -210,12 +210,12 @@ async def test_each_method_that_detailed_metrics_count_has_a_series() -> None:
     post = series["shop/prod/POST /pets"]
     assert post.usage == per_second(detailed_count.of(**method("/pets", "POST")))
     assert (post.upper_bound, post.bound_reason) == (None, None)
-    wanted = [
+    filters = [
         {"Name": "ApiName", "Value": "shop"},
         *({"Name": name} for name in ("Stage", "Resource", "Method")),
     ]
     assert [(params["Namespace"], params["MetricName"], params["Dimensions"]) for params in requested] == [
-        ("AWS/ApiGateway", "Count", wanted)
+        ("AWS/ApiGateway", "Count", filters)
     ]
 
 
@@ -223,10 +223,10 @@ async def test_the_usage_of_a_stage_whose_methods_had_no_requests_is_only_bounde
     aws = FakeAws(
         get_rest_apis=rest_api_list(("r1", "shop")),
         get_stages={"item": [stage("prod", **{"*/*": DETAILED})]},
-        list_metrics=listed_counts(),
+        list_metrics=metric_list(),
     )
     series = await aws.run_scan(rest_apis)
-    reason = bounded_by(
+    reason = assert_bounds(
         series["rest_stage_method_throttle", "shop/prod"], count.of(ApiName="shop", Stage="prod")
     )
     assert (reason.reason, reason.enable_command) == (
@@ -357,7 +357,7 @@ def test_a_missing_point_is_zero_only_where_the_metric_is_always_on() -> None:
 
 
 def stages_of_two_apis(rest: str, http: str) -> Callable[..., dict[str, Any] | Exception]:
-    """Return an answer to GetStages: one stage of a REST and of an HTTP API; denied for all other APIs."""
+    """Return an answer to GetStages: a stage for the APIs with these ids; it is denied for all others."""
 
     def answer(restApiId: str = "", ApiId: str = "") -> dict[str, Any] | Exception:
         if restApiId == rest:
@@ -416,7 +416,7 @@ async def test_the_collector_declares_exactly_the_permissions_and_metrics_it_use
         ),
         get_usage_plans={"items": [plan]},
         get_usage={"items": {"key": [[1, 9]]}},
-        list_metrics=listed_counts(method("/pets", "GET")),
+        list_metrics=metric_list(method("/pets", "GET")),
     )
     series = await aws.run_all_scans(COLLECTOR)
     assert aws.iam_actions == set(COLLECTOR.iam_actions)

@@ -7,7 +7,7 @@ import pytest
 
 from collectors.apigateway import connections, count, detailed_count, http_apis, messages
 from collectors.base import Observed, Unobservable, per_second
-from tests.collectors.test_apigateway import api, bounded_by, command, listed_counts
+from tests.collectors.test_apigateway import api, assert_bounds, command, metric_list
 from tests.fake_aws import FakeAws
 
 
@@ -25,13 +25,13 @@ async def test_the_default_throttle_holds_per_route_so_the_usage_of_a_stage_is_a
     assert series["web/$default"].signal == "http_route_throttle"
     assert series["web/$default"].limit == 50.0
     assert series["web/$default"].throttled is None
-    reason = bounded_by(series["web/$default"], count.of(ApiId="h1", Stage="$default"))
-    *words, wanted = command(reason)
+    reason = assert_bounds(series["web/$default"], count.of(ApiId="h1", Stage="$default"))
+    *words, new_settings = command(reason)
     assert words == [
         *("aws", "apigatewayv2", "update-stage", "--region", "eu-west-1"),
         *("--api-id", "h1", "--stage-name=$default", "--default-route-settings"),
     ]
-    assert json.loads(wanted) == {**settings, "DetailedMetricsEnabled": True}
+    assert json.loads(new_settings) == {**settings, "DetailedMetricsEnabled": True}
 
 
 async def test_each_route_that_detailed_metrics_count_has_a_series() -> None:
@@ -45,7 +45,7 @@ async def test_each_route_that_detailed_metrics_count_has_a_series() -> None:
         get_stages={
             "Items": [{"StageName": "$default", "DefaultRouteSettings": settings, "RouteSettings": own}]
         },
-        list_metrics=listed_counts(route("/pets", "GET"), route("/pets", "POST")),
+        list_metrics=metric_list(route("/pets", "GET"), route("/pets", "POST")),
     )
     series = {resource: observed for (_, resource), observed in (await aws.run_scan(http_apis)).items()}
     assert {resource: observed.limit for resource, observed in series.items()} == {
@@ -59,7 +59,7 @@ async def test_the_usage_of_a_web_socket_stage_is_its_messages_and_connections()
     settings = {"ThrottlingRateLimit": 50.0, "DetailedMetricsEnabled": True}
     series = await http_series("WEBSOCKET", DefaultRouteSettings=settings)
     dimensions = {"ApiId": "h1", "Stage": "$default"}
-    reason = bounded_by(series["web/$default"], messages.of(**dimensions), connections.of(**dimensions))
+    reason = assert_bounds(series["web/$default"], messages.of(**dimensions), connections.of(**dimensions))
     assert reason.enable_command is None
 
 

@@ -23,10 +23,10 @@ async def test_the_rate_of_a_usage_plan_is_a_limit_whose_usage_is_unobservable()
     assert series.usage.enable_command is None
 
 
-async def test_the_requests_with_each_key_in_the_period_are_compared_with_the_quota() -> None:
+async def test_the_requests_with_each_api_key_in_the_period_are_compared_with_the_quota_of_the_plan() -> None:
     requested: list[dict[str, Any]] = []
 
-    def usage(**params: Any) -> dict[str, Any]:
+    def get_usage(**params: Any) -> dict[str, Any]:
         requested.append(params)
         if "position" not in params:
             return {"items": {"key1": [[10, 90], [30, 60]], "key2": []}, "position": "more"}
@@ -34,7 +34,7 @@ async def test_the_requests_with_each_key_in_the_period_are_compared_with_the_qu
 
     quota = {"limit": 100, "period": "DAY", "offset": 0}
     gold = {"id": "p1", "name": "gold", "quota": quota, "tags": {"team": "a"}}
-    aws = FakeAws(get_usage_plans=plan_list(gold), get_usage=usage)
+    aws = FakeAws(get_usage_plans=plan_list(gold), get_usage=get_usage)
     series = await aws.run_scan(usage_plans)
     assert {resource: observed.usage for (_, resource), observed in series.items()} == {
         "gold/key1": 40.0,
@@ -49,13 +49,13 @@ async def test_the_requests_with_each_key_in_the_period_are_compared_with_the_qu
 async def test_the_period_of_a_usage_plan_follows_the_clock_of_aws() -> None:
     requested: list[dict[str, Any]] = []
 
-    def usage(**params: Any) -> dict[str, Any]:
+    def get_usage(**params: Any) -> dict[str, Any]:
         requested.append(params)
         return {"items": {}}
 
     plan = {"id": "p1", "name": "gold", "quota": {"limit": 100, "period": "MONTH", "offset": 0}}
     last_second = datetime(2026, 3, 31, 23, 59, 59, tzinfo=UTC).timestamp()
-    aws = FakeAws(now=last_second, get_usage_plans=plan_list(plan), get_usage=usage)
+    aws = FakeAws(now=last_second, get_usage_plans=plan_list(plan), get_usage=get_usage)
     await aws.run_scan(usage_plans)
     aws.now = last_second + 1
     await aws.run_scan(usage_plans)

@@ -1,4 +1,4 @@
-"""Auto Scaling: groups of the account, and each group's size, shortfall of instances and CPU."""
+"""Auto Scaling: the number of groups of the account; of each group, its size, missing instances and CPU."""
 
 import shlex
 from typing import Any
@@ -15,30 +15,30 @@ SIGNALS = REGISTRY.services["autoscaling"].signals
 (COLLECTOR,) = REGISTRY.collectors_of(["autoscaling"])
 SCANS = {scan.__name__: scan for scan in COLLECTOR.scans}
 account, groups = SCANS["groups_per_region"], SCANS["group"]
-desired, max_size, in_service_instances, in_service_units, cpu, GROUP_COUNT = (
+desired, max_size, in_service_instances, in_service_units, cpu, group_count = (
     DECLARATIONS["autoscaling"].metric(name)
     for name in (
         *("GroupDesiredCapacity", "GroupMaxSize", "GroupInServiceInstances", "GroupInServiceCapacity"),
         *("CPUUtilization", "GroupCount"),
     )
 )
-GROUP_COUNT = GROUP_COUNT.of(
+GROUP_COUNT = group_count.of(
     Service="AutoScaling", Type="Resource", Resource="NumberOfAutoScalingGroup", Class="None"
 )
 
 
 def group(
-    name: str = "web", *metrics: str, wanted: int = 4, maximum: int = 10, **more: Any
+    name: str = "web", *metrics: str, desired_capacity: int = 4, maximum: int = 10, **more: Any
 ) -> dict[str, Any]:
     """Return an Auto Scaling group, as AWS describes it.
 
-    metrics: the names of the enabled group metrics. wanted: the desired capacity.
+    metrics: the names of the enabled group metrics. more: further members.
     """
     return {
         "AutoScalingGroupName": name,
         "MinSize": 0,
         "MaxSize": maximum,
-        "DesiredCapacity": wanted,
+        "DesiredCapacity": desired_capacity,
         "DefaultCooldown": 300,
         "AvailabilityZones": ["eu-west-1a"],
         "HealthCheckType": "EC2",
@@ -48,15 +48,15 @@ def group(
     }
 
 
-def weights(*units: str) -> dict[str, Any]:
+def weights(*by_type: str) -> dict[str, Any]:
     """Return a mixed instances policy whose instance types have these weights."""
-    overrides = [{"InstanceType": "c5.large", "WeightedCapacity": unit} for unit in units]
+    overrides = [{"InstanceType": "c5.large", "WeightedCapacity": weight} for weight in by_type]
     return {"MixedInstancesPolicy": {"LaunchTemplate": {"Overrides": overrides}}}
 
 
-async def group_series(*found: dict[str, Any]) -> dict[tuple[str, str], Observed]:
+async def group_series(*described: dict[str, Any]) -> dict[tuple[str, str], Observed]:
     """Return the series of these groups."""
-    return await FakeAws(describe_auto_scaling_groups={"AutoScalingGroups": list(found)}).run_scan(groups)
+    return await FakeAws(describe_auto_scaling_groups={"AutoScalingGroups": list(described)}).run_scan(groups)
 
 
 async def test_the_number_and_limit_of_the_accounts_groups_come_from_the_api() -> None:
@@ -68,16 +68,16 @@ async def test_the_number_and_limit_of_the_accounts_groups_come_from_the_api() -
     }
 
 
-@pytest.mark.parametrize(("answers", "failed"), [({}, 1), ({"describe_account_limits": {}}, 0)])
-async def test_without_the_api_their_number_and_limit_come_from_cloudwatch_and_service_quotas(
-    answers: dict[str, Any], failed: int
+@pytest.mark.parametrize(("answers", "failure_count"), [({}, 1), ({"describe_account_limits": {}}, 0)])
+async def test_without_the_api_the_number_and_limit_of_groups_come_from_cloudwatch_and_service_quotas(
+    answers: dict[str, Any], failure_count: int
 ) -> None:
     aws = FakeAws(**answers)
     observed = (await aws.run_scan(account))["groups_per_region", ""]
     assert observed.usage == total(GROUP_COUNT)
     assert observed.limit is None
     assert SIGNALS["groups_per_region"].default_limit("eu-west-1") == 500
-    assert len(aws.scan.failures) == failed
+    assert len(aws.scan.failures) == failure_count
 
 
 async def test_an_account_without_groups_has_the_usage_0() -> None:
@@ -96,7 +96,7 @@ async def test_a_desired_capacity_above_the_maximum_proves_that_the_maximum_is_o
 
 
 @pytest.mark.parametrize(
-    ("metrics", "published"),
+    ("metrics", "is_published"),
     [
         ((desired.name, max_size.name), True),
         ((desired.name,), False),
@@ -105,10 +105,10 @@ async def test_a_desired_capacity_above_the_maximum_proves_that_the_maximum_is_o
     ],
 )
 async def test_the_limit_is_the_maximum_of_each_minute_where_cloudwatch_publishes_both_metrics(
-    metrics: tuple[str, ...], published: bool
+    metrics: tuple[str, ...], is_published: bool
 ) -> None:
     observed = (await group_series(group("web", *metrics)))["group_max_size", "web"]
-    expected = total(max_size.of(AutoScalingGroupName="web")) if published else None
+    expected = total(max_size.of(AutoScalingGroupName="web")) if is_published else None
     assert (observed.limit, observed.published_limit) == (10, expected)
 
 
@@ -119,10 +119,10 @@ async def test_a_shortfall_is_divided_by_the_desired_capacity_of_the_same_minute
     assert observed.published_limit == total(desired.of(AutoScalingGroupName="web"))
 
 
-@pytest.mark.parametrize(("minimum", "deliberate"), [(3, True), (2, False), (0, False)])
-async def test_a_group_of_a_fixed_size_is_limited_deliberately(minimum: int, deliberate: bool) -> None:
-    series = await group_series(group("etcd", wanted=3, maximum=3, MinSize=minimum))
-    assert series["group_max_size", "etcd"].deliberate is deliberate
+@pytest.mark.parametrize(("minimum", "is_deliberate"), [(3, True), (2, False), (0, False)])
+async def test_a_group_of_a_fixed_size_is_limited_deliberately(minimum: int, is_deliberate: bool) -> None:
+    series = await group_series(group("etcd", desired_capacity=3, maximum=3, MinSize=minimum))
+    assert series["group_max_size", "etcd"].deliberate is is_deliberate
     assert not series["capacity_shortfall", "etcd"].deliberate
 
 
@@ -132,11 +132,11 @@ async def test_every_series_of_a_group_has_its_creation_time() -> None:
 
 
 async def test_without_group_metrics_the_api_returns_the_desired_capacity() -> None:
-    assert (await group_series(group("web", wanted=4)))["group_max_size", "web"].usage == 4.0
+    assert (await group_series(group("web", desired_capacity=4)))["group_max_size", "web"].usage == 4.0
 
 
 @pytest.mark.parametrize(
-    ("more", "in_service"),
+    ("members", "in_service"),
     [
         ({}, in_service_instances),
         ({"MixedInstancesPolicy": {}}, in_service_instances),
@@ -149,9 +149,9 @@ async def test_without_group_metrics_the_api_returns_the_desired_capacity() -> N
     ],
 )
 async def test_the_shortfall_is_the_desired_capacity_minus_the_capacity_in_service(
-    more: dict[str, Any], in_service: Any
+    members: dict[str, Any], in_service: Any
 ) -> None:
-    observed = (await group_series(group("web", desired.name, in_service.name, **more)))[
+    observed = (await group_series(group("web", desired.name, in_service.name, **members)))[
         "capacity_shortfall", "web"
     ]
     dimensions = {"AutoScalingGroupName": "web"}
@@ -160,7 +160,7 @@ async def test_the_shortfall_is_the_desired_capacity_minus_the_capacity_in_servi
 
 
 @pytest.mark.parametrize(
-    ("metrics", "more", "needed"),
+    ("metrics", "members", "in_service"),
     [
         ((), {}, in_service_instances),
         ((desired.name,), {}, in_service_instances),
@@ -169,14 +169,14 @@ async def test_the_shortfall_is_the_desired_capacity_minus_the_capacity_in_servi
     ],
 )
 async def test_a_shortfall_without_its_group_metrics_is_unobservable(
-    metrics: tuple[str, ...], more: dict[str, Any], needed: Any
+    metrics: tuple[str, ...], members: dict[str, Any], in_service: Any
 ) -> None:
     name = 'naïve "web" $(tier)'
-    usage = (await group_series(group(name, *metrics, **more)))["capacity_shortfall", name].usage
+    usage = (await group_series(group(name, *metrics, **members)))["capacity_shortfall", name].usage
     assert isinstance(usage, Unobservable) and usage.enable_command
     assert shlex.split(usage.enable_command) == [
         *("aws", "autoscaling", "enable-metrics-collection", f"--auto-scaling-group-name={name}"),
-        *("--granularity", "1Minute", "--metrics", "GroupDesiredCapacity", needed.name),
+        *("--granularity", "1Minute", "--metrics", "GroupDesiredCapacity", in_service.name),
         *("--region", "eu-west-1"),
     ]
 
@@ -197,7 +197,7 @@ async def test_the_mean_cpu_needs_no_group_metrics_and_has_the_ordinary_band() -
 
 
 @pytest.mark.parametrize(
-    ("maximum", "wanted", "signals"),
+    ("maximum", "desired_capacity", "signals"),
     [
         (10, 0, {"group_max_size"}),
         (0, 0, set()),
@@ -205,10 +205,12 @@ async def test_the_mean_cpu_needs_no_group_metrics_and_has_the_ordinary_band() -
     ],
 )
 async def test_a_group_with_desired_capacity_or_maximum_0_has_no_series_limited_by_it(
-    maximum: int, wanted: int, signals: set[str]
+    maximum: int, desired_capacity: int, signals: set[str]
 ) -> None:
     series = await group_series(
-        group("web", desired.name, in_service_instances.name, maximum=maximum, wanted=wanted)
+        group(
+            "web", desired.name, in_service_instances.name, maximum=maximum, desired_capacity=desired_capacity
+        )
     )
     assert {signal for signal, _ in series} == signals
 

@@ -20,8 +20,8 @@ def test_the_files_of_all_services_have_no_problem() -> None:
     """Read the files themselves, not the documents that an earlier run has cached."""
     folders = ServiceFolders(DECLARATIONS_FOLDER, CATALOGUE_FOLDER)
     in_python = [collector.service for collector in IN_PYTHON]
-    declared, services = read_service_files(folders, in_python=in_python)
-    assert {declaration.service for declaration in declared} | {*in_python} == {*REGISTRY.services}
+    declarations, services = read_service_files(folders, in_python=in_python)
+    assert {declaration.service for declaration in declarations} | {*in_python} == {*REGISTRY.services}
     assert {service.service: service for service in services} == REGISTRY.services
 
 
@@ -39,30 +39,30 @@ def test_a_lazy_collector_has_the_fields_of_the_loaded_one(collector: Collector)
 @pytest.mark.parametrize("name", ["ec2", "dynamodb", "route53"])
 def test_a_cached_document_gives_the_same_declaration_as_its_file(name: str) -> None:
     (collector,) = REGISTRY.collectors_of({name})
-    read = read_declaration(DECLARATIONS_FOLDER / f"{name}.yaml")
+    from_file = read_declaration(DECLARATIONS_FOLDER / f"{name}.yaml")
     assert collector.declaration
-    assert collector.declaration.model_dump(exclude={"resources", "signals"}) == read.model_dump(
+    assert collector.declaration.model_dump(exclude={"resources", "signals"}) == from_file.model_dump(
         exclude={"resources", "signals"}
     )
-    for signal, declared in read.signals.items():
+    for signal, declared in from_file.signals.items():
         expected = [(field, formula.text) for field, formula in declared.formulas]
         formulas = collector.declaration.signals[signal].formulas
         assert [(field, formula.text) for field, formula in formulas] == expected
     calls = [call.call for _, call in collector.declaration.calls()]
     assert calls
-    assert calls == [call.call for _, call in read.calls()]
+    assert calls == [call.call for _, call in from_file.calls()]
 
 
 def run_in(cache: Path, code: str) -> str:
-    """Return the output of code in another process that keeps its documents in a folder."""
-    done = subprocess.run(
+    """Return the output of code in another process. cache: the folder in which it caches documents."""
+    process = subprocess.run(
         [sys.executable, "-c", code],
         check=True,
         capture_output=True,
         text=True,
         env={"XDG_CACHE_HOME": str(cache)},
     )
-    return done.stdout.strip()
+    return process.stdout.strip()
 
 
 def test_files_are_checked_again_only_where_cached_documents_are_missing_or_damaged(tmp_path: Path) -> None:
@@ -74,6 +74,6 @@ def test_files_are_checked_again_only_where_cached_documents_are_missing_or_dama
     assert run_in(tmp_path, code) == f"{signals} True"
     assert run_in(tmp_path, code) == f"{signals} False"
     for file in tmp_path.glob("headroom/*.json"):
-        file.write_bytes(file.read_bytes()[:-1])
+        file.write_bytes(file.read_bytes()[:-1])  # damages it
     assert run_in(tmp_path, code) == f"{signals} True"
     assert run_in(tmp_path, code) == f"{signals} False"

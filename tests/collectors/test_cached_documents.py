@@ -19,7 +19,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def fill_cache(folder: Path, also: Path | None = None) -> None:
     files = CachedDocuments("files", folder, also)
     assert files.cached is None
-    files.store(files.parsed())
+    files.store(files.parse())
 
 
 def test_cached_documents_are_returned_in_the_order_of_their_names(folder: Path) -> None:
@@ -51,4 +51,4 @@ def test_cached_documents_are_not_returned_after_the_other_folder_changed(
 def test_a_file_that_is_no_strict_yaml_is_not_parsed(folder: Path, content: str) -> None:
     (folder / "c.yaml").write_text(content)
     with pytest.raises(ValueError):
-        CachedDocuments("files", folder).parsed()
+        CachedDocuments("files", folder).parse()

@@ -98,14 +98,14 @@ def problems(text: str | bytes, check: Check | None = None) -> list[str]:
     return []
 
 
-def changed(old: str, new: str) -> str:
+def good_declaration_with(old: str, new: str) -> str:
     """Return the good declaration with one part replaced."""
     assert GOOD.count(old) == 1, old
     return GOOD.replace(old, new)
 
 
 def line_prefix(text: str, part: str) -> str:
-    """Return the prefix, file and line, of problems at the only line that contains a part."""
+    """Return how problems of the only line with `part` begin: with the file and the number of the line."""
     lines = [number for number, line in enumerate(text.split("\n"), 1) if part in line]
     assert len(lines) == 1, (part, lines)
     return f"demo.yaml:{lines[0]}: "
@@ -120,10 +120,10 @@ def read_changes() -> Iterator[list[Change]]:
     for section in (Path(__file__).parent / "bad_declarations.txt").read_text().split("\n## ")[1:]:
         fields = re.findall(r"^ *(?:change|to|at|say) ?(.*)$", section, re.MULTILINE)
         texts = (text.replace("\\n", "\n") for text in fields)
-        yield [Change(*change) for change in in_fours(texts)]
+        yield [Change(*change) for change in groups_of_four(texts)]
 
 
-def in_fours(texts: Iterator[str]) -> Iterator[tuple[str, str, str, str]]:
+def groups_of_four(texts: Iterator[str]) -> Iterator[tuple[str, str, str, str]]:
     """Group texts by four."""
     return zip(texts, texts, texts, texts, strict=True)
 
@@ -134,28 +134,28 @@ WITHOUT_MODELS, WITH_MODELS = read_changes()
 
 @pytest.mark.parametrize("change", WITHOUT_MODELS, ids=str)
 def test_a_problem_is_reported_with_its_line_and_the_nearest_name(change: Change) -> None:
-    text = changed(change.old, change.new)
+    text = good_declaration_with(change.old, change.new)
     found, prefix = problems(text), line_prefix(text, change.line)
     assert any(problem.startswith(prefix) and change.problem in problem for problem in found), found
 
 
 @pytest.mark.parametrize("change", WITH_MODELS, ids=str)
 def test_a_name_unknown_to_botocore_is_reported_with_its_line_and_the_nearest_name(change: Change) -> None:
-    text = changed(change.old, change.new)
+    text = good_declaration_with(change.old, change.new)
     (found,) = problems(text, botocore_problems)
     assert found.startswith(line_prefix(text, change.line))
     assert change.problem in found
 
 
-def test_a_metric_of_resources_needs_dimensions() -> None:
-    text = changed('    dimensions: {TableName: "{table}"}\n    created', "    created")
+def test_a_metric_that_a_signal_uses_needs_dimensions_of_its_resource() -> None:
+    text = good_declaration_with('    dimensions: {TableName: "{table}"}\n    created', "    created")
     assert problems(text) == [
         "demo.yaml:46: signals.reads: expected dimensions of table, or of the metric Reads"
     ]
 
 
-def test_a_metric_of_parts_needs_dimensions() -> None:
-    text = changed(
+def test_a_metric_that_a_signal_sums_over_parts_needs_dimensions_of_the_part() -> None:
+    text = good_declaration_with(
         "sum(one.index_reads for one in index if one.index_reads)", "sum(one.Reads for one in index)"
     )
     assert problems(text) == [
@@ -189,7 +189,7 @@ signals:
 
 
 def test_a_missing_member_of_a_parameter_is_found_at_any_depth() -> None:
-    text = changed(
+    text = good_declaration_with(
         "dynamodb.DescribeLimits\n        facts: {account_reads: AccountMaxReadCapacityUnits}",
         "dynamodb.BatchGetItem\n        params: {RequestItems: {orders: {ConsistentRead: true}}}\n"
         "        facts: {account_reads: length(ConsumedCapacity)}",
@@ -202,18 +202,20 @@ def test_a_missing_member_of_a_parameter_is_found_at_any_depth() -> None:
 def test_facts_of_paginated_responses_need_items() -> None:
     old = "DescribeLimits\n        facts: {account_reads: AccountMaxReadCapacityUnits}"
     new = "ListTables\n        facts: {account_reads: length(TableNames)}"
-    text = changed(old, new)
+    text = good_declaration_with(old, new)
     assert problems(text, botocore_problems) == [
         "demo.yaml:16: resources.account.calls.0.facts.account_reads: "
         "expected items of the call, as AWS returns it in pages"
     ]
-    paged = changed(old, "ListTables\n        items: TableNames\n        facts: {account_reads: length(@)}")
-    assert problems(paged, botocore_problems) == []
+    with_items = good_declaration_with(
+        old, "ListTables\n        items: TableNames\n        facts: {account_reads: length(@)}"
+    )
+    assert problems(with_items, botocore_problems) == []
 
 
 def test_all_problems_are_reported_at_once() -> None:
     text = (
-        changed("absent: zero", "absnt: zero")
+        good_declaration_with("absent: zero", "absnt: zero")
         .replace("limit: reads", "limit: reads +")
         .replace("    parent: table\n", "    parnt: table\n")
     )
@@ -222,16 +224,20 @@ def test_all_problems_are_reported_at_once() -> None:
         "resources.index.parnt",
         "signals.reads.limit",
     ]
-    text = changed("limit: reads", "limit: red").replace("twice: reads", "twice: red").replace("{regin}", "")
+    text = (
+        good_declaration_with("limit: reads", "limit: red")
+        .replace("twice: reads", "twice: red")
+        .replace("{regin}", "")
+    )
     places = [problem.split(": ")[1] for problem in problems(text)]
     assert places == ["resources.table.values.twice", "signals.reads.limit"]
     assert problems(text.replace("id: BackupArn", "id: Arn"), botocore_problems) == problems(text)
-    models = changed("id: BackupArn", "id: Arn").replace("id: IndexName", "id: Name")
-    assert len(problems(models, botocore_problems)) == 2
+    wrong_paths = good_declaration_with("id: BackupArn", "id: Arn").replace("id: IndexName", "id: Name")
+    assert len(problems(wrong_paths, botocore_problems)) == 2
 
 
 def test_the_order_of_problems_does_not_depend_on_hashes() -> None:
-    text = changed("limit: reads", "limit: zzz + yyy + xxx + www")
+    text = good_declaration_with("limit: reads", "limit: zzz + yyy + xxx + www")
     names = [problem.rpartition(" ")[2] for problem in problems(text)]
     assert names == ["www", "xxx", "yyy", "zzz"]
 
@@ -291,7 +297,7 @@ def test_a_file_that_is_no_declaration_is_refused(content: bytes, expected: str)
 def test_yaml_that_is_not_plain_is_reported_with_its_line(
     old: str, new: str, line: str, expected: str
 ) -> None:
-    text = changed(old, new)
+    text = good_declaration_with(old, new)
     found = [problem for problem in problems(text) if expected in problem]
     assert any(problem.startswith("demo.yaml:") for problem in found), problems(text)
     prefix = line_prefix(text, line)

@@ -1,4 +1,4 @@
-"""The scans of declared services: answers of every form, odd names, and facts of the whole account."""
+"""The scans of declared services: unusual and failed answers, special characters in names, account facts."""
 
 import shlex
 from typing import Any
@@ -14,7 +14,7 @@ from tests.collectors.declared_runs import Run, by_parameter, run, unobservable_
 from tests.fake_aws import FakeAws, denied
 
 
-async def test_an_unknown_id_of_a_reference_makes_the_counts_of_all_referred_resources_unknown() -> None:
+async def test_a_reference_that_cannot_be_read_makes_the_counts_of_all_referred_resources_unknown() -> None:
     text = """
 service: demo
 namespace: AWS/DynamoDB
@@ -46,12 +46,12 @@ signals:
         tables = {"TableNames": ["None", "orders"]}
         return await run(text, list_tables=tables, list_streams=listed, describe_stream_summary=summary)
 
-    known = await with_streams("one", "none")
-    assert known.usage == {"streams": 2.0, "streams_of_table None": 0.0, "streams_of_table orders": 1.0}
-    unknown = await with_streams("one", "denied")
+    all_read = await with_streams("one", "none")
+    assert all_read.usage == {"streams": 2.0, "streams_of_table None": 0.0, "streams_of_table orders": 1.0}
+    one_denied = await with_streams("one", "denied")
     names = ("streams_of_table None", "streams_of_table orders")
-    assert unknown.usage == {"streams": 2.0} | unobservable_usages("stream", *names)
-    assert unknown.failures == ["denied: AccessDeniedException"]
+    assert one_denied.usage == {"streams": 2.0} | unobservable_usages("stream", *names)
+    assert one_denied.failures == ["denied: AccessDeniedException"]
 
 
 TABLES = """
@@ -85,6 +85,7 @@ signals:
 
 
 def table(**facts: Any) -> dict[str, Any]:
+    """Return a response of DescribeTable."""
     return {"Table": facts}
 
 
@@ -132,7 +133,7 @@ async def test_a_number_where_a_list_is_expected_makes_the_parts_unknown() -> No
     assert [failure.resource for failure in aws.scan.failures] == ["aaa"]
 
 
-async def test_an_item_that_a_condition_cannot_read_makes_only_the_count_unknown() -> None:
+async def test_an_item_without_the_field_of_a_condition_makes_only_the_count_unknown() -> None:
     text = """
 service: demo
 namespace: AWS/ApplicationELB
@@ -279,9 +280,9 @@ async def test_series_are_yielded_before_the_last_resource_is_described() -> Non
     urls = {"QueueUrls": [f"https://sqs/{name}" for name in names]}
     aws = FakeAws(list_queues=urls, get_queue_attributes=attributes)
     (scan,) = collector_of(parse_declaration(QUEUES.encode(), "demo.yaml")).scans
-    described_at = {observed.resource.path[0]: len(described) async for observed in scan(aws.scan)}
-    assert described_at["q000"] < 20
-    assert described_at["q099"] == 100
+    described_before = {observed.resource.path[0]: len(described) async for observed in scan(aws.scan)}
+    assert described_before["q000"] < 20
+    assert described_before["q099"] == 100
 
 
 ACCOUNT = """
@@ -340,9 +341,9 @@ async def test_a_denied_call_for_the_whole_account_affects_signals_that_use_its_
     assert (found.errors, found.failures) == ([], ["AccessDeniedException"])
 
 
-@pytest.mark.parametrize(("signal", "usage"), [("usage: quarter", 20.0), ("usage: minutes", 1.0)])
+@pytest.mark.parametrize(("signal_field", "usage"), [("usage: quarter", 20.0), ("usage: minutes", 1.0)])
 async def test_a_call_for_the_whole_account_is_made_for_values_and_calls_that_need_its_facts(
-    signal: str, usage: float
+    signal_field: str, usage: float
 ) -> None:
     text = f"""
 service: demo
@@ -356,7 +357,7 @@ resources:
         facts: {{minutes: "Endpoints[0].CachePeriodInMinutes"}}
     values: {{half: reads / 2, quarter: half / 2}}
 signals:
-  one: {{{signal}}}
+  one: {{{signal_field}}}
 """
     endpoints = {"Endpoints": [{"Address": "host", "CachePeriodInMinutes": 1}]}
     limits = {"AccountMaxReadCapacityUnits": 80}

@@ -33,13 +33,13 @@ signals:
 class Ecs:
     """Clusters with services, each with its number of running tasks; None: the service is not described.
 
-    requested: the cluster and the services of each call. unknown: services whose calls raise an error.
+    requested: the cluster and the services of each call. not_found: services for which calls raise an error.
     """
 
     def __init__(self, **clusters: Mapping[str, int | None]) -> None:
         self.clusters = clusters
         self.requested: list[tuple[str, list[str]]] = []
-        self.unknown: set[str] = set()
+        self.not_found: set[str] = set()
 
     def answers(self) -> dict[str, Any]:
         return {
@@ -50,7 +50,7 @@ class Ecs:
 
     def describe(self, cluster: str, services: list[str]) -> Any:
         self.requested.append((cluster, services))
-        if not self.unknown.isdisjoint(services):
+        if not self.not_found.isdisjoint(services):
             return not_found_error("ClusterNotFoundException")
         found = {name: self.clusters[cluster][name] for name in services}
         return {
@@ -82,11 +82,11 @@ async def test_a_batch_never_has_resources_of_two_parents() -> None:
 
 async def test_a_batch_leaves_out_resources_that_are_excluded_or_need_no_call() -> None:
     text = SERVICES.replace("        batch: 2", "        when: arn != 'a3'\n        batch: 5")
-    counted = """items: serviceArns}
+    list_without_a2 = """items: serviceArns}
     where: "@ != 'a2'"
     facts: {arn: "@"}"""
     ecs = Ecs(a={"a1": 1, "a2": 2, "a3": 3})
-    found = await run(text.replace("items: serviceArns}", counted), **ecs.answers())
+    found = await run(text.replace("items: serviceArns}", list_without_a2), **ecs.answers())
     assert found.usage == {"running a/a1": 1, "running a/a3": "unobservable: AWS returned no running"}
     assert ecs.requested == [("a", ["a1"])]
 
@@ -154,7 +154,7 @@ signals:
 
 async def test_resources_whose_type_is_missing_in_the_response_do_not_count_as_deleted() -> None:
     names = {"i-1": "m5.large", "i-2": "x9.huge", "i-3": "m5.large"}
-    described = [{"InstanceId": name, "InstanceType": kind} for name, kind in names.items()]
+    described = [{"InstanceId": name, "InstanceType": type_} for name, type_ in names.items()]
     types = {"InstanceTypes": [{"InstanceType": "m5.large", "VCpuInfo": {"DefaultVCpus": 2}}]}
     found = await run(
         TYPES,
@@ -204,7 +204,7 @@ async def test_a_metric_of_one_point_a_day_is_read_by_a_call() -> None:
 
 async def test_a_deleted_resource_affects_no_other_of_its_batch() -> None:
     ecs = Ecs(a={"a1": 1, "a2": 2})
-    ecs.unknown = {"a2"}
+    ecs.not_found = {"a2"}
     found = await run(SERVICES, **ecs.answers())
     assert found.usage == {"running a/a1": 1}
     assert found.failures == []
@@ -341,6 +341,7 @@ async def test_a_count_that_changes_seldom_is_read_again_after_a_day() -> None:
     aws = FakeAws(now=1e9, describe_snapshots={"Snapshots": [{}, {}]})
     (scan,) = collector_of(parse_declaration(SNAPSHOTS.encode(), "demo.yaml")).scans
     usages = []
+    # seconds since the previous scan, and the number of snapshots at this scan
     for passed, number in ((0, 2), (86_000, 3), (400, 4), (1, 5)):
         aws.now = (aws.now or 0) + passed
         aws.answers["describe_snapshots"] = {"Snapshots": [{}] * number}

@@ -1,4 +1,4 @@
-"""Kinds that are listed only where a resource needs them, such as VPCs and Availability Zones."""
+"""Kinds of resources that are listed only if a signal needs them, such as VPCs and Availability Zones."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ resources:
   endpoint:
     list: {call: ec2.DescribeVpcEndpoints, items: VpcEndpoints}
     id: VpcEndpointId
-    facts: {of_vpc: VpcId, zone_name: ServiceName}
+    facts: {of_vpc: VpcId, zone_name: ServiceName}  # the fake answers name a zone there
     refers: {vpc: of_vpc, zone: zone_name}
   connection:
     list: {call: ec2.DescribeVpcEndpointConnections, items: VpcEndpointConnections}
@@ -37,22 +37,22 @@ signals:
   connections: {resource: endpoint, usage: count(connection)}
   in_zone: {resource: endpoint, usage: zone.messages}
 """
-VPCS, ZONES, OWN, CONNECTIONS = (
+LIST_VPCS, LIST_ZONES, LIST_ENDPOINTS, LIST_CONNECTIONS = (
     f"ec2:Describe{name}" for name in ("Vpcs", "AvailabilityZones", "VpcEndpoints", "VpcEndpointConnections")
 )
 
 
-def answers(*endpoints: str, **changed: Any) -> dict[str, Any]:
-    """Return the answers of AWS with these endpoints in a VPC. changed: other answers, by method."""
-    found = [{"VpcEndpointId": id_, "VpcId": "vpc-1", "ServiceName": "eu-west-1a"} for id_ in endpoints]
+def answers(*endpoints: str, **others: Any) -> dict[str, Any]:
+    """Return answers of AWS with these endpoints in a VPC. others: answers that replace these, by method."""
+    described = [{"VpcEndpointId": id_, "VpcId": "vpc-1", "ServiceName": "eu-west-1a"} for id_ in endpoints]
     return {
         "describe_vpcs": {"Vpcs": [{"VpcId": "vpc-1"}, {"VpcId": "vpc-2"}]},
         "describe_availability_zones": {"AvailabilityZones": [{"ZoneName": "eu-west-1a", "Messages": [{}]}]},
-        "describe_vpc_endpoints": {"VpcEndpoints": found},
+        "describe_vpc_endpoints": {"VpcEndpoints": described},
         "describe_vpc_endpoint_connections": {
             "VpcEndpointConnections": [{"VpcEndpointConnectionId": "c-1", "VpcEndpointId": "e-1"}]
         },
-        **changed,
+        **others,
     }
 
 
@@ -64,14 +64,14 @@ async def test_all_lists_that_resources_need_are_requested_once() -> None:
         "per_vpc vpc-2": 0,
         **{"connections e-1": 1, "connections e-2": 0, "in_zone e-1": 1, "in_zone e-2": 1},
     }
-    assert sorted(found.calls) == sorted([VPCS, ZONES, OWN, CONNECTIONS])
+    assert sorted(found.calls) == sorted([LIST_VPCS, LIST_ZONES, LIST_ENDPOINTS, LIST_CONNECTIONS])
     assert found.errors == found.failures == []
 
 
 async def test_lists_that_only_the_signals_of_missing_resources_use_are_not_requested() -> None:
     found = await run(ENDPOINTS, **answers())
     assert found.usage == {"endpoints": 0, "per_vpc vpc-1": 0, "per_vpc vpc-2": 0}
-    assert sorted(found.calls) == sorted([OWN, VPCS])
+    assert sorted(found.calls) == sorted([LIST_ENDPOINTS, LIST_VPCS])
 
 
 async def test_a_failed_list_on_demand_is_one_error_and_makes_usages_unknown() -> None:

@@ -1,4 +1,4 @@
-"""One operation of a declared service is denied: the signals that do not need it stay as they are."""
+"""One operation of a declared service is denied: the signals that do not need it remain."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 
 from collectors.declaration import Declaration
 from collectors.declared import collector_of
-from collectors.reduced_declaration import reduced
+from collectors.reduced_declaration import reduce_declaration
 from tests.collectors.answer_mutations import with_answer
 from tests.collectors.declared_cases import DECLARATIONS, TABLES, Case, read_cases, run_case
 
@@ -19,7 +19,7 @@ def operations(declaration: Declaration) -> set[str]:
     return {".".join(call.call) for _, call in declaration.calls() if call.call}
 
 
-def denying(case: Case, operation: str) -> Case:
+def with_denied_operation(case: Case, operation: str) -> Case:
     """Return the case with all calls of an operation denied."""
     for key in case.answers:
         if key.partition("(")[0] == operation:
@@ -28,9 +28,9 @@ def denying(case: Case, operation: str) -> Case:
 
 
 def remains(before: Any, after: Any) -> bool:
-    """Return whether a series is unchanged, or changed only by a resource no longer known to be deleted.
+    """Return whether a series is as before, or has changed only as a denied operation may change it.
 
-    Such a resource makes a usage unknown or higher.
+    A resource that the operation would have shown to be deleted makes a usage unknown or higher.
     """
     if after == before or not after:
         return bool(after)
@@ -42,13 +42,13 @@ def remains(before: Any, after: Any) -> bool:
 async def test_signals_that_do_not_need_a_denied_operation_remain(service: str) -> None:
     declaration, case = DECLARATIONS[service], FIRST_CASES[service]
     collector = collector_of(declaration)
-    needed = {name: operations(reduced(declaration, {name})) for name in declaration.signals}
+    needed = {name: operations(reduce_declaration(declaration, {name})) for name in declaration.signals}
     before, _ = await run_case(case, collector)
     for operation in operations(declaration):
-        after, _ = await run_case(denying(case, operation), collector)
-        lost = [
+        after, _ = await run_case(with_denied_operation(case, operation), collector)
+        changed = [
             name
             for name, series in before.items()
             if operation not in needed[name.partition(" ")[0]] and not remains(series, after.get(name))
         ]
-        assert lost == [], operation
+        assert changed == [], operation

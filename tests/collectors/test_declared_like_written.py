@@ -1,4 +1,4 @@
-"""A declared collector and a hand-written one of the same service give the same series on random answers."""
+"""A declared collector and one in Python of the same service give the same series for random answers."""
 
 import shlex
 from typing import Any
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from collectors.base import Observed, Op, Unobservable, Usage
 from collectors.declared import collector_of
 from tests.collectors.declared_cases import DECLARATIONS
-from tests.collectors.python_autoscaling import COLLECTOR
+from tests.collectors.python_autoscaling import COLLECTOR as PYTHON_COLLECTOR
 from tests.fake_aws import FakeAws
 
 METRICS = ["GroupDesiredCapacity", "GroupMaxSize", "GroupInServiceInstances", "GroupInServiceCapacity"]
@@ -42,15 +42,15 @@ limits = st.fixed_dictionaries(
 
 
 @given(listed=listings, account=limits)
-async def test_the_declared_and_the_written_collector_yield_the_same_series(
+async def test_the_declared_collector_and_the_one_in_python_yield_the_same_series(
     listed: list[dict[str, Any]], account: dict[str, Any]
 ) -> None:
     pages = [{"AutoScalingGroups": listed[:2]}, {"AutoScalingGroups": listed[2:]}]
     answers: dict[str, Any] = {"describe_auto_scaling_groups": pages, "describe_account_limits": account}
-    written = await FakeAws(**answers).run_all_scans(COLLECTOR)
-    declared = await FakeAws(**answers).run_all_scans(collector_of(DECLARATIONS["autoscaling"]))
-    assert {key: comparable(observed) for key, observed in declared.items()} == {
-        key: comparable(observed) for key, observed in written.items()
+    from_python = await FakeAws(**answers).run_all_scans(PYTHON_COLLECTOR)
+    from_declaration = await FakeAws(**answers).run_all_scans(collector_of(DECLARATIONS["autoscaling"]))
+    assert {key: comparable(observed) for key, observed in from_declaration.items()} == {
+        key: comparable(observed) for key, observed in from_python.items()
     }
 
 

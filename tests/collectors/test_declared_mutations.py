@@ -1,7 +1,7 @@
 """Answers of AWS with one value changed: only series of the item with that value may change or be missing.
 
-`FUZZ_ROUNDS=200 pytest tests/collectors/test_declared_mutations.py` makes more changes, and another FUZZ_SEED
-makes others.
+`FUZZ_ROUNDS=200 pytest tests/collectors/test_declared_mutations.py` makes more changes, and another value of
+FUZZ_SEED makes different ones.
 """
 
 import os
@@ -23,28 +23,29 @@ CASES = list(read_cases(TABLES))
 
 
 async def series_of(case: Case) -> dict[str, Any]:
+    """Return the series of a case, in the form of its table."""
     series, _ = await run_case(case, collector_of(DECLARATIONS[case.service]), malformed=True)
     return series
 
 
-async def damage(mutation: Mutation) -> list[str]:
-    """Return a text for each series that a mutation alters without reason."""
-    before, after = await series_of(mutation.case), await series_of(mutation.mutated)
-    differing = [name for name, series in before.items() if after.get(name) != series]
-    if not differing:
+async def unexpected_changes(mutation: Mutation) -> list[str]:
+    """Return a text for each series that must not change and that the mutation changes."""
+    before, after = await series_of(mutation.case), await series_of(mutation.mutated_case)
+    changed = [name for name, series in before.items() if after.get(name) != series]
+    if not changed:
         return []
-    without = await series_of(mutation.without_item)
-    may_count = mutation.adds or without == before  # the item did not count before
+    without = await series_of(mutation.case_without_item)
+    may_count = mutation.adds_item or without == before  # the item made no difference before
     return [
         f"{mutation}: {name} was {before[name]}, is {after.get(name)}"
-        for name in differing
+        for name in changed
         if without.get(name) == before[name]
         and not may_change(mutation.case.service, name, before[name], after.get(name), may_count)
     ]
 
 
 def may_change(service: str, name: str, before: Any, after: Any, may_count: bool) -> bool:
-    """Return whether a series of other items may change: a list could not be read, or has one item more.
+    """Return whether a series of other items may change, as a list could not be read or has one item more.
 
     A series may be missing if its usage sums the facts of several resources and one fact is no number: the
     series of the previous inventory then remains. may_count: the mutation may add an item that counts.
@@ -66,7 +67,7 @@ async def test_a_changed_value_affects_only_the_series_of_its_item(
 ) -> None:
     cases = [case for case in CASES if case.service == service]
     for mutation in islice(mutations(cases, service + SEED), ROUNDS):
-        assert await damage(mutation) == []
+        assert await unexpected_changes(mutation) == []
         traces = [record.getMessage() for record in caplog.records if record.exc_info]
         assert traces == [], mutation
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from monitor.config.config import Config
-from tests.collectors.answer_mutations import CHANGES, changed, mutations_of_item, values
+from tests.collectors.answer_mutations import CHANGES, change_within, mutations_of_item, values_within
 from tests.fake_aws import ACCOUNT_ID
 from tests.kinesis_answers import SHARD_LIMITS, stream_names, stream_summary
 from tests.monitor.polling.inventories import BY_SERVICE, NO_QUOTAS, FakeAccount
@@ -187,11 +187,11 @@ async def test_a_wrong_answer_about_a_resource_affects_no_other_resource(service
     assert others
     answer = RESOURCE_ANSWERS[service][method]
     random = Random(method)
-    paths_and_values = [*values(answer)]
+    paths_and_values = [*values_within(answer)]
     for _ in range(ROUNDS):
         path, value = random.choice(paths_and_values)
         change = random.choice([name for name, (applies, _) in CHANGES.items() if applies(path, value)])
-        (mutated,) = changed(answer, path, CHANGES[change][1])
+        (mutated,) = change_within(answer, path, CHANGES[change][1])
 
         def respond(mutated: Any = mutated, **params: Any) -> Any:
             is_changed = "b" in [params.get(name) for name in PARAMETERS]

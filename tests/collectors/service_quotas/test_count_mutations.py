@@ -22,7 +22,7 @@ from collectors.service_quotas.collector import count_groups
 from collectors.service_quotas.counting import Count, CountGroup, count
 from monitor.lib.errors import HeadroomError
 from tests.answer_shapes import value_of_shape
-from tests.collectors.answer_mutations import CHANGES, changed, values
+from tests.collectors.answer_mutations import CHANGES, change_within, values_within
 from tests.fake_aws import SERVICE_MODELS, FakeAws
 
 ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "400"))  # changes of answers
@@ -92,12 +92,12 @@ async def test_a_malformed_answer_makes_counts_unknown_or_different_and_raises_n
         group = chance.choice(groups)
         answers = answers_to((*group.sample.calls,))
         method = chance.choice([*answers])
-        places = [*values(answers[method])]
+        places = [*values_within(answers[method])]
         if not places:
             continue
         path, value = chance.choice(places)
         change = chance.choice([name for name, (applies, _) in CHANGES.items() if applies(path, value)])
-        (mutated,) = changed(answers[method], path, CHANGES[change][1])
+        (mutated,) = change_within(answers[method], path, CHANGES[change][1])
         found = await counted(group, {**answers, method: mutated})
         assert all(isinstance(result, Count | ExpressionError) for result in found.values())
         numbers = {quota: result.number for quota, result in found.items() if isinstance(result, Count)}
