@@ -87,7 +87,7 @@ class Bill:
 
     def monthly_amount_at(self, now: float) -> float | None:
         """Return the amount of a month at the measured rate: see `MeasuredCost.monthly_dollars_at`."""
-        amount, seconds = self.measured_amount, self.measured.watched(now)
+        amount, seconds = self.measured_amount, self.measured.measured_seconds(now)
         return None if amount is None or seconds is None else amount / seconds * SECONDS_PER_MONTH
 
     def _amount(self, metrics: float, listings: float, updates: float) -> float | None:

@@ -55,16 +55,19 @@ def idle_purchases(rows: Iterable[Row], history_of: Callable[[Key], SeriesHistor
 
 
 def _purchases(rows: Iterable[Row]) -> Iterable[Sequence[Row]]:
-    """Group the idle series by purchase. A group that has series with a known size holds only these."""
+    """Group the idle series by purchase.
+
+    Where the size of some series of a purchase is known, its group holds only these series.
+    """
     rows_by_purchase = defaultdict[Purchase, list[Row]](list)
     for row in rows:
         if row.idle:
             rows_by_purchase[Purchase.of(row.key, row.size)].append(row)
     for group in rows_by_purchase.values():
-        yield list(filter(_size, group)) or group
+        yield list(filter(_known_size, group)) or group
 
 
-def _size(row: Row) -> Size | None:
+def _known_size(row: Row) -> Size | None:
     """Return how a limit is bought; None when it is not known, as for a limit set in the configuration."""
     return None if row.source is LimitSource.OVERRIDE else row.size
 
@@ -77,21 +80,21 @@ def _peak(row: Row, history: SeriesHistory) -> float:
 
 def _finding(rows: Sequence[Row], peaks: Sequence[float]) -> IdlePurchase | None:
     """Return the finding for the series of one purchase; None if nothing can be released."""
-    row, size, peak = rows[0], _size(rows[0]), format_percent(max(peaks))
+    row, size, peak = rows[0], _known_size(rows[0]), format_percent(max(peaks))
     if size is None:
-        limit = f"a limit of {row.unit.format(row.limit or 0.0)}"
+        limit_text = f"a limit of {row.unit.format(row.limit or 0.0)}"
         return IdlePurchase(
             key=row.key,
             name=row.key.resource,
-            bought_text=limit,
+            bought_text=limit_text,
             peak_text=peak,
             spare_text="",
             monthly_dollars=None,
             price_text=UNKNOWN_PRICE,
         )
-    bought, needed = map(max, zip(*map(_items, rows, peaks), strict=True))
-    terms = row.bought or Bought()
-    spare = bought - size.rounded(needed, terms.minimum, terms.maximum)
+    bought, needed = map(max, zip(*map(_bought_and_needed_items, rows, peaks), strict=True))
+    purchase_terms = row.bought or Bought()
+    spare = bought - size.rounded(needed, purchase_terms.minimum, purchase_terms.maximum)
     purchase = IdlePurchase(
         key=row.key,
         name=row.key.subject.path[0] if size.for_parts else row.key.resource,
@@ -101,7 +104,7 @@ def _finding(rows: Sequence[Row], peaks: Sequence[float]) -> IdlePurchase | None
         monthly_dollars=None,
         price_text=f"{UNKNOWN_PRICE} for {row.aws_region}",
     )
-    paid_items = terms.paid(bought), terms.paid(bought - spare)
+    paid_items = purchase_terms.paid(bought), purchase_terms.paid(bought - spare)
     return _with_price(purchase, paid_items, size, row.aws_region) if spare > 0 else None
 
 
@@ -112,14 +115,16 @@ def _with_price(
     price = size.price_in(region)
     if price is None:
         return purchase
-    now, after = (None if items is None else price.monthly_dollars(items, region) for items in paid_items)
-    dollars = None if now is None or after is None else now - after
-    text = price.text(size.item, region)
-    return replace(purchase, monthly_dollars=dollars, price_text=text, price_source=price.source)
+    dollars_now, dollars_after = (
+        None if items is None else price.monthly_dollars(items, region) for items in paid_items
+    )
+    saved = None if dollars_now is None or dollars_after is None else dollars_now - dollars_after
+    price_text = price.text(size.item, region)
+    return replace(purchase, monthly_dollars=saved, price_text=price_text, price_source=price.source)
 
 
-def _items(row: Row, peak: float) -> tuple[float, float]:
-    """Return the items bought, and the items that would put the peak in the middle of the band."""
+def _bought_and_needed_items(row: Row, peak: float) -> tuple[float, float]:
+    """Return how many items are bought, and with how many the peak would be in the middle of the band."""
     bought = bought_items(row.size, row.bought, row.limit)
     return bought, bought * peak / ((row.band.low + row.band.high) / 2)
 

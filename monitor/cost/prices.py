@@ -7,8 +7,9 @@ from collectors.base import Collector
 from monitor.lib.partitions import COMMERCIAL
 
 DOLLARS = "USD"
-# The bytes that Firehose bills for an update, which is JSON of 300 bytes: captured records have 4 to 135 KB,
-# and Firehose rounds each up to the next 5 KB. An HTTP endpoint costs nothing more, except data transfer.
+# The bytes that Firehose bills for an update. An update is 300 bytes of JSON; Firehose rounds each record of
+# many updates (captured ones had 4 to 135 KB) up to the next 5 KB. Delivery to an HTTP endpoint costs nothing
+# more, except data transfer.
 BYTES_PER_UPDATE = 350
 SECONDS_PER_HOUR = 3600
 SECONDS_PER_MONTH = 365.25 * 86400 / 12  # of an average month
@@ -44,11 +45,14 @@ class Prices:
         return self.currency == DOLLARS
 
     def amount(self, metrics: float = 0.0, listings: float = 0.0, updates: float = 0.0) -> float | None:
-        """Return the cost of these numbers in the currency; None where a price is not known."""
-        polled = metrics * self.metric + listings * self.listing
+        """Return the cost in the currency; None where a price is not known.
+
+        metrics, listings, updates: the numbers of metrics requested, of calls of ListMetrics and of updates.
+        """
+        polling_cost = metrics * self.metric + listings * self.listing
         if not updates:
-            return polled
-        return None if self.streamed_update is None else polled + updates * self.streamed_update
+            return polling_cost
+        return None if self.streamed_update is None else polling_cost + updates * self.streamed_update
 
 
 PriceTable = Mapping[str, Prices]  # by partition; the prices of a partition that it lacks are unknown

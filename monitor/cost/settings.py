@@ -38,15 +38,18 @@ class PricesConfig(ConfigModel):
         Raises PydanticCustomError if a price is neither configured nor listed.
         """
         currency = self.currency or (listed.currency if listed else DOLLARS)
-        known = listed if listed and listed.currency == currency else None
-        metric = _unit_price(self.per_1000_metrics, known.metric if known else None)
-        listing = _unit_price(self.per_1000_listings, known.listing if known else None)
-        update = _unit_price(self.per_1000_updates, known.update if known else None)
+        listed_in_currency = listed if listed and listed.currency == currency else None
+        metric = _unit_price(self.per_1000_metrics, listed_in_currency.metric if listed_in_currency else None)
+        listing = _unit_price(
+            self.per_1000_listings, listed_in_currency.listing if listed_in_currency else None
+        )
+        update = _unit_price(self.per_1000_updates, listed_in_currency.update if listed_in_currency else None)
         gigabyte = self.per_firehose_gigabyte
-        if gigabyte is None and known:
-            gigabyte = known.firehose_gigabyte
-        is_complete = known or not (update is None or gigabyte is None)
-        if metric is None or listing is None or not is_complete:
+        if gigabyte is None and listed_in_currency:
+            gigabyte = listed_in_currency.firehose_gigabyte
+        has_stream_prices = update is not None and gigabyte is not None
+        # List prices may lack the prices of streams.
+        if metric is None or listing is None or not (listed_in_currency or has_stream_prices):
             raise problem(f"expected all prices, as no list prices in {currency} are known")
         return Prices(
             currency=currency, metric=metric, listing=listing, update=update, firehose_gigabyte=gigabyte

@@ -24,11 +24,11 @@ from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import WINDOW
 
 MINUTES_PER_MONTH = SECONDS_PER_MONTH / 60
-BATCH_SIZE = 20_000  # metrics whose points are counted before other tasks may run: some milliseconds
+BATCH_SIZE = 20_000  # metrics whose points are counted, in some milliseconds, before other tasks may run
 STREAMED_PERIOD = 60  # seconds; metrics of longer periods stay polled, as a stream does not tell periods
 STREAMED_STATISTICS = frozenset({"Average", "Maximum", "Minimum", "SampleCount", "Sum"})
 STATISTICS_PER_UPDATE = 5  # AWS bills another update for five additional statistics
-MIN_SAVED = 0.01  # dollars a month; a smaller saving is not advised
+MIN_SAVED_DOLLARS = 0.01  # a month; no stream is advised that saves less
 
 Name = tuple[str, str]  # the namespace and the name of a metric
 
@@ -60,12 +60,13 @@ class StreamAdvice:
 class Activity:
     """The activity of metrics: how often each has points. A copy, for use in another thread.
 
-    share: by row, the share of minutes with a point; NaN if it is not known. is_zero: by row, true where an
-    absent point is a zero. queries: by cell, its metrics, in the order of the rows in `MetricUse.cells`.
+    share: by row, the share of minutes with a point; NaN if it is not known. absent_is_zero: by row, true
+    where an absent point is a zero. queries: by cell, its metrics, in the order of the rows in
+    `MetricUse.cells`.
     """
 
     share: Floats
-    is_zero: Flags
+    absent_is_zero: Flags
     queries: Mapping[CellKey, Sequence[bytes]]
 
     @classmethod
@@ -74,14 +75,14 @@ class Activity:
         rings, size = fleet.rings, fleet.rings.size
         share = np.full(size, np.nan, np.float32)
         queries = {cell: [*fleet.metrics(cell)] for cell in cells}
-        is_zero = rings.zero_when_absent[:size].copy()
+        absent_is_zero = rings.zero_when_absent[:size].copy()
         for first in range(0, size, BATCH_SIZE):
             rows = np.arange(first, min(first + BATCH_SIZE, size))
             stored = rings.points.get(rows[:, None], np.arange(WINDOW))
             points = np.count_nonzero(np.isfinite(stored), axis=1)
             share[rows] = np.where(rings.read_through[rows] == NEVER, np.nan, points / WINDOW)
             await asyncio.sleep(0)
-        return cls(share, is_zero, queries)
+        return cls(share, absent_is_zero, queries)
 
     @classmethod
     def unknown(cls, fleet: Fleet, cells: Iterable[CellKey]) -> "Activity":
@@ -95,56 +96,58 @@ class Activity:
 class _Candidate:
     """The metrics of one name in one account and region.
 
-    polled: the dollars a month that polling costs now. still_polled: the part of them for metrics that stay
-    polled. shares: by distinct metric, the share of minutes with a point. additional: the statistics that an
-    update does not include.
+    metric_count: the number of polled metrics, each statistic counted. polled_dollars: what polling them
+    costs a month now. still_polled_dollars: the part of polled_dollars for metrics that stay polled. shares:
+    by metric, without regard to its statistics, the share of minutes with a point. additional_statistics:
+    those that an update does not include.
     """
 
-    metrics: int = 0
-    polled: float = 0.0
-    still_polled: float = 0.0
+    metric_count: int = 0
+    polled_dollars: float = 0.0
+    still_polled_dollars: float = 0.0
     shares: dict[bytes, float] = field(default_factory=dict)
-    additional: set[str] = field(default_factory=set)
+    additional_statistics: set[str] = field(default_factory=set)
 
-    def add(self, metric: bytes, statistic: str, polled: float, share: float, is_zero: bool) -> None:
+    def add(
+        self, metric: bytes, statistic: str, polled_dollars: float, share: float, absent_is_zero: bool
+    ) -> None:
         """Add a statistic of a metric. share: the share of minutes with a point; NaN counts as 1."""
-        self.metrics += 1
-        self.polled += polled
+        self.metric_count += 1
+        self.polled_dollars += polled_dollars
         known_share = 1.0 if np.isnan(share) else share
         self.shares[metric] = max(self.shares.get(metric, 0.0), known_share)
-        if not known_share and not is_zero:
-            self.still_polled += polled
-        self.additional |= {statistic} - STREAMED_STATISTICS
+        if not known_share and not absent_is_zero:
+            self.still_polled_dollars += polled_dollars
+        self.additional_statistics |= {statistic} - STREAMED_STATISTICS
 
-    def streamed(self, prices: Prices) -> float:
+    def streamed_dollars(self, prices: Prices) -> float:
         """Return the dollars a month with a stream."""
-        updates = 1 + ceil(len(self.additional) / STATISTICS_PER_UPDATE)
-        streamed = sum(self.shares.values()) * MINUTES_PER_MONTH * updates
-        return self.still_polled + (prices.amount(updates=streamed) or 0.0)
+        updates_per_point = 1 + ceil(len(self.additional_statistics) / STATISTICS_PER_UPDATE)
+        updates = sum(self.shares.values()) * MINUTES_PER_MONTH * updates_per_point
+        return self.still_polled_dollars + (prices.amount(updates=updates) or 0.0)
 
-    def saved(self, prices: Prices) -> float:
+    def saved_dollars(self, prices: Prices) -> float:
         """Return the dollars that a stream saves a month; 0 if no metric of the name has points."""
-        return self.polled - self.streamed(prices) if any(self.shares.values()) else 0.0
+        return self.polled_dollars - self.streamed_dollars(prices) if any(self.shares.values()) else 0.0
 
 
 def stream_advice(use: MetricUse, activity: Activity, interval: float) -> list[StreamAdvice]:
     """Return which metric names to stream, by namespace, the highest saving first.
 
     interval: the shortest interval between two requests for a metric, in seconds. A metric whose points are
-    unknown is assumed to have one each minute; a metric that is not polled, to have none. Call it in a
-    thread, as it may take long.
+    unknown is assumed to have one each minute. Call it in a thread, as it may take long.
     """
     candidates = _candidates(use, activity, interval)
     by_namespace = defaultdict[tuple[CellKey, str], list[tuple[str, _Candidate]]](list)
     for (payer, (namespace, name)), candidate in candidates.items():
-        if (prices := _streaming_prices(use, payer)) and candidate.saved(prices) > 0:
+        if (prices := _streaming_prices(use, payer)) and candidate.saved_dollars(prices) > 0:
             by_namespace[payer, namespace].append((name, candidate))
     advice = (
-        _advice(payer, namespace, named, prices)
-        for (payer, namespace), named in by_namespace.items()
+        _advice(payer, namespace, named_candidates, prices)
+        for (payer, namespace), named_candidates in by_namespace.items()
         if (prices := _streaming_prices(use, payer))
     )
-    worthwhile = [item for item in advice if item.saved_dollars >= MIN_SAVED]
+    worthwhile = [item for item in advice if item.saved_dollars >= MIN_SAVED_DOLLARS]
     return sorted(
         worthwhile, key=lambda item: (-item.saved_dollars, item.account, item.region, item.namespace)
     )
@@ -157,16 +160,16 @@ def _streaming_prices(use: MetricUse, payer: CellKey) -> Prices | None:
 
 
 def _advice(
-    payer: CellKey, namespace: str, named: Sequence[tuple[str, _Candidate]], prices: Prices
+    payer: CellKey, namespace: str, named_candidates: Sequence[tuple[str, _Candidate]], prices: Prices
 ) -> StreamAdvice:
     return StreamAdvice(
         account=payer[0],
         region=payer[1],
         namespace=namespace,
-        names=sorted(name for name, _ in named),
-        metrics=sum(candidate.metrics for _, candidate in named),
-        polled_dollars=sum(candidate.polled for _, candidate in named),
-        streamed_dollars=sum(candidate.streamed(prices) for _, candidate in named),
+        names=sorted(name for name, _ in named_candidates),
+        metrics=sum(candidate.metric_count for _, candidate in named_candidates),
+        polled_dollars=sum(candidate.polled_dollars for _, candidate in named_candidates),
+        streamed_dollars=sum(candidate.streamed_dollars(prices) for _, candidate in named_candidates),
     )
 
 
@@ -182,18 +185,21 @@ def _candidates(
             continue
         for abbreviated, row in zip(activity.queries[cell], rows.tolist(), strict=True):
             query = without_abbreviations(abbreviated)
+            # All but the dimensions, which tell no name, statistic or period.
             kind = query.partition(b'"Dimensions"')[0], query[query.rindex(b'"Period"') :]
             if kind not in parsed:
-                parsed[kind] = _parsed(query)
+                parsed[kind] = _parse_query(query)
             name, statistic, period = parsed[kind]
             if period == STREAMED_PERIOD and not use.streamed[row]:
-                polled = SECONDS_PER_MONTH / max(interval, int(use.cadence[row]) * 60) * prices.metric
+                polled_dollars = SECONDS_PER_MONTH / max(interval, int(use.cadence[row]) * 60) * prices.metric
                 metric, share = query[: -len(kind[1])], float(activity.share[row])
-                candidates[payer, name].add(metric, statistic, polled, share, bool(activity.is_zero[row]))
+                candidates[payer, name].add(
+                    metric, statistic, polled_dollars, share, bool(activity.absent_is_zero[row])
+                )
     return candidates
 
 
-def _parsed(query: bytes) -> tuple[Name, str, int]:
+def _parse_query(query: bytes) -> tuple[Name, str, int]:
     """Return the name, the statistic and the period in seconds of a query."""
     parts = orjson.loads(query)
     return (parts["Metric"]["Namespace"], parts["Metric"]["MetricName"]), parts["Stat"], parts["Period"]

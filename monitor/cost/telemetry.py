@@ -15,9 +15,10 @@ LabelValues = tuple[str, ...]  # a service; or an account and a region; or all t
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredCost:
-    """Metrics requested, calls of ListMetrics, updates streamed, and US dollars, since an epoch second.
+    """The numbers of metrics requested, of calls of ListMetrics and of updates streamed, and their cost.
 
-    dollars: the cost of all that is billed in dollars at known prices.
+    dollars: the cost of all that is billed in US dollars at known prices. since: the epoch second from which
+    is counted; None if nothing was counted.
     """
 
     requested: float = 0.0
@@ -27,14 +28,14 @@ class MeasuredCost:
     since: float | None = None
 
     def monthly_dollars_at(self, now: float) -> float | None:
-        """Return the dollars a month at the rate until an epoch second; None during the first hour."""
-        watched = self.watched(now)
-        return None if watched is None else self.dollars / watched * SECONDS_PER_MONTH
+        """Return the dollars a month at the rate so far; None during the first hour. now: an epoch second."""
+        seconds = self.measured_seconds(now)
+        return None if seconds is None else self.dollars / seconds * SECONDS_PER_MONTH
 
-    def watched(self, now: float) -> float | None:
-        """Return the seconds measured until an epoch second; None during the first hour."""
-        watched = now - self.since if self.since else 0.0
-        return watched if watched >= SECONDS_PER_HOUR else None
+    def measured_seconds(self, now: float) -> float | None:
+        """Return the seconds from `since` until an epoch second; None if they are less than an hour."""
+        seconds = now - self.since if self.since else 0.0
+        return seconds if seconds >= SECONDS_PER_HOUR else None
 
     def __add__(self, other: "MeasuredCost") -> "MeasuredCost":
         return MeasuredCost(
@@ -49,9 +50,11 @@ class MeasuredCost:
 class CostTelemetry(Collector):
     """Exports the estimated cost of the metrics requested, of ListMetrics and of the updates streamed.
 
-    All counters have the labels SERVICE_LABELS. aws: the counters of requests, and the partitions of
-    accounts. updates: the counter of streamed updates; None where nothing is streamed. prices: the prices
-    that accounts pay. The family omits accounts that are not billed in dollars, or whose prices are unknown.
+    The family omits accounts that are not billed in dollars, or whose prices are unknown. All counters have
+    the labels SERVICE_LABELS.
+
+    aws: the counters of requests, and the partitions of accounts. updates: the counter of streamed updates;
+    None where nothing is streamed. prices: the prices that accounts pay.
     """
 
     def __init__(
@@ -62,18 +65,17 @@ class CostTelemetry(Collector):
     ) -> None:
         self._requested, self._listings, self._updates = aws.metrics_requested, aws.metric_listings, updates
         self.prices = AccountPrices(partitions=aws.partitions)
-        self._before: Mapping[
-            LabelValues, MeasuredCost
-        ] = {}  # counts and dollars at the last change of prices
+        # Counts and dollars at the last change of prices.
+        self._at_price_change: Mapping[LabelValues, MeasuredCost] = {}
         registry.register(self)
 
     def set_prices(self, table: PriceTable) -> None:
         """Change the prices of all that is counted from now on."""
         if table != self.prices.table:
-            self._before, self.prices = self.measured(), replace(self.prices, table=table)
+            self._at_price_change, self.prices = self.measured(), replace(self.prices, table=table)
 
     def measured(self) -> Mapping[LabelValues, MeasuredCost]:
-        """Return the counters' values by account, region and service."""
+        """Return the counts and their cost by account, region and service."""
         costs: dict[LabelValues, MeasuredCost] = {}
         for labels, value, since in _samples(self._requested):
             costs[labels] = MeasuredCost(requested=value, since=since)
@@ -84,8 +86,8 @@ class CostTelemetry(Collector):
         return {labels: self._priced(labels, counts) for labels, counts in costs.items()}
 
     def _priced(self, labels: LabelValues, counts: MeasuredCost) -> MeasuredCost:
-        """Return counts with their dollars; counts since the last change have the present prices."""
-        before, prices = self._before.get(labels, MeasuredCost()), self.prices.in_dollars(labels[0])
+        """Return counts with their dollars: present prices hold since the last change of prices."""
+        before, prices = self._at_price_change.get(labels, MeasuredCost()), self.prices.in_dollars(labels[0])
         if prices is None:
             return replace(counts, dollars=before.dollars)
         added = prices.amount(

@@ -19,29 +19,29 @@ def difference(
 ) -> str:
     """Return a sentence on how AWS's report differs from Headroom's values; empty where they agree.
 
-    read_at: when the report was read. utilization: Headroom's now; None where the two cannot be compared.
-    value: the quota's value, in AWS's unit.
+    read_at: when the report was read, in epoch seconds. utilization: what Headroom measures now; None where
+    it cannot be compared with the report. value: the quota's value in Service Quotas, in AWS's unit.
     """
     differences = []
     if utilization is not None and abs(reported.utilization - utilization) > MAX_DIFFERENCE:
-        shown = format_percent(reported.utilization), format_percent(utilization)
-        differences.append(f"a utilization of {shown[0]}, and Headroom sees {shown[1]}")
+        theirs, ours = format_percent(reported.utilization), format_percent(utilization)
+        differences.append(f"a utilization of {theirs}, and Headroom sees {ours}")
     if reported.applied is not None and value is not None and reported.applied != value:
         differences.append(f"the value {reported.applied:,.12g}, and Service Quotas lists {value:,.12g}")
     if not differences:
         return ""
-    at = datetime.fromtimestamp(read_at, UTC)
-    return f"AWS's report of {at:%-d %b %H:%M} UTC tells {'; '.join(differences)}."
+    read_time = datetime.fromtimestamp(read_at, UTC)
+    return f"AWS's report of {read_time:%-d %b %H:%M} UTC tells {'; '.join(differences)}."
 
 
-def report_notes(known: Mapping[CellKey, KnownQuotas]) -> Iterator[str]:
+def report_notes(known_quotas: Mapping[CellKey, KnownQuotas]) -> Iterator[str]:
     """Yield a line for each account and reason for which AWS's report could not be read."""
-    regions: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for account, region in sorted(known):
-        if failure := known[account, region].report_failure:
-            regions[account, _reason(failure_from(failure))].append(region)
-    for (account, reason), names in regions.items():
-        yield f"{account}: AWS's report of utilization, a cross-check, {reason} ({', '.join(names)})"
+    regions_by_cause: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for account, region in sorted(known_quotas):
+        if failure := known_quotas[account, region].report_failure:
+            regions_by_cause[account, _reason(failure_from(failure))].append(region)
+    for (account, reason), regions in regions_by_cause.items():
+        yield f"{account}: AWS's report of utilization, a cross-check, {reason} ({', '.join(regions)})"
 
 
 def _reason(failure: Failure) -> str:

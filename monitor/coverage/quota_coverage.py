@@ -104,9 +104,12 @@ class Coverage:
     intervals: PollIntervals
 
     def quotas(self) -> Iterator[QuotaCoverage]:
-        """Yield the quotas by account, region, service code and code. May take long: for a thread."""
-        series, declared = series_by_quota(self.snapshot), _signals_by_quota(self.registry)
-        read = {service for services in self.services.values() for service in services}
+        """Yield the quotas by account, region, service code and code.
+
+        Call it in a thread, as it may take long.
+        """
+        series, signals_by_quota = series_by_quota(self.snapshot), _signals_by_quota(self.registry)
+        services_read = {service for services in self.services.values() for service in services}
         for cell, status in sorted(_by_cell(self.cells).items()):
             if known := self.known.get(cell):
                 is_global = cell[1] == GLOBAL_REGION
@@ -117,15 +120,17 @@ class Coverage:
                     known,
                     cell_series,
                     self.registry,
-                    declared,
+                    signals_by_quota,
                     self.signals_off,
-                    read,
+                    services_read,
                     cost,
                     partition,
                 ).quotas()
 
     def _cost_of(self, series: SeriesByQuota, cell: CellKey) -> "SeriesCost":
-        slots = np.array([limited.slot for of_quota in series.values() for limited in of_quota], np.int32)
+        slots = np.array(
+            [quota_series.slot for of_quota in series.values() for quota_series in of_quota], np.int32
+        )
         prices = self.metrics.prices.of(self.metrics.payer_of(cell))
         return SeriesCost(self.metrics, self.metrics.rows_of(slots), self.intervals, prices)
 
@@ -146,14 +151,14 @@ class Coverage:
             if QUOTAS_SERVICE not in self.services.get(cell, ()) and not status.signer:
                 yield f"{place}: the quotas are not read, as the configuration leaves them out"
                 continue
-            run = status.collectors.get(QUOTAS_SERVICE)
-            sentences = [failure.sentence for failure in run.failures] if run else []
+            inventory = status.collectors.get(QUOTAS_SERVICE)
+            sentences = [failure.sentence for failure in inventory.failures] if inventory else []
             failures = dict.fromkeys([*sentences, *(known.list_failures if known else ())])
             yield from (f"{place}: {sentence}" for sentence in failures)
             missing = sorted(known.in_use - known.lists.keys()) if known else ()
             if missing and not failures:
                 yield f"{place}: not listed yet: {', '.join(missing)}"
-            elif not (known and (run or known.lists)):
+            elif not (known and (inventory or known.lists)):
                 yield f"{place}: the quotas are not read yet"
 
 
@@ -171,7 +176,9 @@ class SeriesCost:
 
     def of(self, series: Iterable[QuotaSeries]) -> WatchingCost:
         """Return the cost of some series; a metric that several series share counts once."""
-        rows = np.array([*{row for limited in series for row in self.rows.get(limited.slot, ())}], np.int32)
+        rows = np.array(
+            [*{row for quota_series in series for row in self.rows.get(quota_series.slot, ())}], np.int32
+        )
         projected = project_rows(self.metrics, rows, self.intervals.shortest, self.prices)
         return cost_of_metrics(projected, self.prices)
 
@@ -180,18 +187,18 @@ class SeriesCost:
 class CellCoverage:
     """The coverage of one account in one region.
 
-    series: by quota, the series that it limits. declared: by quota, the ids of the signals that it limits.
-    signals_off: the signals that are read on request only. read: the services that are read in at least one
-    cell. partition: the account's partition.
+    series: by quota, the series that it limits. signals_by_quota: by quota, the ids of the signals that it
+    limits. signals_off: the signals that are read on request only. services_read: the services that are read
+    in at least one cell. partition: the account's partition.
     """
 
     status: CellStatus
     known: KnownQuotas
     series: SeriesByQuota
     registry: Registry
-    declared: Mapping[Quota, Sequence[str]]
+    signals_by_quota: Mapping[Quota, Sequence[str]]
     signals_off: Set[str]
-    read: Set[str]
+    services_read: Set[str]
     cost: SeriesCost
     partition: str
 
@@ -200,9 +207,9 @@ class CellCoverage:
         failures = self._count_failures()
         in_use = self.known.in_use | {quota.service for quota in self.series}
         for service_code in sorted(self.known.lists.keys() & in_use):
-            here = filter(self._is_here, self.known.lists[service_code])
-            for listed in sorted(here, key=_code_and_resource):
-                yield self._covered(listed, failures.get(listed.quota))
+            quotas_here = filter(self._is_here, self.known.lists[service_code])
+            for listed in sorted(quotas_here, key=_code_and_resource):
+                yield self._quota_coverage(listed, failures.get(listed.quota))
 
     def _is_here(self, listed: ListedQuota) -> bool:
         """Return whether a quota belongs to this cell; a global quota belongs only to the `global` cell."""
@@ -211,15 +218,19 @@ class CellCoverage:
         scope = self.registry.quota_scope(listed.quota.service)
         return listed.is_global or scope is ServiceScope.GLOBAL
 
-    def _covered(self, listed: ListedQuota, failure: Exception | None) -> QuotaCoverage:
-        declared, arn = self.declared.get(listed.quota, ()), listed.context.arn
-        series = [limited for limited in self.series.get(listed.quota, ()) if arn in ("", limited.quota_arn)]
+    def _quota_coverage(self, listed: ListedQuota, failure: Exception | None) -> QuotaCoverage:
+        signal_ids, arn = self.signals_by_quota.get(listed.quota, ()), listed.context.arn
+        series = [
+            quota_series
+            for quota_series in self.series.get(listed.quota, ())
+            if arn in ("", quota_series.quota_arn)
+        ]
         verdict = (
-            verdict_of_series(series) if series else self._verdict_without_series(listed, declared, failure)
+            verdict_of_series(series) if series else self._verdict_without_series(listed, signal_ids, failure)
         )
         if verdict.state is CoverageState.NOT_PERMITTED and self.status.signer:
             verdict = replace(verdict, enable=self._role_entry)
-        cost = self._cost(listed, series, declared, verdict.state)
+        cost = self._cost(listed, series, signal_ids, verdict.state)
         return QuotaCoverage(
             account=self.status.account,
             region=self.status.region,
@@ -232,7 +243,7 @@ class CellCoverage:
             state=verdict.state,
             reason=verdict.reason,
             enable=verdict.enable,
-            signals=tuple(dict.fromkeys([limited.signal for limited in series] or declared)),
+            signals=tuple(dict.fromkeys([quota_series.signal for quota_series in series] or signal_ids)),
             monthly_dollars=cost.monthly_dollars,
             cost_note=cost.note,
             note=self._note(listed, series),
@@ -251,17 +262,17 @@ class CellCoverage:
         self,
         listed: ListedQuota,
         series: Sequence[QuotaSeries],
-        declared: Sequence[str],
+        signal_ids: Sequence[str],
         state: CoverageState,
     ) -> WatchingCost:
         if state is CoverageState.NO_USAGE_SOURCE:
             return NOTHING_TO_WATCH
         if series and state is CoverageState.NOT_ENABLED:
-            reasons = (limited.unobservable for limited in series if limited.unobservable)
+            reasons = (quota_series.unobservable for quota_series in series if quota_series.unobservable)
             return cost_of_settings(reasons, self.partition)
         if series and state is not CoverageState.NOT_PERMITTED:
             return self.cost.of(series)
-        return cost_without_series(listed, declared, self.registry, self.cost.intervals, self.cost.prices)
+        return cost_without_series(listed, signal_ids, self.registry, self.cost.intervals, self.cost.prices)
 
     def _count_failures(self) -> Mapping[Quota, Exception]:
         return {
@@ -271,10 +282,10 @@ class CellCoverage:
         }
 
     def _verdict_without_series(
-        self, listed: ListedQuota, declared: Sequence[str], failure: Exception | None
+        self, listed: ListedQuota, signal_ids: Sequence[str], failure: Exception | None
     ) -> Verdict:
         """Return the verdict on a quota that has no series."""
-        if signals := [signal for signal in declared if signal.partition(".")[0] in self.read]:
+        if signals := [signal for signal in signal_ids if signal.partition(".")[0] in self.services_read]:
             return self._verdict_of_signals(signals)
         if self.status.signer and (listed.usage or listed.quota in read_counts()):
             return Verdict(CoverageState.NOT_PERMITTED, NO_ROLE)
@@ -282,8 +293,8 @@ class CellCoverage:
             return verdict_of_failure(failure_from(failure))
         if listed.quota in read_counts():
             return self._verdict_of_count(listed)
-        if declared and not listed.usage:
-            services = ", ".join(dict.fromkeys(signal.partition(".")[0] for signal in declared))
+        if signal_ids and not listed.usage:
+            services = ", ".join(dict.fromkeys(signal.partition(".")[0] for signal in signal_ids))
             reason = f"It is watched with {services}, which `services` lacks."
             return Verdict(CoverageState.NOT_ENABLED, reason, f"services: [..., {services}]")
         return _verdict_of_metric(listed)
@@ -294,12 +305,12 @@ class CellCoverage:
         role = f"arn:{self.partition}:iam::{self.status.account}:role/headroom"
         return f"accounts: [..., {{role_arn: {role}}}], with the policy of headroom iam-policy --of account"
 
-    def _verdict_of_signals(self, declared: Sequence[str]) -> Verdict:
+    def _verdict_of_signals(self, signal_ids: Sequence[str]) -> Verdict:
         """Return the verdict on a quota whose declared signals have no series."""
-        if all(signal in self.signals_off for signal in declared):
-            setting = f"signals: {{enabled: [{', '.join(declared)}]}}"
+        if all(signal in self.signals_off for signal in signal_ids):
+            setting = f"signals: {{enabled: [{', '.join(signal_ids)}]}}"
             return Verdict(CoverageState.NOT_ENABLED, "Its signal is read on request only.", setting)
-        services = [signal.partition(".")[0] for signal in declared if signal not in self.signals_off]
+        services = [signal.partition(".")[0] for signal in signal_ids if signal not in self.signals_off]
         if failure := worst_failure(self.status.collectors, services):
             return verdict_of_failure(failure)
         return Verdict(CoverageState.VALUE_ONLY, "Nothing was found that uses it.")
@@ -315,11 +326,11 @@ class CellCoverage:
 
 def _series_of_account(series: Mapping[CellKey, SeriesByQuota], account: str) -> SeriesByQuota:
     """Return the series of all regions of an account: any of them may be limited by a global quota."""
-    found: dict[Quota, list[QuotaSeries]] = {}
-    for (owner, _), by_quota in series.items():
-        for quota, limited in by_quota.items() if owner == account else ():
-            found.setdefault(quota, []).extend(limited)
-    return found
+    account_series: dict[Quota, list[QuotaSeries]] = {}
+    for (owner, _), cell_series in series.items():
+        for quota, quota_series in cell_series.items() if owner == account else ():
+            account_series.setdefault(quota, []).extend(quota_series)
+    return account_series
 
 
 def _verdict_of_metric(listed: ListedQuota) -> Verdict:
@@ -339,33 +350,33 @@ def _by_cell(cells: Iterable[CellStatus]) -> Mapping[CellKey, CellStatus]:
 
 
 def _signals_by_quota(registry: Registry) -> Mapping[Quota, list[str]]:
-    found: dict[Quota, list[str]] = {}
+    signals: dict[Quota, list[str]] = {}
     for signal in registry.signals:
         if signal.quota:
-            found.setdefault(signal.quota, []).append(signal.id)
-    return found
+            signals.setdefault(signal.quota, []).append(signal.id)
+    return signals
 
 
 def series_by_quota(snapshot: Snapshot) -> Mapping[CellKey, SeriesByQuota]:
     """Return the series that a quota limits, by cell. Call it in a thread, as it may take long."""
-    found: dict[CellKey, dict[Quota, list[QuotaSeries]]] = {}
+    by_cell: dict[CellKey, dict[Quota, list[QuotaSeries]]] = {}
     for slot in np.flatnonzero(snapshot.group >= 0).tolist():
         series: Series = snapshot.series[slot]
         if quota := quota_of(series.key, series.settings.signal):
-            limited = QuotaSeries(
+            quota_series = QuotaSeries(
                 series.settings.signal.id,
                 Zone(int(snapshot.zone[slot])),
                 series.unobservable,
                 slot,
                 series.settings.quota_arn,
-                _level(series, float(snapshot.utilization[slot])),
+                _comparable_utilization(series, float(snapshot.utilization[slot])),
             )
-            found.setdefault(series.key.cell, {}).setdefault(quota, []).append(limited)
-    return found
+            by_cell.setdefault(series.key.cell, {}).setdefault(quota, []).append(quota_series)
+    return by_cell
 
 
-def _level(series: Series, utilization: float) -> float | None:
-    """Return the utilization if AWS's report can confirm it: no rate, and of a whole account; else None."""
+def _comparable_utilization(series: Series, utilization: float) -> float | None:
+    """Return the utilization if AWS's report has the same: no rate, and of a whole account; else None."""
     signal, key = series.settings.signal, series.key
     is_of_account = key.is_of_account or (key.service == QUOTAS_SERVICE and not series.settings.quota_arn)
     is_rate = signal.unit.is_rate or signal.reports_throttling

@@ -24,12 +24,12 @@ class CoverageTotals:
     @classmethod
     def of(cls, quotas: Iterable[QuotaCoverage]) -> Self:
         """Count some quotas."""
-        states, dollars, unknown = Counter[CoverageState](), 0.0, 0
+        states, dollars, unknown_costs = Counter[CoverageState](), 0.0, 0
         for quota in quotas:
             states[quota.state] += 1
             dollars += quota.monthly_dollars or 0.0
-            unknown += quota.has_unknown_cost
-        return cls(states, dollars, unknown)
+            unknown_costs += quota.has_unknown_cost
+        return cls(states, dollars, unknown_costs)
 
     @property
     def quotas(self) -> int:

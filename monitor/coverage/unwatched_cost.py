@@ -50,35 +50,35 @@ def cost_of_settings(reasons: Iterable[Unobservable], partition: str = COMMERCIA
     partition: the account's partition. Declared costs are dollars in the commercial partition.
     """
     costs = {reason.enable_command: reason.cost for reason in reasons if reason.enable_command}
-    known = [cost for cost in costs.values() if cost]
-    note = " ".join(dict.fromkeys(f"{cost.text} ({cost.source}, {cost.read_on})" for cost in known))
-    if len(known) < len(costs):
+    known_costs = [cost for cost in costs.values() if cost]
+    note = " ".join(dict.fromkeys(f"{cost.text} ({cost.source}, {cost.read_on})" for cost in known_costs))
+    if len(known_costs) < len(costs):
         return WatchingCost(None, note or NO_COST_DECLARED)
     if partition != COMMERCIAL:
         return WatchingCost(None, f"In the commercial regions: {note}" if note else "")
-    amounts = [cost.monthly_dollars for cost in known if cost.monthly_dollars is not None]
-    return WatchingCost(sum(amounts) if len(amounts) == len(known) else None, note)
+    amounts = [cost.monthly_dollars for cost in known_costs if cost.monthly_dollars is not None]
+    return WatchingCost(sum(amounts) if len(amounts) == len(known_costs) else None, note)
 
 
 def cost_without_series(
     listed: ListedQuota,
-    declared: Sequence[str],
+    signal_ids: Sequence[str],
     registry: Registry,
     intervals: PollIntervals,
     prices: Prices | None = LIST_PRICES,
 ) -> WatchingCost:
     """Return what it would cost to watch a quota that has no series.
 
-    declared: the ids of the quota's signals. prices: the account's prices; None: unknown. Calls cost nothing,
-    and the usage is assumed to be far below the limit.
+    signal_ids: the ids of the quota's signals. prices: the account's prices; None: unknown. Calls cost
+    nothing, and the usage is assumed to be far below the limit.
     """
-    if declared and not all(_needs_no_metric(registry, signal) for signal in declared):
+    if signal_ids and not all(_needs_no_metric(registry, signal) for signal in signal_ids):
         return _cost_by_resource(intervals, prices)
-    if not (declared or listed.usage or listed.quota in read_counts()):
+    if not (signal_ids or listed.usage or listed.quota in read_counts()):
         return NOTHING_TO_WATCH
-    is_read_by_calls_alone = bool(declared) or listed.quota in read_counts()
-    polled = Counter[float]() if is_read_by_calls_alone else _polls_of_usage(listed, intervals)
-    return cost_of_metrics(project(polled, 0, prices), prices)
+    is_read_by_calls_alone = bool(signal_ids) or listed.quota in read_counts()
+    metrics_by_interval = Counter[float]() if is_read_by_calls_alone else _polls_of_usage(listed, intervals)
+    return cost_of_metrics(project(metrics_by_interval, 0, prices), prices)
 
 
 def _polls_of_usage(listed: ListedQuota, intervals: PollIntervals) -> Counter[float]:
@@ -104,8 +104,8 @@ def _cost_by_resource(intervals: PollIntervals, prices: Prices | None) -> Watchi
     if prices is None or amount is None:
         return WatchingCost(None, NO_PRICES)
     price = f"${amount:.3g}" if prices.is_in_dollars else f"{prices.currency} {amount:.3g}"
-    each = f"a metric costs {price} a month while its usage is low"
-    text = f"It depends on how many resources there are: {each}."
+    metric_price = f"a metric costs {price} a month while its usage is low"
+    text = f"It depends on how many resources there are: {metric_price}."
     return WatchingCost(None, text)
 
 
@@ -114,5 +114,5 @@ def _needs_no_metric(registry: Registry, signal: str) -> bool:
     """Return whether a signal is read by calls only, without any metric."""
     service, name = signal.split(".", 1)
     (collector,) = registry.collectors_of({service})
-    alone = collector.of_signals({name})
-    return alone.signals == {name} and not alone.metrics
+    reduced_collector = collector.of_signals({name})
+    return reduced_collector.signals == {name} and not reduced_collector.metrics

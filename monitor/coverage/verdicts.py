@@ -64,10 +64,10 @@ class QuotaSeries:
 
 
 def verdict_of_series(series: Sequence[QuotaSeries]) -> Verdict:
-    """Return the verdict on a quota by its series: the quota is watched if one of them is."""
-    if any(limited.zone not in (Zone.STALE, Zone.UNOBSERVABLE) for limited in series):
+    """Return the verdict on a quota by its series: it is watched if one of them has a recent sample."""
+    if any(quota_series.zone not in (Zone.STALE, Zone.UNOBSERVABLE) for quota_series in series):
         return Verdict(CoverageState.WATCHED)
-    reasons = [limited.unobservable for limited in series if limited.unobservable]
+    reasons = [quota_series.unobservable for quota_series in series if quota_series.unobservable]
     for reason in reasons:
         if reason.enable_command:
             return Verdict(CoverageState.NOT_ENABLED, reason.reason, reason.enable_command)
@@ -88,7 +88,7 @@ def verdict_of_failure(failure: Failure) -> Verdict:
 
 
 def worst_failure(runs: Mapping[str, RunStatus], services: Iterable[str]) -> Failure | None:
-    """Return a failure of the last inventories of services, a denial first; None if all succeeded."""
-    found = [failure for service in services if service in runs for failure in runs[service].failures]
-    denied = (failure for failure in found if failure.failure_class in DENIAL_CLASSES)
-    return next(denied, found[0] if found else None)
+    """Return a failure of the last inventories of services, if possible a denial; None if all succeeded."""
+    failures = [failure for service in services if service in runs for failure in runs[service].failures]
+    denials = (failure for failure in failures if failure.failure_class in DENIAL_CLASSES)
+    return next(denials, failures[0] if failures else None)

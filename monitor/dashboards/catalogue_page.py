@@ -36,19 +36,24 @@ of what is named below the table, it is not known."""
 def catalogue_page(registry: Registry, not_declared: NotDeclared) -> str:
     """Return the page of the catalogue in Markdown."""
     services = registry.services.values()
-    readable = {collector.service: _readable(collector) for collector in registry.collectors}
-    number = sum(len(service.signals) for service in services)
+    readable_by_service = {
+        collector.service: _readable_signals(collector) for collector in registry.collectors
+    }
+    signal_count = sum(len(service.signals) for service in services)
     parts = [
         "# Catalogue",
         GENERATED,
-        f"Headroom watches {number} signals of {len(services)} services.",
+        f"Headroom watches {signal_count} signals of {len(services)} services.",
         bullets(_contents(services)),
         EXPLANATION,
     ]
     for family, members in by_family(services):
         parts.append(f"## {family.value.capitalize()}")
         for service in members:
-            parts += [*_service(service), *_metrics_alone(readable[service.service])]
+            parts += [
+                *_service_section(service),
+                *_signals_without_role(readable_by_service[service.service]),
+            ]
     return "\n\n".join([*parts, *_prices(services), *_not_watched(not_declared)]) + "\n"
 
 
@@ -73,25 +78,25 @@ def _contents(services: Collection[Service]) -> Iterator[str]:
         yield f"**{family.value.capitalize()}**: {links}"
 
 
-def _service(service: Service) -> Iterator[str]:
+def _service_section(service: Service) -> Iterator[str]:
     yield f"### {service_heading(service)}"
-    yield table(COLUMNS, map(_row, service.signals.values()))
+    yield table(COLUMNS, map(_signal_row, service.signals.values()))
 
 
-def _readable(collector: Collector) -> Mapping[str, ReadableSignal]:
+def _readable_signals(collector: Collector) -> Mapping[str, ReadableSignal]:
     return readable_signals(collector.declaration) if collector.declaration else {}
 
 
-def _metrics_alone(readable: Mapping[str, ReadableSignal]) -> Iterator[str]:
+def _signals_without_role(readable: Mapping[str, ReadableSignal]) -> Iterator[str]:
     """Yield the sentence on the signals that are read without a role; nothing if there are none."""
-    names = [f"`{name}`" for name, signal in readable.items() if not signal.lacks_limit]
+    with_limit = [f"`{name}`" for name, signal in readable.items() if not signal.lacks_limit]
     without_limit = [f"`{name}`" for name, signal in readable.items() if signal.lacks_limit]
-    on_request = [f"{', '.join(without_limit)} with a limit in `limits`"] if without_limit else []
+    needing_a_limit = [f"{', '.join(without_limit)} with a limit in `limits`"] if without_limit else []
     if readable:
-        yield f"Without a role: {', '.join([*names, *on_request])}."
+        yield f"Without a role: {', '.join([*with_limit, *needing_a_limit])}."
 
 
-def _row(signal: Signal) -> tuple[str, ...]:
+def _signal_row(signal: Signal) -> tuple[str, ...]:
     return (
         link(f"`{signal.name}`", f"runbooks/{signal.service}.md", signal.id),
         signal.title,

@@ -19,7 +19,7 @@ from rules.forecast_features import HORIZON_TEXTS, HORIZONS
 ALERT: Final = "HeadroomWillReach"
 PENDING_FOR: Final = 30  # minutes; the default of `will_reach_for` in the configuration
 FAMILY: Final = "headroom_limit_reach_probability"
-WITHOUT: Final = "max without (instance, pod)"
+MAX_OVER_PROCESSES: Final = "max without (instance, pod)"
 LABELS: Final = exported_names(ALL_LABELS)
 
 
@@ -55,10 +55,10 @@ def _expression(horizon: str, nearer: str) -> str:
     Series in the zone `near` or worse are excluded, and series that will probably reach their limits within
     the next nearer horizon. A probability of 1 within the shortest horizon means that the limit is reached.
     """
-    probable = f'{WITHOUT} ({FAMILY}{{horizon="{horizon}"}}) >= {LIKELY}'
-    excluded = [f"{WITHOUT} (headroom_zone) >= {Zone.NEAR}"]
+    probable = f'{MAX_OVER_PROCESSES} ({FAMILY}{{horizon="{horizon}"}}) >= {LIKELY}'
+    excluded = [f"{MAX_OVER_PROCESSES} (headroom_zone) >= {Zone.NEAR}"]
     if nearer:
-        excluded.append(f'{WITHOUT} ({FAMILY}{{horizon="{nearer}"}}) >= {LIKELY}')
+        excluded.append(f'{MAX_OVER_PROCESSES} ({FAMILY}{{horizon="{nearer}"}}) >= {LIKELY}')
     else:
         probable += " < 1"
     return "\n".join([probable, *(f"  unless ignoring (horizon)\n{series}" for series in excluded)])
@@ -68,17 +68,17 @@ def _summary(horizon: str) -> str:
     """Return the sentence of an alert, with the earliest and the latest time."""
     selector = ",".join(f"{name}=%q" for name in LABELS)
     values = " ".join(f"$labels.{name}" for name in LABELS)
-    times = " and ".join(_time(selector, values, percentile) for percentile in ("10", "90"))
+    times = " and ".join(_time_to_limit(selector, values, percentile) for percentile in ("10", "90"))
     resource = f"{{{{ with $labels.resource }}}}{{{{ . }}}}{{{{ else }}}}{WHOLE_ACCOUNT}{{{{ end }}}}"
-    where = f"{resource} ({{{{ $labels.aws_account }}}}, {{{{ $labels.aws_region }}}})"
+    place = f"{resource} ({{{{ $labels.aws_account }}}}, {{{{ $labels.aws_region }}}})"
     probability = f"{{{{ $value | humanizePercentage }}}} within {horizon}"
     return (
-        f"{{{{ $labels.aws_service }}}} {{{{ $labels.signal }}}}, {where} will probably reach its limit: "
+        f"{{{{ $labels.aws_service }}}} {{{{ $labels.signal }}}}, {place} will probably reach its limit: "
         f"{probability}, between {times} from now."
     )
 
 
-def _time(selector: str, values: str, percentile: str) -> str:
+def _time_to_limit(selector: str, values: str, percentile: str) -> str:
     """Return a template of the time until the limit is reached, at a percentile."""
     query = f'headroom_limit_reach_timestamp_seconds{{{selector},percentile=\\"{percentile}\\"}} - time()'
     result = f'{{{{ with printf "{query}" {values} | query }}}}'

@@ -13,7 +13,7 @@ def link(text: str, page: str, heading: str = "") -> str:
 
 
 def bullets(items: Iterable[str]) -> str:
-    """Return a list."""
+    """Return a list with a bullet for each item."""
     return "\n".join(f"- {item}" for item in items)
 
 
@@ -23,6 +23,6 @@ def shell(commands: Iterable[str]) -> str:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table."""
+    """Return a table. A `|` in a cell is escaped."""
     lines = [columns, ["--"] * len(columns), *([cell.replace("|", r"\|") for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

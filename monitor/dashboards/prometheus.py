@@ -1,12 +1,12 @@
 """Alerting rules for Prometheus: a file per service, one for forecasts, and one for Headroom itself.
 
-A series has at most one of the alerts HeadroomSaturated, HeadroomNear and HeadroomAbove, because all three
-select the last of three metrics that are recorded for each signal:
+Three metrics are recorded for each signal, each computed from the one before. A series has at most one of the
+alerts HeadroomSaturated, HeadroomNear and HeadroomAbove, because all three alerts select by the last metric:
 
 last_known  the zone; while the series is stale, its former zone, so that missing samples resolve no alert. It
             ends with the series, and when only bounds of the usage are known that no longer prove a zone.
-sustained   the worst zone that lasted for the signal's `for`; worse zones count for milder ones, so that
-            `for` does not start again when a series gets worse. `saturated` has a `for` of its own.
+sustained   the worst zone that lasted for the signal's `for`; minutes in a worse zone count for milder zones,
+            too, so that `for` does not start again when a series gets worse. `saturated` has its own `for`.
 alerted     the worst sustained zone of the last minutes, so that alerts do not flap.
 
 These rules measure time by evaluations, whereas Headroom's own alerts measure it by samples.
@@ -35,10 +35,8 @@ LAST_KNOWN, SUSTAINED, ALERTED = (
     "headroom:zone:alerted",
 )
 INTERVAL = "30s"  # between evaluations; must be less than the five minutes of Prometheus' lookback
-PROCESS_LABELS = (
-    "instance",
-    "pod",
-)  # labels of the scraped process; a restart must not change the identity of an alert
+# Labels of the scraped process; a restart must not change the identity of an alert.
+PROCESS_LABELS = ("instance", "pod")
 LABELS = exported_names(ALL_LABELS)
 # A template that sets $of to the selector of the alert's series, for queries in the summary.
 SELECTOR_VARIABLE = (
@@ -60,12 +58,12 @@ class _Dumper(yaml.CSafeDumper):
     """Writes text with line breaks as block scalars, so that expressions stay readable."""
 
 
-def _text(dumper: yaml.CSafeDumper, text: str) -> yaml.ScalarNode:
+def _represent_text(dumper: yaml.CSafeDumper, text: str) -> yaml.ScalarNode:
     style = "|" if "\n" in text else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
-_Dumper.add_representer(str, _text)
+_Dumper.add_representer(str, _represent_text)
 
 
 def files(services: Iterable[Service], runbooks: str = RUNBOOKS) -> Mapping[str, str]:
@@ -118,10 +116,12 @@ def _recording_rules(signal: Signal) -> list[dict[str, Any]]:
 
 
 def _last_known(selector: str) -> str:
-    without = f"max without ({', '.join(PROCESS_LABELS)})"
-    former = f"{LAST_KNOWN}{selector}\n  and\n  {without} (headroom_sample_timestamp_seconds{selector})"
-    unproven = f"{without} (headroom_usage_lower_bound{selector})"
-    return f"{without} (headroom_zone{selector})\nor (\n  {former}\n  unless\n  {unproven}\n)"
+    max_over_processes = f"max without ({', '.join(PROCESS_LABELS)})"
+    former = (
+        f"{LAST_KNOWN}{selector}\n  and\n  {max_over_processes} (headroom_sample_timestamp_seconds{selector})"
+    )
+    bounded_only = f"{max_over_processes} (headroom_usage_lower_bound{selector})"
+    return f"{max_over_processes} (headroom_zone{selector})\nor (\n  {former}\n  unless\n  {bounded_only}\n)"
 
 
 def _sustained(signal: Signal) -> str:
@@ -202,7 +202,7 @@ def _health_rule(alert: HealthAlert, runbooks: str) -> dict[str, Any]:
 
 
 def _summary(rule: Rule, service: Service, signal: Signal) -> str:
-    numbers = {
+    texts = {
         "usage": _amount_template("headroom_usage", signal, otherwise="an unknown amount"),
         "limit": _amount_template("headroom_limit", signal, signal.unit.name, otherwise="its limit"),
         "utilization": _value_template("headroom_utilization_ratio", " ({} | humanizePercentage }})"),
@@ -213,14 +213,18 @@ def _summary(rule: Rule, service: Service, signal: Signal) -> str:
         name + f'{{{{ . | first | label "name" }}}}{{{{ else }}}}{{{{ $labels.{ACCOUNT} }}}}{{{{ end }}}}'
     )
     resource = f"{{{{ with $labels.resource }}}}{{{{ . }}}}{{{{ else }}}}{WHOLE_ACCOUNT}{{{{ end }}}}"
-    where = f"{resource} ({account}, {{{{ $labels.{REGION} }}}})"
-    text = f"{service.title}, {where} {SUMMARIES[rule].format(**numbers)}. {signal.title}."
+    place = f"{resource} ({account}, {{{{ $labels.{REGION} }}}})"
+    text = f"{service.title}, {place} {SUMMARIES[rule].format(**texts)}. {signal.title}."
     return SELECTOR_VARIABLE + text
 
 
-def _value_template(family: str, shown: str, scale: str = "", otherwise: str = "") -> str:
-    """Return a template for the value of a metric of the alert's series; `{}` in `shown` is the value."""
-    value = shown.replace("{}", "{{ . | first | value")
+def _value_template(family: str, value_text: str, scale: str = "", otherwise: str = "") -> str:
+    """Return a template for the value of a metric of the alert's series.
+
+    value_text: the text, in which `{}` stands for the value. scale: an operation in PromQL on the value.
+    otherwise: the text where the metric has no value.
+    """
+    value = value_text.replace("{}", "{{ . | first | value")
     other = f"{{{{ else }}}}{otherwise}" if otherwise else ""
     return f'{{{{ with printf "{family}%s{scale}" $of | query }}}}{value}{other}{{{{ end }}}}'
 
@@ -230,6 +234,6 @@ def _amount_template(family: str, signal: Signal, unit: str = "", otherwise: str
     if signal.unit.kind is UnitKind.DURATION:
         return _value_template(family, "{} | humanizeDuration }}", f" / {1 / signal.unit.scale:g}", otherwise)
     if signal.unit.kind is UnitKind.BYTES:
-        shown = "{} | humanize1024 }}" + signal.unit.symbol
-        return _value_template(family, shown, otherwise=otherwise)
+        value_text = "{} | humanize1024 }}" + signal.unit.symbol
+        return _value_template(family, value_text, otherwise=otherwise)
     return _value_template(family, "{} | humanize }}" + (f" {unit}" if unit else ""), otherwise=otherwise)

@@ -26,22 +26,22 @@ def address_of(runbooks: str, page: str, heading: str) -> str:
 
 def files(registry: Registry) -> Mapping[str, str]:
     """Return the text of each runbook by the name of its file."""
-    found = ((name, find_runbook(registry, name)) for name in runbook_names(registry))
-    return {f"{name}.md": markdown_of(runbook) for name, runbook in found if runbook}
+    runbooks = ((name, find_runbook(registry, name)) for name in runbook_names(registry))
+    return {f"{name}.md": markdown_of(runbook) for name, runbook in runbooks if runbook}
 
 
 def markdown_of(runbook: Runbook) -> str:
     """Return a runbook in Markdown."""
-    parts = [f"# Runbook of {runbook.title}", GENERATED, *map(_block, runbook.head)]
+    parts = [f"# Runbook of {runbook.title}", GENERATED, *map(_block_text, runbook.head)]
     for section in runbook.sections:
-        parts += [f"## {section.heading}", *map(_block, section.blocks)]
+        parts += [f"## {section.heading}", *map(_block_text, section.blocks)]
     return "\n\n".join(parts) + "\n"
 
 
-def _block(block: Block) -> str:
+def _block_text(block: Block) -> str:
     match block:
         case Paragraph(parts, label):
-            text = "".join(part if isinstance(part, str) else _link(part) for part in parts)
+            text = "".join(part if isinstance(part, str) else _link_text(part) for part in parts)
             return f"**{label}:** {text}" if label else text
         case Bullets(items):
             return bullets(items)
@@ -53,6 +53,6 @@ def _block(block: Block) -> str:
             return f"{label}: {', '.join(f'<{url}>' for url in urls)}"
 
 
-def _link(reference: Reference) -> str:
+def _link_text(reference: Reference) -> str:
     page = "../catalogue.md" if reference.page == CATALOGUE else f"{reference.page}.md"
     return link(reference.text, page, reference.heading)

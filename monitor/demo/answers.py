@@ -15,13 +15,12 @@ from monitor.aws.pagination import Pagination, pagination_from_model
 from monitor.demo.region import AwsResponseError
 from monitor.lib.botocore_models import model_loader
 
-KEY = re.compile(r"(?P<client>[a-z0-9-]+)\.(?P<operation>[A-Z][A-Za-z0-9]*)(\((?P<value>.+)\))?")
+KEY_PATTERN = re.compile(r"(?P<client>[a-z0-9-]+)\.(?P<operation>[A-Z][A-Za-z0-9]*)(\((?P<value>.+)\))?")
 REPEAT = "$repeat"  # a key of a list item: how many times the item is repeated
-NUMBER = "{number}"  # replaced in the texts of a repeated item: by 1 in the first copy
+NUMBER = "{number}"  # in the texts of a repeated item: the number of the copy, from 1
 MAX_REPEAT = 1000
-EMPTY = StructureShape(
-    "Empty", {"type": "structure", "members": {}}
-)  # the output of operations that return nothing
+# The output of operations that return nothing.
+EMPTY = StructureShape("Empty", {"type": "structure", "members": {}})
 
 
 class AnswerKey(NamedTuple):
@@ -51,7 +50,7 @@ class AnswerTable:
     """The answers of AWS in one region. unused: the keys of the answers that no call has received."""
 
     def __init__(self, answers: Mapping[AnswerKey, Any]) -> None:
-        self._answers = {key: expanded(answer) for key, answer in answers.items()}
+        self._answers = {key: with_repeats(answer) for key, answer in answers.items()}
         self.unused = {*answers}
 
     @property
@@ -83,9 +82,9 @@ class AnswerTable:
 
 def parse_key(text: str) -> AnswerKey:
     """Parse the call of an answer. Raises ValueError for a call that botocore does not know."""
-    if not (found := KEY.fullmatch(text)):
+    if not (match := KEY_PATTERN.fullmatch(text)):
         raise ValueError(f"expected client.Operation or client.Operation(value), found {text!r}")
-    key = AnswerKey(found["client"], found["operation"], found["value"] or "")
+    key = AnswerKey(match["client"], match["operation"], match["value"] or "")
     operation_model(key)
     return key
 
@@ -99,7 +98,7 @@ def check_answer(key: AnswerKey, answer: Any) -> None:
     shape = operation_model(key).output_shape
     for page in [answer] if isinstance(answer, Mapping) else [] if isinstance(answer, str) else answer:
         try:
-            validate_parameters(expanded(page), shape or EMPTY)
+            validate_parameters(with_repeats(page), shape or EMPTY)
         except ParamValidationError as error:
             # AWS itself returns numbers below the minimum of its model, such as 0 instead of at least 1.
             reasons = [line for line in str(error).splitlines()[1:] if "valid min value" not in line]
@@ -121,38 +120,40 @@ def operation_model(key: AnswerKey) -> OperationModel:
 
 def pagination(key: AnswerKey) -> Pagination | None:
     """Return how the pages of an operation are requested; None without pages, or with several tokens."""
-    found = pagination_from_model(model_loader(), key.client, key.operation)
+    paging = pagination_from_model(model_loader(), key.client, key.operation)
     return (
-        found if found and isinstance(found.input_token, str) and found.output_token.isidentifier() else None
+        paging
+        if paging and isinstance(paging.input_token, str) and paging.output_token.isidentifier()
+        else None
     )
 
 
-def expanded(answer: Any, number: int | None = None) -> Any:
+def with_repeats(answer: Any, number: int | None = None) -> Any:
     """Return an answer with each item of its lists as many times as its `$repeat` says.
 
     number: the number that replaces `{number}` in texts. Raises ValueError for an invalid `$repeat`.
     """
     if isinstance(answer, Mapping):
-        return {name: expanded(value, number) for name, value in answer.items() if name != REPEAT}
+        return {name: with_repeats(value, number) for name, value in answer.items() if name != REPEAT}
     if isinstance(answer, list):
-        return list(chain.from_iterable(_repeated(item, number) for item in answer))
+        return list(chain.from_iterable(_copies(item, number) for item in answer))
     return answer.replace(NUMBER, str(number)) if isinstance(answer, str) and number else answer
 
 
 def aws_error(code: str, client: str, operation: str) -> AwsResponseError:
     """Return the error of a call by its code; a denial names the IAM action, as AWS does."""
     action = iam_action(client, operation)
-    denial = AwsResponseError(code, f"User is not authorized to perform: {action} with an explicit deny")
-    return denial if denial.is_denial else AwsResponseError(code, f"{operation} failed")
+    error = AwsResponseError(code, f"User is not authorized to perform: {action} with an explicit deny")
+    return error if error.is_denial else AwsResponseError(code, f"{operation} failed")
 
 
-def _repeated(item: Any, number: int | None) -> Iterable[Any]:
+def _copies(item: Any, number: int | None) -> Iterable[Any]:
     times = item.get(REPEAT) if isinstance(item, Mapping) else None
     if times is None:
-        return [expanded(item, number)]
+        return [with_repeats(item, number)]
     if isinstance(times, bool) or not isinstance(times, int) or not 0 < times <= MAX_REPEAT:
         raise ValueError(f"expected {REPEAT} from 1 to {MAX_REPEAT:,}, found {times!r}")
-    return (expanded(item, copy) for copy in range(1, times + 1))
+    return (with_repeats(item, copy) for copy in range(1, times + 1))
 
 
 def _values(params: Mapping[str, Any]) -> Iterator[str]:
@@ -168,5 +169,5 @@ def _page(key: AnswerKey, pages: list[Mapping[str, Any]], params: Mapping[str, A
     number = int(params.get(paging.input_token, 0))
     if number + 1 == len(pages):
         return pages[number]
-    more = {paging.more_results: True} if paging.more_results else {}
-    return {**pages[number], paging.output_token: f"{number + 1:04}", **more}
+    more_results = {paging.more_results: True} if paging.more_results else {}
+    return {**pages[number], paging.output_token: f"{number + 1:04}", **more_results}

@@ -69,8 +69,8 @@ def main() -> None:
         )
         keys = os.environ.get("HEADROOM_STREAM_ACCESS_KEYS", "").split(",")
         key = next(filter(None, map(str.strip, keys)), "")
-        metrics = DemoCloudWatch(streamed_region(regions), services)
-        streams = [DemoFirehose(metrics, stream_to, key)] if stream_to else []
+        cloudwatch = DemoCloudWatch(streamed_region(regions), services)
+        streams = [DemoFirehose(cloudwatch, stream_to, key)] if stream_to else []
         asyncio.run(serve(uvicorn.Server(config), listener, streams))
 
 
@@ -93,12 +93,13 @@ def streamed_region(regions: Iterable[DemoRegion]) -> DemoRegion:
 async def serve(server: uvicorn.Server, listener: socket.socket, streams: list[DemoFirehose]) -> None:
     """Serve until a signal arrives, and deliver the streams meanwhile."""
 
-    # Handles signals until uvicorn installs its own handlers, and the signal that it raises at its end.
+    # Handles signals that come before uvicorn installs its own handlers. At its end, uvicorn restores this
+    # handler, and raises again the signals that it has received.
     def stop() -> None:
         server.should_exit = True
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop)
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signal_number, stop)
     print(json.dumps({"port": listener.getsockname()[1]}), flush=True)
     async with asyncio.TaskGroup() as group:
         deliveries = [group.create_task(stream.run()) for stream in streams]

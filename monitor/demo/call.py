@@ -18,9 +18,9 @@ from starlette.responses import Response
 from werkzeug.exceptions import NotFound
 
 CREDENTIAL_SCOPE = re.compile(
-    r"Credential=(?P<key>[^/]+)/\d{8}/(?P<region>[^/]+)/(?P<signer>[^/]+)/aws4_request"
+    r"Credential=(?P<key>[^/]+)/\d{8}/(?P<region>[^/]+)/(?P<signing_name>[^/]+)/aws4_request"
 )
-# All other services sign with the name that botocore uses.
+# botocore's names of the services that sign with another name.
 SERVICE_BY_SIGNING_NAME = {"monitoring": "cloudwatch", "servicequotas": "service-quotas"}
 NO_CLIENTS: Mapping[str, Iterable[str]] = {}
 # moto's ServiceModel caches operations under the same attribute as its base class in botocore. Without the
@@ -78,16 +78,16 @@ def parse_call(request: Request, clients: Mapping[str, Iterable[str]] = NO_CLIEN
     scope = CREDENTIAL_SCOPE.search(request.headers.get("Authorization", ""))
     if scope is None:
         return None
-    service = SERVICE_BY_SIGNING_NAME.get(scope["signer"], scope["signer"])
+    service = SERVICE_BY_SIGNING_NAME.get(scope["signing_name"], scope["signing_name"])
     if service == "apigateway" and request.path.startswith("/v2/"):
         service = "apigatewayv2"
-    for client in dict.fromkeys((*clients.get(scope["signer"], ()), service)):
+    for client in dict.fromkeys((*clients.get(scope["signing_name"], ()), service)):
         if found := _match(request, client):
-            operation, encoded = found
-            labels = {name: unquote(value) for name, value in encoded.items()}
+            operation, encoded_params = found
+            path_params = {name: unquote(value) for name, value in encoded_params.items()}
             protocol = determine_request_protocol(operation.service_model, request.content_type)
             account = get_account_id_from(scope["key"])
-            return Call(request, account, scope["region"], operation, labels, protocol)
+            return Call(request, account, scope["region"], operation, path_params, protocol)
     return None
 
 
@@ -101,9 +101,9 @@ def _match(request: Request, client: str) -> tuple[OperationModel, Mapping[str, 
     """Return the operation of a client that matches a request, with the parameters in its path."""
     try:
         with ROUTING_LOCK:
-            operation, labels = get_service_router(client).match(request)
+            operation, path_params = get_service_router(client).match(request)
     except (UnknownServiceError, NotFound):
         return None
     # Clients may share a signing name and names of operations, as `elb` and `elbv2` do.
     version = request.values.get("Version", operation.service_model.api_version)
-    return (operation, labels) if version == operation.service_model.api_version else None
+    return (operation, path_params) if version == operation.service_model.api_version else None

@@ -14,7 +14,8 @@ from monitor.demo.call import CREDENTIAL_SCOPE
 PROTOCOL = "rpc-v2-cbor"  # in the header `smithy-protocol` of requests and responses
 OPERATION = re.compile(r"/service/\w+/operation/(?P<operation>\w+)")
 TEXT, MAP = 3 << 5, 5 << 5  # major types of CBOR
-MAX_SHORT, ONE_BYTE, TWO_BYTES = 23, 24, 25  # how the length of a text is written
+MAX_SHORT = 23  # the highest length that is written into the first byte of a text
+ONE_BYTE, TWO_BYTES = 24, 25  # in the first byte of a text: how many bytes its length has
 
 
 def is_cbor(headers: Mapping[str, str]) -> bool:
@@ -26,7 +27,7 @@ def cbor_denial(url: str, headers: Mapping[str, str]) -> Response:
     """Return the response that denies a request."""
     operation = OPERATION.search(urlsplit(url).path)
     scope = CREDENTIAL_SCOPE.search(headers.get("authorization", ""))
-    action = f"{scope['signer']}:{operation['operation']}" if scope and operation else "this operation"
+    action = f"{scope['signing_name']}:{operation['operation']}" if scope and operation else "this operation"
     error = {
         "__type": "AccessDeniedException",
         "message": f"User is not authorized to perform: {action} with an explicit deny",
@@ -36,11 +37,11 @@ def cbor_denial(url: str, headers: Mapping[str, str]) -> Response:
 
 def encode_texts(texts: Mapping[str, str]) -> bytes:
     """Return a map of fewer than 24 texts in CBOR (RFC 8949)."""
-    parts = [_text(part) for pair in texts.items() for part in pair]
+    parts = [_encode_text(part) for pair in texts.items() for part in pair]
     return bytes([MAP | len(texts)]) + b"".join(parts)
 
 
-def _text(text: str) -> bytes:
+def _encode_text(text: str) -> bytes:
     content = text.encode()
     length = len(content)
     if length <= MAX_SHORT:

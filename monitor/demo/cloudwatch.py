@@ -46,7 +46,10 @@ class DemoCloudWatch:
         return orjson.dumps({"MetricDataResults": results, "Messages": []}, option=orjson.OPT_SERIALIZE_NUMPY)
 
     def list_metrics(self, params: Params, now: float) -> dict[str, Any]:
-        """Return all metrics with the requested name and dimensions, or the active ones, as one page."""
+        """Return the metrics with the requested name and dimensions as one page.
+
+        With `RecentlyActive`, only metrics with a point in the last three hours are returned.
+        """
         filters = [(dimension["Name"], dimension.get("Value")) for dimension in params.get("Dimensions", ())]
         matching = [
             metric
@@ -84,8 +87,8 @@ class DemoCloudWatch:
         length = stat["Period"] // 60
         starts = period_starts(request, length, now)
         values = demo_metric.values(stat["Stat"], starts - self.region.start, length)
-        present = ~np.isnan(values)
-        return result | {"Timestamps": (starts[present] * 60).astype(float), "Values": values[present]}
+        has_value = ~np.isnan(values)
+        return result | {"Timestamps": (starts[has_value] * 60).astype(float), "Values": values[has_value]}
 
 
 def has_dimension(dimensions: Mapping[str, str], name: str, value: str | None) -> bool:
@@ -94,7 +97,7 @@ def has_dimension(dimensions: Mapping[str, str], name: str, value: str | None) -
 
 
 def metric_description(metric: AnyMetric) -> dict[str, Any]:
-    """Return a metric as ListMetrics describes it."""
+    """Return a metric in the form of the response of ListMetrics."""
     dimensions = [{"Name": name, "Value": value} for name, value in metric.dimensions.items()]
     return {"Namespace": metric.namespace, "MetricName": metric.name, "Dimensions": dimensions}
 

@@ -1,7 +1,7 @@
 """A simulated Firehose. It streams some metrics; the others are polled, so that the demo shows both.
 
 Each delivery contains the minutes since the previous one, in the JSON format of metric streams. The last
-of them is the current minute, which a later delivery revises.
+of these is the current minute, which a later delivery revises.
 """
 
 import asyncio
@@ -31,24 +31,24 @@ STATISTICS = {"max": "Maximum", "min": "Minimum", "sum": "Sum", "count": "Sample
 class DemoFirehose:
     """The delivery stream of a region to the endpoint `url`, with an access `key`."""
 
-    metrics: DemoCloudWatch
+    cloudwatch: DemoCloudWatch
     url: str
     key: str
 
     @property
     def arn(self) -> str:
         """The ARN of the delivery stream."""
-        return self.metrics.region.arn("firehose", "deliverystream/headroom")
+        return self.cloudwatch.region.arn("firehose", "deliverystream/headroom")
 
     async def run(self) -> None:
         """Deliver until cancelled. Minutes of a failed delivery are sent again with the next one."""
-        delivered = int(time.time() // 60) - REPEATED_MINUTES
+        delivered_through = int(time.time() // 60) - REPEATED_MINUTES
         timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT)
         async with aiohttp.ClientSession(timeout=timeout) as session:
             while True:
                 now = int(time.time() // 60)
-                if await self.deliver(session, range(delivered - REPEATED_MINUTES, now + 1)):
-                    delivered = now
+                if await self.deliver(session, range(delivered_through - REPEATED_MINUTES, now + 1)):
+                    delivered_through = now
                 await asyncio.sleep(DELIVERY_INTERVAL)
 
     async def deliver(self, session: aiohttp.ClientSession, minutes: range) -> bool:
@@ -71,24 +71,24 @@ class DemoFirehose:
 
     def body(self, request_id: str, minutes: range) -> bytes:
         """Return the compressed body of a request."""
-        streamed = [
-            metric for metric in self.metrics.metrics.values() if metric.namespace in STREAMED_NAMESPACES
+        streamed_metrics = [
+            metric for metric in self.cloudwatch.metrics.values() if metric.namespace in STREAMED_NAMESPACES
         ]
-        updates = [update for metric in streamed for update in self.updates(metric, minutes)]
+        updates = [update for metric in streamed_metrics for update in self.updates(metric, minutes)]
         records = [{"data": base64.b64encode(b"".join(batch)).decode()} for batch in batches(updates)]
         document = {"requestId": request_id, "timestamp": int(time.time() * 1000), "records": records}
         return gzip.compress(orjson.dumps(document))
 
     def updates(self, metric: AnyMetric, minutes: range) -> Iterator[bytes]:
         """Yield a JSON line for each minute that has a sample."""
-        starts = np.array(minutes) - self.metrics.region.start
+        starts = np.array(minutes) - self.cloudwatch.region.start
         values = {name: metric.values(statistic, starts, 1) for name, statistic in STATISTICS.items()}
         for index, minute in enumerate(minutes):
             if not np.isnan(values["count"][index]):
                 update = {
                     "metric_stream_name": "headroom",
-                    "account_id": self.metrics.region.account,
-                    "region": self.metrics.region.name,
+                    "account_id": self.cloudwatch.region.account,
+                    "region": self.cloudwatch.region.name,
                     "namespace": metric.namespace,
                     "metric_name": metric.name,
                     "dimensions": metric.dimensions,

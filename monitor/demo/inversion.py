@@ -19,7 +19,7 @@ from monitor.lib.errors import HeadroomError
 Values = Callable[[Minutes], Floats]  # a value for each minute
 
 MAX_DENOMINATOR = 1e9
-DENOMINATOR = 1000.0  # the denominator of a ratio, if unset before and allowed by the goal
+DENOMINATOR = 1000.0  # of a ratio, where no earlier formula has set it and the target allows it
 COUNTED_SINCE = -30 * MINUTES_PER_DAY  # the minute in which counters start, before minute 0 of the demo
 
 
@@ -57,10 +57,10 @@ class MetricValues:
         """
         if isinstance(term, Metric):
             return self.functions[term](minutes)
-        terms = self._weighted(term.terms, minutes)
+        terms = self._weighted_values(term.terms, minutes)
         if term.op is not Op.RISE:
-            return _COMBINED[term.op](terms) + term.offset
-        previous = self._weighted(term.terms, minutes - 1)
+            return _COMBINE[term.op](terms) + term.offset
+        previous = self._weighted_values(term.terms, minutes - 1)
         return np.maximum(_present_sum(terms) - _present_sum(previous), 0.0) + term.offset
 
     def follow(self, usage: Usage, target: Values) -> None:
@@ -86,13 +86,13 @@ class MetricValues:
         elif term not in self.functions:
             self.functions[term] = lambda minutes: np.maximum(target(minutes), 0.0)
 
-    def _weighted(self, terms: Iterable[tuple[Term, float]], minutes: Minutes) -> Floats:
+    def _weighted_values(self, terms: Iterable[tuple[Term, float]], minutes: Minutes) -> Floats:
         return np.array([weight * self.evaluate(term, minutes) for term, weight in terms])
 
-    def _solve_sum(self, usage: Usage, goal: Values) -> None:
-        """Set the terms so that their sum is the goal: each is its base plus a share of the remainder."""
-        terms = _merged(usage.terms)
-        settled = [(term, weight) for term, weight in terms if not self._is_open(term)]
+    def _solve_sum(self, usage: Usage, target: Values) -> None:
+        """Set the terms so that their sum is the target: each is its base plus a share of the remainder."""
+        terms = _merge_terms(usage.terms)
+        fixed_terms = [(term, weight) for term, weight in terms if not self._is_open(term)]
         # Metrics first, so that a nested formula with the same metric takes its values as given.
         open_terms = sorted(
             ((term, weight) for term, weight in terms if self._is_open(term)),
@@ -100,56 +100,57 @@ class MetricValues:
         )
         bounds = [bounds_of(term).scaled(weight) for term, weight in open_terms]
         bases = [bound.nearest_to_zero for bound in bounds]
-        upward = _shares([bound.high - base for bound, base in zip(bounds, bases, strict=True)])
-        downward = _shares([base - bound.low for bound, base in zip(bounds, bases, strict=True)])
+        shares_up = _shares([bound.high - base for bound, base in zip(bounds, bases, strict=True)])
+        shares_down = _shares([base - bound.low for bound, base in zip(bounds, bases, strict=True)])
 
         def remainder(minutes: Minutes) -> Floats:
-            missing = goal(minutes) - sum(bases)
-            if settled:
-                missing -= np.nan_to_num(_present_sum(self._weighted(settled, minutes)))
-            return missing
+            rest = target(minutes) - sum(bases)
+            if fixed_terms:
+                rest -= np.nan_to_num(_present_sum(self._weighted_values(fixed_terms, minutes)))
+            return rest
 
-        for (term, weight), base, up, down in zip(open_terms, bases, upward, downward, strict=True):
-            self._set(term, partial(_filled, remainder, weight, base, (up, down)))
+        for (term, weight), base, up, down in zip(open_terms, bases, shares_up, shares_down, strict=True):
+            self._set(term, partial(_base_plus_share, remainder, weight, base, (up, down)))
 
-    def _solve_extreme(self, usage: Usage, goal: Values) -> None:
-        """Set each term to the goal, or as near to it as the bounds of the term allow."""
+    def _solve_extreme(self, usage: Usage, target: Values) -> None:
+        """Set each term to the target, or as near to it as the bounds of the term allow."""
         for term, weight in usage.terms:
             low, high = bounds_of(term).scaled(weight)
-            self._set(term, partial(_clipped, goal, weight, low, high))
+            self._set(term, partial(_clipped, target, weight, low, high))
 
-    def _solve_positive(self, usage: Usage, goal: Values) -> None:
-        """Set the terms so that their sum is above 0 where the goal is."""
-        self._solve_sum(usage, lambda minutes: np.where(goal(minutes) > 0, 1.0, 0.0))
+    def _solve_positive(self, usage: Usage, target: Values) -> None:
+        """Set the terms so that their sum is above 0 where the target is."""
+        self._solve_sum(usage, lambda minutes: np.where(target(minutes) > 0, 1.0, 0.0))
 
-    def _solve_ratio(self, usage: Usage, goal: Values) -> None:
-        """Set the denominator to a constant, or as near to it as the goal allows; then set the numerator."""
-        (part, part_weight), (whole, whole_weight) = usage.terms
-        part_bounds, whole_bounds = bounds_of(part).scaled(part_weight), bounds_of(whole).scaled(whole_weight)
-        is_given = not self._is_open(part)
+    def _solve_ratio(self, usage: Usage, target: Values) -> None:
+        """Set the denominator to a constant, as nearly as the target allows; then set the numerator."""
+        (numerator, numerator_weight), (denominator, denominator_weight) = usage.terms
+        numerator_bounds = bounds_of(numerator).scaled(numerator_weight)
+        denominator_bounds = bounds_of(denominator).scaled(denominator_weight)
+        is_fixed = not self._is_open(numerator)
 
-        def whole_at(minutes: Minutes) -> Floats:
-            ratio = goal(minutes)
-            given = part_weight * self.evaluate(part, minutes) if is_given else None
-            part_low, part_high = part_bounds if given is None else (given, given)
+        def denominator_at(minutes: Minutes) -> Floats:
+            ratio = target(minutes)
+            fixed = numerator_weight * self.evaluate(numerator, minutes) if is_fixed else None
+            numerator_low, numerator_high = numerator_bounds if fixed is None else (fixed, fixed)
             with np.errstate(divide="ignore", invalid="ignore"):
-                ends = np.sort([part_low / ratio, part_high / ratio], axis=0)
-            is_zero = ratio == 0  # for any denominator
-            low = np.maximum(np.where(is_zero, -inf, ends[0]), whole_bounds.low)
-            high = np.minimum(np.where(is_zero, inf, ends[1]), whole_bounds.high)
+                ends = np.sort([numerator_low / ratio, numerator_high / ratio], axis=0)
+            is_zero = ratio == 0  # a ratio that any denominator allows
+            low = np.maximum(np.where(is_zero, -inf, ends[0]), denominator_bounds.low)
+            high = np.minimum(np.where(is_zero, inf, ends[1]), denominator_bounds.high)
             nearest: Floats = np.clip(DENOMINATOR, low, high)
-            return nearest / whole_weight
+            return nearest / denominator_weight
 
-        def part_at(minutes: Minutes) -> Floats:
-            share: Floats = goal(minutes) * self.evaluate(whole, minutes)
-            return share * (whole_weight / part_weight)
+        def numerator_at(minutes: Minutes) -> Floats:
+            share: Floats = target(minutes) * self.evaluate(denominator, minutes)
+            return share * (denominator_weight / numerator_weight)
 
-        self._set(whole, whole_at)
-        self._set(part, part_at)
+        self._set(denominator, denominator_at)
+        self._set(numerator, numerator_at)
 
-    def _solve_rise(self, usage: Usage, goal: Values) -> None:
-        """Set the terms so that their sum is a counter that rises by the goal in each minute."""
-        self._solve_sum(usage, partial(_counter, goal))
+    def _solve_rise(self, usage: Usage, target: Values) -> None:
+        """Set the terms so that their sum is a counter that rises by the target in each minute."""
+        self._solve_sum(usage, partial(_counter, target))
 
 
 def bounds_of(term: Term) -> Bounds:
@@ -159,20 +160,20 @@ def bounds_of(term: Term) -> Bounds:
     parts = [bounds_of(part).scaled(weight) for part, weight in term.terms]
     match term.op:
         case Op.SUM:
-            found = _sum_bounds(term.terms)
+            bounds = _sum_bounds(term.terms)
         case Op.MAX:
-            found = Bounds(max(part.low for part in parts), max(part.high for part in parts))
+            bounds = Bounds(max(part.low for part in parts), max(part.high for part in parts))
         case Op.MIN:
-            found = Bounds(min(part.low for part in parts), min(part.high for part in parts))
+            bounds = Bounds(min(part.low for part in parts), min(part.high for part in parts))
         case Op.DIFFERENCE | Op.COUNT_DIFFERENCE:
-            found = Bounds(*(max(bound, 0.0) for bound in _sum_bounds(term.terms)))
+            bounds = Bounds(*(max(bound, 0.0) for bound in _sum_bounds(term.terms)))
         case Op.RATIO:
-            found = _ratio_bounds(*parts)
+            bounds = _ratio_bounds(*parts)
         case Op.POSITIVE:
-            found = Bounds(0.0, 1.0)
+            bounds = Bounds(0.0, 1.0)
         case _:
-            found = Bounds(0.0, inf)
-    return Bounds(found.low + term.offset, found.high + term.offset)
+            bounds = Bounds(0.0, inf)
+    return Bounds(bounds.low + term.offset, bounds.high + term.offset)
 
 
 def _sum_bounds(terms: Iterable[tuple[Term, float]]) -> Bounds:
@@ -180,20 +181,20 @@ def _sum_bounds(terms: Iterable[tuple[Term, float]]) -> Bounds:
     return Bounds(sum(part.low for part in parts), sum(part.high for part in parts))
 
 
-def _ratio_bounds(part: Bounds, whole: Bounds) -> Bounds:
+def _ratio_bounds(numerator: Bounds, denominator: Bounds) -> Bounds:
     """Return the bounds of a ratio whose denominator is above 0 and at most MAX_DENOMINATOR."""
-    high = part.high / whole.low if whole.low else inf
-    if part.low == 0:
+    high = numerator.high / denominator.low if denominator.low else inf
+    if numerator.low == 0:
         return Bounds(0.0, high)
-    divisor = min(whole.high, MAX_DENOMINATOR) if part.low > 0 else whole.low
-    return Bounds(part.low / divisor if divisor else -inf, high)
+    divisor = min(denominator.high, MAX_DENOMINATOR) if numerator.low > 0 else denominator.low
+    return Bounds(numerator.low / divisor if divisor else -inf, high)
 
 
 def _metrics(term: Term) -> Iterable[Metric]:
     return term.metrics if isinstance(term, Usage) else (term,)
 
 
-def _merged(terms: Iterable[tuple[Term, float]]) -> list[tuple[Term, float]]:
+def _merge_terms(terms: Iterable[tuple[Term, float]]) -> list[tuple[Term, float]]:
     """Return each term once, with the sum of its weights."""
     weights: dict[Term, float] = {}
     for term, weight in terms:
@@ -213,7 +214,7 @@ def _shares(room: Sequence[float]) -> list[float]:
     return [size / sum(room) if size else 0.0 for size in room]
 
 
-def _filled(
+def _base_plus_share(
     remainder: Values, weight: float, base: float, shares: tuple[float, float], minutes: Minutes
 ) -> Floats:
     """Return the values of a term that, times its weight, is its base plus a share of the remainder.
@@ -221,13 +222,13 @@ def _filled(
     shares: the share of a positive remainder, and the share of a negative remainder.
     """
     up, down = shares
-    missing = remainder(minutes)
-    value: Floats = base + up * np.maximum(missing, 0.0) + down * np.minimum(missing, 0.0)
+    rest = remainder(minutes)
+    value: Floats = base + up * np.maximum(rest, 0.0) + down * np.minimum(rest, 0.0)
     return value / weight
 
 
-def _clipped(goal: Values, weight: float, low: float, high: float, minutes: Minutes) -> Floats:
-    clipped: Floats = np.clip(goal(minutes), low, high)
+def _clipped(target: Values, weight: float, low: float, high: float, minutes: Minutes) -> Floats:
+    clipped: Floats = np.clip(target(minutes), low, high)
     return clipped / weight
 
 
@@ -236,9 +237,9 @@ def _counter(rise: Values, minutes: Minutes) -> Floats:
     if not minutes.size:
         return np.zeros(0)
     first = min(COUNTED_SINCE, int(minutes.min()))
-    risen = np.maximum(rise(np.arange(first, int(minutes.max()) + 1)), 0.0)
-    counted: Floats = np.where(np.isnan(risen), np.nan, np.nancumsum(risen))
-    return counted[minutes - first]
+    rises = np.maximum(rise(np.arange(first, int(minutes.max()) + 1)), 0.0)
+    count: Floats = np.where(np.isnan(rises), np.nan, np.nancumsum(rises))
+    return count[minutes - first]
 
 
 def _present_sum(terms: Floats) -> Floats:
@@ -256,12 +257,12 @@ def _is_positive(values: Floats) -> Floats:
 
 
 def _ratio(terms: Floats) -> Floats:
-    part, whole = terms
+    numerator, denominator = terms
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(whole == 0, np.nan, part / whole)
+        return np.where(denominator == 0, np.nan, numerator / denominator)
 
 
-_COMBINED: Mapping[Op, Callable[[Floats], Floats]] = {
+_COMBINE: Mapping[Op, Callable[[Floats], Floats]] = {
     Op.SUM: _present_sum,
     Op.MAX: lambda terms: reduce(np.fmax, terms),
     Op.MIN: lambda terms: reduce(np.fmin, terms),

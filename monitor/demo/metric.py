@@ -17,7 +17,9 @@ EVENTS: StatisticFunctions = {  # one report of the value 1 per event; v: the nu
     "Maximum": lambda v: np.where(np.isnan(v), v, 1.0),
     "Minimum": lambda v: np.where(np.isnan(v), v, 1.0),
 }
-THROTTLES: StatisticFunctions = {  # one report per request: 1 if throttled, else 0; v: the sum
+# One report per request: 1 if it was throttled, else 0. v: the number of throttled requests; for SampleCount,
+# the number of all requests, which `DemoMetric.count_at` tells.
+THROTTLES: StatisticFunctions = {
     "Sum": np.rint,
     "Maximum": lambda v: np.where(np.isnan(v), v, v > 0),
     "Minimum": lambda v: np.where(np.isnan(v), v, 0.0),
@@ -59,7 +61,7 @@ class DemoMetric:
     """A metric, identified by namespace, name and its exact set of dimensions.
 
     value_at: the value of each minute; NaN where the service publishes none. count_at: the number of reports
-    in each minute; None: `statistics` computes it from the value.
+    in each minute; None: `statistics` computes the number from the value.
     """
 
     namespace: str
@@ -70,15 +72,18 @@ class DemoMetric:
     count_at: Callable[[Minutes], Floats] | None = None
 
     def values(self, statistic: str, starts: Minutes, length: int) -> Floats:
-        """Return a statistic of each period of `length` minutes; NaN without data or if it is unknown."""
+        """Return a statistic of each period of `length` minutes; NaN without data, or if it is unknown.
+
+        starts: the first minute of each period, in minutes since the start of the demo.
+        """
         if statistic == "Average":
             with np.errstate(invalid="ignore"):  # 0 / 0 without data
                 return self.values("Sum", starts, length) / self.values("SampleCount", starts, length)
         if statistic not in self.statistics:
             return np.full(len(starts), np.nan)
         minutes = np.add.outer(starts, np.arange(length))
-        function = self.count_at if self.count_at and statistic == "SampleCount" else self.value_at
-        by_minute = self.statistics[statistic](function(minutes.ravel()))
+        value_or_count_at = self.count_at if self.count_at and statistic == "SampleCount" else self.value_at
+        by_minute = self.statistics[statistic](value_or_count_at(minutes.ravel()))
         return _values_of_periods(statistic, by_minute, length)
 
 
@@ -92,7 +97,10 @@ class StoriedMetric:
     statistics: Mapping[str, Callable[[Minutes], Floats]]
 
     def values(self, statistic: str, starts: Minutes, length: int) -> Floats:
-        """Return a statistic of each period of `length` minutes; NaN without data or if it is unknown."""
+        """Return a statistic of each period of `length` minutes; NaN without data, or if it is unknown.
+
+        starts: the first minute of each period, in minutes since the start of the demo.
+        """
         if statistic not in self.statistics:
             return np.full(len(starts), np.nan)
         minutes = np.add.outer(starts, np.arange(length)).ravel()

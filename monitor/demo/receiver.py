@@ -38,8 +38,8 @@ class ReceivedNotification:
 class DemoReceiver:
     """Receives webhooks and stores the newest notifications. clock: returns epoch seconds.
 
-    style, template: the CSS and the Jinja template of the page. received: the stored notifications, the
-    newest first.
+    address: the URL of the page; empty until the receiver listens. style, template: the CSS and the Jinja
+    template of the page. received: the stored notifications, the newest first.
     """
 
     clock: Callable[[], float]

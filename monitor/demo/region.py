@@ -15,7 +15,11 @@ ResourceType = TypeVar("ResourceType")
 
 @dataclass(frozen=True, slots=True)
 class DemoQuota:
-    """A quota. by_region: the defaults in regions where they differ. usage: the metric of its usage."""
+    """A quota.
+
+    by_region: the defaults in regions where they differ. per_second: true if the quota is a rate per second.
+    usage: the metric of its usage, as Service Quotas describes it.
+    """
 
     service: str
     code: str
@@ -31,8 +35,9 @@ class DemoQuota:
 class DemoRegion:
     """One region of an account: its resources, and the quotas that differ from their defaults.
 
-    quotas: those that `monitor.demo.services.quotas` lacks. denied: true if every call is denied. start: the
-    minute since 1970 in which the world started. ids: the ids that moto gave to resources, by name.
+    quotas: those that `monitor.demo.services.quotas` lacks. denied: true if every call is denied.
+    enabled_regions: the names of the account's regions, as EC2 lists them. start: the minute since 1970 in
+    which the world started. ids: the ids that moto gave to resources, by name.
     """
 
     name: str
@@ -51,12 +56,12 @@ class DemoRegion:
         return [resource for resource in self.resources if isinstance(resource, kind)]
 
     def minute(self, now: float) -> int:
-        """Return the minute of the world at `now`, in epoch seconds."""
+        """Return the minutes since the world started. now: an epoch second."""
         return int(now // 60) - self.start
 
-    def arn(self, service: str, rest: str) -> str:
+    def arn(self, service: str, resource: str) -> str:
         """Return an ARN in this region."""
-        return f"arn:aws:{service}:{self.name}:{self.account}:{rest}"
+        return f"arn:aws:{service}:{self.name}:{self.account}:{resource}"
 
 
 class AwsResponseError(HeadroomError):

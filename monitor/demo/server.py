@@ -22,6 +22,7 @@ from monitor.demo.region import AwsResponseError, DemoRegion, DemoService, Opera
 from monitor.demo.services import SERVICES
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+# By protocol; the protocol of EC2 has its name.
 DENIAL_CODES = {"ec2": "UnauthorizedOperation", "query": "AccessDenied", "rest-xml": "AccessDenied"}
 NOT_ENABLED = DemoRegion("", denied=True)  # used for every region that is not in the world
 ALWAYS_ALLOWED = ("sts", "GetCallerIdentity")  # AWS allows it whatever the policies say
@@ -35,7 +36,7 @@ class DemoAws:
 
     def __init__(self, regions: Iterable[DemoRegion], services: Sequence[DemoService]) -> None:
         self.regions = {(region.account, region.name): region for region in regions}
-        self.metrics = {key: DemoCloudWatch(region, services) for key, region in self.regions.items()}
+        self.cloudwatches = {key: DemoCloudWatch(region, services) for key, region in self.regions.items()}
         self.operations: Mapping[tuple[str, str], OperationHandler] = {
             (service.name, operation): handler
             for service in services
@@ -65,6 +66,7 @@ class DemoAws:
                 return call.respond(access_denied(call), 403)
             if call.name in METRIC_OPERATIONS or call.name in self.operations:
                 return self.simulate(call, region, body)
+        # moto gets the URL without the slashes that were encoded again.
         forwarded = MotoRequest.from_primitives(method, url, headers, body)
         if call is None:
             return self.forward_to_moto(forwarded)
@@ -72,6 +74,7 @@ class DemoAws:
             response = self.forward_to_moto(forwarded)
         except NotImplementedError:
             return call.respond(access_denied(call), 403)
+        # moto's answer to a path of which it knows no operation.
         is_unknown = response.status_code == HTTPStatus.NOT_FOUND and response.headers[
             "content-type"
         ].startswith("text/html")
@@ -79,13 +82,13 @@ class DemoAws:
 
     def simulate(self, call: Call, region: DemoRegion, body: bytes) -> Response:
         """Return the response of an operation that the demo simulates."""
-        now, metrics = time.time(), self.metrics[region.account, region.name]
+        now, cloudwatch = time.time(), self.cloudwatches[region.account, region.name]
         try:
             if call.name == GET_METRIC_DATA:
-                data = metrics.get_metric_data(orjson.loads(body), now)
+                data = cloudwatch.get_metric_data(orjson.loads(body), now)
                 return Response(data, media_type="application/x-amz-json-1.0")
             if call.name == LIST_METRICS:
-                return call.respond(metrics.list_metrics(call.params(), now))
+                return call.respond(cloudwatch.list_metrics(call.params(), now))
             return call.respond(self.operations[call.name](region, call.params(), now))
         except AwsResponseError as error:
             return call.respond(error, 403 if error.is_denial else None)

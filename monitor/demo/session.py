@@ -35,6 +35,7 @@ MAX_ROWS = 12  # in the printed table
 # Services that `monitor/demo/services/` simulates; other services have stories, or are not in the demo.
 SIMULATED_SERVICES = ("apigateway", "autoscaling", "kinesis", "lambda", "quotas", "s3", "sqs")
 
+# The request paths of the demo.
 PATH_FILE = Path(__file__).parent / "paths.yaml"
 
 
@@ -86,40 +87,40 @@ def demo_config(settings: Mapping[str, Any]) -> Config:
 
 
 async def run_demo(port: int, out: TextIO, clock: LoopClock = SYSTEM_CLOCK) -> None:
-    """Run the demo until Ctrl-C. Raises OSError when the port is in use or the AWS does not start."""
+    """Run the demo until Ctrl-C. Raises OSError if the port is in use or the simulated AWS does not start."""
     started = clock.now()
     raise_file_limit()
-    listening = bind_socket("127.0.0.1", port)
+    listening_socket = bind_socket("127.0.0.1", port)
     stop = stopped_by_signals()
     out.write("Starting a simulated AWS on loopback with a fortnight of history ...\n")
     out.flush()
-    listen = f"127.0.0.1:{listening.getsockname()[1]}"
+    listen = f"127.0.0.1:{listening_socket.getsockname()[1]}"
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="headroom-demo-")))
         receiver = await stack.enter_async_context(DemoReceiver.started(time.time))
-        starting = stack.enter_async_context(start_aws("--stream-to", f"http://{listen}/firehose/v1"))
-        if (aws := await _unless_stopped(starting, stop)) is None:
+        aws_start = stack.enter_async_context(start_aws("--stream-to", f"http://{listen}/firehose/v1"))
+        if (aws := await _unless_stopped(aws_start, stop)) is None:
             return
         settings = demo_settings(aws.url, listen, str(folder / "headroom.db"), receiver.address)
         config_file = folder / "headroom.yaml"
         config_file.write_text(json.dumps(settings, indent=2))  # JSON is YAML
         demo = Demo(aws, receiver, config_file, out, clock, started)
-        await demo.run(demo_config(settings), listening, stop)
+        await demo.run(demo_config(settings), listening_socket, stop)
 
 
 async def _unless_stopped(work: Coroutine[Any, Any, Result], stop: asyncio.Event) -> Result | None:
     """Return the result of `work`; None if `stop` is set first, in which case `work` is cancelled."""
-    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    work_task, stop_task = asyncio.create_task(work), asyncio.create_task(stop.wait())
     try:
-        await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
-        if working.done():
-            return working.result()
-        working.cancel()
+        await asyncio.wait([work_task, stop_task], return_when=asyncio.FIRST_COMPLETED)
+        if work_task.done():
+            return work_task.result()
+        work_task.cancel()
         with suppress(asyncio.CancelledError):
-            await working
+            await work_task
         return None
     finally:
-        stopping.cancel()
+        stop_task.cancel()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +138,12 @@ class Demo:
     clock: LoopClock
     started: float
 
-    async def run(self, config: Config, listening: socket, stop: asyncio.Event) -> None:
+    async def run(self, config: Config, listening_socket: socket, stop: asyncio.Event) -> None:
         """Run Headroom and tell the story until `stop` is set."""
         registry = builtin_registry()
         async with App.opened(config, registry, lambda: config) as app, asyncio.TaskGroup() as group:
             narration = group.create_task(self._tell(app))
-            await app.run(listening, stop)
+            await app.run(listening_socket, stop)
             narration.cancel()
 
     async def _tell(self, app: App) -> None:

@@ -11,7 +11,7 @@ from monitor.notifiers.webhook_body import WebhookAlert
 from rules.band import Zone
 from rules.forecast import LIKELY
 
-RISEN_UTILIZATION = 0.85
+RISEN_UTILIZATION = 0.85  # at least; lower, the rise is not seen yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Sighting:
         return f"{self.row.key.service} {self.row.key.resource}"
 
     @property
-    def usage(self) -> str:
+    def usage_text(self) -> str:
         """The utilization, the limit and the throttled demand, as text."""
         row = self.row
         percent = "?" if row.utilization is None else f"{row.utilization:.0%}".replace("%", " %")
@@ -36,7 +36,7 @@ class Sighting:
         throttled = f", {row.throttled:.3g}/s throttled" if row.throttled else ""
         return f"{self.subject}: {percent}{limit}{throttled}"
 
-    def received(self, **fields: str) -> str:
+    def received_summary(self, **fields: str) -> str:
         """Return the summary of the newest received alert on the series with these fields; else ''."""
         for notification in self.receiver.received:
             for alert in notification.data.alerts:
@@ -49,13 +49,13 @@ class Sighting:
         return all(alert.labels.get(name) == labels[name] for name in LABELS)
 
 
-def risen(sighting: Sighting) -> str:
+def risen_usage(sighting: Sighting) -> str:
     """Return the usage once it has risen; until then, an empty text."""
     utilization = sighting.row.utilization
-    return sighting.usage if utilization is not None and utilization >= RISEN_UTILIZATION else ""
+    return sighting.usage_text if utilization is not None and utilization >= RISEN_UTILIZATION else ""
 
 
-def foreseen(sighting: Sighting) -> str:
+def likely_forecast(sighting: Sighting) -> str:
     """Return the forecast once the limit will likely be reached within an hour; until then, an empty text."""
     reach = sighting.row.reach
     is_likely = reach.minutes and reach.probability and reach.probability[0] >= LIKELY
@@ -63,35 +63,35 @@ def foreseen(sighting: Sighting) -> str:
     return f"{sighting.subject}: {reach.text(minute)}" if is_likely else ""
 
 
-def throttled(sighting: Sighting) -> str:
+def throttled_usage(sighting: Sighting) -> str:
     """Return the usage once demand is throttled; until then, an empty text."""
-    return sighting.usage if sighting.row.zone is Zone.SATURATED else ""
+    return sighting.usage_text if sighting.row.zone is Zone.SATURATED else ""
 
 
-def notified(sighting: Sighting) -> str:
+def firing_alert(sighting: Sighting) -> str:
     """Return the alert on throttled demand once it was received; until then, an empty text."""
-    return sighting.received(status="firing", severity="critical")
+    return sighting.received_summary(status="firing", severity="critical")
 
 
-def raised(sighting: Sighting) -> str:
+def raised_limit(sighting: Sighting) -> str:
     """Return the limit once the higher one was read; until then, an empty text."""
-    row, first = sighting.row, sighting.first_limit
-    if row.limit is None or row.limit <= first:
+    row, first_limit = sighting.row, sighting.first_limit
+    if row.limit is None or row.limit <= first_limit:
         return ""
-    now, before = row.unit.format(row.limit), row.unit.format(first)
-    return f"{sighting.subject}: the limit is {now} now, instead of {before}"
+    new_text, first_text = row.unit.format(row.limit), row.unit.format(first_limit)
+    return f"{sighting.subject}: the limit is {new_text} now, instead of {first_text}"
 
 
-def resolved(sighting: Sighting) -> str:
+def resolved_alert(sighting: Sighting) -> str:
     """Return the end of the alert once it was received; until then, an empty text."""
-    return sighting.received(status="resolved")
+    return sighting.received_summary(status="resolved")
 
 
 SIGHTINGS: Mapping[Scene, Callable[[Sighting], str]] = {
-    Scene.RISE: risen,
-    Scene.FORESEEN: foreseen,
-    Scene.THROTTLED: throttled,
-    Scene.NOTIFIED: notified,
-    Scene.RAISED: raised,
-    Scene.RESOLVED: resolved,
+    Scene.RISE: risen_usage,
+    Scene.FORESEEN: likely_forecast,
+    Scene.THROTTLED: throttled_usage,
+    Scene.NOTIFIED: firing_alert,
+    Scene.RAISED: raised_limit,
+    Scene.RESOLVED: resolved_alert,
 }

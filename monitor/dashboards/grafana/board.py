@@ -66,15 +66,17 @@ class Board:
 
     def build(self) -> Dashboard:
         """Return the dashboard. The dashboard of a single series is left out of the list of dashboards."""
-        is_multi_series = any(_is_multi_value(match) for match in self.matchers.values())
+        is_multi_series = any(_is_multi_value(matcher) for matcher in self.matchers.values())
         builder = builders.Dashboard(f"Headroom / {self.title}").uid(f"{TAG}-{self.name}")
         builder = builder.description(self.description).readonly().refresh("1m").time("now-6h", "now")
         builder = builder.timezone("browser").tooltip(DashboardCursorSync.CROSSHAIR)
         builder = builder.tags([TAG if is_multi_series else f"{TAG}-{self.name}"])
         builder = builder.link(_dashboards_link(is_multi_series)).link(_page_link())
-        zone = [_zone_variable()] if self.has_zone_variable else []
-        labels = _label_variables(self.matchers)
-        builder = builder.variables([_datasource_variable(), _page_variable(), *labels, *zone])
+        zone_variables = [_zone_variable()] if self.has_zone_variable else []
+        label_variables = _label_variables(self.matchers)
+        builder = builder.variables(
+            [_datasource_variable(), _page_variable(), *label_variables, *zone_variables]
+        )
         for row, panels in self.rows.items():
             builder = builder.with_row(builders.Row(row))
             for panel in panels:
@@ -86,22 +88,22 @@ class Board:
         return JSONEncoder(indent=2, sort_keys=True, ensure_ascii=False).encode(self.build()) + "\n"
 
 
-def _with_annotations(built: Dashboard, matchers: Matchers) -> Dashboard:
+def _with_annotations(built_dashboard: Dashboard, matchers: Matchers) -> Dashboard:
     """Add annotations, and an id to each panel, so that links to panels stay valid."""
-    built.annotations = AnnotationContainer(_annotations(matchers))
-    for number, panel in enumerate(built.panels or (), start=1):
+    built_dashboard.annotations = AnnotationContainer(_annotations(matchers))
+    for number, panel in enumerate(built_dashboard.panels or (), start=1):
         panel.id_val = number
-    return built
+    return built_dashboard
 
 
-def _is_multi_value(match: str) -> bool:
+def _is_multi_value(matcher: str) -> bool:
     """Return whether a matcher accepts several values."""
-    return match.startswith("=~")
+    return matcher.startswith("=~")
 
 
 def _dashboards_link(with_variables: bool) -> DashboardLink:
-    others = DashboardLink("Headroom").type(DashboardLinkType.DASHBOARDS).tags([TAG])
-    return others.as_dropdown(True).include_vars(with_variables).keep_time(True)
+    dashboards = DashboardLink("Headroom").type(DashboardLinkType.DASHBOARDS).tags([TAG])
+    return dashboards.as_dropdown(True).include_vars(with_variables).keep_time(True)
 
 
 def _page_link() -> DashboardLink:
@@ -113,8 +115,8 @@ def _datasource_variable() -> DatasourceVariable:
 
 
 def _text_variable(name: str, label: str, value: str) -> TextBoxVariable:
-    shown = VariableOption(text=value, value=value)
-    return TextBoxVariable(name).label(label).default_value(value).current(shown)
+    default = VariableOption(text=value, value=value)
+    return TextBoxVariable(name).label(label).default_value(value).current(default)
 
 
 def _page_variable() -> TextBoxVariable:
@@ -123,17 +125,20 @@ def _page_variable() -> TextBoxVariable:
 
 def _zone_variable() -> CustomVariable:
     """Return the variable of the mildest zone that the tables show."""
-    named = ",".join(f"{zone.word} : {zone.value}" for zone in SELECTABLE_ZONES)
-    shown = VariableOption(text=Zone.ABOVE.word, value=str(Zone.ABOVE.value), selected=True)
+    values = ",".join(f"{zone.word} : {zone.value}" for zone in SELECTABLE_ZONES)
+    default = VariableOption(text=Zone.ABOVE.word, value=str(Zone.ABOVE.value), selected=True)
     options = [
         VariableOption(text=zone.word, value=str(zone.value), selected=zone is Zone.ABOVE)
         for zone in SELECTABLE_ZONES
     ]
-    return CustomVariable("zone").label("Zone or worse").values(named).current(shown).options(options)
+    return CustomVariable("zone").label("Zone or worse").values(values).current(default).options(options)
 
 
 def _label_variables(matchers: Matchers) -> list[Builder[VariableModel]]:
-    """Return a variable per label. The resources of several signals, too many to list, get a pattern."""
+    """Return a variable for each label that the matchers refer to.
+
+    The resources of several signals are too many to list, so their variable is a text box for a pattern.
+    """
     names = [name for name in VARIABLES if "$" in matchers.get(exported_name(name), "")]
     return [
         _text_variable(name, "Resource (a pattern)", ".*")
@@ -155,15 +160,15 @@ def _label_variable(name: str, matchers: Matchers) -> QueryVariable:
     variable = variable.refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
     if not _is_multi_value(matchers[label]):
         return variable
-    chosen = VariableOption(text=["All"], value=["$__all"], selected=True)
-    return variable.multi(True).include_all(True).all_value(".*").current(chosen)
+    all_values = VariableOption(text=["All"], value=["$__all"], selected=True)
+    return variable.multi(True).include_all(True).all_value(".*").current(all_values)
 
 
 def _annotations(matchers: Matchers) -> list[AnnotationQuery]:
     """Return the alerts of the Prometheus rules and those of Headroom; a user can hide either."""
-    labels = tuple(matchers)
-    prometheus = select("ALERTS", matchers, labels, alertname='=~"Headroom.*"', alertstate='="firing"')
-    headroom = f"{select('headroom_alert_state', matchers, labels)} == 2"
+    label_names = tuple(matchers)
+    prometheus = select("ALERTS", matchers, label_names, alertname='=~"Headroom.*"', alertstate='="firing"')
+    headroom = f"{select('headroom_alert_state', matchers, label_names)} == 2"
     annotations = [
         AlertAnnotation(name="Prometheus alerts", expr=prometheus, icon_color="red", datasource=DATASOURCE),
         AlertAnnotation(name="Headroom alerts", expr=headroom, icon_color="orange", datasource=DATASOURCE),

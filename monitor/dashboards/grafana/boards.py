@@ -55,8 +55,8 @@ def overview() -> Board:
         "Throttled series, series that approach their limit, and blind spots.",
         matchers,
         {
-            "Throttled now": [*_counts(matchers), _worst(matchers), _throttled(matchers)],
-            "Approaching the limit": _projection(matchers),
+            "Throttled now": [*_zone_counts(matchers), _worst_series(matchers), _throttled_chart(matchers)],
+            "Approaching the limit": _forecast_panels(matchers),
             "Blind spots": _blind_spots(matchers),
         },
         has_zone_variable=True,
@@ -72,24 +72,24 @@ def family_board(family: ServiceFamily, services: Collection[Service]) -> Board:
     """Return the dashboard of a family: its most urgent series, then one row per service."""
     matchers = promql.of_services(service.service for service in services)
     title = family.value.capitalize()
-    first = {f"{title} now": [*_counts(matchers), _worst(matchers)]}
+    first_row = {f"{title} now": [*_zone_counts(matchers), _worst_series(matchers)]}
     rows = {service_heading(service): _service_row(service) for service in services}
     about = f"The services of the family {family}: most urgent series, utilization and throttling."
-    return Board(family.value, title, about, matchers, first | rows, has_zone_variable=True)
+    return Board(family.value, title, about, matchers, first_row | rows, has_zone_variable=True)
 
 
-def _counts(matchers: Matchers) -> list[AnyPanel]:
+def _zone_counts(matchers: Matchers) -> list[AnyPanel]:
     return [
         stat_panel(zone.word.capitalize(), about, promql.count_in_zone(zone, matchers), color=COLORS[zone])
         for zone, about in COUNTED_ZONES.items()
     ]
 
 
-def _worst(matchers: Matchers) -> AnyPanel:
+def _worst_series(matchers: Matchers) -> AnyPanel:
     columns = {
-        "zone": promql.worst(matchers),
+        "zone": promql.most_urgent(matchers),
         **{
-            name: promql.column_of_worst(expr, matchers)
+            name: promql.column_of_most_urgent(expr, matchers)
             for name, expr in {
                 "utilization": promql.series("headroom_utilization_ratio", matchers),
                 "usage": f"max {promql.BY_SERIES_AND_UNIT} ({promql.select('headroom_usage', matchers)})",
@@ -109,14 +109,14 @@ def _worst(matchers: Matchers) -> AnyPanel:
     )
 
 
-def _throttled(matchers: Matchers, width: int = 24) -> AnyPanel:
+def _throttled_chart(matchers: Matchers, width: int = 24) -> AnyPanel:
     highest = promql.highest(f"{promql.series('headroom_saturation', matchers)} > 0")
     throttled = promql.or_zero(highest, promql.all_series(matchers))
     about = "Throttled or delayed demand per second, where AWS reports it."
     return series_chart("Throttled per second", about, [query(throttled, SIGNAL_LEGEND)]).span(width)
 
 
-def _projection(matchers: Matchers) -> list[AnyPanel]:
+def _forecast_panels(matchers: Matchers) -> list[AnyPanel]:
     highest = promql.or_none(promql.highest(promql.series("headroom_utilization_ratio", matchers)))
     about = (
         "By the usage of 14 days; series at the limit, or with less than two days of history, have no bar."
@@ -126,7 +126,7 @@ def _projection(matchers: Matchers) -> list[AnyPanel]:
         utilization_chart(
             "Highest utilization", "Usage divided by the limit in force.", highest, Band(), SIGNAL_LEGEND
         ),
-        bar_panel(title, about, promql.probable(matchers, "24h"), SIGNAL_LEGEND, Band()),
+        bar_panel(title, about, promql.highest_probabilities(matchers, "24h"), SIGNAL_LEGEND, Band()),
     ]
 
 
@@ -134,8 +134,8 @@ def _blind_spots(matchers: Matchers) -> Iterator[AnyPanel]:
     about = "Cells (an account in a region) that were never completely read, or not for 15 minutes."
     yield stat_panel("Blind cells", about, promql.blind_cells(matchers), color="red")
     failed = promql.or_zero(f"sum (increase({promql.FAILED_CALLS}[1h]))")
-    title, calls = "Failed calls in an hour", "Calls that AWS denied, throttled or did not answer."
-    yield stat_panel(title, calls, failed, color="orange")
+    title, about = "Failed calls in an hour", "Calls that AWS denied, throttled or did not answer."
+    yield stat_panel(title, about, failed, color="orange")
     about = "Signals with stale series, which lack a recent sample, or with unobservable series."
     yield table_panel(
         "Signals without samples", about, {"series": promql.without_samples(matchers)}, sort="series"
@@ -148,5 +148,5 @@ def _service_row(service: Service) -> list[AnyPanel]:
     about = f"Usage divided by the limit in force, of the {promql.MAX_LINES} most used limits."
     return [
         utilization_chart("Utilization", about, utilization, Band(), SIGNAL_LEGEND).span(12),
-        _throttled(matchers, width=12),
+        _throttled_chart(matchers, width=12),
     ]

@@ -50,11 +50,11 @@ SERIES_PAGE = "/d/headroom-series?${datasource:queryparam}&${__url_time_range}&"
 
 
 def query(expr: str, legend: str = "", ref: str = "A", instant: bool = False) -> Dataquery:
-    """Return a range query, or an instant query whose result is a table."""
-    built = Dataquery().expr(expr).ref_id(ref).datasource(DATASOURCE)
+    """Return a range query, or an instant query whose result is a table. ref: the id of the query."""
+    dataquery = Dataquery().expr(expr).ref_id(ref).datasource(DATASOURCE)
     if legend:
-        built = built.legend_format(legend)
-    return built.instant().format(PromQueryFormat.TABLE) if instant else built.range()
+        dataquery = dataquery.legend_format(legend)
+    return dataquery.instant().format(PromQueryFormat.TABLE) if instant else dataquery.range()
 
 
 def link(title: str, url: str, new_tab: bool = False) -> Builder[DashboardLink]:
@@ -83,7 +83,7 @@ def zone_mappings() -> list[ValueMapping]:
 
 
 def nan_mapping() -> list[ValueMapping]:
-    """Return a mapping that shows NaN as words."""
+    """Return a mapping that shows NaN as the word `unknown`."""
     unknown = ValueMappingResult(text="unknown")
     return [SpecialValueMap(DashboardSpecialValueMapOptions(SpecialValueMatch.NULL_AND_NAN, unknown))]
 
@@ -162,7 +162,7 @@ def utilization_chart(
 
 
 def bar_panel(title: str, about: str, expr: str, legend: str, band: Band) -> bargauge.Panel:
-    """Return a panel with the current utilizations as bars."""
+    """Return a panel with the current ratio of each series as a bar, coloured by the band."""
     return (
         bargauge.Panel()
         .title(title)
@@ -200,14 +200,18 @@ def timeline_panel(title: str, about: str, expr: str, legend: str) -> statetimel
 def table_panel(
     title: str, about: str, columns: Mapping[str, str], hidden: Sequence[str] = (), sort: str = ""
 ) -> table.Panel:
-    """Return a table of labels with one column per query; rows with the same labels are merged."""
+    """Return a table of labels with one column per query; rows with the same labels are merged.
+
+    columns: the queries by the name of their column. hidden: the labels that are not shown. sort: the column
+    by which rows are sorted, the highest value first.
+    """
     panel = table.Panel().title(title).description(about).datasource(DATASOURCE)
     references = dict(zip(columns, "ABCDEFGH", strict=False))
     for name, ref in references.items():
         panel = panel.with_target(query(columns[name], ref=ref, instant=True))
     values = {f"Value #{ref}": name for name, ref in references.items()}
-    renamed = values if len(values) > 1 else {"Value": next(iter(columns))}
-    organize = {"excludeByName": dict.fromkeys(("Time", *hidden), True), "renameByName": renamed}
+    column_names = values if len(values) > 1 else {"Value": next(iter(columns))}
+    organize = {"excludeByName": dict.fromkeys(("Time", *hidden), True), "renameByName": column_names}
     if sort:
         panel = panel.sort_by([TableSortByFieldState().display_name(sort).desc(True)])
     return (

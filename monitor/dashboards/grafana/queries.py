@@ -1,4 +1,4 @@
-"""The PromQL of the dashboards.
+"""The PromQL of the dashboards: each function returns a query, or a part of one.
 
 Without data, a chart has an empty line whose name says so, and a count is not shown as 0.
 """
@@ -23,10 +23,10 @@ FAILED_CALLS = 'headroom_aws_calls_total{code!=""}'
 MAX_ROWS = 50  # rows of a table
 MAX_LINES = 10  # lines of a chart
 
-SELECTED: Matchers = {
-    exported_name(name): f'=~"${name}"' for name in VARIABLES
-}  # for variables with several values
-SINGLE: Matchers = {exported_name(name): f'="${name}"' for name in VARIABLES}  # for variables with one value
+# For variables with several values.
+SELECTED: Matchers = {exported_name(name): f'=~"${name}"' for name in VARIABLES}
+# For variables with one value.
+SINGLE: Matchers = {exported_name(name): f'="${name}"' for name in VARIABLES}
 
 
 def of_services(services: Iterable[str]) -> Matchers:
@@ -34,10 +34,10 @@ def of_services(services: Iterable[str]) -> Matchers:
     return {**SELECTED, SERVICE: f'=~"{"|".join(services)}"'}
 
 
-def select(metric: str, matchers: Matchers, labels: tuple[str, ...] = SERIES_LABELS, **more: str) -> str:
-    """Return a selector of a metric. labels: the labels of `matchers` to use; more: further matchers."""
-    chosen = {label: matchers[label] for label in labels} | more
-    return f"{metric}{{{','.join(label + match for label, match in chosen.items())}}}"
+def select(metric: str, matchers: Matchers, labels: tuple[str, ...] = SERIES_LABELS, **further: str) -> str:
+    """Return a selector of a metric. labels: the labels of `matchers` to use. further: other matchers."""
+    used = {label: matchers[label] for label in labels} | further
+    return f"{metric}{{{','.join(label + match for label, match in used.items())}}}"
 
 
 def series(metric: str, matchers: Matchers) -> str:
@@ -47,8 +47,8 @@ def series(metric: str, matchers: Matchers) -> str:
 
 def usage(matchers: Matchers) -> str:
     """Return the usage, or its upper bound where CloudWatch only bounds it."""
-    known, bound = (series(f"headroom_usage{suffix}", matchers) for suffix in ("", "_upper_bound"))
-    return f"({known} or {bound})"
+    exact, bound = (series(f"headroom_usage{suffix}", matchers) for suffix in ("", "_upper_bound"))
+    return f"({exact} or {bound})"
 
 
 def or_none(expression: str, placeholder: str = "no samples") -> str:
@@ -67,8 +67,8 @@ def or_zero(expression: str, samples: str = "headroom_build_info") -> str:
 
 def count_in_zone(zone: Zone, matchers: Matchers) -> str:
     """Return the number of series in a zone."""
-    counted = select("headroom_series", matchers, GROUP_LABELS, zone=f'="{zone.word}"')
-    return or_zero(f"sum ({counted})", all_series(matchers))
+    in_zone = select("headroom_series", matchers, GROUP_LABELS, zone=f'="{zone.word}"')
+    return or_zero(f"sum ({in_zone})", all_series(matchers))
 
 
 def all_series(matchers: Matchers) -> str:
@@ -76,15 +76,15 @@ def all_series(matchers: Matchers) -> str:
     return select("headroom_series", matchers, GROUP_LABELS)
 
 
-def worst(matchers: Matchers) -> str:
+def most_urgent(matchers: Matchers) -> str:
     """Return the zones of the MAX_ROWS most urgent series in the selected zone or a worse one."""
     return f"topk({MAX_ROWS}, {series('headroom_zone', matchers)} >= $zone)"
 
 
-def column_of_worst(expression: str, matchers: Matchers) -> str:
-    """Return another metric of the series of `worst`; NaN for series without it."""
+def column_of_most_urgent(expression: str, matchers: Matchers) -> str:
+    """Return another metric of the series of `most_urgent`; NaN for series without it."""
     unknown = f"{series('headroom_zone', matchers)} * NaN"
-    return f"({expression} or {ON_SERIES} {unknown})\nand {ON_SERIES}\n{worst(matchers)}"
+    return f"({expression} or {ON_SERIES} {unknown})\nand {ON_SERIES}\n{most_urgent(matchers)}"
 
 
 def highest(expression: str) -> str:
@@ -92,7 +92,7 @@ def highest(expression: str) -> str:
     return f"topk({MAX_LINES}, {expression})"
 
 
-def probable(matchers: Matchers, horizon: str) -> str:
+def highest_probabilities(matchers: Matchers, horizon: str) -> str:
     """Return the highest probabilities of reaching the limit in a horizon, without series at the limit."""
     probability = select("headroom_limit_reach_probability", matchers, horizon=f'="{horizon}"')
     return or_none(f"topk({MAX_LINES}, max {BY_SERIES} ({probability}) < 1)", "no forecast yet")
@@ -117,8 +117,9 @@ def age(metric: str, matchers: Matchers, labels: tuple[str, ...]) -> str:
 
 def blind_cells(matchers: Matchers) -> str:
     """Return the number of cells that were never completely read, or not for 15 minutes."""
-    cell = (ACCOUNT, REGION)
-    read = f"max by ({', '.join(cell)}) ({select('headroom_poll_timestamp_seconds', matchers, cell)})"
-    counts = select("headroom_series", matchers, cell)
-    known = f"max by ({', '.join(cell)}) ({counts})"
-    return or_zero(f"count ((time() - {read} > 900) or ({known} unless {read}))", counts)
+    cell_labels = (ACCOUNT, REGION)
+    polls = select("headroom_poll_timestamp_seconds", matchers, cell_labels)
+    last_poll = f"max by ({', '.join(cell_labels)}) ({polls})"
+    counts = select("headroom_series", matchers, cell_labels)
+    known_cells = f"max by ({', '.join(cell_labels)}) ({counts})"
+    return or_zero(f"count ((time() - {last_poll} > 900) or ({known_cells} unless {last_poll}))", counts)

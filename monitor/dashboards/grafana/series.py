@@ -29,18 +29,18 @@ PAGE = "${headroom}/?" + "&".join(f"{name}=${{{name}:percentencode}}" for name i
 def series_board(services: Iterable[Service]) -> Board:
     """Return the dashboard of a single series, to which the panels of other dashboards link.
 
-    services: the services of which the series may be; the chart of usage has their units.
+    services: all services; the chart of usage shows the units of their signals.
     """
     return Board(
         "series",
         "Series",
         "One signal of one resource: usage, limit in force, and throttling.",
         promql.SINGLE,
-        {"Now": _now(), "Over time": _over_time(services)},
+        {"Now": _panels_of_now(), "Over time": _panels_over_time(services)},
     )
 
 
-def _now() -> list[AnyPanel]:
+def _panels_of_now() -> list[AnyPanel]:
     zone = promql.or_none(promql.series("headroom_zone", promql.SINGLE))
     utilization = promql.or_none(promql.series("headroom_utilization_ratio", promql.SINGLE))
     age = f"time() - {promql.series('headroom_sample_timestamp_seconds', promql.SINGLE)}"
@@ -66,7 +66,7 @@ def _now() -> list[AnyPanel]:
     ]
 
 
-def _over_time(services: Iterable[Service]) -> list[AnyPanel]:
+def _panels_over_time(services: Iterable[Service]) -> list[AnyPanel]:
     by_unit = "max by (resource, unit)"
     targets = [
         query(
@@ -98,14 +98,14 @@ def _over_time(services: Iterable[Service]) -> list[AnyPanel]:
         chart_panel(
             "Throttled per second", "Throttled or delayed demand.", [query(throttled, "throttled")]
         ).span(12),
-        *_forecast(),
+        *_forecast_panels(),
     ]
 
 
-def _forecast() -> Iterator[AnyPanel]:
+def _forecast_panels() -> Iterator[AnyPanel]:
     """Yield the probability of reaching the limit, and quantiles of the time until then."""
-    family, nothing = "headroom_limit_reach_probability", "no forecast yet"
-    probability = promql.or_none(promql.by_label(family, promql.SINGLE, "horizon"), nothing)
+    family, no_forecast = "headroom_limit_reach_probability", "no forecast yet"
+    probability = promql.or_none(promql.by_label(family, promql.SINGLE, "horizon"), no_forecast)
     about = "By the usage of the last 14 days; no sample before two days of history."
     yield (
         chart_panel("Probability of reaching the limit", about, [query(probability, "within {{horizon}}")])
@@ -115,10 +115,10 @@ def _forecast() -> Iterator[AnyPanel]:
         .span(12)
     )
     times = promql.by_label("headroom_limit_reach_timestamp_seconds", promql.SINGLE, "percentile")
-    left = promql.or_none(f"{times} - time()", nothing)
+    time_left = promql.or_none(f"{times} - time()", no_forecast)
     about = "If the limit is reached: after this time, by percentile of the possible times."
     yield (
-        chart_panel("Time until the limit is reached", about, [query(left, "{{percentile}} % of times")])
+        chart_panel("Time until the limit is reached", about, [query(time_left, "{{percentile}} % of times")])
         .unit(units.Seconds)
         .span(12)
     )

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from collectors.base import per_second
-from monitor.cost import bills as cost
-from monitor.cost.bills import Bill, MetricUse
+from monitor.cost.bills import Bill, MetricUse, bills
 from monitor.cost.prices import (
     LIST_PRICES,
     LIST_PRICES_OF_ACCOUNTS,
@@ -27,7 +26,7 @@ from tests.telemetries import Telemetries
 UPDATE_DOLLARS = LIST_PRICES.amount(updates=1) or 0.0  # for an update with its delivery
 
 
-def fleet_of_two() -> Fleet:
+def fleet_of_two_streams() -> Fleet:
     """Return two streams with two metrics each, and a usage without metrics, which costs nothing."""
     fleet = Fleet()
     for name in ("orders", "clicks"):
@@ -36,13 +35,13 @@ def fleet_of_two() -> Fleet:
     return fleet
 
 
-def billed(
+def bills_by_labels(
     fleet: Fleet, interval: float = 300, telemetry: Telemetries | None = None
 ) -> tuple[Mapping[LabelValues, Bill], Mapping[LabelValues, Bill]]:
-    """Return the bills by service, and by cell."""
+    """Return the bills by service, and by cell. What no series uses has empty labels."""
     measured = (telemetry or Telemetries()).cost.measured()
     prices = telemetry.cost.prices if telemetry else LIST_PRICES_OF_ACCOUNTS
-    services, cells = cost.bills(MetricUse.of(fleet, NOW, prices), measured, interval)
+    services, cells = bills(MetricUse.of(fleet, NOW, prices), measured, interval)
     return {bill.labels: bill for bill in services}, {bill.labels: bill for bill in cells}
 
 
@@ -50,16 +49,16 @@ CELL = ACCOUNT, REGION
 
 
 def test_the_cost_of_polling_depends_on_the_interval() -> None:
-    services, cells = billed(fleet_of_two())
-    plan = cells[CELL].projected
-    assert (plan.polled_metrics, plan.streamed_metrics) == (4, 0)
-    assert plan.monthly_dollars == pytest.approx(4 * 0.01 / 1000 * SECONDS_PER_MONTH / 300)
+    services, cells = bills_by_labels(fleet_of_two_streams())
+    projected_cost = cells[CELL].projected
+    assert (projected_cost.polled_metrics, projected_cost.streamed_metrics) == (4, 0)
+    assert projected_cost.monthly_dollars == pytest.approx(4 * 0.01 / 1000 * SECONDS_PER_MONTH / 300)
     assert {labels: bill.projected.polled_metrics for labels, bill in services.items()} == {
         ("kinesis",): 4,
         ("lambda",): 0,
     }
-    _, faster = billed(fleet_of_two(), 60)
-    assert faster[CELL].projected.monthly_dollars == pytest.approx(plan.monthly_dollars * 5)
+    _, faster = bills_by_labels(fleet_of_two_streams(), 60)
+    assert faster[CELL].projected.monthly_dollars == pytest.approx(projected_cost.monthly_dollars * 5)
 
 
 @pytest.mark.parametrize(("interval", "seconds"), [(60, 300), (300, 300), (600, 600)])
@@ -67,33 +66,33 @@ def test_a_metric_of_a_longer_period_is_billed_once_a_period(interval: float, se
     fleet = Fleet()
     slow = replace(traffic.of(StreamName="orders"), period=300)
     add(fleet, key("orders"), usage=per_second(slow), throttled=None)
-    plan = billed(fleet, interval)[1][CELL].projected
-    assert plan.polled_metrics == 1
-    assert plan.monthly_dollars == pytest.approx(0.01 / 1000 * SECONDS_PER_MONTH / seconds)
+    projected_cost = bills_by_labels(fleet, interval)[1][CELL].projected
+    assert projected_cost.polled_metrics == 1
+    assert projected_cost.monthly_dollars == pytest.approx(0.01 / 1000 * SECONDS_PER_MONTH / seconds)
 
 
 def test_a_metric_that_two_series_share_counts_once() -> None:
-    fleet = fleet_of_two()
+    fleet = fleet_of_two_streams()
     shared = per_second(traffic.of(StreamName=key("orders").id))
     add(fleet, key("orders", "kinesis.stream_write_records"), usage=shared, throttled=None)
-    services, cells = billed(fleet)
+    services, cells = bills_by_labels(fleet)
     assert (services["kinesis",].projected.polled_metrics, cells[CELL].projected.polled_metrics) == (4, 4)
 
 
 def test_the_cost_of_streaming_depends_on_the_number_of_updates() -> None:
-    fleet = fleet_of_two()
+    fleet = fleet_of_two_streams()
     rows = np.array(list(fleet.metrics(CELL).values())[:1], np.int32)
     fleet.rings.write_streamed(rows, np.array([NOW - 1], np.int32), np.ones(1, np.float32), NOW)
     fleet.rings.mark_read(rows, NOW - 1)
-    plan = billed(fleet)[1][CELL].projected
-    assert (plan.polled_metrics, plan.streamed_metrics) == (3, 1)
-    assert plan.monthly_dollars == pytest.approx(
+    projected_cost = bills_by_labels(fleet)[1][CELL].projected
+    assert (projected_cost.polled_metrics, projected_cost.streamed_metrics) == (3, 1)
+    assert projected_cost.monthly_dollars == pytest.approx(
         3 * 0.01 / 1000 * SECONDS_PER_MONTH / 300 + UPDATE_DOLLARS * SECONDS_PER_MONTH / 60
     )
 
 
 def test_an_empty_fleet_costs_nothing() -> None:
-    assert billed(Fleet()) == ({}, {})
+    assert bills_by_labels(Fleet()) == ({}, {})
 
 
 def test_measured_requests_are_summed_by_service_and_by_cell() -> None:
@@ -103,7 +102,7 @@ def test_measured_requests_are_summed_by_service_and_by_cell() -> None:
     telemetry.aws.count_requested_metrics(ACCOUNT, REGION, "lambda", 100)
     telemetry.stream.count_updates(ACCOUNT, REGION, "lambda", 3000)
     telemetry.stream.count_updates("", "", "", 1000)
-    services, cells = billed(fleet_of_two(), telemetry=telemetry)
+    services, cells = bills_by_labels(fleet_of_two_streams(), telemetry=telemetry)
     kinesis, lambda_ = services["kinesis",].measured, services["lambda",].measured
     assert (kinesis.requested, kinesis.updates) == (2500, 0)
     assert (lambda_.requested, lambda_.updates) == (100, 3000)
@@ -121,7 +120,7 @@ def test_updates_that_no_series_uses_add_up_equally_by_service_and_by_cell() -> 
     telemetry.stream.count_updates(ACCOUNT, REGION, "lambda", 3000)
     telemetry.stream.count_updates("", "", "lambda", 500)  # of an account that nobody watches
     telemetry.stream.count_updates("", "", "", 1000)  # of a metric that no signal reads
-    services, cells = billed(fleet_of_two(), telemetry=telemetry)
+    services, cells = bills_by_labels(fleet_of_two_streams(), telemetry=telemetry)
     assert services["",].measured == cells["", ""].measured
     assert services["",].measured.updates == 1500
     assert services["lambda",].measured.updates == cells[CELL].measured.updates == 3000
@@ -156,13 +155,13 @@ def test_changed_prices_apply_only_to_later_requests() -> None:
     for _ in range(1000):
         telemetry.aws.count_metric_listing(ACCOUNT, REGION, "kinesis")
     assert dollars() == pytest.approx(0.115)
-    (cell,) = billed(Fleet(), telemetry=telemetry)[1].values()
+    (cell,) = bills_by_labels(Fleet(), telemetry=telemetry)[1].values()
     assert (cell.measured.requested, cell.measured.listings) == (2000, 1000)
     assert cell.measured.dollars == pytest.approx(0.115)
 
 
-# An account of each partition, with its region.
-ACCOUNTS = {"1": "cn-north-1", "2": "us-gov-west-1", "3": REGION}
+# The region of an account of each partition.
+REGIONS_BY_ACCOUNT = {"1": "cn-north-1", "2": "us-gov-west-1", "3": REGION}
 PARTITIONS = {"1": "aws-cn", "2": "aws-us-gov", "3": "aws"}
 MONTHLY_REQUESTS = 2 * SECONDS_PER_MONTH / 300  # for the two metrics of a stream
 
@@ -172,9 +171,9 @@ def fleet_of_partitions(table: PriceTable = PRICES) -> tuple[Fleet, Telemetries]
     fleet, telemetry = Fleet(), Telemetries()
     telemetry.cost.set_prices(table)
     telemetry.aws.partitions |= PARTITIONS
-    for account, region in ACCOUNTS.items():
-        for place in (region, "global"):
-            add(fleet, key("orders")._replace(account=account, region=place))
+    for account, region in REGIONS_BY_ACCOUNT.items():
+        for cell_region in (region, "global"):
+            add(fleet, key("orders")._replace(account=account, region=cell_region))
         telemetry.aws.count_requested_metrics(account, "global", "kinesis", 1000)
         telemetry.aws.count_metric_listing(account, region, "kinesis")
     return fleet, telemetry
@@ -182,13 +181,13 @@ def fleet_of_partitions(table: PriceTable = PRICES) -> tuple[Fleet, Telemetries]
 
 def test_each_account_pays_the_prices_of_its_partition_and_dollars_alone_are_added_up() -> None:
     fleet, telemetry = fleet_of_partitions()
-    services, cells = billed(fleet, telemetry=telemetry)
+    services, cells = bills_by_labels(fleet, telemetry=telemetry)
     assert {labels: bill.currency for labels, bill in cells.items()} == {
-        (account, place): {"1": "CNY", "2": "", "3": "USD"}[account]
-        for account, region in ACCOUNTS.items()
-        for place in (region, "global")
+        (account, cell_region): {"1": "CNY", "2": "", "3": "USD"}[account]
+        for account, region in REGIONS_BY_ACCOUNT.items()
+        for cell_region in (region, "global")
     }
-    china, gov, commercial = (cells[account, "global"] for account in ACCOUNTS)
+    china, gov, commercial = (cells[account, "global"] for account in REGIONS_BY_ACCOUNT)
     assert china.monthly_amount == pytest.approx(MONTHLY_REQUESTS * 0.0651 / 1000)
     assert china.measured_amount == pytest.approx(0.0651)
     assert cells["1", "cn-north-1"].measured_amount == pytest.approx(0.0622 / 1000)
@@ -210,13 +209,13 @@ def test_each_account_pays_the_prices_of_its_partition_and_dollars_alone_are_add
 def test_updates_at_an_unknown_price_cost_an_unknown_amount() -> None:
     fleet, telemetry = fleet_of_partitions()
     telemetry.stream.count_updates("1", "cn-north-1", "kinesis", 1000)
-    _, cells = billed(fleet, telemetry=telemetry)
+    _, cells = bills_by_labels(fleet, telemetry=telemetry)
     assert cells["1", "cn-north-1"].measured_amount is None
 
 
 def test_costs_at_configured_and_at_list_prices_in_dollars_are_added_up() -> None:
     fleet, telemetry = fleet_of_partitions({**PRICES, "aws-us-gov": replace(LIST_PRICES, metric=0.02 / 1000)})
-    services, cells = billed(fleet, telemetry=telemetry)
+    services, cells = bills_by_labels(fleet, telemetry=telemetry)
     assert cells["2", "global"].measured_amount == pytest.approx(0.02)
     assert services["kinesis",].measured.dollars == pytest.approx(0.03 + 2 * 0.01 / 1000)
     assert services["kinesis",].projected.monthly_dollars == pytest.approx(2 * MONTHLY_REQUESTS * 0.03 / 1000)
@@ -225,7 +224,7 @@ def test_costs_at_configured_and_at_list_prices_in_dollars_are_added_up() -> Non
 def test_a_service_billed_only_in_another_currency_has_no_bill_in_dollars() -> None:
     telemetry = Telemetries()
     telemetry.aws.partitions[ACCOUNT] = "aws-cn"
-    services, cells = billed(fleet_of_two(), telemetry=telemetry)
+    services, cells = bills_by_labels(fleet_of_two_streams(), telemetry=telemetry)
     assert [*services] == [("lambda",)]  # it has no metrics, so costs nothing in any currency
     assert cells[CELL].monthly_amount == pytest.approx(2 * MONTHLY_REQUESTS * 0.0651 / 1000)
 
@@ -237,11 +236,15 @@ def test_a_pruned_part_costs_rare_checks_and_a_share_of_its_aggregate() -> None:
         add(fleet, key(str(number)))
     rings = fleet.rings
     rings.cadence[: rings.size] = 5
-    parts = rings.bound[: rings.size] != NO_BOUND
-    before = billed(fleet)[1][CELL].projected
-    assert (before.polled_metrics, before.pruned_metrics, before.pruned_dollars) == (9, 0, 0)
-    rings.pruned[: rings.size] = parts
-    services, cells = billed(fleet)
+    has_aggregate = rings.bound[: rings.size] != NO_BOUND
+    before = bills_by_labels(fleet)[1][CELL].projected
+    assert (before.polled_metrics, before.pruned_metrics, before.pruned_dollars) == (
+        9,
+        0,
+        0,
+    )  # two of each stream, and the aggregate
+    rings.pruned[: rings.size] = has_aggregate
+    services, cells = bills_by_labels(fleet)
     after = cells[CELL].projected
     saved = 4 * 0.01 / 1000 * SECONDS_PER_MONTH / 60 * (1 / 5 - 1 / PRUNED_INTERVAL)
     assert after.pruned_metrics == 4
@@ -249,8 +252,9 @@ def test_a_pruned_part_costs_rare_checks_and_a_share_of_its_aggregate() -> None:
     assert after.monthly_dollars == pytest.approx(before.monthly_dollars - saved)
     assert services["kinesis",].projected == after
     rings.pruned[: rings.size] = False
+    # The aggregate, which the series of all four streams use, is read no longer.
     rings.cadence[: rings.size][rings.use_count[: rings.size] == 4] = NOT_READ
-    assert billed(fleet)[1][CELL].projected.polled_metrics == 8
+    assert bills_by_labels(fleet)[1][CELL].projected.polled_metrics == 8
 
 
 def test_idle_metrics_cost_less_and_their_listing_is_billed() -> None:
@@ -259,11 +263,11 @@ def test_idle_metrics_cost_less_and_their_listing_is_billed() -> None:
         add(fleet, key(str(number)), throttled=None)
     rings = fleet.rings
     rings.cadence[: rings.size] = rings.cadence_if_active[: rings.size] = 15
-    before = billed(fleet)[1][CELL].projected
+    before = bills_by_labels(fleet)[1][CELL].projected
     assert (before.idle_metrics, before.idle_dollars, before.listed_dollars) == (0, 0, 0)
     rings.idle_since[:3], rings.cadence[:3] = 1, 60
     fleet.monthly_lists[CELL] = 2922.0
-    services, cells = billed(fleet)
+    services, cells = bills_by_labels(fleet)
     after = cells[CELL].projected
     saved = 3 * 0.01 / 1000 * SECONDS_PER_MONTH / 60 * (1 / 15 - 1 / 60)
     assert after.idle_metrics == 3

@@ -23,19 +23,20 @@ def purchases_of(fleet: Fleet) -> list[IdlePurchase]:
 
 
 def add_stream(
-    fleet: Fleet, name: str, number: int, *runs: tuple[int, float], region: str = PRICED_REGION
+    fleet: Fleet, name: str, shard_count: int, *runs: tuple[int, float], region: str = PRICED_REGION
 ) -> None:
-    """Add a stream of `number` shards.
+    """Add a stream with a number of shards.
 
-    runs: its utilization in bytes, as in `add_used_series`; in records it is half.
+    runs: the minutes and the utilization in bytes of each period, as in `add_used_series`; the utilization in
+    records is half of it.
     """
-    add_used_series(fleet, stream(name, region), *runs, limit=number * MIB)
+    add_used_series(fleet, stream(name, region), *runs, limit=shard_count * MIB)
     halves = [(length, value / 2) for length, value in runs]
-    add_used_series(fleet, stream(name, region, "stream_write_records"), *halves, limit=number * 1000)
+    add_used_series(fleet, stream(name, region, "stream_write_records"), *halves, limit=shard_count * 1000)
 
 
 @pytest.mark.parametrize(
-    ("number", "runs", "spare"),
+    ("shard_count", "runs", "spare"),
     [  # with the shards that are left, the peak is at 55 %, the middle of the band, or below
         (8, [(180, 0.08)], 6),
         (8, [(180, 0.30)], 3),
@@ -48,10 +49,10 @@ def add_stream(
     ],
 )
 def test_after_the_proposed_reduction_the_peak_is_in_the_middle_of_the_band(
-    number: int, runs: list[tuple[int, float]], spare: int
+    shard_count: int, runs: list[tuple[int, float]], spare: int
 ) -> None:
     fleet = Fleet()
-    add_stream(fleet, "audit", number, *runs)
+    add_stream(fleet, "audit", shard_count, *runs)
     idle = purchases_of(fleet)
     assert [purchase.spare_text for purchase in idle] == (
         [f"{spare} shard{'s' if spare > 1 else ''}"] if spare else []
@@ -84,7 +85,8 @@ def test_signals_of_one_purchase_are_one_finding() -> None:
 def test_a_purchase_is_not_idle_while_the_usage_of_a_part_is_unknown() -> None:
     fleet = Fleet()
     add_stream(fleet, "audit", 8, (180, 0.08))
-    add_used_series(fleet, stream("audit/asleep", PRICED_REGION, "efo_read_bytes"), limit=8 * 2 * MIB)
+    without_samples = stream("audit/asleep", PRICED_REGION, "efo_read_bytes")
+    add_used_series(fleet, without_samples, limit=8 * 2 * MIB)
     assert purchases_of(fleet) == []
 
 
@@ -96,7 +98,7 @@ def test_a_purchase_is_not_idle_while_the_usage_of_a_part_is_unknown() -> None:
         ("shard_write_bytes", "audit/shardId-000000000000", MIB),
     ],
 )
-def test_a_purchase_is_not_idle_if_one_of_its_series_is_used(
+def test_a_purchase_is_not_idle_if_one_of_its_series_is_within_its_band(
     signal: str, resource: str, limit: float
 ) -> None:
     fleet = Fleet()
@@ -134,9 +136,9 @@ def test_an_unknown_price_is_shown_as_unknown() -> None:
     )
 
 
-def unknown_purchase(**more: Any) -> tuple[Key, dict[str, Any]]:
+def unknown_purchase() -> tuple[Key, dict[str, Any]]:
     """Return a key, and arguments of `add_used_series`, for a series whose size of purchase is unknown."""
-    return key("etl/live", "rds.iops"), {"limit": 150.0, **more}
+    return key("etl/live", "rds.iops"), {"limit": 150.0}
 
 
 def test_an_idle_purchase_without_a_price_is_shown_with_its_limit() -> None:
@@ -156,7 +158,7 @@ def test_an_idle_purchase_without_a_price_is_shown_with_its_limit() -> None:
     )
 
 
-def test_an_idle_purchase_with_an_override_as_its_limit_has_no_price() -> None:
+def test_an_idle_purchase_whose_limit_is_an_override_has_no_price() -> None:
     fleet = Fleet()
     add_used_series(
         fleet, stream("audit", PRICED_REGION), (180, 0.08), limit=8 * MIB, source=LimitSource.OVERRIDE

@@ -54,19 +54,19 @@ async def test_an_update_is_charged_once_to_the_service_that_reads_it_or_to_none
         await ingest.ingest(delivery(lines(updates_sent)))
     ingest.close()
 
-    def counted(family: str, account: str, region: str, service: str) -> float | None:
+    def counter_value(family: str, account: str, region: str, service: str) -> float | None:
         labels = {"aws_account": account, "aws_region": region, "aws_service": service}
         return telemetry.registry.get_sample_value(family, labels)
 
-    updates = "headroom_stream_updates_total"
+    updates_family = "headroom_stream_updates_total"
     updates_by_service = {
-        service: counted(updates, ACCOUNT, REGION, service) for service in ("kinesis", "lambda")
+        service: counter_value(updates_family, ACCOUNT, REGION, service) for service in ("kinesis", "lambda")
     }
     assert updates_by_service == {"kinesis": 3, "lambda": 1}
-    assert counted(updates, ACCOUNT, REGION, "autoscaling") == 1
-    assert counted(updates, "", "", "") == 1
-    assert counted(updates, "", "", "kinesis") == 1
-    assert counted(updates, "999999999999", REGION, "kinesis") is None
-    assert counted("headroom_estimated_cost_dollars_total", ACCOUNT, REGION, "kinesis") == pytest.approx(
-        3 * UPDATE_DOLLARS
-    )
+    assert counter_value(updates_family, ACCOUNT, REGION, "autoscaling") == 1
+    assert counter_value(updates_family, "", "", "") == 1
+    assert counter_value(updates_family, "", "", "kinesis") == 1
+    assert counter_value(updates_family, "999999999999", REGION, "kinesis") is None
+    assert counter_value(
+        "headroom_estimated_cost_dollars_total", ACCOUNT, REGION, "kinesis"
+    ) == pytest.approx(3 * UPDATE_DOLLARS)

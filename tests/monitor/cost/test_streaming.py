@@ -26,7 +26,10 @@ ALWAYS_STREAMED = MINUTES_PER_MONTH * UPDATE_DOLLARS
 
 
 def fleet_of(metrics: Mapping[Metric, Sequence[int] | None], cadence: int = 1) -> Fleet:
-    """Return a fleet with a series for each metric, with points in these minutes; None: it was not read."""
+    """Return a fleet with a series for each metric.
+
+    metrics: by metric, the minutes of the window in which it has points; None: it was not read.
+    """
     fleet = Fleet()
     for number, metric in enumerate(metrics):
         add(fleet, key(f"s{number}"), usage=per_second(metric), throttled=None)
@@ -50,19 +53,21 @@ async def advice(
     return stream_advice(use, await Activity.of(fleet, use.cells), interval)
 
 
-def stream(name: str, metric: Metric = traffic) -> Metric:
+def metric_of_stream(name: str, metric: Metric = traffic) -> Metric:
     return metric.of(StreamName=name)
 
 
 EVERY_MINUTE = range(WINDOW)
 EVERY_OTHER_MINUTE = range(0, WINDOW, 2)
 NO_MINUTE: Sequence[int] = ()
-absent_is_zero = replace(traffic, name="PutRecords.Throttled", zero_when_absent=True)
-absent_is_unknown = replace(traffic, name="Gauge", zero_when_absent=False)
+ABSENT_IS_ZERO = replace(traffic, name="PutRecords.Throttled", zero_when_absent=True)
+ABSENT_IS_UNKNOWN = replace(traffic, name="Gauge", zero_when_absent=False)
 
 
 async def test_metrics_polled_each_minute_cost_less_as_a_stream() -> None:
-    (advised,) = await advice(fleet_of({stream("a"): EVERY_MINUTE, stream("b"): EVERY_OTHER_MINUTE}))
+    (advised,) = await advice(
+        fleet_of({metric_of_stream("a"): EVERY_MINUTE, metric_of_stream("b"): EVERY_OTHER_MINUTE})
+    )
     assert (advised.account, advised.region, advised.namespace) == (ACCOUNT, REGION, "AWS/Kinesis")
     assert (advised.names, advised.metrics) == ([traffic.name], 2)
     assert advised.polled_dollars == pytest.approx(2 * POLLED_EACH_MINUTE)
@@ -71,12 +76,12 @@ async def test_metrics_polled_each_minute_cost_less_as_a_stream() -> None:
 
 
 async def test_no_stream_is_advised_for_metrics_that_are_polled_seldom() -> None:
-    assert await advice(fleet_of({stream("a"): EVERY_MINUTE}, cadence=5)) == []
-    assert await advice(fleet_of({stream("a"): EVERY_MINUTE}), interval=300) == []
+    assert await advice(fleet_of({metric_of_stream("a"): EVERY_MINUTE}, cadence=5)) == []
+    assert await advice(fleet_of({metric_of_stream("a"): EVERY_MINUTE}), interval=300) == []
 
 
 async def test_a_stream_is_advised_for_metrics_that_seldom_have_points() -> None:
-    metrics = {stream(str(n), absent_is_zero): [7] if n == 0 else NO_MINUTE for n in range(10)}
+    metrics = {metric_of_stream(str(n), ABSENT_IS_ZERO): [7] if n == 0 else NO_MINUTE for n in range(10)}
     (advised,) = await advice(fleet_of(metrics, cadence=5))
     assert advised.polled_dollars == pytest.approx(10 * POLLED_EACH_MINUTE / 5)
     assert advised.streamed_dollars == pytest.approx(ALWAYS_STREAMED / WINDOW)
@@ -84,36 +89,45 @@ async def test_a_stream_is_advised_for_metrics_that_seldom_have_points() -> None
 
 async def test_a_metric_without_points_stays_polled_unless_absence_is_zero() -> None:
     # A name is not streamed if none of its metrics has a point.
-    assert await advice(fleet_of({stream("a", absent_is_zero): NO_MINUTE})) == []
+    assert await advice(fleet_of({metric_of_stream("a", ABSENT_IS_ZERO): NO_MINUTE})) == []
     (advised,) = await advice(
         fleet_of(
-            {stream("a", absent_is_unknown): EVERY_OTHER_MINUTE, stream("b", absent_is_unknown): NO_MINUTE}
+            {
+                metric_of_stream("a", ABSENT_IS_UNKNOWN): EVERY_OTHER_MINUTE,
+                metric_of_stream("b", ABSENT_IS_UNKNOWN): NO_MINUTE,
+            }
         )
     )
     assert advised.streamed_dollars == pytest.approx(ALWAYS_STREAMED / 2 + POLLED_EACH_MINUTE)
 
 
 async def test_only_the_metric_names_that_are_cheaper_to_stream_are_advised() -> None:
-    fleet = fleet_of({stream("a"): EVERY_MINUTE, stream("a", absent_is_unknown): EVERY_MINUTE})
-    fleet.rings.cadence[fleet.metrics(CELL)[metric_query(stream("a", absent_is_unknown))]] = 15
+    fleet = fleet_of(
+        {metric_of_stream("a"): EVERY_MINUTE, metric_of_stream("a", ABSENT_IS_UNKNOWN): EVERY_MINUTE}
+    )
+    fleet.rings.cadence[fleet.metrics(CELL)[metric_query(metric_of_stream("a", ABSENT_IS_UNKNOWN))]] = 15
     (advised,) = await advice(fleet)
     assert (advised.names, advised.metrics) == ([traffic.name], 1)
 
 
 async def test_additional_statistics_of_a_metric_cost_another_update() -> None:
-    highest, percentile = replace(traffic, stat="Maximum"), replace(traffic, stat="p99")
-    (advised,) = await advice(fleet_of({stream("a"): EVERY_MINUTE, stream("a", highest): EVERY_MINUTE}))
+    maximum, percentile = replace(traffic, stat="Maximum"), replace(traffic, stat="p99")
+    (advised,) = await advice(
+        fleet_of({metric_of_stream("a"): EVERY_MINUTE, metric_of_stream("a", maximum): EVERY_MINUTE})
+    )
     assert advised.streamed_dollars == pytest.approx(ALWAYS_STREAMED)
-    (advised,) = await advice(fleet_of({stream("a"): EVERY_MINUTE, stream("a", percentile): EVERY_MINUTE}))
+    (advised,) = await advice(
+        fleet_of({metric_of_stream("a"): EVERY_MINUTE, metric_of_stream("a", percentile): EVERY_MINUTE})
+    )
     assert advised.streamed_dollars == pytest.approx(2 * ALWAYS_STREAMED)
 
 
 async def test_no_stream_is_advised_for_longer_periods_other_partitions_and_streamed_metrics() -> None:
-    assert await advice(fleet_of({replace(stream("a"), period=300): EVERY_MINUTE})) == []
+    assert await advice(fleet_of({replace(metric_of_stream("a"), period=300): EVERY_MINUTE})) == []
     fleet = Fleet()
     add(fleet, key("a")._replace(region="cn-north-1"))
     assert await advice(fleet, prices=AccountPrices(partitions={ACCOUNT: "aws-cn"})) == []
-    fleet = fleet_of({stream("a"): EVERY_MINUTE})
+    fleet = fleet_of({metric_of_stream("a"): EVERY_MINUTE})
     rows: Ints = np.array([0], np.int32)
     fleet.rings.write_streamed(rows, np.array([NOW - 1], np.int32), np.ones(1, np.float32), NOW)
     fleet.rings.mark_read(rows, NOW - 1)
@@ -121,5 +135,5 @@ async def test_no_stream_is_advised_for_longer_periods_other_partitions_and_stre
 
 
 async def test_metrics_whose_points_are_unknown_are_assumed_to_have_a_point_each_minute() -> None:
-    (advised,) = await advice(fleet_of({stream("a"): None}))
+    (advised,) = await advice(fleet_of({metric_of_stream("a"): None}))
     assert advised.streamed_dollars == pytest.approx(ALWAYS_STREAMED)

@@ -13,7 +13,7 @@ from rules.signals import Service
 from tests.own_services import own_collector
 from tests.registries import REGISTRY, each_service
 
-WHY = {"why": "It fails.", "saturation": "Callers see it.", "remedy": ["Ask."]}
+TEXTS = {"why": "It fails.", "saturation": "Callers see it.", "remedy": ["Ask."]}
 DOCS = ["https://docs.aws.amazon.com/one/limits.html"]
 SIGNALS: dict[str, dict[str, Any]] = {
     "calls": {
@@ -24,7 +24,7 @@ SIGNALS: dict[str, dict[str, Any]] = {
         "quota": {"service": "own", "code": "L-12345678"},
         "unverified": "The unit is recalled.",
         "caveats": ["It is a mean."],
-        **WHY,
+        **TEXTS,
         "docs": DOCS,
     },
     "size": {
@@ -33,7 +33,7 @@ SIGNALS: dict[str, dict[str, Any]] = {
         "kind": "fixed",
         "tier": "detail",
         "command": "aws own resize --store=arn:{partition}:own:{store} --to {number} --url own.{suffix}",
-        **WHY,
+        **TEXTS,
         "docs": DOCS,
     },
 }
@@ -106,10 +106,10 @@ def test_a_runbook_has_the_sections_and_the_commands_of_each_signal(registry: Re
         "**Diagnosis:**",
         "**Mitigation:**",
     ]
-    quota = "--service-code own --quota-code L-12345678"
-    assert f"aws service-quotas get-service-quota {quota} --region REGION" in calls
-    increase = "aws service-quotas request-service-quota-increase"
-    assert f"{increase} {quota} --desired-value NUMBER --region REGION" in calls
+    quota_options = "--service-code own --quota-code L-12345678"
+    assert f"aws service-quotas get-service-quota {quota_options} --region REGION" in calls
+    increase_command = "aws service-quotas request-service-quota-increase"
+    assert f"{increase_command} {quota_options} --desired-value NUMBER --region REGION" in calls
     assert "Unverified: The unit is recalled." in calls
     assert "- It is a mean." in calls
     assert "aws own resize --store=arn:aws:own:STORE --to NUMBER --url own.amazonaws.com" in size

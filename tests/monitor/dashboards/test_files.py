@@ -30,12 +30,13 @@ from tests.telemetries import Telemetries
 
 @cache
 def files() -> Mapping[str, str]:
+    """Return the text of each generated rule file, by name."""
     return prometheus.files(REGISTRY.services.values())
 
 
 @cache
 def rules(service: str) -> list[dict[str, Any]]:
-    """Return the rules in the file of a service, or of `headroom` itself."""
+    """Return the rules in the file of a service, or in `headroom.yaml`."""
     groups = yaml.load(files()[f"{service}.yaml"], yaml.CSafeLoader)["groups"]
     return [rule for group in groups for rule in group["rules"]]
 
@@ -47,13 +48,13 @@ def alerts() -> Iterator[dict[str, Any]]:
 
 
 def test_the_rules_are_current() -> None:
-    """Run `headroom dashboards prometheus` if they are not."""
+    """If this fails, run `headroom dashboards prometheus`."""
     directory = ROOT / "dashboards" / "prometheus"
     assert {file.name: file.read_text("utf-8") for file in directory.iterdir()} == files()
 
 
 def test_the_documents_are_current() -> None:
-    """Run `headroom dashboards docs` if they are not."""
+    """If this fails, run `headroom dashboards docs`."""
     folder = ROOT / RUNBOOKS
     assert {file.name: file.read_text("utf-8") for file in folder.iterdir()} == runbooks.files(REGISTRY)
     page = catalogue_page(REGISTRY, read_not_declared())
@@ -97,37 +98,37 @@ def test_anchors_are_made_as_on_github(heading: str, expected: str) -> None:
     assert anchor(heading) == expected
 
 
-async def exported(journal: Path) -> set[str]:
-    """Return every name that a sample of Headroom may have."""
+async def exported_metric_names(journal: Path) -> set[str]:
+    """Return every metric name that a sample of Headroom may have."""
     telemetry = Telemetries().process
     registry = telemetry.registry
     ConnectionLimiter(registry)
     async with Alerting.opened(Config(journal=str(journal)).alerting_settings(REGISTRY), Fleet(), telemetry):
         families = list(registry.collect())
     suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_count", "_sum"]}
-    named = {family.name + suffix for family in families for suffix in suffixes.get(family.type, [""])}
-    return named | set(HEADERS)
+    sample_names = {family.name + suffix for family in families for suffix in suffixes.get(family.type, [""])}
+    return sample_names | set(HEADERS)
 
 
 @pytest.mark.parametrize("directory", ["prometheus", "grafana"])
 async def test_rules_and_dashboards_query_only_exported_families(directory: str, tmp_path: Path) -> None:
     texts = [file.read_text("utf-8") for file in (ROOT / "dashboards" / directory).iterdir()]
-    requested = {
+    queried_names = {
         name for text in texts for name in re.findall(r"\b(?:headroom|process)_\w+(?=[{\[) ])", text)
     }
-    assert len(requested) > 5
-    assert requested <= await exported(tmp_path / "headroom.db")
+    assert len(queried_names) > 5
+    assert queried_names <= await exported_metric_names(tmp_path / "headroom.db")
 
 
 def test_the_commands_write_into_the_given_folder(tmp_path: Any) -> None:
-    run = CliRunner().invoke
+    invoke = CliRunner().invoke
     address = "https://wiki.example/runbooks"
-    done = run(app, ["dashboards", "prometheus", "--out", str(tmp_path / "new"), "--runbooks", address])
-    assert done.exit_code == 0
+    result = invoke(app, ["dashboards", "prometheus", "--out", str(tmp_path / "new"), "--runbooks", address])
+    assert result.exit_code == 0
     assert {file.name: file.read_text("utf-8") for file in (tmp_path / "new").iterdir()} == prometheus.files(
         REGISTRY.services.values(), address
     )
-    assert run(app, ["dashboards", "docs", "--out", str(tmp_path / "site")]).exit_code == 0
+    assert invoke(app, ["dashboards", "docs", "--out", str(tmp_path / "site")]).exit_code == 0
     written = [*(tmp_path / "site").rglob("*.md")]
     assert {path.relative_to(tmp_path / "site").as_posix() for path in written} == {
         "catalogue.md",
@@ -155,6 +156,6 @@ def test_the_rules_link_to_the_runbooks_of_the_configured_server(
 
 def test_an_output_folder_that_cannot_be_written_is_reported_in_one_line(tmp_path: Any) -> None:
     (tmp_path / "file").touch()
-    done = CliRunner().invoke(app, ["dashboards", "prometheus", "--out", str(tmp_path / "file")])
-    assert done.exit_code == 2
-    assert done.stderr == f"cannot write {tmp_path / 'file'}: File exists\n"
+    result = CliRunner().invoke(app, ["dashboards", "prometheus", "--out", str(tmp_path / "file")])
+    assert result.exit_code == 2
+    assert result.stderr == f"cannot write {tmp_path / 'file'}: File exists\n"

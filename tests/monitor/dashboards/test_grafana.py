@@ -60,7 +60,7 @@ def variables(board: dict[str, Any]) -> set[str]:
 
 
 def test_the_dashboards_are_current() -> None:
-    """Run `headroom dashboards grafana` if they are not."""
+    """If this fails, run `headroom dashboards grafana`."""
     directory = ROOT / "dashboards" / "grafana"
     assert {file.name: file.read_text("utf-8") for file in directory.iterdir()} == generated()
 
@@ -82,8 +82,8 @@ def test_a_dashboard_has_the_types_of_the_sdk(board: dict[str, Any]) -> None:
 
 @each_board
 def test_panels_have_an_id_a_description_and_the_chosen_data_source(board: dict[str, Any]) -> None:
-    numbers = [panel["id"] for panel in board["panels"]]
-    assert sorted(set(numbers)) == numbers
+    ids = [panel["id"] for panel in board["panels"]]
+    assert sorted(set(ids)) == ids
     for panel in panels(board):
         assert panel["title"] and panel["targets"]
         sources = [panel["datasource"], *(target["datasource"] for target in panel["targets"])]
@@ -130,16 +130,16 @@ def test_the_panels_of_the_overview_have_links() -> None:
 
 @each_board
 def test_a_dashboard_has_the_variables_that_it_uses(board: dict[str, Any]) -> None:
-    requested = [target["expr"] for panel in panels(board) for target in panel["targets"]]
+    queries = [target["expr"] for panel in panels(board) for target in panel["targets"]]
     annotations = [annotation["expr"] for annotation in board["annotations"]["list"]]
-    used = set(re.findall(r"\$\{?(\w+)", " ".join((*requested, *annotations, *links(board)))))
-    assert {name for name in used if not name.startswith("__")} <= variables(board)
+    used_variables = set(re.findall(r"\$\{?(\w+)", " ".join((*queries, *annotations, *links(board)))))
+    assert {name for name in used_variables if not name.startswith("__")} <= variables(board)
 
 
 @each_board
 def test_no_panel_shows_zero_where_no_series_is_monitored(board: dict[str, Any]) -> None:
-    requested = [target["expr"] for panel in panels(board) for target in panel["targets"]]
-    assert not [expr for expr in requested if "vector(0)" in expr]
+    queries = [target["expr"] for panel in panels(board) for target in panel["targets"]]
+    assert not [expr for expr in queries if "vector(0)" in expr]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -150,8 +150,8 @@ def test_the_dashboard_of_a_family_has_a_row_for_each_service_and_queries_no_oth
     board = boards()[f"{family}.json"]
     rows = [panel["title"] for panel in board["panels"] if panel["type"] == "row"][1:]
     assert rows == [f"{service.title} ({service.service})" for service in services]
-    requested = " ".join(target["expr"] for panel in panels(board) for target in panel["targets"])
-    selected = {*re.findall(r'aws_service=~"([^"]*)"', requested)}
+    queries = " ".join(target["expr"] for panel in panels(board) for target in panel["targets"])
+    selected = {*re.findall(r'aws_service=~"([^"]*)"', queries)}
     names = [service.service for service in services]
     assert selected == {"|".join(names), *names}
 
@@ -167,15 +167,15 @@ def test_every_service_has_a_row_in_exactly_one_dashboard() -> None:
 
 
 def test_the_command_writes_the_dashboards(tmp_path: Path) -> None:
-    done = CliRunner().invoke(app, ["dashboards", "grafana", "--out", str(tmp_path)])
-    assert done.exit_code == 0
+    result = CliRunner().invoke(app, ["dashboards", "grafana", "--out", str(tmp_path)])
+    assert result.exit_code == 0
     assert {file.name: file.read_text("utf-8") for file in tmp_path.iterdir()} == generated()
 
 
 def test_the_command_names_the_extra_that_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "grafana_foundation_sdk", None)
-    done = CliRunner().invoke(app, ["dashboards", "grafana"])
-    assert (done.exit_code, done.stderr) == (
+    result = CliRunner().invoke(app, ["dashboards", "grafana"])
+    assert (result.exit_code, result.stderr) == (
         2,
         "This needs the extra `dashboards`: pip install 'aws-headroom[dashboards]'\n",
     )

@@ -67,7 +67,8 @@ signals:
   deepest: {resource: cluster, usage: DeepestQueue, hard_limit: true}
 """
 
-SIGNAL = {
+# What the catalogue's entries of all signals have in common.
+COMMON_ENTRY = {
     "title": "Share",
     "kind": "fixed",
     "why": "It is full.",
@@ -75,7 +76,8 @@ SIGNAL = {
     "remedy": ["Delete some."],
     "docs": ["https://docs.aws.amazon.com/msk/"],
 }
-LIMITS = {
+# The unit and the documented default limit of each signal.
+UNITS_AND_DEFAULTS = {
     "io": ("percent", 100),
     "throughput": ("percent", 100),
     "burst": ("percent", 100),
@@ -125,8 +127,8 @@ def registry() -> Registry:
     """Return a registry with this service alone."""
     collector = collector_of(parse_declaration(DECLARATION, "brokers.yaml"))
     signals: dict[str, Any] = {
-        name: SIGNAL | {"unit": unit} | ({"default": {"value": value}} if value else {})
-        for name, (unit, value) in LIMITS.items()
+        name: COMMON_ENTRY | {"unit": unit} | ({"default": {"value": default}} if default else {})
+        for name, (unit, default) in UNITS_AND_DEFAULTS.items()
     }
     for name in ("connections", "failures"):
         signals[name]["throttled_unit"] = "connections"

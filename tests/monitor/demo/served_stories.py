@@ -40,7 +40,7 @@ class ServedStories:
     report: ScanReport
 
     def series(self) -> Iterable[tuple[str, StoriedSeries]]:
-        """Yield each series with a story, after its region."""
+        """Yield the region and the series of each story."""
         for region, book in self.book.regions.items():
             yield from ((region, series) for series in book.series.values())
 
@@ -56,27 +56,27 @@ async def serve_and_read(
 ) -> ServedStories:
     """Serve the stories of some files in regions, and let Headroom read their services once."""
     registry = registry_of(files, registry)
-    world = {name: DemoRegion(name, start=start) for name in regions}
-    book = await read_stories(files, registry, world)
-    async with _served(book, world) as url:
-        settings = {"regions": list(world), "endpoint_url": url, "accounts": [{"name": "demo"}]}
+    regions_by_name = {name: DemoRegion(name, start=start) for name in regions}
+    book = await read_stories(files, registry, regions_by_name)
+    async with _serving(book, regions_by_name) as url:
+        settings = {"regions": list(regions_by_name), "endpoint_url": url, "accounts": [{"name": "demo"}]}
         config = Config.model_validate(settings)
         report = await scan_once(config, registry, [], lambda done, of: None)
     return ServedStories(book, registry, start, report)
 
 
 @asynccontextmanager
-async def _served(book: StoryBook, world: dict[str, DemoRegion]) -> AsyncIterator[str]:
-    app = create_app(map(book.with_quotas, world.values()), (*SERVICES, *book.services()))
+async def _serving(book: StoryBook, regions_by_name: dict[str, DemoRegion]) -> AsyncIterator[str]:
+    app = create_app(map(book.with_quotas, regions_by_name.values()), (*SERVICES, *book.services()))
     with bind_socket("127.0.0.1", 0) as socket:
         config = uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
-        serving = asyncio.create_task(server.serve([socket]))
+        server_task = asyncio.create_task(server.serve([socket]))
         try:
             yield f"http://127.0.0.1:{socket.getsockname()[1]}"
         finally:
             server.should_exit = True
-            await serving
+            await server_task
 
 
 def has_utilization(series: StoriedSeries) -> bool:
@@ -85,18 +85,18 @@ def has_utilization(series: StoriedSeries) -> bool:
 
 
 def differences(served: ServedStories, region: str, series: StoriedSeries) -> list[str]:
-    """Return the minutes in which usage or throttled demand differ from the story, as sentences."""
+    """Return sentences on the minutes in which usage or throttled demand differ from the story."""
     names = (f"{row.key.service} {row.key.signal} {row.key.resource}".strip() for row in served.report.rows)
     rows = zip(served.report.rows, names, strict=True)
     (key,) = (row.key for row, name in rows if row.key.region == region and name == series.name)
     history = served.report.history_of(key)
     minutes = np.arange(history.start, history.end + 1) - served.start
-    found = []
+    sentences = []
     if has_utilization(series):
-        found += _deviations(history.usage, series, partial(expected_usage, series), minutes)
+        sentences += _deviations(history.usage, series, partial(expected_usage, series), minutes)
     if is_throttled(series):
-        found += _deviations(history.throttled, series, partial(expected_throttled, series), minutes)
-    return found
+        sentences += _deviations(history.throttled, series, partial(expected_throttled, series), minutes)
+    return sentences
 
 
 def is_throttled(series: StoriedSeries) -> bool:
@@ -127,8 +127,8 @@ def _deviations(judged: Samples, series: StoriedSeries, expected: Values, minute
     if known.sum() < MIN_KNOWN_MINUTES:
         return [f"{series.name}: only {known.sum()} minutes are known"]
     return [
-        f"{series.name} in minute {minutes[at]}: {judged[at]} instead of {low[at]} to {high[at]}"
-        for at in np.flatnonzero(deviates & known)[:3]
+        f"{series.name} in minute {minutes[index]}: {judged[index]} instead of {low[index]} to {high[index]}"
+        for index in np.flatnonzero(deviates & known)[:3]
     ]
 
 
@@ -139,5 +139,7 @@ def _range_in_period(series: StoriedSeries, expected: Values, minutes: Minutes) 
         max((metric.period for metric in usage.metrics), default=60) // 60 if isinstance(usage, Usage) else 1
     )
     # A period may start in any minute of the world.
-    around = expected(np.add.outer(minutes, np.arange(1 - length, length)).ravel()).reshape(len(minutes), -1)
-    return around.min(axis=1), around.max(axis=1)
+    values_around = expected(np.add.outer(minutes, np.arange(1 - length, length)).ravel()).reshape(
+        len(minutes), -1
+    )
+    return values_around.min(axis=1), values_around.max(axis=1)

@@ -17,16 +17,16 @@ def test_the_process_ends_cleanly_when_its_standard_input_ends() -> None:
         assert process.wait(10) == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_process_ends_cleanly_on_a_signal(number: signal.Signals) -> None:
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
+def test_the_process_ends_cleanly_on_a_signal(signal_number: signal.Signals) -> None:
     with demo_aws_process() as (process, _):
-        process.send_signal(number)
+        process.send_signal(signal_number)
         assert process.wait(10) == 0
 
 
 def test_a_port_in_use_is_reported_in_one_line() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
         command = [sys.executable, "-m", "monitor.demo.aws", "--port", port]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:
             assert process.wait(60) == 1

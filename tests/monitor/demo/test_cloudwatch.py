@@ -37,13 +37,15 @@ REGION = DemoRegion(
 
 def query(name: str, stat: str = "Sum", namespace: str = "AWS/Kinesis", **dimensions: str) -> dict[str, Any]:
     """Return a query of GetMetricData."""
-    listed = [{"Name": key, "Value": value} for key, value in dimensions.items()]
-    metric = {"Namespace": namespace, "MetricName": name, "Dimensions": listed}
+    pairs = [{"Name": key, "Value": value} for key, value in dimensions.items()]
+    metric = {"Namespace": namespace, "MetricName": name, "Dimensions": pairs}
     return {"Id": "q", "MetricStat": {"Metric": metric, "Period": 60, "Stat": stat}}
 
 
-def ask(*queries: Mapping[str, Any], first: int = -180, end: int = 1, **options: Any) -> list[dict[str, Any]]:
-    """Return the results at NOW for the minutes from START + `first` up to START + `end`."""
+def get_results(
+    *queries: Mapping[str, Any], first: int = -180, end: int = 1, **options: Any
+) -> list[dict[str, Any]]:
+    """Return the results at NOW for the minutes from START + `first` to START + `end`, without the last."""
     request = {
         "MetricDataQueries": queries,
         "StartTime": (START + first) * 60,
@@ -57,35 +59,36 @@ def ask(*queries: Mapping[str, Any], first: int = -180, end: int = 1, **options:
 
 def values(*args: Any, **dimensions: str) -> list[float]:
     """Return the values of a metric, the oldest first."""
-    return list(ask(query(*args, **dimensions), ScanBy="TimestampAscending")[0]["Values"])
+    return list(get_results(query(*args, **dimensions), ScanBy="TimestampAscending")[0]["Values"])
 
 
 def test_three_hours_of_points_exist_at_the_start_newest_first_without_the_current_minute() -> None:
-    (result,) = ask(query("IncomingBytes", StreamName="orders"))
+    (result,) = get_results(query("IncomingBytes", StreamName="orders"))
     assert result["Timestamps"] == [(START - 1 - n) * 60.0 for n in range(180)]
-    (ascending,) = ask(query("IncomingBytes", StreamName="orders"), ScanBy="TimestampAscending")
+    (ascending,) = get_results(query("IncomingBytes", StreamName="orders"), ScanBy="TimestampAscending")
     assert ascending["Timestamps"] == result["Timestamps"][::-1]
     assert ascending["Values"] == result["Values"][::-1]
 
 
 def test_start_time_is_inclusive_and_end_time_exclusive() -> None:
-    (result,) = ask(query("IncomingBytes", StreamName="orders"), first=-5, end=-3)
+    (result,) = get_results(query("IncomingBytes", StreamName="orders"), first=-5, end=-3)
     assert result["Timestamps"] == [(START - 4) * 60.0, (START - 5) * 60.0]
-    assert ask(query("IncomingBytes", StreamName="orders"), first=-3, end=-5)[0]["Values"] == []
+    assert get_results(query("IncomingBytes", StreamName="orders"), first=-3, end=-5)[0]["Values"] == []
 
 
 def test_a_stream_accepts_no_more_than_its_shards_allow_and_throttles_the_rest() -> None:
-    full = 4 * 2**20 * 60.0
-    taken = values("IncomingBytes", StreamName="orders")
-    assert max(taken) == full
-    assert min(taken) == full / 2
-    refused = values("WriteProvisionedThroughputExceeded", StreamName="orders")
-    assert max(refused) == full / 2 / 2048
-    assert min(refused) == 0
+    capacity = 4 * 2**20 * 60.0  # bytes a minute of four shards
+    accepted = values("IncomingBytes", StreamName="orders")
+    assert max(accepted) == capacity
+    assert min(accepted) == capacity / 2
+    throttled = values("WriteProvisionedThroughputExceeded", StreamName="orders")
+    assert max(throttled) == capacity / 2 / 2048  # records of 2,048 bytes
+    assert min(throttled) == 0
 
 
 def test_only_functions_with_a_reservation_throttle_and_the_account_counts_their_throttles() -> None:
     throttled = values("Throttles", "Sum", "AWS/Lambda", FunctionName="checkout")
+    # Demand is 150 executions of 0.2 seconds, and 100 are reserved.
     assert set(throttled) == {50 * 60 / 0.2}
     assert values("Throttles", "Sum", "AWS/Lambda") == throttled
     assert values("Throttles", "Sum", "AWS/Lambda", FunctionName="search") == []
@@ -132,19 +135,19 @@ def test_values_depend_on_the_statistic() -> None:
     ],
 )
 def test_a_metric_is_found_by_its_exact_identity_only(unknown: dict[str, Any]) -> None:
-    assert ask(unknown)[0]["Values"] == []
+    assert get_results(unknown)[0]["Values"] == []
 
 
 def test_a_stream_that_fell_silent_has_no_later_points() -> None:
-    (result,) = ask(query("IncomingBytes", StreamName="gone"))
+    (result,) = get_results(query("IncomingBytes", StreamName="gone"))
     assert result["Timestamps"][0] == (START - 100) * 60.0
 
 
 def test_recently_active_metrics_had_a_point_within_three_hours() -> None:
     cloudwatch = DemoCloudWatch(REGION)
 
-    def streams(now: float, **requested: str) -> set[str]:
-        params = {"Namespace": "AWS/Kinesis", "MetricName": "IncomingBytes", **requested}
+    def streams(now: float, **metric_query: str) -> set[str]:
+        params = {"Namespace": "AWS/Kinesis", "MetricName": "IncomingBytes", **metric_query}
         found = cloudwatch.list_metrics(params, now)["Metrics"]
         return {dimension["Value"] for metric in found for dimension in metric["Dimensions"]}
 
@@ -162,49 +165,51 @@ def test_past_values_stay_the_same_and_differ_from_minute_to_minute() -> None:
         "StartTime": (START - 180) * 60,
         "EndTime": (START + 60) * 60,
     }
-    seen = [
-        orjson.loads(DemoCloudWatch(region).get_metric_data(request, NOW + 60 * later))["MetricDataResults"][
-            0
-        ]
-        for later in (0, 1)
+    results = [
+        orjson.loads(DemoCloudWatch(region).get_metric_data(request, NOW + 60 * minutes_later))[
+            "MetricDataResults"
+        ][0]
+        for minutes_later in (0, 1)
     ]
-    assert seen[1]["Timestamps"][1:] == seen[0]["Timestamps"]
-    assert seen[1]["Values"][1:] == seen[0]["Values"]
-    assert len(set(seen[1]["Values"])) > 100
+    assert results[1]["Timestamps"][1:] == results[0]["Timestamps"]
+    assert results[1]["Values"][1:] == results[0]["Values"]
+    assert len(set(results[1]["Values"])) > 100
 
 
-def with_period(period: int, requested: dict[str, Any]) -> dict[str, Any]:
+def with_period(period: int, metric_query: dict[str, Any]) -> dict[str, Any]:
     """Return the query with another period."""
-    return requested | {"MetricStat": requested["MetricStat"] | {"Period": period}}
+    return metric_query | {"MetricStat": metric_query["MetricStat"] | {"Period": period}}
 
 
 @pytest.mark.parametrize(
     ("stat", "combine"), [("Sum", sum), ("SampleCount", sum), ("Maximum", max), ("Minimum", min)]
 )
 def test_a_longer_period_combines_its_minutes(stat: str, combine: Callable[[list[float]], float]) -> None:
-    requested = query("ApproximateNumberOfMessagesNotVisible", stat, "AWS/SQS", QueueName="emails")
-    minutes, five_minutes = ask(requested, with_period(300, requested), ScanBy="TimestampAscending")
+    metric_query = query("ApproximateNumberOfMessagesNotVisible", stat, "AWS/SQS", QueueName="emails")
+    minutes, five_minutes = get_results(
+        metric_query, with_period(300, metric_query), ScanBy="TimestampAscending"
+    )
     assert five_minutes["Timestamps"] == minutes["Timestamps"][::5]
     assert five_minutes["Values"] == [combine(minutes["Values"][n : n + 5]) for n in range(0, 180, 5)]
 
 
 def test_a_period_has_a_point_if_one_of_its_minutes_has_one() -> None:
-    (gone,) = ask(with_period(300, query("IncomingBytes", "Average", StreamName="gone")))
+    (gone,) = get_results(with_period(300, query("IncomingBytes", "Average", StreamName="gone")))
     assert gone["Timestamps"][0] == (START - 100) * 60.0
 
 
 def test_more_than_500_queries_and_expressions_and_periods_in_seconds_are_rejected() -> None:
     with pytest.raises(AwsResponseError, match="500"):
-        ask(*[query("IncomingBytes", StreamName="orders")] * 501)
+        get_results(*[query("IncomingBytes", StreamName="orders")] * 501)
     with pytest.raises(AwsResponseError, match="MetricStat"):
-        ask({"Id": "q", "Expression": "1 + 1"})
+        get_results({"Id": "q", "Expression": "1 + 1"})
     with pytest.raises(AwsResponseError, match="whole minutes"):
-        ask(with_period(10, query("IncomingBytes", StreamName="orders")))
+        get_results(with_period(10, query("IncomingBytes", StreamName="orders")))
 
 
 def request_for(*queries: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters of a request for the last three hours."""
-    numbered = [{**requested, "Id": f"q{n}"} for n, requested in enumerate(queries)]
+    numbered = [{**metric_query, "Id": f"q{n}"} for n, metric_query in enumerate(queries)]
     end = np.datetime64("now", "m").item()
     return {"MetricDataQueries": numbered, "StartTime": end - np.timedelta64(180, "m").item(), "EndTime": end}
 
@@ -220,9 +225,9 @@ async def test_a_real_client_gets_the_same_500_metrics_of_three_hours_twice(aws:
 
 async def test_errors_reach_a_real_client_with_their_code(aws: Clients) -> None:
     async with aws("cloudwatch") as client:
-        with pytest.raises(ClientError) as refused:
+        with pytest.raises(ClientError) as rejected:
             await client.get_metric_data(**request_for(*[query("IncomingBytes")] * 501))
-    assert refused.value.response["Error"]["Code"] == "ValidationError"
+    assert rejected.value.response["Error"]["Code"] == "ValidationError"
     async with aws("cloudwatch", DENIED_REGION) as client:
         with pytest.raises(ClientError) as denied:
             await client.get_metric_data(**request_for(query("IncomingBytes")))

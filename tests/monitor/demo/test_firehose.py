@@ -32,7 +32,7 @@ RUNNING = Metric("AWS/Lambda", "ConcurrentExecutions", "Maximum")
 
 
 async def test_delivered_points_reach_the_fleet_and_a_wrong_key_is_refused() -> None:
-    fleet, metrics = Fleet(), DemoCloudWatch(REGION)
+    fleet, cloudwatch = Fleet(), DemoCloudWatch(REGION)
     add_series(fleet, INCOMING, RUNNING, account=ACCOUNT, region=REGION.name)
     mark_polled(fleet, START)
     minutes = range(START - 5, START)
@@ -40,16 +40,16 @@ async def test_delivered_points_reach_the_fleet_and_a_wrong_key_is_refused() -> 
         serving(ingest_of(fleet, clock=time.time)) as endpoint,
         aiohttp.ClientSession() as session,
     ):
-        assert not await DemoFirehose(metrics, endpoint.url, "wrong").deliver(session, minutes)
-        assert await DemoFirehose(metrics, endpoint.url, KEYS[0]).deliver(session, minutes)
-    listed = fleet.metrics((ACCOUNT, REGION.name))
-    at = np.arange(START - 5, START, dtype=np.int32)
-    row = np.full(5, listed[metric_query(INCOMING)], np.int32)
-    incoming = metrics.metrics["AWS/Kinesis", "IncomingBytes", frozenset({("StreamName", "orders")})]
+        assert not await DemoFirehose(cloudwatch, endpoint.url, "wrong").deliver(session, minutes)
+        assert await DemoFirehose(cloudwatch, endpoint.url, KEYS[0]).deliver(session, minutes)
+    rows_by_metric = fleet.metrics((ACCOUNT, REGION.name))
+    minute_array = np.arange(START - 5, START, dtype=np.int32)
+    incoming_rows = np.full(5, rows_by_metric[metric_query(INCOMING)], np.int32)
+    incoming = cloudwatch.metrics["AWS/Kinesis", "IncomingBytes", frozenset({("StreamName", "orders")})]
     expected = incoming.values("Sum", np.arange(-5, 0), 1)
-    np.testing.assert_allclose(fleet.rings.at(row, at), expected, rtol=1e-6)
-    other = np.full(5, listed[metric_query(RUNNING)], np.int32)
-    assert np.isnan(fleet.rings.at(other, at)).all()  # left to polling
+    np.testing.assert_allclose(fleet.rings.at(incoming_rows, minute_array), expected, rtol=1e-6)
+    running_rows = np.full(5, rows_by_metric[metric_query(RUNNING)], np.int32)
+    assert np.isnan(fleet.rings.at(running_rows, minute_array)).all()  # left to polling
     assert RUNNING.namespace not in firehose.STREAMED_NAMESPACES
 
 

@@ -33,7 +33,7 @@ NAN = math.nan
 
 
 def metric(name: object) -> Metric:
-    """Return a metric."""
+    """Return a metric of a service that does not exist."""
     return Metric("Test/Service", str(name), "Sum")
 
 
@@ -41,8 +41,10 @@ def points_of(values: MetricValues, usage: Usage) -> dict[Metric, dict[int, floa
     """Return the points of the metrics of a usage."""
     minutes = np.arange(MINUTES[0] - 1, MINUTES[-1] + 1)
     return {
-        used: dict(zip(minutes.tolist(), values.functions[used](minutes).tolist(), strict=True))
-        for used in usage.metrics
+        usage_metric: dict(
+            zip(minutes.tolist(), values.functions[usage_metric](minutes).tolist(), strict=True)
+        )
+        for usage_metric in usage.metrics
     }
 
 
@@ -88,26 +90,31 @@ amounts = st.one_of(st.just(0.0), st.floats(0.001, 1e6))
 def test_the_values_found_for_a_usage_give_the_usage(data: st.DataObject) -> None:
     usage = data.draw(formulas(count(), 3))
     minutes = range(int(MINUTES[0]) - 1, int(MINUTES[-1]) + 1)
-    possible = {used: {minute: data.draw(amounts) for minute in minutes} for used in usage.metrics}
-    target = {minute: reference_value(usage, possible, minute) for minute in MINUTES.tolist()}
+    drawn_points = {
+        usage_metric: {minute: data.draw(amounts) for minute in minutes} for usage_metric in usage.metrics
+    }
+    target = {minute: reference_value(usage, drawn_points, minute) for minute in MINUTES.tolist()}
     values = MetricValues()
     values.follow(usage, GivenMinutes(target))
-    found = points_of(values, usage)
-    recomputed = {minute: reference_value(usage, found, minute) for minute in target}
+    found_points = points_of(values, usage)
+    recomputed = {minute: reference_value(usage, found_points, minute) for minute in target}
     assert recomputed == pytest.approx(target, rel=1e-6, abs=1e-6)
-    assert min(point for points in found.values() for point in points.values()) >= 0
+    assert min(point for points in found_points.values() for point in points.values()) >= 0
 
 
-# Examples: the values of metrics that no earlier formula has set.
+# Examples with constant values.
 
 
-def followed(usage: Usage, target: float, **known: float) -> dict[str, float]:
-    """Return the values found for a usage's metrics. known: the metrics that are set before, with a value."""
+def found_values(usage: Usage, target: float, **set_before: float) -> dict[str, float]:
+    """Return the values found for a usage's metrics. set_before: the values that were set before."""
     values = MetricValues()
-    for name, value in known.items():
+    for name, value in set_before.items():
         values.functions[metric(name)] = constant(value)
     values.follow(usage, constant(target))
-    return {used.name: float(values.functions[used](np.array([0]))[0]) for used in usage.metrics}
+    return {
+        usage_metric.name: float(values.functions[usage_metric](np.array([0]))[0])
+        for usage_metric in usage.metrics
+    }
 
 
 def constant(value: float) -> Values:
@@ -119,7 +126,7 @@ A, B, C = map(metric, "ABC")
 
 
 @pytest.mark.parametrize(
-    ("usage", "known", "expected"),
+    ("usage", "set_before", "expected"),  # of a usage of 30
     [
         (per_second(A), {}, {"A": 60 * 30}),
         (total(A, B, C), {}, {"A": 10, "B": 10, "C": 10}),
@@ -140,9 +147,9 @@ A, B, C = map(metric, "ABC")
     ],
 )
 def test_metrics_that_are_not_set_share_the_remainder_of_the_usage(
-    usage: Usage, known: dict[str, float], expected: dict[str, float]
+    usage: Usage, set_before: dict[str, float], expected: dict[str, float]
 ) -> None:
-    assert followed(usage, 30.0, **known) == pytest.approx(expected)
+    assert found_values(usage, 30.0, **set_before) == pytest.approx(expected)
 
 
 def test_metrics_have_no_values_in_minutes_without_data() -> None:

@@ -43,16 +43,16 @@ class SlowHeadroom:
     async def sleep(self, seconds: float) -> None:
         """Advance the clock, and apply the effects that are due."""
         self.now += seconds
-        due = [effect for at, effect in self.effects if at <= self.now]
-        self.effects = [(at, effect) for at, effect in self.effects if at > self.now]
+        due = [effect for due_at, effect in self.effects if due_at <= self.now]
+        self.effects = [(due_at, effect) for due_at, effect in self.effects if due_at > self.now]
         for effect in due:
             effect()
 
     async def begin(self, scene: Scene) -> None:
         """Begin a scene, and schedule its effects."""
         self.begun.append(scene)
-        effects = {Scene.RISE: self._rise, Scene.THROTTLED: self._throttle, Scene.RAISED: self._raise}
-        self.effects.append((self.now + self.delay, effects[scene]))
+        effect_by_scene = {Scene.RISE: self._rise, Scene.THROTTLED: self._throttle, Scene.RAISED: self._raise}
+        self.effects.append((self.now + self.delay, effect_by_scene[scene]))
 
     def _rise(self) -> None:
         self.fleet.utilization[self.slot] = 0.9
@@ -95,8 +95,8 @@ async def test_the_story_is_told_in_order_however_long_headroom_takes_to_see_it(
     assert (times >= [settings.after for settings in SCENES.values()]).all()
     assert (np.diff(times) >= 0).all()
     text = out.getvalue()
-    words = ("90 %", "reaches the limit in 4 min, 90 %", "It is throttled", "instead of", "It has ended")
-    positions = [text.index(word) for word in words]
+    excerpts = ("90 %", "reaches the limit in 4 min, 90 %", "It is throttled", "instead of", "It has ended")
+    positions = [text.index(excerpt) for excerpt in excerpts]
     assert positions == sorted(positions)
     if not delay:
         assert (times <= [settings.after + 1 for settings in SCENES.values()]).all()

@@ -16,7 +16,7 @@ from tests.registries import REGISTRY
 
 DENIED_REGION = "ap-southeast-2"
 OPTIONS = PolicyOptions(all_regions=True, tags=True, path_actions=needed_actions(REGISTRY.service_names))
-ALLOWED = {
+POLICY_ACTIONS = {
     action
     for statement in policy(REGISTRY.collectors, OPTIONS)["Statement"]
     for action in statement["Action"]
@@ -32,12 +32,15 @@ DENIALS = {
 
 @dataclass(frozen=True)
 class OperationCase:
-    """A call. A parameter `<name>` stands for the id of the API or usage plan with this name."""
+    """A call. A parameter `<name>` stands for the id of the API or usage plan with this name.
+
+    shows: a text that the response contains.
+    """
 
     service: str
     operation: str
     params: dict[str, Any] = field(default_factory=dict)
-    shows: str = ""  # a text in the response
+    shows: str = ""
 
     def __str__(self) -> str:
         return f"{self.service}:{self.operation}"
@@ -140,19 +143,24 @@ OPERATIONS = (
 )
 
 
-async def ids(aws: Clients) -> dict[str, str]:
+async def ids_by_parameter(aws: Clients) -> dict[str, str]:
     """Return the ids of APIs and usage plans by their names in angle brackets, as in OPERATIONS."""
     async with aws("apigateway") as client:
         rest = (await client.get_rest_apis())["items"] + (await client.get_usage_plans())["items"]
     async with aws("apigatewayv2") as client:
         http = (await client.get_apis())["Items"]
-    return {f"<{i['name']}>": i["id"] for i in rest} | {f"<{i['Name']}>": i["ApiId"] for i in http}
+    return {f"<{item['name']}>": item["id"] for item in rest} | {
+        f"<{item['Name']}>": item["ApiId"] for item in http
+    }
 
 
 @pytest.mark.parametrize("case", OPERATIONS, ids=str)
 async def test_each_response_has_the_shape_of_botocores_model(aws: Clients, case: OperationCase) -> None:
-    ids_by_name = await ids(aws) if "<" in str(case.params) else {}
-    params = {k: ids_by_name.get(v, v) if isinstance(v, str) else v for k, v in case.params.items()}
+    id_by_parameter = await ids_by_parameter(aws) if "<" in str(case.params) else {}
+    params = {
+        name: id_by_parameter.get(value, value) if isinstance(value, str) else value
+        for name, value in case.params.items()
+    }
     async with aws(case.service) as client:
         answer = await getattr(client, xform_name(case.operation))(**params)
         model = client.meta.service_model.operation_model(case.operation)
@@ -174,12 +182,12 @@ async def test_calls_without_an_answer_are_denied(aws: Clients, service: str, op
 @pytest.mark.parametrize("case", OPERATIONS[1:], ids=str)
 async def test_every_call_in_the_denied_region_is_denied(aws: Clients, case: OperationCase) -> None:
     async with aws(case.service, DENIED_REGION) as client:
-        with pytest.raises(ClientError) as denied:
+        with pytest.raises(ClientError) as error_info:
             await getattr(client, xform_name(case.operation))(**case.params)
-    assert denied.value.response["Error"]["Code"] == DENIALS.get(case.service, "AccessDeniedException")
-    assert denied.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
-    action = str(denied.value).partition("to perform: ")[2].split()[0]
-    assert action in ALLOWED or case.operation in NOT_IN_POLICY
+    assert error_info.value.response["Error"]["Code"] == DENIALS.get(case.service, "AccessDeniedException")
+    assert error_info.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    action = str(error_info.value).partition("to perform: ")[2].split()[0]
+    assert action in POLICY_ACTIONS or case.operation in NOT_IN_POLICY
 
 
 async def test_get_caller_identity_is_answered_where_all_else_is_denied(aws: Clients) -> None:
@@ -189,7 +197,7 @@ async def test_get_caller_identity_is_answered_where_all_else_is_denied(aws: Cli
 
 NOT_APPLIED = {"ServiceCode": "lambda", "QuotaCode": "L-A1AFA3CF"}
 OTHER_SERVICE = {"ServiceCode": "sqs", "QuotaCode": "L-B99A9384"}
-MISSING = (
+MISSING_RESOURCES = (
     (OperationCase("service-quotas", "GetServiceQuota", NOT_APPLIED), "NoSuchResourceException"),
     (OperationCase("service-quotas", "GetAWSDefaultServiceQuota", OTHER_SERVICE), "NoSuchResourceException"),
     (
@@ -205,14 +213,14 @@ MISSING = (
 )
 
 
-@pytest.mark.parametrize(("case", "code"), MISSING, ids=str)
+@pytest.mark.parametrize(("case", "code"), MISSING_RESOURCES, ids=str)
 async def test_a_missing_resource_has_the_error_code_of_aws(
     aws: Clients, case: OperationCase, code: str
 ) -> None:
     async with aws(case.service) as client:
-        with pytest.raises(ClientError) as missing:
+        with pytest.raises(ClientError) as error_info:
             await getattr(client, xform_name(case.operation))(**case.params)
-    assert missing.value.response["Error"]["Code"] == code
+    assert error_info.value.response["Error"]["Code"] == code
 
 
 @pytest.mark.parametrize(("status", "codes"), [("CASE_OPENED", ["L-8A5B8E43"]), ("PENDING", [])])
@@ -227,12 +235,14 @@ async def test_an_increase_of_a_quota_is_pending_in_us_east_1(
 async def test_a_group_has_the_size_that_its_load_needs(aws: Clients) -> None:
     async with aws("autoscaling") as client:
         groups = (await client.describe_auto_scaling_groups())["AutoScalingGroups"]
-    sizes = {g["AutoScalingGroupName"]: (g["DesiredCapacity"], len(g["Instances"])) for g in groups}
+    sizes = {
+        group["AutoScalingGroupName"]: (group["DesiredCapacity"], len(group["Instances"])) for group in groups
+    }
     assert sizes["web"] == (12, 12)
     assert sizes["gpu"] == (8, 5)
     desired, instances = sizes["mixed"]
     assert desired == 4 * instances
-    assert {g["AutoScalingGroupName"] for g in groups if not g["EnabledMetrics"]} == {"workers"}
+    assert {group["AutoScalingGroupName"] for group in groups if not group["EnabledMetrics"]} == {"workers"}
 
 
 async def test_pages_are_read_with_the_tokens_of_botocore(aws: Clients) -> None:
@@ -245,9 +255,11 @@ async def test_a_call_that_a_story_denies_is_denied(aws: Clients) -> None:
     async with aws("elbv2") as client:
         balancers = (await client.describe_load_balancers())["LoadBalancers"]
         arns = {balancer["LoadBalancerName"]: balancer["LoadBalancerArn"] for balancer in balancers}
-        with pytest.raises(ClientError, match="not authorized to perform: elasticloadbalancing:") as denied:
+        with pytest.raises(
+            ClientError, match="not authorized to perform: elasticloadbalancing:"
+        ) as error_info:
             await client.describe_listeners(LoadBalancerArn=arns["partner-gateway"])
-    assert denied.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    assert error_info.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
 
 
 async def test_the_quotas_of_a_declared_service_have_the_values_of_the_catalogue_or_of_stories(
@@ -276,8 +288,8 @@ async def test_the_quotas_of_all_signals_are_listed_in_the_unit_of_service_quota
 async def test_the_credentials_of_a_role_read_the_resources_of_its_account(aws: Clients) -> None:
     async with aws("sts") as client:
         role = "arn:aws:iam::210987654321:role/headroom"
-        assumed = await client.assume_role(RoleArn=role, RoleSessionName="test")
-    credentials = assumed["Credentials"]
+        assumed_role = await client.assume_role(RoleArn=role, RoleSessionName="test")
+    credentials = assumed_role["Credentials"]
     keys = {
         "aws_access_key_id": credentials["AccessKeyId"],
         "aws_secret_access_key": credentials["SecretAccessKey"],

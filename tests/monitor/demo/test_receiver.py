@@ -21,16 +21,16 @@ async def receiver() -> AsyncIterator[DemoReceiver]:
 
 
 def body(summary: str) -> bytes:
-    sent = WebhookBody(type="alerts.firing", timestamp="", data=notification(summary))
-    return msgspec.json.encode(sent)
+    webhook_body = WebhookBody(type="alerts.firing", timestamp="", data=notification(summary))
+    return msgspec.json.encode(webhook_body)
 
 
 async def test_the_page_shows_notifications_and_escapes_their_markup(receiver: DemoReceiver) -> None:
     async with httpx.AsyncClient(trust_env=False, base_url=receiver.address) as client:
         assert "Nothing came yet" in (await client.get("/")).text
-        sent = await client.post("/webhook", content=body(f"It is throttled {MARKUP}"))
+        response = await client.post("/webhook", content=body(f"It is throttled {MARKUP}"))
         page = await client.get("/")
-    assert sent.status_code == 200
+    assert response.status_code == 200
     assert len(receiver.received) == 1
     assert "It is throttled" in page.text
     assert MARKUP not in page.text

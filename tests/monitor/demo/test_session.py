@@ -24,12 +24,12 @@ def test_configured_access_keys_are_kept() -> None:
 
 
 def test_the_demo_generates_an_access_key_if_none_is_configured() -> None:
-    generated = set()
+    access_keys = set()
     for environ in ({}, {ACCESS_KEYS_VARIABLE: " , "}):
         isolate_environment(environ)
         (key,) = access_keys_from(environ)
-        generated.add(key)
-    assert len(generated) == 2
+        access_keys.add(key)
+    assert len(access_keys) == 2
 
 
 def test_the_demo_monitors_the_simulated_services_and_those_with_stories() -> None:

@@ -30,51 +30,56 @@ pytestmark = pytest.mark.filterwarnings("ignore:Exception.* does not match an er
 
 async def test_headroom_judges_each_series_as_its_story_expects() -> None:
     regions = [region.name for region in REGIONS if region.account == ACCOUNT and not region.denied]
-    read = await served_stories.serve_and_read(FILES, REGISTRY, regions, int(time.time() // 60) - 1)
-    series = list(read.series())
-    assert any(served_stories.is_throttled(storied) for _, storied in series)
+    served = await served_stories.serve_and_read(FILES, REGISTRY, regions, int(time.time() // 60) - 1)
+    series = list(served.series())
+    assert any(served_stories.is_throttled(storied_series) for _, storied_series in series)
     assert [
-        text for region, storied in series for text in served_stories.differences(read, region, storied)
+        difference
+        for region, storied_series in series
+        for difference in served_stories.differences(served, region, storied_series)
     ] == []
 
 
 async def test_a_service_with_a_declaration_and_stories_needs_no_code() -> None:
-    read = await served_stories.serve_and_read(
+    served = await served_stories.serve_and_read(
         [made_up.stories()], made_up.registry(), ["eu-west-1"], int(time.time() // 60) - 1
     )
-    series = list(read.series())
+    series = list(served.series())
     assert len(series) == 10
-    assert [storied.name for _, storied in series if served_stories.is_throttled(storied)] == [
-        "brokers connections media"
-    ]
     assert [
-        text for region, storied in series for text in served_stories.differences(read, region, storied)
+        storied_series.name for _, storied_series in series if served_stories.is_throttled(storied_series)
+    ] == ["brokers connections media"]
+    assert [
+        difference
+        for region, storied_series in series
+        for difference in served_stories.differences(served, region, storied_series)
     ] == []
-    limits = {
-        f"{row.key.signal} {row.key.resource}": (row.usage, row.limit, row.source) for row in read.report.rows
+    values = {
+        f"{row.key.signal} {row.key.resource}": (row.usage, row.limit, row.source)
+        for row in served.report.rows
     }
-    assert limits["nodes media"] == (3, 4, "quota_applied")
-    assert limits["nodes private"][0] is None
-    assert any("ListNodes" in failure and "private" in failure for failure in read.report.failures.each), (
-        read.report.failures
+    assert values["nodes media"] == (3, 4, "quota_applied")
+    assert values["nodes private"][0] is None
+    assert any("ListNodes" in failure and "private" in failure for failure in served.report.failures.each), (
+        served.report.failures
     )
 
 
-WITH_METRICS = {collector.service for collector in REGISTRY.collectors if collector.metrics}
+SERVICES_WITH_METRICS = {collector.service for collector in REGISTRY.collectors if collector.metrics}
 
 
 @pytest.mark.parametrize(
     "file",
-    [file for file in FILES if file.stories.service in WITH_METRICS],
+    [file for file in FILES if file.stories.service in SERVICES_WITH_METRICS],
     ids=lambda file: file.stories.service,
 )
 async def test_a_service_has_a_story_within_the_band_and_one_near_or_above_its_limit(file: StoryFile) -> None:
     world = {region.name: region for region in REGIONS if region.account == ACCOUNT}
     book = await read_stories([file], served_stories.registry_of([file], REGISTRY), world)
     demands = [
-        storied.traffic.demand(storied.name, MINUTES)
+        storied_series.traffic.demand(storied_series.name, MINUTES)
         for region in book.regions.values()
-        for storied in region.series.values()
+        for storied_series in region.series.values()
     ]
     assert any(((demand > 0.4) & (demand < 0.7)).all() for demand in demands)
     assert any(demand.max() > 0.9 for demand in demands)
