@@ -35,7 +35,7 @@ class StoriedSeries:
         """True if the series has no story."""
         return self.traffic is QUIET
 
-    def used(self, minutes: Minutes) -> Floats:
+    def usage(self, minutes: Minutes) -> Floats:
         """Return the usage in each minute, in the signal's unit.
 
         The usage is at most the limit if throttled demand is counted, or the limit cannot be exceeded.
@@ -44,7 +44,7 @@ class StoriedSeries:
         is_capped = self.limit and (self.observed.throttled or self.observed.hard_limit)
         return (np.minimum(demand, 1.0) if is_capped else demand) * (self.limit or ASSUMED_LIMIT)
 
-    def throttled(self, minutes: Minutes) -> Floats:
+    def throttled_demand(self, minutes: Minutes) -> Floats:
         """Return the demand above the limit in each minute, in the signal's unit."""
         demand = self.traffic.demand(self.name, minutes)
         return np.maximum(demand - 1.0, 0.0) * (self.limit or ASSUMED_LIMIT)
@@ -114,5 +114,5 @@ class StoryBook:
 
 def _without_zeros(values: Values, minutes: Minutes) -> Floats:
     """Return the values of a metric that AWS does not publish while it is 0."""
-    found = values(minutes)
-    return np.where(found > 0, found, np.nan)
+    published = values(minutes)
+    return np.where(published > 0, published, np.nan)

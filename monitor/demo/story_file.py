@@ -17,8 +17,7 @@ regions:                                        # each region of the demo that i
 
 A story is the demand as a share of the limit, or in the signal's unit if no limit is known. Demand above the
 limit is throttled, if the signal counts throttled demand. A metric of several series follows the first of
-their stories.
-Series without a story have quiet traffic.
+their stories. Series without a story have quiet traffic.
 """
 
 from collections.abc import Iterator, Mapping
@@ -52,7 +51,7 @@ class RegionStories(BaseModel, frozen=True, extra="forbid"):
     answers: Mapping[str, Any]
     stories: Mapping[str, Traffic] = {}
 
-    def keyed_answers(self) -> dict[AnswerKey, Any]:
+    def answers_by_call(self) -> dict[AnswerKey, Any]:
         """Return the answers by their calls."""
         return {parse_key(text): answer for text, answer in self.answers.items()}
 
@@ -103,8 +102,8 @@ def parse_stories(content: bytes, name: str) -> StoryFile:
 
 
 def _answer_problems(stories: ServiceStories) -> Iterator[Problem]:
-    for region, in_region in stories.regions.items():
-        for text, answer in in_region.answers.items():
+    for region, region_stories in stories.regions.items():
+        for text, answer in region_stories.answers.items():
             try:
                 check_answer(parse_key(text), answer)
             except ValueError as error:

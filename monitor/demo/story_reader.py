@@ -44,18 +44,18 @@ async def read_stories(
             problems += reader.problems
     if problems:
         raise StoryError(problems)
-    applied = {code: value for book in regions.values() for code, value in book.quotas.items()}
-    return StoryBook(regions, tuple(_quotas(registry.services.values(), applied)))
+    applied_quotas = {code: value for book in regions.values() for code, value in book.quotas.items()}
+    return StoryBook(regions, tuple(_quotas(registry.services.values(), applied_quotas)))
 
 
 def _file_problems(file: StoryFile, registry: Registry, world: Mapping[str, DemoRegion]) -> Iterator[str]:
-    expected = {region.name for region in world.values() if not region.denied}
+    expected_regions = {region.name for region in world.values() if not region.denied}
     service, regions = file.stories.service, file.stories.regions
     if service not in registry.services:
         yield file.problem_at(("service",), f"no service {service}{suggestion(service, registry.services)}")
-    for name in sorted(regions.keys() - expected):
-        yield file.problem_at(("regions", name), f"no region of the demo{suggestion(name, expected)}")
-    for name in sorted(expected - regions.keys()):
+    for name in sorted(regions.keys() - expected_regions):
+        yield file.problem_at(("regions", name), f"no region of the demo{suggestion(name, expected_regions)}")
+    for name in sorted(expected_regions - regions.keys()):
         yield file.problem_at(("regions",), f"missing the region {name}")
     codes = {quota.code for quota in registry.quotas({service} & registry.services.keys())}
     for name, code in ((name, code) for name, stories in regions.items() for code in stories.quotas):
@@ -76,48 +76,52 @@ class _RegionReader:
         book = RegionBook(AnswerTable(self._merged_answers()))
         for stories in self._stories.values():
             book.quotas |= stories.quotas
-        quiet = []
+        quiet_series = []
         for file in self._files:
             service = file.stories.service
-            found = {_series_name(observed): observed for observed in await self._observe(file, book.answers)}
-            self._follow_stories(file, found, book)
-            quiet += [
-                self._series(service, observed, book.quotas, QUIET)
-                for name, observed in found.items()
+            observed_by_name = {
+                _series_name(observed): observed for observed in await self._observe(file, book.answers)
+            }
+            self._follow_stories(file, observed_by_name, book)
+            quiet_series += [
+                self._storied_series(service, observed, book.quotas, QUIET)
+                for name, observed in observed_by_name.items()
                 if name not in self._stories[file.name].stories
             ]
         # The lowest limits first, so that all series of a shared metric are quiet.
-        for series in sorted(quiet, key=lambda quiet_series: quiet_series.limit or ASSUMED_LIMIT):
-            with suppress(InversionError):  # if so, the metrics of the series have no points
+        for series in sorted(quiet_series, key=lambda series: series.limit or ASSUMED_LIMIT):
+            with suppress(InversionError):  # such a series has metrics without points
                 _set_metrics(series, book.values)
         return book
 
-    def _follow_stories(self, file: StoryFile, found: Mapping[str, Observed], book: RegionBook) -> None:
+    def _follow_stories(
+        self, file: StoryFile, observed_by_name: Mapping[str, Observed], book: RegionBook
+    ) -> None:
         """Set the metrics of the series that have stories in a file, and add these series to the book."""
         for name, traffic in self._stories[file.name].stories.items():
-            if observed := found.get(name):
-                series = self._series(file.stories.service, observed, book.quotas, traffic)
+            if observed := observed_by_name.get(name):
+                series = self._storied_series(file.stories.service, observed, book.quotas, traffic)
                 book.series[series.name] = series
-                self._follow(file, name, series, book.values)
+                self._follow_story(file, name, series, book.values)
             else:
-                self._report(file, ("stories", name), f"no such series{suggestion(name, found)}")
+                self._report(file, ("stories", name), f"no such series{suggestion(name, observed_by_name)}")
 
     def _merged_answers(self) -> dict[AnswerKey, Any]:
         merged: dict[AnswerKey, Any] = {}
         for file in self._files:
-            for key, answer in self._stories[file.name].keyed_answers().items():
+            for key, answer in self._stories[file.name].answers_by_call().items():
                 if merged.setdefault(key, answer) != answer:
                     self._report(file, ("answers", str(key)), "another file has another answer to this call")
         return merged
 
     async def _observe(self, file: StoryFile, answers: AnswerTable) -> list[Observed]:
         """Return the series of the file's service; unused and missing answers are problems."""
-        found: list[Observed] = []
+        series: list[Observed] = []
         aws = StoryAws(self._region.name, self._region.start * 60.0, answers)
         for scan in self._collector(file.stories.service).scans:
             try:
                 async for observed in scan(aws):
-                    found.append(observed)
+                    series.append(observed)
             except* ClientError:
                 pass
             except* Exception as errors:
@@ -127,21 +131,21 @@ class _RegionReader:
         for text in self._stories[file.name].answers:
             if any(str(key) == text for key in answers.unused):
                 self._report(file, ("answers", text), f"{file.stories.service} makes no such call")
-        return found
+        return series
 
     def _collector(self, service: str) -> Collector:
         (collector,) = self._registry.collectors_of({service})
         return collector
 
-    def _series(
-        self, service: str, observed: Observed, applied: Mapping[str, float], traffic: Traffic
+    def _storied_series(
+        self, service: str, observed: Observed, applied_quotas: Mapping[str, float], traffic: Traffic
     ) -> StoriedSeries:
         signal = self._registry.signal(service, observed.signal)
         name = f"{service} {_series_name(observed)}"
-        return StoriedSeries(name, observed, self._limit(observed, signal, applied), traffic)
+        return StoriedSeries(name, observed, self._limit(observed, signal, applied_quotas), traffic)
 
-    def _limit(self, observed: Observed, signal: Signal, applied: Mapping[str, float]) -> float | None:
-        quota_value = applied.get(signal.quota.code) if signal.quota else None
+    def _limit(self, observed: Observed, signal: Signal, applied_quotas: Mapping[str, float]) -> float | None:
+        quota_value = applied_quotas.get(signal.quota.code) if signal.quota else None
         candidates = {
             LimitSource.API: observed.limit,
             LimitSource.APPLIED: quota_value and quota_value * signal.quota_unit,
@@ -152,7 +156,7 @@ class _RegionReader:
             return limit.value
         return PUBLISHED_LIMIT if observed.published_limit else None
 
-    def _follow(self, file: StoryFile, name: str, series: StoriedSeries, values: MetricValues) -> None:
+    def _follow_story(self, file: StoryFile, name: str, series: StoriedSeries, values: MetricValues) -> None:
         observed = series.observed
         if not isinstance(observed.usage, Usage) and not observed.throttled:
             reason = "no metric to follow a story with: the answers of AWS alone tell its usage"
@@ -180,9 +184,9 @@ def _set_metrics(series: StoriedSeries, values: MetricValues) -> None:
     observed = series.observed
     if observed.published_limit and series.limit:
         values.follow(observed.published_limit, _constant(series.limit))
-    targets = [(observed.throttled, series.throttled), (observed.usage, series.used)]
+    targets = [(observed.throttled, series.throttled_demand), (observed.usage, series.usage)]
     targets = targets if series.limit or series.is_quiet else targets[::-1]
-    for usage, target in (*targets, (observed.served, series.used), (observed.upper_bound, series.used)):
+    for usage, target in (*targets, (observed.served, series.usage), (observed.upper_bound, series.usage)):
         if isinstance(usage, Usage):
             values.follow(usage, target)
 
@@ -191,18 +195,18 @@ def _constant(value: float) -> Values:
     return lambda minutes: np.full(len(minutes), value)
 
 
-def _quotas(services: Iterable[Service], applied: Mapping[str, float]) -> Iterator[DemoQuota]:
+def _quotas(services: Iterable[Service], applied_quotas: Mapping[str, float]) -> Iterator[DemoQuota]:
     """Yield the quotas of services that QUOTAS lacks, in the unit of Service Quotas.
 
     The default of a quota is the documented one, else the applied value, else 0: some quotas are granted on
     request only.
     """
-    known = {quota.code for quota in QUOTAS}
+    yielded_codes = {quota.code for quota in QUOTAS}
     for signal in (signal for service in services for signal in service.signals.values()):
         quota, documented, unit = signal.quota, signal.default, signal.quota_unit
-        if quota and quota.code not in known:
-            known.add(quota.code)
-            default = documented.value / unit if documented else applied.get(quota.code, 0.0)
+        if quota and quota.code not in yielded_codes:
+            yielded_codes.add(quota.code)
+            default = documented.value / unit if documented else applied_quotas.get(quota.code, 0.0)
             by_region = (
                 {name: value / unit for name, value in documented.by_region.items()} if documented else {}
             )

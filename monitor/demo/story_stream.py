@@ -3,7 +3,7 @@
 The demand of a minute is that of its busiest second so far, so that Headroom sees a scene at once, and the
 published demand of a minute never decreases.
 
-The shards are doubled as in AWS: new shards accept writes at once, closing shards refuse a few for some
+The shards are doubled as in AWS: new shards accept writes at once, closing shards throttle a few for some
 minutes, and AWS returns the new number at the end. By then a whole minute was within the new limit, so that
 the alert ends as soon as Headroom reads the new limit.
 """
@@ -23,19 +23,24 @@ USUAL = Traffic(mean=0.66, noise=0.003)
 # On each past day, a sale began at the time of day at which the demo was started.
 SALE_MINUTES = (0, 2, 45, 60, MINUTES_PER_DAY)
 SALE_HEIGHT = (0.0, 0.41, 0.41, 0.0, 0.0)  # shares of the limit of SHARDS, added to the usual demand
-# The demand in excess of the usual after the scenes RISE and THROTTLED, and how long each takes.
+# By how much the demand exceeds the usual demand after the scenes RISE and THROTTLED, as shares of the limit
+# of SHARDS, and how many seconds each rise takes.
 RISEN, RISE_SECONDS = 0.26, 25.0
 SURGED, SURGE_SECONDS = 0.52, 5.0
-# The decrease of the demand once the shards are doubled: faster than noise can rise.
+# The decrease of the demand once the shards are doubled: steeper than noise, so that no minute rises.
 EBB, EBB_SECONDS = 0.2, 600.0
-REFUSED, REFUSED_SECONDS = 0.0008, 600.0  # by closing shards, less and less; less than Headroom tolerates
+# What closing shards throttle at first: less than Headroom tolerates. It falls to 0 in these seconds.
+CLOSING_THROTTLED, CLOSING_SECONDS = 0.0008, 600.0
 STREAMED_WITHIN = 10.0  # seconds from the end of a minute until Headroom has all its points
 SECONDS = np.arange(60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoryStream(DemoStream):
-    """The stream of the story. clock: returns epoch seconds. start: the world's first minute since 1970."""
+    """The stream of the story.
+
+    clock: returns epoch seconds. start: the minute since 1970 in which the world starts.
+    """
 
     write: Traffic = USUAL
     shards: int = SHARDS
@@ -51,22 +56,22 @@ class StoryStream(DemoStream):
 
     def demand(self, minutes: Minutes) -> Floats:
         """Return the demand on each of SHARDS in each minute, as a share of its limit."""
-        return self._per_shard(self._usual(minutes) + self._busiest(minutes, self._risen))
+        return self._per_shard(self._usual(minutes) + self._highest_by_minute(minutes, self._scene_demand))
 
     def accepted(self, minutes: Minutes) -> Floats:
         """Return the accepted demand, in the unit of `demand`."""
-        return np.minimum(self.demand(minutes), 1 + self._busiest(minutes, self._raised))
+        return np.minimum(self.demand(minutes), 1 + self._highest_by_minute(minutes, self._added_capacity))
 
     def excess(self, minutes: Minutes, factor: float) -> Floats:
         """Return the demand beyond `factor` times the limit, in the unit of `demand`."""
 
-        def beyond(seconds: Floats) -> Floats:
-            return self._risen(seconds) - factor * self._raised(seconds)
+        def excess_share(seconds: Floats) -> Floats:
+            return self._scene_demand(seconds) - factor * self._added_capacity(seconds)
 
-        lowest = -factor * (RAISED_SHARDS / SHARDS - 1)
-        busiest = self._busiest(minutes, beyond, lowest)
-        refused = self._busiest(minutes, self._refused) if factor == 1 else 0.0
-        return self._per_shard(np.maximum(self._usual(minutes) + busiest - factor, refused))
+        least = -factor * (RAISED_SHARDS / SHARDS - 1)
+        busiest = self._highest_by_minute(minutes, excess_share, least)
+        by_closing = self._highest_by_minute(minutes, self._throttled_by_closing) if factor == 1 else 0.0
+        return self._per_shard(np.maximum(self._usual(minutes) + busiest - factor, by_closing))
 
     def _usual(self, minutes: Minutes) -> Floats:
         """Return the demand without the scenes."""
@@ -77,32 +82,39 @@ class StoryStream(DemoStream):
     def _per_shard(self, demand: Floats) -> Floats:
         return np.outer(np.ones(SHARDS), demand)
 
-    def _busiest(self, minutes: Minutes, share: Callable[[Floats], Floats], lowest: float = 0.0) -> Floats:
-        """Return the highest share in the elapsed seconds of each minute; 0 before the world started."""
+    def _highest_by_minute(
+        self, minutes: Minutes, share: Callable[[Floats], Floats], least: float = 0.0
+    ) -> Floats:
+        """Return the highest share in the elapsed seconds of each minute; 0 before the world started.
+
+        share: returns the share in each second, and no share below `least`.
+        """
         shares, started = np.zeros(minutes.size), minutes >= 0
         every_second = (self.start + minutes[started])[:, None] * 60.0 + SECONDS
         seconds = np.asarray(np.minimum(every_second, self.clock()), np.float64)
-        shares[started] = share(seconds).max(axis=1, initial=lowest)
+        shares[started] = share(seconds).max(axis=1, initial=least)
         return shares
 
-    def _risen(self, seconds: Floats) -> Floats:
+    def _scene_demand(self, seconds: Floats) -> Floats:
+        """Return what the scenes add to the usual demand in each second."""
         rise = _ramp(seconds, self.scenes.begun_at(Scene.RISE), RISEN, RISE_SECONDS)
         surge = _ramp(seconds, self.scenes.begun_at(Scene.THROTTLED), SURGED - RISEN, SURGE_SECONDS)
         ebb = _ramp(seconds, self.scenes.begun_at(Scene.RAISED), EBB, EBB_SECONDS)
-        risen: Floats = rise + surge - ebb
-        return risen
+        demand: Floats = rise + surge - ebb
+        return demand
 
-    def _refused(self, seconds: Floats) -> Floats:
-        """Return the share that closing shards refuse, which falls to 0."""
-        begun = self.scenes.begun_at(Scene.RAISED)
-        left: Floats = REFUSED - _ramp(seconds, begun, REFUSED, REFUSED_SECONDS)
-        return np.where(seconds >= begun, left, 0.0)
+    def _throttled_by_closing(self, seconds: Floats) -> Floats:
+        """Return the share that closing shards throttle, which falls to 0."""
+        began_at = self.scenes.begun_at(Scene.RAISED)
+        throttled: Floats = CLOSING_THROTTLED - _ramp(seconds, began_at, CLOSING_THROTTLED, CLOSING_SECONDS)
+        return np.where(seconds >= began_at, throttled, 0.0)
 
-    def _raised(self, seconds: Floats) -> Floats:
-        raised: Floats = np.where(
+    def _added_capacity(self, seconds: Floats) -> Floats:
+        """Return what the new shards add to the limit in each second, as a share of the limit of SHARDS."""
+        added: Floats = np.where(
             seconds >= self.scenes.begun_at(Scene.RAISED), RAISED_SHARDS / SHARDS - 1, 0.0
         )
-        return raised
+        return added
 
 
 def _ramp(seconds: Floats, begin: float, height: float, length: float) -> Floats:

@@ -24,8 +24,8 @@ WEEKEND = (
     (0, 1.8, 2, 3.8, 4, 7),  # days of a week that begins with the start of the world
     (0.0, 0.0, 1.0, 1.0, 0.0, 0.0),  # share of `Traffic.weekly`
 )
-GROWTH_INTERVAL = 12 * 60  # minutes
-GROWTH_BEFORE_START = 3 * 60  # minutes
+GROWTH_INTERVAL = 12 * 60  # minutes until growth begins anew
+GROWTH_BEFORE_START = 3 * 60  # minutes from the begin of growth to the start, at which it adds 0
 BURST_CHANCE = 1 / 15  # per minute
 
 
@@ -45,8 +45,8 @@ class Rush(BaseModel, frozen=True, extra="forbid"):
 
     def share(self, minutes: Minutes) -> Floats:
         """Return the demand that the rush adds in each minute."""
-        passed = (minutes + self.hours_before * 60) / self.minutes
-        return self.height * np.interp(passed, (0.0, 0.25, 0.75, 1.0), (0.0, 1.0, 1.0, 0.0))
+        elapsed_share = (minutes + self.hours_before * 60) / self.minutes
+        return self.height * np.interp(elapsed_share, (0.0, 0.25, 0.75, 1.0), (0.0, 1.0, 1.0, 0.0))
 
 
 class Traffic(BaseModel, frozen=True, extra="forbid"):

@@ -31,6 +31,7 @@ RETRIES = (Rush(hours_before=75.4, minutes=26, height=1.25),)
 LOAD_TEST = (Rush(hours_before=52.2, minutes=44, height=1.3), Rush(hours_before=51.0, minutes=30, height=1.0))
 BACKLOG = (Rush(hours_before=150.0, minutes=260, height=0.42),)
 
+# The account `prod`.
 IRELAND = (
     # In the band at each full hour, and throttled ten minutes later.
     DemoStream(name="orders", shards=4, write=Traffic(mean=0.5, surge=0.75), consumers=("billing",)),
@@ -316,11 +317,12 @@ class DemoAccount:
         return {"name": self.name, **role, **({"services": [*self.services]} if self.services else {})}
 
 
-SIMULATED = ("autoscaling", "kinesis", "lambda", "s3", "sqs")
+# The services that are read in the other accounts than `prod`.
+OTHER_ACCOUNT_SERVICES = ("autoscaling", "kinesis", "lambda", "s3", "sqs")
 ACCOUNTS = (
     DemoAccount("prod", ACCOUNT),
-    DemoAccount("staging", STAGING, SIMULATED),
-    DemoAccount("analytics", ANALYTICS, SIMULATED),
+    DemoAccount("staging", STAGING, OTHER_ACCOUNT_SERVICES),
+    DemoAccount("analytics", ANALYTICS, OTHER_ACCOUNT_SERVICES),
 )
 
 
@@ -330,11 +332,11 @@ def create_world(start: int, scenes: BegunScenes | None = None) -> list[DemoRegi
     start: the start of the world, in minutes since 1970. scenes: the begun scenes of the story; None: no
     scene ever begins.
     """
-    begun = scenes or BegunScenes()
+    begun_scenes = scenes or BegunScenes()
     return [
         replace(
             region,
-            resources=tuple(_with_scenes(resource, start, begun) for resource in region.resources),
+            resources=tuple(_with_scenes(resource, start, begun_scenes) for resource in region.resources),
             start=start,
             enabled_regions=tuple(other.name for other in REGIONS if other.account == region.account),
             ids={},

@@ -11,7 +11,10 @@ from monitor.lookback.notices import AlertSpan, PastNotice, alert_spans
 
 @dataclass(frozen=True, slots=True)
 class WayResult:
-    """The notices of one way of judging, by minute. more_notices: the number that were only counted."""
+    """The notices of one way of judging, by minute.
+
+    more_notices: the number of further notices, which were only counted.
+    """
 
     name: str
     notices: Sequence[PastNotice]

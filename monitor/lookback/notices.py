@@ -21,7 +21,7 @@ MAX_NOTICES = 1_000_000  # in the result; further notices are only counted
 class PastNotice(NamedTuple):
     """A notice of a change of the alert on the series in a slot.
 
-    minute: the minute of the sample that caused the notice; a running monitor sends the notice once
+    minute: the minute of the sample that caused the notice; a running monitor sends the notice as soon as
     CloudWatch has published the sample. severity, zone: those of the alert, or its last ones if it resolved.
     """
 
@@ -58,13 +58,13 @@ class NoticeFinder:
         self._levels: dict[int, AlertLevel] = {}  # of each firing alert, by slot
 
     def add(self, transitions: Transitions) -> None:
-        """Add transitions of different series, each in one minute."""
+        """Add transitions. All transitions of one series are of one minute."""
         if not transitions.slot.size:
             return
         self._states[transitions.rule, transitions.slot] = transitions.after
-        changed = (transitions.before == AlertState.FIRING) | (transitions.after == AlertState.FIRING)
+        is_notified = (transitions.before == AlertState.FIRING) | (transitions.after == AlertState.FIRING)
         minutes = dict(
-            zip(transitions.slot[changed].tolist(), transitions.minute[changed].tolist(), strict=True)
+            zip(transitions.slot[is_notified].tolist(), transitions.minute[is_notified].tolist(), strict=True)
         )
         for slot, minute in minutes.items():
             self._add_change(slot, minute)

@@ -24,13 +24,17 @@ class Quarters:
         self.count = max(0, (minutes.stop - self.start) // BIN_MINUTES)
         self.demand: Floats = np.full((slots.size, self.count), np.nan, np.float32)
         self.target: Floats = np.full((slots.size, self.count), np.nan, np.float32)
-        self._throttled_at: npt.NDArray[np.float16] = np.full((slots.size, CEILING_DAYS), np.nan, np.float16)
+        # The lowest utilization at which demand was throttled, by series and day.
+        self._lowest_throttled: npt.NDArray[np.float16] = np.full(
+            (slots.size, CEILING_DAYS), np.nan, np.float16
+        )
 
     def add(self, first: int, minutes: range, judged: Judged, demand: Floats, peaks: Flags) -> None:
-        """Add some minutes of the consecutive series whose first has the position `first`.
+        """Add some minutes of consecutive series. first: the position of the first of these series.
 
         minutes: they end with a quarter, except at the last call. judged, demand: all minutes of the first
-        series, then all of the next. peaks: of each series, see `highest_by_bin`.
+        series, then all of the next. peaks: true for each series whose usage is a maximum or
+        a percentile (see `highest_by_bin`).
         """
         begin = max(minutes.start, self.start)
         bins = (min(minutes.stop, self.start + self.count * BIN_MINUTES) - begin) // BIN_MINUTES
@@ -57,10 +61,11 @@ class Quarters:
     def _ceiling(self, series: slice, quarter: int, throttled_at: Floats) -> Floats:
         """Return, by series, the lowest utilization at which demand was throttled in the last CEILING_DAYS.
 
-        quarter: the last quarter of these days. throttled_at: the lowest such utilization in this quarter.
+        quarter: the last quarter of these days. throttled_at: by series, the lowest such utilization in this
+        quarter.
         """
         day, quarter_of_day = divmod(self.start // BIN_MINUTES + quarter, DAY)
-        by_day = self._throttled_at[series]
+        by_day = self._lowest_throttled[series]
         today = by_day[:, day % CEILING_DAYS]
         today[:] = throttled_at if quarter_of_day == 0 else np.fmin(today, throttled_at.astype(np.float16))
         lowest: Floats = np.fmin.reduce(np.where(by_day > 0, by_day, np.nan), axis=1).astype(np.float32)

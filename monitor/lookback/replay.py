@@ -103,10 +103,11 @@ class Replay:
         minutes = range(self._judged_until, until)
         if not minutes:
             return
-        every = np.arange(minutes.start, minutes.stop, dtype=np.int32)
+        minute_array = np.arange(minutes.start, minutes.stop, dtype=np.int32)
         for first in range(0, self._slots.size, SERIES_AT_ONCE):
             slots = self._slots[first : first + SERIES_AT_ONCE].astype(np.intp)
-            every_slot, every_minute = slots.repeat(every.size).astype(np.int32), np.tile(every, slots.size)
+            every_slot = slots.repeat(minute_array.size).astype(np.int32)
+            every_minute = np.tile(minute_array, slots.size)
             judged = self._fleet.judged_at(every_slot, every_minute)
             self._episodes.add(slots, minutes, judged)
             demand = demand_of(self._fleet, every_slot, every_minute, judged)
@@ -117,13 +118,13 @@ class Replay:
         """Return what was recorded. Call it after the last chunk."""
         fleet, demand = self._fleet, self.quarters.demand
         episodes = self._episodes.finish()
-        known = np.count_nonzero(np.isfinite(demand), axis=1)
-        newest = fleet.rings.newest_point  # by row; a series with points of throttling only has samples, too
+        known_quarters = np.count_nonzero(np.isfinite(demand), axis=1)
+        newest = fleet.rings.newest_point  # by row; points of throttled demand alone are samples, too
         return Lookback(
             minutes=self._points.minutes,
             series={slot: fleet.by_slot[slot] for slot in self._slots.tolist()},
             without_samples=sum(not _has_points(fleet, slot, newest) for slot in self._slots.tolist()),
-            known_days=float(known.sum()) / DAY,
+            known_days=float(known_quarters.sum()) / DAY,
             published_limits=int(np.count_nonzero(fleet.published_limits.has(self._slots)))
             if self._slots.size
             else 0,

@@ -11,7 +11,7 @@ import numpy as np
 
 from monitor.fleet.columns import Floats, Indices, Ints
 
-CHUNK = 120  # minutes that are read at once; a multiple of every period
+CHUNK = 120  # minutes that are read at once: a multiple of every metric's period
 # Parts of the file that were never written are zeros. Values are stored XOR these bits, so that zeros mean no
 # point (NaN).
 NAN_BITS = np.float32(np.nan).view(np.uint32)
@@ -52,7 +52,7 @@ class SampleFile:
     def __init__(self, wanted: Ints, minutes: range, step: int = 1) -> None:
         self.minutes, self._wanted, self._step = minutes, wanted, step
         self._width = CHUNK // step
-        self._read = np.zeros(wanted.size, np.bool_)
+        self._is_written = np.zeros(wanted.size, np.bool_)
         self._file: BufferedRandom = TemporaryFile()  # noqa: SIM115
         self._file.truncate(self.size_of(wanted.size, minutes, step))
 
@@ -70,23 +70,23 @@ class SampleFile:
     @property
     def rows(self) -> Ints:
         """The rows whose points were written, in ascending order."""
-        return self._wanted[self._read]
+        return self._wanted[self._is_written]
 
     def write(self, rows: Ints, points: tuple[Ints, Ints, Floats]) -> None:
         """Store all points of some wanted rows. points: as returned by `chunk`. Raises OSError."""
         point_rows, minutes, values = points
-        order = np.sort(rows)
+        sorted_rows = np.sort(rows)
         inside = np.isfinite(values) & (minutes >= self.minutes.start) & (minutes < self.minutes.stop)
-        lines, slots = (
-            np.searchsorted(order, point_rows[inside]),
+        lines, columns = (
+            np.searchsorted(sorted_rows, point_rows[inside]),
             (minutes[inside] - self._start) // self._step,
         )
-        table = np.full((order.size, chunk_count(self.minutes) * self._width), np.float32(np.nan))
-        table[lines, slots] = values[inside]
-        positions = np.searchsorted(self._wanted, order)
+        table = np.full((sorted_rows.size, chunk_count(self.minutes) * self._width), np.float32(np.nan))
+        table[lines, columns] = values[inside]
+        positions = np.searchsorted(self._wanted, sorted_rows)
         for run in _runs(positions):
             self._write_run(int(positions[run.start]), table[run])
-        self._read[positions] = True
+        self._is_written[positions] = True
 
     def _write_run(self, position: int, table: Floats) -> None:
         """Write the points of adjacent rows, chunk by chunk; chunks without points are left out."""
@@ -102,20 +102,20 @@ class SampleFile:
         data = self._file.read(self._offset(number + 1, 0) - self._offset(number, 0))
         bits = np.frombuffer(data, np.uint32).reshape(self._wanted.size, self._width) ^ NAN_BITS
         values = bits.view(np.float32)
-        positions, slots = np.nonzero(~np.isnan(values))
-        minutes = self._start + number * CHUNK + slots * self._step
-        return self._wanted[positions], minutes.astype(np.int32), values[positions, slots]
+        positions, columns = np.nonzero(~np.isnan(values))
+        minutes = self._start + number * CHUNK + columns * self._step
+        return self._wanted[positions], minutes.astype(np.int32), values[positions, columns]
 
     @property
     def _start(self) -> int:
         return self.minutes.start // CHUNK * CHUNK
 
     def _offset(self, number: int, position: int) -> int:
-        return (number * self._wanted.size + position) * self._width * 4
+        return (number * self._wanted.size + position) * self._width * 4  # bytes of a value
 
 
 def _runs(positions: Indices) -> Iterator[slice]:
-    """Yield the slices of ascending positions in which each position is one more than the last."""
+    """Yield the slices of ascending positions in which each position is one more than the one before."""
     ends = np.flatnonzero(np.diff(positions) != 1) + 1
     for start, stop in pairwise([0, *ends.tolist(), positions.size]):
         if stop > start:

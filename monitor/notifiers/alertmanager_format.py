@@ -15,8 +15,8 @@ ZERO_TIME = "0001-01-01T00:00:00Z"  # Go's zero time: Alertmanager's `endsAt` of
 
 def alertname(labels: Mapping[str, str]) -> str:
     """Return the alertname of labels, such as `HeadroomKinesisStreamWriteBytes` or `HeadroomBlind`."""
-    path = "_".join(filter(None, (labels.get("service"), labels.get("signal") or "blind")))
-    return "Headroom" + "".join(word[:1].upper() + word[1:] for word in path.split("_"))
+    words = "_".join(filter(None, (labels.get("service"), labels.get("signal") or "blind")))
+    return "Headroom" + "".join(word[:1].upper() + word[1:] for word in words.split("_"))
 
 
 def labels(notice: Notice) -> dict[str, str]:
@@ -86,9 +86,13 @@ def _group_key(group: Mapping[str, str]) -> str:
     return "{}:{" + ", ".join(matchers) + "}"
 
 
-def _common(sets: list[dict[str, str]]) -> dict[str, str]:
-    """Return the names and values that all of the sets contain."""
-    return {name: value for name, value in sets[0].items() if all(each.get(name) == value for each in sets)}
+def _common(mappings: list[dict[str, str]]) -> dict[str, str]:
+    """Return the names and values that all of the mappings contain."""
+    return {
+        name: value
+        for name, value in mappings[0].items()
+        if all(mapping.get(name) == value for mapping in mappings)
+    }
 
 
 def postable_alerts(notification: Notification, now: float, validity: float) -> list[dict[str, Any]]:

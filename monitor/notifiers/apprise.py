@@ -26,7 +26,7 @@ NOT_INSTALLED = "Apprise is not installed: pip install 'aws-headroom[apprise]'"
 class Apprise(BaseReceiver):
     """One of a hundred other services, through the extra `apprise`; set allow_insecure and allow_private.
 
-    Apprise opens the connections, so Headroom's rules for addresses do not apply.
+    Apprise opens the connections, so Headroom's rules for addresses do not apply: both keys must be true.
     """
 
     type: Literal["apprise"] = "apprise"
@@ -42,14 +42,14 @@ class Apprise(BaseReceiver):
         import asyncio
 
         try:
-            channel = await asyncio.to_thread(_channel, self.url.get_secret_value())
+            services = await asyncio.to_thread(_services, self.url.get_secret_value())
         except ImportError:
             return refused("missing", NOT_INSTALLED)
-        if not len(channel):
+        if not len(services):
             return refused("address", "Apprise: unsupported URL")
         try:
             async with asyncio.timeout(self.timeout):
-                accepted = await channel.async_notify(**payload(notification, self))
+                accepted = await services.async_notify(**payload(notification, self))
         except TimeoutError:
             return retry("timeout", f"Apprise: no result within {self.timeout:g} s")
         if not accepted:
@@ -65,19 +65,19 @@ class Apprise(BaseReceiver):
 
 def payload(notification: Notification, receiver: Apprise) -> dict[str, Any]:
     """Return the arguments of Apprise's `notify`."""
-    kinds = {"info": "info", "warning": "warning", "critical": "failure"}
+    notify_types = {"info": "info", "warning": "warning", "critical": "failure"}
     return {
         "title": title(notification),
         "body": plain_text(notification),
-        "notify_type": kinds[notification.severity] if notification.firing else "success",
+        "notify_type": notify_types[notification.severity] if notification.firing else "success",
         "body_format": "text",
     }
 
 
-def _channel(url: str) -> Any:
+def _services(url: str) -> Any:
     """Return the services of a URL, none for an unsupported one. Blocks while Apprise imports its plugins."""
     apprise = import_module("apprise")
     logging.getLogger("apprise").setLevel(logging.WARNING)  # at lower levels it logs whole URLs
-    channel = apprise.Apprise()
-    channel.add(url)
-    return channel
+    services = apprise.Apprise()
+    services.add(url)
+    return services

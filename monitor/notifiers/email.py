@@ -26,27 +26,27 @@ DEFAULT_PORTS = {"starttls": 587, "tls": 465, "none": 25}
 PERMANENT_FAILURE = 500  # the lowest reply code of a permanent failure (RFC 5321, 4.2.1)
 
 
-def _mailbox(value: str) -> str:
+def _require_mailbox(value: str) -> str:
     # Stricter than RFC 5321: a quoted local part is rare, and can be used to inject headers.
     if not re.fullmatch(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", value, re.ASCII):
         raise unexpected("an e-mail address such as oncall@example.com", value)
     return value
 
 
-def _host(value: str) -> str:
+def _require_host(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9.:-]{1,253}", value):
         raise unexpected("a host such as smtp.example.com", value)
     return value
 
 
-Mailbox = Annotated[Text, AfterValidator(_mailbox)]
+Mailbox = Annotated[Text, AfterValidator(_require_mailbox)]
 
 
 class Email(BaseReceiver):
     """Mailboxes, through an SMTP server."""
 
     type: Literal["email"] = "email"
-    host: Annotated[Text, AfterValidator(_host)] = Field(
+    host: Annotated[Text, AfterValidator(_require_host)] = Field(
         description="The SMTP server.", examples=["smtp.example.com"]
     )
     port: Port | None = Field(
@@ -115,14 +115,14 @@ class Email(BaseReceiver):
             await smtp.connect()
             if self.username and self.password:
                 await smtp.login(self.username, self.password.get_secret_value())
-            rejected, response = await smtp.send_message(mail)
+            refused_recipients, response = await smtp.send_message(mail)
             with suppress(SMTPException):  # the message is accepted already
                 await smtp.quit()
         finally:
             smtp.close()
-        rejections = f", but not for {', '.join(rejected)}" if rejected else ""
+        exception = f", but not for {', '.join(refused_recipients)}" if refused_recipients else ""
         return delivered(
-            f"smtp://{self.host} accepted it{rejections}: {excerpt(response, self.policy.secrets)}"
+            f"smtp://{self.host} accepted it{exception}: {excerpt(response, self.policy.secrets)}"
         )
 
     def _result_of_code(self, error: "SMTPResponseException") -> DeliveryResult:

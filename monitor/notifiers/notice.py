@@ -73,8 +73,8 @@ KIND_BY_REASON = {
 class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An alert at one moment, with all that is needed to act on it.
 
-    Times are epoch seconds, utilization is 0.8 for 80 %, usage and limit are in `unit`. throttled: demand per
-    second.
+    Times are epoch seconds, utilization is 0.8 for 80 %, usage and limit are in `unit`. throttled: the
+    throttled demand per second. sampled: the time of the sample that these values are of.
 
     alert: the id, stable over restarts. number: higher than that of every earlier notice. summary: a sentence
     with absolute numbers. labels of a series: account, region, service, signal, resource, severity and

@@ -39,7 +39,7 @@ class PagerDuty(BaseReceiver):
     )
 
     async def attempt(self, notification: Notification, client: "OutboundClient") -> DeliveryResult:
-        """Send the events; stop at the first to retry. The retry sends all events again, with equal keys."""
+        """Send the events until one must be retried. The retry sends all events again, with equal keys."""
         results = []
         for event in payload(notification, self):
             results.append(await client.post(self.url, encode_json(event), self.policy))

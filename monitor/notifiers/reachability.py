@@ -53,7 +53,9 @@ class ReachabilityProbe:
             self._changed.clear()
             await self._check_all(self._receivers)
             while self.unreachable and not await self._wait_for_change(self._retry_interval):
-                await self._check_all([each for each in self._receivers if each.name in self.unreachable])
+                await self._check_all(
+                    [receiver for receiver in self._receivers if receiver.name in self.unreachable]
+                )
             await self._wait_for_change(None)
 
     async def _wait_for_change(self, seconds: float | None) -> bool:
@@ -75,12 +77,12 @@ class ReachabilityProbe:
                 return
         if receiver not in self._receivers:  # a reload replaced it during the check
             return
-        before = self.unreachable.pop(receiver.name, None)
+        former_error = self.unreachable.pop(receiver.name, None)
         if error:
             self.unreachable[receiver.name] = error
-        if error and not before:
+        if error and not former_error:
             log.warning("receiver %s cannot be reached: %s", receiver.name, error)
-        elif before and not error:
+        elif former_error and not error:
             log.info("receiver %s can be reached again", receiver.name)
 
     async def _error_of(self, receiver: BaseReceiver) -> str:
@@ -109,9 +111,9 @@ async def _connect(url: str, client: OutboundClient, policy: OutboundPolicy) -> 
     parts = urlsplit(url)
     if parts.scheme in PROXIED_SCHEMES and (proxy := client.proxy_for(url, policy)):
         parts, policy = urlsplit(proxy), replace(policy, allow_private=True)  # the proxy connects to the host
-    host, secure = parts.hostname or "", parts.scheme in TLS_SCHEMES
+    host, uses_tls = parts.hostname or "", parts.scheme in TLS_SCHEMES
     sock = await client.open_socket(host, parts.port or DEFAULT_PORTS[parts.scheme], policy)
-    tls, name = (client.tls, host) if secure else (None, None)
+    tls, name = (client.tls, host) if uses_tls else (None, None)
     _, writer = await asyncio.open_connection(sock=sock, ssl=tls, server_hostname=name)
     writer.transport.abort()  # rather than wait for the TLS shutdown of the peer
     with suppress(OSError):

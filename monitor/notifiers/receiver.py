@@ -89,7 +89,7 @@ class BaseReceiver(ConfigModel):
 
     async def send(self, notification: Notification, client: "OutboundClient") -> DeliveryResult:
         """Make one attempt to deliver a notification. A failure of the receiver is returned, not raised."""
-        notices = tuple(each for each in notification.notices if each.firing or self.send_resolved)
+        notices = tuple(notice for notice in notification.notices if notice.firing or self.send_resolved)
         if not notices:
             return delivered("nothing to send: the receiver's settings leave it out")
         return await self.attempt(replace(notification, notices=notices), client)
@@ -109,13 +109,16 @@ class BaseReceiver(ConfigModel):
     def _read_secrets(cls, data: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
         if not isinstance(data, dict):
             return handler(data)
-        found, wrong = _resolve_secrets(cls, data, info.context or ConfigContext())
-        problems, reported = list(wrong.values()), {(name,) for name in wrong}
+        resolved_data, problem_by_field = _resolve_secrets(cls, data, info.context or ConfigContext())
+        problems = list(problem_by_field.values())
+        reported_places = {(name,) for name in problem_by_field}
         try:
-            receiver = handler(found)
+            receiver = handler(resolved_data)
         except ValidationError as error:
             problems += (
-                each for each in problems_from_pydantic(error, cls) if each.where[:1] not in reported
+                further
+                for further in problems_from_pydantic(error, cls)
+                if further.where[:1] not in reported_places
             )
         if problems:
             raise to_validation_error(cls.__name__, problems)
@@ -126,19 +129,19 @@ def _resolve_secrets(
     model: type[BaseReceiver], data: dict[str, Any], sources: ConfigContext
 ) -> tuple[dict[str, Any], dict[str, Problem]]:
     """Return the data with each secret under its field's name, and the problems by field."""
-    found, wrong = dict(data), {}
+    resolved_data, problem_by_field = dict(data), {}
     for name in model.secret_fields():
         keys = [key for key in (name, *(name + suffix for suffix in READERS)) if data.get(key) is not None]
         for suffix in READERS:
-            found.pop(name + suffix, None)
+            resolved_data.pop(name + suffix, None)
         if len(keys) > 1:
-            wrong[name] = Problem((), f"expected one {name}, found {' and '.join(keys)}")
+            problem_by_field[name] = Problem((), f"expected one {name}, found {' and '.join(keys)}")
         elif not keys and model.model_fields[name].is_required():
-            places = " or ".join(name + suffix for suffix in READERS)
-            wrong[name] = Problem((), f"expected {name}, {places}, found none")
+            other_keys = " or ".join(name + suffix for suffix in READERS)
+            problem_by_field[name] = Problem((), f"expected {name}, {other_keys}, found none")
         elif keys and keys[0] != name:
             try:
-                found[name] = READERS[keys[0].removeprefix(name)](data[keys[0]], sources)
+                resolved_data[name] = READERS[keys[0].removeprefix(name)](data[keys[0]], sources)
             except PydanticCustomError as error:
-                wrong[name] = Problem((keys[0],), error.message())
-    return found, wrong
+                problem_by_field[name] = Problem((keys[0],), error.message())
+    return resolved_data, problem_by_field

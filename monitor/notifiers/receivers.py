@@ -47,14 +47,16 @@ def _by_type(value: Any, handler: ValidatorFunctionWrapHandler, info: Validation
         return handler(value)
     if not isinstance(value, dict):
         raise problem("expected a mapping with a name and a type (value not shown)")
-    kind, known = value.get("type"), ", ".join(RECEIVER_BY_TYPE)
-    if kind is None:
-        raise to_validation_error("receiver", [Problem(("type",), f"expected one of {known}, found none")])
-    if not isinstance(kind, str) or kind not in RECEIVER_BY_TYPE:
-        hint = suggestion(kind, RECEIVER_BY_TYPE) if isinstance(kind, str) else ""
-        sentence = f"expected one of {known}, found {shown_value(kind)}{hint}"
+    type_name, type_names = value.get("type"), ", ".join(RECEIVER_BY_TYPE)
+    if type_name is None:
+        raise to_validation_error(
+            "receiver", [Problem(("type",), f"expected one of {type_names}, found none")]
+        )
+    if not isinstance(type_name, str) or type_name not in RECEIVER_BY_TYPE:
+        hint = suggestion(type_name, RECEIVER_BY_TYPE) if isinstance(type_name, str) else ""
+        sentence = f"expected one of {type_names}, found {shown_value(type_name)}{hint}"
         raise to_validation_error("receiver", [Problem(("type",), sentence)])
-    return RECEIVER_BY_TYPE[kind].model_validate(value, context=info.context)
+    return RECEIVER_BY_TYPE[type_name].model_validate(value, context=info.context)
 
 
 if TYPE_CHECKING:

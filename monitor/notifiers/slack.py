@@ -54,16 +54,16 @@ class Slack(BaseReceiver):
 
 def payload(notification: Notification, receiver: Slack) -> dict[str, Any]:
     """Return the message, ready for JSON. Its texts are `plain_text`, in which asterisks need no escaping."""
-    head = title(notification)
-    header = {"type": "header", "text": _plain(head, MAX_HEADER)}
-    blocks = build_within(notification, _blocks, _characters, MAX_MESSAGE)
-    return {"text": _escaped(head, MAX_TEXT), "blocks": [header, *blocks]}
+    title_text = title(notification)
+    header = {"type": "header", "text": _plain(title_text, MAX_HEADER)}
+    blocks = build_within(notification, _blocks, _character_count, MAX_MESSAGE)
+    return {"text": _escape(title_text, MAX_TEXT), "blocks": [header, *blocks]}
 
 
 def _blocks(notification: Notification) -> list[dict[str, Any]]:
     blocks = [block for notice in notification.notices for block in _notice_blocks(notice)]
-    if more := omitted_text(notification):
-        blocks.append({"type": "context", "elements": [_plain(more, MAX_TEXT)]})
+    if omitted := omitted_text(notification):
+        blocks.append({"type": "context", "elements": [_plain(omitted, MAX_TEXT)]})
     return blocks
 
 
@@ -75,22 +75,25 @@ def _notice_blocks(notice: Notice) -> list[dict[str, Any]]:
         "text": _plain("\n".join(lines), MAX_TEXT),
         "fields": [_plain(field, MAX_FIELD) for field in fields[:MAX_FIELDS]],
     }
-    anchors = [f"<{_escaped(url)}|{_escaped(name)}>" for name, url in links(notice).items()]
-    while len(joined := " · ".join(anchors)) > MAX_LINKS:
+    anchors = [f"<{_escape(url)}|{_escape(name)}>" for name, url in links(notice).items()]
+    while len(joined_links := " · ".join(anchors)) > MAX_LINKS:
         anchors.pop()
-    linked = {"type": "context", "elements": [{"type": "mrkdwn", "text": joined, "verbatim": True}]}
-    return [section, linked] if joined else [section]
+    links_block = {
+        "type": "context",
+        "elements": [{"type": "mrkdwn", "text": joined_links, "verbatim": True}],
+    }
+    return [section, links_block] if joined_links else [section]
 
 
-def _characters(blocks: list[dict[str, Any]]) -> int:
+def _character_count(blocks: list[dict[str, Any]]) -> int:
     return len(encode_json(blocks).decode())
 
 
 def _plain(text: str, max_length: int) -> dict[str, Any]:
-    return {"type": "plain_text", "text": _escaped(text, max_length), "emoji": False}
+    return {"type": "plain_text", "text": _escape(text, max_length), "emoji": False}
 
 
-def _escaped(text: str, max_length: int = MAX_TEXT) -> str:
+def _escape(text: str, max_length: int = MAX_TEXT) -> str:
     """Escape &, < and > as Slack requires; truncate to `max_length` characters, but not within an entity."""
     text = truncate(text, max_length)
     while len(escaped := escape(text, quote=False)) > max_length:

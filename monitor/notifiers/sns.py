@@ -32,7 +32,7 @@ RETRYABLE_CODES = (
 )
 
 
-def _topic(value: str) -> str:
+def _require_topic(value: str) -> str:
     if not arn_pattern(r"sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?").fullmatch(value):
         raise unexpected("a topic such as arn:aws:sns:eu-west-1:123456789012:alerts", value)
     partition, partition_of_region = partition_of_arn(value).name, partition_of(value.split(":")[3]).name
@@ -45,7 +45,7 @@ class Sns(BaseReceiver):
     """A topic of SNS, with the credentials of the environment."""
 
     type: Literal["sns"] = "sns"
-    topic_arn: Annotated[Text, AfterValidator(_topic)] = Field(
+    topic_arn: Annotated[Text, AfterValidator(_require_topic)] = Field(
         description="The topic's ARN.", examples=["arn:aws:sns:eu-west-1:123456789012:alerts"]
     )
 
@@ -63,8 +63,8 @@ class Sns(BaseReceiver):
         from botocore.utils import get_environ_proxies
 
         url = (await client.aws_client("sns", self.region)).meta.endpoint_url
-        proxied = url.partition(":")[0] in get_environ_proxies(url)  # the rule that botocore applies
-        return [] if proxied else [url]
+        is_proxied = url.partition(":")[0] in get_environ_proxies(url)  # the rule that botocore applies
+        return [] if is_proxied else [url]
 
     async def attempt(self, notification: Notification, client: "OutboundClient") -> DeliveryResult:
         import asyncio
@@ -119,7 +119,7 @@ def _failure_result(error: BaseException) -> DeliveryResult:
     if not isinstance(error, ClientError):
         return retry("connection", sentence)
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    retryable = status >= HTTPStatus.INTERNAL_SERVER_ERROR or any(word in code for word in RETRYABLE_CODES)
+    is_retryable = status >= HTTPStatus.INTERNAL_SERVER_ERROR or any(word in code for word in RETRYABLE_CODES)
     return DeliveryResult(
-        DeliveryOutcome.RETRY if retryable else DeliveryOutcome.REFUSED, sentence, code, status or None
+        DeliveryOutcome.RETRY if is_retryable else DeliveryOutcome.REFUSED, sentence, code, status or None
     )

@@ -49,18 +49,18 @@ class Teams(BaseReceiver):
 
 def payload(notification: Notification, receiver: Teams) -> dict[str, Any]:
     """Return the message, ready for JSON."""
-    head = title(notification)
+    title_text = title(notification)
     return build_within(
-        notification, lambda shortened: _message(shortened, head), json_size, MAX_MESSAGE_BYTES
+        notification, lambda shortened: _message(shortened, title_text), json_size, MAX_MESSAGE_BYTES
     )
 
 
-def _message(notification: Notification, head: str) -> dict[str, Any]:
-    blocks = [_block(_run(head, size="Large", weight="Bolder"))]
+def _message(notification: Notification, title_text: str) -> dict[str, Any]:
+    blocks = [_block(_run(title_text, size="Large", weight="Bolder"))]
     for notice in notification.notices:
         blocks.extend(_notice_blocks(notice))
-    if more := omitted_text(notification):
-        blocks.append(_block(_run(more, isSubtle=True)))
+    if omitted := omitted_text(notification):
+        blocks.append(_block(_run(omitted, isSubtle=True)))
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
@@ -68,17 +68,17 @@ def _message(notification: Notification, head: str) -> dict[str, Any]:
         "msteams": {"width": "Full"},
         "body": blocks,
     }
-    kind = "application/vnd.microsoft.card.adaptive"
+    content_type = "application/vnd.microsoft.card.adaptive"
     return {
         "type": "message",
-        "attachments": [{"contentType": kind, "contentUrl": None, "content": card}],
+        "attachments": [{"contentType": content_type, "contentUrl": None, "content": card}],
     }
 
 
 def _notice_blocks(notice: Notice) -> Iterator[dict[str, Any]]:
     color = COLORS[notice.severity] if notice.firing else "Good"
-    head = _run(f"{state(notice)}: ", weight="Bolder", color=color)
-    yield _block(head, _run(sentence(notice)), separator=True)
+    state_run = _run(f"{state(notice)}: ", weight="Bolder", color=color)
+    yield _block(state_run, _run(sentence(notice)), separator=True)
     for name, value in facts(notice).items():
         yield _block(_run(f"{name}: ", weight="Bolder"), _run(value), spacing="None")
     for step in unstated_steps(notice):

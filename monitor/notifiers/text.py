@@ -19,6 +19,7 @@ Built = TypeVar("Built")
 MAX_SENTENCE = 1000  # characters
 MAX_URL = 2000  # characters
 PER_SECOND = counting_unit("per second")  # the unit of throttled demand
+# The labels that are shown by facts of their own, or in the state; the fact `Labels` lists all others.
 NAMED_LABELS = (
     "account",
     "account_name",
@@ -69,7 +70,7 @@ def facts(notice: Notice) -> dict[str, str]:
     """Return the known facts by their captions, the most important first."""
     labels = notice.labels
     account_name = labels.get("account_name")
-    known = {
+    facts_by_caption = {
         "Reason": notice.resolution_reason,
         "Usage": _usage(notice),
         "Throttled": "" if notice.throttled is None else PER_SECOND.format(notice.throttled),
@@ -89,7 +90,7 @@ def facts(notice: Notice) -> dict[str, str]:
             if name not in NAMED_LABELS
         ),
     }
-    return {name: short_line(value) for name, value in known.items() if short_line(value)}
+    return {name: short_line(value) for name, value in facts_by_caption.items() if short_line(value)}
 
 
 def _resource(labels: Mapping[str, str]) -> str:
@@ -104,10 +105,10 @@ def _usage(notice: Notice) -> str:
     unit = unit_named(notice.unit)
     if notice.usage is None:
         return "" if notice.limit is None else f"unknown, of {unit.format(notice.limit)}"
-    used = unit.format(notice.usage)
+    usage = unit.format(notice.usage)
     if notice.limit is None:
-        return f"{used}, limit unknown"
-    return f"{used} of {unit.format(notice.limit)} ({format_percent(notice.utilization)})"
+        return f"{usage}, limit unknown"
+    return f"{usage} of {unit.format(notice.limit)} ({format_percent(notice.utilization)})"
 
 
 def remedy(notice: Notice) -> list[str]:
@@ -160,7 +161,7 @@ def build_within(
     size: Callable[[Built], int],
     max_size: int,
 ) -> Built:
-    """Build a message, and omit the last notices if its size exceeds `max_size`; the first is always listed.
+    """Build a message of as many notices as fit into `max_size`, and of the first in any case.
 
     build: makes the message of a notification. size: returns the size of a message.
     """
@@ -173,5 +174,5 @@ def build_within(
     complete = build(notification)
     if size(complete) <= max_size or len(notices) <= 1:
         return complete
-    fit = bisect_right(range(1, len(notices)), max_size, key=lambda count: size(build_with(count)))
-    return build_with(max(fit, 1))
+    fitting_count = bisect_right(range(1, len(notices)), max_size, key=lambda count: size(build_with(count)))
+    return build_with(max(fitting_count, 1))

@@ -34,22 +34,22 @@ def trial_notification(receiver: str, alert: str, kind: NoticeKind, number: int,
         "resource": "test",
         "severity": "info",
     }
-    resolved = kind is NoticeKind.RESOLVED
+    is_resolved = kind is NoticeKind.RESOLVED
     notice = Notice(
         alert=alert,
         number=number,
         kind=kind,
         severity=Severity.INFO,
-        zone="within" if resolved else "above",
+        zone="within" if is_resolved else "above",
         summary="Test of a receiver: nothing is wrong, and no action is needed.",
         labels=labels,
         at=at,
         since=at,
-        usage=20 if resolved else 80,
+        usage=20 if is_resolved else 80,
         limit=100,
         unit="requests/s",
         source="test",
-        utilization=0.2 if resolved else 0.8,
+        utilization=0.2 if is_resolved else 0.8,
         sampled=at,
         remedy=("No action is needed.",),
     )

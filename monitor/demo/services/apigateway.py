@@ -13,9 +13,10 @@ from monitor.demo.region import AwsResponseError, DemoRegion, DemoService, Param
 from monitor.demo.services.quotas import quota_value
 from monitor.demo.traffic import Floats, Minutes, Traffic
 
-CLIENT_ERRORS = 0.01  # share of all requests, without throttling
+CLIENT_ERROR_SHARE = 0.01  # of all requests: those that fail with another 4xx than 429
 SECONDS_PER_DAY = 24 * 3600
 ALL_METHODS = "/*/*"  # the key of a stage's settings that hold for every method
+# The length of the period of a quota, in days.
 PERIOD_DAYS = {"DAY": 1, "WEEK": 7, "MONTH": 30}
 
 
@@ -76,8 +77,11 @@ def requests_per_minute(traffic: Traffic, name: str, per_second: float, minutes:
 
 
 def client_errors(requests: Floats, limit: float) -> Floats:
-    """Return the 4xx responses in each minute, which include the 429s of throttling."""
-    return CLIENT_ERRORS * requests + np.maximum(requests - limit * 60, 0)
+    """Return the 4xx responses in each minute, which include the 429s of throttling.
+
+    requests: in each minute. limit: requests per second.
+    """
+    return CLIENT_ERROR_SHARE * requests + np.maximum(requests - limit * 60, 0)
 
 
 def method_requests(api: DemoRestApi, stage: DemoStage, method: DemoMethod, minutes: Minutes) -> Floats:
@@ -94,11 +98,11 @@ def share_of_stage_requests(api: DemoRestApi, stage: DemoStage, share: float, mi
 def stage_requests_and_errors(api: DemoRestApi, stage: DemoStage, minutes: Minutes) -> tuple[Floats, Floats]:
     """Return the requests and the 4xx responses in each minute of all methods of a stage."""
     requests = requests_per_minute(stage.traffic, f"{api.name}/{stage.name}", stage.per_second, minutes)
-    failed = client_errors(requests, stage.per_second if stage.throttled else np.inf)
+    errors = client_errors(requests, stage.per_second if stage.throttled else np.inf)
     for method in stage.methods:
         to_method = method_requests(api, stage, method, minutes)
-        requests, failed = requests + to_method, failed + client_errors(to_method, method.per_second)
-    return requests, failed
+        requests, errors = requests + to_method, errors + client_errors(to_method, method.per_second)
+    return requests, errors
 
 
 def metrics(region: DemoRegion) -> Iterator[DemoMetric]:
@@ -128,7 +132,9 @@ def count_metrics(
     """Yield the metrics of some stages together."""
 
     def total(index: int) -> Any:
-        return lambda m: np.sum([stage_requests_and_errors(api, stage, m)[index] for stage in stages], axis=0)
+        return lambda minutes: np.sum(
+            [stage_requests_and_errors(api, stage, minutes)[index] for stage in stages], axis=0
+        )
 
     yield DemoMetric("AWS/ApiGateway", "Count", dimensions, EVENTS, total(0))
     yield DemoMetric("AWS/ApiGateway", "4XXError", dimensions, EVENTS, total(1))
@@ -149,7 +155,7 @@ def method_metrics(
         "4XXError",
         method_dimensions,
         EVENTS,
-        lambda m: client_errors(requests(m), method.per_second),
+        lambda minutes: client_errors(requests(minutes), method.per_second),
     )
 
 
@@ -157,13 +163,13 @@ def seed(region: DemoRegion, client: Any) -> None:
     """Create the APIs and usage plans in moto."""
     for api in region.resources_of(DemoRestApi):
         region.ids[api.name] = api_id = client.create_rest_api(name=api.name)["id"]
-        root = client.get_resources(restApiId=api_id)["items"][0]["id"]
-        child = {"restApiId": api_id, "resourceId": root, "httpMethod": "GET"}
-        client.put_method(**child, authorizationType="NONE")
-        client.put_integration(**child, type="MOCK", integrationHttpMethod="GET")
+        root_id = client.get_resources(restApiId=api_id)["items"][0]["id"]
+        root_method = {"restApiId": api_id, "resourceId": root_id, "httpMethod": "GET"}
+        client.put_method(**root_method, authorizationType="NONE")
+        client.put_integration(**root_method, type="MOCK", integrationHttpMethod="GET")
         methods = [method for stage in api.stages for method in stage.methods]
         for method in filter(lambda method: method.function, methods):
-            seed_method(region, client, (api_id, root), method)
+            seed_method(region, client, (api_id, root_id), method)
         deployment = client.create_deployment(restApiId=api_id)["id"]
         for stage in api.stages:
             client.create_stage(restApiId=api_id, stageName=stage.name, deploymentId=deployment)
@@ -175,42 +181,46 @@ def seed(region: DemoRegion, client: Any) -> None:
 
 def seed_method(region: DemoRegion, client: Any, parent: tuple[str, str], method: DemoMethod) -> None:
     """Create a method that invokes a function. parent: the ids of the API and of its root."""
-    api_id, root = parent
-    part = method.path.strip("/")
-    resource = client.create_resource(restApiId=api_id, parentId=root, pathPart=part)["id"]
-    named = {"restApiId": api_id, "resourceId": resource, "httpMethod": method.verb}
-    client.put_method(**named, authorizationType="NONE")
+    api_id, root_id = parent
+    path_part = method.path.strip("/")
+    resource = client.create_resource(restApiId=api_id, parentId=root_id, pathPart=path_part)["id"]
+    method_ids = {"restApiId": api_id, "resourceId": resource, "httpMethod": method.verb}
+    client.put_method(**method_ids, authorizationType="NONE")
     function = region.arn("lambda", f"function:{method.function}")
-    invoked = f"arn:aws:apigateway:{region.name}:lambda:path/2015-03-31/functions/{function}/invocations"
-    client.put_integration(**named, type="AWS_PROXY", integrationHttpMethod="POST", uri=invoked)
+    invocation_uri = (
+        f"arn:aws:apigateway:{region.name}:lambda:path/2015-03-31/functions/{function}/invocations"
+    )
+    client.put_integration(**method_ids, type="AWS_PROXY", integrationHttpMethod="POST", uri=invocation_uri)
 
 
 def throttle_patches(stage: DemoStage) -> list[dict[str, str]]:
     """Return the patches that set the throttles of a stage; ~1 stands for a slash in the path of a method."""
     limits = {ALL_METHODS: stage.per_second} if stage.throttled else {}
-    limits |= {f"/{m.path.replace('/', '~1')}/{m.verb}": m.per_second for m in stage.methods}
+    limits |= {
+        f"/{method.path.replace('/', '~1')}/{method.verb}": method.per_second for method in stage.methods
+    }
     patches = {
         f"{key}/throttling/{name}": f"{factor * limit:g}"
         for key, limit in limits.items()
         for name, factor in (("rateLimit", 1), ("burstLimit", 2))
     }
-    detailed = limits if stage.shares else limits.keys() - {ALL_METHODS}
-    patches |= {f"{key}/metrics/enabled": "true" for key in limits if key in detailed}
+    keys_with_metrics = limits if stage.shares else limits.keys() - {ALL_METHODS}
+    patches |= {f"{key}/metrics/enabled": "true" for key in limits if key in keys_with_metrics}
     return [{"op": "replace", "path": path, "value": value} for path, value in patches.items()]
 
 
 def seed_plan(region: DemoRegion, client: Any, plan: DemoUsagePlan) -> None:
     """Create a usage plan and its API keys in moto."""
-    created = client.create_usage_plan(
+    plan_id = client.create_usage_plan(
         name=plan.name,
         apiStages=[{"apiId": region.ids[plan.api], "stage": plan.stage}],
         throttle={"rateLimit": plan.per_second, "burstLimit": int(2 * plan.per_second)},
         quota={"limit": plan.quota, "offset": 0, "period": plan.period},
-    )
-    region.ids[plan.name] = created["id"]
+    )["id"]
+    region.ids[plan.name] = plan_id
     for name in plan.keys:
         key = client.create_api_key(name=name, enabled=True)["id"]
-        client.create_usage_plan_key(usagePlanId=created["id"], keyId=key, keyType="API_KEY")
+        client.create_usage_plan_key(usagePlanId=plan_id, keyId=key, keyType="API_KEY")
         region.ids[f"{plan.name}/{name}"] = key
 
 
@@ -226,11 +236,11 @@ def get_usage(region: DemoRegion, params: Params, now: float) -> Mapping[str, An
         if region.ids[plan.name] == params["usagePlanId"]:
             first, last = (date.fromisoformat(params[side]) for side in ("startDate", "endDate"))
             days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-            use = {
+            usage_by_key = {
                 region.ids[f"{plan.name}/{key}"]: [used_and_remaining(plan, share, day, now) for day in days]
                 for key, share in plan.keys.items()
             }
-            return {**params, "items": use}
+            return {**params, "items": usage_by_key}
     raise AwsResponseError("NotFoundException", "Invalid Usage Plan ID specified")
 
 

@@ -20,7 +20,9 @@ class DemoHttpApi:
     per_second: float  # requests, or messages
     traffic: Traffic
     throttled: bool = False  # `per_second` is configured as the stage's default throttle
-    routes: Mapping[str, float | None] = field(default_factory=dict)  # route key -> throttle per second
+    routes: Mapping[str, float | None] = field(
+        default_factory=dict
+    )  # by route key, its own throttle per second; None: it has none
     web_socket: bool = False
 
     @property
@@ -43,7 +45,7 @@ def count_functions(api: DemoHttpApi) -> dict[str, Callable[[Minutes], Floats]]:
         return {"Count": api.requests, "4xx": api.errors}
     return {
         "MessageCount": api.requests,
-        "ConnectCount": lambda m: CONNECTIONS_PER_MESSAGE * api.requests(m),
+        "ConnectCount": lambda minutes: CONNECTIONS_PER_MESSAGE * api.requests(minutes),
         "ClientError": api.errors,
     }
 
@@ -51,8 +53,8 @@ def count_functions(api: DemoHttpApi) -> dict[str, Callable[[Minutes], Floats]]:
 def metrics(region: DemoRegion) -> Iterator[DemoMetric]:
     """Yield the metrics of all HTTP and WebSocket APIs."""
     for api in region.resources_of(DemoHttpApi):
-        whole = {"ApiId": region.ids[api.name]}
-        for dimensions in (whole, whole | {"Stage": api.stage}):
+        api_dimensions = {"ApiId": region.ids[api.name]}
+        for dimensions in (api_dimensions, api_dimensions | {"Stage": api.stage}):
             for name, value_at in count_functions(api).items():
                 yield DemoMetric("AWS/ApiGateway", name, dimensions, EVENTS, value_at)
 

@@ -39,16 +39,16 @@ class DemoGroup:
         """Return the requests from the load balancer in each minute."""
         return self.load.demand(self.name, minutes) * self.maximum * REQUESTS_PER_UNIT
 
-    def desired(self, minutes: Minutes) -> Floats:
+    def desired_capacity(self, minutes: Minutes) -> Floats:
         """Return the desired capacity in each minute, in capacity units."""
-        load: Floats = (
+        needed: Floats = (
             np.ceil(self.load.demand(self.name, minutes) * self.maximum / self.weight) * self.weight
         )
-        return np.minimum(np.maximum(load, self.minimum), self.maximum)
+        return np.minimum(np.maximum(needed, self.minimum), self.maximum)
 
-    def in_service(self, minutes: Minutes) -> Floats:
+    def capacity_in_service(self, minutes: Minutes) -> Floats:
         """Return the capacity in service in each minute, in capacity units."""
-        return np.maximum(self.desired(minutes) - self.missing, 0)
+        return np.maximum(self.desired_capacity(minutes) - self.missing, 0)
 
 
 def metrics(region: DemoRegion) -> Iterator[DemoMetric]:
@@ -73,7 +73,7 @@ def metrics(region: DemoRegion) -> Iterator[DemoMetric]:
 
 def cpu_utilization(group: DemoGroup) -> Callable[[Minutes], Floats]:
     """Return the CPU utilization of a group, in percent, as a function of the minute."""
-    return lambda m: np.minimum(100 * group.cpu.demand(group.name + "/cpu", m), 100.0)
+    return lambda minutes: np.minimum(100 * group.cpu.demand(group.name + "/cpu", minutes), 100.0)
 
 
 def group_metrics(group: DemoGroup) -> Mapping[str, Callable[[Minutes], Floats]]:
@@ -81,14 +81,18 @@ def group_metrics(group: DemoGroup) -> Mapping[str, Callable[[Minutes], Floats]]
     return {
         "GroupMinSize": constant(group.minimum),
         "GroupMaxSize": constant(group.maximum),
-        "GroupDesiredCapacity": group.desired,
-        "GroupInServiceInstances": lambda m: group.in_service(m) / group.weight,
-        "GroupPendingInstances": lambda m: (group.desired(m) - group.in_service(m)) / group.weight,
+        "GroupDesiredCapacity": group.desired_capacity,
+        "GroupInServiceInstances": lambda minutes: group.capacity_in_service(minutes) / group.weight,
+        "GroupPendingInstances": lambda minutes: (
+            (group.desired_capacity(minutes) - group.capacity_in_service(minutes)) / group.weight
+        ),
         "GroupTerminatingInstances": constant(0),
-        "GroupTotalInstances": lambda m: group.desired(m) / group.weight,
-        "GroupInServiceCapacity": group.in_service,
-        "GroupPendingCapacity": lambda m: group.desired(m) - group.in_service(m),
-        "GroupTotalCapacity": group.desired,
+        "GroupTotalInstances": lambda minutes: group.desired_capacity(minutes) / group.weight,
+        "GroupInServiceCapacity": group.capacity_in_service,
+        "GroupPendingCapacity": lambda minutes: (
+            group.desired_capacity(minutes) - group.capacity_in_service(minutes)
+        ),
+        "GroupTotalCapacity": group.desired_capacity,
     }
 
 
@@ -116,7 +120,7 @@ def group_description(region: DemoRegion, group: DemoGroup, minute: Minutes) -> 
         ),
         "MinSize": group.minimum,
         "MaxSize": group.maximum,
-        "DesiredCapacity": int(group.desired(minute)[0]),
+        "DesiredCapacity": int(group.desired_capacity(minute)[0]),
         "DefaultCooldown": 300,
         "AvailabilityZones": zones,
         "HealthCheckType": "EC2",
@@ -135,9 +139,9 @@ def group_description(region: DemoRegion, group: DemoGroup, minute: Minutes) -> 
                 "ProtectedFromScaleIn": False,
                 **weight,
             }
-            for index in range(int(group.in_service(minute)[0]) // group.weight)
+            for index in range(int(group.capacity_in_service(minute)[0]) // group.weight)
         ],
-        **instance_types(group),
+        **launch_settings(group),
         **target_groups(region, group),
     }
 
@@ -149,7 +153,7 @@ def target_groups(region: DemoRegion, group: DemoGroup) -> Mapping[str, Any]:
     return {"TargetGroupARNs": [region.arn("elasticloadbalancing", f"targetgroup/{group.target_group}")]}
 
 
-def instance_types(group: DemoGroup) -> Mapping[str, Any]:
+def launch_settings(group: DemoGroup) -> Mapping[str, Any]:
     """Return the launch template, with weights when capacity is counted in units."""
     template = {"LaunchTemplateId": "lt-00000000000000001", "LaunchTemplateName": "main", "Version": "1"}
     if group.weight == 1:

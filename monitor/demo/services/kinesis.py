@@ -12,7 +12,8 @@ from monitor.demo.region import AwsResponseError, DemoRegion, DemoService, Param
 from monitor.demo.services.quotas import quota_value
 from monitor.demo.traffic import Floats, Minutes, Traffic
 
-SHARD_BYTES = 1024**2 * 60  # the write limit of a shard per minute; the read limit is twice as high
+# The write limit of a shard; its read limit is twice as high.
+SHARD_BYTES_PER_MINUTE = 1024**2 * 60
 ON_DEMAND_SHARDS = 4  # the shards of a new on-demand stream: 4 MiB/s
 NEARLY_NO_LAG = Traffic(mean=3e-6, daily=0.0, noise=2e-6)  # a fraction of a second
 SHARD_METRICS = (
@@ -68,26 +69,28 @@ class DemoStream:
 def metrics(region: DemoRegion) -> Iterator[DemoMetric]:
     """Yield the metrics of all streams."""
     for stream in region.resources_of(DemoStream):
-        whole = {"StreamName": stream.name}
-        yield from write_metrics(stream, whole, slice(None))
-        yield from read_metrics(stream, whole)
+        stream_dimensions = {"StreamName": stream.name}
+        yield from write_metrics(stream, stream_dimensions, slice(None))
+        yield from read_metrics(stream, stream_dimensions)
         for consumer in stream.consumers:
-            yield from fan_out_metrics(stream, whole | {"ConsumerName": consumer})
+            yield from fan_out_metrics(stream, stream_dimensions | {"ConsumerName": consumer})
         if stream.shard_metrics:
             for shard in range(stream.shards):
-                part = whole | {"ShardId": f"shardId-{shard:012}"}
-                yield from write_metrics(stream, part, slice(shard, shard + 1))
-                yield from shard_read_metrics(stream, part, slice(shard, shard + 1))
+                shard_dimensions = stream_dimensions | {"ShardId": f"shardId-{shard:012}"}
+                yield from write_metrics(stream, shard_dimensions, slice(shard, shard + 1))
+                yield from shard_read_metrics(stream, shard_dimensions, slice(shard, shard + 1))
 
 
 def accepted_writes(stream: DemoStream, shards: slice, unit_bytes: int) -> Any:
     """Return the writes accepted per minute, in units of `unit_bytes`, as a function of the minute."""
-    return lambda m: stream.accepted(m)[shards].sum(axis=0) * SHARD_BYTES / unit_bytes
+    return lambda minutes: stream.accepted(minutes)[shards].sum(axis=0) * SHARD_BYTES_PER_MINUTE / unit_bytes
 
 
 def excess_writes(stream: DemoStream, shards: slice, unit_bytes: int, factor: float = 1.0) -> Any:
     """Return the writes beyond `factor` times the limit, in the unit of `accepted_writes`."""
-    return lambda m: stream.excess(m, factor)[shards].sum(axis=0) * SHARD_BYTES / unit_bytes
+    return lambda minutes: (
+        stream.excess(minutes, factor)[shards].sum(axis=0) * SHARD_BYTES_PER_MINUTE / unit_bytes
+    )
 
 
 def write_metrics(stream: DemoStream, dimensions: dict[str, str], shards: slice) -> Iterator[DemoMetric]:
@@ -106,18 +109,31 @@ def write_metrics(stream: DemoStream, dimensions: dict[str, str], shards: slice)
 
 def iterator_age(stream: DemoStream) -> Any:
     """Return the iterator age in milliseconds as a function of the minute."""
-    return lambda m: stream.lag.demand(stream.name + "/lag", m) * stream.retention_hours * 3_600_000
+    return lambda minutes: (
+        stream.lag.demand(stream.name + "/lag", minutes) * stream.retention_hours * 3_600_000
+    )
 
 
 def read_metrics(stream: DemoStream, dimensions: dict[str, str]) -> Iterator[DemoMetric]:
     """Yield the read metrics of a stream."""
-    read = accepted_writes(stream, slice(None), 1)
-    yield DemoMetric("AWS/Kinesis", "GetRecords.Bytes", dimensions, BYTES, lambda m: stream.readers * read(m))
-    calls = stream.shards * stream.readers * 60  # each reader calls once per second and shard
-    yield DemoMetric("AWS/Kinesis", "GetRecords.Success", dimensions, EVENTS, lambda m: read(m) * 0 + calls)
-    throttled = excess_writes(stream, slice(None), SHARD_BYTES // 60, factor=2 / stream.readers)
+    written = accepted_writes(stream, slice(None), 1)
+    yield DemoMetric(
+        "AWS/Kinesis",
+        "GetRecords.Bytes",
+        dimensions,
+        BYTES,
+        lambda minutes: stream.readers * written(minutes),
+    )
+    call_count = stream.shards * stream.readers * 60  # each reader calls once per second and shard
+
+    def calls(minutes: Minutes) -> Any:
+        return written(minutes) * 0 + call_count  # NaN in minutes without data
+
+    yield DemoMetric("AWS/Kinesis", "GetRecords.Success", dimensions, EVENTS, calls)
+    # All readers together may read twice what may be written; a call is throttled for each MiB beyond that.
+    throttled = excess_writes(stream, slice(None), SHARD_BYTES_PER_MINUTE // 60, factor=2 / stream.readers)
     name = "ReadProvisionedThroughputExceeded"
-    yield DemoMetric("AWS/Kinesis", name, dimensions, THROTTLES, throttled, lambda m: read(m) * 0 + calls)
+    yield DemoMetric("AWS/Kinesis", name, dimensions, THROTTLES, throttled, calls)
     yield DemoMetric(
         "AWS/Kinesis", "GetRecords.IteratorAgeMilliseconds", dimensions, PER_MINUTE, iterator_age(stream)
     )
@@ -126,9 +142,18 @@ def read_metrics(stream: DemoStream, dimensions: dict[str, str]) -> Iterator[Dem
 def shard_read_metrics(stream: DemoStream, dimensions: dict[str, str], shards: slice) -> Iterator[DemoMetric]:
     """Yield the read metrics of a shard."""
     readers = stream.readers + len(stream.consumers)
-    read, records = accepted_writes(stream, shards, 1), accepted_writes(stream, shards, stream.record_bytes)
-    yield DemoMetric("AWS/Kinesis", "OutgoingBytes", dimensions, BYTES, lambda m: readers * read(m))
-    yield DemoMetric("AWS/Kinesis", "OutgoingRecords", dimensions, EVENTS, lambda m: readers * records(m))
+    written_bytes = accepted_writes(stream, shards, 1)
+    written_records = accepted_writes(stream, shards, stream.record_bytes)
+    yield DemoMetric(
+        "AWS/Kinesis", "OutgoingBytes", dimensions, BYTES, lambda minutes: readers * written_bytes(minutes)
+    )
+    yield DemoMetric(
+        "AWS/Kinesis",
+        "OutgoingRecords",
+        dimensions,
+        EVENTS,
+        lambda minutes: readers * written_records(minutes),
+    )
     yield DemoMetric("AWS/Kinesis", "IteratorAgeMilliseconds", dimensions, PER_MINUTE, iterator_age(stream))
 
 

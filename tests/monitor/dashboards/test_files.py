@@ -48,13 +48,13 @@ def alerts() -> Iterator[dict[str, Any]]:
 
 
 def test_the_rules_are_current() -> None:
-    """If this fails, run `headroom dashboards prometheus`."""
+    """Run `headroom dashboards prometheus` if this fails."""
     directory = ROOT / "dashboards" / "prometheus"
     assert {file.name: file.read_text("utf-8") for file in directory.iterdir()} == files()
 
 
 def test_the_documents_are_current() -> None:
-    """If this fails, run `headroom dashboards docs`."""
+    """Run `headroom dashboards docs` if this fails."""
     folder = ROOT / RUNBOOKS
     assert {file.name: file.read_text("utf-8") for file in folder.iterdir()} == runbooks.files(REGISTRY)
     page = catalogue_page(REGISTRY, read_not_declared())

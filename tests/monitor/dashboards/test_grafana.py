@@ -60,7 +60,7 @@ def variables(board: dict[str, Any]) -> set[str]:
 
 
 def test_the_dashboards_are_current() -> None:
-    """If this fails, run `headroom dashboards grafana`."""
+    """Run `headroom dashboards grafana` if this fails."""
     directory = ROOT / "dashboards" / "grafana"
     assert {file.name: file.read_text("utf-8") for file in directory.iterdir()} == generated()
 

@@ -32,9 +32,9 @@ async def problems(text: str, world: Mapping[str, DemoRegion] = WORLD) -> list[s
     return []
 
 
-def line_of(text: str, found: str) -> int:
-    """Return the number of the line in which a text begins."""
-    return text[: text.index(found)].count("\n") + 1
+def line_of(text: str, part: str) -> int:
+    """Return the number of the line of `text` in which a part of it begins."""
+    return text[: text.index(part)].count("\n") + 1
 
 
 async def test_valid_stories_have_no_problems() -> None:
@@ -68,29 +68,29 @@ async def test_valid_stories_have_no_problems() -> None:
 )
 async def test_a_mistake_is_reported_with_its_line(original: str, replacement: str, expected: str) -> None:
     text = made_up.STORIES.replace(original, replacement, 1)
-    found = await problems(text)
+    reported = await problems(text)
     line = line_of(text, replacement)  # or the line before, where the answer may start
     assert any(
-        problem.startswith((f"{line}:", f"{line - 1}:")) and expected in problem for problem in found
-    ), found
+        problem.startswith((f"{line}:", f"{line - 1}:")) and expected in problem for problem in reported
+    ), reported
 
 
 async def test_a_call_without_an_answer_is_a_problem() -> None:
     text = made_up.STORIES.replace(f"      {NODES}: {{NodeInfoList: []}}\n", "")
-    (found,) = await problems(text)
-    assert found.endswith(f"no answer to {NODES}")
+    (problem,) = await problems(text)
+    assert problem.endswith(f"no answer to {NODES}")
 
 
 async def test_an_answer_that_a_scan_cannot_read_is_a_problem() -> None:
     cluster = '{ClusterArn: "arn:aws:kafka:eu-west-1:123456789012:cluster/builds/2", ClusterName: builds}'
-    found = await problems(made_up.STORIES.replace(cluster, "{ClusterName: builds}"))
+    reported = await problems(made_up.STORIES.replace(cluster, "{ClusterName: builds}"))
     expected = "regions.eu-west-1.answers: expected an id of the cluster, found None"
-    assert any(expected in problem for problem in found)
+    assert any(expected in problem for problem in reported)
 
 
 async def test_each_region_of_the_demo_that_is_not_denied_needs_stories() -> None:
-    found = await problems(made_up.STORIES, WORLD | {"us-east-1": DemoRegion("us-east-1")})
-    assert found == ["3: regions: missing the region us-east-1"]
+    reported = await problems(made_up.STORIES, WORLD | {"us-east-1": DemoRegion("us-east-1")})
+    assert reported == ["3: regions: missing the region us-east-1"]
 
 
 async def test_all_problems_are_reported_at_once() -> None:

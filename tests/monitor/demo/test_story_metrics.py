@@ -9,8 +9,8 @@ from monitor.demo.story_reader import read_stories
 from monitor.demo.traffic import Floats
 from tests.monitor.demo import made_up
 
-SURGE, QUIET = 12, 40  # minutes of an hour with, and without, the surge
-MINUTES = np.array([SURGE, QUIET])
+SURGE_MINUTE, QUIET_MINUTE = 12, 40  # minutes of an hour with, and without, the surge
+MINUTES = np.array([SURGE_MINUTE, QUIET_MINUTE])
 
 
 async def values(name: str, statistic: str, cluster: str) -> Floats:
@@ -56,7 +56,7 @@ async def test_a_usage_that_cannot_exceed_its_limit_stays_within_it() -> None:
     assert (await values("QueueDepth", "Maximum", "media") == 500).all()
 
 
-async def test_a_metric_without_a_story_is_quiet_for_each_of_its_limits() -> None:
+async def test_a_metric_of_series_without_stories_is_quiet_by_the_lowest_of_their_limits() -> None:
     assert (await values("ClientConnections", "Sum", "private") < 0.1 * 50 * 60).all()
 
 
@@ -74,8 +74,8 @@ def test_a_period_has_the_statistic_of_its_minutes(statistic: str, expected: lis
         "Made/Up",
         "Used",
         {},
-        {statistic: lambda minutes: np.array([published.get(m, np.nan) for m in minutes])},
+        {statistic: lambda minutes: np.array([published.get(minute, np.nan) for minute in minutes])},
     )
-    found = metric.values(statistic, np.array([0, 3, 6]), 3)
-    assert found[:2].tolist() == expected
-    assert np.isnan(found[2])
+    period_values = metric.values(statistic, np.array([0, 3, 6]), 3)
+    assert period_values[:2].tolist() == expected
+    assert np.isnan(period_values[2])

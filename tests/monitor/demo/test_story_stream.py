@@ -26,7 +26,7 @@ class ScriptedStream:
         self.now = START * 60.0 + after
         self.scenes.begin(scene, self.now)
 
-    def of_minute(self, minute: int) -> tuple[float, float]:
+    def accepted_and_throttled(self, minute: int) -> tuple[float, float]:
         """Return the accepted and the throttled demand of a minute, as shares of the first limit."""
         minutes = np.array([minute])
         return self.stream.accepted(minutes)[0, 0], self.stream.excess(minutes, 1.0)[0, 0]
@@ -41,7 +41,7 @@ def test_scenes_are_declared_in_the_order_of_their_times() -> None:
 def test_nothing_happens_before_a_scene_begins() -> None:
     script = ScriptedStream(now=START * 60.0 + 600)
     for minute in range(10):
-        accepted, throttled = script.of_minute(minute)
+        accepted, throttled = script.accepted_and_throttled(minute)
         assert 0.6 < accepted < 0.7
         assert throttled == 0
 
@@ -50,19 +50,19 @@ def test_demand_rises_is_throttled_and_fits_once_the_shards_are_doubled() -> Non
     script = ScriptedStream()
     script.begin(Scene.RISE, 20)
     script.now += 30
-    accepted, throttled = script.of_minute(0)
+    accepted, throttled = script.accepted_and_throttled(0)
     assert 0.85 < accepted < 1
     assert throttled == 0
     script.begin(Scene.THROTTLED, 75)
     script.now += 5
-    accepted, throttled = script.of_minute(1)
+    accepted, throttled = script.accepted_and_throttled(1)
     assert accepted == 1
     assert throttled > 0.1
     assert script.stream.open_shards == 2
     script.begin(Scene.RAISED, 110)
-    assert script.of_minute(1)[1] == throttled  # past throttled demand does not change
+    assert script.accepted_and_throttled(1)[1] == throttled  # past throttled demand does not change
     script.now += 60
-    accepted, throttled = script.of_minute(2)
+    accepted, throttled = script.accepted_and_throttled(2)
     assert 1.1 < accepted < 1.3
     assert throttled < DEFAULT_TOLERANCE.share
 
@@ -96,8 +96,8 @@ def test_throttled_demand_is_tolerable_in_a_minute_that_begins_with_doubled_shar
     script.begin(Scene.THROTTLED, 75)
     script.begin(Scene.RAISED, 120)
     script.now += 30
-    assert script.of_minute(1)[1] > 0.1
-    assert 0 < script.of_minute(2)[1] < DEFAULT_TOLERANCE.share
+    assert script.accepted_and_throttled(1)[1] > 0.1
+    assert 0 < script.accepted_and_throttled(2)[1] < DEFAULT_TOLERANCE.share
 
 
 def test_a_sale_of_the_same_hour_was_throttled_on_each_day_of_the_fortnight() -> None:

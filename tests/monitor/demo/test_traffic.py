@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from monitor.demo.traffic import Traffic, random_shares
 
 shares = st.floats(0, 2)
-traffic = st.builds(
+traffics = st.builds(
     Traffic,
     mean=shares,
     daily=shares,
@@ -22,38 +22,38 @@ traffic = st.builds(
 minutes = st.integers(-(10**6), 10**6)
 
 
-@given(traffic, st.text(), minutes, st.integers(1, 50))
+@given(traffics, st.text(), minutes, st.integers(1, 50))
 def test_the_demand_of_a_minute_does_not_depend_on_the_window(
-    demand: Traffic, name: str, first: int, length: int
+    traffic: Traffic, name: str, first: int, length: int
 ) -> None:
     window = np.arange(first, first + length)
-    by_minute = np.array([demand.demand(name, window[i : i + 1])[0] for i in range(length)])
-    np.testing.assert_array_equal(demand.demand(name, window), by_minute)
+    by_minute = np.array([traffic.demand(name, window[i : i + 1])[0] for i in range(length)])
+    np.testing.assert_array_equal(traffic.demand(name, window), by_minute)
 
 
-@given(traffic, st.text(), minutes)
+@given(traffics, st.text(), minutes)
 def test_demand_is_never_negative_and_absent_only_after_the_end(
-    demand: Traffic, name: str, minute: int
+    traffic: Traffic, name: str, minute: int
 ) -> None:
-    (value,) = demand.demand(name, np.array([minute]))
-    assert np.isnan(value) == (demand.ended is not None and minute > demand.ended)
+    (value,) = traffic.demand(name, np.array([minute]))
+    assert np.isnan(value) == (traffic.ended is not None and minute > traffic.ended)
     assert np.isnan(value) or value >= 0
 
 
 def test_random_shares_are_uniform() -> None:
-    shares = random_shares(7, np.arange(-10_000, 10_000))
-    counts, _ = np.histogram(shares, bins=10, range=(0, 1))
+    numbers = random_shares(7, np.arange(-10_000, 10_000))
+    counts, _ = np.histogram(numbers, bins=10, range=(0, 1))
     assert counts.sum() == 20_000
     assert counts.min() > 1_800
 
 
 def test_a_surge_takes_the_first_minutes_of_each_hour() -> None:
-    surge = Traffic(mean=0.5, daily=0.0, noise=0.0, surge=0.75)
-    demand = surge.demand("orders", np.array([0, 6, 12, 18, 22, 59, 60, 72]))
+    traffic = Traffic(mean=0.5, daily=0.0, noise=0.0, surge=0.75)
+    demand = traffic.demand("orders", np.array([0, 6, 12, 18, 22, 59, 60, 72]))
     np.testing.assert_allclose(demand, [0.5, 0.875, 1.25, 1.25, 0.5, 0.5, 0.5, 1.25])
 
 
 def test_growth_starts_over_after_twelve_hours() -> None:
-    growth = Traffic(mean=0.5, daily=0.0, noise=0.0, growth=0.1)
-    demand = growth.demand("shipments", np.array([-180, 0, 60, 539, 540]))
+    traffic = Traffic(mean=0.5, daily=0.0, noise=0.0, growth=0.1)
+    demand = traffic.demand("shipments", np.array([-180, 0, 60, 539, 540]))
     np.testing.assert_allclose(demand, [0.2, 0.5, 0.6, 0.5 + 0.1 * 539 / 60, 0.2])

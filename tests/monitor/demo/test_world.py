@@ -16,30 +16,35 @@ from monitor.demo.world import ACCOUNTS, create_world
 MINUTES = np.arange(-180, 60)
 
 
-def seeded() -> dict[str, DemoRegion]:
+def production_regions() -> dict[str, DemoRegion]:
     """Return the regions of production, with names of resources in place of moto's ids."""
     regions = {region.name: region for region in create_world(start=0) if region.account == ACCOUNT}
     for region in regions.values():
-        region.ids.update({r.name: r.name for r in region.resources})
+        region.ids.update({resource.name: resource.name for resource in region.resources})
     return regions
 
 
-WORLD = seeded()
+WORLD = production_regions()
 
 
 def demo_metric(region: str, namespace: str, name: str, **dimensions: str) -> AnyMetric:
     """Return a metric of the demo by its names."""
-    (found,) = [
+    (metric,) = [
         metric
         for service in SERVICES
         for metric in service.metrics(WORLD[region])
         if (metric.namespace, metric.name, metric.dimensions) == (namespace, name, dimensions)
     ]
-    return found
+    return metric
 
 
-def usage(limit: float, stat: str, *identity: str, **dimensions: str) -> Callable[[], np.ndarray]:
-    """Return the utilization in each minute; sums are converted to rates per second."""
+def utilization_by_minute(
+    limit: float, stat: str, *identity: str, **dimensions: str
+) -> Callable[[], np.ndarray]:
+    """Return a function that returns the utilization in each minute; sums are converted to rates per second.
+
+    identity: region, namespace and name of the metric.
+    """
     seconds = 60 if stat == "Sum" else 1
     return lambda: demo_metric(*identity, **dimensions).values(stat, MINUTES, 1) / seconds / limit
 
@@ -49,17 +54,17 @@ MIB = 2**20
 # Utilization by minute; the range of its lowest value; the range of its highest value.
 UTILIZATIONS = {
     "a stream that surges above its limit": (
-        usage(4 * MIB, "Sum", IRELAND, "AWS/Kinesis", "IncomingBytes", StreamName="orders"),
+        utilization_by_minute(4 * MIB, "Sum", IRELAND, "AWS/Kinesis", "IncomingBytes", StreamName="orders"),
         (0.4, 0.7),
         (1.0, 1.0),
     ),
     "a stream within its band": (
-        usage(4 * MIB, "Sum", IRELAND, "AWS/Kinesis", "IncomingBytes", StreamName="payments"),
+        utilization_by_minute(4 * MIB, "Sum", IRELAND, "AWS/Kinesis", "IncomingBytes", StreamName="payments"),
         (0.4, 0.5),
         (0.4, 0.5),
     ),
     "the hot shard of a stream within its band": (
-        usage(
+        utilization_by_minute(
             MIB,
             "Sum",
             IRELAND,
@@ -72,22 +77,24 @@ UTILIZATIONS = {
         (0.85, 1.0),
     ),
     "an idle stream": (
-        usage(8 * MIB, "Sum", IRELAND, "AWS/Kinesis", "IncomingBytes", StreamName="audit"),
+        utilization_by_minute(8 * MIB, "Sum", IRELAND, "AWS/Kinesis", "IncomingBytes", StreamName="audit"),
         (0.0, 0.2),
         (0.0, 0.2),
     ),
     "a Lambda account at 92 %": (
-        usage(1000, "Maximum", IRELAND, "AWS/Lambda", "ClaimedAccountConcurrency"),
+        utilization_by_minute(1000, "Maximum", IRELAND, "AWS/Lambda", "ClaimedAccountConcurrency"),
         (0.88, 0.94),
         (0.9, 0.96),
     ),
     "a FIFO queue at its limit": (
-        usage(3000, "Sum", IRELAND, "AWS/SQS", "NumberOfMessagesSent", QueueName="orders.fifo"),
+        utilization_by_minute(
+            3000, "Sum", IRELAND, "AWS/SQS", "NumberOfMessagesSent", QueueName="orders.fifo"
+        ),
         (0.95, 1.0),
         (1.0, 1.0),
     ),
     "messages in flight that leave the band": (
-        usage(
+        utilization_by_minute(
             120_000,
             "Maximum",
             IRELAND,
@@ -99,24 +106,28 @@ UTILIZATIONS = {
         (0.7, 0.85),
     ),
     "a group at its maximum": (
-        usage(12, "Maximum", IRELAND, "AWS/AutoScaling", "GroupDesiredCapacity", AutoScalingGroupName="web"),
+        utilization_by_minute(
+            12, "Maximum", IRELAND, "AWS/AutoScaling", "GroupDesiredCapacity", AutoScalingGroupName="web"
+        ),
         (1.0, 1.0),
         (1.0, 1.0),
     ),
     "an idle group": (
-        usage(100, "Average", IRELAND, "AWS/EC2", "CPUUtilization", AutoScalingGroupName="batch"),
+        utilization_by_minute(
+            100, "Average", IRELAND, "AWS/EC2", "CPUUtilization", AutoScalingGroupName="batch"
+        ),
         (0.0, 0.2),
         (0.0, 0.2),
     ),
     "a group with missing instances": (
-        usage(
+        utilization_by_minute(
             8, "Minimum", IRELAND, "AWS/AutoScaling", "GroupInServiceInstances", AutoScalingGroupName="gpu"
         ),
         (5 / 8, 5 / 8),
         (5 / 8, 5 / 8),
     ),
     "a method that surges above its throttle": (
-        usage(
+        utilization_by_minute(
             200,
             "Sum",
             IRELAND,
@@ -131,7 +142,7 @@ UTILIZATIONS = {
         (1.05, 1.3),
     ),
     "WebSocket messages": (
-        usage(1000, "Sum", IRELAND, "AWS/ApiGateway", "MessageCount", ApiId="live-scores"),
+        utilization_by_minute(1000, "Sum", IRELAND, "AWS/ApiGateway", "MessageCount", ApiId="live-scores"),
         (0.2, 0.4),
         (0.5, 0.9),
     ),
@@ -156,9 +167,13 @@ def test_a_stream_is_throttled_within_the_first_ten_minutes() -> None:
 
 
 def test_an_account_is_near_its_api_throttle() -> None:
-    rest = demo_metric(VIRGINIA, "AWS/ApiGateway", "Count", ApiName="public-api").values("Sum", MINUTES, 1)
-    http = demo_metric(VIRGINIA, "AWS/ApiGateway", "Count", ApiId="partners").values("Sum", MINUTES, 1)
-    total = (rest + http) / 60
+    rest_requests = demo_metric(VIRGINIA, "AWS/ApiGateway", "Count", ApiName="public-api").values(
+        "Sum", MINUTES, 1
+    )
+    http_requests = demo_metric(VIRGINIA, "AWS/ApiGateway", "Count", ApiId="partners").values(
+        "Sum", MINUTES, 1
+    )
+    total = (rest_requests + http_requests) / 60
     assert total.min() > 8500
     assert total.max() < 10_000
 
@@ -173,8 +188,8 @@ def test_an_account_is_near_its_api_throttle() -> None:
 )
 def test_some_metrics_of_throttled_demand_are_above_0(identity: tuple[str, str, str, dict[str, str]]) -> None:
     region, namespace, name, dimensions = identity
-    refused = demo_metric(region, namespace, name, **dimensions).values("Sum", MINUTES, 1)
-    assert np.nanmax(refused) > 0
+    throttled = demo_metric(region, namespace, name, **dimensions).values("Sum", MINUTES, 1)
+    assert np.nanmax(throttled) > 0
 
 
 def test_a_queue_has_had_no_points_for_hours() -> None:
@@ -185,12 +200,17 @@ def test_a_queue_has_had_no_points_for_hours() -> None:
 
 def test_metrics_that_are_not_enabled_have_no_points() -> None:
     without_metrics = {
-        b.name for region in WORLD.values() for b in region.resources_of(DemoBucket) if not b.filters
+        bucket.name
+        for region in WORLD.values()
+        for bucket in region.resources_of(DemoBucket)
+        if not bucket.filters
     }
     assert without_metrics == {"backups", "legal-archive"}
     metrics = [metric for service in SERVICES for metric in service.metrics(WORLD[IRELAND])]
     assert not [metric for metric in metrics if metric.dimensions.get("BucketName") in without_metrics]
-    workers = {m.namespace for m in metrics if m.dimensions.get("AutoScalingGroupName") == "workers"}
+    workers = {
+        metric.namespace for metric in metrics if metric.dimensions.get("AutoScalingGroupName") == "workers"
+    }
     assert workers == {"AWS/EC2"}
 
 
@@ -210,8 +230,8 @@ def test_the_world_is_large_enough_and_its_metrics_are_unambiguous() -> None:
 def test_a_week_has_two_quiet_days() -> None:
     minutes = np.arange(-14 * 1440, 0)
     demand = Traffic(mean=0.6, daily=0.0, noise=0.0, weekly=0.3).demand("views", minutes)
-    quiet = (demand < 0.35).reshape(14, 1440).all(axis=1)
-    assert quiet.sum() in (2, 4)
+    is_quiet_day = (demand < 0.35).reshape(14, 1440).all(axis=1)
+    assert is_quiet_day.sum() in (2, 4)
     assert demand.max() == pytest.approx(0.6)
 
 

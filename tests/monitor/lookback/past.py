@@ -1,4 +1,7 @@
-"""Builds past samples of streams from letters, one letter a minute, as in `tests.monitor.alerting.stage`."""
+"""Builds past samples of streams from letters, one letter a minute.
+
+`LETTERS` of `tests.monitor.alerting.stage` declares the utilization and the throttled demand of each letter.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -22,7 +25,7 @@ from tests.monitor.fleet.fleets import NOW, add, key, throttled_metric, traffic
 from tests.registries import REGISTRY
 
 START = NOW - NOW % 60  # the first minute of every stream's samples
-HOUR, DAY = 60, 24 * 60
+HOUR, DAY = 60, 24 * 60  # minutes
 
 
 @dataclass
@@ -39,14 +42,14 @@ class PointsInMemory:
 
     def chunk(self, number: int) -> tuple[Ints, Ints, Floats]:
         minutes = chunk_minutes(self.minutes, number)
-        found = [
+        points = [
             (row, minute, value)
             for row, by_minute in self.points.items()
             for minute, value in by_minute.items()
             if minute in minutes
         ]
-        rows, found_minutes, values = zip(*found, strict=True) if found else ((), (), ())
-        return np.array(rows, np.int32), np.array(found_minutes, np.int32), np.array(values, np.float32)
+        rows, point_minutes, values = zip(*points, strict=True) if points else ((), (), ())
+        return np.array(rows, np.int32), np.array(point_minutes, np.int32), np.array(values, np.float32)
 
 
 class Past:
@@ -62,14 +65,17 @@ class Past:
         return rows[metric_query(metric.of(StreamName=series.key.id))]
 
     def add_stream(
-        self, resource: str, letters: str, settings: SeriesSettings = SHORT, **inventoried: Any
+        self, resource: str, letters: str, settings: SeriesSettings = SHORT, **observed: Any
     ) -> Series:
-        """Add a stream whose samples are these letters, one a minute from START on."""
-        series = add(self.fleet, key(resource), settings, **inventoried)
+        """Add a stream whose samples are these letters, one a minute from START on.
+
+        observed: what the inventory found, as arguments of `add`.
+        """
+        series = add(self.fleet, key(resource), settings, **observed)
         for minute, letter in enumerate(letters, START):
-            used, throttled = LETTERS[letter]
+            utilization, throttled = LETTERS[letter]
             if letter != "_":
-                self.add_point(series, traffic, minute, used * LIMIT * 60)
+                self.add_point(series, traffic, minute, utilization * LIMIT * 60)
                 self.add_point(series, throttled_metric, minute, throttled)
         self.stop = max(self.stop, START + len(letters))
         return series

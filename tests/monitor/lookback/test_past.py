@@ -1,4 +1,7 @@
-"""A look-back over samples with holes, changing limits, recreated streams and other ways of judging."""
+"""A look-back over samples with holes, changing limits, recreated streams and other ways of judging.
+
+Letters stand for samples: `.` within the band, `a` above it, `c` near the limit, `s` throttled, `_` none.
+"""
 
 from dataclasses import replace
 
@@ -88,7 +91,7 @@ def test_each_minute_is_compared_with_the_limit_published_for_it() -> None:
     past.stop = START + 4 * HOUR
     lookback = past.look_back()
     assert lookback.published_limits == 1
-    assert [(each.begin - START, each.minutes, each.limit) for each in lookback.episodes] == [
+    assert [(episode.begin - START, episode.minutes, episode.limit) for episode in lookback.episodes] == [
         (30, 30, 520.0),
         (90, 30, 520.0),
         (150, 30, 520.0),

@@ -1,4 +1,7 @@
-"""A look-back finds the same notices as a running monitor that gets the same samples."""
+"""A look-back finds the same notices as a running monitor that gets the same samples.
+
+`LETTERS` of `tests.monitor.alerting.stage` declares the sample that each letter stands for.
+"""
 
 import numpy as np
 from hypothesis import HealthCheck, given, settings
@@ -34,7 +37,7 @@ async def test_a_look_back_has_the_notices_of_a_running_monitor_for_the_same_sam
     # The engine does not evaluate its first minute: the samples begin one minute later.
     async with Stage.opened(MemoryStore(), minute=START - 1) as stage:
         await stage.run_minutes(**{name: f"_{letters}" for name, letters in by_name.items()})
-        live = sorted(
+        running_notices = sorted(
             (
                 int(notice.at) // 60 - START - 1,
                 notice.labels["resource"],
@@ -44,12 +47,12 @@ async def test_a_look_back_has_the_notices_of_a_running_monitor_for_the_same_sam
             for notice in stage.notices
             if notice.kind is not NoticeKind.REPEATED
         )
-    assert notices_of(past.look_back(), names) == live
+    assert notices_of(past.look_back(), names) == running_notices
 
 
-MINUTES, AFTERWARDS = 150, 20
+MINUTES, MINUTES_AFTERWARDS = 150, 20
 letters_of_a_stream = runs.map(
-    lambda drawn: letters_of_runs(*drawn)[:MINUTES].ljust(MINUTES, ".") + "." * AFTERWARDS
+    lambda drawn: letters_of_runs(*drawn)[:MINUTES].ljust(MINUTES, ".") + "." * MINUTES_AFTERWARDS
 )
 # A minute, after how many minutes its sample is revised, and the letter of the sample before the revision.
 revisions = st.tuples(
@@ -65,17 +68,19 @@ def test_a_look_back_has_the_zones_of_a_running_monitor_once_samples_are_revised
     past = Past()
     slots = [past.add_stream(f"stream-{n}", letters).slot for n, (letters, _) in enumerate(streams)]
     lookback = past.look_back()
-    live = RunningMonitor([RevisedSamples(letters, revisions) for letters, revisions in streams])
-    for now in range(MINUTES + AFTERWARDS):
-        live.poll(now)
-        for slot, (minute, zone) in zip(slots, live.settled(), strict=True):
+    monitor = RunningMonitor([RevisedSamples(letters, revisions) for letters, revisions in streams])
+    for now in range(MINUTES + MINUTES_AFTERWARDS):
+        monitor.poll(now)
+        for slot, (minute, zone) in zip(slots, monitor.settled_zones(), strict=True):
             if minute >= 0:
                 assert zone == zone_at(lookback, slot, START + minute), (minute, streams)
 
 
 def zone_at(lookback: Lookback, slot: int, minute: int) -> str | None:
     """Return the zone of the alert that fires in a minute according to the look-back."""
-    changes = [each for each in lookback.ways[0].notices if each.slot == slot and each.minute <= minute]
+    changes = [
+        notice for notice in lookback.ways[0].notices if notice.slot == slot and notice.minute <= minute
+    ]
     last = changes[-1] if changes else None
     return last.zone.word if last and last.kind is not NoticeKind.RESOLVED else None
 
@@ -85,19 +90,19 @@ class RevisedSamples:
 
     def __init__(self, letters: str, revisions: list[Revision]) -> None:
         self.letters = letters
-        self.first = {
+        self.before_revision = {
             minute: (after, letter) for minute, after, letter in revisions if letters[minute] != "_"
         }
 
-    def arriving(self, now: int) -> list[tuple[int, str]]:
+    def arriving_samples(self, now: int) -> list[tuple[int, str]]:
         """Return the samples that arrive in minute `now`: the minute and the letter of each."""
         revised = [
             (minute, self.letters[minute])
-            for minute, (after, _) in self.first.items()
+            for minute, (after, _) in self.before_revision.items()
             if minute + after == now
         ]
-        shown = self.first[now][1] if now in self.first else self.letters[now]
-        return revised + ([(now, shown)] if shown != "_" else [])
+        newest = self.before_revision[now][1] if now in self.before_revision else self.letters[now]
+        return revised + ([(now, newest)] if newest != "_" else [])
 
 
 class RunningMonitor:
@@ -117,7 +122,7 @@ class RunningMonitor:
         points = [
             (rows[metric_query(metric.of(StreamName=series.key.id))], START + minute, value)
             for series, samples in zip(self.series, self.samples_of_series, strict=True)
-            for minute, letter in samples.arriving(now)
+            for minute, letter in samples.arriving_samples(now)
             for metric, value in (
                 (traffic, LETTERS[letter][0] * LIMIT * 60),
                 (throttled_metric, LETTERS[letter][1]),
@@ -131,7 +136,7 @@ class RunningMonitor:
         rings.mark_read(np.array([*rows.values()], np.int32), START + now)
         list(self.lifecycle.advance_in_parts(self.slots))
 
-    def settled(self) -> list[tuple[int, str | None]]:
+    def settled_zones(self) -> list[tuple[int, str | None]]:
         """Return of each series the newest minute that is no longer revised, and the alert's zone in it.
 
         Minutes are counted from START.

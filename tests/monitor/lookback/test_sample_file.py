@@ -18,12 +18,14 @@ def points(values: dict[tuple[int, int], float]) -> tuple[Ints, Ints, Floats]:
 
 
 def read_all(file: SampleFile) -> dict[tuple[int, int], float]:
-    found: dict[tuple[int, int], float] = {}
+    points_read: dict[tuple[int, int], float] = {}
     for number in range(chunk_count(file.minutes)):
         rows, minutes, values = file.chunk(number)
         assert all(int(minute) in chunk_minutes(file.minutes, number) for minute in minutes)
-        found |= dict(zip(zip(rows.tolist(), minutes.tolist(), strict=True), values.tolist(), strict=True))
-    return found
+        points_read |= dict(
+            zip(zip(rows.tolist(), minutes.tolist(), strict=True), values.tolist(), strict=True)
+        )
+    return points_read
 
 
 @given(
@@ -44,10 +46,12 @@ def test_each_point_is_read_in_its_chunk(
     written = {(row, first + position * step): value for (row, position), value in drawn.items()}
     with SampleFile(WANTED, minutes, step) as file:
         for batch in batches:
-            of_batch = {(row, at): value for (row, at), value in written.items() if row in batch}
-            file.write(np.array(batch), points(of_batch))
+            batch_points = {(row, minute): value for (row, minute), value in written.items() if row in batch}
+            file.write(np.array(batch), points(batch_points))
         assert file.rows.tolist() == WANTED.tolist()
-        assert read_all(file) == {(row, at): value for (row, at), value in written.items() if at in minutes}
+        assert read_all(file) == {
+            (row, minute): value for (row, minute), value in written.items() if minute in minutes
+        }
 
 
 def test_rows_has_a_written_row_without_points_and_no_row_that_was_not_written() -> None:

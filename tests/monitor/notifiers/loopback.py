@@ -64,7 +64,7 @@ def notice(**changes: Any) -> Notice:
     return Notice(**fields | changes)
 
 
-def resolved(**changes: Any) -> Notice:
+def resolved_notice(**changes: Any) -> Notice:
     """Return the notice of a resolved alert."""
     reason = "the limit was raised from 4 MiB/s to 8 MiB/s"
     return notice(

@@ -17,7 +17,7 @@ from tests.monitor.notifiers.loopback import (
     http_server,
     notice,
     notification,
-    resolved,
+    resolved_notice,
 )
 
 RECEIVER = build_receiver(Alertmanager, urls=["https://am.example.com"])
@@ -45,7 +45,7 @@ def test_a_firing_alert_is_valid_until_well_after_it_is_sent_again() -> None:
 
 @pytest.mark.parametrize("at", [NOW, SINCE - 5])
 def test_a_resolved_alert_ends_at_its_resolution_and_not_before_its_start(at: float) -> None:
-    [alert] = alerts_sent(resolved(at=at))
+    [alert] = alerts_sent(resolved_notice(at=at))
     assert epoch(alert["endsAt"]) == max(at, SINCE)
 
 
@@ -62,20 +62,20 @@ def test_empty_labels_are_left_out() -> None:
 
 
 async def test_every_replica_gets_the_alerts(client: OutboundClient) -> None:
-    async with http_server() as server, http_server() as prefixed:
+    async with http_server() as server, http_server() as server_with_prefix:
         receiver = build_receiver(
-            Alertmanager, urls=[server.url, prefixed.url + "/prefix/"], authorization="Bearer t"
+            Alertmanager, urls=[server.url, server_with_prefix.url + "/prefix/"], authorization="Bearer t"
         )
-        answer = await receiver.send(notification(), client)
-    assert answer.outcome is DeliveryOutcome.DELIVERED
-    assert server.bodies == prefixed.bodies == [payload(notification(), receiver, NOW)]
-    paths = [replica.requests[0][0] for replica in (server, prefixed)]
+        result = await receiver.send(notification(), client)
+    assert result.outcome is DeliveryOutcome.DELIVERED
+    assert server.bodies == server_with_prefix.bodies == [payload(notification(), receiver, NOW)]
+    paths = [replica.requests[0][0] for replica in (server, server_with_prefix)]
     assert paths == ["/api/v2/alerts", "/prefix/api/v2/alerts"]
     assert server.requests[0][1]["authorization"] == "Bearer t"
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "outcome"),
+    ("first_status", "second_status", "outcome"),
     [
         (500, 200, DeliveryOutcome.DELIVERED),
         (200, 400, DeliveryOutcome.DELIVERED),
@@ -85,12 +85,12 @@ async def test_every_replica_gets_the_alerts(client: OutboundClient) -> None:
     ],
 )
 async def test_delivery_to_one_replica_suffices(
-    client: OutboundClient, first: int, second: int, outcome: DeliveryOutcome
+    client: OutboundClient, first_status: int, second_status: int, outcome: DeliveryOutcome
 ) -> None:
     async with (
-        http_server(web.Response(status=first)) as first_server,
-        http_server(web.Response(status=second)) as second_server,
+        http_server(web.Response(status=first_status)) as first_server,
+        http_server(web.Response(status=second_status)) as second_server,
     ):
         receiver = build_receiver(Alertmanager, urls=[first_server.url, second_server.url])
-        answer = await receiver.send(notification(), client)
-    assert answer.outcome is outcome
+        result = await receiver.send(notification(), client)
+    assert result.outcome is outcome

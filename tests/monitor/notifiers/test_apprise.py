@@ -9,7 +9,7 @@ from aiohttp import web
 from monitor.notifiers.apprise import Apprise
 from monitor.outbound.client import OutboundClient
 from monitor.outbound.result import DeliveryOutcome
-from tests.monitor.notifiers.loopback import build_receiver, http_server, notification, resolved
+from tests.monitor.notifiers.loopback import build_receiver, http_server, notification, resolved_notice
 
 # Apprise imports the module imghdr in versions of Python that still have it.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
@@ -40,7 +40,7 @@ async def test_the_http_status_decides_the_outcome(
 async def test_a_resolution_has_the_type_success(client: OutboundClient) -> None:
     async with http_server() as server:
         await build_receiver(Apprise, url=f"json://127.0.0.1:{server.port}").send(
-            notification(resolved()), client
+            notification(resolved_notice()), client
         )
     assert server.bodies[0]["type"] == "success"
 

@@ -24,7 +24,7 @@ from tests.monitor.notifiers.loopback import (
     never_responds,
     notice,
     notification,
-    resolved,
+    resolved_notice,
     server_tls,
     tcp_server,
 )
@@ -34,29 +34,29 @@ FIELDS: dict[str, Any] = {"host": "localhost", "from": "headroom@example.com", "
 RECEIVER = build_receiver(Email, **FIELDS)
 
 
-def parsed(mail: EmailMessage) -> EmailMessage:
+def parse(mail: EmailMessage) -> EmailMessage:
     """Return the message as its recipient parses it."""
     return email.message_from_bytes(mail.as_bytes(), policy=email.policy.default)
 
 
-def part(mail: EmailMessage, kind: str) -> str:
+def text_of_part(mail: EmailMessage, kind: str) -> str:
     """Return the text of a mail in a format, `plain` or `html`."""
     body = mail.get_body([kind])
     assert body
     return str(body.get_content())
 
 
-# the message
+# The message.
 
 
 def test_a_message_has_headers_and_both_formats() -> None:
-    mail = parsed(payload(notification(notice(), resolved(), more=2), RECEIVER))
+    mail = parse(payload(notification(notice(), resolved_notice(), more=2), RECEIVER))
     assert (mail["From"], mail["To"]) == ("headroom@example.com", "sre@example.com")
     assert mail["Subject"] == "[3 firing] prod eu-west-1 kinesis"
     assert mail["Message-ID"] == "<n-1@example.com>"
     assert mail["Date"].datetime.timestamp() == 1_767_323_045
     assert mail["Auto-Submitted"] == "auto-generated"
-    text, html = part(mail, "plain"), part(mail, "html")
+    text, html = text_of_part(mail, "plain"), text_of_part(mail, "html")
     assert text.startswith("Firing, warning: Kinesis stream clicks (prod, eu-west-1) writes 3.6 MiB/s of 4")
     assert "<td>3.6 MiB/s of 4 MiB/s (90 %)</td>" in html
     assert '<a href="https://headroom.example.com/s/1?a=1&amp;b=2">page</a>' in html
@@ -66,12 +66,12 @@ def test_a_message_has_headers_and_both_formats() -> None:
 
 def test_a_message_is_addressed_to_all_recipients() -> None:
     receiver = build_receiver(Email, **FIELDS | {"to": ["a@example.com", "b@example.com"]})
-    assert parsed(payload(notification(), receiver))["To"] == "a@example.com, b@example.com"
+    assert parse(payload(notification(), receiver))["To"] == "a@example.com, b@example.com"
 
 
 @pytest.mark.parametrize("id", ["n 1", "n>\r\nBcc: x@example.com", "ü", "x" * 500, ""])
 def test_any_notification_id_makes_a_valid_message_id(id: str) -> None:
-    mails = [parsed(payload(notification(id=each), RECEIVER)) for each in (id, id, "other")]
+    mails = [parse(payload(notification(id=id_), RECEIVER)) for id_ in (id, id, "other")]
     ids = [mail["Message-ID"] for mail in mails]
     assert ids[0] == ids[1] != ids[2]
     assert ids[0].isprintable()
@@ -83,17 +83,17 @@ def test_any_notification_id_makes_a_valid_message_id(id: str) -> None:
 def test_hostile_texts_make_a_valid_message(text: str) -> None:
     mail = payload(notification(hostile_notice(text), group={"account_name": text}), RECEIVER)
     assert max(map(len, mail.as_bytes().split(b"\r\n"))) <= 998  # RFC 5322, 2.1.1
-    arrived = parsed(mail)
+    arrived = parse(mail)
     assert set(arrived.keys()) == {
         *("From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "MIME-Version", "Content-Type"),
     }
-    html = part(arrived, "html")
+    html = text_of_part(arrived, "html")
     assert "<script" not in html
     assert "<img" not in html
     assert html.count("<table>") == 1
 
 
-# the server
+# The server.
 
 
 @dataclass
@@ -137,7 +137,10 @@ async def mailbox(
     auth: bool = False,
     answers: dict[str, str] | None = None,
 ) -> AsyncIterator[Mailbox]:
-    """Yield the mailbox of an SMTP server. implicit: TLS from the start. answers: see `Mailbox`."""
+    """Yield the mailbox of an SMTP server.
+
+    implicit: with TLS from the start. auth: with login. answers: see `Mailbox`.
+    """
     box = Mailbox(answers or {})
 
     def session() -> SMTP:
@@ -259,20 +262,22 @@ async def greet_and_close(reader: asyncio.StreamReader, writer: asyncio.StreamWr
     writer.write(b"220 hello\r\n")
 
 
-async def garbage(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def send_garbage(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Respond with bytes that are not SMTP."""
     writer.write(b"\x00\xff" * 10_000 + b"\r\n")
     await never_responds(reader, writer)
 
 
-async def busy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def refuse_as_busy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Refuse the connection as too busy."""
     writer.write(b"421 too busy\r\n")
     await never_responds(reader, writer)
 
 
-@pytest.mark.parametrize("handler", [greet_and_close, garbage, busy, never_responds])
-async def test_a_delivery_to_a_server_without_smtp_is_retried(client: OutboundClient, handler: Any) -> None:
+@pytest.mark.parametrize("handler", [greet_and_close, send_garbage, refuse_as_busy, never_responds])
+async def test_a_delivery_is_retried_if_the_server_closes_sends_garbage_is_busy_or_silent(
+    client: OutboundClient, handler: Any
+) -> None:
     async with tcp_server(handler) as port:
         receiver = build_receiver(Email, **PLAIN, port=port).model_copy(update={"timeout": 0.5})
         result = await receiver.send(notification(), client)

@@ -24,7 +24,7 @@ from tests.monitor.notifiers.loopback import (
     tcp_server,
 )
 
-Make = Callable[[str], BaseReceiver]
+Make = Callable[[str], BaseReceiver]  # returns a receiver whose URLs are at an origin
 
 RECEIVERS: dict[str, Make] = {
     **{type: partial(receiver_at, type) for type in HTTP_TYPES},
@@ -33,7 +33,8 @@ RECEIVERS: dict[str, Make] = {
     ),
 }
 
-DATE = "Fri, 02 Jan 2026 03:05:05 GMT"
+DATE = "Fri, 02 Jan 2026 03:05:05 GMT"  # 60 s after NOW, the time of the client
+# A response, the outcome of the delivery, and the seconds until the next attempt that the response asks for.
 ANSWERS = [
     *((web.Response(status=status), DeliveryOutcome.DELIVERED, None) for status in (200, 202, 204)),
     *(
@@ -54,65 +55,75 @@ ANSWERS = [
     (web.Response(status=400, body=b"\x00\xff<html>" * 100_000), DeliveryOutcome.REFUSED, None),
 ]
 
-each_receiver = pytest.mark.parametrize("make", RECEIVERS.values(), ids=RECEIVERS.keys())
+each_receiver = pytest.mark.parametrize("make_receiver", RECEIVERS.values(), ids=RECEIVERS.keys())
 
 
 @each_receiver
-async def test_each_http_status_has_its_outcome(client: OutboundClient, make: Make) -> None:
+async def test_each_http_status_has_its_outcome(client: OutboundClient, make_receiver: Make) -> None:
     for response, outcome, retry_after in ANSWERS:
         async with http_server(response) as server:
-            result = await make(server.url).send(notification(), client)
+            result = await make_receiver(server.url).send(notification(), client)
         assert (result.outcome, result.status, result.retry_after) == (outcome, response.status, retry_after)
         assert result.sentence.startswith(f"{server.url} answered {response.status}")
         assert len(result.sentence) < 300
 
 
 @each_receiver
-async def test_a_delivery_without_a_response_in_time_is_retried(client: OutboundClient, make: Make) -> None:
+async def test_a_delivery_without_a_response_in_time_is_retried(
+    client: OutboundClient, make_receiver: Make
+) -> None:
     async with tcp_server(never_responds) as port:
-        receiver = make(f"http://127.0.0.1:{port}").model_copy(update={"timeout": 0.1})
+        receiver = make_receiver(f"http://127.0.0.1:{port}").model_copy(update={"timeout": 0.1})
         result = await receiver.send(notification(), client)
     assert (result.outcome, result.reason) == (DeliveryOutcome.RETRY, "timeout")
 
 
 @each_receiver
-async def test_a_receiver_that_does_not_listen_is_unreachable(client: OutboundClient, make: Make) -> None:
+async def test_a_receiver_that_does_not_listen_is_unreachable(
+    client: OutboundClient, make_receiver: Make
+) -> None:
     async with http_server() as server:
         pass
-    result = await make(server.url).send(notification(), client)
+    result = await make_receiver(server.url).send(notification(), client)
     assert (result.outcome, result.reason) == (DeliveryOutcome.RETRY, "connection")
 
 
 @each_receiver
 async def test_a_delivery_to_a_server_with_an_untrusted_certificate_is_retried(
-    client: OutboundClient, make: Make
+    client: OutboundClient, make_receiver: Make
 ) -> None:
     async with http_server(tls=server_tls(trustme.CA())) as server:
-        result = await make(server.url).send(notification(), client)
+        result = await make_receiver(server.url).send(notification(), client)
     assert (result.outcome, result.reason) == (DeliveryOutcome.RETRY, "tls")
     assert not server.requests
 
 
 @each_receiver
-async def test_a_delivery_is_retried_if_the_response_is_not_http(client: OutboundClient, make: Make) -> None:
+async def test_a_delivery_is_retried_if_the_response_is_not_http(
+    client: OutboundClient, make_receiver: Make
+) -> None:
     async with tcp_server(responds_with(b"\x00\x01\x02 garbage\r\n\r\n")) as port:
-        result = await make(f"http://127.0.0.1:{port}").send(notification(), client)
+        result = await make_receiver(f"http://127.0.0.1:{port}").send(notification(), client)
     assert result.outcome is DeliveryOutcome.RETRY
 
 
 @each_receiver
-async def test_a_private_address_is_refused_unless_it_is_allowed(client: OutboundClient, make: Make) -> None:
+async def test_a_private_address_is_refused_unless_it_is_allowed(
+    client: OutboundClient, make_receiver: Make
+) -> None:
     async with http_server() as server:
-        receiver = make(server.url).model_copy(update={"allow_private": False})
+        receiver = make_receiver(server.url).model_copy(update={"allow_private": False})
         result = await receiver.send(notification(), client)
     assert (result.outcome, result.reason) == (DeliveryOutcome.REFUSED, "private_address")
     assert not server.requests
 
 
 @each_receiver
-async def test_a_repeated_delivery_sends_the_same_request(client: OutboundClient, make: Make) -> None:
+async def test_a_repeated_delivery_sends_the_same_request(
+    client: OutboundClient, make_receiver: Make
+) -> None:
     async with http_server(web.Response(status=500), web.Response()) as server:
-        receiver = make(server.url)
+        receiver = make_receiver(server.url)
         for _ in range(2):
             await receiver.send(notification(), client)
     first, second = server.requests
@@ -121,34 +132,38 @@ async def test_a_repeated_delivery_sends_the_same_request(client: OutboundClient
 
 @each_receiver
 async def test_neither_logs_nor_errors_contain_a_secret(
-    client: OutboundClient, make: Make, caplog: pytest.LogCaptureFixture
+    client: OutboundClient, make_receiver: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    receiver = make("http://127.0.0.1:1")
+    receiver = make_receiver("http://127.0.0.1:1")
     fields = [getattr(receiver, name) for name in type(receiver).model_fields]
     secrets = {secret for field in fields for secret in secret_values(field)}
     words = {word for secret in secrets for word in secret.split()} - {"Bearer"}
     echo = web.Response(status=404, text=f"what is {' and '.join(sorted(words))}?")
     texts = [repr(receiver), str(receiver), receiver.model_dump_json(), repr(receiver.policy)]
     async with http_server(echo) as server:
-        texts.append(repr(await make(server.url).send(notification(), client)))
+        texts.append(repr(await make_receiver(server.url).send(notification(), client)))
     assert "***" in texts[-1]
-    texts.append(repr(await make(server.url).send(notification(), client)))  # the server is closed
+    texts.append(repr(await make_receiver(server.url).send(notification(), client)))  # the server is closed
     texts.append(caplog.text)
     assert not [word for word in (*words, "hunter2") for text in texts if word in text]
 
 
 @each_receiver
-async def test_addresses_returns_the_server_that_deliveries_go_to(client: OutboundClient, make: Make) -> None:
-    addresses = await make("https://a.example:1").addresses(client)
+async def test_addresses_returns_the_server_that_deliveries_go_to(
+    client: OutboundClient, make_receiver: Make
+) -> None:
+    addresses = await make_receiver("https://a.example:1").addresses(client)
     assert {urlsplit(address)[:2] for address in addresses} == {("https", "a.example:1")}
 
 
 @each_receiver
 @pytest.mark.parametrize("text", TEXTS)
-async def test_hostile_texts_make_a_valid_request(client: OutboundClient, make: Make, text: str) -> None:
+async def test_hostile_texts_make_a_valid_request(
+    client: OutboundClient, make_receiver: Make, text: str
+) -> None:
     async with http_server() as server:
-        result = await make(server.url).send(
+        result = await make_receiver(server.url).send(
             notification(hostile_notice(text), group={"account_name": text}), client
         )
     assert result.outcome is DeliveryOutcome.DELIVERED

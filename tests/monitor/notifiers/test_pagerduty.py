@@ -11,7 +11,13 @@ from monitor.notifiers.pagerduty import PagerDuty, dedup_key, payload
 from monitor.outbound.client import OutboundClient
 from monitor.outbound.result import DeliveryOutcome
 from tests.monitor.notifiers.hostile_texts import TEXTS, hostile_notice
-from tests.monitor.notifiers.loopback import build_receiver, http_server, notice, notification, resolved
+from tests.monitor.notifiers.loopback import (
+    build_receiver,
+    http_server,
+    notice,
+    notification,
+    resolved_notice,
+)
 
 RECEIVER = build_receiver(PagerDuty, routing_key="R0UT1NGK3Y")
 
@@ -49,7 +55,7 @@ def test_a_firing_alert_triggers_an_event(kind: NoticeKind) -> None:
 
 
 def test_a_resolved_alert_ends_the_event_of_its_key() -> None:
-    [event] = payload(notification(resolved()), RECEIVER)
+    [event] = payload(notification(resolved_notice()), RECEIVER)
     assert event == {"routing_key": "R0UT1NGK3Y", "event_action": "resolve", "dedup_key": "a1b2c3"}
 
 

@@ -41,7 +41,8 @@ TOPIC = "arn:aws:sns:eu-west-1:123456789012:alerts"
 MAIL = {"from": "a@example.com", "to": ["b@example.com"]}
 WAIT_TIMEOUT = 20.0
 
-KINDS: dict[str, tuple[type[BaseReceiver], dict[str, Any], list[str]]] = {
+# By test id: the type of receiver, its settings, and the addresses that it connects to.
+ADDRESSES: dict[str, tuple[type[BaseReceiver], dict[str, Any], list[str]]] = {
     "webhook": (Webhook, {"url": "http://a.example/x"}, ["http://a.example/x"]),
     "webhook named like a URL": (
         Webhook,
@@ -72,7 +73,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-@pytest.mark.parametrize(("kind", "fields", "urls"), KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize(("kind", "fields", "urls"), ADDRESSES.values(), ids=ADDRESSES)
 async def test_addresses_of_each_type_of_receiver(
     client: OutboundClient, kind: type[BaseReceiver], fields: dict[str, Any], urls: list[str]
 ) -> None:
@@ -96,7 +97,7 @@ async def test_reachability_of_aws_is_not_checked_behind_a_proxy(
     assert len(await build_receiver(Sns, topic_arn=TOPIC).addresses(client)) == is_checked
 
 
-# a single address
+# One address.
 
 
 async def test_a_receiver_that_listens_is_reachable_and_is_sent_nothing(
@@ -104,10 +105,10 @@ async def test_a_receiver_that_listens_is_reachable_and_is_sent_nothing(
 ) -> None:
     received: list[bytes] = []
 
-    async def listen(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+    async def record_data(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         received.append(await reader.read())
 
-    async with tcp_server(listen) as port:
+    async with tcp_server(record_data) as port:
         for scheme in ("http", "smtp"):
             assert await connection_error(f"{scheme}://127.0.0.1:{port}{HOOK}", client, OPEN) is None
     assert received == [b"", b""]
@@ -149,11 +150,11 @@ def other_host(authority: trustme.CA) -> ssl.SSLContext:
     return server_tls(authority, "other.example.com")
 
 
-@pytest.mark.parametrize("context", [untrusted_authority, other_host, None])
+@pytest.mark.parametrize("create_tls", [untrusted_authority, other_host, None])
 async def test_a_receiver_without_a_valid_certificate_is_unreachable(
-    client: OutboundClient, authority: trustme.CA, context: Callable[[trustme.CA], ssl.SSLContext] | None
+    client: OutboundClient, authority: trustme.CA, create_tls: Callable[[trustme.CA], ssl.SSLContext] | None
 ) -> None:
-    async with http_server(tls=context(authority) if context else None) as server:
+    async with http_server(tls=create_tls(authority) if create_tls else None) as server:
         error = await connection_error(f"https://127.0.0.1:{server.port}{HOOK}", client, OPEN)
     assert error and "the TLS handshake failed" in error
 
@@ -162,10 +163,10 @@ async def test_a_receiver_without_a_valid_certificate_is_unreachable(
 async def test_no_connection_to_a_private_address_is_opened(client: OutboundClient, host: str) -> None:
     connected = asyncio.Event()
 
-    async def listen(_: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
+    async def record_connection(_: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
         connected.set()
 
-    async with tcp_server(listen) as port:
+    async with tcp_server(record_connection) as port:
         error = await connection_error(f"https://{host}:{port}{HOOK}", client, OutboundPolicy())
     assert error == f"https://{host}:{port}: its address is private, and allow_private is not set"
     assert not connected.is_set()
@@ -200,7 +201,7 @@ async def test_a_host_with_only_an_ipv6_address_is_reachable() -> None:
         assert await connection_error(f"http://new.example:{server.port}", client, OPEN) is None
 
 
-# the probe of all receivers
+# The probe of all receivers.
 
 
 @asynccontextmanager
@@ -214,7 +215,7 @@ async def probing(
         yield probe
 
 
-async def until(condition: Callable[[], Any]) -> None:
+async def wait_until(condition: Callable[[], Any]) -> None:
     async with asyncio.timeout(WAIT_TIMEOUT):
         while not condition():
             await asyncio.sleep(0.01)
@@ -227,7 +228,7 @@ async def test_an_unreachable_receiver_is_reported_once_until_it_is_reachable(
     url, connected = await closed_server_url(), asyncio.Event()
     receiver = build_receiver(Webhook, name="on-call", url=url + HOOK)
     async with probing(client, receiver, retry_interval=0.01) as probe:
-        await until(lambda: probe.unreachable)
+        await wait_until(lambda: probe.unreachable)
         warnings = len([record for record in caplog.records if record.levelno == logging.WARNING])
         for _ in range(10):  # time for about ten further attempts
             await asyncio.sleep(0.01)
@@ -240,8 +241,8 @@ async def test_an_unreachable_receiver_is_reported_once_until_it_is_reachable(
 
         server = await asyncio.start_server(accept, "127.0.0.1", int(url.rpartition(":")[2]))
         async with server:
-            await until(connected.is_set)
-            await until(lambda: not probe.unreachable)
+            await wait_until(connected.is_set)
+            await wait_until(lambda: not probe.unreachable)
     unreachable, reachable = (record.getMessage() for record in caplog.records)
     assert unreachable.startswith(f"receiver on-call cannot be reached: {url}: the connection failed (")
     assert reachable == "receiver on-call can be reached again"
@@ -249,23 +250,25 @@ async def test_an_unreachable_receiver_is_reported_once_until_it_is_reachable(
 
 
 async def test_of_several_addresses_only_the_unreachable_ones_are_reported(client: OutboundClient) -> None:
-    closed = await closed_server_url()
+    closed_url = await closed_server_url()
     async with http_server() as server:
-        receiver = build_receiver(Alertmanager, urls=[server.url, closed, server.url])
+        receiver = build_receiver(Alertmanager, urls=[server.url, closed_url, server.url])
         async with probing(client, receiver) as probe:
-            await until(lambda: probe.unreachable)
-            assert probe.unreachable["team"].startswith(closed)
+            await wait_until(lambda: probe.unreachable)
+            assert probe.unreachable["team"].startswith(closed_url)
             assert server.url not in probe.unreachable["team"]
 
 
 async def test_a_receiver_that_does_not_respond_delays_no_other_receiver(client: OutboundClient) -> None:
-    closed = await closed_server_url()
+    closed_url = await closed_server_url()
     async with tcp_server(never_responds) as port:
-        silent = build_receiver(
+        silent_receiver = build_receiver(
             Email, name="silent", host="127.0.0.1", port=port, tls="tls", timeout=60, **MAIL
         )
-        async with probing(client, silent, build_receiver(Webhook, name="closed", url=closed)) as probe:
-            await until(lambda: probe.unreachable)
+        async with probing(
+            client, silent_receiver, build_receiver(Webhook, name="closed", url=closed_url)
+        ) as probe:
+            await wait_until(lambda: probe.unreachable)
             assert list(probe.unreachable) == ["closed"]
 
 
@@ -274,11 +277,11 @@ async def test_a_reload_checks_all_receivers_again(
 ) -> None:
     closed = build_receiver(Webhook, name="closed", url=await closed_server_url())
     async with http_server() as server, probing(client, closed) as probe:
-        await until(lambda: probe.unreachable)
+        await wait_until(lambda: probe.unreachable)
         probe.configure([build_receiver(Webhook, name="closed", url=server.url)])
         assert probe.unreachable == {}
         probe.configure([build_receiver(Webhook, name="other", url=await closed_server_url()), closed])
-        await until(lambda: len(probe.unreachable) == 2)
+        await wait_until(lambda: len(probe.unreachable) == 2)
     messages = [record.getMessage() for record in caplog.records]
     assert len(messages) == 3 and all("cannot be reached" in message for message in messages)
 
@@ -286,17 +289,17 @@ async def test_a_reload_checks_all_receivers_again(
 async def test_an_unreachable_aws_is_reported_with_the_configured_address(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    closed = await closed_server_url()
+    closed_url = await closed_server_url()
     async with (
-        OutboundClient(endpoint_url=closed) as client,
+        OutboundClient(endpoint_url=closed_url) as client,
         probing(client, build_receiver(Sns, topic_arn=TOPIC)) as probe,
     ):
-        await until(lambda: probe.unreachable)
-        assert probe.unreachable["team"].startswith(f"{closed}: the connection failed (")
+        await wait_until(lambda: probe.unreachable)
+        assert probe.unreachable["team"].startswith(f"{closed_url}: the connection failed (")
 
 
 async def test_an_unknown_aws_profile_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     async with OutboundClient() as client, probing(client, build_receiver(Sns, topic_arn=TOPIC)) as probe:
-        await until(lambda: probe.unreachable)
+        await wait_until(lambda: probe.unreachable)
         assert probe.unreachable == {"team": "The config profile (nobody) could not be found"}

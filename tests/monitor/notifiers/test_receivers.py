@@ -17,14 +17,20 @@ from monitor.schema.types import ConfigContext, ConfigModel
 from rules.strict_yaml import parse
 from tests.json_schema import problems_by_schema
 from tests.monitor.notifiers.examples import all_settings, example, required_settings
-from tests.monitor.notifiers.loopback import build_receiver, http_server, notice, notification, resolved
+from tests.monitor.notifiers.loopback import (
+    build_receiver,
+    http_server,
+    notice,
+    notification,
+    resolved_notice,
+)
 
 SECRET = "hunter2-hunter2"
 URL = f"https://example.com/{SECRET}"
 TYPES = ", ".join(RECEIVER_BY_TYPE)
 
 
-class File(ConfigModel):
+class ConfigFile(ConfigModel):
     """A configuration that has only receivers."""
 
     receivers: tuple[Receiver, ...] = ()
@@ -34,7 +40,7 @@ def read(text: str, environ: dict[str, str] | None = None, folder: Path = Path()
     """Return the receivers of a configuration."""
     data, syntax_problems = parse(text.encode())
     assert not syntax_problems
-    return File.model_validate(data, context=ConfigContext(environ or {}, folder)).receivers
+    return ConfigFile.model_validate(data, context=ConfigContext(environ or {}, folder)).receivers
 
 
 def problems(text: str, environ: dict[str, str] | None = None, folder: Path = Path()) -> list[str]:
@@ -42,7 +48,7 @@ def problems(text: str, environ: dict[str, str] | None = None, folder: Path = Pa
     with pytest.raises(ValidationError) as failure:
         read(text, environ, folder)
     assert SECRET not in str(failure.value)
-    return problem_lines("", problems_from_pydantic(failure.value, File))
+    return problem_lines("", problems_from_pydantic(failure.value, ConfigFile))
 
 
 each_type = pytest.mark.parametrize("type", RECEIVER_BY_TYPE)
@@ -56,10 +62,12 @@ def entry(settings: dict[str, Any]) -> str:
 def test_every_receiver_is_registered() -> None:
     for path in Path(monitor.notifiers.__path__[0]).glob("[a-z]*.py"):
         import_module(f"monitor.notifiers.{path.stem}")
-    found = [
+    receiver_classes = [
         kind for kind in BaseReceiver.__subclasses__() if kind.__module__.startswith("monitor.notifiers.")
     ]
-    missing = {kind.__name__ for kind in found} - {kind.__name__ for kind in RECEIVER_BY_TYPE.values()}
+    missing = {kind.__name__ for kind in receiver_classes} - {
+        kind.__name__ for kind in RECEIVER_BY_TYPE.values()
+    }
     assert not missing, f"add these to RECEIVER_TYPES in monitor/notifiers/receivers.py: {missing}"
 
 
@@ -90,10 +98,10 @@ def test_a_secret_is_read_from_the_key_the_environment_or_a_file(
     type: str, name: str, tmp_path: Path
 ) -> None:
     settings, secret = all_settings(type), example(type, name)
-    others = {key: value for key, value in settings.items() if key != name}
+    other_settings = {key: value for key, value in settings.items() if key != name}
     (tmp_path / "secret").write_text(f"  {secret}\n")
-    for given in ({name: secret}, {f"{name}_env": "SECRET"}, {f"{name}_file": "secret"}):
-        [receiver] = read(entry(others | given), {"SECRET": secret}, tmp_path)
+    for secret_entry in ({name: secret}, {f"{name}_env": "SECRET"}, {f"{name}_file": "secret"}):
+        [receiver] = read(entry(other_settings | secret_entry), {"SECRET": secret}, tmp_path)
         assert getattr(receiver, name).get_secret_value() == secret
         assert secret not in repr(receiver) + str(receiver) + receiver.model_dump_json()
 
@@ -107,10 +115,10 @@ def test_a_secret_may_be_all_digits_and_an_optional_secret_may_come_from_the_env
     assert receiver.routing_key.get_secret_value() == "123456"
 
 
-def email(**fields: Any) -> str:
+def email_config(**fields: Any) -> str:
     """Return a configuration with a receiver of type email."""
-    given = {"name": "a", "type": "email", "host": "h", "from": "a@example.com", "to": ["b@example.com"]}
-    return json.dumps({"receivers": [given | fields]})
+    defaults = {"name": "a", "type": "email", "host": "h", "from": "a@example.com", "to": ["b@example.com"]}
+    return json.dumps({"receivers": [defaults | fields]})
 
 
 MISTAKES = [
@@ -262,17 +270,17 @@ EMAIL_MISTAKES = [
 
 @pytest.mark.parametrize(("fields", "expected"), EMAIL_MISTAKES)
 def test_mistakes_in_an_email_receiver_are_reported(fields: dict[str, Any], expected: str) -> None:
-    assert problems(email(**fields)) == [expected]
+    assert problems(email_config(**fields)) == [expected]
 
 
 def test_an_email_receiver_has_its_addresses_and_uses_starttls() -> None:
-    [receiver] = read(email(username="me", password=SECRET))
+    [receiver] = read(email_config(username="me", password=SECRET))
     assert (receiver.sender, receiver.to, receiver.tls) == ("a@example.com", ("b@example.com",), "starttls")
 
 
 @each_type
 def test_the_json_schema_accepts_valid_receivers(type: str) -> None:
-    schema = File.model_json_schema()
+    schema = ConfigFile.model_json_schema()
     for settings in (required_settings(type), all_settings(type)):
         assert problems_by_schema(schema, {"receivers": [settings]}) == []
     assert problems_by_schema(schema, {"receivers": [{"name": "a", "type": type, "unknown": 1}]})
@@ -281,7 +289,7 @@ def test_the_json_schema_accepts_valid_receivers(type: str) -> None:
 async def test_with_send_resolved_off_no_resolution_is_sent(client: OutboundClient) -> None:
     async with http_server() as server:
         receiver = build_receiver(RECEIVER_BY_TYPE["webhook"], url=server.url, send_resolved=False)
-        await receiver.send(notification(resolved()), client)
-        await receiver.send(notification(resolved(), notice(alert="b")), client)
+        await receiver.send(notification(resolved_notice()), client)
+        await receiver.send(notification(resolved_notice(), notice(alert="b")), client)
     [body] = server.bodies
     assert [alert["id"] for alert in body["data"]["alerts"]] == ["b"]

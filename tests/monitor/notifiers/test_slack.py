@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from monitor.notifiers.slack import Slack, payload
 from tests.monitor.notifiers.hostile_texts import TEXTS, hostile_notice
-from tests.monitor.notifiers.loopback import build_receiver, notice, notification, resolved
+from tests.monitor.notifiers.loopback import build_receiver, notice, notification, resolved_notice
 
 RECEIVER = build_receiver(Slack, url="https://hooks.example.com/x")
 # The most characters of a text, by its place.
@@ -31,7 +31,7 @@ def texts(blocks: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
             yield from ((place, text) for text in block.get(place, ()))
 
 
-def check(message: dict[str, Any]) -> None:
+def check_limits(message: dict[str, Any]) -> None:
     """Check the rules of Slack's reference for blocks and text objects."""
     blocks = message["blocks"]
     assert 0 < len(blocks) <= 50
@@ -48,22 +48,24 @@ def check(message: dict[str, Any]) -> None:
 
 
 def test_a_message_has_blocks_for_notices_and_links() -> None:
-    message = payload(notification(notice(), resolved(), more=2), RECEIVER)
-    check(message)
+    message = payload(notification(notice(), resolved_notice(), more=2), RECEIVER)
+    check_limits(message)
     assert message["text"] == "[3 firing] prod eu-west-1 kinesis"
-    header, firing, links, resolution, _, more = message["blocks"]
-    assert header["text"]["text"] == "[3 firing] prod eu-west-1 kinesis"
-    text = firing["text"]["text"]
+    header_block, firing_block, links_block, resolution_block, _, omitted = message["blocks"]
+    assert header_block["text"]["text"] == "[3 firing] prod eu-west-1 kinesis"
+    text = firing_block["text"]["text"]
     assert text.startswith(
         "Firing, warning: Kinesis stream clicks (prod, eu-west-1) writes 3.6 MiB/s of 4 MiB/s"
     )
     assert text.endswith("\nRemedy: Add shards.\nRemedy: Or switch to on-demand.")
-    assert firing["fields"][0]["text"] == "Usage: 3.6 MiB/s of 4 MiB/s (90 %)"
-    [linked] = links["elements"]
-    assert linked["text"].startswith("<https://headroom.example.com/s/1?a=1&amp;b=2|page> · <https://runs")
-    assert resolution["text"]["text"].startswith("Resolved: ")
-    assert resolution["fields"][0]["text"].startswith("Reason: the limit was raised")
-    assert more["elements"][0]["text"] == "and 2 more"
+    assert firing_block["fields"][0]["text"] == "Usage: 3.6 MiB/s of 4 MiB/s (90 %)"
+    [links_text] = links_block["elements"]
+    assert links_text["text"].startswith(
+        "<https://headroom.example.com/s/1?a=1&amp;b=2|page> · <https://runs"
+    )
+    assert resolution_block["text"]["text"].startswith("Resolved: ")
+    assert resolution_block["fields"][0]["text"].startswith("Reason: the limit was raised")
+    assert omitted["elements"][0]["text"] == "and 2 more"
 
 
 def test_a_notice_without_links_has_no_block_of_links() -> None:
@@ -73,12 +75,12 @@ def test_a_notice_without_links_has_no_block_of_links() -> None:
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_hostile_texts_make_a_valid_message(text: str) -> None:
-    check(payload(notification(hostile_notice(text), group={"account_name": text}), RECEIVER))
+    check_limits(payload(notification(hostile_notice(text), group={"account_name": text}), RECEIVER))
 
 
 @given(st.text())
 def test_any_text_makes_a_valid_message(text: str) -> None:
-    check(payload(notification(hostile_notice(text), group={"account_name": text}), RECEIVER))
+    check_limits(payload(notification(hostile_notice(text), group={"account_name": text}), RECEIVER))
 
 
 def test_a_mention_in_a_name_is_escaped() -> None:
@@ -91,7 +93,7 @@ def test_a_mention_in_a_name_is_escaped() -> None:
 @pytest.mark.parametrize("text", TEXTS)
 def test_notices_that_do_not_fit_are_counted(text: str) -> None:
     message = payload(notification(*[hostile_notice(text)] * 20, more=5), RECEIVER)
-    check(message)
+    check_limits(message)
     listed = sum(block["type"] == "section" for block in message["blocks"])
-    more = message["blocks"][-1]["elements"][0]["text"]
-    assert more == f"and {25 - listed} more"
+    omitted = message["blocks"][-1]["elements"][0]["text"]
+    assert omitted == f"and {25 - listed} more"

@@ -18,14 +18,20 @@ from monitor.outbound.result import DeliveryOutcome
 from tests.fake_aws import FakeAws, FakeClientCache
 from tests.fake_cloudwatch import fake_credentials
 from tests.monitor.notifiers.hostile_texts import TEXTS, hostile_notice
-from tests.monitor.notifiers.loopback import build_receiver, http_server, notice, notification, resolved
+from tests.monitor.notifiers.loopback import (
+    build_receiver,
+    http_server,
+    notice,
+    notification,
+    resolved_notice,
+)
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:alerts"
 RECEIVER = build_receiver(Sns, topic_arn=TOPIC)
 FIFO = build_receiver(Sns, topic_arn=TOPIC + ".fifo")
 
 
-def error(code: str, status: int, message: str = "no") -> ClientError:
+def client_error(code: str, status: int, message: str = "no") -> ClientError:
     """Return an error as botocore raises it for Publish."""
     response: Any = {
         "Error": {"Code": code, "Message": message},
@@ -42,7 +48,7 @@ async def publish(outcome: Any, receiver: Sns = RECEIVER, **changes: Any) -> Any
 
 
 def test_a_notification_is_published_with_subject_message_and_attributes() -> None:
-    params = payload(notification(notice(), resolved(), more=2), RECEIVER)
+    params = payload(notification(notice(), resolved_notice(), more=2), RECEIVER)
     assert params["TopicArn"] == TOPIC
     assert params["Subject"] == "[3 firing] prod eu-west-1 kinesis"
     assert params["Message"].startswith("Firing, warning: Kinesis stream clicks")
@@ -92,17 +98,17 @@ async def test_hostile_texts_make_a_valid_message(text: str) -> None:
 
 
 ERRORS: list[tuple[Exception, DeliveryOutcome, int | None]] = [
-    (error("InvalidParameter", 400), DeliveryOutcome.REFUSED, 400),
-    (error("AuthorizationError", 403), DeliveryOutcome.REFUSED, 403),
-    (error("InvalidClientTokenId", 403), DeliveryOutcome.REFUSED, 403),
-    (error("NotFound", 404), DeliveryOutcome.REFUSED, 404),
-    (error("KMSAccessDenied", 400), DeliveryOutcome.REFUSED, 400),
-    (error("Throttled", 429), DeliveryOutcome.RETRY, 429),
-    (error("Throttling", 400), DeliveryOutcome.RETRY, 400),
-    (error("KMSThrottling", 400), DeliveryOutcome.RETRY, 400),
-    (error("ExpiredToken", 403), DeliveryOutcome.RETRY, 403),
-    (error("InternalError", 500), DeliveryOutcome.RETRY, 500),
-    (error("503", 503), DeliveryOutcome.RETRY, 503),
+    (client_error("InvalidParameter", 400), DeliveryOutcome.REFUSED, 400),
+    (client_error("AuthorizationError", 403), DeliveryOutcome.REFUSED, 403),
+    (client_error("InvalidClientTokenId", 403), DeliveryOutcome.REFUSED, 403),
+    (client_error("NotFound", 404), DeliveryOutcome.REFUSED, 404),
+    (client_error("KMSAccessDenied", 400), DeliveryOutcome.REFUSED, 400),
+    (client_error("Throttled", 429), DeliveryOutcome.RETRY, 429),
+    (client_error("Throttling", 400), DeliveryOutcome.RETRY, 400),
+    (client_error("KMSThrottling", 400), DeliveryOutcome.RETRY, 400),
+    (client_error("ExpiredToken", 403), DeliveryOutcome.RETRY, 403),
+    (client_error("InternalError", 500), DeliveryOutcome.RETRY, 500),
+    (client_error("503", 503), DeliveryOutcome.RETRY, 503),
     (NoCredentialsError(), DeliveryOutcome.RETRY, None),
     (EndpointConnectionError(endpoint_url="https://sns"), DeliveryOutcome.RETRY, None),
     (ConnectTimeoutError(endpoint_url="https://sns"), DeliveryOutcome.RETRY, None),
@@ -121,12 +127,12 @@ async def test_each_error_has_an_outcome_a_status_and_a_sentence(
 
 
 async def test_the_error_message_of_aws_is_shown_on_one_line() -> None:
-    result = await publish(error("NotFound", 404, "Topic\ndoes not exist" + "x" * 500))
+    result = await publish(client_error("NotFound", 404, "Topic\ndoes not exist" + "x" * 500))
     assert result.sentence.startswith("SNS: Topic does not exist")
     assert len(result.sentence) <= 200
 
 
-def rotate(file: Path, key: str) -> None:
+def write_credentials(file: Path, key: str) -> None:
     """Write credentials with this access key to a file."""
     file.write_text(f"[default]\naws_access_key_id={key}\naws_secret_access_key=s\naws_session_token=t\n")
 
@@ -140,20 +146,24 @@ async def test_rotated_credentials_are_read_again_when_aws_rejects_the_old_ones(
     file = tmp_path / "credentials"
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
-    accepted = "<PublishResponse><PublishResult><MessageId>m</MessageId></PublishResult></PublishResponse>"
-    rejected = f"<ErrorResponse><Error><Code>{code}</Code><Message>no</Message></Error></ErrorResponse>"
+    accepted_body = (
+        "<PublishResponse><PublishResult><MessageId>m</MessageId></PublishResult></PublishResponse>"
+    )
+    rejected_body = f"<ErrorResponse><Error><Code>{code}</Code><Message>no</Message></Error></ErrorResponse>"
     answers = [
-        web.Response(text=accepted),
-        web.Response(text=rejected, status=403),
-        web.Response(text=accepted),
+        web.Response(text=accepted_body),
+        web.Response(text=rejected_body, status=403),
+        web.Response(text=accepted_body),
     ]
     async with http_server(*answers) as server, OutboundClient(endpoint_url=server.url) as client:
         for key in ("AKIAOLD", "AKIANEW"):
-            rotate(file, key)
+            write_credentials(file, key)
             result = await RECEIVER.send(notification(), client)
             assert result.outcome is DeliveryOutcome.DELIVERED, result
-    signed = [headers["authorization"].partition("Credential=")[2][:7] for _, headers, _ in server.requests]
-    assert signed == ["AKIAOLD", "AKIAOLD", "AKIANEW"]
+    access_keys = [
+        headers["authorization"].partition("Credential=")[2][:7] for _, headers, _ in server.requests
+    ]
+    assert access_keys == ["AKIAOLD", "AKIAOLD", "AKIANEW"]
 
 
 async def test_a_message_reaches_an_emulated_topic(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from monitor.lib.json_body import json_size
 from monitor.notifiers.notice import Severity
 from monitor.notifiers.teams import Teams, payload
 from tests.monitor.notifiers.hostile_texts import TEXTS, hostile_notice
-from tests.monitor.notifiers.loopback import build_receiver, notice, notification, resolved
+from tests.monitor.notifiers.loopback import build_receiver, notice, notification, resolved_notice
 
 RECEIVER = build_receiver(Teams, url="https://flows.example.com/x")
 
@@ -24,13 +24,13 @@ def lines(message: dict[str, Any]) -> list[str]:
     return ["".join(run["text"] for run in block["inlines"]) for block in card["body"]]
 
 
-def runs(message: dict[str, Any]) -> list[dict[str, Any]]:
+def text_runs(message: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the runs of text in all blocks of a card."""
     return [run for block in message["attachments"][0]["content"]["body"] for run in block["inlines"]]
 
 
 def test_a_message_has_texts_and_links() -> None:
-    message = payload(notification(notice(), resolved(), more=2), RECEIVER)
+    message = payload(notification(notice(), resolved_notice(), more=2), RECEIVER)
     texts = lines(message)
     assert texts[0] == "[3 firing] prod eu-west-1 kinesis"
     assert texts[1].startswith("Firing, warning: Kinesis stream clicks (prod, eu-west-1) writes 3.6 MiB/s of")
@@ -38,15 +38,15 @@ def test_a_message_has_texts_and_links() -> None:
     assert "Remedy: Add shards." in texts
     assert any(line.startswith("Resolved: ") for line in texts)
     assert texts[-1] == "and 2 more"
-    opened = [run["selectAction"] for run in runs(message) if "selectAction" in run]
-    assert {"type": "Action.OpenUrl", "url": "https://runs.example.com"} in opened
+    link_actions = [run["selectAction"] for run in text_runs(message) if "selectAction" in run]
+    assert {"type": "Action.OpenUrl", "url": "https://runs.example.com"} in link_actions
 
 
 @pytest.mark.parametrize("severity", Severity)
 def test_every_severity_has_a_color(severity: Severity) -> None:
     colors = [
         run["color"]
-        for run in runs(payload(notification(notice(severity=severity)), RECEIVER))
+        for run in text_runs(payload(notification(notice(severity=severity)), RECEIVER))
         if "color" in run
     ]
     assert colors in (["Attention"], ["Warning"], ["Accent"])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from monitor.lib.text import short_line, single_line, truncate
 from monitor.notifiers.notice import NoticeKind
 from monitor.notifiers.text import build_within, facts, links, plain_text, remedy, state, unstated_steps
-from tests.monitor.notifiers.loopback import NOW, notice, notification, resolved
+from tests.monitor.notifiers.loopback import NOW, notice, notification, resolved_notice
 
 
 def test_a_notification_as_plain_text() -> None:
@@ -49,7 +49,7 @@ def test_usage_is_shown_with_the_limit_if_known(changes: dict[str, float | None]
 
 
 def test_a_resolved_notice_has_its_reason_and_no_remedy() -> None:
-    resolution = resolved()
+    resolution = resolved_notice()
     assert state(resolution) == "Resolved"
     assert next(iter(facts(resolution).items())) == ("Reason", "the limit was raised from 4 MiB/s to 8 MiB/s")
     assert remedy(resolution) == []
@@ -62,7 +62,7 @@ def test_a_remedy_in_the_summary_is_not_repeated() -> None:
     )
     assert unstated_steps(with_step) == ["Or switch to on-demand."]
     assert plain_text(notification(with_step)).count("Remedy: Add shards.") == 1
-    assert unstated_steps(resolved()) == []
+    assert unstated_steps(resolved_notice()) == []
 
 
 @pytest.mark.parametrize("kind", NoticeKind)
@@ -117,15 +117,18 @@ def test_as_many_notices_as_fit_are_listed_and_the_others_counted(
     max_size: int, listed: int, more: int
 ) -> None:
     four_notices = notification(*[notice()] * 4, more=5, at=NOW)
-    built = build_within(
-        four_notices, lambda shown: (len(shown.notices), shown.more), lambda pair: pair[0], max_size
+    listed_and_more = build_within(
+        four_notices,
+        lambda shortened: (len(shortened.notices), shortened.more),
+        lambda pair: pair[0],
+        max_size,
     )
-    assert built == (listed, more)
+    assert listed_and_more == (listed, more)
 
 
 def test_a_resource_is_shown_with_its_id_if_its_name_is_ambiguous() -> None:
     assert facts(notice(labels={"signal": "x", "resource": ""}))["Resource"] == "whole account"
     labels = {"signal": "x", "resource": "orders/prod", "resource_id": "a1b2/prod", "tag_team": "web"}
-    found = facts(notice(labels=labels))
-    assert (found["Resource"], found["Labels"]) == ("orders/prod (a1b2/prod)", "team=web")
+    shown_facts = facts(notice(labels=labels))
+    assert (shown_facts["Resource"], shown_facts["Labels"]) == ("orders/prod (a1b2/prod)", "team=web")
     assert "Resource" not in facts(notice(labels={"signal": "blind"}))

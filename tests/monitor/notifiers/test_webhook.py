@@ -14,7 +14,14 @@ from monitor.notifiers.signature import signed_headers
 from monitor.notifiers.webhook import Webhook, payload
 from monitor.notifiers.webhook_body import WebhookBody, webhook_schema
 from monitor.outbound.client import OutboundClient
-from tests.monitor.notifiers.loopback import NOW, build_receiver, http_server, notice, notification, resolved
+from tests.monitor.notifiers.loopback import (
+    NOW,
+    build_receiver,
+    http_server,
+    notice,
+    notification,
+    resolved_notice,
+)
 
 WHSEC = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 IN_HEADROOMS_FORMAT = build_receiver(Webhook, url="https://example.com/hook")
@@ -22,7 +29,7 @@ IN_ALERTMANAGERS_FORMAT = build_receiver(Webhook, url="https://example.com/hook"
 
 
 def test_the_body_has_the_notification_and_its_alerts() -> None:
-    body = payload(notification(notice(), resolved(alert="b"), more=3), IN_HEADROOMS_FORMAT)
+    body = payload(notification(notice(), resolved_notice(alert="b"), more=3), IN_HEADROOMS_FORMAT)
     assert (body["type"], body["timestamp"]) == ("alerts.firing", "2026-01-02T03:04:05.000Z")
     data = body["data"]
     assert (data["id"], data["receiver"], data["status"]) == ("n-1", "team", "firing")
@@ -49,7 +56,7 @@ def test_the_body_has_the_notification_and_its_alerts() -> None:
 
 
 def test_a_notification_of_only_resolved_alerts_has_the_type_resolved() -> None:
-    body = payload(notification(resolved()), IN_HEADROOMS_FORMAT)
+    body = payload(notification(resolved_notice()), IN_HEADROOMS_FORMAT)
     assert (body["type"], body["data"]["status"]) == ("alerts.resolved", "resolved")
 
 
@@ -72,7 +79,7 @@ def test_numbers_that_json_cannot_hold_are_null(value: float) -> None:
 
 
 def test_the_schema_describes_the_body_completely() -> None:
-    body = encode_json(payload(notification(notice(), resolved()), IN_HEADROOMS_FORMAT))
+    body = encode_json(payload(notification(notice(), resolved_notice()), IN_HEADROOMS_FORMAT))
     msgspec.json.decode(body, type=WebhookBody)
     definitions = webhook_schema()["$defs"]
     decoded = json.loads(body)
@@ -131,7 +138,7 @@ def alertmanager_payload(*notices: Any, **changes: Any) -> dict[str, Any]:
 
 
 def test_alertmanagers_body_has_group_common_values_and_alerts() -> None:
-    other = resolved(alert="b", labels={**notice().labels, "resource": "orders"})
+    other = resolved_notice(alert="b", labels={**notice().labels, "resource": "orders"})
     body = alertmanager_payload(notice(), other, more=2)
     assert set(body) == {
         *("version", "groupKey", "truncatedAlerts", "status", "receiver", "groupLabels"),
@@ -171,5 +178,7 @@ def test_all_labels_and_annotations_in_alertmanagers_body_are_strings() -> None:
 
 def test_the_labels_of_an_alert_never_change() -> None:
     later = notice(kind=NoticeKind.REPEATED, at=NOW + 60, usage=1.0, summary="other", number=9)
-    labels = [alertmanager_payload(each)["alerts"][0]["labels"] for each in (notice(), later, resolved())]
+    labels = [
+        alertmanager_payload(each)["alerts"][0]["labels"] for each in (notice(), later, resolved_notice())
+    ]
     assert labels[0] == labels[1] == labels[2]
