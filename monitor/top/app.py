@@ -78,7 +78,7 @@ class Top(App[None]):
         details = self.loader.retain([series.id for series in page.items])
         self.snapshot = replace(self.snapshot, view=view, page=page, details=details, fetched_at=time.time())
         alerts = await self.client.list_alerts()
-        pending = "" if page.total else await self._pending()
+        pending = "" if page.total else await self._pending_text()
         self.snapshot = replace(self.snapshot, alerts=alerts, pending=pending, complete=True)
 
     def _on_details(self, details: Mapping[str, SeriesDetail]) -> None:
@@ -89,7 +89,7 @@ class Top(App[None]):
         model = await self.client.get_series(identity)
         return SeriesDetail(model, time.time(), await self.client.list_notices(identity))
 
-    async def _pending(self) -> str:
+    async def _pending_text(self) -> str:
         """Return a phrase with the accounts and services that were not read yet, or the request's error."""
         try:
             pending = (await self.client.get_readiness()).pending

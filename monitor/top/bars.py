@@ -42,7 +42,10 @@ def sparkline_text(history: SeriesHistory, zone: Zone) -> Text:
 
 
 def downsample(values: Floats, buckets: int) -> Floats:
-    """Return the highest value of each of `buckets` equal spans; too few values are repeated."""
+    """Return the highest value of each of `buckets` equal spans.
+
+    If there are fewer values than spans, values are repeated.
+    """
     edges = np.arange(buckets + 1) * values.size // buckets
     starts, ends = edges[:-1], np.maximum(edges[1:], edges[:-1] + 1)
     highest = [np.fmax.reduce(values[start:end]) for start, end in zip(starts, ends, strict=True)]

@@ -28,8 +28,8 @@ DOTS_ACROSS, DOTS_DOWN = 2, 4  # dots of a character
 BLANK_BRAILLE = 0x2800  # Braille without a dot
 DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))  # by column, from the top
 USAGE_STYLE, BOUND_STYLE = "bold cyan", "dim cyan"
-GRID_STYLE = ("┈", "dim")
-MARK_STYLES = {  # styles of lines at shares of the limit; later entries are drawn on top
+GRID_LINE = ("┈", "dim")
+MARK_LINES = {  # characters and styles of lines at shares of the limit; later entries are drawn on top
     "target band": ("┈", foreground(Zone.WITHIN)),
     "near the limit": ("╌", foreground(Zone.ABOVE)),
     "limit": ("─", foreground(Zone.NEAR)),
@@ -37,7 +37,7 @@ MARK_STYLES = {  # styles of lines at shares of the limit; later entries are dra
 HOUR, HALF_HOUR = 60, 30  # minutes between two time marks
 WIDE = 90  # characters: a wider chart has a mark every half hour
 
-Cell = tuple[str, str]  # a character and its style
+StyledCharacter = tuple[str, str]  # a character and its style
 
 
 def plot(chart: Chart, width: int, height: int) -> Text:
@@ -78,8 +78,8 @@ class TextChart:
                 line.append(character, style)
             yield line
 
-    def _cells(self) -> Mapping[tuple[int, int], Cell]:
-        cells: dict[tuple[int, int], Cell] = {}
+    def _cells(self) -> Mapping[tuple[int, int], StyledCharacter]:
+        cells: dict[tuple[int, int], StyledCharacter] = {}
         for cell, values in self._lines():
             for column, value in enumerate(values.tolist()):
                 if isfinite(value):
@@ -91,7 +91,7 @@ class TextChart:
             cells |= {cell: (chr(BLANK_BRAILLE + dots), style) for cell, dots in self._curve(curve).items()}
         return cells
 
-    def _lines(self) -> Iterator[tuple[Cell, Floats]]:
+    def _lines(self) -> Iterator[tuple[StyledCharacter, Floats]]:
         """Yield the cell and the value in each column of each line behind the curves.
 
         The lines are at shares of the limit; without a limit, at round values.
@@ -99,11 +99,11 @@ class TextChart:
         if not self.has_limit:
             step = round_step(self.chart.top)
             for number in range(1, int(self.chart.top / step) + 1):
-                yield GRID_STYLE, np.full(self.columns, step * number, np.float32)
+                yield GRID_LINE, np.full(self.columns, step * number, np.float32)
             return
         band = self.chart.band
         for cell, shares in zip(
-            MARK_STYLES.values(), ((band.low, band.high), (band.near,), (1.0,)), strict=True
+            MARK_LINES.values(), ((band.low, band.high), (band.near,), (1.0,)), strict=True
         ):
             yield from ((cell, self.limits * share) for share in shares)
 
@@ -150,7 +150,7 @@ class TextChart:
 
     def legend_line(self) -> Text:
         """Return the legend."""
-        marks = dict(reversed(MARK_STYLES.items())) if self.has_limit else {}
+        marks = dict(reversed(MARK_LINES.items())) if self.has_limit else {}
         cells = {"usage": ("⠒", USAGE_STYLE), **marks, "throttled": (THROTTLED, THROTTLED_STYLE)}
         line = Text()
         for name, (character, style) in cells.items():

@@ -67,21 +67,21 @@ class HeadroomClient:
         """Return the firing and pending alerts, the most urgent first."""
         return await self._request(AlertList, "GET", "/api/v1/alerts")
 
-    async def list_notices(self, alert: str) -> Sequence[NoticeModel]:
+    async def list_notices(self, alert_id: str) -> Sequence[NoticeModel]:
         """Return the notices of an alert, the newest first."""
-        path = f"/api/v1/alerts/history?alert={quote_segment(alert)}&limit={MAX_NOTICES}"
+        path = f"/api/v1/alerts/history?alert={quote_segment(alert_id)}&limit={MAX_NOTICES}"
         return (await self._request(NoticeList, "GET", path)).items
 
     async def get_readiness(self) -> ReadyModel:
         """Return the accounts and services that were not read yet."""
         return await self._request(ReadyModel, "GET", "/-/ready")
 
-    async def acknowledge(self, alert: str, author: str, comment: str) -> AlertModel:
+    async def acknowledge(self, alert_id: str, author: str, comment: str) -> AlertModel:
         """Acknowledge an alert, and return it."""
         return await self._request(
             AlertModel,
             "POST",
-            f"/api/v1/alerts/{quote_segment(alert)}/ack",
+            f"/api/v1/alerts/{quote_segment(alert_id)}/ack",
             {"author": author, "comment": comment},
         )
 

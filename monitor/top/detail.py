@@ -52,7 +52,7 @@ class SeriesDetail:
 
     @cached_property
     def history(self) -> SeriesHistory:
-        """The three hours until the fetch, or until the newest sample if its clock is ahead of ours."""
+        """The three hours until the fetch, or until the newest sample if the server's clock is ahead."""
         model = self.model
         end = max([int(self.fetched_at // 60), *(_minute(sample.minute) for sample in model.history[-1:])])
         usage, upper_bound, throttled, excess, doubted = (

@@ -24,7 +24,7 @@ class DetailLoader:
     ) -> None:
         self._client, self._on_change, self._max_age = client, on_change, max_age
         self._details: dict[str, SeriesDetail] = {}
-        self._requested_at: dict[str, float] = {}
+        self._requested_at: dict[str, float] = {}  # the time of the last request to the API
         self._requested: Collection[str] = ()
         self._request_changed = asyncio.Event()
 
@@ -45,7 +45,7 @@ class DetailLoader:
         while True:
             await self._request_changed.wait()
             self._request_changed.clear()
-            while identity := self._next():
+            while identity := self._next_due():
                 self._requested_at[identity] = time.monotonic()
                 try:
                     detail = SeriesDetail(await self._client.get_series(identity), time.time())
@@ -54,7 +54,7 @@ class DetailLoader:
                 self._details[identity] = detail
                 self._on_change(dict(self._details))
 
-    def _next(self) -> str | None:
+    def _next_due(self) -> str | None:
         cutoff = time.monotonic() - self._max_age
-        due = (series for series in self._requested if self._requested_at.get(series, cutoff) <= cutoff)
+        due = (id_ for id_ in self._requested if self._requested_at.get(id_, cutoff) <= cutoff)
         return next(due, None)

@@ -25,14 +25,14 @@ def heading_text(detail: SeriesDetail, alert: AlertModel | None) -> Text:
     location = f"{model.account_name or model.account} · {model.region} · {model.service}.{model.signal}"
     since = alert.since.timestamp() if alert else detail.since
     duration, utilization = duration_text(since, detail.zone), format_percent(model.utilization)
-    now = f" for {duration}: {utilization}, {usage_and_limit(model)}"
+    state = f" for {duration}: {utilization}, {usage_and_limit(model)}"
     return Text.assemble(
         (resource_name(model), "bold"),
         f"  {escape_unprintable(model.catalogue_entry.title)}\n",
         (escape_unprintable(location), "dim"),
         "\n",
         (model.zone, STYLES[detail.zone]),
-        escape_unprintable(f"{now}{headroom_text(detail)}; throttled {throttled_text(model)}"),
+        escape_unprintable(f"{state}{headroom_text(detail)}; throttled {throttled_text(model)}"),
         "\n",
         escape_unprintable(
             ", ".join([f"alert {alert.state}", alert.severity, *handling(alert)]) if alert else "no alert"
@@ -81,10 +81,10 @@ def _sections(detail: SeriesDetail, alert: AlertModel | None) -> Iterator[Detail
         )
     remedies = [f"{number}. {remedy}" for number, remedy in enumerate(entry.remedy, 1)]
     yield DetailSection("Remedies", [entry.why, *remedies], [detail.command] if detail.command else [])
-    yield DetailSection("Limit", list(_limit(detail)))
+    yield DetailSection("Limit", list(_limit_lines(detail)))
     if entry.caveats:
         yield DetailSection("Caveats", [f"- {caveat}" for caveat in entry.caveats])
-    yield DetailSection("Alert", list(_alert(detail, alert)))
+    yield DetailSection("Alert", list(_alert_lines(detail, alert)))
     docs = map(partition_of(model.aws_region).localized, entry.docs)
     links = {
         **(alert.links if alert else {}),
@@ -93,7 +93,7 @@ def _sections(detail: SeriesDetail, alert: AlertModel | None) -> Iterator[Detail
     yield DetailSection("Links", [f"{name}: {url}" for name, url in links.items()])
 
 
-def _limit(detail: SeriesDetail) -> Iterator[str]:
+def _limit_lines(detail: SeriesDetail) -> Iterator[str]:
     model, limit, band = detail.model, detail.limit, detail.model.band
     if limit:
         value, kind = detail.unit.format(limit.value), model.catalogue_entry.kind
@@ -106,7 +106,7 @@ def _limit(detail: SeriesDetail) -> Iterator[str]:
         yield f"Target band: {low} to {high}; near the limit from {near}"
     else:
         yield "The limit is unknown."
-    yield from _forecast(detail)
+    yield from _forecast_lines(detail)
     if model.quota_request:
         yield f"Requested: {model.quota_request.summary}"
     if model.largest:
@@ -117,7 +117,7 @@ def _limit(detail: SeriesDetail) -> Iterator[str]:
         yield "Tags: " + ", ".join(f"{name}={value}" for name, value in model.tags.items())
 
 
-def _forecast(detail: SeriesDetail) -> Iterator[str]:
+def _forecast_lines(detail: SeriesDetail) -> Iterator[str]:
     forecast = detail.model.forecast
     if forecast.effective_ceiling is not None:
         ceiling = detail.unit.format(forecast.effective_ceiling)
@@ -128,7 +128,7 @@ def _forecast(detail: SeriesDetail) -> Iterator[str]:
         yield f"Forecast: {forecast.summary}{shown}"
 
 
-def _alert(detail: SeriesDetail, alert: AlertModel | None) -> Iterator[str]:
+def _alert_lines(detail: SeriesDetail, alert: AlertModel | None) -> Iterator[str]:
     yield f"{alert.state} since {time_and_age(alert.since)}" if alert else "No alert."
     for notice in detail.notices[:MAX_NOTICES]:
         yield f"{time_and_age(notice.at)}: {notice.kind}: {notice.summary}"

@@ -37,8 +37,8 @@ class SeriesView:
     @property
     def query(self) -> Query:
         """The query of the API that returns these series."""
-        default = Query(sort=self.sort)
-        order = "desc" if default.descending != self.reverse else "asc"
+        default_query = Query(sort=self.sort)
+        order = "desc" if default_query.descending != self.reverse else "asc"
         params = {"zone": list(self.filters.zone), "sort": self.sort, "order": order, "limit": MAX_ROWS}
         return self.filters.query.model_copy(update=params)
 
@@ -103,6 +103,7 @@ def _split(text: str) -> list[str]:
 
 
 def _pattern(words: list[str]) -> str:
+    """Return a pattern of names that contain the words in this order; one word is its own pattern."""
     if len(words) == 1:
         return words[0]
     return f"*{'*'.join(word if WILDCARDS & set(word) else escape(word) for word in words)}*"

@@ -51,8 +51,8 @@ def status_line(address: str, snapshot: TopSnapshot) -> Text:
     parts = [
         escape_unprintable(address),
         f"newest sample {time_and_age(newest)}" if newest else "no sample yet",
-        f"{snapshot.firing}{more} firing",
-        f"{snapshot.blind_spots}{more} blind",
+        f"{snapshot.firing_count}{more} firing",
+        f"{snapshot.blind_spot_count}{more} blind",
     ]
     return Text(" · ").join(map(Text, parts))
 

@@ -12,6 +12,7 @@ from textual.widgets import Static
 from monitor.render.sparkline import THROTTLED
 from monitor.top.bars import FREE, FREE_IN_BAND, USED, USED_IN_BAND
 
+# The row without a key continues the row above.
 KEYS = {
     "↑ ↓ j k": "move; also PgUp PgDn Home End",
     "Enter": "open the series: chart, limit, remedy, alert",

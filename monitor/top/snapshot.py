@@ -37,7 +37,10 @@ class SeriesRow:
 
     @property
     def since(self) -> float | None:
-        """The epoch second in which the series entered its zone; None if unknown or before the history."""
+        """The epoch second in which the alert of the series began; else, in which it entered its zone.
+
+        None if that is unknown or before the history.
+        """
         if self.alert:
             return self.alert.since.timestamp()
         return self.detail.since if self.detail else None
@@ -86,12 +89,12 @@ class TopSnapshot:
         return self.page.newest_sample_at
 
     @property
-    def firing(self) -> int:
+    def firing_count(self) -> int:
         """The number of fetched alerts that fire."""
         return sum(alert.state == AlertState.FIRING.word for alert in self.alerts.items)
 
     @property
-    def blind_spots(self) -> int:
+    def blind_spot_count(self) -> int:
         """The number of fetched alerts about blind spots."""
         return sum(alert.zone == BLIND_SIGNAL for alert in self.alerts.items)
 

@@ -102,7 +102,7 @@ class ItemTable(ScrollView, Generic[Item], can_focus=True):
     def __init__(self, columns: Sequence[Column[Item]]) -> None:
         super().__init__()
         self._columns, self._items = columns, list[Item]()
-        self._sorted, self._moved = ("", ""), False
+        self._sort_mark, self._user_moved_cursor = ("", ""), False
 
     @property
     def current(self) -> Item | None:
@@ -113,19 +113,19 @@ class ItemTable(ScrollView, Generic[Item], can_focus=True):
     def visible_items(self) -> list[Item]:
         """The items on the screen."""
         top = self.scroll_offset.y
-        return self._items[top : top + self._height]
+        return self._items[top : top + self._visible_lines]
 
     @property
-    def _height(self) -> int:
+    def _visible_lines(self) -> int:
         return max(self.size.height - 1, 1)  # the first line is the header
 
     def show(self, items: Sequence[Item], sorted_by: tuple[str, str] = ("", "")) -> None:
         """Replace the items. sorted_by: the name of a column, and the symbol of its order."""
         previous, cursor_was_visible = self.current, self.cursor_is_visible
-        self._items, self._sorted = list(items), sorted_by
+        self._items, self._sort_mark = list(items), sorted_by
         self.virtual_size = Size(self.size.width, len(self._items) + 1)
         rows = {item.id: row for row, item in enumerate(self._items)}
-        row = rows.get(previous.id, self.cursor) if previous and self._moved else self.cursor
+        row = rows.get(previous.id, self.cursor) if previous and self._user_moved_cursor else self.cursor
         self.set_reactive(ItemTable.cursor, max(min(row, len(self._items) - 1), 0))
         if cursor_was_visible:
             self._scroll_to_cursor()
@@ -151,26 +151,26 @@ class ItemTable(ScrollView, Generic[Item], can_focus=True):
     @property
     def cursor_is_visible(self) -> bool:
         """True while the cursor is on the screen; the mouse wheel scrolls without moving the cursor."""
-        return 0 <= self.cursor - self.scroll_offset.y < self._height
+        return 0 <= self.cursor - self.scroll_offset.y < self._visible_lines
 
     def _scroll_to_cursor(self) -> None:
         top = min(self.scroll_offset.y, self.cursor)
-        self.scroll_to(y=max(top, self.cursor - self._height + 1), animate=False)
+        self.scroll_to(y=max(top, self.cursor - self._visible_lines + 1), animate=False)
 
     def action_move(self, by: int) -> None:
         self._move(self.cursor + by)
 
     def action_page(self, by: int) -> None:
-        self._move(self.cursor + by * self._height)
+        self._move(self.cursor + by * self._visible_lines)
 
     def action_first(self) -> None:
-        self._moved, self.cursor = False, 0
+        self._user_moved_cursor, self.cursor = False, 0
 
     def action_last(self) -> None:
         self._move(len(self._items) - 1)
 
     def _move(self, row: int) -> None:
-        self._moved, self.cursor = True, max(min(row, len(self._items) - 1), 0)
+        self._user_moved_cursor, self.cursor = True, max(min(row, len(self._items) - 1), 0)
 
     def action_open(self) -> None:
         if self.current:
@@ -197,7 +197,7 @@ class ItemTable(ScrollView, Generic[Item], can_focus=True):
         return Strip(line.render(self.app.console)).adjust_cell_length(width, style).apply_style(style)
 
     def _header(self, width: int) -> Text:
-        name, symbol = self._sorted
+        name, symbol = self._sort_mark
         columns = fit_columns(self._columns, width)
         return _join_cells(
             [(column, Text(column.name + (symbol if column.name == name else ""))) for column in columns]

@@ -20,7 +20,7 @@ def usage_and_limit(series: SeriesModel) -> str:
 
 
 def throttled_text(series: SeriesModel) -> str:
-    """Return the throttled or delayed demand per second."""
+    """Return the throttled demand per second."""
     if series.saturation is None:
         return "unknown"
     return format_rate(series.saturation) if series.saturation else "0"
@@ -42,7 +42,7 @@ def signal_name(series: SeriesModel) -> str:
 
 
 def duration_text(since: float | None, zone: Zone) -> str:
-    """Return how long a series has been in its zone."""
+    """Return how long a series has been in its zone; `over 3 h` if that began before the known history."""
     if since is None:
         return "over 3 h" if zone > Zone.STALE else "-"
     return format_duration(time.time() - since)

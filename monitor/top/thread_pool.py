@@ -9,14 +9,14 @@ from typing import Any, TypeVar
 
 MAX_THREADS = 4
 Result = TypeVar("Result")
-Job = tuple[Future[Any], Callable[[], Any]]
+QueuedJob = tuple[Future[Any], Callable[[], Any]]
 
 
 class DaemonThreadPool:
     """A few daemon threads: unlike an executor's threads, they do not delay the exit of the process."""
 
     def __init__(self) -> None:
-        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._jobs: SimpleQueue[QueuedJob | None] = SimpleQueue()
         for _ in range(MAX_THREADS):
             Thread(target=self._work, daemon=True).start()
 

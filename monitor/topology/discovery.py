@@ -92,25 +92,25 @@ def _nodes(links: Iterable[PathLink]) -> Mapping[Identity, PathNode]:
 def _path(entrance: PathNode, targets: Targets, used_names: set[str]) -> ProposedPath:
     """Return the path that begins at an entrance. used_names: the names of the other paths."""
     order, notes = [entrance], list[str]()
-    before: dict[Identity, list[Identity]] = {entrance.identity: []}
+    predecessors_of: dict[Identity, list[Identity]] = {entrance.identity: []}
     for node in order:  # the loop appends to it
         for target in targets.get(node.identity, ()):
-            predecessors = before.get(target.identity)
+            predecessors = predecessors_of.get(target.identity)
             if predecessors is None and len(order) >= MAX_HOPS:
                 notes.append(f"{node.resource} leads on to {target.service} {target.resource}")
             elif predecessors is None:
-                before[target.identity] = [node.identity]
+                predecessors_of[target.identity] = [node.identity]
                 order.append(target)
-            elif _leads_to(target.identity, node.identity, before):
+            elif _leads_to(target.identity, node.identity, predecessors_of):
                 notes.append(f"{target.service} {target.resource} leads to {node.resource}, and back")
             else:
                 predecessors.append(node.identity)
-    hops = _sort_hops(order, before)
+    hops = _sort_hops(order, predecessors_of)
     numbers = {node.identity: number for number, node in enumerate(hops)}
     return ProposedPath(
         _path_name(entrance, used_names),
         hops,
-        [sorted(numbers[identity] for identity in before[node.identity]) for node in hops],
+        [sorted(numbers[identity] for identity in predecessors_of[node.identity]) for node in hops],
         notes,
     )
 
@@ -118,7 +118,7 @@ def _path(entrance: PathNode, targets: Targets, used_names: set[str]) -> Propose
 def _leads_to(
     first: Identity,
     last: Identity,
-    before: Mapping[Identity, Sequence[Identity]],
+    predecessors_of: Mapping[Identity, Sequence[Identity]],
 ) -> bool:
     """Return whether the hop `first` is the hop `last`, or leads to it."""
     unvisited, seen = [last], {last}
@@ -126,7 +126,7 @@ def _leads_to(
         identity = unvisited.pop()
         if identity == first:
             return True
-        predecessors = [predecessor for predecessor in before[identity] if predecessor not in seen]
+        predecessors = [predecessor for predecessor in predecessors_of[identity] if predecessor not in seen]
         seen.update(predecessors)
         unvisited += predecessors
     return False
@@ -134,13 +134,15 @@ def _leads_to(
 
 def _sort_hops(
     order: Sequence[PathNode],
-    before: Mapping[Identity, Sequence[Identity]],
+    predecessors_of: Mapping[Identity, Sequence[Identity]],
 ) -> list[PathNode]:
     """Return the hops in an order in which each hop is after the hops that it follows."""
     done: dict[Identity, PathNode] = {}
     remaining = [*order]
     while remaining:
-        ready = {node.identity: node for node in remaining if done.keys() >= {*before[node.identity]}}
+        ready = {
+            node.identity: node for node in remaining if done.keys() >= {*predecessors_of[node.identity]}
+        }
         done |= ready
         remaining = [node for node in remaining if node.identity not in done]
     return [*done.values()]
@@ -171,9 +173,9 @@ def as_yaml(paths: Sequence[ProposedPath], accounts: Collection[str]) -> str:
 
 def _path_lines(path: ProposedPath, *, with_account: bool) -> Iterator[str]:
     entrance = path.hops[0]
-    yield f"  - name: {_flow(path.name)}"
+    yield f"  - name: {_one_line_yaml(path.name)}"
     if with_account:
-        yield f"    account: {_flow(entrance.account)}"
+        yield f"    account: {_one_line_yaml(entrance.account)}"
     if entrance.region != GLOBAL_REGION:
         yield f"    region: {entrance.region}"
     yield "    hops:"
@@ -188,7 +190,7 @@ def _path_lines(path: ProposedPath, *, with_account: bool) -> Iterator[str]:
             fields["region"] = node.region
         if [*path.predecessors[number]] != ([number - 1] if number else []):
             fields["after"] = [names[predecessor] for predecessor in path.predecessors[number]]
-        yield f"      - {_flow(fields)}"
+        yield f"      - {_one_line_yaml(fields)}"
     for note in path.notes:
         yield f"      # left out: {' '.join(note.split())}"
 
@@ -205,7 +207,7 @@ def _hop_names(hops: Sequence[PathNode]) -> list[str]:
     return names
 
 
-def _flow(value: Any) -> str:
+def _one_line_yaml(value: Any) -> str:
     """Return a value as YAML on one line."""
     options: dict[str, Any] = {"default_flow_style": True, "sort_keys": False, "allow_unicode": True}
     dumped: str = yaml.safe_dump(value, width=2**30, **options)

@@ -48,7 +48,7 @@ def compared_series(path: PlacedPath) -> list[Series]:
     return [*flows, *(series for hop in path.hops for limit in hop.limits for series in limit.series)]
 
 
-def busiest(fleet: Fleet, limit: PlacedLimit) -> PlacedLimit | None:
+def with_busiest_parts(fleet: Fleet, limit: PlacedLimit) -> PlacedLimit | None:
     """Return a limit with the MAX_PARTS series of highest utilization, the highest first.
 
     The series are read from the fleet again; None if the fleet has dropped all of them.
@@ -59,12 +59,14 @@ def busiest(fleet: Fleet, limit: PlacedLimit) -> PlacedLimit | None:
     return PlacedLimit.of(limit.signal, limit.declared, series) if series else None
 
 
-def current(fleet: Fleet, path: PlacedPath) -> PlacedPath:
+def with_current_series(fleet: Fleet, path: PlacedPath) -> PlacedPath:
     """Return a path with the series that are compared, read from the fleet again."""
     hops = [
         replace(
             hop,
-            limits=[busiest_parts for limit in hop.limits if (busiest_parts := busiest(fleet, limit))],
+            limits=[
+                busiest_parts for limit in hop.limits if (busiest_parts := with_busiest_parts(fleet, limit))
+            ],
             flow=fleet.series.get(hop.flow.key) if hop.flow else None,
         )
         for hop in path.hops
@@ -74,7 +76,7 @@ def current(fleet: Fleet, path: PlacedPath) -> PlacedPath:
 
 def evaluate(fleet: Fleet, placed: PlacedPath, minutes: range, metrics: MetricPoints) -> PathStatus:
     """Return the status of a path. Call it in the event loop, where polls write to the fleet."""
-    path = current(fleet, placed)
+    path = with_current_series(fleet, placed)
     points = PathPoints(usage_points(fleet, compared_series(path), minutes), metrics)
     return _Evaluation(fleet, path, points).status()
 
@@ -92,7 +94,7 @@ class _Evaluation:
         """Return the status of the path."""
         entrance = self._path.hops[0]
         flow = self._flow_now(0)
-        hops = [self._hop(number, flow) for number in range(len(self._path.hops))]
+        hops = [self._hop_status(number, flow) for number in range(len(self._path.hops))]
         limits = [limit for hop in hops for limit in hop.limits if limit.is_reachable]
         order = weakest_first(np.array([limit.capacity for limit in limits], np.float64))
         return PathStatus(
@@ -126,14 +128,14 @@ class _Evaluation:
             return float(self._fleet.usage[series.slot])
         return newest(self.flows[number])
 
-    def _hop(self, number: int, flow: float) -> HopStatus:
+    def _hop_status(self, number: int, flow: float) -> HopStatus:
         placed = self._path.hops[number]
         predecessors = [self._path.hops[predecessor].hop.service for predecessor in placed.predecessors]
         measured = {
             name: newest(self._points.of_metric(placed, *measure))
             for name, measure in placed.measures.items()
         }
-        limits = self._limits(number, flow, predecessors)
+        limits = self._limit_statuses(number, flow, predecessors)
         reasons = [*self._hop_reasons(number, limits), *(limit.reason for limit in limits if limit.reason)]
         hop_name = f"{placed.kind.title} {placed.hop.effective_name}"
         return HopStatus(
@@ -165,27 +167,27 @@ class _Evaluation:
             return ["no limit of it is watched"]
         return []
 
-    def _limits(self, number: int, flow: float, predecessors: Sequence[str]) -> list[LimitStatus]:
+    def _limit_statuses(self, number: int, flow: float, predecessors: Sequence[str]) -> list[LimitStatus]:
         """Return the status of each limit of a hop; if a limit has several parts, the part reached first."""
         placed = self._path.hops[number]
         applicable = {signal for signal, _ in placed.kind.limits_after(predecessors)}
         watched = {limit.signal for limit in placed.limits}
         return [
-            _weakest_part([self._limit(number, limit, series, flow) for series in limit.series])
+            _weakest_part([self._limit_status(number, limit, series, flow) for series in limit.series])
             for limit in placed.limits
             if limit.signal in applicable and limit.declared.unless not in watched
         ]
 
-    def _limit(self, number: int, limit: PlacedLimit, series: Series, flow: float) -> LimitStatus:
+    def _limit_status(self, number: int, limit: PlacedLimit, series: Series, flow: float) -> LimitStatus:
         fleet, slot = self._fleet, series.slot
         usage, in_force, ceiling = (
             float(column[slot]) for column in (fleet.usage, fleet.limit, fleet.ceiling)
         )
         effective = float(np.fmin(in_force, ceiling))
         per_request = self._per_request(number, limit, series)
-        numbers = usage, effective, per_request
-        capacity = float(capacities(flow, *(np.array([number]) for number in numbers))[0])
-        reason = self._reason(series, numbers, flow)
+        limit_values = usage, effective, per_request
+        capacity = float(capacities(flow, *(np.array([value]) for value in limit_values))[0])
+        reason = self._unknown_reason(series, limit_values, flow)
         return LimitStatus(
             hop=number,
             series=series,
@@ -220,9 +222,9 @@ class _Evaluation:
             return _mean(self._points.of_metric(placed, *measure)) if measure else np.nan
         return np.nan if limit.each is None else limit.each
 
-    def _reason(self, series: Series, numbers: tuple[float, float, float], flow: float) -> str:
+    def _unknown_reason(self, series: Series, limit_values: tuple[float, float, float], flow: float) -> str:
         """Return the reason why the capacity of a limit is unknown; empty if it is known."""
-        usage, limit, per_request = numbers
+        usage, limit, per_request = limit_values
         title = f"{series.settings.signal.title} ({series.key.shown})"
         if cause := why_unobservable_now(self._fleet, series):
             return f"{title}: {cause.reason}"

@@ -14,12 +14,12 @@ from rules.paths import Floats
 
 POINT_MINUTES: Final = 5  # minutes of a point
 POINTS: Final = WINDOW // POINT_MINUTES
-LATE: Final = 5  # minutes until the points of most namespaces are complete
+PUBLICATION_DELAY: Final = 5  # minutes until the points of most namespaces are complete
 
 
 def window(now: int) -> range:
     """Return the minutes that are compared at the minute `now`: only complete points."""
-    stop = (now - LATE) // POINT_MINUTES * POINT_MINUTES
+    stop = (now - PUBLICATION_DELAY) // POINT_MINUTES * POINT_MINUTES
     return range(stop - POINTS * POINT_MINUTES, stop)
 
 

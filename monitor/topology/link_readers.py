@@ -34,7 +34,7 @@ class LinkReader(NamedTuple):
         return {iam_action(*call) for call in self.calls}
 
 
-async def event_source_mappings(scan: LinkScan) -> None:
+async def read_event_source_mappings(scan: LinkScan) -> None:
     """Read the links from queues and streams to the functions that read them."""
     async for item in scan.items("lambda", "ListEventSourceMappings", "EventSourceMappings"):
         if text(item, "State") not in ("Disabled", "Disabling", "Deleting"):
@@ -43,7 +43,7 @@ async def event_source_mappings(scan: LinkScan) -> None:
             )
 
 
-async def http_integrations(scan: LinkScan) -> None:
+async def read_http_integrations(scan: LinkScan) -> None:
     """Read the links from each stage of HTTP and WebSocket APIs to the resources that the API calls."""
     async for api in scan.items("apigatewayv2", "GetApis", "Items"):
         identity, name = text(api, "ApiId"), text(api, "Name")
@@ -59,7 +59,7 @@ async def http_integrations(scan: LinkScan) -> None:
                 _link_all(scan, scan.node("apigateway", *source), targets)
 
 
-async def rest_integrations(scan: LinkScan) -> None:
+async def read_rest_integrations(scan: LinkScan) -> None:
     """Read the links from each stage of REST APIs to the resources that the API calls."""
     async for api in scan.items("apigateway", "GetRestApis", "items"):
         identity, name = text(api, "id"), text(api, "name")
@@ -76,7 +76,7 @@ async def rest_integrations(scan: LinkScan) -> None:
                 _link_all(scan, scan.node("apigateway", *source)._replace(by_name=bool(name)), targets)
 
 
-async def bucket_notifications(scan: LinkScan) -> None:
+async def read_bucket_notifications(scan: LinkScan) -> None:
     """Read the links from the region's buckets to the queues, topics and functions that get their events."""
     region = {"BucketRegion": scan.cell.region}
     async for bucket in scan.items("s3", "ListBuckets", "Buckets", **region):
@@ -105,13 +105,13 @@ def _prefix(configuration: Mapping[str, Any]) -> str:
     return next((text(rule, "Value") for rule in rules if text(rule, "Name").lower() == "prefix"), "")
 
 
-async def subscriptions(scan: LinkScan) -> None:
+async def read_subscriptions(scan: LinkScan) -> None:
     """Read the links from topics to the queues, functions and streams that get their messages."""
     async for item in scan.items("sns", "ListSubscriptions", "Subscriptions"):
         scan.link(_arn_node(scan, text(item, "TopicArn")), _arn_node(scan, text(item, "Endpoint")))
 
 
-async def rule_targets(scan: LinkScan) -> None:
+async def read_rule_targets(scan: LinkScan) -> None:
     """Read the links from the rules of event buses to their targets."""
     async for bus in scan.items("events", "ListEventBuses", "EventBuses"):
         name = text(bus, "Name")
@@ -126,7 +126,7 @@ async def rule_targets(scan: LinkScan) -> None:
                 scan.link(source, _arn_node(scan, text(target, "Arn")))
 
 
-async def schedules(scan: LinkScan) -> None:
+async def read_schedules(scan: LinkScan) -> None:
     """Read the links from the schedules of EventBridge to their targets."""
     async for item in scan.items("scheduler", "ListSchedules", "Schedules"):
         if text(item, "State") != "DISABLED":
@@ -134,21 +134,21 @@ async def schedules(scan: LinkScan) -> None:
             scan.link(source, _arn_node(scan, text(item, "Target", "Arn")))
 
 
-async def scaled_targets(scan: LinkScan) -> None:
+async def read_scaled_targets(scan: LinkScan) -> None:
     """Read the links from load balancers to the Auto Scaling groups that take their requests."""
-    balancers: dict[str, list[str]] = {}
+    balancers_by_group: dict[str, list[str]] = {}
     async for group in scan.items("elbv2", "DescribeTargetGroups", "TargetGroups"):
-        balancers[text(group, "TargetGroupArn")] = texts(group, "LoadBalancerArns")
-    if not any(balancers.values()):
+        balancers_by_group[text(group, "TargetGroupArn")] = texts(group, "LoadBalancerArns")
+    if not any(balancers_by_group.values()):
         return
     async for group in scan.items("autoscaling", "DescribeAutoScalingGroups", "AutoScalingGroups"):
         target = scan.node("autoscaling", text(group, "AutoScalingGroupName"))
         for arn in texts(group, "TargetGroupARNs"):
-            for balancer in balancers.get(arn, ()):
+            for balancer in balancers_by_group.get(arn, ()):
                 scan.link(_arn_node(scan, balancer), target)
 
 
-async def origins(scan: LinkScan) -> None:
+async def read_origins(scan: LinkScan) -> None:
     """Read the links from the distributions of CloudFront to the APIs and buckets that are their origins."""
     async for item in _distributions(scan):
         source = scan.node("cloudfront", text(item, "Id"))
@@ -187,33 +187,33 @@ def _only_mappings(items: Any) -> list[Mapping[str, Any]]:
 
 
 READERS = (
-    LinkReader("lambda", event_source_mappings, [("lambda", "ListEventSourceMappings")]),
+    LinkReader("lambda", read_event_source_mappings, [("lambda", "ListEventSourceMappings")]),
     LinkReader(
         "apigateway",
-        http_integrations,
+        read_http_integrations,
         [("apigatewayv2", name) for name in ("GetApis", "GetIntegrations", "GetStages")],
     ),
     LinkReader(
         "apigateway",
-        rest_integrations,
+        read_rest_integrations,
         [("apigateway", name) for name in ("GetRestApis", "GetResources", "GetStages")],
     ),
     LinkReader(
         "s3",
-        bucket_notifications,
+        read_bucket_notifications,
         [("s3", name) for name in ("ListBuckets", "GetBucketNotificationConfiguration")],
     ),
-    LinkReader("sns", subscriptions, [("sns", "ListSubscriptions")]),
+    LinkReader("sns", read_subscriptions, [("sns", "ListSubscriptions")]),
     LinkReader(
         "events",
-        rule_targets,
+        read_rule_targets,
         [("events", name) for name in ("ListEventBuses", "ListRules", "ListTargetsByRule")],
     ),
-    LinkReader("scheduler", schedules, [("scheduler", "ListSchedules")]),
+    LinkReader("scheduler", read_schedules, [("scheduler", "ListSchedules")]),
     LinkReader(
         "alb",
-        scaled_targets,
+        read_scaled_targets,
         [("elbv2", "DescribeTargetGroups"), ("autoscaling", "DescribeAutoScalingGroups")],
     ),
-    LinkReader("cloudfront", origins, [("cloudfront", "ListDistributions")], ServiceScope.GLOBAL),
+    LinkReader("cloudfront", read_origins, [("cloudfront", "ListDistributions")], ServiceScope.GLOBAL),
 )

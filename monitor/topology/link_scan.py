@@ -19,7 +19,7 @@ class LinkScan:
     cell: Cell
     links: dict[PathLink, None] = field(default_factory=dict)
     failures: dict[str, None] = field(default_factory=dict)
-    _calls: dict[str, int] = field(default_factory=dict)
+    _call_counts: dict[str, int] = field(default_factory=dict)
 
     @property
     def place(self) -> tuple[str, str]:
@@ -69,8 +69,11 @@ class LinkScan:
             return {}
 
     def may_call(self, operation: str) -> bool:
-        """Count a call about one resource, and return whether it is allowed; record the first refusal."""
-        self._calls[operation] = count = self._calls.get(operation, 0) + 1
+        """Count a call about one resource, and return whether it is allowed.
+
+        The first call that is not allowed is recorded as a failure.
+        """
+        self._call_counts[operation] = count = self._call_counts.get(operation, 0) + 1
         if count == MAX_CALLS + 1:
             self.failures[f"{self._where}: {operation} was called {MAX_CALLS} times, and no more"] = None
         return count <= MAX_CALLS

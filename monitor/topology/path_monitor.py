@@ -57,7 +57,7 @@ class PathMonitor:
         self._telemetry = PathTelemetry(registry)
         self._paths: Sequence[RequestPath] = ()
         self._placed: Sequence[PlacedPath] = ()
-        self._placed_at = -1  # the version of the fleet in which the paths were placed
+        self._placed_version = -1  # the version of the fleet in which the paths were placed
         self._minutes = range(0)
         self._points: dict[tuple[CellKey, Metric], Floats] = {}
         self._failures: dict[CellKey, Sequence[str]] = {}
@@ -68,7 +68,7 @@ class PathMonitor:
     def configure(self, paths: Sequence[RequestPath]) -> None:
         """Use these paths from now on. Until the next update, remaining paths keep their last statuses."""
         names = {path.name for path in paths}
-        self._paths, self._placed_at = paths, -1
+        self._paths, self._placed_version = paths, -1
         self._publish([status for status in self.statuses.items if status.name in names])
 
     async def update(self) -> None:
@@ -92,10 +92,10 @@ class PathMonitor:
 
     async def _place(self) -> None:
         version = self._fleet.version
-        if version == self._placed_at:
+        if version == self._placed_version:
             return
         self._placed = await place_paths(self._fleet, self._paths, self._account_names())
-        self._placed_at = version
+        self._placed_version = version
 
     async def _read(self) -> None:
         """Read the metrics whose points were not yet read for the present window of minutes."""

@@ -14,14 +14,17 @@ from rules.paths import Visits
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitStatus:
-    """A limit of a hop of a path. hop: the number of the hop, from 0.
+    """A limit of a hop of a path.
 
-    usage: the usage by the requests of the path and by all others. limit: the limit in force, or if
-    `is_inferred` the usage at which demand was refused lately. per_request: the amount of the limit that one
-    request at the entrance uses. capacity: the requests per second at the entrance at which the limit is
-    reached; infinite if a request uses nothing of the limit. throttled: demand that is refused or delayed.
+    hop: the number of the hop, from 0.
+    usage: the usage by the requests of the path and by all others.
+    limit: the limit in force, or if `is_inferred` the usage at which demand was throttled lately.
+    per_request: the amount of the limit that one request at the entrance uses.
+    capacity: the requests per second at the entrance at which the limit is reached; infinite if a request
+        uses nothing of the limit.
+    throttled: throttled demand.
     reason: a sentence that says why the capacity of this limit, or of another part of the resource, is
-    unknown.
+        unknown.
     """
 
     hop: int
@@ -109,8 +112,11 @@ class PathStatus:
         """The capacity minus the present flow; below 0 if the flow exceeds the capacity."""
         return None if self.capacity is None or self.flow is None else self.capacity - self.flow
 
-    def share(self, limit: LimitStatus) -> float | None:
-        """Return a limit's capacity divided by the flow; None if either is unknown or the flow is 0."""
+    def growth_factor(self, limit: LimitStatus) -> float | None:
+        """Return by which factor the flow may grow until it reaches a limit.
+
+        None if the flow or the limit's capacity is unknown, or the flow is 0.
+        """
         return limit.capacity / self.flow if limit.capacity is not None and self.flow else None
 
     @property

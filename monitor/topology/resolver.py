@@ -160,11 +160,11 @@ def _place_hops(index: HopIndex, path: RequestPath) -> list[PlacedHop]:
         kind = hop_kinds()[hop.service]
         unplaced = PlacedHop(hop=hop, kind=kind, predecessors=predecessors, place=None)
         near = next((placed[number].place for number in predecessors if placed[number].place), None)
-        placed.append(_placed(index, path, unplaced, near))
+        placed.append(_place_hop(index, path, unplaced, near))
     return placed
 
 
-def _placed(index: HopIndex, path: RequestPath, unplaced: PlacedHop, near: Place | None) -> PlacedHop:
+def _place_hop(index: HopIndex, path: RequestPath, unplaced: PlacedHop, near: Place | None) -> PlacedHop:
     """Return a hop with its place and series. near: the place of a hop that it follows."""
     hop, kind = unplaced.hop, unplaced.kind
     account = hop.account or path.account
@@ -215,7 +215,7 @@ def _with_series(index: HopIndex, placed: PlacedHop, *, is_found: bool) -> Place
     ]
     candidates = (series for source in kind.flow for series in own.get(source.signal or "", ()))
     flow = next((series for series in candidates if _is_flow(series, place)), None)
-    problem = "" if is_found or not hop.resource else _not_found(placed)
+    problem = "" if is_found or not hop.resource else _missing_series_problem(placed)
     return replace(
         placed,
         limits=limits,
@@ -234,7 +234,7 @@ def _is_flow(series: Series, place: Place) -> bool:
     return series.key.subject.path == place.path and series.unobservable is None
 
 
-def _not_found(placed: PlacedHop) -> str:
+def _missing_series_problem(placed: PlacedHop) -> str:
     """Return the reason why limits of the resource itself are unknown; empty if it has no such limits."""
     kind, place = placed.kind, placed.place
     assert place

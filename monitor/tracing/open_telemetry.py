@@ -56,11 +56,11 @@ class OpenTelemetryTracer:
     ) -> AbstractContextManager[Span]:
         """Return a context whose duration is recorded. An exception in it marks the span as failed."""
         kind = SpanKind.SERVER if is_request else SpanKind.INTERNAL
-        return _recorded(self._tracer.start_span(name, Context(), kind=kind, attributes=dict(attributes)))
+        return _recording(self._tracer.start_span(name, Context(), kind=kind, attributes=dict(attributes)))
 
 
 @contextmanager
-def _recorded(span: SdkSpan) -> Iterator[Span]:
+def _recording(span: SdkSpan) -> Iterator[Span]:
     recorded = RecordedSpan(span)
     try:
         yield recorded

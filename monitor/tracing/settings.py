@@ -38,7 +38,7 @@ class TracingConfig(ConfigModel):
 
     @model_validator(mode="after")
     def _is_usable(self) -> Self:
-        _ = self.headers
+        _ = self.headers  # raises if the token is given in several ways
         if not all(map(_is_installed, LIBRARIES)):
             raise problem(NOT_INSTALLED)
         return self

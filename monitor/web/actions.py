@@ -27,7 +27,7 @@ MAX_ALERTS = 200  # alerts in one form
 MAX_FIELDS = MAX_ALERTS + 16
 PAGE_AUTHOR = "page"  # the author of an action on a page if authentication gives no name
 # The comments of actions whose forms have no comment.
-ACKNOWLEDGED, SILENCED = "acknowledged on the page", "silenced on the page"
+ACKNOWLEDGED_COMMENT, SILENCED_COMMENT = "acknowledged on the page", "silenced on the page"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +94,18 @@ class Form:
 def actions_router(alerting: Alerting, tokens: FormTokenStore) -> APIRouter:
     """Return the routes of the forms; each redirects back to the page of the form."""
     router = APIRouter(include_in_schema=False, route_class=PageRoute)
-    acknowledging, silencing = AcknowledgeForms(alerting, tokens), SilenceForms(alerting, tokens)
+    acknowledge_forms, silence_forms = AcknowledgeForms(alerting, tokens), SilenceForms(alerting, tokens)
     for path, action in (
-        ("/alerts/acknowledge", acknowledging.acknowledge_selected),
-        ("/alerts/{id}/ack", acknowledging.acknowledge),
-        ("/alerts/{id}/comment", acknowledging.comment),
-        ("/alerts/{id}/unack", acknowledging.unacknowledge),
-        ("/acknowledgements/undo", acknowledging.undo),
-        ("/alerts/silence", silencing.silence_selected),
-        ("/alerts/{id}/silence", silencing.silence),
-        ("/silences", silencing.add),
-        ("/silences/undo", silencing.undo),
-        ("/silences/{id}/end", silencing.end),
+        ("/alerts/acknowledge", acknowledge_forms.acknowledge_selected),
+        ("/alerts/{id}/ack", acknowledge_forms.acknowledge),
+        ("/alerts/{id}/comment", acknowledge_forms.comment),
+        ("/alerts/{id}/unack", acknowledge_forms.unacknowledge),
+        ("/acknowledgements/undo", acknowledge_forms.undo),
+        ("/alerts/silence", silence_forms.silence_selected),
+        ("/alerts/{id}/silence", silence_forms.silence),
+        ("/silences", silence_forms.add),
+        ("/silences/undo", silence_forms.undo),
+        ("/silences/{id}/end", silence_forms.end),
     ):
         router.add_api_route(path, action, methods=["POST"])
 
@@ -138,7 +138,7 @@ class AcknowledgeForms:
     async def _acknowledge(self, form: Form, alerts: list[str]) -> RedirectResponse:
         with _errors_as_pages():
             result = await self.alerting.acknowledge_new(
-                alerts, author=form.author, comment=form.comment(ACKNOWLEDGED)
+                alerts, author=form.author, comment=form.comment(ACKNOWLEDGED_COMMENT)
             )
         first = next((acknowledgement.alert for acknowledgement in result.earlier), "")
         counts = len(result.stored), micros(result.at), result.ended, len(result.earlier)
@@ -197,13 +197,14 @@ class SilenceForms:
         form = await read_form(request, self.tokens)
         return await self._add(form, [[*filter(str.strip, form.get("matchers").splitlines())]], 0)
 
-    async def _add(self, form: Form, silences: list[list[str]], ended: int) -> RedirectResponse:
+    async def _add(self, form: Form, matcher_lists: list[list[str]], ended: int) -> RedirectResponse:
+        """Add a silence for each list of matchers. ended: the number of alerts that fire no longer."""
         now, duration = self.alerting.now(), form.duration
-        texts = {"author": form.author, "comment": form.comment(SILENCED)}
+        texts = {"author": form.author, "comment": form.comment(SILENCED_COMMENT)}
         with _errors_as_pages():
-            for matchers in silences:
+            for matchers in matcher_lists:
                 await self.alerting.silence(matchers, duration=duration, starts=now, **texts)
-        return form.redirect(FormResult(FormAction.SILENCED, len(silences), micros(now), ended))
+        return form.redirect(FormResult(FormAction.SILENCED, len(matcher_lists), micros(now), ended))
 
     async def undo(self, request: Request) -> RedirectResponse:
         """End the silences that one form added."""

@@ -52,10 +52,10 @@ class AlertTab(StrEnum):
 class AlertRow:
     """An alert as a row.
 
-    is_child: true if an alert above this row inhibits the alert. sign: the zone whose sign is shown. zone:
-    the word beside the sign. throttled: the throttled demand in words; empty if there is none. what: the
-    usage or the summary of the alert. reach: when the series reaches its limit; None without a series.
-    receivers: the receivers of the alert.
+    is_child: true if the row follows the row of its root, which inhibits the alert. sign: the zone whose sign
+    is shown. zone: the word beside the sign. throttled: the throttled demand in words; empty if there is
+    none. what: the usage or the summary of the alert. reach: when the series reaches its limit; None without
+    a series. receivers: the receivers of the alert.
     """
 
     alert: FiringAlert
@@ -89,7 +89,8 @@ class SeverityGroup:
     rows: Sequence[AlertRow]
 
 
-OrderedAlert = tuple[Severity, FiringAlert, bool]  # the severity of the group, the alert, is it a child
+# The severity of the group, the alert, and whether it is a child.
+OrderedAlert = tuple[Severity, FiringAlert, bool]
 
 
 def roots(alerts: Sequence[FiringAlert]) -> dict[str, FiringAlert]:
@@ -127,7 +128,7 @@ def _tab(alert: FiringAlert) -> AlertTab:
     return AlertTab.SILENCED if alert.silence else AlertTab.FIRING
 
 
-def in_order(alerts: Sequence[FiringAlert]) -> Iterator[OrderedAlert]:
+def roots_with_children(alerts: Sequence[FiringAlert]) -> Iterator[OrderedAlert]:
     """Yield each alert with the severity of its group, and whether it is a child of the last root.
 
     The most severe roots come first; each root is followed by its children, the other alerts of this root.
@@ -201,7 +202,10 @@ def _sign(notice: Notice, current: Row | None) -> tuple[str, str]:
 
 
 def _what(notice: Notice, current: Row | None, registry: Registry) -> tuple[str, str]:
-    """Return the present throttled demand and usage of an alert's series; else no demand and its summary."""
+    """Return the present throttled demand and usage of an alert's series, in words.
+
+    Without a series, or for a forecast: an empty text, and the summary of the alert.
+    """
     if current is None or is_forecast(notice):
         return "", notice.summary.partition(" Remedy: ")[0]
     noun = current.signal.noun or registry.title(current.key.service)

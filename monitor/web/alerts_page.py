@@ -20,7 +20,7 @@ from monitor.fleet.fleet import Fleet
 from monitor.fleet.snapshot import Snapshot
 from monitor.notifiers.notice import Notice
 from monitor.web.alert_names import alert_name
-from monitor.web.alert_rows import AlertRows, AlertTab, by_tab, in_order, severity_groups
+from monitor.web.alert_rows import AlertRows, AlertTab, by_tab, roots_with_children, severity_groups
 from rules.alerts import AlertState
 from rules.band import Zone
 
@@ -72,6 +72,7 @@ class HistoryItem:
     @property
     def receivers(self) -> list[tuple[str, str]]:
         """The receivers, each once, with the reason of its first notification."""
+        # The first notification is the last one that is assigned.
         return [*{sent.receiver: sent.reason.value for sent in reversed(self.sent)}.items()][::-1]
 
 
@@ -126,18 +127,20 @@ class AlertsPage:
         self,
         tab: AlertTab,
         tabs: Mapping[AlertTab, Sequence[FiringAlert]],
-        pending: int,
-        receivers: int,
-        failing: int,
+        pending_count: int,
+        receivers_count: int,
+        failing_count: int,
     ) -> str:
         """Return the number or text that is shown beside the name of a tab."""
         if tab is AlertTab.HISTORY:
             return ""
         if tab is AlertTab.RECEIVERS:
             return (
-                f"{failing} of {receivers} fail{'s' if failing == 1 else ''}" if failing else f"{receivers}"
+                f"{failing_count} of {receivers_count} fail{'s' if failing_count == 1 else ''}"
+                if failing_count
+                else f"{receivers_count}"
             )
-        return str(pending if tab is AlertTab.PENDING else len(tabs[tab]))
+        return str(pending_count if tab is AlertTab.PENDING else len(tabs[tab]))
 
     async def _content(
         self,
@@ -159,7 +162,7 @@ class AlertsPage:
             int(time.time() // 60),
         )
         total = len(pending) if tab is AlertTab.PENDING else len(shown)
-        ordered = await asyncio.to_thread(lambda: [*islice(in_order(shown), MAX_ROWS)])
+        ordered = await asyncio.to_thread(lambda: [*islice(roots_with_children(shown), MAX_ROWS)])
         groups = severity_groups(ordered, rows.row)
         content = {
             "groups": groups,

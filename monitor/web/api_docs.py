@@ -136,8 +136,8 @@ def _type(schema: Json) -> tuple[str, str]:
     if isinstance(values, dict):
         kind, model = _type(values)
         return f"object of {kind}", model
-    kinds = schema.get("format") or schema.get("type", "value")
-    return kinds if isinstance(kinds, str) else " or ".join(kinds), ""
+    names = schema.get("format") or schema.get("type", "value")
+    return names if isinstance(names, str) else " or ".join(names), ""
 
 
 def _constraints(schema: Json) -> Iterator[str]:

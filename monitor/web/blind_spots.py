@@ -19,7 +19,7 @@ from monitor.fleet.unobservable import group_unobservable, unobservable_series
 from rules.band import Zone
 
 MAX_EXAMPLES = 10  # series listed for one reason
-MAX_SWITCHES, MAX_STALE = 50, 20
+MAX_SWITCHES, MAX_STALE = 50, 20  # settings, and stale series, that are listed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,15 +78,17 @@ def unobservable_variables(snapshot: Snapshot) -> dict[str, Any]:
     found = [*unobservable_series(snapshot)]
     costs = {cause.enable_command: cause.cost.text for _, cause in found if cause.cost}
     groups = group_unobservable((series.key.service, series.key, cause) for series, cause in found)
-    pairs = [(group, command, keys) for group in groups for command, keys in group.keys_by_command.items()]
+    keys_by_group_and_command = [
+        (group, command, keys) for group in groups for command, keys in group.keys_by_command.items()
+    ]
     switches = [
         Switch(reason=group.reason, command=command, cost=costs.get(command, ""), keys=keys)
-        for group, command, keys in pairs
+        for group, command, keys in keys_by_group_and_command
         if command
     ]
     without_command = [
         GroupWithoutCommand(scope=group.scope, reason=group.reason, keys=keys)
-        for group, command, keys in pairs
+        for group, command, keys in keys_by_group_and_command
         if not command
     ]
     stale = np.flatnonzero((snapshot.zone == Zone.STALE) & (snapshot.group >= 0))
@@ -97,13 +99,13 @@ def unobservable_variables(snapshot: Snapshot) -> dict[str, Any]:
         "switch_total": sum(len(switch.keys) for switch in switches),
         "without_command": without_command,
         "without_command_total": sum(group.series_count for group in without_command),
-        "stale": [_stale(snapshot, slot) for slot in stale[:MAX_STALE].tolist()],
+        "stale": [_stale_series(snapshot, slot) for slot in stale[:MAX_STALE].tolist()],
         "stale_total": int(stale.size),
         "denied": DENIAL_CLASSES,
     }
 
 
-def _stale(snapshot: Snapshot, slot: int) -> tuple[Series, int | None]:
+def _stale_series(snapshot: Snapshot, slot: int) -> tuple[Series, int | None]:
     """Return a series without a recent sample, and the time of its last sample in epoch seconds."""
     minute = int(snapshot.minute[slot])
     return snapshot.series[slot], minute * 60 if minute > NEVER else None

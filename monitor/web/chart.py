@@ -27,7 +27,7 @@ MIN_TOP: Final = 1e-9  # the end of the axis when all values are 0, so that noth
 MARKS: Final = 5  # approximate number of marks of an axis of amounts
 ROUND_FACTORS: Final = (1, 2, 2.5, 5, 10)  # a round number is one of these times a power of ten
 ALMOST: Final = 1 - 1e-9  # a factor that compensates rounding errors
-LABEL_DISTANCE: Final = 5.5  # least distance of two labels, in percent of the height
+LABEL_DISTANCE: Final = 5.5  # percent of the height between two labels; percent of the width for a label
 LABEL_ROOM: Final = 80.0  # percent of the width up to which a label may begin
 FIELD, POINT = "~", "|"  # separators of `data-points`
 
@@ -283,13 +283,20 @@ class UsageChart:
         half, limit = self.data.range.step / 2, self.data.limit_at(minute)
         throttled = self.data.throttled_at(minute - half, minute + half)
         limit_text = self.unit.format(limit) if limit else ""
-        refused = format_rate(throttled) if throttled else "none" if throttled == 0 else "yes"
+        throttled_text = format_rate(throttled) if throttled else "none" if throttled == 0 else "yes"
         if not self.signal.reports_throttling:
-            refused = ""
+            throttled_text = ""
         if not isfinite(usage):
-            return [f"{minute:.0f}", "", "", limit_text, "", refused]
-        share = format_percent(usage / limit) if limit else ""
-        return [f"{minute:.0f}", f"{self.y(usage):.2f}", self.unit.format(usage), limit_text, share, refused]
+            return [f"{minute:.0f}", "", "", limit_text, "", throttled_text]
+        utilization = format_percent(usage / limit) if limit else ""
+        return [
+            f"{minute:.0f}",
+            f"{self.y(usage):.2f}",
+            self.unit.format(usage),
+            limit_text,
+            utilization,
+            throttled_text,
+        ]
 
     def _point_ahead(self, minute: float, quantiles: Floats) -> list[str]:
         low, middle, high = (float(quantiles[number]) for number in (0, 2, 4))
@@ -323,6 +330,7 @@ def _move_apart(labels: list[ChartLabel]) -> list[ChartLabel]:
 
 
 def _runs(flags: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> list[tuple[int, int]]:
+    """Return the begin and the end of each run of true flags; the end is the first index after the run."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8))).tolist()
     return list(zip(edges[::2], edges[1::2], strict=True))
 

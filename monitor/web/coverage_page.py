@@ -21,7 +21,7 @@ MAX_PAGE = 100_000
 QUOTAS_PER_PAGE = 50
 SERVICES_PER_PAGE = 40
 MAX_FIRST_QUOTAS = 12  # quotas that the user can change, shown on the page of all services
-MAX_UNREAD = 20
+MAX_UNREAD = 20  # sentences about failed reads
 STATES = tuple(CoverageState)  # the states that the user can change come first
 MEANINGS = {
     CoverageState.WATCHED: "usage and limit are known and judged",
@@ -32,11 +32,14 @@ MEANINGS = {
     CoverageState.NO_USAGE_SOURCE: "AWS publishes no metric of it, and no list counts it",
 }
 CHANGEABLE = (CoverageState.NOT_ENABLED, CoverageState.NOT_PERMITTED)
-PATH = "/coverage"
+COVERAGE_PATH = "/coverage"
 
 
 class CoveragePageFilters(CoverageFilters):
-    """The query of the page's URL. page: the number of the page of quotas, or without filters of services."""
+    """The query of the page's URL.
+
+    page: the number of the page of quotas; if no filter is set, of the page of services.
+    """
 
     page: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 1
 
@@ -49,7 +52,7 @@ class CoveragePageFilters(CoverageFilters):
         """Return the URL of the page with these filters and changes; without `page` among them, of page 1."""
         fields = self.model_dump() | {"page": 1} | changes
         pairs = [(name, value) for name, value in fields.items() if value and (name, value) != ("page", 1)]
-        return f"{PATH}?{urlencode(pairs, errors='replace')}" if pairs else PATH
+        return f"{COVERAGE_PATH}?{urlencode(pairs, errors='replace')}" if pairs else COVERAGE_PATH
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +78,17 @@ class ServiceRow:
 class CoveragePage:
     """The content of the page.
 
-    totals, shares: of the quotas that match all filters but the state. total: the number of quotas that match
-    all filters. quotas: the quotas of this page. pages: the number of pages of quotas, or without filters of
-    services. first_page: by state, the page on which its quotas begin. services: the services of this page;
-    none if a filter is set. service_count: the number of services on all pages. places: the number of
-    accounts and the number of regions. options: by filter, its possible values. unread: sentences about
-    failed reads. notes: further sentences.
+    totals, shares: of the quotas that match all filters but the state.
+    total: the number of quotas that match all filters.
+    quotas: the quotas of this page.
+    pages: the number of pages of quotas; if no filter is set, of pages of services.
+    first_page: by state, the page on which its quotas begin.
+    services: the services of this page; none if a filter is set.
+    service_count: the number of services on all pages.
+    places: the number of accounts and the number of regions.
+    options: by filter, its possible values.
+    unread: sentences about failed reads.
+    notes: further sentences.
     """
 
     totals: CoverageTotals

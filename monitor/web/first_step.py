@@ -102,10 +102,10 @@ def first_step(situation: Situation, remedies: Remedies) -> FirstStep:
         return FirstStep("See why no sample comes", [STALE_TEXT], link="/blind")
     recommendation = remedies.recommendation
     if is_pressing(situation):
-        is_bought = recommendation and recommendation.advice is Advice.RAISE
+        is_raise_advised = recommendation and recommendation.advice is Advice.RAISE
         return (
             _resize(situation, recommendation)
-            if recommendation and is_bought
+            if recommendation and is_raise_advised
             else _raise(situation, remedies)
         )
     if recommendation and recommendation.advice is Advice.LOWER:
@@ -170,9 +170,11 @@ def _effects_of(situation: Situation, plan: HigherLimit, probabilities_after: Se
     """Return sentences about the effects of a higher limit; none if they cannot be computed."""
     if plan.limit is None or situation.utilization is None:
         return []
-    ratio = situation.utilization * plan.present / plan.limit
+    after_raise = situation.utilization * plan.present / plan.limit
     more = " and what throttled demand adds" if situation.zone is Zone.SATURATED else ""
-    effects = [f"{format_percent(situation.utilization)} of the limit becomes {format_percent(ratio)}{more}."]
+    effects = [
+        f"{format_percent(situation.utilization)} of the limit becomes {format_percent(after_raise)}{more}."
+    ]
     if probabilities_after and situation.reach.probability:
         before, after = (
             format_percent(situation.reach.probability[-1]),

@@ -47,11 +47,13 @@ class PageHeader:
     counts: Mapping[str, int]
 
 
-def header_of(snapshot: Snapshot, published_at: float | None, firing: int) -> PageHeader:
-    """Return the header's content. firing: the number of firing alerts."""
+def header_of(snapshot: Snapshot, published_at: float | None, firing_count: int) -> PageHeader:
+    """Return the header's content. firing_count: the number of firing alerts."""
     present = snapshot.zone[snapshot.group >= 0]
     unseen = int(np.count_nonzero((present == Zone.STALE) | (present == Zone.UNOBSERVABLE)))
-    return PageHeader(int(published_at) if published_at else None, {"/alerts": firing, "/blind": unseen})
+    return PageHeader(
+        int(published_at) if published_at else None, {"/alerts": firing_count, "/blind": unseen}
+    )
 
 
 def theme_of(request: Request) -> str:

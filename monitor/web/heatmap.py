@@ -59,7 +59,7 @@ class Heatmap:
         """The number of the shown cells that need attention."""
         return sum(row.needs_attention for row in self.rows)
 
-    def narrowed(self, max_rows: int, max_services: int) -> "Heatmap":
+    def narrow(self, max_rows: int, max_services: int) -> "Heatmap":
         """Return the map with its first rows, and with the columns that have the worst zones in them."""
         rows = self.rows[:max_rows]
         order = sorted(
@@ -103,15 +103,15 @@ def build_heatmap(snapshot: Snapshot, selected: Flags, never_read: Iterable[Serv
 
 def _worst_zones(snapshot: Snapshot, selected: Flags) -> dict[ServiceKey, tuple[Zone, int]]:
     """Return the worst zone of the selected series by cell and service, and the number of series in it."""
-    by_group = np.full(len(snapshot.groups), NO_ZONE, np.int8)
-    np.maximum.at(by_group, snapshot.group[selected], snapshot.zone[selected])
+    worst_by_group = np.full(len(snapshot.groups), NO_ZONE, np.int8)
+    np.maximum.at(worst_by_group, snapshot.group[selected], snapshot.zone[selected])
     is_worst = selected.copy()
-    is_worst[selected] = snapshot.zone[selected] == by_group[snapshot.group[selected]]
+    is_worst[selected] = snapshot.zone[selected] == worst_by_group[snapshot.group[selected]]
     numbers = np.bincount(snapshot.group[is_worst], minlength=len(snapshot.groups))
     worst: dict[ServiceKey, tuple[Zone, int]] = {}
-    for number in np.flatnonzero(by_group > NO_ZONE).tolist():
+    for number in np.flatnonzero(worst_by_group > NO_ZONE).tolist():
         account, region, service, _ = snapshot.groups[number]
-        zone = Zone(int(by_group[number]))
+        zone = Zone(int(worst_by_group[number]))
         key = account, region, service
         worst_zone, count = worst.get(key, (zone, 0))
         if zone >= worst_zone:

@@ -1,4 +1,4 @@
-"""The past limits of a series: from its history in the last hours, and from notices of its alert before."""
+"""The past limits of a series: from its history of the last hours, and from older notices of its alert."""
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise, zip_longest
@@ -21,7 +21,7 @@ class LimitReading(NamedTuple):
 
 
 class LimitChange(NamedTuple):
-    """A change of the limit, first read at `minute`. exact: true if the change was not earlier."""
+    """A change of the limit, first read at `minute`. exact: true if the minute before had the old limit."""
 
     minute: float
     before: float

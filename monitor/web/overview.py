@@ -1,6 +1,6 @@
 """The overview: throttled series, series that reach their limits next, unseen series; and a list of series.
 
-The answers are about all series; the query narrows only the list.
+The first three are answers about all series; the query narrows only the list.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ from rules.band import Zone
 from rules.problem_text import suggestion
 from rules.units import THROTTLED
 
-MAX_LINES: Final = 4  # series in each answer
+MAX_LINES: Final = 4  # series in each answer, and rows of the map
 MAX_SERVICES: Final = 10  # columns of the map
 MAX_UPCOMING: Final = 12  # series that will reach their limits, beside a wide list
 MAX_FACETS: Final = 12  # values of one field
@@ -143,17 +143,17 @@ class OverviewSource:
         unread = never_read_services(status.cells)
         with self._turn:
             summary = self._summary
-            if summary is None or not is_of(summary, snapshot, unread, now):
+            if summary is None or not is_current(summary, snapshot, unread, now):
                 summary = self._summary = summarize(snapshot, unread, now)
         return OverviewContent(
             answers=summary.answers,
             listing=build_listing(summary, view, self._index),
-            heatmap=summary.whole_heatmap.narrowed(MAX_LINES, MAX_SERVICES),
+            heatmap=summary.whole_heatmap.narrow(MAX_LINES, MAX_SERVICES),
             whole_heatmap=summary.whole_heatmap,
         )
 
 
-def is_of(summary: FleetSummary, snapshot: Snapshot, unread: Sequence[ServiceKey], now: int) -> bool:
+def is_current(summary: FleetSummary, snapshot: Snapshot, unread: Sequence[ServiceKey], now: int) -> bool:
     """Return whether a summary was made of these arguments, so that it can be used again."""
     return summary.snapshot is snapshot and (summary.unread, summary.minute) == (unread, now)
 

@@ -99,7 +99,7 @@ def path_page(path: PathStatus, snapshot: Snapshot) -> dict[str, Any]:
         "next": _limit_text(path, path.next_weakest),
         "next_capacity": unit.format(path.next_weakest.capacity or 0.0) if path.next_weakest else "",
         "next_room": room_text(path, path.next_weakest.capacity) if path.next_weakest else "",
-        "is_urgent": (path.weakest and (path.share(path.weakest) or 0.0) < MAX_URGENT_FACTOR),
+        "is_urgent": (path.weakest and (path.growth_factor(path.weakest) or 0.0) < MAX_URGENT_FACTOR),
         "remedy": path.weakest.series.settings.signal.remedy[0] if path.weakest else "",
         "command": _command(path.weakest) if path.weakest else None,
         "payload": payload[1] if payload else None,
@@ -148,7 +148,7 @@ def _limit_row(
 ) -> PathRow:
     key, signal = limit.series.key, limit.series.settings.signal
     resource = key.resource if key.resource not in ("", hop.hop.resource) else ""
-    share = path.share(limit)
+    growth_factor = path.growth_factor(limit)
     return PathRow(
         number=limit.hop + 1,
         zone=limit.zone,
@@ -160,7 +160,7 @@ def _limit_row(
         usage=_usage(limit),
         uses="" if limit.per_request is None else per_request_text(signal.unit, limit.per_request),
         carries=_carries(path, limit),
-        breaks_at=f"{share:.3g}x" if share is not None and isfinite(share) else "",
+        breaks_at=f"{growth_factor:.3g}x" if growth_factor is not None and isfinite(growth_factor) else "",
         forecast=_forecast(limit, snapshot),
         note=limit.reason,
         remedy=signal.remedy[0] if limit is path.weakest or limit.zone >= Zone.ABOVE else "",

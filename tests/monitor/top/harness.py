@@ -27,7 +27,7 @@ from tests.monitor.fleet.fleets import add, key, set_judgement
 from tests.monitor.fleet_server import Server
 from tests.processes import PROCESS_TIMEOUT
 
-SIZE, NARROW, WIDE = (120, 40), (80, 24), (200, 60)
+SIZE, NARROW, WIDE = (120, 40), (80, 24), (200, 60)  # columns and lines of the terminal
 # One text in the SVG of a screenshot. Groups: its x, the number of its line, the text itself.
 SCREENSHOT_TEXT = re.compile(r'<text class="\S+" x="([\d.]+)"[^>]+-line-(\d+)\)">([^<]*)</text>')
 CHARACTER_WIDTH = 12.2  # in the unit of x in the SVG
@@ -35,7 +35,7 @@ NO_REFRESH, FAST_REFRESH = 3600.0, 0.2  # seconds between two polls
 
 
 @asynccontextmanager
-async def listening(app: Any, port: int = 0) -> AsyncIterator[int]:
+async def serve_on_loopback(app: Any, port: int = 0) -> AsyncIterator[int]:
     """Serve an ASGI application and yield its port."""
     with bind_socket("127.0.0.1", port) as socket:
         config = uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1)
@@ -67,7 +67,7 @@ class Headroom:
                 await headroom.stop()
 
     async def start(self) -> None:
-        self.port = await self._listening.enter_async_context(listening(self.server.app, self.port))
+        self.port = await self._listening.enter_async_context(serve_on_loopback(self.server.app, self.port))
 
     async def stop(self) -> None:
         await self._listening.aclose()
@@ -80,10 +80,10 @@ class Headroom:
     def silences(self) -> Silences:
         return self.server.alerting.engine.silences
 
-    async def publish_streams(self, *zones: tuple[str, Zone, float]) -> list[Series]:
-        """Publish streams with a limit of 1,000 bytes/s, each with a zone and a utilization."""
+    async def publish_streams(self, *streams: tuple[str, Zone, float]) -> list[Series]:
+        """Publish streams with a limit of 1,000 bytes/s. streams: the name, zone and utilization of each."""
         fleet, published = self.server.fleet, []
-        for name, zone, utilization in zones:
+        for name, zone, utilization in streams:
             series = fleet.series.get(key(name)) or add(fleet, key(name))
             set_judgement(fleet, series, zone, utilization * 1000, 5.0 if zone is Zone.SATURATED else 0.0)
             published.append(series)

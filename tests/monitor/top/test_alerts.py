@@ -11,7 +11,7 @@ from rules.band import Zone
 from tests.monitor.access.authenticated import AUTH, OPERATOR, READER, authenticated_server
 from tests.monitor.alerting.notices import ACCOUNT, REGION, notice
 from tests.monitor.fleet.fleets import add, key, set_judgement
-from tests.monitor.top.harness import FAST_REFRESH, NO_REFRESH, Headroom, listening, run_top
+from tests.monitor.top.harness import FAST_REFRESH, NO_REFRESH, Headroom, run_top, serve_on_loopback
 
 
 @pytest.fixture
@@ -155,7 +155,7 @@ async def test_actions_depend_on_the_role_of_the_token(
     monkeypatch.setenv("HEADROOM_TOKEN", token)
     async with (
         authenticated_server(tmp_path, AUTH) as authenticated,
-        listening(authenticated.server.app) as port,
+        serve_on_loopback(authenticated.server.app) as port,
     ):
         series = add(authenticated.server.fleet, key("clicks"))
         set_judgement(authenticated.server.fleet, series, Zone.NEAR, 950.0)

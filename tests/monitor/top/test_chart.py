@@ -73,26 +73,26 @@ def lines(usage: Floats, limit: Floats = LIMIT, saturation: Floats = UNKNOWN) ->
     return drawn.plain.split("\n")
 
 
-def labelled(drawn: list[str]) -> dict[str, str]:
+def lines_by_label(drawn: list[str]) -> dict[str, str]:
     """Return the part right of the axis of each line that has a label, by label."""
     parts = (line.partition("│") for line in drawn if "│" in line)
     return {label.strip(): line for label, _, line in parts if label.strip()}
 
 
 def test_the_limit_and_the_edges_of_the_band_are_labelled_lines() -> None:
-    chart = labelled(lines(minutes((180, 200))))
+    chart = lines_by_label(lines(minutes((180, 200))))
     assert [chart[value] for value in ("1k", "900", "700", "400")] == ["─" * 60, "╌" * 60, "┈" * 60, "┈" * 60]
     assert list(chart) == ["1k", "900", "700", "400", "0", "throttled"]
 
 
 def test_a_limit_that_was_raised_is_drawn_as_two_lines() -> None:
     drawn = lines(minutes((180, 100)), minutes((90, 500), (90, 1000)))
-    assert labelled(drawn)["1k"] == " " * 30 + "─" * 30
+    assert lines_by_label(drawn)["1k"] == " " * 30 + "─" * 30
     assert any(line[LABEL_WIDTH:] == "─" * 30 + " " * 30 for line in drawn)
 
 
 def test_without_a_limit_the_axis_has_round_numbers() -> None:
-    chart = labelled(lines(minutes((180, 900)), UNKNOWN))
+    chart = lines_by_label(lines(minutes((180, 900)), UNKNOWN))
     assert list(chart) == ["500", "0", "throttled"] and chart["500"] == "┈" * 60
     assert "limit" not in lines(minutes((180, 900)), UNKNOWN)[-1]
 
@@ -107,9 +107,11 @@ def test_usage_is_drawn_only_in_minutes_in_which_it_is_known() -> None:
 
 
 def test_minutes_with_throttled_demand_are_marked() -> None:
-    chart = labelled(lines(minutes((180, 500)), saturation=minutes((60, 0), (60, 2), (30, 0), (30, NAN))))
+    chart = lines_by_label(
+        lines(minutes((180, 500)), saturation=minutes((60, 0), (60, 2), (30, 0), (30, NAN)))
+    )
     assert chart["throttled"] == "·" * 20 + "!" * 20 + "·" * 10 + " " * 10
-    assert labelled(lines(minutes((180, 500))))["throttled"] == "not reported"
+    assert lines_by_label(lines(minutes((180, 500))))["throttled"] == "not reported"
 
 
 numbers = st.floats(min_value=0, max_value=2.0**50, width=32) | st.just(float("nan"))

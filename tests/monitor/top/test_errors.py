@@ -7,10 +7,10 @@ import pytest
 
 from monitor.aws.status import MonitorStatus
 from rules.band import Zone
-from tests.monitor.top.harness import FAST_REFRESH, Headroom, listening, run_top
+from tests.monitor.top.harness import FAST_REFRESH, Headroom, run_top, serve_on_loopback
 
 
-def responding(status: int, body: object) -> Any:
+def app_that_responds(status: int, body: object) -> Any:
     """Return an ASGI application that gives the same response to every request."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -67,7 +67,10 @@ RESPONSES = {
 async def test_an_unexpected_response_is_reported_in_one_sentence(
     status: int, body: object, shown: str
 ) -> None:
-    async with listening(responding(status, body)) as port, run_top(f"127.0.0.1:{port}") as user:
+    async with (
+        serve_on_loopback(app_that_responds(status, body)) as port,
+        run_top(f"127.0.0.1:{port}") as user,
+    ):
         assert shown in " ".join((await user.wait_for("Retrying")).split())
 
 

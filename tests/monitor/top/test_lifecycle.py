@@ -51,9 +51,9 @@ async def test_help_lists_all_keys(headroom: Headroom) -> None:
         await user.wait_for("No series yet")
 
 
-@pytest.mark.parametrize(("environ", "grey"), [({}, False), ({"NO_COLOR": "1"}, True)], ids=str)
+@pytest.mark.parametrize(("environ", "is_grey"), [({}, False), ({"NO_COLOR": "1"}, True)], ids=str)
 async def test_top_restores_a_real_terminal_and_obeys_no_color(
-    headroom: Headroom, environ: Mapping[str, str], grey: bool
+    headroom: Headroom, environ: Mapping[str, str], is_grey: bool
 ) -> None:
     await headroom.publish_streams(("clicks", Zone.SATURATED, 0.5))
     async with terminal("top", "--address", headroom.address, environ=environ) as (screen, process):
@@ -63,7 +63,7 @@ async def test_top_restores_a_real_terminal_and_obeys_no_color(
             assert await process.wait() == 0
         await screen.until(LEAVE_SCREEN.decode())
     assert ENTER_SCREEN in screen.written and b"Traceback" not in screen.written
-    assert all(red == green == blue for red, green, blue in COLOUR.findall(screen.written)) == grey
+    assert all(red == green == blue for red, green, blue in COLOUR.findall(screen.written)) == is_grey
 
 
 async def test_top_quits_at_once_while_the_server_does_not_respond() -> None:

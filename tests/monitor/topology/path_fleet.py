@@ -27,7 +27,7 @@ ACCOUNT_NAMES = {CELL[0]: "production", OTHER_CELL[0]: "test"}
 NOW = 30_000_005  # minutes
 
 
-def parsed(text: str) -> Sequence[RequestPath]:
+def paths_of(text: str) -> Sequence[RequestPath]:
     """Return the paths of a file."""
     file = parse_paths(text.encode(), "paths.yaml")
     assert file.model, file.problems
@@ -102,13 +102,13 @@ class PathFleet:
         flow = self.flows.get((metric.name, tuple(value for _, value in metric.dimensions)), np.nan)
         return flow * 60 if metric.stat == "Sum" else flow
 
-    async def placed(self, text: str) -> list[PlacedPath]:
+    async def place(self, text: str) -> list[PlacedPath]:
         """Return the paths of a file, placed in the fleet."""
-        return await place_paths(self.fleet, parsed(text), ACCOUNT_NAMES)
+        return await place_paths(self.fleet, paths_of(text), ACCOUNT_NAMES)
 
     async def status(self, text: str) -> PathStatus:
         """Return the status of the only path of a file."""
-        (placed,) = await self.placed(text)
+        (placed,) = await self.place(text)
         return evaluate(self.fleet, placed, window(NOW + POINT_MINUTES), self.points(placed))
 
 

@@ -107,7 +107,7 @@ def stages(**params: str) -> Any:
     return {"Items": [{"StageName": "$default"}]}
 
 
-def fake(**changed: Any) -> FakeAws:
+def aws_with(**changed: Any) -> FakeAws:
     return FakeAws(**{**ANSWERS, "get_stages": stages, **changed})
 
 
@@ -120,7 +120,7 @@ async def proposed_file(aws: FakeAws, *services: str) -> tuple[PathFile, list[st
 
 
 async def test_discovered_paths_are_proposed_in_a_file_that_can_be_parsed() -> None:
-    file, failures = await proposed_file(fake())
+    file, failures = await proposed_file(aws_with())
     assert failures == []
     chains = {
         path.name: [f"{hop.service} {hop.resource}" for hop in path.ordered_hops] for path in file.paths
@@ -138,7 +138,7 @@ async def test_discovered_paths_are_proposed_in_a_file_that_can_be_parsed() -> N
 
 
 async def test_services_that_are_not_monitored_are_not_called() -> None:
-    aws = fake()
+    aws = aws_with()
     file, _ = await proposed_file(aws, "lambda")
     assert [path.name for path in file.paths] == ["jobs"]
     assert aws.calls == ["lambda:ListEventSourceMappings"] * 2
@@ -146,7 +146,7 @@ async def test_services_that_are_not_monitored_are_not_called() -> None:
 
 @pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.read.__name__)
 async def test_a_reader_makes_its_declared_calls_and_the_policy_allows_them(reader: Any) -> None:
-    aws = fake(list_distributions={"DistributionList": DISTRIBUTIONS})
+    aws = aws_with(list_distributions={"DistributionList": DISTRIBUTIONS})
     aws.cell.scope = reader.scope
     await find_links([(aws.cell, [reader.service])])
     service_readers = [other for other in READERS if other.service == reader.service]
@@ -166,7 +166,7 @@ DISTRIBUTIONS = {
 @pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.read.__name__)
 async def test_each_denied_call_is_reported_once(reader: Any) -> None:
     denied = {xform_name(operation): None for _, operation in reader.calls}
-    aws = FakeAws(**{**fake().answers, **denied})
+    aws = FakeAws(**{**aws_with().answers, **denied})
     _, failures = await proposed_file(aws)
     if reader.service != "cloudfront":
         assert 0 < len(failures) <= 3
@@ -178,7 +178,7 @@ async def test_each_denied_call_is_reported_once(reader: Any) -> None:
 
 
 async def test_calls_about_single_resources_are_bounded() -> None:
-    aws = fake(list_rules={"Rules": [{"Name": f"r{number}"} for number in range(2 * MAX_CALLS)]})
+    aws = aws_with(list_rules={"Rules": [{"Name": f"r{number}"} for number in range(2 * MAX_CALLS)]})
     _, failures = await proposed_file(aws, "events")
     assert aws.calls.count("events:ListTargetsByRule") == MAX_CALLS
     assert failures == [f"{ACCOUNT_ID}/{REGION}: ListTargetsByRule was called {MAX_CALLS} times, and no more"]

@@ -50,7 +50,7 @@ async def test_the_weakest_limit_is_given_in_requests_at_the_entrance() -> None:
     assert status.next_weakest is concurrency
     assert status.capacity == pytest.approx(250)
     assert status.headroom == pytest.approx(150)
-    assert status.share(writes) == pytest.approx(2.5)
+    assert status.growth_factor(writes) == pytest.approx(2.5)
 
 
 async def test_when_the_weakest_limit_is_raised_the_next_weakest_becomes_the_weakest() -> None:

@@ -12,7 +12,7 @@ from monitor.fleet.columns import Floats
 from monitor.fleet.key import CellKey
 from monitor.topology.flow_points import POINTS
 from monitor.topology.path_monitor import PathMonitor
-from tests.monitor.topology.path_fleet import ACCOUNT_NAMES, NOW, PathFleet, parsed
+from tests.monitor.topology.path_fleet import ACCOUNT_NAMES, NOW, PathFleet, paths_of
 from tests.monitor.topology.test_evaluation import CHECKOUT, checkout
 
 
@@ -43,9 +43,9 @@ class MonitoredPaths:
         self.monitor = PathMonitor(
             path_fleet.fleet, self.reader, lambda: self.minute * 60.0, lambda: ACCOUNT_NAMES, self.registry
         )
-        self.monitor.configure(parsed(text))
+        self.monitor.configure(paths_of(text))
 
-    def exported(self, name: str, **labels: str) -> float | None:
+    def gauge(self, name: str, **labels: str) -> float | None:
         return self.registry.get_sample_value(f"headroom_path_{name}", {"path": "checkout", **labels})
 
 
@@ -70,9 +70,9 @@ async def test_without_paths_no_metric_is_read() -> None:
 async def test_usage_and_capacity_of_a_path_are_exported_with_its_weakest_limit() -> None:
     monitored = MonitoredPaths(checkout())
     await monitored.monitor.update()
-    assert monitored.exported("usage", unit="requests") == 100
-    assert monitored.exported("capacity", unit="requests") == pytest.approx(250)
-    assert monitored.exported("unknown_hops") == 0
+    assert monitored.gauge("usage", unit="requests") == 100
+    assert monitored.gauge("capacity", unit="requests") == pytest.approx(250)
+    assert monitored.gauge("unknown_hops") == 0
     weakest = {
         "aws_account": "123456789012",
         "aws_region": "eu-west-1",
@@ -80,7 +80,7 @@ async def test_usage_and_capacity_of_a_path_are_exported_with_its_weakest_limit(
         "signal": "table_write_capacity",
         "resource": "orders",
     }
-    assert monitored.exported("weakest_limit_info", **weakest) == 1
+    assert monitored.gauge("weakest_limit_info", **weakest) == 1
 
 
 async def test_a_flow_whose_metric_cannot_be_read_is_unknown_and_the_metric_is_read_again(
@@ -93,7 +93,7 @@ async def test_a_flow_whose_metric_cannot_be_read_is_unknown_and_the_metric_is_r
     (status,) = monitored.monitor.statuses.items
     assert status.flow is None and status.is_upper_bound
     assert status.reasons[-1] == ("123456789012/eu-west-1: its metrics cannot be read: GetMetricData: denied")
-    assert monitored.exported("usage", unit="requests") is None
+    assert monitored.gauge("usage", unit="requests") is None
     assert len(monitored.reader.read_metrics) == 2
     assert len([message for message in caplog.messages if "cannot be read" in message]) == 1
     monitored.reader.failures = []
@@ -108,8 +108,8 @@ async def test_the_monitor_follows_changes_of_the_fleet_and_of_the_configured_pa
     monitored.path_fleet.fleet.drop(series.key)
     await monitored.monitor.update()
     assert monitored.monitor.statuses.items[0].is_upper_bound
-    monitored.monitor.configure(parsed(CHECKOUT.replace("name: checkout", "name: other")))
+    monitored.monitor.configure(paths_of(CHECKOUT.replace("name: checkout", "name: other")))
     assert [*monitored.monitor.statuses.items] == [] and monitored.monitor.statuses.configured == 1
-    assert monitored.exported("capacity", unit="requests") is None
+    assert monitored.gauge("capacity", unit="requests") is None
     await monitored.monitor.update()
     assert [status.name for status in monitored.monitor.statuses.items] == ["other"]

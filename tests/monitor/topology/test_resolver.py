@@ -12,7 +12,7 @@ ORDERS = "paths: [{name: x, hops: [{service: kinesis, resource: orders}]}]"
 
 async def first_hop(path_fleet: PathFleet, text: str) -> PlacedHop:
     """Return the first hop of the only path of a file."""
-    (placed,) = await path_fleet.placed(text)
+    (placed,) = await path_fleet.place(text)
     return placed.hops[0]
 
 
@@ -56,7 +56,7 @@ async def test_a_hop_without_account_and_region_is_in_the_cell_of_the_hop_before
     path_fleet = fleet_of_two_cells()
     path_fleet.put("sqs.standard_in_flight", ("jobs",), 10, cell=OTHER_CELL)
     text = "paths: [{name: x, hops: [{service: sqs, resource: jobs}, {service: kinesis, resource: orders}]}]"
-    (placed,) = await path_fleet.placed(text)
+    (placed,) = await path_fleet.place(text)
     assert placed.hops[1].place and placed.hops[1].place.cell == OTHER_CELL
 
 
@@ -67,7 +67,7 @@ async def test_a_resource_is_found_by_its_names_or_its_ids(resource: str) -> Non
     path_fleet.put("sqs.standard_in_flight", ("q",), 10)
     hops = f"[{{service: sqs, resource: q}}, {{service: dynamodb, resource: {resource}}}]"
     text = f"paths: [{{name: x, hops: {hops}}}]"
-    (placed,) = await path_fleet.placed(text)
+    (placed,) = await path_fleet.place(text)
     assert placed.hops[1].place and placed.hops[1].place.path == ("t-1", "i-1")
 
 

@@ -42,10 +42,10 @@ async def test_paths_are_served_after_the_first_polls_and_reloaded_from_their_fi
 
         file.write_text(ORDERS.replace("kinesis", "kinessis"))
         async with httpx.AsyncClient(trust_env=False) as client:
-            refused = await client.post(f"{url}/-/reload")
-        assert refused.status_code == 422
+            invalid = await client.post(f"{url}/-/reload")
+        assert invalid.status_code == 422
         assert (
-            "paths.yaml:5" in refused.json()["error"] and "did you mean kinesis?" in refused.json()["error"]
+            "paths.yaml:5" in invalid.json()["error"] and "did you mean kinesis?" in invalid.json()["error"]
         )
         assert await path_named(url, "orders")  # the old file stays in force
 

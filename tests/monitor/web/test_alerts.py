@@ -16,10 +16,10 @@ from monitor.config.config import Config
 from monitor.notifiers.notice import Notice, NoticeKind, Notification, Severity
 from monitor.outbound.result import DeliveryResult, refused, retry
 from monitor.schema.types import ConfigContext
-from monitor.web.alert_rows import AlertTab, by_tab, in_order
+from monitor.web.alert_rows import AlertTab, by_tab, roots_with_children
 from rules.band import Zone
 from tests.monitor.alerting.notices import notice
-from tests.monitor.alerting.pending import notice as numbered
+from tests.monitor.alerting.pending import notice as numbered_notice
 from tests.monitor.api.test_alerts import fire_alerts
 from tests.monitor.fleet.fleets import add, key, set_judgement
 from tests.monitor.fleet_server import Server
@@ -97,7 +97,9 @@ def test_alerts_that_inhibit_each_other_are_all_shown() -> None:
 def test_the_most_severe_alerts_come_first_each_followed_by_the_alerts_it_inhibits() -> None:
     cause, worse = firing("cause"), firing("worse", Severity.CRITICAL)
     alerts = [cause, firing("info", Severity.INFO), firing("child", Severity.CRITICAL, above=cause), worse]
-    assert [(severity.value, alert.notice.alert, child) for severity, alert, child in in_order(alerts)] == [
+    assert [
+        (severity.value, alert.notice.alert, child) for severity, alert, child in roots_with_children(alerts)
+    ] == [
         ("critical", "worse", False),
         ("warning", "cause", False),
         ("warning", "child", True),
@@ -170,8 +172,8 @@ async def answer_with(server: Server, result: DeliveryResult, *names: str) -> No
         await sender.send_due()
 
 
-async def receivers_cell(client: httpx.AsyncClient, alert: str) -> str:
-    """Return the words of the cell with the receivers of an alert."""
+async def receivers_column(client: httpx.AsyncClient, alert: str) -> str:
+    """Return the words in the column of receivers in the row of an alert."""
     return row_words((await client.get("/alerts")).text, alert).partition("not known ")[2]
 
 
@@ -180,10 +182,10 @@ async def test_a_receiver_that_fails_is_marked_in_the_row_and_at_the_tab(
 ) -> None:
     (alert,) = await fire_alerts(receivers, "orders")
     await receivers.publish()
-    assert "pager : queued , mail : queued" in await receivers_cell(client, alert)
+    assert "pager : queued , mail : queued" in await receivers_column(client, alert)
     await answer_with(receivers, retry("http", "it answered 429"), "pager")
     await answer_with(receivers, refused("http", "it answered 400"), "mail")
-    assert "pager : failing , mail : not delivered" in await receivers_cell(client, alert)
+    assert "pager : failing , mail : not delivered" in await receivers_column(client, alert)
     shown = await words(client, "/alerts/receivers")
     assert "Receivers 2 of 2 fail" in shown
     assert "it answered 429" in shown and "1 notification could not be delivered" in shown
@@ -198,8 +200,10 @@ async def test_the_history_shows_each_change_with_its_reason_and_receivers(
 ) -> None:
     (alert,) = await fire_alerts(receivers, "orders")
     journal = receivers.alerting.journal
-    ended = numbered(90, "b", NoticeKind.RESOLVED, resolution_reason="the limit was raised from 1 to 2")
-    await journal.commit({}, [numbered(89, "b"), ended])
+    ended = numbered_notice(
+        90, "b", NoticeKind.RESOLVED, resolution_reason="the limit was raised from 1 to 2"
+    )
+    await journal.commit({}, [numbered_notice(89, "b"), ended])
     shown = await words(client, "/alerts/history")
     assert re.search(r"resolved b the limit was raised from 1 to 2 nobody told", shown)
     receiver_words = r"pager \(first\) , mail \(first\) 2 notifications"

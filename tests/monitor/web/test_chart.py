@@ -34,7 +34,7 @@ NAN = np.float32(np.nan)
 END = 30_000_000 // (24 * 60) * 24 * 60 + 7  # shortly after the begin of a quarter
 SIGNAL = SETTINGS.signal
 PATIENCE = 10
-LONG = [long_range for long_range in RANGES.values() if long_range is not DEFAULT_RANGE]
+LONG_RANGES = [long_range for long_range in RANGES.values() if long_range is not DEFAULT_RANGE]
 
 
 def minutes(*runs: tuple[int, float | np.float32]) -> Floats:
@@ -52,24 +52,24 @@ def fan(days: int, ahead: int = 1, usage: float = 400.0, now: int = END // 15 * 
     return Fan(now, np.full(days * DAY, usage, np.float32), np.stack(edges))
 
 
-def limit_of(course_range: ChartRange, limit: float = 1000.0) -> list[LimitSpan]:
-    return [LimitSpan(END - course_range.past, END + course_range.ahead, limit)]
+def constant_limit(chart_range: ChartRange, limit: float = 1000.0) -> list[LimitSpan]:
+    return [LimitSpan(END - chart_range.past, END + chart_range.ahead, limit)]
 
 
-def drawn(data: ChartData, reach: Reach = NO_REACH_KNOWN, unit: str = "bytes/s") -> UsageChart:
+def chart_of(data: ChartData, reach: Reach = NO_REACH_KNOWN, unit: str = "bytes/s") -> UsageChart:
     signal = SIGNAL.model_copy(update={"unit": unit_named(unit)})
     return UsageChart(data, signal, Band(), reach, PATIENCE)
 
 
-def path(chart: UsageChart, name: str) -> str:
+def path_commands(chart: UsageChart, name: str) -> str:
     found = re.search(rf'<path class="{name}" d="([^"]*)"', chart.paths())
     return found[1] if found else ""
 
 
-@pytest.mark.parametrize("chart_range", LONG, ids=lambda chart_range: chart_range.name)
-def test_a_long_course_ends_with_recent_hours_that_the_recorded_past_lacks(chart_range: ChartRange) -> None:
+@pytest.mark.parametrize("chart_range", LONG_RANGES, ids=lambda chart_range: chart_range.name)
+def test_a_long_range_ends_with_recent_hours_that_the_recorded_past_lacks(chart_range: ChartRange) -> None:
     old = fan(chart_range.fan_days[0], now=END // 15 * 15 - 30)
-    data = long_data(chart_range, history(minutes((60, 900.0))), old, limit_of(chart_range), [])
+    data = long_data(chart_range, history(minutes((60, 900.0))), old, constant_limit(chart_range), [])
     assert data.usage.size == chart_range.past // chart_range.step
     assert data.usage[-1] == 900.0 and data.usage[0] == 400.0
     assert data.gaps(PATIENCE) == []
@@ -77,17 +77,17 @@ def test_a_long_course_ends_with_recent_hours_that_the_recorded_past_lacks(chart
 
 def test_a_fortnight_and_its_forecast_have_at_most_400_points() -> None:
     chart_range = RANGES["14d"]
-    data = long_data(chart_range, history(minutes((180, 5.0))), fan(14, 3), limit_of(chart_range), [])
+    data = long_data(chart_range, history(minutes((180, 5.0))), fan(14, 3), constant_limit(chart_range), [])
     assert data.usage.size == 14 * 24
-    assert len(drawn(data).points().split("|")) <= 400
+    assert len(chart_of(data).points().split("|")) <= 400
 
 
-@pytest.mark.parametrize("chart_range", LONG, ids=lambda chart_range: chart_range.name)
+@pytest.mark.parametrize("chart_range", LONG_RANGES, ids=lambda chart_range: chart_range.name)
 def test_without_a_recorded_past_all_but_the_last_three_hours_is_a_gap(chart_range: ChartRange) -> None:
-    data = long_data(chart_range, history(minutes((120, 5.0))), None, limit_of(chart_range), [])
+    data = long_data(chart_range, history(minutes((120, 5.0))), None, constant_limit(chart_range), [])
     (gap,) = data.gaps(PATIENCE)
     assert gap.begin == data.start and END - 180 <= gap.end <= END - 60
-    assert 'fill="url(#hatch)"' in drawn(data).gaps("no data")
+    assert 'fill="url(#hatch)"' in chart_of(data).gaps("no data")
     assert not data.has_forecast
 
 
@@ -105,7 +105,7 @@ def test_times_without_data_are_gaps_without_a_line(usage: Floats, gaps: list[tu
     data = minute_data(history(usage.astype(np.float32)), None, [])
     start = data.start
     assert [(gap.begin - start, gap.end - start) for gap in data.gaps(PATIENCE)] == gaps
-    assert path(drawn(data), "usage").count("M") == len(data.connected())
+    assert path_commands(chart_of(data), "usage").count("M") == len(data.connected())
 
 
 def test_a_metric_of_five_minutes_has_a_line_and_no_gaps() -> None:
@@ -123,18 +123,18 @@ def test_each_limit_is_drawn_while_it_was_in_force_and_assumed_limits_separately
     start = END - 180
     spans = [LimitSpan(start, start + 60, 1000.0, True), LimitSpan(start + 60, start + 120, 1000.0)]
     spans.append(LimitSpan(start + 120, END + 180, 2000.0))
-    chart = drawn(minute_data(history(minutes((180, 500.0))), None, spans))
+    chart = chart_of(minute_data(history(minutes((180, 500.0))), None, spans))
     assert chart.top == 2560.0
-    assert path(chart, "limit") == "M166.67 609.38H333.33L333.33 218.75H1000.00"
-    assert path(chart, "limit assumed") == "M0.00 609.38H166.67"
+    assert path_commands(chart, "limit") == "M166.67 609.38H333.33L333.33 218.75H1000.00"
+    assert path_commands(chart, "limit assumed") == "M0.00 609.38H166.67"
     assert chart.ground().count('class="goal"') == 3
     assert "raised to 1.95 KiB/s" in chart.limit_changes()
     assert chart.limit_changes().count("<text") == 1
 
 
 def test_the_labels_of_the_lines_do_not_cover_each_other() -> None:
-    data = minute_data(history(minutes((180, 90_000.0))), None, limit_of(DEFAULT_RANGE, 1000.0))
-    positions = [label.y for label in drawn(data, Reach(ceiling=980.0)).labels()]
+    data = minute_data(history(minutes((180, 90_000.0))), None, constant_limit(DEFAULT_RANGE, 1000.0))
+    positions = [label.y for label in chart_of(data, Reach(ceiling=980.0)).labels()]
     assert len(positions) == 4 and max(positions) <= 100
     assert min(np.diff(positions)) >= 5
 
@@ -142,15 +142,17 @@ def test_the_labels_of_the_lines_do_not_cover_each_other() -> None:
 def test_throttled_demand_is_drawn_as_bars_by_height() -> None:
     throttled = minutes((178, 0.0), (1, 20.0), (1, 40.0))
     data = minute_data(history(minutes((180, 5.0)), throttled=throttled), None, [])
-    heights = re.findall(r'class="refused" [^>]* height="([\d.]+)%"', drawn(data).throttled_bars())
+    heights = re.findall(r'class="refused" [^>]* height="([\d.]+)%"', chart_of(data).throttled_bars())
     assert heights == ["50", "100"]
 
 
 def test_throttled_demand_of_an_unknown_amount_has_the_full_height() -> None:
     chart_range = RANGES["24h"]
     throttled = [ThrottledSpan(END - 600, END - 500, None)]
-    data = long_data(chart_range, history(minutes((180, 5.0))), fan(1), limit_of(chart_range), throttled)
-    assert 'height="100%"' in drawn(data).throttled_bars()
+    data = long_data(
+        chart_range, history(minutes((180, 5.0))), fan(1), constant_limit(chart_range), throttled
+    )
+    assert 'height="100%"' in chart_of(data).throttled_bars()
     assert data.throttled_at(END - 550, END - 540) is None
     assert data.throttled_at(END - 50, END - 40) == 0
 
@@ -162,24 +164,24 @@ def test_the_bar_of_the_times_at_which_the_limit_is_reached_is_drawn_if_it_is_in
     hours: tuple[float, ...], is_drawn: bool
 ) -> None:
     reach = Reach((0.5, 0.9, 0.9, 0.9), tuple(int(END + 60 * hour) for hour in hours), 14.0)
-    data = minute_data(history(minutes((180, 5.0))), fan(1), limit_of(DEFAULT_RANGE))
-    assert ('class="reach"' in drawn(data, reach).reach_bar()) is is_drawn
-    assert drawn(data, replace(reach, probability=(1.0,) * 4)).reach_bar() == ""
+    data = minute_data(history(minutes((180, 5.0))), fan(1), constant_limit(DEFAULT_RANGE))
+    assert ('class="reach"' in chart_of(data, reach).reach_bar()) is is_drawn
+    assert chart_of(data, replace(reach, probability=(1.0,) * 4)).reach_bar() == ""
 
 
 def test_gaps_of_the_forecast_are_not_drawn() -> None:
     with_gap = fan(1)
     with_gap.ahead[:, 4:6] = NAN
-    chart = drawn(minute_data(history(minutes((180, 5.0))), with_gap, limit_of(DEFAULT_RANGE)))
-    assert path(chart, "fan").count("Z") == path(chart, "fan in").count("Z") == 2
+    chart = chart_of(minute_data(history(minutes((180, 5.0))), with_gap, constant_limit(DEFAULT_RANGE)))
+    assert path_commands(chart, "fan").count("Z") == path_commands(chart, "fan in").count("Z") == 2
     assert "nan" not in chart.paths()
 
 
 def test_the_points_for_the_script_have_texts() -> None:
     throttled = minutes((179, 0.0), (1, 20.0))
     usage = minutes((178, 500.0), (1, NAN), (1, 800.0))
-    data = minute_data(history(usage, throttled=throttled), fan(1), limit_of(DEFAULT_RANGE))
-    points = [point.split("~") for point in drawn(data, unit="records/s").points().split("|")]
+    data = minute_data(history(usage, throttled=throttled), fan(1), constant_limit(DEFAULT_RANGE))
+    points = [point.split("~") for point in chart_of(data, unit="records/s").points().split("|")]
     past = [point for point in points if point[2] != "f"]
     assert past[-1][0] == str(END) and past[-1][2:] == ["800 records/s", "1k records/s", "80 %", "20 /s"]
     assert past[-2][1:3] == ["", ""] and past[-3][-1] == "none"
@@ -189,7 +191,7 @@ def test_the_points_for_the_script_have_texts() -> None:
 def test_the_table_has_the_highest_value_of_each_five_minutes_the_newest_first() -> None:
     throttled = minutes((100, 0.0), (80, 7.0))
     usage = minutes((90, 10.0), (90, 20.0))
-    rows = value_rows(minute_data(history(usage, 40.0, throttled), None, limit_of(DEFAULT_RANGE, 40.0)))
+    rows = value_rows(minute_data(history(usage, 40.0, throttled), None, constant_limit(DEFAULT_RANGE, 40.0)))
     assert len(rows) == 36 and rows[0].at > rows[-1].at
     assert (rows[0].usage, rows[0].utilization, rows[0].throttled) == (20.0, 0.5, 7.0)
     unknown = value_rows(minute_data(history(minutes((0, 1.0))), None, []))
@@ -206,8 +208,8 @@ def test_the_table_has_the_highest_value_of_each_five_minutes_the_newest_first()
     ],
 )
 def test_the_axis_has_round_numbers_of_the_unit_shown(unit: str, highest: float, labels: list[str]) -> None:
-    data = minute_data(history(minutes((0, 1.0)), highest), None, limit_of(DEFAULT_RANGE, highest))
-    assert [mark.text for mark in drawn(data, unit=unit).amounts()] == labels
+    data = minute_data(history(minutes((0, 1.0)), highest), None, constant_limit(DEFAULT_RANGE, highest))
+    assert [mark.text for mark in chart_of(data, unit=unit).amounts()] == labels
 
 
 @pytest.mark.parametrize("chart_range", RANGES.values(), ids=lambda chart_range: chart_range.name)
@@ -217,13 +219,13 @@ def test_the_axis_has_round_numbers_of_the_unit_shown(unit: str, highest: float,
 def test_a_chart_stays_within_its_frame(
     chart_range: ChartRange, unit: str, usage: float, limit: float | None
 ) -> None:
-    spans = limit_of(chart_range, limit) if limit else []
+    spans = constant_limit(chart_range, limit) if limit else []
     series = history(minutes((100, usage)), limit or np.nan, minutes((50, 1.0)))
     if chart_range is DEFAULT_RANGE:
         data = minute_data(series, fan(1), spans)
     else:
         data = long_data(chart_range, series, fan(*chart_range.fan_days), spans, [ThrottledSpan(0, END, 3.0)])
-    chart = drawn(data, unit=unit)
+    chart = chart_of(data, unit=unit)
     svg = "".join((chart.ground(), chart.paths(), chart.throttled_bars(), chart.ticks(), chart.reach_bar()))
     assert "nan" not in svg and "inf" not in svg
     for size in re.findall(r' (?:width|height)="([-\d.]+)%"', svg):

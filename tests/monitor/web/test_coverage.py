@@ -28,7 +28,7 @@ CONCURRENCY = Quota(service="lambda", code="L-B99A9384")
 COMMAND = "aws lambda put-something --function-name " + 20 * "a-long-name-of-a-function-"
 
 
-def listed(quota: Quota, name: str, value: float | None = 1000.0) -> ListedQuota:
+def quota_in_list(quota: Quota, name: str, value: float | None = 1000.0) -> ListedQuota:
     """Return a quota, as Service Quotas lists it."""
     return ListedQuota(quota, name, value, LimitSource.APPLIED, None, None, True, False)
 
@@ -42,17 +42,19 @@ def add_quotas(server: Server, service: str, number: int, name: str = "Name of a
     """Add a service code in use, with a number of quotas that no series watches."""
     known = server.known_quotas.setdefault((ACCOUNT, REGION), KnownQuotas())
     quotas = (Quota(service=service, code=f"L-{index:08X}") for index in range(number))
-    known.lists[service] = tuple(listed(quota, f"{name} {quota.code}") for quota in quotas)
+    known.lists[service] = tuple(quota_in_list(quota, f"{name} {quota.code}") for quota in quotas)
     known.in_use |= {service}
     return known
 
 
-def watch_concurrency(server: Server, zone: Zone = Zone.WITHIN, **seen: Any) -> None:
+def watch_concurrency(server: Server, zone: Zone = Zone.WITHIN, **options: Any) -> None:
     """Add the quota of concurrent executions, and a series that watches it."""
-    series = add(server.fleet, Key(ACCOUNT, REGION, "lambda", "account_concurrency", WHOLE_ACCOUNT), **seen)
+    series = add(
+        server.fleet, Key(ACCOUNT, REGION, "lambda", "account_concurrency", WHOLE_ACCOUNT), **options
+    )
     set_judgement(server.fleet, series, zone, 500.0)
     known = server.known_quotas.setdefault((ACCOUNT, REGION), KnownQuotas())
-    known.lists["lambda"] = (listed(CONCURRENCY, "Concurrent executions"),)
+    known.lists["lambda"] = (quota_in_list(CONCURRENCY, "Concurrent executions"),)
     known.in_use |= {"lambda"}
 
 

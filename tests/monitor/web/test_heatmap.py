@@ -13,11 +13,11 @@ from monitor.web.overview import count_zones
 from rules.band import Zone
 from tests.monitor.fleet.fleets import REGION, add, key, set_judgement
 
-Facts = list[tuple[Zone, float]]
-facts = st.lists(st.tuples(st.sampled_from(Zone), st.floats(0, 5000, width=32)), max_size=40)
+ZonesAndUsages = list[tuple[Zone, float]]
+zones_and_usages = st.lists(st.tuples(st.sampled_from(Zone), st.floats(0, 5000, width=32)), max_size=40)
 
 
-def snapshot_of(series: Facts, accounts: int = 3) -> Snapshot:
+def snapshot_of(series: ZonesAndUsages, accounts: int = 3) -> Snapshot:
     """Return a snapshot of series with these zones and usages, in several accounts."""
     fleet = Fleet()
     for number, (zone, usage) in enumerate(series):
@@ -25,15 +25,15 @@ def snapshot_of(series: Facts, accounts: int = 3) -> Snapshot:
     return Snapshot.of(fleet, {"0": "zero"})
 
 
-@given(facts)
-def test_each_zone_is_counted(series: Facts) -> None:
+@given(zones_and_usages)
+def test_each_zone_is_counted(series: ZonesAndUsages) -> None:
     snapshot = snapshot_of(series)
     counts = count_zones(snapshot, np.ones(snapshot.zone.size, np.bool_))
     assert counts == {zone: Counter(zone for zone, _ in series)[zone] for zone in Zone}
 
 
-@given(facts)
-def test_the_heatmap_shows_the_worst_zone_of_each_service_and_cell(series: Facts) -> None:
+@given(zones_and_usages)
+def test_the_heatmap_shows_the_worst_zone_of_each_service_and_cell(series: ZonesAndUsages) -> None:
     snapshot = snapshot_of(series)
     found = build_heatmap(snapshot, np.ones(snapshot.zone.size, np.bool_))
     shown = {
