@@ -1,6 +1,6 @@
-"""Calls of GetMetricData that the readers of several accounts share, where one account may read all of them.
+"""Calls of GetMetricData that one account makes for the readers of several accounts.
 
-Readers that poll at about the same time put their metrics into full calls.
+The requests of readers that poll at about the same time are combined into as few calls as possible.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ class SharingReader(Receiver, Protocol):
 
 @dataclass(eq=False, slots=True)
 class ReaderRequests:
-    """The requests of one reader. failures: the failures of its calls. done: set once all calls were made."""
+    """The requests of one reader. failures: of its calls. done: set once all calls for it were made."""
 
     reader: SharingReader
     requests: Sequence[MetricRequest]
@@ -35,7 +35,10 @@ class ReaderRequests:
 
 
 class SharedCalls:
-    """The calls that one account makes in a region for itself and other accounts. wait: see COMBINE_WAIT."""
+    """The calls that one account makes in a region for itself and other accounts.
+
+    wait: seconds that requests wait for the requests of other readers.
+    """
 
     def __init__(self, caller: MetricCaller, wait: float = COMBINE_WAIT) -> None:
         self.caller, self._wait = caller, wait
@@ -46,8 +49,8 @@ class SharedCalls:
         """Send the requests of a reader in calls shared with other readers, and return its failures.
 
         Each query has the id of the account that it is for. If a call for several accounts is rejected or
-        denied, each reader's requests are repeated in separate calls, so that one reader's
-        failure affects no other reader.
+        denied, each request is repeated in a call of its own, so that one reader's failure affects no other
+        reader.
         """
         entry = ReaderRequests(reader, requests)
         self._waiting.append(entry)
@@ -80,11 +83,11 @@ class SharedCalls:
             for entry, _ in parts:
                 entry.failures.append(failure_from(error, "GetMetricData"))
         else:
-            for n, failed in failures.items():
-                parts[n][0].failures.append(failed)
+            for part, failure in failures.items():
+                parts[part][0].failures.append(failure)
 
     async def _call_one_by_one(self, parts: Iterable[tuple[ReaderRequests, MetricRequest]]) -> None:
-        """Send each request in its own call, by which its reader finds the rejected metrics."""
+        """Have each request's reader send it in a call of its own, and find the rejected metrics."""
 
         async def call(entry: ReaderRequests, request: MetricRequest) -> None:
             entry.failures += await entry.reader.read_alone(self.caller, request)

@@ -1,6 +1,6 @@
 """The tags of a cell's resources, as labels of their series.
 
-The tags of all services are read at once, and only if the configuration uses tags. If they cannot be read,
+The tags of all services are read at once, and only if the configuration uses tags. If tags cannot be read,
 the labels stay as they were.
 """
 
@@ -16,7 +16,7 @@ from monitor.lib.text import replace_surrogates
 
 
 class TagLabels:
-    """The tags of a cell's resources. labels: the label of each tag that the configuration uses."""
+    """The tags of a cell's resources. labels: the label of each configured tag, by the tag's key."""
 
     def __init__(self, cell: Cell, labels: Mapping[str, str]) -> None:
         self._cell, self._labels = cell, labels
@@ -27,7 +27,7 @@ class TagLabels:
         return [collector for collector in collectors if collector.arns] if self._labels else []
 
     async def read(self, collectors: Iterable[Collector]) -> list[Failure]:
-        """Read the tags of the collectors' resources. On failure, return it; the tags stay unchanged."""
+        """Read the tags of the collectors' resources. Return a failure; it leaves the tags unchanged."""
         templates = [template for collector in collectors for template in collector.arns.values()]
         try:
             self._tags_by_arn = await tags.read(Scan(self._cell), templates, self._labels.keys())
@@ -35,23 +35,21 @@ class TagLabels:
             return [failure_from(error, "GetResources")]
         return []
 
-    def labels_of(self, collector: Collector, key: Key, observed: tags.Tags, before: tags.Tags) -> tags.Tags:
+    def labels_of(self, collector: Collector, key: Key, observed: tags.Tags, present: tags.Tags) -> tags.Tags:
         """Return the labels of a series that come from tags.
 
-        observed: the tags that its collector read. before: the present labels of the series, which it keeps
-        until tags were read once, such as after a reload.
+        observed: the tags that its collector read. present: the labels that the series has now; it keeps
+        them until this object has read tags for the first time, as a reload makes a new one.
         """
         if collector.arns and self._tags_by_arn is None:
-            return {label: before[label] for label in self._labels.values() if label in before}
-        tags_of_resource = {**self._by_arn(collector, key), **observed} if self._labels else {}
+            return {label: present[label] for label in self._labels.values() if label in present}
+        all_tags = {**self._tags_read_by_arn(collector, key), **observed} if self._labels else {}
         return {
-            label: replace_surrogates(tags_of_resource[tag])
-            for tag, label in self._labels.items()
-            if tag in tags_of_resource
+            label: replace_surrogates(all_tags[tag]) for tag, label in self._labels.items() if tag in all_tags
         }
 
-    def _by_arn(self, collector: Collector, key: Key) -> tags.Tags:
+    def _tags_read_by_arn(self, collector: Collector, key: Key) -> tags.Tags:
         """Return the tags of a resource, and the tags of the resources that it is a part of."""
-        known = self._tags_by_arn or {}
-        arns = tags.arns_of(collector, Scan(self._cell), key.subject) if known else ()
-        return {name: value for arn in arns for name, value in known.get(arn, {}).items()}
+        tags_by_arn = self._tags_by_arn or {}
+        arns = tags.arns_of(collector, Scan(self._cell), key.subject) if tags_by_arn else ()
+        return {tag: value for arn in arns for tag, value in tags_by_arn.get(arn, {}).items()}

@@ -11,17 +11,19 @@ class PollingTimings:
     """Intervals and time-outs in seconds.
 
     open_retry_interval: between attempts to open an account, or to list the accounts of an organization.
-    organization_interval: between lists of the accounts of an organization. min_listing_interval: the minimum
-    between such lists, as each denied call requests one. confirmation_delay: before a denied call is
-    repeated, as a single denial raises no alert. tags_timeout: how long the first poll of a cell waits for
-    the tags of its resources. others_timeout: how long a service that reads last waits for the first
-    inventories of all other services. first_polls_interval: between polls while a cell's first inventory
-    runs. quota_interval: between reads of a quota. quota_retry_interval: between attempts to read a quota
-    after a failure. link_interval: between lists of the accounts that are linked to a monitoring account.
+    organization_interval: between scheduled lists of the accounts of an organization.
+    min_listing_interval: the minimum between any two of these lists, as each denied call requests a list.
+    confirmation_delay: before a denied call is repeated, as a single denial raises no alert.
+    tags_timeout: how long the first poll of a cell waits for the tags of its resources.
+    others_timeout: how long a service that reads last waits for the first inventories of all other services.
+    first_polls_interval: between polls while a cell's first inventory runs.
+    quota_interval: between reads of a quota.
+    quota_retry_interval: between attempts to read a quota after a failure.
+    link_interval: between lists of the accounts that are linked to a monitoring account.
     combine_wait: how long the requests of an account wait for the requests of other accounts, to share calls.
-    stop_timeout: how long to wait for the loops of an account to end. region_interval: between checks whether
-    a region has been enabled. waiting_interval: between inventories of a service while some of its resources
-    wait for their turn to be read.
+    stop_timeout: how long to wait for the loops of an account to end.
+    region_interval: between checks whether a region has been enabled.
+    waiting_interval: between inventories of a service while some of its resources wait for their turn.
     """
 
     open_retry_interval: float = 60.0

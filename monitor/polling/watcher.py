@@ -77,7 +77,7 @@ def _is_offered(collector: Collector, cell: Cell) -> bool:
 
 
 def _collectors_of_scope(collectors: Sequence[Collector], scope: ServiceScope) -> list[Collector]:
-    """Return the collectors of a scope, and the collectors that read last."""
+    """Return the collectors of a scope, and the collectors that read last, whatever their scope is."""
     return [collector for collector in collectors if collector.reads_last or collector.scope is scope]
 
 
@@ -94,16 +94,22 @@ async def _is_region_enabled(cell: Cell) -> bool:
 class Watcher:
     """Watches all cells of a configuration, and writes their resources and metrics to one fleet.
 
-    inherited: the series that the previous watcher's inventories discovered. polled: set after each poll.
+    inherited: the series that the previous watcher's inventories discovered.
+    polled: set after each poll.
     clients: shared with a later watcher; None: the watcher has its own, and closes them when it ends.
-    alerting: see `Planner`. budget: charged by all cells, also after reloads; None: a budget of this watcher
-    alone. quota_calls: the number of calls that the first inventory of quotas may make in a cell. planner:
-    plans how often each metric is read. signals_off: ids of signals that are read only on request.
-    known_accounts: the accounts of organizations when last listed. members: the accounts of organizations.
-    cells: the cells of opened accounts. inaccessible_accounts: why an account could not be opened, by account
-    name. open_attempted: set after the first attempt to open an account, by account name. accounts: the
-    status of accounts, by name. linked: the accounts that are read through monitoring accounts. complete: set
-    once opening every account was attempted and every cell had its first full poll.
+    alerting: see `Planner`.
+    budget: charged by all cells, also after reloads; None: a budget of this watcher alone.
+    known_accounts: the accounts of organizations when last listed, also by an earlier process.
+    quota_calls: the number of calls that the first inventory of quotas may make in a cell.
+    cells: the watchers of all cells of opened accounts.
+    inaccessible_accounts: why an account could not be opened, by account name.
+    open_attempted: set after the first attempt to open an account, by account name.
+    accounts: the status of accounts, by name.
+    complete: set once opening every account was attempted and every cell had its first full poll.
+    linked: the accounts that are read through monitoring accounts.
+    planner: plans how often each metric is read.
+    signals_off: ids of signals that are read only on request.
+    members: the accounts of organizations.
     """
 
     config: Config
@@ -140,19 +146,21 @@ class Watcher:
         self._metric_services = MetricServices(self.registry.collectors)
         self.linked = LinkedAccounts(self)
         signals = self.config.signals
-        self._reduced = {
+        self._collectors_by_service = {
             collector.service: signals.without_unread_signals(collector, self.registry)
             for collector in self.registry.collectors
         }
-        self._read_services = {signal.service for signal in self.registry.signals if signals.includes(signal)}
+        self._services_with_signals = {
+            signal.service for signal in self.registry.signals if signals.includes(signal)
+        }
         self.signals_off = [signal.id for signal in self.config.signals_off(self.registry)]
-        self._entries = self.config.monitored_accounts(self.registry)
+        self._account_entries = self.config.monitored_accounts(self.registry)
         self.environment = AwsEnvironment(
             self.clients or ClientCache(), rates=call_rates(self.registry.collectors)
         )
         self.planner = Planner(self.fleet, self.config.intervals, self.alerting, self._configured_budget())
         self.open_attempted, self.accounts = {}, {}
-        for account in self._entries:
+        for account in self._account_entries:
             self.register(account)
         self.members = MemberAccounts(self)
 
@@ -187,7 +195,7 @@ class Watcher:
         return opened
 
     async def _open_cells(self, account: Account) -> tuple[list[Cell], Failure | None]:
-        """Return the cells of an account that are not watched yet, and the failure if there are none."""
+        """Return the cells of an account that are not watched yet; or none, and why it cannot be opened."""
         try:
             scopes = self.registry.scopes_of(account.services)
             cells = await open_cells(
@@ -216,20 +224,23 @@ class Watcher:
             for service in account.services
             if not excludes_all_of(self.config.exclude, location._replace(service=service), self.registry)
         }
-        services &= self._read_services
-        reduced = (self._reduced[collector.service] for collector in self.registry.collectors_of(services))
+        services &= self._services_with_signals
+        collectors = (
+            self._collectors_by_service[collector.service]
+            for collector in self.registry.collectors_of(services)
+        )
         return _collectors_of_scope(
-            [collector for collector in reduced if _is_offered(collector, cell)], cell.scope
+            [collector for collector in collectors if _is_offered(collector, cell)], cell.scope
         )
 
     def _record_access(self, name: str, cells: Sequence[Cell]) -> None:
         """Record how an attempt to open an account ended."""
-        before = self.accounts[name]
-        before.access.end(
+        status = self.accounts[name]
+        status.access.end(
             (self.inaccessible_accounts[name],) if name in self.inaccessible_accounts else (), time.time()
         )
         if cells:
-            self.accounts[name] = replace(before, account=cells[0].account)
+            self.accounts[name] = replace(status, account=cells[0].account)
 
     def _add_cell(self, account: Account, cell: Cell) -> CellWatcher:
         """Add a cell that is read with its account's own credentials, and return its watcher."""
@@ -268,7 +279,9 @@ class Watcher:
     def _may_share_calls(self, account_id: str) -> bool:
         """Return whether the metrics of an account may be requested together with other accounts'."""
         monitoring = {account for account, _ in self.linked.links}
-        return account_id in monitoring or any(entry.reads_linked(account_id) for entry in self._entries)
+        return account_id in monitoring or any(
+            entry.reads_linked(account_id) for entry in self._account_entries
+        )
 
     async def run_cell(self, watched: CellWatcher) -> None:
         """Run the watcher of a cell until cancelled; cells begin one after the other."""
@@ -325,7 +338,7 @@ class Watcher:
         """
         try:
             async with asyncio.TaskGroup() as tasks:
-                for account in self._entries:
+                for account in self._account_entries:
                     tasks.create_task(self.run_account(account))
                 self.members.start(tasks, self.telemetry)
                 await self._first_reads()
@@ -384,18 +397,18 @@ class Watcher:
         status = self.accounts[account_name(self.members.with_present_name(account))]
         regions = {*status.disabled_regions} - {region} | ({region} if is_disabled else set())
         self.accounts[status.name] = replace(status, disabled_regions=tuple(sorted(regions)))
-        how = "is not enabled: it is not read" if is_disabled else "has been enabled: it is read"
-        log.warning("account %s: %s %s", status.name, region, how)
+        change = "is not enabled: it is not read" if is_disabled else "has been enabled: it is read"
+        log.warning("account %s: %s %s", status.name, region, change)
 
     async def _watch_new_regions(self, account: Account, loops: asyncio.TaskGroup) -> None:
         """Check at long intervals for newly enabled regions, and watch them."""
-        known, ticks = {*self.cells}, self._region_schedule(account_name(account)).ticks()
+        watched_keys, ticks = {*self.cells}, self._region_schedule(account_name(account)).ticks()
         await anext(ticks)  # the immediate tick: the account has just been opened
         async for _ in ticks:
             cells, _ = await self._open_cells(account)
             for cell in cells:
-                if cell.key not in known:
-                    known.add(cell.key)
+                if cell.key not in watched_keys:
+                    watched_keys.add(cell.key)
                     loops.create_task(
                         self._watch_while_enabled(
                             account, self._add_cell(self.members.with_present_name(account), cell)
@@ -403,7 +416,7 @@ class Watcher:
                     )
 
     async def open_all(self) -> Mapping[CellWatcher, Account]:
-        """Open every account once, also of organizations; return their cells, each with its account."""
+        """Open every account once, including those of organizations; return each cell with its account."""
         await self.members.read()
         accounts = [*self.config.monitored_accounts(self.registry), *self.members.accounts]
         cells = await asyncio.gather(*map(self.open_account, accounts))
@@ -414,10 +427,10 @@ class Watcher:
 
         report: called with the number of finished steps and the number of all steps.
         """
-        entries = await self.open_all()
+        accounts = await self.open_all()
         await asyncio.gather(*(link.read() for link in self.linked.links.values()))
-        opened = [*entries, *(cell for link in self.linked.links.values() for cell in link.cells())]
-        steps, done = (2 if with_polls else 1) * len(opened), 0
+        cells = [*accounts, *(cell for link in self.linked.links.values() for cell in link.cells())]
+        steps, done = (2 if with_polls else 1) * len(cells), 0
 
         def count_step() -> None:
             nonlocal done
@@ -433,10 +446,10 @@ class Watcher:
             await cell.run_poll()
             count_step()
 
-        await asyncio.gather(*map(run_inventory, opened))
+        await asyncio.gather(*map(run_inventory, cells))
         if with_polls:
-            await asyncio.gather(*map(run_poll, opened))  # concurrently, as cells share calls
-        for cell, account in entries.items():
+            await asyncio.gather(*map(run_poll, cells))  # concurrently, as cells share calls
+        for cell, account in accounts.items():
             if cell.cell.region_check.disabled.is_set():
                 await self._skip(account, cell)
 
@@ -456,16 +469,18 @@ class Watcher:
 
     def pending(self) -> list[str]:
         """Return the accounts that were not opened and the services that were not read yet, as texts."""
-        accounts = self.members.pending()
-        accounts += [f"account {name}" for name, done in self.open_attempted.items() if not done.is_set()]
+        unopened = self.members.pending()
+        unopened += [
+            f"account {name}" for name, attempted in self.open_attempted.items() if not attempted.is_set()
+        ]
         links = self.linked.links.items()
-        accounts += [f"accounts linked to {'/'.join(key)}" for key, link in links if not link.is_known]
+        unopened += [f"accounts linked to {'/'.join(key)}" for key, link in links if not link.is_known]
         cells = [(key, cell.pending) for key, cell in self.cells.items()]
         unread = [f"{'/'.join(key)} ({', '.join(services)})" for key, services in cells if services]
-        return accounts + unread
+        return unopened + unread
 
     def may_discover(self, cell: CellKey, service: str) -> bool:
-        """Return true until the first inventory of a service of a cell has ended."""
+        """Return whether the first inventory of a service of a cell has not ended yet."""
         if watched := self.cells.get(cell):
             return watched.may_discover(service)
         all_opened = all(attempted.is_set() for attempted in self.open_attempted.values())
@@ -478,19 +493,23 @@ class Watcher:
             await self.environment.clients.aclose()
 
     def failures(self) -> Iterator[tuple[Location, Failure]]:
-        """Yield the failures of the last inventories and polls with locations; a poll has no service."""
-        for name, failed in self.inaccessible_accounts.items():
-            yield Location(self.accounts[name].account, name), failed
-        for entry in self.accounts.values():
-            for region in entry.disabled_regions:
+        """Yield the present failures, each with its location, which has no service for a failed poll.
+
+        They are those to open an account, regions that are not enabled, and those of the last inventories
+        and polls.
+        """
+        for name, failure in self.inaccessible_accounts.items():
+            yield Location(self.accounts[name].account, name), failure
+        for account_status in self.accounts.values():
+            for region in account_status.disabled_regions:
                 disabled = failure_from(RegionDisabledError(region=region))
-                yield Location(entry.account, entry.name, region), disabled
+                yield Location(account_status.account, account_status.name, region), disabled
         for (account, region), cell in self.cells.items():
             location = Location(account, cell.inventory.account_name, region)
             link = self.linked.links.get((account, region))
             links = {LINKS: link.status} if link else {}
             for service, status in {**cell.statuses, "": cell.poll_status, **links}.items():
-                yield from ((location._replace(service=service), failed) for failed in status.failures)
+                yield from ((location._replace(service=service), failure) for failure in status.failures)
 
     def sentences(self) -> list[str]:
         """Return the failures as sentences, each once, as several reads may fail in the same way."""

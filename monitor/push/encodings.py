@@ -39,10 +39,15 @@ class MessageWriter(Protocol):
 class Encoding:
     """A push protocol.
 
-    encode_label: encodes one label for the writer's `LabelEncoder`. encode_points: encodes samples, all to
-    the same size. compress: compresses the message. is_retryable: returns whether a request with this status
-    may succeed later. advice: log text by status. required_header: a 2xx response without this header is a
-    failure, as a receiver of remote write 1.0 may read a request of 2.0 as empty.
+    encode_label: encodes one label for the writer's `LabelEncoder`.
+    writer: the class that writes the message of a request.
+    encode_points: encodes samples, each to the same number of bytes.
+    compress: compresses the message.
+    headers: the headers of a request.
+    is_retryable: returns whether a request may succeed later, after a response with this status.
+    advice: what the log advises, by the status of the response.
+    required_header: a 2xx response without this header is a failure, as a receiver of remote write 1.0 may
+    take a request of 2.0 for an empty one.
     """
 
     encode_label: EncodeLabel

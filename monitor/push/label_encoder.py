@@ -29,7 +29,7 @@ def _sorted(labels: Iterable[tuple[str, str]]) -> Labels:
 
 
 class LabelEncoder:
-    """Encodes the labels of samples. Caches the labels that all samples of a series share."""
+    """Encodes the labels of samples. Caches the encoded labels that all samples of a series share."""
 
     def __init__(self, encode_label: EncodeLabel) -> None:
         self._encode_label = encode_label
@@ -40,13 +40,14 @@ class LabelEncoder:
         """Return `sorted_labels` without `__name__`, encoded."""
         cached = self._series.get(series.slot)
         if cached is None or cached[0] is not series:
-            identity, tags = (
+            cached = self._series[series.slot] = (
+                series,
                 self._encode(_sorted(_identity(series))),
                 self._encode(_sorted(tag_labels(series))),
             )
-            cached = self._series[series.slot] = series, identity, tags
-        before, after = self._around_tags(family.labels(series))
-        return cached[1] + before + cached[2] + after
+        _, identity, tags = cached
+        before_tags, after_tags = self._around_tags(family.labels(series))
+        return identity + before_tags + tags + after_tags
 
     def _encode_around_tags(self, labels: Labels) -> tuple[bytes, bytes]:
         """Encode the labels that sort before tags, and the labels that sort after tags."""

@@ -30,7 +30,7 @@ POINT: Final = np.dtype([("time tag", "V1"), ("time", "<u8"), ("value tag", "V1"
 
 
 def encode_points(minutes: Ints, values: npt.NDArray[np.float64]) -> npt.NDArray[np.void]:
-    """Encode time and value of NumberDataPoints, with their tags."""
+    """Encode time and value of NumberDataPoints, each after its protobuf tag."""
     encoded = np.empty(minutes.size, POINT)
     encoded["time tag"], encoded["time"] = np.void(TIME), minutes.astype(np.uint64) * np.uint64(NS_PER_MINUTE)
     encoded["value tag"], encoded["value"] = np.void(VALUE), values
@@ -60,10 +60,10 @@ class OtlpWriter:
         """See `MessageWriter.add`."""
         attributes = self._labels.encode(family, series)
         size = len(attributes) + POINT.itemsize
-        head, parts = DATA_POINT + varint(size) + attributes, self._points.setdefault(family.name, [])
+        head, encoded = DATA_POINT + varint(size) + attributes, self._points.setdefault(family.name, [])
         self._help[family.name] = family.help
         for start in range(0, len(points), POINT.itemsize):
-            parts += head, points[start : start + POINT.itemsize]
+            encoded += head, points[start : start + POINT.itemsize]
             self.size += len(head) + POINT.itemsize
 
     def message(self) -> bytes:

@@ -1,4 +1,4 @@
-"""Selects the samples to queue next: new minutes, each once and in order, then revised samples.
+"""Selects the samples to queue next: those of new minutes, each once and in order; then revised samples.
 
 A time series database that rejects samples out of order does so per series. It also rejects any sample
 that is an hour older than the newest sample of all series (Prometheus: half of a chunk's range). So samples
@@ -21,7 +21,7 @@ from monitor.push.watermarks import CHUNK_SIZE, SOURCE_COUNT, Watermarks
 from rules.band import Zone
 
 SLICE_MINUTES: Final = 30
-LATE_MINUTES: Final = 30  # older late or revised samples are not sent
+LATE_MINUTES: Final = 30  # late or revised samples are sent if they are not older than this
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class SampleBatch:
 
 
 class PendingSamples:
-    """The samples of a fleet that are beyond the watermarks of a receiver. Examines the fleet once."""
+    """The samples of a fleet that are not queued for a receiver, as far as known when this object is made."""
 
     def __init__(self, fleet: Fleet, watermarks: Watermarks) -> None:
         self._fleet, self._watermarks = fleet, watermarks
@@ -76,7 +76,7 @@ class PendingSamples:
         queued_before, last = queued, self._newest[:, changed]
         if revised:
             queued_before, last = queued - watermarks.late_minutes, queued - 1
-        # The pending minutes within the slice: first by source and slot, then by slot for either source.
+        # The first and last pending minute within the slice: of each source, then of both sources together.
         first, last = np.maximum(queued_before + 1, minutes.start), np.minimum(last, minutes.stop - 1)
         first = np.where(first <= last, first, minutes.stop).min(axis=0)
         last = last.max(axis=0)
@@ -106,8 +106,8 @@ class PendingSamples:
         """
         late, minutes = self._watermarks.late_minutes, snapshot.minute
         in_window = (minutes > queued - late) & (minutes < queued)
-        values, before = _values(snapshot), self._watermarks.last_values[:, slots, minutes % late]
-        differs: Flags = np.isfinite(values) & (values != before)
+        values, queued_values = _values(snapshot), self._watermarks.last_values[:, slots, minutes % late]
+        differs: Flags = np.isfinite(values) & (values != queued_values)
         return in_window & differs
 
     def mark_queued(self, batch: SampleBatch, queued_through: Ints) -> None:
@@ -122,16 +122,16 @@ class PendingSamples:
 
 
 def _values(snapshot: Snapshot) -> Floats:
-    """Return the values that are compared to find revised samples, by kind.
+    """Return the values that are compared to find revised samples, [kind, sample].
 
-    A changed band may change the zone, and so revises a sample.
+    The zone is compared, too: a changed band may change it, which revises the sample.
     """
     zone = np.where(snapshot.zone >= Zone.BELOW, snapshot.zone, NAN)
     return np.stack([snapshot.usage, snapshot.saturation, zone.astype(np.float32)])
 
 
 def expand_ranges(slots: Ints, first: Ints, last: Ints) -> tuple[Ints, Ints]:
-    """Return each slot with every minute from its first to its last, as two columns."""
+    """Return each slot with every minute from its first to its last: the slots, and the minutes."""
     counts = last - first + 1
     offsets = np.cumsum(counts) - counts
     minutes = np.arange(counts.sum()) - np.repeat(offsets - first, counts)

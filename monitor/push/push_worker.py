@@ -34,7 +34,7 @@ MEGABYTE: Final = 1_000_000
 class PushContext:
     """The objects that all workers share.
 
-    now: returns epoch seconds. random: returns a number from 0 to 1. sleep: waits for seconds.
+    now: returns epoch seconds. random: returns a number from 0 to 1. sleep: waits for a number of seconds.
     """
 
     fleet: Fleet
@@ -58,7 +58,7 @@ class PushWorker:
         self._encoding = ENCODINGS[config.protocol]
         self._labels = LabelEncoder(self._encoding.encode_label)
         self._watermarks: Watermarks | None = None
-        self._oldest: QueuedRequest | None = None  # the request that is being sent
+        self._oldest: QueuedRequest | None = None  # the oldest queued request, which is being sent
         self._failures = 0  # failed attempts to send the oldest request
         self._logged_reason = ""  # reason of the last logged drop; empty after an accepted request
 
@@ -124,14 +124,17 @@ class PushWorker:
             return
         rows = watermarks.rows_by_chunk(batch.chunk, queued_through)
         max_bytes = self.config.queue_megabytes * MEGABYTE
-        pushed = PushBatch(self.config.protocol, requests, rows)
-        dropped = await self._context.queue.append(self.name, pushed, max_bytes)
+        push_batch = PushBatch(self.config.protocol, requests, rows)
+        dropped_samples = await self._context.queue.append(self.name, push_batch, max_bytes)
         pending.mark_queued(batch, queued_through)
-        self._count_dropped("queue_full", dropped, "its queue is full")
+        self._count_dropped("queue_full", dropped_samples, "its queue is full")
         self._appended.set()
 
     def _count_dropped(self, reason: str, samples: int, sentence: str) -> None:
-        """Count dropped samples; log only the first of successive drops for the same reason."""
+        """Count dropped samples; log only the first of successive drops for the same reason.
+
+        reason: the label of the exported counter. sentence: the reason in the log.
+        """
         if not samples:
             return
         self._context.telemetry.dropped.labels(self.name, reason).inc(samples)
@@ -166,7 +169,7 @@ class PushWorker:
         self._complete(queued, result)
 
     async def _back_off(self, result: DeliveryResult) -> None:
-        """Sleep exponentially longer after each failure, with jitter, and at least for Retry-After."""
+        """Sleep: exponentially longer after each failure, with jitter, but not less than Retry-After."""
         if not self._failures:
             log.warning("push %s: request failed, retrying: %s", self.name, result.sentence)
         max_wait = min(MAX_BACKOFF, MIN_BACKOFF * math.exp2(min(self._failures, 30)))

@@ -41,7 +41,7 @@ POINT_HEAD: Final = SAMPLE + varint(POINT.itemsize - 2) + VALUE
 
 
 def encode_points(minutes: Ints, values: npt.NDArray[np.float64]) -> npt.NDArray[np.void]:
-    """Encode samples as fields of a TimeSeries."""
+    """Encode each sample as a field of a TimeSeries."""
     encoded = np.empty(minutes.size, POINT)
     encoded["head"], encoded["value"], encoded["tag"] = np.void(POINT_HEAD), values, np.void(TIME)
     shifts = np.arange(0, 7 * TIME_BYTES, 7)
@@ -91,7 +91,7 @@ class RemoteWrite2Writer:
 
     def add(self, family: Family, series: Series, points: memoryview) -> None:
         """See `MessageWriter.add`."""
-        refs = b"".join(self._ref(symbol) for pair in sorted_labels(family, series) for symbol in pair)
+        refs = b"".join(self._ref(symbol) for label in sorted_labels(family, series) for symbol in label)
         metadata = GAUGE + HELP + self._ref(family.help)
         head, tail = field(REFS, refs), field(METADATA, metadata)
         size = len(head) + len(points) + len(tail)
@@ -99,6 +99,7 @@ class RemoteWrite2Writer:
         self.size += size
 
     def _ref(self, symbol: str) -> bytes:
+        """Return the encoded number of a text, which is added to the request if it is new."""
         if symbol not in self._symbols:
             self._symbols[symbol] = varint(len(self._symbols))
             self.size += len(symbol)

@@ -23,12 +23,12 @@ Indices = npt.NDArray[np.intp]
 
 
 def shortest_decimals(values: npt.NDArray[Any]) -> Doubles:
-    """Return the numbers that the exposition shows: the shortest decimals that round to `values`."""
+    """Return float32 values as the numbers that the exposition shows: the shortest decimals equal to them."""
     return np.array(orjson.loads(orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY)), np.float64)
 
 
 class RequestBatcher:
-    """Writes samples into requests, one request after the other."""
+    """Writes samples into requests. The number of samples and the size of each request are bounded."""
 
     def __init__(self, encoding: Encoding, labels: LabelEncoder) -> None:
         self._encoding, self._labels = encoding, labels
@@ -48,12 +48,13 @@ class RequestBatcher:
         ids, minutes = snapshot.id[selected], snapshot.minute[selected]
         encoded = self._encoding.encode_points(minutes, shortest_decimals(values))
         points, width = memoryview(encoded.tobytes()), encoded.itemsize
-        # A run of one series starts where the id differs from the one before; ~id differs from any id.
+        # A run of one series starts where the id differs from the id before; before the first id stands its
+        # complement, which differs from it.
         starts = np.flatnonzero(np.diff(ids, prepend=~ids[:1]))
         ends = np.append(starts[1:], ids.size)
         series_of_run = snapshot.series[selected[starts]]
-        runs = series_of_run, starts.tolist(), ends.tolist(), minutes[ends - 1].tolist()
-        for series, start, end, newest in zip(*runs, strict=True):
+        columns = series_of_run, starts.tolist(), ends.tolist(), minutes[ends - 1].tolist()
+        for series, start, end, newest in zip(*columns, strict=True):
             if self._samples + end - start > MAX_SAMPLES or self._writer.size >= FULL_BYTES:
                 yield from self.finish()
             self._writer.add(family, series, points[start * width : end * width])
@@ -71,7 +72,9 @@ class RequestBatcher:
 def build_requests(
     batch: SampleBatch, encoding: Encoding, labels: LabelEncoder
 ) -> tuple[list[PushRequest], Ints]:
-    """Return the requests of a batch, and the watermarks of its chunk once they are queued, [kind, slot].
+    """Return the requests of a batch, and the watermarks of its chunk after its requests are queued.
+
+    The watermarks are the newest minute queued, [kind, slot].
 
     May run in any thread, but threads must not share `labels` at the same time.
     """

@@ -20,7 +20,7 @@ from monitor.fleet.snapshot import Snapshot
 
 
 class SampleKind(IntEnum):
-    """The data that a family needs for a sample: usage, throttling or either."""
+    """The data without which a family has no sample: usage, throttled demand, or at least one of them."""
 
     USAGE = 0
     THROTTLED = 1
@@ -42,7 +42,7 @@ PUSHED_FAMILIES: Final = [
 
 
 def newest_minutes(fleet: Fleet) -> Ints:
-    """Return the newest minutes of usage and of throttling that can be pushed, [source, slot]."""
+    """Return the newest minute that can be pushed, of usage and of throttled demand, [source, slot]."""
     sources = (fleet.usages, fleet.throttled)
     newest = np.full((len(sources), fleet.size), NEVER, np.int32)
     for source, formulas in enumerate(sources):
@@ -52,10 +52,10 @@ def newest_minutes(fleet: Fleet) -> Ints:
 
 
 def _newest_complete(block: Block, rings: Rings) -> Ints:
-    """Return, for each series, the newest complete minute that has no gap before it that a poll may fill.
+    """Return, for each series, the newest minute before which no poll may fill a gap.
 
-    So a receiver gets each minute once and in order. As CloudWatch may never publish a missing point, a
-    minute counts as complete after PROVISIONAL_FOR minutes.
+    So a receiver gets each minute once and in order. As CloudWatch may never publish a missing point, no
+    gap is waited for longer than PROVISIONAL_FOR minutes.
     """
     newest, complete = block.newest_minutes(rings), block.complete_through(rings)
     has_gap = (complete < newest) & (newest - complete <= PROVISIONAL_FOR)
@@ -67,8 +67,8 @@ def samples_at(fleet: Fleet, slots: Ints, minutes: Ints, newest: Ints) -> Snapsh
     """Return a sample for each pair of slot and minute. newest: the result of `newest_minutes` for the slots.
 
     The limit is the one in force in the minute, if known (`monitor.fleet.limit_history`); the band is the
-    current one. Without usage, the limit is missing, too. A sample that cannot be judged has
-    the zone stale, as it has no utilization.
+    present one. Without usage, the limit is missing, too. A sample that cannot be judged, as it has no
+    utilization, has the zone `stale`.
     """
     judged = fleet.judged_at(slots, minutes)
     judged.clear(usage=minutes > newest[SampleKind.USAGE], throttled=minutes > newest[SampleKind.THROTTLED])

@@ -168,5 +168,5 @@ class PushConfig(ConfigModel):
 
 
 def duplicate_names(push: Sequence[PushConfig]) -> Iterator[Problem]:
-    """Yield a problem for each name that several receivers have; a name identifies a queue."""
+    """Yield a problem for each receiver whose name an earlier one has, as a name identifies a queue."""
     return duplicate_values(("push",), "name", [receiver.name for receiver in push])

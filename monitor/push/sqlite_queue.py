@@ -75,8 +75,8 @@ log = logging.getLogger(__name__)
 class SqliteQueueStore:
     """A PushQueueStore in a file. The file is opened on first use, and again after a failure.
 
-    now: returns epoch seconds. A file that is corrupt or has another schema is renamed, and the next call
-    creates a new one.
+    A file that is corrupt or has another schema is renamed, and the next call creates a new file. now:
+    returns epoch seconds.
     """
 
     def __init__(self, path: Path, now: Callable[[], float] = time.time) -> None:
@@ -95,16 +95,18 @@ class SqliteQueueStore:
         rows = [(*queued, request.samples, request.newest, request.body) for request in batch.requests]
         chunks = [(receiver, chunk, series.tobytes()) for chunk, series in batch.watermarks.items()]
         with self._transaction() as connection:
-            before = self.sizes.get(receiver, QueueSize())
+            old_size = self.sizes.get(receiver, QueueSize())
             connection.executemany(INSERT_REQUEST, rows)
             connection.executemany("REPLACE INTO watermark VALUES (?, ?, ?)", chunks)
-            size = before.bytes + sum(len(row[-1]) for row in rows)
+            size = old_size.bytes + sum(len(row[-1]) for row in rows)
             candidates = connection.execute(SELECT_ALL_BUT_FIRST, (receiver,))
             dropped = list(oldest_beyond(candidates, size - max_bytes))
             connection.executemany("DELETE FROM request WHERE id = ?", [(id_,) for id_, _, _ in dropped])
         dropped_samples = sum(samples for _, samples, _ in dropped)
-        samples = before.samples + sum(row[3] for row in rows) - dropped_samples
-        self.sizes[receiver] = QueueSize(samples, size - sum(freed for _, _, freed in dropped))
+        samples = old_size.samples + sum(row[3] for row in rows) - dropped_samples
+        self.sizes[receiver] = QueueSize(
+            samples, size - sum(dropped_bytes for _, _, dropped_bytes in dropped)
+        )
         return dropped_samples
 
     def first(self, receiver: str) -> QueuedRequest | None:
@@ -122,10 +124,8 @@ class SqliteQueueStore:
         with self._transaction() as connection:
             removed = connection.execute("DELETE FROM request WHERE id = ?", (queued.id,)).rowcount
         if removed:
-            before, request = self.sizes[receiver], queued.request
-            self.sizes[receiver] = QueueSize(
-                before.samples - request.samples, before.bytes - len(request.body)
-            )
+            size, request = self.sizes[receiver], queued.request
+            self.sizes[receiver] = QueueSize(size.samples - request.samples, size.bytes - len(request.body))
 
     def load_watermarks(self, receiver: str) -> WatermarkRows:
         """See `PushQueueStore.load_watermarks`."""
@@ -143,12 +143,12 @@ class SqliteQueueStore:
         if self._connection is None and not os.path.lexists(self.path):
             return {}
         with self._transaction() as connection:
-            others = {stored for (stored,) in connection.execute(SELECT_RECEIVERS)} - set(receivers)
+            deleted = {stored for (stored,) in connection.execute(SELECT_RECEIVERS)} - set(receivers)
             for table in ("request", "watermark"):
                 connection.executemany(
-                    f"DELETE FROM {table} WHERE receiver = ?", [(other,) for other in others]
+                    f"DELETE FROM {table} WHERE receiver = ?", [(receiver,) for receiver in deleted]
                 )
-        return {other: self.sizes.pop(other, QueueSize()).samples for other in others}
+        return {receiver: self.sizes.pop(receiver, QueueSize()).samples for receiver in deleted}
 
     def close(self) -> None:
         """Close the file. Raises nothing: SQLite repeats a failed checkpoint when the file is next opened."""
@@ -160,7 +160,7 @@ class SqliteQueueStore:
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            ensure_private_file(self.path)  # its OSErrors say more than SQLite's "disk I/O error"
+            ensure_private_file(self.path)  # raises OSErrors that say more than SQLite's "disk I/O error"
             make_private(self.path.with_name(self.path.name + "-wal"))
             self._connection = sqlite3.connect(
                 self.path, isolation_level=None, check_same_thread=False, timeout=1
@@ -205,9 +205,9 @@ class SqliteQueueStore:
                 self.path.with_name(self.path.name + suffix).rename(self.path.with_name(new_name + suffix))
 
 
-def oldest_beyond(oldest: Iterable[StoredSize], excess: int) -> Iterator[StoredSize]:
-    """Yield the oldest requests until their sizes add up to at least `excess` bytes."""
-    for request in oldest if excess > 0 else ():
+def oldest_beyond(requests: Iterable[StoredSize], excess: int) -> Iterator[StoredSize]:
+    """Yield requests, which begin with the oldest, until their sizes add up to at least `excess` bytes."""
+    for request in requests if excess > 0 else ():
         yield request
         excess -= request[2]
         if excess <= 0:

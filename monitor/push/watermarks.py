@@ -1,4 +1,4 @@
-"""Watermarks: the newest minute of each series whose samples are queued for one receiver."""
+"""Watermarks of a receiver: for each series, the newest minute whose samples have been queued."""
 
 from typing import Final
 
@@ -13,7 +13,7 @@ from monitor.push.samples import SampleKind
 
 WATERMARK_DTYPE: Final = np.dtype([("id", "<u8"), ("minutes", "<i4", len(SampleKind))])
 WatermarkRows = npt.NDArray[np.void]
-SOURCE_COUNT: Final = 2  # usage and throttling, the kinds of samples that Headroom reads and does not derive
+SOURCE_COUNT: Final = 2  # usage and throttled demand, the kinds of samples that are read and not derived
 CHUNK_SIZE: Final = 2048  # slots examined and saved at once; bounds how long the event loop is blocked
 DEPARTED_CHUNK: Final = -1  # the chunk number for the rows of series that have no slot
 
@@ -32,16 +32,17 @@ def merge_rows(rows: WatermarkRows) -> WatermarkRows:
 class Watermarks:
     """The watermarks of all series, in columns by slot of the fleet.
 
-    ids: the id of the series in each slot. queued_through: the newest queued minute, [kind, slot].
-    examined_through: the newest minute of usage and of throttling when the series was last examined,
-    [source, slot]. last_values: the queued values of the last `late_minutes`, which are compared with new
-    values to find revised samples, [kind, slot, minute % late_minutes]. late_minutes: for how many minutes
-    revised samples are sent; 0 if they are not sent. has_departed: true if a series left its slot since the
-    watermarks were last saved.
+    late_minutes: up to which age in minutes revised samples are sent; 0 if they are not sent.
+    has_departed: true if a series left its slot since the watermarks were last saved.
+    ids: the id of the series in each slot; 0 for none.
+    queued_through: the newest queued minute, [kind, slot].
+    examined_through: the newest minute of each source when the series was last examined, [source, slot].
+    last_values: the queued values of the last `late_minutes`, which are compared with new values to find
+    revised samples, [kind, slot, minute % late_minutes].
     """
 
     def __init__(self, departed: WatermarkRows, late_minutes: int) -> None:
-        """departed: the watermarks of series that have no slot yet."""
+        """departed: the saved watermarks of series that have no slot (yet)."""
         self.late_minutes, self._departed, self.has_departed = late_minutes, merge_rows(departed), False
         self.ids: Ids = np.empty(0, np.uint64)
         self.queued_through: Ints = np.empty((len(SampleKind), 0), np.int32)
@@ -72,11 +73,12 @@ class Watermarks:
             self.last_values = np.concatenate([self.last_values, unknown], axis=1)
 
     def _departed_minutes(self, ids: Ids) -> Ints:
+        """Return the watermarks of series without a slot, [kind, series]; NEVER if there are none."""
         minutes = np.full((len(SampleKind), ids.size), NEVER, np.int32)
         if self._departed.size:
-            nearest = np.minimum(np.searchsorted(self._departed["id"], ids), self._departed.size - 1)
-            same = self._departed["id"][nearest] == ids
-            minutes[:, same] = self._departed["minutes"][nearest[same]].T
+            rows = np.minimum(np.searchsorted(self._departed["id"], ids), self._departed.size - 1)
+            is_known = self._departed["id"][rows] == ids
+            minutes[:, is_known] = self._departed["minutes"][rows[is_known]].T
         return minutes
 
     def _rows(self, slots: npt.NDArray[np.intp] | slice, queued_through: Ints) -> WatermarkRows:

@@ -31,7 +31,7 @@ from monitor.quotas.wanted import RequestRefusedError, UnknownQuotaError, Wanted
 from rules.limits import LimitSource
 
 (REQUEST_ACTION,) = ACTIONS  # the IAM action of a request
-# Errors by which AWS rejects a request, in contrast to a failed call.
+# Errors by which AWS rejects a request. With any other error, the call failed.
 REJECTIONS = (
     "IllegalArgumentException",
     "InvalidResourceStateException",
@@ -46,7 +46,9 @@ class QuotaCallError(HeadroomError):
 
 @dataclass(frozen=True, slots=True)
 class PresentQuota:
-    """A quota as Service Quotas returns it. value: in AWS's unit. source: where the value comes from.
+    """A quota as Service Quotas returns it.
+
+    value: in the quota's unit. source: whether the value is applied to the account or AWS's default.
 
     level: the level, account or resource, at which AWS increases the quota; empty if only accounts have it.
     """
@@ -105,11 +107,11 @@ async def prepare_increase(cell: Cell, wanted: WantedQuota, desired: float, arn:
     arn: the ARN of the resource; empty for the account. Raises RequestRefusedError, UnknownQuotaError and
     QuotaCallError.
     """
-    present = await _present(cell, wanted, arn)
+    present = await _read_present(cell, wanted, arn)
     home = Scan(cell).home_region
     if present.is_global and cell.region != home:
         cell = cell.in_region(home)
-        present = await _present(cell, wanted, arn)
+        present = await _read_present(cell, wanted, arn)
     increase = QuotaIncrease(wanted, cell.region, arn, desired, present)
     _check_level(increase)
     with _explained_errors(wanted):
@@ -133,18 +135,18 @@ async def send_increase(cell: Cell, increase: QuotaIncrease) -> str:
     Raises RequestRefusedError if AWS does not accept the request, and QuotaCallError if the call failed.
     """
     # A repeated call would be a second request.
-    without_retries = replace(cell.in_region(increase.region), max_attempts=1)
+    cell_without_retries = replace(cell.in_region(increase.region), max_attempts=1)
     with _explained_errors(increase.wanted):
-        response = await without_retries.call("service-quotas", REQUEST_OPERATION, **increase.params)
+        response = await cell_without_retries.call("service-quotas", REQUEST_OPERATION, **increase.params)
     wanted = increase.wanted
-    request = request_from(response.get("RequestedQuota"), without_retries.clock.now())
+    request = request_from(response.get("RequestedQuota"), cell_without_retries.clock.now())
     accepted = f"AWS has accepted the request for {wanted.text(increase.desired)}."
     return _quota_prefix(wanted, increase.present) + (
         request.sentence(wanted.text, None) if request else accepted
     )
 
 
-async def _present(cell: Cell, wanted: WantedQuota, arn: str) -> PresentQuota:
+async def _read_present(cell: Cell, wanted: WantedQuota, arn: str) -> PresentQuota:
     with _explained_errors(wanted):
         source, description = await read_description(Scan(cell), wanted.quota, arn)
         return PresentQuota(

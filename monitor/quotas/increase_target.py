@@ -25,30 +25,34 @@ def choose_account(
 ) -> Account:
     """Return the account with this name or id; without a name, the only account. Raises UnknownQuotaError.
 
-    An account of an organization is found by its id only, as its name is not requested from AWS. An account
-    without a role has no id before AWS was called, so any id matches it.
+    An account of an organization is found only by its id, as its name is not requested from AWS. The id of
+    an account without a role is not known before AWS is called, so that any id matches it.
     """
     if not name and len(accounts) == 1 and not organizations:
         return accounts[0]
-    chosen = [account for account in accounts if name in (account.name, account.id)]
+    candidates = [account for account in accounts if name in (account.name, account.id)]
     is_id = bool(ACCOUNT_ID.fullmatch(name))
-    members = [organization for organization in organizations if is_id and organization.includes(name, name)]
-    if members:
-        regions = [region for region in members[0].regions if region != ALL_REGIONS]
-        chosen.append(members[0].member(name, name, partition_of((regions or [""])[0]).name, is_own=False))
-    chosen += [account for account in accounts if is_id and not account.id]
-    if name and chosen:
-        return chosen[0]
+    containing = [
+        organization for organization in organizations if is_id and organization.includes(name, name)
+    ]
+    if containing:
+        regions = [region for region in containing[0].regions if region != ALL_REGIONS]
+        partition = partition_of((regions or [""])[0]).name
+        candidates.append(containing[0].member(name, name, partition, is_own=False))
+    candidates += [account for account in accounts if is_id and not account.id]
+    if name and candidates:
+        return candidates[0]
     names = [*map(account_name, accounts)]
-    known = [*names, *(["the id of an account of the organization"] if organizations else ())]
+    choices = [*names, *(["the id of an account of the organization"] if organizations else ())]
     hint = suggestion(name, names) if name else ""
-    raise UnknownQuotaError(f"expected --account, one of {', '.join(known)}; found {name or 'none'}{hint}")
+    raise UnknownQuotaError(f"expected --account, one of {', '.join(choices)}; found {name or 'none'}{hint}")
 
 
 def in_one_region(account: Account, region: str, wanted: WantedQuota, registry: Registry) -> Account:
     """Return the account with one region only: the given region, or the account's only region.
 
-    Quotas of a global service are in the home region of the partition. Raises UnknownQuotaError.
+    Without a given region, the quotas of a global service are in the home region of the partition. Raises
+    UnknownQuotaError.
     """
     regions = account.regions
     is_global = wanted.signal and registry.scope_of(wanted.signal.service) is ServiceScope.GLOBAL

@@ -13,7 +13,7 @@ from rules.signals import QUOTA_CODE, LimitKind, Quota, Signal
 from rules.units import COUNT, UnitKind
 
 MAX_AMOUNT = 1e15  # the largest value of a quota; a double holds every whole number up to it
-# Each kind of limit that no request to Service Quotas increases, as the end of a sentence.
+# Why no request to Service Quotas increases a limit, by its kind, as the end of "the limit is ...".
 OTHER_LIMITS: Mapping[LimitKind, str] = {
     LimitKind.QUOTA: "one that Service Quotas does not increase",
     LimitKind.PROVISIONED: "what was bought or set on the resource, and not a quota",
@@ -49,6 +49,7 @@ class WantedQuota:
             raise UnknownQuotaError(str(error)) from None
         if number > MAX_AMOUNT * self._unit:
             raise UnknownQuotaError(f"expected an amount up to {MAX_AMOUNT:,.0f}, found {text!r}")
+        # Without an error of the division, an amount of whole units stays whole.
         return number if self._unit == 1 else float(math.ceil(round(number / self._unit, 6)))
 
     def text(self, value: float) -> str:
@@ -60,6 +61,7 @@ class WantedQuota:
 
     @property
     def _unit(self) -> float:
+        """The quota's unit, in the signal's unit: 2^40 for a quota in TiB of a signal in bytes."""
         return self.signal.quota_unit if self.signal else 1.0
 
 

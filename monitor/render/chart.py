@@ -15,9 +15,9 @@ WIDTH, HEIGHT = 960, 260  # in user units of the SVG
 NARROW_WIDTH = 400  # for small screens
 LEFT, RIGHT, TOP, BOTTOM = 76, 12, 12, 28  # margins around the plot
 PLOT_HEIGHT = HEIGHT - TOP - BOTTOM
-GRID_LINES = 4  # at most; see `round_step`
+GRID_LINES = 4  # the maximum number of grid lines; see `round_step`
 MARGIN_ABOVE = 1.1  # the end of the axis, as a multiple of the highest value
-MIN_TOP = 1e-9  # end of the axis when all values are 0: coordinates are divided by it
+MIN_TOP = 1e-9  # the end of the axis when all values are 0, as values are divided by the end of the axis
 
 LimitSpans = Sequence[tuple[float, float, float]]  # x at which a limit begins, the width, and the limit
 
@@ -38,7 +38,7 @@ class Chart:
 
     @property
     def top(self) -> float:
-        """The highest value of the axis."""
+        """The value at the upper end of the axis."""
         values = np.concatenate([self.history.usage, self.history.upper_bound, self.history.limit])
         known = values[np.isfinite(values)]
         return max(float(known.max(initial=0.0)) * MARGIN_ABOVE, MIN_TOP)

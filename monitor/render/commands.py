@@ -1,4 +1,4 @@
-"""AWS commands that change a limit or a size, such that usage is in the middle of the target band.
+"""AWS commands that change a limit or a size, so that utilization is in the middle of the target band.
 
 People run the commands: Headroom itself changes nothing in an account.
 """
@@ -17,9 +17,9 @@ from rules.signals import LimitKind, RemedyCommand, Signal
 if TYPE_CHECKING:
     from monitor.fleet.fleet import Series
 
-REQUEST = "aws service-quotas request-service-quota-increase"
-QUOTA = RemedyCommand(
-    run=f"{REQUEST}"
+REQUEST_COMMAND = "aws service-quotas request-service-quota-increase"
+QUOTA_COMMAND = RemedyCommand(
+    run=f"{REQUEST_COMMAND}"
     " --service-code {service} --quota-code {code} --desired-value {number} --region {region}"
 )
 
@@ -62,28 +62,29 @@ def raising_command(
     if wanted is not None:
         highest = present * command.max_factor if present and command.max_factor else inf
         values["number"] = str(ceil(min(wanted, highest) / command.unit_value))
-    filled = _filled(command, values)
-    arn = series.settings.quota_arn if command.run.startswith(REQUEST) else ""
-    return f"{filled} --context-id {shlex.quote(arn)}" if arn and filled else filled
+    text = _fill(command, values)
+    arn = series.settings.quota_arn if command.run.startswith(REQUEST_COMMAND) else ""
+    return f"{text} --context-id {shlex.quote(arn)}" if arn and text else text
 
 
 def size_command(signal: Signal, series: "Series", items: float, ratio: float) -> str | None:
-    """Return the command that changes the number of bought items; None if there is no command.
+    """Return the command that changes the number of bought items to `items`; None if there is no command.
 
-    ratio: the new number of items to the present number. If AWS does not allow this ratio in one call, the
+    ratio: `items` divided by the present number of items. If AWS does not allow this ratio in one call, the
     command has the nearest number that AWS allows.
     """
     command, size = signal.command, series.settings.size
     if not command or not size:
         return None
     factor = command.max_factor or inf
-    allowed = items / ratio * min(max(ratio, 1 / factor), factor)
-    number = {"number": str(ceil(allowed * size.holds / command.unit_value))}
-    return _filled(command, _values(signal, series) | number)
+    present_items = items / ratio
+    allowed_items = present_items * min(max(ratio, 1 / factor), factor)
+    number = {"number": str(ceil(allowed_items * size.holds / command.unit_value))}
+    return _fill(command, _values(signal, series) | number)
 
 
-def _filled(command: RemedyCommand, values: Mapping[str, str]) -> str | None:
-    """Return a command with its values; None if a value is missing.
+def _fill(command: RemedyCommand, values: Mapping[str, str]) -> str | None:
+    """Return a command with values in place of its placeholders; None if a value is missing.
 
     A value is missing if the limit is not known, or if the resource was not read since a restart.
     """
@@ -100,8 +101,8 @@ def command_of_signal(signal: Signal) -> RemedyCommand | None:
     if signal.command:
         return signal.command
     if not signal.quota or signal.kind is not LimitKind.QUOTA:
-        return None  # Service Quotas also lists fixed values
-    return QUOTA.model_copy(update={"unit_value": signal.quota_unit})
+        return None  # a signal of another kind may name a quota, too: Service Quotas also lists fixed limits
+    return QUOTA_COMMAND.model_copy(update={"unit_value": signal.quota_unit})
 
 
 def _values(signal: Signal, series: "Series") -> dict[str, str]:

@@ -6,10 +6,10 @@ from typing import Final
 from monitor.fleet.reach import DAY_MINUTES, HOUR, MAX_IN_HOURS, MAX_IN_MINUTES, NEEDED_DAYS, Reach
 from rules.forecast_features import HORIZONS
 
-SOON: Final = 6 * HOUR  # minutes; a limit that is reached within them is reached soon
+SOON: Final = 6 * HOUR  # minutes; a limit that may be reached within them has the colour of `near`
 MAX_DAYS: Final = HORIZONS[-1] // DAY_MINUTES
 SPACE: Final = "\u00a0"  # between an amount and its unit
-WHOLE_FROM: Final = 10  # hours or days; amounts from this one up have no fraction
+WHOLE_FROM: Final = 10  # hours or days; from 10 up, amounts have no fraction
 AT_LIMIT: Final = "at its limit"
 
 
@@ -29,11 +29,11 @@ class ForecastWords:
 
 
 def forecast_words(reach: Reach, now: int) -> ForecastWords:
-    """Return the words for a forecast, which differ for each of its outcomes. now: the present minute."""
+    """Return the words for a forecast; each of its outcomes has its own words. now: the present minute."""
     if reach.is_reached:
         return ForecastWords("at its ceiling" if reach.ceiling else AT_LIMIT, colour_zone="saturated")
     if reach.minutes:
-        first, last = (max(reach.minutes[number] - now, 0) for number in (0, -1))
+        first, last = (max(minute - now, 0) for minute in (reach.minutes[0], reach.minutes[-1]))
         probability = f"{reach.probability[reach.horizon]:.0%}".replace("%", f"{SPACE}%")
         return ForecastWords(time_range(first, last), probability, "near" if first <= SOON else "above")
     if reach.probability:

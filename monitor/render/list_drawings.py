@@ -16,7 +16,7 @@ from monitor.fleet.reach import DAY_MINUTES, Reach
 from rules.forecast import LIKELY
 from rules.signals import Band
 
-STEP: Final = 6  # minutes of one step of a line; the step shows their highest value
+STEP: Final = 6  # minutes of one step of a line; the step shows the highest value of these minutes
 BOTTOM, TOP = 44, 4  # y of a line, in user units of half a pixel; the limit is at TOP
 MARK_HEIGHT: Final = 4  # height of the marks of throttled steps, in user units
 WIDTH: Final = 100  # percent
@@ -24,8 +24,9 @@ MIN_TIME, MAX_TIME = 10, 14 * DAY_MINUTES  # minutes: the ends of the logarithmi
 MIN_WIDTH: Final = 2.5  # percent; the minimum width of a range of times
 
 # A hundred rows with three drawings each are most of a page, so the style sheet draws whatever is the same in
-# all rows: the default band, the limit at TOP, the scale of times. Drawings without a text have no name, and
-# screen readers leave them out. The placeholders are numbers and markup of this module: none needs escaping.
+# all rows: the default band, the limit at TOP, the scale of times. The drawings have no accessible name, so
+# that screen readers leave them out. The placeholders get numbers and markup of this module, which need no
+# escaping.
 GAUGE: Final = '<svg class="gauge"><rect width="{fill:.3g}%"/></svg>'
 OWN_BAND_GAUGE: Final = (
     '<svg class="gauge own"><rect width="{fill:.3g}%"/><rect x="{low:.3g}%" width="{width:.3g}%"/></svg>'
@@ -47,7 +48,7 @@ def gauge(utilization: float, band: Band) -> Markup:
 
 
 def sparkline(utilization: Floats, throttled: Floats) -> Markup:
-    """Return the utilization of each minute as a line below the limit; NO_SAMPLE if no minute has any.
+    """Return the utilization of three hours as a line, with the limit; NO_SAMPLE if no minute has a sample.
 
     Minutes without a sample are grey; minutes with throttled demand are marked at the bottom.
     """
@@ -57,33 +58,36 @@ def sparkline(utilization: Floats, throttled: Floats) -> Markup:
         return NO_SAMPLE
     top = max(1.0, float(steps[known].max()))
     ys = _y(np.clip(steps, 0, None), top)
-    marked = np.fmax.reduce(throttled.reshape(-1, STEP), axis=1) > 0
+    is_throttled = np.fmax.reduce(throttled.reshape(-1, STEP), axis=1) > 0
     return Markup(
         SPARKLINE.format(
             over=" over" if top > 1 else "",
             limit=f'<path d="M0 {_y(1.0, top):.0f}H{steps.size}"/>' if top > 1 else "",
             gaps=_runs("gap", _inner_gaps(known), BOTTOM // 2),
             line="".join(_line(ys)),
-            throttled=_runs("ref", marked, BOTTOM - MARK_HEIGHT // 2),
+            throttled=_runs("ref", is_throttled, BOTTOM - MARK_HEIGHT // 2),
         )
     )
 
 
 def _y(ratio: AnyRatio, top: float) -> AnyRatio:
-    """Return the y of a utilization. top: the highest utilization of the scale."""
+    """Return the y of a utilization. top: the utilization at the upper end of the scale."""
     return (BOTTOM - MARK_HEIGHT) - (BOTTOM - MARK_HEIGHT - TOP) * (ratio / top)
 
 
 def _inner_gaps(known: Flags) -> Flags:
-    """Return the unknown steps, except a single one at the end, which is due to CloudWatch's delay."""
+    """Return the unknown steps, but not the last one if it alone is unknown, due to CloudWatch's delay."""
     gaps = ~known
     gaps[-1] = gaps[-1] and bool(gaps[-2:].all())
     return gaps
 
 
 def _line(ys: Floats) -> Iterator[str]:
-    """Yield path commands, relative to the previous point; consecutive steps of equal height are one line."""
-    last_height, last_step = 0, -1  # the last point; step -1: there is no last point
+    """Yield path commands, relative to the previous point; consecutive steps of equal height are one line.
+
+    Unknown steps are NaN; the line is interrupted there.
+    """
+    last_height, last_step = 0, -1  # the previous point; step -1: there is none, so that a new line begins
     for step, y in enumerate(ys.tolist()):
         if not isfinite(y):
             last_step = -1

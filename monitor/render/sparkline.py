@@ -7,7 +7,7 @@ from monitor.fleet.history import SeriesHistory
 from monitor.fleet.ring_columns import WINDOW
 
 LENGTH = 18  # characters
-BUCKET = WINDOW // LENGTH  # minutes per character; the character shows their highest value
+BUCKET = WINDOW // LENGTH  # minutes per character; the character shows the highest value of these minutes
 BLOCKS = "▁▂▃▄▅▆▇█"  # the last block means at the limit or above
 GAP, THROTTLED = " ", "!"
 LEGEND = (

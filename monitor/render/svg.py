@@ -13,7 +13,7 @@ from monitor.fleet.columns import Flags, Floats
 from monitor.lib.percent import format_percent
 from rules.signals import Band
 
-BUCKET = 3  # minutes per step of a sparkline; the step shows their highest value
+BUCKET = 3  # minutes per step of a sparkline; the step shows the highest value of these minutes
 WIDTH, HEIGHT = 120, 28  # size of a sparkline in user units of the SVG, as in SPARKLINE
 BAR_WIDTH = 100  # width of a bar in user units, as in BAR; the full width is the limit
 MARGIN_ABOVE = 1.08  # the end of a sparkline's scale, as a multiple of the highest value
@@ -52,33 +52,40 @@ def utilization_sparkline(utilization: Floats, throttled: Floats, band: Band) ->
     label = f"three hours: {lowest} to {highest} of the limit"
     xs = np.arange(steps.size, dtype=np.float32) * np.float32(WIDTH / steps.size)
     line = " ".join(line_path(xs, HEIGHT - HEIGHT * np.minimum(steps, top) / np.float32(top)))
-    marked = np.fmax.reduce(throttled.reshape(-1, BUCKET), axis=1) > 0
+    is_throttled = np.fmax.reduce(throttled.reshape(-1, BUCKET), axis=1) > 0
     return SPARKLINE.format(
-        label=label + (", throttled at times" if marked.any() else ""),
+        label=label + (", throttled at times" if is_throttled.any() else ""),
         top=_y(band.high, top),
         height=_y(band.low, top) - _y(band.high, top),
         limit=_y(1.0, top),
         line=line,
-        throttled=" ".join(run_marks(marked, step=WIDTH / marked.size, bottom=HEIGHT)),
+        throttled=" ".join(run_marks(is_throttled, step=WIDTH / is_throttled.size, bottom=HEIGHT)),
     )
 
 
 def _y(ratio: float, top: float) -> float:
+    """Return the y of a utilization. top: the utilization at the upper end of the scale."""
     return HEIGHT - HEIGHT * min(ratio, top) / top
 
 
 def line_path(xs: Floats, ys: Floats) -> Iterator[str]:
-    """Yield the path commands of a line through points, with gaps where y is NaN."""
-    drawing = False
+    """Yield the path commands of a line through points, with gaps where y is NaN.
+
+    A line begins with a stroke of one unit, so that a single point is visible.
+    """
+    continues = False
     for x, y in zip(xs.tolist(), ys.tolist(), strict=True):
-        known = isfinite(y)
-        if known:
-            yield f"{'L' if drawing else 'M'}{x:.4g} {y:.3g}" + ("" if drawing else "h1")
-        drawing = known
+        is_known = isfinite(y)
+        if is_known:
+            yield f"{'L' if continues else 'M'}{x:.4g} {y:.3g}" + ("" if continues else "h1")
+        continues = is_known
 
 
 def run_marks(flags: Flags, step: float, bottom: float) -> Iterator[str]:
-    """Yield the path commands of a stroke under each run of flags. step: the width of one flag."""
+    """Yield the path commands of a stroke at the bottom for each run of true flags.
+
+    step: the width of one flag. bottom: the y of the lower edge.
+    """
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8))).tolist()
     for start, end in zip(edges[::2], edges[1::2], strict=True):
         yield f"M{start * step:.4g} {bottom - 1.5:.4g}H{end * step:.4g}"

@@ -41,7 +41,7 @@ def dollars(amount: float) -> str:
 
 
 def count_of(number: int, noun: str) -> str:
-    """Return a number and its noun: `1 cell`, `2 cells`; a noun in `s` stays: `1,200 series`."""
+    """Return a number and its noun: `1 cell`, `2 cells`. A noun that ends in `s` stays: `1,200 series`."""
     return f"{number:,} {noun}{'' if number == 1 or noun.endswith('s') else 's'}"
 
 
@@ -64,7 +64,10 @@ def per_request_text(unit: Unit, amount: float) -> str:
 def usage_of_limit(
     unit: Unit, usage: float | None, upper_bound: float | None, limit: float | None, bounded: bool
 ) -> str:
-    """Return usage and limit as text: `3.5k of 4k requests/s`; see `Unit.format_range` for `bounded`."""
+    """Return usage and limit as text: `3.5k of 4k requests/s`.
+
+    bounded: whether the usage is known only by its bounds; see `Unit.format_range`.
+    """
     if usage is not None and limit is not None and not bounded:
         return unit.format_fraction(usage, limit)
     limit_text = "an unknown limit" if limit is None else unit.format(limit)

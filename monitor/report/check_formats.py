@@ -15,7 +15,7 @@ from monitor.report.report import Report, observable_rows, unobservable_entries
 from rules.forecast import QUANTILES
 from rules.forecast_features import HORIZON_TEXTS
 
-PROBABILITIES = tuple(f"probability_{word}" for word in HORIZON_TEXTS.values())
+PROBABILITIES = tuple(f"probability_{text}" for text in HORIZON_TEXTS.values())
 FIELDS = (
     "zone",
     *LABELS,
@@ -41,7 +41,7 @@ FIELDS = (
 
 def json_record(row: Row) -> dict[str, object]:
     """Return a row with the fields that the API has for a series, and unrounded numbers."""
-    reason, reach = row.unobservable, row.reach
+    unobservable, reach = row.unobservable, row.reach
     return {
         "id": row.key.id,
         "resource_id": row.key.subject.id,
@@ -67,18 +67,18 @@ def json_record(row: Row) -> dict[str, object]:
         },
         "sampled_at": row.sampled_at or None,
         "largest": row.largest_resource,
-        "unobservable": reason
+        "unobservable": unobservable
         and {
-            "reason": reason.reason,
-            "enable_command": reason.enable_command,
-            "enable_cost": reason.cost.text if reason.cost else None,
+            "reason": unobservable.reason,
+            "enable_command": unobservable.enable_command,
+            "enable_cost": unobservable.cost.text if unobservable.cost else None,
         },
     }
 
 
 def csv_record(row: Row) -> dict[str, object]:
     """Return a row as a CSV record: unrounded numbers, the utilization as a ratio."""
-    reason = row.unobservable
+    unobservable = row.unobservable
     return {
         "zone": row.zone.word,
         "resource_id": row.key.subject.id,
@@ -91,8 +91,8 @@ def csv_record(row: Row) -> dict[str, object]:
         "saturation": row.throttled,
         "source": row.source and row.source.value,
         "sampled_at": row.sampled_at or None,
-        "unobservable": reason and reason.reason,
-        "enable": reason and reason.enable_command,
+        "unobservable": unobservable and unobservable.reason,
+        "enable": unobservable and unobservable.enable_command,
         "largest": row.largest_resource,
         "forecast": forecast_text(row),
         **dict(zip_longest(PROBABILITIES, row.reach.probability)),

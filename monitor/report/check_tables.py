@@ -64,18 +64,18 @@ def column_texts(row: Row) -> tuple[str, ...]:
 
 
 def write_table(report: Report, out: TextIO) -> None:
-    """Write the series, the blind spots and failed reads as text; without a terminal, one line per series."""
-    terminal = out.isatty()
-    console = Console(file=out, highlight=False, soft_wrap=True, width=None if terminal else PIPED_WIDTH)
-    rows, sparklines = observable_rows(report), row_sparklines(report, console) if terminal else None
-    plain = wide_table(rows)
-    candidates = (
-        [wide_table(rows, sparklines), plain, compact_table(rows, sparklines)] if sparklines else [plain]
-    )
+    """Write series, unobservable series and failed reads as text; piped output has one line per series."""
+    is_terminal = out.isatty()
+    console = Console(file=out, highlight=False, soft_wrap=True, width=None if is_terminal else PIPED_WIDTH)
+    rows, sparklines = observable_rows(report), row_sparklines(report, console) if is_terminal else None
+    without_sparklines = wide_table(rows)
+    candidates = [without_sparklines]
+    if sparklines:
+        candidates = [wide_table(rows, sparklines), without_sparklines, compact_table(rows, sparklines)]
     table = next((table for table in candidates if fits(console, table)), None)
     table = table or narrow_table(rows, sparklines)
     console.print(table)
-    if sparklines and table is not plain:
+    if sparklines and table is not without_sparklines:
         console.print(Text(LEGEND, "dim"))
     if not report.rows:
         console.print(NO_SERIES)
@@ -86,8 +86,8 @@ def _write_lists(report: Report, console: Console) -> None:
     unobservable = []
     for names, reason, command in unobservable_entries(report):
         unobservable += [f"- {names}: {reason}", *([f"    {command}"] if command else [])]
-    failed = [f"- {sentence}" for sentence in report.failures.listed]
-    for title, lines in {"Unobservable series": unobservable, "Failed reads of AWS": failed}.items():
+    failures = [f"- {sentence}" for sentence in report.failures.listed]
+    for title, lines in {"Unobservable series": unobservable, "Failed reads of AWS": failures}.items():
         if lines:
             console.print(Text(f"\n{title}", "bold"))
         for line in lines:

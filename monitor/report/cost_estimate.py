@@ -34,9 +34,10 @@ STREAM_DOLLARS = ("polled_monthly_dollars", "streamed_monthly_dollars", "saved_m
 class ServiceEstimate:
     """The cost of a service's metrics while all its series are far from their limits.
 
-    now: the metrics that are read now. added: the metrics that signals would add that are off. every_minute:
-    the metrics that are read now, if all were requested every minute. what_if: the same metrics at the
-    intervals of `--what-if`; None without this option.
+    now: the metrics that are read now.
+    added: the further metrics that the signals that are off would need.
+    every_minute: the metrics that are read now, if all were requested every minute.
+    what_if: the metrics that are read now, at the intervals of `--what-if`; None without this option.
     """
 
     service: str
@@ -50,8 +51,8 @@ class ServiceEstimate:
 class PayerEstimate:
     """The cost of an account that pays for itself and for other accounts whose metrics it reads.
 
-    other_accounts: the number of other accounts. prices: the prices of its partition; None if they are not
-    known.
+    other_accounts: the number of other accounts. prices: the prices of the account's partition; None if the
+    prices are not known.
     """
 
     account: str
@@ -80,12 +81,15 @@ class PayerEstimate:
 
 @dataclass(frozen=True, slots=True)
 class CostEstimate:
-    """The services and the accounts that pay, the most expensive first, and failures, as sentences.
+    """The estimated cost of CloudWatch, and the failed reads.
 
     Services, tiers and streams do not include accounts that are not billed in dollars, or whose prices are
-    not known. tiers: the cost of the signals that are read, by tier. streams: the metrics that a metric
-    stream would deliver for less, at the intervals of `--what-if` if given. paths: the metrics that are read
-    only for request paths.
+    not known.
+    services, payers: the services and the accounts that pay, the most expensive first.
+    tiers: the cost of the signals that are read, by tier.
+    streams: the metrics that a metric stream would deliver for less than polls at the intervals of
+    `--what-if`, or at the configured ones.
+    paths: the cost of the metrics that are read only for request paths.
     """
 
     services: Sequence[ServiceEstimate]
@@ -102,7 +106,7 @@ async def estimate_cost(
     report_progress: Callable[[int, int], None],
     what_if: ReadIntervals | None = None,
 ) -> CostEstimate:
-    """Run an inventory with all signals, without polls, and estimate the cost of the polls."""
+    """Run an inventory with all signals, without polls, and estimate what polls would cost."""
     with_all_signals = config.model_copy(update={"signals": SignalSettings(detail=True)})
     fleet, telemetry = Fleet(), ProcessTelemetry()
     fleet.set_bounds(registry.bounds)
@@ -128,7 +132,7 @@ def streams_for(
     fleet: Fleet, config: Config, prices: AccountPrices, intervals: ReadIntervals
 ) -> list[StreamAdvice]:
     """Return the metrics that a metric stream would deliver for less, if each has a point every minute."""
-    read = {
+    rows_read = {
         row
         for key, series in fleet.series.items()
         if key.service not in intervals.streamed and config.signals.includes(series.settings.signal)
@@ -136,13 +140,13 @@ def streams_for(
     }
     use = MetricUse.of(fleet, 0, prices)
     metrics = {
-        cell: [(query, row) for query, row in fleet.metrics(cell).items() if row in read]
+        cell: [(query, row) for query, row in fleet.metrics(cell).items() if row in rows_read]
         for cell in use.cells
     }
     cells = {cell: np.array([row for _, row in pairs], np.int32) for cell, pairs in metrics.items()}
     queries = {cell: [query for query, _ in pairs] for cell, pairs in metrics.items()}
     unknown = Activity.unknown(fleet, ())
-    planned = replace(use, cells=cells, cadence=Plan.of(fleet, intervals, read, {}).minutes)
+    planned = replace(use, cells=cells, cadence=Plan.of(fleet, intervals, rows_read, {}).minutes)
     return stream_advice(planned, replace(unknown, queries=queries), MIN_INTERVAL)
 
 
@@ -157,11 +161,11 @@ def _prices_of_rows(fleet: Fleet, prices: AccountPrices) -> Mapping[int, Prices]
 
 def _by_tier(fleet: Fleet, config: Config, prices: AccountPrices) -> Mapping[Tier, ProjectedCost]:
     """Return the cost of the signals that are read, by tier; a metric of both tiers counts for the core."""
-    rows, billed = defaultdict[Tier, set[int]](set), _prices_of_rows(fleet, prices)
+    rows, prices_of_rows = defaultdict[Tier, set[int]](set), _prices_of_rows(fleet, prices)
     for series in fleet.series.values():
         if config.signals.includes(signal := series.settings.signal):
-            rows[signal.tier] |= billed.keys() & rows_of_metrics(fleet, series)
-    plan = Plan.of(fleet, ReadIntervals.of(config), rows[Tier.CORE] | rows[Tier.DETAIL], billed)
+            rows[signal.tier] |= prices_of_rows.keys() & rows_of_metrics(fleet, series)
+    plan = Plan.of(fleet, ReadIntervals.of(config), rows[Tier.CORE] | rows[Tier.DETAIL], prices_of_rows)
     rows[Tier.DETAIL] -= rows[Tier.CORE]
     return {tier: plan.projected("", rows[tier]) for tier in Tier}
 
@@ -170,13 +174,13 @@ def payers_of(
     fleet: Fleet, config: Config, prices: AccountPrices = LIST_PRICES_OF_ACCOUNTS
 ) -> list[PayerEstimate]:
     """Return the accounts that pay for the signals that are read; the account that pays most is first."""
-    billed = {cell: {*fleet.metrics(cell).values()} for cell in {key.cell for key in fleet.series}}
-    rows, others = defaultdict[str, set[int]](set), defaultdict[str, set[str]](set)
+    rows_of_cells = {cell: {*fleet.metrics(cell).values()} for cell in {key.cell for key in fleet.series}}
+    rows, others = defaultdict[str, set[int]](set), defaultdict[str, set[str]](set)  # by paying account
     for key, series in fleet.series.items():
         payer, _ = fleet.payer_of(key.cell)
         others[payer] |= {key.account} - {payer}
         if config.signals.includes(series.settings.signal):
-            rows[payer] |= billed[key.cell].intersection(rows_of_metrics(fleet, series))
+            rows[payer] |= rows_of_cells[key.cell].intersection(rows_of_metrics(fleet, series))
     plan = Plan.of(
         fleet, ReadIntervals.of(config), {row for payer_rows in rows.values() for row in payer_rows}, {}
     )
@@ -190,20 +194,20 @@ def payers_of(
 def _by_service(
     fleet: Fleet, config: Config, prices: AccountPrices, what_if: ReadIntervals | None
 ) -> list[ServiceEstimate]:
-    billed = _prices_of_rows(fleet, prices)
-    now, all_rows = defaultdict[str, set[int]](set), defaultdict[str, set[int]](set)
+    prices_of_rows = _prices_of_rows(fleet, prices)
+    now, all_rows = defaultdict[str, set[int]](set), defaultdict[str, set[int]](set)  # rows by service
     for key, series in fleet.series.items():
         if not prices.in_dollars(fleet.payer_of(key.cell)[0]):
             continue
-        rows = billed.keys() & rows_of_metrics(fleet, series)
+        rows = prices_of_rows.keys() & rows_of_metrics(fleet, series)
         all_rows[key.service] |= rows
         if config.signals.includes(series.settings.signal):
             now[key.service] |= rows
-    read = {row for service_rows in now.values() for row in service_rows}
-    plan = Plan.of(fleet, ReadIntervals.of(config), read, billed)
-    every_minute = Plan.of(fleet, ReadIntervals(60, 60), read, billed)
-    with_details = Plan.of(fleet, ReadIntervals.of(config), billed.keys(), billed)
-    what_if_plan = Plan.of(fleet, what_if, read, billed) if what_if else None
+    rows_read = {row for service_rows in now.values() for row in service_rows}
+    plan = Plan.of(fleet, ReadIntervals.of(config), rows_read, prices_of_rows)
+    every_minute = Plan.of(fleet, ReadIntervals(60, 60), rows_read, prices_of_rows)
+    with_details = Plan.of(fleet, ReadIntervals.of(config), prices_of_rows.keys(), prices_of_rows)
+    what_if_plan = Plan.of(fleet, what_if, rows_read, prices_of_rows) if what_if else None
     estimates = [
         ServiceEstimate(
             service,
@@ -219,7 +223,7 @@ def _by_service(
 
 
 def rows_of_metrics(fleet: Fleet, series: Series) -> Iterator[int]:
-    """Yield the rows of the metrics of a series, and of the aggregates that bound them."""
+    """Yield the rows of the metrics of a series, and of the aggregates that bound these metrics."""
     all_formulas = (fleet.usages, fleet.upper_bounds, fleet.published_limits, fleet.throttled, fleet.served)
     formulas = (by_slot.get(series.slot) for by_slot in all_formulas)
     for row in (row for formula in formulas if formula for row in formula.rows):
@@ -230,11 +234,12 @@ def rows_of_metrics(fleet: Fleet, series: Series) -> Iterator[int]:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The requests of each metric at some intervals, while all series are far from their limits.
+    """When each metric would be requested, at given intervals, while all series are far from their limits.
 
-    minutes: minutes between two requests, by row, with pruning. unpruned: the same without pruning. pruned:
-    whether a metric is pruned, by row. prices: the prices of metrics by row, only of accounts that pay in
-    dollars.
+    minutes: minutes between two requests of a metric, by row; NOT_READ if it is not requested.
+    unpruned: the same if no metric were pruned.
+    pruned: whether a metric is pruned, by row.
+    prices: the prices of metrics by row, only of accounts that pay in dollars.
     """
 
     intervals: ReadIntervals
@@ -245,9 +250,9 @@ class Plan:
 
     @classmethod
     def of(
-        cls, fleet: Fleet, intervals: ReadIntervals, read: Set[int], prices: Mapping[int, Prices]
+        cls, fleet: Fleet, intervals: ReadIntervals, rows_read: Set[int], prices: Mapping[int, Prices]
     ) -> "Plan":
-        """Plan the requests of the rows in `read`. If all metrics are read every minute, none is pruned."""
+        """Plan the requests of the metrics in `rows_read`. With an interval of a minute, none is pruned."""
         rings, size = fleet.rings, fleet.rings.size
         longest, throttled = (
             max(int(seconds // 60), 1) for seconds in (intervals.longest, intervals.throttled)
@@ -256,7 +261,7 @@ class Plan:
         for block in fleet.throttled:
             minutes[block.rows] = throttled
         minutes = np.maximum(minutes, rings.period[:size])
-        minutes[[row for row in range(size) if row not in read]] = NOT_READ
+        minutes[[row for row in range(size) if row not in rows_read]] = NOT_READ
         pruned_minutes, pruned = plan_with_idle_aggregates(rings, minutes, throttled)
         if intervals.is_every_minute:
             uses_as_bound = np.bincount(
@@ -273,7 +278,10 @@ class Plan:
         return cls(intervals, pruned_minutes, minutes, pruned, prices)
 
     def projected(self, service: str, rows: Iterable[int]) -> ProjectedCost:
-        """Return the cost in dollars of the metrics in these rows. service: their service; "" for several."""
+        """Return the cost in dollars of the metrics in these rows.
+
+        service: the service of all the metrics; "" if they belong to several.
+        """
         by_prices = defaultdict[Prices, list[int]](list)
         for row in rows:
             by_prices[self.prices[row]].append(row)
@@ -281,36 +289,36 @@ class Plan:
 
     def cost(self, service: str, rows: Iterable[int], prices: Prices | None) -> ProjectedCost:
         """Return the cost of the metrics in these rows at these prices. service: as for `projected`."""
-        read = [row for row in rows if self.minutes[row] < NOT_READ]
+        rows_read = [row for row in rows if self.minutes[row] < NOT_READ]
         if service in self.intervals.streamed:
-            return project(Counter(), len(read), prices)
-        pruned = [row for row in read if self.pruned[row]]
-        unpruned, cost, checked = (
-            project(_by_interval(minutes, selected), 0, prices)
-            for minutes, selected in ((self.unpruned, pruned), (self.minutes, read), (self.minutes, pruned))
-        )
-        saved = unpruned.monthly_dollars - checked.monthly_dollars
+            return project(Counter(), len(rows_read), prices)
+        pruned = [row for row in rows_read if self.pruned[row]]
+        cost = project(_by_interval(self.minutes, rows_read), 0, prices)
+        cost_if_unpruned = project(_by_interval(self.unpruned, pruned), 0, prices)
+        cost_of_checks = project(_by_interval(self.minutes, pruned), 0, prices)
+        saved = cost_if_unpruned.monthly_dollars - cost_of_checks.monthly_dollars
         return replace(cost, pruned_metrics=len(pruned), pruned_dollars=saved)
 
 
 def _by_interval(minutes: Ints, rows: Iterable[int]) -> Counter[float]:
+    """Return the number of metrics in these rows by seconds between two requests."""
     return Counter(int(minutes[row]) * 60.0 for row in rows)
 
 
-PRUNED = (
+PRUNED_NOTE = (
     "pruned: metrics that are not read, but for a check, while an aggregate of CloudWatch's is 0, "
     "such as the Throttles of all Lambda functions of an account"
 )
 
 
-IDLE = (
+IDLE_NOTE = (
     "idle: a metric without a point for three hours is read once an hour, until ListMetrics lists it again; "
     "which ones are idle is known once they are read, and the cost page shows what that saves"
 )
 
 
 def as_table(estimate: CostEstimate) -> str:
-    """Return a table of the services and their sum, and other tables, such as of the accounts that pay."""
+    """Return a table of the services and their sum, and further tables, such as that of paying accounts."""
     has_what_if = any(service.what_if for service in estimate.services)
     header = ("service", "metrics", "pruned", "$/month", "every minute", "metrics of details", "$/month more")
     rows = [header + (("what if",) if has_what_if else ())]
@@ -322,8 +330,10 @@ def as_table(estimate: CostEstimate) -> str:
         *_payer_lines(estimate.payers),
         *_stream_lines(estimate.streams),
     )
-    pruned = [] if not any(service.now.pruned_metrics for service in estimate.services) else ["", PRUNED]
-    return "\n".join([*_lines(rows), *pruned, "", IDLE, *more_lines])
+    pruned_note = (
+        [] if not any(service.now.pruned_metrics for service in estimate.services) else ["", PRUNED_NOTE]
+    )
+    return "\n".join([*_lines(rows), *pruned_note, "", IDLE_NOTE, *more_lines])
 
 
 def _path_lines(paths: ProjectedCost) -> list[str]:
@@ -358,19 +368,19 @@ def _stream_lines(streams: Sequence[StreamAdvice]) -> list[str]:
         )
         for stream in streams
     ]
-    names = " ".join(
-        f"--metric {name}" for name in dict.fromkeys(name for stream in streams for name in _names(stream))
-    )
+    names = dict.fromkeys(name for stream in streams for name in _metric_names(stream))
+    options = " ".join(f"--metric {name}" for name in names)
     saved = sum(stream.saved_dollars for stream in streams)
     return [
         "",
         f"A metric stream of these saves ${saved:,.2f} a month, and more where metrics have no points:",
         *_lines([header, *cells]),
-        f"headroom stream setup --format terraform {names}",
+        f"headroom stream setup --format terraform {options}",
     ]
 
 
-def _names(stream: StreamAdvice) -> list[str]:
+def _metric_names(stream: StreamAdvice) -> list[str]:
+    """Return the names of the metrics, each after its namespace: `AWS/SQS:NumberOfMessagesSent`."""
     return [f"{stream.namespace}:{name}" for name in stream.names]
 
 
@@ -414,16 +424,15 @@ def _total(estimates: Sequence[ServiceEstimate]) -> ServiceEstimate:
 
 
 def _cells(estimate: ServiceEstimate) -> tuple[str, ...]:
-    dollars = [
-        f"{cost.monthly_dollars:,.2f}" for cost in (estimate.now, estimate.every_minute, estimate.added)
-    ]
+    """Return the cells of a row after its first one, in the order of the header in `as_table`."""
     what_if = (f"{estimate.what_if.monthly_dollars:,.2f}",) if estimate.what_if else ()
     return (
         f"{estimate.now.polled_metrics:,}",
         f"{estimate.now.pruned_metrics:,}",
-        *dollars[:2],
+        f"{estimate.now.monthly_dollars:,.2f}",
+        f"{estimate.every_minute.monthly_dollars:,.2f}",
         f"{estimate.added.polled_metrics:,}",
-        dollars[2],
+        f"{estimate.added.monthly_dollars:,.2f}",
         *what_if,
     )
 

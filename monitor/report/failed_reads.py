@@ -12,7 +12,7 @@ from monitor.aws.status import describe_failure
 from monitor.polling.watcher import Watcher
 from monitor.schema.selector import Location
 
-MAX_SINGLE = 3  # failures of one account and cause that are listed singly
+MAX_SINGLE = 3  # the maximum number of failures of one account and cause with a sentence for each
 MAX_FAILED_READS = 100  # the maximum number of sentences for people
 
 LocatedFailure = tuple[Location, Failure]
@@ -36,7 +36,7 @@ class FailedReads:
 
     @property
     def listed(self) -> Sequence[str]:
-        """The first MAX_FAILED_READS sentences by cause, and a sentence with the number of further ones."""
+        """The first MAX_FAILED_READS sentences of `by_cause`, and one with the number of further failures."""
         more = len(self.by_cause) - MAX_FAILED_READS
         last = [f"{more:,} more failed; `--format json` lists all"] if more > 0 else []
         return [*self.by_cause[:MAX_FAILED_READS], *last]
@@ -94,18 +94,18 @@ def _location_and_cause(failed: LocatedFailure) -> tuple[Location, str]:
 
 
 def _sentences(spot: BlindSpot, registry: Registry) -> Sequence[str]:
-    """Return a sentence for each failure of a blind spot; one with the remedy if there are many."""
+    """Return a sentence for each failure of a blind spot; if there are many, one with the remedy for all."""
     located = [
         (Location(target.account, target.name, target.region, target.service), failure)
         for target in spot.targets
         for failure in target.failures
     ]
-    single = _each(located)
-    if len(single) <= MAX_SINGLE:
-        return single
+    sentences = _each(located)
+    if len(sentences) <= MAX_SINGLE:
+        return sentences
     return [" ".join((blind_text.summary(spot, registry), *blind_text.remedies(spot)))]
 
 
 def _each(failures: Iterable[LocatedFailure]) -> list[str]:
-    """Return a sentence for each failure, each once, as several reads may fail in the same way."""
+    """Return a sentence for each failure; equal sentences once, as several reads may fail in the same way."""
     return [*dict.fromkeys(describe_failure(*failed) for failed in failures)]

@@ -42,9 +42,11 @@ class Caller:
 class FirstContact:
     """The outcome of a first contact, which reads all resources and one metric of each account.
 
-    accounts: the ids of the accounts. services, series: the numbers of services and series in use. dollars:
-    the cost of CloudWatch per month while all series are far from their limits. denied: the actions that
-    AWS's messages name as denied.
+    accounts: the ids of the accounts.
+    services, series: the number of services in use, and of series.
+    dollars: the cost of CloudWatch per month while all series are far from their limits.
+    failures: the failed reads.
+    denied: the IAM actions that AWS's messages name as denied.
     """
 
     accounts: Sequence[str]
@@ -81,31 +83,34 @@ async def contact(
     watcher = Watcher(config, registry, fleet, telemetry, aws)
     try:
         await watcher.run_once(report_progress, with_polls=False)
-        metric_failures = await _request_a_metric_each(watcher, fleet)
+        metric_failures = await _request_a_metric_of_each_account(watcher, fleet)
     finally:
         await watcher.close()
-    failed = failed_reads(watcher)
+    failures = failed_reads(watcher)
     payers = payers_of(fleet, config, AccountPrices(config.price_table, aws.partitions))
     denied = {
-        action for sentence in (*failed.each, *metric_failures) for action in DENIED_ACTION.findall(sentence)
+        action
+        for sentence in (*failures.each, *metric_failures)
+        for action in DENIED_ACTION.findall(sentence)
     }
     return FirstContact(
         accounts=sorted({account for account, _ in watcher.cells}),
         services=len({key.service for key in fleet.series}),
         series=len(fleet.series),
         dollars=sum(payer.dollars or 0.0 for payer in payers),
-        failures=FailedReads([*failed.each, *metric_failures], [*failed.by_cause, *metric_failures]),
+        failures=FailedReads([*failures.each, *metric_failures], [*failures.by_cause, *metric_failures]),
         denied=sorted(denied),
     )
 
 
-async def _request_a_metric_each(watcher: Watcher, fleet: Fleet) -> list[str]:
-    """Request a metric in one region of each account; return the failures as sentences."""
+async def _request_a_metric_of_each_account(watcher: Watcher, fleet: Fleet) -> list[str]:
+    """Request TRIED_METRIC in one region of each account; return the failures as sentences."""
     reader = MetricPointReader(fleet, lambda: {key: cell.reader for key, cell in watcher.cells.items()})
     failures = []
     regions = {account: region for account, region in watcher.cells if region != GLOBAL_REGION}
     for account, region in regions.items():
-        last = watcher.cells[account, region].cell.clock.minute() // TRIED_MINUTES * TRIED_MINUTES
-        tried = await reader.read((account, region), [TRIED_METRIC], range(last - TRIED_MINUTES, last))
-        failures += [f"{account}/{region} metrics: {failure}" for failure in tried.failures]
+        now = watcher.cells[account, region].cell.clock.minute()
+        end = now // TRIED_MINUTES * TRIED_MINUTES
+        result = await reader.read((account, region), [TRIED_METRIC], range(end - TRIED_MINUTES, end))
+        failures += [f"{account}/{region} metrics: {failure}" for failure in result.failures]
     return failures

@@ -62,7 +62,7 @@ NUMERIC = {*SERIES_COLUMNS[:6], *EPISODE_COLUMNS[1:3], "demand throttled", *WAY_
 
 
 def moment(minute: int) -> str:
-    """Return a minute since 1970 as text, in UTC."""
+    """Return a minute since 1970 as text for people, in UTC."""
     return f"{datetime.fromtimestamp(minute * 60, UTC):%d %b %H:%M}"
 
 
@@ -72,7 +72,7 @@ def duration(minutes: float) -> str:
 
 
 def throttled_demand_text(series: Series, amount: float | None) -> str:
-    """Return the total of throttled demand as text; a dash if it is not counted."""
+    """Return an amount of throttled demand as text; a dash if CloudWatch does not count throttled demand."""
     if amount is None or isnan(amount) or series.settings.signal.saturation_is_state:
         return "-"
     return f"{amount:,.0f}"
@@ -85,10 +85,10 @@ def peak_text(peak: float) -> str:
 
 def alert_text(outcome: EpisodeOutcome) -> str:
     """Return the severity of an episode's alert, and when it fired relative to the episode's begin."""
-    after = outcome.fired_after
-    if outcome.span is None or after is None:
+    minutes = outcome.fired_after
+    if outcome.span is None or minutes is None:
         return "none"
-    when = "at its begin" if not after else f"{duration(abs(after))} {'before' if after < 0 else 'after'}"
+    when = f"{duration(abs(minutes))} {'before' if minutes < 0 else 'after'}" if minutes else "at its begin"
     return f"{outcome.span.severity} {when}"
 
 
@@ -109,14 +109,14 @@ def usage_text(outcome: EpisodeOutcome) -> str:
 
 def series_texts(entry: SeriesEpisodes) -> tuple[str, ...]:
     """Return the episodes of a series as tables show them, in the order of SERIES_COLUMNS."""
-    key, (foreseen, forecast) = entry.series.key, entry.foreseen
+    key, (foreseen, with_forecast) = entry.series.key, entry.foreseen
     return (
         f"{len(entry.episodes):,}",
         f"{entry.throttled_count:,}",
         duration(entry.longest),
         peak_text(entry.peak),
         throttled_demand_text(entry.series, entry.throttled_demand),
-        f"{foreseen:,} of {forecast:,}" if forecast else "-",
+        f"{foreseen:,} of {with_forecast:,}" if with_forecast else "-",
         f"{key.service}.{key.signal}",
         key.shown,
         f"{key.account}/{key.region}",
@@ -155,16 +155,16 @@ def way_texts(way: WaySummary) -> tuple[str, ...]:
 
 
 def worst_episodes(summary: LookbackSummary) -> list[EpisodeOutcome]:
-    """Return the worst episode of each of the worst series, by begin."""
+    """Return the worst episode of each of the worst series, ordered by the episodes' begin."""
     return sorted(
         (entry.worst for entry in summary.series[:MAX_EPISODES]), key=lambda outcome: outcome.episode.begin
     )
 
 
 def write_lookback_table(summary: LookbackSummary, out: TextIO) -> None:
-    """Write the summary as text; without a terminal, each entry is one line."""
-    terminal = out.isatty()
-    console = Console(file=out, highlight=False, soft_wrap=True, width=None if terminal else PIPED_WIDTH)
+    """Write the summary as text; in piped output, each row of a table is one line."""
+    width = None if out.isatty() else PIPED_WIDTH
+    console = Console(file=out, highlight=False, soft_wrap=True, width=width)
     console.print(Text(summary.headline, "bold"))
     console.print(Text(summary.foresight))
     if summary.series:
@@ -191,8 +191,8 @@ def _print_series(console: Console, summary: LookbackSummary) -> None:
     table = _table(SERIES_COLUMNS)
     for entry in summary.series[:MAX_SERIES]:
         style = STYLES[Zone.SATURATED if entry.throttled_count else Zone.NEAR]
-        number, *texts = map(escape_unprintable, series_texts(entry))
-        table.add_row(Text(number, style), *map(Text, texts))
+        episode_count, *texts = map(escape_unprintable, series_texts(entry))
+        table.add_row(Text(episode_count, style), *map(Text, texts))
     console.print(Text("\nSeries with episodes", "bold"))
     console.print(table)
     for line in _more(len(summary.series) - MAX_SERIES):

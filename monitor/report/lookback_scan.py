@@ -27,9 +27,12 @@ ALL_SERIES = AlertOverride(region="*")  # selects all series
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookbackReport:
-    """The events of past days, and the failed reads. cost_dollars: list price of the requested metrics.
+    """The result of a look-back.
 
-    failures, requested_failures: sentences. account_names: names by 12-digit id.
+    cost_dollars: the list price of the requested metrics.
+    failures: the failed reads.
+    requested_failures: a sentence for each failed read that concerns the selected series.
+    account_names: by 12-digit id.
     """
 
     lookback: Lookback
@@ -49,7 +52,7 @@ class OtherWay:
     pending_for: int | None = None
 
     def name(self) -> str:
-        """Return its name in tables, such as `band 50-80 %, for 10 min`."""
+        """Return the name of this way in tables, such as `band 50-80 %, for 10 min`."""
         parts = []
         if self.band:
             bounds = (self.band.low, self.band.high, self.band.near)
@@ -78,7 +81,7 @@ class OtherWay:
 def ways_of(
     fleet: Fleet, config: Config, registry: Registry, others: Iterable[OtherWay], names: dict[str, str]
 ) -> list[Way]:
-    """Return the configured way of judging, and others. names: account names by id. Raises ConfigError."""
+    """Return the configured way of judging, and others. names: of accounts, by id. Raises ConfigError."""
     return [
         Way.in_force(fleet, CONFIGURED_WAY),
         *(_way(fleet, other.apply_to(config, registry), other.name(), names) for other in others),
@@ -91,13 +94,14 @@ def _way(fleet: Fleet, config: Config, name: str, names: dict[str, str]) -> Way:
         settings, slot = series.settings, series.slot
         labels = SelectorLabels(**series.key.labels, account_name=names.get(series.key.account, ""))
         default_band = DELIBERATE_CAP_BAND if settings.deliberate else settings.signal.band
-        band, pending = config.band_for(labels, default_band), config.alert_override(labels, "pending_for")
+        band = config.band_for(labels, default_band)
+        pending_for = config.alert_override(labels, "pending_for")  # seconds
         tolerance = config.tolerance_for(labels, settings.signal.tolerance)
         values = {
             "low": band.low,
             "high": band.high,
             "near": band.near,
-            "pending_for": settings.signal.pending_for if pending is None else pending // 60,
+            "pending_for": settings.signal.pending_for if pending_for is None else pending_for // 60,
             "throttled_pending_for": tolerance.pending_for,
         }
         for column, value in values.items():
@@ -109,15 +113,15 @@ def judge_past(
     scan: PastScan,
     plan: PastPlan,
     file: SampleFile,
-    terms: tuple[Config, Registry, Sequence[OtherWay]],
-    report: Callable[[int, int], None],
+    judged_by: tuple[Config, Registry, Sequence[OtherWay]],
+    report_progress: Callable[[int, int], None],
 ) -> LookbackReport:
     """Judge the samples of a scan.
 
-    terms: the configuration, the registry, and other ways of judging. report: called with the steps done and
-    the number of all steps. Raises ConfigError if a way has an unordered band.
+    judged_by: the configuration, the registry, and other ways of judging. report_progress: called with the
+    number of finished steps and the number of all steps. Raises ConfigError if a way has an unordered band.
     """
-    config, registry, others = terms
+    config, registry, others = judged_by
     fleet, names, settings = scan.fleet, {**scan.account_names}, config.alerting_settings(registry)
     builder = NoticeBuilder(fleet, Lifecycle(fleet, plan.minutes.start), settings, 0)
     builder.account_names = names
@@ -127,7 +131,7 @@ def judge_past(
         batch_minutes(settings.poll_interval),
     )
     return LookbackReport(
-        lookback=look_back(fleet, file, plan.slots, judging, report),
+        lookback=look_back(fleet, file, plan.slots, judging, report_progress),
         registry=registry,
         plan=plan,
         cost_dollars=scan.spent.dollars,

@@ -22,8 +22,8 @@ from rules.alert_rules import Severity
 class EpisodeOutcome(NamedTuple):
     """An episode, with its alert and its forecast.
 
-    span: the alert that the configuration would have fired; None if none. foresight: None if no forecast was
-    made.
+    span: the alert that would have fired with the configuration; None if no alert would have fired.
+    foresight: the forecasts before the episode; None if no forecast was made.
     """
 
     episode: Episode
@@ -33,7 +33,7 @@ class EpisodeOutcome(NamedTuple):
 
     @property
     def fired_after(self) -> int | None:
-        """Minutes from the begin to the alert, negative if it fired before; None without an alert."""
+        """Minutes from the episode's begin to its alert, negative if the alert was earlier; None if none."""
         return self.span.begin - self.episode.begin if self.span else None
 
 
@@ -82,10 +82,12 @@ class SeriesEpisodes:
 class WaySummary(NamedTuple):
     """The alerts of one way of judging.
 
-    alerts: the number of alerts, by their highest severity. notices: the number of notices.
-    alerted_by_begin: the number of episodes whose alert fired when they began or earlier. alerted_later: the
-    number of episodes whose alert fired afterwards. later_minutes: the median of the minutes from the begin
-    to these alerts. without_alert: the number of episodes without an alert.
+    alerts: the number of alerts, by their highest severity.
+    notices: the number of notices.
+    alerted_by_begin: the number of episodes whose alert fired when the episode began or earlier.
+    alerted_later: the number of episodes whose alert fired after their begin.
+    later_minutes: for these, the median of the minutes from the begin to the alert; None without them.
+    without_alert: the number of episodes without an alert.
     """
 
     name: str
@@ -99,7 +101,7 @@ class WaySummary(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookbackSummary:
-    """The content of a look-back. series: the series with episodes, the worst first."""
+    """The content of `headroom lookback`. series: the series with episodes, the worst first."""
 
     report: LookbackReport
     series: Sequence[SeriesEpisodes]
@@ -135,29 +137,29 @@ def summarize_lookback(report: LookbackReport) -> LookbackSummary:
     """Summarize the episodes by series, and the alerts by way of judging."""
     lookback = report.lookback
     foresights = lookback.forecasts.foresights if lookback.forecasts else ()
-    by_begin = {(foresight.slot, foresight.begin): foresight for foresight in foresights}
+    by_slot_and_begin = {(foresight.slot, foresight.begin): foresight for foresight in foresights}
     spans = _SpanIndex(lookback.ways[0].spans)
     by_slot: dict[int, list[EpisodeOutcome]] = defaultdict(list)
     for episode in lookback.episodes:
         series = lookback.series[episode.slot]
-        foresight = by_begin.get((episode.slot, episode.begin))
+        foresight = by_slot_and_begin.get((episode.slot, episode.begin))
         by_slot[episode.slot].append(EpisodeOutcome(episode, series, spans.of(episode), foresight))
-    grouped = [SeriesEpisodes(lookback.series[slot], outcomes) for slot, outcomes in by_slot.items()]
+    series_episodes = [SeriesEpisodes(lookback.series[slot], outcomes) for slot, outcomes in by_slot.items()]
     return LookbackSummary(
         report=report,
-        series=sorted(grouped, key=_urgency),
+        series=sorted(series_episodes, key=_urgency),
         ways=[_way_summary(way, lookback.episodes) for way in lookback.ways],
     )
 
 
 def episode_severity(episode: Episode) -> tuple[bool, float, float, int]:
-    """Return a sort key: throttled episodes are worse; then by throttled demand, peak and length."""
+    """Return a sort key, the worst last: throttled episodes; then by throttled demand, peak and length."""
     demand, peak = (0.0 if isnan(value) else value for value in (episode.throttled_demand, episode.peak))
     return episode.is_throttling, demand if episode.is_throttling else 0.0, peak, episode.minutes
 
 
 def _urgency(entry: SeriesEpisodes) -> tuple[bool, int, float, str]:
-    """Return a sort key: throttled series first, then the most minutes in episodes, then the highest peak."""
+    """Return a sort key, the worst first: throttled series; then by minutes in episodes, and by peak."""
     minutes = sum(outcome.episode.minutes for outcome in entry.episodes)
     peak = 0.0 if isnan(entry.peak) else entry.peak
     return not entry.throttled_count, -minutes, -peak, entry.series.key.id
@@ -173,14 +175,14 @@ class _SpanIndex:
         self._begins = {slot: [span.begin for span in slot_spans] for slot, slot_spans in self._spans.items()}
 
     def of(self, episode: Episode) -> AlertSpan | None:
-        """Return the alert that was firing when an episode began, or the first alert that began within it."""
+        """Return the alert that was firing when an episode began, or else the first that fired during it."""
         spans, begins = self._spans.get(episode.slot, []), self._begins.get(episode.slot, [])
-        number = bisect_right(begins, episode.begin)
-        before = spans[number - 1] if number else None
-        if before and (before.end is None or before.end > episode.begin):
-            return before
-        after = spans[number] if number < len(spans) else None
-        return after if after and after.begin < episode.end else None
+        next_index = bisect_right(begins, episode.begin)
+        previous_span = spans[next_index - 1] if next_index else None
+        if previous_span and (previous_span.end is None or previous_span.end > episode.begin):
+            return previous_span
+        next_span = spans[next_index] if next_index < len(spans) else None
+        return next_span if next_span and next_span.begin < episode.end else None
 
 
 def _way_summary(way: WayResult, episodes: Sequence[Episode]) -> WaySummary:
@@ -201,7 +203,7 @@ def _way_summary(way: WayResult, episodes: Sequence[Episode]) -> WaySummary:
 
 
 def foresight_text(forecasts: Backtest | None) -> str:
-    """Return how early forecasts would have foreseen the episodes."""
+    """Return sentences on how early forecasts would have foreseen the episodes."""
     if forecasts is None:
         return "No forecast could be made: that takes two days of history, and later moments to compare with."
     count, leads = len(forecasts.foresights), forecasts.leads

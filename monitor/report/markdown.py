@@ -27,10 +27,10 @@ def as_markdown(summary: Summary) -> str:
 
 
 def table_lines(
-    columns: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[str] = ()
+    columns: Sequence[str], rows: Iterable[Sequence[str]], numeric_columns: Sequence[str] = ()
 ) -> Iterator[str]:
-    """Yield the lines of a table. The cells are Markdown."""
-    ruler = ["---:" if column in numbers else "---" for column in columns]
+    """Yield the lines of a table. The cells are Markdown; numeric columns are aligned to the right."""
+    ruler = ["---:" if column in numeric_columns else "---" for column in columns]
     for row in (columns, ruler, *rows):
         yield f"| {' | '.join(row)} |"
 
@@ -42,8 +42,8 @@ def _omitted(number: int) -> list[str]:
 def _head(summary: Summary) -> Iterator[str]:
     yield "# AWS limits"
     yield ""
-    at = long_timestamp(summary.scan.finished_at)
-    text = f"Generated on {at} by Headroom {VERSION} from the last three hours"
+    finished_at = long_timestamp(summary.scan.finished_at)
+    text = f"Generated on {finished_at} by Headroom {VERSION} from the last three hours"
     accounts = "; ".join(
         f"{account} in {', '.join(regions)}" for account, regions in summary.regions_by_account.items()
     )

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from collectors.quota_requests import QuotaRequest
 from monitor.aws.status import MonitorStatus
 from monitor.fleet.fleet import Series
-from monitor.render.commands import REQUEST, command_of_signal
+from monitor.render.commands import REQUEST_COMMAND, command_of_signal
 from monitor.render.text import SOURCE_TEXTS
 from monitor.what_if.remedies import quota_of
 from rules.limits import PUBLISHED_ONLY, QUOTA_SOURCES, LimitSource
@@ -99,7 +99,7 @@ def request_summary(series: Series, status: MonitorStatus, command: str) -> Requ
     command: the command of the first thing to do.
     """
     declared = command_of_signal(series.settings.signal)
-    if not series.settings.quota_request and not (declared and declared.run.startswith(REQUEST)):
+    if not series.settings.quota_request and not (declared and declared.run.startswith(REQUEST_COMMAND)):
         return None
     unknown = next(
         (
@@ -112,7 +112,7 @@ def request_summary(series: Series, status: MonitorStatus, command: str) -> Requ
     request = series.settings.quota_request
     unknown = "" if request else unknown
     is_denied = "AccessDenied" in unknown or "not authorized" in unknown
-    request_command = command if command.startswith(REQUEST) and not request else ""
+    request_command = command if command.startswith(REQUEST_COMMAND) and not request else ""
     return RequestSummary(
         request,
         series.settings.request_sentence,

@@ -21,24 +21,30 @@ Values = Mapping[Quota, float]
 
 
 def numbered_quota(number: int, service: str = "lambda") -> Quota:
-    """Return the quota of a service whose code has this number."""
+    """Return a quota of a service; `number` is the hexadecimal part of the quota's code."""
     return Quota(service=service, code=f"L-{number:08X}")
 
 
 def list_entry(quota: Quota, value: float, arn: str = "") -> dict[str, Any]:
-    """Return a quota as an entry of a list. arn: the resource of the value; empty for the account's value."""
+    """Return a quota as an entry of a list.
+
+    arn: the resource with this value; `*` for all resources without a value of their own; empty for the
+    account.
+    """
     context = {"ContextScope": "RESOURCE", "ContextId": arn, "AdjustableAtLevel": "PER_RESOURCE"}
     return {"QuotaCode": quota.code, "Value": value, **({"QuotaContext": context} if arn else {})}
 
 
 @dataclass
 class ServiceQuotas:
-    """The answers of Service Quotas, by method.
+    """What Service Quotas knows; `answers` has its responses.
 
-    applied, defaults: the values that lists and single calls return. unlisted: applied values that only a
-    single call returns. resource_values: the values of single resources, by quota and ARN. requests: the
-    desired values of pending requests. decided: other requests, as AWS describes them. denials: the error
-    codes of operations that fail, by operation.
+    applied, defaults: the values that lists and single calls return.
+    unlisted: applied values that only a single call returns.
+    resource_values: the values of single resources, by quota and ARN.
+    requests: the desired values of pending requests.
+    decided: the requests that AWS approved or denied, as AWS describes them.
+    denials: the error codes of operations that fail, by operation.
     """
 
     applied: Values = field(default_factory=dict)
@@ -51,10 +57,10 @@ class ServiceQuotas:
 
     @property
     def answers(self) -> dict[str, Any]:
-        """The answers for a `FakeAws`."""
+        """The responses for a `FakeAws`, by method of the client."""
         return {
-            "list_service_quotas": lambda **params: self._list(LIST, "applied", params),
-            "list_aws_default_service_quotas": lambda **params: self._list(DEFAULTS, "defaults", params),
+            "list_service_quotas": lambda **params: self._list(LIST, self.applied, params),
+            "list_aws_default_service_quotas": lambda **params: self._list(DEFAULTS, self.defaults, params),
             "get_service_quota": lambda **params: self._get(GET, {**self.applied, **self.unlisted}, params),
             "get_aws_default_service_quota": lambda **params: self._get(GET_DEFAULT, self.defaults, params),
             "list_requested_service_quota_change_history": self._history,
@@ -64,13 +70,12 @@ class ServiceQuotas:
         error_code = self.denials.get(operation)
         return denied(operation.partition(":")[2], error_code) if error_code else None
 
-    def _list(self, operation: str, name: str, params: Mapping[str, Any]) -> Any:
+    def _list(self, operation: str, account_values: Values, params: Mapping[str, Any]) -> Any:
         service = params["ServiceCode"]
         if params.get("QuotaAppliedAtLevel") == "RESOURCE":
             by_quota = self.resource_values.items()
             entries = [(quota, value, arn) for quota, values in by_quota for arn, value in values.items()]
         else:
-            account_values: Values = getattr(self, name)
             entries = [
                 (quota, value, "*" if quota in self.resource_values else "")
                 for quota, value in account_values.items()

@@ -1,4 +1,4 @@
-"""The metrics of several accounts, which one account reads in calls for all of them."""
+"""One account reads the metrics of several accounts in shared calls."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -60,7 +60,7 @@ def account_of(query: Query) -> str:
 
 @dataclass
 class Accounts:
-    """The readers of a monitoring account and of the accounts that are linked to it."""
+    """The readers of a monitoring account and of its linked accounts, which share calls."""
 
     shared: SharedCalls
     server: FakeCloudWatch
@@ -105,9 +105,9 @@ class Accounts:
 
 @asynccontextmanager
 async def linked_accounts(
-    answer: Callable[[Body], Response], **names: tuple[str, ...]
+    answer: Callable[[Body], Response], **names_by_account: tuple[str, ...]
 ) -> AsyncIterator[Accounts]:
-    """Open accounts with streams of these names; each keyword is `a` and the account's id."""
+    """Open accounts with streams of these names; each keyword is the letter `a` and an account's id."""
 
     def validated(body: Body) -> Response:
         times = {key: float(body[key]) for key in ("StartTime", "EndTime")}
@@ -118,8 +118,8 @@ async def linked_accounts(
         telemetry = Telemetries()
         caller = Cell(fake_credentials(), MONITORING, REGION, telemetry.aws, {}, server.url, max_attempts=1)
         accounts = Accounts(SharedCalls(MetricCaller(caller, 1e9), wait=0.01), server, telemetry=telemetry)
-        for account, stream_names in names.items():
-            accounts.add(account.removeprefix("a"), *stream_names)
+        for keyword, stream_names in names_by_account.items():
+            accounts.add(keyword.removeprefix("a"), *stream_names)
         yield accounts
         await accounts.shared.aclose()
         await caller.close()
@@ -136,7 +136,7 @@ def answer_by_account(body: Body) -> Response:
     }
 
 
-def rejecting(is_rejected: Callable[[Query], bool], error: ErrorResponse) -> Callable[[Body], Response]:
+def reject_if(is_rejected: Callable[[Query], bool], error: ErrorResponse) -> Callable[[Body], Response]:
     """Return a handler that answers a request with an error if any of its queries is rejected."""
 
     def answer(body: Body) -> Response:
@@ -174,16 +174,14 @@ async def test_the_calling_account_pays_for_all_metrics_of_a_call() -> None:
 
 
 async def test_full_calls_hold_the_metrics_of_several_accounts() -> None:
-    names = [tuple(f"s{n}" for n in range(size)) for size in (620, 300, 80)]
+    monitoring, first, second = (tuple(f"s{n}" for n in range(count)) for count in (620, 300, 80))
     async with linked_accounts(
-        answer_by_account, a999999999999=names[0], a111111111111=names[1], a222222222222=names[2]
+        answer_by_account, a999999999999=monitoring, a111111111111=first, a222222222222=second
     ) as accounts:
         await accounts.read()
         assert [len(ids) for ids in accounts.server.requested_ids] == [500, 500]
-        read = [accounts.is_read(FIRST, name) for name in names[1]] + [
-            accounts.is_read(SECOND, n) for n in names[2]
-        ]
-        assert all(read)
+        assert all(accounts.is_read(FIRST, name) for name in first)
+        assert all(accounts.is_read(SECOND, name) for name in second)
 
 
 async def test_a_rejected_metric_affects_neither_other_metrics_nor_other_accounts() -> None:
@@ -191,7 +189,7 @@ async def test_a_rejected_metric_affects_neither_other_metrics_nor_other_account
         return account_of(query) == FIRST and stream_of(query) == "bad"
 
     names = ("orders", "bad", "payments")
-    answer = rejecting(is_bad, ErrorResponse("ValidationError"))
+    answer = reject_if(is_bad, ErrorResponse("ValidationError"))
     async with linked_accounts(answer, a111111111111=names, a222222222222=names) as accounts:
         failures = await accounts.read()
         assert [[failure.code for failure in failures[account]] for account in (FIRST, SECOND)] == [
@@ -208,7 +206,7 @@ async def test_a_rejected_metric_affects_neither_other_metrics_nor_other_account
 
 @pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException", "InvalidParameterValue"])
 async def test_an_account_that_may_no_longer_be_read_affects_no_other_account(code: str) -> None:
-    answer = rejecting(lambda query: account_of(query) == FIRST, ErrorResponse(code))
+    answer = reject_if(lambda query: account_of(query) == FIRST, ErrorResponse(code))
     async with linked_accounts(answer, a999999999999=("orders",), a111111111111=("orders",)) as accounts:
         failures = await accounts.read()
         assert [[failure.code for failure in failures[account]] for account in (MONITORING, FIRST)] == [
@@ -220,10 +218,9 @@ async def test_an_account_that_may_no_longer_be_read_affects_no_other_account(co
 
 async def test_forbidden_metrics_are_failures_of_their_own_account_only() -> None:
     def forbid_first_account(body: Body) -> Response:
-        status = {FIRST: "Forbidden"}
         return {
             "MetricDataResults": [
-                query_result(query, {}, status.get(account_of(query), "Complete"))
+                query_result(query, {}, "Forbidden" if account_of(query) == FIRST else "Complete")
                 for query in body["MetricDataQueries"]
             ]
         }
@@ -244,10 +241,10 @@ async def test_forbidden_metrics_are_failures_of_their_own_account_only() -> Non
 
 
 async def test_a_throttled_call_is_not_repeated_for_each_account() -> None:
-    def throttled(_: Body) -> Response:
+    def throttle(_: Body) -> Response:
         return ErrorResponse("ThrottlingException")
 
-    async with linked_accounts(throttled, a111111111111=("orders",), a222222222222=("orders",)) as accounts:
+    async with linked_accounts(throttle, a111111111111=("orders",), a222222222222=("orders",)) as accounts:
         failures = await accounts.read()
         assert [[failure.code for failure in reader_failures] for reader_failures in failures.values()] == [
             ["ThrottlingException"],
@@ -261,10 +258,10 @@ async def test_cancelling_a_waiting_reader_does_not_cancel_the_call_of_other_rea
         answer_by_account, a111111111111=("orders",), a222222222222=("orders",)
     ) as accounts:
         cancelled = asyncio.create_task(accounts.readers[FIRST].read(NOW))
-        other = asyncio.create_task(accounts.readers[SECOND].read(NOW))
+        remaining = asyncio.create_task(accounts.readers[SECOND].read(NOW))
         await asyncio.sleep(0)
         cancelled.cancel()
-        assert await other == []
+        assert await remaining == []
         assert accounts.newest_value(SECOND, "orders") == 2
 
 

@@ -1,4 +1,4 @@
-"""A whole process that reads a service that never responds, and a stream that is throttled from the start."""
+"""A process of `headroom serve` that reads Lambda, which never responds, and a throttled Kinesis stream."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ from tests.processes import ENVIRONMENT, PROCESS_TIMEOUT, eventually, get, headr
 
 CALLER_IDENTITY = """<GetCallerIdentityResponse><GetCallerIdentityResult><Account>123456789012</Account>
 </GetCallerIdentityResult></GetCallerIdentityResponse>"""
-SUMMARY = {
+STREAM_SUMMARY = {
     "StreamName": "clicks",
     "StreamARN": "arn:aws:kinesis:eu-west-1:123456789012:stream/clicks",
     "StreamStatus": "ACTIVE",
@@ -39,14 +39,14 @@ ANSWERS: dict[str, Any] = {
     },
     "ListStreams": {"StreamNames": ["clicks"], "HasMoreStreams": False},
     "GetServiceQuota": {"Quota": {"Value": 500.0}},
-    "DescribeStreamSummary": {"StreamDescriptionSummary": SUMMARY},
+    "DescribeStreamSummary": {"StreamDescriptionSummary": STREAM_SUMMARY},
 }
-VALUES = {"WriteProvisionedThroughputExceeded": 60_000.0, "IncomingBytes": 5e7, "IncomingRecords": 6e4}
+METRIC_VALUES = {"WriteProvisionedThroughputExceeded": 60_000.0, "IncomingBytes": 5e7, "IncomingRecords": 6e4}
 
 
 @dataclass
 class SlowAws:
-    """Kinesis, CloudWatch, a receiver of alerts, and a Lambda that never responds."""
+    """Fake AWS services, of which Lambda never responds, and a webhook. notified: set by an alert."""
 
     url: str = ""
     notified: asyncio.Event = field(default_factory=asyncio.Event)
@@ -60,10 +60,10 @@ class SlowAws:
             return web.Response(text=CALLER_IDENTITY, content_type="text/xml")
         if request.path.startswith("/20"):  # Lambda's paths begin with a date
             await asyncio.Event().wait()
-        answer = self.metrics(json.loads(text)) if target == "GetMetricData" else ANSWERS.get(target, {})
+        answer = self.metric_data(json.loads(text)) if target == "GetMetricData" else ANSWERS.get(target, {})
         return web.json_response(answer)
 
-    def metrics(self, body: dict[str, Any]) -> dict[str, Any]:
+    def metric_data(self, body: dict[str, Any]) -> dict[str, Any]:
         return {
             "MetricDataResults": [
                 self.result(query, int(body["EndTime"])) for query in body["MetricDataQueries"]
@@ -72,8 +72,8 @@ class SlowAws:
 
     def result(self, query: dict[str, Any], end: int) -> dict[str, Any]:
         self.requested.append(json.dumps([query["MetricStat"], end]))
-        value = VALUES.get(query["MetricStat"]["Metric"]["MetricName"])
-        times = [] if value is None else [end - 60 * ago for ago in range(1, 15)]
+        value = METRIC_VALUES.get(query["MetricStat"]["Metric"]["MetricName"])
+        times = [] if value is None else [end - 60 * minutes for minutes in range(1, 15)]
         return {
             "Id": query["Id"],
             "Timestamps": times,
@@ -107,8 +107,8 @@ async def test_a_service_that_never_responds_holds_up_nothing_else(tmp_path: Pat
     listen = f"127.0.0.1:{free_port()}"
     environ = ENVIRONMENT | {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
     async with slow_aws() as aws:
-        serve = "serve", "--config", str(configuration(aws, tmp_path)), "--listen", listen
-        async with headroom(*serve, environ=environ), httpx.AsyncClient(trust_env=False) as client:
+        arguments = "serve", "--config", str(configuration(aws, tmp_path)), "--listen", listen
+        async with headroom(*arguments, environ=environ), httpx.AsyncClient(trust_env=False) as client:
             async with asyncio.timeout(PROCESS_TIMEOUT):
                 await aws.notified.wait()
             ready = await eventually(partial(get, f"http://{listen}/-/ready"))

@@ -1,4 +1,7 @@
-"""Resource names that are no valid dimension value: each affects only its own series, in every service."""
+"""Resource names that CloudWatch does not accept as a dimension's value, in services of several kinds.
+
+Such a name makes only the series of its own resource unobservable.
+"""
 
 import json
 from typing import Any
@@ -25,20 +28,27 @@ ACCEPTED = {"plain", "two words"}
 
 def groups(*names: str) -> dict[str, Any]:
     """Return the answers of Auto Scaling with these groups."""
-    base = {"MinSize": 0, "MaxSize": 9, "DesiredCapacity": 1, "DefaultCooldown": 0, "HealthCheckType": "EC2"}
-    more = {"AvailabilityZones": ["a"], "CreatedTime": "2026-01-01T00:00:00Z"}
-    entries = [{"AutoScalingGroupName": name, **base, **more} for name in names]
+    fields = {
+        "MinSize": 0,
+        "MaxSize": 9,
+        "DesiredCapacity": 1,
+        "DefaultCooldown": 0,
+        "HealthCheckType": "EC2",
+        "AvailabilityZones": ["a"],
+        "CreatedTime": "2026-01-01T00:00:00Z",
+    }
+    entries = [{"AutoScalingGroupName": name, **fields} for name in names]
     return {"describe_auto_scaling_groups": {"AutoScalingGroups": entries}, "describe_account_limits": {}}
 
 
 def apis(*names: str) -> dict[str, Any]:
     """Return the answers of API Gateway with these REST APIs."""
-    throttle = {"methodSettings": {"*/*": {"throttlingRateLimit": 100.0}}}
+    stage_settings = {"methodSettings": {"*/*": {"throttlingRateLimit": 100.0}}}
     return {
         "get_account": {},
         "get_rest_apis": {"items": [{"id": f"r{n}", "name": name} for n, name in enumerate(names)]},
         "get_apis": {"Items": []},
-        "get_stages": lambda **_: {"item": [{"stageName": "prod", **throttle}]},
+        "get_stages": lambda **_: {"item": [{"stageName": "prod", **stage_settings}]},
         "get_usage_plans": {"items": []},
     }
 
@@ -78,10 +88,10 @@ async def test_exactly_the_dimensions_that_cloudwatch_accepts_are_requested(serv
     values = {dimension["Value"] for metric in requested for dimension in metric["Dimensions"]}
     assert all(map(is_accepted, values))
     assert values >= ACCEPTED
-    with_usage = [
+    keys_with_usage = [
         key for key, series in account.fleet.series.items() if account.fleet.usages.get(series.slot)
     ]
-    assert {key.resource.split("/")[0] for key in with_usage} >= ACCEPTED
+    assert {key.resource.split("/")[0] for key in keys_with_usage} >= ACCEPTED
 
 
 async def test_the_reason_why_a_name_cannot_be_requested_is_reported() -> None:

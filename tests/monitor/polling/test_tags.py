@@ -89,13 +89,13 @@ def tag_mapping(arn: str, **tags: str) -> dict[str, Any]:
     return {"ResourceARN": arn, "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
 
 
-def tagged(**tags: str) -> dict[str, Any]:
+def tags_answer(**tags: str) -> dict[str, Any]:
     """Return an answer of GetResources in which all resources called `orders` have these tags."""
     return {"get_resources": {"ResourceTagMappingList": [tag_mapping(arn, **tags) for arn in ARNS.values()]}}
 
 
 def labels(account: FakeAccount) -> dict[str, dict[str, str]]:
-    """Return the labels that come from tags, by resource."""
+    """Return the labels that come from tags, by resource and label."""
     return {key.resource: dict(series.settings.tags) for key, series in account.fleet.series.items()}
 
 
@@ -103,21 +103,21 @@ def labels(account: FakeAccount) -> dict[str, dict[str, str]]:
 @pytest.mark.parametrize("tags_first", [True, False], ids=["tags first", "inventory first"])
 async def test_the_tag_of_a_resource_is_a_label_of_all_its_series(service: str, tags_first: bool) -> None:
     account = FakeAccount(
-        config("team"), get_service_quota=quota(9.0), **ANSWERS[service], **tagged(team="data")
+        config("team"), get_service_quota=quota(9.0), **ANSWERS[service], **tags_answer(team="data")
     )
     reads = [account.inventory.read_tags(REGISTRY.collectors), account.inventory.run(BY_SERVICE[service])]
     for read in reads if tags_first else reversed(reads):
         await read
-    of_orders = {name: tags for name, tags in labels(account).items() if name.split("/")[0] == "orders"}
-    assert of_orders
-    assert set(map(str, of_orders.values())) == {str({"tag_team": "data"})}
-    others = {name: tags for name, tags in labels(account).items() if name not in of_orders}
-    assert not any(others.values())
+    by_resource = labels(account)
+    orders = {resource for resource in by_resource if resource.split("/")[0] == "orders"}
+    assert orders
+    assert all(by_resource[resource] == {"tag_team": "data"} for resource in orders)
+    assert not any(by_resource[resource] for resource in by_resource.keys() - orders)
 
 
 async def test_a_part_has_the_tags_of_its_parent() -> None:
     account = FakeAccount(
-        config("team"), get_service_quota=quota(9.0), **ANSWERS["kinesis"], **tagged(team="data")
+        config("team"), get_service_quota=quota(9.0), **ANSWERS["kinesis"], **tags_answer(team="data")
     )
     await account.run_inventory(BY_SERVICE["kinesis"])
     await account.inventory.read_tags(REGISTRY.collectors)
@@ -138,9 +138,10 @@ async def test_one_call_reads_the_configured_tags_of_all_services() -> None:
     arns = (arn for collector in REGISTRY.collectors for arn in collector.arns.values())
     types = sorted(map(resource_type, arns))
     assert {"dynamodb:table", "elasticloadbalancing:loadbalancer", "kinesis:stream", "s3", "sqs"} <= {*types}
-    everything = {"ResourceTypeFilters": types, "ResourcesPerPage": 100}
-    with_filter = {**everything, "TagFilters": [{"Key": "team"}]}
-    assert requested == [with_filter, with_filter, everything, everything]  # AWS would combine filters by AND
+    of_all_tags = {"ResourceTypeFilters": types, "ResourcesPerPage": 100}
+    of_one_tag = {**of_all_tags, "TagFilters": [{"Key": "team"}]}
+    # With a filter for each of two tags, AWS would return only resources that have both.
+    assert requested == [of_one_tag, of_one_tag, of_all_tags, of_all_tags]
 
 
 @pytest.mark.parametrize(("tags", "services"), [((), BY_SERVICE), (("team",), ["apigateway", "autoscaling"])])
@@ -154,7 +155,7 @@ async def test_tags_are_not_requested_if_none_is_configured_or_no_collector_need
 
 
 async def test_a_failed_read_of_tags_is_reported_once_and_changes_no_series_and_no_label() -> None:
-    answers = {**ANSWERS["sqs"], **ANSWERS["lambda"], **tagged(team="data")}
+    answers = {**ANSWERS["sqs"], **ANSWERS["lambda"], **tags_answer(team="data")}
     account = FakeAccount(config("team"), get_service_quota=quota(9.0), **answers)
     await account.inventory.read_tags(REGISTRY.collectors)
     account.aws.answers["get_resources"] = denied("GetResources")
@@ -168,30 +169,30 @@ async def test_a_failed_read_of_tags_is_reported_once_and_changes_no_series_and_
 
 async def test_a_changed_or_removed_tag_changes_the_label() -> None:
     account = FakeAccount(
-        config("team"), get_service_quota=quota(9.0), **ANSWERS["sqs"], **tagged(team="data")
+        config("team"), get_service_quota=quota(9.0), **ANSWERS["sqs"], **tags_answer(team="data")
     )
     await account.inventory.read_tags(REGISTRY.collectors)
     await account.run_inventory(BY_SERVICE["sqs"])
     version = account.fleet.version
     await account.inventory.read_tags(REGISTRY.collectors)
     assert account.fleet.version == version  # unchanged tags change no series
-    for answer, label in ((tagged(team="web"), {"tag_team": "web"}), (tagged(), {})):
+    for answer, expected in ((tags_answer(team="web"), {"tag_team": "web"}), (tags_answer(), {})):
         account.aws.answers |= answer
         await account.inventory.read_tags(REGISTRY.collectors)
-        assert labels(account)["orders"] == label
+        assert labels(account)["orders"] == expected
 
 
-async def test_an_inventory_that_replaces_another_keeps_its_labels_until_tags_are_read() -> None:
+async def test_after_a_reload_series_keep_the_labels_of_configured_tags_until_tags_are_read() -> None:
     account = FakeAccount(
-        config("team"), get_service_quota=quota(9.0), **ANSWERS["sqs"], **tagged(team="data")
+        config("team"), get_service_quota=quota(9.0), **ANSWERS["sqs"], **tags_answer(team="data")
     )
     await account.inventory.read_tags(REGISTRY.collectors)
     await account.run_inventory(BY_SERVICE["sqs"])
-    for tags, label in ((("team", "env"), {"tag_team": "data"}), ((), {})):
+    for tags, expected in ((("team", "env"), {"tag_team": "data"}), ((), {})):
         replacement = inventory_of(account.aws.cell, account.fleet, config(*tags))
         replacement.discovered |= account.inventory.discovered
         await replacement.run(BY_SERVICE["sqs"])
-        assert labels(account)["orders"] == label
+        assert labels(account)["orders"] == expected
 
 
 async def test_a_tag_does_not_apply_to_resources_of_other_regions_or_services() -> None:
@@ -217,8 +218,8 @@ async def test_tags_are_found_by_the_arns_of_another_partition() -> None:
 
 
 async def test_the_first_inventory_of_a_cell_includes_its_tags() -> None:
-    """So the first poll, and with it the first alerts, have the labels that routes match."""
-    answers = {**ANSWERS["sqs"], **tagged(team="data")}
+    """So the first alerts have the labels that routes match."""
+    answers = {**ANSWERS["sqs"], **tags_answer(team="data")}
     account = FakeAccount(config("team"), get_service_quota=quota(9.0), **answers)
     reader = MetricReader(account.aws.cell, account.fleet, METRIC_SERVICES)
     watcher = CellWatcher(account.inventory, reader, [BY_SERVICE["sqs"]], ProcessTelemetry())
@@ -230,5 +231,5 @@ async def test_the_first_inventory_of_a_cell_includes_its_tags() -> None:
 async def test_denied_tags_are_reported_with_the_name_of_the_permission() -> None:
     account = FakeAccount(config("team"), get_resources=denied("GetResources"))
     await account.inventory.read_tags(REGISTRY.collectors)
-    (failed,) = account.inventory.statuses[TAGS].failures
-    assert iam_action(TAGS, failed.operation, REGISTRY) == "tag:GetResources"
+    (failure,) = account.inventory.statuses[TAGS].failures
+    assert iam_action(TAGS, failure.operation, REGISTRY) == "tag:GetResources"

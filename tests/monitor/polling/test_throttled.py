@@ -29,7 +29,7 @@ NOW = 29_000_000  # the minute in which the loop's clock begins
 DELAY = 3
 METRICS, CALLS = 520, 2  # metrics and calls of one poll
 RATE = 40.0  # calls per second to CloudWatch while AWS throttles no call
-FIRST, LAST = 10, 20  # the minutes between which AWS throttles
+THROTTLED_FROM, THROTTLED_UNTIL = 10, 20  # minutes after NOW
 THROTTLED = ClientError(
     {"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}, "GetMetricData"
 )
@@ -70,9 +70,9 @@ class ThrottledCell:
         self.sent_at.append(seconds())
         if self.is_throttled():
             raise THROTTLED
-        published = int(NOW + seconds() // 60) - DELAY
+        published_before = int(NOW + seconds() // 60) - DELAY
         first = int(params["StartTime"].timestamp() // 60)
-        times = [datetime.fromtimestamp(60 * minute, UTC) for minute in range(first, published)]
+        times = [datetime.fromtimestamp(60 * minute, UTC) for minute in range(first, published_before)]
         values = [time.timestamp() / 60 - NOW for time in times]
         queries = params["MetricDataQueries"]
         points = {"StatusCode": "Complete", "Timestamps": times, "Values": values}
@@ -80,7 +80,7 @@ class ThrottledCell:
         return {"MetricDataResults": results}
 
     async def poll(self, until: int) -> None:
-        """Poll at the start of each minute before `until`; a poll that takes longer skips the next ones."""
+        """Poll each minute, until so many minutes after NOW; a poll that takes longer skips minutes."""
         while seconds() < until * 60:
             await self.reader.read(int(NOW + seconds() // 60))
             self.rates.append(self.rate)
@@ -88,13 +88,13 @@ class ThrottledCell:
 
     @property
     def rate(self) -> float:
-        """Calls per second at present: RATE, unless AWS made the cell lower it."""
+        """Calls per second at present: RATE, or less after AWS throttled calls."""
         rates = [lowered.calls_per_second for lowered in self.cell.lowered_rates()]
         return rates[0] if rates else RATE
 
     @property
     def exported_rate(self) -> float | None:
-        """The rate as it is exported; None where AWS throttled nothing."""
+        """The rate as the exported family shows it; None unless it is lowered."""
         labels = {"aws_account": ACCOUNT_ID, "aws_region": "eu-west-1", "aws_service": "cloudwatch"}
         operation = {"operation": "GetMetricData"}
         return self.aws.registry.get_sample_value("headroom_aws_call_rate_limit", labels | operation)
@@ -111,18 +111,20 @@ class ThrottledCell:
 
 def test_all_minutes_are_read_after_throttling_and_the_rate_recovers() -> None:
     async def main() -> None:
-        throttled = ThrottledCell(lambda: FIRST <= seconds() / 60 < LAST)
+        throttled = ThrottledCell(lambda: THROTTLED_FROM <= seconds() / 60 < THROTTLED_UNTIL)
         other = ThrottledCell(lambda: False)
-        await asyncio.gather(throttled.poll(FIRST), other.poll(FIRST))
+        await asyncio.gather(throttled.poll(THROTTLED_FROM), other.poll(THROTTLED_FROM))
         assert throttled.exported_rate is None
-        await asyncio.gather(throttled.poll(LAST), other.poll(LAST))
-        throttled_calls = [sent_at for sent_at in throttled.sent_at if sent_at >= FIRST * 60]
-        assert len(throttled_calls) <= (LAST - FIRST) * CALLS * throttled.cell.max_attempts
+        await asyncio.gather(throttled.poll(THROTTLED_UNTIL), other.poll(THROTTLED_UNTIL))
+        throttled_calls = [sent_at for sent_at in throttled.sent_at if sent_at >= THROTTLED_FROM * 60]
+        assert (
+            len(throttled_calls) <= (THROTTLED_UNTIL - THROTTLED_FROM) * CALLS * throttled.cell.max_attempts
+        )
         assert min(throttled.rates) == RATE * MIN_SHARE
         assert throttled.exported_rate == throttled.rate < RATE / 8
-        await asyncio.gather(throttled.poll(LAST + 2), other.poll(LAST + 2))
+        await asyncio.gather(throttled.poll(THROTTLED_UNTIL + 2), other.poll(THROTTLED_UNTIL + 2))
         assert throttled.missing_minutes() == 0
-        await asyncio.gather(throttled.poll(LAST + 40), other.poll(LAST + 40))
+        await asyncio.gather(throttled.poll(THROTTLED_UNTIL + 40), other.poll(THROTTLED_UNTIL + 40))
         assert throttled.exported_rate == throttled.rate == RATE
         assert throttled.missing_minutes() == 0
         assert (other.exported_rate, other.missing_minutes()) == (None, 0)
@@ -130,7 +132,7 @@ def test_all_minutes_are_read_after_throttling_and_the_rate_recovers() -> None:
     run(main())
 
 
-def test_calls_settle_below_the_rate_that_aws_allows_and_no_minute_is_lost() -> None:
+def test_the_rate_stays_lowered_where_aws_allows_less_and_no_minute_is_lost() -> None:
     allowed = 1  # calls per second; each poll makes two at once
 
     async def main() -> None:

@@ -49,13 +49,13 @@ signals:
   instances: {usage: count(instance)}
   clusters: {usage: count(cluster)}
   calls: {usage: rate(Calls)}
-  known: {usage: 1, when: quotas}
+  account_quotas: {usage: 1, when: quotas}
 """
 COLLECTOR = collector_of(parse_declaration(DECLARATION.encode(), "ours.yaml"))
 
 
 class DatabaseInventories:
-    """A cell, its inventory, and the watcher of the declared service."""
+    """A cell with databases, and its inventory of the declared service."""
 
     def __init__(self, instances: Any = (), clusters: Any = ()) -> None:
         self.aws = FakeAws(
@@ -66,7 +66,9 @@ class DatabaseInventories:
         )
         self.fleet, registry = (
             Fleet(),
-            build_registry([COLLECTOR], [declared_entry(QUOTA, "instances", "clusters", "calls", "known")]),
+            build_registry(
+                [COLLECTOR], [declared_entry(QUOTA, "instances", "clusters", "calls", "account_quotas")]
+            ),
         )
         quotas = QuotaBook(self.aws.cell, [QUOTA], on_demand=True)
         self.inventory = Inventory(self.aws.cell, self.fleet, Config(), registry, quotas)
@@ -79,7 +81,7 @@ class DatabaseInventories:
 
     @property
     def limits(self) -> dict[str, float]:
-        """Return the limit of each signal."""
+        """The limit of each signal."""
         slots = {key.signal: series.slot for key, series in self.fleet.series.items()}
         return {signal: float(self.fleet.limit[slot]) for signal, slot in slots.items()}
 
@@ -91,12 +93,12 @@ def _list_response(items: str, id_field: str, names_or_error: Any) -> Any:
     return {items: [{id_field: name} for name in names_or_error]}
 
 
-LISTS = {"DescribeDBInstances": 1, "DescribeDBClusters": 1}
+LIST_CALLS = {"DescribeDBInstances": 1, "DescribeDBClusters": 1}
 
 
 async def test_a_service_without_resources_costs_only_its_lists_and_has_no_series() -> None:
     inventories = DatabaseInventories()
-    assert await inventories.run_inventory() == LISTS
+    assert await inventories.run_inventory() == LIST_CALLS
     assert inventories.limits == {}
     assert inventories.inventory.statuses["ours"].failures == ()
 
@@ -106,7 +108,7 @@ async def test_a_resource_of_any_kind_makes_a_service_used() -> None:
         calls = await inventories.run_inventory()
         assert calls["DescribeAccountAttributes"] == 1
         assert calls[LIST.partition(":")[2]] == 1
-        assert inventories.limits == dict.fromkeys(("instances", "clusters", "calls", "known"), 40.0)
+        assert inventories.limits == dict.fromkeys(("instances", "clusters", "calls", "account_quotas"), 40.0)
 
 
 async def test_a_service_with_a_failed_list_counts_as_used() -> None:
@@ -144,7 +146,7 @@ def test_the_interval_doubles_up_to_six_hours(empty_runs: int, minutes: int) -> 
     service = UnusedService()
     for _ in range(empty_runs):
         service.record(is_unused=True, now=0.0)
-    assert not service.is_due((minutes - 6) * 60.0, 600.0)
+    assert not service.is_due((minutes - 6) * 60.0, 600.0)  # half of 10 minutes early is in time
     assert service.is_due(minutes * 60.0, 600.0)
     service.record(is_unused=False, now=1e6)
     assert service.is_due(1e6 + 600, 600.0)
@@ -184,13 +186,13 @@ def test_the_status_of_an_unused_service_has_its_longer_interval() -> None:
         ),
     ],
 )
-async def test_a_service_in_python_without_resources_costs_only_its_lists(
+async def test_a_service_declared_in_python_without_resources_costs_only_its_lists(
     service: str, answers: dict[str, Any], calls: dict[str, int]
 ) -> None:
-    inventories = FakeAccount(**answers)
-    await inventories.run_inventory(BY_SERVICE[service])
-    assert Counter(inventories.aws.calls) == calls
-    assert (inventories.names, inventories.failures) == (set(), [])
+    account = FakeAccount(**answers)
+    await account.run_inventory(BY_SERVICE[service])
+    assert Counter(account.aws.calls) == calls
+    assert (account.names, account.failures) == (set(), [])
 
 
 @pytest.mark.parametrize(
@@ -205,26 +207,26 @@ async def test_the_account_has_series_where_the_list_of_a_service_is_denied(
         "get_account_settings": {"AccountLimit": {"ConcurrentExecutions": 1000}},
         xform_name(operation): denied(operation),
     }
-    inventories = FakeAccount(**answers)
-    await inventories.run_inventory(BY_SERVICE[service])
-    assert (signal, "") in inventories.names
-    assert operation in {failed for failed, _, _ in inventories.failures}
+    account = FakeAccount(**answers)
+    await account.run_inventory(BY_SERVICE[service])
+    assert (signal, "") in account.names
+    assert operation in {failed_operation for failed_operation, _, _ in account.failures}
 
 
 async def test_a_function_that_cannot_be_read_proves_that_lambda_is_in_use() -> None:
     settings = {"AccountLimit": {"ConcurrentExecutions": 1000}}
-    inventories = FakeAccount(list_functions={"Functions": [{}]}, get_account_settings=settings)
-    await inventories.run_inventory(LAMBDA)
-    assert ("account_concurrency", "") in inventories.names
+    account = FakeAccount(list_functions={"Functions": [{}]}, get_account_settings=settings)
+    await account.run_inventory(LAMBDA)
+    assert ("account_concurrency", "") in account.names
 
 
 async def test_a_usage_plan_proves_that_api_gateway_is_in_use() -> None:
     plans = {"items": [{"id": "p", "name": "gold"}]}
-    inventories = FakeAccount(
+    account = FakeAccount(
         get_rest_apis={"items": []},
         get_apis={"Items": []},
         get_usage_plans=plans,
         get_account={"throttleSettings": {"rateLimit": 10_000.0}},
     )
-    await inventories.run_inventory(BY_SERVICE["apigateway"])
-    assert ("account_throttle_rate", "") in inventories.names
+    await account.run_inventory(BY_SERVICE["apigateway"])
+    assert ("account_throttle_rate", "") in account.names

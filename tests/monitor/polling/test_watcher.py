@@ -44,10 +44,16 @@ FAST = PollingTimings(open_retry_interval=0.05, confirmation_delay=0.05, first_p
 
 def new_watcher(aws_url: str | None, timings: PollingTimings = DEFAULT_TIMINGS, **config: Any) -> Watcher:
     """Return a watcher of one account."""
-    values = {"regions": ["eu-west-1"], "services": ["sqs"], "endpoint_url": aws_url, **config}
+    settings = {"regions": ["eu-west-1"], "services": ["sqs"], "endpoint_url": aws_url, **config}
     telemetry = Telemetries()
-    settings = Config.model_validate(values)
-    return Watcher(settings, REGISTRY, Fleet(), telemetry.process, telemetry.aws, timings=timings)
+    return Watcher(
+        Config.model_validate(settings),
+        REGISTRY,
+        Fleet(),
+        telemetry.process,
+        telemetry.aws,
+        timings=timings,
+    )
 
 
 async def run_once(watcher: Watcher) -> list[tuple[int, int]]:
@@ -82,9 +88,9 @@ async def test_run_once_inventories_and_polls_every_cell(aws_url: str) -> None:
     assert watcher.pending() == []
     assert watcher.sentences() == []
     assert regions(watcher) == {"eu-west-1", "us-east-1"}
-    read = watcher.fleet.rings.read_through[[*watcher.fleet.metrics((ACCOUNT_ID, "eu-west-1")).values()]]
-    assert read.size
-    assert (read > 0).all()
+    rows = [*watcher.fleet.metrics((ACCOUNT_ID, "eu-west-1")).values()]
+    assert rows
+    assert (watcher.fleet.rings.read_through[rows] > 0).all()
 
 
 async def test_the_quotas_of_a_cell_are_read_in_bulk_with_the_requests_for_them(aws_url: str) -> None:
@@ -92,8 +98,8 @@ async def test_the_quotas_of_a_cell_are_read_in_bulk_with_the_requests_for_them(
     await run_once(watcher)
     quotas = watcher.cells[ACCOUNT_ID, "us-east-1"].inventory.quotas
     declared = {quota.code: quota for quota in REGISTRY.quotas(["apigateway", "lambda"])}
-    known = {code: quotas.known(quota) for code, quota in declared.items()}
-    assert {code: dict(entry.values) for code, entry in known.items() if entry} == {
+    read_quotas = {code: quotas.known(quota) for code, quota in declared.items()}
+    assert {code: dict(read.values) for code, read in read_quotas.items() if read} == {
         "L-8A5B8E43": {LimitSource.APPLIED: 10_000.0},
         "L-B99A9384": {LimitSource.APPLIED: 3000.0},
         "L-A1AFA3CF": {LimitSource.DEFAULT: 1000.0},
@@ -130,8 +136,8 @@ async def test_a_region_that_denies_everything_affects_only_itself(aws_url: str)
 async def test_an_account_that_cannot_be_accessed_is_reported_and_stops_no_other(
     aws_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    shut = {"name": "shut", "role_arn": ROLE, "regions": [DENIED_REGION]}
-    watcher = new_watcher(aws_url, accounts=[shut, {"name": "open"}])
+    inaccessible = {"name": "shut", "role_arn": ROLE, "regions": [DENIED_REGION]}
+    watcher = new_watcher(aws_url, accounts=[inaccessible, {"name": "open"}])
     await run_once(watcher)
     assert set(watcher.inaccessible_accounts) == {"shut"}
     assert watcher.inaccessible_accounts["shut"].operation == "AssumeRole"
@@ -202,16 +208,16 @@ async def new_cell_watcher(aws_url: str, telemetry: Telemetries) -> AsyncIterato
     """Return a function that creates the watcher of a cell with the given collectors."""
     fleet, config = Fleet(), Config(interval=3600, inventory_interval=3600)
     account = Config.model_validate({"regions": ["eu-west-1"]}).monitored_accounts(REGISTRY)[0]
-    (opened,) = await open_cells(account, aws_url, telemetry.aws)
+    (cell,) = await open_cells(account, aws_url, telemetry.aws)
 
     def create(*collectors: Collector) -> CellWatcher:
-        quotas = QuotaBook(opened, REGISTRY.quotas(["sqs"]))  # the quotas of all services take minutes
-        inventory = inventory_of(opened, fleet, config, quotas)
-        reader = MetricReader(opened, fleet, METRIC_SERVICES)
+        quotas = QuotaBook(cell, REGISTRY.quotas(["sqs"]))  # reading the quotas of all services takes minutes
+        inventory = inventory_of(cell, fleet, config, quotas)
+        reader = MetricReader(cell, fleet, METRIC_SERVICES)
         return CellWatcher(inventory, reader, collectors, telemetry.process, FAST)
 
     yield create
-    await opened.close()
+    await cell.close()
 
 
 async def test_a_poll_before_the_first_inventory_does_not_complete_a_cell(
@@ -227,21 +233,18 @@ async def test_a_poll_before_the_first_inventory_does_not_complete_a_cell(
     assert watcher.polled_once.is_set()
 
 
-async def test_the_first_poll_waits_briefly_for_tags(aws_url: str) -> None:
+async def test_the_first_poll_waits_for_tags(aws_url: str) -> None:
     released, fleet, config = asyncio.Event(), Fleet(), Config(tags=("team",))
 
-    class Slow(Inventory):
+    class SlowTagsInventory(Inventory):
         async def read_tags(self, collectors: Iterable[Collector]) -> None:
             await released.wait()
             await super().read_tags(collectors)
 
     account = Config.model_validate({"regions": ["eu-west-1"]}).monitored_accounts(REGISTRY)[0]
-    (opened,) = await open_cells(account, aws_url, Telemetries().aws)
-    quotas = QuotaBook(opened, ())
-    inventory, reader = (
-        Slow(opened, fleet, config, REGISTRY, quotas),
-        MetricReader(opened, fleet, METRIC_SERVICES),
-    )
+    (cell,) = await open_cells(account, aws_url, Telemetries().aws)
+    inventory = SlowTagsInventory(cell, fleet, config, REGISTRY, QuotaBook(cell, ()))
+    reader = MetricReader(cell, fleet, METRIC_SERVICES)
     watcher = CellWatcher(inventory, reader, [SQS], ProcessTelemetry())
     async with background(watcher.run(config)):
         await until(lambda: not watcher.may_discover("sqs"))
@@ -250,7 +253,7 @@ async def test_the_first_poll_waits_briefly_for_tags(aws_url: str) -> None:
         released.set()
         await until(watcher.polled_once.is_set)
         assert watcher.inventory.statuses[TAGS].succeeded_at
-    await opened.close()
+    await cell.close()
 
 
 async def test_a_slow_collector_delays_no_other_collector(
@@ -340,7 +343,7 @@ async def test_a_watcher_cancelled_at_any_moment_leaves_nothing_open(
     assert asyncio.all_tasks() == {asyncio.current_task()}
     gc.collect()
     await asyncio.sleep(0)
-    assert "nclosed" not in caplog.text
+    assert "unclosed" not in caplog.text.lower()
 
 
 async def test_a_watcher_that_replaces_another_drops_series_that_are_no_longer_monitored(
@@ -362,14 +365,14 @@ async def test_a_watcher_that_replaces_another_drops_series_that_are_no_longer_m
         assert {(key.region, key.service) for key in second.fleet.series} == {("eu-west-1", "sqs")}
 
 
-async def test_a_denied_inventory_is_retried_long_before_the_next_one(aws_url: str) -> None:
+async def test_a_denied_inventory_is_repeated_long_before_the_next_scheduled_inventory(aws_url: str) -> None:
     watcher = new_watcher(aws_url, FAST, regions=[DENIED_REGION])
     async with background(watcher.run()):
         await until(lambda: watcher.cells and watcher.cells[ACCOUNT_ID, DENIED_REGION].inventory.statuses)
         status = watcher.cells[ACCOUNT_ID, DENIED_REGION].inventory.statuses["sqs"]
         await until(lambda: status.needs_confirmation)
-        first = status.ended_at
-        await until(lambda: status.ended_at != first)  # long before the next inventory
+        first_ended_at = status.ended_at
+        await until(lambda: status.ended_at != first_ended_at)
 
 
 async def test_the_access_status_of_an_account_is_recorded(
@@ -443,8 +446,8 @@ async def test_a_reload_that_excludes_a_region_drops_it_even_if_an_account_is_in
     watched = ["eu-west-1", "us-east-1"]
     first = new_watcher(aws_url, regions=watched)
     await run_once(first)
-    shut = {"name": "shut", "role_arn": ROLE, "regions": [DENIED_REGION]}
-    settings = {"accounts": [{"name": "own", "regions": watched}, shut], "services": ["sqs"]}
+    inaccessible = {"name": "shut", "role_arn": ROLE, "regions": [DENIED_REGION]}
+    settings = {"accounts": [{"name": "own", "regions": watched}, inaccessible], "services": ["sqs"]}
     config = Config.model_validate(settings | {"exclude": [{"region": "us-*"}], "endpoint_url": aws_url})
     second = await reload(first, config)
     assert set(second.inaccessible_accounts) == {"shut"}
@@ -454,10 +457,9 @@ async def test_a_reload_that_excludes_a_region_drops_it_even_if_an_account_is_in
 async def test_an_inaccessible_account_keeps_only_its_own_series(aws_url: str) -> None:
     first = new_watcher(aws_url, regions=["eu-west-1", "us-east-1"], services=["sqs"])
     await run_once(first)
-    (account,) = {key.account for key in first.fleet.series}
-    shut = {"name": "shut", "role_arn": ROLE, "regions": [DENIED_REGION]}
-    assert account not in ROLE
-    settings = {"accounts": [{"name": "own", "regions": ["eu-west-1"]}, shut], "services": ["sqs"]}
+    inaccessible = {"name": "shut", "role_arn": ROLE, "regions": [DENIED_REGION]}
+    assert ACCOUNT_ID not in ROLE, "the inaccessible account is another one"
+    settings = {"accounts": [{"name": "own", "regions": ["eu-west-1"]}, inaccessible], "services": ["sqs"]}
     config = Config.model_validate(settings | {"endpoint_url": aws_url})
     second = await reload(first, config)
     assert set(second.inaccessible_accounts) == {"shut"}

@@ -33,7 +33,7 @@ class MemoryQueueStore:
         ]
         self._watermarks.setdefault(receiver, {}).update(batch.watermarks)
         dropped = 0
-        while len(queued) > 1 and size_of(queued).bytes > max_bytes:
+        while len(queued) > 1 and size_of(queued).bytes > max_bytes:  # the first may be in flight
             dropped += queued.pop(1).request.samples
         return dropped
 
@@ -52,10 +52,10 @@ class MemoryQueueStore:
         return merged
 
     def retain_receivers(self, receivers: Iterable[str]) -> Mapping[str, int]:
-        others = (self._requests.keys() | self._watermarks.keys()) - set(receivers)
-        for receiver in others:
+        deleted = (self._requests.keys() | self._watermarks.keys()) - set(receivers)
+        for receiver in deleted:
             self._watermarks.pop(receiver, None)
-        return {receiver: size_of(self._requests.pop(receiver, [])).samples for receiver in others}
+        return {receiver: size_of(self._requests.pop(receiver, [])).samples for receiver in deleted}
 
     def close(self) -> None:
         """Nothing to release."""

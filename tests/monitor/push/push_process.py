@@ -1,4 +1,4 @@
-"""A process that pushes one stream to servers on loopback."""
+"""A push service with a fleet of one stream, which pushes to servers on loopback."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -29,7 +29,7 @@ Sleep = Callable[[float], Awaitable[None]]
 
 
 class RecordedSleeps(list[float]):
-    """A sleep that returns at once, and records how long it should have taken."""
+    """A sleep that returns at once; the list has the seconds that each call should have taken."""
 
     async def __call__(self, seconds: float) -> None:
         self.append(seconds)
@@ -37,7 +37,10 @@ class RecordedSleeps(list[float]):
 
 
 class PushProcess:
-    """A fleet of one stream, and a service that pushes it. store: the queue's store; by default a file."""
+    """A fleet of one stream, and a service that pushes it; a second `pushing` is a restart.
+
+    store: the queue's store; by default a file.
+    """
 
     def __init__(self, folder: Path, store: PushQueueStore | None = None) -> None:
         self.fleet, self.path = Fleet(), folder / "headroom.db"
@@ -48,6 +51,7 @@ class PushProcess:
 
     @asynccontextmanager
     async def pushing(self, *configs: PushConfig) -> AsyncIterator[PushService]:
+        """Run a push service with these receivers."""
         queue, self.registry = PushQueue(self.store), CollectorRegistry()
         async with OutboundClient() as client:
             context = PushContext(
@@ -67,10 +71,12 @@ class PushProcess:
             finally:
                 await queue.close()
 
-    def write_usage(self, *agos: int) -> None:
-        write_usage(self.fleet, self.series, {NOW - ago: ago for ago in agos})
+    def write_usage(self, *ages: int) -> None:
+        """Write a usage for each age in minutes at NOW."""
+        write_usage(self.fleet, self.series, {NOW - age: age for age in ages})
 
     def metric(self, name: str, receiver: str = "tsdb", **labels: str) -> float:
+        """Return an exported value about pushing; 0 while there is none."""
         return self.registry.get_sample_value(f"headroom_push_{name}", {"receiver": receiver} | labels) or 0.0
 
     def has_queued(self, samples: int) -> bool:

@@ -17,7 +17,7 @@ from tests.monitor.fleet.fleets import NOW, SETTINGS, add, key, throttled_metric
 from tests.monitor.push.schemas import Sample, parse_remote_write
 
 PROTOCOL = "remote_write 1"
-Point = tuple[str, int, float]  # resource, minute before NOW, value
+Point = tuple[str, int, float]  # resource, age in minutes at NOW, value
 
 
 def metric_row(fleet: Fleet, series: Series, of_throttling: bool = False) -> int:
@@ -57,7 +57,7 @@ def add_stream(
 
 
 class ImmediateReceiver:
-    """A receiver that accepts every request at once."""
+    """A receiver that accepts every request at once. saved: the watermarks that a queue would store."""
 
     def __init__(self, fleet: Fleet, out_of_order: bool = False) -> None:
         self.fleet, self.late_minutes = fleet, LATE_MINUTES if out_of_order else 0
@@ -88,7 +88,7 @@ class ImmediateReceiver:
 
 
 def points_of(requests: Iterable[Iterable[Sample]]) -> list[tuple[str, Point]]:
-    """Return family and point of all samples."""
+    """Return the family and the point of each sample; the family without the prefix `headroom_`."""
     points = []
     for request in requests:
         for labels, ms, value in request:

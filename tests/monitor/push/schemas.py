@@ -15,7 +15,7 @@ SCALARS = {
     "fixed64": FieldDescriptorProto.TYPE_FIXED64,
 }
 
-# fields of each message by number: name and type; brackets mark a repeated field
+# The name and the type of each field of a message, by field number; brackets mark a repeated field.
 REMOTE_WRITE_1 = {
     "Label": {1: ("name", "string"), 2: ("value", "string")},
     "Sample": {1: ("value", "double"), 2: ("timestamp", "int64")},
@@ -54,7 +54,7 @@ Sample = tuple[frozenset[tuple[str, str]], int, float]  # labels, milliseconds, 
 
 
 def parser(package: str, messages: dict[str, dict[int, tuple[str, str]]], root: str) -> Any:
-    """Return the protobuf class of the message `root`."""
+    """Return the protobuf class of the message `root`, which uses the other messages."""
     file = FileDescriptorProto(name=f"{package}.proto", package=package, syntax="proto3")
     for name, fields in messages.items():
         message = file.message_type.add(name=name)

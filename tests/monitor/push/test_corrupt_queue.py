@@ -28,7 +28,7 @@ def filled_queue(path: Path) -> bytes:
 
 
 def can_be_used(store: SqliteQueueStore) -> bool:
-    """Return whether requests can be appended and read. After a failure, the next call may use a new file."""
+    """Return whether requests can be appended and read. After a failure, ask again: the file may be new."""
     try:
         store.retain_receivers(["tsdb"])
         store.load_watermarks("tsdb")
@@ -44,7 +44,7 @@ def can_be_used(store: SqliteQueueStore) -> bool:
 
 
 def test_a_queue_with_flipped_bits_works_again(tmp_path: Path) -> None:
-    data = filled_queue(tmp_path / "made.db")
+    data = filled_queue(tmp_path / "intact.db")
     offsets = [offset for offset, byte in enumerate(data) if byte]
     for seed in range(CORRUPTED_COPIES):
         generator, corrupted = random.Random(seed), bytearray(data)
@@ -59,7 +59,7 @@ def test_a_queue_with_flipped_bits_works_again(tmp_path: Path) -> None:
         shutil.rmtree(folder)
 
 
-def test_only_its_owner_may_read_the_queue_file(tmp_path: Path) -> None:
+def test_only_the_owner_of_the_queue_file_may_read_it(tmp_path: Path) -> None:
     path = tmp_path / "queue.db"
     path.touch(0o644)
     filled_queue(path)

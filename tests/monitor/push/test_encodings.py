@@ -126,12 +126,12 @@ def test_a_receiver_reads_every_sample(fleet: Fleet, protocol: str) -> None:
     assert {sample for sample in samples if (METRIC_NAME, "headroom_saturation") not in sample[0]} == {
         (
             frozenset({METRIC_NAME: name, "resource": resource, **series_labels, **family_labels}.items()),
-            (NOW - ago) * 60_000,
+            (NOW - minutes_ago) * 60_000,
             value,
         )
         for name, (family_labels, values) in expected.items()
         for resource in ("clicks", STRANGE.replace("\udcff", "?"))
-        for ago, value in values.items()
+        for minutes_ago, value in values.items()
     }
 
 
@@ -154,7 +154,7 @@ def test_the_size_of_requests_is_bounded(protocol: str) -> None:
 
 
 async def test_pushed_labels_equal_the_labels_of_the_exposition(fleet: Fleet) -> None:
-    """So a receiver of pushed and of scraped samples sees one series."""
+    """So samples that a receiver gets by push and by scraping belong to one series."""
     exposition = Exposition(fleet)
     for series in fleet.series.values():
         slot = series.slot
@@ -167,9 +167,8 @@ async def test_pushed_labels_equal_the_labels_of_the_exposition(fleet: Fleet) ->
         if line.startswith(tuple(SAMPLE_KINDS))
     }
     escapes = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
-    for family in (
-        family for family in FAMILIES if family.name in SAMPLE_KINDS and "bound" not in family.name
-    ):
+    pushed_families = [family for family in FAMILIES if family.name in SAMPLE_KINDS]
+    for family in (family for family in pushed_families if "bound" not in family.name):
         for series in fleet.series.values():
             labels = {
                 f'{name}="{value.translate(escapes)}"'.encode(errors="replace").decode()
@@ -186,12 +185,12 @@ async def test_pushed_labels_equal_the_labels_of_the_exposition(fleet: Fleet) ->
 
 def split_labels(line: str) -> set[str]:
     """Return the labels of a line of exposition text."""
-    inside = line.partition("{")[2].removesuffix("}")
-    return set(inside.replace('",', '"\0').split("\0"))
+    labels = line.partition("{")[2].removesuffix("}")
+    return set(labels.replace('",', '"\0').split("\0"))
 
 
 def test_every_exported_family_of_series_is_pushed_or_left_out_on_purpose() -> None:
-    left_out = {  # known for the present only, not for each minute
+    not_pushed = {  # known for the present only, not for each minute
         "headroom_sample_timestamp_seconds",
         "headroom_idle",
         "headroom_seconds_to_exhaustion",
@@ -199,7 +198,7 @@ def test_every_exported_family_of_series_is_pushed_or_left_out_on_purpose() -> N
         "headroom_limit_reach_timestamp_seconds",
         "headroom_effective_ceiling",
     }
-    assert {family.name for family in FAMILIES} - SAMPLE_KINDS.keys() == left_out
+    assert {family.name for family in FAMILIES} - SAMPLE_KINDS.keys() == not_pushed
 
 
 @given(st.integers(0, 2**63))

@@ -1,4 +1,4 @@
-"""The samples that a receiver has after random points were written in any order."""
+"""The samples that a receiver has got after random points were written to the fleet in any order."""
 
 from collections import defaultdict
 
@@ -13,7 +13,7 @@ from tests.monitor.push.pushed_fleets import ImmediateReceiver, Point, add_strea
 NAMES = ("a", "b")
 FAMILIES = {"usage", "saturation", "zone", "limit", "utilization_ratio"}
 
-# series, whether the value is throttling, minutes before the newest, value, whether to push afterwards
+# series, whether the value is throttled demand, age in minutes at NOW - 1, value, whether to push afterwards
 writes = st.lists(
     st.tuples(
         st.sampled_from(NAMES),
@@ -29,18 +29,18 @@ writes = st.lists(
 def pushed_points(
     written: list[tuple[str, bool, int, int, bool]], receiver: ImmediateReceiver, restarts: bool
 ) -> list[tuple[str, Point]]:
-    """Write points and a newer minute, push meanwhile and at the end, and return all pushed points."""
+    """Write points and then the minute NOW, push meanwhile and at the end, and return all pushed points."""
     series = {name: add_stream(receiver.fleet, name) for name in NAMES}
     points = []
-    for name, throttled, ago, value, push in written:
-        write_usage(receiver.fleet, series[name], {NOW - 1 - ago: value}, throttled)
-        if push:
+    for name, of_throttling, age, value, is_pushed in written:
+        write_usage(receiver.fleet, series[name], {NOW - 1 - age: value}, of_throttling)
+        if is_pushed:
             points += points_of(receiver.push())
             if restarts and receiver.saved:
                 receiver.restart()
     for name in NAMES:
         write_usage(receiver.fleet, series[name], {NOW: 1})
-        write_usage(receiver.fleet, series[name], {NOW: 0}, True)
+        write_usage(receiver.fleet, series[name], {NOW: 0}, of_throttling=True)
     return points + points_of(receiver.push())
 
 
@@ -48,27 +48,29 @@ def pushed_points(
 def test_pushes_in_order_send_each_minute_at_most_once_and_in_order(
     written: list[tuple[str, bool, int, int, bool]], restarts: bool
 ) -> None:
-    by_family = defaultdict(list)
-    for family, (resource, ago, _) in pushed_points(written, ImmediateReceiver(Fleet()), restarts):
-        by_family[family, resource].append(-ago)
-    for minutes in by_family.values():
+    minutes_of_series = defaultdict(list)
+    for family, (resource, minutes_ago, _) in pushed_points(written, ImmediateReceiver(Fleet()), restarts):
+        minutes_of_series[family, resource].append(-minutes_ago)
+    for minutes in minutes_of_series.values():
         assert minutes == sorted(set(minutes))
         assert minutes[-1] == 0, "the newest minute is pushed"
 
 
 @given(writes, st.booleans())
-def test_a_receiver_of_pushes_out_of_order_ends_with_the_same_samples_as_a_new_receiver(
+def test_a_receiver_that_accepts_samples_out_of_order_gets_the_same_values_as_a_new_receiver(
     written: list[tuple[str, bool, int, int, bool]], restarts: bool
 ) -> None:
     fleet = Fleet()
     receiver = ImmediateReceiver(fleet, out_of_order=True)
-    last = {
-        (family, resource, ago): value
-        for family, (resource, ago, value) in pushed_points(written, receiver, restarts)
+    last_values = {
+        (family, resource, minutes_ago): value
+        for family, (resource, minutes_ago, value) in pushed_points(written, receiver, restarts)
     }
-    fresh = points_of(ImmediateReceiver(fleet).push())
+    new_receiver = ImmediateReceiver(fleet)
     expected = {
-        (family, resource, ago): value for family, (resource, ago, value) in fresh if ago < LATE_MINUTES
+        (family, resource, minutes_ago): value
+        for family, (resource, minutes_ago, value) in points_of(new_receiver.push())
+        if minutes_ago < LATE_MINUTES
     }
-    assert {sample: last[sample] for sample in expected} == expected
-    assert {family for family, _, _ in last} == FAMILIES
+    assert {sample: last_values[sample] for sample in expected} == expected
+    assert {family for family, _, _ in last_values} == FAMILIES

@@ -1,4 +1,4 @@
-"""The samples that are pushed, and their order."""
+"""The samples that are pushed, and their order. Points have their age in minutes at NOW."""
 
 from dataclasses import replace
 
@@ -57,23 +57,24 @@ def test_a_missing_minute_is_not_zero(fleet: Fleet) -> None:
     series = add_stream(fleet, throttled=None)
     write_usage(fleet, series, {NOW - 9: 1, NOW - 5: 2})
     assert points_of(ImmediateReceiver(fleet).push()) == [
-        (name, (RESOURCE, ago, value))
+        (name, (RESOURCE, minutes_ago, value))
         for name, values in (
             ("usage", (1, 2)),
             ("limit", (1000, 1000)),
             ("utilization_ratio", (0.001, 0.002)),
             ("zone", (Zone.BELOW, Zone.BELOW)),
         )
-        for ago, value in zip((9, 5), values, strict=True)
+        for minutes_ago, value in zip((9, 5), values, strict=True)
     ]
 
 
-def test_minutes_after_a_gap_wait_for_a_poll_for_a_limited_time(fleet: Fleet) -> None:
+def test_streamed_minutes_after_a_gap_wait_for_a_poll_for_a_limited_time(fleet: Fleet) -> None:
     series, receiver = add_stream(fleet, throttled=None), ImmediateReceiver(fleet)
     rows = np.array([metric_row(fleet, series)], np.int32)
 
-    def stream_point(ago: int) -> None:
-        fleet.rings.write_streamed(rows, np.array([NOW - ago], np.int32), np.ones(1, np.float32), NOW - ago)
+    def stream_point(minutes_ago: int) -> None:
+        minute = NOW - minutes_ago
+        fleet.rings.write_streamed(rows, np.array([minute], np.int32), np.ones(1, np.float32), minute)
 
     write_usage(fleet, series, {NOW - 60: 1})
     mark_polled(fleet, series, NOW - 60)
@@ -81,26 +82,26 @@ def test_minutes_after_a_gap_wait_for_a_poll_for_a_limited_time(fleet: Fleet) ->
     assert receiver.push_family("usage") == [(RESOURCE, 60, 1)]
     write_usage(fleet, series, {minute: 1 for minute in range(NOW - 59, NOW - 55)})
     mark_polled(fleet, series, NOW - 55)
-    assert receiver.push_family("usage") == [(RESOURCE, ago, 1) for ago in range(59, 54, -1)]
-    for ago in range(49, 55 - PROVISIONAL_FOR - 1, -1):  # after a pause, without further polls
-        stream_point(ago)
+    assert receiver.push_family("usage") == [(RESOURCE, age, 1) for age in range(59, 54, -1)]
+    for age in range(49, 55 - PROVISIONAL_FOR - 1, -1):  # after a gap of five minutes, without further polls
+        stream_point(age)
         assert receiver.push_family("usage") == []
     stream_point(54 - PROVISIONAL_FOR)
-    assert [ago for _, ago, _ in receiver.push_family("usage")] == list(range(49, 53 - PROVISIONAL_FOR, -1))
+    assert [age for _, age, _ in receiver.push_family("usage")] == list(range(49, 53 - PROVISIONAL_FOR, -1))
 
 
 def test_minutes_before_a_stream_began_are_not_pushed_as_zero(fleet: Fleet) -> None:
     series, receiver = add_stream(fleet), ImmediateReceiver(fleet, out_of_order=True)
     rows = np.array([metric_row(fleet, series, of_throttling=True)], np.int32)
-    write_usage(fleet, series, {NOW: 1})  # AWS publishes
+    write_usage(fleet, series, {NOW: 1})
     for minute in (NOW - 5, NOW - 4):
         fleet.rings.mark_streamed(rows, np.array([minute], np.int32), minute + STREAM_LAG)
     assert receiver.push_family("saturation") == [(RESOURCE, 5, 0), (RESOURCE, 4, 0)]
     fleet.rings.mark_read(rows, NOW - 6)
     fleet.rings.mark_streamed(rows, np.array([NOW - 3], np.int32), NOW)
-    late = [(RESOURCE, ago, 0) for ago in range(3 + LATE_MINUTES - 1, 5, -1)]
+    late = [(RESOURCE, minutes_ago, 0) for minutes_ago in range(3 + LATE_MINUTES - 1, 5, -1)]
     assert receiver.push_family("saturation") == [(RESOURCE, 3, 0), *late], (
-        "the older minutes were read meanwhile"
+        "polls have read the older minutes meanwhile"
     )
 
 
@@ -141,14 +142,14 @@ def test_usage_that_arrives_after_throttling_is_still_pushed(fleet: Fleet) -> No
 
 
 def test_a_sum_waits_for_all_its_metrics(fleet: Fleet) -> None:
-    """The known part of a sum is not pushed as usage, though the throttled demand of its minute is known."""
+    """A sum of which a part is missing is not pushed, even if the throttled demand of its minute is known."""
     parts = [traffic.of(StreamName=name) for name in ("one", "other")]
     series, receiver = add_stream(fleet, usage=total(*parts)), ImmediateReceiver(fleet)
     formula = fleet.usages.get(series.slot)
     assert formula
-    first, second = (np.array([number], np.int32) for number in formula.rows)
-    for metric, minute in ((first, NOW - 5), (second, NOW - 5), (first, NOW - 4)):
-        fleet.rings.write(metric, np.array([minute], np.int32), np.array([100], np.float32))
+    first, second = (np.array([row], np.int32) for row in formula.rows)
+    for row, minute in ((first, NOW - 5), (second, NOW - 5), (first, NOW - 4)):
+        fleet.rings.write(row, np.array([minute], np.int32), np.array([100], np.float32))
     write_usage(fleet, series, {NOW - 4: 0}, of_throttling=True)
     assert receiver.push_family("usage") == [(RESOURCE, 5, 200)]
     fleet.rings.write(second, np.array([NOW - 4], np.int32), np.array([150], np.float32))
@@ -173,28 +174,29 @@ def test_a_sample_that_cannot_be_judged_has_no_zone(fleet: Fleet) -> None:
 
 
 def test_three_hours_are_pushed_oldest_first(fleet: Fleet) -> None:
-    many = [add_stream(fleet, f"stream-{n}", throttled=None) for n in range(40)]
-    for series in many:
+    streams = [add_stream(fleet, f"stream-{n}", throttled=None) for n in range(40)]
+    for series in streams:
         write_usage(fleet, series, {minute: 1 for minute in range(NOW - WINDOW + 1, NOW + 1)})
     requests = ImmediateReceiver(fleet).push()
     points = points_of(requests)
     assert len(points) == len(set(points)) == 40 * WINDOW * 4
     assert max(map(len, requests)) <= 2000
-    newest = 10**9
+    newest_age = 10**9
     for request in requests:
-        minutes_ago = [point[1] for _, point in points_of([request])]
-        assert max(minutes_ago) < newest + SLICE_MINUTES, (
-            "a receiver accepts samples less than an hour behind the newest"
+        ages = [minutes_ago for _, (_, minutes_ago, _) in points_of([request])]
+        assert max(ages) < newest_age + SLICE_MINUTES, (
+            "a receiver accepts samples that are less than an hour older than the newest it has"
         )
-        newest = min(newest, *minutes_ago)
-    for series in many:
-        minutes_ago = [
-            ago for name, (resource, ago, _) in points if (name, resource) == ("usage", series.key.resource)
-        ]
-        assert minutes_ago == list(range(WINDOW - 1, -1, -1))
+        newest_age = min(newest_age, *ages)
+    for series in streams:
+        sample_of_series = "usage", series.key.resource
+        ages = [age for name, (resource, age, _) in points if (name, resource) == sample_of_series]
+        assert ages == list(range(WINDOW - 1, -1, -1))
 
 
-def test_a_series_that_is_added_later_does_not_delay_other_series(fleet: Fleet) -> None:
+def test_the_older_samples_of_a_new_series_are_pushed_before_new_samples_of_other_series(
+    fleet: Fleet,
+) -> None:
     series, receiver = add_stream(fleet, throttled=None), ImmediateReceiver(fleet)
     write_usage(fleet, series, {NOW - 5: 1})
     receiver.push()
@@ -235,22 +237,22 @@ def test_a_series_that_returns_continues_from_its_watermark_even_after_a_restart
     receiver.push()
     fleet.drop(key(RESOURCE))
     fleet.reclaim()
-    write_usage(fleet, add_stream(fleet, "successor"), {NOW - 5: 7})
+    write_usage(fleet, add_stream(fleet, "in the same slot"), {NOW - 5: 7})
     receiver.push()
     receiver.restart()
     write_usage(fleet, add_stream(fleet), {NOW - 5: 1, NOW - 4: 2})
     assert receiver.push_family("usage") == [(RESOURCE, 4, 2)]
 
 
-def test_a_series_that_departs_before_its_batch_is_skipped(fleet: Fleet) -> None:
+def test_a_series_that_departs_before_its_samples_are_queued_is_skipped(fleet: Fleet) -> None:
     receiver = ImmediateReceiver(fleet)
     write_usage(fleet, add_stream(fleet), {NOW - 5: 1})
     pending = PendingSamples(fleet, receiver.watermarks)
     fleet.drop(key(RESOURCE))
     fleet.reclaim()
-    write_usage(fleet, add_stream(fleet, "successor"), {NOW - 5: 7})
+    write_usage(fleet, add_stream(fleet, "in the same slot"), {NOW - 5: 7})
     assert sum(batch.slots.size for batch in pending.batches()) == 0
-    assert receiver.push_family("usage") == [("successor", 5, 7)]
+    assert receiver.push_family("usage") == [("in the same slot", 5, 7)]
 
 
 def test_late_and_revised_minutes_are_pushed_to_a_receiver_that_accepts_them(fleet: Fleet) -> None:
@@ -259,7 +261,7 @@ def test_late_and_revised_minutes_are_pushed_to_a_receiver_that_accepts_them(fle
     receiver.push()
     write_usage(fleet, series, {NOW - 7: 50, NOW - 6: 950, NOW - 5: 501, NOW - 4: 700})
     requests = [points_of([request]) for request in receiver.push()]
-    assert {point[1] for _, point in requests[0]} == {4}, "new minutes come first, in their own request"
+    assert {point[1] for _, point in requests[0]} == {4}, "new minutes come first, in a request of their own"
     later = [point for request in requests[1:] for point in request]
     assert [point for name, point in later if name == "usage"] == [
         (RESOURCE, 7, 50),
@@ -272,12 +274,12 @@ def test_late_and_revised_minutes_are_pushed_to_a_receiver_that_accepts_them(fle
     assert receiver.push_family("usage") == [(RESOURCE, 3, 1)], "each revision is pushed once"
 
 
-def test_the_newest_minute_of_a_series_is_revised_after_a_newer_minute(fleet: Fleet) -> None:
+def test_a_revision_of_the_newest_pushed_minute_waits_for_a_newer_minute(fleet: Fleet) -> None:
     series, receiver = add_stream(fleet), ImmediateReceiver(fleet, out_of_order=True)
     write_usage(fleet, series, {NOW - 5: 500})
     receiver.push()
     write_usage(fleet, series, {NOW - 5: 600})
-    mark_polled(fleet, series, NOW - 4)  # throttling has a newer minute, usage has not
+    mark_polled(fleet, series, NOW - 4)  # in the newer minute no demand was throttled, and usage is missing
     assert receiver.push_family("usage") == []
     write_usage(fleet, series, {NOW - 3: 1})
     assert receiver.push_family("usage") == [], "a minute that is not complete is not pushed"
@@ -294,7 +296,7 @@ def test_samples_older_than_the_late_minutes_are_not_revised(fleet: Fleet) -> No
 
 
 def test_each_minute_has_the_limit_that_was_in_force(fleet: Fleet) -> None:
-    """A changed limit applies to the newest sample and later samples, not to earlier minutes."""
+    """A changed limit applies from the newest sample on, not to earlier minutes."""
     series, receiver = add_stream(fleet, throttled=None), ImmediateReceiver(fleet, out_of_order=True)
     write_usage(fleet, series, {NOW - 6: 800, NOW - 5: 800})
     receiver.push()
@@ -302,7 +304,7 @@ def test_each_minute_has_the_limit_that_was_in_force(fleet: Fleet) -> None:
     assert limit
     add_stream(
         fleet, series_settings=replace(SETTINGS, limit=replace(limit, value=2000.0)), throttled=None
-    )  # at NOW
+    )  # changes the limit of the series
     write_usage(fleet, series, {NOW - 1: 800, NOW: 800})
     points = [(name, point[1:]) for name, point in points_of(receiver.push())]
     assert sorted(points) == [

@@ -14,7 +14,7 @@ from tests.monitor.notifiers.loopback import http_server, never_responds, tcp_se
 from tests.monitor.push.memory_queue import MemoryQueueStore
 from tests.monitor.push.push_process import QUEUED_AT, PushProcess, push_config, sent_minutes
 
-SAMPLES = 4  # per minute of the only series: usage, limit, utilization and zone
+SAMPLES = 4  # in each minute of the only series: usage, limit, utilization and zone
 
 
 @pytest.fixture(params=["sqlite", "memory"])
@@ -73,8 +73,8 @@ async def test_samples_for_an_unavailable_receiver_are_queued_and_sent_later(pro
         tcp_server(never_responds) as port,
         process.pushing(push_config(f"http://127.0.0.1:{port}", timeout=1)) as push,
     ):
-        for count, ago in enumerate((9, 8, 7), 1):
-            process.write_usage(ago)
+        for count, age in enumerate((9, 8, 7), 1):
+            process.write_usage(age)
             push.enqueue_new_samples()
             await process.wait_until(partial(process.has_queued, count * SAMPLES))
         await process.wait_until(lambda: process.metric("requests_failed_total", reason="timeout") > 0)
@@ -142,7 +142,7 @@ async def test_receivers_do_not_wait_for_each_other(process: PushProcess) -> Non
         assert process.metric("samples_queued") == SAMPLES
 
 
-async def test_a_failed_disk_is_retried_and_no_sample_is_missing(tmp_path: Path) -> None:
+async def test_a_queue_that_cannot_be_written_is_retried_and_no_sample_is_missing(tmp_path: Path) -> None:
     process = PushProcess(tmp_path)
     queue_path(process.path).mkdir()
     async with http_server() as server, process.pushing(push_config(server.url)) as push:
@@ -155,7 +155,7 @@ async def test_a_failed_disk_is_retried_and_no_sample_is_missing(tmp_path: Path)
         assert sent_minutes(server) == [5, 4]
 
 
-async def test_without_receivers_there_is_no_file(tmp_path: Path) -> None:
+async def test_without_receivers_no_queue_file_is_created(tmp_path: Path) -> None:
     process = PushProcess(tmp_path)
     async with process.pushing() as push:
         process.write_usage(5)
@@ -165,7 +165,7 @@ async def test_without_receivers_there_is_no_file(tmp_path: Path) -> None:
 
 
 async def test_a_request_without_a_response_is_sent_again_after_a_restart(process: PushProcess) -> None:
-    """The receiver may have the samples already; it ignores repeated samples, and none is lost."""
+    """The receiver may have the samples already, and then ignores them; none is lost."""
     async with (
         tcp_server(never_responds) as port,
         process.pushing(push_config(f"http://127.0.0.1:{port}")) as push,

@@ -1,4 +1,4 @@
-"""Every store of the push queue: first in, first out, bounded, watermarks saved with requests."""
+"""Both stores of the push queue: first in, first out; a bounded size; watermarks saved with requests."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,17 +23,18 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PushQueueS
     stores[request.param].close()
 
 
-def push_request(number: int, size: int = 10) -> PushRequest:
-    return PushRequest(samples=number, newest=NOW, body=bytes([number]) * size)
+def push_request(samples: int, size: int = 10) -> PushRequest:
+    """Return a request, which a test tells from others by its number of samples. size: bytes."""
+    return PushRequest(samples=samples, newest=NOW, body=bytes([samples]) * size)
 
 
 def watermarks(**minutes: int) -> WatermarkRows:
-    """Return rows of watermarks for series with one-letter names."""
+    """Return rows of watermarks; the id of a series is the code of its one-letter name."""
     return np.array([(ord(name), [minute] * 3) for name, minute in minutes.items()], WATERMARK_DTYPE)
 
 
 def minutes_of(rows: WatermarkRows) -> dict[str, int]:
-    """Return the first watermark of each series."""
+    """Return the first watermark of each series, by its one-letter name."""
     return {
         chr(series_id): minutes[0] for series_id, minutes in zip(rows["id"], rows["minutes"], strict=True)
     }
@@ -47,12 +48,12 @@ def append(
     max_bytes: int = MAX_BYTES,
 ) -> int:
     """Queue requests with watermarks, and return how many samples are dropped for them."""
-    saved = {chunk: watermarks() if rows is None else rows}
-    return store.append("mimir", PushBatch(PROTOCOL, requests, saved), max_bytes)
+    rows_by_chunk = {chunk: watermarks() if rows is None else rows}
+    return store.append("mimir", PushBatch(PROTOCOL, requests, rows_by_chunk), max_bytes)
 
 
 def drain(store: PushQueueStore, receiver: str = "mimir") -> list[int]:
-    """Remove all requests; return their numbers of samples, in order."""
+    """Remove all requests; return the number of samples of each, in order."""
     samples = []
     while queued := store.first(receiver):
         samples.append(queued.request.samples)
@@ -105,7 +106,7 @@ def test_the_newest_watermark_of_each_series_is_loaded_from_all_chunks(store: Pu
     append(store, chunk=1, rows=watermarks(a=NOW, c=NOW - 5))
     store.close()
     assert minutes_of(store.load_watermarks("mimir")) == {"a": NOW, "b": NOW - 1, "c": NOW - 5}
-    append(store, chunk=0, rows=watermarks(d=NOW + 1))  # a later process has other series in the chunk
+    append(store, chunk=0, rows=watermarks(d=NOW + 1))  # a later process may have other series in chunk 0
     assert minutes_of(store.load_watermarks("mimir")) == {
         "a": NOW,
         "b": NOW - 1,

@@ -41,7 +41,7 @@ async def test_the_status_decides_whether_a_request_is_retried_or_dropped(
     ):
         process.write_usage(5)
         push.enqueue_new_samples()
-        sent, dropped = "samples_sent_total", "samples_dropped_total"
+        sent, dropped = "samples_sent_total", "samples_dropped_total"  # each minute has four samples
         reason = {"reason": f"http_{status}"}
         await process.wait_until(lambda: process.metric(sent) + process.metric(dropped, **reason) == 4)
         assert (process.metric(sent), len(server.requests)) == ((4, 2) if is_retried else (0, 1))
@@ -57,9 +57,9 @@ async def test_the_status_decides_whether_a_request_is_retried_or_dropped(
 async def test_remote_write_2_samples_count_as_sent_only_if_a_response_header_says_so(
     process: PushProcess, caplog: pytest.LogCaptureFixture
 ) -> None:
-    written = {"x-prometheus-remote-write-samples-written": "4"}
+    headers = {"x-prometheus-remote-write-samples-written": "4"}
     async with (
-        http_server(web.Response(status=204), web.Response(status=204, headers=written)) as server,
+        http_server(web.Response(status=204), web.Response(status=204, headers=headers)) as server,
         process.pushing(push_config(server.url, version=2)) as push,
     ):
         process.write_usage(5)
@@ -78,8 +78,8 @@ async def test_a_receiver_without_remote_write_2_causes_a_log_line_with_the_reme
         http_server(*[web.Response(status=415)] * 2, web.Response()) as server,
         process.pushing(push_config(server.url, version=2)) as push,
     ):
-        for count, ago in enumerate((5, 4), 1):
-            process.write_usage(ago)
+        for count, age in enumerate((5, 4), 1):
+            process.write_usage(age)
             push.enqueue_new_samples()
             await process.wait_until(partial(process.has_dropped, 4 * count, "http_415"))
         assert caplog.text.count("set `version: 1`") == 1, "one line for all drops with the same reason"

@@ -123,7 +123,7 @@ def test_invalid_settings_are_errors(fields: dict[str, Any], expected: str) -> N
     assert errors_of(**fields) == [expected]
 
 
-def test_two_receivers_of_one_name_are_a_problem() -> None:
+def test_a_second_receiver_with_the_same_name_is_a_problem() -> None:
     (problem,) = duplicate_names([push_config(), push_config(name="other"), push_config()])
     assert problem == (
         ("push", 2, "name"),

@@ -31,20 +31,21 @@ PENDING = {
 QUOTA_PREFIX = "kinesis Shards per Region (L-0918CF54): "
 
 
-def quota(value: float = 500.0, **more: Any) -> dict[str, Any]:
+def quota(value: float = 500.0, **fields: Any) -> dict[str, Any]:
     """Return a response of GetServiceQuota."""
-    described = {"QuotaName": "Shards per Region", "Value": value, "Adjustable": True, **more}
-    return {"Quota": {**CODES, **described}}
+    return {
+        "Quota": {**CODES, "QuotaName": "Shards per Region", "Value": value, "Adjustable": True, **fields}
+    }
 
 
 def resource_quota(level: str) -> dict[str, Any]:
-    """Return a quota whose value applies to each resource, and that AWS increases at this level."""
+    """Return a response with a quota that holds for each resource, and that AWS increases at this level."""
     context = {"ContextScope": "RESOURCE", "ContextId": "*", "AdjustableAtLevel": level}
     return quota(QuotaContext=context, QuotaAppliedAtLevel="RESOURCE")
 
 
 def service_quotas(*requests: Mapping[str, Any], **answers: Any) -> FakeAws:
-    """Return a Service Quotas that has a quota of 500 and these requests."""
+    """Return a fake Service Quotas with a quota of 500 and these earlier requests."""
     history = {"RequestedQuotas": [*requests]}
     return FakeAws(
         **{"get_service_quota": quota(), "list_requested_service_quota_change_history": history, **answers}
@@ -72,25 +73,26 @@ async def test_the_command_of_a_request_has_its_parameters() -> None:
 
 
 async def test_a_request_for_a_resource_has_its_arn() -> None:
-    sent: list[dict[str, Any]] = []
+    reads: list[dict[str, Any]] = []
 
-    def get(**params: Any) -> Any:
-        sent.append(params)
+    def get_service_quota(**params: Any) -> Any:
+        reads.append(params)
         account_quota = resource_quota("PER_RESOURCE")
         return denied("GetServiceQuota", NOT_FOUND) if "ContextId" in params else account_quota
 
-    increase = await increase_of(service_quotas(PENDING, get_service_quota=get), arn=ARN)
-    assert sent == [{**CODES, "ContextId": ARN}, CODES]
+    aws = service_quotas(PENDING, get_service_quota=get_service_quota)
+    increase = await increase_of(aws, arn=ARN)
+    assert reads == [{**CODES, "ContextId": ARN}, CODES]
     assert f" --desired-value 1000 --context-id {ARN} --region " in increase.command()
     assert increase.params["ContextId"] == ARN
 
 
-async def test_a_request_for_a_resource_is_compared_with_its_own_value() -> None:
-    def get(**params: Any) -> Any:
+async def test_a_request_for_a_resource_is_compared_with_the_value_of_the_resource() -> None:
+    def get_service_quota(**params: Any) -> Any:
         context = {"ContextScope": "RESOURCE", "ContextId": ARN, "AdjustableAtLevel": "ALL"}
         return quota(1000.0, QuotaContext=context) if "ContextId" in params else quota(500.0)
 
-    aws = service_quotas(get_service_quota=get)
+    aws = service_quotas(get_service_quota=get_service_quota)
     with pytest.raises(RequestRefusedError, match="1,000 is not above the value in force, 1,000"):
         await increase_of(aws, arn=ARN)
 
@@ -109,8 +111,9 @@ async def test_a_global_quota_is_requested_in_the_home_region() -> None:
 
 
 async def test_a_pending_request_for_another_resource_or_quota_is_ignored() -> None:
-    other = {**PENDING, "QuotaContext": {"ContextId": ARN}}
-    assert await increase_of(service_quotas(other, {**PENDING, "QuotaCode": "L-00000001"}))
+    for_other_resource = {**PENDING, "QuotaContext": {"ContextId": ARN}}
+    for_other_quota = {**PENDING, "QuotaCode": "L-00000001"}
+    assert await increase_of(service_quotas(for_other_resource, for_other_quota))
 
 
 async def test_a_decided_request_is_ignored() -> None:
@@ -212,7 +215,7 @@ async def test_a_quota_that_aws_does_not_know_is_an_error() -> None:
 # Sending
 
 
-def answer(**params: Any) -> dict[str, Any]:
+def increase_response(**params: Any) -> dict[str, Any]:
     """Return a response of RequestServiceQuotaIncrease."""
     requested = {**CODES, "DesiredValue": params["DesiredValue"], "Status": "PENDING", "Id": "r-1"}
     return {"RequestedQuota": {**requested, "Created": datetime(2026, 11, 29, 9, tzinfo=UTC)}}
@@ -221,20 +224,20 @@ def answer(**params: Any) -> dict[str, Any]:
 async def test_a_request_is_sent_once_with_the_parameters_of_its_command() -> None:
     sent: list[dict[str, Any]] = []
 
-    def request(**params: Any) -> dict[str, Any]:
+    def request_increase(**params: Any) -> dict[str, Any]:
         sent.append(params)
-        return answer(**params)
+        return increase_response(**params)
 
-    aws = service_quotas(request_service_quota_increase=request)
-    requested = await send_increase(aws.cell, await increase_of(aws))
-    assert requested == f"{QUOTA_PREFIX}An increase to 1,000 was requested on 29 Nov 2026 and is pending."
+    aws = service_quotas(request_service_quota_increase=request_increase)
+    sentence = await send_increase(aws.cell, await increase_of(aws))
+    assert sentence == f"{QUOTA_PREFIX}An increase to 1,000 was requested on 29 Nov 2026 and is pending."
     assert sent == [{**CODES, "DesiredValue": 1000.0}]
 
 
 async def test_a_request_with_an_empty_response_is_reported_as_accepted() -> None:
     aws = service_quotas(request_service_quota_increase={})
-    sent = await send_increase(aws.cell, await increase_of(aws))
-    assert sent == f"{QUOTA_PREFIX}AWS has accepted the request for 1,000."
+    sentence = await send_increase(aws.cell, await increase_of(aws))
+    assert sentence == f"{QUOTA_PREFIX}AWS has accepted the request for 1,000."
 
 
 async def test_a_throttled_request_is_not_retried() -> None:

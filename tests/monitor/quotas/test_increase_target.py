@@ -60,6 +60,7 @@ def test_an_account_of_an_organization_is_chosen_by_its_id() -> None:
             choose_account([PRODUCTION], name, [organization])
 
 
+# account, its regions, the region on the command line, the quota, the region that is chosen
 REGIONS: list[tuple[Account, tuple[str, ...], str, WantedQuota, tuple[str, ...]]] = [
     (OWN, ("eu-west-1",), "", SHARDS, ("eu-west-1",)),
     (OWN, (), "", SHARDS, ()),
@@ -90,10 +91,10 @@ def test_the_arn_of_a_resource_is_found_by_its_id_or_arn() -> None:
     key_signal = next(signal for signal in registry.signals if signal.service == "kms" and signal.quota)
     assert key_signal.quota
     wanted = WantedQuota(key_signal.quota, key_signal)
-    key = "arn:aws:kms:eu-west-1:123456789012:key/abc"
+    arn = "arn:aws:kms:eu-west-1:123456789012:key/abc"
     assert resource_arn(cell, "", wanted, registry) == ""
-    assert resource_arn(cell, key, wanted, registry) == key
-    assert resource_arn(cell, "abc", wanted, registry) == key
+    assert resource_arn(cell, arn, wanted, registry) == arn
+    assert resource_arn(cell, "abc", wanted, registry) == arn
 
 
 @pytest.mark.parametrize(

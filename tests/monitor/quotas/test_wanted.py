@@ -8,7 +8,7 @@ from tests.registries import REGISTRY
 
 SHARDS = Quota(service="kinesis", code="L-0918CF54")
 SIGNALS = {signal.id: signal for signal in REGISTRY.signals}
-STORAGE = next(
+STORAGE = next(  # a signal in bytes whose quota is in TiB
     signal for signal in REGISTRY.signals if signal.quota_unit == 2**40 and signal.unit.name == "bytes"
 )
 
@@ -20,7 +20,7 @@ def test_a_quota_is_found_by_its_signal_or_its_codes() -> None:
     assert find_quota("kinesis/L-0918CF54", REGISTRY) == WantedQuota(SHARDS)
 
 
-UNKNOWN = {
+UNKNOWN_NAMES = {
     "kinesis.shard_per_region": "did you mean kinesis.shards_per_region",
     "shards": "expected a signal or a quota such as",
     "kinesis/shards": "expected a service code and a quota code",
@@ -30,13 +30,13 @@ UNKNOWN = {
 }
 
 
-@pytest.mark.parametrize(("name", "expected"), UNKNOWN.items())
+@pytest.mark.parametrize(("name", "expected"), UNKNOWN_NAMES.items())
 def test_an_unknown_name_is_an_error(name: str, expected: str) -> None:
     with pytest.raises(UnknownQuotaError, match=expected):
         find_quota(name, REGISTRY)
 
 
-NO_QUOTA = {
+SIGNALS_WITHOUT_QUOTA = {
     "kinesis.stream_write_bytes": "was bought or set on the resource, and not a quota; remedy: Raise",
     "backup.plans": "one that Service Quotas does not increase; remedy: ",
     "alb.target_groups": "a part of the service's design, and not a quota; remedy: ",
@@ -44,7 +44,7 @@ NO_QUOTA = {
 }
 
 
-@pytest.mark.parametrize(("name", "expected"), NO_QUOTA.items())
+@pytest.mark.parametrize(("name", "expected"), SIGNALS_WITHOUT_QUOTA.items())
 def test_a_signal_whose_limit_is_no_quota_is_refused(name: str, expected: str) -> None:
     with pytest.raises(RequestRefusedError, match=expected):
         find_quota(name, REGISTRY)
@@ -62,7 +62,7 @@ COUNTS = {"2000": 2000, "2,000": 2000, "2_000": 2000, "2k": 2000, "1.5M": 1.5e6,
 
 
 @pytest.mark.parametrize(("text", "expected"), COUNTS.items())
-def test_an_amount_of_a_quota_without_a_unit_is_a_number(text: str, expected: float) -> None:
+def test_an_amount_of_a_quota_named_by_its_codes_is_a_number(text: str, expected: float) -> None:
     assert WantedQuota(SHARDS).amount(text) == expected
 
 

@@ -11,14 +11,15 @@ from monitor.render.list_drawings import NO_SAMPLE, gauge, sparkline, time_posit
 from rules.signals import Band
 
 NOW = 1_000_000
+# Each Reach: probabilities by horizon, minutes of the quantiles, days of history, effective ceiling.
 LIKELY = Reach((0.1, 0.92, 0.95, 0.95), (NOW + 40, NOW + 60, NOW + 120), 14.0)
 UNLIKELY = Reach((0.0, 0.1, 0.2, 0.31), (NOW + 2900, NOW + 3600, NOW + 4300), 14.0)
 AT_LIMIT = Reach((1.0, 1.0, 1.0, 1.0), (NOW, NOW, NOW), 14.0)
-CLEAR = Reach((0.0, 0.0, 0.0, 0.0), (), 14.0)
+NOT_REACHED = Reach((0.0, 0.0, 0.0, 0.0), (), 14.0)
 
 
 def plain(text: str) -> str:
-    """Return a text with plain spaces and dashes."""
+    """Return a text with a plain space for each no-break space, and `-` for each en dash."""
     return text.replace("\u00a0", " ").replace("\u2013", "-")
 
 
@@ -29,7 +30,7 @@ def plain(text: str) -> str:
         (UNLIKELY, "2 - 3 d", "31 %", "above"),
         (AT_LIMIT, "at its limit", "", "saturated"),
         (Reach((1.0, 1.0, 1.0, 1.0), (), 14.0, 800.0), "at its ceiling", "", "saturated"),
-        (CLEAR, "not within 3 d", "", ""),
+        (NOT_REACHED, "not within 3 d", "", ""),
         (Reach((), (), 0.4), "history too short", "", ""),
         (Reach((), (), 13.0), "not known", "", ""),
         (Reach(), "not known", "", ""),
@@ -63,16 +64,18 @@ def test_a_range_in_one_unit_names_the_unit_once(first: int, last: int, text: st
 
 
 def test_times_have_positions_on_a_scale_from_ten_minutes_to_14_days() -> None:
-    places = [time_position(minutes) for minutes in (0, 10, 60, 1440, 7 * 1440, 14 * 1440, 99 * 1440)]
-    assert places == [0, 0, 23.5, 65.3, 90.9, 100, 100]
+    positions = [time_position(minutes) for minutes in (0, 10, 60, 1440, 7 * 1440, 14 * 1440, 99 * 1440)]
+    assert positions == [0, 0, 23.5, 65.3, 90.9, 100, 100]
 
 
 @pytest.mark.parametrize(
-    ("reach", "mark"), [(LIKELY, "span"), (UNLIKELY, "maybe"), (AT_LIMIT, "now"), (CLEAR, None)]
+    ("reach", "mark"), [(LIKELY, "span"), (UNLIKELY, "maybe"), (AT_LIMIT, "now"), (NOT_REACHED, None)]
 )
-def test_an_improbable_time_is_pale_and_an_unknown_time_has_no_mark(reach: Reach, mark: str | None) -> None:
-    drawn = re.findall('<rect class="([a-z]+)"', time_to_limit(reach, NOW))
-    assert drawn == ([mark] if mark else [])
+def test_an_improbable_time_is_pale_and_a_limit_that_is_not_reached_has_no_mark(
+    reach: Reach, mark: str | None
+) -> None:
+    classes = re.findall('<rect class="([a-z]+)"', time_to_limit(reach, NOW))
+    assert classes == ([mark] if mark else [])
 
 
 @pytest.mark.parametrize(("utilization", "width"), [(0.5, "50"), (7.0, "100"), (-1.0, "0")])

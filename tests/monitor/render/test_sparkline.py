@@ -18,9 +18,12 @@ UNKNOWN = np.full(WINDOW, NAN, np.float32)
 
 
 def minutes(*runs: tuple[int, float]) -> Floats:
-    """Return a value for each minute of the window. runs: lengths and values, the newest last."""
-    known = [value for length, value in runs for _ in range(length)]
-    return np.array([NAN] * (WINDOW - len(known)) + known, np.float32)
+    """Return a value for each minute of the window. runs: lengths and values, the newest last.
+
+    The minutes before the runs are unknown.
+    """
+    values = [value for length, value in runs for _ in range(length)]
+    return np.array([NAN] * (WINDOW - len(values)) + values, np.float32)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +59,9 @@ def test_a_sparkline_without_a_limit_is_blank() -> None:
 
 
 @given(st.lists(st.sampled_from([NAN, 0.0, 1e-9, 0.3, 0.7, 1.0, 1e30]), min_size=WINDOW, max_size=WINDOW))
-def test_a_sparkline_has_a_fixed_length_and_shows_the_highest_minutes(values: list[float]) -> None:
+def test_a_sparkline_has_a_fixed_length_and_shows_unknown_minutes_and_a_reached_limit(
+    values: list[float],
+) -> None:
     drawn = sparkline(series_history(np.array(values, np.float32)))
     assert len(drawn) == LENGTH and THROTTLED not in drawn
     for position, character in enumerate(drawn):

@@ -22,20 +22,20 @@ from tests.monitor.fleet.fleets import add, key
 from tests.monitor.polling.linked_aws import FIRST, MONITORING, SECOND, LinkedAws, file_system
 from tests.registries import REGISTRY
 
-NAMES = ["kinesis", "sqs"]
+SERVICES = ["kinesis", "sqs"]
 
 
 def registry() -> Registry:
-    """Return a registry of SQS and of Kinesis, whose signals of shards have the tier detail."""
+    """Return a registry of SQS and Kinesis. The signals of Kinesis' shards have the tier detail."""
     services = []
-    for name in NAMES:
+    for name in SERVICES:
         entry = REGISTRY.services[name]
         signals = {
             key: signal.model_copy(update={"tier": Tier.DETAIL}) if key.startswith("shard_") else signal
             for key, signal in entry.signals.items()
         }
         services.append(entry.model_copy(update={"signals": signals}))
-    return build_registry(REGISTRY.collectors_of(NAMES), services)
+    return build_registry(REGISTRY.collectors_of(SERVICES), services)
 
 
 async def test_the_estimate_includes_signals_that_are_off(
@@ -43,17 +43,18 @@ async def test_the_estimate_includes_signals_that_are_off(
 ) -> None:
     for name, value in aws_environ.items():
         monkeypatch.setenv(name, value)
-    config = Config.model_validate({"regions": ["eu-west-1"], "services": NAMES, "endpoint_url": aws_url})
-    streamed = ReadIntervals(3600, 3600, frozenset({"sqs"}))
-    estimate = await estimate_cost(config, registry(), lambda done, steps: None, streamed)
+    config = Config.model_validate({"regions": ["eu-west-1"], "services": SERVICES, "endpoint_url": aws_url})
+    hourly_and_sqs_streamed = ReadIntervals(3600, 3600, frozenset({"sqs"}))
+    estimate = await estimate_cost(config, registry(), lambda done, steps: None, hourly_and_sqs_streamed)
     by_service = {service.service: service for service in estimate.services}
-    assert by_service["kinesis"].now.polled_metrics > 0 and by_service["kinesis"].added.polled_metrics > 0
-    assert by_service["sqs"].now.polled_metrics > 0 and by_service["sqs"].added.polled_metrics == 0
-    month = 365.25 * 86400 / 12
     kinesis, sqs = by_service["kinesis"], by_service["sqs"]
+    assert kinesis.now.polled_metrics > 0 and kinesis.added.polled_metrics > 0
+    assert sqs.now.polled_metrics > 0 and sqs.added.polled_metrics == 0
+    month = 365.25 * 86400 / 12  # seconds
     metrics = kinesis.now.polled_metrics
     assert kinesis.every_minute.monthly_dollars == pytest.approx(metrics * 0.01 / 1000 * month / 60)
-    assert metrics * 0.01 / 1000 * month / 900 < kinesis.now.monthly_dollars  # throttled demand: every 300 s
+    # Metrics of usage are requested every 900 s, metrics of throttled demand every 300 s.
+    assert metrics * 0.01 / 1000 * month / 900 < kinesis.now.monthly_dollars
     assert kinesis.now.monthly_dollars < metrics * 0.01 / 1000 * month / 300
     assert kinesis.what_if and sqs.what_if
     assert kinesis.what_if.monthly_dollars == pytest.approx(metrics * 0.01 / 1000 * month / 3600)
@@ -71,7 +72,7 @@ async def test_the_estimate_includes_signals_that_are_off(
     assert estimate.tiers[Tier.DETAIL].polled_metrics == 0
     assert estimate.streams == []  # polling every hour is cheaper than a stream
     assert orjson.loads(as_json(estimate))["tiers"][0]["tier"] == "core"
-    assert {service["service"] for service in orjson.loads(as_json(estimate))["services"]} == {*NAMES}
+    assert {service["service"] for service in orjson.loads(as_json(estimate))["services"]} == {*SERVICES}
 
 
 async def test_an_account_pays_for_the_accounts_whose_metrics_it_reads(

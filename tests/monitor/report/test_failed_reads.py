@@ -1,4 +1,4 @@
-"""Failed reads as sentences for people: one for each account and cause, unless the failures are few."""
+"""Failed reads as sentences for people: one for each failure, or, of many, one for each account and cause."""
 
 from monitor.alerting.visibility import ObservationTarget
 from monitor.aws.failure import Failure
@@ -14,10 +14,10 @@ DENIED_BY_ORGANIZATION = (
 )
 
 
-def denied(
+def denied_lists(
     account: str, region: str, services: list[str], message: str = UNEXPLAINED
 ) -> list[LocatedFailure]:
-    """Return a failure for each service, whose list is denied."""
+    """Return a failure for each service: the operation that lists its resources is denied."""
     return [
         (Location(account, "", region, name), Failure(OPERATIONS[name], "", "AccessDenied", message))
         for name in services
@@ -29,12 +29,12 @@ def cells(*located: tuple[str, str]) -> list[ObservationTarget]:
     return [ObservationTarget(account, region, "", "", 0.0, 0.0) for account, region in located]
 
 
-READ = cells((SHOP, "eu-west-1"), (SHOP, "eu-west-2"), (SHOP, "eu-west-3"), (BANK, "eu-west-1"))
+READ_CELLS = cells((SHOP, "eu-west-1"), (SHOP, "eu-west-2"), (SHOP, "eu-west-3"), (BANK, "eu-west-1"))
 
 
-def test_few_failures_are_listed_singly() -> None:
-    failures = denied(SHOP, "eu-west-1", ["kinesis", "sqs", "sqs"])
-    assert sentences_by_cause(failures, READ, REGISTRY) == [
+def test_few_failures_have_a_sentence_each() -> None:
+    failures = denied_lists(SHOP, "eu-west-1", ["kinesis", "sqs", "sqs"])
+    assert sentences_by_cause(failures, READ_CELLS, REGISTRY) == [
         f"{SHOP}/eu-west-1 kinesis: ListStreams: not authorized (AccessDenied)",
         f"{SHOP}/eu-west-1 sqs: ListQueues: not authorized (AccessDenied)",
     ]
@@ -42,11 +42,11 @@ def test_few_failures_are_listed_singly() -> None:
 
 def test_an_account_without_permissions_is_one_sentence_with_the_remedy() -> None:
     failures = [
-        failed
+        failure
         for account, region in ((SHOP, "eu-west-1"), (SHOP, "eu-west-2"), (BANK, "eu-west-1"))
-        for failed in denied(account, region, [*OPERATIONS])
+        for failure in denied_lists(account, region, [*OPERATIONS])
     ]
-    shop, bank = sentences_by_cause(failures, READ, REGISTRY)
+    shop, bank = sentences_by_cause(failures, READ_CELLS, REGISTRY)
     assert shop.startswith(f"AccessDenied of kinesis:ListStreams and 3 more in 2 of 3 regions of {SHOP} (")
     assert f"in eu-west-1 of {BANK}" in bank
     titles = ", ".join(REGISTRY.title(name) for name in sorted(OPERATIONS))
@@ -60,7 +60,9 @@ def test_each_cause_has_its_own_sentence() -> None:
         Location(SHOP, "", "eu-west-1", "sqs"),
         Failure("ListQueues", "", "ThrottlingException", "Rate exceeded"),
     )
-    sentences = sentences_by_cause([*denied(SHOP, "eu-west-1", [*OPERATIONS]), throttled], READ, REGISTRY)
+    sentences = sentences_by_cause(
+        [*denied_lists(SHOP, "eu-west-1", [*OPERATIONS]), throttled], READ_CELLS, REGISTRY
+    )
     assert [sentence.partition(":")[0] for sentence in sentences] == [
         "AccessDenied of kinesis",
         f"{SHOP}/eu-west-1 sqs",
@@ -68,15 +70,15 @@ def test_each_cause_has_its_own_sentence() -> None:
 
 
 def test_unexplained_denials_are_attributed_to_an_organization_that_denies_other_calls() -> None:
-    failures = denied(SHOP, "eu-west-1", ["sqs", "lambda", "s3"])
-    failures += denied(SHOP, "eu-west-1", ["kinesis"], DENIED_BY_ORGANIZATION)
-    (sentence,) = sentences_by_cause(failures, READ, REGISTRY)
+    failures = denied_lists(SHOP, "eu-west-1", ["sqs", "lambda", "s3"])
+    failures += denied_lists(SHOP, "eu-west-1", ["kinesis"], DENIED_BY_ORGANIZATION)
+    (sentence,) = sentences_by_cause(failures, READ_CELLS, REGISTRY)
     assert sentence.startswith("The organization denies kinesis:ListStreams and 3 more in eu-west-1")
 
 
 def test_the_sentence_of_an_account_that_cannot_be_opened_has_its_name() -> None:
     failures = [(Location("", "shop"), Failure("AssumeRole", "", "AccessDenied", UNEXPLAINED))]
-    (sentence,) = sentences_by_cause(failures, READ, REGISTRY)
+    (sentence,) = sentences_by_cause(failures, READ_CELLS, REGISTRY)
     assert sentence.startswith(
         "account shop: AssumeRole: not authorized (AccessDenied). Let the role's trust"
     )
