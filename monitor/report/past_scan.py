@@ -65,8 +65,13 @@ def minutes_of(days: int, now: int) -> range:
 class PastPlan:
     """The metrics to read, and their price.
 
-    step: minutes between two points. slots: the slots of the series to judge. without_past: the number of
-    series whose usage only AWS's APIs return, which have no history.
+    minutes: the minutes to read.
+    step: minutes between two points.
+    metrics: the row of each metric's query, by cell.
+    dollars: the list price of the requests.
+    slots: the slots of the series to judge.
+    without_past: the number of series that are not judged, as their usage comes from AWS's APIs, which have
+    no past values.
     """
 
     minutes: range
@@ -83,20 +88,20 @@ class PastPlan:
 
     @property
     def file_bytes(self) -> int:
-        """The highest number of bytes that the samples can take."""
+        """The highest number of bytes that the samples can take on disk."""
         return SampleFile.size_of(self.metric_count, self.minutes, self.step)
 
     @property
     def seconds(self) -> float:
-        """The shortest time in which AWS's rate limits let the largest cell be read."""
+        """The shortest time in seconds in which AWS's rate limits allow the largest cell to be read."""
         largest = max(map(len, self.metrics.values()), default=0)
         return largest * len(self.minutes) / self.step / PAST_POINTS_PER_SECOND
 
 
 class PastScan:
-    """Reads past samples of the series that the selectors match. fleet: has all series.
+    """Reads past samples of the series that the selectors match.
 
-    Use it as an async context manager, within one event loop.
+    Use it as an async context manager, within one event loop. fleet: all series, also those not selected.
     """
 
     def __init__(self, config: Config, registry: Registry, selectors: Sequence[Sequence[Selector]]) -> None:
@@ -107,7 +112,7 @@ class PastScan:
         self._cost.set_prices(config.price_table)
         self._watcher = Watcher(config, registry, self.fleet, telemetry, aws)
         self._metric_services = MetricServices(registry.collectors)
-        self._failed: list[tuple[Location, Failure]] = []
+        self._past_failures: list[tuple[Location, Failure]] = []
 
     async def __aenter__(self) -> Self:
         return self
@@ -128,30 +133,33 @@ class PastScan:
     @property
     def failures(self) -> FailedReads:
         """The failed reads, including those of past samples."""
-        return failed_reads(self._watcher, self._failed)
+        return failed_reads(self._watcher, self._past_failures)
 
     @property
     def requested_failures(self) -> list[str]:
         """A sentence for each failed read that concerns the selected series."""
-        found = [*self._watcher.failures(), *self._failed]
-        listed = requested_failures(found, self._selectors)
-        return [*self._watcher.members.unlisted(), *dict.fromkeys(listed)]
+        failures = [*self._watcher.failures(), *self._past_failures]
+        sentences = requested_failures(failures, self._selectors)
+        return [*self._watcher.members.unlisted(), *dict.fromkeys(sentences)]
 
     @property
     def spent(self) -> MeasuredCost:
         """The metrics requested so far, and their list price."""
         return sum(self._cost.measured().values(), MeasuredCost())
 
-    async def plan(self, days: int, report: Callable[[int, int], None]) -> PastPlan:
-        """Find all series, which costs only calls of ListMetrics, and plan the metrics to read."""
-        await self._watcher.run_once(report, with_polls=False)
+    async def plan(self, days: int, report_progress: Callable[[int, int], None]) -> PastPlan:
+        """Find all series, for which AWS bills only calls of ListMetrics, and plan the metrics to read.
+
+        report_progress: called with the number of finished steps and the number of all steps.
+        """
+        await self._watcher.run_once(report_progress, with_polls=False)
         matches = series_filter(self.account_names, self._selectors)
-        wanted = [series for key, series in self.fleet.series.items() if matches(key)]
-        metrics = self._metrics_of({series.key[:3] for series in wanted})
-        polled = {row for row_of_query in metrics.values() for row in row_of_query.values()}
-        rows = {series.slot: self._judged_rows(series) for series in wanted}
+        selected = [series for key, series in self.fleet.series.items() if matches(key)]
+        metrics = self._metrics_of({series.key[:3] for series in selected})
+        metric_rows = {row for row_of_query in metrics.values() for row in row_of_query.values()}
+        rows_by_slot = {series.slot: self._rows_to_judge(series) for series in selected}
         with_past = sorted(
-            slot for slot, own_rows in rows.items() if own_rows and polled.issuperset(own_rows)
+            slot for slot, rows in rows_by_slot.items() if rows and metric_rows.issuperset(rows)
         )
         return PastPlan(
             minutes=minutes_of(days, self._now()),
@@ -159,25 +167,25 @@ class PastScan:
             metrics=metrics,
             dollars=self._dollars_of(metrics),
             slots=np.array(with_past, np.int32),
-            without_past=sum(map(bool, rows.values())) - len(with_past),
+            without_past=sum(map(bool, rows_by_slot.values())) - len(with_past),
         )
 
     def _dollars_of(self, metrics: Mapping[CellKey, Mapping[bytes, int]]) -> float:
         """Return the cost of one request for each metric, in accounts that are billed in dollars."""
-        priced = (
+        prices_and_counts = (
             (prices, len(rows))
             for cell, rows in metrics.items()
             if (prices := self._cost.prices.in_dollars(self.fleet.payer_of(cell)[0]))
         )
-        return sum(prices.amount(metrics=number) or 0.0 for prices, number in priced)
+        return sum(prices.amount(metrics=count) or 0.0 for prices, count in prices_and_counts)
 
     def _now(self) -> int:
-        """Return the current minute by AWS's clock, or by the local clock without a cell."""
+        """Return the present minute by AWS's clock; if there is no cell, by the local clock."""
         clocks = (watched.cell.clock for watched in self._watcher.cells.values())
         return min((clock.minute() for clock in clocks), default=int(time.time() // 60))
 
     def _metrics_of(self, services: set[ServiceKey]) -> dict[CellKey, dict[bytes, int]]:
-        """Return all metrics of these services: a series may depend on another one of its service."""
+        """Return all metrics of these services: a series may depend on other series of its service."""
         rows: dict[CellKey, set[int]] = {}
         for key, series in self.fleet.series.items():
             if key[:3] in services:
@@ -187,13 +195,16 @@ class PastScan:
             for cell, cell_rows in rows.items()
         }
 
-    def _judged_rows(self, series: Series) -> list[int]:
-        """Return the rows of a series' usage and throttled demand, including numbers that an API returned."""
+    def _rows_to_judge(self, series: Series) -> list[int]:
+        """Return the rows of a series' usage and throttled demand, also those of numbers that APIs return."""
         formulas = self.fleet.usages.get(series.slot), self.fleet.throttled.get(series.slot)
         return [row for formula in formulas if formula for row in formula.rows]
 
-    async def read(self, plan: PastPlan, report: Callable[[int, int], None]) -> SampleFile:
-        """Read the metrics of a plan into a file. Raises PastUnreadableError if the file cannot be stored."""
+    async def read(self, plan: PastPlan, report_progress: Callable[[int, int], None]) -> SampleFile:
+        """Read the metrics of a plan into a file. Raises PastUnreadableError if the file cannot be stored.
+
+        report_progress: called with the number of metrics read and the number of all metrics.
+        """
         self._set_periods(plan)
         rows = np.array(
             sorted(row for row_of_query in plan.metrics.values() for row in row_of_query.values()), np.int32
@@ -201,10 +212,10 @@ class PastScan:
         try:
             if shutil.disk_usage(tempfile.gettempdir()).free < plan.file_bytes:
                 raise OSError("the disk has not as much space")
-            with ExitStack() as opened:
-                file = opened.enter_context(SampleFile(rows, plan.minutes, plan.step))
-                await self._read_cells(plan, file, report)
-                opened.pop_all()  # the caller closes the file
+            with ExitStack() as stack:
+                file = stack.enter_context(SampleFile(rows, plan.minutes, plan.step))
+                await self._read_cells(plan, file, report_progress)
+                stack.pop_all()  # the caller closes the file
         except OSError as error:
             size = f"{plan.file_bytes / 1e6:,.0f} MB of samples"
             raise PastUnreadableError(
@@ -222,21 +233,25 @@ class PastScan:
                 rings.period[row] = plan.step
                 rings.divisor[row] = plan.step if statistic(query) in SUMMED_STATISTICS else 1
 
-    async def _read_cells(self, plan: PastPlan, file: SampleFile, report: Callable[[int, int], None]) -> None:
+    async def _read_cells(
+        self, plan: PastPlan, file: SampleFile, report_progress: Callable[[int, int], None]
+    ) -> None:
         done = 0
 
-        def count(metrics: int) -> None:
+        def count_metrics(number: int) -> None:
             nonlocal done
-            done += metrics
-            report(done, plan.metric_count)
+            done += number
+            report_progress(done, plan.metric_count)
 
         async def read(key: CellKey, metrics: Mapping[bytes, int]) -> None:
             watched = self._watcher.cells[key]
             reader = HistoryReader(
-                MetricSource(watched.cell, self._metric_services), self.fleet.rings, file.write, count
+                MetricSource(watched.cell, self._metric_services), self.fleet.rings, file.write, count_metrics
             )
             location = Location(key[0], watched.inventory.account_name, key[1])
-            self._failed += [(location, failure) for failure in await reader.read(metrics, plan.minutes)]
+            self._past_failures += [
+                (location, failure) for failure in await reader.read(metrics, plan.minutes)
+            ]
 
         cells = {
             key: metrics for key, metrics in plan.metrics.items() if metrics and key in self._watcher.cells

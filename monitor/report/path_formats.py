@@ -17,7 +17,7 @@ from monitor.report.terminal import PIPED_WIDTH
 from rules.units import parse_unit
 
 UNKNOWN = "not known"
-NO_ROOM = 0.005  # share of the current flow: less headroom than this is shown as no room
+NO_ROOM = 0.005  # headroom divided by the flow now; a smaller quotient is shown as `no room`
 PathJson = Mapping[str, Any]
 
 
@@ -27,19 +27,19 @@ def rate(path: PathJson, number: float | None) -> str:
 
 
 def room(path: PathJson) -> str:
-    """Return the traffic that the path can carry beyond the current flow: `+22 %` or `no room`, or empty."""
+    """Return the headroom of a path in percent of its flow now: `+22 %`, `no room`; empty if not known."""
     if path["headroom"] is None or not path["flow"]:
         return ""
-    share = path["headroom"] / path["flow"]
-    return "no room" if share < NO_ROOM else f"+{share:.0%}".replace("%", " %")
+    ratio = path["headroom"] / path["flow"]
+    return "no room" if ratio < NO_ROOM else f"+{ratio:.0%}".replace("%", " %")
 
 
 def limit_text(limit: PathJson | None) -> str:
     """Return the signal and the resource of a limit; empty without a limit."""
     if limit is None:
         return ""
-    place = limit["resource"] or f"account {limit['account']}"
-    return f"{limit['service']}.{limit['signal']} {place} in {limit['region']}"
+    resource = limit["resource"] or f"account {limit['account']}"
+    return f"{limit['service']}.{limit['signal']} {resource} in {limit['region']}"
 
 
 def summary_rows(paths: Sequence[PathJson]) -> Iterator[tuple[str, ...]]:
@@ -56,8 +56,8 @@ def summary_rows(paths: Sequence[PathJson]) -> Iterator[tuple[str, ...]]:
         )
 
 
-SUMMARY = ("path", "now", "carries", "room", "weakest limit", "then")
-DETAIL = ("hop", "zone", "limit", "usage", "a request uses", "carries")
+SUMMARY_COLUMNS = ("path", "now", "carries", "room", "weakest limit", "then")
+DETAIL_COLUMNS = ("hop", "zone", "limit", "usage", "a request uses", "carries")
 
 
 def detail_rows(path: PathJson) -> Iterator[tuple[str, ...]]:
@@ -74,14 +74,15 @@ def detail_rows(path: PathJson) -> Iterator[tuple[str, ...]]:
 
 def _limit_cells(path: PathJson, limit: PathJson) -> tuple[str, ...]:
     unit = parse_unit(limit["unit"])
-    usage, number = limit["usage"], limit["limit"]
+    usage, value = limit["usage"], limit["limit"]
     usage_text = UNKNOWN if usage is None else unit.format(usage)
-    used = unit.format_fraction(usage, number) if usage is not None and number is not None else usage_text
+    if usage is not None and value is not None:
+        usage_text = unit.format_fraction(usage, value)
     per_request = limit["per_request"]
     carries = "uses none" if limit["used"] is False else rate(path, limit["capacity"])
     return (
         f"{limit['service']}.{limit['signal']} {limit['resource'] or 'account'}",
-        f"{used} (inferred)" if limit["inferred"] else used,
+        f"{usage_text} (inferred)" if limit["inferred"] else usage_text,
         UNKNOWN if per_request is None else per_request_text(unit, per_request),
         f"{carries}, the weakest" if limit == path["weakest"] else carries,
     )
@@ -93,11 +94,11 @@ def as_table(document: PathJson, out: TextIO) -> None:
         if not document["items"]:
             out.write("No request path is evaluated; `path_files` of the configuration names their files.\n")
             return
-        _write_table(SUMMARY, summary_rows(document["items"]), out)
+        _write_table(SUMMARY_COLUMNS, summary_rows(document["items"]), out)
         reasons = [reason for path in document["items"] for reason in path["reasons"]]
     else:
         _write_lines(path_lines(document), out)
-        _write_table(DETAIL, detail_rows(document), out)
+        _write_table(DETAIL_COLUMNS, detail_rows(document), out)
         reasons = document["reasons"]
     if reasons:
         _write_lines(["", "Not known, so that a path may carry less than it seems:", *reasons], out)

@@ -26,16 +26,16 @@ class DiscoveredPaths:
 
 
 async def discover_paths(config: Config, registry: Registry) -> DiscoveredPaths:
-    """Read the links between resources, and propose request paths. The result has the failures of AWS."""
+    """Read the links between resources, and propose request paths. Failed reads are in the result."""
     telemetry = ProcessTelemetry()
     watcher = Watcher(config, registry, Fleet(), telemetry, AwsTelemetry(telemetry.registry))
     try:
-        opened = await watcher.open_all()
-        cells = [(watched.cell, account.services) for watched, account in opened.items()]
-        discovered = await find_links(cells)
-        failures = [*watcher.sentences(), *discovered.failures]
+        accounts_by_cell = await watcher.open_all()
+        cells = [(watched.cell, account.services) for watched, account in accounts_by_cell.items()]
+        found = await find_links(cells)
+        failures = [*watcher.sentences(), *found.failures]
     finally:
         await watcher.close()
-    paths = propose_paths(discovered.links)
+    paths = propose_paths(found.links)
     accounts = {cell.account for cell, _ in cells}
     return DiscoveredPaths(as_yaml(paths, accounts), len(paths), len(cells), failures)

@@ -48,7 +48,7 @@ def _money(recommendation: RecommendationsJson) -> str:
 
 
 def summary(document: RecommendationsJson) -> Iterator[str]:
-    """Yield sentences with the numbers of recommendations, and the money that they save and cost."""
+    """Yield sentences with the numbers of recommendations, and what they would save and cost."""
     if not document["total"]:
         yield "Nothing to recommend."
         return

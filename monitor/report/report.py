@@ -14,7 +14,7 @@ from monitor.report.failed_reads import NO_FAILED_READS, FailedReads
 
 
 class UnreadQuotas(NamedTuple):
-    """The counts and lists that a scan left out, because its calls for quotas are limited.
+    """The counts and lists of quotas that a scan did not read, because its calls for quotas are limited.
 
     counts: the number of quotas whose resources were not counted. lists: the number of lists of a service's
     quotas, in an account and region, that were not read.
@@ -25,7 +25,7 @@ class UnreadQuotas(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """A sentence on the counts and lists left out, and how to read them; empty without any."""
+        """A sentence on the unread counts and lists, and how to read them; empty if there are none."""
         parts = [count_of(self.counts, "count")] if self.counts else []
         parts += [count_of(self.lists, "list") + " of quotas"] if self.lists else []
         if not parts:
@@ -44,7 +44,7 @@ class Report:
 
     history_of: returns the last three hours of a series; None when no history is available.
     requested_failures: the failures that concern what the user requested; they make the report incomplete.
-    unread_quotas: the counts and lists left out, as the number of calls for quotas is limited.
+    unread_quotas: the counts and lists of quotas that were not read.
     """
 
     rows: Sequence[Row]

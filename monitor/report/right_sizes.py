@@ -38,7 +38,7 @@ class RightSizes:
 
 
 def purchases_of(fleet: Fleet, rows: Iterable[Row], max_series: int) -> tuple[Ints, int]:
-    """Return the slots of whole purchases, at most `max_series`, and how many purchases are left out.
+    """Return the slots of all series of some purchases, at most `max_series`, and how many others there are.
 
     rows: the most urgent first; the purchases of the most urgent series are chosen.
     """
@@ -47,7 +47,7 @@ def purchases_of(fleet: Fleet, rows: Iterable[Row], max_series: int) -> tuple[In
         series = fleet.series[row.key]
         if series.settings.paid and (size := series.settings.size):
             slots_of[Purchase.of(row.key, size)].append(series.slot)
-    sums = np.cumsum([len(slots) for slots in slots_of.values()], dtype=np.int64)
-    chosen = int(np.searchsorted(sums, max_series, side="right"))
-    slots = [slot for purchase_slots in [*slots_of.values()][:chosen] for slot in purchase_slots]
-    return np.array(slots, np.int32), len(slots_of) - chosen
+    series_counts = np.cumsum([len(slots) for slots in slots_of.values()], dtype=np.int64)
+    chosen_count = int(np.searchsorted(series_counts, max_series, side="right"))
+    slots = [slot for purchase_slots in [*slots_of.values()][:chosen_count] for slot in purchase_slots]
+    return np.array(slots, np.int32), len(slots_of) - chosen_count

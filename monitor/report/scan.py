@@ -38,9 +38,9 @@ class ScanDepth(NamedTuple):
     """The amount of data that a scan reads.
 
     quota_calls: the maximum number of calls in each cell for quotas that no declared signal watches.
-    forecasts: the maximum number of series, the most urgent first, whose last fortnight is read to forecast
-    their usage. sizes: the maximum number of series with a bought limit whose last fortnight is read to
-    recommend sizes.
+    forecasts: the maximum number of series, the most urgent first, whose usage is forecast.
+    sizes: the maximum number of series with a bought limit for which sizes are recommended. For forecasts and
+    sizes, the last fortnight of these series is read.
     """
 
     quota_calls: int = FIRST_CALLS
@@ -56,10 +56,12 @@ SeriesFilter = Callable[[Key], bool]
 class ScanReport(Report):
     """The result of one scan.
 
-    finished_at: epoch seconds. cells: account id, region and account name of each cell that was read.
-    metrics_requested: the metrics requested of GetMetricData in accounts that are billed in dollars.
-    cost_dollars: the cost of these requests. unpriced_metrics: the metrics requested in other accounts.
-    sizes: None if no sizes were requested.
+    finished_at: epoch seconds.
+    cells: account id, region and account name of each cell that was read.
+    metrics_requested: the number of metrics that GetMetricData was asked for in accounts billed in dollars.
+    cost_dollars: the cost of these requests.
+    unpriced_metrics: the number of metrics requested in other accounts.
+    sizes: the recommended sizes; None if no sizes were requested.
     """
 
     registry: Registry
@@ -72,17 +74,17 @@ class ScanReport(Report):
     sizes: RightSizes | None = None
 
 
-def unread_quotas(known: Iterable[KnownQuotas]) -> UnreadQuotas:
-    """Return how many counts and lists the inventories left out, as calls for quotas are limited."""
-    cells = [*known]
+def unread_quotas(quotas_of_cells: Iterable[KnownQuotas]) -> UnreadQuotas:
+    """Return how many counts and lists the inventories did not read, as calls for quotas are limited."""
+    cells = [*quotas_of_cells]
     return UnreadQuotas(
-        counts=sum(cell.uncounted for cell in cells),
-        lists=sum(len(cell.in_use - cell.lists.keys()) for cell in cells),
+        counts=sum(quotas.uncounted for quotas in cells),
+        lists=sum(len(quotas.in_use - quotas.lists.keys()) for quotas in cells),
     )
 
 
 def series_filter(names: Mapping[str, str], selectors: Iterable[Iterable[Selector]]) -> SeriesFilter:
-    """Return a predicate of keys that is true for series that the selectors match.
+    """Return a predicate that is true for the keys of series that match a selector of each group.
 
     names: the names of accounts by 12-digit id.
     """
@@ -99,8 +101,8 @@ def requested_failures(
 ) -> list[str]:
     """Return a sentence for each failure that concerns series which the selectors match.
 
-    Regions that are not enabled are left out, since they hold no resources, and so is the second entry of an
-    account that is configured twice.
+    Two failures are left out: a region that is not enabled holds no resources, and the second entry of an
+    account that is configured twice loses none.
     """
     groups = [list(group) for group in selectors]
     return [
@@ -115,7 +117,7 @@ def requested_failures(
 def limit_to_requested_services(
     config: Config, registry: Registry, selectors: Iterable[Iterable[Selector]]
 ) -> Config:
-    """Return the configuration without the services that no selector matches: reading them costs money.
+    """Return the configuration with only the services that the selectors match: reading others costs money.
 
     Raises ConfigError when no service is left.
     """
@@ -146,7 +148,7 @@ async def scan_once(
 ) -> ScanReport:
     """Read and judge everything once. Errors of AWS are part of the report.
 
-    report_progress: called with the number of steps done and the number of all steps.
+    report_progress: called with the number of finished steps and the number of all steps.
     """
     fleet, telemetry = Fleet(), ProcessTelemetry()
     aws_telemetry = AwsTelemetry(telemetry.registry)
@@ -164,9 +166,9 @@ async def scan_once(
     finished_at = time.time()
     now = int(finished_at // 60)
     judge(fleet, now)
-    measured = cost.measured()
-    in_dollars = [bill for labels, bill in measured.items() if cost.prices.in_dollars(labels[0])]
-    spent = sum(in_dollars, MeasuredCost())
+    costs = cost.measured()  # by labels, of which the first is the account
+    costs_in_dollars = [bill for labels, bill in costs.items() if cost.prices.in_dollars(labels[0])]
+    spent = sum(costs_in_dollars, MeasuredCost())
     return ScanReport(
         rows=rows_of(fleet, matches),
         failures=failed_reads(watcher),
@@ -177,7 +179,7 @@ async def scan_once(
         finished_at=finished_at,
         cells=[(*key, cell.inventory.account_name) for key, cell in sorted(watcher.cells.items())],
         metrics_requested=int(spent.requested),
-        unpriced_metrics=int(sum(bill.requested for bill in measured.values()) - spent.requested),
+        unpriced_metrics=int(sum(bill.requested for bill in costs.values()) - spent.requested),
         cost_dollars=spent.dollars,
         sizes=sizes,
     )
@@ -186,7 +188,7 @@ async def scan_once(
 async def _read_fortnight(
     fleet: Fleet, watcher: Watcher, matches: SeriesFilter, depth: ScanDepth
 ) -> RightSizes | None:
-    """Read the last fortnight of some series; forecast the most urgent, and recommend sizes of purchases."""
+    """Read the last fortnight of some series. Forecast the most urgent ones; return recommended sizes."""
     if not (depth.forecasts or depth.sizes):
         return None
     rows, readers = rows_of(fleet, matches), {key: cell.reader for key, cell in watcher.cells.items()}

@@ -19,7 +19,7 @@ from rules.right_size import Advice
 
 MAX_WORST = MAX_NEWLY_ABOVE = MAX_IDLE = MAX_SIZES = MAX_BLIND_SPOTS = 12  # entries of each section
 MAX_COMMANDS = 4  # shown commands of a blind spot
-MAX_FAILURES = 6
+MAX_FAILURES = 6  # shown sentences about failed reads
 
 Item = TypeVar("Item")
 
@@ -41,9 +41,9 @@ class Truncated(Generic[Item]):
 class SummaryRow:
     """A series and its last three hours.
 
-    since: epoch seconds at which it entered its zone, or rose above its target band where the row is in
-    `newly_above`; None if that was earlier. repeated: whether it was above its target band before, within
-    these hours.
+    since: epoch seconds at which the series entered its zone or, in `Summary.newly_above`, rose above its
+    target band; None if that was earlier than three hours ago.
+    repeated: whether the series was above its target band before `since`, within these hours.
     """
 
     row: Row
@@ -68,11 +68,14 @@ class ReportBlindSpot:
 class Summary:
     """The content of a report, whatever its format.
 
-    requested: the requested patterns by label. counts: the number of series in each zone. worst: the most
-    urgent series; `omitted` counts the further series above their target bands. newly_above: the series that
-    left their target bands upwards within the last three hours. idle_dollars_per_month: the list price of all
-    idle capacity whose price is known; unpriced: the number of idle purchases without a known price. sizes:
-    the recommendations to raise or lower; None where the past was not read.
+    requested: the requested patterns by label.
+    counts: the number of series in each zone.
+    worst: the most urgent series; `omitted` counts the further series above their target bands.
+    newly_above: the series that left their target bands upwards within the last three hours.
+    idle: the purchases with idle capacity.
+    idle_dollars_per_month: the list price of all idle capacity whose price is known.
+    unpriced: the number of idle purchases without a known price.
+    sizes: the recommendations to raise or lower; None if sizes were not requested.
     """
 
     scan: ScanReport
@@ -149,7 +152,7 @@ class Summary:
         return self.scan.registry.signal(key.service, key.signal).title
 
     def location(self, key: Key) -> str:
-        """Return the name of the account (its id if it has no name) and the region."""
+        """Return the account's name, or its id if it has no name, and the region, as text."""
         names = {account: name for account, _, name in self.scan.cells}
         return f"{names.get(key.account) or key.account}, {key.region}"
 
@@ -188,7 +191,7 @@ def _summary_row(scan: ScanReport, row: Row, zone: Zone) -> SummaryRow:
 
 
 def _newest_first(row: SummaryRow) -> tuple[bool, int]:
-    """Return a sort key: the series that rose for the first time come first, then the latest rises."""
+    """Return a sort key: series that rose for the first time come first; among equals, the latest rise."""
     return row.repeated, -(row.since or 0)
 
 

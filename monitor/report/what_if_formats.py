@@ -19,8 +19,8 @@ from monitor.report.terminal import PIPED_WIDTH
 COLUMNS = ("breaks at", "series", "limit is", "would use", "by", "to make room")
 COMPACT_COLUMNS = ("breaks at", "series", "would use", "to make room")
 MIN_WIDTH = 160  # characters; a narrower terminal shows COMPACT_COLUMNS
-MAX_REASONS = 8  # shown reasons why series have no answer
-MAX_NAMES = 4  # shown names of series for each reason
+MAX_REASONS = 8  # how many reasons why series have no answer are shown
+MAX_NAMES = 4  # how many series are named for each reason
 
 AnswerJson = Mapping[str, Any]
 StressedJson = Mapping[str, Any]
@@ -28,11 +28,11 @@ StressedJson = Mapping[str, Any]
 
 def column_texts(series: StressedJson) -> tuple[str, ...]:
     """Return a series as the table shows it, in the order of COLUMNS."""
-    named = f"{series['service']}.{series['signal']} {series['resource'] or WHOLE_ACCOUNT}"
+    name = f"{series['service']}.{series['signal']} {series['resource'] or WHOLE_ACCOUNT}"
     words = series["words"]
     return (
         words["breaks_at"],
-        f"{named}, {series['account']}/{series['region']}",
+        f"{name}, {series['account']}/{series['region']}",
         series["kind"],
         words["would_use"],
         words["basis"],
@@ -56,8 +56,8 @@ def _requests(answer: AnswerJson) -> Iterator[str]:
         yield request["summary"]
         if request["command"] and not request["pending_is_enough"]:
             yield f"  {request['command']}"
-    if hidden := answer["requests_total"] - len(answer["requests"]):
-        yield f"{hidden:,} more quotas to ask for are not shown: choose series by --match"
+    if omitted := answer["requests_total"] - len(answer["requests"]):
+        yield f"{omitted:,} more quotas to ask for are not shown: choose series by --match"
 
 
 def _commands(items: Sequence[StressedJson]) -> Iterator[str]:

@@ -5,39 +5,43 @@ from dataclasses import dataclass
 
 from rules.alert_rules import Severity
 
-MAX_POLL_AGE = 15  # minutes since a complete poll of a cell (an account in a region), or the newest sample
-MAX_INVENTORY_AGE = 35  # minutes since a complete inventory of a service, which is due every ten minutes
+MAX_POLL_AGE = 15  # minutes since the last complete poll of a cell, or since the newest sample of a signal
+MAX_INVENTORY_AGE = 35  # minutes since the last complete inventory of a service; one is due every ten minutes
 JOB_MATCHER = 'job=~".*headroom.*"'
 DENIED_CODES = (
     "Access.*|Unauthorized.*|.*NotAuthorized.*|InvalidClientTokenId|UnrecognizedClient.*|ExpiredToken.*"
 )
 
 _CELL = "max by (aws_account, aws_region)"
-_POLLED = f"{_CELL} (headroom_poll_timestamp_seconds)"
-_INVENTORIED = "max by (aws_account, aws_region, aws_service) (headroom_inventory_timestamp_seconds)"
-_SELECTED = 'headroom_sample_timestamp_seconds{aws_account!="",aws_region!="",aws_service!="",signal!=""}'
-_SAMPLED = "max by (aws_account, aws_region, aws_service, signal) (headroom_sample_timestamp_seconds)"
-_CELL_BLIND = f"time() - {_POLLED} > {MAX_POLL_AGE * 60}\nor\n{_CELL} (headroom_series) unless {_POLLED}"
+_POLLED_AT = f"{_CELL} (headroom_poll_timestamp_seconds)"
+_INVENTORIED_AT = "max by (aws_account, aws_region, aws_service) (headroom_inventory_timestamp_seconds)"
+_SAMPLES_WITH_LABELS = (
+    'headroom_sample_timestamp_seconds{aws_account!="",aws_region!="",aws_service!="",signal!=""}'
+)
+_SAMPLED_AT = "max by (aws_account, aws_region, aws_service, signal) (headroom_sample_timestamp_seconds)"
+_CELL_BLIND = (
+    f"time() - {_POLLED_AT} > {MAX_POLL_AGE * 60}\nor\n{_CELL} (headroom_series) unless {_POLLED_AT}"
+)
 _SERVICE_BLIND = (
-    f"time() - {_INVENTORIED} > {MAX_INVENTORY_AGE * 60}\n"
-    f"or\nmax by (aws_account, aws_region, aws_service) (headroom_series) unless {_INVENTORIED}"
+    f"time() - {_INVENTORIED_AT} > {MAX_INVENTORY_AGE * 60}\n"
+    f"or\nmax by (aws_account, aws_region, aws_service) (headroom_series) unless {_INVENTORIED_AT}"
 )
 _BLIND_SPOTS = "headroom_blind_places > 0"  # exported by Headroom, one series per cause
 
 
 def _unless_blind_spot(expression: str) -> str:
-    """Return the expression without the accounts that have blind spots, which HeadroomBlind covers."""
+    """Return the expression without accounts that have blind spots: HeadroomBlind alerts on these."""
     return f"(\n{expression}\n)\nunless on (aws_account) ({_BLIND_SPOTS})"
 
 
 def _outside_cells(cells: str, expression: str) -> str:
-    """Return the expression without the cells that HeadroomCellBlind covers."""
+    """Return the expression without these cells: HeadroomCellBlind alerts on them."""
     return f"(\n{expression}\n)\nunless on (aws_account, aws_region)\n(\n{cells}\n)"
 
 
 @dataclass(frozen=True, slots=True)
 class HealthAlert:
-    """An alert on Headroom itself. pending_for: minutes. summary: a Prometheus template."""
+    """An alert on Headroom itself. expr: in PromQL. pending_for: minutes. summary: a Prometheus template."""
 
     name: str
     expr: str
@@ -172,7 +176,7 @@ VISIBILITY_ALERTS = (
     ),
     HealthAlert(
         name="HeadroomSeriesMissing",
-        expr=f"absent({_SELECTED})\n"
+        expr=f"absent({_SAMPLES_WITH_LABELS})\n"
         f"and on () (count(headroom_build_info) or count(up{{{JOB_MATCHER}}} == 1))\n"
         "unless on () absent(headroom_account_up == 1)",
         pending_for=15,
@@ -246,7 +250,7 @@ VISIBILITY_ALERTS = (
     ),
     HealthAlert(
         name="HeadroomSignalBlind",
-        expr=_outside_cells(_CELL_BLIND, f"time() - {_SAMPLED} > {MAX_POLL_AGE * 60}"),
+        expr=_outside_cells(_CELL_BLIND, f"time() - {_SAMPLED_AT} > {MAX_POLL_AGE * 60}"),
         pending_for=5,
         severity=Severity.INFO,
         summary="The newest sample of {{ $labels.aws_service }}.{{ $labels.signal }} in account "

@@ -1,4 +1,4 @@
-"""The runbook of the alerts on Headroom itself. Its head describes the alerts of all services."""
+"""The runbook of the alerts on Headroom itself. Its head explains the alerts that all services share."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ from monitor.runbooks.runbook import (
     paragraph,
 )
 
-ALERTS = TextTable(
+SERIES_ALERTS = TextTable(
     ("alert", "severity", "when"),
     (
         ("`HeadroomSaturated`", "critical", "demand is throttled now, at any utilization"),
@@ -40,7 +40,7 @@ def _head() -> Iterator[Block]:
         Reference("the catalogue", CATALOGUE),
         " lists them. A series has at most one of these four alerts at a time:",
     )
-    yield ALERTS
+    yield SERIES_ALERTS
     yield paragraph(
         "`HeadroomWillReach` (warning) tells beside them that a series which is not near its limit will "
         "probably reach it within three days, a day, six hours or an hour (`within`), by the usage of the "

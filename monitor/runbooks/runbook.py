@@ -7,12 +7,12 @@ them.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-CATALOGUE = ""  # as the page of a Reference: the list of all signals
+CATALOGUE = ""  # as `page` of a Reference: the list of all signals
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A link. page: the name of a runbook, or CATALOGUE. heading: on that page; empty for its top."""
+    """A link. page: the name of a runbook, or CATALOGUE. heading: on that page; empty for the page's top."""
 
     text: str
     page: str
@@ -36,7 +36,7 @@ class Bullets:
 
 @dataclass(frozen=True, slots=True)
 class ShellCommands:
-    """Commands of a shell, one a line."""
+    """Shell commands, one in each line."""
 
     lines: tuple[str, ...]
 
@@ -70,7 +70,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Runbook:
-    """A runbook. title: the service's, or Headroom. head: the blocks above the first section."""
+    """A runbook. title: a service's title, or `Headroom`. head: the blocks above the first section."""
 
     title: str
     head: Sequence[Block]

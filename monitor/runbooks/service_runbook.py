@@ -63,9 +63,9 @@ def _permissions(service: Service, actions: Collection[str]) -> Section:
     if not actions:
         common = paragraph("Reading this service needs the actions of every service.")
         return Section("Permissions", (common, policy))
-    about = paragraph("Reading this service needs these actions, beside those that every service needs:")
+    intro = paragraph("Reading this service needs these actions, beside those that every service needs:")
     return Section(
-        "Permissions", (about, Bullets(tuple(f"`{action}`" for action in sorted(actions))), policy)
+        "Permissions", (intro, Bullets(tuple(f"`{action}`" for action in sorted(actions))), policy)
     )
 
 
@@ -76,16 +76,16 @@ def _blocks(signal: Signal) -> Iterator[Block]:
     if signal.caveats:
         yield Bullets(tuple(signal.caveats))
     yield ShellCommands(tuple(_diagnosis_commands(signal)))
-    takes = format_duration(60 * signal.remedy_minutes)
-    yield paragraph(REMEDY_TIMES[signal.kind].format(takes), label="Mitigation")
+    duration = format_duration(60 * signal.remedy_minutes)
+    yield paragraph(REMEDY_TIMES[signal.kind].format(duration), label="Mitigation")
     yield Bullets(tuple(signal.remedy))
     if command := command_of_signal(signal):
-        yield ShellCommands((_filled(signal, command.run),))
+        yield ShellCommands((_fill(signal, command.run),))
     yield Addresses("Documentation", tuple(map(str, signal.docs)))
 
 
 def _meaning(signal: Signal) -> Iterator[str]:
-    yield f"Limit: {_limit(signal)}."
+    yield f"Limit: {_limit_text(signal)}."
     yield f"Alerts on its utilization fire after {signal.pending_for} minutes (`for`)."
     if signal.tier is Tier.DETAIL:
         yield f"Read only on request: `signals: {{enabled: [{signal.id}]}}` in the configuration."
@@ -93,7 +93,7 @@ def _meaning(signal: Signal) -> Iterator[str]:
         yield f"Unverified: {signal.unverified} Until AWS has answered, its alerts are of severity info."
 
 
-def _limit(signal: Signal) -> str:
+def _limit_text(signal: Signal) -> str:
     default = f"{default_limit_text(signal)}{' by default' if signal.default else ''}"
     quota = f", quota {signal.quota.code} of {signal.quota.service}" if signal.quota else ""
     return f"{default}{quota} ({KIND_DESCRIPTIONS[signal.kind]})"
@@ -109,11 +109,11 @@ def _diagnosis_commands(signal: Signal) -> Iterator[str]:
     yield f"headroom check --signal {signal.id}"
     if signal.quota:
         code = "--service-code {service} --quota-code {code} --region {region}"
-        yield _filled(signal, f"aws service-quotas get-service-quota {code}")
+        yield _fill(signal, f"aws service-quotas get-service-quota {code}")
 
 
-def _filled(signal: Signal, command: str) -> str:
-    """Return a command with the signal's quota filled in; unknown placeholders become words in capitals."""
+def _fill(signal: Signal, command: str) -> str:
+    """Return a command with the signal's quota filled in; other placeholders become words in capitals."""
     quota = {"service": signal.quota.service, "code": signal.quota.code} if signal.quota else {}
-    known = {"partition": COMMERCIAL, "suffix": partitions()[COMMERCIAL].dns_suffix, **quota}
-    return fill_command(command, lambda name: known.get(name, name.upper()))
+    values = {"partition": COMMERCIAL, "suffix": partitions()[COMMERCIAL].dns_suffix, **quota}
+    return fill_command(command, lambda name: values.get(name, name.upper()))

@@ -7,7 +7,7 @@ import msgspec
 from monitor.lib.errors import HeadroomError
 
 MAX_TEXT_LENGTH: Final = 1000  # characters of an author or a comment
-MAX_DURATION: Final = 366 * 86400.0  # seconds; `exclude` in the configuration is for longer times
+MAX_DURATION: Final = 366 * 86400.0  # seconds
 MAX_TIME: Final = 253_402_300_799.0  # epoch seconds: the last second of the year 9999
 MAX_NUMBER: Final = 2**53  # up to this, JSON and SQLite represent integers exactly
 
@@ -36,9 +36,10 @@ def validate_text(what: str, text: str) -> str:
 
 
 def validate_end(starts: float, ends: float, now: float, what: str) -> float:
-    """Return the end of a silence or acknowledgement. what: its noun in errors. Times are epoch seconds.
+    """Return the end of a silence or acknowledgement. Times are epoch seconds.
 
-    Raises InvalidInputError when the end is past, before the start or too late.
+    what: what errors call it, such as `a silence`. Raises InvalidInputError when the end is past, before the
+    start or too late.
     """
     if not ends > max(starts, now):
         raise InvalidInputError("expected an end that is later than the start and than now")

@@ -1,4 +1,4 @@
-"""Types of configuration values: flags, ports, names of receivers, and choices."""
+"""Types and validators of configuration values: flags, ports, receivers' names, choices, non-empty lists."""
 
 from typing import Annotated, Any, Final
 

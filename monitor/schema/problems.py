@@ -24,9 +24,9 @@ KIND_NAMES: Mapping[Any, str] = {
     dict: "a mapping",
     int | float: "a number",
 }
-CONTAINER_NAMES = {"tuple_type": "a list", "model_type": "a mapping"}
+CONTAINER_NAMES = {"tuple_type": "a list", "model_type": "a mapping"}  # by type of pydantic's error
 # pydantic also reports `too_short` for lists, but no list of the configuration has a minimum length.
-NAMES = {**SCALAR_NAMES, "too_short": "text"}
+EXPECTED_NAMES = {**SCALAR_NAMES, "too_short": "text"}  # by type of pydantic's error
 
 
 class Problem(NamedTuple):
@@ -40,8 +40,8 @@ class ConfigError(HeadroomError):
     """The configuration cannot be used. problems: lines to show; none contains a secret."""
 
     def __init__(self, problems: Sequence[str]) -> None:
-        hidden = len(problems) - MAX_PROBLEMS
-        self.problems = [*problems[:MAX_PROBLEMS], *([f"and {hidden} more problems"] if hidden > 0 else [])]
+        more = len(problems) - MAX_PROBLEMS
+        self.problems = [*problems[:MAX_PROBLEMS], *([f"and {more} more problems"] if more > 0 else [])]
         super().__init__("\n".join(self.problems))
 
 
@@ -61,7 +61,7 @@ def unexpected(expected: str, value: Any, known: Iterable[str] = ()) -> Pydantic
 
 
 def to_validation_error(title: str, problems: Iterable[Problem]) -> ValidationError:
-    """Return one error with all problems, for a model's validator to raise. title: not shown."""
+    """Return one error with all problems, for a model's validator to raise. title: pydantic's, not shown."""
     errors: list[InitErrorDetails] = [
         {"type": problem(sentence), "loc": where, "input": None} for where, sentence in problems
     ]
@@ -93,21 +93,20 @@ def _sentence(error: ErrorDetails, model: type[BaseModel]) -> str:
     kind, value, context = error["type"], error["input"], error.get("ctx", {})
     if kind == "extra_forbidden":
         *parents, key = error["loc"]
-        others = [
-            name for name in _keys(model, parents) if name != key
-        ]  # another alternative of a union may have this very key
-        return f"unknown key{suggestion(str(key), others)}"
+        # Without the key itself, which another alternative of a union may have.
+        possible_keys = [name for name in _keys(model, parents) if name != key]
+        return f"unknown key{suggestion(str(key), possible_keys)}"
     if kind == "missing":
         return "missing"
     if kind in CONTAINER_NAMES:  # the value may contain a secret
         return f"expected {CONTAINER_NAMES[kind]}, found {_kind(value)}"
-    if kind in NAMES:
-        return f"expected {NAMES[kind].format(**context)}, found {shown_value(value)}"
+    if kind in EXPECTED_NAMES:
+        return f"expected {EXPECTED_NAMES[kind].format(**context)}, found {shown_value(value)}"
     return error["msg"] + suggestion(context.get("word", ""), context.get("known", ()))
 
 
 def _keys(model: type[BaseModel], parents: Iterable[int | str]) -> list[str]:
-    """Return the keys that a mapping in the data of `model` may have; all alternatives' keys for a union.
+    """Return the keys that a mapping in the data of `model` may have; for a union, those of all its models.
 
     parents: the place of the mapping. Its indices, and names that are no field, are skipped.
     """
@@ -135,7 +134,8 @@ def duplicate_values(
 ) -> Iterator[Problem]:
     """Yield a problem for each entry of a list with the same value of `key` as an earlier entry.
 
-    where: the place of the list in its model. parent: the place of the model, for full places in messages.
+    where: the place of the list in its model. values: the value of `key` of each entry. parent: the place of
+    the model in the file, for full places in messages.
     """
     first: dict[object, int] = {}
     for index, value in enumerate(values):

@@ -46,18 +46,18 @@ Secret = Annotated[SecretStr, BeforeValidator(_one_line)]
 SecretUrl = Annotated[Secret, AfterValidator(_url)]
 
 
-def from_environment(name: Any, sources: ConfigContext) -> str:
+def from_environment(name: Any, context: ConfigContext) -> str:
     """Return the value of an environment variable. Raises PydanticCustomError if it is not set."""
-    value = sources.environ.get(name) if isinstance(name, str) else None
+    value = context.environ.get(name) if isinstance(name, str) else None
     if not value:
         raise problem("expected the name of an environment variable that is set (value not shown)")
     return value
 
 
-def from_file(name: Any, sources: ConfigContext) -> str:
+def from_file(name: Any, context: ConfigContext) -> str:
     """Return the content of a file, stripped. Raises PydanticCustomError if there is no readable text."""
     try:
-        value = str(read_file(sources.folder / name, MAX_SECRET_BYTES), "utf-8").strip()
+        value = str(read_file(context.folder / name, MAX_SECRET_BYTES), "utf-8").strip()
     except (OSError, ValueError, TypeError):
         value = ""
     if not value:
@@ -65,6 +65,7 @@ def from_file(name: Any, sources: ConfigContext) -> str:
     return value
 
 
+# The reader of a key's value, by the suffix of the key.
 READERS: Final[Mapping[str, Callable[[Any, ConfigContext], str]]] = {
     "_env": from_environment,
     "_file": from_file,
@@ -97,10 +98,10 @@ def given_secret(model: ConfigModel, name: str) -> SecretStr | None:
     return secret
 
 
-def check_authorization(urls: Iterable[SecretStr], *others: SecretStr | None) -> None:
+def check_authorization(urls: Iterable[SecretStr], *credentials: SecretStr | None) -> None:
     """Raise PydanticCustomError if a URL contains a user and other credentials are set as well."""
     has_user = any("@" in urlsplit(url.get_secret_value()).netloc for url in urls)
-    if has_user and any(others):
+    if has_user and any(credentials):
         raise problem("expected user and password in the URL, or an authorization, not both (not shown)")
 
 
@@ -121,6 +122,7 @@ def hidden_texts(value: object) -> Iterator[str]:
 
 
 def _parts(text: str) -> Iterator[str]:
+    """Yield the parts of a URL that may be secret; none of a text that is no URL."""
     if "://" not in text:
         return
     url = urlsplit(text)

@@ -35,7 +35,7 @@ class Location(NamedTuple):
 
 
 class Selector(ConfigModel):
-    """Case-sensitive shell patterns (`*`, `?`, `[a-z]`) of labels. A series must match each set pattern."""
+    """Case-sensitive shell patterns (`*`, `?`, `[a-z]`) of labels. A series must match all that are set."""
 
     service: ServicePattern | None = Field(default=None, description="Pattern of the service's name.")
     signal: SignalPattern | None = Field(
@@ -62,11 +62,11 @@ class Selector(ConfigModel):
         )
 
     def matches_signal(self, service: str, signal: str) -> bool:
-        """Return whether a series of this signal can match."""
+        """Return whether the patterns of service and signal match a signal."""
         return _fits(self.service, service) and _fits(self.signal, signal, f"{service}.{signal}")
 
     def matches_all_of(self, location: Location, signal: str) -> bool:
-        """Return whether all series of a signal in a location match; an empty region means all regions."""
+        """Return whether all series of a signal in a location match; the location has a service."""
         return (
             self.resource in (None, "*")
             and self.matches_signal(location.service, signal)
@@ -79,7 +79,10 @@ class Selector(ConfigModel):
         return (
             _may_fit(self.service, location.service)
             and _may_fit(self.region, location.region)
-            and _may_fit(self.account, location.account, location.account_name, known=bool(location.account))
+            # Without the id, an account with another name may still match by its id.
+            and _may_fit(
+                self.account, location.account, location.account_name, is_complete=bool(location.account)
+            )
         )
 
     @model_validator(mode="after")
@@ -93,6 +96,7 @@ def _fits(pattern: str | None, *names: str) -> bool:
     return pattern is None or any(fnmatchcase(name, pattern) for name in names)
 
 
-def _may_fit(pattern: str | None, *names: str, known: bool = True) -> bool:
+def _may_fit(pattern: str | None, *names: str, is_complete: bool = True) -> bool:
+    """Return whether a pattern may fit. is_complete: false if there may be a name that is not known."""
     given = [name for name in names if name]
-    return not (given and known) or _fits(pattern, *given)
+    return not (given and is_complete) or _fits(pattern, *given)

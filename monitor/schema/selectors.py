@@ -13,7 +13,7 @@ from monitor.schema.types import ConfigContext
 def parse_selectors(
     patterns_by_label: Mapping[str, Sequence[str] | None], registry: Registry
 ) -> list[list[Selector]]:
-    """Return a list of selectors for each label that has patterns. A series must match one of each list.
+    """Return a list of selectors for each label that has patterns: a series must match one of each list.
 
     Patterns are written as in the configuration: a signal may be prefixed with its service, and an account
     may be given by name. Raises ConfigError.

@@ -1,4 +1,4 @@
-"""Types of configuration values. Errors name the expected and the found value, but show no secret."""
+"""Types of configuration values. Errors name the expected value, and the found value if it is no secret."""
 
 import math
 import re
@@ -65,9 +65,9 @@ def folder_of(info: ValidationInfo) -> Path:
 
 
 class ConfigModel(BaseModel):
-    """Base of all models of the configuration file: immutable, without unknown keys.
+    """Base of all models of the configuration file: immutable; an unknown key is an error.
 
-    Keys without a value are ignored.
+    A key without a value counts as not given.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
@@ -150,7 +150,7 @@ def _file_name(value: str) -> str:
 
 
 def unique(values: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the texts. Raises PydanticCustomError if a text is there twice."""
+    """Return the texts unchanged. Raises PydanticCustomError if a text occurs twice."""
     duplicates = [value for value, count in Counter(values).items() if count > 1]
     if duplicates:
         raise problem(f"expected each once, found {shown_value(duplicates[0])} again")
@@ -160,10 +160,10 @@ def unique(values: tuple[str, ...]) -> tuple[str, ...]:
 def _seconds(value: Any) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _finite(value)
-    given = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smhd]?)", value) if isinstance(value, str) else None
-    if not given:
+    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smhd]?)", value) if isinstance(value, str) else None
+    if not match:
         raise unexpected("a duration such as 300, 15s, 5m or 1h", value)
-    return float(given[1]) * SECONDS_PER_UNIT.get(given[2], 1)
+    return float(match[1]) * SECONDS_PER_UNIT.get(match[2], 1)
 
 
 def _finite(value: float) -> float:
@@ -178,14 +178,15 @@ def _finite(value: float) -> float:
 
 def parse_address(text: str) -> tuple[str, int]:
     """Parse `host:port`, `1.2.3.4:port` or `[ipv6]:port`. Raises ValueError."""
-    given = re.fullmatch(r"(?:\[([0-9a-fA-F:.]+)\]|([a-zA-Z0-9.-]+)):([0-9]{1,5})", text)
-    if not given or int(given[3]) > MAX_PORT:
+    match = re.fullmatch(r"(?:\[([0-9a-fA-F:.]+)\]|([a-zA-Z0-9.-]+)):([0-9]{1,5})", text)
+    if not match or int(match[3]) > MAX_PORT:
         raise ValueError(text)
-    if given[1]:
-        IPv6Address(given[1])
-    elif re.fullmatch(r"[0-9.]+", given[2]):
-        IPv4Address(given[2])
-    return given[1] or given[2], int(given[3])
+    ipv6, name_or_ipv4 = match[1], match[2]
+    if ipv6:
+        IPv6Address(ipv6)
+    elif re.fullmatch(r"[0-9.]+", name_or_ipv4):
+        IPv4Address(name_or_ipv4)
+    return ipv6 or name_or_ipv4, int(match[3])
 
 
 def _address(text: str) -> str:

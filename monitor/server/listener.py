@@ -1,7 +1,7 @@
 """The HTTP server. It accepts the connections that its limiter admits.
 
 It keeps working when the process runs out of file descriptors. asyncio's own server would accept every
-connection, and then log a traceback each second.
+connection, and without descriptors log a traceback each second.
 """
 
 import asyncio
@@ -28,8 +28,8 @@ ACCEPT_RETRY_INTERVAL: Final = 0.05  # seconds, after a connection could not be 
 class Listener:
     """Accepts the connections to one socket.
 
-    create_protocol: called for each connection. tls: None for plain HTTP. task: accepts connections; it ends
-    when the listener is closed, or fails.
+    create_protocol: called for each connection. tls: None for plain HTTP. task: the task that accepts
+    connections; it ends when the listener is closed, or when it fails.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Listener:
             limiter,
             tls,
         )
-        self._opening: set[asyncio.Task[None]] = set()
+        self._opening: set[asyncio.Task[None]] = set()  # tasks that attach a protocol to a connection
         listening.setblocking(False)
         self.task = asyncio.create_task(self._accept_all(), name="listener")
 
@@ -89,7 +89,7 @@ class Listener:
             loop.remove_reader(self._socket)
 
     def _has_pending(self) -> bool:
-        """Return whether a connection waits to be accepted; `accept` raises EMFILE even without one."""
+        """Return whether a connection waits to be accepted: `accept` raises EMFILE even if none does."""
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
         return bool(poll.poll(0))
@@ -131,10 +131,10 @@ class HttpServer(uvicorn.Server):
     """uvicorn with a `Listener` per socket and without signal handlers: the composition root stops it.
 
     uvicorn's own main loop checks ten times a second whether to stop, which takes half of an idle process's
-    CPU time; this one waits until `should_exit` is set.
+    CPU time; this loop waits until `should_exit` is set.
 
     limiter: None for a limiter with the default limit. protocol: the class of connections, with their
-    timeouts.
+    time-outs.
     """
 
     def __init__(
@@ -160,12 +160,12 @@ class HttpServer(uvicorn.Server):
 
     @property
     def should_exit(self) -> bool:
-        """True once the server is to stop; set it to have it stop."""
+        """True once the server is to stop. Set it to True to stop the server."""
         return self._stop.is_set()
 
     @should_exit.setter
-    def should_exit(self, stops: bool) -> None:
-        if stops:
+    def should_exit(self, value: bool) -> None:
+        if value:
             self._stop.set()
         else:
             self._stop.clear()

@@ -12,10 +12,10 @@ SHUTDOWN_TIMEOUT = 1  # seconds that open requests may take to end when the proc
 
 
 class ServerOptions(NamedTuple):
-    """Limits of the HTTP server for slow clients.
+    """The time-outs of the HTTP server for slow clients.
 
-    delivery_timeout: seconds in which the body of a Firehose delivery must arrive. connection: uvicorn's
-    protocol class, with its time-outs.
+    delivery_timeout: seconds in which the body of a Firehose delivery must arrive. connection: the class of
+    connections for uvicorn, which has the other time-outs.
     """
 
     delivery_timeout: float = firehose.BODY_TIMEOUT

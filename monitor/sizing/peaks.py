@@ -8,12 +8,14 @@ from monitor.fleet.columns import Floats, Ints
 
 
 class Peaks(NamedTuple):
-    """The demand of some series in a fortnight, by slot, in the unit of usage.
+    """The demand of some series in the last fortnight, by slot.
 
-    peak: the 99th percentile of the highest demand of each quarter of an hour; NaN is unknown. known: the
-    number of quarters with known demand. span: the number of quarters since the first known one. ceiling: the
-    lowest utilization above 0 at which demand was refused; NaN if none was. throttled_days: on how many days
-    demand was refused.
+    peak: the 99th percentile of the highest demand of each quarter of an hour, in the unit of usage; NaN if
+    unknown.
+    known: the number of quarters of an hour with known demand.
+    span: the number of quarters of an hour since the first with known demand.
+    ceiling: the lowest utilization above 0 at which demand was throttled; NaN if none was.
+    throttled_days: the number of days on which demand was throttled.
     """
 
     peak: Floats

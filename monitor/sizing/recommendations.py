@@ -29,13 +29,17 @@ NO_LIMIT = "AWS tells no limit, so that what is bought is not known"
 class Recommendation:
     """A recommendation of what to buy for a resource.
 
-    key: the key of the series that needs the largest size, or that lacks data. name: the resource's name.
-    size: how the limit is bought. bought, items: the number of items bought now, and the right number; None
-    if unknown. utilization: the peak of the series `key` divided by its limit. reason: in words; often empty.
+    key: the key of the series that needs the largest size, or that lacks data.
+    name: the resource's name.
+    size: how the limit is bought.
+    bought, items: the number of items bought now, and the right number; None if unknown.
+    utilization: the peak of the series `key` divided by its limit.
+    reason: the reason for the advice, in words; empty if the numbers say enough.
     monthly_dollars: the change of the monthly list price, negative if money is saved; None if unknown.
-    price: the price of an item in the region; None if unknown. price_text: the same in words; empty if
-    unknown. command: the shell command that changes the size; None without one. series: the keys of all
-    series that share the purchase.
+    price: the price of an item in the region; None if unknown. price_text: the price in words; empty if
+    unknown.
+    command: the shell command that changes the size; None if there is none.
+    series: the keys of all series that share the purchase.
     """
 
     key: Key
@@ -72,9 +76,9 @@ class Recommendation:
 
 
 def recommendations(snapshot: Snapshot, peaks: Peaks, slots: Ints) -> list[Recommendation]:
-    """Recommend the sizes of purchases, sorted by advice and then money. It may run in a thread.
+    """Recommend the sizes of purchases, ordered by advice, then by money. May run in a thread.
 
-    slots: the slots of the series, which should include all series of each purchase.
+    slots: of the series; they should include all series of each purchase.
     """
     groups = defaultdict[Purchase, list[Series]](list)
     for series in snapshot.series[slots[slots < snapshot.series.size]].tolist():
@@ -87,55 +91,55 @@ def _ordered(found: Sequence[Recommendation]) -> list[Recommendation]:
     """Sort recommendations with numpy: comparing a hundred thousand objects would block other threads."""
     advice = np.array([ORDER.index(recommendation.advice) for recommendation in found], np.int8)
     dollars = np.array([abs(recommendation.monthly_dollars or 0.0) for recommendation in found])
-    return [found[place] for place in np.lexsort((-dollars, advice)).tolist()]
+    return [found[index] for index in np.lexsort((-dollars, advice)).tolist()]
 
 
 def _recommendation(snapshot: Snapshot, peaks: Peaks, group: Sequence[Series]) -> Recommendation:
     """Recommend the size of the purchase that some series share."""
-    size, terms = group[0].settings.size or Size(item=""), _terms(group)
-    counts = [_bought(series, float(snapshot.limit[series.slot])) for series in group]
+    size, conditions = group[0].settings.size or Size(item=""), _common_conditions(group)
+    counts = [_items_bought(series, float(snapshot.limit[series.slot])) for series in group]
     bought = max((number for number in counts if number is not None), default=None)
     demands = [_demand(snapshot, peaks, series, size) for series in group]
     if any(series.settings.deliberate for series in group):
-        found = RightSize(advice=Advice.KEEP, items=bought, decided_by=0, reason=ON_PURPOSE)
+        right = RightSize(advice=Advice.KEEP, items=bought, decided_by=0, reason=ON_PURPOSE)
     elif not bought:
-        found = RightSize(advice=Advice.UNKNOWN, items=None, decided_by=0, reason=NO_LIMIT)
+        right = RightSize(advice=Advice.UNKNOWN, items=None, decided_by=0, reason=NO_LIMIT)
     else:
-        found = right_size(size, bought, demands, terms.minimum, terms.maximum)
-    series = group[found.decided_by]
-    paid = [None if items is None else terms.paid(items) for items in (bought, found.items)]
-    price, region = size.price_in(series.aws_region), series.aws_region
+        right = right_size(size, bought, demands, conditions.minimum, conditions.maximum)
+    decisive = group[right.decided_by]
+    paid_items = [None if items is None else conditions.paid(items) for items in (bought, right.items)]
+    price, region = size.price_in(decisive.aws_region), decisive.aws_region
     return Recommendation(
-        key=series.key,
-        name=series.key.subject.path[0] if size.for_parts else series.key.resource,
-        advice=found.advice,
+        key=decisive.key,
+        name=decisive.key.subject.path[0] if size.for_parts else decisive.key.resource,
+        advice=right.advice,
         size=size,
         bought=bought,
-        items=found.items,
-        utilization=demands[found.decided_by].utilization,
-        reason=found.reason,
-        monthly_dollars=_monthly_change(price, paid, region),
+        items=right.items,
+        utilization=demands[right.decided_by].utilization,
+        reason=right.reason,
+        monthly_dollars=_monthly_change(price, paid_items, region),
         price=price,
         price_text=price.text(size.item, region) if price else "",
-        command=_command(group, found, bought),
+        command=_command(group, right, bought),
         series=[series.key for series in group],
     )
 
 
-def _terms(group: Iterable[Series]) -> Bought:
-    """Return the terms that hold for all series of a purchase."""
-    terms = [series.settings.bought or Bought() for series in group]
-    maxima = [term.maximum for term in terms if term.maximum is not None]
-    included = [term.included for term in terms]
+def _common_conditions(group: Iterable[Series]) -> Bought:
+    """Return the minimum, the maximum and the included items that hold for all series of a purchase."""
+    bought = [series.settings.bought or Bought() for series in group]
+    maxima = [conditions.maximum for conditions in bought if conditions.maximum is not None]
+    included = [conditions.included for conditions in bought]
     return Bought(
-        minimum=max(term.minimum for term in terms),
+        minimum=max(conditions.minimum for conditions in bought),
         maximum=min(maxima) if maxima else None,
-        included=None if any(term is None for term in included) else max(filter(None, included), default=0.0),
+        included=None if None in included else max(filter(None, included), default=0.0),
     )
 
 
-def _bought(series: Series, limit: float) -> float | None:
-    """Return the number of items bought; None if it is unknown, as for an overridden limit."""
+def _items_bought(series: Series, limit: float) -> float | None:
+    """Return the number of items bought; None if unknown, such as for a limit that the user has set."""
     settings = series.settings
     if settings.bought and settings.bought.items is not None:
         return settings.bought.items
@@ -147,13 +151,13 @@ def _bought(series: Series, limit: float) -> float | None:
 def _demand(snapshot: Snapshot, peaks: Peaks, series: Series, size: Size) -> Demand:
     slot = series.slot
     limit = float(snapshot.limit[slot])
-    known, span, ceiling = int(peaks.known[slot]), int(peaks.span[slot]), float(peaks.ceiling[slot])
-    peak = float(peaks.peak[slot])
+    known_quarters, quarters = int(peaks.known[slot]), int(peaks.span[slot])
+    peak, ceiling = float(peaks.peak[slot]), float(peaks.ceiling[slot])
     is_known = limit > 0 and not isnan(peak)
     return Demand(
         utilization=peak / limit if is_known else None,
-        days=span / DAY,
-        known=known / span if span else 0.0,
+        days=quarters / DAY,
+        known=known_quarters / quarters if quarters else 0.0,
         band=series.settings.band,
         ceiling=None if isnan(ceiling) else ceiling,
         throttled_days=int(peaks.throttled_days[slot]),
@@ -161,22 +165,22 @@ def _demand(snapshot: Snapshot, peaks: Peaks, series: Series, size: Size) -> Dem
     )
 
 
-def _monthly_change(price: Price | None, paid: Sequence[float | None], region: str) -> float | None:
+def _monthly_change(price: Price | None, paid_items: Sequence[float | None], region: str) -> float | None:
     """Return the change of the monthly list price; None if it is unknown.
 
-    paid: the numbers of items paid for now and after the change.
+    paid_items: the number of items that are paid for now, and the number after the change.
     """
     if price is None:
         return None
-    now, then = (None if items is None else price.monthly_dollars(items, region) for items in paid)
-    return None if now is None or then is None else then - now
+    now, after = (None if items is None else price.monthly_dollars(items, region) for items in paid_items)
+    return None if now is None or after is None else after - now
 
 
-def _command(group: Sequence[Series], found: RightSize, bought: float | None) -> str | None:
-    """Return the command that changes the size, for the first series that has such a command."""
-    if found.advice not in (Advice.RAISE, Advice.LOWER) or not bought or found.items is None:
+def _command(group: Sequence[Series], right: RightSize, bought: float | None) -> str | None:
+    """Return the command that changes the size: of the decisive series or, without one, of another series."""
+    if right.advice not in (Advice.RAISE, Advice.LOWER) or not bought or right.items is None:
         return None
-    ratio = found.items / bought
-    ordered = [group[found.decided_by], *group]
-    commands = (size_command(series.settings.signal, series, found.items, ratio) for series in ordered)
+    ratio = right.items / bought
+    ordered = [group[right.decided_by], *group]
+    commands = (size_command(series.settings.signal, series, right.items, ratio) for series in ordered)
     return next(filter(None, commands), None)

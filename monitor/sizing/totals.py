@@ -13,8 +13,8 @@ from rules.right_size import Advice
 class SizingTotals:
     """The totals of recommendations.
 
-    counts: the number of recommendations by advice. saved, needed: US dollars a month by list price, for
-    changes with a known price. unpriced: the number of changes without a known price.
+    counts: the number of recommendations by advice. saved, needed: US dollars a month by list price that
+    changes save and cost, if their price is known. unpriced: the number of changes without a known price.
     """
 
     counts: Mapping[Advice, int]
@@ -23,19 +23,17 @@ class SizingTotals:
     unpriced: int
 
     @classmethod
-    def of(cls, found: Iterable[Recommendation]) -> Self:
+    def of(cls, recommendations: Iterable[Recommendation]) -> Self:
         """Return the totals of these recommendations."""
-        recommendations = [*found]
+        advice_and_dollars = [(each.advice, each.monthly_dollars) for each in recommendations]
         changes = [
-            recommendation.monthly_dollars
-            for recommendation in recommendations
-            if recommendation.advice in (Advice.RAISE, Advice.LOWER)
+            dollars for advice, dollars in advice_and_dollars if advice in (Advice.RAISE, Advice.LOWER)
         ]
         known = [dollars for dollars in changes if dollars is not None]
-        counts = Counter(recommendation.advice for recommendation in recommendations)
+        counts = Counter(advice for advice, _ in advice_and_dollars)
         return cls(
-            {advice: counts[advice] for advice in Advice},
-            -sum(dollars for dollars in known if dollars < 0),
-            sum(dollars for dollars in known if dollars > 0),
-            len(changes) - len(known),
+            counts={advice: counts[advice] for advice in Advice},
+            saved=-sum(dollars for dollars in known if dollars < 0),
+            needed=sum(dollars for dollars in known if dollars > 0),
+            unpriced=len(changes) - len(known),
         )

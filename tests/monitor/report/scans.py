@@ -31,21 +31,21 @@ def add_used_series(
 ) -> None:
     """Add a series with a limit, and write its samples.
 
-    runs: periods of constant utilization, each as minutes and utilization; the last one ends at NOW. more:
-    `source` of the limit, `band`, `home_region`, `throttled_counts` (the throttled demand of the last
+    runs: periods of constant utilization, each as minutes and utilization; the last one ends at NOW.
+    more: `source` of the limit, `band`, `home_region`, `throttled_counts` (the throttled demand of the last
     minutes), and arguments of `add`.
     """
     source = more.pop("source", LimitSource.API)
-    throttled_counts, home = more.pop("throttled_counts", ()), more.pop("home_region", "")
+    throttled_counts, home_region = more.pop("throttled_counts", ()), more.pop("home_region", "")
     series_settings = SeriesSettings(
         signal=STREAM_WRITE_BYTES,
         limit=Limit(limit, source, NOW * 60),
         band=more.pop("band", None) or _band(series_key),
         paid=signal_of(series_key).kind is LimitKind.PROVISIONED,
-        home_region=home,
+        home_region=home_region,
     )
     series = add(fleet, series_key, series_settings, **more)
-    points = [limit * value * 60 for length, value in runs for _ in range(length)]
+    points = [limit * utilization * 60 for length, utilization in runs for _ in range(length)]
     _write(fleet, fleet.usages.get(series.slot), points)
     _write(fleet, fleet.throttled.get(series.slot), [float(count) for count in throttled_counts])
 

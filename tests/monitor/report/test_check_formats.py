@@ -13,16 +13,26 @@ from monitor.fleet.reach import Reach
 from monitor.report.check_formats import FIELDS
 from monitor.report.failed_reads import FailedReads
 from monitor.report.report import Report, UnreadQuotas
-from tests.monitor.report.test_table import EMPTY, NASTY, STALE, escaped, hidden, printed, row
+from tests.monitor.report.test_table import (
+    EMPTY,
+    STALE,
+    STRANGE_NAMES,
+    output_of,
+    row,
+    shown_name,
+    unobservable_row,
+)
 
 # JSON
 
 
 def test_json_holds_every_field_unrounded() -> None:
     document = json.loads(
-        printed(
+        output_of(
             "json",
-            Report([row(), hidden("media", "why", "aws s3api")], FailedReads(["sentence"], ["others"])),
+            Report(
+                [row(), unobservable_row("media", "why", "aws s3api")], FailedReads(["sentence"], ["others"])
+            ),
         )
     )
     assert document["failures"] == ["sentence"]
@@ -71,7 +81,7 @@ SAMPLED_MINUTE = 1_740_000_000 // 60
 def test_forecasts_are_a_column_of_tables_and_numbers_in_json_and_csv() -> None:
     reach = Reach((0.1, 0.4, 0.8, 0.9), tuple(SAMPLED_MINUTE + 60 * hours for hours in (3, 4, 5)), 14.0, 12.5)
     report = Report([replace(row(), reach=reach), row("none")])
-    document = json.loads(printed("json", report))["items"][0]["forecast"]
+    document = json.loads(output_of("json", report))["items"][0]["forecast"]
     assert document["summary"] == "reaches the ceiling in 3-5 h, 80 %"
     assert document["probability"] == {"1h": 0.1, "6h": 0.4, "24h": 0.8, "3d": 0.9}
     assert document["reached_at"] == {
@@ -81,39 +91,43 @@ def test_forecasts_are_a_column_of_tables_and_numbers_in_json_and_csv() -> None:
     }
     assert document["effective_ceiling"] == 12.5
     ForecastModel.model_validate(document)
-    record = next(csv.DictReader(io.StringIO(printed("csv", report), newline="")))
+    record = next(csv.DictReader(io.StringIO(output_of("csv", report), newline="")))
     assert (record["probability_24h"], record["reached_from"]) == ("0.8", "2025-02-20T00:20:00Z")
     for name in ("table", "markdown"):
-        text = printed(name, report)
+        text = output_of(name, report)
         assert "reaches the ceiling in 3" in text
         assert "forecast" in text
-        assert "forecast" not in printed(name, Report([row()]))
+        assert "forecast" not in output_of(name, Report([row()]))
 
 
 def test_json_preserves_every_name() -> None:
-    document = json.loads(printed("json", Report([row(name) for name in NASTY], FailedReads(NASTY, NASTY))))
-    assert [item["resource"] for item in document["items"]] == NASTY
-    assert document["failures"] == NASTY
+    document = json.loads(
+        output_of(
+            "json", Report([row(name) for name in STRANGE_NAMES], FailedReads(STRANGE_NAMES, STRANGE_NAMES))
+        )
+    )
+    assert [item["resource"] for item in document["items"]] == STRANGE_NAMES
+    assert document["failures"] == STRANGE_NAMES
 
 
 # CSV
 
 
 def test_csv_has_a_header_and_one_record_per_series() -> None:
-    records = list(csv.DictReader(io.StringIO(printed("csv", Report([row(), STALE])), newline="")))
+    records = list(csv.DictReader(io.StringIO(output_of("csv", Report([row(), STALE])), newline="")))
     assert [list(record) for record in records] == [list(FIELDS), list(FIELDS)]
     assert records[0]["usage"] == "3145728.0"
     assert records[0]["utilization"] == "0.75"
     assert records[1]["usage"] == ""
-    assert printed("csv", EMPTY) == ",".join(FIELDS) + "\n"
+    assert output_of("csv", EMPTY) == ",".join(FIELDS) + "\n"
 
 
-def test_csv_preserves_every_name_except_an_apostrophe_before_formulas() -> None:
-    text = printed("csv", Report([row(name) for name in NASTY]))
-    assert len(text.splitlines()) == 1 + len(NASTY)
+def test_csv_has_every_name_with_an_apostrophe_before_formulas_and_escaped_control_characters() -> None:
+    text = output_of("csv", Report([row(name) for name in STRANGE_NAMES]))
+    assert len(text.splitlines()) == 1 + len(STRANGE_NAMES)
     names = [record["resource"] for record in csv.DictReader(io.StringIO(text, newline=""))]
     formulas = {"=cmd()", "+1", "-1", "@sum"}
-    assert names == [f"'{name}" if name in formulas else escaped(name) for name in NASTY]
+    assert names == [f"'{name}" if name in formulas else shown_name(name) for name in STRANGE_NAMES]
 
 
 # Markdown
@@ -121,10 +135,10 @@ def test_csv_preserves_every_name_except_an_apostrophe_before_formulas() -> None
 
 def test_markdown_has_a_table_of_series_and_a_list_of_failures() -> None:
     report = Report(
-        [row(), hidden("media", "not enabled", "aws s3api")],
+        [row(), unobservable_row("media", "not enabled", "aws s3api")],
         FailedReads([], ["ListStreams: no (AccessDenied)"]),
     )
-    assert printed("markdown", report) == (
+    assert output_of("markdown", report) == (
         "| zone | utilization | usage | limit | source | signal | resource | location | sampled |\n"
         "| --- | ---: | ---: | ---: | --- | --- | --- | --- | --- |\n"
         "| above | 75 % | 3 MiB/s | 4 MiB/s | api | kinesis.stream_write_bytes | orders "
@@ -152,12 +166,12 @@ def test_markdown_has_a_table_of_series_and_a_list_of_failures() -> None:
     ],
 )
 def test_markdown_escapes_a_name_so_that_it_is_shown_literally(name: str, written: str) -> None:
-    line = printed("markdown", Report([row(name)])).splitlines()[2]
+    line = output_of("markdown", Report([row(name)])).splitlines()[2]
     assert re.split(r"(?<!\\)\|", line)[7].strip() == written
 
 
 def test_a_command_in_markdown_may_contain_backticks() -> None:
-    output = printed("markdown", Report([hidden("media", "why", "aws `x` ``y``")]))
+    output = output_of("markdown", Report([unobservable_row("media", "why", "aws `x` ``y``")]))
     assert "why: ``` aws `x` ``y`` ```\n" in output
 
 
@@ -166,7 +180,7 @@ def test_a_command_in_markdown_may_contain_backticks() -> None:
 
 @pytest.mark.parametrize("format", ["table", "markdown"])
 def test_tables_list_the_first_failures_and_count_the_other_failures(format: str) -> None:
-    text = printed(
+    text = output_of(
         format, Report([row()], FailedReads([], [f"read {number} failed" for number in range(5000)]))
     )
     assert "read 99 failed" in text
@@ -177,7 +191,8 @@ def test_tables_list_the_first_failures_and_count_the_other_failures(format: str
 def test_json_lists_all_failures() -> None:
     failures = [f"read {number} failed" for number in range(5000)]
     assert (
-        json.loads(printed("json", Report([row()], FailedReads(failures, failures))))["failures"] == failures
+        json.loads(output_of("json", Report([row()], FailedReads(failures, failures))))["failures"]
+        == failures
     )
 
 
@@ -186,13 +201,13 @@ UNREAD = Report([row()], unread_quotas=UnreadQuotas(counts=120, lists=1))
 
 @pytest.mark.parametrize("format", ["table", "markdown"])
 def test_tables_show_the_number_of_unread_counts_and_how_to_read_them(format: str) -> None:
-    assert "120 counts and 1 list of quotas of services in use were not read" in printed(format, UNREAD)
-    assert "counts reads them, with at most 1,000 calls" in printed(format, UNREAD)
-    assert "not read" not in printed(format, Report([row()]))
+    assert "120 counts and 1 list of quotas of services in use were not read" in output_of(format, UNREAD)
+    assert "counts reads them, with at most 1,000 calls" in output_of(format, UNREAD)
+    assert "not read" not in output_of(format, Report([row()]))
 
 
 def test_json_has_the_number_of_unread_counts() -> None:
-    assert json.loads(printed("json", UNREAD))["unread_quotas"] == {"counts": 120, "lists": 1}
+    assert json.loads(output_of("json", UNREAD))["unread_quotas"] == {"counts": 120, "lists": 1}
 
 
 @pytest.mark.parametrize(

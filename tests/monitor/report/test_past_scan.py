@@ -1,4 +1,4 @@
-"""The range of a past scan: whole quarters of an hour that CloudWatch keeps, in UTC."""
+"""The minutes of a past scan: whole quarters of an hour whose points CloudWatch keeps, in UTC."""
 
 import time
 
@@ -25,7 +25,9 @@ def test_a_fortnight_has_one_minute_points_and_two_months_have_five_minute_point
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "UTC"])
-def test_a_change_to_summer_time_changes_no_minute(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_change_to_summer_time_changes_neither_times_nor_the_range(
+    zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     begin = 1_774_746_000 // 60  # 29 March 2026, 01:00 UTC, when Berlin's clocks are set forward
     monkeypatch.setenv("TZ", zone)
     time.tzset()

@@ -12,9 +12,8 @@ from monitor.report.right_sizes import RightSizes
 from monitor.report.summary import Summary, summarize
 from tests.monitor.fleet.fleets import ACCOUNT, key
 from tests.monitor.report.scans import add_unobservable_series, add_used_series, scan_report, stream
-from tests.monitor.report.test_table import NASTY
-from tests.monitor.sizing.test_recommendations import Account
-from tests.monitor.sizing.test_recommendations import stream as stream_of
+from tests.monitor.report.test_table import STRANGE_NAMES
+from tests.monitor.sizing.test_recommendations import Purchases, buy_stream
 from tests.monitor.web.pages import Page
 
 
@@ -83,12 +82,12 @@ def test_unknown_prices_are_named_and_not_estimated(format: str) -> None:
 
 def sized_summary(name: str, omitted: int = 0) -> Summary:
     """Return a summary of a scan that found a stream of this name too large, and one without enough data."""
-    account = Account()
-    stream_of(account, 8, 0.08, 0.3, resource=Resource("stream", (name,)))
-    stream_of(account, 2, 0.08, 0.3, resource=Resource("stream", ("new",)), quarters=(90, 90))
+    purchases = Purchases()
+    buy_stream(purchases, 8, 0.08, 0.3, resource=Resource("stream", (name,)))
+    buy_stream(purchases, 2, 0.08, 0.3, resource=Resource("stream", ("new",)), quarters=(90, 90))
     fleet = Fleet()
     add_used_series(fleet, stream("orders"), (180, 0.5), limit=1000)
-    return summarize(scan_report(fleet, sizes=RightSizes(account.found(), omitted)), {})
+    return summarize(scan_report(fleet, sizes=RightSizes(purchases.recommendations(), omitted)), {})
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -136,9 +135,9 @@ def test_a_report_without_judged_series_calls_no_section_empty(format: str) -> N
 def test_the_page_has_no_scripts_and_no_external_resources(page: Page) -> None:
     tags = {tag for tag, _ in page.elements}
     assert tags.isdisjoint({"script", "link", "img", "iframe", "object", "form", "base", "use", "image"})
-    loading = {"src", "srcset", "data", "action", "xlink:href", "background", "style"}
+    loading_attributes = {"src", "srcset", "data", "action", "xlink:href", "background", "style"}
     for tag, attributes in page.elements:
-        assert loading.isdisjoint(attributes), (tag, attributes)
+        assert loading_attributes.isdisjoint(attributes), (tag, attributes)
         assert "href" not in attributes or tag == "a"
         assert not any(name.startswith("on") for name in attributes)
     policy = next(
@@ -151,31 +150,35 @@ def test_the_page_has_no_scripts_and_no_external_resources(page: Page) -> None:
 
 
 def test_the_page_shows_bars_and_sparklines(page: Page) -> None:
-    drawn = [attributes.get("class") for tag, attributes in page.elements if tag == "svg"]
-    assert drawn.count("bar") == drawn.count("sparkline") == 3, "two series, one of them in two sections"
+    classes = [attributes.get("class") for tag, attributes in page.elements if tag == "svg"]
+    assert classes.count("bar") == classes.count("sparkline") == 3, "two series, one of them in two sections"
     labels = {attributes.get("aria-label") for tag, attributes in page.elements if tag == "svg"}
     assert "three hours: 50 % to 95 % of the limit, throttled at times" in labels
 
 
 @pytest.mark.parametrize(
-    "name", [*NASTY, "</style><script>alert(1)</script>", "{{ 7 * 7 }}", "a\udc80\ud800b", "x" * 1000]
+    "name", [*STRANGE_NAMES, "</style><script>alert(1)</script>", "{{ 7 * 7 }}", "a\udc80\ud800b", "x" * 1000]
 )
 def test_any_name_is_escaped_on_the_page(name: str) -> None:
-    page, plain = Page(FORMATS["html"](summary_of(name))), Page(FORMATS["html"](summary_of("plain")))
+    page, with_plain_name = (Page(FORMATS["html"](summary_of(text))) for text in (name, "plain"))
     assert all(character.isprintable() for character in single_spaced(page))
-    assert [tag for tag, _ in page.elements] == [tag for tag, _ in plain.elements]
+    assert [tag for tag, _ in page.elements] == [tag for tag, _ in with_plain_name.elements]
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
     assert " ".join(f"{shown} rises".split()) in single_spaced(page)
 
 
-@pytest.mark.parametrize("name", [*NASTY, "a\\|b", "| --- |", "# heading", "a\udc80\ud800b", "x" * 1000])
+@pytest.mark.parametrize(
+    "name", [*STRANGE_NAMES, "a\\|b", "| --- |", "# heading", "a\udc80\ud800b", "x" * 1000]
+)
 def test_any_name_is_escaped_in_a_table_of_markdown(name: str) -> None:
-    text, plain = as_markdown(summary_of(name)), as_markdown(summary_of("plain"))
-    cells = [
+    text, with_plain_name = as_markdown(summary_of(name)), as_markdown(summary_of("plain"))
+    unescaped_bars = [
         len(re.findall(r"(?<!\\)(?:\\\\)*\|", line)) for line in text.splitlines() if line.startswith("| ")
     ]
-    assert cells == [line.count("|") for line in plain.splitlines() if line.startswith("| ")]
-    assert len(text.splitlines()) == len(plain.splitlines())
+    assert unescaped_bars == [
+        line.count("|") for line in with_plain_name.splitlines() if line.startswith("| ")
+    ]
+    assert len(text.splitlines()) == len(with_plain_name.splitlines())
 
 
 def test_markdown_draws_the_last_three_hours() -> None:

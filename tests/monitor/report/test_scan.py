@@ -97,13 +97,13 @@ async def test_a_scan_reads_and_judges_the_selected_signals_once(aws_url: str) -
     assert steps == [(1, 2), (2, 2)]
     assert not report.failures
     assert {row.key.signal.split("_")[0] for row in report.rows} == {"fifo"}
-    judged = [row for row in report.rows if row.upper_bound is None]
-    assert judged
-    assert all(row.zone > Zone.STALE and row.usage is not None for row in judged)
+    rows_with_exact_usage = [row for row in report.rows if row.upper_bound is None]
+    assert rows_with_exact_usage
+    assert all(row.zone > Zone.STALE and row.usage is not None for row in rows_with_exact_usage)
     assert [row.urgency for row in report.rows] == sorted(row.urgency for row in report.rows)
 
 
-async def test_a_scan_report_has_the_last_hours_and_the_cells_it_read(aws_url: str) -> None:
+async def test_a_scan_report_has_its_cells_its_cost_and_the_last_three_hours(aws_url: str) -> None:
     settings = {
         "accounts": [{"name": "own", "regions": ["eu-west-1"], "services": ["sqs"]}],
         "endpoint_url": aws_url,
@@ -113,10 +113,10 @@ async def test_a_scan_report_has_the_last_hours_and_the_cells_it_read(aws_url: s
     assert abs(report.finished_at - time.time()) < 60
     assert report.metrics_requested > len(report.rows) / 2
     assert report.cost_dollars == pytest.approx(report.metrics_requested * 1e-5)
-    judged = next(row for row in report.rows if row.utilization)
-    series_history = report.history_of(judged.key)
+    used = next(row for row in report.rows if row.utilization)
+    series_history = report.history_of(used.key)
     assert np.isfinite(series_history.utilization).sum() > 170
-    assert judged.utilization in series_history.utilization
+    assert used.utilization in series_history.utilization
 
 
 async def test_forecasts_are_made_of_the_most_urgent_series_on_request(aws_url: str) -> None:
@@ -125,12 +125,12 @@ async def test_forecasts_are_made_of_the_most_urgent_series_on_request(aws_url: 
         "endpoint_url": aws_url,
     }
     config = Config.model_validate(settings)
-    plain = await scan_once(config, REGISTRY, [], lambda done, total: None)
+    without_forecasts = await scan_once(config, REGISTRY, [], lambda done, total: None)
     with_forecasts = await scan_once(config, REGISTRY, [], lambda done, total: None, ScanDepth(forecasts=10))
-    assert not any(row.reach.probability for row in plain.rows)
+    assert not any(row.reach.probability for row in without_forecasts.rows)
     forecast_rows = [row for row in with_forecasts.rows if row.reach.probability]
     assert 0 < len(forecast_rows) <= 10
-    assert 0 < with_forecasts.metrics_requested - plain.metrics_requested <= 3 * 10
+    assert 0 < with_forecasts.metrics_requested - without_forecasts.metrics_requested <= 3 * 10
     assert all(row.reach.history_days and row.reach.history_days > 13 for row in forecast_rows)
 
 
@@ -151,10 +151,14 @@ async def test_sizes_of_whole_purchases_are_recommended_on_request(aws_url: str)
         len(all_sizes.sizes.recommendations)
         == len(some_sizes.sizes.recommendations) + some_sizes.sizes.omitted
     )
-    assert sum(len(found.series) for found in some_sizes.sizes.recommendations) <= 6
-    by_name = {found.name: found for found in all_sizes.sizes.recommendations}
-    assert all(found == by_name[found.name] for found in some_sizes.sizes.recommendations)
-    assert {found.advice for found in all_sizes.sizes.recommendations} - {Advice.UNKNOWN}
+    all_recommendations, some_recommendations = (
+        all_sizes.sizes.recommendations,
+        some_sizes.sizes.recommendations,
+    )
+    assert sum(len(recommendation.series) for recommendation in some_recommendations) <= 6
+    by_name = {recommendation.name: recommendation for recommendation in all_recommendations}
+    assert all(recommendation == by_name[recommendation.name] for recommendation in some_recommendations)
+    assert {recommendation.advice for recommendation in all_recommendations} - {Advice.UNKNOWN}
     assert all_sizes.metrics_requested > some_sizes.metrics_requested
 
 
@@ -168,7 +172,7 @@ async def test_a_call_that_aws_denies_is_in_the_report(aws_url: str) -> None:
     assert report.requested_failures == report.failures.each
 
 
-async def test_a_denied_operation_of_several_reads_is_reported_once(aws_url: str) -> None:
+async def test_a_denied_operation_that_several_reads_call_is_reported_once(aws_url: str) -> None:
     config = Config.model_validate(
         {"regions": ["ap-southeast-2"], "services": ["cognito", "networkfirewall"], "endpoint_url": aws_url}
     )
@@ -178,6 +182,7 @@ async def test_a_denied_operation_of_several_reads_is_reported_once(aws_url: str
 
 
 SQS = Location("210987654321", "production", "eu-west-1", "sqs")
+# patterns of the selectors, place of the failure, error code, whether the failure concerns what was requested
 FAILED_READS: list[tuple[dict[str, list[str]], Location, str, bool]] = [
     ({}, SQS, "AccessDenied", True),
     ({"service": ["sqs"], "region": ["eu-*"]}, SQS, "AccessDenied", True),
@@ -185,7 +190,7 @@ FAILED_READS: list[tuple[dict[str, list[str]], Location, str, bool]] = [
     ({"region": ["us-east-1", "eu-*"]}, SQS, "AccessDenied", True),
     ({"account": ["prod*"]}, SQS, "AccessDenied", True),
     ({"account": ["staging"]}, SQS, "AccessDenied", False),
-    # a read of the whole cell concerns the service, too
+    # without a service: a read of the whole cell, which concerns the service, too
     ({"service": ["sqs"]}, SQS._replace(service=""), "AccessDenied", True),
     # the account was not opened: it may have resources in the region
     ({"region": ["us-east-1"]}, Location("", "production"), "AccessDenied", True),
@@ -198,15 +203,15 @@ FAILED_READS: list[tuple[dict[str, list[str]], Location, str, bool]] = [
 ]
 
 
-@pytest.mark.parametrize(("patterns", "place", "code", "counts"), FAILED_READS)
-def test_a_failed_read_counts_if_it_was_requested(
-    patterns: dict[str, list[str]], place: Location, code: str, counts: bool
+@pytest.mark.parametrize(("patterns", "location", "code", "is_requested"), FAILED_READS)
+def test_a_failed_read_counts_if_it_concerns_what_was_requested(
+    patterns: dict[str, list[str]], location: Location, code: str, is_requested: bool
 ) -> None:
-    failures = [(place, Failure("ListQueues", "", code, "no"))]
-    assert bool(requested_failures(failures, parse_selectors(patterns, REGISTRY))) is counts
+    failures = [(location, Failure("ListQueues", "", code, "no"))]
+    assert bool(requested_failures(failures, parse_selectors(patterns, REGISTRY))) is is_requested
 
 
-def test_an_account_that_another_entry_monitors_is_no_failed_request() -> None:
+def test_an_account_that_another_entry_monitors_is_no_failed_read() -> None:
     assert requested_failures([(Location("", "twin"), DUPLICATE_ENTRY)], []) == []
 
 
@@ -228,7 +233,7 @@ def test_services_without_a_requested_signal_are_not_read() -> None:
         limit_to_requested_services(config, REGISTRY, parse_selectors({"signal": ["lambda.*"]}, REGISTRY))
 
 
-def test_quotas_left_unread_for_lack_of_calls_are_counted() -> None:
+def test_unread_counts_and_lists_of_quotas_are_counted_in_all_cells() -> None:
     cells = [
         KnownQuotas(in_use=frozenset({"ec2", "glue"}), lists={"glue": ()}, uncounted=5),
         KnownQuotas(in_use=frozenset({"ec2"}), uncounted=2),

@@ -22,7 +22,7 @@ from rules.units import BYTES_PER_SECOND, Unit, unit_named
 from tests.monitor.fleet.fleets import series_history
 from tests.registries import STREAM_WRITE_BYTES
 
-NASTY = [
+STRANGE_NAMES = [
     'say "hi"',
     "it's",
     "two\nlines",
@@ -65,7 +65,7 @@ class Latin1Terminal(io.TextIOWrapper):
 
 
 def row(resource: str = "orders", unit: Unit = BYTES_PER_SECOND, **fields: Any) -> Row:
-    """Return the row of a stream above its band."""
+    """Return the row of a stream above its band. fields: replace fields of the row."""
     defaults: dict[str, Any] = {
         "key": Key("123456789012", "eu-west-1", "kinesis", "stream_write_bytes", resource),
         "signal": STREAM_WRITE_BYTES.model_copy(update={"unit": unit}),
@@ -82,7 +82,9 @@ def row(resource: str = "orders", unit: Unit = BYTES_PER_SECOND, **fields: Any) 
     return Row(**{**defaults, **fields})
 
 
-def hidden(resource: str, reason: str = "request metrics are not enabled", enable: str | None = None) -> Row:
+def unobservable_row(
+    resource: str, reason: str = "request metrics are not enabled", enable: str | None = None
+) -> Row:
     """Return the row of an unobservable stream."""
     without_numbers: dict[str, Any] = dict.fromkeys(
         ("usage", "utilization", "throttled", "sample_time", "limit", "source")
@@ -103,8 +105,8 @@ def unstyled(text: str) -> str:
     return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
-def printed(format: str, report: Report, out: io.StringIO | None = None) -> str:
-    """Return a report as a format prints it."""
+def output_of(format: str, report: Report, out: io.StringIO | None = None) -> str:
+    """Return what a format prints of a report."""
     out = out or io.StringIO()
     FORMATS[format](report, out)
     return out.getvalue()
@@ -115,12 +117,17 @@ def printed(format: str, report: Report, out: io.StringIO | None = None) -> str:
     "report",
     [
         EMPTY,
-        Report([*map(row, NASTY), *map(hidden, NASTY)], FailedReads(NASTY, NASTY)),
+        Report(
+            [*map(row, STRANGE_NAMES), *map(unobservable_row, STRANGE_NAMES)],
+            FailedReads(STRANGE_NAMES, STRANGE_NAMES),
+        ),
     ],
-    ids=["empty", "nasty"],
+    ids=["no series", "strange names"],
 )
-def test_every_format_prints_every_name(format: str, report: Report) -> None:
-    assert printed(format, report).endswith("\n")
+def test_every_format_prints_an_empty_report_and_strange_names_without_an_error(
+    format: str, report: Report
+) -> None:
+    assert output_of(format, report).endswith("\n")
 
 
 # Table
@@ -128,23 +135,23 @@ def test_every_format_prints_every_name(format: str, report: Report) -> None:
 
 def test_piped_output_has_one_whole_line_per_series_without_colours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
-    printed_lines = printed("table", Report([row(name) for name in NASTY])).splitlines()
-    assert printed_lines[0].split() == list(COLUMNS)
-    assert len(printed_lines) == 1 + len(NASTY)
-    for name, line in zip(NASTY, printed_lines[1:], strict=True):
+    lines = output_of("table", Report([row(name) for name in STRANGE_NAMES])).splitlines()
+    assert lines[0].split() == list(COLUMNS)
+    assert len(lines) == 1 + len(STRANGE_NAMES)
+    for name, line in zip(STRANGE_NAMES, lines[1:], strict=True):
         assert line.startswith("above")
-        assert escaped(name) in line
+        assert shown_name(name) in line
         assert line.rstrip().endswith("123456789012/eu-west-1  2025-02-19 21:20")
         assert line.isprintable()
 
 
-def escaped(name: str) -> str:
-    """Return a name as a terminal shows it."""
-    return re.sub(r"[\x00-\x1f\u202e]", lambda found: found[0].encode("unicode_escape").decode(), name)
+def shown_name(name: str) -> str:
+    """Return a name as it is shown, with escaped control characters."""
+    return re.sub(r"[\x00-\x1f\u202e]", lambda match: match[0].encode("unicode_escape").decode(), name)
 
 
 def test_the_numbers_have_units_and_the_limit_its_source() -> None:
-    line = printed("table", Report([row()])).splitlines()[1]
+    line = output_of("table", Report([row()])).splitlines()[1]
     assert re.split(r"  +", line.strip()) == [
         "above",
         "75 %",
@@ -159,27 +166,27 @@ def test_the_numbers_have_units_and_the_limit_its_source() -> None:
 
 
 def test_an_unknown_number_is_a_dash() -> None:
-    line = printed("table", Report([STALE])).splitlines()[1]
+    line = output_of("table", Report([STALE])).splitlines()[1]
     assert re.split(r"  +", line.strip())[:5] == ["stale", "-", "-", "4 MiB/s", "api"]
     assert line.rstrip().endswith("never")
 
 
 def test_throttled_demand_is_shown_beside_the_zone() -> None:
-    assert "saturated (3.2/s throttled)" in printed(
+    assert "saturated (3.2/s throttled)" in output_of(
         "table", Report([row(zone=Zone.SATURATED, throttled=3.2)])
     )
 
 
 def test_a_bounded_usage_is_shown_as_a_range() -> None:
     assert BOUNDED.usage_text == "12.3k to 123k calls/s"
-    output = printed("table", Report([BOUNDED]))
+    output = output_of("table", Report([BOUNDED]))
     assert "12.3k to 123k calls/s" in output
     assert "Unobservable series" not in output
 
 
 def test_throttled_demand_is_shown_without_a_usage() -> None:
-    throttled = replace(hidden("orders"), zone=Zone.SATURATED, throttled=3.2)
-    output = printed("table", Report([throttled, hidden("media")]))
+    throttled = replace(unobservable_row("orders"), zone=Zone.SATURATED, throttled=3.2)
+    output = output_of("table", Report([throttled, unobservable_row("media")]))
     table, _, unobservable = output.partition("Unobservable series")
     assert re.search(r"saturated \(3.2/s throttled\) +- +- ", table)
     assert "of media" in unobservable and "orders" not in unobservable
@@ -191,7 +198,7 @@ def test_a_terminal_shows_coloured_zones_and_whole_names_however_narrow_it_is(
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("COLUMNS", "90")
-    output = printed("table", Report([row("a-rather-long-name-of-a-stream")]), Terminal())
+    output = output_of("table", Report([row("a-rather-long-name-of-a-stream")]), Terminal())
     assert "\x1b[33mabove" in output
     words = unstyled(output).split()
     assert "…" not in output
@@ -201,20 +208,22 @@ def test_a_terminal_shows_coloured_zones_and_whole_names_however_narrow_it_is(
 def test_on_a_terminal_a_command_is_not_broken_into_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     command = "aws s3api put-bucket-metrics-configuration --bucket media --id PREFIX --region eu-west-1"
-    assert f"    {command}\n" in printed("table", Report([hidden("media", enable=command)]), Terminal())
+    assert f"    {command}\n" in output_of(
+        "table", Report([unobservable_row("media", enable=command)]), Terminal()
+    )
 
 
 # Sparklines of the last three hours
 
 
-def half_used(named: Key) -> SeriesHistory:
-    """Return a history without samples at first, and of half of the limit in the last 90 minutes."""
+def half_used(_: Key) -> SeriesHistory:
+    """Return three hours: 90 minutes without samples, then 90 minutes with half of the limit used."""
     usage = np.array([np.nan] * 90 + [0.5] * 90, np.float32)
     return series_history(usage)
 
 
 SPARKLINE = " " * 9 + "▄" * 9
-WITH_HISTORY = Report([row(), hidden("media"), STALE], history_of=half_used)
+WITH_HISTORY = Report([row(), unobservable_row("media"), STALE], history_of=half_used)
 
 
 @pytest.mark.parametrize("width", ["60", "100", "160", "300"])
@@ -222,7 +231,7 @@ def test_a_terminal_shows_the_sparkline_of_each_series_however_narrow_it_is(
     width: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", width)
-    output = unstyled(printed("table", WITH_HISTORY, Terminal()))
+    output = unstyled(output_of("table", WITH_HISTORY, Terminal()))
     assert output.count(SPARKLINE) == 2
     assert "10 minutes per character" in " ".join(output.split())
     lines = [line for line in output.splitlines() if SPARKLINE in line]
@@ -231,13 +240,14 @@ def test_a_terminal_shows_the_sparkline_of_each_series_however_narrow_it_is(
     assert all(line.startswith(("above", "stale")) for line in lines) == on_one_line
 
 
-def test_a_narrow_terminal_leaves_out_the_sparkline_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A terminal as wide as the table without sparklines shows that table, one line per series."""
-    width = max(map(len, printed("table", Report(WITH_HISTORY.rows)).splitlines()[:3]))
+def test_a_terminal_as_wide_as_the_table_without_sparklines_shows_that_table(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    width = max(map(len, output_of("table", Report(WITH_HISTORY.rows)).splitlines()[:3]))
     monkeypatch.setenv("COLUMNS", str(width))
-    output = unstyled(printed("table", WITH_HISTORY, Terminal()))
+    output = unstyled(output_of("table", WITH_HISTORY, Terminal()))
     assert output.splitlines()[0].split() == list(COLUMNS)
-    assert SPARKLINE not in output and "a character" not in output
+    assert SPARKLINE not in output and "per character" not in output
 
 
 BUSY = row("orders-of-the-shop", zone=Zone.SATURATED, throttled=3.2)
@@ -248,9 +258,9 @@ def test_a_terminal_of_160_columns_shows_each_series_with_its_sparkline_on_one_l
 ) -> None:
     """The table with all columns would be wider, even without sparklines."""
     report = Report([BUSY, row("payments-of-all-the-partners-there")], history_of=half_used)
-    width = max(map(len, printed("table", Report(report.rows)).splitlines()))
+    width = max(map(len, output_of("table", Report(report.rows)).splitlines()))
     monkeypatch.setenv("COLUMNS", "160")
-    header, *lines = unstyled(printed("table", report, Terminal())).splitlines()[:3]
+    header, *lines = unstyled(output_of("table", report, Terminal())).splitlines()[:3]
     assert width > 160 and header.split() == [word for name in COMPACT_COLUMNS for word in name.split()]
     assert all(SPARKLINE in line for line in lines)
     assert re.split(r"  +", lines[0].strip())[0] == "saturated" and "3.2/s" in lines[0]
@@ -258,7 +268,7 @@ def test_a_terminal_of_160_columns_shows_each_series_with_its_sparkline_on_one_l
 
 
 def test_a_long_usage_wraps_in_a_terminal_of_160_columns(monkeypatch: pytest.MonkeyPatch) -> None:
-    long = row(
+    row_with_long_usage = row(
         "storefront/prod/POST /checkout",
         usage=0.083,
         unit=unit_named("execution environments per 10 s"),
@@ -266,7 +276,9 @@ def test_a_long_usage_wraps_in_a_terminal_of_160_columns(monkeypatch: pytest.Mon
     )
     key = Key("123456789012", "us-east-1", "lambda", "function_provisioned_concurrency", "etl:live")
     monkeypatch.setenv("COLUMNS", "160")
-    output = unstyled(printed("table", Report([long, row(key=key)], history_of=half_used), Terminal()))
+    output = unstyled(
+        output_of("table", Report([row_with_long_usage, row(key=key)], history_of=half_used), Terminal())
+    )
     _, first, second, *_ = output.splitlines()
     assert first.count(SPARKLINE) == 1 and "storefront/prod/POST /checkout" in first and "eu-west-1" in first
     assert second.strip().startswith("environments") and len(first.rstrip()) <= 160 and "…" not in output
@@ -274,7 +286,9 @@ def test_a_long_usage_wraps_in_a_terminal_of_160_columns(monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_piped_output_has_no_sparklines(format: str) -> None:
-    assert printed(format, WITH_HISTORY) == printed(format, Report(WITH_HISTORY.rows, WITH_HISTORY.failures))
+    assert output_of(format, WITH_HISTORY) == output_of(
+        format, Report(WITH_HISTORY.rows, WITH_HISTORY.failures)
+    )
 
 
 def test_a_terminal_that_cannot_encode_sparklines_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,8 +300,12 @@ def test_a_terminal_that_cannot_encode_sparklines_has_none(monkeypatch: pytest.M
 
 
 def test_each_reason_of_unobservable_series_is_listed_once_with_its_command() -> None:
-    rows = [hidden("media", enable="aws s3api"), hidden("logs", enable="aws s3api"), hidden("keys", "none")]
-    output = printed("table", Report([row(), *rows]))
+    rows = [
+        unobservable_row("media", enable="aws s3api"),
+        unobservable_row("logs", enable="aws s3api"),
+        unobservable_row("keys", "none"),
+    ]
+    output = output_of("table", Report([row(), *rows]))
     assert output.partition("\n\n")[2] == (
         "Unobservable series\n"
         "- kinesis.stream_write_bytes of media, kinesis.stream_write_bytes of logs: "
@@ -297,8 +315,8 @@ def test_each_reason_of_unobservable_series_is_listed_once_with_its_command() ->
     )
 
 
-def test_failed_reads_come_last_in_one_line_each() -> None:
-    output = printed(
+def test_failed_reads_by_cause_come_last_in_one_line_each() -> None:
+    output = output_of(
         "table",
         Report(
             [row()],
@@ -309,5 +327,5 @@ def test_failed_reads_come_last_in_one_line_each() -> None:
 
 
 def test_a_report_without_series_says_so() -> None:
-    assert "No series found" in printed("table", EMPTY)
-    assert "No series found" not in printed("table", Report([hidden("media")]))
+    assert "No series found" in output_of("table", EMPTY)
+    assert "No series found" not in output_of("table", Report([unobservable_row("media")]))

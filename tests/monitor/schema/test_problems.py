@@ -31,7 +31,7 @@ def problems(text: str, environ: dict[str, str] | None = None, folder: Path = Pa
     return [line.removeprefix("headroom.yaml: ") for line in failure.value.problems]
 
 
-WRONG = [
+WRONG_FILES = [
     # unknown keys and shapes
     ("zzzz: x", ["zzzz: unknown key"]),
     ("acounts: []", ["acounts: unknown key; did you mean accounts?"]),
@@ -171,7 +171,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("text", "expected"), WRONG, ids=[text for text, _ in WRONG])
+@pytest.mark.parametrize(("text", "expected"), WRONG_FILES, ids=[text for text, _ in WRONG_FILES])
 def test_a_problem_names_its_place_what_was_expected_and_what_was_found(
     text: str, expected: list[str]
 ) -> None:
@@ -186,14 +186,14 @@ def test_a_long_value_is_cut_and_many_problems_are_counted() -> None:
     assert line.endswith("found '" + "x" * 60 + "'...")
 
 
-# A secret given at every place where somebody may put one by mistake.
-LEAKS = [
+# Files with a secret at every place where somebody may put one by mistake.
+FILES_WITH_SECRETS = [
     f"accounts: [{{role_arn: '{ROLE}', external_id: '{SECRET}!'}}]",
     f"accounts: [{{role_arn: '{ROLE}', external_id: ['{SECRET}']}}]",
     f"accounts: [{{role_arn: '{ROLE}', external_id: {{value: '{SECRET}'}}}}]",
     f"accounts: [{{role_arn: '{ROLE}', external_id_env: '{SECRET}'}}]",
     f"accounts: [{{role_arn: '{ROLE}', external_id_env: ['{SECRET}']}}]",
-    f"accounts: [{{role_arn: '{ROLE}', external_id_env: WRONG}}]",
+    f"accounts: [{{role_arn: '{ROLE}', external_id_env: WRONG_FILES}}]",
     f"accounts: [{{role_arn: '{ROLE}', external_id_file: '{SECRET}'}}]",
     f"accounts: [{{role_arn: '{ROLE}', external_id_file: ['{SECRET}']}}]",
     f"accounts: [{{role_arn: '{ROLE}', external_id_file: wrong}}]",
@@ -216,24 +216,24 @@ LEAKS = [
 ]
 
 
-@pytest.mark.parametrize("text", LEAKS)
+@pytest.mark.parametrize("text", FILES_WITH_SECRETS)
 def test_no_problem_repeats_a_secret(text: str, tmp_path: Path) -> None:
     (tmp_path / "wrong").write_text(f"{SECRET} has blanks")
     (tmp_path / "binary").write_bytes(SECRET.encode() + b"\xff")
-    lines = problems(text, {"WRONG": f"{SECRET} has blanks", "RIGHT": SECRET}, tmp_path)
+    lines = problems(text, {"WRONG_FILES": f"{SECRET} has blanks", "RIGHT": SECRET}, tmp_path)
     assert len(lines) == 1
     assert "hunter" not in lines[0]
 
 
 def test_a_value_that_an_earlier_entry_has_is_a_problem() -> None:
-    found = duplicate_values(("tokens",), "name", ["a", "b", "a", "a"], ("auth",))
-    assert problem_lines("", found) == [
+    duplicates = duplicate_values(("tokens",), "name", ["a", "b", "a", "a"], ("auth",))
+    assert problem_lines("", duplicates) == [
         f"tokens[{index}].name: expected a name that differs from that of auth.tokens[0], found the same"
         for index in (2, 3)
     ]
 
 
-# Junk that looks like a configuration: known keys at every level, values of every kind.
+# Random data that looks like a configuration: valid keys at every level, values of every kind.
 KEYS = st.sampled_from(
     sorted({"accounts", "name", "role_arn", "limit", "low", "resource", *Config.model_fields})
 ) | st.text(max_size=5)
@@ -249,7 +249,7 @@ JUNK: st.SearchStrategy[Any] = st.recursive(
 
 
 @given(st.dictionaries(KEYS, JUNK, max_size=6) | JUNK)
-def test_junk_is_a_configuration_or_a_configuration_error(junk: Any) -> None:
+def test_random_data_is_a_configuration_or_causes_only_a_configuration_error(junk: Any) -> None:
     try:
         read(json.dumps(junk))
     except ConfigError as error:
@@ -257,5 +257,5 @@ def test_junk_is_a_configuration_or_a_configuration_error(junk: Any) -> None:
         assert all(line.startswith("headroom.yaml: ") and line.isprintable() for line in error.problems)
 
 
-def test_a_value_that_no_file_can_have_is_shown_by_its_type() -> None:
+def test_a_value_of_a_type_that_no_file_contains_is_shown_by_its_type() -> None:
     assert shown_value((SECRET,)) == "a value of type tuple"

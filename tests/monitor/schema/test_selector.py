@@ -48,13 +48,13 @@ def test_a_series_must_match_every_pattern_of_a_selector(selector: dict[str, str
         ({"signal": "kinesis.shard_*"}, False),
     ],
 )
-def test_a_signal_matches_whatever_the_pattern_of_the_resource(
+def test_the_pattern_of_the_resource_does_not_decide_whether_a_signal_matches(
     selector: dict[str, str], can_match: bool
 ) -> None:
     assert Selector.model_validate(selector).matches_signal("kinesis", "stream_write_bytes") is can_match
 
 
 @given(pattern=st.text(min_size=1), resource=st.text())
-def test_any_text_is_a_pattern(pattern: str, resource: str) -> None:
+def test_any_text_is_a_valid_pattern(pattern: str, resource: str) -> None:
     selector = Selector.model_validate({"resource": pattern})
     assert selector.matches(ORDERS._replace(resource=resource)) in (True, False)

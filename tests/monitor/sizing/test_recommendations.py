@@ -27,17 +27,17 @@ CLICKS, ORDERS = Resource("stream", ("clicks",)), Resource("table", ("orders",))
 VOLUME = Resource("volume", ("vol-1",))
 
 
-class Account:
-    """A fleet of purchases, and their peaks."""
+class Purchases:
+    """A fleet of series whose limits are bought, and the peaks of their demand."""
 
     def __init__(self) -> None:
         self.fleet, self.peaks = Fleet(), Peaks.unknown(50)
 
     def buy(self, name: str, peak: float, amount: float, resource: Resource = CLICKS, **more: Any) -> Series:
-        """Add a series with a limit of this amount, and with a peak.
+        """Add a series of the signal `name`, with a limit of this amount and with a peak, in its unit.
 
-        more: `quarters` (how many have known demand, and how many passed since the oldest), `region`, and
-        fields of SeriesSettings.
+        more: `quarters` (the number of quarters of an hour with known demand, and their number since the
+        first of these), `region`, and fields of SeriesSettings.
         """
         quarters = more.pop("quarters", (14 * DAY, 14 * DAY))
         service, _, signal = name.partition(".")
@@ -55,26 +55,29 @@ class Account:
         self.peaks.known[series.slot], self.peaks.span[series.slot] = quarters
         return series
 
-    def found(self) -> list[Recommendation]:
+    def recommendations(self) -> list[Recommendation]:
         slots = np.arange(self.fleet.size, dtype=np.int32)
         return recommendations(Snapshot.of(self.fleet, {}), self.peaks, slots)
 
     @property
     def recommendation(self) -> Recommendation:
-        (recommendation,) = self.found()
+        """The only recommendation."""
+        (recommendation,) = self.recommendations()
         return recommendation
 
 
-def stream(account: Account, shards: int, bytes_used: float, records_used: float, **more: Any) -> None:
-    """Buy a stream that uses these shares of its two limits."""
-    account.buy("kinesis.stream_write_bytes", bytes_used * shards * MIB, shards * MIB, **more)
-    account.buy("kinesis.stream_write_records", records_used * shards * 1000, shards * 1000, **more)
+def buy_stream(
+    purchases: Purchases, shards: int, bytes_used: float, records_used: float, **more: Any
+) -> None:
+    """Buy a stream. bytes_used, records_used: the peaks of its two series, divided by their limits."""
+    purchases.buy("kinesis.stream_write_bytes", bytes_used * shards * MIB, shards * MIB, **more)
+    purchases.buy("kinesis.stream_write_records", records_used * shards * 1000, shards * 1000, **more)
 
 
 def test_a_stream_that_is_idle_by_both_limits_saves_money() -> None:
-    account = Account()
-    stream(account, 8, 0.08, 0.3)
-    recommendation = account.recommendation
+    purchases = Purchases()
+    buy_stream(purchases, 8, 0.08, 0.3)
+    recommendation = purchases.recommendation
     assert (recommendation.advice, recommendation.change, recommendation.items) == (
         Advice.LOWER,
         "lower from 8 shards to 5",
@@ -88,59 +91,62 @@ def test_a_stream_that_is_idle_by_both_limits_saves_money() -> None:
 
 
 def test_a_stream_that_is_busy_by_one_of_its_limits_keeps_its_size() -> None:
-    account = Account()
-    stream(account, 8, 0.01, 0.5)
-    assert (account.recommendation.advice, account.recommendation.change) == (Advice.KEEP, "keep 8 shards")
+    purchases = Purchases()
+    buy_stream(purchases, 8, 0.01, 0.5)
+    assert (purchases.recommendation.advice, purchases.recommendation.change) == (
+        Advice.KEEP,
+        "keep 8 shards",
+    )
 
 
 def test_a_raise_is_priced_and_its_command_goes_as_far_as_aws_allows_at_once() -> None:
-    account = Account()
-    stream(account, 2, 2.0, 0.5)
-    recommendation = account.recommendation
+    purchases = Purchases()
+    buy_stream(purchases, 2, 2.0, 0.5)
+    recommendation = purchases.recommendation
     assert (recommendation.advice, recommendation.items) == (Advice.RAISE, 8)
     assert recommendation.monthly_dollars == pytest.approx(6 * 0.015 * 730.5)
     assert recommendation.command and "--target-shard-count 4" in recommendation.command
 
 
-def test_a_recommendation_without_a_price_has_no_saving() -> None:
-    account = Account()
-    stream(account, 8, 0.08, 0.08, region="eu-west-3")
-    assert account.recommendation.items == 2
+def test_a_recommendation_without_a_known_price_is_counted_and_has_no_saving() -> None:
+    purchases = Purchases()
+    buy_stream(purchases, 8, 0.08, 0.08, region="eu-west-3")
+    assert purchases.recommendation.items == 2
     assert (
-        account.recommendation.monthly_dollars,
-        account.recommendation.price_text,
-        account.recommendation.price_source,
+        purchases.recommendation.monthly_dollars,
+        purchases.recommendation.price_text,
+        purchases.recommendation.price_source,
     ) == (None, "", "")
-    totals = SizingTotals.of(account.found())
+    totals = SizingTotals.of(purchases.recommendations())
     assert (totals.saved, totals.unpriced, totals.counts[Advice.LOWER]) == (0, 1, 1)
 
 
 @pytest.mark.parametrize(("included", "dollars"), [(0.0, -436 * 7.2), (300.0, -200 * 7.2), (None, None)])
 def test_included_throughput_is_not_paid_for(included: float | None, dollars: float | None) -> None:
-    account = Account()
+    purchases = Purchases()
     bought = Bought(size="provisioned", items=500.0, included=included)
     home = Resource("file_system", ("home",))
-    account.buy("efs.throughput", 35 * MIB, 500 * MIB, home, region="ap-northeast-1", bought=bought)
-    assert (account.recommendation.advice, account.recommendation.items) == (Advice.LOWER, 64)
-    assert account.recommendation.monthly_dollars == pytest.approx(dollars)
+    purchases.buy("efs.throughput", 35 * MIB, 500 * MIB, home, region="ap-northeast-1", bought=bought)
+    assert (purchases.recommendation.advice, purchases.recommendation.items) == (Advice.LOWER, 64)
+    assert purchases.recommendation.monthly_dollars == pytest.approx(dollars)
 
 
-def test_a_limit_that_changed_is_compared_with_the_demand_of_all_days() -> None:
-    account = Account()
-    series = account.buy("kinesis.stream_write_bytes", 1.8 * MIB, 2 * MIB)
-    assert account.recommendation.advice is Advice.RAISE
-    account.fleet.limit[series.slot] = 4 * MIB
-    assert (account.recommendation.advice, account.recommendation.bought) == (Advice.KEEP, 4)
+def test_the_demand_of_all_days_is_compared_with_the_limit_in_force() -> None:
+    purchases = Purchases()
+    series = purchases.buy("kinesis.stream_write_bytes", 1.8 * MIB, 2 * MIB)
+    assert purchases.recommendation.advice is Advice.RAISE
+    purchases.fleet.limit[series.slot] = 4 * MIB
+    assert (purchases.recommendation.advice, purchases.recommendation.bought) == (Advice.KEEP, 4)
 
 
 def test_a_table_and_its_index_are_separate_purchases() -> None:
-    account, standard = Account(), Bought(size="STANDARD")
-    account.buy("dynamodb.table_read_capacity", 5, 100, ORDERS, bought=standard)
-    account.buy("dynamodb.index_read_capacity", 60, 100, ORDERS.child("index", "by-day"), bought=standard)
-    account.buy("dynamodb.table_write_capacity", 5, 100, ORDERS, bought=standard)
+    purchases, standard = Purchases(), Bought(size="STANDARD")
+    purchases.buy("dynamodb.table_read_capacity", 5, 100, ORDERS, bought=standard)
+    purchases.buy("dynamodb.index_read_capacity", 60, 100, ORDERS.child("index", "by-day"), bought=standard)
+    purchases.buy("dynamodb.table_write_capacity", 5, 100, ORDERS, bought=standard)
     changes = {
         (recommendation.key.signal, recommendation.change, round(recommendation.monthly_dollars or 0, 2))
-        for recommendation in account.found()
+        for recommendation in purchases.recommendations()
     }
     assert changes == {
         ("table_read_capacity", "lower from 100 read units to 10", -8.55),
@@ -151,11 +157,18 @@ def test_a_table_and_its_index_are_separate_purchases() -> None:
 
 @pytest.mark.parametrize("bought", [Bought(size="STANDARD_INFREQUENT_ACCESS"), None])
 def test_a_table_of_another_or_an_unknown_class_has_a_size_and_no_price(bought: Bought | None) -> None:
-    account = Account()
-    account.buy("dynamodb.table_read_capacity", 5, 100, ORDERS, bought=bought)
-    found = account.recommendation
-    assert (found.change, found.monthly_dollars) == ("lower from 100 read units to 10", None)
-    assert (found.price_text, found.price_source, found.price_read_on) == ("", "", "")
+    purchases = Purchases()
+    purchases.buy("dynamodb.table_read_capacity", 5, 100, ORDERS, bought=bought)
+    recommendation = purchases.recommendation
+    assert (recommendation.change, recommendation.monthly_dollars) == (
+        "lower from 100 read units to 10",
+        None,
+    )
+    assert (recommendation.price_text, recommendation.price_source, recommendation.price_read_on) == (
+        "",
+        "",
+        "",
+    )
 
 
 @pytest.mark.parametrize(
@@ -168,19 +181,19 @@ def test_a_table_of_another_or_an_unknown_class_has_a_size_and_no_price(bought: 
 def test_the_price_of_a_region_has_its_own_source_and_day(
     region: str, dollars: float, page: str, day: str
 ) -> None:
-    account = Account()
+    purchases = Purchases()
     bought = Bought(size="STANDARD")
-    account.buy("dynamodb.table_write_capacity", 5, 100, ORDERS, region=region, bought=bought)
-    found = account.recommendation
-    assert found.monthly_dollars == pytest.approx(dollars, abs=0.01)
-    assert found.price_source.startswith(page) and found.price_read_on == day
+    purchases.buy("dynamodb.table_write_capacity", 5, 100, ORDERS, region=region, bought=bought)
+    recommendation = purchases.recommendation
+    assert recommendation.monthly_dollars == pytest.approx(dollars, abs=0.01)
+    assert recommendation.price_source.startswith(page) and recommendation.price_read_on == day
 
 
 def test_the_operations_included_in_a_volume_cost_nothing() -> None:
-    account = Account()
+    purchases = Purchases()
     bought = Bought(size="gp3", items=6000, maximum=50_000)
-    account.buy("ebs.volume_iops", 300, 6000, VOLUME, bought=bought)
-    recommendation = account.recommendation
+    purchases.buy("ebs.volume_iops", 300, 6000, VOLUME, bought=bought)
+    recommendation = purchases.recommendation
     assert (recommendation.change, recommendation.monthly_dollars) == (
         "lower from 6,000 gp3 operations/s to 3,000",
         -15,
@@ -189,46 +202,50 @@ def test_the_operations_included_in_a_volume_cost_nothing() -> None:
 
 
 def test_a_volume_whose_iops_follow_from_its_size_has_no_recommendation() -> None:
-    account = Account()
-    account.buy("ebs.volume_iops", 300, 6000, VOLUME, bought=Bought(size="gp2", items=6000))
-    assert account.found() == []
+    purchases = Purchases()
+    purchases.buy("ebs.volume_iops", 300, 6000, VOLUME, bought=Bought(size="gp2", items=6000))
+    assert purchases.recommendations() == []
 
 
 def test_a_deliberate_or_configured_limit_has_no_recommended_change() -> None:
-    account = Account()
-    account.buy("autoscaling.group_max_size", 4, 4, Resource("group", ("etcd",)), deliberate=True)
-    own = Limit(4.0, LimitSource.OVERRIDE, NOW * 60)
-    account.buy(
+    purchases = Purchases()
+    purchases.buy("autoscaling.group_max_size", 4, 4, Resource("group", ("etcd",)), deliberate=True)
+    configured = Limit(4.0, LimitSource.OVERRIDE, NOW * 60)
+    purchases.buy(
         "lambda.function_provisioned_concurrency",
         0,
         4,
         Resource("function", ("f",)).child("alias", "live"),
-        limit=own,
+        limit=configured,
     )
     reasons = {
         recommendation.key.service: (recommendation.advice, recommendation.reason)
-        for recommendation in account.found()
+        for recommendation in purchases.recommendations()
     }
     assert reasons["autoscaling"] == (Advice.KEEP, "the limit is set on purpose")
     assert reasons["lambda"][0] is Advice.UNKNOWN
 
 
 def test_a_purchase_keeps_its_minimum() -> None:
-    account = Account()
-    account.buy("kinesis.stream_write_bytes", 0, 8 * MIB, bought=Bought(minimum=3))
-    assert account.recommendation.items == 3
+    purchases = Purchases()
+    purchases.buy("kinesis.stream_write_bytes", 0, 8 * MIB, bought=Bought(minimum=3))
+    assert purchases.recommendation.items == 3
 
 
-def test_a_history_with_gaps_is_not_enough() -> None:
-    account = Account()
-    stream(account, 8, 0.08, 0.08, quarters=(10 * DAY, 14 * DAY))
-    assert account.recommendation.advice is Advice.UNKNOWN
-    assert account.recommendation.reason.startswith("71% of the last 14 days")
+def test_with_gaps_in_the_known_demand_no_size_is_recommended() -> None:
+    purchases = Purchases()
+    buy_stream(purchases, 8, 0.08, 0.08, quarters=(10 * DAY, 14 * DAY))
+    assert purchases.recommendation.advice is Advice.UNKNOWN
+    assert purchases.recommendation.reason.startswith("71% of the last 14 days")
 
 
-def test_raises_come_first_and_then_the_largest_savings() -> None:
-    account = Account()
-    stream(account, 8, 0.08, 0.08, resource=Resource("stream", ("small",)))
-    stream(account, 80, 0.08, 0.08, resource=Resource("stream", ("large",)))
-    stream(account, 2, 0.9, 0.9, resource=Resource("stream", ("short",)))
-    assert [recommendation.name for recommendation in account.found()] == ["short", "large", "small"]
+def test_recommendations_to_raise_come_first_and_then_the_largest_savings() -> None:
+    purchases = Purchases()
+    buy_stream(purchases, 8, 0.08, 0.08, resource=Resource("stream", ("small",)))
+    buy_stream(purchases, 80, 0.08, 0.08, resource=Resource("stream", ("large",)))
+    buy_stream(purchases, 2, 0.9, 0.9, resource=Resource("stream", ("short",)))
+    assert [recommendation.name for recommendation in purchases.recommendations()] == [
+        "short",
+        "large",
+        "small",
+    ]
