@@ -22,11 +22,7 @@ from monitor.aws.linked_cell import LinkedCell
 from monitor.aws.rate_limiter import RateLimiter
 from monitor.aws.region_check import RegionDisabledError
 from monitor.aws.run_status import RunStatus
-from monitor.aws.status import (
-    AccountStatus,
-    CellStatus,
-    describe_failure,
-)
+from monitor.aws.status import AccountStatus, CellStatus, describe_failure
 from monitor.aws.telemetry import AwsTelemetry
 from monitor.config.config import Config
 from monitor.config.exclude import excludes_all_of
@@ -146,21 +142,19 @@ class Watcher:
         self._metric_services = MetricServices(self.registry.collectors)
         self.linked = LinkedAccounts(self)
         signals = self.config.signals
-        self._collectors_by_service = {
+        self._collectors = {
             collector.service: signals.without_unread_signals(collector, self.registry)
             for collector in self.registry.collectors
         }
-        self._services_with_signals = {
-            signal.service for signal in self.registry.signals if signals.includes(signal)
-        }
+        self._used_services = {signal.service for signal in self.registry.signals if signals.includes(signal)}
         self.signals_off = [signal.id for signal in self.config.signals_off(self.registry)]
-        self._account_entries = self.config.monitored_accounts(self.registry)
+        self._entries = self.config.monitored_accounts(self.registry)
         self.environment = AwsEnvironment(
             self.clients or ClientCache(), rates=call_rates(self.registry.collectors)
         )
         self.planner = Planner(self.fleet, self.config.intervals, self.alerting, self._configured_budget())
         self.open_attempted, self.accounts = {}, {}
-        for account in self._account_entries:
+        for account in self._entries:
             self.register(account)
         self.members = MemberAccounts(self)
 
@@ -195,7 +189,7 @@ class Watcher:
         return opened
 
     async def _open_cells(self, account: Account) -> tuple[list[Cell], Failure | None]:
-        """Return the cells of an account that are not watched yet; or none, and why it cannot be opened."""
+        """Return the cells of an account that are not watched yet, and the reason if there are none."""
         try:
             scopes = self.registry.scopes_of(account.services)
             cells = await open_cells(
@@ -224,11 +218,8 @@ class Watcher:
             for service in account.services
             if not excludes_all_of(self.config.exclude, location._replace(service=service), self.registry)
         }
-        services &= self._services_with_signals
-        collectors = (
-            self._collectors_by_service[collector.service]
-            for collector in self.registry.collectors_of(services)
-        )
+        services &= self._used_services
+        collectors = [self._collectors[each.service] for each in self.registry.collectors_of(services)]
         return _collectors_of_scope(
             [collector for collector in collectors if _is_offered(collector, cell)], cell.scope
         )
@@ -279,9 +270,7 @@ class Watcher:
     def _may_share_calls(self, account_id: str) -> bool:
         """Return whether the metrics of an account may be requested together with other accounts'."""
         monitoring = {account for account, _ in self.linked.links}
-        return account_id in monitoring or any(
-            entry.reads_linked(account_id) for entry in self._account_entries
-        )
+        return account_id in monitoring or any(entry.reads_linked(account_id) for entry in self._entries)
 
     async def run_cell(self, watched: CellWatcher) -> None:
         """Run the watcher of a cell until cancelled; cells begin one after the other."""
@@ -338,7 +327,7 @@ class Watcher:
         """
         try:
             async with asyncio.TaskGroup() as tasks:
-                for account in self._account_entries:
+                for account in self._entries:
                     tasks.create_task(self.run_account(account))
                 self.members.start(tasks, self.telemetry)
                 await self._first_reads()
@@ -470,9 +459,7 @@ class Watcher:
     def pending(self) -> list[str]:
         """Return the accounts that were not opened and the services that were not read yet, as texts."""
         unopened = self.members.pending()
-        unopened += [
-            f"account {name}" for name, attempted in self.open_attempted.items() if not attempted.is_set()
-        ]
+        unopened += [f"account {name}" for name, tried in self.open_attempted.items() if not tried.is_set()]
         links = self.linked.links.items()
         unopened += [f"accounts linked to {'/'.join(key)}" for key, link in links if not link.is_known]
         cells = [(key, cell.pending) for key, cell in self.cells.items()]
@@ -493,11 +480,7 @@ class Watcher:
             await self.environment.clients.aclose()
 
     def failures(self) -> Iterator[tuple[Location, Failure]]:
-        """Yield the present failures, each with its location, which has no service for a failed poll.
-
-        They are those to open an account, regions that are not enabled, and those of the last inventories
-        and polls.
-        """
+        """Yield all present failures, each with its location, which has no service for a failed poll."""
         for name, failure in self.inaccessible_accounts.items():
             yield Location(self.accounts[name].account, name), failure
         for account_status in self.accounts.values():

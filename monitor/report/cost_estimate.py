@@ -234,7 +234,7 @@ def rows_of_metrics(fleet: Fleet, series: Series) -> Iterator[int]:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """When each metric would be requested, at given intervals, while all series are far from their limits.
+    """The planned requests of each metric, while all series are far from their limits.
 
     minutes: minutes between two requests of a metric, by row; NOT_READ if it is not requested.
     unpruned: the same if no metric were pruned.

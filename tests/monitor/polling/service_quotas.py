@@ -37,7 +37,7 @@ def list_entry(quota: Quota, value: float, arn: str = "") -> dict[str, Any]:
 
 @dataclass
 class ServiceQuotas:
-    """What Service Quotas knows; `answers` has its responses.
+    """The quotas and requests that a fake Service Quotas knows; `answers` has its responses.
 
     applied, defaults: the values that lists and single calls return.
     unlisted: applied values that only a single call returns.
