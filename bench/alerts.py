@@ -46,7 +46,7 @@ class RandomSamples:
 
     def __call__(self, slots: Ints, minutes: Ints) -> Samples:
         index = slots, minutes % WINDOW
-        return Samples.measured(self.utilization[index], self.throttled[index])
+        return Samples.of_measured(self.utilization[index], self.throttled[index])
 
 
 def median_milliseconds(run: Callable[[int], object], rounds: int = ROUNDS) -> float:

@@ -69,24 +69,26 @@ def inactive_alerts(size: int, last_sample: int = NEVER) -> AlertColumns:
 class JudgedSamples:
     """Samples, with flags that are computed once for all samples that are read together.
 
-    known: the sample has any number. tells_throttling: its throttled demand is known. enter: the rules that
-    the sample breaches, without the margin of a firing alert.
+    has_sample: true for each series that has a sample. tells_throttling: its throttled demand is known.
+    enter: the rules that the sample breaches, without the margin of a firing alert.
     """
 
     samples: Samples
-    known: Flags
+    has_sample: Flags
     tells_throttling: Flags
     enter: Flags
 
     @classmethod
     def of(cls, samples: Samples, criteria: AlertCriteria) -> Self:
         """Judge samples. criteria: those of the series of each sample."""
-        known = samples.known
-        return cls(samples, known, known & ~np.isnan(samples.throttled), breaches(samples, criteria))
+        has_sample = samples.has_sample
+        return cls(
+            samples, has_sample, has_sample & ~np.isnan(samples.throttled), breaches(samples, criteria)
+        )
 
     def take(self, index: slice) -> Self:
         """Return the samples of `index`, as views."""
-        flags = (self.known[index], self.tells_throttling[index], self.enter[:, index])
+        flags = (self.has_sample[index], self.tells_throttling[index], self.enter[:, index])
         return type(self)(self.samples.take(index), *flags)
 
 
@@ -97,9 +99,9 @@ def step_many(alerts: AlertColumns, minutes: Ints, samples: Samples, criteria: A
 
 def _step_judged(alerts: AlertColumns, minutes: Ints, judged: JudgedSamples, criteria: AlertCriteria) -> None:
     """Step alerts in place. criteria: those of these series, perhaps followed by those of other series."""
-    samples, known = judged.samples, judged.known
+    samples, has_sample = judged.samples, judged.has_sample
     # Only a breach or an active alert can change a state.
-    (busy,) = (known & (judged.enter.any(axis=0) | alerts.state.any(axis=0))).nonzero()
+    (busy,) = (has_sample & (judged.enter.any(axis=0) | alerts.state.any(axis=0))).nonzero()
     if busy.size:
         before, busy_criteria = alerts.take(busy), criteria.take(busy)
         breach = judged.enter[:, busy], breaches(samples.take(busy), busy_criteria, MARGIN)
@@ -110,7 +112,7 @@ def _step_judged(alerts: AlertColumns, minutes: Ints, judged: JudgedSamples, cri
         undecided &= ~_is_breached(before, *breach)
         _restore_where(undecided, stepped, before)
         alerts.put(busy, stepped)
-    np.copyto(alerts.last_sample, minutes, where=known)
+    np.copyto(alerts.last_sample, minutes, where=has_sample)
 
 
 def _alerts_after(
@@ -231,28 +233,25 @@ class AlertStates:
         self, slots: Ints, first: Ints, newest: Ints, criteria: AlertCriteria, samples_at: SamplesAt
     ) -> Iterator[Transitions]:
         replayed, current = self._settled.take(slots), self.current.take(slots)
-        evaluated_to, throttling_unknown = (
-            np.minimum(current.last_sample, newest),
-            np.ones(slots.size, np.bool_),
-        )
+        evaluated_to = np.minimum(current.last_sample, newest)
+        throttling_unknown = np.ones(slots.size, np.bool_)  # by all replayed samples
         settle_minutes = newest - REVISION_MINUTES
         settled, settled_at = self._settled.take(slots), self._settled_at[slots]
         judged_minutes = _judged_by_minute(slots, first, newest, criteria, samples_at)
         for unfinished, minutes, judged in judged_minutes:
-            is_evaluated, is_settled = (
-                minutes == evaluated_to[unfinished],
-                minutes == settle_minutes[unfinished],
-            )
-            if not (is_evaluated | is_settled | judged.known).any():
+            is_evaluated = minutes == evaluated_to[unfinished]
+            is_settled = minutes == settle_minutes[unfinished]
+            if not (is_evaluated | is_settled | judged.has_sample).any():
                 yield NO_TRANSITIONS  # a minute without samples changes no state
                 continue
             part = replayed.take(unfinished)
+            # In the last minute evaluated before, transitions begin at the states that were reported then.
             before = np.where(is_evaluated, current.state[:, unfinished], part.state)
             _step_judged(part, minutes, judged, criteria)
             throttling_unknown[unfinished] &= ~judged.tells_throttling
             if is_evaluated.any():
                 without_throttling = np.flatnonzero(
-                    throttling_unknown[unfinished] & judged.known & is_evaluated
+                    throttling_unknown[unfinished] & judged.has_sample & is_evaluated
                 )
                 _keep_saturated(part, current.take(unfinished), without_throttling)
             if is_settled.any():

@@ -76,7 +76,7 @@ class Samples(ColumnGroup):
     throttled_alone: Flags
 
     @classmethod
-    def measured(cls, utilization: Floats, throttled: Floats) -> Self:
+    def of_measured(cls, utilization: Floats, throttled: Floats) -> Self:
         """Return the samples of series whose usage is measured, and whose limits are bought alone."""
         no_others, not_alone = np.full_like(utilization, np.nan), np.zeros(utilization.shape, np.bool_)
         return cls(utilization, utilization, throttled, no_others, not_alone)
@@ -87,10 +87,10 @@ class Samples(ColumnGroup):
         return np.isposinf(self.upper_bound)
 
     @property
-    def known(self) -> Flags:
+    def has_sample(self) -> Flags:
         """True for each series that has a sample."""
-        known = (self.throttled > 0) | ~np.isnan(self.utilization) | ~np.isnan(self.upper_bound)
-        return known | (self.throttled_alone & ~np.isnan(self.throttled))
+        has_sample = (self.throttled > 0) | ~np.isnan(self.utilization) | ~np.isnan(self.upper_bound)
+        return has_sample | (self.throttled_alone & ~np.isnan(self.throttled))
 
 
 @dataclass(frozen=True, slots=True)

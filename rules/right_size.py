@@ -79,7 +79,7 @@ class Demand:
             )
         return ""
 
-    def needed(self, bought: float) -> float:
+    def needed_items(self, bought: float) -> float:
         """Return how many items keep the peak in the band; `bought` if the peak is in the band now.
 
         Where demand was throttled below the limit, the upper edge of the band is multiplied by the ceiling.
@@ -119,10 +119,12 @@ def right_size(
     known and none needs the present size: a purchase that is busy by one limit is not idle.
     """
     missing = [(demand.missing, index) for index, demand in enumerate(demands) if demand.missing]
-    needs = [(demand.needed(bought), index) for index, demand in enumerate(demands) if not demand.missing]
+    needs = [
+        (demand.needed_items(bought), index) for index, demand in enumerate(demands) if not demand.missing
+    ]
     needed, decided_by = max(needs, key=lambda need: need[0], default=(0.0, 0))
     if needs and needed > bought * (1 + NO_CHANGE):
-        items = size.rounded(needed, minimum, maximum)
+        items = size.fewest_items(needed, minimum, maximum)
         if items > bought * (1 + NO_CHANGE):
             restriction = f"{size.count(needed)} are needed" if items < needed * (1 - NO_CHANGE) else ""
             return RightSize(advice=Advice.RAISE, items=items, decided_by=decided_by, reason=restriction)
@@ -131,7 +133,7 @@ def right_size(
     if missing:
         reason, index = missing[0]
         return RightSize(advice=Advice.UNKNOWN, items=None, decided_by=index, reason=reason)
-    items = size.rounded(needed, minimum, maximum)
+    items = size.fewest_items(needed, minimum, maximum)
     if items < bought * (1 - NO_CHANGE):
         return RightSize(advice=Advice.LOWER, items=items, decided_by=decided_by)
     doubts = [(demand.doubt, index) for index, demand in enumerate(demands) if demand.doubt]

@@ -113,7 +113,7 @@ class Size(_StrictModel):
         """Return the price of an item in a region; None if it is unknown."""
         return next((price for price in self.prices if region in price.regions), None)
 
-    def rounded(self, items: float, minimum: float = 0.0, maximum: float | None = None) -> float:
+    def fewest_items(self, items: float, minimum: float = 0.0, maximum: float | None = None) -> float:
         """Return the fewest items that can be bought: at least `items` and `minimum`, at most `maximum`."""
         wanted = max(items, minimum, self.smallest)
         largest = inf if maximum is None else maximum

@@ -23,7 +23,7 @@ import msgspec
 from collectors.builtin import builtin_registry
 from monitor.cli.main import main
 
-DESCRIPTORS = 5
+DESCRIPTORS = 5  # of each command; see above
 
 # What commands import when they run: all modules of these packages, and IMPORTED_MODULES.
 IMPORTED_PACKAGES = (

@@ -65,10 +65,8 @@ class FakeOrganization:
         found = CREDENTIAL.search(request.headers["Authorization"])
         assert found
         key, _, service = found.groups()
-        account, body = (
-            key.removeprefix("ASIA") if key.startswith("ASIA") else OWN_ACCOUNT,
-            await request.read(),
-        )
+        account = key.removeprefix("ASIA") if key.startswith("ASIA") else OWN_ACCOUNT
+        body = await request.read()
         if service == "organizations":
             operation = request.headers["X-Amz-Target"].partition(".")[2]
             return self._organizations(operation, json.loads(body), account)

@@ -22,9 +22,8 @@ from tests.forked_process import ForkedProcess
 Result = TypeVar("Result")
 
 ROOT = Path(__file__).parents[1]
-PROCESS_TIMEOUT = (
-    300.0  # seconds after which a process certainly hangs; the end of a process is noticed at once
-)
+# Seconds after which a process certainly hangs. The end of a process is noticed at once.
+PROCESS_TIMEOUT = 300.0
 COMMAND = (sys.executable, "-c", "from monitor.cli.main import main; main()")
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
 

@@ -12,7 +12,7 @@ def reference_value(term: Term, points: Points, minute: int) -> float:
     """Return the value of a term whose metrics all have points; Op.RISE also needs the minute before."""
     if isinstance(term, Metric):
         return points[term][minute]
-    terms = _weighted(term, points, minute)
+    terms = _weighted_terms(term, points, minute)
     match term.op:
         case Op.SUM:
             found = sum(terms)
@@ -26,10 +26,10 @@ def reference_value(term: Term, points: Points, minute: int) -> float:
             found = terms[0] / terms[1] if terms[1] else math.nan
         case _:
             assert term.op is Op.RISE
-            found = max(sum(terms) - sum(_weighted(term, points, minute - 1)), 0.0)
+            found = max(sum(terms) - sum(_weighted_terms(term, points, minute - 1)), 0.0)
     return found + term.offset
 
 
-def _weighted(usage: Usage, points: Points, minute: int) -> list[float]:
+def _weighted_terms(usage: Usage, points: Points, minute: int) -> list[float]:
     """Return the value of each term of a usage, multiplied by the term's weight."""
     return [weight * reference_value(term, points, minute) for term, weight in usage.terms]

@@ -128,7 +128,7 @@ class Lifecycle:
 
     def would_stay(self, slot: int, rule: Rule, utilization: float) -> bool:
         """Return true if an alert of the rule would keep firing at this utilization without throttling."""
-        sample = Samples.measured(np.array([utilization], np.float32), np.zeros(1, np.float32))
+        sample = Samples.of_measured(np.array([utilization], np.float32), np.zeros(1, np.float32))
         stays = breaches(sample, self._criteria(np.array([slot], np.int32)), MARGIN)
         return bool(stays[min(rule, Rule.NEAR), 0])
 

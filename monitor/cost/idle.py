@@ -94,7 +94,7 @@ def _finding(rows: Sequence[Row], peaks: Sequence[float]) -> IdlePurchase | None
         )
     bought, needed = map(max, zip(*map(_bought_and_needed_items, rows, peaks), strict=True))
     purchase_terms = row.bought or Bought()
-    spare = bought - size.rounded(needed, purchase_terms.minimum, purchase_terms.maximum)
+    spare = bought - size.fewest_items(needed, purchase_terms.minimum, purchase_terms.maximum)
     purchase = IdlePurchase(
         key=row.key,
         name=row.key.subject.path[0] if size.for_parts else row.key.resource,

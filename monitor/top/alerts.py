@@ -14,7 +14,7 @@ from monitor.api.alert_models import AlertModel
 from monitor.lib.text import escape_unprintable
 from monitor.render.styles import STYLES
 from monitor.render.text import count_of, shorten
-from monitor.top.detail_text import handling
+from monitor.top.detail_text import handling_phrases
 from monitor.top.header import StatusHeader
 from monitor.top.screen import AlertTarget, BaseScreen
 from monitor.top.series import SeriesScreen
@@ -41,7 +41,7 @@ def _since(alert: AlertModel, width: int) -> Text:
 
 
 def _handling(alert: AlertModel, width: int) -> Text:
-    return Text(escape_unprintable(", ".join(handling(alert))))
+    return Text(escape_unprintable(", ".join(handling_phrases(alert))))
 
 
 def _summary(alert: AlertModel, width: int) -> Text:
@@ -96,7 +96,8 @@ class AlertsScreen(BaseScreen):
     def _moved(self) -> None:
         text = ""
         if alert := self.table.current:
-            text = f"{alert.summary} {', '.join([f'Since {time_and_age(alert.since)}', *handling(alert)])}"
+            facts = [f"Since {time_and_age(alert.since)}", *handling_phrases(alert)]
+            text = f"{alert.summary} {', '.join(facts)}"
         self._current.update(Text(escape_unprintable(text)))
 
     @on(ItemTable.Opened)

@@ -35,7 +35,9 @@ def heading_text(detail: SeriesDetail, alert: AlertModel | None) -> Text:
         escape_unprintable(f"{state}{headroom_text(detail)}; throttled {throttled_text(model)}"),
         "\n",
         escape_unprintable(
-            ", ".join([f"alert {alert.state}", alert.severity, *handling(alert)]) if alert else "no alert"
+            ", ".join([f"alert {alert.state}", alert.severity, *handling_phrases(alert)])
+            if alert
+            else "no alert"
         ),
     )
 
@@ -134,6 +136,6 @@ def _alert_lines(detail: SeriesDetail, alert: AlertModel | None) -> Iterator[str
         yield f"{time_and_age(notice.at)}: {notice.kind}: {notice.summary}"
 
 
-def handling(alert: AlertModel) -> list[str]:
+def handling_phrases(alert: AlertModel) -> list[str]:
     """Return a phrase for each cause that suppresses notifications, such as `acknowledged by ada`."""
     return [f"{phrase} {value}" for name, phrase in HANDLING_TEXTS.items() if (value := getattr(alert, name))]

@@ -14,7 +14,7 @@ from monitor.fleet.key import LABELS
 from monitor.lib.text import escape_unprintable
 from monitor.top.alerts import AlertsScreen
 from monitor.top.columns import COLUMN_BY_SORT, COLUMNS
-from monitor.top.detail_text import handling
+from monitor.top.detail_text import handling_phrases
 from monitor.top.dialog import KEY_HINT, FormDialog
 from monitor.top.filters import FILTER_LABELS, SeriesView, format_filters
 from monitor.top.header import StatusHeader
@@ -143,7 +143,7 @@ def row_text(row: SeriesRow) -> Text:
     facts = (
         f"{usage_and_limit(series)} ({series.source or 'no source'}), throttled {throttled_text(series)}",
         f"{account}, {series.region}",
-        *([", ".join([row.alert.state, *handling(row.alert)])] if row.alert else ()),
+        *([", ".join([row.alert.state, *handling_phrases(row.alert)])] if row.alert else ()),
         f"sample {time_and_age(series.sampled_at)}",
     )
     return Text(f"{series_name(series)}\n{escape_unprintable('; '.join(facts))}")

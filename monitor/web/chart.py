@@ -180,7 +180,7 @@ class UsageChart:
         if not np.isfinite(values).any():
             return ""
         parts = []
-        for numbers in self.data.connected():
+        for numbers in self.data.connected_runs():
             points = [
                 f"{10 * self.x(float(self.data.minutes[n])):.2f} {10 * self.y(float(values[n])):.2f}"
                 for n in numbers

@@ -149,7 +149,7 @@ class ChartData:
             found.append(Gap(newest, self.now))
         return found
 
-    def connected(self) -> list[list[int]]:
+    def connected_runs(self) -> list[list[int]]:
         """Return the indices of the known points, as runs within which no point is missing."""
         known = np.flatnonzero(np.isfinite(self.usage))
         if not known.size:

@@ -58,10 +58,10 @@ def _is_possible(series: Series, source: LimitSource) -> bool:
         return True
     if source in QUOTA_SOURCES:
         return quota_of(series) is not None
-    return source is LimitSource.DOCUMENTED and _documented(series) is not None
+    return source is LimitSource.DOCUMENTED and _documented_limit(series) is not None
 
 
-def _documented(series: Series) -> float | None:
+def _documented_limit(series: Series) -> float | None:
     return series.settings.signal.default_limit(series.aws_region)
 
 
@@ -69,7 +69,7 @@ def _value(series: Series, source: LimitSource, is_in_force: bool) -> str:
     signal, limit = series.settings.signal, series.settings.limit
     if is_in_force and limit:
         return "" if limit.value is PUBLISHED_ONLY else signal.unit.format(limit.value)
-    documented = _documented(series) if source is LimitSource.DOCUMENTED else None
+    documented = _documented_limit(series) if source is LimitSource.DOCUMENTED else None
     return "" if documented is None else signal.unit.format(documented)
 
 

@@ -61,7 +61,7 @@ class ListView:
     row: int = 1
 
     @cached_property
-    def _parsed(self) -> tuple[Search, str]:
+    def _search_and_problem(self) -> tuple[Search, str]:
         try:
             return parse_search(self.text), ""
         except SearchError as error:
@@ -70,12 +70,12 @@ class ListView:
     @property
     def search(self) -> Search:
         """The query; an empty query if the text is invalid."""
-        return self._parsed[0]
+        return self._search_and_problem[0]
 
     @property
     def problem(self) -> str:
         """The reason why the text is not a valid query; empty if it is valid."""
-        return self._parsed[1]
+        return self._search_and_problem[1]
 
     @property
     def has_query(self) -> bool:

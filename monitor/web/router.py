@@ -57,9 +57,8 @@ from monitor.what_if.question import QuestionError
 from rules.right_size import Advice
 
 MAX_ALERTS_ON_OVERVIEW = 6
-MAX_HISTORY = 100
 MAX_CELLS = MAX_BILLS = MAX_BLIND_SPOTS = 200
-MAX_REASONS = 50
+MAX_REASONS = 50  # reasons why the flow of a request path is unknown
 MAX_EPISODES, MAX_NOTICES = 60, 4  # on the page of the look-back: episodes, and notices of each episode
 MAX_ID_LENGTH = 64  # characters of an id or a name in the address of a cached page
 RendererFor = Callable[[FormOptions], "PageRenderer"]

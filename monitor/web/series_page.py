@@ -165,7 +165,7 @@ def chart_of(state: SeriesState, chosen: ChartRange, fan: Fan | None) -> dict[st
 
 
 def siblings(fleet: Fleet, series: Series, names: Iterable[str]) -> list[Series]:
-    """Return the other series of the same resource, and the series whose limits are bought together with it.
+    """Return the other series of the same resource, and those whose limits are bought with the same purchase.
 
     names: the names of all signals of the service.
     """

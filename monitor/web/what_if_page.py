@@ -88,7 +88,7 @@ class WhatIfRow:
 def rows(answer: Answer) -> Iterator[WhatIfRow]:
     """Yield the series of an answer."""
     highest = highest_factor(answer)
-    previous_breaks = True  # so that the first series may begin those that hold
+    previous_breaks = True  # so that the first series may be the first that holds
     for stressed in answer.items:
         lane = Lane(lane_position(stressed.breaks_at, highest), lane_position(stressed.factor, highest))
         yield WhatIfRow(

@@ -80,12 +80,12 @@ class _Receivers:
     def _candidates(self, key: Key, failing: str) -> Iterator[int | None]:
         path, names = key.subject.path, key.subject.names
         yield self._by_ids.get(_identity(key, path))
-        yield self._by_ids.get(_identity(key, self._renamed(path, failing)))
+        yield self._by_ids.get(_identity(key, self._with_receiving_region(path, failing)))
         if names:
             yield self._by_names.get(_identity(key, names))
-            yield self._by_names.get(_identity(key, self._renamed(names, failing)))
+            yield self._by_names.get(_identity(key, self._with_receiving_region(names, failing)))
 
-    def _renamed(self, parts: tuple[str, ...], failing: str) -> tuple[str, ...]:
+    def _with_receiving_region(self, parts: tuple[str, ...], failing: str) -> tuple[str, ...]:
         return tuple(part.replace(failing, self._region) for part in parts)
 
 

@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 MAX_TEXT_LENGTH = 300  # characters of a parameter that is no matcher
-MAX_MATCH_LENGTH = 4096
-MAX_MATCHES = 16
+MAX_MATCH_LENGTH = 4096  # characters of a parameter `match`
+MAX_MATCHES = 16  # parameters `match`
 MAX_SERIES = 1000  # in one answer
 DEFAULT_SERIES = 50
 DEFAULT_TRAFFIC = "2x"

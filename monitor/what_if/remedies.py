@@ -95,7 +95,7 @@ def quotas_to_request(broken: Sequence[StressedSeries]) -> list[QuotaToRequest]:
                 stressed.series.settings.quota_arn,
             )
             earlier = found.get(identity)
-            found[identity] = request if earlier is None else _merged(earlier, request)
+            found[identity] = request if earlier is None else _merge(earlier, request)
     return [*found.values()]
 
 
@@ -113,7 +113,7 @@ def _to_request(stressed: StressedSeries, remedy: Remedy, quota: Quota, needed: 
     )
 
 
-def _merged(first: QuotaToRequest, second: QuotaToRequest) -> QuotaToRequest:
+def _merge(first: QuotaToRequest, second: QuotaToRequest) -> QuotaToRequest:
     higher = first if first.value >= second.value else second
     return QuotaToRequest(
         account=first.account,

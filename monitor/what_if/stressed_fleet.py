@@ -85,9 +85,9 @@ class StressedFleet:
             if question.failing
             else NO_FAILOVER
         )
-        combined_peak, received_from, sums_peaks = _received(snapshot, past, peak, moves)
+        combined_peak, received_from, sums_peaks = _combined_peaks(snapshot, past, peak, moves)
         growing = chosen & follows_traffic if question.factor is not None else np.zeros_like(chosen)
-        growing[moves.receiving] |= question.factor is not None
+        growing[moves.receiving] |= question.factor is not None  # the received traffic grows, too
         factor = np.where(growing, question.factor or 1.0, 1.0)
         limit_now = np.where(snapshot.limit > 0, snapshot.limit, np.nan).astype(np.float64)
         ceiling_now = own_ceilings(snapshot, services, peak / limit_now)
@@ -104,7 +104,7 @@ class StressedFleet:
             snapshot=snapshot,
             listed=is_asked_about & is_known,
             unknown=is_asked_about & ~is_known,
-            not_growing=_left_out(snapshot, chosen, follows_traffic, question),
+            not_growing=_not_growing(snapshot, chosen, follows_traffic, question),
             peak=peak,
             throttled=_was_throttled(snapshot, highest),
             failover=moves,
@@ -138,7 +138,7 @@ def _is_judged(snapshot: Snapshot) -> Flags:
     return is_judged
 
 
-def _left_out(snapshot: Snapshot, chosen: Flags, follows_traffic: Flags, question: Question) -> Flags:
+def _not_growing(snapshot: Snapshot, chosen: Flags, follows_traffic: Flags, question: Question) -> Flags:
     """Return the slots of chosen series that neither grow nor move, as their usage is no traffic."""
     if question.factor is not None:
         return chosen & ~follows_traffic
@@ -156,7 +156,7 @@ def _peak(snapshot: Snapshot, highest: Floats, demand: Floats) -> Numbers:
     return np.fmax(np.fmax(highest, now), demand).astype(np.float64)
 
 
-def _received(
+def _combined_peaks(
     snapshot: Snapshot, past: PastUsage, peak: Numbers, moves: Failover
 ) -> tuple[Numbers, Ints, Flags]:
     """Return the peaks with received traffic, the slots it comes from, and which peaks were added up.

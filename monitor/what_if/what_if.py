@@ -151,7 +151,7 @@ class _AnswerBuilder:
     def _item(self, slot: int, index: int, moments: PeakMoments) -> StressedSeries:
         fleet, snapshot = self._fleet, self._snapshot
         series, numbers = snapshot.series[slot], fleet.stressed
-        needed = self._needed(slot) if numbers.is_broken[slot] else None
+        needed = self._limit_to_set(slot) if numbers.is_broken[slot] else None
         sender, limit_now = int(fleet.received_from[slot]), float(snapshot.limit[slot])
         bins = int(moments.bins[index])
         return StressedSeries(
@@ -178,7 +178,8 @@ class _AnswerBuilder:
             remedy=remedy_of(series, needed, limit_now) if needed else None,
         )
 
-    def _needed(self, slot: int) -> float:
+    def _limit_to_set(self, slot: int) -> float:
+        """Return the lowest limit that can be set and with which the demand is within the band."""
         fleet, band = self._fleet, self._snapshot.series[slot].settings.band
         share = share_of_limit(fleet.ceiling[slot], fleet.limit[slot])
         signal = self._snapshot.series[slot].settings.signal

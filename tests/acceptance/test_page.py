@@ -33,9 +33,8 @@ PAGES = (
     "/status",
     "/docs",
 )
-SAME_EVERYWHERE = (
-    "/docs"  # the same page on every server: test_report_pages alone runs axe on it, as that takes long
-)
+# The page is the same on every server. Only test_report_pages runs axe on it, as that takes long.
+SAME_EVERYWHERE = "/docs"
 SERIOUS_IMPACTS = ("serious", "critical")
 SCREENSHOTS = ROOT / "dist" / "screenshots"  # outside git
 TIMEOUT = 30_000  # milliseconds

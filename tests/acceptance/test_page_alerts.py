@@ -37,7 +37,7 @@ class Site:
         self.alerts = [key(name).id for name in NAMES]
 
     @property
-    def acknowledged(self) -> set[str]:
+    def acknowledged_ids(self) -> set[str]:
         return {str(alert) for alert in self.server.alerting.engine.silences.acknowledgements}
 
     async def judge(self) -> None:
@@ -85,11 +85,11 @@ async def test_one_click_acknowledges_and_a_key_undoes_it(site: Site, page: Page
     await expect(page.locator("#form-result")).to_contain_text("orders acknowledged.")
     await expect(row(page, first)).to_have_count(0)
     await expect(page.locator(".tabs")).to_contain_text("Acknowledged 1")
-    assert site.acknowledged == {first} and page.url == f"{site.url}/alerts"
+    assert site.acknowledged_ids == {first} and page.url == f"{site.url}/alerts"
     await page.keyboard.press("u")
     await expect(page.locator("#form-result")).to_contain_text("Undone.")
     await expect(row(page, first)).to_be_visible()
-    assert not site.acknowledged
+    assert not site.acknowledged_ids
 
 
 async def test_the_offer_to_undo_disappears_after_ten_seconds(site: Site, page: Page) -> None:
@@ -102,7 +102,7 @@ async def test_the_offer_to_undo_disappears_after_ten_seconds(site: Site, page: 
     await page.clock.fast_forward(2_000)
     await expect(page.locator("#form-result")).to_have_count(0)
     await page.keyboard.press("u")
-    assert site.acknowledged == {site.alerts[0]}
+    assert site.acknowledged_ids == {site.alerts[0]}
 
 
 async def test_several_alerts_are_acknowledged_and_silenced_at_once(site: Site, page: Page) -> None:
@@ -114,7 +114,7 @@ async def test_several_alerts_are_acknowledged_and_silenced_at_once(site: Site, 
     await expect(page.locator("[data-picked]")).to_have_text("2 selected")
     await acknowledge.click()
     await expect(page.locator("#form-result")).to_contain_text("2 alerts acknowledged.")
-    assert site.acknowledged == {*site.alerts[:2]}
+    assert site.acknowledged_ids == {*site.alerts[:2]}
     await page.get_by_role("button", name="Undo").click()
     await expect(page.locator("[data-picked]")).to_have_text("Select all 5")
     await page.locator("[data-all]").check()
@@ -153,7 +153,7 @@ async def test_the_keyboard_selects_acknowledges_undoes_and_opens(site: Site, pa
     await page.keyboard.press("j")
     await page.keyboard.press("a")
     await expect(page.locator("#form-result")).to_contain_text("acknowledged.")
-    assert len(site.acknowledged) == 1
+    assert len(site.acknowledged_ids) == 1
     await expect(page.locator("#rows tr[aria-selected=true] th a")).to_be_focused()  # the next row
     await page.keyboard.press("Enter")
     await page.wait_for_url("**/series/*")
@@ -234,10 +234,10 @@ async def test_without_a_script_a_redirect_leads_to_the_page_with_undo(site: Sit
     await row(page, site.alerts[1]).get_by_role("checkbox").check()
     await page.locator("[data-bulk-ack]").click()
     await expect(page.locator("#form-result")).to_contain_text("2 alerts acknowledged.")
-    assert site.acknowledged == {*site.alerts[:2]}
+    assert site.acknowledged_ids == {*site.alerts[:2]}
     await page.get_by_role("button", name="Undo").click()
     await expect(page.locator("#form-result")).to_contain_text("Undone.")
-    assert not site.acknowledged and page.url == f"{site.url}/alerts"
+    assert not site.acknowledged_ids and page.url == f"{site.url}/alerts"
     await row(page, site.alerts[0]).get_by_label("Silence").click()
     await row(page, site.alerts[0]).get_by_role("button", name="for 1 day").click()
     await expect(page.locator("#form-result")).to_contain_text("1 silence added, until")

@@ -103,7 +103,7 @@ class RecordedFleet:
             return Zone.SATURATED
         return Zone.NEAR if ratio >= 0.9 else (ratio >= 0.4) + (ratio > 0.7) - 1
 
-    def expected(self) -> dict[str, Values]:
+    def expected_values(self) -> dict[str, Values]:
         """The values that the receiver should hold, by family."""
         return {
             "usage": self.usage,
@@ -146,7 +146,9 @@ class Pusher:
 
 async def wait_until_equal(recorded: RecordedFleet, tsdb: Tsdb) -> None:
     """Wait until the receiver holds the values of the fleet, to the precision of float32."""
-    expected = {family: pytest.approx(values, rel=1e-6) for family, values in recorded.expected().items()}
+    expected = {
+        family: pytest.approx(values, rel=1e-6) for family, values in recorded.expected_values().items()
+    }
     deadline = time.monotonic() + PROCESS_TIMEOUT
     while (held := {family: await tsdb.read_family(family, recorded.now) for family in expected}) != expected:
         assert time.monotonic() < deadline, {family: held[family] == expected[family] for family in expected}
@@ -199,7 +201,7 @@ async def test_a_restart_sends_the_queued_samples_once(tmp_path: Path) -> None:
         push.enqueue_new_samples()
         await wait_until_equal(recorded, tsdb)
         assert second.metric("samples_dropped_total", reason="http_400") == 0
-        assert second.metric("samples_sent_total") == sum(map(len, recorded.expected().values()))
+        assert second.metric("samples_sent_total") == sum(map(len, recorded.expected_values().values()))
 
 
 async def test_late_points_are_pushed_to_a_receiver_that_accepts_out_of_order_samples(tmp_path: Path) -> None:

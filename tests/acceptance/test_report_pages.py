@@ -35,7 +35,7 @@ EMPTY_PAGES = {  # pages of a server that watches nothing, each with a text that
     "/cost": "Nothing is watched yet.",
     "/status": "No account has been accessed yet.",
 }
-WIDTHS = (390, 1440, 2560)
+WIDTHS = (390, 1440, 2560)  # pixels: a phone, a laptop, a large screen
 OPEN_ALL = "document.querySelectorAll('details').forEach((one) => (one.open = true))"
 SCROLLS = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 

@@ -16,7 +16,7 @@ from tests.registries import REGISTRY
 
 RULES = ROOT / "dashboards" / "prometheus"
 YAML_TESTS = Path(__file__).parent / "rules"
-DAY = 24 * 60
+DAY = 24 * 60  # minutes
 
 # As exported. Of a STALE series no zone is exported, of a series that is GONE nothing.
 GONE, STALE, BELOW, WITHIN, ABOVE, NEAR, SATURATED = (-3, -2, -1, 0, 1, 2, 3)

@@ -45,7 +45,7 @@ async def metrics_of(server: str, query: str) -> list[Mapping[str, str]] | None:
     return [series["metric"] for series in result] or None
 
 
-async def firing(server: str) -> set[Alert] | None:
+async def firing_alerts(server: str) -> set[Alert] | None:
     """Return the firing alerts about limits; None when no such alert fires."""
     found = await metrics_of(server, f'{SATURATED} or ALERTS{{alertname="HeadroomNear",alertstate="firing"}}')
     return {tuple(labels.get(name, "") for name in IDENTITY) for labels in found or ()} or None
@@ -55,8 +55,8 @@ async def test_the_labels_of_the_target_do_not_change_the_alerts(servers: tuple[
     plain, operator = servers
 
     async def common_alerts() -> set[Alert] | None:
-        alerts = await firing(plain)
-        return alerts if alerts == await firing(operator) else None
+        alerts = await firing_alerts(plain)
+        return alerts if alerts == await firing_alerts(operator) else None
 
     alerts = await eventually(common_alerts)
     assert ("HeadroomSaturated", "s3", "media-uploads/uploads/") in {

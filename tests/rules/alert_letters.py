@@ -23,7 +23,7 @@ from rules.alerts import (
 )
 
 NAN = float("nan")
-WINDOW = 180
+WINDOW = 180  # minutes
 # The sample of each letter: utilization and throttled demand; or the bounds of the utilization, throttled
 # demand, the highest utilization of other series of the purchase, and maybe `throttled_alone`; see `Samples`.
 SAMPLES: Mapping[str, tuple[float, ...]] = {
@@ -54,6 +54,7 @@ SAMPLES: Mapping[str, tuple[float, ...]] = {
     "Q": (NAN, math.inf, 0.0, NAN, True),  # only throttled demand is judged: none so far in the minute
 }
 UNKNOWN_THROTTLING = "?mz_x"  # no sample, or one whose throttled demand is unknown
+# In minutes.
 PENDING_FOR = {Rule.BELOW: 3, Rule.ABOVE: 2, Rule.NEAR: 2, Rule.SATURATED: 0}
 KEEP_FIRING_FOR = {Rule.BELOW: 2, Rule.ABOVE: 2, Rule.NEAR: 2, Rule.SATURATED: 3}
 STALE_AFTER = 5
@@ -93,7 +94,7 @@ def durations_of(rule: Rule) -> AlertDurations:
 def breach(letter: str, rule: Rule) -> Breach | None:
     """Return whether a sample breaches a rule of the default band; None if there is no sample."""
     sample = samples(letter)
-    if not sample.known.all():
+    if not sample.has_sample.all():
         return None
     certain = rule is Rule.BELOW or not sample.provisional[0]
     certain &= rule is not Rule.SATURATED or not np.isnan(sample.throttled[0])

@@ -34,7 +34,7 @@ from tests.rules.alert_letters import (
     transition_rows,
 )
 
-START = 29_000_000
+START = 29_000_000  # minutes since the epoch
 SLOTS = [0, 3, INITIAL_CAPACITY + 1]  # the last slot makes the columns grow
 
 letters = st.sampled_from(list(SAMPLES))
@@ -231,8 +231,8 @@ def test_only_a_sample_with_known_throttled_demand_changes_an_alert_on_throttlin
     unknown = np.nan
     utilization = np.array([0.5, 0.5, 0.5, unknown, unknown], np.float32)
     throttled = np.array([0, 2, unknown, 2, unknown], np.float32)
-    judged = JudgedSamples.of(Samples.measured(utilization, throttled), make_criteria(5))
-    assert judged.known.tolist() == [True, True, True, True, False]
+    judged = JudgedSamples.of(Samples.of_measured(utilization, throttled), make_criteria(5))
+    assert judged.has_sample.tolist() == [True, True, True, True, False]
     assert judged.tells_throttling.tolist() == [True, True, False, True, False]
 
 

@@ -16,7 +16,7 @@ from rules.band import Zone, zones
 from rules.signals import Band
 from tests.rules.alert_letters import NAN, WINDOW, SampleHistory, make_criteria, transition_rows
 
-START = 29_000_000
+START = 29_000_000  # minutes since the epoch
 SLOTS = np.array([0], np.int32)
 NO_LOW = float("nan")  # the `low` of a limit that is not paid for
 
@@ -187,7 +187,7 @@ BANDS = st.lists(NUMBERS, min_size=3, max_size=3, unique=True).map(sorted)
 def test_a_rule_is_breached_in_its_zone_and_in_worse_zones(
     utilization: float, throttled: float, band: list[float]
 ) -> None:
-    sample = Samples.measured(np.array([utilization], np.float32), np.array([throttled], np.float32))
+    sample = Samples.of_measured(np.array([utilization], np.float32), np.array([throttled], np.float32))
     low, high, near = bounds = [np.array([bound], np.float32) for bound in band]
     criteria = replace(make_criteria(1), low=low, high=high, near=near)
     zone = Zone(int(zones(sample.utilization, sample.throttled > 0, *bounds)[0]))
@@ -196,13 +196,13 @@ def test_a_rule_is_breached_in_its_zone_and_in_worse_zones(
     assert [rule.word for rule in Rule if enter[rule]] == (
         ["below"] if zone is Zone.BELOW else high_usage_rules
     )
-    assert bool(sample.known[0]) == (zone is not Zone.STALE)
+    assert bool(sample.has_sample[0]) == (zone is not Zone.STALE)
     assert (stay | ~enter).all()
 
 
 @given(st.floats(2.0**-20, 1, width=32))
 def test_zero_usage_is_clear_of_the_rules_on_high_usage_in_every_band(high: float) -> None:
-    idle = Samples.measured(np.zeros(1, np.float32), np.zeros(1, np.float32))
+    idle = Samples.of_measured(np.zeros(1, np.float32), np.zeros(1, np.float32))
     assert not breaches(idle, make_criteria(1, factor=high), MARGIN)[Rule.ABOVE :].any()
 
 

@@ -8,7 +8,7 @@ from rules.forecast import BINS
 from rules.growth import growth, is_growing, points_of
 
 Array = NDArray[np.float64]
-DAY_BINS = 96
+DAY_BINS = 96  # quarters of an hour
 TIME = np.arange(BINS) / DAY_BINS  # days
 NOISE = np.random.default_rng(1).random(BINS)
 

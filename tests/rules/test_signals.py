@@ -170,7 +170,7 @@ def test_a_band_must_be_in_order(low: float, high: float, near: float) -> None:
         ({"limit": 5}, "limit"),
     ],
 )
-def test_an_invalid_signal_is_refused_with_its_key(changes: dict[str, Any], path: str) -> None:
+def test_an_invalid_signal_is_rejected_with_its_key(changes: dict[str, Any], path: str) -> None:
     with pytest.raises(ValidationError) as caught:
         Service.model_validate(service_document(**changes))
     where = ".".join(map(str, caught.value.errors()[0]["loc"]))

@@ -80,7 +80,7 @@ def test_content_that_is_no_yaml_is_reported_with_its_place(content: bytes, expe
 
 
 @pytest.mark.parametrize("opening", [b"[", b"{a: ", b"- ", b"? "])
-def test_nesting_that_is_too_deep_is_refused(opening: bytes) -> None:
+def test_nesting_that_is_too_deep_is_rejected(opening: bytes) -> None:
     with pytest.raises(ValueError, match="nest"):
         parse(opening * 200_000)
 

@@ -20,7 +20,7 @@ paths:
 """
 
 
-async def path_named(url: str, name: str) -> dict[str, Any] | None:
+async def known_path(url: str, name: str) -> dict[str, Any] | None:
     """Return the path of this name; None while it does not exist or its flow is unknown."""
     response = await get(f"{url}/api/v1/paths/{name}")
     return dict(response.json()) if response and response.json()["flow"] is not None else None
@@ -32,7 +32,7 @@ async def test_paths_are_served_after_the_first_polls_and_reloaded_from_their_fi
     file = tmp_path / "paths.yaml"
     file.write_text(ORDERS)
     async with running_server(tmp_path / "headroom.yaml", CONFIG, aws_environ) as (process, url):
-        orders = await eventually(partial(path_named, url, "orders"))
+        orders = await eventually(partial(known_path, url, "orders"))
         assert orders["unit"] == "records" and orders["capacity"] > orders["flow"]
         assert orders["at_most"] is False and orders["reasons"] == []
         assert [hop["basis"] for hop in orders["hops"]] == ["entrance", "measured"]
@@ -47,10 +47,10 @@ async def test_paths_are_served_after_the_first_polls_and_reloaded_from_their_fi
         assert (
             "paths.yaml:5" in invalid.json()["error"] and "did you mean kinesis?" in invalid.json()["error"]
         )
-        assert await path_named(url, "orders")  # the old file stays in force
+        assert await known_path(url, "orders")  # the old file stays in force
 
         file.write_text(ORDERS.replace("name: orders", "name: renamed"))
         (tmp_path / "headroom.yaml").write_text(CONFIG + journal(tmp_path))
         process.send_signal(signal.SIGHUP)
-        await eventually(partial(path_named, url, "renamed"))
-        assert await path_named(url, "orders") is None
+        await eventually(partial(known_path, url, "renamed"))
+        assert await known_path(url, "orders") is None

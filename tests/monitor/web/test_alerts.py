@@ -32,14 +32,17 @@ RECEIVERS = [
 ]
 
 
-def firing(
+def firing_alert(
     alert: str,
     severity: Severity = Severity.WARNING,
-    above: FiringAlert | None = None,
+    inhibited_by: FiringAlert | None = None,
     acknowledged: Severity | None = None,
     silenced: bool = False,
 ) -> FiringAlert:
-    """Return a firing alert. above: the alert that inhibits it. acknowledged: the acknowledged severity."""
+    """Return a firing alert.
+
+    inhibited_by: the alert that inhibits it. acknowledged: the acknowledged severity.
+    """
     firing_notice = notice(alert, severity)
     ack = Acknowledgement(
         alert=alert, severity=acknowledged or severity, author="ana", comment="on it", at=0.0
@@ -49,7 +52,7 @@ def firing(
         firing_notice,
         ack if acknowledged else None,
         silence if silenced else None,
-        above.notice if above else None,
+        inhibited_by.notice if inhibited_by else None,
     )
 
 
@@ -58,17 +61,17 @@ def tabs(alerts: Sequence[FiringAlert]) -> dict[str, str]:
 
 
 def test_each_alert_is_in_one_tab_and_an_inhibited_alert_is_with_the_alert_that_inhibits_it() -> None:
-    cause = firing("cause")
-    acknowledged = firing("acked", acknowledged=Severity.WARNING)
+    cause = firing_alert("cause")
+    acknowledged = firing_alert("acked", acknowledged=Severity.WARNING)
     alerts = [
         cause,
         acknowledged,
-        firing("child", above=cause),
-        firing("child of acked", above=acknowledged),
-        firing("grandchild", above=firing("child of acked", above=acknowledged)),
-        firing("silenced", silenced=True),
-        firing("acked itself", above=cause, acknowledged=Severity.WARNING),
-        firing("orphan", above=firing("gone")),
+        firing_alert("child", inhibited_by=cause),
+        firing_alert("child of acked", inhibited_by=acknowledged),
+        firing_alert("grandchild", inhibited_by=firing_alert("child of acked", inhibited_by=acknowledged)),
+        firing_alert("silenced", silenced=True),
+        firing_alert("acked itself", inhibited_by=cause, acknowledged=Severity.WARNING),
+        firing_alert("orphan", inhibited_by=firing_alert("gone")),
     ]
     assert tabs(alerts) == {
         "cause": "",
@@ -83,20 +86,25 @@ def test_each_alert_is_in_one_tab_and_an_inhibited_alert_is_with_the_alert_that_
 
 
 def test_an_alert_above_its_acknowledged_severity_is_with_the_firing_alerts() -> None:
-    assert tabs([firing("a", Severity.CRITICAL, acknowledged=Severity.WARNING)]) == {"a": ""}
-    assert tabs([firing("a", Severity.INFO, acknowledged=Severity.WARNING)]) == {"a": "acknowledged"}
+    assert tabs([firing_alert("a", Severity.CRITICAL, acknowledged=Severity.WARNING)]) == {"a": ""}
+    assert tabs([firing_alert("a", Severity.INFO, acknowledged=Severity.WARNING)]) == {"a": "acknowledged"}
 
 
 def test_alerts_that_inhibit_each_other_are_all_shown() -> None:
-    first = firing("a")
-    second = firing("b", above=first)
+    first = firing_alert("a")
+    second = firing_alert("b", inhibited_by=first)
     circle = [replace(first, inhibited_by=second.notice), second]
     assert sorted(alert.notice.alert for tab in by_tab(circle).values() for alert in tab) == ["a", "b"]
 
 
 def test_the_most_severe_alerts_come_first_each_followed_by_the_alerts_it_inhibits() -> None:
-    cause, worse = firing("cause"), firing("worse", Severity.CRITICAL)
-    alerts = [cause, firing("info", Severity.INFO), firing("child", Severity.CRITICAL, above=cause), worse]
+    cause, worse = firing_alert("cause"), firing_alert("worse", Severity.CRITICAL)
+    alerts = [
+        cause,
+        firing_alert("info", Severity.INFO),
+        firing_alert("child", Severity.CRITICAL, inhibited_by=cause),
+        worse,
+    ]
     assert [
         (severity.value, alert.notice.alert, child) for severity, alert, child in roots_with_children(alerts)
     ] == [

@@ -33,7 +33,7 @@ from tests.monitor.fleet.fleets import SETTINGS, series_history
 NAN = np.float32(np.nan)
 END = 30_000_000 // (24 * 60) * 24 * 60 + 7  # shortly after the begin of a quarter
 SIGNAL = SETTINGS.signal
-PATIENCE = 10
+PATIENCE = 10  # minutes
 LONG_RANGES = [long_range for long_range in RANGES.values() if long_range is not DEFAULT_RANGE]
 
 
@@ -105,17 +105,17 @@ def test_times_without_data_are_gaps_without_a_line(usage: Floats, gaps: list[tu
     data = minute_data(history(usage.astype(np.float32)), None, [])
     start = data.start
     assert [(gap.begin - start, gap.end - start) for gap in data.gaps(PATIENCE)] == gaps
-    assert path_commands(chart_of(data), "usage").count("M") == len(data.connected())
+    assert path_commands(chart_of(data), "usage").count("M") == len(data.connected_runs())
 
 
 def test_a_metric_of_five_minutes_has_a_line_and_no_gaps() -> None:
     usage = np.full(WINDOW, NAN)
     usage[::5] = 3.0
     data = minute_data(history(usage), None, [])
-    assert len(data.connected()) == 1 and data.gaps(PATIENCE) == []
+    assert len(data.connected_runs()) == 1 and data.gaps(PATIENCE) == []
     usage[50:65] = NAN
     with_gap = minute_data(history(usage), None, [])
-    assert len(with_gap.connected()) == 2
+    assert len(with_gap.connected_runs()) == 2
     assert with_gap.gaps(PATIENCE) == [Gap(with_gap.start + 46, with_gap.start + 66)]
 
 

@@ -8,8 +8,8 @@ from monitor.web.limit_history import LimitReading, limit_changes, limit_reading
 from tests.monitor.alerting.notices import notice
 from tests.monitor.fleet.fleets import series_history
 
-NOW = 30_000_000
-DAY = 24 * 60
+NOW = 30_000_000  # minutes since the epoch
+DAY = 24 * 60  # minutes
 
 
 def test_readings_come_from_notices_before_the_history_and_from_each_minute_of_the_history() -> None:

@@ -21,7 +21,7 @@ from rules.signals import LimitKind
 from tests.monitor.fleet.fleets import SETTINGS, add, key
 from tests.registries import REGISTRY
 
-NOW = 30_000_000
+NOW = 30_000_000  # minutes since the epoch
 # The probability of each horizon, the minutes at which the limit is reached, and the days of history.
 SOON = Reach((0.1, 0.6, 0.8, 0.92), (NOW + 40, NOW + 80, NOW + 119), 14.0)
 CLEAR = Reach((0.0, 0.0, 0.01, 0.02), (), 14.0)
