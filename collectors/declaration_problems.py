@@ -311,9 +311,9 @@ def _one_or_several_problems(
     """Yield a problem for each kind that is used as a list and stands for one resource, or vice versa."""
     own = declaration.resources.get(kind_of_signal)
     kinds_of_one = {*declaration.lineage(kind_of_signal), *(own.refers if own else ())}
-    for kind in sorted(expression.single & declaration.resources.keys() - kinds_of_one):
+    for kind in sorted(expression.single_names & declaration.resources.keys() - kinds_of_one):
         yield where, f"expected one {kind}, found several: use sum(one.FACT for one in {kind})"
-    for kind in sorted(expression.lists & kinds_of_one):
+    for kind in sorted(expression.list_names & kinds_of_one):
         yield where, f"expected several, found one {kind}: use {kind}.FACT"
 
 

@@ -29,7 +29,7 @@ from collectors.found_item import FoundItem, found_item
 from collectors.resource import ACCOUNT, Resource, ResourcePath
 from collectors.scan_groups import ScanGroup, Signals
 
-Found = tuple[Node, FoundItem]  # the parent of a resource, and the item that describes the resource
+ParentAndItem = tuple[Node, FoundItem]  # of a resource: its parent, and the item that describes it
 
 
 class DeclaredScan:
@@ -64,18 +64,18 @@ class _Run:
     _account_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _account_described: bool = False
     _nodes: dict[str, list[Node]] = field(default_factory=dict)  # by kind, if used after its list ended
-    _seen: set[tuple[str, ResourcePath]] = field(default_factory=set)
+    _described: set[tuple[str, ResourcePath]] = field(default_factory=set)  # kinds and paths of resources
     _listed: set[str] = field(default_factory=set)  # kinds that were or are being listed
-    _found: set[str] = field(default_factory=set)  # kinds that have a resource
+    _nonempty_kinds: set[str] = field(default_factory=set)  # kinds that have a resource
 
     def __post_init__(self) -> None:
         self.resources = FoundResources(self.declaration, self.aws, self.group.indexed)
         self._calls = DeclaredCalls(self.aws)
 
     async def series(self) -> AsyncIterator[Observed]:
-        """Yield all series; a series that needs no kind listed later, once its resource is described."""
+        """Yield all series. Those that need no kind listed later come once their resource is described."""
         for kind in self.group.kinds:
-            if self._is_wanted(kind):
+            if self._is_listed_now(kind):
                 async for observed in self._immediate_series(kind):
                     yield observed
         if self.errors:
@@ -91,10 +91,10 @@ class _Run:
             async for observed in self._deferred_series(kind):
                 yield observed
 
-    def _is_wanted(self, kind: str) -> bool:
+    def _is_listed_now(self, kind: str) -> bool:
         """Return whether to list a kind now: it is used, not foreign and not listed yet."""
         users = self.group.auxiliary.get(kind)
-        is_used = users is None or not users.isdisjoint(self._found)
+        is_used = users is None or not users.isdisjoint(self._nonempty_kinds)
         return is_used and kind not in self.group.foreign and kind not in self._listed
 
     async def _list_once(self, kind: str) -> None:
@@ -133,7 +133,7 @@ class _Run:
         signals = self.group.immediate(kind)
         self._listed.add(kind)
 
-        async def describe(found: Found) -> tuple[Node | None, list[Observed]]:
+        async def describe(found: ParentAndItem) -> tuple[Node | None, list[Observed]]:
             try:
                 node = await self._describe(kind, found)
             except Exception:
@@ -246,15 +246,15 @@ class _Run:
             pass
 
     def _register(self, node: Node) -> None:
-        self._found.add(node.kind)
+        self._nonempty_kinds.add(node.kind)
         if node.kind not in self.group.foreign:
             self.aws.found_resource()
         self.resources.add(node)
         if self.group.is_needed_later(node.kind):
             self._nodes.setdefault(node.kind, []).append(node)
 
-    async def _items_with_batches(self, kind: str) -> AsyncIterator[Found]:
-        """Yield the items of a kind, each after the calls that read several of its resources at once."""
+    async def _items_with_batches(self, kind: str) -> AsyncIterator[ParentAndItem]:
+        """Yield the items of a kind. The batch calls that name an item's resource are made before it."""
         declared = self.declaration.resources[kind]
         batches = [call for call in declared.calls if call.batch]
         size = max((call.batch for call in batches if call.batch), default=1)
@@ -268,7 +268,7 @@ class _Run:
             for found in chunk:
                 yield found
 
-    def _new_node(self, kind: str, found: Found) -> Node | None:
+    def _new_node(self, kind: str, found: ParentAndItem) -> Node | None:
         """Return the resource of an item with its facts; None if the item does not count or is unreadable."""
         parent, item = found
         if not item.counts or item.error:  # the error is reported when the resource is described
@@ -277,7 +277,7 @@ class _Run:
             return Node(kind, self._resource(kind, found), parent, {**item.facts}, item.tags)
         return None
 
-    async def _items(self, kind: str) -> AsyncIterator[Found]:
+    async def _items(self, kind: str) -> AsyncIterator[ParentAndItem]:
         """Yield the items that describe the resources of a kind, each with the resource's parent.
 
         An error ends the list. Resources that were listed before the error are described.
@@ -290,7 +290,7 @@ class _Run:
             self.resources.unlisted[kind].add(())
             self.errors.append(error)
 
-    async def _top_level(self, declared: ResourceDeclaration) -> AsyncIterator[Found]:
+    async def _top_level(self, declared: ResourceDeclaration) -> AsyncIterator[ParentAndItem]:
         """Yield the items of a kind that is no part of another kind."""
         assert declared.list  # every kind except the account has a list
         if needed_names(declared.list) - CELL_NAMES:
@@ -298,10 +298,10 @@ class _Run:
         async for item in self._calls.items(declared.list, self._scope(self.resources.account)):
             yield self.resources.account, found_item(declared, item)
 
-    async def _parts(self, kind: str, declared: ResourceDeclaration) -> AsyncIterator[Found]:
+    async def _parts(self, kind: str, declared: ResourceDeclaration) -> AsyncIterator[ParentAndItem]:
         """Yield the items of a kind whose resources are parts of the resources of the parent's kind."""
         assert declared.parent and declared.list
-        listed, parents = declared.list, self._nodes.get(declared.parent, ())
+        listing, parents = declared.list, self._nodes.get(declared.parent, ())
         unlisted, unread = self.resources.unlisted, self.resources.unread
         unlisted[kind] |= unlisted[declared.parent]
         unread[kind] |= unread[declared.parent]
@@ -316,7 +316,7 @@ class _Run:
                 raise
             if found is not None:
                 unlisted[kind].discard(path)
-            elif listed.fact in parent.unread:
+            elif listing.fact in parent.unread:
                 unread[kind].add(path)
             return found or []
 
@@ -348,12 +348,12 @@ class _Run:
             nodes = self._nodes.get(kind, [])
             self._nodes[kind] = [node for node in nodes if node.resource.path not in deleted]
 
-    def _resource(self, kind: str, found: Found) -> Resource:
+    def _resource(self, kind: str, found: ParentAndItem) -> Resource:
         """Return the resource that an item describes. Raises ExpressionError if the item has no id."""
         parent, item = found
         return parent.resource.child(kind, item.id_of(kind), item.name)
 
-    def _reported_resource(self, kind: str, found: Found) -> Resource:
+    def _reported_resource(self, kind: str, found: ParentAndItem) -> Resource:
         """Return the resource to name in the failure of an item; for an item without an id, its parent."""
         try:
             return self._resource(kind, found)
@@ -361,7 +361,7 @@ class _Run:
             parent, _ = found
             return parent.resource
 
-    async def _describe(self, kind: str, found: Found) -> Node | None:
+    async def _describe(self, kind: str, found: ParentAndItem) -> Node | None:
         """Return the resource that an item describes; None if it does not count, was deleted or is repeated.
 
         Raises ExpressionError if the item cannot be read.
@@ -371,20 +371,20 @@ class _Run:
         if not item.counts:
             return None
         resource = self._resource(kind, found)
-        if (kind, resource.path) in self._seen:
+        if (kind, resource.path) in self._described:
             return None  # a list that changes while its pages are read can repeat an item
-        self._seen.add((kind, resource.path))
+        self._described.add((kind, resource.path))
         item.check()
         node = Node(kind, resource, parent, {**item.facts}, item.tags)
         for call in declared.calls:
-            await self._describe_by(call, node)
+            await self._make_call(call, node)
         await self._report(self._compute_values(node, declared), resource)
         zone = node.fact(declared.zone) if declared.zone else None
         if isinstance(zone, str):
             node.resource = replace(node.resource, zone=zone)
         return None if node.resource.typed_path in self.aws.not_found else node
 
-    async def _describe_by(self, call: CallDeclaration, node: Node) -> None:
+    async def _make_call(self, call: CallDeclaration, node: Node) -> None:
         """Add the facts of a call to a resource; a failed call is reported, and its facts are unknown."""
         scope, needed = self._scope(node), needed_names(call)
         node.unknown.update(call.facts)
@@ -429,9 +429,9 @@ class _Run:
         return NodeScope(node, self.resources)
 
 
-async def _chunks(items: AsyncIterator[Found], size: int) -> AsyncIterator[list[Found]]:
+async def _chunks(items: AsyncIterator[ParentAndItem], size: int) -> AsyncIterator[list[ParentAndItem]]:
     """Yield items in lists of this size; the last list may be shorter."""
-    chunk: list[Found] = []
+    chunk: list[ParentAndItem] = []
     async for item in items:
         chunk.append(item)
         if len(chunk) == size:

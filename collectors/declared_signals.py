@@ -17,14 +17,16 @@ from rules.command_template import fill_command
 
 
 def observe(
-    name: str, signal: SignalDeclaration, scope: NodeScope, missing: Sequence[str]
+    name: str, signal: SignalDeclaration, scope: NodeScope, incomplete_kinds: Sequence[str]
 ) -> Observed | None:
     """Return the series of a signal at a resource; None if the resource has no such series.
 
-    missing: kinds whose resources or facts could not all be read; values that depend on them are unknown.
-    Raises ExpressionError for values of the wrong type.
+    incomplete_kinds: kinds whose resources or facts could not all be read; values that depend on them are
+    unknown. Raises ExpressionError for values of the wrong type.
     """
-    if signal.when and (not signal.when.names.isdisjoint(missing) or not signal.when.evaluate(scope)):
+    if signal.when and (
+        not signal.when.names.isdisjoint(incomplete_kinds) or not signal.when.evaluate(scope)
+    ):
         return None
     by_cause = {
         cause: usage for cause, demand in signal.throttled.items() if (usage := _usage(demand, scope))
@@ -33,7 +35,7 @@ def observe(
     return Observed(
         signal=name,
         resource=scope.node.resource,
-        usage=_observed_usage(signal, scope, missing),
+        usage=_usage_or_reason(signal, scope, incomplete_kinds),
         limit=_number(signal.limit, scope),
         limit_read_at=scope.read_at(signal.limit.names) if signal.limit else None,
         published_limit=_usage(signal.published_limit, scope),
@@ -88,22 +90,22 @@ def time_of(value: Any) -> float | None:
         return None
 
 
-def _observed_usage(
-    signal: SignalDeclaration, scope: NodeScope, missing: Sequence[str]
+def _usage_or_reason(
+    signal: SignalDeclaration, scope: NodeScope, incomplete_kinds: Sequence[str]
 ) -> Usage | float | Unobservable:
     """Return the usage, or why it is unknown: a read failed, a fact is missing, or AWS publishes no usage."""
-    if missing:
-        return Unobservable(f"not all could be read: {', '.join(missing)}")
+    if incomplete_kinds:
+        return Unobservable(f"not all could be read: {', '.join(incomplete_kinds)}")
     if reason := _reason(signal.unobservable, scope):
         return reason
     if not signal.usage:
         upper_bound = _usage(signal.upper_bound, scope)
         # 0 in each minute that has an upper bound: the usage is somewhere between 0 and the bound.
         return zero_of(upper_bound) if upper_bound else Unobservable("AWS returned no upper bound of it")
-    return _evaluated_usage(signal.usage, scope)
+    return _evaluate_usage(signal.usage, scope)
 
 
-def _evaluated_usage(expression: Expression, scope: NodeScope) -> Usage | float | Unobservable:
+def _evaluate_usage(expression: Expression, scope: NodeScope) -> Usage | float | Unobservable:
     """Return a usage, or why it is unknown.
 
     Raises ExpressionError for a wrong value, unless the expression aggregates several resources.
@@ -118,7 +120,7 @@ def _evaluated_usage(expression: Expression, scope: NodeScope) -> Usage | float 
     except MissingValueError as error:
         return Unobservable(f"AWS returned {error}")
     except ExpressionError as error:
-        if not expression.lists:
+        if not expression.list_names:
             raise
         return Unobservable(f"not all could be read: {error}")
     return usage_of(value) if isinstance(value, Metric | Usage) else _as_number(value, expression)
@@ -145,7 +147,9 @@ def _usage(expression: Expression | None, scope: NodeScope) -> Usage | None:
         value = expression.evaluate(scope) if expression else None
     except MissingValueError:
         return None
-    if expression is None or value is None or (expression.lists and value == 0):  # a sum over no resources
+    if (
+        expression is None or value is None or (expression.list_names and value == 0)
+    ):  # a sum over no resources
         return None
     if not isinstance(value, Metric | Usage):
         raise ExpressionError(f"expected a metric in {expression.text}, found {value!r}")

@@ -52,7 +52,7 @@ def without_invalid_metrics(observed: Observed) -> Observed:
 
     If a metric of its usage, throttled demand or upper bound is invalid, the series is unobservable. If a
     metric of its published limit is invalid, the limit of the API is used. If a metric of its served demand
-    is invalid, `share` of the tolerance does not apply.
+    is invalid, the share of demand that is throttled is unknown.
     """
     if not any(map(metric_problem, observed.metrics)):
         return observed

@@ -53,12 +53,12 @@ class _Parsed:
     evaluate: Evaluator
     names: frozenset[str]
     attributes: frozenset[tuple[str, str]]
-    single: frozenset[str]
-    lists: frozenset[str]
+    single_names: frozenset[str]
+    list_names: frozenset[str]
 
 
 class Expression:
-    """An expression. If `parse_expression` did not parse it, its first use parses it, and may raise."""
+    """An expression. If `parse_expression` did not parse it, its first use does, and may raise the error."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -81,14 +81,14 @@ class Expression:
         return self._parsed.attributes
 
     @property
-    def single(self) -> frozenset[str]:
+    def single_names(self) -> frozenset[str]:
         """The names that must stand for one resource."""
-        return self._parsed.single
+        return self._parsed.single_names
 
     @property
-    def lists(self) -> frozenset[str]:
+    def list_names(self) -> frozenset[str]:
         """The names that must stand for several resources."""
-        return self._parsed.lists
+        return self._parsed.list_names
 
     def evaluate(self, scope: Scope) -> Any:
         """Return the value in a scope. Raises ExpressionError for values that do not go together."""
@@ -104,7 +104,7 @@ def unchecked_expression(text: str) -> Expression:
 def parse_expression(text: str) -> Expression:
     """Return the parsed expression of a text; the same object for the same text. Raises ExpressionError."""
     expression = unchecked_expression(text)
-    _ = expression._parsed
+    _ = expression._parsed  # parses it, and raises the error
     return expression
 
 
@@ -115,8 +115,8 @@ def _parse(text: str) -> _Parsed:
     _check_depth(tree)
     parser = _Parser()
     evaluate = parser.parse(tree)
-    single, lists = frozenset(parser.single), frozenset(parser.lists)
-    return _Parsed(evaluate, frozenset(parser.names), frozenset(parser.attributes), single, lists)
+    single_names, list_names = frozenset(parser.single_names), frozenset(parser.list_names)
+    return _Parsed(evaluate, frozenset(parser.names), frozenset(parser.attributes), single_names, list_names)
 
 
 def _syntax_tree(text: str) -> ast.expr:
@@ -159,8 +159,8 @@ class _Parser:
     def __init__(self) -> None:
         self.names: set[str] = set()
         self.attributes: set[tuple[str, str]] = set()
-        self.single: set[str] = set()
-        self.lists: set[str] = set()
+        self.single_names: set[str] = set()
+        self.list_names: set[str] = set()
         self._variables: dict[str, str] = {}  # the kind that each variable runs over
 
     def parse(self, node: ast.expr) -> Evaluator:
@@ -190,11 +190,11 @@ class _Parser:
         owner, name = self.parse(node.value), node.attr
         self.attributes.add((self._variables.get(node.value.id, node.value.id), name))
         if node.value.id not in self._variables:
-            self.single.add(node.value.id)
+            self.single_names.add(node.value.id)
 
         def attribute(scope: Scope) -> Any:
             value = owner(scope)
-            return None if value is None else _checked(scope.attribute, (value, name))
+            return None if value is None else _call(scope.attribute, (value, name))
 
         return attribute
 
@@ -206,7 +206,7 @@ class _Parser:
 
     def _parse_Subscript(self, node: ast.Subscript) -> Evaluator:
         table, key = self.parse(node.value), self.parse(node.slice)
-        return lambda scope: _checked(_entry, (table(scope), key(scope)))
+        return lambda scope: _call(_entry, (table(scope), key(scope)))
 
     def _parse_BinOp(self, node: ast.BinOp) -> Evaluator:
         left, right = self.parse(node.left), self.parse(node.right)
@@ -225,12 +225,12 @@ class _Parser:
     def _parse_BoolOp(self, node: ast.BoolOp) -> Evaluator:
         *operands, last = [self.parse(value) for value in node.values]
         # `or` ends at the first true value, `and` at the first false one.
-        decides = bool if isinstance(node.op, ast.Or) else lambda value: not _truth(value)
+        ends = bool if isinstance(node.op, ast.Or) else lambda value: not _truth(value)
 
         def boolean(scope: Scope) -> Any:
             for operand in operands:
                 result = operand(scope)
-                if decides(result):
+                if ends(result):
                     return result
             return last(scope)
 
@@ -243,7 +243,7 @@ class _Parser:
             holds = condition(scope)
             if amounts.is_metric(holds):  # the condition holds in some minutes only
                 values = holds, chosen(scope), other(scope)
-                return None if None in values else _checked(amounts.choose, values)
+                return None if None in values else _call(amounts.choose, values)
             return chosen(scope) if holds else other(scope)
 
         return choose
@@ -258,7 +258,7 @@ class _Parser:
         def compare(scope: Scope) -> Any:
             values = [operand(scope) for operand in operands]
             pairs = zip(comparisons, values, values[1:], strict=False)
-            results = [_checked(comparison, (left, right)) for comparison, left, right in pairs]
+            results = [_call(comparison, (left, right)) for comparison, left, right in pairs]
             return results[0] if len(results) == 1 else all(map(_truth, results))
 
         return compare
@@ -273,17 +273,17 @@ class _Parser:
         if not self._variables.keys().isdisjoint((variable, kind)):
             raise ExpressionError(f"expected another variable and a kind, found {ast.unparse(node)!r}")
         items = self.parse(generator.iter)
-        self.lists.add(kind)
+        self.list_names.add(kind)
         self._variables[variable] = kind
         conditions, element = [self.parse(condition) for condition in generator.ifs], self.parse(node.elt)
         del self._variables[variable]
 
         def generate(scope: Scope) -> list[Any] | None:
-            found = items(scope)
-            if found is None:
+            resources = items(scope)
+            if resources is None:
                 return None
-            scopes = [_WithVariable(scope, variable, item) for item in _checked(_items, (found,))]
-            return [element(each) for each in scopes if all(_truth(holds(each)) for holds in conditions)]
+            scopes = [_WithVariable(scope, variable, item) for item in _call(_items, (resources,))]
+            return [element(inner) for inner in scopes if all(_truth(holds(inner)) for holds in conditions)]
 
         return generate
 
@@ -298,7 +298,7 @@ class _Parser:
         except TypeError as error:
             raise ExpressionError(f"{name}: {error}") from None
         if name == "count":
-            self.lists.update(argument.id for argument in node.args if isinstance(argument, ast.Name))
+            self.list_names.update(argument.id for argument in node.args if isinstance(argument, ast.Name))
         return partial(_apply_function, name, [self.parse(argument) for argument in node.args])
 
 
@@ -310,16 +310,16 @@ def _signature(name: str) -> inspect.Signature:
 def _apply(function: Callable[..., Any], operands: Iterable[Evaluator], scope: Scope) -> Any:
     """Return the function's value for the operands; None if one of them is None."""
     values = [operand(scope) for operand in operands]
-    return None if None in values else _checked(function, values)
+    return None if None in values else _call(function, values)
 
 
 def _apply_function(name: str, arguments: Iterable[Evaluator], scope: Scope) -> Any:
     """Return the function's value for the arguments; each function handles None itself."""
-    return _checked(FUNCTIONS[name], [argument(scope) for argument in arguments])
+    return _call(FUNCTIONS[name], [argument(scope) for argument in arguments])
 
 
-def _checked(function: Callable[..., Any], values: Iterable[Any]) -> Any:
-    """Return the function's value. Raises ExpressionError for values that the function does not take."""
+def _call(function: Callable[..., Any], values: Iterable[Any]) -> Any:
+    """Call a function; return its value. Raises ExpressionError for values that it does not take."""
     try:
         return function(*values)
     except (TypeError, ValueError, ArithmeticError) as error:
@@ -416,12 +416,13 @@ def number(text: str | float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _ordered(
+def _ordering(
     compare: Callable[[Any, Any], bool], compare_metrics: Callable[[Any, Any], Usage]
 ) -> Callable[[Any, Any], Any]:
     """Return a comparison that is false where a value is unknown, as None has no order.
 
-    compare_metrics: compares if a value is a metric; its result is 1 in each minute in which it holds.
+    compare_metrics: the comparison where a value is a metric; its result is 1 in each minute in which it
+    holds.
     """
 
     @wraps(compare)
@@ -472,10 +473,10 @@ COMPARISONS: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.NotEq: _comparison_of_facts(operator.ne),
     ast.Is: operator.is_,
     ast.IsNot: operator.is_not,
-    ast.Lt: _ordered(operator.lt, lambda left, right: amounts.is_above(right, left)),
-    ast.LtE: _ordered(operator.le, amounts.is_not_above),
-    ast.Gt: _ordered(operator.gt, amounts.is_above),
-    ast.GtE: _ordered(operator.ge, lambda left, right: amounts.is_not_above(right, left)),
+    ast.Lt: _ordering(operator.lt, lambda left, right: amounts.is_above(right, left)),
+    ast.LtE: _ordering(operator.le, amounts.is_not_above),
+    ast.Gt: _ordering(operator.gt, amounts.is_above),
+    ast.GtE: _ordering(operator.ge, lambda left, right: amounts.is_not_above(right, left)),
     ast.In: _contains,
     ast.NotIn: lambda item, container: not _contains(item, container),
 }

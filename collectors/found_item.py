@@ -43,7 +43,7 @@ def found_item(declared: ResourceDeclaration, item: Any) -> FoundItem:
         identity = declared.id.search(item)
         name = _text(declared.name.search(item)) if declared.name else ""
     except ExpressionError as error:
-        id_error = error
+        id_error = error  # an item that `where` excludes needs no id
     try:
         if declared.where and not declared.where.search(item):
             return FoundItem(counts=False)
@@ -63,6 +63,6 @@ def tags_of(answer: Any) -> dict[str, str]:
     """Return tags by key. answer: AWS's mapping of tags, or its list of keys and values."""
     if isinstance(answer, Mapping):
         return {str(key): str(value) for key, value in answer.items()}
-    listed = answer if isinstance(answer, list) else ()
-    tags = ({key.lower(): value for key, value in tag.items()} for tag in listed if isinstance(tag, Mapping))
+    items = answer if isinstance(answer, list) else ()
+    tags = ({key.lower(): value for key, value in tag.items()} for tag in items if isinstance(tag, Mapping))
     return {str(tag["key"]): str(tag.get("value", "")) for tag in tags if "key" in tag}

@@ -40,7 +40,7 @@ SHARD_WRITE_BYTES = MIB  # bytes per second, documented as 1 MB/s
 SHARD_WRITE_RECORDS = 1000  # records per second
 CONSUMER_READ_BYTES = 2 * MIB  # bytes per second and shard, documented as 2 MB/s
 ON_DEMAND_INITIAL = 4 * MIB  # bytes per second of a new on-demand stream, by AWS's documentation
-HOUR_MS = 3_600_000
+MILLISECONDS_PER_HOUR = 3_600_000
 
 # Kinesis publishes these metrics only for minutes with writes or reads.
 incoming_records = Metric("AWS/Kinesis", "IncomingRecords", "Sum", zero_when_absent=True)
@@ -197,14 +197,14 @@ def shard_levels(described: Summary) -> list[dict[str, list[str]]]:
     return [{"ShardLevelMetrics": [*filter(is_text, level.get("ShardLevelMetrics", ()))]} for level in levels]
 
 
-def maker(name: str, summary: Summary) -> Callable[..., Observed]:
+def series_maker(name: str, summary: Summary) -> Callable[..., Observed]:
     """Return a function that makes a series of a stream from the fields that differ between its series."""
     return partial(Observed, resource=stream_resource(name), created_at=created_at(summary))
 
 
 def stream_series(name: str, summary: Summary) -> Iterator[Observed]:
     """Yield the series of a stream: of its writes, if it is provisioned, and of its GetRecords calls."""
-    shards, series = summary["OpenShardCount"], maker(name, summary)
+    shards, series = summary["OpenShardCount"], series_maker(name, summary)
     written = incoming_bytes.of(StreamName=name)
     records = incoming_records.of(StreamName=name)
     throttled, served = per_second(throttled_writes.of(StreamName=name)), per_second(records)
@@ -235,7 +235,10 @@ def stream_series(name: str, summary: Summary) -> Iterator[Observed]:
 
 
 def summary_series(name: str, summary: Summary) -> Iterator[Observed]:
-    """Yield the series of a stream that need only its summary; its readers' series if it has no consumers."""
+    """Yield the series of a stream that need only its summary.
+
+    If the stream has no consumers, the series of its readers are among them.
+    """
     yield from stream_series(name, summary)
     if not summary.get("ConsumerCount"):
         yield from reader_series(name, summary, ())
@@ -247,19 +250,21 @@ def reader_series(name: str, summary: Summary, consumers: Iterable[str]) -> Iter
     Enhanced fan-out consumers make no GetRecords calls and have metrics of their own. A consumer without
     points while the stream is written has stopped.
     """
-    retention, series = summary["RetentionPeriodHours"] * HOUR_MS, maker(name, summary)
+    retention, series = summary["RetentionPeriodHours"] * MILLISECONDS_PER_HOUR, series_maker(name, summary)
     written = incoming_bytes.of(StreamName=name)
-    behind = {consumer: millis_behind.of(StreamName=name, ConsumerName=consumer) for consumer in consumers}
+    lag_metrics = {
+        consumer: millis_behind.of(StreamName=name, ConsumerName=consumer) for consumer in consumers
+    }
     yield series(
         signal="retention_iterator_age",
         limit=retention,
-        usage=reader_lag(iterator_age.of(StreamName=name), *behind.values(), written=written),
+        usage=reader_lag(iterator_age.of(StreamName=name), *lag_metrics.values(), written=written),
     )
     yield series(
         signal="stream_unread",
-        usage=unread_duration(get_records.of(StreamName=name), *behind.values(), written=written),
+        usage=unread_duration(get_records.of(StreamName=name), *lag_metrics.values(), written=written),
     )
-    for consumer, lag in behind.items():
+    for consumer, lag in lag_metrics.items():
         consumer_resource = stream_resource(name).child("consumer", consumer)
         yield series(
             signal="efo_read_bytes",
@@ -282,7 +287,7 @@ def on_demand_series(name: str, capacity: float, created: float | None) -> Itera
         signal="on_demand_write_capacity",
         resource=stream_resource(name),
         created_at=created,
-        limit=capacity if capacity > ON_DEMAND_INITIAL else None,
+        limit=capacity if capacity > ON_DEMAND_INITIAL else None,  # None: the documented initial capacity
         usage=per_second(incoming_bytes.of(StreamName=name)),
         throttled=per_second(throttled_writes.of(StreamName=name)),
         served=per_second(incoming_records.of(StreamName=name)),

@@ -55,8 +55,8 @@ async def get_write_peak(aws: Aws, summary: Summary) -> float:
 
     An on-demand stream accepts twice its highest write rate of the last 30 days at once:
     https://docs.aws.amazon.com/streams/latest/dev/how-do-i-size-a-stream.html
-    Points of a former stream of the same name are left out. The range ends at a full hour, so that the peak
-    is requested, and billed, once an hour.
+    Points of a former stream of the same name are left out. The time range ends at a full hour, so that
+    the peak is requested, and billed, once an hour.
     """
     name, peaks = stream_name(summary), aws.state(WritePeaks)
     end = aws.now // SECONDS_PER_HOUR * SECONDS_PER_HOUR

@@ -58,16 +58,16 @@ async def account_and_functions(aws: Aws) -> AsyncIterator[Observed]:
     """Yield the series of the account, then of the functions, and then of the account again.
 
     The throttles of the account depend on the reservations of the functions, so the account's series are
-    first yielded with the cached reservations, and at the end with the current ones.
+    first_function yielded with the cached reservations, and at the end with the current ones.
     """
     cache, failure = aws.state(FunctionCache), None
     listed = ReadableItems(aws.list_items("lambda", "ListFunctions", "Functions"), "functions", function_of)
     functions = listed.items()
     try:
-        first = await anext(functions, None)
+        first_function = await anext(functions, None)
     except Exception as error:  # raised again once the account's series are yielded
-        first, failure = None, error
-    if not (first or failure or listed.unreadable or await aws.is_in_use()):
+        first_function, failure = None, error
+    if not (first_function or failure or listed.unreadable or await aws.is_in_use()):
         return
     aws.found_resource()
     settings = await aws.try_call("lambda", "GetAccountSettings")
@@ -77,8 +77,10 @@ async def account_and_functions(aws: Aws) -> AsyncIterator[Observed]:
         yield observed
     if failure:
         raise failure
-    found = [*filter(None, [first]), *[function async for function in functions]]
-    cache.set_revisions({function["FunctionName"]: function.get("RevisionId", "") for function in found})
+    all_functions = [*filter(None, [first_function]), *[function async for function in functions]]
+    cache.set_revisions(
+        {function["FunctionName"]: function.get("RevisionId", "") for function in all_functions}
+    )
     async for observed in function_series(aws, cache):
         yield observed
     for observed in account_series(limits, cache.reserved_functions()):
@@ -95,7 +97,8 @@ def function_of(item: Any) -> dict[str, Any] | None:
 async def function_series(aws: Aws, cache: FunctionCache) -> AsyncIterator[Observed]:
     """Yield the series of all functions: first those with cached results, then those that are queried now.
 
-    Reservations are queried first, as the account's throttles depend on the reservations of all functions.
+    Reservations are queried first, as the account's throttles depend on the reservations of all
+    functions.
     """
     wanted = cache.functions_to_query(aws.now)
     queried = [name for name in wanted if aws.may_call_now(("reserved", name), function_resource(name))]
@@ -108,7 +111,7 @@ async def function_series(aws: Aws, cache: FunctionCache) -> AsyncIterator[Obser
         make = partial(reservation_series, name, reservation)
         for observed in aws.series(("reserved", name), reservation, make):
             yield observed
-    async for observed in listed_series(aws, cache, queried):
+    async for observed in series_of_provisioned_concurrency(aws, cache, queried):
         yield observed
     waiting = {*wanted} - {*queried} - cache.by_name.keys()
     for name in waiting:
@@ -128,8 +131,12 @@ def cached_series(aws: Aws, cache: FunctionCache, queried: Sequence[str]) -> Ite
         yield from aws.series(("provisioned", name), state.provisioned, make)
 
 
-async def listed_series(aws: Aws, cache: FunctionCache, queried: Iterable[str]) -> AsyncIterator[Observed]:
-    """Yield the series of provisioned concurrency that is to be listed: from a new list, or the cached one.
+async def series_of_provisioned_concurrency(
+    aws: Aws, cache: FunctionCache, queried: Iterable[str]
+) -> AsyncIterator[Observed]:
+    """Yield the series of functions whose provisioned concurrency is to be listed again.
+
+    A function that has no turn has the series of its cached list.
 
     queried: the functions whose reservation was queried, even if the query failed.
     """
@@ -229,8 +236,8 @@ def provisioned_config_of(item: Any) -> ProvisionedConfig | None:
 def scaling_series(name: str) -> Iterator[Observed]:
     """Yield the series of the growth of a function's concurrency.
 
-    Two one-minute maxima are up to two minutes apart. So within some ten seconds, concurrency grew by at
-    least a twelfth of the rise, and at most by the whole rise. The function's Throttles mostly have other
+    Two one-minute maxima are up to two minutes apart. So in some period of ten seconds, concurrency grew by
+    at least a twelfth of the rise, and at most by the whole rise. The function's Throttles mostly have other
     causes.
     """
     running = function_concurrent.of(FunctionName=name)

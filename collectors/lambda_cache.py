@@ -1,9 +1,10 @@
 """A cache of the concurrency settings of Lambda functions, which chooses the functions to query again.
 
-A function takes two calls, and all tools of an account share 15 calls per second, so results are cached. The
-revision of a function (ListFunctions) changes with the function, but AWS does not document that it changes
-with the reserved or provisioned concurrency, too. So all functions are queried again once the total of the
-reservations changes (GetAccountSettings), and a few functions with the oldest results in each inventory.
+The settings of a function take two calls, and all tools of an account share 15 calls per second, so results
+are cached. The revision of a function (ListFunctions) changes with the function, but AWS does not document
+that it changes with the reserved or provisioned concurrency, too. So all functions are queried again once the
+total of the reservations changes (GetAccountSettings), and a few functions with the oldest results in each
+inventory.
 
 If the known reservations add up to the total, no other function has a reservation, except functions that are
 stopped by a reservation of 0. If the total is 0, functions are queried gradually, a few in each inventory.
@@ -39,7 +40,7 @@ class FunctionState:
     revision: the revision of the function at that time; None: query it again. queried_at: the time of the
     query in seconds, by the same clock as `now` of `functions_to_query`. reserved: its reserved concurrency;
     None: it has no reservation. provisioned: its provisioned concurrency. listed_revision: the revision when
-    that was listed; None: list it again. is_listed: it was listed at least once.
+    `provisioned` was listed; None: list it again. is_listed: whether `provisioned` was listed at least once.
     """
 
     revision: str | None

@@ -11,7 +11,7 @@ from collectors.base import Collector
 class LazyCollector(Collector):
     """A collector that loads its unknown fields at their first use, as most commands use only known fields.
 
-    load: returns the same collector with its other fields, or with more of them as a LazyCollector again.
+    load: returns the same collector with all fields, or as a LazyCollector that knows more fields.
     known: the values of the known fields, by name.
     """
 

@@ -35,7 +35,7 @@ class ListedMetric(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Listed:
+class _CachedList:
     """The metrics of a namespace, and when they were listed, in epoch seconds."""
 
     metrics: frozenset[ListedMetric] = frozenset()
@@ -47,10 +47,10 @@ class ListedMetrics:
     """The metrics of a linked account by namespace; see `collectors.base.Aws.state`."""
 
     def __init__(self) -> None:
-        self._by_namespace: dict[str, _Listed] = defaultdict(_Listed)
+        self._by_namespace: dict[str, _CachedList] = defaultdict(_CachedList)
 
     async def of(self, aws: Aws, namespace: str, all_metrics: MetricNames) -> frozenset[ListedMetric]:
-        """Return the wanted metrics of a namespace that have a point in the last three hours.
+        """Return the metrics of a namespace with a name in `all_metrics` and a point in the last three hours.
 
         all_metrics: the same names in each call, as lists are cached. Raises TooManyMetricsError, and the
         errors of ListMetrics.
@@ -63,7 +63,7 @@ class ListedMetrics:
 
 
 async def _list(aws: Aws, namespace: str, all_metrics: MetricNames) -> frozenset[ListedMetric]:
-    found, listed = set[ListedMetric](), 0
+    metrics, listed_count = set[ListedMetric](), 0
     pages = aws.paginate(
         "cloudwatch",
         "ListMetrics",
@@ -73,13 +73,13 @@ async def _list(aws: Aws, namespace: str, all_metrics: MetricNames) -> frozenset
         OwningAccount=aws.account,
     )
     async for page in pages:
-        listed += len(page.get("Metrics") or ())
-        if listed > MAX_LISTED_METRICS:
+        listed_count += len(page.get("Metrics") or ())
+        if listed_count > MAX_LISTED_METRICS:
             raise TooManyMetricsError(
                 f"expected at most {MAX_LISTED_METRICS:,} metrics of {namespace}, found more"
             )
-        found.update(metric for metric in _metrics(page, aws.account) if metric[:2] in all_metrics)
-    return frozenset(found)
+        metrics.update(metric for metric in _metrics(page, aws.account) if metric[:2] in all_metrics)
+    return frozenset(metrics)
 
 
 def _metrics(page: Mapping[str, Any], account: str) -> Iterator[ListedMetric]:

@@ -11,7 +11,8 @@ from rules.bounds import Bound
 class MetricBounds:
     """Finds the aggregate metric that bounds a metric.
 
-    rules: the bounds by namespace, name and statistic of the part, and by whether they are about usage.
+    rules: the bounds by namespace, name and statistic of the bounded metric, and by whether they are about
+    usage.
     """
 
     rules: Mapping[tuple[str, str, str, bool], tuple[Bound, ...]] = field(default_factory=dict)
@@ -31,13 +32,13 @@ class MetricBounds:
 
         While the aggregate is 0, the metric is 0. Only a metric that is zero when absent has an aggregate.
         """
-        return self._found(metric, of_usage=False) if metric.zero_when_absent else None
+        return self._find_aggregate(metric, of_usage=False) if metric.zero_when_absent else None
 
     def usage_aggregate_of(self, metric: Metric) -> Metric | None:
         """Return the metric that a metric of usage is a part of; None if no rule is declared."""
-        return self._found(metric, of_usage=True)
+        return self._find_aggregate(metric, of_usage=True)
 
-    def _found(self, metric: Metric, of_usage: bool) -> Metric | None:
+    def _find_aggregate(self, metric: Metric, of_usage: bool) -> Metric | None:
         dimensions = dict(metric.dimensions)
         for bound in self.rules.get((metric.namespace, metric.name, metric.stat, of_usage), ()):
             if {*bound.dimensions} == dimensions.keys():
@@ -51,10 +52,10 @@ NO_BOUNDS = MetricBounds()
 
 def bound_problems(bound: Bound, metrics: Iterable[Metric]) -> Iterator[str]:
     """Yield the problems of a rule: metrics that are not read, not zero when absent, or of another unit."""
-    read = {(metric.namespace, metric.name, metric.stat): metric for metric in metrics}
-    part = read.get((bound.namespace, bound.metrics[0], bound.stat))
+    metrics_read = {(metric.namespace, metric.name, metric.stat): metric for metric in metrics}
+    part = metrics_read.get((bound.namespace, bound.metrics[0], bound.stat))
     for name in dict.fromkeys((*bound.metrics, *filter(None, [bound.metric]))):
-        found = read.get((bound.namespace, name, bound.stat))
+        found = metrics_read.get((bound.namespace, name, bound.stat))
         if found is None:
             yield f"expected a metric that is read, found {bound.stat} of {name} in {bound.namespace}"
         elif not (bound.of_usage or found.zero_when_absent):

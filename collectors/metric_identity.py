@@ -73,7 +73,7 @@ class MetricIdentity:
 def identity_of(declaration: Declaration, metric: str, kind: str) -> MetricIdentity | None:
     """Return how the dimensions of a metric identify resources of a kind; None if they do not."""
     templates = templates_of(declaration, metric, kind)
-    captured = [[*_captured(template)] for template in templates.values()]
+    captured = [[*_captured_names(template)] for template in templates.values()]
     if any(len(names) > 1 for names in captured):
         return None  # where the value of one name ends and the next begins is not known
     captured_names = {name for names in captured for name in names}
@@ -90,7 +90,7 @@ def identity_of(declaration: Declaration, metric: str, kind: str) -> MetricIdent
     return MetricIdentity(declaration, templates, kinds, frozenset(names), is_certain)
 
 
-def _captured(template: str) -> Iterator[str]:
+def _captured_names(template: str) -> Iterator[str]:
     return (name for name in PLACEHOLDER.findall(template) if name not in CELL_NAMES)
 
 

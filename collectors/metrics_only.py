@@ -114,7 +114,7 @@ def _field(name: str) -> str:
 def _looks_elsewhere(signal: SignalDeclaration, unknown: Set[str]) -> bool:
     """Return whether a field without unknown facts looks up other resources, which metrics may not tell."""
     return any(
-        expression.attributes or expression.lists
+        expression.attributes or expression.list_names
         for name, expression in signal.formulas
         if _field(name) not in unknown
     )

@@ -59,7 +59,7 @@ def error_text(error: Exception) -> str:
 
 
 def by_parameter(table: Mapping[str, Any]) -> Callable[..., Any]:
-    """Return a method that answers by the value of its only parameter; other values are denied."""
+    """Return a method that answers by the value of its only parameter; values not in `table` are denied."""
 
     def answer(**params: Any) -> Any:
         (value,) = params.values()

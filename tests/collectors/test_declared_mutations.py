@@ -53,7 +53,7 @@ def may_change(service: str, name: str, before: Any, after: Any, may_count: bool
     if after:
         return may_count or is_unread(before) or is_unread(after)
     usage = DECLARATIONS[service].signals[name.partition(" ")[0]].usage
-    return bool(usage and usage.lists)
+    return bool(usage and usage.list_names)
 
 
 def is_unread(series: Any) -> bool:

@@ -68,10 +68,12 @@ def reservation(units: int | None) -> dict[str, Any]:
 
 
 def listeners(*names: str) -> dict[str, Any]:
+    """Return a response of DescribeListeners."""
     return {"Listeners": [{"ListenerArn": name} for name in names]}
 
 
 def target_groups(**owners: str) -> dict[str, Any]:
+    """Return a response of DescribeTargetGroups. owners: the load balancer of each group, or none."""
     return {
         "TargetGroups": [
             {"TargetGroupName": name, "LoadBalancerArns": [owner] if owner else []}
@@ -81,6 +83,7 @@ def target_groups(**owners: str) -> dict[str, Any]:
 
 
 def targets(number: int) -> dict[str, Any]:
+    """Return a response of DescribeTargetHealth."""
     return {"TargetHealthDescriptions": [{}] * number}
 
 
@@ -139,13 +142,15 @@ USAGES = {
 }
 
 
-def without(*names: str) -> dict[str, Any]:
+def usages_without(*names: str) -> dict[str, Any]:
     """Return the usages of all series except these."""
     assert USAGES.keys() >= {*names}
     return {name: usage for name, usage in USAGES.items() if name not in names}
 
 
-async def test_parts_and_referring_resources_are_counted_where_they_belong() -> None:
+async def test_parts_and_referring_resources_are_counted_at_their_parent_or_the_resource_they_refer_to() -> (
+    None
+):
     result = await run(LOAD_BALANCERS, **lb_answers())
     assert result.usage == USAGES
     assert (result.errors, result.failures) == ([], [])
@@ -166,7 +171,7 @@ async def test_a_denied_list_affects_its_kind_and_the_counts_of_that_kind() -> N
     unknown = unobservable_usages(
         "target_group", "target_groups a", "target_groups ab", "targets a", "targets ab"
     )
-    assert result.usage == without(*(f"group_targets {name}" for name in TARGETS)) | unknown
+    assert result.usage == usages_without(*(f"group_targets {name}" for name in TARGETS)) | unknown
     assert (result.errors, result.failures) == (["AccessDeniedException"], [])
 
 
@@ -197,7 +202,7 @@ async def test_a_denied_page_makes_the_counts_unknown_and_keeps_the_listed_items
 async def test_a_denied_list_of_parts_affects_only_the_parent_and_counts_that_include_its_parts() -> None:
     result = await run(LOAD_BALANCERS, **lb_answers(describe_listeners=by_parameter({"ab": LISTENERS["ab"]})))
     unknown = unobservable_usages("listener", "listeners a", "rules a", "all_listeners")
-    assert result.usage == without("listener_rules a/a1", "listener_rules a/a2") | unknown
+    assert result.usage == usages_without("listener_rules a/a1", "listener_rules a/a2") | unknown
     assert (result.errors, result.failures) == ([], ["a: AccessDeniedException"])
 
 
@@ -205,7 +210,7 @@ async def test_a_denied_call_about_a_resource_affects_the_series_that_use_its_fa
     reservations = by_parameter({"ab": RESERVATIONS["ab"]})
     result = await run(LOAD_BALANCERS, **lb_answers(describe_capacity_reservation=reservations))
     missing = ["reserved a", "twice a", "listener_rules a/a1", "listener_rules a/a2"]
-    assert result.usage == without(*missing) | unobservable_usages(
+    assert result.usage == usages_without(*missing) | unobservable_usages(
         "load_balancer", "all_reserved", "group_targets g1"
     )
     assert (result.errors, result.failures) == ([], ["a: AccessDeniedException"])
@@ -214,14 +219,16 @@ async def test_a_denied_call_about_a_resource_affects_the_series_that_use_its_fa
 async def test_a_denied_call_about_a_part_makes_sums_unknown_and_leaves_counts() -> None:
     rules = by_parameter({name: response for name, response in RULES.items() if name != "a2"})
     result = await run(LOAD_BALANCERS, **lb_answers(describe_rules=rules))
-    assert result.usage == without("listener_rules a/a2") | unobservable_usages("listener", "rules a")
+    assert result.usage == usages_without("listener_rules a/a2") | unobservable_usages("listener", "rules a")
     assert result.failures == ["a/a2: AccessDeniedException"]
 
 
 async def test_a_denied_call_about_a_referring_resource_makes_sums_unknown_and_leaves_counts() -> None:
     health = by_parameter({name: response for name, response in TARGETS.items() if name != "g3"})
     result = await run(LOAD_BALANCERS, **lb_answers(describe_target_health=health))
-    assert result.usage == without("group_targets g3") | unobservable_usages("target_group", "targets ab")
+    assert result.usage == usages_without("group_targets g3") | unobservable_usages(
+        "target_group", "targets ab"
+    )
     assert result.failures == ["g3: AccessDeniedException"]
 
 
@@ -284,7 +291,7 @@ async def test_a_deleted_part_is_neither_counted_nor_a_failure() -> None:
     rules = by_parameter(RULES | {"a2": not_found_error("ListenerNotFound")})
     result = await run(LOAD_BALANCERS, **lb_answers(describe_rules=rules))
     assert (result.errors, result.failures, result.deleted) == ([], [], {("listener", ("a", "a2"))})
-    assert result.usage == without("listener_rules a/a2") | {
+    assert result.usage == usages_without("listener_rules a/a2") | {
         "listeners a": 1.0,
         "rules a": 3.0,
         "all_listeners": 2.0,
@@ -306,7 +313,7 @@ async def test_a_part_without_an_id_affects_itself_and_the_counts_of_its_parent(
     parts = by_parameter(LISTENERS | {"a": {"Listeners": [{"ListenerArn": "a1"}, {"Port": 80}]}})
     result = await run(LOAD_BALANCERS, **lb_answers(describe_listeners=parts))
     unknown = unobservable_usages("listener", "listeners a", "rules a", "all_listeners")
-    assert result.usage == without("listener_rules a/a2") | unknown
+    assert result.usage == usages_without("listener_rules a/a2") | unknown
     assert [failure.partition(":")[0] for failure in result.failures] == ["a"]
 
 
@@ -349,7 +356,7 @@ def many_load_balancers(number: int) -> dict[str, Any]:
 
 
 def lines_run_in_collectors(function: Callable[[], Any]) -> int:
-    """Return how many lines of `collectors/` a call runs, counted each time, also within comprehensions."""
+    """Return how many lines of `collectors/` a call runs. A line counts each time it runs."""
     number = 0
 
     def trace(frame: Any, event: str, _: Any) -> Any:
@@ -400,8 +407,8 @@ resources:
   volume:
     list: {call: ec2.DescribeVolumes, items: Volumes}
     id: VolumeId
-    facts: {size: Size, place: AvailabilityZone, attachments: Attachments}
-    zone: place
+    facts: {size: Size, zone_name: AvailabilityZone, attachments: Attachments}
+    zone: zone_name
   attachment:
     parent: volume
     list: {fact: attachments}

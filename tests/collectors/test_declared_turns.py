@@ -1,4 +1,4 @@
-"""Scans of declared services that read resources by turns, and their series of resources not read yet."""
+"""Scans of declared services that read resources by turns, and series of resources that were not read yet."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -109,7 +109,7 @@ async def test_values_of_earlier_inventories_remain_where_an_inventory_makes_no_
     assert inventories.usage_of("rules") == {"a": 3, "b": 5}
     assert inventories.usage_of("all_listeners") == {"": 2}
     assert inventories.waiting == set()
-    # Three lists of the whole account, and the three calls about single resources.
+    # The three lists of the whole account, and three calls about single resources.
     assert len(inventories.aws.calls) == 3 + 3
 
 
@@ -120,6 +120,7 @@ async def test_a_limit_has_the_time_at_which_it_was_read() -> None:
     read_at = {
         series.limit_read_at for series in inventories.observed.values() if series.signal == "listener_rules"
     }
+    # None: the last inventory read it.
     assert read_at <= {None, 1e9 + 600, 1e9 + 1200, 1e9 + 1800}
     assert None in read_at
     assert len(read_at) > 1
@@ -167,22 +168,22 @@ async def test_an_aggregate_is_unknown_until_all_of_its_parts_were_read(
         "all_listeners": {"": sum(map(len, balancers.values()))},
         "all_reserved": {"": len(balancers)},
     }
-    total = len(balancers) * 2 + sum(map(len, balancers.values()))
+    call_count = len(balancers) * 2 + sum(map(len, balancers.values()))
 
-    async def found() -> dict[str, dict[str, Any]]:
+    async def usages_of_next_inventory() -> dict[str, dict[str, Any]]:
         await inventories.inventory()
-        assert len(inventories.aws.calls) <= 3 + max(calls, total / 10) + 3
+        assert len(inventories.aws.calls) <= 3 + max(calls, call_count / 10) + 3
         return {signal: inventories.usage_of(signal) for signal in expected}
 
-    for _ in range(6 * total + 6):
-        usages = await found()
+    for _ in range(6 * call_count + 6):
+        usages = await usages_of_next_inventory()
         for signal, values in expected.items():
             assert all(usage in (NOT_READ_USAGE, values[name]) for name, usage in usages[signal].items())
         if usages == expected:
             break
     assert usages == expected
-    for _ in range(2 * total // calls + 1):  # while each is read again twice
-        assert await found() == expected
+    for _ in range(2 * call_count // calls + 1):  # until each call was made twice more
+        assert await usages_of_next_inventory() == expected
 
 
 async def test_a_series_may_exist_while_the_fact_in_its_condition_is_not_read_yet() -> None:

@@ -24,14 +24,14 @@ INVALID_VALUES = {
 }
 
 
-def observed(usage: Usage | float | Unobservable, **more: Any) -> Observed:
+def series_with(usage: Usage | float | Unobservable, **more: Any) -> Observed:
     """Return a series with this usage."""
     return Observed(signal="rate", resource=resource("orders"), usage=usage, **more)
 
 
 @pytest.mark.parametrize("value", ["a", " a", "~", 'it\'s "x"', "/pets/{id}", "x" * MAX_VALUE_LENGTH])
 def test_a_valid_dimension_value_is_requested(value: str) -> None:
-    series = observed(per_second(requests.of(Name=value)), throttled=per_second(errors.of(Name=value)))
+    series = series_with(per_second(requests.of(Name=value)), throttled=per_second(errors.of(Name=value)))
     assert value_problem(value) is None
     assert without_invalid_metrics(series) is series
 
@@ -39,12 +39,12 @@ def test_a_valid_dimension_value_is_requested(value: str) -> None:
 @pytest.mark.parametrize(
     ("value", "problem"), INVALID_VALUES.items(), ids=[ascii(value)[:20] for value in INVALID_VALUES]
 )
-def test_a_value_that_cloudwatch_refuses_makes_its_series_unobservable(value: str, problem: str) -> None:
+def test_a_value_that_cloudwatch_rejects_makes_its_series_unobservable(value: str, problem: str) -> None:
     for before in (
-        observed(difference(requests.of(Name="a"), requests.of(Kind="b", Name=value))),
-        observed(highest(requests.of(Name="a")), throttled=per_second(errors.of(Name=value))),
-        observed(highest(requests.of(Name="a")), upper_bound=highest(errors.of(Name=value))),
-        observed(9.0, throttled=per_second(errors.of(Name=value))),
+        series_with(difference(requests.of(Name="a"), requests.of(Kind="b", Name=value))),
+        series_with(highest(requests.of(Name="a")), throttled=per_second(errors.of(Name=value))),
+        series_with(highest(requests.of(Name="a")), upper_bound=highest(errors.of(Name=value))),
+        series_with(9.0, throttled=per_second(errors.of(Name=value))),
     ):
         series = without_invalid_metrics(before)
         assert isinstance(series.usage, Unobservable)
@@ -56,7 +56,7 @@ def test_a_value_that_cloudwatch_refuses_makes_its_series_unobservable(value: st
 
 def test_a_usage_without_metrics_is_unchanged() -> None:
     for usage in (9.0, Unobservable("off")):
-        assert without_invalid_metrics(observed(usage)).usage == usage
+        assert without_invalid_metrics(series_with(usage)).usage == usage
 
 
 def test_the_maximum_length_is_that_of_botocores_model() -> None:

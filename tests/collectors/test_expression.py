@@ -45,7 +45,7 @@ class Names:
         return owner.fact(name)
 
 
-def above(usage: Usage) -> Usage:
+def is_positive(usage: Usage) -> Usage:
     """Return the usage that is 1 in each minute in which `usage` is above 0, and else 0."""
     return Usage(Op.POSITIVE, ((usage, 1.0),))
 
@@ -248,12 +248,15 @@ def test_an_expression_over_facts_has_the_expected_value(text: str, expected: An
         ("sum(one.Bytes for one in metered)", total(SENT, RECEIVED)),
         ("sum(rate(one.Bytes) for one in metered)", total(SENT, RECEIVED).scaled(PER_MINUTE)),
         # A comparison is 1 in each minute in which it is true.
-        ("Sent > 3", above(Usage(Op.SUM, ((SENT, 1.0),), offset=-3))),
-        ("3 < Sent", above(Usage(Op.SUM, ((SENT, 1.0),), offset=-3))),
-        ("Sent < 3", above(Usage(Op.SUM, ((SENT, -1.0),), offset=3))),
-        ("Sent >= 3", Usage(Op.SUM, ((above(Usage(Op.SUM, ((SENT, -1.0),), offset=3)), -1.0),), offset=1)),
-        ("Sent > Received", above(Usage(Op.SUM, ((SENT, 1.0), (RECEIVED, -1.0))))),
-        ("size if Left > 0 else 4", Usage(Op.SUM, ((above(total(LEFT)), 6.0),), offset=4)),
+        ("Sent > 3", is_positive(Usage(Op.SUM, ((SENT, 1.0),), offset=-3))),
+        ("3 < Sent", is_positive(Usage(Op.SUM, ((SENT, 1.0),), offset=-3))),
+        ("Sent < 3", is_positive(Usage(Op.SUM, ((SENT, -1.0),), offset=3))),
+        (
+            "Sent >= 3",
+            Usage(Op.SUM, ((is_positive(Usage(Op.SUM, ((SENT, -1.0),), offset=3)), -1.0),), offset=1),
+        ),
+        ("Sent > Received", is_positive(Usage(Op.SUM, ((SENT, 1.0), (RECEIVED, -1.0))))),
+        ("size if Left > 0 else 4", Usage(Op.SUM, ((is_positive(total(LEFT)), 6.0),), offset=4)),
     ],
 )
 def test_an_expression_over_metrics_is_the_expected_usage(text: str, expected: Usage | Metric) -> None:
@@ -267,7 +270,7 @@ Calculation = tuple[str, float]  # an expression over metrics, and its value at 
 numbers = st.sampled_from([0.5, 2.0, -3.0, 100.0])
 
 
-def combined(inner: st.SearchStrategy[Calculation]) -> st.SearchStrategy[Calculation]:
+def combine_calculations(inner: st.SearchStrategy[Calculation]) -> st.SearchStrategy[Calculation]:
     """Return a strategy that combines calculations with each other and with numbers."""
     several = st.lists(inner, min_size=1, max_size=3)
     functions: list[tuple[str, Any]] = [("max", max), ("min", min), ("sum", sum)]
@@ -293,7 +296,7 @@ def combined(inner: st.SearchStrategy[Calculation]) -> st.SearchStrategy[Calcula
     )
 
 
-@given(st.recursive(st.sampled_from([*POINTS.items()]), combined, max_leaves=6))
+@given(st.recursive(st.sampled_from([*POINTS.items()]), combine_calculations, max_leaves=6))
 def test_the_usage_of_an_expression_has_the_value_of_the_calculation(calculation: Calculation) -> None:
     text, expected = calculation
     points = {metric: {0: POINTS[metric.name]} for metric in (SENT, RECEIVED, LEFT)}
@@ -511,8 +514,8 @@ def test_a_parsed_expression_has_the_names_and_facts_that_it_needs() -> None:
 
 def test_a_parsed_expression_has_the_names_of_single_resources_and_of_lists_of_resources() -> None:
     expression = parse_expression("sum(x.a for x in volume) + group.b + count(disk) + count(x for x in y)")
-    assert expression.single == {"group"}
-    assert expression.lists == {"volume", "disk", "y"}
+    assert expression.single_names == {"group"}
+    assert expression.list_names == {"volume", "disk", "y"}
 
 
 def test_a_variable_hides_a_name_only_within_its_generator() -> None:

@@ -74,7 +74,7 @@ async def test_an_on_demand_stream_accepts_its_warm_throughput_or_twice_its_writ
         "warm": summary("warm", 4, **mode, **warm),
     }
 
-    def history(**params: Any) -> dict[str, Any]:
+    def get_metric_data(**params: Any) -> dict[str, Any]:
         stream = params["MetricDataQueries"][0]["MetricStat"]["Metric"]["Dimensions"][0]["Value"]
         values = [float(10 * MIB * 300), float(2 * MIB * 300)] if stream == "old" else []
         return {"MetricDataResults": [{"Id": "bytes", "StatusCode": "Complete", "Values": values}]}
@@ -82,7 +82,7 @@ async def test_an_on_demand_stream_accepts_its_warm_throughput_or_twice_its_writ
     aws = FakeAws(
         list_streams=names(*summaries),
         describe_stream_summary=lambda StreamName: summaries[StreamName],
-        get_metric_data=history,
+        get_metric_data=get_metric_data,
     )
     series = await aws.run_scan(streams)
     assert {name: series["on_demand_write_capacity", name].limit for name in summaries} == {
@@ -107,10 +107,10 @@ def on_demand_stream(
     """
     requested = []
 
-    def history(**params: Any) -> dict[str, Any]:
+    def get_metric_data(**params: Any) -> dict[str, Any]:
         start, end = (params[name].timestamp() for name in ("StartTime", "EndTime"))
         requested.append((start, end))
-        values = [rate * 300 for ago, rate in points.items() if start <= NOW - ago < end]
+        values = [rate * 300 for seconds, rate in points.items() if start <= NOW - seconds < end]
         return {"MetricDataResults": [{"Id": "bytes", "StatusCode": "Complete", "Values": values}]}
 
     mode = {"StreamModeDetails": {"StreamMode": "ON_DEMAND"}}
@@ -119,7 +119,7 @@ def on_demand_stream(
     answers: dict[str, Any] = {
         "list_streams": names(name),
         "describe_stream_summary": described,
-        "get_metric_data": history,
+        "get_metric_data": get_metric_data,
     }
     return FakeAws(now=NOW, **answers), requested
 
@@ -196,6 +196,7 @@ async def test_a_shard_has_the_series_whose_shard_level_metrics_are_enabled() ->
 
 
 def shard(number: int) -> dict[str, Any]:
+    """Return a shard, as ListShards describes it."""
     return {
         "ShardId": f"shardId-{number:012d}",
         "HashKeyRange": {"StartingHashKey": "0", "EndingHashKey": "1"},
@@ -223,6 +224,7 @@ async def test_the_shards_of_all_pages_are_found_though_later_requests_may_not_n
 
 
 def consumer(name: str) -> dict[str, Any]:
+    """Return an enhanced fan-out consumer, as ListStreamConsumers describes it."""
     return {
         "ConsumerName": name,
         "ConsumerARN": f"arn:aws:kinesis:eu-west-1:123456789012:stream/orders/consumer/{name}:1",

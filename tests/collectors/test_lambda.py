@@ -31,32 +31,35 @@ from tests.registries import REGISTRY
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function"
 SETTINGS = {"AccountLimit": {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 700}}
 ALL_THROTTLES = per_second(throttles)
-NONE_PROVISIONED: dict[str, Any] = {"ProvisionedConcurrencyConfigs": []}
+NO_PROVISIONED_CONFIGS: dict[str, Any] = {"ProvisionedConcurrencyConfigs": []}
 
 
-def listed(*names: str, **more: str) -> dict[str, Any]:
+def function_list(*names: str, **more: str) -> dict[str, Any]:
     """Return a response of ListFunctions."""
     return {"Functions": [{"FunctionName": name, "FunctionArn": f"{ARN}:{name}"} for name in names], **more}
 
 
-def provisioned(qualified: str, **numbers: int) -> dict[str, Any]:
+def provisioned_configs(qualified: str, **numbers: int) -> dict[str, Any]:
     """Return a response of ListProvisionedConcurrencyConfigs. qualified: function and version."""
     return {"ProvisionedConcurrencyConfigs": [{"FunctionArn": f"{ARN}:{qualified}", **numbers}]}
 
 
-def with_functions(*names: str, **answers: Any) -> FakeAws:
-    """Return an AWS with functions that have no reservation, unless `answers` say otherwise."""
-    defaults = {"get_function_concurrency": {}, "list_provisioned_concurrency_configs": NONE_PROVISIONED}
-    return FakeAws(**{"list_functions": listed(*names), **defaults, **answers})
+def aws_with_functions(*names: str, **answers: Any) -> FakeAws:
+    """Return an AWS with these functions, which have no reservation. answers: in place of the defaults."""
+    defaults = {
+        "get_function_concurrency": {},
+        "list_provisioned_concurrency_configs": NO_PROVISIONED_CONFIGS,
+    }
+    return FakeAws(**{"list_functions": function_list(*names), **defaults, **answers})
 
 
-def of_functions(series: dict[tuple[str, str], Observed]) -> dict[tuple[str, str], Observed]:
+def series_of_functions(series: dict[tuple[str, str], Observed]) -> dict[tuple[str, str], Observed]:
     """Return the series of functions, without those of the account."""
     return {(signal, name): observed for (signal, name), observed in series.items() if name != ""}
 
 
 async def test_the_usage_of_the_account_is_the_higher_of_claimed_and_running_concurrency() -> None:
-    series = (await with_functions(get_account_settings=SETTINGS).run_scan(account_and_functions))[
+    series = (await aws_with_functions(get_account_settings=SETTINGS).run_scan(account_and_functions))[
         "account_concurrency", ""
     ]
     assert series.limit == 1000
@@ -65,7 +68,7 @@ async def test_the_usage_of_the_account_is_the_higher_of_claimed_and_running_con
 
 
 async def test_unreserved_concurrency_has_its_own_limit() -> None:
-    series = (await with_functions(get_account_settings=SETTINGS).run_scan(account_and_functions))[
+    series = (await aws_with_functions(get_account_settings=SETTINGS).run_scan(account_and_functions))[
         "unreserved_concurrency", ""
     ]
     assert series.limit == 700
@@ -74,7 +77,7 @@ async def test_unreserved_concurrency_has_its_own_limit() -> None:
 
 
 async def test_the_request_limit_is_ten_per_unit_of_concurrency_and_throttled_requests_are_demand() -> None:
-    series = (await with_functions(get_account_settings=SETTINGS).run_scan(account_and_functions))[
+    series = (await aws_with_functions(get_account_settings=SETTINGS).run_scan(account_and_functions))[
         "invoke_rate_sync", ""
     ]
     assert series.limit == 10_000
@@ -84,7 +87,7 @@ async def test_the_request_limit_is_ten_per_unit_of_concurrency_and_throttled_re
 
 @pytest.mark.parametrize("answer", [None, {}, {"AccountLimit": {}}])
 async def test_the_account_has_series_though_its_settings_cannot_be_read(answer: Any) -> None:
-    aws = with_functions(get_account_settings=answer)
+    aws = aws_with_functions(get_account_settings=answer)
     series = await aws.run_scan(account_and_functions)
     assert {signal: observed.limit for (signal, _), observed in series.items()} == {
         "account_concurrency": None,
@@ -97,7 +100,7 @@ async def test_the_account_has_series_though_its_settings_cannot_be_read(answer:
 
 async def test_throttling_by_a_reservation_does_not_saturate_the_account() -> None:
     reserved = {"capped": 5, "stopped": 0}
-    aws = with_functions(
+    aws = aws_with_functions(
         "capped",
         "free",
         "stopped",
@@ -122,16 +125,16 @@ async def account_series_before_error(aws: FakeAws) -> dict[str, Observed]:
     return series
 
 
-@pytest.mark.parametrize(("unreserved", "throttled"), [(1000, ALL_THROTTLES), (700, None)])
+@pytest.mark.parametrize(("unreserved_limit", "throttled"), [(1000, ALL_THROTTLES), (700, None)])
 async def test_throttling_of_the_account_is_unknown_while_its_reservations_are_unknown(
-    unreserved: int, throttled: Usage | None
+    unreserved_limit: int, throttled: Usage | None
 ) -> None:
-    limits = {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": unreserved}
+    limits = {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": unreserved_limit}
     aws = FakeAws(get_account_settings={"AccountLimit": limits}, list_functions=denied("ListFunctions"))
     series = await account_series_before_error(aws)
     assert {signal: (observed.limit, observed.throttled) for signal, observed in series.items()} == {
         "account_concurrency": (1000, throttled),
-        "unreserved_concurrency": (unreserved, throttled),
+        "unreserved_concurrency": (unreserved_limit, throttled),
         "invoke_rate_sync": (10_000, throttled),
     }
     assert {observed.throttled_incomplete for observed in series.values()} == {throttled is None}
@@ -139,7 +142,7 @@ async def test_throttling_of_the_account_is_unknown_while_its_reservations_are_u
 
 @pytest.mark.parametrize("operation", ["list_functions", "get_function_concurrency"])
 async def test_known_reservations_stay_when_a_call_fails_once(operation: str) -> None:
-    aws = with_functions(
+    aws = aws_with_functions(
         "capped", get_account_settings=SETTINGS, get_function_concurrency={"ReservedConcurrentExecutions": 5}
     )
     before = (await aws.run_scan(account_and_functions))["account_concurrency", ""]
@@ -159,7 +162,7 @@ async def test_known_reservations_stay_when_a_call_fails_once(operation: str) ->
 
 async def test_a_function_that_cannot_be_queried_is_assumed_to_have_a_reservation() -> None:
     """The throttled demand of the account is then a lower bound, and reported as incomplete."""
-    aws = with_functions(
+    aws = aws_with_functions(
         "secret", get_account_settings=SETTINGS, get_function_concurrency=denied("GetFunctionConcurrency")
     )
     series = (await aws.run_scan(account_and_functions))["account_concurrency", ""]
@@ -170,7 +173,7 @@ async def test_a_function_that_cannot_be_queried_is_assumed_to_have_a_reservatio
 
 
 async def test_many_functions_that_cannot_be_queried_make_the_accounts_throttling_unknown() -> None:
-    aws = with_functions(
+    aws = aws_with_functions(
         *map(str, range(MAX_ASSUMED_RESERVATIONS + 1)),
         get_account_settings=SETTINGS,
         get_function_concurrency=None,
@@ -185,7 +188,7 @@ def is_about_function(call: str) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("functions", "unreserved", "first", "second"),
+    ("functions", "unreserved_limit", "first_calls", "second_calls"),
     [
         (0, 1000, 0, 0),
         (20, 1000, 40, 0),
@@ -196,16 +199,16 @@ def is_about_function(call: str) -> bool:
     ],
 )
 async def test_reservations_that_are_known_are_not_requested_again(
-    functions: int, unreserved: int, first: int, second: int
+    functions: int, unreserved_limit: int, first_calls: int, second_calls: int
 ) -> None:
-    limits = {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": unreserved}
-    aws = with_functions(*map(str, range(functions)), get_account_settings={"AccountLimit": limits})
+    limits = {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": unreserved_limit}
+    aws = aws_with_functions(*map(str, range(functions)), get_account_settings={"AccountLimit": limits})
     counts = []
     for _ in range(2):
         aws.calls.clear()
         await aws.run_scan(account_and_functions)
         counts.append(sum(map(is_about_function, aws.calls)))
-    assert counts == [first, second]
+    assert counts == [first_calls, second_calls]
 
 
 async def queried_functions(aws: FakeAws) -> list[str]:
@@ -222,9 +225,9 @@ async def queried_functions(aws: FakeAws) -> list[str]:
 
 
 async def test_new_functions_are_queried_first_and_then_changed_functions() -> None:
-    aws = with_functions("a", "b", get_account_settings=SETTINGS)
+    aws = aws_with_functions("a", "b", get_account_settings=SETTINGS)
     assert await queried_functions(aws) == ["a", "b"]
-    functions = [*listed("a", "b", "c")["Functions"]]
+    functions = [*function_list("a", "b", "c")["Functions"]]
     functions[0]["RevisionId"] = "another"
     aws.answers["list_functions"] = {"Functions": functions}
     assert await queried_functions(aws) == ["c", "a"]
@@ -232,7 +235,7 @@ async def test_new_functions_are_queried_first_and_then_changed_functions() -> N
 
 
 async def test_all_functions_are_queried_again_when_the_reserved_total_changes() -> None:
-    aws = with_functions("a", "b", get_account_settings=SETTINGS)
+    aws = aws_with_functions("a", "b", get_account_settings=SETTINGS)
     await queried_functions(aws)
     more_reserved = {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 600}
     aws.answers["get_account_settings"] = {"AccountLimit": more_reserved}
@@ -241,7 +244,7 @@ async def test_all_functions_are_queried_again_when_the_reserved_total_changes()
 
 async def test_every_function_is_queried_again_after_a_while_without_a_new_revision() -> None:
     names = [f"{number:03}" for number in range(120)]
-    aws = with_functions(*names, get_account_settings=SETTINGS)
+    aws = aws_with_functions(*names, get_account_settings=SETTINGS)
     aws.now = 1_000_000.0
     await queried_functions(aws)
     refreshed = set[str]()
@@ -254,11 +257,11 @@ async def test_every_function_is_queried_again_after_a_while_without_a_new_revis
 
 
 async def test_known_reservations_are_observed_at_every_inventory_without_a_call() -> None:
-    aws = with_functions(
+    aws = aws_with_functions(
         "billing",
         get_account_settings=SETTINGS,
         get_function_concurrency={"ReservedConcurrentExecutions": 50},
-        list_provisioned_concurrency_configs=provisioned(
+        list_provisioned_concurrency_configs=provisioned_configs(
             "billing:live", AllocatedProvisionedConcurrentExecutions=20
         ),
     )
@@ -271,7 +274,7 @@ async def test_known_reservations_are_observed_at_every_inventory_without_a_call
 
 
 async def test_the_account_is_observed_before_any_function_is_queried() -> None:
-    aws, signals = with_functions("a", "b", get_account_settings=SETTINGS), []
+    aws, signals = aws_with_functions("a", "b", get_account_settings=SETTINGS), []
     async for observed in account_and_functions(aws.scan):
         signals.append(observed.signal)
         if len(signals) == 3:
@@ -285,8 +288,8 @@ async def test_the_concurrency_of_the_account_is_not_zero_when_its_points_are_mi
 
 
 async def test_a_reservation_is_the_limit_of_its_function() -> None:
-    aws = with_functions("billing", get_function_concurrency={"ReservedConcurrentExecutions": 50})
-    series = of_functions(await aws.run_scan(account_and_functions))[
+    aws = aws_with_functions("billing", get_function_concurrency={"ReservedConcurrentExecutions": 50})
+    series = series_of_functions(await aws.run_scan(account_and_functions))[
         "function_reserved_concurrency", "billing"
     ]
     assert series.limit == 50
@@ -294,25 +297,27 @@ async def test_a_reservation_is_the_limit_of_its_function() -> None:
     assert series.throttled == per_second(throttles.of(FunctionName="billing"))
 
 
-@pytest.mark.parametrize(("reserved", "deliberate"), [(1, True), (2, False)])
-async def test_a_reservation_of_one_is_a_deliberate_cap(reserved: int, deliberate: bool) -> None:
-    aws = with_functions("ledger-writer", get_function_concurrency={"ReservedConcurrentExecutions": reserved})
+@pytest.mark.parametrize(("reserved", "is_deliberate"), [(1, True), (2, False)])
+async def test_a_reservation_of_one_is_a_deliberate_cap(reserved: int, is_deliberate: bool) -> None:
+    aws = aws_with_functions(
+        "ledger-writer", get_function_concurrency={"ReservedConcurrentExecutions": reserved}
+    )
     series = (await aws.run_scan(account_and_functions))["function_reserved_concurrency", "ledger-writer"]
-    assert series.deliberate is deliberate
+    assert series.deliberate is is_deliberate
     assert series.throttled == per_second(throttles.of(FunctionName="ledger-writer"))
 
 
 @pytest.mark.parametrize("answer", [{}, {"ReservedConcurrentExecutions": 0}])
 async def test_a_function_without_a_reservation_or_with_one_of_zero_has_no_limit(answer: Any) -> None:
-    aws = with_functions("billing", get_function_concurrency=answer)
-    assert set(of_functions(await aws.run_scan(account_and_functions))) == {
+    aws = aws_with_functions("billing", get_function_concurrency=answer)
+    assert set(series_of_functions(await aws.run_scan(account_and_functions))) == {
         ("concurrency_scaling_rate", "billing")
     }
 
 
 async def test_the_rise_of_a_functions_concurrency_can_only_be_estimated() -> None:
     """Maxima of successive minutes are up to 120 s apart; the whole rise may have come in ten seconds."""
-    series = (await with_functions("billing").run_scan(account_and_functions))[
+    series = (await aws_with_functions("billing").run_scan(account_and_functions))[
         "concurrency_scaling_rate", "billing"
     ]
     running = function_concurrent.of(FunctionName="billing")
@@ -326,7 +331,7 @@ async def test_the_rise_of_a_functions_concurrency_can_only_be_estimated() -> No
 
 
 async def test_a_function_without_a_reservation_needs_one_metric() -> None:
-    series = of_functions(await with_functions("a", "b").run_scan(account_and_functions)).values()
+    series = series_of_functions(await aws_with_functions("a", "b").run_scan(account_and_functions)).values()
     requested = {
         metric
         for observed in series
@@ -338,13 +343,13 @@ async def test_a_function_without_a_reservation_needs_one_metric() -> None:
 
 
 async def test_the_usage_of_provisioned_concurrency_is_lambdas_ratio_times_the_allocation() -> None:
-    aws = with_functions(
+    aws = aws_with_functions(
         "billing",
-        list_provisioned_concurrency_configs=provisioned(
+        list_provisioned_concurrency_configs=provisioned_configs(
             "billing:live", AllocatedProvisionedConcurrentExecutions=20
         ),
     )
-    series = of_functions(await aws.run_scan(account_and_functions))[
+    series = series_of_functions(await aws.run_scan(account_and_functions))[
         "function_provisioned_concurrency", "billing/live"
     ]
     ratio = provisioned_utilization.of(FunctionName="billing", Resource="billing:live")
@@ -358,22 +363,22 @@ async def test_the_usage_of_provisioned_concurrency_is_lambdas_ratio_times_the_a
 async def test_provisioned_concurrency_that_is_not_allocated_yet_has_no_series(
     numbers: dict[str, int],
 ) -> None:
-    configs = provisioned("billing:live", RequestedProvisionedConcurrentExecutions=5, **numbers)
-    aws = with_functions("billing", list_provisioned_concurrency_configs=configs)
-    assert set(of_functions(await aws.run_scan(account_and_functions))) == {
+    configs = provisioned_configs("billing:live", RequestedProvisionedConcurrentExecutions=5, **numbers)
+    aws = aws_with_functions("billing", list_provisioned_concurrency_configs=configs)
+    assert set(series_of_functions(await aws.run_scan(account_and_functions))) == {
         ("concurrency_scaling_rate", "billing")
     }
 
 
 async def test_every_page_of_functions_and_of_configurations_is_read() -> None:
-    aws = with_functions(
-        list_functions=[listed("a", NextMarker="more"), listed("b")],
+    aws = aws_with_functions(
+        list_functions=[function_list("a", NextMarker="more"), function_list("b")],
         list_provisioned_concurrency_configs=[
-            provisioned("f:one", AllocatedProvisionedConcurrentExecutions=1),
-            provisioned("f:2", AllocatedProvisionedConcurrentExecutions=2),
+            provisioned_configs("f:one", AllocatedProvisionedConcurrentExecutions=1),
+            provisioned_configs("f:2", AllocatedProvisionedConcurrentExecutions=2),
         ],
     )
-    series = of_functions(await aws.run_scan(account_and_functions))
+    series = series_of_functions(await aws.run_scan(account_and_functions))
     assert {resource for signal, resource in series if signal == "function_provisioned_concurrency"} == {
         "a/one",
         "a/2",
@@ -383,7 +388,7 @@ async def test_every_page_of_functions_and_of_configurations_is_read() -> None:
 
 
 async def test_a_function_that_cannot_be_queried_affects_only_its_own_series() -> None:
-    aws = with_functions(
+    aws = aws_with_functions(
         "orders",
         "secret",
         get_account_settings=SETTINGS,
@@ -395,10 +400,10 @@ async def test_a_function_that_cannot_be_queried_affects_only_its_own_series() -
         list_provisioned_concurrency_configs=lambda FunctionName: (
             denied("ListProvisionedConcurrencyConfigs")
             if FunctionName == "orders"
-            else provisioned("secret:live", AllocatedProvisionedConcurrentExecutions=1)
+            else provisioned_configs("secret:live", AllocatedProvisionedConcurrentExecutions=1)
         ),
     )
-    assert set(of_functions(await aws.run_scan(account_and_functions))) == {
+    assert set(series_of_functions(await aws.run_scan(account_and_functions))) == {
         ("concurrency_scaling_rate", "orders"),
         ("concurrency_scaling_rate", "secret"),
         ("function_provisioned_concurrency", "secret/live"),
@@ -411,8 +416,8 @@ async def test_a_function_that_cannot_be_queried_affects_only_its_own_series() -
 
 
 async def test_the_collector_declares_exactly_the_permissions_and_metrics_it_uses() -> None:
-    configs = provisioned("billing:live", AllocatedProvisionedConcurrentExecutions=20)
-    aws = with_functions(
+    configs = provisioned_configs("billing:live", AllocatedProvisionedConcurrentExecutions=20)
+    aws = aws_with_functions(
         "billing",
         get_account_settings=SETTINGS,
         get_function_concurrency={"ReservedConcurrentExecutions": 50},

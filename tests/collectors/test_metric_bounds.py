@@ -27,8 +27,8 @@ RULE = {
 throttles = Metric("AWS/X", "Throttles", "Sum", zero_when_absent=True)
 
 
-def counted(namespace: str, name: str) -> Metric:
-    """Return the metric of a sum that is zero when absent."""
+def sum_metric(namespace: str, name: str) -> Metric:
+    """Return a metric with the statistic Sum that is zero when absent."""
     return Metric(namespace, name, "Sum", zero_when_absent=True)
 
 
@@ -36,26 +36,26 @@ def counted(namespace: str, name: str) -> Metric:
     ("part", "aggregate"),
     [
         (
-            counted("AWS/Lambda", "Throttles").of(FunctionName="resize"),
-            counted("AWS/Lambda", "Throttles"),
+            sum_metric("AWS/Lambda", "Throttles").of(FunctionName="resize"),
+            sum_metric("AWS/Lambda", "Throttles"),
         ),
         (
-            counted("AWS/Kinesis", "WriteProvisionedThroughputExceeded").of(StreamName="a", ShardId="b"),
-            counted("AWS/Kinesis", "WriteProvisionedThroughputExceeded").of(StreamName="a"),
+            sum_metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded").of(StreamName="a", ShardId="b"),
+            sum_metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded").of(StreamName="a"),
         ),
         (
-            counted("AWS/DAX", "EvictedSize").of(ClusterId="a", NodeId="b"),
-            counted("AWS/DAX", "EvictedSize").of(ClusterId="a"),
+            sum_metric("AWS/DAX", "EvictedSize").of(ClusterId="a", NodeId="b"),
+            sum_metric("AWS/DAX", "EvictedSize").of(ClusterId="a"),
         ),
         (
-            counted("AWS/DynamoDB", "ReadKeyRangeThroughputThrottleEvents").of(TableName="a"),
-            counted("AWS/DynamoDB", "ReadThrottleEvents").of(TableName="a"),
+            sum_metric("AWS/DynamoDB", "ReadKeyRangeThroughputThrottleEvents").of(TableName="a"),
+            sum_metric("AWS/DynamoDB", "ReadThrottleEvents").of(TableName="a"),
         ),
-        (counted("AWS/Lambda", "Throttles"), None),
-        (counted("AWS/Lambda", "Throttles").of(FunctionName="resize", Resource="resize:live"), None),
-        (counted("AWS/Kinesis", "WriteProvisionedThroughputExceeded").of(StreamName="a"), None),
-        (replace(counted("AWS/Lambda", "Throttles").of(FunctionName="a"), stat="Maximum"), None),
-        (replace(counted("AWS/Lambda", "Throttles").of(FunctionName="a"), zero_when_absent=False), None),
+        (sum_metric("AWS/Lambda", "Throttles"), None),
+        (sum_metric("AWS/Lambda", "Throttles").of(FunctionName="resize", Resource="resize:live"), None),
+        (sum_metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded").of(StreamName="a"), None),
+        (replace(sum_metric("AWS/Lambda", "Throttles").of(FunctionName="a"), stat="Maximum"), None),
+        (replace(sum_metric("AWS/Lambda", "Throttles").of(FunctionName="a"), zero_when_absent=False), None),
     ],
 )
 def test_a_metric_of_throttled_demand_has_the_declared_aggregate(
@@ -167,7 +167,7 @@ def test_parts_sum_to_at_most_their_aggregate(
         name = bound.metrics[metric_number % len(bound.metrics)]
         dimensions = enumerate(sorted(bound.dimensions))
         values = {dimension: str((part_number >> bit) % 2) for bit, dimension in dimensions}
-        part = counted(bound.namespace, name).of(**values)
+        part = sum_metric(bound.namespace, name).of(**values)
         aggregate = aggregate_of(part)
         assert aggregate is not None
         parts[part] += number
