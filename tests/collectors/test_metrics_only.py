@@ -203,7 +203,7 @@ def test_no_readable_signal_needs_facts_that_only_the_api_returns(service: str) 
         formulas = [formula for _, formula in signal.declared.formulas]
         names = {name for formula in formulas for name in formula.names}
         facts = {name for kind in declaration.resources.values() for name in kind.fact_names()}
-        assert all(not formula.lists and not formula.attributes for formula in formulas)
+        assert all(not formula.list_names and not formula.attributes for formula in formulas)
         assert all(names & facts <= identity.names for identity in signal.found_by.values())
 
 
