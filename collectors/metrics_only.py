@@ -33,14 +33,14 @@ OPTIONAL_FIELDS = frozenset({"limit", "when", BOUGHT})
 class ReadableSignal:
     """A signal that can be read from metrics alone.
 
-    declared: its declaration without the fields that need unknown facts. found_by: how each metric identifies
-    resources, by namespace and name of the metric. needs_published_limit: a resource is known to have the
-    signal only if CloudWatch publishes its limit. lacks_limit: only an API returns the limit, and no default
-    replaces it.
+    declared: its declaration without the fields that need unknown facts. identities: how each metric
+    identifies resources, by namespace and name of the metric. needs_published_limit: a resource is known to
+    have the signal only if CloudWatch publishes its limit. lacks_limit: only an API returns the limit, and no
+    default replaces it.
     """
 
     declared: SignalDeclaration
-    found_by: Mapping[tuple[str, str], MetricIdentity]
+    identities: Mapping[tuple[str, str], MetricIdentity]
     needs_published_limit: bool
     lacks_limit: bool
 
@@ -71,14 +71,14 @@ def _readable(declaration: Declaration, signal: SignalDeclaration) -> ReadableSi
     if needs_proof and not _identifies_published_limit(declaration, signal):
         return None
     return ReadableSignal(
-        _without(signal, unknown),
+        _without_fields(signal, unknown),
         {(metric.namespace, metric.name): identity for metric, identity in identities.items()},
         needs_proof,
         lacks_limit="limit" in unknown and not signal.published_limit,
     )
 
 
-def _without(signal: SignalDeclaration, names: Set[str]) -> SignalDeclaration:
+def _without_fields(signal: SignalDeclaration, names: Set[str]) -> SignalDeclaration:
     """Return a signal without some of its fields."""
     fields = {name: getattr(signal, name) for name in SignalDeclaration.model_fields if name not in names}
     return SignalDeclaration.model_construct(**fields)
@@ -169,7 +169,7 @@ class MetricsScan:
         resources = FoundResources(self.declaration, aws, frozenset())
         for name, signal in self._readable.items():
             for node in _nodes(signal, listed, resources):
-                observed = _observed(name, signal, NodeScope(node, resources), listed)
+                observed = _observe(name, signal, NodeScope(node, resources), listed)
                 if observed and aws.includes(name, observed.resource):
                     yield self._with_limit(aws, observed, signal)
 
@@ -192,14 +192,14 @@ def _nodes(signal: ReadableSignal, listed: Set[ListedMetric], resources: FoundRe
     """Return the resources of a signal, each once."""
     found: dict[tuple[str, ...], Node] = {}
     for metric in sorted(listed):
-        if identity := signal.found_by.get(metric[:2]):
+        if identity := signal.identities.get(metric[:2]):
             node = identity.node(metric.dimensions, resources.constants)
             if node and node.resource.path not in found:
                 found[node.resource.path] = node
     return found.values()
 
 
-def _observed(
+def _observe(
     name: str, signal: ReadableSignal, scope: NodeScope, listed: Set[ListedMetric]
 ) -> Observed | None:
     """Return the series of a signal at a resource; None if the resource has no such series."""

@@ -26,12 +26,12 @@ def read_own_services(
     problems = [] if only else [*_misplaced_files(folder)]
     folders = ServiceFolders(folder / DECLARATIONS, folder / ENTRIES, only)
     try:
-        read = read_service_files(folders, taken_names=taken_names, further_check=botocore_problems)
+        result = read_service_files(folders, taken_names=taken_names, further_check=botocore_problems)
     except DeclarationError as error:
         problems += error.problems
     if problems:
         raise DeclarationError(problems)
-    return read
+    return result
 
 
 def check_own_services(paths: Iterable[Path], taken_names: Collection[str]) -> list[Service]:
@@ -40,7 +40,7 @@ def check_own_services(paths: Iterable[Path], taken_names: Collection[str]) -> l
     paths: folders, to check all services in them, or files, to check only their services. taken_names: see
     `read_own_services`. Raises DeclarationError with every problem of all files.
     """
-    found: dict[Path, Service] = {}  # by the path of the entry's file, without its ending
+    services_by_path: dict[Path, Service] = {}  # by the path of the entry's file, without its ending
     problems: list[str] = []
     for path in paths:
         try:
@@ -49,10 +49,10 @@ def check_own_services(paths: Iterable[Path], taken_names: Collection[str]) -> l
         except DeclarationError as error:
             problems += error.problems
         else:
-            found |= {(folder / ENTRIES / entry.service).absolute(): entry for entry in services}
+            services_by_path |= {(folder / ENTRIES / entry.service).absolute(): entry for entry in services}
     if problems:
         raise DeclarationError([*dict.fromkeys(problems)])
-    return [*found.values()]
+    return [*services_by_path.values()]
 
 
 def _folder_and_name(path: Path) -> tuple[Path, str | None]:

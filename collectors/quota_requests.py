@@ -17,8 +17,7 @@ from rules.signals import Quota
 
 REQUEST_OPERATION = "RequestServiceQuotaIncrease"
 ACTIONS = (f"servicequotas:{REQUEST_OPERATION}",)  # needed to request an increase, and not to watch quotas
-# A request with any other status is decided.
-PENDING_STATUSES = ("PENDING", "CASE_OPENED")
+PENDING_STATUSES = ("PENDING", "CASE_OPENED")  # a request with any other status is decided
 APPROVED = "APPROVED"
 STATUS_TEXTS: Mapping[str, str] = {
     "PENDING": "is pending",
@@ -82,9 +81,9 @@ class QuotaRequest:
         """
         requester = " by AWS itself" if self.automatic else ""
         status = STATUS_TEXTS.get(self.status, f"has the status {self.status}")
-        decided = "" if self.pending else _on(self.updated_at)
+        decided = "" if self.pending else _on_day(self.updated_at)
         return (
-            f"An increase to {text_of(self.desired)} was requested{requester}{_on(self.requested_at)}"
+            f"An increase to {text_of(self.desired)} was requested{requester}{_on_day(self.requested_at)}"
             f" and {status}{decided}{self._effect(text_of, limit)}."
         )
 
@@ -102,7 +101,7 @@ class RequestedQuota(NamedTuple):
     arn: str = ""
 
 
-def _on(time: float | None) -> str:
+def _on_day(time: float | None) -> str:
     return "" if time is None else f" on {datetime.fromtimestamp(time, UTC):%-d %b %Y}"
 
 
@@ -165,4 +164,5 @@ def _requested_quota(description: Mapping[str, Any]) -> RequestedQuota:
 
 
 def _rank(request: QuotaRequest) -> tuple[bool, float]:
+    """Return a key that sorts requests for one quota: decided before pending ones, then by time."""
     return request.pending, request.requested_at or 0.0

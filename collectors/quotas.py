@@ -70,7 +70,7 @@ QuotaValues = Mapping[LimitSource, float]
 Description = Mapping[str, Any]  # the members of a ServiceQuota
 
 
-class Lists(Protocol):
+class QuotaLister(Protocol):
     """A caller of AWS that can list quotas."""
 
     def list_items(self, service: str, operation: str, key: str, **params: Any) -> AsyncIterator[Any]:
@@ -133,7 +133,7 @@ async def list_values(
 
 
 async def list_descriptions(
-    aws: Lists, source: LimitSource, service_code: str, *, resource_level: bool = False
+    aws: QuotaLister, source: LimitSource, service_code: str, *, resource_level: bool = False
 ) -> AsyncIterator[Description]:
     """Yield AWS's descriptions of the quotas of a service. resource_level: see `list_values`."""
     level: dict[str, Any] = {"QuotaAppliedAtLevel": "RESOURCE"} if resource_level else {}
@@ -162,16 +162,17 @@ async def read_description(aws: Aws, quota: Quota, arn: str = "") -> tuple[Limit
     resources is returned.
     """
     names = {"ServiceCode": quota.service, "QuotaCode": quota.code}
-    applied, default = GET_OPERATIONS.items()
-    for source, operation, context in ((*applied, {"ContextId": arn}), (*applied, {}))[not arn :]:
+    contexts: list[dict[str, str]] = [{"ContextId": arn}, {}] if arn else [{}]
+    for context in contexts:
         try:
+            operation = GET_OPERATIONS[LimitSource.APPLIED]
             response = await aws.call("service-quotas", operation, **names, **context)
-            return source, members_of(response.get("Quota"), QUOTA)
+            return LimitSource.APPLIED, members_of(response.get("Quota"), QUOTA)
         except ClientError as error:
             if error.response["Error"]["Code"] != NO_SUCH_QUOTA:
                 raise
-    response = await aws.call("service-quotas", default[1], **names)
-    return default[0], members_of(response.get("Quota"), QUOTA)
+    response = await aws.call("service-quotas", GET_OPERATIONS[LimitSource.DEFAULT], **names)
+    return LimitSource.DEFAULT, members_of(response.get("Quota"), QUOTA)
 
 
 def _listed_value(description: Description) -> float | None:

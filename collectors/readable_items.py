@@ -1,4 +1,4 @@
-"""The items of a list that can be read; items without an id or a name are counted and skipped."""
+"""The items of a list that can be read; others, such as items without an id or a name, are counted."""
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -15,8 +15,9 @@ class UnreadableItemsError(HeadroomError):
 class ReadableItems:
     """The items of a list that can be read.
 
-    kind: the noun for the items, in the plural. parse: returns the members of an item that are read; None if
-    the item cannot be read. unreadable: the number of items so far that cannot be read.
+    listed: the items as AWS lists them. kind: the noun for the items, in the plural. parse: returns the
+    members of an item that are read; None if the item cannot be read. unreadable: the number of items so far
+    that cannot be read.
     """
 
     listed: AsyncIterator[Any]

@@ -22,7 +22,7 @@ def reduce_declaration(declaration: Declaration, signals: Collection[str]) -> De
         update={
             "signals": chosen,
             "resources": {
-                kind: _reduced_kind(declared, names)
+                kind: _reduce_kind(declared, names)
                 for kind, declared in declaration.resources.items()
                 if kind in kinds
             },
@@ -80,7 +80,7 @@ def _needed_for(declared: ResourceDeclaration, names: Collection[str]) -> set[st
     return needed
 
 
-def _reduced_kind(declared: ResourceDeclaration, names: Collection[str]) -> ResourceDeclaration:
+def _reduce_kind(declared: ResourceDeclaration, names: Collection[str]) -> ResourceDeclaration:
     return declared.model_copy(
         update={
             "calls": tuple(call for call in declared.calls if not call.facts.keys().isdisjoint(names)),

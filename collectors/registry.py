@@ -130,13 +130,16 @@ def build_registry(collectors: Iterable[Collector], services: Iterable[Service])
     Each service needs exactly one collector and one entry in the catalogue.
     """
     collectors, services = tuple(collectors), tuple(services)
-    collected = [collector.service for collector in collectors]
-    described = [service.service for service in services]
+    collector_names = [collector.service for collector in collectors]
+    entry_names = [service.service for service in services]
     problems = [
-        *_repeated("collector", collected),
-        *_repeated("entry in the catalogue", described),
-        *(f"{name}: expected an entry in the catalogue, found none" for name in _only(collected, described)),
-        *(f"{name}: expected a collector, found none" for name in _only(described, collected)),
+        *_repeated("collector", collector_names),
+        *_repeated("entry in the catalogue", entry_names),
+        *(
+            f"{name}: expected an entry in the catalogue, found none"
+            for name in _only(collector_names, entry_names)
+        ),
+        *(f"{name}: expected a collector, found none" for name in _only(entry_names, collector_names)),
     ]
     by_name = {service.service: service for service in services}
     for collector in collectors:

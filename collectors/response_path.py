@@ -27,18 +27,18 @@ class _TextFunctions(Functions):
 
     @signature({"types": ["string"]}, {"types": ["string"]})
     def _func_after(self, text: str, separator: str) -> str | None:
-        _, found, rest = text.partition(separator)
-        return rest if found else None
+        _, found_separator, rest = text.partition(separator)
+        return rest if found_separator else None
 
     @signature({"types": ["string"]}, {"types": ["string"]})
     def _func_after_last(self, text: str, separator: str) -> str | None:
-        _, found, rest = text.rpartition(separator)
-        return rest if found else None
+        _, found_separator, rest = text.rpartition(separator)
+        return rest if found_separator else None
 
     @signature({"types": ["string"]}, {"types": ["string"]})
     def _func_before(self, text: str, separator: str) -> str | None:
-        rest, found, _ = text.partition(separator)
-        return rest if found else None
+        rest, found_separator, _ = text.partition(separator)
+        return rest if found_separator else None
 
 
 OPTIONS = Options(custom_functions=_TextFunctions())
@@ -56,7 +56,7 @@ class ResponsePath:
 
     @cached_property
     def _compiled(self) -> ParsedResult:
-        return _compiled(self.text)
+        return _compile(self.text)
 
     @property
     def parsed(self) -> PathNode:
@@ -107,7 +107,7 @@ def response_path(text: str) -> ResponsePath:
     return path
 
 
-def _compiled(text: str) -> ParsedResult:
+def _compile(text: str) -> ParsedResult:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PendingDeprecationWarning)  # for backticks without quotes
@@ -132,11 +132,11 @@ def _nodes(parsed: PathNode) -> Iterator[PathNode]:
 
 def _check_function(node: PathNode) -> None:
     """Raise ValueError if a function does not exist, or does not accept this number of arguments."""
-    name, given = node["value"], len(node["children"])
+    name, argument_count = node["value"], len(node["children"])
     if name not in SIGNATURES:
         raise ValueError(f"no function {name}{suggestion(name, SIGNATURES)}")
     arguments = SIGNATURES[name]
     variadic = bool(arguments[-1].get("variadic"))
-    if given < len(arguments) or (given > len(arguments) and not variadic):
+    if argument_count < len(arguments) or (argument_count > len(arguments) and not variadic):
         least = "at least " if variadic else ""
-        raise ValueError(f"expected {least}{len(arguments)} arguments of {name}, found {given}")
+        raise ValueError(f"expected {least}{len(arguments)} arguments of {name}, found {argument_count}")

@@ -1,6 +1,7 @@
 """The type of the result of a JMESPath in a response, by botocore's model.
 
-A path to a field that no response has would never yield a value, as if AWS did not return the field.
+A path to a field that no response has is an error: it would never yield a value, and would look as if AWS did
+not return the field.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +13,7 @@ from collectors.response_path import SIGNATURES, PathNode
 from monitor.lib.errors import HeadroomError
 from rules.problem_text import suggestion
 
-# Functions that return an item of their first argument, or the argument itself in another order.
+# ITEM_FUNCTIONS return an item of their first argument, SAME_FUNCTIONS the argument itself in another order.
 ITEM_FUNCTIONS = frozenset({"max", "max_by", "min", "min_by"})
 SAME_FUNCTIONS = frozenset({"reverse", "sort", "sort_by"})
 
@@ -196,15 +197,15 @@ def _function(node: PathNode, source: Type) -> Type:
     name, arguments = node["value"], node["children"]
     _check_arguments(name, arguments, source)
     types = [type_of(argument, source) for argument in arguments if argument["type"] != "expref"]
-    listed = next((type_ for type_ in types if isinstance(type_, ListType | ListShape)), None)
+    list_type = next((type_ for type_ in types if isinstance(type_, ListType | ListShape)), None)
     for argument in arguments:
         if argument["type"] == "expref":
-            mapped = type_of(argument["children"][0], item_of(listed))
+            mapped = type_of(argument["children"][0], item_of(list_type))
             if name == "map":
                 return ListType(mapped)
     if name in SAME_FUNCTIONS:
-        return listed
-    return item_of(listed) if name in ITEM_FUNCTIONS else RESULTS.get(name)
+        return list_type
+    return item_of(list_type) if name in ITEM_FUNCTIONS else RESULTS.get(name)
 
 
 def _dictionary(node: PathNode, source: Type) -> Type:

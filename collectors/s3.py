@@ -89,10 +89,8 @@ class PrefixFilter:
 
 async def buckets(aws: Aws) -> AsyncIterator[Observed]:
     """Yield the series of the buckets of the region."""
-    buckets_of_region: dict[str, Any] = {"BucketRegion": aws.region, "MaxBuckets": PAGE_SIZE}
-    listed = ReadableItems(
-        aws.list_items("s3", "ListBuckets", "Buckets", **buckets_of_region), "buckets", bucket_of
-    )
+    params: dict[str, Any] = {"BucketRegion": aws.region, "MaxBuckets": PAGE_SIZE}
+    listed = ReadableItems(aws.list_items("s3", "ListBuckets", "Buckets", **params), "buckets", bucket_of)
 
     async def series_of(bucket: Bucket) -> list[Observed]:
         key, read = bucket_name(bucket), partial(list_configurations, aws, bucket)
@@ -210,6 +208,7 @@ def filter_series(
 ) -> Iterator[Observed]:
     """Yield the series of a prefix: its write rate, its read rate, and the errors of writes and reads.
 
+    command: returns the command that adds a filter by just a prefix.
     Each rate uses the metrics of all requests; the metrics of the other rate have weight 0. A point of any of
     these metrics proves that the minute was published, so that the write rate of a prefix that is only read
     is 0 instead of unknown.
@@ -242,9 +241,9 @@ def filter_series(
     )
 
 
-def missing_filter(configured: bool, command: str) -> Unobservable:
-    """Return why a bucket without a prefix filter is unobservable. configured: it has other filters."""
-    if configured:
+def missing_filter(has_other_filters: bool, command: str) -> Unobservable:
+    """Return why a bucket without a prefix filter is unobservable. command: enables one for a prefix."""
+    if has_other_filters:
         reason = "its request metrics have no prefix filter, and a sum over prefixes hides each of them"
     else:
         reason = "request metrics are not enabled"

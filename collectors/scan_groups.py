@@ -53,9 +53,9 @@ class ScanGroup:
 
     def kinds_listed_after(self, kind: str) -> Iterator[str]:
         """Yield the kinds that are listed only once a resource of this kind is listed."""
-        referred = self.refers.get(kind, frozenset())
+        referred_kinds = self.refers.get(kind, frozenset())
         for other in self.kinds[: self.kinds.index(kind)]:
-            if kind in self.auxiliary.get(other, ()) or (other in self.foreign and other in referred):
+            if kind in self.auxiliary.get(other, ()) or (other in self.foreign and other in referred_kinds):
                 yield other
 
     def immediate(self, kind: str) -> Signals:
@@ -207,14 +207,15 @@ def _scan_group(
         },
         refers={kind: frozenset(declaration.resources[kind].refers) for kind in kinds},
         foreign=frozenset(kind for kind in kinds if declaration.resources[kind].foreign),
-        auxiliary={kind: users for kind in kinds if (users := _users_alone(declaration, kind))},
+        auxiliary={kind: users for kind in kinds if (users := _auxiliary_users(declaration, kind))},
     )
 
 
-def _users_alone(declaration: Declaration, kind: str) -> frozenset[str]:
+def _auxiliary_users(declaration: Declaration, kind: str) -> frozenset[str]:
     """Return the kinds whose signals use a kind, if no signal of the account or of the kind itself uses it.
 
-    The kind is listed only once one of the returned kinds has a resource. Empty if it is used otherwise, too.
+    The kind is listed only once one of the returned kinds has a resource. Empty if a signal of
+    the account or of the kind uses it.
     """
     declared, resources = declaration.resources[kind], declaration.resources
     if declared.parent or declared.foreign or any(kind == other.parent for other in resources.values()):

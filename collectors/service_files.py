@@ -42,20 +42,22 @@ def read_service_files(
     see `declaration_file`. Raises DeclarationError with every problem of all files.
     """
     declarations, entries, only = folders.declarations, folders.entries, folders.only
-    declared = _read(declarations, only, lambda content, name: declaration_file(content, name, further_check))
-    described = _read(entries, only, lambda content, name: parse_model(content, name, Service))
+    declaration_files = _read(
+        declarations, only, lambda content, name: declaration_file(content, name, further_check)
+    )
+    entry_files = _read(entries, only, lambda content, name: parse_model(content, name, Service))
     problems = [
-        *(problem for file in declared.values() for problem in file.problems),
-        *(problem for file in described.values() for problem in file.problems),
-        *_name_problems(declared, taken_names),
-        *_name_problems(described, taken_names),
-        *_missing_files(declared, described, entries),
-        *_missing_files(described, {**declared, **dict.fromkeys(in_python)}, declarations),
-        *_signal_problems(declared, described),
+        *(problem for file in declaration_files.values() for problem in file.problems),
+        *(problem for file in entry_files.values() for problem in file.problems),
+        *_name_problems(declaration_files, taken_names),
+        *_name_problems(entry_files, taken_names),
+        *_missing_files(declaration_files, entry_files, entries),
+        *_missing_files(entry_files, {**declaration_files, **dict.fromkeys(in_python)}, declarations),
+        *_signal_problems(declaration_files, entry_files),
     ]
     if problems:
         raise DeclarationError(problems)
-    return _models(declared), _models(described)
+    return _models(declaration_files), _models(entry_files)
 
 
 def _read(folder: Path, only: str | None, parse: Callable[[bytes, str], ModelFile[Model]]) -> Files[Model]:
@@ -91,10 +93,10 @@ def _missing_files(files: Files[Model], others: Collection[str], folder: Path) -
             yield file.problem_at((), f"expected a second file {folder / stem}.yaml, found none")
 
 
-def _signal_problems(declared: Files[Declaration], described: Files[Service]) -> Iterator[str]:
+def _signal_problems(declaration_files: Files[Declaration], entry_files: Files[Service]) -> Iterator[str]:
     """Yield the problems of signals, and of rules about their metrics, in which a service's files differ."""
-    for name in declared.keys() & described.keys():
-        declaration, entry = declared[name], described[name]
+    for name in declaration_files.keys() & entry_files.keys():
+        declaration, entry = declaration_files[name], entry_files[name]
         if declaration.model and entry.model:
             signals, entries = declaration.model.signals, entry.model.signals
             yield from _signals_without(declaration, signals, entry.name, entries)
@@ -103,18 +105,18 @@ def _signal_problems(declared: Files[Declaration], described: Files[Service]) ->
             yield from _bound_problems(declaration.model, entry, entry.model)
 
 
-def _state_problems(declared: Declaration, file: ModelFile[Service], entry: Service) -> Iterator[str]:
+def _state_problems(declaration: Declaration, file: ModelFile[Service], entry: Service) -> Iterator[str]:
     """Yield a problem for each signal whose entry and declaration differ about `saturation_is_state`."""
-    for name in declared.signals.keys() & entry.signals.keys():
-        is_state = declared.signals[name].saturated is not None
+    for name in declaration.signals.keys() & entry.signals.keys():
+        is_state = declaration.signals[name].saturated is not None
         if entry.signals[name].saturation_is_state is not is_state:
             location = ("signals", name, "saturation_is_state")
             yield file.problem_at(location, f"expected {str(is_state).lower()}, as the declaration says")
 
 
-def _bound_problems(declared: Declaration, file: ModelFile[Service], entry: Service) -> Iterator[str]:
+def _bound_problems(declaration: Declaration, file: ModelFile[Service], entry: Service) -> Iterator[str]:
     """Yield a problem for each rule about aggregates that does not fit the metrics of the declaration."""
-    metrics = [declared.metric(key) for key in declared.metrics]
+    metrics = [declaration.metric(key) for key in declaration.metrics]
     for number, bound in enumerate(entry.bounded_by):
         for problem in bound_problems(bound, metrics):
             yield file.problem_at(("bounded_by", number, "metrics"), problem)
@@ -123,6 +125,7 @@ def _bound_problems(declared: Declaration, file: ModelFile[Service], entry: Serv
 def _signals_without(
     file: ModelFile[Model], signals: Collection[str], other: str, others: Collection[str]
 ) -> Iterator[str]:
+    """Yield a problem for each of a file's signals that is not in `others`, the signals of the other file."""
     for name in signals:
         if name not in others:
             hint = suggestion(name, others)

@@ -120,7 +120,7 @@ def total(*terms: Term) -> Usage:
 
 
 def zero_of(*terms: Term) -> Usage:
-    """Return 0 for each minute in which a term has a point: the lower bound if only an upper one is known."""
+    """Return 0 for each minute in which a term has a point: the lower bound if only an upper one exists."""
     return _weighted(Op.SUM, terms, 0.0)
 
 
@@ -188,7 +188,8 @@ def count_difference(metric: Metric, *others: Metric) -> Usage:
     """Return a count minus others, never below 0.
 
     CloudWatch revises the counts of recent minutes one after another, so the difference of equal counts may
-    be above 0 for a while. Until the minute is settled, a difference that revisions could explain is unknown.
+    be above 0 for a while. While CloudWatch may still revise the minute, a difference that revisions could
+    explain is unknown.
     """
     terms = ((metric, 1.0), *((other, -1.0) for other in others))
     return Usage(Op.COUNT_DIFFERENCE, terms) if others else total(metric)

@@ -37,7 +37,7 @@ class CallBudget:
 class BudgetedCalls:
     """The calls to AWS of one scan; each page takes one call from the budget.
 
-    parents: a cache of listed ids, by the call that lists them.
+    parents: a cache of the ids of parents, by the call that lists them.
     """
 
     aws: Aws

@@ -129,7 +129,7 @@ class _Reading:
         others = filter(self.aws.reads_quotas_of, self.known.service_codes)
         codes = dict.fromkeys((*sorted(self.known.in_use), *others))
         due = self.known.budget.affordable(filter(self._is_due, codes))
-        async for code, listed in self.aws.map(due, self._list, _service):
+        async for code, listed in self.aws.map(due, self._list_quotas, _service_resource):
             self.known.lists[code] = listed
         if not self.aws.is_global:
             account.record(self.aws.region, in_use, frozenset(self._codes_read_once(in_use)))
@@ -144,7 +144,7 @@ class _Reading:
                 group.service for group in count_groups() if group.sample.region and group.service in in_use
             )
 
-    async def _list(self, service_code: str) -> tuple[ListedQuota, ...]:
+    async def _list_quotas(self, service_code: str) -> tuple[ListedQuota, ...]:
         self.known.note(service_code, self.aws.now, RETRY_INTERVAL)
         listed: dict[QuotaKey, ListedQuota] = {}
         try:
@@ -288,7 +288,7 @@ def _metric_id(described: Any) -> MetricId:
     return metric.get("MetricName", ""), tuple(pairs)
 
 
-def _service(service_code: str) -> Resource:
+def _service_resource(service_code: str) -> Resource:
     return Resource("service", (service_code,))
 
 

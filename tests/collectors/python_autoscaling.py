@@ -1,7 +1,7 @@
 """A collector of EC2 Auto Scaling in Python, whose series the declared collector must equal.
 
 It yields the desired, actual and used capacity of groups, and the number of groups.
-Sizes are in capacity units: instances, unless the group weights them or counts vCPUs or memory.
+Sizes are in capacity units. A unit is an instance, unless the group has weights or counts vCPUs or memory.
 
 Limits: https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-quotas.html
 Metrics: https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-metrics.html

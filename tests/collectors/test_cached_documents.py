@@ -16,17 +16,17 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "files"
 
 
-def fill_cache(folder: Path, also: Path | None = None) -> None:
-    files = CachedDocuments("files", folder, also)
+def fill_cache(folder: Path, further_folder: Path | None = None) -> None:
+    files = CachedDocuments("files", folder, further_folder)
     assert files.cached is None
     files.store(files.parse())
 
 
 def test_cached_documents_are_returned_in_the_order_of_their_names(folder: Path) -> None:
     fill_cache(folder)
-    known = CachedDocuments("files", folder).cached
-    assert known == {"a": {"y": {"z": None}}, "b": {"x": [1, 2.5, "no"]}}
-    assert [*known] == ["a", "b"]
+    cached = CachedDocuments("files", folder).cached
+    assert cached == {"a": {"y": {"z": None}}, "b": {"x": [1, 2.5, "no"]}}
+    assert [*cached] == ["a", "b"]
 
 
 @pytest.mark.parametrize("name", ["a.yaml", "c.yaml"])

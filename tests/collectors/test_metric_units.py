@@ -1,4 +1,4 @@
-"""The units that collectors declare for their metrics. `FakeAws.run_scan` checks each series of each test."""
+"""The units that collectors declare for their metrics. `FakeAws.run_scan` checks them in all its tests."""
 
 import re
 from typing import Any
@@ -75,12 +75,12 @@ def test_a_metric_has_the_unit_that_its_name_contains() -> None:
         ("s3.prefix_read_rate", {"usage": Usage(Op.SUM, ((number, PER_MINUTE), (volume, 0.0)))}, []),
     ],
 )
-def test_a_metric_of_another_unit_than_its_signal_is_found(
+def test_a_formula_in_another_unit_than_its_signal_is_reported(
     signal: str, formulas: dict[str, Any], conflicts: list[str]
 ) -> None:
     observed = Observed(signal=signal.partition(".")[2], resource=resource("x"), **formulas)
-    found = unit_conflicts(observed, SIGNALS[signal])
-    assert [text.split()[1] for text in found] == conflicts
+    sentences = unit_conflicts(observed, SIGNALS[signal])
+    assert [text.split()[1] for text in sentences] == conflicts
 
 
 def test_the_unit_of_a_metric_is_count_unless_it_declares_another() -> None:

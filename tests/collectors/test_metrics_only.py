@@ -18,30 +18,30 @@ from tests.fake_aws import ACCOUNT_ID, FakeAws
 
 REGISTRY = builtin_registry()
 COLLECTORS = {collector.service: collector for collector in REGISTRY.collectors}
-WANTED = metric_names(REGISTRY.collectors)
+ALL_METRICS = metric_names(REGISTRY.collectors)
 OTHER_ACCOUNT = "222222222222"
 
 
-def listed(namespace: str, name: str, **dimensions: str) -> dict[str, Any]:
+def listed_metric(namespace: str, name: str, **dimensions: str) -> dict[str, Any]:
     """Return a metric as ListMetrics returns it."""
     pairs = [{"Name": key, "Value": value} for key, value in dimensions.items()]
     return {"Namespace": namespace, "MetricName": name, "Dimensions": pairs}
 
 
-def answering(*metrics: Mapping[str, Any], owner: str = ACCOUNT_ID) -> Any:
-    """Return a ListMetrics that returns these metrics. owner: the account that has them."""
+def list_metrics_answer(*metrics: Mapping[str, Any], owner: str = ACCOUNT_ID) -> Any:
+    """Return an answer to ListMetrics with these metrics. owner: the account that has them."""
 
     def list_metrics(**params: Any) -> dict[str, Any]:
         assert (params["IncludeLinkedAccounts"], params["OwningAccount"]) == (True, ACCOUNT_ID)
-        found = [metric for metric in metrics if metric["Namespace"] == params["Namespace"]]
-        return {"Metrics": found, "OwningAccounts": [owner] * len(found)}
+        of_namespace = [metric for metric in metrics if metric["Namespace"] == params["Namespace"]]
+        return {"Metrics": of_namespace, "OwningAccounts": [owner] * len(of_namespace)}
 
     return list_metrics
 
 
 async def series_of(service: str, aws: FakeAws) -> dict[tuple[str, str], Observed]:
     """Return the series of a service, read from metrics alone, by signal and resource."""
-    collector = metrics_only(COLLECTORS[service], REGISTRY.services[service].signals.values(), WANTED)
+    collector = metrics_only(COLLECTORS[service], REGISTRY.services[service].signals.values(), ALL_METRICS)
     return {
         (observed.signal, observed.resource.id): observed
         for scan in collector.scans
@@ -49,19 +49,19 @@ async def series_of(service: str, aws: FakeAws) -> dict[tuple[str, str], Observe
     }
 
 
-def observable(series: Mapping[tuple[str, str], Observed]) -> set[tuple[str, str]]:
+def observable_keys(series: Mapping[tuple[str, str], Observed]) -> set[tuple[str, str]]:
     """Return the keys of the series that are observable."""
     return {key for key, observed in series.items() if not isinstance(observed.usage, Unobservable)}
 
 
 async def test_resources_are_found_by_dimensions_of_metrics_and_judged_by_published_limits() -> None:
     orders = [
-        listed("AWS/Firehose", name, DeliveryStreamName="orders")
+        listed_metric("AWS/Firehose", name, DeliveryStreamName="orders")
         for name in ("IncomingBytes", "BytesPerSecondLimit", "IncomingRecords", "RecordsPerSecondLimit")
     ]
-    clicks = [listed("AWS/Firehose", "IncomingBytes", DeliveryStreamName="clicks")]  # without a limit
-    series = await series_of("firehose", FakeAws(list_metrics=answering(*orders, *clicks)))
-    assert observable(series) == {("incoming_bytes", "orders"), ("incoming_records", "orders")}
+    clicks = [listed_metric("AWS/Firehose", "IncomingBytes", DeliveryStreamName="clicks")]  # without a limit
+    series = await series_of("firehose", FakeAws(list_metrics=list_metrics_answer(*orders, *clicks)))
+    assert observable_keys(series) == {("incoming_bytes", "orders"), ("incoming_records", "orders")}
     observed = series["incoming_bytes", "orders"]
     assert observed.published_limit is not None
     (limit,) = observed.published_limit.metrics
@@ -71,29 +71,29 @@ async def test_resources_are_found_by_dimensions_of_metrics_and_judged_by_publis
 
 
 async def test_signals_that_need_a_role_are_unobservable_if_the_service_is_in_use() -> None:
-    metric = listed("AWS/Firehose", "IncomingBytes", DeliveryStreamName="clicks")
-    series = await series_of("firehose", FakeAws(list_metrics=answering(metric)))
+    metric = listed_metric("AWS/Firehose", "IncomingBytes", DeliveryStreamName="clicks")
+    series = await series_of("firehose", FakeAws(list_metrics=list_metrics_answer(metric)))
     assert series["streams", ""].usage is ROLE_NEEDED
     assert "a role is needed" in ROLE_NEEDED.reason
-    assert observable(series) == set()
+    assert observable_keys(series) == set()
 
 
 async def test_a_service_without_metrics_has_no_series() -> None:
-    assert await series_of("firehose", FakeAws(list_metrics=answering())) == {}
+    assert await series_of("firehose", FakeAws(list_metrics=list_metrics_answer())) == {}
 
 
 async def test_all_signals_of_a_collector_in_python_need_a_role() -> None:
-    metric = listed("AWS/Kinesis", "IncomingBytes", StreamName="orders")
-    series = await series_of("kinesis", FakeAws(list_metrics=answering(metric)))
+    metric = listed_metric("AWS/Kinesis", "IncomingBytes", StreamName="orders")
+    series = await series_of("kinesis", FakeAws(list_metrics=list_metrics_answer(metric)))
     assert {name for name, _ in series} == {*REGISTRY.services["kinesis"].signals}
-    assert observable(series) == set()
+    assert observable_keys(series) == set()
 
 
 async def test_an_id_is_computed_from_a_fact_that_is_a_dimension() -> None:
     arn = f"arn:aws:states:eu-west-1:{ACCOUNT_ID}:stateMachine:orders"
-    metric = listed("AWS/States", "VersionCount", ResourceArn=arn)
-    series = await series_of("states", FakeAws(list_metrics=answering(metric)))
-    assert observable(series) == {("versions_per_state_machine", "orders")}
+    metric = listed_metric("AWS/States", "VersionCount", ResourceArn=arn)
+    series = await series_of("states", FakeAws(list_metrics=list_metrics_answer(metric)))
+    assert observable_keys(series) == {("versions_per_state_machine", "orders")}
     (usage,) = series["versions_per_state_machine", "orders"].usage.metrics  # type: ignore[union-attr]
     assert usage.dimensions == (("ResourceArn", arn),)
 
@@ -101,10 +101,10 @@ async def test_an_id_is_computed_from_a_fact_that_is_a_dimension() -> None:
 async def test_a_usage_beyond_a_default_quota_proves_that_the_default_is_not_in_force() -> None:
     dimensions = {"Type": "API", "Resource": "PutLogEvents", "Service": "Logs", "Class": "None"}
     metrics = [
-        listed("AWS/Usage", "CallCount", **dimensions),
-        listed("AWS/EFS", "ClientConnections", FileSystemId="fs-1"),
+        listed_metric("AWS/Usage", "CallCount", **dimensions),
+        listed_metric("AWS/EFS", "ClientConnections", FileSystemId="fs-1"),
     ]
-    aws = FakeAws(list_metrics=answering(*metrics))
+    aws = FakeAws(list_metrics=list_metrics_answer(*metrics))
     assert (await series_of("logs", aws))["put_log_events", ""].hard_limit
     with_fixed_limit = (await series_of("efs", aws))["client_connections", "fs-1"]
     assert not with_fixed_limit.hard_limit
@@ -112,60 +112,63 @@ async def test_a_usage_beyond_a_default_quota_proves_that_the_default_is_not_in_
 
 async def test_a_published_limit_replaces_a_limit_that_only_the_api_returns() -> None:
     metrics = [
-        listed("AWS/EFS", name, FileSystemId="fs-1") for name in ("MeteredIOBytes", "PermittedThroughput")
+        listed_metric("AWS/EFS", name, FileSystemId="fs-1")
+        for name in ("MeteredIOBytes", "PermittedThroughput")
     ]
-    observed = (await series_of("efs", FakeAws(list_metrics=answering(*metrics))))["throughput", "fs-1"]
+    observed = (await series_of("efs", FakeAws(list_metrics=list_metrics_answer(*metrics))))[
+        "throughput", "fs-1"
+    ]
     assert (observed.limit, observed.published_limit is not None) == (None, True)
 
 
 async def test_metrics_of_the_whole_account_are_identified_by_their_fixed_dimensions() -> None:
     metrics = [
-        listed("AWS/States", "OpenExecutionCount"),
-        listed("AWS/States", "OpenExecutionLimit"),
-        listed("AWS/States", "OpenExecutionCount", StateMachineArn="another"),
+        listed_metric("AWS/States", "OpenExecutionCount"),
+        listed_metric("AWS/States", "OpenExecutionLimit"),
+        listed_metric("AWS/States", "OpenExecutionCount", StateMachineArn="another"),
     ]
-    series = await series_of("states", FakeAws(list_metrics=answering(*metrics)))
-    assert observable(series) == {("open_executions", "")}
+    series = await series_of("states", FakeAws(list_metrics=list_metrics_answer(*metrics)))
+    assert observable_keys(series) == {("open_executions", "")}
 
 
 async def test_metrics_of_another_account_are_ignored() -> None:
-    metric = listed("AWS/EFS", "ClientConnections", FileSystemId="fs-1")
-    aws = FakeAws(list_metrics=answering(metric, owner=OTHER_ACCOUNT))
+    metric = listed_metric("AWS/EFS", "ClientConnections", FileSystemId="fs-1")
+    aws = FakeAws(list_metrics=list_metrics_answer(metric, owner=OTHER_ACCOUNT))
     assert await series_of("efs", aws) == {}
 
 
 async def test_metrics_are_listed_once_an_hour_for_all_services() -> None:
-    metric = listed("AWS/EFS", "ClientConnections", FileSystemId="fs-1")
-    aws = FakeAws(now=1_000_000.0, list_metrics=answering(metric))
+    metric = listed_metric("AWS/EFS", "ClientConnections", FileSystemId="fs-1")
+    aws = FakeAws(now=1_000_000.0, list_metrics=list_metrics_answer(metric))
     for _ in range(3):
         assert ("client_connections", "fs-1") in await series_of("efs", aws)
     assert aws.calls == ["cloudwatch:ListMetrics"]
     aws.now = 1_000_000.0 + LIST_INTERVAL
-    aws.answers["list_metrics"] = answering()
+    aws.answers["list_metrics"] = list_metrics_answer()
     assert await series_of("efs", aws) == {}
     assert aws.iam_actions == {"cloudwatch:ListMetrics"}
 
 
 async def test_a_namespace_with_too_many_metrics_affects_the_services_that_read_it() -> None:
-    page = {"Metrics": [listed("AWS/EFS", "ClientConnections", FileSystemId="fs-1")] * 500}
+    page = {"Metrics": [listed_metric("AWS/EFS", "ClientConnections", FileSystemId="fs-1")] * 500}
     pages = [page] * (MAX_LISTED_METRICS // 500 + 1)
     with pytest.raises(TooManyMetricsError, match="AWS/EFS"):
         await series_of("efs", FakeAws(list_metrics=pages))
 
 
 async def test_a_signal_whose_limit_only_the_api_returns_needs_a_configured_limit() -> None:
-    metric = listed("AWS/ElastiCache", "CurrConnections", CacheClusterId="a", CacheNodeId="0001")
-    metric_of_service = listed("AWS/DAX", "TotalRequestCount", ClusterId="c", NodeId="c-a")
-    aws = FakeAws(list_metrics=answering(metric, metric_of_service))
+    metric = listed_metric("AWS/ElastiCache", "CurrConnections", CacheClusterId="a", CacheNodeId="0001")
+    metric_of_service = listed_metric("AWS/DAX", "TotalRequestCount", ClusterId="c", NodeId="c-a")
+    aws = FakeAws(list_metrics=list_metrics_answer(metric, metric_of_service))
     series = await series_of("dax", aws)
     assert series["request_rate", "c/c-a"].usage is LIMIT_NEEDED
     aws.scan.has_own_limit = lambda signal, resource: signal == "request_rate"
-    assert ("request_rate", "c/c-a") in observable(await series_of("dax", aws))
+    assert ("request_rate", "c/c-a") in observable_keys(await series_of("dax", aws))
 
 
 async def test_excluded_series_are_not_read() -> None:
-    metric = listed("AWS/EFS", "ClientConnections", FileSystemId="fs-1")
-    aws = FakeAws(list_metrics=answering(metric))
+    metric = listed_metric("AWS/EFS", "ClientConnections", FileSystemId="fs-1")
+    aws = FakeAws(list_metrics=list_metrics_answer(metric))
     aws.scan.includes = lambda signal, resource: signal == "client_connections" and resource.id == "fs-2"
     assert await series_of("efs", aws) == {}
 
@@ -204,7 +207,7 @@ def test_no_readable_signal_needs_facts_that_only_the_api_returns(service: str) 
         names = {name for formula in formulas for name in formula.names}
         facts = {name for kind in declaration.resources.values() for name in kind.fact_names()}
         assert all(not formula.list_names and not formula.attributes for formula in formulas)
-        assert all(names & facts <= identity.names for identity in signal.found_by.values())
+        assert all(names & facts <= identity.names for identity in signal.identities.values())
 
 
 TEMPLATES = """
@@ -259,6 +262,6 @@ def test_any_ids_are_read_back_from_the_dimensions_that_hold_them(group: str, no
 
 def test_a_collector_of_metrics_alone_needs_one_permission_and_reads_the_same_metrics() -> None:
     before = collector_of(COLLECTORS["efs"].declaration)  # type: ignore[arg-type]
-    collector = metrics_only(before, REGISTRY.services["efs"].signals.values(), WANTED)
+    collector = metrics_only(before, REGISTRY.services["efs"].signals.values(), ALL_METRICS)
     assert collector.iam_actions == ("cloudwatch:ListMetrics",)
     assert (collector.metrics, collector.publication_delay) == (before.metrics, before.publication_delay)

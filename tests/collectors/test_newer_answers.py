@@ -34,23 +34,25 @@ def newer_model(client: str) -> ServiceModel:
     return ServiceModel(model | {"shapes": shapes}, client)
 
 
-def newer(value: Any, shape: Shape) -> Any:
+def with_added_members(value: Any, shape: Shape) -> Any:
     """Return a value with the added member in each of its structures."""
     match shape:
         case StructureShape():
-            members = {name: newer(member, shape.members[name]) for name, member in value.items()}
+            members = {
+                name: with_added_members(member, shape.members[name]) for name, member in value.items()
+            }
             return members | {ADDED: {"Text": "added"}}
         case ListShape():
-            return [newer(item, shape.member) for item in value]
+            return [with_added_members(item, shape.member) for item in value]
         case MapShape():
-            return {name: newer(entry, shape.value) for name, entry in value.items()}
+            return {name: with_added_members(entry, shape.value) for name, entry in value.items()}
     return value
 
 
-def received(key: str, answer: Any) -> Any:
+def parse_with_added_members(key: str, answer: Any) -> Any:
     """Return an answer as botocore parses it from bytes with the added members. key: as in the tables."""
     if isinstance(answer, list):
-        return [received(key, page) for page in answer]
+        return [parse_with_added_members(key, page) for page in answer]
     if not isinstance(answer, Mapping):
         return answer
     client, _, name = key.partition("(")[0].partition(".")
@@ -59,19 +61,19 @@ def received(key: str, answer: Any) -> Any:
     if protocol not in SERIALIZERS:  # such as CBOR: moto cannot write it
         return answer
     sent = get_serializer_class(client, protocol)(operation_model=operation).serialize(
-        newer(answer, operation.output_shape)
+        with_added_members(answer, operation.output_shape)
     )
     body = sent["body"].encode() if isinstance(sent["body"], str) else sent["body"]
     assert body.count(ADDED.encode()) > 0
     response = {"body": body, "headers": sent["headers"], "status_code": 200}
-    known: Any = SERVICE_MODELS.get_service_model(client).operation_model(name).output_shape
-    parsed = create_parser(protocol).parse(response, known)
+    output_shape: Any = SERVICE_MODELS.get_service_model(client).operation_model(name).output_shape
+    parsed = create_parser(protocol).parse(response, output_shape)
     return {name: value for name, value in parsed.items() if name != "ResponseMetadata"}
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 async def test_unknown_members_of_responses_change_no_series(case: Case) -> None:
-    answers = {key: received(key, answer) for key, answer in case.answers.items()}
+    answers = {key: parse_with_added_members(key, answer) for key, answer in case.answers.items()}
     collector = collector_of(DECLARATIONS[case.service])
     series, failures = await run_case(replace(case, answers=answers), collector)
     assert differences(series, case.series) == []

@@ -1,4 +1,4 @@
-"""A user's own metrics, of the account with fixed dimensions, and of resources that ListMetrics finds."""
+"""A user's own metrics: of the account, with fixed dimensions, and of resources that ListMetrics returns."""
 
 from typing import Any
 
@@ -87,7 +87,9 @@ async def test_each_set_of_dimensions_is_a_resource_whatever_the_order_of_the_di
     assert (result.errors, result.failures) == ([], [])
 
 
-@pytest.mark.parametrize("answer", [denied("ListMetrics"), {"Metrics": [{}]}], ids=["denied", "bare"])
+@pytest.mark.parametrize(
+    "answer", [denied("ListMetrics"), {"Metrics": [{}]}], ids=["denied", "item without members"]
+)
 async def test_series_of_the_account_remain_though_metrics_cannot_be_listed(answer: Any) -> None:
     result = await run_with(answer)
     assert result.usage == ACCOUNT_USAGES

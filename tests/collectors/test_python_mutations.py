@@ -1,6 +1,6 @@
-"""Collectors in Python and answers that differ from AWS's models: a wrong value affects only its own item.
+"""Collectors in Python read answers that differ from AWS's models: a wrong value affects only its own item.
 
-`FUZZ_ROUNDS=1000 pytest tests/collectors/test_python_mutations.py` tries more.
+`FUZZ_ROUNDS=1000 pytest tests/collectors/test_python_mutations.py` tries more wrong values.
 """
 
 import os
@@ -18,7 +18,7 @@ from tests.monitor.polling.inventories import BY_SERVICE, NO_QUOTAS, FakeAccount
 
 ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "40"))  # mutations that are tried of each answer
 NAMES = ("a", "b", "c")
-CHANGED = 1  # the index of the item that is changed in each list: the item `b`
+CHANGED_INDEX = 1  # the index of the item that is changed in each list: the item `b`
 SETTINGS = {"throttlingRateLimit": 50.0, "metricsEnabled": True}
 ROUTE_SETTINGS = {"ThrottlingRateLimit": 50.0, "ThrottlingBurstLimit": 5, "DetailedMetricsEnabled": True}
 REST_STAGES = {
@@ -144,7 +144,7 @@ async def test_a_wrong_item_of_a_list_affects_no_other_item(service: str, method
     before = await series_of(service)
     others = {key: series for key, series in before.items() if is_of_unchanged_item(key[1])}
     answer, member = LISTS[service][method]
-    for mutation, items in mutations_of_item(answer[member], CHANGED, ROUNDS, method):
+    for mutation, items in mutations_of_item(answer[member], CHANGED_INDEX, ROUNDS, method):
         after = await series_of(service, **{method: {**answer, member: items}})
         assert {key: after.get(key) for key in others} == others, mutation
         assert {key for key in before if not key[1]} <= after.keys(), mutation
@@ -212,7 +212,7 @@ async def test_a_wrong_stage_affects_no_other_stage_of_its_api(kind: str) -> Non
     changed_stage = f"{kind if kind == 'http' else 'api'} b/b"
     others = {key: series for key, series in before.items() if not key[1].startswith(changed_stage)}
     assert len(before) > len(others) > 10
-    for mutation, items in mutations_of_item(answer[member], CHANGED, ROUNDS, kind):
+    for mutation, items in mutations_of_item(answer[member], CHANGED_INDEX, ROUNDS, kind):
 
         def respond(items: Any = items, **params: Any) -> Any:
             is_changed = str(params.get(parameter, "")).endswith("b")

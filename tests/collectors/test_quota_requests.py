@@ -34,14 +34,14 @@ async def newest_of(
     """Return the newest requests by code and ARN. pages: the pages of the history."""
     calls: list[dict[str, Any]] = []
 
-    def history(**params: Any) -> dict[str, Any]:
+    def list_history(**params: Any) -> dict[str, Any]:
         calls.append(params)
         return {"RequestedQuotas": pages[len(calls) - 1]}
 
     aws = FakeAws(
         now=NOW.timestamp(),
         malformed=malformed,
-        list_requested_service_quota_change_history=[history] * len(pages),
+        list_requested_service_quota_change_history=[list_history] * len(pages),
     )
     newest = await newest_requests(aws.scan)
     assert calls == [{"MaxResults": 100, "QuotaRequestedAtLevel": "ALL"}] * len(pages)

@@ -15,6 +15,7 @@ CONCURRENCY = Quota(service="lambda", code="L-B99A9384")
 
 
 def quota(value: float) -> dict[str, Any]:
+    """Return a response of GetServiceQuota."""
     return {"Quota": {"Value": value}}
 
 
@@ -46,10 +47,10 @@ async def test_a_quota_without_an_applied_value_has_its_default_value() -> None:
 @pytest.mark.parametrize("operation", ["GetServiceQuota", "GetAWSDefaultServiceQuota"])
 async def test_a_value_with_an_error_reason_raises_the_reason(operation: str) -> None:
     reason = {"ErrorCode": "DEPENDENCY_THROTTLING_ERROR", "ErrorMessage": "Lambda throttles Service Quotas."}
-    unknown = {"Quota": {"ErrorReason": reason, "Value": 0.0}}
+    with_reason = {"Quota": {"ErrorReason": reason, "Value": 0.0}}
     not_applied = denied("GetServiceQuota", "NoSuchResourceException")
-    applied: Any = unknown if operation == "GetServiceQuota" else not_applied
-    aws = FakeAws(get_service_quota=applied, get_aws_default_service_quota=unknown)
+    applied: Any = with_reason if operation == "GetServiceQuota" else not_applied
+    aws = FakeAws(get_service_quota=applied, get_aws_default_service_quota=with_reason)
     with pytest.raises(ClientError, match="Lambda throttles Service Quotas") as raised:
         await quotas.read_value(aws.scan, CONCURRENCY)
     assert raised.value.operation_name == operation

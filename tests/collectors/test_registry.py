@@ -54,28 +54,30 @@ PROBLEMS = [
 ]
 
 
-@pytest.mark.parametrize(("collected", "described", "problems"), PROBLEMS)
+@pytest.mark.parametrize(("collector_names", "entry_names", "problems"), PROBLEMS)
 def test_all_problems_are_reported_at_once(
-    collected: list[str], described: list[str], problems: list[str]
+    collector_names: list[str], entry_names: list[str], problems: list[str]
 ) -> None:
-    with pytest.raises(ValueError) as refused:
-        build_registry(map(own_collector, collected), map(own_service, described))
-    assert str(refused.value).split("; ") == problems
+    with pytest.raises(ValueError) as error:
+        build_registry(map(own_collector, collector_names), map(own_service, entry_names))
+    assert str(error.value).split("; ") == problems
 
 
-@given(collected=names, described=names)
+@given(collector_names=names, entry_names=names)
 def test_a_registry_needs_one_collector_and_one_catalogue_entry_of_each_service(
-    collected: list[str], described: list[str]
+    collector_names: list[str], entry_names: list[str]
 ) -> None:
-    is_complete = sorted(collected) == sorted(described) and len(set(collected)) == len(collected)
+    is_complete = sorted(collector_names) == sorted(entry_names) and len(set(collector_names)) == len(
+        collector_names
+    )
     try:
-        registry = build_registry(map(own_collector, collected), map(own_service, described))
+        registry = build_registry(map(own_collector, collector_names), map(own_service, entry_names))
     except ValueError:
         assert not is_complete
     else:
         assert is_complete
-        assert registry.service_names == tuple(collected)  # in the order of the collectors
-        assert list(registry.services) == described
+        assert registry.service_names == tuple(collector_names)  # in the order of the collectors
+        assert list(registry.services) == entry_names
 
 
 def test_signals_titles_collectors_and_quotas_are_looked_up_by_the_name_of_a_service() -> None:
@@ -132,9 +134,9 @@ def test_cached_answers_of_one_registry_are_not_used_for_another() -> None:
     registries = [build_registry([own_collector("one")], [entry]) for entry in entries]
     assert [registry.title("one") for registry in registries] == ["First", "Second"]
     assert iam_action("one", "ListAll", own_registry("two")) == "one:ListAll"
-    rates = [Selector.model_validate({"signal": signal}) for signal in ("size", "rate")]
+    selectors = [Selector.model_validate({"signal": signal}) for signal in ("size", "rate")]
     location = Location("123456789012", service="one")
-    assert all(excludes_all_of(rates, location, registry) for registry in registries)
+    assert all(excludes_all_of(selectors, location, registry) for registry in registries)
 
 
 def test_every_setting_that_makes_a_usage_observable_has_a_cost_with_its_page_of_aws() -> None:

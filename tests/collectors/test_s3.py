@@ -17,12 +17,12 @@ RATE_SIGNALS = {"prefix_write_rate", "prefix_read_rate"}
 SIGNALS = {*RATE_SIGNALS, "prefix_errors"}
 
 
-def listed(*names: str, region: str = "eu-west-1") -> dict[str, Any]:
+def bucket_list(*names: str, region: str = "eu-west-1") -> dict[str, Any]:
     """Return a response of ListBuckets."""
     return {"Buckets": [{"Name": name, "BucketRegion": region} for name in names]}
 
 
-def configured(*filters: dict[str, Any], **more: Any) -> dict[str, Any]:
+def configuration_list(*filters: dict[str, Any], **more: Any) -> dict[str, Any]:
     """Return a response of ListBucketMetricsConfigurations with these filters."""
     configurations = [{"Id": f"filter-{number}", "Filter": filter_} for number, filter_ in enumerate(filters)]
     return {"IsTruncated": False, "MetricsConfigurationList": configurations, **more}
@@ -30,7 +30,9 @@ def configured(*filters: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 async def filter_series(*filters: dict[str, Any]) -> dict[tuple[str, str], Observed]:
     """Return the series of a bucket `media` with these filters."""
-    aws = FakeAws(list_buckets=listed("media"), list_bucket_metrics_configurations=configured(*filters))
+    aws = FakeAws(
+        list_buckets=bucket_list("media"), list_bucket_metrics_configurations=configuration_list(*filters)
+    )
     return await aws.run_scan(buckets)
 
 
@@ -88,15 +90,15 @@ def filter_ids(usage: Usage | float | Unobservable) -> set[str]:
 
 
 TAGS = [{"Key": "team", "Value": "video"}]
-POINT = "arn:aws:s3:eu-west-1:123456789012:accesspoint/a"
+ACCESS_POINT = "arn:aws:s3:eu-west-1:123456789012:accesspoint/a"
 
 
 @pytest.mark.parametrize(
     ("conditions", "narrowed_by"),
     [
         ({"Tags": TAGS}, "by tags,"),
-        ({"AccessPointArn": POINT}, "by an access point,"),
-        ({"Tags": TAGS, "AccessPointArn": POINT}, "by tags and an access point,"),
+        ({"AccessPointArn": ACCESS_POINT}, "by an access point,"),
+        ({"Tags": TAGS, "AccessPointArn": ACCESS_POINT}, "by tags and an access point,"),
     ],
 )
 async def test_the_rates_of_a_filter_that_is_narrowed_by_tags_or_access_point_are_lower_bounds(
@@ -149,7 +151,7 @@ def proposed_filter(reason: Unobservable) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("prefix", "ids", "proposed"),
+    ("prefix", "ids", "proposed_id"),
     [
         ("logs/", [], "logs"),
         ("logs/", ["logs"], "logs-2"),
@@ -159,28 +161,28 @@ def proposed_filter(reason: Unobservable) -> dict[str, Any]:
         ("x" * 500, [], "x" * 40),
     ],
 )
-async def test_the_command_replaces_no_existing_filter(prefix: str, ids: list[str], proposed: str) -> None:
+async def test_the_command_replaces_no_existing_filter(prefix: str, ids: list[str], proposed_id: str) -> None:
     configurations = [{"Id": id_, "Filter": {"Tag": TAGS[0]}} for id_ in ids]
     configurations.append({"Id": "narrowed", "Filter": {"And": {"Prefix": prefix, "Tags": TAGS}}})
     answer = {"MetricsConfigurationList": configurations}
-    aws = FakeAws(list_buckets=listed("media"), list_bucket_metrics_configurations=answer)
+    aws = FakeAws(list_buckets=bucket_list("media"), list_bucket_metrics_configurations=answer)
     series = await aws.run_scan(buckets)
     (read,) = [observed for (signal, _), observed in series.items() if signal == "prefix_read_rate"]
     assert read.bound_reason
-    assert proposed_filter(read.bound_reason) == {"Id": proposed, "Filter": {"Prefix": prefix}}
+    assert proposed_filter(read.bound_reason) == {"Id": proposed_id, "Filter": {"Prefix": prefix}}
 
 
 @pytest.mark.parametrize(
     ("configurations", "reason"),
     [
         ({}, "request metrics are not enabled"),
-        (configured(), "request metrics are not enabled"),
+        (configuration_list(), "request metrics are not enabled"),
         ({"MetricsConfigurationList": [{"Id": "EntireBucket"}]}, "no prefix filter"),
-        (configured({"Prefix": ""}), "no prefix filter"),
-        (configured({"Tag": {"Key": "team", "Value": "video"}}), "no prefix filter"),
-        (configured({"And": {"Tags": [{"Key": "a", "Value": "b"}] * 2}}), "no prefix filter"),
+        (configuration_list({"Prefix": ""}), "no prefix filter"),
+        (configuration_list({"Tag": {"Key": "team", "Value": "video"}}), "no prefix filter"),
+        (configuration_list({"And": {"Tags": [{"Key": "a", "Value": "b"}] * 2}}), "no prefix filter"),
         (
-            configured({"AccessPointArn": "arn:aws:s3:eu-west-1:1:accesspoint/a"}),
+            configuration_list({"AccessPointArn": "arn:aws:s3:eu-west-1:1:accesspoint/a"}),
             "no prefix filter",
         ),
     ],
@@ -188,7 +190,7 @@ async def test_the_command_replaces_no_existing_filter(prefix: str, ids: list[st
 async def test_a_bucket_without_a_prefix_filter_is_unobservable(
     configurations: dict[str, Any], reason: str
 ) -> None:
-    aws = FakeAws(list_buckets=listed("media"), list_bucket_metrics_configurations=configurations)
+    aws = FakeAws(list_buckets=bucket_list("media"), list_bucket_metrics_configurations=configurations)
     series = await aws.run_scan(buckets)
     assert set(series) == {(signal, "media") for signal in SIGNALS}
     for observed in series.values():
@@ -197,7 +199,7 @@ async def test_a_bucket_without_a_prefix_filter_is_unobservable(
 
 
 async def test_the_command_that_enables_request_metrics_is_complete() -> None:
-    aws = FakeAws(list_buckets=listed("media"), list_bucket_metrics_configurations={})
+    aws = FakeAws(list_buckets=bucket_list("media"), list_bucket_metrics_configurations={})
     usage = (await aws.run_scan(buckets))["prefix_write_rate", "media"].usage
     assert isinstance(usage, Unobservable) and usage.enable_command
     words = shlex.split(usage.enable_command)
@@ -217,15 +219,15 @@ async def test_filters_without_a_prefix_are_ignored_beside_a_prefix_filter() -> 
 
 async def test_all_pages_of_configurations_are_read() -> None:
     pages = {
-        None: configured({"Prefix": "a/"}, IsTruncated=True, NextContinuationToken="more"),
-        "more": configured({"Prefix": "b/"}, IsTruncated=True, NextContinuationToken="last"),
-        "last": configured({"Prefix": "c/"}),
+        None: configuration_list({"Prefix": "a/"}, IsTruncated=True, NextContinuationToken="more"),
+        "more": configuration_list({"Prefix": "b/"}, IsTruncated=True, NextContinuationToken="last"),
+        "last": configuration_list({"Prefix": "c/"}),
     }
 
     def page(Bucket: str, ContinuationToken: str | None = None) -> dict[str, Any]:
         return pages[ContinuationToken]
 
-    aws = FakeAws(list_buckets=listed("media"), list_bucket_metrics_configurations=page)
+    aws = FakeAws(list_buckets=bucket_list("media"), list_bucket_metrics_configurations=page)
     resources = {resource for _, resource in await aws.run_scan(buckets)}
     assert resources == {"media/a/", "media/b/", "media/c/"}
 
@@ -235,7 +237,7 @@ async def test_every_page_of_buckets_is_requested_for_the_region() -> None:
 
     def page(**params: Any) -> dict[str, Any]:
         requested.append(params)
-        return listed(f"bucket-{len(requested)}")
+        return bucket_list(f"bucket-{len(requested)}")
 
     aws = FakeAws(list_buckets=[page, page], list_bucket_metrics_configurations={})
     assert {resource for _, resource in await aws.run_scan(buckets)} == {"bucket-1", "bucket-2"}
@@ -243,7 +245,9 @@ async def test_every_page_of_buckets_is_requested_for_the_region() -> None:
 
 
 async def test_a_bucket_of_another_region_is_left_out_even_if_it_is_listed() -> None:
-    aws = FakeAws(list_buckets=listed("media", region="us-west-2"), list_bucket_metrics_configurations={})
+    aws = FakeAws(
+        list_buckets=bucket_list("media", region="us-west-2"), list_bucket_metrics_configurations={}
+    )
     assert await aws.run_scan(buckets) == {}
     assert aws.calls == ["s3:ListBuckets"]
 
@@ -273,11 +277,11 @@ async def test_the_region_of_a_bucket_is_queried_if_the_list_does_not_contain_it
 
 async def test_a_bucket_that_cannot_be_queried_affects_only_itself() -> None:
     aws = FakeAws(
-        list_buckets=listed("media", "secret"),
+        list_buckets=bucket_list("media", "secret"),
         list_bucket_metrics_configurations=lambda Bucket: (
             denied("ListBucketMetricsConfigurations", "AccessDenied")
             if Bucket == "secret"
-            else configured({"Prefix": "logs/"})
+            else configuration_list({"Prefix": "logs/"})
         ),
     )
     assert {resource for _, resource in await aws.run_scan(buckets)} == {"media/logs/"}
@@ -289,7 +293,7 @@ async def test_the_collector_declares_exactly_the_permissions_and_metrics_it_use
     aws = FakeAws(
         list_buckets={"Buckets": [{"Name": "media"}]},
         get_bucket_location={"LocationConstraint": "eu-west-1"},
-        list_bucket_metrics_configurations=configured({"Prefix": "logs/"}),
+        list_bucket_metrics_configurations=configuration_list({"Prefix": "logs/"}),
     )
     series = await aws.run_all_scans(COLLECTOR)
     assert aws.iam_actions == set(COLLECTOR.iam_actions)
@@ -310,7 +314,9 @@ async def test_the_collector_declares_exactly_the_permissions_and_metrics_it_use
 )
 async def test_a_prefix_is_a_part_of_all_folders_above_it(prefix: str, folders: list[str]) -> None:
     for filter_ in ({"Prefix": prefix}, {"And": {"Prefix": prefix, "Tags": TAGS}}):
-        aws = FakeAws(list_buckets=listed("media"), list_bucket_metrics_configurations=configured(filter_))
+        aws = FakeAws(
+            list_buckets=bucket_list("media"), list_bucket_metrics_configurations=configuration_list(filter_)
+        )
         async for observed in buckets(aws.scan):
             parents = set(observed.resource.ancestor_paths)
             assert {("media", folder) for folder in folders} <= parents

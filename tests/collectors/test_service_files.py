@@ -21,9 +21,9 @@ def folder(tmp_path: Path) -> Path:
 
 def problems(folder: Path) -> list[str]:
     """Return the problems of a folder, with paths relative to the folder."""
-    with pytest.raises(DeclarationError) as refused:
+    with pytest.raises(DeclarationError) as error:
         registry_with(folder)
-    return [problem.replace(f"{folder}/", "") for problem in refused.value.problems]
+    return [problem.replace(f"{folder}/", "") for problem in error.value.problems]
 
 
 def change(file: Path, old: str, new: str) -> None:

@@ -15,7 +15,7 @@ SIGNALS = REGISTRY.services["sqs"].signals
 sent, received, deleted, not_visible = COLLECTOR.metrics
 
 
-def urls(*names: str, **more: str) -> dict[str, Any]:
+def queue_list(*names: str, **more: str) -> dict[str, Any]:
     """Return a response of ListQueues."""
     return {
         "QueueUrls": [f"https://sqs.eu-west-1.amazonaws.com/123456789012/{name}" for name in names],
@@ -23,14 +23,14 @@ def urls(*names: str, **more: str) -> dict[str, Any]:
     }
 
 
-async def signals(*names: str, **attributes: str) -> set[tuple[str, str]]:
+async def signals_and_queues(*names: str, **attributes: str) -> set[tuple[str, str]]:
     """Return the signal and the queue of each series, where all queues have these attributes."""
-    aws = FakeAws(list_queues=urls(*names), get_queue_attributes={"Attributes": attributes})
+    aws = FakeAws(list_queues=queue_list(*names), get_queue_attributes={"Attributes": attributes})
     return set(await aws.run_scan(queues))
 
 
 async def test_a_standard_queue_is_observed_by_its_messages_in_flight_without_a_query() -> None:
-    aws = FakeAws(list_queues=urls("jobs"))
+    aws = FakeAws(list_queues=queue_list("jobs"))
     series = await aws.run_scan(queues)
     assert set(series) == {("standard_in_flight", "jobs")}
     assert series["standard_in_flight", "jobs"].usage == total(not_visible.of(QueueName="jobs"))
@@ -39,7 +39,7 @@ async def test_a_standard_queue_is_observed_by_its_messages_in_flight_without_a_
 
 
 async def test_the_usage_of_a_fifo_queue_is_the_rate_of_its_busiest_action() -> None:
-    aws = FakeAws(list_queues=urls("orders.fifo"), get_queue_attributes={})
+    aws = FakeAws(list_queues=queue_list("orders.fifo"), get_queue_attributes={})
     series = await aws.run_scan(queues)
     messages = series["fifo_message_rate_batched", "orders.fifo"]
     actions = [metric.of(QueueName="orders.fifo") for metric in (sent, received, deleted)]
@@ -50,7 +50,7 @@ async def test_the_usage_of_a_fifo_queue_is_the_rate_of_its_busiest_action() -> 
 
 
 async def test_the_number_of_calls_is_between_a_tenth_of_the_messages_and_their_number() -> None:
-    aws = FakeAws(list_queues=urls("orders.fifo"), get_queue_attributes={})
+    aws = FakeAws(list_queues=queue_list("orders.fifo"), get_queue_attributes={})
     calls = (await aws.run_scan(queues))["fifo_api_rate", "orders.fifo"]
     assert calls.upper_bound is not None
     lower_bound = [weight for _, weight in calls.usage.terms]  # type: ignore[union-attr]
@@ -73,7 +73,7 @@ async def test_the_attributes_of_a_fifo_queue_decide_its_signals(
 ) -> None:
     standard_rates = {"fifo_message_rate_batched", "fifo_api_rate"}
     high_rates = {"fifo_high_throughput_message_rate", "fifo_high_throughput_api_rate"}
-    found = {signal for signal, _ in await signals("orders.fifo", **attributes)}
+    found = {signal for signal, _ in await signals_and_queues("orders.fifo", **attributes)}
     assert found == {"fifo_in_flight"} | (high_rates if high_throughput else standard_rates)
 
 
@@ -108,7 +108,7 @@ async def test_a_page_size_is_requested_as_sqs_returns_only_one_page_without_it(
 
     def page(**params: Any) -> dict[str, Any]:
         requested.append(params)
-        return urls(f"queue-{len(requested)}")
+        return queue_list(f"queue-{len(requested)}")
 
     aws = FakeAws(list_queues=[page, page])
     assert set(await aws.run_scan(queues)) == {
@@ -124,7 +124,7 @@ async def test_a_response_without_queue_urls_has_no_queues() -> None:
 
 async def test_a_queue_that_cannot_be_queried_affects_only_its_rates() -> None:
     aws = FakeAws(
-        list_queues=urls("jobs", "orders.fifo", "secret.fifo"),
+        list_queues=queue_list("jobs", "orders.fifo", "secret.fifo"),
         get_queue_attributes=lambda QueueUrl, AttributeNames: (
             denied("GetQueueAttributes") if "secret" in QueueUrl else {"Attributes": HIGH_THROUGHPUT}
         ),
@@ -141,7 +141,7 @@ async def test_a_queue_that_cannot_be_queried_affects_only_its_rates() -> None:
 
 
 async def test_the_collector_declares_exactly_the_permissions_and_metrics_it_uses() -> None:
-    aws = FakeAws(list_queues=urls("orders.fifo"), get_queue_attributes={})
+    aws = FakeAws(list_queues=queue_list("orders.fifo"), get_queue_attributes={})
     series = await aws.run_all_scans(COLLECTOR)
     assert aws.iam_actions == set(COLLECTOR.iam_actions)
     usages = [observed.usage for observed in series.values()]

@@ -12,7 +12,7 @@ from tests.collectors.declared_cases import DECLARATIONS, TABLES, Case, read_cas
 
 WITH_TABLES = [declaration for declaration in DECLARATIONS.values() if declaration.tables]
 # Declarations with a table whose keys are texts, such as instance types, and not numbers.
-WITH_TYPES = [
+WITH_TEXT_KEYS = [
     declaration
     for declaration in WITH_TABLES
     if any(not key.isdigit() for table in declaration.tables.values() for key in table)
@@ -53,7 +53,7 @@ async def series_of(case: Case, declaration: Declaration) -> Mapping[str, Mappin
     return series
 
 
-def other_limits(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+def changed_limits(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """Return the limits after a change that are known and differ from the limits before."""
     return [
         f"{name}: {field} was {series.get(field)}, is {after[name][field]}"
@@ -66,24 +66,24 @@ def other_limits(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[st
 @pytest.mark.parametrize("declaration", WITH_TABLES, ids=lambda declaration: declaration.service)
 async def test_a_limit_from_a_table_is_unknown_if_the_table_is_empty(declaration: Declaration) -> None:
     empty = declaration.model_copy(update={"tables": {name: {} for name in declaration.tables}})
-    changed = 0
+    changed_count = 0
     for case in (case for case in CASES if case.service == declaration.service):
         before, after = await series_of(case, declaration), await series_of(case, empty)
-        assert other_limits(before, after) == []
-        changed += sum(before[name] != after.get(name) for name in before)
-    assert changed, "some series depends on its tables"
+        assert changed_limits(before, after) == []
+        changed_count += sum(before[name] != after.get(name) for name in before)
+    assert changed_count, "some series depends on its tables"
 
 
-@pytest.mark.parametrize("declaration", WITH_TYPES, ids=lambda declaration: declaration.service)
+@pytest.mark.parametrize("declaration", WITH_TEXT_KEYS, ids=lambda declaration: declaration.service)
 async def test_a_key_that_no_table_has_never_gets_the_limit_of_a_similar_key(
     declaration: Declaration,
 ) -> None:
-    changed = 0
+    changed_count = 0
     for case in (case for case in CASES if case.service == declaration.service):
         before = await series_of(case, declaration)
         for key in keys_in(case, declaration):
             answers = {call: replace_key(answer, key) for call, answer in case.answers.items()}
             after = await series_of(replace(case, answers=answers), declaration)
-            assert other_limits(before, after) == []
-            changed += sum(before[name] != after.get(name) for name in before)
-    assert changed, "some answer has a key of a table"
+            assert changed_limits(before, after) == []
+            changed_count += sum(before[name] != after.get(name) for name in before)
+    assert changed_count, "some answer has a key of a table"
