@@ -10,11 +10,8 @@ from monitor.notifiers.text import rfc3339
 
 Status = Literal["firing", "resolved"]
 
-COPIED_FIELDS = set(Notice.__struct_fields__) - {
-    "at",
-    "since",
-    "sampled",
-}  # these times become RFC 3339 texts
+# Fields that have equal values in both. The times are not among them, as they become RFC 3339 texts.
+COPIED_FIELDS = set(Notice.__struct_fields__) - {"at", "since", "sampled"}
 
 
 class WebhookAlert(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,10 +80,10 @@ def webhook_body(notification: Notification) -> WebhookBody:
         more=notification.more,
         alerts=tuple(map(_alert, notification.notices)),
     )
-    kind: Literal["alerts.firing", "alerts.resolved"] = (
+    body_type: Literal["alerts.firing", "alerts.resolved"] = (
         "alerts.firing" if notification.firing else "alerts.resolved"
     )
-    return WebhookBody(type=kind, timestamp=rfc3339(notification.at), data=data)
+    return WebhookBody(type=body_type, timestamp=rfc3339(notification.at), data=data)
 
 
 def _alert(notice: Notice) -> WebhookAlert:

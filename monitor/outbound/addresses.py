@@ -9,6 +9,7 @@ from monitor.lib.errors import HeadroomError
 GLOBAL_UNICAST = IPv6Network("2000::/3")  # all that IANA has allocated for the public network
 NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address in the last 32 bits
 
+# An address as `socket.getaddrinfo` returns it.
 AddressInfo = tuple[int | socket.AddressFamily, int | socket.SocketKind, int, str, tuple[Any, ...]]
 
 

@@ -39,7 +39,7 @@ from monitor.outbound.result import (
     retry,
 )
 
-MAX_RESPONSE_BYTES = 64 * 1024  # of a response; the rest is not read
+MAX_RESPONSE_BYTES = 64 * 1024  # of the body of a response; the rest is not read
 CONNECT_TIMEOUT = 5.0  # seconds
 KEEPALIVE_TIMEOUT = 4.0  # seconds; many servers close idle connections after five
 MAX_CONNECTIONS_PER_HOST = 8
@@ -114,13 +114,15 @@ class OutboundClient:
         timeout = aiohttp.ClientTimeout(policy.timeout, sock_connect=CONNECT_TIMEOUT)
         try:
             proxy = self.proxy_for(url, policy)
-            session = await self._session(policy.allow_private, proxied=proxy is not None)
+            session = await self._session(policy.allow_private, is_proxied=proxy is not None)
             async with session.post(
                 url, data=body, headers=headers, timeout=timeout, allow_redirects=False, proxy=proxy
             ) as response:
                 text = excerpt(await _read_start(response), policy.secrets)
-                wait = parse_retry_after(response.headers.get("Retry-After"), self.now())
-                return replace(result_of_status(host, response.status, text, wait), headers=response.headers)
+                retry_after = parse_retry_after(response.headers.get("Retry-After"), self.now())
+                return replace(
+                    result_of_status(host, response.status, text, retry_after), headers=response.headers
+                )
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return failure_result(host, error, policy)
 
@@ -138,7 +140,7 @@ class OutboundClient:
     async def open_socket(self, host: str, port: int, policy: OutboundPolicy) -> socket:
         """Connect a socket for another protocol than HTTP. The caller closes it. Raises OSError."""
         addresses = await self.resolver.resolve(host, port, AF_UNSPEC)
-        infos = [_address_info(each["host"], each["port"]) for each in addresses]
+        infos = [_address_info(address["host"], address["port"]) for address in addresses]
         return await start_connection(
             infos,
             happy_eyeballs_delay=NEXT_ADDRESS_DELAY,
@@ -162,9 +164,9 @@ class OutboundClient:
         with sign_with(await self.aws_credentials.frozen()):
             return await call(**params)
 
-    async def _session(self, allow_private: bool, proxied: bool) -> aiohttp.ClientSession:
+    async def _session(self, allow_private: bool, is_proxied: bool) -> aiohttp.ClientSession:
         """Return a session. Policies that differ in `allow_private` share no connections."""
-        key = allow_private, proxied
+        key = allow_private, is_proxied
         if key not in self._sessions:
             connector = aiohttp.TCPConnector(
                 ssl=self.tls,
@@ -173,7 +175,7 @@ class OutboundClient:
                 limit_per_host=MAX_CONNECTIONS_PER_HOST,
                 keepalive_timeout=KEEPALIVE_TIMEOUT,
                 happy_eyeballs_delay=NEXT_ADDRESS_DELAY,
-                socket_factory=_socket_factory(allow_private or proxied),
+                socket_factory=_socket_factory(allow_private or is_proxied),
             )
             session = aiohttp.ClientSession(
                 connector=connector,
@@ -209,6 +211,8 @@ async def _read_start(response: aiohttp.ClientResponse) -> str:
     return body.decode(errors="replace")
 
 
+# The type of an error or of its cause, the function that makes the result, the reason, and the sentence's
+# end.
 FAILURE_RESULTS: tuple[tuple[Any, Callable[[str, str], DeliveryResult], str, str], ...] = (
     (PrivateAddressError, refused, "private_address", "its address is private, and allow_private is not set"),
     (aiohttp.ClientProxyConnectionError, retry, "proxy", "the connection to the proxy failed"),

@@ -68,9 +68,9 @@ def result_of_status(
     sentence = f"{host} answered {status}" + (f": {text}" if text else "")
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return delivered(sentence, status)
-    retryable = status in RETRYABLE_STATUSES or status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    outcome = DeliveryOutcome.RETRY if retryable else DeliveryOutcome.REFUSED
-    return DeliveryResult(outcome, sentence, f"http_{status}", status, retry_after if retryable else None)
+    is_retryable = status in RETRYABLE_STATUSES or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    outcome = DeliveryOutcome.RETRY if is_retryable else DeliveryOutcome.REFUSED
+    return DeliveryResult(outcome, sentence, f"http_{status}", status, retry_after if is_retryable else None)
 
 
 def worst_result(results: Iterable[DeliveryResult]) -> DeliveryResult:

@@ -19,9 +19,11 @@ class Allowance:
     """The dollars that may be spent of a budget, which are earned evenly over the minutes of a month.
 
     At most MAX_ADVANCE of a month's budget can be spent ahead, so a month exceeds its budget by no more.
-    dollars_per_month: the budget. polled: the number of polled metrics. Each may be requested once in
-    MAX_INTERVAL minutes, whatever the budget. minute: the minute of the last charge, by a monotonic clock.
-    ahead: dollars spent by then beyond the dollars earned. reserved: dollars that are about to be spent.
+    Whatever the budget, each polled metric may be requested once in MAX_INTERVAL minutes.
+
+    dollars_per_month: the budget. polled: the number of polled metrics. ahead: the dollars spent, up to the
+    last charge, beyond the dollars earned. minute: the minute of the last charge, by a monotonic clock.
+    reserved: the dollars that are about to be spent.
     """
 
     dollars_per_month: float
@@ -51,8 +53,8 @@ class Allowance:
 
     def charge(self, minute: float, dollars: float) -> None:
         """Charge dollars that were spent up to a minute of a monotonic clock."""
-        passed = 0.0 if self.minute is None else max(minute - self.minute, 0.0)
-        earned = passed * self.metrics_per_minute * self.prices.metric
+        elapsed_minutes = 0.0 if self.minute is None else max(minute - self.minute, 0.0)
+        earned = elapsed_minutes * self.metrics_per_minute * self.prices.metric
         self.ahead, self.minute = max(self.ahead - earned, 0.0) + dollars, minute
 
     def reserve(self, metrics: int) -> int:

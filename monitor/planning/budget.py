@@ -82,7 +82,7 @@ class Budget:
         self._store, self._clock, self._wall_clock, self._billed = store, clock, wall_clock, billed
         self._partitions = partitions
         self._terms: BudgetTerms | None = None
-        self._before = dict[str, Billed]()  # the amounts billed when the present allowances began
+        self._billed_at_begin = dict[str, Billed]()  # the amounts billed when the present allowances began
         self._records = dict[str, _Record]()
 
     @property
@@ -92,23 +92,23 @@ class Budget:
 
     def configure(self, terms: BudgetTerms | None) -> None:
         """Apply a budget from now on. Amounts billed up to now are charged at the former prices."""
-        before = self._terms
-        if before:
-            for name in {*self._billed()} if before.each_account else {""}:
+        former_terms = self._terms
+        if former_terms:
+            for name in {*self._billed()} if former_terms.each_account else {""}:
                 self._charge(name)
         self._terms = terms
-        if terms is None or before is None or terms.each_account != before.each_account:
+        if terms is None or former_terms is None or terms.each_account != former_terms.each_account:
             self._inherit(terms)
         for name, record in self._records.items():
             if terms:
                 record.allowance.change(terms.dollars_per_month, self._prices_for(name))
 
     def _inherit(self, terms: BudgetTerms | None) -> None:
-        """Replace all allowances; an allowance of all accounts is ahead by the sum of the former ones."""
+        """Replace all allowances; a shared allowance is ahead by the sum of the former ones."""
         ahead = sum(record.allowance.ahead for record in self._records.values())
         had_any = bool(self._records)
         self._records.clear()
-        self._before = dict(self._billed())
+        self._billed_at_begin = dict(self._billed())
         if terms and had_any and not terms.each_account:
             self._open("").allowance.ahead = ahead
 
@@ -130,7 +130,7 @@ class Budget:
 
     def allowance(self, account: str) -> Allowance:
         """Return the allowance that applies to an account, charged up to now. All accounts may share it."""
-        return self._charge(self._name(account)).allowance
+        return self._charge(self._allowance_name(account)).allowance
 
     def covers(self, account: str) -> bool:
         """Return whether the budget counts what an account pays."""
@@ -145,18 +145,18 @@ class Budget:
         if not self.covers(account):
             yield metrics
             return
-        record = self._charge(self._name(account))
-        number = record.allowance.reserve(metrics)
+        record = self._charge(self._allowance_name(account))
+        granted_count = record.allowance.reserve(metrics)
         record.reservations += 1
         try:
-            if number:
-                await self._save(self._name(account), record)
-            yield number
+            if granted_count:
+                await self._save(self._allowance_name(account), record)
+            yield granted_count
         finally:
-            self._charge(self._name(account))
-            record.allowance.release(number)
+            self._charge(self._allowance_name(account))
+            record.allowance.release(granted_count)
 
-    def _name(self, account: str) -> str:
+    def _allowance_name(self, account: str) -> str:
         return account if self._terms and self._terms.each_account else ""
 
     def _charge(self, name: str) -> _Record:
@@ -164,8 +164,8 @@ class Budget:
         record = self._records.get(name) or self._open(name)
         billed = dict(_billed_to(name, self._billed()))
         dollars = sum(
-            now.dollars_since(record.billed.get(account, Billed()), prices)
-            for account, now in billed.items()
+            amount.dollars_since(record.billed.get(account, Billed()), prices)
+            for account, amount in billed.items()
             if (prices := self._prices.in_dollars(account))
         )
         record.allowance.charge(self._clock() / 60, dollars)
@@ -189,7 +189,7 @@ class Budget:
         allowance = Allowance(terms.dollars_per_month, self._prices_for(name))
         allowance.minute = self._clock() / 60
         allowance.ahead = self._stored_ahead(name, allowance)
-        self._records[name] = record = _Record(allowance, _billed_to(name, self._before))
+        self._records[name] = record = _Record(allowance, _billed_to(name, self._billed_at_begin))
         return record
 
     def _stored_ahead(self, name: str, allowance: Allowance) -> float:
@@ -201,16 +201,20 @@ class Budget:
         return sum(self._still_ahead(stored[other], allowance) for other in replaced if other in stored)
 
     def _still_ahead(self, saved: SavedSpending, allowance: Allowance) -> float:
-        """Return how many of the stored dollars are still ahead, after the dollars that were earned since."""
+        """Return how many of the stored dollars are still spent ahead, as some were earned since."""
         minutes = max(self._wall_clock() - saved.at, 0.0) / 60  # a clock that was set back earns nothing
-        left = max(saved.dollars - minutes * allowance.dollars_per_month / MINUTES_PER_MONTH, 0.0)
-        return left if saved.budget == allowance.dollars_per_month else min(left, allowance.max_ahead)
+        still_ahead = max(saved.dollars - minutes * allowance.dollars_per_month / MINUTES_PER_MONTH, 0.0)
+        return (
+            still_ahead
+            if saved.budget == allowance.dollars_per_month
+            else min(still_ahead, allowance.max_ahead)
+        )
 
     async def _save(self, name: str, record: _Record) -> None:
-        """Store the spent and reserved dollars of an allowance; one write includes all reservations."""
-        needed = record.reservations
+        """Store the spent and reserved dollars of an allowance; a write stores all reservations so far."""
+        own_reservation = record.reservations
         async with record.saving:
-            if record.saved >= needed:
+            if record.saved >= own_reservation:
                 return
             reservations, allowance = record.reservations, record.allowance
             dollars = allowance.ahead + allowance.reserved

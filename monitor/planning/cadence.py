@@ -12,10 +12,10 @@ from monitor.planning.intervals import Intervals
 from monitor.planning.rises import HORIZONS
 
 SILENT_AFTER = 60  # minutes after which the newest sample says nothing about the present
-HISTORY_SHARE = 12  # a series waits for at most a twelfth of its known history
+HISTORY_DIVISOR = 12  # a series waits for at most a twelfth of its known history
 NEAR_EDGE = 0.9  # share of the edge; a series with more usage is read at least twice within its `for`
-DELAY_SHARE = 5  # a metric is not read again within a fifth of the time that AWS takes to publish a point
-LATENESS = 1  # minutes that a series may be read after the first minute in which it can be at its edge
+DELAY_DIVISOR = 5  # a metric is not read again within a fifth of the time that AWS takes to publish a point
+LATENESS = 1  # a series may be read so many minutes after the first minute in which it can be at its edge
 NEAR_MEMORY = 7 * 1440  # minutes for which a series that was near its edge is read as if it still were
 NOISE = 0.1  # share of the usage by which it may rise within an hour, even if it never rose
 
@@ -52,15 +52,15 @@ def cadences(danger: Danger, intervals: Intervals) -> Ints:
     A series that crosses its edge is read at most LATENESS later than if it were read every minute. A series
     that was near its edge within NEAR_MEMORY is read within 1 + LATENESS minutes, whatever its rises were.
     """
-    longest = np.clip(danger.history // HISTORY_SHARE, 1, intervals.longest)
-    safe = safe_minutes(danger.usage, danger.edge, danger.rises, danger.history) + 1 + LATENESS
-    safe = np.where(danger.since_near <= NEAR_MEMORY, np.minimum(safe, 1 + LATENESS), safe)
-    cadence = np.where(np.isnan(danger.edge), intervals.longest, np.minimum(safe, longest))
+    max_wait = np.clip(danger.history // HISTORY_DIVISOR, 1, intervals.longest)
+    wait = safe_minutes(danger.usage, danger.edge, danger.rises, danger.history) + 1 + LATENESS
+    wait = np.where(danger.since_near <= NEAR_MEMORY, np.minimum(wait, 1 + LATENESS), wait)
+    cadence = np.where(np.isnan(danger.edge), intervals.longest, np.minimum(wait, max_wait))
     near = is_near(danger.usage, danger.edge)
     cadence = np.where(near, np.minimum(cadence, np.maximum(danger.pending_for // 2, 1)), cadence)
-    silent = danger.silence > SILENT_AFTER
+    is_silent = danger.silence > SILENT_AFTER
     cadence = np.where(danger.usage >= danger.edge, 1, cadence)
-    cadence = np.where(danger.alerting, 1, np.where(silent, intervals.longest, cadence))
+    cadence = np.where(danger.alerting, 1, np.where(is_silent, intervals.longest, cadence))
     return np.maximum(cadence, intervals.shortest).astype(np.int32)
 
 
@@ -73,10 +73,11 @@ def is_near(usage: Floats, edge: Floats) -> Flags:
 def safe_minutes(usage: Floats, edge: Floats, rises: Floats, history: Ints) -> Ints:
     """Return the longest of HORIZONS in which a usage cannot reach its edge; 0 if it may within a minute.
 
-    Rises are widened, as a short history may not contain the highest one.
+    Rises are widened, as a short history may not contain the highest rise.
     """
-    share = HORIZONS / np.maximum(history, 1)[:, None].astype(np.float32)
-    possible = rises * (1 + np.sqrt(share)) + NOISE * usage[:, None] * np.sqrt(HORIZONS / HORIZONS[-1])
-    is_safe = np.logical_and.accumulate(usage[:, None] + possible < edge[:, None], axis=1)
+    horizon_share = HORIZONS / np.maximum(history, 1)[:, None].astype(np.float32)
+    noise = NOISE * usage[:, None] * np.sqrt(HORIZONS / HORIZONS[-1])
+    possible_rises = rises * (1 + np.sqrt(horizon_share)) + noise
+    is_safe = np.logical_and.accumulate(usage[:, None] + possible_rises < edge[:, None], axis=1)
     safe: Ints = np.where(is_safe, HORIZONS, 0).max(axis=1)
     return safe

@@ -1,12 +1,12 @@
 """Plans idle metrics: a metric without points for hours is read ever more rarely until it has points again.
 
 ListMetrics tells which metrics had points in the last three hours (`RecentlyActive=PT3H`). A metric is read
-more rarely only while such lists are made. A metric that a list names or that gets a point is not idle any
-more.
+more rarely only while such lists are made. A metric that a list names or that gets a point, also by a stream,
+is not idle any more.
 
-The same holds for a metric whose point a stream delivers. A stream that delivers no point proves
-nothing, as it may be filtered to other metrics, or have ended. A metric counts as streamed only while its own
-points come, so an idle metric is listed and requested whether or not there is a stream.
+A stream that delivers no point proves nothing, as it may be filtered to other metrics, or have ended. A
+metric counts as streamed only while its own points come, so an idle metric is listed and requested whether or
+not there is a stream.
 """
 
 from typing import NamedTuple
@@ -30,8 +30,9 @@ LIST_DELAY = 15
 def idle_cadences(cadences: Ints, idle_for: Ints, longest: int) -> Ints:
     """Return the minutes between two requests of idle metrics: doubled after each request without a point.
 
-    They become MAX_INTERVAL at most. cadences: the minutes if these metrics were not idle. idle_for: minutes
-    since they became idle. longest: the longest minutes of metrics that are not idle.
+    They become MAX_INTERVAL at most, unless they are longer anyway. cadences: the minutes between two
+    requests if these metrics were not idle. idle_for: minutes since they became idle. longest: the longest
+    interval of metrics that are not idle, in minutes.
     """
     doublings = np.log2(1 + np.maximum(idle_for, 0) / max(longest, 1)).astype(np.int32)
     longer = np.minimum(max(longest, 1) * 2 ** np.minimum(doublings, 6), MAX_INTERVAL)
@@ -70,17 +71,19 @@ class ActiveMetrics(NamedTuple):
 def plan_idle(rings: Rings, metrics: ActiveMetrics, longest: int, now: int) -> Ints:
     """Return the minutes between two requests, longer for watched idle metrics; note which are idle.
 
-    longest: the longest minutes of metrics of usage that are not idle.
+    longest: the longest interval of metrics of usage that are not idle, in minutes.
     """
     rows, cadences, may_idle = metrics
-    idle = may_idle & _are_silent(rings, rows) & (cadences >= longest) & (cadences < NOT_READ)
-    idle &= (rings.bound[rows] == NO_BOUND) & ~rings.pruned[rows]
-    before = rings.idle_since[rows]
-    idle_since = np.where(idle, np.where((before == NEVER) | (before > now), now, before), NEVER)
+    is_idle = may_idle & _are_silent(rings, rows) & (cadences >= longest) & (cadences < NOT_READ)
+    is_idle &= (rings.bound[rows] == NO_BOUND) & ~rings.pruned[rows]
+    former_since = rings.idle_since[rows]
+    idle_since = np.where(
+        is_idle, np.where((former_since == NEVER) | (former_since > now), now, former_since), NEVER
+    )
     rings.idle_since[rows], rings.cadence_if_active[rows] = idle_since, cadences
-    watched = idle & (now - rings.watched_at[rows] <= WATCHED_INTERVALS * max(longest, 1))
-    idle_for = now - np.where(idle, idle_since, now)
-    planned: Ints = np.where(watched, idle_cadences(cadences, idle_for, longest), cadences)
+    is_watched = is_idle & (now - rings.watched_at[rows] <= WATCHED_INTERVALS * max(longest, 1))
+    idle_for = now - np.where(is_idle, idle_since, now)
+    planned: Ints = np.where(is_watched, idle_cadences(cadences, idle_for, longest), cadences)
     return planned
 
 
@@ -90,7 +93,7 @@ def _are_silent(rings: Rings, rows: slice) -> Flags:
     A point may be published late; a point of a longer period is published after the period's end.
     """
     requested, newest = rings.requested_through[rows], rings.newest_point[rows]
-    late = rings.delays(np.arange(rows.start, rows.stop, dtype=np.int32)) + rings.period[rows] - 1
-    first = requested - IDLE_AFTER - np.where(newest > NEVER, late, 0)
-    silent: Flags = (requested > NEVER) & (newest <= np.maximum(first, NEVER))
+    max_delay = rings.delays(np.arange(rows.start, rows.stop, dtype=np.int32)) + rings.period[rows] - 1
+    silent_since = requested - IDLE_AFTER - np.where(newest > NEVER, max_delay, 0)
+    silent: Flags = (requested > NEVER) & (newest <= np.maximum(silent_since, NEVER))
     return silent

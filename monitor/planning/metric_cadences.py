@@ -24,15 +24,16 @@ class MetricCadences:
 
     Iterate over `plan`, then read `planned`.
 
-    urgent: the series in danger, by slot. safe: finds the series that are safe as the wholes of their metrics
-    are small. planned: the minutes between two requests of each metric, which the planner then writes to the
-    rings.
+    urgent: the series in danger, by slot. safe_series: finds the series that are safe because the wholes of
+    their metrics are small. planned: the minutes between two requests of each metric, which the planner then
+    writes to the rings.
     """
 
-    def __init__(self, fleet: Fleet, intervals: Intervals, urgent: Flags, safe: SafeSeries) -> None:
-        self._fleet, self._intervals, self._safe = fleet, intervals, safe
+    def __init__(self, fleet: Fleet, intervals: Intervals, urgent: Flags, safe_series: SafeSeries) -> None:
+        self._fleet, self._intervals, self._safe_series = fleet, intervals, safe_series
         self._series_count, self._metric_count = urgent.size, fleet.rings.size
         self._urgent = np.append(urgent, False)
+        # The last entry stands for the metrics or series that are added meanwhile (see `parts`).
         self._minutes = np.full(self._metric_count + 1, intervals.longest, np.int32)
         self.planned[fleet.rings.whole[: self._metric_count] != NO_BOUND] = max(
             MAX_INTERVAL, intervals.longest
@@ -47,10 +48,10 @@ class MetricCadences:
 
     def plan(self, now: int) -> Iterator[None]:
         """Plan at the minute `now`, part by part."""
-        yield from self._lower_to_series(self._safe.candidates)
-        if self._safe.has_parts:
-            self._safe.choose(self.planned, now)
-            yield from self._lower_to_series(self._safe.chosen)
+        yield from self._lower_to_series(self._safe_series.candidates)
+        if self._safe_series.has_parts:
+            self._safe_series.choose(self.planned, now)
+            yield from self._lower_to_series(self._safe_series.chosen)
         yield from self._lower_throttled()
         self._keep_proving()
         yield
@@ -58,7 +59,7 @@ class MetricCadences:
             rows = np.arange(part.start, part.stop, dtype=np.int32)
             self.planned[part] = np.maximum(self.planned[part], min_minutes(self._fleet.rings, rows))
             yield
-        self._safe.mark(self.planned)
+        self._safe_series.mark(self.planned)
         yield from self._lengthen_idle(now)
 
     def _parts(self, *all_formulas: Formulas) -> Iterator[tuple[Indices, Ints]]:
@@ -67,7 +68,10 @@ class MetricCadences:
         )
 
     def _lower_to_series(self, excluded: Flags) -> Iterator[None]:
-        """Lower the minutes of usage metrics to the cadence of their most endangered series not excluded."""
+        """Lower the minutes of usage metrics to the cadence of their most endangered series.
+
+        excluded: the series that are left out, by slot.
+        """
         fleet = self._fleet
         cadence = np.append(fleet.cadence[: self._series_count], self._intervals.longest).astype(np.int32)
         cadence[:-1][excluded] = MAX_INTERVAL
@@ -103,18 +107,20 @@ class MetricCadences:
 
     def _lengthen_idle(self, now: int) -> Iterator[None]:
         """Lengthen the minutes of idle metrics; samples of their series and of safe series hold longer."""
-        fleet, longer = self._fleet, np.zeros(self._metric_count + 1, np.int32)
+        fleet, added_minutes = self._fleet, np.zeros(self._metric_count + 1, np.int32)
         for part in ranges(self._metric_count):
-            active = self.planned[part]
-            metrics = ActiveMetrics(part, active, self._may_idle[part])
-            idle = plan_idle(fleet.rings, metrics, self._intervals.longest, now)
-            safe = ~np.isnan(fleet.rings.safe_below[part])
-            usual = np.where(safe, np.minimum(active, self._intervals.longest), active)
-            longer[part], self.planned[part] = idle - usual, idle
+            if_active = self.planned[part]
+            metrics = ActiveMetrics(part, if_active, self._may_idle[part])
+            if_idle = plan_idle(fleet.rings, metrics, self._intervals.longest, now)
+            is_safe = ~np.isnan(fleet.rings.safe_below[part])
+            usual = np.where(is_safe, np.minimum(if_active, self._intervals.longest), if_active)
+            added_minutes[part], self.planned[part] = if_idle - usual, if_idle
             yield
         for slots, rows in self._parts(fleet.usages, fleet.upper_bounds):
             # Twice, as a request may fail.
-            self._stale_later[slots] = np.maximum(self._stale_later[slots], 2 * longer[rows].max(axis=0))
+            self._stale_later[slots] = np.maximum(
+                self._stale_later[slots], 2 * added_minutes[rows].max(axis=0)
+            )
             yield
         fleet.set_stale_later(self._stale_later[:-1])
 
@@ -126,15 +132,15 @@ def newest_of_namespaces(rings: Rings, are_read: Flags) -> Indices:
     are_read: the metrics that are requested at all, by row.
     """
     size = are_read.size
-    namespaces, zero, newest = (
+    namespaces, is_zero_when_absent, newest = (
         rings.namespace[:size],
         rings.zero_when_absent[:size],
         rings.newest_point[:size],
     )
     has_absent = np.zeros(rings.namespaces.size, np.bool_)
-    has_absent[namespaces[zero]] = True
+    has_absent[namespaces[is_zero_when_absent]] = True
     has_absent[NO_NAMESPACE] = False
-    candidates = np.flatnonzero(has_absent[namespaces] & ~zero & (newest > NEVER) & are_read)
+    candidates = np.flatnonzero(has_absent[namespaces] & ~is_zero_when_absent & (newest > NEVER) & are_read)
     latest = np.full(rings.namespaces.size, NEVER, np.int32)
     np.maximum.at(latest, namespaces[candidates], newest[candidates])
     candidates = candidates[newest[candidates] == latest[namespaces[candidates]]]

@@ -1,13 +1,13 @@
-"""The minimum of minutes between two requests of a metric."""
+"""The fewest minutes between two requests of a metric."""
 
 import numpy as np
 
 from monitor.fleet.columns import Ints
 from monitor.fleet.rings import Rings
-from monitor.planning.cadence import DELAY_SHARE
+from monitor.planning.cadence import DELAY_DIVISOR
 
 
 def min_minutes(rings: Rings, rows: Ints) -> Ints:
-    """Return the minutes in which another request of a metric would return nothing new, by metric."""
-    at_least: Ints = np.maximum(rings.delays(rows) // DELAY_SHARE, rings.period[rows])
+    """Return, by metric, for how many minutes after a request another one would return nothing new."""
+    at_least: Ints = np.maximum(rings.delays(rows) // DELAY_DIVISOR, rings.period[rows])
     return at_least

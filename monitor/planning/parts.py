@@ -12,7 +12,7 @@ import numpy as np
 from monitor.fleet.columns import Indices, Ints
 from monitor.fleet.formulas import Formulas
 
-PART_SIZE = 16_384  # series or metrics: some milliseconds
+PART_SIZE = 16_384  # series or metrics that are planned at once, in some milliseconds
 
 
 def ranges(size: int) -> Iterator[slice]:
@@ -21,11 +21,12 @@ def ranges(size: int) -> Iterator[slice]:
         yield slice(first, min(first + PART_SIZE, size))
 
 
-def formula_parts(formulas: Formulas, slots: int, rows: int) -> Iterator[tuple[Indices, Ints]]:
+def formula_parts(formulas: Formulas, slot_count: int, row_count: int) -> Iterator[tuple[Indices, Ints]]:
     """Yield the slots of formulas with the rows of their metrics, [metric, slot], part by part.
 
-    slots, rows: their numbers when the plan began; slots and rows added since are replaced by these numbers.
+    slot_count, row_count: how many there were when the plan began; slots and rows added since are replaced by
+    these numbers.
     """
     for block in formulas:
         for part in ranges(block.size):
-            yield np.minimum(block.series[part], slots), np.minimum(block.rows[:, part], rows)
+            yield np.minimum(block.series[part], slot_count), np.minimum(block.rows[:, part], row_count)

@@ -18,7 +18,7 @@ from monitor.planning.intervals import Intervals
 from monitor.planning.metric_cadences import MetricCadences
 from monitor.planning.min_minutes import min_minutes
 from monitor.planning.parts import formula_parts, ranges
-from monitor.planning.rises import highest_rises, remembered
+from monitor.planning.rises import faded_rises, highest_rises
 from monitor.planning.safe_parts import wholes_only_for_parts
 from monitor.planning.safe_series import SafeSeries
 
@@ -51,7 +51,7 @@ class Planner:
         self._fleet, self._intervals, self._alerting = fleet, intervals, alerting
         self.budget = budget
         self._keeper = BudgetKeeper(fleet)
-        self._updating, self._updated_at, self._equal_layout = False, NEVER, -1
+        self._updating, self._updated_at, self._equally_planned_layout = False, NEVER, -1
 
     @property
     def longest(self) -> int:
@@ -59,7 +59,10 @@ class Planner:
         return self._intervals.longest
 
     async def update(self, now: int) -> None:
-        """Plan anew at the minute `now`, unless a plan of it is made or begun. Other tasks run meanwhile."""
+        """Plan anew at the minute `now`, unless this minute has a plan or one is being made.
+
+        Other tasks run meanwhile.
+        """
         if self._updating or 0 <= self._updated_at - now <= MAX_CLOCK_DIFFERENCE:
             return
         if self.reads_all_equally:
@@ -82,18 +85,18 @@ class Planner:
     def _plan_equally(self, now: int) -> None:
         """Give all series and metrics the same interval, after new metrics and every DELAYS_INTERVAL."""
         fleet, rings, shortest = self._fleet, self._fleet.rings, self._intervals.shortest
-        if self._equal_layout == rings.layout and 0 <= now - self._updated_at < DELAYS_INTERVAL:
+        if self._equally_planned_layout == rings.layout and 0 <= now - self._updated_at < DELAYS_INTERVAL:
             return
         fleet.cadence[: fleet.size] = max(shortest, 1)
         minutes = np.maximum(np.int32(shortest), min_minutes(rings, np.arange(rings.size, dtype=np.int32)))
         minutes[wholes_only_for_parts(rings)] = NOT_READ
         rings.cadence[: rings.size] = np.where(minutes <= shortest, 0, minutes)
-        self._equal_layout, self._updated_at = rings.layout, now
+        self._equally_planned_layout, self._updated_at = rings.layout, now
 
     async def _find_rises(self, now: int) -> None:
         """Find the rises in new samples of the series that may wait for long because of their rises."""
         alerting = self._alerting_flags()
-        streamed = await self._streamed(now)
+        streamed = await self._streamed_series(now)
         for part in ranges(alerting.size):
             due = self._with_new_samples(part, self._danger(part, alerting, now))
             due = due[~streamed[due]]
@@ -106,11 +109,11 @@ class Planner:
         """Return the slots in a part of the series whose rises are to be found again."""
         fleet, slots = self._fleet, np.arange(part.start, part.stop, dtype=np.int32)
         newest = fleet.usages.newest_minutes(fleet.rings, slots)
-        unseen = newest - fleet.rises_through[part]
+        new_minutes = newest - fleet.rises_through[part]
         may_wait = cadences(danger, self._intervals) > max(self._intervals.shortest, 1) + LATENESS
-        return slots[(unseen > 0) & (may_wait | (unseen >= RISES_INTERVAL))]
+        return slots[(new_minutes > 0) & (may_wait | (new_minutes >= RISES_INTERVAL))]
 
-    async def _streamed(self, now: int) -> Flags:
+    async def _streamed_series(self, now: int) -> Flags:
         """Return which series need no plan, as a stream delivers their metrics; other tasks run meanwhile."""
         fleet, slots, rows = self._fleet, self._fleet.size, self._fleet.rings.size
         streamed, by_row = np.zeros(slots + 1, np.bool_), np.zeros(rows + 1, np.bool_)
@@ -127,13 +130,15 @@ class Planner:
         fleet = self._fleet
         minutes, usage = usage_histories(fleet, slots)
         newest, first = minutes[:, -1], np.where(np.isnan(usage), -NEVER, minutes).min(axis=1)
-        before = fleet.rises_through[slots]
-        faded = remembered(fleet.rises[slots], np.where(before == NEVER, 0, newest - before))
-        fleet.rises[slots] = np.fmax(faded, highest_rises(usage))
-        fleet.rises_from[slots] = np.where(before == NEVER, first, fleet.rises_from[slots])
+        former_through = fleet.rises_through[slots]
+        faded_former_rises = faded_rises(
+            fleet.rises[slots], np.where(former_through == NEVER, 0, newest - former_through)
+        )
+        fleet.rises[slots] = np.fmax(faded_former_rises, highest_rises(usage))
+        fleet.rises_from[slots] = np.where(former_through == NEVER, first, fleet.rises_from[slots])
         fleet.rises_through[slots] = newest
-        near = is_near(usage, fleet.high[slots, None] * fleet.limits_at(slots, newest)[:, None])
-        last_near = np.where(near, minutes, NEVER).max(axis=1)
+        is_near_edge = is_near(usage, fleet.high[slots, None] * fleet.limits_at(slots, newest)[:, None])
+        last_near = np.where(is_near_edge, minutes, NEVER).max(axis=1)
         fleet.near_upper_edge_at[slots] = np.maximum(fleet.near_upper_edge_at[slots], last_near)
 
     def plan(self, now: int) -> None:
@@ -144,21 +149,24 @@ class Planner:
     def _plan_in_parts(self, now: int) -> Iterator[None]:
         """Do what `plan` does, part by part."""
         fleet, alerting = self._fleet, self._alerting_flags()
-        urgent, safe = np.zeros(alerting.size, np.bool_), SafeSeries(fleet, self._intervals, alerting.size)
-        yield from safe.find(now)
+        urgent, safe_series = (
+            np.zeros(alerting.size, np.bool_),
+            SafeSeries(fleet, self._intervals, alerting.size),
+        )
+        yield from safe_series.find(now)
         for part in ranges(alerting.size):
             danger = self._danger(part, alerting, now)
             fleet.cadence[part] = cadences(danger, self._intervals)
             fleet.near_upper_edge_at[part][is_near(danger.usage, danger.edge)] = now
             urgent[part] = danger.urgent
-            safe.note(part, danger)
+            safe_series.note(part, danger)
             yield
-        metrics = MetricCadences(fleet, self._intervals, urgent, safe)
+        metrics = MetricCadences(fleet, self._intervals, urgent, safe_series)
         yield from metrics.plan(now)
-        rows = metrics.planned
+        planned = metrics.planned
         if self.budget and (terms := self.budget.terms):
-            yield from self._keeper.keep(self.budget, terms, rows, now)
-        fleet.rings.cadence[: rows.size] = np.where(rows <= self._intervals.shortest, 0, rows)
+            yield from self._keeper.keep(self.budget, terms, planned, now)
+        fleet.rings.cadence[: planned.size] = np.where(planned <= self._intervals.shortest, 0, planned)
 
     def _alerting_flags(self) -> Flags:
         """Return on which series an alert is pending or fires, by slot."""

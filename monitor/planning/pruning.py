@@ -16,9 +16,9 @@ from monitor.fleet.metric_query import without_abbreviations
 from monitor.fleet.ring_columns import NO_BOUND, NOT_READ, PRUNED_INTERVAL, WINDOW
 from monitor.fleet.rings import PROVISIONAL_FOR, Rings
 
-BATCH_SIZE = 1024  # metrics that are pruned before other tasks may run: some milliseconds
+BATCH_SIZE = 1024  # metrics that are pruned, in some milliseconds, before other tasks may run
 SEEN_MINUTES = 60  # the newest minutes, in which an aggregate proves parts; a part unknown for longer is read
-READ_SHARE = 2  # an aggregate costs at most half of what it saves
+COST_DIVISOR = 2  # reading an aggregate costs at most half of what it saves
 EXACT_COUNT = 1 << 24  # the count up to which float32 holds all counts exactly
 log = logging.getLogger(__name__)
 
@@ -27,42 +27,53 @@ NO_ROWS: Ints = np.empty(0, np.int32)
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The rows of the parts of an aggregate. bound: its row. proven: the minute up to which it is known."""
+    """The rows of the parts of an aggregate.
+
+    aggregate: its row. known_through: the minute up to which it is known.
+    """
 
     rows: Ints
-    bound: int
-    proven: int
+    aggregate: int
+    known_through: int
 
 
 def batches(rings: Rings, rows: Ints) -> Iterator[Ints]:
     """Yield batches of the metrics that have an aggregate; all its parts are in the same batch."""
     bounded = rows[rings.bound[rows] != NO_BOUND]
-    order = bounded[np.argsort(rings.bound[bounded], kind="stable")]
-    starts = np.flatnonzero(np.append(True, np.diff(rings.bound[order]) != 0)) if order.size else NO_ROWS
+    sorted_rows = bounded[np.argsort(rings.bound[bounded], kind="stable")]
+    starts = (
+        np.flatnonzero(np.append(True, np.diff(rings.bound[sorted_rows]) != 0))
+        if sorted_rows.size
+        else NO_ROWS
+    )
     first = 0
-    for start in [*starts[1:].tolist(), order.size]:
-        if start - first >= BATCH_SIZE or (start == order.size and start > first):
-            yield order[first:start]
+    for start in [*starts[1:].tolist(), sorted_rows.size]:
+        if start - first >= BATCH_SIZE or (start == sorted_rows.size and start > first):
+            yield sorted_rows[first:start]
             first = start
 
 
 def prune(rings: Rings, rows: Ints, now: int) -> Ints:
     """Prune the metrics of a batch at the minute `now`, after their aggregates were read.
 
-    Minutes that are proven to be 0 are marked as read. Returns the rows to request at once.
+    Minutes that are proven to be 0 are marked as read. Return the rows to request at once.
     """
-    bounds, of_row = np.unique(rings.bound[rows], return_inverse=True)
-    usable = _are_read(rings, bounds, now)
+    aggregates, aggregate_of_row = np.unique(rings.bound[rows], return_inverse=True)
+    are_usable = _are_read(rings, aggregates, now)
     minutes = np.arange(now - SEEN_MINUTES, now, dtype=np.int32)
-    active: Flags = np.logical_or.reduce(rings.at(bounds[:, None], minutes) > 0, axis=1)
-    active[of_row[rings.recent_max[rows] > 0]] = True
-    proven = np.minimum.reduce([known[bounds] for known in _known_columns(rings)])
-    rings.pruned[rows[~usable[of_row]]] = False
-    idle = (usable & ~active)[of_row]
-    _prune_parts_of_idle(rings, rows[idle], np.minimum(proven[of_row[idle]], now - 1), now)
+    are_active: Flags = np.logical_or.reduce(rings.at(aggregates[:, None], minutes) > 0, axis=1)
+    are_active[aggregate_of_row[rings.recent_max[rows] > 0]] = True
+    known_through = np.minimum.reduce([column[aggregates] for column in _known_columns(rings)])
+    rings.pruned[rows[~are_usable[aggregate_of_row]]] = False
+    is_idle = (are_usable & ~are_active)[aggregate_of_row]
+    _prune_parts_of_idle(
+        rings, rows[is_idle], np.minimum(known_through[aggregate_of_row[is_idle]], now - 1), now
+    )
     at_once = [
-        _prune_parts_of_active(rings, Parts(rows[of_row == n], int(bounds[n]), int(proven[n])), minutes)
-        for n in np.flatnonzero(usable & active).tolist()
+        _prune_parts_of_active(
+            rings, Parts(rows[aggregate_of_row == n], int(aggregates[n]), int(known_through[n])), minutes
+        )
+        for n in np.flatnonzero(are_usable & are_active).tolist()
     ]
     return np.concatenate([NO_ROWS, *at_once])
 
@@ -96,20 +107,20 @@ def _prune_parts_of_active(rings: Rings, parts: Parts, minutes: Ints) -> Ints:
     unexplained = _unexplained(rings, parts, minutes, values)
     is_gapless = rings.polled_through[rows] >= minutes[0] - 1
     through = _first_unexplained(minutes, unexplained, rings.polled_through[rows]) - 1
-    _mark_proven(rings, rows[is_gapless], np.minimum(through, parts.proven)[is_gapless])
+    _mark_proven(rings, rows[is_gapless], np.minimum(through, parts.known_through)[is_gapless])
     is_known = rings.polled_through[rows] >= minutes[unexplained].max(initial=minutes[0])
     rings.pruned[rows] = is_gapless & is_known & ~(rings.recent_max[rows] > 0)
     if is_known.all() or not _may_request_at_once(rings, parts, unexplained, values):
         return NO_ROWS
-    waited = now - rings.requested_through[rows] - 1
-    may_have_changed = waited >= np.maximum(rings.delays(rows) + 1, rings.period[rows])
+    minutes_waited = now - rings.requested_through[rows] - 1
+    may_have_changed = minutes_waited >= np.maximum(rings.delays(rows) + 1, rings.period[rows])
     at_once: Ints = rows[~is_known & may_have_changed & ~rings.is_streamed(rows, now)]
     return at_once
 
 
 def _unexplained(rings: Rings, parts: Parts, minutes: Ints, values: Floats) -> Flags:
     """Return in which minutes the aggregate is more than the sum of the parts' known values."""
-    whole = rings.at(np.array([parts.bound], np.int32), minutes)
+    whole = rings.at(np.array([parts.aggregate], np.int32), minutes)
     unexplained: Flags = (whole > np.nansum(values, axis=0, dtype=np.float64)) | (whole > EXACT_COUNT)
     return unexplained
 
@@ -120,10 +131,11 @@ def _may_request_at_once(rings: Rings, parts: Parts, unexplained: Flags, values:
     They may not if so many parts are above 0 that it costs too much to read these as often as the aggregate:
     their sum then never explains the aggregate.
     """
-    planned = 1 / np.maximum(rings.cadence[parts.rows], 1)
-    active = np.count_nonzero((values > 0).any(axis=1)) / max(int(rings.cadence[parts.bound]), 1)
-    looks = np.count_nonzero(unexplained) / SEEN_MINUTES
-    return bool(active <= planned.sum() and looks <= planned.min())
+    # Requests a minute.
+    planned_rates = 1 / np.maximum(rings.cadence[parts.rows], 1)
+    active_rate = np.count_nonzero((values > 0).any(axis=1)) / max(int(rings.cadence[parts.aggregate]), 1)
+    search_rate = np.count_nonzero(unexplained) / SEEN_MINUTES
+    return bool(active_rate <= planned_rates.sum() and search_rate <= planned_rates.min())
 
 
 def _first_unexplained(minutes: Ints, unexplained: Flags, known: Ints) -> Ints:
@@ -136,8 +148,8 @@ def _first_unexplained(minutes: Ints, unexplained: Flags, known: Ints) -> Ints:
 
 def _mark_proven(rings: Rings, rows: Ints, through: Ints) -> None:
     """Mark rows as read up to `through`, at the cadence at which they would be read otherwise."""
-    waited = through - rings.polled_through[rows]
-    due = np.flatnonzero((waited >= np.maximum(rings.cadence[rows], 1)) & ~rings.by_stream[rows])
+    minutes_waited = through - rings.polled_through[rows]
+    due = np.flatnonzero((minutes_waited >= np.maximum(rings.cadence[rows], 1)) & ~rings.by_stream[rows])
     if due.size:
         rings.mark_read(rows[due], through[due])
 
@@ -145,19 +157,20 @@ def _mark_proven(rings: Rings, rows: Ints, through: Ints) -> None:
 def _bounds_its_parts(rings: Rings, parts: Parts, now: int) -> bool:
     """Return whether no part exceeded its aggregate in a settled minute; distrust an exceeded aggregate."""
     active = parts.rows[rings.recent_max[parts.rows] > 0]
-    minutes = np.arange(now - WINDOW, min(now - PROVISIONAL_FOR, parts.proven + 1), dtype=np.int32)
+    minutes = np.arange(now - WINDOW, min(now - PROVISIONAL_FOR, parts.known_through + 1), dtype=np.int32)
     if not active.size or not minutes.size:
         return True
     settled = minutes <= rings.read_through[active][:, None]
-    whole = rings.at(np.array([parts.bound], np.int32), minutes)
+    whole = rings.at(np.array([parts.aggregate], np.int32), minutes)
     exceeds = ((rings.at(active[:, None], minutes) > whole) & settled).any(axis=1)
     if not exceeds.any():
         return True
     part, aggregate = (
-        without_abbreviations(rings.metric[row]).decode() for row in (int(active[exceeds][0]), parts.bound)
+        without_abbreviations(rings.metric[row]).decode()
+        for row in (int(active[exceeds][0]), parts.aggregate)
     )
     log.warning("%s exceeds its aggregate %s: metrics are no longer pruned by it", part, aggregate)
-    rings.distrusted[parts.bound] = True
+    rings.distrusted[parts.aggregate] = True
     return False
 
 
@@ -188,7 +201,7 @@ def plan_aggregates(rings: Rings, cadences: Ints, longest: int) -> None:
     saved = np.bincount(of_part, 1 / np.maximum(cadences[bounded], 1), size)
     parts = np.bincount(of_part, minlength=size)
     bounds = np.flatnonzero(parts)
-    cadence = np.clip(np.ceil(READ_SHARE / saved[bounds]), 1, longest).astype(np.int32)
+    cadence = np.clip(np.ceil(COST_DIVISOR / saved[bounds]), 1, longest).astype(np.int32)
     is_useless = rings.distrusted[bounds] | (cadence * saved[bounds] <= 1)
     is_read_anyway = rings.use_count[bounds] > parts[bounds]
     cadences[bounds] = np.where(

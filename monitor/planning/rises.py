@@ -19,21 +19,21 @@ def highest_rises(usage: Floats) -> Floats:
 
     usage: [series, minute], the oldest first; NaN is missing.
     """
-    rises, later, span = np.zeros((len(usage), HORIZONS.size), np.float32), _shifted(usage, 1), 1
+    rises, later, span = np.zeros((len(usage), HORIZONS.size), np.float32), _values_after(usage, 1), 1
     for column, horizon in enumerate(HORIZONS.tolist()):
         while span < horizon:  # `later` is the highest usage of the next `span` minutes
             step = min(span, horizon - span)
-            later, span = np.fmax(later, _shifted(later, step)), span + step
+            later, span = np.fmax(later, _values_after(later, step)), span + step
         rises[:, column] = np.fmax.reduce(later - usage, axis=1, initial=0.0)
     return rises
 
 
-def remembered(rises: Floats, minutes: Ints) -> Floats:
+def faded_rises(rises: Floats, minutes: Ints) -> Floats:
     """Return rises, [series, horizon], as they are remembered after the minutes of each series."""
     return rises * np.float32(0.5) ** (minutes[:, None].astype(np.float32) / HALF_LIFE)
 
 
-def _shifted(values: Floats, minutes: int) -> Floats:
+def _values_after(values: Floats, minutes: int) -> Floats:
     """Return for each minute the value that follows after `minutes`; NaN where the samples end."""
     later = np.full_like(values, np.nan)
     later[:, :-minutes] = values[:, minutes:]

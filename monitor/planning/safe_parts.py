@@ -3,7 +3,7 @@
 A part is at most its whole in each minute (see `rules.bounds`). So the series of a part stays below the upper
 edge of its band while the whole is below the value with which a part reaches this edge. The whole is then
 read in place of the part, and the part once in MAX_INTERVAL. The part is requested at once when the whole is
-no longer that small, or unknown.
+no longer that small, or is unknown.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from monitor.fleet.ring_columns import NO_BOUND, NOT_READ
 from monitor.fleet.rings import Rings
 from monitor.planning.intervals import MAX_INTERVAL
 
-UNREAD_MINUTES = MAX_INTERVAL + 45  # a part may stay unread for so long: AWS may be late, or requests fail
+UNREAD_MINUTES = MAX_INTERVAL + 45  # a part may stay unread for so long, as AWS may be late or requests fail
 LATE_BY = 2  # minutes by which a whole may be later than planned
 INFINITE = np.float32(np.inf)
 
@@ -21,17 +21,17 @@ INFINITE = np.float32(np.inf)
 def unread_peaks(rings: Rings, parts: Ints, wholes: Ints) -> Floats:
     """Return the highest value of the whole of each part in the minutes in which the part was not read.
 
-    If the part was read up to the newest minute, it is the value of this minute; infinite if a minute of the
-    whole is unknown.
+    For a part that was read up to the newest minute, the result is the value of this minute. It is infinite
+    if the whole is unknown in one of the minutes.
     """
     unique_wholes, of_part = np.unique(wholes, return_inverse=True)
     newest = rings.latest_minute[unique_wholes]
     minutes = newest[:, None] - np.arange(UNREAD_MINUTES)
     values = rings.at(unique_wholes[:, None], minutes.astype(np.int32))
     peaks = np.maximum.accumulate(np.where(np.isnan(values), INFINITE, values), axis=1)
-    unread = newest[of_part].astype(np.int64) - rings.polled_through[parts]
-    found: Floats = peaks[of_part, np.clip(unread, 1, UNREAD_MINUTES) - 1]
-    return np.where(unread > UNREAD_MINUTES, INFINITE, found)
+    unread_minutes = newest[of_part].astype(np.int64) - rings.polled_through[parts]
+    unread_peak: Floats = peaks[of_part, np.clip(unread_minutes, 1, UNREAD_MINUTES) - 1]
+    return np.where(unread_minutes > UNREAD_MINUTES, INFINITE, unread_peak)
 
 
 def unsafe_parts(rings: Rings, rows: Ints) -> Ints:
@@ -46,9 +46,9 @@ def unsafe_parts(rings: Rings, rows: Ints) -> Ints:
 def wholes_only_for_parts(rings: Rings) -> Ints:
     """Return the rows of wholes that are read only for their parts, as no series needs them itself."""
     parts = np.flatnonzero(rings.whole[: rings.size] != NO_BOUND)
-    wholes, numbers = np.unique(rings.whole[parts], return_counts=True)
-    found: Ints = wholes[rings.use_count[wholes] <= numbers]
-    return found
+    wholes, part_counts = np.unique(rings.whole[parts], return_counts=True)
+    only_for_parts: Ints = wholes[rings.use_count[wholes] <= part_counts]
+    return only_for_parts
 
 
 def are_read(rings: Rings, wholes: Ints, now: int) -> Flags:

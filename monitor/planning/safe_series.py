@@ -15,7 +15,7 @@ from monitor.planning.intervals import MAX_INTERVAL, Intervals
 from monitor.planning.min_minutes import min_minutes
 from monitor.planning.safe_parts import INFINITE, are_read, unread_peaks
 
-BATCH_SIZE = 1024  # parts that are computed before other tasks may run: some milliseconds
+BATCH_SIZE = 1024  # parts that are computed, in some milliseconds, before other tasks may run
 
 
 class PartFormulas(NamedTuple):
@@ -32,18 +32,19 @@ class PartFormulas(NamedTuple):
 class SafeSeries:
     """Finds which series are safe: iterate over `find`, `note` the danger of all, `choose`, then `mark`.
 
-    slots: the number of series when the plan begins; series added since are planned the next time. chosen:
-    which series are safe, by slot.
+    slot_count: the number of slots when the plan begins; series added since are planned the next time.
+    chosen: which series are safe, by slot.
     """
 
-    def __init__(self, fleet: Fleet, intervals: Intervals, slots: int) -> None:
+    def __init__(self, fleet: Fleet, intervals: Intervals, slot_count: int) -> None:
         self._fleet, self._intervals, self._size = fleet, intervals, fleet.rings.size
         self._whole = fleet.rings.whole[: self._size].copy()  # rows may be freed and used again meanwhile
         self._parts = list[PartFormulas]()
-        self._highest = np.full(slots, np.nan, np.float32)  # the highest possible usage
-        self._edge = np.full(slots, np.nan, np.float32)
-        self._within = np.zeros(slots, np.int32)  # minutes between two reads of the wholes; 0: never safe
-        self.chosen = np.zeros(slots, np.bool_)
+        self._highest_usage = np.full(slot_count, np.nan, np.float32)  # the highest possible usage
+        self._edge = np.full(slot_count, np.nan, np.float32)
+        # Minutes between two reads of the wholes; 0: the series is never safe.
+        self._wholes_interval = np.zeros(slot_count, np.int32)
+        self.chosen = np.zeros(slot_count, np.bool_)
 
     @property
     def has_parts(self) -> bool:
@@ -53,7 +54,7 @@ class SafeSeries:
     @property
     def candidates(self) -> Flags:
         """The series that are safe if their wholes are read often enough, by slot."""
-        return self._within > 0
+        return self._wholes_interval > 0
 
     def find(self, now: int) -> Iterator[None]:
         """Find the highest usage that is possible in minutes that were not read, batch by batch."""
@@ -67,12 +68,12 @@ class SafeSeries:
             batch = batch[are_read(rings, self._whole[batch], now)]
             peaks[batch] = unread_peaks(rings, batch, self._whole[batch])
             yield
-        highest = np.full(self._highest.size, -INFINITE)
+        highest = np.full(self._highest_usage.size, -INFINITE)
         for formulas in (self._fleet.usages, self._fleet.upper_bounds):
             for block in formulas:
                 self._include(block, peaks, highest)
                 yield
-        self._highest = np.where(np.isinf(highest), np.nan, highest).astype(np.float32)
+        self._highest_usage = np.where(np.isinf(highest), np.nan, highest).astype(np.float32)
 
     def _include(self, block: Block, peaks: Floats, highest: Floats) -> None:
         """Raise `highest` to the usages of a block; infinite where a metric is unknown or not a part."""
@@ -92,10 +93,10 @@ class SafeSeries:
         """Note the danger of a part of the series, and how often their wholes must be read."""
         if not self.has_parts:
             return
-        highest = self._highest[part]
-        by_whole = replace(danger, usage=highest, silence=np.zeros_like(danger.silence))
+        highest = self._highest_usage[part]
+        danger_by_whole = replace(danger, usage=highest, silence=np.zeros_like(danger.silence))
         is_safe = (highest < danger.edge) & ~danger.urgent
-        self._within[part] = np.where(is_safe, cadences(by_whole, self._intervals), 0)
+        self._wholes_interval[part] = np.where(is_safe, cadences(danger_by_whole, self._intervals), 0)
         self._edge[part] = danger.edge
 
     def choose(self, planned: Ints, now: int) -> None:
@@ -110,30 +111,32 @@ class SafeSeries:
         minutes = np.maximum(planned[wholes], min_minutes(rings, wholes))
         are_needed = rings.use_count[wholes] > np.bincount(of_part, minlength=wholes.size)
         minutes = np.where(are_needed, minutes, longest)
-        saved = np.bincount(of_part, self._saved(self._safe(parts, minutes[of_part]))[parts], wholes.size)
+        saved = np.bincount(
+            of_part, self._saved_requests(self._are_safe(parts, minutes[of_part]))[parts], wholes.size
+        )
         saved_if_all_safe = np.bincount(
-            of_part, self._saved(np.ones(self._within.size, np.bool_))[parts], wholes.size
+            of_part, self._saved_requests(np.ones(self._wholes_interval.size, np.bool_))[parts], wholes.size
         )
         are_unknown = now - rings.requested_through[wholes].astype(np.int64) > MAX_INTERVAL
         pays = np.where(are_unknown, saved_if_all_safe, saved) > 1 / max(longest, 1)
         planned[wholes] = np.where(are_needed, planned[wholes], np.where(pays, longest, NOT_READ))
-        self.chosen = self._safe(parts, np.where(are_needed | pays, minutes, NOT_READ)[of_part])
+        self.chosen = self._are_safe(parts, np.where(are_needed | pays, minutes, NOT_READ)[of_part])
 
-    def _safe(self, parts: Indices, minutes: Ints) -> Flags:
+    def _are_safe(self, parts: Indices, minutes: Ints) -> Flags:
         """Return which series are safe if the wholes of `parts` are read once in these minutes."""
-        of_row = np.full(self._size, NOT_READ, np.int32)
-        of_row[parts] = minutes
+        minutes_of_row = np.full(self._size, NOT_READ, np.int32)
+        minutes_of_row[parts] = minutes
         safe = self.candidates
         for slots, rows, _ in self._parts:
-            safe[slots] &= self._within[slots] >= of_row[rows].max(axis=0)
+            safe[slots] &= self._wholes_interval[slots] >= minutes_of_row[rows].max(axis=0)
         return safe
 
-    def _saved(self, safe: Flags) -> Floats:
+    def _saved_requests(self, safe: Flags) -> Floats:
         """Return the requests a minute of each metric that are saved if these series are safe."""
         saved = np.zeros(self._size, np.float32)
         for slots, rows, _ in self._parts:
-            often = 1 / np.maximum(self._fleet.cadence[slots], 1) - np.float32(1 / MAX_INTERVAL)
-            saved[rows] = np.where(safe[slots], np.maximum(often, 0), saved[rows])
+            saved_rate = 1 / np.maximum(self._fleet.cadence[slots], 1) - np.float32(1 / MAX_INTERVAL)
+            saved[rows] = np.where(safe[slots], np.maximum(saved_rate, 0), saved[rows])
         return saved
 
     def mark(self, planned: Ints) -> None:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from monitor.fleet.columns import Ints
 from monitor.planning.intervals import MAX_INTERVAL
 
-MAX_EXPONENT = 8.0  # turns 2 minutes into MAX_INTERVAL
+MAX_EXPONENT = 8.0  # with it, even 2 minutes become MAX_INTERVAL
 BISECTIONS = 30
 
 Counts = npt.NDArray[np.int64]
@@ -17,19 +17,20 @@ Doubles = npt.NDArray[np.float64]
 
 
 def longer_cadences(counts: Counts, metrics_per_minute: float) -> Ints:
-    """Return for each cadence in minutes, from 0 on, the stretched cadence that takes its place.
+    """Return, for each cadence of 0, 1, 2 ... minutes, the stretched cadence that takes its place.
 
     On average at most `metrics_per_minute` are then requested. The longest cadences stretch most, as their
     series are in the least danger; a cadence of one minute stretches only once all others have the maximum.
-    The maximum is MAX_INTERVAL, or the cadence itself if it was longer. counts: of metrics, by cadence.
+    The maximum is MAX_INTERVAL, or the cadence itself if it was longer. counts: the number of metrics of each
+    cadence.
     """
     cadences = np.arange(counts.size, dtype=np.int32)
-    if _requested(counts, cadences.astype(np.float64)) <= metrics_per_minute:
+    if _metrics_per_minute(counts, cadences.astype(np.float64)) <= metrics_per_minute:
         return cadences
     low, high = 0.0, MAX_EXPONENT + MAX_INTERVAL
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
-        if _requested(counts, _stretch(cadences, middle)) <= metrics_per_minute:
+        if _metrics_per_minute(counts, _stretch(cadences, middle)) <= metrics_per_minute:
             high = middle
         else:
             low = middle
@@ -39,11 +40,11 @@ def longer_cadences(counts: Counts, metrics_per_minute: float) -> Ints:
 def _stretch(cadences: Ints, amount: float) -> Doubles:
     """Return cadences to the power of 1 + amount; an amount above MAX_EXPONENT also raises the shortest."""
     exponent, shortest = min(amount, MAX_EXPONENT), max(amount - MAX_EXPONENT, 0.0) + 1
-    longest = np.maximum(cadences, MAX_INTERVAL)
-    longer: Doubles = np.minimum(np.maximum(cadences ** (1 + exponent), shortest), longest)
+    maximum = np.maximum(cadences, MAX_INTERVAL)
+    longer: Doubles = np.minimum(np.maximum(cadences ** (1 + exponent), shortest), maximum)
     return longer
 
 
-def _requested(counts: Counts, cadences: Doubles) -> float:
+def _metrics_per_minute(counts: Counts, cadences: Doubles) -> float:
     """Return how many metrics are requested in a minute on average; a cadence of 0 counts as 1 minute."""
     return float((counts / np.maximum(cadences, 1)).sum())

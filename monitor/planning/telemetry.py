@@ -65,12 +65,14 @@ def planned_delays(fleet: Fleet, shortest: float) -> Mapping[str, Mapping[float,
     minutes = np.full(fleet.size, NOT_POLLED, np.int32)
     for block in fleet.usages:
         minutes[block.series] = minutes_until_known(fleet.rings, block.rows).max(axis=0)
-    numbers = {account: n for n, account in enumerate(sorted({group[0] for group in fleet.groups}))}
-    account_by_group = np.array([numbers[group[0]] for group in fleet.groups], np.int32)
+    index_by_account = {
+        account: index for index, account in enumerate(sorted({group[0] for group in fleet.groups}))
+    }
+    account_by_group = np.array([index_by_account[group[0]] for group in fleet.groups], np.int32)
     polled = np.flatnonzero(minutes != NOT_POLLED)
-    counts = np.zeros((len(numbers), minutes.max(initial=0) + 1), np.int64)
+    counts = np.zeros((len(index_by_account), minutes.max(initial=0) + 1), np.int64)
     np.add.at(counts, (account_by_group[fleet.group[polled]], minutes[polled]), 1)
-    return {account: _quantiles(counts[n], shortest) for account, n in numbers.items()}
+    return {account: _quantiles(counts[index], shortest) for account, index in index_by_account.items()}
 
 
 def minutes_until_known(rings: Rings, rows: Ints) -> Ints:
@@ -78,14 +80,16 @@ def minutes_until_known(rings: Rings, rows: Ints) -> Ints:
 
     If a metric of the whole proves a metric to be safe, the minutes are those of the metric of the whole.
     """
-    safe = ~np.isnan(rings.safe_below[rows])
-    read: Ints = np.where(safe, rings.cadence[rings.whole[rows]], rings.cadence[rows])
-    return read
+    is_safe = ~np.isnan(rings.safe_below[rows])
+    minutes: Ints = np.where(is_safe, rings.cadence[rings.whole[rows]], rings.cadence[rows])
+    return minutes
 
 
 def _quantiles(counts: npt.NDArray[np.int64], shortest: float) -> Mapping[float, float]:
     """Return the quantiles in seconds. counts: the number of series, by planned minutes."""
-    until = np.cumsum(counts)
-    if not until[-1]:
+    series_within = np.cumsum(counts)
+    if not series_within[-1]:
         return {}
-    return {q: max(60.0 * int(np.searchsorted(until, q * until[-1])), shortest) for q in QUANTILES}
+    return {
+        q: max(60.0 * int(np.searchsorted(series_within, q * series_within[-1])), shortest) for q in QUANTILES
+    }

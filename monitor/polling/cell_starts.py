@@ -10,7 +10,7 @@ import asyncio
 
 MAX_CELL_WAIT = 1.0  # seconds between two starts, however busy the event loop is
 MAX_LAG = 0.01  # seconds that a timer may be late while the event loop counts as free
-LAG_INTERVAL = 0.02  # seconds for which the timer sleeps
+LAG_INTERVAL = 0.02  # seconds for which the timer sleeps when its lateness is measured
 
 
 class CellStarts:

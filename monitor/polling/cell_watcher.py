@@ -49,7 +49,8 @@ class CellWatcher:
         self._collectors = tuple(collectors)
         self.services = {collector.service for collector in self._collectors}
         self._not_inventoried = {*self.services, TAGS}
-        self._others_inventoried = asyncio.Event()  # set after all services that do not read last
+        # Set after the first inventories of all services but those that read last.
+        self._others_inventoried = asyncio.Event()
         self._mark_others_inventoried()
         self.poll_status, self.poll_phase, self.activity_status = RunStatus(), "", RunStatus()
         self.on_denial: Callable[[], None] = lambda: None
@@ -107,7 +108,9 @@ class CellWatcher:
         """Run the inventories of the services whose resources wait for their turn to be read."""
         statuses = self.inventory.statuses
         waiting = [
-            each for each in self._collectors if each.service in statuses and statuses[each.service].waiting
+            collector
+            for collector in self._collectors
+            if collector.service in statuses and statuses[collector.service].waiting
         ]
         await asyncio.gather(
             *(
@@ -130,7 +133,10 @@ class CellWatcher:
             self.inventoried_once.set()
 
     def _mark_others_inventoried(self) -> None:
-        if all(each.reads_last or each.service not in self._not_inventoried for each in self._collectors):
+        if all(
+            collector.reads_last or collector.service not in self._not_inventoried
+            for collector in self._collectors
+        ):
             self._others_inventoried.set()
 
     def status(self) -> CellStatus:
@@ -213,14 +219,14 @@ class CellWatcher:
             await self._poll_metrics()
 
     async def _poll_metrics(self, *, only_new: bool = False) -> None:
-        is_full = self.inventoried_once.is_set()
+        is_all_inventoried = self.inventoried_once.is_set()
         self.poll_status.started_at = time.time()
         failures = await self.reader.read(self.cell.clock.minute(), only_new=only_new)
         now = time.time()
         self.poll_status.end(failures, now)
         if not failures:
             self.cell.telemetry.poll_time.labels(*self.cell.key).set(now)
-        if is_full:
+        if is_all_inventoried:
             self.polled_once.set()
         self._schedule_confirmation(self.poll_status, self._poll_requested.set)
 
@@ -259,15 +265,15 @@ class CellWatcher:
         other cells, so that the services of all cells begin one after the other.
         """
         admit = (starts or RateLimiter(MAX_SERVICE_STARTS_PER_SECOND)).acquire
-        loops = asyncio.create_task(self._run_loops(config, admit))
-        disabled = asyncio.create_task(self.cell.region_check.disabled.wait())
+        loops_task = asyncio.create_task(self._run_loops(config, admit))
+        disabled_task = asyncio.create_task(self.cell.region_check.disabled.wait())
         try:
-            await asyncio.wait({loops, disabled}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({loops_task, disabled_task}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            loops.cancel()
-            disabled.cancel()
-            await asyncio.wait({loops, disabled})
-        if not loops.cancelled() and (error := loops.exception()):
+            loops_task.cancel()
+            disabled_task.cancel()
+            await asyncio.wait({loops_task, disabled_task})
+        if not loops_task.cancelled() and (error := loops_task.exception()):
             raise error
         self.inventoried_once.set()
         self.polled_once.set()

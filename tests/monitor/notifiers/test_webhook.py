@@ -23,7 +23,7 @@ from tests.monitor.notifiers.loopback import (
     resolved_notice,
 )
 
-WHSEC = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+SIGNING_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 IN_HEADROOMS_FORMAT = build_receiver(Webhook, url="https://example.com/hook")
 IN_ALERTMANAGERS_FORMAT = build_receiver(Webhook, url="https://example.com/hook", format="alertmanager")
 
@@ -89,7 +89,7 @@ def test_the_schema_describes_the_body_completely() -> None:
     assert set(definitions["NoticeKind"]["enum"]) == set(NoticeKind)
 
 
-# signatures
+# Signatures.
 
 
 def test_the_signature_equals_the_example_of_the_specification() -> None:
@@ -97,7 +97,7 @@ def test_the_signature_equals_the_example_of_the_specification() -> None:
         "msg_p5jXN8AQM9LWM0D4loKWxJek",
         1614265330,
         b'{"test": 2432232314}',
-        build_receiver(Webhook, url="https://x", secret=WHSEC).secret,
+        build_receiver(Webhook, url="https://x", secret=SIGNING_SECRET).secret,
     )
     assert headers == {
         "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
@@ -109,10 +109,10 @@ def test_the_signature_equals_the_example_of_the_specification() -> None:
 async def test_standardwebhooks_verifies_the_signature(client: OutboundClient) -> None:
     client.now = lambda: datetime.now(UTC).timestamp()
     async with http_server() as server:
-        receiver = build_receiver(Webhook, url=server.url, secret=WHSEC)
+        receiver = build_receiver(Webhook, url=server.url, secret=SIGNING_SECRET)
         await receiver.send(notification(notice(summary="Zeichen: äöü € 🚨")), client)
     _, headers, body = server.requests[0]
-    verifier = standardwebhooks.Webhook(WHSEC)
+    verifier = standardwebhooks.Webhook(SIGNING_SECRET)
     assert verifier.verify(body, headers)["data"]["id"] == headers["webhook-id"] == "n-1"
     with pytest.raises(standardwebhooks.WebhookVerificationError):
         verifier.verify(body + b" ", headers)
@@ -129,7 +129,7 @@ async def test_a_webhook_without_a_secret_has_an_id_and_no_signature(client: Out
     assert "webhook-signature" not in headers
 
 
-# Alertmanager's body
+# Alertmanager's body.
 
 
 def alertmanager_payload(*notices: Any, **changes: Any) -> dict[str, Any]:
@@ -179,6 +179,6 @@ def test_all_labels_and_annotations_in_alertmanagers_body_are_strings() -> None:
 def test_the_labels_of_an_alert_never_change() -> None:
     later = notice(kind=NoticeKind.REPEATED, at=NOW + 60, usage=1.0, summary="other", number=9)
     labels = [
-        alertmanager_payload(each)["alerts"][0]["labels"] for each in (notice(), later, resolved_notice())
+        alertmanager_payload(sent)["alerts"][0]["labels"] for sent in (notice(), later, resolved_notice())
     ]
     assert labels[0] == labels[1] == labels[2]

@@ -1,5 +1,7 @@
 """Addresses of the public network, and addresses that are not public."""
 
+from socket import AF_INET, IPPROTO_TCP, SOCK_STREAM
+
 import pytest
 
 from monitor.outbound.addresses import PrivateAddressError, is_public, public_socket
@@ -40,4 +42,4 @@ def test_no_other_address_is_public(address: str) -> None:
 
 def test_no_socket_is_made_for_a_private_address() -> None:
     with pytest.raises(PrivateAddressError):
-        public_socket((2, 1, 6, "", ("169.254.169.254", 80)))
+        public_socket((AF_INET, SOCK_STREAM, IPPROTO_TCP, "", ("169.254.169.254", 80)))

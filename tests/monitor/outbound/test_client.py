@@ -18,7 +18,7 @@ from tests.monitor.notifiers.loopback import http_server, never_responds, respon
 
 __all__ = ["authority", "client"]
 
-OPEN = OutboundPolicy(allow_insecure=True, allow_private=True, timeout=5)
+ALLOW_ALL = OutboundPolicy(allow_insecure=True, allow_private=True, timeout=5)
 
 
 class FakeResolver(AbstractResolver):
@@ -30,9 +30,10 @@ class FakeResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        found = self.addresses.pop(0) if len(self.addresses) > 1 else self.addresses[0]
+        addresses = self.addresses.pop(0) if len(self.addresses) > 1 else self.addresses[0]
         return [
-            ResolveResult(hostname=host, host=each, port=port, family=0, proto=0, flags=0) for each in found
+            ResolveResult(hostname=host, host=address, port=port, family=0, proto=0, flags=0)
+            for address in addresses
         ]
 
     async def close(self) -> None:
@@ -55,7 +56,7 @@ def test_a_url_is_shown_without_parts_that_may_be_secret(url: str, shown: str) -
 
 async def test_a_post_has_the_exact_path_the_body_and_the_headers(client: OutboundClient) -> None:
     async with http_server() as server:
-        result = await client.post(server.url + "/a%2Fb?c=%20d", b"{}", OPEN, {"X-Mine": "1"})
+        result = await client.post(server.url + "/a%2Fb?c=%20d", b"{}", ALLOW_ALL, {"X-Mine": "1"})
     assert result.outcome is DeliveryOutcome.DELIVERED
     path, headers, body = server.requests[0]
     assert (path, body) == ("/a%2Fb?c=%20d", b"{}")
@@ -67,18 +68,18 @@ async def test_a_post_has_the_exact_path_the_body_and_the_headers(client: Outbou
 
 async def test_user_and_password_of_a_url_are_sent_and_not_shown(client: OutboundClient) -> None:
     async with http_server(web.Response(status=500)) as server:
-        result = await client.post(server.url.replace("//", "//me:hunter2@"), b"{}", OPEN)
+        result = await client.post(server.url.replace("//", "//me:hunter2@"), b"{}", ALLOW_ALL)
     assert server.requests[0][1]["authorization"] == "Basic bWU6aHVudGVyMg=="
     assert "hunter2" not in result.sentence
 
 
-# requests that are refused before anything is sent
+# Requests that are refused before anything is sent.
 
 
 async def test_unencrypted_addresses_are_refused(client: OutboundClient) -> None:
     async with http_server() as server:
         for url in (server.url, server.url.replace("http", "HTTP"), server.url.replace("http:", "ws:")):
-            result = await client.post(url, b"{}", replace(OPEN, allow_insecure=False))
+            result = await client.post(url, b"{}", replace(ALLOW_ALL, allow_insecure=False))
             assert (result.outcome, result.reason) == (DeliveryOutcome.REFUSED, "insecure")
     assert not server.requests
 
@@ -90,7 +91,7 @@ NOTATIONS = ["2130706433", "0x7f000001", "0x7f.1", "127.1", "0177.0.0.1", "127.0
 @pytest.mark.parametrize("host", [*PRIVATE_HOSTS, *NOTATIONS])
 async def test_private_addresses_are_refused_in_every_notation(client: OutboundClient, host: str) -> None:
     async with http_server() as server:
-        policy = replace(OPEN, allow_private=False)
+        policy = replace(ALLOW_ALL, allow_private=False)
         result = await client.post(f"http://{host}:{server.port}/", b"{}", policy)
     assert result.outcome is not DeliveryOutcome.DELIVERED
     assert result.reason in ("private_address", "address", "dns")
@@ -147,9 +148,9 @@ async def test_a_connection_to_a_private_address_is_not_shared_with_other_receiv
     client: OutboundClient,
 ) -> None:
     async with http_server() as server:
-        allowed = await client.post(server.url, b"{}", OPEN)
-        denied = await client.post(server.url, b"{}", replace(OPEN, allow_private=False))
-    assert (allowed.outcome, denied.reason) == (DeliveryOutcome.DELIVERED, "private_address")
+        allowed = await client.post(server.url, b"{}", ALLOW_ALL)
+        refused = await client.post(server.url, b"{}", replace(ALLOW_ALL, allow_private=False))
+    assert (allowed.outcome, refused.reason) == (DeliveryOutcome.DELIVERED, "private_address")
 
 
 async def test_a_client_with_its_own_proxies_ignores_those_of_the_environment(
@@ -158,11 +159,11 @@ async def test_a_client_with_its_own_proxies_ignores_those_of_the_environment(
     async with http_server() as server, http_server() as proxy:
         for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy"):
             monkeypatch.setenv(name, proxy.url)
-        await client.post(server.url, b"{}", OPEN)
+        await client.post(server.url, b"{}", ALLOW_ALL)
     assert (len(server.requests), len(proxy.requests)) == (1, 0)
 
 
-# responses
+# Responses.
 
 
 async def test_redirections_are_not_followed(client: OutboundClient) -> None:
@@ -170,7 +171,7 @@ async def test_redirections_are_not_followed(client: OutboundClient) -> None:
         http_server() as target,
         http_server(web.Response(status=307, headers={"Location": target.url})) as server,
     ):
-        result = await client.post(server.url, b"{}", OPEN)
+        result = await client.post(server.url, b"{}", ALLOW_ALL)
     assert (result.outcome, result.reason) == (DeliveryOutcome.REFUSED, "http_307")
     assert not target.requests
 
@@ -178,7 +179,7 @@ async def test_redirections_are_not_followed(client: OutboundClient) -> None:
 async def test_cookies_are_not_stored(client: OutboundClient) -> None:
     async with http_server(web.Response(headers={"Set-Cookie": "a=b"})) as server:
         for _ in range(2):
-            await client.post(server.url.replace("127.0.0.1", "localhost"), b"{}", OPEN)
+            await client.post(server.url.replace("127.0.0.1", "localhost"), b"{}", ALLOW_ALL)
     assert "cookie" not in server.requests[1][1]
 
 
@@ -186,14 +187,14 @@ async def test_retry_after_is_in_the_result(client: OutboundClient) -> None:
     busy = web.Response(status=429, headers={"Retry-After": "17"})
     later = web.Response(status=503, headers={"Retry-After": "Fri, 02 Jan 2026 03:05:05 GMT"})
     async with http_server(busy, later) as server:
-        waits = [(await client.post(server.url, b"{}", OPEN)).retry_after for _ in range(2)]
+        waits = [(await client.post(server.url, b"{}", ALLOW_ALL)).retry_after for _ in range(2)]
     assert waits == [17, 60]
 
 
 async def test_the_error_has_the_message_of_the_response_without_secrets(client: OutboundClient) -> None:
     body = "invalid hook hunter2hunter2\n<b>gone</b>"
     async with http_server(web.Response(status=404, text=body)) as server:
-        policy = replace(OPEN, secrets=frozenset(["hunter2hunter2"]))
+        policy = replace(ALLOW_ALL, secrets=frozenset(["hunter2hunter2"]))
         result = await client.post(server.url, b"{}", policy)
     assert result.sentence == f"{server.url} answered 404: invalid hook *** <b>gone</b>"
 
@@ -202,7 +203,7 @@ async def test_the_error_has_the_message_of_the_response_without_secrets(client:
 async def test_only_the_start_of_an_endless_response_is_read(client: OutboundClient, status: int) -> None:
     sent = 0
 
-    async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def send_endless_response(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal sent
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 %d X\r\nTransfer-Encoding: chunked\r\n\r\n" % status)
@@ -211,19 +212,19 @@ async def test_only_the_start_of_an_endless_response_is_read(client: OutboundCli
             await writer.drain()
             sent += 4096
 
-    async with tcp_server(endless) as port:
-        result = await client.post(f"http://127.0.0.1:{port}", b"{}", OPEN)
+    async with tcp_server(send_endless_response) as port:
+        result = await client.post(f"http://127.0.0.1:{port}", b"{}", ALLOW_ALL)
     assert result.status == status
     assert len(result.sentence) < 300
     assert MAX_RESPONSE_BYTES <= sent < 100 * MAX_RESPONSE_BYTES  # the excess fills the buffers of both sides
 
 
 async def test_a_compressed_response_is_not_decompressed(client: OutboundClient) -> None:
-    bomb = gzip.compress(b"x" * 10_000_000)
+    compressed = gzip.compress(b"x" * 10_000_000)
     async with http_server(
-        web.Response(status=400, body=bomb, headers={"Content-Encoding": "gzip"})
+        web.Response(status=400, body=compressed, headers={"Content-Encoding": "gzip"})
     ) as server:
-        result = await client.post(server.url, b"{}", OPEN)
+        result = await client.post(server.url, b"{}", ALLOW_ALL)
     assert "xxx" not in result.sentence
 
 
@@ -232,11 +233,11 @@ async def test_an_accepted_notification_is_delivered_even_if_the_response_breaks
 ) -> None:
     broken = b"HTTP/1.1 202 Accepted\r\nContent-Length: 100\r\n\r\nok"
     async with tcp_server(responds_with(broken)) as port:
-        result = await client.post(f"http://127.0.0.1:{port}", b"{}", OPEN)
+        result = await client.post(f"http://127.0.0.1:{port}", b"{}", ALLOW_ALL)
     assert result.outcome is DeliveryOutcome.DELIVERED
 
 
-async def slow_body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def respond_with_endless_body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Respond with a body that never ends."""
     await reader.readuntil(b"\r\n\r\n")
     writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nok")
@@ -246,11 +247,12 @@ async def slow_body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) 
 async def test_an_accepted_notification_is_delivered_even_if_the_response_never_ends(
     client: OutboundClient,
 ) -> None:
-    async with tcp_server(slow_body) as port:
-        result = await client.post(f"http://127.0.0.1:{port}", b"{}", replace(OPEN, timeout=0.3))
+    async with tcp_server(respond_with_endless_body) as port:
+        result = await client.post(f"http://127.0.0.1:{port}", b"{}", replace(ALLOW_ALL, timeout=0.3))
     assert result.outcome is DeliveryOutcome.DELIVERED
 
 
+# A response, and the reason for which the delivery is retried; None: whichever it is.
 GARBAGE = [
     (b"", "connection"),
     (b"\x00\xff\x00\xff\r\n\r\n", "protocol"),
@@ -266,6 +268,6 @@ async def test_a_response_that_is_not_http_is_retried(
     client: OutboundClient, response: bytes, reason: str | None
 ) -> None:
     async with tcp_server(responds_with(response)) as port:
-        result = await client.post(f"http://127.0.0.1:{port}", b"{}", OPEN)
+        result = await client.post(f"http://127.0.0.1:{port}", b"{}", ALLOW_ALL)
     assert result.outcome is DeliveryOutcome.RETRY
     assert reason is None or result.reason == reason

@@ -19,21 +19,23 @@ from tests.monitor.notifiers.loopback import http_server, server_tls, tcp_server
 
 __all__ = ["authority"]
 
-PUBLIC = OutboundPolicy(timeout=5)
-PLAIN = OutboundPolicy(timeout=5, allow_insecure=True)
+# Both allow public addresses only.
+HTTPS_ONLY = OutboundPolicy(timeout=5)
+HTTP_ALLOWED = OutboundPolicy(timeout=5, allow_insecure=True)
 
 
 @dataclass
 class Proxy:
     """Connects every client to the server on `target_port`, whatever it requests.
 
-    refuses: answers with status 407 instead. requested: the first line of each request. heads: their headers.
+    refuses: answers with status 407 instead. request_lines: the first line of each request. heads: the first
+    line and the headers of each request.
     """
 
     target_port: int
     port: int = 0
     refuses: bool = False
-    requested: list[str] = field(default_factory=list)
+    request_lines: list[str] = field(default_factory=list)
     heads: list[bytes] = field(default_factory=list)
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -41,7 +43,7 @@ class Proxy:
             head = await reader.readuntil(b"\r\n\r\n")
         except asyncio.IncompleteReadError:  # the client connected, and sent nothing
             return
-        self.requested.append(head.split(b"\r\n")[0].decode())
+        self.request_lines.append(head.split(b"\r\n")[0].decode())
         self.heads.append(head)
         if self.refuses:
             writer.write(b"HTTP/1.1 407 no\r\ncontent-length: 0\r\n\r\n")
@@ -64,7 +66,7 @@ async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 
 @asynccontextmanager
-async def proxying(target_port: int, refuses: bool = False) -> AsyncIterator[Proxy]:
+async def running_proxy(target_port: int, refuses: bool = False) -> AsyncIterator[Proxy]:
     """Run a proxy, and yield it."""
     proxy = Proxy(target_port, refuses=refuses)
     async with tcp_server(proxy.handle) as proxy.port:
@@ -72,7 +74,7 @@ async def proxying(target_port: int, refuses: bool = False) -> AsyncIterator[Pro
 
 
 @asynccontextmanager
-async def outbound(
+async def client_through(
     proxy: Proxy, authority: trustme.CA, credentials: str = ""
 ) -> AsyncIterator[OutboundClient]:
     """Yield an HTTP client that uses a proxy."""
@@ -87,38 +89,45 @@ async def test_an_https_url_is_requested_through_a_tunnel(authority: trustme.CA)
     """Only the proxy can resolve the name, and it cannot read the encrypted request."""
     async with (
         http_server(tls=server_tls(authority, "hooks.example.invalid")) as server,
-        proxying(server.port) as proxy,
-        outbound(proxy, authority, "me:hunter2@") as client,
+        running_proxy(server.port) as proxy,
+        client_through(proxy, authority, "me:hunter2@") as client,
     ):
-        result = await client.post("https://hooks.example.invalid/secret", b"{}", PUBLIC)
+        result = await client.post("https://hooks.example.invalid/secret", b"{}", HTTPS_ONLY)
     assert result.outcome is DeliveryOutcome.DELIVERED
-    assert proxy.requested == ["CONNECT hooks.example.invalid:443 HTTP/1.1"]
+    assert proxy.request_lines == ["CONNECT hooks.example.invalid:443 HTTP/1.1"]
     assert b"Basic bWU6aHVudGVyMg==" in proxy.heads[0] and b"secret" not in proxy.heads[0]
     assert [path for path, _, _ in server.requests] == ["/secret"]
 
 
 async def test_an_http_url_is_requested_from_the_proxy(authority: trustme.CA) -> None:
-    async with http_server() as server, proxying(server.port) as proxy, outbound(proxy, authority) as client:
-        result = await client.post("http://push.example.invalid/x", b"{}", PLAIN)
+    async with (
+        http_server() as server,
+        running_proxy(server.port) as proxy,
+        client_through(proxy, authority) as client,
+    ):
+        result = await client.post("http://push.example.invalid/x", b"{}", HTTP_ALLOWED)
     assert result.outcome is DeliveryOutcome.DELIVERED
-    assert proxy.requested == ["POST http://push.example.invalid/x HTTP/1.1"]
+    assert proxy.request_lines == ["POST http://push.example.invalid/x HTTP/1.1"]
 
 
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "169.254.169.254", "127.1", "2130706433", "[::1]", "localhost", "a.localhost."]
 )
 async def test_private_addresses_are_not_requested_from_a_proxy(host: str, authority: trustme.CA) -> None:
-    async with proxying(1) as proxy, outbound(proxy, authority) as client:
-        result = await client.post(f"https://{host}/", b"{}", PUBLIC)
+    async with running_proxy(1) as proxy, client_through(proxy, authority) as client:
+        result = await client.post(f"https://{host}/", b"{}", HTTPS_ONLY)
     assert (result.outcome, result.reason) == (DeliveryOutcome.REFUSED, "private_address")
-    assert proxy.requested == []
+    assert proxy.request_lines == []
 
 
 async def test_a_request_that_the_proxy_refuses_is_retried_and_the_result_names_the_proxy(
     authority: trustme.CA,
 ) -> None:
-    async with proxying(1, refuses=True) as proxy, outbound(proxy, authority, "me:hunter2@") as client:
-        result = await client.post("https://hooks.example.invalid/secret", b"{}", PUBLIC)
+    async with (
+        running_proxy(1, refuses=True) as proxy,
+        client_through(proxy, authority, "me:hunter2@") as client,
+    ):
+        result = await client.post("https://hooks.example.invalid/secret", b"{}", HTTPS_ONLY)
     assert (result.outcome, result.reason) == (DeliveryOutcome.RETRY, "proxy")
     assert result.sentence == "https://hooks.example.invalid: the proxy refused the request (HTTP 407)"
 
@@ -126,21 +135,21 @@ async def test_a_request_that_the_proxy_refuses_is_retried_and_the_result_names_
 async def test_a_request_through_an_unreachable_proxy_is_retried_and_shows_no_secret(
     authority: trustme.CA,
 ) -> None:
-    async with proxying(1) as proxy:
+    async with running_proxy(1) as proxy:
         pass
-    async with outbound(proxy, authority, "me:hunter2@") as client:
-        result = await client.post("https://hooks.example.invalid/secret", b"{}", PUBLIC)
-        error = await connection_error("https://hooks.example.invalid/secret", client, PUBLIC)
+    async with client_through(proxy, authority, "me:hunter2@") as client:
+        result = await client.post("https://hooks.example.invalid/secret", b"{}", HTTPS_ONLY)
+        error = await connection_error("https://hooks.example.invalid/secret", client, HTTPS_ONLY)
     assert (result.outcome, result.reason) == (DeliveryOutcome.RETRY, "proxy")
     assert error and "hunter2" not in error + result.sentence and "secret" not in error + result.sentence
 
 
 async def test_the_reachability_check_connects_to_the_proxy(authority: trustme.CA) -> None:
-    async with proxying(1) as proxy, outbound(proxy, authority) as client:
-        assert await connection_error("https://hooks.example.invalid/secret", client, PUBLIC) is None
+    async with running_proxy(1) as proxy, client_through(proxy, authority) as client:
+        assert await connection_error("https://hooks.example.invalid/secret", client, HTTPS_ONLY) is None
 
 
-HTTPS = {"https": "http://proxy.corp:3128"}
+HTTPS_PROXY = {"https": "http://proxy.corp:3128"}
 
 
 @pytest.mark.parametrize(
@@ -160,7 +169,7 @@ HTTPS = {"https": "http://proxy.corp:3128"}
     ],
 )
 def test_no_proxy_exempts_hosts_from_the_proxy(exempt: str, url: str, is_proxied: bool) -> None:
-    assert (Proxies({**HTTPS, "no": exempt}).proxy_for(url) is not None) is is_proxied
+    assert (Proxies({**HTTPS_PROXY, "no": exempt}).proxy_for(url) is not None) is is_proxied
 
 
 def test_proxies_are_read_from_the_usual_environment_variables(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,8 +21,8 @@ async def resolver() -> AsyncIterator[Resolver]:
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
 async def test_names_of_the_hosts_file_are_resolved(resolver: Resolver, name: str) -> None:
     addresses = await resolver.resolve(name, 443)
-    assert {each["host"] for each in addresses} <= {"127.0.0.1", "::1"}
-    assert {(each["hostname"], each["port"]) for each in addresses} == {(name, 443)}
+    assert {address["host"] for address in addresses} <= {"127.0.0.1", "::1"}
+    assert {(address["hostname"], address["port"]) for address in addresses} == {(name, 443)}
 
 
 @pytest.mark.parametrize("name", ["nobody.invalid", "x" * 64 + ".example", ""])
@@ -45,7 +45,7 @@ async def test_lookups_that_hang_do_not_block_other_threads() -> None:
     try:
         await asyncio.sleep(0)
         async with asyncio.timeout(20):
-            assert await asyncio.to_thread(int, "1") == 1
+            assert await asyncio.to_thread(int, "1") == 1  # in the default thread pool
     finally:
         released.set()
     assert await asyncio.gather(*pending_lookups) == [[]] * len(pending_lookups)

@@ -78,18 +78,18 @@ def test_any_retry_after_is_parsed_within_bounds_or_ignored(header: str) -> None
 
 
 def test_of_several_results_a_retry_outranks_a_refusal() -> None:
-    accepted, retried, rejected = delivered("a"), retry("timeout", "b"), refused("http_400", "c")
-    assert worst_result([accepted, rejected, retried]) is retried
-    assert worst_result([accepted, rejected]) is rejected
-    assert best_result([rejected, retried, accepted]) is accepted
-    assert best_result([rejected, retried]) is retried
+    accepted, retried, refusal = delivered("a"), retry("timeout", "b"), refused("http_400", "c")
+    assert worst_result([accepted, refusal, retried]) is retried
+    assert worst_result([accepted, refusal]) is refusal
+    assert best_result([refusal, retried, accepted]) is accepted
+    assert best_result([refusal, retried]) is retried
 
 
 def test_an_excerpt_is_one_short_line_without_secrets() -> None:
     text = "no\r\nsuch \x1b[31mhook: hunter2hunter2 or hunter2hunter2/services " + "x" * 500
-    shown = excerpt(text, ["hunter2hunter2", "hunter2hunter2/services", "no"])
-    assert shown.startswith("no such [31mhook: *** or *** x")
-    assert len(shown) == 200
+    start = excerpt(text, ["hunter2hunter2", "hunter2hunter2/services", "no"])
+    assert start.startswith("no such [31mhook: *** or *** x")
+    assert len(start) == 200
 
 
 def test_a_secret_across_the_end_of_an_excerpt_is_redacted() -> None:

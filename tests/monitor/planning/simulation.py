@@ -71,8 +71,8 @@ class Demand:
 class Simulation:
     """Series whose usage of each minute is known beforehand, from HISTORY minutes before the start.
 
-    demand: a Demand, or only the utilization, without an aggregate. fails: returns whether CloudWatch refuses
-    all calls of a minute. requested: the number of metrics requested so far. reads: how often each row was
+    demand: a Demand, or only the utilization, without an aggregate. fails: returns whether all calls
+    of a minute fail. requested: the number of metrics requested so far. reads: how often each row was
     read. last_read: the minute in which each row was read last.
     """
 
@@ -106,10 +106,10 @@ class Simulation:
         self.last_read = np.full(rings.size, NOW, np.int32)
         self.longest_gap = np.zeros(rings.size, np.int32)
 
-    def _add(self, number: int) -> None:
+    def _add(self, count: int) -> None:
         """Add series to the fleet, the last ones of `usage`."""
         settings = replace(SETTINGS, limit=Limit(LIMIT, LimitSource.API, NOW * 60))
-        names = range(len(self.series), len(self.series) + number)
+        names = range(len(self.series), len(self.series) + count)
         self.series += [add(self.fleet, key(f"stream-{n}"), settings) for n in names]
         self.usage_rows = np.concatenate([block.rows[0] for block in self.fleet.usages])
         self.throttled_rows = np.concatenate([block.rows[0] for block in self.fleet.throttled])
@@ -120,10 +120,10 @@ class Simulation:
         self.usage = np.concatenate([self.usage, utilization * LIMIT])
         self.throttled = np.concatenate([self.throttled, np.zeros_like(utilization)])
         self._add(len(utilization))
-        more = self.fleet.rings.size - self.reads.size
-        self.reads = np.append(self.reads, np.zeros(more, np.int32))
-        self.last_read = np.append(self.last_read, np.full(more, self.now, np.int32))
-        self.longest_gap = np.append(self.longest_gap, np.zeros(more, np.int32))
+        added_count = self.fleet.rings.size - self.reads.size
+        self.reads = np.append(self.reads, np.zeros(added_count, np.int32))
+        self.last_read = np.append(self.last_read, np.full(added_count, self.now, np.int32))
+        self.longest_gap = np.append(self.longest_gap, np.zeros(added_count, np.int32))
 
     @property
     def now(self) -> int:
@@ -186,15 +186,15 @@ class Simulation:
         throttled = self.throttled[:, visible - NOW + HISTORY]
         usage = self.usage[:, visible - NOW + HISTORY] * 60
         sums = [values.sum(axis=0, keepdims=True) for values in (throttled, usage)]
-        of_rows = np.concatenate(
+        all_rows = np.concatenate(
             [self.usage_rows, self.throttled_rows, np.array([self.aggregate, self.whole], np.int32)]
         )
-        absent = np.full(of_rows.size, np.nan)
-        absent[self.usage_rows.size : -1] = 0.0
-        wanted = np.flatnonzero(np.isin(of_rows, rows))
-        points = np.concatenate([usage, throttled, *sums])[wanted]
-        known = np.flatnonzero(~np.isnan(points) & (points != absent[wanted, None]))
-        every_row, every_minute = of_rows[wanted].repeat(visible.size), np.tile(visible, wanted.size)
+        value_when_absent = np.full(all_rows.size, np.nan)
+        value_when_absent[self.usage_rows.size : -1] = 0.0
+        requested = np.flatnonzero(np.isin(all_rows, rows))
+        points = np.concatenate([usage, throttled, *sums])[requested]
+        known = np.flatnonzero(~np.isnan(points) & (points != value_when_absent[requested, None]))
+        every_row, every_minute = all_rows[requested].repeat(visible.size), np.tile(visible, requested.size)
         self.fleet.rings.write(every_row[known], every_minute[known], points.ravel()[known])
 
     def known_through(self) -> Ints:
@@ -209,5 +209,5 @@ class Simulation:
 
     def above(self) -> Flags:
         """Return in which minutes each series is above its band, [series, minute from the start]."""
-        high: Flags = self.usage[:, HISTORY:] >= SETTINGS.band.high * LIMIT
-        return high
+        is_above: Flags = self.usage[:, HISTORY:] >= SETTINGS.band.high * LIMIT
+        return is_above

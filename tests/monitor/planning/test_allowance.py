@@ -9,43 +9,44 @@ METRIC = LIST_PRICES.metric
 
 
 def test_the_minimum_is_the_cost_of_one_request_an_hour() -> None:
-    assert minimum_dollars(20_000, LIST_PRICES) == pytest.approx(20_000 * 730.5 * 0.00001)
+    assert minimum_dollars(20_000, LIST_PRICES) == pytest.approx(20_000 * 730.5 * 0.00001)  # 730.5 hours
 
 
 class Month:
-    """Requests within a budget: of `wanted` metrics in each minute, those granted are requested."""
+    """Requests within an allowance. dollars: what they cost so far."""
 
     def __init__(self, dollars: float) -> None:
-        self.budget, self.minute, self.dollars = Allowance(dollars, LIST_PRICES), 0.0, 0.0
+        self.allowance, self.minute, self.dollars = Allowance(dollars, LIST_PRICES), 0.0, 0.0
 
-    def run(self, minutes: int, wanted: int, unreserved: int = 0) -> None:
+    def request(self, minutes: int, wanted: int, unreserved: int = 0) -> None:
+        """In each minute, request those of `wanted` metrics that are granted, and others without asking."""
         spent = 0.0
         for _ in range(minutes):
             self.minute += 1
-            self.budget.charge(self.minute, spent)
-            granted = self.budget.reserve(wanted)
+            self.allowance.charge(self.minute, spent)
+            granted = self.allowance.reserve(wanted)
             spent = (granted + unreserved) * METRIC
             self.dollars += spent
-            self.budget.release(granted)
+            self.allowance.release(granted)
 
 
 @pytest.mark.parametrize("wanted", [10, 1000, 10**9])
 def test_a_month_costs_at_most_two_percent_more_than_its_budget(wanted: int) -> None:
     month = Month(10)
-    month.run(int(MINUTES_PER_MONTH), wanted)
+    month.request(int(MINUTES_PER_MONTH), wanted)
     assert month.dollars <= 10.2
 
 
 def test_requests_without_a_reservation_are_charged_too() -> None:
     month = Month(10)
-    month.run(int(MINUTES_PER_MONTH), 1000, unreserved=10)
+    month.request(int(MINUTES_PER_MONTH), 1000, unreserved=10)
     assert month.dollars <= 10.2
 
 
 def test_unused_budget_is_not_saved_up() -> None:
     month = Month(10)
-    month.run(int(MINUTES_PER_MONTH) // 2, 0)
-    month.run(1, 10**9)
+    month.request(int(MINUTES_PER_MONTH) // 2, 0)
+    month.request(1, 10**9)
     assert month.dollars <= 0.2
 
 

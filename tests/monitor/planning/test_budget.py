@@ -23,14 +23,14 @@ TERMS = BudgetTerms(DOLLARS)
 class Processes:
     """Successive processes of Headroom, which share a store.
 
-    now: monotonic seconds. steps: seconds by which the wall clock was set forward. spent: the dollars that
-    AWS has billed.
+    now: monotonic seconds. clock_step: seconds by which the wall clock was set forward. spent: the dollars
+    that AWS has billed.
     """
 
     terms: BudgetTerms = TERMS
     store: InMemorySpendingStore = field(default_factory=InMemorySpendingStore)
     now: float = 0.0
-    steps: float = 0.0
+    clock_step: float = 0.0
     spent: float = 0.0
     partitions: dict[str, str] = field(default_factory=dict)
 
@@ -43,7 +43,7 @@ class Processes:
         self.budget = Budget(
             self.store,
             lambda: self.now,
-            lambda: 1e9 + self.now + self.steps,
+            lambda: 1e9 + self.now + self.clock_step,
             lambda: self.billed,
             self.partitions,
         )
@@ -55,11 +55,11 @@ class Processes:
             self.bill(Billed(granted), account)
         return granted
 
-    def bill(self, more: Billed, account: str = "a") -> None:
+    def bill(self, added: Billed, account: str = "a") -> None:
         """Have AWS bill more metrics and listings."""
         before = self.billed.get(account, Billed())
-        self.billed[account] = Billed(before.metrics + more.metrics, before.listings + more.listings)
-        self.spent += more.dollars_since(Billed(), self.terms.prices["aws"])
+        self.billed[account] = Billed(before.metrics + added.metrics, before.listings + added.listings)
+        self.spent += added.dollars_since(Billed(), self.terms.prices["aws"])
 
     @property
     def earned(self) -> float:
@@ -86,15 +86,15 @@ def test_restarts_and_reloads_at_any_time_do_not_exceed_the_budget(
 ) -> None:
     async def main() -> None:
         processes = Processes()
-        for minutes, polled, others, event in steps:
+        for minutes, polled_metrics, other_metrics, event in steps:
             processes.now += minutes * 60
-            await asyncio.gather(processes.request(polled), processes.request(others))
+            await asyncio.gather(processes.request(polled_metrics), processes.request(other_metrics))
             if event == "restart":
                 processes.restart()
             elif event == "reload":
                 processes.budget.configure(processes.terms)
             elif event == "killed":  # while a call is under way
-                async with processes.budget.granted("a", polled) as granted:
+                async with processes.budget.granted("a", polled_metrics) as granted:
                     processes.spent += granted * METRIC
                     processes.restart()
             assert processes.spent <= processes.earned + MAX_ADVANCE * DOLLARS + 3 * METRIC
@@ -122,12 +122,12 @@ async def test_a_budget_is_earned_while_headroom_does_not_run() -> None:
 async def test_a_step_of_the_clock_by_an_hour_earns_an_hour_at_most(step: float) -> None:
     processes = Processes()
     await processes.request(100_000)
-    processes.steps = step
+    processes.clock_step = step
     assert await processes.request(100_000) == 0  # a running process uses the monotonic clock
     processes.restart()
-    an_hour = DOLLARS / MINUTES_PER_MONTH * 60 / METRIC
-    assert await processes.request(100_000) == pytest.approx(max(step, 0) / HOUR * an_hour, abs=1)
-    processes.steps = 0
+    metrics_an_hour = DOLLARS / MINUTES_PER_MONTH * 60 / METRIC
+    assert await processes.request(100_000) == pytest.approx(max(step, 0) / HOUR * metrics_an_hour, abs=1)
+    processes.clock_step = 0
     processes.restart()
     assert await processes.request(100_000) <= 1
 

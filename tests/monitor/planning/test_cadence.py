@@ -10,23 +10,23 @@ from hypothesis import strategies as st
 from monitor.fleet.ring_columns import WINDOW
 from monitor.planning.cadence import NEAR_MEMORY, Danger, cadences, safe_minutes
 from monitor.planning.intervals import Intervals
-from monitor.planning.rises import HALF_LIFE, HORIZONS, highest_rises, remembered
+from monitor.planning.rises import HALF_LIFE, HORIZONS, faded_rises, highest_rises
 
 INTERVALS = Intervals(shortest=1, longest=15, throttled=5)
-LONG = 10 * 1440  # minutes of history
+LONG_HISTORY = 10 * 1440  # minutes of history
 
 
-def danger(usage: float = 10, edge: float = 70, rise: float = 0, **others: Any) -> Danger:
+def danger(usage: float = 10, edge: float = 70, rise: float = 0, **facts: Any) -> Danger:
     """Return the danger of one series that rises by `rise` a minute at most."""
     inputs = {
         "usage": usage,
         "edge": edge,
-        "history": LONG,
+        "history": LONG_HISTORY,
         "silence": 2,
         "since_near": NEAR_MEMORY + 1,
         "pending_for": 10,
         "alerting": False,
-    } | others
+    } | facts
     types = {"usage": np.float32, "edge": np.float32, "alerting": np.bool_}
     columns: dict[str, Any] = {
         name: np.array([value], types.get(name, np.int32)) for name, value in inputs.items()
@@ -71,11 +71,11 @@ def test_no_series_waits_less_than_the_shortest_interval() -> None:
 
 
 def test_equal_intervals_read_everything_equally_often() -> None:
-    fixed = Intervals(5, 5, 5)
-    assert {int(cadences(danger(usage=usage), fixed)[0]) for usage in (0, 10, 69, 100)} == {5}
+    equal_intervals = Intervals(5, 5, 5)
+    assert {int(cadences(danger(usage=usage), equal_intervals)[0]) for usage in (0, 10, 69, 100)} == {5}
 
 
-def test_the_highest_rise_within_each_time_is_found() -> None:
+def test_the_highest_rise_within_each_horizon_is_found() -> None:
     usage = np.full((3, WINDOW), 10, np.float32)
     usage[1, 100:] = 50  # a step
     usage[2] = np.arange(WINDOW)  # a ramp
@@ -97,20 +97,20 @@ def test_a_rise_across_missing_minutes_counts() -> None:
 
 def test_a_remembered_rise_loses_half_of_its_height_in_its_half_life() -> None:
     rises = np.full((2, 7), 8, np.float32)
-    assert remembered(rises, np.array([0, HALF_LIFE], np.int32))[:, 0].tolist() == [8, 4]
+    assert faded_rises(rises, np.array([0, HALF_LIFE], np.int32))[:, 0].tolist() == [8, 4]
 
 
 @given(
     st.floats(0, 100, width=32),
     st.lists(st.floats(0, 100, width=32), min_size=7, max_size=7),
-    st.integers(0, LONG),
+    st.integers(0, LONG_HISTORY),
 )
 def test_a_higher_usage_or_rise_is_never_safe_for_longer(
     usage: float, rises: list[float], history: int
 ) -> None:
-    ordered = np.sort(np.array(rises, np.float32))
+    sorted_rises = np.sort(np.array(rises, np.float32))
     columns = np.array([usage, usage + 10, usage], np.float32), np.full(3, 70, np.float32)
-    possible = np.stack([ordered, ordered, ordered + 10])
-    safe = safe_minutes(*columns, possible, np.full(3, history, np.int32))
+    rises_of_series = np.stack([sorted_rises, sorted_rises, sorted_rises + 10])
+    safe = safe_minutes(*columns, rises_of_series, np.full(3, history, np.int32))
     assert safe[1] <= safe[0]
     assert safe[2] <= safe[0]

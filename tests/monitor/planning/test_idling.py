@@ -16,10 +16,10 @@ from tests.monitor.planning.simulation import ADAPTIVE, DELAY, HISTORY, Demand, 
 from tests.monitor.planning.test_planner import budget_of
 
 LONGEST = ADAPTIVE.longest
-HOURS = 60
+HOURS = 60  # minutes
 
 
-def silent(series: int, minutes: int) -> Floats:
+def usage_without_points(series: int, minutes: int) -> Floats:
     """Return the usage of series without points."""
     return np.full((series, HISTORY + minutes), np.nan, np.float32)
 
@@ -30,24 +30,24 @@ def run(simulation: Simulation, minutes: int) -> Simulation:
 
 
 @pytest.mark.parametrize(
-    ("quiet_for", "minutes"),
+    ("idle_for", "minutes"),
     [(0, 15), (14, 15), (15, 30), (44, 30), (45, 60), (105, 60), (100_000, 60), (-9, 15)],
 )
 def test_the_interval_of_an_idle_metric_doubles_after_each_request_without_a_point(
-    quiet_for: int, minutes: int
+    idle_for: int, minutes: int
 ) -> None:
-    (found,) = idle_cadences(np.array([15], np.int32), np.array([quiet_for], np.int32), 15)
-    assert found == minutes
+    (interval,) = idle_cadences(np.array([15], np.int32), np.array([idle_for], np.int32), 15)
+    assert interval == minutes
 
 
 @given(st.lists(st.integers(1, 2000), min_size=1), st.integers(0, 10**6), st.integers(0, 60))
 def test_the_interval_of_an_idle_metric_is_lengthened_to_an_hour_at_most(
-    cadences: list[int], quiet_for: int, longest: int
+    cadences: list[int], idle_for: int, longest: int
 ) -> None:
-    before = np.array(cadences, np.int32)
-    found = idle_cadences(before, np.full(before.size, quiet_for, np.int32), longest)
-    assert (found >= before).all()
-    assert (found <= np.maximum(before, MAX_INTERVAL)).all()
+    active_cadences = np.array(cadences, np.int32)
+    found = idle_cadences(active_cadences, np.full(active_cadences.size, idle_for, np.int32), longest)
+    assert (found >= active_cadences).all()
+    assert (found <= np.maximum(active_cadences, MAX_INTERVAL)).all()
 
 
 def test_only_metrics_read_more_often_than_hourly_save_requests_when_idle() -> None:
@@ -57,7 +57,8 @@ def test_only_metrics_read_more_often_than_hourly_save_requests_when_idle() -> N
 
 def test_with_lists_a_metric_without_points_is_read_once_an_hour() -> None:
     unwatched, watched = (
-        run(Simulation(Demand(silent(3, 24 * HOURS), lists=lists)), 24 * HOURS) for lists in (None, Lists())
+        run(Simulation(Demand(usage_without_points(3, 24 * HOURS), lists=lists)), 24 * HOURS)
+        for lists in (None, Lists())
     )
     assert unwatched.reads[unwatched.usage_rows].tolist() == [96, 96, 96]
     assert max(watched.reads[watched.usage_rows]) <= 27
@@ -73,24 +74,24 @@ def test_with_lists_a_metric_without_points_is_read_once_an_hour() -> None:
 def test_the_first_new_point_of_an_idle_series_is_read_within_the_bound(
     active_from: list[int], delay: int
 ) -> None:
-    usage = silent(len(active_from), 6 * HOURS)
+    usage = usage_without_points(len(active_from), 6 * HOURS)
     for row, minute in enumerate(active_from):
         usage[row, HISTORY + minute :] = 1.0
     simulation = Simulation(Demand(usage, lists=Lists(delay=delay)))
-    found = np.full(len(active_from), -1)
+    found_at = np.full(len(active_from), -1)
     for minute in range(6 * HOURS):
         run(simulation, 1)
-        newly = (found < 0) & (simulation.known_through() >= np.array(active_from))
-        found[newly] = minute
-    assert (found >= 0).all()
-    assert (found - np.array(active_from) <= DELAY + 1 + idle_bound(LONGEST)).all()
+        are_new = (found_at < 0) & (simulation.known_through() >= np.array(active_from))
+        found_at[are_new] = minute
+    assert (found_at >= 0).all()
+    assert (found_at - np.array(active_from) <= DELAY + 1 + idle_bound(LONGEST)).all()
 
 
 @settings(max_examples=6, deadline=None)
 @given(st.integers(0, 2**32), st.integers(60, 300))
 def test_every_metric_is_read_at_least_once_an_hour_whatever_lists_return(seed: int, minutes: int) -> None:
     random = np.random.default_rng(seed)
-    usage = silent(8, minutes)
+    usage = usage_without_points(8, minutes)
     usage[random.random(usage.shape) < 0.002] = 0.3
     fails = random.random(minutes) < 0.05
     lists = Lists(fails=lambda minute: bool(fails[minute]))
@@ -102,7 +103,7 @@ def test_every_metric_is_read_at_least_once_an_hour_whatever_lists_return(seed: 
 
 def test_once_lists_fail_an_idle_metric_is_read_at_the_longest_interval_again() -> None:
     lists = Lists(fails=lambda minute: minute > 6 * HOURS)
-    simulation = Simulation(Demand(silent(2, 12 * HOURS), lists=lists))
+    simulation = Simulation(Demand(usage_without_points(2, 12 * HOURS), lists=lists))
     run(simulation, 9 * HOURS)
     before = simulation.reads[simulation.usage_rows].copy()
     run(simulation, 2 * HOURS)
@@ -110,14 +111,14 @@ def test_once_lists_fail_an_idle_metric_is_read_at_the_longest_interval_again() 
 
 
 def test_a_metric_listed_without_a_new_point_is_read_at_the_longest_interval() -> None:
-    simulation = Simulation(Demand(silent(1, 12 * HOURS), lists=Lists(always_listed=(0,))))
+    simulation = Simulation(Demand(usage_without_points(1, 12 * HOURS), lists=Lists(always_listed=(0,))))
     run(simulation, 12 * HOURS)
     assert simulation.longest_gap[simulation.usage_rows].max() <= LONGEST
     assert simulation.reads[simulation.usage_rows].max() <= 12 * HOURS / LONGEST + 2
 
 
 def test_a_metric_without_new_points_becomes_idle_after_hours() -> None:
-    usage = silent(2, 12 * HOURS)
+    usage = usage_without_points(2, 12 * HOURS)
     usage[0, : HISTORY + 60] = usage[1] = 0.1
     simulation = run(Simulation(Demand(usage, lists=Lists())), 60 + IDLE_AFTER)
     assert simulation.longest_gap[simulation.usage_rows].max() <= LONGEST
@@ -127,7 +128,7 @@ def test_a_metric_without_new_points_becomes_idle_after_hours() -> None:
 
 
 def test_a_streamed_point_wakes_an_idle_metric_at_once() -> None:
-    simulation = run(Simulation(Demand(silent(1, 12 * HOURS), lists=Lists())), 9 * HOURS)
+    simulation = run(Simulation(Demand(usage_without_points(1, 12 * HOURS), lists=Lists())), 9 * HOURS)
     rings, row = simulation.fleet.rings, simulation.usage_rows
     assert rings.cadence[row].tolist() == [MAX_INTERVAL]
     rings.write_streamed(
@@ -138,7 +139,7 @@ def test_a_streamed_point_wakes_an_idle_metric_at_once() -> None:
 
 
 def test_the_same_points_lead_to_the_same_plan() -> None:
-    usage = silent(5, 6 * HOURS)
+    usage = usage_without_points(5, 6 * HOURS)
     usage[2, HISTORY + 300 :] = 0.5
     first, second = (run(Simulation(Demand(usage, lists=Lists())), 6 * HOURS) for _ in range(2))
     assert first.reads.tolist() == second.reads.tolist()
@@ -147,7 +148,7 @@ def test_the_same_points_lead_to_the_same_plan() -> None:
 def test_requests_stay_within_the_budget_with_idle_metrics_and_lists() -> None:
     dollars = 0.3
 
-    usage = silent(12, 24 * HOURS)
+    usage = usage_without_points(12, 24 * HOURS)
     usage[:4] = 0.5
     simulation = run(
         Simulation(Demand(usage, lists=Lists()), budget=lambda simulation: budget_of(dollars, simulation)),

@@ -27,14 +27,14 @@ def test_formula_parts_cover_all_formulas_and_replace_slots_and_rows_added_later
     formulas = Formulas()
     for slot in range(SERIES):
         formulas.put(slot, Formula(Shape(Op.SUM, (None,)), (2 * slot,), (1.0,)))
-    slots, rows = SERIES - 1, 2 * (SERIES - 1)  # the last formula was added after the plan began
-    parts = [*formula_parts(formulas, slots, rows)]
+    slot_count, row_count = SERIES - 1, 2 * (SERIES - 1)  # the last formula was added after the plan began
+    parts = [*formula_parts(formulas, slot_count, row_count)]
     assert len(parts) == 2
     assert np.concatenate([part_slots for part_slots, _ in parts]).tolist() == [*range(SERIES)]
     assert np.concatenate([part_rows[0] for _, part_rows in parts]).tolist() == [*range(0, 2 * SERIES, 2)]
-    (*_, (last_slots, last_rows)) = formula_parts(formulas, slots - 1, rows - 2)
-    assert last_slots.tolist()[-2:] == [slots - 1] * 2
-    assert last_rows[0].tolist()[-2:] == [rows - 2] * 2
+    (*_, (last_slots, last_rows)) = formula_parts(formulas, slot_count - 1, row_count - 2)
+    assert last_slots.tolist()[-2:] == [slot_count - 1] * 2
+    assert last_rows[0].tolist()[-2:] == [row_count - 2] * 2
 
 
 def test_a_fleet_of_several_parts_is_planned_while_series_are_added() -> None:

@@ -23,7 +23,7 @@ from rules.limits import Limit, LimitSource
 from tests.monitor.fleet.fleets import ACCOUNT, SETTINGS, add, key
 from tests.monitor.planning.simulation import ADAPTIVE, DELAY, HISTORY, Demand, Simulation
 
-HOURS = 60
+HOURS = 60  # minutes
 
 
 def constant(*levels: float, minutes: int = 4 * HOURS) -> Floats:
@@ -62,13 +62,13 @@ def test_a_series_with_an_alert_is_read_every_minute() -> None:
 
 
 def test_a_jump_is_found_within_the_longest_interval() -> None:
-    for at in range(0, 30, 7):
+    for jump in range(0, 30, 7):
         usage = constant(*[0.01] * 5)
-        usage[:, HISTORY + 120 + at :] = 1.0
-        simulation = run(Simulation(Demand(usage)), 120 + at)
-        while (simulation.known_through() < 120 + at).any():
+        usage[:, HISTORY + 120 + jump :] = 1.0
+        simulation = run(Simulation(Demand(usage)), 120 + jump)
+        while (simulation.known_through() < 120 + jump).any():
             run(simulation, 1)
-        assert simulation.minute <= 120 + at + 1 + DELAY + ADAPTIVE.longest
+        assert simulation.minute <= 120 + jump + 1 + DELAY + ADAPTIVE.longest
 
 
 def test_no_minute_is_lost_however_seldom_a_series_is_read() -> None:
@@ -104,9 +104,8 @@ def test_a_late_namespace_is_requested_no_more_often_than_its_series_need() -> N
 def test_equal_intervals_request_everything_at_every_poll(interval: int) -> None:
     simulation = Simulation(constant(0.1, 0.8), Intervals(interval, interval, interval))
     run(simulation, 30)
-    assert set(simulation.reads.tolist()) == {
-        30
-    }  # a poll takes place every `interval` minutes: here, every minute
+    # The simulation polls each minute; Headroom, every `interval` minutes.
+    assert set(simulation.reads.tolist()) == {30}
 
 
 def test_with_equal_intervals_no_rise_is_looked_for_and_new_series_have_the_interval() -> None:
@@ -142,10 +141,10 @@ def test_a_budget_holds(dollars: float, bounded: bool) -> None:
     random = np.random.default_rng(4)
     usage = np.abs(random.normal(0.5, 0.2, (20, HISTORY + minutes))).astype(np.float32)
     demand = with_throttling(usage) if bounded else usage
-    simulation = run(Simulation(demand, budget=lambda one: budget_of(dollars, one)), minutes)
-    share = minutes / MINUTES_PER_MONTH
+    simulation = run(Simulation(demand, budget=lambda simulation: budget_of(dollars, simulation)), minutes)
+    months = minutes / MINUTES_PER_MONTH
     price = LIST_PRICES.metric
-    assert simulation.requested * price <= dollars * (share + 0.01) + price
+    assert simulation.requested * price <= dollars * (months + 0.01) + price
 
 
 @settings(max_examples=20, deadline=None)
@@ -163,14 +162,18 @@ def test_a_budget_holds_for_any_fleet(
     random = np.random.default_rng(seed)
     usage = np.abs(random.normal(level, 0.2, (series, HISTORY + minutes))).astype(np.float32)
     demand = with_throttling(usage, seed) if bounded else Demand(usage, bounded=False, has_whole=True)
-    simulation = run(Simulation(demand, budget=lambda one: budget_of(dollars, one)), minutes)
+    simulation = run(Simulation(demand, budget=lambda simulation: budget_of(dollars, simulation)), minutes)
     price, metrics = LIST_PRICES.metric, simulation.fleet.rings.size
-    least = minimum_dollars(metrics, LIST_PRICES)
-    assert simulation.requested * price <= max(dollars, least) * (minutes / MINUTES_PER_MONTH + 0.01) + price
+    minimum = minimum_dollars(metrics, LIST_PRICES)
+    assert (
+        simulation.requested * price <= max(dollars, minimum) * (minutes / MINUTES_PER_MONTH + 0.01) + price
+    )
 
 
 def test_a_budget_does_not_lengthen_the_interval_of_a_series_in_danger() -> None:
-    simulation = run(Simulation(constant(*[0.1] * 30, 0.9), budget=lambda one: budget_of(1.5, one)), 240)
+    simulation = run(
+        Simulation(constant(*[0.1] * 30, 0.9), budget=lambda simulation: budget_of(1.5, simulation)), 240
+    )
     assert simulation.reads[simulation.usage_rows[-1]] >= 239
     assert simulation.reads[simulation.usage_rows[0]] < 240 / ADAPTIVE.longest
 
@@ -196,7 +199,10 @@ def test_every_metric_is_read_in_time_in_a_day_with_faults() -> None:
 def test_the_same_samples_give_the_same_plan(seed: int) -> None:
     usage = np.random.default_rng(seed).uniform(0, 1, (4, HISTORY + 40)).astype(np.float32)
     first, second = (run(Simulation(with_throttling(usage, seed)), 40) for _ in range(2))
-    plans = [each.fleet.rings.cadence[: each.fleet.rings.size].tolist() for each in (first, second)]
+    plans = [
+        simulation.fleet.rings.cadence[: simulation.fleet.rings.size].tolist()
+        for simulation in (first, second)
+    ]
     assert plans[0] == plans[1]
     assert first.requested == second.requested
 
@@ -207,7 +213,7 @@ def test_no_crossing_is_found_later_than_the_planned_delay(seed: int, volatility
     random = np.random.default_rng(seed)
     steps = np.cumsum(random.normal(0, volatility / 10, (4, HISTORY + 150)), axis=1)
     simulation = Simulation(with_throttling(np.clip(0.4 + steps, 0, 2).astype(np.float32), seed))
-    above, found = simulation.above(), np.zeros((4, 150), np.bool_)
+    above, are_found = simulation.above(), np.zeros((4, 150), np.bool_)
 
     async def check() -> None:
         promised: Ints = np.full(4, ADAPTIVE.longest, np.int32)
@@ -215,9 +221,9 @@ def test_no_crossing_is_found_later_than_the_planned_delay(seed: int, volatility
             await simulation.step()
             known = simulation.known_through()
             for n in range(4):
-                found[n, : max(known[n] + 1, 0)] = True
-                unseen = np.flatnonzero(above[n, : minute + 1] & ~found[n, : minute + 1])
-                assert not unseen.size or minute - unseen[0] <= DELAY + 1 + promised[n]
+                are_found[n, : max(known[n] + 1, 0)] = True
+                not_found = np.flatnonzero(above[n, : minute + 1] & ~are_found[n, : minute + 1])
+                assert not not_found.size or minute - not_found[0] <= DELAY + 1 + promised[n]
             promised = np.maximum(simulation.fleet.cadence[:4], 1)
 
     asyncio.run(check())
@@ -226,19 +232,23 @@ def test_no_crossing_is_found_later_than_the_planned_delay(seed: int, volatility
 def test_the_planned_delays_are_reported_by_account() -> None:
     simulation = run(Simulation(constant(*[0.1] * 98, 0.9, 0.9)), 30)
     assert planned_delays(simulation.fleet, 60) == {ACCOUNT: {0.5: 900, 0.99: 900, 1: 900}}
-    busy = run(Simulation(constant(*[0.9] * 3, 0.1)), 30)
+    endangered = run(Simulation(constant(*[0.9] * 3, 0.1)), 30)
     namespace_interval = 300.0  # the interval of the metric that proves that its namespace publishes
-    assert planned_delays(busy.fleet, 60)[ACCOUNT][0.5] == 60
-    assert planned_delays(busy.fleet, 60)[ACCOUNT][1.0] in (namespace_interval, 900)
-    tight = run(Simulation(constant(*[0.1] * 30), budget=lambda one: budget_of(0.5, one)), 30)
-    assert planned_delays(tight.fleet, 60)[ACCOUNT][1.0] > 900
+    assert planned_delays(endangered.fleet, 60)[ACCOUNT][0.5] == 60
+    assert planned_delays(endangered.fleet, 60)[ACCOUNT][1.0] in (namespace_interval, 900)
+    with_small_budget = run(
+        Simulation(constant(*[0.1] * 30), budget=lambda simulation: budget_of(0.5, simulation)), 30
+    )
+    assert planned_delays(with_small_budget.fleet, 60)[ACCOUNT][1.0] > 900
     assert planned_delays(Fleet(), 60) == {}
 
 
 def test_the_slowest_cadence_is_an_hour_when_the_budget_is_too_small(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    simulation = run(Simulation(constant(*[0.1] * 20), budget=lambda one: budget_of(0.001, one)), 10)
+    simulation = run(
+        Simulation(constant(*[0.1] * 20), budget=lambda simulation: budget_of(0.001, simulation)), 10
+    )
     assert simulation.fleet.rings.cadence[simulation.usage_rows].tolist() == [MAX_INTERVAL] * 20
     assert [record.getMessage() for record in caplog.records] == [
         "the budget of $0.001 a month is too small: 40 metrics, each requested once an hour, cost $1"
@@ -247,11 +257,13 @@ def test_the_slowest_cadence_is_an_hour_when_the_budget_is_too_small(
 
 async def test_a_fleet_that_grows_tenfold_keeps_to_its_budget_and_all_metrics_are_read() -> None:
     minutes = 9 * HOURS
-    simulation = Simulation(constant(*[0.1] * 10, minutes=minutes), budget=lambda one: budget_of(2, one))
+    simulation = Simulation(
+        constant(*[0.1] * 10, minutes=minutes), budget=lambda simulation: budget_of(2, simulation)
+    )
     await simulation.run(2 * HOURS)
     simulation.grow(constant(*[0.1] * 90, minutes=minutes))
     await simulation.run(7 * HOURS)
-    share = minutes / MINUTES_PER_MONTH
-    assert simulation.requested * LIST_PRICES.metric <= 2 * (share + 0.01) + LIST_PRICES.metric
+    months = minutes / MINUTES_PER_MONTH
+    assert simulation.requested * LIST_PRICES.metric <= 2 * (months + 0.01) + LIST_PRICES.metric
     assert simulation.reads.min() >= 7 / 2
     assert simulation.longest_gap.max() <= 2 * MAX_INTERVAL

@@ -22,7 +22,7 @@ from tests.monitor.planning.simulation import (
     Simulation,
 )
 
-HOURS = 60
+HOURS = 60  # minutes
 PARTS = 30
 
 
@@ -86,9 +86,11 @@ def test_throttled_demand_of_another_part_that_begins_later_is_found_too() -> No
 
 def test_parts_that_are_always_above_0_cost_no_more_than_without_an_aggregate() -> None:
     throttled = no_throttling(6, 3 * HOURS) + np.float32(1)
-    reads = [run(simulation_of(throttled, bounded), 3 * HOURS).requested for bounded in (True, False)]
-    aggregate = 3 * HOURS
-    assert reads[0] <= reads[1] + aggregate
+    with_aggregate, without = (
+        run(simulation_of(throttled, bounded), 3 * HOURS).requested for bounded in (True, False)
+    )
+    requests_of_aggregate = 3 * HOURS
+    assert with_aggregate <= without + requests_of_aggregate
 
 
 def test_unexplained_demand_is_looked_for_no_more_often_than_without_an_aggregate() -> None:
@@ -132,8 +134,8 @@ def test_the_aggregate_is_dropped_with_its_last_part() -> None:
     fleet = Fleet()
     fleet.set_bounds(SUM_OF_STREAMS)
     keys = [key("a"), key("b")]
-    for each in keys:
-        add(fleet, each)
+    for stream in keys:
+        add(fleet, stream)
     cell = keys[0].cell
     assert len(fleet.metrics(cell)) == 5
     fleet.drop(keys[0])
@@ -149,11 +151,11 @@ def test_batches_keep_the_parts_of_an_aggregate_together() -> None:
     rings = fleet.rings
     rows = np.array([rings.allocate() for _ in range(4000)], np.int32)
     rings.bound[rows[1000:]] = rows[np.arange(3000) % 700]
-    found = [*batches(rings, rows)]
-    assert sorted(np.concatenate(found).tolist()) == rows[1000:].tolist()
-    bounds = [set(rings.bound[batch].tolist()) for batch in found]
+    batch_list = [*batches(rings, rows)]
+    assert sorted(np.concatenate(batch_list).tolist()) == rows[1000:].tolist()
+    bounds = [set(rings.bound[batch].tolist()) for batch in batch_list]
     assert sum(map(len, bounds)) == 700
-    assert len(found) > 1
+    assert len(batch_list) > 1
     assert [*batches(rings, rows[:5])] == []
 
 
@@ -180,10 +182,10 @@ def test_pruned_values_are_correct_and_throttling_is_found_as_early_as_without_p
             known = simulation.throttled_through()
             assert (known >= last_success - DELAY - 1 - 2 * ADAPTIVE.throttled - 1).all()
             for n, row in enumerate(simulation.throttled_rows.tolist()):
-                through = np.arange(max(0, known[n] - 20), known[n] + 1, dtype=np.int32)
+                known_minutes = np.arange(max(0, known[n] - 20), known[n] + 1, dtype=np.int32)
                 values = simulation.fleet.rings.at(
-                    np.array([row], np.int32), through + simulation.now - minute - 1
+                    np.array([row], np.int32), known_minutes + simulation.now - minute - 1
                 )
-                assert values.tolist() == throttled[n, HISTORY + through].tolist()
+                assert values.tolist() == throttled[n, HISTORY + known_minutes].tolist()
 
     asyncio.run(check())

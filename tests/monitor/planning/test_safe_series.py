@@ -14,7 +14,7 @@ from monitor.planning.telemetry import planned_delays
 from tests.monitor.fleet.fleets import ACCOUNT
 from tests.monitor.planning.simulation import ADAPTIVE, DELAY, HISTORY, Demand, Simulation
 
-HOURS = 60
+HOURS = 60  # minutes
 HUGE = 1e9  # a limit of the whole that its usage never nears
 
 
@@ -106,26 +106,26 @@ def test_a_safe_series_with_an_alert_is_read_every_minute() -> None:
 def test_no_crossing_is_found_later_than_the_planned_delay(
     seed: int, level: float, share_failed: float, whole_limit: float | None
 ) -> None:
-    random, minutes, number = np.random.default_rng(seed), 4 * HOURS, 5
-    usage = random.uniform(0, level, (number, HISTORY + minutes)).astype(np.float32)
-    jumps = random.random((number, HISTORY + minutes)) < 0.003
+    random, minutes, series_count = np.random.default_rng(seed), 4 * HOURS, 5
+    usage = random.uniform(0, level, (series_count, HISTORY + minutes)).astype(np.float32)
+    jumps = random.random((series_count, HISTORY + minutes)) < 0.003
     jumps[:, : HISTORY + 30] = False  # a series that was near its edge is read often
     usage[jumps] = random.uniform(0.5, 2, np.count_nonzero(jumps))
     usage[random.random(usage.shape) < 0.01] = np.nan
     fails = (random.random(minutes) < share_failed).tolist()
     demand = Demand(np.nan_to_num(usage), bounded=False, has_whole=True, whole_limit=whole_limit)
     simulation = Simulation(demand, fails=lambda minute: fails[minute])
-    above, found = simulation.above(), np.zeros((number, minutes), np.bool_)
+    above, are_found = simulation.above(), np.zeros((series_count, minutes), np.bool_)
 
     async def check() -> None:
-        promised, failed = np.full(number, ADAPTIVE.longest), 0
+        promised, failed_minutes = np.full(series_count, ADAPTIVE.longest), 0
         for minute in range(minutes):
             await simulation.step()
-            failed = failed + 1 if fails[minute] else 0
+            failed_minutes = failed_minutes + 1 if fails[minute] else 0
             for n, known in enumerate(simulation.known_through().tolist()):
-                found[n, : max(known + 1, 0)] = True
-                unseen = np.flatnonzero(above[n, : minute + 1] & ~found[n, : minute + 1])
-                assert not unseen.size or minute - unseen[0] <= DELAY + 1 + promised[n] + failed
-            promised = np.maximum(promised - 1, np.maximum(simulation.fleet.cadence[:number], 1))
+                are_found[n, : max(known + 1, 0)] = True
+                not_found = np.flatnonzero(above[n, : minute + 1] & ~are_found[n, : minute + 1])
+                assert not not_found.size or minute - not_found[0] <= DELAY + 1 + promised[n] + failed_minutes
+            promised = np.maximum(promised - 1, np.maximum(simulation.fleet.cadence[:series_count], 1))
 
     asyncio.run(check())

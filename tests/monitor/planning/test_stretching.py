@@ -11,34 +11,38 @@ from monitor.planning.stretching import longer_cadences
 Cadences = st.lists(st.integers(1, 2 * MAX_INTERVAL), min_size=1, max_size=300)
 
 
-def stretched(cadences: Ints, allowed: float) -> Ints:
+def stretched_cadences(cadences: Ints, metrics_per_minute: float) -> Ints:
     """Return the stretched cadence of each metric."""
-    longer: Ints = longer_cadences(np.bincount(cadences), allowed)[cadences]
+    longer: Ints = longer_cadences(np.bincount(cadences), metrics_per_minute)[cadences]
     return longer
 
 
 @given(Cadences, st.floats(0.01, 400))
-def test_stretched_cadences_request_no_more_than_allowed(minutes: list[int], allowed: float) -> None:
+def test_stretched_cadences_request_no_more_than_allowed(
+    minutes: list[int], metrics_per_minute: float
+) -> None:
     before = np.array(minutes, np.int32)
-    after = stretched(before, allowed)
+    after = stretched_cadences(before, metrics_per_minute)
     is_longest = after == np.maximum(before, MAX_INTERVAL)
-    assert (1 / after).sum() <= allowed or is_longest.all()
+    assert (1 / after).sum() <= metrics_per_minute or is_longest.all()
     assert (after >= before).all()
     assert (after <= np.maximum(before, MAX_INTERVAL)).all()
 
 
 @given(Cadences, st.floats(0.01, 400))
-def test_a_series_in_more_danger_is_never_read_less_often(minutes: list[int], allowed: float) -> None:
+def test_a_series_in_more_danger_is_never_read_less_often(
+    minutes: list[int], metrics_per_minute: float
+) -> None:
     before = np.sort(np.array(minutes, np.int32))
-    assert (np.diff(stretched(before, allowed)) >= 0).all()
+    assert (np.diff(stretched_cadences(before, metrics_per_minute)) >= 0).all()
 
 
 def test_metrics_read_every_minute_are_stretched_last() -> None:
     before = np.array([1] * 10 + [5] * 100 + [15] * 100, np.int32)
-    assert stretched(before, 20)[:10].tolist() == [1] * 10
-    assert stretched(before, 10)[0] > 1
+    assert stretched_cadences(before, 20)[:10].tolist() == [1] * 10
+    assert stretched_cadences(before, 10)[0] > 1
 
 
 def test_a_sufficient_budget_changes_nothing() -> None:
     before = np.array([1, 5, 60], np.int32)
-    assert stretched(before, 1.3).tolist() == before.tolist()
+    assert stretched_cadences(before, 1.3).tolist() == before.tolist()

@@ -37,18 +37,18 @@ class StreamInventories:
     minutes: int = 0
     zones: dict[str, Zone] = field(default_factory=dict)
 
-    async def described(self, **more: Any) -> set[str]:
+    async def run_and_list_described(self) -> set[str]:
         """Run the next inventory, and return the streams that it describes."""
         fleet, described = self.account.fleet, list[str]()
         for key, series in fleet.series.items():
             fleet.zone[series.slot] = self.zones.get(key.resource, Zone.BELOW)
         describe = self.account.aws.answers["describe_stream_summary"]
 
-        def note(StreamName: str) -> Any:
+        def describe_and_record(StreamName: str) -> Any:
             described.append(StreamName)
             return describe(StreamName=StreamName)
 
-        self.account.aws.answers["describe_stream_summary"] = note
+        self.account.aws.answers["describe_stream_summary"] = describe_and_record
         self.account.aws.now = 1.7e9 + self.minutes * 60
         self.minutes += 10
         await self.account.inventory.run(KINESIS, by_turns=True)
@@ -58,10 +58,10 @@ class StreamInventories:
 
 async def test_streams_below_their_band_are_described_once_an_hour() -> None:
     inventories = StreamInventories(FakeAccount(**streams(a=1, b=2), **NO_QUOTAS), zones={"b": Zone.WITHIN})
-    assert await inventories.described() == {"a", "b"}
+    assert await inventories.run_and_list_described() == {"a", "b"}
     for _ in range(int(BELOW_BAND_INTERVAL / INTERVAL) - 1):
-        assert await inventories.described() == {"b"}
-    assert await inventories.described() == {"a", "b"}
+        assert await inventories.run_and_list_described() == {"b"}
+    assert await inventories.run_and_list_described() == {"a", "b"}
 
 
 @pytest.mark.parametrize("zone", [Zone.WITHIN, Zone.NEAR, Zone.SATURATED, Zone.STALE])
@@ -69,28 +69,28 @@ async def test_a_stream_within_its_band_or_stale_is_described_by_the_next_invent
     zone: Zone,
 ) -> None:
     inventories = StreamInventories(FakeAccount(**streams(a=1, b=2), **NO_QUOTAS))
-    await inventories.described()
-    assert await inventories.described() == set()
+    await inventories.run_and_list_described()
+    assert await inventories.run_and_list_described() == set()
     inventories.zones["a"] = zone
-    assert await inventories.described() == {"a"}
+    assert await inventories.run_and_list_described() == {"a"}
 
 
 async def test_a_changed_limit_of_a_stream_below_its_band_is_found_within_the_hour() -> None:
     account = FakeAccount(**streams(a=1), **NO_QUOTAS)
     inventories = StreamInventories(account)
-    await inventories.described()
+    await inventories.run_and_list_described()
     first = account.limit("kinesis", "stream_write_bytes", "a")
     account.aws.answers |= streams(a=4)
     limits = [first]
     for _ in range(int(BELOW_BAND_INTERVAL / INTERVAL)):
-        await inventories.described()
+        await inventories.run_and_list_described()
         limits.append(account.limit("kinesis", "stream_write_bytes", "a"))
     assert first and limits == [first] * 6 + [(4 * first[0], "api")]
 
 
 async def test_a_doubted_limit_is_read_at_once_though_the_stream_is_below_its_band() -> None:
     inventories = StreamInventories(FakeAccount(**streams(a=1, b=1), **NO_QUOTAS))
-    await inventories.described()
+    await inventories.run_and_list_described()
     fleet = inventories.account.fleet
     (slot,) = (
         series.slot
@@ -98,7 +98,7 @@ async def test_a_doubted_limit_is_read_at_once_though_the_stream_is_below_its_ba
         if (key.signal, key.resource) == ("stream_write_bytes", "a")
     )
     fleet.doubted[slot] = True
-    assert await inventories.described() == {"a"}
+    assert await inventories.run_and_list_described() == {"a"}
 
 
 def fleet_of(**series: tuple[ResourcePath, Zone]) -> Fleet:
@@ -122,7 +122,8 @@ BELOW, ABOVE = Zone.BELOW, Zone.ABOVE
 
 
 @pytest.mark.parametrize(
-    ("series", "below", "others"),
+    # By signal, the resource and the zone of a series; the resources below their bands; other resources.
+    ("series", "below", "not_below"),
     [
         ({"one": (("a",), BELOW)}, [("a",)], [("b",), ()]),
         ({"one": (("a",), BELOW), "two": (("a",), ABOVE)}, [], [("a",)]),
@@ -134,11 +135,11 @@ BELOW, ABOVE = Zone.BELOW, Zone.ABOVE
     ],
 )
 def test_a_resource_is_below_its_band_if_all_its_series_are(
-    series: dict[str, tuple[ResourcePath, Zone]], below: list[ResourcePath], others: list[ResourcePath]
+    series: dict[str, tuple[ResourcePath, Zone]], below: list[ResourcePath], not_below: list[ResourcePath]
 ) -> None:
-    found = below_band_in(fleet_of(**series))
-    assert [path for path in below if path not in found] == []
-    assert [path for path in others if path in found] == []
+    paths_below = below_band_in(fleet_of(**series))
+    assert [path for path in below if path not in paths_below] == []
+    assert [path for path in not_below if path in paths_below] == []
 
 
 @pytest.mark.parametrize(("saturation", "is_below"), [(np.nan, True), (0.0, True), (0.1, False)])
@@ -153,7 +154,7 @@ def test_a_resource_with_tolerated_throttling_is_not_below_its_band(
 @pytest.mark.parametrize(("usage", "is_below"), [(OFF, True), (NOT_READ_YET, True), (0.0, False)])
 def test_only_judged_series_count_and_a_usage_of_an_api_is_never_below(usage: Any, is_below: bool) -> None:
     fleet = fleet_of(one=(("a",), BELOW))
-    (settings,) = (each.settings for each in fleet.series.values())
+    (settings,) = (only_series.settings for only_series in fleet.series.values())
     resource = Resource("stream", ("a",))
     observed = Observed(signal="two", resource=resource, usage=usage, limit=1.0)
     slot = fleet.put(Key(*CELL, "kinesis", "two", resource), observed, settings, 0).slot
@@ -161,7 +162,7 @@ def test_only_judged_series_count_and_a_usage_of_an_api_is_never_below(usage: An
     assert (("a",) in below_band_in(fleet)) is is_below
 
 
-SHARED = """
+SHARED_CALL = """
 service: demo
 namespace: AWS/SNS
 resources:
@@ -193,12 +194,14 @@ async def test_a_call_that_several_resources_share_is_made_at_each_inventory() -
         get_subscription_attributes={"Attributes": {"Most": "5"}},
     )
     aws.cell.call_turns = CallTurns()
-    scan = collector_of(parse_declaration(SHARED.encode(), "demo.yaml")).scans[0]
+    scan = collector_of(parse_declaration(SHARED_CALL.encode(), "demo.yaml")).scans[0]
     calls = list[list[str]]()
     for number in range(2):
         aws.now, before = 1.7e9 + number * INTERVAL, len(aws.calls)
         aws.cell.call_turns.of("demo").begin(aws.now, is_bounded=True)
-        assert len([one async for one in scan(Scan(aws.cell, "demo", below_band={("a",), ("b",)}))]) == 2
+        assert (
+            len([series async for series in scan(Scan(aws.cell, "demo", below_band={("a",), ("b",)}))]) == 2
+        )
         calls.append(sorted(aws.calls[before:]))
     assert calls[1] == ["sns:GetSubscriptionAttributes", "sns:ListTopics"]
     assert len(calls[0]) == 4

@@ -24,16 +24,17 @@ from tests.monitor.polling.linked_aws import FIRST, MONITORING, SECOND, LinkedAw
 from tests.registries import REGISTRY
 from tests.telemetries import Telemetries
 
-# Every third response of GetMetricData is broken, and every second call refused.
-BROKEN_EVERY, REFUSED_EVERY = 3, 2
-REFUSAL = orjson.dumps({"__type": "com.amazonaws#ThrottlingException", "message": "Rate exceeded"})
+# Every third response of GetMetricData is broken, and every second call throttled.
+BROKEN_EVERY, THROTTLED_EVERY = 3, 2
+THROTTLED_BODY = orjson.dumps({"__type": "com.amazonaws#ThrottlingException", "message": "Rate exceeded"})
 SERVICES = ["apigateway", "kinesis", "lambda", "quotas"]  # services that read metrics for limits, too
-COUNTED = ("headroom_metrics_requested", "headroom_list_metrics_requests")
+# The counters of GetMetricData and of ListMetrics.
+COUNTED_FAMILIES = ("headroom_metrics_requested", "headroom_list_metrics_requests")
 
 
 @dataclass
 class Meter:
-    """A proxy before AWS that counts what AWS bills. has_faults: refuse calls and break responses."""
+    """A proxy before AWS that counts what AWS bills. has_faults: throttle calls and break responses."""
 
     upstream: str
     has_faults: bool
@@ -45,16 +46,16 @@ class Meter:
         body, operation = await request.read(), request.headers.get("X-Amz-Target", "").rpartition(".")[2]
         is_data = operation == "GetMetricData"
         self.calls += is_data
-        if is_data and self.has_faults and self.calls % REFUSED_EVERY == 0:
-            return web.Response(status=400, body=REFUSAL)
-        answered = await self._forward(request, body)
-        if answered.status == 200 and operation == "ListMetrics":
+        if is_data and self.has_faults and self.calls % THROTTLED_EVERY == 0:
+            return web.Response(status=400, body=THROTTLED_BODY)
+        response = await self._forward(request, body)
+        if response.status == 200 and operation == "ListMetrics":
             self.billed[operation] += 1
-        if answered.status == 200 and is_data:
+        if response.status == 200 and is_data:
             self.billed[operation] += len(orjson.loads(body)["MetricDataQueries"])
             if self.has_faults and self.calls % BROKEN_EVERY == 0:
                 return web.Response(body=b"<html>")
-        return answered
+        return response
 
     async def _forward(self, request: web.Request, body: bytes) -> web.Response:
         headers = {name: value for name, value in request.headers.items() if name.lower() != "content-length"}
@@ -76,12 +77,14 @@ class Meter:
             yield meter, f"http://127.0.0.1:{port}"
 
 
-def counted(telemetry: Telemetries) -> dict[str, float]:
+def counted_by_headroom(telemetry: Telemetries) -> dict[str, float]:
     """Return what Headroom counts, by operation."""
-    sums = dict.fromkeys(COUNTED, 0.0)
+    sums = dict.fromkeys(COUNTED_FAMILIES, 0.0)
     for family in telemetry.registry.collect():
         if family.name in sums:
-            sums[family.name] += sum(each.value for each in family.samples if each.name.endswith("_total"))
+            sums[family.name] += sum(
+                sample.value for sample in family.samples if sample.name.endswith("_total")
+            )
     return dict(zip(("GetMetricData", "ListMetrics"), sums.values(), strict=True))
 
 
@@ -101,7 +104,9 @@ async def test_requests_of_all_services_are_counted_as_aws_bills_them(
         finally:
             await watch.close()
     assert meter.billed["GetMetricData"] > 50
-    assert counted(telemetry) == {"ListMetrics": 0.0} | {k: float(v) for k, v in meter.billed.items()}
+    assert counted_by_headroom(telemetry) == {"ListMetrics": 0.0} | {
+        operation: float(number) for operation, number in meter.billed.items()
+    }
     assert sum(telemetry.aws.metrics_by_account.values()) == meter.billed["GetMetricData"]
     assert sum(telemetry.aws.listings_by_account.values()) == meter.billed["ListMetrics"]
 

@@ -8,19 +8,19 @@ from monitor.polling.cell_starts import LAG_INTERVAL, MAX_CELL_WAIT, MAX_LAG, Ce
 from tests.quick_loop import QuickLoop
 
 
-async def start_times(number: int) -> list[float]:
+async def start_times(cell_count: int) -> list[float]:
     """Return the times at which cells start if all of them ask at once."""
-    starts, begun, loop = CellStarts(), list[float](), asyncio.get_running_loop()
+    starts, times, loop = CellStarts(), list[float](), asyncio.get_running_loop()
 
     async def start() -> None:
         await starts.wait_for_turn()
-        begun.append(loop.time())
+        times.append(loop.time())
 
-    await asyncio.gather(*(start() for _ in range(number)))
-    return begun
+    await asyncio.gather(*(start() for _ in range(cell_count)))
+    return times
 
 
-def start_times_in_loop(number: int, lateness: float) -> list[float]:
+def start_times_in_loop(cell_count: int, lateness: float) -> list[float]:
     """Return the times at which cells start in an event loop whose timers are late by `lateness` seconds."""
 
     def loop() -> asyncio.AbstractEventLoop:
@@ -29,7 +29,7 @@ def start_times_in_loop(number: int, lateness: float) -> list[float]:
         return quick_loop
 
     with asyncio.Runner(loop_factory=loop) as runner:
-        return runner.run(start_times(number))
+        return runner.run(start_times(cell_count))
 
 
 def test_cells_start_in_turn_without_waiting_for_the_end_of_another_start() -> None:
