@@ -13,12 +13,12 @@ from enum import StrEnum
 class Scene(StrEnum):
     """A scene: a change in the simulated AWS, or Headroom's response to a change."""
 
-    RISE = "rise"
-    FORESEEN = "foreseen"
-    THROTTLED = "throttled"
-    NOTIFIED = "notified"
-    RAISED = "raised"
-    RESOLVED = "resolved"
+    RISE = "rise"  # the sale begins, and demand rises
+    FORESEEN = "foreseen"  # Headroom forecasts that the limit will be reached
+    THROTTLED = "throttled"  # demand exceeds the limit
+    NOTIFIED = "notified"  # Headroom notifies the receiver of the alert
+    RAISED = "raised"  # the shards are doubled, and so is the limit
+    RESOLVED = "resolved"  # Headroom notifies the receiver of the end of the alert
 
 
 @dataclass(frozen=True, slots=True)

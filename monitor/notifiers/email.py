@@ -120,9 +120,9 @@ class Email(BaseReceiver):
                 await smtp.quit()
         finally:
             smtp.close()
-        exception = f", but not for {', '.join(refused_recipients)}" if refused_recipients else ""
+        except_for = f", but not for {', '.join(refused_recipients)}" if refused_recipients else ""
         return delivered(
-            f"smtp://{self.host} accepted it{exception}: {excerpt(response, self.policy.secrets)}"
+            f"smtp://{self.host} accepted it{except_for}: {excerpt(response, self.policy.secrets)}"
         )
 
     def _result_of_code(self, error: "SMTPResponseException") -> DeliveryResult:

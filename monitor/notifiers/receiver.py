@@ -116,9 +116,9 @@ class BaseReceiver(ConfigModel):
             receiver = handler(resolved_data)
         except ValidationError as error:
             problems += (
-                further
-                for further in problems_from_pydantic(error, cls)
-                if further.where[:1] not in reported_places
+                field_problem
+                for field_problem in problems_from_pydantic(error, cls)
+                if field_problem.where[:1] not in reported_places
             )
         if problems:
             raise to_validation_error(cls.__name__, problems)

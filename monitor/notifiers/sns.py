@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MAX_SUBJECT = 99  # characters; SNS accepts fewer than 100
 MAX_MESSAGE_BYTES = 250_000  # SNS accepts 262,144, including the attributes
+# Parts of the codes of errors after which a retry may succeed.
 RETRYABLE_CODES = (
     "Throttl",
     "Expired",

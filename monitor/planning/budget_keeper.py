@@ -25,7 +25,7 @@ class BudgetKeeper:
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
-        self._warned = dict[str, int]()  # the logged minimum of dollars a month, by account
+        self._warned = dict[str, int]()  # the minimum budget, in dollars a month, that was logged, by account
         self._rows: Mapping[str, list[Ints]] = {}  # rows of the metrics that may be polled, by payer
         self._layout = -1  # the rings' layout when `_rows` was filled
         self._payers: Mapping[CellKey, CellKey] = {}
@@ -33,11 +33,11 @@ class BudgetKeeper:
     def keep(self, budget: Budget, terms: BudgetTerms, planned: Ints, now: int) -> Iterator[None]:
         """Stretch `planned` in place, part by part: the minutes between two requests, by row."""
         yield from self._find_rows()
-        by_payer = {account: rows for account, rows in self._rows.items() if budget.covers(account)}
+        covered_rows = {account: rows for account, rows in self._rows.items() if budget.covers(account)}
         groups = (
-            by_payer
+            covered_rows
             if terms.each_account
-            else {"": [of_cell for rows in by_payer.values() for of_cell in rows]}
+            else {"": [of_cell for rows in covered_rows.values() for of_cell in rows]}
         )
         for account, rows in groups.items():
             parts, counts = list[Ints](), np.zeros(NOT_READ, np.int64)
@@ -50,9 +50,9 @@ class BudgetKeeper:
             allowance = budget.allowance(account)
             allowance.polled = int(counts.sum())
             self._warn_of_minimum(allowance, account)
-            longer = longer_cadences(np.trim_zeros(counts, "b"), allowance.metrics_per_minute)
+            stretched = longer_cadences(np.trim_zeros(counts, "b"), allowance.metrics_per_minute)
             for part in parts:
-                planned[part] = longer[planned[part]]
+                planned[part] = stretched[planned[part]]
                 yield
 
     def _polled(self, rows: Ints, planned: Ints, now: int) -> Ints:
@@ -61,17 +61,17 @@ class BudgetKeeper:
         polled: Ints = rows[(planned[rows] < NOT_READ) & ~self._fleet.rings.is_streamed(rows, now)]
         return polled
 
-    def _warn_of_minimum(self, budget: Allowance, account: str) -> None:
-        """Log once that a budget is too small, and again when the minimum changes."""
-        least = ceil(minimum_dollars(budget.polled, budget.prices))
-        if budget.dollars_per_month >= least:
+    def _warn_of_minimum(self, allowance: Allowance, account: str) -> None:
+        """Log once that the budget of an allowance is too small, and again when the minimum changes."""
+        minimum = ceil(minimum_dollars(allowance.polled, allowance.prices))
+        if allowance.dollars_per_month >= minimum:
             self._warned.pop(account, None)
-        elif self._warned.get(account) != least:
-            self._warned[account] = least
+        elif self._warned.get(account) != minimum:
+            self._warned[account] = minimum
             of_account = f" of account {account}" if account else ""
             log.warning(
                 "the budget of $%g a month%s is too small: %d metrics, each requested once an hour, cost $%d",
-                *(budget.dollars_per_month, of_account, budget.polled, least),
+                *(allowance.dollars_per_month, of_account, allowance.polled, minimum),
             )
 
     def _find_rows(self) -> Iterator[None]:
@@ -79,11 +79,11 @@ class BudgetKeeper:
         fleet = self._fleet
         if self._layout == fleet.rings.layout and self._payers is fleet.payers:
             return
-        layout, payers, found = fleet.rings.layout, fleet.payers, defaultdict[str, list[Ints]](list)
+        layout, payers, rows_by_payer = fleet.rings.layout, fleet.payers, defaultdict[str, list[Ints]](list)
         for cell in {group[:2] for group in fleet.groups}:
-            found[fleet.payer_of(cell)[0]].append(np.fromiter(fleet.metrics(cell).values(), np.int32))
+            rows_by_payer[fleet.payer_of(cell)[0]].append(np.fromiter(fleet.metrics(cell).values(), np.int32))
             yield
-        self._layout, self._payers, self._rows = layout, payers, found
+        self._layout, self._payers, self._rows = layout, payers, rows_by_payer
 
 
 def _in_parts(rows: list[Ints]) -> Iterator[Ints]:

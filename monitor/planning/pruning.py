@@ -38,7 +38,7 @@ class Parts:
 
 
 def batches(rings: Rings, rows: Ints) -> Iterator[Ints]:
-    """Yield batches of the metrics that have an aggregate; all its parts are in the same batch."""
+    """Yield batches of metrics with an aggregate; all parts of an aggregate are in one batch."""
     bounded = rows[rings.bound[rows] != NO_BOUND]
     sorted_rows = bounded[np.argsort(rings.bound[bounded], kind="stable")]
     starts = (
@@ -79,6 +79,7 @@ def prune(rings: Rings, rows: Ints, now: int) -> Ints:
 
 
 def _known_columns(rings: Rings) -> tuple[Ints, Ints, Ints]:
+    """Return, by row, the minutes up to which metrics are proven, read and polled."""
     return rings.proven_through, rings.read_through, rings.polled_through
 
 
@@ -194,21 +195,24 @@ def plan_aggregates(rings: Rings, cadences: Ints, longest: int) -> None:
     longest cadence of an aggregate.
     """
     size = cadences.size
-    bounded = np.flatnonzero(rings.bound[:size] != NO_BOUND)
-    if not bounded.size:
+    parts = np.flatnonzero(rings.bound[:size] != NO_BOUND)
+    if not parts.size:
         return
-    of_part = rings.bound[bounded]
-    saved = np.bincount(of_part, 1 / np.maximum(cadences[bounded], 1), size)
-    parts = np.bincount(of_part, minlength=size)
-    bounds = np.flatnonzero(parts)
-    cadence = np.clip(np.ceil(COST_DIVISOR / saved[bounds]), 1, longest).astype(np.int32)
-    is_useless = rings.distrusted[bounds] | (cadence * saved[bounds] <= 1)
-    is_read_anyway = rings.use_count[bounds] > parts[bounds]
-    cadences[bounds] = np.where(
-        is_read_anyway, np.minimum(cadence, cadences[bounds]), np.where(is_useless, NOT_READ, cadence)
+    aggregate_of_part = rings.bound[parts]
+    # Requests a minute, by the row of the aggregate.
+    saved_rates = np.bincount(aggregate_of_part, 1 / np.maximum(cadences[parts], 1), size)
+    part_counts = np.bincount(aggregate_of_part, minlength=size)
+    aggregates = np.flatnonzero(part_counts)
+    cadence = np.clip(np.ceil(COST_DIVISOR / saved_rates[aggregates]), 1, longest).astype(np.int32)
+    is_useless = rings.distrusted[aggregates] | (cadence * saved_rates[aggregates] <= 1)
+    is_read_anyway = rings.use_count[aggregates] > part_counts[aggregates]
+    cadences[aggregates] = np.where(
+        is_read_anyway, np.minimum(cadence, cadences[aggregates]), np.where(is_useless, NOT_READ, cadence)
     )
-    active = bounded[rings.recent_max[bounded] > 0]
-    of_active = rings.bound[active]
-    cost = np.bincount(of_active, 1 / np.maximum(cadences[of_active], 1), size)
-    pays = cost[of_active] <= saved[of_active]
-    cadences[active[pays]] = np.minimum(cadences[active[pays]], cadences[of_active[pays]])
+    active_parts = parts[rings.recent_max[parts] > 0]
+    aggregate_of_active = rings.bound[active_parts]
+    cost_rates = np.bincount(aggregate_of_active, 1 / np.maximum(cadences[aggregate_of_active], 1), size)
+    pays = cost_rates[aggregate_of_active] <= saved_rates[aggregate_of_active]
+    cadences[active_parts[pays]] = np.minimum(
+        cadences[active_parts[pays]], cadences[aggregate_of_active[pays]]
+    )

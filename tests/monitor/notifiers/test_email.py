@@ -97,7 +97,7 @@ def test_hostile_texts_make_a_valid_message(text: str) -> None:
 
 
 @dataclass
-class Mailbox:
+class MailServer:
     """Accepts messages, unless `answers` has another response for the SMTP command or the recipient."""
 
     answers: dict[str, str] = field(default_factory=dict)
@@ -131,34 +131,34 @@ class Mailbox:
 
 
 @asynccontextmanager
-async def mailbox(
+async def running_mail_server(
     tls: ssl.SSLContext | None = None,
     implicit: bool = False,
     auth: bool = False,
     answers: dict[str, str] | None = None,
-) -> AsyncIterator[Mailbox]:
-    """Yield the mailbox of an SMTP server.
+) -> AsyncIterator[MailServer]:
+    """Yield the SMTP server on loopback.
 
-    implicit: with TLS from the start. auth: with login. answers: see `Mailbox`.
+    implicit: with TLS from the start. auth: with login. answers: see `MailServer`.
     """
-    box = Mailbox(answers or {})
+    mail_server = MailServer(answers or {})
 
     def session() -> SMTP:
         return SMTP(
-            box,
+            mail_server,
             hostname="localhost",
             tls_context=None if implicit else tls,
             require_starttls=bool(tls) and not implicit,
             auth_required=auth,
             auth_require_tls=not implicit,
-            authenticator=box.authenticator if auth else None,
+            authenticator=mail_server.authenticator if auth else None,
         )
 
     loop = asyncio.get_running_loop()
     server = await loop.create_server(session, "127.0.0.1", 0, ssl=tls if implicit else None)
-    box.port = server.sockets[0].getsockname()[1]
+    mail_server.port = server.sockets[0].getsockname()[1]
     try:
-        yield box
+        yield mail_server
     finally:
         server.close()
 
@@ -166,17 +166,19 @@ async def mailbox(
 PLAIN = {**FIELDS, "tls": "none"}
 
 
-async def send_mail(box: Mailbox, client: OutboundClient, **fields: Any) -> Any:
-    """Send a notification to a mailbox, and return the result."""
-    return await build_receiver(Email, **{**FIELDS, "port": box.port} | fields).send(notification(), client)
+async def send_mail(mail_server: MailServer, client: OutboundClient, **fields: Any) -> Any:
+    """Send a notification to a mail server, and return the result."""
+    return await build_receiver(Email, **{**FIELDS, "port": mail_server.port} | fields).send(
+        notification(), client
+    )
 
 
 async def test_a_message_is_delivered_without_encryption(client: OutboundClient) -> None:
-    async with mailbox() as box:
-        result = await send_mail(box, client, tls="none")
+    async with running_mail_server() as mail_server:
+        result = await send_mail(mail_server, client, tls="none")
     assert result.outcome is DeliveryOutcome.DELIVERED
     assert result.sentence == "smtp://localhost accepted it: queued as 17"
-    [envelope] = box.envelopes
+    [envelope] = mail_server.envelopes
     assert (envelope.mail_from, envelope.rcpt_tos) == ("headroom@example.com", ["sre@example.com"])
     assert isinstance(envelope.content, bytes)
     mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
@@ -186,43 +188,43 @@ async def test_a_message_is_delivered_without_encryption(client: OutboundClient)
 async def test_a_message_is_delivered_after_starttls_and_login(
     client: OutboundClient, authority: trustme.CA
 ) -> None:
-    async with mailbox(server_tls(authority), auth=True) as box:
-        result = await send_mail(box, client, username="me", password=PASSWORD)
+    async with running_mail_server(server_tls(authority), auth=True) as mail_server:
+        result = await send_mail(mail_server, client, username="me", password=PASSWORD)
     assert result.outcome is DeliveryOutcome.DELIVERED
-    assert box.logins == [(b"me", PASSWORD.encode())]
+    assert mail_server.logins == [(b"me", PASSWORD.encode())]
 
 
 async def test_a_message_is_delivered_with_tls_from_the_start(
     client: OutboundClient, authority: trustme.CA
 ) -> None:
-    async with mailbox(server_tls(authority), implicit=True) as box:
-        result = await send_mail(box, client, tls="tls")
+    async with running_mail_server(server_tls(authority), implicit=True) as mail_server:
+        result = await send_mail(mail_server, client, tls="tls")
     assert result.outcome is DeliveryOutcome.DELIVERED
 
 
 async def test_no_message_is_sent_to_a_server_without_starttls(client: OutboundClient) -> None:
-    async with mailbox() as box:
-        result = await send_mail(box, client)
+    async with running_mail_server() as mail_server:
+        result = await send_mail(mail_server, client)
     assert (result.outcome, result.reason) == (DeliveryOutcome.REFUSED, "unsupported")
-    assert not box.envelopes
+    assert not mail_server.envelopes
 
 
 @pytest.mark.parametrize("implicit", [False, True])
 async def test_no_message_is_sent_to_a_server_with_an_untrusted_certificate(
     client: OutboundClient, implicit: bool
 ) -> None:
-    async with mailbox(server_tls(trustme.CA()), implicit) as box:
-        result = await send_mail(box, client, tls="tls" if implicit else "starttls")
+    async with running_mail_server(server_tls(trustme.CA()), implicit) as mail_server:
+        result = await send_mail(mail_server, client, tls="tls" if implicit else "starttls")
     assert (result.outcome, result.reason) == (DeliveryOutcome.RETRY, "tls")
-    assert not box.envelopes
+    assert not mail_server.envelopes
 
 
 async def test_a_delivery_with_a_wrong_password_is_refused(
     client: OutboundClient, authority: trustme.CA, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, "aiosmtplib")
-    async with mailbox(server_tls(authority), auth=True) as box:
-        result = await send_mail(box, client, username="me", password="wrong-wrong-wrong")
+    async with running_mail_server(server_tls(authority), auth=True) as mail_server:
+        result = await send_mail(mail_server, client, username="me", password="wrong-wrong-wrong")
     assert (result.outcome, result.status, result.reason) == (DeliveryOutcome.REFUSED, 535, "smtp_535")
     assert "wrong-wrong" not in repr(result) + caplog.text
 
@@ -237,12 +239,12 @@ CODES = [
 ]
 
 
-@pytest.mark.parametrize(("step", "response", "outcome", "code"), CODES)
+@pytest.mark.parametrize(("command", "response", "outcome", "code"), CODES)
 async def test_the_smtp_code_decides_the_outcome(
-    client: OutboundClient, step: str, response: str, outcome: DeliveryOutcome, code: int
+    client: OutboundClient, command: str, response: str, outcome: DeliveryOutcome, code: int
 ) -> None:
-    async with mailbox(answers={step: response}) as box:
-        result = await send_mail(box, client, tls="none")
+    async with running_mail_server(answers={command: response}) as mail_server:
+        result = await send_mail(mail_server, client, tls="none")
     assert (result.outcome, result.status, result.reason) == (outcome, code, f"smtp_{code}")
     assert result.sentence == f"smtp://localhost answered {code}: {response[4:]}"
 
@@ -250,11 +252,11 @@ async def test_the_smtp_code_decides_the_outcome(
 async def test_a_message_is_delivered_although_the_server_refuses_some_recipients(
     client: OutboundClient,
 ) -> None:
-    async with mailbox(answers={"b@example.com": "550 no such user"}) as box:
-        result = await send_mail(box, client, tls="none", to=["a@example.com", "b@example.com"])
+    async with running_mail_server(answers={"b@example.com": "550 no such user"}) as mail_server:
+        result = await send_mail(mail_server, client, tls="none", to=["a@example.com", "b@example.com"])
     assert result.outcome is DeliveryOutcome.DELIVERED
     assert "but not for b@example.com" in result.sentence
-    assert box.envelopes[0].rcpt_tos == ["a@example.com"]
+    assert mail_server.envelopes[0].rcpt_tos == ["a@example.com"]
 
 
 async def greet_and_close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -287,9 +289,9 @@ async def test_a_delivery_is_retried_if_the_server_closes_sends_garbage_is_busy_
 
 
 async def test_a_receiver_that_does_not_listen_is_unreachable(client: OutboundClient) -> None:
-    async with mailbox() as box:
+    async with running_mail_server() as mail_server:
         pass
-    result = await send_mail(box, client, tls="none")
+    result = await send_mail(mail_server, client, tls="none")
     assert (result.outcome, result.reason) == (DeliveryOutcome.RETRY, "connection")
 
 
@@ -299,7 +301,7 @@ async def test_a_delivery_to_an_unknown_host_is_retried(client: OutboundClient) 
 
 
 async def test_a_private_address_is_refused_unless_it_is_allowed(client: OutboundClient) -> None:
-    async with mailbox() as box:
-        result = await send_mail(box, client, tls="none", allow_private=False)
+    async with running_mail_server() as mail_server:
+        result = await send_mail(mail_server, client, tls="none", allow_private=False)
     assert (result.outcome, result.reason) == (DeliveryOutcome.REFUSED, "private_address")
-    assert not box.envelopes
+    assert not mail_server.envelopes

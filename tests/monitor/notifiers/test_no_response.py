@@ -21,13 +21,13 @@ from tests.monitor.notifiers.loopback import (
     tcp_server,
 )
 
-OPEN = OutboundPolicy(allow_insecure=True, allow_private=True, timeout=5)
+ALLOW_ALL = OutboundPolicy(allow_insecure=True, allow_private=True, timeout=5)
 HOOK = "/services/T0001/hunter2hunter2?token=swordfish"
 
 
 async def test_a_request_without_a_response_in_time_is_retried(client: OutboundClient) -> None:
     async with tcp_server(never_responds) as port:
-        result = await client.post(f"http://127.0.0.1:{port}", b"{}", replace(OPEN, timeout=0.1))
+        result = await client.post(f"http://127.0.0.1:{port}", b"{}", replace(ALLOW_ALL, timeout=0.1))
     assert (result.outcome, result.reason) == (DeliveryOutcome.RETRY, "timeout")
     assert result.sentence == f"http://127.0.0.1:{port}: no response within 0.1 s"
 
@@ -35,38 +35,38 @@ async def test_a_request_without_a_response_in_time_is_retried(client: OutboundC
 async def test_a_receiver_that_does_not_listen_is_unreachable(client: OutboundClient) -> None:
     async with http_server() as server:
         pass
-    result = await client.post(server.url, b"{}", OPEN)
+    result = await client.post(server.url, b"{}", ALLOW_ALL)
     assert (result.outcome, result.reason) == (DeliveryOutcome.RETRY, "connection")
     assert result.sentence.startswith(f"{server.url}: the connection failed (")
 
 
 async def test_a_request_on_a_connection_that_the_server_closed_is_retried(client: OutboundClient) -> None:
     async with http_server() as server:
-        await client.post(server.url + HOOK, b"{}", OPEN)
-    result = await client.post(server.url + HOOK, b"{}", OPEN)
+        await client.post(server.url + HOOK, b"{}", ALLOW_ALL)
+    result = await client.post(server.url + HOOK, b"{}", ALLOW_ALL)
     assert (result.outcome, result.reason) == (DeliveryOutcome.RETRY, "connection")
     assert "hunter2" not in result.sentence
 
 
 async def test_a_request_to_an_unknown_host_is_retried(client: OutboundClient) -> None:
-    result = await client.post("https://nobody.invalid/x", b"{}", OPEN)
+    result = await client.post("https://nobody.invalid/x", b"{}", ALLOW_ALL)
     assert (result.outcome, result.reason) == (DeliveryOutcome.RETRY, "dns")
 
 
 @pytest.mark.parametrize("url", ["https://", "https:///x", "https://[::1", "https://x:99999/"])
 async def test_an_invalid_address_is_refused(client: OutboundClient, url: str) -> None:
-    result = await client.post(url, b"{}", OPEN)
+    result = await client.post(url, b"{}", ALLOW_ALL)
     assert (result.outcome, result.reason) == (DeliveryOutcome.REFUSED, "address")
 
 
-# TLS
+# TLS.
 
 
 async def test_a_certificate_of_a_trusted_authority_is_accepted(
     client: OutboundClient, authority: trustme.CA
 ) -> None:
     async with http_server(tls=server_tls(authority)) as server:
-        result = await client.post(server.url, b"{}", replace(OPEN, allow_insecure=False))
+        result = await client.post(server.url, b"{}", replace(ALLOW_ALL, allow_insecure=False))
     assert result.outcome is DeliveryOutcome.DELIVERED
 
 
@@ -80,12 +80,12 @@ def other_host(authority: trustme.CA) -> ssl.SSLContext:
     return server_tls(authority, "other.example.com")
 
 
-@pytest.mark.parametrize("tls_of", [untrusted_authority, other_host])
+@pytest.mark.parametrize("create_tls", [untrusted_authority, other_host])
 async def test_a_request_to_a_server_with_an_invalid_certificate_is_not_sent(
-    client: OutboundClient, authority: trustme.CA, tls_of: Callable[[trustme.CA], ssl.SSLContext]
+    client: OutboundClient, authority: trustme.CA, create_tls: Callable[[trustme.CA], ssl.SSLContext]
 ) -> None:
-    async with http_server(tls=tls_of(authority)) as server:
-        result = await client.post(server.url, b"{}", OPEN)
+    async with http_server(tls=create_tls(authority)) as server:
+        result = await client.post(server.url, b"{}", ALLOW_ALL)
     assert (result.outcome, result.reason) == (DeliveryOutcome.RETRY, "tls")
     assert "certificate" in result.sentence or "valid for" in result.sentence
     assert not server.requests
@@ -93,11 +93,11 @@ async def test_a_request_to_a_server_with_an_invalid_certificate_is_not_sent(
 
 async def test_a_tls_connection_to_a_server_without_tls_is_retried(client: OutboundClient) -> None:
     async with http_server() as server:
-        result = await client.post(server.url.replace("http", "https"), b"{}", OPEN)
+        result = await client.post(server.url.replace("http", "https"), b"{}", ALLOW_ALL)
     assert (result.outcome, result.reason) == (DeliveryOutcome.RETRY, "tls")
 
 
-# secrets
+# Secrets and sockets.
 
 
 async def test_neither_logs_nor_errors_contain_a_secret(
@@ -120,23 +120,28 @@ async def test_neither_logs_nor_errors_contain_a_secret(
             "https://127.1",
             "https://a b",
         ):
-            results.append(await client.post(url + HOOK, b'"swordfish"', OPEN, {"A": "swordfish"}))
-    texts = repr(results) + caplog.text + repr(client) + repr(replace(OPEN, secrets=frozenset(["swordfish"])))
+            results.append(await client.post(url + HOOK, b'"swordfish"', ALLOW_ALL, {"A": "swordfish"}))
+    texts = (
+        repr(results)
+        + caplog.text
+        + repr(client)
+        + repr(replace(ALLOW_ALL, secrets=frozenset(["swordfish"])))
+    )
     assert "hunter2" not in texts
     assert "swordfish" not in texts
 
 
 async def test_cancelling_an_attempt_raises_and_returns_no_result(client: OutboundClient) -> None:
-    requested = asyncio.Event()
+    request_received = asyncio.Event()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        requested.set()
+        request_received.set()
         await never_responds(reader, writer)
 
     async with tcp_server(handle) as port:
-        attempt = asyncio.create_task(client.post(f"http://127.0.0.1:{port}", b"{}", OPEN))
-        await requested.wait()
+        attempt = asyncio.create_task(client.post(f"http://127.0.0.1:{port}", b"{}", ALLOW_ALL))
+        await request_received.wait()
         attempt.cancel()
         with pytest.raises(asyncio.CancelledError):
             await attempt
@@ -144,5 +149,5 @@ async def test_cancelling_an_attempt_raises_and_returns_no_result(client: Outbou
 
 async def test_open_socket_returns_a_connected_socket(client: OutboundClient) -> None:
     async with http_server() as server:
-        with await client.open_socket("localhost", server.port, OPEN) as sock:
+        with await client.open_socket("localhost", server.port, ALLOW_ALL) as sock:
             assert sock.getpeername()[1] == server.port

@@ -137,7 +137,7 @@ def test_the_aggregate_is_dropped_with_its_last_part() -> None:
     for stream in keys:
         add(fleet, stream)
     cell = keys[0].cell
-    assert len(fleet.metrics(cell)) == 5
+    assert len(fleet.metrics(cell)) == 5  # two of each stream, and the aggregate
     fleet.drop(keys[0])
     assert len(fleet.metrics(cell)) == 3
     fleet.drop(keys[1])
