@@ -51,7 +51,7 @@ from monitor.web.series_rows import series_rows
 from monitor.web.server_events import events_router
 from monitor.web.templating import PAGE_HEADERS, assets, render
 from monitor.web.themes import themes_router
-from monitor.web.what_if_page import WHAT_IF_PATH, answer_variables, question_variables
+from monitor.web.what_if_page import WHAT_IF_PATH, WhatIfPageQuery, answer_variables, question_variables
 from monitor.what_if.query import WhatIfQuery
 from monitor.what_if.question import QuestionError
 from rules.right_size import Advice
@@ -156,7 +156,9 @@ def _pages(router: APIRouter, renderer_for: RendererFor) -> None:
 
 def _what_if_page(router: APIRouter, renderer_for: RendererFor) -> None:
     @router.get("/what-if")
-    async def what_if(request: Request, query: Annotated[WhatIfQuery, Query()]) -> Response:
+    async def what_if(request: Request, query: Annotated[WhatIfPageQuery, Query()]) -> Response:
+        if query.slider is not None:
+            return RedirectResponse(query.canonical.url(WHAT_IF_PATH), 307)
         renderer, asked = renderer_for(FormOptions.from_request(request)), query.asked
         try:
             page = await renderer.cache.get(asked.url(WHAT_IF_PATH), partial(renderer.what_if, asked))

@@ -3,13 +3,16 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import log10
-from typing import Any
+from typing import Annotated, Any, Self
+
+from pydantic import Field
 
 from monitor.fleet.key import Key
 from monitor.fleet.snapshot import Snapshot
 from monitor.render.text import shorten
 from monitor.what_if.answer import Action, Answer, StressedSeries
 from monitor.what_if.query import MAX_SERIES, WhatIfQuery
+from monitor.what_if.question import QuestionError, parse_factor
 from monitor.what_if.words import (
     basis_text,
     factor_text,
@@ -22,12 +25,27 @@ from monitor.what_if.words import (
 
 WHAT_IF_PATH = "/what-if"
 FACTORS = ("1.2", "1.5", "2", "3", "5", "10")
+# Factors at equal steps of the slider, nearly as far from each other on a lane.
+SLIDER = (1, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.8, 2, 2.2, 2.5, 2.7, 3, 3.3, 3.6, 4, 4.5, 5, 5.5, 6, 7, 8, 9, 10)
 # The lanes of an answer end at the lowest of these factors that is not below the asked factor.
 LANE_ENDS = (10.0, 100.0, 1000.0)
 # The factors that are written below the lanes, by the factor at the right end.
 MARKS = {10.0: (1, 1.5, 2, 3, 5, 10), 100.0: (1, 3, 10, 30, 100), 1000.0: (1, 10, 100, 1000)}
 MAX_OPTIONS = 100  # regions
 MAX_LISTED = 20  # quotas to ask for, and series that are not known
+
+
+class WhatIfPageQuery(WhatIfQuery):
+    """The query of the page's URL. slider: the position of the slider, if it was sent instead of a factor."""
+
+    slider: Annotated[int, Field(ge=0, lt=len(SLIDER))] | None = None
+
+    @property
+    def canonical(self) -> Self:
+        """The question with the slider's factor as traffic."""
+        if self.slider is None:
+            return self
+        return self.model_copy(update={"traffic": f"{SLIDER[self.slider]:g}x", "slider": None})
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +133,11 @@ def lane_position(factor: float | None, highest: float) -> float:
     return round(min(max(100 * log10(max(factor, 1.0)) / log10(highest), 0.0), 100.0), 2)
 
 
+def slider_position(factor: float) -> int:
+    """Return the position of the slider that is nearest to a factor."""
+    return min(range(len(SLIDER)), key=lambda position: abs(log10(SLIDER[position] / factor)))
+
+
 def commands(answer: Answer) -> Sequence[str]:
     """Return the commands that make room, each once; those that ask AWS for an increase come first."""
     increases = [request.command for request in answer.requests if not request.pending_is_enough]
@@ -149,9 +172,21 @@ def answer_variables(answer: Answer) -> dict[str, Any]:
     }
 
 
+def _factor(query: WhatIfQuery) -> float:
+    """Return the factor of a question; 1 if traffic does not grow or the factor is invalid."""
+    try:
+        return parse_factor(query.traffic) if query.traffic else 1.0
+    except QuestionError:
+        return 1.0
+
+
 def question_variables(query: WhatIfQuery, snapshot: Snapshot) -> dict[str, Any]:
     """Return the template's variables about a question."""
+    factor = _factor(query)
     return {
+        "slider": SLIDER,
+        "position": slider_position(factor),
+        "factor": factor,
         "query": query,
         "path": WHAT_IF_PATH,
         "factors": FACTORS,

@@ -87,10 +87,34 @@ async def test_pages_work_without_scripts(example: ExampleServer, browser: Brows
         await page.fill("input[name=traffic]", "5")
         await page.get_by_role("button", name="Ask").click()
         await expect(page.locator(".pick [aria-current]")).to_have_text("\u00d75")
+        await page.locator("input[type=range]").press("End")
+        await page.get_by_role("button", name="Show").click()
+        await expect(page).to_have_url(f"http://{example.address}/what-if?traffic=10x")
         await page.goto(f"http://{example.address}/coverage")
         await page.fill("input[name=text]", "nothing has this name")
         await page.get_by_role("button", name="Filter").click()
         await expect(page.locator("main")).to_contain_text("No quota matches.")
+
+
+async def test_the_slider_of_what_if_is_moved_by_keys_and_its_answer_follows(
+    example: ExampleServer, browser: Browser
+) -> None:
+    async with new_page(browser) as page:
+        await page.goto(f"http://{example.address}/what-if?traffic=2x&match=service%3Dkinesis")
+        slider = page.get_by_role("slider", name="Traffic times")
+        await slider.press("ArrowRight")
+        await expect(page.locator("input[name=traffic]")).to_have_value("2.2x")
+        await expect(slider).to_have_attribute("aria-valuetext", "times 2.2")
+        await slider.press("End")
+        await expect(page.locator("#answer")).to_contain_text('10x the traffic of service="kinesis"')
+        await expect(page).to_have_url(
+            f"http://{example.address}/what-if?traffic=10x&match=service%3Dkinesis"
+        )
+        await expect(page.locator(".pick [aria-current]")).to_have_text("\u00d710")
+        await expect(slider).to_be_focused()
+        await page.go_back()
+        await expect(page.locator("#answer")).to_contain_text("2x the traffic")
+        await expect(slider).to_have_attribute("aria-valuetext", "times 2")
 
 
 async def test_a_page_shows_that_its_connection_is_lost(tmp_path: Path, browser: Browser) -> None:

@@ -43,6 +43,33 @@ async def test_the_default_question_is_twice_the_traffic(server: Server, client:
     assert "/what-if?traffic=3x" in found.links
 
 
+@pytest.mark.parametrize(
+    ("traffic", "position"),
+    [("1", "0"), ("2x", "8"), ("2.07", "8"), ("10x", "23"), ("50", "23"), ("0.5", "0")],
+)
+async def test_the_slider_stands_at_the_factor(
+    server: Server, client: httpx.AsyncClient, traffic: str, position: str
+) -> None:
+    found = await published_page(server, client, f"/what-if?traffic={traffic}")
+    (slider,) = [field for field in found.all("input") if field.get("type") == "range"]
+    factors = (slider["data-factors"] or "").split()
+    assert (slider["value"], slider["min"], slider["max"]) == (position, "0", str(len(factors) - 1))
+    assert slider["aria-valuetext"] == f"times {traffic.rstrip('x')}"
+    assert (factors[0], factors[8], factors[-1]) == ("1", "2", "10")
+
+
+async def test_the_slider_alone_asks_the_other_parts_of_the_question_again(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    add_series(server, "orders", 40)
+    found = await published_page(server, client, "/what-if?traffic=2x&match=service%3Dkinesis&counts=true")
+    own = {field["name"]: field["value"] for field in found.all("input") if field.get("type") == "hidden"}
+    assert own == {"match": "service=kinesis", "counts": "true"}
+    moved = await client.get("/what-if?slider=12&match=service%3Dkinesis&counts=true")
+    assert moved.headers["location"] == "/what-if?traffic=3x&match=service%3Dkinesis&counts=true"
+    assert (await client.get("/what-if?slider=99")).status_code == 422
+
+
 async def test_a_lane_is_red_from_the_breaking_factor_to_the_asked_factor(
     server: Server, client: httpx.AsyncClient
 ) -> None:
