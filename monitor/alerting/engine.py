@@ -149,9 +149,11 @@ class AlertEngine:
         self.wake.set()
         return stored
 
-    async def unacknowledge(self, is_undone: Callable[[Acknowledgement], bool]) -> list[Acknowledgement]:
-        """Remove acknowledgements, return them, and plan notifications at once."""
-        removed = await self.silences.unacknowledge(is_undone)
+    async def unacknowledge(
+        self, is_undone: Callable[[Acknowledgement], bool], now: float
+    ) -> list[Acknowledgement]:
+        """See `Silences.unacknowledge`; plan notifications at once."""
+        removed = await self.silences.unacknowledge(is_undone, now)
         self.wake.set()
         return removed
 

@@ -61,7 +61,7 @@ class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True):
     """An acknowledgement: the alert is not repeated while its severity is at most `severity`.
 
     at: when it was made. until: when it ends; None if it lasts as long as the alert fires. Both are epoch
-    seconds.
+    seconds. replaced: the acknowledgement that this one replaced, which is restored if this one is undone.
     """
 
     alert: str
@@ -70,6 +70,7 @@ class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True):
     comment: AnnotationText
     at: EpochSeconds
     until: EpochSeconds | None = None
+    replaced: "Acknowledgement | None" = None
 
     def active_at(self, now: float) -> bool:
         """Return true if the acknowledgement is in force at `now`, in epoch seconds."""
@@ -78,6 +79,17 @@ class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True):
     def covers(self, severity: Severity, now: float) -> bool:
         """Return true if the acknowledgement is in force at `now` for an alert of this severity."""
         return self.active_at(now) and severity.rank <= self.severity.rank
+
+    def with_replaced(self, depth: int) -> "Acknowledgement":
+        """Return the acknowledgement with at most `depth` replaced ones."""
+        replaced = self.replaced.with_replaced(depth - 1) if self.replaced and depth else None
+        return msgspec.structs.replace(self, replaced=replaced)
+
+    def restored_at(self, now: float) -> "Acknowledgement | None":
+        """Return the newest replaced acknowledgement that is in force at `now`; None if there is none."""
+        if self.replaced is None or self.replaced.active_at(now):
+            return self.replaced
+        return self.replaced.restored_at(now)
 
 
 class SentNotice(msgspec.Struct, frozen=True, kw_only=True):

@@ -104,8 +104,10 @@ CREATE INDEX sent_notices_of_an_alert ON sent_notices (alert, id);
 CREATE INDEX sent_notices_in_time ON sent_notices (at);
 """
 
+V11 = "ALTER TABLE acknowledgements ADD COLUMN replaced TEXT"
+
 # The migration at index n leads from version n to version n + 1.
-MIGRATIONS: tuple[str, ...] = (V1, V2, V3, V4, V5, V6, V7, V8, V9, V10)
+MIGRATIONS: tuple[str, ...] = (V1, V2, V3, V4, V5, V6, V7, V8, V9, V10, V11)
 
 
 def statements(migration: str) -> Iterator[str]:

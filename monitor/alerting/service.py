@@ -154,15 +154,25 @@ class Alerting:
         )
 
     async def unacknowledge(self, alert: str) -> Acknowledgement:
-        """Remove the acknowledgement of an alert. Raises KeyError when there is none."""
-        removed = await self.engine.unacknowledge(lambda acknowledgement: acknowledgement.alert == alert)
+        """Remove the acknowledgement of an alert, and restore the one that it replaced.
+
+        Raises KeyError when there is none.
+        """
+        removed = await self.engine.unacknowledge(
+            lambda acknowledgement: acknowledgement.alert == alert, self.now()
+        )
         if not removed:
             raise KeyError(alert)
         return removed[0]
 
     async def undo_acknowledgements(self, at: float) -> list[Acknowledgement]:
-        """Remove the acknowledgements that were made together at `at`, and return them."""
-        return await self.engine.unacknowledge(lambda acknowledgement: is_same_time(acknowledgement.at, at))
+        """Remove the acknowledgements that were made together at `at`, and return them.
+
+        The acknowledgements that they replaced are restored.
+        """
+        return await self.engine.unacknowledge(
+            lambda acknowledgement: is_same_time(acknowledgement.at, at), self.now()
+        )
 
     async def silence(
         self,

@@ -13,9 +13,10 @@ from monitor.alerting.tables import ACKNOWLEDGEMENTS, SILENCES, RowKey, StoredRo
 from monitor.notifiers.notice import Severity
 from monitor.schema.annotations import InvalidInputError, validate_end, validate_text
 
-__all__ = ["MAX_SILENCES", "SilenceStore", "Silences"]
+__all__ = ["MAX_REPLACED", "MAX_SILENCES", "SilenceStore", "Silences"]
 
 MAX_SILENCES = 1000  # stored silences
+MAX_REPLACED = 4  # replaced acknowledgements that are stored with an acknowledgement
 
 
 class SilenceStore(Protocol):
@@ -119,8 +120,7 @@ class Silences:
         if valid.until is not None:
             validate_end(valid.at, valid.until, valid.at, "an acknowledgement")
         async with self._write_lock:
-            await self._store.put(ACKNOWLEDGEMENTS, valid)
-        return valid
+            return await self._put(valid)
 
     async def acknowledge_new(
         self, acknowledgements: Iterable[Acknowledgement]
@@ -143,16 +143,34 @@ class Silences:
                 if earlier and earlier.covers(valid.severity, valid.at):
                     present.append(earlier)
                 else:
-                    await self._store.put(ACKNOWLEDGEMENTS, valid)
-                    stored.append(valid)
+                    stored.append(await self._put(valid))
         return stored, present
 
-    async def unacknowledge(self, is_undone: Callable[[Acknowledgement], bool]) -> list[Acknowledgement]:
-        """Remove the acknowledgements for which `is_undone` returns true, and return them."""
+    async def _put(self, acknowledgement: Acknowledgement) -> Acknowledgement:
+        """Store an acknowledgement with the one it replaces; with the same time, it is the same, amended."""
+        earlier = self.acknowledgements.get(acknowledgement.alert)
+        if earlier and earlier.at == acknowledgement.at:
+            earlier = earlier.replaced
+        if earlier and not earlier.active_at(acknowledgement.at):
+            earlier = None
+        stored = replace(acknowledgement, replaced=earlier).with_replaced(MAX_REPLACED)
+        await self._store.put(ACKNOWLEDGEMENTS, stored)
+        return stored
+
+    async def unacknowledge(
+        self, is_undone: Callable[[Acknowledgement], bool], now: float
+    ) -> list[Acknowledgement]:
+        """Remove the acknowledgements for which `is_undone` returns true, and return them.
+
+        The acknowledgements that they replaced are restored if they have not ended at `now`.
+        """
         async with self._write_lock:
             removed = [row for row in self.acknowledgements.values() if is_undone(row)]
             for row in removed:
-                await self._store.remove(ACKNOWLEDGEMENTS, row.alert)
+                if restored := row.restored_at(now):
+                    await self._store.put(ACKNOWLEDGEMENTS, restored)
+                else:
+                    await self._store.remove(ACKNOWLEDGEMENTS, row.alert)
         return removed
 
     async def expire(self, now: float, firing: Iterable[str]) -> None:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Generic, TypeVar, get_origin
+from typing import Any, Generic, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -105,8 +105,11 @@ def _encode_column(value: Any) -> Column:
 def _decode_column(field_type: Any, column: Any) -> Any:
     if isinstance(column, str):
         column.encode()  # raises UnicodeError for invalid UTF-8, which was decoded to lone surrogates
-    is_json = get_origin(field_type) in (tuple, Mapping) or (
-        isinstance(field_type, type) and issubclass(field_type, msgspec.Struct)
+    if column is None and type(None) in get_args(field_type):
+        return None
+    is_json = get_origin(field_type) in (tuple, Mapping) or any(
+        isinstance(member, type) and issubclass(member, msgspec.Struct)
+        for member in (field_type, *get_args(field_type))
     )
     if is_json and not isinstance(column, str):
         raise ValueError(f"expected JSON, found {column!r:.100}")

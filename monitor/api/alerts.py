@@ -97,7 +97,10 @@ def _add_acknowledgement_routes(router: APIRouter, alerting: Alerting) -> None:
 
     @router.delete("/alerts/{id}/ack", responses=NOT_FOUND_RESPONSE, summary="Undo an acknowledgement")
     async def unacknowledge_alert(id: AlertId) -> models.AlertModel:
-        """End the acknowledgement of an alert, as if nobody had acknowledged it."""
+        """End the acknowledgement of an alert, as if it had not been made.
+
+        An earlier acknowledgement that it replaced is in force again, unless that has ended.
+        """
         try:
             notice = engine.firing_alert(id)
             await alerting.unacknowledge(id)

@@ -117,12 +117,18 @@ def ack(
 
 @app.command(epilog="Example: headroom alerts unack 0f3c9d7a1b2e4f56")
 def unack(alert: AlertId, address: Address = DEFAULT_ADDRESS) -> None:
-    """Undo the acknowledgement of an alert, so that notifications are repeated again."""
+    """Undo the acknowledgement of an alert, so that notifications are repeated again.
+
+    An earlier acknowledgement that it replaced is in force again, unless that has ended.
+    """
     from monitor.api.client import quote_segment
     from monitor.cli.requests import request_or_exit
 
     alert_item = request_or_exit(address, "DELETE", f"/api/v1/alerts/{quote_segment(alert)}/ack")
     typer.echo(escape_unprintable(alert_item["summary"]))
+    if author := alert_item["acknowledged_by"]:
+        note = f"It is acknowledged by {author}, as before: {alert_item['acknowledged_comment']}"
+        typer.echo(escape_unprintable(note), err=True)
 
 
 @app.command(epilog='Example: headroom alerts silence \'service="s3"\' --duration 2h --comment "load test"')

@@ -1,6 +1,6 @@
 """The forms of the pages: acknowledge and silence alerts, undo both, and send dead letters again."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar, Self
@@ -12,6 +12,7 @@ from fastapi.responses import RedirectResponse
 from monitor.access.form_tokens import FormTokenStore
 from monitor.access.principal import principal_of
 from monitor.alerting.matchers import Matcher, MatcherError
+from monitor.alerting.records import Acknowledgement
 from monitor.alerting.service import MICROSECONDS, Alerting, is_same_time
 from monitor.notifiers.notice import Notice
 from monitor.schema.annotations import InvalidInputError
@@ -158,16 +159,21 @@ class AcknowledgeForms:
         """End the acknowledgement of an alert, whoever made it."""
         form = await read_form(request, self.tokens)
         try:
-            await self.alerting.unacknowledge(id)
+            removed = [await self.alerting.unacknowledge(id)]
         except KeyError:
-            return form.redirect(FormResult(FormAction.UNDONE))
-        return form.redirect(FormResult(FormAction.UNDONE, 1))
+            removed = []
+        return form.redirect(self._undone(removed))
 
     async def undo(self, request: Request) -> RedirectResponse:
         """End the acknowledgements that one form made."""
         form = await read_form(request, self.tokens)
-        return form.redirect(
-            FormResult(FormAction.UNDONE, len(await self.alerting.undo_acknowledgements(form.at)))
+        return form.redirect(self._undone(await self.alerting.undo_acknowledgements(form.at)))
+
+    def _undone(self, removed: Sequence[Acknowledgement]) -> FormResult:
+        acknowledgements = self.alerting.engine.silences.acknowledgements
+        restored = [undone.alert for undone in removed if undone.alert in acknowledgements]
+        return FormResult(
+            FormAction.UNDONE, len(removed), before=len(restored), first_before="".join(restored[:1])
         )
 
 

@@ -44,7 +44,8 @@ class FormResult:
 
     count: the number of alerts that the form acted on. at: the time of the acknowledgements or silences that
     the form made, in microseconds since the epoch. ended: the number of alerts that fire no longer.
-    before: the number of alerts that were acknowledged already; first_before: the id of the first of these.
+    before: the number of alerts that were acknowledged already, and still are; first_before: the id of the
+    first of these.
     """
 
     action: FormAction
@@ -138,7 +139,7 @@ class ResultPresenter:
     async def _text(self, result: FormResult) -> FormResultText:
         engine, at = self.alerting.engine, result.at / MICROSECONDS
         acknowledgements = engine.silences.acknowledgements
-        if result.action is FormAction.ACKNOWLEDGED:
+        if result.action in (FormAction.ACKNOWLEDGED, FormAction.UNDONE):
             names = [
                 self._name(acknowledgement.alert)
                 for acknowledgement in acknowledgements.values()

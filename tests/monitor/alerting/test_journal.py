@@ -58,7 +58,16 @@ ROWS: list[tuple[Table[Any], msgspec.Struct]] = [
     ),
     (
         ACKNOWLEDGEMENTS,
-        Acknowledgement(alert="a", severity=Severity.CRITICAL, author="me", comment="on it", at=NOW),
+        Acknowledgement(
+            alert="a",
+            severity=Severity.CRITICAL,
+            author="me",
+            comment="on it",
+            at=NOW,
+            replaced=Acknowledgement(
+                alert="a", severity=Severity.WARNING, author="ada", comment="mine", at=NOW - 9, until=NOW + 9
+            ),
+        ),
     ),
     (STATES, SavedState("states/a", b'["firing",1]')),
     (PENDING_NOTICES, pending_notice(notice(1), id=5)),
@@ -288,6 +297,7 @@ async def test_the_field_resolution_reason_is_also_read_under_its_former_name(pa
             connection.execute(f"UPDATE {table} SET {column} = {with_old_name}")
         connection.execute("DROP TABLE spending")
         connection.execute("DROP TABLE sent_notices")
+        connection.execute("ALTER TABLE acknowledgements DROP COLUMN replaced")
         connection.execute("PRAGMA user_version = 7")
         connection.commit()
     journal = await Journal.open(path)
@@ -312,7 +322,7 @@ async def test_a_file_of_a_newer_headroom_cannot_be_opened(path: Path) -> None:
     newer = JournalFile(path, migrations=[*MIGRATIONS, "CREATE TABLE extra (x TEXT)"])
     await (await Journal.open(path, file=newer)).close()
     with pytest.raises(
-        JournalError, match=r"newer Headroom: its schema is version 11, this Headroom knows 10"
+        JournalError, match=r"newer Headroom: its schema is version 12, this Headroom knows 11"
     ):
         await Journal.open(path)
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from monitor.alerting.matchers import MatcherError
 from monitor.alerting.records import Acknowledgement, Silence
-from monitor.alerting.silences import MAX_SILENCES, Silences
+from monitor.alerting.silences import MAX_REPLACED, MAX_SILENCES, Silences
 from monitor.alerting.tables import ACKNOWLEDGEMENTS, SILENCES, RowKey, StoredRow, Table
 from monitor.notifiers.notice import Severity
 from monitor.schema.annotations import MAX_TEXT_LENGTH, InvalidInputError
@@ -172,9 +172,46 @@ async def test_an_acknowledgement_can_be_removed(silences: Silences) -> None:
         await silences.acknowledge(acknowledgement_of("a")),
         await silences.acknowledge(acknowledgement_of("b")),
     )
-    assert await silences.unacknowledge(lambda stored: stored.alert == "a") == [first]
-    assert await silences.unacknowledge(lambda stored: stored.alert == "a") == []
+    assert await silences.unacknowledge(lambda stored: stored.alert == "a", NOW) == [first]
+    assert await silences.unacknowledge(lambda stored: stored.alert == "a", NOW) == []
     assert dict(silences.acknowledgements) == {"b": second}
+
+
+async def test_removing_an_acknowledgement_restores_the_one_it_replaced(silences: Silences) -> None:
+    everything = dict[str, Acknowledgement]()
+    for number, author in enumerate(("ana", "bob", "cem")):
+        everything[author] = await silences.acknowledge(
+            Acknowledgement(
+                alert="a",
+                severity=Severity.WARNING,
+                author=author,
+                comment=f"by {author}",
+                at=NOW + number,
+                until=NOW + HOUR if author != "cem" else None,
+            )
+        )
+    await silences.acknowledge(replace(everything["cem"], comment="amended"))
+    for undone, restored in (("cem", "bob"), ("bob", "ana")):
+        (removed,) = await silences.unacknowledge(lambda stored: stored.alert == "a", NOW + 9)
+        assert (removed.author, silences.acknowledgements["a"]) == (undone, everything[restored])
+    await silences.unacknowledge(lambda stored: stored.alert == "a", NOW + 9)
+    assert not silences.acknowledgements
+
+
+async def test_a_replaced_acknowledgement_that_has_ended_is_not_restored(silences: Silences) -> None:
+    await silences.acknowledge(replace(acknowledgement_of("a"), until=NOW + HOUR))
+    await silences.acknowledge(replace(acknowledgement_of("a"), at=NOW + 1))
+    await silences.unacknowledge(lambda stored: stored.alert == "a", NOW + HOUR)
+    assert not silences.acknowledgements
+
+
+async def test_a_bounded_number_of_replaced_acknowledgements_is_stored(silences: Silences) -> None:
+    for number in range(20):
+        await silences.acknowledge(replace(acknowledgement_of("a"), at=NOW + number))
+    count, stored = 0, silences.acknowledgements["a"].replaced
+    while stored is not None:
+        count, stored = count + 1, stored.replaced
+    assert count == MAX_REPLACED
 
 
 async def test_an_acknowledgement_ends_at_the_time_in_until(silences: Silences, store: YieldingStore) -> None:

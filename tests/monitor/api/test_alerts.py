@@ -103,6 +103,17 @@ async def test_an_acknowledgement_can_be_undone(server: Server, client: httpx.As
     assert (await client.delete(f"{ALERTS}/0000/ack")).status_code == 404
 
 
+async def test_undoing_an_acknowledgement_restores_the_one_it_replaced(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    (alert,) = await fire_alerts(server, "orders")
+    path = f"{ALERTS}/{alert}/ack"
+    first = (await client.post(path, json=ACK | {"duration": "2h"})).json()
+    await client.post(path, json={"author": "ada", "comment": "mine now"})
+    assert (await client.delete(path)).json() == first
+    assert (await client.delete(path)).json()["acknowledged_by"] is None
+
+
 async def test_an_alert_is_listed_with_its_receivers(server: Server, client: httpx.AsyncClient) -> None:
     settings = {"receivers": [{"name": "hook", "type": "webhook", "url": "https://hook.example.org/x"}]}
     config = Config.model_validate(settings, context=ConfigContext())

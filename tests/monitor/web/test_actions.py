@@ -8,6 +8,7 @@ import httpx
 import msgspec
 import pytest
 
+from monitor.notifiers.notice import Severity
 from monitor.server.web_app import create_app
 from monitor.web.actions import local_path
 from tests.monitor.alerting.notices import notice
@@ -80,6 +81,24 @@ async def test_undoing_an_acknowledgement_does_not_end_a_later_acknowledgement_b
     await server.alerting.acknowledge(alert, author="Bob", comment="mine")
     await client.post("/acknowledgements/undo", data=undo)
     assert server.alerting.engine.silences.acknowledgements[alert].author == "Bob"
+
+
+async def test_undoing_an_acknowledgement_restores_the_one_it_replaced(
+    server: Server, client: httpx.AsyncClient, alert: str
+) -> None:
+    engine = server.alerting.engine
+    engine.alerts[alert] = msgspec.structs.replace(engine.alerts[alert], severity=Severity.WARNING)
+    first = await server.alerting.acknowledge(alert, author="Ada", comment="on it", duration=3600)
+    engine.alerts[alert] = msgspec.structs.replace(engine.alerts[alert], severity=Severity.CRITICAL)
+    await client.post(f"/alerts/{alert}/ack", data=await form(client))
+    assert engine.silences.acknowledgements[alert].author == "page"
+    _, undo = await shown_result(client)
+    await client.post("/acknowledgements/undo", data=undo)
+    assert engine.silences.acknowledgements == {alert: first}
+    result, _ = await shown_result(client)
+    assert re.fullmatch(
+        r"Undone\. a &#34;b&#34; is acknowledged by Ada, at \d\d \w{3} \d\d:\d\d UTC\.", result
+    )
 
 
 async def test_acknowledging_an_acknowledged_alert_shows_its_author_and_time(
