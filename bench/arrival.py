@@ -88,7 +88,11 @@ def update(n: int, minute: int, utilization: float) -> Update:
     usage_sum, age = LIMIT * 60 * utilization, NOW // 60 - minute
     dimensions = (("StreamName", series_key.resource),)
     return Update(
-        dimensions=dimensions, ago=age, sum=usage_sum, account=series_key.account, region=series_key.region
+        dimensions=dimensions,
+        minutes_ago=age,
+        sum=usage_sum,
+        account=series_key.account,
+        region=series_key.region,
     )
 
 

@@ -54,7 +54,7 @@ def updates() -> list[Update]:
             metric=names[n % len(names)][1],
             namespace=names[n % len(names)][0],
             dimensions=(("Name", f"resource-{n:05d}"),),
-            ago=1 + n % 3,
+            minutes_ago=1 + n % 3,
             account=account,
             region=region,
             unit="Count",

@@ -29,8 +29,9 @@ class NoStreamedMetricsError(HeadroomError):
 class StreamFilters:
     """The filters of a metric stream.
 
-    names: the metrics to include, by namespace. additional: the metrics with additional statistics, by
-    these statistics. linked: include the metrics of the accounts that are linked to a monitoring account.
+    names: the names of the metrics to include, by namespace.
+    additional: the metrics for which additional statistics are streamed, by these statistics.
+    linked: whether to include the metrics of the accounts that are linked to a monitoring account.
     """
 
     names: Mapping[str, list[str]]
@@ -51,15 +52,15 @@ def filters_for(
     """
     names = defaultdict[str, list[str]](list)
     additional = defaultdict[tuple[str, ...], list[MetricId]](list)
-    read = statistics_by_metric(collectors)
-    if unknown := sorted({*only} - read.keys()):
+    declared = statistics_by_metric(collectors)
+    if unknown := sorted({*only} - declared.keys()):
         namespace, name = unknown[0]
         raise UnknownMetricError(f"{namespace}:{name} is no metric that is read each minute")
-    for metric in only or read:
-        statistics = read[metric]
-        names[metric[0]].append(metric[1])
-        if extra := additional_statistics(statistics):
-            additional[extra].append(metric)
+    for metric in only or declared:
+        namespace, name = metric
+        names[namespace].append(name)
+        if statistics := additional_statistics(declared[metric]):
+            additional[statistics].append(metric)
     if not names:
         raise NoStreamedMetricsError("no metric of these services is published each minute: they are polled")
     return StreamFilters(names, additional, linked)
@@ -81,13 +82,13 @@ def _include(namespace: str, names: Iterable[str]) -> str:
 
 
 def _statistics(statistics: Iterable[str], metrics: Iterable[MetricId]) -> str:
-    included = "".join(
+    include_blocks = "".join(
         f"    include_metric {{\n      namespace   = {json.dumps(namespace)}\n"
         f"      metric_name = {json.dumps(name)}\n    }}\n"
         for namespace, name in metrics
     )
     names = json.dumps(list(statistics))
-    return f"  statistics_configuration {{\n    additional_statistics = {names}\n{included}  }}\n"
+    return f"  statistics_configuration {{\n    additional_statistics = {names}\n{include_blocks}  }}\n"
 
 
 def cloudformation(filters: StreamFilters) -> str:

@@ -54,7 +54,7 @@ def role(service: str, actions: list[str], resources: list[PropertyValue]) -> Pr
         "Principal": {"Service": service},
         "Condition": {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}},
     }
-    allowed = {"Effect": "Allow", "Action": actions, "Resource": resources}
+    permissions = {"Effect": "Allow", "Action": actions, "Resource": resources}
     return {
         "Type": "AWS::IAM::Role",
         "Properties": {
@@ -62,7 +62,7 @@ def role(service: str, actions: list[str], resources: list[PropertyValue]) -> Pr
             "Policies": [
                 {
                     "PolicyName": RESOURCE_NAME,
-                    "PolicyDocument": {"Version": "2012-10-17", "Statement": [allowed]},
+                    "PolicyDocument": {"Version": "2012-10-17", "Statement": [permissions]},
                 }
             ],
         },
@@ -72,7 +72,7 @@ def role(service: str, actions: list[str], resources: list[PropertyValue]) -> Pr
 def backup_bucket() -> Properties:
     """Return the bucket for records that Firehose could not deliver.
 
-    They expire after 7 days; polling fills the gap long before.
+    The records expire after 7 days. Headroom has polled the missing points long before.
     """
     access_blocks = (
         "BlockPublicAcls",

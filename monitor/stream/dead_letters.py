@@ -1,4 +1,4 @@
-"""Stores the latest pieces of Firehose's requests that could not be decoded, to help find the cause."""
+"""Dead letters: the latest pieces of Firehose's requests that could not be decoded, to find the cause."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -12,9 +12,11 @@ MAX_DEAD_LETTERS = 200
 class StreamDeadLetter:
     """A piece that could not be decoded.
 
-    at: when it was received, epoch seconds. request: the id of the request. source: the ARN of the delivery
-    stream, as stated by the sender. format: `json` or `otlp`; `record` where not even the base64 was valid.
-    piece: the first bytes, as text.
+    at: when the piece was received, in epoch seconds.
+    request: the id of the request.
+    source: the ARN of the delivery stream, as stated by the sender.
+    format: `json` or `otlp`; `record` if the base64 was invalid or the record too large.
+    piece: the first bytes of the piece, as text.
     """
 
     at: float

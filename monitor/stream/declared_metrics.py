@@ -34,9 +34,12 @@ def services_by_namespace(collectors: Iterable[Collector]) -> Mapping[str, froze
 class DeclaredMetrics:
     """The metrics that a stream is decoded for, by namespace and name.
 
-    statistics: the statistics that collectors read. units: the units that collectors expect. owners: the
-    services that the metrics are charged to. services: by namespace, the services whose collectors read it.
-    scopes: by service, regional or global. decoded: the statistics that are decoded of each point.
+    statistics: the statistics that collectors read, by metric.
+    units: the units that collectors expect, by metric.
+    owners: the service that a metric is charged to, by metric.
+    services: the services whose collectors read metrics of a namespace, by namespace.
+    scopes: whether a service is regional or global, by service.
+    decoded: the statistics that are decoded of each point.
     """
 
     statistics: Mapping[MetricId, Statistics]
@@ -63,9 +66,9 @@ class DeclaredMetrics:
         )
 
     def readers(self, name: MetricName) -> list[CellService]:
-        """Return the services that read metrics of a name's namespace, with their cells.
+        """Return the services that read metrics of a name's namespace, each with its cell; the owner first.
 
-        The metric's owner is the first. A stream of the home region delivers the metrics of global services.
+        Only a stream of the home region has a global cell: it delivers the metrics of global services.
         """
         owner = self.owners[name.namespace, name.metric]
         services = (owner, *sorted(self.services[name.namespace] - {owner}))

@@ -25,17 +25,17 @@ def decode_records(
         if isinstance(record, DecodeError):
             points.add_error(record)
             continue
-        decoded = _decode_record(record, names, points)
-        any_valid = any_valid or bool(decoded.decoded) or not decoded.error_counts
-        points.extend(decoded)
+        record_points = _decode_record(record, names, points)
+        any_valid = any_valid or bool(record_points.decoded) or not record_points.error_counts
+        points.extend(record_points)
     return points, any_valid
 
 
 def _decode_record(record: bytes, names: NameInterner, body_points: Points) -> Points:
-    """Return the points of a record. body_points: its body's points, with the same statistics and budget.
+    """Return the points of a record, with the statistics and the budget of `body_points`.
 
     The first byte suggests the format, but an OpenTelemetry message of 123 bytes starts with `{`, and JSON
-    may start with a malformed line. So if the suggested format decodes nothing, the other one is tried.
+    may start with a malformed line. So if the suggested format decodes nothing, the other format is tried.
     """
     decoders: list[Decode] = [json_decoder.decode, otlp_decoder.decode]
     if not JSON_START.match(record):

@@ -4,9 +4,9 @@ from typing import Final
 
 from monitor.lib.errors import HeadroomError
 
-MAX_STEPS: Final = 8_000_000  # some 0.25 µs each; the largest body of AWS takes a quarter of them
+MAX_STEPS: Final = 8_000_000  # a step takes about 0.25 µs; AWS's largest body takes a quarter of these steps
 MAX_DECODE_ERRORS: Final = 10_000  # per body; after that the rest of a record is counted as one error
-MAX_NAMESPACES: Final = 1000  # of undeclared metrics, per body; further ones are counted together
+MAX_NAMESPACES: Final = 1000  # of undeclared metrics, per body; further namespaces are counted together
 
 
 class DecodeBudgetExceededError(HeadroomError):

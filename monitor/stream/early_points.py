@@ -8,11 +8,11 @@ from monitor.stream.discovery import CellService, MayDiscover
 from monitor.stream.interner import NameInterner
 from monitor.stream.points import Numbers, Values
 
-MAX_EARLY_POINTS = 200_000  # some 60 bytes each
+MAX_EARLY_POINTS = 200_000  # a point takes some 60 bytes
 
 
 class NamedPoints(NamedTuple):
-    """Points with the names of their `numbers`; the other columns are those of `Points`."""
+    """Columns of points, as `Points.columns` returns them. names: the interner that gave the numbers."""
 
     names: NameInterner
     numbers: Numbers
@@ -21,7 +21,7 @@ class NamedPoints(NamedTuple):
 
 
 class EarlyPoints:
-    """Points in order of arrival, and the inventories that may discover their resources."""
+    """Holds points in order of arrival, and the inventories that may discover their resources."""
 
     def __init__(self, may_discover: MayDiscover, max_points: int = MAX_EARLY_POINTS) -> None:
         self.may_discover, self._max_points = may_discover, max_points

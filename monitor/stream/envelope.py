@@ -63,7 +63,7 @@ def gunzip(body: bytes) -> bytes:
 
 
 def parse_envelope(body: bytes, request_id: str) -> list[bytes | DecodeError]:
-    """Return the records of a body; a record that is not base64, or too large, is a DecodeError.
+    """Return the records of a body; instead of a record that is not base64, or too large, a DecodeError.
 
     Raises EnvelopeError when the body is malformed or has another id than `request_id`.
     """

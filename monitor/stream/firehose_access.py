@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 class FirehoseAccess:
     """The access keys and the senders that are accepted.
 
-    keys: a request needs one of these keys; without any key, all requests are rejected. sources: the
+    keys: a request needs one of these keys; if there are none, all requests are rejected. sources: the
     accounts, or ARNs of delivery streams, that are accepted; empty for all. The sender states its own ARN, so
-    `sources` is no protection, but it rejects misconfigured delivery streams.
+    that `sources` is no protection: it only rejects misconfigured delivery streams.
     """
 
     keys: Sequence[str] = field(default=(), repr=False)
     sources: Sequence[str] = ()
 
     def accepts_key(self, key: str) -> bool:
-        """Return whether an access key is accepted, in a time that depends on its length only."""
+        """Return whether an access key is accepted, in a time that depends only on the key's length."""
         offered = key.encode("utf-8", "replace")
         matches = [hmac.compare_digest(accepted.encode(), offered) for accepted in self.keys if accepted]
         return any(matches)

@@ -19,14 +19,14 @@ from monitor.stream.points import Numbers, Points, Values
 from monitor.stream.row_index import NO_ROW, CellMetric, RowIndex
 from monitor.stream.telemetry import UNMONITORED_CELL, StreamTelemetry
 
-SLICE_POINTS = 2500  # some 20 ms if all names are new, 1 ms if they are known
+SLICE_POINTS = 2500  # points written at once; takes some 20 ms if all names are new, 1 ms if all are known
 MS_PER_MINUTE = 60_000
-MAX_CLOCK_SKEW = 5 * MS_PER_MINUTE  # points further ahead of the clock are dropped
+MAX_CLOCK_SKEW = 5 * MS_PER_MINUTE  # milliseconds; points further ahead of the clock are dropped
 INVENTORY_REQUEST_INTERVAL = 60.0  # seconds between two requests for an inventory of a service in a cell
 
 
 class FleetWriter:
-    """Writes points to a fleet. Points of unknown resources wait for a running first inventory."""
+    """Writes points to a fleet; those of unknown resources wait while a first inventory may discover them."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class FleetWriter:
     async def write(self, points: Points, names: NameInterner, now: float, sender: str = "") -> None:
         """Write all points; the last point of a minute wins. now: epoch seconds.
 
-        sender: the ARN of the delivery stream, whose account also pays for the updates of linked accounts.
+        sender: the ARN of the delivery stream; its account also pays for the updates of linked accounts.
         Raises ByteBudgetExceededError when too many points wait for an inventory.
         """
         await self.write_early(now)
@@ -93,13 +93,13 @@ class FleetWriter:
         self._request_inventories(index, np.intersect1d(unknown, numbers), now)
         late = times // MS_PER_MINUTE <= now // 60 - WINDOW
         future = times > now * 1000 + MAX_CLOCK_SKEW
-        known = (index.row[numbers] != NO_ROW).any(axis=1)
+        has_series = (index.row[numbers] != NO_ROW).any(axis=1)
         timely = ~(late | future)
-        self._count(late=late, future=future, unknown=timely & ~known)
+        self._count(late=late, future=future, unknown=timely & ~has_series)
         minutes = np.where(timely, times // MS_PER_MINUTE, NEVER).astype(np.int32)
-        usable = timely & known
+        usable = timely & has_series
         self._write_rows(index, numbers[usable], minutes[usable], values[:, usable], int(now // 60))
-        self._zeros.observe(_newest(index, numbers[timely], minutes[timely]), int(now // 60))
+        self._zeros.observe(_newest_minutes(index, numbers[timely], minutes[timely]), int(now // 60))
         metrics = np.unique(index.metric[numbers[usable]]).tolist()
         for cell in {index.metrics[metric].cell for metric in metrics}:
             self._telemetry.newest_delivery.labels(*cell).set(now)
@@ -126,18 +126,19 @@ class FleetWriter:
             decoded = self._metrics.decoded
             average = values[decoded.index("sum")] / values[decoded.index("count")]
             statistics = np.vstack([values, average])
-            for n in range(index.row.shape[1]):
-                has_row = index.row[numbers, n] != NO_ROW
+            for column in range(index.row.shape[1]):  # the n-th declared statistic of each metric
+                has_row = index.row[numbers, column] != NO_ROW
                 with_row = numbers[has_row]
-                factors = index.conversion[with_row, n]
-                converted = statistics[index.statistic[with_row, n], np.flatnonzero(has_row)] * factors
+                factors = index.conversion[with_row, column]
+                converted = statistics[index.statistic[with_row, column], np.flatnonzero(has_row)] * factors
                 samples = converted.astype(np.float32)  # infinite where too large
-                self._fleet.rings.write_streamed(index.row[with_row, n], minutes[has_row], samples, minute)
+                rows = index.row[with_row, column]
+                self._fleet.rings.write_streamed(rows, minutes[has_row], samples, minute)
                 wrong_unit, written = np.isnan(factors), np.isfinite(samples)
                 self._count(unit=wrong_unit, missing=~(wrong_unit | written), written=written)
 
     def _request_inventories(self, index: RowIndex, unknown: Numbers, now: float) -> None:
-        """Request an inventory once for each name of an unknown resource, at a limited rate."""
+        """Request an inventory for each name of an unknown resource: once, and at a limited rate."""
         for number in unknown[~index.inventory_requested[unknown]].tolist():
             name = index.names.by_number[number]
             # A cell without metrics is not monitored, or nothing was found in it yet.
@@ -146,7 +147,7 @@ class FleetWriter:
                 index.inventory_requested[number] = any([self._request(*reader, now) for reader in readers])
 
     def _request(self, cell: CellKey, service: str, now: float) -> bool:
-        """Request an inventory unless one was requested recently; return whether one was requested now."""
+        """Request an inventory unless one was requested recently; return whether one is requested now."""
         last = self._requested.get((cell, service), 0.0)
         if now - last < INVENTORY_REQUEST_INTERVAL:
             return last == now  # requested already, for another name of this delivery
@@ -159,7 +160,7 @@ class FleetWriter:
             self._telemetry.count_points(outcome, int(np.count_nonzero(points)))
 
 
-def _newest(index: RowIndex, numbers: Numbers, minutes: Ints) -> dict[CellMetric, int]:
+def _newest_minutes(index: RowIndex, numbers: Numbers, minutes: Ints) -> dict[CellMetric, int]:
     """Return the newest minute of each metric."""
     metrics, metric_of_point = np.unique(index.metric[numbers], return_inverse=True)
     newest = np.full(metrics.size, NEVER, np.int32)

@@ -1,11 +1,12 @@
 """Infers zeros for metrics that AWS does not publish when nothing happened.
 
-A stream delivers no point of such a metric for a minute without events. Its zero is inferred from other
-metrics (`monitor.fleet.namespaces`): once points of the same namespace and cell arrived for a minute, a
-metric without a point ABSENT_AFTER minutes earlier was zero then. This holds only for metrics that the stream
-carries, as its filters may exclude metrics. If no resource had a point of a metric within the window, the
-metric is left to polling. A point that arrives later replaces the zero. Points ahead of the clock
-imply no zeros for minutes that have not ended.
+A stream delivers no point of such a metric for a minute in which nothing happened. The zero is inferred from
+other metrics (`monitor.fleet.namespaces`): once points of the same namespace and cell have arrived for a
+minute, a metric that has no point ABSENT_AFTER minutes earlier was zero in that earlier minute. A point that
+arrives later replaces the zero. Points ahead of the clock imply no zeros for minutes that have not ended.
+
+This holds only for metrics that the stream carries, as its filters may exclude metrics. If no resource had a
+point of a metric within the window, the stream may not carry the metric, which is left to polling.
 """
 
 from collections import defaultdict
@@ -25,7 +26,7 @@ from monitor.stream.row_index import CellMetric
 
 ABSENT_AFTER = 2  # minutes; the points of one minute arrive within one or two minutes
 
-ZeroRows = Mapping[str, Ints]  # rows by the metric's name
+ZeroRows = Mapping[str, Ints]  # rows for which a missing point means zero, by the metric's name
 
 
 @dataclass(slots=True)
@@ -58,7 +59,7 @@ class ImpliedZeros:
         self._zero_rows: dict[CellKey, tuple[int, Mapping[str, ZeroRows]]] = {}
 
     def observe(self, newest: Mapping[CellMetric, int], now: int) -> None:
-        """Record delivered metrics, each with its newest minute, and mark zeros. now: current minute."""
+        """Record delivered metrics, each with its newest minute, and mark zeros. now: the present minute."""
         states, advanced = self._fleet.rings.namespaces, set[tuple[CellKey, str]]()
         monitored = {
             delivered: minute for delivered, minute in newest.items() if self._fleet.metrics(delivered.cell)
@@ -87,23 +88,23 @@ class ImpliedZeros:
 
     def _rows_to_mark(self, cell: CellKey, namespace: str, now: int) -> Iterator[tuple[Ints, int]]:
         """Yield the rows of carried metrics, and the minute up to which to mark them."""
-        carried, zeros = self._carried[cell, namespace], self._zero_rows_of(cell).get(namespace, {})
-        for metric, rows in zeros.items():
+        carried, zero_rows = self._carried[cell, namespace], self._zero_rows_of(cell).get(namespace, {})
+        for metric, rows in zero_rows.items():
             if carried.includes(metric, now):
                 yield rows, carried.marked_through
 
     def _zero_rows_of(self, cell: CellKey) -> Mapping[str, ZeroRows]:
         """Return the rows of a cell for which a missing point means zero, by namespace and metric."""
-        rings, (layout, zeros) = self._fleet.rings, self._zero_rows.get(cell, (NEVER, {}))
+        rings, (layout, zero_rows) = self._fleet.rings, self._zero_rows.get(cell, (NEVER, {}))
         if layout != rings.layout:
             found = defaultdict[str, dict[str, list[int]]](lambda: defaultdict(list))
             for query, row in self._fleet.metrics(cell).items():
                 metric = self._metric_by_name_part.get(name_part(query))
                 if metric and rings.zero_when_absent[row] and rings.period[row] == 1:
                     found[metric[0]][metric[1]].append(row)
-            zeros = {
+            zero_rows = {
                 namespace: {name: np.array(rows, np.int32) for name, rows in metrics.items()}
                 for namespace, metrics in found.items()
             }
-            self._zero_rows[cell] = rings.layout, zeros
-        return zeros
+            self._zero_rows[cell] = rings.layout, zero_rows
+        return zero_rows

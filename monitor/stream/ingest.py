@@ -56,9 +56,11 @@ class DecodedRequest:
 class IngestOptions:
     """The store of dead letters, limits of memory, and the clock.
 
-    dead_letters: stores the pieces that cannot be decoded. max_body_bytes: the total size of requests that
-    are being received or processed. max_early_points: number of points that wait for an inventory.
-    max_interner_bytes: memory for the names of metrics. clock: returns epoch seconds.
+    dead_letters: stores the pieces that cannot be decoded.
+    max_body_bytes: the maximum total size of the bodies that are being received or processed.
+    max_early_points: the maximum number of points that wait for an inventory.
+    max_interner_bytes: the maximum memory for the names of metrics.
+    clock: returns epoch seconds.
     """
 
     dead_letters: DeadLetterStore = field(default_factory=MemoryDeadLetterStore)
@@ -71,9 +73,10 @@ class IngestOptions:
 class Ingest:
     """Ingests deliveries into a fleet.
 
-    arrived: set whenever points were written. names: the current interner; a full one is replaced.
-
     One thread decodes one body at a time: decoding holds the GIL, so more threads would not be faster.
+
+    arrived: set whenever points have been written.
+    names: the present interner of names, which is replaced when it is full.
     """
 
     def __init__(
@@ -153,7 +156,7 @@ class Ingest:
         await self._writer.write_early(self._clock())
 
     def close(self) -> None:
-        """Decode no further bodies; the one being decoded is dropped."""
+        """Decode no further bodies; the body that is being decoded is dropped."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
 

@@ -11,10 +11,10 @@ from monitor.lib.errors import HeadroomError
 
 UNDECLARED, INVALID = -1, -2  # instead of a number: no collector declares the metric; malformed name
 MAX_DIMENSIONS_BYTES = 64 * 1024  # per metric; CloudWatch allows 30 dimensions of up to 1 KiB
-SPELLING_OVERHEAD = 500  # bytes of memory per spelling, besides its copies
-SPELLING_COPIES = 3  # copies in memory: the bytes, and the texts decoded from them
-MAX_INTERNER_BYTES = 384 * 1024**2  # memory for all spellings
-MAX_NEW_BYTES = 64 * 1024**2  # memory for the new spellings of one body
+SPELLING_OVERHEAD = 500  # bytes of memory that a spelling takes besides its copies
+SPELLING_COPIES = 3  # copies of a spelling in memory: the bytes, and the texts decoded from them
+MAX_INTERNER_BYTES = 384 * 1024**2  # bytes of memory for all spellings
+MAX_NEW_BYTES = 64 * 1024**2  # bytes of memory for the new spellings of one body
 
 MetricSet = Collection[tuple[str, str]]  # namespace, name
 
@@ -42,9 +42,11 @@ class MetricName(NamedTuple):
 class NameInterner:
     """All names so far; the number of a name is its index in `by_number`.
 
-    Decoders look up numbers by spelling, and add new spellings. json: numbers by account, region, namespace,
-    metric and unit, and by dimensions. otlp: numbers by resource, then by unit and attributes. cells: cells
-    by resource. undeclared: namespaces of undeclared metrics, by the metric's name in OpenTelemetry.
+    Decoders look up numbers by spelling in the following mappings, and add new spellings:
+    json: numbers by (account, region, namespace, metric, unit) and the bytes of the dimensions.
+    otlp: numbers by the bytes of the resource, then by the bytes of unit and attributes.
+    cells: cells by the bytes of the resource.
+    undeclared: namespaces of undeclared metrics, by the metric's name in OpenTelemetry.
     """
 
     def __init__(

@@ -30,7 +30,7 @@ Timestamp = Annotated[int, msgspec.Meta(ge=-MAX_TIMESTAMP, le=MAX_TIMESTAMP)]
 
 identity_of = attrgetter("account_id", "region", "namespace", "metric_name", "unit")
 dimensions_of, time_of, value_of = map(attrgetter, ("dimensions", "timestamp", "value"))
-_dimensions = msgspec.json.Decoder(dict[str, str])
+_dimensions_decoder = msgspec.json.Decoder(dict[str, str])
 
 
 @cache
@@ -71,9 +71,9 @@ def _line_by_line(record: bytes, names: NameInterner, points: Points) -> None:
         try:
             decoded += decode_lines(line)
         except PARSE_ERRORS:
-            points.budget.spend(len(line))  # a line that must be decoded by itself takes a step per byte
+            points.budget.spend(len(line))  # of a line that is decoded a second time, each byte costs a step
             try:
-                decoded += decode_lines(_finite(line))
+                decoded += decode_lines(_without_non_finite_statistics(line))
             except PARSE_ERRORS as error:
                 points.add_error(DecodeError(FORMAT, str(error) or type(error).__name__, line))
         if not points.budget.tolerates_errors:
@@ -86,7 +86,7 @@ def _line_by_line(record: bytes, names: NameInterner, points: Points) -> None:
     _add(decoded, names, points)
 
 
-def _finite(line: bytes) -> bytes:
+def _without_non_finite_statistics(line: bytes) -> bytes:
     """Return a line without its statistics that are not finite numbers, such as NaN."""
     point = json.loads(line)
     value = point["value"] if isinstance(point, dict) and isinstance(point.get("value"), dict) else None
@@ -119,7 +119,7 @@ def _add(decoded: list[Any], names: NameInterner, points: Points) -> None:
 
 
 def _intern(point: Any, names: NameInterner, points: Points) -> int:
-    """Return the number of a name in a new spelling, or count the point as UNDECLARED or INVALID."""
+    """Return the number of a name in a new spelling; UNDECLARED or INVALID if there is none."""
     if not names.is_declared(point.namespace, point.metric_name):
         points.count_undeclared(point.namespace)
         return UNDECLARED
@@ -127,7 +127,7 @@ def _intern(point: Any, names: NameInterner, points: Points) -> int:
     try:
         if len(raw) > MAX_DIMENSIONS_BYTES:
             raise ValueError(f"expected at most {MAX_DIMENSIONS_BYTES} bytes of dimensions, found {len(raw)}")
-        dimensions = _dimensions.decode(raw)
+        dimensions = _dimensions_decoder.decode(raw)
     except PARSE_ERRORS as error:
         points.add_error(DecodeError(FORMAT, f"dimensions: {error}", msgspec.json.encode(point)))
         return INVALID

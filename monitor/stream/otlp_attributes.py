@@ -13,7 +13,7 @@ LIST_ITEM = tag(1, LENGTH)
 OTHER_VALUES = (tag(2, VARINT), tag(3, VARINT), tag(4, FIXED64), tag(5, LENGTH), LIST, tag(7, LENGTH))
 LABEL, ATTRIBUTE = tag(1, LENGTH), tag(7, LENGTH)  # of a point, in 0.7 and in 1.0
 RESOURCE_ATTRIBUTE = tag(1, LENGTH)
-ATTRIBUTE_STEPS = 12  # cost of decoding an attribute
+ATTRIBUTE_STEPS = 12  # cost of decoding an attribute; see `DecodeBudget`
 ACCOUNT, REGION, DIMENSIONS = "cloud.account.id", "cloud.region", "Dimensions"
 
 
@@ -90,5 +90,6 @@ def _text(key: str, value: bytes, budget: DecodeBudget) -> Mapping[str, str]:
 
 
 def _pair(raw: bytes, budget: DecodeBudget) -> tuple[str, bytes]:
+    """Return the key and the encoded value of a label or an attribute; each is empty if it is missing."""
     parts = {field_tag: raw[at:stop] for field_tag, at, stop in fields(raw, 0, len(raw), budget)}
     return str(parts.get(KEY, b""), "utf-8"), parts.get(VALUE, b"")

@@ -23,7 +23,8 @@ PARSE_ERRORS: Final = (ValueError, IndexError)  # ProtobufError and UnicodeDecod
 ZERO, NAN = struct.pack("<d", 0.0), struct.pack("<d", float("nan"))
 EMPTY_MESSAGES: Final = re.compile(rb"\0*")  # each is a length of 0
 NS_PER_MS = 1_000_000
-MESSAGE_STEPS = 40  # cost of a message, besides its fields
+# Costs of decoding besides the fields; see `DecodeBudget`.
+MESSAGE_STEPS = 40  # cost of a message
 UNUSUAL_POINT_STEPS = 20  # cost of a point that USUAL_POINT does not match
 PART_STEPS = 5  # cost of a metric, and of a quantile
 MAX_SUMMARIES = 100  # per metric; AWS sends one
@@ -51,7 +52,7 @@ USUAL_POINT: Final = re.compile(
 def decode(record: bytes, names: NameInterner, points: Points) -> None:
     """Add the points of a record to `points`.
 
-    A malformed message is one error. A malformed length is one error and ends decoding. Raises
+    A malformed message is one error. So is a malformed length, which ends decoding. Raises
     DecodeBudgetExceededError and TooManyNamesError.
     """
     at, end = _skip_empty(record, 0), len(record)
@@ -120,8 +121,8 @@ class Message:
         self._known = self._names.otlp.setdefault(resource, {})
         for field_tag, start, stop in fields(data, at, end, budget):
             if field_tag == SCOPE_METRICS:
-                for inner, first, last in fields(data, start, stop, budget):
-                    if inner == METRIC:
+                for inner_tag, first, last in fields(data, start, stop, budget):
+                    if inner_tag == METRIC:
                         self._metric(first, last)
 
     def _metric(self, at: int, end: int) -> None:
@@ -177,7 +178,7 @@ class Message:
             elif field_tag == QUANTILE:
                 self._budget.spend(PART_STEPS)
                 inner_fields = fields(data, start, stop, self._budget)
-                parts = {inner: data[first:last] for inner, first, last in inner_fields}
+                parts = {inner_tag: data[first:last] for inner_tag, first, last in inner_fields}
                 (quantile,) = struct.unpack("<d", parts.get(QUANTILE_AT, ZERO))
                 quantiles[quantile] = parts.get(QUANTILE_VALUE, ZERO)
             elif field_tag in LABELS:
@@ -215,8 +216,8 @@ class Message:
             points.count_undeclared(namespace)
         if not self._numbers:
             return
-        start, count, *others = np.frombuffer(b"".join(self._parts), "<u8").reshape(-1, 5).T
-        columns = dict(zip(("sum", "min", "max"), (column.view("<f8") for column in others), strict=True))
+        start, count, *floats = np.frombuffer(b"".join(self._parts), "<u8").reshape(-1, 5).T
+        columns = dict(zip(("sum", "min", "max"), (column.view("<f8") for column in floats), strict=True))
         columns["count"] = count.astype(np.float64)
         values = np.full((len(points.statistics), len(self._numbers)), np.nan)
         for row, name in enumerate(points.statistics):

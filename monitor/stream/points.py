@@ -20,7 +20,10 @@ BASE_STATISTICS = ("sum", "max", "min", "count")  # every point has them
 
 @dataclass(frozen=True, slots=True)
 class DecodeError:
-    """A piece of a body that could not be decoded. Collected, not raised: the rest of the body is used."""
+    """A piece of a body that could not be decoded. It is collected, not raised: the rest of the body is used.
+
+    piece: its first bytes, at most MAX_PIECE_BYTES once it is stored.
+    """
 
     format: str
     reason: str
@@ -31,10 +34,13 @@ class DecodeError:
 class Points:
     """The decoded points of one or more records, in their order.
 
-    statistics: the names of the rows of `values`, which are NaN where a point lacks the statistic.
+    statistics: the names of the rows of values; a value is NaN where a point lacks the statistic.
+    budget: limits the cost of decoding the body.
     undeclared: the number of points that were dropped because no collector declares their metric, by
-    namespace. error_counts: the number of pieces that could not be decoded, by format. errors: the first of
-    these pieces. budget: limits the cost of decoding the body. count: the number of points.
+    namespace.
+    error_counts: the number of pieces that could not be decoded, by format.
+    errors: the first of these pieces.
+    count: the number of points, without those of undeclared metrics.
     """
 
     statistics: Sequence[str] = BASE_STATISTICS
@@ -50,7 +56,7 @@ class Points:
     def add(self, numbers: Numbers, times: Numbers, values: Values) -> None:
         """Append points, except undeclared ones, whose numbers are negative.
 
-        numbers: the numbers of their names, see `NameInterner`. times: the starts of their minutes, in
+        numbers: of the points' names, see `NameInterner`. times: the start of each point's minute, in
         milliseconds since 1970. values: [statistic, point].
         """
         if not numbers.size:

@@ -27,7 +27,7 @@ def tag(number: int, wire_type: int) -> int:
 
 
 def varint(data: bytes, at: int, end: int) -> tuple[int, int]:
-    """Decode the varint at index `at`; return it and the index after it. Raises ProtobufError."""
+    """Decode the varint at index `at`; return the number and the index after it. Raises ProtobufError."""
     number = shift = 0
     while at < end and shift < MAX_VARINT_BITS:
         byte = data[at]
@@ -40,9 +40,9 @@ def varint(data: bytes, at: int, end: int) -> tuple[int, int]:
 
 
 def fields(data: bytes, at: int, end: int, budget: DecodeBudget) -> Iterator[Field]:
-    """Yield the fields of the message from `at` to `end`. Raises ProtobufError or IndexError.
+    """Yield the fields of the message from index `at` to `end`. Raises ProtobufError or IndexError.
 
-    budget: is charged one step per field.
+    budget: a step is taken from it for each field.
     """
     count = 0
     while at < end:

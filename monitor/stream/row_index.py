@@ -34,10 +34,12 @@ class CellMetric:
 class RowIndex(Columns):
     """Columns by the number of a name. Two-dimensional columns are [name, declared statistic of the metric].
 
-    layout: the rings' layout for which `row` is valid. row: NO_ROW where no series uses the metric.
-    statistic: index in the decoded statistics, which the average follows. conversion: factor to the
-    metric's unit, NaN if the units are incompatible. metric: index in `metrics`. owner: index in `owners`,
-    pairs of cell and service.
+    layout: the rings' layout for which `row` is valid.
+    row: the row of the rings; NO_ROW where no series uses the metric.
+    statistic: the index in the decoded statistics, after which the average comes.
+    conversion: the factor to the metric's unit; NaN if the units are incompatible.
+    metric: the index in `metrics`.
+    owner: the index in `owners`, which are pairs of cell and service.
     inventory_requested: true if an inventory was requested for the name.
     """
 
@@ -62,7 +64,7 @@ class RowIndex(Columns):
             statistic=(np.int8, 0, width),
             conversion=(np.float64, np.nan, width),
         )
-        self.names, self._fleet, self._declared = names, fleet, metrics
+        self.names, self._fleet, self._declared_metrics = names, fleet, metrics
         self._statistics = (*metrics.decoded, AVERAGE)
         self.metrics: list[CellMetric] = []
         self._metric_numbers: dict[CellMetric, int] = {}
@@ -87,17 +89,18 @@ class RowIndex(Columns):
         metric_id = name.namespace, name.metric
         number, statistics, unit = (
             self.allocate(),
-            self._declared.statistics[metric_id],
-            self._declared.units[metric_id],
+            self._declared_metrics.statistics[metric_id],
+            self._declared_metrics.units[metric_id],
         )
         metrics = [
             Metric(name.namespace, name.metric, stat, dimensions=name.dimensions) for stat in statistics
         ]
         self._queries.append(tuple(map(metric_query, metrics)))
-        for n, statistic in enumerate(statistics):
-            self.statistic[number, n] = self._statistics.index(STATISTIC_FIELDS.get(statistic, statistic))
-            self.conversion[number, n] = conversion_factor(name.unit, unit, statistic)
-        cells = tuple(dict.fromkeys(cell for cell, _ in self._declared.readers(name)))
+        for column, statistic in enumerate(statistics):
+            field = STATISTIC_FIELDS.get(statistic, statistic)
+            self.statistic[number, column] = self._statistics.index(field)
+            self.conversion[number, column] = conversion_factor(name.unit, unit, statistic)
+        cells = tuple(dict.fromkeys(cell for cell, _ in self._declared_metrics.readers(name)))
         self._set_cell(number, cells[0])
         if len(cells) > 1:
             self._candidates[number] = cells
@@ -105,11 +108,12 @@ class RowIndex(Columns):
     def _set_cell(self, number: int, cell: CellKey) -> None:
         name = self.names.by_number[number]
         metric = CellMetric(cell, name.namespace, name.metric)
-        self.metric[number] = _index(self._metric_numbers, self.metrics, metric)
-        owner = cell, self._declared.owners[name.namespace, name.metric]
-        self.owner[number] = _index(self._owner_numbers, self.owners, owner)
+        self.metric[number] = _index_of(self._metric_numbers, self.metrics, metric)
+        owner = cell, self._declared_metrics.owners[name.namespace, name.metric]
+        self.owner[number] = _index_of(self._owner_numbers, self.owners, owner)
 
     def _find_rows(self, number: int) -> None:
+        """Find the rows of a name; of its candidate cells, the first that has one of its metrics is used."""
         for cell in self._candidates.get(number, ()):
             if not self._fleet.metrics(cell).keys().isdisjoint(self._queries[number]):
                 self._set_cell(number, cell)
@@ -123,7 +127,7 @@ class RowIndex(Columns):
         )
 
 
-def _index(numbers: dict[Item, int], items: list[Item], item: Item) -> int:
+def _index_of(numbers: dict[Item, int], items: list[Item], item: Item) -> int:
     """Return the index of an item in a list; append it if it is new."""
     number = numbers.setdefault(item, len(items))
     if number == len(items):

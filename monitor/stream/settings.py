@@ -24,10 +24,10 @@ def access_keys_from(environ: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _keys(file: Any, info: ValidationInfo) -> tuple[SecretStr, ...]:
-    """Read access keys from a file, one a line. No error message shows a key."""
-    sources = info.context or ConfigContext()
+    """Read access keys from a file with a key in each line. No error message shows a key."""
+    context = info.context or ConfigContext()
     try:
-        lines = str(read_file(sources.folder / file, MAX_SECRET_BYTES), "utf-8").split()
+        lines = str(read_file(context.folder / file, MAX_SECRET_BYTES), "utf-8").split()
     except (OSError, ValueError, TypeError):
         lines = []
     if not lines or max(map(len, lines)) > MAX_KEY_LENGTH:

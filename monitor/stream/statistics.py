@@ -1,4 +1,4 @@
-"""The statistics of the metrics that collectors declare, without the import of decoded points."""
+"""The statistics of the metrics that collectors declare. Imports nothing that decodes points."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -24,9 +24,9 @@ def statistics_by_metric(collectors: Iterable[Collector]) -> Mapping[MetricId, S
         for metric in collector.metrics:
             if metric.minutes == 1:
                 statistics[metric.namespace, metric.name].add(metric.stat)
-    return {metric: tuple(sorted(read)) for metric, read in sorted(statistics.items())}
+    return {metric: tuple(sorted(names)) for metric, names in sorted(statistics.items())}
 
 
 def additional_statistics(statistics: Iterable[str]) -> Statistics:
-    """Return the statistics that a metric stream includes only if configured to, such as p99, sorted."""
+    """Return those of the statistics that a metric stream delivers only if configured to, such as p99."""
     return tuple(sorted({name for name in statistics if name not in STATISTIC_FIELDS and name != AVERAGE}))

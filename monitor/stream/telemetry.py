@@ -9,8 +9,10 @@ from monitor.lib.label_names import exported_names
 from monitor.stream.points import OTHER_NAMESPACES
 
 MAX_EXPORTED_NAMESPACES = 100  # label values; further namespaces are counted as OTHER_NAMESPACES
-# The labels of cells that are not monitored: a sender may name any account.
-UNMONITORED_CELL = ("", "")
+UNMONITORED_CELL = (
+    "",
+    "",
+)  # the labels of all cells that are not monitored, as a sender may name any account
 
 
 class StreamTelemetry:

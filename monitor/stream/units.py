@@ -9,7 +9,13 @@ from collections.abc import Iterator, Mapping
 
 from rules.units import COUNT, PERCENT, Unit, UnitKind
 
-PLAIN_UNITS = ("", "None", "1", "Count", "{Count}")  # AWS sends several of these for one metric
+PLAIN_UNITS = (
+    "",
+    "None",
+    "1",
+    "Count",
+    "{Count}",
+)  # of one metric, AWS may send points with several of these
 PREFIXES = (("", "", 1.0), ("Kilo", "k", 1e3), ("Mega", "M", 1e6), ("Giga", "G", 1e9), ("Tera", "T", 1e12))
 TIME_UNITS = (("Seconds", "s", 1.0), ("Milliseconds", "ms", 1e-3), ("Microseconds", "us", 1e-6))
 
@@ -20,20 +26,21 @@ def _units() -> Iterator[tuple[str, Unit]]:
     for text in ("Percent", "%"):
         yield text, PERCENT
     for name, code, seconds in TIME_UNITS:
-        yield from _named((name, code), UnitKind.DURATION, seconds)
-    for long, short, size in PREFIXES:
-        for per, slash in (("", ""), ("/Second", "/s")):
-            names = f"{long}bytes".capitalize() + per, f"{short}By{slash}"
-            bits = f"{long}bits".capitalize() + per, f"{short}bit{slash}", f"{short}Bit{slash}"
-            yield from _named(names, UnitKind.BYTES, size, is_rate=bool(per))
-            yield from _named(bits, UnitKind.BYTES, size / 8, is_rate=bool(per))
-    yield from _named(("Count/Second", "{Count}/s"), UnitKind.COUNT, is_rate=True)
+        yield from _unit_by_text((name, code), UnitKind.DURATION, seconds)
+    for prefix, code, factor in PREFIXES:
+        for per_name, per_code in (("", ""), ("/Second", "/s")):
+            bytes_texts = f"{prefix}bytes".capitalize() + per_name, f"{code}By{per_code}"
+            bits_name = f"{prefix}bits".capitalize() + per_name
+            bits_texts = bits_name, f"{code}bit{per_code}", f"{code}Bit{per_code}"
+            yield from _unit_by_text(bytes_texts, UnitKind.BYTES, factor, is_rate=bool(per_name))
+            yield from _unit_by_text(bits_texts, UnitKind.BYTES, factor / 8, is_rate=bool(per_name))
+    yield from _unit_by_text(("Count/Second", "{Count}/s"), UnitKind.COUNT, is_rate=True)
 
 
-def _named(
+def _unit_by_text(
     texts: tuple[str, ...], kind: UnitKind, scale: float = 1.0, is_rate: bool = False
 ) -> Iterator[tuple[str, Unit]]:
-    """Yield a unit by each of its texts: CloudWatch's name, then UCUM codes."""
+    """Yield each text of a unit, and the unit. texts: CloudWatch's name, then UCUM codes."""
     unit = Unit(texts[0], texts[1], kind, scale, is_rate)
     return ((text, unit) for text in texts)
 

@@ -105,5 +105,6 @@ class AlertsScreen(BaseScreen):
         if self.table.current and self.table.current.labels.get("signal") == BLIND_SIGNAL:
             self.notify("This alert is about a blind spot, which has no chart.", markup=False)
         elif (target := self.target) and self.table.current:
-            series = self.table.current.series_id or target.id  # the alert of a forecast has an id of its own
-            self.app.push_screen(SeriesScreen(replace(target, id=series)))
+            # The alert of a forecast has another id than its series.
+            series_id = self.table.current.series_id or target.id
+            self.app.push_screen(SeriesScreen(replace(target, id=series_id)))

@@ -12,7 +12,7 @@ from monitor.stream.envelope import EnvelopeError, gunzip, parse_envelope
 from monitor.stream.interner import MetricName, NameInterner
 from monitor.stream.points import BASE_STATISTICS, Points
 from tests.acceptance.conftest import STREAMS
-from tests.monitor.stream.endpoint import checked_reply, serving
+from tests.monitor.stream.endpoint import check_reply, serve_endpoint
 from tests.monitor.stream.fleets import fleet_of, ingest_of
 
 EXPECTED: dict[str, dict[str, Any]] = json.loads((STREAMS / "expected.json").read_text())
@@ -36,8 +36,8 @@ def content(file: Path) -> bytes:
 async def test_each_request_has_the_expected_status(file: str) -> None:
     body, gzipped = content(STREAMS / file), file.endswith(".gz")
     request = "r-1" if gzipped else request_id_of(body)
-    async with serving(ingest_of(fleet_of())) as endpoint:
-        checked_reply(
+    async with serve_endpoint(ingest_of(fleet_of())) as endpoint:
+        check_reply(
             await endpoint.post(body, request, content_encoding="gzip" if gzipped else None),
             EXPECTED[file]["status"],
             request,

@@ -10,13 +10,13 @@ from typer.testing import CliRunner
 
 from monitor.cli.stream import app
 from tests.monitor.stream.bodies import envelope
-from tests.monitor.stream.endpoint import Endpoint, serving
+from tests.monitor.stream.endpoint import Endpoint, serve_endpoint
 from tests.monitor.stream.fleets import fleet_of, ingest_of
 
 
 @pytest.fixture
 async def endpoint() -> AsyncIterator[Endpoint]:
-    async with serving(ingest_of(fleet_of())) as running:
+    async with serve_endpoint(ingest_of(fleet_of())) as running:
         yield running
 
 

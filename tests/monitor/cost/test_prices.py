@@ -44,7 +44,7 @@ async def test_an_update_is_charged_once_to_the_service_that_reads_it_or_to_none
     updates_sent = [
         update,
         update.but(dimensions=(("StreamName", "unknown"),)),
-        update.but(ago=10**6),  # too late for a sample, but billed
+        update.but(minutes_ago=10**6),  # too late for a sample, but billed
         update.but(**THROTTLES),
         update.but(**CPU),
         update.but(**NOT_READ),

@@ -15,7 +15,7 @@ from monitor.demo.services.lambda_ import DemoFunction
 from monitor.demo.traffic import Traffic
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.metric_query import metric_query
-from tests.monitor.stream.endpoint import KEYS, serving
+from tests.monitor.stream.endpoint import KEYS, serve_endpoint
 from tests.monitor.stream.fleets import add_series, ingest_of, mark_polled
 
 START = int(time.time() // 60)
@@ -37,7 +37,7 @@ async def test_delivered_points_reach_the_fleet_and_a_wrong_key_is_refused() -> 
     mark_polled(fleet, START)
     minutes = range(START - 5, START)
     async with (
-        serving(ingest_of(fleet, clock=time.time)) as endpoint,
+        serve_endpoint(ingest_of(fleet, clock=time.time)) as endpoint,
         aiohttp.ClientSession() as session,
     ):
         assert not await DemoFirehose(cloudwatch, endpoint.url, "wrong").deliver(session, minutes)

@@ -13,7 +13,7 @@ from monitor.stream.ingest import FirehoseRequest
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 NOW = 1_764_000_000  # epoch seconds; a whole minute
 SOURCE = f"arn:aws:firehose:{REGION}:{ACCOUNT}:deliverystream/headroom"
-UCUM = {
+UCUM = {  # the codes of CloudWatch's units in OpenTelemetry
     "Bytes": "By",
     "Count": "{Count}",
     "None": "1",
@@ -25,12 +25,12 @@ UCUM = {
 
 @dataclass(frozen=True)
 class Update:
-    """One metric update; `ago`: how many minutes before NOW its minute began."""
+    """One metric update. minutes_ago: how many minutes before NOW its minute began."""
 
     metric: str = "IncomingBytes"
     namespace: str = "AWS/Kinesis"
     dimensions: tuple[tuple[str, str], ...] = (("StreamName", "orders"),)
-    ago: int = 1
+    minutes_ago: int = 1
     sum: float = 600.0
     max: float = 400.0
     min: float = 200.0
@@ -43,7 +43,7 @@ class Update:
     @property
     def start(self) -> int:
         """The start of the update's minute, in epoch milliseconds."""
-        return (NOW - 60 * self.ago) * 1000
+        return (NOW - 60 * self.minutes_ago) * 1000
 
     def but(self, **changes: Any) -> "Update":
         """Return the update with these fields replaced."""
@@ -80,52 +80,57 @@ def varint(number: int) -> bytes:
     return bytes([*encoded, remaining])
 
 
-def part(number: int, content: bytes) -> bytes:
+def pb_field(number: int, content: bytes) -> bytes:
     """Return a length-delimited field of protobuf. number: the field's number."""
     return varint(number << 3 | 2) + varint(len(content)) + content
 
 
-def fixed(number: int, form: str, value: float) -> bytes:
+def pb_fixed64(number: int, form: str, value: float) -> bytes:
     """Return a fixed64 field of protobuf; empty for 0, as in proto3. form: of `struct.pack`."""
     return varint(number << 3 | 1) + struct.pack(form, value) if value else b""
 
 
-def pair(key: str, value: bytes) -> bytes:
+def otlp_attribute(key: str, value: bytes) -> bytes:
     """Return an attribute of OTLP. value: the encoded value."""
-    return part(1, key.encode()) + part(2, value)
+    return pb_field(1, key.encode()) + pb_field(2, value)
 
 
-def text(value: str) -> bytes:
+def otlp_text(value: str) -> bytes:
     """Return a string value of OTLP."""
-    return part(1, value.encode())
+    return pb_field(1, value.encode())
 
 
 def attributes_0_7(update: Update) -> bytes:
     """Return the attributes of a point in OpenTelemetry 0.7."""
-    flat = (("Namespace", update.namespace), ("MetricName", update.metric), *update.dimensions)
-    return b"".join(part(1, pair(key, value.encode())) for key, value in flat)
+    labels = (("Namespace", update.namespace), ("MetricName", update.metric), *update.dimensions)
+    return b"".join(pb_field(1, otlp_attribute(key, value.encode())) for key, value in labels)
 
 
 def attributes_1_0(update: Update) -> bytes:
     """Return the attributes of a point in OpenTelemetry 1.0."""
-    nested = b"".join(part(1, pair(key, text(value))) for key, value in update.dimensions)
+    dimensions = b"".join(
+        pb_field(1, otlp_attribute(key, otlp_text(value))) for key, value in update.dimensions
+    )
     values = {
-        "Namespace": text(update.namespace),
-        "MetricName": text(update.metric),
-        "Dimensions": part(6, nested),
+        "Namespace": otlp_text(update.namespace),
+        "MetricName": otlp_text(update.metric),
+        "Dimensions": pb_field(6, dimensions),
     }
-    return b"".join(part(7, pair(key, value)) for key, value in values.items())
+    return b"".join(pb_field(7, otlp_attribute(key, value)) for key, value in values.items())
 
 
-def numbers(update: Update) -> bytes:
+def point_numbers(update: Update) -> bytes:
     """Return the fields of a summary data point of OTLP."""
     quantiles = ((0.0, update.min), *update.percentiles, (1.0, update.max))
     return (
-        fixed(2, "<Q", update.start * 10**6)
-        + fixed(3, "<Q", (update.start + 60_000) * 10**6)
-        + fixed(4, "<Q", update.count)
-        + fixed(5, "<d", update.sum)
-        + b"".join(part(6, fixed(1, "<d", quantile) + fixed(2, "<d", value)) for quantile, value in quantiles)
+        pb_fixed64(2, "<Q", update.start * 10**6)
+        + pb_fixed64(3, "<Q", (update.start + 60_000) * 10**6)
+        + pb_fixed64(4, "<Q", update.count)
+        + pb_fixed64(5, "<d", update.sum)
+        + b"".join(
+            pb_field(6, pb_fixed64(1, "<d", quantile) + pb_fixed64(2, "<d", value))
+            for quantile, value in quantiles
+        )
     )
 
 
@@ -139,25 +144,25 @@ def message(updates: Sequence[Update], old: bool = False) -> bytes:
         "cloud.account.id": updates[0].account,
         "cloud.region": updates[0].region,
     }
-    resource = b"".join(part(1, pair(key, text(value))) for key, value in cell.items())
+    resource = b"".join(pb_field(1, otlp_attribute(key, otlp_text(value))) for key, value in cell.items())
     metrics = b"".join(
-        part(
+        pb_field(
             2,
-            part(1, f"amazonaws.com/{update.namespace}/{update.metric}".encode())
-            + part(3, UCUM[update.unit].encode())
-            + part(
+            pb_field(1, f"amazonaws.com/{update.namespace}/{update.metric}".encode())
+            + pb_field(3, UCUM[update.unit].encode())
+            + pb_field(
                 11,
-                part(
+                pb_field(
                     1,
-                    attributes_0_7(update) + numbers(update)
+                    attributes_0_7(update) + point_numbers(update)
                     if old
-                    else numbers(update) + attributes_1_0(update),
+                    else point_numbers(update) + attributes_1_0(update),
                 ),
             ),
         )
         for update in updates
     )
-    request = part(1, part(1, resource) + part(2, metrics))
+    request = pb_field(1, pb_field(1, resource) + pb_field(2, metrics))
     return varint(len(request)) + request
 
 
@@ -167,7 +172,7 @@ def envelope(records: Iterable[bytes], request: str = "r-1") -> bytes:
     return json.dumps({"requestId": request, "timestamp": NOW * 1000, "records": data}).encode()
 
 
-def delivery(*records: bytes, request: str = "r-1", zipped: bool = False) -> FirehoseRequest:
+def delivery(*records: bytes, request: str = "r-1", gzipped: bool = False) -> FirehoseRequest:
     """Return a request of Firehose with these records."""
     body = envelope(records, request)
-    return FirehoseRequest(request, SOURCE, gzip.compress(body, 1) if zipped else body, zipped)
+    return FirehoseRequest(request, SOURCE, gzip.compress(body, 1) if gzipped else body, gzipped)

@@ -1,4 +1,7 @@
-"""Small gzipped requests that unpack to large bodies, or decode to millions of objects, by name."""
+"""Small gzipped requests that unpack to large bodies, or decode to millions of objects.
+
+Run as a program, it ingests each of them, and measures the memory that this takes.
+"""
 
 import asyncio
 import base64
@@ -15,7 +18,7 @@ from functools import cache, partial
 from monitor.stream.envelope import MAX_RECORD_BYTES, EnvelopeError
 from monitor.stream.ingest import FirehoseRequest
 from monitor.stream.interner import TooManyNamesError
-from tests.monitor.stream.bodies import SOURCE, Update, line, part, varint
+from tests.monitor.stream.bodies import SOURCE, Update, line, pb_field, varint
 from tests.monitor.stream.fleets import fleet_of, ingest_of
 
 MIB = 2**20
@@ -23,32 +26,32 @@ RECORDS = 48  # the number of records of the largest size that fit into a body
 UPDATE = Update()
 
 
-def zipped(pieces: Iterable[bytes]) -> bytes:
+def gzip_stream(pieces: Iterable[bytes]) -> bytes:
     """Return one gzip stream; compress a repeated piece once, and never hold all content in memory."""
-    deflate = cache(deflated)
+    compress = cache(deflate_blocks)
     stream, checksum, size = [gzip.compress(b"")[:10]], 0, 0
     for piece in pieces:
-        stream.append(deflate(piece))
+        stream.append(compress(piece))
         checksum, size = zlib.crc32(piece, checksum), size + len(piece)
     end = zlib.compress(b"", wbits=-zlib.MAX_WBITS)
     return b"".join([*stream, end, struct.pack("<LL", checksum, size)])
 
 
-def deflated(piece: bytes) -> bytes:
+def deflate_blocks(piece: bytes) -> bytes:
     """Return a piece as deflate blocks that may stand anywhere in a stream."""
     deflate = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
     return deflate.compress(piece) + deflate.flush(zlib.Z_FULL_FLUSH)
 
 
-def body(record: bytes, records: int = RECORDS) -> bytes:
-    """Return a gzipped request that contains the same record many times."""
-    member = b'{"data":"%s"}' % base64.b64encode(record)
-    return zipped(
-        [b'{"requestId":"r-1","timestamp":1,"records":[', *[member + b","] * (records - 1), member, b"]}"]
+def body(record: bytes, count: int = RECORDS) -> bytes:
+    """Return a gzipped request that contains the same record `count` times."""
+    entry = b'{"data":"%s"}' % base64.b64encode(record)
+    return gzip_stream(
+        [b'{"requestId":"r-1","timestamp":1,"records":[', *[entry + b","] * (count - 1), entry, b"]}"]
     )
 
 
-def filled(piece: bytes) -> bytes:
+def fill_record(piece: bytes) -> bytes:
     """Return a piece, repeated as often as it fits into a record."""
     return piece * (MAX_RECORD_BYTES // len(piece))
 
@@ -61,70 +64,76 @@ def with_length(content: bytes) -> bytes:
 def resource_of(account: bytes = b"123456789012") -> bytes:
     """Return a resource of OTLP, whose attributes are the account and the region."""
     cell = ((b"cloud.account.id", account), (b"cloud.region", b"eu-west-1"))
-    return part(1, b"".join(part(1, part(1, key) + part(2, part(1, value))) for key, value in cell))
+    return pb_field(
+        1, b"".join(pb_field(1, pb_field(1, key) + pb_field(2, pb_field(1, value))) for key, value in cell)
+    )
 
 
-def metrics(content: bytes) -> bytes:
-    """Return a message with one scope that has this content."""
-    return with_length(part(1, resource_of() + part(2, content)))
+def message_of_scope(content: bytes) -> bytes:
+    """Return a message of OpenTelemetry with one scope, whose metrics are this content."""
+    return with_length(pb_field(1, resource_of() + pb_field(2, content)))
 
 
-def numbered(form: str, size: int = 60) -> bytes:
-    """Return lines that are all different. form: contains %d. size: the bytes of a line, about."""
+def different_lines(form: str, size: int = 60) -> bytes:
+    """Return a record of different lines. form: a line with %d in it. size: about the bytes of a line."""
     return b"".join((form % n).encode() for n in range(MAX_RECORD_BYTES // size))
 
 
-METRIC_ATTRIBUTES = part(7, part(1, b"Namespace") + part(2, part(1, b"AWS/Kinesis"))) + part(
-    7, part(1, b"MetricName") + part(2, part(1, b"IncomingBytes"))
-)
+METRIC_ATTRIBUTES = pb_field(
+    7, pb_field(1, b"Namespace") + pb_field(2, pb_field(1, b"AWS/Kinesis"))
+) + pb_field(7, pb_field(1, b"MetricName") + pb_field(2, pb_field(1, b"IncomingBytes")))
 
 
-def unusual() -> bytes:
-    """Return points whose fields are in an unusual order, so that each is read field by field."""
-    return filled(part(1, struct.pack("<Bd", 0x29, 1.0) + struct.pack("<BQ", 0x11, 60) + METRIC_ATTRIBUTES))
+def unusual_points() -> bytes:
+    """Return points whose fields are in an unusual order, so that each point is read field by field."""
+    return fill_record(
+        pb_field(1, struct.pack("<Bd", 0x29, 1.0) + struct.pack("<BQ", 0x11, 60) + METRIC_ATTRIBUTES)
+    )
 
 
-def distinct() -> bytes:
-    """Return a message of resources that are all different and have no point."""
-    return with_length(b"".join(part(1, resource_of(b"%012d" % n)) for n in range(MAX_RECORD_BYTES // 90)))
+def different_resources() -> bytes:
+    """Return a message of different resources without points."""
+    return with_length(
+        b"".join(pb_field(1, resource_of(b"%012d" % n)) for n in range(MAX_RECORD_BYTES // 90))
+    )
 
 
-def nested(depth: int) -> bytes:
+def nested_dimensions(depth: int) -> bytes:
     """Return the attribute Dimensions, nested in itself `depth` times."""
-    value = part(1, b"orders")
+    value = pb_field(1, b"orders")
     for _ in range(depth):
-        value = part(6, part(1, part(1, b"Dimensions") + part(2, value)))
-    return part(7, part(1, b"Dimensions") + part(2, value))
+        value = pb_field(6, pb_field(1, pb_field(1, b"Dimensions") + pb_field(2, value)))
+    return pb_field(7, pb_field(1, b"Dimensions") + pb_field(2, value))
 
 
 OPENING = b'{"requestId":"r-1","records":['
 POINT = line(UPDATE).rstrip()
-NESTED = part(7, part(1, b"Dimensions") + part(2, filled(b"\x32\x00")[:60_000]))
+NESTED = pb_field(7, pb_field(1, b"Dimensions") + pb_field(2, fill_record(b"\x32\x00")[:60_000]))
 BOMBS: Mapping[str, Callable[[], bytes]] = {
-    "nothing but zeros": lambda: zipped([b"\0" * MIB] * 70),
+    "nothing but zeros": lambda: gzip_stream([b"\0" * MIB] * 70),
     "one stream of gzip after the other": lambda: gzip.compress(b" " * 2**24) * 50,
-    "deeply nested arrays": lambda: zipped([b'{"requestId":"r-1","records":', *[b"[" * MIB] * 60]),
-    "numbers instead of records": lambda: zipped(
+    "deeply nested arrays": lambda: gzip_stream([b'{"requestId":"r-1","records":', *[b"[" * MIB] * 60]),
+    "numbers instead of records": lambda: gzip_stream(
         [b'{"requestId":"r-1","records":[', *[b"1," * MIB] * 30, b"1]}"]
     ),
-    "empty records": lambda: zipped([OPENING, *[b"{}," * MIB] * 20, b"{}]}"]),
-    "a repeated member": lambda: zipped([b"{", *[b'"requestId":"r-1",' * MIB] * 3, b'"records":[]}']),
-    "no base64": lambda: zipped([OPENING, b'{"data":"', *[b"%" * MIB] * 60, b'"}]}']),
+    "empty records": lambda: gzip_stream([OPENING, *[b"{}," * MIB] * 20, b"{}]}"]),
+    "a repeated member": lambda: gzip_stream([b"{", *[b'"requestId":"r-1",' * MIB] * 3, b'"records":[]}']),
+    "no base64": lambda: gzip_stream([OPENING, b'{"data":"', *[b"%" * MIB] * 60, b'"}]}']),
     "a record that is too large": partial(body, b"\n" * (40 * MIB), 1),
-    "lines of empty objects": partial(body, filled(b"{}\n")),
-    "blank lines": partial(body, filled(b"\n")[:-9] + b"{\n"),
-    "broken lines": partial(body, filled(b"{\n")),
-    "lines that are no numbers": partial(body, filled(POINT.replace(b"600.0", b"NaN") + b"\n")),
+    "lines of empty objects": partial(body, fill_record(b"{}\n")),
+    "blank lines": partial(body, fill_record(b"\n")[:-9] + b"{\n"),
+    "broken lines": partial(body, fill_record(b"{\n")),
+    "lines that are no numbers": partial(body, fill_record(POINT.replace(b"600.0", b"NaN") + b"\n")),
     "long lines that are no numbers": partial(
         body, POINT.replace(b"600.0", b"NaN")[:-1] + b',"x":[' + b"[]," * 330_000 + b"[]]}"
     ),
-    "deeply nested lines": partial(body, filled(b'{"account_id":' + b"[" * 5000 + b"\n")),
+    "deeply nested lines": partial(body, fill_record(b'{"account_id":' + b"[" * 5000 + b"\n")),
     "a huge number": partial(body, b'{"timestamp":' + b"9" * (MAX_RECORD_BYTES - 20) + b"}"),
     "a huge fraction": partial(body, b'{"value":{"sum":0.' + b"9" * (MAX_RECORD_BYTES - 40) + b"}}"),
     "a huge name": partial(body, POINT.replace(b"eu-west-1", b"e" * (MAX_RECORD_BYTES - 500))),
     "new namespaces": partial(
         body,
-        numbered(
+        different_lines(
             '{"account_id":"","region":"","namespace":"%d","metric_name":"","dimensions":0,"timestamp":0,"value":{}}\n',
             120,
         ),
@@ -134,35 +143,51 @@ BOMBS: Mapping[str, Callable[[], bytes]] = {
         b"".join(POINT.replace(b"orders", b"%d" % n) + b"\n" for n in range(MAX_RECORD_BYTES // 300)),
     ),
     "dimensions without end": partial(
-        body, filled(POINT.replace(b'{"StreamName":"orders"}', b"[" * 4000) + b"\n")
+        body, fill_record(POINT.replace(b'{"StreamName":"orders"}', b"[" * 4000) + b"\n")
     ),
-    "messages without anything": partial(body, filled(b"\x02\x10\x00")),
-    "broken messages": partial(body, filled(b"\x02\xff\xff")),
-    "empty resources": partial(body, with_length(filled(b"\x0a\x00")[:1_000_000])),
-    "different resources": lambda: body(distinct()),
-    "empty metrics": partial(body, metrics(filled(b"\x12\x00")[:900_000])),
-    "empty summaries": partial(body, metrics(part(2, filled(b"\x5a\x00")[:900_000]))),
-    "empty points": partial(body, metrics(part(2, part(11, filled(b"\x0a\x00")[:900_000])))),
-    "unusual points": partial(body, metrics(part(2, part(11, unusual()[:900_000])))),
+    "messages without anything": partial(body, fill_record(b"\x02\x10\x00")),
+    "broken messages": partial(body, fill_record(b"\x02\xff\xff")),
+    "empty resources": partial(body, with_length(fill_record(b"\x0a\x00")[:1_000_000])),
+    "different resources": lambda: body(different_resources()),
+    "empty metrics": partial(body, message_of_scope(fill_record(b"\x12\x00")[:900_000])),
+    "empty summaries": partial(body, message_of_scope(pb_field(2, fill_record(b"\x5a\x00")[:900_000]))),
+    "empty points": partial(
+        body, message_of_scope(pb_field(2, pb_field(11, fill_record(b"\x0a\x00")[:900_000])))
+    ),
+    "unusual points": partial(body, message_of_scope(pb_field(2, pb_field(11, unusual_points()[:900_000])))),
     "quantiles": partial(
-        body, metrics(part(2, part(11, part(1, filled(b"\x32\x00")[:900_000] + METRIC_ATTRIBUTES))))
+        body,
+        message_of_scope(
+            pb_field(2, pb_field(11, pb_field(1, fill_record(b"\x32\x00")[:900_000] + METRIC_ATTRIBUTES)))
+        ),
     ),
     "fields of one quantile": partial(
-        body, metrics(part(2, part(11, part(1, part(6, filled(b"\x08\x00")[:880_000])))))
+        body,
+        message_of_scope(
+            pb_field(2, pb_field(11, pb_field(1, pb_field(6, fill_record(b"\x08\x00")[:880_000]))))
+        ),
     ),
-    "labels of one point": partial(body, metrics(part(2, part(11, part(1, filled(b"\x0a\x00")[:900_000]))))),
-    "labels": partial(body, metrics(part(2, part(11, part(1, filled(b"\x0a\x00")[:60_000]) * 15)))),
+    "labels of one point": partial(
+        body, message_of_scope(pb_field(2, pb_field(11, pb_field(1, fill_record(b"\x0a\x00")[:900_000]))))
+    ),
+    "labels": partial(
+        body, message_of_scope(pb_field(2, pb_field(11, pb_field(1, fill_record(b"\x0a\x00")[:60_000]) * 15)))
+    ),
     "dimensions in dimensions": lambda: body(
-        metrics(part(2, part(11, part(1, METRIC_ATTRIBUTES + nested(2500)) * 15)))
+        message_of_scope(
+            pb_field(2, pb_field(11, pb_field(1, METRIC_ATTRIBUTES + nested_dimensions(2500)) * 15))
+        )
     ),
-    "attributes in attributes": partial(body, metrics(part(2, part(11, part(1, NESTED) * 15)))),
-    "a number without end": partial(body, filled(b"\x80")),
-    "a field without end": partial(body, with_length(filled(b"\xff")[:900_000])),
-    "packed numbers": partial(body, with_length(part(3, filled(b"\x01")[:900_000]))),
+    "attributes in attributes": partial(
+        body, message_of_scope(pb_field(2, pb_field(11, pb_field(1, NESTED) * 15)))
+    ),
+    "a number without end": partial(body, fill_record(b"\x80")),
+    "a field without end": partial(body, with_length(fill_record(b"\xff")[:900_000])),
+    "packed numbers": partial(body, with_length(pb_field(3, fill_record(b"\x01")[:900_000]))),
 }
 
-# Small records of the same kinds, which a fuzzer varies.
-SMALL = (
+# Small records of the same kinds, which test_fuzz varies.
+SMALL_RECORDS = (
     b"{}\n" * 100,
     b"\n" * 200 + b"{\n",
     POINT.replace(b"600.0", b"NaN") + b"\n",
@@ -170,20 +195,20 @@ SMALL = (
     b'{"timestamp":' + b"9" * 5000 + b"}",
     b"\x02\x10\x00" * 100,
     with_length(b"\x0a\x00" * 100),
-    metrics(b"\x12\x00" * 100),
-    metrics(part(2, b"\x5a\x00" * 200)),
-    metrics(part(2, part(11, part(1, b"\x32\x00" * 100 + METRIC_ATTRIBUTES)))),
-    metrics(part(2, part(11, part(1, b"\x0a\x00" * 100)))),
-    metrics(part(2, part(11, part(1, METRIC_ATTRIBUTES + nested(1500))))),
-    with_length(part(3, b"\x01" * 100)),
+    message_of_scope(b"\x12\x00" * 100),
+    message_of_scope(pb_field(2, b"\x5a\x00" * 200)),
+    message_of_scope(pb_field(2, pb_field(11, pb_field(1, b"\x32\x00" * 100 + METRIC_ATTRIBUTES)))),
+    message_of_scope(pb_field(2, pb_field(11, pb_field(1, b"\x0a\x00" * 100)))),
+    message_of_scope(pb_field(2, pb_field(11, pb_field(1, METRIC_ATTRIBUTES + nested_dimensions(1500))))),
+    with_length(pb_field(3, b"\x01" * 100)),
     b"\x80" * 100,
 )
 
 
 def main() -> None:
-    """Ingest each bomb in a process of its own; print the outcome as a line of JSON.
+    """Ingest each bomb in a process of its own; print the result as a line of JSON.
 
-    grown: the MiB by which the memory of the process grew at most.
+    Its member `grown` is by how many MiB the memory of the process grew at most.
     """
     for name, make in BOMBS.items():
         bomb = make()
@@ -204,7 +229,7 @@ def main() -> None:
 def outcome(bomb: bytes) -> str:
     """Return the error that a bomb causes, or `ingested`."""
 
-    async def ingested() -> str:
+    async def ingest_bomb() -> str:
         ingest = ingest_of(fleet_of())
         try:
             await ingest.ingest(FirehoseRequest("r-1", SOURCE, bomb, gzipped=True))
@@ -214,7 +239,7 @@ def outcome(bomb: bytes) -> str:
             ingest.close()
         return "ingested"
 
-    return asyncio.run(ingested())
+    return asyncio.run(ingest_bomb())
 
 
 if __name__ == "__main__":

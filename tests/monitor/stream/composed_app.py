@@ -25,8 +25,8 @@ from tests.registries import REGISTRY
 
 
 def update_now() -> Update:
-    """Return an update of the current minute, for a stream that the demo has."""
-    return Update(dimensions=(("StreamName", "audit"),), ago=NOW // 60 - int(time.time() // 60))
+    """Return an update of the present minute, for a stream of the demo's AWS."""
+    return Update(dimensions=(("StreamName", "audit"),), minutes_ago=NOW // 60 - int(time.time() // 60))
 
 
 @dataclass
@@ -47,7 +47,7 @@ class ComposedApp:
         async with httpx.AsyncClient(trust_env=False, timeout=60, verify=tls()) as client:
             return await client.post(self.url + firehose.FIREHOSE_PATH, content=content, headers=sent)
 
-    async def history(self, **filters: str) -> Mapping[str, Any]:
+    async def series_detail(self, **filters: str) -> Mapping[str, Any]:
         """Return the API's detail of the bytes written to a stream. filters: query parameters."""
         query = {"service": "kinesis", "signal": "stream_write_bytes", **filters}
         page = await get(f"{self.url}/api/v1/series", **query)
@@ -69,8 +69,8 @@ async def composed_app(
     """Yield a running app that has read and judged all series."""
     set_aws_environment(monkeypatch, environ)
     monkeypatch.setenv(ACCESS_KEYS_VARIABLE, ",".join(KEYS))
-    given = {"services": ["kinesis"], "regions": ["eu-west-1"], "journal": f"{folder}/headroom.db"}
-    config = Config.model_validate(given)
+    settings = {"services": ["kinesis"], "regions": ["eu-west-1"], "journal": f"{folder}/headroom.db"}
+    config = Config.model_validate(settings)
     listening, stop = bind_socket("127.0.0.1", 0), asyncio.Event()
     async with App.opened(config, REGISTRY, lambda: config, server) as app:
         running = asyncio.create_task(app.run(listening, stop))

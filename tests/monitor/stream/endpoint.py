@@ -36,14 +36,14 @@ class Endpoint:
         return f"http://127.0.0.1:{self.port}{firehose.FIREHOSE_PATH}"
 
     async def post(
-        self, body: bytes, request: str = "r-1", zipped: bool = False, **headers: str | None
+        self, body: bytes, request: str = "r-1", gzipped: bool = False, **headers: str | None
     ) -> httpx.Response:
         """Post a request. headers: `a_b` is the header A-B; None leaves the header out."""
         defaults: dict[str, str | None] = {**headers_of(request)}
-        defaults |= {"Content-Encoding": "gzip"} if zipped else {}
+        defaults |= {"Content-Encoding": "gzip"} if gzipped else {}
         changes = {name.replace("_", "-").title(): value for name, value in headers.items()}
         sent = {name: value for name, value in (defaults | changes).items() if value is not None}
-        content = gzip.compress(body, 1) if zipped else body
+        content = gzip.compress(body, 1) if gzipped else body
         async with httpx.AsyncClient(trust_env=False, timeout=30, verify=tls()) as client:
             return await client.post(self.url, content=content, headers=sent)
 
@@ -59,7 +59,7 @@ def headers_of(request: str) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def serving(ingest: Ingest, body_timeout: float = BODY_TIMEOUT) -> AsyncIterator[Endpoint]:
+async def serve_endpoint(ingest: Ingest, body_timeout: float = BODY_TIMEOUT) -> AsyncIterator[Endpoint]:
     """Yield the endpoint, served over HTTP on loopback."""
     endpoint, app = Endpoint(ingest), FastAPI(redirect_slashes=False)
     app.include_router(firehose.firehose_router(ingest, lambda: endpoint.access, body_timeout))
@@ -79,7 +79,7 @@ async def serving(ingest: Ingest, body_timeout: float = BODY_TIMEOUT) -> AsyncIt
         ingest.close()
 
 
-def checked_reply(answer: httpx.Response, status: int, request: str = "r-1") -> Mapping[str, Any]:
+def check_reply(answer: httpx.Response, status: int, request: str = "r-1") -> Mapping[str, Any]:
     """Check that a response has this status and conforms to the protocol; return its members."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/json"

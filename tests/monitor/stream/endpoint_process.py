@@ -14,21 +14,21 @@ from monitor.server.listener import bind_socket
 from monitor.stream.firehose import firehose_router
 from monitor.stream.firehose_access import FirehoseAccess
 from tests.monitor.stream.endpoint import KEYS
-from tests.monitor.stream.fleets import MINUTE, fleet_of, ingest_of, written
+from tests.monitor.stream.fleets import MINUTE, fleet_of, incoming_bytes, ingest_of
 
 STREAMS = 50
 MINUTES = 100
 
 
 async def main(port: int) -> None:
-    fleet = fleet_of(*(written.of(StreamName=f"s{n}") for n in range(STREAMS)))
+    fleet = fleet_of(*(incoming_bytes.of(StreamName=f"s{n}") for n in range(STREAMS)))
     app = FastAPI()
     app.include_router(firehose_router(ingest_of(fleet), lambda: FirehoseAccess(KEYS)))
 
     @app.get("/values")
     async def values() -> list[list[float | None]]:
         rows = np.arange(STREAMS, dtype=np.int32)
-        minutes_of_rows = [np.full(STREAMS, MINUTE - ago, np.int32) for ago in range(MINUTES)]
+        minutes_of_rows = [np.full(STREAMS, MINUTE - minutes_ago, np.int32) for minutes_ago in range(MINUTES)]
         return [
             [None if np.isnan(number) else float(number) for number in fleet.rings.at(rows, minutes)]
             for minutes in minutes_of_rows

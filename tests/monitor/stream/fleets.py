@@ -1,4 +1,4 @@
-"""Fleets for streamed points, whose metrics were polled once."""
+"""Fleets that streamed points are written to; their metrics were polled once."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -28,25 +28,25 @@ from tests.telemetries import Telemetries
 MINUTE = NOW // 60
 SETTINGS = SeriesSettings(signal=STREAM_WRITE_BYTES, limit=Limit(1000.0, LimitSource.API, NOW), band=Band())
 
-written = Metric("AWS/Kinesis", "IncomingBytes", "Sum")
+incoming_bytes = Metric("AWS/Kinesis", "IncomingBytes", "Sum")
 throttled_writes = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
-age = Metric("AWS/Kinesis", "GetRecords.IteratorAgeMilliseconds", "Maximum")
-calls = Metric("AWS/Kinesis", "GetRecords.Success", "SampleCount")
-cpu = Metric("AWS/EC2", "CPUUtilization", "Average")
-instances = Metric("AWS/AutoScaling", "GroupInServiceInstances", "Minimum")
+iterator_age = Metric("AWS/Kinesis", "GetRecords.IteratorAgeMilliseconds", "Maximum")
+get_records_calls = Metric("AWS/Kinesis", "GetRecords.Success", "SampleCount")
+cpu_utilization = Metric("AWS/EC2", "CPUUtilization", "Average")
+instances_in_service = Metric("AWS/AutoScaling", "GroupInServiceInstances", "Minimum")
 METRICS = (
-    written.of(StreamName="orders"),
-    written.of(StreamName="payments"),
+    incoming_bytes.of(StreamName="orders"),
+    incoming_bytes.of(StreamName="payments"),
     throttled_writes.of(StreamName="orders"),
-    age.of(StreamName="orders"),
-    calls.of(StreamName="orders"),
-    cpu.of(AutoScalingGroupName="web"),
-    instances.of(AutoScalingGroupName="web"),
+    iterator_age.of(StreamName="orders"),
+    get_records_calls.of(StreamName="orders"),
+    cpu_utilization.of(AutoScalingGroupName="web"),
+    instances_in_service.of(AutoScalingGroupName="web"),
 )
 
 
 def add_series(fleet: Fleet, *metrics: Metric, account: str = ACCOUNT, region: str = REGION) -> None:
-    """Register a series for each metric."""
+    """Add a series for each metric, whose usage is the metric."""
     for metric in metrics:
         resource = "/".join(text for _, text in metric.dimensions)
         key = Key(account, region, metric.namespace, metric.name, resource)
@@ -71,10 +71,10 @@ def row(fleet: Fleet, metric: Metric) -> int:
     return fleet.metrics((ACCOUNT, REGION))[metric_query(metric)]
 
 
-def value(fleet: Fleet, metric: Metric, ago: int = 1) -> float:
-    """Return the value of a metric `ago` minutes before NOW; NaN without a value."""
+def value(fleet: Fleet, metric: Metric, minutes_ago: int = 1) -> float:
+    """Return the value of a metric `minutes_ago` minutes before NOW; NaN without a value."""
     rows = np.array([row(fleet, metric)], np.int32)
-    return float(fleet.rings.at(rows, np.array([MINUTE - ago], np.int32))[0])
+    return float(fleet.rings.at(rows, np.array([MINUTE - minutes_ago], np.int32))[0])
 
 
 def ingest_of(

@@ -11,14 +11,14 @@ from tests.monitor.stream.endpoint import headers_of
 class Sender:
     """Sends bodies, each under its request id, to the one of two processes that runs.
 
-    alive: the running process, 1 or 2. accepted_by: the process that accepted each body; 0 before.
+    running_process: the running process, 1 or 2. accepted_by: the process that accepted each body; 0 before.
     quarter_accepted: set once a quarter of the bodies was accepted.
     """
 
     def __init__(self, url: str, client: httpx.AsyncClient, bodies: Mapping[str, bytes]) -> None:
         self._url, self._client, self._bodies = url, client, bodies
         self.accepted_by = dict.fromkeys(bodies, 0)
-        self.alive = 1
+        self.running_process = 1
         self.quarter_accepted = asyncio.Event()
         self._send_slots = asyncio.Semaphore(8)
 
@@ -30,16 +30,16 @@ class Sender:
     async def _send(self, request: str) -> None:
         while not self.accepted_by[request]:
             async with self._send_slots:
-                alive, status = self.alive, await self._answer(request)
+                process, status = self.running_process, await self._status_of(request)
             if status != 200:
                 assert status in (None, 503)
                 await asyncio.sleep(0.05)  # the second process does not listen yet
                 continue
-            self.accepted_by[request] = alive
+            self.accepted_by[request] = process
             if sum(map(bool, self.accepted_by.values())) > len(self.accepted_by) // 4:
                 self.quarter_accepted.set()
 
-    async def _answer(self, request: str) -> int | None:
+    async def _status_of(self, request: str) -> int | None:
         try:
             return await self.post(request)
         except httpx.TransportError:
@@ -51,4 +51,5 @@ class Sender:
         return (await self._client.post(self._url, content=body, headers=headers)).status_code
 
     async def all_accepted(self) -> bool | None:
+        """Return True once all bodies were accepted; None before, as `eventually` expects."""
         return all(self.accepted_by.values()) or None

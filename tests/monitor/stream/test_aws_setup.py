@@ -23,7 +23,7 @@ from monitor.stream.aws_setup import (
 from tests.registries import REGISTRY
 
 ALL_FILTERS = filters_for(REGISTRY.collectors)
-P99 = Collector(
+P99_COLLECTOR = Collector(
     service="new",
     scans=(),
     metrics=(Metric("AWS/New", "Latency", "p99"), Metric("AWS/New", "Latency", "Sum")),
@@ -39,23 +39,23 @@ def template(text: str) -> dict[str, Any]:
 def properties(text: str, resource: str) -> dict[str, Any]:
     """Return the properties of a resource, with an ARN in place of each reference."""
 
-    def resolved(value: Any) -> Any:
+    def resolve(value: Any) -> Any:
         if isinstance(value, list):
-            return [resolved(inner) for inner in value]
+            return [resolve(inner) for inner in value]
         if not isinstance(value, dict):
             return value
         if set(value) & {"Ref", "Fn::GetAtt", "Fn::Sub"}:
             return "arn:aws:iam::123456789012:role/resolved"
-        return {key: resolved(inner) for key, inner in value.items()}
+        return {key: resolve(inner) for key, inner in value.items()}
 
-    parsed: dict[str, Any] = resolved(template(text)["Resources"][resource]["Properties"])
-    return parsed
+    properties_with_arns: dict[str, Any] = resolve(template(text)["Resources"][resource]["Properties"])
+    return properties_with_arns
 
 
 def test_the_filters_are_exactly_the_one_minute_metrics_that_collectors_declare() -> None:
-    parsed = {(namespace, name) for namespace, names in ALL_FILTERS.names.items() for name in names}
+    streamed = {(namespace, name) for namespace, names in ALL_FILTERS.names.items() for name in names}
     declared = [metric for collector in REGISTRY.collectors for metric in collector.metrics]
-    assert parsed == {(metric.namespace, metric.name) for metric in declared if metric.minutes == 1}
+    assert streamed == {(metric.namespace, metric.name) for metric in declared if metric.minutes == 1}
     assert (
         sum(map(len, ALL_FILTERS.names.values())) + len(ALL_FILTERS.names) <= 1000
     )  # the maximum of one metric stream
@@ -64,18 +64,18 @@ def test_the_filters_are_exactly_the_one_minute_metrics_that_collectors_declare(
 def test_a_metric_of_a_longer_period_is_not_streamed() -> None:
     """A streamed point does not say how many minutes it covers."""
     slow = Metric("AWS/New", "Stored", "Sum", period=300)
-    mixed = replace(P99, metrics=(*P99.metrics, slow))
-    assert filters_for([mixed]).names == {"AWS/New": ["Latency"]}
+    with_slow_metric = replace(P99_COLLECTOR, metrics=(*P99_COLLECTOR.metrics, slow))
+    assert filters_for([with_slow_metric]).names == {"AWS/New": ["Latency"]}
 
 
 def test_a_stream_without_metrics_is_refused() -> None:
-    slow = replace(P99, metrics=(Metric("AWS/New", "Stored", "Sum", period=300),))
+    slow = replace(P99_COLLECTOR, metrics=(Metric("AWS/New", "Stored", "Sum", period=300),))
     with pytest.raises(NoStreamedMetricsError):
         filters_for([slow])
 
 
 def test_the_cloudformation_template_is_valid_for_the_apis() -> None:
-    text = cloudformation(filters_for([P99]))
+    text = cloudformation(filters_for([P99_COLLECTOR]))
     stream = properties(text, "MetricStream")
     assert stream["IncludeFilters"] == [{"Namespace": "AWS/New", "MetricNames": ["Latency"]}]
     client = boto3.client("cloudwatch", "eu-west-1")
@@ -88,17 +88,17 @@ def test_the_cloudformation_template_is_valid_for_the_apis() -> None:
 
 
 def test_additional_statistics_are_configured_where_a_collector_reads_them() -> None:
-    filters = filters_for([P99])
+    filters = filters_for([P99_COLLECTOR])
     (configuration,) = properties(cloudformation(filters), "MetricStream")["StatisticsConfigurations"]
     assert configuration["AdditionalStatistics"] == ["p99"]
     assert configuration["IncludeMetrics"] == [{"Namespace": "AWS/New", "MetricName": "Latency"}]
     assert 'additional_statistics = ["p99"]' in terraform(filters)
-    without = filters_for([replace(P99, metrics=(replace(P99.metrics[0], stat="Sum"),))])
-    assert "statistics_configuration" not in terraform(without)
-    assert "StatisticsConfigurations" not in cloudformation(without)
+    only_sum = replace(P99_COLLECTOR, metrics=(replace(P99_COLLECTOR.metrics[0], stat="Sum"),))
+    assert "statistics_configuration" not in terraform(filters_for([only_sum]))
+    assert "StatisticsConfigurations" not in cloudformation(filters_for([only_sum]))
 
 
-def test_terraform_has_a_filter_for_each_namespace_and_is_balanced() -> None:
+def test_terraform_has_a_filter_for_each_namespace_and_balanced_braces() -> None:
     text = terraform(ALL_FILTERS)
     assert text.count("include_filter {") == len(ALL_FILTERS.names)
     assert all(json.dumps(names) in text for names in ALL_FILTERS.names.values())
@@ -107,8 +107,8 @@ def test_terraform_has_a_filter_for_each_namespace_and_is_balanced() -> None:
 
 
 @pytest.mark.parametrize("render", [terraform, cloudformation])
-def test_a_template_names_no_partition(render: Callable[[StreamFilters], str]) -> None:
-    """The principals of services are under amazonaws.com in every partition."""
+def test_a_template_is_valid_in_every_partition(render: Callable[[StreamFilters], str]) -> None:
+    """It has no ARN, and the principals of services are under amazonaws.com in every partition."""
     hosts = {*re.findall(r"[a-z.]*amazonaws[a-z.-]*", render(ALL_FILTERS))}
     assert hosts == {"firehose.amazonaws.com", "streams.metrics.cloudwatch.amazonaws.com"}
     assert "arn:" not in render(ALL_FILTERS)

@@ -1,4 +1,4 @@
-"""Small requests that decompress, or decode, to large ones: each costs little memory, and is answered."""
+"""Small requests that decompress, or decode, to large ones: each takes little memory, and has an outcome."""
 
 import json
 import subprocess
@@ -13,8 +13,8 @@ ROOT = Path(__file__).parents[3]
 
 def test_ingesting_a_bomb_takes_a_bounded_amount_of_memory() -> None:
     command = [sys.executable, "-m", "tests.monitor.stream.bombs"]
-    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=600)
-    results = {result["name"]: result for result in map(json.loads, printed.stdout.splitlines())}
+    process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=600)
+    results = {result["name"]: result for result in map(json.loads, process.stdout.splitlines())}
     assert results.keys() == BOMBS.keys()
     for result in results.values():
         assert result["status"] == 0, result

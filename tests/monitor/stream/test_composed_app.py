@@ -16,7 +16,7 @@ from monitor.stream import firehose
 from monitor.stream.envelope import MAX_BODY_BYTES, MAX_RECORDS
 from tests.monitor.stream.bodies import Update, envelope, line, lines, message
 from tests.monitor.stream.composed_app import ComposedApp, composed_app, update_now
-from tests.monitor.stream.endpoint import checked_reply, headers_of
+from tests.monitor.stream.endpoint import check_reply, headers_of
 
 MIB = 2**20
 ANSWER_TIMEOUT = 30.0  # seconds
@@ -33,7 +33,7 @@ async def composed(
 
 async def usage_in_api(composed: ComposedApp, update: Update) -> float | None:
     """Return the bytes per second that the API has for the minute of an update."""
-    history = (await composed.history(resource="audit"))["history"]
+    history = (await composed.series_detail(resource="audit"))["history"]
     usage = {datetime.fromisoformat(sample["minute"]).timestamp(): sample["usage"] for sample in history}
     return usage.get(update.start // 1000)
 
@@ -56,6 +56,7 @@ async def test_the_points_of_large_or_unusual_bodies_are_in_the_fleet_when_fireh
     many = [update.but(dimensions=(("StreamName", f"s{n}"),)) for n in range(6000)]
     huge = update.but(dimensions=(("StreamName", "x" * 900_000),))
     attributes = '{"commonAttributes":{"a":"' + "b" * 60_000 + '"}}'
+    # Each case makes records and headers of a valid line in JSON and a valid message in OpenTelemetry.
     cases: list[Callable[[bytes, bytes], tuple[list[bytes], dict[str, str]]]] = [
         lambda json, _: ([*map(line, many), json], {}),
         lambda json, _: ([lines(many[:2000]), lines(many[2000:5000]) + json], {"content_encoding": "gzip"}),
@@ -74,7 +75,7 @@ async def test_the_points_of_large_or_unusual_bodies_are_in_the_fleet_when_fireh
             x_amz_firehose_request_id=request,
             **headers,
         )
-        checked_reply(answer, 200, request)
+        check_reply(answer, 200, request)
         assert await usage_in_api(composed, update) == pytest.approx(number)
     assert composed.app.ingest.dead_letters.count == 3
 
@@ -97,9 +98,9 @@ async def test_an_invalid_delivery_has_a_response_of_the_protocol_and_stores_not
         (good, {"x_amz_firehose_access_key": None}, 401),
     ]
     for body, headers, status in cases:
-        checked_reply(await composed.post(body, **headers), status)
+        check_reply(await composed.post(body, **headers), status)
     async with httpx.AsyncClient(trust_env=False) as client:
-        checked_reply(await client.get(composed.url + firehose.FIREHOSE_PATH, headers=headers_of("r-1")), 405)
+        check_reply(await client.get(composed.url + firehose.FIREHOSE_PATH, headers=headers_of("r-1")), 405)
     assert composed.app.ingest.budget.used == 0
     assert await usage_in_api(composed, update) is None
 
@@ -123,7 +124,7 @@ async def test_slow_senders_are_cut_off_while_others_are_answered(
         ]
         for number, (_, writer) in enumerate(connections):
             writer.write(slow[number % len(slow)])
-        checked_reply(await composed.post(envelope([line(update_now())])), 200)
+        check_reply(await composed.post(envelope([line(update_now())])), 200)
         async with asyncio.timeout(ANSWER_TIMEOUT):
             answers = [(await reader.read())[:20] for reader, _ in connections]
         assert set(answers) == {b"", b"HTTP/1.1 408 Request"}

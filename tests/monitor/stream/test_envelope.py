@@ -15,10 +15,10 @@ def test_records_are_decoded_unchanged() -> None:
 
 def test_a_record_that_is_not_base64_affects_only_itself() -> None:
     body = envelope([b"one", b"two", b"three"]).replace(b"dHdv", b"d%dv")
-    first, bad, last = parse_envelope(body, "r-1")
+    first, error, last = parse_envelope(body, "r-1")
     assert (first, last) == (b"one", b"three")
-    assert isinstance(bad, DecodeError)
-    assert b"d%dv" in bad.piece
+    assert isinstance(error, DecodeError)
+    assert b"d%dv" in error.piece
 
 
 def test_too_many_records_are_rejected_before_they_are_parsed() -> None:
@@ -28,10 +28,11 @@ def test_too_many_records_are_rejected_before_they_are_parsed() -> None:
 
 
 def test_a_record_larger_than_firehose_allows_affects_only_itself() -> None:
-    good, bad = parse_envelope(envelope([b"x" * MAX_RECORD_BYTES, b"x" * (MAX_RECORD_BYTES + 1)]), "r-1")
-    assert good == b"x" * MAX_RECORD_BYTES
-    assert isinstance(bad, DecodeError)
-    assert bad.reason == "expected at most 1024000 bytes, found 1024001"
+    body = envelope([b"x" * MAX_RECORD_BYTES, b"x" * (MAX_RECORD_BYTES + 1)])
+    largest, error = parse_envelope(body, "r-1")
+    assert largest == b"x" * MAX_RECORD_BYTES
+    assert isinstance(error, DecodeError)
+    assert error.reason == "expected at most 1024000 bytes, found 1024001"
 
 
 @pytest.mark.parametrize("piece", [b"1", b"{}", b"[]", b'""'])

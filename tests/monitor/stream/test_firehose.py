@@ -19,12 +19,12 @@ from monitor.stream.envelope import MAX_BODY_BYTES, MAX_RECORDS
 from monitor.stream.firehose_access import FirehoseAccess
 from monitor.stream.ingest import IngestOptions
 from tests.monitor.stream.bodies import NOW, SOURCE, Update, envelope, line, lines, message
-from tests.monitor.stream.endpoint import KEYS, Endpoint, checked_reply, headers_of, serving
-from tests.monitor.stream.fleets import fleet_of, ingest_of, value, written
+from tests.monitor.stream.endpoint import KEYS, Endpoint, check_reply, headers_of, serve_endpoint
+from tests.monitor.stream.fleets import fleet_of, incoming_bytes, ingest_of, value
 
 UPDATE = Update()
 GOOD = envelope([line(UPDATE)])
-ORDERS = written.of(StreamName="orders")
+ORDERS = incoming_bytes.of(StreamName="orders")
 
 
 @pytest.fixture
@@ -34,34 +34,38 @@ def fleet() -> Fleet:
 
 @pytest.fixture
 async def endpoint(fleet: Fleet) -> AsyncIterator[Endpoint]:
-    async with serving(ingest_of(fleet)) as served:
-        yield served
+    async with serve_endpoint(ingest_of(fleet)) as endpoint:
+        yield endpoint
 
 
-@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("gzipped", [True, False])
 async def test_updates_of_an_accepted_delivery_are_in_the_fleet(
-    endpoint: Endpoint, fleet: Fleet, zipped: bool
+    endpoint: Endpoint, fleet: Fleet, gzipped: bool
 ) -> None:
-    answer = await endpoint.post(envelope([lines([UPDATE]), message([UPDATE.but(ago=2)])]), zipped=zipped)
-    checked_reply(answer, 200)
+    answer = await endpoint.post(
+        envelope([lines([UPDATE]), message([UPDATE.but(minutes_ago=2)])]), gzipped=gzipped
+    )
+    check_reply(answer, 200)
     assert value(fleet, ORDERS) == UPDATE.sum
 
 
 @pytest.mark.parametrize("key", KEYS)
 async def test_each_access_key_is_accepted(endpoint: Endpoint, key: str) -> None:
-    checked_reply(await endpoint.post(GOOD, x_amz_firehose_access_key=key), 200)
+    check_reply(await endpoint.post(GOOD, x_amz_firehose_access_key=key), 200)
 
 
 @pytest.mark.parametrize("key", [None, "", "wrong", "old-ke", "old-key,new-key", "old-key x"])
 async def test_a_wrong_or_missing_key_has_status_401(endpoint: Endpoint, key: str | None) -> None:
-    checked_reply(await endpoint.post(GOOD, x_amz_firehose_access_key=key), 401)
+    check_reply(await endpoint.post(GOOD, x_amz_firehose_access_key=key), 401)
 
 
 @pytest.mark.parametrize("keys", [(), ("",)])
-async def test_without_keys_every_request_is_rejected(endpoint: Endpoint, keys: tuple[str, ...]) -> None:
+async def test_if_no_key_is_configured_every_request_is_rejected(
+    endpoint: Endpoint, keys: tuple[str, ...]
+) -> None:
     endpoint.access = FirehoseAccess(keys)
-    checked_reply(await endpoint.post(GOOD, x_amz_firehose_access_key=""), 401)
-    checked_reply(await endpoint.post(GOOD, x_amz_firehose_access_key=None), 401)
+    check_reply(await endpoint.post(GOOD, x_amz_firehose_access_key=""), 401)
+    check_reply(await endpoint.post(GOOD, x_amz_firehose_access_key=None), 401)
 
 
 @pytest.mark.parametrize(
@@ -78,8 +82,8 @@ async def test_only_listed_sources_are_accepted(
     endpoint: Endpoint, sources: tuple[str, ...], status: int
 ) -> None:
     endpoint.access = FirehoseAccess(KEYS, sources)
-    checked_reply(await endpoint.post(GOOD), status)
-    checked_reply(await endpoint.post(GOOD, x_amz_firehose_source_arn=None), 403 if sources else 200)
+    check_reply(await endpoint.post(GOOD), status)
+    check_reply(await endpoint.post(GOOD, x_amz_firehose_source_arn=None), 403 if sources else 200)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +111,7 @@ async def test_only_listed_sources_are_accepted(
 async def test_an_invalid_delivery_has_status_400(
     endpoint: Endpoint, body: bytes, headers: dict[str, Any]
 ) -> None:
-    checked_reply(await endpoint.post(body, **headers), 400)
+    check_reply(await endpoint.post(body, **headers), 400)
 
 
 async def test_a_request_id_that_is_too_long_has_status_400(
@@ -115,11 +119,11 @@ async def test_a_request_id_that_is_too_long_has_status_400(
 ) -> None:
     long = "r" * (firehose.MAX_ID_LENGTH + 1)
     answer = await endpoint.post(envelope([line(UPDATE)], long), x_amz_firehose_request_id=long)
-    assert "Request-Id" in checked_reply(answer, 400, long[:-1])["errorMessage"]
+    assert "Request-Id" in check_reply(answer, 400, long[:-1])["errorMessage"]
 
 
 async def test_without_a_request_id_the_reply_conforms_to_the_protocol(endpoint: Endpoint) -> None:
-    checked_reply(await endpoint.post(GOOD, x_amz_firehose_request_id=None), 400, "")
+    check_reply(await endpoint.post(GOOD, x_amz_firehose_request_id=None), 400, "")
 
 
 @pytest.mark.parametrize(
@@ -131,14 +135,14 @@ async def test_without_a_request_id_the_reply_conforms_to_the_protocol(endpoint:
     ],
 )
 async def test_valid_requests_are_answered_with_200(endpoint: Endpoint, records: list[bytes]) -> None:
-    checked_reply(await endpoint.post(envelope(records)), 200)
+    check_reply(await endpoint.post(envelope(records)), 200)
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS"])
 async def test_other_methods_have_status_405(endpoint: Endpoint, method: str) -> None:
     async with httpx.AsyncClient(trust_env=False) as client:
         answer = await client.request(method, endpoint.url, headers=headers_of("r-1"))
-    checked_reply(answer, 405)
+    check_reply(answer, 405)
     assert answer.headers["allow"] == "POST"
 
 
@@ -148,7 +152,7 @@ async def test_a_body_in_chunks_without_a_length_is_accepted(endpoint: Endpoint,
             yield GOOD[start : start + 100]
 
     async with httpx.AsyncClient(trust_env=False) as client:
-        checked_reply(await client.post(endpoint.url, content=chunks(), headers=headers_of("r-1")), 200)
+        check_reply(await client.post(endpoint.url, content=chunks(), headers=headers_of("r-1")), 200)
     assert value(fleet, ORDERS) == UPDATE.sum
 
 
@@ -158,7 +162,7 @@ async def test_a_gzip_bomb_is_rejected(endpoint: Endpoint) -> None:
     bomb = b"".join(deflate.compress(zeros) for _ in range(MAX_BODY_BYTES // 2**20 + 10)) + deflate.flush()
     assert (
         "once decompressed"
-        in checked_reply(await endpoint.post(bomb, content_encoding="gzip"), 400)["errorMessage"]
+        in check_reply(await endpoint.post(bomb, content_encoding="gzip"), 400)["errorMessage"]
     )
 
 
@@ -173,7 +177,7 @@ async def test_a_content_length_that_is_too_large_has_status_400_instead_of_413(
 async def test_a_dimension_of_900_kib_affects_only_its_line(endpoint: Endpoint, fleet: Fleet) -> None:
     huge = UPDATE.but(dimensions=(("StreamName", "x" * 900 * 2**10),))
     answer = await endpoint.post(envelope([line(huge) + line(UPDATE), message([huge]) + message([UPDATE])]))
-    checked_reply(answer, 200)
+    check_reply(answer, 200)
     assert value(fleet, ORDERS) == UPDATE.sum
     assert endpoint.ingest.dead_letters.count == 2
     assert len(endpoint.ingest.names.by_number) < 10
@@ -186,16 +190,16 @@ async def test_a_request_beyond_the_budget_has_status_503_before_its_body_is_rea
     writer.write(raw_head({"Content-Length": "70000"}))
     while not endpoint.ingest.budget.used:
         await asyncio.sleep(0)
-    checked_reply(await endpoint.post(GOOD), 503)
+    check_reply(await endpoint.post(GOOD), 503)
     writer.close()
     await writer.wait_closed()
     while endpoint.ingest.budget.used:
         await asyncio.sleep(0.01)
-    checked_reply(await endpoint.post(GOOD), 200)
+    check_reply(await endpoint.post(GOOD), 200)
 
 
 async def test_a_body_that_does_not_arrive_in_time_has_status_408(fleet: Fleet) -> None:
-    async with serving(ingest_of(fleet), body_timeout=0.05) as endpoint:
+    async with serve_endpoint(ingest_of(fleet), body_timeout=0.05) as endpoint:
         reader, writer = await asyncio.open_connection("127.0.0.1", endpoint.port)
         writer.write(raw_head({"Content-Length": "70000"}) + b"{")
         async with asyncio.timeout(10):
@@ -233,10 +237,10 @@ async def test_an_unexpected_error_has_status_500_and_conforms_to_the_protocol(
 ) -> None:
     body = envelope([b"no metric", line(UPDATE)])
     options = IngestOptions(dead_letters=ListDeadLetterStore())
-    async with serving(ingest_of(fleet, options=options)) as endpoint:
-        assert "secret" not in str(checked_reply(await endpoint.post(body), 500))
+    async with serve_endpoint(ingest_of(fleet, options=options)) as endpoint:
+        assert "secret" not in str(check_reply(await endpoint.post(body), 500))
         assert "MemoryError" in caplog.text
-        checked_reply(await endpoint.post(body), 200)
+        check_reply(await endpoint.post(body), 200)
         assert endpoint.ingest.dead_letters.count == 2
 
 

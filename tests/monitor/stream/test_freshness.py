@@ -11,7 +11,7 @@ NOW, DELAY = 29_000_000, 3
 
 
 class StreamedMetric:
-    """A metric, and the minutes that were requested or streamed."""
+    """A metric that is streamed and polled. covered: the minutes that were requested or streamed."""
 
     def __init__(self) -> None:
         self.rings, self.covered = Rings(), set[int]()
@@ -29,8 +29,8 @@ class StreamedMetric:
 
     def due(self, now: int) -> list[MetricRequest]:
         """Return the requests that are due."""
-        due = due_metrics(self.rings, {b"metric": self.row}, now)
-        return list(plan_requests(self.rings, due, now))
+        metrics = due_metrics(self.rings, {b"metric": self.row}, now)
+        return list(plan_requests(self.rings, metrics, now))
 
     def stream(self, now: int, minute: int) -> None:
         """Write the streamed point of a minute."""
@@ -51,7 +51,7 @@ def test_a_streamed_metric_that_was_never_polled_is_polled() -> None:
     assert request.minutes[-1] == NOW - 1
 
 
-def test_a_streamed_metric_is_not_polled_until_its_gap_is_too_long() -> None:
+def test_a_streamed_metric_is_not_polled_until_the_stream_pauses_too_long() -> None:
     metric = StreamedMetric()
     for now in range(NOW, NOW + 60):
         metric.stream(now, now - 2)
@@ -69,18 +69,20 @@ def test_a_streamed_metric_is_not_polled_until_its_gap_is_too_long() -> None:
 
 @pytest.mark.parametrize("pause", [1, STREAM_GAP, STREAM_GAP + 1, 8, 30, 100])
 @pytest.mark.parametrize("interval", [1, 5])
-def test_no_minute_is_left_out_when_the_stream_pauses(pause: int, interval: int) -> None:
+def test_no_minute_is_left_out_when_the_stream_pauses_for_as_long_as_the_gap_or_longer(
+    pause: int, interval: int
+) -> None:
     metric = StreamedMetric()
     for now in range(NOW, NOW + 200):
         if now % interval == 0 or now == NOW:
             metric.poll(now)
         if not NOW + 20 <= now < NOW + 20 + pause:
             metric.stream(now, now - 2)
-    lost = metric.missing(NOW - WINDOW, NOW + 190)
-    assert len(lost) == (pause if pause < STREAM_GAP else 0)
+    missing = metric.missing(NOW - WINDOW, NOW + 190)
+    assert len(missing) == (pause if pause < STREAM_GAP else 0)
 
 
-def test_a_gap_that_is_too_long_is_polled_before_polls_stop_again() -> None:
+def test_a_longer_gap_is_polled_before_polls_stop_again() -> None:
     metric = StreamedMetric()
     metric.stream(NOW, NOW - 2)
     metric.poll(NOW + 2)
@@ -94,7 +96,7 @@ def test_a_gap_that_is_too_long_is_polled_before_polls_stop_again() -> None:
     assert metric.missing(NOW - 50, resumed - 2) == []
 
 
-def streamed_ahead() -> StreamedMetric:
+def metric_streamed_ahead() -> StreamedMetric:
     """Return a metric whose last point arrived at NOW + 2, for a minute that is five minutes ahead."""
     metric = StreamedMetric()
     metric.stream(NOW, NOW - 2)
@@ -103,8 +105,8 @@ def streamed_ahead() -> StreamedMetric:
     return metric
 
 
-def test_points_ahead_of_the_clock_do_not_shorten_the_polled_gap() -> None:
-    metric = streamed_ahead()
+def test_after_a_gap_polls_begin_where_the_stream_paused_despite_points_ahead_of_the_clock() -> None:
+    metric = metric_streamed_ahead()
     after_gap = NOW + 2 + STREAM_GAP + 1
     (request,) = metric.due(after_gap)
     assert request.minutes[0] <= NOW + 2 - DELAY
@@ -119,7 +121,7 @@ def test_a_point_ahead_of_the_clock_completes_no_minute_that_has_not_ended() -> 
 
 
 def test_points_ahead_of_the_clock_do_not_hide_a_gap() -> None:
-    metric = streamed_ahead()
+    metric = metric_streamed_ahead()
     resumed = NOW + 2 + STREAM_GAP + 1
     metric.stream(resumed, resumed - 2)
     assert len(metric.due(resumed)) == 1

@@ -21,9 +21,9 @@ from monitor.stream.firehose_access import FirehoseAccess
 from monitor.stream.ingest import Ingest
 from monitor.stream.interner import NameInterner
 from tests.monitor.stream.bodies import Update, delivery, envelope, line, lines, message
-from tests.monitor.stream.bombs import SMALL
-from tests.monitor.stream.endpoint import KEYS, checked_reply, headers_of
-from tests.monitor.stream.fleets import fleet_of, ingest_of, value, written
+from tests.monitor.stream.bombs import SMALL_RECORDS
+from tests.monitor.stream.endpoint import KEYS, check_reply, headers_of
+from tests.monitor.stream.fleets import fleet_of, incoming_bytes, ingest_of, value
 
 NUMBERS = count()
 # The characters that a header may contain
@@ -32,10 +32,10 @@ EXAMPLES = int(os.environ.get("HEADROOM_FUZZ", "1000"))  # inputs for each of th
 UPDATES = [
     Update(),
     Update(metric="GetRecords.Success", unit="Count", percentiles=((0.9, 3.0),)),
-    Update(ago=3),
+    Update(minutes_ago=3),
 ]
 SEEDS = [
-    *SMALL,
+    *SMALL_RECORDS,
     lines(UPDATES),
     message(UPDATES),
     message(UPDATES, old=True),
@@ -58,7 +58,7 @@ inserted = st.one_of(
 mutations = st.lists(st.tuples(places, st.integers(0, 20), inserted), max_size=6)
 
 
-def mutated(seed: bytes, changes: list[tuple[float, int, bytes]]) -> bytes:
+def mutate(seed: bytes, changes: list[tuple[float, int, bytes]]) -> bytes:
     """Return the seed with some pieces replaced. changes: place (a share of the length), size, new piece."""
     for place, size, piece in changes:
         start = int(place * len(seed))
@@ -68,26 +68,26 @@ def mutated(seed: bytes, changes: list[tuple[float, int, bytes]]) -> bytes:
 
 def record_of(source: bytes | tuple[bytes, list[tuple[float, int, bytes]]]) -> bytes:
     """Return a record: the bytes as they are, or a mutated seed."""
-    return source if isinstance(source, bytes) else mutated(*source)
+    return source if isinstance(source, bytes) else mutate(*source)
 
 
 records = st.one_of(st.binary(max_size=200), st.tuples(st.sampled_from(SEEDS), mutations)).map(record_of)
 bodies = st.one_of(
     st.binary(max_size=100),
-    st.tuples(st.sampled_from(BODIES), mutations).map(lambda seed_and_changes: mutated(*seed_and_changes)),
+    st.tuples(st.sampled_from(BODIES), mutations).map(lambda seed_and_changes: mutate(*seed_and_changes)),
     st.lists(records, max_size=4).map(envelope),
 )
-fuzzed = settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
+fuzz_settings = settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 
 
-@fuzzed
+@fuzz_settings
 @given(st.lists(records, max_size=4))
 def test_decoders_turn_every_record_into_points_or_errors_and_never_raise(record_list: list[bytes]) -> None:
     names = NameInterner()
-    points, good = decode_records(record_list, names)
+    points, any_valid = decode_records(record_list, names)
     numbers, times, values = points.columns()
     assert points.count == numbers.size == times.size == values.shape[1]
-    assert good or points.error_counts or not record_list
+    assert any_valid or points.error_counts or not record_list
     assert all(0 <= number < len(names.by_number) for number in numbers.tolist())
     for name in names.by_number:
         "".join([*name[:4], *(text for pair in name.dimensions for text in pair), name.unit]).encode()
@@ -126,19 +126,19 @@ def transport(ingest: Ingest) -> httpx.ASGITransport:
     return httpx.ASGITransport(app)
 
 
-@fuzzed
+@fuzz_settings
 @example(b"{" * 30_000, {})
 @given(bodies, headers)
-async def test_every_response_conforms_to_the_protocol(
+async def test_every_response_conforms_to_the_protocol_and_later_deliveries_are_ingested(
     fleet: Fleet, ingest: Ingest, transport: httpx.ASGITransport, body: bytes, changes: dict[str, str]
 ) -> None:
-    sent = {name.lower(): text for name, text in headers_of("r-1").items()} | changes
-    raw = [(name.encode(), text.encode("latin-1")) for name, text in sent.items()]
+    all_headers = {name.lower(): text for name, text in headers_of("r-1").items()} | changes
+    encoded = [(name.encode(), text.encode("latin-1")) for name, text in all_headers.items()]
     async with httpx.AsyncClient(transport=transport, base_url="http://headroom") as client:
-        answer = await client.post(FIREHOSE_PATH, content=body, headers=raw)
+        answer = await client.post(FIREHOSE_PATH, content=body, headers=encoded)
     assert answer.status_code in (200, 400, 401)
-    checked_reply(answer, answer.status_code, sent["x-amz-firehose-request-id"])
+    check_reply(answer, answer.status_code, all_headers["x-amz-firehose-request-id"])
     assert ingest.budget.used == 0
-    number = next(NUMBERS)  # a valid delivery afterwards is ingested
+    number = next(NUMBERS)
     await ingest.ingest(delivery(line(UPDATES[0].but(sum=number)), request=f"good-{number}"))
-    assert value(fleet, written.of(StreamName="orders")) == number
+    assert value(fleet, incoming_bytes.of(StreamName="orders")) == number

@@ -43,7 +43,7 @@ def ingest_of(fleet: Fleet, discovery: Discovery) -> Ingest:
     return Ingest(fleet, DECLARED, Telemetries().stream, discovery, options)
 
 
-async def ingested(fleet: Fleet, *updates: Update, discovery: Discovery | None = None) -> Ingest:
+async def ingest_updates(fleet: Fleet, *updates: Update, discovery: Discovery | None = None) -> Ingest:
     """Ingest the points of updates, and return the ingest."""
     ingest = ingest_of(fleet, discovery or Discovery())
     await ingest.ingest(delivery(lines(updates)))
@@ -59,26 +59,27 @@ def value(fleet: Fleet, cell: CellKey, metric: Metric) -> float:
 
 async def test_updates_of_a_global_service_belong_to_the_global_cell() -> None:
     fleet = fleet_of((GLOBAL_CELL, QUERIES))
-    ingest = await ingested(fleet, QUERY_UPDATE)
+    ingest = await ingest_updates(fleet, QUERY_UPDATE)
     assert value(fleet, GLOBAL_CELL, QUERIES) == 600.0
     assert outcome_count(ingest, "written") == 1
 
 
 async def test_updates_of_a_global_service_from_another_region_have_no_series() -> None:
     fleet = fleet_of((GLOBAL_CELL, QUERIES))
-    ingest = await ingested(fleet, QUERY_UPDATE.but(region="eu-west-1"))
+    ingest = await ingest_updates(fleet, QUERY_UPDATE.but(region="eu-west-1"))
     assert np.isnan(value(fleet, GLOBAL_CELL, QUERIES))
     assert outcome_count(ingest, "unknown") == 1
 
 
-async def test_dimensions_decide_between_global_and_regional_services_of_one_namespace() -> None:
+async def test_a_point_belongs_to_the_service_whose_series_has_its_dimensions() -> None:
+    """A global and a regional service may read metrics of one namespace."""
     fleet = fleet_of((GLOBAL_CELL, ZONES), (HOME_CELL, TOPICS), (EUROPE, TOPICS))
     updates = [
         usage_update(ZONES).but(max=3.0),
         usage_update(TOPICS).but(max=4.0),
         usage_update(TOPICS).but(max=5.0, region="eu-west-1"),
     ]
-    ingest = await ingested(fleet, *updates)
+    ingest = await ingest_updates(fleet, *updates)
     assert [
         value(fleet, GLOBAL_CELL, ZONES),
         value(fleet, HOME_CELL, TOPICS),
@@ -123,5 +124,5 @@ async def test_an_unknown_global_resource_requests_an_inventory_of_the_global_ce
     discovery = Discovery(request_inventory=lambda cell, service: requested.append((cell, service)))
     fleet = fleet_of((GLOBAL_CELL, QUERIES), (HOME_CELL, TOPICS))
     unknown_zone = QUERY_UPDATE.but(dimensions=(("HostedZoneId", "Z9"),))
-    await ingested(fleet, unknown_zone, discovery=discovery)
+    await ingest_updates(fleet, unknown_zone, discovery=discovery)
     assert requested == [(GLOBAL_CELL, "dns")]

@@ -19,26 +19,26 @@ from monitor.stream.interner import NameInterner
 from tests.monitor.stream.bodies import ACCOUNT, NOW, REGION, Update, delivery, lines, message
 from tests.monitor.stream.fleets import (
     add_series,
-    age,
-    calls,
     count_of,
-    cpu,
+    cpu_utilization,
     fleet_of,
+    get_records_calls,
+    incoming_bytes,
     ingest_of,
-    instances,
+    instances_in_service,
+    iterator_age,
     outcome_count,
     row,
     value,
-    written,
 )
 from tests.registries import DECLARED
 from tests.telemetries import Telemetries
 
-ORDERS = written.of(StreamName="orders")
+ORDERS = incoming_bytes.of(StreamName="orders")
 UPDATE = Update()
 
 
-async def ingested(fleet: Fleet, *updates: Update) -> Ingest:
+async def ingest_updates(fleet: Fleet, *updates: Update) -> Ingest:
     """Ingest the points of updates, and return the ingest."""
     ingest = ingest_of(fleet)
     await ingest.ingest(delivery(lines(updates)))
@@ -49,15 +49,15 @@ async def ingested(fleet: Fleet, *updates: Update) -> Ingest:
 @pytest.mark.parametrize(
     ("metric", "expected"),
     [
-        pytest.param(written.of(StreamName="orders"), 600.0, id="Sum"),
-        pytest.param(age.of(StreamName="orders"), 400.0, id="Maximum"),
-        pytest.param(calls.of(StreamName="orders"), 2.0, id="SampleCount"),
-        pytest.param(cpu.of(AutoScalingGroupName="web"), 300.0, id="Average"),
-        pytest.param(instances.of(AutoScalingGroupName="web"), 200.0, id="Minimum"),
+        pytest.param(incoming_bytes.of(StreamName="orders"), 600.0, id="Sum"),
+        pytest.param(iterator_age.of(StreamName="orders"), 400.0, id="Maximum"),
+        pytest.param(get_records_calls.of(StreamName="orders"), 2.0, id="SampleCount"),
+        pytest.param(cpu_utilization.of(AutoScalingGroupName="web"), 300.0, id="Average"),
+        pytest.param(instances_in_service.of(AutoScalingGroupName="web"), 200.0, id="Minimum"),
     ],
 )
 @pytest.mark.parametrize("form", ["json", "otlp 1.0", "otlp 0.7"])
-async def test_each_statistic_is_read_from_its_field_of_an_update(
+async def test_each_statistic_is_read_from_its_own_field_of_an_update(
     metric: Metric, expected: float, form: str
 ) -> None:
     fleet = fleet_of()
@@ -73,20 +73,20 @@ async def test_each_statistic_is_read_from_its_field_of_an_update(
     ingest.close()
 
 
-async def test_ingested_samples_have_the_source_stream() -> None:
+async def test_the_source_of_streamed_samples_is_stream_until_a_poll_writes_points() -> None:
     fleet = fleet_of()
-    await ingested(fleet, UPDATE)
-    by_metric = {
+    await ingest_updates(fleet, UPDATE)
+    by_stream = {
         series.key.resource: series
         for series in fleet.series.values()
         if series.key.signal == "IncomingBytes"
     }
-    assert source_of(fleet, by_metric["orders"]) == "stream"
-    assert source_of(fleet, by_metric["payments"]) is None
+    assert source_of(fleet, by_stream["orders"]) == "stream"
+    assert source_of(fleet, by_stream["payments"]) is None
     orders_row = row(fleet, ORDERS)
     row_and_minute = np.array([orders_row], np.int32), fleet.rings.newest_point[[orders_row]]
     fleet.rings.write(*row_and_minute, np.ones(1, np.float32))  # as a poll does
-    assert source_of(fleet, by_metric["orders"]) == "poll"
+    assert source_of(fleet, by_stream["orders"]) == "poll"
 
 
 @pytest.mark.parametrize(
@@ -105,35 +105,40 @@ async def test_compatible_units_are_converted_and_incompatible_ones_dropped(
     unit: str, expected: float, outcome: str
 ) -> None:
     fleet = fleet_of()
-    ingest = await ingested(fleet, UPDATE.but(unit=unit))
+    ingest = await ingest_updates(fleet, UPDATE.but(unit=unit))
     assert value(fleet, ORDERS) == pytest.approx(expected, nan_ok=True)
     assert outcome_count(ingest, outcome) == 1
 
 
 async def test_the_unit_of_a_sample_count_is_ignored() -> None:
     fleet = fleet_of()
-    await ingested(fleet, UPDATE.but(metric="GetRecords.Success", unit="Count"))
-    assert value(fleet, calls.of(StreamName="orders")) == 2.0
+    await ingest_updates(fleet, UPDATE.but(metric="GetRecords.Success", unit="Count"))
+    assert value(fleet, get_records_calls.of(StreamName="orders")) == 2.0
 
 
 @pytest.mark.parametrize(
-    ("ago", "outcome"), [(-5, "written"), (-6, "future"), (179, "written"), (180, "late"), (10**6, "late")]
+    ("minutes_ago", "outcome"),
+    [(-5, "written"), (-6, "future"), (179, "written"), (180, "late"), (10**6, "late")],
 )
 async def test_points_within_the_window_and_up_to_five_minutes_ahead_are_written(
-    ago: int, outcome: str
+    minutes_ago: int, outcome: str
 ) -> None:
     fleet = fleet_of()
-    ingest = await ingested(fleet, UPDATE.but(ago=ago))
+    ingest = await ingest_updates(fleet, UPDATE.but(minutes_ago=minutes_ago))
     assert outcome_count(ingest, outcome) == 1
-    assert math.isnan(value(fleet, ORDERS, ago)) == (outcome != "written")
+    assert math.isnan(value(fleet, ORDERS, minutes_ago)) == (outcome != "written")
 
 
 async def test_late_and_revised_points_are_written_in_place() -> None:
     fleet = fleet_of()
-    await ingested(
-        fleet, UPDATE, UPDATE.but(ago=30, sum=1.0), UPDATE.but(sum=7.0), UPDATE.but(ago=2, sum=2.0)
+    await ingest_updates(
+        fleet,
+        UPDATE,
+        UPDATE.but(minutes_ago=30, sum=1.0),
+        UPDATE.but(sum=7.0),
+        UPDATE.but(minutes_ago=2, sum=2.0),
     )
-    assert [value(fleet, ORDERS, ago) for ago in (30, 2, 1)] == [1.0, 2.0, 7.0]
+    assert [value(fleet, ORDERS, minutes_ago) for minutes_ago in (30, 2, 1)] == [1.0, 2.0, 7.0]
 
 
 async def test_a_repeated_request_does_not_overwrite_later_points() -> None:
@@ -153,8 +158,8 @@ async def test_a_repeated_request_does_not_overwrite_later_points() -> None:
 
 async def test_unused_metrics_are_counted_by_namespace() -> None:
     ingest = ingest_of(fleet_of())
-    idle = UPDATE.but(namespace="AWS/IoT", metric="PublishIn.Success", unit="Count")
-    await ingest.ingest(delivery(lines([UPDATE, idle, idle]), message([idle, idle, UPDATE])))
+    unused = UPDATE.but(namespace="AWS/IoT", metric="PublishIn.Success", unit="Count")
+    await ingest.ingest(delivery(lines([UPDATE, unused, unused]), message([unused, unused, UPDATE])))
     assert outcome_count(ingest, "unused") == 4
     assert outcome_count(ingest, "written") == 2
     assert count_of(ingest.telemetry.unused, "AWS/IoT") == 4
@@ -173,14 +178,14 @@ async def test_unknown_resources_request_inventories_at_a_limited_rate() -> None
     )
     assert requested == [((ACCOUNT, REGION), "kinesis")]
     assert outcome_count(ingest, "unknown") == 3
-    newest = lines([new, new.but(dimensions=(("StreamName", "newest"),))])
-    for later, times in ((30, 1), (61, 2), (200, 2)):
-        now = NOW + later
-        await ingest.ingest(delivery(newest, request=str(later)))
-        assert len(requested) == times  # each new name requests an inventory once
-    add_series(fleet, written.of(StreamName="new"))
+    with_newest = lines([new, new.but(dimensions=(("StreamName", "newest"),))])
+    for seconds, request_count in ((30, 1), (61, 2), (200, 2)):
+        now = NOW + seconds
+        await ingest.ingest(delivery(with_newest, request=str(seconds)))
+        assert len(requested) == request_count  # each new name requests an inventory once
+    add_series(fleet, incoming_bytes.of(StreamName="new"))
     await ingest.ingest(delivery(lines([new.but(sum=5.0)]), request="3"))
-    assert value(fleet, written.of(StreamName="new")) == 5.0
+    assert value(fleet, incoming_bytes.of(StreamName="new")) == 5.0
     ingest.close()
 
 
@@ -191,9 +196,9 @@ async def test_points_follow_their_metric_to_another_row() -> None:
     (first,) = [key for key, series in fleet.series.items() if series.slot == 0]
     fleet.drop(first)
     fleet.reclaim()
-    add_series(fleet, written.of(StreamName="other"))
+    add_series(fleet, incoming_bytes.of(StreamName="other"))
     await ingest.ingest(delivery(lines([UPDATE.but(sum=1.0)]), request="2"))
-    assert math.isnan(value(fleet, written.of(StreamName="other")))
+    assert math.isnan(value(fleet, incoming_bytes.of(StreamName="other")))
     add_series(fleet, ORDERS)
     await ingest.ingest(delivery(lines([UPDATE.but(sum=2.0)]), request="3"))
     assert value(fleet, ORDERS) == 2.0
@@ -214,7 +219,7 @@ async def test_a_body_with_only_malformed_records_is_rejected_and_its_pieces_are
 async def test_the_event_loop_is_not_blocked_while_many_points_are_written() -> None:
     writer = FleetWriter(fleet_of(), DECLARED, Telemetries().stream, Discovery())
     names, turns = NameInterner(DECLARED.statistics), 0
-    records = [lines([UPDATE.but(ago=n % 100) for n in range(2000)])] * 10
+    records = [lines([UPDATE.but(minutes_ago=n % 100) for n in range(2000)])] * 10
     points, _ = decode_records(records, names, DECLARED.decoded)
     writing = asyncio.create_task(writer.write(points, names, NOW))
     while not writing.done():
@@ -225,8 +230,10 @@ async def test_the_event_loop_is_not_blocked_while_many_points_are_written() -> 
 
 async def test_a_number_that_float32_cannot_hold_is_missing() -> None:
     fleet = fleet_of()
-    ingest = await ingested(fleet, UPDATE.but(sum=1e300), UPDATE.but(ago=2, sum=math.nan), UPDATE.but(ago=3))
-    assert [value(fleet, ORDERS, ago) for ago in (1, 2, 3)] == pytest.approx(
+    ingest = await ingest_updates(
+        fleet, UPDATE.but(sum=1e300), UPDATE.but(minutes_ago=2, sum=math.nan), UPDATE.but(minutes_ago=3)
+    )
+    assert [value(fleet, ORDERS, minutes_ago) for minutes_ago in (1, 2, 3)] == pytest.approx(
         [math.nan, math.nan, 600], nan_ok=True
     )
     assert outcome_count(ingest, "missing") == 2
@@ -244,9 +251,12 @@ async def test_an_interner_with_too_many_names_is_replaced() -> None:
 
 async def test_points_wait_while_a_first_inventory_may_discover_their_resource() -> None:
     fleet, running = fleet_of(), {"kinesis"}
-    new = written.of(StreamName="new")
+    new = incoming_bytes.of(StreamName="new")
     ingest = ingest_of(fleet, may_discover=lambda cell, service: service in running)
-    first, second = (Update(dimensions=new.dimensions, ago=ago, sum=60.0 * ago) for ago in (2, 1))
+    first, second = (
+        Update(dimensions=new.dimensions, minutes_ago=minutes_ago, sum=60.0 * minutes_ago)
+        for minutes_ago in (2, 1)
+    )
     await ingest.ingest(delivery(lines([UPDATE, first])))
     assert (outcome_count(ingest, "written"), outcome_count(ingest, "unknown")) == (1, 0)
 
@@ -255,7 +265,7 @@ async def test_points_wait_while_a_first_inventory_may_discover_their_resource()
     await ingest.ingest(delivery(lines([second.but(sum=30.0)])))  # revised, before the inventory ended
     running.clear()
     await ingest.write_early()
-    assert [value(fleet, new, ago) for ago in (2, 1)] == [120.0, 30.0]
+    assert [value(fleet, new, minutes_ago) for minutes_ago in (2, 1)] == [120.0, 30.0]
     assert outcome_count(ingest, "unknown") == 0
 
 

@@ -27,35 +27,40 @@ from tests.monitor.stream.sender import Sender
 from tests.processes import eventually, get, headroom, nothing_pending, read_line, running
 
 COMMAND = (sys.executable, "-m", "tests.monitor.stream.endpoint_process")
-CLIENT = partial(httpx.AsyncClient, trust_env=False, timeout=30)
-AHEAD = range(5)  # minutes from the current one on; no poll requests them yet
+new_client = partial(httpx.AsyncClient, trust_env=False, timeout=30)
+AHEAD = range(5)  # minutes after the present one, which is 0; no poll requests these minutes yet
 
 
-def updates(ago: int) -> list[Update]:
+def updates(minutes_ago: int) -> list[Update]:
+    """Return an update of each stream, with a different sum for each stream and minute."""
     return [
-        Update(dimensions=(("StreamName", f"s{n}"),), ago=ago, sum=1000.0 * ago + n) for n in range(STREAMS)
+        Update(dimensions=(("StreamName", f"s{n}"),), minutes_ago=minutes_ago, sum=1000.0 * minutes_ago + n)
+        for n in range(STREAMS)
     ]
 
 
 async def test_accepted_deliveries_are_complete_after_a_process_was_killed() -> None:
-    bodies = {f"r-{ago}": envelope([lines(updates(ago))], f"r-{ago}") for ago in range(MINUTES)}
-    async with CLIENT() as client, running(*COMMAND, "0") as first, asyncio.TaskGroup() as group:
+    bodies = {
+        f"r-{minutes_ago}": envelope([lines(updates(minutes_ago))], f"r-{minutes_ago}")
+        for minutes_ago in range(MINUTES)
+    }
+    async with new_client() as client, running(*COMMAND, "0") as first, asyncio.TaskGroup() as group:
         port = await read_line(first, "")
         sender = Sender(f"http://127.0.0.1:{port}/firehose/v1", client, bodies)
         group.create_task(sender.send_all())
         await sender.quarter_accepted.wait()
         first.send_signal(signal.SIGKILL)
         await first.wait()
-        sender.alive = 2
+        sender.running_process = 2
         async with running(*COMMAND, port) as second:
             await read_line(second, port)
             await eventually(sender.all_accepted)
             values = await get(f"http://127.0.0.1:{port}/values")
     assert values
     assert 2 in sender.accepted_by.values()
-    for ago, stored in enumerate(values.json()):
-        if sender.accepted_by[f"r-{ago}"] == 2:
-            assert stored == [1000.0 * ago + n for n in range(STREAMS)]
+    for minutes_ago, values_of_streams in enumerate(values.json()):
+        if sender.accepted_by[f"r-{minutes_ago}"] == 2:
+            assert values_of_streams == [1000.0 * minutes_ago + n for n in range(STREAMS)]
 
 
 class Service:
@@ -76,13 +81,13 @@ class Service:
             yield process
 
     async def streams(self) -> dict[str, str] | None:
-        """Return the ids of the series of bytes written, by stream; None until the series are judged."""
+        """Return the id of the series of bytes written to each stream; None until the series are judged."""
         page = await get(f"{self.url}/api/v1/series", service="kinesis", signal="stream_write_bytes")
         return {item["resource"]: item["id"] for item in page.json()["items"]} or None if page else None
 
-    async def usage(self, identity: str) -> dict[float, float | None]:
-        """Return the usage of a series, by the beginning of the minute."""
-        detail = await get(f"{self.url}/api/v1/series/{identity}")
+    async def usage(self, series_id: str) -> dict[float, float | None]:
+        """Return the usage of a series, by the start of the minute in epoch seconds."""
+        detail = await get(f"{self.url}/api/v1/series/{series_id}")
         assert detail
         history = detail.json()["history"]
         return {datetime.fromisoformat(sample["minute"]).timestamp(): sample["usage"] for sample in history}
@@ -108,7 +113,7 @@ def updates_ahead(streams: Iterable[str]) -> dict[str, Update]:
     start = NOW // 60 - int(time.time() // 60)
     pairs = enumerate(product(streams, AHEAD))
     return {
-        f"r-{n}": Update(dimensions=(("StreamName", name),), ago=start - ahead, sum=60.0 * (n + 1))
+        f"r-{n}": Update(dimensions=(("StreamName", name),), minutes_ago=start - ahead, sum=60.0 * (n + 1))
         for n, (name, ahead) in pairs
     }
 
@@ -119,7 +124,7 @@ async def test_a_killed_service_loses_no_point_and_writes_none_twice(
     other_lines = lines(
         Update(dimensions=(("StreamName", f"s{n}"),)) for n in range(2000)
     )  # they keep the service busy for a while
-    async with CLIENT() as client, asyncio.TaskGroup() as group:
+    async with new_client() as client, asyncio.TaskGroup() as group:
         service = Service(tmp_path, aws_environ)
         async with service.running() as first:
             pending = updates_ahead(await service.streams() or {})
@@ -132,7 +137,7 @@ async def test_a_killed_service_loses_no_point_and_writes_none_twice(
             await sender.quarter_accepted.wait()
             first.send_signal(signal.SIGKILL)
             await first.wait()
-        sender.alive = 2
+        sender.running_process = 2
         async with service.running():
             await eventually(sender.all_accepted)
             accepted_by_second = [request for request, process in sender.accepted_by.items() if process == 2]

@@ -10,10 +10,10 @@ from monitor.cli.stream import app
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.metric_query import metric_query
 from tests.monitor.stream.bodies import ACCOUNT, REGION, Update, delivery, lines, message
-from tests.monitor.stream.fleets import add_series, ingest_of, mark_polled, outcome_count, written
+from tests.monitor.stream.fleets import add_series, incoming_bytes, ingest_of, mark_polled, outcome_count
 
 FIRST, SECOND, FOREIGN = "1" * 12, "2" * 12, "3" * 12
-ORDERS = written.of(StreamName="orders")
+ORDERS = incoming_bytes.of(StreamName="orders")
 
 
 def fleet_of_accounts() -> Fleet:
@@ -26,7 +26,7 @@ def fleet_of_accounts() -> Fleet:
     return fleet
 
 
-def newest(fleet: Fleet, account: str, metric: Metric = ORDERS) -> float:
+def newest_value(fleet: Fleet, account: str, metric: Metric = ORDERS) -> float:
     """Return the newest value of a metric of an account."""
     return float(fleet.rings.latest_value[fleet.metrics((account, REGION))[metric_query(metric)]])
 
@@ -42,7 +42,7 @@ async def test_each_point_is_written_to_the_account_that_it_names(form: str) -> 
     )
     await ingest.ingest(delivery(*records))
     ingest.close()
-    assert [newest(fleet, account) for account in (ACCOUNT, FIRST, SECOND)] == [100.0, 200.0, 300.0]
+    assert [newest_value(fleet, account) for account in (ACCOUNT, FIRST, SECOND)] == [100.0, 200.0, 300.0]
     assert (outcome_count(ingest, "written"), outcome_count(ingest, "unknown")) == (3, 1)
 
 

@@ -24,11 +24,11 @@ metrics = st.sampled_from([(metric.namespace, metric.name, metric.dimensions) fo
 counts = st.integers(1, 2**40)
 numbers = st.floats(0, 1e12, allow_subnormal=False)
 updates = st.builds(
-    lambda metric, ago, count, **values: Update(
+    lambda metric, minutes_ago, count, **values: Update(
         namespace=metric[0],
         metric=metric[1],
         dimensions=metric[2],
-        ago=ago,
+        minutes_ago=minutes_ago,
         count=count,
         unit="None",
         **values,
@@ -40,43 +40,48 @@ updates = st.builds(
     max=numbers,
     min=numbers,
 )
-points = st.lists(
-    updates, min_size=1, max_size=25, unique_by=lambda update: (update.metric, update.dimensions, update.ago)
+update_lists = st.lists(
+    updates,
+    min_size=1,
+    max_size=25,
+    unique_by=lambda update: (update.metric, update.dimensions, update.minutes_ago),
 )
 
 
-async def streamed(bodies: list[tuple[list[bytes], bool]]) -> Fleet:
-    """Return a judged fleet that ingested these bodies: their records, and whether the body is gzipped."""
+async def fleet_after(bodies: list[tuple[list[bytes], bool]]) -> Fleet:
+    """Return a judged fleet that ingested these bodies. bodies: records, and whether the body is gzipped."""
     fleet = fleet_of()
     ingest = ingest_of(fleet)
-    for n, (records, zipped) in enumerate(bodies):
-        await ingest.ingest(delivery(*records, request=str(n), zipped=zipped))
+    for n, (records, is_gzipped) in enumerate(bodies):
+        await ingest.ingest(delivery(*records, request=str(n), gzipped=is_gzipped))
     ingest.close()
     judge(fleet, MINUTE)
     return fleet
 
 
-def split(sent: list[Update], chance: random.Random) -> list[tuple[list[bytes], bool]]:
+def random_bodies(sent: list[Update], generator: random.Random) -> list[tuple[list[bytes], bool]]:
     """Return updates as bodies of records: in random order, some of the updates twice, in random formats."""
-    repeated = [update for update in sent if chance.random() < 0.3]
-    mixed = chance.sample(sent + repeated, len(sent) + len(repeated))
+    repeated = [update for update in sent if generator.random() < 0.3]
+    remaining = generator.sample(sent + repeated, len(sent) + len(repeated))
     bodies = list[tuple[list[bytes], bool]]()
-    while mixed:
+    while remaining:
         records = []
-        for _ in range(chance.randint(1, 3)):
-            part, mixed = mixed[: (size := chance.randint(1, 8))], mixed[size:]
-            encode = chance.choice(FORMS)
-            records.append(encode(part) if part else b"")
-        bodies.append((records, chance.random() < 0.5))
+        for _ in range(generator.randint(1, 3)):
+            size = generator.randint(1, 8)
+            record_updates, remaining = remaining[:size], remaining[size:]
+            encode = generator.choice(FORMS)
+            records.append(encode(record_updates) if record_updates else b"")
+        bodies.append((records, generator.random() < 0.5))
     return bodies
 
 
 @settings(max_examples=150)
-@given(points, st.randoms(use_true_random=False))
+@given(update_lists, st.randoms(use_true_random=False))
 async def test_any_split_of_updates_into_requests_yields_the_same_fleet(
-    sent: list[Update], chance: random.Random
+    sent: list[Update], generator: random.Random
 ) -> None:
-    from_one_body, from_split = await streamed([([lines(sent)], False)]), await streamed(split(sent, chance))
+    from_one_body = await fleet_after([([lines(sent)], False)])
+    from_split = await fleet_after(random_bodies(sent, generator))
     size = from_one_body.rings.size
     for column in COLUMNS:
         np.testing.assert_array_equal(

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from monitor.fleet.fleet import Series
-from monitor.lib.current_user import current_user as who
+from monitor.lib.current_user import current_user
 from monitor.notifiers.notice import Severity
 from rules.band import Zone
 from tests.monitor.access.authenticated import AUTH, OPERATOR, READER, authenticated_server
@@ -16,7 +17,7 @@ from tests.monitor.top.harness import FAST_REFRESH, NO_REFRESH, Headroom, run_to
 
 @pytest.fixture
 async def clicks(headroom: Headroom) -> Series:
-    """Return a series with a firing alert, which is shown before a series without an alert."""
+    """Return a series with a firing alert; `orders`, which is listed below it, has no alert."""
     series, _ = await headroom.publish_streams(
         ('c "l" [i]', Zone.SATURATED, 0.5), ("orders", Zone.ABOVE, 0.8)
     )
@@ -29,13 +30,13 @@ async def test_an_acknowledgement_is_recorded_with_its_author_and_comment(
 ) -> None:
     async with run_top(headroom.address) as user:
         await user.press("a", *"on", "space", *"it", "enter")
-        await user.wait_for(f'stream_write_bytes of c "l" [i] is acknowledged by {who()}')
+        await user.wait_for(f'stream_write_bytes of c "l" [i] is acknowledged by {current_user()}')
         assert 'c "l" [i] is' in str(user.app.screen.query_one("Toast").render())
         ack = headroom.silences.acknowledgements[clicks.key.id]
-        assert (ack.author, ack.comment) == (who(), "on it")
-        await user.wait_for(f"firing, acknowledged by {who()}")
+        assert (ack.author, ack.comment) == (current_user(), "on it")
+        await user.wait_for(f"firing, acknowledged by {current_user()}")
         await user.press("enter")
-        await user.wait_for(f"alert firing, critical, acknowledged by {who()}")
+        await user.wait_for(f"alert firing, critical, acknowledged by {current_user()}")
 
 
 async def test_an_acknowledgement_may_have_another_author(headroom: Headroom, clicks: Series) -> None:
@@ -83,7 +84,7 @@ async def test_a_silence_matches_only_the_selected_series_and_lasts_as_long_as_g
         await user.press("enter")
         await user.wait_for('stream_write_bytes of c "l" [i] is silenced until ')
     (silence,) = headroom.silences.stored
-    assert (silence.ends - silence.starts, silence.author, silence.comment) == (7200, who(), "load")
+    assert (silence.ends - silence.starts, silence.author, silence.comment) == (7200, current_user(), "load")
     labels = headroom.server.alerting.engine.alerts[clicks.key.id].labels
     assert headroom.silences.matching_silence(labels, silence.starts)
     assert not headroom.silences.matching_silence({**labels, "resource": "orders"}, silence.starts)
@@ -99,7 +100,9 @@ async def test_alerts_are_listed_by_urgency(headroom: Headroom, clicks: Series) 
         assert first.startswith("firing critical saturated ") and second.startswith("firing info above ")
         assert "Kinesis stream `c` is busy. Remedy: Add shards. Since " in screen
         await user.press("j", "a", *"mine", "enter")
-        await user.wait_for("Kinesis stream `orders` fills. is acknowledged by", f"acknowledged by {who()}")
+        await user.wait_for(
+            "Kinesis stream `orders` fills. is acknowledged by", f"acknowledged by {current_user()}"
+        )
         assert headroom.silences.acknowledgements.keys() == {orders.key.id}
         await user.press("enter")
         await user.wait_for("orders Bytes written to a provisioned stream")
@@ -113,7 +116,7 @@ async def test_an_alert_of_a_blind_spot_is_counted_and_has_no_chart(headroom: He
     labels = {"account": ACCOUNT, "region": REGION, "service": "s3", "signal": "blind"}
     labels["severity"] = "warning"
     blind = notice("0123456789abcdef", zone="blind", summary="S3 is not seen.")
-    blind = type(blind)(**{**{f: getattr(blind, f) for f in blind.__struct_fields__}, "labels": labels})
+    blind = msgspec.structs.replace(blind, labels=labels)
     headroom.server.alerting.engine.alerts[blind.alert] = blind
     async with run_top(headroom.address, NO_REFRESH) as user:
         await user.press("e")
