@@ -1,5 +1,6 @@
 """The settings of one series: limit, band and alerting."""
 
+import math
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 
@@ -84,3 +85,11 @@ class SeriesSettings:
             self.largest_resource,
         )
         return (self.signal.id, *limit, *tags, *other_settings, *alerts)
+
+
+def stale_after(interval: float, delay: int) -> int:
+    """Return the age in minutes at which a sample is stale: at least 15, as AWS may publish it that late.
+
+    interval: seconds between two reads of the usage; one failed read makes nothing stale. delay: in minutes.
+    """
+    return max(15, delay + 2 + 2 * math.ceil(interval / 60))

@@ -2,12 +2,10 @@
 
 import asyncio
 import logging
-import math
 import time
 from collections import Counter
 from collections.abc import (
     AsyncGenerator,
-    Callable,
     Container,
     Hashable,
     Iterable,
@@ -33,7 +31,7 @@ from collectors.base import (
 from collectors.errors import ServiceNotOfferedError
 from collectors.quota_requests import QuotaRequest
 from collectors.registry import TAGS, Registry
-from collectors.resource import ResourcePath, TypedPath
+from collectors.resource import ResourcePath
 from collectors.tags import arns_of
 from monitor.aws.cell import Cell
 from monitor.aws.failure import Failure, failure_from
@@ -45,11 +43,12 @@ from monitor.fleet.below_band import ResourcesBelowBand, resources_below_band
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.key import Key
 from monitor.fleet.limits import doubted_paths
-from monitor.fleet.series_settings import SeriesSettings
+from monitor.fleet.series_settings import SeriesSettings, stale_after
 from monitor.polling.digest import digest_of
 from monitor.polling.discovered_series import DiscoveredSeries
 from monitor.polling.known_series import KnownSeries, ScannedSeries
 from monitor.polling.quota_book import KnownQuota, QuotaBook
+from monitor.polling.scan_result import ScanResult
 from monitor.polling.tags import TagLabels
 from monitor.schema.selector import SelectorLabels
 from rules.limits import PUBLISHED_ONLY, QUOTA_SOURCES, Limit, LimitSource, effective_limit
@@ -62,76 +61,6 @@ ACTUAL_SOURCES = (LimitSource.METRIC, LimitSource.API)  # read from the resource
 PRECEDENCE = tuple(LimitSource)
 
 _inventory_numbers = count(1)
-
-
-@dataclass(slots=True)
-class ScanResult:
-    """The result of one scan.
-
-    source: the collector's service, and the name of the scan function. started_at: when the scan began, in
-    epoch seconds. failures: failures about single resources, and of the scan itself. not_found: the kinds and
-    paths of resources that were deleted after they were listed. waiting: the paths of resources that wait for
-    their turn to be read. keys: the keys of the series found. is_complete: the scan itself did not fail.
-    """
-
-    source: tuple[str, str]
-    started_at: float
-    failures: list[Failure]
-    not_found: set[TypedPath]
-    waiting: set[ResourcePath]
-    keys: set[Key] = field(default_factory=set)
-    is_complete: bool = False
-    _settings: dict[Hashable, SeriesSettings] = field(default_factory=dict)  # by content
-    # Old and new settings, by `id` of the old ones (held so that no other object gets it) and new read time.
-    _with_time: dict[tuple[int, float], tuple[SeriesSettings, SeriesSettings]] = field(default_factory=dict)
-    _has_failed: bool = False
-    _checked: int = 0  # how many failures `has_failed` has looked at
-
-    @property
-    def has_failed(self) -> bool:
-        """True if there is a failure that is not about a single resource."""
-        while not self._has_failed and self._checked < len(self.failures):
-            self._has_failed = not self.failures[self._checked].resource_path
-            self._checked += 1
-        return self._has_failed
-
-    @property
-    def failed_paths(self) -> Set[ResourcePath]:
-        """The paths of the resources with a failure."""
-        return {failure.resource_path for failure in self.failures if failure.resource_path}
-
-    def shared(self, settings: SeriesSettings) -> SeriesSettings:
-        """Return the object that all series with equal settings share."""
-        return self._settings.setdefault(settings.content, settings)
-
-    def with_read_time(self, settings: SeriesSettings, read_at: float) -> SeriesSettings:
-        """Return settings whose limit was read at this time; the same object if the time is unchanged."""
-        if settings.limit is None or settings.limit.read_at == read_at:
-            return settings
-        key = id(settings), read_at
-        if key not in self._with_time:
-            limit = replace(settings.limit, read_at=read_at)
-            self._with_time[key] = settings, self.shared(replace(settings, limit=limit))
-        return self._with_time[key][1]
-
-    def missing_predicate(self) -> Callable[[Key], bool]:
-        """Return a predicate for the series that the scan found earlier: true if a series is to be dropped.
-
-        A series is kept if the call about its resource failed, if its resource waits for its turn, or if the
-        scan is incomplete. The series of deleted resources are dropped in any case.
-        """
-        unread = self.failed_paths | self.waiting
-
-        def is_missing(key: Key) -> bool:
-            is_kept = key in self.keys or not self.is_complete or _belongs_to(key, unread)
-            return not is_kept or not self.not_found.isdisjoint(key.subject.typed_lineage)
-
-        return is_missing
-
-
-def _belongs_to(key: Key, paths: Set[ResourcePath]) -> bool:
-    """Return true if a series belongs to one of these resources, or to a part of one of them."""
-    return key.subject.path in paths or not paths.isdisjoint(key.subject.ancestor_paths)
 
 
 @dataclass(eq=False)
@@ -490,11 +419,3 @@ def _has_lesser_source(limit: Limit | None, last_limit: Limit) -> bool:
     """Return true if there is no limit, or its source is below all sources of the last limit's group."""
     sources = ACTUAL_SOURCES if last_limit.source in ACTUAL_SOURCES else QUOTA_SOURCES
     return not limit or PRECEDENCE.index(limit.source) > PRECEDENCE.index(sources[-1])
-
-
-def stale_after(interval: float, delay: int) -> int:
-    """Return the age in minutes at which a sample is stale: at least 15, as AWS may publish it that late.
-
-    interval: seconds between two reads of the usage; one failed read makes nothing stale. delay: in minutes.
-    """
-    return max(15, delay + 2 + 2 * math.ceil(interval / 60))

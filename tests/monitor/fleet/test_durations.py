@@ -13,8 +13,8 @@ from monitor.alerting.settings import AlertOverride, ToleranceOverride
 from monitor.config.config import Config
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.ring_columns import WINDOW, RingColumns
+from monitor.fleet.series_settings import stale_after
 from monitor.planning.intervals import MAX_INTERVAL
-from monitor.polling.inventory import stale_after
 from rules.forecast import BINS
 from rules.signals import MAX_PENDING_FOR, Signal, Tolerance
 from tests.monitor.fleet.fleets import SETTINGS, add, key

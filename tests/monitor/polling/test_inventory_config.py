@@ -7,7 +7,8 @@ import pytest
 
 from collectors.base import ACCOUNT, Aws, Metric, Observed, per_second, total
 from monitor.config.config import Config
-from monitor.polling.inventory import Inventory, stale_after
+from monitor.fleet.series_settings import stale_after
+from monitor.polling.inventory import Inventory
 from monitor.polling.quota_book import QuotaBook
 from rules.signals import Band
 from tests.monitor.polling.inventories import KINESIS, NO_QUOTAS, FakeAccount, collector, streams
