@@ -44,7 +44,8 @@ def cost(
     from monitor.cli.interruptible import run_interruptible
     from monitor.cli.registry_file import load_registry_or_exit
     from monitor.cli.scan import progress_bar
-    from monitor.report.cost_estimate import FORMATS, estimate_cost
+    from monitor.report.cost_estimate import estimate_cost
+    from monitor.report.cost_formats import FORMATS
 
     registry = load_registry_or_exit(config)
     settings = load_config_or_exit(registry, config)

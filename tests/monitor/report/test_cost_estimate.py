@@ -7,13 +7,8 @@ from collectors.registry import Registry, build_registry
 from monitor.config.config import Config
 from monitor.cost.prices import PRICES, AccountPrices
 from monitor.fleet.fleet import Fleet
-from monitor.report.cost_estimate import (
-    CostEstimate,
-    as_json,
-    as_table,
-    estimate_cost,
-    payers_of,
-)
+from monitor.report.cost_estimate import CostEstimate, estimate_cost, payers_of
+from monitor.report.cost_formats import as_json, as_table
 from monitor.report.failed_reads import NO_FAILED_READS
 from monitor.report.read_intervals import ReadIntervals
 from rules.signals import Tier
