@@ -74,8 +74,8 @@ def _known_size(row: Row) -> Size | None:
 
 def _peak(row: Row, history: SeriesHistory) -> float:
     """Return the highest utilization of the last three hours."""
-    known = history.utilization[np.isfinite(history.utilization)]
-    return max(float(known.max(initial=0.0)), row.utilization or 0.0)
+    known_utilizations = history.utilization[np.isfinite(history.utilization)]
+    return max(float(known_utilizations.max(initial=0.0)), row.utilization or 0.0)
 
 
 def _finding(rows: Sequence[Row], peaks: Sequence[float]) -> IdlePurchase | None:

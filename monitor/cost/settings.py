@@ -32,32 +32,32 @@ class PricesConfig(ConfigModel):
         default=None, ge=0, description="Price of a gigabyte of a metric stream that Firehose takes in."
     )
 
-    def completed_by(self, listed: Prices | None) -> Prices:
+    def completed_by(self, list_prices: Prices | None) -> Prices:
         """Return the configured prices, completed by the list prices.
 
         Raises PydanticCustomError if a price is neither configured nor listed.
         """
-        currency = self.currency or (listed.currency if listed else DOLLARS)
-        listed_in_currency = listed if listed and listed.currency == currency else None
-        metric = _unit_price(self.per_1000_metrics, listed_in_currency.metric if listed_in_currency else None)
+        currency = self.currency or (list_prices.currency if list_prices else DOLLARS)
+        prices_in_currency = list_prices if list_prices and list_prices.currency == currency else None
+        metric = _unit_price(self.per_1000_metrics, prices_in_currency.metric if prices_in_currency else None)
         listing = _unit_price(
-            self.per_1000_listings, listed_in_currency.listing if listed_in_currency else None
+            self.per_1000_listings, prices_in_currency.listing if prices_in_currency else None
         )
-        update = _unit_price(self.per_1000_updates, listed_in_currency.update if listed_in_currency else None)
+        update = _unit_price(self.per_1000_updates, prices_in_currency.update if prices_in_currency else None)
         gigabyte = self.per_firehose_gigabyte
-        if gigabyte is None and listed_in_currency:
-            gigabyte = listed_in_currency.firehose_gigabyte
+        if gigabyte is None and prices_in_currency:
+            gigabyte = prices_in_currency.firehose_gigabyte
         has_stream_prices = update is not None and gigabyte is not None
-        # List prices may lack the prices of streams.
-        if metric is None or listing is None or not (listed_in_currency or has_stream_prices):
+        # Where list prices are known, those of streams may be missing.
+        if metric is None or listing is None or not (prices_in_currency or has_stream_prices):
             raise problem(f"expected all prices, as no list prices in {currency} are known")
         return Prices(
             currency=currency, metric=metric, listing=listing, update=update, firehose_gigabyte=gigabyte
         )
 
 
-def _unit_price(per_1000: float | None, listed: float | None) -> float | None:
-    return listed if per_1000 is None else per_1000 / 1000
+def _unit_price(per_1000: float | None, list_price: float | None) -> float | None:
+    return list_price if per_1000 is None else per_1000 / 1000
 
 
 def _known_partition(value: str) -> str:

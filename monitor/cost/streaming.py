@@ -78,9 +78,9 @@ class Activity:
         absent_is_zero = rings.zero_when_absent[:size].copy()
         for first in range(0, size, BATCH_SIZE):
             rows = np.arange(first, min(first + BATCH_SIZE, size))
-            stored = rings.points.get(rows[:, None], np.arange(WINDOW))
-            points = np.count_nonzero(np.isfinite(stored), axis=1)
-            share[rows] = np.where(rings.read_through[rows] == NEVER, np.nan, points / WINDOW)
+            stored_points = rings.points.get(rows[:, None], np.arange(WINDOW))
+            point_counts = np.count_nonzero(np.isfinite(stored_points), axis=1)
+            share[rows] = np.where(rings.read_through[rows] == NEVER, np.nan, point_counts / WINDOW)
             await asyncio.sleep(0)
         return cls(share, absent_is_zero, queries)
 
@@ -185,7 +185,7 @@ def _candidates(
             continue
         for abbreviated, row in zip(activity.queries[cell], rows.tolist(), strict=True):
             query = without_abbreviations(abbreviated)
-            # All but the dimensions, which tell no name, statistic or period.
+            # All but the dimensions: queries that differ in these alone have one name, statistic and period.
             kind = query.partition(b'"Dimensions"')[0], query[query.rindex(b'"Period"') :]
             if kind not in parsed:
                 parsed[kind] = _parse_query(query)
@@ -201,5 +201,9 @@ def _candidates(
 
 def _parse_query(query: bytes) -> tuple[Name, str, int]:
     """Return the name, the statistic and the period in seconds of a query."""
-    parts = orjson.loads(query)
-    return (parts["Metric"]["Namespace"], parts["Metric"]["MetricName"]), parts["Stat"], parts["Period"]
+    parsed_query = orjson.loads(query)
+    return (
+        (parsed_query["Metric"]["Namespace"], parsed_query["Metric"]["MetricName"]),
+        parsed_query["Stat"],
+        parsed_query["Period"],
+    )

@@ -155,9 +155,9 @@ class Coverage:
             sentences = [failure.sentence for failure in inventory.failures] if inventory else []
             failures = dict.fromkeys([*sentences, *(known.list_failures if known else ())])
             yield from (f"{place}: {sentence}" for sentence in failures)
-            missing = sorted(known.in_use - known.lists.keys()) if known else ()
-            if missing and not failures:
-                yield f"{place}: not listed yet: {', '.join(missing)}"
+            not_listed = sorted(known.in_use - known.lists.keys()) if known else ()
+            if not_listed and not failures:
+                yield f"{place}: not listed yet: {', '.join(not_listed)}"
             elif not (known and (inventory or known.lists)):
                 yield f"{place}: the quotas are not read yet"
 

@@ -71,8 +71,8 @@ class Narrator:
             await self.clock.sleep(CHECK_INTERVAL)
 
     def _row(self) -> Row | None:
-        wanted = SERVICE, SIGNAL, self.stream
-        keys = (key for key in self.fleet.series if (key.service, key.signal, key.resource) == wanted)
+        story_series = SERVICE, SIGNAL, self.stream
+        keys = (key for key in self.fleet.series if (key.service, key.signal, key.resource) == story_series)
         return next((row_of(self.fleet, self.fleet.series[key]) for key in keys), None)
 
     def _elapsed(self) -> float:

@@ -3,9 +3,9 @@
 The demand of a minute is that of its busiest second so far, so that Headroom sees a scene at once, and the
 published demand of a minute never decreases.
 
-The shards are doubled as in AWS: new shards accept writes at once, closing shards throttle a few for some
-minutes, and AWS returns the new number at the end. By then a whole minute was within the new limit, so that
-the alert ends as soon as Headroom reads the new limit.
+The shards are doubled as in AWS: new shards accept writes at once, closing shards throttle a few writes for
+some minutes, and AWS returns the new number at the end. By then a whole minute was within the new limit, so
+that the alert ends as soon as Headroom reads the new limit.
 """
 
 import time
@@ -27,7 +27,7 @@ SALE_HEIGHT = (0.0, 0.41, 0.41, 0.0, 0.0)  # shares of the limit of SHARDS, adde
 # of SHARDS, and how many seconds each rise takes.
 RISEN, RISE_SECONDS = 0.26, 25.0
 SURGED, SURGE_SECONDS = 0.52, 5.0
-# The decrease of the demand once the shards are doubled: steeper than noise, so that no minute rises.
+# The decrease of the demand once the shards are doubled: steeper than noise, so that it falls in each minute.
 EBB, EBB_SECONDS = 0.2, 600.0
 # What closing shards throttle at first: less than Headroom tolerates. It falls to 0 in these seconds.
 CLOSING_THROTTLED, CLOSING_SECONDS = 0.0008, 600.0

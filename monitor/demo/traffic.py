@@ -94,4 +94,4 @@ def random_shares(seed: int, minutes: Minutes) -> Floats:
 
 def constant(value: float) -> Callable[[Minutes], Floats]:
     """Return a function of the minute with a constant value."""
-    return lambda m: np.full(len(m), float(value))
+    return lambda minutes: np.full(len(minutes), float(value))

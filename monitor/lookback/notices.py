@@ -70,15 +70,15 @@ class NoticeFinder:
             self._add_change(slot, minute)
 
     def _add_change(self, slot: int, minute: int) -> None:
-        before, level = self._levels.get(slot), self._level(slot)
-        kind = NoticeKind.RESOLVED if level is None else kind_of_change(before, level)
-        if kind is None or (level is None and before is None):
+        former_level, level = self._levels.get(slot), self._level(slot)
+        kind = NoticeKind.RESOLVED if level is None else kind_of_change(former_level, level)
+        if kind is None or (level is None and former_level is None):
             return
         if level is None:
             self._levels.pop(slot)
         else:
             self._levels[slot] = level
-        severity, zone = level or before or (Severity.INFO, Zone.WITHIN)
+        severity, zone = level or former_level or (Severity.INFO, Zone.WITHIN)
         if len(self.notices) < MAX_NOTICES:
             self.notices.append(PastNotice(slot, minute, kind, severity, zone))
         else:

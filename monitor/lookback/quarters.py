@@ -40,23 +40,23 @@ class Quarters:
         bins = (min(minutes.stop, self.start + self.count * BIN_MINUTES) - begin) // BIN_MINUTES
         if bins <= 0:
             return
-        inside = slice(begin - minutes.start, begin - minutes.start + bins * BIN_MINUTES)
+        whole_quarters = slice(begin - minutes.start, begin - minutes.start + bins * BIN_MINUTES)
         series, quarter = slice(first, first + peaks.size), self.quarter_of(begin)
 
-        def by_series(numbers: Floats) -> Floats:
-            return numbers.reshape(peaks.size, len(minutes))[:, inside]
+        def by_series(values: Floats) -> Floats:
+            return values.reshape(peaks.size, len(minutes))[:, whole_quarters]
 
         highest, _ = highest_by_bin(by_series(demand).T, peaks)
         self.demand[series, quarter : quarter + bins] = rounded_as_stored(highest).T
         throttled_at = by_series(throttled_utilization(judged)).reshape(peaks.size, bins, BIN_MINUTES)
-        lowest = np.fmin.reduce(throttled_at, axis=2)
-        ends = slice(BIN_MINUTES - 1, None, BIN_MINUTES)
-        limit, near = by_series(judged.limit)[:, ends], by_series(judged.near)[:, ends]
-        doubted = judged.doubted.reshape(peaks.size, len(minutes))[:, inside][:, ends]
+        lowest_throttled = np.fmin.reduce(throttled_at, axis=2)
+        last_minutes = slice(BIN_MINUTES - 1, None, BIN_MINUTES)
+        limit, near_edge = by_series(judged.limit)[:, last_minutes], by_series(judged.near)[:, last_minutes]
+        doubted = judged.doubted.reshape(peaks.size, len(minutes))[:, whole_quarters][:, last_minutes]
         limit = np.where(doubted, np.float32(np.nan), limit)
         for number in range(bins):
-            ceiling = self._ceiling(series, quarter + number, lowest[:, number])
-            self.target[series, quarter + number] = np.fmin(near[:, number], ceiling) * limit[:, number]
+            ceiling = self._ceiling(series, quarter + number, lowest_throttled[:, number])
+            self.target[series, quarter + number] = np.fmin(near_edge[:, number], ceiling) * limit[:, number]
 
     def _ceiling(self, series: slice, quarter: int, throttled_at: Floats) -> Floats:
         """Return, by series, the lowest utilization at which demand was throttled in the last CEILING_DAYS.
@@ -68,8 +68,10 @@ class Quarters:
         by_day = self._lowest_throttled[series]
         today = by_day[:, day % CEILING_DAYS]
         today[:] = throttled_at if quarter_of_day == 0 else np.fmin(today, throttled_at.astype(np.float16))
-        lowest: Floats = np.fmin.reduce(np.where(by_day > 0, by_day, np.nan), axis=1).astype(np.float32)
-        return lowest
+        lowest_throttled: Floats = np.fmin.reduce(np.where(by_day > 0, by_day, np.nan), axis=1).astype(
+            np.float32
+        )
+        return lowest_throttled
 
     def quarter_of(self, minute: int) -> int:
         """Return the index of the quarter that contains a minute."""

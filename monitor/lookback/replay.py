@@ -68,8 +68,8 @@ class Replay:
 
     def __init__(self, fleet: Fleet, points: LookbackPoints, slots: Ints, judging: Judging) -> None:
         self._fleet, self._points, self._slots, self._ways = fleet, points, np.sort(slots), judging.ways
-        before = points.minutes.start - 1
-        self._lifecycles = [_lifecycle(fleet, before, judging.batch_minutes) for _ in judging.ways]
+        evaluated_until = points.minutes.start - 1
+        self._lifecycles = [_lifecycle(fleet, evaluated_until, judging.batch_minutes) for _ in judging.ways]
         self._notice_finders = [NoticeFinder(fleet, judging.severity_of) for _ in judging.ways]
         self._episodes = EpisodeFinder()
         self.quarters = Quarters(self._slots.astype(np.intp), points.minutes)

@@ -197,8 +197,9 @@ class Budget:
         stored = self._store.spending()
         if name in stored:
             return self._still_ahead(stored[name], allowance)
-        replaced = [""] if name else [*stored]
-        return sum(self._still_ahead(stored[other], allowance) for other in replaced if other in stored)
+        replaced_names = [""] if name else [*stored]
+        replaced = [stored[former] for former in replaced_names if former in stored]
+        return sum(self._still_ahead(spending, allowance) for spending in replaced)
 
     def _still_ahead(self, saved: SavedSpending, allowance: Allowance) -> float:
         """Return how many of the stored dollars are still spent ahead, as some were earned since."""

@@ -56,8 +56,8 @@ def cadences(danger: Danger, intervals: Intervals) -> Ints:
     wait = safe_minutes(danger.usage, danger.edge, danger.rises, danger.history) + 1 + LATENESS
     wait = np.where(danger.since_near <= NEAR_MEMORY, np.minimum(wait, 1 + LATENESS), wait)
     cadence = np.where(np.isnan(danger.edge), intervals.longest, np.minimum(wait, max_wait))
-    near = is_near(danger.usage, danger.edge)
-    cadence = np.where(near, np.minimum(cadence, np.maximum(danger.pending_for // 2, 1)), cadence)
+    is_near_edge = is_near(danger.usage, danger.edge)
+    cadence = np.where(is_near_edge, np.minimum(cadence, np.maximum(danger.pending_for // 2, 1)), cadence)
     is_silent = danger.silence > SILENT_AFTER
     cadence = np.where(danger.usage >= danger.edge, 1, cadence)
     cadence = np.where(danger.alerting, 1, np.where(is_silent, intervals.longest, cadence))

@@ -95,5 +95,5 @@ def _are_silent(rings: Rings, rows: slice) -> Flags:
     requested, newest = rings.requested_through[rows], rings.newest_point[rows]
     max_delay = rings.delays(np.arange(rows.start, rows.stop, dtype=np.int32)) + rings.period[rows] - 1
     silent_since = requested - IDLE_AFTER - np.where(newest > NEVER, max_delay, 0)
-    silent: Flags = (requested > NEVER) & (newest <= np.maximum(silent_since, NEVER))
-    return silent
+    are_silent: Flags = (requested > NEVER) & (newest <= np.maximum(silent_since, NEVER))
+    return are_silent

@@ -100,8 +100,8 @@ class MetricCadences:
         newest = newest_of_namespaces(rings, planned < NOT_READ)
         planned[newest] = np.minimum(planned[newest], throttled)
         plan_aggregates(rings, planned, throttled)
-        bounds = rings.bound[: self._metric_count]
-        self._may_idle[bounds[bounds != NO_BOUND]] = self._may_idle[newest] = False
+        aggregates = rings.bound[: self._metric_count]
+        self._may_idle[aggregates[aggregates != NO_BOUND]] = self._may_idle[newest] = False
         wholes = rings.whole[: self._metric_count]
         self._may_idle[wholes[wholes != NO_BOUND]] = False
 

@@ -98,10 +98,10 @@ class Planner:
         alerting = self._alerting_flags()
         streamed = await self._streamed_series(now)
         for part in ranges(alerting.size):
-            due = self._with_new_samples(part, self._danger(part, alerting, now))
-            due = due[~streamed[due]]
-            for first in range(0, due.size, BATCH_SIZE):
-                self._find_rises_of(due[first : first + BATCH_SIZE])
+            due_slots = self._with_new_samples(part, self._danger(part, alerting, now))
+            due_slots = due_slots[~streamed[due_slots]]
+            for first in range(0, due_slots.size, BATCH_SIZE):
+                self._find_rises_of(due_slots[first : first + BATCH_SIZE])
                 await asyncio.sleep(0)
             await asyncio.sleep(0)
 

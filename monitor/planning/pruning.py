@@ -83,19 +83,22 @@ def _known_columns(rings: Rings) -> tuple[Ints, Ints, Ints]:
     return rings.proven_through, rings.read_through, rings.polled_through
 
 
-def _are_read(rings: Rings, bounds: Ints, now: int) -> Flags:
+def _are_read(rings: Rings, aggregates: Ints, now: int) -> Flags:
     """Return which aggregates are trusted and were read as planned, by polls or by a stream."""
-    cadence = np.maximum(rings.cadence[bounds], 1)
-    is_polled = (cadence < NOT_READ) & (now - rings.requested_through[bounds] - 1 <= cadence)
-    are_read: Flags = ~rings.distrusted[bounds] & (is_polled | rings.is_streamed(bounds, now))
+    cadence = np.maximum(rings.cadence[aggregates], 1)
+    is_polled = (cadence < NOT_READ) & (now - rings.requested_through[aggregates] - 1 <= cadence)
+    are_read: Flags = ~rings.distrusted[aggregates] & (is_polled | rings.is_streamed(aggregates, now))
     return are_read
 
 
-def _prune_parts_of_idle(rings: Rings, rows: Ints, proven: Ints, now: int) -> None:
-    """Prune parts of aggregates that were 0 in all minutes of the last hour."""
+def _prune_parts_of_idle(rings: Rings, rows: Ints, known_through: Ints, now: int) -> None:
+    """Prune parts of aggregates that were 0 in all known minutes of the last hour.
+
+    known_through: for each part, the minute up to which its aggregate is known.
+    """
     is_gapless = rings.polled_through[rows] >= now - SEEN_MINUTES - 1
     rings.pruned[rows] = is_gapless
-    _mark_proven(rings, rows[is_gapless], proven[is_gapless])
+    _mark_proven(rings, rows[is_gapless], known_through[is_gapless])
 
 
 def _prune_parts_of_active(rings: Rings, parts: Parts, minutes: Ints) -> Ints:
@@ -121,8 +124,10 @@ def _prune_parts_of_active(rings: Rings, parts: Parts, minutes: Ints) -> Ints:
 
 def _unexplained(rings: Rings, parts: Parts, minutes: Ints, values: Floats) -> Flags:
     """Return in which minutes the aggregate is more than the sum of the parts' known values."""
-    whole = rings.at(np.array([parts.aggregate], np.int32), minutes)
-    unexplained: Flags = (whole > np.nansum(values, axis=0, dtype=np.float64)) | (whole > EXACT_COUNT)
+    aggregate_values = rings.at(np.array([parts.aggregate], np.int32), minutes)
+    unexplained: Flags = (aggregate_values > np.nansum(values, axis=0, dtype=np.float64)) | (
+        aggregate_values > EXACT_COUNT
+    )
     return unexplained
 
 
@@ -139,11 +144,11 @@ def _may_request_at_once(rings: Rings, parts: Parts, unexplained: Flags, values:
     return bool(active_rate <= planned_rates.sum() and search_rate <= planned_rates.min())
 
 
-def _first_unexplained(minutes: Ints, unexplained: Flags, known: Ints) -> Ints:
+def _first_unexplained(minutes: Ints, unexplained: Flags, known_through: Ints) -> Ints:
     """Return each part's first minute that is neither known nor proven; the end if there is none."""
-    after: Ints = np.append(minutes[unexplained], minutes[-1:] + 1)
-    following = np.searchsorted(after, known, side="right")
-    first: Ints = after[np.minimum(following, after.size - 1)]
+    unproven_minutes: Ints = np.append(minutes[unexplained], minutes[-1:] + 1)
+    following = np.searchsorted(unproven_minutes, known_through, side="right")
+    first: Ints = unproven_minutes[np.minimum(following, unproven_minutes.size - 1)]
     return first
 
 
@@ -157,18 +162,18 @@ def _mark_proven(rings: Rings, rows: Ints, through: Ints) -> None:
 
 def _bounds_its_parts(rings: Rings, parts: Parts, now: int) -> bool:
     """Return whether no part exceeded its aggregate in a settled minute; distrust an exceeded aggregate."""
-    active = parts.rows[rings.recent_max[parts.rows] > 0]
+    active_rows = parts.rows[rings.recent_max[parts.rows] > 0]
     minutes = np.arange(now - WINDOW, min(now - PROVISIONAL_FOR, parts.known_through + 1), dtype=np.int32)
-    if not active.size or not minutes.size:
+    if not active_rows.size or not minutes.size:
         return True
-    settled = minutes <= rings.read_through[active][:, None]
-    whole = rings.at(np.array([parts.aggregate], np.int32), minutes)
-    exceeds = ((rings.at(active[:, None], minutes) > whole) & settled).any(axis=1)
+    is_settled = minutes <= rings.read_through[active_rows][:, None]
+    aggregate_values = rings.at(np.array([parts.aggregate], np.int32), minutes)
+    exceeds = ((rings.at(active_rows[:, None], minutes) > aggregate_values) & is_settled).any(axis=1)
     if not exceeds.any():
         return True
     part, aggregate = (
         without_abbreviations(rings.metric[row]).decode()
-        for row in (int(active[exceeds][0]), parts.aggregate)
+        for row in (int(active_rows[exceeds][0]), parts.aggregate)
     )
     log.warning("%s exceeds its aggregate %s: metrics are no longer pruned by it", part, aggregate)
     rings.distrusted[parts.aggregate] = True

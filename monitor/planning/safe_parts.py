@@ -24,13 +24,13 @@ def unread_peaks(rings: Rings, parts: Ints, wholes: Ints) -> Floats:
     For a part that was read up to the newest minute, the result is the value of this minute. It is infinite
     if the whole is unknown in one of the minutes.
     """
-    unique_wholes, of_part = np.unique(wholes, return_inverse=True)
+    unique_wholes, whole_of_part = np.unique(wholes, return_inverse=True)
     newest = rings.latest_minute[unique_wholes]
     minutes = newest[:, None] - np.arange(UNREAD_MINUTES)
     values = rings.at(unique_wholes[:, None], minutes.astype(np.int32))
     peaks = np.maximum.accumulate(np.where(np.isnan(values), INFINITE, values), axis=1)
-    unread_minutes = newest[of_part].astype(np.int64) - rings.polled_through[parts]
-    unread_peak: Floats = peaks[of_part, np.clip(unread_minutes, 1, UNREAD_MINUTES) - 1]
+    unread_minutes = newest[whole_of_part].astype(np.int64) - rings.polled_through[parts]
+    unread_peak: Floats = peaks[whole_of_part, np.clip(unread_minutes, 1, UNREAD_MINUTES) - 1]
     return np.where(unread_minutes > UNREAD_MINUTES, INFINITE, unread_peak)
 
 

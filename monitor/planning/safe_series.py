@@ -19,7 +19,7 @@ BATCH_SIZE = 1024  # parts that are computed, in some milliseconds, before other
 
 
 class PartFormulas(NamedTuple):
-    """Formulas whose metrics all are parts. rows and factors are [metric, position].
+    """Formulas whose metrics are all parts of wholes. rows and factors are [metric, position].
 
     factors: no usage is above the highest product of a metric and its factor.
     """
@@ -78,12 +78,12 @@ class SafeSeries:
     def _include(self, block: Block, peaks: Floats, highest: Floats) -> None:
         """Raise `highest` to the usages of a block; infinite where a metric is unknown or not a part."""
         slots, rows, factors = block.series, block.rows, block.factors()
-        inside = (slots < highest.size) & (rows < self._size).all(axis=0)
-        slots, rows = slots[inside], rows[:, inside]
+        is_known_row = (slots < highest.size) & (rows < self._size).all(axis=0)
+        slots, rows = slots[is_known_row], rows[:, is_known_row]
         if factors is None:
             highest[slots] = INFINITE
             return
-        factors = factors[:, inside]
+        factors = factors[:, is_known_row]
         usage = (peaks[rows] * factors).max(axis=0)
         np.maximum.at(highest, slots, np.where(np.isnan(usage), INFINITE, usage))
         are_parts = (self._whole[rows] != NO_BOUND).all(axis=0)
@@ -100,43 +100,47 @@ class SafeSeries:
         self._edge[part] = danger.edge
 
     def choose(self, planned: Ints, now: int) -> None:
-        """Choose the series that are safe, and plan the wholes that are read for these alone, in place.
+        """Choose the series that are safe, and plan the wholes that are read for these series alone.
 
         A whole that other series need is read no more often for its parts. planned: the minutes between two
-        requests of each metric, as series that are no candidates need them.
+        requests of each metric, as the series that are no candidates need them; changed in place.
         """
         rings, longest = self._fleet.rings, self._intervals.longest
         parts = np.flatnonzero(self._whole != NO_BOUND)
-        wholes, of_part = np.unique(self._whole[parts], return_inverse=True)
+        wholes, whole_of_part = np.unique(self._whole[parts], return_inverse=True)
         minutes = np.maximum(planned[wholes], min_minutes(rings, wholes))
-        are_needed = rings.use_count[wholes] > np.bincount(of_part, minlength=wholes.size)
+        are_needed = rings.use_count[wholes] > np.bincount(whole_of_part, minlength=wholes.size)
         minutes = np.where(are_needed, minutes, longest)
         saved = np.bincount(
-            of_part, self._saved_requests(self._are_safe(parts, minutes[of_part]))[parts], wholes.size
+            whole_of_part,
+            self._saved_requests(self._are_safe(parts, minutes[whole_of_part]))[parts],
+            wholes.size,
         )
         saved_if_all_safe = np.bincount(
-            of_part, self._saved_requests(np.ones(self._wholes_interval.size, np.bool_))[parts], wholes.size
+            whole_of_part,
+            self._saved_requests(np.ones(self._wholes_interval.size, np.bool_))[parts],
+            wholes.size,
         )
         are_unknown = now - rings.requested_through[wholes].astype(np.int64) > MAX_INTERVAL
         pays = np.where(are_unknown, saved_if_all_safe, saved) > 1 / max(longest, 1)
         planned[wholes] = np.where(are_needed, planned[wholes], np.where(pays, longest, NOT_READ))
-        self.chosen = self._are_safe(parts, np.where(are_needed | pays, minutes, NOT_READ)[of_part])
+        self.chosen = self._are_safe(parts, np.where(are_needed | pays, minutes, NOT_READ)[whole_of_part])
 
     def _are_safe(self, parts: Indices, minutes: Ints) -> Flags:
         """Return which series are safe if the wholes of `parts` are read once in these minutes."""
         minutes_of_row = np.full(self._size, NOT_READ, np.int32)
         minutes_of_row[parts] = minutes
-        safe = self.candidates
+        is_safe = self.candidates
         for slots, rows, _ in self._parts:
-            safe[slots] &= self._wholes_interval[slots] >= minutes_of_row[rows].max(axis=0)
-        return safe
+            is_safe[slots] &= self._wholes_interval[slots] >= minutes_of_row[rows].max(axis=0)
+        return is_safe
 
-    def _saved_requests(self, safe: Flags) -> Floats:
+    def _saved_requests(self, is_safe: Flags) -> Floats:
         """Return the requests a minute of each metric that are saved if these series are safe."""
         saved = np.zeros(self._size, np.float32)
         for slots, rows, _ in self._parts:
             saved_rate = 1 / np.maximum(self._fleet.cadence[slots], 1) - np.float32(1 / MAX_INTERVAL)
-            saved[rows] = np.where(safe[slots], np.maximum(saved_rate, 0), saved[rows])
+            saved[rows] = np.where(is_safe[slots], np.maximum(saved_rate, 0), saved[rows])
         return saved
 
     def mark(self, planned: Ints) -> None:

@@ -39,9 +39,9 @@ class PlanTelemetry:
         delays = planned_delays(fleet, shortest)
         self._delay.replace(
             {
-                (account, f"{100 * q:g}"): seconds
+                (account, f"{100 * quantile:g}"): seconds
                 for account, quantiles in delays.items()
-                for q, seconds in quantiles.items()
+                for quantile, seconds in quantiles.items()
             }
         )
 
@@ -91,5 +91,6 @@ def _quantiles(counts: npt.NDArray[np.int64], shortest: float) -> Mapping[float,
     if not series_within[-1]:
         return {}
     return {
-        q: max(60.0 * int(np.searchsorted(series_within, q * series_within[-1])), shortest) for q in QUANTILES
+        quantile: max(60.0 * int(np.searchsorted(series_within, quantile * series_within[-1])), shortest)
+        for quantile in QUANTILES
     }

@@ -168,8 +168,8 @@ class CellWatcher:
         return [*services] or ([] if self.polled_once.is_set() else ["metrics"])
 
     def _with_progress(self, service: str) -> str:
-        found = self.inventory.found[service]
-        return f"{service}: {found:,} series so far" if found else service
+        found_count = self.inventory.found[service]
+        return f"{service}: {found_count:,} series so far" if found_count else service
 
     def may_discover(self, service: str) -> bool:
         """Return true until the first inventory of a service has ended."""

@@ -123,12 +123,12 @@ def _deviations(judged: Samples, series: StoriedSeries, expected: Values, minute
     """Return the first minutes in which judged values differ from the story by more than the tolerance."""
     low, high = _range_in_period(series, expected, minutes)
     deviates = ~((judged >= low * (1 - TOLERANCE) - ROUNDING) & (judged <= high * (1 + TOLERANCE) + ROUNDING))
-    known = ~np.isnan(judged)
-    if known.sum() < MIN_KNOWN_MINUTES:
-        return [f"{series.name}: only {known.sum()} minutes are known"]
+    is_known = ~np.isnan(judged)
+    if is_known.sum() < MIN_KNOWN_MINUTES:
+        return [f"{series.name}: only {is_known.sum()} minutes are known"]
     return [
         f"{series.name} in minute {minutes[index]}: {judged[index]} instead of {low[index]} to {high[index]}"
-        for index in np.flatnonzero(deviates & known)[:3]
+        for index in np.flatnonzero(deviates & is_known)[:3]
     ]
 
 

@@ -274,15 +274,17 @@ async def test_the_quotas_of_a_declared_service_have_the_values_of_the_catalogue
 
 async def test_the_quotas_of_all_signals_are_listed_in_the_unit_of_service_quotas(aws: Clients) -> None:
     declared = REGISTRY.quotas(REGISTRY.service_names)
-    listed: dict[Quota, float] = {}
+    listed_values: dict[Quota, float] = {}
     async with aws("service-quotas") as client:
         for service in sorted({quota.service for quota in declared}):
             quotas = (await client.list_aws_default_service_quotas(ServiceCode=service))["Quotas"]
-            listed |= {Quota(service=service, code=quota["QuotaCode"]): quota["Value"] for quota in quotas}
-    assert declared <= listed.keys()
+            listed_values |= {
+                Quota(service=service, code=quota["QuotaCode"]): quota["Value"] for quota in quotas
+            }
+    assert declared <= listed_values.keys()
     gp3_storage = REGISTRY.signal("ebs", "storage_gp3")
     assert gp3_storage.quota and gp3_storage.default
-    assert listed[gp3_storage.quota] * 2**40 == gp3_storage.default.value
+    assert listed_values[gp3_storage.quota] * 2**40 == gp3_storage.default.value
 
 
 async def test_the_credentials_of_a_role_read_the_resources_of_its_account(aws: Clients) -> None:

@@ -94,6 +94,6 @@ def test_a_mention_in_a_name_is_escaped() -> None:
 def test_notices_that_do_not_fit_are_counted(text: str) -> None:
     message = payload(notification(*[hostile_notice(text)] * 20, more=5), RECEIVER)
     check_limits(message)
-    listed = sum(block["type"] == "section" for block in message["blocks"])
+    listed_count = sum(block["type"] == "section" for block in message["blocks"])
     omitted = message["blocks"][-1]["elements"][0]["text"]
-    assert omitted == f"and {25 - listed} more"
+    assert omitted == f"and {25 - listed_count} more"

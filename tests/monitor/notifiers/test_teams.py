@@ -60,6 +60,6 @@ def test_hostile_texts_make_a_valid_message_within_its_maximum_size(text: str, c
     )
     assert json_size(message) <= 28 * 1024
     texts = lines(message)
-    listed = sum(line.startswith("Firing, warning: ") for line in texts)
-    assert listed >= 1
-    assert texts[-1] == f"and {count + 5 - listed} more"
+    listed_count = sum(line.startswith("Firing, warning: ") for line in texts)
+    assert listed_count >= 1
+    assert texts[-1] == f"and {count + 5 - listed_count} more"

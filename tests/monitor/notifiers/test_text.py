@@ -111,10 +111,10 @@ def test_a_truncated_text_ends_with_an_ellipsis() -> None:
 
 
 @pytest.mark.parametrize(
-    ("max_size", "listed", "more"), [(10, 4, 5), (4, 4, 5), (2, 2, 7), (1, 1, 8), (0, 1, 8)]
+    ("max_size", "listed_count", "omitted_count"), [(10, 4, 5), (4, 4, 5), (2, 2, 7), (1, 1, 8), (0, 1, 8)]
 )
 def test_as_many_notices_as_fit_are_listed_and_the_others_counted(
-    max_size: int, listed: int, more: int
+    max_size: int, listed_count: int, omitted_count: int
 ) -> None:
     four_notices = notification(*[notice()] * 4, more=5, at=NOW)
     listed_and_more = build_within(
@@ -123,7 +123,7 @@ def test_as_many_notices_as_fit_are_listed_and_the_others_counted(
         lambda pair: pair[0],
         max_size,
     )
-    assert listed_and_more == (listed, more)
+    assert listed_and_more == (listed_count, omitted_count)
 
 
 def test_a_resource_is_shown_with_its_id_if_its_name_is_ambiguous() -> None:

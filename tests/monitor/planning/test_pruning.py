@@ -71,9 +71,9 @@ def test_throttled_demand_of_one_part_is_found_as_soon_as_it_is_visible() -> Non
     assert rings.latest_value[row] == 5
     before = simulation.reads[simulation.throttled_rows].copy()
     run(simulation, 20)
-    read = simulation.reads[simulation.throttled_rows] - before
-    assert read[7] == 20  # as often as the aggregate, so that the other parts are known to be 0
-    assert np.delete(read, 7).max() == 0
+    reads_since = simulation.reads[simulation.throttled_rows] - before
+    assert reads_since[7] == 20  # as often as the aggregate, so that the other parts are known to be 0
+    assert np.delete(reads_since, 7).max() == 0
 
 
 def test_throttled_demand_of_another_part_that_begins_later_is_found_too() -> None:
