@@ -8,14 +8,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 import orjson
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from monitor.lib.text import escape_unprintable
 from monitor.render.markdown import escape_markdown
 from monitor.render.spreadsheet import spreadsheet_cell
-from monitor.report.terminal import PIPED_WIDTH
+from monitor.report.terminal import console_of, print_table
 
 COLUMNS = ("state", "quota", "value", "where", "reason", "enable", "$/month")
 NUMERIC_COLUMNS = ("value", "$/month")
@@ -86,14 +84,12 @@ def footer(coverage: CoverageJson) -> Iterator[str]:
 
 def write_table(coverage: CoverageJson, out: TextIO) -> None:
     """Write the quotas and their numbers as text. Without a terminal, each quota is one line."""
-    console = Console(file=out, highlight=False, soft_wrap=True, width=None if out.isatty() else PIPED_WIDTH)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in COLUMNS:
-        table.add_column(column, overflow="fold", justify="right" if column in NUMERIC_COLUMNS else "left")
-    for quota in coverage["items"]:
-        table.add_row(*(Text(escape_unprintable(cell)) for cell in column_texts(quota)))
+    console = console_of(out)
     if coverage["items"]:
-        console.print(table)
+        rows = [
+            [Text(escape_unprintable(cell)) for cell in column_texts(quota)] for quota in coverage["items"]
+        ]
+        print_table(console, COLUMNS, rows, NUMERIC_COLUMNS)
     for line in footer(coverage):
         console.print(Text(escape_unprintable(line)))
 

@@ -7,7 +7,6 @@ from typing import Any, TextIO
 
 import orjson
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from monitor.fleet.fleet import Series
@@ -23,7 +22,7 @@ from monitor.report.lookback_summary import (
     SeriesEpisodes,
     WaySummary,
 )
-from monitor.report.terminal import PIPED_WIDTH
+from monitor.report.terminal import console_of, print_table
 from rules.alert_rules import Severity
 from rules.band import Zone
 
@@ -163,13 +162,12 @@ def worst_episodes(summary: LookbackSummary) -> list[EpisodeOutcome]:
 
 def write_lookback_table(summary: LookbackSummary, out: TextIO) -> None:
     """Write the summary as text; in piped output, each row of a table is one line."""
-    width = None if out.isatty() else PIPED_WIDTH
-    console = Console(file=out, highlight=False, soft_wrap=True, width=width)
+    console = console_of(out)
     console.print(Text(summary.headline, "bold"))
     console.print(Text(summary.foresight))
     if summary.series:
         _print_series(console, summary)
-        _print_table(console, "The worst episode of each", EPISODE_COLUMNS, worst_episodes(summary))
+        _print_episodes(console, "The worst episode of each", worst_episodes(summary))
     _print_ways(console, summary.ways)
     lists = {
         "What to know": summary.notes,
@@ -188,40 +186,28 @@ def _more(number: int) -> Iterator[str]:
 
 
 def _print_series(console: Console, summary: LookbackSummary) -> None:
-    table = _table(SERIES_COLUMNS)
-    for entry in summary.series[:MAX_SERIES]:
-        style = STYLES[Zone.SATURATED if entry.throttled_count else Zone.NEAR]
-        episode_count, *texts = map(escape_unprintable, series_texts(entry))
-        table.add_row(Text(episode_count, style), *map(Text, texts))
     console.print(Text("\nSeries with episodes", "bold"))
-    console.print(table)
+    rows = [_series_row(entry) for entry in summary.series[:MAX_SERIES]]
+    print_table(console, SERIES_COLUMNS, rows, NUMERIC)
     for line in _more(len(summary.series) - MAX_SERIES):
         console.print(Text(line))
 
 
-def _print_table(
-    console: Console, title: str, columns: Sequence[str], episodes: Sequence[EpisodeOutcome]
-) -> None:
-    table = _table(columns)
-    for outcome in episodes:
-        table.add_row(*map(Text, map(escape_unprintable, episode_texts(outcome))))
+def _series_row(entry: SeriesEpisodes) -> list[Text]:
+    style = STYLES[Zone.SATURATED if entry.throttled_count else Zone.NEAR]
+    episode_count, *texts = map(escape_unprintable, series_texts(entry))
+    return [Text(episode_count, style), *map(Text, texts)]
+
+
+def _print_episodes(console: Console, title: str, episodes: Sequence[EpisodeOutcome]) -> None:
     console.print(Text(f"\n{title}", "bold"))
-    console.print(table)
+    rows = [[*map(Text, map(escape_unprintable, episode_texts(outcome)))] for outcome in episodes]
+    print_table(console, EPISODE_COLUMNS, rows, NUMERIC)
 
 
 def _print_ways(console: Console, ways: Sequence[WaySummary]) -> None:
-    table = _table(WAY_COLUMNS)
-    for way in ways:
-        table.add_row(*map(Text, way_texts(way)))
     console.print(Text("\nAlerts that would have fired, by their highest severity", "bold"))
-    console.print(table)
-
-
-def _table(columns: Sequence[str]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 1), header_style="bold")
-    for column in columns:
-        table.add_column(column, justify="right" if column in NUMERIC else "left", no_wrap=True)
-    return table
+    print_table(console, WAY_COLUMNS, [[*map(Text, way_texts(way))] for way in ways], NUMERIC)
 
 
 def timestamp(minute: int) -> str:

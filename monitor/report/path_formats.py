@@ -7,13 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 import orjson
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from monitor.lib.text import escape_unprintable
 from monitor.render.text import per_request_text
-from monitor.report.terminal import PIPED_WIDTH
+from monitor.report.terminal import console_of, print_table
 from rules.units import parse_unit
 
 UNKNOWN = "not known"
@@ -120,13 +118,8 @@ def _write_lines(lines: Iterator[str] | Sequence[str], out: TextIO) -> None:
 
 
 def _write_table(header: Sequence[str], rows: Iterator[tuple[str, ...]], out: TextIO) -> None:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in header:
-        table.add_column(column, overflow="fold")
-    for cells in rows:
-        table.add_row(*(Text(escape_unprintable(cell)) for cell in cells))
-    width = None if out.isatty() else PIPED_WIDTH
-    Console(file=out, width=width, highlight=False).print(table)
+    cells = [[Text(escape_unprintable(cell)) for cell in row] for row in rows]
+    print_table(console_of(out), header, cells)
 
 
 def as_json(document: PathJson, out: TextIO) -> None:

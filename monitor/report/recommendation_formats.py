@@ -7,13 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TextIO
 
 import orjson
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from monitor.lib.percent import format_percent
 from monitor.lib.text import escape_unprintable
-from monitor.report.terminal import PIPED_WIDTH
+from monitor.report.terminal import console_of, print_table
 
 COLUMNS = ("resource", "where", "advice", "peak", "$/month", "why")
 NUMERIC_COLUMNS = ("peak", "$/month")
@@ -62,14 +60,13 @@ def summary(document: RecommendationsJson) -> Iterator[str]:
 
 def write_table(document: RecommendationsJson, out: TextIO) -> None:
     """Write the recommendations, their commands and the totals as text."""
-    console = Console(file=out, highlight=False, soft_wrap=True, width=None if out.isatty() else PIPED_WIDTH)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in COLUMNS:
-        table.add_column(column, overflow="fold", justify="right" if column in NUMERIC_COLUMNS else "left")
-    for recommendation in document["items"]:
-        table.add_row(*(Text(escape_unprintable(cell)) for cell in column_texts(recommendation)))
+    console = console_of(out)
     if document["items"]:
-        console.print(table)
+        rows = [
+            [Text(escape_unprintable(cell)) for cell in column_texts(recommendation)]
+            for recommendation in document["items"]
+        ]
+        print_table(console, COLUMNS, rows, NUMERIC_COLUMNS)
     for command in filter(None, (recommendation["command"] for recommendation in document["items"])):
         console.print(Text(escape_unprintable(command)))
     for line in summary(document):

@@ -1,3 +1,75 @@
-"""The width of tables that are printed."""
+"""Tables that are printed: in columns where the terminal is wide enough, else as a list of entries."""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import TextIO
+
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Column, Table
+from rich.text import Text
 
 PIPED_WIDTH = 2**20  # characters, more than any line has: without a terminal, no line is wrapped
+GAP = 2  # characters between two columns
+
+Rows = Sequence[Sequence[Text]]
+
+
+def console_of(out: TextIO) -> Console:
+    """Return a console that writes to `out`; without a terminal, it wraps nothing."""
+    return Console(file=out, highlight=False, soft_wrap=True, width=None if out.isatty() else PIPED_WIDTH)
+
+
+def print_table(
+    console: Console, columns: Sequence[str], rows: Iterable[Sequence[Text]], numeric: Collection[str] = ()
+) -> None:
+    """Print rows as a table; in a terminal too narrow for its longest words, as a list of entries.
+
+    Nothing is left out: where they fit, cells are wrapped between words.
+    numeric: the columns that are aligned to the right, whose cells are not wrapped.
+    """
+    cells = [[*row] for row in rows]
+    widths = _widths(console, columns, cells, numeric)
+    if widths is None:
+        _print_entries(console, columns, cells)
+        return
+    headers = [
+        Column(name, justify="right" if name in numeric else "left", width=width)
+        for name, width in zip(columns, widths, strict=True)
+    ]
+    table = Table(*headers, box=None, pad_edge=False, header_style="bold")
+    for row in cells:
+        table.add_row(*row)
+    console.print(table)
+
+
+def _widths(
+    console: Console, columns: Sequence[str], rows: Rows, numeric: Collection[str]
+) -> list[int] | None:
+    """Return the width of each column; None if the terminal is too narrow for the longest words of all."""
+    least, wanted = [], []
+    for place, name in enumerate(columns):
+        header, *cells = (_measure(console, text) for text in (Text(name), *(row[place] for row in rows)))
+        wanted.append(max(cell.maximum for cell in (header, *cells)))
+        words = max((cell.maximum if name in numeric else cell.minimum for cell in cells), default=0)
+        least.append(max(header.minimum, words))
+    room = console.width - GAP * (len(columns) - 1) - sum(least)
+    if room < 0:
+        return None
+    missing = sum(wanted) - sum(least)
+    share = 1.0 if missing <= room else room / missing
+    return [low + int((high - low) * share) for low, high in zip(least, wanted, strict=True)]
+
+
+def _measure(console: Console, text: Text) -> Measurement:
+    return Measurement.get(console, console.options.update(width=PIPED_WIDTH), text)
+
+
+def _print_entries(console: Console, columns: Sequence[str], rows: Rows) -> None:
+    """Print each row as lines of a column's name and the cell."""
+    names = Column(style="dim", max_width=console.width // 2 - GAP)
+    for row in rows:
+        entry = Table(names.copy(), Column(overflow="fold"), box=None, show_header=False, pad_edge=False)
+        for name, cell in zip(columns, row, strict=True):
+            entry.add_row(name, cell)
+        console.print(entry)
+        console.print()

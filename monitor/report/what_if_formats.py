@@ -8,17 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 import orjson
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from monitor.fleet.key import WHOLE_ACCOUNT
 from monitor.lib.text import escape_unprintable
-from monitor.report.terminal import PIPED_WIDTH
+from monitor.report.terminal import console_of, print_table
 
 COLUMNS = ("breaks at", "series", "limit is", "would use", "by", "to make room")
-COMPACT_COLUMNS = ("breaks at", "series", "would use", "to make room")
-MIN_WIDTH = 160  # characters; a narrower terminal shows COMPACT_COLUMNS
 MAX_REASONS = 8  # how many reasons why series have no answer are shown
 MAX_NAMES = 4  # how many series are named for each reason
 
@@ -90,18 +86,16 @@ def _not_answered(series: Sequence[Mapping[str, Any]], total: int, title: str) -
 
 def write_table(answer: AnswerJson, out: TextIO) -> None:
     """Write an answer as text. Without a terminal, each series is one line."""
-    console = Console(file=out, highlight=False, soft_wrap=True, width=None if out.isatty() else PIPED_WIDTH)
-    columns = COLUMNS if console.width >= MIN_WIDTH else COMPACT_COLUMNS
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold", justify="right" if column == COLUMNS[0] else "left")
-    for item in answer["items"]:
-        texts = dict(zip(COLUMNS, map(escape_unprintable, column_texts(item)), strict=True))
-        table.add_row(
-            *(Text(texts[column]) for column in columns), style="bold" if item["is_broken"] else "dim"
-        )
+    console = console_of(out)
     if answer["items"]:
-        console.print(table)
+        rows = [
+            [
+                Text(escape_unprintable(text), "bold" if item["is_broken"] else "dim")
+                for text in column_texts(item)
+            ]
+            for item in answer["items"]
+        ]
+        print_table(console, COLUMNS, rows, COLUMNS[:1])
     for line in footer(answer):
         console.print(Text(escape_unprintable(line)))
 
