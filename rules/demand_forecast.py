@@ -65,12 +65,12 @@ def up_to_newest(demand: Demand, late: Bins) -> Demand:
     """Return the demand of each series up to its own newest bin. late: see `late_bins`."""
     if not late.any():
         return demand
-    moved = demand.copy()
+    shifted = demand.copy()
     for bins in np.unique(late[late > 0]).tolist():
         columns = np.flatnonzero(late == bins)
-        moved[bins:, columns] = demand[:-bins, columns]
-        moved[:bins, columns] = np.nan
-    return moved
+        shifted[bins:, columns] = demand[:-bins, columns]
+        shifted[:bins, columns] = np.nan
+    return shifted
 
 
 def without_short_holes(demand: Demand) -> Demand:

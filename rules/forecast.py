@@ -86,10 +86,10 @@ def _minutes(past: Past, limit: Floats, probability: Floats) -> Floats:
     minutes = np.full((len(limit), len(QUANTILES)), np.nan, np.float32)
     longest_known = len(HORIZONS) - 1 - np.isfinite(probability[::-1]).argmax(axis=0)
     likely = probability >= LIKELY
-    chosen = np.where(likely.any(axis=0), likely.argmax(axis=0), longest_known)
+    horizon_numbers = np.where(likely.any(axis=0), likely.argmax(axis=0), longest_known)
     is_given = np.fmax.reduce(probability, axis=0) >= MIN_PROBABILITY
     for number, horizon in enumerate(HORIZONS):
-        series = np.flatnonzero(is_given & (chosen == number))
+        series = np.flatnonzero(is_given & (horizon_numbers == number))
         if series.size:
             minutes[series] = _first_crossings(past.select(series), limit[series], horizon // BIN_MINUTES)
     return minutes

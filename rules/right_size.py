@@ -118,7 +118,7 @@ def right_size(
     most items that it may have; None without a maximum. A smaller size is advised only if all demands are
     known and none needs the present size: a purchase that is busy by one limit is not idle.
     """
-    missing = [(demand.missing, index) for index, demand in enumerate(demands) if demand.missing]
+    missing_reasons = [(demand.missing, index) for index, demand in enumerate(demands) if demand.missing]
     needs = [
         (demand.needed_items(bought), index) for index, demand in enumerate(demands) if not demand.missing
     ]
@@ -130,8 +130,8 @@ def right_size(
             return RightSize(advice=Advice.RAISE, items=items, decided_by=decided_by, reason=restriction)
         reason = f"more than {size.count(bought)} cannot be bought for this resource"
         return RightSize(advice=Advice.KEEP, items=bought, decided_by=decided_by, reason=reason)
-    if missing:
-        reason, index = missing[0]
+    if missing_reasons:
+        reason, index = missing_reasons[0]
         return RightSize(advice=Advice.UNKNOWN, items=None, decided_by=index, reason=reason)
     items = size.fewest_items(needed, minimum, maximum)
     if items < bought * (1 - NO_CHANGE):

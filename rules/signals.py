@@ -363,11 +363,11 @@ class Service(_Model):
         signals = data.get("signals") if isinstance(data, dict) else None
         if isinstance(data, dict) and isinstance(signals, dict):
             service = data.get("service") or "?"  # a missing service is reported by itself
-            named = {
+            signals_with_names = {
                 name: {"service": service, "name": name, **entry} if isinstance(entry, dict) else entry
                 for name, entry in signals.items()
             }
-            data = {**data, "signals": named}
+            data = {**data, "signals": signals_with_names}
         return data
 
     @model_validator(mode="before")
@@ -432,7 +432,7 @@ class Service(_Model):
         signal = self.signals.get(name)
         if signal is None:
             return frozenset()
-        named = {other_name for other_name in signal.inhibited_by if other_name in self.signals}
+        named_signals = {other_name for other_name in signal.inhibited_by if other_name in self.signals}
         groups = {signal.throttle_group, *signal.inhibited_by} - {None}
         members = {other.name for other in self.signals.values() if other.throttle_group in groups}
-        return frozenset(named | (members - {name}))
+        return frozenset(named_signals | (members - {name}))

@@ -115,12 +115,12 @@ class Size(_StrictModel):
 
     def fewest_items(self, items: float, minimum: float = 0.0, maximum: float | None = None) -> float:
         """Return the fewest items that can be bought: at least `items` and `minimum`, at most `maximum`."""
-        wanted = max(items, minimum, self.smallest)
+        least = max(items, minimum, self.smallest)
         largest = inf if maximum is None else maximum
         if self.choices:
             possible = [choice for choice in self.choices if choice <= largest]
-            return next_choice(possible, wanted) if possible else wanted
-        steps = ceil(wanted / self.step * (1 - ROUNDING))
+            return next_choice(possible, least) if possible else least
+        steps = ceil(least / self.step * (1 - ROUNDING))
         return min(steps * self.step, largest)
 
     def count(self, number: float) -> str:

@@ -295,8 +295,8 @@ def private_names(files: Sequence[Source]) -> list[str]:
 def _own_names(source: Source) -> set[str]:
     """The attributes that the classes of a file define or assign."""
     defined = {node.name for node in source.nodes if isinstance(node, Function)}
-    named = (node for node in source.nodes if isinstance(node, (ast.Attribute, ast.Name)))
-    stored = [node for node in named if _is_stored(node)]
+    nodes_with_names = (node for node in source.nodes if isinstance(node, (ast.Attribute, ast.Name)))
+    stored = [node for node in nodes_with_names if _is_stored(node)]
     return defined | {node.attr if isinstance(node, ast.Attribute) else node.id for node in stored}
 
 

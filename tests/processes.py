@@ -78,9 +78,9 @@ def demo_aws_process() -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
             assert process.stdout is not None
             readable, _, _ = select.select([process.stdout], [], [], PROCESS_TIMEOUT)
             assert readable, "The demo's AWS hangs."
-            ready = process.stdout.readline()
-            assert ready, "The demo's AWS has ended."
-            yield process, f"http://127.0.0.1:{json.loads(ready)['port']}"
+            ready_line = process.stdout.readline()
+            assert ready_line, "The demo's AWS has ended."
+            yield process, f"http://127.0.0.1:{json.loads(ready_line)['port']}"
         finally:
             process.kill()
 

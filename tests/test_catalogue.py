@@ -179,19 +179,19 @@ def test_the_catalogue_has_no_anchors() -> None:
 
 @each_python_collector
 def test_a_collector_names_every_signal_of_its_service(collector: Collector) -> None:
-    named = {text for path in sources_of(collector) for text in string_constants(path)}
-    assert set(REGISTRY.services[collector.service].signals) <= named
+    named_signals = {text for path in sources_of(collector) for text in string_constants(path)}
+    assert set(REGISTRY.services[collector.service].signals) <= named_signals
 
 
 @each_python_collector
 def test_a_collector_names_only_signals_of_the_catalogue(collector: Collector) -> None:
-    named = {
+    named_signals = {
         node.value.value
         for path in sources_of(collector)
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.keyword) and node.arg == "signal" and isinstance(node.value, ast.Constant)
     }
-    assert named <= set(REGISTRY.services[collector.service].signals)
+    assert named_signals <= set(REGISTRY.services[collector.service].signals)
 
 
 @each_python_collector

@@ -29,16 +29,16 @@ class PathPoints:
     usage: Mapping[int, Floats]
     metrics: MetricPoints
 
-    def of_metric(self, placed: PlacedHop, declared: HopMetric, metric: Metric) -> Floats:
+    def of_metric(self, placed_hop: PlacedHop, declared: HopMetric, metric: Metric) -> Floats:
         """Return the scaled points of a metric of a hop; counts are converted to rates per second."""
-        points = self.metrics.get((placed.place.cell, metric), UNKNOWN) if placed.place else UNKNOWN
+        points = self.metrics.get((placed_hop.place.cell, metric), UNKNOWN) if placed_hop.place else UNKNOWN
         return (as_flow(points) if declared.stat == "Sum" else points) * declared.scale
 
-    def flow(self, placed: PlacedHop) -> Floats:
+    def flow(self, placed_hop: PlacedHop) -> Floats:
         """Return the flow of a hop, in units per second."""
-        if placed.flow:
-            return self.usage.get(placed.flow.slot, UNKNOWN)
-        candidates = (self.of_metric(placed, *flow_metric) for flow_metric in placed.flow_metrics)
+        if placed_hop.flow:
+            return self.usage.get(placed_hop.flow.slot, UNKNOWN)
+        candidates = (self.of_metric(placed_hop, *flow_metric) for flow_metric in placed_hop.flow_metrics)
         return next((points for points in candidates if np.isfinite(points).any()), UNKNOWN)
 
 
@@ -74,9 +74,9 @@ def with_current_series(fleet: Fleet, path: PlacedPath) -> PlacedPath:
     return PlacedPath(path.path, hops)
 
 
-def evaluate(fleet: Fleet, placed: PlacedPath, minutes: range, metrics: MetricPoints) -> PathStatus:
+def evaluate(fleet: Fleet, placed_path: PlacedPath, minutes: range, metrics: MetricPoints) -> PathStatus:
     """Return the status of a path. Call it in the event loop, where polls write to the fleet."""
-    path = with_current_series(fleet, placed)
+    path = with_current_series(fleet, placed_path)
     points = PathPoints(usage_points(fleet, compared_series(path), minutes), metrics)
     return _Evaluation(fleet, path, points).status()
 
@@ -107,17 +107,17 @@ class _Evaluation:
         )
 
     def _find_visits(self) -> list[Visits]:
-        names = [placed.hop.effective_name for placed in self._path.hops]
+        names = [placed_hop.hop.effective_name for placed_hop in self._path.hops]
         mean = _mean(self._entrance)
         flows = {
-            placed.hop.effective_name: HopFlow(
-                predecessors=[names[predecessor] for predecessor in placed.predecessors],
-                per_request=placed.hop.per_request,
-                per_unit=placed.hop.units_per_unit,
-                assumed=placed.kind.per_unit,
+            placed_hop.hop.effective_name: HopFlow(
+                predecessors=[names[predecessor] for predecessor in placed_hop.predecessors],
+                per_request=placed_hop.hop.per_request,
+                per_unit=placed_hop.hop.units_per_unit,
+                assumed=placed_hop.kind.per_unit,
                 measured=mean * ratio(flow, self._entrance) if number else mean,
             )
-            for number, (placed, flow) in enumerate(zip(self._path.hops, self.flows, strict=True))
+            for number, (placed_hop, flow) in enumerate(zip(self._path.hops, self.flows, strict=True))
         }
         return [*visits_of(flows).values()]
 
@@ -129,52 +129,52 @@ class _Evaluation:
         return newest(self.flows[number])
 
     def _hop_status(self, number: int, flow: float) -> HopStatus:
-        placed = self._path.hops[number]
-        predecessors = [self._path.hops[predecessor].hop.service for predecessor in placed.predecessors]
+        placed_hop = self._path.hops[number]
+        predecessors = [self._path.hops[predecessor].hop.service for predecessor in placed_hop.predecessors]
         measured = {
-            name: newest(self._points.of_metric(placed, *measure))
-            for name, measure in placed.measures.items()
+            name: newest(self._points.of_metric(placed_hop, *measure))
+            for name, measure in placed_hop.measures.items()
         }
         limits = self._limit_statuses(number, flow, predecessors)
         reasons = [*self._hop_reasons(number, limits), *(limit.reason for limit in limits if limit.reason)]
-        hop_name = f"{placed.kind.title} {placed.hop.effective_name}"
+        hop_name = f"{placed_hop.kind.title} {placed_hop.hop.effective_name}"
         return HopStatus(
-            hop=placed.hop,
-            kind=placed.kind,
-            predecessors=placed.predecessors,
-            account=placed.place.cell[0] if placed.place else "",
-            region=placed.place.cell[1] if placed.place else "",
+            hop=placed_hop.hop,
+            kind=placed_hop.kind,
+            predecessors=placed_hop.predecessors,
+            account=placed_hop.place.cell[0] if placed_hop.place else "",
+            region=placed_hop.place.cell[1] if placed_hop.place else "",
             visits=self._visits[number],
             flow=_known(self._flow_now(number)),
             measures={name: value for name, value in measured.items() if not np.isnan(value)},
             limits=limits,
-            payload=placed.kind.payload_after(predecessors),
+            payload=placed_hop.kind.payload_after(predecessors),
             reasons=[f"{hop_name}: {reason}" for reason in reasons],
             is_known=not reasons,
         )
 
     def _hop_reasons(self, number: int, limits: Sequence[LimitStatus]) -> list[str]:
         """Return the reasons why the whole hop is unknown; none if the hop has limits or needs none."""
-        placed = self._path.hops[number]
+        placed_hop = self._path.hops[number]
         if not number and not _mean(self._entrance) > 0:
             known = np.isfinite(self._entrance).any()
             clause = "came in the last 3 hours" if known else "are counted by a metric or signal that is read"
-            return [f"no {placed.kind.unit} {clause}, so that nothing can be compared with them"]
-        is_seen = placed.place and np.isfinite(self.flows[number]).any()
-        if placed.problem and not is_seen:  # a resource without series may have no limits of its own
-            return [placed.problem]
-        if not limits and not placed.kind.unlimited:
+            return [f"no {placed_hop.kind.unit} {clause}, so that nothing can be compared with them"]
+        is_seen = placed_hop.place and np.isfinite(self.flows[number]).any()
+        if placed_hop.problem and not is_seen:  # a resource without series may have no limits of its own
+            return [placed_hop.problem]
+        if not limits and not placed_hop.kind.unlimited:
             return ["no limit of it is watched"]
         return []
 
     def _limit_statuses(self, number: int, flow: float, predecessors: Sequence[str]) -> list[LimitStatus]:
         """Return the status of each limit of a hop; if a limit has several parts, the part reached first."""
-        placed = self._path.hops[number]
-        applicable = {signal for signal, _ in placed.kind.limits_after(predecessors)}
-        watched = {limit.signal for limit in placed.limits}
+        placed_hop = self._path.hops[number]
+        applicable = {signal for signal, _ in placed_hop.kind.limits_after(predecessors)}
+        watched = {limit.signal for limit in placed_hop.limits}
         return [
             _weakest_part([self._limit_status(number, limit, series, flow) for series in limit.series])
-            for limit in placed.limits
+            for limit in placed_hop.limits
             if limit.signal in applicable and limit.declared.unless not in watched
         ]
 
@@ -202,8 +202,8 @@ class _Evaluation:
         )
 
     def _per_request(self, number: int, limit: PlacedLimit, series: Series) -> float:
-        placed = self._path.hops[number]
-        hop, visits = placed.hop, self._visits[number]
+        placed_hop = self._path.hops[number]
+        hop, visits = placed_hop.hop, self._visits[number]
         is_own = limit.declared.of == "resource"
         usage = self._points.usage.get(series.slot, UNKNOWN)
         return LimitUse(
@@ -211,15 +211,15 @@ class _Evaluation:
             is_shared=visits.basis in ("declared", "assumed"),
             flow=ratio(self.flows[number], self._entrance),
             declared_each=hop.uses.get(limit.signal, np.nan),
-            each=self._each(placed, limit.declared),
+            each=self._each(placed_hop, limit.declared),
             ratio=ratio(usage, self._entrance) if is_own else np.nan,
         ).per_request
 
-    def _each(self, placed: PlacedHop, limit: HopLimit) -> float:
+    def _each(self, placed_hop: PlacedHop, limit: HopLimit) -> float:
         """Return the usage of a limit by one unit: declared or the mean of a measure; NaN: unknown."""
         if isinstance(limit.each, str):
-            measure = placed.measures.get(limit.each)
-            return _mean(self._points.of_metric(placed, *measure)) if measure else np.nan
+            measure = placed_hop.measures.get(limit.each)
+            return _mean(self._points.of_metric(placed_hop, *measure)) if measure else np.nan
         return np.nan if limit.each is None else limit.each
 
     def _unknown_reason(self, series: Series, limit_values: tuple[float, float, float], flow: float) -> str:

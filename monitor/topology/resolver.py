@@ -159,24 +159,28 @@ def _place_hops(index: HopIndex, path: RequestPath) -> list[PlacedHop]:
         predecessors = [numbers[name] for name in path.predecessors[hop.effective_name]]
         kind = hop_kinds()[hop.service]
         unplaced = PlacedHop(hop=hop, kind=kind, predecessors=predecessors, place=None)
-        near = next((placed[number].place for number in predecessors if placed[number].place), None)
-        placed.append(_place_hop(index, path, unplaced, near))
+        preceding_place = next(
+            (placed[number].place for number in predecessors if placed[number].place), None
+        )
+        placed.append(_place_hop(index, path, unplaced, preceding_place))
     return placed
 
 
-def _place_hop(index: HopIndex, path: RequestPath, unplaced: PlacedHop, near: Place | None) -> PlacedHop:
-    """Return a hop with its place and series. near: the place of a hop that it follows."""
+def _place_hop(
+    index: HopIndex, path: RequestPath, unplaced: PlacedHop, preceding_place: Place | None
+) -> PlacedHop:
+    """Return a hop with its place and series. preceding_place: the place of a hop that it follows."""
     hop, kind = unplaced.hop, unplaced.kind
     account = hop.account or path.account
     region = GLOBAL_REGION if kind.scope == "global" else hop.region or path.region
     found = index.places(hop, account, region)
-    if near and len(found) > 1:
-        found = [candidate for candidate in found if candidate.cell == near.cell] or found
+    if preceding_place and len(found) > 1:
+        found = [candidate for candidate in found if candidate.cell == preceding_place.cell] or found
     if len(found) > 1:
         where = ", ".join(f"{'/'.join(other.path)} in {'/'.join(other.cell)}" for other in found[:3])
         sentence = f"several resources are called {hop.effective_name}: {where}; name account, region or id"
         return replace(unplaced, problem=sentence)
-    place = found[0] if found else _assumed_place(index, unplaced, (account, region), near)
+    place = found[0] if found else _assumed_place(index, unplaced, (account, region), preceding_place)
     if place is None:
         where = " in " + "/".join(filter(None, (account, region))) if account or region else ""
         sentence = f"no series of the {kind.title} {hop.resource} is watched{where}"
@@ -185,15 +189,23 @@ def _place_hop(index: HopIndex, path: RequestPath, unplaced: PlacedHop, near: Pl
 
 
 def _assumed_place(
-    index: HopIndex, unplaced: PlacedHop, declared: tuple[str | None, str | None], near: Place | None
+    index: HopIndex,
+    unplaced: PlacedHop,
+    declared: tuple[str | None, str | None],
+    preceding_place: Place | None,
 ) -> Place | None:
-    """Return the place of a resource without series: in the cell of `near`, or the only cell of its service.
+    """Return the place of a resource without series.
 
-    declared: the account and the region that the cell must have, if they are given.
+    It is in the cell of `preceding_place`, or in the only cell of its service. declared: the account and the
+    region that the cell must have, if they are given.
     """
     cells = index.cells(unplaced.hop.service, *declared)
-    if near and (near.cell in cells or not cells) and index.is_in(near.cell, *declared):
-        cells = [near.cell]
+    if (
+        preceding_place
+        and (preceding_place.cell in cells or not cells)
+        and index.is_in(preceding_place.cell, *declared)
+    ):
+        cells = [preceding_place.cell]
     if len(cells) != 1:
         return None
     parts = unplaced.kind.split(unplaced.hop.resource)

@@ -124,7 +124,10 @@ class UsageChart:
         """Return the grid, the target band and the times without data."""
         rule = Markup('<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/>')
         across = [rule.format("0", "100%", _percent(mark.y), _percent(mark.y)) for mark in self.amounts()]
-        down = [rule.format(x, x, "0", "100%") for x in (_percent(self.x(m)) for m in self._tick_minutes())]
+        down = [
+            rule.format(x, x, "0", "100%")
+            for x in (_percent(self.x(minute)) for minute in self._tick_minutes())
+        ]
         return Markup("").join([*self._bands(), *across, *down, self.gaps("no data")])
 
     def _bands(self) -> list[Markup]:
@@ -160,11 +163,11 @@ class UsageChart:
     def paths(self) -> Markup:
         """Return the curves, limits and forecast as paths in a box of 1000 x 1000, which stretches."""
         path, spans = Markup('<path class="{}" d="{}"/>'), self.data.limits
-        near = [span._replace(limit=span.limit * self.band.near) for span in spans]
+        near_spans = [span._replace(limit=span.limit * self.band.near) for span in spans]
         drawn = [
             *self._fan(),
             ("bound", self._line(self.data.bound)),
-            ("near-line", self._steps(near)),
+            ("near-line", self._steps(near_spans)),
             ("ceiling-line", self._ceiling()),
             ("limit assumed", self._steps([span for span in spans if span.is_assumed])),
             ("limit", self._steps([span for span in spans if not span.is_assumed])),
@@ -180,11 +183,11 @@ class UsageChart:
         if not np.isfinite(values).any():
             return ""
         parts = []
-        for numbers in self.data.connected_runs():
+        for indices in self.data.connected_runs():
             points = [
-                f"{10 * self.x(float(self.data.minutes[n])):.2f} {10 * self.y(float(values[n])):.2f}"
-                for n in numbers
-                if isfinite(values[n])
+                f"{10 * self.x(float(self.data.minutes[index])):.2f} {10 * self.y(float(values[index])):.2f}"
+                for index in indices
+                if isfinite(values[index])
             ]
             if points:
                 parts.append(f"M{'L'.join(points)}{'' if len(points) > 1 else 'h2'}")
@@ -310,9 +313,9 @@ def axis_of(highest: float, unit: Unit) -> tuple[float, float]:
     scale = 1.0
     if unit.kind is UnitKind.BYTES:  # marks are round numbers of KiB, MiB and so on
         scale = 1024.0 ** max(floor(log(top, 1024)), 0)
-    rough = top / scale / MARKS
-    power = 10.0 ** floor(log10(rough))
-    step = next(factor * power for factor in ROUND_FACTORS if factor * power >= rough * ALMOST) * scale
+    rough_step = top / scale / MARKS
+    power = 10.0 ** floor(log10(rough_step))
+    step = next(factor * power for factor in ROUND_FACTORS if factor * power >= rough_step * ALMOST) * scale
     return step, ceil(top / step * ALMOST) * step
 
 

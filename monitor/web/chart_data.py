@@ -141,11 +141,13 @@ class ChartData:
         known = self.minutes[np.isfinite(self.usage)]
         if not known.size:
             return [Gap(self.start, self.now)]
-        usual = float(np.median(np.diff(known))) if known.size > 1 else float(self.range.step)
+        usual_distance = float(np.median(np.diff(known))) if known.size > 1 else float(self.range.step)
         edges = [float(self.start), *known.tolist()]
-        found = [Gap(a, b) for a, b in pairwise(edges) if b - a > USUAL_GAP * usual]
+        found = [
+            Gap(begin, end) for begin, end in pairwise(edges) if end - begin > USUAL_GAP * usual_distance
+        ]
         newest = float(known[-1])
-        if self.now - newest > max(patience, USUAL_GAP * usual):
+        if self.now - newest > max(patience, USUAL_GAP * usual_distance):
             found.append(Gap(newest, self.now))
         return found
 
@@ -154,8 +156,8 @@ class ChartData:
         known = np.flatnonzero(np.isfinite(self.usage))
         if not known.size:
             return []
-        usual = float(np.median(np.diff(known))) if known.size > 1 else 1.0
-        breaks = np.flatnonzero(np.diff(known) > USUAL_GAP * usual) + 1
+        usual_distance = float(np.median(np.diff(known))) if known.size > 1 else 1.0
+        breaks = np.flatnonzero(np.diff(known) > USUAL_GAP * usual_distance) + 1
         return [part.tolist() for part in np.split(known, breaks)]
 
 

@@ -69,7 +69,8 @@ def flow_svg(path: PathStatus) -> Markup:
         height=HEIGHT,
         label=_label(path),
         grid=Markup("").join(
-            GRID.format(y=BASE - (BASE - TOP) * n // GRID_LINES) for n in range(GRID_LINES + 1)
+            GRID.format(y=BASE - (BASE - TOP) * grid_line // GRID_LINES)
+            for grid_line in range(GRID_LINES + 1)
         ),
         columns=Markup("").join(
             _column(path, column, index, len(columns), highest) for index, column in enumerate(columns)
@@ -134,11 +135,12 @@ def _texts(column: FlowColumn, middle: float) -> Markup:
     lines: Sequence[str] = wrap(column.words, LINE_LENGTH)[:MAX_LINES]
     name = shorten(column.name, NAME_LENGTH, placeholder="…") if " " in column.name else column.name
     name = name if len(name) <= NAME_LENGTH else f"{name[: NAME_LENGTH - 1]}…"
-    drawn = [TEXT.format(kind="name", x=middle, y=BASE + 20, text=name)]
-    drawn += [
-        TEXT.format(kind="words", x=middle, y=BASE + 37 + 15 * n, text=line) for n, line in enumerate(lines)
+    texts = [TEXT.format(kind="name", x=middle, y=BASE + 20, text=name)]
+    texts += [
+        TEXT.format(kind="words", x=middle, y=BASE + 37 + 15 * line_number, text=line)
+        for line_number, line in enumerate(lines)
     ]
-    return Markup("").join(drawn)
+    return Markup("").join(texts)
 
 
 def _water(path: PathStatus, highest: float) -> Markup:

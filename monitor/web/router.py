@@ -99,11 +99,11 @@ def _named_pages(router: APIRouter, renderer_for: RendererFor) -> None:
 
     @router.get("/series/{id}")
     async def series(id: str, request: Request, range: str = DEFAULT_RANGE.name) -> Response:
-        path, chosen = f"/series/{quote(id[:MAX_ID_LENGTH], safe='')}", RANGES.get(range)
-        if chosen is None:
+        path, chart_range = f"/series/{quote(id[:MAX_ID_LENGTH], safe='')}", RANGES.get(range)
+        if chart_range is None:
             return RedirectResponse(path, 307)
         renderer = renderer_for(FormOptions.from_request(request))
-        page = await renderer.cache.get(f"{path}?range={range}", partial(renderer.series, id, chosen))
+        page = await renderer.cache.get(f"{path}?range={range}", partial(renderer.series, id, chart_range))
         return page.response(request)
 
     @router.get("/paths/{name}")
@@ -159,11 +159,13 @@ def _what_if_page(router: APIRouter, renderer_for: RendererFor) -> None:
     async def what_if(request: Request, query: Annotated[WhatIfPageQuery, Query()]) -> Response:
         if query.slider is not None:
             return RedirectResponse(query.canonical.url(WHAT_IF_PATH), 307)
-        renderer, asked = renderer_for(FormOptions.from_request(request)), query.asked
+        renderer, asked_query = renderer_for(FormOptions.from_request(request)), query.asked
         try:
-            page = await renderer.cache.get(asked.url(WHAT_IF_PATH), partial(renderer.what_if, asked))
+            page = await renderer.cache.get(
+                asked_query.url(WHAT_IF_PATH), partial(renderer.what_if, asked_query)
+            )
         except QuestionError as error:
-            return HTMLResponse(await renderer.what_if_error(asked, str(error)), 422, PAGE_HEADERS)
+            return HTMLResponse(await renderer.what_if_error(asked_query, str(error)), 422, PAGE_HEADERS)
         return page.response(request)
 
 
@@ -267,9 +269,9 @@ class PageRenderer:
             "map.html", "", heatmap=await asyncio.to_thread(whole_heatmap, snapshot, status)
         )
 
-    async def series(self, identity: str, chosen: ChartRange) -> bytes:
+    async def series(self, identity: str, chart_range: ChartRange) -> bytes:
         """Render the page of one series. Raises HTTPException (404) for a series that is not in the fleet."""
-        variables = await SeriesPageSource(self._state).variables(identity, chosen, _minute())
+        variables = await SeriesPageSource(self._state).variables(identity, chart_range, _minute())
         return await self._render("series.html", "", address=f"/series/{identity}", **variables)
 
     async def coverage(self, filters: CoveragePageFilters) -> bytes:

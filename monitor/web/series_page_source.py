@@ -46,7 +46,7 @@ class SeriesPageSource:
         if series is None or series.key not in fleet.series:
             raise HTTPException(NOT_FOUND, _unknown_series_sentence(identity, notices))
         shown_notices = notices[:MAX_NOTICES]
-        sent = await sent_by_notice(journal, shown_notices, identity)
+        sent_lists = await sent_by_notice(journal, shown_notices, identity)
         fan = await self._state.fan(series.slot, *chosen.fan_days)
         recommendation = await self._recommendation(series)
         state = SeriesState.of(snapshot, fleet, series, now, notices)
@@ -66,7 +66,7 @@ class SeriesPageSource:
         firing = [alert for alert in await firing_alerts(self._engine) if alert.notice.series_id == identity]
         return {
             "firing": with_current_usage(firing, fleet),
-            "told": list(zip(shown_notices, sent, strict=True)),
+            "told": list(zip(shown_notices, sent_lists, strict=True)),
             "recommendation": recommendation,
             "beside": series_rows(snapshot, fleet, beside, now),
             "paths": paths_through(series.key, self._state.paths().items),

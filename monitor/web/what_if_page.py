@@ -117,8 +117,8 @@ def rows(answer: Answer) -> Iterator[WhatIfRow]:
 
 def highest_factor(answer: Answer) -> float:
     """Return the highest factor of the lanes of an answer."""
-    asked = answer.question.factor or 1.0
-    return next((highest for highest in LANE_ENDS if asked <= highest), LANE_ENDS[-1])
+    asked_factor = answer.question.factor or 1.0
+    return next((highest for highest in LANE_ENDS if asked_factor <= highest), LANE_ENDS[-1])
 
 
 def marks(highest: float) -> list[tuple[str, float]]:

@@ -92,9 +92,9 @@ class StressedFleet:
         limit_now = np.where(snapshot.limit > 0, snapshot.limit, np.nan).astype(np.float64)
         ceiling_now = own_ceilings(snapshot, services, peak / limit_now)
         ceiling = ceiling_now.copy()
-        limit, asked = limit_now, question.limit
-        if asked:
-            limit = np.where(limit_is_set, asked.value, limit_now)
+        limit, asked_limit = limit_now, question.limit
+        if asked_limit:
+            limit = np.where(limit_is_set, asked_limit.value, limit_now)
             ceiling = np.where(limit_is_set, ceiling / limit_now * limit, ceiling)
         is_asked_about = growing | limit_is_set
         is_asked_about[moves.receiving] = True

@@ -89,8 +89,10 @@ def panel_queries(dashboard: Mapping[str, Any]) -> Iterator[Query]:
 
 def is_in_demo(expr: str) -> bool:
     """Return whether the demo shows one of the services that a query names; True if it names none."""
-    named = re.search(r'aws_service=~"([\w|]+)"', expr)
-    return not named or not {*named[1].split("|")}.isdisjoint({*demo_services()} - FAR_FROM_LIMITS)
+    service_pattern = re.search(r'aws_service=~"([\w|]+)"', expr)
+    return not service_pattern or not {*service_pattern[1].split("|")}.isdisjoint(
+        {*demo_services()} - FAR_FROM_LIMITS
+    )
 
 
 async def find_result(prometheus: str, query: Query) -> list[dict[str, Any]] | None:

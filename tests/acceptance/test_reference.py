@@ -79,12 +79,12 @@ def load(path: Path) -> Any:
 
 def entries() -> dict[str, dict[str, Any]]:
     """Return the entries of the reference catalogue by the ids of their signals."""
-    listed = {entry["id"]: entry for entry in load(REFERENCE)["limits"]}
+    entries_by_id = {entry["id"]: entry for entry in load(REFERENCE)["limits"]}
     for service in REGISTRY.service_names:
         path = REFERENCE.parent / "catalogue" / f"{service}.yaml"
         signals = load(path)["signals"] if path.exists() else ()
-        listed |= {signal["id"]: entry_of(signal) for signal in signals}
-    return listed
+        entries_by_id |= {signal["id"]: entry_of(signal) for signal in signals}
+    return entries_by_id
 
 
 def entry_of(signal: dict[str, Any]) -> dict[str, Any]:

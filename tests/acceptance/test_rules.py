@@ -149,10 +149,10 @@ def promtool_test_of_a_day_below(signal: Signal) -> dict[str, Any]:
 
     A limit whose purchase is busy by another limit does not alert.
     """
-    busy = f"0x{DAY + 60}"
+    never_idle = f"0x{DAY + 60}"
     series = [
         *input_series(signal, "idle", ((BELOW, DAY + 60),)),
-        *input_series(signal, "busy by another", ((BELOW, DAY + 60),), headroom_idle=busy),
+        *input_series(signal, "busy by another", ((BELOW, DAY + 60),), headroom_idle=never_idle),
     ]
     alert = "HeadroomBelow" if signal.kind is LimitKind.PROVISIONED else None
     checks = [

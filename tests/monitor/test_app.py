@@ -330,7 +330,9 @@ async def test_a_judgement_that_raises_does_not_end_the_process(
 async def test_an_unchanged_fleet_is_not_judged_again_on_schedule(app: App) -> None:
     stop = asyncio.Event()
     app_task = asyncio.create_task(app.run(bind_socket("127.0.0.1", 0), stop))
-    seen = [(app.coverage().snapshot, 0.0)]  # each new snapshot, with the number of ticks at its first sight
+    snapshots_with_ticks = [
+        (app.coverage().snapshot, 0.0)
+    ]  # each new snapshot, with the number of ticks at its first sight
 
     def snapshot() -> object:
         return app.coverage().snapshot
@@ -338,9 +340,9 @@ async def test_an_unchanged_fleet_is_not_judged_again_on_schedule(app: App) -> N
     async def has_outlived_ticks() -> bool | None:
         """Return True once a judgement is still the newest after three ticks of the schedule."""
         ticks = app.telemetry.registry.get_sample_value("headroom_ticks_total", {"loop": "judge"}) or 0.0
-        if snapshot() is not seen[-1][0]:
-            seen.append((app.coverage().snapshot, ticks))
-        return True if len(seen) > 1 and ticks - seen[-1][1] >= 3 else None
+        if snapshot() is not snapshots_with_ticks[-1][0]:
+            snapshots_with_ticks.append((app.coverage().snapshot, ticks))
+        return True if len(snapshots_with_ticks) > 1 and ticks - snapshots_with_ticks[-1][1] >= 3 else None
 
     async def is_replaced() -> bool | None:
         return True if snapshot() is not before else None

@@ -52,9 +52,9 @@ def test_probabilities_rise_with_the_horizon_and_fall_with_the_limit() -> None:
     assert (np.diff(forecast.probability, axis=1) >= 0).all()
     assert (np.diff(forecast.probability, axis=0) <= 0).all()
     assert ((forecast.probability >= 0) & (forecast.probability <= 1)).all()
-    reached = limits <= usage[-1]
-    assert (forecast.probability[reached] == 1).all()
-    assert (forecast.minutes[reached] == 0).all()
+    is_reached = limits <= usage[-1]
+    assert (forecast.probability[is_reached] == 1).all()
+    assert (forecast.minutes[is_reached] == 0).all()
 
 
 def test_a_time_is_reported_up_to_twice_the_length_of_the_history() -> None:

@@ -209,8 +209,10 @@ def test_paths_of_any_links_can_be_parsed_and_have_no_cycle(pairs: list[tuple[st
     assert len(parsed.model.paths) == len(paths)
     link_names = {(source.resource, target.resource) for source, target in links}
     for path in parsed.model.paths:
-        steps = {(previous, name) for name, before in path.predecessors.items() for previous in before}
-        assert steps <= link_names
+        links_of_path = {
+            (previous, name) for name, predecessors in path.predecessors.items() for previous in predecessors
+        }
+        assert links_of_path <= link_names
 
 
 def test_a_link_that_closes_a_cycle_is_left_out_with_a_note() -> None:

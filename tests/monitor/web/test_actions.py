@@ -104,9 +104,9 @@ async def test_undoing_an_acknowledgement_restores_the_one_it_replaced(
 async def test_acknowledging_an_acknowledged_alert_shows_its_author_and_time(
     server: Server, client: httpx.AsyncClient, alert: str
 ) -> None:
-    sent = await form(client)
+    form_fields = await form(client)
     first = await server.alerting.acknowledge(alert, author="Ada", comment="on it")
-    assert (await client.post(f"/alerts/{alert}/ack", data=sent)).status_code == 303
+    assert (await client.post(f"/alerts/{alert}/ack", data=form_fields)).status_code == 303
     result, undo = await shown_result(client)
     assert re.fullmatch(
         r"a &#34;b&#34; was acknowledged before, by Ada at \d\d \w{3} \d\d:\d\d UTC\.", result
@@ -123,15 +123,15 @@ async def test_several_alerts_are_acknowledged_and_silenced_at_once(
         series_key = add(server.fleet, key(name)).key
         engine.alerts[series_key.id] = notice(series_key.id, resource=series_key.resource)
     await server.alerting.acknowledge(alert, author="Ada", comment="on it")
-    sent = {**await form(client), "alert": [*engine.alerts, "0" * 16]}
-    assert (await client.post("/alerts/acknowledge", data=sent)).status_code == 303
+    form_fields = {**await form(client), "alert": [*engine.alerts, "0" * 16]}
+    assert (await client.post("/alerts/acknowledge", data=form_fields)).status_code == 303
     result, undo = await shown_result(client)
     assert result.startswith("2 alerts acknowledged. a &#34;b&#34; was acknowledged before, by Ada at ")
     assert result.endswith(" 1 alert no longer fires.")
     assert len(engine.silences.acknowledgements) == 3
     await client.post("/acknowledgements/undo", data=undo)
     assert [*engine.silences.acknowledgements] == [alert]
-    await client.post("/alerts/silence", data=sent | {"duration": "1 h"})
+    await client.post("/alerts/silence", data=form_fields | {"duration": "1 h"})
     result, undo = await shown_result(client)
     assert re.match(r"3 silences added, until \d\d \w{3} \d\d:\d\d UTC\. 1 alert no longer fires\.", result)
     assert len(engine.silences.stored) == 3
@@ -153,14 +153,14 @@ async def test_an_alert_that_no_longer_fires_is_reported_without_an_error(
 
 async def test_a_comment_can_be_added_later(server: Server, client: httpx.AsyncClient, alert: str) -> None:
     acknowledgements = server.alerting.engine.silences.acknowledgements
-    path, sent = f"/alerts/{alert}/comment", await form(client, comment="adding shards")
-    assert (await client.post(path, data=sent)).status_code == 404
-    await client.post(f"/alerts/{alert}/ack", data=sent | {"comment": ""})
+    path, form_fields = f"/alerts/{alert}/comment", await form(client, comment="adding shards")
+    assert (await client.post(path, data=form_fields)).status_code == 404
+    await client.post(f"/alerts/{alert}/ack", data=form_fields | {"comment": ""})
     at = acknowledgements[alert].at
-    assert (await client.post(path, data=sent)).status_code == 303
+    assert (await client.post(path, data=form_fields)).status_code == 303
     assert (await shown_result(client))[0] == "The comment is stored."
     assert (acknowledgements[alert].comment, acknowledgements[alert].at) == ("adding shards", at)
-    assert (await client.post(path, data=sent | {"comment": " "})).status_code == 422
+    assert (await client.post(path, data=form_fields | {"comment": " "})).status_code == 422
     assert "adding shards" in (await page(client, "/alerts/acknowledged")).words
 
 
@@ -168,8 +168,8 @@ async def test_a_silence_matches_only_its_series_and_can_be_ended(
     server: Server, client: httpx.AsyncClient, alert: str
 ) -> None:
     silences, labels = server.alerting.engine.silences, server.alerting.engine.alerts[alert].labels
-    sent = await form(client, duration="4 h")
-    assert (await client.post(f"/alerts/{alert}/silence", data=sent)).status_code == 303
+    form_fields = await form(client, duration="4 h")
+    assert (await client.post(f"/alerts/{alert}/silence", data=form_fields)).status_code == 303
     (silence,) = silences.stored
     assert silence.ends - silence.starts == 4 * 3600
     assert silences.matching_silence(labels, silence.starts) and not silences.matching_silence(
@@ -177,21 +177,21 @@ async def test_a_silence_matches_only_its_series_and_can_be_ended(
     )
     words = " ".join((await page(client, "/alerts/silenced")).words.split())
     assert "page, until" in words and "1 firing alert" in words
-    got = await client.post(f"/silences/{silence.id}/end", data=sent)
+    got = await client.post(f"/silences/{silence.id}/end", data=form_fields)
     assert got.status_code == 303 and not silences.stored
-    assert (await client.post(f"/silences/{silence.id}/end", data=sent)).status_code == 404
+    assert (await client.post(f"/silences/{silence.id}/end", data=form_fields)).status_code == 404
 
 
 async def test_the_result_of_a_silence_that_matches_nothing_says_so_with_a_hint(
     server: Server, client: httpx.AsyncClient, alert: str
 ) -> None:
-    sent = await form(client, duration="1 day", matchers='region="eu-west1"\nservice="kinesis"\n')
-    assert (await client.post("/silences", data=sent)).status_code == 303
+    form_fields = await form(client, duration="1 day", matchers='region="eu-west1"\nservice="kinesis"\n')
+    assert (await client.post("/silences", data=form_fields)).status_code == 303
     hint = 'No series has region="eu-west1"; did you mean eu-west-1?'
     assert hint in html.unescape((await shown_result(client))[0])
     assert f"Matches nothing. {hint}" in (await page(client, "/alerts/silenced")).words
     for invalid in ("region=", "", 'resource=~".*"'):
-        assert (await client.post("/silences", data=sent | {"matchers": invalid})).status_code == 422
+        assert (await client.post("/silences", data=form_fields | {"matchers": invalid})).status_code == 422
     assert len(server.alerting.engine.silences.stored) == 1
 
 
@@ -277,10 +277,10 @@ async def test_an_invalid_form_is_answered_with_an_error_page(
 async def test_a_body_that_is_not_a_form_or_is_too_large_is_rejected(
     client: httpx.AsyncClient, alert: str
 ) -> None:
-    sent = await form(client)
-    assert (await client.post(f"/alerts/{alert}/ack", json=sent)).status_code == 422
+    form_fields = await form(client)
+    assert (await client.post(f"/alerts/{alert}/ack", json=form_fields)).status_code == 422
     assert (
-        await client.post(f"/alerts/{alert}/ack", data=sent | {"comment": "x" * 2**20})
+        await client.post(f"/alerts/{alert}/ack", data=form_fields | {"comment": "x" * 2**20})
     ).status_code == 413
 
 

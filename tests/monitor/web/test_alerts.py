@@ -197,8 +197,8 @@ async def test_a_receiver_that_fails_is_marked_in_the_row_and_at_the_tab(
     shown = await words(client, "/alerts/receivers")
     assert "Receivers 2 of 2 fail" in shown
     assert "it answered 429" in shown and "1 notification could not be delivered" in shown
-    sent = {"token": (await page(client, "/alerts")).token, "back": "/alerts/receivers"}
-    got = await client.post("/receivers/mail/replay", data=sent)
+    form_fields = {"token": (await page(client, "/alerts")).token, "back": "/alerts/receivers"}
+    got = await client.post("/receivers/mail/replay", data=form_fields)
     assert got.status_code == 303
     assert "1 notification will be sent again." in await words(client, "/alerts/receivers")
 

@@ -75,9 +75,9 @@ def test_a_configured_runbook_replaces_the_built_in_runbook() -> None:
 
 async def test_the_list_links_to_every_runbook(client: httpx.AsyncClient) -> None:
     found = await page(client, "/runbooks")
-    listed = [link for link in found.links if link.startswith("/runbooks/")]
-    assert {*listed} == {runbook_path(name) for name in (OWN_RUNBOOK, *REGISTRY.services)}
-    assert listed[0] == "/runbooks/headroom"
+    linked_runbooks = [link for link in found.links if link.startswith("/runbooks/")]
+    assert {*linked_runbooks} == {runbook_path(name) for name in (OWN_RUNBOOK, *REGISTRY.services)}
+    assert linked_runbooks[0] == "/runbooks/headroom"
 
 
 async def test_the_name_of_a_markdown_file_redirects_to_the_page(client: httpx.AsyncClient) -> None:
@@ -105,8 +105,8 @@ async def test_texts_of_a_users_catalogue_are_escaped(server: Server, registry: 
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://headroom") as client:
         text = (await client.get("/runbooks/one")).text
-        listed = (await client.get("/runbooks")).text
-    assert MARKUP not in text + listed
+        list_text = (await client.get("/runbooks")).text
+    assert MARKUP not in text + list_text
     assert "&lt;script&gt;" in text and "<code>429</code>" in text
     assert not [link for link in Page(text).links if link.startswith("javascript")]
 
