@@ -103,7 +103,7 @@ def test_the_chart_has_the_generated_dashboards(all_objects: list[Manifest]) -> 
     }
 
 
-def test_probes_and_scrapes_use_https(all_objects: list[Manifest]) -> None:
+def test_with_a_certificate_probes_and_scrapes_use_https(all_objects: list[Manifest]) -> None:
     by_kind = {manifest["kind"]: manifest for manifest in all_objects}
     (container,) = by_kind["StatefulSet"]["spec"]["template"]["spec"]["containers"]
     assert container["livenessProbe"]["httpGet"]["scheme"] == "HTTPS"

@@ -83,6 +83,7 @@ class Service:
 
 
 async def read_family(tsdb: Tsdb, family: str) -> Values:
+    """Return the values of a family at full minutes in Prometheus, by series and minute."""
     query = f"headroom_{family}[4h]"
     response = await get(f"http://{tsdb.address}/api/v1/query", query=query, time=str(time.time() + 600))
     assert response

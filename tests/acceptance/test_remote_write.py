@@ -98,6 +98,7 @@ class RecordedFleet:
         self.usage[name, minute] = value
 
     def zone(self, sample: tuple[str, int]) -> int:
+        """Return the zone of a written sample, computed from its usage and throttled demand."""
         ratio = self.usage[sample] / 1000
         if self.throttled.get(sample, 0) > 0:
             return Zone.SATURATED

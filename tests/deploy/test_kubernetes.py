@@ -28,10 +28,12 @@ Manifest = dict[str, Any]
 
 
 def manifests(name: str = "headroom.yaml") -> list[Manifest]:
+    """Return the objects in a file of deploy/kubernetes/."""
     return [*yaml.safe_load_all((MANIFESTS / name).read_text("utf-8"))]
 
 
 def of_kind(kind: str) -> Manifest:
+    """Return the only object of a kind in headroom.yaml."""
     (found,) = (manifest for manifest in manifests() if manifest["kind"] == kind)
     return found
 

@@ -13,10 +13,12 @@ UNIT = (ROOT / "deploy" / "systemd" / "headroom.service").read_text("utf-8")
 
 
 def values(key: str) -> list[str]:
+    """Return the values of a key of the unit."""
     return re.findall(rf"^{key}=(.*)$", UNIT, re.MULTILINE)
 
 
 def commands() -> Iterator[list[str]]:
+    """Yield the arguments of each `headroom` that the unit starts."""
     for line in (*values("ExecStartPre"), *values("ExecStart")):
         program, *arguments = line.split()
         assert program == "/opt/headroom/bin/headroom"

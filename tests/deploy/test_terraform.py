@@ -13,23 +13,23 @@ README = (ROOT / "deploy" / "terraform" / "README.md").read_text("utf-8")
 each_module = pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
 
 
-def text(module: Path) -> str:
+def text_of(module: Path) -> str:
     return "\n".join(path.read_text("utf-8") for path in sorted(module.glob("*.tf")))
 
 
 @each_module
 def test_variables_and_resources_are_declared_and_used(module: Path) -> None:
-    declared = {*re.findall(r'^variable "(\w+)"', text(module), re.MULTILINE)}
-    assert declared == {*re.findall(r"\bvar\.(\w+)", text(module))}
-    resources = {*re.findall(r'^resource "(\w+)" "(\w+)"', text(module), re.MULTILINE)}
-    assert {*re.findall(r"\b(aws_\w+)\.(\w+)", text(module))} <= resources
+    declared = {*re.findall(r'^variable "(\w+)"', text_of(module), re.MULTILINE)}
+    assert declared == {*re.findall(r"\bvar\.(\w+)", text_of(module))}
+    resources = {*re.findall(r'^resource "(\w+)" "(\w+)"', text_of(module), re.MULTILINE)}
+    assert {*re.findall(r"\b(aws_\w+)\.(\w+)", text_of(module))} <= resources
 
 
 @each_module
 def test_the_example_sets_all_variables_without_a_default(module: Path) -> None:
     (example,) = re.findall(rf'source +=  *"\./deploy/terraform/{module.name}"\n(.*?)\n}}', README, re.DOTALL)
     set_variables = {*re.findall(r"^  (\w+) +=", example, re.MULTILINE)} - {"providers"}
-    blocks = re.findall(r'^variable "(\w+)" \{\n(.*?)^\}', text(module), re.DOTALL | re.MULTILINE)
+    blocks = re.findall(r'^variable "(\w+)" \{\n(.*?)^\}', text_of(module), re.DOTALL | re.MULTILINE)
     assert {name for name, block in blocks if "\n  default" not in block} <= set_variables
     assert set_variables <= {name for name, _ in blocks}
 

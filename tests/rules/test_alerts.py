@@ -211,7 +211,7 @@ def test_a_worse_rule_is_more_severe() -> None:
     assert severities == [Severity.INFO, Severity.INFO, Severity.WARNING, Severity.CRITICAL]
 
 
-def test_default_durations_and_band() -> None:
+def test_the_default_durations_are_as_documented_and_above_clears_at_66_5_percent() -> None:
     assert BELOW_PENDING_FOR == 24 * 60
     assert [KEEP_FIRING_FOR[rule] for rule in Rule] == [5, 5, 5, 10]
     assert Band().high * (1 - MARGIN) == pytest.approx(0.665)

@@ -115,7 +115,7 @@ def test_growing_usage_reaches_a_limit_above_its_history() -> None:
     assert forecast_one(growing, 83)[0][-1] > forecast_one(steady, 83)[0][-1] + 0.2
 
 
-def test_forecasts_depend_on_the_limit() -> None:
+def test_a_higher_limit_is_less_likely_to_be_reached() -> None:
     history = daily(20, 90, phase=0.2)
     both = forecast(np.stack([history, history]), np.array([80, 160], np.float32))
     assert both.probability[0, 2] > 0.9

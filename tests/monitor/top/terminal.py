@@ -20,6 +20,7 @@ class Terminal:
         self.written, self._more = b"", asyncio.Event()
 
     def read(self) -> None:
+        """Store what the process has written."""
         try:
             self.written += os.read(self._descriptor, 65536)
         except OSError:  # the process ended

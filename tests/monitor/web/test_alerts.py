@@ -57,6 +57,7 @@ def firing_alert(
 
 
 def tabs(alerts: Sequence[FiringAlert]) -> dict[str, str]:
+    """Return the tab of each alert, by the id of the alert."""
     return {alert.notice.alert: tab.value for tab, found in by_tab(alerts).items() for alert in found}
 
 
@@ -121,6 +122,7 @@ def plain(markup: str) -> str:
 
 
 async def words(client: httpx.AsyncClient, path: str) -> str:
+    """Return the words of a page below its header."""
     text = (await client.get(path)).text
     assert Page(text).words  # the page is well-formed
     return plain(text.partition("<main")[2])

@@ -44,24 +44,32 @@ def minutes(*runs: tuple[int, float | np.float32]) -> Floats:
 
 
 def history(usage: Floats, limit: float = 1000.0, throttled: Any = np.nan) -> SeriesHistory:
+    """Return a history that ends at END. usage, throttled: by minute; limit: in all minutes."""
     return series_history(usage, limit, throttled, end=END)
 
 
 def fan(days: int, ahead: int = 1, usage: float = 400.0, now: int = END // 15 * 15) -> Fan:
+    """Return a fan with a constant past usage, and with forecast quantiles from 500 to 900.
+
+    days, ahead: the days of the past and of the forecast. now: the minute between them.
+    """
     edges = [np.full(ahead * DAY, value, np.float32) for value in (500, 600, 700, 800, 900)]
     return Fan(now, np.full(days * DAY, usage, np.float32), np.stack(edges))
 
 
 def constant_limit(chart_range: ChartRange, limit: float = 1000.0) -> list[LimitSpan]:
+    """Return a limit that is in force in all of a range."""
     return [LimitSpan(END - chart_range.past, END + chart_range.ahead, limit)]
 
 
 def chart_of(data: ChartData, reach: Reach = NO_REACH_KNOWN, unit: str = "bytes/s") -> UsageChart:
+    """Return the chart of data about a signal in this unit."""
     signal = SIGNAL.model_copy(update={"unit": unit_named(unit)})
     return UsageChart(data, signal, Band(), reach, PATIENCE)
 
 
 def path_commands(chart: UsageChart, name: str) -> str:
+    """Return the commands of the path of this class in a chart; empty if there is no such path."""
     found = re.search(rf'<path class="{name}" d="([^"]*)"', chart.paths())
     return found[1] if found else ""
 

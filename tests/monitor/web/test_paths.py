@@ -25,6 +25,7 @@ async def page_with_paths(
 
 
 def words(got: Page) -> str:
+    """Return the words of a page, with one space between words."""
     return " ".join(got.words.split())
 
 

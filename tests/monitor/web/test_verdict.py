@@ -30,6 +30,7 @@ LAMBDA = REGISTRY.services["lambda"].signals["account_concurrency"]
 
 
 def situation(**fields: Any) -> Situation:
+    """Return a series that is within its band and does not reach its limit, with these fields changed."""
     defaults: dict[str, Any] = {
         "signal": SETTINGS.signal,
         "zone": Zone.WITHIN,
@@ -124,6 +125,7 @@ def test_the_certainty_lists_all_horizons_and_is_empty_without_a_forecast() -> N
 
 
 def series_of(settings: SeriesSettings = SETTINGS, **changes: Any) -> Series:
+    """Return a series with these changes of its settings; for the signal LAMBDA, a series of the account."""
     is_lambda = changes.get("signal") is LAMBDA
     series_key = key("", LAMBDA.id) if is_lambda else key("orders")
     return add(Fleet(), series_key, replace(settings, **changes))

@@ -111,7 +111,7 @@ def test_an_invalid_question_raises_an_error_of_one_sentence(
         ),
     ],
 )
-def test_a_question_in_words(parameters: dict[str, Any], words: str) -> None:
+def test_a_question_is_repeated_in_words(parameters: dict[str, Any], words: str) -> None:
     assert question_of(**parameters).words == words
 
 

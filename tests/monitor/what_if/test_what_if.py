@@ -132,7 +132,7 @@ async def test_throttled_records_are_not_added_to_bytes(server: Server) -> None:
     assert (item.peak, item.peak_is_lower_bound) == (90, True)
 
 
-async def test_numbers_of_things_grow_only_on_request(server: Server) -> None:
+async def test_series_that_count_things_grow_only_on_request(server: Server) -> None:
     add_series(server, WHOLE_ACCOUNT, 90, signal=TABLES)
     add_series(server, "a", 40)
     answer = await ask(server, traffic="2")
