@@ -107,7 +107,7 @@ class _Reading:
         if self._is_due(PUBLISHED):
             metrics = self.calls.list_items("cloudwatch", "ListMetrics", "Metrics", Namespace=USAGE_NAMESPACE)
             self.known.published = frozenset([_metric_id(metric) async for metric in metrics])
-            self.known.note(PUBLISHED, self.aws.now)
+            self.known.record_read(PUBLISHED, self.aws.now)
 
     async def read_service_codes(self) -> None:
         """Read all service codes, if usage metrics of resources show that more services may be in use."""
@@ -118,7 +118,7 @@ class _Reading:
             )
             codes = [members_of(service, SERVICE).get("ServiceCode") async for service in services]
             self.known.service_codes = tuple(filter(None, codes))
-            self.known.note(SERVICES, self.aws.now)
+            self.known.record_read(SERVICES, self.aws.now)
 
     async def read_lists(self) -> None:
         """Read the quotas of the service codes that are due, first of the services in use."""
@@ -141,11 +141,13 @@ class _Reading:
                 yield code
         if in_use:
             yield from (
-                group.service for group in count_groups() if group.sample.region and group.service in in_use
+                group.service
+                for group in count_groups()
+                if group.first_declaration.region and group.service in in_use
             )
 
     async def _list_quotas(self, service_code: str) -> tuple[ListedQuota, ...]:
-        self.known.note(service_code, self.aws.now, RETRY_INTERVAL)
+        self.known.record_read(service_code, self.aws.now, RETRY_INTERVAL)
         listed: dict[QuotaKey, ListedQuota] = {}
         try:
             await list_quotas(self.calls, service_code, listed)
@@ -153,7 +155,7 @@ class _Reading:
             self.known.lists[service_code] = tuple(listed.values())
             raise
         is_complete = not any(quota.is_missing_for_now for quota in listed.values())
-        self.known.note(service_code, self.aws.now, LIST_INTERVAL if is_complete else RETRY_INTERVAL)
+        self.known.record_read(service_code, self.aws.now, LIST_INTERVAL if is_complete else RETRY_INTERVAL)
         return tuple(self.known.with_last_values(service_code, listed.values()))
 
     async def count_resources(self) -> None:
@@ -172,7 +174,7 @@ class _Reading:
     async def _count(self, counted: Counted, group: CountGroup) -> None:
         """Count the resources of a group. Errors are stored, not raised: they affect no other group."""
         values = self.known.values_of(group.service, group.counts.keys())
-        region = group.sample.region
+        region = group.first_declaration.region
         calls = self.calls if region in (None, HOME_REGION, self.aws.region) else self._calls_in(region)
         try:
             results = await count(calls, group)
@@ -193,7 +195,7 @@ class _Reading:
     async def read_report(self) -> None:
         """Read AWS's report of utilization. A failure affects nothing else."""
         if self._is_due(REPORT) and self.known.budget.left > 0:
-            self.known.note(REPORT, self.aws.now, REPORT_INTERVAL)
+            self.known.record_read(REPORT, self.aws.now, REPORT_INTERVAL)
             try:
                 self.known.report = await read_report(self.calls)
             except Exception as error:  # an error of AWS, or an unexpected response
@@ -210,7 +212,7 @@ class _Reading:
     def _is_counted_here(self, numbered: NumberedGroup) -> bool:
         """Return whether a group is counted in this region."""
         _, group = numbered
-        if group.sample.region:
+        if group.first_declaration.region:
             return self.aws.is_global
         listed_quotas = self.known.lists.get(group.service, ())
         return any(self._is_here(listed) for listed in listed_quotas if listed.quota in group.counts)
@@ -231,7 +233,7 @@ class _Reading:
         measured = set[Quota]()
         for (quota, arn), listed in all_listed.items():
             account_quota = all_listed.get((quota, ""))
-            has_own_metric = not (arn and account_quota and account_quota.usage == listed.usage)
+            has_own_metric = not (arn and account_quota and account_quota.usage_metric == listed.usage_metric)
             if quota in watched or not self._is_here(listed) or not has_own_metric:
                 continue
             if observed := usage_series(listed, self.known.published):
@@ -255,7 +257,7 @@ class _Reading:
         self, listed: Mapping[QuotaKey, ListedQuota], watched: Set[Quota]
     ) -> Iterator[Observed]:
         """Yield the series of quotas that are not in `watched`, by AWS's report of utilization."""
-        for quota, reported in self.known.reported(self.aws.now).items():
+        for quota, reported in self.known.reported_quotas(self.aws.now).items():
             known = listed.get((quota, ""))
             is_here = self._is_here(known) if known else not self.aws.is_global
             if quota not in watched and is_here:

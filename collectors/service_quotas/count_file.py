@@ -20,18 +20,19 @@ HOME_REGION = "home"  # stands for the home region of the partition
 
 
 class CountOf(StrEnum):
-    """The items that are counted together."""
+    """The items that make up the number of a count."""
 
     ALL = "all"  # the items of all parents
-    PER_PARENT = "per_parent"  # the items of the parent with the most
-    PER_ITEM = "per_item"  # the entries of a list within the item with the most
+    PER_PARENT = "per_parent"  # the items of one parent: the parent that has most of them
+    PER_ITEM = "per_item"  # the entries of a list within one item: the item that has most of them
 
 
 class CountCall(DeclarationModel):
-    """A call that lists items; with a parent, the call is made for each item of the parent.
+    """A call that lists items.
 
-    items: the path of the items in a response. params: may contain the placeholders `{account_id}`, and
-    `{parent}` and `{grandparent}` for the ids of the parents' items. id: the path of an item's id.
+    items: the path of the items in a response. params: may contain the placeholder `{account_id}`, and
+    `{parent}` and `{grandparent}` for the ids of items of the parents. id: the path of an item's id within
+    the item. parent: another call; `call` is made once for each item that the parent lists.
     """
 
     call: Operation
@@ -51,10 +52,10 @@ class CountCall(DeclarationModel):
 class CountDeclaration(CountCall):
     """A quota whose usage is the number of items in a list.
 
-    code, name: as in Service Quotas. lists: the path of the list within an item whose entries are counted.
-    region: the only region where the quota is counted; HOME_REGION for the partition's home region. empty:
-    the error code by which AWS says that there are no items. unverified: only the names suggest that the
-    operation lists the resources that the quota limits.
+    code, name: as in Service Quotas. lists: with PER_ITEM, the path, within each item, of the list whose
+    entries are counted. region: the only region where the quota is counted; HOME_REGION for the partition's
+    home region. empty: the error code by which AWS says that there are no items. unverified: that the
+    operation lists the resources that the quota limits is concluded from the names alone.
     """
 
     code: Annotated[str, Field(pattern=QUOTA_CODE)]

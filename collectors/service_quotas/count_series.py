@@ -1,4 +1,4 @@
-"""The series of counted quotas: the number of all resources, or of the largest parent or item."""
+"""The series of counted quotas: their usage is the number of all resources, or of the largest owner's."""
 
 from collections.abc import Iterable, Iterator
 
@@ -14,20 +14,21 @@ def counted_series(
 ) -> Iterator[Observed]:
     """Yield the series of a count; none while either the count or its limit is unknown.
 
-    listed: the account's value of the quota, and the values that AWS applies to single resources. A parent or
-    item with its own value has its own series; the largest of the others is compared with the account's.
+    listed: the account's value of the quota, and the values that AWS applies to single resources. An owner
+    (a parent or an item) with a value of its own has a series of its own; of all other owners, the largest
+    is compared with the account's value.
     """
     if count is None:
         return
-    number, others = count.number, {**count.owners}
-    account_last = sorted(listed, key=lambda quota: quota.context.arn, reverse=True)
-    for quota in account_last:
+    number, owners = count.number, {**count.owners}
+    resources_before_account = sorted(listed, key=lambda quota: quota.context.arn, reverse=True)
+    for quota in resources_before_account:
         if not quota.context.arn:
-            yield from _series(declaration, quota, number, max(others, key=others.__getitem__, default=()))
+            yield from _series(declaration, quota, number, max(owners, key=owners.__getitem__, default=()))
             continue
-        for owner in [owner for owner in others if _is_named_by(owner[-1], quota.context.arn)]:
-            yield from _series(declaration, quota, others.pop(owner), ())
-            number = max(others.values(), default=0.0)
+        for owner in [owner for owner in owners if _is_named_by(owner[-1], quota.context.arn)]:
+            yield from _series(declaration, quota, owners.pop(owner), ())
+            number = max(owners.values(), default=0.0)
 
 
 def _is_named_by(identity: str, arn: str) -> bool:
@@ -35,18 +36,18 @@ def _is_named_by(identity: str, arn: str) -> bool:
 
 
 def _series(
-    declaration: CountDeclaration, listed: ListedQuota, number: float, largest: tuple[str, ...]
+    declaration: CountDeclaration, quota: ListedQuota, number: float, largest_owner: tuple[str, ...]
 ) -> Iterator[Observed]:
     """Yield one series; none without a limit, and none for an unused quota of 0."""
-    if listed.value is None or not (listed.value or number):
+    if quota.value is None or not (quota.value or number):
         return
     yield Observed(
         signal="unverified_count" if declaration.unverified else "count",
-        resource=quota_resource(listed),
+        resource=quota_resource(quota),
         usage=number,
-        limit=listed.value,
-        limit_source=listed.source,
-        quota=listed.quota,
-        quota_arn=listed.context.arn,
-        largest_resource="/".join(filter(None, largest)) if number else "",
+        limit=quota.value,
+        limit_source=quota.source,
+        quota=quota.quota,
+        quota_arn=quota.context.arn,
+        largest_resource="/".join(filter(None, largest_owner)) if number else "",
     )

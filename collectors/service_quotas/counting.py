@@ -16,8 +16,8 @@ from collectors.service_quotas.count_file import CountCall, CountDeclaration, Co
 from monitor.lib.errors import HeadroomError
 from rules.signals import Quota
 
-MAX_PARENTS = 1000  # parents of one count, as each costs a call
-MAX_OWNERS = 100  # parents or items of one count whose numbers are stored
+MAX_PARENTS = 1000  # of one count: each parent costs a call
+MAX_OWNERS = 100  # of one count: parents or items whose numbers are stored
 
 Ids = Mapping[str, str]  # values of the placeholders in the params of a call
 
@@ -34,8 +34,8 @@ class CountGroup:
     counts: Mapping[Quota, CountDeclaration]
 
     @property
-    def sample(self) -> CountDeclaration:
-        """The first of the counts; all counts make the same calls."""
+    def first_declaration(self) -> CountDeclaration:
+        """The first of the declarations; all make the same calls."""
         return next(iter(self.counts.values()))
 
 
@@ -49,7 +49,7 @@ def group_counts(counts: Mapping[Quota, CountDeclaration]) -> list[CountGroup]:
 
 
 def _call_chain(call: CountCall) -> Iterable[object]:
-    """Yield the parts of a declaration that determine the responses to its call."""
+    """Yield the parts of a declaration that determine which calls are made."""
     yield call.call, call.params
     if call.parent:
         yield call.parent.items.text, call.parent.id and call.parent.id.text
@@ -58,10 +58,11 @@ def _call_chain(call: CountCall) -> Iterable[object]:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """The result of a count. number: of all resources, or of the largest owner; the quota limits it.
+    """The result of a count.
 
-    owners: if a quota holds for each parent or each item (the owner), the numbers of the MAX_OWNERS
-    largest, by the ids of parents and item; else empty.
+    number: what the quota limits: the number of all resources, or that of the largest owner, if the quota
+    holds for each owner, which is a parent or an item. owners: the numbers of the MAX_OWNERS largest owners,
+    by the ids of parents and item; empty if the quota limits the number of all resources.
     """
 
     number: float
@@ -69,14 +70,14 @@ class Count:
 
 
 async def count(calls: BudgetedCalls, group: CountGroup) -> dict[Quota, Count | ExpressionError]:
-    """Return each count of a group, or the error of this count alone.
+    """Return each count of a group, or the error that affects this count alone.
 
     Raises the errors of the calls, TooManyParentsError, and ExpressionError where a parent has no id.
     """
     tallies = {quota: _Tally(declaration) for quota, declaration in group.counts.items()}
-    for ids in await _parents(calls, group.sample.parent):
+    for ids in await _parents(calls, group.first_declaration.parent):
         try:
-            async for page in _pages(calls, group.sample, ids):
+            async for page in _pages(calls, group.first_declaration, ids):
                 for tally in tallies.values():
                     tally.add(ids, page)
         except ResourceNotFoundError:
@@ -89,7 +90,7 @@ async def count(calls: BudgetedCalls, group: CountGroup) -> dict[Quota, Count | 
 
 @dataclass(slots=True)
 class _Tally:
-    """The numbers found so far, by the ids of parents and item. error: why the count is impossible."""
+    """The numbers counted so far, by the ids of parents and item. error: why the count is unknown."""
 
     declaration: CountDeclaration
     numbers: dict[tuple[str, ...], float] = field(default_factory=dict)
@@ -110,13 +111,13 @@ class _Tally:
             return
         for item in items:
             name = self.declaration.id.search(item)
-            of_item = (*owner, "" if name is None else str(name))
+            item_owner = (*owner, "" if name is None else str(name))
             length = len(_as_list(self.declaration.lists.search(item), self.declaration))
-            self.numbers[of_item] = max(self.numbers.get(of_item, 0.0), length)
+            self.numbers[item_owner] = max(self.numbers.get(item_owner, 0.0), length)
         self._keep_largest()
 
     def forget(self, ids: Ids) -> None:
-        """Remove the numbers of a parent."""
+        """Remove the numbers of a parent and of its items."""
         owner = _owner(ids)
         for key in [key for key in self.numbers if key[: len(owner)] == owner]:
             del self.numbers[key]
@@ -151,7 +152,7 @@ async def _pages(calls: BudgetedCalls, call: CountDeclaration, ids: Ids) -> Asyn
     """Yield the responses to a call; none after the error code that means that there are no items."""
     try:
         async for page in calls.paginate(
-            *call.call, **_filled(call.params, {**ids, "account_id": calls.aws.account})
+            *call.call, **_fill_placeholders(call.params, {**ids, "account_id": calls.aws.account})
         ):
             yield page
     except ClientError as error:
@@ -173,15 +174,15 @@ async def _parents(calls: BudgetedCalls, parent: CountCall | None) -> Sequence[I
 
 
 async def _listed_parents(calls: BudgetedCalls, parent: CountCall) -> AsyncIterator[Ids]:
-    number = 0
-    for above in await _parents(calls, parent.parent):
-        params = _filled(parent.params, {**above, "account_id": calls.aws.account})
+    parent_count = 0
+    for outer_ids in await _parents(calls, parent.parent):
+        params = _fill_placeholders(parent.params, {**outer_ids, "account_id": calls.aws.account})
         async for page in calls.paginate(*parent.call, **params):
             for item in _as_list(parent.items.search(page), parent):
-                number += 1
-                if number > MAX_PARENTS:
+                parent_count += 1
+                if parent_count > MAX_PARENTS:
                     raise TooManyParentsError(f"expected at most {MAX_PARENTS:,} items of {parent.call[1]}")
-                yield {"parent": _identity(parent, item), "grandparent": above.get("parent", "")}
+                yield {"parent": _identity(parent, item), "grandparent": outer_ids.get("parent", "")}
 
 
 def _identity(parent: CountCall, item: Any) -> str:
@@ -191,12 +192,12 @@ def _identity(parent: CountCall, item: Any) -> str:
     return str(identity)
 
 
-def _filled(params: Any, ids: Ids) -> Any:
+def _fill_placeholders(params: Any, ids: Ids) -> Any:
     """Return the params with each placeholder replaced by its id."""
     if isinstance(params, Mapping):
-        return {name: _filled(value, ids) for name, value in params.items()}
+        return {name: _fill_placeholders(value, ids) for name, value in params.items()}
     if isinstance(params, list | tuple):
-        return [_filled(value, ids) for value in params]
+        return [_fill_placeholders(value, ids) for value in params]
     if isinstance(params, str) and params.startswith("{"):
         return ids[params[1:-1]]
     return params

@@ -12,16 +12,16 @@ from collectors.service_quotas.utilization import ReportedQuota, UtilizationRepo
 from rules.signals import Quota
 
 HOUR, DAY = 3600.0, 86_400.0  # seconds
-LIST_INTERVAL = DAY  # from one read of a service code's quotas, or of the usage metrics, to the next
+LIST_INTERVAL = DAY  # between two reads of a service code's quotas, or of the usage metrics
 RETRY_INTERVAL = HOUR  # from a failed read to the next
-HASTE_INTERVAL = HOUR  # from one read to the next of a service's quotas while AWS approves increases
-NEAR_SHARE = 0.5  # of a limit: counts from there on are repeated after NEAR_INTERVAL
+HASTE_INTERVAL = HOUR  # between two reads of a service's quotas while increases are being approved
+NEAR_SHARE = 0.5  # of the limit: a count of this share or more is repeated after NEAR_INTERVAL
 NEAR_INTERVAL, COUNT_INTERVAL = 6 * HOUR, DAY  # between two counts
 EMPTY_INTERVAL = 7 * DAY  # between two counts that are all 0
 REPORT_INTERVAL, MAX_REPORT_AGE = DAY, 2 * DAY  # of AWS's report of utilization, in seconds
-MAX_OVERDUE = DAY  # a count that fails is unknown when it is overdue by more than this
+MAX_OVERDUE = DAY  # a count that keeps failing is unknown once it is overdue by more than this
 
-NumberedGroup = tuple[int, CountGroup]  # the number is the index in all groups
+NumberedGroup = tuple[int, CountGroup]  # the number is the index of the group among all groups
 
 
 @dataclass(slots=True)
@@ -29,7 +29,7 @@ class Counted:
     """The last counts of a group.
 
     counts: by quota; empty until a count has succeeded. counted_at, due_at: in epoch seconds. interval:
-    seconds from the last count that succeeded to the next. failures: the last errors, by quota.
+    seconds between the last count that succeeded and the next one. failures: the last errors, by quota.
     """
 
     counts: dict[Quota, Count] = field(default_factory=dict)
@@ -48,7 +48,7 @@ class Counted:
         self.counted_at, self.due_at = now, now + self.interval
 
     def fail(self, failures: Mapping[Quota, Exception], now: float) -> None:
-        """Store the errors of all counts. The last counts hold until the next are overdue by MAX_OVERDUE."""
+        """Store the errors of all counts. The last counts hold until new ones are overdue by MAX_OVERDUE."""
         self.failures, self.due_at = failures, now + RETRY_INTERVAL
         if now > self.counted_at + self.interval + MAX_OVERDUE:
             self.counts = {}
@@ -60,9 +60,9 @@ class KnownQuotas:
 
     lists: the quotas by service code. in_use: the service codes in use, or configured. service_codes: all
     codes that Service Quotas has. published: the usage metrics that have points. report: AWS's report of the
-    utilization of quotas; report_failure: why it could not be read the last time. counted: the last counts by
-    number of the group. uncounted: how many counts of services in use were never made. list_failures: a
-    sentence for each list that could not be read, of an account that is read without a role.
+    utilization of quotas; report_failure: why it could not be read the last time. counted: the last counts,
+    by the group's number. uncounted: how many counts of services in use were never made. list_failures: of an
+    account that is read without a role, a sentence for each list that could not be read.
     """
 
     budget: CallBudget = field(default_factory=CallBudget)
@@ -82,7 +82,7 @@ class KnownQuotas:
         """Return whether a list is due to be read. name: a service code, or the name of another list."""
         return now >= self._due_at.get(name, 0.0)
 
-    def note(self, name: str, now: float, interval: float = LIST_INTERVAL) -> None:
+    def record_read(self, name: str, now: float, interval: float = LIST_INTERVAL) -> None:
         """Record that a list was read now, and is due again after an interval."""
         self._due_at[name], self._read_at[name] = now + interval, now
 
@@ -114,13 +114,13 @@ class KnownQuotas:
                 found[listed.quota].append(listed)
         return found
 
-    def reported(self, now: float) -> Mapping[Quota, ReportedQuota]:
+    def reported_quotas(self, now: float) -> Mapping[Quota, ReportedQuota]:
         """Return the quotas in AWS's report of utilization; none if the report is too old."""
         is_recent = self.report and now < self.report.read_at + MAX_REPORT_AGE
         return self.report.quotas if self.report and is_recent else {}
 
     def due_groups(self, groups: Iterable[NumberedGroup], now: float) -> list[NumberedGroup]:
-        """Return the groups that are due to be counted, the longest due first."""
+        """Return the groups that are due to be counted, the one that has been due longest first."""
         due_at = {number: counted.due_at for number, counted in self.counted.items()}
         due = [numbered for numbered in groups if now >= due_at.get(numbered[0], 0.0)]
         return sorted(due, key=lambda numbered: due_at.get(numbered[0], 0.0))

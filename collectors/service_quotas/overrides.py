@@ -1,4 +1,4 @@
-"""The quotas whose usage metric is read differently from what its name says: `overrides.yaml`."""
+"""Ways to read usage metrics whose names or descriptions in AWS mislead: `overrides.yaml`."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -36,8 +36,8 @@ class Override(DeclarationModel):
 
     quota: `<service code>/<quota code>`, or the service code alone. metric: the dimensions of the metric.
     Either quota or metric is set; NO_OVERRIDE has neither. period: seconds for which a rate holds.
-    throttled_in: the namespace of the metric of refused calls. parts: the dimension that tells the metrics of
-    a quota's parts apart; the usage is the largest of them. why: the reason.
+    throttled_in: the namespace of the metric of throttled calls. parts: the dimension that tells the metrics
+    of a quota's parts apart; the usage is that of the largest part. why: the reason.
     """
 
     quota: Text | None = None

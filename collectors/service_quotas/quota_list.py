@@ -15,7 +15,7 @@ from collectors.service_quotas.call_budget import BudgetedCalls
 from rules.limits import LimitSource
 from rules.signals import QUOTA_CODE, Quota
 
-SECONDS: Mapping[str, float] = {
+SECONDS: Mapping[str, float] = {  # by `PeriodUnit`
     "MICROSECOND": 1e-6,
     "MILLISECOND": 1e-3,
     "SECOND": 1,
@@ -24,9 +24,9 @@ SECONDS: Mapping[str, float] = {
     "DAY": 86_400,
     "WEEK": 604_800,
 }
-# The prefix of error codes that say that Service Quotas could not read a value from the service.
+# Error codes with this prefix say that Service Quotas could not read a value from the service.
 DEPENDENCY_ERRORS = "DEPENDENCY_"
-# Seconds, by words in the name or the description of a quota that has no `Period`.
+# Seconds by the words that tell the period in the name or the description of a quota without `Period`.
 NAMED_PERIODS: Mapping[str, float] = {"per minute": 60, "per hour": 3600, "per day": 86_400}
 
 QuotaKey = tuple[Quota, str]  # a quota, and the ARN of the resource that has a value of its own
@@ -60,7 +60,7 @@ class ListedQuota:
     name: str
     value: float | None
     source: LimitSource
-    usage: UsageMetric | None
+    usage_metric: UsageMetric | None
     period: float | None
     adjustable: bool
     is_global: bool
@@ -114,21 +114,21 @@ def _takes_precedence(listed: ListedQuota, known: ListedQuota | None) -> bool:
 def listed_quota(
     service_code: str, description: Mapping[str, Any], source: LimitSource
 ) -> ListedQuota | None:
-    """Return a quota; None for an entry without a code, such as a kind that AWS adds later."""
+    """Return a quota; None for an entry without a valid code, such as AWS may add later."""
     code = description.get("QuotaCode", "")
     if not re.match(QUOTA_CODE, code):
         return None
-    value, reason = description.get("Value"), description.get("ErrorReason") or {}
+    value, error_reason = description.get("Value"), description.get("ErrorReason") or {}
     return ListedQuota(
         quota=Quota(service=service_code, code=code),
         name=description.get("QuotaName") or code,
-        value=None if reason or value is None else float(value),
+        value=None if error_reason or value is None else float(value),
         source=source,
-        usage=_usage_metric(description.get("UsageMetric") or {}),
+        usage_metric=_usage_metric(description.get("UsageMetric") or {}),
         period=_period(description),
         adjustable=bool(description.get("Adjustable")),
         is_global=bool(description.get("GlobalQuota")),
-        is_missing_for_now=str(reason.get("ErrorCode")).startswith(DEPENDENCY_ERRORS),
+        is_missing_for_now=str(error_reason.get("ErrorCode")).startswith(DEPENDENCY_ERRORS),
         context=context_of(description),
     )
 

@@ -23,14 +23,14 @@ from collectors.service_quotas.quota_list import ListedQuota, UsageMetric
 
 USAGE_NAMESPACE = "AWS/Usage"
 CALLS, THROTTLED, RESOURCES = "CallCount", "ThrottleCount", "ResourceCount"
-LEVEL_PERIOD = 300  # seconds: many levels have one point in five minutes
+LEVEL_PERIOD = 300  # seconds: many metrics of levels have one point in five minutes
 STATISTICS = frozenset({"Sum", "SampleCount", "Maximum", "Minimum", "Average"})
 
-THROTTLING_METRICS = frozenset({THROTTLED, "ErrorCount"})  # these metrics never measure usage
-MAX_PARTS = 100  # metrics of one quota, as each is billed
+FAILED_CALL_METRICS = frozenset({THROTTLED, "ErrorCount"})  # these metrics never measure usage
+MAX_PARTS = 100  # of one quota: each part is a metric that is billed
 
 MetricId = tuple[str, tuple[tuple[str, str], ...]]  # the name and the sorted dimensions
-Dimensions = tuple[tuple[str, str], ...]
+Dimensions = tuple[tuple[str, str], ...]  # names and values
 
 
 def usage_series(listed: ListedQuota, published: Collection[MetricId]) -> Observed | None:
@@ -39,47 +39,52 @@ def usage_series(listed: ListedQuota, published: Collection[MetricId]) -> Observ
     published: the metrics of the cell in USAGE_NAMESPACE that had points in the last two weeks. A quota whose
     metric is not among them was not used. A quota of 0 has no series: AWS grants it on request.
     """
-    usage, override = listed.usage, override_of_listed(listed)
-    if not usage or not listed.value or override.read is ReadAs.NOTHING or usage.name in THROTTLING_METRICS:
+    usage_metric, override = listed.usage_metric, override_of_listed(listed)
+    if (
+        not usage_metric
+        or not listed.value
+        or override.read is ReadAs.NOTHING
+        or usage_metric.name in FAILED_CALL_METRICS
+    ):
         return None
-    metrics = _dimensions_of(usage, override, published)
+    metrics = _dimensions_of(usage_metric, override, published)
     if not metrics:
         return None
     period = override.period or listed.period
     # A rate without a period is per second, unless it is below 1: AWS allows no less than one call a second.
-    is_known = usage.name != CALLS or period is not None or listed.value >= 1
-    signal, formula = _usage(usage, override, metrics[:MAX_PARTS], period or 1.0)
+    is_limit_known = usage_metric.name != CALLS or period is not None or listed.value >= 1
+    signal, formula = _signal_and_formula(usage_metric, override, metrics[:MAX_PARTS], period or 1.0)
     return Observed(
         signal=signal,
         resource=quota_resource(listed),
         usage=formula,
-        limit=listed.value if is_known else None,
+        limit=listed.value if is_limit_known else None,
         limit_source=listed.source,
         quota=listed.quota,
         quota_arn=listed.context.arn,
         bound_reason=_bound_reason(metrics),
-        throttled=_throttled(usage, override, published) if usage.name == CALLS else None,
+        throttled=_throttled(usage_metric, override, published) if usage_metric.name == CALLS else None,
     )
 
 
 def override_of_listed(listed: ListedQuota) -> Override:
     """Return how the metric of a quota is read."""
-    return override_of(listed.quota, dict(listed.usage.dimensions) if listed.usage else {})
+    return override_of(listed.quota, dict(listed.usage_metric.dimensions) if listed.usage_metric else {})
 
 
 def _dimensions_of(
-    usage: UsageMetric, override: Override, published: Collection[MetricId]
+    usage_metric: UsageMetric, override: Override, published: Collection[MetricId]
 ) -> list[Dimensions]:
     """Return the dimensions of each metric to read: the quota's own metric, or the metrics of its parts."""
-    if usage.namespace != USAGE_NAMESPACE or (usage.name, usage.dimensions) in published:
-        return [usage.dimensions]
+    if usage_metric.namespace != USAGE_NAMESPACE or (usage_metric.name, usage_metric.dimensions) in published:
+        return [usage_metric.dimensions]
     if not override.parts:
         return []
-    own = {*usage.dimensions}
+    own = {*usage_metric.dimensions}
     return sorted(
         dimensions
         for name, dimensions in published
-        if name == usage.name and {key for key, _ in {*dimensions} ^ own} == {override.parts}
+        if name == usage_metric.name and {key for key, _ in {*dimensions} ^ own} == {override.parts}
     )
 
 
@@ -98,29 +103,33 @@ def quota_resource(listed: ListedQuota) -> Resource:
     return account_quota.child("resource", arn, arn.split(":", 5)[-1]) if arn else account_quota
 
 
-def _usage(
-    usage: UsageMetric, override: Override, metrics: Sequence[Dimensions], period: float
+def _signal_and_formula(
+    usage_metric: UsageMetric, override: Override, metrics: Sequence[Dimensions], period: float
 ) -> tuple[str, Usage]:
     """Return the signal and the usage formula of metrics. period: seconds for which a rate holds."""
     rates = [
-        Metric(usage.namespace, usage.name, "Sum", dimensions=dimensions, zero_when_absent=True)
+        Metric(usage_metric.namespace, usage_metric.name, "Sum", dimensions=dimensions, zero_when_absent=True)
         for dimensions in metrics
     ]
     if override.read is ReadAs.FLOW:
         return "messages", per_second(*rates)
-    if usage.name == CALLS:  # always a sum, whatever AWS recommends: each sample counts one call
+    if usage_metric.name == CALLS:  # always a sum, whatever AWS recommends: each sample counts one call
         return "calls" if period == 1 else "calls_per_period", per_second(*rates).scaled(period)
     levels = [replace(rate, stat="Maximum", period=LEVEL_PERIOD, zero_when_absent=False) for rate in rates]
-    if usage.name == RESOURCES:  # always levels, even where AWS recommends a sum
+    if usage_metric.name == RESOURCES:  # always levels, even where AWS recommends a sum
         return "resources", highest(*levels)
-    is_level = override.read is ReadAs.LEVEL or usage.statistic not in STATISTICS
-    stat = "Maximum" if is_level else usage.statistic
+    is_level = override.read is ReadAs.LEVEL or usage_metric.statistic not in STATISTICS
+    stat = "Maximum" if is_level else usage_metric.statistic
     return "other", total(*(replace(level, stat=stat) for level in levels))
 
 
-def _throttled(usage: UsageMetric, override: Override, published: Collection[MetricId]) -> Usage | None:
-    """Return the formula of refused calls; None where AWS publishes no metric for them."""
-    namespace = override.throttled_in or usage.namespace
-    if namespace == USAGE_NAMESPACE and (THROTTLED, usage.dimensions) not in published:
+def _throttled(
+    usage_metric: UsageMetric, override: Override, published: Collection[MetricId]
+) -> Usage | None:
+    """Return the formula of throttled calls; None where AWS publishes no metric for them."""
+    namespace = override.throttled_in or usage_metric.namespace
+    if namespace == USAGE_NAMESPACE and (THROTTLED, usage_metric.dimensions) not in published:
         return None
-    return per_second(Metric(namespace, THROTTLED, "Sum", dimensions=usage.dimensions, zero_when_absent=True))
+    return per_second(
+        Metric(namespace, THROTTLED, "Sum", dimensions=usage_metric.dimensions, zero_when_absent=True)
+    )

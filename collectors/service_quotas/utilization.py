@@ -1,7 +1,8 @@
 """AWS's own report of the utilization of quotas.
 
-The report has only the quotas with a usage metric; it has no dimensions, no unit, no window and no single
-resources. AWS makes a report within seconds, and deletes it after 15 minutes.
+The report has only quotas with a usage metric, and of each quota one value for the account: it tells no
+dimensions, no unit and not which time the value is of. AWS makes a report within seconds, and deletes it
+after 15 minutes.
 API: https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_GetQuotaUtilizationReport.html
 """
 
@@ -21,7 +22,7 @@ START, GET = "StartQuotaUtilizationReport", "GetQuotaUtilizationReport"
 REPORT_ACTIONS = (f"servicequotas:{START}", f"servicequotas:{GET}")
 PAGE_SIZE = 1000  # the maximum that AWS allows
 POLL_DELAYS = (2.0, 4.0, 8.0, 16.0, 30.0)  # seconds before each check whether the report is ready
-REPORTED: Members = {  # the members of QuotaUtilizationInfo that are read
+ENTRY_MEMBERS: Members = {  # the members of QuotaUtilizationInfo that are read
     "ServiceCode": is_text,
     "QuotaCode": is_text,
     "QuotaName": is_text,
@@ -56,7 +57,7 @@ async def read_report(calls: BudgetedCalls, delays: Sequence[float] = POLL_DELAY
     """Request a report from AWS, wait until it is ready, and read it.
 
     delays: seconds before each check whether it is ready. Raises the errors of the calls, and
-    UtilizationReportError if AWS fails to make the report or takes longer.
+    UtilizationReportError if AWS fails to make the report, or it is not ready at the last check.
     """
     started = await calls.call("service-quotas", START)
     report_id = started["ReportId"]
@@ -64,25 +65,25 @@ async def read_report(calls: BudgetedCalls, delays: Sequence[float] = POLL_DELAY
     quotas: dict[Quota, ReportedQuota] = {}
     entries = calls.list_items("service-quotas", GET, "Quotas", ReportId=report_id, MaxResults=PAGE_SIZE)
     async for entry in entries:
-        members = members_of(entry, REPORTED)
-        if reported := _reported(members):
-            quotas[Quota(service=members["ServiceCode"], code=members["QuotaCode"])] = reported
+        members = members_of(entry, ENTRY_MEMBERS)
+        if quota := _reported_quota(members):
+            quotas[Quota(service=members["ServiceCode"], code=members["QuotaCode"])] = quota
     return UtilizationReport(calls.aws.now, quotas)
 
 
 async def _wait(calls: BudgetedCalls, report_id: str, delays: Sequence[float]) -> None:
     for delay in delays:
         await asyncio.sleep(delay)
-        found = await calls.call("service-quotas", GET, ReportId=report_id, MaxResults=1)
-        if found.get("Status") == COMPLETED:
+        response = await calls.call("service-quotas", GET, ReportId=report_id, MaxResults=1)
+        if response.get("Status") == COMPLETED:
             return
-        if found.get("Status") == FAILED:
-            reason = found.get("ErrorMessage") or found.get("ErrorCode") or "no reason given"
+        if response.get("Status") == FAILED:
+            reason = response.get("ErrorMessage") or response.get("ErrorCode") or "no reason given"
             raise UtilizationReportError(f"AWS could not make its report of utilization: {reason}")
     raise UtilizationReportError(f"AWS's report of utilization was not ready after {sum(delays):.0f} s")
 
 
-def _reported(entry: Mapping[str, Any]) -> ReportedQuota | None:
+def _reported_quota(entry: Mapping[str, Any]) -> ReportedQuota | None:
     """Return a quota of a report; None for an entry without a code or a number."""
     code, percent = entry.get("QuotaCode", ""), entry.get("Utilization", math.nan)
     if not re.match(QUOTA_CODE, code) or not entry.get("ServiceCode") or not math.isfinite(percent):

@@ -41,7 +41,7 @@ class Authenticator:
         exempt_paths: Collection[str] = (),
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._exempt, self._now = frozenset((*PROBES, *exempt_paths)), now
+        self._exempt_paths, self._now = frozenset((*PROBES, *exempt_paths)), now
         self.configure(config)
 
     def configure(self, config: AuthConfig | None) -> None:
@@ -49,7 +49,7 @@ class Authenticator:
         config = config or ALLOW_ALL
         self._config = config
         self._tokens, self._users = BearerTokens(config.tokens), Users(config.users)
-        self._methods = " or ".join(
+        self._login_methods = " or ".join(
             [
                 *(["a user and password"] if config.users else []),
                 *(["a bearer token"] if config.tokens else []),
@@ -58,7 +58,7 @@ class Authenticator:
         )
         role = config.anonymous_role
         self._anonymous = Principal(
-            role=role, granted_by=role, can_log_in=bool(self._methods), check=self._is_valid
+            role=role, granted_by=role, can_log_in=bool(self._login_methods), check=self._is_valid
         )
 
     @property
@@ -68,8 +68,8 @@ class Authenticator:
         return [*basic, 'Bearer realm="Headroom"']
 
     def required_role(self, method: str, path: str) -> Role | None:
-        """Return the role that a request needs, None if the request needs no authentication."""
-        if path in self._exempt or path.startswith(ASSETS_PREFIX):
+        """Return the role that a request needs; None if the request needs no authentication."""
+        if path in self._exempt_paths or path.startswith(ASSETS_PREFIX):
             return None
         if path == METRICS_PATH and self._config.open_metrics:
             return None
@@ -81,37 +81,37 @@ class Authenticator:
         """Return the sender of a request. Raises AccessDeniedError if they are unknown or lack the role."""
         if self._config is ALLOW_ALL:
             _check_host(scope)
-        principal = self._by_proxy(scope) or await self._by_authorization(scope)
+        principal = self._principal_by_proxy(scope) or await self._principal_by_authorization(scope)
         if principal is None and self._config.allow_anonymous:
             principal = self._anonymous
         if principal and principal.role.covers(required):
             return principal
         if principal is None or (principal.name is None and principal.can_log_in):
-            raise self._unauthenticated(scope)
+            raise self._login_error(scope)
         name = principal.name or "anonymous"
         raise AccessDeniedError(403, "role", f"{name} has the role {principal.role}, this needs {required}")
 
     def _is_valid(self, principal: Principal) -> bool:
         """Return whether a principal has not expired, and the settings still contain its entry."""
         config = self._config
-        anonymous = config.allow_anonymous and config.anonymous_role
-        entries = (*config.tokens, *config.users, config.proxy, anonymous)
+        anonymous_role = config.allow_anonymous and config.anonymous_role
+        entries = (*config.tokens, *config.users, config.proxy, anonymous_role)
         return self._now() < principal.expires_at and principal.granted_by in entries
 
-    def _unauthenticated(self, scope: Scope) -> AccessDeniedError:
+    def _login_error(self, scope: Scope) -> AccessDeniedError:
         proxy = self._config.proxy
         if proxy and header_text(scope, proxy.header):
             peer = (scope["client"] or ("an unknown address",))[0]
             sentence = f"{proxy.header} is not trusted from {peer}: see `auth.proxy.from`"
             return AccessDeniedError(401, "proxy", sentence)
-        return AccessDeniedError(401, "missing", f"log in first: expected {self._methods}")
+        return AccessDeniedError(401, "missing", f"log in first: expected {self._login_methods}")
 
-    def _by_proxy(self, scope: Scope) -> Principal | None:
+    def _principal_by_proxy(self, scope: Scope) -> Principal | None:
         proxy = self._config.proxy
         user = proxied_user(proxy, scope) if proxy else None
         return Principal(*user, granted_by=proxy, check=self._is_valid) if user else None
 
-    async def _by_authorization(self, scope: Scope) -> Principal | None:
+    async def _principal_by_authorization(self, scope: Scope) -> Principal | None:
         if not (self._config.tokens or self._config.users):
             return None  # the header is for another server, such as a proxy in front
         scheme, _, credentials = (single_header(scope, "Authorization") or b"").partition(b" ")
@@ -119,13 +119,13 @@ class Authenticator:
             case b"":
                 return None
             case b"bearer":
-                return self._by_token(credentials.strip())
+                return self._principal_by_token(credentials.strip())
             case b"basic":
-                return await self._by_password(scope, *basic_credentials(credentials.strip()))
-        sentence = f"expected {self._methods}, found another kind of credentials"
+                return await self._principal_by_password(scope, *basic_credentials(credentials.strip()))
+        sentence = f"expected {self._login_methods}, found another kind of credentials"
         raise AccessDeniedError(401, "scheme", sentence)
 
-    def _by_token(self, token: bytes) -> Principal:
+    def _principal_by_token(self, token: bytes) -> Principal:
         entry = self._tokens.find(token)
         if entry is None:
             raise AccessDeniedError(401, "token", "this token is unknown")
@@ -134,7 +134,7 @@ class Authenticator:
             raise AccessDeniedError(401, "expired", f"the token of {entry.name} has expired")
         return Principal(entry.name, entry.role, entry, expires_at, check=self._is_valid)
 
-    async def _by_password(self, scope: Scope, name: bytes, password: bytes) -> Principal:
+    async def _principal_by_password(self, scope: Scope, name: bytes, password: bytes) -> Principal:
         entry = await self._users.find(name, password, (scope["client"] or ("",))[0])
         if entry is None:
             raise AccessDeniedError(401, "password", "the user or the password is wrong")
@@ -145,7 +145,7 @@ def _check_host(scope: Scope) -> None:
     """Raise AccessDeniedError if a server without `auth` is addressed by a name other than a loopback name.
 
     The name of another site may resolve to this machine (DNS rebinding). A browser then takes this server for
-    that site, and allows a page of that site to send any request.
+    that site, and lets a page of that site send it any request.
     """
     host = request_host(scope)
     if host and not is_loopback(host):

@@ -16,7 +16,9 @@ class BearerTokens:
     def find(self, token: bytes) -> TokenConfig | None:
         """Return the entry with this token, or None."""
         digest = _digest(token)
-        matching = [entry for known, entry in self._entries if hmac.compare_digest(known, digest)]
+        matching = [
+            entry for stored_digest, entry in self._entries if hmac.compare_digest(stored_digest, digest)
+        ]
         return matching[0] if matching else None
 
 

@@ -23,8 +23,8 @@ class Certificate:
 
     def __init__(self, config: TlsConfig, reloads: Counter) -> None:
         self.config, self._reloads = config, reloads
-        self._lock = threading.Lock()  # a check of the files must not undo new settings
-        self._stamp = config.pair.stamp()
+        self._lock = threading.Lock()  # threads: a check of the files must not undo new settings
+        self._files_stamp = config.pair.stamp()
         self._newest, self.context = config.context(), config.context()
         self.context.sni_callback = self._use_newest
 
@@ -38,9 +38,9 @@ class Certificate:
 
     def _reload(self, config: TlsConfig) -> None:
         stamp = config.pair.stamp()
-        if config == self.config and stamp == self._stamp:
+        if config == self.config and stamp == self._files_stamp:
             return
-        self.config, self._stamp = config, stamp
+        self.config, self._files_stamp = config, stamp
         try:
             self._newest = config.context()
         except ValueError as error:

@@ -26,29 +26,29 @@ class AccessDeniedError(HeadroomError):
 
 
 def single_header(scope: Scope, name: str) -> bytes | None:
-    """Return the value of a header, None if it is missing.
+    """Return the value of a header; None if it is missing.
 
-    Raises AccessDeniedError when the header is too long, or repeated: a repeated header could
-    hide the first.
+    Raises AccessDeniedError when the header is too long, or repeated, as a proxy may have checked
+    another of its values.
     """
     key = name.lower().encode()
     values = [value for header, value in scope["headers"] if header == key]
     if len(values) > 1:
-        raise _malformed(f"expected one header {name}, found {len(values)}")
+        raise _malformed_error(f"expected one header {name}, found {len(values)}")
     if values and len(values[0]) > MAX_HEADER_BYTES:
-        raise _malformed(f"expected a header {name} of at most {MAX_HEADER_BYTES} bytes")
+        raise _malformed_error(f"expected a header {name} of at most {MAX_HEADER_BYTES} bytes")
     return values[0].strip() if values else None
 
 
 def header_text(scope: Scope, name: str) -> str | None:
-    """Return a header as text, None when it is missing or empty. Raises AccessDeniedError."""
+    """Return a header as text; None when it is missing or empty. Raises AccessDeniedError."""
     value = single_header(scope, name)
     try:
         text = value.decode() if value else ""
     except UnicodeDecodeError:
-        text = "\0"
+        text = "\0"  # is not printable
     if not text.isprintable():
-        raise _malformed(f"expected printable text in UTF-8 as header {name}")
+        raise _malformed_error(f"expected printable text in UTF-8 as header {name}")
     return text or None
 
 
@@ -59,7 +59,7 @@ def basic_credentials(credentials: bytes) -> tuple[bytes, bytes]:
     except Error:
         name, colon, password = b"", b"", b""
     if not colon:
-        raise _malformed("expected user:password in base64 after Basic")
+        raise _malformed_error("expected user:password in base64 after Basic")
     return name, password
 
 
@@ -69,8 +69,8 @@ def request_host(scope: Scope) -> str:
     try:
         return urlsplit("//" + host.decode("ascii")).hostname or ""
     except ValueError:
-        raise _malformed("expected a host, or a host:port, as header Host") from None
+        raise _malformed_error("expected a host, or a host:port, as header Host") from None
 
 
-def _malformed(sentence: str) -> AccessDeniedError:
+def _malformed_error(sentence: str) -> AccessDeniedError:
     return AccessDeniedError(401, "malformed", sentence)

@@ -1,4 +1,4 @@
-"""A queue whose entries run one at a time; fair to clients, and to the user names that each tries."""
+"""A queue whose entries run one at a time; fair to clients, and to the user names that each client tries."""
 
 import asyncio
 from collections import Counter, OrderedDict, deque
@@ -68,36 +68,39 @@ class FairQueue:
         return waiter
 
     def _evict_for(self, client: str) -> bool:
-        """Evict a request of the client with the most, unless `client` would then have at least as many."""
-        largest, count = self._counts.most_common(1)[0]
+        """Evict a request of the client with most requests, if it has more than `client` with a new request.
+
+        Return whether a request was evicted.
+        """
+        busiest_client, count = self._counts.most_common(1)[0]
         if count <= self._counts[client] + 1:
             return False
-        name, waiters = max(self._waiting[largest].items(), key=lambda item: len(item[1]))
+        name, waiters = max(self._waiting[busiest_client].items(), key=lambda item: len(item[1]))
         waiter = waiters[-1]
-        self._remove(largest, name, waiter)
+        self._remove(busiest_client, name, waiter)
         waiter.set_exception(QueueFullError())
         return True
 
     def _remove(self, client: str, name: bytes, waiter: Waiter) -> None:
-        names = self._waiting.get(client, OrderedDict())
-        if waiter not in names.get(name, ()):
+        waiters_by_name = self._waiting.get(client, OrderedDict())
+        if waiter not in waiters_by_name.get(name, ()):
             return
-        names[name].remove(waiter)
+        waiters_by_name[name].remove(waiter)
         self._counts[client] -= 1
-        if not names[name]:
-            del names[name]
-        if not names:
+        if not waiters_by_name[name]:
+            del waiters_by_name[name]
+        if not waiters_by_name:
             del self._waiting[client], self._counts[client]
 
     def _wake_next(self) -> None:
         """Give the turn to the next name of the next client, and put both at the end of their queues."""
         if not self._waiting:
             return
-        client, names = next(iter(self._waiting.items()))
-        name, waiters = next(iter(names.items()))
+        client, waiters_by_name = next(iter(self._waiting.items()))
+        name, waiters = next(iter(waiters_by_name.items()))
         waiter = waiters[0]
         self._waiting.move_to_end(client)
-        names.move_to_end(name)
+        waiters_by_name.move_to_end(name)
         self._remove(client, name, waiter)
         self._busy = True
         waiter.set_result(None)

@@ -21,15 +21,15 @@ class KeyPair(NamedTuple):
         """Return a value that changes when a file is replaced, rewritten or removed. It blocks."""
         return tuple(map(_stamp, self))
 
-    def context(self, minimum: str) -> "ssl.SSLContext":
+    def context(self, minimum_version: str) -> "ssl.SSLContext":
         """Return the context of an HTTP/1.1 server. It blocks. Raises ValueError with the reason.
 
-        minimum: the oldest version of TLS, a key of TLS_VERSIONS.
+        minimum_version: the oldest version of TLS, a key of TLS_VERSIONS.
         """
         import ssl  # noqa: PLC0415 - reading the settings needs no ssl
 
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion[TLS_VERSIONS[minimum]]
+        context.minimum_version = ssl.TLSVersion[TLS_VERSIONS[minimum_version]]
         context.set_alpn_protocols(["http/1.1"])
         try:
             for file in self:

@@ -48,7 +48,7 @@ class PasswordHash:
         if not match:
             raise ValueError("not of the form $scrypt$ln=14,r=8,p=5$salt$digest")
         log_n, r, p = (int(part) for part in match.groups()[:3])
-        salt, digest = (_decoded(part) for part in match.groups()[3:])
+        salt, digest = (_decode(part) for part in match.groups()[3:])
         if not (0 < log_n < 16 * r and 0 < p <= MAX_P and 128 * r * 2**log_n <= MAX_MEMORY):
             raise ValueError("with a cost out of range")
         if not all(MIN_PART_BYTES <= len(part) <= MAX_PART_BYTES for part in (salt, digest)):
@@ -78,7 +78,7 @@ def _scrypt(password: bytes, salt: bytes, cost: tuple[int, int, int], length: in
     return hashlib.scrypt(password, salt=salt, n=2**log_n, r=r, p=p, maxmem=memory, dklen=length)
 
 
-def _decoded(text: str) -> bytes:
+def _decode(text: str) -> bytes:
     try:
         return b64decode(text + "=" * (-len(text) % 4), validate=True)
     except binascii.Error as error:

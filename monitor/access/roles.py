@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """A role. Each role includes the roles above it."""
+    """A role. Each role includes the roles that are listed before it."""
 
     METRICS = "metrics"  # scrape /metrics only
     READ = "read"  # read everything

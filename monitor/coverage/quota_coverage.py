@@ -287,13 +287,13 @@ class CellCoverage:
         """Return the verdict on a quota that has no series."""
         if signals := [signal for signal in signal_ids if signal.partition(".")[0] in self.services_read]:
             return self._verdict_of_signals(signals)
-        if self.status.signer and (listed.usage or listed.quota in read_counts()):
+        if self.status.signer and (listed.usage_metric or listed.quota in read_counts()):
             return Verdict(CoverageState.NOT_PERMITTED, NO_ROLE)
         if failure:
             return verdict_of_failure(failure_from(failure))
         if listed.quota in read_counts():
             return self._verdict_of_count(listed)
-        if signal_ids and not listed.usage:
+        if signal_ids and not listed.usage_metric:
             services = ", ".join(dict.fromkeys(signal.partition(".")[0] for signal in signal_ids))
             reason = f"It is watched with {services}, which `services` lacks."
             return Verdict(CoverageState.NOT_ENABLED, reason, f"services: [..., {services}]")
@@ -337,7 +337,7 @@ def _verdict_of_metric(listed: ListedQuota) -> Verdict:
     """Return the verdict on a quota whose usage only a metric can tell, and that has no series."""
     if override_of_listed(listed).read is ReadAs.NOTHING:
         return Verdict(CoverageState.NO_USAGE_SOURCE, "AWS enforces another value than this one.")
-    if not listed.usage:
+    if not listed.usage_metric:
         reason = "AWS publishes no usage of it, and no list counts it."
         return Verdict(CoverageState.NO_USAGE_SOURCE, reason)
     if not listed.value:

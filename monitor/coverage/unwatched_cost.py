@@ -74,7 +74,7 @@ def cost_without_series(
     """
     if signal_ids and not all(_needs_no_metric(registry, signal) for signal in signal_ids):
         return _cost_by_resource(intervals, prices)
-    if not (signal_ids or listed.usage or listed.quota in read_counts()):
+    if not (signal_ids or listed.usage_metric or listed.quota in read_counts()):
         return NOTHING_TO_WATCH
     is_read_by_calls_alone = bool(signal_ids) or listed.quota in read_counts()
     metrics_by_interval = Counter[float]() if is_read_by_calls_alone else _polls_of_usage(listed, intervals)
@@ -83,7 +83,8 @@ def cost_without_series(
 
 def _polls_of_usage(listed: ListedQuota, intervals: PollIntervals) -> Counter[float]:
     """Return how many metrics are read at each interval, in seconds, for a quota with a usage metric."""
-    if listed.usage and listed.usage.name == CALLS:  # the metric of throttled calls is read, too
+    # The metric of throttled calls is read, too.
+    if listed.usage_metric and listed.usage_metric.name == CALLS:
         return Counter([intervals.quiet, intervals.throttled])
     return Counter([max(intervals.quiet, LEVEL_PERIOD)])
 

@@ -21,13 +21,13 @@ START = 1_700_000_000.0
 AUTHORITIES = "L-799883CD"  # counts.yaml: the certificate authorities of acm-pca
 
 
-def usage(resource: str, name: str = "CallCount") -> dict[str, Any]:
+def usage_metric(resource: str, name: str = "CallCount") -> dict[str, Any]:
     """Return a `UsageMetric`, as Service Quotas describes it."""
     dimensions = {"Service": "X", "Type": "API", "Resource": resource, "Class": "None"}
     return {"MetricNamespace": "AWS/Usage", "MetricName": name, "MetricDimensions": dimensions}
 
 
-def published(*metrics: dict[str, Any]) -> dict[str, Any]:
+def metrics_response(*metrics: dict[str, Any]) -> dict[str, Any]:
     """Return a response of ListMetrics with these `UsageMetric`s."""
     return {
         "Metrics": [
@@ -43,9 +43,9 @@ def published(*metrics: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def quota(code: str, value: float, **described: Any) -> dict[str, Any]:
+def quota(code: str, value: float, **members: Any) -> dict[str, Any]:
     """Return a quota, as Service Quotas describes it."""
-    return {"QuotaCode": code, "QuotaName": f"Name of {code}", "Value": value, **described}
+    return {"QuotaCode": code, "QuotaName": f"Name of {code}", "Value": value, **members}
 
 
 class Account:
@@ -61,7 +61,7 @@ class Account:
         self.reads: frozenset[str] | None = None  # service codes that this cell reads; None: all
 
     async def scan(self, after: float = 0.0, approved: Iterable[str] = ()) -> dict[str, Observed]:
-        """Return the series by signal and quota code. after: seconds since the previous scan."""
+        """Return the series by signal and quota code. after: seconds from the previous scan to this one."""
         assert self.aws.now is not None
         self.aws.now += after
         self.aws.calls.clear()
@@ -72,7 +72,7 @@ class Account:
             quota_services_approved=frozenset(approved),
             reads_quotas_of=lambda code: self.reads is None or code in self.reads,
         )
-        found = {f"{one.signal} {one.resource.path[1]}": one async for one in quotas(scan)}
+        found = {f"{series.signal} {series.resource.path[1]}": series async for series in quotas(scan)}
         self.failures = scan.failures
         return found
 
@@ -81,7 +81,7 @@ class Account:
         return self.aws.scan.state(KnownQuotas)
 
 
-def lists_of(**values: list[dict[str, Any]]) -> Any:
+def quota_lists(**values: list[dict[str, Any]]) -> Any:
     """Return a method that lists the quotas of each service code."""
     return lambda ServiceCode, **_: {"Quotas": values.get(ServiceCode.replace("-", "_"), [])}
 
@@ -98,11 +98,13 @@ async def test_an_account_without_services_in_use_costs_one_call_a_day() -> None
 
 async def test_a_service_in_use_has_the_quotas_with_a_published_metric() -> None:
     listed = [
-        quota("L-00000001", 10, UsageMetric=usage("A")),
-        quota("L-00000002", 10, UsageMetric=usage("B")),
+        quota("L-00000001", 10, UsageMetric=usage_metric("A")),
+        quota("L-00000002", 10, UsageMetric=usage_metric("B")),
     ]
     account = Account(
-        ["kinesis"], list_metrics=published(usage("A")), list_service_quotas=lists_of(kinesis=listed)
+        ["kinesis"],
+        list_metrics=metrics_response(usage_metric("A")),
+        list_service_quotas=quota_lists(kinesis=listed),
     )
     found = await account.scan()
     assert [*found] == ["calls L-00000001"]
@@ -113,7 +115,7 @@ async def test_a_service_in_use_has_the_quotas_with_a_published_metric() -> None
 
 
 async def test_the_quotas_of_a_service_are_read_every_hour_after_an_approval() -> None:
-    account = Account(["kinesis"], list_service_quotas=lists_of(kinesis=[quota("L-00000001", 10)]))
+    account = Account(["kinesis"], list_service_quotas=quota_lists(kinesis=[quota("L-00000001", 10)]))
     await account.scan()
     for after, calls in ((HOUR - 1, 0), (1, 1), (HOUR - 1, 0)):
         await account.scan(after, approved=["kinesis"])
@@ -121,11 +123,11 @@ async def test_the_quotas_of_a_service_are_read_every_hour_after_an_approval() -
 
 
 async def test_the_quotas_of_all_services_are_read_where_usage_metrics_of_resources_exist() -> None:
-    level = usage("A", "ResourceCount")
+    resource_count = usage_metric("A", "ResourceCount")
     account = Account(
-        list_metrics=published(level),
+        list_metrics=metrics_response(resource_count),
         list_services={"Services": [{"ServiceCode": "glue"}, {"ServiceCode": "athena"}]},
-        list_service_quotas=lists_of(glue=[quota("L-00000001", 10, UsageMetric=level)]),
+        list_service_quotas=quota_lists(glue=[quota("L-00000001", 10, UsageMetric=resource_count)]),
     )
     assert [*await account.scan()] == ["resources L-00000001"]
     assert account.aws.calls.count("service-quotas:ListServiceQuotas") == 2
@@ -135,9 +137,10 @@ async def test_a_declared_quota_is_not_watched_twice() -> None:
     account = Account(
         ["kinesis", "acm-pca"],
         [Quota(service="kinesis", code="L-00000001"), Quota(service="acm-pca", code=AUTHORITIES)],
-        list_metrics=published(usage("A")),
-        list_service_quotas=lists_of(
-            kinesis=[quota("L-00000001", 10, UsageMetric=usage("A"))], acm_pca=[quota(AUTHORITIES, 100)]
+        list_metrics=metrics_response(usage_metric("A")),
+        list_service_quotas=quota_lists(
+            kinesis=[quota("L-00000001", 10, UsageMetric=usage_metric("A"))],
+            acm_pca=[quota(AUTHORITIES, 100)],
         ),
         list_certificate_authorities={"CertificateAuthorities": [{}]},
     )
@@ -151,7 +154,7 @@ async def test_a_declared_quota_is_not_watched_twice() -> None:
 async def test_a_count_has_the_limit_of_service_quotas() -> None:
     account = Account(
         ["acm-pca"],
-        list_service_quotas=lists_of(acm_pca=[quota(AUTHORITIES, 100)]),
+        list_service_quotas=quota_lists(acm_pca=[quota(AUTHORITIES, 100)]),
         list_certificate_authorities={"CertificateAuthorities": [{}, {}]},
     )
     observed = (await account.scan())[f"count {AUTHORITIES}"]
@@ -165,12 +168,12 @@ async def test_a_count_has_the_limit_of_service_quotas() -> None:
     [([], 1), ([quota(AUTHORITIES, 0)], 0), ([{"QuotaCode": AUTHORITIES}], 1)],
     ids=["an unlisted quota", "an unused quota of 0", "a quota without a value"],
 )
-async def test_a_count_without_a_limit_or_of_an_unused_quota_of_0_has_no_series(
+async def test_a_count_has_no_series_without_a_limit_or_if_limit_and_count_are_0(
     listed: list[dict[str, Any]], number: int
 ) -> None:
     account = Account(
         ["acm-pca"],
-        list_service_quotas=lists_of(acm_pca=listed),
+        list_service_quotas=quota_lists(acm_pca=listed),
         list_certificate_authorities={"CertificateAuthorities": [{}] * number},
     )
     assert [name for name in await account.scan() if AUTHORITIES in name] == []
@@ -179,12 +182,13 @@ async def test_a_count_without_a_limit_or_of_an_unused_quota_of_0_has_no_series(
 async def test_a_quota_of_0_that_is_used_is_shown() -> None:
     account = Account(
         ["acm-pca"],
-        list_service_quotas=lists_of(acm_pca=[quota(AUTHORITIES, 0)]),
+        list_service_quotas=quota_lists(acm_pca=[quota(AUTHORITIES, 0)]),
         list_certificate_authorities={"CertificateAuthorities": [{}]},
     )
     assert (await account.scan())[f"count {AUTHORITIES}"].usage == 1.0
 
 
+# The number of authorities, of at most 100, and the seconds from one count to the next.
 INTERVALS = {"near its limit": (60, 6 * HOUR), "far from its limit": (40, DAY), "empty": (0, 7 * DAY)}
 
 
@@ -194,7 +198,7 @@ async def test_a_count_is_repeated_more_often_the_closer_it_is_to_its_limit(
 ) -> None:
     account = Account(
         ["acm-pca"],
-        list_service_quotas=lists_of(acm_pca=[quota(AUTHORITIES, 100)]),
+        list_service_quotas=quota_lists(acm_pca=[quota(AUTHORITIES, 100)]),
         list_certificate_authorities={"CertificateAuthorities": [{}] * number},
     )
     await account.scan()
@@ -206,7 +210,9 @@ async def test_a_count_is_repeated_more_often_the_closer_it_is_to_its_limit(
 
 async def test_a_denied_count_becomes_unknown_once_it_is_a_day_overdue() -> None:
     answers: dict[str, Any] = {"list_certificate_authorities": {"CertificateAuthorities": [{}]}}
-    account = Account(["acm-pca"], list_service_quotas=lists_of(acm_pca=[quota(AUTHORITIES, 100)]), **answers)
+    account = Account(
+        ["acm-pca"], list_service_quotas=quota_lists(acm_pca=[quota(AUTHORITIES, 100)]), **answers
+    )
     name = f"count {AUTHORITIES}"
     assert name in await account.scan()
     account.aws.answers["list_certificate_authorities"] = denied("ListCertificateAuthorities")
@@ -218,11 +224,11 @@ async def test_a_denied_count_becomes_unknown_once_it_is_a_day_overdue() -> None
     assert name in await account.scan(HOUR)
 
 
-async def test_a_list_that_fails_keeps_known_quotas_and_is_retried_in_an_hour() -> None:
+async def test_a_list_that_fails_leaves_the_last_quotas_and_is_retried_in_an_hour() -> None:
     account = Account(
         ["kinesis"],
-        list_metrics=published(usage("A")),
-        list_service_quotas=lists_of(kinesis=[quota("L-00000001", 10, UsageMetric=usage("A"))]),
+        list_metrics=metrics_response(usage_metric("A")),
+        list_service_quotas=quota_lists(kinesis=[quota("L-00000001", 10, UsageMetric=usage_metric("A"))]),
     )
     assert [*await account.scan()] == ["calls L-00000001"]
     account.aws.answers["list_service_quotas"] = denied("ListServiceQuotas")
@@ -235,22 +241,26 @@ async def test_a_list_that_fails_keeps_known_quotas_and_is_retried_in_an_hour() 
 
 
 async def test_a_quota_whose_value_a_service_failed_to_return_keeps_its_value_for_an_hour() -> None:
-    described = quota("L-00000001", 10, UsageMetric=usage("A"))
+    entry = quota("L-00000001", 10, UsageMetric=usage_metric("A"))
     account = Account(
-        ["kinesis"], list_metrics=published(usage("A")), list_service_quotas=lists_of(kinesis=[described])
+        ["kinesis"],
+        list_metrics=metrics_response(usage_metric("A")),
+        list_service_quotas=quota_lists(kinesis=[entry]),
     )
     await account.scan()
     reason = {"ErrorCode": "DEPENDENCY_SERVICE_ERROR", "ErrorMessage": "later"}
-    unknown = {**described, "Value": 0.0, "ErrorReason": reason}
-    account.aws.answers["list_service_quotas"] = lists_of(kinesis=[unknown])
+    unknown = {**entry, "Value": 0.0, "ErrorReason": reason}
+    account.aws.answers["list_service_quotas"] = quota_lists(kinesis=[unknown])
     assert (await account.scan(DAY))["calls L-00000001"].limit == 10
-    account.aws.answers["list_service_quotas"] = lists_of(kinesis=[{**described, "Value": 20.0}])
+    account.aws.answers["list_service_quotas"] = quota_lists(kinesis=[{**entry, "Value": 20.0}])
     assert (await account.scan(HOUR))["calls L-00000001"].limit == 20
 
 
-async def test_an_endless_list_leaves_the_quotas_that_were_read() -> None:
-    endless = {"Quotas": [quota("L-00000001", 10, UsageMetric=usage("A"))], "NextToken": "again"}
-    account = Account(["kinesis"], list_metrics=published(usage("A")), list_service_quotas=endless)
+async def test_the_first_pages_of_an_endless_list_of_quotas_are_used() -> None:
+    endless = {"Quotas": [quota("L-00000001", 10, UsageMetric=usage_metric("A"))], "NextToken": "again"}
+    account = Account(
+        ["kinesis"], list_metrics=metrics_response(usage_metric("A")), list_service_quotas=endless
+    )
     assert [*await account.scan()] == ["calls L-00000001"]
     assert [failure.code for failure in account.failures] == ["PaginationError"]
 
@@ -269,10 +279,13 @@ async def test_calls_are_bounded_for_each_scan_and_each_hour() -> None:
 
 async def test_global_quotas_are_read_once_whatever_regions_are_configured() -> None:
     s3_quotas = [
-        quota("L-00000001", 10, UsageMetric=usage("A"), GlobalQuota=True),
-        quota("L-00000002", 10, UsageMetric=usage("A")),
+        quota("L-00000001", 10, UsageMetric=usage_metric("A"), GlobalQuota=True),
+        quota("L-00000002", 10, UsageMetric=usage_metric("A")),
     ]
-    answers = {"list_metrics": published(usage("A")), "list_service_quotas": lists_of(s3=s3_quotas)}
+    answers = {
+        "list_metrics": metrics_response(usage_metric("A")),
+        "list_service_quotas": quota_lists(s3=s3_quotas),
+    }
     regional, global_account = Account(["s3"], **answers), Account(**answers)
     global_account.aws.cell.scope, global_account.aws.cell.region = ServiceScope.GLOBAL, "us-east-1"
     global_account.aws.cell.account_states = regional.aws.cell.account_states
@@ -281,24 +294,24 @@ async def test_global_quotas_are_read_once_whatever_regions_are_configured() -> 
     assert [*await regional.scan()] == ["calls L-00000002"]
     assert [*await global_account.scan()] == ["calls L-00000001"]
     assert global_account.known.in_use == {"s3"}
-    regional.aws.cell.account_states.clear()
+    regional.aws.cell.account_states.clear()  # what the account's cells share, here the services in use
     assert [*await global_account.scan()] == ["calls L-00000001"]
 
 
 async def test_all_quotas_of_a_global_service_are_read_in_the_global_cell() -> None:
     account = Account(
         ["iam"],
-        list_metrics=published(usage("A")),
-        list_service_quotas=lists_of(iam=[quota("L-00000001", 10, UsageMetric=usage("A"))]),
+        list_metrics=metrics_response(usage_metric("A")),
+        list_service_quotas=quota_lists(iam=[quota("L-00000001", 10, UsageMetric=usage_metric("A"))]),
     )
     account.aws.cell.scope = ServiceScope.GLOBAL
     assert [*await account.scan()] == ["calls L-00000001"]
 
 
-async def test_a_count_of_the_home_region_is_made_in_the_global_cell_alone() -> None:
+async def test_what_is_counted_in_the_home_region_is_counted_only_by_the_global_cell() -> None:
     clusters = "L-195CF965"  # clusters of route53-recovery-control-config, counted in the home region
     answers = {
-        "list_service_quotas": lists_of(route53_recovery_control_config=[quota(clusters, 2)]),
+        "list_service_quotas": quota_lists(route53_recovery_control_config=[quota(clusters, 2)]),
         "list_clusters": {"Clusters": [{}]},
     }
     regional, global_account = Account(["route53-recovery-control-config"], **answers), Account(**answers)
@@ -313,19 +326,29 @@ async def test_a_count_of_the_home_region_is_made_in_the_global_cell_alone() -> 
 async def test_a_resource_with_a_quota_of_its_own_has_a_series_of_its_own() -> None:
     def domain_quota(arn: str, value: float, dimension: str) -> dict[str, Any]:
         context = {"ContextScope": "RESOURCE", "ContextId": arn}
-        return quota("L-00000001", value, QuotaContext=context, UsageMetric=usage(dimension, "ResourceCount"))
+        return quota(
+            "L-00000001", value, QuotaContext=context, UsageMetric=usage_metric(dimension, "ResourceCount")
+        )
 
     arns = [f"arn:aws:es:eu-west-1:123456789012:domain/{name}" for name in "abc"]
-    own = [domain_quota(arns[0], 9, "A"), domain_quota(arns[1], 8, "all"), domain_quota(arns[2], 7, "C")]
+    quotas_of_resources = [
+        domain_quota(arns[0], 9, "A"),
+        domain_quota(arns[1], 8, "all"),
+        domain_quota(arns[2], 7, "C"),
+    ]
 
-    def lists(**params: Any) -> dict[str, Any]:
-        return {"Quotas": own if "QuotaAppliedAtLevel" in params else [domain_quota("*", 5, "all")]}
+    def responses(**params: Any) -> dict[str, Any]:
+        return {
+            "Quotas": quotas_of_resources
+            if "QuotaAppliedAtLevel" in params
+            else [domain_quota("*", 5, "all")]
+        }
 
     account = Account(
         ["es"],
-        list_metrics=published(*(usage(name, "ResourceCount") for name in ("all", "A"))),
+        list_metrics=metrics_response(*(usage_metric(name, "ResourceCount") for name in ("all", "A"))),
         list_services={"Services": []},
-        list_service_quotas=lists,
+        list_service_quotas=responses,
     )
     scan = Scan(account.aws.cell, quota_services_in_use=frozenset({"es"}))
     found = {series.quota_arn: series async for series in quotas(scan)}
@@ -336,7 +359,7 @@ async def test_a_resource_with_a_quota_of_its_own_has_a_series_of_its_own() -> N
 
 async def test_the_iam_policy_allows_all_calls_of_a_scan() -> None:
     account = Account(
-        list_metrics=published(usage("A", "ResourceCount")),
+        list_metrics=metrics_response(usage_metric("A", "ResourceCount")),
         list_services={"Services": [{"ServiceCode": "glue"}]},
     )
     await account.scan()
@@ -346,7 +369,7 @@ async def test_the_iam_policy_allows_all_calls_of_a_scan() -> None:
 TABLES = "L-B8497671"  # counts.yaml: the tables in each database of glue
 
 
-def tables_of(**numbers: int) -> dict[str, Any]:
+def glue_responses(**numbers: int) -> dict[str, Any]:
     """Return the answers of Glue. numbers: tables by database."""
 
     def tables(DatabaseName: str, **_: Any) -> Any:  # AWS's name of the parameter
@@ -361,17 +384,20 @@ def quota_of_database(name: str, value: float) -> dict[str, Any]:
     return quota(TABLES, value, QuotaContext={"ContextScope": "RESOURCE", "ContextId": arn})
 
 
-def databases(*own: dict[str, Any], **numbers: int) -> Account:
-    """Return an account with a quota of 50 tables in each database. own: quotas of single databases."""
+def account_with_databases(*database_quotas: dict[str, Any], **numbers: int) -> Account:
+    """Return an account with a quota of 50 tables in each database.
 
-    def lists(ServiceCode: str, QuotaAppliedAtLevel: str = "ACCOUNT", **_: Any) -> Any:
+    database_quotas: the quotas of single databases. numbers: tables by database.
+    """
+
+    def responses(ServiceCode: str, QuotaAppliedAtLevel: str = "ACCOUNT", **_: Any) -> Any:
         default = quota(TABLES, 50, QuotaContext={"ContextScope": "RESOURCE", "ContextId": "*"})
-        return {"Quotas": [*own] if QuotaAppliedAtLevel == "RESOURCE" else [default]}
+        return {"Quotas": [*database_quotas] if QuotaAppliedAtLevel == "RESOURCE" else [default]}
 
-    return Account(["glue"], list_service_quotas=lists, **tables_of(**numbers))
+    return Account(["glue"], list_service_quotas=responses, **glue_responses(**numbers))
 
 
-async def counted_tables(account: Account) -> dict[str, tuple[Any, ...]]:
+async def table_series(account: Account) -> dict[str, tuple[Any, ...]]:
     """Return usage, limit and largest database of each series, by the last id of its resource."""
     scan = Scan(account.aws.cell, quota_services_in_use=frozenset(["glue"]))
     found = [series async for series in quotas(scan) if series.resource.path[1] == TABLES]
@@ -382,56 +408,56 @@ async def counted_tables(account: Account) -> dict[str, tuple[Any, ...]]:
 
 
 async def test_the_parent_with_the_highest_count_is_named() -> None:
-    account = databases(shop=7, blog=40, docs=1)
-    assert await counted_tables(account) == {TABLES: (40, 50, "blog")}
+    account = account_with_databases(shop=7, blog=40, docs=1)
+    assert await table_series(account) == {TABLES: (40, 50, "blog")}
 
 
 async def test_a_parent_is_compared_with_its_own_value_of_the_quota() -> None:
-    account = databases(
+    account = account_with_databases(
         quota_of_database("blog", 100), quota_of_database("gone", 200), shop=7, blog=60, docs=1
     )
-    assert await counted_tables(account) == {"blog": (60, 100, ""), TABLES: (7, 50, "shop")}
+    assert await table_series(account) == {"blog": (60, 100, ""), TABLES: (7, 50, "shop")}
 
 
 async def test_the_account_quota_has_usage_0_where_each_parent_has_its_own_value() -> None:
-    account = databases(quota_of_database("blog", 100), blog=60)
-    assert await counted_tables(account) == {"blog": (60, 100, ""), TABLES: (0, 50, "")}
+    account = account_with_databases(quota_of_database("blog", 100), blog=60)
+    assert await table_series(account) == {"blog": (60, 100, ""), TABLES: (0, 50, "")}
 
 
 async def test_an_arn_belongs_to_a_parent_only_by_its_whole_id() -> None:
-    account = databases(quota_of_database("my-blog", 100), blog=60)
-    assert await counted_tables(account) == {TABLES: (60, 50, "blog")}
+    account = account_with_databases(quota_of_database("my-blog", 100), blog=60)
+    assert await table_series(account) == {TABLES: (60, 50, "blog")}
 
 
 async def test_a_count_matched_to_its_quota_by_name_alone_is_unverified() -> None:
     account = Account(
         ["appsync"],
-        list_service_quotas=lists_of(appsync=[quota("L-51A37BC6", 25)]),
+        list_service_quotas=quota_lists(appsync=[quota("L-51A37BC6", 25)]),
         list_domain_names={"domainNameConfigs": [{"domainName": "a.example"}]},
     )
     (observed,) = (await account.scan()).values()
     assert (observed.signal, observed.usage) == ("unverified_count", 1.0)
 
 
-async def test_a_quota_with_a_metric_of_its_usage_is_not_counted_too() -> None:
-    level = usage("A", "ResourceCount")
+async def test_a_quota_with_a_usage_metric_is_not_counted() -> None:
+    resource_count = usage_metric("A", "ResourceCount")
     account = Account(
         ["acm-pca"],
-        list_metrics=published(level),
+        list_metrics=metrics_response(resource_count),
         list_services={"Services": []},
-        list_service_quotas=lists_of(acm_pca=[quota(AUTHORITIES, 100, UsageMetric=level)]),
+        list_service_quotas=quota_lists(acm_pca=[quota(AUTHORITIES, 100, UsageMetric=resource_count)]),
         list_certificate_authorities={"CertificateAuthorities": [{}]},
     )
     assert [*await account.scan()] == [f"resources {AUTHORITIES}"]
 
 
 async def test_a_denied_list_of_services_is_raised_after_the_series_of_other_lists() -> None:
-    level = usage("A", "ResourceCount")
+    resource_count = usage_metric("A", "ResourceCount")
     account = Account(
         ["kinesis"],
-        list_metrics=published(level),
+        list_metrics=metrics_response(resource_count),
         list_services=denied("ListServices"),
-        list_service_quotas=lists_of(kinesis=[quota("L-00000001", 10, UsageMetric=level)]),
+        list_service_quotas=quota_lists(kinesis=[quota("L-00000001", 10, UsageMetric=resource_count)]),
     )
     found = list[Observed]()
     with pytest.raises(ExceptionGroup) as raised:
@@ -443,17 +469,17 @@ async def test_a_denied_list_of_services_is_raised_after_the_series_of_other_lis
 
 async def test_quotas_that_were_never_counted_are_reported() -> None:
     glue_quotas = [
-        quota(known_quota.code, 10) for known_quota in read_counts() if known_quota.service == "glue"
+        quota(counted_quota.code, 10) for counted_quota in read_counts() if counted_quota.service == "glue"
     ]
     account = Account(
         ["acm-pca", "glue"],
-        list_service_quotas=lists_of(acm_pca=[quota(AUTHORITIES, 10)], glue=glue_quotas),
+        list_service_quotas=quota_lists(acm_pca=[quota(AUTHORITIES, 10)], glue=glue_quotas),
         list_certificate_authorities={"CertificateAuthorities": []},
     )
-    account.known.budget.left = 6  # calls: one for the metrics, four for the lists, one for a count
+    account.known.budget.left = 6  # calls: one for ListMetrics, four for lists of quotas, one for a count
     await account.scan()
-    counted = sum(len(known_counts.counts) or 1 for known_counts in account.known.counted.values())
-    declared = sum(known_quota.service in ("acm-pca", "glue") for known_quota in read_counts())
+    counted = sum(len(group_counts.counts) or 1 for group_counts in account.known.counted.values())
+    declared = sum(counted_quota.service in ("acm-pca", "glue") for counted_quota in read_counts())
     assert 0 < account.known.uncounted <= declared - counted
     await account.scan(HOUR)
     assert account.known.uncounted == 0
@@ -462,7 +488,7 @@ async def test_quotas_that_were_never_counted_are_reported() -> None:
 # AWS's own report of utilization
 
 
-def reports(*entries: dict[str, Any]) -> dict[str, Any]:
+def report_responses(*entries: dict[str, Any]) -> dict[str, Any]:
     """Return the answers of Service Quotas to a request for a report of utilization."""
     return {
         "start_quota_utilization_report": {"ReportId": "r-1", "Status": "PENDING"},
@@ -470,7 +496,7 @@ def reports(*entries: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def reported(code: str, percent: float, service: str = "kinesis") -> dict[str, Any]:
+def report_entry(code: str, percent: float, service: str = "kinesis") -> dict[str, Any]:
     """Return the entry of a quota in a report of utilization."""
     return {"ServiceCode": service, "QuotaCode": code, "QuotaName": f"Name of {code}", "Utilization": percent}
 
@@ -483,13 +509,13 @@ def test_the_utilization_report_is_read_once_a_day_for_quotas_without_another_us
         account = Account(
             ["kinesis"],
             [Quota(service="kinesis", code="L-00000003")],
-            list_metrics=published(usage("A")),
-            list_service_quotas=lists_of(
-                kinesis=[quota("L-00000001", 10, UsageMetric=usage("A")), quota("L-00000002", 10)]
+            list_metrics=metrics_response(usage_metric("A")),
+            list_service_quotas=quota_lists(
+                kinesis=[quota("L-00000001", 10, UsageMetric=usage_metric("A")), quota("L-00000002", 10)]
             ),
-            **reports(
-                *(reported(f"L-0000000{number}", 63.0) for number in (1, 2, 3)),
-                reported("L-00000009", 20.0, "glue"),
+            **report_responses(
+                *(report_entry(f"L-0000000{number}", 63.0) for number in (1, 2, 3)),
+                report_entry("L-00000009", 20.0, "glue"),
             ),
         )
         assert [*await account.scan()] == ["calls L-00000001"]
@@ -510,7 +536,7 @@ def test_the_utilization_report_is_read_once_a_day_for_quotas_without_another_us
 
 
 async def test_a_denied_utilization_report_fails_no_scan_and_is_requested_once_a_day() -> None:
-    account = Account(["kinesis"], list_service_quotas=lists_of(kinesis=[quota("L-00000001", 10)]))
+    account = Account(["kinesis"], list_service_quotas=quota_lists(kinesis=[quota("L-00000001", 10)]))
     for after, calls in ((0, 0), (0, 1), (DAY - 1, 0), (1, 1)):
         await account.scan(after)
         assert account.aws.calls.count(REPORT) == calls
@@ -522,8 +548,8 @@ def test_a_utilization_report_that_is_too_old_yields_no_series() -> None:
     async def main() -> None:
         account = Account(
             ["kinesis"],
-            list_service_quotas=lists_of(kinesis=[quota("L-00000001", 10)]),
-            **reports(reported("L-00000001", 63.0)),
+            list_service_quotas=quota_lists(kinesis=[quota("L-00000001", 10)]),
+            **report_responses(report_entry("L-00000001", 63.0)),
         )
         await account.scan()
         await account.scan()

@@ -16,14 +16,14 @@ SESSION = model_session()
 
 def problems(call: CountCall, names: tuple[str, ...]) -> Iterator[str]:
     """Yield the contradictions to botocore's models. names: the placeholders of parents, closest first."""
-    listed = ListDeclaration.model_validate(
+    list_declaration = ListDeclaration.model_validate(
         {"call": ".".join(call.call), "params": call.params, "items": call.items.text}
     )
-    operation, found = operation_problems(SESSION, (), listed)
-    yield from (text for _, text in found)
+    operation, located_texts = operation_problems(SESSION, (), list_declaration)
+    yield from (text for _, text in located_texts)
     if operation:
         try:
-            item = item_of(items_type(operation, listed))
+            item = item_of(items_type(operation, list_declaration))
             if call.id:
                 type_of(call.id.parsed, item)
             if isinstance(call, CountDeclaration) and call.lists:
@@ -40,7 +40,7 @@ def _number_of_parents(call: CountCall) -> int:
     return 1 + _number_of_parents(call.parent) if call.parent else 0
 
 
-def test_every_count_fits_botocores_models() -> None:
+def test_no_declared_count_contradicts_botocores_models() -> None:
     counts = read_counts()
     assert len(counts) > 1100
     found = [
@@ -51,6 +51,7 @@ def test_every_count_fits_botocores_models() -> None:
     assert found == []
 
 
+# By what is wrong: operation, items and params of the declaration, and a part of the expected problem.
 CONTRADICTIONS = {
     "an operation that does not exist": ("amplify.ListAps", "apps", {}, "no operation of amplify ListAps"),
     "a path to an unknown member": ("amplify.ListApps", "aps", {}, "aps"),
@@ -70,22 +71,22 @@ CONTRADICTIONS = {
 def test_a_count_that_contradicts_the_models_is_reported(
     call: str, items: str, params: dict[str, str], expected: str
 ) -> None:
-    listed = {"call": call, "items": items, "params": params}
-    declaration = CountDeclaration.model_validate({"code": "L-00000001", "name": "x", **listed})
+    keys = {"call": call, "items": items, "params": params}
+    declaration = CountDeclaration.model_validate({"code": "L-00000001", "name": "x", **keys})
     assert any(expected in text for text in problems(declaration, ("parent", "grandparent"))), [
         *problems(declaration, ("parent", "grandparent"))
     ]
 
 
-def test_a_count_within_items_needs_a_list() -> None:
-    listed = {
+def test_the_path_of_the_list_within_an_item_must_lead_to_a_list() -> None:
+    keys = {
         "call": "amplify.ListApps",
         "items": "apps",
         "lists": "name",
         "id": "appId",
         "count": "per_item",
     }
-    declaration = CountDeclaration.model_validate({"code": "L-00000001", "name": "x", **listed})
+    declaration = CountDeclaration.model_validate({"code": "L-00000001", "name": "x", **keys})
     assert any("list" in text for text in problems(declaration, ()))
 
 
@@ -103,7 +104,7 @@ INVALID_FILES = {
 
 
 @pytest.mark.parametrize("text", INVALID_FILES.values(), ids=INVALID_FILES)
-def test_an_invalid_file_is_reported_by_its_name(text: str) -> None:
+def test_the_problem_of_an_invalid_file_names_the_file(text: str) -> None:
     file = parse_model(text.encode(), "counts.yaml", CountFile)
     assert file.model is None
     assert file.problems[0].startswith("counts.yaml:")

@@ -21,7 +21,7 @@ from rules.signals import Quota
 from tests.fake_aws import FakeAws, denied
 
 QUOTA = Quota(service="any", code="L-00000001")  # the declarations below call several services
-RULES = {
+RULES_PER_BUCKET = {
     "call": "s3.GetBucketLifecycleConfiguration",
     "items": "Rules",
     "params": {"Bucket": "{parent}"},
@@ -29,7 +29,7 @@ RULES = {
     "count": "per_parent",
     "empty": "NoSuchLifecycleConfiguration",
 }
-SUBNETS = {
+SUBNETS_PER_LINK = {
     "call": "apigatewayv2.GetVpcLinks",
     "items": "Items",
     "lists": "SubnetIds",
@@ -44,7 +44,7 @@ def group(**declared: Any) -> CountGroup:
     return CountGroup(QUOTA.service, {QUOTA: declaration})
 
 
-async def counted(aws: FakeAws, **declared: Any) -> Count:
+async def count_quota(aws: FakeAws, **declared: Any) -> Count:
     """Return the count of QUOTA by a declaration. Raises its ExpressionError."""
     counts = await count(BudgetedCalls(aws.scan, CallBudget()), group(**declared))
     if isinstance(result := counts[QUOTA], ExpressionError):
@@ -52,9 +52,9 @@ async def counted(aws: FakeAws, **declared: Any) -> Count:
     return result
 
 
-async def number_counted(aws: FakeAws, **declared: Any) -> float:
+async def count_number(aws: FakeAws, **declared: Any) -> float:
     """Return the number that a declaration counts."""
-    return (await counted(aws, **declared)).number
+    return (await count_quota(aws, **declared)).number
 
 
 def buckets(*names: str) -> dict[str, Any]:
@@ -74,24 +74,30 @@ def rules_of(**numbers: int) -> Any:
 
 async def test_the_items_of_all_pages_are_counted() -> None:
     pages = [{"WebACLs": [{"Name": "a"}, {"Name": "b"}]}, {"WebACLs": []}, {"WebACLs": [{"Name": "c"}]}]
-    listed = {"call": "wafv2.ListWebACLs", "items": "WebACLs", "params": {"Scope": "REGIONAL"}}
-    assert await number_counted(FakeAws(list_web_acls=pages), **listed) == 3
+    declaration = {"call": "wafv2.ListWebACLs", "items": "WebACLs", "params": {"Scope": "REGIONAL"}}
+    assert await count_number(FakeAws(list_web_acls=pages), **declaration) == 3
 
 
-async def test_a_path_may_choose_items_and_a_response_may_have_none() -> None:
+async def test_a_path_may_select_items_and_a_response_may_lack_the_list() -> None:
     acls = {"WebACLs": [{"Name": "a"}, {"Name": "b"}]}
-    listed = {"call": "wafv2.ListWebACLs", "items": "WebACLs[?Name=='a']", "params": {"Scope": "REGIONAL"}}
-    assert await number_counted(FakeAws(list_web_acls=acls), **listed) == 1
-    assert await number_counted(FakeAws(list_web_acls={}), **listed) == 0
+    declaration = {
+        "call": "wafv2.ListWebACLs",
+        "items": "WebACLs[?Name=='a']",
+        "params": {"Scope": "REGIONAL"},
+    }
+    assert await count_number(FakeAws(list_web_acls=acls), **declaration) == 1
+    assert await count_number(FakeAws(list_web_acls={}), **declaration) == 0
 
 
 @pytest.mark.parametrize(("count_of", "expected"), [("all", 5), ("per_parent", 3)])
-async def test_the_counts_of_parents_are_added_or_the_largest_is_taken(count_of: str, expected: int) -> None:
+async def test_the_number_is_the_sum_over_all_parents_or_that_of_the_largest_parent(
+    count_of: str, expected: int
+) -> None:
     aws = FakeAws(
         list_buckets=buckets("logs", "web", "none"),
         get_bucket_lifecycle_configuration=rules_of(logs=2, web=3),
     )
-    assert await number_counted(aws, **{**RULES, "count": count_of}) == expected
+    assert await count_number(aws, **{**RULES_PER_BUCKET, "count": count_of}) == expected
 
 
 def vpc_link(subnets: int) -> dict[str, Any]:
@@ -102,12 +108,14 @@ def vpc_link(subnets: int) -> dict[str, Any]:
 async def test_a_count_per_item_is_the_length_of_the_longest_list() -> None:
     links = [vpc_link(2), vpc_link(7), vpc_link(1)]
     aws = FakeAws(get_vpc_links=[{"Items": links[:1]}, {"Items": links[1:]}])
-    assert await counted(aws, **SUBNETS) == Count(7, {("2",): 2, ("7",): 7, ("1",): 1})
+    assert await count_quota(aws, **SUBNETS_PER_LINK) == Count(7, {("2",): 2, ("7",): 7, ("1",): 1})
 
 
-async def test_only_the_numbers_of_the_max_owners_largest_items_are_returned() -> None:
+async def test_only_the_numbers_of_the_largest_items_are_returned() -> None:
     links = [vpc_link(subnets) for subnets in range(MAX_OWNERS + 20)]
-    largest = await counted(FakeAws(get_vpc_links=[{"Items": links[:60]}, {"Items": links[60:]}]), **SUBNETS)
+    largest = await count_quota(
+        FakeAws(get_vpc_links=[{"Items": links[:60]}, {"Items": links[60:]}]), **SUBNETS_PER_LINK
+    )
     assert (largest.number, len(largest.owners)) == (MAX_OWNERS + 19, MAX_OWNERS)
     assert min(largest.owners.values()) == 20
 
@@ -116,12 +124,12 @@ async def test_the_numbers_of_parents_are_returned_where_a_quota_holds_for_each_
     aws = FakeAws(
         list_buckets=buckets("logs", "web"), get_bucket_lifecycle_configuration=rules_of(logs=2, web=3)
     )
-    assert (await counted(aws, **RULES)).owners == {("logs",): 2, ("web",): 3}
-    assert (await counted(aws, **{**RULES, "count": "all"})).owners == {}
+    assert (await count_quota(aws, **RULES_PER_BUCKET)).owners == {("logs",): 2, ("web",): 3}
+    assert (await count_quota(aws, **{**RULES_PER_BUCKET, "count": "all"})).owners == {}
 
 
 async def test_the_count_is_0_where_there_are_no_parents() -> None:
-    assert await number_counted(FakeAws(list_buckets=buckets()), **RULES) == 0
+    assert await count_number(FakeAws(list_buckets=buckets()), **RULES_PER_BUCKET) == 0
 
 
 async def test_a_parent_deleted_after_it_was_listed_is_not_counted() -> None:
@@ -129,7 +137,7 @@ async def test_a_parent_deleted_after_it_was_listed_is_not_counted() -> None:
         return denied("x", "NoSuchBucket") if Bucket == "gone" else {"Rules": [{"Status": "Enabled"}]}
 
     aws = FakeAws(list_buckets=buckets("gone", "there"), get_bucket_lifecycle_configuration=rules)
-    assert await number_counted(aws, **RULES) == 1
+    assert await count_number(aws, **RULES_PER_BUCKET) == 1
 
 
 async def test_a_parent_that_cannot_be_read_makes_the_count_unknown() -> None:
@@ -138,28 +146,28 @@ async def test_a_parent_that_cannot_be_read_makes_the_count_unknown() -> None:
 
     aws = FakeAws(list_buckets=buckets("there", "secret"), get_bucket_lifecycle_configuration=rules)
     with pytest.raises(ClientError, match="AccessDenied"):
-        await number_counted(aws, **RULES)
+        await count_number(aws, **RULES_PER_BUCKET)
 
 
-async def test_children_of_too_many_parents_are_not_requested() -> None:
+async def test_no_items_are_requested_where_there_are_too_many_parents() -> None:
     names = [f"b{n}" for n in range(MAX_PARENTS + 1)]
     aws = FakeAws(list_buckets=buckets(*names), get_bucket_lifecycle_configuration={})
     with pytest.raises(TooManyParentsError, match="at most 1,000 items of ListBuckets"):
-        await number_counted(aws, **RULES)
+        await count_number(aws, **RULES_PER_BUCKET)
     assert aws.calls == ["s3:ListBuckets"]
 
 
 async def test_an_item_without_an_id_makes_the_count_unknown() -> None:
     aws = FakeAws(list_buckets={"Buckets": [{}]}, get_bucket_lifecycle_configuration={})
     with pytest.raises(ExpressionError, match="expected an id in ListBuckets, found None"):
-        await number_counted(aws, **RULES)
+        await count_number(aws, **RULES_PER_BUCKET)
 
 
-async def test_a_count_of_a_value_that_is_no_list_affects_no_other_count() -> None:
+async def test_an_error_of_one_count_affects_no_other_count_of_its_group() -> None:
     other = Quota(service="any", code="L-00000002")
-    listed = {"name": "Things", "call": "wafv2.ListWebACLs", "params": {"Scope": "REGIONAL"}}
+    declaration = {"name": "Things", "call": "wafv2.ListWebACLs", "params": {"Scope": "REGIONAL"}}
     declared = {
-        quota: CountDeclaration.model_validate({**listed, "code": quota.code, "items": items})
+        quota: CountDeclaration.model_validate({**declaration, "code": quota.code, "items": items})
         for quota, items in ((other, "NextMarker"), (QUOTA, "WebACLs"))
     }
     aws = FakeAws(malformed=True, list_web_acls={"WebACLs": [{"Name": "a"}], "NextMarker": ""})
@@ -171,20 +179,20 @@ async def test_a_count_of_a_value_that_is_no_list_affects_no_other_count() -> No
 
 async def test_a_path_to_a_value_that_is_no_list_is_an_error() -> None:
     acls = {"WebACLs": [{"Name": "a"}]}
-    listed = {"call": "wafv2.ListWebACLs", "items": "WebACLs[0].Name", "params": {"Scope": "REGIONAL"}}
+    declaration = {"call": "wafv2.ListWebACLs", "items": "WebACLs[0].Name", "params": {"Scope": "REGIONAL"}}
     with pytest.raises(ExpressionError, match="expected a list in ListWebACLs, found str"):
-        await number_counted(FakeAws(list_web_acls=acls), **listed)
+        await count_number(FakeAws(list_web_acls=acls), **declaration)
 
 
 def test_counts_of_the_same_calls_are_one_group() -> None:
-    listed = {"call": "wafv2.ListWebACLs", "items": "WebACLs", "params": {"Scope": "REGIONAL"}}
+    declaration = {"call": "wafv2.ListWebACLs", "items": "WebACLs", "params": {"Scope": "REGIONAL"}}
     declared = {
-        "L-00000001": listed,
-        "L-00000002": {**listed, "items": "WebACLs[?Name=='a']"},
-        "L-00000003": {**listed, "params": {"Scope": "CLOUDFRONT"}},
-        "L-00000004": RULES,
-        "L-00000005": {**RULES, "count": "all"},
-        "L-00000006": {**RULES, "empty": "NoSuchTagSet"},
+        "L-00000001": declaration,
+        "L-00000002": {**declaration, "items": "WebACLs[?Name=='a']"},
+        "L-00000003": {**declaration, "params": {"Scope": "CLOUDFRONT"}},
+        "L-00000004": RULES_PER_BUCKET,
+        "L-00000005": {**RULES_PER_BUCKET, "count": "all"},
+        "L-00000006": {**RULES_PER_BUCKET, "empty": "NoSuchTagSet"},
     }
     counts = {
         Quota(service="wafv2", code=code): CountDeclaration.model_validate(
@@ -200,6 +208,6 @@ async def test_counts_with_the_same_parent_list_the_parent_once() -> None:
     aws = FakeAws(list_buckets=buckets("a", "b"), get_bucket_lifecycle_configuration=rules_of(a=1, b=2))
     calls = BudgetedCalls(aws.scan, CallBudget())
     for count_of, expected in (("all", 3), ("per_parent", 2)):
-        counts = await count(calls, group(**{**RULES, "count": count_of}))
+        counts = await count(calls, group(**{**RULES_PER_BUCKET, "count": count_of}))
         assert [isinstance(result, Count) and result.number for result in counts.values()] == [expected]
     assert aws.calls.count("s3:ListBuckets") == 1

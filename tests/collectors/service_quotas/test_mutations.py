@@ -1,4 +1,4 @@
-"""Responses of Service Quotas that violate its model: an invalid item affects only the item's own quota.
+"""Responses of Service Quotas that violate its model: an invalid item affects only the quota of that item.
 
 `FUZZ_ROUNDS=5000 pytest tests/collectors/service_quotas/test_mutations.py` tries more mutations.
 """
@@ -24,8 +24,13 @@ from tests.fake_aws import FakeAws
 ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "150"))  # mutations of each response
 NOW = 1_700_000_000.0
 CODES = ("L-00000001", "L-00000002", "L-00000003")
-SERVICES = [{}, None, {"ServiceCode": 7}, {"ServiceCode": "glue"}]
-CHANGED = 1  # the index of the mutated item among three items
+SERVICES = [
+    {},
+    None,
+    {"ServiceCode": 7},
+    {"ServiceCode": "glue"},
+]  # as ListServices returns them; only one is valid
+MUTATED_INDEX = 1  # the index of the mutated item among three items
 DIMENSIONS = {"Service": "Glue", "Type": "Resource", "Class": "None"}
 USAGE: dict[str, Any] = {
     "MetricNamespace": "AWS/Usage",
@@ -36,12 +41,12 @@ USAGE: dict[str, Any] = {
 Found = Mapping[str, Any]  # by quota code
 
 
-def of_glue(code: str) -> Quota:
+def glue_quota(code: str) -> Quota:
     """Return a quota of Glue."""
     return Quota(service="glue", code=code)
 
 
-def listed(code: str) -> dict[str, Any]:
+def list_entry(code: str) -> dict[str, Any]:
     """Return a quota of Glue, as Service Quotas lists it."""
     return {
         "ServiceCode": "glue",
@@ -57,7 +62,7 @@ def listed(code: str) -> dict[str, Any]:
     }
 
 
-def requested(code: str) -> dict[str, Any]:
+def request_entry(code: str) -> dict[str, Any]:
     """Return a request for a quota of Glue, as Service Quotas describes it."""
     return {
         "ServiceCode": "glue",
@@ -71,7 +76,7 @@ def requested(code: str) -> dict[str, Any]:
     }
 
 
-def reported(code: str) -> dict[str, Any]:
+def report_entry(code: str) -> dict[str, Any]:
     """Return the entry of a quota of Glue in a report of utilization."""
     return {
         "ServiceCode": "glue",
@@ -82,7 +87,7 @@ def reported(code: str) -> dict[str, Any]:
     }
 
 
-def lists(items: Any) -> dict[str, Any]:
+def list_responses(items: Any) -> dict[str, Any]:
     """Return the responses of both lists of quotas; no quota has values for single resources."""
 
     def answer(QuotaAppliedAtLevel: str = "", **_: Any) -> Any:
@@ -91,24 +96,24 @@ def lists(items: Any) -> dict[str, Any]:
     return {"list_service_quotas": answer, "list_aws_default_service_quotas": answer}
 
 
-async def known_of_lists(items: Any) -> Found:
+async def quotas_of_lists(items: Any) -> Found:
     """Return what `list_quotas` finds for each quota if the lists have these items."""
-    aws, found = FakeAws(malformed=True, **lists(items)), dict[Any, Any]()
+    aws, found = FakeAws(malformed=True, **list_responses(items)), dict[Any, Any]()
     await list_quotas(BudgetedCalls(aws.scan, CallBudget()), "glue", found)
     return {quota.code: listed_quota for (quota, _), listed_quota in found.items()}
 
 
-async def known_of_readings(items: Any) -> Found:
+async def values_of_lists(items: Any) -> Found:
     """Return the value or failure that `read_quotas` finds for each quota if the lists have these items."""
-    quotas_of_glue = {*map(of_glue, CODES)}
+    quotas_of_glue = {*map(glue_quota, CODES)}
     get: dict[str, Any] = {"get_service_quota": {"Quota": {"Value": 7.0}}}
     reading = await read_quotas(
-        FakeAws(malformed=True, **lists(items), **get).cell, "glue", quotas_of_glue, set()
+        FakeAws(malformed=True, **list_responses(items), **get).cell, "glue", quotas_of_glue, set()
     )
     return {quota.code: (reading.values.get(quota), reading.failures.get(quota)) for quota in quotas_of_glue}
 
 
-async def known_of_requests(items: Any) -> Found:
+async def requests_of_list(items: Any) -> Found:
     """Return the newest request for each quota if the list of requests has these items."""
     answer = {"RequestedQuotas": items}
     aws = FakeAws(malformed=True, now=NOW, list_requested_service_quota_change_history=answer)
@@ -116,7 +121,7 @@ async def known_of_requests(items: Any) -> Found:
     return {str(key.quota.code): (key, request) for key, request in found.items()}
 
 
-async def known_of_reports(items: Any) -> Found:
+async def entries_of_report(items: Any) -> Found:
     """Return the reported utilization of each quota if a report has these entries."""
     aws = FakeAws(
         malformed=True,
@@ -129,36 +134,36 @@ async def known_of_reports(items: Any) -> Found:
 
 def metric_of(code: str) -> dict[str, Any]:
     """Return the metric of a quota's usage, as ListMetrics describes the metric."""
-    dimensions = listed(code)["UsageMetric"]["MetricDimensions"]
-    named = [{"Name": name, "Value": value} for name, value in dimensions.items()]
-    return {"Namespace": "AWS/Usage", "MetricName": "ResourceCount", "Dimensions": named}
+    dimensions = list_entry(code)["UsageMetric"]["MetricDimensions"]
+    dimension_list = [{"Name": name, "Value": value} for name, value in dimensions.items()]
+    return {"Namespace": "AWS/Usage", "MetricName": "ResourceCount", "Dimensions": dimension_list}
 
 
-async def known_of_scans(items: Any, metrics: Any = None) -> Found:
+async def series_of_lists(items: Any, metrics: Any = None) -> Found:
     """Return the series of each quota that a scan finds if the lists have these items.
 
     metrics: the metrics that ListMetrics returns; None: the usage metric of each quota.
     """
     published = {"Metrics": [*map(metric_of, CODES)] if metrics is None else metrics}
-    answers = {"list_metrics": published, "list_services": {"Services": SERVICES}, **lists(items)}
+    answers = {"list_metrics": published, "list_services": {"Services": SERVICES}, **list_responses(items)}
     scan = Scan(FakeAws(malformed=True, now=NOW, **answers).cell)
     found = {series.resource.path[1]: series async for series in quotas(scan)}
     assert scan.failures == []
     return found
 
 
-async def known_of_metrics(items: Any) -> Found:
+async def series_of_metrics(items: Any) -> Found:
     """Return the series of each quota that a scan finds if ListMetrics returns these items."""
-    return await known_of_scans([*map(listed, CODES)], metrics=items)
+    return await series_of_lists([*map(list_entry, CODES)], metrics=items)
 
 
 READERS: Mapping[str, tuple[Callable[[Any], Awaitable[Found]], Callable[[str], dict[str, Any]]]] = {
-    "lists": (known_of_lists, listed),
-    "readings": (known_of_readings, listed),
-    "requests": (known_of_requests, requested),
-    "reports": (known_of_reports, reported),
-    "scans": (known_of_scans, listed),
-    "metrics": (known_of_metrics, metric_of),
+    "lists": (quotas_of_lists, list_entry),
+    "readings": (values_of_lists, list_entry),
+    "requests": (requests_of_list, request_entry),
+    "reports": (entries_of_report, report_entry),
+    "scans": (series_of_lists, list_entry),
+    "metrics": (series_of_metrics, metric_of),
 }
 
 
@@ -168,7 +173,7 @@ async def test_an_invalid_item_affects_no_other_quota(reader: str) -> None:
     items = [describe(code) for code in CODES]
     before = await read(items)
     assert before.keys() == {*CODES}
-    for mutation, mutated in mutations_of_item(items, CHANGED, ROUNDS, reader):
+    for mutation, mutated in mutations_of_item(items, MUTATED_INDEX, ROUNDS, reader):
         after = await read(mutated)
-        others = [code for code in CODES if code != CODES[CHANGED]]
+        others = [code for code in CODES if code != CODES[MUTATED_INDEX]]
         assert {code: after.get(code) for code in others} == {code: before[code] for code in others}, mutation

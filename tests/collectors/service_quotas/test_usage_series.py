@@ -18,36 +18,36 @@ from tests.fake_aws import SERVICE_MODELS, FakeAws, denied
 
 DIMENSIONS = {"Service": "Kinesis", "Type": "API", "Resource": "ListShards", "Class": "None"}
 CALLS = {"MetricNamespace": "AWS/Usage", "MetricName": "CallCount", "MetricDimensions": DIMENSIONS}
-LEVEL = {**CALLS, "MetricName": "ResourceCount", "MetricStatisticRecommendation": "Sum"}
-SORTED = tuple(sorted(DIMENSIONS.items()))
-NAMES = ("CallCount", "ResourceCount", "Bytes", "ThrottleCount", "ErrorCount")
-PUBLISHED = {(name, SORTED) for name in NAMES}
+RESOURCE_COUNT = {**CALLS, "MetricName": "ResourceCount", "MetricStatisticRecommendation": "Sum"}
+SORTED_DIMENSIONS = tuple(sorted(DIMENSIONS.items()))
+METRIC_NAMES = ("CallCount", "ResourceCount", "Bytes", "ThrottleCount", "ErrorCount")
+PUBLISHED = {(name, SORTED_DIMENSIONS) for name in METRIC_NAMES}
 
 
-async def listed(service: str = "kinesis", **described: Any) -> ListedQuota:
-    """Return a quota that Service Quotas describes in this way."""
-    quota = {"QuotaCode": "L-00000001", "QuotaName": "Shards", "Value": 100.0, **described}
-    aws = FakeAws(list_service_quotas={"Quotas": [quota]}, list_aws_default_service_quotas={"Quotas": []})
-    (only,) = await listed_of(aws, service)
-    return only
+async def list_quota(service: str = "kinesis", **members: Any) -> ListedQuota:
+    """Return a quota as `list_quotas` reads it. members: of its entry in the list of Service Quotas."""
+    entry = {"QuotaCode": "L-00000001", "QuotaName": "Shards", "Value": 100.0, **members}
+    aws = FakeAws(list_service_quotas={"Quotas": [entry]}, list_aws_default_service_quotas={"Quotas": []})
+    (quota,) = await list_quotas_of(aws, service)
+    return quota
 
 
-async def listed_of(aws: FakeAws, service: str = "kinesis") -> list[ListedQuota]:
-    """Return the quotas of a service from the answers of a fake AWS."""
+async def list_quotas_of(aws: FakeAws, service: str = "kinesis") -> list[ListedQuota]:
+    """Return the quotas of a service as `list_quotas` reads them from a fake AWS."""
     found: dict[QuotaKey, ListedQuota] = {}
     await list_quotas(BudgetedCalls(aws.scan, CallBudget()), service, found)
     return [*found.values()]
 
 
 def metric(
-    name: str, stat: str, period: int = 60, *, zero: bool = True, namespace: str = "AWS/Usage"
+    name: str, stat: str, period: int = 60, *, zero_when_absent: bool = True, namespace: str = "AWS/Usage"
 ) -> Metric:
     """Return a usage metric with DIMENSIONS."""
-    return Metric(namespace, name, stat, zero, SORTED, period=period)
+    return Metric(namespace, name, stat, zero_when_absent, SORTED_DIMENSIONS, period=period)
 
 
 async def test_calls_are_a_sum_whatever_statistic_aws_recommends() -> None:
-    quota = await listed(UsageMetric={**CALLS, "MetricStatisticRecommendation": "Maximum"})
+    quota = await list_quota(UsageMetric={**CALLS, "MetricStatisticRecommendation": "Maximum"})
     observed = usage_series(quota, PUBLISHED)
     assert observed
     assert (observed.signal, observed.usage) == ("calls", per_second(metric("CallCount", "Sum")))
@@ -59,10 +59,10 @@ async def test_calls_are_a_sum_whatever_statistic_aws_recommends() -> None:
     )
 
 
-async def test_counts_are_levels_even_where_aws_recommends_a_sum() -> None:
-    observed = usage_series(await listed(UsageMetric=LEVEL), PUBLISHED)
+async def test_numbers_of_resources_are_levels_even_where_aws_recommends_a_sum() -> None:
+    observed = usage_series(await list_quota(UsageMetric=RESOURCE_COUNT), PUBLISHED)
     assert observed
-    level = metric("ResourceCount", "Maximum", 300, zero=False)
+    level = metric("ResourceCount", "Maximum", 300, zero_when_absent=False)
     assert (observed.signal, observed.usage, observed.throttled) == ("resources", highest(level), None)
 
 
@@ -79,31 +79,31 @@ PERIODS: dict[str, tuple[dict[str, Any], float]] = {
 }
 
 
-@pytest.mark.parametrize(("described", "seconds"), PERIODS.values(), ids=PERIODS)
+@pytest.mark.parametrize(("members", "seconds"), PERIODS.values(), ids=PERIODS)
 async def test_calls_are_compared_over_the_period_of_the_quota(
-    described: dict[str, Any], seconds: float
+    members: dict[str, Any], seconds: float
 ) -> None:
-    observed = usage_series(await listed(UsageMetric=CALLS, **described), PUBLISHED)
+    observed = usage_series(await list_quota(UsageMetric=CALLS, **members), PUBLISHED)
     assert observed and isinstance(observed.usage, Usage)
     assert observed.signal == ("calls" if seconds == 1 else "calls_per_period")
     assert observed.limit == 100.0
     assert observed.usage == per_second(metric("CallCount", "Sum")).scaled(seconds)
 
 
-async def test_refused_calls_are_throttled_demand_where_aws_publishes_them() -> None:
-    quota = await listed(UsageMetric=CALLS)
-    unpublished, observed = (
-        usage_series(quota, PUBLISHED - {("ThrottleCount", SORTED)}),
+async def test_throttled_calls_are_throttled_demand_where_aws_publishes_them() -> None:
+    quota = await list_quota(UsageMetric=CALLS)
+    without_throttle_count, observed = (
+        usage_series(quota, PUBLISHED - {("ThrottleCount", SORTED_DIMENSIONS)}),
         usage_series(quota, PUBLISHED),
     )
-    assert unpublished and observed
-    assert unpublished.throttled is None
+    assert without_throttle_count and observed
+    assert without_throttle_count.throttled is None
     assert observed.throttled == per_second(metric("ThrottleCount", "Sum"))
 
 
-async def test_refused_calls_of_cloudwatch_logs_are_in_its_own_namespace() -> None:
+async def test_throttled_calls_of_cloudwatch_logs_are_in_the_namespace_of_logs() -> None:
     dimensions = {**DIMENSIONS, "Service": "Logs"}
-    quota = await listed("logs", UsageMetric={**CALLS, "MetricDimensions": dimensions})
+    quota = await list_quota("logs", UsageMetric={**CALLS, "MetricDimensions": dimensions})
     key = tuple(sorted(dimensions.items()))
     observed = usage_series(quota, {("CallCount", key)})
     assert observed and observed.throttled
@@ -112,24 +112,24 @@ async def test_refused_calls_of_cloudwatch_logs_are_in_its_own_namespace() -> No
     ]
 
 
-async def test_messages_of_sns_are_a_flow_though_aws_calls_them_resources() -> None:
+async def test_messages_of_sns_are_a_flow_though_their_metric_is_a_count_of_resources() -> None:
     dimensions = {**DIMENSIONS, "Service": "SNS", "Resource": "NumberOfMessagesPublishedPerAccount"}
-    quota = await listed("sns", UsageMetric={**LEVEL, "MetricDimensions": dimensions})
+    quota = await list_quota("sns", UsageMetric={**RESOURCE_COUNT, "MetricDimensions": dimensions})
     key = tuple(sorted(dimensions.items()))
     observed = usage_series(quota, {("ResourceCount", key)})
     assert observed and isinstance(observed.usage, Usage)
-    (read,) = observed.usage.metrics
-    assert (observed.signal, read.stat, read.period) == ("messages", "Sum", 60)
+    (metric_read,) = observed.usage.metrics
+    assert (observed.signal, metric_read.stat, metric_read.period) == ("messages", "Sum", 60)
 
 
 async def test_any_other_metric_has_the_statistic_that_aws_recommends() -> None:
     for recommended, stat in (("Sum", "Sum"), ("", "Maximum"), ("Median", "Maximum")):
-        described = {
+        members = {
             **CALLS,
             "MetricName": "Bytes",
             "MetricStatisticRecommendation": recommended or "Maximum",
         }
-        observed = usage_series(await listed(UsageMetric=described), PUBLISHED)
+        observed = usage_series(await list_quota(UsageMetric=members), PUBLISHED)
         assert observed and isinstance(observed.usage, Usage)
         assert (observed.signal, [metric.stat for metric in observed.usage.metrics]) == ("other", [stat])
 
@@ -139,8 +139,8 @@ WITHOUT_SERIES: dict[str, tuple[str, dict[str, Any]]] = {
     "a metric without dimensions": ("kinesis", {"UsageMetric": {**CALLS, "MetricDimensions": {}}}),
     "a metric without a namespace": ("kinesis", {"UsageMetric": {**CALLS, "MetricNamespace": ""}}),
     "a metric that was never published": ("kinesis", {"UsageMetric": {**CALLS, "MetricName": "Size"}}),
-    "refused calls": ("kinesis", {"UsageMetric": {**CALLS, "MetricName": "ThrottleCount"}}),
-    "errors": ("kinesis", {"UsageMetric": {**CALLS, "MetricName": "ErrorCount"}}),
+    "a metric of throttled calls": ("kinesis", {"UsageMetric": {**CALLS, "MetricName": "ThrottleCount"}}),
+    "a metric of errors": ("kinesis", {"UsageMetric": {**CALLS, "MetricName": "ErrorCount"}}),
     "a quota of 0": ("kinesis", {"UsageMetric": CALLS, "Value": 0.0}),
     "a value that AWS does not know": (
         "kinesis",
@@ -150,64 +150,73 @@ WITHOUT_SERIES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize(("service", "described"), WITHOUT_SERIES.values(), ids=WITHOUT_SERIES)
+@pytest.mark.parametrize(("service", "members"), WITHOUT_SERIES.values(), ids=WITHOUT_SERIES)
 async def test_a_quota_without_a_value_or_a_usable_metric_has_no_series(
-    service: str, described: dict[str, Any]
+    service: str, members: dict[str, Any]
 ) -> None:
-    assert usage_series(await listed(service, **described), PUBLISHED) is None
+    assert usage_series(await list_quota(service, **members), PUBLISHED) is None
 
 
-async def test_a_rate_below_one_a_second_without_a_period_is_shown_without_a_limit() -> None:
-    minute = {"Period": {"PeriodValue": 1, "PeriodUnit": "MINUTE"}}
-    cases: list[tuple[dict[str, Any], float | None]] = [({}, None), (minute, 0.5)]
-    for described, limit in cases:
-        observed = usage_series(await listed(UsageMetric=CALLS, Value=0.5, **described), PUBLISHED)
+async def test_a_rate_below_1_whose_period_is_unknown_has_a_series_without_a_limit() -> None:
+    per_minute = {"Period": {"PeriodValue": 1, "PeriodUnit": "MINUTE"}}
+    cases: list[tuple[dict[str, Any], float | None]] = [({}, None), (per_minute, 0.5)]
+    for members, limit in cases:
+        observed = usage_series(await list_quota(UsageMetric=CALLS, Value=0.5, **members), PUBLISHED)
         assert observed and observed.limit == limit
 
 
 def usage_metric_of(service: str, resource: str) -> dict[str, Any]:
-    """Return the `UsageMetric` of a quota on the calls of a resource of a service."""
+    """Return the `UsageMetric` of a quota on calls, with these dimensions Service and Resource."""
     return {**CALLS, "MetricDimensions": {**DIMENSIONS, "Service": service, "Resource": resource}}
 
 
-async def test_the_limit_of_a_pool_of_operations_is_per_second_whatever_its_description_says() -> None:
-    described = {
+async def test_a_quota_on_a_group_of_kms_operations_is_per_second_whatever_its_description_says() -> None:
+    members = {
         "Description": "How many per minute",
         "UsageMetric": usage_metric_of("KMS", "CryptographicOperationsRsa"),
     }
-    observed = usage_series(await listed("kms", **described), published_of(described))
+    observed = usage_series(await list_quota("kms", **members), published_metric(members))
     assert observed and observed.signal == "calls"
-    described["UsageMetric"] = usage_metric_of("KMS", "ListKeys")
-    observed = usage_series(await listed("kms", **described), published_of(described))
+    members["UsageMetric"] = usage_metric_of("KMS", "ListKeys")
+    observed = usage_series(await list_quota("kms", **members), published_metric(members))
     assert observed and observed.signal == "calls_per_period"
 
 
-def published_of(described: dict[str, Any], **more: str) -> set[MetricId]:
-    """Return the usage metric of a described quota as published. more: its further dimensions."""
-    usage_metric = described["UsageMetric"]
-    return {(usage_metric["MetricName"], tuple(sorted({**usage_metric["MetricDimensions"], **more}.items())))}
+def published_metric(members: dict[str, Any], **further_dimensions: str) -> set[MetricId]:
+    """Return the id of the usage metric of a quota's entry, with further dimensions."""
+    usage_metric = members["UsageMetric"]
+    return {
+        (
+            usage_metric["MetricName"],
+            tuple(sorted({**usage_metric["MetricDimensions"], **further_dimensions}.items())),
+        )
+    }
 
 
 async def test_the_usage_is_the_largest_of_the_parts_where_each_part_has_a_metric() -> None:
-    described = {"UsageMetric": usage_metric_of("ECR", "Images") | {"MetricName": "ResourceCount"}}
+    members = {"UsageMetric": usage_metric_of("ECR", "Images") | {"MetricName": "ResourceCount"}}
     parts = [f"repository-{number:03}" for number in range(MAX_PARTS + 1)]
-    quota = await listed("ecr", **described)
+    quota = await list_quota("ecr", **members)
     for number in (2, MAX_PARTS, MAX_PARTS + 1):
         published = set[MetricId]().union(
-            *(published_of(described, ResourceId=id_) for id_ in parts[:number])
+            *(published_metric(members, ResourceId=id_) for id_ in parts[:number])
         )
-        observed = usage_series(quota, published | published_of(described, Other="x"))
+        observed = usage_series(quota, published | published_metric(members, Other="x"))
         assert observed and isinstance(observed.usage, Usage)
-        read = [dict(metric.dimensions)["ResourceId"] for metric in observed.usage.metrics]
-        assert (observed.usage.op, read) == (Op.MAX, parts[: min(number, MAX_PARTS)])
+        resource_ids = [dict(metric.dimensions)["ResourceId"] for metric in observed.usage.metrics]
+        assert (observed.usage.op, resource_ids) == (Op.MAX, parts[: min(number, MAX_PARTS)])
         assert bool(observed.bound_reason) is (number > MAX_PARTS)
     assert (
-        usage_series(await listed("kinesis", UsageMetric=LEVEL), {("ResourceCount", (*SORTED, ("X", "y")))})
+        usage_series(
+            await list_quota("kinesis", UsageMetric=RESOURCE_COUNT),
+            {("ResourceCount", (*SORTED_DIMENSIONS, ("X", "y")))},
+        )
         is None
     )
 
 
 async def test_every_override_matches_its_quota_or_metric() -> None:
+    # By service code, quota code, and the dimensions Service and Resource: read, period and throttled_in.
     cases: dict[tuple[str, str, str, str], tuple[Any, ...]] = {
         ("emr-serverless", "L-D05C8A75", "", ""): (ReadAs.LEVEL, None, None),
         ("emr-serverless", "L-00000001", "", ""): (None, None, None),
@@ -223,8 +232,10 @@ async def test_every_override_matches_its_quota_or_metric() -> None:
             Quota(service=service_code, code=code), {"Service": service, "Resource": resource}
         )
         assert (override.read, override.period, override.throttled_in) == expected
-    named = [override.quota for override in read_overrides() if override.quota]
-    assert all(re.fullmatch(QUOTA_CODE, name.partition("/")[2]) for name in named if "/" in name)
+    quotas_of_overrides = [override.quota for override in read_overrides() if override.quota]
+    assert all(
+        re.fullmatch(QUOTA_CODE, name.partition("/")[2]) for name in quotas_of_overrides if "/" in name
+    )
 
 
 @pytest.mark.parametrize(
@@ -238,12 +249,12 @@ def test_an_invalid_override_is_reported_with_its_line(line: str) -> None:
 # The list of quotas
 
 
-async def test_a_value_that_a_dependency_failed_to_return_is_missing_for_now() -> None:
+async def test_a_value_that_service_quotas_could_not_read_from_the_service_is_missing_for_now() -> None:
     for code, expected in (
         ("DEPENDENCY_THROTTLING_ERROR", True),
         ("SERVICE_QUOTA_NOT_AVAILABLE_ERROR", False),
     ):
-        quota = await listed(ErrorReason={"ErrorCode": code})
+        quota = await list_quota(ErrorReason={"ErrorCode": code})
         assert (quota.value, quota.is_missing_for_now) == (None, expected)
     model: Any = SERVICE_MODELS.get_service_model("service-quotas")
     codes = model.shape_for("ErrorCode").enum
@@ -256,43 +267,49 @@ async def test_a_quota_without_an_applied_value_has_the_default() -> None:
         list_service_quotas=[{"Quotas": [{**first, "Value": 9.0}]}, {"Quotas": []}],
         list_aws_default_service_quotas={"Quotas": [first, second, {"QuotaName": "without a code"}]},
     )
-    found = await listed_of(aws)
+    found = await list_quotas_of(aws)
     values = [(quota.quota.code, quota.value, quota.source) for quota in found]
     assert values == [("L-00000001", 9.0, LimitSource.APPLIED), ("L-00000002", 2.0, LimitSource.DEFAULT)]
 
 
 async def test_a_service_without_applied_values_has_defaults() -> None:
-    quota = {"QuotaCode": "L-00000001", "Value": 5.0}
+    entry = {"QuotaCode": "L-00000001", "Value": 5.0}
     aws = FakeAws(
         list_service_quotas=denied("ListServiceQuotas", "NoSuchResourceException"),
-        list_aws_default_service_quotas={"Quotas": [quota]},
+        list_aws_default_service_quotas={"Quotas": [entry]},
     )
-    (only,) = await listed_of(aws)
-    assert (only.name, only.value, only.source) == ("L-00000001", 5.0, LimitSource.DEFAULT)
+    (quota,) = await list_quotas_of(aws)
+    assert (quota.name, quota.value, quota.source) == ("L-00000001", 5.0, LimitSource.DEFAULT)
     assert set(LIST_OPERATIONS) == {LimitSource.APPLIED, LimitSource.DEFAULT}
 
 
 ARN = "arn:aws:es:eu-west-1:123456789012:domain/search"
 
 
-def quota_of_resource(arn: str, value: float, **more: Any) -> dict[str, Any]:
+def quota_of_resource(arn: str, value: float, **members: Any) -> dict[str, Any]:
     """Return a quota as AWS lists it for one resource, or as the default for all resources (`*`)."""
     context = {"ContextScope": "RESOURCE", "ContextId": arn, "AdjustableAtLevel": "ALL"}
-    return {"QuotaCode": "L-00000001", "QuotaName": "Nodes", "Value": value, "QuotaContext": context, **more}
+    return {
+        "QuotaCode": "L-00000001",
+        "QuotaName": "Nodes",
+        "Value": value,
+        "QuotaContext": context,
+        **members,
+    }
 
 
 async def test_values_of_resources_are_listed_where_a_quota_holds_for_each_resource() -> None:
-    requested: list[dict[str, Any]] = []
+    params_of_lists: list[dict[str, Any]] = []
 
     def applied(**params: Any) -> dict[str, Any]:
-        requested.append(params)
-        of_resources = [quota_of_resource("*", 6.0), quota_of_resource(ARN, 9.0)]
-        return {"Quotas": of_resources if "QuotaAppliedAtLevel" in params else []}
+        params_of_lists.append(params)
+        resource_values = [quota_of_resource("*", 6.0), quota_of_resource(ARN, 9.0)]
+        return {"Quotas": resource_values if "QuotaAppliedAtLevel" in params else []}
 
     aws = FakeAws(
         list_service_quotas=applied, list_aws_default_service_quotas={"Quotas": [quota_of_resource("*", 5.0)]}
     )
-    found = [(quota.context.arn, quota.value, quota.source) for quota in await listed_of(aws, "es")]
+    found = [(quota.context.arn, quota.value, quota.source) for quota in await list_quotas_of(aws, "es")]
     assert found == [("", 6.0, LimitSource.APPLIED), (ARN, 9.0, LimitSource.APPLIED)]
-    levels = [params.get("QuotaAppliedAtLevel") for params in requested]
+    levels = [params.get("QuotaAppliedAtLevel") for params in params_of_lists]
     assert levels == [None, "RESOURCE"]

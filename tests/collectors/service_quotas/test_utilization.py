@@ -1,5 +1,6 @@
 """AWS's report of the utilization of quotas: waiting for it, its errors, and the quotas read from it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -22,9 +23,9 @@ NOW = 1.8e9
 NO_DELAYS = (0.0, 0.0, 0.0)
 
 
-def entry(code: str = "L-00000001", percent: Any = 63.0, **more: Any) -> dict[str, Any]:
+def entry(code: str = "L-00000001", percent: Any = 63.0, **members: Any) -> dict[str, Any]:
     """Return the entry of a quota in a report of utilization."""
-    return {"ServiceCode": "ec2", "QuotaCode": code, "QuotaName": "Name", "Utilization": percent, **more}
+    return {"ServiceCode": "ec2", "QuotaCode": code, "QuotaName": "Name", "Utilization": percent, **members}
 
 
 async def read(aws: FakeAws) -> UtilizationReport:
@@ -32,8 +33,10 @@ async def read(aws: FakeAws) -> UtilizationReport:
     return await read_report(BudgetedCalls(aws.scan, CallBudget()), NO_DELAYS)
 
 
-def reporting(*statuses: dict[str, Any], **answers: Any) -> FakeAws:
-    """Return an AWS whose report has these statuses in turn. answers: `pages` of its quotas when ready."""
+def aws_with_report(
+    *statuses: dict[str, Any], pages: Sequence[dict[str, Any]], malformed: bool = False
+) -> FakeAws:
+    """Return an AWS whose report has these statuses in turn, and is then ready and has these pages."""
     remaining = [*statuses]
 
     def answer(**params: Any) -> Any:
@@ -41,24 +44,24 @@ def reporting(*statuses: dict[str, Any], **answers: Any) -> FakeAws:
         response = (
             remaining.pop(0)
             if remaining and params["MaxResults"] == 1
-            else answers["pages"][int(params.get("NextToken", 0))]
+            else pages[int(params.get("NextToken", 0))]
         )
         return {"ReportId": "r-1", "Status": COMPLETED, **response}
 
     return FakeAws(
         now=NOW,
-        malformed=answers.get("malformed", False),
+        malformed=malformed,
         start_quota_utilization_report={"ReportId": "r-1", "Status": "PENDING"},
         get_quota_utilization_report=answer,
     )
 
 
 async def test_all_pages_of_a_report_are_read_once_it_is_ready() -> None:
-    pages = [
+    pages: list[dict[str, Any]] = [
         {"Quotas": [entry(AppliedValue=100.0)], "NextToken": "1"},
         {"Quotas": [entry("L-00000002", 120.0)]},
     ]
-    aws = reporting({"Status": "PENDING"}, {"Status": "IN_PROGRESS"}, pages=pages)
+    aws = aws_with_report({"Status": "PENDING"}, {"Status": "IN_PROGRESS"}, pages=pages)
     report = await read(aws)
     assert report.read_at == NOW
     assert report.quotas == {
@@ -72,7 +75,7 @@ async def test_all_pages_of_a_report_are_read_once_it_is_ready() -> None:
 
 
 async def test_each_call_for_a_report_is_taken_from_the_call_budget() -> None:
-    aws, budget = reporting(pages=[{"Quotas": []}]), CallBudget(left=10)
+    aws, budget = aws_with_report(pages=[{"Quotas": []}]), CallBudget(left=10)
     await read_report(BudgetedCalls(aws.scan, budget), NO_DELAYS)
     assert budget.left == 10 - len(aws.calls) == 7
 
@@ -90,7 +93,7 @@ MALFORMED = {
 
 @pytest.mark.parametrize("malformed", MALFORMED.values(), ids=MALFORMED)
 async def test_a_malformed_entry_is_left_out_and_affects_no_other_quota(malformed: dict[str, Any]) -> None:
-    aws = reporting(pages=[{"Quotas": [malformed, entry("L-00000002")]}], malformed=True)
+    aws = aws_with_report(pages=[{"Quotas": [malformed, entry("L-00000002")]}], malformed=True)
     assert {quota.code for quota in (await read(aws)).quotas} == {"L-00000002"}
 
 
@@ -99,9 +102,9 @@ async def test_a_report_that_fails_or_is_never_ready_is_an_error() -> None:
     with pytest.raises(
         UtilizationReportError, match="could not make its report of utilization: too many quotas"
     ):
-        await read(reporting(failed, pages=[{}]))
+        await read(aws_with_report(failed, pages=[{}]))
     with pytest.raises(UtilizationReportError, match="was not ready after 0 s"):
-        await read(reporting(*[{"Status": "PENDING"}] * 3, pages=[{}]))
+        await read(aws_with_report(*[{"Status": "PENDING"}] * 3, pages=[{}]))
 
 
 async def test_a_denied_report_raises_the_client_error_of_aws() -> None:

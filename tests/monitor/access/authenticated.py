@@ -20,16 +20,19 @@ from tests.monitor.fleet_server import Server
 
 Clock = Callable[[], float]
 
-READER, OPERATOR, SCRAPER, EXPIRED = (f"the-token-of-{who}" for who in ("rita", "otto", "prom", "eve"))
+# The tokens of AUTH.
+READER_TOKEN, OPERATOR_TOKEN, SCRAPER_TOKEN, EXPIRED_TOKEN = (
+    f"the-token-of-{name}" for name in ("rita", "otto", "prom", "eve")
+)
 ADA_PASSWORD, BOB_PASSWORD = "correct horse: battery", "pässwörd staple"
 # The hash of BOB_PASSWORD at the lowest cost, as a hash of the usual cost takes 0.2 s at each check.
 BOB_HASH = "$scrypt$ln=4,r=8,p=1$MDEyMzQ1Njc4OWFiY2RlZg$RrQP9YBBoblF3qqTY3ngWE5H8hVXGYNLl/dEeIJFRgo"
 AUTH: dict[str, Any] = {
     "tokens": [
-        {"name": "rita", "token": READER},
-        {"name": "otto", "role": "operate", "token": OPERATOR, "expires": "2999-01-01"},
-        {"name": "prom", "role": "metrics", "token": SCRAPER},
-        {"name": "eve", "role": "operate", "token": EXPIRED, "expires": "2020-01-01"},
+        {"name": "rita", "token": READER_TOKEN},
+        {"name": "otto", "role": "operate", "token": OPERATOR_TOKEN, "expires": "2999-01-01"},
+        {"name": "prom", "role": "metrics", "token": SCRAPER_TOKEN},
+        {"name": "eve", "role": "operate", "token": EXPIRED_TOKEN, "expires": "2020-01-01"},
     ],
     "users": [
         {"name": "ada", "role": "operate", "password": ADA_PASSWORD},

@@ -26,13 +26,14 @@ HASH = "$scrypt$ln=4,r=8,p=1$MTIzNDU2Nzg$MTIzNDU2NzgxMjM0NTY3OA"
 ENVIRON = {"TOKEN": SECRET, "SHORT": "short"}
 
 
-def read(text: str, folder: Path = Path()) -> Config:
+def parse(text: str, folder: Path = Path()) -> Config:
+    """Return the configuration of a text. folder: of the files that it names."""
     return parse_config(text.encode(), "headroom.yaml", ConfigContext(ENVIRON, folder))
 
 
-def auth(text: str, folder: Path = Path()) -> AuthConfig:
+def auth_of(text: str, folder: Path = Path()) -> AuthConfig:
     """Return the settings of `auth`."""
-    settings = read(f"auth: {text}", folder).auth
+    settings = parse(f"auth: {text}", folder).auth
     assert settings
     return settings
 
@@ -40,32 +41,32 @@ def auth(text: str, folder: Path = Path()) -> AuthConfig:
 def problems_of(text: str, folder: Path = Path()) -> str:
     """Return the problems of a configuration, which show no secret."""
     with pytest.raises(ConfigError) as raised:
-        read(text, folder)
+        parse(text, folder)
     assert SECRET not in str(raised.value) and "short" not in str(raised.value)
     return str(raised.value).replace("headroom.yaml: ", "")
 
 
 @pytest.mark.parametrize("key", [f"token: {SECRET}", "token_env: TOKEN", "token_file: secret"])
-def test_a_token_is_read_from_the_key_the_environment_or_a_file_and_never_shown(
+def test_a_token_is_read_from_the_settings_the_environment_or_a_file_and_never_shown(
     tmp_path: Path, key: str
 ) -> None:
     (tmp_path / "secret").write_text(SECRET + "\n")
-    config = auth(f"{{tokens: [{{name: ci, {key}}}]}}", tmp_path)
+    config = auth_of(f"{{tokens: [{{name: ci, {key}}}]}}", tmp_path)
     assert config.tokens[0].secret.get_secret_value() == SECRET
     assert config.tokens[0].role == "read"
     assert SECRET not in repr(config)
 
 
 @pytest.mark.parametrize("key", [f"password: {SECRET}", "password_env: TOKEN", "password_file: secret"])
-def test_a_password_is_read_from_the_key_the_environment_or_a_file(tmp_path: Path, key: str) -> None:
+def test_a_password_is_read_from_the_settings_the_environment_or_a_file(tmp_path: Path, key: str) -> None:
     (tmp_path / "secret").write_text(SECRET + "\n")
-    config = auth(f"{{users: [{{name: ada, {key}}}]}}", tmp_path)
+    config = auth_of(f"{{users: [{{name: ada, {key}}}]}}", tmp_path)
     assert config.users[0].secret == SecretStr(SECRET)
     assert SECRET not in repr(config)
 
 
 def test_a_configured_password_hash_is_parsed_and_never_shown() -> None:
-    config = auth(f'{{users: [{{name: ada, role: operate, password_hash: "{HASH}"}}]}}')
+    config = auth_of(f'{{users: [{{name: ada, role: operate, password_hash: "{HASH}"}}]}}')
     assert config.users[0].secret == PasswordHash.parse(HASH)
     assert HASH not in repr(config)
 
@@ -80,12 +81,13 @@ def test_a_configured_password_hash_is_parsed_and_never_shown() -> None:
 )
 def test_expiry_of_a_token_is_a_date_or_a_time(expires: str, moment: datetime) -> None:
     assert (
-        auth(f"{{tokens: [{{name: ci, token_env: TOKEN, expires: {expires}}}]}}").tokens[0].expires == moment
+        auth_of(f"{{tokens: [{{name: ci, token_env: TOKEN, expires: {expires}}}]}}").tokens[0].expires
+        == moment
     )
 
 
-CI = "name: ci, token_env: TOKEN"
-PROXY = "header: X-User, from: [10.0.0.1]"
+CI = "name: ci, token_env: TOKEN"  # the keys of an entry of `tokens`
+PROXY = "header: X-User, from: [10.0.0.1]"  # the keys of `proxy`
 INVALID_AUTH: list[tuple[str, str]] = [
     ("{}", "auth: expected tokens, users, proxy or allow_anonymous: true, found none"),
     ("{open_metrics: true}", "auth: expected tokens, users, proxy or allow_anonymous: true, found none"),
@@ -206,13 +208,13 @@ def test_a_listen_address_beyond_loopback_requires_auth(listen: str) -> None:
         Config().with_listen(listen)
     assert raised.value.problems == [sentence]
     for auth_text in ("{allow_anonymous: true}", f"{{tokens: [{{{CI}}}]}}"):
-        config = read(f'listen: "{listen}"\nauth: {auth_text}')
+        config = parse(f'listen: "{listen}"\nauth: {auth_text}')
         assert config.with_listen(listen).listen == listen
 
 
 @pytest.mark.parametrize("listen", ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "localhost:1"])
 def test_a_loopback_listen_address_needs_no_auth(listen: str) -> None:
-    assert read(f'listen: "{listen}"').listen == Config().with_listen(listen).listen == listen
+    assert parse(f'listen: "{listen}"').listen == Config().with_listen(listen).listen == listen
 
 
 @pytest.fixture(scope="module")
@@ -220,15 +222,15 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with two certificates and their keys, and a text file."""
     folder, ca = tmp_path_factory.mktemp("tls"), trustme.CA()
     for name in ("one", "two"):
-        issued = ca.issue_cert(f"{name}.example.org")
-        issued.private_key_pem.write_to_path(folder / f"{name}.key")
-        issued.cert_chain_pems[0].write_to_path(folder / f"{name}.crt")
+        certificate = ca.issue_cert(f"{name}.example.org")
+        certificate.private_key_pem.write_to_path(folder / f"{name}.key")
+        certificate.cert_chain_pems[0].write_to_path(folder / f"{name}.crt")
     (folder / "text").write_text("hello\n")
     return folder
 
 
 def test_tls_settings_name_a_certificate_and_its_key(files: Path) -> None:
-    tls = read("tls: {certificate_file: one.crt, key_file: one.key, minimum_version: 1.3}", files).tls
+    tls = parse("tls: {certificate_file: one.crt, key_file: one.key, minimum_version: 1.3}", files).tls
     assert tls == TlsConfig.model_construct(
         certificate_file=files / "one.crt", key_file=files / "one.key", minimum_version="1.3"
     )
@@ -266,12 +268,14 @@ def test_an_invalid_tls_configuration_is_reported(files: Path, text: str, proble
     assert problems_of(f"tls: {text}", files) == problem.replace("{}", str(files))
 
 
-def test_a_key_with_a_passphrase_is_an_error_and_no_prompt(files: Path, tmp_path: Path) -> None:
+def test_a_key_file_with_a_passphrase_is_an_error_and_nobody_is_asked_for_it(
+    files: Path, tmp_path: Path
+) -> None:
     """OpenSSL would otherwise ask for the passphrase on the terminal, and wait for ever."""
-    locked = trustme.CA().issue_cert("one.example.org").private_key_pem.bytes()
-    key = load_pem_private_key(locked, None)
-    text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
-    (tmp_path / "locked.key").write_bytes(text)
+    plain_key = trustme.CA().issue_cert("one.example.org").private_key_pem.bytes()
+    key = load_pem_private_key(plain_key, None)
+    encrypted_key = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
+    (tmp_path / "locked.key").write_bytes(encrypted_key)
     assert "cannot be used together" in problems_of(
         f"tls: {{certificate_file: {files}/one.crt, key_file: locked.key}}", tmp_path
     )

@@ -1,4 +1,4 @@
-"""Every way to log in, and every request that is rejected."""
+"""Every way to log in, and every reason for which a request is denied."""
 
 from base64 import b64encode
 from collections.abc import AsyncIterator
@@ -13,10 +13,10 @@ from tests.monitor.access.authenticated import (
     ADA_PASSWORD,
     AUTH,
     BOB_PASSWORD,
-    EXPIRED,
-    OPERATOR,
-    READER,
-    SCRAPER,
+    EXPIRED_TOKEN,
+    OPERATOR_TOKEN,
+    READER_TOKEN,
+    SCRAPER_TOKEN,
     AuthenticatedServer,
     authenticated_server,
     basic,
@@ -25,8 +25,17 @@ from tests.monitor.access.authenticated import (
 from tests.monitor.fleet_server import error_of
 
 SERIES, RELOAD, METRICS = ("GET", "/api/v1/series"), ("POST", "/-/reload"), ("GET", "/metrics")
-PROXY, MAPPED, STRANGER = "10.1.2.3", "::ffff:10.1.2.3", "192.0.2.1"
-SECRETS = (READER, OPERATOR, SCRAPER, EXPIRED, ADA_PASSWORD, BOB_PASSWORD, "wrong-wrong-wrong")
+# Addresses from which requests come. AUTH trusts the first; the second is the first, mapped to IPv6.
+PROXY, MAPPED_PROXY, STRANGER = "10.1.2.3", "::ffff:10.1.2.3", "192.0.2.1"
+SECRETS = (
+    READER_TOKEN,
+    OPERATOR_TOKEN,
+    SCRAPER_TOKEN,
+    EXPIRED_TOKEN,
+    ADA_PASSWORD,
+    BOB_PASSWORD,
+    "wrong-wrong-wrong",
+)
 
 Call = tuple[str, str]
 
@@ -43,18 +52,23 @@ async def response_to(server: AuthenticatedServer, call: Call, peer: str, header
         return await client.request(*call, headers=headers)
 
 
-WAYS_IN: dict[str, tuple[Call, str, dict[str, Any]]] = {
-    "a token with the role read": (SERIES, STRANGER, bearer(READER)),
-    "the scheme in capitals": (SERIES, STRANGER, {"Authorization": f"BEARER   {READER} "}),
-    "a token with the role operate": (RELOAD, STRANGER, bearer(OPERATOR)),
-    "a token with the role operate, for a read": (SERIES, STRANGER, bearer(OPERATOR)),
-    "a token with the role metrics": (METRICS, STRANGER, bearer(SCRAPER)),
-    "a token with the role read, for metrics": (METRICS, STRANGER, bearer(READER)),
+# The request, its peer and headers.
+PERMITTED_REQUESTS: dict[str, tuple[Call, str, dict[str, Any]]] = {
+    "a token with the role read": (SERIES, STRANGER, bearer(READER_TOKEN)),
+    "the scheme in capitals": (SERIES, STRANGER, {"Authorization": f"BEARER   {READER_TOKEN} "}),
+    "a token with the role operate": (RELOAD, STRANGER, bearer(OPERATOR_TOKEN)),
+    "a token with the role operate, for a read": (SERIES, STRANGER, bearer(OPERATOR_TOKEN)),
+    "a token with the role metrics": (METRICS, STRANGER, bearer(SCRAPER_TOKEN)),
+    "a token with the role read, for metrics": (METRICS, STRANGER, bearer(READER_TOKEN)),
     "a password": (RELOAD, STRANGER, basic("ada", ADA_PASSWORD)),
     "a password configured as a hash": (SERIES, STRANGER, basic("bob", BOB_PASSWORD)),
     "a name from the proxy": (SERIES, PROXY, {"X-Forwarded-User": "carol"}),
     "a name from the proxy over IPv6": (SERIES, "fd00::1", {"X-Forwarded-User": "carol"}),
-    "a name from the proxy, its address mapped to IPv6": (SERIES, MAPPED, {"X-Forwarded-User": "carol"}),
+    "a name from the proxy, its address mapped to IPv6": (
+        SERIES,
+        MAPPED_PROXY,
+        {"X-Forwarded-User": "carol"},
+    ),
     "a name in another alphabet from the proxy": (SERIES, PROXY, {"X-Forwarded-User": "Ženя".encode()}),
     "a name and a role from the proxy": (RELOAD, PROXY, {"X-Forwarded-User": "carol", "X-Role": "operate"}),
     "a name from the proxy, beside an unknown token": (
@@ -62,33 +76,52 @@ WAYS_IN: dict[str, tuple[Call, str, dict[str, Any]]] = {
         PROXY,
         {"X-Forwarded-User": "c", **bearer("?")},
     ),
-    "a token through the proxy": (RELOAD, PROXY, bearer(OPERATOR)),
-    "a token, beside a name from a stranger": (SERIES, STRANGER, {"X-Forwarded-User": "c", **bearer(READER)}),
+    "a token through the proxy": (RELOAD, PROXY, bearer(OPERATOR_TOKEN)),
+    "a token, beside a name from a stranger": (
+        SERIES,
+        STRANGER,
+        {"X-Forwarded-User": "c", **bearer(READER_TOKEN)},
+    ),
 }
 
 
-@pytest.mark.parametrize("way", WAYS_IN)
-async def test_a_request_with_valid_credentials_is_answered(server: AuthenticatedServer, way: str) -> None:
-    response = await response_to(server, *WAYS_IN[way])
+@pytest.mark.parametrize("case", PERMITTED_REQUESTS)
+async def test_a_request_with_valid_credentials_is_answered(server: AuthenticatedServer, case: str) -> None:
+    response = await response_to(server, *PERMITTED_REQUESTS[case])
     assert response.status_code == 200, response.text
     assert server.failures() == {}
 
 
-TWO_TOKENS = [("Authorization", f"Bearer {READER}"), ("Authorization", f"Bearer {READER}")]
+TWO_TOKENS = [("Authorization", f"Bearer {READER_TOKEN}"), ("Authorization", f"Bearer {READER_TOKEN}")]
 TWO_NAMES = [("X-Forwarded-User", "carol"), ("X-Forwarded-User", "ada")]
 TWO_ROLES = [("X-Forwarded-User", "carol"), ("X-Role", "read"), ("X-Role", "operate")]
 LOG_IN = "log in first: expected a user and password or a bearer token or a name in X-Forwarded-User from"
 
-REFUSALS: dict[str, tuple[Call, str, Any, int, str, str]] = {
+# The request, its peer and headers; the status, the reason that is counted, and a part of the error.
+DENIED_REQUESTS: dict[str, tuple[Call, str, Any, int, str, str]] = {
     "no credentials": (SERIES, STRANGER, {}, 401, "missing", LOG_IN),
     "an empty header": (SERIES, STRANGER, {"Authorization": ""}, 401, "missing", LOG_IN),
     "a wrong token": (SERIES, STRANGER, bearer("wrong-wrong-wrong"), 401, "token", "this token is unknown"),
     "a scheme without a token": (SERIES, STRANGER, {"Authorization": "Bearer"}, 401, "token", "is unknown"),
-    "a token without its last character": (SERIES, STRANGER, bearer(READER[:-1]), 401, "token", "is unknown"),
-    "a token with a character appended": (SERIES, STRANGER, bearer(READER + "x"), 401, "token", "is unknown"),
+    "a token without its last character": (
+        SERIES,
+        STRANGER,
+        bearer(READER_TOKEN[:-1]),
+        401,
+        "token",
+        "is unknown",
+    ),
+    "a token with a character appended": (
+        SERIES,
+        STRANGER,
+        bearer(READER_TOKEN + "x"),
+        401,
+        "token",
+        "is unknown",
+    ),
     "a token in another alphabet": (SERIES, STRANGER, bearer("tökén".encode()), 401, "token", "is unknown"),
     "a token that is not UTF-8": (SERIES, STRANGER, bearer(b"\xff\xfe"), 401, "token", "is unknown"),
-    "an expired token": (SERIES, STRANGER, bearer(EXPIRED), 401, "expired", "of eve has expired"),
+    "an expired token": (SERIES, STRANGER, bearer(EXPIRED_TOKEN), 401, "expired", "of eve has expired"),
     "a very long token": (
         SERIES,
         STRANGER,
@@ -99,7 +132,14 @@ REFUSALS: dict[str, tuple[Call, str, Any, int, str, str]] = {
     ),
     "two tokens": (SERIES, STRANGER, TWO_TOKENS, 401, "malformed", "one header Authorization, found 2"),
     "another scheme": (SERIES, STRANGER, {"Authorization": "Digest a=b"}, 401, "scheme", "another kind"),
-    "a token without a scheme": (SERIES, STRANGER, {"Authorization": READER}, 401, "scheme", "another kind"),
+    "a token without a scheme": (
+        SERIES,
+        STRANGER,
+        {"Authorization": READER_TOKEN},
+        401,
+        "scheme",
+        "another kind",
+    ),
     "a wrong password": (SERIES, STRANGER, basic("ada", "wrong-wrong-wrong"), 401, "password", "wrong"),
     "another user's password": (SERIES, STRANGER, basic("bob", ADA_PASSWORD), 401, "password", "is wrong"),
     "an unknown user": (SERIES, STRANGER, basic("ad", ADA_PASSWORD), 401, "password", "is wrong"),
@@ -217,7 +257,7 @@ REFUSALS: dict[str, tuple[Call, str, Any, int, str, str]] = {
     "a token with the role read, for an operation": (
         RELOAD,
         STRANGER,
-        bearer(READER),
+        bearer(READER_TOKEN),
         403,
         "role",
         "rita has the role read",
@@ -241,7 +281,7 @@ REFUSALS: dict[str, tuple[Call, str, Any, int, str, str]] = {
     "a token with the role metrics, for a read": (
         SERIES,
         STRANGER,
-        bearer(SCRAPER),
+        bearer(SCRAPER_TOKEN),
         403,
         "role",
         "prom has the role metrics",
@@ -249,11 +289,11 @@ REFUSALS: dict[str, tuple[Call, str, Any, int, str, str]] = {
 }
 
 
-@pytest.mark.parametrize("case", REFUSALS)
-async def test_a_request_without_permission_is_refused_with_the_reason(
+@pytest.mark.parametrize("case", DENIED_REQUESTS)
+async def test_a_request_without_permission_is_denied_with_the_reason(
     server: AuthenticatedServer, caplog: pytest.LogCaptureFixture, case: str
 ) -> None:
-    call, peer, headers, status, reason, sentence = REFUSALS[case]
+    call, peer, headers, status, reason, sentence = DENIED_REQUESTS[case]
     response = await response_to(server, call, peer, headers)
     assert response.status_code == status
     assert sentence in error_of(response)
@@ -265,7 +305,7 @@ async def test_a_request_without_permission_is_refused_with_the_reason(
     assert not any(secret in response.text + caplog.text for secret in SECRETS)
 
 
-async def test_a_browser_gets_the_refusal_as_a_page(server: AuthenticatedServer) -> None:
+async def test_a_browser_gets_the_denial_as_a_page(server: AuthenticatedServer) -> None:
     response = await response_to(server, ("GET", "/"), STRANGER, {"Accept": "text/html,*/*;q=0.8"})
     assert (response.status_code, response.headers["content-type"]) == (401, "text/html; charset=utf-8")
     assert "Basic" in response.headers["www-authenticate"]
@@ -282,7 +322,7 @@ async def test_basic_authentication_is_offered_where_users_are_configured(
     assert len(response.headers.get_list("www-authenticate")) == challenges
 
 
-async def test_every_password_is_refused_where_no_users_are_configured(server: AuthenticatedServer) -> None:
+async def test_every_password_is_wrong_where_no_users_are_configured(server: AuthenticatedServer) -> None:
     server.configure({"tokens": AUTH["tokens"]})
     response = await response_to(server, SERIES, STRANGER, basic("", ""))
     assert (response.status_code, server.failures()) == (401, {"password": 1})
@@ -312,6 +352,7 @@ async def test_open_metrics_can_be_scraped_without_a_login(server: Authenticated
     assert (await response_to(server, SERIES, STRANGER, {})).status_code == 401
 
 
+# The settings beside allow_anonymous, the request and its headers, and the status.
 ANONYMOUS_CASES: list[tuple[dict[str, Any], Call, Any, int]] = [
     ({}, SERIES, {}, 200),
     ({}, METRICS, {}, 200),
@@ -324,15 +365,15 @@ ANONYMOUS_CASES: list[tuple[dict[str, Any], Call, Any, int]] = [
     ({"users": AUTH["users"]}, RELOAD, {}, 401),  # so that a browser asks for the password
     ({"users": AUTH["users"]}, RELOAD, basic("ada", ADA_PASSWORD), 200),
     ({"users": AUTH["users"]}, SERIES, basic("ada", "wrong"), 401),
-    ({"tokens": AUTH["tokens"]}, SERIES, bearer(EXPIRED), 401),
-    ({"tokens": AUTH["tokens"]}, RELOAD, bearer(READER), 403),
+    ({"tokens": AUTH["tokens"]}, SERIES, bearer(EXPIRED_TOKEN), 401),
+    ({"tokens": AUTH["tokens"]}, RELOAD, bearer(READER_TOKEN), 403),
     ({"proxy": AUTH["proxy"]}, SERIES, {"X-Forwarded-User": "ada"}, 200),
     ({"proxy": AUTH["proxy"]}, RELOAD, {"X-Forwarded-User": "ada", "X-Role": "operate"}, 401),
 ]
 
 
 @pytest.mark.parametrize(("auth", "call", "headers", "status"), ANONYMOUS_CASES)
-async def test_a_client_without_a_login_has_the_anonymous_role(
+async def test_without_a_login_a_request_has_the_anonymous_role_and_a_failed_login_is_an_error(
     server: AuthenticatedServer, auth: dict[str, Any], call: Call, headers: Any, status: int
 ) -> None:
     server.configure({"allow_anonymous": True, **auth})
@@ -345,7 +386,7 @@ async def test_without_auth_settings_no_login_is_needed(server: AuthenticatedSer
     assert (await response_to(server, RELOAD, STRANGER, bearer("a token for others"))).status_code == 200
 
 
-HOSTS = {
+HOSTS = {  # by the header Host: the status
     "localhost": 200,
     "LOCALHOST:4070": 200,
     "127.0.0.1:4070": 200,
@@ -372,7 +413,7 @@ async def test_without_auth_settings_only_loopback_host_names_are_served(
         await response_to(server, ("GET", "/-/healthy"), STRANGER, {"Host": host.encode()})
     ).status_code == 200
     server.configure(AUTH)
-    headers = {"Host": "rebound.example.org", **bearer(READER)}
+    headers = {"Host": "rebound.example.org", **bearer(READER_TOKEN)}
     assert (await response_to(server, SERIES, STRANGER, headers)).status_code == 200
 
 
@@ -380,5 +421,5 @@ async def test_new_auth_settings_apply_at_once(server: AuthenticatedServer) -> N
     assert (await response_to(server, SERIES, STRANGER, basic("bob", BOB_PASSWORD))).status_code == 200
     server.configure({"users": [{"name": "bob", "password": "another-password"}]})
     assert (await response_to(server, SERIES, STRANGER, basic("bob", BOB_PASSWORD))).status_code == 401
-    assert (await response_to(server, SERIES, STRANGER, bearer(READER))).status_code == 401
+    assert (await response_to(server, SERIES, STRANGER, bearer(READER_TOKEN))).status_code == 401
     assert (await response_to(server, SERIES, STRANGER, basic("bob", "another-password"))).status_code == 200

@@ -12,8 +12,8 @@ from tests.monitor.access.authenticated import (
     ADA_PASSWORD,
     AUTH,
     BOB_PASSWORD,
-    OPERATOR,
-    READER,
+    OPERATOR_TOKEN,
+    READER_TOKEN,
     AuthenticatedServer,
     authenticated_server,
     basic,
@@ -50,18 +50,18 @@ async def load_page(client: httpx.AsyncClient, path: str) -> Page:
     return Page(response.text)
 
 
-def field_names(parsed: Page) -> set[str | None]:
+def field_names(page: Page) -> set[str | None]:
     """Return the names of the fields that people can fill in."""
-    return {field.get("name") for field in parsed.all("input") if field.get("type") != "hidden"}
+    return {field.get("name") for field in page.all("input") if field.get("type") != "hidden"}
 
 
-def form_addresses(parsed: Page) -> list[str | None]:
+def form_addresses(page: Page) -> list[str | None]:
     """Return the addresses of the forms that change something."""
-    return [form["action"] for form in parsed.all("form") if form.get("method") == "post"]
+    return [form["action"] for form in page.all("form") if form.get("method") == "post"]
 
 
 @pytest.mark.parametrize(
-    ("name", "given", "author"),
+    ("name", "given_name", "author"),
     [
         (None, "ann", "ann"),
         (None, " ann\n b ", "ann b"),
@@ -70,10 +70,10 @@ def form_addresses(parsed: Page) -> list[str | None]:
         ("chatops", "ann", "chatops (ann)"),
     ],
 )
-def test_an_author_is_the_principal_with_the_given_name_in_brackets(
-    name: str | None, given: str, author: str
+def test_an_author_is_the_principal_followed_by_the_given_name_in_brackets(
+    name: str | None, given_name: str, author: str
 ) -> None:
-    assert Principal(name).author_name(given) == author
+    assert Principal(name).author_name(given_name) == author
 
 
 @pytest.mark.parametrize(
@@ -102,12 +102,12 @@ async def test_the_author_of_an_action_over_the_api_names_the_token(
 ) -> None:
     body = {"author": "ann", "comment": "on it"}
     silence = {**body, "matchers": ['service="s3"'], "duration": "1h"}
-    async with server.client(**bearer(OPERATOR)) as client:
+    async with server.client(**bearer(OPERATOR_TOKEN)) as client:
         response = await client.post(f"/api/v1/alerts/{alert}/ack", json=body)
         assert response.json()["acknowledged_by"] == "otto (ann)"
-        made = await client.post("/api/v1/silences", json=silence)
-        assert made.json()["author"] == "otto (ann)"
-        ended = await client.delete(f"/api/v1/silences/{made.json()['id']}")
+        created = await client.post("/api/v1/silences", json=silence)
+        assert created.json()["author"] == "otto (ann)"
+        ended = await client.delete(f"/api/v1/silences/{created.json()['id']}")
         assert ended.status_code == 200
 
 
@@ -116,16 +116,16 @@ async def test_forms_are_shown_only_with_the_role_operate(
     server: AuthenticatedServer, alert: str, path: str
 ) -> None:
     """Two users take turns: a form for one user is not shown to the other."""
-    requested = path.format(alert)
+    address = path.format(alert)
     for _ in range(2):
-        async with server.client(**bearer(READER)) as client:
-            assert not form_addresses(await load_page(client, requested))
+        async with server.client(**bearer(READER_TOKEN)) as client:
+            assert not form_addresses(await load_page(client, address))
         async with server.client(**ADA) as client:
-            page = await load_page(client, requested)
+            page = await load_page(client, address)
             assert form_addresses(page) and "author" not in field_names(page)
     server.configure(None)
     async with server.client() as client:
-        page = await load_page(client, requested)
+        page = await load_page(client, address)
         assert form_addresses(page) and "author" not in field_names(page)
 
 
@@ -144,7 +144,7 @@ async def test_a_silence_is_ended_only_with_the_role_operate(server: Authenticat
     assert server.server.alerting.engine.silences.stored == [silence]
 
 
-async def test_without_a_login_the_form_is_shown_and_sending_it_needs_a_login(
+async def test_an_anonymous_user_sees_the_form_and_must_log_in_to_send_it(
     server: AuthenticatedServer, alert: str
 ) -> None:
     server.configure({"allow_anonymous": True, "users": AUTH["users"]})
@@ -157,7 +157,7 @@ async def test_without_a_login_the_form_is_shown_and_sending_it_needs_a_login(
     assert server.server.alerting.engine.silences.acknowledgements[alert].author == "ada"
 
 
-FOREIGN = [
+CROSS_SITE_HEADERS = [
     {"Sec-Fetch-Site": "cross-site"},
     {"Sec-Fetch-Site": "same-site"},
     {"Sec-Fetch-Site": "cross-site", "Origin": "http://localhost"},
@@ -167,7 +167,7 @@ FOREIGN = [
 ]
 
 
-@pytest.mark.parametrize("headers", FOREIGN)
+@pytest.mark.parametrize("headers", CROSS_SITE_HEADERS)
 @pytest.mark.parametrize(
     ("credentials", "peer"), [(ADA, "192.0.2.1"), (CAROL, PROXY)], ids=["a password", "the proxy"]
 )

@@ -33,7 +33,7 @@ CA = trustme.CA()
 REQUEST = b"GET /-/healthy HTTP/1.1\r\nHost: headroom\r\n\r\n"
 
 
-async def scheme(scope: Scope, receive: Receive, send: Send) -> None:
+async def respond_with_scheme(scope: Scope, receive: Receive, send: Send) -> None:
     """An application that responds with the scheme of the request."""
     await PlainTextResponse(scope["scheme"])(scope, receive, send)
 
@@ -44,14 +44,14 @@ def replace(path: Path, content: bytes) -> None:
     path.with_suffix(".new").replace(path)
 
 
-def write(folder: Path, name: str, kind: trustme.KeyType = trustme.KeyType.ECDSA) -> None:
+def write_certificate(folder: Path, name: str, key_type: trustme.KeyType = trustme.KeyType.ECDSA) -> None:
     """Write a new certificate for a name, and its key."""
-    issued = CA.issue_cert(name, "127.0.0.1", key_type=kind)
-    replace(folder / "tls.key", issued.private_key_pem.bytes())
-    replace(folder / "tls.crt", issued.cert_chain_pems[0].bytes())
+    certificate = CA.issue_cert(name, "127.0.0.1", key_type=key_type)
+    replace(folder / "tls.key", certificate.private_key_pem.bytes())
+    replace(folder / "tls.crt", certificate.cert_chain_pems[0].bytes())
 
 
-def configured(folder: Path, version: str = "1.2") -> AccessSettings:
+def settings_of(folder: Path, version: str = "1.2") -> AccessSettings:
     """Return the settings of a certificate in a folder."""
     files = {"certificate_file": f"{folder}/tls.crt", "key_file": f"{folder}/tls.key"}
     return Config.model_validate({"tls": files | {"minimum_version": version}}).access_settings()
@@ -62,28 +62,28 @@ class TlsServer:
 
     def __init__(self, folder: Path, version: str) -> None:
         self.folder, self.telemetry = folder, ProcessTelemetry()
-        write(folder, "one")
-        self.service = AccessService(configured(folder, version), self.telemetry, check_interval=0.05)
+        write_certificate(folder, "one")
+        self.service = AccessService(settings_of(folder, version), self.telemetry, check_interval=0.05)
 
     @asynccontextmanager
-    async def serving(self) -> AsyncIterator["TlsServer"]:
+    async def run(self) -> AsyncIterator["TlsServer"]:
         config = uvicorn.Config(
-            scheme, http=HttpConnection, lifespan="off", log_config=None, access_log=False
+            respond_with_scheme, http=HttpConnection, lifespan="off", log_config=None, access_log=False
         )
         self.service.configure_tls(config)
-        listening, server = bind_socket("127.0.0.1", 0), HttpServer(config)
-        self.port: int = listening.getsockname()[1]
+        listen_socket, server = bind_socket("127.0.0.1", 0), HttpServer(config)
+        self.port: int = listen_socket.getsockname()[1]
         async with asyncio.TaskGroup() as group:
-            serving = group.create_task(server.serve([listening]))
+            server_task = group.create_task(server.serve([listen_socket]))
             loops = [group.create_task(loop) for loop in self.service.loops()]
             yield self
             server.should_exit = True
-            await serving
+            await server_task
             for loop in loops:
                 loop.cancel()
 
     @asynccontextmanager
-    async def connected(
+    async def connect(
         self, name: str = "127.0.0.1", maximum: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED
     ) -> AsyncIterator[tuple[StreamReader, StreamWriter]]:
         """Connect to the server by a name. For an address, TLS sends no server name."""
@@ -101,7 +101,7 @@ class TlsServer:
 
     async def presented_name(self, name: str = "127.0.0.1") -> str:
         """Return the name in the certificate of a new connection."""
-        async with self.connected(name) as (_, writer):
+        async with self.connect(name) as (_, writer):
             certificate = writer.get_extra_info("ssl_object").getpeercert()
             return str(next(value for kind, value in certificate["subjectAltName"] if kind == "DNS"))
 
@@ -118,8 +118,8 @@ class TlsServer:
         labels = {"outcome": outcome}
         return self.telemetry.registry.get_sample_value("headroom_tls_reloads_total", labels) or 0.0
 
-    async def wait_for_refusals(self, times: int) -> None:
-        """Wait until new files were refused `times` times."""
+    async def wait_for_unusable_files(self, times: int) -> None:
+        """Wait until new files were unusable `times` times."""
 
         async def is_counted() -> bool | None:
             return True if self.reloads("refused") == times else None
@@ -133,10 +133,10 @@ class TlsServer:
             labels = {"loop": "certificate"}
             return self.telemetry.registry.get_sample_value("headroom_ticks_total", labels) or 0.0
 
-        before = checks()
+        checks_before = checks()
 
         async def is_done() -> bool | None:
-            return True if checks() >= before + 2 else None
+            return True if checks() >= checks_before + 2 else None
 
         await eventually(is_done)
 
@@ -151,19 +151,19 @@ async def body_of_response(reader: StreamReader, writer: StreamWriter) -> str:
 
 
 @pytest.fixture(autouse=True)
-def logged(caplog: pytest.LogCaptureFixture) -> None:
+def log_level(caplog: pytest.LogCaptureFixture) -> None:
     """Record log messages from INFO upwards."""
     caplog.set_level(logging.INFO)
 
 
 @pytest.fixture
 async def tls(tmp_path: Path) -> AsyncIterator[TlsServer]:
-    async with TlsServer(tmp_path, "1.2").serving() as tls:
+    async with TlsServer(tmp_path, "1.2").run() as tls:
         yield tls
 
 
 async def test_the_server_answers_over_https(tls: TlsServer) -> None:
-    async with tls.connected("one") as connection:
+    async with tls.connect("one") as connection:
         assert await body_of_response(*connection) == "https"
         assert connection[1].get_extra_info("ssl_object").selected_alpn_protocol() == "http/1.1"
 
@@ -171,9 +171,9 @@ async def test_the_server_answers_over_https(tls: TlsServer) -> None:
 async def test_a_new_certificate_is_presented_and_open_connections_stay_open(
     tls: TlsServer, tmp_path: Path
 ) -> None:
-    async with tls.connected("one") as connection:
+    async with tls.connect("one") as connection:
         assert await body_of_response(*connection) == "https"
-        write(tmp_path, "two")
+        write_certificate(tmp_path, "two")
         await tls.wait_for_certificate("two")
         assert await tls.presented_name("two") == "two"  # also if the client sends the server name
         assert await body_of_response(*connection) == "https"
@@ -184,13 +184,14 @@ async def test_a_certificate_with_another_kind_of_key_replaces_the_old_certifica
     tls: TlsServer, tmp_path: Path
 ) -> None:
     """OpenSSL keeps a certificate for each kind of key: the old one must not be presented any more."""
-    write(tmp_path, "two", trustme.KeyType.RSA)
+    write_certificate(tmp_path, "two", trustme.KeyType.RSA)
     await tls.wait_for_certificate("two")
-    write(tmp_path, "three")
+    write_certificate(tmp_path, "three")
     await tls.wait_for_certificate("three")
 
 
-BROKEN: dict[str, Callable[[Path], object]] = {
+# Functions that make the pair of files in a folder unusable.
+BREAK_FILES: dict[str, Callable[[Path], object]] = {
     "the key of another certificate": lambda folder: replace(
         folder / "tls.key", CA.issue_cert("x").private_key_pem.bytes()
     ),
@@ -199,20 +200,20 @@ BROKEN: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.parametrize("case", BROKEN)
+@pytest.mark.parametrize("case", BREAK_FILES)
 async def test_a_broken_pair_is_reported_once_and_the_old_pair_stays_in_force(
     tls: TlsServer, tmp_path: Path, case: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     key = (tmp_path / "tls.key").read_text()
-    BROKEN[case](tmp_path)
-    await tls.wait_for_refusals(1)
+    BREAK_FILES[case](tmp_path)
+    await tls.wait_for_unusable_files(1)
     await tls.wait_for_checks()
     assert await tls.presented_name() == "one"
     assert tls.reloads("refused") == 1
     messages = [message for message in caplog.messages if "the old one stays in force" in message]
     assert len(messages) == 1
     assert key.splitlines()[1] not in caplog.text
-    write(tmp_path, "two")
+    write_certificate(tmp_path, "two")
     await tls.wait_for_certificate("two")
 
 
@@ -232,22 +233,22 @@ async def test_a_client_that_connects_and_sends_nothing_affects_no_other_client(
     writer.close()
 
 
-async def test_tls_below_the_configured_version_is_refused(tmp_path: Path) -> None:
-    async with TlsServer(tmp_path, "1.3").serving() as tls:
+async def test_tls_below_the_configured_version_is_rejected(tmp_path: Path) -> None:
+    async with TlsServer(tmp_path, "1.3").run() as tls:
         with pytest.raises(OSError):  # an SSLError if the TLS alert arrives before the end of the connection
-            async with tls.connected("one", ssl.TLSVersion.TLSv1_2):
+            async with tls.connect("one", ssl.TLSVersion.TLSv1_2):
                 pass
-        await tls.service.configure(configured(tmp_path, "1.2"))
-        async with tls.connected("one", ssl.TLSVersion.TLSv1_2) as connection:
+        await tls.service.configure(settings_of(tmp_path, "1.2"))
+        async with tls.connect("one", ssl.TLSVersion.TLSv1_2) as connection:
             assert await body_of_response(*connection) == "https"
 
 
 async def test_new_tls_settings_apply_at_once(tls: TlsServer, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
-    write(tmp_path / "other", "two")
-    await tls.service.configure(configured(tmp_path / "other"))
+    write_certificate(tmp_path / "other", "two")
+    await tls.service.configure(settings_of(tmp_path / "other"))
     assert await tls.presented_name() == "two"
-    write(tmp_path / "other", "three")
+    write_certificate(tmp_path / "other", "three")
     await tls.wait_for_certificate("three")
 
 
@@ -256,7 +257,7 @@ async def test_switching_https_on_or_off_takes_effect_at_the_next_start(
 ) -> None:
     await tls.service.configure(Config().access_settings())
     assert await tls.presented_name() == "one"
-    await AccessService(Config().access_settings(), ProcessTelemetry()).configure(configured(tmp_path))
+    await AccessService(Config().access_settings(), ProcessTelemetry()).configure(settings_of(tmp_path))
     messages = [
         message
         for message in caplog.messages
@@ -284,18 +285,18 @@ async def test_commands_other_than_the_health_check_verify_the_certificate(
 
 
 async def test_a_check_of_the_files_does_not_undo_new_settings(tmp_path: Path) -> None:
-    """The check begins with the old settings, and ends after the new settings were given."""
-    write(tmp_path, "one")
+    """The check begins with the old settings, and ends after the new settings were passed to `reload`."""
+    write_certificate(tmp_path, "one")
     (tmp_path / "other").mkdir()
-    write(tmp_path / "other", "two")
-    begun, go_on = threading.Event(), threading.Event()
-    go_on.set()
+    write_certificate(tmp_path / "other", "two")
+    check_begun, check_may_continue = threading.Event(), threading.Event()
+    check_may_continue.set()
 
     class SlowPair(KeyPair):
         def stamp(self) -> tuple[object, ...]:
-            if not go_on.is_set():
-                begun.set()
-                go_on.wait()
+            if not check_may_continue.is_set():
+                check_begun.set()
+                check_may_continue.wait()
             return super().stamp()
 
     class SlowTls(TlsConfig):
@@ -303,16 +304,16 @@ async def test_a_check_of_the_files_does_not_undo_new_settings(tmp_path: Path) -
         def pair(self) -> KeyPair:
             return SlowPair(*super().pair)
 
-    given, new = configured(tmp_path).tls, configured(tmp_path / "other").tls
-    assert given and new
-    old = SlowTls.model_construct(**dict(given))
-    certificate = Certificate(old, AccessTelemetry(CollectorRegistry()).certificate_reloads)
-    go_on.clear()
-    write(tmp_path, "three")
+    old_tls, new_tls = settings_of(tmp_path).tls, settings_of(tmp_path / "other").tls
+    assert old_tls and new_tls
+    slow_tls = SlowTls.model_construct(**dict(old_tls))
+    certificate = Certificate(slow_tls, AccessTelemetry(CollectorRegistry()).certificate_reloads)
+    check_may_continue.clear()
+    write_certificate(tmp_path, "three")
     checking = asyncio.create_task(asyncio.to_thread(certificate.reload))
-    await asyncio.to_thread(begun.wait)
-    configuring = asyncio.create_task(asyncio.to_thread(certificate.reload, new))
+    await asyncio.to_thread(check_begun.wait)
+    configuring = asyncio.create_task(asyncio.to_thread(certificate.reload, new_tls))
     await asyncio.wait([configuring], timeout=0.1)  # the reload may wait for the check, or end before it
-    go_on.set()
+    check_may_continue.set()
     await asyncio.gather(checking, configuring)
-    assert certificate.config == new
+    assert certificate.config == new_tls

@@ -12,8 +12,8 @@ import pytest
 from tests.monitor.access.authenticated import (
     AUTH,
     BOB_PASSWORD,
-    OPERATOR,
-    READER,
+    OPERATOR_TOKEN,
+    READER_TOKEN,
     AuthenticatedServer,
     authenticated_server,
     basic,
@@ -43,14 +43,14 @@ async def server(tmp_path: Path, clock: Clock) -> AsyncIterator[AuthenticatedSer
 
 
 class Browser:
-    """The events that an open page receives."""
+    """A client that receives the body of a response in parts, here the events of an open page."""
 
     def __init__(self) -> None:
         self.status, self.parts = 0, asyncio.Queue[bytes]()
-        self.gone = asyncio.Event()
+        self.disconnected = asyncio.Event()
 
     async def receive(self) -> dict[str, Any]:
-        await self.gone.wait()
+        await self.disconnected.wait()
         return {"type": "http.disconnect"}
 
     async def send(self, message: Any) -> None:
@@ -65,43 +65,44 @@ class Browser:
 
 
 @asynccontextmanager
-async def opened(
+async def open_page(
     server: AuthenticatedServer, headers: dict[str, Any], peer: str = "192.0.2.1"
 ) -> AsyncIterator[Browser]:
-    """Open a page, and skip the first part of its event stream."""
+    """Open the event stream of a page, and skip its first part."""
     browser = Browser()
-    values = [
+    header_list = [
         (name.lower().encode(), text if isinstance(text, bytes) else text.encode())
         for name, text in headers.items()
     ]
-    scope = {"type": "http", "method": "GET", "path": "/live", "query_string": b"", "headers": values}
+    scope = {"type": "http", "method": "GET", "path": "/live", "query_string": b"", "headers": header_list}
     scope |= {"client": (peer, 1), "server": ("headroom", 80), "scheme": "http", "root_path": ""}
     serving = asyncio.create_task(server.server.app(scope, browser.receive, browser.send))
     try:
         await browser.next_part()
         yield browser
     finally:
-        browser.gone.set()
+        browser.disconnected.set()
         await asyncio.wait_for(serving, 10)
 
 
 async def test_a_token_that_expires_ends_an_open_event_stream(
     server: AuthenticatedServer, clock: Clock
 ) -> None:
-    async with opened(server, bearer(OPERATOR)) as browser:
+    async with open_page(server, bearer(OPERATOR_TOKEN)) as browser:
         assert browser.status == 200
         await server.server.publish()
         assert await browser.next_part() == b"event: judged\ndata: 1\n\n"
         clock.now = EXPIRY
         assert [await browser.next_part(), await browser.next_part()] == [ENDED, b"the end"]
-    async with opened(server, bearer(OPERATOR)) as browser:
+    async with open_page(server, bearer(OPERATOR_TOKEN)) as browser:
         assert browser.status == 401
 
 
+# The headers and the peer of a page, and the change of settings that removes its credentials.
 CREDENTIALS: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
-    "a token": (bearer(READER), "192.0.2.1", {"tokens": []}),
+    "a token": (bearer(READER_TOKEN), "192.0.2.1", {"tokens": []}),
     "another token with the same name": (
-        bearer(READER),
+        bearer(READER_TOKEN),
         "192.0.2.1",
         {"tokens": [{"name": "rita", "token": "another-token-of-rita"}]},
     ),
@@ -111,11 +112,11 @@ CREDENTIALS: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("case", CREDENTIALS)
-async def test_new_settings_without_its_credentials_end_an_open_event_stream(
+async def test_an_open_event_stream_ends_when_new_settings_lack_its_credentials(
     server: AuthenticatedServer, clock: Clock, case: str
 ) -> None:
     headers, peer, change = CREDENTIALS[case]
-    async with opened(server, headers, peer) as browser:
+    async with open_page(server, headers, peer) as browser:
         server.configure(AUTH | {"open_metrics": True})
         await server.server.publish()
         assert await browser.next_part() == b"event: judged\ndata: 1\n\n"  # the credentials are still valid
@@ -128,13 +129,13 @@ async def test_new_settings_that_require_a_login_end_an_anonymous_event_stream(
     server: AuthenticatedServer, clock: Clock, auth: dict[str, Any]
 ) -> None:
     server.configure({"allow_anonymous": True})
-    async with opened(server, {}) as browser:
+    async with open_page(server, {}) as browser:
         server.configure(auth)
         assert [await browser.next_part(), await browser.next_part()] == [ENDED, b"the end"]
 
 
 async def test_the_event_stream_needs_the_role_read(server: AuthenticatedServer, clock: Clock) -> None:
-    async with opened(server, {}) as browser:
+    async with open_page(server, {}) as browser:
         assert browser.status == 401
-    async with opened(server, bearer("the-token-of-prom")) as browser:
+    async with open_page(server, bearer("the-token-of-prom")) as browser:
         assert browser.status == 403

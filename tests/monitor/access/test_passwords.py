@@ -22,18 +22,18 @@ from monitor.access.settings import AuthConfig, UserConfig
 from monitor.access.users import MAX_CACHED, StoredSecret, Users
 
 
-def quick(password: str, log_n: int = 4) -> str:
-    """Return a hash of low cost."""
+def cheap_hash(password: str, log_n: int = 4) -> str:
+    """Return a hash that is checked quickly. log_n: the cost."""
     digest = hashlib.scrypt(password.encode(), salt=b"12345678", n=2**log_n, r=8, p=1, dklen=32)
-    salt, made = (b64encode(part).decode().rstrip("=") for part in (b"12345678", digest))
-    return f"$scrypt$ln={log_n},r=8,p=1${salt}${made}"
+    salt, digest_text = (b64encode(part).decode().rstrip("=") for part in (b"12345678", digest))
+    return f"$scrypt$ln={log_n},r=8,p=1${salt}${digest_text}"
 
 
 def test_a_hash_matches_only_its_own_password() -> None:
-    made = PasswordHash.of("hunter2")
-    assert made.matches(b"hunter2") and not made.matches(b"hunter3")
-    assert PasswordHash.parse(str(made)) == made
-    assert PasswordHash.of("hunter2") != made
+    password_hash = PasswordHash.of("hunter2")
+    assert password_hash.matches(b"hunter2") and not password_hash.matches(b"hunter3")
+    assert PasswordHash.parse(str(password_hash)) == password_hash
+    assert PasswordHash.of("hunter2") != password_hash
 
 
 def test_a_hash_made_by_another_program_is_accepted() -> None:
@@ -42,17 +42,17 @@ def test_a_hash_made_by_another_program_is_accepted() -> None:
         "7023bdcb3afd7348461c06cd81fd38ebfda8fbba904f8e3ea9b543f6545da1f2"
         "d5432955613f0fcf62d49705242a9af9e61e85dc0d651e40dfcf017b45575887"
     )
-    made = PasswordHash(14, 8, 1, b"SodiumChloride", digest)
-    assert made.matches(b"pleaseletmein") and not made.matches(b"pleaseletme")
+    password_hash = PasswordHash(14, 8, 1, b"SodiumChloride", digest)
+    assert password_hash.matches(b"pleaseletmein") and not password_hash.matches(b"pleaseletme")
 
 
 @given(st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=40))
 @settings(max_examples=30)
 def test_any_printable_text_can_be_a_password(password: str) -> None:
-    assert PasswordHash.parse(quick(password)).matches(password.encode())
+    assert PasswordHash.parse(cheap_hash(password)).matches(password.encode())
 
 
-GOOD = quick("hunter2")
+VALID_HASH = cheap_hash("hunter2")
 
 
 @pytest.mark.parametrize(
@@ -61,16 +61,16 @@ GOOD = quick("hunter2")
         "",
         "hunter2",
         "$2b$12$abcdefghijklmnopqrstuv",
-        GOOD.replace("ln=4", "ln=0"),
-        GOOD.replace("ln=4", "ln=40"),
-        GOOD.replace("ln=4", "ln=20"),
-        GOOD.replace("r=8", "r=0"),
-        GOOD.replace("p=1", "p=99"),
-        GOOD.replace("ln=4,r=8", "ln=16,r=1"),  # N >= 2 ** (16 * r), which scrypt does not allow
-        GOOD + "=",
-        GOOD[:-2],
-        GOOD.rpartition("$")[0] + "$c2hvcnQ",
-        GOOD.replace("MTIzNDU2Nzg", "MTIz"),
+        VALID_HASH.replace("ln=4", "ln=0"),
+        VALID_HASH.replace("ln=4", "ln=40"),
+        VALID_HASH.replace("ln=4", "ln=20"),
+        VALID_HASH.replace("r=8", "r=0"),
+        VALID_HASH.replace("p=1", "p=99"),
+        VALID_HASH.replace("ln=4,r=8", "ln=16,r=1"),  # N >= 2 ** (16 * r), which scrypt does not allow
+        VALID_HASH + "=",
+        VALID_HASH[:-2],
+        VALID_HASH.rpartition("$")[0] + "$c2hvcnQ",
+        VALID_HASH.replace("MTIzNDU2Nzg", "MTIz"),
     ],
 )
 def test_a_text_that_is_no_password_hash_is_rejected(text: str) -> None:
@@ -108,7 +108,7 @@ async def checks() -> AsyncIterator[Checks]:
 
 
 def users_named(*names: str, max_cached: int = MAX_CACHED) -> Users:
-    entries = [{"name": name, "password_hash": quick(f"password of {name}")} for name in names]
+    entries = [{"name": name, "password_hash": cheap_hash(f"password of {name}")} for name in names]
     return Users([UserConfig.model_validate(entry) for entry in entries], max_cached)
 
 
@@ -126,10 +126,10 @@ async def test_right_passwords_are_cached_and_wrong_ones_are_not(checks: Checks)
 
 @pytest.mark.parametrize("name", ["ada", "bob", "carl", "eve"])
 async def test_a_login_with_an_unknown_name_takes_as_long_as_with_a_known_name(name: str) -> None:
-    other = str(PasswordHash(5, 8, 1, b"saltsalt", b"d" * 32))
+    hash_of_other_cost = str(PasswordHash(5, 8, 1, b"saltsalt", b"d" * 32))
     entries: list[dict[str, str]] = [
-        {"name": "ada", "password_hash": quick("right")},
-        {"name": "bob", "password_hash": other},
+        {"name": "ada", "password_hash": cheap_hash("right")},
+        {"name": "bob", "password_hash": hash_of_other_cost},
         {"name": "carl", "password": "right"},
     ]
     costs = []
@@ -152,8 +152,8 @@ async def test_a_login_with_an_unknown_name_takes_as_long_as_with_a_known_name(n
 
 async def test_each_user_logs_in_with_their_own_password_whether_plain_or_hashed() -> None:
     entries: list[dict[str, str]] = [
-        {"name": "ada", "password_hash": quick("of ada")},
-        {"name": "bob", "password_hash": quick("of bob")},
+        {"name": "ada", "password_hash": cheap_hash("of ada")},
+        {"name": "bob", "password_hash": cheap_hash("of bob")},
         {"name": "carl", "password": "of carl"},
     ]
     users = Users([UserConfig.model_validate(entry) for entry in entries])
@@ -191,12 +191,14 @@ async def test_wrong_logins_do_not_block_a_right_login(
     await asyncio.sleep(0)
     checks.may_run.set()
     outcomes = await asyncio.gather(*guesses, return_exceptions=True)
-    kinds = {outcome.status if isinstance(outcome, AccessDeniedError) else outcome for outcome in outcomes}
-    assert kinds <= {None, 429}
+    statuses = {outcome.status if isinstance(outcome, AccessDeniedError) else outcome for outcome in outcomes}
+    assert statuses <= {None, 429}
     assert await right_login
 
 
-async def test_the_address_with_most_waiting_checks_loses_a_check_to_another_address(checks: Checks) -> None:
+async def test_the_address_with_most_waiting_checks_gives_a_place_in_the_queue_to_another_address(
+    checks: Checks,
+) -> None:
     users = users_named("ada")
     checks.may_run.clear()
     guesses = await start_guesses(users, [b"eve-%d" % n for n in range(100)], "192.0.2.1")
@@ -205,12 +207,12 @@ async def test_the_address_with_most_waiting_checks_loses_a_check_to_another_add
     checks.may_run.set()
     assert await right_login
     outcomes = await asyncio.gather(*guesses, return_exceptions=True)
-    refused = [outcome for outcome in outcomes if isinstance(outcome, AccessDeniedError)]
-    assert len(refused) == 100 - MAX_WAITING
-    assert {(error.status, error.reason) for error in refused} == {(429, "busy")}
+    rejected = [outcome for outcome in outcomes if isinstance(outcome, AccessDeniedError)]
+    assert len(rejected) == 100 - MAX_WAITING
+    assert {(error.status, error.reason) for error in rejected} == {(429, "busy")}
 
 
-async def test_a_check_from_another_address_runs_before_the_waiting_ones(checks: Checks) -> None:
+async def test_a_check_from_another_address_runs_before_waiting_checks_of_one_address(checks: Checks) -> None:
     users, order = users_named("ada"), list[str]()
     checks.may_run.clear()
     guesses = await start_guesses(users, [b"eve-%d" % n for n in range(60)], "192.0.2.1")
@@ -236,7 +238,7 @@ async def test_a_waiter_that_is_cancelled_gives_its_turn_to_the_next(checks: Che
     assert await users.find(b"ada", b"password of ada")
 
 
-async def test_at_most_max_cached_passwords_are_remembered(checks: Checks) -> None:
+async def test_at_most_max_cached_passwords_are_cached(checks: Checks) -> None:
     users = users_named("ada", "bob", max_cached=1)
     for name in (b"ada", b"bob", b"bob", b"ada"):
         assert await users.find(name, b"password of " + name)
@@ -245,7 +247,7 @@ async def test_at_most_max_cached_passwords_are_remembered(checks: Checks) -> No
 
 async def test_tokens_never_wait_behind_passwords(checks: Checks) -> None:
     token = "a-token-of-some-length"
-    user_entries = [{"name": "ada", "password_hash": quick("of ada")}]
+    user_entries = [{"name": "ada", "password_hash": cheap_hash("of ada")}]
     tokens = [{"name": "prometheus", "role": "metrics", "token": token}]
     access = Authenticator(AuthConfig.model_validate({"users": user_entries, "tokens": tokens}))
     checks.may_run.clear()

@@ -1,4 +1,4 @@
-"""Every route of the application needs a role, except the routes in OPEN."""
+"""Every route of the application needs a role, except the routes in OPEN_PATHS."""
 
 from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
@@ -12,13 +12,13 @@ from starlette.types import Receive, Scope, Send
 
 from monitor.app import App
 from monitor.config.config import Config
-from tests.monitor.access.authenticated import AUTH, OPERATOR, READER, SCRAPER, bearer
+from tests.monitor.access.authenticated import AUTH, OPERATOR_TOKEN, READER_TOKEN, SCRAPER_TOKEN, bearer
 from tests.registries import REGISTRY
 
-OPEN = {"/-/healthy", "/-/ready", "/firehose/v1", "/static/{name}"}  # routes without authentication
-UNTRUSTED: dict[str, Any] = {"X-Forwarded-User": "ada", "X-Role": "operate"}
+OPEN_PATHS = {"/-/healthy", "/-/ready", "/firehose/v1", "/static/{name}"}  # routes without authentication
+UNTRUSTED_HEADERS: dict[str, Any] = {"X-Forwarded-User": "ada", "X-Role": "operate"}
 PATH_PARAMETERS = {"id": "an-id", "name": "a-name", "theme": "dark"}
-INSIDE = 299  # a status that no route returns
+PASSED = 299  # the status of a request that passed the middleware; no route returns it
 
 
 @pytest.fixture
@@ -29,44 +29,44 @@ async def web(tmp_path: Path) -> AsyncIterator[FastAPI]:
         yield app.web
 
 
-def calls(routes: Iterable[Any]) -> Iterator[tuple[str, str]]:
+def methods_and_paths(routes: Iterable[Any]) -> Iterator[tuple[str, str]]:
     """Yield each method and path of the routes."""
     for route in routes:
         if router := getattr(route, "original_router", None):
-            yield from calls(router.routes)
+            yield from methods_and_paths(router.routes)
         else:
             yield from ((method, route.path) for method in sorted(route.methods))
 
 
 def tokens_accepted(method: str, path: str) -> list[tuple[str | None, bool]]:
-    """Return, for no token and for each token, whether it is accepted."""
-    if path in OPEN:
-        return [(token, True) for token in (None, SCRAPER, READER, OPERATOR)]
+    """Return whether a request is accepted without a token (None), and with each token."""
+    if path in OPEN_PATHS:
+        return [(token, True) for token in (None, SCRAPER_TOKEN, READER_TOKEN, OPERATOR_TOKEN)]
     is_read = method in ("GET", "HEAD")
     return [
         (None, False),
-        (SCRAPER, is_read and path == "/metrics"),
-        (READER, is_read),
-        (OPERATOR, True),
+        (SCRAPER_TOKEN, is_read and path == "/metrics"),
+        (READER_TOKEN, is_read),
+        (OPERATOR_TOKEN, True),
     ]
 
 
-async def inside(scope: Scope, receive: Receive, send: Send) -> None:
-    """Respond with INSIDE to each request that passes the middleware."""
-    await PlainTextResponse("let in", INSIDE)(scope, receive, send)
+async def respond_passed(scope: Scope, receive: Receive, send: Send) -> None:
+    """Respond with the status PASSED to each request that passes the middleware."""
+    await PlainTextResponse("passed", PASSED)(scope, receive, send)
 
 
 async def test_every_route_needs_a_role(web: FastAPI) -> None:
-    all_calls = list(calls(web.routes))
+    all_calls = list(methods_and_paths(web.routes))
     assert {("GET", "/"), ("GET", "/live"), ("GET", "/metrics"), ("GET", "/openapi.json")} <= {*all_calls}
     assert {("POST", "/-/reload"), ("GET", "/api/v1/stream/dead-letters")} <= {*all_calls}
-    assert {path for _, path in all_calls} >= OPEN
-    web.router = inside  # type: ignore[assignment]
+    assert {path for _, path in all_calls} >= OPEN_PATHS
+    web.router = respond_passed  # type: ignore[assignment]
     transport = httpx.ASGITransport(web)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         for method, path in all_calls:
             for token, is_accepted in tokens_accepted(method, path):
-                headers = UNTRUSTED | (bearer(token) if token else {})
+                headers = UNTRUSTED_HEADERS | (bearer(token) if token else {})
                 response = await client.request(method, path.format_map(PATH_PARAMETERS), headers=headers)
-                status = INSIDE if is_accepted else 403 if token else 401
+                status = PASSED if is_accepted else 403 if token else 401
                 assert (method, path, token, response.status_code) == (method, path, token, status)

@@ -28,7 +28,7 @@ auth:
     - {{name: ada, role: operate, password: "{SECRET}"}}
   proxy: {{header: X-Forwarded-User, from: [10.0.0.0/8], role: operate}}
 """
-WATCHED = "services: [kinesis]\nregions: [eu-west-1]\n"
+WATCHED_CONFIG = "services: [kinesis]\nregions: [eu-west-1]\n"
 
 
 async def run_command(*arguments: str, **environ: str) -> tuple[int | None, str]:
@@ -43,17 +43,17 @@ async def test_all_paths_but_probes_need_a_login_and_commands_send_their_token(
 ) -> None:
     (tmp_path / "scrape-token").write_text("the-secret-of-prometheus\n")
     config = tmp_path / "headroom.yaml"
-    async with running_server(config, WATCHED + AUTH, aws_environ) as (process, url):
+    async with running_server(config, WATCHED_CONFIG + AUTH, aws_environ) as (process, url):
         address = url.removeprefix("http://")
         scraper = {"Authorization": "Bearer the-secret-of-prometheus"}
         operator = {"Authorization": f"Bearer {SECRET}"}
         async with httpx.AsyncClient(trust_env=False, base_url=url) as client:
-            refused = await client.get("/api/v1/series")
-            assert refused.status_code == 401
-            assert refused.json()["error"].startswith("log in first: expected ")
+            denied = await client.get("/api/v1/series")
+            assert denied.status_code == 401
+            assert denied.json()["error"].startswith("log in first: expected ")
             forged = {"X-Forwarded-User": "ada", "X-Forwarded-For": "10.1.2.3"}
-            refused = await client.get("/api/v1/series", headers=forged)
-            assert "is not trusted from 127.0.0.1" in refused.json()["error"]
+            denied = await client.get("/api/v1/series", headers=forged)
+            assert "is not trusted from 127.0.0.1" in denied.json()["error"]
             page = await client.get("/", headers={"Accept": "text/html"})
             assert (page.status_code, page.headers["content-type"]) == (401, "text/html; charset=utf-8")
             assert (await client.get("/", auth=("ada", SECRET))).status_code == 200
@@ -64,7 +64,7 @@ async def test_all_paths_but_probes_need_a_login_and_commands_send_their_token(
             assert (await client.post("/firehose/v1")).json()["errorMessage"].startswith("the access key")
             async with client.stream("GET", "/live", auth=("ada", SECRET)) as live:
                 assert live.status_code == 200
-                config.write_text(WATCHED + journal(tmp_path) + AUTH.replace("ada", "bob"))
+                config.write_text(WATCHED_CONFIG + journal(tmp_path) + AUTH.replace("ada", "bob"))
                 assert (await client.post("/-/reload", headers=operator)).status_code == 200
                 async with asyncio.timeout(10):
                     received = [line async for line in live.aiter_lines()]
@@ -84,39 +84,39 @@ async def test_all_paths_but_probes_need_a_login_and_commands_send_their_token(
         assert SECRET not in errors.decode() and "the-secret-of-prometheus" not in errors.decode()
 
 
-def issue(ca: trustme.CA, folder: Path, name: str) -> None:
+def write_certificate(ca: trustme.CA, folder: Path, name: str) -> None:
     """Write a certificate of an authority and its key to a folder."""
-    issued = ca.issue_cert(name, "127.0.0.1")
-    issued.private_key_pem.write_to_path(folder / "tls.key")
-    issued.cert_chain_pems[0].write_to_path(folder / "tls.crt")
+    certificate = ca.issue_cert(name, "127.0.0.1")
+    certificate.private_key_pem.write_to_path(folder / "tls.key")
+    certificate.cert_chain_pems[0].write_to_path(folder / "tls.crt")
 
 
 @asynccontextmanager
-async def secured(
-    config: Path, text: str, trusted: Mapping[str, str], environ: Mapping[str, str]
+async def serve_over_https(
+    config: Path, text: str, trust_environ: Mapping[str, str], environ: Mapping[str, str]
 ) -> AsyncIterator[str]:
     """Run `headroom serve` with a certificate, and yield its address once it answers.
 
-    trusted: the environment in which commands trust the certificate.
+    environ: of the server. trust_environ: the variables by which commands trust the certificate.
     """
     address = f"127.0.0.1:{free_port()}"
     config.write_text(text + journal(config.parent))
     serve = "serve", "--config", str(config), "--listen", address
     async with headroom(*serve, environ=environ):
 
-        async def connected() -> bool | None:
+        async def can_connect() -> bool | None:
             with suppress(OSError):
                 _, writer = await asyncio.open_connection(*address.split(":"))
                 writer.close()
                 return True
             return None
 
-        async def healthy() -> bool | None:
-            code, _ = await run_command("healthcheck", "--address", f"https://{address}", **trusted)
+        async def is_healthy() -> bool | None:
+            code, _ = await run_command("healthcheck", "--address", f"https://{address}", **trust_environ)
             return True if code == 0 else None
 
-        await eventually(connected)
-        await eventually(healthy)
+        await eventually(can_connect)
+        await eventually(is_healthy)
         yield address
 
 
@@ -125,17 +125,17 @@ async def test_serve_answers_over_https_and_reloads_a_new_certificate(
 ) -> None:
     ca, config = trustme.CA(), tmp_path / "headroom.yaml"
     ca.cert_pem.write_to_path(tmp_path / "ca.pem")
-    issue(ca, tmp_path, "one.example.org")
-    trusted = {"SSL_CERT_FILE": str(tmp_path / "ca.pem")}
+    write_certificate(ca, tmp_path, "one.example.org")
+    trust_environ = {"SSL_CERT_FILE": str(tmp_path / "ca.pem")}
     context = ssl.create_default_context(cafile=tmp_path / "ca.pem")
-    text = WATCHED + AUTH.replace("_file: scrape-token", ": the-secret-of-prometheus")
+    text = WATCHED_CONFIG + AUTH.replace("_file: scrape-token", ": the-secret-of-prometheus")
     text += "tls: {certificate_file: tls.crt, key_file: tls.key}\n"
-    async with secured(config, text, trusted, aws_environ) as address:
+    async with serve_over_https(config, text, trust_environ, aws_environ) as address:
         assert await run_command("healthcheck", "--address", address) == (0, "")
         list_alerts = partial(
             run_command, "alerts", "list", "--address", f"https://{address}", **{TOKEN_VARIABLE: SECRET}
         )
-        assert (await list_alerts(**trusted))[0] == 0
+        assert (await list_alerts(**trust_environ))[0] == 0
         code, output = await list_alerts()
         assert (code, "certificate verify failed" in output) == (2, True)
         assert await get(f"http://{address}/-/healthy") is None
@@ -144,20 +144,22 @@ async def test_serve_answers_over_https_and_reloads_a_new_certificate(
         ) as client:
             client.headers["Authorization"] = f"Bearer {SECRET}"
             assert (await client.get("/api/v1/status")).status_code == 200
-            issue(ca, tmp_path, "two.example.org")
+            write_certificate(ca, tmp_path, "two.example.org")
             assert (await client.post("/-/reload")).status_code == 200
             assert 'headroom_tls_reloads_total{outcome="done"} 1.0' in (await client.get("/metrics")).text
             (tmp_path / "tls.key").write_text("broken\n")
-            refused = await client.post("/-/reload")
-            assert refused.status_code == 422 and "tls: expected a certificate" in refused.json()["error"]
+            rejected = await client.post("/-/reload")
+            assert rejected.status_code == 422 and "tls: expected a certificate" in rejected.json()["error"]
             assert (await client.get("/api/v1/status")).status_code == 200
         host, _, port = address.partition(":")
-        presented = partial(ssl.get_server_certificate, (host, int(port)), ca_certs=trusted["SSL_CERT_FILE"])
-        assert await asyncio.to_thread(presented) == (tmp_path / "tls.crt").read_text()
+        get_certificate = partial(
+            ssl.get_server_certificate, (host, int(port)), ca_certs=trust_environ["SSL_CERT_FILE"]
+        )
+        assert await asyncio.to_thread(get_certificate) == (tmp_path / "tls.crt").read_text()
 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:4070", "[::]:4070", "host.example.org:4070"])
-def test_serve_refuses_a_public_address_without_authentication(
+def test_serve_rejects_a_public_address_without_authentication(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listen: str
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -46,7 +46,7 @@ def listed_quota(quota: Quota, value: float | None = 10.0, **fields: Any) -> Lis
     usual: dict[str, Any] = {
         "name": f"Name of {quota.code}",
         "source": LimitSource.APPLIED,
-        "usage": None,
+        "usage_metric": None,
         "period": None,
         "adjustable": True,
         "is_global": False,
@@ -163,7 +163,7 @@ async def test_quotas_without_a_series_have_the_state_value_only(
         server,
         listed_quota(WEB_ACLS),
         listed_quota(without_metric),
-        listed_quota(with_metric, usage=USAGE_METRIC),
+        listed_quota(with_metric, usage_metric=USAGE_METRIC),
         listed_quota(PATTERN_SETS),
     )
     assert await states(server, client) == {
@@ -285,7 +285,11 @@ async def test_a_quota_of_a_service_in_use_without_a_series_is_listed(
             (),
             None,
         ),  # no source of its usage is known
-        (listed_quota(Quota(service="wafv2", code="L-00000002"), usage=USAGE_METRIC), (), 2 * METRIC_DOLLARS),
+        (
+            listed_quota(Quota(service="wafv2", code="L-00000002"), usage_metric=USAGE_METRIC),
+            (),
+            2 * METRIC_DOLLARS,
+        ),
         (listed_quota(Quota(service="vpc", code="L-2AFB9258")), ("vpc.security_groups_per_interface",), 0.0),
         (listed_quota(CONCURRENCY), ("lambda.account_concurrency", "lambda_edge.concurrency"), None),
     ],
@@ -486,7 +490,7 @@ async def test_without_a_role_a_quota_is_watched_where_a_metric_has_its_usage(
     [
         (listed_quota(WEB_ACLS), "There is no role in this account"),  # a list counts its resources
         (
-            listed_quota(Quota(service="sqs", code="L-00000001"), usage=USAGE_METRIC),
+            listed_quota(Quota(service="sqs", code="L-00000001"), usage_metric=USAGE_METRIC),
             "There is no role in this account",
         ),
     ],
@@ -549,7 +553,7 @@ async def test_a_cost_that_is_not_billed_in_dollars_is_described_in_words(
 ) -> None:
     server.telemetry.aws.partitions[ACCOUNT] = partition
     add_known_quotas(
-        server, listed_quota(Quota(service="lambda", code="L-00000001"), usage=USAGE_METRIC)
+        server, listed_quota(Quota(service="lambda", code="L-00000001"), usage_metric=USAGE_METRIC)
     ).in_use = frozenset({"lambda"})
     found = await item_of(server, client, "L-00000001")
     assert found["monthly_dollars"] is None

@@ -9,7 +9,7 @@ from monitor.fleet.fleet import Series
 from monitor.lib.current_user import current_user
 from monitor.notifiers.notice import Severity
 from rules.band import Zone
-from tests.monitor.access.authenticated import AUTH, OPERATOR, READER, authenticated_server
+from tests.monitor.access.authenticated import AUTH, OPERATOR_TOKEN, READER_TOKEN, authenticated_server
 from tests.monitor.alerting.notices import ACCOUNT, REGION, notice
 from tests.monitor.fleet.fleets import add, key, set_judgement
 from tests.monitor.top.harness import FAST_REFRESH, NO_REFRESH, Headroom, run_top, serve_on_loopback
@@ -148,8 +148,8 @@ async def test_the_alert_screen_is_empty_without_alerts(headroom: Headroom) -> N
         ("", "log in first: expected a user and password or a bearer token"),
         ("wrong", "this token is unknown; set $HEADROOM_TOKEN to a valid token"),
         ("ü", "$HEADROOM_TOKEN: expected ASCII characters"),
-        (READER, "rita has the role read, this needs operate"),
-        (OPERATOR, "is acknowledged by otto"),
+        (READER_TOKEN, "rita has the role read, this needs operate"),
+        (OPERATOR_TOKEN, "is acknowledged by otto"),
     ],
 )
 async def test_actions_depend_on_the_role_of_the_token(
