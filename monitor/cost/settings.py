@@ -48,7 +48,7 @@ class PricesConfig(ConfigModel):
         if gigabyte is None and prices_in_currency:
             gigabyte = prices_in_currency.firehose_gigabyte
         has_stream_prices = update is not None and gigabyte is not None
-        # Where list prices are known, those of streams may be missing.
+        # A partition with list prices may lack list prices of streams: these then stay unknown.
         if metric is None or listing is None or not (prices_in_currency or has_stream_prices):
             raise problem(f"expected all prices, as no list prices in {currency} are known")
         return Prices(

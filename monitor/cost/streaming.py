@@ -99,7 +99,7 @@ class _Candidate:
     metric_count: the number of polled metrics, each statistic counted. polled_dollars: what polling them
     costs a month now. still_polled_dollars: the part of polled_dollars for metrics that stay polled. shares:
     by metric, without regard to its statistics, the share of minutes with a point. additional_statistics:
-    those that an update does not include.
+    the statistics that an update does not include.
     """
 
     metric_count: int = 0

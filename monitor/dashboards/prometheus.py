@@ -3,8 +3,9 @@
 Three metrics are recorded for each signal, each computed from the one before. A series has at most one of the
 alerts HeadroomSaturated, HeadroomNear and HeadroomAbove, because all three alerts select by the last metric:
 
-last_known  the zone; while the series is stale, its former zone, so that missing samples resolve no alert. It
-            ends with the series, and when only bounds of the usage are known that no longer prove a zone.
+last_known  the zone; while the series is stale, its former zone, so that missing samples resolve no alert.
+            The metric ends with the series, or when only bounds of the usage are known, and these do not
+            prove a zone.
 sustained   the worst zone that lasted for the signal's `for`; minutes in a worse zone count for milder zones,
             too, so that `for` does not start again when a series gets worse. `saturated` has its own `for`.
 alerted     the worst sustained zone of the last minutes, so that alerts do not flap.

@@ -29,7 +29,8 @@ RISEN, RISE_SECONDS = 0.26, 25.0
 SURGED, SURGE_SECONDS = 0.52, 5.0
 # The decrease of the demand once the shards are doubled: steeper than noise, so that it falls in each minute.
 EBB, EBB_SECONDS = 0.2, 600.0
-# What closing shards throttle at first: less than Headroom tolerates. It falls to 0 in these seconds.
+# What closing shards throttle at first: less than Headroom tolerates. The share falls to 0 within
+# CLOSING_SECONDS.
 CLOSING_THROTTLED, CLOSING_SECONDS = 0.0008, 600.0
 STREAMED_WITHIN = 10.0  # seconds from the end of a minute until Headroom has all its points
 SECONDS = np.arange(60)

@@ -22,7 +22,7 @@ class PastNotice(NamedTuple):
     """A notice of a change of the alert on the series in a slot.
 
     minute: the minute of the sample that caused the notice; a running monitor sends the notice as soon as
-    CloudWatch has published the sample. severity, zone: those of the alert, or its last ones if it resolved.
+    CloudWatch has published the sample. severity, zone: what the alert has; if it resolved, what it had last.
     """
 
     slot: int

@@ -101,7 +101,7 @@ def payload(notification: Notification, receiver: Sns) -> dict[str, Any]:
 
 
 def _fifo_parameters(notification: Notification) -> dict[str, str]:
-    """Return the parameters that a FIFO topic requires. They are digests: SNS restricts the characters."""
+    """Return the parameters that a FIFO topic requires: digests, as SNS restricts the characters."""
     group = sha256(repr(sorted(notification.group.items())).encode()).hexdigest()
     return {
         "MessageGroupId": group,

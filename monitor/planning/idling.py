@@ -30,9 +30,9 @@ LIST_DELAY = 15
 def idle_cadences(cadences: Ints, idle_for: Ints, longest: int) -> Ints:
     """Return the minutes between two requests of idle metrics: doubled after each request without a point.
 
-    They become MAX_INTERVAL at most, unless they are longer anyway. cadences: the minutes between two
-    requests if these metrics were not idle. idle_for: minutes since they became idle. longest: the longest
-    interval of metrics that are not idle, in minutes.
+    The minutes become at most MAX_INTERVAL, or stay as they are if they were longer. cadences: the minutes
+    between two requests if these metrics were not idle. idle_for: minutes since they became idle. longest:
+    the longest interval of metrics that are not idle, in minutes.
     """
     doublings = np.log2(1 + np.maximum(idle_for, 0) / max(longest, 1)).astype(np.int32)
     longer = np.minimum(max(longest, 1) * 2 ** np.minimum(doublings, 6), MAX_INTERVAL)
@@ -43,7 +43,7 @@ def idle_cadences(cadences: Ints, idle_for: Ints, longest: int) -> Ints:
 def idle_bound(longest: int) -> int:
     """Return how many minutes after its publication an idle metric's first point is requested, at most.
 
-    This holds if the point is listed within LIST_DELAY; MAX_INTERVAL holds in any case.
+    The result holds if the point is listed within LIST_DELAY minutes; MAX_INTERVAL holds in any case.
     """
     return min(longest + LIST_DELAY, MAX_INTERVAL)
 

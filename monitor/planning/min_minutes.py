@@ -8,6 +8,6 @@ from monitor.planning.cadence import DELAY_DIVISOR
 
 
 def min_minutes(rings: Rings, rows: Ints) -> Ints:
-    """Return, by metric, for how many minutes after a request another one would return nothing new."""
+    """Return, by metric, for how many minutes after a request another request would return nothing new."""
     at_least: Ints = np.maximum(rings.delays(rows) // DELAY_DIVISOR, rings.period[rows])
     return at_least

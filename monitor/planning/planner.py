@@ -59,7 +59,7 @@ class Planner:
         return self._intervals.longest
 
     async def update(self, now: int) -> None:
-        """Plan anew at the minute `now`, unless this minute has a plan or one is being made.
+        """Plan anew at the minute `now`, unless this minute has a plan or a plan is being made.
 
         Other tasks run meanwhile.
         """

@@ -134,8 +134,8 @@ def _unexplained(rings: Rings, parts: Parts, minutes: Ints, values: Floats) -> F
 def _may_request_at_once(rings: Rings, parts: Parts, unexplained: Flags, values: Floats) -> bool:
     """Return whether parts may be requested at once, at most as often in an hour as they would be otherwise.
 
-    They may not if so many parts are above 0 that it costs too much to read these as often as the aggregate:
-    their sum then never explains the aggregate.
+    They may not be requested if so many parts are above 0 that reading these as often as the aggregate costs
+    too much: the sum of their values then never explains the aggregate.
     """
     # Requests a minute.
     planned_rates = 1 / np.maximum(rings.cadence[parts.rows], 1)

@@ -21,8 +21,8 @@ INFINITE = np.float32(np.inf)
 def unread_peaks(rings: Rings, parts: Ints, wholes: Ints) -> Floats:
     """Return the highest value of the whole of each part in the minutes in which the part was not read.
 
-    For a part that was read up to the newest minute, the result is the value of this minute. It is infinite
-    if the whole is unknown in one of the minutes.
+    For a part that was read up to the newest minute, the result is the value of this minute. The result is
+    infinite if the whole is unknown in one of the minutes.
     """
     unique_wholes, whole_of_part = np.unique(wholes, return_inverse=True)
     newest = rings.latest_minute[unique_wholes]

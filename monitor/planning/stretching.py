@@ -20,9 +20,9 @@ def longer_cadences(counts: Counts, metrics_per_minute: float) -> Ints:
     """Return, for each cadence of 0, 1, 2 ... minutes, the stretched cadence that takes its place.
 
     On average at most `metrics_per_minute` are then requested. The longest cadences stretch most, as their
-    series are in the least danger; a cadence of one minute stretches only once all others have the maximum.
-    The maximum is MAX_INTERVAL, or the cadence itself if it was longer. counts: the number of metrics of each
-    cadence.
+    series are in the least danger; a cadence of one minute stretches only once all other cadences have the
+    maximum. The maximum is MAX_INTERVAL, or the cadence itself if it was longer. counts: the number of
+    metrics of each cadence.
     """
     cadences = np.arange(counts.size, dtype=np.int32)
     if _metrics_per_minute(counts, cadences.astype(np.float64)) <= metrics_per_minute:

@@ -13,7 +13,7 @@ from monitor.demo.region import AwsResponseError, DemoRegion, DemoService, Param
 from monitor.demo.services.quotas import quota_value
 from monitor.demo.traffic import Floats, Minutes, Traffic
 
-CLIENT_ERROR_SHARE = 0.01  # of all requests: those that fail with another 4xx than 429
+CLIENT_ERROR_SHARE = 0.01  # the share of requests that fail with a 4xx status other than 429
 SECONDS_PER_DAY = 24 * 3600
 ALL_METHODS = "/*/*"  # the key of a stage's settings that hold for every method
 # The length of the period of a quota, in days.

@@ -40,7 +40,7 @@ ADAPTIVE = Intervals(shortest=1, longest=15, throttled=5)
 
 @dataclass(frozen=True)
 class Lists:
-    """Lists of recently active metrics, one in each longest interval.
+    """Lists of recently active metrics, one list in `Intervals.longest` minutes.
 
     delay: minutes until a visible point is listed. fails: whether the list of a minute fails. always_listed:
     the series that are in every list.

@@ -19,7 +19,7 @@ class Month:
         self.allowance, self.minute, self.dollars = Allowance(dollars, LIST_PRICES), 0.0, 0.0
 
     def request(self, minutes: int, wanted: int, unreserved: int = 0) -> None:
-        """In each minute, request those of `wanted` metrics that are granted, and others without asking."""
+        """In each minute, request as many of `wanted` metrics as are granted, and `unreserved` others."""
         spent = 0.0
         for _ in range(minutes):
             self.minute += 1
