@@ -48,7 +48,7 @@ def bills_by_labels(
 CELL = ACCOUNT, REGION
 
 
-def test_the_cost_of_polling_depends_on_the_interval() -> None:
+def test_polling_at_a_fifth_of_the_interval_costs_five_times_as_much() -> None:
     services, cells = bills_by_labels(fleet_of_two_streams())
     projected_cost = cells[CELL].projected
     assert (projected_cost.polled_metrics, projected_cost.streamed_metrics) == (4, 0)
@@ -79,7 +79,7 @@ def test_a_metric_that_two_series_share_counts_once() -> None:
     assert (services["kinesis",].projected.polled_metrics, cells[CELL].projected.polled_metrics) == (4, 4)
 
 
-def test_the_cost_of_streaming_depends_on_the_number_of_updates() -> None:
+def test_a_streamed_metric_costs_its_updates_instead_of_its_requests() -> None:
     fleet = fleet_of_two_streams()
     rows = np.array(list(fleet.metrics(CELL).values())[:1], np.int32)
     fleet.rings.write_streamed(rows, np.array([NOW - 1], np.int32), np.ones(1, np.float32), NOW)

@@ -48,7 +48,7 @@ def add_stream(
         (8, [(180, 0.0)], 7),
     ],
 )
-def test_after_the_proposed_reduction_the_peak_is_in_the_middle_of_the_band(
+def test_after_the_proposed_reduction_the_peak_is_at_most_in_the_middle_of_the_band(
     shard_count: int, runs: list[tuple[int, float]], spare: int
 ) -> None:
     fleet = Fleet()

@@ -106,7 +106,7 @@ def test_the_concurrency_of_the_account_is_the_sum_over_its_functions(metric: st
     assert set(values(metric, "Maximum", "AWS/Lambda")) == {value}
 
 
-def test_values_depend_on_the_statistic() -> None:
+def test_each_statistic_follows_from_the_reports_of_a_minute() -> None:
     peaks = {
         stat: values("ConcurrentExecutions", stat, "AWS/Lambda", FunctionName="checkout")[0]
         for stat in ("Maximum", "Average", "Minimum", "SampleCount", "Sum")
@@ -158,7 +158,7 @@ def test_recently_active_metrics_had_a_point_within_three_hours() -> None:
         assert cloudwatch.list_metrics({"Namespace": namespace, "RecentlyActive": "PT3H"}, NOW)["Metrics"]
 
 
-def test_past_values_stay_the_same_and_differ_from_minute_to_minute() -> None:
+def test_a_past_minute_keeps_its_value_and_different_minutes_have_different_values() -> None:
     region = replace(REGION, resources=(DemoStream(name="orders", write=Traffic(mean=0.5)),))
     request = {
         "MetricDataQueries": [query("IncomingBytes", StreamName="orders")],
@@ -184,7 +184,9 @@ def with_period(period: int, metric_query: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("stat", "combine"), [("Sum", sum), ("SampleCount", sum), ("Maximum", max), ("Minimum", min)]
 )
-def test_a_longer_period_combines_its_minutes(stat: str, combine: Callable[[list[float]], float]) -> None:
+def test_a_longer_period_has_the_statistic_of_its_minutes(
+    stat: str, combine: Callable[[list[float]], float]
+) -> None:
     metric_query = query("ApproximateNumberOfMessagesNotVisible", stat, "AWS/SQS", QueueName="emails")
     minutes, five_minutes = get_results(
         metric_query, with_period(300, metric_query), ScanBy="TimestampAscending"
@@ -198,7 +200,7 @@ def test_a_period_has_a_point_if_one_of_its_minutes_has_one() -> None:
     assert gone["Timestamps"][0] == (START - 100) * 60.0
 
 
-def test_more_than_500_queries_and_expressions_and_periods_in_seconds_are_rejected() -> None:
+def test_expressions_periods_of_seconds_and_more_than_500_queries_are_rejected() -> None:
     with pytest.raises(AwsResponseError, match="500"):
         get_results(*[query("IncomingBytes", StreamName="orders")] * 501)
     with pytest.raises(AwsResponseError, match="MetricStat"):

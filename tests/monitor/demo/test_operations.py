@@ -245,7 +245,7 @@ async def test_a_group_has_the_size_that_its_load_needs(aws: Clients) -> None:
     assert {group["AutoScalingGroupName"] for group in groups if not group["EnabledMetrics"]} == {"workers"}
 
 
-async def test_pages_are_read_with_the_tokens_of_botocore(aws: Clients) -> None:
+async def test_a_paginator_of_botocore_reads_all_pages(aws: Clients) -> None:
     async with aws("dynamodb") as client:
         pages = [page["TableNames"] async for page in client.get_paginator("list_tables").paginate()]
     assert pages == [["customers", "inventory", "orders"], ["products", "reviews-archive"]]

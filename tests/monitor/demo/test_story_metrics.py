@@ -43,7 +43,7 @@ async def test_the_usage_is_the_demand_without_the_throttled_part() -> None:
     assert (connections - failed)[0] == pytest.approx(50 * 60)
 
 
-async def test_the_metric_of_a_published_limit_has_the_known_limit() -> None:
+async def test_the_metric_that_publishes_a_limit_has_the_limit_of_the_catalogue() -> None:
     assert (await values("StorageLimit", "Maximum", "media") == 1e12).all()
 
 
@@ -60,7 +60,7 @@ async def test_a_metric_of_series_without_stories_is_quiet_by_the_lowest_of_thei
     assert (await values("ClientConnections", "Sum", "private") < 0.1 * 50 * 60).all()
 
 
-async def test_only_the_statistics_that_are_read_have_values() -> None:
+async def test_only_the_statistics_that_signals_read_have_values() -> None:
     assert np.isnan(await values("ClientConnections", "Maximum", "media")).all()
 
 

@@ -74,7 +74,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("kind", "fields", "urls"), ADDRESSES.values(), ids=ADDRESSES)
-async def test_addresses_of_each_type_of_receiver(
+async def test_each_type_of_receiver_has_the_addresses_that_it_connects_to(
     client: OutboundClient, kind: type[BaseReceiver], fields: dict[str, Any], urls: list[str]
 ) -> None:
     assert list(await build_receiver(kind, **fields).addresses(client)) == urls

@@ -36,7 +36,7 @@ def test_an_address_of_the_public_network_is_public(address: str) -> None:
 
 
 @pytest.mark.parametrize("address", PRIVATE)
-def test_no_other_address_is_public(address: str) -> None:
+def test_a_private_special_or_misspelled_address_is_not_public(address: str) -> None:
     assert not is_public(address)
 
 

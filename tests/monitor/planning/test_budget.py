@@ -155,7 +155,7 @@ async def test_prices_that_change_at_a_reload_apply_to_later_requests() -> None:
 
 
 @pytest.mark.parametrize("restarted", [False, True])
-async def test_after_a_budget_was_lowered_at_most_its_own_advance_must_be_earned_first(
+async def test_after_a_budget_was_lowered_at_most_the_advance_of_the_new_budget_must_be_earned_first(
     restarted: bool,
 ) -> None:
     processes = Processes(BudgetTerms(200))
@@ -209,7 +209,7 @@ async def test_each_account_is_charged_the_prices_of_its_partition() -> None:
     assert await processes.request(10**6, "gov") == pytest.approx(1_000, abs=1)
 
 
-async def test_a_grant_is_stored_before_it_is_spent_and_many_are_stored_together() -> None:
+async def test_a_grant_is_stored_before_it_is_spent_and_many_grants_are_stored_together() -> None:
     class SlowStore(InMemorySpendingStore):
         """A store that writes once `may_write` is set."""
 

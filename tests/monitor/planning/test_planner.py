@@ -136,7 +136,7 @@ def budget_of(dollars: float, simulation: Simulation) -> Budget:
 
 @pytest.mark.parametrize("bounded", [False, True])
 @pytest.mark.parametrize("dollars", [0.3, 0.5, 2, 20])
-def test_a_budget_holds(dollars: float, bounded: bool) -> None:
+def test_requests_cost_no_more_than_the_budget(dollars: float, bounded: bool) -> None:
     minutes = 6 * HOURS
     random = np.random.default_rng(4)
     usage = np.abs(random.normal(0.5, 0.2, (20, HISTORY + minutes))).astype(np.float32)
@@ -155,7 +155,7 @@ def test_a_budget_holds(dollars: float, bounded: bool) -> None:
     st.floats(0.001, 5),
     st.booleans(),
 )
-def test_a_budget_holds_for_any_fleet(
+def test_requests_of_any_fleet_cost_no_more_than_the_budget(
     seed: int, series: int, level: float, dollars: float, bounded: bool
 ) -> None:
     minutes = 4 * HOURS

@@ -75,7 +75,7 @@ def test_a_large_whole_that_no_series_needs_is_read_once_an_hour() -> None:
     assert simulation.fleet.rings.cadence[simulation.whole] in (NOT_READ, ADAPTIVE.longest)
 
 
-def test_a_whole_of_a_single_part_is_not_read_for_it() -> None:
+def test_a_whole_of_a_single_part_is_not_read_for_this_part() -> None:
     simulation = run(simulation_of(constant(0.1), whole_limit=None), 3 * HOURS)
     assert simulation.reads[simulation.whole] <= 1
 

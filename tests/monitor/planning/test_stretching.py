@@ -18,7 +18,7 @@ def stretched_cadences(cadences: Ints, metrics_per_minute: float) -> Ints:
 
 
 @given(Cadences, st.floats(0.01, 400))
-def test_stretched_cadences_request_no_more_than_allowed(
+def test_stretched_cadences_request_no_more_metrics_than_allowed(
     minutes: list[int], metrics_per_minute: float
 ) -> None:
     before = np.array(minutes, np.int32)
@@ -43,6 +43,6 @@ def test_metrics_read_every_minute_are_stretched_last() -> None:
     assert stretched_cadences(before, 10)[0] > 1
 
 
-def test_a_sufficient_budget_changes_nothing() -> None:
+def test_a_sufficient_budget_stretches_no_cadence() -> None:
     before = np.array([1, 5, 60], np.int32)
     assert stretched_cadences(before, 1.3).tolist() == before.tolist()

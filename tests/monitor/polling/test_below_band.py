@@ -152,7 +152,9 @@ def test_a_resource_with_tolerated_throttling_is_not_below_its_band(
 
 
 @pytest.mark.parametrize(("usage", "is_below"), [(OFF, True), (NOT_READ_YET, True), (0.0, False)])
-def test_only_judged_series_count_and_a_usage_of_an_api_is_never_below(usage: Any, is_below: bool) -> None:
+def test_only_judged_series_count_and_a_usage_that_an_api_returns_is_never_below(
+    usage: Any, is_below: bool
+) -> None:
     fleet = fleet_of(one=(("a",), BELOW))
     (settings,) = (only_series.settings for only_series in fleet.series.values())
     resource = Resource("stream", ("a",))
