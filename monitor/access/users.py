@@ -1,4 +1,4 @@
-"""Users and their passwords. Checking a password is expensive, so correct ones are cached."""
+"""Users and their passwords. Checking a password is expensive, so correct passwords are cached."""
 
 import asyncio
 import hmac
@@ -32,10 +32,11 @@ class Users:
         self._max_cached = max_cached
         self._queue = FairQueue()
         hashes = [secret for secret, _ in self._entries.values() if isinstance(secret, PasswordHash)]
-        self._decoys = {password_hash.cost: password_hash for password_hash in hashes}  # see `_matches`
+        # By cost: see `_matches`.
+        self._decoys = {password_hash.cost: password_hash for password_hash in hashes}
 
     async def find(self, name: bytes, password: bytes, client: str = "") -> UserConfig | None:
-        """Return the user with this name and password, None if either is wrong.
+        """Return the user with this name and password; None if either is wrong.
 
         client: the address of the client. Raises AccessDeniedError (429) when too many
         passwords are waiting to be checked.
@@ -71,7 +72,7 @@ def _matches(secret: StoredSecret | None, password: bytes, decoys: Collection[Pa
     """
     correct = False
     for decoy in decoys:
-        own = secret if isinstance(secret, PasswordHash) and secret.cost == decoy.cost else None
-        correct |= (own or decoy).matches(password) and own is not None
+        own_hash = secret if isinstance(secret, PasswordHash) and secret.cost == decoy.cost else None
+        correct |= (own_hash or decoy).matches(password) and own_hash is not None
     plain = secret.get_secret_value().encode() if isinstance(secret, SecretStr) else secrets.token_bytes()
     return correct | hmac.compare_digest(sha256(plain).digest(), sha256(password).digest())

@@ -42,24 +42,26 @@ class BlindAlerts:
         """
         spots = blind_spots(targets, now)
         for spot in spots:
-            if notice := self._changed(spot, firing.get(spot.alert), now, links):
+            if notice := self._changed_notice(spot, firing.get(spot.alert), now, links):
                 self._scopes[spot.alert] = spot.scope
                 yield notice
-        blind = {spot.alert for spot in spots}
+        blind_alerts = {spot.alert for spot in spots}
         for last in firing.values():
-            if last.alert not in blind and not _may_last(last, status, targets):
+            if last.alert not in blind_alerts and not _may_last(last, status, targets):
                 self._scopes.pop(last.alert, None)
-                yield self._ended(last, status, targets, now)
+                yield self._end_notice(last, status, targets, now)
 
-    def _changed(self, spot: BlindSpot, last: Notice | None, now: float, links: Links) -> Notice | None:
+    def _changed_notice(
+        self, spot: BlindSpot, last: Notice | None, now: float, links: Links
+    ) -> Notice | None:
         """Return a new notice of a blind spot, or None when nothing changed since the last notice."""
         if last is None:
             return self._notice(spot, NoticeKind.FIRING, spot.since, now, links)
-        recent = now - last.at < MIN_NOTICE_INTERVAL
-        if self._scopes.get(spot.alert) == spot.scope or (recent and last.kind is not NoticeKind.FIRING):
+        is_recent = now - last.at < MIN_NOTICE_INTERVAL
+        if self._scopes.get(spot.alert) == spot.scope or (is_recent and last.kind is not NoticeKind.FIRING):
             return None
         kind = NoticeKind.WORSENED if spot.places > last.places else NoticeKind.EASED
-        kind, at = (NoticeKind.FIRING, last.at) if recent else (kind, now)  # replaces the first notice
+        kind, at = (NoticeKind.FIRING, last.at) if is_recent else (kind, now)  # replaces the first notice
         notice = self._notice(spot, kind, min(last.since, spot.since), at, links)
         notice = replace(notice, labels=last.labels)  # receivers tell alerts apart by their labels
         if notice.summary == last.summary:  # no change; after a restart the last scope is unknown
@@ -83,7 +85,7 @@ class BlindAlerts:
             links=links,
         )
 
-    def _ended(
+    def _end_notice(
         self, last: Notice, status: MonitorStatus, targets: Iterable[ObservationTarget], now: float
     ) -> Notice:
         name, cause = (
@@ -92,12 +94,12 @@ class BlindAlerts:
         )
         is_monitored = any(_targets_of(last, status, targets))
         reason = status.departed_accounts.get(last.labels["account"], "")
-        how = (
+        ending = (
             f"recovered: {blind_text.end_text(cause)}"
             if is_monitored and cause
             else f"is not monitored any more{reason and f': it {reason}'}"
         )
-        summary = f"{name} {how}, after {format_duration(now - last.since)}."
+        summary = f"{name} {ending}, after {format_duration(now - last.since)}."
         return replace(last, number=self._next_number(), kind=NoticeKind.RESOLVED, summary=summary, at=now)
 
 
@@ -112,12 +114,12 @@ def _may_last(last: Notice, status: MonitorStatus, targets: Iterable[Observation
     own_targets = list(_targets_of(last, status, targets))
     if own_targets:
         cause = last.labels.get("cause")
-        return any(target.cause == cause or not _is_answered(target) for target in own_targets)
+        return any(target.cause == cause or not _has_been_read(target) for target in own_targets)
     return bool(status.pending) or status.may_be_unknown(last.labels["account"])
 
 
-def _is_answered(target: ObservationTarget) -> bool:
-    """Return whether a read has ended; an attempt to access an account is not a read."""
+def _has_been_read(target: ObservationTarget) -> bool:
+    """Return whether a read of the target has ended; an attempt to access an account is not a read."""
     return target.ended and bool(target.region or target.account == THIS_MACHINE or target.service)
 
 
@@ -126,5 +128,5 @@ def _targets_of(
 ) -> Iterator[ObservationTarget]:
     """Return the targets of an alert's account. The account's name stands for an id that is unknown."""
     account = last.labels["account"]
-    ids = {account, *(known.account for known in status.accounts if known.name == account)}
+    ids = {account, *(entry.account for entry in status.accounts if entry.name == account)}
     return (target for target in targets if target.account in ids)

@@ -13,9 +13,9 @@ from monitor.aws.failure_class import FailureClass
 from monitor.aws.iam import BASE_ACTIONS
 from monitor.aws.next_steps import BY_CLASS, NextStep, next_step
 
-METRICS_TITLE = "CloudWatch metrics"  # in place of the title of a service
+METRICS_TITLE = "CloudWatch metrics"  # in place of a service's title, for reads of metrics
 MAX_REGIONS = 3  # regions that a text names; the other regions are counted
-MAX_SERVICES = 8  # services that a text names
+MAX_SERVICES = 8  # services that a text names; the other services are counted
 LISTING_EFFECT = "Accounts that are known stay monitored; new ones are not."
 ACTIVITY_EFFECT = "Metrics without points are read there as often as others, which costs more."
 END_TEXTS: dict[str, str] = {
@@ -33,20 +33,20 @@ END_TEXTS: dict[str, str] = {
 
 def summary(spot: BlindSpot, registry: Registry) -> str:
     """Return the summary of a blind spot in its present scope."""
-    failure = _representative(spot.targets, registry)
-    what = _what(spot, failure, registry)
+    failure = _shown_failure(spot.targets, registry)
+    what = _failure_text(spot, failure, registry)
     message = f": {failure.message.rstrip('.')}" if failure and failure.message else ""
     if is_unlistable_organization(spot):
         return f"{what}: Headroom cannot list the accounts of the {spot.account}{message}. {LISTING_EFFECT}"
-    where = _where(spot)
+    where = _places_text(spot)
     if spot.cause == FailureClass.CLOCK and failure:
         return f"{failure.message[0].upper()}{failure.message[1:]}."
     if not where:
         return f"{what}: Headroom cannot access the account {spot.name or spot.account}{message}."
-    return f"{what} {where}{message}. {_effect(spot, registry)}"
+    return f"{what} {where}{message}. {_effect_text(spot, registry)}"
 
 
-def _effect(spot: BlindSpot, registry: Registry) -> str:
+def _effect_text(spot: BlindSpot, registry: Registry) -> str:
     """Return what is not monitored, and the extra cost where lists of active metrics cannot be read."""
     unread_targets = [target for target in spot.targets if target.service != ACTIVITY]
     unread_services = affected_services(spot._replace(targets=unread_targets), registry)
@@ -98,35 +98,41 @@ def iam_action(service: str, operation: str, registry: Registry) -> str:
     return matching or (f"{service}:{operation}" if service else operation)
 
 
-def _representative(targets: Iterable[ObservationTarget], registry: Registry) -> Failure | None:
+def _shown_failure(targets: Iterable[ObservationTarget], registry: Registry) -> Failure | None:
     """Return the failure whose message is shown: the first by action, so that the message seldom changes."""
-    failed = [
-        (_action(target.service, failure, registry), failure)
+    actions_and_failures = [
+        (_iam_action_of(target.service, failure, registry), failure)
         for target in targets
         for failure in target.failures
     ]
-    return min(failed, key=lambda pair: (not pair[0], pair[0]), default=("", None))[1]
+    return min(actions_and_failures, key=lambda pair: (not pair[0], pair[0]), default=("", None))[1]
 
 
-def _what(spot: BlindSpot, failure: Failure | None, registry: Registry) -> str:
+def _failure_text(spot: BlindSpot, failure: Failure | None, registry: Registry) -> str:
     if failure is None:
         return "No read has completed"
     actions = {
-        _action(target.service, failed, registry) for target in spot.targets for failed in target.failures
+        _iam_action_of(target.service, failed, registry)
+        for target in spot.targets
+        for failed in target.failures
     }
-    named = sorted(actions - {""})
-    more = f" and {len(named) - 1} more" if len(named) > 1 else ""
+    named_actions = sorted(actions - {""})
+    more_text = f" and {len(named_actions) - 1} more" if len(named_actions) > 1 else ""
     if spot.cause == FailureClass.ORGANIZATION:
-        return f"The organization denies {named[0]}{more}" if named else "The organization denies calls"
-    return f"{failure.code} of {named[0]}{more}" if named else failure.code
+        return (
+            f"The organization denies {named_actions[0]}{more_text}"
+            if named_actions
+            else "The organization denies calls"
+        )
+    return f"{failure.code} of {named_actions[0]}{more_text}" if named_actions else failure.code
 
 
-def _action(service: str, failure: Failure, registry: Registry) -> str:
+def _iam_action_of(service: str, failure: Failure, registry: Registry) -> str:
     """Return the denied action that AWS names, else the action of the operation that failed."""
     return failure.denied_action or iam_action(service, failure.operation, registry)
 
 
-def _where(spot: BlindSpot) -> str:
+def _places_text(spot: BlindSpot) -> str:
     """Return the regions of a blind spot in words; empty for the account as a whole."""
     regions = sorted({target.region for target in spot.targets if target.region})
     name = spot.name or spot.account
@@ -146,5 +152,5 @@ def affected_services(spot: BlindSpot, registry: Registry, region: str = "") -> 
 
 def join_limited(names: Sequence[str], limit: int) -> str:
     """Return the names as a list in a sentence, in which names beyond `limit` are counted."""
-    more = len(names) - limit
-    return ", ".join(names[:limit]) + (f" and {more} more" if more > 0 else "")
+    unnamed_count = len(names) - limit
+    return ", ".join(names[:limit]) + (f" and {unnamed_count} more" if unnamed_count > 0 else "")

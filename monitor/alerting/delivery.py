@@ -1,4 +1,4 @@
-"""Delivers notifications: creates and removes a sender for each receiver, and hands notices to it."""
+"""Delivers notifications: creates and removes a sender for each receiver, and hands notices to the sender."""
 
 import asyncio
 import logging
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 MAINTENANCE_INTERVAL = 15  # seconds
 SHUTDOWN_TIMEOUT = 5  # seconds that running attempts have to finish when the process stops
-MAX_ORPHAN_AGE = 24 * 3600  # seconds for which notices for a removed receiver are stored
+MAX_ORPHAN_AGE = 24 * 3600  # seconds for which notices for a removed receiver stay stored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ class Delivery:
         self.senders: dict[str, Sender] = {}
         self._store, self._telemetry, self._now, self._random = store, telemetry, now, random
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._ending: set[asyncio.Task[None]] = set()
+        self._ending: set[asyncio.Task[None]] = set()  # of removed senders
         self._stop = asyncio.Event()
         self._running = False
 
@@ -85,8 +85,9 @@ class Delivery:
             if sender := self.senders.get(row.receiver):
                 by_sender.setdefault(sender, []).append(row)
         storing = self._store.commit(states, notices, rows)
-        for sender, own_rows in by_sender.items():
-            sender.outbox.enqueue(own_rows)  # before the first await, so that a cancellation cannot skip it
+        for sender, sender_rows in by_sender.items():
+            # Before the first await, so that a cancellation cannot skip it.
+            sender.outbox.enqueue(sender_rows)
         await storing
         for sender in by_sender:
             await sender.trim()
@@ -211,7 +212,7 @@ class Delivery:
             sender.wake.set()
         tasks = {*self._tasks.values(), *self._ending}
         if tasks:
-            _, late = await asyncio.wait(tasks, timeout=SHUTDOWN_TIMEOUT)
-            for task in late:
+            _, unfinished = await asyncio.wait(tasks, timeout=SHUTDOWN_TIMEOUT)
+            for task in unfinished:
                 task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+            await asyncio.gather(*unfinished, return_exceptions=True)

@@ -2,8 +2,8 @@
 
 1. `restore` ends alerts whose series no longer exist, and continues the alerts of earlier processes.
 2. `evaluate` steps the alert states with new samples, and records a notice of each change.
-3. `observe` records notices of blind spots, which are resources and metrics that cannot be read, after
-   `forecast_alerts` has recorded notices of series that will reach their limits.
+3. `observe` records notices of blind spots, which are resources and metrics that cannot be read. Before it,
+   `forecast_alerts` records notices of series that will probably reach their limits.
 4. `plan` decides which receivers are notified of which alerts now.
 5. `persist` stores all of it in one transaction, and hands the notifications to the delivery.
 
@@ -41,7 +41,7 @@ from monitor.lib.errors import HeadroomError
 from monitor.notifiers.notice import Notice, NoticeKind
 
 MAX_SLEEP = 60.0  # seconds; the wall clock, by which notifications are due, may be set forward
-MAX_PLANNED_AT_ONCE = 20  # alerts and groups; to plan them is faster than to start a thread
+MAX_PLANNED_AT_ONCE = 20  # alerts and groups; planning so few is faster than starting a thread
 MIN_SLEEP = 0.5  # seconds; notifications that become due within this time are planned together
 
 
@@ -77,7 +77,7 @@ class AlertEngine:
         self.wake = asyncio.Event()  # set to plan notifications at once
         self._next_due: float | None = None
         self._is_all_read = False  # true once everything was read, so that every series was evaluated
-        self._running = asyncio.Lock()
+        self._run_lock = asyncio.Lock()
         self.configure(settings)
 
     def configure(self, settings: AlertingSettings) -> None:
@@ -144,7 +144,7 @@ class AlertEngine:
     async def acknowledge_new(
         self, acknowledgements: Iterable[Acknowledgement]
     ) -> tuple[list[Acknowledgement], list[Acknowledgement]]:
-        """See `Silences.acknowledge_new`; plan notifications at once."""
+        """Do what `Silences.acknowledge_new` does, and plan notifications at once."""
         stored = await self.silences.acknowledge_new(acknowledgements)
         self.wake.set()
         return stored
@@ -174,7 +174,7 @@ class AlertEngine:
 
     async def process(self, status: MonitorStatus, account_names: Mapping[str, str]) -> None:
         """Run all stages, after the fleet was judged. account_names: by 12-digit id."""
-        async with self._running:
+        async with self._run_lock:
             now, self._is_all_read = self._now(), not status.pending
             self._evaluator.name_accounts(account_names)
             await self._restore(status, now)
@@ -190,7 +190,7 @@ class AlertEngine:
         """Plan and persist what becomes due between evaluations, until cancelled."""
         while True:
             self.wake.clear()
-            async with self._running:
+            async with self._run_lock:
                 await self._notify(self._now())
             wait = MAX_SLEEP if self._next_due is None else self._next_due - self._now()
             with suppress(TimeoutError):

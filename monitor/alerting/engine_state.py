@@ -24,10 +24,12 @@ from monitor.lib.text import replace_surrogates
 from monitor.notifiers.notice import Notice
 from rules.band import ZONES
 
+# The kinds of keys; the last is a whole key.
 ALERT, ALERT_STATES, GROUP, ACCOUNT, EVALUATED_UNTIL = "alert/", "states/", "group/", "account/", "judged"
-IDENTITY = re.compile("[0-9a-f]{16}")  # the id of an alert
+ALERT_ID = re.compile("[0-9a-f]{16}")  # the id of an alert
 ACCOUNT_ID = re.compile("[0-9]{12}")
-UNUSABLE_STATE = (ValueError, LookupError, OverflowError, RecursionError)  # msgspec's errors are ValueErrors
+# msgspec's errors are ValueErrors.
+UNUSABLE_STATE_ERRORS = (ValueError, LookupError, OverflowError, RecursionError)
 
 
 class EngineState:
@@ -77,11 +79,11 @@ class EngineState:
 
     def update_accounts(self, accounts: Iterable[AccountStatus]) -> None:
         """Store the ids of the configured accounts, and delete the ids of other accounts."""
-        known = {replace_surrogates(status.name): status.account for status in accounts}
-        for name in self.account_ids.keys() - known.keys():
+        ids_by_name = {replace_surrogates(status.name): status.account for status in accounts}
+        for name in self.account_ids.keys() - ids_by_name.keys():
             del self.account_ids[name]
             self._changes[ACCOUNT + name] = None
-        for name, account in known.items():
+        for name, account in ids_by_name.items():
             if account and self.account_ids.get(name) != account:
                 self.account_ids[name] = account
                 self._changes[ACCOUNT + name] = account.encode()
@@ -133,7 +135,7 @@ def _load(store: AlertStateStore, registry: Registry) -> dict[str, bytes]:
     for key, state in [*store.all(STATES).items()]:
         try:
             _check(state.key, state.value, registry)
-        except UNUSABLE_STATE as error:
+        except UNUSABLE_STATE_ERRORS as error:
             store.move_to_unusable(STATES, key, error)
         else:
             saved[state.key] = state.value
@@ -150,10 +152,10 @@ def _group_name(key: GroupKey) -> str:
 
 
 def _check(key: str, value: bytes, registry: Registry) -> None:
-    """Raise one of UNUSABLE_STATE when a state does not fit its key."""
+    """Raise one of UNUSABLE_STATE_ERRORS when a state does not fit its key."""
     kind, slash, name = key.partition("/")
     kind += slash
-    if kind in (ALERT, ALERT_STATES) and not IDENTITY.fullmatch(name):
+    if kind in (ALERT, ALERT_STATES) and not ALERT_ID.fullmatch(name):
         raise ValueError("its key is not the id of an alert")
     if kind == ACCOUNT and not ACCOUNT_ID.fullmatch(value.decode()):
         raise ValueError("it is not the id of an account")

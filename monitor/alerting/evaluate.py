@@ -74,10 +74,10 @@ class Evaluator:
         departed_accounts: why accounts are no longer monitored, by id.
         """
         self._state.forget_alert_states(alert)
-        before = self._state.alerts.get(alert)
-        if before and before.firing:
-            reason = departed_accounts.get(before.labels["account"], "")
-            self._state.record(self._notice_builder.departed_notice(before, now, reason))
+        last_notice = self._state.alerts.get(alert)
+        if last_notice and last_notice.firing:
+            reason = departed_accounts.get(last_notice.labels["account"], "")
+            self._state.record(self._notice_builder.departed_notice(last_notice, now, reason))
 
     async def evaluate(self, now: float) -> None:
         """Evaluate new samples and changed limits, and record the notices. now: epoch seconds."""
@@ -93,9 +93,9 @@ class Evaluator:
 
     def _with_updated(self, slots: Ints) -> Ints:
         """Return these slots and the slots with new samples, in ascending order."""
-        is_either = np.zeros(self._fleet.size, np.bool_)
-        is_either[slots] = is_either[self._fleet.take_updated()] = True
-        return np.flatnonzero(is_either).astype(np.int32)
+        is_unevaluated = np.zeros(self._fleet.size, np.bool_)
+        is_unevaluated[slots] = is_unevaluated[self._fleet.take_updated()] = True
+        return np.flatnonzero(is_unevaluated).astype(np.int32)
 
     async def _advance(self, batch: Ints) -> Ints:
         """Evaluate series, and return the slots of the series whose alerts changed state.
@@ -147,10 +147,10 @@ class Evaluator:
         self._exported.pop(slot, None)
         if series is None:
             return
-        before = self._state.alerts.get(series.key.id)
-        firing = self._notice_builder.worst_rule(series, AlertState.FIRING)
-        if notice := self._notice_builder.transition_notice(series, before, firing, now, trend):
+        last_notice = self._state.alerts.get(series.key.id)
+        firing_rule = self._notice_builder.worst_rule(series, AlertState.FIRING)
+        if notice := self._notice_builder.transition_notice(series, last_notice, firing_rule, now, trend):
             self._state.record(notice)
-        state = AlertState.FIRING if firing else AlertState.PENDING
-        if worst := firing or self._notice_builder.worst_rule(series, state):
-            self._exported[slot] = ExportedAlert(series.key.id, worst.rule, worst.severity, state)
+        state = AlertState.FIRING if firing_rule else AlertState.PENDING
+        if worst_rule := firing_rule or self._notice_builder.worst_rule(series, state):
+            self._exported[slot] = ExportedAlert(series.key.id, worst_rule.rule, worst_rule.severity, state)

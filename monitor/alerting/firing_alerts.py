@@ -60,9 +60,9 @@ async def firing_alerts(engine: AlertEngine) -> list[FiringAlert]:
 
 def _firing_alerts(notices: Sequence[Notice], silences: Silences, registry: Registry) -> list[FiringAlert]:
     now, inhibiting = time.time(), inhibit.inhibiting_alerts(notices, registry)
-    by_id = {notice.alert: notice for notice in notices}
+    notice_by_alert = {notice.alert: notice for notice in notices}
     alerts = [
-        with_handling(notice, silences, now, by_id.get(inhibiting.get(notice.alert, "")))
+        with_handling(notice, silences, now, notice_by_alert.get(inhibiting.get(notice.alert, "")))
         for notice in sorted(notices, key=urgency)
     ]
     return sorted(alerts, key=lambda alert: not alert.unhandled)

@@ -34,7 +34,7 @@ from rules.forecast_features import HORIZONS
 
 IMPROBABLE: Final = 0.3  # an alert ends if the probability within the longest horizon is below this
 UPDATE_INTERVAL: Final = 60.0  # seconds
-FOLLOWED_AT_ONCE: Final = 100_000  # series; they take some milliseconds
+SERIES_AT_ONCE: Final = 100_000  # series that are updated without a pause, in some milliseconds
 NO_CLASS = 0  # classes are 1 (likely within the longest horizon) to len(HORIZONS) (within the shortest)
 Seconds = npt.NDArray[np.float64]
 
@@ -63,17 +63,19 @@ class ForecastAlerts:
         if now - self._updated_at < UPDATE_INTERVAL:
             return
         self._updated_at = now
-        slots = await self._follow(now)
+        slots = await self._update_class_times(now)
         firing = {notice.alert: notice for notice in self._state.forecast_alerts()}
         async for slot in cooperative_iter(slots):
             series = self._fleet.by_slot[slot] if self._fleet.id[slot] == self._ids[slot] else None
-            if series and (notice := self._begun(series, firing, now)):
+            if series and (notice := self._new_notice(series, firing, now)):
                 self._state.record(notice)
-        for before in firing.values():
-            if self._state.alerts[before.alert] is before and (ended := self._ended(before, status, now)):
+        for last_notice in firing.values():
+            if self._state.alerts[last_notice.alert] is last_notice and (
+                ended := self._end_notice(last_notice, status, now)
+            ):
                 self._state.record(ended)
 
-    async def _follow(self, now: float) -> list[int]:
+    async def _update_class_times(self, now: float) -> list[int]:
         """Update since when each class of each series lasts; return the slots in which a class lasts.
 
         The series are updated in parts, between which other tasks run.
@@ -81,16 +83,16 @@ class ForecastAlerts:
         size, slots = self._fleet.size, list[int]()
         since, improbable_since = np.empty((size, len(HORIZONS))), np.empty(size)
         ids = self._fleet.id[:size].copy()
-        for start in range(0, size, FOLLOWED_AT_ONCE):
-            part = slice(start, min(start + FOLLOWED_AT_ONCE, size))
-            since[part], improbable_since[part] = self._followed(part, ids, now)
+        for start in range(0, size, SERIES_AT_ONCE):
+            part = slice(start, min(start + SERIES_AT_ONCE, size))
+            since[part], improbable_since[part] = self._class_times(part, ids, now)
             lasts = np.logical_or.reduce([np.isfinite(times) for times in since[part].T])
             slots += (start + np.flatnonzero(lasts)).tolist()
             await asyncio.sleep(0)
         self._since, self._improbable_since, self._ids = since, improbable_since, ids
         return slots
 
-    def _followed(self, part: slice, ids: Ids, now: float) -> tuple[Seconds, Seconds]:
+    def _class_times(self, part: slice, ids: Ids, now: float) -> tuple[Seconds, Seconds]:
         """Return since when each class of some series lasts, and since when reaching the limit is improbable.
 
         ids: of all series, by slot. Times of a series that was in the slot before are discarded.
@@ -99,29 +101,34 @@ class ForecastAlerts:
         since, improbable_since = np.full((size, len(HORIZONS)), now), np.full(size, now)
         known = slice(part.start, min(part.stop, self._ids.size))
         unchanged = np.flatnonzero(self._ids[known] == ids[known])
-        for times, before in ((since, self._since), (improbable_since, self._improbable_since)):
-            earlier = before[known][unchanged]
-            times[unchanged] = np.where(np.isfinite(earlier), earlier, now)
+        for times, earlier_times in ((since, self._since), (improbable_since, self._improbable_since)):
+            unchanged_times = earlier_times[known][unchanged]
+            times[unchanged] = np.where(np.isfinite(unchanged_times), unchanged_times, now)
         probability = fleet.reach_probability[part]
         is_eligible = (fleet.zone[part] < Zone.NEAR) & (fleet.group[part] >= 0) & ~(probability[:, 0] >= 1)
         lasts = (probability[:, ::-1] >= LIKELY) & is_eligible[:, None]  # the longest horizon first
         improbable: Flags = probability[:, -1] < IMPROBABLE
         return np.where(lasts, since, np.nan), np.where(improbable, improbable_since, np.nan)
 
-    def _begun(self, series: Series, firing: dict[str, Notice], now: float) -> Notice | None:
+    def _new_notice(self, series: Series, firing: dict[str, Notice], now: float) -> Notice | None:
         """Return a notice if the class of a series is nearer than in its last notice; else None."""
         labels = self._labels(series)
         lasting = now - self._since[series.slot] >= self._notice_builder.settings.will_reach_for(labels)
         nearest = int(np.flatnonzero(lasting)[-1]) + 1 if lasting.any() else NO_CLASS
-        before = firing.get(alert_id(series))
+        last_notice = firing.get(alert_id(series))
         severity = self._notice_builder.settings.will_reach_severity(labels)
-        if severity is None or nearest <= (before.places if before else NO_CLASS):
+        if severity is None or nearest <= (last_notice.places if last_notice else NO_CLASS):
             return None
         row = row_of(self._fleet, series)
-        return self._notice(series, ForecastChange(nearest, row, row.reach), severity, before, now)
+        return self._notice(series, ForecastChange(nearest, row, row.reach), severity, last_notice, now)
 
     def _notice(
-        self, series: Series, change: ForecastChange, severity: Severity, before: Notice | None, now: float
+        self,
+        series: Series,
+        change: ForecastChange,
+        severity: Severity,
+        last_notice: Notice | None,
+        now: float,
     ) -> Notice:
         builder, row = self._notice_builder, change.row
         labels = {**tags_of(series), **row.key.labels, "severity": str(severity), "cause": FORECAST}
@@ -130,13 +137,13 @@ class ForecastAlerts:
         return Notice(
             alert=alert_id(series),
             number=builder.next_number(),
-            kind=NoticeKind.WORSENED if before else NoticeKind.FIRING,
+            kind=NoticeKind.WORSENED if last_notice else NoticeKind.FIRING,
             severity=severity,
             zone=FORECAST,
             summary=summary(row, change.reach, name or "", int(now // 60), builder.settings.registry),
-            labels=before.labels if before else labels,
+            labels=last_notice.labels if last_notice else labels,
             at=now,
-            since=before.since if before else now,
+            since=last_notice.since if last_notice else now,
             usage=row.usage,
             limit=row.limit,
             unit=row.unit.name,
@@ -150,29 +157,33 @@ class ForecastAlerts:
             subject=row.key.subject,
         )
 
-    def _ended(self, before: Notice, status: MonitorStatus, now: float) -> Notice | None:
+    def _end_notice(self, last_notice: Notice, status: MonitorStatus, now: float) -> Notice | None:
         """Return the notice of an alert that has ended; None if it lasts, or its forecast is unknown."""
-        series = self._fleet.series.get(key_of(before))
-        reason = self._reason_of_end(before, series, now) if series else self._reason_of_loss(before, status)
+        series = self._fleet.series.get(key_of(last_notice))
+        reason = (
+            self._reason_of_end(last_notice, series, now)
+            if series
+            else self._reason_of_loss(last_notice, status)
+        )
         if not reason:
             return None
         return replace(
-            before,
+            last_notice,
             number=self._notice_builder.next_number(),
             kind=NoticeKind.RESOLVED,
-            summary=ended_text(before, reason, now, self._notice_builder.settings.registry),
+            summary=ended_text(last_notice, reason, now, self._notice_builder.settings.registry),
             at=now,
             resolution_reason=reason,
         )
 
-    def _reason_of_loss(self, before: Notice, status: MonitorStatus) -> str:
+    def _reason_of_loss(self, last_notice: Notice, status: MonitorStatus) -> str:
         """Return why a series is not in the fleet; empty while it may still be found."""
         services = self._notice_builder.settings.services
-        if status.has_inventory_of(before.labels) or status.is_unmonitored(before.labels, services):
+        if status.has_inventory_of(last_notice.labels) or status.is_unmonitored(last_notice.labels, services):
             return "the resource no longer exists"
         return ""
 
-    def _reason_of_end(self, before: Notice, series: Series, now: float) -> str:
+    def _reason_of_end(self, last_notice: Notice, series: Series, now: float) -> str:
         """Return why the alert of a series ended; empty if it lasts, or its forecast is unknown."""
         labels, row = self._labels(series), row_of(self._fleet, series)
         if self._notice_builder.settings.will_reach_severity(labels) is None:
@@ -181,10 +192,11 @@ class ForecastAlerts:
             return f"it is near its limit now, and {current_usage(row)}"
         if not row.reach.probability or row.reach.probability[-1] >= IMPROBABLE:
             return ""
-        if changed := limit_changed(before.limit, row.limit, row.unit):
+        if changed := limit_changed(last_notice.limit, row.limit, row.unit):
             return changed
-        is_followed = series.slot < self._ids.size  # the series may be newer than the last `_follow`
-        lasted = now - self._improbable_since[series.slot] if is_followed else -np.inf
+        # The series may be newer than the last `_update_class_times`.
+        has_times = series.slot < self._ids.size
+        lasted = now - self._improbable_since[series.slot] if has_times else -np.inf
         if lasted < self._notice_builder.settings.will_reach_for(labels):
             return ""
         return f"the forecast has changed: {row.reach.text(int(now // 60))}"

@@ -22,15 +22,15 @@ ACTIONS: Final[Mapping[LimitKind, str]] = {
 
 def summary(row: Row, reach: Reach, account_name: str, now: int, registry: Registry) -> str:
     """Return the forecast of a series, in absolute numbers, and its remedy. now: in epoch minutes."""
-    what = "effective ceiling" if reach.ceiling else "limit"
+    target = "effective ceiling" if reach.ceiling else "limit"
     ceiling = f" ({row.unit.format(reach.ceiling)}, inferred from refused demand)" if reach.ceiling else ""
-    word = HORIZON_TEXTS[HORIZONS[reach.horizon]]
+    horizon_text = HORIZON_TEXTS[HORIZONS[reach.horizon]]
     times = f", {reach.range(now)}" if reach.minutes else ""
-    probability = f"{100 * reach.probability[reach.horizon]:.0f} % within {word}{times}"
-    act = f" {urging}" if (urging := urging_text(row, reach, now)) else ""
+    probability = f"{100 * reach.probability[reach.horizon]:.0f} % within {horizon_text}{times}"
+    call_to_act = f" {urging}" if (urging := urging_text(row, reach, now)) else ""
     subject = subject_of(row.key, account_name, registry)
-    forecast = f"{subject} will probably reach its {what}{ceiling}: {probability}."
-    return f"{forecast} Now it {current_usage(row)}.{act} Remedy: {row.signal.remedy[0]}"
+    forecast = f"{subject} will probably reach its {target}{ceiling}: {probability}."
+    return f"{forecast} Now it {current_usage(row)}.{call_to_act} Remedy: {row.signal.remedy[0]}"
 
 
 def urging_text(row: Row, reach: Reach, now: int) -> str:

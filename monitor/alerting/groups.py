@@ -7,7 +7,7 @@ events. So a restart, a silence or an unreachable receiver neither loses nor rep
   `group_interval` apart.
 - An alert that becomes critical is sent after `group_wait`, as requests are being throttled.
 - An alert that still fires is repeated `repeat_interval` after it was sent last, with its whole group.
-- A blind spot has changed if it shows in more places than the receiver was notified of, not if in fewer.
+- A blind spot has changed if it affects more places than the receiver was notified of, not if fewer.
 - A forecast has changed if its class is nearer.
 - An alert that is resolved before the receiver was notified of it is never sent.
 - A silence, an inhibition or a time window suppresses an alert; when it ends and the alert still fires, the
@@ -64,8 +64,8 @@ class AlertStatus(NamedTuple):
     """The last notice of an alert, and the conditions under which one receiver gets it.
 
     suppressed: a silence, an inhibition or a time window suppresses it. acknowledged: the severity up to
-    which it is acknowledged; None without one. unrouted: the receiver was notified before, but routes no
-    longer lead to it. keepalive: the receiver forgets alerts that are not repeated.
+    which it is acknowledged; None without an acknowledgement. unrouted: the receiver was notified before, but
+    routes no longer lead to it. keepalive: the receiver forgets alerts that are not repeated.
     """
 
     notice: Notice
@@ -116,13 +116,15 @@ def decide(group: NotificationGroup, statuses: Sequence[AlertStatus], now: float
         notices += [_planned(status, reason) for status, reason in changed]
     if any(now >= _repeat_time(status, group) for status, _ in repeats):
         notices += [_planned(status, reason) for status, reason in repeats]
-    after = _after_sending(group, [planned.notice for planned in notices], now)
+    group_after = _after_sending(group, [planned.notice for planned in notices], now)
     resolved = (status.notice.alert for status in statuses if not status.notice.firing)
     return GroupDecision(
-        after,
+        group_after,
         tuple(sorted(notices, key=lambda planned: urgency(planned.notice))),
-        tuple(alert for alert in resolved if alert not in after.notified),
-        min((due for status in statuses if (due := _next_time(status, after)) is not None), default=None),
+        tuple(alert for alert in resolved if alert not in group_after.notified),
+        min(
+            (due for status in statuses if (due := _next_time(status, group_after)) is not None), default=None
+        ),
     )
 
 
@@ -178,21 +180,21 @@ def _reason_of_repeat(status: AlertStatus) -> NotificationReason:
     return NotificationReason.KEEPALIVE if status.keepalive else NotificationReason.REPEATED
 
 
-def _reason_of_change(status: AlertStatus, known: NotifiedAlert | None) -> NotificationReason | None:
+def _reason_of_change(status: AlertStatus, notified: NotifiedAlert | None) -> NotificationReason | None:
     """Return why the receiver must be notified; None if nothing changed or the alert is suppressed.
 
-    known: the state of the alert in its last notice to the receiver; None without one.
+    notified: the state of the alert in its last notice to the receiver; None without a notice.
     """
     notice = status.notice
     if not notice.firing:
-        return NotificationReason.RESOLVED if known else None
-    if known is None:
+        return NotificationReason.RESOLVED if notified else None
+    if notified is None:
         return None if status.suppressed else NotificationReason.FIRST
-    level, known_level = _level(notice), _level(known)
-    grew = notice.places > known.places
-    if status.suppressed or (level == known_level and not grew):
+    level, notified_level = _level(notice), _level(notified)
+    grew = notice.places > notified.places
+    if status.suppressed or (level == notified_level and not grew):
         return None
-    if level > known_level:
+    if level > notified_level:
         return NotificationReason.ESCALATED
     return NotificationReason.GREW if grew else NotificationReason.EASED
 
@@ -206,19 +208,19 @@ def _may_repeat(status: AlertStatus, group: NotificationGroup) -> bool:
         status.acknowledged is not None
         and SEVERITY_RANK[status.notice.severity] <= SEVERITY_RANK[status.acknowledged]
     )
-    known = status.notice.alert in group.notified
-    return known and status.notice.firing and not (status.suppressed or status.unrouted or acknowledged)
+    is_notified = status.notice.alert in group.notified
+    return is_notified and status.notice.firing and not (status.suppressed or status.unrouted or acknowledged)
 
 
 def _change_time(status: AlertStatus, group: NotificationGroup) -> float:
     """Return when a change may be sent, in epoch seconds."""
     notice = status.notice
     earliest = notice.at + status.routed.group_wait
-    known = group.notified.get(notice.alert)
+    notified = group.notified.get(notice.alert)
     urgent = (
         notice.firing
         and notice.severity is Severity.CRITICAL
-        and (not known or _level(notice) > _level(known))
+        and (not notified or _level(notice) > _level(notified))
     )
     return (
         earliest if urgent or not group.notified else max(earliest, group.at + status.routed.group_interval)
@@ -239,8 +241,8 @@ def _after_sending(group: NotificationGroup, notices: Iterable[Notice], now: flo
     notified = dict(group.notified)
     for notice in notices:
         if notice.firing:
-            known = notified.get(notice.alert)
-            places = max(notice.places, known.places if known else 0)
+            previous = notified.get(notice.alert)
+            places = max(notice.places, previous.places if previous else 0)
             notified[notice.alert] = NotifiedAlert(notice.severity, notice.zone, now, places)
         else:
             del notified[notice.alert]

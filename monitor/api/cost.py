@@ -15,7 +15,7 @@ from monitor.cost.streaming import Activity, StreamAdvice, stream_advice
 from monitor.planning.budget import AllowanceStatus
 from monitor.planning.telemetry import planned_delays
 
-MAX_BILLS_LISTED = 1_000  # by service, and as many by account and region
+MAX_BILLS_LISTED = 1_000  # bills by service, and as many by account and region
 MAX_ADVICE_LISTED = 1_000
 
 
@@ -112,8 +112,8 @@ class BudgetModel(ApiModel):
     )
     dollars_per_month: float = Field(description="The budget in US dollars a month.")
     minimum_dollars_per_month: float = Field(
-        description="The cost of requesting each metric once an hour, which is the least, in US dollars a "
-        "month."
+        description="The cost of requesting each metric once an hour, in US dollars a month; this is spent "
+        "even if the budget is lower."
     )
     ahead_dollars: float = Field(
         description="The US dollars spent beyond what the budget has granted by now."
@@ -157,12 +157,12 @@ def cost_router(state: AppState) -> APIRouter:
 
 def _cost_model(costs: Costs) -> CostModel:
     return CostModel(
-        services=[_bill(bill, service=bill.labels[0]) for bill in costs.services[:MAX_BILLS_LISTED]],
+        services=[_bill_model(bill, service=bill.labels[0]) for bill in costs.services[:MAX_BILLS_LISTED]],
         cells=[
-            _bill(bill, account=bill.labels[0], region=bill.labels[1])
+            _bill_model(bill, account=bill.labels[0], region=bill.labels[1])
             for bill in costs.cells[:MAX_BILLS_LISTED]
         ],
-        streams=[_advice(advice) for advice in costs.streams[:MAX_ADVICE_LISTED]],
+        streams=[_advice_model(advice) for advice in costs.streams[:MAX_ADVICE_LISTED]],
         budgets=[
             BudgetModel(
                 account=budget.account or None,
@@ -180,7 +180,7 @@ def _cost_model(costs: Costs) -> CostModel:
     )
 
 
-def _bill(bill: Bill, **names: str) -> BillModel:
+def _bill_model(bill: Bill, **names: str) -> BillModel:
     return BillModel(
         **names,
         currency=bill.currency or None,
@@ -196,7 +196,7 @@ def _bill(bill: Bill, **names: str) -> BillModel:
     )
 
 
-def _advice(advice: StreamAdvice) -> StreamAdviceModel:
+def _advice_model(advice: StreamAdvice) -> StreamAdviceModel:
     return StreamAdviceModel(
         account=advice.account,
         region=advice.region,

@@ -104,10 +104,10 @@ def coverage_router(state: AppState) -> APIRouter:
 
 def _coverage_json(coverage: Coverage, query: CoverageQuery) -> str:
     """Return the matching quotas as JSON. Call it in a thread: it can take long."""
-    found = [quota for quota in coverage.quotas() if query.matches(quota)]
-    totals = CoverageTotals.of(found)
+    matching = [quota for quota in coverage.quotas() if query.matches(quota)]
+    totals = CoverageTotals.of(matching)
     return CoverageModel(
-        items=[QuotaCoverageModel.model_validate(quota) for quota in found[: query.limit]],
+        items=[QuotaCoverageModel.model_validate(quota) for quota in matching[: query.limit]],
         total=totals.quotas,
         states={**totals.states},
         monthly_dollars=totals.monthly_dollars,

@@ -1,4 +1,4 @@
-"""Describes the fields of models in OpenAPI: by the field's own text, the docstring's or a common one."""
+"""Describes the fields of models in OpenAPI: by the field's text, the model's docstring or a common text."""
 
 import re
 from collections.abc import Iterator, Mapping, MutableMapping
@@ -34,37 +34,37 @@ COMMON_TEXTS: Final[Mapping[str, str]] = {
     "links": "URLs by name: page, runbook, console, grafana.",
     "docs": "The URL of AWS's page.",
 }
-# A list of names before a colon, at the start of a sentence: `smallest, step (of all): ...`.
-NAMES = re.compile(r"(?:^|(?<=[.:;] ))([a-z_0-9]+(?:, [a-z_0-9]+)*)(?: \([^)]*\))?: ")
+# A list of field names before a colon, at the start of a sentence: `smallest, step (of all): ...`.
+FIELD_NAMES = re.compile(r"(?:^|(?<=[.:;] ))([a-z_0-9]+(?:, [a-z_0-9]+)*)(?: \([^)]*\))?: ")
 NONE = re.compile(r"\bNone\b")
-# The JSON names of fields that docstrings call otherwise.
+# The JSON names of fields, by their names in docstrings, where these differ.
 ALIASES: Final[Mapping[str, str]] = {"pending_for": "for", "prices": "price"}
 
 
 def describe_fields(schemas: Mapping[str, JsonSchema]) -> None:
-    """Describe the fields without a description, and take their texts out of the schema's description."""
+    """Describe the fields that have no description, and remove their texts from the schema's description."""
     for schema in schemas.values():
         properties = schema.get("properties", {})
         text = schema.get("description", "")
-        texts = dict(_texts_by_field(text, properties.keys()))
-        if texts:
-            schema["description"] = texts.pop("", "")
+        texts_by_field = dict(_texts_by_field(text, properties.keys()))
+        if texts_by_field:
+            schema["description"] = texts_by_field.pop("", "")
         for name, field in properties.items():
-            described = field.get("description") or texts.get(name) or COMMON_TEXTS.get(name)
-            if described:
-                field["description"] = described
+            field_text = field.get("description") or texts_by_field.get(name) or COMMON_TEXTS.get(name)
+            if field_text:
+                field["description"] = field_text
 
 
-def _texts_by_field(docstring: str, fields: Any) -> Iterator[tuple[str, str]]:
-    """Yield the text of each field in a docstring, and under the empty name the text before them."""
+def _texts_by_field(docstring: str, known_names: Any) -> Iterator[tuple[str, str]]:
+    """Yield the text of each field in a docstring, and under the empty name the text before all fields."""
     text = " ".join(docstring.split())
-    matches = [match for match in NAMES.finditer(text) if _names(match).issubset(fields)]
+    matches = [match for match in FIELD_NAMES.finditer(text) if _field_names(match).issubset(known_names)]
     ends = [match.start() for match in matches[1:]] + [len(text)]
     yield "", text[: matches[0].start()].strip() if matches else text
     for match, end in zip(matches, ends, strict=True) if matches else ():
         sentence = NONE.sub("null", text[match.end() : end].strip())
-        yield from ((name, sentence[:1].upper() + sentence[1:]) for name in _names(match))
+        yield from ((name, sentence[:1].upper() + sentence[1:]) for name in _field_names(match))
 
 
-def _names(match: re.Match[str]) -> set[str]:
+def _field_names(match: re.Match[str]) -> set[str]:
     return {ALIASES.get(name, name) for name in match[1].split(", ")}

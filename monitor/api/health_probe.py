@@ -17,10 +17,10 @@ DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 def probe_health(address: str) -> str:
-    """Return the status and reason of /-/healthy. Without a scheme, tries http and then https.
+    """Return the status code and reason phrase of /-/healthy. Without a scheme, tries http and then https.
 
     Blocks for some seconds at most. The certificate of a loopback address is not verified: no secret is sent.
-    Raises OSError or ValueError without an HTTP response.
+    Raises OSError or ValueError if there is no HTTP response.
     """
     if "://" in address:
         return _probe(parse_server_address(address))
@@ -35,11 +35,11 @@ def _probe(url: SplitResult) -> str:
     with socket.create_connection((host, url.port or DEFAULT_PORTS[url.scheme]), PROBE_TIMEOUT) as plain:
         if url.scheme == "http":
             return _request(plain, url.netloc)
-        with _secured(plain, host) as secured:
-            return _request(secured, url.netloc)
+        with _connect_tls(plain, host) as encrypted:
+            return _request(encrypted, url.netloc)
 
 
-def _secured(connection: socket.socket, host: str) -> socket.socket:
+def _connect_tls(connection: socket.socket, host: str) -> socket.socket:
     import ssl
 
     from monitor.lib.loopback import is_loopback
@@ -58,9 +58,9 @@ def _request(connection: socket.socket, host: str) -> str:
     received = b""
     while b"\n" not in received and len(received) < MAX_STATUS_LINE:
         connection.settimeout(max(deadline - time.monotonic(), 0.001))
-        if not (more := connection.recv(MAX_STATUS_LINE)):
+        if not (chunk := connection.recv(MAX_STATUS_LINE)):
             break
-        received += more
+        received += chunk
     if not received:
         raise ConnectionResetError("the connection was closed without a response")
     version, _, status = received.partition(b"\n")[0].decode("latin-1").strip().partition(" ")

@@ -95,10 +95,10 @@ class LookbackQuery(BaseModel):
     )
 
     def matches(self, episode: StoredEpisode) -> bool:
-        """Return whether an episode is wanted."""
+        """Return whether an episode fits the parameters."""
         key = episode.series.key
         pairs = ((self.account, key.account), (self.region, key.region), (self.service, key.service))
-        return all(wanted is None or wanted == actual for wanted, actual in pairs)
+        return all(given is None or given == actual for given, actual in pairs)
 
 
 def look_back_router(state: AppState) -> APIRouter:
@@ -113,23 +113,23 @@ def look_back_router(state: AppState) -> APIRouter:
         hour of 14 days, compared with the present limit, and the notices in its journal. AWS is not called,
         so the list costs nothing. `headroom lookback` reads each minute from CloudWatch.
         """
-        found = await state.look_back(query.days)
-        body = await asyncio.to_thread(_json, found, state.exposition.snapshot, query)
+        stored = await state.look_back(query.days)
+        body = await asyncio.to_thread(_json, stored, state.exposition.snapshot, query)
         return Response(body, media_type="application/json")
 
     return router
 
 
-def _json(found: StoredLookback, snapshot: Snapshot, query: LookbackQuery) -> str:
-    episodes = [episode for episode in found.episodes if query.matches(episode)]
+def _json(stored: StoredLookback, snapshot: Snapshot, query: LookbackQuery) -> str:
+    episodes = [episode for episode in stored.episodes if query.matches(episode)]
     return LookbackModel(
-        begin=_time(found.minutes.start),
-        end=_time(found.minutes.stop),
-        series=found.series,
-        known_days=round(found.known_days, 1),
+        begin=_time(stored.minutes.start),
+        end=_time(stored.minutes.stop),
+        series=stored.series,
+        known_days=round(stored.known_days, 1),
         items=[*_models(episodes[: query.limit], snapshot)],
-        total=len(episodes) + found.more_episodes,
-        has_journal=found.has_journal,
+        total=len(episodes) + stored.more_episodes,
+        has_journal=stored.has_journal,
     ).model_dump_json()
 
 

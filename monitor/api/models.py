@@ -12,7 +12,8 @@ from rules.limits import LimitSource
 from rules.signals import Band, ServiceFamily, Signal
 
 Number = Annotated[float | None, Field(allow_inf_nan=False)]
-Utf8Text = Annotated[str, BeforeValidator(replace_surrogates)]  # text with names that customers chose
+# Text that may contain names that customers chose, whose lone surrogates are replaced.
+Utf8Text = Annotated[str, BeforeValidator(replace_surrogates)]
 
 
 class ApiModel(BaseModel):

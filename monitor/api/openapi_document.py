@@ -22,7 +22,7 @@ TAGS: Final[Mapping[str, str]] = {
     "Metrics": "The metrics for Prometheus, and the dead letters of metric streams.",
     "Operation": "Probes, and the reload of the configuration.",
 }
-ERROR_TEXTS: Final[Mapping[int, tuple[str, str]]] = {  # by status: its meaning, and an example
+ERROR_TEXTS: Final[Mapping[int, tuple[str, str]]] = {  # by status: its meaning, and an example of an error
     401: (
         "The credentials are missing or unknown.",
         "expected a bearer token, or a user name and a password",
@@ -80,7 +80,7 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
     describe_fields(document["components"]["schemas"])
     document["components"]["securitySchemes"] = SECURITY_SCHEMES
     for method, path, operation in operations(document):
-        _secure(method, path, operation)
+        _add_security(method, path, operation)
         _describe_errors(operation)
         _add_example(method, path, operation)
     return document
@@ -92,7 +92,7 @@ def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, Json]]:
         yield from ((method, path, operation) for method, operation in methods.items())
 
 
-def _secure(method: str, path: str, operation: Json) -> None:
+def _add_security(method: str, path: str, operation: Json) -> None:
     role = needed_role(method, path)
     operation["security"] = [] if role is None else [{scheme: []} for scheme in SECURITY_SCHEMES]
     if role is not None:
@@ -123,9 +123,10 @@ def _describe_errors(operation: Json) -> None:
 
 def _add_example(method: str, path: str, operation: Json) -> None:
     """Add example values to the parameters, the body and the response, and the call as a curl command."""
-    call, operation_name = example_call(operation["operationId"]), operation["operationId"]
+    operation_name = operation["operationId"]
+    call = example_call(operation_name)
     for parameter in operation.get("parameters", ()):
-        examples = call.path if parameter["in"] == "path" else call.query
+        examples = call.path_parameters if parameter["in"] == "path" else call.query
         if (value := examples.get(parameter["name"])) is not None:
             parameter["example"] = [value] if parameter["schema"].get("type") == "array" else value
     if call.body is not None:

@@ -70,7 +70,9 @@ class PathHopModel(ApiModel):
     )
     account: str = Field(description="The 12-digit id of the account; empty when the resource was not found.")
     region: str = Field(description="The region; empty when the resource was not found.")
-    after: Sequence[int] = Field(description="The numbers of the hops before this hop.")
+    after: Sequence[int] = Field(
+        description="The numbers, in `hops`, of the hops that this hop's flow comes from."
+    )
     unit: str = Field(description="The unit of the hop's flow, such as requests, messages or records.")
     flow: Number = Field(description="The units per second now.")
     per_request: Number = Field(description="The units for each request at the entrance.")
@@ -118,7 +120,9 @@ class PathModel(ApiModel):
 class PathDetailModel(PathModel):
     """A request path with its hops."""
 
-    hops: Sequence[PathHopModel] = Field(description="The hops, each after the hops before it.")
+    hops: Sequence[PathHopModel] = Field(
+        description="The hops, in an order in which each follows the hops that its flow comes from."
+    )
 
 
 class PathListModel(ListModel):
@@ -134,14 +138,14 @@ def paths_router(state: AppState) -> APIRouter:
     @router.get("/paths", summary="List request paths")
     async def list_paths() -> PathListModel:
         """The request paths of the configuration: their flow, their capacity and their weakest limits."""
-        items = [PathModel(**_fields(path)) for path in state.paths().items]
+        items = [PathModel(**_path_fields(path)) for path in state.paths().items]
         return PathListModel(items=items, total=len(items))
 
     @router.get("/paths/{name}", responses={404: {"model": ErrorModel}}, summary="Get a request path")
     async def get_path(name: PathName) -> PathDetailModel:
         """One request path with its hops, and all limits that its requests run into."""
         found = find_path(state.paths(), name)
-        return PathDetailModel(**_fields(found), hops=[_hop(hop) for hop in found.hops])
+        return PathDetailModel(**_path_fields(found), hops=[_hop_model(hop) for hop in found.hops])
 
     return router
 
@@ -151,11 +155,13 @@ def find_path(paths: PathStatuses, name: str) -> PathStatus:
     found = next((path for path in paths.items if path.name == name), None)
     if found is None:
         hint = suggestion(name, [path.name for path in paths.items])
-        raise HTTPException(404, f"no request path is called {short_line(name)}{hint}{_why_none(paths)}")
+        raise HTTPException(
+            404, f"no request path is called {short_line(name)}{hint}{_reason_for_no_paths(paths)}"
+        )
     return found
 
 
-def _why_none(paths: PathStatuses) -> str:
+def _reason_for_no_paths(paths: PathStatuses) -> str:
     """Return why there are no paths at all; empty if there are any."""
     if paths.items:
         return ""
@@ -164,7 +170,7 @@ def _why_none(paths: PathStatuses) -> str:
     return "; the configuration names no file with paths in `path_files`"
 
 
-def _fields(path: PathStatus) -> dict[str, Any]:
+def _path_fields(path: PathStatus) -> dict[str, Any]:
     payload = path.payload
     return {
         "name": path.name,
@@ -174,14 +180,14 @@ def _fields(path: PathStatus) -> dict[str, Any]:
         "capacity": path.capacity,
         "at_most": path.is_upper_bound,
         "headroom": path.headroom,
-        "weakest": _limit(path.weakest) if path.weakest else None,
-        "next": _limit(path.next_weakest) if path.next_weakest else None,
+        "weakest": _limit_model(path.weakest) if path.weakest else None,
+        "next": _limit_model(path.next_weakest) if path.next_weakest else None,
         "payload": PayloadModel.model_validate(payload[1]) if payload else None,
         "reasons": path.reasons,
     }
 
 
-def _hop(status: HopStatus) -> PathHopModel:
+def _hop_model(status: HopStatus) -> PathHopModel:
     return PathHopModel(
         name=status.hop.effective_name,
         service=status.hop.service,
@@ -197,11 +203,11 @@ def _hop(status: HopStatus) -> PathHopModel:
         payload=PayloadModel.model_validate(status.payload) if status.payload else None,
         known=status.is_known,
         reasons=status.reasons,
-        limits=[_limit(limit) for limit in status.limits],
+        limits=[_limit_model(limit) for limit in status.limits],
     )
 
 
-def _limit(status: LimitStatus) -> PathLimitModel:
+def _limit_model(status: LimitStatus) -> PathLimitModel:
     key, signal = status.series.key, status.series.settings.signal
     fields: dict[str, Any] = {
         **{name: getattr(key, name) for name in LABELS},

@@ -55,7 +55,7 @@ def series_page_json(snapshot: Snapshot, query: Query) -> bytes:
 def series_detail(snapshot: Snapshot, fleet: Fleet, series: Series) -> models.SeriesDetailModel:
     """Return one series with its history. Call it in the event loop, as polls write the history there."""
     limit, request = series.settings.limit, series.settings.quota_request
-    cause = why_unobservable_now(fleet, series)
+    reason = why_unobservable_now(fleet, series)
     return models.SeriesDetailModel(
         **_series_fields(snapshot, series),
         aws_region=series.aws_region,
@@ -76,7 +76,7 @@ def series_detail(snapshot: Snapshot, fleet: Fleet, series: Series) -> models.Se
         safe_by=replace_surrogates(safe_reason(fleet, series)),
         deliberate=series.settings.deliberate,
         unjudged=bool(fleet.unjudged[series.slot]),
-        unobservable=_unobservable(cause) if cause else None,
+        unobservable=_unobservable(reason) if reason else None,
         sample_source=source_of(fleet, series),
         catalogue_entry=series.settings.signal,
         limits=list(_limits(fleet, series)),

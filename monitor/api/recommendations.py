@@ -24,7 +24,7 @@ class RecommendationModel(ApiModel):
     region: str
     service: str
     resource: Utf8Text
-    advice: Advice = Field(description="The advice; `unknown` when data is missing, for the `reason`.")
+    advice: Advice = Field(description="The advice; `unknown` when data is missing: see `reason`.")
     change: Utf8Text = Field(description="The advice in words: `lower from 8 shards to 3`.")
     item: str = Field(description="The unit of the purchase, such as `shard`.")
     bought: Number = Field(description="The number of items bought now; null when it is not known.")
@@ -37,7 +37,9 @@ class RecommendationModel(ApiModel):
         description="The peak utilization of `signal` in the last 14 days: the 99th percentile of the "
         "highest demand (refused demand included) of each quarter of an hour, divided by the present limit."
     )
-    reason: Utf8Text = Field(description="The reason for the advice beyond the peak, in words; often empty.")
+    reason: Utf8Text = Field(
+        description="A reason for the advice other than the peak, in words; often empty."
+    )
     monthly_dollars: Number = Field(
         description="The change of the list price in US dollars a month, negative for a saving; null when "
         "it is not known."
@@ -118,10 +120,10 @@ class RecommendationsQuery(BaseModel):
     )
 
     def matches(self, recommendation: Recommendation) -> bool:
-        """Return whether a recommendation is wanted."""
+        """Return whether a recommendation fits the parameters."""
         key = recommendation.key
         pairs = ((self.account, key.account), (self.region, key.region), (self.service, key.service))
-        is_selected = all(wanted is None or wanted == actual for wanted, actual in pairs)
+        is_selected = all(given is None or given == actual for given, actual in pairs)
         return is_selected and (not self.advice or recommendation.advice in self.advice)
 
 
@@ -133,12 +135,14 @@ def recommendations_router(state: AppState) -> APIRouter:
     async def list_recommendations(query: Annotated[RecommendationsQuery, Query()]) -> Response:
         """The right size of each provisioned limit, from 14 days of demand, including refused demand.
 
-        The right size keeps the peak in the target band. A purchase with one busy limit is never lowered.
-        Nothing is recommended without seven days of history of which 90 % are known.
+        The right size keeps the peak in the target band. A purchase is never lowered while a limit of it is
+        busy. Nothing is recommended without seven days of history of which 90 % are known.
         """
-        found = await read_recommendations(state)
+        recommendations = await read_recommendations(state)
         body = await asyncio.to_thread(
-            _json, [advice for advice in found if query.matches(advice)], query.limit
+            _json,
+            [recommendation for recommendation in recommendations if query.matches(recommendation)],
+            query.limit,
         )
         return Response(body, media_type="application/json")
 
@@ -150,11 +154,11 @@ async def read_recommendations(state: AppState) -> Sequence[Recommendation]:
     return await state.recommend(np.flatnonzero(state.exposition.snapshot.paid).astype(np.int32))
 
 
-def _json(found: Sequence[Recommendation], limit: int) -> str:
-    totals = SizingTotals.of(found)
+def _json(recommendations: Sequence[Recommendation], limit: int) -> str:
+    totals = SizingTotals.of(recommendations)
     return RecommendationsModel(
-        items=[RecommendationModel.of(recommendation) for recommendation in found[:limit]],
-        total=len(found),
+        items=[RecommendationModel.of(recommendation) for recommendation in recommendations[:limit]],
+        total=len(recommendations),
         counts={**totals.counts},
         saved_monthly_dollars=totals.saved,
         needed_monthly_dollars=totals.needed,

@@ -85,10 +85,10 @@ def series_router(state: AppState) -> APIRouter:
     async def get_series(id: SeriesId) -> models.SeriesDetailModel:
         """One series with its last three hours, its limits and their source, caveats and remedy."""
         snapshot, fleet = state.exposition.snapshot, state.fleet
-        found = series_by_id(snapshot, id)
-        if found is None or found.key not in fleet.series:
+        snapshot_series = series_by_id(snapshot, id)
+        if snapshot_series is None or snapshot_series.key not in fleet.series:
             raise HTTPException(404, f"no series has the id {id}")
-        return presenters.series_detail(snapshot, fleet, fleet.series[found.key])
+        return presenters.series_detail(snapshot, fleet, fleet.series[snapshot_series.key])
 
     return router
 

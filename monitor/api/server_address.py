@@ -4,8 +4,8 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 DEFAULT_ADDRESS: Final = "127.0.0.1:4070"
-ADDRESS_VARIABLE: Final = "HEADROOM_ADDRESS"  # environment variable
-TOKEN_VARIABLE: Final = "HEADROOM_TOKEN"  # environment variable
+ADDRESS_VARIABLE: Final = "HEADROOM_ADDRESS"  # the name of an environment variable
+TOKEN_VARIABLE: Final = "HEADROOM_TOKEN"  # the name of an environment variable
 
 
 def parse_server_address(address: str) -> SplitResult:

@@ -29,7 +29,7 @@ from rules.signals import LimitKind
 
 
 class NamedSeriesModel(ApiModel):
-    """The labels of a series."""
+    """The id and the labels of a series."""
 
     id: str = Field(description="The id of the series.")
     account: str
@@ -46,7 +46,7 @@ class WordsModel(ApiModel):
     """The answer about one series, in words."""
 
     breaks_at: str = Field(
-        description="The factor at which the series breaks, such as `x1.08`, or that there is no usage."
+        description="The factor at which the series breaks, such as `x1.08`, or `no usage`."
     )
     would_use: str = Field(description="The usage under the demand: `at least 300 % of 4 MiB/s`.")
     basis: str = Field(description="The peak, its time, and the usage from which demand was throttled.")
@@ -213,16 +213,16 @@ def _json(answer: Answer) -> str:
     return WhatIfModel(
         question=answer.question.words,
         summary=summary(answer),
-        items=[_stressed(stressed) for stressed in answer.items],
+        items=[_stressed_model(stressed) for stressed in answer.items],
         total=answer.total,
         broken=answer.broken,
         broken_now=answer.broken_now,
         actions={**answer.actions},
-        requests=[_request(request) for request in answer.requests],
+        requests=[_request_model(request) for request in answer.requests],
         requests_total=answer.requests_total,
-        unknown=[_not_answered(unknown) for unknown in answer.unknown],
+        unknown=[_not_answered_model(series) for series in answer.unknown],
         unknown_total=answer.unknown_total,
-        not_carried=[_not_answered(series) for series in answer.not_carried],
+        not_carried=[_not_answered_model(series) for series in answer.not_carried],
         not_carried_total=answer.not_carried_total,
         not_growing=answer.not_growing,
         newest_sample_at=None if answer.now is None else utc_datetime(answer.now * 60),
@@ -230,15 +230,15 @@ def _json(answer: Answer) -> str:
     ).model_dump_json()
 
 
-def _named(series: Series) -> dict[str, Any]:
+def _series_labels(series: Series) -> dict[str, Any]:
     return {"id": series.key.id, "resource_id": series.key.subject.id, **series.key.labels}
 
 
-def _not_answered(not_answered: NotAnswered) -> NotAnsweredModel:
-    return NotAnsweredModel(**_named(not_answered.series), reason=not_answered.reason)
+def _not_answered_model(not_answered: NotAnswered) -> NotAnsweredModel:
+    return NotAnsweredModel(**_series_labels(not_answered.series), reason=not_answered.reason)
 
 
-def _request(request: QuotaToRequest) -> QuotaToRequestModel:
+def _request_model(request: QuotaToRequest) -> QuotaToRequestModel:
     return QuotaToRequestModel(
         account=request.account,
         region=request.region,
@@ -254,9 +254,9 @@ def _request(request: QuotaToRequest) -> QuotaToRequestModel:
     )
 
 
-def _stressed(stressed: StressedSeries) -> StressedSeriesModel:
+def _stressed_model(stressed: StressedSeries) -> StressedSeriesModel:
     return StressedSeriesModel(
-        **_named(stressed.series),
+        **_series_labels(stressed.series),
         unit=stressed.signal.unit.name,
         kind=stressed.kind,
         is_broken=stressed.is_broken,

@@ -15,23 +15,23 @@ UNIT_LISTING_ACTIONS = (
     "organizations:ListOrganizationalUnitsForParent",
 )
 TAGS_ACTION = "organizations:ListTagsForResource"
-ASSUME = "sts:AssumeRole"
+ASSUME_ACTION = "sts:AssumeRole"
 
-# The owner of a policy. caller: Headroom's own credentials. account: the role in each account. via: the roles
-# of `via`, which assume the next role. management: `management_role`.
+# Whose policy it is. caller: that of Headroom's own credentials. account: of the role in each account. via:
+# of the roles of `via`, each of which assumes the next role. management: of `management_role`.
 Principal = Literal["caller", "account", "via", "management"]
 Entry = Account | Organization
 
 
 def access_statements(entries: Sequence[Entry], principal: Principal) -> list[dict[str, Any]]:
     """Return the statements that let a principal list organizations and assume roles."""
-    assumed = {*_assumed_by(entries, principal)}
-    listing = {action for entry in entries for action in _listing_actions(entry, principal)}
+    role_arns = {*_assumed_by(entries, principal)}
+    listing_actions = {action for entry in entries for action in _listing_actions(entry, principal)}
     statements = []
-    if listing:
-        statements.append(_statement("HeadroomOrganization", listing, ["*"]))
-    if assumed:
-        statements.append(_statement("HeadroomRoles", [ASSUME], assumed))
+    if listing_actions:
+        statements.append(_statement("HeadroomOrganization", listing_actions, ["*"]))
+    if role_arns:
+        statements.append(_statement("HeadroomRoles", [ASSUME_ACTION], role_arns))
     return statements
 
 

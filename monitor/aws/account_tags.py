@@ -23,7 +23,7 @@ class AccountTags:
     _read_at: dict[str, float] = field(default_factory=dict)
 
     async def read(self, cell: Cell, account_ids: Collection[str]) -> Mapping[str, Tags]:
-        """Return the tags of these accounts by id; first read those that are older than TAGS_INTERVAL.
+        """Return the tags of these accounts by id; first read the tags that are older than TAGS_INTERVAL.
 
         If an account's tags cannot be read now, its last known tags are returned. Raises one of AWS_ERRORS if
         they were never read, as it is then unknown whether the account is selected.

@@ -1,4 +1,4 @@
-"""The calls that AWS bills: GetMetricData for each metric, ListMetrics for each call."""
+"""The calls that AWS bills: GetMetricData by the number of metrics, ListMetrics by the call."""
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnec
 Bill = Callable[[], None]  # counts one attempt at a call that AWS may have billed
 
 GET_METRIC_DATA, LIST_METRICS = ("cloudwatch", "GetMetricData"), ("cloudwatch", "ListMetrics")
-# Errors of requests that AWS refused or never received.
+# Errors of requests that AWS rejected or never received.
 UNBILLED_ERRORS = (ClientError, EndpointConnectionError, ConnectTimeoutError)
 
 

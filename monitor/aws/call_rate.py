@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 MIN_SHARE = 1 / 32  # the lowest rate as a share of the highest, however long AWS throttles
-RECOVERY_TIME = 300.0  # seconds of successful calls in which the rate grows by its highest value
-MAX_GROWTH_PAUSE = 10.0  # longest pause between two successful calls that counts, in seconds
+RECOVERY_TIME = 300.0  # seconds in which the rate grows by its highest value while calls succeed
+MAX_GROWTH_PAUSE = 10.0  # seconds: of a longer pause between two successful calls, only these count
 
 
 class LoweredRate(NamedTuple):
@@ -29,7 +29,7 @@ class CallRate:
     highest: float
     present: float = 0.0
     lowered_at: float | None = None
-    _grown_at: float = 0.0
+    _changed_at: float = 0.0
 
     def __post_init__(self) -> None:
         self.present = self.highest
@@ -44,15 +44,15 @@ class CallRate:
         if self._is_of_former_rate(sent_at):
             return
         self.present = max(self.present / 2, self.highest * MIN_SHARE)
-        self.lowered_at = self._grown_at = now
+        self.lowered_at = self._changed_at = now
 
     def succeed(self, sent_at: float, now: float) -> None:
         """Raise the rate, as a call succeeded; ignore a call that was sent before the rate last fell."""
         if not self.is_lowered or self._is_of_former_rate(sent_at):
             return
-        passed = min(max(now - self._grown_at, 0.0), MAX_GROWTH_PAUSE)
-        self.present = min(self.present + self.highest * passed / RECOVERY_TIME, self.highest)
-        self._grown_at = now
+        elapsed = min(max(now - self._changed_at, 0.0), MAX_GROWTH_PAUSE)
+        self.present = min(self.present + self.highest * elapsed / RECOVERY_TIME, self.highest)
+        self._changed_at = now
 
     def _is_of_former_rate(self, sent_at: float) -> bool:
         return self.lowered_at is not None and sent_at < self.lowered_at

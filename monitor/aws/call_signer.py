@@ -31,23 +31,23 @@ class CallSigner(SigV4Auth):
         url = urlsplit(request.url)
         headers = _signed_headers(request, f"{url.scheme}://{url.netloc}")
         names = sorted(headers)
-        self._names = ";".join(names)
+        self._signed_names = ";".join(names)
         checksum = request.headers.get("X-Amz-Content-SHA256") or self.payload(request)
         return "\n".join(
             (
                 request.method.upper(),
-                _normalized(url.path),
+                _normalize(url.path),
                 self.canonical_query_string(request),
                 *[f"{name}:{headers[name]}" for name in names],
                 "",
-                self._names,
+                self._signed_names,
                 checksum,
             )
         )
 
     def _inject_signature_to_request(self, request: Any, signature: str) -> Any:
         credential = f"AWS4-HMAC-SHA256 Credential={self.scope(request)}"
-        text = f"{credential}, SignedHeaders={self._names}, Signature={signature}"
+        text = f"{credential}, SignedHeaders={self._signed_names}, Signature={signature}"
         request.headers["Authorization"] = text
         return request
 
@@ -56,11 +56,11 @@ def _signed_headers(request: Any, origin: str) -> dict[str, str]:
     """Return the headers to sign by lower-case name; the values of one name are joined."""
     headers: dict[str, str] = {}
     for name, value in request.headers.items():
-        lower = name.lower()
-        if lower not in UNSIGNED_HEADERS:
+        lower_name = name.lower()
+        if lower_name not in UNSIGNED_HEADERS:
             text = value.decode("utf-8") if isinstance(value, bytes) else value
             text = " ".join(text.split())
-            headers[lower] = f"{headers[lower]},{text}" if lower in headers else text
+            headers[lower_name] = f"{headers[lower_name]},{text}" if lower_name in headers else text
     if "host" not in headers:
         headers["host"] = _host(origin)
     return headers
@@ -75,5 +75,5 @@ def _host(origin: str) -> str:
 
 
 @lru_cache(MAX_CACHED)
-def _normalized(path: str) -> str:
+def _normalize(path: str) -> str:
     return quote(normalize_url_path(path), safe="/~")

@@ -41,7 +41,7 @@ from monitor.lib.partitions import partition_of
 Response = TypeVar("Response")
 
 DEFAULT_RATE = 10.0  # calls per second to a service that declares no rate
-MAX_ATTEMPTS = 4  # at one call, the first one included
+MAX_ATTEMPTS = 4  # at one call, the first attempt included
 # Classes of the errors with which calls in a disabled region fail. They can have other causes.
 DISABLED_REGION_CLASSES = frozenset({FailureClass.CREDENTIALS, FailureClass.DISABLED})
 MAX_BACKOFF = 20.0  # seconds before another attempt
@@ -64,17 +64,17 @@ class Cell:
     credentials: the credentials that sign the cell's calls. region: the region that the cell calls; for
     global services, the home region of the partition. rates: calls per second by `service` or
     `service:Operation`, from the collectors' declarations. clients: botocore's clients, which other cells may
-    share. account_limiters: rate limiters by service, shared by all cells of the account. limiters: rate
-    limiters shared by the account's cells that call the same region. limiters_of: returns the rate limiters
-    of another region. scope: the scope of the collectors that run in the cell. max_attempts: attempts at one
-    call, the first one included. grant_metrics: reserves a number of metrics for a request of GetMetricData,
-    and yields how many metrics the request may have. other_regions: other regions of the account, in which
-    its credentials are accepted: see `RegionCheck`. signer: the monitoring account whose credentials sign the
-    calls, and which pays for them; empty when the account's own credentials do. collector_states: the state
-    that a collector carries from one inventory to the next, by class. account_states: the state that
-    collectors share among all cells of the account, by class. call_turns: the turns of calls about single
-    resources, in all regions that the cell calls. clock: AWS's time, from the responses of GetMetricData and
-    the error responses of all calls.
+    share. account_limiters: the rate limiters of ACCOUNT_WIDE_SERVICES, shared by all cells of the account.
+    limiters: the rate limiters of other services, shared by the account's cells that call the same region.
+    limiters_of: returns the rate limiters of another region. scope: the scope of the collectors that run in
+    the cell. max_attempts: attempts at one call, the first attempt included. grant_metrics: reserves a number
+    of metrics for a request of GetMetricData, and yields how many metrics the request may have.
+    other_regions: other regions of the account, in which its credentials are accepted: see `RegionCheck`.
+    signer: the monitoring account whose credentials sign the calls, and which pays for them; empty when the
+    account's own credentials do. collector_states: the state that a collector carries from one inventory to
+    the next, by class. account_states: the state that collectors share among all cells of the account, by
+    class. call_turns: the turns of calls about single resources, in all regions that the cell calls. clock:
+    AWS's time, from the responses of GetMetricData and the error responses of all calls.
     """
 
     credentials: Credentials
@@ -97,7 +97,7 @@ class Cell:
     collector_states: dict[type[Any], Any] = field(default_factory=dict, init=False)
     call_turns: CallTurns = field(default_factory=CallTurns, init=False)
     clock: AwsClock = field(default_factory=AwsClock, init=False)
-    _reached: set[str] = field(default_factory=set, init=False)  # services that have responded
+    _responding_services: set[str] = field(default_factory=set, init=False)  # services that have responded
     _other_cells: dict[str, "Cell"] = field(default_factory=dict, init=False)  # by region
 
     def __post_init__(self) -> None:
@@ -192,7 +192,7 @@ class Cell:
         """
         if self.region_check.disabled.is_set():
             raise RegionDisabledError(region=self.region)
-        clock, in_flight = asyncio.get_running_loop().time, 0.0
+        clock, seconds_in_flight = asyncio.get_running_loop().time, 0.0
         for attempt in range(1, self.max_attempts + 1):
             await self._limiter(service, operation).acquire()
             credentials = await self.credentials.frozen()
@@ -200,18 +200,18 @@ class Cell:
             started_at = clock()
             try:
                 with with_operation_name(operation), sign_with(credentials), billing(bill):
-                    async with asyncio.timeout(CALL_TIMEOUT - in_flight):
+                    async with asyncio.timeout(CALL_TIMEOUT - seconds_in_flight):
                         response = await send()
             except Exception as error:
                 self._record_failure(service, operation, error, started_at)
-                if not_found := await self._not_found(service, operation, error):
+                if not_found := await self._not_found_error(service, operation, error):
                     raise not_found from error
                 if self._is_not_offered(service, error):
                     raise ServiceNotOfferedError(endpoint_url=str(error)) from error
                 if await self._is_region_disabled(error, credentials):
                     raise RegionDisabledError(region=self.region) from error
-                in_flight += clock() - started_at
-                is_last = attempt == self.max_attempts or in_flight >= CALL_TIMEOUT
+                seconds_in_flight += clock() - started_at
+                is_last = attempt == self.max_attempts or seconds_in_flight >= CALL_TIMEOUT
                 if is_last or not await self._prepare_retry(error, credentials, attempt):
                     raise
             else:
@@ -224,18 +224,18 @@ class Cell:
         self.telemetry.calls.labels(service, operation, error_code(error)).inc()
         if isinstance(error, ClientError):
             self.clock.observe(date_header(error.response))
-            self._reached.add(service)
+            self._responding_services.add(service)
         if classify(error_code(error)) == FailureClass.THROTTLED:
             self._limiter(service, operation).rate.throttle(sent_at, asyncio.get_running_loop().time())
-            self._show_rate(service, operation)
+            self._export_rate(service, operation)
 
     def _record_success(self, service: str, operation: str, sent_at: float) -> None:
         self.telemetry.calls.labels(service, operation, "").inc()
-        self._reached.add(service)
+        self._responding_services.add(service)
         rate = self._limiter(service, operation).rate
         if rate.is_lowered:
             rate.succeed(sent_at, asyncio.get_running_loop().time())
-            self._show_rate(service, operation)
+            self._export_rate(service, operation)
 
     def _is_not_offered(self, service: str, error: Exception) -> bool:
         """Return whether a service's endpoint has no address while other services of the region have one.
@@ -245,7 +245,7 @@ class Cell:
         responded yet, the resolver itself may be broken.
         """
         has_no_address = isinstance(error, EndpointConnectionError) and is_unknown_host(error)
-        return has_no_address and bool(self._reached) and service not in self._reached
+        return has_no_address and bool(self._responding_services) and service not in self._responding_services
 
     async def _is_region_disabled(self, error: Exception, credentials: ReadOnlyCredentials) -> bool:
         is_possible = (
@@ -272,7 +272,7 @@ class Cell:
         self.telemetry.calls.labels(service, operation, "").inc()
         return True
 
-    async def _not_found(
+    async def _not_found_error(
         self, service: str, operation: str, error: Exception
     ) -> ResourceNotFoundError | None:
         if not not_found_code(error):
@@ -311,7 +311,7 @@ class Cell:
     def _limiters(self, service: str) -> dict[str, RateLimiter]:
         return self.account_limiters if service in ACCOUNT_WIDE_SERVICES else self.limiters
 
-    def _show_rate(self, service: str, operation: str) -> None:
+    def _export_rate(self, service: str, operation: str) -> None:
         """Export the present rate of the calls to a service that AWS has throttled."""
         key = self._rate_key(service, operation)
         region = "" if service in ACCOUNT_WIDE_SERVICES else self.region

@@ -110,16 +110,28 @@ async def _open(
     environment: AwsEnvironment,
     scopes: Set[ServiceScope],
 ) -> list[Cell]:
-    source = environment.credentials_of(account.profile)
-    home = _home_region(await source.region(), account)
-    named = tuple(region for region in account.regions if region != ALL_REGIONS)
-    first = named[0] if named else home or (_partition(account).home_region if account.regions else "")
-    if not first:
+    environment_credentials = environment.credentials_of(account.profile)
+    environment_region = _environment_region(await environment_credentials.region(), account)
+    named_regions = tuple(region for region in account.regions if region != ALL_REGIONS)
+    first_region = (
+        named_regions[0]
+        if named_regions
+        else environment_region or (_partition(account).home_region if account.regions else "")
+    )
+    if not first_region:
         raise MissingRegionError
-    opening = _Opening(account, endpoint_url, telemetry, environment, named, first, home or first)
-    credentials = await _where_enabled((opening.caller, opening.home_region), opening.credentials_by)
-    account_id, regions = await _where_enabled(
-        (first, opening.home_region),
+    opening = _Opening(
+        account,
+        endpoint_url,
+        telemetry,
+        environment,
+        named_regions,
+        first_region,
+        environment_region or first_region,
+    )
+    credentials = await _call_where_enabled((opening.sts_region, opening.home_region), opening.credentials_by)
+    account_id, regions = await _call_where_enabled(
+        (first_region, opening.home_region),
         partial(opening.id_and_regions, credentials, ServiceScope.REGION in scopes),
     )
     cells = [opening.cell(credentials, account_id, region) for region in regions]
@@ -132,22 +144,22 @@ async def _open(
 class _Opening:
     """An account that is being opened.
 
-    named: the regions that the configuration names. first: the region to call first. caller: the region in
-    which the role is assumed.
+    named_regions: the regions that the configuration names. first_region: the region to call first.
+    sts_region: the region in which the role is assumed.
     """
 
     account: Account
     endpoint_url: str | None
     telemetry: AwsTelemetry
     environment: AwsEnvironment
-    named: Sequence[str]
-    first: str
-    caller: str
+    named_regions: Sequence[str]
+    first_region: str
+    sts_region: str
 
     @property
     def home_region(self) -> str:
         """The home region of the partition, which no account can disable."""
-        return partition_of(self.first).home_region
+        return partition_of(self.first_region).home_region
 
     def cell(
         self,
@@ -171,19 +183,19 @@ class _Opening:
             scope,
             limiters_of=lambda other_region: environment.limiters[account_id, other_region],
             account_states=environment.account_states[account_id],
-            other_regions=(self.caller, self.home_region, *self.named),
+            other_regions=(self.sts_region, self.home_region, *self.named_regions),
         )
 
     async def credentials_by(self, region: str) -> Credentials:
         """Return the credentials of the account, assumed through STS in this region."""
-        found = assumed_credentials(
+        credentials = assumed_credentials(
             self.account.roles,
             self.environment,
             lambda signer, id_: self.cell(signer, id_, region),
             self.account.profile,
         )
-        await found.frozen()  # raise an error here, not at every later call
-        return found
+        await credentials.frozen()  # raise an error here, not at every later call
+        return credentials
 
     async def id_and_regions(
         self, credentials: Credentials, is_regional: bool, region: str
@@ -194,16 +206,18 @@ class _Opening:
         if not is_regional:
             return account_id, ()
         reads_all = ALL_REGIONS in self.account.regions
-        return account_id, await _enabled_regions(cell) if reads_all else self.named or [self.first]
+        return account_id, await _enabled_regions(cell) if reads_all else self.named_regions or [
+            self.first_region
+        ]
 
 
-async def _where_enabled(regions: Iterable[str], call: Callable[[str], Awaitable[Result]]) -> Result:
+async def _call_where_enabled(regions: Iterable[str], call: Callable[[str], Awaitable[Result]]) -> Result:
     """Return the result of a call in the first of these regions that the account has enabled.
 
     Raises the error of the call in the last region. STS may be off in a region that is otherwise enabled.
     """
-    *before, last = dict.fromkeys(regions)
-    for region in before:
+    *other_regions, last = dict.fromkeys(regions)
+    for region in other_regions:
         try:
             return await call(region)
         except (RegionDisabledError, ClientError) as error:
@@ -221,9 +235,9 @@ def assumed_credentials(
     """Return the credentials of the last role of a chain; without roles, the credentials of the profile.
 
     The first role is assumed with the credentials of the profile (None: Headroom's own), each other role with
-    those of the role before it. A role on the way is assumed once for all accounts. An error has the place of
-    the role that could not be assumed. cell_of: returns the cell that calls STS with these credentials, for
-    the account with this id.
+    the credentials of the role before it. A role on the way is assumed once for all accounts. An error names
+    the role that could not be assumed and its place in the chain. cell_of: returns the cell that calls STS
+    with these credentials, for the account with this id.
     """
     credentials: Credentials = environment.credentials_of(profile)
     caller = cell_of(credentials, "")
@@ -242,7 +256,8 @@ async def _assume(role: AssumedRole, caller: Cell, place: str) -> Mapping[str, A
     params = {"RoleArn": role.role_arn, "RoleSessionName": role.session_name}
     if role.external_id_secret:
         params["ExternalId"] = role.external_id_secret.get_secret_value()
-    await caller.credentials.frozen()  # an error of the previous role must not get this role's place
+    # Outside of `with_role_place`, as an error of the previous role must not get the place of this role.
+    await caller.credentials.frozen()
     with with_role_place(place):
         response = await caller.call("sts", "AssumeRole", **params)
     credentials: Mapping[str, Any] = response["Credentials"]
@@ -259,10 +274,11 @@ def _partition(account: Account) -> Partition:
     return partition_of_arn(account.role_arn or "")
 
 
-def _home_region(region: str | None, account: Account) -> str:
-    """Return the region that the environment names; empty if the role is of another partition.
+def _environment_region(region: str | None, account: Account) -> str:
+    """Return the region that the environment names, or an empty text if the role is of another partition.
 
-    STS of one partition does not know the credentials of another.
+    STS of one partition does not know the credentials of another partition. region: as the environment names
+    it.
     """
     is_foreign = account.role_arn and partition_of(region or "") != _partition(account)
     return "" if is_foreign else region or ""

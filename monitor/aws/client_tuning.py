@@ -14,7 +14,7 @@ from monitor.aws.call_signer import CallSigner
 # Inputs of botocore's endpoint rules that are the same in all calls of a client.
 FIXED_BUILTINS = frozenset(
     {
-        None,  # no builtin: a parameter of the operation, or of the client's configuration
+        None,  # no builtin: the parameter is one of the operation, or of the client's configuration
         "AWS::Region",
         "AWS::UseFIPS",
         "AWS::UseDualStack",
@@ -34,11 +34,11 @@ class ClientTuning:
     def tune(self, client: Any) -> None:
         """Tune a client that has made no call yet."""
         client.meta.events._alias_name_cache = self._event_names
-        leave_out_retries(client)
-        remember_endpoints(client)
+        remove_retry_handlers(client)
+        cache_endpoints(client)
 
 
-def leave_out_retries(client: Any) -> None:
+def remove_retry_handlers(client: Any) -> None:
     """Unregister botocore's own retry handlers if the client makes only one attempt at a call."""
     if client.meta.config.retries["total_max_attempts"] > 1:
         return
@@ -47,19 +47,19 @@ def leave_out_retries(client: Any) -> None:
     client.meta.events.unregister(f"needs-retry.{service}", unique_id=f"retry-config-{service}")
 
 
-def remember_endpoints(client: Any) -> None:
+def cache_endpoints(client: Any) -> None:
     """Let a client derive the endpoint of an operation once, unless the call's parameters decide it."""
     resolver = client._ruleset_resolver
     if not {parameter.builtin for parameter in resolver._param_definitions.values()} <= FIXED_BUILTINS:
-        return  # S3's endpoint has the bucket in it, DynamoDB's the account
-    construct, endpoints = resolver.construct_endpoint, dict[str, Any]()
+        return  # the endpoint of S3 contains the bucket, that of DynamoDB the account
+    original_construct, endpoints = resolver.construct_endpoint, dict[str, Any]()
 
     async def construct_endpoint(
         operation_model: Any, call_args: Mapping[str, Any] | None, request_context: dict[str, Any] | None
     ) -> Any:
         name = operation_model.name
         if name not in endpoints:
-            endpoint = await construct(operation_model, call_args, request_context)
+            endpoint = await original_construct(operation_model, call_args, request_context)
             if operation_model.context_parameters or operation_model.operation_context_parameters:
                 return endpoint
             endpoints[name] = endpoint

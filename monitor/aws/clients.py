@@ -50,7 +50,7 @@ URGENT_SERVICES = (
     "cloudwatch",
 )  # no account is opened without STS, and no metric is read without CloudWatch
 
-# Operations with pages that have no paginator in botocore, from the API reference.
+# Operations whose responses have pages, but that have no paginator in botocore; from the API reference.
 EXTRA_PAGINATIONS: Mapping[tuple[str, str], Pagination] = {
     ("s3", "ListBucketMetricsConfigurations"): Pagination(
         "ContinuationToken", "NextContinuationToken", "IsTruncated"
@@ -62,20 +62,23 @@ EXTRA_PAGINATIONS: Mapping[tuple[str, str], Pagination] = {
 }
 
 # The beginnings of the bodies that AWS's services send: an empty body, JSON, XML (no HTML), or a map in CBOR.
-# From any other body, botocore's parsers make an empty list, a message of the whole text, or AttributeError.
+# Of any other body, botocore's parsers make an empty list or an error with the whole body as its message, or
+# they raise AttributeError.
 AWS_BODY = re.compile(rb"\s*($|[{\[]|<(?!(!doctype )?html\b)|[\xa0-\xbf])", re.IGNORECASE)
 
-_signing: ContextVar[ReadOnlyCredentials] = ContextVar("the credentials that sign the present call")
+_signing_credentials: ContextVar[ReadOnlyCredentials] = ContextVar(
+    "the credentials that sign the present call"
+)
 
 
 @contextlib.contextmanager
 def sign_with(credentials: ReadOnlyCredentials) -> Iterator[None]:
     """Sign the calls that are made within the context with these credentials."""
-    token = _signing.set(credentials)
+    token = _signing_credentials.set(credentials)
     try:
         yield
     finally:
-        _signing.reset(token)
+        _signing_credentials.reset(token)
 
 
 class CallCredentials(AioCredentials):
@@ -86,7 +89,7 @@ class CallCredentials(AioCredentials):
 
     async def get_frozen_credentials(self) -> ReadOnlyCredentials:  # type: ignore[override]
         """Return the credentials of the present call. Raises LookupError outside of `sign_with`."""
-        return _signing.get()
+        return _signing_credentials.get()
 
     async def load_credentials(self) -> "CallCredentials":
         """Return this object, which botocore uses as the provider of its own credentials."""
@@ -183,9 +186,9 @@ class ClientCache:
             self._session = AioSession()
             self._session.register_component("credential_provider", CallCredentials())
             self._session.register_component("data_loader", self._loader)
-        shared = config.merge(AioConfig(http_session_cls=self._session_class))
+        config_with_session = config.merge(AioConfig(http_session_cls=self._session_class))
         context = self._session.create_client(
-            service, region_name=region, endpoint_url=endpoint_url, config=shared
+            service, region_name=region, endpoint_url=endpoint_url, config=config_with_session
         )
         # Not `asyncio.run`: for each client, it would look at all tasks of all event loops of the process.
         with contextlib.closing(asyncio.new_event_loop()) as loop:

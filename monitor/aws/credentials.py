@@ -1,6 +1,6 @@
 """Credentials that sign calls: the environment's, or a role's, which is assumed with the environment's.
 
-Both are read again when AWS rejects them: files, processes and tokens change under a running process.
+Both are read again when AWS rejects them, as files, processes and tokens change while Headroom runs.
 """
 
 import asyncio
@@ -67,7 +67,7 @@ class Credentials(ABC):
         """Drop or renew the present credentials. Raises one of AWS_ERRORS."""
 
     async def refresh(self, rejected: ReadOnlyCredentials, region: str) -> bool:
-        """Replace credentials that a region rejected. Return true if the present ones are different.
+        """Replace credentials that a region rejected. Return true if the present credentials are different.
 
         Credentials are read again at most every MIN_REFRESH_INTERVAL. A region that also rejects the new
         credentials may not be enabled in the account: it waits twice as long for each next refresh.
@@ -164,7 +164,7 @@ class EnvironmentCredentials(Credentials):
             self._failure, self._failed_at = error, self._clock()
 
     async def _current_session(self) -> AioSession:
-        """Return the session that finds credentials: a new one after a reload, as it reads files once."""
+        """Return the session that finds credentials. A session reads files once; a reload needs another."""
         async with self._session_lock:
             if self._session is None:
                 self._session = await asyncio.to_thread(_create_session, self._profile)
@@ -182,7 +182,7 @@ def _is_to_be_renewed(credentials: AioCredentials) -> bool:
 def _create_session(profile: str | None) -> AioSession:
     """Return a session with its credential provider. Call it in a thread: loading takes a while."""
     session = AioSession(profile=profile)
-    with suppress(BotoCoreError):  # reading the credentials raises it again
+    with suppress(BotoCoreError):  # reading the credentials raises the error again
         session.get_component("credential_provider")
     return session
 

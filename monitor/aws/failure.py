@@ -40,7 +40,8 @@ class Failure:
     """A call to AWS that failed.
 
     operation: as AWS names it. resource: the display name of the resource that the call was about; empty when
-    it was about the whole account or region. code, message: the error's. resource_path: the resource's path.
+    it was about the whole account or region. code, message: of the error. resource_path: the path of the
+    resource.
     """
 
     operation: str
@@ -57,14 +58,14 @@ class Failure:
     @property
     def denied_action(self) -> str:
         """The IAM action that AWS's message names as denied; empty if it names none."""
-        named = DENIED_ACTION.search(self.message)
-        return named[1] if named else ""
+        match = DENIED_ACTION.search(self.message)
+        return match[1] if match else ""
 
     @property
     def sentence(self) -> str:
         """One line for people: `ListShards of orders: not authorized (AccessDenied)`."""
-        about = " of ".join(filter(None, (self.operation, self.resource)))
-        return f"{about}: {self.message} ({self.code})".removeprefix(": ")
+        subject = " of ".join(filter(None, (self.operation, self.resource)))
+        return f"{subject}: {self.message} ({self.code})".removeprefix(": ")
 
 
 def error_code(error: BaseException) -> str:
@@ -134,5 +135,5 @@ def failure_from(error: Exception, operation: str = "", resource: Resource = ACC
     operation = operation or getattr(error, "operation_name", "")
     message_text = ": ".join(filter(None, (getattr(error, "role_place", ""), error_message(error))))
     code, message = replace_surrogates(error_code(error)), replace_surrogates(message_text)
-    safe = resource.utf8_safe
-    return Failure(operation, safe.display_name, code, message, safe.path)
+    utf8_resource = resource.utf8_safe
+    return Failure(operation, utf8_resource.display_name, code, message, utf8_resource.path)

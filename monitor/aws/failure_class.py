@@ -104,11 +104,11 @@ def classify(code: str, message: str = "") -> str:
     message: AWS's message. It says whether a policy of the organization denies a call, and whether the keys
     or the time of a rejected signature are wrong.
     """
-    found = _class_of(code)
-    if found is FailureClass.CREDENTIALS and SKEWED_SIGNATURE.search(message):
+    failure_class = _class_of(code)
+    if failure_class is FailureClass.CREDENTIALS and SKEWED_SIGNATURE.search(message):
         return FailureClass.CLOCK
-    is_of_organization = found is FailureClass.DENIED and ORGANIZATION_POLICY.search(message)
-    return FailureClass.ORGANIZATION if is_of_organization else found
+    is_of_organization = failure_class is FailureClass.DENIED and ORGANIZATION_POLICY.search(message)
+    return FailureClass.ORGANIZATION if is_of_organization else failure_class
 
 
 @lru_cache(1024)
@@ -120,6 +120,9 @@ def _class_of(code: str) -> str:
 
 
 def _is_connection_error(name: str) -> bool:
-    """Return whether a name is the name of an exception for a request without a response."""
-    kinds = (getattr(module, name, None) for module in (exceptions, builtins))
-    return any(isinstance(kind, type) and issubclass(kind, CONNECTION_ERRORS) for kind in kinds)
+    """Return whether a name is that of an exception that is raised if a request gets no response."""
+    exception_classes = (getattr(module, name, None) for module in (exceptions, builtins))
+    return any(
+        isinstance(exception_class, type) and issubclass(exception_class, CONNECTION_ERRORS)
+        for exception_class in exception_classes
+    )

@@ -13,10 +13,9 @@ from collectors.iam_actions import RESOURCES
 from collectors.service_quotas.count_file import actions_of_counts
 from monitor.aws import links
 
-# Characters of a managed policy, without white space, and the policies that a role takes by default.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
-MAX_POLICY_SIZE = 6144
-MAX_POLICIES_OF_ROLE = 10
+MAX_POLICY_SIZE = 6144  # characters of one managed policy, without white space
+MAX_POLICIES_OF_ROLE = 10  # managed policies of one role, by default
 VERSION = "2012-10-17"  # of the policy language
 BASE_ACTIONS = ("cloudwatch:GetMetricData", "cloudwatch:ListMetrics", *quotas.ACTIONS)
 
@@ -77,11 +76,15 @@ def policy(collectors: Iterable[Collector], options: PolicyOptions = NO_OPTIONS)
 def split_policy(document: Mapping[str, Any], max_size: int = MAX_POLICY_SIZE) -> list[dict[str, Any]]:
     """Return a policy split into documents of at most `max_size` characters.
 
-    A statement that is longer than a document is split into several with numbered names.
+    A statement that is too long for one document is split into several statements with numbered names.
     """
     parts: list[dict[str, Any]] = []
     room = max_size - policy_size({**document, "Statement": []})
-    for statement in (piece for whole in document["Statement"] for piece in _split_statement(whole, room)):
+    for statement in (
+        piece
+        for whole_statement in document["Statement"]
+        for piece in _split_statement(whole_statement, room)
+    ):
         if not parts or policy_size(parts[-1]) + len(",") + policy_size(statement) > max_size:
             parts.append({**document, "Statement": []})
         parts[-1]["Statement"].append(statement)
@@ -94,16 +97,16 @@ def _split_statement(statement: Mapping[str, Any], max_size: int) -> Iterator[di
         yield {**statement}
         return
     key = max(("Action", "Resource"), key=lambda name: policy_size(statement[name]))
-    numbers, left = count(1), [*statement[key]]
-    while left:
+    numbers, remaining = count(1), [*statement[key]]
+    while remaining:
         piece = {**statement, "Sid": f"{statement['Sid']}{next(numbers)}", key: []}
-        fitting = _number_that_fits(left, max_size - policy_size(piece))
-        yield {**piece, key: left[:fitting]}
-        left = left[fitting:]
+        fitting = _number_that_fits(remaining, max_size - policy_size(piece))
+        yield {**piece, key: remaining[:fitting]}
+        remaining = remaining[fitting:]
 
 
 def _number_that_fits(texts: Sequence[str], room: int) -> int:
-    """Return how many of the first texts fit into a JSON list of `room` characters; at least one."""
+    """Return how many texts, from the first on, fit into a JSON list of `room` characters; at least 1."""
     sizes = [policy_size(text) + len(",") for text in texts]
     number = next((number for number in range(len(sizes)) if sum(sizes[: number + 1]) - 1 > room), len(sizes))
     return max(number, 1)
@@ -116,8 +119,8 @@ def policy_size(document: Any) -> int:
 
 def _statements(name: str, actions: Set[str]) -> Iterator[dict[str, Any]]:
     """Yield a statement for the actions on all resources, and one for each action on some resources only."""
-    if unlimited := actions - RESOURCES.keys():
-        yield _statement(name, unlimited, "*")
+    if on_all_resources := actions - RESOURCES.keys():
+        yield _statement(name, on_all_resources, "*")
     for number, action in enumerate(sorted(actions & RESOURCES.keys()), 1):
         yield _statement(f"{name}Limited{number}", {action}, RESOURCES[action])
 

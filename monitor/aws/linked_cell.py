@@ -11,8 +11,8 @@ from monitor.lib.errors import HeadroomError
 
 Response = TypeVar("Response")
 
-# The operations that take the id of another account. Others return the monitoring account's data.
-OPERATIONS = frozenset({"GetMetricData", "ListMetrics"})
+# The operations that take the id of another account. All others return the data of the monitoring account.
+LINKED_OPERATIONS = frozenset({"GetMetricData", "ListMetrics"})
 
 
 class RoleNeededError(HeadroomError):
@@ -27,7 +27,7 @@ class LinkedCell(Cell):
         self, service: str, operation: str, send: Callable[[], Awaitable[Response]], bill: Bill = bill_nothing
     ) -> Response:
         """Send a request as `Cell` does. Raises RoleNeededError if the operation cannot name the account."""
-        if service != "cloudwatch" or operation not in OPERATIONS:
+        if service != "cloudwatch" or operation not in LINKED_OPERATIONS:
             raise RoleNeededError(f"a role is needed to call {service}:{operation} in {self.account}")
         return await super().call_with_retries(service, operation, send, bill)
 

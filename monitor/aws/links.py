@@ -50,8 +50,8 @@ async def shares_all_metrics(cell: "Cell", monitoring_account: str) -> bool:
     async for link in cell.list_items("oam", "ListLinks", "Items"):
         is_to_monitoring_account = account_of(link.get("SinkArn", "")) == monitoring_account
         if is_to_monitoring_account and METRICS in (link.get("ResourceTypes") or ()):
-            described = await cell.call("oam", "GetLink", Identifier=link["Arn"])
-            metrics = (described.get("LinkConfiguration") or {}).get("MetricConfiguration") or {}
+            details = await cell.call("oam", "GetLink", Identifier=link["Arn"])
+            metrics = (details.get("LinkConfiguration") or {}).get("MetricConfiguration") or {}
             return (metrics.get("Filter") or "") in NO_FILTER
     return False
 

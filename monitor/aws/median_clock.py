@@ -23,8 +23,8 @@ class MedianClock:
     @property
     def skew(self) -> float | None:
         """Seconds by which this machine's clock is ahead of AWS's (negative: behind); None: not known."""
-        known = [skew for clock in self._clocks() if (skew := clock.skew) is not None]
-        return median(known) if known else None
+        known_skews = [skew for clock in self._clocks() if (skew := clock.skew) is not None]
+        return median(known_skews) if known_skews else None
 
     def now(self) -> float:
         """Return epoch seconds: this machine's, or AWS's if the two differ by more than MAX_SKEW."""

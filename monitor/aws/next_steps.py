@@ -1,4 +1,4 @@
-"""The next steps after a failed call, by its error code, operation, kind of policy or class."""
+"""The next steps after a failed call, by its error code, its operation, the denying policy or its class."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -77,28 +77,31 @@ LISTING_STEP = NextStep(
     "aws organizations list-accounts",
 )
 LISTING_OPERATIONS = frozenset({"ListAccounts", "ListAccountsForParent", "ListOrganizationalUnitsForParent"})
-EXCLUDE = "List regions and services that need no monitoring under `exclude`: Headroom does not call them."
+EXCLUDE_SENTENCE = (
+    "List regions and services that need no monitoring under `exclude`: Headroom does not call them."
+)
 POLICY_COMMAND = "headroom iam-policy > policy.json"
 # Keys: the kind of policy in AWS's sentence on a denied call.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
 BY_POLICY: Mapping[str, NextStep] = {
     "permissions boundary": NextStep(
-        ("Allow the missing actions in the permissions boundary of the role, too.", EXCLUDE), POLICY_COMMAND
+        ("Allow the missing actions in the permissions boundary of the role, too.", EXCLUDE_SENTENCE),
+        POLICY_COMMAND,
     ),
     "VPC endpoint policy": NextStep(
         (
             "Allow the missing actions in the policy of the VPC endpoint that Headroom calls AWS through.",
-            EXCLUDE,
+            EXCLUDE_SENTENCE,
         ),
         POLICY_COMMAND,
     ),
     "session policy": NextStep(
-        ("Allow the missing actions in the policy of the session, too.", EXCLUDE), POLICY_COMMAND
+        ("Allow the missing actions in the policy of the session, too.", EXCLUDE_SENTENCE), POLICY_COMMAND
     ),
     "explicit deny in an identity-based policy": NextStep(
         (
             "Remove the denial of these actions from the policies of the role: no other policy outranks it.",
-            EXCLUDE,
+            EXCLUDE_SENTENCE,
         ),
         POLICY_COMMAND,
     ),
@@ -108,7 +111,7 @@ BY_CLASS: Mapping[str, NextStep] = {
         (
             "Allow the missing actions: `headroom iam-policy` prints a policy. A permissions boundary "
             "applies as well.",
-            EXCLUDE,
+            EXCLUDE_SENTENCE,
         ),
         POLICY_COMMAND,
     ),

@@ -14,7 +14,8 @@ UNMODELLED_CODES: Mapping[str, frozenset[str]] = {
     "sqs": frozenset({"QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"}),
 }
 NOT_FOUND = re.compile(r"NotFound(Exception|Fault)?$|^NoSuch|NotExist$|NonExistent")
-# Services whose resources come from the catalogue and not from a list of AWS: a missing quota is a failure.
+# Services whose resources come from the catalogue and not from a list of AWS, so that a missing resource (a
+# quota) is a failure.
 NOT_LISTED = frozenset({"service-quotas"})
 KEY_NOT_FOUND = re.compile(r"^KMS|^Kms")  # a missing KMS key is not a missing resource
 

@@ -24,7 +24,7 @@ def _true(value: Any) -> Any:
 
 
 def _account_pattern(value: Any) -> Any:
-    """Refuse numbers that are no id: YAML drops the zeros that a number begins with."""
+    """Reject numbers that are no id: YAML drops the zeros that a number begins with."""
     if isinstance(value, int) and not isinstance(value, bool) and len(str(value)) != ID_LENGTH:
         raise unexpected("the 12 digits of an account's id, in quotes, or a pattern of names", value)
     return value
@@ -125,17 +125,17 @@ class Organization(RoleOptions):
         """The account whose credentials list the organization's accounts."""
         settings: dict[str, Any] = {"regions": self.regions, "profile": self.profile}
         if self.management_role:
-            *before, last = self.management_role
-            settings |= {"role_arn": last.role_arn, "via": tuple(before)}
+            *earlier_roles, last = self.management_role
+            settings |= {"role_arn": last.role_arn, "via": tuple(earlier_roles)}
             settings |= {option: getattr(last, option) for option in RoleOptions.model_fields}
         return Account.model_construct(name=self.title, **settings)
 
     def includes(self, account_id: str, name: str, tags: Mapping[str, str] | None = None) -> bool:
         """Return whether an account is to be watched. Without `tags`, the account's tags do not matter."""
         names = account_id, name
-        wanted = not self.include or _fits_any(self.include, names)
+        is_in_include = not self.include or _fits_any(self.include, names)
         is_tagged = tags is None or all(_has_tag(tags, key, values) for key, values in self.tags.items())
-        return wanted and is_tagged and not _fits_any(self.exclude, names)
+        return is_in_include and is_tagged and not _fits_any(self.exclude, names)
 
     def unmatched_patterns(
         self, accounts: Iterable[tuple[str, str]], tags: Sequence[Mapping[str, str]]
@@ -144,17 +144,17 @@ class Organization(RoleOptions):
 
         tags: the tags of each account whose tags were read.
         """
-        known = list(accounts)
+        ids_and_names = list(accounts)
         for key, values in self.tags.items():
             if tags and not any(_has_tag(account_tags, key, values) for account_tags in tags):
                 yield f"tags.{key} of {self.title} matches no account."
         for key in ("include", "exclude"):
             for number, pattern in enumerate(getattr(self, key)):
-                if not any(_fits_any([pattern], names) for names in known):
+                if not any(_fits_any([pattern], names) for names in ids_and_names):
                     yield f"{key}[{number}] of {self.title} matches no account: {pattern!r}."
 
     def member(self, account_id: str, name: str, partition: str, *, is_own: bool) -> MemberAccount:
-        """Return an account of the organization. is_own: Headroom's own credentials belong to it."""
+        """Return an account of the organization. is_own: whether Headroom's own credentials belong to it."""
         settings: dict[str, Any] = {"account_id": account_id, "name": name}
         settings |= {"regions": self.regions, "services": self.services, "profile": self.profile}
         if not is_own:
@@ -165,8 +165,8 @@ class Organization(RoleOptions):
     @model_validator(mode="after")
     def _check_management_roles(self) -> Self:
         if self.management_role:
-            *before, last = self.management_role
-            check_chain(tuple(before), last.role_arn)
+            *earlier_roles, last = self.management_role
+            check_chain(tuple(earlier_roles), last.role_arn)
         return self
 
 

@@ -9,7 +9,7 @@ import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, ViewportSize, expect
 
-from tests.monitor.api.example_server import ExampleServer, example_server, served_on_loopback
+from tests.monitor.api.example_server import ExampleServer, example_server, serve_on_loopback
 from tests.monitor.fleet_server import Server
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -132,7 +132,7 @@ async def test_pages_of_a_server_that_watches_nothing_say_so_and_show_no_good_zo
 ) -> None:
     async with Server.opened(tmp_path) as server:
         await server.publish()
-        async with served_on_loopback(server.app) as address, new_page(browser, width) as page:
+        async with serve_on_loopback(server.app) as address, new_page(browser, width) as page:
             for path, text in EMPTY_PAGES.items():
                 await page.goto(f"http://{address}{path}")
                 assert text in await page.locator("main").inner_text(), path

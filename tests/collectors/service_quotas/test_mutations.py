@@ -24,12 +24,8 @@ from tests.fake_aws import FakeAws
 ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "150"))  # mutations of each response
 NOW = 1_700_000_000.0
 CODES = ("L-00000001", "L-00000002", "L-00000003")
-SERVICES = [
-    {},
-    None,
-    {"ServiceCode": 7},
-    {"ServiceCode": "glue"},
-]  # as ListServices returns them; only one is valid
+# As ListServices returns them; only one is valid.
+SERVICES = [{}, None, {"ServiceCode": 7}, {"ServiceCode": "glue"}]
 MUTATED_INDEX = 1  # the index of the mutated item among three items
 DIMENSIONS = {"Service": "Glue", "Type": "Resource", "Class": "None"}
 USAGE: dict[str, Any] = {

@@ -7,7 +7,7 @@ from monitor.aws.run_status import RunStatus
 from monitor.aws.status import AccountStatus, CellStatus, MonitorStatus
 from monitor.polling.timings import DEFAULT_TIMINGS
 
-POLL, INVENTORY = 300.0, 600.0  # seconds between two reads
+POLL_INTERVAL, INVENTORY_INTERVAL = 300.0, 600.0  # seconds between two reads
 METRICS = ""  # takes the place of a service for reads of metrics
 FailuresOf = Callable[[str, str, str], Sequence[Failure]]  # takes account, region and service
 
@@ -40,7 +40,7 @@ class SimulatedCells:
             if now >= self._due[target]:
                 run.started_at = now
                 run.end(self.failures_of(*target), now)
-                interval = INVENTORY if target[2] else POLL
+                interval = INVENTORY_INTERVAL if target[2] else POLL_INTERVAL
                 self._due[target] = now + (
                     DEFAULT_TIMINGS.confirmation_delay if run.needs_confirmation else interval
                 )

@@ -21,7 +21,7 @@ from tests.background import background
 from tests.monitor.alerting.memory_store import MemoryStore
 from tests.monitor.alerting.pending import NOW
 
-FILE = "journal.db"
+JOURNAL_NAME = "journal.db"  # of the file, in the folder of the storage
 ACCEPTED = result_of_status("it", 204)
 DOWN = result_of_status("it", 503)
 
@@ -64,11 +64,11 @@ class DeliveryFixture:
         await self.delivery.commit({}, [row.notice for row in rows], rows)
 
     async def send_due(self, after: float = 0) -> list[list[int]]:
-        """Advance the clock by `after` seconds, send what is due, and return the numbers of the notices."""
+        """Advance the clock by `after` seconds and send what is due; return the numbers of its notices."""
         self.now += after
-        before = len(self.receiver.sent)
+        sent_before = len(self.receiver.sent)
         await self.delivery.senders["pager"].send_due()
-        return self.receiver.numbers[before:]
+        return self.receiver.numbers[sent_before:]
 
     def metric(self, name: str, **labels: str) -> float | None:
         return self.registry.get_sample_value(name, {"receiver": "pager", **labels})
@@ -78,7 +78,9 @@ class DeliveryFixture:
 async def open_delivery(storage: Path | MemoryStore) -> AsyncIterator[DeliveryFixture]:
     """Yield a fixture with one receiver, `pager`. storage: the folder of a journal, or a store in memory."""
     store = (
-        storage if isinstance(storage, MemoryStore) else await Journal.open(storage / FILE, now=lambda: NOW)
+        storage
+        if isinstance(storage, MemoryStore)
+        else await Journal.open(storage / JOURNAL_NAME, now=lambda: NOW)
     )
     fixture = DeliveryFixture(store)
     fixture.configure_receiver()

@@ -1,9 +1,10 @@
 """Starts processes that deliver notices, and kills them. `python -m tests.monitor.alerting.feed`
 
-Each line of standard input is a JSON array with the journal, the port of the receivers, and the point or the
-number of kills; a line of standard output has the outcome of each. The n-th notice is a function of n. The
-journal contains the last n, so that the next process continues from there. Each process is a fork, because
-starting Python takes longer than a process lives.
+Each line of standard input is a JSON array: the path of the journal, the port of the receivers, and either
+the point at which a process is killed, or the number of kills at random. For each line, standard output gets
+a line with the outcome. The n-th notice is a function of n. The journal contains the last n, so that the next
+process continues from there. Each process is a fork, because starting Python takes longer than a process
+lives.
 """
 
 import asyncio
@@ -33,7 +34,7 @@ from monitor.notifiers.notice import Notice, NoticeKind, Notification
 from monitor.outbound.result import DeliveryResult, result_of_status, retry
 from tests.monitor.alerting.pending import NOW, notice, pending_notice
 
-ALERTS, GROUPS = 7, 3
+ALERT_COUNT, GROUP_COUNT = 7, 3
 RECEIVERS = ("first", "second")
 CHANGED_SCHEMA = (*MIGRATIONS, "CREATE TABLE extra (x TEXT); CREATE INDEX of_extra ON extra (x)")
 
@@ -61,8 +62,8 @@ def clock() -> float:
 
 def nth_notice(number: int) -> Notice:
     """Return the n-th notice."""
-    turn, alert = divmod(number, ALERTS)
-    return notice(number, f"alert-{alert}", NoticeKind.RESOLVED if turn % 2 else NoticeKind.FIRING)
+    cycle, alert = divmod(number, ALERT_COUNT)
+    return notice(number, f"alert-{alert}", NoticeKind.RESOLVED if cycle % 2 else NoticeKind.FIRING)
 
 
 class Killer:
@@ -150,12 +151,12 @@ async def deliver_all(path: Path, port: int, until: int, killer: Killer, migrati
         DeliveryTarget(name=name, send=partial(send, port, killer), concurrency=2, min_backoff=0.01)
         for name in RECEIVERS
     )
-    running = asyncio.create_task(delivery.run())
+    delivery_task = asyncio.create_task(delivery.run())
     last = int(journal.all(STATES)["feed"].value) if journal.all(STATES) else 0
     while last < until:
         notices = [nth_notice(number) for number in range(last + 1, min(last + 1 + last % 4, until) + 1)]
         last = notices[-1].number
-        groups = [{"group": str(notice.number % ALERTS % GROUPS)} for notice in notices]
+        groups = [{"group": str(notice.number % ALERT_COUNT % GROUP_COUNT)} for notice in notices]
         rows = [
             pending_notice(notice, receiver, group=group, due=clock())
             for notice, group in zip(notices, groups, strict=True)
@@ -165,8 +166,8 @@ async def deliver_all(path: Path, port: int, until: int, killer: Killer, migrati
         await journal.maintain()
     while any(status.queued for status in delivery.statuses()):
         await asyncio.sleep(0.001)
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    delivery_task.cancel()
+    await asyncio.gather(delivery_task, return_exceptions=True)
     await journal.close()
 
 
@@ -195,33 +196,39 @@ def wait_for_child(child: int) -> int:
 
 
 def run_killed_at(path: Path, port: int, point: str) -> dict[str, int]:
-    """Run a process that completes, a process that is killed at a point, and one that completes."""
-    before = (
+    """Run a process that completes, a process that is killed at a point, and another that completes.
+
+    Return their exit codes (`before`, `killed`, `after`), and the number of the last notice.
+    """
+    first_exit_code = (
         0
         if point == "while the schema is made"
         else wait_for_child(fork_child(path, port, 20, migrations=MIGRATIONS))
     )
-    killed = wait_for_child(
+    killed_exit_code = wait_for_child(
         fork_child(path, port, 60, Killer(point), MIGRATIONS if "made" in point else CHANGED_SCHEMA)
     )
     return {
-        "before": before,
-        "killed": killed,
+        "before": first_exit_code,
+        "killed": killed_exit_code,
         "after": wait_for_child(fork_child(path, port, 60)),
         "notices": 60,
     }
 
 
 def run_killed_at_random(path: Path, port: int, kills: int) -> dict[str, int]:
-    """Run many processes that are killed after milliseconds, and a process that completes."""
-    killed = 0
+    """Run many processes that are killed after milliseconds, and a process that completes.
+
+    Return how many processes were killed, the exit code of the last, and the number of the last notice.
+    """
+    killed_count = 0
     for _ in range(kills):
         child = fork_child(path, port, 10**9)
         time.sleep(random.uniform(0.005, 0.06))
         os.kill(child, signal.SIGKILL)
-        killed += wait_for_child(child) == -signal.SIGKILL
+        killed_count += wait_for_child(child) == -signal.SIGKILL
     after = wait_for_child(fork_child(path, port, 0))
-    return {"killed": killed, "after": after, "notices": asyncio.run(last_notice(path))}
+    return {"killed": killed_count, "after": after, "notices": asyncio.run(last_notice(path))}
 
 
 async def last_notice(path: Path) -> int:

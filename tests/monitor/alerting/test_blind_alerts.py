@@ -1,4 +1,4 @@
-"""The alerts of blind spots: one for each cause, which ends only when everything can be read again."""
+"""The alerts of blind spots: one for each account and cause, which ends when everything can be read again."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -29,8 +29,11 @@ def nothing_fails(*place: str) -> list[Failure]:
     return []
 
 
-def fails(*failures: Failure, at: Iterable[tuple[str, str]]) -> FailuresOf:
-    """Return a function that gives failures at some regions and services; no service: reads of metrics."""
+def failures_at(*failures: Failure, at: Iterable[tuple[str, str]]) -> FailuresOf:
+    """Return a function that returns these failures at some regions and services.
+
+    at: pairs of a region and a service; an empty service stands for reads of metrics.
+    """
     places = set(at)
     return lambda account, region, service: failures if (region, service) in places else ()
 
@@ -47,6 +50,7 @@ def kinds_of(notices: Iterable[Notice]) -> str:
     return "".join(notice.kind.value[0] for notice in notices)
 
 
+# Places where reads fail: pairs of a region and a service.
 KINESIS = [(HERE, "kinesis")]
 POLL = [(HERE, "")]  # reads of metrics
 ALL_HERE = [(HERE, service) for service in ("", *SERVICES)]
@@ -56,7 +60,7 @@ async def test_a_denied_cell_is_one_alert_that_resolves_when_reads_succeed(tmp_p
     async with Stage.opened(tmp_path) as stage:
         cells = cells_in()
         assert await read_cells(stage, cells, 20) == []
-        (notice,) = await read_cells(stage, cells, 60, fails(DENIED, at=KINESIS))
+        (notice,) = await read_cells(stage, cells, 60, failures_at(DENIED, at=KINESIS))
         assert notice.labels["cause"] == "denied"
         assert notice.summary.startswith(
             f"AccessDeniedException of kinesis:ListStreams in {HERE} of name-123"
@@ -70,19 +74,21 @@ async def test_the_summary_of_a_blind_spot_changes_with_the_denied_places(tmp_pa
     async with Stage.opened(tmp_path) as stage:
         cells = cells_in()
         await read_cells(stage, cells, 20)
-        (first,) = await read_cells(stage, cells, 15, fails(DENIED, at=KINESIS))
-        wider = await read_cells(stage, cells, 30, fails(DENIED, at=[*ALL_HERE, (THERE, "")]))
+        (first,) = await read_cells(stage, cells, 15, failures_at(DENIED, at=KINESIS))
+        wider = await read_cells(stage, cells, 30, failures_at(DENIED, at=[*ALL_HERE, (THERE, "")]))
         assert {notice.kind for notice in wider} == {NoticeKind.WORSENED}
         assert {notice.alert for notice in wider} == {first.alert}
         assert wider[-1].labels == first.labels
         assert f"in 2 of 2 regions of name-123 ({HERE}, {THERE})" in wider[-1].summary
         assert "CloudWatch metrics, Kinesis Data Streams, Simple Queue Service" in wider[-1].summary
-        assert await read_cells(stage, cells, 30, fails(DENIED, at=POLL)) == []
-        (now,) = stage.engine.alerts.values()
-        assert now.summary.endswith(f"in {HERE} of name-123: no. Not monitored there: CloudWatch metrics.")
-        assert now.since == first.since
+        assert await read_cells(stage, cells, 30, failures_at(DENIED, at=POLL)) == []
+        (last_notice,) = stage.engine.alerts.values()
+        assert last_notice.summary.endswith(
+            f"in {HERE} of name-123: no. Not monitored there: CloudWatch metrics."
+        )
+        assert last_notice.since == first.since
         # The last notice that was sent named all of these places.
-        assert await read_cells(stage, cells, 60, fails(DENIED, at=ALL_HERE)) == []
+        assert await read_cells(stage, cells, 60, failures_at(DENIED, at=ALL_HERE)) == []
         assert kinds_of(await read_cells(stage, cells, 15, nothing_fails)) == "r"
 
 
@@ -96,13 +102,13 @@ async def test_a_poll_that_fails_is_notified_within_minutes(
     async with Stage.opened(tmp_path) as stage:
         cells = cells_in()
         await read_cells(stage, cells, 20)
-        cells.failures_of = fails(failure, at=POLL)
+        cells.failures_of = failures_at(failure, at=POLL)
         while not stage.status.cells[0].poll.failures:
             assert await read_cells(stage, cells, 0.25) == []
-        began = stage.seconds
+        failed_at = stage.seconds
         while not stage.sent:
             await read_cells(stage, cells, 0.25)
-        assert 45 <= stage.sent[0].at - began <= max_delay
+        assert 45 <= stage.sent[0].at - failed_at <= max_delay
 
 
 async def test_a_single_failed_read_causes_no_alert(tmp_path: Path) -> None:
@@ -123,15 +129,15 @@ async def test_a_single_failed_read_causes_no_alert(tmp_path: Path) -> None:
 async def test_a_single_failure_beside_a_lasting_denial_causes_no_further_alert(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         cells = cells_in()
-        assert kinds_of(await read_cells(stage, cells, 60, fails(DENIED, at=POLL))) == "f"
-        await read_cells(stage, cells, 5, fails(DENIED, SLOW, at=POLL))
-        assert await read_cells(stage, cells, 60, fails(DENIED, at=POLL)) == []
+        assert kinds_of(await read_cells(stage, cells, 60, failures_at(DENIED, at=POLL))) == "f"
+        await read_cells(stage, cells, 5, failures_at(DENIED, SLOW, at=POLL))
+        assert await read_cells(stage, cells, 60, failures_at(DENIED, at=POLL)) == []
         assert kinds_of(stage.notices) == "f"
 
 
 async def test_an_unchanged_blind_spot_is_notified_again_once_a_day(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        cells = cells_in(failures_of=fails(DENIED, at=ALL_HERE))
+        cells = cells_in(failures_of=failures_at(DENIED, at=ALL_HERE))
         assert kinds_of(await read_cells(stage, cells, 23 * 60, step=60)) == "f"
         assert kinds_of(await read_cells(stage, cells, 26 * 60, step=60)) == "rr"
         assert {notice.kind for notice in stage.notices[1:]} == {NoticeKind.REPEATED}
@@ -140,16 +146,16 @@ async def test_an_unchanged_blind_spot_is_notified_again_once_a_day(tmp_path: Pa
 async def test_an_alertmanager_is_sent_a_firing_blind_alert_repeatedly(tmp_path: Path) -> None:
     receiver = {"name": "am", "type": "alertmanager", "urls": ["https://am.example.org"]}
     async with Stage.opened(tmp_path, configuration([receiver])) as stage:
-        notices = await read_cells(stage, cells_in(failures_of=fails(DENIED, at=POLL)), 20, step=60)
+        notices = await read_cells(stage, cells_in(failures_of=failures_at(DENIED, at=POLL)), 20, step=60)
         assert len(notices) > 10 and len({notice.alert for notice in notices}) == 1
 
 
 async def test_a_restart_does_not_resolve_the_alert_of_a_blind_spot_that_remains(
     storage: Path | MemoryStore,
 ) -> None:
-    denied = fails(DENIED, at=ALL_HERE)
+    denials = failures_at(DENIED, at=ALL_HERE)
     async with Stage.opened(storage) as stage:
-        assert kinds_of(await read_cells(stage, cells_in(failures_of=denied), 30)) == "f"
+        assert kinds_of(await read_cells(stage, cells_in(failures_of=denials), 30)) == "f"
         minute = int(stage.seconds // 60)
     async with Stage.opened(storage, minute=minute) as stage:
         stage.status = MonitorStatus(pending=["account name-123"])
@@ -159,24 +165,24 @@ async def test_a_restart_does_not_resolve_the_alert_of_a_blind_spot_that_remains
         # The inaccessible account may be the account of the alert.
         stage.status = MonitorStatus(inaccessible_accounts={"name-123": DENIED})
         assert await stage.process() == []
-        cells = cells_in(failures_of=denied)
+        cells = cells_in(failures_of=denials)
         assert await read_cells(stage, cells, 60) == []
         assert kinds_of(await read_cells(stage, cells, 15, nothing_fails)) == "r"
 
 
 async def test_a_reload_neither_resolves_nor_fires_an_alert_of_a_blind_spot(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        cells = cells_in(failures_of=fails(DENIED, at=ALL_HERE))
+        cells = cells_in(failures_of=failures_at(DENIED, at=ALL_HERE))
         assert kinds_of(await read_cells(stage, cells, 30)) == "f"
         stage.configure(configuration())
         stage.status = MonitorStatus(pending=["account name-123"])
         assert await stage.process() == []
-        assert await read_cells(stage, cells_in(failures_of=fails(DENIED, at=ALL_HERE)), 30) == []
+        assert await read_cells(stage, cells_in(failures_of=failures_at(DENIED, at=ALL_HERE)), 30) == []
 
 
 async def test_the_resolution_says_that_an_account_is_not_monitored_any_more(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        await read_cells(stage, cells_in(failures_of=fails(DENIED, at=ALL_HERE)), 30)
+        await read_cells(stage, cells_in(failures_of=failures_at(DENIED, at=ALL_HERE)), 30)
         stage.status = MonitorStatus()
         (resolved,) = await stage.process(60)
         assert resolved.summary.startswith("name-123 is not monitored any more, after ")
@@ -185,7 +191,8 @@ async def test_the_resolution_says_that_an_account_is_not_monitored_any_more(tmp
 async def test_an_inaccessible_account_fires_after_the_second_attempt_and_resolves_no_other_alert(
     tmp_path: Path,
 ) -> None:
-    def inaccessible(*ends: float) -> dict[str, Any]:
+    def inaccessible_status(*ends: float) -> dict[str, Any]:
+        """Return the fields of a status in which attempts to access an account failed at these times."""
         outcome = RunStatus()
         for at in ends:
             outcome.end((DENIED,), at)
@@ -197,9 +204,9 @@ async def test_an_inaccessible_account_fires_after_the_second_attempt_and_resolv
 
     async with Stage.opened(tmp_path) as stage:
         await stage.run_minutes(orders="..ccc")
-        stage.status = replace(stage.status, **inaccessible(stage.seconds))
+        stage.status = replace(stage.status, **inaccessible_status(stage.seconds))
         assert await stage.process(45) == []
-        stage.status = replace(stage.status, **inaccessible(stage.seconds - 60, stage.seconds))
+        stage.status = replace(stage.status, **inaccessible_status(stage.seconds - 60, stage.seconds))
         (notice,) = await stage.process(15)
         assert notice.labels["account"] == "staging"
         assert "Headroom cannot access the account staging" in notice.summary
@@ -220,21 +227,21 @@ async def test_an_account_that_is_inaccessible_after_a_restart_keeps_its_alert(
     """The id of an account without a role is unknown while the account is inaccessible."""
     name = account_name or "default"
 
-    def accessible(status: MonitorStatus) -> MonitorStatus:
+    def with_access(status: MonitorStatus) -> MonitorStatus:
         cells = [replace(cell, name=account_name) for cell in status.cells]
         accounts = [replace(account, name=name, access=RunStatus()) for account in status.accounts]
         return replace(status, cells=cells, accounts=accounts)
 
     async def read(stage: Stage, cells: SimulatedCells, minutes: int) -> list[Notice]:
-        before = len(stage.sent)
+        sent_before = len(stage.sent)
         for _ in range(minutes * 4):
             stage.seconds += 15
-            stage.status = accessible(cells.step(stage.seconds))
+            stage.status = with_access(cells.step(stage.seconds))
             await stage.process()
-        return [notice for notification in stage.sent[before:] for notice in notification.notices]
+        return [notice for notification in stage.sent[sent_before:] for notice in notification.notices]
 
     async with Stage.opened(storage) as stage:
-        (first,) = await read(stage, cells_in(failures_of=fails(DENIED, at=ALL_HERE)), 20)
+        (first,) = await read(stage, cells_in(failures_of=failures_at(DENIED, at=ALL_HERE)), 20)
         assert first.labels["account"] == ACCOUNT
         minute = int(stage.seconds // 60)
     async with Stage.opened(storage, minute=minute) as stage:
@@ -258,7 +265,7 @@ async def test_the_number_of_places_is_exported_while_the_alert_fires(tmp_path: 
         cells = cells_in()
         await read_cells(stage, cells, 20)
         assert stage.engine.blind_places() == {}
-        await read_cells(stage, cells, 30, fails(DENIED, at=[*KINESIS, (THERE, "sqs")]))
+        await read_cells(stage, cells, 30, failures_at(DENIED, at=[*KINESIS, (THERE, "sqs")]))
         assert stage.engine.blind_places() == {(ACCOUNT, "denied"): 2.0}
         await read_cells(stage, cells, 30, nothing_fails)
         assert stage.engine.blind_places() == {}
@@ -266,16 +273,16 @@ async def test_the_number_of_places_is_exported_while_the_alert_fires(tmp_path: 
 
 async def test_a_scope_that_alternates_is_stored_at_most_once_a_minute(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        cells = cells_in(failures_of=fails(DENIED, at=[(HERE, ""), (THERE, "")]))
+        cells = cells_in(failures_of=failures_at(DENIED, at=[(HERE, ""), (THERE, "")]))
         await read_cells(stage, cells, 20)
-        (before,) = stage.engine.alerts.values()
+        (first_notice,) = stage.engine.alerts.values()
         for turn in range(40):
             stage.seconds += 15
             status = cells.status
             stage.status = replace(status, cells=status.cells[: 1 + turn % 2])
             assert await stage.process() == []
-        (after,) = stage.engine.alerts.values()
-        assert before.number < after.number <= before.number + 10
+        (second_notice,) = stage.engine.alerts.values()
+        assert first_notice.number < second_notice.number <= first_notice.number + 10
 
 
 async def test_a_wrong_clock_is_one_alert_with_its_skew(tmp_path: Path) -> None:
@@ -287,13 +294,13 @@ async def test_a_wrong_clock_is_one_alert_with_its_skew(tmp_path: Path) -> None:
         )
 
         async def process(number: int, skew: float) -> list[Notice]:
-            before = len(stage.sent)
+            sent_before = len(stage.sent)
             for _ in range(number):
                 stage.seconds += 15
                 checks.end(clock_failures(skew), stage.seconds)
                 stage.status = replace(cells.step(stage.seconds), clock=replace(checks))
                 await stage.process()
-            return [notice for notification in stage.sent[before:] for notice in notification.notices]
+            return [notice for notification in stage.sent[sent_before:] for notice in notification.notices]
 
         assert await process(100, 5.0) == []
         (notice,) = await process(100, 900.0)
@@ -314,14 +321,14 @@ async def test_denials_from_the_start_are_one_notice_of_all_places(tmp_path: Pat
     """Polls of a new process run soon, its collectors begin one after another, and groups wait."""
     async with Stage.opened(tmp_path, configuration(route={"receiver": "pager"})) as stage:
         outcomes = {service: RunStatus() for service in ("", "kinesis", "lambda", "sqs")}
-        plain = cells_in().status.cells[0]
+        cell = cells_in().status.cells[0]
         for second in range(0, 600, 5):
             for number, (service, outcome) in enumerate(outcomes.items()):
                 is_early_poll = service == "" and second in (5, 10, 15)
                 if is_early_poll or (second >= 5 * number and (second - 5 * number) in (0, 60, 300)):
                     outcome.end((DENIED,), stage.seconds)
             collectors = {service: run for service, run in outcomes.items() if service and run.ended_at}
-            stage.status = MonitorStatus(cells=[replace(plain, poll=outcomes[""], collectors=collectors)])
+            stage.status = MonitorStatus(cells=[replace(cell, poll=outcomes[""], collectors=collectors)])
             await stage.process(5)
         (notice,) = stage.notices
         assert notice.places == 4
@@ -333,8 +340,8 @@ async def test_the_log_says_once_when_a_blind_spot_begins_and_ends(
 ) -> None:
     async with Stage.opened(tmp_path) as stage:
         cells = cells_in()
-        notices = await read_cells(stage, cells, 60, fails(DENIED, at=KINESIS))
-        notices += await read_cells(stage, cells, 30, fails(DENIED, at=ALL_HERE))
+        notices = await read_cells(stage, cells, 60, failures_at(DENIED, at=KINESIS))
+        notices += await read_cells(stage, cells, 30, failures_at(DENIED, at=ALL_HERE))
         notices += await read_cells(stage, cells, 15, nothing_fails)
     logged = [record.getMessage() for record in caplog.records if record.name == "monitor.alerting.observe"]
     assert logged == [notices[0].summary, notices[-1].summary]

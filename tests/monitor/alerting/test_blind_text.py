@@ -19,7 +19,7 @@ S3_DENIAL = (
 )
 REGIONS = [f"ap-south-{number}" for number in range(1, 15)]
 DENIED = Failure("ListStreams", "", "AccessDeniedException", "not authorized")
-BY_ORGANIZATION = Failure(
+DENIED_BY_SCP = Failure(
     "ListStreams",
     "",
     "AccessDeniedException",
@@ -55,11 +55,11 @@ TEXTS = [
     ),
     (
         blind_spot(
-            *(target(region, "kinesis", BY_ORGANIZATION) for region in REGIONS),
+            *(target(region, "kinesis", DENIED_BY_SCP) for region in REGIONS),
             cause=FailureClass.ORGANIZATION,
         ),
         "The organization denies kinesis:ListStreams in 14 of 15 regions of prod (ap-south-1, ap-south-10, "
-        f"ap-south-11 and 11 more): {BY_ORGANIZATION.message}. Not monitored there: Kinesis Data Streams.",
+        f"ap-south-11 and 11 more): {DENIED_BY_SCP.message}. Not monitored there: Kinesis Data Streams.",
     ),
     (
         blind_spot(target("global", "", failure("GetMetricData"))),
@@ -138,7 +138,7 @@ def test_each_failure_class_has_a_remedy_and_a_text_for_its_end() -> None:
 
 def test_the_remedy_names_all_regions_that_the_organization_denies() -> None:
     spot = blind_spot(
-        *(target(region, "kinesis", BY_ORGANIZATION) for region in REGIONS), cause=FailureClass.ORGANIZATION
+        *(target(region, "kinesis", DENIED_BY_SCP) for region in REGIONS), cause=FailureClass.ORGANIZATION
     )
     step, regions = remedies(spot)
     assert "`exclude`" in step
@@ -173,12 +173,15 @@ ACCESS_FAILURES = [
 ]
 
 
-@pytest.mark.parametrize(("failed", "step"), ACCESS_FAILURES)
+@pytest.mark.parametrize(("access_failure", "step"), ACCESS_FAILURES)
 def test_an_inaccessible_account_is_described_in_one_sentence_with_the_next_step(
-    failed: Failure, step: str
+    access_failure: Failure, step: str
 ) -> None:
-    spot = blind_spot(target("", "", failed), cause=failed.failure_class)
+    spot = blind_spot(target("", "", access_failure), cause=access_failure.failure_class)
     assert summary(spot, REGISTRY).count(". ") == 0
     (remedy,) = remedies(spot)
     assert step in remedy
-    assert describe_failure(Location("", "prod"), failed) == f"account prod: {failed.sentence}. {remedy}"
+    assert (
+        describe_failure(Location("", "prod"), access_failure)
+        == f"account prod: {access_failure.sentence}. {remedy}"
+    )

@@ -1,4 +1,7 @@
-"""Deliveries: the content of a notification, and the effect of each result of an attempt."""
+"""Deliveries: the content of a notification, and the effect of each result of an attempt.
+
+`send_due` returns the numbers of the notices in each notification that was sent.
+"""
 
 import asyncio
 import itertools
@@ -168,14 +171,14 @@ async def test_pending_notices_are_sent_at_once_when_a_receiver_is_back(deliveri
     await deliveries.commit(pending_notice(notice(1)), pending_notice(notice(2, "b")))
     for _ in range(20):
         await deliveries.send_due(after=300)
-    # The notification that failed waits long; the receiver does not.
+    # The jitter makes the failed notification wait long, and the pause of the receiver short.
     deliveries.random_numbers = iter([1.0, 0.0])
     await deliveries.send_due(after=300)
     deliveries.receiver.answer = lambda notification: ACCEPTED
     assert sorted(await deliveries.send_due(after=1) + await deliveries.send_due()) == [[1], [2]]
 
 
-async def test_a_notification_that_one_receiver_rejects_is_no_dead_letter_of_another_receiver(
+async def test_a_notification_that_one_receiver_refuses_is_no_dead_letter_of_another_receiver(
     deliveries: DeliveryFixture,
 ) -> None:
     other = DeliveryTarget(name="other", send=deliveries.receiver.send)
@@ -189,7 +192,7 @@ async def test_a_notification_that_one_receiver_rejects_is_no_dead_letter_of_ano
     }
 
 
-async def test_a_refused_notification_is_a_dead_letter_and_later_ones_are_sent(
+async def test_a_refused_notification_is_a_dead_letter_and_later_notifications_are_sent(
     deliveries: DeliveryFixture,
 ) -> None:
     deliveries.receiver.answer = lambda notification: result_of_status("it", 400, "no such field")
@@ -199,9 +202,9 @@ async def test_a_refused_notification_is_a_dead_letter_and_later_ones_are_sent(
     assert await deliveries.send_due() == [[2]]
     assert await deliveries.send_due(after=DAY) == []
     (status,) = deliveries.delivery.statuses()
-    (letter,) = status.dead_letters
-    assert (letter.status, letter.sentence) == (400, "it answered 400: no such field")
-    assert letter.notification == deliveries.receiver.sent[0]
+    (dead_letter,) = status.dead_letters
+    assert (dead_letter.status, dead_letter.sentence) == (400, "it answered 400: no such field")
+    assert dead_letter.notification == deliveries.receiver.sent[0]
     assert deliveries.metric("headroom_notification_dead_letters") == 1
     assert deliveries.metric("headroom_deliveries_failed_total", reason="http_400") == 1
 
@@ -236,7 +239,7 @@ async def test_the_oldest_dead_letter_is_dropped_when_there_are_too_many(deliver
     assert deliveries.metric("headroom_notices_dropped_total", reason="dead_letter") == 1
 
 
-async def test_a_request_that_fails_for_a_day_while_others_are_accepted_is_a_dead_letter(
+async def test_a_notification_that_fails_for_a_day_while_others_are_accepted_is_a_dead_letter(
     deliveries: DeliveryFixture,
 ) -> None:
     deliveries.receiver.answer = lambda notification: (
@@ -252,7 +255,7 @@ async def test_a_request_that_fails_for_a_day_while_others_are_accepted_is_a_dea
     assert len(deliveries.store.all(DEAD_LETTERS)) == 1
 
 
-async def test_a_request_that_fails_for_a_day_while_all_fail_is_no_dead_letter(
+async def test_a_notification_that_fails_for_a_day_while_all_fail_is_no_dead_letter(
     deliveries: DeliveryFixture,
 ) -> None:
     await deliveries.commit(pending_notice(notice(1)))
@@ -311,8 +314,8 @@ async def test_superseded_notices_are_dropped_after_a_day_and_the_last_state_is_
     deliveries.receiver.answer = lambda notification: DOWN
     await deliveries.commit(pending_notice(notice(0, "other")), pending_notice(notice(9, "another")))
     await deliveries.send_due()
-    rows = [notice(1), notice(2, kind=NoticeKind.RESOLVED), notice(3), notice(4, kind=NoticeKind.RESOLVED)]
-    await deliveries.commit(*map(pending_notice, rows))
+    notices = [notice(1), notice(2, kind=NoticeKind.RESOLVED), notice(3), notice(4, kind=NoticeKind.RESOLVED)]
+    await deliveries.commit(*map(pending_notice, notices))
     deliveries.now += DAY + 1
     assert deliveries.metric("headroom_notification_oldest_age_seconds") == DAY + 1
     await deliveries.delivery.maintain()

@@ -19,7 +19,7 @@ from monitor.outbound.result import DeliveryResult, refused
 from tests.monitor.alerting.delivery_fixture import (
     ACCEPTED,
     DOWN,
-    FILE,
+    JOURNAL_NAME,
     DeliveryFixture,
     open_delivery,
     running_delivery,
@@ -98,7 +98,7 @@ async def test_notices_are_sent_from_memory_without_a_disk(tmp_path: Path) -> No
         (tmp_path / "file").unlink()
         await deliveries.delivery.maintain()
         assert isinstance(deliveries.store, Journal) and deliveries.store.healthy
-    journal = await Journal.open(tmp_path / "file" / FILE)
+    journal = await Journal.open(tmp_path / "file" / JOURNAL_NAME)
     assert journal.all(STATES) == {"lives/a": SavedState("lives/a", b"firing")}
     assert [row.receiver for row in journal.all(PENDING_NOTICES).values()] == ["chat"]
     await journal.close()
@@ -109,9 +109,9 @@ async def test_notices_are_sent_from_memory_without_a_disk(tmp_path: Path) -> No
 
 @pytest.fixture
 async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
-    opened = await Journal.open(tmp_path / "journal.db")
-    yield opened
-    await opened.close()
+    journal = await Journal.open(tmp_path / "journal.db")
+    yield journal
+    await journal.close()
 
 
 @pytest.fixture
@@ -120,19 +120,19 @@ def delivery(journal: Journal) -> Delivery:
 
 
 class HangingReceiver:
-    """A receiver that answers when the test sets `go`."""
+    """A receiver that answers when the test sets `may_answer`."""
 
     def __init__(self) -> None:
         self.sent: list[Notification] = []
-        self.begun, self.go, self.given_up = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self.begun, self.may_answer, self.cancelled = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def send(self, notification: Notification) -> DeliveryResult:
         self.sent.append(notification)
         self.begun.set()
         try:
-            await self.go.wait()
+            await self.may_answer.wait()
         except asyncio.CancelledError:
-            self.given_up.set()
+            self.cancelled.set()
             raise
         return ACCEPTED
 
@@ -167,10 +167,10 @@ async def test_a_slow_receiver_delays_no_other_receiver(delivery: Delivery) -> N
             )
             assert await fast.next_number() == number
         assert len(slow.sent) == 1
-        slow.go.set()
+        slow.may_answer.set()
 
 
-async def idle(delivery: Delivery, journal: Journal) -> None:
+async def wait_until_idle(delivery: Delivery, journal: Journal) -> None:
     """Wait until the result of an attempt is stored, and its sender sleeps."""
     while delivery.statuses()[0].queued:
         await asyncio.sleep(0)
@@ -188,7 +188,7 @@ async def test_an_idle_sender_wakes_for_new_and_for_replayed_notices(
         for number in (1, 2):
             await delivery.commit({}, [], [pending_notice(notice(number))])
             assert await quick.next_number() == number
-            await idle(delivery, journal)
+            await wait_until_idle(delivery, journal)
         await delivery.replay()
         assert await quick.next_number() == 1
         assert await quick.next_number() == 2
@@ -234,7 +234,7 @@ async def test_running_attempts_end_and_are_recorded_when_the_delivery_stops(
     async with running_delivery(delivery):
         await delivery.commit({}, [], [pending_notice(notice(1))])
         await asyncio.wait_for(hanging.begun.wait(), WAIT_TIMEOUT)
-        asyncio.get_running_loop().call_soon(asyncio.get_running_loop().call_soon, hanging.go.set)
+        asyncio.get_running_loop().call_soon(asyncio.get_running_loop().call_soon, hanging.may_answer.set)
     assert not journal.all(NOTIFICATIONS)
 
 
@@ -247,10 +247,10 @@ async def test_a_delivery_to_a_removed_receiver_is_repeated_when_it_is_configure
         await delivery.commit({}, [], [pending_notice(notice(1))])
         await asyncio.wait_for(hanging.begun.wait(), WAIT_TIMEOUT)
         delivery.configure([])
-        await asyncio.wait_for(hanging.given_up.wait(), WAIT_TIMEOUT)
+        await asyncio.wait_for(hanging.cancelled.wait(), WAIT_TIMEOUT)
         delivery.configure([DeliveryTarget(name="pager", send=quick.send)])
-        repeated = await asyncio.wait_for(quick.sent.get(), WAIT_TIMEOUT)
-    assert [repeated] == hanging.sent
+        second_notification = await asyncio.wait_for(quick.sent.get(), WAIT_TIMEOUT)
+    assert [second_notification] == hanging.sent
 
 
 async def test_a_new_configuration_is_used_for_pending_notices(storage: Path | MemoryStore) -> None:

@@ -29,7 +29,7 @@ SERVICES = ("alb", "apigateway", "autoscaling", "dynamodb", "kinesis", "lambda",
 ROUTE = {"receiver": "pager"}  # with the default labels and times of groups
 
 
-async def refusals() -> Mapping[str, Sequence[Failure]]:
+async def denials() -> Mapping[str, Sequence[Failure]]:
     """Return the failures of the real collectors in a region that denies everything, by service."""
     answers: dict[str, Any] = {method: denied(method, "AccessDenied") for method in ACCESS_DENIED_METHODS}
     aws = FakeAws(**answers)
@@ -40,23 +40,23 @@ async def refusals() -> Mapping[str, Sequence[Failure]]:
     return {**failures, METRICS: (Failure("GetMetricData", "", "AccessDenied", "not authorized"),)}
 
 
-def denied_cells(refused: Mapping[str, Sequence[Failure]]) -> SimulatedCells:
-    """Return the regions of all accounts. refused: the failures by service, except in ALLOWED_REGION."""
+def denied_cells(failures_by_service: Mapping[str, Sequence[Failure]]) -> SimulatedCells:
+    """Return the regions of all accounts. failures_by_service: in all regions but ALLOWED_REGION."""
     return SimulatedCells(
         ACCOUNTS,
         [ALLOWED_REGION, *DENIED_REGIONS],
         SERVICES,
-        lambda account, region, service: () if region == ALLOWED_REGION else refused[service],
+        lambda account, region, service: () if region == ALLOWED_REGION else failures_by_service[service],
     )
 
 
 async def test_each_account_has_one_alert_that_names_the_denied_regions(tmp_path: Path) -> None:
-    refused = await refusals()
-    assert {failure.code for failures in refused.values() for failure in failures} == {
+    failures_by_service = await denials()
+    assert {failure.code for failures in failures_by_service.values() for failure in failures} == {
         "AccessDenied",
         "AccessDeniedException",
     }
-    cells = denied_cells(refused)
+    cells = denied_cells(failures_by_service)
     async with Stage.opened(tmp_path, configuration(route=ROUTE)) as stage:
         await read_cells(stage, cells, 6 * 60, step=60)
         assert len(stage.sent) == len(stage.notices) == len(ACCOUNTS)
@@ -68,7 +68,7 @@ async def test_each_account_has_one_alert_that_names_the_denied_regions(tmp_path
         assert len(stage.sent) == 2 * len(ACCOUNTS)  # repeated once a day
 
 
-def naming_the_policy(failures: Sequence[Failure]) -> Sequence[Failure]:
+def with_policy_in_message(failures: Sequence[Failure]) -> Sequence[Failure]:
     """Return the failures with the message of services that name the policy which denies a call."""
     message = "not authorized to perform: {} with an explicit deny in a service control policy"
     return [replace(failure, message=message.format(f"any:{failure.operation}")) for failure in failures]
@@ -77,22 +77,22 @@ def naming_the_policy(failures: Sequence[Failure]) -> Sequence[Failure]:
 async def test_a_denial_by_the_organization_is_one_alert_though_some_messages_do_not_name_the_policy(
     tmp_path: Path,
 ) -> None:
-    refused = await refusals()
-    named = {name: naming_the_policy(failed) for name, failed in refused.items()}
-    cells = denied_cells({**named, "sqs": refused["sqs"]})
+    failures_by_service = await denials()
+    with_policy = {name: with_policy_in_message(failed) for name, failed in failures_by_service.items()}
+    cells = denied_cells({**with_policy, "sqs": failures_by_service["sqs"]})
     async with Stage.opened(tmp_path, configuration(route=ROUTE)) as stage:
         await read_cells(stage, cells, 6 * 60, step=60)
         assert [notice.labels["cause"] for notice in stage.notices] == ["organization"] * len(ACCOUNTS)
         for notice in stage.notices:
             assert notice.summary.startswith("The organization denies any:")
             assert "in 14 of 15 regions of name-" in notice.summary
-            assert notice.places == len(DENIED_REGIONS) * len(refused)
+            assert notice.places == len(DENIED_REGIONS) * len(failures_by_service)
             assert len(notice.remedy) == 2
             assert notice.remedy[-1] == f"It is denied in {', '.join(sorted(DENIED_REGIONS))}."
 
 
 async def test_alerts_of_denied_regions_fire_and_are_resolved_once_for_each_account(tmp_path: Path) -> None:
-    cells = denied_cells(await refusals())
+    cells = denied_cells(await denials())
     async with Stage.opened(tmp_path, configuration(route=ROUTE)) as stage:
         for minute in range(120):
             if minute == 60:

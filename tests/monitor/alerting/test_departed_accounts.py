@@ -1,4 +1,7 @@
-"""Accounts that leave their organization, and organizations whose accounts cannot be listed."""
+"""Accounts that leave their organization, and organizations whose accounts cannot be listed.
+
+The letters of samples and notices are explained in `stage.py`.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,7 +21,7 @@ from tests.monitor.fleet.fleets import ACCOUNT, REGION, key
 CLOSED = {ACCOUNT: "was suspended or closed"}
 DENIED = Failure("ListAccounts", "", "AccessDeniedException", "You don't have permissions")
 NOT_IN_USE = Failure("ListAccounts", "", "AWSOrganizationsNotInUseException", "no organization")
-REFUSED = Failure("AssumeRole", "", "AccessDenied", "not allowed")
+ROLE_DENIED = Failure("AssumeRole", "", "AccessDenied", "not allowed")
 TOO_MANY = Failure("ListAccounts", "", "TooManyAccounts", "3 accounts are to be watched, and max is 2")
 
 
@@ -59,14 +62,14 @@ async def test_alerts_of_a_missing_account_end_only_once_the_list_of_accounts_is
         organization = OrganizationStatus(title="organization", listing=RunStatus(), is_known=is_known)
         other = AccountStatus(name="other", account="9" * 12, access=RunStatus())
         stage.status = MonitorStatus(
-            organizations=[organization], accounts=[other], inaccessible_accounts={"other": REFUSED}
+            organizations=[organization], accounts=[other], inaccessible_accounts={"other": ROLE_DENIED}
         )
         assert [notice.kind for notice in await stage.process()] == [NoticeKind.RESOLVED] * is_known
 
 
 async def test_the_blind_alert_of_an_account_ends_when_the_account_is_closed(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        cells = SimulatedCells([ACCOUNT], [REGION], ["sqs"], lambda *_: [REFUSED])
+        cells = SimulatedCells([ACCOUNT], [REGION], ["sqs"], lambda *_: [ROLE_DENIED])
         for _ in range(8):
             stage.seconds += 60
             stage.status = cells.step(stage.seconds)
@@ -83,27 +86,27 @@ async def test_the_blind_alert_of_an_account_ends_when_the_account_is_closed(tmp
 
 
 async def list_each_minute(
-    stage: Stage, failures: Sequence[Failure], minutes: int, access: RunStatus, title: str = "organization"
+    stage: Stage, failures: Sequence[Failure], minutes: int, listing: RunStatus, title: str = "organization"
 ) -> list[Notice]:
     """List an organization each minute with these failures, and return the notices that are sent."""
-    before = len(stage.notices)
+    notices_before = len(stage.notices)
     for _ in range(minutes):
         stage.seconds += 60
-        access.end(failures, stage.seconds)
-        organization = OrganizationStatus(title=title, listing=replace(access), accounts=3, is_known=True)
+        listing.end(failures, stage.seconds)
+        organization = OrganizationStatus(title=title, listing=replace(listing), accounts=3, is_known=True)
         stage.status = MonitorStatus(organizations=[organization])
         await stage.process()
-    return stage.notices[before:]
+    return stage.notices[notices_before:]
 
 
 async def test_an_organization_that_cannot_be_listed_is_one_alert_with_the_action_to_allow(
     tmp_path: Path,
 ) -> None:
     async with Stage.opened(tmp_path) as stage:
-        access = RunStatus()
-        assert await list_each_minute(stage, (), 5, access) == []
-        assert await list_each_minute(stage, [DENIED], 1, access) == []
-        (blind,) = await list_each_minute(stage, [DENIED], 60, access)
+        listing = RunStatus()
+        assert await list_each_minute(stage, (), 5, listing) == []
+        assert await list_each_minute(stage, [DENIED], 1, listing) == []
+        (blind,) = await list_each_minute(stage, [DENIED], 60, listing)
         assert blind.summary == (
             "AccessDeniedException of organizations:ListAccounts: Headroom cannot list the accounts of the "
             "organization: You don't have permissions. Accounts that are known stay monitored; new ones are "
@@ -113,7 +116,7 @@ async def test_an_organization_that_cannot_be_listed_is_one_alert_with_the_actio
         (remedy,) = blind.remedy
         assert "`organizations:ListAccounts`" in remedy
         assert "`management_role`" in remedy
-        (resolved,) = await list_each_minute(stage, (), 3, access)
+        (resolved,) = await list_each_minute(stage, (), 3, listing)
         assert resolved.summary.startswith("organization recovered: nothing is denied any more, after ")
 
 
@@ -121,7 +124,7 @@ async def test_an_organization_that_cannot_be_listed_is_one_alert_with_the_actio
     ("failure", "action", "remedy"),
     [
         (NOT_IN_USE, "organizations:ListAccounts", "list the accounts under `accounts`"),
-        (REFUSED, "sts:AssumeRole", "trust policy"),
+        (ROLE_DENIED, "sts:AssumeRole", "trust policy"),
         (TOO_MANY, "organizations:ListAccounts", "`max_accounts`"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The journal on a disk that is full, read-only, corrupt or hangs: reports it, and loses nothing."""
+"""The journal on a disk that is full, read-only, corrupt or hangs: this is reported, and nothing is lost."""
 
 import asyncio
 import os
@@ -50,10 +50,11 @@ class Disk:
         self.connection.execute(f"PRAGMA max_page_count = {1 if self.full else 2**30}")
 
 
-LARGE = {f"lives/{n}": bytes(1000) for n in range(1000)}
+# More than a full disk has room for.
+LARGE_STATES = {f"lives/{n}": bytes(1000) for n in range(1000)}
 
 
-async def opened_before_full(disk: Disk, path: Path) -> Journal:
+async def open_before_disk_is_full(disk: Disk, path: Path) -> Journal:
     """Return a journal that stored the state `lives/a` as pending before its disk became full."""
     journal = await Journal.open(path, file=JournalFile(path, disk.connect))
     await journal.commit({"lives/a": b"pending"}, [])
@@ -64,10 +65,10 @@ async def opened_before_full(disk: Disk, path: Path) -> Journal:
 
 async def test_a_full_disk_is_reported_and_nothing_is_lost_once_there_is_room(path: Path) -> None:
     disk = Disk()
-    journal = await opened_before_full(disk, path)
+    journal = await open_before_disk_is_full(disk, path)
 
     rows = journal.with_ids([pending_notice(notice(1))])
-    await journal.commit(LARGE | {"lives/a": b"firing"}, [notice(1)], rows)
+    await journal.commit(LARGE_STATES | {"lives/a": b"firing"}, [notice(1)], rows)
     assert journal.failure is not None
     assert "the disk is full" in journal.failure
     assert not journal.healthy
@@ -86,14 +87,14 @@ async def test_a_full_disk_is_reported_and_nothing_is_lost_once_there_is_room(pa
     rows_by_table = await stored_rows(path)
     assert rows_by_table["pending_notices"] == rows
     assert {state.key for state in rows_by_table["states"] if isinstance(state, SavedState)} == {
-        *LARGE,
+        *LARGE_STATES,
         "lives/b",
     }
 
 
 async def test_a_failed_write_changes_nothing_in_the_file(path: Path) -> None:
-    journal = await opened_before_full(Disk(), path)
-    large = asyncio.create_task(journal.commit(LARGE, []))
+    journal = await open_before_disk_is_full(Disk(), path)
+    large = asyncio.create_task(journal.commit(LARGE_STATES, []))
     small = asyncio.create_task(journal.commit({"lives/a": b"firing"}, []))
     await asyncio.gather(large, small)
     await journal.close()
@@ -134,11 +135,11 @@ async def test_a_directory_that_cannot_be_written_is_reported(tmp_path: Path) ->
 async def test_the_journal_of_a_killed_process_is_read_from_a_read_only_folder(
     path: Path,
 ) -> None:
-    killed = path.parent.with_name("killed") / "journal.db"
-    journal = await Journal.open(killed)
+    killed_path = path.parent.with_name("killed") / "journal.db"
+    journal = await Journal.open(killed_path)
     await journal.commit({"lives/a": b"firing"}, [notice(4)])
-    assert killed.with_name("journal.db-wal").stat().st_size
-    shutil.copytree(killed.parent, path.parent)
+    assert killed_path.with_name("journal.db-wal").stat().st_size
+    shutil.copytree(killed_path.parent, path.parent)
     await journal.close()
     lock = path.with_name("journal.db.lock")
     lock.unlink()
@@ -209,13 +210,13 @@ async def test_a_file_that_is_corrupted_while_in_use_loses_nothing(path: Path) -
     assert journal.healthy
     disk.full = True
     disk.limit_pages()
-    await journal.commit(LARGE, [])
+    await journal.commit(LARGE_STATES, [])
     disk.full = False
     await journal.maintain()
     assert journal.healthy
     assert len(journal.corrupt_files) == 1
     await journal.close()
-    assert len((await stored_rows(path))["states"]) == 2 + len(LARGE)
+    assert len((await stored_rows(path))["states"]) == 2 + len(LARGE_STATES)
 
 
 INVALID_ROWS = {
@@ -293,25 +294,26 @@ async def test_a_journal_is_accessible_to_its_owner_only(path: Path) -> None:
         await journal.close()
 
 
-def _make_pipe(path: Path) -> None:
+def make_pipe(path: Path) -> None:
     os.mkfifo(path)
 
 
-def _make_socket(path: Path) -> None:
+def make_socket(path: Path) -> None:
     with closing(socket.socket(socket.AF_UNIX)) as server:
         server.bind(str(path))
 
 
-def _make_hard_link(path: Path) -> None:
+def make_hard_link(path: Path) -> None:
     path.with_name("other.db").touch()
     path.hardlink_to(path.with_name("other.db"))
 
 
+# By kind: a function that makes a file of this kind, and a part of the error.
 IRREGULAR_FILES: dict[str, tuple[Callable[[Path], object], str]] = {
-    "pipe": (_make_pipe, "expected a file, found a pipe"),
-    "socket": (_make_socket, "expected a file"),
+    "pipe": (make_pipe, "expected a file, found a pipe"),
+    "socket": (make_socket, "expected a file"),
     "directory": (Path.mkdir, "expected a file: Is a directory"),
-    "hard link": (_make_hard_link, "expected a file of one name, found 2 hard links"),
+    "hard link": (make_hard_link, "expected a file of one name, found 2 hard links"),
     "loop": (lambda path: path.symlink_to(path), "Too many levels of symbolic links"),
 }
 
@@ -328,26 +330,30 @@ async def test_a_journal_that_is_no_regular_file_is_rejected_with_a_sentence(
 
 
 async def test_a_write_that_is_cancelled_while_the_disk_is_busy_is_written(path: Path) -> None:
-    disk, busy = Disk(), threading.Event()
+    disk, may_commit = Disk(), threading.Event()
     journal = await Journal.open(path, file=JournalFile(path, disk.connect))
     assert disk.connection
-    disk.connection.set_trace_callback(lambda statement: busy.wait(10) if "COMMIT" in statement else None)
+    disk.connection.set_trace_callback(
+        lambda statement: may_commit.wait(10) if "COMMIT" in statement else None
+    )
     first = asyncio.create_task(journal.commit({"lives/a": b"firing"}, []))
     second = asyncio.create_task(journal.commit({"lives/b": b"firing"}, []))
     await asyncio.sleep(0)
     second.cancel()
     await asyncio.gather(second, return_exceptions=True)
-    busy.set()
+    may_commit.set()
     await first
     await journal.close()
     assert len((await stored_rows(path))["states"]) == 2
 
 
 async def test_a_disk_that_hangs_blocks_no_other_task(path: Path) -> None:
-    disk, stuck = Disk(), threading.Event()
+    disk, may_commit = Disk(), threading.Event()
     journal = await Journal.open(path, file=JournalFile(path, disk.connect))
     assert disk.connection
-    disk.connection.set_trace_callback(lambda statement: stuck.wait(10) if "COMMIT" in statement else None)
+    disk.connection.set_trace_callback(
+        lambda statement: may_commit.wait(10) if "COMMIT" in statement else None
+    )
     journal.disk_timeout = 0.05
     await journal.commit({"lives/a": b"firing"}, [])
     assert journal.failure is not None
@@ -355,7 +361,7 @@ async def test_a_disk_that_hangs_blocks_no_other_task(path: Path) -> None:
     await journal.maintain()
     assert not journal.healthy
     journal.disk_timeout = DISK_TIMEOUT
-    stuck.set()
+    may_commit.set()
     while not journal.healthy:
         await journal.maintain()
         await asyncio.sleep(0.001)
@@ -368,7 +374,7 @@ async def test_states_that_change_while_the_disk_recovers_are_saved_too(path: Pa
     journal = await Journal.open(path, file=JournalFile(path, disk.connect))
     disk.full = True
     disk.limit_pages()
-    await journal.commit(LARGE, [])
+    await journal.commit(LARGE_STATES, [])
     disk.full = False
     recovery = asyncio.create_task(journal.maintain())
     await asyncio.sleep(0)
@@ -378,4 +384,4 @@ async def test_states_that_change_while_the_disk_recovers_are_saved_too(path: Pa
     assert [notice.number for notice in await journal.history()] == [9]
     await journal.close()
     keys = {row.key for row in (await stored_rows(path))["states"] if isinstance(row, SavedState)}
-    assert keys == (LARGE.keys() | {"lives/late"}) - {"lives/0"}
+    assert keys == (LARGE_STATES.keys() | {"lives/late"}) - {"lives/0"}

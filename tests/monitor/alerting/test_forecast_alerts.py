@@ -1,4 +1,7 @@
-"""Forecast alerts: notified once for each horizon, not for a changed date, and resolved with a reason."""
+"""Forecast alerts: notified once for each horizon, not for a changed date, and resolved with a reason.
+
+The letters of samples and notices are explained in `stage.py`.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -27,24 +30,24 @@ DOUBTFUL = (0.0, 0.0, 0.1, 0.4)  # neither probable nor improbable
 def set_forecast(stage: Stage, probability: tuple[float, ...], hours: float | None = None) -> None:
     """Set the forecast of the series `orders`. hours: until it reaches its limit; None: no forecast."""
     fleet, slot = stage.fleet, stage.series("orders").slot
-    fleet.reach_probability[slot], fleet.history_bins[slot] = probability, 1344
+    fleet.reach_probability[slot], fleet.history_bins[slot] = probability, 1344  # a fortnight
     minute = int(stage.seconds // 60)
     times = NEVER if hours is None else minute + np.array([60, 90, 120]) * hours
     fleet.reach_minutes[slot] = times
 
 
 async def notices_after(
-    stage: Stage, seconds: float, probability: tuple[float, ...], **more: Any
+    stage: Stage, seconds: float, probability: tuple[float, ...], **options: Any
 ) -> list[Notice]:
     """Process a forecast after 61 s, and again `seconds` later; return the notices that were sent."""
     sent = []
-    for passed in (61, seconds):
-        stage.seconds += passed
+    for step in (61, seconds):
+        stage.seconds += step
         stage.minute = int(stage.seconds // 60)
         stage.fleet.confirmed[: stage.fleet.size] = stage.minute
         stage.write(stage.series("orders"), stage.minute - 1, ".")
         stage.set_read_result()
-        set_forecast(stage, probability, **more)
+        set_forecast(stage, probability, **options)
         sent += await stage.process()
     return sent
 

@@ -11,10 +11,10 @@ from tests.fake_aws import FakeAws
 from tests.monitor.alerting.stage import Stage, configuration
 from tests.monitor.polling.inventories import BY_SERVICE, inventory_of
 
-BASE = 29_700_000
-ACTION_MINUTE = BASE + 60  # when a scheduled action runs
+START_MINUTE = 29_700_000
+ACTION_MINUTE = START_MINUTE + 60  # when a scheduled action runs
 LIMITS = {"MaxNumberOfAutoScalingGroups": 500, "NumberOfAutoScalingGroups": 1}
-METRICS = ("GroupDesiredCapacity", "GroupInServiceInstances", "GroupMaxSize")
+SIZE_METRICS = ("GroupDesiredCapacity", "GroupInServiceInstances", "GroupMaxSize")  # the last is the limit
 INVENTORY_INTERVAL, METRIC_DELAY = 10, 2  # minutes
 
 Sizes = tuple[int, int, int]  # minimum, desired, maximum
@@ -36,7 +36,7 @@ def group(name: str, sizes: Sizes, *metrics: str) -> dict[str, Any]:
     }
 
 
-def value(metric: bytes, sizes: Sizes) -> float:
+def metric_value(metric: bytes, sizes: Sizes) -> float:
     """Return the value of a metric of a group with these sizes."""
     _, desired, maximum = sizes
     return float(maximum if b"GroupMaxSize" in metric else 50 if b"CPU" in metric else desired)
@@ -45,25 +45,31 @@ def value(metric: bytes, sizes: Sizes) -> float:
 async def alerting_groups(
     folder: Path, groups: dict[str, SizesAt], *metrics: str, minutes: int = 90
 ) -> set[str]:
-    """Return the groups that have an alert, with an inventory every ten minutes and delayed metrics."""
+    """Return the groups that have an alert, with an inventory every ten minutes and delayed metrics.
+
+    groups: functions from a minute to the sizes of a group, by its name. metrics: those that are published.
+    """
     resources = set()
-    async with Stage.opened(folder, configuration(), minute=BASE) as stage:
+    async with Stage.opened(folder, configuration(), minute=START_MINUTE) as stage:
         aws = FakeAws(describe_account_limits=LIMITS)
         inventory = inventory_of(aws.cell, stage.fleet, configuration(), account_name="prod")
         requested: list[str] = []
         verifier = LimitVerifier(lambda cell, service: requested.append(service))
-        for minute in range(BASE, BASE + minutes):
+        for minute in range(START_MINUTE, START_MINUTE + minutes):
             stage.minute, stage.seconds, aws.now = minute, minute * 60.0, minute * 60.0
-            found = [group(name, sizes(minute), *metrics) for name, sizes in groups.items()]
-            aws.answers["describe_auto_scaling_groups"] = {"AutoScalingGroups": found}
+            descriptions = [group(name, sizes(minute), *metrics) for name, sizes in groups.items()]
+            aws.answers["describe_auto_scaling_groups"] = {"AutoScalingGroups": descriptions}
             if minute % INVENTORY_INTERVAL == (ACTION_MINUTE - 1) % INVENTORY_INTERVAL or requested:
                 requested.clear()
                 await inventory.run(BY_SERVICE["autoscaling"])
             for metric, row in stage.fleet.metrics(aws.cell.key).items():
                 sizes = next(sizes_at for name, sizes_at in groups.items() if name.encode() in metric)
-                at = np.arange(minute - 15, minute - METRIC_DELAY + 1, dtype=np.int32)
-                values = np.array([value(metric, sizes(written)) for written in at.tolist()], np.float32)
-                stage.fleet.rings.write(np.full(at.size, row, np.int32), at, values)
+                minutes_read = np.arange(minute - 15, minute - METRIC_DELAY + 1, dtype=np.int32)
+                values = np.array(
+                    [metric_value(metric, sizes(minute_read)) for minute_read in minutes_read.tolist()],
+                    np.float32,
+                )
+                stage.fleet.rings.write(np.full(minutes_read.size, row, np.int32), minutes_read, values)
                 stage.fleet.rings.mark_read(np.array([row], np.int32), minute - METRIC_DELAY)
             stage.set_read_result()
             resources |= {notice.labels["resource"] for notice in await stage.process()}
@@ -71,26 +77,26 @@ async def alerting_groups(
     return resources
 
 
-def scheduled(minute: int) -> Sizes:
+def sizes_raised(minute: int) -> Sizes:
     """Return the sizes of a group whose maximum and desired capacity are raised at ACTION_MINUTE."""
     return (1, 4, 6) if minute < ACTION_MINUTE else (1, 30, 60)
 
 
-def lowered(minute: int) -> Sizes:
+def sizes_lowered(minute: int) -> Sizes:
     """Return the sizes of a group whose maximum and desired capacity are lowered at ACTION_MINUTE."""
     return (1, 30, 60) if minute < ACTION_MINUTE else (1, 4, 10)
 
 
 async def test_a_scheduled_action_causes_no_alert(tmp_path: Path) -> None:
-    assert await alerting_groups(tmp_path, {"web": scheduled}, *METRICS[:2]) == set()
+    assert await alerting_groups(tmp_path, {"web": sizes_raised}, *SIZE_METRICS[:2]) == set()
 
 
 async def test_a_scheduled_action_causes_no_alert_where_the_maximum_is_published(tmp_path: Path) -> None:
-    assert await alerting_groups(tmp_path, {"web": scheduled}, *METRICS) == set()
+    assert await alerting_groups(tmp_path, {"web": sizes_raised}, *SIZE_METRICS) == set()
 
 
 async def test_a_maximum_that_is_lowered_causes_no_alert(tmp_path: Path) -> None:
-    assert await alerting_groups(tmp_path, {"web": lowered}, *METRICS[:2]) == set()
+    assert await alerting_groups(tmp_path, {"web": sizes_lowered}, *SIZE_METRICS[:2]) == set()
 
 
 async def test_a_group_at_its_maximum_has_an_alert_unless_its_size_is_fixed(
@@ -107,4 +113,4 @@ async def test_a_group_at_its_maximum_has_an_alert_unless_its_size_is_fixed(
 async def test_a_group_of_fixed_size_whose_desired_size_exceeds_its_maximum_has_an_alert(
     tmp_path: Path,
 ) -> None:
-    assert await alerting_groups(tmp_path, {"etcd": lambda minute: (3, 4, 3)}, *METRICS[:2]) == {"etcd"}
+    assert await alerting_groups(tmp_path, {"etcd": lambda minute: (3, 4, 3)}, *SIZE_METRICS[:2]) == {"etcd"}

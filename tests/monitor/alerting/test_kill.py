@@ -17,7 +17,7 @@ import msgspec
 import pytest
 
 from monitor.notifiers.notice import Notification
-from tests.monitor.alerting.feed import ALERTS, POINTS, RECEIVERS, nth_notice
+from tests.monitor.alerting.feed import ALERT_COUNT, POINTS, RECEIVERS, nth_notice
 from tests.processes import ROOT
 
 KILLS = 200
@@ -89,7 +89,7 @@ def check_notices(accepted: list[Notification], notice_count: int) -> None:
     assert sorted(notice.number for notice in notices) == list(range(1, notice_count + 1))
     assert all(notice == nth_notice(notice.number) for notice in notices)
     notices_with_repeats = [notice for notification in accepted for notice in notification.notices]
-    for alert in range(ALERTS):
+    for alert in range(ALERT_COUNT):
         numbers = [notice.number for notice in notices_with_repeats if notice.alert == f"alert-{alert}"]
         assert numbers == sorted(numbers)
 

@@ -18,7 +18,7 @@ from monitor.outbound.result import refused, retry
 from tests.monitor.alerting.memory_store import MemoryStore
 from tests.monitor.alerting.read_cells import read_cells
 from tests.monitor.alerting.stage import AT_ONCE, DENIED, Stage, configuration
-from tests.monitor.alerting.test_blind_alerts import ALL_HERE, KINESIS, THERE, cells_in, fails
+from tests.monitor.alerting.test_blind_alerts import ALL_HERE, KINESIS, THERE, cells_in, failures_at
 from tests.monitor.notifiers.loopback import notification
 
 Reason = NotificationReason
@@ -105,8 +105,8 @@ async def test_a_blind_spot_in_more_places_has_the_reason_grew(storage: Path | M
     async with Stage.opened(storage) as stage:
         cells = cells_in()
         await read_cells(stage, cells, 20)
-        await read_cells(stage, cells, 15, fails(DENIED, at=KINESIS))
-        await read_cells(stage, cells, 30, fails(DENIED, at=[*ALL_HERE, (THERE, "")]))
+        await read_cells(stage, cells, 15, failures_at(DENIED, at=KINESIS))
+        await read_cells(stage, cells, 30, failures_at(DENIED, at=[*ALL_HERE, (THERE, "")]))
         assert [notification.reason for notification in stage.sent][:2] == [Reason.FIRST, Reason.GREW]
         assert {notification.reason for notification in stage.sent} == {Reason.FIRST, Reason.GREW}
 

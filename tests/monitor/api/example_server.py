@@ -42,16 +42,16 @@ from tests.registries import REGISTRY
 
 CALL_TIMEOUT = 30  # seconds
 MAX_ITEMS = 1  # in each list of an example response
-SILENCE_ID = "5f0c7f0a3a8e4a7cb9f6d1a2c3e4b5d6"  # in the example calls and responses
+SILENCE_ID = "5f0c7f0a3a8e4a7cb9f6d1a2c3e4b5d6"  # the id of the silence in the example calls and responses
 
 
 @dataclass
 class ExampleServer:
-    """A running server. address: host:port. silence: the id of its silence."""
+    """A running server. address: host:port. silence_id: the id of its silence."""
 
     server: Server
     address: str
-    silence: str
+    silence_id: str
 
     @property
     def document(self) -> dict[str, Any]:
@@ -63,11 +63,11 @@ class ExampleServer:
         """The routes by operation id."""
         return {route.operation_id or route.name: route for route in _routes(self.server.app.routes)}
 
-    def lines(self) -> Iterator[tuple[str, str]]:
+    def commands(self) -> Iterator[tuple[str, str]]:
         """Yield the id of each operation with its curl command for this server."""
         for _, _, operation in operations(self.document):
-            line = operation["x-codeSamples"][0]["source"]
-            command = line.replace(DEFAULT_ADDRESS, self.address).replace(SILENCE_ID, self.silence)
+            source = operation["x-codeSamples"][0]["source"]
+            command = source.replace(DEFAULT_ADDRESS, self.address).replace(SILENCE_ID, self.silence_id)
             yield operation["operationId"], command
 
 
@@ -83,12 +83,12 @@ def _routes(routes: Any) -> Iterator[APIRoute]:
 async def example_server(folder: Path) -> AsyncIterator[ExampleServer]:
     """Serve data for every operation on loopback, and yield the server."""
     async with Server.opened(folder) as server:
-        await _fill(server)
+        await _add_data(server)
         silence = await server.alerting.silence(
             ['service="kinesis"', 'resource="orders"'], author="ada", comment="load test", duration=7200
         )
-        letters = MemoryDeadLetterStore()
-        letters.add(
+        dead_letters = MemoryDeadLetterStore()
+        dead_letters.add(
             StreamDeadLetter(
                 NOW * 60.0,
                 "r-1",
@@ -98,28 +98,28 @@ async def example_server(folder: Path) -> AsyncIterator[ExampleServer]:
                 "{}",
             )
         )
-        server.app.include_router(stream_router(letters))
-        async with served_on_loopback(server.app) as address:
+        server.app.include_router(stream_router(dead_letters))
+        async with serve_on_loopback(server.app) as address:
             yield ExampleServer(server, address, silence.id)
 
 
 @asynccontextmanager
-async def served_on_loopback(app: FastAPI) -> AsyncIterator[str]:
+async def serve_on_loopback(app: FastAPI) -> AsyncIterator[str]:
     """Serve an application on loopback, and yield its host:port."""
-    listening = bind_socket("127.0.0.1", 0)
+    listen_socket = bind_socket("127.0.0.1", 0)
     config = uvicorn.Config(
         app, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1
     )
     http = HttpServer(config)
-    task = asyncio.create_task(http.serve([listening]))
+    task = asyncio.create_task(http.serve([listen_socket]))
     try:
-        yield f"127.0.0.1:{listening.getsockname()[1]}"
+        yield f"127.0.0.1:{listen_socket.getsockname()[1]}"
     finally:
         http.should_exit = True
         await task
 
 
-async def _fill(server: Server) -> None:
+async def _add_data(server: Server) -> None:
     async def refuse(notification: Notification) -> DeliveryResult:
         return refused("http_400", "it answered 400")
 
@@ -147,38 +147,40 @@ async def _fill(server: Server) -> None:
     await server.publish()
 
 
-async def call(line: str) -> tuple[int, str]:
+async def run_curl(curl_command: str) -> tuple[int, str]:
     """Run a curl command; return the HTTP status and the body."""
-    command = f"{line} --silent --noproxy '*' --max-time {CALL_TIMEOUT} --write-out '\n%{{http_code}}'"
+    command = (
+        f"{curl_command} --silent --noproxy '*' --max-time {CALL_TIMEOUT} --write-out '\n%{{http_code}}'"
+    )
     process = await asyncio.create_subprocess_shell(command, stdout=asyncio.subprocess.PIPE)
     out, _ = await process.communicate()
     body, _, status = out.decode().rpartition("\n")
     return int(status), body
 
 
-def shortened(value: Any) -> Any:
+def shorten(value: Any) -> Any:
     """Return a JSON value with at most MAX_ITEMS items in each list."""
     if isinstance(value, dict):
-        return {name: shortened(item) for name, item in value.items()}
-    return [shortened(item) for item in value[:MAX_ITEMS]] if isinstance(value, list) else value
+        return {name: shorten(item) for name, item in value.items()}
+    return [shorten(item) for item in value[:MAX_ITEMS]] if isinstance(value, list) else value
 
 
 async def record() -> None:
     """Write the server's responses to RESPONSES_FILE."""
     with tempfile.TemporaryDirectory() as folder:
-        async with example_server(Path(folder)) as served:
+        async with example_server(Path(folder)) as example:
             examples = {}
-            for operation, line in served.lines():
-                status, body = await call(line)
+            for operation, command in example.commands():
+                status, body = await run_curl(command)
                 assert status == 200, f"{operation}: {status}: {body}"
-                examples[operation] = _example(operation, body.replace(served.silence, SILENCE_ID))
+                examples[operation] = _example(operation, body.replace(example.silence_id, SILENCE_ID))
     RESPONSES_FILE.write_text(json.dumps(examples, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
 def _example(operation: str, body: str) -> Any:
     if operation == "scrape_metrics":
         return "\n".join(line for line in body.splitlines() if "headroom_utilization_ratio" in line)
-    return shortened(json.loads(body))
+    return shorten(json.loads(body))
 
 
 if __name__ == "__main__":

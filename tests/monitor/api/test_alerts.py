@@ -30,7 +30,8 @@ SILENCE = {"matchers": ['service="kinesis"'], "duration": "2h", "author": "me", 
 async def fire_alerts(server: Server, *resources: str, minutes: int = 6) -> list[str]:
     """Write usage near the limit for each stream, judge it, and return the ids of the streams' alerts.
 
-    minutes: the minutes with usage; after three, the alerts are pending, after six, they fire.
+    minutes: the number of minutes with usage; after three, the alerts are pending, after six, they fire. The
+    longer the name of a stream, the higher is its usage.
     """
     for resource in resources:
         row = server.fleet.metrics(key(resource).cell).get(
@@ -53,9 +54,9 @@ async def fire_alerts(server: Server, *resources: str, minutes: int = 6) -> list
 async def test_firing_and_pending_alerts_are_listed(server: Server, client: httpx.AsyncClient) -> None:
     (orders,) = await fire_alerts(server, "orders")
     (clicks,) = await fire_alerts(server, "clicks", minutes=3)
-    listed = await json_of(client, ALERTS)
-    assert listed["total"] == 2
-    first, second = listed["items"]
+    alerts = await json_of(client, ALERTS)
+    assert alerts["total"] == 2
+    first, second = alerts["items"]
     assert (first["id"], first["state"], first["severity"], first["zone"]) == (
         orders,
         "firing",
@@ -69,11 +70,13 @@ async def test_firing_and_pending_alerts_are_listed(server: Server, client: http
     assert first["acknowledged_by"] is first["silenced_by"] is first["inhibited_by"] is None
 
 
-async def test_a_long_list_is_cut_and_counted(server: Server, client: httpx.AsyncClient) -> None:
+async def test_a_list_is_limited_and_has_the_number_of_all_alerts(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     await fire_alerts(server, *(f"stream-{n}" for n in range(5)))
     await fire_alerts(server, *(f"pending-{n}" for n in range(5)), minutes=3)
-    listed = await json_of(client, f"{ALERTS}?limit=7")
-    assert (listed["total"], [item["state"] for item in listed["items"]]) == (
+    alerts = await json_of(client, f"{ALERTS}?limit=7")
+    assert (alerts["total"], [item["state"] for item in alerts["items"]]) == (
         10,
         ["firing"] * 5 + ["pending"] * 2,
     )
@@ -85,10 +88,10 @@ async def test_an_acknowledgement_is_listed_and_wakes_the_engine(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     (alert,) = await fire_alerts(server, "orders")
-    got = await client.post(f"{ALERTS}/{alert}/ack", json=ACK)
-    assert (got.status_code, got.json()["acknowledged_by"]) == (200, "me")
-    listed = (await json_of(client, ALERTS))["items"][0]
-    assert (listed["acknowledged_by"], listed["acknowledged_comment"]) == ("me", "on it")
+    response = await client.post(f"{ALERTS}/{alert}/ack", json=ACK)
+    assert (response.status_code, response.json()["acknowledged_by"]) == (200, "me")
+    alert_item = (await json_of(client, ALERTS))["items"][0]
+    assert (alert_item["acknowledged_by"], alert_item["acknowledged_comment"]) == ("me", "on it")
     assert server.alerting.engine.wake.is_set()
 
 
@@ -97,8 +100,12 @@ async def test_an_acknowledgement_can_be_undone(server: Server, client: httpx.As
     path = f"{ALERTS}/{alert}/ack"
     assert error_of(await client.delete(path)) == f"the alert {alert} is not acknowledged"
     await client.post(path, json=ACK)
-    got = await client.delete(path)
-    assert (got.status_code, got.json()["id"], got.json()["acknowledged_by"]) == (200, alert, None)
+    response = await client.delete(path)
+    assert (response.status_code, response.json()["id"], response.json()["acknowledged_by"]) == (
+        200,
+        alert,
+        None,
+    )
     assert (await json_of(client, ALERTS))["items"][0]["acknowledged_by"] is None
     assert (await client.delete(f"{ALERTS}/0000/ack")).status_code == 404
 
@@ -119,33 +126,33 @@ async def test_an_alert_is_listed_with_its_receivers(server: Server, client: htt
     config = Config.model_validate(settings, context=ConfigContext())
     server.alerting.configure(config.alerting_settings(REGISTRY))
     (alert,) = await fire_alerts(server, "orders")
-    (listed,) = (await json_of(client, ALERTS))["items"]
-    assert listed["receivers"] == [{"receiver": "hook", "state": "soon"}]  # `group_wait` has not passed
-    got = await client.post(f"{ALERTS}/{alert}/ack", json=ACK)
-    assert got.json()["receivers"] == listed["receivers"]
+    (alert_item,) = (await json_of(client, ALERTS))["items"]
+    assert alert_item["receivers"] == [{"receiver": "hook", "state": "soon"}]  # `group_wait` has not passed
+    response = await client.post(f"{ALERTS}/{alert}/ack", json=ACK)
+    assert response.json()["receivers"] == alert_item["receivers"]
 
 
 async def test_an_alert_links_to_its_runbook_on_this_server(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     await fire_alerts(server, "orders")
-    (listed,) = (await json_of(client, ALERTS))["items"]
-    assert listed["runbook"] == "/runbooks/kinesis#kinesisstream_write_bytes"
+    (alert_item,) = (await json_of(client, ALERTS))["items"]
+    assert alert_item["runbook"] == "/runbooks/kinesis#kinesisstream_write_bytes"
 
 
 async def test_a_silence_has_the_number_of_alerts_it_matches(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     await fire_alerts(server, "orders")
-    got = (await client.post(SILENCES, json=SILENCE)).json()
-    assert (got["alerts"], got["unmatched_reason"]) == (1, None)
-    got = (await client.post(SILENCES, json=SILENCE | {"matchers": ['resource="order"']})).json()
-    assert (got["alerts"], got["unmatched_reason"]) == (
+    response = (await client.post(SILENCES, json=SILENCE)).json()
+    assert (response["alerts"], response["unmatched_reason"]) == (1, None)
+    response = (await client.post(SILENCES, json=SILENCE | {"matchers": ['resource="order"']})).json()
+    assert (response["alerts"], response["unmatched_reason"]) == (
         0,
         'No series has resource="order"; did you mean orders?',
     )
-    listed = (await json_of(client, SILENCES))["items"]
-    assert sorted((silence["alerts"], silence["unmatched_reason"] is None) for silence in listed) == [
+    silences = (await json_of(client, SILENCES))["items"]
+    assert sorted((silence["alerts"], silence["unmatched_reason"] is None) for silence in silences) == [
         (0, False),
         (1, True),
     ]
@@ -156,10 +163,10 @@ async def test_an_acknowledgement_with_a_duration_has_an_end(
 ) -> None:
     (alert,) = await fire_alerts(server, "orders")
     before = time.time()
-    got = await client.post(f"{ALERTS}/{alert}/ack", json=ACK | {"duration": "2h"})
-    until = datetime.fromisoformat(got.json()["acknowledged_until"]).timestamp()
-    assert before + 7200 <= until <= time.time() + 7200
-    assert server.alerting.engine.silences.acknowledgements[alert].until == pytest.approx(until)
+    response = await client.post(f"{ALERTS}/{alert}/ack", json=ACK | {"duration": "2h"})
+    acknowledged_until = datetime.fromisoformat(response.json()["acknowledged_until"]).timestamp()
+    assert before + 7200 <= acknowledged_until <= time.time() + 7200
+    assert server.alerting.engine.silences.acknowledgements[alert].until == pytest.approx(acknowledged_until)
 
 
 async def test_an_alert_that_does_not_fire_cannot_be_acknowledged(
@@ -167,9 +174,9 @@ async def test_an_alert_that_does_not_fire_cannot_be_acknowledged(
 ) -> None:
     (pending,) = await fire_alerts(server, "orders", minutes=3)
     for alert in ("0123456789abcdef", pending, "no id", "%2e%2e"):
-        got = await client.post(f"{ALERTS}/{alert}/ack", json=ACK)
-        assert got.status_code == 404
-    assert error_of(got) == "no alert with the id .. fires"
+        response = await client.post(f"{ALERTS}/{alert}/ack", json=ACK)
+        assert response.status_code == 404
+    assert error_of(response) == "no alert with the id .. fires"
 
 
 TOTALS_BY_QUERY = {
@@ -189,14 +196,14 @@ async def test_alerts_are_filtered_by_labels_and_state(
 ) -> None:
     await fire_alerts(server, "orders", "audit")
     await fire_alerts(server, "clicks", minutes=3)
-    listed = await json_of(client, f"{ALERTS}?{query}")
-    assert (listed["total"], len(listed["items"])) == (total, min(total, 1) if "limit" in query else total)
+    alerts = await json_of(client, f"{ALERTS}?{query}")
+    assert (alerts["total"], len(alerts["items"])) == (total, min(total, 1) if "limit" in query else total)
 
 
 async def test_an_invalid_filter_of_alerts_is_rejected_with_a_sentence(client: httpx.AsyncClient) -> None:
     for query, sentence in {"match=a%3D%3Db": "match: column 3: ", "state=resolved": "state: "}.items():
-        got = await client.get(f"{ALERTS}?{query}")
-        assert got.status_code == 422 and error_of(got).startswith(sentence)
+        response = await client.get(f"{ALERTS}?{query}")
+        assert response.status_code == 422 and error_of(response).startswith(sentence)
 
 
 INVALID_BODIES: dict[str, tuple[str, dict[str, Any], str]] = {
@@ -241,9 +248,9 @@ async def test_an_invalid_body_is_rejected_with_the_reason(
     server: Server, client: httpx.AsyncClient, path: str, body: dict[str, Any], sentence: str
 ) -> None:
     (alert,) = await fire_alerts(server, "orders")
-    got = await client.post(path.format(alert), json=body)
-    assert got.status_code == 422
-    assert sentence in error_of(got)
+    response = await client.post(path.format(alert), json=body)
+    assert response.status_code == 422
+    assert sentence in error_of(response)
     assert not server.alerting.engine.silences.acknowledgements and not server.alerting.engine.silences.stored
 
 
@@ -263,13 +270,13 @@ async def test_a_body_that_is_not_json_is_rejected(
     server: Server, client: httpx.AsyncClient, headers: dict[str, str], body: bytes
 ) -> None:
     (alert,) = await fire_alerts(server, "orders")
-    got = await client.post(f"{ALERTS}/{alert}/ack", headers=headers, content=body)
-    assert 400 <= got.status_code < 500
-    assert error_of(got)
+    response = await client.post(f"{ALERTS}/{alert}/ack", headers=headers, content=body)
+    assert 400 <= response.status_code < 500
+    assert error_of(response)
     assert not server.alerting.engine.silences.acknowledgements
 
 
-SITES = {
+SENDERS = {  # by the sender of a request: the headers, and the status
     "another site's form": ({"sec-fetch-site": "cross-site"}, 403),
     "a sibling domain's form": ({"sec-fetch-site": "same-site"}, 403),
     "another site's form in an old browser": ({"origin": "https://evil.example"}, 403),
@@ -280,15 +287,15 @@ SITES = {
 }
 
 
-@pytest.mark.parametrize(("headers", "status"), SITES.values(), ids=SITES)
+@pytest.mark.parametrize(("headers", "status"), SENDERS.values(), ids=SENDERS)
 async def test_requests_from_another_site_change_nothing(
     server: Server, client: httpx.AsyncClient, headers: dict[str, str], status: int
 ) -> None:
     for path in (f"{DELIVERIES}/replay", "/-/reload"):
-        got = await client.post(path, headers=headers)
-        assert got.status_code == status, path
+        response = await client.post(path, headers=headers)
+        assert response.status_code == status, path
     if status == 403:
-        assert "another site" in error_of(got)
+        assert "another site" in error_of(response)
     assert (await client.get(ALERTS, headers=headers)).status_code == 200
 
 
@@ -298,31 +305,31 @@ async def chunks() -> AsyncIterator[bytes]:
         yield b" " * 100_000
 
 
-@pytest.mark.parametrize("chunked", [False, True])
-async def test_a_body_over_a_mebibyte_is_rejected(client: httpx.AsyncClient, chunked: bool) -> None:
-    content = chunks() if chunked else b'"' + b"x" * 1024**2 + b'"'
-    got = await client.post(SILENCES, content=content, headers={"content-type": "application/json"})
-    assert got.status_code == 413
-    assert error_of(got) == "expected a body of at most 1 MiB"
+@pytest.mark.parametrize("in_chunks", [False, True])
+async def test_a_body_over_a_mebibyte_is_rejected(client: httpx.AsyncClient, in_chunks: bool) -> None:
+    content = chunks() if in_chunks else b'"' + b"x" * 1024**2 + b'"'
+    response = await client.post(SILENCES, content=content, headers={"content-type": "application/json"})
+    assert response.status_code == 413
+    assert error_of(response) == "expected a body of at most 1 MiB"
 
 
 async def test_a_body_of_a_mebibyte_is_read(client: httpx.AsyncClient) -> None:
     body = b'{"matchers": ["a=b"], "duration": 60, "author": "me", "comment": "x"'
     body += b" " * (1024**2 - len(body) - 1) + b"}"
-    got = await client.post(SILENCES, content=body, headers={"content-type": "application/json"})
-    assert got.status_code == 200
+    response = await client.post(SILENCES, content=body, headers={"content-type": "application/json"})
+    assert response.status_code == 200
 
 
 async def test_a_silence_is_created_listed_and_ended(server: Server, client: httpx.AsyncClient) -> None:
     await fire_alerts(server, "orders")
-    made = (await client.post(SILENCES, json=SILENCE)).json()
-    assert made["matchers"] == ['service="kinesis"']
-    assert (await json_of(client, SILENCES))["items"] == [made]
-    assert (await json_of(client, ALERTS))["items"][0]["silenced_by"] == made["id"]
-    assert (await client.delete(f"{SILENCES}/{made['id']}")).json() == made
+    silence = (await client.post(SILENCES, json=SILENCE)).json()
+    assert silence["matchers"] == ['service="kinesis"']
+    assert (await json_of(client, SILENCES))["items"] == [silence]
+    assert (await json_of(client, ALERTS))["items"][0]["silenced_by"] == silence["id"]
+    assert (await client.delete(f"{SILENCES}/{silence['id']}")).json() == silence
     assert (await json_of(client, SILENCES))["items"] == []
-    got = await client.delete(f"{SILENCES}/{made['id']}")
-    assert (got.status_code, error_of(got)) == (404, f"no silence has the id {made['id']}")
+    response = await client.delete(f"{SILENCES}/{silence['id']}")
+    assert (response.status_code, error_of(response)) == (404, f"no silence has the id {silence['id']}")
 
 
 async def test_the_history_is_filtered_by_alert_and_limited(
@@ -331,9 +338,9 @@ async def test_the_history_is_filtered_by_alert_and_limited(
     orders, clicks = await fire_alerts(server, "orders", "clicks")
     listed = await json_of(client, f"{ALERTS}/history")
     assert ([item["alert"] for item in listed["items"]], listed["total"]) == ([clicks, orders], 2)
-    of_orders = await json_of(client, f"{ALERTS}/history?alert={orders}")
-    assert [(item["alert"], item["kind"]) for item in of_orders["items"]] == [(orders, "firing")]
-    assert of_orders["total"] == 1
+    order_changes = await json_of(client, f"{ALERTS}/history?alert={orders}")
+    assert [(item["alert"], item["kind"]) for item in order_changes["items"]] == [(orders, "firing")]
+    assert order_changes["total"] == 1
     first = await json_of(client, f"{ALERTS}/history?limit=1")
     assert (len(first["items"]), first["total"]) == (1, 2)
     for invalid in ("limit=0", "limit=1001", "limit=x"):
@@ -343,12 +350,12 @@ async def test_the_history_is_filtered_by_alert_and_limited(
 async def test_deliveries_are_listed_and_dead_letters_sent_again(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    answers: list[DeliveryResult] = [refused("http_400", "it answered 400"), delivered("it took it")]
+    results: list[DeliveryResult] = [refused("http_400", "it answered 400"), delivered("it took it")]
     sent: list[Notification] = []
 
     async def send(notification: Notification) -> DeliveryResult:
         sent.append(notification)
-        return answers[len(sent) - 1]
+        return results[len(sent) - 1]
 
     alerting = server.alerting
     alerting.delivery.configure([DeliveryTarget(name="on-call", send=send)])
@@ -361,10 +368,10 @@ async def test_deliveries_are_listed_and_dead_letters_sent_again(
     assert (receiver["receiver"], receiver["queued"], receiver["failed"]) == ("on-call", 0, 1)
     assert receiver["unreachable"] == alerting.reachability.unreachable.pop("on-call")
     assert receiver["dead_letters"][0]["error"] == "it answered 400"
-    got = await client.post(f"{DELIVERIES}/replay?receiver=nobody")
-    assert (got.status_code, error_of(got)) == (404, "no receiver is called nobody")
-    got = await client.post(f"{DELIVERIES}/replay?receiver=on-call")
-    assert got.json() == {"replayed": 1}
+    response = await client.post(f"{DELIVERIES}/replay?receiver=nobody")
+    assert (response.status_code, error_of(response)) == (404, "no receiver is called nobody")
+    response = await client.post(f"{DELIVERIES}/replay?receiver=on-call")
+    assert response.json() == {"replayed": 1}
     await sender.send_due()
     (receiver,) = (await json_of(client, DELIVERIES))["items"]
     assert (receiver["dead_letters"], receiver["sent"], receiver["last_error"]) == ([], 1, None)
@@ -378,9 +385,9 @@ async def test_headroom_is_not_ready_while_the_journal_fails(tmp_path: Path) -> 
     folder.mkdir()
     (folder / "headroom.db.lock").mkdir()  # in place of the file, so that nobody can take the lock
     async with Server.opened(folder) as server, client_of(server) as client:
-        got = await client.get("/-/ready")
-        assert got.status_code == 503
-        assert "headroom.db cannot be used" in error_of(got)
+        response = await client.get("/-/ready")
+        assert response.status_code == 503
+        assert "headroom.db cannot be used" in error_of(response)
         assert (await client.get("/-/healthy")).status_code == 200
         (orders,) = await fire_alerts(server, "orders")  # alerts are in memory, too
         assert [item["id"] for item in (await json_of(client, ALERTS))["items"]] == [orders]

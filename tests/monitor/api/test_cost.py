@@ -15,7 +15,7 @@ from monitor.server.web_app import create_app
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, add, key
 from tests.monitor.fleet_server import Server, client_of, json_of
 
-UPDATE_DOLLARS = LIST_PRICES.amount(updates=1) or 0.0  # one streamed update with its delivery
+UPDATE_DOLLARS = LIST_PRICES.amount(updates=1) or 0.0  # the price of one streamed update with its delivery
 
 
 async def test_the_cost_is_reported_by_service_and_by_cell(server: Server, client: httpx.AsyncClient) -> None:
@@ -63,12 +63,12 @@ async def test_the_budget_is_reported(server: Server, dollars: float, expected: 
     budget.allowance(ACCOUNT).polled = 2
     server.app = create_app(replace(server.state, budget=budget))
     async with client_of(server) as client:
-        (reported,) = (await json_of(client, "/api/v1/cost"))["budgets"]
-        page = " ".join((await client.get("/cost")).text.split())
-    assert (reported["account"], reported["dollars_per_month"]) == (None, dollars)
+        (budget_item,) = (await json_of(client, "/api/v1/cost"))["budgets"]
+        page_text = " ".join((await client.get("/cost")).text.split())
+    assert (budget_item["account"], budget_item["dollars_per_month"]) == (None, dollars)
     hourly_requests_cost = 2 * SECONDS_PER_MONTH / 3600 * LIST_PRICES.metric
-    assert reported["minimum_dollars_per_month"] == pytest.approx(hourly_requests_cost)
-    assert expected in page and "half of the series are read within" in page
+    assert budget_item["minimum_dollars_per_month"] == pytest.approx(hourly_requests_cost)
+    assert expected in page_text and "half of the series are read within" in page_text
 
 
 async def test_accounts_that_are_not_billed_in_dollars_have_their_currency_and_are_left_out_of_sums(
@@ -81,8 +81,12 @@ async def test_accounts_that_are_not_billed_in_dollars_have_their_currency_and_a
         server.telemetry.aws.count_requested_metrics(account, region, "kinesis", 100_000)
     costs = await json_of(client, "/api/v1/cost")
     cells = {bill["account"]: bill for bill in costs["cells"]}
-    assert {name: bill["currency"] for name, bill in cells.items()} == {"1": "CNY", "2": None, "3": "USD"}
-    assert {name: bill["dollars"] for name, bill in cells.items()} == {"1": None, "2": None, "3": 1.0}
+    assert {account: bill["currency"] for account, bill in cells.items()} == {
+        "1": "CNY",
+        "2": None,
+        "3": "USD",
+    }
+    assert {account: bill["dollars"] for account, bill in cells.items()} == {"1": None, "2": None, "3": 1.0}
     assert cells["1"]["amount"] == pytest.approx(6.51)
     assert [bill["dollars"] for bill in costs["services"]] == [1.0]
     page_text = " ".join((await client.get("/cost")).text.split())

@@ -43,7 +43,7 @@ USAGE_METRIC = UsageMetric("AWS/Usage", "CallCount", (("Service", "X"),), "")
 
 def listed_quota(quota: Quota, value: float | None = 10.0, **fields: Any) -> ListedQuota:
     """Return a quota as Service Quotas lists it."""
-    usual: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "name": f"Name of {quota.code}",
         "source": LimitSource.APPLIED,
         "usage_metric": None,
@@ -51,7 +51,7 @@ def listed_quota(quota: Quota, value: float | None = 10.0, **fields: Any) -> Lis
         "adjustable": True,
         "is_global": False,
     }
-    return ListedQuota(quota=quota, value=value, **(usual | fields))
+    return ListedQuota(quota=quota, value=value, **(defaults | fields))
 
 
 def add_known_quotas(server: Server, *quotas: ListedQuota) -> KnownQuotas:
@@ -68,14 +68,17 @@ def quota_subject(quota: Quota) -> Resource:
 
 
 def watch_count(server: Server, quota: Quota, zone: Zone = Zone.WITHIN) -> Series:
-    """Add a judged series for the count of a quota's resources, and return it."""
+    """Add a judged series for the count of a quota's resources, and return it.
+
+    It shows that the service of the quota is in use.
+    """
     key = Key(ACCOUNT, REGION, "quotas", "count", quota_subject(quota))
     series = add(server.fleet, key, usage=5.0, throttled=None)
     set_judgement(server.fleet, series, zone, 5.0)
     return series
 
 
-async def states(server: Server, client: httpx.AsyncClient, **parameters: str) -> dict[str, str]:
+async def states_by_code(server: Server, client: httpx.AsyncClient, **parameters: str) -> dict[str, str]:
     """Return the state of each listed quota by its code. parameters: the parameters of the request."""
     await server.publish()
     coverage = await json_of(client, str(httpx.URL(COVERAGE, params=parameters)))
@@ -83,10 +86,10 @@ async def states(server: Server, client: httpx.AsyncClient, **parameters: str) -
 
 
 async def item_of(server: Server, client: httpx.AsyncClient, code: str) -> dict[str, Any]:
-    """Return the listed quota with this code."""
+    """Return the item of the quota with this code in the response."""
     await server.publish()
-    found = await json_of(client, COVERAGE)
-    (item,) = [item for item in found["items"] if item["code"] == code]
+    item = await json_of(client, COVERAGE)
+    (item,) = [item for item in item["items"] if item["code"] == code]
     return dict(item)
 
 
@@ -127,8 +130,8 @@ async def test_names_that_utf8_cannot_carry_are_replaced(server: Server, client:
     series = add(server.fleet, CONCURRENCY_KEY, usage=Unobservable("\udc80", "aws \udc80"), throttled=None)
     set_judgement(server.fleet, series, Zone.UNOBSERVABLE)
     add_known_quotas(server, listed_quota(CONCURRENCY))
-    found = await item_of(server, client, CONCURRENCY.code)
-    assert (found["reason"], found["enable"]) == ("?", "aws ?")
+    item = await item_of(server, client, CONCURRENCY.code)
+    assert (item["reason"], item["enable"]) == ("?", "aws ?")
 
 
 @pytest.mark.parametrize(("command", "state"), [("aws x", "not_enabled"), (None, "no_usage_source")])
@@ -140,18 +143,20 @@ async def test_an_unobservable_quota_has_a_reason(
     )
     set_judgement(server.fleet, series, Zone.UNOBSERVABLE)
     add_known_quotas(server, listed_quota(CONCURRENCY))
-    found = await item_of(server, client, CONCURRENCY.code)
-    assert (found["state"], found["reason"], found["enable"]) == (state, "no metric tells it", command or "")
+    item = await item_of(server, client, CONCURRENCY.code)
+    assert (item["state"], item["reason"], item["enable"]) == (state, "no metric tells it", command or "")
 
 
-async def test_a_signal_that_is_off_says_how_to_enable_it(server: Server, client: httpx.AsyncClient) -> None:
+async def test_a_quota_whose_signals_are_off_says_how_to_enable_them(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     watch_count(server, Quota(service="lambda", code="L-00000001"))
     add_known_quotas(server, listed_quota(CONCURRENCY))
     assert (await item_of(server, client, CONCURRENCY.code))["state"] == "value_only"
     server.signals_off = {"lambda.account_concurrency", "lambda_edge.concurrency", "lambda_edge.request_rate"}
-    found = await item_of(server, client, CONCURRENCY.code)
-    assert found["state"] == "not_enabled"
-    assert found["enable"].startswith("signals: {enabled: [lambda.account_concurrency, ")
+    item = await item_of(server, client, CONCURRENCY.code)
+    assert item["state"] == "not_enabled"
+    assert item["enable"].startswith("signals: {enabled: [lambda.account_concurrency, ")
 
 
 async def test_quotas_without_a_series_have_the_state_value_only(
@@ -166,7 +171,7 @@ async def test_quotas_without_a_series_have_the_state_value_only(
         listed_quota(with_metric, usage_metric=USAGE_METRIC),
         listed_quota(PATTERN_SETS),
     )
-    assert await states(server, client) == {
+    assert await states_by_code(server, client) == {
         "L-00000001": "no_usage_source",
         "L-00000002": "value_only",
         WEB_ACLS.code: "watched",
@@ -184,27 +189,27 @@ async def test_a_quota_whose_count_fails_has_a_state_and_a_reason(
     known = add_known_quotas(server, listed_quota(WEB_ACLS), listed_quota(PATTERN_SETS))
     number = next(number for number, group in enumerate(count_groups()) if PATTERN_SETS in group.counts)
     known.counted[number] = Counted(failures={PATTERN_SETS: failure})
-    found = await item_of(server, client, PATTERN_SETS.code)
-    assert (found["state"], bool(found["reason"])) == (state, True)
+    item = await item_of(server, client, PATTERN_SETS.code)
+    assert (item["state"], bool(item["reason"])) == (state, True)
 
 
 async def test_quotas_of_a_service_that_is_not_in_use_are_left_out(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     add_known_quotas(server, listed_quota(CONCURRENCY))
-    assert await states(server, client) == {}
+    assert await states_by_code(server, client) == {}
 
 
 async def test_quotas_are_filtered_by_state_and_counted(server: Server, client: httpx.AsyncClient) -> None:
     watch_count(server, WEB_ACLS)
     set_judgement(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.STALE)
     add_known_quotas(server, listed_quota(WEB_ACLS), listed_quota(PATTERN_SETS), listed_quota(CONCURRENCY))
-    assert [*await states(server, client, state="stale")] == [CONCURRENCY.code]
-    assert [*await states(server, client, service_code="wafv2")] == [WEB_ACLS.code, PATTERN_SETS.code]
-    assert await states(server, client, account="111111111111") == {}
-    found = await json_of(client, f"{COVERAGE}?limit=1")
-    assert (len(found["items"]), found["total"]) == (1, 3)
-    assert found["states"] == {"stale": 1, "watched": 1, "value_only": 1}
+    assert [*await states_by_code(server, client, state="stale")] == [CONCURRENCY.code]
+    assert [*await states_by_code(server, client, service_code="wafv2")] == [WEB_ACLS.code, PATTERN_SETS.code]
+    assert await states_by_code(server, client, account="111111111111") == {}
+    item = await json_of(client, f"{COVERAGE}?limit=1")
+    assert (len(item["items"]), item["total"]) == (1, 3)
+    assert item["states"] == {"stale": 1, "watched": 1, "value_only": 1}
     assert "state" in error_of(await client.get(f"{COVERAGE}?state=green"))
 
 
@@ -213,8 +218,8 @@ async def test_a_value_that_aws_does_not_return_is_null(server: Server, client: 
     add_known_quotas(
         server, listed_quota(WEB_ACLS), listed_quota(PATTERN_SETS, value=None, source=LimitSource.DEFAULT)
     )
-    found = await item_of(server, client, PATTERN_SETS.code)
-    assert (found["value"], found["source"]) == (None, "quota_default")
+    item = await item_of(server, client, PATTERN_SETS.code)
+    assert (item["value"], item["source"]) == (None, "quota_default")
     assert np.isfinite((await item_of(server, client, WEB_ACLS.code))["value"])
 
 
@@ -254,9 +259,9 @@ async def test_a_quota_of_a_denied_service_is_not_permitted_and_not_unused(
     fail_inventories(server, **{"lambda": Failure("ListFunctions", "", "InternalError", "try again")})
     assert (await item_of(server, client, CONCURRENCY.code))["state"] == "stale"
     fail_inventories(server, **{"lambda": DENIAL})
-    found = await item_of(server, client, CONCURRENCY.code)
-    assert (found["state"], found["enable"]) == ("not_permitted", "allow lambda:ListFunctions")
-    assert "not authorized" in found["reason"]
+    item = await item_of(server, client, CONCURRENCY.code)
+    assert (item["state"], item["enable"]) == ("not_permitted", "allow lambda:ListFunctions")
+    assert "not authorized" in item["reason"]
 
 
 async def test_a_quota_that_is_not_enabled_names_the_services_to_configure(
@@ -265,19 +270,19 @@ async def test_a_quota_that_is_not_enabled_names_the_services_to_configure(
     watch_count(server, Quota(service="lambda", code="L-00000001"))
     add_known_quotas(server, listed_quota(CONCURRENCY))
     server.services_read = {(ACCOUNT, REGION): {"quotas"}}
-    found = await item_of(server, client, CONCURRENCY.code)
-    assert (found["state"], found["enable"]) == ("not_enabled", "services: [..., lambda, lambda_edge]")
+    item = await item_of(server, client, CONCURRENCY.code)
+    assert (item["state"], item["enable"]) == ("not_enabled", "services: [..., lambda, lambda_edge]")
 
 
 async def test_a_quota_of_a_service_in_use_without_a_series_is_listed(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     add_known_quotas(server, listed_quota(PATTERN_SETS)).in_use = frozenset({"wafv2"})
-    assert await states(server, client) == {PATTERN_SETS.code: "value_only"}
+    assert await states_by_code(server, client) == {PATTERN_SETS.code: "value_only"}
 
 
 @pytest.mark.parametrize(
-    ("quota", "off", "dollars"),
+    ("quota", "signals_off", "dollars"),
     [
         (listed_quota(PATTERN_SETS), (), 0.0),  # counted by calls, which are free
         (
@@ -295,12 +300,16 @@ async def test_a_quota_of_a_service_in_use_without_a_series_is_listed(
     ],
 )
 async def test_a_quota_without_a_series_has_the_cost_of_watching_it(
-    server: Server, client: httpx.AsyncClient, quota: ListedQuota, off: tuple[str, ...], dollars: float | None
+    server: Server,
+    client: httpx.AsyncClient,
+    quota: ListedQuota,
+    signals_off: tuple[str, ...],
+    dollars: float | None,
 ) -> None:
     add_known_quotas(server, quota).in_use = frozenset({quota.quota.service})
-    server.signals_off = {*off}
-    found = await item_of(server, client, quota.quota.code)
-    assert found["monthly_dollars"] == (None if dollars is None else pytest.approx(dollars))
+    server.signals_off = {*signals_off}
+    item = await item_of(server, client, quota.quota.code)
+    assert item["monthly_dollars"] == (None if dollars is None else pytest.approx(dollars))
 
 
 async def test_known_costs_are_added_up_and_unknown_costs_counted(
@@ -333,8 +342,8 @@ async def test_the_parameter_text_finds_names_and_codes_in_any_case(
     add_known_quotas(
         server, listed_quota(WEB_ACLS, name="Web ACLs"), listed_quota(PATTERN_SETS)
     ).in_use = frozenset({"wafv2"})
-    assert [*await states(server, client, text="web acl")] == [WEB_ACLS.code]
-    assert [*await states(server, client, text="l-bf0029b0")] == [PATTERN_SETS.code]
+    assert [*await states_by_code(server, client, text="web acl")] == [WEB_ACLS.code]
+    assert [*await states_by_code(server, client, text="l-bf0029b0")] == [PATTERN_SETS.code]
 
 
 async def test_services_and_quotas_that_are_not_read_are_reported(
@@ -383,14 +392,14 @@ async def test_the_cost_of_a_setting_of_aws_has_its_source(
         reason = Unobservable("it is off", f"aws enable {number}", cost)
         set_judgement(server.fleet, add(server.fleet, key, usage=reason, throttled=None), Zone.UNOBSERVABLE)
     add_known_quotas(server, listed_quota(CONCURRENCY))
-    found = await item_of(server, client, CONCURRENCY.code)
-    assert (found["state"], found["monthly_dollars"], found["cost_note"]) == ("not_enabled", dollars, note)
+    item = await item_of(server, client, CONCURRENCY.code)
+    assert (item["state"], item["monthly_dollars"], item["cost_note"]) == ("not_enabled", dollars, note)
 
 
 # AWS's report of utilization
 
 
-def report(known: KnownQuotas, quota: Quota, utilization: float, applied: float | None = None) -> None:
+def set_report(known: KnownQuotas, quota: Quota, utilization: float, applied: float | None = None) -> None:
     """Set AWS's report of utilization, with one quota. applied: the quota's value in the report."""
     known.report = UtilizationReport(1_800_000_000.0, {quota: ReportedQuota("x", utilization, applied)})
 
@@ -407,26 +416,24 @@ async def test_a_quota_has_a_note_only_if_aws_reports_a_clearly_different_utiliz
     known = add_known_quotas(server, listed_quota(WEB_ACLS))
     series = watch_count(server, WEB_ACLS)
     server.fleet.utilization[series.slot] = 0.5
-    for reported, expected in ((0.59, ""), (0.41, ""), (0.61, "61 %"), (0.39, "39 %")):
-        report(known, WEB_ACLS, reported)
+    for reported_utilization, expected in ((0.59, ""), (0.41, ""), (0.61, "61 %"), (0.39, "39 %")):
+        set_report(known, WEB_ACLS, reported_utilization)
         (note,) = await notes_of_items(server, client)
         sentence = (
             f"AWS's report of 15 Jan 08:00 UTC tells a utilization of {expected}, and Headroom sees 50 %."
         )
         assert note == (sentence if expected else "")
-    report(known, WEB_ACLS, 0.5, 20.0)
+    set_report(known, WEB_ACLS, 0.5, 20.0)
     (note,) = await notes_of_items(server, client)
     assert note.endswith("tells the value 20, and Service Quotas lists 10.")
 
 
-async def test_rates_and_series_of_single_resources_are_not_compared(
-    server: Server, client: httpx.AsyncClient
-) -> None:
+async def test_rates_are_not_compared_with_the_report(server: Server, client: httpx.AsyncClient) -> None:
     known = add_known_quotas(server, listed_quota(CONCURRENCY))
     series = add(server.fleet, CONCURRENCY_KEY, usage=5.0)  # the signal reports throttling, as rates do
     set_judgement(server.fleet, series, Zone.WITHIN, 5.0)
     server.fleet.utilization[series.slot] = 0.5
-    report(known, CONCURRENCY, 0.9)
+    set_report(known, CONCURRENCY, 0.9)
     assert await notes_of_items(server, client) == [""]
 
 
@@ -435,8 +442,8 @@ async def test_a_report_that_cannot_be_read_is_one_note_for_each_account_and_rea
 ) -> None:
     for region in (REGION, "us-east-1"):
         server.known_quotas[ACCOUNT, region] = KnownQuotas(report_failure=denied())
-    late = UtilizationReportError("not ready")
-    server.known_quotas[ACCOUNT, "ap-south-1"] = KnownQuotas(report_failure=late)
+    not_ready = UtilizationReportError("not ready")
+    server.known_quotas[ACCOUNT, "ap-south-1"] = KnownQuotas(report_failure=not_ready)
     assert (await json_of(client, COVERAGE))["notes"] == [
         f"{ACCOUNT}: AWS's report of utilization, a cross-check, could not be read: not ready "
         "(UtilizationReportError) (ap-south-1)",
@@ -479,8 +486,8 @@ async def test_without_a_role_a_quota_is_watched_where_a_metric_has_its_usage(
 ) -> None:
     set_judgement(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.NEAR, 9.0)
     add_quotas_without_role(server, listed_quota(CONCURRENCY, 1000.0, source=LimitSource.DEFAULT))
-    found = await item_of(server, client, CONCURRENCY.code)
-    assert (found["state"], found["value"], found["source"]) == ("watched", 1000.0, "quota_default")
+    item = await item_of(server, client, CONCURRENCY.code)
+    assert (item["state"], item["value"], item["source"]) == ("watched", 1000.0, "quota_default")
     notes = (await json_of(client, COVERAGE))["notes"]
     assert [note for note in notes if ACCOUNT in note and "AWS's defaults" in note]
 
@@ -499,10 +506,10 @@ async def test_a_quota_that_needs_a_role_is_not_permitted_and_has_the_next_step(
     server: Server, client: httpx.AsyncClient, quota: ListedQuota, reason: str
 ) -> None:
     add_quotas_without_role(server, quota)
-    found = await item_of(server, client, quota.quota.code)
-    assert found["state"] == "not_permitted"
-    assert reason in found["reason"]
-    assert found["enable"] == f"{ACCOUNT_ENTRY}headroom iam-policy --of account"
+    item = await item_of(server, client, quota.quota.code)
+    assert item["state"] == "not_permitted"
+    assert reason in item["reason"]
+    assert item["enable"] == f"{ACCOUNT_ENTRY}headroom iam-policy --of account"
 
 
 @pytest.mark.parametrize("reason", [ROLE_NEEDED, LIMIT_NEEDED])
@@ -512,9 +519,9 @@ async def test_a_signal_that_needs_a_role_is_not_permitted(
     series = add(server.fleet, CONCURRENCY_KEY, usage=reason, throttled=None)
     set_judgement(server.fleet, series, Zone.UNOBSERVABLE)
     add_quotas_without_role(server, listed_quota(CONCURRENCY))
-    found = await item_of(server, client, CONCURRENCY.code)
-    assert (found["state"], found["reason"]) == ("not_permitted", reason.reason)
-    assert found["enable"].startswith(ACCOUNT_ENTRY)
+    item = await item_of(server, client, CONCURRENCY.code)
+    assert (item["state"], item["reason"]) == ("not_permitted", reason.reason)
+    assert item["enable"].startswith(ACCOUNT_ENTRY)
 
 
 async def test_the_proposed_role_is_in_the_partition_of_the_account(
@@ -537,8 +544,8 @@ async def test_the_defaults_that_could_not_be_listed_are_reported(
 ) -> None:
     add_quotas_without_role(server, listed_quota(WEB_ACLS))
     server.known_quotas[ACCOUNT, REGION].list_failures = ["ListAWSDefaultServiceQuotas: no access"]
-    found = await json_of(client, COVERAGE)
-    assert f"shop/{REGION}: ListAWSDefaultServiceQuotas: no access" in found["unread"]
+    item = await json_of(client, COVERAGE)
+    assert f"shop/{REGION}: ListAWSDefaultServiceQuotas: no access" in item["unread"]
 
 
 @pytest.mark.parametrize(
@@ -555,6 +562,6 @@ async def test_a_cost_that_is_not_billed_in_dollars_is_described_in_words(
     add_known_quotas(
         server, listed_quota(Quota(service="lambda", code="L-00000001"), usage_metric=USAGE_METRIC)
     ).in_use = frozenset({"lambda"})
-    found = await item_of(server, client, "L-00000001")
-    assert found["monthly_dollars"] is None
-    assert found["cost_note"].startswith(note)
+    item = await item_of(server, client, "L-00000001")
+    assert item["monthly_dollars"] is None
+    assert item["cost_note"].startswith(note)

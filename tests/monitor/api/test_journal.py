@@ -1,4 +1,4 @@
-"""A failing disk and the recovery, as the clients of a running Headroom see them."""
+"""Failures of the journal and recoveries from them, as the clients of a running Headroom see them."""
 
 import sqlite3
 from collections.abc import Callable
@@ -18,8 +18,8 @@ from tests.monitor.fleet_server import Server, client_of, error_of, json_of
 from tests.registries import REGISTRY
 
 
-def fill_up(connection: sqlite3.Connection) -> None:
-    """Forbid the file to grow."""
+def forbid_growth(connection: sqlite3.Connection) -> None:
+    """Forbid the file to grow, as a full disk does."""
     connection.execute("PRAGMA max_page_count = 1")
 
 
@@ -27,7 +27,8 @@ def make_read_only(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA query_only = ON")
 
 
-FAILURES = {"the disk is full": fill_up, "it is read-only": make_read_only}
+# By the reason that is told: a function that makes a connection fail.
+FAILURES = {"the disk is full": forbid_growth, "it is read-only": make_read_only}
 
 
 class AcceptingReceiver:
@@ -47,24 +48,24 @@ class AcceptingReceiver:
         await self._server.alerting.delivery.senders["on-call"].send_due()
 
 
-@pytest.mark.parametrize(("why", "fail"), FAILURES.items(), ids=FAILURES)
+@pytest.mark.parametrize(("reason", "fail"), FAILURES.items(), ids=FAILURES)
 async def test_alerts_continue_while_the_disk_fails(
-    why: str, fail: Callable[[sqlite3.Connection], None], tmp_path: Path
+    reason: str, fail: Callable[[sqlite3.Connection], None], tmp_path: Path
 ) -> None:
     connections: list[sqlite3.Connection] = []
 
-    def connect_remembered(path: Path) -> sqlite3.Connection:
+    def connect_and_record(path: Path) -> sqlite3.Connection:
         connections.append(connect(path))
         return connections[-1]
 
-    async with Server.opened(tmp_path, connect_remembered) as server, client_of(server) as client:
+    async with Server.opened(tmp_path, connect_and_record) as server, client_of(server) as client:
         assert (await client.get("/-/ready")).status_code == 200
         fail(connections[-1])
         receiver = AcceptingReceiver(server)
         alerts = await fire_alerts(server, *(f"stream-{n}" for n in range(200)))
-        got = await client.get("/-/ready")
-        assert got.status_code == 503
-        assert f"headroom.db cannot be used: {why}" in error_of(got)
+        response = await client.get("/-/ready")
+        assert response.status_code == 503
+        assert f"headroom.db cannot be used: {reason}" in error_of(response)
         assert (await client.get("/-/healthy")).status_code == 200
         assert "headroom_journal_healthy 0.0" in (await client.get("/metrics")).text
         assert (await json_of(client, ALERTS))["total"] == len(alerts)
@@ -82,9 +83,9 @@ async def test_alerts_continue_while_the_disk_fails(
 async def test_a_journal_that_is_corrupt_at_the_start_is_set_aside_and_replaced(tmp_path: Path) -> None:
     (tmp_path / "headroom.db").write_bytes(b"nonsense" * 1000)
     async with Server.opened(tmp_path) as server, client_of(server) as client:
-        got = await client.get("/-/ready")
-        assert got.status_code == 503
-        assert "headroom.db cannot be used: it is no database" in error_of(got)
+        response = await client.get("/-/ready")
+        assert response.status_code == 503
+        assert "headroom.db cannot be used: it is no database" in error_of(response)
         receiver = AcceptingReceiver(server)
         (orders,) = await fire_alerts(server, "orders")
         await receiver.send_due()
@@ -101,10 +102,10 @@ async def test_rows_of_the_journal_that_are_set_aside_are_counted(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     await server.publish()
-    counted = 'headroom_journal_set_aside{what="row"}'
-    assert f"{counted} 0.0" in (await client.get("/metrics")).text
+    sample_name = 'headroom_journal_set_aside{what="row"}'
+    assert f"{sample_name} 0.0" in (await client.get("/metrics")).text
     journal = server.alerting.journal
     await journal.commit({"judged": b"tomorrow"}, [])
     journal.move_to_unusable(STATES, "judged", ValueError("it is no minute"))
-    assert f"{counted} 1.0" in (await client.get("/metrics")).text
+    assert f"{sample_name} 1.0" in (await client.get("/metrics")).text
     assert "1 row of the journal could not be read" in (await client.get("/status")).text

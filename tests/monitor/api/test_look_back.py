@@ -25,8 +25,8 @@ def add_episodes(server: Server) -> None:
 async def test_episodes_are_listed_with_their_notices(server: Server, client: httpx.AsyncClient) -> None:
     add_episodes(server)
     await server.publish()
-    found = await json_of(client, "/api/v1/look-back")
-    clicks, orders = found["items"]
+    response = await json_of(client, "/api/v1/look-back")
+    clicks, orders = response["items"]
     assert (orders["resource"], orders["kind"], orders["minutes"], orders["notices"]) == (
         "orders",
         "near",
@@ -36,7 +36,7 @@ async def test_episodes_are_listed_with_their_notices(server: Server, client: ht
     assert (orders["peak_utilization"], orders["usage"], orders["limit"]) == (0.95, 950, 1000)
     assert (clicks["kind"], clicks["throttled"]) == ("throttled", 4)
     assert [notice["zone"] for notice in clicks["notices"]] == ["saturated"]
-    assert found["total"] == 2
+    assert response["total"] == 2
     limited = await json_of(client, "/api/v1/look-back?limit=1&days=7")
     assert (len(limited["items"]), limited["total"]) == (1, 2)
     assert (await json_of(client, "/api/v1/look-back?service=sqs"))["items"] == []
@@ -46,13 +46,13 @@ async def test_episodes_are_listed_with_their_notices(server: Server, client: ht
 async def test_the_page_shows_episodes_and_their_sources(server: Server, client: httpx.AsyncClient) -> None:
     add_episodes(server)
     await server.publish()
-    shown = await page(client, "/look-back")
-    text = " ".join(shown.words.split())
+    look_back_page = await page(client, "/look-back")
+    text = " ".join(look_back_page.words.split())
     assert "AWS is not asked, so this costs nothing." in text
     assert "orders" in text and "95 % 950 B/s" in text.replace("95 %950", "95 % 950")
     assert "up to 4 /s" in text and "saturated" in text
-    assert any(link.startswith("/series/") for link in shown.links)
-    assert "/look-back?days=7" in shown.links
+    assert any(link.startswith("/series/") for link in look_back_page.links)
+    assert "/look-back?days=7" in look_back_page.links
 
 
 async def test_the_page_says_that_no_usage_is_stored_yet(server: Server, client: httpx.AsyncClient) -> None:

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from monitor.api.alert_models import AcknowledgeRequest, SilenceRequest
 from monitor.api.openapi_document import TAGS
-from tests.monitor.api.example_server import ExampleServer, call, example_server
+from tests.monitor.api.example_server import ExampleServer, example_server, run_curl
 from tests.monitor.fleet_server import client_of
 
 OPERATIONS: Final = {
@@ -41,8 +41,8 @@ OPERATIONS: Final = {
     "list_dead_letters": "GET /api/v1/stream/dead-letters",
 }
 REQUEST_MODELS: Final = {model.__name__: model for model in (AcknowledgeRequest, SilenceRequest)}
-OPEN: Final = {"check_health", "check_readiness"}  # operations that need no credentials
-TIME_FIELDS: Final = {
+OPEN_OPERATIONS: Final = {"check_health", "check_readiness"}  # operations that need no credentials
+TIME_FIELDS: Final = {  # beside the fields whose names end in `_at`
     "at",
     "since",
     "begin",
@@ -56,24 +56,26 @@ TIME_FIELDS: Final = {
 
 
 @pytest.fixture
-async def served(tmp_path: Path) -> AsyncIterator[ExampleServer]:
-    async with example_server(tmp_path) as served:
-        yield served
+async def example(tmp_path: Path) -> AsyncIterator[ExampleServer]:
+    async with example_server(tmp_path) as example:
+        yield example
 
 
 @pytest.fixture
-def document(served: ExampleServer) -> dict[str, Any]:
-    return served.document
+def document(example: ExampleServer) -> dict[str, Any]:
+    return example.document
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield each operation, with its method and path before it."""
+    """Yield the method and path of each operation, such as `GET /metrics`, and its description."""
     for path, methods in document["paths"].items():
         yield from ((f"{method.upper()} {path}", operation) for method, operation in methods.items())
 
 
 def test_the_operations_have_stable_ids(document: dict[str, Any]) -> None:
-    assert {operation["operationId"]: call for call, operation in operations(document)} == OPERATIONS
+    assert {
+        operation["operationId"]: method_and_path for method_and_path, operation in operations(document)
+    } == OPERATIONS
 
 
 def test_every_operation_has_texts_a_tag_examples_and_its_security(document: dict[str, Any]) -> None:
@@ -83,7 +85,9 @@ def test_every_operation_has_texts_a_tag_examples_and_its_security(document: dic
         name = operation["operationId"]
         assert operation["summary"] and operation["description"], name
         assert len(operation["tags"]) == 1 and operation["tags"][0] in TAGS, name
-        assert operation["security"] == ([] if name in OPEN else [{"bearer": []}, {"basic": []}]), name
+        assert operation["security"] == (
+            [] if name in OPEN_OPERATIONS else [{"bearer": []}, {"basic": []}]
+        ), name
         assert operation["x-codeSamples"][0]["source"].startswith("curl "), name
         for status, response in operation["responses"].items():
             assert response["description"], (name, status)
@@ -95,7 +99,7 @@ def test_every_operation_has_texts_a_tag_examples_and_its_security(document: dic
 def test_every_parameter_field_and_model_has_a_description(document: dict[str, Any]) -> None:
     for method_and_path, operation in operations(document):
         parameters = operation.get("parameters", ())
-        undescribed = [each["name"] for each in parameters if not each.get("description")]
+        undescribed = [parameter["name"] for parameter in parameters if not parameter.get("description")]
         assert (method_and_path, undescribed) == (method_and_path, [])
     for name, schema in document["components"]["schemas"].items():
         fields = schema.get("properties", {}).items()
@@ -124,8 +128,8 @@ def test_lists_have_items_and_a_total_and_times_are_date_times(document: dict[st
                 assert "date-time" in text or "object" in text, (name, field)
 
 
-def test_each_example_fits_its_model(served: ExampleServer, document: dict[str, Any]) -> None:
-    routes = served.routes
+def test_each_example_fits_its_model(example: ExampleServer, document: dict[str, Any]) -> None:
+    routes = example.routes
     for _, operation in operations(document):
         route = routes[operation["operationId"]]
         for content in operation.get("requestBody", {}).get("content", {}).values():
@@ -133,27 +137,27 @@ def test_each_example_fits_its_model(served: ExampleServer, document: dict[str, 
         if (model := route.response_model) is not None:
             example = operation["responses"]["200"]["content"]["application/json"]["example"]
             adapter = TypeAdapter[Any](model)
-            dumped = adapter.dump_python(adapter.validate_python(example), mode="json", by_alias=True)
-            assert shape(dumped) == shape(example), operation["operationId"]
+            values = adapter.dump_python(adapter.validate_python(example), mode="json", by_alias=True)
+            assert shape(values) == shape(example), operation["operationId"]
 
 
 def shape(value: Any) -> Any:
-    """Return a JSON value with all its field names, and null in place of texts and numbers."""
+    """Return a JSON value with all its field names, and None in place of texts, numbers and null."""
     if isinstance(value, dict):
         return {name: shape(member) for name, member in value.items()}
     return [shape(item) for item in value] if isinstance(value, list) else None
 
 
-async def test_each_curl_command_succeeds(served: ExampleServer) -> None:
-    for name, command in served.lines():
-        status, body = await call(command)
+async def test_each_curl_command_succeeds(example: ExampleServer) -> None:
+    for name, command in example.commands():
+        status, body = await run_curl(command)
         assert (name, status, body if status != 200 else "") == (name, 200, "")
 
 
 async def test_the_page_docs_has_every_operation_parameter_and_model(
-    served: ExampleServer, document: dict[str, Any]
+    example: ExampleServer, document: dict[str, Any]
 ) -> None:
-    async with client_of(served.server) as client:
+    async with client_of(example.server) as client:
         page = (await client.get("/docs")).text
     for _, operation in operations(document):
         assert f'id="{operation["operationId"]}"' in page

@@ -14,9 +14,9 @@ async def test_a_path_has_its_flow_capacity_and_weakest_limit(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     server.paths = PathStatuses([await checkout().status(CHECKOUT)], 1)
-    listed = await json_of(client, PATHS)
-    (item,) = listed["items"]
-    assert listed["total"] == 1
+    path_list = await json_of(client, PATHS)
+    (item,) = path_list["items"]
+    assert path_list["total"] == 1
     assert (item["name"], item["unit"], item["zone"]) == ("checkout", "requests", "within")
     assert (item["flow"], item["capacity"], item["headroom"]) == pytest.approx((100, 250, 150))
     assert item["at_most"] is False and item["reasons"] == []
@@ -31,15 +31,15 @@ async def test_a_path_has_its_hops_with_their_usage_per_request(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     server.paths = PathStatuses([await checkout().status(CHECKOUT)], 1)
-    found = await json_of(client, f"{PATHS}/checkout")
-    api, function, table = found["hops"]
+    path_item = await json_of(client, f"{PATHS}/checkout")
+    api, function, table = path_item["hops"]
     assert (api["basis"], api["per_request"], api["after"]) == ("entrance", 1, [])
     assert (function["basis"], function["per_request"], function["after"]) == ("measured", 2, [0])
     assert function["each"] == {"duration": 0.5}
     assert (function["account"], function["region"]) == ("123456789012", "eu-west-1")
     assert (table["basis"], table["per_request"], table["known"]) == ("", None, True)
     (limit,) = table["limits"]
-    assert limit == found["weakest"]
+    assert limit == path_item["weakest"]
     assert (
         await client.get(f"/api/v1/series/{limit['series_id']}")
     ).status_code == 404  # the path is of another fleet
@@ -51,10 +51,10 @@ async def test_unknown_numbers_of_a_path_are_null_with_a_reason(
     path_fleet = checkout()
     path_fleet.flow("Count", float("nan"), "shop", "prod")
     server.paths = PathStatuses([await path_fleet.status(CHECKOUT)], 1)
-    found = await json_of(client, f"{PATHS}/checkout")
-    assert [found[name] for name in ("flow", "capacity", "headroom", "weakest", "next")] == [None] * 5
-    assert found["at_most"] is True
-    assert "no requests are counted" in found["reasons"][0]
+    path_item = await json_of(client, f"{PATHS}/checkout")
+    assert [path_item[name] for name in ("flow", "capacity", "headroom", "weakest", "next")] == [None] * 5
+    assert path_item["at_most"] is True
+    assert "no requests are counted" in path_item["reasons"][0]
 
 
 @pytest.mark.parametrize(
@@ -69,14 +69,14 @@ async def test_without_paths_the_list_is_empty_and_the_not_found_error_has_the_r
 ) -> None:
     server.paths = paths
     assert (await json_of(client, PATHS)) == {"items": [], "total": 0}
-    got = await client.get(f"{PATHS}/checkout")
-    assert got.status_code == 404 and sentence in error_of(got)
+    response = await client.get(f"{PATHS}/checkout")
+    assert response.status_code == 404 and sentence in error_of(response)
 
 
 async def test_an_unknown_name_is_not_found_with_the_nearest_name(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     server.paths = PathStatuses([await checkout().status(CHECKOUT)], 1)
-    got = await client.get(f"{PATHS}/chekout")
-    assert got.status_code == 404
-    assert error_of(got) == "no request path is called chekout; did you mean checkout?"
+    response = await client.get(f"{PATHS}/chekout")
+    assert response.status_code == 404
+    assert error_of(response) == "no request path is called chekout; did you mean checkout?"

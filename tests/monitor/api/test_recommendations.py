@@ -19,20 +19,20 @@ SETTINGS = SeriesSettings(
 FORTNIGHT = 14 * 96  # quarters of an hour
 
 
-def stream(name: str) -> Key:
+def stream_key(name: str) -> Key:
     """Return the key of the series of the bytes written to a stream."""
     return key(name)._replace(subject=Resource("stream", (name,)))
 
 
-def add_stream(server: Server, name: str, used: float, quarters: int = FORTNIGHT) -> None:
-    """Add a stream of eight shards, whose peak usage is a share of its limit.
+def add_stream(server: Server, name: str, peak_utilization: float, quarters: int = FORTNIGHT) -> None:
+    """Add a stream of eight shards with a peak utilization.
 
-    used: the share. quarters: the quarters of an hour with a known usage.
+    quarters: the number of quarters of an hour with known usage.
     """
-    series = add(server.fleet, stream(name), SETTINGS)
+    series = add(server.fleet, stream_key(name), SETTINGS)
     server.fleet.limit[series.slot] = 8 * MIB
-    set_judgement(server.fleet, series, Zone.BELOW, usage=used * 8 * MIB)
-    server.peaks.peak[series.slot] = used * 8 * MIB
+    set_judgement(server.fleet, series, Zone.BELOW, usage=peak_utilization * 8 * MIB)
+    server.peaks.peak[series.slot] = peak_utilization * 8 * MIB
     server.peaks.known[series.slot] = server.peaks.span[series.slot] = quarters
 
 
@@ -41,21 +41,21 @@ async def test_right_sizes_are_listed_with_sums(server: Server, client: httpx.As
     add_stream(server, "short", 0.9)
     add_stream(server, "new", 0.08, quarters=96)
     await server.publish()
-    found = await json_of(client, "/api/v1/recommendations")
-    assert [(item["resource"], item["advice"], item["right_size"]) for item in found["items"]] == [
+    response = await json_of(client, "/api/v1/recommendations")
+    assert [(item["resource"], item["advice"], item["right_size"]) for item in response["items"]] == [
         ("short", "raise", 14),
         ("idle", "lower", 2),
         ("new", "unknown", None),
     ]
-    assert found["counts"] == {"raise": 1, "lower": 1, "keep": 0, "unknown": 1}
-    assert (found["saved_monthly_dollars"], found["unknown_prices"]) == (
+    assert response["counts"] == {"raise": 1, "lower": 1, "keep": 0, "unknown": 1}
+    assert (response["saved_monthly_dollars"], response["unknown_prices"]) == (
         0,
         2,
     )  # the prices of eu-west-1 are not known
-    idle = found["items"][1]
+    idle = response["items"][1]
     assert idle["change"] == "lower from 8 shards to 2"
     assert (idle["monthly_dollars"], idle["price"]) == (None, "")
-    assert found["items"][2]["reason"] == "1.0 of 7 days of history"
+    assert response["items"][2]["reason"] == "1.0 of 7 days of history"
 
 
 async def test_recommendations_are_filtered_and_limited(server: Server, client: httpx.AsyncClient) -> None:
@@ -71,10 +71,12 @@ async def test_recommendations_are_filtered_and_limited(server: Server, client: 
     assert "zone" in error_of(await client.get("/api/v1/recommendations?zone=near"))
 
 
-async def test_pages_show_the_right_size(server: Server, client: httpx.AsyncClient) -> None:
+async def test_the_pages_of_a_series_and_of_the_cost_show_the_right_size(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     add_stream(server, "idle", 0.08)
     await server.publish()
-    page = await client.get(f"/series/{stream('idle').id}")
+    page = await client.get(f"/series/{stream_key('idle').id}")
     assert "Lower from 8 shards to 2" in page.text
     assert "--target-shard-count 4" in page.text  # a call halves the number of shards at most
     cost = await client.get("/cost")

@@ -6,8 +6,8 @@ from dataclasses import replace
 import httpx
 import numpy as np
 import pytest
-from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
-from prometheus_client.parser import text_string_to_metric_families as prometheus
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_prometheus
 
 from collectors.base import Unobservable, per_second
 from collectors.quota_requests import QuotaRequest
@@ -33,31 +33,37 @@ from tests.monitor.fleet_server import Server, error_of, json_of
 from tests.registries import REGISTRY
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
-PLAIN = {"Accept-Encoding": "identity"}
+UNCOMPRESSED = {"Accept-Encoding": "identity"}
 
 
 async def test_both_formats_have_the_same_samples(server: Server, client: httpx.AsyncClient) -> None:
     set_judgement(server.fleet, add(server.fleet, key('a "b"\n')), Zone.ABOVE, usage=800.0)
     await server.publish()
-    text = await client.get("/metrics", headers=PLAIN)
-    other = await client.get("/metrics", headers={**PLAIN, "Accept": OPENMETRICS})
-    assert text.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
-    assert other.headers["content-type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
-    assert other.text.count("# EOF") == 1 and other.text.endswith("\n# EOF\n")
-    assert "# EOF" not in text.text
+    prometheus_response = await client.get("/metrics", headers=UNCOMPRESSED)
+    openmetrics_response = await client.get("/metrics", headers={**UNCOMPRESSED, "Accept": OPENMETRICS})
+    assert prometheus_response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert (
+        openmetrics_response.headers["content-type"]
+        == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    )
+    assert openmetrics_response.text.count("# EOF") == 1 and openmetrics_response.text.endswith("\n# EOF\n")
+    assert "# EOF" not in prometheus_response.text
     samples = [
         {
             (sample.name, *sorted(sample.labels.items())): sample.value
             for family in parse(response.text)
             for sample in family.samples
         }
-        for parse, response in ((prometheus, text), (openmetrics, other))
+        for parse, response in (
+            (parse_prometheus, prometheus_response),
+            (parse_openmetrics, openmetrics_response),
+        )
     ]
-    of_series = [
+    series_samples = [
         {sample: value for sample, value in values.items() if "resource" in dict(sample[1:])}
         for values in samples
     ]
-    assert of_series[0] == of_series[1] and len(of_series[0]) == 5
+    assert series_samples[0] == series_samples[1] and len(series_samples[0]) == 5
     assert any(name == "headroom_build_info" for name, *_ in samples[0])
     assert {name for name, *_ in samples[0]} == {name for name, *_ in samples[1]}
 
@@ -68,35 +74,39 @@ async def test_metrics_are_compressed_on_request(
 ) -> None:
     add(server.fleet, key("orders"))
     await server.publish()
-    async with client.stream("GET", "/metrics", headers={"Accept": accept, "Accept-Encoding": "gzip"}) as got:
-        raw = b"".join([part async for part in got.aiter_raw()])
-    assert got.headers["content-encoding"] == "gzip"
-    assert got.headers["vary"] == "Accept, Accept-Encoding"
-    assert int(got.headers["content-length"]) == len(raw)
+    async with client.stream(
+        "GET", "/metrics", headers={"Accept": accept, "Accept-Encoding": "gzip"}
+    ) as response:
+        raw = b"".join([part async for part in response.aiter_raw()])
+    assert response.headers["content-encoding"] == "gzip"
+    assert response.headers["vary"] == "Accept, Accept-Encoding"
+    assert int(response.headers["content-length"]) == len(raw)
     assert b'headroom_limit{aws_account="123456789012"' in gzip.decompress(raw)
 
 
-async def test_metrics_before_the_first_judgement_are_only_the_metrics_of_the_process(
+async def test_before_the_first_judgement_only_headrooms_own_metrics_are_exported(
     client: httpx.AsyncClient,
 ) -> None:
-    got = await client.get("/metrics")
-    assert "headroom_build_info" in got.text and "headroom_limit" not in got.text
+    response = await client.get("/metrics")
+    assert "headroom_build_info" in response.text and "headroom_limit" not in response.text
 
 
-async def test_parameters_select_a_part_of_the_metrics(server: Server, client: httpx.AsyncClient) -> None:
+async def test_metrics_are_selected_by_service_account_and_region(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     add(server.fleet, key("orders"))
     add(server.fleet, key("jobs", "sqs.standard_in_flight"))
     await server.publish()
-    of_sqs = (await client.get("/metrics?service=sqs", headers=PLAIN)).text
+    of_sqs = (await client.get("/metrics?service=sqs", headers=UNCOMPRESSED)).text
     assert 'resource="jobs"' in of_sqs and 'resource="orders"' not in of_sqs
     assert "headroom_build_info" not in of_sqs
     of_sqs_and_kinesis = (
-        await client.get(f"/metrics?service=sqs&service=kinesis&account={ACCOUNT}", headers=PLAIN)
+        await client.get(f"/metrics?service=sqs&service=kinesis&account={ACCOUNT}", headers=UNCOMPRESSED)
     ).text
     assert 'resource="jobs"' in of_sqs_and_kinesis and 'resource="orders"' in of_sqs_and_kinesis
-    of_other_region = (await client.get("/metrics?region=ap-south-1", headers=PLAIN)).text
+    of_other_region = (await client.get("/metrics?region=ap-south-1", headers=UNCOMPRESSED)).text
     assert "resource=" not in of_other_region
-    of_headroom = (await client.get("/metrics?service=headroom", headers=PLAIN)).text
+    of_headroom = (await client.get("/metrics?service=headroom", headers=UNCOMPRESSED)).text
     assert "headroom_build_info" in of_headroom and "resource=" not in of_headroom
 
 
@@ -112,9 +122,9 @@ async def test_parameters_select_a_part_of_the_metrics(server: Server, client: h
 async def test_an_invalid_parameter_of_metrics_is_rejected(
     client: httpx.AsyncClient, query: str, problem: str
 ) -> None:
-    got = await client.get(f"/metrics?{query}")
-    assert got.status_code == 422
-    assert problem in got.json()["error"]
+    response = await client.get(f"/metrics?{query}")
+    assert response.status_code == 422
+    assert problem in response.json()["error"]
 
 
 async def test_series_are_filtered_sorted_and_paged(server: Server, client: httpx.AsyncClient) -> None:
@@ -141,31 +151,32 @@ async def test_a_series_has_its_forecast(server: Server, client: httpx.AsyncClie
     minute = int(fleet.minute[soon.slot])
     fleet.reach_probability[[soon.slot, later.slot]] = [[0.1, 0.6, 0.8, 0.9], [0.0, 0.1, 0.2, 0.95]]
     fleet.reach_minutes[soon.slot] = [minute + 180, minute + 240, minute + 300]
+    # Quarters of an hour with known usage: 14 days, 14 days and 1.2 days.
     fleet.history_bins[[soon.slot, later.slot, new.slot]] = 1344, 1344, 115
     await server.publish()
     page = await json_of(client, "/api/v1/series?sort=reach")
     assert [item["resource"] for item in page["items"]] == ["soon", "later", "new"]
-    found = [item["forecast"] for item in page["items"]]
-    assert found[0]["summary"] == "reaches the limit in 3-5 h, 60 %"
-    assert found[0]["probability"] == {"1h": 0.1, "6h": 0.6, "24h": 0.8, "3d": 0.9}
-    assert list(found[0]["reached_at"]) == ["0.1", "0.5", "0.9"]
-    assert found[1]["summary"] == "95 % within 3d"
-    assert found[2]["summary"] == "1.2 of 2 days of history"
-    assert (found[2]["probability"], found[2]["history_days"]) == ({}, 1.2)
-    assert (await json_of(client, f"/api/v1/series/{soon.key.id}"))["forecast"] == found[0]
+    forecasts = [item["forecast"] for item in page["items"]]
+    assert forecasts[0]["summary"] == "reaches the limit in 3-5 h, 60 %"
+    assert forecasts[0]["probability"] == {"1h": 0.1, "6h": 0.6, "24h": 0.8, "3d": 0.9}
+    assert list(forecasts[0]["reached_at"]) == ["0.1", "0.5", "0.9"]
+    assert forecasts[1]["summary"] == "95 % within 3d"
+    assert forecasts[2]["summary"] == "1.2 of 2 days of history"
+    assert (forecasts[2]["probability"], forecasts[2]["history_days"]) == ({}, 1.2)
+    assert (await json_of(client, f"/api/v1/series/{soon.key.id}"))["forecast"] == forecasts[0]
 
 
 async def test_a_listed_series_has_its_labels_judgement_limit_and_tags(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    named = key("orders")
-    series = add(server.fleet, named, replace(SETTINGS, tags={"tag_team": "checkout"}))
+    series_key = key("orders")
+    series = add(server.fleet, series_key, replace(SETTINGS, tags={"tag_team": "checkout"}))
     set_judgement(server.fleet, series, Zone.SATURATED, usage=750.0, saturation=2.5)
     await server.publish()
     (item,) = (await json_of(client, "/api/v1/series"))["items"]
     assert item == {
-        "id": named.id,
-        **named.labels,
+        "id": series_key.id,
+        **series_key.labels,
         "resource_id": "orders",
         "zone": "saturated",
         "bounded": False,
@@ -204,22 +215,21 @@ async def test_a_series_shows_the_pending_request_for_its_quota(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     request = QuotaRequest(5000.0, "CASE_OPENED", 1_800_000_000.0)
-    requested = add(server.fleet, key("a"), replace(SETTINGS, quota_request=request))
+    dated = add(server.fleet, key("a"), replace(SETTINGS, quota_request=request))
     undated = add(
         server.fleet, key("b"), replace(SETTINGS, quota_request=replace(request, requested_at=None))
     )
     not_requested = add(server.fleet, key("c"))
     await server.publish()
-    shown = [
-        await json_of(client, f"/api/v1/series/{series.key.id}")
-        for series in (requested, undated, not_requested)
+    details = [
+        await json_of(client, f"/api/v1/series/{series.key.id}") for series in (dated, undated, not_requested)
     ]
-    found = [series["quota_request"] for series in shown]
+    requests = [series["quota_request"] for series in details]
     case = "is pending, with a support case."
-    assert found[0].pop("summary").endswith(f" was requested on 15 Jan 2027 and {case}")
-    assert found[1].pop("summary").endswith(f" was requested and {case}")
+    assert requests[0].pop("summary").endswith(f" was requested on 15 Jan 2027 and {case}")
+    assert requests[1].pop("summary").endswith(f" was requested and {case}")
     expected = {"desired": 5000.0, "status": "CASE_OPENED", "pending": True, "decided_at": None}
-    assert found == [expected | {"since": "2027-01-15T08:00:00Z"}, expected | {"since": None}, None]
+    assert requests == [expected | {"since": "2027-01-15T08:00:00Z"}, expected | {"since": None}, None]
 
 
 async def test_a_series_names_the_resource_with_the_highest_usage(
@@ -239,21 +249,21 @@ async def test_a_series_has_its_throttled_demand_by_cause(server: Server, client
     set_judgement(server.fleet, series, Zone.SATURATED, usage=750.0, saturation=2.5)
     set_causes(server.fleet, series, other=0.5, hot=2.0, late=np.nan)
     await server.publish()
-    shown = [await json_of(client, f"/api/v1/series/{each.key.id}") for each in (series, without_causes)]
-    by_cause = [list(each["throttled_by_cause"].items()) for each in shown]
+    details = [await json_of(client, f"/api/v1/series/{each.key.id}") for each in (series, without_causes)]
+    by_cause = [list(detail["throttled_by_cause"].items()) for detail in details]
     assert by_cause == [[("hot", 2.0), ("other", 0.5), ("late", None)], []]
 
 
 async def test_a_series_has_the_samples_of_its_last_three_hours(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    named = key("orders")
-    add(server.fleet, named)
+    series_key = key("orders")
+    add(server.fleet, series_key)
     server.fleet.rings.write(np.array([0]), np.array([NOW - 3]), np.array([60 * 950.0], np.float32))
     server.fleet.rings.mark_read(np.array([0, 1]), NOW - 2)
     judge(server.fleet, NOW)
     await server.publish()
-    detail = await json_of(client, f"/api/v1/series/{named.id}")
+    detail = await json_of(client, f"/api/v1/series/{series_key.id}")
     assert detail["zone"] == "near"
     assert detail["account_name"] == "production"
     assert detail["limit_read_at"] == "2027-01-15T08:00:00Z"
@@ -273,11 +283,11 @@ async def test_a_series_has_the_samples_of_its_last_three_hours(
 
 
 async def test_a_series_has_its_earlier_limits(server: Server, client: httpx.AsyncClient) -> None:
-    named = key("orders")
-    add(server.fleet, named)
-    add(server.fleet, named, replace(SETTINGS, limit=None))
+    series_key = key("orders")
+    add(server.fleet, series_key)
+    add(server.fleet, series_key, replace(SETTINGS, limit=None))
     await server.publish()
-    detail = await json_of(client, f"/api/v1/series/{named.id}")
+    detail = await json_of(client, f"/api/v1/series/{series_key.id}")
     assert detail["limits"] == [
         {"since": None, "limit": 1000.0},
         {"since": "2027-01-15T08:00:00Z", "limit": None},
@@ -289,10 +299,10 @@ async def test_a_series_has_the_region_where_aws_is_called_and_its_availability_
 ) -> None:
     regional, zoned = key("orders"), key("volume")
     zoned = zoned._replace(region="global", subject=replace(zoned.subject, zone="us-east-1a"))
-    for named, home in ((regional, ""), (zoned, "us-east-1")):
-        add(server.fleet, named, replace(SETTINGS, home_region=home))
+    for series_key, home in ((regional, ""), (zoned, "us-east-1")):
+        add(server.fleet, series_key, replace(SETTINGS, home_region=home))
     await server.publish()
-    details = [await json_of(client, f"/api/v1/series/{named.id}") for named in (regional, zoned)]
+    details = [await json_of(client, f"/api/v1/series/{series_key.id}") for series_key in (regional, zoned)]
     names = ("region", "aws_region", "availability_zone")
     assert [tuple(detail[name] for name in names) for detail in details] == [
         (REGION, REGION, ""),
@@ -309,11 +319,11 @@ async def test_a_changed_availability_zone_is_shown(server: Server, client: http
 
 
 async def test_an_unobservable_series_has_its_reason(server: Server, client: httpx.AsyncClient) -> None:
-    named = key("photos", "s3.prefix_write_rate")
-    add(server.fleet, named, usage=Unobservable("no request metrics", "aws s3api ..."), throttled=None)
+    series_key = key("photos", "s3.prefix_write_rate")
+    add(server.fleet, series_key, usage=Unobservable("no request metrics", "aws s3api ..."), throttled=None)
     judge(server.fleet, NOW)
     await server.publish()
-    detail = await json_of(client, f"/api/v1/series/{named.id}")
+    detail = await json_of(client, f"/api/v1/series/{series_key.id}")
     assert detail["zone"] == "unobservable"
     assert detail["unobservable"] == {
         "reason": "no request metrics",
@@ -324,13 +334,13 @@ async def test_an_unobservable_series_has_its_reason(server: Server, client: htt
 
 
 async def test_a_departed_series_is_not_found(server: Server, client: httpx.AsyncClient) -> None:
-    named = key("orders")
-    add(server.fleet, named)
+    series_key = key("orders")
+    add(server.fleet, series_key)
     await server.publish()
-    server.fleet.drop(named)
-    got = await client.get(f"/api/v1/series/{named.id}")
-    assert got.status_code == 404
-    assert named.id in error_of(got)
+    server.fleet.drop(series_key)
+    response = await client.get(f"/api/v1/series/{series_key.id}")
+    assert response.status_code == 404
+    assert series_key.id in error_of(response)
 
 
 async def test_the_catalogue_holds_every_signal(client: httpx.AsyncClient) -> None:
@@ -348,9 +358,9 @@ async def test_the_catalogue_says_which_signals_are_off(server: Server, client: 
 async def test_a_dropped_series_is_not_counted_as_unobservable(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    named = key("photos", "s3.prefix_write_rate")
-    add(server.fleet, named, usage=Unobservable("no request metrics", "aws s3api ..."))
-    server.fleet.drop(named)
+    series_key = key("photos", "s3.prefix_write_rate")
+    add(server.fleet, series_key, usage=Unobservable("no request metrics", "aws s3api ..."))
+    server.fleet.drop(series_key)
     server.fleet.reclaim()
     judge(server.fleet, NOW)
     await server.publish()
@@ -397,8 +407,8 @@ LISTING_JSON = {
 
 async def test_the_status_has_cells_and_collectors(server: Server, client: httpx.AsyncClient) -> None:
     server.status = PARTLY_DENIED
-    named = key("photos", "s3.prefix_write_rate")
-    add(server.fleet, named, usage=Unobservable("no request metrics", "aws s3api ..."))
+    series_key = key("photos", "s3.prefix_write_rate")
+    add(server.fleet, series_key, usage=Unobservable("no request metrics", "aws s3api ..."))
     judge(server.fleet, NOW)
     await server.publish()
     status = await json_of(client, "/api/v1/status")
@@ -430,6 +440,6 @@ async def test_the_status_has_cells_and_collectors(server: Server, client: httpx
     }
     reason = {"reason": "no request metrics", "enable_command": "aws s3api ...", "enable_cost": None}
     assert s3["unobservable"] == [
-        {"id": named.id, "signal": "prefix_write_rate", "resource": "photos", **reason}
+        {"id": series_key.id, "signal": "prefix_write_rate", "resource": "photos", **reason}
     ]
     assert (s3["unobservable_total"], sqs["unobservable_total"]) == (1, 0)

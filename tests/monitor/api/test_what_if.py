@@ -26,8 +26,8 @@ async def test_a_series_is_described_in_numbers_and_in_words(
 ) -> None:
     series = add_series(server, WHOLE_ACCOUNT, 90, signal="lambda.account_concurrency")
     await store_history(server, (series, 90))
-    found = await ask(server, client, traffic="2x")
-    (item,) = found["items"]
+    answer = await ask(server, client, traffic="2x")
+    (item,) = answer["items"]
     assert (item["id"], item["account"], item["region"]) == (series.key.id, ACCOUNT, REGION)
     assert (item["service"], item["signal"], item["resource"]) == ("lambda", "account_concurrency", "")
     assert item["is_broken"]
@@ -42,12 +42,12 @@ async def test_a_series_is_described_in_numbers_and_in_words(
     assert item["words"]["breaks_at"] == "x1.11"
     assert item["words"]["would_use"] == "180 % of 100 concurrent executions"
     assert item["words"]["to_make_room"] == "Ask AWS for 328 concurrent executions"
-    (request,) = found["requests"]
+    (request,) = answer["requests"]
     assert (request["service_code"], request["quota_code"], request["value"]) == ("lambda", "L-B99A9384", 328)
     assert request["summary"].startswith("Ask AWS for 328 of lambda L-B99A9384 (lambda.account_concurrency)")
-    assert found["question"] == "2x the traffic"
-    assert found["summary"] == "2x the traffic: 1 of 1 series breaks. To make room, ask AWS for 1."
-    assert found["actions"] == {"request": 1, "change": 0, "redesign": 0}
+    assert answer["question"] == "2x the traffic"
+    assert answer["summary"] == "2x the traffic: 1 of 1 series breaks. To make room, ask AWS for 1."
+    assert answer["actions"] == {"request": 1, "change": 0, "redesign": 0}
 
 
 async def test_without_usage_nothing_breaks_and_the_factor_is_null(
@@ -61,9 +61,9 @@ async def test_without_usage_nothing_breaks_and_the_factor_is_null(
 async def test_the_answer_without_series_is_empty_and_says_so(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    found = await ask(server, client, traffic="2")
-    assert (found["items"], found["total"], found["newest_sample_at"]) == ([], 0, None)
-    assert found["summary"] == "2x the traffic: no series with known usage and limit is in this question."
+    answer = await ask(server, client, traffic="2")
+    assert (answer["items"], answer["total"], answer["newest_sample_at"]) == ([], 0, None)
+    assert answer["summary"] == "2x the traffic: no series with known usage and limit is in this question."
 
 
 async def test_at_most_as_many_series_as_the_parameter_limit_are_listed(
@@ -72,8 +72,8 @@ async def test_at_most_as_many_series_as_the_parameter_limit_are_listed(
     for number in range(60):
         add_series(server, f"s{number}", 90)
     assert len((await ask(server, client, traffic="2"))["items"]) == 50
-    found = await ask(server, client, traffic="2", limit=3)
-    assert (len(found["items"]), found["total"], found["broken"]) == (3, 60, 60)
+    answer = await ask(server, client, traffic="2", limit=3)
+    assert (len(answer["items"]), answer["total"], answer["broken"]) == (3, 60, 60)
 
 
 async def test_a_surrogate_in_a_name_is_replaced(server: Server, client: httpx.AsyncClient) -> None:
@@ -98,9 +98,9 @@ async def test_a_surrogate_in_a_name_is_replaced(server: Server, client: httpx.A
 async def test_an_invalid_question_is_rejected_with_a_sentence(
     client: httpx.AsyncClient, query: str, sentence: str
 ) -> None:
-    got = await client.get(f"{PATH}?{query}")
-    assert got.status_code == 422
-    assert error_of(got).startswith(sentence)
+    response = await client.get(f"{PATH}?{query}")
+    assert response.status_code == 422
+    assert error_of(response).startswith(sentence)
 
 
 async def test_openapi_describes_each_parameter(client: httpx.AsyncClient) -> None:

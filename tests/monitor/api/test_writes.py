@@ -32,9 +32,9 @@ texts = st.one_of(
     st.text(st.characters(codec=None), max_size=20),  # lone surrogates, too
     st.sampled_from([LONE_SURROGATE, "\0", "a\nb", "\u202e", LONG, "2h", "99999999999d", "1e9"]),
 )
-values = st.one_of(numbers, texts, st.none(), st.booleans(), st.lists(texts, max_size=3))
+json_values = st.one_of(numbers, texts, st.none(), st.booleans(), st.lists(texts, max_size=3))
 matchers = st.one_of(
-    values,
+    json_values,
     st.lists(
         st.one_of(
             texts,
@@ -46,7 +46,7 @@ matchers = st.one_of(
         max_size=4,
     ),
 )
-optional_fields = {"author": values, "comment": values, "duration": values}
+optional_fields = {"author": json_values, "comment": json_values, "duration": json_values}
 acknowledgements = st.fixed_dictionaries({}, optional=optional_fields).map(lambda fields: ACK | fields)
 silences = st.fixed_dictionaries({}, optional=optional_fields | {"matchers": matchers}).map(
     lambda fields: SILENCE | fields
@@ -55,7 +55,7 @@ forms = st.fixed_dictionaries(
     {},
     optional={"author": texts, "comment": texts, "duration": st.one_of(texts, st.just("4 h")), "back": texts},
 )
-bounded = settings(max_examples=150, suppress_health_check=list(HealthCheck))
+example_settings = settings(max_examples=150, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture
@@ -65,17 +65,17 @@ async def filled_server(tmp_path: Path) -> AsyncIterator[FilledServer]:
         async with client_of(server) as client:
             (alert,) = await fire_alerts(server, "orders")
             yield server, client, alert
-        stored = {table.name: [*server.alerting.journal.all(table).values()] for table in TABLES}
+        rows_by_table = {table.name: [*server.alerting.journal.all(table).values()] for table in TABLES}
     assert await stored_rows(tmp_path / "headroom.db") == {
-        name: rows for name, rows in stored.items() if rows
+        name: rows for name, rows in rows_by_table.items() if rows
     }
 
 
-def check_response(server: Server, got: httpx.Response, *successes: int) -> None:
+def check_response(server: Server, response: httpx.Response, *successes: int) -> None:
     """Check that the response is a success or a sentence, and that the journal's rows can be read back."""
-    assert got.status_code in (*successes, 404, 413, 422), got.text
-    if got.status_code not in successes and got.headers["content-type"] == "application/json":
-        assert error_of(got)
+    assert response.status_code in (*successes, 404, 413, 422), response.text
+    if response.status_code not in successes and response.headers["content-type"] == "application/json":
+        assert error_of(response)
     journal = server.alerting.journal
     assert journal.healthy, journal.failure
     tables: tuple[Table[Any], ...] = (SILENCES, ACKNOWLEDGEMENTS)
@@ -84,7 +84,7 @@ def check_response(server: Server, got: httpx.Response, *successes: int) -> None
             assert table.decode(table.encode(row)) == row
 
 
-@bounded
+@example_settings
 @example({"duration": 1e12})
 @example({"duration": float("nan")})
 @example({"duration": 10**400})
@@ -94,28 +94,28 @@ async def test_any_acknowledgement_is_stored_or_rejected(
     filled_server: FilledServer, body: dict[str, Any]
 ) -> None:
     server, client, alert = filled_server
-    got = await client.post(f"{ALERTS}/{alert}/ack", content=json.dumps(ACK | body), headers=JSON)
-    check_response(server, got, 200)
+    response = await client.post(f"{ALERTS}/{alert}/ack", content=json.dumps(ACK | body), headers=JSON)
+    check_response(server, response, 200)
     await json_of(client, ALERTS)
     assert (await client.get("/alerts")).status_code == 200
 
 
-@bounded
+@example_settings
 @example({"matchers": ['resource="\\ud800"']})
 @example({"matchers": [f'resource="{LONE_SURROGATE}"']})
 @example({"duration": 1e12})
 @given(silences)
 async def test_any_silence_is_stored_or_rejected(filled_server: FilledServer, body: dict[str, Any]) -> None:
     server, client, _ = filled_server
-    got = await client.post(SILENCES_PATH, content=json.dumps(SILENCE | body), headers=JSON)
-    check_response(server, got, 200)
-    listed = (await json_of(client, SILENCES_PATH))["items"]
-    for silence in listed if len(listed) > MAX_SILENCES else ():
+    response = await client.post(SILENCES_PATH, content=json.dumps(SILENCE | body), headers=JSON)
+    check_response(server, response, 200)
+    stored_silences = (await json_of(client, SILENCES_PATH))["items"]
+    for silence in stored_silences if len(stored_silences) > MAX_SILENCES else ():
         assert (await client.delete(f"{SILENCES_PATH}/{silence['id']}")).status_code == 200
     assert (await client.get("/alerts")).status_code == 200
 
 
-@bounded
+@example_settings
 @given(forms, st.sampled_from(["ack", "silence"]))
 async def test_any_form_is_processed_or_rejected(
     filled_server: FilledServer, form: dict[str, str], action: str
@@ -123,6 +123,6 @@ async def test_any_form_is_processed_or_rejected(
     server, client, alert = filled_server
     fields = {"token": server.state.form_tokens.token(), "author": "me", "duration": "1 h"}
     body = urlencode(fields | form, errors="surrogatepass")
-    got = await client.post(f"/alerts/{alert}/{action}", content=body, headers=FORM)
-    check_response(server, got, 303)
+    response = await client.post(f"/alerts/{alert}/{action}", content=body, headers=FORM)
+    check_response(server, response, 303)
     assert (await client.get("/alerts")).status_code == 200

@@ -12,7 +12,7 @@ from monitor.config.config import Config
 from tests.monitor.cli.invocation import headroom
 from tests.registries import REGISTRY
 
-HUB, MANAGEMENT, SPOKE, OTHER = (
+HUB, MANAGEMENT, SPOKE, OTHER_SPOKE = (
     f"arn:aws:iam::{digit * 12}:role/{name}"
     for digit, name in (("1", "hub"), ("2", "lister"), ("3", "headroom"), ("4", "headroom"))
 )
@@ -33,13 +33,17 @@ def allowed_resources(accounts: Any, principal: Principal) -> dict[str, list[str
     ("accounts", "principal", "expected"),
     [
         ([], "caller", {}),
-        ([{"role_arn": SPOKE}, {"role_arn": OTHER}], "caller", {ASSUME: [SPOKE, OTHER]}),
-        ([{"role_arn": SPOKE}, {"role_arn": OTHER}], "via", {}),
-        ([{"role_arn": SPOKE, "via": [HUB]}, {"role_arn": OTHER, "via": HUB}], "caller", {ASSUME: [HUB]}),
+        ([{"role_arn": SPOKE}, {"role_arn": OTHER_SPOKE}], "caller", {ASSUME: [SPOKE, OTHER_SPOKE]}),
+        ([{"role_arn": SPOKE}, {"role_arn": OTHER_SPOKE}], "via", {}),
         (
-            [{"role_arn": SPOKE, "via": [HUB]}, {"role_arn": OTHER, "via": HUB}],
+            [{"role_arn": SPOKE, "via": [HUB]}, {"role_arn": OTHER_SPOKE, "via": HUB}],
+            "caller",
+            {ASSUME: [HUB]},
+        ),
+        (
+            [{"role_arn": SPOKE, "via": [HUB]}, {"role_arn": OTHER_SPOKE, "via": HUB}],
             "via",
-            {ASSUME: [SPOKE, OTHER]},
+            {ASSUME: [SPOKE, OTHER_SPOKE]},
         ),
         (ORGANIZATION, "caller", {LIST: ["*"], ASSUME: [MEMBERS]}),
         (ORGANIZATION, "account", {}),
@@ -71,7 +75,7 @@ def test_each_principal_is_allowed_the_actions_it_performs(
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
+def config_file(tmp_path: Path) -> Path:
     path = tmp_path / "headroom.yaml"
     accounts = {**ORGANIZATION, "exclude": ["sandbox-*", "payments"]}
     settings = {"accounts": accounts, "services": ["sqs"], "journal": str(tmp_path / "headroom.db")}
@@ -79,26 +83,28 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_command_prints_the_permissions_to_read_and_to_assume_roles(file: Path) -> None:
-    statements = json.loads(headroom("iam-policy", "--config", str(file)).stdout)["Statement"]
+def test_the_command_prints_the_permissions_to_read_and_to_assume_roles(config_file: Path) -> None:
+    statements = json.loads(headroom("iam-policy", "--config", str(config_file)).stdout)["Statement"]
     assert [statement["Sid"] for statement in statements] == [
         "Headroom",
         "HeadroomSqs",
         "HeadroomOrganization",
         "HeadroomRoles",
     ]
-    account_policy = json.loads(headroom("iam-policy", "--config", str(file), "--of", "account").stdout)
+    account_policy = json.loads(
+        headroom("iam-policy", "--config", str(config_file), "--of", "account").stdout
+    )
     assert account_policy["Statement"] == statements[:2]
-    refused = headroom("iam-policy", "--config", str(file), "--of", "management")
-    assert refused.exit_code == 2
-    assert "no such role" in refused.output
+    rejected = headroom("iam-policy", "--config", str(config_file), "--of", "management")
+    assert rejected.exit_code == 2
+    assert "no such role" in rejected.output
 
 
-def test_patterns_are_compared_with_the_accounts_that_a_server_has_listed(file: Path) -> None:
-    output = headroom("config", "check", "--config", str(file)).stdout
+def test_patterns_are_compared_with_the_accounts_that_a_server_has_listed(config_file: Path) -> None:
+    output = headroom("config", "check", "--config", str(config_file)).stdout
     assert "The accounts of the organization are not known yet" in output
     accounts = [{"id": "1" * 12, "name": "payments", "state": "ACTIVE"}]
     listing = {"own_account": "1" * 12, "partition": "aws", "units": [], "accounts": accounts}
-    known_accounts_path(file.parent / "headroom.db").write_text(json.dumps({"organization": listing}))
-    output = headroom("config", "check", "--config", str(file)).stdout
+    known_accounts_path(config_file.parent / "headroom.db").write_text(json.dumps({"organization": listing}))
+    output = headroom("config", "check", "--config", str(config_file)).stdout
     assert output.splitlines()[2:] == ["exclude[0] of organization matches no account: 'sandbox-*'."]

@@ -39,7 +39,7 @@ def test_a_throttled_call_halves_the_rate_once_for_all_calls_under_way(highest: 
 
 
 @given(Rates, st.floats(0.2, MAX_GROWTH_PAUSE))
-def test_successful_calls_raise_the_rate_linearly_to_its_maximum(highest: float, pause: float) -> None:
+def test_successful_calls_raise_the_rate_steadily_to_its_maximum(highest: float, pause: float) -> None:
     rate = CallRate(highest)
     rate.throttle(0, 0)
     now, growths = 0.0, []
@@ -62,16 +62,16 @@ def test_a_long_pause_between_calls_counts_as_the_maximum_pause() -> None:
 @given(highest=st.floats(5, 100), share=st.floats(0.2, 0.9))
 def test_the_rate_settles_near_the_rate_that_aws_allows(highest: float, share: float) -> None:
     allowed, rate = highest * share, CallRate(highest)
-    now, second, calls, made, throttled = 0.0, 0, 0, 0, 0
+    now, second, calls_in_second, call_count, throttled_count = 0.0, 0, 0, 0, 0
     while now < 1800:
         if int(now) != second:
-            second, calls = int(now), 0
-        calls += 1
-        is_throttled = calls > max(allowed, 1)
+            second, calls_in_second = int(now), 0
+        calls_in_second += 1
+        is_throttled = calls_in_second > max(allowed, 1)
         respond(rate, now, now, throttled=is_throttled)
         now += 1 / rate.present
-        if now > 600:
-            made, throttled = made + 1, throttled + is_throttled
-    assert throttled <= made * 0.1
-    assert made / 1200 <= max(allowed, 1) * 1.1
-    assert made / 1200 >= min(allowed, highest) * 0.4
+        if now > 600:  # the rate has settled
+            call_count, throttled_count = call_count + 1, throttled_count + is_throttled
+    assert throttled_count <= call_count * 0.1
+    assert call_count / 1200 <= max(allowed, 1) * 1.1
+    assert call_count / 1200 >= min(allowed, highest) * 0.4

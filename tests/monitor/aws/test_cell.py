@@ -27,9 +27,9 @@ from tests.resources import resource
 from tests.telemetries import Telemetries
 
 
-def streams_page(*streams: str, more: bool = False) -> dict[str, Any]:
+def streams_page(*streams: str, has_more: bool = False) -> dict[str, Any]:
     """Return a response of ListStreams."""
-    return {"StreamNames": list(streams), "HasMoreStreams": more}
+    return {"StreamNames": list(streams), "HasMoreStreams": has_more}
 
 
 def calls(aws: FakeAws, operation: str, code: str = "", service: str = "kinesis") -> float:
@@ -38,23 +38,23 @@ def calls(aws: FakeAws, operation: str, code: str = "", service: str = "kinesis"
     return aws.registry.get_sample_value("headroom_aws_calls_total", labels) or 0
 
 
-def call_moments(aws: FakeAws, **rates: float) -> list[float]:
-    """Set the cell's rates, and return a list to which each later call appends its time.
+def record_call_times(aws: FakeAws, **rates: float) -> list[float]:
+    """Set the cell's rates, and return a list to which each later call appends its time in seconds.
 
     rates: calls per second, by `service` or `service__Operation`.
     """
-    moments = []
+    times = []
 
-    def recorded(response: dict[str, Any]) -> Any:
+    def recording(response: dict[str, Any]) -> Any:
         def respond(**_: Any) -> dict[str, Any]:
-            moments.append(asyncio.get_running_loop().time())
+            times.append(asyncio.get_running_loop().time())
             return response
 
         return respond
 
-    aws.answers = {"describe_limits": recorded(SHARD_LIMITS), "list_streams": recorded(streams_page())}
+    aws.answers = {"describe_limits": recording(SHARD_LIMITS), "list_streams": recording(streams_page())}
     aws.cell.rates = {name.replace("__", ":"): rate for name, rate in rates.items()}
-    return moments
+    return times
 
 
 async def test_a_successful_call_is_counted() -> None:
@@ -64,14 +64,14 @@ async def test_a_successful_call_is_counted() -> None:
     assert (aws.scan.account, aws.scan.region) == (ACCOUNT_ID, "eu-west-1")
 
 
-async def test_a_refused_call_raises_and_is_counted_by_its_code() -> None:
+async def test_a_denied_call_raises_and_is_counted_by_its_code() -> None:
     aws = FakeAws(describe_limits=denied("DescribeLimits"))
     with pytest.raises(ClientError):
         await aws.scan.call("kinesis", "DescribeLimits")
     assert (calls(aws, "DescribeLimits", "AccessDeniedException"), calls(aws, "DescribeLimits")) == (1, 0)
 
 
-async def test_try_call_records_the_failure_of_a_refused_call_and_returns_an_empty_response() -> None:
+async def test_try_call_records_the_failure_of_a_denied_call_and_returns_an_empty_response() -> None:
     aws = FakeAws(list_streams=streams_page("orders"))
     assert await aws.scan.try_call("kinesis", "DescribeLimits") == {}
     assert await aws.scan.try_call("kinesis", "ListStreams") == streams_page("orders")
@@ -82,7 +82,7 @@ async def test_try_call_records_the_failure_of_a_refused_call_and_returns_an_emp
 
 async def test_the_items_of_all_pages_are_yielded_in_order_with_one_call_for_each_page() -> None:
     aws = FakeAws(
-        list_streams=[streams_page("a", "b", more=True), streams_page(more=True), streams_page("c")]
+        list_streams=[streams_page("a", "b", has_more=True), streams_page(has_more=True), streams_page("c")]
     )
     assert [name async for name in aws.scan.list_items("kinesis", "ListStreams", "StreamNames")] == [
         "a",
@@ -94,25 +94,25 @@ async def test_the_items_of_all_pages_are_yielded_in_order_with_one_call_for_eac
 
 async def test_an_operation_without_pages_is_one_call() -> None:
     aws = FakeAws(list_bucket_metrics_configurations={"MetricsConfigurationList": [{"Id": "all"}]})
-    found = aws.scan.list_items(
+    items = aws.scan.list_items(
         "s3", "ListBucketMetricsConfigurations", "MetricsConfigurationList", Bucket="logs"
     )
-    assert [item["Id"] async for item in found] == ["all"]
+    assert [item["Id"] async for item in items] == ["all"]
     assert calls(aws, "ListBucketMetricsConfigurations", service="s3") == 1
 
 
 async def test_parameters_for_the_first_page_are_not_sent_with_a_token() -> None:
-    requested = []
+    params_of_calls = []
 
     def page(**params: Any) -> dict[str, Any]:
-        requested.append(params)
+        params_of_calls.append(params)
         return {"Shards": [], **({} if "NextToken" in params else {"NextToken": "2"})}
 
-    found = FakeAws(list_shards=page).scan.list_items(
+    items = FakeAws(list_shards=page).scan.list_items(
         "kinesis", "ListShards", "Shards", {"StreamName": "orders"}
     )
-    assert [item async for item in found] == []
-    assert requested == [{"StreamName": "orders"}, {"NextToken": "2"}]
+    assert [item async for item in items] == []
+    assert params_of_calls == [{"StreamName": "orders"}, {"NextToken": "2"}]
 
 
 async def test_a_token_that_aws_returns_twice_ends_the_pages_with_an_error() -> None:
@@ -133,21 +133,21 @@ async def test_parameters_that_aws_refuses_beside_a_token_are_not_repeated() -> 
 
 async def test_the_next_page_may_need_several_tokens() -> None:
     def respond(**params: str) -> dict[str, Any]:
-        requested.append(params)
+        params_of_calls.append(params)
         page: dict[str, Any] = {"ResourceRecordSets": [], "IsTruncated": False, "MaxItems": "300"}
         if "StartRecordName" in params:
             return page
         return page | {"IsTruncated": True, "NextRecordName": "b", "NextRecordType": "A"}
 
-    requested: list[dict[str, str]] = []
+    params_of_calls: list[dict[str, str]] = []
     aws = FakeAws(list_resource_record_sets=respond)
     pages = aws.scan.paginate("route53", "ListResourceRecordSets", HostedZoneId="Z1")
     assert len([page async for page in pages]) == 2
-    assert requested[1] == {"HostedZoneId": "Z1", "StartRecordName": "b", "StartRecordType": "A"}
+    assert params_of_calls[1] == {"HostedZoneId": "Z1", "StartRecordName": "b", "StartRecordType": "A"}
 
 
 async def test_a_failing_page_raises_after_the_items_of_earlier_pages() -> None:
-    aws = FakeAws(list_streams=[streams_page("a", more=True), denied("ListStreams")])
+    aws = FakeAws(list_streams=[streams_page("a", has_more=True), denied("ListStreams")])
     received = []
     with pytest.raises(ClientError):
         async for name in aws.scan.list_items("kinesis", "ListStreams", "StreamNames"):
@@ -171,8 +171,8 @@ async def test_items_are_queried_concurrently_up_to_a_maximum() -> None:
         return -item
 
     scan = FakeAws().scan
-    found = [pair async for pair in scan.map(range(50), query, lambda n: resource(str(n)))]
-    assert sorted(found) == [(n, -n) for n in range(50)]
+    items_and_results = [pair async for pair in scan.map(range(50), query, lambda n: resource(str(n)))]
+    assert sorted(items_and_results) == [(n, -n) for n in range(50)]
     assert max_running == MAX_CONCURRENT_ITEMS
 
 
@@ -182,12 +182,12 @@ async def test_a_failed_query_affects_only_its_item_and_the_failure_names_the_it
             raise denied("DescribeStreamSummary")
         return item.upper()
 
-    async def listed() -> AsyncIterator[str]:
+    async def items() -> AsyncIterator[str]:
         for item in "abc":
             yield item
 
     scan = FakeAws().scan
-    assert [pair async for pair in scan.map(listed(), query, lambda item: resource(f"stream {item}"))] == [
+    assert [pair async for pair in scan.map(items(), query, lambda item: resource(f"stream {item}"))] == [
         ("a", "A"),
         ("c", "C"),
     ]
@@ -213,9 +213,9 @@ async def test_an_unexpected_response_affects_only_its_item_and_is_logged_with_i
 def test_an_operation_with_a_rate_of_its_own_keeps_to_it() -> None:
     async def main() -> None:
         aws = FakeAws()
-        moments = call_moments(aws, kinesis__DescribeLimits=1.0, kinesis=1000.0)
+        times = record_call_times(aws, kinesis__DescribeLimits=1.0, kinesis=1000.0)
         await asyncio.gather(*(aws.cell.call("kinesis", "DescribeLimits") for _ in range(5)))
-        assert moments == pytest.approx([0, 1, 2, 3, 4], abs=0.01)
+        assert times == pytest.approx([0, 1, 2, 3, 4], abs=0.01)
 
     run(main())
 
@@ -224,20 +224,20 @@ def test_an_operation_with_a_rate_of_its_own_keeps_to_it() -> None:
 def test_the_operations_of_a_service_share_its_rate(rates: dict[str, float], rate: float) -> None:
     async def main() -> None:
         aws = FakeAws()
-        moments = call_moments(aws, **rates)
+        times = record_call_times(aws, **rates)
         operations = ["DescribeLimits", "ListStreams"] * 20
         await asyncio.gather(*(aws.cell.call("kinesis", operation) for operation in operations))
-        assert len(moments) == 40
-        assert 39 / rate - GROUP_INTERVAL < moments[-1] < 39 / rate + 0.01  # no burst at the start
+        assert len(times) == 40
+        assert 39 / rate - GROUP_INTERVAL < times[-1] < 39 / rate + 0.01  # no burst at the start
 
     run(main())
 
 
 def test_calls_of_two_cells_do_not_wait_for_each_other() -> None:
     async def main() -> None:
-        moments = []
+        times = []
         for aws in (FakeAws(), FakeAws()):
-            moments += call_moments(aws, kinesis=1.0)
+            times += record_call_times(aws, kinesis=1.0)
             await aws.cell.call("kinesis", "DescribeLimits")
         assert asyncio.get_running_loop().time() == 0
 
@@ -247,9 +247,9 @@ def test_calls_of_two_cells_do_not_wait_for_each_other() -> None:
 def test_the_timeout_of_a_call_excludes_the_wait_for_the_rate_limiter() -> None:
     async def main() -> None:
         aws = FakeAws()
-        moments = call_moments(aws, kinesis=1.0)
+        times = record_call_times(aws, kinesis=1.0)
         await asyncio.gather(*(aws.cell.call("kinesis", "DescribeLimits") for _ in range(200)))
-        assert max(moments) > CALL_TIMEOUT
+        assert max(times) > CALL_TIMEOUT
         assert calls(aws, "DescribeLimits") == 200
 
     run(main())
@@ -299,7 +299,7 @@ async def test_the_metrics_that_a_scan_requests_page_by_page_are_counted() -> No
 # Attempts
 
 
-def failing(*errors: Exception) -> FakeAws:
+def failing_aws(*errors: Exception) -> FakeAws:
     """Return an AWS whose calls raise these errors one after the other, and then succeed."""
     remaining = [*errors]
 
@@ -311,7 +311,7 @@ def failing(*errors: Exception) -> FakeAws:
     return aws
 
 
-def refusal(code: str, status: int = 400) -> ClientError:
+def client_error(code: str, status: int = 400) -> ClientError:
     """Return the error of a response with this code and HTTP status."""
     response: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
     return ClientError(response, "DescribeLimits")
@@ -320,17 +320,17 @@ def refusal(code: str, status: int = 400) -> ClientError:
 @pytest.mark.parametrize(
     "error",
     [
-        refusal("LimitExceededException"),
-        refusal("ThrottlingException"),
-        refusal("InternalFailure", 500),
-        refusal("503", 503),
+        client_error("LimitExceededException"),
+        client_error("ThrottlingException"),
+        client_error("InternalFailure", 500),
+        client_error("503", 503),
         EndpointConnectionError(endpoint_url="http://a"),
         ReadTimeoutError(endpoint_url="http://a"),
     ],
 )
 def test_a_temporary_failure_is_retried_and_every_attempt_is_counted(error: Exception) -> None:
     async def main() -> None:
-        aws = failing(error, error)
+        aws = failing_aws(error, error)
         assert await aws.cell.call("kinesis", "DescribeLimits") == SHARD_LIMITS
         assert (calls(aws, "DescribeLimits", error_code(error)), calls(aws, "DescribeLimits")) == (2, 1)
         assert 0 < asyncio.get_running_loop().time() < CALL_TIMEOUT
@@ -340,7 +340,7 @@ def test_a_temporary_failure_is_retried_and_every_attempt_is_counted(error: Exce
 
 def test_retries_keep_to_the_rate_which_each_throttled_attempt_halves() -> None:
     async def main() -> None:
-        aws = failing(*[refusal("ThrottlingException")] * 3)
+        aws = failing_aws(*[client_error("ThrottlingException")] * 3)
         aws.cell.rates = {"kinesis:DescribeLimits": 0.05}
         await aws.cell.call("kinesis", "DescribeLimits")
         assert asyncio.get_running_loop().time() == pytest.approx(20 + 40 + 80, abs=0.01)
@@ -350,7 +350,7 @@ def test_retries_keep_to_the_rate_which_each_throttled_attempt_halves() -> None:
 
 def test_a_call_that_keeps_failing_is_given_up_after_the_last_attempt() -> None:
     async def main() -> None:
-        aws = failing(*[refusal("ThrottlingException")] * 10)
+        aws = failing_aws(*[client_error("ThrottlingException")] * 10)
         with pytest.raises(ClientError):
             await aws.cell.call("kinesis", "DescribeLimits")
         assert calls(aws, "DescribeLimits", "ThrottlingException") == MAX_ATTEMPTS
@@ -361,7 +361,7 @@ def test_a_call_that_keeps_failing_is_given_up_after_the_last_attempt() -> None:
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ExpiredTokenException", "ValidationException"])
 def test_permanent_errors_are_not_retried(code: str) -> None:
     async def main() -> None:
-        aws = failing(refusal(code))
+        aws = failing_aws(client_error(code))
         with pytest.raises(ClientError):
             await aws.cell.call("kinesis", "DescribeLimits")
         assert calls(aws, "DescribeLimits", code) == 1
@@ -372,7 +372,7 @@ def test_permanent_errors_are_not_retried(code: str) -> None:
 
 def test_the_operation_is_added_to_an_error_that_does_not_name_it() -> None:
     async def main() -> None:
-        aws = failing(*[EndpointConnectionError(endpoint_url="http://a")] * MAX_ATTEMPTS)
+        aws = failing_aws(*[EndpointConnectionError(endpoint_url="http://a")] * MAX_ATTEMPTS)
         assert await aws.scan.try_call("kinesis", "DescribeLimits") == {}
         with pytest.raises(EndpointConnectionError) as raised:
             aws.answers["describe_limits"] = EndpointConnectionError(endpoint_url="http://a")
@@ -434,25 +434,25 @@ async def test_a_service_counts_as_offered_while_the_dns_resolver_does_not_respo
 
 async def test_a_token_that_returns_after_another_token_ends_the_pages_with_an_error() -> None:
     tokens = itertools.cycle(["one", "two"])
-    aws = FakeAws(list_streams=lambda **_: streams_page("a", more=True) | {"NextToken": next(tokens)})
-    found = []
+    aws = FakeAws(list_streams=lambda **_: streams_page("a", has_more=True) | {"NextToken": next(tokens)})
+    received = []
     with pytest.raises(PaginationError):
         async for name in aws.scan.list_items("kinesis", "ListStreams", "StreamNames"):
-            found.append(name)
-    assert len(found) == 3
+            received.append(name)
+    assert len(received) == 3
 
 
 def test_endless_pages_end_with_an_error_at_the_maximum() -> None:
     async def main() -> None:
         numbers = itertools.count()
         aws = FakeAws(
-            list_streams=lambda **_: streams_page("a", more=True) | {"NextToken": f"t{next(numbers)}"}
+            list_streams=lambda **_: streams_page("a", has_more=True) | {"NextToken": f"t{next(numbers)}"}
         )
-        found = []
+        received = []
         with pytest.raises(PaginationError, match="pages"):
             async for name in aws.scan.list_items("kinesis", "ListStreams", "StreamNames"):
-                found.append(name)
-        assert len(found) == MAX_PAGES
+                received.append(name)
+        assert len(received) == MAX_PAGES
 
     run(main())
 
@@ -488,24 +488,24 @@ def test_an_error_is_described_by_its_code_and_in_one_line(
 
 async def test_the_token_of_the_next_page_may_be_nested() -> None:
     def respond(**params: str) -> dict[str, Any]:
-        requested.append(params)
-        more = {"NextMarker": "2"} if "Marker" not in params else {}
-        return {"FunctionList": {"MaxItems": 100, "Quantity": 0, "Items": [], **more}}
+        params_of_calls.append(params)
+        next_token = {"NextMarker": "2"} if "Marker" not in params else {}
+        return {"FunctionList": {"MaxItems": 100, "Quantity": 0, "Items": [], **next_token}}
 
-    requested: list[dict[str, str]] = []
+    params_of_calls: list[dict[str, str]] = []
     pages = FakeAws(list_functions=respond).scan.paginate("cloudfront", "ListFunctions")
     assert len([page async for page in pages]) == 2
-    assert requested == [{}, {"Marker": "2"}]
+    assert params_of_calls == [{}, {"Marker": "2"}]
 
 
 async def test_the_name_of_the_last_item_may_be_the_token_of_the_next_page() -> None:
     def respond(**params: str) -> dict[str, Any]:
-        requested.append(params)
+        params_of_calls.append(params)
         is_first = not params
         stream_names = ["a", "b"] if is_first else ["c"]
         return {"DeliveryStreamNames": stream_names, "HasMoreDeliveryStreams": is_first}
 
-    requested: list[dict[str, str]] = []
+    params_of_calls: list[dict[str, str]] = []
     pages = FakeAws(list_delivery_streams=respond).scan.paginate("firehose", "ListDeliveryStreams")
     assert [name async for page in pages for name in page["DeliveryStreamNames"]] == ["a", "b", "c"]
-    assert requested == [{}, {"ExclusiveStartDeliveryStreamName": "b"}]
+    assert params_of_calls == [{}, {"ExclusiveStartDeliveryStreamName": "b"}]

@@ -24,40 +24,44 @@ from tests.telemetries import Telemetries
 ROLE = "arn:aws:iam::210987654321:role/headroom"
 SECRET = "the-external-id"
 
-ASSUMED = """<AssumeRoleResponse><AssumeRoleResult><Credentials>
+ASSUME_ROLE_RESPONSE = """<AssumeRoleResponse><AssumeRoleResult><Credentials>
 <AccessKeyId>ASIAROLE</AccessKeyId><SecretAccessKey>secret</SecretAccessKey>
 <SessionToken>token</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration>
 </Credentials></AssumeRoleResult></AssumeRoleResponse>"""
-CALLER = """<GetCallerIdentityResponse><GetCallerIdentityResult><Account>123456789012</Account>
+IDENTITY_RESPONSE = """<GetCallerIdentityResponse><GetCallerIdentityResult><Account>123456789012</Account>
 </GetCallerIdentityResult></GetCallerIdentityResponse>"""
-REGIONS = """<DescribeRegionsResponse><regionInfo><item><regionName>us-east-1</regionName></item>
+REGIONS_RESPONSE = """<DescribeRegionsResponse><regionInfo><item><regionName>us-east-1</regionName></item>
 <item><regionName>eu-west-1</regionName></item></regionInfo></DescribeRegionsResponse>"""
 
 
-def refused(code: str) -> str:
+def error_body(code: str) -> str:
     """Return the body of an error response of STS."""
     return f"<ErrorResponse><Error><Code>{code}</Code><Message>no, said AWS</Message></Error></ErrorResponse>"
 
 
 class FakeSts:
-    """STS and EC2 on loopback. requested: of each request, the parameters, the access key and the region."""
+    """STS and EC2 on loopback. requests: of each, the parameters, the access key and the region."""
 
     def __init__(self) -> None:
         self.url = ""
-        self.answers = {"AssumeRole": ASSUMED, "GetCallerIdentity": CALLER, "DescribeRegions": REGIONS}
-        self.requested: list[dict[str, str]] = []
+        self.answers = {
+            "AssumeRole": ASSUME_ROLE_RESPONSE,
+            "GetCallerIdentity": IDENTITY_RESPONSE,
+            "DescribeRegions": REGIONS_RESPONSE,
+        }
+        self.requests: list[dict[str, str]] = []
         self.environment = AwsEnvironment()
 
     async def handle(self, request: web.Request) -> web.Response:
         parameters = dict(parse_qsl((await request.read()).decode()))
         key, _, region, *_ = request.headers["Authorization"].split("Credential=")[1].split("/")
-        self.requested.append({**parameters, "key": key, "region": region})
+        self.requests.append({**parameters, "key": key, "region": region})
         answer = self.answers[parameters["Action"]]
         return web.Response(text=answer, status=400 if "<Error>" in answer else 200, content_type="text/xml")
 
     @property
     def actions(self) -> list[str]:
-        return [request["Action"] for request in self.requested]
+        return [request["Action"] for request in self.requests]
 
 
 @pytest.fixture
@@ -72,26 +76,26 @@ async def sts(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeSts]:
 
 
 async def open_account(sts: FakeSts, **account: Any) -> list[Cell]:
-    """Return the cells of an account."""
+    """Open an account, and return its cells."""
     return await open_cells(Account(**account), sts.url, Telemetries().aws, sts.environment)
 
 
-async def opened_cells(sts: FakeSts, **account: Any) -> list[tuple[str, str]]:
-    """Return account and region of each cell of an account."""
+async def keys_of_cells(sts: FakeSts, **account: Any) -> list[tuple[str, str]]:
+    """Open an account, and return account and region of each of its cells."""
     return [cell.key for cell in await open_account(sts, **account)]
 
 
 async def test_without_a_role_sts_returns_the_id_of_the_account(sts: FakeSts) -> None:
-    assert await opened_cells(sts, regions=("eu-west-1", "us-east-1")) == [
+    assert await keys_of_cells(sts, regions=("eu-west-1", "us-east-1")) == [
         ("123456789012", "eu-west-1"),
         ("123456789012", "us-east-1"),
     ]
     assert sts.actions == ["GetCallerIdentity"]
-    assert sts.requested[0]["region"] == "eu-west-1"  # the first configured region
+    assert sts.requests[0]["region"] == "eu-west-1"  # the first configured region
 
 
 async def test_the_account_id_is_taken_from_the_role_arn_without_a_call(sts: FakeSts) -> None:
-    assert await opened_cells(sts, role_arn=ROLE, regions=("eu-west-1",)) == [("210987654321", "eu-west-1")]
+    assert await keys_of_cells(sts, role_arn=ROLE, regions=("eu-west-1",)) == [("210987654321", "eu-west-1")]
     assert sts.actions == ["AssumeRole"]
 
 
@@ -100,7 +104,7 @@ async def test_the_role_is_assumed_once_for_all_regions_and_its_credentials_used
     for cell in cells:
         await cell.call("sts", "GetCallerIdentity")
         await cell.close()
-    assert [(request["Action"], request["key"], request["region"]) for request in sts.requested] == [
+    assert [(request["Action"], request["key"], request["region"]) for request in sts.requests] == [
         ("AssumeRole", "AKIABASE", "eu-west-1"),
         ("GetCallerIdentity", "ASIAROLE", "eu-west-1"),
         ("GetCallerIdentity", "ASIAROLE", "us-east-1"),
@@ -120,11 +124,11 @@ async def test_two_entries_of_one_account_share_the_limits_that_hold_for_the_acc
 async def test_the_external_id_is_passed_on_and_never_logged(
     sts: FakeSts, option: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    sts.answers["AssumeRole"] = refused("AccessDenied")
+    sts.answers["AssumeRole"] = error_body("AccessDenied")
     account = Account(role_arn=ROLE, regions=("eu-west-1",)).model_copy(update={option: SecretStr(SECRET)})
     with caplog.at_level(logging.DEBUG, "monitor"), pytest.raises(ClientError) as error:
         await open_cells(account, sts.url, Telemetries().aws, sts.environment)
-    assert [(request["RoleArn"], request["ExternalId"]) for request in sts.requested] == [(ROLE, SECRET)]
+    assert [(request["RoleArn"], request["ExternalId"]) for request in sts.requests] == [(ROLE, SECRET)]
     assert SECRET not in caplog.text + str(error.value) + repr(error.value) + repr(account)
 
 
@@ -133,18 +137,18 @@ async def test_a_role_is_assumed_in_the_region_of_the_environment(
 ) -> None:
     """A region that is enabled in the account may be disabled in the account that assumes the role."""
     monkeypatch.setenv("AWS_REGION", "eu-west-3")
-    assert await opened_cells(sts, role_arn=ROLE, regions=("ap-east-1",)) == [("210987654321", "ap-east-1")]
-    assert [request["region"] for request in sts.requested] == ["eu-west-3"]
+    assert await keys_of_cells(sts, role_arn=ROLE, regions=("ap-east-1",)) == [("210987654321", "ap-east-1")]
+    assert [request["region"] for request in sts.requests] == ["eu-west-3"]
 
 
 async def test_without_an_external_id_none_is_sent(sts: FakeSts) -> None:
     await open_account(sts, role_arn=ROLE, regions=("eu-west-1",))
-    assert "ExternalId" not in sts.requested[0]
+    assert "ExternalId" not in sts.requests[0]
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "ExpiredToken"])
 async def test_opening_an_account_fails_if_its_role_cannot_be_assumed(sts: FakeSts, code: str) -> None:
-    sts.answers["AssumeRole"] = refused(code)
+    sts.answers["AssumeRole"] = error_body(code)
     with pytest.raises(ClientError) as error:
         await open_account(sts, role_arn=ROLE, regions=("eu-west-1", "us-east-1"))
     assert error.value.response["Error"]["Code"] == code
@@ -152,15 +156,15 @@ async def test_opening_an_account_fails_if_its_role_cannot_be_assumed(sts: FakeS
 
 
 async def test_where_sts_is_off_the_role_is_assumed_in_the_home_region(sts: FakeSts) -> None:
-    sts.answers["AssumeRole"] = refused("RegionDisabledException")
+    sts.answers["AssumeRole"] = error_body("RegionDisabledException")
     with pytest.raises(ClientError, match="RegionDisabledException"):
         await open_account(sts, role_arn=ROLE, regions=("eu-west-1",))
-    assumed = [request["region"] for request in sts.requested if request["Action"] == "AssumeRole"]
-    assert assumed == ["eu-west-1", "us-east-1"]
+    sts_regions = [request["region"] for request in sts.requests if request["Action"] == "AssumeRole"]
+    assert sts_regions == ["eu-west-1", "us-east-1"]
 
 
 async def test_opening_an_account_fails_with_expired_credentials(sts: FakeSts) -> None:
-    sts.answers["GetCallerIdentity"] = refused("ExpiredToken")
+    sts.answers["GetCallerIdentity"] = error_body("ExpiredToken")
     with pytest.raises(ClientError) as error:
         await open_account(sts, regions=("eu-west-1",))
     assert error.value.response["Error"]["Code"] == "ExpiredToken"
@@ -174,7 +178,7 @@ async def test_the_error_names_missing_credentials(
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     with pytest.raises(NoCredentialsError):
         await open_account(sts, role_arn=role, regions=("eu-west-1",))
-    assert sts.requested == []
+    assert sts.requests == []
 
 
 async def test_an_address_without_a_server_raises_an_aws_error() -> None:
@@ -186,11 +190,12 @@ async def test_an_address_without_a_server_raises_an_aws_error() -> None:
 
 
 def role_of(partition: str) -> str:
+    """Return the ARN of a role in a partition."""
     return f"arn:{partition}:iam::210987654321:role/headroom"
 
 
 @pytest.mark.parametrize(
-    ("account", "home", "requested"),
+    ("account", "environment_region", "sts_region"),
     [
         ({"role_arn": role_of("aws-cn"), "regions": ("all",)}, "", "cn-northwest-1"),
         ({"role_arn": role_of("aws-cn"), "regions": ("all",)}, "eu-west-1", "cn-northwest-1"),
@@ -203,11 +208,15 @@ def role_of(partition: str) -> str:
     ],
 )
 async def test_a_role_is_assumed_in_its_own_partition(
-    sts: FakeSts, account: dict[str, Any], home: str, requested: str, monkeypatch: pytest.MonkeyPatch
+    sts: FakeSts,
+    account: dict[str, Any],
+    environment_region: str,
+    sts_region: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("AWS_REGION", home)
+    monkeypatch.setenv("AWS_REGION", environment_region)
     await open_account(sts, **account)
-    assert {request["region"] for request in sts.requested} == {requested}
+    assert {request["region"] for request in sts.requests} == {sts_region}
 
 
 async def test_a_region_of_another_partition_than_the_role_is_ignored(
@@ -219,28 +228,28 @@ async def test_a_region_of_another_partition_than_the_role_is_ignored(
 
 
 async def test_all_regions_are_those_enabled_in_the_account(sts: FakeSts) -> None:
-    assert await opened_cells(sts, role_arn=ROLE, regions=("all",)) == [
+    assert await keys_of_cells(sts, role_arn=ROLE, regions=("all",)) == [
         ("210987654321", "eu-west-1"),
         ("210987654321", "us-east-1"),
     ]
     assert sts.actions == ["AssumeRole", "DescribeRegions"]
-    assert sts.requested[1]["key"] == "ASIAROLE"
-    assert "AllRegions" not in sts.requested[1]
+    assert sts.requests[1]["key"] == "ASIAROLE"
+    assert "AllRegions" not in sts.requests[1]
 
 
 async def test_sts_is_called_in_a_region_that_is_listed_beside_all(sts: FakeSts) -> None:
-    assert len(await opened_cells(sts, regions=("all", "eu-west-1"))) == 2
-    assert {request["region"] for request in sts.requested} == {"eu-west-1"}
+    assert len(await keys_of_cells(sts, regions=("all", "eu-west-1"))) == 2
+    assert {request["region"] for request in sts.requests} == {"eu-west-1"}
 
 
 @pytest.mark.parametrize("role", [None, ROLE])
 async def test_the_error_names_a_missing_region(sts: FakeSts, role: str | None) -> None:
     with pytest.raises(MissingRegionError, match="no region is set"):
         await open_account(sts, role_arn=role)
-    assert sts.requested == []
+    assert sts.requests == []
 
 
-CONFIG = "[default]\nregion = ap-south-1\n"
+CONFIG_FILE = "[default]\nregion = ap-south-1\n"
 
 
 @pytest.mark.parametrize(
@@ -250,9 +259,9 @@ CONFIG = "[default]\nregion = ap-south-1\n"
         ({"AWS_DEFAULT_REGION": "eu-west-2"}, "eu-west-2"),
         ({"AWS_REGION": "eu-west-3", "AWS_DEFAULT_REGION": "eu-west-2"}, "eu-west-3"),
         ({"AWS_REGION": "", "AWS_DEFAULT_REGION": "eu-west-2"}, "eu-west-2"),
-        ({"AWS_CONFIG_FILE": CONFIG}, "ap-south-1"),
-        ({"AWS_CONFIG_FILE": CONFIG, "AWS_DEFAULT_REGION": "eu-west-2"}, "eu-west-2"),
-        ({"AWS_CONFIG_FILE": CONFIG, "AWS_REGION": "eu-west-3"}, "eu-west-3"),
+        ({"AWS_CONFIG_FILE": CONFIG_FILE}, "ap-south-1"),
+        ({"AWS_CONFIG_FILE": CONFIG_FILE, "AWS_DEFAULT_REGION": "eu-west-2"}, "eu-west-2"),
+        ({"AWS_CONFIG_FILE": CONFIG_FILE, "AWS_REGION": "eu-west-3"}, "eu-west-3"),
     ],
 )
 async def test_the_environment_names_the_same_region_as_for_the_aws_tools(
@@ -266,8 +275,8 @@ async def test_the_environment_names_the_same_region_as_for_the_aws_tools(
         if name == "AWS_CONFIG_FILE":
             (tmp_path / "config").write_text(value)
         monkeypatch.setenv(name, str(tmp_path / "config") if name == "AWS_CONFIG_FILE" else value)
-    assert await opened_cells(sts) == [("123456789012", region)]
-    assert sts.requested[0]["region"] == region
+    assert await keys_of_cells(sts) == [("123456789012", region)]
+    assert sts.requests[0]["region"] == region
 
 
 async def test_the_environment_names_the_address_of_aws_when_the_configuration_does_not(

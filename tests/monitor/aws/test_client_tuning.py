@@ -35,7 +35,7 @@ names = st.sampled_from(
     ]
 )
 paths = st.lists(st.sampled_from(["a", "..", ".", "", "b c", "%2F", "ä", "~", ":", "x=y"]), max_size=5)
-origins = [
+ORIGINS = [
     "https://sqs.eu-west-1.amazonaws.com",
     "http://127.0.0.1:4566",
     "https://[::1]",
@@ -46,10 +46,10 @@ bodies = st.one_of(
 )
 
 
-requests = st.fixed_dictionaries(
+request_parts = st.fixed_dictionaries(
     {
         "method": st.sampled_from(["GET", "post"]),
-        "origin": st.sampled_from(origins),
+        "origin": st.sampled_from(ORIGINS),
         "path": paths.map("/".join),
         "query": st.sampled_from(["", "?b=2&a=1&a=0", "?x", "?a=%20b"]),
         "headers": st.lists(st.tuples(names, texts), max_size=5),
@@ -60,7 +60,7 @@ requests = st.fixed_dictionaries(
 )
 
 
-def signed(signer: SigV4Auth, parts: Mapping[str, Any]) -> tuple[Any, ...]:
+def sign(signer: SigV4Auth, parts: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return the URL, the method, the headers and the body of a request after signing."""
     url = f"{parts['origin']}/{parts['path']}{parts['query']}"
     request = AWSRequest(parts["method"], url, data=parts["body"], params=dict(parts["params"]))
@@ -69,23 +69,23 @@ def signed(signer: SigV4Auth, parts: Mapping[str, Any]) -> tuple[Any, ...]:
     request.context.update(parts["context"])
     signer.add_auth(request)
     prepared = request.prepare()
-    return prepared.url, prepared.method, [*prepared.headers.items()], as_sent(prepared.body)
+    return prepared.url, prepared.method, [*prepared.headers.items()], sent_body(prepared.body)
 
 
-def as_sent(body: Any) -> Any:
+def sent_body(body: Any) -> Any:
     """Return a body as it is sent: text as bytes."""
     return body.encode() if isinstance(body, str) else body
 
 
-@given(requests, st.sampled_from([KEY, KEY._replace(token=None)]))
-def test_a_request_is_signed_as_by_botocore(given: Mapping[str, Any], key: ReadOnlyCredentials) -> None:
+@given(request_parts, st.sampled_from([KEY, KEY._replace(token=None)]))
+def test_a_request_is_signed_as_by_botocore(parts: Mapping[str, Any], key: ReadOnlyCredentials) -> None:
     scope = key, "sqs", "eu-west-1"
     while True:
         second = int(time.time())
-        found, expected = signed(CallSigner(*scope), given), signed(SigV4Auth(*scope), given)
+        signed, expected = sign(CallSigner(*scope), parts), sign(SigV4Auth(*scope), parts)
         if int(time.time()) == second:  # the time is a part of the signature
             break
-    assert found == expected
+    assert signed == expected
 
 
 CALLS: list[tuple[str, str, Mapping[str, Any]]] = [
@@ -127,27 +127,27 @@ class CapturedError(Exception):
 
 @pytest.fixture
 async def stack() -> AsyncIterator[AsyncExitStack]:
-    async with AsyncExitStack() as opened:
-        yield opened
+    async with AsyncExitStack() as stack:
+        yield stack
 
 
 async def request_of(client: Any, method: str, params: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return the request that a client would send for a call, without its signature and time."""
-    captured: list[Any] = []
+    sent_requests: list[Any] = []
 
     def capture(request: Any, **_: Any) -> None:
-        captured.append(request)
+        sent_requests.append(request)
         raise CapturedError
 
     client.meta.events.register("before-send", capture)
     with pytest.raises(CapturedError), sign_with(KEY):
         await getattr(client, method)(**params)
     client.meta.events.unregister("before-send", capture)
-    (request,) = captured  # there is one attempt
+    (request,) = sent_requests  # there is one attempt
     # Botocore's retry headers, the time, and the signature, which covers both.
     ignored = ("amz-sdk-invocation-id", "amz-sdk-request", "authorization", "x-amz-date")
     headers = {name.lower(): value for name, value in request.headers.items() if name.lower() not in ignored}
-    return request.method, request.url, headers, as_sent(request.body)
+    return request.method, request.url, headers, sent_body(request.body)
 
 
 @pytest.mark.parametrize("region", ["eu-west-1", "ap-southeast-2"])
@@ -155,7 +155,7 @@ async def test_a_tuned_client_sends_the_request_that_botocore_sends(
     region: str, stack: AsyncExitStack
 ) -> None:
     session, cache = AioSession(), ClientCache()
-    plain = {}
+    botocore_clients = {}
     for service in {service for service, _, _ in CALLS}:
         context = session.create_client(
             service,
@@ -165,15 +165,16 @@ async def test_a_tuned_client_sends_the_request_that_botocore_sends(
             aws_session_token=KEY.token,
             config=CLIENT_CONFIG,
         )
-        plain[service] = await stack.enter_async_context(context)
+        botocore_clients[service] = await stack.enter_async_context(context)
     stack.push_async_callback(cache.aclose)
-    for service, method, params in CALLS * 2:  # the second time, the client uses the endpoint of the first
+    # The second time, the tuned client uses the endpoints that it cached at the first.
+    for service, method, params in CALLS * 2:
         tuned = await request_of(await cache.get(service, region, None), method, params)
-        expected = await request_of(plain[service], method, params)
+        expected = await request_of(botocore_clients[service], method, params)
         assert tuned == expected, (service, method)
 
 
-async def test_a_call_with_an_endpoint_id_does_not_use_the_endpoint_of_the_call_before() -> None:
+async def test_the_cached_endpoint_of_an_operation_is_not_used_for_a_call_with_an_endpoint_id() -> None:
     async with AsyncExitStack() as stack:
         cache = ClientCache()
         stack.push_async_callback(cache.aclose)

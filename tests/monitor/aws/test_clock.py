@@ -1,4 +1,4 @@
-"""The skew between this machine's clock and AWS's, and the choice between the two."""
+"""The skew between this machine's clock and AWS's, and which of the two clocks is used."""
 
 from email.utils import formatdate
 
@@ -13,19 +13,19 @@ AWS_TIME = 1_760_000_000.0  # AWS's epoch seconds at the response
 class Machine:
     """A machine with a wall clock and a monotonic clock.
 
-    passed: seconds since the response. ahead: seconds by which the wall clock is ahead of AWS's time.
+    elapsed: seconds since the response. ahead: seconds by which the wall clock is ahead of AWS's time.
     """
 
     def __init__(self) -> None:
-        self.passed, self.ahead = 0.0, 0.0
+        self.elapsed, self.ahead = 0.0, 0.0
 
     def wall(self) -> float:
         """The machine's wall clock."""
-        return AWS_TIME + self.passed + self.ahead
+        return AWS_TIME + self.elapsed + self.ahead
 
     def monotonic(self) -> float:
         """The machine's monotonic clock."""
-        return 500.0 + self.passed
+        return 500.0 + self.elapsed
 
     def clock(self, date: float | None = AWS_TIME) -> AwsClock:
         """Return this machine's AwsClock after a response with this date."""
@@ -38,7 +38,7 @@ class Machine:
 def test_a_large_step_of_the_machines_clock_does_not_change_the_time(step: float) -> None:
     machine = Machine()
     clock = machine.clock()
-    machine.passed, machine.ahead = 30.0, step
+    machine.elapsed, machine.ahead = 30.0, step
     assert clock.now() == AWS_TIME + 30
     assert clock.skew == step
     machine.ahead = 0.0

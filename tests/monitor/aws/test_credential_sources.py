@@ -31,23 +31,23 @@ from tests.kinesis_answers import SHARD_LIMITS
 from tests.telemetries import Telemetries
 
 SCOPE = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/")
-EXPIRED = ["ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId"]
+EXPIRED_CODES = ["ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId"]
 START_URL = "https://example.awsapps.com/start"
 
 
 class RotatingAws:
     """Kinesis, STS and the portal of IAM Identity Center on loopback.
 
-    valid: the access keys that are accepted. code: the error code for all other keys. web_tokens: the web
-    identity tokens that STS got; for the token `a`, STS returns the access key `WEB-a`. sso_token: the token
-    that the portal accepts.
+    accepted_keys: the access keys that AWS accepts. code: the error code for all other keys. web_tokens: the
+    web identity tokens that STS got; for the token `a`, STS returns the access key `WEB-a`. sso_token: the
+    token that the portal accepts.
     """
 
     def __init__(self) -> None:
-        self.url, self.valid, self.code = "", set[str](), "ExpiredTokenException"
+        self.url, self.accepted_keys, self.code = "", set[str](), "ExpiredTokenException"
         self.web_tokens: list[str] = []
         self.sso_token = ""
-        self.requested: Counter[str] = Counter()  # calls of Kinesis, by access key
+        self.call_counts: Counter[str] = Counter()  # calls of Kinesis, by access key
 
     async def handle(self, request: web.Request) -> web.Response:
         if request.path == "/federation/credentials":
@@ -58,9 +58,9 @@ class RotatingAws:
         scope = SCOPE.search(request.headers["Authorization"])
         assert scope
         key = scope[1]
-        self.requested[key] += 1
+        self.call_counts[key] += 1
         await asyncio.sleep(0)
-        if key not in self.valid:
+        if key not in self.accepted_keys:
             return web.json_response({"__type": self.code, "message": "the token is expired"}, status=400)
         return web.json_response(SHARD_LIMITS)
 
@@ -115,17 +115,17 @@ class Caller:
         return results
 
 
-async def check_rotation(aws: RotatingAws, caller: Caller, before: str, after: str) -> None:
-    """Check that calls succeed with the new key after a rotation, each of them sent once with the new key."""
-    aws.valid = {before}
+async def check_rotation(aws: RotatingAws, caller: Caller, old_key: str, new_key: str) -> None:
+    """Check that calls succeed after a rotation, and that each is sent once with the new key."""
+    aws.accepted_keys = {old_key}
     assert not any(isinstance(result, Exception) for result in await caller.call(5))
-    aws.valid, caller.now = {after}, caller.now + 60
+    aws.accepted_keys, caller.now = {new_key}, caller.now + 60
     assert not any(isinstance(result, Exception) for result in await caller.call(20))
-    assert aws.requested[after] == 20
+    assert aws.call_counts[new_key] == 20
     await caller.clients.aclose()
 
 
-@pytest.mark.parametrize("code", EXPIRED)
+@pytest.mark.parametrize("code", EXPIRED_CODES)
 async def test_a_credentials_file_that_is_rotated_is_read_again(
     aws: RotatingAws, code: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -143,7 +143,7 @@ async def test_a_credentials_file_that_is_rotated_is_read_again(
 
 
 @pytest.fixture
-def process(tmp_path: Path) -> Path:
+def process_folder(tmp_path: Path) -> Path:
     """The folder of a `credential_process`, which prints the key in `key` and counts starts in `starts`."""
     script = tmp_path / "process.sh"
     script.write_text(
@@ -155,38 +155,40 @@ def process(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def starts(process: Path) -> int:
+def count_starts(process_folder: Path) -> int:
     """Return how often the credential process was started."""
-    return len((process / "starts").read_text().splitlines())
+    return len((process_folder / "starts").read_text().splitlines())
 
 
-async def test_a_credential_process_is_started_once_for_all_calls(aws: RotatingAws, process: Path) -> None:
+async def test_a_credential_process_is_started_once_for_all_calls(
+    aws: RotatingAws, process_folder: Path
+) -> None:
     caller = Caller(aws)
-    (process / "key").write_text("AKIAOLD")
-    aws.valid = {"AKIAOLD"}
+    (process_folder / "key").write_text("AKIAOLD")
+    aws.accepted_keys = {"AKIAOLD"}
     await caller.call(5)
-    before = starts(process)
-    (process / "key").write_text("AKIANEW")
+    starts_before = count_starts(process_folder)
+    (process_folder / "key").write_text("AKIANEW")
     await check_rotation(aws, caller, "AKIAOLD", "AKIANEW")
-    assert starts(process) == before + 1
+    assert count_starts(process_folder) == starts_before + 1
 
 
 async def test_a_credential_process_that_fails_is_not_started_by_every_call(
-    aws: RotatingAws, process: Path
+    aws: RotatingAws, process_folder: Path
 ) -> None:
     caller = Caller(aws)
     for _ in range(20):
-        (failed,) = await caller.call()
-        assert isinstance(failed, CredentialRetrievalError)
-    assert starts(process) == 1
-    assert "credential_process" in next_step(failure_from(failed)).sentences[0]
-    (process / "key").write_text("AKIANEW")
-    aws.valid, caller.now = {"AKIANEW"}, 10.0
+        (error,) = await caller.call()
+        assert isinstance(error, CredentialRetrievalError)
+    assert count_starts(process_folder) == 1
+    assert "credential_process" in next_step(failure_from(error)).sentences[0]
+    (process_folder / "key").write_text("AKIANEW")
+    aws.accepted_keys, caller.now = {"AKIANEW"}, 10.0
     assert not isinstance((await caller.call())[0], Exception)
     await caller.clients.aclose()
 
 
-async def test_a_web_identity_token_is_read_again_when_aws_refuses_the_key(
+async def test_a_web_identity_token_is_read_again_when_aws_rejects_the_key(
     aws: RotatingAws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     token = tmp_path / "token"
@@ -194,7 +196,7 @@ async def test_a_web_identity_token_is_read_again_when_aws_refuses_the_key(
     monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/pod")
     caller = Caller(aws)
     token.write_text("first")
-    aws.valid = {"WEB-first"}
+    aws.accepted_keys = {"WEB-first"}
     await caller.call()
     token.write_text("second")
     await check_rotation(aws, caller, "WEB-first", "WEB-second")
@@ -211,7 +213,7 @@ def log_in(folder: Path, token: str, hours: float) -> None:
 
 
 # Botocore finds the folder of SSO tokens when it is imported, so another HOME needs another process.
-READER = """
+READER_SCRIPT = """
 import asyncio, sys
 from monitor.aws.credentials import EnvironmentCredentials
 from monitor.aws.failure import Failure, failure_from
@@ -231,7 +233,7 @@ asyncio.run(main())
 """
 
 
-class OtherHome:
+class ReaderProcess:
     """A process with its own HOME, which reads the credentials of the environment on request."""
 
     def __init__(self, process: Process) -> None:
@@ -257,17 +259,22 @@ async def test_credentials_are_found_after_a_new_login_when_the_old_login_has_ex
         f"[default]\nsso_start_url = {START_URL}\nsso_region = eu-west-1\nsso_account_id = 123456789012\n"
         "sso_role_name = headroom\n"
     )
-    home = OtherHome(
+    reader = ReaderProcess(
         await asyncio.create_subprocess_exec(
-            sys.executable, "-c", READER, stdin=PIPE, stdout=PIPE, env={**os.environ, "HOME": str(tmp_path)}
+            sys.executable,
+            "-c",
+            READER_SCRIPT,
+            stdin=PIPE,
+            stdout=PIPE,
+            env={**os.environ, "HOME": str(tmp_path)},
         )
     )
-    results = [await home.read()]
+    results = [await reader.read()]
     for token, hours in (("one", -1), ("revoked", 1), ("two", 1)):
         log_in(tmp_path, token, hours)
         aws.sso_token = "two"
-        results.append(await home.read())
-    await home.end()
+        results.append(await reader.read())
+    await reader.end()
     assert results == [
         "SSOTokenLoadError",
         "UnauthorizedSSOTokenError",
@@ -280,14 +287,16 @@ async def test_credentials_are_found_after_a_new_login_when_the_old_login_has_ex
         assert "aws sso login" in next_step(failure).sentences[0]
 
 
-async def test_expired_keys_are_read_again_at_most_every_half_minute(aws: RotatingAws, process: Path) -> None:
+async def test_expired_keys_are_read_again_at_most_every_half_minute(
+    aws: RotatingAws, process_folder: Path
+) -> None:
     caller = Caller(aws)
-    (process / "key").write_text("AKIAOLD")
+    (process_folder / "key").write_text("AKIAOLD")
     for second in range(120):
         caller.now = float(second)
-        (failed,) = await caller.call()
-        assert isinstance(failed, ClientError)
-    assert starts(process) <= 1 + 120 // 30
+        (error,) = await caller.call()
+        assert isinstance(error, ClientError)
+    assert count_starts(process_folder) <= 1 + 120 // 30
     await caller.clients.aclose()
 
 
@@ -332,12 +341,12 @@ class PartitionedSts:
         action = re.findall(r"Action=(\w+)", text)[0]
         self.calls.append((action, key, region))
         prefixes = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
-        own = next((name for prefix, name in prefixes.items() if region.startswith(prefix)), "aws")
-        if key.partition("-")[2] != own:
+        partition = next((name for prefix, name in prefixes.items() if region.startswith(prefix)), "aws")
+        if key.partition("-")[2] != partition:
             error = "<Error><Code>InvalidClientTokenId</Code><Message>unknown</Message></Error>"
             return web.Response(status=403, text=f"<E>{error}</E>", content_type="text/xml")
         answers = {
-            "AssumeRole": f"<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIA-{own}"
+            "AssumeRole": f"<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIA-{partition}"
             "</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>"
             "<Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult>"
             "</AssumeRoleResponse>",
@@ -365,14 +374,14 @@ def profiles(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     )
 
 
-def role(partition: str, account: int) -> str:
+def role_arn_of(partition: str, account: int) -> str:
     return f"arn:{partition}:iam::{account:012d}:role/headroom"
 
 
 ACCOUNTS = [
-    Account(profile="work", role_arn=role("aws", 1), regions=("ap-east-1",)),
-    Account(profile="china", role_arn=role("aws-cn", 2), regions=("all",)),
-    Account(profile="gov", role_arn=role("aws-us-gov", 3), regions=("us-gov-east-1", "us-gov-west-1")),
+    Account(profile="work", role_arn=role_arn_of("aws", 1), regions=("ap-east-1",)),
+    Account(profile="china", role_arn=role_arn_of("aws-cn", 2), regions=("all",)),
+    Account(profile="gov", role_arn=role_arn_of("aws-us-gov", 3), regions=("us-gov-east-1", "us-gov-west-1")),
     Account(profile="china"),
 ]
 
@@ -383,11 +392,11 @@ async def test_accounts_in_three_partitions_are_opened_together_through_the_sts_
     sts, environment = PartitionedSts(), AwsEnvironment()
     async with serve_http(sts.handle) as port:
         url = f"http://127.0.0.1:{port}"
-        opened = await asyncio.gather(
+        cells_of_accounts = await asyncio.gather(
             *(open_cells(account, url, Telemetries().aws, environment) for account in ACCOUNTS)
         )
         await environment.clients.aclose()
-    assert [[cell.key for cell in cells] for cells in opened] == [
+    assert [[cell.key for cell in cells] for cells in cells_of_accounts] == [
         [("000000000001", "ap-east-1")],
         [("000000000002", "cn-north-1")],
         [("000000000003", "us-gov-east-1"), ("000000000003", "us-gov-west-1")],

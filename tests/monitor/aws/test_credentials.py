@@ -35,10 +35,10 @@ from tests.telemetries import Telemetries
 
 @dataclass
 class Recorder:
-    """An AWS that records each call. known: the access keys that it accepts; None: every key."""
+    """An AWS that records each call. accepted_keys: the access keys that it accepts; None: every key."""
 
     url: str = ""
-    known: set[str] | None = None
+    accepted_keys: set[str] | None = None
     calls: list[tuple[str, str, str]] = field(default_factory=list)  # access key, session token, stream name
 
     async def handle(self, request: web.Request) -> web.Response:
@@ -46,7 +46,7 @@ class Recorder:
         key = request.headers["Authorization"].split("Credential=")[1].split("/")[0]
         self.calls.append((key, request.headers.get("X-Amz-Security-Token", ""), body.get("StreamName", "")))
         await asyncio.sleep(0)  # other tasks get their turn
-        if self.known is not None and key not in self.known:
+        if self.accepted_keys is not None and key not in self.accepted_keys:
             expired = {"__type": "ExpiredTokenException", "message": "the token is expired"}
             return web.json_response(expired, status=400)
         return web.json_response({"StreamDescriptionSummary": {}} if body else SHARD_LIMITS)
@@ -95,7 +95,7 @@ async def test_calls_of_many_accounts_through_one_client_are_signed_with_the_key
     await clients.aclose()
     assert len(client_ids) == 1
     assert len(aws.calls) == 200
-    assert {(key, token) for key, token, requested in aws.calls if key != requested} == set()
+    assert {(key, token) for key, token, stream_name in aws.calls if key != stream_name} == set()
     assert all(token == f"token of {key}" for key, token, _ in aws.calls)
 
 
@@ -110,7 +110,7 @@ async def test_a_call_outside_of_any_cell_raises_and_is_not_sent(aws: Recorder) 
 
 async def test_expired_credentials_are_read_again_and_the_call_is_repeated(aws: Recorder) -> None:
     clients = ClientCache()
-    cell, aws.known = cell_of(KeySequence("AKIAOLD", "AKIANEW"), aws, clients), {"AKIANEW"}
+    cell, aws.accepted_keys = cell_of(KeySequence("AKIAOLD", "AKIANEW"), aws, clients), {"AKIANEW"}
     answers = await asyncio.gather(*(cell.call("kinesis", "DescribeLimits") for _ in range(5)))
     await clients.aclose()
     assert len(answers) == 5
@@ -118,7 +118,7 @@ async def test_expired_credentials_are_read_again_and_the_call_is_repeated(aws: 
 
 
 async def test_credentials_that_stay_expired_are_not_refreshed_again_and_again(aws: Recorder) -> None:
-    clients, aws.known = ClientCache(), set()
+    clients, aws.accepted_keys = ClientCache(), set()
     cell = cell_of(KeySequence("AKIAOLD"), aws, clients)
     for _ in range(3):
         with pytest.raises(ClientError):
@@ -131,38 +131,40 @@ async def test_credentials_that_stay_expired_are_not_refreshed_again_and_again(a
 
 
 @pytest.fixture
-def file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+def credentials_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """The path of the shared credentials file, the only source of credentials."""
     path = tmp_path / "credentials"
     set_aws_environment(monkeypatch, NO_CREDENTIALS | {"AWS_SHARED_CREDENTIALS_FILE": str(path)})
     return path
 
 
-def rotate(file: Path, key: str) -> None:
+def rotate(credentials_file: Path, key: str) -> None:
     """Replace the credentials in a file."""
-    file.write_text(f"[default]\naws_access_key_id={key}\naws_secret_access_key=s\naws_session_token=t\n")
+    credentials_file.write_text(
+        f"[default]\naws_access_key_id={key}\naws_secret_access_key=s\naws_session_token=t\n"
+    )
 
 
-async def test_a_rotated_file_is_read_again_when_aws_refuses_its_former_keys(
-    aws: Recorder, file: Path
+async def test_a_rotated_file_is_read_again_when_aws_rejects_its_former_keys(
+    aws: Recorder, credentials_file: Path
 ) -> None:
-    rotate(file, "AKIAOLD")
+    rotate(credentials_file, "AKIAOLD")
     clients, credentials = ClientCache(), EnvironmentCredentials()
     cell = cell_of(credentials, aws, clients)
     await cell.call("kinesis", "DescribeLimits")
-    rotate(file, "AKIANEW")
-    aws.known = {"AKIANEW"}
+    rotate(credentials_file, "AKIANEW")
+    aws.accepted_keys = {"AKIANEW"}
     await cell.call("kinesis", "DescribeLimits")
     await clients.aclose()
     assert [key for key, *_ in aws.calls] == ["AKIAOLD", "AKIAOLD", "AKIANEW"]
 
 
-async def test_credentials_that_are_written_later_are_found(file: Path) -> None:
+async def test_credentials_that_are_written_later_are_found(credentials_file: Path) -> None:
     now = 0.0
     credentials = EnvironmentCredentials(clock=lambda: now)
     with pytest.raises(NoCredentialsError):
         await credentials.frozen()
-    rotate(file, "AKIANEW")
+    rotate(credentials_file, "AKIANEW")
     with pytest.raises(NoCredentialsError):  # the failure is raised again for MIN_READ_INTERVAL
         await credentials.frozen()
     now += MIN_READ_INTERVAL
@@ -176,30 +178,30 @@ class HungProcess:
     folder: Path
 
     def __post_init__(self) -> None:
-        os.mkfifo(self._answers)
-        script = f"echo started >> {self._starts}; cat {self._answers}"
+        os.mkfifo(self._answer_pipe)
+        script = f"echo started >> {self._starts_file}; cat {self._answer_pipe}"
         self.config = self.folder / "config"
         self.config.write_text(f"[default]\ncredential_process = sh -c '{script}'\n")
 
     @property
-    def _answers(self) -> Path:
+    def _answer_pipe(self) -> Path:
         return self.folder / "answers"
 
     @property
-    def _starts(self) -> Path:
+    def _starts_file(self) -> Path:
         return self.folder / "starts"
 
     @property
     def starts(self) -> int:
-        return len(self._starts.read_text().splitlines())
+        return len(self._starts_file.read_text().splitlines())
 
     async def answer(self, key: str) -> None:
         """Answer with this access key; return once the process has read the answer."""
         answer = json.dumps({"Version": 1, "AccessKeyId": key, "SecretAccessKey": "s"})
-        await asyncio.to_thread(self._answers.write_text, answer)
+        await asyncio.to_thread(self._answer_pipe.write_text, answer)
 
 
-async def frozen_at_last(credentials: Credentials) -> ReadOnlyCredentials:
+async def wait_for_credentials(credentials: Credentials) -> ReadOnlyCredentials:
     """Return the credentials as soon as they can be read."""
     async with asyncio.timeout(30):
         while True:
@@ -209,9 +211,9 @@ async def frozen_at_last(credentials: Credentials) -> ReadOnlyCredentials:
 
 
 async def test_a_credential_process_that_hangs_is_started_once_and_every_call_ends_after_the_timeout(
-    aws: Recorder, file: Path, monkeypatch: pytest.MonkeyPatch
+    aws: Recorder, credentials_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    process = HungProcess(file.parent)
+    process = HungProcess(credentials_file.parent)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(process.config))
     clients, credentials = ClientCache(), EnvironmentCredentials(timeout=1.0)
     cells = [cell_of(credentials, aws, clients, str(n)) for n in range(3)]
@@ -224,7 +226,7 @@ async def test_a_credential_process_that_hangs_is_started_once_and_every_call_en
         await credentials.frozen()
     assert process.starts == 1
     await process.answer("AKIALATE")
-    assert (await frozen_at_last(credentials)).access_key == "AKIALATE"
+    assert (await wait_for_credentials(credentials)).access_key == "AKIALATE"
     assert process.starts == 1
     await clients.aclose()
 
@@ -232,12 +234,12 @@ async def test_a_credential_process_that_hangs_is_started_once_and_every_call_en
 # Credentials of a role
 
 
-def assuming(
+def role_credentials(
     *outcomes: float | Exception, clock: Callable[[], float] = time.monotonic
 ) -> tuple[RoleCredentials, list[int]]:
     """Return the credentials of a role, and the attempts to assume the role so far.
 
-    outcomes: for each attempt, the seconds that its credentials last, or the error that refuses it; the last
+    outcomes: for each attempt, the seconds that its credentials last, or the error that it raises; the last
     outcome repeats.
     """
     attempts: list[int] = []
@@ -255,20 +257,20 @@ def assuming(
 
 
 async def test_a_role_is_assumed_once_as_long_as_its_credentials_last() -> None:
-    role, attempts = assuming(3600)
-    found = await asyncio.gather(*(role.frozen() for _ in range(10)))
-    assert ({credentials.access_key for credentials in found}, len(attempts)) == ({"ASIA1"}, 1)
+    role, attempts = role_credentials(3600)
+    frozen = await asyncio.gather(*(role.frozen() for _ in range(10)))
+    assert ({credentials.access_key for credentials in frozen}, len(attempts)) == ({"ASIA1"}, 1)
 
 
 async def test_a_role_is_assumed_again_before_its_credentials_expire() -> None:
-    role, _ = assuming(EXPIRY_MARGIN - 1, 3600)
+    role, _ = role_credentials(EXPIRY_MARGIN - 1, 3600)
     assert [(await role.frozen()).access_key for _ in range(3)] == ["ASIA1", "ASIA2", "ASIA2"]
 
 
 async def test_credentials_of_a_role_that_cannot_be_renewed_are_used_until_they_expire(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    role, attempts = assuming(EXPIRY_MARGIN - 1, denied("AssumeRole"))
+    role, attempts = role_credentials(EXPIRY_MARGIN - 1, denied("AssumeRole"))
     assert {(await role.frozen()).access_key for _ in range(5)} == {"ASIA1"}
     assert len(attempts) == 2
     assert len(caplog.records) == 1
@@ -277,7 +279,7 @@ async def test_credentials_of_a_role_that_cannot_be_renewed_are_used_until_they_
 async def test_a_denied_role_is_tried_once_for_many_waiting_calls(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    role, attempts = assuming(denied("AssumeRole"))
+    role, attempts = role_credentials(denied("AssumeRole"))
     errors = await asyncio.gather(*(role.frozen() for _ in range(447)), return_exceptions=True)
     assert {type(error) for error in errors} == {ClientError}
     assert len(attempts) == 1
@@ -285,23 +287,23 @@ async def test_a_denied_role_is_tried_once_for_many_waiting_calls(
 
 
 async def test_credentials_of_a_role_that_aws_rejects_are_renewed() -> None:
-    role, _ = assuming(3600)
-    refused = await role.frozen()
-    assert await role.refresh(refused, "eu-west-1")
+    role, _ = role_credentials(3600)
+    rejected = await role.frozen()
+    assert await role.refresh(rejected, "eu-west-1")
     assert (await role.frozen()).access_key == "ASIA2"
-    assert await role.refresh(refused, "eu-west-1")  # for another call with the old credentials
+    assert await role.refresh(rejected, "eu-west-1")  # for another call with the old credentials
     assert not await role.refresh(await role.frozen(), "eu-west-1")  # no second renewal so soon
 
 
-async def test_a_region_that_refuses_valid_credentials_causes_renewals_less_and_less_often() -> None:
-    """A region that is not enabled refuses valid credentials with InvalidClientTokenId."""
+async def test_a_region_that_rejects_valid_credentials_causes_renewals_less_and_less_often() -> None:
+    """A region that is not enabled rejects valid credentials with InvalidClientTokenId."""
     now, renewals = 0.0, []
-    role, attempts = assuming(3600, clock=lambda: now)
-    refused = await role.frozen()
+    role, attempts = role_credentials(3600, clock=lambda: now)
+    rejected = await role.frozen()
     for minute in range(0, 24 * 60, 5):
         now, before = minute * 60.0, len(attempts)
-        while await role.refresh(refused, "me-south-1"):
-            refused = await role.frozen()
+        while await role.refresh(rejected, "me-south-1"):
+            rejected = await role.frozen()
         if len(attempts) > before:
             renewals.append(minute)
     assert renewals[:9] == [0, 5, 10, 15, 20, 30, 50, 85, 145]
@@ -310,7 +312,7 @@ async def test_a_region_that_refuses_valid_credentials_causes_renewals_less_and_
 
 async def test_the_backoff_of_a_region_starts_anew_after_two_hours_without_a_renewal() -> None:
     now = 0.0
-    role, _ = assuming(3600, clock=lambda: now)
+    role, _ = role_credentials(3600, clock=lambda: now)
     for minute in (0, 5, 10, 15, 136, 137):
         now = minute * 60.0
         assert await role.refresh(await role.frozen(), "eu-west-1")
@@ -318,19 +320,19 @@ async def test_the_backoff_of_a_region_starts_anew_after_two_hours_without_a_ren
 
 async def test_renewals_for_one_region_do_not_delay_renewals_for_another_region() -> None:
     now = 0.0
-    role, _ = assuming(3600, clock=lambda: now)
+    role, _ = role_credentials(3600, clock=lambda: now)
     for minute in range(0, 20, 5):
         now = minute * 60.0
         await role.refresh(await role.frozen(), "me-south-1")
     now += 60.0
-    refused = await role.frozen()
-    assert not await role.refresh(refused, "me-south-1")
-    assert await role.refresh(refused, "eu-west-1")
+    rejected = await role.frozen()
+    assert not await role.refresh(rejected, "me-south-1")
+    assert await role.refresh(rejected, "eu-west-1")
 
 
-async def test_credentials_that_one_region_refuses_are_kept_for_the_other_regions() -> None:
-    role, attempts = assuming(3600, denied("AssumeRole"))
-    refused = await role.frozen()  # a region that is not enabled refuses them: InvalidClientTokenId
-    assert not await role.refresh(refused, "eu-west-1")
+async def test_credentials_that_one_region_rejects_stay_in_use_if_they_cannot_be_renewed() -> None:
+    role, attempts = role_credentials(3600, denied("AssumeRole"))
+    rejected = await role.frozen()  # a region that is not enabled rejects them: InvalidClientTokenId
+    assert not await role.refresh(rejected, "eu-west-1")
     assert len(attempts) == 2
-    assert await role.frozen() == refused
+    assert await role.frozen() == rejected

@@ -42,9 +42,12 @@ EXCEPTIONS = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "code"), [(kind, code) for kind, codes in CODES.items() for code in codes])
-def test_error_codes_of_services_are_classified(kind: FailureClass, code: str) -> None:
-    assert classify(code) == kind
+@pytest.mark.parametrize(
+    ("failure_class", "code"),
+    [(failure_class, code) for failure_class, codes in CODES.items() for code in codes],
+)
+def test_error_codes_of_services_are_classified(failure_class: FailureClass, code: str) -> None:
+    assert classify(code) == failure_class
 
 
 DENIAL = "User: arn:aws:iam::123456789012:user/a is not authorized to perform: kinesis:ListStreams "
@@ -64,9 +67,11 @@ WORDINGS = [
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"])
-@pytest.mark.parametrize(("wording", "kind"), WORDINGS)
-def test_the_message_of_a_denial_decides_its_class(code: str, wording: str, kind: FailureClass) -> None:
-    assert classify(code, DENIAL + wording) == kind
+@pytest.mark.parametrize(("wording", "failure_class"), WORDINGS)
+def test_the_message_of_a_denial_decides_its_class(
+    code: str, wording: str, failure_class: FailureClass
+) -> None:
+    assert classify(code, DENIAL + wording) == failure_class
 
 
 CLOCK_AHEAD = "Signature not yet current: 20261130T071200Z is still later than 20261130T070700Z (...)"
@@ -75,7 +80,7 @@ WRONG_KEY = "The request signature we calculated does not match the signature yo
 
 
 @pytest.mark.parametrize("code", ["SignatureDoesNotMatch", "InvalidSignatureException"])
-def test_a_signature_with_a_wrong_time_has_another_class_than_one_with_a_wrong_key(code: str) -> None:
+def test_a_signature_with_a_wrong_time_has_another_class_than_a_signature_with_a_wrong_key(code: str) -> None:
     assert [classify(code, message) for message in (CLOCK_AHEAD, CLOCK_BEHIND)] == [FailureClass.CLOCK] * 2
     assert classify(code, WRONG_KEY) == classify(code) == FailureClass.CREDENTIALS
 
@@ -85,9 +90,9 @@ def test_only_a_denial_can_have_the_class_organization() -> None:
     assert classify("PolicyTypeNotEnabledException", "service control policy") != FailureClass.ORGANIZATION
 
 
-@pytest.mark.parametrize(("error", "kind"), EXCEPTIONS)
-def test_an_exception_without_a_response_has_a_class(error: Exception, kind: FailureClass) -> None:
-    assert classify(error_code(error)) == kind
+@pytest.mark.parametrize(("error", "failure_class"), EXCEPTIONS)
+def test_an_exception_without_a_response_has_a_class(error: Exception, failure_class: FailureClass) -> None:
+    assert classify(error_code(error)) == failure_class
 
 
 @pytest.mark.parametrize("code", ["", "Repeated", "NoSuchBucket", "ValidationException", "x" * 5000])

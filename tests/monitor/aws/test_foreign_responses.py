@@ -31,10 +31,10 @@ async def cell_with_response(
     status: int, body: str, max_attempts: int = 1
 ) -> AsyncIterator[tuple[Cell, list[str]]]:
     """Yield a cell whose calls all get this response, and the HTTP methods of the requests so far."""
-    requests: list[str] = []
+    methods: list[str] = []
 
     async def respond(request: web.Request) -> web.Response:
-        requests.append(request.method)
+        methods.append(request.method)
         return web.Response(status=status, text=body)
 
     async with serve_http(respond) as port:
@@ -48,7 +48,7 @@ async def cell_with_response(
             max_attempts=max_attempts,
         )
         try:
-            yield cell, requests
+            yield cell, methods
         finally:
             await cell.close()
 
@@ -76,12 +76,12 @@ async def test_the_response_of_a_broken_gateway_is_retried_and_logged_in_one_lin
     protocol: str, body: str
 ) -> None:
     service, operation = CALLS[protocol]
-    async with cell_with_response(502, body, max_attempts=2) as (cell, requests):
+    async with cell_with_response(502, body, max_attempts=2) as (cell, methods):
         with pytest.raises(AWS_ERRORS) as raised:
             await cell.call(service, operation)
     assert isinstance(raised.value, Exception)
     failure = failure_from(raised.value)
     assert failure.failure_class == FailureClass.UNREACHABLE
-    assert len(requests) == 2
-    assert "retries" not in failure.message
+    assert len(methods) == 2
+    assert "retries" not in failure.message  # botocore's advice to retry is left out
     assert len(failure.message) < 120

@@ -16,7 +16,7 @@ from collectors import quotas
 from collectors.base import Collector
 from collectors.iam_actions import iam_action
 from collectors.service_quotas.count_file import read_counts
-from monitor.aws.access_policy import ASSUME, LISTING_ACTIONS, TAGS_ACTION, UNIT_LISTING_ACTIONS
+from monitor.aws.access_policy import ASSUME_ACTION, LISTING_ACTIONS, TAGS_ACTION, UNIT_LISTING_ACTIONS
 from monitor.aws.iam import (
     MAX_POLICIES_OF_ROLE,
     MAX_POLICY_SIZE,
@@ -30,17 +30,18 @@ from monitor.topology.discovery import needed_actions
 from tests.registries import REGISTRY
 
 SERVICES = REGISTRY.service_names
-READS = re.compile("(Get|List|Describe|Search)[A-Za-z0-9]*")
+READ_NAME = re.compile("(Get|List|Describe|Search)[A-Za-z0-9]*")
 # Actions that only read, though their names do not say so.
-OTHER_READS = {
+OTHER_READ_ACTIONS = {
     ("apigateway", "GET"),
     ("servicequotas", "StartQuotaUtilizationReport"),  # AWS makes a report, and changes no resource
     ("cassandra", "Select"),  # only on system tables, which list the other tables
 }
+# The actions of AWS's service authorization reference, in lower case.
 KNOWN_ACTIONS = {*(Path(__file__).parent / "iam_actions.txt").read_text().lower().splitlines()}
 COUNTS = read_counts()
 ALL_READS = PolicyOptions(all_regions=True, tags=True, links=True, counted=known_service_codes(REGISTRY))
-ALWAYS = {"cloudwatch:GetMetricData", "cloudwatch:ListMetrics", *quotas.ACTIONS}
+ALWAYS_ALLOWED = {"cloudwatch:GetMetricData", "cloudwatch:ListMetrics", *quotas.ACTIONS}
 
 
 def actions(*services: str, options: PolicyOptions = NO_OPTIONS) -> list[str]:
@@ -49,7 +50,7 @@ def actions(*services: str, options: PolicyOptions = NO_OPTIONS) -> list[str]:
     return [action for statement in statements for action in statement["Action"]]
 
 
-def added(options: PolicyOptions) -> set[str]:
+def added_actions(options: PolicyOptions) -> set[str]:
     """Return the actions that options add to the policy for kinesis."""
     return {*actions("kinesis", options=options)} - {*actions("kinesis")}
 
@@ -58,48 +59,51 @@ def added(options: PolicyOptions) -> set[str]:
     "services", [(), *((service,) for service in SERVICES), *pairwise(SERVICES), SERVICES]
 )
 def test_the_policy_allows_exactly_the_actions_of_the_enabled_collectors(services: tuple[str, ...]) -> None:
-    requested = {
+    declared = {
         action
         for collector in REGISTRY.collectors
         if collector.service in services
         for action in collector.iam_actions
     }
     allowed = actions(*services)
-    assert set(allowed) == requested | ALWAYS
+    assert set(allowed) == declared | ALWAYS_ALLOWED
     assert len(allowed) == len(set(allowed))
 
 
 def test_listing_regions_is_allowed_only_with_the_option_all_regions() -> None:
-    assert added(PolicyOptions(all_regions=True)) == {"ec2:DescribeRegions"}
+    assert added_actions(PolicyOptions(all_regions=True)) == {"ec2:DescribeRegions"}
 
 
 def test_reading_tags_is_allowed_only_with_the_option_tags() -> None:
-    assert added(PolicyOptions(tags=True)) == {"tag:GetResources"}
+    assert added_actions(PolicyOptions(tags=True)) == {"tag:GetResources"}
 
 
 def test_reading_links_is_allowed_only_with_the_option_links() -> None:
     oam = {"oam:GetLink", "oam:ListAttachedLinks", "oam:ListLinks", "oam:ListSinks"}
-    assert added(PolicyOptions(links=True)) == oam
+    assert added_actions(PolicyOptions(links=True)) == oam
 
 
 def test_every_action_is_read_only() -> None:
     allowed = [tuple(action.split(":")) for action in actions(*SERVICES, options=ALL_READS)]
-    assert {(service, name) for service, name in allowed if not READS.fullmatch(name)} == OTHER_READS
+    assert {
+        (service, name) for service, name in allowed if not READ_NAME.fullmatch(name)
+    } == OTHER_READ_ACTIONS
 
 
 def test_every_action_is_in_the_service_authorization_reference() -> None:
     paths = needed_actions(SERVICES)
     all_actions = actions(*SERVICES, options=replace(ALL_READS, quota_requests=True, path_actions=paths))
-    all_actions += [*LISTING_ACTIONS, *UNIT_LISTING_ACTIONS, TAGS_ACTION, ASSUME]
+    all_actions += [*LISTING_ACTIONS, *UNIT_LISTING_ACTIONS, TAGS_ACTION, ASSUME_ACTION]
     assert [action for action in all_actions if action.lower() not in KNOWN_ACTIONS] == []
 
 
 def test_discovering_paths_adds_the_actions_of_readers_of_enabled_services() -> None:
     needed = needed_actions(["lambda", "s3"])
     assert needed == {"lambda:ListEventSourceMappings", "s3:GetBucketNotification", "s3:ListAllMyBuckets"}
-    assert added(PolicyOptions(path_actions=needed)) == needed
+    assert added_actions(PolicyOptions(path_actions=needed)) == needed
     assert all(
-        READS.fullmatch(action.partition(":")[2]) for action in needed_actions(SERVICES) - {"apigateway:GET"}
+        READ_NAME.fullmatch(action.partition(":")[2])
+        for action in needed_actions(SERVICES) - {"apigateway:GET"}
     )
 
 
@@ -107,7 +111,7 @@ def test_counting_adds_only_the_actions_of_the_given_service_codes() -> None:
     glue_counts = [count for quota, count in COUNTS.items() if quota.service == "glue"]
     needed = {iam_action(*call) for count in glue_counts for call in count.calls}
     assert {"glue:GetDatabases", "glue:GetTables"} <= needed
-    assert added(PolicyOptions(counted={"glue"})) == needed
+    assert added_actions(PolicyOptions(counted={"glue"})) == needed
 
 
 def test_every_count_and_the_lists_of_its_parents_are_allowed() -> None:
@@ -141,7 +145,7 @@ def test_the_document_has_the_form_of_an_iam_policy() -> None:
 def allowed_by(*documents: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the actions that documents allow, each with its resource."""
     statements = [statement for document in documents for statement in document["Statement"]]
-    return [(action, each["Resource"]) for each in statements for action in each["Action"]]
+    return [(action, statement["Resource"]) for statement in statements for action in statement["Action"]]
 
 
 def test_the_policy_of_all_services_and_counts_fits_on_one_role() -> None:

@@ -25,7 +25,7 @@ from tests.monitor.polling.inventories import (
 )
 
 QUOTAS: dict[str, Any] = {"get_service_quota": quota(1000.0)}
-NO_SUCH_CODE = "NoSuchResourceException"
+NO_SUCH_QUOTA = "NoSuchResourceException"
 PREFIX_METRICS = {"MetricsConfigurationList": [{"Id": "logs", "Filter": {"Prefix": "logs/"}}]}
 THROTTLE_SETTINGS = {"methodSettings": {"*/*": {"throttlingRateLimit": 100.0}}}
 PLANS = [{"id": name, "name": name, "quota": {"limit": 9, "period": "DAY"}} for name in ("steady", "gone")]
@@ -36,8 +36,8 @@ SHARD = {
 }
 
 
-def nonexistent(code: str) -> ClientError:
-    """Return the error for a resource that does not exist."""
+def not_found_response(code: str) -> ClientError:
+    """Return the error response for a resource that does not exist."""
     return ClientError({"Error": {"Code": code, "Message": "it does not exist"}}, "Describe")
 
 
@@ -51,7 +51,7 @@ def unless_gone(code: str, answer: Any) -> Any:
     """Return a method with this answer; for a resource called `gone`, it returns an error with this code."""
 
     def respond(**params: Any) -> Any:
-        return nonexistent(code) if any("gone" in str(value) for value in params.values()) else answer
+        return not_found_response(code) if any("gone" in str(value) for value in params.values()) else answer
 
     return respond
 
@@ -59,7 +59,7 @@ def unless_gone(code: str, answer: Any) -> Any:
 def stages(**params: Any) -> Any:
     """Respond to GetStages of REST and HTTP APIs; an API called `gone` does not exist."""
     if "gone" in params.values():
-        return nonexistent("NotFoundException")
+        return not_found_response("NotFoundException")
     return {"item": [{"stageName": "prod", **THROTTLE_SETTINGS}]} if "restApiId" in params else {"Items": []}
 
 
@@ -143,14 +143,14 @@ async def test_a_resource_deleted_before_its_query_has_no_series_and_is_no_failu
 
 
 async def test_the_series_of_a_resource_are_dropped_by_the_inventory_that_finds_it_deleted() -> None:
-    described: dict[str, Any] = {
+    answers: dict[str, Any] = {
         "describe_stream_summary": unless_gone("ResourceNotFoundException", stream_summary("steady", 1))
     }
     account = FakeAccount(**streams(steady=1, gone=1), **NO_QUOTAS)
     await account.run_inventory(KINESIS)
     assert resources(account) == {"steady", "gone"}
     metrics = len(account.fleet.metrics(account.aws.cell.key))
-    await account.run_inventory(KINESIS, **described)
+    await account.run_inventory(KINESIS, **answers)
     assert resources(account) == {"steady"}
     assert len(account.fleet.metrics(account.aws.cell.key)) < metrics  # its metrics are no longer requested
 
@@ -174,18 +174,20 @@ async def test_a_deleted_resource_is_dropped_although_the_scan_fails_later() -> 
 async def test_a_not_found_error_of_a_list_is_a_failure_and_drops_nothing() -> None:
     account = FakeAccount(**streams(orders=1), **NO_QUOTAS)
     await account.run_inventory(KINESIS)
-    await account.run_inventory(KINESIS, list_streams=nonexistent("ResourceNotFoundException"))
+    await account.run_inventory(KINESIS, list_streams=not_found_response("ResourceNotFoundException"))
     assert resources(account) == {"orders"}
     assert ("Describe", "", "ResourceNotFoundException") in account.failures
 
 
 async def test_a_missing_quota_is_a_failure() -> None:
-    missing = denied("GetServiceQuota", NO_SUCH_CODE)
+    missing = denied("GetServiceQuota", NO_SUCH_QUOTA)
     account = FakeAccount(
-        **queues("jobs"), get_service_quota=missing, get_aws_default_service_quota=nonexistent(NO_SUCH_CODE)
+        **queues("jobs"),
+        get_service_quota=missing,
+        get_aws_default_service_quota=not_found_response(NO_SUCH_QUOTA),
     )
     await account.run_inventory(SQS)
-    assert [code for _, _, code in account.failures] == [NO_SUCH_CODE]
+    assert [code for _, _, code in account.failures] == [NO_SUCH_QUOTA]
 
 
 @pytest.mark.parametrize(
@@ -205,7 +207,8 @@ def test_error_codes_for_a_missing_resource_are_read_from_the_model_of_the_opera
     service: str, operation: str, code: str
 ) -> None:
     assert isinstance(
-        not_found_error(service, nonexistent(code), error_codes(service, operation)), ResourceNotFoundError
+        not_found_error(service, not_found_response(code), error_codes(service, operation)),
+        ResourceNotFoundError,
     )
 
 
@@ -228,7 +231,7 @@ def test_sqs_reports_a_missing_queue_by_the_code_of_its_former_protocol() -> Non
 @pytest.mark.parametrize("code", ["AccessDeniedException", "KMSNotFoundException", "ThrottlingException"])
 def test_other_error_codes_do_not_mean_that_the_resource_is_missing(code: str) -> None:
     codes = error_codes("kinesis", "GetRecords")
-    assert not_found_error("kinesis", nonexistent(code), codes) is None
+    assert not_found_error("kinesis", not_found_response(code), codes) is None
     assert not_found_error("kinesis", TimeoutError(), codes) is None
-    gone = nonexistent("ResourceNotFoundException")
+    gone = not_found_response("ResourceNotFoundException")
     assert not_found_error("cloudwatch", gone, error_codes("cloudwatch", "GetMetricData")) is None

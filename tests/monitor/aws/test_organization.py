@@ -15,18 +15,18 @@ from tests.registries import REGISTRY
 HUB = "arn:aws:iam::999999999999:role/hub"
 
 
-def read(text: str) -> Config:
+def parse(text: str) -> Config:
     return parse_config(text.encode(), "headroom.yaml", ConfigContext({"ID": "external"}, Path(), REGISTRY))
 
 
 def organization(text: str) -> Organization:
     """Return the entry of an organization with these settings."""
-    (entry,) = read(f"accounts: {{organization: true, {text}}}").monitored_organizations(REGISTRY)
+    (entry,) = parse(f"accounts: {{organization: true, {text}}}").monitored_organizations(REGISTRY)
     return entry
 
 
 def test_one_entry_is_enough_for_an_organization() -> None:
-    config = read("accounts: {organization: true}\nregions: [eu-west-1]\nservices: [sqs]")
+    config = parse("accounts: {organization: true}\nregions: [eu-west-1]\nservices: [sqs]")
     (entry,) = config.monitored_organizations(REGISTRY)
     assert (entry.title, entry.role_name) == ("organization", "headroom")
     assert (entry.regions, entry.services) == (("eu-west-1",), ("sqs",))
@@ -60,7 +60,9 @@ def test_the_account_of_headrooms_own_credentials_needs_no_role() -> None:
 def test_headrooms_own_credentials_or_the_management_role_list_the_accounts() -> None:
     assert organization("name: acme").lister.roles == ()
     chinese = organization("profile: china")
-    members = [chinese.member("123456789012", "payments", "aws-cn", is_own=own) for own in (True, False)]
+    members = [
+        chinese.member("123456789012", "payments", "aws-cn", is_own=is_own) for is_own in (True, False)
+    ]
     assert {account.profile for account in (chinese.lister, *members)} == {"china"}
     lister = organization(f"management_role: [{HUB}, {{role_arn: {HUB}2, external_id: x1}}]").lister
     assert [role.role_arn for role in lister.roles] == [HUB, f"{HUB}2"]
@@ -86,7 +88,7 @@ def test_include_and_exclude_select_accounts_by_id_or_by_a_pattern_of_names(
 
 
 @pytest.mark.parametrize(
-    ("wanted", "included"),
+    ("configured_tags", "included"),
     [
         ("environment: production", True),
         ("environment: [staging, prod*]", True),
@@ -97,10 +99,10 @@ def test_include_and_exclude_select_accounts_by_id_or_by_a_pattern_of_names(
     ],
 )
 def test_an_account_is_included_if_each_configured_tag_has_one_of_its_values(
-    wanted: str, included: bool
+    configured_tags: str, included: bool
 ) -> None:
     tags = {"environment": "production", "team": "web"}
-    entry = organization(f"tags: {{{wanted}}}")
+    entry = organization(f"tags: {{{configured_tags}}}")
     assert entry.includes("111111111111", "a", tags) is included
     assert not entry.includes("111111111111", "a", {})
     assert entry.includes("111111111111", "a")  # the account is included while its tags are unknown
@@ -108,12 +110,12 @@ def test_an_account_is_included_if_each_configured_tag_has_one_of_its_values(
 
 def test_a_configured_tag_that_matches_no_account_is_reported() -> None:
     entry = organization("tags: {environment: production, team: [web, api]}")
-    known = [("111111111111", "a")]
+    accounts = [("111111111111", "a")]
     sentence = "tags.team of organization matches no account."
-    assert list(entry.unmatched_patterns(known, [{"environment": "production", "team": "shop"}])) == [
+    assert list(entry.unmatched_patterns(accounts, [{"environment": "production", "team": "shop"}])) == [
         sentence
     ]
-    assert list(entry.unmatched_patterns(known, [])) == []
+    assert list(entry.unmatched_patterns(accounts, [])) == []
 
 
 def test_a_pattern_that_matches_no_account_is_reported() -> None:
@@ -125,7 +127,7 @@ def test_a_pattern_that_matches_no_account_is_reported() -> None:
 
 
 def test_the_list_of_accounts_may_contain_organizations_and_accounts() -> None:
-    config = read(
+    config = parse(
         "accounts: [{organization: true, name: acme}, {organization: true, name: china},"
         " {name: apart, role_arn: 'arn:aws:iam::123456789012:role/other'}]"
     )
@@ -137,7 +139,7 @@ def test_the_list_of_accounts_may_contain_organizations_and_accounts() -> None:
 
 
 def test_exclude_may_name_accounts_that_the_organization_lists_later() -> None:
-    config = read("accounts: {organization: true}\nexclude: [{account: sandbox-*}, {service: sqs}]")
+    config = parse("accounts: {organization: true}\nexclude: [{account: sandbox-*}, {service: sqs}]")
     assert list(ineffective_entries(config.exclude, config.configured_entries(REGISTRY), REGISTRY)) == []
     (entry,) = config.monitored_organizations(REGISTRY)
     assert "sqs" not in entry.services
@@ -205,5 +207,5 @@ def test_exclude_may_name_accounts_that_the_organization_lists_later() -> None:
 )
 def test_every_problem_of_an_entry_is_reported_at_once(text: str, problems: list[str]) -> None:
     with pytest.raises(ConfigError) as error:
-        read(f"accounts: {text}")
+        parse(f"accounts: {text}")
     assert error.value.problems == [f"headroom.yaml: {problem}" for problem in problems]
