@@ -44,9 +44,10 @@ REVISED, FIRST_FRACTION = 0.2, 0.83  # fraction of points that are revised; thei
 REVISED_AFTER = 60  # seconds from a point's first value to its final value
 LATE, LATE_SECONDS = 0.02, 300  # fraction of points that are late, and by how much
 SCRAPE_INTERVAL = 1.0  # seconds
+# 3 is the zone `saturated`.
 SATURATED = re.compile(
     r'^headroom_zone\{.*signal="stream_write_records".*resource="(stream-\d+)".*\} 3$', re.M
-)  # 3: the zone `saturated`
+)
 IDENTITY = (
     '<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>'
     f"<Arn>{escape('arn:aws:iam::' + ACCOUNT + ':user/bench')}</Arn><UserId>bench</UserId>"

@@ -52,7 +52,7 @@ async def cpu_seconds(work: Callable[[], Awaitable[None]]) -> float:
 
 
 class ParsedCollector(Collector):
-    """The families of an exposition, parse_samples for prometheus_client."""
+    """The families of an exposition, parsed for prometheus_client."""
 
     def __init__(self, exposition: Exposition) -> None:
         self.families = [

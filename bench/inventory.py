@@ -5,7 +5,7 @@ of the services' test tables `copies` times (9 copies make about 2,000 resources
 id of each copy. A copy has as many parts as its original, and all items of a list are on one page. The CPU
 time includes that of the fake AWS. The signals are those of the default configuration; with `--detail`, all.
 Service Quotas, which has its own books and budget, is not measured.
-Target for each inventory of 2,000: at most 400 calls, at most 5 s of CPU time.
+Target for each inventory of 2,000 resources: at most 400 calls, at most 5 s of CPU time.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ NUMBER = re.compile(r"~(\d+)")  # after the id of a copy
 
 
 def change_texts(value: Any, change: Callable[[str], str]) -> Any:
-    """Return a copy of a value in which all texts are change_texts."""
+    """Return a copy of a value in which all texts are changed."""
     if isinstance(value, Mapping):
         return {name: change_texts(member, change) for name, member in value.items()}
     if isinstance(value, list):
@@ -155,8 +155,9 @@ def python_collector_answers(copies: int) -> dict[str, dict[str, Any]]:
 
 @dataclass
 class Cell:
-    """The collectors of all services in one cell, over a fake AWS. has_detail: whether signals of the
-    tier `detail` are read.
+    """The collectors of all services in one cell, over a fake AWS.
+
+    has_detail: whether signals of the tier `detail` are read.
     """
 
     copies: int

@@ -35,7 +35,7 @@ def observe_stream(number: int) -> Observed:
 
 
 def all_series_of(number: int) -> list[Observed]:
-    """Return all series of a stream: the one."""
+    """Return all series of a stream, of which there is one."""
     return [observe_stream(number)]
 
 

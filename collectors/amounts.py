@@ -176,8 +176,8 @@ def _usage_of_metric(value: Any) -> Usage:
 def _scale(value: Metric | Usage, factor: float) -> Usage:
     """Return a usage times a factor.
 
-    A usage that is no sum becomes the term of a sum, whose weight is a negative factor. Within a maximum,
-    such a factor would turn it into a minimum.
+    With a negative factor, a usage that is no sum becomes the only term of a sum, and the factor is its
+    weight. As weights of a maximum's terms, negative factors would turn the maximum into a minimum.
     """
     usage = usage_of(value)
     if factor > 0 or usage.op is Op.SUM:

@@ -352,19 +352,19 @@ def rest_stage_series(region: str, api: Item, stage: Item, methods: Sequence[Met
     parent = rest_api_resource(api).child("stage", stage["stageName"])
     tags = {**api.get("tags", {}), **stage.get("tags", {})}
     dimensions = {"ApiName": metric_name(api), "Stage": stage["stageName"]}
-    observed = partial(Observed, signal="rest_stage_method_throttle", tags=tags)
+    make_series = partial(Observed, signal="rest_stage_method_throttle", tags=tags)
     with_own_settings = set[Method]()
     for key, settings in stage.get("methodSettings", {}).items():
         method = parse_setting_key(key)
         if method != EVERY_METHOD and (rate := effective_rate(settings.get("throttlingRateLimit"))):
             with_own_settings.add(method)
             usage = method_usage(region, api["id"], dimensions, method, settings)
-            yield observed(resource=parent.child("method", method_name(method)), limit=rate, usage=usage)
+            yield make_series(resource=parent.child("method", method_name(method)), limit=rate, usage=usage)
     default = default_settings(stage)
     if rate := effective_rate(default.get("throttlingRateLimit")):
         for path, verb in without_own_settings(methods, with_own_settings):
             usage = counted_usage(dimensions, (path, verb))
-            yield observed(
+            yield make_series(
                 resource=parent.child("method", method_name((path, verb))), limit=rate, usage=usage
             )
         if not methods:
@@ -372,7 +372,7 @@ def rest_stage_series(region: str, api: Item, stage: Item, methods: Sequence[Met
             not_enabled = Unobservable(UNCOUNTED, enable, DETAIL_COST)
             reason = NO_METHOD if default.get("metricsEnabled") else not_enabled
             stage_requests = per_second(count.of(**dimensions))
-            yield observed(resource=parent, limit=rate, **uncounted_usage(stage_requests, reason))
+            yield make_series(resource=parent, limit=rate, **uncounted_usage(stage_requests, reason))
 
 
 def uncounted_usage(stage_requests: Usage, reason: Unobservable) -> dict[str, Any]:
@@ -410,23 +410,25 @@ def http_stage_series(region: str, api: Item, stage: Item, routes: Sequence[Meth
     parent = http_api_resource(api).child("stage", stage["StageName"])
     tags = {**api.get("Tags", {}), **stage.get("Tags", {})}
     dimensions = {"ApiId": api["ApiId"], "Stage": stage["StageName"]}
-    observed = partial(Observed, signal="http_route_throttle", tags=tags)
+    make_series = partial(Observed, signal="http_route_throttle", tags=tags)
     with_own_settings = set[Method]()
     for route, settings in stage.get("RouteSettings", {}).items():
         if rate := effective_rate(settings.get("ThrottlingRateLimit")):
             verb, _, path = route.partition(" ")
             with_own_settings.add((path, verb))
             usage = route_usage(region, dimensions["ApiId"], dimensions["Stage"], route, settings)
-            yield observed(resource=parent.child("route", route), limit=rate, usage=usage)
+            yield make_series(resource=parent.child("route", route), limit=rate, usage=usage)
     default = stage.get("DefaultRouteSettings", {})
     if rate := effective_rate(default.get("ThrottlingRateLimit")):
         for path, verb in without_own_settings(routes, with_own_settings):
             usage = counted_usage(dimensions, (path, verb))
-            yield observed(resource=parent.child("route", method_name((path, verb))), limit=rate, usage=usage)
+            yield make_series(
+                resource=parent.child("route", method_name((path, verb))), limit=rate, usage=usage
+            )
         if not routes:
             reason = uncounted_reason(region, api, dimensions["Stage"], default)
             stage_requests = per_second(*traffic_metrics(api, Stage=dimensions["Stage"]))
-            yield observed(resource=parent, limit=rate, **uncounted_usage(stage_requests, reason))
+            yield make_series(resource=parent, limit=rate, **uncounted_usage(stage_requests, reason))
 
 
 def uncounted_reason(region: str, api: Item, stage: str, default: Item) -> Unobservable:

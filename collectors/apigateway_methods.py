@@ -57,7 +57,7 @@ async def list_active_methods(aws: Aws, metric: Metric) -> Mapping[str, Sequence
 def without_own_settings(methods: Iterable[Method], own: Collection[Method]) -> list[Method]:
     """Return the methods that have no settings of their own.
 
-    own: the methods that have. Among them, the verb ANY stands for all verbs of its path.
+    own: the methods that have their own settings. Among them, the verb ANY stands for all verbs of a path.
     """
     return [(path, verb) for path, verb in methods if not {(path, verb), (path, "ANY")} & {*own}]
 

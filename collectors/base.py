@@ -301,10 +301,11 @@ class Aws(Protocol):
     ) -> Awaitable[Value]:
         """Return what `read` returns, or raise its error, from a call now or the last call for the key.
 
-        An inventory calls `read` for a bounded number of single resources, see `monitor.aws.turns`; for the
-        whole account it always does. key: unique within the service. every: seconds for which a result is
+        An inventory calls `read` for a bounded number of single resources (see `monitor.aws.turns`), and
+        always for the whole account. key: unique within the service. every: seconds for which a result is
         used again; for a resource below its band at least an hour, unless other resources share the result
-        (`is_shared`). Raises NotReadYetError if `read` was never called for the key, and it is not its turn.
+        (`is_shared`). Raises NotReadYetError if `read` was never called for the key, and the call waits for
+        its turn.
         """
         ...
 
@@ -433,9 +434,9 @@ class Collector:
         limits on control-plane calls are shared with all other tools of the account.
     publication_delay: minutes after the end of a minute until its metrics are assumed to be complete; used
         until the delay of the namespace is measured.
-    arns: the ARNs of resources by their kind, with {partition}, {region}, {account_id} and {kind} for each id
-        of the path, by which the tags of their series and of all of their parts are read. Empty:
-        `Observed.tags` are all tags.
+    arns: the templates of the ARNs of resources by their kind, with {partition}, {region}, {account_id} and
+        {kind} for each id of the path. By these ARNs, the tags of a resource's series and of its parts are
+        read. Empty: `Observed.tags` are all tags.
     signals: the names of the signals that its scans yield; empty without a declaration.
     scope: the cells in which it is read. region: the region of the API and the metrics of a global service,
         if that is not the home region of the partition.

@@ -94,7 +94,7 @@ class _Checker:
     def _fact_problems(
         self, where: DocumentPath, kind: str, facts: Mapping[str, Any], find_source: Callable[[], Type]
     ) -> Iterator[Problem]:
-        """Yield a problem for each fact that the type from `find_source` lacks; store the types of others."""
+        """Yield a problem for each fact that the source's type lacks; store the types of the other facts."""
         try:
             source = find_source()
         except PathError as error:

@@ -185,13 +185,17 @@ class DeclaredCalls:
 
     def _facts_of_batch(self, call: CallDeclaration, scope: NodeScope) -> Facts:
         batch = _batch_of(call, scope)
-        found = batch and self._results_of_batches.get((batch[0], batch[2]))
-        if isinstance(found, Exception):
-            raise found
-        if found is None and batch and scope.node.kind in placeholders(call.params[batch_parameter(call)]):
+        facts_or_error = batch and self._results_of_batches.get((batch[0], batch[2]))
+        if isinstance(facts_or_error, Exception):
+            raise facts_or_error
+        if (
+            facts_or_error is None
+            and batch
+            and scope.node.kind in placeholders(call.params[batch_parameter(call)])
+        ):
             assert call.call
             raise ResourceNotFoundError({"Error": {"Code": "NotFound"}}, call.call[1])
-        return dict.fromkeys(call.facts) if found is None else found
+        return dict.fromkeys(call.facts) if facts_or_error is None else facts_or_error
 
 
 def _batch_of(call: CallDeclaration, scope: NodeScope) -> tuple[CallKey, Params, str] | None:

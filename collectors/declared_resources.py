@@ -135,9 +135,8 @@ class FoundResources:
                 if key[0] == kind:
                     nodes[:] = [node for node in nodes if node.resource.path not in deleted]
         for path in deleted:
-            self._by_id.pop(
-                (kind, path[-1]), None
-            )  # `_by_id` is for kinds that others refer to, whose ids do not repeat
+            # `_by_id` is for kinds that others refer to, whose ids do not repeat.
+            self._by_id.pop((kind, path[-1]), None)
 
     def related(self, node: Node, kind: str) -> Node | list[Node] | None:
         """Return the resources that a kind stands for in the expressions of a resource.
@@ -185,9 +184,9 @@ class FoundResources:
 
     def _lacks_facts(self, node: Node, kind: str, named: Set[tuple[str, str]], has_failed: bool) -> bool:
         facts = {fact for owner, fact in named if owner == kind}
-        found = self.related(node, kind) if facts else None
-        nodes = found if isinstance(found, list) else [found] if found else []
-        return any(related.lacks(facts, has_failed=has_failed) for related in nodes)
+        related = self.related(node, kind) if facts else None
+        nodes = related if isinstance(related, list) else [related] if related else []
+        return any(each.lacks(facts, has_failed=has_failed) for each in nodes)
 
 
 def _with_ancestors(paths: Iterable[ResourcePath]) -> set[ResourcePath]:
@@ -264,10 +263,10 @@ class NodeScope:
         """Return a template with its names replaced. Raises MissingValueError where one has no value."""
 
         def value(match: Any) -> str:
-            found = self.lookup(match[1])
-            if found is None:
+            result = self.lookup(match[1])
+            if result is None:
                 raise MissingValueError(f"no {match[1]}")
-            return str(found)
+            return str(result)
 
         return PLACEHOLDER.sub(value, template)
 

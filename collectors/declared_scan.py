@@ -310,15 +310,15 @@ class _Run:
         async def items_of(parent: Node) -> list[FoundItem]:
             path = parent.resource.path
             try:
-                found = await self._parts_of(parent, kind, declared)
+                parts = await self._parts_of(parent, kind, declared)
             except NotReadYetError:
                 unread[kind].add(path)
                 raise
-            if found is not None:
+            if parts is not None:
                 unlisted[kind].discard(path)
             elif listing.fact in parent.unread:
                 unread[kind].add(path)
-            return found or []
+            return parts or []
 
         async for parent, items in self.aws.map(parents, items_of, lambda parent: parent.resource):
             for item in items:

@@ -147,9 +147,9 @@ def _usage(expression: Expression | None, scope: NodeScope) -> Usage | None:
         value = expression.evaluate(scope) if expression else None
     except MissingValueError:
         return None
-    if (
-        expression is None or value is None or (expression.list_names and value == 0)
-    ):  # a sum over no resources
+    if expression is None or value is None:
+        return None
+    if expression.list_names and value == 0:  # a sum over no resources
         return None
     if not isinstance(value, Metric | Usage):
         raise ExpressionError(f"expected a metric in {expression.text}, found {value!r}")

@@ -204,12 +204,12 @@ def series_maker(name: str, summary: Summary) -> Callable[..., Observed]:
 
 def stream_series(name: str, summary: Summary) -> Iterator[Observed]:
     """Yield the series of a stream: of its writes, if it is provisioned, and of its GetRecords calls."""
-    shards, series = summary["OpenShardCount"], series_maker(name, summary)
+    shards, make_series = summary["OpenShardCount"], series_maker(name, summary)
     written = incoming_bytes.of(StreamName=name)
     records = incoming_records.of(StreamName=name)
     throttled, served = per_second(throttled_writes.of(StreamName=name)), per_second(records)
     if not is_on_demand(summary):
-        yield series(
+        yield make_series(
             signal="stream_write_bytes",
             limit=shards * SHARD_WRITE_BYTES,
             hard_limit=True,
@@ -217,7 +217,7 @@ def stream_series(name: str, summary: Summary) -> Iterator[Observed]:
             throttled=throttled,
             served=served,
         )
-        yield series(
+        yield make_series(
             signal="stream_write_records",
             limit=shards * SHARD_WRITE_RECORDS,
             hard_limit=True,
@@ -226,7 +226,7 @@ def stream_series(name: str, summary: Summary) -> Iterator[Observed]:
             served=served,
         )
     reads = per_second(get_records.of(StreamName=name))
-    yield series(
+    yield make_series(
         signal="shard_get_records_rate",
         usage=reads.scaled(1 / max(shards, 1)),
         throttled=per_second(throttled_reads.of(StreamName=name)),
@@ -250,30 +250,33 @@ def reader_series(name: str, summary: Summary, consumers: Iterable[str]) -> Iter
     Enhanced fan-out consumers make no GetRecords calls and have metrics of their own. A consumer without
     points while the stream is written has stopped.
     """
-    retention, series = summary["RetentionPeriodHours"] * MILLISECONDS_PER_HOUR, series_maker(name, summary)
+    retention, make_series = (
+        summary["RetentionPeriodHours"] * MILLISECONDS_PER_HOUR,
+        series_maker(name, summary),
+    )
     written = incoming_bytes.of(StreamName=name)
     lag_metrics = {
         consumer: millis_behind.of(StreamName=name, ConsumerName=consumer) for consumer in consumers
     }
-    yield series(
+    yield make_series(
         signal="retention_iterator_age",
         limit=retention,
         usage=reader_lag(iterator_age.of(StreamName=name), *lag_metrics.values(), written=written),
     )
-    yield series(
+    yield make_series(
         signal="stream_unread",
         usage=unread_duration(get_records.of(StreamName=name), *lag_metrics.values(), written=written),
     )
     for consumer, lag in lag_metrics.items():
         consumer_resource = stream_resource(name).child("consumer", consumer)
-        yield series(
+        yield make_series(
             signal="efo_read_bytes",
             resource=consumer_resource,
             limit=summary["OpenShardCount"] * CONSUMER_READ_BYTES,
             hard_limit=True,
             usage=per_second(pushed_bytes.of(StreamName=name, ConsumerName=consumer)),
         )
-        yield series(
+        yield make_series(
             signal="efo_consumer_lag",
             resource=consumer_resource,
             limit=retention,

@@ -58,7 +58,7 @@ async def account_and_functions(aws: Aws) -> AsyncIterator[Observed]:
     """Yield the series of the account, then of the functions, and then of the account again.
 
     The throttles of the account depend on the reservations of the functions, so the account's series are
-    first_function yielded with the cached reservations, and at the end with the current ones.
+    first yielded with the cached reservations, and at the end with the current ones.
     """
     cache, failure = aws.state(FunctionCache), None
     listed = ReadableItems(aws.list_items("lambda", "ListFunctions", "Functions"), "functions", function_of)
@@ -90,8 +90,8 @@ async def account_and_functions(aws: Aws) -> AsyncIterator[Observed]:
 
 def function_of(item: Any) -> dict[str, Any] | None:
     """Return the members of a function in ListFunctions that are read; None if it has no name."""
-    found = members_of(item, {"FunctionName": is_text, "RevisionId": is_text})
-    return found if found.get("FunctionName") else None
+    function = members_of(item, {"FunctionName": is_text, "RevisionId": is_text})
+    return function if function.get("FunctionName") else None
 
 
 async def function_series(aws: Aws, cache: FunctionCache) -> AsyncIterator[Observed]:
@@ -168,26 +168,26 @@ def account_series(limits: Mapping[str, int], capped: ReservedFunctions) -> Iter
     capped: the functions with a reservation. Their throttles are not throttles of the account.
     """
     concurrency = limits.get("ConcurrentExecutions")
-    observed = partial(
+    make_series = partial(
         Observed,
         resource=ACCOUNT,
         throttled=None if capped.names is None else account_throttles(capped.names),
         throttled_incomplete=not capped.is_certain,
         served=per_second(invocations),
     )
-    yield observed(
+    yield make_series(
         signal="account_concurrency",
         limit=concurrency,
         hard_limit=True,
         usage=highest(claimed, concurrent),
     )
-    yield observed(
+    yield make_series(
         signal="unreserved_concurrency",
         limit=limits.get("UnreservedConcurrentExecutions"),
         hard_limit=True,
         usage=highest(unreserved),
     )
-    yield observed(
+    yield make_series(
         signal="invoke_rate_sync",
         limit=None if concurrency is None else REQUESTS_PER_ENVIRONMENT * concurrency,
         usage=per_second(invocations, throttles),
@@ -222,15 +222,15 @@ async def list_provisioned_configs(aws: Aws, name: str) -> list[ProvisionedConfi
     key = "ProvisionedConcurrencyConfigs"
     configs = aws.list_items("lambda", "ListProvisionedConcurrencyConfigs", key, FunctionName=name)
     listed = ReadableItems(configs, "provisioned configurations", provisioned_config_of)
-    found = [config async for config in listed.items()]
+    readable_configs = [config async for config in listed.items()]
     listed.check()
-    return found
+    return readable_configs
 
 
 def provisioned_config_of(item: Any) -> ProvisionedConfig | None:
     """Return the members of a provisioned configuration that are read; None if one is missing."""
-    found = members_of(item, PROVISIONED_CONFIG)
-    return found if found.keys() == PROVISIONED_CONFIG.keys() else None
+    config = members_of(item, PROVISIONED_CONFIG)
+    return config if config.keys() == PROVISIONED_CONFIG.keys() else None
 
 
 def scaling_series(name: str) -> Iterator[Observed]:

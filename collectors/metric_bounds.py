@@ -55,10 +55,10 @@ def bound_problems(bound: Bound, metrics: Iterable[Metric]) -> Iterator[str]:
     metrics_read = {(metric.namespace, metric.name, metric.stat): metric for metric in metrics}
     part = metrics_read.get((bound.namespace, bound.metrics[0], bound.stat))
     for name in dict.fromkeys((*bound.metrics, *filter(None, [bound.metric]))):
-        found = metrics_read.get((bound.namespace, name, bound.stat))
-        if found is None:
+        metric_read = metrics_read.get((bound.namespace, name, bound.stat))
+        if metric_read is None:
             yield f"expected a metric that is read, found {bound.stat} of {name} in {bound.namespace}"
-        elif not (bound.of_usage or found.zero_when_absent):
+        elif not (bound.of_usage or metric_read.zero_when_absent):
             yield f"expected a metric that is zero when absent, found {name}"
-        elif bound.metric and part and found.unit != part.unit:
+        elif bound.metric and part and metric_read.unit != part.unit:
             yield f"expected metrics of one unit, found that of {name}"

@@ -49,10 +49,10 @@ class MetricIdentity:
             return None
         node = ACCOUNT_NODE
         for kind in self.kinds:
-            found = _child(kind, self.declaration.resources[kind], node, values)
-            if found is None:
+            child = _child(kind, self.declaration.resources[kind], node, values)
+            if child is None:
                 return None
-            node = found
+            node = child
         return node
 
     def _values(self, dimensions: Mapping[str, str], constants: Mapping[str, Any]) -> dict[str, str] | None:

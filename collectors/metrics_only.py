@@ -47,8 +47,8 @@ class ReadableSignal:
 
 def readable_signals(declaration: Declaration) -> Mapping[str, ReadableSignal]:
     """Return the signals of a service that can be read from metrics alone, by name."""
-    found = ((name, _readable(declaration, signal)) for name, signal in declaration.signals.items())
-    return {name: signal for name, signal in found if signal}
+    candidates = ((name, _readable(declaration, signal)) for name, signal in declaration.signals.items())
+    return {name: signal for name, signal in candidates if signal}
 
 
 def _readable(declaration: Declaration, signal: SignalDeclaration) -> ReadableSignal | None:

@@ -33,12 +33,12 @@ def reduce_declaration(declaration: Declaration, signals: Collection[str]) -> De
 
 def _kinds(declaration: Declaration, signals: Collection[SignalDeclaration]) -> set[str]:
     """Return the kinds of resources that signals need, directly or through other kinds, and the account."""
-    found = {ACCOUNT_KIND} & declaration.resources.keys()
-    new = {kind for signal in signals for kind in (signal.resource, *signal_needs(declaration, signal))}
-    while new := new & declaration.resources.keys() - found:
-        found |= new
-        new = {needed for kind in new for needed in needed_kinds(declaration, kind)}
-    return found
+    all_kinds = {ACCOUNT_KIND} & declaration.resources.keys()
+    new_kinds = {kind for signal in signals for kind in (signal.resource, *signal_needs(declaration, signal))}
+    while new_kinds := new_kinds & declaration.resources.keys() - all_kinds:
+        all_kinds |= new_kinds
+        new_kinds = {needed for kind in new_kinds for needed in needed_kinds(declaration, kind)}
+    return all_kinds
 
 
 def _names(

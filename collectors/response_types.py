@@ -178,9 +178,9 @@ def _check_arguments(name: str, arguments: Sequence[PathNode], source: Type) -> 
     """Raise PathError for an argument of a type that the function does not accept."""
     for argument, expected in zip(arguments, SIGNATURES[name], strict=False):
         types = {text.partition("-")[0] for text in expected["types"]}
-        found = None if argument["type"] == "expref" else _jmespath_type(type_of(argument, source))
-        if found and types and found not in types:
-            raise PathError(f"expected {' or '.join(sorted(types))} in {name}, found {found}")
+        actual = None if argument["type"] == "expref" else _jmespath_type(type_of(argument, source))
+        if actual and types and actual not in types:
+            raise PathError(f"expected {' or '.join(sorted(types))} in {name}, found {actual}")
 
 
 def _jmespath_type(source: Type) -> str | None:

@@ -106,8 +106,8 @@ async def buckets(aws: Aws) -> AsyncIterator[Observed]:
 
 def bucket_of(item: Any) -> Bucket | None:
     """Return the members of a bucket in ListBuckets that are read; None if it has no name."""
-    found = members_of(item, {"Name": is_text, "BucketRegion": is_text})
-    return found if found.get("Name") else None
+    bucket = members_of(item, {"Name": is_text, "BucketRegion": is_text})
+    return bucket if bucket.get("Name") else None
 
 
 def bucket_name(bucket: Bucket) -> str:
@@ -143,10 +143,10 @@ async def list_configurations(aws: Aws, bucket: Bucket) -> list[Configuration] |
 
 def configuration_of(item: Any) -> Configuration | None:
     """Return the members of a configuration that are read; None if a member has a wrong type."""
-    found = members_of(item, {"Id": is_text})
-    conditions = item.get("Filter") or {} if found.get("Id") else None
+    id_member = members_of(item, {"Id": is_text})
+    conditions = item.get("Filter") or {} if id_member.get("Id") else None
     nested = conditions.get("And") or {} if isinstance(conditions, Mapping) else None
-    return {**found, "Filter": conditions} if are_readable(conditions) and are_readable(nested) else None
+    return {**id_member, "Filter": conditions} if are_readable(conditions) and are_readable(nested) else None
 
 
 def are_readable(conditions: Any) -> bool:

@@ -171,14 +171,14 @@ def _account(declaration: Declaration) -> ResourceDeclaration:
 
 def _with_account(declaration: Declaration, names: Iterable[str]) -> set[str]:
     """Return names, with the names that the account's values and calls need to yield them."""
-    found, account = {*names}, _account(declaration)
+    all_names, account = {*names}, _account(declaration)
     for name, value in reversed([*account.values.items()]):
-        if name in found:
-            found |= value.names
+        if name in all_names:
+            all_names |= value.names
     for call in reversed(account.calls):
-        if found & call.facts.keys():
-            found |= needed_names(call)
-    return found
+        if all_names & call.facts.keys():
+            all_names |= needed_names(call)
+    return all_names
 
 
 def _scan_group(

@@ -31,10 +31,8 @@ SAFE, WITHIN, ABOVE = (0.1, 0.3), (0.45, 0.6), (0.75, 0.85)  # utilization of th
 WITHIN_SHARE, ABOVE_SHARE = 0.15, 0.05  # of the streams; all other streams are safe
 EDGE = 0.7  # the upper edge of the band
 CROSSING_EVERY, CROSSING_FOR = 40, 8  # minutes: a stream within the band goes above it every 40, for 8
-ABOVE_THROTTLED_SHARE, WITHIN_THROTTLED_SHARE = (
-    0.1,
-    0.004,
-)  # throttled minutes: of streams above, within the band
+# The share of minutes in which writes are throttled: of a stream above the band, of a stream within it.
+ABOVE_THROTTLED_SHARE, WITHIN_THROTTLED_SHARE = 0.1, 0.004
 QUIET_FOR = 10  # minutes without an event that precede each event to detect
 MIN_DELAY, MAX_DELAY = 60, 180  # seconds
 REVISED, FIRST_FRACTION, REVISED_AFTER = 0.2, 0.83, 60  # share of points, first value / last value, seconds

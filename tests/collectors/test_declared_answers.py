@@ -93,32 +93,36 @@ async def test_parts_that_a_fact_holds_are_found_without_a_call() -> None:
     indexes = [{"IndexName": "by-day", "IndexSizeBytes": 5}, {"IndexName": "by-id", "IndexSizeBytes": 6}]
     first = table(GlobalSecondaryIndexes=indexes, TableSizeBytes=9)
     tables = {"aaa": first, "bbb": table(GlobalSecondaryIndexes=[])}
-    found = await run(TABLES, list_tables={"TableNames": ["aaa", "bbb"]}, describe_table=by_parameter(tables))
-    assert [found.usage[name] for name in ("indexes aaa", "index_sizes aaa")] == [2.0, 11.0]
-    assert [found.usage[name] for name in ("indexes bbb", "index_sizes bbb")] == [0.0, 0.0]
+    result = await run(
+        TABLES, list_tables={"TableNames": ["aaa", "bbb"]}, describe_table=by_parameter(tables)
+    )
+    assert [result.usage[name] for name in ("indexes aaa", "index_sizes aaa")] == [2.0, 11.0]
+    assert [result.usage[name] for name in ("indexes bbb", "index_sizes bbb")] == [0.0, 0.0]
     dimensions = "GlobalSecondaryIndexName=by-day, TableName=aaa"
-    assert found.usage["index_reads aaa/by-day"] == f"rate(ConsumedReadCapacityUnits{{{dimensions}}})"
-    assert found.observed["index_reads aaa/by-day"].limit == 9.0
-    assert found.calls.count("dynamodb:DescribeTable") == 2
+    assert result.usage["index_reads aaa/by-day"] == f"rate(ConsumedReadCapacityUnits{{{dimensions}}})"
+    assert result.observed["index_reads aaa/by-day"].limit == 9.0
+    assert result.calls.count("dynamodb:DescribeTable") == 2
 
 
 async def test_parts_of_a_fact_that_could_not_be_read_are_unknown() -> None:
     tables = {"aaa": table(GlobalSecondaryIndexes=[{"IndexName": "xxx", "IndexSizeBytes": 1}])}
-    found = await run(TABLES, list_tables={"TableNames": ["aaa", "bbb"]}, describe_table=by_parameter(tables))
-    assert found.usage["tables"] == 2.0
-    assert found.usage["indexes bbb"] == "unobservable: not all could be read: index"
-    assert found.usage["reads bbb"] == "rate(ConsumedReadCapacityUnits{TableName=bbb})"
-    assert [found.usage["indexes aaa"], found.usage["index_sizes aaa"]] == [1.0, 1.0]
-    assert "size bbb" not in found.usage
-    assert found.failures == ["bbb: AccessDeniedException"]
+    result = await run(
+        TABLES, list_tables={"TableNames": ["aaa", "bbb"]}, describe_table=by_parameter(tables)
+    )
+    assert result.usage["tables"] == 2.0
+    assert result.usage["indexes bbb"] == "unobservable: not all could be read: index"
+    assert result.usage["reads bbb"] == "rate(ConsumedReadCapacityUnits{TableName=bbb})"
+    assert [result.usage["indexes aaa"], result.usage["index_sizes aaa"]] == [1.0, 1.0]
+    assert "size bbb" not in result.usage
+    assert result.failures == ["bbb: AccessDeniedException"]
 
 
 async def test_parts_of_a_fact_that_aws_does_not_return_are_unknown() -> None:
     tables = {"aaa": table(TableSizeBytes=9)}
-    found = await run(TABLES, list_tables={"TableNames": ["aaa"]}, describe_table=by_parameter(tables))
-    assert found.usage["indexes aaa"] == "unobservable: not all could be read: index"
-    assert found.usage["size aaa"] == 9.0
-    assert (found.errors, found.failures) == ([], [])
+    result = await run(TABLES, list_tables={"TableNames": ["aaa"]}, describe_table=by_parameter(tables))
+    assert result.usage["indexes aaa"] == "unobservable: not all could be read: index"
+    assert result.usage["size aaa"] == 9.0
+    assert (result.errors, result.failures) == ([], [])
 
 
 async def test_a_number_where_a_list_is_expected_makes_the_parts_unknown() -> None:
@@ -127,9 +131,9 @@ async def test_a_number_where_a_list_is_expected_makes_the_parts_unknown() -> No
     problems = [sentence for _, sentence in botocore_problems(declaration)]
     assert problems == ["expected a list, found LongObject (long)"]
     aws = FakeAws(list_tables={"TableNames": ["aaa"]}, describe_table=table(TableSizeBytes=9))
-    found = await aws.run_all_scans(collector_of(declaration))
-    assert usage_text(found["indexes", "aaa"].usage) == "unobservable: not all could be read: index"
-    assert found["size", "aaa"].usage == 9.0
+    result = await aws.run_all_scans(collector_of(declaration))
+    assert usage_text(result["indexes", "aaa"].usage) == "unobservable: not all could be read: index"
+    assert result["size", "aaa"].usage == 9.0
     assert [failure.resource for failure in aws.scan.failures] == ["aaa"]
 
 
@@ -150,10 +154,10 @@ signals:
     named = {"LoadBalancerName": "a", "DNSName": "internal-a", "Scheme": "internal"}
     other = {"LoadBalancerName": "b", "DNSName": "b", "Scheme": "internal"}
     items = [named, other, {"LoadBalancerName": "c"}]
-    found = await run(text, describe_load_balancers={"LoadBalancers": items})
-    assert found.usage == {"scheme a": 8.0} | unobservable_usages("load_balancer", "load_balancers")
-    assert [failure.partition(":")[0] for failure in found.failures] == ["c"]
-    assert found.errors == []
+    result = await run(text, describe_load_balancers={"LoadBalancers": items})
+    assert result.usage == {"scheme a": 8.0} | unobservable_usages("load_balancer", "load_balancers")
+    assert [failure.partition(":")[0] for failure in result.failures] == ["c"]
+    assert result.errors == []
 
 
 async def test_parameters_of_the_first_page_are_not_sent_beside_a_page_token() -> None:
@@ -173,8 +177,8 @@ signals:
     numbers: Any = {"SequenceNumberRange": {"StartingSequenceNumber": "0"}}
     pages = [{"Shards": [{"ShardId": name} | keys | numbers]} for name in ("one", "two", "three")]
     streams = {"StreamNames": ["orders"], "HasMoreStreams": False}
-    found = await run(text, list_streams=streams, list_shards=[pages[0], {"Shards": []}, *pages[1:]])
-    assert found.usage == {"shards orders": 3.0}
+    result = await run(text, list_streams=streams, list_shards=[pages[0], {"Shards": []}, *pages[1:]])
+    assert result.usage == {"shards orders": 3.0}
     refused = await run(text.replace("first:", "params:"), list_streams=streams, list_shards=pages)
     assert refused.usage == unobservable_usages("shard", "shards orders")
     assert [failure.partition(":")[0] for failure in refused.failures] == ["orders"]
@@ -218,29 +222,29 @@ async def test_names_with_special_characters_stay_as_they_are() -> None:
         return {"Attributes": {"DelaySeconds": "3", "Policy": "p"}}
 
     urls = {"QueueUrls": [f"https://sqs/{name}" for name in NAMES]}
-    found = await run(QUEUES, list_queues=urls, get_queue_attributes=attributes)
+    result = await run(QUEUES, list_queues=urls, get_queue_attributes=attributes)
     assert sorted(requested) == sorted(urls["QueueUrls"])
     for name in NAMES:
-        sent = found.observed[f"sent {name}"]
+        sent = result.observed[f"sent {name}"]
         assert sent.resource.path == (name,)
         metric = sent.usage.metrics[0] if isinstance(sent.usage, Usage) else None
         assert metric and dict(metric.dimensions) == {"QueueName": name, "Region": "eu-west-1/123456789012"}
-        hidden = found.observed[f"hidden {name}"].usage
+        hidden = result.observed[f"hidden {name}"].usage
         assert isinstance(hidden, Unobservable) and hidden.enable_command
         words = ["aws", "show", f"--queue={name}", "--url", f"https://sqs/{name}", "--policy=p"]
         assert shlex.split(hidden.enable_command) == words
 
 
 async def test_a_command_without_a_value_is_left_out() -> None:
-    found = await run(
+    result = await run(
         QUEUES, list_queues={"QueueUrls": ["https://sqs/a"]}, get_queue_attributes={"Attributes": {}}
     )
-    assert found.usage == {
+    assert result.usage == {
         "sent a": "NumberOfMessagesSent{QueueName=a, Region=eu-west-1/123456789012}",
         "hidden a": "unobservable: it is hidden",
         "delay a": "unobservable: AWS returned no delay",
     }
-    assert (found.errors, found.failures) == ([], [])
+    assert (result.errors, result.failures) == ([], [])
 
 
 async def test_a_text_where_a_number_is_expected_is_reported_for_the_resource() -> None:
@@ -250,10 +254,10 @@ async def test_a_text_where_a_number_is_expected_is_reported_for_the_resource() 
         return {"Attributes": {"DelaySeconds": "3"} if QueueUrl.endswith("a") else {}}
 
     urls = {"QueueUrls": ["https://sqs/a", "https://sqs/b"]}
-    found = await run(text, list_queues=urls, get_queue_attributes=attributes)
-    assert "delay b" in found.usage
-    assert "delay a" not in found.usage
-    assert [failure.partition(":")[0] for failure in found.failures] == ["a"]
+    result = await run(text, list_queues=urls, get_queue_attributes=attributes)
+    assert "delay b" in result.usage
+    assert "delay a" not in result.usage
+    assert [failure.partition(":")[0] for failure in result.failures] == ["a"]
 
 
 async def test_a_metric_with_a_dimension_that_could_not_be_read_keeps_its_former_series() -> None:
@@ -263,10 +267,10 @@ async def test_a_metric_with_a_dimension_that_could_not_be_read_keeps_its_former
     def attributes(QueueUrl: str, **_: Any) -> Any:
         return denied() if QueueUrl.endswith("a") else {"Attributes": {"DelaySeconds": "1", "Policy": "p"}}
 
-    found = await run(text, list_queues=urls, get_queue_attributes=attributes)
-    assert found.usage["sent b"] == "NumberOfMessagesSent{Policy=p, QueueName=b}"
-    assert "sent a" not in found.usage
-    assert found.failures == ["a: AccessDeniedException"]
+    result = await run(text, list_queues=urls, get_queue_attributes=attributes)
+    assert result.usage["sent b"] == "NumberOfMessagesSent{Policy=p, QueueName=b}"
+    assert "sent a" not in result.usage
+    assert result.failures == ["a: AccessDeniedException"]
 
 
 async def test_series_are_yielded_before_the_last_resource_is_described() -> None:
@@ -319,26 +323,26 @@ async def test_facts_of_the_whole_account_are_available_to_all_expressions() -> 
         "list_tables": {"TableNames": ["aaa"]},
         "list_backups": {"BackupSummaries": []},
     }
-    found = await run(ACCOUNT, **answers)
-    assert (found.errors, found.failures) == ([], [])
-    assert found.usage == {
+    result = await run(ACCOUNT, **answers)
+    assert (result.errors, result.failures) == ([], [])
+    assert result.usage == {
         "account_reads": "AccountMaxReads{Class=40}",
         "quarter": 20.0,
         "tables": 1.0,
         "backups": 0.0,
     }
-    reason = found.observed["tables"].bound_reason
+    reason = result.observed["tables"].bound_reason
     assert reason and reason.enable_command == "curl host"
-    assert {call: found.calls.count(call) for call in found.calls} == dict.fromkeys(found.calls, 1)
+    assert {call: result.calls.count(call) for call in result.calls} == dict.fromkeys(result.calls, 1)
 
 
 async def test_a_denied_call_for_the_whole_account_affects_signals_that_use_its_facts() -> None:
     lists = {"list_tables": {"TableNames": ["aaa"]}, "list_backups": {"BackupSummaries": []}}
-    found = await run(ACCOUNT, **lists, describe_limits=denied())
-    assert found.usage["tables"] == 1.0
-    assert found.usage["backups"] == 0.0
-    assert found.usage["quarter"] == "unobservable: could not be read: quarter"
-    assert (found.errors, found.failures) == ([], ["AccessDeniedException"])
+    result = await run(ACCOUNT, **lists, describe_limits=denied())
+    assert result.usage["tables"] == 1.0
+    assert result.usage["backups"] == 0.0
+    assert result.usage["quarter"] == "unobservable: could not be read: quarter"
+    assert (result.errors, result.failures) == ([], ["AccessDeniedException"])
 
 
 @pytest.mark.parametrize(("signal_field", "usage"), [("usage: quarter", 20.0), ("usage: minutes", 1.0)])
@@ -361,19 +365,19 @@ signals:
 """
     endpoints = {"Endpoints": [{"Address": "host", "CachePeriodInMinutes": 1}]}
     limits = {"AccountMaxReadCapacityUnits": 80}
-    found = await run(text, describe_limits=limits, describe_endpoints=endpoints)
-    assert found.usage == {"one": usage}
+    result = await run(text, describe_limits=limits, describe_endpoints=endpoints)
+    assert result.usage == {"one": usage}
 
 
 async def test_failed_calls_do_not_affect_signals_that_do_not_use_them() -> None:
-    found = await run(ACCOUNT, list_backups={"BackupSummaries": []}, describe_limits=denied())
-    assert found.usage["backups"] == 0.0
-    assert found.usage["tables"] == "unobservable: not all could be read: table"
-    assert (found.errors, found.failures) == (["AccessDeniedException"], ["AccessDeniedException"])
+    result = await run(ACCOUNT, list_backups={"BackupSummaries": []}, describe_limits=denied())
+    assert result.usage["backups"] == 0.0
+    assert result.usage["tables"] == "unobservable: not all could be read: table"
+    assert (result.errors, result.failures) == (["AccessDeniedException"], ["AccessDeniedException"])
 
 
 async def test_a_usage_known_only_as_an_upper_bound_is_shown_and_not_judged() -> None:
-    found = await run(
+    result = await run(
         """
 service: demo
 namespace: AWS/NATGateway
@@ -393,19 +397,19 @@ signals:
 """,
         describe_nat_gateways={"NatGateways": [{"NatGatewayId": "nat-1"}]},
     )
-    observed = found.observed["connections nat-1"]
+    observed = result.observed["connections nat-1"]
     assert observed.upper_bound
     assert usage_text(observed.upper_bound) == "ActiveConnectionCount{NatGatewayId=nat-1}"
-    assert found.usage["connections nat-1"] == "0 * ActiveConnectionCount{NatGatewayId=nat-1}"
+    assert result.usage["connections nat-1"] == "0 * ActiveConnectionCount{NatGatewayId=nat-1}"
     assert not observed.judged
 
 
 async def test_a_value_of_the_account_that_cannot_be_computed_is_an_error() -> None:
     text = ACCOUNT.replace("half: reads / 2", "half: reads + partition")
     limits = {"AccountMaxReadCapacityUnits": 80, "TableMaxReadCapacityUnits": 40}
-    found = await run(text, describe_limits=limits, describe_endpoints={"Endpoints": []})
-    assert found.usage["quarter"] == "unobservable: could not be read: quarter"
-    assert any("expected a number, found str" in error for error in found.errors)
+    result = await run(text, describe_limits=limits, describe_endpoints={"Endpoints": []})
+    assert result.usage["quarter"] == "unobservable: could not be read: quarter"
+    assert any("expected a number, found str" in error for error in result.errors)
 
 
 async def test_a_condition_on_parts_that_could_not_be_read_gives_no_series() -> None:
@@ -413,5 +417,5 @@ async def test_a_condition_on_parts_that_could_not_be_read_gives_no_series() -> 
         "{resource: table, usage: size}", "{resource: table, when: count(index) < 2, usage: size}"
     )
     answers = {"aaa": table(GlobalSecondaryIndexes=[], TableSizeBytes=9), "bbb": table(TableSizeBytes=9)}
-    found = await run(text, list_tables={"TableNames": ["aaa", "bbb"]}, describe_table=by_parameter(answers))
-    assert {name for name in found.usage if name.startswith("size")} == {"size aaa"}
+    result = await run(text, list_tables={"TableNames": ["aaa", "bbb"]}, describe_table=by_parameter(answers))
+    assert {name for name in result.usage if name.startswith("size")} == {"size aaa"}

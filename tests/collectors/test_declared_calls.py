@@ -52,11 +52,11 @@ class Ecs:
         self.requested.append((cluster, services))
         if not self.not_found.isdisjoint(services):
             return not_found_error("ClusterNotFoundException")
-        found = {name: self.clusters[cluster][name] for name in services}
+        result = {name: self.clusters[cluster][name] for name in services}
         return {
             "services": [
                 {"serviceArn": name, "runningCount": count}
-                for name, count in reversed(found.items())
+                for name, count in reversed(result.items())
                 if count is not None
             ]
         }
@@ -64,16 +64,16 @@ class Ecs:
 
 async def test_a_batch_describes_several_resources_of_one_parent() -> None:
     ecs = Ecs(a={"a1": 1, "a2": 2, "a11": 3})
-    found = await run(SERVICES, **ecs.answers())
-    assert found.usage == {"running a/a1": 1, "running a/a2": 2, "running a/a11": 3}
+    result = await run(SERVICES, **ecs.answers())
+    assert result.usage == {"running a/a1": 1, "running a/a2": 2, "running a/a11": 3}
     assert ecs.requested == [("a", ["a1", "a2"]), ("a", ["a11"])]
-    assert found.failures == []
+    assert result.failures == []
 
 
 async def test_a_batch_never_has_resources_of_two_parents() -> None:
     ecs = Ecs(a={"a1": 1}, b={"b1": 4, "b2": 5})
-    found = await run(SERVICES, **ecs.answers())
-    assert found.usage == {"running a/a1": 1, "running b/b1": 4, "running b/b2": 5}
+    result = await run(SERVICES, **ecs.answers())
+    assert result.usage == {"running a/a1": 1, "running b/b1": 4, "running b/b2": 5}
     assert {(cluster, name[0]) for cluster, names in ecs.requested for name in names} == {
         ("a", "a"),
         ("b", "b"),
@@ -86,8 +86,8 @@ async def test_a_batch_leaves_out_resources_that_are_excluded_or_need_no_call() 
     where: "@ != 'a2'"
     facts: {arn: "@"}"""
     ecs = Ecs(a={"a1": 1, "a2": 2, "a3": 3})
-    found = await run(text.replace("items: serviceArns}", list_without_a2), **ecs.answers())
-    assert found.usage == {"running a/a1": 1, "running a/a3": "unobservable: AWS returned no running"}
+    result = await run(text.replace("items: serviceArns}", list_without_a2), **ecs.answers())
+    assert result.usage == {"running a/a1": 1, "running a/a3": "unobservable: AWS returned no running"}
     assert ecs.requested == [("a", ["a1"])]
 
 
@@ -99,8 +99,8 @@ async def test_a_parameter_that_resources_share_is_requested_once() -> None:
     facts: {shared: "before(@, '-')"}""",
     )
     ecs = Ecs(a={"a1-x": 0, "a1-y": 0, "a1-z": 0, "a1": 7})
-    found = await run(text, **ecs.answers() | {"list_services": {"serviceArns": ["a1-x", "a1-y", "a1-z"]}})
-    assert found.usage == {"running a/a1-x": 7, "running a/a1-y": 7, "running a/a1-z": 7}
+    result = await run(text, **ecs.answers() | {"list_services": {"serviceArns": ["a1-x", "a1-y", "a1-z"]}})
+    assert result.usage == {"running a/a1-x": 7, "running a/a1-y": 7, "running a/a1-z": 7}
     assert ecs.requested == [("a", ["a1"])]
 
 
@@ -118,18 +118,18 @@ signals:
 """
     keys = {"HashKeyRange": {"StartingHashKey": "0", "EndingHashKey": "1"}}
     shard = {"ShardId": "s", "SequenceNumberRange": {"StartingSequenceNumber": "0"}} | keys
-    found = await run(
+    result = await run(
         text,
         list_streams={"StreamNames": ["a", "ab"], "HasMoreStreams": False},
         list_shards=lambda StreamName: {"Shards": [shard] * len(StreamName)},
     )
-    assert found.usage == {"shards a": 1, "shards ab": 2}
+    assert result.usage == {"shards a": 1, "shards ab": 2}
 
 
 async def test_a_resource_that_is_missing_in_the_response_counts_as_deleted() -> None:
-    found = await run(SERVICES, **Ecs(a={"a1": 1, "a2": None}).answers())
-    assert found.usage == {"running a/a1": 1}
-    assert found.failures == []
+    result = await run(SERVICES, **Ecs(a={"a1": 1, "a2": None}).answers())
+    assert result.usage == {"running a/a1": 1}
+    assert result.failures == []
 
 
 TYPES = """
@@ -156,14 +156,14 @@ async def test_resources_whose_type_is_missing_in_the_response_do_not_count_as_d
     names = {"i-1": "m5.large", "i-2": "x9.huge", "i-3": "m5.large"}
     described = [{"InstanceId": name, "InstanceType": type_} for name, type_ in names.items()]
     types = {"InstanceTypes": [{"InstanceType": "m5.large", "VCpuInfo": {"DefaultVCpus": 2}}]}
-    found = await run(
+    result = await run(
         TYPES,
         describe_instances={"Reservations": [{"Instances": described}]},
         describe_instance_types=types,
     )
     unknown = "unobservable: AWS returned no cores"
-    assert found.usage == {"cores i-1": 2, "cores i-2": unknown, "cores i-3": 2}
-    assert found.calls.count("ec2:DescribeInstanceTypes") == 1
+    assert result.usage == {"cores i-1": 2, "cores i-2": unknown, "cores i-3": 2}
+    assert result.calls.count("ec2:DescribeInstanceTypes") == 1
 
 
 ADDRESSES = """
@@ -191,12 +191,12 @@ signals:
 
 async def test_a_metric_of_one_point_a_day_is_read_by_a_call() -> None:
     points = {"vpc-1": [{"Maximum": 40.0}, {"Maximum": 50.0}], "vpc-12": []}
-    found = await run(
+    result = await run(
         ADDRESSES,
         describe_vpcs={"Vpcs": [{"VpcId": name} for name in points]},
         get_metric_statistics=lambda Dimensions, **_: {"Datapoints": points[Dimensions[0]["Value"]]},
     )
-    assert found.usage == {
+    assert result.usage == {
         "addresses vpc-1": 50,
         "addresses vpc-12": "unobservable: AWS returned no addresses",
     }
@@ -205,9 +205,9 @@ async def test_a_metric_of_one_point_a_day_is_read_by_a_call() -> None:
 async def test_a_deleted_resource_affects_no_other_of_its_batch() -> None:
     ecs = Ecs(a={"a1": 1, "a2": 2})
     ecs.not_found = {"a2"}
-    found = await run(SERVICES, **ecs.answers())
-    assert found.usage == {"running a/a1": 1}
-    assert found.failures == []
+    result = await run(SERVICES, **ecs.answers())
+    assert result.usage == {"running a/a1": 1}
+    assert result.failures == []
     assert ecs.requested == [("a", ["a1", "a2"]), ("a", ["a1"]), ("a", ["a2"])]
 
 
@@ -235,25 +235,25 @@ signals:
         return {"DomainStatusList": [common | {"DomainName": name} for name in DomainNames]}
 
     names = {"DomainNames": [{"DomainName": "x"}, {"DomainName": "logs"}]}  # at least three characters
-    found = await run(text, malformed=True, list_domain_names=names, describe_domains=describe)
-    assert found.usage == {"nodes logs": 3.0}
-    assert found.failures == ["x: ParamValidationError"]
+    result = await run(text, malformed=True, list_domain_names=names, describe_domains=describe)
+    assert result.usage == {"nodes logs": 3.0}
+    assert result.failures == ["x: ParamValidationError"]
 
 
 async def test_a_batch_that_fails_is_reported_for_each_of_its_resources() -> None:
     answers = Ecs(a={"a1": 1, "a2": 2}).answers() | {"describe_services": None}
-    found = await run(SERVICES, **answers)
-    assert found.usage == {}
-    assert sorted(found.failures) == ["a/a1: AccessDeniedException", "a/a2: AccessDeniedException"]
+    result = await run(SERVICES, **answers)
+    assert result.usage == {}
+    assert sorted(result.failures) == ["a/a1: AccessDeniedException", "a/a2: AccessDeniedException"]
 
 
 async def test_an_item_of_a_batch_whose_facts_cannot_be_read_affects_only_itself() -> None:
     text = SERVICES.replace("running: runningCount", "running: length(deployments)")
     items: list[dict[str, Any]] = [{"serviceArn": "a1", "deployments": [{}]}, {"serviceArn": "a2"}]
     answers = Ecs(a={"a1": 1, "a2": 2}).answers() | {"describe_services": {"services": items}}
-    found = await run(text, **answers)
-    assert found.usage == {"running a/a1": 1}
-    assert [failure.partition(":")[0] for failure in found.failures] == ["a/a2"]
+    result = await run(text, **answers)
+    assert result.usage == {"running a/a1": 1}
+    assert [failure.partition(":")[0] for failure in result.failures] == ["a/a2"]
 
 
 async def test_a_condition_of_a_batch_that_cannot_be_evaluated_affects_its_resource() -> None:
@@ -262,10 +262,10 @@ async def test_a_condition_of_a_batch_that_cannot_be_evaluated_affects_its_resou
         "        when: arn + arn > 'a' if starts_with(arn, 'a1') else arn > 1\n        batch: 2",
     )
     text = text.replace("items: serviceArns}", 'items: serviceArns}\n    facts: {arn: "@"}')
-    found = await run(text, **Ecs(a={"a1": 1, "a2": 2}).answers())
-    assert found.usage == {"running a/a1": 1}
-    assert [failure.partition(":")[0] for failure in found.failures] == ["a/a2"]
-    assert found.errors == []
+    result = await run(text, **Ecs(a={"a1": 1, "a2": 2}).answers())
+    assert result.usage == {"running a/a1": 1}
+    assert [failure.partition(":")[0] for failure in result.failures] == ["a/a2"]
+    assert result.errors == []
 
 
 async def test_a_parameter_of_a_batch_that_aws_does_not_return_affects_its_resource() -> None:
@@ -275,9 +275,9 @@ async def test_a_parameter_of_a_batch_that_aws_does_not_return_affects_its_resou
         """items: serviceArns}
     facts: {arn: "before(@, '.') && @"}""",
     )
-    found = await run(text, **Ecs(a={"a.1": 1, "a2": 2}).answers())
-    assert found.usage == {"running a/a.1": 1}
-    assert [failure.partition(":")[0] for failure in found.failures] == ["a/a2"]
+    result = await run(text, **Ecs(a={"a.1": 1, "a2": 2}).answers())
+    assert result.usage == {"running a/a.1": 1}
+    assert [failure.partition(":")[0] for failure in result.failures] == ["a/a2"]
 
 
 GROUPS = """
@@ -310,16 +310,16 @@ def instances(**groups: str) -> dict[str, Any]:
 
 async def test_equal_calls_are_made_once() -> None:
     sizes = {"large": 3, "small": 1}
-    found = await run(
+    result = await run(
         GROUPS,
         describe_db_instances=instances(a="large", b="small", c="large", d="none", e="none"),
         describe_db_parameters=lambda DBParameterGroupName: (
             {"Parameters": [{}] * sizes[DBParameterGroupName]} if DBParameterGroupName in sizes else None
         ),
     )
-    assert found.usage == {"parameters a": 3, "parameters b": 1, "parameters c": 3}
-    assert sorted(found.failures) == ["d: AccessDeniedException", "e: AccessDeniedException"]
-    assert found.calls.count("rds:DescribeDBParameters") == 3
+    assert result.usage == {"parameters a": 3, "parameters b": 1, "parameters c": 3}
+    assert sorted(result.failures) == ["d: AccessDeniedException", "e: AccessDeniedException"]
+    assert result.calls.count("rds:DescribeDBParameters") == 3
 
 
 SNAPSHOTS = """
@@ -388,14 +388,14 @@ async def test_a_usage_may_sum_metrics_of_parts_and_a_limit_may_depend_on_a_metr
         {"InstanceId": "i-1", "NetworkInterfaces": [{"NetworkInterfaceId": id_} for id_ in ("e1", "e2")]},
         {"InstanceId": "i-12", "NetworkInterfaces": []},
     ]
-    found = await run(INTERFACES, describe_instances={"Reservations": [{"Instances": described}]})
-    assert found.usage == {
+    result = await run(INTERFACES, describe_instances={"Reservations": [{"Instances": described}]})
+    assert result.usage == {
         "exceeded i-1": "sum(rise(Exceeded{Interface=e1}), rise(Exceeded{Interface=e2}))",
         "exceeded i-12": 0,
     }
-    assert found.observed["exceeded i-1"].throttled == found.observed["exceeded i-1"].usage
-    assert found.observed["exceeded i-12"].throttled is None
-    assert usage_text(found.observed["exceeded i-1"].published_limit or 0) == (
+    assert result.observed["exceeded i-1"].throttled == result.observed["exceeded i-1"].usage
+    assert result.observed["exceeded i-12"].throttled is None
+    assert usage_text(result.observed["exceeded i-1"].published_limit or 0) == (
         "10 + 90 * positive(Credits{InstanceId=i-1})"
     )
 
@@ -420,16 +420,16 @@ signals:
 
 async def test_an_error_in_none_when_means_that_nothing_is_configured() -> None:
     answers = {"api": {"repositoryName": "api"}, "web": not_found_error("LifecyclePolicyNotFoundException")}
-    found = await run(
+    result = await run(
         REPOSITORIES,
         describe_repositories={
             "repositories": [{"repositoryName": name} for name in ("api", "web", "web-old")]
         },
         get_lifecycle_policy=by_parameter(answers),
     )
-    assert found.usage == {"repositories": 3, "kept web": 1}
-    assert found.failures == ["web-old: AccessDeniedException"]
-    assert found.deleted == set()
+    assert result.usage == {"repositories": 3, "kept web": 1}
+    assert result.failures == ["web-old: AccessDeniedException"]
+    assert result.deleted == set()
 
 
 DOMAINS = """
@@ -447,8 +447,8 @@ signals:
 
 
 async def test_a_metric_may_show_that_demand_is_throttled_but_not_how_much() -> None:
-    found = await run(DOMAINS, list_domain_names={"DomainNames": [{"DomainName": "logs"}]})
-    throttled = found.observed["iops logs"].throttled
+    result = await run(DOMAINS, list_domain_names={"DomainNames": [{"DomainName": "logs"}]})
+    throttled = result.observed["iops logs"].throttled
     assert throttled and usage_text(throttled) == "positive(IopsThrottle{DomainName=logs})"
 
 

@@ -57,27 +57,27 @@ def answers(*endpoints: str, **others: Any) -> dict[str, Any]:
 
 
 async def test_all_lists_that_resources_need_are_requested_once() -> None:
-    found = await run(ENDPOINTS, **answers("e-1", "e-2"))
-    assert found.usage == {
+    result = await run(ENDPOINTS, **answers("e-1", "e-2"))
+    assert result.usage == {
         "endpoints": 2,
         "per_vpc vpc-1": 2,
         "per_vpc vpc-2": 0,
         **{"connections e-1": 1, "connections e-2": 0, "in_zone e-1": 1, "in_zone e-2": 1},
     }
-    assert sorted(found.calls) == sorted([LIST_VPCS, LIST_ZONES, LIST_ENDPOINTS, LIST_CONNECTIONS])
-    assert found.errors == found.failures == []
+    assert sorted(result.calls) == sorted([LIST_VPCS, LIST_ZONES, LIST_ENDPOINTS, LIST_CONNECTIONS])
+    assert result.errors == result.failures == []
 
 
 async def test_lists_that_only_the_signals_of_missing_resources_use_are_not_requested() -> None:
-    found = await run(ENDPOINTS, **answers())
-    assert found.usage == {"endpoints": 0, "per_vpc vpc-1": 0, "per_vpc vpc-2": 0}
-    assert sorted(found.calls) == sorted([LIST_ENDPOINTS, LIST_VPCS])
+    result = await run(ENDPOINTS, **answers())
+    assert result.usage == {"endpoints": 0, "per_vpc vpc-1": 0, "per_vpc vpc-2": 0}
+    assert sorted(result.calls) == sorted([LIST_ENDPOINTS, LIST_VPCS])
 
 
 async def test_a_failed_list_on_demand_is_one_error_and_makes_usages_unknown() -> None:
-    found = await run(ENDPOINTS, **answers("e-1", "e-2", describe_availability_zones=denied()))
-    assert found.errors == ["AccessDeniedException"]
-    assert found.usage == {
+    result = await run(ENDPOINTS, **answers("e-1", "e-2", describe_availability_zones=denied()))
+    assert result.errors == ["AccessDeniedException"]
+    assert result.usage == {
         **{"endpoints": 2, "per_vpc vpc-1": 2, "per_vpc vpc-2": 0},
         **{"connections e-1": 1, "connections e-2": 0},
         **unobservable_usages("zone", "in_zone e-1", "in_zone e-2"),
