@@ -269,9 +269,9 @@ class _Run:
                 yield found
 
     def _new_node(self, kind: str, found: ParentAndItem) -> Node | None:
-        """Return the resource of an item with its facts; None if the item does not count or is unreadable."""
+        """Return the resource of an item with its facts; None if the item is excluded or unreadable."""
         parent, item = found
-        if not item.counts or item.error:  # the error is reported when the resource is described
+        if not item.is_included or item.error:  # the error is reported when the resource is described
             return None
         with suppress(ExpressionError):  # an item without an id is reported then, too
             return Node(kind, self._resource(kind, found), parent, {**item.facts}, item.tags)
@@ -362,13 +362,13 @@ class _Run:
             return parent.resource
 
     async def _describe(self, kind: str, found: ParentAndItem) -> Node | None:
-        """Return the resource that an item describes; None if it does not count, was deleted or is repeated.
+        """Return the resource that an item describes; None if it is excluded, deleted or repeated.
 
         Raises ExpressionError if the item cannot be read.
         """
         parent, item = found
         declared = self.declaration.resources[kind]
-        if not item.counts:
+        if not item.is_included:
             return None
         resource = self._resource(kind, found)
         if (kind, resource.path) in self._described:

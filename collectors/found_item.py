@@ -12,15 +12,15 @@ from collectors.expression import ExpressionError
 class FoundItem:
     """An item that describes a resource.
 
-    identity: the id as AWS returned it. name: the display name; empty if there is none. counts: whether the
-    `where` of its kind holds. error: why the item cannot be read; its facts are incomplete then.
+    identity: the id as AWS returned it. name: the display name; empty if there is none. is_included: whether
+    the `where` of its kind holds. error: why the item cannot be read; its facts are incomplete then.
     """
 
     identity: Any = None
     name: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
-    counts: bool = True
+    is_included: bool = True
     error: ExpressionError | None = None
 
     def id_of(self, kind: str) -> str:
@@ -46,7 +46,7 @@ def found_item(declared: ResourceDeclaration, item: Any) -> FoundItem:
         id_error = error  # an item that `where` excludes needs no id
     try:
         if declared.where and not declared.where.search(item):
-            return FoundItem(counts=False)
+            return FoundItem(is_included=False)
         if id_error:
             return FoundItem(identity, error=id_error)
         facts = {fact: path.search(item) for fact, path in declared.facts.items()}

@@ -56,8 +56,8 @@ class FunctionCache:
     """The functions of an account in a region.
 
     by_name: the query results so far. revisions: the revisions of all functions that exist, by name.
-    total_reserved: the reserved concurrency of all functions together. is_complete: an inventory has ended
-    in which no function waited for its first query.
+    total_reserved: the reserved concurrency of all functions together. is_complete: whether an inventory has
+    ended in which no function waited for its first query.
     """
 
     by_name: dict[str, FunctionState] = field(default_factory=dict)

@@ -135,8 +135,8 @@ def _known_values(declaration: Declaration, declared: ResourceDeclaration, names
     return known & declared.values.keys()
 
 
-def _counts(declared: ResourceDeclaration, known: Set[str] | None, item: Any) -> bool:
-    """Return whether a resource counts by the `where` of its kind; true if that is not known."""
+def _is_included(declared: ResourceDeclaration, known: Set[str] | None, item: Any) -> bool:
+    """Return whether the `where` of a kind includes a resource; true if that is not known."""
     is_known = declared.where is not None and _is_computable(declared.where, known)
     return not is_known or bool(declared.where and declared.where.search(item))
 
@@ -151,7 +151,7 @@ def _child(kind: str, declared: ResourceDeclaration, parent: Node, values: Mappi
     item: Any = values[kind] if known is None else members
     try:
         identity = values.get(kind) or declared.id.search(item)
-        if not isinstance(identity, str) or not _counts(declared, known, item):
+        if not isinstance(identity, str) or not _is_included(declared, known, item):
             return None
         node = Node(kind, parent.resource.child(kind, identity), parent)
         for name, path in declared.facts.items():

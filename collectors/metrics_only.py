@@ -147,7 +147,10 @@ class MetricsScan:
         return readable_signals(self.declaration) if self.declaration else {}
 
     async def __call__(self, aws: Aws) -> AsyncIterator[Observed]:
-        """Yield the series that metrics tell; if in use, an unobservable series for each other signal."""
+        """Yield the series that metrics tell, and unobservable series.
+
+        If the service is in use, each other signal has one unobservable series.
+        """
         listed = {
             metric
             for namespace in sorted({namespace for namespace, _ in self.metrics})

@@ -141,7 +141,7 @@ async def test_every_page_of_apis_is_read() -> None:
 
 
 def assert_bounds(observed: Observed, *metrics: Metric) -> Unobservable:
-    """Assert that the bounds of a usage are 0 and the sum of these metrics; return the reason for bounds."""
+    """Assert that the bounds of a usage are 0 and the sum of these metrics; return why it is bounded."""
     whole = per_second(*metrics)
     assert (observed.usage, observed.upper_bound) == (whole.scaled(0), whole)
     assert observed.bound_reason
@@ -357,7 +357,7 @@ def test_a_missing_point_is_zero_only_where_the_metric_is_always_on() -> None:
 
 
 def stages_of_two_apis(rest: str, http: str) -> Callable[..., dict[str, Any] | Exception]:
-    """Return an answer to GetStages: a stage for the APIs with these ids; it is denied for all others."""
+    """Return an answer to GetStages: a stage for the APIs with these ids; for others, the call is denied."""
 
     def answer(restApiId: str = "", ApiId: str = "") -> dict[str, Any] | Exception:
         if restApiId == rest:
