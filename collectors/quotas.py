@@ -67,7 +67,7 @@ ALL_RESOURCES = "*"  # the ContextId of a value for all resources without a valu
 ACCOUNT_LEVEL, RESOURCE_LEVEL = "ACCOUNT", "PER_RESOURCE"  # levels at which AWS increases a quota
 
 QuotaValues = Mapping[LimitSource, float]
-Description = Mapping[str, Any]  # the members of a ServiceQuota
+QuotaDescription = Mapping[str, Any]  # the members of a ServiceQuota
 
 
 class QuotaLister(Protocol):
@@ -106,10 +106,10 @@ class ListedValue(NamedTuple):
     code: str
     value: float | None
     context: QuotaContext
-    description: Description
+    description: QuotaDescription
 
 
-def context_of(description: Description) -> QuotaContext:
+def context_of(description: QuotaDescription) -> QuotaContext:
     """Return the account or the resource that a quota, or a value of a quota, applies to."""
     context = description.get("QuotaContext") or {}
     arn = context.get("ContextId") or ""
@@ -134,7 +134,7 @@ async def list_values(
 
 async def list_descriptions(
     aws: QuotaLister, source: LimitSource, service_code: str, *, resource_level: bool = False
-) -> AsyncIterator[Description]:
+) -> AsyncIterator[QuotaDescription]:
     """Yield AWS's descriptions of the quotas of a service. resource_level: see `list_values`."""
     level: dict[str, Any] = {"QuotaAppliedAtLevel": "RESOURCE"} if resource_level else {}
     descriptions = aws.list_items(
@@ -155,7 +155,7 @@ async def read_value(aws: Aws, quota: Quota) -> QuotaValues:
     return {source: value_of(description, GET_OPERATIONS[source])}
 
 
-async def read_description(aws: Aws, quota: Quota, arn: str = "") -> tuple[LimitSource, Description]:
+async def read_description(aws: Aws, quota: Quota, arn: str = "") -> tuple[LimitSource, QuotaDescription]:
     """Return AWS's description of a quota with its applied value, or else with its default value.
 
     arn: a resource, whose own value is returned. If the resource has no value of its own, the value for all
@@ -175,13 +175,13 @@ async def read_description(aws: Aws, quota: Quota, arn: str = "") -> tuple[Limit
     return LimitSource.DEFAULT, members_of(response.get("Quota"), QUOTA)
 
 
-def _listed_value(description: Description) -> float | None:
+def _listed_value(description: QuotaDescription) -> float | None:
     """Return the value in a quota's description; None if AWS returned an error, or no value."""
     value = description.get("Value")
     return None if value is None or description.get("ErrorReason") else float(value)
 
 
-def value_of(description: Description, operation: str) -> float:
+def value_of(description: QuotaDescription, operation: str) -> float:
     """Return the value in a quota's description. Raises ClientError with AWS's reason if it has no value."""
     reason = description.get("ErrorReason") or {}
     value = description.get("Value")

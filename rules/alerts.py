@@ -60,8 +60,9 @@ class Samples(ColumnGroup):
         upper bound is infinite in a minute that is not complete, whose sums still grow.
     throttled: throttled demand per second beyond the tolerance (see `rules.band.excess`); 0 where AWS
         publishes no throttled demand.
-    busiest: the highest utilization of the other series of the same purchase, each divided by `low` of its
-        band; infinite where one of them is unknown or throttled, NaN where there are no other series.
+    highest_other_utilization: the highest utilization of the other series of the same purchase, each divided
+        by `low` of its band; infinite where one of them is unknown or throttled, NaN where there are no other
+        series.
     throttled_alone: only throttled demand is judged, and utilization is not. Known throttled demand is a
         sample, which neither begins nor ends an alert on usage.
 
@@ -72,7 +73,7 @@ class Samples(ColumnGroup):
     utilization: Floats
     upper_bound: Floats
     throttled: Floats
-    busiest: Floats
+    highest_other_utilization: Floats
     throttled_alone: Flags
 
     @classmethod
@@ -121,7 +122,8 @@ def breaches(samples: Samples, criteria: AlertCriteria, margin: float = 0) -> Fl
     utilization, saturated = samples.utilization, samples.throttled > 0
     near = (saturated & ~samples.throttled_alone) | is_near(utilization, criteria.near * (1 - margin))
     above = near | is_above(utilization, criteria.high * (1 - margin))
-    idle = is_below(samples.upper_bound, criteria.low * (1 + margin)) & ~(samples.busiest >= 1 + margin)
+    is_other_busy = samples.highest_other_utilization >= 1 + margin
+    idle = is_below(samples.upper_bound, criteria.low * (1 + margin)) & ~is_other_busy
     below = ~saturated & idle
     return np.stack([below, above, near, saturated])
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from monitor.fleet.columns import Flags, Floats, Int16s, Ints
 from monitor.fleet.fleet import Fleet, Series
-from monitor.fleet.idleness import UNKNOWN_UTILIZATION, busiest
+from monitor.fleet.idleness import UNKNOWN_UTILIZATION, highest_other_utilization
 from monitor.fleet.operations import NAN
 from monitor.fleet.provisional import complete_through, is_provisional
 from monitor.fleet.ring_columns import WINDOW
@@ -202,18 +202,20 @@ class Lifecycle:
         unknown = is_unknown(self._fleet, indices, judged.throttled)
         throttled = np.where(np.isnan(judged.excess) & ~unknown, np.float32(0), judged.excess)
         throttled_or_unknown = unknown | (judged.throttled > 0)
-        busiest_other = self._busiest_utilization(slots, minutes, upper_bound, throttled_or_unknown)
-        return Samples(utilization, upper_bound, throttled, busiest_other, throttled_alone)
+        highest_other = self._highest_other_utilization(slots, minutes, upper_bound, throttled_or_unknown)
+        return Samples(utilization, upper_bound, throttled, highest_other, throttled_alone)
 
-    def _busiest_utilization(
+    def _highest_other_utilization(
         self, slots: Ints, minutes: Ints, upper_bound: Floats, throttled_or_unknown: Flags
     ) -> Floats:
-        """Return `Samples.busiest`. It is computed only for series that may be idle: no other rule uses it.
+        """Return `Samples.highest_other_utilization`.
+
+        It is computed only for series that may be idle: no other rule uses it.
 
         throttled_or_unknown: true for series whose demand is throttled, or whose throttled demand is unknown.
         """
         fleet, highest = self._fleet, np.where(throttled_or_unknown, UNKNOWN_UTILIZATION, NAN)
         low = fleet.low.take(slots) * (1 + MARGIN)
         indices = np.flatnonzero(fleet.paid.take(slots) & (upper_bound < low) & np.isnan(highest))
-        highest[indices] = busiest(fleet, slots[indices], minutes[indices])
+        highest[indices] = highest_other_utilization(fleet, slots[indices], minutes[indices])
         return highest

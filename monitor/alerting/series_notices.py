@@ -68,7 +68,7 @@ def series_notice(row: Row, details: NoticeDetails, registry: Registry, trend: T
         sampled=row.sample_time,
         resolution_reason=details.resolution_reason,
         remedy=remedy,
-        docs=partition_of(row.aws_region).localized(row.signal.docs[0]),
+        docs=partition_of(row.aws_region).localized_url(row.signal.docs[0]),
         links=details.links,
         subject=row.key.subject,
     )

@@ -47,7 +47,7 @@ BELOW_BAND_INTERVAL = 3600.0  # seconds for which a response about a resource be
 class ScanMemory(Protocol):
     """The series that earlier scans made of AWS's answers. subject: identifies the series in a scan."""
 
-    def confirms(self, subject: Hashable, answers: int, read_at: LimitReadAt) -> bool:
+    def confirm_if_unchanged(self, subject: Hashable, answers: int, read_at: LimitReadAt) -> bool:
         """Confirm the series that an earlier scan made of equal answers; return whether there are any.
 
         answers: the digest of the answers. read_at: when the limits of the series were read.
@@ -176,7 +176,7 @@ class Scan:
     ) -> Iterable[Observed]:
         """Return the series of AWS's answers; none if they are confirmed, see `collectors.base.Aws`."""
         memory, digest = self.known_series, hash(repr(answers)) if self.known_series else 0
-        if memory and memory.confirms(subject, digest, read_at):
+        if memory and memory.confirm_if_unchanged(subject, digest, read_at):
             return ()
         made = [*make()]
         if isinstance(read_at, float):

@@ -190,7 +190,7 @@ class Exposition:
         """
         fleet, previous = self._fleet, self.snapshot
         for _ in range(MAX_RESTARTS if fleet.size > SLOTS_PER_PART else 0):
-            state, parts = fleet.state, Snapshot.copied_in_parts(fleet, account_names, previous, alerts)
+            state, parts = fleet.state, Snapshot.copy_in_parts(fleet, account_names, previous, alerts)
             while state == fleet.state:
                 try:
                     next(parts)

@@ -30,7 +30,7 @@ def find_idle(fleet: Fleet, zone: Zones, saturation: Floats) -> Flags:
     return idle
 
 
-def busiest(fleet: Fleet, slots: Ints, minutes: Ints) -> Floats:
+def highest_other_utilization(fleet: Fleet, slots: Ints, minutes: Ints) -> Floats:
     """Return, for each slot and its minute, the highest utilization of the other series of its purchase.
 
     Each utilization is divided by the lower bound of its band. UNKNOWN_UTILIZATION where another series has

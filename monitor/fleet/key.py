@@ -41,7 +41,7 @@ class Key(_Identity):
         return self.subject.display_name
 
     @property
-    def shown(self) -> str:
+    def display_name(self) -> str:
         """The name of the resource on pages and in tables."""
         return self.resource or WHOLE_ACCOUNT
 

@@ -6,14 +6,14 @@ from typing import NamedTuple
 class TrackRecord(NamedTuple):
     """The results of the forecasts of a fortnight, for the limit in force now.
 
-    announced: how many forecasts said that the limit would probably be reached, and are decided by now.
-    came_true: how many of the announced ones came true in time. reached: how often the limit was reached
-    while there was a forecast, whether the forecast announced it or not.
+    announced_count: how many forecasts said that the limit would probably be reached, and are decided by now.
+    came_true_count: how many of the announced ones came true in time. reached_count: how often the limit was
+    reached while there was a forecast, whether the forecast announced it or not.
     """
 
-    announced: int = 0
-    came_true: int = 0
-    reached: int = 0
+    announced_count: int = 0
+    came_true_count: int = 0
+    reached_count: int = 0
 
 
 class Outlook(NamedTuple):

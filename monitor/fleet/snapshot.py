@@ -94,7 +94,7 @@ class Snapshot:
         alerts: Sequence[ActiveAlert] = (),
     ) -> Self:
         """Copy the fleet. previous: an earlier snapshot; data that is unchanged since is shared with it."""
-        copying = cls.copied_in_parts(fleet, account_names, previous, alerts)
+        copying = cls.copy_in_parts(fleet, account_names, previous, alerts)
         while True:
             try:
                 next(copying)
@@ -102,7 +102,7 @@ class Snapshot:
                 return stop.value  # type: ignore[no-any-return]
 
     @classmethod
-    def copied_in_parts(
+    def copy_in_parts(
         cls,
         fleet: Fleet,
         account_names: Mapping[str, str],

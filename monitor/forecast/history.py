@@ -56,7 +56,7 @@ class UsageHistory:
         row = self._rows.get(series_id)
         if row is None:
             return self._assign_row(series_id, created, through)
-        block, column = self.place(row)
+        block, column = self.block_and_column(row)
         block.seen[column] = through
         if created > block.created[column] + CREATED_TOLERANCE:
             block.recreate(column, created)
@@ -84,7 +84,7 @@ class UsageHistory:
         read: Flags = np.concatenate(flags)[rows] if flags else np.zeros(rows.size, np.bool_)
         return read
 
-    def place(self, row: int) -> tuple[HistoryBlock, int]:
+    def block_and_column(self, row: int) -> tuple[HistoryBlock, int]:
         """Return the block and the column of a row."""
         number, column = divmod(row, BLOCK_SIZE)
         return self.blocks[number], column
@@ -105,13 +105,13 @@ class UsageHistory:
             self.blocks.append(HistoryBlock(through))
             self._free = [*range(start + BLOCK_SIZE - 1, start - 1, -1)]
         row = self._rows[series_id] = self._free.pop()
-        block, column = self.place(row)
+        block, column = self.block_and_column(row)
         block.begin(column, series_id, created)
         block.seen[column] = through
         return row
 
     def _free_row(self, row: int) -> None:
-        block, column = self.place(row)
+        block, column = self.block_and_column(row)
         del self._rows[int(block.id[column])]
         block.begin(column, NO_ID, NEVER)
         self._free.append(row)

@@ -63,7 +63,10 @@ class _RecordBuilder:
     def end_before(self, moment: int) -> None:
         """Count the present announcement as false if it ends at the bin `moment` or earlier."""
         if self.until is not None and self.until <= moment:
-            self.record, self.until = self.record._replace(announced=self.record.announced + 1), None
+            self.record, self.until = (
+                self.record._replace(announced_count=self.record.announced_count + 1),
+                None,
+            )
 
     def count_reached(self, begin: int, has_forecast: bool) -> None:
         """Count that the limit was reached in the bin `begin`; a present announcement came true."""

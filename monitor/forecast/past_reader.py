@@ -159,7 +159,7 @@ class PastReader:
             return None
         if formula and (metrics := self._queries(formula)):
             return metrics | self._throttled_queries(slot)
-        block, column = self._recorder.history.place(row)
+        block, column = self._recorder.history.block_and_column(row)
         block.is_read[column] = True
         self._on_read(np.array([slot], np.int32))
         return None
@@ -284,7 +284,7 @@ class PastReader:
         by_bin = usage.reshape(-1, BIN_MINUTES // POINT_MINUTES, slots.size)
         highest: Floats = np.fmax.reduce(by_bin, axis=1)
         for index, slot in enumerate(slots.tolist()):
-            block, column = recorder.history.place(int(recorder.rows[slot]))
+            block, column = recorder.history.block_and_column(int(recorder.rows[slot]))
             columns: Indices = np.array([column], np.intp)
             block.put(columns, minutes.start // BIN_MINUTES, highest[:, index : index + 1])
             block.is_read[column] = True

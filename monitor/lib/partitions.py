@@ -49,7 +49,7 @@ class Partition:
     console: str | None
     documentation: str
 
-    def localized(self, url: str) -> str:
+    def localized_url(self, url: str) -> str:
         """Return the URL of a page of AWS's documentation in this partition; other URLs unchanged."""
         path = url.removeprefix(DOCUMENTATION)
         return url if path == url else f"{self.documentation}{path}"

@@ -16,8 +16,8 @@ COPIED_FIELDS = set(Notice.__struct_fields__) - {"at", "since", "sampled"}
 
 class WebhookAlert(msgspec.Struct, frozen=True, kw_only=True):
     """One alert. Times are RFC 3339; utilization is 0.8 for 80 %; usage and limit are in `unit`;
-    throttled is demand per second; unknown values are null. resolution_reason: why it ended, unless its
-    usage simply fell."""
+    throttled is demand per second; unknown values are null. number: of this notice; later notices have
+    higher numbers. resolution_reason: why it ended, unless its usage simply fell."""
 
     id: str
     number: int

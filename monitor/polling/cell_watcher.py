@@ -83,7 +83,7 @@ class CellWatcher:
                 if collector.reads_last:
                     await self._wait_for_others()
                 status = await self.inventory.run(collector, by_turns=by_turns)
-            is_unused = not (self.inventory.found[collector.service] or status.failures)
+            is_unused = not (self.inventory.found_counts[collector.service] or status.failures)
             self._unused[collector.service].record(is_unused, asyncio.get_running_loop().time())
             self._schedule_confirmation(status, partial(self._request_confirmation, collector.service))
         finally:
@@ -168,7 +168,7 @@ class CellWatcher:
         return [*services] or ([] if self.polled_once.is_set() else ["metrics"])
 
     def _with_progress(self, service: str) -> str:
-        found_count = self.inventory.found[service]
+        found_count = self.inventory.found_counts[service]
         return f"{service}: {found_count:,} series so far" if found_count else service
 
     def may_discover(self, service: str) -> bool:
@@ -298,7 +298,7 @@ class CellWatcher:
             loops.create_task(self._run_requested_polls())
             loops.create_task(self._poll_first_inventory())
             if watch := self._idle_watch(config.price_table):
-                lists = Schedule(f"{name}/{ACTIVITY}", watch.longest * 60.0)
+                lists = Schedule(f"{name}/{ACTIVITY}", watch.list_interval * 60.0)
                 listing = partial(self._list_active, watch)
                 loops.create_task(repeat("activity", lists, listing, telemetry))
             loops.create_task(
@@ -319,7 +319,7 @@ class CellWatcher:
     async def _list_active(self, watch: IdleWatch) -> None:
         """List which idle metrics have points again."""
         self.activity_status.started_at = time.time()
-        self.activity_status.interval = watch.longest * 60.0
+        self.activity_status.interval = watch.list_interval * 60.0
         self.activity_status.end(await watch.update(self.cell.clock.minute()), time.time())
 
     def _poll_schedule(self, interval: float) -> Schedule:

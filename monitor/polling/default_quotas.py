@@ -27,13 +27,13 @@ class DefaultQuotaBook(QuotaBook):
         self.lists: dict[str, tuple[ListedQuota, ...]] = {}
         self.list_failures: dict[str, Failure] = {}
 
-    def want(self, service_codes: Iterable[str]) -> None:
+    def add_services(self, service_codes: Iterable[str]) -> None:
         """Have the next reading, and each later one, read the quotas of these service codes, too."""
         self._wanted |= dict.fromkeys(code for code in service_codes if code in self._quotas)
 
     def known_quotas(self, in_use: Set[str]) -> KnownQuotas:
-        """Return what is known of the quotas of the service codes in use, and `want` these service codes."""
-        self.want(in_use)
+        """Return what is known of the quotas of the service codes in use, and add these service codes."""
+        self.add_services(in_use)
         return KnownQuotas(
             lists={code: self.lists[code] for code in in_use & self.lists.keys()},
             in_use=frozenset(in_use),

@@ -83,7 +83,7 @@ class IdleWatch:
     _too_long_until: dict[Listing, int] = field(default_factory=dict, init=False)
 
     @property
-    def longest(self) -> int:
+    def list_interval(self) -> int:
         """The minutes between two requests for a list.
 
         They are also the maximum between two requests for a metric that is not idle.
@@ -101,7 +101,7 @@ class IdleWatch:
                 pages += await self._update(listing, idle, now)
             except Exception as error:  # an error of AWS, or an unexpected response
                 failures[failure_from(error, OPERATION)] = None
-        self.fleet.monthly_lists[self.cell.key] = pages * MINUTES_PER_MONTH / self.longest
+        self.fleet.monthly_lists[self.cell.key] = pages * MINUTES_PER_MONTH / self.list_interval
         return tuple(failures)
 
     async def _idle(self, now: int) -> Mapping[Listing, IdleMetrics]:
@@ -124,7 +124,7 @@ class IdleWatch:
     async def _update(self, listing: Listing, idle: IdleMetrics, now: int) -> int:
         """Request a list, record which idle metrics it contains, and return how many pages were requested."""
         max_pages = self._max_pages(
-            requests_saved(self.fleet.rings.cadence_if_active[idle.rows], self.longest)
+            requests_saved(self.fleet.rings.cadence_if_active[idle.rows], self.list_interval)
         )
         if max_pages <= 0:
             return 0

@@ -68,8 +68,8 @@ class Inventory:
     """Keeps the series of a cell in the fleet up to date with the resources that collectors find.
 
     account_name: the configured name of the account; may be empty. statuses: by service; under TAGS, the
-    status of reading tags. discovered: the series that the last scans found. found: by service, the number of
-    series that the last inventory has found so far.
+    status of reading tags. discovered: the series that the last scans found. found_counts: by service, the
+    number of series that the last inventory has found so far.
     """
 
     cell: Cell
@@ -80,7 +80,7 @@ class Inventory:
     account_name: str = ""
     statuses: dict[str, RunStatus] = field(default_factory=dict, init=False)
     discovered: DiscoveredSeries = field(default_factory=DiscoveredSeries, init=False)
-    found: Counter[str] = field(default_factory=Counter, init=False)
+    found_counts: Counter[str] = field(default_factory=Counter, init=False)
     _in_use: set[str] = field(default_factory=set, init=False)  # services with series in the last inventory
     # By `ScanResult.source`.
     _known: dict[tuple[str, str], KnownSeries] = field(default_factory=dict, init=False)
@@ -100,7 +100,7 @@ class Inventory:
         by_turns: bound the number of calls about single resources (see `monitor.aws.turns`).
         """
         status = self.statuses.setdefault(collector.service, RunStatus())
-        status.started_at, self.found[collector.service] = time.time(), 0
+        status.started_at, self.found_counts[collector.service] = time.time(), 0
         self.cell.call_turns.of(collector.service).begin(self.cell.clock.now(), is_bounded=by_turns)
         quotas, failures = self.registry.quotas([collector.service]), list[Failure]()
         use, waiting = ServiceUse(len(collector.scans)), set[ResourcePath]()
@@ -114,7 +114,7 @@ class Inventory:
             waiting |= result.waiting
         self.cell.call_turns.end(collector.service)
         self._count_waiting(collector.service, status, len(waiting))
-        if self.found[collector.service]:
+        if self.found_counts[collector.service]:
             self._in_use.add(collector.service)
         else:
             self._in_use.discard(collector.service)
@@ -189,7 +189,7 @@ class Inventory:
                     await self.quotas.wait_until_read(quotas)
                 number += 1
                 if key := self._register(collector, observed, result):
-                    self.found[collector.service] += key not in result.keys
+                    self.found_counts[collector.service] += key not in result.keys
                     result.keys.add(key)
                 if number % YIELD_EVERY == 0:
                     await asyncio.sleep(0)
@@ -229,7 +229,7 @@ class Inventory:
                     limit_read_at = result.started_at
                 settings = result.with_read_time(settings, limit_read_at)
             self.fleet.confirm(series, settings, minute)
-        self.found[result.source[0]] += len(result.keys) - count_before
+        self.found_counts[result.source[0]] += len(result.keys) - count_before
 
     def _slot_of(self, result: ScanResult, observed: Observed) -> int | None:
         """Return the slot of a series that a scan found; None if the series is excluded."""
@@ -243,7 +243,7 @@ class Inventory:
 
     def quota_services_found(self) -> Set[str]:
         """Return the service codes with series in the last inventories."""
-        in_use = (service for service, number in self.found.items() if number or service in self._in_use)
+        in_use = (name for name, count in self.found_counts.items() if count or name in self._in_use)
         return {*filter(self._reads_quotas_of, self.registry.quota_services(in_use))}
 
     def _reads_quotas_of(self, service_code: str) -> bool:

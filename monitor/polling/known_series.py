@@ -72,7 +72,7 @@ class ScannedSeries:
     _found: set[Hashable] = field(default_factory=set)
     _made: dict[Hashable, tuple[int, Sequence[Observed]]] = field(default_factory=dict)
 
-    def confirms(self, subject: Hashable, answers_digest: int, read_at: LimitReadAt) -> bool:
+    def confirm_if_unchanged(self, subject: Hashable, answers_digest: int, read_at: LimitReadAt) -> bool:
         """Confirm the series of a subject if its answers are unchanged; else return false.
 
         read_at: when the limits were read.

@@ -111,7 +111,7 @@ class LinkWatcher:
             task = self._tasks.create_task(self._linked_cells.run_linked(cell_watcher))
             self._running[cell_watcher.cell.key] = task
 
-    def request(self) -> None:
+    def request_list(self) -> None:
         """Read the links soon, as other accounts have a role now."""
         self._requested.set()
 

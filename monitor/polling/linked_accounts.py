@@ -89,10 +89,10 @@ class LinkedAccounts:
         regions = (link.cell.region for link in self.links.values() if not link.is_known)
         return any(region in (GLOBAL_REGION, link_region) for link_region in regions)
 
-    def request(self) -> None:
+    def request_list(self) -> None:
         """List the links soon, as other accounts have a role now."""
         for link in self.links.values():
-            link.request()
+            link.request_list()
 
     def statuses(self) -> Iterator[AccountStatus]:
         """Yield the status of each account that is read without a role."""

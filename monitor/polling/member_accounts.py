@@ -95,7 +95,7 @@ class MemberAccounts:
         """List the accounts of all organizations once."""
         await asyncio.gather(*(organization.read() for organization in self.organizations))
 
-    async def attempted(self) -> None:
+    async def wait_until_attempted(self) -> None:
         """Wait until the accounts of all organizations were listed, or could not be listed."""
         for organization in self.organizations:
             await organization.attempted.wait()
@@ -103,7 +103,7 @@ class MemberAccounts:
     def request_listings(self) -> None:
         """List the accounts of all organizations soon, as an account now denies calls that it allowed."""
         for organization in self.organizations:
-            organization.request()
+            organization.request_list()
 
     def statuses(self) -> list[OrganizationStatus]:
         """Return copies of the present statuses of all organizations."""
@@ -114,7 +114,7 @@ class MemberAccounts:
         unlisted = (item for item in self.organizations if not item.attempted.is_set())
         return [f"accounts of the {organization.title}" for organization in unlisted]
 
-    def unlisted(self) -> list[str]:
+    def list_failures(self) -> list[str]:
         """Return a sentence for each failure to list accounts."""
         statuses = self.statuses()
         failures = ((status.title, failure) for status in statuses for failure in status.listing.failures)

@@ -18,7 +18,7 @@ from monitor.polling.reader import MetricReader
 MAX_METRICS_PER_CALL: Final = 500  # the maximum of GetMetricData
 
 
-class ReadPoints(NamedTuple):
+class MetricPointsResult(NamedTuple):
     """The points that were read, one per five minutes, and a sentence for each failure."""
 
     points: Mapping[Metric, Floats]
@@ -34,19 +34,21 @@ class MetricPointReader:
     def __init__(self, fleet: Fleet, readers: Callable[[], Mapping[CellKey, MetricReader]]) -> None:
         self._fleet, self._readers = fleet, readers
 
-    async def read(self, cell: CellKey, metrics: Sequence[Metric], minutes: range) -> ReadPoints:
+    async def read(self, cell: CellKey, metrics: Sequence[Metric], minutes: range) -> MetricPointsResult:
         """Read metrics of a cell, which have a period of five minutes, over a range of minutes."""
         reader = self._readers().get(cell)
         if reader is None:
-            return ReadPoints({}, ["it was not opened yet, or cannot be"])
+            return MetricPointsResult({}, ["it was not opened yet, or cannot be"])
         numbers = {metric_query(metric): number for number, metric in enumerate(metrics)}
         past, failures = PastPoints(reader.source), list[str]()
         async with self._granted(reader, len(numbers)) as is_granted:
             if not is_granted:
-                return ReadPoints({}, ["the budget does not allow it now"])
+                return MetricPointsResult({}, ["the budget does not allow it now"])
             for region, request in _requests(reader, numbers, minutes):
                 failures += [failure.sentence for failure in await reader.send(past, region, [request])]
-        return ReadPoints({metrics[number]: points for number, points in past.points.items()}, failures)
+        return MetricPointsResult(
+            {metrics[number]: points for number, points in past.points.items()}, failures
+        )
 
     @asynccontextmanager
     async def _granted(self, reader: MetricReader, metric_count: int) -> AsyncIterator[bool]:

@@ -103,7 +103,7 @@ class OrganizationWatcher:
             self.attempted.set()
             await self._wait()
 
-    def request(self) -> None:
+    def request_list(self) -> None:
         """List the accounts soon: an account denies calls that it allowed, so it may have been closed."""
         self._requested.set()
 

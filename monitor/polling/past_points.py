@@ -26,7 +26,7 @@ class PastPoints:
     source: MetricSource
     points: dict[int, Floats] = field(default_factory=dict)
 
-    async def read_alone(self, caller: MetricCaller, request: MetricRequest) -> list[Failure]:
+    async def read_in_own_calls(self, caller: MetricCaller, request: MetricRequest) -> list[Failure]:
         """Send a request, or its halves if CloudWatch rejects a metric in it; return the failures."""
         try:
             return [*(await caller.call([CallPart(self, request)])).values()]
@@ -34,7 +34,7 @@ class PastPoints:
             if len(request.metrics) == 1:
                 return [error.failure]
             first, second = request.halves
-            return await self.read_alone(caller, first) + await self.read_alone(caller, second)
+            return await self.read_in_own_calls(caller, first) + await self.read_in_own_calls(caller, second)
 
     def write(self, request: MetricRequest, results: Mapping[int, MetricResult]) -> None:
         """Store complete results. results: by the number of the metric in the request."""

@@ -7,8 +7,8 @@ from functools import partial
 from collectors.quotas import (
     LIST_OPERATIONS,
     NO_SUCH_QUOTA,
-    Description,
     QuotaContext,
+    QuotaDescription,
     QuotaValues,
     list_values,
     quota_resource,
@@ -47,7 +47,7 @@ class QuotaReading:
     absent: set[Quota] = field(default_factory=set)
     contexts: dict[Quota, QuotaContext] = field(default_factory=dict)
     resource_values: dict[Quota, dict[str, float]] = field(default_factory=dict)
-    descriptions: list[Description] | None = None
+    descriptions: list[QuotaDescription] | None = None
     list_failure: Failure | None = None
 
 

@@ -139,16 +139,20 @@ class MetricReader:
         if caller is None:
             caller = MetricCaller(self.cell.in_region(region), self.points_per_second)
             self._callers[region] = caller
-        return _flat(await asyncio.gather(*(receiver.read_alone(caller, request) for request in requests)))
+        return _flat(
+            await asyncio.gather(*(receiver.read_in_own_calls(caller, request) for request in requests))
+        )
 
-    async def read_alone(self, caller: MetricCaller, request: plan.MetricRequest) -> list[Failure]:
+    async def read_in_own_calls(self, caller: MetricCaller, request: plan.MetricRequest) -> list[Failure]:
         """Send a request; send its halves instead if CloudWatch rejects a metric in it."""
         try:
             return [*(await caller.call([CallPart(self, request)])).values()]
         except InvalidRequestError as error:
             if len(request.metrics) > 1 and self.rejected.try_split():
                 first, second = request.halves  # one after the other, as the splits are limited
-                return await self.read_alone(caller, first) + await self.read_alone(caller, second)
+                return await self.read_in_own_calls(caller, first) + await self.read_in_own_calls(
+                    caller, second
+                )
             if len(request.metrics) == 1:
                 self._reject(request.metrics[0], error.failure)
             return [error.failure]

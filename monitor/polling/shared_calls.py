@@ -19,7 +19,7 @@ COMBINE_WAIT = 1.0  # seconds that requests wait for the requests of other reade
 class SharingReader(Receiver, Protocol):
     """A reader that shares calls with other readers."""
 
-    async def read_alone(self, caller: MetricCaller, request: MetricRequest) -> list[Failure]:
+    async def read_in_own_calls(self, caller: MetricCaller, request: MetricRequest) -> list[Failure]:
         """Send a request in a call of its own, and return the failures."""
         ...
 
@@ -90,7 +90,7 @@ class SharedCalls:
         """Have each request's reader send it in a call of its own, and find the rejected metrics."""
 
         async def call(entry: ReaderRequests, request: MetricRequest) -> None:
-            entry.failures += await entry.reader.read_alone(self.caller, request)
+            entry.failures += await entry.reader.read_in_own_calls(self.caller, request)
 
         await asyncio.gather(*(call(entry, request) for entry, request in parts))
 

@@ -240,7 +240,7 @@ class Watcher:
         declared_quotas = self.registry.quotas(collector.service for collector in collectors)
         quotas = QuotaBook(cell, declared_quotas, self.timings.quota_interval, on_demand=True)
         self.linked.add_monitoring(account, cell)
-        self.linked.request()
+        self.linked.request_list()
         return self.watch_cell(account, cell, collectors, quotas)
 
     def watch_cell(
@@ -338,7 +338,7 @@ class Watcher:
 
     async def _first_reads(self) -> None:
         """Wait until opening every account was attempted and every cell had its first full poll."""
-        await self.members.attempted()
+        await self.members.wait_until_attempted()
         for attempted in tuple(self.open_attempted.values()):
             await attempted.wait()
         for link in tuple(self.linked.links.values()):
@@ -497,4 +497,4 @@ class Watcher:
     def sentences(self) -> list[str]:
         """Return the failures as sentences, each once, as several reads may fail in the same way."""
         sentences = (describe_failure(*failure) for failure in self.failures())
-        return [*dict.fromkeys((*self.members.unlisted(), *sentences))]
+        return [*dict.fromkeys((*self.members.list_failures(), *sentences))]

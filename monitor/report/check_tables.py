@@ -56,7 +56,7 @@ def column_texts(row: Row) -> tuple[str, ...]:
         "-" if row.limit is None else row.unit.format(row.limit),
         row.source.value if row.source else "-",
         f"{key.service}.{key.signal}",
-        f"{key.shown} (largest: {row.largest_resource})" if row.largest_resource else key.shown,
+        f"{key.display_name} (largest: {row.largest_resource})" if row.largest_resource else key.display_name,
         f"{key.account}/{key.region}",
         row.sampled_at.removesuffix(":00Z").replace("T", " ") or "never",
         forecast_text(row) or "-",
@@ -144,7 +144,7 @@ def compact_table(rows: Sequence[Row], sparklines: Sequence[str]) -> Table:
             format_percent(row.utilization),
             usage_of_limit(row.unit, row.usage, row.upper_bound, row.limit, row.bounded),
             f"{key.service}.{key.signal}",
-            key.shown,
+            key.display_name,
             key.region if single_account else f"{key.account}/{key.region}",
             *([forecast_text(row) or "-"] if has_forecasts else []),
         )

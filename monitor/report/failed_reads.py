@@ -55,7 +55,7 @@ def failed_reads(watcher: Watcher, others: Iterable[LocatedFailure] = ()) -> Fai
     return FailedReads(
         each=[*dict.fromkeys([*watcher.sentences(), *_each(other_failures)])],
         by_cause=[
-            *watcher.members.unlisted(),
+            *watcher.members.list_failures(),
             *sentences_by_cause([*watcher.failures(), *other_failures], cells, watcher.registry),
         ],
     )

@@ -117,7 +117,7 @@ def series_texts(entry: SeriesEpisodes) -> tuple[str, ...]:
         throttled_demand_text(entry.series, entry.throttled_demand),
         f"{foreseen:,} of {with_forecast:,}" if with_forecast else "-",
         f"{key.service}.{key.signal}",
-        key.shown,
+        key.display_name,
         f"{key.account}/{key.region}",
     )
 
@@ -134,7 +134,7 @@ def episode_texts(outcome: EpisodeOutcome) -> tuple[str, ...]:
         alert_text(outcome),
         foreseen_text(outcome),
         f"{key.service}.{key.signal}",
-        key.shown,
+        key.display_name,
     )
 
 

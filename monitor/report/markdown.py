@@ -90,7 +90,7 @@ def _series_cells(summary: Summary, entry: SummaryRow) -> list[str]:
 
 
 def _series_title(summary: Summary, key: Key) -> str:
-    return f"{key.shown}: {summary.signal_title(key)}"
+    return f"{key.display_name}: {summary.signal_title(key)}"
 
 
 def _since(entry: SummaryRow) -> str:

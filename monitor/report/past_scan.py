@@ -140,7 +140,7 @@ class PastScan:
         """A sentence for each failed read that concerns the selected series."""
         failures = [*self._watcher.failures(), *self._past_failures]
         sentences = requested_failures(failures, self._selectors)
-        return [*self._watcher.members.unlisted(), *dict.fromkeys(sentences)]
+        return [*self._watcher.members.list_failures(), *dict.fromkeys(sentences)]
 
     @property
     def spent(self) -> MeasuredCost:

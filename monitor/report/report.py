@@ -75,5 +75,5 @@ def unobservable_entries(report: Report) -> Iterator[tuple[str, str, str]]:
     """Yield names of unobservable series, their common reason, and the command that enables them, or ""."""
     for group in unobservable_by_reason(report.rows):
         for command, keys in group.keys_by_command.items():
-            names = (f"{key.service}.{key.signal} of {key.shown}" for key in keys)
+            names = (f"{key.service}.{key.signal} of {key.display_name}" for key in keys)
             yield ", ".join(names), group.reason, command

@@ -163,7 +163,7 @@ async def scan_once(
         sizes = await _read_fortnight(fleet, watcher, matches, depth)
     finally:
         await watcher.close()
-    finished_at = time.time()
+    list_failures, finished_at = watcher.members.list_failures(), time.time()
     now = int(finished_at // 60)
     judge(fleet, now)
     costs = cost.measured()  # by labels, of which the first is the account
@@ -172,7 +172,7 @@ async def scan_once(
     return ScanReport(
         rows=rows_of(fleet, matches),
         failures=failed_reads(watcher),
-        requested_failures=[*watcher.members.unlisted(), *requested_failures(watcher.failures(), selectors)],
+        requested_failures=[*list_failures, *requested_failures(watcher.failures(), selectors)],
         unread_quotas=unread_quotas(watcher.known_quotas().values()),
         registry=registry,
         history_of=lambda key: SeriesHistory.of(fleet, fleet.series[key], now),

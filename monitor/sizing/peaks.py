@@ -12,15 +12,15 @@ class Peaks(NamedTuple):
 
     peak: the 99th percentile of the highest demand of each quarter of an hour, in the unit of usage; NaN if
     unknown.
-    known: the number of quarters of an hour with known demand.
-    span: the number of quarters of an hour since the first with known demand.
+    known_bins: the number of quarters of an hour with known demand.
+    span_bins: the number of quarters of an hour since the first with known demand.
     ceiling: the lowest utilization above 0 at which demand was throttled; NaN if none was.
     throttled_days: the number of days on which demand was throttled.
     """
 
     peak: Floats
-    known: Ints
-    span: Ints
+    known_bins: Ints
+    span_bins: Ints
     ceiling: Floats
     throttled_days: Ints
 

@@ -151,7 +151,7 @@ def _items_bought(series: Series, limit: float) -> float | None:
 def _demand(snapshot: Snapshot, peaks: Peaks, series: Series, size: Size) -> Demand:
     slot = series.slot
     limit = float(snapshot.limit[slot])
-    known_quarters, quarters = int(peaks.known[slot]), int(peaks.span[slot])
+    known_quarters, quarters = int(peaks.known_bins[slot]), int(peaks.span_bins[slot])
     peak, ceiling = float(peaks.peak[slot]), float(peaks.ceiling[slot])
     is_known = limit > 0 and not isnan(peak)
     return Demand(

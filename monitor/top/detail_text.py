@@ -87,7 +87,7 @@ def _sections(detail: SeriesDetail, alert: AlertModel | None) -> Iterator[Detail
     if entry.caveats:
         yield DetailSection("Caveats", [f"- {caveat}" for caveat in entry.caveats])
     yield DetailSection("Alert", list(_alert_lines(detail, alert)))
-    docs = map(partition_of(model.aws_region).localized, entry.docs)
+    docs = map(partition_of(model.aws_region).localized_url, entry.docs)
     links = {
         **(alert.links if alert else {}),
         **{f"documentation {number}": url for number, url in enumerate(docs, 1)},

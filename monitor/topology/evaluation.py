@@ -65,7 +65,7 @@ def with_current_series(fleet: Fleet, path: PlacedPath) -> PlacedPath:
         replace(
             hop,
             limits=[
-                busiest_parts for limit in hop.limits if (busiest_parts := with_busiest_parts(fleet, limit))
+                present_limit for limit in hop.limits if (present_limit := with_busiest_parts(fleet, limit))
             ],
             flow=fleet.series.get(hop.flow.key) if hop.flow else None,
         )
@@ -225,7 +225,7 @@ class _Evaluation:
     def _unknown_reason(self, series: Series, limit_values: tuple[float, float, float], flow: float) -> str:
         """Return the reason why the capacity of a limit is unknown; empty if it is known."""
         usage, limit, per_request = limit_values
-        title = f"{series.settings.signal.title} ({series.key.shown})"
+        title = f"{series.settings.signal.title} ({series.key.display_name})"
         if cause := why_unobservable_now(self._fleet, series):
             return f"{title}: {cause.reason}"
         if self._fleet.bounded[series.slot]:

@@ -72,7 +72,7 @@ class SeriesPageSource:
             "paths": paths_through(series.key, self._state.paths().items),
             "request": request_summary(series, self._state.monitor_status(), found["first"].command),
             "links": self._links(series),
-            "docs": [*map(partition_of(series.aws_region).localized, series.settings.signal.docs)],
+            "docs": [*map(partition_of(series.aws_region).localized_url, series.settings.signal.docs)],
             "ranges": RANGES.values(),
             "range": chosen,
             **found,

@@ -49,7 +49,7 @@ class SeriesTableRow:
     @property
     def name(self) -> str:
         """The resource's name, shortened."""
-        return shorten(self.key.shown)
+        return shorten(self.key.display_name)
 
     @property
     def title(self) -> str:

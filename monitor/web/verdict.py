@@ -133,14 +133,15 @@ def how_sure(situation: Situation) -> str:
 
 def track_text(track: TrackRecord | None) -> str:
     """Return how the forecasts of a fortnight came out: `came true 3 of 4 times`."""
-    if track is None or not (track.announced or track.reached):
+    if track is None or not (track.announced_count or track.reached_count):
         return NO_TRACK
+    came_true = _times_text(track.came_true_count, track.announced_count)
     parts: Sequence[str] = (
-        f"Forecasts of this series came true {_times_text(track.came_true, track.announced)} in 14 d"
-        if track.announced
+        f"Forecasts of this series came true {came_true} in 14 d"
+        if track.announced_count
         else "In 14 d, no forecast said that it reaches the limit of now",
-        f"it reached the limit {_count_text(track.reached)}, {_foreseen_text(track)}"
-        if track.reached
+        f"it reached the limit {_count_text(track.reached_count)}, {_foreseen_text(track)}"
+        if track.reached_count
         else "it never reached the limit",
     )
     return "; ".join(parts) + "."
@@ -155,11 +156,11 @@ def _count_text(number: int) -> str:
 
 
 def _foreseen_text(track: TrackRecord) -> str:
-    if not track.came_true:
+    if not track.came_true_count:
         return "not foreseen"
-    if track.came_true < track.reached:
-        return f"{track.came_true} of them foreseen"
-    return "foreseen" if track.reached == 1 else "all foreseen"
+    if track.came_true_count < track.reached_count:
+        return f"{track.came_true_count} of them foreseen"
+    return "foreseen" if track.reached_count == 1 else "all foreseen"
 
 
 def _percent_text(probability: float) -> str:

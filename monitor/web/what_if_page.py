@@ -80,7 +80,7 @@ class WhatIfRow:
     @property
     def name(self) -> str:
         """The resource's name, shortened."""
-        return shorten(self.key.shown)
+        return shorten(self.key.display_name)
 
     @property
     def breaks_at(self) -> str:

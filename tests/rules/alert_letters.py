@@ -82,8 +82,8 @@ def samples(letters: Iterable[str]) -> Samples:
     values = [SAMPLES[letter] for letter in letters]
     rows = [each[:4] if len(each) > 2 else (each[0], each[0], each[1], NAN) for each in values]
     throttled_alone = np.array([len(each) > 4 for each in values], np.bool_)
-    utilization, upper_bound, throttled, busiest = np.array(rows, np.float32).reshape(-1, 4).T
-    return Samples(utilization, upper_bound, throttled, busiest, throttled_alone)
+    utilization, upper_bound, throttled, highest_other = np.array(rows, np.float32).reshape(-1, 4).T
+    return Samples(utilization, upper_bound, throttled, highest_other, throttled_alone)
 
 
 def durations_of(rule: Rule) -> AlertDurations:

@@ -90,7 +90,7 @@ async def test_notices_are_sent_from_memory_without_a_disk(tmp_path: Path) -> No
     (tmp_path / "file").touch()
     async with open_delivery(tmp_path / "file") as deliveries:
         await deliveries.delivery.commit(
-            {"lives/a": b"firing"},
+            {"states/a": b"firing"},
             [notice(1)],
             [pending_notice(notice(1)), pending_notice(notice(1), "chat")],
         )
@@ -99,7 +99,7 @@ async def test_notices_are_sent_from_memory_without_a_disk(tmp_path: Path) -> No
         await deliveries.delivery.maintain()
         assert isinstance(deliveries.store, Journal) and deliveries.store.healthy
     journal = await Journal.open(tmp_path / "file" / JOURNAL_NAME)
-    assert journal.all(STATES) == {"lives/a": SavedState("lives/a", b"firing")}
+    assert journal.all(STATES) == {"states/a": SavedState("states/a", b"firing")}
     assert [row.receiver for row in journal.all(PENDING_NOTICES).values()] == ["chat"]
     await journal.close()
 

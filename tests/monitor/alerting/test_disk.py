@@ -51,13 +51,13 @@ class Disk:
 
 
 # More than a full disk has room for.
-LARGE_STATES = {f"lives/{n}": bytes(1000) for n in range(1000)}
+LARGE_STATES = {f"states/{n}": bytes(1000) for n in range(1000)}
 
 
 async def open_before_disk_is_full(disk: Disk, path: Path) -> Journal:
-    """Return a journal that stored the state `lives/a` as pending before its disk became full."""
+    """Return a journal that stored the state `states/a` as pending before its disk became full."""
     journal = await Journal.open(path, file=JournalFile(path, disk.connect))
-    await journal.commit({"lives/a": b"pending"}, [])
+    await journal.commit({"states/a": b"pending"}, [])
     disk.full = True
     disk.limit_pages()
     return journal
@@ -68,12 +68,12 @@ async def test_a_full_disk_is_reported_and_nothing_is_lost_once_there_is_room(pa
     journal = await open_before_disk_is_full(disk, path)
 
     rows = journal.with_ids([pending_notice(notice(1))])
-    await journal.commit(LARGE_STATES | {"lives/a": b"firing"}, [notice(1)], rows)
+    await journal.commit(LARGE_STATES | {"states/a": b"firing"}, [notice(1)], rows)
     assert journal.failure is not None
     assert "the disk is full" in journal.failure
     assert not journal.healthy
     assert journal.all(PENDING_NOTICES) == {rows[0].id: rows[0]}
-    await journal.commit({"lives/a": None}, [notice(2, kind=NoticeKind.RESOLVED)])
+    await journal.commit({"states/a": None}, [notice(2, kind=NoticeKind.RESOLVED)])
     assert [notice.number for notice in await journal.history()] == [2, 1]
     await journal.maintain()
     assert not journal.healthy
@@ -82,37 +82,37 @@ async def test_a_full_disk_is_reported_and_nothing_is_lost_once_there_is_room(pa
     await journal.maintain()
     assert journal.healthy
     assert [notice.number for notice in await journal.history()] == [2, 1]
-    await journal.commit({"lives/b": b"firing"}, [notice(3, "b")])
+    await journal.commit({"states/b": b"firing"}, [notice(3, "b")])
     await journal.close()
     rows_by_table = await stored_rows(path)
     assert rows_by_table["pending_notices"] == rows
     assert {state.key for state in rows_by_table["states"] if isinstance(state, SavedState)} == {
         *LARGE_STATES,
-        "lives/b",
+        "states/b",
     }
 
 
 async def test_a_failed_write_changes_nothing_in_the_file(path: Path) -> None:
     journal = await open_before_disk_is_full(Disk(), path)
     large = asyncio.create_task(journal.commit(LARGE_STATES, []))
-    small = asyncio.create_task(journal.commit({"lives/a": b"firing"}, []))
+    small = asyncio.create_task(journal.commit({"states/a": b"firing"}, []))
     await asyncio.gather(large, small)
     await journal.close()
-    assert await stored_rows(path) == {"states": [SavedState("lives/a", b"pending")]}
+    assert await stored_rows(path) == {"states": [SavedState("states/a", b"pending")]}
 
 
 async def test_a_read_only_file_is_read_and_reported(path: Path) -> None:
     journal = await Journal.open(path)
-    await journal.commit({"lives/a": b"firing"}, [notice(4)])
+    await journal.commit({"states/a": b"firing"}, [notice(4)])
     await journal.close()
     disk = Disk()
     disk.read_only = True
     journal = await Journal.open(path, file=JournalFile(path, disk.connect))
     assert journal.failure is not None
     assert "it is read-only" in journal.failure
-    assert journal.all(STATES) == {"lives/a": SavedState("lives/a", b"firing")}
+    assert journal.all(STATES) == {"states/a": SavedState("states/a", b"firing")}
     assert journal.number == 4
-    await journal.commit({"lives/a": None}, [notice(5, kind=NoticeKind.RESOLVED)])
+    await journal.commit({"states/a": None}, [notice(5, kind=NoticeKind.RESOLVED)])
     disk.read_only = False
     await journal.maintain()
     assert journal.healthy
@@ -126,7 +126,7 @@ async def test_a_directory_that_cannot_be_written_is_reported(tmp_path: Path) ->
     assert journal.failure is not None
     assert "cannot be used" in journal.failure
     (tmp_path / "file").unlink()
-    await journal.commit({"lives/a": b"firing"}, [])
+    await journal.commit({"states/a": b"firing"}, [])
     await journal.maintain()
     assert journal.healthy
     await journal.close()
@@ -137,7 +137,7 @@ async def test_the_journal_of_a_killed_process_is_read_from_a_read_only_folder(
 ) -> None:
     killed_path = path.parent.with_name("killed") / "journal.db"
     journal = await Journal.open(killed_path)
-    await journal.commit({"lives/a": b"firing"}, [notice(4)])
+    await journal.commit({"states/a": b"firing"}, [notice(4)])
     assert killed_path.with_name("journal.db-wal").stat().st_size
     shutil.copytree(killed_path.parent, path.parent)
     await journal.close()
@@ -146,7 +146,7 @@ async def test_the_journal_of_a_killed_process_is_read_from_a_read_only_folder(
     lock.mkdir()
     journal = await Journal.open(path)
     assert not journal.healthy
-    assert journal.all(STATES) == {"lives/a": SavedState("lives/a", b"firing")}
+    assert journal.all(STATES) == {"states/a": SavedState("states/a", b"firing")}
     assert journal.number == 4
     lock.rmdir()
     await journal.maintain()
@@ -160,13 +160,13 @@ async def test_a_file_that_is_no_database_is_renamed_and_kept(path: Path) -> Non
     journal = await Journal.open(path)
     assert journal.failure is not None
     assert "it is no database" in journal.failure
-    await journal.commit({"lives/a": b"firing"}, [notice(1)])
+    await journal.commit({"states/a": b"firing"}, [notice(1)])
     await journal.maintain()
     assert journal.healthy
     assert [file.read_bytes() for file in journal.corrupt_files] == [b"nonsense" * 1000]
     assert journal.corrupt_files[0].parent == path.parent
     await journal.close()
-    assert (await stored_rows(path))["states"] == [SavedState("lives/a", b"firing")]
+    assert (await stored_rows(path))["states"] == [SavedState("states/a", b"firing")]
 
 
 def test_a_corrupt_file_is_renamed_with_its_write_ahead_log(path: Path) -> None:
@@ -180,7 +180,7 @@ def test_a_corrupt_file_is_renamed_with_its_write_ahead_log(path: Path) -> None:
 
 async def test_readable_rows_of_a_corrupt_file_are_kept(path: Path) -> None:
     journal = await Journal.open(path)
-    await journal.commit({"lives/a": b"firing"}, [notice(n) for n in range(500)])
+    await journal.commit({"states/a": b"firing"}, [notice(n) for n in range(500)])
     await journal.close()
     size = path.stat().st_size
     with path.open("r+b") as file:  # the pages of the history; the pages of the states precede them
@@ -188,22 +188,22 @@ async def test_readable_rows_of_a_corrupt_file_are_kept(path: Path) -> None:
         file.write(b"\xff" * (size // 2))
     journal = await Journal.open(path)
     assert journal.failure is not None
-    assert journal.all(STATES) == {"lives/a": SavedState("lives/a", b"firing")}
+    assert journal.all(STATES) == {"states/a": SavedState("states/a", b"firing")}
     await journal.maintain()
     assert journal.healthy
     await journal.close()
-    assert (await stored_rows(path))["states"] == [SavedState("lives/a", b"firing")]
+    assert (await stored_rows(path))["states"] == [SavedState("states/a", b"firing")]
 
 
 async def test_a_file_that_is_corrupted_while_in_use_loses_nothing(path: Path) -> None:
     disk = Disk()
     journal = await Journal.open(path, file=JournalFile(path, disk.connect))
-    await journal.commit({"lives/a": b"firing"}, [notice(1)])
+    await journal.commit({"states/a": b"firing"}, [notice(1)])
     assert disk.connection
     disk.connection.execute("PRAGMA writable_schema = ON")
     disk.connection.execute("UPDATE sqlite_schema SET rootpage = 9999 WHERE name = 'states'")
     disk.connection.execute("PRAGMA writable_schema = RESET")
-    await journal.commit({"lives/b": b"firing"}, [notice(2, "b")])
+    await journal.commit({"states/b": b"firing"}, [notice(2, "b")])
     assert journal.failure is not None
     assert "it is corrupt" in journal.failure
     await journal.maintain()
@@ -233,13 +233,13 @@ async def test_only_the_row_that_cannot_be_used_is_moved_to_unusable_rows(
     path: Path, table: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     journal = await Journal.open(path)
-    await journal.commit({"lives/a": b"firing"}, [notice(1)])
+    await journal.commit({"states/a": b"firing"}, [notice(1)])
     await journal.close()
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(INVALID_ROWS[table])
     journal = await Journal.open(path)
     assert journal.healthy
-    assert journal.all(STATES) == {"lives/a": SavedState("lives/a", b"firing")}
+    assert journal.all(STATES) == {"states/a": SavedState("states/a", b"firing")}
     (unusable,) = journal.all(UNUSABLE_ROWS).values()
     assert unusable.name == table
     assert f"moved to unusable_rows: {table} {unusable.key}: {unusable.reason}" in caplog.text
@@ -252,31 +252,31 @@ async def test_only_the_row_that_cannot_be_used_is_moved_to_unusable_rows(
 
 async def test_a_file_without_one_of_its_tables_is_replaced_and_the_other_tables_are_read(path: Path) -> None:
     journal = await Journal.open(path)
-    await journal.commit({"lives/a": b"firing"}, [notice(1)])
+    await journal.commit({"states/a": b"firing"}, [notice(1)])
     await journal.close()
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("DROP TABLE silences")
     journal = await Journal.open(path)
     assert journal.failure is not None
     assert "its tables are not those of a journal (no such table: silences)" in journal.failure
-    assert journal.all(STATES) == {"lives/a": SavedState("lives/a", b"firing")}
+    assert journal.all(STATES) == {"states/a": SavedState("states/a", b"firing")}
     await journal.maintain()
     assert journal.healthy
     assert len(journal.corrupt_files) == 1
     await journal.close()
-    assert (await stored_rows(path))["states"] == [SavedState("lives/a", b"firing")]
+    assert (await stored_rows(path))["states"] == [SavedState("states/a", b"firing")]
 
 
 @pytest.mark.parametrize("version", [2**30, -5])
 async def test_a_file_with_an_impossible_schema_version_is_replaced(path: Path, version: int) -> None:
     journal = await Journal.open(path)
-    await journal.commit({"lives/a": b"firing"}, [notice(1)])
+    await journal.commit({"states/a": b"firing"}, [notice(1)])
     await journal.close()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(f"PRAGMA user_version = {version}")
     journal = await Journal.open(path)
     assert not journal.healthy
-    assert journal.all(STATES) == {"lives/a": SavedState("lives/a", b"firing")}
+    assert journal.all(STATES) == {"states/a": SavedState("states/a", b"firing")}
     await journal.maintain()
     assert journal.healthy
     await journal.close()
@@ -288,7 +288,7 @@ async def test_a_journal_is_accessible_to_its_owner_only(path: Path) -> None:
         if mode:
             path.chmod(mode)
         journal = await Journal.open(path)
-        await journal.commit({"lives/a": b"firing"}, [notice(1)])
+        await journal.commit({"states/a": b"firing"}, [notice(1)])
         modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
         assert modes == {"journal.db": 0o600, "journal.db-wal": 0o600, "journal.db.lock": 0o600}
         await journal.close()
@@ -336,8 +336,8 @@ async def test_a_write_that_is_cancelled_while_the_disk_is_busy_is_written(path:
     disk.connection.set_trace_callback(
         lambda statement: may_commit.wait(10) if "COMMIT" in statement else None
     )
-    first = asyncio.create_task(journal.commit({"lives/a": b"firing"}, []))
-    second = asyncio.create_task(journal.commit({"lives/b": b"firing"}, []))
+    first = asyncio.create_task(journal.commit({"states/a": b"firing"}, []))
+    second = asyncio.create_task(journal.commit({"states/b": b"firing"}, []))
     await asyncio.sleep(0)
     second.cancel()
     await asyncio.gather(second, return_exceptions=True)
@@ -355,7 +355,7 @@ async def test_a_disk_that_hangs_blocks_no_other_task(path: Path) -> None:
         lambda statement: may_commit.wait(10) if "COMMIT" in statement else None
     )
     journal.disk_timeout = 0.05
-    await journal.commit({"lives/a": b"firing"}, [])
+    await journal.commit({"states/a": b"firing"}, [])
     assert journal.failure is not None
     assert "no answer for 0.05 s" in journal.failure
     await journal.maintain()
@@ -366,7 +366,7 @@ async def test_a_disk_that_hangs_blocks_no_other_task(path: Path) -> None:
         await journal.maintain()
         await asyncio.sleep(0.001)
     await journal.close()
-    assert await stored_rows(path) == {"states": [SavedState("lives/a", b"firing")]}
+    assert await stored_rows(path) == {"states": [SavedState("states/a", b"firing")]}
 
 
 async def test_states_that_change_while_the_disk_recovers_are_saved_too(path: Path) -> None:
@@ -378,10 +378,10 @@ async def test_states_that_change_while_the_disk_recovers_are_saved_too(path: Pa
     disk.full = False
     recovery = asyncio.create_task(journal.maintain())
     await asyncio.sleep(0)
-    await journal.commit({"lives/late": b"firing", "lives/0": None}, [notice(9)])
+    await journal.commit({"states/late": b"firing", "states/0": None}, [notice(9)])
     await recovery
     assert journal.healthy
     assert [notice.number for notice in await journal.history()] == [9]
     await journal.close()
     keys = {row.key for row in (await stored_rows(path))["states"] if isinstance(row, SavedState)}
-    assert keys == (LARGE_STATES.keys() | {"lives/late"}) - {"lives/0"}
+    assert keys == (LARGE_STATES.keys() | {"states/late"}) - {"states/0"}

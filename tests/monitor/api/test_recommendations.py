@@ -33,7 +33,7 @@ def add_stream(server: Server, name: str, peak_utilization: float, quarters: int
     server.fleet.limit[series.slot] = 8 * MIB
     set_judgement(server.fleet, series, Zone.BELOW, usage=peak_utilization * 8 * MIB)
     server.peaks.peak[series.slot] = peak_utilization * 8 * MIB
-    server.peaks.known[series.slot] = server.peaks.span[series.slot] = quarters
+    server.peaks.known_bins[series.slot] = server.peaks.span_bins[series.slot] = quarters
 
 
 async def test_right_sizes_are_listed_with_sums(server: Server, client: httpx.AsyncClient) -> None:

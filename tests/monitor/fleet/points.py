@@ -30,7 +30,7 @@ class Namespace:
     watermark: int = NEVER
     first_read: int = NEVER
 
-    def silent_at(self, read_through: int) -> bool:
+    def is_silent_at(self, read_through: int) -> bool:
         last = self.first_read if self.watermark == NEVER else self.watermark
         return last != NEVER and read_through - last >= SILENT_AFTER
 
@@ -86,7 +86,7 @@ class Row:
 
     def note_silence(self) -> None:
         """Store whether the metric was idle when its namespace fell silent."""
-        if self.namespace.watermark < self.read_through and self.namespace.silent_at(self.read_through):
+        if self.namespace.watermark < self.read_through and self.namespace.is_silent_at(self.read_through):
             minutes = [self.namespace.watermark - minutes_ago for minutes_ago in range(IDLE_FOR)]
             if minutes[-1] > self.window_end - WINDOW:
                 self.idle = not any(self.points.get(minute, 0) > 0 for minute in minutes)
@@ -96,7 +96,7 @@ class Row:
     @property
     def proven_through(self) -> int:
         """The minute up to which missing points are proven not to exist."""
-        if not self.zero_when_absent or (self.namespace.silent_at(self.read_through) and self.idle):
+        if not self.zero_when_absent or (self.namespace.is_silent_at(self.read_through) and self.idle):
             return self.read_through
         return min(self.read_through, self.namespace.watermark)
 

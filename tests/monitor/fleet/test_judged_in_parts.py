@@ -111,7 +111,7 @@ def test_a_small_fleet_is_judged_in_one_part() -> None:
 def test_a_snapshot_copied_in_parts_equals_a_snapshot_copied_at_once() -> None:
     fleet = fleet_of()
     judge(fleet, NOW)
-    parts, copied = Snapshot.copied_in_parts(fleet, {"1": "one"}), None
+    parts, copied = Snapshot.copy_in_parts(fleet, {"1": "one"}), None
     while copied is None:
         try:
             next(parts)

@@ -56,8 +56,8 @@ def test_a_series_has_the_label_resource_id_only_if_id_and_name_differ() -> None
 def test_the_whole_account_differs_from_a_resource_named_account() -> None:
     whole, named = Key("1", "r", "s", "a", ACCOUNT), Key("1", "r", "s", "a", "account")
     assert whole != named and whole.id != named.id
-    assert (whole.resource, whole.shown, whole.is_of_account) == ("", "whole account", True)
-    assert (named.resource, named.shown, named.is_of_account) == ("account", "account", False)
+    assert (whole.resource, whole.display_name, whole.is_of_account) == ("", "whole account", True)
+    assert (named.resource, named.display_name, named.is_of_account) == ("account", "account", False)
 
 
 def test_the_id_of_a_key_is_the_same_in_all_versions_of_headroom() -> None:

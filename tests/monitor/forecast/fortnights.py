@@ -119,7 +119,7 @@ class Fortnight:
 
     def usage(self, series: Series) -> Array:
         """The usage of a fortnight, the oldest bin first."""
-        block, column = self.forecaster.recorder.history.place(
+        block, column = self.forecaster.recorder.history.block_and_column(
             int(self.forecaster.recorder.rows[series.slot])
         )
         usage = block.recent()[:, column].astype(np.float64)

@@ -26,7 +26,7 @@ SERIES_ID = 0xFEEDFACE12345678
 
 def usage_of(history: UsageHistory, row: int) -> np.ndarray[Any, Any]:
     """The usage of a row in its unit, the oldest bin first."""
-    block, column = history.place(row)
+    block, column = history.block_and_column(row)
     usage = block.recent()[:, column].astype(np.float64)
     return usage * float(block.scale[column] or 1)
 
@@ -38,7 +38,7 @@ def history_of(
     history = UsageHistory(path)
     row = history.row(SERIES_ID, created, NOW)
     assert row is not None
-    block, column = history.place(row)
+    block, column = history.block_and_column(row)
     values = np.array(usage, np.float32)[:, None]
     block.put(np.array([column]), first, values, np.ones(values.shape, np.bool_))
     return history, row
@@ -58,7 +58,7 @@ def test_three_digits_of_any_usage_are_stored(usage: list[float], bins_ago: int)
 
 def test_earlier_usage_is_preserved_when_usage_grows_a_million_times() -> None:
     history, row = history_of([3.0, 7.0], NOW - 5)
-    block, column = history.place(row)
+    block, column = history.block_and_column(row)
     block.put(np.array([column]), NOW, np.array([[7e6]], np.float32), np.ones((1, 1), np.bool_))
     usage = usage_of(history, row)
     assert usage[-1] == pytest.approx(7e6, rel=1e-3)
@@ -67,7 +67,7 @@ def test_earlier_usage_is_preserved_when_usage_grows_a_million_times() -> None:
 
 def test_usage_that_became_small_gets_a_smaller_scale() -> None:
     history, row = history_of([1e9], NOW)
-    block, column = history.place(row)
+    block, column = history.block_and_column(row)
     later = NOW + BINS
     block.advance(later)
     small = np.array([[1234.0]], np.float32)
@@ -79,13 +79,13 @@ def test_usage_that_became_small_gets_a_smaller_scale() -> None:
 
 def test_missing_bins_stay_missing_and_bins_older_than_a_fortnight_are_dropped() -> None:
     history, row = history_of([5.0, 6.0], NOW - 1)
-    block, _ = history.place(row)
+    block, _ = history.block_and_column(row)
     block.advance(NOW + 3 * DAY)
     usage = usage_of(history, row)
     assert usage[-3 * DAY - 2 : -3 * DAY].tolist() == [5, 6]
     assert np.isnan(usage[-3 * DAY :]).all()
     history, row = history_of([5.0, 6.0], NOW - 1)
-    block, _ = history.place(row)
+    block, _ = history.block_and_column(row)
     block.advance(NOW + BINS - 1)
     assert np.isfinite(usage_of(history, row)).sum() == 1
     block.advance(NOW + 10 * BINS)
@@ -94,7 +94,7 @@ def test_missing_bins_stay_missing_and_bins_older_than_a_fortnight_are_dropped()
 
 def test_an_incomplete_bin_only_rises_and_later_reads_fill_missing_bins() -> None:
     history, row = history_of([5.0, np.nan, 7.0], NOW - 2)
-    block, column = history.place(row)
+    block, column = history.block_and_column(row)
     update, columns = np.array([[4.0], [1.0], [9.0]], np.float32), np.array([column])
     block.put(columns, NOW - 2, update, np.zeros((3, 1), np.bool_))
     assert usage_of(history, row)[-3:].tolist() == [5, 1, 9]
@@ -113,7 +113,7 @@ def test_usage_outside_the_fortnight_is_not_stored() -> None:
 
 def test_the_usage_of_a_late_series_ends_with_its_newest_known_bin() -> None:
     history, row = history_of([1.0, 2.0, 3.0], NOW - 4)
-    block, column = history.place(row)
+    block, column = history.block_and_column(row)
     bins_late = late_bins(block.recent(), 5)
     assert bins_late[column] == 2
     assert (np.delete(bins_late, column) == 5).all()
@@ -123,7 +123,7 @@ def test_the_usage_of_a_late_series_ends_with_its_newest_known_bin() -> None:
 
 def test_a_recreated_resource_has_no_history_of_the_deleted_resource() -> None:
     history, row = history_of([5.0, 6.0, 7.0], NOW - 2, created=(NOW - 400) * BIN_MINUTES)
-    block, column = history.place(row)
+    block, column = history.block_and_column(row)
     block.note_throttling(np.array([column]), NOW // DAY, np.array([0.4], np.float32))
     assert history.row(SERIES_ID, (NOW - 1) * BIN_MINUTES - 7, NOW) == row
     assert np.isnan(usage_of(history, row)[:-2]).all()
@@ -134,7 +134,7 @@ def test_a_recreated_resource_has_no_history_of_the_deleted_resource() -> None:
 def test_a_creation_time_that_differs_by_a_minute_means_the_same_resource() -> None:
     created = (NOW - 1) * BIN_MINUTES
     history, row = history_of([5.0], NOW, created)
-    block, column = history.place(row)
+    block, column = history.block_and_column(row)
     block.note_throttling(np.array([column]), NOW // DAY, np.array([0.4], np.float32))
     assert history.row(SERIES_ID, created + 1, NOW) == row
     assert block.ceiling[column] == pytest.approx(0.4, rel=1e-3)
@@ -142,7 +142,7 @@ def test_a_creation_time_that_differs_by_a_minute_means_the_same_resource() -> N
 
 def test_the_ceiling_is_the_lowest_throttled_utilization_of_the_last_fortnight() -> None:
     history, row = history_of([5.0], NOW)
-    block, column = history.place(row)
+    block, column = history.block_and_column(row)
     for day, utilization in ((0, 0.6), (1, 0.9), (0, 0.7)):
         block.note_throttling(np.array([column]), NOW // DAY + day - 1, np.array([utilization], np.float32))
     assert block.ceiling[column] == pytest.approx(0.6, rel=1e-3)
@@ -167,7 +167,7 @@ async def test_a_saved_history_is_read_back_after_a_restart(tmp_path: Path) -> N
     history, row = history_of([5.0, np.nan, 7e9], NOW - 2, NOW * BIN_MINUTES - 40_000, path)
     for number in range(BLOCK_SIZE + 3):
         history.row(number + 1, NEVER, NOW)
-    block, column = history.place(row)
+    block, column = history.block_and_column(row)
     block.is_read[column] = True
     block.note_throttling(np.array([column]), NOW // DAY, np.array([0.5], np.float32))
     await history.save()
@@ -176,7 +176,7 @@ async def test_a_saved_history_is_read_back_after_a_restart(tmp_path: Path) -> N
     assert len(restored) == len(history) == BLOCK_SIZE + 4
     assert restored.row(SERIES_ID, NOW * BIN_MINUTES - 40_000, NOW + 3) == row
     np.testing.assert_array_equal(usage_of(restored, row), usage_of(history, row))
-    block, column = restored.place(row)
+    block, column = restored.block_and_column(row)
     assert block.is_read[column]
     assert block.ceiling[column] == 0.5
     assert restored.row(BLOCK_SIZE + 50, NEVER, NOW) not in {None, row}

@@ -22,7 +22,7 @@ def daily(low: float = 100.0, high: float = 900.0) -> Floats:
 
 def test_a_limit_reached_each_day_is_announced_each_day() -> None:
     record = track_record(daily(), 800.0)
-    assert record.reached == record.came_true == DAYS_WITH_FORECAST
+    assert record.reached_count == record.came_true_count == DAYS_WITH_FORECAST
 
 
 def test_a_limit_far_above_usage_is_never_announced() -> None:
@@ -33,14 +33,14 @@ def test_a_rise_without_a_precedent_is_reached_without_an_announcement() -> None
     usage = daily()
     usage[-DAY // 2 : -DAY // 2 + 4] = 3000.0
     record = track_record(usage, 2500.0)
-    assert (record.reached, record.came_true) == (1, 0)
+    assert (record.reached_count, record.came_true_count) == (1, 0)
 
 
 def test_an_announced_rise_that_does_not_come_is_counted_as_false() -> None:
     usage = daily()
     usage[-3 * DAY :] = 100.0
     record = track_record(usage, 800.0)
-    assert record.announced > record.came_true == DAYS_WITH_FORECAST - 3
+    assert record.announced_count > record.came_true_count == DAYS_WITH_FORECAST - 3
 
 
 @pytest.mark.parametrize("known_bins", [0, MIN_BINS // 2])
@@ -59,4 +59,4 @@ def test_came_true_is_never_more_than_announced_or_reached(
     usage = (daily() * random.uniform(0.5, 1.5, BINS)).astype(np.float32)
     usage[random.uniform(size=BINS) < hole_share] = np.nan
     record = track_record(usage, limit)
-    assert 0 <= record.came_true <= min(record.announced, record.reached)
+    assert 0 <= record.came_true_count <= min(record.announced_count, record.reached_count)

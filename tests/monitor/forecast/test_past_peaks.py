@@ -36,7 +36,7 @@ async def store_usage(setup: Fortnight, **past: np.ndarray) -> dict[str, int]:
     await setup.forecaster.recorder.record(setup.now)
     recorder = setup.forecaster.recorder
     for name, usage in past.items():
-        block, column = recorder.history.place(int(recorder.rows[slots[name]]))
+        block, column = recorder.history.block_and_column(int(recorder.rows[slots[name]]))
         block.usage[:, column] = np.nan
         block.put(np.array([column]), block.through - BINS + 1, usage.astype(np.float32)[:, None])
     return slots

@@ -20,7 +20,7 @@ async def recorder_of(usage: Array) -> Recorder:
     series = add_series(fleet, "a", total(metric("a")))
     recorder = Recorder(fleet, UsageHistory())
     await recorder.record(NOW)
-    block, column = recorder.history.place(int(recorder.rows[series.slot]))
+    block, column = recorder.history.block_and_column(int(recorder.rows[series.slot]))
     columns = np.array([column], np.intp)
     block.put(columns, block.through - len(usage) + 1, usage[:, None].astype(np.float32))
     return recorder
@@ -34,21 +34,21 @@ async def test_a_peak_shorter_than_a_hundredth_of_the_fortnight_is_ignored() -> 
     usage[112:116] = 90
     peaks = await fortnight_peaks(await recorder_of(usage), SLOT)
     assert peaks.peak[0] == pytest.approx(90, rel=1e-3)
-    assert (peaks.known[0], peaks.span[0], peaks.throttled_days[0]) == (BINS, BINS, 0)
+    assert (peaks.known_bins[0], peaks.span_bins[0], peaks.throttled_days[0]) == (BINS, BINS, 0)
 
 
 async def test_the_span_begins_at_the_oldest_known_quarter_and_includes_holes() -> None:
     usage = np.full(800, 10.0)
     usage[100:300] = np.nan
     peaks = await fortnight_peaks(await recorder_of(usage), SLOT)
-    assert (peaks.known[0], peaks.span[0]) == (600, 800)
+    assert (peaks.known_bins[0], peaks.span_bins[0]) == (600, 800)
 
 
 async def test_a_usage_of_constant_zero_has_a_peak_of_zero() -> None:
     peaks = await fortnight_peaks(await recorder_of(np.zeros(BINS)), SLOT)
-    assert (peaks.peak[0], peaks.known[0]) == (0, BINS)
+    assert (peaks.peak[0], peaks.known_bins[0]) == (0, BINS)
 
 
 async def test_a_series_without_a_history_has_no_peak() -> None:
     peaks = await fortnight_peaks(Recorder(Fleet(), UsageHistory()), SLOT)
-    assert np.isnan(peaks.peak[0]) and peaks.known[0] == 0
+    assert np.isnan(peaks.peak[0]) and peaks.known_bins[0] == 0

@@ -59,7 +59,7 @@ async def record_usage(fleet: Fleet, series: Series, history: UsageHistory | Non
     row = int(recorder.rows[series.slot])
     if row == NO_ROW:
         return np.empty(0)
-    block, column = recorder.history.place(row)
+    block, column = recorder.history.block_and_column(row)
     usage = block.recent()[-RECORDED_BINS:, column].astype(np.float64)
     return usage * float(block.scale[column] or 1)
 
@@ -127,7 +127,7 @@ async def test_the_lowest_utilization_at_which_demand_was_throttled_is_stored() 
     write_points(fleet, "throttled", throttled)
     recorder = Recorder(fleet, UsageHistory())
     await recorder.record(NOW)
-    block, column = recorder.history.place(int(recorder.rows[series.slot]))
+    block, column = recorder.history.block_and_column(int(recorder.rows[series.slot]))
     assert block.ceiling[column] == pytest.approx(0.35, rel=1e-3)
 
 
@@ -153,7 +153,7 @@ async def test_a_day_with_throttled_demand_is_counted_even_if_none_was_served() 
     write_points(fleet, "throttled", throttled)
     recorder = Recorder(fleet, UsageHistory())
     await recorder.record(NOW)
-    block, column = recorder.history.place(int(recorder.rows[series.slot]))
+    block, column = recorder.history.block_and_column(int(recorder.rows[series.slot]))
     assert block.throttled_days[column] == 1
     assert np.isnan(block.ceiling[column])
 

@@ -99,7 +99,7 @@ async def test_lookback_and_forecaster_agree_on_the_same_samples(seed: int, coun
     await live.forecast_slots(np.arange(fleet.size, dtype=np.int32))
     expected = forecast_at(replay.quarters, np.arange(count), np.array([replay.quarters.count]))
     for index, entry in enumerate(series):
-        block, column = live.recorder.history.place(int(live.recorder.rows[entry.slot]))
+        block, column = live.recorder.history.block_and_column(int(live.recorder.rows[entry.slot]))
         demand, through = block.usage_of(np.array([column], np.intp))
         bins = through + 1 - replay.quarters.count + np.arange(replay.quarters.count)
         np.testing.assert_array_equal(demand[bins % BINS, 0], replay.quarters.demand[index])

@@ -103,7 +103,7 @@ async def test_usage_missed_while_the_machine_slept_is_read_afterwards() -> None
         earlier = setup.now - 2 * DAY_MINUTES
         await setup.poll()
         await setup.forecaster.recorder.record(earlier)
-        block, column = setup.forecaster.recorder.history.place(
+        block, column = setup.forecaster.recorder.history.block_and_column(
             int(setup.forecaster.recorder.rows[series.slot])
         )
         block.is_read[column] = True

@@ -101,6 +101,6 @@ def test_an_arn_without_a_known_partition_is_treated_as_commercial(arn: str) -> 
 )
 def test_a_url_of_documentation_is_localized_to_the_partition(region: str, url: str) -> None:
     page = "https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html"
-    assert partition_of(region).localized(page) == url
+    assert partition_of(region).localized_url(page) == url
     foreign = "https://wiki.example.org/limits"
-    assert partition_of(region).localized(foreign) == foreign
+    assert partition_of(region).localized_url(foreign) == foreign

@@ -125,7 +125,7 @@ async def test_unchanged_answers_make_no_series_and_confirm_all() -> None:
     assert state(account) == states_before
     slots = [series.slot for series in account.fleet.series.values()]
     assert (account.fleet.confirmed[slots] > NEVER).all()
-    assert account.inventory.found["kinesis"] == len(states_before) == 3
+    assert account.inventory.found_counts["kinesis"] == len(states_before) == 3
     times_after = read_times(account)
     assert times_after.keys() == times_before.keys() != set()
     assert all(times_after[key] > times_before[key] for key in times_before)

@@ -83,7 +83,9 @@ async def test_the_first_forecast_requests_a_fortnight_of_each_account() -> None
         assert sorted(requested) == [(FIRST, 300), (SECOND, 300)]
         for key, series in watcher.fleet.series.items():
             if key.cell in CELLS and series.unobservable is None:
-                block, column = forecaster.recorder.history.place(int(forecaster.recorder.rows[series.slot]))
+                block, column = forecaster.recorder.history.block_and_column(
+                    int(forecaster.recorder.rows[series.slot])
+                )
                 usage, _ = block.usage_of(np.array([column], np.intp))
                 known_usage = usage[np.isfinite(usage)]
                 assert known_usage.size > 13 * 96

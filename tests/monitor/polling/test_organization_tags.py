@@ -61,7 +61,7 @@ async def test_if_the_tags_of_an_account_cannot_be_read_the_list_fails(aws: Fake
     aws.hidden.add(ONE)
     watcher = watcher_of(aws, tags={"environment": "prod*"})
     assert await watched_accounts(watcher) == set()
-    (sentence,) = watcher.members.unlisted()
+    (sentence,) = watcher.members.list_failures()
     assert "ListTagsForResource" in sentence
 
 

@@ -52,7 +52,7 @@ class Purchases:
         self.fleet.limit[series.slot] = amount
         set_judgement(self.fleet, series, Zone.WITHIN, usage=peak)
         self.peaks.peak[series.slot] = peak
-        self.peaks.known[series.slot], self.peaks.span[series.slot] = quarters
+        self.peaks.known_bins[series.slot], self.peaks.span_bins[series.slot] = quarters
         return series
 
     def recommendations(self) -> list[Recommendation]:

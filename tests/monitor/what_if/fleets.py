@@ -74,6 +74,6 @@ async def store_history(server: Server, *past: tuple[Series, Any], bins: int = B
     recorder = server.forecaster.recorder
     await recorder.record(NOW)
     for series, usage in past:
-        block, column = recorder.history.place(int(recorder.rows[series.slot]))
+        block, column = recorder.history.block_and_column(int(recorder.rows[series.slot]))
         values = np.broadcast_to(np.asarray(usage, np.float32), (bins,))[:, None]
         block.put(np.array([column]), block.through - bins + 1, values)
