@@ -71,10 +71,10 @@ class Demand:
         if not self.throttled_days:
             return ""
         if self.ceiling is None:
-            return "demand was refused while nothing was served: how much is needed is not known"
+            return "demand was throttled while nothing was served: how much is needed is not known"
         if self.ceiling < MIN_CEILING:
             return (
-                f"demand was refused at {self.ceiling:.0%} of the limit: a hot part or a burst, "
+                f"demand was throttled at {self.ceiling:.0%} of the limit: a hot part or a burst, "
                 "which more may not help"
             )
         return ""

@@ -23,7 +23,7 @@ ACTIONS: Final[Mapping[LimitKind, str]] = {
 def summary(row: Row, reach: Reach, account_name: str, now: int, registry: Registry) -> str:
     """Return the forecast of a series, in absolute numbers, and its remedy. now: in epoch minutes."""
     target = "effective ceiling" if reach.ceiling else "limit"
-    ceiling = f" ({row.unit.format(reach.ceiling)}, inferred from refused demand)" if reach.ceiling else ""
+    ceiling = f" ({row.unit.format(reach.ceiling)}, inferred from throttled demand)" if reach.ceiling else ""
     horizon_text = HORIZON_TEXTS[HORIZONS[reach.horizon]]
     times = f", {reach.range(now)}" if reach.minutes else ""
     probability = f"{100 * reach.probability[reach.horizon]:.0f} % within {horizon_text}{times}"

@@ -49,7 +49,7 @@ class EpisodeModel(ApiModel):
         description="The highest usage divided by the present limit; null when usage or limit is unknown."
     )
     usage: Number = Field(
-        description="The highest usage in `unit`, with refused demand if AWS counts both; null when it is "
+        description="The highest usage in `unit`, with throttled demand if AWS counts both; null when it is "
         "unknown."
     )
     limit: Number = Field(

@@ -64,7 +64,7 @@ class ForecastModel(ApiModel):
     )
     history_days: Number = Field(description="The number of days with known usage, of the last 14 days.")
     effective_ceiling: Number = Field(
-        description="The lowest usage at which demand was refused in 14 days, in `unit`, if that is below "
+        description="The lowest usage at which demand was throttled in 14 days, in `unit`, if that is below "
         "the limit; else null. The forecast is about this inferred ceiling instead of the limit."
     )
 

@@ -35,7 +35,7 @@ class PathLimitModel(ApiModel):
     usage: Number = Field(description="The usage of the limit in `unit`, by this path and everything else.")
     limit: Number = Field(description="The limit in `unit`.")
     inferred: bool = Field(
-        description="True if `limit` is inferred: the usage at which demand was refused in the last 14 days."
+        description="True if `limit` is inferred: the usage at which demand was throttled in 14 days."
     )
     unit: str
     per_request: Number = Field(description="The usage by one request at the entrance, in `unit`.")

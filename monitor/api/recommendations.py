@@ -35,7 +35,7 @@ class RecommendationModel(ApiModel):
     series_id: str = Field(description="The id of the series of `signal`.")
     peak_utilization: Number = Field(
         description="The peak utilization of `signal` in the last 14 days: the 99th percentile of the "
-        "highest demand (refused demand included) of each quarter of an hour, divided by the present limit."
+        "highest demand (throttled demand included) of each quarter of an hour, divided by the present limit."
     )
     reason: Utf8Text = Field(
         description="A reason for the advice other than the peak, in words; often empty."
@@ -133,7 +133,7 @@ def recommendations_router(state: AppState) -> APIRouter:
 
     @router.get("/recommendations", response_model=RecommendationsModel, summary="List right sizes")
     async def list_recommendations(query: Annotated[RecommendationsQuery, Query()]) -> Response:
-        """The right size of each provisioned limit, from 14 days of demand, including refused demand.
+        """The right size of each provisioned limit, from 14 days of demand, including throttled demand.
 
         The right size keeps the peak in the target band. A purchase is never lowered while a limit of it is
         busy. Nothing is recommended without seven days of history of which 90 % are known.

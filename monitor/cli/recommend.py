@@ -30,7 +30,7 @@ def recommend(
 ) -> None:
     """List the right sizes of purchases: shards, capacity units, volumes, maxima of groups.
 
-    A running Headroom computes the sizes from the demand of the last 14 days, including refused demand: the
+    A running Headroom computes the sizes from the demand of the last 14 days, including throttled demand: the
     right size has the 99th percentile of the quarters of an hour in the target band. A purchase with one busy
     limit is never lowered; without seven days of history nothing is recommended. Prices are list prices;
     without a known price, no amount of money is shown.

@@ -39,7 +39,7 @@ def _rule(horizon: str, nearer: str, runbooks: str) -> dict[str, Any]:
         "labels": {"severity": Severity.WARNING.value, "within": horizon},
         "annotations": {
             "summary": _summary(horizon),
-            "description": "By the usage of the last 14 days; where demand was refused below the limit, by "
+            "description": "By the usage of the last 14 days; where demand was throttled below the limit, by "
             "the usage at which that was.",
             "remedy": "The runbook has the remedy, its command, and how long it takes: ask for an increase "
             "of a quota days before.",

@@ -142,7 +142,7 @@ FAMILIES = (
     *_reach_families(),
     Family(
         "headroom_effective_ceiling",
-        "Lowest usage at which demand was refused in 14 days, if below the limit: an inferred ceiling.",
+        "Lowest usage at which demand was throttled in 14 days, if below the limit: an inferred ceiling.",
         lambda snapshot: finite(snapshot.reach.ceiling),
         unit_labels,
     ),

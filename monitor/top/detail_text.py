@@ -123,7 +123,7 @@ def _forecast_lines(detail: SeriesDetail) -> Iterator[str]:
     forecast = detail.model.forecast
     if forecast.effective_ceiling is not None:
         ceiling = detail.unit.format(forecast.effective_ceiling)
-        yield f"Effective ceiling: {ceiling}, inferred: demand was refused at this usage in the last 14 days"
+        yield f"Effective ceiling: {ceiling}, inferred: demand was throttled at this usage in 14 days"
     if forecast.summary:
         chances = [f"{100 * chance:.0f} % within {period}" for period, chance in forecast.probability.items()]
         shown = f" ({', '.join(chances)})" if chances else ""

@@ -109,13 +109,13 @@ def test_throttling_at_a_low_utilization_keeps_the_size() -> None:
     throttled_part = replace(DEMAND_WITHIN_BAND, utilization=0.1, throttled_days=3, ceiling=0.05)
     found = right_size(SHARD, 8, [throttled_part])
     assert (found.advice, found.items) == (Advice.KEEP, 8)
-    assert "refused at 5% of the limit" in found.reason
+    assert "throttled at 5% of the limit" in found.reason
 
 
 def test_throttled_demand_without_usage_keeps_the_size() -> None:
     found = right_size(SHARD, 8, [replace(DEMAND_WITHIN_BAND, utilization=0.0, throttled_days=1)])
     assert (found.advice, found.items) == (Advice.KEEP, 8)
-    assert "refused while nothing was served" in found.reason
+    assert "throttled while nothing was served" in found.reason
 
 
 def test_a_busy_part_of_a_resource_keeps_the_size_and_does_not_raise_it() -> None:
