@@ -221,7 +221,7 @@ async def test_a_file_that_is_corrupted_while_in_use_loses_nothing(path: Path) -
 
 INVALID_ROWS = {
     "pending_notices": "INSERT INTO pending_notices VALUES ('r', '{}', 1.0, '{\"alert\": 1}', 1, 'first')",
-    "acknowledgements": "INSERT INTO acknowledgements VALUES ('a', 'warning', 'me', 'on it', 1.0, 1e12)",
+    "acknowledgements": "INSERT INTO acknowledgements VALUES ('a', 'warning', 'me', 'mine', 1.0, 1e12, NULL)",
     "silences": "INSERT INTO silences VALUES ('s', '[\"a=\"]', 1.0, 2.0, 'me', 'test')",
     "states": "INSERT INTO states VALUES (CAST(x'6cff' AS TEXT), x'00')",
     "dead_letters": "INSERT INTO dead_letters VALUES ('b', 'r', '{}', 500, 'it failed', -1.0)",
