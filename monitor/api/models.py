@@ -51,8 +51,9 @@ class ForecastModel(ApiModel):
     """The forecast of a series, from its usage of the last 14 days."""
 
     summary: str = Field(
-        description="The forecast in words: `reaches the limit in 3-5 h, 80 %`; or why there is none: `1.2 "
-        "of 2 days of history`. Empty when the series cannot be judged."
+        description="The forecast in words: `reaches the limit in 3-5 h, 80 %`; `8 % within 3d` if the limit "
+        "is probably not reached; or why there is none: `1.2 of 2 days of history`. Empty when the series "
+        "cannot be judged."
     )
     probability: Mapping[str, float] = Field(
         description="The probability that the limit is reached within 1h, 6h, 24h and 3d, by these words; "
@@ -60,7 +61,7 @@ class ForecastModel(ApiModel):
     )
     reached_at: Mapping[str, datetime] = Field(
         description="The times at which the limit is reached, if at all, by quantile: 0.1, 0.5 and 0.9; "
-        "empty when reaching the limit is improbable."
+        "empty when no time can be told."
     )
     history_days: Number = Field(description="The number of days with known usage, of the last 14 days.")
     effective_ceiling: Number = Field(

@@ -22,8 +22,8 @@ class Reach:
     """A forecast; see `monitor.fleet.series_columns`.
 
     probability: the probability of reaching the limit within each of HORIZONS; empty without a forecast.
-    minutes: the minute in which the limit is reached, by QUANTILES; empty if unknown. history_days: days
-    whose usage is known; None without a history, as the series cannot be judged. ceiling: the effective
+    minutes: the minute in which the limit is reached, if it is, by QUANTILES; empty if unknown. history_days:
+    days whose usage is known; None without a history, as the series cannot be judged. ceiling: the effective
     ceiling, if there is one.
     """
 
@@ -53,6 +53,19 @@ class Reach:
         likely = [index for index, value in enumerate(self.probability) if value >= LIKELY]
         return likely[0] if likely else len(HORIZONS) - 1
 
+    def is_expected(self, now: int) -> bool:
+        """Return whether the limit will probably be reached in `minutes`. now: a minute.
+
+        Times within the longest horizon are those of the futures that reach the limit, however few these are.
+        Later ones are of usage that only grows, which needs no probability within a horizon.
+        """
+        is_later = bool(self.minutes) and self.minutes[-1] - now > HORIZONS[-1]
+        return bool(self.minutes) and (self._is_likely or is_later)
+
+    @property
+    def _is_likely(self) -> bool:
+        return bool(self.probability) and self.probability[self.horizon] >= LIKELY
+
     @property
     def missing(self) -> str:
         """The reason for a missing forecast, in a few words; empty with a forecast or without a history."""
@@ -69,10 +82,11 @@ class Reach:
         if self.is_reached:
             return "is at the ceiling" if self.ceiling else "is at the limit"
         probability = f"{self.probability[self.horizon]:.0%}".replace("%", " %")
-        if not self.minutes:
-            return f"{probability} within {HORIZON_TEXTS[HORIZONS[self.horizon]]}"
+        within = f"{probability} within {HORIZON_TEXTS[HORIZONS[self.horizon]]}"
+        if not self.is_expected(now):
+            return within
         bound = "ceiling" if self.ceiling else "limit"
-        return f"reaches the {bound} {self.range(now)}, {probability}"
+        return f"reaches the {bound} {self.range(now)}, {probability if self._is_likely else within}"
 
     def range(self, now: int) -> str:
         """Return the time until the limit is reached, if it is: `in 3-5 h`; empty if unknown."""

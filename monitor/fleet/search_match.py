@@ -13,6 +13,8 @@ from monitor.fleet.namespaces import NEVER
 from monitor.fleet.search import KIND, TIME, ZONE, Search, Term, minutes_of
 from monitor.fleet.snapshot import Snapshot
 from rules.band import ZONES
+from rules.forecast import LIKELY
+from rules.forecast_features import HORIZONS
 
 GROUP_FIELDS: Final = ("account", "region", "service", "signal")
 WILDCARDS: Final = frozenset("*?")
@@ -151,10 +153,19 @@ def _contains(word: str) -> TextPredicate:
 
 
 def reached_within(snapshot: Snapshot, minutes: int) -> Flags:
-    """Return which series are at their limits, or may reach them within `minutes` of the newest sample."""
+    """Return which series are at their limits, or will probably be within `minutes` of the newest sample."""
     reached_at, newest = snapshot.reach.minutes[:, 0], int(snapshot.minute.max(initial=0))
-    flags: Flags = is_at_limit(snapshot) | ((reached_at != NEVER) & (reached_at <= newest + minutes))
+    is_soon = (reached_at != NEVER) & (reached_at <= newest + minutes) & is_expected(snapshot)
+    flags: Flags = is_at_limit(snapshot) | is_soon
     return flags & (snapshot.group >= 0)
+
+
+def is_expected(snapshot: Snapshot, slots: Indices | slice = slice(None)) -> Flags:
+    """Return which series will probably reach their limits; see `monitor.fleet.reach.Reach.is_expected`."""
+    last, newest = snapshot.reach.minutes[slots, -1], int(snapshot.minute.max(initial=0))
+    likely = (snapshot.reach.probability[slots] >= LIKELY).any(axis=1)
+    flags: Flags = (last != NEVER) & (likely | (last - newest > HORIZONS[-1]))
+    return flags
 
 
 def is_at_limit(snapshot: Snapshot, slots: Indices | slice = slice(None)) -> Flags:

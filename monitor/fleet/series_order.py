@@ -7,12 +7,13 @@ import numpy as np
 
 from monitor.fleet.columns import Flags, Indices
 from monitor.fleet.namespaces import NEVER
-from monitor.fleet.search_match import is_at_limit
+from monitor.fleet.search_match import is_at_limit, is_expected
 from monitor.fleet.snapshot import Snapshot
 from rules.band import Zone
 
 ListSort = Literal["zone", "-zone", "utilization", "-utilization", "throttled", "-throttled", "ttl", "-ttl"]
 DEFAULT_SORT: Final = "zone"
+IMPROBABLE: Final = 2.0**40  # minutes, more than any time has
 FIRST_DIRECTION: Final[Mapping[str, ListSort]] = {
     "zone": "zone",
     "utilization": "-utilization",
@@ -74,8 +75,12 @@ def _unknown_as_lowest(values: np.ndarray) -> np.ndarray:
 
 
 def _times(snapshot: Snapshot, slots: Indices) -> np.ndarray:
-    """Return the minute in which each series may reach its limit: 0 if it is reached, infinity if unknown."""
+    """Return the minute in which each series may reach its limit: 0 if it is reached, infinity if unknown.
+
+    Series that will probably not reach their limits come after all that will.
+    """
     reached_at = snapshot.reach.minutes[slots, 0]
     times = np.where(reached_at == NEVER, np.inf, reached_at.astype(np.float64))
+    times[~is_expected(snapshot, slots)] += IMPROBABLE
     times[is_at_limit(snapshot, slots)] = 0
     return times

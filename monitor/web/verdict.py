@@ -84,7 +84,7 @@ def _reach_text(situation: Situation) -> Markup:
     reach = situation.reach
     if reach.is_reached:
         return Markup("It is <strong>at {}</strong>.").format(_limit_text(situation))
-    if reach.minutes:
+    if reach.is_expected(situation.now):
         text = Markup("Reaches {} <strong>{}</strong> ({}), <strong>{} likely</strong> within {}.")
         times = dict.fromkeys(time_element(60 * max(reach.minutes[edge], situation.now)) for edge in (0, -1))
         horizon = HORIZON_TEXTS[HORIZONS[reach.horizon]]
@@ -96,7 +96,7 @@ def _reach_text(situation: Situation) -> Markup:
             with_space(horizon),
         )
     if reach.probability:
-        text = Markup("Does not reach {} within {}: <strong>{}</strong> likely.")
+        text = Markup("Reaches {} within {} with a probability of <strong>{}</strong>.")
         return text.format(_limit_text(situation), LAST_HORIZON_TEXT, _percent_text(reach.probability[-1]))
     return Markup("{}No forecast{}.").format(_present_text(situation), _missing_text(reach))
 

@@ -37,7 +37,10 @@ def times(*hours: float) -> tuple[int, ...]:
         (Reach(LIKELY, times(3, 3, 3), 14.0), "reaches the limit in 3 h, 80 %"),
         (Reach(LIKELY, times(-1, 1, 2), 14.0), "reaches the limit in 120 min, 80 %"),
         (Reach(LIKELY, times(50, 60, 71), 14.0), "reaches the limit in 2-3 d, 80 %"),
-        (Reach(UNLIKELY, times(240, 480, 600), 14.0), "reaches the limit in 10-25 d, 4 %"),
+        # What only grows reaches its limit after the longest horizon.
+        (Reach(UNLIKELY, times(240, 480, 600), 14.0), "reaches the limit in 10-25 d, 4 % within 3d"),
+        # The times are of the few futures that reach the limit at all.
+        (Reach((0.0, 0.1, 0.3, 0.49), times(0.4, 3, 70), 14.0), "49 % within 3d"),
     ],
 )
 def test_the_text_of_a_forecast(reach: Reach, text: str) -> None:

@@ -218,6 +218,28 @@ async def test_a_forecast_stands_beside_its_series_and_in_the_answers(
     assert (await listed_resources(server, client, "/?sort=ttl"))[0] == "orders"
 
 
+async def test_an_improbable_time_counts_as_none_and_comes_after_the_probable_ones(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    now = int(time.time() // 60)
+    for name, probability, times in (
+        ("improbable", (0.0, 0.01, 0.02, 0.08), (now + 10, now + 10, now + 10)),
+        ("probable", (0.2, 0.3, 0.95, 0.95), (now + 600, now + 610, now + 620)),
+        ("growing", (0.0, 0.0, 0.0, 0.01), (now + 9000, now + 9500, now + 9999)),
+        ("calm", (0.0, 0.0, 0.0, 0.01), ()),
+    ):
+        slot = add(server.fleet, key(name)).slot
+        set_judgement(server.fleet, server.fleet.series[key(name)], Zone.WITHIN, usage=500.0)
+        server.fleet.minute[slot], server.fleet.reach_probability[slot] = now, probability
+        if times:
+            server.fleet.reach_minutes[slot] = times
+    await server.publish()
+    assert "Reaches its limit next 1 within 24 h" in (await words_of(client, "/")).replace("\u00a0", " ")
+    assert await listed_resources(server, client, "/?q=ttl:<24h") == ["probable"]
+    by_time = await listed_resources(server, client, "/?sort=ttl")
+    assert by_time == ["probable", "growing", "improbable", "calm"]
+
+
 async def test_without_throttled_series_the_answer_counts_the_series_that_report_throttling(
     server: Server, client: httpx.AsyncClient
 ) -> None:

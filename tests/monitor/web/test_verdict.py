@@ -60,7 +60,15 @@ def text_of(markup: Markup) -> str:
             "Reaches its limit of 1 MiB/s in 40 to 119 min (15 Jan 08:40 UTC to",
         ),
         ({"reach": SOON}, "60 % likely within 6 h"),
-        ({"reach": CLEAR}, "Does not reach its limit of 1 MiB/s within 3 d: 2 % likely."),
+        ({"reach": CLEAR}, "Reaches its limit of 1 MiB/s within 3 d with a probability of 2 %."),
+        (
+            {"reach": replace(SOON, probability=(0.0, 0.1, 0.2, 0.3))},
+            "Reaches its limit of 1 MiB/s within 3 d with a probability of 30 %.",
+        ),
+        (
+            {"reach": replace(CLEAR, minutes=(NOW + 14_400, NOW + 20_000, NOW + 28_800))},
+            "Reaches its limit of 1 MiB/s in 10 to 20 d",
+        ),
         (
             {"reach": SHORT_HISTORY},
             "At 55 % of its limit of 1 MiB/s. No forecast yet: 1.2 of 2 days of history.",
