@@ -27,7 +27,7 @@ class TagLabels:
         return [collector for collector in collectors if collector.arns] if self._labels else []
 
     async def read(self, collectors: Iterable[Collector]) -> list[Failure]:
-        """Read the tags of the collectors' resources. Return a failure; it leaves the tags unchanged."""
+        """Read the tags of the collectors' resources. Return the failure, if any; it changes no tags."""
         templates = [template for collector in collectors for template in collector.arns.values()]
         try:
             self._tags_by_arn = await tags.read(Scan(self._cell), templates, self._labels.keys())
@@ -38,8 +38,8 @@ class TagLabels:
     def labels_of(self, collector: Collector, key: Key, observed: tags.Tags, present: tags.Tags) -> tags.Tags:
         """Return the labels of a series that come from tags.
 
-        observed: the tags that its collector read. present: the labels that the series has now; it keeps
-        them until this object has read tags for the first time, as a reload makes a new one.
+        observed: the tags that its collector read. present: the labels that the series has now. It keeps them
+        until this object has read tags for the first time: a reload makes a new object.
         """
         if collector.arns and self._tags_by_arn is None:
             return {label: present[label] for label in self._labels.values() if label in present}

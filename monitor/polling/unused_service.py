@@ -22,8 +22,8 @@ class UnusedService:
         return min(usual * 2.0 ** min(self._empty_runs, 30), max(MAX_UNUSED_INTERVAL, usual))
 
     def is_due(self, now: float, usual: float) -> bool:
-        """Return whether an inventory is to run at `now`. Asked every `usual` seconds.
+        """Return whether an inventory is to run at `now`. The caller asks every `usual` seconds.
 
-        An inventory may begin half a usual interval early, as the times at which this is asked vary.
+        An inventory may begin half a usual interval early, as the times of the calls vary.
         """
         return not self._empty_runs or now - self._ended_at >= self.interval(usual) - usual / 2

@@ -280,8 +280,8 @@ class Watcher:
     def known_quotas(self) -> Mapping[CellKey, KnownQuotas]:
         """Return copies of the known quotas of all cells, for use in another thread."""
         states = {key: watched.cell.collector_states for key, watched in self.cells.items()}
-        known = {key: state[KnownQuotas].copy() for key, state in states.items() if KnownQuotas in state}
-        return {**known, **self.linked.known_quotas()}
+        quotas = {key: state[KnownQuotas].copy() for key, state in states.items() if KnownQuotas in state}
+        return {**quotas, **self.linked.known_quotas()}
 
     def request_inventory(self, cell: CellKey, service: str) -> None:
         """Have the inventory of a service run soon, if the cell is watched."""

@@ -23,9 +23,9 @@ class PushRequest:
 
 @dataclass(frozen=True, slots=True)
 class PushBatch:
-    """Requests that are queued together. protocol: the key of their encoding.
+    """Requests that are queued together. protocol: the key of their encoding in `ENCODINGS`.
 
-    watermarks: the watermarks once the requests are queued, by chunk number.
+    watermarks: the watermarks once the requests are queued, by the number of the chunk of slots.
     """
 
     protocol: str
@@ -35,7 +35,7 @@ class PushBatch:
 
 @dataclass(frozen=True, slots=True)
 class QueuedRequest:
-    """A request in the store. protocol: the key of its encoding. queued_at: epoch seconds."""
+    """A request in the store. protocol: the key of its encoding in `ENCODINGS`. queued_at: epoch seconds."""
 
     id: int
     protocol: str
@@ -45,7 +45,7 @@ class QueuedRequest:
 
 @dataclass(frozen=True, slots=True)
 class QueueSize:
-    """The number of samples in the queue of a receiver, and the bytes of their requests."""
+    """The number of samples in the queue of a receiver, and the bytes of the bodies of its requests."""
 
     samples: int = 0
     bytes: int = 0
@@ -71,7 +71,7 @@ class PushQueueStore(Protocol):
     def append(self, receiver: str, batch: PushBatch, max_bytes: int) -> int:
         """Queue the requests of a batch and save its watermarks.
 
-        If more than `max_bytes` are queued, the oldest requests are dropped, except the first, which may be
+        If more than `max_bytes` are queued, the oldest requests after the first are dropped; the first may be
         in flight. Returns the number of dropped samples.
         """
         ...
@@ -87,7 +87,8 @@ class PushQueueStore(Protocol):
     def load_watermarks(self, receiver: str) -> WatermarkRows:
         """Return the newest watermarks of all series that earlier processes saved for a receiver.
 
-        The watermarks are moved to DEPARTED_CHUNK, as this process has other slots and so other chunks.
+        The watermarks are moved to the chunk of series without a slot (DEPARTED_CHUNK), as in this process
+        the series will have other slots.
         """
         ...
 

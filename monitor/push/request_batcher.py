@@ -48,8 +48,8 @@ class RequestBatcher:
         ids, minutes = snapshot.id[selected], snapshot.minute[selected]
         encoded = self._encoding.encode_points(minutes, shortest_decimals(values))
         points, width = memoryview(encoded.tobytes()), encoded.itemsize
-        # A run of one series starts where the id differs from the id before; before the first id stands its
-        # complement, which differs from it.
+        # A run of one series starts where the id differs from the id before. The first id is compared with
+        # its complement, so that a run starts there, too.
         starts = np.flatnonzero(np.diff(ids, prepend=~ids[:1]))
         ends = np.append(starts[1:], ids.size)
         series_of_run = snapshot.series[selected[starts]]

@@ -52,7 +52,7 @@ def newest_minutes(fleet: Fleet) -> Ints:
 
 
 def _newest_complete(block: Block, rings: Rings) -> Ints:
-    """Return, for each series, the newest minute before which no poll may fill a gap.
+    """Return, for each series, the newest minute before which no poll is expected to fill a gap.
 
     So a receiver gets each minute once and in order. As CloudWatch may never publish a missing point, no
     gap is waited for longer than PROVISIONAL_FOR minutes.

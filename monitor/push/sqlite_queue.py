@@ -206,7 +206,7 @@ class SqliteQueueStore:
 
 
 def oldest_beyond(requests: Iterable[StoredSize], excess: int) -> Iterator[StoredSize]:
-    """Yield requests, which begin with the oldest, until their sizes add up to at least `excess` bytes."""
+    """Yield requests until their sizes add up to at least `excess` bytes. requests: the oldest first."""
     for request in requests if excess > 0 else ():
         yield request
         excess -= request[2]

@@ -40,8 +40,8 @@ class Chart:
     def top(self) -> float:
         """The value at the upper end of the axis."""
         values = np.concatenate([self.history.usage, self.history.upper_bound, self.history.limit])
-        known = values[np.isfinite(values)]
-        return max(float(known.max(initial=0.0)) * MARGIN_ABOVE, MIN_TOP)
+        known_values = values[np.isfinite(values)]
+        return max(float(known_values.max(initial=0.0)) * MARGIN_ABOVE, MIN_TOP)
 
     def x(self, minute: float) -> float:
         """Return the x coordinate of a minute."""

@@ -53,17 +53,17 @@ def sparkline(utilization: Floats, throttled: Floats) -> Markup:
     Minutes without a sample are grey; minutes with throttled demand are marked at the bottom.
     """
     steps = np.fmax.reduce(utilization.reshape(-1, STEP), axis=1)
-    known = np.isfinite(steps)
-    if not known.any():
+    is_known = np.isfinite(steps)
+    if not is_known.any():
         return NO_SAMPLE
-    top = max(1.0, float(steps[known].max()))
+    top = max(1.0, float(steps[is_known].max()))
     ys = _y(np.clip(steps, 0, None), top)
     is_throttled = np.fmax.reduce(throttled.reshape(-1, STEP), axis=1) > 0
     return Markup(
         SPARKLINE.format(
             over=" over" if top > 1 else "",
             limit=f'<path d="M0 {_y(1.0, top):.0f}H{steps.size}"/>' if top > 1 else "",
-            gaps=_runs("gap", _inner_gaps(known), BOTTOM // 2),
+            gaps=_runs("gap", _inner_gaps(is_known), BOTTOM // 2),
             line="".join(_line(ys)),
             throttled=_runs("ref", is_throttled, BOTTOM - MARK_HEIGHT // 2),
         )
@@ -75,9 +75,9 @@ def _y(ratio: AnyRatio, top: float) -> AnyRatio:
     return (BOTTOM - MARK_HEIGHT) - (BOTTOM - MARK_HEIGHT - TOP) * (ratio / top)
 
 
-def _inner_gaps(known: Flags) -> Flags:
+def _inner_gaps(is_known: Flags) -> Flags:
     """Return the unknown steps, but not the last one if it alone is unknown, due to CloudWatch's delay."""
-    gaps = ~known
+    gaps = ~is_known
     gaps[-1] = gaps[-1] and bool(gaps[-2:].all())
     return gaps
 

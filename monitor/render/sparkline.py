@@ -22,8 +22,8 @@ def sparkline(history: SeriesHistory) -> str:
     top = len(BLOCKS) - 1
     heights = np.floor(np.nan_to_num(utilization) * top).clip(0, top).astype(int)
     return "".join(
-        THROTTLED if is_throttled else BLOCKS[height] if known else GAP
-        for height, known, is_throttled in zip(heights, np.isfinite(utilization), throttled, strict=True)
+        THROTTLED if is_throttled else BLOCKS[height] if is_known else GAP
+        for height, is_known, is_throttled in zip(heights, np.isfinite(utilization), throttled, strict=True)
     )
 
 

@@ -44,11 +44,11 @@ def utilization_bar(utilization: float | None, band: Band, zone: str) -> Markup:
 def utilization_sparkline(utilization: Floats, throttled: Floats, band: Band) -> Markup:
     """Return three hours of utilization over the target band, with throttled minutes marked at the bottom."""
     steps = np.fmax.reduce(utilization.reshape(-1, BUCKET), axis=1)
-    known = steps[np.isfinite(steps)]
-    if not known.size:
+    known_steps = steps[np.isfinite(steps)]
+    if not known_steps.size:
         return Markup('<span class="muted">unknown</span>')
-    top = max(1.0, float(known.max())) * MARGIN_ABOVE
-    lowest, highest = format_percent(float(known.min())), format_percent(float(known.max()))
+    top = max(1.0, float(known_steps.max())) * MARGIN_ABOVE
+    lowest, highest = format_percent(float(known_steps.min())), format_percent(float(known_steps.max()))
     label = f"three hours: {lowest} to {highest} of the limit"
     xs = np.arange(steps.size, dtype=np.float32) * np.float32(WIDTH / steps.size)
     line = " ".join(line_path(xs, HEIGHT - HEIGHT * np.minimum(steps, top) / np.float32(top)))

@@ -172,10 +172,11 @@ def payers_of(
 ) -> list[PayerEstimate]:
     """Return the accounts that pay for the signals that are read; the account that pays most is first."""
     rows_of_cells = {cell: {*fleet.metrics(cell).values()} for cell in {key.cell for key in fleet.series}}
-    rows, others = defaultdict[str, set[int]](set), defaultdict[str, set[str]](set)  # by paying account
+    # By paying account: the rows of the metrics that it pays for, and the other accounts that it pays for.
+    rows, other_accounts = defaultdict[str, set[int]](set), defaultdict[str, set[str]](set)
     for key, series in fleet.series.items():
         payer, _ = fleet.payer_of(key.cell)
-        others[payer] |= {key.account} - {payer}
+        other_accounts[payer] |= {key.account} - {payer}
         if config.signals.includes(series.settings.signal):
             rows[payer] |= rows_of_cells[key.cell].intersection(rows_of_metrics(fleet, series))
     plan = Plan.of(
@@ -183,7 +184,7 @@ def payers_of(
     )
     payers = [
         PayerEstimate(payer, len(accounts), plan.cost("", rows[payer], prices.of(payer)), prices.of(payer))
-        for payer, accounts in others.items()
+        for payer, accounts in other_accounts.items()
     ]
     return sorted(payers, key=lambda estimate: (-estimate.now.monthly_dollars, estimate.account))
 

@@ -69,8 +69,8 @@ class SeriesEpisodes:
     def throttled_demand(self) -> float | None:
         """The total of throttled demand; None if it is not known."""
         amounts = (outcome.episode.throttled_demand for outcome in self.episodes)
-        known = [amount for amount in amounts if not isnan(amount)]
-        return sum(known) if known else None
+        known_amounts = [amount for amount in amounts if not isnan(amount)]
+        return sum(known_amounts) if known_amounts else None
 
     @property
     def foreseen(self) -> tuple[int, int]:

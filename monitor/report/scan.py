@@ -101,8 +101,8 @@ def requested_failures(
 ) -> list[str]:
     """Return a sentence for each failure that concerns series which the selectors match.
 
-    Two failures are left out: a region that is not enabled holds no resources, and the second entry of an
-    account that is configured twice loses none.
+    Two failures are left out: that a region is not enabled, as it holds no resources; and that an account is
+    configured twice, as its first entry is read.
     """
     groups = [list(group) for group in selectors]
     return [
@@ -198,5 +198,5 @@ async def _read_fortnight(
     await forecaster.read_and_forecast(np.union1d(urgent, bought))
     if not depth.sizes:
         return None
-    found = await recommend(forecaster.recorder, lambda: Snapshot.of(fleet, {}), bought)
-    return RightSizes(found, omitted)
+    recommendations = await recommend(forecaster.recorder, lambda: Snapshot.of(fleet, {}), bought)
+    return RightSizes(recommendations, omitted)

@@ -78,10 +78,10 @@ def _not_answered(series: Sequence[Mapping[str, Any]], total: int, title: str) -
             for item in series
             if item["reason"] == reason
         ]
-        others = f" and {number - MAX_NAMES:,} more" if number > MAX_NAMES else ""
-        yield f"{title}: {', '.join(names[:MAX_NAMES])}{others}: {reason}"
-    if (more := total - sum(number for _, number in reasons.most_common(MAX_REASONS))) > 0:
-        yield f"{title}: {more:,} more series; the format json lists the first hundred"
+        more = f" and {number - MAX_NAMES:,} more" if number > MAX_NAMES else ""
+        yield f"{title}: {', '.join(names[:MAX_NAMES])}{more}: {reason}"
+    if (omitted := total - sum(number for _, number in reasons.most_common(MAX_REASONS))) > 0:
+        yield f"{title}: {omitted:,} more series; the format json lists the first hundred"
 
 
 def write_table(answer: AnswerJson, out: TextIO) -> None:

@@ -98,5 +98,5 @@ def _fits(pattern: str | None, *names: str) -> bool:
 
 def _may_fit(pattern: str | None, *names: str, is_complete: bool = True) -> bool:
     """Return whether a pattern may fit. is_complete: false if there may be a name that is not known."""
-    given = [name for name in names if name]
-    return not (given and is_complete) or _fits(pattern, *given)
+    known_names = [name for name in names if name]
+    return not (known_names and is_complete) or _fits(pattern, *known_names)

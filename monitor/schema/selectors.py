@@ -19,11 +19,11 @@ def parse_selectors(
     may be given by name. Raises ConfigError.
     """
     context = ConfigContext(registry=registry)
-    given = {label: patterns for label, patterns in patterns_by_label.items() if patterns}
     try:
         return [
             [Selector.model_validate({label: pattern}, context=context) for pattern in patterns]
-            for label, patterns in given.items()
+            for label, patterns in patterns_by_label.items()
+            if patterns
         ]
     except ValidationError as error:
         raise ConfigError(problem_lines("headroom", problems_from_pydantic(error, Selector))) from None

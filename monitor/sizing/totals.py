@@ -29,11 +29,11 @@ class SizingTotals:
         changes = [
             dollars for advice, dollars in advice_and_dollars if advice in (Advice.RAISE, Advice.LOWER)
         ]
-        known = [dollars for dollars in changes if dollars is not None]
+        known_changes = [dollars for dollars in changes if dollars is not None]
         counts = Counter(advice for advice, _ in advice_and_dollars)
         return cls(
             counts={advice: counts[advice] for advice in Advice},
-            saved=-sum(dollars for dollars in known if dollars < 0),
-            needed=sum(dollars for dollars in known if dollars > 0),
-            unpriced=len(changes) - len(known),
+            saved=-sum(dollars for dollars in known_changes if dollars < 0),
+            needed=sum(dollars for dollars in known_changes if dollars > 0),
+            unpriced=len(changes) - len(known_changes),
         )

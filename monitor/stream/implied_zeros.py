@@ -97,14 +97,14 @@ class ImpliedZeros:
         """Return the rows of a cell for which a missing point means zero, by namespace and metric."""
         rings, (layout, zero_rows) = self._fleet.rings, self._zero_rows.get(cell, (NEVER, {}))
         if layout != rings.layout:
-            found = defaultdict[str, dict[str, list[int]]](lambda: defaultdict(list))
+            row_lists = defaultdict[str, dict[str, list[int]]](lambda: defaultdict(list))
             for query, row in self._fleet.metrics(cell).items():
                 metric = self._metric_by_name_part.get(name_part(query))
                 if metric and rings.zero_when_absent[row] and rings.period[row] == 1:
-                    found[metric[0]][metric[1]].append(row)
+                    row_lists[metric[0]][metric[1]].append(row)
             zero_rows = {
                 namespace: {name: np.array(rows, np.int32) for name, rows in metrics.items()}
-                for namespace, metrics in found.items()
+                for namespace, metrics in row_lists.items()
             }
             self._zero_rows[cell] = rings.layout, zero_rows
         return zero_rows

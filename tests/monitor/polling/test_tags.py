@@ -196,8 +196,8 @@ async def test_after_a_reload_series_keep_the_labels_of_configured_tags_until_ta
 
 
 async def test_a_tag_does_not_apply_to_resources_of_other_regions_or_services() -> None:
-    others = [f"arn:aws:sqs:us-east-1:{ACCOUNT_ID}:orders", f"arn:aws:sns:{REGION_AND_ACCOUNT}:orders"]
-    answer = {"ResourceTagMappingList": [tag_mapping(arn, team="other") for arn in others]}
+    arns = [f"arn:aws:sqs:us-east-1:{ACCOUNT_ID}:orders", f"arn:aws:sns:{REGION_AND_ACCOUNT}:orders"]
+    answer = {"ResourceTagMappingList": [tag_mapping(arn, team="other") for arn in arns]}
     account = FakeAccount(
         config("team"), get_service_quota=quota(9.0), **ANSWERS["sqs"], get_resources=answer
     )

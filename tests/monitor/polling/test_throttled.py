@@ -1,4 +1,4 @@
-"""CloudWatch throttles a cell for ten minutes: no minute is lost, and the rate of other cells stays."""
+"""CloudWatch throttles a cell for ten minutes: no minute is lost, and the rate of other_cell cells stays."""
 
 import asyncio
 from collections.abc import Callable
@@ -112,22 +112,22 @@ class ThrottledCell:
 def test_all_minutes_are_read_after_throttling_and_the_rate_recovers() -> None:
     async def main() -> None:
         throttled = ThrottledCell(lambda: THROTTLED_FROM <= seconds() / 60 < THROTTLED_UNTIL)
-        other = ThrottledCell(lambda: False)
-        await asyncio.gather(throttled.poll(THROTTLED_FROM), other.poll(THROTTLED_FROM))
+        other_cell = ThrottledCell(lambda: False)
+        await asyncio.gather(throttled.poll(THROTTLED_FROM), other_cell.poll(THROTTLED_FROM))
         assert throttled.exported_rate is None
-        await asyncio.gather(throttled.poll(THROTTLED_UNTIL), other.poll(THROTTLED_UNTIL))
+        await asyncio.gather(throttled.poll(THROTTLED_UNTIL), other_cell.poll(THROTTLED_UNTIL))
         throttled_calls = [sent_at for sent_at in throttled.sent_at if sent_at >= THROTTLED_FROM * 60]
         assert (
             len(throttled_calls) <= (THROTTLED_UNTIL - THROTTLED_FROM) * CALLS * throttled.cell.max_attempts
         )
         assert min(throttled.rates) == RATE * MIN_SHARE
         assert throttled.exported_rate == throttled.rate < RATE / 8
-        await asyncio.gather(throttled.poll(THROTTLED_UNTIL + 2), other.poll(THROTTLED_UNTIL + 2))
+        await asyncio.gather(throttled.poll(THROTTLED_UNTIL + 2), other_cell.poll(THROTTLED_UNTIL + 2))
         assert throttled.missing_minutes() == 0
-        await asyncio.gather(throttled.poll(THROTTLED_UNTIL + 40), other.poll(THROTTLED_UNTIL + 40))
+        await asyncio.gather(throttled.poll(THROTTLED_UNTIL + 40), other_cell.poll(THROTTLED_UNTIL + 40))
         assert throttled.exported_rate == throttled.rate == RATE
         assert throttled.missing_minutes() == 0
-        assert (other.exported_rate, other.missing_minutes()) == (None, 0)
+        assert (other_cell.exported_rate, other_cell.missing_minutes()) == (None, 0)
 
     run(main())
 

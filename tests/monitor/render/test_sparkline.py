@@ -65,7 +65,8 @@ def test_a_sparkline_has_a_fixed_length_and_shows_unknown_minutes_and_a_reached_
     drawn = sparkline(series_history(np.array(values, np.float32)))
     assert len(drawn) == LENGTH and THROTTLED not in drawn
     for position, character in enumerate(drawn):
-        known = [value for value in values[position * BUCKET : (position + 1) * BUCKET] if not isnan(value)]
-        assert (character == GAP) == (not known)
-        if known:
-            assert (character == BLOCKS[-1]) == (max(known) >= 1.0)
+        bucket = values[position * BUCKET : (position + 1) * BUCKET]
+        known_values = [value for value in bucket if not isnan(value)]
+        assert (character == GAP) == (not known_values)
+        if known_values:
+            assert (character == BLOCKS[-1]) == (max(known_values) >= 1.0)

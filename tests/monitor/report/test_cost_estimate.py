@@ -74,8 +74,8 @@ async def test_an_account_pays_for_the_accounts_whose_metrics_it_reads(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     set_aws_environment(monkeypatch, CREDENTIALS)
-    listed = {account: [file_system("fs-1"), file_system("fs-2")] for account in (FIRST, SECOND)}
-    aws = LinkedAws({FIRST: "shop", SECOND: "bank"}, listed)
+    file_systems = {account: [file_system("fs-1"), file_system("fs-2")] for account in (FIRST, SECOND)}
+    aws = LinkedAws({FIRST: "shop", SECOND: "bank"}, file_systems)
     watcher = aws.watcher(interval=300, max_interval=300)
     try:
         await watcher.run_once(lambda done, steps: None, with_polls=False)

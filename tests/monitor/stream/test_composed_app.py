@@ -66,8 +66,8 @@ async def test_the_points_of_large_or_unusual_bodies_are_in_the_fleet_when_fireh
         lambda json, _: ([json], {"transfer_encoding": "chunked"}),
     ]
     for number, case in enumerate(cases, 1):
-        good, request = update.but(sum=60.0 * number), f"r-{number}"
-        records, headers = case(line(good), message([good]))
+        valid, request = update.but(sum=60.0 * number), f"r-{number}"
+        records, headers = case(line(valid), message([valid]))
         body = envelope(records, request)
         content = gzip.compress(body) if "content_encoding" in headers else body
         answer = await composed.post(
