@@ -93,7 +93,7 @@ def test_streamed_minutes_after_a_gap_wait_for_a_poll_for_a_limited_time(fleet: 
 def test_minutes_before_a_stream_began_are_not_pushed_as_zero(fleet: Fleet) -> None:
     series, receiver = add_stream(fleet), ImmediateReceiver(fleet, out_of_order=True)
     rows = np.array([metric_row(fleet, series, of_throttling=True)], np.int32)
-    write_usage(fleet, series, {NOW: 1})
+    write_usage(fleet, series, {NOW: 1})  # AWS has published other metrics up to NOW
     for minute in (NOW - 5, NOW - 4):
         fleet.rings.mark_streamed(rows, np.array([minute], np.int32), minute + STREAM_LAG)
     assert receiver.push_family("saturation") == [(RESOURCE, 5, 0), (RESOURCE, 4, 0)]

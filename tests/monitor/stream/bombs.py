@@ -1,6 +1,6 @@
 """Small gzipped requests that unpack to large bodies, or decode to millions of objects.
 
-Run as a program, it ingests each of them, and measures the memory that this takes.
+Run as a program, this module ingests each of them, and measures the memory that it takes.
 """
 
 import asyncio
@@ -108,7 +108,7 @@ def nested_dimensions(depth: int) -> bytes:
 
 OPENING = b'{"requestId":"r-1","records":['
 POINT = line(UPDATE).rstrip()
-NESTED = pb_field(7, pb_field(1, b"Dimensions") + pb_field(2, fill_record(b"\x32\x00")[:60_000]))
+EMPTY_ATTRIBUTES = pb_field(7, pb_field(1, b"Dimensions") + pb_field(2, fill_record(b"\x32\x00")[:60_000]))
 BOMBS: Mapping[str, Callable[[], bytes]] = {
     "nothing but zeros": lambda: gzip_stream([b"\0" * MIB] * 70),
     "one stream of gzip after the other": lambda: gzip.compress(b" " * 2**24) * 50,
@@ -179,7 +179,7 @@ BOMBS: Mapping[str, Callable[[], bytes]] = {
         )
     ),
     "attributes in attributes": partial(
-        body, message_of_scope(pb_field(2, pb_field(11, pb_field(1, NESTED) * 15)))
+        body, message_of_scope(pb_field(2, pb_field(11, pb_field(1, EMPTY_ATTRIBUTES) * 15)))
     ),
     "a number without end": partial(body, fill_record(b"\x80")),
     "a field without end": partial(body, with_length(fill_record(b"\xff")[:900_000])),
