@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError
 
-Bill = Callable[[], None]  # counts one attempt at a call that AWS may have billed
+CountBilledCall = Callable[[], None]  # counts one attempt at a call that AWS may have billed
 
 GET_METRIC_DATA, LIST_METRICS = ("cloudwatch", "GetMetricData"), ("cloudwatch", "ListMetrics")
 # Errors of requests that AWS rejected or never received.
@@ -26,16 +26,16 @@ def may_be_billed(error: BaseException) -> bool:
 
 
 @contextmanager
-def billing(bill: Bill) -> Iterator[None]:
+def billing(count_billed_call: CountBilledCall) -> Iterator[None]:
     """Count the attempt at a call that is made within the context, unless AWS certainly does not bill it."""
     try:
         yield
     except BaseException as error:  # a cancelled call, too: AWS may have the request
         if may_be_billed(error):
-            bill()
+            count_billed_call()
         raise
     else:
-        bill()
+        count_billed_call()
 
 
 @asynccontextmanager

@@ -16,7 +16,14 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from collectors.base import GLOBAL_REGION, ServiceScope
 from collectors.errors import ResourceNotFoundError, ServiceNotOfferedError
 from monitor.aws import pagination
-from monitor.aws.billing import LIST_METRICS, Bill, bill_nothing, billing, grant_all, requested_metrics
+from monitor.aws.billing import (
+    LIST_METRICS,
+    CountBilledCall,
+    bill_nothing,
+    billing,
+    grant_all,
+    requested_metrics,
+)
 from monitor.aws.call_rate import LoweredRate
 from monitor.aws.clients import CLIENT_CONFIG, ClientCache, sign_with
 from monitor.aws.clock import AwsClock, date_header
@@ -139,8 +146,10 @@ class Cell:
         """
         with with_operation_name(operation):
             method = getattr(await self.client(service), xform_name(operation))
-        bill = partial(self._bill, service, operation, params, service if charged_to is None else charged_to)
-        return await self.call_with_retries(service, operation, partial(method, **params), bill)
+        count_billed_call = partial(
+            self._bill, service, operation, params, service if charged_to is None else charged_to
+        )
+        return await self.call_with_retries(service, operation, partial(method, **params), count_billed_call)
 
     def _bill(self, service: str, operation: str, params: Mapping[str, Any], charged_to: str) -> None:
         """Count the metrics or the listing that AWS bills for an attempt."""
@@ -181,11 +190,15 @@ class Cell:
                 yield item
 
     async def call_with_retries(
-        self, service: str, operation: str, send: Callable[[], Awaitable[Response]], bill: Bill = bill_nothing
+        self,
+        service: str,
+        operation: str,
+        send: Callable[[], Awaitable[Response]],
+        count_billed_call: CountBilledCall = bill_nothing,
     ) -> Response:
         """Send a request, up to `max_attempts` times; each attempt is rate limited, signed and counted.
 
-        bill: called for each attempt that AWS may have billed, including a cancelled attempt.
+        count_billed_call: called for each attempt that AWS may have billed, including a cancelled attempt.
         CALL_TIMEOUT limits the time of all attempts together, without the waits for the limiter and between
         attempts. Raises one of AWS_ERRORS, or the error that `send` raises for a response of an unexpected
         form. Raises RegionDisabledError without a call if the region is known not to be enabled.
@@ -199,7 +212,7 @@ class Cell:
             await self.clients.turns.wait()
             started_at = clock()
             try:
-                with with_operation_name(operation), sign_with(credentials), billing(bill):
+                with with_operation_name(operation), sign_with(credentials), billing(count_billed_call):
                     async with asyncio.timeout(CALL_TIMEOUT - seconds_in_flight):
                         response = await send()
             except Exception as error:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from collectors.base import ServiceScope
-from monitor.aws.billing import Bill, bill_nothing
+from monitor.aws.billing import CountBilledCall, bill_nothing
 from monitor.aws.cell import Cell
 from monitor.lib.errors import HeadroomError
 
@@ -24,12 +24,16 @@ class LinkedCell(Cell):
     """A cell whose calls name its account, and are signed by the monitoring account, `signer`."""
 
     async def call_with_retries(
-        self, service: str, operation: str, send: Callable[[], Awaitable[Response]], bill: Bill = bill_nothing
+        self,
+        service: str,
+        operation: str,
+        send: Callable[[], Awaitable[Response]],
+        count_billed_call: CountBilledCall = bill_nothing,
     ) -> Response:
         """Send a request as `Cell` does. Raises RoleNeededError if the operation cannot name the account."""
         if service != "cloudwatch" or operation not in LINKED_OPERATIONS:
             raise RoleNeededError(f"a role is needed to call {service}:{operation} in {self.account}")
-        return await super().call_with_retries(service, operation, send, bill)
+        return await super().call_with_retries(service, operation, send, count_billed_call)
 
 
 def linked_cell(monitoring: Cell, account: str, scope: ServiceScope = ServiceScope.REGION) -> LinkedCell:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from monitor.access.credentials import MAX_HEADER_BYTES
-from tests.monitor.access.authenticated import (
+from tests.monitor.access.authenticated_server import (
     ADA_PASSWORD,
     AUTH,
     BOB_PASSWORD,
@@ -25,7 +25,7 @@ from tests.monitor.access.authenticated import (
 from tests.monitor.fleet_server import error_of
 
 SERIES, RELOAD, METRICS = ("GET", "/api/v1/series"), ("POST", "/-/reload"), ("GET", "/metrics")
-# Addresses from which requests come. AUTH trusts the first; the second is the first, mapped to IPv6.
+# Addresses from which requests come. AUTH trusts the first two; the second is the first, mapped to IPv6.
 PROXY, MAPPED_PROXY, STRANGER = "10.1.2.3", "::ffff:10.1.2.3", "192.0.2.1"
 SECRETS = (
     READER_TOKEN,

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from monitor.access.principal import Principal
-from tests.monitor.access.authenticated import (
+from tests.monitor.access.authenticated_server import (
     ADA_PASSWORD,
     AUTH,
     BOB_PASSWORD,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.monitor.access.authenticated import (
+from tests.monitor.access.authenticated_server import (
     AUTH,
     BOB_PASSWORD,
     OPERATOR_TOKEN,

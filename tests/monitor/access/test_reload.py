@@ -9,7 +9,7 @@ import pytest
 from monitor.app import App
 from monitor.config.config import Config
 from monitor.schema.problems import ConfigError
-from tests.monitor.access.authenticated import OPERATOR_TOKEN, READER_TOKEN, bearer
+from tests.monitor.access.authenticated_server import OPERATOR_TOKEN, READER_TOKEN, bearer
 from tests.registries import REGISTRY
 
 TOKENS = {

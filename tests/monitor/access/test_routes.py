@@ -12,7 +12,13 @@ from starlette.types import Receive, Scope, Send
 
 from monitor.app import App
 from monitor.config.config import Config
-from tests.monitor.access.authenticated import AUTH, OPERATOR_TOKEN, READER_TOKEN, SCRAPER_TOKEN, bearer
+from tests.monitor.access.authenticated_server import (
+    AUTH,
+    OPERATOR_TOKEN,
+    READER_TOKEN,
+    SCRAPER_TOKEN,
+    bearer,
+)
 from tests.registries import REGISTRY
 
 OPEN_PATHS = {"/-/healthy", "/-/ready", "/firehose/v1", "/static/{name}"}  # routes without authentication

@@ -9,7 +9,7 @@ from monitor.fleet.fleet import Series
 from monitor.lib.current_user import current_user
 from monitor.notifiers.notice import Severity
 from rules.band import Zone
-from tests.monitor.access.authenticated import AUTH, OPERATOR_TOKEN, READER_TOKEN, authenticated_server
+from tests.monitor.access.authenticated_server import AUTH, OPERATOR_TOKEN, READER_TOKEN, authenticated_server
 from tests.monitor.alerting.notices import ACCOUNT, REGION, notice
 from tests.monitor.fleet.fleets import add, key, set_judgement
 from tests.monitor.top.harness import FAST_REFRESH, NO_REFRESH, Headroom, run_top, serve_on_loopback
