@@ -49,7 +49,8 @@ class Danger:
 def cadences(danger: Danger, intervals: Intervals) -> Ints:
     """Return the minutes until each series is to be read again, 1 at least.
 
-    A series that crosses its edge is read at most LATENESS later than if it were read every minute. A series
+    A series that crosses its edge is read at most LATENESS minutes later than if it were read every
+    minute. A series
     that was near its edge within NEAR_MEMORY is read within 1 + LATENESS minutes, whatever its rises were.
     """
     max_wait = np.clip(danger.history // HISTORY_DIVISOR, 1, intervals.longest)

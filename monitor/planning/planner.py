@@ -38,7 +38,8 @@ def no_slots() -> Ints:
 class Planner:
     """Plans the reading of one fleet: `update` writes `cadence` of its series and of its metrics.
 
-    alerting: returns the slots of series on which an alert is pending or fires. budget: None without one.
+    alerting: returns the slots of series on which an alert is pending or fires. budget: None if there is no
+    budget.
     """
 
     def __init__(
@@ -98,14 +99,14 @@ class Planner:
         alerting = self._alerting_flags()
         streamed = await self._streamed_series(now)
         for part in ranges(alerting.size):
-            due_slots = self._with_new_samples(part, self._danger(part, alerting, now))
+            due_slots = self._slots_with_new_samples(part, self._danger(part, alerting, now))
             due_slots = due_slots[~streamed[due_slots]]
             for first in range(0, due_slots.size, BATCH_SIZE):
                 self._find_rises_of(due_slots[first : first + BATCH_SIZE])
                 await asyncio.sleep(0)
             await asyncio.sleep(0)
 
-    def _with_new_samples(self, part: slice, danger: Danger) -> Ints:
+    def _slots_with_new_samples(self, part: slice, danger: Danger) -> Ints:
         """Return the slots in a part of the series whose rises are to be found again."""
         fleet, slots = self._fleet, np.arange(part.start, part.stop, dtype=np.int32)
         newest = fleet.usages.newest_minutes(fleet.rings, slots)
@@ -115,16 +116,18 @@ class Planner:
 
     async def _streamed_series(self, now: int) -> Flags:
         """Return which series need no plan, as a stream delivers their metrics; other tasks run meanwhile."""
-        fleet, slots, rows = self._fleet, self._fleet.size, self._fleet.rings.size
-        streamed, by_row = np.zeros(slots + 1, np.bool_), np.zeros(rows + 1, np.bool_)
-        for part in ranges(rows):
-            by_row[part] = fleet.rings.is_streamed(np.arange(part.start, part.stop, dtype=np.int32), now)
+        fleet, slot_count, row_count = self._fleet, self._fleet.size, self._fleet.rings.size
+        streamed_series, streamed_rows = np.zeros(slot_count + 1, np.bool_), np.zeros(row_count + 1, np.bool_)
+        for part in ranges(row_count):
+            streamed_rows[part] = fleet.rings.is_streamed(
+                np.arange(part.start, part.stop, dtype=np.int32), now
+            )
             await asyncio.sleep(0)
-        if by_row.any():
-            for part_slots, part_rows in formula_parts(fleet.usages, slots, rows):
-                streamed[part_slots] = by_row[part_rows].all(axis=0)
+        if streamed_rows.any():
+            for part_slots, part_rows in formula_parts(fleet.usages, slot_count, row_count):
+                streamed_series[part_slots] = streamed_rows[part_rows].all(axis=0)
                 await asyncio.sleep(0)
-        return streamed
+        return streamed_series
 
     def _find_rises_of(self, slots: Ints) -> None:
         fleet = self._fleet
@@ -149,10 +152,8 @@ class Planner:
     def _plan_in_parts(self, now: int) -> Iterator[None]:
         """Do what `plan` does, part by part."""
         fleet, alerting = self._fleet, self._alerting_flags()
-        urgent, safe_series = (
-            np.zeros(alerting.size, np.bool_),
-            SafeSeries(fleet, self._intervals, alerting.size),
-        )
+        urgent = np.zeros(alerting.size, np.bool_)
+        safe_series = SafeSeries(fleet, self._intervals, alerting.size)
         yield from safe_series.find(now)
         for part in ranges(alerting.size):
             danger = self._danger(part, alerting, now)
