@@ -108,11 +108,11 @@ class KnownQuotas:
 
     def values_of(self, service_code: str, quotas: Set[Quota]) -> Mapping[Quota, Sequence[ListedQuota]]:
         """Return the values of some quotas of a service code: of the account, and of single resources."""
-        found = defaultdict[Quota, list[ListedQuota]](list)
+        values_by_quota = defaultdict[Quota, list[ListedQuota]](list)
         for listed in self.lists.get(service_code, ()):
             if listed.quota in quotas:
-                found[listed.quota].append(listed)
-        return found
+                values_by_quota[listed.quota].append(listed)
+        return values_by_quota
 
     def reported_quotas(self, now: float) -> Mapping[Quota, ReportedQuota]:
         """Return the quotas in AWS's report of utilization; none if the report is too old."""

@@ -80,11 +80,12 @@ def _dimensions_of(
         return [usage_metric.dimensions]
     if not override.parts:
         return []
-    own = {*usage_metric.dimensions}
+    own_dimensions = {*usage_metric.dimensions}
     return sorted(
         dimensions
         for name, dimensions in published
-        if name == usage_metric.name and {key for key, _ in {*dimensions} ^ own} == {override.parts}
+        if name == usage_metric.name
+        and {key for key, _ in {*dimensions} ^ own_dimensions} == {override.parts}
     )
 
 

@@ -46,10 +46,10 @@ class Principal:
         author: the name that the client gave. The authenticated name is always included: if ada gives the
         name bob, `ada (bob)` is recorded.
         """
-        given = " ".join(author.split())
+        given_name = " ".join(author.split())
         if self.name is None:
-            return given
-        return self.name if given in ("", self.name) else f"{self.name} ({given})"
+            return given_name
+        return self.name if given_name in ("", self.name) else f"{self.name} ({given_name})"
 
 
 ANONYMOUS = Principal()

@@ -63,10 +63,10 @@ class Delivery:
 
         Notices for a removed receiver are stored for a day, in case the receiver is added again.
         """
-        wanted = {receiver.name: receiver for receiver in receivers}
-        for name in self.senders.keys() - wanted:
+        receivers_by_name = {receiver.name: receiver for receiver in receivers}
+        for name in self.senders.keys() - receivers_by_name:
             self._remove_sender(name)
-        for name, receiver in wanted.items():
+        for name, receiver in receivers_by_name.items():
             if name in self.senders:
                 self.senders[name].target = receiver
             else:

@@ -99,10 +99,10 @@ class ForecastAlerts:
         """
         fleet, size = self._fleet, part.stop - part.start
         since, improbable_since = np.full((size, len(HORIZONS)), now), np.full(size, now)
-        known = slice(part.start, min(part.stop, self._ids.size))
-        unchanged = np.flatnonzero(self._ids[known] == ids[known])
+        earlier_slots = slice(part.start, min(part.stop, self._ids.size))
+        unchanged = np.flatnonzero(self._ids[earlier_slots] == ids[earlier_slots])
         for times, earlier_times in ((since, self._since), (improbable_since, self._improbable_since)):
-            unchanged_times = earlier_times[known][unchanged]
+            unchanged_times = earlier_times[earlier_slots][unchanged]
             times[unchanged] = np.where(np.isfinite(unchanged_times), unchanged_times, now)
         probability = fleet.reach_probability[part]
         is_eligible = (fleet.zone[part] < Zone.NEAR) & (fleet.group[part] >= 0) & ~(probability[:, 0] >= 1)

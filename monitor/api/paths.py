@@ -144,8 +144,8 @@ def paths_router(state: AppState) -> APIRouter:
     @router.get("/paths/{name}", responses={404: {"model": ErrorModel}}, summary="Get a request path")
     async def get_path(name: PathName) -> PathDetailModel:
         """One request path with its hops, and all limits that its requests run into."""
-        found = find_path(state.paths(), name)
-        return PathDetailModel(**_path_fields(found), hops=[_hop_model(hop) for hop in found.hops])
+        path = find_path(state.paths(), name)
+        return PathDetailModel(**_path_fields(path), hops=[_hop_model(hop) for hop in path.hops])
 
     return router
 

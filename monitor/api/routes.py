@@ -61,11 +61,12 @@ def metrics_router(state: AppState) -> APIRouter:
 
 def _unknown_services(selection: Selection, registry: Registry) -> str:
     """Return a sentence about services that no collector reads; empty if there are none."""
-    known = (*registry.service_names, OWN_SERVICE)
-    unknown = next((name for name in selection.service if name not in known), None)
+    service_names = (*registry.service_names, OWN_SERVICE)
+    unknown = next((name for name in selection.service if name not in service_names), None)
     if unknown is None:
         return ""
-    return f"service: expected the name of a service, found {short_line(unknown)}{suggestion(unknown, known)}"
+    hint = suggestion(unknown, service_names)
+    return f"service: expected the name of a service, found {short_line(unknown)}{hint}"
 
 
 def series_router(state: AppState) -> APIRouter:

@@ -93,9 +93,9 @@ class Account(RoleOptions):
     @model_validator(mode="after")
     def _check_role_and_links(self) -> Self:
         """Check that options of a role come with `role_arn`, and that the account is not linked to itself."""
-        given = sorted(self.model_fields_set & {*RoleOptions.model_fields, "via"})
-        if given and not self.role_arn:
-            raise problem(f"expected role_arn beside {given[0]}, found none")
+        role_options = sorted(self.model_fields_set & {*RoleOptions.model_fields, "via"})
+        if role_options and not self.role_arn:
+            raise problem(f"expected role_arn beside {role_options[0]}, found none")
         check_chain(self.via, self.role_arn or "")
         if self.id and self.id in self.linked_accounts:
             raise problem(f"expected other accounts in linked_accounts, found {self.id}, the account itself")

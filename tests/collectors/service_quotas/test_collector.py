@@ -72,9 +72,11 @@ class Account:
             quota_services_approved=frozenset(approved),
             reads_quotas_of=lambda code: self.reads is None or code in self.reads,
         )
-        found = {f"{series.signal} {series.resource.path[1]}": series async for series in quotas(scan)}
+        series_by_name = {
+            f"{series.signal} {series.resource.path[1]}": series async for series in quotas(scan)
+        }
         self.failures = scan.failures
-        return found
+        return series_by_name
 
     @property
     def known(self) -> KnownQuotas:
@@ -106,8 +108,8 @@ async def test_a_service_in_use_has_the_quotas_with_a_published_metric() -> None
         list_metrics=metrics_response(usage_metric("A")),
         list_service_quotas=quota_lists(kinesis=listed),
     )
-    found = await account.scan()
-    assert [*found] == ["calls L-00000001"]
+    series_by_name = await account.scan()
+    assert [*series_by_name] == ["calls L-00000001"]
     assert account.aws.calls.count("service-quotas:ListServiceQuotas") == 1
     assert [*await account.scan(HOUR)] == ["calls L-00000001"]
     assert "service-quotas:ListServiceQuotas" not in account.aws.calls
@@ -351,10 +353,10 @@ async def test_a_resource_with_a_quota_of_its_own_has_a_series_of_its_own() -> N
         list_service_quotas=responses,
     )
     scan = Scan(account.aws.cell, quota_services_in_use=frozenset({"es"}))
-    found = {series.quota_arn: series async for series in quotas(scan)}
-    assert {arn: series.limit for arn, series in found.items()} == {"": 5, arns[0]: 9}
-    assert found[arns[0]].resource.path == ("es", "L-00000001", arns[0])
-    assert found[arns[0]].resource.display_name == "es/Name of L-00000001/domain/a"
+    series_by_arn = {series.quota_arn: series async for series in quotas(scan)}
+    assert {arn: series.limit for arn, series in series_by_arn.items()} == {"": 5, arns[0]: 9}
+    assert series_by_arn[arns[0]].resource.path == ("es", "L-00000001", arns[0])
+    assert series_by_arn[arns[0]].resource.display_name == "es/Name of L-00000001/domain/a"
 
 
 async def test_the_iam_policy_allows_all_calls_of_a_scan() -> None:
@@ -400,10 +402,10 @@ def account_with_databases(*database_quotas: dict[str, Any], **numbers: int) -> 
 async def table_series(account: Account) -> dict[str, tuple[Any, ...]]:
     """Return usage, limit and largest database of each series, by the last id of its resource."""
     scan = Scan(account.aws.cell, quota_services_in_use=frozenset(["glue"]))
-    found = [series async for series in quotas(scan) if series.resource.path[1] == TABLES]
+    all_series = [series async for series in quotas(scan) if series.resource.path[1] == TABLES]
     return {
         series.resource.path[-1].rpartition("/")[2]: (series.usage, series.limit, series.largest_resource)
-        for series in found
+        for series in all_series
     }
 
 
@@ -459,11 +461,11 @@ async def test_a_denied_list_of_services_is_raised_after_the_series_of_other_lis
         list_services=denied("ListServices"),
         list_service_quotas=quota_lists(kinesis=[quota("L-00000001", 10, UsageMetric=resource_count)]),
     )
-    found = list[Observed]()
+    received = list[Observed]()
     with pytest.raises(ExceptionGroup) as raised:
         async for series in quotas(Scan(account.aws.cell, quota_services_in_use=frozenset({"kinesis"}))):
-            found.append(series)
-    assert [series.signal for series in found] == ["resources"]
+            received.append(series)
+    assert [series.signal for series in received] == ["resources"]
     assert [str(error) for error in raised.value.exceptions] == [str(denied("ListServices"))]
 
 
@@ -522,9 +524,9 @@ def test_the_utilization_report_is_read_once_a_day_for_quotas_without_another_us
         assert REPORT not in account.aws.calls
         await account.scan()
         assert account.aws.calls.count(REPORT) == 1
-        found = await account.scan(DAY - 1)
-        assert {*found} == {"calls L-00000001", "reported L-00000002", "reported L-00000009"}
-        observed = found["reported L-00000002"]
+        series_by_name = await account.scan(DAY - 1)
+        assert {*series_by_name} == {"calls L-00000001", "reported L-00000002", "reported L-00000009"}
+        observed = series_by_name["reported L-00000002"]
         assert (observed.signal, observed.usage, observed.limit) == ("reported", 63.0, 100.0)
         assert observed.resource.display_name == "kinesis/Name of L-00000002"
         assert REPORT not in account.aws.calls

@@ -43,12 +43,12 @@ def _number_of_parents(call: CountCall) -> int:
 def test_no_declared_count_contradicts_botocores_models() -> None:
     counts = read_counts()
     assert len(counts) > 1100
-    found = [
+    all_problems = [
         f"{quota.service} {quota.code}: {text}"
         for quota, declaration in counts.items()
         for text in problems(declaration, ("parent", "grandparent"))
     ]
-    assert found == []
+    assert all_problems == []
 
 
 # By what is wrong: operation, items and params of the declaration, and a part of the expected problem.

@@ -34,7 +34,7 @@ USAGE: dict[str, Any] = {
     "MetricStatisticRecommendation": "Maximum",
 }
 
-Found = Mapping[str, Any]  # by quota code
+Results = Mapping[str, Any]  # what a reader finds, by quota code
 
 
 def glue_quota(code: str) -> Quota:
@@ -92,14 +92,14 @@ def list_responses(items: Any) -> dict[str, Any]:
     return {"list_service_quotas": answer, "list_aws_default_service_quotas": answer}
 
 
-async def quotas_of_lists(items: Any) -> Found:
+async def quotas_of_lists(items: Any) -> Results:
     """Return what `list_quotas` finds for each quota if the lists have these items."""
-    aws, found = FakeAws(malformed=True, **list_responses(items)), dict[Any, Any]()
-    await list_quotas(BudgetedCalls(aws.scan, CallBudget()), "glue", found)
-    return {quota.code: listed_quota for (quota, _), listed_quota in found.items()}
+    aws, quotas_by_key = FakeAws(malformed=True, **list_responses(items)), dict[Any, Any]()
+    await list_quotas(BudgetedCalls(aws.scan, CallBudget()), "glue", quotas_by_key)
+    return {quota.code: listed_quota for (quota, _), listed_quota in quotas_by_key.items()}
 
 
-async def values_of_lists(items: Any) -> Found:
+async def values_of_lists(items: Any) -> Results:
     """Return the value or failure that `read_quotas` finds for each quota if the lists have these items."""
     quotas_of_glue = {*map(glue_quota, CODES)}
     get: dict[str, Any] = {"get_service_quota": {"Quota": {"Value": 7.0}}}
@@ -109,15 +109,15 @@ async def values_of_lists(items: Any) -> Found:
     return {quota.code: (reading.values.get(quota), reading.failures.get(quota)) for quota in quotas_of_glue}
 
 
-async def requests_of_list(items: Any) -> Found:
+async def requests_of_list(items: Any) -> Results:
     """Return the newest request for each quota if the list of requests has these items."""
     answer = {"RequestedQuotas": items}
     aws = FakeAws(malformed=True, now=NOW, list_requested_service_quota_change_history=answer)
-    found = await newest_requests(aws.scan)
-    return {str(key.quota.code): (key, request) for key, request in found.items()}
+    requests_by_key = await newest_requests(aws.scan)
+    return {str(key.quota.code): (key, request) for key, request in requests_by_key.items()}
 
 
-async def entries_of_report(items: Any) -> Found:
+async def entries_of_report(items: Any) -> Results:
     """Return the reported utilization of each quota if a report has these entries."""
     aws = FakeAws(
         malformed=True,
@@ -135,7 +135,7 @@ def metric_of(code: str) -> dict[str, Any]:
     return {"Namespace": "AWS/Usage", "MetricName": "ResourceCount", "Dimensions": dimension_list}
 
 
-async def series_of_lists(items: Any, metrics: Any = None) -> Found:
+async def series_of_lists(items: Any, metrics: Any = None) -> Results:
     """Return the series of each quota that a scan finds if the lists have these items.
 
     metrics: the metrics that ListMetrics returns; None: the usage metric of each quota.
@@ -143,17 +143,17 @@ async def series_of_lists(items: Any, metrics: Any = None) -> Found:
     published = {"Metrics": [*map(metric_of, CODES)] if metrics is None else metrics}
     answers = {"list_metrics": published, "list_services": {"Services": SERVICES}, **list_responses(items)}
     scan = Scan(FakeAws(malformed=True, now=NOW, **answers).cell)
-    found = {series.resource.path[1]: series async for series in quotas(scan)}
+    series_by_code = {series.resource.path[1]: series async for series in quotas(scan)}
     assert scan.failures == []
-    return found
+    return series_by_code
 
 
-async def series_of_metrics(items: Any) -> Found:
+async def series_of_metrics(items: Any) -> Results:
     """Return the series of each quota that a scan finds if ListMetrics returns these items."""
     return await series_of_lists([*map(list_entry, CODES)], metrics=items)
 
 
-READERS: Mapping[str, tuple[Callable[[Any], Awaitable[Found]], Callable[[str], dict[str, Any]]]] = {
+READERS: Mapping[str, tuple[Callable[[Any], Awaitable[Results]], Callable[[str], dict[str, Any]]]] = {
     "lists": (quotas_of_lists, list_entry),
     "readings": (values_of_lists, list_entry),
     "requests": (requests_of_list, request_entry),
@@ -167,9 +167,11 @@ READERS: Mapping[str, tuple[Callable[[Any], Awaitable[Found]], Callable[[str], d
 async def test_an_invalid_item_affects_no_other_quota(reader: str) -> None:
     read, describe = READERS[reader]
     items = [describe(code) for code in CODES]
-    before = await read(items)
-    assert before.keys() == {*CODES}
+    results_before = await read(items)
+    assert results_before.keys() == {*CODES}
     for mutation, mutated in mutations_of_item(items, MUTATED_INDEX, ROUNDS, reader):
-        after = await read(mutated)
+        results_after = await read(mutated)
         others = [code for code in CODES if code != CODES[MUTATED_INDEX]]
-        assert {code: after.get(code) for code in others} == {code: before[code] for code in others}, mutation
+        assert {code: results_after.get(code) for code in others} == {
+            code: results_before[code] for code in others
+        }, mutation

@@ -34,9 +34,9 @@ async def list_quota(service: str = "kinesis", **members: Any) -> ListedQuota:
 
 async def list_quotas_of(aws: FakeAws, service: str = "kinesis") -> list[ListedQuota]:
     """Return the quotas of a service as `list_quotas` reads them from a fake AWS."""
-    found: dict[QuotaKey, ListedQuota] = {}
-    await list_quotas(BudgetedCalls(aws.scan, CallBudget()), service, found)
-    return [*found.values()]
+    quotas: dict[QuotaKey, ListedQuota] = {}
+    await list_quotas(BudgetedCalls(aws.scan, CallBudget()), service, quotas)
+    return [*quotas.values()]
 
 
 def metric(
@@ -267,8 +267,8 @@ async def test_a_quota_without_an_applied_value_has_the_default() -> None:
         list_service_quotas=[{"Quotas": [{**first, "Value": 9.0}]}, {"Quotas": []}],
         list_aws_default_service_quotas={"Quotas": [first, second, {"QuotaName": "without a code"}]},
     )
-    found = await list_quotas_of(aws)
-    values = [(quota.quota.code, quota.value, quota.source) for quota in found]
+    quotas = await list_quotas_of(aws)
+    values = [(quota.quota.code, quota.value, quota.source) for quota in quotas]
     assert values == [("L-00000001", 9.0, LimitSource.APPLIED), ("L-00000002", 2.0, LimitSource.DEFAULT)]
 
 
@@ -309,7 +309,7 @@ async def test_values_of_resources_are_listed_where_a_quota_holds_for_each_resou
     aws = FakeAws(
         list_service_quotas=applied, list_aws_default_service_quotas={"Quotas": [quota_of_resource("*", 5.0)]}
     )
-    found = [(quota.context.arn, quota.value, quota.source) for quota in await list_quotas_of(aws, "es")]
-    assert found == [("", 6.0, LimitSource.APPLIED), (ARN, 9.0, LimitSource.APPLIED)]
+    values = [(quota.context.arn, quota.value, quota.source) for quota in await list_quotas_of(aws, "es")]
+    assert values == [("", 6.0, LimitSource.APPLIED), (ARN, 9.0, LimitSource.APPLIED)]
     levels = [params.get("QuotaAppliedAtLevel") for params in params_of_lists]
     assert levels == [None, "RESOURCE"]

@@ -115,8 +115,8 @@ def users_named(*names: str, max_cached: int = MAX_CACHED) -> Users:
 async def test_right_passwords_are_cached_and_wrong_ones_are_not(checks: Checks) -> None:
     users = users_named("ada", "bob")
     for _ in range(3):
-        found = await users.find(b"ada", b"password of ada")
-        assert found and found.name == "ada"
+        user = await users.find(b"ada", b"password of ada")
+        assert user and user.name == "ada"
     assert checks.count == 1
     for _ in range(3):
         assert await users.find(b"ada", b"password of bob") is None
@@ -159,8 +159,8 @@ async def test_each_user_logs_in_with_their_own_password_whether_plain_or_hashed
     users = Users([UserConfig.model_validate(entry) for entry in entries])
     for name in ("ada", "bob", "carl"):
         for password in ("of ada", "of bob", "of carl"):
-            found = await users.find(name.encode(), password.encode())
-            assert (found.name if found else None) == (name if password == f"of {name}" else None)
+            user = await users.find(name.encode(), password.encode())
+            assert (user.name if user else None) == (name if password == f"of {name}" else None)
 
 
 async def test_concurrent_logins_with_the_same_password_need_one_check(checks: Checks) -> None:

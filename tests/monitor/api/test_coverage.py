@@ -56,10 +56,10 @@ def listed_quota(quota: Quota, value: float | None = 10.0, **fields: Any) -> Lis
 
 def add_known_quotas(server: Server, *quotas: ListedQuota) -> KnownQuotas:
     """Add quotas to the known quotas of the tests' cell, and return these known quotas."""
-    known = server.known_quotas.setdefault((ACCOUNT, REGION), KnownQuotas())
+    known_quotas = server.known_quotas.setdefault((ACCOUNT, REGION), KnownQuotas())
     for quota in quotas:
-        known.lists[quota.quota.service] = (*known.lists.get(quota.quota.service, ()), quota)
-    return known
+        known_quotas.lists[quota.quota.service] = (*known_quotas.lists.get(quota.quota.service, ()), quota)
+    return known_quotas
 
 
 def quota_subject(quota: Quota) -> Resource:
@@ -186,9 +186,9 @@ async def test_a_quota_whose_count_fails_has_a_state_and_a_reason(
     server: Server, client: httpx.AsyncClient, failure: Exception, state: str
 ) -> None:
     watch_count(server, WEB_ACLS)
-    known = add_known_quotas(server, listed_quota(WEB_ACLS), listed_quota(PATTERN_SETS))
+    known_quotas = add_known_quotas(server, listed_quota(WEB_ACLS), listed_quota(PATTERN_SETS))
     number = next(number for number, group in enumerate(count_groups()) if PATTERN_SETS in group.counts)
-    known.counted[number] = Counted(failures={PATTERN_SETS: failure})
+    known_quotas.counted[number] = Counted(failures={PATTERN_SETS: failure})
     item = await item_of(server, client, PATTERN_SETS.code)
     assert (item["state"], bool(item["reason"])) == (state, True)
 
@@ -399,9 +399,13 @@ async def test_the_cost_of_a_setting_of_aws_has_its_source(
 # AWS's report of utilization
 
 
-def set_report(known: KnownQuotas, quota: Quota, utilization: float, applied: float | None = None) -> None:
+def set_report(
+    known_quotas: KnownQuotas, quota: Quota, utilization: float, applied: float | None = None
+) -> None:
     """Set AWS's report of utilization, with one quota. applied: the quota's value in the report."""
-    known.report = UtilizationReport(1_800_000_000.0, {quota: ReportedQuota("x", utilization, applied)})
+    known_quotas.report = UtilizationReport(
+        1_800_000_000.0, {quota: ReportedQuota("x", utilization, applied)}
+    )
 
 
 async def notes_of_items(server: Server, client: httpx.AsyncClient) -> list[str]:
@@ -413,27 +417,27 @@ async def notes_of_items(server: Server, client: httpx.AsyncClient) -> list[str]
 async def test_a_quota_has_a_note_only_if_aws_reports_a_clearly_different_utilization(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    known = add_known_quotas(server, listed_quota(WEB_ACLS))
+    known_quotas = add_known_quotas(server, listed_quota(WEB_ACLS))
     series = watch_count(server, WEB_ACLS)
     server.fleet.utilization[series.slot] = 0.5
     for reported_utilization, expected in ((0.59, ""), (0.41, ""), (0.61, "61 %"), (0.39, "39 %")):
-        set_report(known, WEB_ACLS, reported_utilization)
+        set_report(known_quotas, WEB_ACLS, reported_utilization)
         (note,) = await notes_of_items(server, client)
         sentence = (
             f"AWS's report of 15 Jan 08:00 UTC tells a utilization of {expected}, and Headroom sees 50 %."
         )
         assert note == (sentence if expected else "")
-    set_report(known, WEB_ACLS, 0.5, 20.0)
+    set_report(known_quotas, WEB_ACLS, 0.5, 20.0)
     (note,) = await notes_of_items(server, client)
     assert note.endswith("tells the value 20, and Service Quotas lists 10.")
 
 
 async def test_rates_are_not_compared_with_the_report(server: Server, client: httpx.AsyncClient) -> None:
-    known = add_known_quotas(server, listed_quota(CONCURRENCY))
+    known_quotas = add_known_quotas(server, listed_quota(CONCURRENCY))
     series = add(server.fleet, CONCURRENCY_KEY, usage=5.0)  # the signal reports throttling, as rates do
     set_judgement(server.fleet, series, Zone.WITHIN, 5.0)
     server.fleet.utilization[series.slot] = 0.5
-    set_report(known, CONCURRENCY, 0.9)
+    set_report(known_quotas, CONCURRENCY, 0.9)
     assert await notes_of_items(server, client) == [""]
 
 
