@@ -51,9 +51,12 @@ def usage(matchers: Matchers) -> str:
     return f"({exact} or {bound})"
 
 
-def or_none(expression: str, placeholder: str = "no samples") -> str:
-    """Return the expression, or else an empty line named `placeholder`, because missing is not zero."""
-    nothing = f'label_replace(vector(NaN), "resource", "{placeholder}", "", "")'
+def or_none(expression: str, placeholder: str = "no samples", label: str = "resource") -> str:
+    """Return the expression, or else an empty line named `placeholder`, because missing is not zero.
+
+    label: the label with that name, which the legend of the line shows.
+    """
+    nothing = f'label_replace(vector(NaN), "{label}", "{placeholder}", "", "")'
     return f"{expression}\nor on () {nothing}"
 
 

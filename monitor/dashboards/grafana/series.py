@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from grafana_foundation_sdk.builders import gauge
 from grafana_foundation_sdk.models import units
+from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
 
 from monitor.dashboards.grafana import queries as promql
 from monitor.dashboards.grafana.board import Board
@@ -70,12 +71,14 @@ def _panels_over_time(services: Iterable[Service]) -> list[AnyPanel]:
     by_unit = "max by (resource, unit)"
     targets = [
         query(
-            promql.or_none(f"{by_unit} ({promql.select(family, promql.SINGLE)})", f"no {name}"), legend, ref
+            promql.or_none(f"{by_unit} ({promql.select(family, promql.SINGLE)})", "not known", "unit"),
+            f"{name}, {{{{unit}}}}",
+            ref,
         )
-        for ref, family, name, legend in (
-            ("A", "headroom_usage", "usage", "usage, {{unit}}"),
-            ("B", "headroom_limit", "limit", "limit, {{unit}}"),
-            ("C", "headroom_usage_upper_bound", "bound", "upper bound of usage, {{unit}}"),
+        for ref, family, name in (
+            ("A", "headroom_usage", "usage"),
+            ("B", "headroom_limit", "limit"),
+            ("C", "headroom_usage_upper_bound", "upper bound of usage"),
         )
     ]
     usage = (
@@ -89,36 +92,45 @@ def _panels_over_time(services: Iterable[Service]) -> list[AnyPanel]:
     for name, unit in sorted(units_by_name.items()):
         usage = usage.override_by_regexp(f"/, {name.replace('/', '.')}$/", unit_override(unit.grafana))
     utilization = promql.or_none(promql.series("headroom_utilization_ratio", promql.SINGLE))
-    throttled = promql.or_none(promql.series("headroom_saturation", promql.SINGLE), "not reported by AWS")
+    throttled = promql.or_none(
+        promql.series("headroom_saturation", promql.SINGLE), ", not reported by AWS", "note"
+    )
     zone = promql.or_none(promql.series("headroom_zone", promql.SINGLE))
     return [
         usage,
         timeline_panel("Zone", "The zone of the series over time.", zone, "zone"),
         utilization_chart("Utilization", "Usage divided by the limit.", utilization, Band()).span(12),
         chart_panel(
-            "Throttled per second", "Throttled or delayed demand.", [query(throttled, "throttled")]
+            "Throttled per second", "Throttled or delayed demand.", [query(throttled, "throttled{{note}}")]
         ).span(12),
         *_forecast_panels(),
     ]
 
 
 def _forecast_panels() -> Iterator[AnyPanel]:
-    """Yield the probability of reaching the limit, and quantiles of the time until then."""
-    family, no_forecast = "headroom_limit_reach_probability", "no forecast yet"
-    probability = promql.or_none(promql.by_label(family, promql.SINGLE, "horizon"), no_forecast)
-    about = "By the usage of the last 14 days; no sample before two days of history."
+    """Yield the probability of reaching the limit, and the fan of the times until then."""
+    probability = promql.by_label("headroom_limit_reach_probability", promql.SINGLE, "horizon")
+    about = "Within each horizon, by the usage of the last 14 days; no sample before two days of history."
+    lines = [query(promql.or_none(probability, "no forecast yet", "horizon"), "{{horizon}}")]
     yield (
-        chart_panel("Probability of reaching the limit", about, [query(probability, "within {{horizon}}")])
+        chart_panel("Probability of reaching the limit", about, lines)
         .unit(units.PercentUnit)
         .min(0)
         .max(1)
         .span(12)
     )
     times = promql.by_label("headroom_limit_reach_timestamp_seconds", promql.SINGLE, "percentile")
-    time_left = promql.or_none(f"{times} - time()", no_forecast)
-    about = "If the limit is reached: after this time, by percentile of the possible times."
+    about = "If the limit is reached: 10, 50 and 90 % of the possible times are earlier."
+    no_time = "improbable, or no forecast yet"
+    lines = [query(promql.or_none(f"{times} - time()", no_time, "percentile"), "{{percentile}}")]
+    fan = [
+        DynamicConfigValue(id_val="custom.fillBelowTo", value="10"),
+        DynamicConfigValue(id_val="custom.fillOpacity", value=20),
+    ]
     yield (
-        chart_panel("Time until the limit is reached", about, [query(time_left, "{{percentile}} % of times")])
+        chart_panel("Time until the limit is reached, by percentile", about, lines)
+        .fill_opacity(0)
+        .override_by_name("90", fan)
         .unit(units.Seconds)
         .span(12)
     )

@@ -142,6 +142,26 @@ def test_no_panel_shows_zero_where_no_series_is_monitored(board: dict[str, Any])
     assert not [expr for expr in queries if "vector(0)" in expr]
 
 
+@each_board
+def test_the_legend_of_a_line_without_samples_says_so(board: dict[str, Any]) -> None:
+    """A query without a result has a line whose label names what is missing; the legend shows that label."""
+    for panel in panels(board):
+        for target in panel["targets"] if panel["type"] == "timeseries" else ():
+            for label in re.findall(r'vector\(NaN\), "(\w+)"', target["expr"]):
+                assert f"{{{{{label}}}}}" in target["legendFormat"], (panel["title"], label)
+
+
+def test_the_times_until_a_limit_are_a_fan() -> None:
+    """The area between the lines of the 10 % and 90 % percentiles is filled, and no other."""
+    (panel,) = [each for each in panels(boards()["series.json"]) if each["title"].startswith("Time until")]
+    (target,) = panel["targets"]
+    assert target["legendFormat"] == "{{percentile}}" and "by (resource, percentile)" in target["expr"]
+    (override,) = panel["fieldConfig"]["overrides"]
+    assert override["matcher"] == {"id": "byName", "options": "90"}
+    assert {"id": "custom.fillBelowTo", "value": "10"} in override["properties"]
+    assert panel["fieldConfig"]["defaults"]["custom"]["fillOpacity"] == 0
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_dashboard_of_a_family_has_a_row_for_each_service_and_queries_no_other(
     family: ServiceFamily,
