@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from rules.plurals import count_of
 from rules.problem_text import SCALAR_NAMES, suggestion
 from rules.strict_yaml import Document, DocumentPath, named_line, parse_document
 
@@ -79,7 +80,7 @@ def _lines(name: str, document: Document, problems: list[Problem]) -> list[str]:
     """Return one line per problem; beyond MAX_SHOWN_PROBLEMS, a last line with the number of the others."""
     lines = [_line(name, document, problem) for problem in problems[:MAX_SHOWN_PROBLEMS]]
     hidden = len(problems) - len(lines)
-    return [*lines, f"{name}: {hidden} more problems"] if hidden else lines
+    return [*lines, f"{name}: {count_of(hidden, 'more problem')}"] if hidden else lines
 
 
 def _line(name: str, document: Document, problem: Problem) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from rules.model_file import misplaced
+from rules.plurals import agreeing, plural
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -125,7 +126,7 @@ class Size(_StrictModel):
 
     def count(self, number: float) -> str:
         """Return a number of items in words: `3 shards`."""
-        return f"{number:,g} {self.item if number == 1 else self.items or self.item + 's'}"
+        return f"{number:,g} {agreeing(number, self.item, self.items or plural(self.item))}"
 
 
 def next_choice(choices: Iterable[float], wanted: float) -> float:

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from enum import Enum, auto
 from functools import cache, lru_cache
 
+from rules.plurals import singular
 from rules.problem_text import suggestion
 
 DECIMAL_PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -49,7 +50,7 @@ class Unit:
         return self.name
 
     def split(self, amount: float) -> tuple[str, str]:
-        """Return the number and the symbol of an amount: `3.6` and `MiB/s`, `1.2k` and `requests/s`."""
+        """Return the number and the symbol of an amount: `3.6` and `MiB/s`, `1.2k` and `requests`."""
         if self.kind is UnitKind.BYTES:
             number, prefix = _scaled(amount, BINARY_PREFIXES, self.scale)
             return number, prefix + self.symbol
@@ -57,7 +58,7 @@ class Unit:
             number, symbol = _scaled(amount, TIME_SIZES, self.scale)
             return number, symbol or self.symbol
         number, prefix = _scaled(amount, DECIMAL_PREFIXES, self.scale)
-        return number + prefix, self.symbol
+        return number + prefix, _singular(self.symbol) if number + prefix == "1" else self.symbol
 
     def format(self, amount: float) -> str:
         """Return an amount as text: `3.6 MiB/s`, `1.2k requests/s`, `36 h`, `92.5 %`."""
@@ -87,14 +88,25 @@ class Unit:
         if upper_bound is None:
             return f"at least {self.format(usage)}"
         highest, (number, symbol) = self.format(upper_bound), self.split(usage)
-        same = symbol == self.split(upper_bound)[1]  # a common symbol is shown once
+        same = self._has_one_symbol(symbol, self.split(upper_bound)[1])
         return f"{number if same else f'{number} {symbol}'} to {highest}" if usage else f"at most {highest}"
 
     def format_fraction(self, usage: float, limit: float) -> str:
         """Return usage and limit: `3.5k of 4k requests/s`, `30 min of 24 h`, `3.6 MiB/s of 4 MiB/s`."""
         (number, symbol), (limit_number, limit_symbol) = self.split(usage), self.split(limit)
-        shown_once = symbol == limit_symbol and self.kind is not UnitKind.BYTES
+        shown_once = self._has_one_symbol(symbol, limit_symbol) and self.kind is not UnitKind.BYTES
         return f"{number if shown_once else f'{number} {symbol}'} of {limit_number} {limit_symbol}"
+
+    def _has_one_symbol(self, symbol: str, other: str) -> bool:
+        """Return whether two amounts share a symbol, which is shown once, or one in singular and plural."""
+        return symbol == other or self.kind is UnitKind.COUNT
+
+
+@cache
+def _singular(symbol: str) -> str:
+    """Return the symbol of one thing: `shard`, `request/s`, `execution environment per 10 s`."""
+    found = PLURAL.fullmatch(symbol)
+    return singular(found["plural"]) + (found["per"] or "") if found else symbol
 
 
 def _scaled(amount: float, sizes: tuple[tuple[float, str], ...], scale: float) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from monitor.aws.failure_class import PERMANENT_CLASSES, FailureClass
 from monitor.aws.next_steps import next_step
 from monitor.aws.run_status import RunStatus
 from monitor.schema.selector import Location
+from rules.plurals import agreeing
 
 INACCESSIBLE_CLASSES = PERMANENT_CLASSES | {FailureClass.UNREACHABLE, FailureClass.DISABLED}
 
@@ -154,7 +155,7 @@ class MonitorStatus:
         """One sentence for each account that has configured regions which are not enabled."""
         return [
             f"account {account.name}: {', '.join(account.disabled_regions)} "
-            f"{'is' if len(account.disabled_regions) == 1 else 'are'} not enabled"
+            f"{agreeing(len(account.disabled_regions), 'is', 'are')} not enabled"
             for account in self.accounts
             if account.disabled_regions
         ]

@@ -68,7 +68,10 @@ def _print_alerts(listed: Mapping[str, Any]) -> None:
     """Print the API's list of alerts: to a terminal as a table, else as lines with tabs."""
     rows = [[escape_unprintable(cell) for cell in list_row(alert)] for alert in listed["items"]]
     if left_out := listed["total"] - len(rows):
-        typer.echo(f"{left_out} more alerts are not shown", err=True)
+        from rules.plurals import agreeing, count_of
+
+        shown = agreeing(left_out, "is", "are")
+        typer.echo(f"{count_of(left_out, 'more alert')} {shown} not shown", err=True)
     if not sys.stdout.isatty():
         sys.stdout.writelines("\t".join(cells) + "\n" for cells in rows)
         return

@@ -74,8 +74,8 @@ def check(
     from collectors.declaration_error import DeclarationError
     from collectors.own_services import check_own_services
     from monitor.cli.registry_file import exit_on_config_error
-    from monitor.render.text import count_of
     from monitor.schema.problems import ConfigError
+    from rules.plurals import agreeing, count_of
 
     checked_paths = paths or [user_folder(config or context.obj, environ)]
     with exit_on_config_error():
@@ -84,5 +84,5 @@ def check(
         except DeclarationError as error:
             raise ConfigError(error.problems) from None
     signals = sum(len(service.signals) for service in services)
-    verb = "is" if signals == 1 else "are"
+    verb = agreeing(signals, "is", "are")
     typer.echo(f"{count_of(signals, 'signal')} of {count_of(len(services), 'service')} {verb} valid")

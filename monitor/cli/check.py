@@ -116,11 +116,15 @@ def _print(scan: "ScanReport", format: Format, zones: Collection[str], top: int)
     """
     from monitor.report.check_formats import FORMATS
     from monitor.report.report import most_urgent
+    from rules.plurals import agreeing
 
     shown = most_urgent(scan, zones, top)
     FORMATS[format](shown, sys.stdout)
     if left_out := len(scan.rows) - len(shown.rows):
-        typer.echo(f"{left_out:,} more series are not shown, as --zone or --top say.", err=True)
+        typer.echo(
+            f"{left_out:,} more series {agreeing(left_out, 'is', 'are')} not shown, as --zone or --top say.",
+            err=True,
+        )
 
 
 def _exit_code(scan: "ScanReport", fail_on: FailOn, allow_blind: bool) -> int:
@@ -135,5 +139,6 @@ def _exit_code(scan: "ScanReport", fail_on: FailOn, allow_blind: bool) -> int:
 
 def incomplete_message(failures: int) -> str:
     """Return the sentence that explains exit code 3."""
-    reads = "1 requested read" if failures == 1 else f"{failures} requested reads"
-    return f"{reads} of AWS failed; exit code 3."
+    from rules.plurals import count_of
+
+    return f"{count_of(failures, 'requested read')} of AWS failed; exit code 3."

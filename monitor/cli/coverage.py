@@ -53,5 +53,8 @@ def coverage(
     FORMATS[format](response, sys.stdout)
     for note in response["notes"] if format != "json" else ():
         typer.echo(escape_unprintable(note), err=True)
+    from rules.plurals import agreeing, count_of
+
     if left_out := response["total"] - len(response["items"]):
-        typer.echo(f"{left_out:,} more quotas are not shown: choose an account or a service code", err=True)
+        more = f"{count_of(left_out, 'more quota')} {agreeing(left_out, 'is', 'are')} not shown"
+        typer.echo(f"{more}: choose an account or a service code", err=True)

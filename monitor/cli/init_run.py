@@ -20,10 +20,11 @@ from monitor.config.proposal import Proposal
 from monitor.config.watched import watched_sentence
 from monitor.lib.atomic_file import replace_atomically
 from monitor.lib.text import escape_unprintable
-from monitor.render.text import count_of, dollars
+from monitor.render.text import dollars
 from monitor.report.first_contact import Caller, FirstContact, FirstContactError, contact, find_caller
 from monitor.schema.problems import ConfigError, problem_lines, problems_from_pydantic
 from monitor.schema.types import ConfigContext
+from rules.plurals import count_of
 
 # Returns the proposal with an answer. Arguments: the proposal, the answer, and its parts between commas.
 TakeAnswer = Callable[[Proposal, str, Sequence[str]], Proposal]

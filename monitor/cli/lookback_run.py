@@ -17,7 +17,7 @@ from monitor.cli.scan import progress_bar
 from monitor.config.config import Config
 from monitor.config.override_settings import DEFAULT_BAND, PartialBand
 from monitor.lib.durations import format_duration
-from monitor.render.text import count_of, dollars
+from monitor.render.text import dollars
 from monitor.report.lookback_formats import LOOKBACK_FORMATS
 from monitor.report.lookback_scan import LookbackReport, OtherWay, judge_past
 from monitor.report.lookback_summary import summarize_lookback
@@ -25,6 +25,7 @@ from monitor.report.past_scan import PastPlan, PastScan, PastUnreadableError
 from monitor.report.scan import limit_to_requested_services
 from monitor.schema.selectors import parse_selectors
 from monitor.schema.types import Duration
+from rules.plurals import count_of
 
 MAX_UNCONFIRMED_DOLLARS = 1.0  # the user has to agree to a higher price
 CONFIRMATIONS = ("y", "yes")

@@ -50,6 +50,7 @@ def what_if(
     """
     from monitor.cli.requests import request_or_exit
     from monitor.report.what_if_formats import FORMATS
+    from rules.plurals import agreeing
 
     parameters = {"traffic": traffic, "region_fails": region_fails, "to": to, "set_limit": limit}
     parameters |= {"resource": resource, "counts": "true" if counts else "", "limit": str(top)}
@@ -61,4 +62,5 @@ def what_if(
     answer = request_or_exit(address, "GET", f"/api/v1/what-if?{query}", options=OPTIONS)
     FORMATS[format](answer, sys.stdout)
     if format == "table" and (left_out := answer["total"] - len(answer["items"])) > 0:
-        typer.echo(f"{left_out:,} more series are not shown: --top lists up to 1,000", err=True)
+        more = f"{left_out:,} more series {agreeing(left_out, 'is', 'are')} not shown"
+        typer.echo(f"{more}: --top lists up to 1,000", err=True)

@@ -9,6 +9,7 @@ import orjson
 
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.metric_query import without_abbreviations
+from rules.plurals import agreeing
 
 
 def pruned_reason(fleet: Fleet, series: Series) -> str:
@@ -21,7 +22,7 @@ def pruned_reason(fleet: Fleet, series: Series) -> str:
     if not rows.size or not fleet.rings.pruned[rows].all():
         return ""
     aggregates = dict.fromkeys(_metric_text(fleet, int(bound)) for bound in fleet.rings.bound[rows])
-    return f"{' and '.join(aggregates)} {'is' if len(aggregates) == 1 else 'are'} 0"
+    return f"{' and '.join(aggregates)} {agreeing(len(aggregates), 'is', 'are')} 0"
 
 
 def safe_reason(fleet: Fleet, series: Series) -> str:

@@ -110,7 +110,8 @@ class DeduplicatingHandler(logging.StreamHandler[TextIO]):
     def _summarize(self, group: LineGroup) -> None:
         if group.last:
             summary = _without_traceback(group.last)
-            summary.msg = f"repeated {group.withheld} times, the last: {group.last.getMessage()}"
+            times = "once" if group.withheld == 1 else f"{group.withheld} times"
+            summary.msg = f"repeated {times}, the last: {group.last.getMessage()}"
             summary.args = None
             super().emit(summary)
 

@@ -28,6 +28,7 @@ from monitor.polling.metric_pages import MetricPages
 from monitor.polling.metric_source import MetricSource
 from monitor.polling.plan import MetricRequest
 from monitor.polling.rejected_metrics import InvalidRequestError, is_validation_error
+from rules.plurals import count_of
 
 MAX_CONCURRENT_CALLS = 4  # per account and region
 # Half of the rate that AWS allows for points of the last three hours. One call for 500 metrics over three
@@ -169,10 +170,14 @@ def _incomplete_failure(
     example = without_abbreviations(next(iter(missing_of_part.values()))).decode()
     part_results = [results.get(metric_id) for metric_id in missing_of_part]
     if all(result and result.status_code == FORBIDDEN for result in part_results):
-        sentence = f"{len(missing_of_part)} metrics of {account} may not be read, among them {example}"
+        sentence = (
+            f"{count_of(len(missing_of_part), 'metric')} of {account} may not be read, among them {example}"
+        )
         return Failure("GetMetricData", "", FORBIDDEN, sentence)
     requests = f"{MAX_REQUESTS_PER_METRIC} requests"
-    sentence = f"{len(missing_of_part)} metrics stayed incomplete after {requests}, among them {example}"
+    sentence = (
+        f"{count_of(len(missing_of_part), 'metric')} stayed incomplete after {requests}, among them {example}"
+    )
     return Failure("GetMetricData", "", "Incomplete", sentence)
 
 

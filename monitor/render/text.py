@@ -40,11 +40,6 @@ def dollars(amount: float) -> str:
     return f"${amount:,.2f}" if amount >= 1 or amount == 0 else f"${amount:.3g}"
 
 
-def count_of(number: int, noun: str) -> str:
-    """Return a number and its noun: `1 cell`, `2 cells`. A noun that ends in `s` stays: `1,200 series`."""
-    return f"{number:,} {noun}{'' if number == 1 or noun.endswith('s') else 's'}"
-
-
 def shorten(name: str, max_length: int = MAX_NAME_LENGTH) -> str:
     """Return a name, with an ellipsis in place of its middle if it is longer than `max_length` characters."""
     half = max_length // 2

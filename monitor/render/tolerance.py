@@ -1,17 +1,20 @@
 """The throttled demand that a signal tolerates, in words."""
 
 from monitor.lib.percent import format_percent
+from rules.plurals import count_of
 from rules.signals import Signal, Tolerance
 
 
 def tolerance_text(signal: Signal, tolerance: Tolerance) -> str:
     """Return when throttled demand raises an alert; empty if no metric counts throttled demand."""
     if signal.saturation_is_state:
-        minutes = f"{tolerance.pending_for} minutes" if tolerance.pending_for else "one minute"
+        minutes = count_of(tolerance.pending_for, "minute") if tolerance.pending_for else "one minute"
         return f"CloudWatch tells no amount of it; an alert needs {minutes} of it."
     if not signal.throttled_unit:
         return ""
-    duration = f"for {tolerance.pending_for} minutes" if tolerance.pending_for else "in one minute"
+    duration = (
+        f"for {count_of(tolerance.pending_for, 'minute')}" if tolerance.pending_for else "in one minute"
+    )
     return (
         f"An alert needs {tolerance.rate:g} throttled {signal.throttled_unit} per second {duration}, and "
         f"{format_percent(tolerance.share)} of the demand where that is counted; less raises no alert."

@@ -8,6 +8,7 @@ import orjson
 from monitor.cost.bills import ProjectedCost, sum_of
 from monitor.cost.streaming import StreamAdvice
 from monitor.report.cost_estimate import CostEstimate, PayerEstimate, ServiceEstimate
+from rules.plurals import count_of
 from rules.signals import Tier
 
 STREAM_DOLLARS = ("polled_monthly_dollars", "streamed_monthly_dollars", "saved_monthly_dollars")
@@ -46,7 +47,7 @@ def _path_lines(paths: ProjectedCost) -> list[str]:
     """Return the line of the metrics that are read only for request paths; none without such metrics."""
     if not paths.polled_metrics:
         return []
-    metrics = f"{paths.polled_metrics:,} metrics every five minutes"
+    metrics = f"{count_of(paths.polled_metrics, 'metric')} every five minutes"
     return ["", f"request paths, beside these: {metrics}, ${paths.monthly_dollars:,.2f} a month"]
 
 

@@ -14,6 +14,7 @@ from monitor.lib.text import escape_unprintable
 from monitor.render.markdown import escape_markdown
 from monitor.render.spreadsheet import spreadsheet_cell
 from monitor.report.terminal import console_of, print_table
+from rules.plurals import count_of
 
 COLUMNS = ("state", "quota", "value", "where", "reason", "enable", "$/month")
 NUMERIC_COLUMNS = ("value", "$/month")
@@ -70,7 +71,7 @@ def summary(coverage: CoverageJson) -> str:
     unknown = coverage["unknown_costs"]
     exception = f", without the {unknown:,} whose cost depends on settings or resources" if unknown else ""
     dollars = f"watching them costs ${coverage['monthly_dollars']:,.2f} a month{exception}"
-    return f"{coverage['total']:,} quotas: {', '.join(states)}; {dollars}"
+    return f"{count_of(coverage['total'], 'quota')}: {', '.join(states)}; {dollars}"
 
 
 def footer(coverage: CoverageJson) -> Iterator[str]:

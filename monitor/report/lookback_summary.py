@@ -14,9 +14,9 @@ from monitor.lookback.backtest import Backtest, Foresight
 from monitor.lookback.episodes import Episode
 from monitor.lookback.lookback import WayResult
 from monitor.lookback.notices import AlertSpan
-from monitor.render.text import count_of
 from monitor.report.lookback_scan import LookbackReport
 from rules.alert_rules import Severity
+from rules.plurals import agreeing, count_of
 
 
 class EpisodeOutcome(NamedTuple):
@@ -232,7 +232,8 @@ def _notes(report: LookbackReport) -> Iterator[str]:
     if lookback.without_samples:
         yield f"{count_of(lookback.without_samples, 'series')} had no sample."
     if plan.without_past:
-        yield f"{count_of(plan.without_past, 'series')} are known from AWS's APIs alone, which keep no past."
+        known = f"{count_of(plan.without_past, 'series')} {agreeing(plan.without_past, 'is', 'are')} known"
+        yield f"{known} from AWS's APIs alone, which keep no past."
     if plan.step > 1:
         yield f"Samples are means of {plan.step} minutes: shorter peaks do not show."
     yield (

@@ -13,6 +13,7 @@ from monitor.render.text import dollars
 from monitor.report.check_tables import forecast_text
 from monitor.report.html import long_timestamp
 from monitor.report.summary import Summary, SummaryRow
+from rules.plurals import agreeing, count_of
 
 SERIES_COLUMNS = ("zone", "resource", "location", "utilization", "usage", "limit", "three hours")
 NUMERIC_COLUMNS = ("utilization", "usage", "limit", "per month")
@@ -70,7 +71,10 @@ def _worst(summary: Summary) -> Iterator[str]:
     yield from table_lines([*SERIES_COLUMNS, "since", "first remedy"], rows, NUMERIC_COLUMNS)
     yield from ["", LEGEND]
     if more := summary.worst.omitted:
-        yield from ["", f"{more} more series are above their target bands."]
+        yield from [
+            "",
+            f"{more:,} more series {agreeing(more, 'is above its band', 'are above their bands')}.",
+        ]
 
 
 def _series_cells(summary: Summary, entry: SummaryRow) -> list[str]:
@@ -192,7 +196,8 @@ def _blind_spots(summary: Summary) -> Iterator[str]:
             more = f" and {omitted} more" if omitted > 0 else ""
             yield f"  - {escape_markdown(names)}{more}" + (f": {code_span(enable)}" if enable else "")
         if cause.commands.omitted:
-            yield f"  - {cause.commands.omitted} more are not listed."
+            left_out = cause.commands.omitted
+            yield f"  - {left_out:,} more {agreeing(left_out, 'is', 'are')} not listed."
     yield from (f"- Failed read of AWS: {escape_markdown(sentence)}" for sentence in summary.failures.items)
     if not summary.blind_spots.items and not summary.failures.items:
         yield "None."
@@ -202,11 +207,12 @@ def _blind_spots(summary: Summary) -> Iterator[str]:
 def _foot(summary: Summary) -> Iterator[str]:
     scan = summary.scan
     yield f"Series read: {len(scan.rows)}."
+    unpriced = scan.unpriced_metrics
     unpriced_text = (
-        f" {scan.unpriced_metrics} more were requested of accounts that are not billed in dollars."
+        f" {unpriced:,} more {agreeing(unpriced, 'was', 'were')} requested of accounts that are not billed "
+        "in dollars."
     )
-    unpriced = unpriced_text if scan.unpriced_metrics else ""
     yield (
-        f"Cost of this scan: {dollars(scan.cost_dollars)} for {scan.metrics_requested} metrics requested of "
-        f"CloudWatch's GetMetricData.{unpriced}"
+        f"Cost of this scan: {dollars(scan.cost_dollars)} for {count_of(scan.metrics_requested, 'metric')} "
+        f"requested of CloudWatch's GetMetricData.{unpriced_text if unpriced else ''}"
     )

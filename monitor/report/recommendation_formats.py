@@ -12,6 +12,7 @@ from rich.text import Text
 from monitor.lib.percent import format_percent
 from monitor.lib.text import escape_unprintable
 from monitor.report.terminal import console_of, print_table
+from rules.plurals import count_of
 
 COLUMNS = ("resource", "where", "advice", "peak", "$/month", "why")
 NUMERIC_COLUMNS = ("peak", "$/month")
@@ -51,7 +52,7 @@ def summary(document: RecommendationsJson) -> Iterator[str]:
         yield "Nothing to recommend."
         return
     counts = ", ".join(f"{advice} {number:,}" for advice, number in document["counts"].items() if number)
-    yield f"{document['total']:,} purchases: {counts}"
+    yield f"{count_of(document['total'], 'purchase')}: {counts}"
     unknown = document["unknown_prices"]
     more = f"; the price of {unknown:,} is not known" if unknown else ""
     saved, needed = document["saved_monthly_dollars"], document["needed_monthly_dollars"]

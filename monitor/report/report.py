@@ -8,9 +8,9 @@ from collectors.service_quotas.allowed_calls import CALLS_PER_HOUR
 from monitor.fleet.history import SeriesHistory
 from monitor.fleet.key import Key
 from monitor.fleet.rows import Row
-from monitor.render.text import count_of
 from monitor.report.blind_spots import has_no_numbers, unobservable_by_reason
 from monitor.report.failed_reads import NO_FAILED_READS, FailedReads
+from rules.plurals import agreeing, count_of
 
 
 class UnreadQuotas(NamedTuple):
@@ -30,7 +30,7 @@ class UnreadQuotas(NamedTuple):
         parts += [count_of(self.lists, "list") + " of quotas"] if self.lists else []
         if not parts:
             return ""
-        verb = "was" if sum(self) == 1 else "were"
+        verb = agreeing(sum(self), "was", "were")
         limit = f"at most {CALLS_PER_HOUR:,} calls in each account and region"
         return f"{' and '.join(parts)} of services in use {verb} not read; --counts reads them, with {limit}."
 

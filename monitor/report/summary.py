@@ -10,11 +10,12 @@ from monitor.fleet.history import SeriesHistory
 from monitor.fleet.key import Key
 from monitor.fleet.rows import Row
 from monitor.lib.percent import format_percent
-from monitor.render.text import count_of, dollars
+from monitor.render.text import dollars
 from monitor.report.blind_spots import unobservable_by_reason
 from monitor.report.scan import ScanReport
 from monitor.sizing.recommendations import Recommendation
 from rules.band import Zone
+from rules.plurals import count_of
 from rules.right_size import Advice
 
 MAX_WORST = MAX_NEWLY_ABOVE = MAX_IDLE = MAX_SIZES = MAX_BLIND_SPOTS = 12  # entries of each section

@@ -13,6 +13,7 @@ from rich.text import Text
 from monitor.fleet.key import WHOLE_ACCOUNT
 from monitor.lib.text import escape_unprintable
 from monitor.report.terminal import console_of, print_table
+from rules.plurals import agreeing, count_of
 
 COLUMNS = ("breaks at", "series", "limit is", "would use", "by", "to make room")
 MAX_REASONS = 8  # how many reasons why series have no answer are shown
@@ -53,7 +54,8 @@ def _requests(answer: AnswerJson) -> Iterator[str]:
         if request["command"] and not request["pending_is_enough"]:
             yield f"  {request['command']}"
     if omitted := answer["requests_total"] - len(answer["requests"]):
-        yield f"{omitted:,} more quotas to ask for are not shown: choose series by --match"
+        quotas = f"{count_of(omitted, 'more quota')} to ask for {agreeing(omitted, 'is', 'are')}"
+        yield f"{quotas} not shown: choose series by --match"
 
 
 def _commands(items: Sequence[StressedJson]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from monitor.runbooks.runbook import (
     TextTable,
     paragraph,
 )
+from rules.plurals import count_of
 
 SERIES_ALERTS = TextTable(
     ("alert", "severity", "when"),
@@ -56,6 +57,6 @@ def _head() -> Iterator[Block]:
 
 
 def _section(alert: HealthAlert) -> Section:
-    pending = f"after {alert.pending_for} minutes" if alert.pending_for else "at once"
+    pending = f"after {count_of(alert.pending_for, 'minute')}" if alert.pending_for else "at once"
     facts = f"{alert.description} ({alert.severity.value}, {pending})"
     return Section(alert.name, (paragraph(facts), paragraph("Remedies:"), Bullets(alert.remedies)))

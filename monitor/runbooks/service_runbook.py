@@ -20,6 +20,7 @@ from monitor.runbooks.runbook import (
     paragraph,
 )
 from rules.command_template import fill_command
+from rules.plurals import count_of
 from rules.signals import LimitKind, Service, Signal, Tier
 
 KIND_DESCRIPTIONS = {
@@ -86,7 +87,7 @@ def _blocks(signal: Signal) -> Iterator[Block]:
 
 def _meaning(signal: Signal) -> Iterator[str]:
     yield f"Limit: {_limit_text(signal)}."
-    yield f"Alerts on its utilization fire after {signal.pending_for} minutes (`for`)."
+    yield f"Alerts on its utilization fire after {count_of(signal.pending_for, 'minute')} (`for`)."
     if signal.tier is Tier.DETAIL:
         yield f"Read only on request: `signals: {{enabled: [{signal.id}]}}` in the configuration."
     if signal.unverified:

@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from monitor.lib.errors import HeadroomError
 from monitor.lib.text import replace_surrogates
+from rules.plurals import count_of
 from rules.problem_text import SCALAR_NAMES, suggestion
 from rules.strict_yaml import DocumentPath
 
@@ -41,7 +42,10 @@ class ConfigError(HeadroomError):
 
     def __init__(self, problems: Sequence[str]) -> None:
         more = len(problems) - MAX_PROBLEMS
-        self.problems = [*problems[:MAX_PROBLEMS], *([f"and {more} more problems"] if more > 0 else [])]
+        self.problems = [
+            *problems[:MAX_PROBLEMS],
+            *([f"and {count_of(more, 'more problem')}"] if more > 0 else []),
+        ]
         super().__init__("\n".join(self.problems))
 
 

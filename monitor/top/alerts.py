@@ -13,7 +13,7 @@ from monitor.alerting.inhibit import BLIND_SIGNAL
 from monitor.api.alert_models import AlertModel
 from monitor.lib.text import escape_unprintable
 from monitor.render.styles import STYLES
-from monitor.render.text import count_of, shorten
+from monitor.render.text import shorten
 from monitor.top.detail_text import handling_phrases
 from monitor.top.header import StatusHeader
 from monitor.top.screen import AlertTarget, BaseScreen
@@ -22,6 +22,7 @@ from monitor.top.snapshot import TopSnapshot
 from monitor.top.table import Column, ItemTable
 from monitor.top.text import duration_text, time_and_age
 from rules.band import ZONES, Zone
+from rules.plurals import count_of
 
 
 def _state(alert: AlertModel, width: int) -> Text:

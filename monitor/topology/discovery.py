@@ -15,6 +15,7 @@ from monitor.topology.link_readers import READERS
 from monitor.topology.link_scan import LinkScan
 from rules.hops import hop_kinds
 from rules.path_file import MAX_HOPS, MAX_NAME_LENGTH, MAX_PATHS
+from rules.plurals import agreeing, count_of
 
 HEADER = """\
 # Request paths that AWS tells, proposed by `headroom paths discover`. Keep those that matter, and name the
@@ -167,7 +168,11 @@ def as_yaml(paths: Sequence[ProposedPath], accounts: Collection[str]) -> str:
     for path in paths[:MAX_PATHS]:
         lines += _path_lines(path, with_account=len({*accounts}) > 1)
     if left_out := len(paths) - MAX_PATHS:
-        lines += [f"# {left_out} more paths are left out"] if left_out > 0 else []
+        lines += (
+            [f"# {count_of(left_out, 'more path')} {agreeing(left_out, 'is', 'are')} left out"]
+            if left_out > 0
+            else []
+        )
     return "\n".join([*lines, ""])
 
 

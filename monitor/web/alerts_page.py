@@ -23,6 +23,7 @@ from monitor.web.alert_names import alert_name
 from monitor.web.alert_rows import AlertRows, AlertTab, by_tab, roots_with_children, severity_groups
 from rules.alerts import AlertState
 from rules.band import Zone
+from rules.plurals import agreeing
 
 MAX_ROWS = 200
 MAX_SILENCES = 200
@@ -136,7 +137,7 @@ class AlertsPage:
             return ""
         if tab is AlertTab.RECEIVERS:
             return (
-                f"{failing_count} of {receivers_count} fail{'s' if failing_count == 1 else ''}"
+                f"{failing_count} of {receivers_count} {agreeing(failing_count, 'fails', 'fail')}"
                 if failing_count
                 else f"{receivers_count}"
             )

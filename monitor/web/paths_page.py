@@ -13,6 +13,7 @@ from monitor.render.text import format_rate, per_request_text, shorten
 from monitor.topology.path_status import HopStatus, LimitStatus, PathStatus
 from monitor.web.path_drawing import flow_svg, room_text
 from rules.band import Zone
+from rules.plurals import count_of
 from rules.units import parse_unit
 
 MAX_CARDS = 100
@@ -71,7 +72,7 @@ def path_cards(paths: Sequence[PathStatus]) -> list[PathCard]:
 
 
 def _card_summary(path: PathStatus) -> str:
-    hops = f"{len(path.hops)} hops" if len(path.hops) > 1 else "1 hop"
+    hops = count_of(len(path.hops), "hop")
     if path.weakest is None:
         return f"{hops} · not known what it carries"
     name = path.hops[path.weakest.hop].hop.effective_name

@@ -18,10 +18,11 @@ from monitor.lib.percent import format_percent
 from monitor.lib.text import replace_surrogates
 from monitor.lib.version import VERSION
 from monitor.render.jinja import html_environment
-from monitor.render.text import count_of, dollars, format_rate, time_element
+from monitor.render.text import dollars, format_rate, time_element
 from monitor.web.header import AUTOMATIC, PAGES, THEMES, next_theme
 from monitor.web.list_view import search_url
 from rules.band import Zone
+from rules.plurals import agreeing, count_of
 from rules.signals import AWS_DOCS
 from rules.units import parse_unit
 
@@ -97,6 +98,7 @@ def environment() -> Environment:
         "duration": format_duration,
         "dollars": dollars,
         "count_of": count_of,
+        "agreeing": agreeing,
         "doc_title": doc_title,
         "anchor": anchor,
         "runbook": runbook_of_alert,

@@ -12,6 +12,7 @@ from monitor.lib.percent import format_percent
 from monitor.render.text import format_rate, time_element
 from rules.band import Zone
 from rules.forecast_features import HORIZON_TEXTS, HORIZONS
+from rules.plurals import agreeing, count_of
 from rules.signals import Signal
 from rules.units import UnitKind
 
@@ -148,7 +149,7 @@ def track_text(track: TrackRecord | None) -> str:
 
 
 def _times_text(part: int, total: int) -> str:
-    return f"{part} of {total} times" if total != 1 else f"{part} of 1 time"
+    return f"{part} of {count_of(total, 'time')}"
 
 
 def _count_text(number: int) -> str:
@@ -160,7 +161,7 @@ def _foreseen_text(track: TrackRecord) -> str:
         return "not foreseen"
     if track.came_true_count < track.reached_count:
         return f"{track.came_true_count} of them foreseen"
-    return "foreseen" if track.reached_count == 1 else "all foreseen"
+    return agreeing(track.reached_count, "foreseen", "all foreseen")
 
 
 def _percent_text(probability: float) -> str:

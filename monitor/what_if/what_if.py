@@ -20,6 +20,7 @@ from monitor.what_if.remedies import action_of, quotas_to_request, remedy_of, se
 from monitor.what_if.stressed_fleet import AnswerData, StressedFleet
 from rules.analogs import DAY
 from rules.forecast import MIN_BINS
+from rules.plurals import agreeing
 from rules.right_size import target_utilization
 from rules.signals import Service
 from rules.units import UnitKind
@@ -215,7 +216,8 @@ class _AnswerBuilder:
             yield f"Of {sums:,} series the peaks of both regions are added up, as their past is not known."
         if (more := requesting.size - MAX_REQUESTING) > 0:
             first = f"{MAX_REQUESTING:,}"
-            yield f"The quotas to ask for are those of the first {first} series; {more:,} more break."
+            others = f"{more:,} more {agreeing(more, 'breaks', 'break')}"
+            yield f"The quotas to ask for are those of the first {first} series; {others}."
 
     def _limit_notes(self) -> Iterator[str]:
         fleet, limit = self._fleet, self._question.limit
@@ -224,7 +226,7 @@ class _AnswerBuilder:
         changed = fleet.listed & (fleet.limit == limit.value)
         used = self._snapshot.usage > limit.value
         if count := int(np.count_nonzero(changed & used)):
-            verb = "uses" if count == 1 else "use"
+            verb = agreeing(count, "uses", "use")
             yield f"{count:,} series of {limit.signal.id} {verb} more than that limit now."
 
 

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 
 from monitor.lib.percent import format_percent
-from monitor.render.text import count_of
 from monitor.what_if.answer import Action, Answer, Basis, QuotaToRequest, StressedSeries
+from rules.plurals import agreeing, count_of
 
 MIN_WHOLE_FACTOR = 100  # factors from here on are shown without decimals
 NOTHING = "no series with known usage and limit is in this question"
@@ -38,7 +38,9 @@ def basis_text(stressed: StressedSeries) -> str:
     if stressed.ceiling is not None and stressed.ceiling < stressed.limit:
         parts.append(f"throttled from {unit.format(stressed.ceiling)} on (inferred)")
     if stressed.basis is Basis.SHORT:
-        parts.append(f"by {stressed.history_days:g} days of history")
+        parts.append(
+            f"by {stressed.history_days:g} {agreeing(stressed.history_days, 'day', 'days')} of history"
+        )
     if stressed.basis is Basis.HOURS:
         parts.append("by the last three hours")
     if stressed.basis is Basis.NOW:
@@ -74,15 +76,15 @@ def summary(answer: Answer) -> str:
         return f"{answer.question.words}: none of {count_of(total, 'series')} breaks."
     parts = [ACTION_WORDS[action].format(number) for action, number in answer.actions.items() if number]
     already = f", {broken_now:,} without any change" if broken_now else ""
-    breaking = f"{broken:,} of {count_of(total, 'series')} {'breaks' if broken == 1 else 'break'}{already}"
+    breaking = f"{broken:,} of {count_of(total, 'series')} {agreeing(broken, 'breaks', 'break')}{already}"
     return f"{answer.question.words}: {breaking}. To make room, {', '.join(parts)}."
 
 
 def left_out_text(answer: Answer) -> str:
     """Return how many series are left out, as they do not grow with traffic; empty if none is."""
     number = answer.not_growing
-    verb = "counts" if number == 1 else "count"
-    return f"{number:,} series {verb} things or what is stored, and are left out." if number else ""
+    verb, left_out = agreeing(number, "counts", "count"), agreeing(number, "is", "are")
+    return f"{number:,} series {verb} things or what is stored, and {left_out} left out." if number else ""
 
 
 def _time(minute: int) -> str:
