@@ -171,7 +171,10 @@ async def test_alert_states_of_an_older_schema_are_restored(tmp_path: Path) -> N
             """UPDATE states SET key = 'life/' || substr(key, 8),
             value = CAST(replace(value, '"last_sample":', '"seen":') AS BLOB) WHERE key LIKE 'states/%'"""
         )
-        connection.executescript("DROP TABLE spending; DROP TABLE sent_notices; PRAGMA user_version = 5")
+        connection.executescript(
+            """DROP TABLE spending; DROP TABLE sent_notices;
+            ALTER TABLE acknowledgements DROP COLUMN replaced; PRAGMA user_version = 5"""
+        )
     async with Stage.opened(tmp_path, minute=minute) as stage:
         assert [row_key for row_key in stage.store.all(STATES) if row_key != "judged"] == [
             f"states/{key('orders').id}"
