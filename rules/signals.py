@@ -73,13 +73,21 @@ class LimitKind(StrEnum):
     FIXED = "fixed"  # part of the service's design: only another design of the application helps
 
 
+class RemedyKind(StrEnum):
+    """A way to make room below a limit."""
+
+    REQUEST = "request"  # AWS decides on a request for an increase
+    CHANGE = "change"  # a resource is changed: what was bought for it, its type or a setting
+    REDESIGN = "redesign"  # the application is changed
+
+
 # The hours that a remedy takes, unless a signal says otherwise: AWS decides a request for an increase within
-# hours or days (how soon it approves one by itself is not documented), what is bought can be had in minutes,
-# and another design takes a week at least.
-REMEDY_HOURS: Final[Mapping[LimitKind, float]] = {
-    LimitKind.QUOTA: 48,
-    LimitKind.PROVISIONED: 0.25,
-    LimitKind.FIXED: 7 * 24,
+# hours or days (how soon it approves one by itself is not documented), a resource is changed in minutes, and
+# another design takes a week at least.
+REMEDY_HOURS: Final[Mapping[RemedyKind, float]] = {
+    RemedyKind.REQUEST: 48,
+    RemedyKind.CHANGE: 0.25,
+    RemedyKind.REDESIGN: 7 * 24,
 }
 
 
@@ -174,6 +182,10 @@ class Quota(_Model):
     code: Annotated[str, Field(pattern=QUOTA_CODE)]
 
 
+# The beginnings of operations that change nothing, and show what to change.
+READING_OPERATIONS: Final = ("describe-", "list-", "get-", "update-contributor-insights")
+
+
 class RemedyCommand(_Model):
     """The AWS command that raises a limit.
 
@@ -187,6 +199,11 @@ class RemedyCommand(_Model):
     run: Annotated[str, Field(pattern=r"^aws [a-z0-9-]+ [a-z0-9-]+")]
     unit_value: Positive = 1.0
     max_factor: Positive | None = None
+
+    @property
+    def is_change(self) -> bool:
+        """False for a command that only shows what to change."""
+        return not self.run.split(maxsplit=3)[2].startswith(READING_OPERATIONS)
 
     @field_validator("run")
     @classmethod
@@ -227,7 +244,7 @@ class Signal(_Model):
     grows_with_traffic: whether the usage is proportional to traffic; None if the unit decides: rates, work at
         one time and shares of a machine grow, numbers of things and stored amounts do not.
     pending_for (in YAML: `for`): the minutes that a breach must last before its alert fires.
-    remedy_hours: the hours that the remedy takes; None for the usual time of the kind of limit.
+    remedy_hours: the hours that the remedy takes; None for the usual time of the kind of remedy.
     command: the AWS command of the remedy; None if there is none, or if it requests an increase of `quota`.
     docs: the URLs of pages about the limit: AWS's pages, or any pages for a user's own signals.
     saturation_is_state: True if CloudWatch shows only whether demand was throttled in a minute, not how much.
@@ -268,9 +285,17 @@ class Signal(_Model):
     docs: tuple[Annotated[str, Field(pattern=DOCS_ADDRESS)], ...] = Field(min_length=1)
 
     @property
+    def remedy_kind(self) -> RemedyKind:
+        """The kind of remedy; a fixed limit that a command changes is that of a type or a setting."""
+        if self.kind is LimitKind.QUOTA:
+            return RemedyKind.REQUEST
+        is_changeable = self.kind is LimitKind.PROVISIONED or (self.command and self.command.is_change)
+        return RemedyKind.CHANGE if is_changeable else RemedyKind.REDESIGN
+
+    @property
     def remedy_minutes(self) -> float:
-        """The minutes that the remedy takes; the usual time for the kind of limit by default."""
-        return 60 * (REMEDY_HOURS[self.kind] if self.remedy_hours is None else self.remedy_hours)
+        """The minutes that the remedy takes; the usual time for the kind of remedy by default."""
+        return 60 * (REMEDY_HOURS[self.remedy_kind] if self.remedy_hours is None else self.remedy_hours)
 
     @property
     def is_load(self) -> bool:

@@ -262,6 +262,23 @@ def test_declared_hours_of_a_remedy_have_a_source() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "minutes"),
+    [
+        ("lambda.account_concurrency", 48 * 60),  # a quota: AWS decides
+        ("kinesis.stream_write_bytes", 15),  # bought
+        ("s3.prefix_write_rate", 7 * 24 * 60),  # another design
+        ("elasticache.cpu", 15),  # a fixed limit of a node type: the command moves to another one
+        ("sns.fifo_topic_rate", 15),
+        ("sqs.fifo_message_rate_batched", 1),  # an attribute of the queue
+        ("vpc.subnet_addresses", 7 * 24 * 60),  # the command only shows what uses the addresses
+        ("dynamodb.table_read_partition", 7 * 24 * 60),  # the command only finds the hot keys
+    ],
+)
+def test_the_time_of_a_remedy_follows_from_what_it_changes(name: str, minutes: float) -> None:
+    assert round(REGISTRY.signal(*name.split(".")).remedy_minutes) == minutes
+
+
+@pytest.mark.parametrize(
     ("name", "grows"),
     [
         ("kinesis.stream_write_bytes", True),

@@ -11,12 +11,12 @@ from monitor.fleet.rows import Row
 from monitor.lib.durations import format_duration
 from monitor.notifiers.notice import Notice
 from rules.forecast_features import HORIZON_TEXTS, HORIZONS
-from rules.signals import LimitKind
+from rules.signals import RemedyKind
 
-ACTIONS: Final[Mapping[LimitKind, str]] = {
-    LimitKind.QUOTA: "Ask now: a quota increase takes about {}.",
-    LimitKind.PROVISIONED: "Act now: raising what is provisioned takes about {}.",
-    LimitKind.FIXED: "Act now: changing the design takes about {}.",
+ACTIONS: Final[Mapping[RemedyKind, str]] = {
+    RemedyKind.REQUEST: "Ask now: a quota increase takes about {}.",
+    RemedyKind.CHANGE: "Act now: the change takes about {}.",
+    RemedyKind.REDESIGN: "Act now: changing the design takes about {}.",
 }
 
 
@@ -37,7 +37,7 @@ def urging_text(row: Row, reach: Reach, now: int) -> str:
     """Return a call to act now if the remedy takes as long as the time left, or longer; else empty."""
     if not reach.minutes or reach.minutes[0] - now > row.signal.remedy_minutes:
         return ""
-    return ACTIONS[row.signal.kind].format(format_duration(row.signal.remedy_minutes * 60))
+    return ACTIONS[row.signal.remedy_kind].format(format_duration(row.signal.remedy_minutes * 60))
 
 
 def ended_text(before: Notice, reason: str, now: float, registry: Registry) -> str:

@@ -21,7 +21,7 @@ from monitor.runbooks.runbook import (
 )
 from rules.command_template import fill_command
 from rules.plurals import count_of
-from rules.signals import LimitKind, Service, Signal, Tier
+from rules.signals import LimitKind, RemedyKind, Service, Signal, Tier
 
 KIND_DESCRIPTIONS = {
     LimitKind.QUOTA: "a quota, set by AWS per account and region or by you; "
@@ -30,9 +30,10 @@ KIND_DESCRIPTIONS = {
     LimitKind.FIXED: "fixed by the design of the service; it cannot be raised",
 }
 REMEDY_TIMES = {
-    LimitKind.QUOTA: "An increase takes about {} once it is requested; AWS may approve it sooner by itself.",
-    LimitKind.PROVISIONED: "Raising it takes about {}.",
-    LimitKind.FIXED: "Changing the design takes about {}.",
+    RemedyKind.REQUEST: "An increase takes about {} once it is requested; AWS may approve it sooner by "
+    "itself.",
+    RemedyKind.CHANGE: "The change takes about {}.",
+    RemedyKind.REDESIGN: "Changing the design takes about {}.",
 }
 
 
@@ -78,7 +79,7 @@ def _blocks(signal: Signal) -> Iterator[Block]:
         yield Bullets(tuple(signal.caveats))
     yield ShellCommands(tuple(_diagnosis_commands(signal)))
     duration = format_duration(60 * signal.remedy_minutes)
-    yield paragraph(REMEDY_TIMES[signal.kind].format(duration), label="Mitigation")
+    yield paragraph(REMEDY_TIMES[signal.remedy_kind].format(duration), label="Mitigation")
     yield Bullets(tuple(signal.remedy))
     if command := command_of_signal(signal):
         yield ShellCommands((_fill(signal, command.run),))

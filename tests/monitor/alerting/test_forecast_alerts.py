@@ -187,4 +187,4 @@ async def test_a_forecast_alert_says_act_now_when_little_time_is_left(tmp_path: 
         assert "60 % within 6h, in 2-4 h" in first.summary
         assert "Act now" not in first.summary
         (nearer,) = await notices_after(stage, HALF_AN_HOUR, HOUR, hours=0.2)
-        assert "Act now: raising what is provisioned takes about 15 min." in nearer.summary
+        assert "Act now: the change takes about 15 min." in nearer.summary
