@@ -252,6 +252,14 @@ def test_a_service_is_unchanged_after_it_is_written_as_json_and_read() -> None:
         assert Service.model_validate_json(service.model_dump_json()) == service
 
 
+def test_signals_with_the_same_command_take_equally_long() -> None:
+    minutes = dict[str, float]()
+    for signal in REGISTRY.signals:
+        if signal.command and signal.command.is_change:
+            run = signal.command.run
+            assert minutes.setdefault(run, signal.remedy_minutes) == signal.remedy_minutes, signal.id
+
+
 def test_declared_hours_of_a_remedy_have_a_source() -> None:
     """The comment above the first `remedy_hours` of a service names AWS's page."""
     for path in sorted(CATALOGUE_FOLDER.glob("*.yaml")):
