@@ -25,6 +25,7 @@ from monitor.aws.telemetry import AwsTelemetry
 from monitor.lib.botocore_models import model_loader, model_session
 from tests.fake_cloudwatch import fake_credentials
 from tests.metric_units import unit_conflicts
+from tests.published_metrics import unpublished_metrics
 from tests.registries import REGISTRY
 
 # The words in which AWS documents that a parameter must not be sent beside a page's token.
@@ -212,7 +213,7 @@ class FakeAws:
         return {iam_action(*call.split(":")) for call in self.calls}
 
     async def run_scan(self, function: ScanFunction) -> dict[tuple[str, str], Observed]:
-        """Return the series that a scan function yields, by signal and resource, and check their units."""
+        """Return the series that a scan function yields, by signal and resource, and check their metrics."""
         found = {
             (observed.signal, observed.resource.display_name): observed
             async for observed in function(self.scan)
@@ -221,11 +222,15 @@ class FakeAws:
             collector.service for collector in REGISTRY.collectors if function in collector.scans
         ):
             signals = REGISTRY.services[service].signals
-            assert [
+            problems = [
                 text
                 for observed in found.values()
-                for text in unit_conflicts(observed, signals[observed.signal])
-            ] == []
+                for text in (
+                    *unit_conflicts(observed, signals[observed.signal]),
+                    *unpublished_metrics(observed),
+                )
+            ]
+            assert problems == []
         return found
 
     async def run_all_scans(self, collector: Collector) -> dict[tuple[str, str], Observed]:

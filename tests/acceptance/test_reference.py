@@ -1,5 +1,7 @@
 """The catalogue has the quota codes and documented defaults of the reference catalogue."""
 
+from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ import yaml
 
 from rules.signals import Signal
 from tests.acceptance.conftest import REFERENCE
+from tests.published_metrics import PUBLISHED_METRICS, metric_text
 from tests.registries import REGISTRY
 
 CLASSES_ON_REQUEST = ("f", "g_vt", "inf", "p", "x", "trn", "dl", "hpc", "high_memory")
@@ -72,6 +75,16 @@ SIGNALS_WITHOUT_REFERENCE = {  # signals that the reference does not have
     "s3.prefix_errors": "S3 does not report whether reads or writes of a prefix were throttled",
 }
 
+WEBSOCKETS = (
+    "https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-logging.html"
+)
+METRICS_WITHOUT_REFERENCE = {  # metrics whose dimensions the reference does not have, and where AWS has them
+    "AWS/ApiGateway ConnectCount{ApiId, Stage}": WEBSOCKETS,
+    "AWS/ApiGateway MessageCount{ApiId, Stage}": WEBSOCKETS,
+    "AWS/AutoScaling GroupInServiceCapacity{AutoScalingGroupName}": "the reference names it in a caveat",
+    "AWS/FSx FreeStorageCapacity{FileSystemId}": "the reference names it in a caveat",
+}
+
 
 def load(path: Path) -> Any:
     return yaml.load(path.read_text("utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
@@ -132,3 +145,22 @@ def test_the_documented_defaults_of_regions_are_the_same(signal: Signal) -> None
     expected.pop("other", None)
     by_region = dict(signal.default.by_region) if signal.default else {}
     assert (by_region == expected) is (signal.id not in REGIONS)
+
+
+def metrics_within(value: Any) -> Iterator[str]:
+    """Yield all metrics within an entry of the reference, each with its sets of dimensions."""
+    if isinstance(value, dict):
+        name = value.get("name") or value.get("metric")
+        if "namespace" in value and isinstance(name, str) and not name.startswith("("):
+            for dimensions in (value["dimensions"], *value.get("alt_dimensions", ())):
+                for names in product(*(text.split("|") for text in dimensions)):
+                    yield metric_text(value["namespace"], name, names)
+    for member in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from metrics_within(member)
+
+
+def test_the_published_metrics_are_those_of_the_reference() -> None:
+    files = [REFERENCE, *(REFERENCE.parent / "catalogue").glob("*.yaml")]
+    in_reference = {text for path in files for text in metrics_within(load(path))}
+    assert PUBLISHED_METRICS - in_reference == METRICS_WITHOUT_REFERENCE.keys()
+    assert in_reference <= PUBLISHED_METRICS

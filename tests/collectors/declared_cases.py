@@ -76,15 +76,28 @@ async def run_case(
 
     malformed: answers may contradict the service's model.
     """
+    series, failures = await scan_case(case, collector, malformed)
+    found = {
+        f"{observed.signal} {observed.resource.display_name}".strip(): describe_series(observed)
+        for observed in series
+    }
+    return found, failures
+
+
+async def scan_case(
+    case: Case, collector: Collector, malformed: bool = False
+) -> tuple[list[Observed], list[str]]:
+    """Run all scans of a collector; return the series, and the failures in the form of the tables.
+
+    malformed: answers may contradict the service's model.
+    """
     aws = FakeAws(region=case.region, malformed=malformed, **answers_by_method(case.answers))
-    found: dict[str, dict[str, Any]] = {}
+    found: list[Observed] = []
     failures = []
     for scan in collector.scans:
         try:
             async for observed in scan(aws.scan):
-                found[f"{observed.signal} {observed.resource.display_name}".strip()] = describe_series(
-                    observed
-                )
+                found.append(observed)
         except ExceptionGroup as group:
             failures += [
                 failure_text(failure_from(error))

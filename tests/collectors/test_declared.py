@@ -5,7 +5,18 @@ import pytest
 from collectors.botocore_problems import botocore_problems
 from collectors.declaration import Declaration
 from collectors.declared import collector_of
-from tests.collectors.declared_cases import DECLARATIONS, TABLES, Case, differences, read_cases, run_case
+from tests.collectors.declared_cases import (
+    DECLARATIONS,
+    TABLES,
+    Case,
+    differences,
+    read_cases,
+    run_case,
+    scan_case,
+)
+from tests.metric_units import unit_conflicts
+from tests.published_metrics import unpublished_metrics
+from tests.registries import REGISTRY
 
 CASES = list(read_cases(TABLES))
 
@@ -15,6 +26,19 @@ async def test_the_answers_of_aws_give_the_series_of_the_table(case: Case) -> No
     series, failures = await run_case(case, collector_of(DECLARATIONS[case.service]))
     assert differences(series, case.series) == []
     assert sorted(failures) == sorted(case.failures)  # in no order, as resources are read concurrently
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+async def test_every_metric_is_published_with_its_dimensions_and_in_the_unit_of_the_signal(
+    case: Case,
+) -> None:
+    series, _ = await scan_case(case, collector_of(DECLARATIONS[case.service]))
+    signals = REGISTRY.services[case.service].signals
+    assert [
+        problem
+        for observed in series
+        for problem in (*unpublished_metrics(observed), *unit_conflicts(observed, signals[observed.signal]))
+    ] == []
 
 
 @pytest.mark.parametrize("service", DECLARATIONS)
