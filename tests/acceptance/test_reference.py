@@ -147,6 +147,15 @@ def test_the_documented_defaults_of_regions_are_the_same(signal: Signal) -> None
     assert (by_region == expected) is (signal.id not in REGIONS)
 
 
+def test_a_signal_whose_facts_the_reference_recalls_is_unverified() -> None:
+    files = (REFERENCE.parent / "catalogue").glob("*.yaml")
+    entries_of_files = [
+        entry for path in files if isinstance(data := load(path), dict) for entry in data["signals"]
+    ]
+    recalled = {entry["id"] for entry in entries_of_files if entry["confidence"] == "recalled"}
+    assert [signal.id for signal in REGISTRY.signals if signal.id in recalled and not signal.unverified] == []
+
+
 def metrics_within(value: Any) -> Iterator[str]:
     """Yield all metrics within an entry of the reference, each with its sets of dimensions."""
     if isinstance(value, dict):
