@@ -5,14 +5,16 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from monitor.api.app_state import AppState
 from monitor.api.models import ApiModel, ListModel, Number, Utf8Text
 from monitor.coverage.filters import CoverageFilters
 from monitor.coverage.quota_coverage import Coverage
+from monitor.coverage.search import QUOTA_FIELDS, matching_quotas
 from monitor.coverage.totals import CoverageTotals
 from monitor.coverage.verdicts import CoverageState
+from monitor.fleet.search import MAX_SEARCH_LENGTH, parse_search
 
 MAX_QUOTAS = 10_000  # in one response
 
@@ -78,9 +80,17 @@ class CoverageModel(ListModel):
     )
 
 
+def _checked_search(text: str) -> str:
+    """Return the text of a query. Raises SearchError, a ValueError, if it is invalid."""
+    return str(parse_search(text, QUOTA_FIELDS))
+
+
 class CoverageQuery(CoverageFilters):
     """The parameters of the list; without any, all quotas are listed."""
 
+    q: Annotated[str, Field(max_length=MAX_SEARCH_LENGTH), AfterValidator(_checked_search)] = Field(
+        default="", description="A search as on the coverage page: `state:not_enabled service:ec2 -vCPU`."
+    )
     limit: int = Field(
         default=MAX_QUOTAS, ge=1, le=MAX_QUOTAS, description="The highest number of quotas in the answer."
     )
@@ -104,7 +114,8 @@ def coverage_router(state: AppState) -> APIRouter:
 
 def _coverage_json(coverage: Coverage, query: CoverageQuery) -> str:
     """Return the matching quotas as JSON. Call it in a thread: it can take long."""
-    matching = [quota for quota in coverage.quotas() if query.matches(quota)]
+    filtered = (quota for quota in coverage.quotas() if query.matches(quota))
+    matching = matching_quotas(parse_search(query.q, QUOTA_FIELDS), filtered)
     totals = CoverageTotals.of(matching)
     return CoverageModel(
         items=[QuotaCoverageModel.model_validate(quota) for quota in matching[: query.limit]],

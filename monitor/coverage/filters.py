@@ -32,13 +32,10 @@ class CoverageFilters(BaseModel):
 
     def matches(self, quota: QuotaCoverage) -> bool:
         """Return whether a quota matches all filters."""
-        return self.state in (None, quota.state) and self.matches_without_state(quota)
-
-    def matches_without_state(self, quota: QuotaCoverage) -> bool:
-        """Return whether a quota matches all filters except the one on its state."""
         text = self.text.casefold()
         return (
-            self.account in ("", quota.account)
+            self.state in (None, quota.state)
+            and self.account in ("", quota.account)
             and self.region in ("", quota.region)
             and self.service_code in ("", quota.service_code)
             and (not text or text in quota.name.casefold() or text in quota.code.casefold())

@@ -1,4 +1,4 @@
-"""The search query of the overview and the API: `service:kinesis zone:near -region:us-east-1 orders`.
+"""The search query of the pages and the API: `service:kinesis zone:near -region:us-east-1 orders`.
 
 Terms are separated by spaces, and a series must match all of them; several values of one field are
 alternatives, and `-` before a term excludes the series that match it. A word without a field must occur in a
@@ -6,7 +6,7 @@ name; `*` matches any text. Text in double quotes is one word; in it, a backslas
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
@@ -19,13 +19,7 @@ from rules.signals import LimitKind
 
 MAX_SEARCH_LENGTH: Final = 2048  # characters
 MAX_TERMS: Final = 40
-TEXT_FIELDS: Final = LABELS  # account, region, service, signal, resource
 ZONE, KIND, TIME = "zone", "kind", "ttl"
-FIELD_VALUES: Final = {
-    ZONE: tuple(zone.word for zone in sorted(Zone, reverse=True)),
-    KIND: tuple(kind.value for kind in LimitKind),
-}
-FIELDS: Final = (*TEXT_FIELDS, *FIELD_VALUES, TIME)
 UNIT_MINUTES: Final = {"min": 1, "m": 1, "h": 60, "d": 1440}
 TIME_PATTERN: Final = re.compile(r"<(\d{1,4})(min|m|h|d)")
 TERM_PATTERN: Final = re.compile(r'\s*((?:[^\s"\\]|\\.|"(?:[^"\\]|\\.)*")+)', re.DOTALL)
@@ -40,9 +34,33 @@ class SearchError(HeadroomError, ValueError):
     """The text is not a valid query; the message gives the reason and the nearest known word."""
 
 
+@dataclass(frozen=True)
+class SearchFields:
+    """The fields of a query. texts: of any text. values: by field, its values. times: of times."""
+
+    texts: tuple[str, ...]
+    values: Mapping[str, tuple[str, ...]]
+    times: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all fields."""
+        return (*self.texts, *self.values, *self.times)
+
+
+SERIES_FIELDS: Final = SearchFields(
+    texts=LABELS,  # account, region, service, signal, resource
+    values={
+        ZONE: tuple(zone.word for zone in sorted(Zone, reverse=True)),
+        KIND: tuple(kind.value for kind in LimitKind),
+    },
+    times=(TIME,),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One term. field: one of FIELDS; empty for a word. excluded: the query excludes series that match."""
+    """One term. field: its name; empty for a word. excluded: the query excludes what matches the term."""
 
     value: str
     field: str = ""
@@ -92,11 +110,11 @@ class Search:
         return replace(self, terms=(*unchanged, *(Term(value, field) for field, value in values.items())))
 
 
-def parse_search(text: str) -> Search:
+def parse_search(text: str, fields: SearchFields = SERIES_FIELDS) -> Search:
     """Parse a text into a query. Raises SearchError."""
     if len(text) > MAX_SEARCH_LENGTH:
         raise SearchError(f"expected at most {MAX_SEARCH_LENGTH:,} characters")
-    terms = dict.fromkeys(term for part in _parts(text) for term in _terms(part))
+    terms = dict.fromkeys(term for part in _parts(text) for term in _terms(part, fields))
     if len(terms) > MAX_TERMS:
         raise SearchError(f"expected at most {MAX_TERMS} terms")
     return Search(tuple(terms))
@@ -113,7 +131,7 @@ def _parts(text: str) -> Iterator[str]:
         position = match.end()
 
 
-def _terms(part: str) -> Iterator[Term]:
+def _terms(part: str, fields: SearchFields) -> Iterator[Term]:
     """Yield the term of a part, or a term for each listed value of a field. Raises SearchError."""
     excluded = part.startswith("-") and len(part) > 1
     body = part[1:] if excluded else part
@@ -121,26 +139,26 @@ def _terms(part: str) -> Iterator[Term]:
     if not colon or '"' in field or "\\" in field:
         yield Term(_plain(body), "", excluded)
         return
-    if field not in FIELDS:
+    if field not in fields.names:
         quoted = _quoted(_plain(body))
         raise SearchError(
-            f"{field[:40] or 'nothing'} is not a field{suggestion(field, FIELDS)} "
-            f"Fields: {', '.join(FIELDS)}. A name with a colon stands in quotes: {quoted[:80]}"
+            f"{field[:40] or 'nothing'} is not a field{suggestion(field, fields.names)} "
+            f"Fields: {', '.join(fields.names)}. A name with a colon stands in quotes: {quoted[:80]}"
         )
-    values = value_text.split(",") if field in FIELD_VALUES else (_plain(value_text),)
+    values = value_text.split(",") if field in fields.values else (_plain(value_text),)
     for value in filter(None, values):  # a field without a value makes no term
-        yield Term(_checked(field, value), field, excluded)
+        yield Term(_checked(field, value, fields), field, excluded)
 
 
-def _checked(field: str, value: str) -> str:
+def _checked(field: str, value: str, fields: SearchFields) -> str:
     """Return the value if the field allows it. Raises SearchError."""
-    known = FIELD_VALUES.get(field, ())
+    known = fields.values.get(field, ())
     if known and value not in known:
         raise SearchError(
             f"{field}: {value[:40]} is not known{suggestion(value, known)} Expected {', '.join(known)}"
         )
-    if field == TIME and not TIME_PATTERN.fullmatch(value):
-        raise SearchError(f"{TIME}: expected a time such as <1h, <24h or <3d, found {value[:40]}")
+    if field in fields.times and not TIME_PATTERN.fullmatch(value):
+        raise SearchError(f"{field}: expected a time such as <1h, <24h or <3d, found {value[:40]}")
     return value
 
 

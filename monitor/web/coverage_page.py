@@ -4,19 +4,21 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Annotated, Any
-from urllib.parse import urlencode
+from typing import Any, ClassVar
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from collectors.quotas import QUOTAS_SERVICE
-from monitor.coverage.filters import CoverageFilters
 from monitor.coverage.quota_coverage import Coverage, QuotaCoverage
+from monitor.coverage.search import QUOTA_FIELDS, STATE, field_value, matching_quotas
 from monitor.coverage.totals import CoverageTotals
 from monitor.coverage.verdicts import CoverageState
 from monitor.fleet.query import MAX_NAME_LENGTH
-from monitor.web.list_view import search_url
+from monitor.fleet.search import MAX_SEARCH_LENGTH, SearchFields, Term
+from monitor.web.list_view import MAX_QUERIES, search_url
+from monitor.web.query_view import QueryView
 
+MAX_FACETS = 20  # values of a field in the sheet of filters
 MAX_PAGE = 100_000
 QUOTAS_PER_PAGE = 50
 SERVICES_PER_PAGE = 40
@@ -32,27 +34,54 @@ MEANINGS = {
     CoverageState.NO_USAGE_SOURCE: "AWS publishes no metric of it, and no list counts it",
 }
 CHANGEABLE = (CoverageState.NOT_ENABLED, CoverageState.NOT_PERMITTED)
-COVERAGE_PATH = "/coverage"
+COVERAGE_MAX_FACETS = 20  # values of a field in the sheet of filters
 
 
-class CoveragePageFilters(CoverageFilters):
-    """The query of the page's URL.
+class CoverageParameters(BaseModel):
+    """The parameters of the page's address. `account` to `text` are parameters of older versions."""
 
-    page: the number of the page of quotas; if no filter is set, of the page of services.
-    """
-
-    page: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 1
+    q: list[str] = Field(default=[], max_length=MAX_QUERIES)
+    page: int = Field(default=1, ge=1, le=MAX_PAGE)
+    account: str = ""
+    region: str = ""
+    service_code: str = ""
+    state: str = ""
+    text: str = ""
 
     @property
-    def is_active(self) -> bool:
-        """True if any filter is set."""
-        return self.model_copy(update={"page": 1}) != CoveragePageFilters()
+    def view(self) -> "CoverageView":
+        """The list that the parameters describe."""
+        text = " ".join([*filter(None, (query.strip() for query in self.q)), *map(str, self._old_terms())])
+        return CoverageView(text[: MAX_SEARCH_LENGTH + 1], self.page)
 
-    def url(self, **changes: Any) -> str:
-        """Return the URL of the page with these filters and changes; without `page` among them, of page 1."""
-        fields = self.model_dump() | {"page": 1} | changes
-        pairs = [(name, value) for name, value in fields.items() if value and (name, value) != ("page", 1)]
-        return f"{COVERAGE_PATH}?{urlencode(pairs, errors='replace')}" if pairs else COVERAGE_PATH
+    @property
+    def is_canonical(self) -> bool:
+        """False for an address that has a shorter form, to which it is redirected."""
+        return len(self.q) <= 1 and not {*self.model_fields_set} - {"q", "page"}
+
+    def _old_terms(self) -> Iterable[Term]:
+        values = {"service": self.service_code, "account": self.account, "region": self.region}
+        values |= {STATE: self.state, "": self.text}
+        return (Term(value, field) for field, value in values.items() if value)
+
+
+@dataclass(frozen=True)
+class CoverageView(QueryView):
+    """The list that an address describes.
+
+    page: the number of the page of quotas, or without a query of services.
+    """
+
+    path: ClassVar[str] = "/coverage"
+    fields: ClassVar[SearchFields] = QUOTA_FIELDS
+    first_place: ClassVar[Mapping[str, Any]] = {"page": 1}
+
+    page: int = 1
+
+    @property
+    def parameters(self) -> Mapping[str, str]:
+        """The parameters of the address; an empty one is left out."""
+        return {"q": self.text, "page": str(self.page) if self.page > 1 else ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +107,23 @@ class ServiceRow:
 class CoveragePage:
     """The content of the page.
 
-    totals, shares: of the quotas that match all filters but the state.
-    total: the number of quotas that match all filters.
+    totals, shares: of the quotas that match the query without its states.
+    known_count: the number of all quotas.
+    total: the number of quotas that match the query.
     quotas: the quotas of this page.
-    pages: the number of pages of quotas; if no filter is set, of pages of services.
+    pages: the number of pages of quotas; without a query, of pages of services.
     first_page: by state, the page on which its quotas begin.
-    services: the services of this page; none if a filter is set.
+    services: the services of this page; none with a query.
     service_count: the number of services on all pages.
     places: the number of accounts and the number of regions.
-    options: by filter, its possible values.
+    facets: by field of the query, its values with their numbers of quotas, the most frequent first.
     unread: sentences about failed reads.
     notes: further sentences.
     """
 
     totals: CoverageTotals
     shares: Sequence[StateShare]
+    known_count: int
     total: int
     quotas: Sequence[QuotaCoverage]
     pages: int
@@ -100,19 +131,20 @@ class CoveragePage:
     services: Sequence[ServiceRow]
     service_count: int
     places: tuple[int, int]
-    options: Mapping[str, Sequence[str]]
+    facets: Mapping[str, Sequence[tuple[str, int]]]
     unread: Sequence[str]
     notes: Sequence[str]
 
 
-def coverage_page(coverage: Coverage, filters: CoveragePageFilters) -> CoveragePage:
+def coverage_page(coverage: Coverage, view: CoverageView) -> CoveragePage:
     """Return the content of a page. It may take long: call it outside the event loop."""
-    in_any_state = [quota for quota in coverage.quotas() if filters.matches_without_state(quota)]
+    known = [*coverage.quotas()]
+    in_any_state = matching_quotas(view.search.without_field(STATE), known)
     totals = CoverageTotals.of(in_any_state)
-    matching = sorted(filter(filters.matches, in_any_state), key=lambda quota: STATES.index(quota.state))
-    services = [] if filters.is_active else _services(in_any_state)
-    if filters.is_active:
-        shown, pages = _page(matching, filters.page, QUOTAS_PER_PAGE), -(-len(matching) // QUOTAS_PER_PAGE)
+    matching = sorted(matching_quotas(view.search, in_any_state), key=lambda quota: STATES.index(quota.state))
+    services = [] if view.search else _services(in_any_state)
+    if view.search:
+        shown, pages = _page(matching, view.page, QUOTAS_PER_PAGE), -(-len(matching) // QUOTAS_PER_PAGE)
     else:
         shown = [quota for quota in matching if quota.state in CHANGEABLE][:MAX_FIRST_QUOTAS]
         pages = -(-len(services) // SERVICES_PER_PAGE)
@@ -120,21 +152,24 @@ def coverage_page(coverage: Coverage, filters: CoveragePageFilters) -> CoverageP
     return CoveragePage(
         totals=totals,
         shares=_shares(totals.states),
+        known_count=len(known),
         total=len(matching),
         quotas=shown,
         pages=max(pages, 1),
         first_page=_first_pages(matching),
-        services=_page(services, filters.page, SERVICES_PER_PAGE),
+        services=_page(services, view.page, SERVICES_PER_PAGE),
         service_count=len(services),
         places=(len({account for account, _ in cells}), len({region for _, region in cells})),
-        options={
-            "service_code": coverage.service_codes,
-            "account": sorted({account for account, _ in cells}),
-            "region": sorted({region for _, region in cells}),
-        },
+        facets={field: _facet(known, field) for field in QUOTA_FIELDS.texts},
         unread=[*coverage.unread()],
         notes=coverage.notes(),
     )
+
+
+def _facet(quotas: Iterable[QuotaCoverage], field: str) -> Sequence[tuple[str, int]]:
+    """Return the values of a field with their numbers of quotas, the most frequent first."""
+    counts = Counter(field_value(quota, field) for quota in quotas)
+    return sorted(counts.items(), key=lambda count: (-count[1], count[0]))[:MAX_FACETS]
 
 
 def series_url(signal: str, quota: QuotaCoverage) -> str:

@@ -1,15 +1,14 @@
 """The list of the overview as its address describes it: the query, the order and the first row."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any, Final
-from urllib.parse import quote_plus, urlencode
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
 
 from pydantic import BaseModel, Field
 
-from monitor.fleet.search import MAX_SEARCH_LENGTH, TEXT_FIELDS, Search, SearchError, Term, parse_search
+from monitor.fleet.search import MAX_SEARCH_LENGTH, SERIES_FIELDS, Search, Term
 from monitor.fleet.series_order import DEFAULT_SORT, FIRST_DIRECTION, REVERSED, ListSort
+from monitor.web.query_view import QueryView
 
 WINDOW_ROWS: Final = 100
 MAX_ROW: Final = 10_000_000
@@ -45,7 +44,7 @@ class ListParameters(BaseModel):
         return len(self.q) <= 1 and self.page == 1 and not {*self.model_fields_set} - {"q", "sort", "row"}
 
     def _old_terms(self) -> Iterable[Term]:
-        for name in TEXT_FIELDS:
+        for name in SERIES_FIELDS.texts:
             if value := getattr(self, name):
                 is_part = name == "resource" and WILDCARDS.isdisjoint(value)
                 yield Term(value, "" if is_part else name)
@@ -53,66 +52,20 @@ class ListParameters(BaseModel):
 
 
 @dataclass(frozen=True)
-class ListView:
-    """The list that an address describes. text: the query as it was typed. row: the first row, from 1."""
+class ListView(QueryView):
+    """The list that an address describes. row: the first row, from 1."""
 
-    text: str = ""
+    path: ClassVar[str] = "/"
+    first_place: ClassVar[Mapping[str, Any]] = {"row": 1}
+
     sort: ListSort = DEFAULT_SORT
     row: int = 1
 
-    @cached_property
-    def _search_and_problem(self) -> tuple[Search, str]:
-        try:
-            return parse_search(self.text), ""
-        except SearchError as error:
-            return Search(), str(error)
-
     @property
-    def search(self) -> Search:
-        """The query; an empty query if the text is invalid."""
-        return self._search_and_problem[0]
-
-    @property
-    def problem(self) -> str:
-        """The reason why the text is not a valid query; empty if it is valid."""
-        return self._search_and_problem[1]
-
-    @property
-    def has_query(self) -> bool:
-        """True if the query has terms, or the text is invalid."""
-        return bool(self.search) or bool(self.problem)
-
-    @property
-    def free_text(self) -> str:
-        """The text in the search field: the words of the query, or the whole text if it is invalid."""
-        return self.text if self.problem else " ".join(map(str, self.search.words))
-
-    @property
-    def chips(self) -> list[Term]:
-        """The terms that are shown as chips: the terms with a field."""
-        return [term for term in self.search.terms if term.field]
-
-    def url(self, **changes: Any) -> str:
-        """Return the address with changes, from the first row. The change `search` is a query."""
-        view = replace(self, **({"row": 1} | _as_text(changes))) if changes else self
-        pairs = {"q": view.text, "sort": view.sort if view.sort != DEFAULT_SORT else ""}
-        pairs |= {"row": str(view.row) if view.row > 1 else ""}
-        given = [(name, value) for name, value in pairs.items() if value]
-        if not given:
-            return "/"
-        return "/?" + urlencode(given, safe=":,*/<", quote_via=quote_plus, errors="replace")
-
-    def without(self, term: Term) -> str:
-        """Return the address without a term."""
-        return self.url(search=self.search.without(term))
-
-    def toggled(self, value: str, field: str) -> str:
-        """Return the address with a term added, or without the term if the query has it."""
-        return self.url(search=self.search.toggled(Term(value, field)))
-
-    def has(self, value: str, field: str) -> bool:
-        """Return whether the query has a term with this value and field."""
-        return Term(value, field) in self.search.terms
+    def parameters(self) -> Mapping[str, str]:
+        """The parameters of the address; an empty one is left out."""
+        sort = self.sort if self.sort != DEFAULT_SORT else ""
+        return {"q": self.text, "sort": sort, "row": str(self.row) if self.row > 1 else ""}
 
     def sorted_by(self, name: str) -> str:
         """Return the address in the order of a column, reversed if the list already has this order."""
@@ -129,8 +82,3 @@ class ListView:
 def search_url(**values: str) -> str:
     """Return the address of the overview's list of series with these values of fields."""
     return ListView().url(search=Search().only(**values))
-
-
-def _as_text(changes: dict[str, Any]) -> dict[str, Any]:
-    search = changes.pop("search", None)
-    return changes if search is None else {**changes, "text": str(search)}

@@ -34,7 +34,8 @@ from monitor.web.coverage_page import (
     QUOTAS_PER_PAGE,
     SERVICES_PER_PAGE,
     STATES,
-    CoveragePageFilters,
+    CoverageParameters,
+    CoverageView,
     coverage_page,
     series_url,
 )
@@ -133,9 +134,12 @@ def _pages(router: APIRouter, renderer_for: RendererFor) -> None:
         return page.response(request)
 
     @router.get("/coverage")
-    async def coverage(request: Request, filters: Annotated[CoveragePageFilters, Query()]) -> Response:
+    async def coverage(request: Request, asked: Annotated[CoverageParameters, Query()]) -> Response:
+        view = asked.view
+        if not asked.is_canonical:
+            return RedirectResponse(view.url(page=view.page), 307)
         renderer = renderer_for(FormOptions.from_request(request))
-        page = await renderer.cache.get(filters.url(page=filters.page), partial(renderer.coverage, filters))
+        page = await renderer.cache.get(view.url(), partial(renderer.coverage, view))
         return page.response(request)
 
     @router.get("/look-back")
@@ -274,13 +278,13 @@ class PageRenderer:
         variables = await SeriesPageSource(self._state).variables(identity, chart_range, _minute())
         return await self._render("series.html", "", address=f"/series/{identity}", **variables)
 
-    async def coverage(self, filters: CoveragePageFilters) -> bytes:
+    async def coverage(self, view: CoverageView) -> bytes:
         """Render the page of the coverage of quotas."""
-        content = await asyncio.to_thread(coverage_page, self._state.coverage(), filters)
+        content = await asyncio.to_thread(coverage_page, self._state.coverage(), view)
         return await self._render(
             "coverage.html",
             "/coverage",
-            filters=filters,
+            view=view,
             content=content,
             states=STATES,
             meanings=MEANINGS,

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 PAGES = {  # pages, each with a text that it shows
     "/coverage": "1 of 1 quota watched",
-    "/coverage?state=watched": "lambda.account_concurrency",
+    "/coverage?q=state:watched": "lambda.account_concurrency",
     "/blind": "not authorized to perform sqs:ListQueues",
     "/what-if?traffic=3x": "To make room",
     "/what-if?traffic=nothing": "This cannot be answered.",
@@ -91,9 +91,11 @@ async def test_pages_work_without_scripts(example: ExampleServer, browser: Brows
         await page.get_by_role("button", name="Show").click()
         await expect(page).to_have_url(f"http://{example.address}/what-if?traffic=10x")
         await page.goto(f"http://{example.address}/coverage")
-        await page.fill("input[name=text]", "nothing has this name")
-        await page.get_by_role("button", name="Filter").click()
+        await page.fill("input[type=search]", "service:lambda nothing")
+        await page.press("input[type=search]", "Enter")
         await expect(page.locator("main")).to_contain_text("No quota matches.")
+        await page.get_by_role("link", name="Remove service:lambda").click()
+        await expect(page).to_have_url(f"http://{example.address}/coverage?q=nothing")
 
 
 async def test_the_slider_of_what_if_is_moved_by_keys_and_its_answer_follows(

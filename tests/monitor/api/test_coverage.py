@@ -207,6 +207,8 @@ async def test_quotas_are_filtered_by_state_and_counted(server: Server, client: 
     assert [*await states_by_code(server, client, state="stale")] == [CONCURRENCY.code]
     assert [*await states_by_code(server, client, service_code="wafv2")] == [WEB_ACLS.code, PATTERN_SETS.code]
     assert await states_by_code(server, client, account="111111111111") == {}
+    assert [*await states_by_code(server, client, q="service:wafv2 -state:watched")] == [PATTERN_SETS.code]
+    assert "did you mean" in error_of(await client.get(f"{COVERAGE}?q=state:watchd"))
     item = await json_of(client, f"{COVERAGE}?limit=1")
     assert (len(item["items"]), item["total"]) == (1, 3)
     assert item["states"] == {"stale": 1, "watched": 1, "value_only": 1}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.fleet.search import FIELDS, Search, SearchError, Term, parse_search
+from monitor.fleet.search import SERIES_FIELDS, Search, SearchError, Term, parse_search
 from rules.band import Zone
 from tests.monitor.fleet.fleets import add, key, set_judgement
 from tests.monitor.fleet_server import Server
@@ -54,7 +54,9 @@ def test_an_invalid_query_raises_an_error_with_the_reason(text: str, sentence: s
         parse_search(text)
 
 
-@given(st.text(max_size=60) | st.lists(WORDS | st.sampled_from(FIELDS), max_size=6).map(":".join))
+@given(
+    st.text(max_size=60) | st.lists(WORDS | st.sampled_from(SERIES_FIELDS.names), max_size=6).map(":".join)
+)
 def test_any_text_is_a_query_or_raises_a_search_error(text: str) -> None:
     with suppress(SearchError):
         search = parse_search(text)

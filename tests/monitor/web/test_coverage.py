@@ -3,6 +3,7 @@
 import re
 from html import unescape
 from typing import Any
+from urllib.parse import unquote_plus, urlencode
 
 import httpx
 import pytest
@@ -79,7 +80,7 @@ async def test_watched_quotas_are_counted_and_linked_to_their_series(
     assert "Coverage: 1 of 4 quotas watched" in shown and "in 1 account and 1 region" in shown
     assert "costs $0.175 a month: metrics and settings by list price" in shown
     assert "glue 0 0 0 0 0 3 $0.00" in shown and "lambda 1 0 0 0 0 0 $0.175" in shown
-    watched = await page(client, "/coverage?state=watched")
+    watched = await page(client, "/coverage?q=state:watched")
     (series,) = [link for link in watched.links if link.startswith("/?q=account")]
     assert "Concurrent executions" in watched.words and "lambda L-B99A9384 · production" in watched.words
     assert (await page(client, series)).all("form")
@@ -103,31 +104,55 @@ async def test_quotas_are_filtered_by_the_address(server: Server, client: httpx.
     watch_concurrency(server)
     add_quotas(server, "glue", 2)
     for query, found in {
-        "service_code=glue": {"L-00000000", "L-00000001"},
-        "service_code=glue&text=l-00000001": {"L-00000001"},
-        "text=CONCURRENT": {"L-B99A9384"},
-        "state=no_usage_source": {"L-00000000", "L-00000001"},
-        f"account={ACCOUNT}&region={REGION}&state=": {"L-00000000", "L-00000001", "L-B99A9384"},
-        "region=eu-north-1": set(),
+        "service:glue": {"L-00000000", "L-00000001"},
+        "service:gl* l-00000001": {"L-00000001"},
+        "CONCURRENT": {"L-B99A9384"},
+        "state:no_usage_source": {"L-00000000", "L-00000001"},
+        "state:no_usage_source,watched -l-00000000": {"L-00000001", "L-B99A9384"},
+        f"account:{ACCOUNT} region:{REGION}": {"L-00000000", "L-00000001", "L-B99A9384"},
+        "region:eu-north-1": set(),
     }.items():
-        shown = await words(server, client, f"/coverage?{query}")
-        assert set(re.findall("L-[0-9A-F]{8}", shown)) == found, query
+        shown = (await words(server, client, f"/coverage?{urlencode({'q': query})}")).partition("By quota")[2]
+        assert set(re.findall("glue (L-[0-9A-F]{8})|lambda (L-[0-9A-F]{8})", shown)) == {
+            (code, "") if code[2:] < "A" else ("", code) for code in found
+        }, query
     assert "No quota matches" in shown
-    assert (await client.get("/coverage?state=green")).status_code == 422
     assert (await client.get("/coverage?page=0")).status_code == 422
+
+
+async def test_a_query_that_is_not_understood_says_why(server: Server, client: httpx.AsyncClient) -> None:
+    add_quotas(server, "glue", 2)
+    shown = await words(server, client, "/coverage?q=state:watchd")
+    assert "The query is not understood state: watchd is not known; did you mean watched?" in shown
+    assert "zone is not a field" in await words(server, client, "/coverage?q=zone:near")
+
+
+async def test_addresses_of_the_older_form_lead_to_the_query(client: httpx.AsyncClient) -> None:
+    for old, query in {
+        "service_code=glue&state=stale&text=a+name&page=2": 'service:glue state:stale "a name"&page=2',
+        "state=": "",
+        "q=service:glue&q=x": "service:glue x",
+    }.items():
+        got = await client.get(f"/coverage?{old}")
+        assert (got.status_code, unquote_plus(got.headers["location"])) == (
+            307,
+            f"/coverage?q={query}" if query else "/coverage",
+        )
 
 
 async def test_the_active_filters_are_shown(server: Server, client: httpx.AsyncClient) -> None:
     add_quotas(server, "glue", 2)
     await server.publish()
-    shown = await page(client, "/coverage?service_code=glue&state=stale&text=name")
-    selected = {option["value"] for option in shown.all("option") if "selected" in option}
-    assert selected == {"glue", "stale"}
-    assert [field["value"] for field in shown.all("input")] == ["name"]
+    shown = await page(client, "/coverage?q=service:glue+state:stale+name")
+    chips = {link["aria-label"]: link["href"] for link in shown.all("a") if link.get("class") == "chip"}
+    assert chips == {
+        "Remove service:glue": "/coverage?q=state:stale+name",
+        "Remove state:stale": "/coverage?q=service:glue+name",
+    }
+    fields = [(field.get("type"), field["value"]) for field in shown.all("input")]
+    assert fields == [("hidden", "service:glue state:stale"), ("search", "name")]
     current = [link["href"] or "" for link in shown.all("a") if link.get("aria-current") == "true"]
-    assert current == [
-        "/coverage?service_code=glue&text=name"
-    ]  # the link keeps the other filters and removes the state
+    assert sorted(current) == ["/coverage?q=service:glue+name", "/coverage?q=state:stale+name"]
 
 
 async def every_page(server: Server, client: httpx.AsyncClient, path: str) -> list[str]:
@@ -147,7 +172,7 @@ async def test_thousands_of_quotas_are_split_into_small_pages(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     add_quotas(server, "ec2", 1700, LONG)
-    pages = await every_page(server, client, "/coverage?service_code=ec2")
+    pages = await every_page(server, client, "/coverage?q=service:ec2")
     assert len(pages) == 1700 / QUOTAS_PER_PAGE
     found = [code for text in pages for code in re.findall("ec2 (L-[0-9A-F]{8})", text)]
     assert sorted(found) == [f"L-{number:08X}" for number in range(1700)]
@@ -164,7 +189,7 @@ async def test_quotas_with_long_commands_are_split_into_small_pages(
         set_judgement(
             server.fleet, add(server.fleet, key, usage=unobservable, throttled=None), Zone.UNOBSERVABLE
         )
-    assert len(await every_page(server, client, "/coverage?state=not_enabled")) == 200 / QUOTAS_PER_PAGE
+    assert len(await every_page(server, client, "/coverage?q=state:not_enabled")) == 200 / QUOTAS_PER_PAGE
     await every_page(server, client, "/coverage")
 
 
@@ -182,18 +207,18 @@ async def test_links_of_states_lead_to_the_page_on_which_the_state_begins(
     add_quotas(server, "glue", 120)
     watch_concurrency(server)
     await server.publish()
-    shown = await page(client, f"/coverage?region={REGION}")
+    shown = await page(client, f"/coverage?q=region:{REGION}")
     assert (
-        f"/coverage?region={REGION}&page=3" in shown.links
+        f"/coverage?q=region:{REGION}&page=3" in shown.links
     )  # the page of the watched quotas, which are last
-    assert "Concurrent executions" in (await page(client, f"/coverage?region={REGION}&page=3")).words
+    assert "Concurrent executions" in (await page(client, f"/coverage?q=region:{REGION}&page=3")).words
 
 
 async def test_names_are_escaped(server: Server, client: httpx.AsyncClient) -> None:
     add_quotas(server, "glue", 2, HOSTILE)
     watch_concurrency(server, Zone.UNOBSERVABLE, usage=Unobservable(HOSTILE, HOSTILE), throttled=None)
     await server.publish()
-    for path in ("/coverage", "/coverage?service_code=glue", "/coverage?text=%3Cscript%3E&page=9"):
+    for path in ("/coverage", "/coverage?q=service:glue", "/coverage?q=%3Cscript%3E&page=9"):
         shown = await page(client, path)
         assert not shown.foreign_scripts, path
 
@@ -205,12 +230,12 @@ async def test_the_utilization_report_of_aws_and_its_failure_are_shown(
     known = server.known_quotas[ACCOUNT, REGION]
     known.report = UtilizationReport(1_800_000_000.0, {CONCURRENCY: ReportedQuota("x", 0.5, 20.0)})
     known.report_failure = denied()
-    shown = await words(server, client, "/coverage?state=watched")
+    shown = await words(server, client, "/coverage?q=state:watched")
     assert "tells the value 20, and Service Quotas lists 1,000." in shown
     assert "AWS's report of utilization, a cross-check, is not permitted" in shown
 
 
-@pytest.mark.parametrize("query", ["", "?state=stale"])
+@pytest.mark.parametrize("query", ["", "?q=state:stale"])
 async def test_the_page_without_quotas_shows_the_reason(
     server: Server, client: httpx.AsyncClient, query: str
 ) -> None:

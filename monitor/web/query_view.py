@@ -1,0 +1,83 @@
+"""A list that a query narrows, as the address of its page describes it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, ClassVar, Self
+from urllib.parse import quote_plus, urlencode
+
+from monitor.fleet.search import SERIES_FIELDS, Search, SearchError, SearchFields, Term, parse_search
+
+
+@dataclass(frozen=True)
+class QueryView:
+    """A list that a query narrows. text: the query as it was typed. path: the address of the page."""
+
+    path: ClassVar[str]
+    fields: ClassVar[SearchFields] = SERIES_FIELDS
+    first_place: ClassVar[Mapping[str, Any]]  # the attributes of the beginning of the list
+
+    text: str = ""
+
+    @cached_property
+    def _parsed(self) -> tuple[Search, str]:
+        try:
+            return parse_search(self.text, self.fields), ""
+        except SearchError as error:
+            return Search(), str(error)
+
+    @property
+    def search(self) -> Search:
+        """The query; an empty query if the text is invalid."""
+        return self._parsed[0]
+
+    @property
+    def problem(self) -> str:
+        """The reason why the text is not a valid query; empty if it is valid."""
+        return self._parsed[1]
+
+    @property
+    def has_query(self) -> bool:
+        """True if the query has terms, or the text is invalid."""
+        return bool(self.search) or bool(self.problem)
+
+    @property
+    def free_text(self) -> str:
+        """The text in the search field: the words of the query, or the whole text if it is invalid."""
+        return self.text if self.problem else " ".join(map(str, self.search.words))
+
+    @property
+    def chips(self) -> list[Term]:
+        """The terms that are shown as chips: the terms with a field."""
+        return [term for term in self.search.terms if term.field]
+
+    @property
+    def parameters(self) -> Mapping[str, str]:
+        """The parameters of the address; an empty one is left out."""
+        return {"q": self.text}
+
+    def url(self, **changes: Any) -> str:
+        """Return the address with changes, from the beginning of the list. The change `search` is a query."""
+        view = self.with_changes(**changes) if changes else self
+        given = [(name, value) for name, value in view.parameters.items() if value]
+        if not given:
+            return self.path
+        return f"{self.path}?" + urlencode(given, safe=":,*/<", quote_via=quote_plus, errors="replace")
+
+    def with_changes(self, **changes: Any) -> Self:
+        """Return the list with changes, from its beginning. The change `search` is a query."""
+        search = changes.pop("search", None)
+        text = {} if search is None else {"text": str(search)}
+        return replace(self, **{**self.first_place, **changes, **text})
+
+    def without(self, term: Term) -> str:
+        """Return the address without a term."""
+        return self.url(search=self.search.without(term))
+
+    def toggled(self, value: str, field: str) -> str:
+        """Return the address with a term added, or without the term if the query has it."""
+        return self.url(search=self.search.toggled(Term(value, field)))
+
+    def has(self, value: str, field: str) -> bool:
+        """Return whether the query has a term with this value and field."""
+        return Term(value, field) in self.search.terms
