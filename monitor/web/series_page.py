@@ -160,7 +160,7 @@ def chart_of(state: SeriesState, chosen: ChartRange, fan: Fan | None) -> dict[st
         "chart_data": data,
         "values": value_rows(data),
         "limit_changes": limit_changes(readings),
-        "is_told": chosen.step > 1,
+        "is_from_notices": chosen.step > 1,
     }
 
 

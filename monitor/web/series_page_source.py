@@ -66,7 +66,7 @@ class SeriesPageSource:
         firing = [alert for alert in await firing_alerts(self._engine) if alert.notice.series_id == identity]
         return {
             "firing": with_current_usage(firing, fleet),
-            "told": list(zip(shown_notices, sent_lists, strict=True)),
+            "notices": list(zip(shown_notices, sent_lists, strict=True)),
             "recommendation": recommendation,
             "beside": series_rows(snapshot, fleet, beside, now),
             "paths": paths_through(series.key, self._state.paths().items),
@@ -111,5 +111,5 @@ def _unknown_series_sentence(identity: str, notices: Sequence[Notice]) -> str:
     place = f"{labels.get('account_name') or labels.get('account')}, {labels.get('region')}"
     return (
         f"{what} in {place} is no longer watched: its resource may be gone."
-        f" Its alert told last: {notices[0].summary.removesuffix('.')}"
+        f" The last notice of its alert: {notices[0].summary.removesuffix('.')}"
     )

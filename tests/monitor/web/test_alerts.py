@@ -215,10 +215,10 @@ async def test_the_history_shows_each_change_with_its_reason_and_receivers(
     )
     await journal.commit({}, [numbered_notice(89, "b"), ended])
     shown = await words(client, "/alerts/history")
-    assert re.search(r"resolved b the limit was raised from 1 to 2 nobody told", shown)
+    assert re.search(r"resolved b the limit was raised from 1 to 2 nobody notified", shown)
     receiver_words = r"pager \(first\) , mail \(first\) 2 notifications"
     assert re.search(rf"firing orders warning: Kinesis stream .* {receiver_words}", shown)
-    assert "first to pager at" in shown and "Nobody was told." in shown
+    assert "first to pager at" in shown and "Nobody was notified." in shown
     history_of_alert = await words(client, f"/alerts/history?alert={alert}")
     assert "orders" in history_of_alert and "the limit was raised" not in history_of_alert
 

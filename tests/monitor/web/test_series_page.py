@@ -139,7 +139,7 @@ async def test_changes_of_the_limit_between_notices_are_listed(
     words = (await page_and_words(server, client, identity, "?range=14d"))[1]
     assert "Limit 500 B/s → 1000 B/s, at the latest" in words
     assert "limit that is assumed: that of then is not kept" in words
-    assert "firing, told to nobody" in words
+    assert "firing, nobody notified" in words
 
 
 async def test_the_track_record_is_shown(server: Server, client: httpx.AsyncClient) -> None:
