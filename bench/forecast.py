@@ -29,7 +29,7 @@ Floats = NDArray[np.floating]
 # the trace.
 LIMIT_RULES: Final = (("future", 0.0), ("future", 0.03), ("history", 0.0), ("history", 0.03))
 SERIES: Final = 100_000
-AT_ONCE: Final = 500  # series in a measured call
+SERIES_PER_CALL: Final = 500  # in the measured calls
 FOLDS: Final = 5
 PENALTY: Final = 2.0  # L2, on the coefficients of standardised features
 MAX_STEPS: Final = 40  # of Newton's method
@@ -166,14 +166,15 @@ def measure() -> None:
         row[:] = day * rng.uniform(0.1, 0.4) + rng.random(BINS, np.float32) * 0.2
     limit = rng.uniform(0.3, 2, SERIES).astype(np.float32)
     start, longest = time.process_time(), 0.0
-    for first in range(0, SERIES, AT_ONCE):
+    for first in range(0, SERIES, SERIES_PER_CALL):
         call_start = time.process_time()
-        forecast(history[first : first + AT_ONCE], limit[first : first + AT_ONCE])
+        call = slice(first, first + SERIES_PER_CALL)
+        forecast(history[call], limit[call])
         longest = max(longest, time.process_time() - call_start)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
         f"{SERIES} series, {len(HORIZONS)} horizons: {time.process_time() - start:.1f} s of CPU, at most "
-        f"{longest * 1000:.0f} ms for {AT_ONCE} series; peak {peak:.0f} MiB",
+        f"{longest * 1000:.0f} ms for {SERIES_PER_CALL} series; peak {peak:.0f} MiB",
         flush=True,
     )
 

@@ -4,7 +4,7 @@
 of the services' test tables `copies` times (9 copies make about 2,000 resources), with another number in the
 id of each copy. A copy has as many parts as its original, and all items of a list are on one page. The CPU
 time includes that of the fake AWS. The signals are those of the default configuration; with `--detail`, all.
-Service Quotas, which has its own books and budget, is not measured.
+Service Quotas is not measured, as it has intervals and a budget of calls of its own.
 Target for each inventory of 2,000 resources: at most 400 calls, at most 5 s of CPU time.
 """
 

@@ -149,7 +149,7 @@ def configuration(folder: str, url: str, receiver_port: int) -> Config:
 
 @asynccontextmanager
 async def running(config: Config) -> AsyncIterator[App]:
-    """Run the service until it has judged once, and yield it."""
+    """Run the service; yield it as soon as it has judged."""
     stop = asyncio.Event()
     async with App.opened(config, REGISTRY, lambda: config) as app:
         work = asyncio.create_task(app.run(bind_socket("127.0.0.1", 0), stop))

@@ -27,6 +27,7 @@ from monitor.exposition.exposition import Exposition
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.judge import judge
 from monitor.fleet.key import Key
+from monitor.fleet.ring_columns import RECENT_MINUTES
 from monitor.fleet.series_settings import SeriesSettings
 from rules.limits import Limit, LimitSource
 from rules.signals import Band
@@ -58,8 +59,9 @@ def fleet_of(series: int) -> Fleet:
     for minute in range(now - 180, now - 2):
         rng = np.random.default_rng(minute)
         values = rng.uniform(0, 5.7e7, rows.size).astype(np.float32)
-        # Every other row is throttled demand, which is 0 but for few series.
-        values[1::2] *= rng.random(rows.size // 2) < THROTTLED / 5
+        # Every other row is throttled demand, which is 0 in most minutes. A series is saturated if it is
+        # above 0 in any of RECENT_MINUTES.
+        values[1::2] *= rng.random(rows.size // 2) < THROTTLED / RECENT_MINUTES
         fleet.rings.write(rows, np.full(rows.size, minute, np.int32), values)
     judge(fleet, now)
     return fleet

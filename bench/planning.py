@@ -208,7 +208,7 @@ def draw(results: Sequence[Result]) -> str:
         'font-size="13">'
         '<rect width="960" height="320" fill="#fff"/>'
         f'<path d="M{_x(0)} {_y(1)}V{_y(0)}H{_x(MAX_DRAWN_DELAY):.0f}" fill="none" stroke="#666"/>'
-        '<text x="24" y="28">what is found of crossings and throttled demand; dollars a month for 1,000 '
+        '<text x="24" y="28">share of crossings and throttlings that are detected; dollars a month for 1,000 '
         "metrics, median and 99th percentile of the delay</text>"
         '<text x="430" y="310">minutes beyond CloudWatch\'s own delay</text>'
         + "".join(minutes + shares + curves)

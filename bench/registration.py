@@ -65,7 +65,7 @@ async def measure(label: str, scan: ScanFunction, series: int) -> None:
     mean = sum(seconds[1:]) / REPEATED
     print(
         f"{series:,} series, {label}: the first inventory {seconds[0] * 1e3:,.0f} ms of CPU, "
-        f"each equal one {mean * 1e3:,.1f} ms, {mean / series * 1e6:.0f} us a series"
+        f"each later one {mean * 1e3:,.1f} ms, {mean / series * 1e6:.0f} us a series"
     )
 
 

@@ -115,7 +115,7 @@ async def measure(app: App, series: int, minute: int) -> None:
     print(f"{series:,} series, {fleet.rings.size:,} metrics; {resident():.0f} MiB")
     await timed("three hours of points", write(fleet, range(minute - WINDOW, minute - 1)))
     planner = Planner(fleet, Intervals(1, 15, 5), app.alerting.engine.active_slots)
-    await timed("first turn", app.judge())
+    await timed("first judgement", app.judge())
     await timed("first plan", planner.update(minute))
     await timed("nothing has changed", app.judge())
     for n in range(2):

@@ -112,7 +112,7 @@ class Stages:
 
 
 def check_stages(unreadable: int, kind: str) -> None:
-    """Raise UnreadableItemsError if stages cannot be read. Scans call it after all series of other stages."""
+    """Raise UnreadableItemsError if stages cannot be read. Scans call it after their last series."""
     if unreadable:
         raise UnreadableItemsError(f"{unreadable} of the stages of {kind} in AWS's lists cannot be read")
 

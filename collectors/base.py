@@ -310,7 +310,7 @@ class Aws(Protocol):
         ...
 
     def may_call_now(self, key: Hashable, resource: Resource) -> bool:
-        """Return whether this inventory is to make a call about a resource. The caller keeps the result."""
+        """Return whether this inventory is to make a call about a resource; the caller stores its result."""
         ...
 
     def read_at(self, key: Hashable) -> float | None:

@@ -103,8 +103,8 @@ class FoundResources:
         self._within: dict[tuple[str, ResourcePath], list[Node]] = defaultdict(list)
         self._by_id: dict[tuple[str, str], Node] = {}
         self._referring: dict[tuple[str, str, str], list[Node]] = defaultdict(list)
-        # By kind and the kind that it refers to, where the id in a reference is unknown: whether a call for
-        # an id failed.
+        # For a kind and a kind that it refers to, if the id in some reference is unknown: whether a call for
+        # such an id failed.
         self._unplaced: dict[tuple[str, str], bool] = {}
         # By kind: the paths in `unlisted` and their ancestors; the same without the paths in `unread`.
         self._incomplete: dict[str, tuple[set[ResourcePath], set[ResourcePath]]] = {}

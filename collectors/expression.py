@@ -38,7 +38,7 @@ class Scope(Protocol):
         ...
 
     def attribute(self, owner: Any, name: str) -> Any:
-        """Return a fact or metric of a resource; None if it is unknown. Raises TypeError for no resource."""
+        """Return a fact or metric of a resource; None if it is unknown. Raises TypeError for other owners."""
         ...
 
 

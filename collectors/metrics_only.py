@@ -56,7 +56,7 @@ def _readable(declaration: Declaration, signal: SignalDeclaration) -> ReadableSi
     kind = signal.resource
     identities = {
         declaration.metric(key): identity
-        for key in _finding_metrics(declaration, signal)
+        for key in _identifying_metrics(declaration, signal)
         if (identity := identity_of(declaration, key, kind))
     }
     if not identities:
@@ -64,7 +64,7 @@ def _readable(declaration: Declaration, signal: SignalDeclaration) -> ReadableSi
     known = frozenset.intersection(*(identity.names for identity in identities.values()))
     unknown = {name for name, names in _needed_names(declaration, signal) if not names <= known}
     needs_proof = "when" in unknown or not all(identity.is_certain for identity in identities.values())
-    if unknown - OPTIONAL_FIELDS or _looks_elsewhere(signal, unknown):
+    if unknown - OPTIONAL_FIELDS or _looks_up_resources(signal, unknown):
         return None
     # For the whole account, a published metric is proof enough.
     needs_proof &= kind != ACCOUNT_KIND
@@ -84,7 +84,7 @@ def _without_fields(signal: SignalDeclaration, names: Set[str]) -> SignalDeclara
     return SignalDeclaration.model_construct(**fields)
 
 
-def _finding_metrics(declaration: Declaration, signal: SignalDeclaration) -> Set[str]:
+def _identifying_metrics(declaration: Declaration, signal: SignalDeclaration) -> Set[str]:
     """Return the keys of the metrics whose dimensions identify the resources of a signal.
 
     They are the metrics of its usage; without any, of its upper bound, or else of its throttled demand.
@@ -111,7 +111,7 @@ def _field(name: str) -> str:
     return BOUGHT if name.startswith(f"{BOUGHT}.") else name
 
 
-def _looks_elsewhere(signal: SignalDeclaration, unknown: Set[str]) -> bool:
+def _looks_up_resources(signal: SignalDeclaration, unknown: Set[str]) -> bool:
     """Return whether a field without unknown facts looks up other resources, which metrics may not tell."""
     return any(
         expression.attributes or expression.list_names

@@ -35,7 +35,7 @@ class ScanGroup:
     self_contained: by signal that looks up no other kind and depends on no time, all names that it uses.
     refers: by kind, the kinds that it refers to.
     foreign: the kinds declared `foreign`.
-    auxiliary: by kind that only signals of other kinds use, these other kinds.
+    auxiliary: for each kind that is listed only for other kinds, these other kinds.
     """
 
     name: str

@@ -33,7 +33,7 @@ from rules.signals import Band
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION
 from tests.registries import REGISTRY
 
-KINDS = ("far", "within", "above")  # of streams: their usage is usually far below, within or above the band
+STREAM_KINDS = ("far", "within", "above")  # their usage is usually far below, within or above the band
 SETTLED = 180  # minutes in which the planner gets to know the streams, and which are not counted
 POLLED_AFTER = 10  # seconds after the end of a minute
 SUMMARY = {
@@ -56,7 +56,7 @@ class Requests(defaultdict[tuple[str, str], float]):
 
 def kinds_of(streams: Streams) -> list[str]:
     """Return the kind of each stream."""
-    return [KINDS[int(kind)] for kind in np.where(streams.is_above, 2, streams.is_within)]
+    return [STREAM_KINDS[int(kind)] for kind in np.where(streams.is_above, 2, streams.is_within)]
 
 
 @dataclass
@@ -149,9 +149,9 @@ def table(requests: Requests, minutes: int, metrics: int) -> str:
     per_minute = requests.total() / minutes
     lines = [f"{per_minute:.0f} a minute of {metrics}: {per_minute / metrics:.3f}"]
     for name in METRICS:
-        numbers = (f"{kind} {requests[name, kind] / minutes:.1f}" for kind in KINDS)
+        numbers = (f"{kind} {requests[name, kind] / minutes:.1f}" for kind in STREAM_KINDS)
         lines.append(f"  {name}: {', '.join(numbers)}")
-    sums = (f"{kind} {requests.total(kind) / minutes:.1f}" for kind in KINDS)
+    sums = (f"{kind} {requests.total(kind) / minutes:.1f}" for kind in STREAM_KINDS)
     return "\n".join([*lines, f"  all: {', '.join(sums)}"])
 
 

@@ -21,7 +21,7 @@ from tests.monitor.serve_process import free_port
 
 SCRAPE_INTERVAL = 15.0  # seconds
 IDLE_TIMEOUT = 300.0  # seconds for which Prometheus keeps a connection
-DETECTED_WITHIN = 300.0  # seconds at the end of the window; events that begin in them are not counted
+UNCOUNTED_AT_END = 300.0  # seconds at the end of the window: events that begin then are not counted
 MIB = 2**20
 TICKS = os.sysconf("SC_CLK_TCK")  # per second of CPU time
 PAGE = os.sysconf("SC_PAGESIZE")  # bytes
@@ -109,7 +109,7 @@ class Run:
         A delay begins when AWS first shows the event. Of the delays, the median and the 99th percentile are
         returned, in seconds.
         """
-        last, took = self.end.at - DETECTED_WITHIN, []
+        last, took = self.end.at - UNCOUNTED_AT_END, []
         for stream, at in self.streams.beginnings(kind):
             if self.begin.at <= at < last:
                 scrapes = self.detected[kind]

@@ -88,7 +88,7 @@ async def quotas(aws: Aws) -> AsyncIterator[Observed]:
             errors.append(error)
     for observed in reading.series():
         yield observed
-    if not is_first:  # the first scan has few series to compare the report with
+    if not is_first:  # in the first scan, many quotas do not have their own series yet
         await reading.read_report()
     if errors:
         raise ExceptionGroup("quotas", errors)

@@ -54,8 +54,8 @@ class CountDeclaration(CountCall):
 
     code, name: as in Service Quotas. lists: with PER_ITEM, the path, within each item, of the list whose
     entries are counted. region: the only region where the quota is counted; HOME_REGION for the partition's
-    home region. empty: the error code by which AWS says that there are no items. unverified: that the
-    operation lists the resources that the quota limits is concluded from the names alone.
+    home region. empty: the error code by which AWS says that there are no items. unverified: only the
+    names tell that the operation lists the resources that the quota limits.
     """
 
     code: Annotated[str, Field(pattern=QUOTA_CODE)]

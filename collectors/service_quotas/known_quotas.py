@@ -17,7 +17,7 @@ RETRY_INTERVAL = HOUR  # from a failed read to the next
 HASTE_INTERVAL = HOUR  # between two reads of a service's quotas while increases are being approved
 NEAR_SHARE = 0.5  # of the limit: a count of this share or more is repeated after NEAR_INTERVAL
 NEAR_INTERVAL, COUNT_INTERVAL = 6 * HOUR, DAY  # between two counts
-EMPTY_INTERVAL = 7 * DAY  # between two counts that are all 0
+EMPTY_INTERVAL = 7 * DAY  # between two counts of a group if all of its counts are 0
 REPORT_INTERVAL, MAX_REPORT_AGE = DAY, 2 * DAY  # of AWS's report of utilization, in seconds
 MAX_OVERDUE = DAY  # a count that keeps failing is unknown once it is overdue by more than this
 

@@ -26,7 +26,7 @@ if shutil.which("helm") is None:  # `make acceptance` builds Helm where Go is in
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def demo() -> AsyncIterator[str]:
-    """The address of a demo that was judged once."""
+    """The address of a demo whose series have been judged."""
     async with demo_server() as address:
         yield address
 

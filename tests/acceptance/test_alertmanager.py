@@ -89,7 +89,7 @@ async def test_alertmanager_groups_and_resolves_the_alerts_of_headroom(tmp_path:
             assert alert["labels"]["severity"] == "critical"
             assert "throttled/s" in alert["annotations"]["summary"]
             duration = datetime.fromisoformat(alert["endsAt"]) - datetime.fromisoformat(alert["updatedAt"])
-            assert duration > timedelta(minutes=3)  # Headroom sends it again long before
+            assert duration > timedelta(minutes=3)  # Headroom sends the alert again long before it ends
 
             groups = await eventually(partial(alert_groups, manager))
             labels = [set(group["labels"]) for group in groups]

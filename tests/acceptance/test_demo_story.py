@@ -27,7 +27,7 @@ async def read_scene(process: ForkedProcess, scene: Scene) -> int:
     return int(re.findall(r"\+(\d+) s", scene_line)[0])
 
 
-async def test_the_demo_prints_every_scene_and_ctrl_c_ends_it_without_output() -> None:
+async def test_the_demo_prints_every_scene_and_ctrl_c_ends_it_without_an_error() -> None:
     async with headroom("demo", "--port", "0") as process:
         url = (await read_line(process, "http://")).split()[0]
         receiver_url = (await read_line(process, "http://")).split()[0]

@@ -32,7 +32,6 @@ NOT_JUDGED = (
     "concurrency_scaling_rate",
 )  # signals without a utilization
 FAR_FROM_LIMITS = {"quotas"}  # services of the demo without a series above its band, and so without alerts
-NO_BOUND = "no bound"  # the placeholder in a panel about bounds, which DETAIL_SERIES lacks
 NOT_REPORTED = "not reported by AWS"  # the placeholder in a panel about throttled demand
 
 
@@ -100,7 +99,7 @@ async def find_result(prometheus: str, query: Query) -> list[dict[str, Any]] | N
     result = await run_query(prometheus, query)
     resources = {series["metric"].get("resource") for series in result or ()}
     placeholders = set(re.findall(r'vector\(NaN\), "resource", "([^"]+)"', query.expr))
-    if not resources <= placeholders or resources == {NO_BOUND}:
+    if not resources <= placeholders:
         return result
     signals = re.findall(r'signal="(\w+)"', query.expr)
     if resources == {NOT_REPORTED}:

@@ -58,7 +58,7 @@ class Service:
 
 @asynccontextmanager
 async def service_with_alerts(folder: Path, hook: str) -> AsyncIterator[Service]:
-    """A service that notifies a webhook of all its alerts at once."""
+    """A service that notifies a webhook of alerts of every severity, without a `group_wait`."""
     config, address = folder / "headroom.yaml", f"127.0.0.1:{free_port()}"
     config.write_text(CONFIG.format(services="kinesis, sqs", folder=folder, hook=hook))
     serve = (*COMMAND, "serve", "--config", str(config), "--listen", address)

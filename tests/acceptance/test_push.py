@@ -20,7 +20,7 @@ from tests.forked_process import ForkedProcess
 from tests.monitor.serve_process import free_port, journal
 from tests.processes import demo_aws, eventually, get, headroom, nothing_pending
 
-PUSH_TIMEOUT = 600.0  # seconds until one more minute is pushed; this takes minutes while usage falls
+PUSH_TIMEOUT = 600.0  # seconds until one more minute is pushed: falling usage is read every few minutes
 FAMILIES = {"usage": "usage", "saturation": "saturation"}  # by family, its field in the API's history
 
 
@@ -106,8 +106,9 @@ def minutes_by_series(values: Values) -> dict[str, list[int]]:
 def comparable_values(values: Values, history: Values, pushed: Values) -> Values:
     """The values of each series from the first minute in the API up to the newest one that was pushed.
 
-    A killed process may have pushed earlier values that the API lacks, as past numbers of resources cannot be
-    read again. Newer values may still change, and the oldest may leave the window during the comparison.
+    A killed process may have pushed earlier values that the API lacks, as AWS does not tell how many
+    resources there were in a past minute. Newer values may still change, and the oldest may leave the window
+    during the comparison.
     """
     oldest = int(time.time() // 60) - WINDOW + 15
     first = {series: max(oldest, min(minutes)) for series, minutes in minutes_by_series(history).items()}

@@ -13,14 +13,18 @@ from tests.acceptance.conftest import REFERENCE
 from tests.published_metrics import PUBLISHED_METRICS, metric_text
 from tests.registries import REGISTRY
 
-CLASSES_ON_REQUEST = ("f", "g_vt", "inf", "p", "x", "trn", "dl", "hpc", "high_memory")
+CLASSES_WITH_DEFAULT_0 = ("f", "g_vt", "inf", "p", "x", "trn", "dl", "hpc", "high_memory")
 CLASSES_WITHOUT_SPOT = ("hpc", "high_memory")
 NO_LIMIT = "a default of 0 is no limit that anything could reach"
 # Signals whose default differs from the reference on purpose, and why.
 DEFAULTS = {
     **dict.fromkeys((f"{service}.reserved_lcus_in_region" for service in ("alb", "gwlb", "nlb")), NO_LIMIT),
-    **{f"ec2.{kind}_on_demand_vcpus": NO_LIMIT for kind in CLASSES_ON_REQUEST},
-    **{f"ec2.{kind}_spot_vcpus": NO_LIMIT for kind in CLASSES_ON_REQUEST if kind not in CLASSES_WITHOUT_SPOT},
+    **{f"ec2.{kind}_on_demand_vcpus": NO_LIMIT for kind in CLASSES_WITH_DEFAULT_0},
+    **{
+        f"ec2.{kind}_spot_vcpus": NO_LIMIT
+        for kind in CLASSES_WITH_DEFAULT_0
+        if kind not in CLASSES_WITHOUT_SPOT
+    },
     "efs.burst_credits": "the balance depends on the size of the file system",
     "kafka.connection_rate": "the reference names a rule by broker type: 100 is its smallest number",
     "lambda_edge.request_rate": "ten times the quota of concurrency, as the reference says in words",

@@ -1,4 +1,4 @@
-"""The pages of lists in a real Chromium: coverage, blind spots, what-if, paths, look-back, cost and more."""
+"""Pages in a real Chromium: coverage, blind spots, what-if, paths, look-back, cost, status and API."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

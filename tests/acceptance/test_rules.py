@@ -76,7 +76,7 @@ SITUATIONS: Mapping[str, Callable[[int], Situation]] = {
         | dict.fromkeys(range(15 + pending_for, 26 + pending_for), SATURATED)
         | dict.fromkeys(range(28 + pending_for, 36 + pending_for), NEAR),
     ),
-    "resolved after five minutes within the band": lambda pending_for: Situation(
+    "resolved after five minutes, though near again for less than pending_for": lambda pending_for: Situation(
         ((NEAR, pending_for + 5), (WITHIN, 2), (NEAR, min(2, pending_for - 1)), (WITHIN, 20)),
         {
             15 + pending_for: NEAR,
@@ -147,16 +147,16 @@ def promtool_test_of_situations(signal: Signal) -> dict[str, Any]:
 def promtool_test_of_a_day_below(signal: Signal) -> dict[str, Any]:
     """The promtool test that only a provisioned limit alerts below the band, and only after a day.
 
-    A limit whose purchase is busy by another limit does not alert.
+    A limit does not alert if another limit that was bought with it is busy.
     """
     never_idle = f"0x{DAY + 60}"
     series = [
         *input_series(signal, "idle", ((BELOW, DAY + 60),)),
-        *input_series(signal, "busy by another", ((BELOW, DAY + 60),), headroom_idle=never_idle),
+        *input_series(signal, "busy by another limit", ((BELOW, DAY + 60),), headroom_idle=never_idle),
     ]
     alert = "HeadroomBelow" if signal.kind is LimitKind.PROVISIONED else None
     checks = [
-        alert_check(signal, "busy by another", DAY + 30, None),
+        alert_check(signal, "busy by another limit", DAY + 30, None),
         alert_check(signal, "idle", DAY - 60, None),
         alert_check(signal, "idle", DAY + 30, alert),
     ]

@@ -35,7 +35,7 @@ TABLES = Path(__file__).parent
 DECLARATIONS = {
     path.stem: read_declaration(path) for path in sorted((TABLES.parents[1] / "collectors").glob("*.yaml"))
 }
-SYMBOLS = {  # the names of operations in the usages of tables
+SYMBOLS = {  # how the test tables write the operation of a usage
     Op.POSITIVE: "positive",
     Op.SUM: "sum",
     Op.MAX: "max",

@@ -181,7 +181,7 @@ async def test_a_shortfall_without_its_group_metrics_is_unobservable(
     ]
 
 
-def test_a_small_shortfall_is_above_the_band_and_no_shortfall_within_it() -> None:
+def test_no_shortfall_is_within_the_band_and_a_quarter_is_near_the_limit() -> None:
     band = SIGNALS["capacity_shortfall"].band
     assert band is not None
     assert band.low == 0

@@ -36,7 +36,7 @@ def test_cached_documents_are_not_returned_after_a_file_changed(folder: Path, na
     assert CachedDocuments("files", folder).cached is None
 
 
-def test_cached_documents_are_not_returned_after_the_other_folder_changed(
+def test_cached_documents_are_not_returned_after_the_further_folder_changed(
     folder: Path, tmp_path: Path
 ) -> None:
     other = tmp_path / "other"

@@ -242,7 +242,7 @@ async def test_a_list_that_fails_leaves_the_last_quotas_and_is_retried_in_an_hou
     assert "service-quotas:ListServiceQuotas" in account.aws.calls
 
 
-async def test_a_quota_whose_value_a_service_failed_to_return_keeps_its_value_for_an_hour() -> None:
+async def test_the_last_value_holds_if_a_service_fails_to_return_it_and_is_read_again_in_an_hour() -> None:
     entry = quota("L-00000001", 10, UsageMetric=usage_metric("A"))
     account = Account(
         ["kinesis"],
@@ -441,7 +441,7 @@ async def test_a_count_matched_to_its_quota_by_name_alone_is_unverified() -> Non
     assert (observed.signal, observed.usage) == ("unverified_count", 1.0)
 
 
-async def test_a_quota_with_a_usage_metric_is_not_counted() -> None:
+async def test_a_quota_with_a_usage_metric_has_no_series_of_its_count() -> None:
     resource_count = usage_metric("A", "ResourceCount")
     account = Account(
         ["acm-pca"],

@@ -31,7 +31,8 @@ ITEMS = "abc"  # each list has one item for each letter
 # Each makes all counts of a group unknown.
 EXPECTED_ERRORS = (ExpressionError, HeadroomError, ClientError, BotoCoreError)
 
-REMOVALS = {"left out", "null", "empty", "text for a list"}  # of CHANGES: the changes that add no items
+# The CHANGES that add no items.
+REMOVALS = {"left out", "null", "empty", "a text in place of a list"}
 
 Answers = Mapping[str, Any]
 

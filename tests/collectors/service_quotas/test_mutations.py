@@ -154,12 +154,12 @@ async def series_of_metrics(items: Any) -> Results:
 
 
 READERS: Mapping[str, tuple[Callable[[Any], Awaitable[Results]], Callable[[str], dict[str, Any]]]] = {
-    "lists": (quotas_of_lists, list_entry),
-    "readings": (values_of_lists, list_entry),
+    "quotas in lists": (quotas_of_lists, list_entry),
+    "values in lists": (values_of_lists, list_entry),
     "requests": (requests_of_list, request_entry),
-    "reports": (entries_of_report, report_entry),
-    "scans": (series_of_lists, list_entry),
-    "metrics": (series_of_metrics, metric_of),
+    "entries of a report": (entries_of_report, report_entry),
+    "series by lists": (series_of_lists, list_entry),
+    "series by metrics": (series_of_metrics, metric_of),
 }
 
 

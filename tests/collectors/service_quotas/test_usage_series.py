@@ -122,7 +122,7 @@ async def test_messages_of_sns_are_a_flow_though_their_metric_is_a_count_of_reso
     assert (observed.signal, metric_read.stat, metric_read.period) == ("messages", "Sum", 60)
 
 
-async def test_any_other_metric_has_the_statistic_that_aws_recommends() -> None:
+async def test_any_other_metric_has_the_recommended_statistic_or_else_the_maximum() -> None:
     for recommended, stat in (("Sum", "Sum"), ("", "Maximum"), ("Median", "Maximum")):
         members = {
             **CALLS,
@@ -215,7 +215,7 @@ async def test_the_usage_is_the_largest_of_the_parts_where_each_part_has_a_metri
     )
 
 
-async def test_every_override_matches_its_quota_or_metric() -> None:
+async def test_overrides_match_their_quotas_and_metrics_and_no_others() -> None:
     # By service code, quota code, and the dimensions Service and Resource: read, period and throttled_in.
     cases: dict[tuple[str, str, str, str], tuple[Any, ...]] = {
         ("emr-serverless", "L-D05C8A75", "", ""): (ReadAs.LEVEL, None, None),
