@@ -11,6 +11,12 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 DESKTOP = ViewportSize(width=1440, height=900)
 PLOT = "#chart .plotbox"
+TEXTS_BEYOND_THEIR_DRAWING = """
+[...document.querySelectorAll("#chart svg text")].filter((text) => {
+  const own = text.getBoundingClientRect(), drawing = text.ownerSVGElement.getBoundingClientRect();
+  return own.width > 0 && (own.left < drawing.left - 1 || own.right > drawing.right + 1);
+}).map((text) => text.textContent)
+"""
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -52,6 +58,36 @@ async def test_the_pointer_shows_the_values_of_one_minute(page: Page) -> None:
     await expect(tip).not_to_have_text(first or "")
     await page.mouse.move(box["x"], box["y"] - 200)
     await expect(tip).to_be_hidden()
+
+
+async def test_a_touch_shows_the_values_of_one_minute_until_the_next_touch_elsewhere(
+    page: Page, browser: Browser
+) -> None:
+    context = await browser.new_context(
+        viewport=ViewportSize(width=390, height=844), has_touch=True, is_mobile=True
+    )
+    phone = await context.new_page()
+    await phone.goto(page.url)
+    plot, tip = phone.locator(PLOT), phone.locator("#chart .tip")
+    await plot.scroll_into_view_if_needed()
+    await plot.tap(position={"x": 40, "y": 60})
+    await expect(tip).to_contain_text("limit")
+    first = await tip.text_content() or ""
+    await plot.tap(position={"x": 90, "y": 60})
+    await expect(tip).not_to_have_text(first)
+    chart_box, tip_box = await phone.locator("#chart").bounding_box(), await tip.bounding_box()
+    assert chart_box and tip_box and tip_box["x"] >= chart_box["x"] - 1
+    assert tip_box["x"] + tip_box["width"] <= chart_box["x"] + chart_box["width"] + 1
+    await phone.locator("h1").tap()
+    await expect(tip).to_be_hidden()
+    await context.close()
+
+
+@pytest.mark.parametrize("width", [390, 794, 960, 1440])
+async def test_no_text_of_the_chart_is_cut_off(page: Page, width: int) -> None:
+    await page.set_viewport_size({"width": width, "height": 900})
+    assert await page.locator("#chart svg text").count() > 10
+    assert await page.evaluate(TEXTS_BEYOND_THEIR_DRAWING) == []
 
 
 async def test_the_arrow_keys_show_the_values_of_one_minute(page: Page) -> None:
