@@ -171,6 +171,14 @@ async def test_severity_and_pending_time_of_forecast_alerts_are_configured(
         assert [notice.severity for notice in sent] == ([severity] if severity else [])
 
 
+async def test_a_limit_that_flaps_notifies_nobody(tmp_path: Path) -> None:
+    async with Stage.opened(tmp_path) as stage:
+        await stage.run_minutes(orders="..")
+        for probability in (HOUR, NONE) * 6:
+            assert await notices_after(stage, 1200, probability) == []
+        assert len(await notices_after(stage, HALF_AN_HOUR, HOUR)) == 1
+
+
 async def test_a_forecast_alert_that_is_switched_off_is_resolved(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.run_minutes(orders="..")

@@ -70,6 +70,34 @@ async def test_a_renamed_resource_has_a_new_history_and_the_old_history_ends() -
         assert len(history) == 0
 
 
+async def test_a_resource_created_anew_under_its_name_has_nothing_of_the_old_history() -> None:
+    async with fortnight(answer_with(daily)) as setup:
+        old = setup.put("a", limit=79)
+        await setup.read_past()
+        assert np.isfinite(setup.usage(old)).sum() > BINS - 20
+        setup.fleet.drop(old.key)
+        setup.fleet.reclaim()
+        new = setup.put("a", limit=79, created_at=setup.now * 60.0 - 3600)
+        assert new.slot == old.slot
+        await setup.read_past()
+        assert np.isfinite(setup.usage(new)).sum() <= 6
+        assert np.isnan(setup.probability(new)).all()
+
+
+async def test_a_series_removed_while_the_clock_was_ahead_is_forgotten_in_time() -> None:
+    async with fortnight() as setup:
+        series = setup.put("a", limit=79)
+        await setup.read_past()
+        recorder, through = setup.forecaster.recorder, setup.now // 15 - 1
+        await recorder.record(setup.now + 30 * DAY_MINUTES)
+        setup.fleet.drop(series.key)
+        setup.fleet.reclaim()
+        await recorder.record(setup.now)
+        assert len(recorder.history) == 1
+        recorder.history.advance(through + RETAINED_BINS + 2)
+        assert len(recorder.history) == 0
+
+
 @pytest.mark.parametrize("minutes_ahead", [2 * 60, 3 * DAY_MINUTES, 30 * DAY_MINUTES])
 async def test_forecasts_recover_when_a_clock_that_was_ahead_is_corrected(minutes_ahead: int) -> None:
     async with fortnight() as setup:
