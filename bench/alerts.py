@@ -104,9 +104,9 @@ def step_objects() -> float:
 
 
 def main() -> None:
-    idle_time, breaching_time = step_all(0), step_all(BREACHING)
+    time_without_breach, breaching_time = step_all(0), step_all(BREACHING)
     print(
-        f"step {SERIES:,} series by a minute: {idle_time:.1f} ms, "
+        f"step {SERIES:,} series by a minute: {time_without_breach:.1f} ms without a breach, "
         f"and {breaching_time:.1f} ms when {BREACHING:.0%} breach"
     )
     print(
@@ -114,7 +114,7 @@ def main() -> None:
         f"{advance(UPDATED):.1f} ms with 5 minutes of {UPDATED:.0%}"
     )
     objects_time = step_objects()
-    print(f"one object per alert: {objects_time:.0f} ms ({objects_time / idle_time:.0f}x)")
+    print(f"one object per alert: {objects_time:.0f} ms ({objects_time / time_without_breach:.0f}x)")
 
 
 if __name__ == "__main__":

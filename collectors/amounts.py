@@ -79,7 +79,7 @@ def rise(value: Any) -> Usage:
 
 def is_above(left: Any, right: Any) -> Usage:
     """Return 1 in each minute in which the first amount is above the second, and 0 in all others."""
-    return Usage(Op.POSITIVE, ((usage_of(_signed_sum(left, right)), 1.0),))
+    return Usage(Op.POSITIVE, ((usage_of(_signed_difference(left, right)), 1.0),))
 
 
 def is_not_above(left: Any, right: Any) -> Usage:
@@ -141,7 +141,7 @@ def _inner_usages(value: Metric | Usage) -> Iterable[Usage]:
     return [term for term, _ in usage_of(value).terms if isinstance(term, Usage)]
 
 
-def _signed_sum(left: Any, right: Any) -> Usage:
+def _signed_difference(left: Any, right: Any) -> Usage:
     """Return the first amount minus the second, which may be below 0; at least one of them is a metric."""
     if not is_metric(right):
         return _add_offset(left, -_number(right))

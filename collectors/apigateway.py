@@ -73,7 +73,7 @@ USAGE_PLAN: Members = {
     "quota": {"limit": is_number, "period": is_text, "offset": is_number},
 }
 
-NO_KEY_METRIC = Unobservable("no CloudWatch metric counts the requests of an API key; access logs can")
+NO_KEY_METRIC = Unobservable("no CloudWatch metric counts the requests of an API key; access logs tell them")
 UNCOUNTED = "the throttle holds for each method, and detailed metrics, which count each, are not enabled"
 NO_METHOD = Unobservable("the throttle holds for each method, and none had requests in the last three hours")
 DETAIL_COST = SettingCost(
@@ -89,8 +89,8 @@ NO_ROUTE_METRIC = Unobservable("no CloudWatch metric is documented for a route w
 class Stages:
     """The stages of an API.
 
-    with_methods: each stage with a name, and its methods or routes that detailed metrics count. unreadable:
-    the number of stages that AWS lists without a name.
+    with_methods: each named stage with those of its methods or routes that detailed metrics count.
+    unreadable: the number of stages that AWS lists without a name.
     """
 
     with_methods: Sequence[tuple[Item, Sequence[Method]]]

@@ -26,7 +26,7 @@ def _collector_in(name: str) -> Collector:
     return collector
 
 
-# In order of precedence: the first collector that reads a metric pays for it. The declared services follow.
+# In order of precedence (see `Registry.collectors`). The declared services follow.
 IN_PYTHON: tuple[Collector, ...] = (
     LazyCollector(partial(_collector_in, "apigateway"), service="apigateway", **REGIONAL),
     LazyCollector(partial(_collector_in, "lambda_"), service="lambda", **REGIONAL),

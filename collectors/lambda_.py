@@ -136,7 +136,7 @@ async def series_of_provisioned_concurrency(
 ) -> AsyncIterator[Observed]:
     """Yield the series of functions whose provisioned concurrency is to be listed again.
 
-    A function that has no turn has the series of its cached list.
+    A function that waits for its turn has the series of its cached list.
 
     queried: the functions whose reservation was queried, even if the query failed.
     """

@@ -22,7 +22,7 @@ USAGE_NAMESPACE = "AWS/Usage"  # has metrics of all services, so it does not tel
 IAM_ACTIONS = ("cloudwatch:ListMetrics",)
 ROLE_NEEDED = Unobservable("the account is read by observability only: a role is needed for this signal")
 LIMIT_NEEDED = Unobservable(
-    "the account is read by observability only: a role is needed for the limit, or one in `limits`"
+    "the account is read by observability only: set the limit in `limits`, or configure a role"
 )
 BOUGHT = "bought"
 # A signal remains readable without these fields, if they need unknown facts.

@@ -8,7 +8,7 @@ from typing import Any
 
 @asynccontextmanager
 async def background(work: Coroutine[Any, Any, None]) -> AsyncIterator[asyncio.Task[None]]:
-    """Run a coroutine, and cancel it when the context exits. Raise the exception that ended it before."""
+    """Run a coroutine until the context exits, and cancel it then; if it has failed, raise its exception."""
     task = asyncio.create_task(work)
     await asyncio.sleep(0)  # let the coroutine begin
     try:

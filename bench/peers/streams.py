@@ -27,7 +27,7 @@ METRICS = {  # by name: the statistic, and the sum or maximum of a minute at a u
     "ReadProvisionedThroughputExceeded": ("Sum", 600.0),
 }
 THROTTLED = ("WriteProvisionedThroughputExceeded", "ReadProvisionedThroughputExceeded")
-SAFE, WITHIN, ABOVE = (0.1, 0.3), (0.45, 0.6), (0.75, 0.85)  # utilization of the streams of each kind
+SAFE, WITHIN, ABOVE = (0.1, 0.3), (0.45, 0.6), (0.75, 0.85)  # lowest and highest utilization of such streams
 WITHIN_SHARE, ABOVE_SHARE = 0.15, 0.05  # of the streams; all other streams are safe
 EDGE = 0.7  # the upper edge of the band
 CROSSING_EVERY, CROSSING_FOR = 40, 8  # minutes: a stream within the band goes above it every 40, for 8

@@ -1,4 +1,4 @@
-"""The series of counted quotas: their usage is the number of all resources, or of the largest owner's."""
+"""The series of counted quotas: their usage is the number of all resources, or that of the largest owner."""
 
 from collections.abc import Iterable, Iterator
 

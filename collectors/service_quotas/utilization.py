@@ -1,7 +1,7 @@
 """AWS's own report of the utilization of quotas.
 
-The report has only quotas with a usage metric, and of each quota one value for the account: it tells no
-dimensions, no unit and not which time the value is of. AWS makes a report within seconds, and deletes it
+The report has only quotas with a usage metric, and of each quota one value for the account, without
+dimensions, a unit and the time of the value. AWS makes a report within seconds, and deletes it
 after 15 minutes.
 API: https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_GetQuotaUtilizationReport.html
 """

@@ -43,7 +43,7 @@ async def path_of_series_with_command(url: str, browser: Browser) -> str:
         if "data-copy" in text.partition('id="course"')[0] and item["usage"] is not None:
             await context.close()
             return path
-    raise AssertionError("no series of the demo has something to do")
+    raise AssertionError("no series of the demo has a usage and a command to run")
 
 
 async def test_the_pointer_shows_the_values_of_one_minute(page: Page) -> None:

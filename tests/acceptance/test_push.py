@@ -35,7 +35,8 @@ class Service:
         self.address = f"127.0.0.1:{free_port()}"
         self.config = self.folder / "headroom.yaml"
 
-    def push_to(self, name: str, tsdb: Tsdb) -> None:
+    def configure_push(self, name: str, tsdb: Tsdb) -> None:
+        """Write a configuration that pushes to a Prometheus. name: of the receiver."""
         target = {
             "name": name,
             "url": f"http://{tsdb.address}/api/v1/write",
@@ -152,7 +153,7 @@ async def test_pushed_values_equal_those_of_the_api_across_restarts_and_a_reload
     first, second = (Tsdb(tmp_path / name, IN_ORDER) for name in ("first", "second"))
     async with demo_aws() as environ:
         service = Service(tmp_path, environ)
-        service.push_to("first", first)
+        service.configure_push("first", first)
         async with service.running() as process:
             await eventually(partial(service.has_queued, "first"))
             process.send_signal(signal.SIGKILL)
@@ -167,7 +168,7 @@ async def test_pushed_values_equal_those_of_the_api_across_restarts_and_a_reload
             async with first.running():
                 last = await wait_until_equal(service, first, last)
                 assert not await service.push_metric("samples_dropped_total", "first")
-                service.push_to("second", second)
+                service.configure_push("second", second)
                 async with second.running():
                     process.send_signal(signal.SIGHUP)
                     await wait_until_equal(service, second, last - 1)

@@ -82,7 +82,7 @@ SIGNALS_WITHOUT_REFERENCE = {  # signals that the reference does not have
 WEBSOCKETS = (
     "https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-logging.html"
 )
-METRICS_WITHOUT_REFERENCE = {  # metrics whose dimensions the reference does not have, and where AWS has them
+METRICS_WITHOUT_REFERENCE = {  # metrics whose dimensions the reference lacks, and what names these
     "AWS/ApiGateway ConnectCount{ApiId, Stage}": WEBSOCKETS,
     "AWS/ApiGateway MessageCount{ApiId, Stage}": WEBSOCKETS,
     "AWS/AutoScaling GroupInServiceCapacity{AutoScalingGroupName}": "the reference names it in a caveat",
@@ -151,7 +151,7 @@ def test_the_documented_defaults_of_regions_are_the_same(signal: Signal) -> None
     assert (by_region == expected) is (signal.id not in REGIONS)
 
 
-def test_a_signal_whose_facts_the_reference_recalls_is_unverified() -> None:
+def test_a_signal_that_the_reference_knows_from_memory_alone_is_unverified() -> None:
     files = (REFERENCE.parent / "catalogue").glob("*.yaml")
     entries_of_files = [
         entry for path in files if isinstance(data := load(path), dict) for entry in data["signals"]
@@ -161,7 +161,7 @@ def test_a_signal_whose_facts_the_reference_recalls_is_unverified() -> None:
 
 
 def metrics_within(value: Any) -> Iterator[str]:
-    """Yield all metrics within an entry of the reference, each with its sets of dimensions."""
+    """Yield each metric within an entry of the reference once for each set of its dimensions."""
     if isinstance(value, dict):
         name = value.get("name") or value.get("metric")
         if "namespace" in value and isinstance(name, str) and not name.startswith("("):

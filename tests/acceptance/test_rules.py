@@ -44,7 +44,7 @@ def no_alert(minutes: int) -> dict[int, int]:
     return dict.fromkeys(range(minutes), WITHIN)
 
 
-# Functions of the rule's `for` in minutes. Ten minutes within the band precede each situation.
+# By name: returns the situation for a rule's `for` in minutes. Ten minutes within the band precede it.
 SITUATIONS: Mapping[str, Callable[[int], Situation]] = {
     "near fires after pending_for": lambda pending_for: Situation(
         ((NEAR, pending_for + 20),), {9 + pending_for: WITHIN, 10 + pending_for: NEAR, 29 + pending_for: NEAR}

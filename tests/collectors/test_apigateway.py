@@ -148,7 +148,9 @@ def assert_bounds(observed: Observed, *metrics: Metric) -> Unobservable:
     return observed.bound_reason
 
 
-async def test_the_throttle_of_a_rest_stage_holds_per_method_so_its_usage_is_an_upper_bound() -> None:
+async def test_a_rest_stage_throttles_each_method_so_all_its_requests_are_an_upper_bound_of_the_usage() -> (
+    None
+):
     series = await rest_series(stage("prod", **{"*/*": {"throttlingRateLimit": 100.0}}))
     assert set(series) == {"shop/prod"}
     assert series["shop/prod"].signal == "rest_stage_method_throttle"

@@ -18,7 +18,7 @@ async def http_series(protocol: str = "HTTP", **stage: Any) -> dict[str, Observe
     return {resource: observed for (_, resource), observed in (await aws.run_scan(http_apis)).items()}
 
 
-async def test_the_default_throttle_holds_per_route_so_the_usage_of_a_stage_is_an_upper_bound() -> None:
+async def test_a_stage_throttles_each_route_so_all_its_requests_are_an_upper_bound_of_the_usage() -> None:
     settings = {"ThrottlingRateLimit": 50.0, "ThrottlingBurstLimit": 90}
     series = await http_series(DefaultRouteSettings=settings)
     assert set(series) == {"web/$default"}

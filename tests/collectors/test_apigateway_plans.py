@@ -65,7 +65,7 @@ async def test_the_period_of_a_usage_plan_follows_the_clock_of_aws() -> None:
     ]
 
 
-async def test_pages_that_repeat_a_token_affect_only_their_usage_plan() -> None:
+async def test_pages_that_repeat_a_token_are_a_failure_of_their_usage_plan() -> None:
     aws = FakeAws(
         get_usage_plans=plan_list({"id": "p1", "name": "gold", "quota": {"limit": 100, "period": "MONTH"}}),
         get_usage={"items": {"key1": [[1, 99]]}, "position": "again"},

@@ -91,7 +91,7 @@ async def test_the_maximum_size_limits_the_desired_capacity() -> None:
     assert observed.usage == total(desired.of(AutoScalingGroupName="web"))
 
 
-async def test_a_desired_capacity_above_the_maximum_proves_that_the_maximum_is_outdated() -> None:
+async def test_the_maximum_size_is_a_hard_limit_of_the_desired_capacity() -> None:
     assert (await group_series(group("web", desired.name)))["group_max_size", "web"].hard_limit
 
 
@@ -112,7 +112,7 @@ async def test_the_limit_is_the_maximum_of_each_minute_where_cloudwatch_publishe
     assert (observed.limit, observed.published_limit) == (10, expected)
 
 
-async def test_a_shortfall_is_divided_by_the_desired_capacity_of_the_same_minute() -> None:
+async def test_the_limit_of_a_shortfall_is_the_desired_capacity_of_each_minute() -> None:
     observed = (await group_series(group("web", desired.name, in_service_instances.name)))[
         "capacity_shortfall", "web"
     ]
@@ -131,7 +131,7 @@ async def test_every_series_of_a_group_has_its_creation_time() -> None:
     assert {observed.created_at for observed in series.values()} == {86_400.0}
 
 
-async def test_without_group_metrics_the_api_returns_the_desired_capacity() -> None:
+async def test_without_group_metrics_the_desired_capacity_comes_from_the_api() -> None:
     assert (await group_series(group("web", desired_capacity=4)))["group_max_size", "web"].usage == 4.0
 
 

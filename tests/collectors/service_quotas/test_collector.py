@@ -469,7 +469,7 @@ async def test_a_denied_list_of_services_is_raised_after_the_series_of_other_lis
     assert [str(error) for error in raised.value.exceptions] == [str(denied("ListServices"))]
 
 
-async def test_quotas_that_were_never_counted_are_reported() -> None:
+async def test_the_number_of_quotas_that_were_never_counted_is_known() -> None:
     glue_quotas = [
         quota(counted_quota.code, 10) for counted_quota in read_counts() if counted_quota.service == "glue"
     ]

@@ -19,8 +19,8 @@ def problems(call: CountCall, names: tuple[str, ...]) -> Iterator[str]:
     list_declaration = ListDeclaration.model_validate(
         {"call": ".".join(call.call), "params": call.params, "items": call.items.text}
     )
-    operation, located_texts = operation_problems(SESSION, (), list_declaration)
-    yield from (text for _, text in located_texts)
+    operation, located_problems = operation_problems(SESSION, (), list_declaration)
+    yield from (text for _, text in located_problems)
     if operation:
         try:
             item = item_of(items_type(operation, list_declaration))
