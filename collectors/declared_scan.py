@@ -254,7 +254,7 @@ class _Run:
             self._nodes.setdefault(node.kind, []).append(node)
 
     async def _items_with_batches(self, kind: str) -> AsyncIterator[ParentAndItem]:
-        """Yield the items of a kind. The batch calls that name an item's resource are made before it."""
+        """Yield the items of a kind, each after the batch calls that name its resource were made."""
         declared = self.declaration.resources[kind]
         batches = [call for call in declared.calls if call.batch]
         size = max((call.batch for call in batches if call.batch), default=1)

@@ -155,7 +155,7 @@ async def list_consumers(aws: Aws, summary: Summary) -> list[str]:
 
 
 async def get_write_capacity(aws: Aws, summary: Summary) -> float:
-    """Get the bytes per second that an on-demand stream accepts at once.
+    """Get the bytes per second that an on-demand stream accepts before it has to scale.
 
     The capacity is the stream's warm throughput, or else twice its write peak (see `get_write_peak`).
     """

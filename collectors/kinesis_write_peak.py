@@ -53,7 +53,7 @@ class WritePeaks(dict[str, tuple[object, float]]):
 async def get_write_peak(aws: Aws, summary: Summary) -> float:
     """Get the highest five-minute mean of bytes written per second in 30 days; 0 without data.
 
-    An on-demand stream accepts twice its highest write rate of the last 30 days at once:
+    Before it has to scale, an on-demand stream accepts twice its highest write rate of the last 30 days:
     https://docs.aws.amazon.com/streams/latest/dev/how-do-i-size-a-stream.html
     Points of a former stream of the same name are left out. The time range ends at a full hour, so that
     the peak is requested, and billed, once an hour.

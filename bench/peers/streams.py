@@ -82,8 +82,8 @@ class Streams:
     def beginnings(self, kind: Kind) -> Iterator[tuple[int, float]]:
         """Yield each event to detect: the number of the stream, and when CloudWatch first shows the event.
 
-        CloudWatch shows the event as soon as a point that proves it is visible, which need not be the first
-        point of the event: a point that has only a part of its value may not prove it.
+        CloudWatch shows the event when the first point that proves the event becomes visible. That need not
+        be the event's first point: a point that has only a part of its value may not prove it.
         """
         proves_at = np.where(self._throttled, self.visible_at, np.inf)
         if kind is Kind.ABOVE:

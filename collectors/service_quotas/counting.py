@@ -60,9 +60,9 @@ def _call_chain(call: CountCall) -> Iterable[object]:
 class Count:
     """The result of a count.
 
-    number: what the quota limits: the number of all resources, or that of the largest owner, if the quota
-    holds for each owner, which is a parent or an item. owners: the numbers of the MAX_OWNERS largest owners,
-    by the ids of parents and item; empty if the quota limits the number of all resources.
+    number: the number of all resources; if the quota holds for each owner (a parent or an item), the number
+    of the largest owner. owners: the numbers of the MAX_OWNERS largest owners, by the ids of parents and
+    item; empty if the quota limits the number of all resources.
     """
 
     number: float

@@ -37,7 +37,7 @@ def usage_series(listed: ListedQuota, published: Collection[MetricId]) -> Observ
     """Return the series of a quota; None if it has no value or no usage metric that can be read.
 
     published: the metrics of the cell in USAGE_NAMESPACE that had points in the last two weeks. A quota whose
-    metric is not among them was not used. A quota of 0 has no series: AWS grants it on request.
+    metric is not among them was not used. A quota of 0 has no series: AWS raises it on request.
     """
     usage_metric, override = listed.usage_metric, override_of_listed(listed)
     if (
