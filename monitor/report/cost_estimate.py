@@ -17,8 +17,10 @@ from monitor.fleet.columns import Flags, Ints
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.ring_columns import NO_BOUND, NOT_READ
 from monitor.lib.telemetry import ProcessTelemetry
+from monitor.planning.budget import AllowanceStatus
 from monitor.planning.pruning import plan_with_idle_aggregates
 from monitor.polling.watcher import Watcher
+from monitor.report.budgeted_requests import keep_budget
 from monitor.report.failed_reads import FailedReads, failed_reads
 from monitor.report.path_cost import path_cost
 from monitor.report.read_intervals import ReadIntervals
@@ -87,6 +89,8 @@ class CostEstimate:
     streams: the metrics that a metric stream would deliver for less than polls at the intervals of
     `--what-if`, or at the configured ones.
     paths: the cost of the metrics that are read only for request paths.
+    intervals: the number of metrics that are read, by the minutes between two requests.
+    budgets: the budgets, with the least that a month costs.
     """
 
     services: Sequence[ServiceEstimate]
@@ -95,6 +99,8 @@ class CostEstimate:
     tiers: Mapping[Tier, ProjectedCost] = field(default_factory=dict)
     streams: Sequence[StreamAdvice] = ()
     paths: ProjectedCost = field(default_factory=ProjectedCost)
+    intervals: Mapping[int, int] = field(default_factory=dict)
+    budgets: Sequence[AllowanceStatus] = ()
 
 
 async def estimate_cost(
@@ -114,6 +120,8 @@ async def estimate_cost(
     finally:
         await watcher.close()
     prices = AccountPrices(config.price_table, aws_telemetry.partitions)
+    rows_read = _rows_read(fleet, config)
+    plan = Plan.of(fleet, ReadIntervals.of(config), rows_read, prices)
     names = {account: cell.inventory.account_name for (account, _), cell in watcher.cells.items()}
     return CostEstimate(
         _by_service(fleet, config, prices, what_if),
@@ -122,7 +130,21 @@ async def estimate_cost(
         _by_tier(fleet, config, prices),
         streams_for(fleet, config, prices, what_if or ReadIntervals.of(config)),
         await path_cost(fleet, config, prices, names),
+        Counter(minutes for row in rows_read if (minutes := int(plan.minutes[row])) < NOT_READ),
+        plan.budgets,
     )
+
+
+def _rows_read(fleet: Fleet, config: Config) -> Set[int]:
+    """Return the rows of the metrics of all signals that are read, without numbers that an API returned."""
+    metric_rows = {row for cell in {key.cell for key in fleet.series} for row in fleet.metrics(cell).values()}
+    return {
+        row
+        for series in fleet.series.values()
+        if config.signals.includes(series.settings.signal)
+        for row in rows_of_metrics(fleet, series)
+        if row in metric_rows
+    }
 
 
 def streams_for(
@@ -143,7 +165,7 @@ def streams_for(
     cells = {cell: np.array([row for _, row in pairs], np.int32) for cell, pairs in metrics.items()}
     queries = {cell: [query for query, _ in pairs] for cell, pairs in metrics.items()}
     unknown = Activity.unknown(fleet, ())
-    planned = replace(use, cells=cells, cadence=Plan.of(fleet, intervals, rows_read, {}).minutes)
+    planned = replace(use, cells=cells, cadence=Plan.of(fleet, intervals, rows_read, prices).minutes)
     return stream_advice(planned, replace(unknown, queries=queries), MIN_INTERVAL)
 
 
@@ -162,7 +184,7 @@ def _by_tier(fleet: Fleet, config: Config, prices: AccountPrices) -> Mapping[Tie
     for series in fleet.series.values():
         if config.signals.includes(signal := series.settings.signal):
             rows[signal.tier] |= prices_of_rows.keys() & rows_of_metrics(fleet, series)
-    plan = Plan.of(fleet, ReadIntervals.of(config), rows[Tier.CORE] | rows[Tier.DETAIL], prices_of_rows)
+    plan = Plan.of(fleet, ReadIntervals.of(config), rows[Tier.CORE] | rows[Tier.DETAIL], prices)
     rows[Tier.DETAIL] -= rows[Tier.CORE]
     return {tier: plan.projected("", rows[tier]) for tier in Tier}
 
@@ -180,7 +202,7 @@ def payers_of(
         if config.signals.includes(series.settings.signal):
             rows[payer] |= rows_of_cells[key.cell].intersection(rows_of_metrics(fleet, series))
     plan = Plan.of(
-        fleet, ReadIntervals.of(config), {row for payer_rows in rows.values() for row in payer_rows}, {}
+        fleet, ReadIntervals.of(config), {row for payer_rows in rows.values() for row in payer_rows}, prices
     )
     payers = [
         PayerEstimate(payer, len(accounts), plan.cost("", rows[payer], prices.of(payer)), prices.of(payer))
@@ -202,10 +224,10 @@ def _by_service(
         if config.signals.includes(series.settings.signal):
             now[key.service] |= rows
     rows_read = {row for service_rows in now.values() for row in service_rows}
-    plan = Plan.of(fleet, ReadIntervals.of(config), rows_read, prices_of_rows)
-    every_minute = Plan.of(fleet, ReadIntervals(60, 60), rows_read, prices_of_rows)
-    with_details = Plan.of(fleet, ReadIntervals.of(config), prices_of_rows.keys(), prices_of_rows)
-    what_if_plan = Plan.of(fleet, what_if, rows_read, prices_of_rows) if what_if else None
+    plan = Plan.of(fleet, ReadIntervals.of(config), rows_read, prices)
+    every_minute = Plan.of(fleet, ReadIntervals(60, 60), rows_read, prices)
+    with_details = Plan.of(fleet, ReadIntervals.of(config), prices_of_rows.keys(), prices)
+    what_if_plan = Plan.of(fleet, what_if, rows_read, prices) if what_if else None
     estimates = [
         ServiceEstimate(
             service,
@@ -235,9 +257,10 @@ class Plan:
     """The planned requests of each metric, while all series are far from their limits.
 
     minutes: minutes between two requests of a metric, by row; NOT_READ if it is not requested.
-    unpruned: the same if no metric were pruned.
+    unpruned: the same if no metric were pruned and there were no budget.
     pruned: whether a metric is pruned, by row.
     prices: the prices of metrics by row, only of accounts that pay in dollars.
+    budgets: the state of the budget that the plan keeps, of each account or of all; empty without a budget.
     """
 
     intervals: ReadIntervals
@@ -245,11 +268,10 @@ class Plan:
     unpruned: Ints
     pruned: Flags
     prices: Mapping[int, Prices]
+    budgets: Sequence[AllowanceStatus] = ()
 
     @classmethod
-    def of(
-        cls, fleet: Fleet, intervals: ReadIntervals, rows_read: Set[int], prices: Mapping[int, Prices]
-    ) -> "Plan":
+    def of(cls, fleet: Fleet, intervals: ReadIntervals, rows_read: Set[int], prices: AccountPrices) -> "Plan":
         """Plan the requests of the metrics in `rows_read`. With an interval of a minute, none is pruned."""
         rings, size = fleet.rings, fleet.rings.size
         longest, throttled = (
@@ -260,20 +282,16 @@ class Plan:
             minutes[block.rows] = throttled
         minutes = np.maximum(minutes, rings.period[:size])
         minutes[[row for row in range(size) if row not in rows_read]] = NOT_READ
-        pruned_minutes, pruned = plan_with_idle_aggregates(rings, minutes, throttled)
+        unpruned = minutes
+        minutes, pruned = plan_with_idle_aggregates(rings, unpruned, throttled)
         if intervals.is_every_minute:
             uses_as_bound = np.bincount(
                 np.maximum(rings.bound[:size], 0), rings.bound[:size] != NO_BOUND, size
             )
             only_as_bound = uses_as_bound >= np.maximum(rings.use_count[:size], 1)
-            return cls(
-                intervals,
-                np.where(only_as_bound, NOT_READ, minutes),
-                minutes,
-                np.zeros(size, np.bool_),
-                prices,
-            )
-        return cls(intervals, pruned_minutes, minutes, pruned, prices)
+            minutes, pruned = np.where(only_as_bound, NOT_READ, unpruned), np.zeros(size, np.bool_)
+        budgets = keep_budget(fleet, intervals.budget, prices, minutes) if intervals.budget else ()
+        return cls(intervals, minutes, unpruned, pruned, _prices_of_rows(fleet, prices), budgets)
 
     def projected(self, service: str, rows: Iterable[int]) -> ProjectedCost:
         """Return the cost in dollars of the metrics in these rows.

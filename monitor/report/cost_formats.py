@@ -7,6 +7,8 @@ import orjson
 
 from monitor.cost.bills import ProjectedCost, sum_of
 from monitor.cost.streaming import StreamAdvice
+from monitor.lib.durations import format_duration
+from monitor.planning.budget import AllowanceStatus
 from monitor.report.cost_estimate import CostEstimate, PayerEstimate, ServiceEstimate
 from rules.plurals import count_of
 from rules.signals import Tier
@@ -24,6 +26,16 @@ IDLE_NOTE = (
 )
 
 
+NEAR_NOTE = (
+    "nearer to a limit: more often, and at every poll above the band or with an alert; with polls every "
+    "minute, 99 of 100 crossings were found at most a minute later than if all were requested every minute"
+)
+NEAR_NOTE_WITH_BUDGET = (
+    "nearer to a limit: more often, as far as the budget allows; the intervals of the metrics in the most "
+    "danger are lengthened last"
+)
+
+
 def as_table(estimate: CostEstimate) -> str:
     """Return a table of the services and their sum, and further tables, such as that of paying accounts."""
     has_what_if = any(service.what_if for service in estimate.services)
@@ -32,6 +44,8 @@ def as_table(estimate: CostEstimate) -> str:
     rows += [(service.service, *_cells(service)) for service in estimate.services]
     rows.append(("all", *_cells(_total(estimate.services))))
     more_lines = (
+        *_interval_lines(estimate),
+        *_budget_lines(estimate.budgets),
         *_path_lines(estimate.paths),
         *_tier_lines(estimate.tiers),
         *_payer_lines(estimate.payers),
@@ -41,6 +55,31 @@ def as_table(estimate: CostEstimate) -> str:
         [] if not any(service.now.pruned_metrics for service in estimate.services) else ["", PRUNED_NOTE]
     )
     return "\n".join([*_lines(rows), *pruned_note, "", IDLE_NOTE, *more_lines])
+
+
+def _interval_lines(estimate: CostEstimate) -> list[str]:
+    """Return the lines that tell how often metrics are requested; none without metrics."""
+    if not estimate.intervals:
+        return []
+    counts = [
+        f"{count_of(metrics, 'metric')} every {format_duration(minutes * 60)}"
+        for minutes, metrics in sorted(estimate.intervals.items())
+    ]
+    near_note = NEAR_NOTE_WITH_BUDGET if estimate.budgets else NEAR_NOTE
+    return ["", f"far from limits: {', '.join(counts)}", near_note]
+
+
+def _budget_lines(budgets: Sequence[AllowanceStatus]) -> list[str]:
+    """Return the lines of the budgets; none without a budget."""
+    lines = []
+    for budget in budgets:
+        of_account = f" of account {budget.account}" if budget.account else ""
+        too_small = ", too small" if budget.is_too_small else ""
+        lines.append(
+            f"budget{of_account}: ${budget.dollars_per_month:,.2f} a month{too_small}; to request each "
+            f"metric once an hour, which is done in any case, costs ${budget.minimum_dollars:,.2f}"
+        )
+    return ["", *lines] if lines else []
 
 
 def _path_lines(paths: ProjectedCost) -> list[str]:
@@ -163,6 +202,23 @@ def _tiers_and_streams(estimate: CostEstimate) -> dict[str, list[dict[str, Any]]
     return {"tiers": tiers, "streams": streams}
 
 
+def _intervals_and_budgets(estimate: CostEstimate) -> dict[str, list[dict[str, Any]]]:
+    """Return how often metrics are requested, and the budgets, for JSON."""
+    intervals = [
+        {"minutes": minutes, "metrics": metrics} for minutes, metrics in sorted(estimate.intervals.items())
+    ]
+    budgets = [
+        {
+            "account": budget.account or None,
+            "dollars_per_month": budget.dollars_per_month,
+            "minimum_monthly_dollars": round(budget.minimum_dollars, 2),
+            "is_too_small": budget.is_too_small,
+        }
+        for budget in estimate.budgets
+    ]
+    return {"intervals": intervals, "budgets": budgets}
+
+
 def as_json(estimate: CostEstimate) -> str:
     """Return the services, the accounts that pay, and the failures."""
     services = [
@@ -198,6 +254,7 @@ def as_json(estimate: CostEstimate) -> str:
             "polled_metrics": estimate.paths.polled_metrics,
             "monthly_dollars": round(estimate.paths.monthly_dollars, 2),
         },
+        **_intervals_and_budgets(estimate),
         "failures": estimate.failures.each,
     }
     return orjson.dumps(content, option=orjson.OPT_INDENT_2).decode()

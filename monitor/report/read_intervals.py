@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from monitor.config.config import Config
+from monitor.planning.settings import BudgetTerms
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,18 +12,22 @@ class ReadIntervals:
 
     longest, throttled: between two requests for a metric of usage (longest) or of throttled demand
     (throttled), while the series is far from its limit. streamed: services that a Metric Stream delivers.
+    budget: lengthens the intervals as far as it demands; None: there is no budget.
     """
 
     longest: float
     throttled: float
     streamed: frozenset[str] = frozenset()
+    budget: BudgetTerms | None = None
 
     @classmethod
     def of(cls, config: Config) -> "ReadIntervals":
-        """Return the configured intervals."""
-        return cls(config.longest_interval, config.longest_throttled_interval)
+        """Return the configured intervals, and the budget that may lengthen them."""
+        longest = max(config.interval, config.max_interval)
+        throttled = max(config.intervals.throttled * 60.0, config.interval)
+        return cls(longest, throttled, budget=config.budget_terms)
 
     @property
     def is_every_minute(self) -> bool:
-        """True if all metrics are read every minute."""
+        """True if all metrics are read every minute, unless a budget lengthens the interval."""
         return max(self.longest, self.throttled) <= 60  # noqa: PLR2004

@@ -5,15 +5,15 @@ import pytest
 
 from collectors.registry import Registry, build_registry
 from monitor.config.config import Config
-from monitor.cost.prices import PRICES, AccountPrices
+from monitor.cost.prices import LIST_PRICES_OF_ACCOUNTS, PRICES, AccountPrices
 from monitor.fleet.fleet import Fleet
-from monitor.report.cost_estimate import CostEstimate, estimate_cost, payers_of
+from monitor.report.cost_estimate import CostEstimate, Plan, estimate_cost, payers_of
 from monitor.report.cost_formats import as_json, as_table
 from monitor.report.failed_reads import NO_FAILED_READS
 from monitor.report.read_intervals import ReadIntervals
 from rules.signals import Tier
 from tests.aws_environment import CREDENTIALS, set_aws_environment
-from tests.monitor.fleet.fleets import add, key
+from tests.monitor.fleet.fleets import ACCOUNT, add, key
 from tests.monitor.polling.linked_aws import FIRST, MONITORING, SECOND, LinkedAws, file_system
 from tests.registries import REGISTRY
 
@@ -128,3 +128,61 @@ def test_an_account_of_another_partition_pays_the_prices_of_its_partition() -> N
     paid = {payer["account"]: payer for payer in orjson.loads(as_json(estimate))["paid_by"]}
     assert (paid["1"]["monthly_amount"], paid["1"]["monthly_dollars"]) == (5.71, None)
     assert (paid["2"]["currency"], paid["2"]["monthly_amount"]) == (None, None)
+
+
+def monthly(metrics: int, seconds: float) -> float:
+    """Return the list price of metrics that are each requested once in some seconds, for a month."""
+    return metrics * 0.01 / 1000 * (365.25 * 86400 / 12) / seconds
+
+
+@pytest.mark.parametrize("each_account", [False, True])
+@pytest.mark.parametrize(("dollars", "is_too_small"), [(1000, False), (2.0, False), (0.5, True)])
+def test_a_budget_lowers_the_estimate_no_further_than_it_must(
+    dollars: float, is_too_small: bool, each_account: bool
+) -> None:
+    fleet = Fleet()
+    for n in range(100):
+        add(fleet, key(f"orders-{n}"))
+    config = Config.model_validate({"budget": {"dollars_per_month": dollars, "each_account": each_account}})
+    (unlimited,), (limited,) = (payers_of(fleet, settings) for settings in (Config(), config))
+    minimum, wanted = monthly(limited.now.polled_metrics, 3600), unlimited.now.monthly_dollars
+    allowed = min(max(dollars, minimum), wanted)
+    assert 0.95 * allowed < limited.now.monthly_dollars <= allowed * (1 + 1e-9)
+    plan = Plan.of(fleet, ReadIntervals.of(config), {*range(fleet.rings.size)}, LIST_PRICES_OF_ACCOUNTS)
+    (budget,) = plan.budgets
+    assert budget.account == (ACCOUNT if each_account else "")
+    assert budget.is_too_small == is_too_small
+    assert budget.minimum_dollars == pytest.approx(minimum)
+
+
+async def test_the_estimate_shows_how_often_metrics_are_requested_and_what_a_budget_must_be(
+    aws_url: str, aws_environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in aws_environ.items():
+        monkeypatch.setenv(name, value)
+    settings = {"regions": ["eu-west-1"], "services": SERVICES, "endpoint_url": aws_url}
+    plenty, little = [
+        await estimate_cost(
+            Config.model_validate(settings | {"budget": {"dollars_per_month": dollars}}),
+            registry(),
+            lambda done, steps: None,
+        )
+        for dollars in (1000, 0.01)
+    ]
+    metrics = sum(service.now.polled_metrics for service in plenty.services)
+    assert {*plenty.intervals} == {5, 15} and sum(plenty.intervals.values()) == metrics
+    assert little.intervals == {60: metrics}
+    table, minimum = as_table(little), f"{monthly(metrics, 3600):.2f}"
+    assert f"far from limits: {metrics} metrics every 1 h\n" in table
+    assert "budget: $0.01 a month, too small; " in table and f"costs ${minimum}" in table
+    assert ", too small" not in as_table(plenty)
+    answer = orjson.loads(as_json(little))
+    assert answer["intervals"] == [{"minutes": 60, "metrics": metrics}]
+    assert answer["budgets"] == [
+        {
+            "account": None,
+            "dollars_per_month": 0.01,
+            "minimum_monthly_dollars": float(minimum),
+            "is_too_small": True,
+        }
+    ]
