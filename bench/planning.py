@@ -103,7 +103,11 @@ def crossings(above: Flags) -> list[tuple[int, int]]:
     """
     becomes_true = above[:, 1:] & ~above[:, :-1]
     begins = np.argwhere(becomes_true) + np.array([0, 1])
-    return [(s, m) for s, m in begins.tolist() if m > SETTLED and not above[s, m - QUIET_BEFORE : m].any()]
+    return [
+        (series, minute)
+        for series, minute in begins.tolist()
+        if minute > SETTLED and not above[series, minute - QUIET_BEFORE : minute].any()
+    ]
 
 
 async def simulate(
@@ -146,8 +150,10 @@ class Detection:
 
     def note(self, now: int, known: Ints) -> None:
         """Note the crossings detected in the minute `now`. known: the last minute known of each series."""
-        self.delays += [now - m - DELAY - 1 for s, m in self._undetected if m <= known[s]]
-        self._undetected = [(s, m) for s, m in self._undetected if m > known[s]]
+        self.delays += [
+            now - minute - DELAY - 1 for series, minute in self._undetected if minute <= known[series]
+        ]
+        self._undetected = [(series, minute) for series, minute in self._undetected if minute > known[series]]
 
 
 def oracle(utilization: Floats) -> Result:
