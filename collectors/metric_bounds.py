@@ -61,4 +61,5 @@ def bound_problems(bound: Bound, metrics: Iterable[Metric]) -> Iterator[str]:
         elif not (bound.of_usage or metric_read.zero_when_absent):
             yield f"expected a metric that is zero when absent, found {name}"
         elif bound.metric and part and metric_read.unit != part.unit:
-            yield f"expected metrics of one unit, found that of {name}"
+            units = f"{bound.metrics[0]} in {part.unit} and {name} in {metric_read.unit}"
+            yield f"expected metrics in one unit, found {units}"

@@ -120,7 +120,10 @@ def total(*terms: Term) -> Usage:
 
 
 def zero_of(*terms: Term) -> Usage:
-    """Return 0 for each minute in which a term has a point: the lower bound if only an upper one exists."""
+    """Return 0 for each minute in which a term has a point.
+
+    It is the lower bound of a usage of which only an upper bound is known.
+    """
     return _weighted(Op.SUM, terms, 0.0)
 
 
@@ -164,8 +167,9 @@ def percent_left(left: Term) -> Usage:
 def reader_lag(*readers: Metric, written: Metric) -> Usage:
     """Return the lag of the slowest reader, in milliseconds.
 
-    readers: the lag metrics of the readers. A stopped reader publishes no point while its unread data gets
-    older. So the lag grows by a minute per minute while no reader publishes a point and data is unread.
+    readers: the lag metrics of the readers. written: the metric of the written amount. A stopped reader
+    publishes no point while its unread data gets older. So the lag grows by a minute per minute while no
+    reader publishes a point and data is unread.
     """
     return _weighted(Op.READER_LAG, (*readers, written), 1.0)
 

@@ -30,8 +30,8 @@ class FakeOrganization:
 
     Credentials are those of a role in one of the accounts; any others belong to OWN_ACCOUNT.
     failure: the error code of all responses of Organizations; empty for none. closed: accounts that deny
-    every call. roles: the roles that were assumed, each with the key of the caller. lists: the number of
-    lists that were read to their end. tags: by account. hidden: accounts whose tags are denied. tag_calls:
+    every call. roles: the roles that were assumed, each with the key of the caller. list_count: how many
+    lists were read to their end. tags: by account. hidden: accounts whose tags are denied. tag_calls:
     the accounts whose tags were requested.
     """
 
@@ -40,7 +40,7 @@ class FakeOrganization:
         self.accounts = list(accounts)
         self.closed: set[str] = set()
         self.roles: list[tuple[str, str]] = []
-        self.lists = 0
+        self.list_count = 0
         self.tags: dict[str, dict[str, str]] = {}
         self.hidden: set[str] = set()
         self.tag_calls: list[str] = []
@@ -93,7 +93,7 @@ class FakeOrganization:
         if start + PAGE_SIZE < len(self.accounts):
             page["NextToken"] = str(start + PAGE_SIZE)
         else:
-            self.lists += 1
+            self.list_count += 1
         validate_parameters(page, MODEL.operation_model(operation).output_shape)
         return web.json_response(page)
 

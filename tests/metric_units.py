@@ -48,6 +48,6 @@ def _added_or_compared(formula: object) -> Iterator[Metric]:
 
 
 def _is_in_unit(metric: Metric, unit: Unit) -> bool:
-    """Return whether amounts of a metric are in a unit, whatever its name."""
+    """Return whether amounts of a metric are in a unit, whatever the unit is called."""
     metric_unit = COUNT if metric.stat == "SampleCount" else metric.unit
     return (metric_unit.kind, metric_unit.scale) == (unit.kind, unit.scale)

@@ -23,9 +23,8 @@ class Certificate:
 
     def __init__(self, config: TlsConfig, reloads: Counter) -> None:
         self.config, self._reloads = config, reloads
-        self._lock = (
-            threading.Lock()
-        )  # `reload` runs in threads: a check of the files must not undo new settings
+        # `reload` runs in threads: a check of the files must not undo new settings.
+        self._lock = threading.Lock()
         self._files_stamp = config.pair.stamp()
         self._newest, self.context = config.context(), config.context()
         self.context.sni_callback = self._use_newest

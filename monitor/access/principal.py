@@ -36,8 +36,8 @@ class Principal:
         return self.check(self)
 
     @property
-    def can_operate(self) -> bool:
-        """True for a client that has the role operate, or could get another role by logging in."""
+    def sees_forms(self) -> bool:
+        """True if pages have forms: the client has the role operate, or could get another role by a login."""
         return self.role.covers(Role.OPERATE) or self.can_log_in
 
     def author_name(self, author: str) -> str:

@@ -17,8 +17,8 @@ from monitor.notifiers.notice import Notice, NoticeKind, Severity
 # replaces the first.
 MIN_NOTICE_INTERVAL = 60.0
 
-Links = Mapping[str, str]  # URLs by name
-NO_LINKS: Links = MappingProxyType({})
+LinkUrls = Mapping[str, str]  # by name
+NO_LINKS: LinkUrls = MappingProxyType({})
 
 
 class BlindAlerts:
@@ -34,7 +34,7 @@ class BlindAlerts:
         targets: Sequence[ObservationTarget],
         firing: Mapping[str, Notice],
         now: float,
-        links: Links = NO_LINKS,
+        links: LinkUrls = NO_LINKS,
     ) -> Iterator[Notice]:
         """Yield the notices of blind spots that begin, change or end.
 
@@ -52,7 +52,7 @@ class BlindAlerts:
                 yield self._end_notice(last, status, targets, now)
 
     def _changed_notice(
-        self, spot: BlindSpot, last: Notice | None, now: float, links: Links
+        self, spot: BlindSpot, last: Notice | None, now: float, links: LinkUrls
     ) -> Notice | None:
         """Return a new notice of a blind spot, or None when nothing changed since the last notice."""
         if last is None:
@@ -61,7 +61,8 @@ class BlindAlerts:
         if self._scopes.get(spot.alert) == spot.scope or (is_recent and last.kind is not NoticeKind.FIRING):
             return None
         kind = NoticeKind.WORSENED if spot.places > last.places else NoticeKind.EASED
-        kind, at = (NoticeKind.FIRING, last.at) if is_recent else (kind, now)  # replaces the first notice
+        # If the first notice is recent, the new notice replaces it.
+        kind, at = (NoticeKind.FIRING, last.at) if is_recent else (kind, now)
         notice = self._notice(spot, kind, min(last.since, spot.since), at, links)
         notice = replace(notice, labels=last.labels)  # receivers tell alerts apart by their labels
         if notice.summary == last.summary:  # no change; after a restart the last scope is unknown
@@ -69,7 +70,7 @@ class BlindAlerts:
             return None
         return notice
 
-    def _notice(self, spot: BlindSpot, kind: NoticeKind, since: float, at: float, links: Links) -> Notice:
+    def _notice(self, spot: BlindSpot, kind: NoticeKind, since: float, at: float, links: LinkUrls) -> Notice:
         return Notice(
             alert=spot.alert,
             number=self._next_number(),

@@ -40,7 +40,7 @@ from monitor.lib.cooperative import cooperative_iter, snapshot_batches
 from monitor.lib.errors import HeadroomError
 from monitor.notifiers.notice import Notice, NoticeKind
 
-MAX_SLEEP = 60.0  # seconds; the wall clock, by which notifications are due, may be set forward
+MAX_SLEEP = 60.0  # seconds; short, as notifications become due earlier if the clock is set forward
 MAX_PLANNED_AT_ONCE = 20  # alerts and groups; planning so few is faster than starting a thread
 MIN_SLEEP = 0.5  # seconds; notifications that become due within this time are planned together
 

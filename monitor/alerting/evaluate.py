@@ -45,7 +45,7 @@ class Evaluator:
         self._rewrite_all = True
 
     def rewrite_all(self) -> None:
-        """Check whether any alert needs a new notice, for example after a change of the configuration."""
+        """Let the next `evaluate` check whether any alert needs a new notice, as after a reload."""
         self._rewrite_all = True
 
     def name_accounts(self, names: Mapping[str, str]) -> None:
@@ -56,7 +56,7 @@ class Evaluator:
             self.rewrite_all()
 
     def mark_changed(self, slot: int) -> None:
-        """Check whether the series in a slot needs a new notice."""
+        """Let the next `evaluate` check whether the series in a slot needs a new notice."""
         self._changed[slot] = None
 
     def remove_departed(self) -> list[str]:

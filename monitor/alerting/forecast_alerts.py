@@ -40,7 +40,7 @@ Seconds = npt.NDArray[np.float64]
 
 
 class ForecastChange(NamedTuple):
-    """A forecast to notify. forecast_class: nearer than in the last notice. row, reach: of its series."""
+    """A forecast to notify. forecast_class: its class, nearer than that of the last notice."""
 
     forecast_class: int
     row: Row

@@ -130,7 +130,7 @@ class Lifecycle:
         """Return true if an alert of the rule would keep firing at this utilization without throttling."""
         sample = Samples.of_measured(np.array([utilization], np.float32), np.zeros(1, np.float32))
         stays = breaches(sample, self._criteria(np.array([slot], np.int32)), MARGIN)
-        return bool(stays[min(rule, Rule.NEAR), 0])
+        return bool(stays[min(rule, Rule.NEAR), 0])  # without throttling, SATURATED stays as NEAR does
 
     def _slots_with_new_durations(self) -> Ints:
         """Return the slots of which a duration changed since they were last evaluated."""

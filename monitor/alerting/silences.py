@@ -147,7 +147,10 @@ class Silences:
         return stored, present
 
     async def _put(self, acknowledgement: Acknowledgement) -> Acknowledgement:
-        """Store an acknowledgement with the one it replaces; with the same time, it is the same, amended."""
+        """Store an acknowledgement with the earlier one of its alert, which it replaces.
+
+        If both have the same time, it is the earlier one with a new comment, and replaces what that replaced.
+        """
         earlier = self.acknowledgements.get(acknowledgement.alert)
         if earlier and earlier.at == acknowledgement.at:
             earlier = earlier.replaced

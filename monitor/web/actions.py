@@ -35,8 +35,7 @@ ACKNOWLEDGED_COMMENT, SILENCED_COMMENT = "acknowledged on the page", "silenced o
 class FormOptions:
     """The options of the forms on the pages of a client.
 
-    enabled: false if the client may not operate; its pages then have no forms. theme: the colours of the
-    pages.
+    enabled: true if the pages have forms (see `Principal.sees_forms`). theme: the colours of the pages.
     """
 
     enabled: bool
@@ -46,7 +45,7 @@ class FormOptions:
     @classmethod
     def from_request(cls, request: Request) -> Self:
         """Return the options for the client that sent a request."""
-        return cls(principal_of(request.scope).can_operate, theme_of(request))
+        return cls(principal_of(request.scope).sees_forms, theme_of(request))
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,9 +151,9 @@ signals:
   load_balancers: {usage: count(load_balancer)}
   scheme: {resource: load_balancer, usage: scheme}
 """
-    named = {"LoadBalancerName": "a", "DNSName": "internal-a", "Scheme": "internal"}
-    other = {"LoadBalancerName": "b", "DNSName": "b", "Scheme": "internal"}
-    items = [named, other, {"LoadBalancerName": "c"}]
+    matching = {"LoadBalancerName": "a", "DNSName": "internal-a", "Scheme": "internal"}
+    not_matching = {"LoadBalancerName": "b", "DNSName": "b", "Scheme": "internal"}
+    items = [matching, not_matching, {"LoadBalancerName": "c"}]
     result = await run(text, describe_load_balancers={"LoadBalancers": items})
     assert result.usage == {"scheme a": 8.0} | unobservable_usages("load_balancer", "load_balancers")
     assert [failure.partition(":")[0] for failure in result.failures] == ["c"]
@@ -235,7 +235,7 @@ async def test_names_with_special_characters_stay_as_they_are() -> None:
         assert shlex.split(hidden.enable_command) == words
 
 
-async def test_a_command_without_a_value_is_left_out() -> None:
+async def test_a_command_that_needs_a_missing_value_is_left_out() -> None:
     result = await run(
         QUEUES, list_queues={"QueueUrls": ["https://sqs/a"]}, get_queue_attributes={"Attributes": {}}
     )
@@ -260,7 +260,7 @@ async def test_a_text_where_a_number_is_expected_is_reported_for_the_resource() 
     assert [failure.partition(":")[0] for failure in result.failures] == ["a"]
 
 
-async def test_a_metric_with_a_dimension_that_could_not_be_read_keeps_its_former_series() -> None:
+async def test_a_metric_with_a_dimension_that_could_not_be_read_yields_no_series_and_a_failure() -> None:
     text = QUEUES.replace('Region: "{region}/{account_id}"', 'Policy: "{policy}"')
     urls = {"QueueUrls": ["https://sqs/a", "https://sqs/b"]}
 

@@ -256,7 +256,7 @@ async def test_an_item_of_a_batch_whose_facts_cannot_be_read_affects_only_itself
     assert [failure.partition(":")[0] for failure in result.failures] == ["a/a2"]
 
 
-async def test_a_condition_of_a_batch_that_cannot_be_evaluated_affects_its_resource() -> None:
+async def test_a_condition_of_a_batch_that_cannot_be_evaluated_affects_only_its_resource() -> None:
     text = SERVICES.replace(
         "        batch: 2",
         "        when: arn + arn > 'a' if starts_with(arn, 'a1') else arn > 1\n        batch: 2",
@@ -268,7 +268,7 @@ async def test_a_condition_of_a_batch_that_cannot_be_evaluated_affects_its_resou
     assert result.errors == []
 
 
-async def test_a_parameter_of_a_batch_that_aws_does_not_return_affects_its_resource() -> None:
+async def test_a_parameter_of_a_batch_that_aws_does_not_return_affects_only_its_resource() -> None:
     text = SERVICES.replace('services: ["{service}"]', 'services: ["{arn}"]')
     text = text.replace(
         "items: serviceArns}",
@@ -414,7 +414,7 @@ resources:
         facts: {policy: repositoryName}
 signals:
   repositories: {usage: count(repository)}
-  kept: {resource: repository, when: not policy, usage: 1}
+  without_policy: {resource: repository, when: not policy, usage: 1}
 """
 
 
@@ -427,7 +427,7 @@ async def test_an_error_in_none_when_means_that_nothing_is_configured() -> None:
         },
         get_lifecycle_policy=by_parameter(answers),
     )
-    assert result.usage == {"repositories": 3, "kept web": 1}
+    assert result.usage == {"repositories": 3, "without_policy web": 1}
     assert result.failures == ["web-old: AccessDeniedException"]
     assert result.deleted == set()
 

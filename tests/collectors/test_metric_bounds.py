@@ -97,7 +97,10 @@ def test_declared_rules_are_about_metrics_that_are_read(service: str, bound: Bou
         ({"metrics": ("Throttle",)}, "expected a metric that is read, found Sum of Throttle in AWS/X"),
         ({"metrics": ("Bytes",)}, "expected a metric that is zero when absent, found Bytes"),
         ({"metrics": ("Bytes",), "of_usage": True}, None),
-        ({"metric": "Bytes", "of_usage": True}, "expected metrics of one unit, found that of Bytes"),
+        (
+            {"metric": "Bytes", "of_usage": True},
+            "expected metrics in one unit, found Throttles in count and Bytes in bytes",
+        ),
         ({"metric": "Calls"}, "expected a metric that is read, found Sum of Calls in AWS/X"),
     ],
 )
@@ -150,7 +153,7 @@ def test_no_two_rules_have_the_same_aggregate(service: str, bound: Bound) -> Non
     assert not any(aggregates(other) & aggregates(bound) for other in others)
 
 
-# By event: the number of its part, the number of its metric, and the count.
+# Of each event: the number of its part, the number of its metric, and how much it counts.
 Events = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(1, 1000)), max_size=50)
 
 
@@ -163,18 +166,19 @@ def test_parts_sum_to_at_most_their_aggregate(
     """Each event counts for one part, and AWS counts it for the aggregate, too."""
     bounds, parts, wholes = MetricBounds.of([bound]), Counter[Metric](), Counter[Metric]()
     aggregate_of = bounds.usage_aggregate_of if bound.of_usage else bounds.aggregate_of
-    for part_number, metric_number, number in events:
+    for part_number, metric_number, count in events:
         name = bound.metrics[metric_number % len(bound.metrics)]
+        # Each bit of the part's number is the value of one dimension.
         dimensions = enumerate(sorted(bound.dimensions))
         values = {dimension: str((part_number >> bit) % 2) for bit, dimension in dimensions}
         part = sum_metric(bound.namespace, name).of(**values)
         aggregate = aggregate_of(part)
         assert aggregate is not None
-        parts[part] += number
-        wholes[aggregate] += number
-    for part, number in parts.items():
+        parts[part] += count
+        wholes[aggregate] += count
+    for part, part_sum in parts.items():
         aggregate = aggregate_of(part)
         assert aggregate
-        assert number <= wholes[aggregate]
-        siblings = [count for other, count in parts.items() if aggregate_of(other) == aggregate]
+        assert part_sum <= wholes[aggregate]
+        siblings = [sibling_sum for other, sibling_sum in parts.items() if aggregate_of(other) == aggregate]
         assert sum(siblings) <= wholes[aggregate]

@@ -121,7 +121,7 @@ async def test_a_published_limit_replaces_a_limit_that_only_the_api_returns() ->
     assert (observed.limit, observed.published_limit is not None) == (None, True)
 
 
-async def test_metrics_of_the_whole_account_are_identified_by_their_fixed_dimensions() -> None:
+async def test_metrics_with_further_dimensions_are_not_metrics_of_the_whole_account() -> None:
     metrics = [
         listed_metric("AWS/States", "OpenExecutionCount"),
         listed_metric("AWS/States", "OpenExecutionLimit"),
@@ -157,9 +157,9 @@ async def test_a_namespace_with_too_many_metrics_affects_the_services_that_read_
 
 
 async def test_a_signal_whose_limit_only_the_api_returns_needs_a_configured_limit() -> None:
-    metric = listed_metric("AWS/ElastiCache", "CurrConnections", CacheClusterId="a", CacheNodeId="0001")
-    metric_of_service = listed_metric("AWS/DAX", "TotalRequestCount", ClusterId="c", NodeId="c-a")
-    aws = FakeAws(list_metrics=list_metrics_answer(metric, metric_of_service))
+    elasticache = listed_metric("AWS/ElastiCache", "CurrConnections", CacheClusterId="a", CacheNodeId="0001")
+    dax = listed_metric("AWS/DAX", "TotalRequestCount", ClusterId="c", NodeId="c-a")
+    aws = FakeAws(list_metrics=list_metrics_answer(elasticache, dax))
     series = await series_of("dax", aws)
     assert series["request_rate", "c/c-a"].usage is LIMIT_NEEDED
     aws.scan.has_own_limit = lambda signal, resource: signal == "request_rate"
@@ -210,7 +210,7 @@ def test_no_readable_signal_needs_facts_that_only_the_api_returns(service: str) 
         assert all(names & facts <= identity.names for identity in signal.identities.values())
 
 
-TEMPLATES = """
+DECLARATION_TEMPLATE = """
 service: ours
 namespace: Ours
 metrics:
@@ -242,14 +242,14 @@ signals:
 def test_dimensions_identify_a_resource_if_they_hold_every_id_of_its_path(
     id_: str, dimensions: str, is_identified: bool
 ) -> None:
-    text = TEMPLATES.format(id=id_, dimensions=dimensions)
+    text = DECLARATION_TEMPLATE.format(id=id_, dimensions=dimensions)
     declaration = parse_declaration(text.encode(), "ours.yaml")
     assert (identity_of(declaration, "Load", "node") is not None) is is_identified
 
 
 @given(st.text(min_size=1, max_size=20), st.text(min_size=1, max_size=20))
 def test_any_ids_are_read_back_from_the_dimensions_that_hold_them(group: str, node: str) -> None:
-    text = TEMPLATES.format(id='"@"', dimensions='{Group: "g-{group}", Node: "{region}:{node}"}')
+    text = DECLARATION_TEMPLATE.format(id='"@"', dimensions='{Group: "g-{group}", Node: "{region}:{node}"}')
     identity = identity_of(parse_declaration(text.encode(), "ours.yaml"), "Load", "node")
     assert identity
     constants = {"region": "eu-west-1"}

@@ -128,7 +128,7 @@ def test_the_outputs_of_a_registry_do_not_mention_the_service_of_another_registr
         assert declared.decoded[-1] == "p99"
 
 
-def test_cached_answers_of_one_registry_are_not_used_for_another() -> None:
+def test_cached_results_of_one_registry_are_not_used_for_another() -> None:
     """Both registries have a service of the same name, with different titles and signals."""
     entries = [own_service("one", title) for title in ("First", "Second")]
     registries = [build_registry([own_collector("one")], [entry]) for entry in entries]

@@ -71,7 +71,7 @@ async def test_server_errors_are_counted_once_for_the_prefix_and_not_for_reads_o
     assert error_series.usage == Usage(Op.SUM, ((error_ratio.of(**dimensions), 100.0),))
 
 
-async def test_the_limits_are_those_that_aws_documents_in_every_region() -> None:
+async def test_the_limits_are_those_that_aws_documents() -> None:
     assert {observed.limit for observed in (await filter_series({"Prefix": "uploads/"})).values()} == {None}
     signals = REGISTRY.services["s3"].signals
     limits = {name: signal.default_limit("eu-west-1") for name, signal in signals.items()}
@@ -312,7 +312,9 @@ async def test_the_collector_declares_exactly_the_permissions_and_metrics_it_use
         ("/a", ["/"]),
     ],
 )
-async def test_a_prefix_is_a_part_of_all_folders_above_it(prefix: str, folders: list[str]) -> None:
+async def test_a_prefix_is_a_part_of_all_folders_above_it_and_a_narrowed_filter_of_its_prefix(
+    prefix: str, folders: list[str]
+) -> None:
     for filter_ in ({"Prefix": prefix}, {"And": {"Prefix": prefix, "Tags": TAGS}}):
         aws = FakeAws(
             list_buckets=bucket_list("media"), list_bucket_metrics_configurations=configuration_list(filter_)

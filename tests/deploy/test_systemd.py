@@ -25,7 +25,7 @@ def commands() -> Iterator[list[str]]:
         yield arguments
 
 
-def test_the_unit_receives_the_notifications_that_headroom_sends() -> None:
+def test_the_unit_has_type_notify_a_watchdog_and_a_reload_by_sighup() -> None:
     assert values("Type") == ["notify"]
     assert values("WatchdogSec") and values("NotifyAccess") == ["main"]
     assert values("ExecReload") == ["/bin/kill -HUP $MAINPID"]

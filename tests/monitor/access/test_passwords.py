@@ -121,6 +121,7 @@ async def test_right_passwords_are_cached_and_wrong_ones_are_not(checks: Checks)
     for _ in range(3):
         assert await users.find(b"ada", b"password of bob") is None
     assert checks.count == 4
+    # Name and password together are the same bytes as those that are cached.
     assert await users.find(b"adapassword of ", b"ada") is None
 
 
@@ -147,7 +148,7 @@ async def test_a_login_with_an_unknown_name_takes_as_long_as_with_a_known_name(n
 
     users = Users([CountedUser.model_validate(entry) for entry in entries])
     assert await users.find(name.encode(), b"wrong") is None
-    assert sorted(costs) == [4, 5]
+    assert sorted(costs) == [4, 5]  # one hash of each cost, whoever logs in
 
 
 async def test_each_user_logs_in_with_their_own_password_whether_plain_or_hashed() -> None:

@@ -69,7 +69,7 @@ LETTER_OF_KIND = {
 }
 SHORT = replace(SETTINGS, pending_for=2, keep_firing_for=2)  # settings with durations of 2 minutes
 AT_ONCE = {"group_wait": 0, "group_interval": 0}  # a route that does not wait
-ALL = {**AT_ONCE, "severities": ["info", "warning", "critical"]}
+ALL = {**AT_ONCE, "severities": ["info", "warning", "critical"]}  # such a route for all alerts
 
 
 def configuration(receivers: Iterable[str | Mapping[str, Any]] = ("pager",), **changes: Any) -> Config:

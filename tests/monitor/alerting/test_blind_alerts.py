@@ -15,7 +15,7 @@ from monitor.notifiers.notice import Notice, NoticeKind
 from tests.monitor.alerting.cells import FailuresOf, SimulatedCells
 from tests.monitor.alerting.memory_store import MemoryStore
 from tests.monitor.alerting.read_cells import read_cells
-from tests.monitor.alerting.stage import DENIED, Stage, configuration
+from tests.monitor.alerting.stage import DENIED, LETTER_OF_KIND, Stage, configuration
 from tests.monitor.fleet.fleets import ACCOUNT, REGION
 
 HERE, THERE = REGION, "us-east-1"
@@ -46,8 +46,8 @@ def cells_in(
 
 
 def kinds_of(notices: Iterable[Notice]) -> str:
-    """Return the first letters of the kinds of notices."""
-    return "".join(notice.kind.value[0] for notice in notices)
+    """Return the letters of the kinds of notices, as in `LETTER_OF_KIND`."""
+    return "".join(LETTER_OF_KIND[notice.kind] for notice in notices)
 
 
 # Places where reads fail: pairs of a region and a service.
@@ -56,7 +56,7 @@ POLL = [(HERE, "")]  # reads of metrics
 ALL_HERE = [(HERE, service) for service in ("", *SERVICES)]
 
 
-async def test_a_denied_cell_is_one_alert_that_resolves_when_reads_succeed(tmp_path: Path) -> None:
+async def test_a_denied_service_is_one_alert_that_resolves_when_reads_succeed(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         cells = cells_in()
         assert await read_cells(stage, cells, 20) == []
@@ -89,7 +89,7 @@ async def test_the_summary_of_a_blind_spot_changes_with_the_denied_places(tmp_pa
         assert last_notice.since == first.since
         # The last notice that was sent named all of these places.
         assert await read_cells(stage, cells, 60, failures_at(DENIED, at=ALL_HERE)) == []
-        assert kinds_of(await read_cells(stage, cells, 15, nothing_fails)) == "r"
+        assert kinds_of(await read_cells(stage, cells, 15, nothing_fails)) == "R"
 
 
 @pytest.mark.parametrize(
@@ -116,29 +116,29 @@ async def test_a_single_failed_read_causes_no_alert(tmp_path: Path) -> None:
         cells, failed_hours = cells_in(), set[float]()
         await read_cells(stage, cells, 20)
 
-        def fails_once_an_hour(account: str, region: str, service: str) -> list[Failure]:
+        def failure_once_an_hour(account: str, region: str, service: str) -> list[Failure]:
             hour = stage.seconds // 3600
             is_failure = service == "" and region == HERE and hour not in failed_hours
             failed_hours.add(hour) if is_failure else None
             return [DENIED] if is_failure else []
 
-        assert await read_cells(stage, cells, 12 * 60, fails_once_an_hour, step=30) == []
+        assert await read_cells(stage, cells, 12 * 60, failure_once_an_hour, step=30) == []
         assert len(failed_hours) >= 12
 
 
 async def test_a_single_failure_beside_a_lasting_denial_causes_no_further_alert(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         cells = cells_in()
-        assert kinds_of(await read_cells(stage, cells, 60, failures_at(DENIED, at=POLL))) == "f"
+        assert kinds_of(await read_cells(stage, cells, 60, failures_at(DENIED, at=POLL))) == "F"
         await read_cells(stage, cells, 5, failures_at(DENIED, SLOW, at=POLL))
         assert await read_cells(stage, cells, 60, failures_at(DENIED, at=POLL)) == []
-        assert kinds_of(stage.notices) == "f"
+        assert kinds_of(stage.notices) == "F"
 
 
 async def test_an_unchanged_blind_spot_is_notified_again_once_a_day(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         cells = cells_in(failures_of=failures_at(DENIED, at=ALL_HERE))
-        assert kinds_of(await read_cells(stage, cells, 23 * 60, step=60)) == "f"
+        assert kinds_of(await read_cells(stage, cells, 23 * 60, step=60)) == "F"
         assert kinds_of(await read_cells(stage, cells, 26 * 60, step=60)) == "rr"
         assert {notice.kind for notice in stage.notices[1:]} == {NoticeKind.REPEATED}
 
@@ -155,7 +155,7 @@ async def test_a_restart_does_not_resolve_the_alert_of_a_blind_spot_that_remains
 ) -> None:
     denials = failures_at(DENIED, at=ALL_HERE)
     async with Stage.opened(storage) as stage:
-        assert kinds_of(await read_cells(stage, cells_in(failures_of=denials), 30)) == "f"
+        assert kinds_of(await read_cells(stage, cells_in(failures_of=denials), 30)) == "F"
         minute = int(stage.seconds // 60)
     async with Stage.opened(storage, minute=minute) as stage:
         stage.status = MonitorStatus(pending=["account name-123"])
@@ -167,13 +167,13 @@ async def test_a_restart_does_not_resolve_the_alert_of_a_blind_spot_that_remains
         assert await stage.process() == []
         cells = cells_in(failures_of=denials)
         assert await read_cells(stage, cells, 60) == []
-        assert kinds_of(await read_cells(stage, cells, 15, nothing_fails)) == "r"
+        assert kinds_of(await read_cells(stage, cells, 15, nothing_fails)) == "R"
 
 
 async def test_a_reload_neither_resolves_nor_fires_an_alert_of_a_blind_spot(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         cells = cells_in(failures_of=failures_at(DENIED, at=ALL_HERE))
-        assert kinds_of(await read_cells(stage, cells, 30)) == "f"
+        assert kinds_of(await read_cells(stage, cells, 30)) == "F"
         stage.configure(configuration())
         stage.status = MonitorStatus(pending=["account name-123"])
         assert await stage.process() == []
@@ -323,6 +323,7 @@ async def test_denials_from_the_start_are_one_notice_of_all_places(tmp_path: Pat
         outcomes = {service: RunStatus() for service in ("", "kinesis", "lambda", "sqs")}
         cell = cells_in().status.cells[0]
         for second in range(0, 600, 5):
+            # Read n is made after 5 * n seconds, and 60 and 300 s later; metrics also after 5, 10 and 15 s.
             for number, (service, outcome) in enumerate(outcomes.items()):
                 is_early_poll = service == "" and second in (5, 10, 15)
                 if is_early_poll or (second >= 5 * number and (second - 5 * number) in (0, 60, 300)):

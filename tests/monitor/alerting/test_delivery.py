@@ -159,7 +159,7 @@ async def test_a_receiver_that_is_down_is_tried_once_per_pause_however_much_is_p
 ) -> None:
     deliveries.receiver.answer = lambda notification: DOWN
     await deliveries.commit(*(pending_notice(notice(n, f"a{n}")) for n in range(100)))
-    assert len(await deliveries.send_due()) == 8
+    assert len(await deliveries.send_due()) == 8  # the number of groups that are sent at the same time
     attempts = 0
     while deliveries.now < NOW + 3600:
         attempts += len(await deliveries.send_due(after=1))

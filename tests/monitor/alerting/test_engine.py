@@ -34,7 +34,9 @@ async def test_a_notification_has_the_summary_usage_limit_and_links_of_its_alert
         assert notice.links["page"].endswith(f"/series/{notice.alert}")
 
 
-async def test_a_group_waits_for_group_wait_and_group_interval(tmp_path: Path) -> None:
+async def test_a_group_waits_for_group_wait_and_an_escalation_does_not_wait_for_group_interval(
+    tmp_path: Path,
+) -> None:
     async with Stage.opened(
         tmp_path, configuration(route={"group_wait": 30, "group_interval": 300})
     ) as stage:
@@ -51,7 +53,7 @@ async def test_a_repeat_has_the_present_usage(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path, configuration(route={**AT_ONCE, "repeat_interval": 300})) as stage:
         assert await stage.run_minutes(orders="..cccccccss") == "....F....W."
         assert await stage.run_minutes(orders="ss" + "." * 3) == "...r."
-        assert "throttled" in stage.notices[-1].summary
+        assert "writes 500 B/s of 1000 B/s" in stage.notices[-1].summary
         assert len({notice.number for notice in stage.notices}) == len(stage.notices)
 
 

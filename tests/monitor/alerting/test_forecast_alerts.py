@@ -17,7 +17,7 @@ from tests.monitor.alerting.stage import AT_ONCE, LIMIT, Stage, configuration
 HALF_AN_HOUR = 1800.0
 NAN = float("nan")
 # Probabilities by horizon, the shortest first; a name is the shortest horizon in which the limit is likely.
-NONE, THREE_DAYS, DAY, SIX_HOURS, HOUR = (
+IMPROBABLE, THREE_DAYS, DAY, SIX_HOURS, HOUR = (
     (0.0, 0.01, 0.05, 0.1),
     (0.0, 0.01, 0.2, 0.8),
     (0.0, 0.1, 0.7, 0.8),
@@ -55,7 +55,7 @@ async def notices_after(
 async def test_a_forecast_is_notified_again_only_when_its_horizon_is_shorter(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.run_minutes(orders="..")
-        assert await notices_after(stage, HALF_AN_HOUR, NONE) == []
+        assert await notices_after(stage, HALF_AN_HOUR, IMPROBABLE) == []
         (first,) = await notices_after(stage, HALF_AN_HOUR, THREE_DAYS)
         assert (first.kind, first.severity, first.places) == (NoticeKind.FIRING, Severity.WARNING, 1)
         assert first.summary.startswith(
@@ -80,7 +80,7 @@ async def test_a_forecast_that_does_not_last_is_not_reported(tmp_path: Path) -> 
         await stage.run_minutes(orders="..")
         for _ in range(5):
             assert await notices_after(stage, HALF_AN_HOUR / 2, DAY) == []
-            assert await notices_after(stage, 120, NONE) == []
+            assert await notices_after(stage, 120, IMPROBABLE) == []
 
 
 async def test_a_forecast_alert_is_resolved_when_the_limit_has_become_improbable(tmp_path: Path) -> None:
@@ -88,10 +88,10 @@ async def test_a_forecast_alert_is_resolved_when_the_limit_has_become_improbable
         await stage.run_minutes(orders="..")
         await notices_after(stage, HALF_AN_HOUR, DAY)
         assert await notices_after(stage, HALF_AN_HOUR, DOUBTFUL) == []
-        assert await notices_after(stage, HALF_AN_HOUR / 2, NONE) == []
+        assert await notices_after(stage, HALF_AN_HOUR / 2, IMPROBABLE) == []
         # An unknown forecast resolves no alert.
         assert await notices_after(stage, HALF_AN_HOUR, (NAN,) * 4) == []
-        (ended,) = await notices_after(stage, HALF_AN_HOUR, NONE)
+        (ended,) = await notices_after(stage, HALF_AN_HOUR, IMPROBABLE)
         assert ended.kind is NoticeKind.RESOLVED
         assert ended.resolution_reason == "the forecast has changed: 10 % within 3d"
         (fired_again,) = await notices_after(stage, HALF_AN_HOUR, DAY)
@@ -103,7 +103,7 @@ async def test_a_forecast_alert_is_resolved_at_once_when_the_limit_is_raised(tmp
         await stage.run_minutes(orders="..")
         await notices_after(stage, HALF_AN_HOUR, DAY)
         stage.change_limit("orders", 2 * LIMIT)
-        set_forecast(stage, NONE)
+        set_forecast(stage, IMPROBABLE)
         (ended,) = await stage.process(61)
         assert ended.resolution_reason == "the limit was raised from 1000 B/s to 1.95 KiB/s"
 
@@ -174,7 +174,7 @@ async def test_severity_and_pending_time_of_forecast_alerts_are_configured(
 async def test_a_limit_that_flaps_notifies_nobody(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.run_minutes(orders="..")
-        for probability in (HOUR, NONE) * 6:
+        for probability in (HOUR, IMPROBABLE) * 6:
             assert await notices_after(stage, 1200, probability) == []
         assert len(await notices_after(stage, HALF_AN_HOUR, HOUR)) == 1
 

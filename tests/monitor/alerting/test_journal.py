@@ -334,7 +334,7 @@ def test_a_migration_is_split_into_statements() -> None:
     ]
 
 
-async def test_the_next_commit_moves_a_rejected_row_to_unusable_rows(path: Path) -> None:
+async def test_the_next_commit_moves_an_unusable_row_in_the_file(path: Path) -> None:
     journal = await Journal.open(path)
     await journal.commit({"judged": b"tomorrow", "states/a": b"firing"}, [])
     journal.move_to_unusable(STATES, "judged", ValueError("it is no minute"))
@@ -371,8 +371,6 @@ async def test_a_row_that_could_not_be_read_back_is_rejected_by_put_and_skipped_
 HOLD_JOURNAL = """
 import asyncio, sys
 from pathlib import Path
-from typing import Any
-from monitor.alerting.groups import NotificationGroup, NotifiedAlert
 from monitor.alerting.journal import Journal
 
 async def hold():

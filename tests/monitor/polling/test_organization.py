@@ -106,8 +106,8 @@ def organization_status(watcher: Watcher) -> OrganizationStatus:
 
 async def wait_for_lists(aws: FakeOrganization, number: int = 2) -> None:
     """Wait until this number of further lists were requested; all but the last of them were then applied."""
-    lists_before = aws.lists
-    await until(lambda: aws.lists >= lists_before + number)
+    lists_before = aws.list_count
+    await until(lambda: aws.list_count >= lists_before + number)
 
 
 # Which accounts are watched
@@ -403,7 +403,7 @@ async def test_a_single_scan_lists_the_accounts_and_reads_them(aws: FakeOrganiza
     await watcher.run_once(lambda done, steps: None)
     await watcher.close()
     assert accounts_with_series(watcher) == {OWN_ACCOUNT, ONE}
-    assert aws.lists == 1
+    assert aws.list_count == 1
 
 
 async def test_a_single_scan_reports_why_the_accounts_could_not_be_listed(aws: FakeOrganization) -> None:

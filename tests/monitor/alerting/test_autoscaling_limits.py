@@ -1,4 +1,4 @@
-"""Alerts of Auto Scaling groups, from the responses of AWS on: limits that change, and deliberate caps."""
+"""Alerts of Auto Scaling groups of a fake AWS: limits that change, and deliberate caps."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -59,6 +59,7 @@ async def alerting_groups(
             stage.minute, stage.seconds, aws.now = minute, minute * 60.0, minute * 60.0
             descriptions = [group(name, sizes(minute), *metrics) for name, sizes in groups.items()]
             aws.answers["describe_auto_scaling_groups"] = {"AutoScalingGroups": descriptions}
+            # The last inventory before the action is a minute before it.
             if minute % INVENTORY_INTERVAL == (ACTION_MINUTE - 1) % INVENTORY_INTERVAL or requested:
                 requested.clear()
                 await inventory.run(BY_SERVICE["autoscaling"])
