@@ -49,10 +49,13 @@ class Column(Generic[Item]):
     align_right: bool = False
 
 
-def fit_columns(columns: Sequence[Column[Item]], width: int) -> list[Column[Item]]:
-    """Return the columns that fit into a width, in the given order, widened up to max_width if possible."""
+def fit_columns(columns: Sequence[Column[Item]], width: int, first: str = "") -> list[Column[Item]]:
+    """Return the columns that fit into a width, in the given order, widened up to max_width if possible.
+
+    first: the name of the column that is chosen before all others.
+    """
     free, chosen = width, []
-    for column in sorted(columns, key=lambda column: column.rank):
+    for column in sorted(columns, key=lambda column: (column.name != first, column.rank)):
         if column.width + GAP > free:
             break
         chosen.append(column)
@@ -198,15 +201,14 @@ class ItemTable(ScrollView, Generic[Item], can_focus=True):
 
     def _header(self, width: int) -> Text:
         name, symbol = self._sort_mark
-        columns = fit_columns(self._columns, width)
+        columns = fit_columns(self._columns, width, name)
         return _join_cells(
             [(column, Text(column.name + (symbol if column.name == name else ""))) for column in columns]
         )
 
     def _line(self, item: Item, width: int) -> Text:
-        return _join_cells(
-            [(column, column.render(item, column.width)) for column in fit_columns(self._columns, width)]
-        )
+        columns = fit_columns(self._columns, width, self._sort_mark[0])
+        return _join_cells([(column, column.render(item, column.width)) for column in columns])
 
 
 def _join_cells(cells: Sequence[tuple[Column[Item], Text]]) -> Text:

@@ -1,5 +1,6 @@
 """The list of series: its content, order, filters and cursor."""
 
+import re
 from typing import get_args
 
 import pytest
@@ -8,7 +9,7 @@ from rich.cells import cell_len
 from monitor.fleet.query import Sort, run_query
 from monitor.top.filters import SeriesView
 from rules.band import Zone
-from tests.monitor.fleet.fleets import REGION
+from tests.monitor.fleet.fleets import REGION, key
 from tests.monitor.top.harness import FAST_REFRESH, NARROW, WIDE, Headroom, run_top
 
 STREAMS = (
@@ -66,10 +67,25 @@ async def test_the_screen_fits_its_terminal(headroom: Headroom, size: tuple[int,
     assert len(lines) == size[1]
     assert max(len(line) for line in lines) <= size[0]
     (row,) = (line for line in lines if line.startswith("saturated  "))
-    wide_columns = "three hours", "usage", "since", "region", "account"
+    wide_columns = "forecast", "three hours", "usage", "since", "region", "account"
     assert all((column in lines[3]) == (size == WIDE) for column in wide_columns)
     assert "50 %" in row and "5 /s" in row and "clicks" in row
     assert "q Quit" in lines[-1]
+
+
+async def test_a_list_sorted_by_the_time_to_the_limit_shows_the_forecasts(headroom: Headroom) -> None:
+    fleet = headroom.server.fleet
+    slot = fleet.series[key("orders")].slot
+    now = int(fleet.minute[slot])
+    fleet.reach_probability[slot], fleet.history_bins[slot] = (0.1, 0.6, 0.8, 0.9), 1344
+    fleet.reach_minutes[slot] = (now + 180, now + 200, now + 300)
+    await headroom.server.publish()
+    async with run_top(headroom.address, size=NARROW) as user:
+        assert "forecast" not in await user.wait_for("by urgency")
+        await user.press(*"s" * get_args(Sort).index("reach"))
+        screen = await user.wait_for("by reach", "forecast▼")
+        assert user.rows[0] == "orders"
+        assert re.search(r"in \d+(-\d+)? (min|h|d), 60 %", screen)
 
 
 async def test_top_survives_a_terminal_that_is_too_small(headroom: Headroom) -> None:

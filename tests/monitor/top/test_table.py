@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.text import Text
 
-from monitor.top.columns import COLUMN_BY_SORT, COLUMNS
+from monitor.top.columns import COLUMN_BY_SORT, COLUMNS, short_forecast
 from monitor.top.filters import SORTS
 from monitor.top.table import GAP, Column, ellipsize_middle, fit_columns
 
@@ -37,6 +37,28 @@ FITTING_COLUMNS: dict[int, dict[str, int]] = {
 @pytest.mark.parametrize(("width", "columns"), FITTING_COLUMNS.items())
 def test_columns_get_their_width_in_the_order_of_their_rank(width: int, columns: dict[str, int]) -> None:
     assert {column.name: column.width for column in fit_columns(THREE_COLUMNS, width)} == columns
+
+
+@given(st.integers(min_value=0, max_value=400), st.sampled_from(["", *(column.name for column in COLUMNS)]))
+def test_the_column_that_the_list_is_sorted_by_is_shown_first_of_all(width: int, name: str) -> None:
+    names = [column.name for column in fit_columns(COLUMNS, width, name)]
+    assert names == [column.name for column in COLUMNS if column.name in names]
+    assert not name or name in names or width <= next(c.width for c in COLUMNS if c.name == name)
+
+
+@pytest.mark.parametrize(
+    ("summary", "shown"),
+    [
+        ("reaches the limit in 3-5 h, 80 %", "in 3-5 h, 80 %"),
+        ("reaches the ceiling in 3-5 h, 80 %", "ceiling in 3-5 h, 80 %"),
+        ("is at the limit", "at the limit"),
+        ("8 % within 3d", "8 % within 3d"),
+        ("1.2 of 2 days of history", "1.2 of 2 days of history"),
+        ("", ""),
+    ],
+)
+def test_the_forecast_of_the_list_is_short(summary: str, shown: str) -> None:
+    assert short_forecast(summary) == shown
 
 
 @given(st.integers(min_value=0, max_value=400))
