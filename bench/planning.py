@@ -115,14 +115,14 @@ async def simulate(
     utilization: Floats,
     intervals: Intervals,
     budget: Callable[[Simulation], Budget] | None = None,
-    bounded: bool = True,
+    has_aggregate: bool = True,
 ) -> Result:
     """Run one policy, and return its result. The policy polls at its shortest interval.
 
-    bounded: whether an aggregate metric has the sum of the throttled demand of all series.
+    has_aggregate: whether an aggregate metric has the sum of the throttled demand of all series.
     """
     throttled = (utilization >= THROTTLED_FROM).astype(np.float32)
-    demand = Demand(utilization, throttled, bounded)
+    demand = Demand(utilization, throttled, has_aggregate)
     # A poll at another minute fails, so that none is made between two polls of the policy.
     fleet = Simulation(demand, intervals, budget, fails=lambda minute: minute % intervals.shortest > 0)
     above_band, saturated = Detection(fleet.above()), Detection(throttled[:, HISTORY:] > 0)
@@ -172,9 +172,11 @@ async def compare(folder: Path, number: int) -> list[Result]:
         policy: str,
         intervals: Intervals,
         budget: Callable[[Simulation], Budget] | None = None,
-        bounded: bool = True,
+        has_aggregate: bool = True,
     ) -> Result:
-        return join_results([await simulate(policy, fleet, intervals, budget, bounded) for fleet in fleets])
+        return join_results(
+            [await simulate(policy, fleet, intervals, budget, has_aggregate) for fleet in fleets]
+        )
 
     adaptive = await all_fleets("adaptive", ADAPTIVE)
     # a month, for the metrics of one fleet
@@ -189,10 +191,10 @@ async def compare(folder: Path, number: int) -> list[Result]:
         return budget
 
     return [
-        await all_fleets("every minute", Intervals(1, 1, 1), bounded=False),
-        await all_fleets("every 5 minutes", Intervals(5, 5, 5), bounded=False),
+        await all_fleets("every minute", Intervals(1, 1, 1), has_aggregate=False),
+        await all_fleets("every 5 minutes", Intervals(5, 5, 5), has_aggregate=False),
         adaptive,
-        await all_fleets("adaptive, without aggregates", ADAPTIVE, bounded=False),
+        await all_fleets("adaptive, without aggregates", ADAPTIVE, has_aggregate=False),
         await all_fleets("adaptive, half the budget", ADAPTIVE, half_budget),
         join_results([oracle(fleet) for fleet in fleets]),
     ]

@@ -29,7 +29,7 @@ from collectors.usage import (
     count_difference,
     difference,
     highest,
-    inverse,
+    limit_minus,
     lowest,
     per_second,
     percent_left,
@@ -70,7 +70,7 @@ __all__ = [
     "count_difference",
     "difference",
     "highest",
-    "inverse",
+    "limit_minus",
     "lowest",
     "per_second",
     "percent_left",
@@ -440,8 +440,8 @@ class Collector:
     signals: the names of the signals that its scans yield; empty without a declaration.
     scope: the cells in which it is read. region: the region of the API and the metrics of a global service,
         if that is not the home region of the partition.
-    reduced: returns a collector of some of the signals, without the scans and calls that only other signals
-        need; None where it is not known what each signal needs.
+    make_reduced: returns a collector of some of the signals, without the scans and calls that only other
+        signals need; None where it is not known what each signal needs.
     declaration: the declaration of a declared service, from which metrics-only collectors are made.
     reads_last: what it reads depends on what the other collectors of the cell find, so that its first
         inventory comes after theirs. It is called at every inventory, and decides itself what is due.
@@ -457,16 +457,16 @@ class Collector:
     signals: frozenset[str] = frozenset()
     scope: ServiceScope = ServiceScope.REGION
     region: str = ""
-    reduced: "Callable[[frozenset[str]], Collector] | None" = field(default=None, compare=False)
+    make_reduced: "Callable[[frozenset[str]], Collector] | None" = field(default=None, compare=False)
     declaration: "Declaration | None" = field(default=None, compare=False, repr=False)
     reads_last: bool = False
 
     @property
-    def loaded(self) -> "Collector":
+    def loaded_collector(self) -> "Collector":
         """The collector, with fields that `dataclasses.replace` can copy."""
         return self
 
     def of_signals(self, signals: Collection[str]) -> "Collector":
-        """Return a collector of these signals alone; the whole collector where `reduced` is None."""
+        """Return a collector of these signals alone; the whole collector where `make_reduced` is None."""
         wanted = self.signals & {*signals}
-        return self if wanted == self.signals or self.reduced is None else self.reduced(wanted)
+        return self if wanted == self.signals or self.make_reduced is None else self.make_reduced(wanted)

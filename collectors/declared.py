@@ -26,7 +26,7 @@ def collector_of(declaration: Declaration) -> Collector:
         "signals": frozenset(declaration.signals),
         "scope": declaration.scope,
         "region": declaration.region,
-        "reduced": lambda signals: collector_of(reduce_declaration(declaration, signals)),
+        "make_reduced": lambda signals: collector_of(reduce_declaration(declaration, signals)),
         "declaration": declaration,
         "arns": {kind: resource.arn for kind, resource in declaration.resources.items() if resource.arn},
         "reads_last": False,

@@ -25,9 +25,9 @@ class LazyCollector(Collector):
             object.__setattr__(self, name, value)
 
     @property
-    def loaded(self) -> Collector:
+    def loaded_collector(self) -> Collector:
         """The loaded collector, which has all fields."""
-        return self._loaded_once().loaded
+        return self._loaded_once().loaded_collector
 
     def _loaded_once(self) -> Collector:
         if self._collector is None:

@@ -238,4 +238,4 @@ def metrics_only(collector: Collector, signals: Iterable[Signal], all_metrics: M
     signals: the signals of the service. all_metrics: the metrics of all services.
     """
     scan = MetricsScan(collector.declaration, metric_names([collector]), all_metrics, tuple(signals))
-    return replace(collector.loaded, scans=(scan,), iam_actions=IAM_ACTIONS, call_rates={}, arns={})
+    return replace(collector.loaded_collector, scans=(scan,), iam_actions=IAM_ACTIONS, call_rates={}, arns={})

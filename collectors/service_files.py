@@ -12,7 +12,7 @@ from collectors.declaration_error import DeclarationError
 from collectors.declaration_file import Check, declaration_file
 from collectors.metric_bounds import bound_problems
 from monitor.lib.files import read_file
-from rules.model_file import MAX_FILE_SIZE, ModelFile, parse_model, unreadable
+from rules.model_file import MAX_FILE_SIZE, ModelFile, parse_model, unreadable_file
 from rules.problem_text import suggestion
 from rules.signals import Service
 
@@ -68,7 +68,7 @@ def _read(folder: Path, only: str | None, parse: Callable[[bytes, str], ModelFil
         try:
             files[path.stem] = parse(read_file(path, MAX_FILE_SIZE + 1), str(path))
         except OSError as error:
-            files[path.stem] = unreadable(str(path), f"cannot be read: {error.strerror}")
+            files[path.stem] = unreadable_file(str(path), f"cannot be read: {error.strerror}")
     return files
 
 

@@ -151,7 +151,7 @@ def ratio(part: Term, whole: Term) -> Usage:
     return Usage(Op.RATIO, ((part, 1.0), (whole, 1.0)))
 
 
-def inverse(limit: float, left: Term) -> Usage:
+def limit_minus(limit: float, left: Term) -> Usage:
     """Return the used part of a limit, from a term for the part left.
 
     If the limit is itself a metric, use `difference`.
@@ -161,7 +161,7 @@ def inverse(limit: float, left: Term) -> Usage:
 
 def percent_left(left: Term) -> Usage:
     """Return the used percentage, from a term for the percentage that is left."""
-    return inverse(100.0, left)
+    return limit_minus(100.0, left)
 
 
 def reader_lag(*readers: Metric, written: Metric) -> Usage:

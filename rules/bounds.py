@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from rules.model_file import misplaced
+from rules.model_file import error_at
 
 NonEmpty = Annotated[str, Field(min_length=1)]
 
@@ -40,9 +40,9 @@ class Bound(BaseModel):
     @model_validator(mode="after")
     def _aggregate_is_coarser(self) -> "Bound":
         if not {*self.of} <= {*self.dimensions}:
-            raise misplaced(("of",), "expected dimensions of the parts")
+            raise error_at(("of",), "expected dimensions of the parts")
         if {*self.of} == {*self.dimensions} and self.metric is None:
-            raise misplaced(("of",), "expected fewer dimensions than those of the parts, or another metric")
+            raise error_at(("of",), "expected fewer dimensions than those of the parts, or another metric")
         return self
 
     def aggregate_dimensions(self, dimensions: Mapping[str, str]) -> Mapping[str, str]:

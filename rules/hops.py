@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 
-from rules.model_file import misplaced, parse_model
+from rules.model_file import error_at, parse_model
 from rules.signals import AWS_DOCS
 
 HOPS_FILE = Path(__file__).parent / "hops.yaml"
@@ -49,7 +49,7 @@ class FlowSource(PathModelBase):
     @model_validator(mode="after")
     def _has_either_signal_or_metric(self) -> "FlowSource":
         if bool(self.signal) == bool(self.metric):
-            raise misplaced((), "expected either a signal or a metric")
+            raise error_at((), "expected either a signal or a metric")
         return self
 
     @property
@@ -103,11 +103,11 @@ class HopKind(PathModelBase):
     def _names_known_measures_and_limits(self) -> "HopKind":
         for name, limit in self.limits.items():
             if isinstance(limit.each, str) and limit.each not in self.measures:
-                raise misplaced(("limits", name, "each"), f"expected a number or one of {[*self.measures]}")
+                raise error_at(("limits", name, "each"), f"expected a number or one of {[*self.measures]}")
             if limit.unless and limit.unless not in self.limits:
-                raise misplaced(("limits", name, "unless"), "expected another limit of the hop")
+                raise error_at(("limits", name, "unless"), "expected another limit of the hop")
             if limit.of == "account" and limit.each is None:
-                raise misplaced(("limits", name, "each"), "missing: others use the limit, too")
+                raise error_at(("limits", name, "each"), "missing: others use the limit, too")
         return self
 
     @property

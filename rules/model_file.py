@@ -55,7 +55,7 @@ def parse_model(
             raise ValueError("expected at most 1 MiB")
         document = parse_document(content)
     except ValueError as error:
-        return unreadable(name, str(error), named_line(error))
+        return unreadable_file(name, str(error), named_line(error))
     validated: Model | None = None
     problems: list[Problem] = [*document.problems]
     try:
@@ -66,12 +66,12 @@ def parse_model(
     return ModelFile(name, content, None if problems else validated, _lines(name, document, problems))
 
 
-def unreadable(name: str, reason: str, line: int = 1) -> ModelFile[Any]:
+def unreadable_file(name: str, reason: str, line: int = 1) -> ModelFile[Any]:
     """Return the ModelFile of a file that cannot be read. line: the line of the error."""
     return ModelFile(name, None, None, [f"{name}:{line}: file: {reason}"])
 
 
-def misplaced(where: DocumentPath, sentence: str) -> PydanticCustomError:
+def error_at(where: DocumentPath, sentence: str) -> PydanticCustomError:
     """Return the error for a model's validator to raise about a place within the model."""
     return PydanticCustomError("problem", "{sentence}", {"sentence": sentence, "where": where})
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from rules.hops import HopKind, PathModelBase, hop_kinds
-from rules.model_file import ModelFile, Problem, misplaced, parse_model
+from rules.model_file import ModelFile, Problem, error_at, parse_model
 from rules.path_order import order_of
 from rules.problem_text import suggestion
 from rules.strict_yaml import DocumentPath
@@ -26,7 +26,7 @@ def _known_service(value: str) -> str:
     known = [*hop_kinds()]
     if value not in known:
         expected = f"expected one of {', '.join(known)}"
-        raise misplaced((), f"{expected}, found {value!r}{suggestion(value, known)}")
+        raise error_at((), f"{expected}, found {value!r}{suggestion(value, known)}")
     return value
 
 

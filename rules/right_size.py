@@ -41,7 +41,7 @@ class Demand:
     utilization: the peak (see PEAK_QUANTILE) of served and throttled demand, divided by the limit in force
         now; None if the peak or the limit is unknown.
     days: the days since the oldest known quarter of an hour.
-    known: the share of the quarters since then that are known.
+    known_share: the share of the quarters since then that are known.
     ceiling: the lowest utilization above 0 at which demand was throttled; None without one.
     throttled_days: the number of days on which demand was throttled.
     is_part: True for a limit of a part of the resource, such as a shard: it has more room after a larger
@@ -50,7 +50,7 @@ class Demand:
 
     utilization: float | None
     days: float
-    known: float
+    known_share: float
     band: Band
     ceiling: float | None = None
     throttled_days: int = 0
@@ -61,8 +61,9 @@ class Demand:
         """The reason, in words, why no size can be advised; empty if a size can be advised."""
         if self.days < MIN_DAYS:
             return f"{self.days:.1f} of {MIN_DAYS:g} days of history"
-        if self.known < MIN_KNOWN:
-            return f"{self.known:.0%} of the last {self.days:.0f} days are known, of {MIN_KNOWN:.0%} needed"
+        if self.known_share < MIN_KNOWN:
+            share = f"{self.known_share:.0%} of the last {self.days:.0f} days"
+            return f"{share} are known, of {MIN_KNOWN:.0%} needed"
         return "" if self.utilization is not None else "the limit is not known"
 
     @property

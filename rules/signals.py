@@ -26,7 +26,7 @@ from pydantic import (
 from rules.bounds import Bound
 from rules.command_template import PLACEHOLDER, SAFE_NAMES, shell_words
 from rules.inhibition import inhibition_cycle
-from rules.model_file import misplaced
+from rules.model_file import error_at
 from rules.sizes import PriceList, Size
 from rules.units import Unit, parse_unit
 
@@ -328,19 +328,19 @@ class Signal(_Model):
     @model_validator(mode="after")
     def _state_has_no_unit(self) -> "Signal":
         if self.throttled_unit and self.saturation_is_state:
-            raise misplaced(("throttled_unit",), "expected none beside saturation_is_state")
+            raise error_at(("throttled_unit",), "expected none beside saturation_is_state")
         return self
 
     @model_validator(mode="after")
     def _what_is_bought_is_provisioned(self) -> "Signal":
         if self.sizes and self.kind is not LimitKind.PROVISIONED:
-            raise misplaced(("sizes",), "expected none, as the limit is not bought")
+            raise error_at(("sizes",), "expected none, as the limit is not bought")
         return self
 
     @model_validator(mode="after")
     def _quota_unit_has_a_quota(self) -> "Signal":
         if self.quota_unit != 1.0 and not self.quota:
-            raise misplaced(("quota_unit",), "expected a quota, whose unit it is")
+            raise error_at(("quota_unit",), "expected a quota, whose unit it is")
         return self
 
     def default_limit(self, region: str) -> float | None:
@@ -406,9 +406,9 @@ class Service(_Model):
     @model_validator(mode="after")
     def _names_are_not_reserved(self) -> "Service":
         if self.service in RESERVED_SERVICES:
-            raise misplaced(("service",), f"expected another name, as Headroom itself has {self.service}")
+            raise error_at(("service",), f"expected another name, as Headroom itself has {self.service}")
         for name in RESERVED_SIGNALS & self.signals.keys():
-            raise misplaced(("signals", name), f"expected another name, as Headroom itself has {name}")
+            raise error_at(("signals", name), f"expected another name, as Headroom itself has {name}")
         return self
 
     @model_validator(mode="after")
@@ -420,9 +420,9 @@ class Service(_Model):
         for group, size in sizes_of_groups.items():
             where = ("signals", last_members[group], "throttle_group")
             if size == 1:
-                raise misplaced(where, f"expected several signals in the throttle group {group}, found one")
+                raise error_at(where, f"expected several signals in the throttle group {group}, found one")
             if group in self.signals:
-                raise misplaced(
+                raise error_at(
                     where, f"expected another name for the throttle group {group}: it is a signal's"
                 )
         return self
@@ -437,7 +437,7 @@ class Service(_Model):
             if unknown:
                 names = ", ".join(sorted(unknown))
                 sentence = f"{signal.id}: expected signals of the service, found {names}"
-                raise misplaced(("signals", signal.name), sentence)
+                raise error_at(("signals", signal.name), sentence)
         return self
 
     @model_validator(mode="after")
@@ -449,7 +449,7 @@ class Service(_Model):
         covered_by = {signal.name: signal.covered_by for signal in self.signals.values() if signal.covered_by}
         if cycle := inhibition_cycle(inhibitors, covered_by):
             sentence = f"expected no cycle of signals that inhibit each other, found {' -> '.join(cycle)}"
-            raise misplaced(("signals", cycle[0]), sentence)
+            raise error_at(("signals", cycle[0]), sentence)
         return self
 
     def inhibitors(self, name: str) -> frozenset[str]:

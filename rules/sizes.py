@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from rules.model_file import misplaced
+from rules.model_file import error_at
 from rules.plurals import agreeing, plural
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -107,7 +107,7 @@ class Size(_StrictModel):
     def _prices_have_regions_of_their_own(self) -> "Size":
         regions = Counter(region for price in self.prices for region in price.regions)
         if repeated := sorted(region for region, number in regions.items() if number > 1):
-            raise misplaced(("price",), f"expected one price in each region, found more in {repeated[0]}")
+            raise error_at(("price",), f"expected one price in each region, found more in {repeated[0]}")
         return self
 
     def price_in(self, region: str) -> Price | None:

@@ -12,7 +12,7 @@ from collectors.cached_documents import CachedDocuments
 from collectors.declaration import CHECKED, DeclarationModel, JmesPath, Operation, Text
 from collectors.iam_actions import iam_action
 from monitor.lib.garbage import no_garbage_collection
-from rules.model_file import misplaced, parse_model
+from rules.model_file import error_at, parse_model
 from rules.signals import QUOTA_CODE, Quota
 
 COUNTS_FILE = Path(__file__).with_name("counts.yaml")
@@ -69,9 +69,9 @@ class CountDeclaration(CountCall):
     @model_validator(mode="after")
     def _has_the_keys_of_its_count(self) -> "CountDeclaration":
         if (self.count is CountOf.PER_ITEM) != (self.lists is not None and self.id is not None):
-            raise misplaced(("count",), "expected lists and id with per_item, and with nothing else")
+            raise error_at(("count",), "expected lists and id with per_item, and with nothing else")
         if self.count is CountOf.PER_PARENT and not self.parent:
-            raise misplaced(("count",), "expected a parent with per_parent")
+            raise error_at(("count",), "expected a parent with per_parent")
         return self
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import Field, RootModel, model_validator
 
 from collectors.declaration import DeclarationModel, Text
-from rules.model_file import misplaced, parse_model
+from rules.model_file import error_at, parse_model
 from rules.signals import Quota
 
 OVERRIDES_FILE = Path(__file__).with_name("overrides.yaml")
@@ -51,7 +51,7 @@ class Override(DeclarationModel):
     @model_validator(mode="after")
     def _has_quota_or_metric(self) -> "Override":
         if self.model_fields_set and (self.quota is None) == (self.metric is None):
-            raise misplaced(("quota",), "expected either a quota or a metric")
+            raise error_at(("quota",), "expected either a quota or a metric")
         return self
 
     def fits(self, quota: Quota, dimensions: Mapping[str, str]) -> bool:

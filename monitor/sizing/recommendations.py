@@ -157,7 +157,7 @@ def _demand(snapshot: Snapshot, peaks: Peaks, series: Series, size: Size) -> Dem
     return Demand(
         utilization=peak / limit if is_known else None,
         days=quarters / DAY,
-        known=known_quarters / quarters if quarters else 0.0,
+        known_share=known_quarters / quarters if quarters else 0.0,
         band=series.settings.band,
         ceiling=None if isnan(ceiling) else ceiling,
         throttled_days=int(peaks.throttled_days[slot]),

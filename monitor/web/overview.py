@@ -75,12 +75,12 @@ class Answers:
     forecast_total: int
 
     @property
-    def watched(self) -> int:
+    def watched_count(self) -> int:
         """The number of all series."""
         return sum(self.fleet_counts.values())
 
     @property
-    def judged(self) -> int:
+    def judged_count(self) -> int:
         """The number of series that were judged by a recent sample."""
         return sum(number for zone, number in self.fleet_counts.items() if zone > Zone.STALE)
 

@@ -163,7 +163,7 @@ def _what_if_page(router: APIRouter, renderer_for: RendererFor) -> None:
     async def what_if(request: Request, query: Annotated[WhatIfPageQuery, Query()]) -> Response:
         if query.slider is not None:
             return RedirectResponse(query.canonical.url(WHAT_IF_PATH), 307)
-        renderer, asked_query = renderer_for(FormOptions.from_request(request)), query.asked
+        renderer, asked_query = renderer_for(FormOptions.from_request(request)), query.or_default
         try:
             page = await renderer.cache.get(
                 asked_query.url(WHAT_IF_PATH), partial(renderer.what_if, asked_query)

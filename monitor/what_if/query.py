@@ -58,7 +58,7 @@ class WhatIfQuery(BaseModel):
         return [matcher for matcher in match if matcher != ""] if isinstance(match, list) else match
 
     @property
-    def asked(self) -> Self:
+    def or_default(self) -> Self:
         """The question; by default, what breaks when traffic doubles."""
         is_asked = self.traffic or self.region_fails or self.to or self.set_limit
         return self if is_asked else self.model_copy(update={"traffic": DEFAULT_TRAFFIC})

@@ -68,7 +68,7 @@ def parse_question(query: WhatIfQuery, signals: Collection[Signal], regions: Col
 
     signals: all known signals. regions: the regions with series.
     """
-    query = query.asked
+    query = query.or_default
     if query.resource and not query.set_limit:
         raise QuestionError("resource: expected a limit beside it; match selects the series of traffic")
     failing, to = _regions(query, regions)

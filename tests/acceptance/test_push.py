@@ -17,7 +17,7 @@ import pytest
 from monitor.fleet.ring_columns import WINDOW
 from tests.acceptance.test_remote_write import IN_ORDER, Tsdb, Values
 from tests.forked_process import ForkedProcess
-from tests.monitor.serve_process import free_port, journal
+from tests.monitor.serve_process import free_port, journal_line
 from tests.processes import demo_aws, eventually, get, headroom, nothing_pending
 
 PUSH_TIMEOUT = 600.0  # seconds until one more minute is pushed: falling usage is read every few minutes
@@ -44,7 +44,7 @@ class Service:
             "allow_private": True,
         }
         settings = "services: [kinesis]\nregions: [eu-west-1]\ninterval: 15\njudge_interval: 1\n"
-        self.config.write_text(f"{settings}{journal(self.folder)}push: [{json.dumps(target)}]\n")
+        self.config.write_text(f"{settings}{journal_line(self.folder)}push: [{json.dumps(target)}]\n")
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[ForkedProcess]:

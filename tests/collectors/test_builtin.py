@@ -29,11 +29,11 @@ def test_the_files_of_all_services_have_no_problem() -> None:
 def test_a_lazy_collector_has_the_fields_of_the_loaded_one(collector: Collector) -> None:
     assert isinstance(collector, LazyCollector)
     assert {"service", "signals", "scope", "reads_last"} == collector.known.keys()
-    assert collector.known == {name: getattr(collector.loaded, name) for name in collector.known}
+    assert collector.known == {name: getattr(collector.loaded_collector, name) for name in collector.known}
     assert {field.name: getattr(collector, field.name) for field in fields(Collector)} == {
-        field.name: getattr(collector.loaded, field.name) for field in fields(Collector)
+        field.name: getattr(collector.loaded_collector, field.name) for field in fields(Collector)
     }
-    assert not isinstance(collector.loaded, LazyCollector)
+    assert not isinstance(collector.loaded_collector, LazyCollector)
 
 
 @pytest.mark.parametrize("name", ["ec2", "dynamodb", "route53"])

@@ -17,7 +17,7 @@ def free_port() -> int:
         return port
 
 
-def journal(folder: Path) -> str:
+def journal_line(folder: Path) -> str:
     """Return the line of a configuration that puts the journal into a folder."""
     return f"journal: {folder}/headroom.db\n"
 
@@ -31,7 +31,7 @@ async def running_server(
     config: the path of the configuration, which is written. text: its text, without the line of the journal.
     """
     url = f"http://127.0.0.1:{free_port()}"
-    config.write_text(text + journal(config.parent))
+    config.write_text(text + journal_line(config.parent))
     listen = url.removeprefix("http://")
     async with headroom("serve", "--config", str(config), "--listen", listen, environ=environ) as process:
         await eventually(partial(nothing_pending, url))

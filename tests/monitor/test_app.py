@@ -22,7 +22,7 @@ from monitor.aws.status import MonitorStatus
 from monitor.config.config import Config
 from monitor.server.listener import bind_socket
 from tests.aws_environment import NO_CREDENTIALS, set_aws_environment
-from tests.monitor.serve_process import free_port, journal, running_server
+from tests.monitor.serve_process import free_port, journal_line, running_server
 from tests.processes import (
     COMMAND,
     ENVIRONMENT,
@@ -64,7 +64,7 @@ async def test_serve_exports_reloads_and_ends_on_a_signal(
         assert "AccessDeniedException" in str(cells["ap-southeast-2"]["collectors"])
 
         new_text = "services: [kinesis]\nregions: [eu-west-1]\nexclude: [{resource: audit}]\n"
-        config.write_text(new_text + journal(tmp_path))
+        config.write_text(new_text + journal_line(tmp_path))
         process.send_signal(signal.SIGHUP)
 
         async def audit_is_removed() -> bool | None:
@@ -91,7 +91,7 @@ async def test_serve_ends_cleanly_in_the_middle_of_the_first_inventory(
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     config = tmp_path / "headroom.yaml"
-    config.write_text(journal(tmp_path))
+    config.write_text(journal_line(tmp_path))
     options = "--config", str(config), "--host", "127.0.0.1", "--port", str(port)
     serve = "serve", *options, "--log-format", "json"
     async with running(*COMMAND, *serve, environ=aws_environ, folder=tmp_path) as process:
@@ -111,7 +111,7 @@ async def test_headroom_without_credentials_is_not_ready_and_shows_no_good_state
     """The process runs and is not ready; the readiness check, a metric and the page say why."""
     url = f"http://127.0.0.1:{free_port()}"
     config = tmp_path / "headroom.yaml"
-    config.write_text("regions: [eu-west-1]\n" + journal(tmp_path))
+    config.write_text("regions: [eu-west-1]\n" + journal_line(tmp_path))
     environ_without_credentials = ENVIRONMENT | NO_CREDENTIALS
     serve = "serve", "--config", str(config), "--listen", url.removeprefix("http://")
 

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel
 
-from rules.model_file import parse_model, unreadable
+from rules.model_file import parse_model, unreadable_file
 
 
 class Shelf(BaseModel):
@@ -25,4 +25,4 @@ def test_a_later_problem_of_an_unreadable_file_names_its_first_line() -> None:
         file = parse_model(content, "shelf.yaml", Shelf)
         assert file.model is None
         assert file.problem_at((), "missing") == "shelf.yaml:1: file: missing"
-    assert unreadable("shelf.yaml", "gone").problem_at((), "missing") == "shelf.yaml:1: file: missing"
+    assert unreadable_file("shelf.yaml", "gone").problem_at((), "missing") == "shelf.yaml:1: file: missing"

@@ -12,7 +12,7 @@ from rules.signals import Band
 from rules.sizes import Size
 
 SHARD = Size(item="shard")
-DEMAND_WITHIN_BAND = Demand(utilization=0.5, days=14, known=1, band=Band())
+DEMAND_WITHIN_BAND = Demand(utilization=0.5, days=14, known_share=1, band=Band())
 BAND_FROM_ZERO = Band(low=0, high=0.7, near=0.9)
 
 
@@ -50,8 +50,8 @@ def test_the_recommended_size_puts_the_highest_peak_into_the_band(
     ("changes", "reason"),
     [
         ({"days": 6.1}, "6.1 of 7 days of history"),
-        ({"days": 0.0, "known": 0.0, "utilization": None}, "0.0 of 7 days of history"),
-        ({"known": 0.72}, "72% of the last 14 days are known, of 90% needed"),
+        ({"days": 0.0, "known_share": 0.0, "utilization": None}, "0.0 of 7 days of history"),
+        ({"known_share": 0.72}, "72% of the last 14 days are known, of 90% needed"),
         ({"utilization": None}, "the limit is not known"),
     ],
 )
@@ -129,7 +129,7 @@ any_demand = st.builds(
     Demand,
     utilization=st.none() | st.floats(0, 5),
     days=st.floats(0, 14),
-    known=st.floats(0, 1),
+    known_share=st.floats(0, 1),
     band=st.sampled_from([Band(), BAND_FROM_ZERO]),
     ceiling=st.none() | st.floats(0.01, 2),
     throttled_days=st.integers(0, 15),

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from monitor.access.passwords import PasswordHash
 from monitor.api.server_address import TOKEN_VARIABLE
 from monitor.cli.commands import app
-from tests.monitor.serve_process import free_port, journal, running_server
+from tests.monitor.serve_process import free_port, journal_line, running_server
 from tests.processes import ENVIRONMENT, eventually, get, headroom
 
 SECRET = "the-secret-of-the-operator"
@@ -64,7 +64,7 @@ async def test_all_paths_but_probes_need_a_login_and_commands_send_their_token(
             assert (await client.post("/firehose/v1")).json()["errorMessage"].startswith("the access key")
             async with client.stream("GET", "/live", auth=("ada", SECRET)) as live:
                 assert live.status_code == 200
-                config.write_text(WATCHED_CONFIG + journal(tmp_path) + AUTH.replace("ada", "bob"))
+                config.write_text(WATCHED_CONFIG + journal_line(tmp_path) + AUTH.replace("ada", "bob"))
                 assert (await client.post("/-/reload", headers=operator)).status_code == 200
                 async with asyncio.timeout(10):
                     received = [line async for line in live.aiter_lines()]
@@ -100,7 +100,7 @@ async def serve_over_https(
     environ: of the server. trust_environ: the variables by which commands trust the certificate.
     """
     address = f"127.0.0.1:{free_port()}"
-    config.write_text(text + journal(config.parent))
+    config.write_text(text + journal_line(config.parent))
     serve = "serve", "--config", str(config), "--listen", address
     async with headroom(*serve, environ=environ):
 

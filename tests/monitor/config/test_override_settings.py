@@ -13,7 +13,7 @@ from monitor.config.config import Config
 from monitor.fleet.fleet import Fleet, Series
 from monitor.polling.watcher import Watcher
 from tests.aws_environment import set_aws_environment
-from tests.monitor.serve_process import journal, running_server
+from tests.monitor.serve_process import journal_line, running_server
 from tests.processes import eventually, get
 from tests.registries import REGISTRY
 from tests.telemetries import Telemetries
@@ -118,6 +118,6 @@ async def test_alerts_follow_the_overrides_before_and_after_a_reload(
     async with running_server(config, configuration_text(web, gpu), aws_environ) as (process, url):
         assert await eventually(partial(have_states, url, expected))
         for web, gpu, expected in reloads:
-            config.write_text(configuration_text(web, gpu) + journal(tmp_path))
+            config.write_text(configuration_text(web, gpu) + journal_line(tmp_path))
             process.send_signal(signal.SIGHUP)
             assert await eventually(partial(have_states, url, expected))

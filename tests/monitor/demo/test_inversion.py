@@ -17,7 +17,7 @@ from collectors.base import (
     Usage,
     difference,
     highest,
-    inverse,
+    limit_minus,
     lowest,
     per_second,
     ratio,
@@ -71,8 +71,8 @@ def formulas(draw: st.DrawFn, names: Iterator[int], depth: int) -> Usage:
             return metric(next(names))
         return draw(formulas(names, at_depth))
 
-    op = draw(st.sampled_from([Op.SUM, Op.MAX, Op.MIN, Op.DIFFERENCE, Op.RATIO, Op.RISE, "inverse"]))
-    if op == "inverse":
+    op = draw(st.sampled_from([Op.SUM, Op.MAX, Op.MIN, Op.DIFFERENCE, Op.RATIO, Op.RISE, "limit_minus"]))
+    if op == "limit_minus":
         return Usage(Op.SUM, ((term(depth - 1), -draw(weights)),), draw(st.sampled_from([100.0, 1e6])))
     if op is Op.RATIO:
         whole = Usage(Op.SUM, ((metric(next(names)), 1.0),), 1.0)
@@ -138,7 +138,7 @@ A, B, C = map(metric, "ABC")
         (difference(A, B), {}, {"A": 30, "B": 0}),
         (difference(A, B), {"A": 100}, {"A": 100, "B": 70}),
         (difference(A, B), {"B": 100}, {"A": 130, "B": 100}),
-        (inverse(100, A), {}, {"A": 70}),
+        (limit_minus(100, A), {}, {"A": 70}),
         (ratio(A, B), {"B": 4}, {"A": 120, "B": 4}),
         (ratio(A, B), {"A": 120}, {"A": 120, "B": 4}),
         # B counts all throttled calls, and A those of one cause.

@@ -14,7 +14,7 @@ from collectors.base import (
     Usage,
     difference,
     highest,
-    inverse,
+    limit_minus,
     lowest,
     percent_left,
     ratio,
@@ -173,7 +173,7 @@ ALL_ROWS_READ = [(row, 5) for row in range(ROWS)]
             (5, 70),
             id="percent left, with a newer provisional point",
         ),
-        pytest.param(inverse(8, a), [(0, 5, 3)], ALL_ROWS_READ, (5, 5), id="inverse"),
+        pytest.param(limit_minus(8, a), [(0, 5, 3)], ALL_ROWS_READ, (5, 5), id="limit_minus"),
         pytest.param(
             percent_left(a).scaled(0.5), [(0, 5, 30)], ALL_ROWS_READ, (5, 35), id="offset is scaled"
         ),
@@ -258,7 +258,7 @@ ALL_ROWS_READ = [(row, 5) for row in range(ROWS)]
             id="rise of a ratio",
         ),
         pytest.param(
-            Usage(Op.SUM, ((inverse(9, total(a, b)), 2.0), (zero_if_absent, 1.0)), offset=0.5),
+            Usage(Op.SUM, ((limit_minus(9, total(a, b)), 2.0), (zero_if_absent, 1.0)), offset=0.5),
             [(0, 5, 1), (2, 5, 3), (1, 5, 4)],
             ALL_ROWS_READ,
             (5, 14.5),
@@ -285,7 +285,7 @@ def test_value_of_nested_formulas(
         pytest.param(ratio(a, b), START, id="a ratio may fall"),
         pytest.param(total(ratio(a, b), a), START, id="a sum with a ratio may fall"),
         pytest.param(Usage(Op.MAX, ((a, 1.0), (b, -1.0))), START, id="a weight below 0"),
-        pytest.param(total(a, inverse(100, b)), START, id="a weight below 0 within"),
+        pytest.param(total(a, limit_minus(100, b)), START, id="a weight below 0 within"),
     ],
 )
 def test_a_result_that_may_fall_waits_for_the_complete_minute(usage: Usage, newest: int) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectors.base import Metric, Observed, Usage, highest, inverse, lowest, ratio, total
+from collectors.base import Metric, Observed, Usage, highest, limit_minus, lowest, ratio, total
 from monitor.alerting.lifecycle import Lifecycle
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.history import SeriesHistory
@@ -113,7 +113,7 @@ def test_usage_is_compared_with_the_limit_of_its_own_minute() -> None:
 @pytest.mark.parametrize(
     ("expression", "limits"),
     [
-        pytest.param(inverse(10, lowest(published, spare)), [8, 5, 5, 5], id="a number minus a metric"),
+        pytest.param(limit_minus(10, lowest(published, spare)), [8, 5, 5, 5], id="a number minus a metric"),
         pytest.param(
             ratio(total(published, spare), spare).scaled(10), [14, 22, 10, 100], id="a ratio with a sum"
         ),

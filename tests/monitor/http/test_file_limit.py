@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.aws_environment import NO_CREDENTIALS
-from tests.monitor.serve_process import free_port, journal
+from tests.monitor.serve_process import free_port, journal_line
 from tests.processes import ENVIRONMENT, eventually, get, running
 
 SOFT_LIMIT = 64
@@ -25,7 +25,7 @@ main()
 
 async def test_the_soft_limit_of_open_files_is_raised_at_the_start(tmp_path: Path) -> None:
     port, config = free_port(), tmp_path / "headroom.yaml"
-    config.write_text("regions: [eu-west-1]\n" + journal(tmp_path))
+    config.write_text("regions: [eu-west-1]\n" + journal_line(tmp_path))
     serve = "serve", "--config", str(config), "--listen", f"127.0.0.1:{port}"
     command = sys.executable, "-c", SERVE, str(SOFT_LIMIT), *serve
     async with running(*command, environ=ENVIRONMENT | NO_CREDENTIALS):

@@ -13,7 +13,7 @@ import pytest
 
 from monitor.lib.service_manager import ServiceManager, state_notifications
 from tests.aws_environment import NO_CREDENTIALS
-from tests.monitor.serve_process import free_port, journal
+from tests.monitor.serve_process import free_port, journal_line
 from tests.processes import ENVIRONMENT, headroom
 
 OWN_PID = str(os.getpid())
@@ -89,7 +89,7 @@ async def test_serve_notifies_the_service_manager_when_it_is_ready_and_stopping(
     receiver, address = notify_socket
     listen = f"127.0.0.1:{free_port()}"
     config = tmp_path / "headroom.yaml"
-    config.write_text(f"regions: [eu-west-1]\n{journal(tmp_path)}")
+    config.write_text(f"regions: [eu-west-1]\n{journal_line(tmp_path)}")
     environ = ENVIRONMENT | NO_CREDENTIALS | {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "20000"}
     serve = "serve", "--config", str(config), "--listen", listen
     async with headroom(*serve, environ=environ) as process:

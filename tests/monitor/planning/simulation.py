@@ -55,14 +55,14 @@ class Lists:
 class Demand:
     """The demand of each series, [series, minute]; without `throttled`, none is throttled.
 
-    bounded: whether an aggregate metric has the sum of throttled demand. lists: None: no lists are made.
-    has_whole: whether a metric of the whole has the usage of all series together. whole_limit: the limit of a
-    series whose usage is this metric; None: there is no such series.
+    has_aggregate: whether an aggregate metric has the sum of throttled demand. lists: None: no lists are
+    made. has_whole: whether a metric of the whole has the usage of all series together. whole_limit: the
+    limit of a series whose usage is this metric; None: there is no such series.
     """
 
     utilization: Floats
     throttled: Floats | None = None
-    bounded: bool = True
+    has_aggregate: bool = True
     lists: Lists | None = None
     has_whole: bool = False
     whole_limit: float | None = None
@@ -85,11 +85,11 @@ class Simulation:
         alerting: Callable[[], Ints] = no_slots,
     ) -> None:
         if not isinstance(demand, Demand):
-            demand = Demand(demand, bounded=False)
+            demand = Demand(demand, has_aggregate=False)
         self.usage, self.fleet, self.fails = demand.utilization * LIMIT, Fleet(), fails
         self.throttled = np.zeros_like(self.usage) if demand.throttled is None else demand.throttled
         self.fleet.set_bounds(
-            MetricBounds.of([SUM_OF_THROTTLED] * demand.bounded + [SUM_OF_USAGE] * demand.has_whole)
+            MetricBounds.of([SUM_OF_THROTTLED] * demand.has_aggregate + [SUM_OF_USAGE] * demand.has_whole)
         )
         self.minute, self.requested, self.lists = 0, 0, demand.lists
         self.series = list[Series]()

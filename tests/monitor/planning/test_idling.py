@@ -95,7 +95,7 @@ def test_every_metric_is_read_at_least_once_an_hour_whatever_lists_return(seed: 
     usage[random.random(usage.shape) < 0.002] = 0.3
     fails = random.random(minutes) < 0.05
     lists = Lists(fails=lambda minute: bool(fails[minute]))
-    simulation = Simulation(Demand(usage, bounded=False, lists=lists))
+    simulation = Simulation(Demand(usage, has_aggregate=False, lists=lists))
     run(simulation, minutes)
     assert simulation.longest_gap.max() <= MAX_INTERVAL
     assert (simulation.now - simulation.last_read).max() <= MAX_INTERVAL

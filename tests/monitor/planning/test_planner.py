@@ -134,13 +134,13 @@ def budget_of(dollars: float, simulation: Simulation) -> Budget:
     return budget
 
 
-@pytest.mark.parametrize("bounded", [False, True])
+@pytest.mark.parametrize("has_aggregate", [False, True])
 @pytest.mark.parametrize("dollars", [0.3, 0.5, 2, 20])
-def test_requests_cost_no_more_than_the_budget(dollars: float, bounded: bool) -> None:
+def test_requests_cost_no_more_than_the_budget(dollars: float, has_aggregate: bool) -> None:
     minutes = 6 * HOURS
     random = np.random.default_rng(4)
     usage = np.abs(random.normal(0.5, 0.2, (20, HISTORY + minutes))).astype(np.float32)
-    demand = with_throttling(usage) if bounded else usage
+    demand = with_throttling(usage) if has_aggregate else usage
     simulation = run(Simulation(demand, budget=lambda simulation: budget_of(dollars, simulation)), minutes)
     months = minutes / MINUTES_PER_MONTH
     price = LIST_PRICES.metric
@@ -156,12 +156,14 @@ def test_requests_cost_no_more_than_the_budget(dollars: float, bounded: bool) ->
     st.booleans(),
 )
 def test_requests_of_any_fleet_cost_no_more_than_the_budget(
-    seed: int, series: int, level: float, dollars: float, bounded: bool
+    seed: int, series: int, level: float, dollars: float, has_aggregate: bool
 ) -> None:
     minutes = 4 * HOURS
     random = np.random.default_rng(seed)
     usage = np.abs(random.normal(level, 0.2, (series, HISTORY + minutes))).astype(np.float32)
-    demand = with_throttling(usage, seed) if bounded else Demand(usage, bounded=False, has_whole=True)
+    demand = (
+        with_throttling(usage, seed) if has_aggregate else Demand(usage, has_aggregate=False, has_whole=True)
+    )
     simulation = run(Simulation(demand, budget=lambda simulation: budget_of(dollars, simulation)), minutes)
     price, metrics = LIST_PRICES.metric, simulation.fleet.rings.size
     minimum = minimum_dollars(metrics, LIST_PRICES)

@@ -32,10 +32,10 @@ def no_throttling(parts: int = PARTS, minutes: int = 6 * HOURS) -> Floats:
 
 
 def simulation_of(
-    throttled: Floats, bounded: bool = True, fails: Callable[[int], bool] = lambda minute: False
+    throttled: Floats, has_aggregate: bool = True, fails: Callable[[int], bool] = lambda minute: False
 ) -> Simulation:
     """Return a simulation of parts with low utilization and this throttled demand."""
-    return Simulation(Demand(np.full_like(throttled, 0.1), throttled, bounded), fails=fails)
+    return Simulation(Demand(np.full_like(throttled, 0.1), throttled, has_aggregate), fails=fails)
 
 
 def run(simulation: Simulation, minutes: int) -> Simulation:
@@ -87,7 +87,7 @@ def test_throttled_demand_of_another_part_that_begins_later_is_found_too() -> No
 def test_parts_that_are_always_above_0_cost_no_more_than_without_an_aggregate() -> None:
     throttled = no_throttling(6, 3 * HOURS) + np.float32(1)
     with_aggregate, without = (
-        run(simulation_of(throttled, bounded), 3 * HOURS).requested for bounded in (True, False)
+        run(simulation_of(throttled, has_aggregate), 3 * HOURS).requested for has_aggregate in (True, False)
     )
     requests_of_aggregate = 3 * HOURS
     assert with_aggregate <= without + requests_of_aggregate

@@ -23,7 +23,7 @@ def constant(*levels: float, minutes: int = 6 * HOURS) -> Floats:
 
 
 def simulation_of(usage: Floats, whole_limit: float | None = HUGE) -> Simulation:
-    return Simulation(Demand(usage, bounded=False, has_whole=True, whole_limit=whole_limit))
+    return Simulation(Demand(usage, has_aggregate=False, has_whole=True, whole_limit=whole_limit))
 
 
 def run(simulation: Simulation, minutes: int) -> Simulation:
@@ -91,7 +91,7 @@ def test_parts_are_read_at_their_own_cadence_while_the_whole_is_unknown() -> Non
 
 def test_a_safe_series_with_an_alert_is_read_every_minute() -> None:
     usage = constant(*[0.01] * 5)
-    demand = Demand(usage, bounded=False, has_whole=True, whole_limit=HUGE)
+    demand = Demand(usage, has_aggregate=False, has_whole=True, whole_limit=HUGE)
     simulation = run(Simulation(demand, alerting=lambda: np.array([2], np.int32)), HOURS)
     assert simulation.reads[simulation.usage_rows[2]] >= HOURS - 1
 
@@ -113,7 +113,7 @@ def test_no_crossing_is_found_later_than_the_planned_delay(
     usage[jumps] = random.uniform(0.5, 2, np.count_nonzero(jumps))
     usage[random.random(usage.shape) < 0.01] = np.nan
     fails = (random.random(minutes) < share_failed).tolist()
-    demand = Demand(np.nan_to_num(usage), bounded=False, has_whole=True, whole_limit=whole_limit)
+    demand = Demand(np.nan_to_num(usage), has_aggregate=False, has_whole=True, whole_limit=whole_limit)
     simulation = Simulation(demand, fails=lambda minute: fails[minute])
     above, are_found = simulation.above(), np.zeros((series_count, minutes), np.bool_)
 

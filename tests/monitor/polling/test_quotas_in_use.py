@@ -29,7 +29,7 @@ BY_SERVICE = {collector.service: collector for collector in REGISTRY.collectors}
 def loaded_collector(service: str) -> Collector:
     """Return the loaded collector of a service, as `replace` needs all of its fields."""
     collector = BY_SERVICE[service]
-    return collector.loaded if isinstance(collector, LazyCollector) else collector
+    return collector.loaded_collector if isinstance(collector, LazyCollector) else collector
 
 
 class CellInventories:
@@ -54,7 +54,7 @@ class CellInventories:
             await asyncio.sleep(self.delays.get(service, 0.0))
             yield Observed(signal=signal, resource=ACCOUNT, usage=1.0, limit=10.0)
 
-        return replace(loaded_collector(service), scans=(scan,), metrics=(), reduced=None)
+        return replace(loaded_collector(service), scans=(scan,), metrics=(), make_reduced=None)
 
     @property
     def last_collector(self) -> Collector:

@@ -19,7 +19,7 @@ from collectors.base import (
     Observed,
     Resource,
     Unobservable,
-    inverse,
+    limit_minus,
     per_second,
     total,
 )
@@ -323,9 +323,8 @@ def test_a_changed_field_of_the_observed_resource_changes_the_digest(name: str) 
 
 
 def test_weights_with_equal_hashes_have_different_digests() -> None:
-    first, second = (
-        replace(inverse(0.0, INCOMING_BYTES), terms=((INCOMING_BYTES, weight),)) for weight in (-1.0, -2.0)
-    )
+    usage = limit_minus(0.0, INCOMING_BYTES)
+    first, second = (replace(usage, terms=((INCOMING_BYTES, weight),)) for weight in (-1.0, -2.0))
     assert hash(first) == hash(second)
     assert digest_of(orders(usage=first)) != digest_of(orders(usage=second))
 

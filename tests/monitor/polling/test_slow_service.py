@@ -13,7 +13,7 @@ import httpx
 from aiohttp import web
 
 from tests.http_endpoint import serve_http
-from tests.monitor.serve_process import free_port, journal
+from tests.monitor.serve_process import free_port, journal_line
 from tests.monitor.stream.bodies import Update, envelope, lines
 from tests.monitor.stream.endpoint import KEYS
 from tests.processes import ENVIRONMENT, PROCESS_TIMEOUT, eventually, get, headroom
@@ -98,7 +98,7 @@ def configuration(aws: SlowAws, folder: Path) -> Path:
     path.write_text(
         f"services: [kinesis, lambda]\nregions: [eu-west-1]\nendpoint_url: {aws.url}\n"
         f"stream: {{access_keys_file: keys}}\nreceivers: [{hook}]\n"
-        f"route: {{receiver: hook, group_wait: 1s}}\n" + journal(folder)
+        f"route: {{receiver: hook, group_wait: 1s}}\n" + journal_line(folder)
     )
     return path
 

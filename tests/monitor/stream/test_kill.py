@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 from tests.forked_process import ForkedProcess
-from tests.monitor.serve_process import free_port, journal
+from tests.monitor.serve_process import free_port, journal_line
 from tests.monitor.stream.bodies import NOW, Update, envelope, line, lines
 from tests.monitor.stream.endpoint import KEYS
 from tests.monitor.stream.endpoint_process import MINUTES, STREAMS
@@ -70,7 +70,7 @@ class Service:
         address, config = f"127.0.0.1:{free_port()}", folder / "headroom.yaml"
         (folder / "keys").write_text("\n".join(KEYS))
         settings = "services: [kinesis]\nregions: [eu-west-1]\nstream: {access_keys_file: keys}\n"
-        config.write_text(settings + journal(folder))
+        config.write_text(settings + journal_line(folder))
         self.url, self._environ = f"http://{address}", environ
         self._arguments = "serve", "--config", str(config), "--listen", address
 

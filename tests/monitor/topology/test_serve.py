@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from tests.monitor.serve_process import journal, running_server
+from tests.monitor.serve_process import journal_line, running_server
 from tests.processes import eventually, get
 
 CONFIG = "services: [kinesis, lambda]\nregions: [eu-west-1]\npath_files: [paths.yaml]\n"
@@ -50,7 +50,7 @@ async def test_paths_are_served_after_the_first_polls_and_reloaded_from_their_fi
         assert await known_path(url, "orders")  # the old file stays in force
 
         file.write_text(ORDERS.replace("name: orders", "name: renamed"))
-        (tmp_path / "headroom.yaml").write_text(CONFIG + journal(tmp_path))
+        (tmp_path / "headroom.yaml").write_text(CONFIG + journal_line(tmp_path))
         process.send_signal(signal.SIGHUP)
         await eventually(partial(known_path, url, "renamed"))
         assert await known_path(url, "orders") is None
