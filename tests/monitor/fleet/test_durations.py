@@ -21,7 +21,7 @@ from tests.monitor.fleet.fleets import SETTINGS, add, key
 from tests.registries import STREAM_WRITE_BYTES
 
 DAY, MAX_DELAY = 24 * 60, 60  # minutes
-LONGEST_INTERVAL = 3600.0  # seconds
+MAX_CONFIGURED_INTERVAL = 3600.0  # seconds
 MAX_INT16 = np.iinfo(np.int16).max
 ENTRIES: tuple[tuple[type[BaseModel], dict[str, Any], str, float], ...] = (
     (Tolerance, {}, "for", MAX_PENDING_FOR),
@@ -34,9 +34,9 @@ ENTRIES: tuple[tuple[type[BaseModel], dict[str, Any], str, float], ...] = (
     (AlertOverride, {"signal": "kinesis.*"}, "for", DAY * 60),
     (AlertOverride, {"signal": "kinesis.*"}, "keep_firing_for", DAY * 60),
     (ToleranceOverride, {}, "for", DAY * 60),
-    (Config, {}, "interval", LONGEST_INTERVAL),
-    (Config, {}, "max_interval", LONGEST_INTERVAL),
-    (Config, {}, "throttled_interval", LONGEST_INTERVAL),
+    (Config, {}, "interval", MAX_CONFIGURED_INTERVAL),
+    (Config, {}, "max_interval", MAX_CONFIGURED_INTERVAL),
+    (Config, {}, "throttled_interval", MAX_CONFIGURED_INTERVAL),
 )
 
 
@@ -63,7 +63,7 @@ def test_the_delay_of_a_declared_service_is_bounded() -> None:
 
 
 def test_the_longest_durations_are_stored_unchanged() -> None:
-    stale_minutes = stale_after(max(LONGEST_INTERVAL, *PERIODS), MAX_DELAY)
+    stale_minutes = stale_after(max(MAX_CONFIGURED_INTERVAL, *PERIODS), MAX_DELAY)
     settings = replace(
         SETTINGS,
         pending_for=DAY,

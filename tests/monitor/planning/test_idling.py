@@ -15,7 +15,7 @@ from monitor.planning.intervals import MAX_INTERVAL
 from tests.monitor.planning.simulation import ADAPTIVE, DELAY, HISTORY, Demand, Lists, Simulation
 from tests.monitor.planning.test_planner import budget_of
 
-LONGEST = ADAPTIVE.longest
+MAX_USAGE_INTERVAL = ADAPTIVE.longest
 HOURS = 60  # minutes
 
 
@@ -84,7 +84,7 @@ def test_the_first_new_point_of_an_idle_series_is_read_within_the_bound(
         are_new = (found_at < 0) & (simulation.known_through() >= np.array(active_from))
         found_at[are_new] = minute
     assert (found_at >= 0).all()
-    assert (found_at - np.array(active_from) <= DELAY + 1 + idle_bound(LONGEST)).all()
+    assert (found_at - np.array(active_from) <= DELAY + 1 + idle_bound(MAX_USAGE_INTERVAL)).all()
 
 
 @settings(max_examples=6, deadline=None)
@@ -107,24 +107,24 @@ def test_once_lists_fail_an_idle_metric_is_read_at_the_longest_interval_again() 
     run(simulation, 9 * HOURS)
     before = simulation.reads[simulation.usage_rows].copy()
     run(simulation, 2 * HOURS)
-    assert (simulation.reads[simulation.usage_rows] - before >= 2 * HOURS // LONGEST).all()
+    assert (simulation.reads[simulation.usage_rows] - before >= 2 * HOURS // MAX_USAGE_INTERVAL).all()
 
 
 def test_a_metric_listed_without_a_new_point_is_read_at_the_longest_interval() -> None:
     simulation = Simulation(Demand(usage_without_points(1, 12 * HOURS), lists=Lists(always_listed=(0,))))
     run(simulation, 12 * HOURS)
-    assert simulation.longest_gap[simulation.usage_rows].max() <= LONGEST
-    assert simulation.reads[simulation.usage_rows].max() <= 12 * HOURS / LONGEST + 2
+    assert simulation.longest_gap[simulation.usage_rows].max() <= MAX_USAGE_INTERVAL
+    assert simulation.reads[simulation.usage_rows].max() <= 12 * HOURS / MAX_USAGE_INTERVAL + 2
 
 
 def test_a_metric_without_new_points_becomes_idle_after_hours() -> None:
     usage = usage_without_points(2, 12 * HOURS)
     usage[0, : HISTORY + 60] = usage[1] = 0.1
     simulation = run(Simulation(Demand(usage, lists=Lists())), 60 + IDLE_AFTER)
-    assert simulation.longest_gap[simulation.usage_rows].max() <= LONGEST
+    assert simulation.longest_gap[simulation.usage_rows].max() <= MAX_USAGE_INTERVAL
     run(simulation, 5 * HOURS)
     assert simulation.longest_gap[simulation.usage_rows[0]] == MAX_INTERVAL
-    assert simulation.longest_gap[simulation.usage_rows[1]] <= LONGEST
+    assert simulation.longest_gap[simulation.usage_rows[1]] <= MAX_USAGE_INTERVAL
 
 
 def test_a_streamed_point_wakes_an_idle_metric_at_once() -> None:
@@ -135,7 +135,7 @@ def test_a_streamed_point_wakes_an_idle_metric_at_once() -> None:
         row, np.array([simulation.now - 1], np.int32), np.array([5.0], np.float32), simulation.now
     )
     simulation.planner.plan(simulation.now)
-    assert rings.cadence[row].max() <= LONGEST
+    assert rings.cadence[row].max() <= MAX_USAGE_INTERVAL
 
 
 def test_the_same_points_lead_to_the_same_plan() -> None:

@@ -33,7 +33,7 @@ from tests.monitor.fleet.fleets import SETTINGS, series_history
 NAN = np.float32(np.nan)
 END = 30_000_000 // (24 * 60) * 24 * 60 + 7  # shortly after the begin of a quarter
 SIGNAL = SETTINGS.signal
-PATIENCE = 10  # minutes
+MAX_GAP = 10  # minutes
 LONG_RANGES = [long_range for long_range in RANGES.values() if long_range is not DEFAULT_RANGE]
 
 
@@ -65,7 +65,7 @@ def constant_limit(chart_range: ChartRange, limit: float = 1000.0) -> list[Limit
 def chart_of(data: ChartData, reach: Reach = NO_REACH_KNOWN, unit: str = "bytes/s") -> UsageChart:
     """Return the chart of data about a signal in this unit."""
     signal = SIGNAL.model_copy(update={"unit": unit_named(unit)})
-    return UsageChart(data, signal, Band(), reach, PATIENCE)
+    return UsageChart(data, signal, Band(), reach, MAX_GAP)
 
 
 def path_commands(chart: UsageChart, name: str) -> str:
@@ -80,7 +80,7 @@ def test_a_long_range_ends_with_recent_hours_that_the_recorded_past_lacks(chart_
     data = long_data(chart_range, history(minutes((60, 900.0))), old, constant_limit(chart_range), [])
     assert data.usage.size == chart_range.past // chart_range.step
     assert data.usage[-1] == 900.0 and data.usage[0] == 400.0
-    assert data.gaps(PATIENCE) == []
+    assert data.gaps(MAX_GAP) == []
 
 
 def test_a_fortnight_and_its_forecast_have_at_most_400_points() -> None:
@@ -93,7 +93,7 @@ def test_a_fortnight_and_its_forecast_have_at_most_400_points() -> None:
 @pytest.mark.parametrize("chart_range", LONG_RANGES, ids=lambda chart_range: chart_range.name)
 def test_without_a_recorded_past_all_but_the_last_three_hours_is_a_gap(chart_range: ChartRange) -> None:
     data = long_data(chart_range, history(minutes((120, 5.0))), None, constant_limit(chart_range), [])
-    (gap,) = data.gaps(PATIENCE)
+    (gap,) = data.gaps(MAX_GAP)
     assert gap.begin == data.start and END - 180 <= gap.end <= END - 60
     assert 'fill="url(#hatch)"' in chart_of(data).gaps("no data")
     assert not data.has_forecast
@@ -112,7 +112,7 @@ def test_without_a_recorded_past_all_but_the_last_three_hours_is_a_gap(chart_ran
 def test_times_without_data_are_gaps_without_a_line(usage: Floats, gaps: list[tuple[int, int]]) -> None:
     data = minute_data(history(usage.astype(np.float32)), None, [])
     start = data.start
-    assert [(gap.begin - start, gap.end - start) for gap in data.gaps(PATIENCE)] == gaps
+    assert [(gap.begin - start, gap.end - start) for gap in data.gaps(MAX_GAP)] == gaps
     assert path_commands(chart_of(data), "usage").count("M") == len(data.connected_runs())
 
 
@@ -120,11 +120,11 @@ def test_a_metric_of_five_minutes_has_a_line_and_no_gaps() -> None:
     usage = np.full(WINDOW, NAN)
     usage[::5] = 3.0
     data = minute_data(history(usage), None, [])
-    assert len(data.connected_runs()) == 1 and data.gaps(PATIENCE) == []
+    assert len(data.connected_runs()) == 1 and data.gaps(MAX_GAP) == []
     usage[50:65] = NAN
     with_gap = minute_data(history(usage), None, [])
     assert len(with_gap.connected_runs()) == 2
-    assert with_gap.gaps(PATIENCE) == [Gap(with_gap.start + 46, with_gap.start + 66)]
+    assert with_gap.gaps(MAX_GAP) == [Gap(with_gap.start + 46, with_gap.start + 66)]
 
 
 def test_each_limit_is_drawn_while_it_was_in_force_and_assumed_limits_separately() -> None:
