@@ -209,7 +209,6 @@ class App:
     def _build_paths(self, config: Config) -> PathMonitor:
         reader = MetricPointReader(self.fleet, self._readers)
         paths = PathMonitor(self.fleet, reader, self._clock.now, self._account_names, self.telemetry.registry)
-        paths.is_ready = self.may_push
         paths.configure(config.request_paths)
         return paths
 
@@ -302,7 +301,7 @@ class App:
                 (Schedule("judge", interval), self._judge_changes),
                 (DELAYS_SCHEDULE, self._show_planned_delays),
                 (COVERAGE_SCHEDULE, self._count_coverage),
-                (PATHS_SCHEDULE, self.paths.update),
+                (PATHS_SCHEDULE, lambda: self.paths.update(is_ready=self.may_push())),
             )
             async with asyncio.TaskGroup() as loops:
                 tasks = [

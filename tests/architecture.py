@@ -31,6 +31,9 @@ DANGLING_WORDS = frozenset(
         "of",
     )
 )  # a docstring begins with none of these words
+# Attributes of botocore's requests, click's commands, `os` and Jinja's environments, which classes of this
+# project have by chance, too.
+FOREIGN_ATTRIBUTES = frozenset(("data", "name", "environ", "filters"))
 # Bases from which a class inherits no documented methods.
 PLAIN_BASES = frozenset(("Protocol", "NamedTuple", "Generic", "Enum", "StrEnum", "IntEnum", "BaseModel"))
 # Names that begin with an underscore and are documented: those of named tuples, and one of `os`.
@@ -217,6 +220,37 @@ def misnamed_constants(files: Sequence[Source]) -> list[str]:
         and re.fullmatch("[A-Z0-9_]+", node.id)
         and OLD_WORDS & set(node.id.split("_"))
     ]
+
+
+def foreign_assignments(files: Sequence[Source]) -> list[str]:
+    """Assignments to attributes of an object whose class, by the attribute's name, is in another package.
+
+    A package changes its own objects; others call their methods.
+    """
+    owners = defaultdict[str, set[str]](set)  # of each attribute, the packages whose classes have it
+    for source, node in classes(files):
+        for name in _attributes(node):
+            owners[name].add(source.package)
+    return [
+        f"{source.path}:{node.lineno} {ast.unparse(node)}"
+        for source in files
+        for node in source.nodes
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.ctx, ast.Store | ast.Del)
+        and not _is_self(node.value)
+        and node.attr not in FOREIGN_ATTRIBUTES
+        and owners.get(node.attr, {source.package}).isdisjoint({source.package})
+    ]
+
+
+def _attributes(node: ast.ClassDef) -> Iterator[str]:
+    """Yield the attributes that the body or the methods of a class assign."""
+    for part in ast.walk(node):
+        match part:
+            case ast.AnnAssign(target=ast.Name(id=name)):
+                yield name
+            case ast.Attribute(value=ast.Name("self"), attr=name, ctx=ast.Store()):
+                yield name
 
 
 def undocumented(files: Sequence[Source]) -> list[str]:

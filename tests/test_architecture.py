@@ -17,6 +17,7 @@ from tests.architecture import (
     drawn_parents,
     exception_parents,
     forbidden_imports,
+    foreign_assignments,
     import_graph,
     long_files,
     long_functions,
@@ -131,8 +132,12 @@ def test_the_tree_in_the_docstring_of_errors_draws_the_hierarchy(project: list[S
     assert drawn_parents(root.text) == exception_parents(project)
 
 
-def test_constants_follow_the_convention(project: list[Source]) -> None:
-    assert misnamed_constants(project) == []
+def test_constants_follow_the_convention(project: list[Source], tests: list[Source]) -> None:
+    assert misnamed_constants([*project, *tests]) == []
+
+
+def test_no_package_assigns_attributes_of_another(project: list[Source]) -> None:
+    assert foreign_assignments(project) == []
 
 
 def test_public_names_have_docstrings(project: list[Source]) -> None:
@@ -301,6 +306,26 @@ def test_other_constants_are_allowed(tmp_path: Path) -> None:
     text = "MAX_FIELDS, MIN_BYTES, READ_TIMEOUT, POLL_INTERVAL, ALMOST = 1, 2, 3, 4, 5\nmost = 3"
     write(tmp_path, {"monitor/lib/new.py": text})
     assert misnamed_constants(sources(tmp_path)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("app.reader.interval = 3", ["app.reader.interval"]),
+        ("def late(reader):\n    reader.interval += 3", ["reader.interval"]),
+        ("del reader.lines", ["reader.lines"]),
+        ("reader.set_interval(3)\nother.unknown = 3", []),
+        ("class Own:\n    interval: int = 0\nown.interval = 3", []),
+        ("class Own:\n    def __init__(self):\n        self.lines = []", []),
+    ],
+)
+def test_an_assignment_to_an_attribute_of_another_package_is_found(
+    tmp_path: Path, text: str, found: list[str]
+) -> None:
+    reader = "class Reader:\n    interval: int = 0\n    def __init__(self):\n        self.lines = []"
+    write(tmp_path, {"monitor/polling/reader.py": reader, "monitor/app.py": text})
+    violations = foreign_assignments(sources(tmp_path))
+    assert [violation.partition(" ")[2] for violation in violations] == found
 
 
 @pytest.mark.parametrize(

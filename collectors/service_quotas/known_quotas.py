@@ -97,6 +97,10 @@ class KnownQuotas:
             last = previous.get(quota.key) if quota.is_missing_for_now else None
             yield replace(quota, value=last.value, source=last.source) if last else quota
 
+    def use_listed(self) -> None:
+        """Count all services whose quotas are listed as in use."""
+        self.in_use |= self.lists.keys()
+
     def copy(self) -> "KnownQuotas":
         """Return a copy for a thread that reads while scans change this instance."""
         return replace(self, lists=dict(self.lists), counted=dict(self.counted))

@@ -41,8 +41,8 @@ class Lifecycle:
     notified.
     """
 
-    def __init__(self, fleet: Fleet, evaluated_until: int) -> None:
-        self._fleet, self.max_batch_minutes = fleet, 0
+    def __init__(self, fleet: Fleet, evaluated_until: int, max_batch_minutes: int = 0) -> None:
+        self._fleet, self.max_batch_minutes = fleet, max_batch_minutes
         self.states = AlertStates(WINDOW, evaluated_until)
         # What each slot was last evaluated with. Bounds: limit, band and tolerance. Durations: `pending_for`,
         # `throttled_pending_for` and `keep_firing_for`.

@@ -46,8 +46,15 @@ class NoticeBuilder:
     account_names: the names of accounts, by 12-digit id.
     """
 
-    def __init__(self, fleet: Fleet, lifecycle: Lifecycle, settings: AlertingSettings, number: int) -> None:
-        self.settings, self.account_names = settings, dict[str, str]()
+    def __init__(
+        self,
+        fleet: Fleet,
+        lifecycle: Lifecycle,
+        settings: AlertingSettings,
+        number: int,
+        account_names: Mapping[str, str] | None = None,
+    ) -> None:
+        self.settings, self.account_names = settings, account_names or {}
         self._fleet, self._lifecycle = fleet, lifecycle
         self._numbers = count(number + 1)
 

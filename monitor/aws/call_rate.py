@@ -39,6 +39,10 @@ class CallRate:
         """True while fewer calls are made than without throttling."""
         return self.present < self.highest
 
+    def set_highest(self, calls_per_second: float) -> None:
+        """Change the highest rate, which is also the present one until AWS throttles."""
+        self.highest = self.present = calls_per_second
+
     def throttle(self, sent_at: float, now: float) -> None:
         """Halve the rate, as AWS throttled a call; ignore a call that was sent before the rate last fell."""
         if self._is_of_former_rate(sent_at):

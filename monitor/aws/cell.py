@@ -112,6 +112,10 @@ class Cell:
         partition = partition_of(self.region).name
         self.telemetry.partitions |= dict.fromkeys((self.account, self.signing_account), partition)
 
+    def set_grant(self, grant: Callable[[int], AbstractAsyncContextManager[int]]) -> None:
+        """Have `grant` reserve the metrics that are requested from now on; see `grant_metrics`."""
+        self.grant_metrics = grant
+
     def in_region(self, region: str) -> "Cell":
         """Return the cell with the same account and key that calls another region; create it only once."""
         if region == self.region:

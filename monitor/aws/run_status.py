@@ -60,6 +60,18 @@ class RunStatus:
             for failure_class, streak in self.streaks.items()
         )
 
+    def start(self, at: float) -> None:
+        """Record that a run began at `at`."""
+        self.started_at = at
+
+    def set_interval(self, seconds: float) -> None:
+        """Record that this work runs less often than other work of its kind; 0: as often."""
+        self.interval = seconds
+
+    def set_waiting(self, resources: int) -> None:
+        """Record how many resources the last run left for later runs to read."""
+        self.waiting = resources
+
     def end(self, failures: Sequence[Failure], at: float, not_retried: Sequence[Failure] = ()) -> None:
         """Record that a run ended at `at`, with these failures.
 

@@ -82,7 +82,7 @@ class Fleet(SeriesColumns):
         self.series: dict[Key, Series] = {}
         self.groups: dict[Group, int] = {}
         self.monthly_lists: dict[CellKey, float] = {}  # pages of ListMetrics that are listed in a month
-        self.payers: dict[CellKey, CellKey] = {}  # for cells whose metrics another account requests
+        self.payers: Mapping[CellKey, CellKey] = {}  # for cells whose metrics another account requests
         self.version = 0  # grows when a series is added, dropped or replaced, or its causes change
         self.judgements = 0  # how often all series were judged
         self.departed: list[Series] = []  # dropped series whose slots `reclaim` has not freed yet
@@ -107,6 +107,10 @@ class Fleet(SeriesColumns):
     def set_bounds(self, bounds: MetricBounds) -> None:
         """Read, along with each metric that is added from now on, the aggregates that bound it."""
         self._bounds = bounds
+
+    def set_payers(self, payers: Mapping[CellKey, CellKey]) -> None:
+        """Set which cells pay for the metrics of other cells. payers: by the cell whose metrics they are."""
+        self.payers = payers
 
     def metrics(self, cell: CellKey) -> Mapping[bytes, int]:
         """The metrics of a cell that must be polled, as `metric_query` encodes them, with their rows."""

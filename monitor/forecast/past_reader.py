@@ -116,7 +116,7 @@ class PastReader:
         if not self._queue:
             slots = np.flatnonzero(self._recorder.rows != NO_ROW).astype(np.int32)
             self._queue = deque(self._by_urgency(self._unread(slots)).tolist())
-            self._limiter.rate.present = max(self._rate, len(self._queue) / MAX_READ_TIME)
+            self._limiter.rate.set_highest(max(self._rate, len(self._queue) / MAX_READ_TIME))
         return self._task_of_queue()
 
     def _task_of_queue(self) -> ReadTask | None:

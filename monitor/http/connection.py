@@ -49,6 +49,10 @@ class HttpConnection(H11Protocol):
     _has_input = False  # true once a part of the next request has arrived
     _unread_bytes = 0  # in the write buffer when the timer last expired
 
+    def occupy(self, slot: ConnectionSlot) -> None:
+        """Keep the connection's slot up to date, and release it when the connection is lost."""
+        self.slot = slot
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start waiting for a request."""
         super().connection_made(transport)

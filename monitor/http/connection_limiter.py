@@ -68,6 +68,10 @@ class ConnectionSlot:
         self.state, self.head_bytes = ConnectionState.IDLE, 0
         self._limiter = limiter
 
+    def close_by(self, close: Callable[[], None]) -> None:
+        """Have `close` close the connection from now on."""
+        self.close = close
+
     def set_state(self, state: ConnectionState) -> None:
         """Record that the connection enters a state now."""
         self._limiter.set_state(self, state)

@@ -69,7 +69,7 @@ class Replay:
     def __init__(self, fleet: Fleet, points: LookbackPoints, slots: Ints, judging: Judging) -> None:
         self._fleet, self._points, self._slots, self._ways = fleet, points, np.sort(slots), judging.ways
         evaluated_until = points.minutes.start - 1
-        self._lifecycles = [_lifecycle(fleet, evaluated_until, judging.batch_minutes) for _ in judging.ways]
+        self._lifecycles = [Lifecycle(fleet, evaluated_until, judging.batch_minutes) for _ in judging.ways]
         self._notice_finders = [NoticeFinder(fleet, judging.severity_of) for _ in judging.ways]
         self._episodes = EpisodeFinder()
         self.quarters = Quarters(self._slots.astype(np.intp), points.minutes)
@@ -140,12 +140,6 @@ class Replay:
             ],
             forecasts=backtest(self.quarters, episodes),
         )
-
-
-def _lifecycle(fleet: Fleet, evaluated_until: int, batch_minutes: int) -> Lifecycle:
-    lifecycle = Lifecycle(fleet, evaluated_until)
-    lifecycle.max_batch_minutes = batch_minutes
-    return lifecycle
 
 
 def _batches(slots: Ints) -> Iterator[Ints]:

@@ -51,6 +51,10 @@ class Allowance:
         if has_changed:
             self.ahead = min(self.ahead, self.max_ahead)
 
+    def set_polled(self, metrics: int) -> None:
+        """Record how many metrics are polled, each of which may be requested whatever the budget."""
+        self.polled = metrics
+
     def charge(self, minute: float, dollars: float) -> None:
         """Charge dollars that were spent up to a minute of a monotonic clock."""
         elapsed_minutes = 0.0 if self.minute is None else max(minute - self.minute, 0.0)

@@ -102,7 +102,7 @@ class CellWatcher:
         if collector.reads_last or unused.is_due(now, interval):
             await self._inventory_service(collector)
         wait = interval if collector.reads_last else unused.interval(interval)
-        self.inventory.statuses[collector.service].interval = wait
+        self.inventory.statuses[collector.service].set_interval(wait)
 
     async def _read_waiting(self) -> None:
         """Run the inventories of the services whose resources wait for their turn to be read."""
@@ -220,7 +220,7 @@ class CellWatcher:
 
     async def _poll_metrics(self, *, only_new: bool = False) -> None:
         is_all_inventoried = self.inventoried_once.is_set()
-        self.poll_status.started_at = time.time()
+        self.poll_status.start(time.time())
         failures = await self.reader.read(self.cell.clock.minute(), only_new=only_new)
         now = time.time()
         self.poll_status.end(failures, now)
@@ -318,8 +318,8 @@ class CellWatcher:
 
     async def _list_active(self, watch: IdleWatch) -> None:
         """List which idle metrics have points again."""
-        self.activity_status.started_at = time.time()
-        self.activity_status.interval = watch.list_interval * 60.0
+        self.activity_status.start(time.time())
+        self.activity_status.set_interval(watch.list_interval * 60.0)
         self.activity_status.end(await watch.update(self.cell.clock.minute()), time.time())
 
     def _poll_schedule(self, interval: float) -> Schedule:

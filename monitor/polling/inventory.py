@@ -100,7 +100,8 @@ class Inventory:
         by_turns: bound the number of calls about single resources (see `monitor.aws.turns`).
         """
         status = self.statuses.setdefault(collector.service, RunStatus())
-        status.started_at, self.found_counts[collector.service] = time.time(), 0
+        status.start(time.time())
+        self.found_counts[collector.service] = 0
         self.cell.call_turns.of(collector.service).begin(self.cell.clock.now(), is_bounded=by_turns)
         quotas, failures = self.registry.quotas([collector.service]), list[Failure]()
         use, waiting = ServiceUse(len(collector.scans)), set[ResourcePath]()
@@ -128,7 +129,7 @@ class Inventory:
         """Record how many resources wait for their turn; log the number if none waited before."""
         if number and not status.waiting:
             log.info("%s: %s: %d resources wait for their turn", "/".join(self.cell.key), service, number)
-        status.waiting = number
+        status.set_waiting(number)
 
     async def read_tags(self, collectors: Iterable[Collector]) -> None:
         """Read the tags of all resources, if the configuration uses tags, and relabel the known series."""
@@ -136,7 +137,7 @@ class Inventory:
         if not chosen:
             return
         status = self.statuses.setdefault(TAGS, RunStatus())
-        status.started_at = time.time()
+        status.start(time.time())
         status.end(await self._tags.read(chosen), time.time())
         if not status.failures:
             await self._relabel({collector.service: collector for collector in chosen})
@@ -181,7 +182,8 @@ class Inventory:
     ) -> ScanResult:
         source = collector.service, function.__name__
         result = ScanResult(source, time.time(), scan.failures, scan.not_found, scan.waiting)
-        scan.known_series = scanned_series = self._scanned_series(collector, result, quotas)
+        scanned_series = self._scanned_series(collector, result, quotas)
+        scan = replace(scan, known_series=scanned_series)
         number, observations = 0, function(scan)
         try:
             async for observed in observations:

@@ -122,7 +122,7 @@ class LinkWatcher:
 
     async def read(self) -> None:
         """Read the links once. If that fails, the known accounts are kept."""
-        self.status.started_at = time.time()
+        self.status.start(time.time())
         failures: tuple[Failure, ...] = ()
         try:
             links = await read_links(self.cell)

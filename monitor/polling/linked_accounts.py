@@ -169,13 +169,15 @@ class LinkedAccounts:
 
     def links_changed(self) -> None:
         """Charge the metrics in shared calls to the monitoring accounts that request them."""
-        self._watcher.fleet.payers = {
-            (account_id, region): (link.cell.account, region)
-            for link in self.links.values()
-            for account_id, linked in link.accounts.items()
-            if linked.is_shared
-            for region in _region_labels(link.cell.region)
-        }
+        self._watcher.fleet.set_payers(
+            {
+                (account_id, region): (link.cell.account, region)
+                for link in self.links.values()
+                for account_id, linked in link.accounts.items()
+                if linked.is_shared
+                for region in _region_labels(link.cell.region)
+            }
+        )
 
 
 def _add_global_quotas(global_quotas: KnownQuotas, account_quotas: Iterable[KnownQuotas]) -> None:
@@ -187,7 +189,7 @@ def _add_global_quotas(global_quotas: KnownQuotas, account_quotas: Iterable[Know
         for code, listed in known.lists.items():
             if any(quota.is_global for quota in listed):
                 global_quotas.lists.setdefault(code, listed)
-    global_quotas.in_use |= global_quotas.lists.keys()
+    global_quotas.use_listed()
 
 
 def _region_labels(region: str) -> Sequence[str]:

@@ -124,7 +124,7 @@ class OrganizationWatcher:
 
     async def read(self) -> None:
         """List the accounts once, and watch them. If that fails, the known accounts stay watched."""
-        self._listing.started_at = time.time()
+        self._listing.start(time.time())
         failures: tuple[Failure, ...] = ()
         try:
             listing = await self._list(self._organization)

@@ -123,8 +123,7 @@ def judge_past(
     """
     config, registry, others = judged_by
     fleet, names, settings = scan.fleet, {**scan.account_names}, config.alerting_settings(registry)
-    builder = NoticeBuilder(fleet, Lifecycle(fleet, plan.minutes.start), settings, 0)
-    builder.account_names = names
+    builder = NoticeBuilder(fleet, Lifecycle(fleet, plan.minutes.start), settings, 0, names)
     judging = Judging(
         ways_of(fleet, config, registry, others, names),
         builder.severity_of,

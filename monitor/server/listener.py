@@ -101,20 +101,20 @@ class Listener:
             return
         task = asyncio.create_task(self._open(accepted, slot))
         self._opening.add(task)
-        slot.close = partial(_cancel, task)
+        slot.close_by(partial(_cancel, task))
         task.add_done_callback(lambda _: self._on_opened(task, accepted, slot))
 
     async def _open(self, accepted: socket.socket, slot: ConnectionSlot) -> None:
         """Do the TLS handshake, if any, and attach a protocol to the socket."""
         protocol = self._create_protocol()
-        protocol.slot = slot
+        protocol.occupy(slot)
         transport, _ = await asyncio.get_running_loop().connect_accepted_socket(
             lambda: protocol,
             accepted,
             ssl=self._tls,
             ssl_handshake_timeout=HANDSHAKE_TIMEOUT if self._tls else None,
         )
-        slot.close = transport.abort
+        slot.close_by(transport.abort)
 
     def _on_opened(self, task: asyncio.Task[None], accepted: socket.socket, slot: ConnectionSlot) -> None:
         self._opening.discard(task)

@@ -41,8 +41,7 @@ class PointReader(Protocol):
 class PathMonitor:
     """The request paths of the configuration. statuses: the last evaluation of the paths.
 
-    now: returns the time in epoch seconds. account_names: returns the names of the accounts by id. is_ready:
-    returns whether the series were read, so that paths can be evaluated.
+    now: returns the time in epoch seconds. account_names: returns the names of the accounts by id.
     """
 
     def __init__(
@@ -63,7 +62,6 @@ class PathMonitor:
         self._failures: dict[CellKey, Sequence[str]] = {}
         self._logged: set[str] = set()
         self.statuses = PathStatuses()
-        self.is_ready: Callable[[], bool] = lambda: True
 
     def configure(self, paths: Sequence[RequestPath]) -> None:
         """Use these paths from now on. Until the next update, remaining paths keep their last statuses."""
@@ -71,9 +69,12 @@ class PathMonitor:
         self._paths, self._placed_version = paths, -1
         self._publish([status for status in self.statuses.items if status.name in names])
 
-    async def update(self) -> None:
-        """Place the paths in the fleet, read the metrics that are due, and evaluate the paths."""
-        if not self._paths or not self.is_ready():
+    async def update(self, *, is_ready: bool = True) -> None:
+        """Place the paths in the fleet, read the metrics that are due, and evaluate the paths.
+
+        is_ready: false while some series were not read yet; then the update is left out.
+        """
+        if not self._paths or not is_ready:
             return
         paths = self._paths
         await self._place()

@@ -38,7 +38,7 @@ class SimulatedCells:
         """Read what is due at `now`, in epoch seconds, and return the status after it."""
         for target, run in self._runs.items():
             if now >= self._due[target]:
-                run.started_at = now
+                run.start(now)
                 run.end(self.failures_of(*target), now)
                 interval = INVENTORY_INTERVAL if target[2] else POLL_INTERVAL
                 self._due[target] = now + (

@@ -112,10 +112,8 @@ class RunningMonitor:
         self.fleet, self.samples_of_series = Fleet(), samples_of_series
         self.series = [add(self.fleet, key(f"stream-{n}"), SHORT) for n in range(len(samples_of_series))]
         self.slots = np.array([series.slot for series in self.series], np.int32)
-        self.lifecycle = Lifecycle(self.fleet, START - 1)
-        self.lifecycle.max_batch_minutes = batch_minutes(
-            configuration().alerting_settings(REGISTRY).poll_interval
-        )
+        poll_interval = configuration().alerting_settings(REGISTRY).poll_interval
+        self.lifecycle = Lifecycle(self.fleet, START - 1, batch_minutes(poll_interval))
 
     def poll(self, now: int) -> None:
         rings, rows = self.fleet.rings, self.fleet.metrics(self.series[0].key.cell)

@@ -38,7 +38,7 @@ from tests.registries import METRIC_SERVICES, REGISTRY
 from tests.telemetries import Telemetries
 
 CELL = (ACCOUNT, REGION)
-LONGEST_INTERVAL = 15
+MAX_USAGE_INTERVAL = 15
 
 
 def list_page(*streams: str, name: str = traffic.name) -> dict[str, Any]:
@@ -59,7 +59,7 @@ class IdleStreams:
         for n in range(streams):
             usage = per_second(traffic.of(StreamName=f"stream-{n}"))
             add(self.fleet, key(f"stream-{n}"), usage=usage, throttled=None)
-        self.planner = Planner(self.fleet, Intervals(1, LONGEST_INTERVAL, 5))
+        self.planner = Planner(self.fleet, Intervals(1, MAX_USAGE_INTERVAL, 5))
         self.rows = np.fromiter(self.fleet.metrics(CELL).values(), np.int32)
         self.wake_calls = 0
         self.watch = self.watch_of(self.aws.cell)
@@ -106,7 +106,7 @@ def test_an_idle_metric_is_due_at_once_only_if_a_list_contains_it() -> None:
 
 def test_idle_metrics_that_no_list_contains_wait_for_an_hour() -> None:
     streams = IdleStreams(lambda **_: list_page())
-    for minute in range(NOW, NOW + 120, LONGEST_INTERVAL):
+    for minute in range(NOW, NOW + 120, MAX_USAGE_INTERVAL):
         assert streams.update(minute) == []
     assert streams.wake_calls == 0
     assert streams.fleet.rings.cadence[streams.rows].tolist() == [MAX_INTERVAL] * 10
@@ -150,8 +150,8 @@ def test_a_namespace_whose_list_costs_more_than_it_saves_is_not_listed_again_for
     assert (
         streams.list_calls == 7
     )  # ten metrics read hourly, not every 15 minutes, save 7.5 requests per list
-    assert streams.fleet.rings.cadence[streams.rows].tolist() == [LONGEST_INTERVAL] * 10
-    streams.update(NOW + LONGEST_INTERVAL)
+    assert streams.fleet.rings.cadence[streams.rows].tolist() == [MAX_USAGE_INTERVAL] * 10
+    streams.update(NOW + MAX_USAGE_INTERVAL)
     assert streams.list_calls == 7
     streams.update(NOW + TOO_LONG_INTERVAL)
     assert streams.list_calls == 14
@@ -159,9 +159,9 @@ def test_a_namespace_whose_list_costs_more_than_it_saves_is_not_listed_again_for
 
 def test_when_lists_are_denied_idle_metrics_keep_their_interval_and_one_failure_is_reported() -> None:
     streams = IdleStreams(denied("ListMetrics", "AccessDenied"))
-    for minute in range(NOW, NOW + 60, LONGEST_INTERVAL):
+    for minute in range(NOW, NOW + 60, MAX_USAGE_INTERVAL):
         assert streams.update(minute) == ["AccessDenied"]
-    assert streams.fleet.rings.cadence[streams.rows].tolist() == [LONGEST_INTERVAL] * 10
+    assert streams.fleet.rings.cadence[streams.rows].tolist() == [MAX_USAGE_INTERVAL] * 10
 
 
 def test_an_invalid_response_is_a_failure_and_makes_no_metric_due() -> None:
@@ -178,7 +178,7 @@ def test_no_list_is_requested_once_the_budget_is_spent() -> None:
     async def granted(_: int) -> AsyncIterator[int]:
         yield 0
 
-    streams.aws.cell.grant_metrics = granted
+    streams.aws.cell.set_grant(granted)
     assert streams.update() == []
     assert streams.list_calls == 0
 

@@ -21,7 +21,7 @@ def fleet_of_accounts() -> Fleet:
     fleet = Fleet()
     for account in (ACCOUNT, FIRST, SECOND):
         add_series(fleet, ORDERS, account=account)
-    fleet.payers = {(account, REGION): (ACCOUNT, REGION) for account in (FIRST, SECOND)}
+    fleet.set_payers({(account, REGION): (ACCOUNT, REGION) for account in (FIRST, SECOND)})
     mark_polled(fleet)
     return fleet
 
