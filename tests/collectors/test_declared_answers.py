@@ -43,6 +43,7 @@ signals:
 
     async def with_streams(*names: str) -> Run:
         listed = {"StreamNames": [*names], "HasMoreStreams": False}
+        # A stream without a reference does not refer to the table that is named `None`.
         tables = {"TableNames": ["None", "orders"]}
         return await run(text, list_tables=tables, list_streams=listed, describe_stream_summary=summary)
 

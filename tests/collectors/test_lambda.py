@@ -125,6 +125,7 @@ async def account_series_before_error(aws: FakeAws) -> dict[str, Observed]:
     return series
 
 
+# With 1000 unreserved, nothing is reserved, and no reservation can be unknown.
 @pytest.mark.parametrize(("unreserved_limit", "throttled"), [(1000, ALL_THROTTLES), (700, None)])
 async def test_throttling_of_the_account_is_unknown_while_its_reservations_are_unknown(
     unreserved_limit: int, throttled: Usage | None

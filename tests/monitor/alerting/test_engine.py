@@ -204,6 +204,7 @@ RELOADS: dict[str, tuple[list[dict[str, Any]], list[tuple[NoticeKind, Severity]]
         [{"service": "kinesis", "near": "critical"}],
         [(NoticeKind.WORSENED, Severity.CRITICAL)],
     ),
+    # The alert of the rule `above`, which fires too, remains.
     "a lower severity": ([{"service": "kinesis", "near": "none"}], [(NoticeKind.EASED, Severity.INFO)]),
     "an override by the account's name": (
         [{"account": "prod", "near": "critical"}],

@@ -28,7 +28,10 @@ DOUBTFUL = (0.0, 0.0, 0.1, 0.4)  # neither probable nor improbable
 
 
 def set_forecast(stage: Stage, probability: tuple[float, ...], hours: float | None = None) -> None:
-    """Set the forecast of the series `orders`. hours: until it reaches its limit; None: no forecast."""
+    """Set the forecast of the series `orders`.
+
+    hours: until the earliest of the likely times at which it reaches its limit; None: no times.
+    """
     fleet, slot = stage.fleet, stage.series("orders").slot
     fleet.reach_probability[slot], fleet.history_bins[slot] = probability, 1344  # a fortnight
     minute = int(stage.seconds // 60)
