@@ -150,7 +150,7 @@ class App:
         aws = self._aws_telemetry = AwsTelemetry(metrics)
         stream_telemetry = StreamTelemetry(metrics, aws.points)
         self._coverage_telemetry = CoverageTelemetry(metrics)
-        self._count_costs(stream_telemetry)
+        self._set_up_costs(stream_telemetry)
         self._clock = MedianClock(lambda: (cell.cell.clock for cell in self.watcher.cells.values()))
         self.ingest = Ingest(
             self.fleet,
@@ -179,7 +179,7 @@ class App:
         self.fleet.set_stream_gap(config.stream.gap_minutes)
         self.web = self._build_web()
 
-    def _count_costs(self, stream: StreamTelemetry) -> None:
+    def _set_up_costs(self, stream: StreamTelemetry) -> None:
         """Set up the counters of all costs, and the budget to which they are charged."""
         aws = self._aws_telemetry
         self._cost = CostTelemetry(self.telemetry.registry, aws, stream.updates)
@@ -220,7 +220,7 @@ class App:
             self.telemetry,
             self._aws_telemetry,
             inherited=inherited,
-            polled=self.ingest.arrived,  # points of a poll are judged as soon as those of a stream
+            polled=self.ingest.arrived,  # points of a poll are judged as they arrive, like those of a stream
             clients=self._clients,
             alerting=self.alerting.engine.active_slots,
             budget=self._budget,

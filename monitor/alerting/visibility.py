@@ -21,7 +21,7 @@ from monitor.notifiers.notice import Severity
 
 MIN_FAILED_ATTEMPTS = 2  # failed attempts in a row, before an alert fires
 MIN_BLIND = 300.0  # seconds without a successful read before an alert fires
-MAX_UNREAD = 900.0  # seconds without a successful read after which one failed attempt is enough
+MAX_UNREAD = 900.0  # seconds without a successful read after which an alert needs no failed attempts
 # Causes whose alert does not wait for MIN_BLIND.
 REPORTED_AT_ONCE = (FailureClass.EXPIRED, FailureClass.CLOCK)
 ORGANIZATIONS = "organizations"  # takes the place of a service for lists of an organization's accounts
@@ -274,7 +274,8 @@ def _is_blind(target: ObservationTarget, now: float) -> bool:
 def _min_blind(target: ObservationTarget) -> float:
     """Return for how many seconds a target must have failed before its alert fires.
 
-    The result is 0 for causes that need action.
+    The result is 0 for REPORTED_AT_ONCE, and for a target that was never read if the cause is permanent or
+    the target has no region.
     """
     is_permanent = target.cause in PERMANENT_CLASSES or not target.region
     return 0.0 if target.cause in REPORTED_AT_ONCE or (target.never_seen and is_permanent) else MIN_BLIND

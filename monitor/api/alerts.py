@@ -67,7 +67,7 @@ def _add_alert_routes(router: APIRouter, alerting: Alerting, fleet: Fleet) -> No
             Query(description="The state of the listed alerts; without it, both."),
         ] = None,
     ) -> Response:
-        """List firing alerts, then pending alerts; in both groups, unhandled and then urgent alerts first."""
+        """List firing alerts, those that nobody handles first, then pending alerts; the most urgent first."""
         try:
             selection = AlertSelection(parse_matcher_lists(match), state)
         except MatcherError as error:
@@ -134,7 +134,7 @@ def _add_history_route(router: APIRouter, alerting: Alerting) -> None:
 
 
 class AlertSelection(NamedTuple):
-    """Selects alerts whose labels all matchers match. state: the state of the alerts; None for both."""
+    """Selects alerts by matchers, all of which must match, and by state (None: both states)."""
 
     matchers: Sequence[Matcher] = ()
     state: Literal["firing", "pending"] | None = None
@@ -145,8 +145,8 @@ async def _selected_alerts(
 ) -> tuple[list[FiringAlert], list[Notice], int]:
     """Return the first `limit` selected alerts, firing and then pending, and the number of all selected.
 
-    Only the preview of its notice has the labels of a pending alert. With matchers, previews are built of all
-    pending alerts; without matchers, of the listed alerts only.
+    The labels of a pending alert are those of the preview of its notice. So with matchers, previews are built
+    of all pending alerts; without matchers, of the listed alerts only.
     """
     matchers, state = selection
     firing = await firing_alerts(engine) if state != "pending" else []

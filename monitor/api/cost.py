@@ -72,7 +72,8 @@ class BillModel(ApiModel):
         "dollars."
     )
     metrics_requested: float = Field(
-        description="The number of metrics requested from CloudWatch since the start, one for each request."
+        description="The number of metrics requested from CloudWatch since the start; a metric counts each "
+        "time that it is requested."
     )
     listings: float = Field(description="The number of calls of ListMetrics since the start.")
     updates_streamed: float = Field(

@@ -1,7 +1,7 @@
 """Probes the health of a running Headroom.
 
-A container probes every few seconds, so this module imports neither http.client nor, for http, ssl: these
-imports take longer than all else together. The probe reads only the first line of the response.
+A container probes every few seconds, so this module does not import http.client, and imports ssl for https
+only: these imports take longer than all else together. The probe reads only the first line of the response.
 """
 
 import socket
@@ -65,5 +65,5 @@ def _request(connection: socket.socket, host: str) -> str:
         raise ConnectionResetError("the connection was closed without a response")
     version, _, status = received.partition(b"\n")[0].decode("latin-1").strip().partition(" ")
     if not version.startswith("HTTP/1."):
-        raise ValueError("the response is none of HTTP")
+        raise ValueError("the response is not HTTP")
     return status

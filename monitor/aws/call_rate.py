@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 MIN_SHARE = 1 / 32  # the lowest rate as a share of the highest, however long AWS throttles
 RECOVERY_TIME = 300.0  # seconds in which the rate grows by its highest value while calls succeed
-MAX_GROWTH_PAUSE = 10.0  # seconds: of a longer pause between two successful calls, only these count
+MAX_GROWTH_PAUSE = 10.0  # seconds; a longer pause between two successful calls counts as this one
 
 
 class LoweredRate(NamedTuple):

@@ -200,7 +200,7 @@ class _Opening:
     async def id_and_regions(
         self, credentials: Credentials, is_regional: bool, region: str
     ) -> tuple[str, Sequence[str]]:
-        """Return the account's id and the regions to read, which calls in this region return."""
+        """Return the account's id and the regions to read; AWS is called in this region."""
         cell = self.cell(credentials, self.account.id or "", region)
         account_id = self.account.id or str((await cell.call("sts", "GetCallerIdentity"))["Account"])
         if not is_regional:

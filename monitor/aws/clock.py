@@ -1,7 +1,7 @@
 """AWS's time, taken from the `Date` header of its responses.
 
-Polls request minutes by AWS's time where this machine's clock differs from it. Between two responses the time
-advances with the monotonic clock, so that a step of the wall clock is noticed at once.
+Which minutes a poll requests follows from AWS's time where this machine's clock differs from it. Between two
+responses, AWS's time advances with the monotonic clock, so that a step of the wall clock is noticed at once.
 """
 
 import time

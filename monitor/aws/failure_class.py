@@ -19,7 +19,7 @@ class FailureClass(StrEnum):
     UNREACHABLE = "unreachable"  # no response from AWS: time-outs, connections, host names, HTTP status 5xx
     DISABLED = "disabled"  # the region or the service is not enabled in the account
     CLOCK = "clock"  # this machine's clock differs from AWS's
-    LATE = "late"  # the first run has neither failed nor ended in time
+    LATE = "late"  # no run has ended for too long, and none has failed
 
 
 DENIAL_CLASSES = frozenset({FailureClass.DENIED, FailureClass.ORGANIZATION})

@@ -165,7 +165,7 @@ class Scan:
 
     def read_at(self, key: Hashable) -> float | None:
         """Return when an earlier inventory read the value of a key of `in_turn`; None: this one read it."""
-        return self._turns.read_before(key)
+        return self._turns.made_earlier_at(key)
 
     def series(
         self,

@@ -224,7 +224,7 @@ def describe_unlisted(title: str, failure: Failure) -> str:
 
 
 def describe_failure(location: Location, failure: Failure) -> str:
-    """Return a line for people: where and why a call failure; for a whole account, also what to do."""
+    """Return a line for people: where and why a call failed; for a whole account, also what to do."""
     if location.region:
         return f"{location.account}/{location.region} {location.service or 'metrics'}: {failure.sentence}"
     next_sentences = " ".join(next_step(failure).sentences)

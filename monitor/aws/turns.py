@@ -19,7 +19,8 @@ MIN_CALLS = 120  # calls about single resources that an inventory of a cell may 
 MIN_SHARE_OF_WANTED = 1 / 10  # share of the wanted calls that may be made, if it is more than MIN_CALLS
 MIN_SHARE_OF_KNOWN = 1 / 4  # share of an inventory's calls that repeat earlier calls, if there are new calls
 CARRY_STEP = 0.618  # spreads the first `Share.carry` of the services between 0 and 1
-MAX_UNWANTED_RUNS = 6  # inventories of a service without a call, after which its outcome is forgotten
+# Inventories of a service. If none of this many wanted a call, the outcome of the call is forgotten.
+MAX_UNWANTED_RUNS = 6
 
 
 class Urgency(Enum):
@@ -259,7 +260,7 @@ class ServiceTurns:
             outcome.made_at, outcome.made_in = now, self.run
         return is_made_now
 
-    def read_before(self, key: Hashable) -> float | None:
+    def made_earlier_at(self, key: Hashable) -> float | None:
         """Return when a call was made, in epoch seconds, if an earlier run made it; None otherwise."""
         outcome = self.outcomes.get(key)
         return outcome.made_at if outcome and not (self.run and outcome.made_in == self.run) else None

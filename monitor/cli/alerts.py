@@ -42,7 +42,7 @@ SilenceId = Annotated[str, typer.Argument(help="The silence's id, as `headroom a
 def list_(
     matchers: Annotated[
         list[str] | None,
-        typer.Argument(help='Matchers as for silences, severity="critical"; all must match.'),
+        typer.Argument(help='Matchers as for silences, such as severity="critical"; all must match.'),
     ] = None,
     state: Annotated[
         Literal["firing", "pending"] | None, typer.Option(help="Only alerts in this state.")

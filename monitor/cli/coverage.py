@@ -32,8 +32,9 @@ def coverage(
 ) -> None:
     """List every quota of the services in use: whether a running Headroom watches it, and if not, why.
 
-    Costs are list prices of a month: of the metrics of a quota, as calls are free, or of the setting of AWS
-    that makes the quota observable. If a cost is known only afterwards, the reason says what it depends on.
+    Costs are monthly list prices: of requesting the metrics of a quota (calls are free), or of the setting of
+    AWS that makes the quota observable. If a cost is known only afterwards, the reason says what it depends
+    on.
     Service Quotas is read once a day, and resources are counted little by little: the list is complete an
     hour after the start. Failed reads are listed below the quotas.
     """

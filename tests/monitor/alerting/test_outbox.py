@@ -210,7 +210,7 @@ def kept_letters(kinds: str, limit: int, min_hour: int) -> str:
         ("rrr", 9, 9, "..."),
     ],
 )
-def test_repeats_are_dropped_first_then_superseded_notices_and_never_the_newest_other_notice(
+def test_repeats_are_dropped_first_then_superseded_notices_and_never_the_newest_that_is_no_repeat(
     kinds: str, limit: int, min_hour: int, kept: str
 ) -> None:
     assert kept_letters(kinds, limit, min_hour) == kept

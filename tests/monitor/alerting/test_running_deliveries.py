@@ -234,7 +234,8 @@ async def test_running_attempts_end_and_are_recorded_when_the_delivery_stops(
     async with running_delivery(delivery):
         await delivery.commit({}, [], [pending_notice(notice(1))])
         await asyncio.wait_for(hanging.begun.wait(), WAIT_TIMEOUT)
-        asyncio.get_running_loop().call_soon(asyncio.get_running_loop().call_soon, hanging.may_answer.set)
+        loop = asyncio.get_running_loop()
+        loop.call_soon(loop.call_soon, hanging.may_answer.set)  # two turns later, while it stops
     assert not journal.all(NOTIFICATIONS)
 
 

@@ -1,4 +1,4 @@
-"""Sent notices: how the journal stores them, and how they are assigned to the changes of alerts."""
+"""Sent notices: how the journal stores them, and how they are assigned to the notices in the history."""
 
 from pathlib import Path
 

@@ -178,9 +178,9 @@ async def test_an_acknowledgement_can_be_removed(silences: Silences) -> None:
 
 
 async def test_removing_an_acknowledgement_restores_the_one_it_replaced(silences: Silences) -> None:
-    everything = dict[str, Acknowledgement]()
+    by_author = dict[str, Acknowledgement]()
     for number, author in enumerate(("ana", "bob", "cem")):
-        everything[author] = await silences.acknowledge(
+        by_author[author] = await silences.acknowledge(
             Acknowledgement(
                 alert="a",
                 severity=Severity.WARNING,
@@ -190,10 +190,10 @@ async def test_removing_an_acknowledgement_restores_the_one_it_replaced(silences
                 until=NOW + HOUR if author != "cem" else None,
             )
         )
-    await silences.acknowledge(replace(everything["cem"], comment="amended"))
+    await silences.acknowledge(replace(by_author["cem"], comment="amended"))
     for undone, restored in (("cem", "bob"), ("bob", "ana")):
         (removed,) = await silences.unacknowledge(lambda stored: stored.alert == "a", NOW + 9)
-        assert (removed.author, silences.acknowledgements["a"]) == (undone, everything[restored])
+        assert (removed.author, silences.acknowledgements["a"]) == (undone, by_author[restored])
     await silences.unacknowledge(lambda stored: stored.alert == "a", NOW + 9)
     assert not silences.acknowledgements
 

@@ -1,4 +1,4 @@
-"""Series of which throttled demand alone is judged: without a usage, without a limit, or with bounds.
+"""Series of which throttled demand alone is judged: without a usage, a limit or a judged usage.
 
 The letters of samples and notices are explained in `stage`.
 """

@@ -88,8 +88,8 @@ async def states_by_code(server: Server, client: httpx.AsyncClient, **parameters
 async def item_of(server: Server, client: httpx.AsyncClient, code: str) -> dict[str, Any]:
     """Return the item of the quota with this code in the response."""
     await server.publish()
-    item = await json_of(client, COVERAGE)
-    (item,) = [item for item in item["items"] if item["code"] == code]
+    coverage = await json_of(client, COVERAGE)
+    (item,) = [item for item in coverage["items"] if item["code"] == code]
     return dict(item)
 
 
@@ -209,9 +209,9 @@ async def test_quotas_are_filtered_by_state_and_counted(server: Server, client: 
     assert await states_by_code(server, client, account="111111111111") == {}
     assert [*await states_by_code(server, client, q="service:wafv2 -state:watched")] == [PATTERN_SETS.code]
     assert "did you mean" in error_of(await client.get(f"{COVERAGE}?q=state:watchd"))
-    item = await json_of(client, f"{COVERAGE}?limit=1")
-    assert (len(item["items"]), item["total"]) == (1, 3)
-    assert item["states"] == {"stale": 1, "watched": 1, "value_only": 1}
+    coverage = await json_of(client, f"{COVERAGE}?limit=1")
+    assert (len(coverage["items"]), coverage["total"]) == (1, 3)
+    assert coverage["states"] == {"stale": 1, "watched": 1, "value_only": 1}
     assert "state" in error_of(await client.get(f"{COVERAGE}?state=green"))
 
 
@@ -253,7 +253,7 @@ DENIAL = Failure(
 )
 
 
-async def test_a_quota_of_a_denied_service_is_not_permitted_and_not_unused(
+async def test_a_quota_of_a_service_whose_inventory_failed_is_stale_or_if_it_was_denied_not_permitted(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     watch_count(server, Quota(service="lambda", code="L-00000001"))
@@ -550,8 +550,8 @@ async def test_the_defaults_that_could_not_be_listed_are_reported(
 ) -> None:
     add_quotas_without_role(server, listed_quota(WEB_ACLS))
     server.known_quotas[ACCOUNT, REGION].list_failures = ["ListAWSDefaultServiceQuotas: no access"]
-    item = await json_of(client, COVERAGE)
-    assert f"shop/{REGION}: ListAWSDefaultServiceQuotas: no access" in item["unread"]
+    coverage = await json_of(client, COVERAGE)
+    assert f"shop/{REGION}: ListAWSDefaultServiceQuotas: no access" in coverage["unread"]
 
 
 @pytest.mark.parametrize(

@@ -135,10 +135,10 @@ def test_each_example_fits_its_model(example: ExampleServer, document: dict[str,
         for content in operation.get("requestBody", {}).get("content", {}).values():
             REQUEST_MODELS[content["schema"]["$ref"].rpartition("/")[2]].model_validate(content["example"])
         if (model := route.response_model) is not None:
-            example = operation["responses"]["200"]["content"]["application/json"]["example"]
+            recorded = operation["responses"]["200"]["content"]["application/json"]["example"]
             adapter = TypeAdapter[Any](model)
-            values = adapter.dump_python(adapter.validate_python(example), mode="json", by_alias=True)
-            assert shape(values) == shape(example), operation["operationId"]
+            values = adapter.dump_python(adapter.validate_python(recorded), mode="json", by_alias=True)
+            assert shape(values) == shape(recorded), operation["operationId"]
 
 
 def shape(value: Any) -> Any:

@@ -123,7 +123,7 @@ async def test_a_token_that_aws_returns_twice_ends_the_pages_with_an_error() -> 
     assert calls(aws, "ListShards") == 2
 
 
-async def test_parameters_that_aws_refuses_beside_a_token_are_not_repeated() -> None:
+async def test_the_fake_raises_for_a_parameter_that_aws_would_reject_on_the_next_page() -> None:
     with pytest.raises(AssertionError, match="StreamName"):
         async for _ in FakeAws(list_shards={}).scan.list_items(
             "kinesis", "ListShards", "Shards", StreamName="a"

@@ -155,7 +155,9 @@ async def test_opening_an_account_fails_if_its_role_cannot_be_assumed(sts: FakeS
     assert sts.actions == ["AssumeRole"]
 
 
-async def test_where_sts_is_off_the_role_is_assumed_in_the_home_region(sts: FakeSts) -> None:
+async def test_where_sts_is_off_a_second_call_to_assume_the_role_goes_to_the_home_region(
+    sts: FakeSts,
+) -> None:
     sts.answers["AssumeRole"] = error_body("RegionDisabledException")
     with pytest.raises(ClientError, match="RegionDisabledException"):
         await open_account(sts, role_arn=ROLE, regions=("eu-west-1",))
