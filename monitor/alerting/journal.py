@@ -93,9 +93,6 @@ class Journal(RowStore):
         maintenance_interval: float,
     ) -> None:
         super().__init__()
-        self.failure: str | None = None
-        self.corrupt_files: list[Path] = []
-        self.unusable_count = 0
         self._file, self._now = file, now
         self.disk_timeout, self._maintenance_interval = disk_timeout, maintenance_interval
         self._lock = FileLock(with_suffix(file.path, ".lock"))
@@ -133,11 +130,6 @@ class Journal(RowStore):
         except DISK_ERRORS as error:
             journal._record_failure(error)
         return journal
-
-    @property
-    def healthy(self) -> bool:
-        """True if the disk works, so that changes survive a restart."""
-        return self.failure is None
 
     def move_to_unusable(self, table: Table[StoredRow], key: RowKey, error: Exception) -> None:
         """Move a row that cannot be used to `UNUSABLE_ROWS`. The next `write` also moves it in the file."""

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,12 +16,15 @@ from monitor.notifiers.notice import Notice
 class RowStore(ABC):
     """Keeps the rows of all tables in memory. `write` of a subclass may also store them in a file.
 
-    rows: the rows by table and key. number: the highest number of any notice that was ever committed.
+    rows: the rows by table and key. number, failure, unusable_count, corrupt_files: see `AlertStateStore`.
     """
 
     def __init__(self) -> None:
         self.rows: dict[Table[Any], dict[RowKey, Any]] = {table: {} for table in TABLES}
         self.number = 0
+        self.failure: str | None = None
+        self.unusable_count = 0
+        self.corrupt_files: list[Path] = []
         self._ids = count(1)
 
     @abstractmethod

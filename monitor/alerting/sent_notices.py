@@ -1,7 +1,7 @@
 """Assigns sent notices, which say which receiver was notified, to the notices of alerts' changes."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from typing import Protocol
 
 from monitor.alerting.records import SentNotice
@@ -13,7 +13,7 @@ MAX_SENT_PER_NOTICE = 20  # sent notices that are read, for each listed notice
 class SentNoticeStore(Protocol):
     """Stores which receivers were notified of which notices. `Journal` implements the protocol."""
 
-    async def sent_notices(self, alert: str | None = None, limit: int = 100) -> list[SentNotice]:
+    def sent_notices(self, alert: str | None = None, limit: int = 100) -> Awaitable[list[SentNotice]]:
         """Return the sent notices of one alert, or of all alerts, newest first."""
 
 

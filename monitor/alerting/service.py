@@ -18,6 +18,7 @@ from monitor.alerting.journal_file import Connect, JournalFile, connect
 from monitor.alerting.records import Acknowledgement, Silence
 from monitor.alerting.sender import DeliveryTarget
 from monitor.alerting.settings import AlertingSettings
+from monitor.alerting.state_store import AlertStateStore
 from monitor.alerting.telemetry import DeliveryTelemetry
 from monitor.aws.status import MonitorStatus
 from monitor.fleet.fleet import Fleet
@@ -52,7 +53,7 @@ def is_same_time(first: float, second: float) -> bool:
 class Alerting:
     """The journal, the alert engine and the deliveries together. now: returns epoch seconds."""
 
-    journal: Journal
+    journal: AlertStateStore
     delivery: Delivery
     engine: AlertEngine
     client: OutboundClient
@@ -225,14 +226,14 @@ def _blind_places(registry: CollectorRegistry) -> SnapshotGauge:
     return gauge
 
 
-def _export_health(journal: Journal, registry: CollectorRegistry) -> None:
+def _export_health(journal: AlertStateStore, registry: CollectorRegistry) -> None:
     """Export whether the journal works, and how many unusable rows it moved and corrupt files it renamed."""
     health = Gauge(
         "headroom_journal_healthy",
         "1 while alerts and notifications survive a restart, 0 while the journal fails.",
         registry=registry,
     )
-    health.set_function(lambda: float(journal.healthy))
+    health.set_function(lambda: float(journal.failure is None))
     unusable = Gauge(
         "headroom_journal_set_aside",
         "Rows that this process moved to unusable_rows, and corrupt journal files that it renamed.",

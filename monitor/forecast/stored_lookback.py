@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from monitor.alerting.journal import Journal
+from monitor.alerting.state_store import AlertStateStore
 from monitor.fleet.columns import Floats, Indices, Ints
 from monitor.fleet.fleet import Series
 from monitor.fleet.snapshot import Snapshot
@@ -36,7 +36,7 @@ class BlockRuns(NamedTuple):
 
 
 async def stored_lookback(
-    recorder: Recorder, snapshot: Callable[[], Snapshot], journal: Journal, days: int
+    recorder: Recorder, snapshot: Callable[[], Snapshot], journal: AlertStateStore, days: int
 ) -> StoredLookback:
     """Return the episodes near limits in the last `days`, at most 14, from the stored history and notices."""
     fleet_snapshot, runs, known_bins, series_count = snapshot(), list[NearRun](), 0, 0

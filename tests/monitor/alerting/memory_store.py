@@ -28,6 +28,9 @@ class MemoryStore(RowStore):
     async def history(self, alert: str | None = None, limit: int = 100) -> list[Notice]:
         return [notice for notice in reversed(self._history) if alert in (None, notice.alert)][:limit]
 
+    async def notice_count(self, alert: str | None = None) -> int:
+        return sum(alert in (None, notice.alert) for notice in self._history)
+
     async def sent_notices(self, alert: str | None = None, limit: int = 100) -> list[SentNotice]:
         return [sent for sent in reversed(self._sent) if alert in (None, sent.alert)][:limit]
 

@@ -71,16 +71,16 @@ async def test_a_full_disk_is_reported_and_nothing_is_lost_once_there_is_room(pa
     await journal.commit(LARGE_STATES | {"states/a": b"firing"}, [notice(1)], rows)
     assert journal.failure is not None
     assert "the disk is full" in journal.failure
-    assert not journal.healthy
+    assert journal.failure is not None
     assert journal.all(PENDING_NOTICES) == {rows[0].id: rows[0]}
     await journal.commit({"states/a": None}, [notice(2, kind=NoticeKind.RESOLVED)])
     assert [notice.number for notice in await journal.history()] == [2, 1]
     await journal.maintain()
-    assert not journal.healthy
+    assert journal.failure is not None
 
     disk.full = False
     await journal.maintain()
-    assert journal.healthy
+    assert journal.failure is None
     assert [notice.number for notice in await journal.history()] == [2, 1]
     await journal.commit({"states/b": b"firing"}, [notice(3, "b")])
     await journal.close()
@@ -115,7 +115,7 @@ async def test_a_read_only_file_is_read_and_reported(path: Path) -> None:
     await journal.commit({"states/a": None}, [notice(5, kind=NoticeKind.RESOLVED)])
     disk.read_only = False
     await journal.maintain()
-    assert journal.healthy
+    assert journal.failure is None
     await journal.close()
     assert await stored_rows(path) == {}
 
@@ -128,7 +128,7 @@ async def test_a_directory_that_cannot_be_written_is_reported(tmp_path: Path) ->
     (tmp_path / "file").unlink()
     await journal.commit({"states/a": b"firing"}, [])
     await journal.maintain()
-    assert journal.healthy
+    assert journal.failure is None
     await journal.close()
 
 
@@ -145,12 +145,12 @@ async def test_the_journal_of_a_killed_process_is_read_from_a_read_only_folder(
     lock.unlink()
     lock.mkdir()
     journal = await Journal.open(path)
-    assert not journal.healthy
+    assert journal.failure is not None
     assert journal.all(STATES) == {"states/a": SavedState("states/a", b"firing")}
     assert journal.number == 4
     lock.rmdir()
     await journal.maintain()
-    assert journal.healthy
+    assert journal.failure is None
     await journal.close()
 
 
@@ -162,7 +162,7 @@ async def test_a_file_that_is_no_database_is_renamed_and_kept(path: Path) -> Non
     assert "it is no database" in journal.failure
     await journal.commit({"states/a": b"firing"}, [notice(1)])
     await journal.maintain()
-    assert journal.healthy
+    assert journal.failure is None
     assert [file.read_bytes() for file in journal.corrupt_files] == [b"nonsense" * 1000]
     assert journal.corrupt_files[0].parent == path.parent
     await journal.close()
@@ -190,7 +190,7 @@ async def test_readable_rows_of_a_corrupt_file_are_kept(path: Path) -> None:
     assert journal.failure is not None
     assert journal.all(STATES) == {"states/a": SavedState("states/a", b"firing")}
     await journal.maintain()
-    assert journal.healthy
+    assert journal.failure is None
     await journal.close()
     assert (await stored_rows(path))["states"] == [SavedState("states/a", b"firing")]
 
@@ -207,13 +207,13 @@ async def test_a_file_that_is_corrupted_while_in_use_loses_nothing(path: Path) -
     assert journal.failure is not None
     assert "it is corrupt" in journal.failure
     await journal.maintain()
-    assert journal.healthy
+    assert journal.failure is None
     disk.full = True
     disk.limit_pages()
     await journal.commit(LARGE_STATES, [])
     disk.full = False
     await journal.maintain()
-    assert journal.healthy
+    assert journal.failure is None
     assert len(journal.corrupt_files) == 1
     await journal.close()
     assert len((await stored_rows(path))["states"]) == 2 + len(LARGE_STATES)
@@ -238,14 +238,14 @@ async def test_only_the_row_that_cannot_be_used_is_moved_to_unusable_rows(
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(INVALID_ROWS[table])
     journal = await Journal.open(path)
-    assert journal.healthy
+    assert journal.failure is None
     assert journal.all(STATES) == {"states/a": SavedState("states/a", b"firing")}
     (unusable,) = journal.all(UNUSABLE_ROWS).values()
     assert unusable.name == table
     assert f"moved to unusable_rows: {table} {unusable.key}: {unusable.reason}" in caplog.text
     await journal.close()
     reopened = await Journal.open(path)
-    assert reopened.healthy
+    assert reopened.failure is None
     assert list(reopened.all(UNUSABLE_ROWS).values()) == [unusable]
     await reopened.close()
 
@@ -261,7 +261,7 @@ async def test_a_file_without_one_of_its_tables_is_replaced_and_the_other_tables
     assert "its tables are not those of a journal (no such table: silences)" in journal.failure
     assert journal.all(STATES) == {"states/a": SavedState("states/a", b"firing")}
     await journal.maintain()
-    assert journal.healthy
+    assert journal.failure is None
     assert len(journal.corrupt_files) == 1
     await journal.close()
     assert (await stored_rows(path))["states"] == [SavedState("states/a", b"firing")]
@@ -275,10 +275,10 @@ async def test_a_file_with_an_impossible_schema_version_is_replaced(path: Path, 
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(f"PRAGMA user_version = {version}")
     journal = await Journal.open(path)
-    assert not journal.healthy
+    assert journal.failure is not None
     assert journal.all(STATES) == {"states/a": SavedState("states/a", b"firing")}
     await journal.maintain()
-    assert journal.healthy
+    assert journal.failure is None
     await journal.close()
 
 
@@ -359,10 +359,10 @@ async def test_a_disk_that_hangs_blocks_no_other_task(path: Path) -> None:
     assert journal.failure is not None
     assert "no answer for 0.05 s" in journal.failure
     await journal.maintain()
-    assert not journal.healthy
+    assert journal.failure is not None
     journal.disk_timeout = DISK_TIMEOUT
     may_commit.set()
-    while not journal.healthy:
+    while journal.failure is not None:
         await journal.maintain()
         await asyncio.sleep(0.001)
     await journal.close()
@@ -380,7 +380,7 @@ async def test_states_that_change_while_the_disk_recovers_are_saved_too(path: Pa
     await asyncio.sleep(0)
     await journal.commit({"states/late": b"firing", "states/0": None}, [notice(9)])
     await recovery
-    assert journal.healthy
+    assert journal.failure is None
     assert [notice.number for notice in await journal.history()] == [9]
     await journal.close()
     keys = {row.key for row in (await stored_rows(path))["states"] if isinstance(row, SavedState)}

@@ -49,7 +49,7 @@ async def use_journal(folder: Path) -> None:
         assert stage.sent
         await stage.store.maintain()
         assert isinstance(stage.store, Journal)
-        assert stage.store.healthy, stage.store.failure
+        assert stage.store.failure is None, stage.store.failure
         await stage.store.history()
         await stage.delivery.replay()
         await stage.delivery.maintain()

@@ -252,7 +252,7 @@ async def test_a_notification_of_a_schema_without_reasons_has_the_reason_first(p
             )
         connection.commit()
     journal = await Journal.open(path)
-    assert journal.healthy
+    assert journal.failure is None
     (dead_letter,) = journal.all(DEAD_LETTERS).values()
     assert dead_letter.notification.reason is NotificationReason.FIRST
     assert [row.name for row in journal.all(UNUSABLE_ROWS).values()] == ["dead_letters"]
@@ -312,7 +312,7 @@ async def test_a_migration_that_fails_changes_nothing(path: Path) -> None:
     await (await Journal.open(path)).close()
     invalid_migration = "CREATE TABLE extra (x TEXT); CREATE TABLE extra (x TEXT)"
     journal = await Journal.open(path, file=JournalFile(path, migrations=[*MIGRATIONS, invalid_migration]))
-    assert not journal.healthy
+    assert journal.failure is not None
     await journal.close()
     assert column_names(path, "extra") == []
     assert await stored_rows(path) == {}
@@ -360,7 +360,7 @@ async def test_a_row_that_could_not_be_read_back_is_rejected_by_put_and_skipped_
             (ACKNOWLEDGEMENTS, "b"): replace(acknowledgement(), alert="b"),
         }
     )
-    assert journal.healthy
+    assert journal.failure is None
     await journal.close()
     assert await stored_rows(path) == {"acknowledgements": [replace(acknowledgement(), alert="b")]}
 

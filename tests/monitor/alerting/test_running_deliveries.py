@@ -97,7 +97,7 @@ async def test_notices_are_sent_from_memory_without_a_disk(tmp_path: Path) -> No
         assert await deliveries.send_due() == [[1]]
         (tmp_path / "file").unlink()
         await deliveries.delivery.maintain()
-        assert isinstance(deliveries.store, Journal) and deliveries.store.healthy
+        assert isinstance(deliveries.store, Journal) and deliveries.store.failure is None
     journal = await Journal.open(tmp_path / "file" / JOURNAL_NAME)
     assert journal.all(STATES) == {"states/a": SavedState("states/a", b"firing")}
     assert [row.receiver for row in journal.all(PENDING_NOTICES).values()] == ["chat"]

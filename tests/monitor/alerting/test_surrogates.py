@@ -34,7 +34,7 @@ async def test_alerts_with_lone_surrogates_are_sent_and_survive_a_restart(
         stage.series("orders", replace(SHORT, tags={label: tag}))
         assert "F" in await stage.run_minutes(orders="....cccc")
         alerts_before = dict(stage.engine.alerts)
-        assert isinstance(stage.store, Journal) and stage.store.healthy
+        assert isinstance(stage.store, Journal) and stage.store.failure is None
     async with Stage.opened(folder, minute=stage.minute) as restarted:
         assert restarted.engine.alerts == alerts_before
         assert isinstance(restarted.store, Journal) and restarted.store.unusable_count == 0

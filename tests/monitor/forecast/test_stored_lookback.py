@@ -1,21 +1,19 @@
 """Episodes near limits are found in the stored history and the journal, without a request to AWS."""
 
-from pathlib import Path
-
 import numpy as np
 
 from collectors.base import total
-from monitor.alerting.journal import Journal
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.judge import judge
 from monitor.fleet.snapshot import Snapshot
 from monitor.forecast.history import UsageHistory
 from monitor.forecast.recorder import Recorder
 from monitor.forecast.stored_lookback import stored_lookback
+from tests.monitor.alerting.memory_store import MemoryStore
 from tests.monitor.forecast.test_recorder import NOW, add_series, metric, write_points
 
 
-async def test_quarters_near_the_present_limit_are_an_episode(tmp_path: Path) -> None:
+async def test_quarters_near_the_present_limit_are_an_episode() -> None:
     fleet, values = Fleet(), np.full(180, 50.0)
     values[60:80] = 95
     series = add_series(fleet, "a", total(metric("a")))
@@ -23,11 +21,7 @@ async def test_quarters_near_the_present_limit_are_an_episode(tmp_path: Path) ->
     judge(fleet, NOW)
     recorder = Recorder(fleet, UsageHistory())
     await recorder.record(NOW)
-    journal = await Journal.open(tmp_path / "journal.db")
-    try:
-        found = await stored_lookback(recorder, lambda: Snapshot.of(fleet, {}), journal, 14)
-    finally:
-        await journal.close()
+    found = await stored_lookback(recorder, lambda: Snapshot.of(fleet, {}), MemoryStore(), 14)
     (episode,) = found.episodes
     assert episode.series.key == series.key
     assert (episode.end - episode.begin, round(episode.usage)) == (30, 95)
