@@ -277,6 +277,8 @@ async def test_calls_are_bounded_for_each_scan_and_each_hour() -> None:
     assert len(account.known.lists) < 900
     await account.scan(HOUR)
     assert len(account.known.lists) == 900
+    await account.scan(7 * DAY)  # everything is due, and calls that were not made are not saved up
+    assert CALLS_PER_HOUR <= len(account.aws.calls) <= CALLS_PER_HOUR + 2 * MAX_CONCURRENT_ITEMS
 
 
 async def test_global_quotas_are_read_once_whatever_regions_are_configured() -> None:
