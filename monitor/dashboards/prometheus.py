@@ -10,10 +10,13 @@ sustained   the worst zone that lasted for the signal's `for`; minutes in a wors
             too, so that `for` does not start again when a series gets worse. `saturated` has its own `for`.
 alerted     the worst sustained zone of the last minutes, so that alerts do not flap.
 
+Of a signal with unverified facts, one more metric tells whether AWS has returned a usage of the series. Until
+then a throttled series has an alert of severity info.
+
 These rules measure time by evaluations, whereas Headroom's own alerts measure it by samples.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -25,7 +28,7 @@ from monitor.fleet.key import ALL_LABELS, WHOLE_ACCOUNT
 from monitor.lib.anchors import OWN_RUNBOOK
 from monitor.lib.label_names import exported_names
 from monitor.runbooks.health import HealthAlert, health_alerts
-from rules.alert_rules import BELOW_PENDING_FOR, KEEP_FIRING_FOR, Rule
+from rules.alert_rules import BELOW_PENDING_FOR, KEEP_FIRING_FOR, Rule, Severity
 from rules.band import Zone
 from rules.signals import LimitKind, Service, Signal
 from rules.units import UnitKind
@@ -35,9 +38,11 @@ LAST_KNOWN, SUSTAINED, ALERTED = (
     "headroom:zone:sustained",
     "headroom:zone:alerted",
 )
+USAGE_RETURNED = "headroom:usage:returned"  # 0 or more; the usage or a bound of it, once there is one
 INTERVAL = "30s"  # between evaluations; must be less than the five minutes of Prometheus' lookback
 # Labels of the scraped process; a restart must not change the identity of an alert.
 PROCESS_LABELS = ("instance", "pod")
+MAX_OVER_PROCESSES = f"max without ({', '.join(PROCESS_LABELS)})"
 LABELS = exported_names(ALL_LABELS)
 # A template that sets $of to the selector of the alert's series, for queries in the summary.
 SELECTOR_VARIABLE = (
@@ -111,18 +116,30 @@ def _recording_rules(signal: Signal) -> list[dict[str, Any]]:
         SUSTAINED: _sustained(signal),
         ALERTED: _alerted(_selector(signal)),
     }
+    if signal.unverified:
+        expressions[USAGE_RETURNED] = _usage_returned(_selector(signal))
     return [
         {"record": name, "expr": expr, "labels": _rule_labels(signal)} for name, expr in expressions.items()
     ]
 
 
 def _last_known(selector: str) -> str:
-    max_over_processes = f"max without ({', '.join(PROCESS_LABELS)})"
-    former = (
-        f"{LAST_KNOWN}{selector}\n  and\n  {max_over_processes} (headroom_sample_timestamp_seconds{selector})"
-    )
-    bounded_only = f"{max_over_processes} (headroom_usage_lower_bound{selector})"
-    return f"{max_over_processes} (headroom_zone{selector})\nor (\n  {former}\n  unless\n  {bounded_only}\n)"
+    former = _former(LAST_KNOWN, selector)
+    bounded_only = f"{MAX_OVER_PROCESSES} (headroom_usage_lower_bound{selector})"
+    return f"{MAX_OVER_PROCESSES} (headroom_zone{selector})\nor (\n  {former}\n  unless\n  {bounded_only}\n)"
+
+
+def _former(recorded: str, selector: str) -> str:
+    """Return the query for the former values of a recorded metric, of series that still exist."""
+    timestamp = f"headroom_sample_timestamp_seconds{selector}"
+    return f"{recorded}{selector}\n  and\n  {MAX_OVER_PROCESSES} ({timestamp})"
+
+
+def _usage_returned(selector: str) -> str:
+    """Return the query for series of which AWS has returned a usage, or a bound of it, at any time."""
+    families = "headroom_usage(_lower_bound|_upper_bound)?"
+    now = f'max without ({", ".join(PROCESS_LABELS)}, unit) ({{__name__=~"{families}",{selector[1:]})'
+    return f"{now}\nor (\n  {_former(USAGE_RETURNED, selector)}\n)"
 
 
 def _sustained(signal: Signal) -> str:
@@ -149,8 +166,9 @@ def _alerted(selector: str) -> str:
 def _alerting_rules(service: Service, signal: Signal, runbooks: str) -> list[dict[str, Any]]:
     selector = _selector(signal)
     alerts = [
-        _alerting_rule(f"{ALERTED}{selector} == {Zone[rule.name]}", rule, service, signal, runbooks)
+        _with_severity(_alerting_rule(expr, rule, service, signal, runbooks), severity)
         for rule in (Rule.SATURATED, Rule.NEAR, Rule.ABOVE)
+        for expr, severity in _alerted_with_severity(rule, signal)
     ]
     if signal.kind is LimitKind.PROVISIONED:
         below = _alerting_rule(_idle(selector), Rule.BELOW, service, signal, runbooks)
@@ -161,9 +179,23 @@ def _alerting_rules(service: Service, signal: Signal, runbooks: str) -> list[dic
     return alerts
 
 
+def _alerted_with_severity(rule: Rule, signal: Signal) -> Iterator[tuple[str, Severity]]:
+    """Yield the queries for series in the rule's zone, each with the severity of their alerts.
+
+    Without a usage a series is in no zone but SATURATED.
+    """
+    alerted = f"{ALERTED}{_selector(signal)} == {Zone[rule.name]}"
+    returned = f"{USAGE_RETURNED}{_selector(signal)}"
+    if signal.unverified and rule is Rule.SATURATED:
+        yield f"{alerted}\n  and\n  {returned}", rule.severity
+        yield f"{alerted}\n  unless\n  {returned}", Severity.INFO
+    else:
+        yield alerted, rule.severity
+
+
 def _idle(selector: str) -> str:
     """Return the query for series below the band, except those whose purchase another limit keeps busy."""
-    busy = f"max without ({', '.join(PROCESS_LABELS)}) (headroom_idle{selector}) == 0"
+    busy = f"{MAX_OVER_PROCESSES} (headroom_idle{selector}) == 0"
     return f"{LAST_KNOWN}{selector} == {Zone.BELOW}\n  unless\n  {busy}"
 
 
@@ -172,14 +204,19 @@ def _with_timing(alert: dict[str, Any], timing: dict[str, str]) -> dict[str, Any
     return {"alert": alert["alert"], "expr": alert["expr"], **timing, **alert}
 
 
+def _with_severity(alert: dict[str, Any], severity: Severity) -> dict[str, Any]:
+    return alert | {"labels": alert["labels"] | {"severity": severity.value}}
+
+
 def _alerting_rule(expr: str, rule: Rule, service: Service, signal: Signal, runbooks: str) -> dict[str, Any]:
+    unverified = f" Unverified: {signal.unverified}" if signal.unverified else ""
     return {
         "alert": f"Headroom{rule.word.capitalize()}",
         "expr": expr,
         "labels": {"severity": rule.severity.value, **_rule_labels(signal)},
         "annotations": {
             "summary": _summary(rule, service, signal),
-            "description": signal.why,
+            "description": signal.why + unverified,
             "remedy": " ".join(signal.remedy),
             "runbook_url": address_of(runbooks, service.service, signal.id),
             "docs": signal.docs[0],
