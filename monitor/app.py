@@ -220,7 +220,7 @@ class App:
             self.telemetry,
             self._aws_telemetry,
             inherited=inherited,
-            polled=self.ingest.arrived,  # points of a poll are judged as they arrive, like those of a stream
+            polled=self.ingest.has_new_points,  # points of a poll are judged like those of a stream
             clients=self._clients,
             alerting=self.alerting.engine.active_slots,
             budget=self._budget,
@@ -328,8 +328,8 @@ class App:
     async def _judge_arrivals(self) -> None:
         """Judge points as they arrive, at most once a second and for at most a fifth of the time."""
         while True:
-            await self.ingest.arrived.wait()
-            self.ingest.arrived.clear()
+            await self.ingest.has_new_points.wait()
+            self.ingest.has_new_points.clear()
             start = time.monotonic()
             await self._judge_guarded("arrivals")
             await asyncio.sleep(max(MIN_JUDGEMENT_PAUSE, JUDGEMENT_PAUSE_FACTOR * (time.monotonic() - start)))

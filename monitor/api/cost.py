@@ -203,7 +203,7 @@ def _advice_model(advice: StreamAdvice) -> StreamAdviceModel:
         region=advice.region,
         namespace=advice.namespace,
         metric_names=advice.names,
-        metrics=advice.metrics,
+        metrics=advice.metric_count,
         polled_monthly_dollars=advice.polled_dollars,
         streamed_monthly_dollars=advice.streamed_dollars,
         saved_monthly_dollars=advice.saved_dollars,

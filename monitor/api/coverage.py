@@ -119,8 +119,8 @@ def _coverage_json(coverage: Coverage, query: CoverageQuery) -> str:
     totals = CoverageTotals.of(matching)
     return CoverageModel(
         items=[QuotaCoverageModel.model_validate(quota) for quota in matching[: query.limit]],
-        total=totals.quotas,
-        states={**totals.states},
+        total=totals.quota_count,
+        states={**totals.count_by_state},
         monthly_dollars=totals.monthly_dollars,
         unknown_costs=totals.unknown_costs,
         notes=coverage.notes(),

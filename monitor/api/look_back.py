@@ -128,7 +128,7 @@ def _json(stored: StoredLookback, snapshot: Snapshot, query: LookbackQuery) -> s
         series=stored.series,
         known_days=round(stored.known_days, 1),
         items=[*_models(episodes[: query.limit], snapshot)],
-        total=len(episodes) + stored.more_episodes,
+        total=len(episodes) + stored.unlisted_episode_count,
         has_journal=stored.has_journal,
     ).model_dump_json()
 

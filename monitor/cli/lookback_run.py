@@ -105,7 +105,7 @@ def print_lookback(report: LookbackReport, format: str, allow_blind: bool) -> in
 def exit_code(report: LookbackReport, allow_blind: bool) -> int:
     """Return the exit code of a look-back, and print the reason if it is not 0."""
     failures = len(report.requested_failures)
-    if report.lookback.without_samples == len(report.lookback.series) and failures:
+    if report.lookback.without_samples_count == len(report.lookback.series) and failures:
         typer.echo("Nothing could be read; exit code 2.", err=True)
         return FAILED
     if not failures or allow_blind:

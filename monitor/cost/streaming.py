@@ -46,7 +46,7 @@ class StreamAdvice:
     region: str
     namespace: str
     names: Sequence[str]
-    metrics: int
+    metric_count: int
     polled_dollars: float
     streamed_dollars: float
 
@@ -167,7 +167,7 @@ def _advice(
         region=payer[1],
         namespace=namespace,
         names=sorted(name for name, _ in named_candidates),
-        metrics=sum(candidate.metric_count for _, candidate in named_candidates),
+        metric_count=sum(candidate.metric_count for _, candidate in named_candidates),
         polled_dollars=sum(candidate.polled_dollars for _, candidate in named_candidates),
         streamed_dollars=sum(candidate.streamed_dollars(prices) for _, candidate in named_candidates),
     )

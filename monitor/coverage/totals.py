@@ -13,11 +13,11 @@ from monitor.coverage.verdicts import CoverageState
 class CoverageTotals:
     """Totals of some quotas.
 
-    states: the number of quotas by state, without states that have none. monthly_dollars: the sum of the
-    known costs. unknown_costs: the number of quotas that could be watched at an unknown cost.
+    count_by_state: the number of quotas by state, without states that have none. monthly_dollars: the sum of
+    the known costs. unknown_costs: the number of quotas that could be watched at an unknown cost.
     """
 
-    states: Mapping[CoverageState, int]
+    count_by_state: Mapping[CoverageState, int]
     monthly_dollars: float
     unknown_costs: int
 
@@ -32,6 +32,6 @@ class CoverageTotals:
         return cls(states, dollars, unknown_costs)
 
     @property
-    def quotas(self) -> int:
+    def quota_count(self) -> int:
         """The number of quotas."""
-        return sum(self.states.values())
+        return sum(self.count_by_state.values())

@@ -251,7 +251,7 @@ class PastReader:
         if budget is None or not metrics:
             yield True
             return
-        async with budget.granted(self._fleet.payer_of(reader.cell.key)[0], metrics) as granted:
+        async with budget.grant(self._fleet.payer_of(reader.cell.key)[0], metrics) as granted:
             yield granted >= metrics
 
     def _requests(

@@ -60,7 +60,7 @@ async def stored_lookback(
         series=series_count,
         known_days=known_bins / DAY,
         episodes=episodes[:MAX_STORED_EPISODES],
-        more_episodes=max(len(episodes) - MAX_STORED_EPISODES, 0),
+        unlisted_episode_count=max(len(episodes) - MAX_STORED_EPISODES, 0),
         has_journal=journal.failure is None,
     )
 

@@ -49,12 +49,13 @@ class Episode(NamedTuple):
 class EpisodeFinder:
     """Finds episodes in judged minutes, which must be added in their order.
 
-    episodes: the episodes that have ended. more_episodes: the number of ended episodes beyond MAX_EPISODES.
+    episodes: the episodes that have ended. unlisted_episode_count: the number of ended episodes beyond
+    MAX_EPISODES.
     """
 
     def __init__(self) -> None:
         self.episodes: list[Episode] = []
-        self.more_episodes = 0
+        self.unlisted_episode_count = 0
         self._open: dict[int, Episode] = {}  # by slot
 
     def add(self, slots: Indices, minutes: range, judged: Judged) -> None:
@@ -82,7 +83,7 @@ class EpisodeFinder:
         if len(self.episodes) < MAX_EPISODES:
             self.episodes.append(episode)
         else:
-            self.more_episodes += 1
+            self.unlisted_episode_count += 1
 
     def finish(self) -> Sequence[Episode]:
         """Return all episodes, sorted by begin; mark episodes that have not ended as ongoing."""

@@ -13,12 +13,12 @@ from monitor.lookback.notices import AlertSpan, PastNotice, alert_spans
 class WayResult:
     """The notices of one way of judging, by minute.
 
-    more_notices: the number of further notices, which were only counted.
+    unlisted_notice_count: the number of further notices, which were only counted.
     """
 
     name: str
     notices: Sequence[PastNotice]
-    more_notices: int = 0
+    unlisted_notice_count: int = 0
 
     @property
     def spans(self) -> Sequence[AlertSpan]:
@@ -30,21 +30,22 @@ class WayResult:
 class Lookback:
     """The events of series in past minutes.
 
-    minutes: the minutes that were judged. series: the judged series, by slot. without_samples: the number of
-    series without a sample. known_days: the days of known usage, summed over all series. published_limits:
-    the number of series whose limit CloudWatch publishes for each minute; samples of other series are
-    compared with the limit in force now. episodes: of throttling and of usage near a limit, by begin.
-    more_episodes: the number of episodes that were only counted. ways: the notices of each way of judging;
-    the configured way is the first. forecasts: None if the history is too short for a forecast.
+    minutes: the minutes that were judged. series: the judged series, by slot. without_samples_count: the
+    number of series without a sample. known_days: the days of known usage, summed over all series.
+    published_limit_count: the number of series whose limit CloudWatch publishes for each minute; samples of
+    other series are compared with the limit in force now. episodes: of throttling and of usage near a limit,
+    by begin. unlisted_episode_count: the number of episodes that were only counted. ways: the notices of each
+    way of judging; the configured way is the first. forecasts: None if the history is too short for a
+    forecast.
     """
 
     minutes: range
     series: Mapping[int, Series]
-    without_samples: int
+    without_samples_count: int
     known_days: float
-    published_limits: int
+    published_limit_count: int
     episodes: Sequence[Episode]
-    more_episodes: int
+    unlisted_episode_count: int
     ways: Sequence[WayResult]
     forecasts: Backtest | None
 

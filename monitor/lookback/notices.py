@@ -47,13 +47,14 @@ class AlertSpan(NamedTuple):
 class NoticeFinder:
     """Makes notices of transitions of alert states. Transitions must be added in the order of their minutes.
 
-    notices: the notices so far, MAX_NOTICES at most. more_notices: the number of notices beyond MAX_NOTICES.
+    notices: the notices so far, MAX_NOTICES at most. unlisted_notice_count: the number of notices beyond
+    MAX_NOTICES.
     """
 
     def __init__(self, fleet: Fleet, severity_of: SeverityOf) -> None:
         self._fleet, self._severity_of = fleet, severity_of
         self.notices: list[PastNotice] = []
-        self.more_notices = 0
+        self.unlisted_notice_count = 0
         self._states = np.zeros((len(Rule), fleet.size), np.int8)
         self._levels: dict[int, AlertLevel] = {}  # of each firing alert, by slot
 
@@ -82,7 +83,7 @@ class NoticeFinder:
         if len(self.notices) < MAX_NOTICES:
             self.notices.append(PastNotice(slot, minute, kind, severity, zone))
         else:
-            self.more_notices += 1
+            self.unlisted_notice_count += 1
 
     def _level(self, slot: int) -> AlertLevel | None:
         """Return severity and zone of the worst firing rule that is not switched off; None without one."""

@@ -123,18 +123,18 @@ class Replay:
         return Lookback(
             minutes=self._points.minutes,
             series={slot: fleet.by_slot[slot] for slot in self._slots.tolist()},
-            without_samples=sum(not _has_points(fleet, slot, newest) for slot in self._slots.tolist()),
+            without_samples_count=sum(not _has_points(fleet, slot, newest) for slot in self._slots.tolist()),
             known_days=float(known_quarters.sum()) / DAY,
-            published_limits=int(np.count_nonzero(fleet.published_limits.has(self._slots)))
+            published_limit_count=int(np.count_nonzero(fleet.published_limits.has(self._slots)))
             if self._slots.size
             else 0,
             episodes=episodes,
-            more_episodes=self._episodes.more_episodes,
+            unlisted_episode_count=self._episodes.unlisted_episode_count,
             ways=[
                 WayResult(
                     way.name,
                     sorted(finder.notices, key=lambda notice: (notice.minute, notice.slot)),
-                    finder.more_notices,
+                    finder.unlisted_notice_count,
                 )
                 for way, finder in zip(self._ways, self._notice_finders, strict=True)
             ],

@@ -69,15 +69,15 @@ class StoredLookback:
     """The result of a look back at the stored data of some days.
 
     minutes: the minutes of these days. series: the number of series with a history. known_days: the days of
-    known usage, of all series together. episodes: the newest first. more_episodes: the number of episodes
-    that are not listed. has_journal: false while the journal cannot be read.
+    known usage, of all series together. episodes: the newest first. unlisted_episode_count: the number of
+    episodes that are not listed. has_journal: false while the journal cannot be read.
     """
 
     minutes: range
     series: int
     known_days: float
     episodes: Sequence[StoredEpisode]
-    more_episodes: int
+    unlisted_episode_count: int
     has_journal: bool
 
 

@@ -21,53 +21,54 @@ class Allowance:
     At most MAX_ADVANCE of a month's budget can be spent ahead, so a month exceeds its budget by no more.
     Whatever the budget, each polled metric may be requested once in MAX_INTERVAL minutes.
 
-    dollars_per_month: the budget. polled: the number of polled metrics. ahead: the dollars spent, up to the
-    last charge, beyond the dollars earned. minute: the minute of the last charge, by a monotonic clock.
-    reserved: the dollars that are about to be spent.
+    dollars_per_month: the budget. polled_metric_count: the number of polled metrics. ahead_dollars: the
+    dollars spent, up to the last charge, beyond the dollars earned. charged_minute: the minute of the last
+    charge, by a monotonic clock. reserved_dollars: the dollars that are about to be spent.
     """
 
     dollars_per_month: float
     prices: Prices
-    polled: int = 0
-    ahead: float = 0.0
-    minute: float | None = None
-    reserved: float = 0.0
+    polled_metric_count: int = 0
+    ahead_dollars: float = 0.0
+    charged_minute: float | None = None
+    reserved_dollars: float = 0.0
 
     @property
     def metrics_per_minute(self) -> float:
         """The number of metrics that may be requested in a minute on average."""
         budgeted = self.dollars_per_month / MINUTES_PER_MONTH / self.prices.metric
-        return max(budgeted, self.polled / MAX_INTERVAL)
+        return max(budgeted, self.polled_metric_count / MAX_INTERVAL)
 
     @property
-    def max_ahead(self) -> float:
+    def max_ahead_dollars(self) -> float:
         """The dollars that may be spent ahead."""
         return MAX_ADVANCE * self.metrics_per_minute * self.prices.metric * MINUTES_PER_MONTH
 
     def change(self, dollars_per_month: float, prices: Prices) -> None:
-        """Change the budget and the prices; `ahead` is lowered to the maximum of a new budget."""
+        """Change the budget and the prices; `ahead_dollars` is lowered to the maximum of a new budget."""
         has_changed = dollars_per_month != self.dollars_per_month
         self.dollars_per_month, self.prices = dollars_per_month, prices
         if has_changed:
-            self.ahead = min(self.ahead, self.max_ahead)
+            self.ahead_dollars = min(self.ahead_dollars, self.max_ahead_dollars)
 
     def set_polled(self, metrics: int) -> None:
         """Record how many metrics are polled, each of which may be requested whatever the budget."""
-        self.polled = metrics
+        self.polled_metric_count = metrics
 
     def charge(self, minute: float, dollars: float) -> None:
         """Charge dollars that were spent up to a minute of a monotonic clock."""
-        elapsed_minutes = 0.0 if self.minute is None else max(minute - self.minute, 0.0)
+        elapsed_minutes = 0.0 if self.charged_minute is None else max(minute - self.charged_minute, 0.0)
         earned = elapsed_minutes * self.metrics_per_minute * self.prices.metric
-        self.ahead, self.minute = max(self.ahead - earned, 0.0) + dollars, minute
+        self.ahead_dollars, self.charged_minute = max(self.ahead_dollars - earned, 0.0) + dollars, minute
 
     def reserve(self, metrics: int) -> int:
         """Reserve as many of these metrics as may be requested now. Return how many, for `release`."""
-        available = max(self.max_ahead - self.ahead - self.reserved, 0.0) / self.prices.metric
+        dollars = max(self.max_ahead_dollars - self.ahead_dollars - self.reserved_dollars, 0.0)
+        available = dollars / self.prices.metric
         granted = int(min(metrics, available + 1e-6))  # a whole number must not get lost by rounding
-        self.reserved += granted * self.prices.metric
+        self.reserved_dollars += granted * self.prices.metric
         return granted
 
     def release(self, metrics: int) -> None:
         """End the reservation of this number of metrics."""
-        self.reserved = max(self.reserved - metrics * self.prices.metric, 0.0)
+        self.reserved_dollars = max(self.reserved_dollars - metrics * self.prices.metric, 0.0)

@@ -105,12 +105,12 @@ class Budget:
 
     def _inherit(self, terms: BudgetTerms | None) -> None:
         """Replace all allowances; a shared allowance is ahead by the sum of the former allowances."""
-        ahead = sum(record.allowance.ahead for record in self._records.values())
+        ahead = sum(record.allowance.ahead_dollars for record in self._records.values())
         had_any = bool(self._records)
         self._records.clear()
         self._billed_at_begin = dict(self._billed())
         if terms and had_any and not terms.each_account:
-            self._open("").allowance.ahead = ahead
+            self._open("").allowance.ahead_dollars = ahead
 
     def statuses(self) -> list[AllowanceStatus]:
         """Return the present state of each allowance; none without a budget."""
@@ -121,9 +121,9 @@ class Budget:
             AllowanceStatus(
                 name,
                 allowance.dollars_per_month,
-                minimum_dollars(allowance.polled, allowance.prices),
-                allowance.ahead,
-                allowance.max_ahead,
+                minimum_dollars(allowance.polled_metric_count, allowance.prices),
+                allowance.ahead_dollars,
+                allowance.max_ahead_dollars,
             )
             for name, allowance in charged.items()
         ]
@@ -137,7 +137,7 @@ class Budget:
         return self._prices.in_dollars(account) is not None
 
     @asynccontextmanager
-    async def granted(self, account: str, metrics: int) -> AsyncIterator[int]:
+    async def grant(self, account: str, metrics: int) -> AsyncIterator[int]:
         """Reserve as many of these metrics as may be requested now, and yield their number.
 
         Request the metrics within the context: its end releases the reservation.
@@ -187,8 +187,8 @@ class Budget:
         """Begin an allowance, which is as far ahead as an earlier process or configuration has stored."""
         terms = self._terms or BudgetTerms(0.0)
         allowance = Allowance(terms.dollars_per_month, self._prices_for(name))
-        allowance.minute = self._clock() / 60
-        allowance.ahead = self._stored_ahead(name, allowance)
+        allowance.charged_minute = self._clock() / 60
+        allowance.ahead_dollars = self._stored_ahead(name, allowance)
         self._records[name] = record = _Record(allowance, _billed_to(name, self._billed_at_begin))
         return record
 
@@ -208,7 +208,7 @@ class Budget:
         return (
             still_ahead
             if saved.budget == allowance.dollars_per_month
-            else min(still_ahead, allowance.max_ahead)
+            else min(still_ahead, allowance.max_ahead_dollars)
         )
 
     async def _save(self, name: str, record: _Record) -> None:
@@ -218,7 +218,7 @@ class Budget:
             if record.saved >= own_reservation:
                 return
             reservations, allowance = record.reservations, record.allowance
-            dollars = allowance.ahead + allowance.reserved
+            dollars = allowance.ahead_dollars + allowance.reserved_dollars
             saved = SavedSpending(name, dollars, self._wall_clock(), allowance.dollars_per_month)
             await self._store.save_spending(saved)
             record.saved = reservations

@@ -63,7 +63,7 @@ class BudgetKeeper:
 
     def _warn_of_minimum(self, allowance: Allowance, account: str) -> None:
         """Log once that the budget of an allowance is too small, and again when the minimum changes."""
-        minimum = ceil(minimum_dollars(allowance.polled, allowance.prices))
+        minimum = ceil(minimum_dollars(allowance.polled_metric_count, allowance.prices))
         if allowance.dollars_per_month >= minimum:
             self._warned.pop(account, None)
         elif self._warned.get(account) != minimum:
@@ -71,7 +71,7 @@ class BudgetKeeper:
             of_account = f" of account {account}" if account else ""
             log.warning(
                 "the budget of $%g a month%s is too small: %d metrics, each requested once an hour, cost $%d",
-                *(allowance.dollars_per_month, of_account, allowance.polled, minimum),
+                *(allowance.dollars_per_month, of_account, allowance.polled_metric_count, minimum),
             )
 
     def _find_rows(self) -> Iterator[None]:

@@ -57,7 +57,7 @@ class MetricPointReader:
         if budget is None:
             yield True
             return
-        async with budget.granted(self._fleet.payer_of(reader.cell.key)[0], metric_count) as granted:
+        async with budget.grant(self._fleet.payer_of(reader.cell.key)[0], metric_count) as granted:
             yield granted >= metric_count
 
 

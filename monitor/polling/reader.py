@@ -109,7 +109,7 @@ class MetricReader:
         if budget is None:
             yield due
             return
-        async with budget.granted(self.fleet.payer_of(self.cell.key)[0], len(due)) as granted:
+        async with budget.grant(self.fleet.payer_of(self.cell.key)[0], len(due)) as granted:
             yield plan.most_overdue(self.fleet.rings, due, now, granted)
 
     async def _read(self, metrics: Mapping[bytes, int], now: int) -> list[Failure]:

@@ -260,7 +260,7 @@ class Watcher:
             planner=self.planner,
         )
         if budget := self.planner.budget:
-            cell.set_grant(lambda metrics: budget.granted(self.fleet.payer_of(cell.key)[0], metrics))
+            cell.set_grant(lambda metrics: budget.grant(self.fleet.payer_of(cell.key)[0], metrics))
         watched = CellWatcher(inventory, reader, collectors, self.telemetry, self.timings)
         watched.poll_phase = cell.region if self._may_share_calls(cell.account) else ""
         watched.on_denial = self.members.request_listings

@@ -47,14 +47,14 @@ class PushContext:
 
 
 class PushWorker:
-    """Pushes to one receiver while `run` runs. Set `changed` when the fleet has new samples.
+    """Pushes to one receiver while `run` runs. Set `has_new_samples` when the fleet has new samples.
 
     Queue and watermarks are stored, so a later worker of the same name continues where this one stopped.
     """
 
     def __init__(self, config: PushConfig, context: PushContext) -> None:
         self.config, self._context = config, context
-        self.changed, self._appended = asyncio.Event(), asyncio.Event()
+        self.has_new_samples, self._appended = asyncio.Event(), asyncio.Event()
         self._encoding = ENCODINGS[config.protocol]
         self._labels = LabelEncoder(self._encoding.encode_label)
         self._watermarks: Watermarks | None = None
@@ -99,12 +99,12 @@ class PushWorker:
                 await self._context.sleep(QUEUE_RETRY_INTERVAL)
 
     async def _enqueue_next(self) -> None:
-        await self.changed.wait()
-        self.changed.clear()
+        await self.has_new_samples.wait()
+        self.has_new_samples.clear()
         try:
             await self.enqueue_pending()
         except Exception:
-            self.changed.set()
+            self.has_new_samples.set()
             raise
 
     async def enqueue_pending(self) -> None:

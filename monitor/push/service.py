@@ -56,7 +56,7 @@ class PushService:
     def enqueue_new_samples(self) -> None:
         """Tell the workers that the fleet has new samples. Returns at once."""
         for worker in self._workers:
-            worker.changed.set()
+            worker.has_new_samples.set()
 
     async def run(self) -> None:
         """Queue and send until cancelled. Samples that are still queued are sent after the next start."""

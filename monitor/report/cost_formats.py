@@ -109,7 +109,7 @@ def _stream_lines(streams: Sequence[StreamAdvice]) -> list[str]:
             stream.namespace,
             stream.account,
             stream.region,
-            f"{stream.metrics:,}",
+            f"{stream.metric_count:,}",
             *map("{:,.2f}".format, _dollars_of(stream)),
         )
         for stream in streams
@@ -195,7 +195,7 @@ def _tiers_and_streams(estimate: CostEstimate) -> dict[str, list[dict[str, Any]]
     ]
     streams = [
         {"account": stream.account, "region": stream.region, "namespace": stream.namespace}
-        | {"metric_names": list(stream.names), "metrics": stream.metrics}
+        | {"metric_names": list(stream.names), "metrics": stream.metric_count}
         | dict(zip(STREAM_DOLLARS, (round(dollars, 2) for dollars in _dollars_of(stream)), strict=True))
         for stream in estimate.streams
     ]

@@ -108,14 +108,14 @@ def usage_text(outcome: EpisodeOutcome) -> str:
 
 def series_texts(entry: SeriesEpisodes) -> tuple[str, ...]:
     """Return the episodes of a series as tables show them, in the order of SERIES_COLUMNS."""
-    key, (foreseen, with_forecast) = entry.series.key, entry.foreseen
+    key, with_forecast = entry.series.key, entry.forecast_count
     return (
         f"{len(entry.episodes):,}",
         f"{entry.throttled_count:,}",
         duration(entry.longest),
         peak_text(entry.peak),
         throttled_demand_text(entry.series, entry.throttled_demand),
-        f"{foreseen:,} of {with_forecast:,}" if with_forecast else "-",
+        f"{entry.foreseen_count:,} of {with_forecast:,}" if with_forecast else "-",
         f"{key.service}.{key.signal}",
         key.display_name,
         f"{key.account}/{key.region}",
@@ -276,11 +276,11 @@ def document(summary: LookbackSummary) -> dict[str, Any]:
     episodes = [episode_record(outcome) for entry in summary.series for outcome in entry.episodes]
     return {
         "items": episodes,
-        "total": len(episodes) + lookback.more_episodes,
+        "total": len(episodes) + lookback.unlisted_episode_count,
         "begin": timestamp(lookback.minutes.start),
         "end": timestamp(lookback.minutes.stop),
         "series": len(lookback.series),
-        "series_without_samples": lookback.without_samples,
+        "series_without_samples": lookback.without_samples_count,
         "series_without_past": report.plan.without_past,
         "known_series_days": round(lookback.known_days, 3),
         "metrics_requested": report.plan.metric_count,
@@ -294,7 +294,7 @@ def document(summary: LookbackSummary) -> dict[str, Any]:
                 "median_minutes_later": way.later_minutes,
                 "episodes_without_alert": way.without_alert,
                 "notices": [notice_record(notice, lookback.series) for notice in result.notices],
-                "more_notices": result.more_notices,
+                "more_notices": result.unlisted_notice_count,
             }
             for way, result in zip(summary.ways, lookback.ways, strict=True)
         ],

@@ -73,10 +73,15 @@ class SeriesEpisodes:
         return sum(known_amounts) if known_amounts else None
 
     @property
-    def foreseen(self) -> tuple[int, int]:
-        """The number of foreseen episodes, and the number of episodes with a forecast before them."""
-        foresights = [outcome.foresight for outcome in self.episodes if outcome.foresight]
-        return sum(foresight.lead is not None for foresight in foresights), len(foresights)
+    def forecast_count(self) -> int:
+        """The number of episodes with a forecast before them."""
+        return sum(outcome.foresight is not None for outcome in self.episodes)
+
+    @property
+    def foreseen_count(self) -> int:
+        """The number of episodes that a forecast before them foresaw."""
+        foresights = (outcome.foresight for outcome in self.episodes)
+        return sum(foresight is not None and foresight.lead is not None for foresight in foresights)
 
 
 class WaySummary(NamedTuple):
@@ -116,7 +121,8 @@ class LookbackSummary:
         days = f"{lookback.days:.0f} days of {count_of(len(lookback.series), 'series')}"
         if not lookback.episodes:
             return f"In {days} nothing was throttled and nothing was near its limit."
-        more = f", and {lookback.more_episodes:,} further ones" if lookback.more_episodes else ""
+        unlisted = lookback.unlisted_episode_count
+        more = f", and {unlisted:,} further ones" if unlisted else ""
         return (
             f"In {days}: {count_of(throttling, 'episode')} of throttling and {near:,} of being near a limit"
             f"{more}, on {len(self.series):,} of them."
@@ -194,7 +200,7 @@ def _way_summary(way: WayResult, episodes: Sequence[Episode]) -> WaySummary:
     return WaySummary(
         name=way.name,
         alerts=Counter(span.severity for span in spans),
-        notices=len(way.notices) + way.more_notices,
+        notices=len(way.notices) + way.unlisted_notice_count,
         alerted_by_begin=len(delays) - len(later),
         alerted_later=len(later),
         later_minutes=median(later) if later else None,
@@ -221,16 +227,17 @@ def foresight_text(forecasts: Backtest | None) -> str:
 
 def _notes(report: LookbackReport) -> Iterator[str]:
     lookback, plan = report.lookback, report.plan
-    published = f", but for {lookback.published_limits:,} whose limit CloudWatch publishes for each minute"
+    count = lookback.published_limit_count
+    published = f", but for {count:,} whose limit CloudWatch publishes for each minute"
     yield (
         "AWS's APIs do not tell limits of the past: usage is compared with the limit in force now"
-        + (published if lookback.published_limits else "")
+        + (published if count else "")
         + "."
     )
     all_days = lookback.days * len(lookback.series)
     yield f"Usage is known for {lookback.known_days:,.0f} of {all_days:,.0f} series-days."
-    if lookback.without_samples:
-        yield f"{count_of(lookback.without_samples, 'series')} had no sample."
+    if lookback.without_samples_count:
+        yield f"{count_of(lookback.without_samples_count, 'series')} had no sample."
     if plan.without_past:
         known = f"{count_of(plan.without_past, 'series')} {agreeing(plan.without_past, 'is', 'are')} known"
         yield f"{known} from AWS's APIs alone, which keep no past."

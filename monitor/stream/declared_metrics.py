@@ -39,7 +39,7 @@ class DeclaredMetrics:
     owners: the service that a metric is charged to, by metric.
     services: the services whose collectors read metrics of a namespace, by namespace.
     scopes: whether a service is regional or global, by service.
-    decoded: the statistics that are decoded of each point.
+    decoded_statistics: the statistics that are decoded of each point.
     """
 
     statistics: Mapping[MetricId, Statistics]
@@ -47,7 +47,7 @@ class DeclaredMetrics:
     owners: Mapping[MetricId, str]
     services: Mapping[str, frozenset[str]]
     scopes: Mapping[str, ServiceScope]
-    decoded: Statistics
+    decoded_statistics: Statistics
 
     @classmethod
     def of(cls, collectors: Sequence[Collector]) -> "DeclaredMetrics":
@@ -59,13 +59,13 @@ class DeclaredMetrics:
             owners=metric_owners(collectors),
             services=services_by_namespace(collectors),
             scopes={collector.service: collector.scope for collector in collectors},
-            decoded=(
+            decoded_statistics=(
                 *BASE_STATISTICS,
                 *additional_statistics(name for names in statistics.values() for name in names),
             ),
         )
 
-    def readers(self, name: MetricName) -> list[CellService]:
+    def reading_services(self, name: MetricName) -> list[CellService]:
         """Return the services that read metrics of a name's namespace, each with its cell; the owner first.
 
         Only a stream of the home region has a global cell: it delivers the metrics of global services.

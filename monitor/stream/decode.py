@@ -26,7 +26,7 @@ def decode_records(
             points.add_error(record)
             continue
         record_points = _decode_record(record, names, points)
-        any_valid = any_valid or bool(record_points.decoded) or not record_points.error_counts
+        any_valid = any_valid or bool(record_points.decoded_count) or not record_points.error_counts
         points.extend(record_points)
     return points, any_valid
 
@@ -44,7 +44,7 @@ def _decode_record(record: bytes, names: NameInterner, body_points: Points) -> P
     for decode in decoders:
         points = Points(body_points.statistics, body_points.budget)
         decode(record, names, points)
-        if points.decoded or not points.error_counts:
+        if points.decoded_count or not points.error_counts:
             return points
         attempts.append(points)
     return attempts[0]

@@ -109,8 +109,8 @@ class FleetWriter:
         early, awaited = list[int](), set[CellService]()
         for number in unknown.tolist():
             name = part.names.by_number[number]
-            readers = self._metrics.readers(name)
-            if discovering := {reader for reader in readers if self._early.may_discover(*reader)}:
+            services = self._metrics.reading_services(name)
+            if discovering := {service for service in services if self._early.may_discover(*service)}:
                 early.append(number)
                 awaited |= discovering
         held: Flags = np.isin(part.numbers, early)
@@ -123,8 +123,8 @@ class FleetWriter:
         self, index: RowIndex, numbers: Numbers, minutes: Ints, values: Values, minute: int
     ) -> None:
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            decoded = self._metrics.decoded
-            average = values[decoded.index("sum")] / values[decoded.index("count")]
+            names = self._metrics.decoded_statistics
+            average = values[names.index("sum")] / values[names.index("count")]
             statistics = np.vstack([values, average])
             for column in range(index.row.shape[1]):  # the n-th declared statistic of each metric
                 has_row = index.row[numbers, column] != NO_ROW
@@ -142,9 +142,10 @@ class FleetWriter:
         for number in unknown[~index.inventory_requested[unknown]].tolist():
             name = index.names.by_number[number]
             # A cell without metrics is not monitored, or nothing was found in it yet.
-            readers = [reader for reader in self._metrics.readers(name) if self._fleet.metrics(reader[0])]
-            if readers:
-                index.inventory_requested[number] = any([self._request(*reader, now) for reader in readers])
+            services = self._metrics.reading_services(name)
+            in_use = [service for service in services if self._fleet.metrics(service[0])]
+            if in_use:
+                index.inventory_requested[number] = any([self._request(*service, now) for service in in_use])
 
     def _request(self, cell: CellKey, service: str, now: float) -> bool:
         """Request an inventory unless one was requested recently; return whether one is requested now."""

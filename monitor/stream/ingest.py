@@ -75,7 +75,7 @@ class Ingest:
 
     One thread decodes one body at a time: decoding holds the GIL, so more threads would not be faster.
 
-    arrived: set whenever points have been written.
+    has_new_points: set whenever points have been written.
     names: the present interner of names, which is replaced when it is full.
     """
 
@@ -91,7 +91,7 @@ class Ingest:
         self._options = options or IngestOptions()
         self.telemetry, self.dead_letters = telemetry, self._options.dead_letters
         self.budget = ByteBudget(self._options.max_body_bytes)
-        self.arrived = asyncio.Event()
+        self.has_new_points = asyncio.Event()
         self._writer = FleetWriter(fleet, metrics, telemetry, discovery, self._options.max_early_points)
         self._metrics, self._clock = metrics, self._options.clock
         self.names = self._new_interner()
@@ -122,7 +122,7 @@ class Ingest:
         self._accepted[decoded.fingerprint] = None
         if len(self._accepted) > MAX_ACCEPTED_REQUESTS:
             self._accepted.popitem(last=False)
-        self.arrived.set()
+        self.has_new_points.set()
 
     def _decode(self, request: FirehoseRequest) -> DecodedRequest | None:
         """Decode a request, or return None if it was accepted before. Raises EnvelopeError."""
@@ -137,7 +137,7 @@ class Ingest:
             self.names = self._new_interner()
         self.names.begin_body()
         try:
-            points, any_valid = decode_records(records, self.names, self._metrics.decoded)
+            points, any_valid = decode_records(records, self.names, self._metrics.decoded_statistics)
         except DecodeBudgetExceededError:
             raise EnvelopeError("it is more expensive to decode than any body that AWS sends") from None
         return DecodedRequest(fingerprint, points, self.names, any_valid)

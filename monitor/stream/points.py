@@ -93,7 +93,7 @@ class Points:
         self.count += other.count
 
     @property
-    def decoded(self) -> int:
+    def decoded_count(self) -> int:
         """The number of decoded points, including those of undeclared metrics."""
         return self.count + self.undeclared.total()
 

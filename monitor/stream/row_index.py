@@ -65,7 +65,7 @@ class RowIndex(Columns):
             conversion=(np.float64, np.nan, width),
         )
         self.names, self._fleet, self._declared_metrics = names, fleet, metrics
-        self._statistics = (*metrics.decoded, AVERAGE)
+        self._statistics = (*metrics.decoded_statistics, AVERAGE)
         self.metrics: list[CellMetric] = []
         self._metric_numbers: dict[CellMetric, int] = {}
         self.owners: list[tuple[CellKey, str]] = []
@@ -100,7 +100,7 @@ class RowIndex(Columns):
             field = STATISTIC_FIELDS.get(statistic, statistic)
             self.statistic[number, column] = self._statistics.index(field)
             self.conversion[number, column] = conversion_factor(name.unit, unit, statistic)
-        cells = tuple(dict.fromkeys(cell for cell, _ in self._declared_metrics.readers(name)))
+        cells = tuple(dict.fromkeys(cell for cell, _ in self._declared_metrics.reading_services(name)))
         self._set_cell(number, cells[0])
         if len(cells) > 1:
             self._candidates[number] = cells

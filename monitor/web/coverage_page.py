@@ -151,7 +151,7 @@ def coverage_page(coverage: Coverage, view: CoverageView) -> CoveragePage:
     cells = coverage.known.keys()
     return CoveragePage(
         totals=totals,
-        shares=_shares(totals.states),
+        shares=_shares(totals.count_by_state),
         known_count=len(known),
         total=len(matching),
         quotas=shown,
@@ -189,12 +189,15 @@ def _services(quotas: Iterable[QuotaCoverage]) -> list[ServiceRow]:
     for quota in quotas:
         by_code[quota.service_code].append(quota)
     rows = [
-        ServiceRow(code, _shares(totals.states), totals)
+        ServiceRow(code, _shares(totals.count_by_state), totals)
         for code, totals in ((code, CoverageTotals.of(of_code)) for code, of_code in by_code.items())
     ]
     return sorted(
         rows,
-        key=lambda row: (-sum(row.totals.states.get(state, 0) for state in CHANGEABLE), row.service_code),
+        key=lambda row: (
+            -sum(row.totals.count_by_state.get(state, 0) for state in CHANGEABLE),
+            row.service_code,
+        ),
     )
 
 

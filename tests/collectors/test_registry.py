@@ -125,7 +125,7 @@ def test_the_outputs_of_a_registry_do_not_mention_the_service_of_another_registr
         ]
         assert f"Own/{name}" in str(declared)
         assert not any(f"{prefix}{other}" in str(outputs) for prefix in ("Own/", "Own ", "service='"))
-        assert declared.decoded[-1] == "p99"
+        assert declared.decoded_statistics[-1] == "p99"
 
 
 def test_cached_results_of_one_registry_are_not_used_for_another() -> None:

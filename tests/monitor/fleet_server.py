@@ -136,7 +136,7 @@ class Server:
             series=count,
             known_days=count,
             episodes=episodes,
-            more_episodes=0,
+            unlisted_episode_count=0,
             has_journal=True,
         )
 

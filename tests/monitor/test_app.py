@@ -312,7 +312,7 @@ async def test_a_judgement_that_raises_does_not_end_the_process(
         return True if records and all(record.exc_info for record in records) else None
 
     app = failing.app
-    app.ingest.arrived.set()
+    app.ingest.has_new_points.set()
     for name in ("arrivals", "judge", "first judgement"):
         await eventually(partial(is_logged, name))
     assert failing.counter("headroom_tick_failures_total") >= 3
@@ -322,7 +322,7 @@ async def test_a_judgement_that_raises_does_not_end_the_process(
     async with asyncio.timeout(PROCESS_TIMEOUT):
         await app.judged.wait()
     failures = failing.counter("headroom_tick_failures_total")
-    app.ingest.arrived.set()
+    app.ingest.has_new_points.set()
     await eventually(partial(failing.has_judged, failing.counter("headroom_ticks_total") + 1))
     assert failing.counter("headroom_tick_failures_total") == failures
 
@@ -349,7 +349,7 @@ async def test_an_unchanged_fleet_is_not_judged_again_on_schedule(app: App) -> N
 
     await eventually(has_outlived_ticks)
     before = snapshot()
-    app.ingest.arrived.set()
+    app.ingest.has_new_points.set()
     await eventually(is_replaced)
     stop.set()
     await app_task

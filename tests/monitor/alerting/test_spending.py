@@ -16,7 +16,7 @@ async def test_each_process_is_granted_only_the_remaining_budget(tmp_path: Path)
         journal = await Journal.open(tmp_path / "headroom.db")
         budget = Budget(JournalSpending(journal), lambda: 0.0, lambda: 1e9, dict[str, Billed])
         budget.configure(BudgetTerms(10.0))
-        async with budget.granted("1", requested_count) as granted_count:
+        async with budget.grant("1", requested_count) as granted_count:
             granted_counts.append(granted_count)
             await journal.close()  # the process ends while it requests the metrics
     assert granted_counts == [6_000, pytest.approx(4_000, abs=1), 0]

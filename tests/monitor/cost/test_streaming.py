@@ -69,7 +69,7 @@ async def test_metrics_polled_each_minute_cost_less_as_a_stream() -> None:
         fleet_of({metric_of_stream("a"): EVERY_MINUTE, metric_of_stream("b"): EVERY_OTHER_MINUTE})
     )
     assert (advised.account, advised.region, advised.namespace) == (ACCOUNT, REGION, "AWS/Kinesis")
-    assert (advised.names, advised.metrics) == ([traffic.name], 2)
+    assert (advised.names, advised.metric_count) == ([traffic.name], 2)
     assert advised.polled_dollars == pytest.approx(2 * POLLED_EACH_MINUTE)
     assert advised.streamed_dollars == pytest.approx(1.5 * ALWAYS_STREAMED)
     assert advised.saved_dollars == pytest.approx(advised.polled_dollars - advised.streamed_dollars)
@@ -107,7 +107,7 @@ async def test_only_the_metric_names_that_are_cheaper_to_stream_are_advised() ->
     )
     fleet.rings.cadence[fleet.metrics(CELL)[metric_query(metric_of_stream("a", ABSENT_IS_UNKNOWN))]] = 15
     (advised,) = await advice(fleet)
-    assert (advised.names, advised.metrics) == ([traffic.name], 1)
+    assert (advised.names, advised.metric_count) == ([traffic.name], 1)
 
 
 async def test_additional_statistics_of_a_metric_cost_another_update() -> None:

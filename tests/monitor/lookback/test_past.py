@@ -90,7 +90,7 @@ def test_each_minute_is_compared_with_the_limit_published_for_it() -> None:
         past.points.setdefault(row, {})[minute] = 520.0 if is_low else 1000.0
     past.stop = START + 4 * HOUR
     lookback = past.look_back()
-    assert lookback.published_limits == 1
+    assert lookback.published_limit_count == 1
     assert [(episode.begin - START, episode.minutes, episode.limit) for episode in lookback.episodes] == [
         (30, 30, 520.0),
         (90, 30, 520.0),
@@ -107,7 +107,7 @@ def test_a_series_with_unread_metrics_has_no_samples_and_affects_no_other_series
         del past.points[past.row_of(denied, metric)]
     lookback = past.look_back()
     assert [lookback.series[episode.slot].key.resource for episode in lookback.episodes] == ["orders"]
-    assert lookback.without_samples == 1
+    assert lookback.without_samples_count == 1
 
 
 def test_other_bands_and_durations_are_judged_and_the_configured_ones_are_restored() -> None:

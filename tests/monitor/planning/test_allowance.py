@@ -61,7 +61,7 @@ def test_a_reservation_is_no_longer_available_until_it_is_released() -> None:
 
 
 def test_each_metric_may_be_requested_once_an_hour_whatever_the_budget() -> None:
-    allowance = Allowance(0.01, LIST_PRICES, polled=6000)
+    allowance = Allowance(0.01, LIST_PRICES, polled_metric_count=6000)
     assert allowance.metrics_per_minute == 100
 
 

@@ -51,7 +51,7 @@ class Processes:
 
     async def request(self, metrics: int, account: str = "a") -> int:
         """Request as many of these metrics as are granted, and return their number."""
-        async with self.budget.granted(account, metrics) as granted:
+        async with self.budget.grant(account, metrics) as granted:
             self.bill(Billed(granted), account)
         return granted
 
@@ -94,7 +94,7 @@ def test_restarts_and_reloads_at_any_time_do_not_exceed_the_budget(
             elif event == "reload":
                 processes.budget.configure(processes.terms)
             elif event == "killed":  # while a call is under way
-                async with processes.budget.granted("a", polled_metrics) as granted:
+                async with processes.budget.grant("a", polled_metrics) as granted:
                     processes.spent += granted * METRIC
                     processes.restart()
             assert processes.spent <= processes.earned + MAX_ADVANCE * DOLLARS + 3 * METRIC

@@ -142,7 +142,7 @@ async def test_a_metric_request_of_a_collector_waits_for_the_budget() -> None:
     )
     assert watch.planner.budget
     budget = watch.planner.budget
-    cell.set_grant(lambda metrics: budget.granted("1", metrics))
+    cell.set_grant(lambda metrics: budget.grant("1", metrics))
     metric = {"Namespace": "AWS/SQS", "MetricName": "NumberOfMessagesSent"}
     query = {"Id": "one", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Sum"}}
     scan = Scan(cell, "sqs")

@@ -153,7 +153,7 @@ async def test_the_metrics_of_linked_accounts_use_the_budget_of_the_monitoring_a
     watcher.planner.plan(29_000_000)
     budget = watcher.planner.budget
     assert budget
-    assert [budget.allowance(account).polled for account in (MONITORING, FIRST)] == [2, 0]
+    assert [budget.allowance(account).polled_metric_count for account in (MONITORING, FIRST)] == [2, 0]
 
 
 async def test_a_running_watcher_adds_newly_linked_accounts_and_removes_unlinked_ones() -> None:

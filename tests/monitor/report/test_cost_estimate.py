@@ -103,7 +103,7 @@ async def test_the_estimate_advises_a_stream_for_metrics_polled_every_minute(
     (stream,) = estimate.streams
     (sqs,) = estimate.services
     assert stream.namespace == "AWS/SQS" and sqs.what_if
-    assert stream.metrics == sqs.now.polled_metrics
+    assert stream.metric_count == sqs.now.polled_metrics
     assert stream.polled_dollars == pytest.approx(sqs.what_if.monthly_dollars)
     assert stream.streamed_dollars < stream.polled_dollars / 3
     table = as_table(estimate)

@@ -69,7 +69,7 @@ async def test_each_statistic_is_read_from_its_own_field_of_an_update(
     await ingest.ingest(delivery(record))
     assert value(fleet, metric) == expected
     assert outcome_count(ingest, "written") == 1
-    assert ingest.arrived.is_set()
+    assert ingest.has_new_points.is_set()
     ingest.close()
 
 
@@ -220,7 +220,7 @@ async def test_the_event_loop_is_not_blocked_while_many_points_are_written() -> 
     writer = FleetWriter(fleet_of(), DECLARED, Telemetries().stream, Discovery())
     names, turns = NameInterner(DECLARED.statistics), 0
     records = [lines([UPDATE.but(minutes_ago=n % 100) for n in range(2000)])] * 10
-    points, _ = decode_records(records, names, DECLARED.decoded)
+    points, _ = decode_records(records, names, DECLARED.decoded_statistics)
     writing = asyncio.create_task(writer.write(points, names, NOW))
     while not writing.done():
         turns += 1
