@@ -89,6 +89,34 @@ METRICS_WITHOUT_REFERENCE = {  # metrics whose dimensions the reference lacks, a
     "AWS/FSx FreeStorageCapacity{FileSystemId}": "the reference names it in a caveat",
 }
 
+CHARGED = "surplus credits are charged, and slow nothing down"
+FAILED_DELIVERIES = "it tells why data is late; the age of the data tells how late"
+THROTTLING_NOT_READ = {  # metrics by which the reference recognizes throttled demand, and why no signal does
+    **{
+        f"AWS/Cognito {name}": "AWS/Usage counts the same calls of all user pools"
+        for name in ("SignInThrottles", "SignUpThrottles", "TokenRefreshThrottles")
+    },
+    "AWS/DAX CPUSurplusCreditBalance": CHARGED,
+    "AWS/DocDB CPUSurplusCreditsCharged": CHARGED,
+    "AWS/EC2 CPUSurplusCreditsCharged": CHARGED,
+    "AWS/RDS CPUSurplusCreditsCharged": CHARGED,
+    "AWS/EKS scheduler_pending_pods_UNSCHEDULABLE": "a pod may fit on no node whatever the size of a group",
+    **{
+        f"AWS/Firehose DeliveryTo{place}.Success": FAILED_DELIVERIES
+        for place in (
+            "AmazonOpenSearchServerless",
+            "AmazonOpenSearchService",
+            "HttpEndpoint",
+            "Redshift",
+            "S3",
+            "Snowflake",
+            "Splunk",
+        )
+    },
+    "AWS/RDS DatabaseConnectionsBorrowLatency": "waiting alone does not prove that a limit was reached",
+    "AWS/RDS DiskQueueDepth": "a queue proves a limit only where usage is at the limit",
+}
+
 
 def load(path: Path) -> Any:
     return yaml.load(path.read_text("utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
@@ -177,3 +205,10 @@ def test_the_published_metrics_are_those_of_the_reference() -> None:
     in_reference = {text for path in files for text in metrics_within(load(path))}
     assert PUBLISHED_METRICS - in_reference == METRICS_WITHOUT_REFERENCE.keys()
     assert in_reference <= PUBLISHED_METRICS
+
+
+def test_every_metric_of_throttled_demand_is_read_or_has_a_reason() -> None:
+    files = [path for path in (REFERENCE.parent / "catalogue").glob("*.yaml") if path.stem != "counts"]
+    texts = metrics_within([signal["saturation"] for path in files for signal in load(path)["signals"]])
+    read = {f"{metric.namespace} {metric.name}" for one in REGISTRY.collectors for metric in one.metrics}
+    assert {text.partition("{")[0] for text in texts} - read == THROTTLING_NOT_READ.keys()
