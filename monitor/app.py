@@ -129,8 +129,8 @@ class App:
     """One running Headroom; open one by `App.opened`.
 
     judged: set after the first judgement that follows the first full poll of every cell. web: the HTTP
-    application. watcher: for the current configuration; a reload replaces it. forecaster: for the fleet.
-    paths: the request paths.
+    application. watcher: for the current configuration; a reload replaces it. forecaster: forecasts
+    when the series of the fleet will reach their limits. paths: the request paths.
     """
 
     def __init__(
@@ -317,7 +317,7 @@ class App:
                     task.cancel()
 
     async def _judge_first_poll(self, retry_interval: float) -> None:
-        """Judge as soon as every cell had its first full poll; then the application is ready."""
+        """Judge as soon as every cell had its first full poll, and then set `judged`."""
         await self.watcher.complete.wait()
         async for _ in Schedule("first judgement", retry_interval).ticks():
             if await self._judge_guarded("first judgement"):

@@ -102,7 +102,7 @@ def _duration(minute: Int64s, curve: Float64s, tolerance: Float64s) -> Int64s:
 def _start_of_rise(curve: Float64s, tolerance: Float64s) -> Int64s:
     """Return the index at which the last rise began.
 
-    It is the last of the values since the last fall that are, within the tolerance, the lowest.
+    Of the values since the last fall, it is the last one that is at most the tolerance above the lowest.
     """
     lowest_after = np.minimum.accumulate(curve[:, ::-1], axis=1)[:, ::-1]
     # The last index after which the curve falls by more than the tolerance.

@@ -1,4 +1,4 @@
-"""Keepalive: Alertmanager resolves no firing alert within an hour, even if it is down for minutes.
+"""Keepalive: while Headroom fires an alert, it never lapses in Alertmanager, even if that was down.
 
 The letters of samples are explained in `stage`: `c` is near the limit, `.` within the band.
 """

@@ -1,7 +1,7 @@
 """A process killed at any moment loses no notice, keeps their order, and repeats only whole notifications.
 
-`feed` starts the processes, kills them and reports the outcome: the exit codes of the processes before and
-after the killed one, its own exit code (or the number of kills), and the number of notices.
+`feed` starts the processes, kills them and reports the outcome: the exit codes of the process before the
+killed one, of the killed one (or how many were killed) and of the one after it, and the number of notices.
 """
 
 import asyncio

@@ -237,10 +237,10 @@ OVERRIDES: dict[str, tuple[list[dict[str, Any]], str, str, list[Severity]]] = {
 }
 
 
-@pytest.mark.parametrize(("alerts", "samples", "notices", "severities"), OVERRIDES.values(), ids=OVERRIDES)
+@pytest.mark.parametrize(("overrides", "samples", "notices", "severities"), OVERRIDES.values(), ids=OVERRIDES)
 async def test_overrides_set_severities_and_durations_of_alerts(
-    alerts: list[dict[str, Any]], samples: str, notices: str, severities: list[Severity], tmp_path: Path
+    overrides: list[dict[str, Any]], samples: str, notices: str, severities: list[Severity], tmp_path: Path
 ) -> None:
-    async with Stage.opened(tmp_path, configuration(alerts=alerts)) as stage:
+    async with Stage.opened(tmp_path, configuration(alerts=overrides)) as stage:
         assert await stage.run_minutes(orders=samples) == notices
         assert [notice.severity for notice in stage.notices] == severities

@@ -27,7 +27,7 @@ SETTINGS: Mapping[str, dict[str, Any]] = {
 }
 
 
-async def denied_calls(config: Config) -> dict[str, Sequence[Failure]]:
+async def failures_of_denied_calls(config: Config) -> dict[str, Sequence[Failure]]:
     """Return the failures of the inventory by service, and by `METRICS` the failure of reading metrics."""
     inventory = inventory_of(FakeAws().cell, Fleet(), config)
     for collector in REGISTRY.collectors:
@@ -40,7 +40,7 @@ async def denied_calls(config: Config) -> dict[str, Sequence[Failure]]:
 async def test_an_account_without_permissions_has_one_alert_with_one_sentence(
     settings: dict[str, Any], tmp_path: Path
 ) -> None:
-    failures = await denied_calls(Config.model_validate(settings))
+    failures = await failures_of_denied_calls(Config.model_validate(settings))
     assert {failure.code for service_failures in failures.values() for failure in service_failures} <= {
         "AccessDenied",
         "AccessDeniedException",

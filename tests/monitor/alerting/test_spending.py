@@ -11,6 +11,7 @@ from monitor.planning.settings import BudgetTerms
 
 
 async def test_each_process_is_granted_only_the_remaining_budget(tmp_path: Path) -> None:
+    # Of 10 dollars a month, a hundredth may be spent at once: 10,000 metrics at 0.00001 dollars.
     granted_counts = []
     for requested_count in (6_000, 6_000, 6_000):
         journal = await Journal.open(tmp_path / "headroom.db")

@@ -173,7 +173,7 @@ async def test_opening_an_account_fails_with_expired_credentials(sts: FakeSts) -
 
 
 @pytest.mark.parametrize("role", [None, ROLE])
-async def test_the_error_names_missing_credentials(
+async def test_without_credentials_an_error_is_raised_before_any_call(
     sts: FakeSts, role: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")

@@ -117,7 +117,7 @@ async def test_expired_credentials_are_read_again_and_the_call_is_repeated(aws: 
     assert {key for key, *_ in aws.calls[5:]} == {"AKIANEW"}
 
 
-async def test_credentials_that_stay_expired_are_not_refreshed_again_and_again(aws: Recorder) -> None:
+async def test_a_call_is_not_repeated_if_a_refresh_finds_the_same_expired_credentials(aws: Recorder) -> None:
     clients, aws.accepted_keys = ClientCache(), set()
     cell = cell_of(KeySequence("AKIAOLD"), aws, clients)
     for _ in range(3):

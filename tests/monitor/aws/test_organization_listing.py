@@ -124,7 +124,6 @@ async def test_a_repeated_page_token_is_an_error() -> None:
 async def test_pages_without_an_end_are_an_error() -> None:
     tokens = itertools.count()
     aws = FakeAws(list_accounts=lambda **_: {"Accounts": [], "NextToken": str(next(tokens))})
-    aws.cell.limiters.clear()
     with pytest.raises(PaginationError):
         await accounts_of_organization(aws.cell)
 
