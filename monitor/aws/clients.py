@@ -164,7 +164,9 @@ class ClientCache:
         self._clients: dict[tuple[str, str, str | None, AioConfig], Any] = {}
         self._paginations: dict[tuple[str, str], Pagination | None] = dict(EXTRA_PAGINATIONS)
         self._lock = asyncio.Lock()  # held while a client is created, so that one is created at a time
-        self._queue = asyncio.Lock()  # of clients that are not urgent: only its first waits for `_lock`
+        self._queue = (
+            asyncio.Lock()
+        )  # of clients that are not urgent; an urgent one waits for one of them at most
         self._loader = model_loader()
         self._session: AioSession | None = None
         self._tuning = ClientTuning()

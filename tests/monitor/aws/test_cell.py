@@ -235,9 +235,8 @@ def test_the_operations_of_a_service_share_its_rate(rates: dict[str, float], rat
 
 def test_calls_of_two_cells_do_not_wait_for_each_other() -> None:
     async def main() -> None:
-        times = []
         for aws in (FakeAws(), FakeAws()):
-            times += record_call_times(aws, kinesis=1.0)
+            record_call_times(aws, kinesis=1.0)
             await aws.cell.call("kinesis", "DescribeLimits")
         assert asyncio.get_running_loop().time() == 0
 
