@@ -231,6 +231,7 @@ class App:
         def snapshot() -> Snapshot:
             return self._exposition.snapshot
 
+        services, peaks = self._registry.services, self.forecaster.peaks
         state = AppState(
             registry=self._registry,
             fleet=self.fleet,
@@ -245,7 +246,7 @@ class App:
             fan=partial(fan_of, self.forecaster.recorder),
             outlook=partial(outlook_of, self.forecaster.recorder),
             look_back=partial(stored_lookback, self.forecaster.recorder, snapshot, self.alerting.journal),
-            what_if=WhatIf(self.fleet, self._exposition, self._registry.services, self.forecaster.peaks),
+            what_if=WhatIf(self.fleet, self._exposition, services, peaks, lambda: self.paths.statuses.shares),
             poll_interval=lambda: self.config.interval,
             paths=lambda: self.paths.statuses,
             budget=self._budget,

@@ -29,18 +29,21 @@ class Stress(NamedTuple):
     is_broken: Flags
 
 
-def stress(peak: ArrayLike, limit: ArrayLike, ceiling: ArrayLike, factor: ArrayLike) -> Stress:
-    """Return the numbers of series under a demand of `factor` times the peak.
+def stress(
+    peak: ArrayLike, limit: ArrayLike, ceiling: ArrayLike, factor: ArrayLike, share: ArrayLike = 1.0
+) -> Stress:
+    """Return the numbers of series whose demand, or a share of it, becomes `factor` times as high.
 
     peak: the highest demand, at least 0. limit: above 0. ceiling: the effective ceiling; NaN if there is
-    none.
+    none. share: the share of the demand that grows, from 0 to 1; NaN if it is unknown.
     """
     peaks, limits = np.asarray(peak, np.float64), np.asarray(limit, np.float64)
-    factors = np.asarray(factor, np.float64)
+    factors, shares = np.asarray(factor, np.float64), np.asarray(share, np.float64)
     breaking_usage = limits * share_of_limit(ceiling, limits)
     with np.errstate(divide="ignore", invalid="ignore"):
-        breaks_at = np.where(np.isnan(breaking_usage), np.nan, np.divide(breaking_usage, peaks))
-        demand = peaks * factors
+        growth = np.where(np.isnan(breaking_usage), np.nan, np.divide(breaking_usage, peaks))
+        breaks_at = np.where(shares == 1, growth, np.maximum(1 + (growth - 1) / shares, 0.0))
+        demand = peaks * np.where(shares == 1, factors, 1 + shares * (factors - 1))
         return Stress(breaks_at, demand, demand / limits, breaks_at <= factors)
 
 

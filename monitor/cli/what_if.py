@@ -11,9 +11,8 @@ from monitor.cli.options import Address
 
 Format = Literal["table", "json"]
 # The command's option for each parameter of the API, as an error of the API begins with its parameter.
-OPTIONS = {
-    name: f"--{name.replace('_', '-')}" for name in ("traffic", "match", "region_fails", "to", "resource")
-}
+PARAMETERS = ("traffic", "path", "match", "region_fails", "to", "resource")
+OPTIONS = {name: f"--{name.replace('_', '-')}" for name in PARAMETERS}
 OPTIONS["set_limit"] = "--limit"
 
 app = typer.Typer(add_completion=False)
@@ -26,6 +25,7 @@ def what_if(
         list[str] | None,
         typer.Option(help='Matchers that select the traffic, as for silences: service="lambda".'),
     ] = None,
+    path: Annotated[str, typer.Option(help="The request path whose traffic grows.", metavar="NAME")] = "",
     region_fails: Annotated[str, typer.Option(help="The region that fails.", metavar="REGION")] = "",
     to: Annotated[str, typer.Option(help="The region that receives the traffic.", metavar="REGION")] = "",
     limit: Annotated[
@@ -50,10 +50,10 @@ def what_if(
     """
     from monitor.cli.requests import request_or_exit
     from monitor.report.what_if_formats import FORMATS
-    from rules.plurals import agreeing
 
-    parameters = {"traffic": traffic, "region_fails": region_fails, "to": to, "set_limit": limit}
-    parameters |= {"resource": resource, "counts": "true" if counts else "", "limit": str(top)}
+    parameters = {"traffic": traffic, "path": path, "region_fails": region_fails, "to": to}
+    parameters |= {"set_limit": limit, "resource": resource, "limit": str(top)}
+    parameters |= {"counts": "true"} if counts else {}
     pairs = [
         *((name, value) for name, value in parameters.items() if value),
         *(("match", matcher) for matcher in match or ()),
@@ -61,6 +61,13 @@ def what_if(
     query = urlencode(pairs, errors="replace")
     answer = request_or_exit(address, "GET", f"/api/v1/what-if?{query}", options=OPTIONS)
     FORMATS[format](answer, sys.stdout)
-    if format == "table" and (left_out := answer["total"] - len(answer["items"])) > 0:
-        more = f"{left_out:,} more series {agreeing(left_out, 'is', 'are')} not shown"
+    if format == "table":
+        _tell_left_out(answer["total"] - len(answer["items"]))
+
+
+def _tell_left_out(number: int) -> None:
+    from rules.plurals import agreeing
+
+    if number > 0:
+        more = f"{number:,} more series {agreeing(number, 'is', 'are')} not shown"
         typer.echo(f"{more}: --top lists up to 1,000", err=True)

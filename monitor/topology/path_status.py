@@ -1,11 +1,13 @@
 """The statuses of request paths at the last evaluation. Rates are per second; None is unknown."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, nan
 from typing import NamedTuple
 
 from monitor.fleet.fleet import Series
+from monitor.fleet.key import Key
 from rules.band import Zone
 from rules.hops import HopKind, Payload
 from rules.path_file import Hop
@@ -98,6 +100,20 @@ class PathStatus:
         return self.ranking[1] if len(self.ranking) > 1 else None
 
     @property
+    def shares(self) -> Mapping[Key, float]:
+        """The share of the present usage of each limit that the requests of the path make; NaN if unknown."""
+        shares = defaultdict[Key, float](float)
+        for hop in self.hops:
+            for limit in hop.limits:
+                shares[limit.series.key] += self._share(limit)
+        return {key: min(share, 1.0) if isfinite(share) else nan for key, share in shares.items()}
+
+    def _share(self, limit: LimitStatus) -> float:
+        if self.flow is None or limit.per_request is None or limit.usage is None:
+            return nan
+        return self.flow * limit.per_request / limit.usage if limit.usage > 0 else 1.0
+
+    @property
     def capacity(self) -> float | None:
         """The requests per second that the path can carry; if `is_upper_bound`, it may carry less."""
         return self.weakest.capacity if self.weakest else None
@@ -137,3 +153,8 @@ class PathStatuses(NamedTuple):
 
     items: Sequence[PathStatus] = ()
     configured: int = 0
+
+    @property
+    def shares(self) -> Mapping[str, Mapping[Key, float]]:
+        """The shares of each path by its name; see `PathStatus.shares`."""
+        return {path.name: path.shares for path in self.items}

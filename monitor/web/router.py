@@ -311,7 +311,8 @@ class PageRenderer:
         )
 
     def _question(self, query: WhatIfQuery) -> dict[str, Any]:
-        return question_variables(query, self._state.exposition.snapshot)
+        path_names = [path.name for path in self._state.paths().items]
+        return question_variables(query, self._state.exposition.snapshot, path_names)
 
     async def cost(self) -> bytes:
         """Render the page of CloudWatch's cost."""

@@ -180,7 +180,7 @@ def _factor(query: WhatIfQuery) -> float:
         return 1.0
 
 
-def question_variables(query: WhatIfQuery, snapshot: Snapshot) -> dict[str, Any]:
+def question_variables(query: WhatIfQuery, snapshot: Snapshot, path_names: Sequence[str]) -> dict[str, Any]:
     """Return the template's variables about a question."""
     factor = _factor(query)
     return {
@@ -188,6 +188,7 @@ def question_variables(query: WhatIfQuery, snapshot: Snapshot) -> dict[str, Any]
         "position": slider_position(factor),
         "factor": factor,
         "query": query,
+        "path_names": path_names[:MAX_OPTIONS],
         "path": WHAT_IF_PATH,
         "factors": FACTORS,
         "regions": known_regions(snapshot),

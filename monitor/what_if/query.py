@@ -33,6 +33,11 @@ class WhatIfQuery(BaseModel):
         'moves: `service="lambda"`; repeatable. Labels are account, region, service, signal, resource, '
         "resource_id and exported tags.",
     )
+    path: ShortText = Field(
+        default="",
+        description="The name of a request path: the question is about the limits on it, and about the share "
+        "of their usage that its requests make.",
+    )
     region_fails: ShortText = Field(default="", description="The region that fails, such as eu-west-1.")
     to: ShortText = Field(
         default="", description="The region that receives the traffic of the failing region."
@@ -68,7 +73,7 @@ class WhatIfQuery(BaseModel):
         """The parameters that are set, for an address."""
         pairs = [
             (name, value)
-            for name in ("traffic", "match", "region_fails", "to", "set_limit", "resource")
+            for name in ("traffic", "path", "match", "region_fails", "to", "set_limit", "resource")
             for value in ([*self.match] if name == "match" else [str(getattr(self, name))])
             if value
         ]

@@ -35,13 +35,15 @@ class AskedLimit:
 class Question:
     """A question. factor: by which traffic grows; None if it does not grow.
 
-    matchers: select the series whose traffic grows or moves. failing, to: the region that fails, and the
-    region that receives its traffic; empty if none fails. limit: the limit that the question sets, if any.
-    counts: numbers of things and stored amounts, which do not grow with traffic, grow, too.
+    matchers: select the series whose traffic grows or moves. path: the request path whose traffic grows;
+    empty for all traffic. failing, to: the region that fails, and the region that receives its traffic; empty
+    if none fails. limit: the limit that the question sets, if any. counts: numbers of things and stored
+    amounts, which do not grow with traffic, grow, too.
     """
 
     factor: float | None
     matchers: tuple[Matcher, ...] = ()
+    path: str = ""
     failing: str = ""
     to: str = ""
     limit: AskedLimit | None = None
@@ -59,18 +61,23 @@ class Question:
             resource = f" of {self.limit.resource}" if self.limit.resource else ""
             limit = self.limit.signal.unit.format(self.limit.value)
             parts.append(f"the limit of {self.limit.signal.id}{resource} is {limit}")
-        selection = f" of {', '.join(map(str, self.matchers))}" if self.matchers else ""
+        selected = [f"the path {self.path}"] if self.path else []
+        selected += map(str, self.matchers)
+        selection = f" of {', '.join(selected)}" if selected else ""
         return parts[0] + selection + "".join(f"; {part}" for part in parts[1:])
 
 
-def parse_question(query: WhatIfQuery, signals: Collection[Signal], regions: Collection[str]) -> Question:
+def parse_question(
+    query: WhatIfQuery, signals: Collection[Signal], regions: Collection[str], paths: Collection[str] = ()
+) -> Question:
     """Return the question that the parameters ask. Raises QuestionError.
 
-    signals: all known signals. regions: the regions with series.
+    signals: all known signals. regions: the regions with series. paths: the names of the request paths.
     """
     query = query.or_default
     if query.resource and not query.set_limit:
         raise QuestionError("resource: expected a limit beside it; match selects the series of traffic")
+    _check_path(query, paths)
     failing, to = _regions(query, regions)
     try:
         matchers = parse_matcher_lists(query.match)
@@ -79,6 +86,7 @@ def parse_question(query: WhatIfQuery, signals: Collection[Signal], regions: Col
     return Question(
         factor=parse_factor(query.traffic) if query.traffic else None,
         matchers=matchers,
+        path=query.path,
         failing=failing,
         to=to,
         limit=_limit(query, signals) if query.set_limit else None,
@@ -96,6 +104,14 @@ def parse_factor(text: str) -> float:
             f"found {_shown(text)}"
         )
     return factor
+
+
+def _check_path(query: WhatIfQuery, paths: Collection[str]) -> None:
+    if query.path and query.path not in paths:
+        hint = suggestion(query.path, paths)
+        raise QuestionError(f"path: expected the name of a request path, found {_shown(query.path)}{hint}")
+    if query.path and query.region_fails:
+        raise QuestionError("path: expected no failing region beside it")
 
 
 def _regions(query: WhatIfQuery, regions: Collection[str]) -> tuple[str, str]:

@@ -1,13 +1,14 @@
 """The series that a question is about, by matchers on their labels."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monitor.alerting.matchers import Matcher, all_match
 from monitor.fleet.columns import Flags
 from monitor.fleet.fleet import Series
-from monitor.fleet.key import ALL_LABELS, LABELS
+from monitor.fleet.key import ALL_LABELS, LABELS, Key
 from monitor.fleet.snapshot import Snapshot
 from monitor.what_if.question import AskedLimit, QuestionError
 from rules.problem_text import suggestion
@@ -31,6 +32,17 @@ def matching_slots(snapshot: Snapshot, matchers: Sequence[Matcher]) -> Flags:
     if matchers and not flags.any():
         raise QuestionError(_no_match_sentence(snapshot, matchers))
     return flags
+
+
+def shares_of_path(snapshot: Snapshot, shares: Mapping[Key, float] | None) -> NDArray[np.float64]:
+    """Return the share of each slot's usage that is traffic of a path; None: of all traffic, 1 everywhere."""
+    if shares is None:
+        return np.ones(snapshot.series.size)
+    column = np.zeros(snapshot.series.size)
+    for slot, series in enumerate(snapshot.series.tolist()):
+        if series is not None and (share := shares.get(series.key)) is not None:
+            column[slot] = share
+    return column
 
 
 def in_groups(snapshot: Snapshot, wanted: Iterable[bool]) -> Flags:

@@ -23,12 +23,15 @@ class AnswerData(NamedTuple):
     """The data that answers are computed from.
 
     highest: the highest usage in the fortnight. recent: the demand of the last hours of some series.
+    share: by slot, the share of the usage that is part of the traffic in question: 1 for all traffic, 0 for a
+    series that is not on the path in question, NaN if it is unknown.
     """
 
     snapshot: Snapshot
     past: PastUsage
     highest: PastHighest
     recent: RecentDemand
+    share: Numbers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,8 +76,8 @@ class StressedFleet:
     @classmethod
     def of(cls, question: Question, data: AnswerData, services: Mapping[str, Service]) -> Self:
         """Compute the columns. Raises QuestionError where the question is about no series."""
-        snapshot, past, highest, recent = data
-        chosen = matching_slots(snapshot, question.matchers)
+        snapshot, past, highest, recent, share = data
+        chosen = matching_slots(snapshot, question.matchers) & (share != 0)
         follows_traffic = _follows_traffic(snapshot, services) | question.counts
         limit_is_set = (
             slots_of_limit(snapshot, question.limit, chosen) if question.limit else np.zeros_like(chosen)
@@ -99,7 +102,7 @@ class StressedFleet:
         is_asked_about = growing | limit_is_set
         is_asked_about[moves.receiving] = True
         is_asked_about &= ~_in_region(snapshot, question.failing)
-        is_known = np.isfinite(combined_peak) & np.isfinite(limit) & _is_judged(snapshot)
+        is_known = np.isfinite(combined_peak) & np.isfinite(limit * share) & _is_judged(snapshot)
         return cls(
             snapshot=snapshot,
             listed=is_asked_about & is_known,
@@ -114,7 +117,7 @@ class StressedFleet:
             limit=limit,
             ceiling=ceiling,
             unchanged=stress(peak, limit_now, ceiling_now, 1.0),
-            stressed=stress(combined_peak, limit, ceiling, factor),
+            stressed=stress(combined_peak, limit, ceiling, factor, share),
         )
 
 

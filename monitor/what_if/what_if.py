@@ -1,7 +1,7 @@
 """Answers questions about a fleet: one at a time, in a thread, on copies of its data."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import isfinite
 from typing import Final, Protocol
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from monitor.fleet.columns import Indices
 from monitor.fleet.fleet import Fleet
+from monitor.fleet.key import Key
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.snapshot import Snapshot
 from monitor.what_if.answer import Action, Answer, Basis, NotAnswered, StressedSeries
@@ -17,6 +18,7 @@ from monitor.what_if.query import WhatIfQuery
 from monitor.what_if.question import Question, parse_question
 from monitor.what_if.recent_demand import recent_demand
 from monitor.what_if.remedies import action_of, quotas_to_request, remedy_of, settable_limit
+from monitor.what_if.selection import shares_of_path
 from monitor.what_if.stressed_fleet import AnswerData, StressedFleet
 from rules.analogs import DAY
 from rules.forecast import MIN_BINS
@@ -29,6 +31,9 @@ from rules.what_if import needed_limit, share_of_limit
 MAX_REQUESTS: Final = 200  # quotas to ask for, in one answer
 MAX_REQUESTING: Final = 2000  # broken series, the first, for which quotas to ask for are computed
 MAX_LISTED: Final = 100  # series whose answer is unknown, or whose traffic nothing carries
+
+
+PathShares = Mapping[str, Mapping[Key, float]]
 
 
 class SnapshotOwner(Protocol):
@@ -44,7 +49,8 @@ class WhatIf:
     """Answers questions about the series of a fleet.
 
     owner: has the last copy of the fleet. services: all known services, by name. past: the fleet's usage in
-    the last fortnight.
+    the last fortnight. shares: returns, by request path and key of a series, the share of the usage that the
+    requests of the path make.
     """
 
     def __init__(
@@ -53,8 +59,9 @@ class WhatIf:
         owner: SnapshotOwner,
         services: Mapping[str, Service],
         past: PastUsage,
+        shares: Callable[[], PathShares] = dict,
     ) -> None:
-        self._fleet, self._owner, self._past = fleet, owner, past
+        self._fleet, self._owner, self._past, self._shares = fleet, owner, past, shares
         self._services = services
         self._signals = {
             (signal.service, signal.name): signal
@@ -68,10 +75,12 @@ class WhatIf:
         async with self._turn:
             snapshot = self._owner.snapshot
             regions = {group[1] for group in snapshot.groups}
-            question = parse_question(query, self._signals.values(), regions)
+            shares = self._shares() if query.path else {}
+            question = parse_question(query, self._signals.values(), regions, shares)
             highest = await asyncio.to_thread(self._past.highest, snapshot.id)
             recent = await recent_demand(self._fleet, snapshot, highest)
-            data = AnswerData(snapshot, self._past, highest, recent)
+            share = await asyncio.to_thread(shares_of_path, snapshot, shares.get(question.path))
+            data = AnswerData(snapshot, self._past, highest, recent, share)
             return await asyncio.to_thread(self._answer, question, data, query.limit)
 
     def _answer(self, question: Question, data: AnswerData, limit: int) -> Answer:
@@ -206,12 +215,17 @@ class _AnswerBuilder:
             return "its usage is known only within bounds"
         if not isfinite(self._fleet.limit[slot]):
             return "its limit is not known"
+        if not isfinite(self._data.share[slot]):
+            return f"how much of its usage the path {self._question.path} makes is not known"
         return "no usage of it is known yet"
 
     def _notes(self, requesting: Indices) -> Iterator[str]:
         fleet, question = self._fleet, self._question
         if question.limit:
             yield from self._limit_notes()
+        if shared := int(np.count_nonzero(fleet.listed & (self._data.share < 1))):
+            what = f"{shared:,} series {agreeing(shared, 'has', 'have')} usage that the path does not make"
+            yield f"{what}: it is taken to stay, in the proportion of the last three hours."
         if sums := int(np.count_nonzero(fleet.sums_peaks & fleet.listed)):
             yield f"Of {sums:,} series the peaks of both regions are added up, as their past is not known."
         if (more := requesting.size - MAX_REQUESTING) > 0:

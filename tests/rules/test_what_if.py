@@ -40,6 +40,25 @@ def test_the_factor_at_which_one_series_breaks(
     assert bool(found.is_broken[0]) is is_broken
 
 
+@pytest.mark.parametrize(
+    ("peak", "factor", "share", "breaks_at", "demand"),
+    [
+        (50, 3, 0.5, 3, 100),  # half of 50 grows to 75, the other half stays
+        (50, 3, 1.0, 2, 150),
+        (80, 2, 0.1, 3.5, 88),
+        (120, 1, 0.5, 2 / 3, 120),  # it breaks already, and would not with less traffic
+        (200, 1, 0.1, 0, 200),  # no traffic of this share is little enough
+    ],
+)
+def test_only_a_share_of_the_demand_grows(
+    peak: float, factor: float, share: float, breaks_at: float, demand: float
+) -> None:
+    found = stress([peak], [100.0], [NAN], [factor], [share])
+    assert found.breaks_at[0] == pytest.approx(breaks_at)
+    assert found.demand[0] == pytest.approx(demand)
+    assert bool(found.is_broken[0]) is (demand >= 100)
+
+
 @given(amounts, amounts, shares, factors)
 def test_the_peak_times_the_breaking_factor_is_the_ceiling(
     peak: float, limit: float, share: float, factor: float

@@ -108,6 +108,7 @@ async def test_openapi_describes_each_parameter(client: httpx.AsyncClient) -> No
     assert operation["summary"] == "Ask what breaks first"
     assert {parameter["name"] for parameter in operation["parameters"]} == {
         "traffic",
+        "path",
         "match",
         "region_fails",
         "to",

@@ -33,6 +33,14 @@ def checkout() -> PathFleet:
     return path_fleet
 
 
+async def test_each_limit_has_the_share_of_its_usage_that_the_requests_of_the_path_make() -> None:
+    shares = {key.signal: share for key, share in (await checkout().status(CHECKOUT)).shares.items()}
+    # 100 requests cause 200 invocations of 0.5 s each, so that they hold 100 of 800 executions.
+    assert shares["account_concurrency"] == pytest.approx(100 / 800)
+    assert shares["invoke_rate_sync"] == pytest.approx(200 / 2000)
+    assert shares["table_write_capacity"] == pytest.approx(1)
+
+
 async def test_the_weakest_limit_is_given_in_requests_at_the_entrance() -> None:
     status = await checkout().status(CHECKOUT)
     assert (status.flow, status.unit, status.is_upper_bound, status.reasons) == (100, "requests", False, [])

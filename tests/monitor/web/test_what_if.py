@@ -10,9 +10,11 @@ import pytest
 
 from collectors.base import ACCOUNT as WHOLE_ACCOUNT
 from collectors.base import Resource, Unobservable
+from monitor.topology.path_status import PathStatuses
 from monitor.web.what_if_page import lane_position
 from rules.band import Zone
 from tests.monitor.fleet_server import Server
+from tests.monitor.topology.test_evaluation import CHECKOUT, checkout
 from tests.monitor.web.pages import Page, page
 from tests.monitor.web.test_pages import HOSTILE, LONG
 from tests.monitor.what_if.fleets import OTHER_REGION, add_series
@@ -68,6 +70,17 @@ async def test_the_slider_alone_asks_the_other_parts_of_the_question_again(
     moved = await client.get("/what-if?slider=12&match=service%3Dkinesis&counts=true")
     assert moved.headers["location"] == "/what-if?traffic=3x&match=service%3Dkinesis&counts=true"
     assert (await client.get("/what-if?slider=99")).status_code == 422
+
+
+async def test_a_request_path_is_chosen_by_the_form(server: Server, client: httpx.AsyncClient) -> None:
+    server.paths = PathStatuses([await checkout().status(CHECKOUT)], 1)
+    found = await published_page(server, client, "/what-if?traffic=2x&path=checkout")
+    names = [(option.get("value"), "selected" in option) for option in found.all("option")][:2]
+    assert names == [("", False), ("checkout", True)]
+    assert "/what-if?traffic=3x&path=checkout" in found.links
+    assert "/what-if?traffic=2x&path=checkout" in (await page(client, "/paths/checkout")).links
+    found = await published_page(server, client, "/what-if?path=nowhere", 422)
+    assert "expected the name of a request path, found 'nowhere'" in found.words
 
 
 async def test_a_lane_is_red_from_the_breaking_factor_to_the_asked_factor(

@@ -12,6 +12,7 @@ from collectors.quota_requests import QuotaRequest
 from monitor.what_if.answer import Action, Answer, Basis
 from monitor.what_if.query import WhatIfQuery
 from monitor.what_if.question import QuestionError
+from monitor.what_if.what_if import WhatIf
 from monitor.what_if.words import basis_text, room_text, summary
 from rules.band import Zone
 from rules.forecast import BINS, MIN_BINS
@@ -20,6 +21,7 @@ from tests.monitor.fleet.fleets import NOW
 from tests.monitor.fleet_server import Server
 from tests.monitor.web.pages import feed
 from tests.monitor.what_if.fleets import OTHER_REGION, add_series, store_history
+from tests.registries import REGISTRY
 
 REQUESTS, IN_FLIGHT = "cloudwatch.put_metric_data", "sqs.standard_in_flight"
 RATE = "apigateway.rest_stage_method_throttle"  # a limit that no command raises
@@ -162,6 +164,27 @@ async def test_only_the_traffic_of_matched_series_grows(server: Server) -> None:
     add_series(server, WHOLE_ACCOUNT, 90, signal=CONCURRENCY)
     assert resources_in_order(await ask(server, traffic="2", match=['service="kinesis"'])) == ["a"]
     assert resources_in_order(await ask(server, traffic="2", match=['resource=~"a|b"'])) == ["a"]
+
+
+async def test_only_the_share_of_a_path_grows_of_the_limits_on_it(server: Server) -> None:
+    own, shared, unknown = (add_series(server, name, 50, signal=RATE) for name in ("own", "shared", "?"))
+    add_series(server, "elsewhere", 90, signal=RATE)
+    shares = {"checkout": {own.key: 1.0, shared.key: 0.5, unknown.key: np.nan}}
+    await server.publish()
+    what_if = WhatIf(
+        server.fleet, server.exposition, REGISTRY.services, server.forecaster.peaks, lambda: shares
+    )
+    answer = await what_if.answer(WhatIfQuery(traffic="2.5x", path="checkout"))
+    assert answer.question.words == "2.5x the traffic of the path checkout"
+    assert resources_in_order(answer) == ["own", "shared"]
+    assert [(item.breaks_at, item.demand) for item in answer.items] == [(2, 125), (3, 87.5)]
+    assert (answer.broken, answer.unknown_total) == (1, 1)
+    assert "how much of its usage the path checkout makes is not known" in answer.unknown[0].reason
+    assert "1 series has usage that the path does not make" in answer.notes[0]
+    with pytest.raises(QuestionError, match="did you mean checkout"):
+        await what_if.answer(WhatIfQuery(path="chekout"))
+    with pytest.raises(QuestionError, match="expected no failing region beside it"):
+        await what_if.answer(WhatIfQuery(path="checkout", region_fails="eu-west-1", to=OTHER_REGION))
 
 
 @pytest.mark.parametrize(
