@@ -27,8 +27,8 @@ from collectors.service_quotas.known_quotas import (
     NEAR_SHARE,
     REPORT_INTERVAL,
     RETRY_INTERVAL,
-    Counted,
     KnownQuotas,
+    LastCounts,
     NumberedGroup,
 )
 from collectors.service_quotas.quota_list import ListedQuota, QuotaKey, list_quotas
@@ -166,12 +166,12 @@ class _Reading:
             groups = [(number, group) for number, group in numbered_groups if group.service in in_use]
             due = self.known.due_groups(filter(self._is_counted_here, groups), self.aws.now)
             for number, group in self.known.budget.affordable(due):
-                await self._count(self.known.counted.setdefault(number, Counted()), group)
+                await self._count(self.known.last_counts.setdefault(number, LastCounts()), group)
             self.known.uncounted = sum(
-                len(group.counts) for number, group in due if number not in self.known.counted
+                len(group.counts) for number, group in due if number not in self.known.last_counts
             )
 
-    async def _count(self, counted: Counted, group: CountGroup) -> None:
+    async def _count(self, last: LastCounts, group: CountGroup) -> None:
         """Count the resources of a group. Errors are stored, not raised: they affect no other group."""
         values = self.known.values_of(group.service, group.counts.keys())
         region = group.first_declaration.region
@@ -179,7 +179,7 @@ class _Reading:
         try:
             results = await count(calls, group)
         except Exception as error:  # an error of AWS, or an unexpected response
-            counted.fail(dict.fromkeys(group.counts, error), self.aws.now)
+            last.fail(dict.fromkeys(group.counts, error), self.aws.now)
         else:
             counts = {quota: result for quota, result in results.items() if isinstance(result, Count)}
             failures = {
@@ -190,7 +190,7 @@ class _Reading:
                 for quota, listed in values.items()
                 for observed in counted_series(group.counts[quota], listed, counts.get(quota))
             )
-            counted.succeed(counts, failures, any(map(_is_near, series)), self.aws.now)
+            last.succeed(counts, failures, any(map(_is_near, series)), self.aws.now)
 
     async def read_report(self) -> None:
         """Read AWS's report of utilization. A failure affects nothing else."""
@@ -246,7 +246,7 @@ class _Reading:
 
     def _counted_series(self, watched: Set[Quota]) -> Iterator[tuple[Quota, Observed]]:
         """Yield the series of the counts of quotas that are not in `watched`."""
-        for number, counted in self.known.counted.items():
+        for number, counted in self.known.last_counts.items():
             group = count_groups()[number]
             values = self.known.values_of(group.service, group.counts.keys() - watched)
             for quota, listed in values.items():

@@ -25,7 +25,7 @@ NumberedGroup = tuple[int, CountGroup]  # the number is the index of the group a
 
 
 @dataclass(slots=True)
-class Counted:
+class LastCounts:
     """The last counts of a group.
 
     counts: by quota; empty until a count has succeeded. counted_at, due_at: in epoch seconds. interval:
@@ -60,8 +60,8 @@ class KnownQuotas:
 
     lists: the quotas by service code. in_use: the service codes in use, or configured. service_codes: all
     codes that Service Quotas has. published: the usage metrics that have points. report: AWS's report of the
-    utilization of quotas; report_failure: why it could not be read the last time. counted: the last counts,
-    by the group's number. uncounted: how many counts of services in use were never made. list_failures: of an
+    utilization of quotas; report_failure: why it could not be read the last time. last_counts: of each
+    group, by its number. uncounted: how many counts of services in use were never made. list_failures: of an
     account that is read without a role, a sentence for each list that could not be read.
     """
 
@@ -72,7 +72,7 @@ class KnownQuotas:
     published: frozenset[MetricId] = frozenset()
     report: UtilizationReport | None = None
     report_failure: Exception | None = None
-    counted: dict[int, Counted] = field(default_factory=dict)
+    last_counts: dict[int, LastCounts] = field(default_factory=dict)
     uncounted: int = 0
     list_failures: Sequence[str] = ()
     _due_at: dict[str, float] = field(default_factory=dict)
@@ -103,7 +103,7 @@ class KnownQuotas:
 
     def copy(self) -> "KnownQuotas":
         """Return a copy for a thread that reads while scans change this instance."""
-        return replace(self, lists=dict(self.lists), counted=dict(self.counted))
+        return replace(self, lists=dict(self.lists), last_counts=dict(self.last_counts))
 
     @property
     def quotas(self) -> Iterator[ListedQuota]:
@@ -125,6 +125,6 @@ class KnownQuotas:
 
     def due_groups(self, groups: Iterable[NumberedGroup], now: float) -> list[NumberedGroup]:
         """Return the groups that are due to be counted, the one that has been due longest first."""
-        due_at = {number: counted.due_at for number, counted in self.counted.items()}
+        due_at = {number: last.due_at for number, last in self.last_counts.items()}
         due = [numbered for numbered in groups if now >= due_at.get(numbered[0], 0.0)]
         return sorted(due, key=lambda numbered: due_at.get(numbered[0], 0.0))

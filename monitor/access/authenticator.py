@@ -58,7 +58,7 @@ class Authenticator:
         )
         role = config.anonymous_role
         self._anonymous = Principal(
-            role=role, granted_by=role, can_log_in=bool(self._login_methods), check=self._is_valid
+            role=role, granted_by=role, can_log_in=bool(self._login_methods), is_still_granted=self._is_valid
         )
 
     @property
@@ -109,7 +109,7 @@ class Authenticator:
     def _principal_by_proxy(self, scope: Scope) -> Principal | None:
         proxy = self._config.proxy
         user = proxied_user(proxy, scope) if proxy else None
-        return Principal(*user, granted_by=proxy, check=self._is_valid) if user else None
+        return Principal(*user, granted_by=proxy, is_still_granted=self._is_valid) if user else None
 
     async def _principal_by_authorization(self, scope: Scope) -> Principal | None:
         if not (self._config.tokens or self._config.users):
@@ -132,13 +132,13 @@ class Authenticator:
         expires_at = entry.expires.timestamp() if entry.expires else inf
         if expires_at <= self._now():
             raise AccessDeniedError(401, "expired", f"the token of {entry.name} has expired")
-        return Principal(entry.name, entry.role, entry, expires_at, check=self._is_valid)
+        return Principal(entry.name, entry.role, entry, expires_at, is_still_granted=self._is_valid)
 
     async def _principal_by_password(self, scope: Scope, name: bytes, password: bytes) -> Principal:
         entry = await self._users.find(name, password, (scope["client"] or ("",))[0])
         if entry is None:
             raise AccessDeniedError(401, "password", "the user or the password is wrong")
-        return Principal(entry.name, entry.role, entry, check=self._is_valid)
+        return Principal(entry.name, entry.role, entry, is_still_granted=self._is_valid)
 
 
 def _check_host(scope: Scope) -> None:

@@ -20,7 +20,7 @@ class Principal:
 
     name: None when anonymous. granted_by: the entry of the settings that authenticated the client.
     expires_at: epoch seconds. can_log_in: true if an anonymous client could get another role by logging in.
-    check: returns whether the current settings still authenticate a principal.
+    is_still_granted: returns whether the current settings still authenticate a principal.
     """
 
     name: str | None = None
@@ -28,12 +28,12 @@ class Principal:
     granted_by: object = None
     expires_at: float = inf
     can_log_in: bool = False
-    check: Callable[["Principal"], bool] = _always
+    is_still_granted: Callable[["Principal"], bool] = _always
 
     @property
     def is_valid(self) -> bool:
         """True until the entry that authenticated the principal expires or is removed."""
-        return self.check(self)
+        return self.is_still_granted(self)
 
     @property
     def sees_forms(self) -> bool:

@@ -161,11 +161,11 @@ class Delivery:
     async def _drop_orphans(self) -> None:
         changes: RowChanges = {}
         oldest_allowed = self._now() - MAX_ORPHAN_AGE
-        for row in self._store.all(PENDING_NOTICES).values():
+        for row in self._store.rows_of(PENDING_NOTICES).values():
             if row.receiver not in self.senders and row.notice.at < oldest_allowed:
                 changes[PENDING_NOTICES, row.id] = None
                 self._telemetry.dropped.labels(row.receiver, "no_such_receiver").inc()
-        for notification in self._store.all(NOTIFICATIONS).values():
+        for notification in self._store.rows_of(NOTIFICATIONS).values():
             if notification.receiver not in self.senders and notification.at < oldest_allowed:
                 changes[NOTIFICATIONS, notification.id] = None
                 self._telemetry.dropped.labels(notification.receiver, "no_such_receiver").inc(
@@ -179,11 +179,11 @@ class Delivery:
         """Create a sender, and give it the stored notices and notifications of its receiver."""
         sender = Sender(receiver, self._store, self._telemetry, self._now, self._random)
         self.senders[receiver.name] = sender
-        for notification in self._store.all(NOTIFICATIONS).values():
+        for notification in self._store.rows_of(NOTIFICATIONS).values():
             if notification.receiver == receiver.name:
                 sender.outbox.requeue(notification, self._now())
         sender.outbox.enqueue(
-            row for row in self._store.all(PENDING_NOTICES).values() if row.receiver == receiver.name
+            row for row in self._store.rows_of(PENDING_NOTICES).values() if row.receiver == receiver.name
         )
         self._telemetry.add_receiver(
             receiver.name,

@@ -12,11 +12,12 @@ class DeliveryStore(Protocol):
     """Stores pending notices, notifications in delivery and dead letters, each in a table.
 
     `Journal` implements it with SQLite. One transaction moves a notice from one table to the next, so a crash
-    neither loses nor repeats the notice. `all` contains a change as soon as `commit` or `write` is called;
-    once the call has returned, the change survives a restart. Changes are stored in the order of the calls.
+    neither loses nor repeats the notice. `rows_of` contains a change as soon as `commit` or `write` is
+    called; once the call has returned, the change survives a restart. Changes are stored in the order of the
+    calls.
     """
 
-    def all(self, table: Table[StoredRow]) -> Mapping[RowKey, StoredRow]:
+    def rows_of(self, table: Table[StoredRow]) -> Mapping[RowKey, StoredRow]:
         """Return the rows of a table by key, in the order in which they were added."""
 
     def with_ids(self, pending: Iterable[PendingNotice]) -> list[PendingNotice]:

@@ -132,7 +132,7 @@ class EngineState:
 def _load(store: AlertStateStore, registry: Registry) -> dict[str, bytes]:
     """Return the stored states; unusable ones are moved to `unusable_rows`."""
     saved = {}
-    for key, state in [*store.all(STATES).items()]:
+    for key, state in [*store.rows_of(STATES).items()]:
         try:
             _check(state.key, state.value, registry)
         except UNUSABLE_STATE_ERRORS as error:

@@ -63,15 +63,15 @@ class NotificationGroup(msgspec.Struct, frozen=True):
 class AlertStatus(NamedTuple):
     """The last notice of an alert, and the conditions under which one receiver gets it.
 
-    suppressed: a silence, an inhibition or a time window suppresses it. acknowledged: the severity up to
-    which it is acknowledged; None without an acknowledgement. unrouted: the receiver was notified before, but
-    routes no longer lead to it. keepalive: the receiver forgets alerts that are not repeated.
+    suppressed: a silence, an inhibition or a time window suppresses it. acknowledged_severity: the severity
+    up to which it is acknowledged; None without an acknowledgement. unrouted: the receiver was notified
+    before, but routes no longer lead to it. keepalive: the receiver forgets alerts that are not repeated.
     """
 
     notice: Notice
     routed: RoutedReceiver
     suppressed: bool = False
-    acknowledged: Severity | None = None
+    acknowledged_severity: Severity | None = None
     unrouted: bool = False
     keepalive: bool = False
 
@@ -151,7 +151,7 @@ def alert_statuses(
     routes: Iterable[RoutedReceiver],
     notified: Iterable[NotificationGroup],
     suppressed: bool = False,
-    acknowledged: Severity | None = None,
+    acknowledged_severity: Severity | None = None,
 ) -> list[AlertStatus]:
     """Return the status of an alert for each receiver that it is routed to, or that was notified of it.
 
@@ -163,10 +163,15 @@ def alert_statuses(
     for routed in routes:
         group = groups.pop(routed.receiver, None)
         regrouped = routed._replace(group=group.labels) if group else routed
-        statuses.append(AlertStatus(notice, regrouped, suppressed or routed.suppressed, acknowledged))
+        is_suppressed = suppressed or routed.suppressed
+        statuses.append(AlertStatus(notice, regrouped, is_suppressed, acknowledged_severity))
     return statuses + [
         AlertStatus(
-            notice, RoutedReceiver(group.receiver, group.labels), suppressed, acknowledged, unrouted=True
+            notice,
+            RoutedReceiver(group.receiver, group.labels),
+            suppressed,
+            acknowledged_severity,
+            unrouted=True,
         )
         for group in groups.values()
     ]
@@ -205,8 +210,8 @@ def _level(alert: Notice | NotifiedAlert) -> tuple[int, int]:
 
 def _may_repeat(status: AlertStatus, group: NotificationGroup) -> bool:
     acknowledged = (
-        status.acknowledged is not None
-        and SEVERITY_RANK[status.notice.severity] <= SEVERITY_RANK[status.acknowledged]
+        status.acknowledged_severity is not None
+        and SEVERITY_RANK[status.notice.severity] <= SEVERITY_RANK[status.acknowledged_severity]
     )
     is_notified = status.notice.alert in group.notified
     return is_notified and status.notice.firing and not (status.suppressed or status.unrouted or acknowledged)

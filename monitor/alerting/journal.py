@@ -252,7 +252,7 @@ class Journal(RowStore):
         finally:
             self._log_unusable()
             self.number = self._file.highest_number
-            self._ids = count(max((row.id for row in self.all(PENDING_NOTICES).values()), default=0) + 1)
+            self._ids = count(max((row.id for row in self.rows_of(PENDING_NOTICES).values()), default=0) + 1)
 
     def _log_unusable(self) -> None:
         rows = [located.unusable for located in self._file.unusable_rows]

@@ -72,12 +72,14 @@ class NotificationPlanner:
             suppressed = (
                 alert in inhibited_alerts or self.silences.matching_silence(notice.labels, now) is not None
             )
-            acknowledged = self.silences.acknowledged_severity(alert, now)
+            acknowledged_severity = self.silences.acknowledged_severity(alert, now)
             for status in alert_statuses(
-                notice, routed_receivers, notified_groups.get(alert, ()), suppressed, acknowledged
+                notice, routed_receivers, notified_groups.get(alert, ()), suppressed, acknowledged_severity
             ):
-                forgets_alerts = status.routed.receiver in self.keepalive
-                yield status._replace(acknowledged=None, keepalive=True) if forgets_alerts else status
+                if status.routed.receiver in self.keepalive:  # it forgets alerts that are not repeated
+                    yield status._replace(acknowledged_severity=None, keepalive=True)
+                else:
+                    yield status
 
     def _with_repeat_interval(self, routed: RoutedReceiver, notice: Notice) -> RoutedReceiver:
         """Return `routed` with the repeat interval of this alert.

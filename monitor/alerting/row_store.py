@@ -34,7 +34,7 @@ class RowStore(ABC):
         The rows in memory change before the first `await`.
         """
 
-    def all(self, table: Table[StoredRow]) -> Mapping[RowKey, StoredRow]:
+    def rows_of(self, table: Table[StoredRow]) -> Mapping[RowKey, StoredRow]:
         """Return the rows of a table by key."""
         return self.rows[table]
 

@@ -263,7 +263,7 @@ class Sender:
     @property
     def dead_letters(self) -> list[DeadLetter]:
         """The undeliverable notifications of the receiver, oldest first."""
-        return [row for row in self._store.all(DEAD_LETTERS).values() if row.receiver == self.target.name]
+        return [row for row in self._store.rows_of(DEAD_LETTERS).values() if row.receiver == self.target.name]
 
     async def trim(self) -> None:
         """Drop the notices that `notices_to_drop` returns for `max_pending` and `max_age`."""

@@ -22,10 +22,10 @@ MAX_REPLACED = 4  # replaced acknowledgements that are stored with an acknowledg
 class SilenceStore(Protocol):
     """Stores silences by id and acknowledgements by alert. `Journal` implements it with SQLite.
 
-    Once `put` or `remove` has returned, `all` contains the change, and the change survives a restart.
+    Once `put` or `remove` has returned, `rows_of` contains the change, and the change survives a restart.
     """
 
-    def all(self, table: Table[StoredRow]) -> Mapping[RowKey, StoredRow]:
+    def rows_of(self, table: Table[StoredRow]) -> Mapping[RowKey, StoredRow]:
         """Return the rows of a table by key. Any thread may read them."""
 
     def put(self, table: Table[StoredRow], row: StoredRow) -> Awaitable[None]:
@@ -46,18 +46,18 @@ class Silences:
         self._store, self._new_id = store, new_id
         self._matchers: dict[str, tuple[Matcher, ...]] = {}  # by the silence's id
         self._write_lock = asyncio.Lock()
-        for silence in store.all(SILENCES).values():
+        for silence in store.rows_of(SILENCES).values():
             self._parse(silence)
 
     @property
     def stored(self) -> list[Silence]:
         """The stored silences, ordered by their end. `expire` removes silences that have ended."""
-        return sorted(self._store.all(SILENCES).values(), key=lambda silence: (silence.ends, silence.id))
+        return sorted(self._store.rows_of(SILENCES).values(), key=lambda silence: (silence.ends, silence.id))
 
     @property
     def acknowledgements(self) -> Mapping[RowKey, Acknowledgement]:
         """The acknowledgements by alert."""
-        return self._store.all(ACKNOWLEDGEMENTS)
+        return self._store.rows_of(ACKNOWLEDGEMENTS)
 
     def matching_silence(self, labels: Mapping[str, str], at: float) -> Silence | None:
         """Return a silence that is active at `at` and matches the labels, or None.
@@ -68,7 +68,7 @@ class Silences:
         return next(
             (
                 silence
-                for silence in tuple(self._store.all(SILENCES).values())
+                for silence in tuple(self._store.rows_of(SILENCES).values())
                 if silence.starts <= at < silence.ends
                 and all_match(parsed.get(silence.id) or self._parse(silence), labels)
             ),
@@ -98,7 +98,7 @@ class Silences:
         texts = tuple(map(str, matchers))
         silence = replace(silence, id=self._new_id(), matchers=texts, author=author, comment=comment)
         async with self._write_lock:
-            if len(self._store.all(SILENCES)) >= MAX_SILENCES:
+            if len(self._store.rows_of(SILENCES)) >= MAX_SILENCES:
                 raise InvalidInputError(
                     f"there are {MAX_SILENCES} silences already; end some, or use wider matchers"
                 )
@@ -108,7 +108,7 @@ class Silences:
     async def end(self, silence: str) -> Silence:
         """Remove the silence with this id, and return it. Raises KeyError if no silence has this id."""
         async with self._write_lock:
-            removed = self._store.all(SILENCES)[silence]
+            removed = self._store.rows_of(SILENCES)[silence]
             await self._remove(silence)
         return removed
 
@@ -179,7 +179,7 @@ class Silences:
     async def expire(self, now: float, firing: Iterable[str]) -> None:
         """Remove ended silences, ended acknowledgements, and acknowledgements of alerts that do not fire."""
         async with self._write_lock:
-            for silence in [row.id for row in self._store.all(SILENCES).values() if row.ends <= now]:
+            for silence in [row.id for row in self._store.rows_of(SILENCES).values() if row.ends <= now]:
                 await self._remove(silence)
             stored, firing = self.acknowledgements.values(), set(firing)
             for alert in [row.alert for row in stored if row.alert not in firing or not row.active_at(now)]:

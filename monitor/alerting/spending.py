@@ -16,7 +16,7 @@ class JournalSpending:
 
     def spending(self) -> Mapping[str, SavedSpending]:
         """Return the stored spending, by account."""
-        return cast("Mapping[str, SavedSpending]", self._store.all(SPENDING))
+        return cast("Mapping[str, SavedSpending]", self._store.rows_of(SPENDING))
 
     async def save_spending(self, saved: SavedSpending) -> None:
         """Store the spending of an account. While the disk fails, only memory has it."""

@@ -24,7 +24,7 @@ class AlertStateStore(DeliveryStore, SilenceStore, Protocol):
     unusable_count: int
     corrupt_files: list[Path]
 
-    def all(self, table: Table[StoredRow]) -> Mapping[RowKey, StoredRow]:
+    def rows_of(self, table: Table[StoredRow]) -> Mapping[RowKey, StoredRow]:
         """Return the rows of a table by key, oldest first. Any thread may read the rows."""
 
     def write(self, changes: RowChanges, notices: Sequence[Notice] = ()) -> Awaitable[None]:

@@ -277,7 +277,7 @@ class CellCoverage:
     def _count_failures(self) -> Mapping[Quota, Exception]:
         return {
             quota: error
-            for counted in self.known.counted.values()
+            for counted in self.known.last_counts.values()
             for quota, error in counted.failures.items()
         }
 
@@ -319,7 +319,7 @@ class CellCoverage:
         """Return the verdict on a quota whose resources are counted, and that has no series."""
         if listed.value is None:
             return Verdict(CoverageState.STALE, "AWS returns no value of it at present.")
-        if any(listed.quota in counted.counts for counted in self.known.counted.values()):
+        if any(listed.quota in counted.counts for counted in self.known.last_counts.values()):
             return Verdict(CoverageState.VALUE_ONLY, "It is 0, and nothing of it is used.")
         return Verdict(CoverageState.VALUE_ONLY, "Its resources were not counted yet.")
 

@@ -216,7 +216,7 @@ class Inventory:
 
     def _context(self, quotas: Sequence[Quota], result: ScanResult) -> Hashable:
         """Return all that the registration of a scan's series depends on beside the observations."""
-        readings = tuple([known and known.reading for known in map(self.quotas.known, quotas)])
+        readings = tuple([known and known.reading for known in map(self.quotas.last_known, quotas)])
         return readings, self.quotas.requests_version, result.has_failed
 
     def _confirm_known(self, result: ScanResult, found: Iterable[Series], read_at: LimitReadAt) -> None:
@@ -280,7 +280,7 @@ class Inventory:
     def _digest(self, key: Key, observed: Observed, result: ScanResult) -> int:
         """Return the digest of all that a series is registered with except tags: `_relabel` updates them."""
         quota = self.registry.signal(key.service, key.signal).quota
-        known = self.quotas.known(quota) if quota else None
+        known = self.quotas.last_known(quota) if quota else None
         reading = known.reading if known else None
         return digest_of(observed, self._number, reading, self.quotas.requests_version, result.has_failed)
 
@@ -297,7 +297,7 @@ class Inventory:
         """Confirm a series whose observation is unchanged."""
         settings = series.settings
         if settings.limit:
-            known = self.quotas.known(settings.signal.quota) if settings.signal.quota else None
+            known = self.quotas.last_known(settings.signal.quota) if settings.signal.quota else None
             quota_values = known.values_of(settings.quota_arn) if known else {}
             read_at = _read_at(settings.limit.source, observed, known, quota_values, result.started_at)
             settings = result.with_read_time(settings, read_at)
@@ -340,7 +340,7 @@ class Inventory:
 
     def _quota_arn(self, collector: Collector, key: Key, signal: Signal) -> str:
         """Return the ARN that the quota of a series applies to; empty if the quota is not per resource."""
-        known = self.quotas.known(signal.quota) if signal.quota else None
+        known = self.quotas.last_known(signal.quota) if signal.quota else None
         if not known or not known.context.per_resource:
             return ""
         return known.arn_among([*arns_of(collector, Scan(self.cell), key.subject)])
@@ -360,7 +360,7 @@ class Inventory:
         """
         if observed.usage == NOT_READ_YET:
             return None
-        known = self.quotas.known(signal.quota) if signal.quota else None
+        known = self.quotas.last_known(signal.quota) if signal.quota else None
         quota_values = known.values_of(arn) if known else {}
         candidates = {
             LimitSource.OVERRIDE: self.config.limit_override(self._labels(key)),

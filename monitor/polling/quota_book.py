@@ -115,7 +115,7 @@ class QuotaBook:
         self._requests_lock = asyncio.Lock()
         self._requests_failure: Failure | None = None
 
-    def known(self, quota: Quota) -> KnownQuota | None:
+    def last_known(self, quota: Quota) -> KnownQuota | None:
         """Return the last value of a quota; None if no value was ever read."""
         return self._known.get(quota)
 

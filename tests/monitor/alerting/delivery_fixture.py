@@ -99,6 +99,6 @@ async def running_delivery(delivery: Delivery) -> AsyncIterator[None]:
 async def stored_rows(path: Path) -> dict[str, list[object]]:
     """Return the rows that a new process reads from a journal, by table."""
     journal = await Journal.open(path)
-    tables = {table.name: list(journal.all(table).values()) for table in TABLES}
+    tables = {table.name: list(journal.rows_of(table).values()) for table in TABLES}
     await journal.close()
     return {name: rows for name, rows in tables.items() if rows}

@@ -85,8 +85,8 @@ async def test_an_accepted_notification_is_no_longer_pending(deliveries: Deliver
     await deliveries.commit(pending_notice(notice(1)))
     assert deliveries.metric("headroom_notices_queued") == 1
     await deliveries.send_due()
-    assert not deliveries.store.all(PENDING_NOTICES)
-    assert not deliveries.store.all(NOTIFICATIONS)
+    assert not deliveries.store.rows_of(PENDING_NOTICES)
+    assert not deliveries.store.rows_of(NOTIFICATIONS)
     assert deliveries.metric("headroom_notices_queued") == 0
     assert deliveries.metric("headroom_notifications_sent_total") == 1
 
@@ -219,8 +219,8 @@ async def test_a_replay_sends_dead_letters_under_the_same_id(deliveries: Deliver
     assert await deliveries.delivery.replay() == 0
     assert await deliveries.send_due() == [[1], [2]]
     assert deliveries.receiver.sent[2:] == deliveries.receiver.sent[:2]
-    assert not deliveries.store.all(DEAD_LETTERS)
-    assert not deliveries.store.all(NOTIFICATIONS)
+    assert not deliveries.store.rows_of(DEAD_LETTERS)
+    assert not deliveries.store.rows_of(NOTIFICATIONS)
 
 
 async def test_the_oldest_dead_letter_is_dropped_when_there_are_too_many(deliveries: DeliveryFixture) -> None:
@@ -250,9 +250,9 @@ async def test_a_notification_that_fails_for_a_day_while_others_are_accepted_is_
         await deliveries.send_due(after=300)
         await deliveries.commit(pending_notice(notice(number, "b")))
         await deliveries.send_due(after=1)
-    assert not deliveries.store.all(DEAD_LETTERS)
+    assert not deliveries.store.rows_of(DEAD_LETTERS)
     await deliveries.send_due(after=DAY)
-    assert len(deliveries.store.all(DEAD_LETTERS)) == 1
+    assert len(deliveries.store.rows_of(DEAD_LETTERS)) == 1
 
 
 async def test_a_notification_that_fails_for_a_day_while_all_fail_is_no_dead_letter(
@@ -264,7 +264,7 @@ async def test_a_notification_that_fails_for_a_day_while_all_fail_is_no_dead_let
     await deliveries.commit(pending_notice(notice(2)), pending_notice(notice(3, "b")))
     while deliveries.now < NOW + 2 * DAY:
         await deliveries.send_due(after=300)
-    assert not deliveries.store.all(DEAD_LETTERS)
+    assert not deliveries.store.rows_of(DEAD_LETTERS)
     deliveries.receiver.answer = lambda notification: ACCEPTED
     assert sorted(await deliveries.send_due(after=300) + await deliveries.send_due()) == [[2], [3]]
 
@@ -304,7 +304,7 @@ async def test_a_queue_beyond_its_maximum_drops_repeats_and_counts_them(deliveri
         pending_notice(notice(3, kind=NoticeKind.RESOLVED)),
     )
     assert deliveries.metric("headroom_notices_dropped_total", reason="repeat") == 1
-    assert [row.notice.number for row in deliveries.store.all(PENDING_NOTICES).values()] == [1, 3]
+    assert [row.notice.number for row in deliveries.store.rows_of(PENDING_NOTICES).values()] == [1, 3]
     assert await deliveries.send_due() + await deliveries.send_due() == [[1], [3]]
 
 

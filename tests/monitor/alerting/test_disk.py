@@ -72,7 +72,7 @@ async def test_a_full_disk_is_reported_and_nothing_is_lost_once_there_is_room(pa
     assert journal.failure is not None
     assert "the disk is full" in journal.failure
     assert journal.failure is not None
-    assert journal.all(PENDING_NOTICES) == {rows[0].id: rows[0]}
+    assert journal.rows_of(PENDING_NOTICES) == {rows[0].id: rows[0]}
     await journal.commit({"states/a": None}, [notice(2, kind=NoticeKind.RESOLVED)])
     assert [notice.number for notice in await journal.history()] == [2, 1]
     await journal.maintain()
@@ -110,7 +110,7 @@ async def test_a_read_only_file_is_read_and_reported(path: Path) -> None:
     journal = await Journal.open(path, file=JournalFile(path, disk.connect))
     assert journal.failure is not None
     assert "it is read-only" in journal.failure
-    assert journal.all(STATES) == {"states/a": SavedState("states/a", b"firing")}
+    assert journal.rows_of(STATES) == {"states/a": SavedState("states/a", b"firing")}
     assert journal.number == 4
     await journal.commit({"states/a": None}, [notice(5, kind=NoticeKind.RESOLVED)])
     disk.read_only = False
@@ -146,7 +146,7 @@ async def test_the_journal_of_a_killed_process_is_read_from_a_read_only_folder(
     lock.mkdir()
     journal = await Journal.open(path)
     assert journal.failure is not None
-    assert journal.all(STATES) == {"states/a": SavedState("states/a", b"firing")}
+    assert journal.rows_of(STATES) == {"states/a": SavedState("states/a", b"firing")}
     assert journal.number == 4
     lock.rmdir()
     await journal.maintain()
@@ -188,7 +188,7 @@ async def test_readable_rows_of_a_corrupt_file_are_kept(path: Path) -> None:
         file.write(b"\xff" * (size // 2))
     journal = await Journal.open(path)
     assert journal.failure is not None
-    assert journal.all(STATES) == {"states/a": SavedState("states/a", b"firing")}
+    assert journal.rows_of(STATES) == {"states/a": SavedState("states/a", b"firing")}
     await journal.maintain()
     assert journal.failure is None
     await journal.close()
@@ -239,14 +239,14 @@ async def test_only_the_row_that_cannot_be_used_is_moved_to_unusable_rows(
         connection.execute(INVALID_ROWS[table])
     journal = await Journal.open(path)
     assert journal.failure is None
-    assert journal.all(STATES) == {"states/a": SavedState("states/a", b"firing")}
-    (unusable,) = journal.all(UNUSABLE_ROWS).values()
+    assert journal.rows_of(STATES) == {"states/a": SavedState("states/a", b"firing")}
+    (unusable,) = journal.rows_of(UNUSABLE_ROWS).values()
     assert unusable.name == table
     assert f"moved to unusable_rows: {table} {unusable.key}: {unusable.reason}" in caplog.text
     await journal.close()
     reopened = await Journal.open(path)
     assert reopened.failure is None
-    assert list(reopened.all(UNUSABLE_ROWS).values()) == [unusable]
+    assert list(reopened.rows_of(UNUSABLE_ROWS).values()) == [unusable]
     await reopened.close()
 
 
@@ -259,7 +259,7 @@ async def test_a_file_without_one_of_its_tables_is_replaced_and_the_other_tables
     journal = await Journal.open(path)
     assert journal.failure is not None
     assert "its tables are not those of a journal (no such table: silences)" in journal.failure
-    assert journal.all(STATES) == {"states/a": SavedState("states/a", b"firing")}
+    assert journal.rows_of(STATES) == {"states/a": SavedState("states/a", b"firing")}
     await journal.maintain()
     assert journal.failure is None
     assert len(journal.corrupt_files) == 1
@@ -276,7 +276,7 @@ async def test_a_file_with_an_impossible_schema_version_is_replaced(path: Path, 
         connection.execute(f"PRAGMA user_version = {version}")
     journal = await Journal.open(path)
     assert journal.failure is not None
-    assert journal.all(STATES) == {"states/a": SavedState("states/a", b"firing")}
+    assert journal.rows_of(STATES) == {"states/a": SavedState("states/a", b"firing")}
     await journal.maintain()
     assert journal.failure is None
     await journal.close()

@@ -115,14 +115,17 @@ CASES: list[tuple[str, NotificationGroup, list[AlertStatus], float, list[str]]] 
      notified_group(0, a=WARN), [status("a", suppressed=True, resolved=True)], 300, ["a resolved"]),
     ("suppressed: the resolution of an alert that was never sent is not sent",
      NEW_GROUP, [status("a", suppressed=True, resolved=True)], 300, []),
-    ("acknowledged before it was sent: sent", NEW_GROUP, [status("a", acknowledged=WARN)], 30, ["a firing"]),
-    ("acknowledged: not repeated", notified_group(0, a=WARN), [status("a", acknowledged=WARN)], 99_999, []),
+    ("acknowledged before it was sent: sent",
+     NEW_GROUP, [status("a", acknowledged_severity=WARN)], 30, ["a firing"]),
+    ("acknowledged: not repeated",
+     notified_group(0, a=WARN), [status("a", acknowledged_severity=WARN)], 99_999, []),
     ("acknowledged: its worsening is sent",
-     notified_group(0, a=WARN), [status("a", CRIT, acknowledged=WARN)], 300, ["a worsened"]),
+     notified_group(0, a=WARN), [status("a", CRIT, acknowledged_severity=WARN)], 300, ["a worsened"]),
     ("acknowledged at a lower severity: repeated",
-     notified_group(0, a=CRIT), [status("a", CRIT, acknowledged=WARN)], 14_400, ["a repeated"]),
+     notified_group(0, a=CRIT), [status("a", CRIT, acknowledged_severity=WARN)], 14_400, ["a repeated"]),
     ("acknowledged: its resolution is sent",
-     notified_group(0, a=WARN), [status("a", acknowledged=WARN, resolved=True)], 300, ["a resolved"]),
+     notified_group(0, a=WARN), [status("a", acknowledged_severity=WARN, resolved=True)],
+     300, ["a resolved"]),
     ("routed elsewhere: not repeated", notified_group(0, a=WARN), [status("a", unrouted=True)], 99_999, []),
     ("routed elsewhere: its easing is sent",
      notified_group(0, a=CRIT), [status("a", unrouted=True)], 300, ["a eased"]),
@@ -245,7 +248,7 @@ def test_an_alert_has_a_status_for_each_routed_and_each_notified_group() -> None
     """The alert stays in the group that its receiver was notified of."""
     web, pager = RoutedReceiver("web", (("a", "1"),)), RoutedReceiver("pager", (), suppressed=True)
     groups = [NotificationGroup("pager", (("b", "2"),)), NotificationGroup("mail", (("c", "3"),))]
-    statuses = alert_statuses(notice(), [web, pager], groups, acknowledged=WARN)
+    statuses = alert_statuses(notice(), [web, pager], groups, acknowledged_severity=WARN)
     assert [
         (status.routed.receiver, status.routed.group, status.suppressed, status.unrouted)
         for status in statuses
@@ -254,7 +257,7 @@ def test_an_alert_has_a_status_for_each_routed_and_each_notified_group() -> None
         ("pager", (("b", "2"),), True, False),
         ("mail", (("c", "3"),), False, True),
     ]
-    assert all(status.acknowledged is WARN for status in statuses)
+    assert all(status.acknowledged_severity is WARN for status in statuses)
     assert list(group_statuses(statuses)) == [
         ("web", (("a", "1"),)),
         ("pager", (("b", "2"),)),

@@ -220,7 +220,7 @@ async def test_a_migration_keeps_the_rows_of_an_older_schema(path: Path) -> None
     journal = await Journal.open(
         path, file=JournalFile(path, migrations=[*MIGRATIONS, "CREATE TABLE extra (x TEXT)"])
     )
-    assert list(journal.all(STATES).values()) == [SavedState("states/a", b"firing")]
+    assert list(journal.rows_of(STATES).values()) == [SavedState("states/a", b"firing")]
     await journal.close()
     assert column_names(path, "extra") == ["x"]
 
@@ -235,7 +235,7 @@ async def test_an_acknowledgement_of_a_schema_without_until_has_no_end(path: Pat
     migrated = Acknowledgement(
         alert="a", severity=Severity.WARNING, author="me", comment="on it", at=5.0, until=None
     )
-    assert (journal.failure, list(journal.all(ACKNOWLEDGEMENTS).values())) == (None, [migrated])
+    assert (journal.failure, list(journal.rows_of(ACKNOWLEDGEMENTS).values())) == (None, [migrated])
     await journal.close()
 
 
@@ -253,9 +253,9 @@ async def test_a_notification_of_a_schema_without_reasons_has_the_reason_first(p
         connection.commit()
     journal = await Journal.open(path)
     assert journal.failure is None
-    (dead_letter,) = journal.all(DEAD_LETTERS).values()
+    (dead_letter,) = journal.rows_of(DEAD_LETTERS).values()
     assert dead_letter.notification.reason is NotificationReason.FIRST
-    assert [row.name for row in journal.all(UNUSABLE_ROWS).values()] == ["dead_letters"]
+    assert [row.name for row in journal.rows_of(UNUSABLE_ROWS).values()] == ["dead_letters"]
     await journal.close()
 
 
@@ -270,7 +270,7 @@ async def test_the_field_notified_is_also_read_under_its_former_name(path: Path)
         connection.execute("INSERT INTO states VALUES ('group/r', ?)", [old_value])
         connection.commit()
     journal = await Journal.open(path)
-    state = journal.all(STATES)["group/r"]
+    state = journal.rows_of(STATES)["group/r"]
     assert msgspec.json.decode(state.value, type=NotificationGroup) == group
     await journal.close()
 
@@ -301,9 +301,9 @@ async def test_the_field_resolution_reason_is_also_read_under_its_former_name(pa
         connection.execute("PRAGMA user_version = 7")
         connection.commit()
     journal = await Journal.open(path)
-    assert list(journal.all(PENDING_NOTICES).values()) == rows
-    assert journal.all(NOTIFICATIONS) == {"n": notification}
-    assert journal.all(DEAD_LETTERS) == {"n": dead_letter}
+    assert list(journal.rows_of(PENDING_NOTICES).values()) == rows
+    assert journal.rows_of(NOTIFICATIONS) == {"n": notification}
+    assert journal.rows_of(DEAD_LETTERS) == {"n": dead_letter}
     assert await journal.history() == [resolved]
     await journal.close()
 
@@ -338,7 +338,7 @@ async def test_the_next_commit_moves_an_unusable_row_in_the_file(path: Path) -> 
     journal = await Journal.open(path)
     await journal.commit({"judged": b"tomorrow", "states/a": b"firing"}, [])
     journal.move_to_unusable(STATES, "judged", ValueError("it is no minute"))
-    assert journal.all(STATES) == {"states/a": SavedState("states/a", b"firing")}
+    assert journal.rows_of(STATES) == {"states/a": SavedState("states/a", b"firing")}
     await journal.commit({}, [])
     await journal.close()
     rows = await stored_rows(path)
@@ -353,7 +353,7 @@ async def test_a_row_that_could_not_be_read_back_is_rejected_by_put_and_skipped_
     for unreadable_field in ({"comment": "\ud800"}, {"at": float("nan")}, {"at": float("inf")}):
         with pytest.raises(ValueError):
             await journal.put(ACKNOWLEDGEMENTS, replace(acknowledgement(), **unreadable_field))
-    assert journal.all(ACKNOWLEDGEMENTS) == {}
+    assert journal.rows_of(ACKNOWLEDGEMENTS) == {}
     await journal.write(
         {
             (ACKNOWLEDGEMENTS, "a"): replace(acknowledgement(), comment="\ud800"),

@@ -17,7 +17,7 @@ import msgspec
 import pytest
 
 from monitor.notifiers.notice import Notification
-from tests.monitor.alerting.feed import ALERT_COUNT, POINTS, RECEIVERS, nth_notice
+from tests.monitor.alerting.delivery_processes import ALERT_COUNT, POINTS, RECEIVERS, nth_notice
 from tests.processes import ROOT
 
 KILLS = 200
@@ -61,7 +61,7 @@ FeedProcess = subprocess.Popen[str]
 @pytest.fixture(scope="module")
 def feed() -> Iterator[FeedProcess]:
     """Yield the process that forks the processes to kill."""
-    command = [sys.executable, "-m", "tests.monitor.alerting.feed"]
+    command = [sys.executable, "-m", "tests.monitor.alerting.delivery_processes"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, cwd=ROOT, text=True) as process:
         yield process

@@ -128,7 +128,7 @@ async def test_the_reason_survives_a_restart_and_the_replay_of_a_dead_letter(
         await stage.run_minutes(orders="..ccc")
         stage.answer = retry("http_503", "it answered 503")
         await stage.run_minutes(orders="sss")
-        assert [notification.reason for notification in stage.store.all(NOTIFICATIONS).values()] == [
+        assert [notification.reason for notification in stage.store.rows_of(NOTIFICATIONS).values()] == [
             Reason.ESCALATED
         ]
         minute = stage.minute
@@ -148,7 +148,7 @@ async def test_a_pending_notice_is_stored_with_its_reason(storage: Path | Memory
         await stage.run_minutes(orders="..cc")
         stage.delivery.configure([])
         await stage.run_minutes(orders="c")
-        rows = stage.store.all(PENDING_NOTICES).values()
+        rows = stage.store.rows_of(PENDING_NOTICES).values()
         assert [row.reason for row in rows] == [Reason.FIRST]
 
 

@@ -159,7 +159,7 @@ async def test_alert_states_without_a_series_are_deleted_after_a_complete_invent
         await stage.process()
         await stage.process()
     async with Stage.opened(storage, minute=minute + 61) as stage:
-        assert set(stage.store.all(STATES)) == {"judged"}
+        assert set(stage.store.rows_of(STATES)) == {"judged"}
 
 
 async def test_alert_states_of_an_older_schema_are_restored(tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ async def test_alert_states_of_an_older_schema_are_restored(tmp_path: Path) -> N
             ALTER TABLE acknowledgements DROP COLUMN replaced; PRAGMA user_version = 5"""
         )
     async with Stage.opened(tmp_path, minute=minute) as stage:
-        assert [row_key for row_key in stage.store.all(STATES) if row_key != "judged"] == [
+        assert [row_key for row_key in stage.store.rows_of(STATES) if row_key != "judged"] == [
             f"states/{key('orders').id}"
         ]
         for minutes_ago, letter in enumerate("cc..", 1):

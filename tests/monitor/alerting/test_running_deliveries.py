@@ -48,7 +48,7 @@ async def test_a_notification_is_stored_before_it_is_sent(storage: Path | Memory
     stored: list[object] = []
 
     def record_stored(notification: Notification) -> DeliveryResult:
-        stored.extend(deliveries.store.all(NOTIFICATIONS).values())
+        stored.extend(deliveries.store.rows_of(NOTIFICATIONS).values())
         return ACCEPTED
 
     async with open_delivery(storage) as deliveries:
@@ -81,8 +81,8 @@ async def test_notices_for_a_removed_receiver_are_stored_for_a_day(
         deliveries.delivery.configure([])
         deliveries.now += DAY + 1
         await deliveries.delivery.maintain()
-        assert not deliveries.store.all(PENDING_NOTICES)
-        assert not deliveries.store.all(NOTIFICATIONS)
+        assert not deliveries.store.rows_of(PENDING_NOTICES)
+        assert not deliveries.store.rows_of(NOTIFICATIONS)
         assert deliveries.metric("headroom_notices_dropped_total", reason="no_such_receiver") == 2
 
 
@@ -99,8 +99,8 @@ async def test_notices_are_sent_from_memory_without_a_disk(tmp_path: Path) -> No
         await deliveries.delivery.maintain()
         assert isinstance(deliveries.store, Journal) and deliveries.store.failure is None
     journal = await Journal.open(tmp_path / "file" / JOURNAL_NAME)
-    assert journal.all(STATES) == {"states/a": SavedState("states/a", b"firing")}
-    assert [row.receiver for row in journal.all(PENDING_NOTICES).values()] == ["chat"]
+    assert journal.rows_of(STATES) == {"states/a": SavedState("states/a", b"firing")}
+    assert [row.receiver for row in journal.rows_of(PENDING_NOTICES).values()] == ["chat"]
     await journal.close()
 
 
@@ -236,7 +236,7 @@ async def test_running_attempts_end_and_are_recorded_when_the_delivery_stops(
         await asyncio.wait_for(hanging.begun.wait(), WAIT_TIMEOUT)
         loop = asyncio.get_running_loop()
         loop.call_soon(loop.call_soon, hanging.may_answer.set)  # two turns later, while it stops
-    assert not journal.all(NOTIFICATIONS)
+    assert not journal.rows_of(NOTIFICATIONS)
 
 
 async def test_a_delivery_to_a_removed_receiver_is_repeated_when_it_is_configured_again(

@@ -29,7 +29,7 @@ class YieldingStore:
         self.rows: dict[str, dict[RowKey, Any]] = {SILENCES.name: {}, ACKNOWLEDGEMENTS.name: {}}
         self.disk_is_full = False
 
-    def all(self, table: Table[StoredRow]) -> Mapping[RowKey, StoredRow]:
+    def rows_of(self, table: Table[StoredRow]) -> Mapping[RowKey, StoredRow]:
         return self.rows[table.name]
 
     async def put(self, table: Table[StoredRow], row: StoredRow) -> None:
@@ -120,13 +120,13 @@ async def test_an_ended_silence_is_removed(silences: Silences, store: YieldingSt
     )
     assert silences.stored == [early_silence, late_silence]
     await silences.expire(NOW + HOUR, firing=())
-    assert silences.stored == [late_silence] == list(store.all(SILENCES).values())
+    assert silences.stored == [late_silence] == list(store.rows_of(SILENCES).values())
 
 
 async def test_a_silence_can_be_ended(silences: Silences, store: YieldingStore) -> None:
     stored = await add_silence(silences)
     assert await silences.end(stored.id) == stored
-    assert (silences.matching_silence(LABELS, NOW), store.all(SILENCES)) == (None, {})
+    assert (silences.matching_silence(LABELS, NOW), store.rows_of(SILENCES)) == (None, {})
     with pytest.raises(KeyError):
         await silences.end(stored.id)
 
@@ -138,7 +138,7 @@ async def test_an_acknowledgement_ends_with_its_alert(silences: Silences, store:
     assert (
         silences.acknowledged_severity("a", NOW),
         silences.acknowledged_severity("b", NOW),
-        list(store.all(ACKNOWLEDGEMENTS)),
+        list(store.rows_of(ACKNOWLEDGEMENTS)),
     ) == (
         None,
         Severity.CRITICAL,
@@ -219,9 +219,9 @@ async def test_an_acknowledgement_ends_at_the_time_in_until(silences: Silences, 
     assert silences.acknowledged_severity("a", NOW + HOUR - 1) is Severity.WARNING
     assert silences.acknowledged_severity("a", NOW + HOUR) is None
     await silences.expire(NOW + HOUR - 1, firing=["a"])
-    assert list(silences.acknowledgements) == list(store.all(ACKNOWLEDGEMENTS)) == ["a"]
+    assert list(silences.acknowledgements) == list(store.rows_of(ACKNOWLEDGEMENTS)) == ["a"]
     await silences.expire(NOW + HOUR, firing=["a"])
-    assert (dict(silences.acknowledgements), store.all(ACKNOWLEDGEMENTS)) == ({}, {})
+    assert (dict(silences.acknowledgements), store.rows_of(ACKNOWLEDGEMENTS)) == ({}, {})
     with pytest.raises(InvalidInputError, match="later than the start and than now"):
         await silences.acknowledge(replace(acknowledgement_of("a"), until=NOW))
 

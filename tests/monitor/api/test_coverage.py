@@ -11,7 +11,7 @@ from collectors.base import ACCOUNT as WHOLE_ACCOUNT
 from collectors.base import Resource, SettingCost, Unobservable
 from collectors.metrics_only import LIMIT_NEEDED, ROLE_NEEDED
 from collectors.service_quotas.collector import count_groups
-from collectors.service_quotas.known_quotas import Counted, KnownQuotas
+from collectors.service_quotas.known_quotas import KnownQuotas, LastCounts
 from collectors.service_quotas.quota_list import ListedQuota, UsageMetric
 from collectors.service_quotas.utilization import (
     ReportedQuota,
@@ -188,7 +188,7 @@ async def test_a_quota_whose_count_fails_has_a_state_and_a_reason(
     watch_count(server, WEB_ACLS)
     known_quotas = add_known_quotas(server, listed_quota(WEB_ACLS), listed_quota(PATTERN_SETS))
     number = next(number for number, group in enumerate(count_groups()) if PATTERN_SETS in group.counts)
-    known_quotas.counted[number] = Counted(failures={PATTERN_SETS: failure})
+    known_quotas.last_counts[number] = LastCounts(failures={PATTERN_SETS: failure})
     item = await item_of(server, client, PATTERN_SETS.code)
     assert (item["state"], bool(item["reason"])) == (state, True)
 

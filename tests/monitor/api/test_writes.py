@@ -65,7 +65,7 @@ async def filled_server(tmp_path: Path) -> AsyncIterator[FilledServer]:
         async with client_of(server) as client:
             (alert,) = await fire_alerts(server, "orders")
             yield server, client, alert
-        rows_by_table = {table.name: [*server.alerting.journal.all(table).values()] for table in TABLES}
+        rows_by_table = {table.name: [*server.alerting.journal.rows_of(table).values()] for table in TABLES}
     assert await stored_rows(tmp_path / "headroom.db") == {
         name: rows for name, rows in rows_by_table.items() if rows
     }
@@ -80,7 +80,7 @@ def check_response(server: Server, response: httpx.Response, *successes: int) ->
     assert journal.failure is None, journal.failure
     tables: tuple[Table[Any], ...] = (SILENCES, ACKNOWLEDGEMENTS)
     for table in tables:
-        for row in journal.all(table).values():
+        for row in journal.rows_of(table).values():
             assert table.decode(table.encode(row)) == row
 
 

@@ -77,7 +77,7 @@ async def test_a_count_has_no_limit_if_the_value_of_its_quota_is_no_limit(value:
 @pytest.mark.parametrize("value", [-1.0, math.inf])
 async def test_resources_without_a_limit_are_counted_once_a_day(value: float) -> None:
     account = await account_with_count({"Value": value}, **TWO_AUTHORITIES)
-    (group,) = account.aws.scan.state(KnownQuotas).counted.values()
+    (group,) = account.aws.scan.state(KnownQuotas).last_counts.values()
     assert group.interval == DAY
 
 

@@ -69,7 +69,7 @@ async def test_fifty_service_codes_take_one_call_each_and_all_requests_one_more(
     reads = QuotaReads(ServiceQuotas(quotas), *quotas)
     await reads.book.read()
     assert reads.take_calls() == {LIST: 50, HISTORY: 1}
-    assert all(reads.book.known(quota) for quota in quotas)
+    assert all(reads.book.last_known(quota) for quota in quotas)
 
 
 async def test_quotas_of_one_service_code_are_read_once_though_several_tasks_wait_for_them() -> None:
@@ -104,7 +104,7 @@ def test_quotas_are_read_again_after_the_interval_and_not_before() -> None:
         reads.service.applied, reads.aws.now = {A: 4.0}, NOW + QUOTA_INTERVAL
         await reads.book.read()
         assert reads.take_calls() == {LIST: 1, HISTORY: 1}
-        assert reads.book.known(A) == KnownQuota({APPLIED: 4.0}, NOW + QUOTA_INTERVAL)
+        assert reads.book.last_known(A) == KnownQuota({APPLIED: 4.0}, NOW + QUOTA_INTERVAL)
 
     run(check())
 
@@ -168,7 +168,7 @@ async def test_a_value_stays_known_while_it_cannot_be_read_again() -> None:
     await reads.book.read()
     reads.service.denials, reads.aws.now = {LIST: THROTTLED}, NOW + 60
     await reads.book.read()
-    assert reads.book.known(A) == KnownQuota({APPLIED: 3.0}, NOW)
+    assert reads.book.last_known(A) == KnownQuota({APPLIED: 3.0}, NOW)
     assert [failed.failure.code for failed in reads.book.failures_of([A])] == [THROTTLED]
 
 
@@ -178,7 +178,7 @@ async def test_an_applied_value_that_a_list_omits_is_not_replaced_by_the_default
     await reads.book.read()
     reads.service.applied, reads.service.unlisted = {}, {A: 3.0}
     await reads.book.read()
-    assert reads.book.known(A) == KnownQuota({APPLIED: 3.0}, NOW)
+    assert reads.book.last_known(A) == KnownQuota({APPLIED: 3.0}, NOW)
 
 
 async def test_values_of_single_resources_stay_known_while_they_cannot_be_read_again() -> None:
@@ -192,7 +192,7 @@ async def test_values_of_single_resources_stay_known_while_they_cannot_be_read_a
         throttled_error if "QuotaAppliedAtLevel" in params else answer(**params)
     )
     await reads.book.read()
-    known = reads.book.known(A)
+    known = reads.book.last_known(A)
     assert known and known.resource_values == {ARN: 9.0}
     assert known.values_of(ARN) == {APPLIED: 9.0}
     assert known.values_of("") == known.values_of(OTHER_ARN) == {APPLIED: 3.0}
@@ -232,9 +232,9 @@ def test_an_inventory_waits_for_the_first_reading_of_its_quotas_and_for_no_later
         reading = asyncio.ensure_future(reads.book.read())
         await asyncio.sleep(1)
         await reads.book.wait_until_read([A])
-        assert clock() == 1 and reads.book.known(A)
+        assert clock() == 1 and reads.book.last_known(A)
         await reads.book.wait_until_read([C])
-        assert clock() == 1000 and reads.book.known(C)
+        assert clock() == 1000 and reads.book.last_known(C)
         await reading
         reading = asyncio.ensure_future(reads.book.read())
         await asyncio.sleep(1)
@@ -260,7 +260,7 @@ def test_if_the_first_reading_is_cancelled_the_waiting_inventory_reads_itself() 
         await asyncio.sleep(500)
         reading.cancel()
         await waiting
-        assert reading.cancelled() and reads.book.known(C)
+        assert reading.cancelled() and reads.book.last_known(C)
 
     run(check())
 
@@ -305,7 +305,7 @@ async def test_a_failed_history_affects_only_the_requests_and_is_logged_once(
     for _ in range(2):
         await reads.book.read()
     assert (reads.book.requests, reads.book.request_for(A)) == (None, None)
-    assert (reads.book.failures_of([A]), reads.book.known(A)) == ([], KnownQuota({APPLIED: 3.0}, NOW))
+    assert (reads.book.failures_of([A]), reads.book.last_known(A)) == ([], KnownQuota({APPLIED: 3.0}, NOW))
     assert caplog.text.count("quota requests are unknown") == 1
     reads.service.denials.clear()
     await reads.book.read()

@@ -98,7 +98,7 @@ async def test_the_quotas_of_a_cell_are_read_in_bulk_with_the_requests_for_them(
     await run_once(watcher)
     quotas = watcher.cells[ACCOUNT_ID, "us-east-1"].inventory.quotas
     declared = {quota.code: quota for quota in REGISTRY.quotas(["apigateway", "lambda"])}
-    read_quotas = {code: quotas.known(quota) for code, quota in declared.items()}
+    read_quotas = {code: quotas.last_known(quota) for code, quota in declared.items()}
     assert {code: dict(read.values) for code, read in read_quotas.items() if read} == {
         "L-8A5B8E43": {LimitSource.APPLIED: 10_000.0},
         "L-B99A9384": {LimitSource.APPLIED: 3000.0},

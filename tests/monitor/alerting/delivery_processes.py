@@ -1,10 +1,10 @@
-"""Starts processes that deliver notices, and kills them. `python -m tests.monitor.alerting.feed`
+"""Starts processes that deliver notices, and kills them.
 
-Each line of standard input is a JSON array: the path of the journal, the port of the receivers, and either
-the point at which a process is killed, or the number of kills at random. For each line, standard output gets
-a line with the outcome. The n-th notice is a function of n. The journal contains the last n, so that the next
-process continues from there. Each process is a fork, because starting Python takes longer than a process
-lives.
+`python -m tests.monitor.alerting.delivery_processes` reads lines. Each is a JSON array: the path of the
+journal, the port of the receivers, and either the point at which a process is killed, or the number of kills
+at random. For each line, standard output gets a line with the outcome. The n-th notice is a function of n.
+The journal contains the last n, so that the next process continues from there. Each process is a fork,
+because starting Python takes longer than a process lives.
 """
 
 import asyncio
@@ -152,7 +152,7 @@ async def deliver_all(path: Path, port: int, until: int, killer: Killer, migrati
         for name in RECEIVERS
     )
     delivery_task = asyncio.create_task(delivery.run())
-    last = int(journal.all(STATES)["feed"].value) if journal.all(STATES) else 0
+    last = int(journal.rows_of(STATES)["last notice"].value) if journal.rows_of(STATES) else 0
     while last < until:
         notices = [nth_notice(number) for number in range(last + 1, min(last + 1 + last % 4, until) + 1)]
         last = notices[-1].number
@@ -162,7 +162,7 @@ async def deliver_all(path: Path, port: int, until: int, killer: Killer, migrati
             for notice, group in zip(notices, groups, strict=True)
             for receiver in RECEIVERS
         ]
-        await delivery.commit({"feed": b"%d" % last}, notices, rows)
+        await delivery.commit({"last notice": b"%d" % last}, notices, rows)
         await journal.maintain()
     while any(status.queued for status in delivery.statuses()):
         await asyncio.sleep(0.001)
@@ -234,7 +234,7 @@ def run_killed_at_random(path: Path, port: int, kills: int) -> dict[str, int]:
 async def last_notice(path: Path) -> int:
     """Read the number of the last notice from a journal."""
     journal = await Journal.open(path, file=JournalFile(path, migrations=CHANGED_SCHEMA))
-    number = int(journal.all(STATES)["feed"].value)
+    number = int(journal.rows_of(STATES)["last notice"].value)
     await journal.close()
     return number
 
