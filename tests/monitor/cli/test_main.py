@@ -117,7 +117,7 @@ def test_an_invalid_file_in_the_users_catalogue_is_reported_with_one_line_for_ea
     assert (result.exit_code, result.stdout) == (2, "")
     assert [line.partition(", found")[0] for line in result.stderr.splitlines()] == [
         "catalogue.d/rules/ours.yaml:1: file: expected a mapping of service, title, family, console, "
-        "quota_services, bounded_by, signals",
+        "quota_services, bounded_by, prices, signals",
         "catalogue.d/rules/ours.yaml:1: file: expected a second file catalogue.d/collectors/ours.yaml",
     ]
 
