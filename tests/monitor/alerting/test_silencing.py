@@ -47,14 +47,34 @@ async def test_a_silence_does_not_suppress_the_resolution_of_a_notified_alert(
         assert await stage.run_minutes(orders="c") == "F"
 
 
+def acknowledgement_of(stage: Stage, until: float | None = None) -> Acknowledgement:
+    """Return an acknowledgement of the only alert as a warning. until: epoch seconds; None for no end."""
+    (alert,) = stage.engine.alerts
+    return Acknowledgement(
+        alert=alert, severity=Severity.WARNING, author="me", comment="on it", at=stage.seconds, until=until
+    )
+
+
 async def acknowledge(stage: Stage, until: float | None = None) -> None:
     """Acknowledge the only alert as a warning. until: epoch seconds; None for as long as it fires."""
-    (alert,) = stage.engine.alerts
-    now = stage.seconds
-    acknowledgement = Acknowledgement(
-        alert=alert, severity=Severity.WARNING, author="me", comment="on it", at=now, until=until
-    )
-    await stage.engine.silences.acknowledge(acknowledgement)
+    await stage.engine.silences.acknowledge(acknowledgement_of(stage, until))
+
+
+async def test_each_change_of_silences_and_acknowledgements_wakes_the_engine() -> None:
+    async with Stage.opened(MemoryStore()) as stage:
+        await stage.run_minutes(orders="..ccc")
+        engine, (alert,) = stage.engine, stage.engine.alerts
+        silence = silence_of(stage, 'resource="orders"', duration=600)
+        for change in (
+            lambda: engine.acknowledge(acknowledgement_of(stage)),
+            lambda: engine.unacknowledge(lambda stored: stored.alert == alert, stage.seconds),
+            lambda: engine.acknowledge_new([acknowledgement_of(stage)]),
+            lambda: engine.silence(silence, stage.seconds),
+            lambda: engine.end_silence(engine.silences.stored[0].id),
+        ):
+            engine.wake.clear()
+            await change()
+            assert engine.wake.is_set()
 
 
 async def test_an_acknowledged_alert_is_not_repeated_but_its_escalation_is_sent(

@@ -88,6 +88,7 @@ async def test_an_acknowledgement_is_listed_and_wakes_the_engine(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     (alert,) = await fire_alerts(server, "orders")
+    server.alerting.engine.wake.clear()
     response = await client.post(f"{ALERTS}/{alert}/ack", json=ACK)
     assert (response.status_code, response.json()["acknowledged_by"]) == (200, "me")
     alert_item = (await json_of(client, ALERTS))["items"][0]
