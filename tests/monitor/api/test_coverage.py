@@ -221,7 +221,7 @@ async def test_a_value_that_aws_does_not_return_is_null(server: Server, client: 
         server, listed_quota(WEB_ACLS), listed_quota(PATTERN_SETS, value=None, source=LimitSource.DEFAULT)
     )
     item = await item_of(server, client, PATTERN_SETS.code)
-    assert (item["value"], item["source"]) == (None, "quota_default")
+    assert (item["value"], item["source"], item["state"]) == (None, "quota_default", "stale")
     assert np.isfinite((await item_of(server, client, WEB_ACLS.code))["value"])
 
 

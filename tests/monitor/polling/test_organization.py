@@ -155,7 +155,7 @@ async def test_top_level_exclusions_apply_to_accounts_of_organizations(aws: Fake
         {**watcher.config.model_dump(exclude_unset=True), "exclude": [{"account": "one"}]}
     )
     async with running(watcher):
-        assert accounts_with_series(watcher) == {OWN_ACCOUNT}
+        assert account_names(watcher).keys() == accounts_with_series(watcher) == {OWN_ACCOUNT}
 
 
 async def test_names_that_are_not_unique_are_followed_by_the_id(aws: FakeOrganization) -> None:
