@@ -30,13 +30,14 @@ def recommend(
 ) -> None:
     """List the right sizes of purchases: shards, capacity units, volumes, maxima of groups.
 
-    A running Headroom computes the sizes from the demand of the last 14 days, including throttled demand: the
-    right size has the 99th percentile of the quarters of an hour in the target band. A purchase with one busy
-    limit is never lowered; without seven days of history nothing is recommended. Prices are list prices;
-    without a known price, no amount of money is shown.
+    A running Headroom computes the sizes from the demand of the last 14 days, including throttled demand: at
+    the right size, the 99th percentile of demand, taken over quarters of an hour, is in the target band. A
+    purchase with one busy limit is never lowered; without seven days of history nothing is recommended.
+    Prices are list prices; without a known price, no amount of money is shown.
     """
     from monitor.cli.requests import request_or_exit
     from monitor.report.recommendation_formats import FORMATS
+    from rules.plurals import agreeing
 
     filters = [("account", account), ("region", region), ("service", service)]
     parameters = [(name, value) for name, value in filters if value]
@@ -44,4 +45,5 @@ def recommend(
     response = request_or_exit(address, "GET", f"/api/v1/recommendations?{urlencode(parameters)}")
     FORMATS[format](response, sys.stdout)
     if left_out := response["total"] - len(response["items"]):
-        typer.echo(f"{left_out:,} more are not shown: choose an account, a region or a service", err=True)
+        more = f"{left_out:,} more {agreeing(left_out, 'is', 'are')} not shown"
+        typer.echo(f"{more}: choose an account, a region or a service", err=True)

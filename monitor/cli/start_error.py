@@ -11,7 +11,7 @@ from monitor.cli.exit_codes import FAILED
 
 @contextmanager
 def exit_on_start_error() -> Iterator[None]:
-    """Print why Headroom cannot start (address in use, journal locked, no demo AWS), and exit."""
+    """Print why Headroom cannot start (address in use, journal locked, the demo's AWS failed), and exit."""
     try:
         yield
     except (OSError, JournalError) as error:

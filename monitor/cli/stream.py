@@ -40,7 +40,7 @@ def setup(
     registry = load_registry_or_exit(config)
     if unknown := set(service or ()) - registry.services.keys():
         expected = ", ".join(registry.service_names)
-        typer.echo(f"expected services of {expected}; found {min(unknown)}", err=True)
+        typer.echo(f"--service: expected one of {expected}; found {min(unknown)}", err=True)
         raise typer.Exit(FAILED)
     collectors = registry.collectors_of(service) if service else registry.collectors
     try:

@@ -26,7 +26,7 @@ def remove_excluded(exclude: Sequence[Selector], entry: SomeEntry, registry: Reg
     """Return an entry without its excluded regions and services; None if no service is left.
 
     The regions are not changed if they are `all` or empty, as it is not known yet which regions these are.
-    They are not changed, either, if only global services are left, as they tell the account's partition.
+    The regions are not changed, either, if only global services are left, as they tell the partition.
     """
     location = entry.location
     services = [
@@ -66,7 +66,7 @@ def ineffective_entries(
 ) -> Iterator[str]:
     """Yield a sentence for each entry of `exclude` that excludes nothing.
 
-    accounts: the entries of `accounts`, with excluded accounts, regions and services.
+    accounts: the entries of `accounts`, including excluded accounts, regions and services.
     """
     locations = [location for account in accounts for location in _locations(account, registry)]
     for index, entry in enumerate(exclude):

@@ -17,8 +17,8 @@ LabelValues = tuple[str, ...]  # a service; or an account and a region; or all t
 class MeasuredCost:
     """The numbers of metrics requested, of calls of ListMetrics and of updates streamed, and their cost.
 
-    dollars: the cost of all that is billed in US dollars at known prices. since: the epoch second from which
-    is counted; None if nothing was counted.
+    dollars: the cost of all that is billed in US dollars at known prices. since: the epoch second at
+    which counting began; None if nothing was counted.
     """
 
     requested: float = 0.0

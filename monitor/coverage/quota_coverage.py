@@ -104,7 +104,7 @@ class Coverage:
     intervals: PollIntervals
 
     def quotas(self) -> Iterator[QuotaCoverage]:
-        """Yield the quotas by account, region, service code and code.
+        """Yield the quotas, sorted by account, region, service code and code.
 
         Call it in a thread, as it may take long.
         """
@@ -203,7 +203,7 @@ class CellCoverage:
     partition: str
 
     def quotas(self) -> Iterator[QuotaCoverage]:
-        """Yield the quotas of the service codes in use, by service code and code."""
+        """Yield the quotas of the service codes in use, sorted by service code and code."""
         failures = self._count_failures()
         in_use = self.known.in_use | {quota.service for quota in self.series}
         for service_code in sorted(self.known.lists.keys() & in_use):
@@ -295,7 +295,7 @@ class CellCoverage:
             return self._verdict_of_count(listed)
         if signal_ids and not listed.usage_metric:
             services = ", ".join(dict.fromkeys(signal.partition(".")[0] for signal in signal_ids))
-            reason = f"It is watched with {services}, which `services` lacks."
+            reason = f"It is watched once `services` in the configuration includes {services}."
             return Verdict(CoverageState.NOT_ENABLED, reason, f"services: [..., {services}]")
         return _verdict_of_metric(listed)
 
@@ -320,7 +320,7 @@ class CellCoverage:
         if listed.value is None:
             return Verdict(CoverageState.STALE, "AWS returns no value of it at present.")
         if any(listed.quota in counted.counts for counted in self.known.last_counts.values()):
-            return Verdict(CoverageState.VALUE_ONLY, "It is 0, and nothing of it is used.")
+            return Verdict(CoverageState.VALUE_ONLY, "Its value is 0, and nothing of it is used.")
         return Verdict(CoverageState.VALUE_ONLY, "Its resources were not counted yet.")
 
 

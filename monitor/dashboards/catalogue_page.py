@@ -24,13 +24,13 @@ EXPLANATION = """A signal is a usage with a limit. Its name links to its runbook
   or the default is taken.
 - **tier**: `core` is read by default; `detail`, of parts of resources, where `signals` in the configuration
   asks for it.
-- **facts**: `unverified` where some are recalled and not confirmed, which the runbook names. Until AWS has
-  answered, such a signal raises no alert above `info`.
+- **facts**: `unverified` where some were written from memory and are not confirmed; the runbook names them.
+  Until AWS has answered, such a signal raises no alert above `info`.
 - **without a role**: the signals that [a monitoring account](linked-accounts.md) reads of other accounts."""
 
 PRICES_EXPLANATION = """[Right sizes](right-size.md) and idle capacity have a list price in the regions named
-here, without free tiers, discounts and taxes. It is that of its source on its day. In all other regions, and
-of what is named below the table, it is not known."""
+here, without free tiers, discounts and taxes. It is what the source said on the day beside it. In all other
+regions, and for what is named below the table, no price is known."""
 
 
 def catalogue_page(registry: Registry, not_declared: NotDeclared) -> str:
@@ -120,7 +120,7 @@ def _prices(services: Collection[Service]) -> Iterator[str]:
         for size in signal.sizes.values()
         for price in size.prices
     }
-    yield table(("service", "one", "list price", "source", "day"), sorted(rows))
+    yield table(("service", "item", "list price", "source", "day"), sorted(rows))
     unpriced = {
         f"{service.title}: {size.item}{f' (`{name}`)' if len(signal.sizes) > 1 else ''}"
         for service in services
@@ -144,8 +144,8 @@ def _quotation(price: Price) -> tuple[str, str, str]:
 def _not_watched(not_declared: NotDeclared) -> Iterator[str]:
     yield "## What is not watched"
     yield (
-        "Limits without a signal of this name, and services without any, with the reason. What a signal sees "
-        "of its limit only in part is said by the caveats in its runbook."
+        "Signals that Headroom does not have, by the name that they would have, and services without any "
+        "signal, with the reason. Where a signal sees only a part of a limit, its runbook's caveats say so."
     )
     yield table(("signal", "reason"), [(f"`{name}`", why) for name, why in not_declared.signals.items()])
     yield table(("service", "reason"), not_declared.services.items())

@@ -25,7 +25,7 @@ def hints(listen: str, receiver_address: str, config: Path) -> Iterator[str]:
     file = quote(str(config))
     yield "Open:"
     yield f"  {base}/                 web page"
-    yield f"  {receiver_address}/                 what the webhooks brought"
+    yield f"  {receiver_address}/                 received notifications"
     yield f"  {base}/metrics          Prometheus metrics"
     yield f"  {base}/api/v1/series    JSON API"
     yield f"  {base}/docs             API documentation"

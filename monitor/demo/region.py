@@ -33,7 +33,7 @@ class DemoQuota:
 
 @dataclass(frozen=True, slots=True)
 class DemoRegion:
-    """One region of an account: its resources, and the quotas that differ from their defaults.
+    """One region of an account: its resources and quotas.
 
     quotas: those that `monitor.demo.services.quotas` lacks. denied: true if every call is denied.
     enabled_regions: the names of the account's regions, as EC2 lists them. start: the minute since 1970 in

@@ -42,7 +42,9 @@ SCENES: Mapping[Scene, SceneSettings] = {
     Scene.RAISED: SceneSettings(
         110, "The shards are doubled; Headroom reads that when AWS is done:", is_change=True
     ),
-    Scene.RESOLVED: SceneSettings(130, "By the new limit all is well, and Headroom tells that, too:"),
+    Scene.RESOLVED: SceneSettings(
+        130, "Usage is within the new limit; Headroom notifies the receiver again:"
+    ),
 }
 
 

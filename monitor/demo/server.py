@@ -66,7 +66,7 @@ class DemoAws:
                 return call.respond(access_denied(call), 403)
             if call.name in METRIC_OPERATIONS or call.name in self.operations:
                 return self.simulate(call, region, body)
-        # moto gets the URL without the slashes that were encoded again.
+        # moto gets the URL as the client sent it: its encoded slashes are not encoded a second time.
         forwarded = MotoRequest.from_primitives(method, url, headers, body)
         if call is None:
             return self.forward_to_moto(forwarded)

@@ -11,7 +11,7 @@ from monitor.notifiers.webhook_body import WebhookAlert
 from rules.band import Zone
 from rules.forecast import LIKELY
 
-RISEN_UTILIZATION = 0.85  # at least; lower, the rise is not seen yet
+RISEN_UTILIZATION = 0.85  # from this utilization on, the rise counts as seen
 
 
 @dataclass(frozen=True, slots=True)

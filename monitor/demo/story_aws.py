@@ -78,11 +78,11 @@ class StoryAws:
         *,
         is_shared: bool = False,
     ) -> Response:
-        """Return what `read` returns: every resource is read at once."""
+        """Return what `read` returns: no resource waits for its turn."""
         return await read()
 
     def may_call_now(self, key: Hashable, resource: Resource) -> bool:
-        """Return true: every resource is read at once."""
+        """Return true: no call waits for its turn."""
         return True
 
     def read_at(self, key: Hashable) -> None:

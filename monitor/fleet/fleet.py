@@ -109,7 +109,7 @@ class Fleet(SeriesColumns):
         self._bounds = bounds
 
     def set_payers(self, payers: Mapping[CellKey, CellKey]) -> None:
-        """Set which cells pay for the metrics of other cells. payers: by the cell whose metrics they are."""
+        """Set the cells that pay for other cells' metrics. payers: by the cell whose metrics they pay for."""
         self.payers = payers
 
     def metrics(self, cell: CellKey) -> Mapping[bytes, int]:

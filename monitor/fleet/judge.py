@@ -16,7 +16,7 @@ from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.throttling import recent_throttling, throttled_by_cause
 
-CONFIRMED_FOR = 60  # for how many minutes after the last inventory that observed it a series is judged
+CONFIRMED_FOR = 60  # minutes; a series that no inventory has observed for longer is not judged
 # Series judged without a pause, which takes some ms; one stage of a million series takes 20 ms.
 JUDGED_AT_ONCE = 100_000
 MAX_RESTARTS = 3  # how often a judgement begins anew because series were added or dropped meanwhile

@@ -81,7 +81,7 @@ class PastLimits:
         return limits
 
     def since(self, slot: int, present: float) -> Iterator[tuple[int | None, float]]:
-        """Yield each limit of a slot and the minute since which it was in force, the oldest (None) first.
+        """Yield each limit of a slot and its first minute, which is None for the oldest; the oldest first.
 
         present: the limit in force now.
         """

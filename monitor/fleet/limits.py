@@ -1,9 +1,9 @@
 """Limits that the usage proves to be outdated.
 
-A limit that CloudWatch publishes is known for each minute. A limit that an inventory read may have changed
-since. Where usage cannot exceed a limit (`hard_limit`) but does, while nothing is throttled, the limit must
-be outdated: it is doubted, the service is scanned again, and the series is not judged meanwhile. If a scan
-reads the same limit again, and that limit was already in force in the minute of the usage, the limit
+A limit that CloudWatch publishes is known for each minute. A limit that an inventory has read may no longer
+be in force. Where usage cannot exceed a limit (`hard_limit`) but does, while nothing is throttled, the limit
+must be outdated: it is doubted, the service is scanned again, and the series is not judged meanwhile. If a
+scan reads the same limit again, and that limit was already in force in the minute of the usage, the limit
 really is exceeded; the series is then judged until the limit changes.
 """
 

@@ -245,7 +245,7 @@ def get_usage(region: DemoRegion, params: Params, now: float) -> Mapping[str, An
 
 
 def used_and_remaining(plan: DemoUsagePlan, share: float, day: date, now: float) -> list[int]:
-    """Return the requests used on a day, and the quota that remains at its end; for today, now."""
+    """Return the requests used on a day, and the quota that remains at its end, or now if it is today."""
     midnight = datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
     share_of_day = min(max((now - midnight) / SECONDS_PER_DAY, 0.0), 1.0)
     length = PERIOD_DAYS[plan.period]

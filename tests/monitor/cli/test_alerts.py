@@ -176,7 +176,7 @@ async def test_an_address_of_another_server_is_reported_in_one_line(response: by
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "127.0.0.1:http", "a b", "[::1", ""])
-async def test_an_address_without_a_listener_is_reported_in_one_line(address: str) -> None:
+async def test_an_invalid_address_or_one_without_a_listener_is_reported_in_one_line(address: str) -> None:
     result = await alerts("list", "--address", address)
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.startswith(f"{address}: ") and result.stderr.count("\n") == 1

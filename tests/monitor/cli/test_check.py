@@ -172,7 +172,9 @@ def test_a_process_with_piped_output_prints_no_colours_and_no_progress_bar(
     assert f"123456789012/{DENIED} sqs: ListQueues: " in failed_reads
 
 
-def test_a_command_without_access_prints_the_reason_in_one_line(aws_url: str, empty_folder: Path) -> None:
+def test_a_command_without_access_prints_the_reason_and_one_line_on_stderr(
+    aws_url: str, empty_folder: Path
+) -> None:
     account = {"name": "prod", "role_arn": "arn:aws:iam::210987654321:role/headroom", "regions": [DENIED]}
     result = run_check_process(aws_url, empty_folder, json.dumps({"accounts": [account]}), AWS_REGION="")
     assert result.returncode == 2

@@ -227,7 +227,7 @@ def test_the_policy_can_be_limited_to_some_services(empty_folder: Path) -> None:
     assert headroom("iam-policy", "--service", "sqss").exit_code == 2
 
 
-def test_the_policy_allows_to_count_the_resources_of_chosen_services_only(empty_folder: Path) -> None:
+def test_the_policy_allows_counting_only_for_the_resources_of_chosen_services(empty_folder: Path) -> None:
     def counted_codes(*arguments: str) -> set[str]:
         policy = json.loads(headroom("iam-policy", *arguments).stdout)
         statements = [part for part in policy["Statement"] if part["Sid"].startswith("HeadroomCounts")]
@@ -359,7 +359,7 @@ def test_a_health_check_connects_to_the_address_itself_and_never_to_a_proxy(
     with one_response_server(response) as address:
         result = headroom("healthcheck", "--address", address)
     assert result.exit_code == code
-    assert len(result.stderr.splitlines()) == code
+    assert len(result.stderr.splitlines()) == (1 if code else 0)
 
 
 def run_before_exit(script: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -422,7 +422,7 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 DECLARATION_MODULES = "collectors.declaration collectors.expression collectors.lambda_ jmespath"
-CLIENT_MODULES = (
+UNNEEDED_MODULES = (
     "aiobotocore aiohttp aiosmtplib botocore.session fastapi httpx prometheus_client rich textual"
 )
 
@@ -431,18 +431,18 @@ CLIENT_MODULES = (
     ("command", "modules"),
     [
         ("--version", "typer pydantic ssl"),
-        ("catalogue", f"{CLIENT_MODULES} numpy collectors.declaration monitor.config.config"),
+        ("catalogue", f"{UNNEEDED_MODULES} numpy collectors.declaration monitor.config.config"),
         (
             "catalogue --service kinesis",
-            f"{CLIENT_MODULES} numpy collectors.declaration monitor.config.config",
+            f"{UNNEEDED_MODULES} numpy collectors.declaration monitor.config.config",
         ),
-        ("config check", f"{CLIENT_MODULES} numpy {DECLARATION_MODULES} asyncio ssl email.policy botocore"),
-        ("config schema", f"{CLIENT_MODULES} numpy {DECLARATION_MODULES}"),
-        ("iam-policy", f"{CLIENT_MODULES} numpy"),
-        ("dashboards prometheus --out .", f"{CLIENT_MODULES} collectors.declaration monitor.config.config"),
-        ("dashboards grafana --out .", f"{CLIENT_MODULES} collectors.declaration monitor.config.config"),
-        ("dashboards docs --out .", f"{CLIENT_MODULES} numpy monitor.config.config"),
-        ("stream setup --format terraform", f"{CLIENT_MODULES} numpy monitor.config.config"),
+        ("config check", f"{UNNEEDED_MODULES} numpy {DECLARATION_MODULES} asyncio ssl email.policy botocore"),
+        ("config schema", f"{UNNEEDED_MODULES} numpy {DECLARATION_MODULES}"),
+        ("iam-policy", f"{UNNEEDED_MODULES} numpy"),
+        ("dashboards prometheus --out .", f"{UNNEEDED_MODULES} collectors.declaration monitor.config.config"),
+        ("dashboards grafana --out .", f"{UNNEEDED_MODULES} collectors.declaration monitor.config.config"),
+        ("dashboards docs --out .", f"{UNNEEDED_MODULES} numpy monitor.config.config"),
+        ("stream setup --format terraform", f"{UNNEEDED_MODULES} numpy monitor.config.config"),
     ],
 )
 def test_a_command_imports_only_what_it_needs(

@@ -57,7 +57,7 @@ def test_the_table_has_size_peak_cost_and_command() -> None:
     assert "aws kinesis update-shard-count --stream-name=clicks" in words
     assert "3 purchases: lower 1, unknown 2" in words
     assert "Saved: $32.87 a month; needed: $0.00 a month, by list price" in words
-    assert "1 more are not shown" in result.stderr
+    assert "1 more is not shown" in result.stderr
     assert paths == ["/api/v1/recommendations?advice=raise&advice=lower&advice=unknown"]
 
 

@@ -53,12 +53,12 @@ endpoint_url: http://127.0.0.1:4566
 
 def test_a_configuration_with_every_key_is_read() -> None:
     config = read(FULL_CONFIG)
-    production, other = config.accounts
+    production, china = config.accounts
     assert isinstance(production, Account)
-    assert isinstance(other, Account)
+    assert isinstance(china, Account)
     assert (production.name, production.id, production.role_arn) == ("production", "123456789012", ROLE)
     assert production.external_id_secret and production.external_id_secret.get_secret_value() == SECRET
-    assert (other.name, other.id, other.external_id_secret) == (None, "012345670123", None)
+    assert (china.name, china.id, china.external_id_secret) == (None, "012345670123", None)
     assert (config.interval, config.inventory_interval, config.judge_interval) == (60, 900, 30)
     assert config.listen_address == ("::1", 4070)
     assert config.tag_labels == {"team": "tag_team", "cost-center": "tag_cost_center"}

@@ -64,10 +64,8 @@ async def test_overridden_durations_apply_after_the_first_inventory_of_a_reload(
     assert fleet.pending_for[reloaded.slot] == 5
 
 
-GPU = {
-    "signal": "autoscaling.capacity_shortfall",
-    "resource": "gpu",
-}  # a group that has too few instances for hours
+# A group that has had too few instances for hours.
+GPU = {"signal": "autoscaling.capacity_shortfall", "resource": "gpu"}
 CRITICAL, INFO, NO_ALERT = {"near": "critical"}, {"near": "info"}, {"near": "none", "above": "none"}
 FOR_A_DAY = {"for": "1d"}
 # The settings of `web` and `gpu`, and the expected alerts, at the start and after each reload.

@@ -1,4 +1,4 @@
-"""Tests of `path_files`: the configuration path_names files that declare request paths."""
+"""Tests of `path_files`: the configuration names files that declare request paths."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ PATH_FILE = "paths: [{name: one, hops: [{service: sqs, resource: jobs}]}]"
 
 
 def path_names(folder: Path, text: str) -> list[str]:
-    """Return the path_names of the request paths that a configuration in a folder loads."""
+    """Return the names of the request paths that a configuration in a folder loads."""
     config = parse_config(text.encode(), "headroom.yaml", ConfigContext({}, folder, REGISTRY))
     return [path.name for path in config.request_paths]
 

@@ -217,8 +217,10 @@ def test_costs_at_configured_and_at_list_prices_in_dollars_are_added_up() -> Non
     fleet, telemetry = fleet_of_partitions({**PRICES, "aws-us-gov": replace(LIST_PRICES, metric=0.02 / 1000)})
     services, cells = bills_by_labels(fleet, telemetry=telemetry)
     assert cells["2", "global"].measured_amount == pytest.approx(0.02)
-    assert services["kinesis",].measured.dollars == pytest.approx(0.03 + 2 * 0.01 / 1000)
-    assert services["kinesis",].projected.monthly_dollars == pytest.approx(2 * MONTHLY_REQUESTS * 0.03 / 1000)
+    assert services["kinesis",].measured.dollars == pytest.approx(0.02 + 0.01 + 2 * 0.01 / 1000)
+    assert services["kinesis",].projected.monthly_dollars == pytest.approx(
+        2 * MONTHLY_REQUESTS * (0.02 + 0.01) / 1000
+    )
 
 
 def test_a_service_billed_only_in_another_currency_has_no_bill_in_dollars() -> None:
@@ -229,7 +231,7 @@ def test_a_service_billed_only_in_another_currency_has_no_bill_in_dollars() -> N
     assert cells[CELL].monthly_amount == pytest.approx(2 * MONTHLY_REQUESTS * 0.0651 / 1000)
 
 
-def test_a_pruned_part_costs_rare_checks_and_a_share_of_its_aggregate() -> None:
+def test_a_pruned_metric_costs_only_rare_checks_and_its_aggregate_costs_only_while_it_is_read() -> None:
     fleet = Fleet()
     fleet.set_bounds(SUM_OF_STREAMS)
     for number in range(4):

@@ -27,8 +27,8 @@ def add_stream(
 ) -> None:
     """Add a stream with a number of shards.
 
-    runs: the minutes and the utilization in bytes of each period, as in `add_used_series`; the utilization in
-    records is half of it.
+    runs: the minutes and the utilization of each period, as in `add_used_series`: that of the limit on bytes.
+    The utilization of the limit on records is half of it.
     """
     add_used_series(fleet, stream(name, region), *runs, limit=shard_count * MIB)
     halves = [(length, value / 2) for length, value in runs]
@@ -136,14 +136,14 @@ def test_an_unknown_price_is_shown_as_unknown() -> None:
     )
 
 
-def unknown_purchase() -> tuple[Key, dict[str, Any]]:
-    """Return a key, and arguments of `add_used_series`, for a series whose size of purchase is unknown."""
+def unpriced_series() -> tuple[Key, dict[str, Any]]:
+    """Return a key and arguments of `add_used_series` for a series whose purchase has no known price."""
     return key("etl/live", "rds.iops"), {"limit": 150.0}
 
 
 def test_an_idle_purchase_without_a_price_is_shown_with_its_limit() -> None:
     fleet = Fleet()
-    unpriced, arguments = unknown_purchase()
+    unpriced, arguments = unpriced_series()
     add_used_series(fleet, unpriced, (180, 0.2), **arguments)
     (idle,) = purchases_of(fleet)
     assert (idle.name, idle.bought_text, idle.peak_text) == (
@@ -180,7 +180,7 @@ def test_quotas_and_stale_series_are_no_idle_purchases() -> None:
 
 def test_the_most_expensive_purchases_come_first_and_unpriced_ones_last() -> None:
     fleet = Fleet()
-    unpriced, arguments = unknown_purchase()
+    unpriced, arguments = unpriced_series()
     add_used_series(fleet, unpriced, (180, 0.2), **arguments)
     add_stream(fleet, "small", 3, (180, 0.08))
     add_stream(fleet, "large", 30, (180, 0.08))

@@ -107,11 +107,11 @@ def test_the_concurrency_of_the_account_is_the_sum_over_its_functions(metric: st
 
 
 def test_each_statistic_follows_from_the_reports_of_a_minute() -> None:
-    peaks = {
+    executions = {
         stat: values("ConcurrentExecutions", stat, "AWS/Lambda", FunctionName="checkout")[0]
         for stat in ("Maximum", "Average", "Minimum", "SampleCount", "Sum")
     }
-    assert peaks == {"Maximum": 100, "Average": 80, "Minimum": 60, "SampleCount": 60, "Sum": 4800}
+    assert executions == {"Maximum": 100, "Average": 80, "Minimum": 60, "SampleCount": 60, "Sum": 4800}
     events = {
         stat: values("Throttles", stat, "AWS/Lambda")[0]
         for stat in ("Sum", "SampleCount", "Average", "Maximum")

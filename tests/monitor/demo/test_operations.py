@@ -196,10 +196,13 @@ async def test_get_caller_identity_is_answered_where_all_else_is_denied(aws: Cli
 
 
 NOT_APPLIED = {"ServiceCode": "lambda", "QuotaCode": "L-A1AFA3CF"}
-OTHER_SERVICE = {"ServiceCode": "sqs", "QuotaCode": "L-B99A9384"}
+CODE_OF_ANOTHER_SERVICE = {"ServiceCode": "sqs", "QuotaCode": "L-B99A9384"}
 MISSING_RESOURCES = (
     (OperationCase("service-quotas", "GetServiceQuota", NOT_APPLIED), "NoSuchResourceException"),
-    (OperationCase("service-quotas", "GetAWSDefaultServiceQuota", OTHER_SERVICE), "NoSuchResourceException"),
+    (
+        OperationCase("service-quotas", "GetAWSDefaultServiceQuota", CODE_OF_ANOTHER_SERVICE),
+        "NoSuchResourceException",
+    ),
     (
         OperationCase("lambda", "GetFunctionConcurrency", {"FunctionName": "nobody"}),
         "ResourceNotFoundException",
@@ -224,7 +227,7 @@ async def test_a_missing_resource_has_the_error_code_of_aws(
 
 
 @pytest.mark.parametrize(("status", "codes"), [("CASE_OPENED", ["L-8A5B8E43"]), ("PENDING", [])])
-async def test_an_increase_of_a_quota_is_pending_in_us_east_1(
+async def test_the_request_for_an_increase_in_us_east_1_is_listed_by_its_status(
     aws: Clients, status: str, codes: list[str]
 ) -> None:
     async with aws("service-quotas", "us-east-1") as client:

@@ -56,7 +56,7 @@ async def test_a_usage_that_cannot_exceed_its_limit_stays_within_it() -> None:
     assert (await values("QueueDepth", "Maximum", "media") == 500).all()
 
 
-async def test_a_metric_of_series_without_stories_is_quiet_by_the_lowest_of_their_limits() -> None:
+async def test_a_metric_of_series_without_stories_is_a_small_share_of_the_lowest_of_their_limits() -> None:
     assert (await values("ClientConnections", "Sum", "private") < 0.1 * 50 * 60).all()
 
 
