@@ -62,8 +62,8 @@ def discover(config: ConfigFile = None) -> None:
 
     Reads event source mappings, integrations, notifications, subscriptions, rules, schedules, target groups
     and origins of the configured accounts, in each region with at most 100 calls of each operation that
-    describes one resource; `headroom iam-policy --paths` has the permissions. CloudWatch is not called. Exits with 2
-    when nothing could be read, and with 3 when some reads failed.
+    describes one resource; `headroom iam-policy --paths` has the permissions. CloudWatch is not called.
+    Exits with 2 when nothing could be read, and with 3 when some reads failed.
     """
     from monitor.cli.config_file import load_config_or_exit
     from monitor.cli.exit_codes import FAILED, INCOMPLETE
