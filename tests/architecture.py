@@ -209,6 +209,17 @@ def drawn_parents(text: str) -> dict[str, str]:
     return parents
 
 
+def exception_packages(files: Sequence[Source]) -> dict[str, str]:
+    """The package of each exception of the hierarchy."""
+    known = {*exception_parents(files), ROOT_ERROR}
+    return {node.name: source.package for source, node in classes(files) if node.name in known}
+
+
+def drawn_packages(text: str) -> dict[str, str]:
+    """The package of each exception that a tree drawn as text tells in parentheses."""
+    return dict(re.findall(r"[├└]── (\w+)[^(\n]*\((\w+)", text))
+
+
 def misnamed_constants(files: Sequence[Source]) -> list[str]:
     """Constants whose names contain one of OLD_WORDS, in place of MAX, MIN, TIMEOUT or INTERVAL."""
     return [

@@ -14,7 +14,9 @@ from collectors.base import Collector
 from tests.architecture import (
     Source,
     cycles,
+    drawn_packages,
     drawn_parents,
+    exception_packages,
     exception_parents,
     forbidden_imports,
     foreign_assignments,
@@ -130,6 +132,7 @@ def test_exceptions_end_in_error_and_share_one_hierarchy(project: list[Source]) 
 def test_the_tree_in_the_docstring_of_errors_draws_the_hierarchy(project: list[Source]) -> None:
     (root,) = (source for source in project if source.path == "monitor/lib/errors.py")
     assert drawn_parents(root.text) == exception_parents(project)
+    assert drawn_packages(root.text).items() <= exception_packages(project).items()
 
 
 def test_constants_follow_the_convention(project: list[Source], tests: list[Source]) -> None:

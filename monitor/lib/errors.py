@@ -9,7 +9,7 @@ HeadroomError
 │   └── ApiTransportError            the request was not answered, or not by Headroom
 ├── AwsResponseError                 an error response of the demo's AWS (demo)
 │   └── MissingAnswerError           the stories have no answer to a call (demo)
-├── ByteBudgetExceededError          too many bytes are being received at once (stream)
+├── ByteBudgetExceededError          too many bytes are being received at once (lib)
 ├── ConfigError                      the configuration cannot be used (schema)
 ├── CorruptFileError                 a journal's file is corrupt (alerting; an sqlite3.DatabaseError)
 ├── CursorError                      a cursor does not belong to this query (fleet; a ValueError)
