@@ -28,7 +28,7 @@ def _account_id(value: Any) -> Any:
     return text
 
 
-LinkedAccounts = Annotated[
+LinkedAccountIds = Annotated[
     tuple[Annotated[Text, BeforeValidator(_account_id)], ...],
     BeforeValidator(_ids_or_all),
     AfterValidator(unique),
@@ -62,7 +62,7 @@ class Account(RoleOptions):
         default=(), description="Services of this account to monitor; default: the top level's `services`."
     )
 
-    linked_accounts: LinkedAccounts = Field(
+    linked_accounts: LinkedAccountIds = Field(
         default=(),
         description="Accounts whose metrics are read through this account, if it is a monitoring account of "
         "CloudWatch's cross-account observability: ids in quotes, or the word all for all linked accounts.",

@@ -46,7 +46,7 @@ CLIENT_CONFIG_WITHOUT_VALIDATION = CLIENT_CONFIG.merge(AioConfig(parameter_valid
 MetricId = tuple[int, int]  # the number of a part of a call, and the number of a metric in the part
 
 
-class Receiver(Protocol):
+class ResultReader(Protocol):
     """Takes the results of a call for the metrics of one account."""
 
     @property
@@ -61,9 +61,9 @@ class Receiver(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CallPart:
-    """A part of a call: the metrics of one receiver."""
+    """A part of a call: the metrics of one reader."""
 
-    receiver: Receiver
+    reader: ResultReader
     request: MetricRequest
 
 
@@ -110,7 +110,7 @@ class MetricCaller:
                 return dict.fromkeys((n for n, _ in missing), failure)
         self.cell.telemetry.decode_errors.labels("incomplete").inc(len(missing))
         return {
-            n: _incomplete_failure(n, parts[n].receiver.source.account, missing, results) for n, _ in missing
+            n: _incomplete_failure(n, parts[n].reader.source.account, missing, results) for n, _ in missing
         }
 
     async def _fetch_pages(
@@ -125,7 +125,7 @@ class MetricCaller:
         metric_ids = [*metrics]
         queries, minutes = dict(enumerate(metrics.values())), parts[0].request.minutes
         pages = MetricPages(queries, len(minutes) // parts[0].request.period)
-        accounts = self._accounts([parts[n].receiver.source.account for n, _ in metric_ids])
+        accounts = self._accounts([parts[n].reader.source.account for n, _ in metric_ids])
         share = self.cell.share_of_rate(*GET_METRIC_DATA)  # AWS throttles by points, too
         await self._point_limiter.acquire(pages.max_points / share)
         while True:
@@ -134,15 +134,15 @@ class MetricCaller:
             bill = bill_nothing if pages.token else partial(self._bill, parts, metrics)
             page = await self.cell.call_with_retries(*GET_METRIC_DATA, send_page, bill)
             for part in parts:
-                part.receiver.source.observe_time(page.date)
+                part.reader.source.observe_time(page.date)
             if pages.add(page):
                 return {metric_ids[number]: result for number, result in pages.results.items()}
 
     def _bill(self, parts: Sequence[CallPart], metrics: Mapping[MetricId, bytes]) -> None:
-        """Count the requested metrics, by receiver."""
+        """Count the requested metrics, by reader."""
         for n, part in enumerate(parts):
             requested = [metric for (part_number, _), metric in metrics.items() if part_number == n]
-            part.receiver.source.count(self.cell, requested)
+            part.reader.source.count(self.cell, requested)
 
     def _accounts(self, accounts: Sequence[str]) -> codec.Accounts:
         """Return the `AccountId` of each query, by number; metrics of the calling account have none."""
@@ -154,7 +154,7 @@ def _write(parts: Sequence[CallPart], results: Mapping[MetricId, MetricResult]) 
     for (n, m), result in results.items():
         by_part[n][m] = result
     for n, part in enumerate(parts):
-        part.receiver.write(part.request, by_part[n])
+        part.reader.write(part.request, by_part[n])
 
 
 def _incomplete_failure(

@@ -127,20 +127,20 @@ class MetricReader:
         return _flat(await asyncio.gather(*calls))
 
     async def send(
-        self, receiver: SharingReader, region: str, requests: Sequence[plan.MetricRequest]
+        self, reader: SharingReader, region: str, requests: Sequence[plan.MetricRequest]
     ) -> list[Failure]:
         """Send requests for metrics of the cell to a region, and return the failures.
 
-        The calls are shared with other accounts if possible. receiver: takes the results.
+        The calls are shared with other accounts if possible. reader: takes the results.
         """
         if requests and (shared := self.shared_calls(region)):
-            return await shared.read(receiver, requests)
+            return await shared.read(reader, requests)
         caller = self._callers.get(region)
         if caller is None:
             caller = MetricCaller(self.cell.in_region(region), self.points_per_second)
             self._callers[region] = caller
         return _flat(
-            await asyncio.gather(*(receiver.read_in_own_calls(caller, request) for request in requests))
+            await asyncio.gather(*(reader.read_in_own_calls(caller, request) for request in requests))
         )
 
     async def read_in_own_calls(self, caller: MetricCaller, request: plan.MetricRequest) -> list[Failure]:

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from monitor.aws.failure import Failure, failure_from
-from monitor.polling.metric_caller import CallPart, MetricCaller, Receiver
+from monitor.polling.metric_caller import CallPart, MetricCaller, ResultReader
 from monitor.polling.plan import MetricRequest, combine
 from monitor.polling.rejected_metrics import InvalidRequestError
 
 COMBINE_WAIT = 1.0  # seconds that requests wait for the requests of other readers
 
 
-class SharingReader(Receiver, Protocol):
+class SharingReader(ResultReader, Protocol):
     """A reader that shares calls with other readers."""
 
     async def read_in_own_calls(self, caller: MetricCaller, request: MetricRequest) -> list[Failure]:
