@@ -2,11 +2,11 @@
 
 from monitor.notifiers.notice import Notice
 from tests.monitor.alerting.cells import FailuresOf, SimulatedCells
-from tests.monitor.alerting.stage import Stage
+from tests.monitor.alerting.harness import AlertingHarness
 
 
 async def read_cells(
-    stage: Stage,
+    harness: AlertingHarness,
     cells: SimulatedCells,
     minutes: float,
     failures_of: FailuresOf | None = None,
@@ -19,9 +19,9 @@ async def read_cells(
     """
     if failures_of:
         cells.failures_of = failures_of
-    earlier_count = len(stage.sent)
+    earlier_count = len(harness.sent)
     for _ in range(int(minutes * 60 / step)):
-        stage.seconds += step
-        stage.status = cells.step(stage.seconds)
-        await stage.process()
-    return [notice for notification in stage.sent[earlier_count:] for notice in notification.notices]
+        harness.seconds += step
+        harness.status = cells.step(harness.seconds)
+        await harness.process()
+    return [notice for notification in harness.sent[earlier_count:] for notice in notification.notices]

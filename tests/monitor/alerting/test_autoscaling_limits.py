@@ -8,7 +8,7 @@ import numpy as np
 
 from monitor.fleet.limits import LimitVerifier
 from tests.fake_aws import FakeAws
-from tests.monitor.alerting.stage import Stage, configuration
+from tests.monitor.alerting.harness import AlertingHarness, configuration
 from tests.monitor.polling.inventories import BY_SERVICE, inventory_of
 
 START_MINUTE = 29_700_000
@@ -50,31 +50,31 @@ async def alerting_groups(
     groups: functions from a minute to the sizes of a group, by its name. metrics: those that are published.
     """
     resources = set()
-    async with Stage.opened(folder, configuration(), minute=START_MINUTE) as stage:
+    async with AlertingHarness.opened(folder, configuration(), minute=START_MINUTE) as harness:
         aws = FakeAws(describe_account_limits=LIMITS)
-        inventory = inventory_of(aws.cell, stage.fleet, configuration(), account_name="prod")
+        inventory = inventory_of(aws.cell, harness.fleet, configuration(), account_name="prod")
         requested: list[str] = []
         verifier = LimitVerifier(lambda cell, service: requested.append(service))
         for minute in range(START_MINUTE, START_MINUTE + minutes):
-            stage.minute, stage.seconds, aws.now = minute, minute * 60.0, minute * 60.0
+            harness.minute, harness.seconds, aws.now = minute, minute * 60.0, minute * 60.0
             descriptions = [group(name, sizes(minute), *metrics) for name, sizes in groups.items()]
             aws.answers["describe_auto_scaling_groups"] = {"AutoScalingGroups": descriptions}
             # The last inventory before the action is a minute before it.
             if minute % INVENTORY_INTERVAL == (ACTION_MINUTE - 1) % INVENTORY_INTERVAL or requested:
                 requested.clear()
                 await inventory.run(BY_SERVICE["autoscaling"])
-            for metric, row in stage.fleet.metrics(aws.cell.key).items():
+            for metric, row in harness.fleet.metrics(aws.cell.key).items():
                 sizes = next(sizes_at for name, sizes_at in groups.items() if name.encode() in metric)
                 minutes_read = np.arange(minute - 15, minute - METRIC_DELAY + 1, dtype=np.int32)
                 values = np.array(
                     [metric_value(metric, sizes(minute_read)) for minute_read in minutes_read.tolist()],
                     np.float32,
                 )
-                stage.fleet.rings.write(np.full(minutes_read.size, row, np.int32), minutes_read, values)
-                stage.fleet.rings.mark_read(np.array([row], np.int32), minute - METRIC_DELAY)
-            stage.set_read_result()
-            resources |= {notice.labels["resource"] for notice in await stage.process()}
-            verifier.request_scans(stage.fleet, minute)
+                harness.fleet.rings.write(np.full(minutes_read.size, row, np.int32), minutes_read, values)
+                harness.fleet.rings.mark_read(np.array([row], np.int32), minute - METRIC_DELAY)
+            harness.set_read_result()
+            resources |= {notice.labels["resource"] for notice in await harness.process()}
+            verifier.request_scans(harness.fleet, minute)
     return resources
 
 

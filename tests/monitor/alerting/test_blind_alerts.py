@@ -13,9 +13,9 @@ from monitor.aws.run_status import RunStatus
 from monitor.aws.status import AccountStatus, MonitorStatus
 from monitor.notifiers.notice import Notice, NoticeKind
 from tests.monitor.alerting.cells import FailuresOf, SimulatedCells
+from tests.monitor.alerting.harness import DENIED, LETTER_OF_KIND, AlertingHarness, configuration
 from tests.monitor.alerting.memory_store import MemoryStore
 from tests.monitor.alerting.read_cells import read_cells
-from tests.monitor.alerting.stage import DENIED, LETTER_OF_KIND, Stage, configuration
 from tests.monitor.fleet.fleets import ACCOUNT, REGION
 
 HERE, THERE = REGION, "us-east-1"
@@ -57,39 +57,39 @@ ALL_HERE = [(HERE, service) for service in ("", *SERVICES)]
 
 
 async def test_a_denied_service_is_one_alert_that_resolves_when_reads_succeed(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
+    async with AlertingHarness.opened(tmp_path) as harness:
         cells = cells_in()
-        assert await read_cells(stage, cells, 20) == []
-        (notice,) = await read_cells(stage, cells, 60, failures_at(DENIED, at=KINESIS))
+        assert await read_cells(harness, cells, 20) == []
+        (notice,) = await read_cells(harness, cells, 60, failures_at(DENIED, at=KINESIS))
         assert notice.labels["cause"] == "denied"
         assert notice.summary.startswith(
             f"AccessDeniedException of kinesis:ListStreams in {HERE} of name-123"
         )
-        (resolved,) = await read_cells(stage, cells, 15, nothing_fails)
+        (resolved,) = await read_cells(harness, cells, 15, nothing_fails)
         assert resolved.summary.startswith("name-123 recovered: nothing is denied any more, after 1 h")
 
 
 async def test_the_summary_of_a_blind_spot_changes_with_the_denied_places(tmp_path: Path) -> None:
     """A receiver is notified when an alert widens from a service to all of a region, not when it narrows."""
-    async with Stage.opened(tmp_path) as stage:
+    async with AlertingHarness.opened(tmp_path) as harness:
         cells = cells_in()
-        await read_cells(stage, cells, 20)
-        (first,) = await read_cells(stage, cells, 15, failures_at(DENIED, at=KINESIS))
-        wider = await read_cells(stage, cells, 30, failures_at(DENIED, at=[*ALL_HERE, (THERE, "")]))
+        await read_cells(harness, cells, 20)
+        (first,) = await read_cells(harness, cells, 15, failures_at(DENIED, at=KINESIS))
+        wider = await read_cells(harness, cells, 30, failures_at(DENIED, at=[*ALL_HERE, (THERE, "")]))
         assert {notice.kind for notice in wider} == {NoticeKind.WORSENED}
         assert {notice.alert for notice in wider} == {first.alert}
         assert wider[-1].labels == first.labels
         assert f"in 2 of 2 regions of name-123 ({HERE}, {THERE})" in wider[-1].summary
         assert "CloudWatch metrics, Kinesis Data Streams, Simple Queue Service" in wider[-1].summary
-        assert await read_cells(stage, cells, 30, failures_at(DENIED, at=POLL)) == []
-        (last_notice,) = stage.engine.alerts.values()
+        assert await read_cells(harness, cells, 30, failures_at(DENIED, at=POLL)) == []
+        (last_notice,) = harness.engine.alerts.values()
         assert last_notice.summary.endswith(
             f"in {HERE} of name-123: no. Not monitored there: CloudWatch metrics."
         )
         assert last_notice.since == first.since
         # The last notice that was sent named all of these places.
-        assert await read_cells(stage, cells, 60, failures_at(DENIED, at=ALL_HERE)) == []
-        assert kinds_of(await read_cells(stage, cells, 15, nothing_fails)) == "R"
+        assert await read_cells(harness, cells, 60, failures_at(DENIED, at=ALL_HERE)) == []
+        assert kinds_of(await read_cells(harness, cells, 15, nothing_fails)) == "R"
 
 
 @pytest.mark.parametrize(
@@ -99,54 +99,54 @@ async def test_the_summary_of_a_blind_spot_changes_with_the_denied_places(tmp_pa
 async def test_a_poll_that_fails_is_notified_within_minutes(
     failure: Failure, max_delay: float, tmp_path: Path
 ) -> None:
-    async with Stage.opened(tmp_path) as stage:
+    async with AlertingHarness.opened(tmp_path) as harness:
         cells = cells_in()
-        await read_cells(stage, cells, 20)
+        await read_cells(harness, cells, 20)
         cells.failures_of = failures_at(failure, at=POLL)
-        while not stage.status.cells[0].poll.failures:
-            assert await read_cells(stage, cells, 0.25) == []
-        failed_at = stage.seconds
-        while not stage.sent:
-            await read_cells(stage, cells, 0.25)
-        assert 45 <= stage.sent[0].at - failed_at <= max_delay
+        while not harness.status.cells[0].poll.failures:
+            assert await read_cells(harness, cells, 0.25) == []
+        failed_at = harness.seconds
+        while not harness.sent:
+            await read_cells(harness, cells, 0.25)
+        assert 45 <= harness.sent[0].at - failed_at <= max_delay
 
 
 async def test_a_single_failed_read_causes_no_alert(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
+    async with AlertingHarness.opened(tmp_path) as harness:
         cells, failed_hours = cells_in(), set[float]()
-        await read_cells(stage, cells, 20)
+        await read_cells(harness, cells, 20)
 
         def failure_once_an_hour(account: str, region: str, service: str) -> list[Failure]:
-            hour = stage.seconds // 3600
+            hour = harness.seconds // 3600
             is_failure = service == "" and region == HERE and hour not in failed_hours
             failed_hours.add(hour) if is_failure else None
             return [DENIED] if is_failure else []
 
-        assert await read_cells(stage, cells, 12 * 60, failure_once_an_hour, step=30) == []
+        assert await read_cells(harness, cells, 12 * 60, failure_once_an_hour, step=30) == []
         assert len(failed_hours) >= 12
 
 
 async def test_a_single_failure_beside_a_lasting_denial_causes_no_further_alert(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
+    async with AlertingHarness.opened(tmp_path) as harness:
         cells = cells_in()
-        assert kinds_of(await read_cells(stage, cells, 60, failures_at(DENIED, at=POLL))) == "F"
-        await read_cells(stage, cells, 5, failures_at(DENIED, SLOW, at=POLL))
-        assert await read_cells(stage, cells, 60, failures_at(DENIED, at=POLL)) == []
-        assert kinds_of(stage.notices) == "F"
+        assert kinds_of(await read_cells(harness, cells, 60, failures_at(DENIED, at=POLL))) == "F"
+        await read_cells(harness, cells, 5, failures_at(DENIED, SLOW, at=POLL))
+        assert await read_cells(harness, cells, 60, failures_at(DENIED, at=POLL)) == []
+        assert kinds_of(harness.notices) == "F"
 
 
 async def test_an_unchanged_blind_spot_is_notified_again_once_a_day(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
+    async with AlertingHarness.opened(tmp_path) as harness:
         cells = cells_in(failures_of=failures_at(DENIED, at=ALL_HERE))
-        assert kinds_of(await read_cells(stage, cells, 23 * 60, step=60)) == "F"
-        assert kinds_of(await read_cells(stage, cells, 26 * 60, step=60)) == "rr"
-        assert {notice.kind for notice in stage.notices[1:]} == {NoticeKind.REPEATED}
+        assert kinds_of(await read_cells(harness, cells, 23 * 60, step=60)) == "F"
+        assert kinds_of(await read_cells(harness, cells, 26 * 60, step=60)) == "rr"
+        assert {notice.kind for notice in harness.notices[1:]} == {NoticeKind.REPEATED}
 
 
 async def test_an_alertmanager_is_sent_a_firing_blind_alert_repeatedly(tmp_path: Path) -> None:
     receiver = {"name": "am", "type": "alertmanager", "urls": ["https://am.example.org"]}
-    async with Stage.opened(tmp_path, configuration([receiver])) as stage:
-        notices = await read_cells(stage, cells_in(failures_of=failures_at(DENIED, at=POLL)), 20, step=60)
+    async with AlertingHarness.opened(tmp_path, configuration([receiver])) as harness:
+        notices = await read_cells(harness, cells_in(failures_of=failures_at(DENIED, at=POLL)), 20, step=60)
         assert len(notices) > 10 and len({notice.alert for notice in notices}) == 1
 
 
@@ -154,37 +154,37 @@ async def test_a_restart_does_not_resolve_the_alert_of_a_blind_spot_that_remains
     storage: Path | MemoryStore,
 ) -> None:
     denials = failures_at(DENIED, at=ALL_HERE)
-    async with Stage.opened(storage) as stage:
-        assert kinds_of(await read_cells(stage, cells_in(failures_of=denials), 30)) == "F"
-        minute = int(stage.seconds // 60)
-    async with Stage.opened(storage, minute=minute) as stage:
-        stage.status = MonitorStatus(pending=["account name-123"])
-        assert await stage.process() == []
-        stage.status = cells_in().status  # the account was opened, and no read has ended
-        assert await stage.process() == []
+    async with AlertingHarness.opened(storage) as harness:
+        assert kinds_of(await read_cells(harness, cells_in(failures_of=denials), 30)) == "F"
+        minute = int(harness.seconds // 60)
+    async with AlertingHarness.opened(storage, minute=minute) as harness:
+        harness.status = MonitorStatus(pending=["account name-123"])
+        assert await harness.process() == []
+        harness.status = cells_in().status  # the account was opened, and no read has ended
+        assert await harness.process() == []
         # The inaccessible account may be the account of the alert.
-        stage.status = MonitorStatus(inaccessible_accounts={"name-123": DENIED})
-        assert await stage.process() == []
+        harness.status = MonitorStatus(inaccessible_accounts={"name-123": DENIED})
+        assert await harness.process() == []
         cells = cells_in(failures_of=denials)
-        assert await read_cells(stage, cells, 60) == []
-        assert kinds_of(await read_cells(stage, cells, 15, nothing_fails)) == "R"
+        assert await read_cells(harness, cells, 60) == []
+        assert kinds_of(await read_cells(harness, cells, 15, nothing_fails)) == "R"
 
 
 async def test_a_reload_neither_resolves_nor_fires_an_alert_of_a_blind_spot(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
+    async with AlertingHarness.opened(tmp_path) as harness:
         cells = cells_in(failures_of=failures_at(DENIED, at=ALL_HERE))
-        assert kinds_of(await read_cells(stage, cells, 30)) == "F"
-        stage.configure(configuration())
-        stage.status = MonitorStatus(pending=["account name-123"])
-        assert await stage.process() == []
-        assert await read_cells(stage, cells_in(failures_of=failures_at(DENIED, at=ALL_HERE)), 30) == []
+        assert kinds_of(await read_cells(harness, cells, 30)) == "F"
+        harness.configure(configuration())
+        harness.status = MonitorStatus(pending=["account name-123"])
+        assert await harness.process() == []
+        assert await read_cells(harness, cells_in(failures_of=failures_at(DENIED, at=ALL_HERE)), 30) == []
 
 
 async def test_the_resolution_says_that_an_account_is_not_monitored_any_more(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
-        await read_cells(stage, cells_in(failures_of=failures_at(DENIED, at=ALL_HERE)), 30)
-        stage.status = MonitorStatus()
-        (resolved,) = await stage.process(60)
+    async with AlertingHarness.opened(tmp_path) as harness:
+        await read_cells(harness, cells_in(failures_of=failures_at(DENIED, at=ALL_HERE)), 30)
+        harness.status = MonitorStatus()
+        (resolved,) = await harness.process(60)
         assert resolved.summary.startswith("name-123 is not monitored any more, after ")
 
 
@@ -202,21 +202,21 @@ async def test_an_inaccessible_account_fires_after_the_second_attempt_and_resolv
             "inaccessible_accounts": {"staging": DENIED},
         }
 
-    async with Stage.opened(tmp_path) as stage:
-        await stage.run_minutes(orders="..ccc")
-        stage.status = replace(stage.status, **inaccessible_status(stage.seconds))
-        assert await stage.process(45) == []
-        stage.status = replace(stage.status, **inaccessible_status(stage.seconds - 60, stage.seconds))
-        (notice,) = await stage.process(15)
+    async with AlertingHarness.opened(tmp_path) as harness:
+        await harness.run_minutes(orders="..ccc")
+        harness.status = replace(harness.status, **inaccessible_status(harness.seconds))
+        assert await harness.process(45) == []
+        harness.status = replace(harness.status, **inaccessible_status(harness.seconds - 60, harness.seconds))
+        (notice,) = await harness.process(15)
         assert notice.labels["account"] == "staging"
         assert "Headroom cannot access the account staging" in notice.summary
         opened = cells_in().status
         accounts = [replace(account, name="staging") for account in opened.accounts]
-        stage.status = replace(opened, accounts=accounts)  # no read has ended
-        assert await stage.process(60) == []
+        harness.status = replace(opened, accounts=accounts)  # no read has ended
+        assert await harness.process(60) == []
         cells = cells_in()
         cells.name = "staging"
-        (resolved,) = await read_cells(stage, cells, 1, step=60)
+        (resolved,) = await read_cells(harness, cells, 1, step=60)
         assert resolved.summary.startswith("staging recovered: nothing is denied any more, after ")
 
 
@@ -232,75 +232,75 @@ async def test_an_account_that_is_inaccessible_after_a_restart_keeps_its_alert(
         accounts = [replace(account, name=name, access=RunStatus()) for account in status.accounts]
         return replace(status, cells=cells, accounts=accounts)
 
-    async def read(stage: Stage, cells: SimulatedCells, minutes: int) -> list[Notice]:
-        sent_before = len(stage.sent)
+    async def read(harness: AlertingHarness, cells: SimulatedCells, minutes: int) -> list[Notice]:
+        sent_before = len(harness.sent)
         for _ in range(minutes * 4):
-            stage.seconds += 15
-            stage.status = with_access(cells.step(stage.seconds))
-            await stage.process()
-        return [notice for notification in stage.sent[sent_before:] for notice in notification.notices]
+            harness.seconds += 15
+            harness.status = with_access(cells.step(harness.seconds))
+            await harness.process()
+        return [notice for notification in harness.sent[sent_before:] for notice in notification.notices]
 
-    async with Stage.opened(storage) as stage:
-        (first,) = await read(stage, cells_in(failures_of=failures_at(DENIED, at=ALL_HERE)), 20)
+    async with AlertingHarness.opened(storage) as harness:
+        (first,) = await read(harness, cells_in(failures_of=failures_at(DENIED, at=ALL_HERE)), 20)
         assert first.labels["account"] == ACCOUNT
-        minute = int(stage.seconds // 60)
-    async with Stage.opened(storage, minute=minute) as stage:
+        minute = int(harness.seconds // 60)
+    async with AlertingHarness.opened(storage, minute=minute) as harness:
         access = RunStatus()
         for _ in range(8):
-            stage.seconds += 60
-            access.end((DENIED,), stage.seconds)
+            harness.seconds += 60
+            access.end((DENIED,), harness.seconds)
             accounts = [AccountStatus(name=name, access=access)]
-            stage.status = MonitorStatus(accounts=accounts, inaccessible_accounts={name: DENIED})
-            await stage.process()
-        assert stage.sent == []
-        (lasting,) = stage.engine.alerts.values()
+            harness.status = MonitorStatus(accounts=accounts, inaccessible_accounts={name: DENIED})
+            await harness.process()
+        assert harness.sent == []
+        (lasting,) = harness.engine.alerts.values()
         assert (lasting.alert, lasting.labels) == (first.alert, first.labels)
         assert f"Headroom cannot access the account {name}" in lasting.summary
-        (resolved,) = await read(stage, cells_in(), 1)
+        (resolved,) = await read(harness, cells_in(), 1)
         assert (resolved.alert, resolved.kind) == (first.alert, NoticeKind.RESOLVED)
 
 
 async def test_the_number_of_places_is_exported_while_the_alert_fires(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
+    async with AlertingHarness.opened(tmp_path) as harness:
         cells = cells_in()
-        await read_cells(stage, cells, 20)
-        assert stage.engine.blind_places() == {}
-        await read_cells(stage, cells, 30, failures_at(DENIED, at=[*KINESIS, (THERE, "sqs")]))
-        assert stage.engine.blind_places() == {(ACCOUNT, "denied"): 2.0}
-        await read_cells(stage, cells, 30, nothing_fails)
-        assert stage.engine.blind_places() == {}
+        await read_cells(harness, cells, 20)
+        assert harness.engine.blind_places() == {}
+        await read_cells(harness, cells, 30, failures_at(DENIED, at=[*KINESIS, (THERE, "sqs")]))
+        assert harness.engine.blind_places() == {(ACCOUNT, "denied"): 2.0}
+        await read_cells(harness, cells, 30, nothing_fails)
+        assert harness.engine.blind_places() == {}
 
 
 async def test_a_scope_that_alternates_is_stored_at_most_once_a_minute(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
+    async with AlertingHarness.opened(tmp_path) as harness:
         cells = cells_in(failures_of=failures_at(DENIED, at=[(HERE, ""), (THERE, "")]))
-        await read_cells(stage, cells, 20)
-        (first_notice,) = stage.engine.alerts.values()
+        await read_cells(harness, cells, 20)
+        (first_notice,) = harness.engine.alerts.values()
         for turn in range(40):
-            stage.seconds += 15
+            harness.seconds += 15
             status = cells.status
-            stage.status = replace(status, cells=status.cells[: 1 + turn % 2])
-            assert await stage.process() == []
-        (second_notice,) = stage.engine.alerts.values()
+            harness.status = replace(status, cells=status.cells[: 1 + turn % 2])
+            assert await harness.process() == []
+        (second_notice,) = harness.engine.alerts.values()
         assert first_notice.number < second_notice.number <= first_notice.number + 10
 
 
 async def test_a_wrong_clock_is_one_alert_with_its_skew(tmp_path: Path) -> None:
     """One alert for all accounts and regions, which is resolved as soon as the clock is right."""
-    async with Stage.opened(tmp_path) as stage:
+    async with AlertingHarness.opened(tmp_path) as harness:
         cells, checks = (
             SimulatedCells([ACCOUNT, "9" * 12], [HERE, THERE], SERVICES, nothing_fails),
             RunStatus(),
         )
 
         async def process(number: int, skew: float) -> list[Notice]:
-            sent_before = len(stage.sent)
+            sent_before = len(harness.sent)
             for _ in range(number):
-                stage.seconds += 15
-                checks.end(clock_failures(skew), stage.seconds)
-                stage.status = replace(cells.step(stage.seconds), clock=replace(checks))
-                await stage.process()
-            return [notice for notification in stage.sent[sent_before:] for notice in notification.notices]
+                harness.seconds += 15
+                checks.end(clock_failures(skew), harness.seconds)
+                harness.status = replace(cells.step(harness.seconds), clock=replace(checks))
+                await harness.process()
+            return [notice for notification in harness.sent[sent_before:] for notice in notification.notices]
 
         assert await process(100, 5.0) == []
         (notice,) = await process(100, 900.0)
@@ -313,13 +313,13 @@ async def test_a_wrong_clock_is_one_alert_with_its_skew(tmp_path: Path) -> None:
 
 
 async def test_a_clock_that_was_never_compared_causes_no_alert(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
-        assert await read_cells(stage, cells_in(), 60) == []
+    async with AlertingHarness.opened(tmp_path) as harness:
+        assert await read_cells(harness, cells_in(), 60) == []
 
 
 async def test_denials_from_the_start_are_one_notice_of_all_places(tmp_path: Path) -> None:
     """Polls of a new process run soon, its collectors begin one after another, and groups wait."""
-    async with Stage.opened(tmp_path, configuration(route={"receiver": "pager"})) as stage:
+    async with AlertingHarness.opened(tmp_path, configuration(route={"receiver": "pager"})) as harness:
         outcomes = {service: RunStatus() for service in ("", "kinesis", "lambda", "sqs")}
         cell = cells_in().status.cells[0]
         for second in range(0, 600, 5):
@@ -327,22 +327,22 @@ async def test_denials_from_the_start_are_one_notice_of_all_places(tmp_path: Pat
             for number, (service, outcome) in enumerate(outcomes.items()):
                 is_early_poll = service == "" and second in (5, 10, 15)
                 if is_early_poll or (second >= 5 * number and (second - 5 * number) in (0, 60, 300)):
-                    outcome.end((DENIED,), stage.seconds)
+                    outcome.end((DENIED,), harness.seconds)
             collectors = {service: run for service, run in outcomes.items() if service and run.ended_at}
-            stage.status = MonitorStatus(cells=[replace(cell, poll=outcomes[""], collectors=collectors)])
-            await stage.process(5)
-        (notice,) = stage.notices
+            harness.status = MonitorStatus(cells=[replace(cell, poll=outcomes[""], collectors=collectors)])
+            await harness.process(5)
+        (notice,) = harness.notices
         assert notice.places == 4
-        assert 60 <= notice.at - (stage.seconds - 600) <= 75
+        assert 60 <= notice.at - (harness.seconds - 600) <= 75
 
 
 async def test_the_log_says_once_when_a_blind_spot_begins_and_ends(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with Stage.opened(tmp_path) as stage:
+    async with AlertingHarness.opened(tmp_path) as harness:
         cells = cells_in()
-        notices = await read_cells(stage, cells, 60, failures_at(DENIED, at=KINESIS))
-        notices += await read_cells(stage, cells, 30, failures_at(DENIED, at=ALL_HERE))
-        notices += await read_cells(stage, cells, 15, nothing_fails)
+        notices = await read_cells(harness, cells, 60, failures_at(DENIED, at=KINESIS))
+        notices += await read_cells(harness, cells, 30, failures_at(DENIED, at=ALL_HERE))
+        notices += await read_cells(harness, cells, 15, nothing_fails)
     logged = [record.getMessage() for record in caplog.records if record.name == "monitor.alerting.observe"]
     assert logged == [notices[0].summary, notices[-1].summary]

@@ -9,8 +9,8 @@ from monitor.aws.failure import Failure
 from monitor.fleet.fleet import Fleet
 from tests.fake_aws import FakeAws, denied
 from tests.monitor.alerting.cells import METRICS, SimulatedCells
+from tests.monitor.alerting.harness import AlertingHarness, configuration
 from tests.monitor.alerting.read_cells import read_cells
-from tests.monitor.alerting.stage import Stage, configuration
 from tests.monitor.polling.inventories import inventory_of
 from tests.registries import REGISTRY
 
@@ -57,15 +57,15 @@ async def test_each_account_has_one_alert_that_names_the_denied_regions(tmp_path
         "AccessDeniedException",
     }
     cells = denied_cells(failures_by_service)
-    async with Stage.opened(tmp_path, configuration(route=ROUTE)) as stage:
-        await read_cells(stage, cells, 6 * 60, step=60)
-        assert len(stage.sent) == len(stage.notices) == len(ACCOUNTS)
-        assert {notice.labels["account"] for notice in stage.notices} == {*ACCOUNTS}
-        for notice in stage.notices:
+    async with AlertingHarness.opened(tmp_path, configuration(route=ROUTE)) as harness:
+        await read_cells(harness, cells, 6 * 60, step=60)
+        assert len(harness.sent) == len(harness.notices) == len(ACCOUNTS)
+        assert {notice.labels["account"] for notice in harness.notices} == {*ACCOUNTS}
+        for notice in harness.notices:
             assert "in 14 of 15 regions of name-" in notice.summary
             assert "Lambda" in notice.summary and "CloudWatch metrics" in notice.summary
-        await read_cells(stage, cells, 24 * 60, step=300)
-        assert len(stage.sent) == 2 * len(ACCOUNTS)  # repeated once a day
+        await read_cells(harness, cells, 24 * 60, step=300)
+        assert len(harness.sent) == 2 * len(ACCOUNTS)  # repeated once a day
 
 
 def with_policy_in_message(failures: Sequence[Failure]) -> Sequence[Failure]:
@@ -80,10 +80,10 @@ async def test_a_denial_by_the_organization_is_one_alert_though_some_messages_do
     failures_by_service = await denials()
     with_policy = {name: with_policy_in_message(failed) for name, failed in failures_by_service.items()}
     cells = denied_cells({**with_policy, "sqs": failures_by_service["sqs"]})
-    async with Stage.opened(tmp_path, configuration(route=ROUTE)) as stage:
-        await read_cells(stage, cells, 6 * 60, step=60)
-        assert [notice.labels["cause"] for notice in stage.notices] == ["organization"] * len(ACCOUNTS)
-        for notice in stage.notices:
+    async with AlertingHarness.opened(tmp_path, configuration(route=ROUTE)) as harness:
+        await read_cells(harness, cells, 6 * 60, step=60)
+        assert [notice.labels["cause"] for notice in harness.notices] == ["organization"] * len(ACCOUNTS)
+        for notice in harness.notices:
             assert notice.summary.startswith("The organization denies any:")
             assert "in 14 of 15 regions of name-" in notice.summary
             assert notice.places == len(DENIED_REGIONS) * len(failures_by_service)
@@ -93,11 +93,11 @@ async def test_a_denial_by_the_organization_is_one_alert_though_some_messages_do
 
 async def test_alerts_of_denied_regions_fire_and_are_resolved_once_for_each_account(tmp_path: Path) -> None:
     cells = denied_cells(await denials())
-    async with Stage.opened(tmp_path, configuration(route=ROUTE)) as stage:
+    async with AlertingHarness.opened(tmp_path, configuration(route=ROUTE)) as harness:
         for minute in range(120):
             if minute == 60:
                 cells.failures_of = lambda account, region, service: ()
-            stage.seconds += 60
-            stage.status = cells.step(stage.seconds)
-            await stage.process()
-        assert [notice.kind.value for notice in stage.notices] == ["firing"] * 3 + ["resolved"] * 3
+            harness.seconds += 60
+            harness.status = cells.step(harness.seconds)
+            await harness.process()
+        assert [notice.kind.value for notice in harness.notices] == ["firing"] * 3 + ["resolved"] * 3

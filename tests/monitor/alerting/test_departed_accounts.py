@@ -1,6 +1,6 @@
 """Accounts that leave their organization, and organizations whose accounts cannot be listed.
 
-The letters of samples and notices are explained in `stage.py`.
+The letters of samples and notices are explained in `harness.py`.
 """
 
 from collections.abc import Sequence
@@ -14,8 +14,8 @@ from monitor.aws.run_status import RunStatus
 from monitor.aws.status import AccountStatus, MonitorStatus, OrganizationStatus
 from monitor.notifiers.notice import Notice, NoticeKind
 from tests.monitor.alerting.cells import SimulatedCells
+from tests.monitor.alerting.harness import AlertingHarness
 from tests.monitor.alerting.memory_store import MemoryStore
-from tests.monitor.alerting.stage import Stage
 from tests.monitor.fleet.fleets import ACCOUNT, REGION, key
 
 CLOSED = {ACCOUNT: "was suspended or closed"}
@@ -26,11 +26,11 @@ TOO_MANY = Failure("ListAccounts", "", "TooManyAccounts", "3 accounts are to be 
 
 
 async def test_the_alerts_of_a_closed_account_end_with_the_reason(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
-        await stage.run_minutes(orders="..ccc")
-        stage.fleet.drop(key("orders"))
-        stage.status = MonitorStatus(departed_accounts=CLOSED)
-        (resolved,) = await stage.process()
+    async with AlertingHarness.opened(tmp_path) as harness:
+        await harness.run_minutes(orders="..ccc")
+        harness.fleet.drop(key("orders"))
+        harness.status = MonitorStatus(departed_accounts=CLOSED)
+        (resolved,) = await harness.process()
         assert (resolved.kind, resolved.resolution_reason) == (
             NoticeKind.RESOLVED,
             "its account was suspended or closed",
@@ -42,12 +42,12 @@ async def test_the_alerts_of_an_account_closed_during_a_restart_end(
     storage: Path | MemoryStore,
 ) -> None:
     """Another account that is not opened yet does not keep the alert firing."""
-    async with Stage.opened(storage) as stage:
-        await stage.run_minutes(orders="..ccc")
-        minute = stage.minute
-    async with Stage.opened(storage, minute=minute + 1) as stage:
-        stage.status = MonitorStatus(pending=["account other"], departed_accounts=CLOSED)
-        (resolved,) = await stage.process()
+    async with AlertingHarness.opened(storage) as harness:
+        await harness.run_minutes(orders="..ccc")
+        minute = harness.minute
+    async with AlertingHarness.opened(storage, minute=minute + 1) as harness:
+        harness.status = MonitorStatus(pending=["account other"], departed_accounts=CLOSED)
+        (resolved,) = await harness.process()
         assert resolved.resolution_reason == "its account was suspended or closed"
 
 
@@ -55,28 +55,28 @@ async def test_the_alerts_of_an_account_closed_during_a_restart_end(
 async def test_alerts_of_a_missing_account_end_only_once_the_list_of_accounts_is_known(
     storage: Path | MemoryStore, is_known: bool
 ) -> None:
-    async with Stage.opened(storage) as stage:
-        await stage.run_minutes(orders="..ccc")
-        minute = stage.minute
-    async with Stage.opened(storage, minute=minute + 1) as stage:
+    async with AlertingHarness.opened(storage) as harness:
+        await harness.run_minutes(orders="..ccc")
+        minute = harness.minute
+    async with AlertingHarness.opened(storage, minute=minute + 1) as harness:
         organization = OrganizationStatus(title="organization", listing=RunStatus(), is_known=is_known)
         other = AccountStatus(name="other", account="9" * 12, access=RunStatus())
-        stage.status = MonitorStatus(
+        harness.status = MonitorStatus(
             organizations=[organization], accounts=[other], inaccessible_accounts={"other": ROLE_DENIED}
         )
-        assert [notice.kind for notice in await stage.process()] == [NoticeKind.RESOLVED] * is_known
+        assert [notice.kind for notice in await harness.process()] == [NoticeKind.RESOLVED] * is_known
 
 
 async def test_the_blind_alert_of_an_account_ends_when_the_account_is_closed(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
+    async with AlertingHarness.opened(tmp_path) as harness:
         cells = SimulatedCells([ACCOUNT], [REGION], ["sqs"], lambda *_: [ROLE_DENIED])
         for _ in range(8):
-            stage.seconds += 60
-            stage.status = cells.step(stage.seconds)
-            await stage.process()
-        assert len(stage.notices) == 1
-        stage.status = MonitorStatus(pending=["account other"], departed_accounts=CLOSED)
-        (resolved,) = await stage.process(60)
+            harness.seconds += 60
+            harness.status = cells.step(harness.seconds)
+            await harness.process()
+        assert len(harness.notices) == 1
+        harness.status = MonitorStatus(pending=["account other"], departed_accounts=CLOSED)
+        (resolved,) = await harness.process(60)
         assert resolved.summary.startswith(
             "name-123 is not monitored any more: it was suspended or closed, after"
         )
@@ -86,27 +86,31 @@ async def test_the_blind_alert_of_an_account_ends_when_the_account_is_closed(tmp
 
 
 async def list_each_minute(
-    stage: Stage, failures: Sequence[Failure], minutes: int, listing: RunStatus, title: str = "organization"
+    harness: AlertingHarness,
+    failures: Sequence[Failure],
+    minutes: int,
+    listing: RunStatus,
+    title: str = "organization",
 ) -> list[Notice]:
     """List an organization each minute with these failures, and return the notices that are sent."""
-    notices_before = len(stage.notices)
+    notices_before = len(harness.notices)
     for _ in range(minutes):
-        stage.seconds += 60
-        listing.end(failures, stage.seconds)
+        harness.seconds += 60
+        listing.end(failures, harness.seconds)
         organization = OrganizationStatus(title=title, listing=replace(listing), accounts=3, is_known=True)
-        stage.status = MonitorStatus(organizations=[organization])
-        await stage.process()
-    return stage.notices[notices_before:]
+        harness.status = MonitorStatus(organizations=[organization])
+        await harness.process()
+    return harness.notices[notices_before:]
 
 
 async def test_an_organization_that_cannot_be_listed_is_one_alert_with_the_action_to_allow(
     tmp_path: Path,
 ) -> None:
-    async with Stage.opened(tmp_path) as stage:
+    async with AlertingHarness.opened(tmp_path) as harness:
         listing = RunStatus()
-        assert await list_each_minute(stage, (), 5, listing) == []
-        assert await list_each_minute(stage, [DENIED], 1, listing) == []
-        (blind,) = await list_each_minute(stage, [DENIED], 60, listing)
+        assert await list_each_minute(harness, (), 5, listing) == []
+        assert await list_each_minute(harness, [DENIED], 1, listing) == []
+        (blind,) = await list_each_minute(harness, [DENIED], 60, listing)
         assert blind.summary == (
             "AccessDeniedException of organizations:ListAccounts: Headroom cannot list the accounts of the "
             "organization: You don't have permissions. Accounts that are known stay monitored; new ones are "
@@ -116,7 +120,7 @@ async def test_an_organization_that_cannot_be_listed_is_one_alert_with_the_actio
         (remedy,) = blind.remedy
         assert "`organizations:ListAccounts`" in remedy
         assert "`management_role`" in remedy
-        (resolved,) = await list_each_minute(stage, (), 3, listing)
+        (resolved,) = await list_each_minute(harness, (), 3, listing)
         assert resolved.summary.startswith("organization recovered: nothing is denied any more, after ")
 
 
@@ -131,8 +135,8 @@ async def test_an_organization_that_cannot_be_listed_is_one_alert_with_the_actio
 async def test_each_failure_to_list_an_organization_has_its_own_remedy(
     failure: Failure, action: str, remedy: str, tmp_path: Path
 ) -> None:
-    async with Stage.opened(tmp_path) as stage:
-        (blind,) = await list_each_minute(stage, [failure], 10, RunStatus(), "organization acme")
+    async with AlertingHarness.opened(tmp_path) as harness:
+        (blind,) = await list_each_minute(harness, [failure], 10, RunStatus(), "organization acme")
         assert blind.summary.startswith(f"{failure.code} of {action}: Headroom cannot list the accounts of")
         assert "the organization acme" in blind.summary
         assert any(remedy in sentence for sentence in blind.remedy)

@@ -14,7 +14,7 @@ from monitor.alerting.journal import Journal, JournalError
 from monitor.alerting.records import Acknowledgement, Silence
 from monitor.outbound.result import refused, retry
 from rules.alert_rules import Severity
-from tests.monitor.alerting.stage import Stage
+from tests.monitor.alerting.harness import AlertingHarness
 
 COPIES = int(os.environ.get("HEADROOM_FLIPS", "300"))  # corrupt copies of the journal
 NOW = 29_000_000 * 60.0
@@ -22,18 +22,18 @@ NOW = 29_000_000 * 60.0
 
 async def journal_with_rows(folder: Path) -> Path:
     """Create a journal in which every table has rows, and return its path."""
-    async with Stage.opened(folder, minute=int(NOW // 60)) as stage:
-        await stage.run_minutes(orders="....cccc", clicks="....ssss", names="....aaaa")
-        stage.answer = refused("http_400", "the notification is invalid")
-        await stage.run_minutes(views="....ssss")
-        stage.answer = retry("http_503", "it is unavailable")
-        await stage.run_minutes(jobs="....ssss", mails="....cccc")
-        silences = stage.engine.silences
+    async with AlertingHarness.opened(folder, minute=int(NOW // 60)) as harness:
+        await harness.run_minutes(orders="....cccc", clicks="....ssss", names="....aaaa")
+        harness.answer = refused("http_400", "the notification is invalid")
+        await harness.run_minutes(views="....ssss")
+        harness.answer = retry("http_503", "it is unavailable")
+        await harness.run_minutes(jobs="....ssss", mails="....cccc")
+        silences = harness.engine.silences
         silence = Silence(
             id="", matchers=("service=kinesis",), starts=NOW, ends=NOW + 1e6, author="a", comment="b"
         )
         await silences.add(silence, NOW)
-        for alert in stage.engine.alerts:
+        for alert in harness.engine.alerts:
             acknowledgement = Acknowledgement(
                 alert=alert, severity=Severity.WARNING, author="ana", comment="on it", at=NOW, until=NOW + 1e6
             )
@@ -43,17 +43,17 @@ async def journal_with_rows(folder: Path) -> Path:
 
 async def use_journal(folder: Path) -> None:
     """Start a process on the journal, and use all rows that it reads."""
-    async with Stage.opened(folder, minute=int(NOW // 60) + 40) as stage:
-        await stage.run_minutes(orders="..cccc", others="..ssss", views="......")
-        assert any(notice.firing for notice in stage.engine.alerts.values())
-        assert stage.sent
-        await stage.store.maintain()
-        assert isinstance(stage.store, Journal)
-        assert stage.store.failure is None, stage.store.failure
-        await stage.store.history()
-        await stage.delivery.replay()
-        await stage.delivery.maintain()
-        await stage.process(60)
+    async with AlertingHarness.opened(folder, minute=int(NOW // 60) + 40) as harness:
+        await harness.run_minutes(orders="..cccc", others="..ssss", views="......")
+        assert any(notice.firing for notice in harness.engine.alerts.values())
+        assert harness.sent
+        await harness.store.maintain()
+        assert isinstance(harness.store, Journal)
+        assert harness.store.failure is None, harness.store.failure
+        await harness.store.history()
+        await harness.delivery.replay()
+        await harness.delivery.maintain()
+        await harness.process(60)
 
 
 def with_changed_bytes(data: bytes, offsets: Sequence[int], rng: random.Random) -> bytes:

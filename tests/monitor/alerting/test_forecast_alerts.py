@@ -1,6 +1,6 @@
 """Forecast alerts: notified once for each horizon, not for a changed date, and resolved with a reason.
 
-The letters of samples and notices are explained in `stage.py`.
+The letters of samples and notices are explained in `harness.py`.
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ import pytest
 from monitor.alerting.inhibit import FORECAST
 from monitor.fleet.namespaces import NEVER
 from monitor.notifiers.notice import Notice, NoticeKind, Severity
-from tests.monitor.alerting.stage import AT_ONCE, LIMIT, Stage, configuration
+from tests.monitor.alerting.harness import AT_ONCE, LIMIT, AlertingHarness, configuration
 
 HALF_AN_HOUR = 1800.0
 NAN = float("nan")
@@ -27,119 +27,121 @@ IMPROBABLE, THREE_DAYS, DAY, SIX_HOURS, HOUR = (
 DOUBTFUL = (0.0, 0.0, 0.1, 0.4)  # neither probable nor improbable
 
 
-def set_forecast(stage: Stage, probability: tuple[float, ...], hours: float | None = None) -> None:
+def set_forecast(
+    harness: AlertingHarness, probability: tuple[float, ...], hours: float | None = None
+) -> None:
     """Set the forecast of the series `orders`.
 
     hours: until the earliest of the likely times at which it reaches its limit; None: no times.
     """
-    fleet, slot = stage.fleet, stage.series("orders").slot
+    fleet, slot = harness.fleet, harness.series("orders").slot
     fleet.reach_probability[slot], fleet.history_bins[slot] = probability, 1344  # a fortnight
-    minute = int(stage.seconds // 60)
+    minute = int(harness.seconds // 60)
     times = NEVER if hours is None else minute + np.array([60, 90, 120]) * hours
     fleet.reach_minutes[slot] = times
 
 
 async def notices_after(
-    stage: Stage, seconds: float, probability: tuple[float, ...], **options: Any
+    harness: AlertingHarness, seconds: float, probability: tuple[float, ...], **options: Any
 ) -> list[Notice]:
     """Process a forecast after 61 s, and again `seconds` later; return the notices that were sent."""
     sent = []
     for step in (61, seconds):
-        stage.seconds += step
-        stage.minute = int(stage.seconds // 60)
-        stage.fleet.confirmed[: stage.fleet.size] = stage.minute
-        stage.write(stage.series("orders"), stage.minute - 1, ".")
-        stage.set_read_result()
-        set_forecast(stage, probability, **options)
-        sent += await stage.process()
+        harness.seconds += step
+        harness.minute = int(harness.seconds // 60)
+        harness.fleet.confirmed[: harness.fleet.size] = harness.minute
+        harness.write(harness.series("orders"), harness.minute - 1, ".")
+        harness.set_read_result()
+        set_forecast(harness, probability, **options)
+        sent += await harness.process()
     return sent
 
 
 async def test_a_forecast_is_notified_again_only_when_its_horizon_is_shorter(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
-        await stage.run_minutes(orders="..")
-        assert await notices_after(stage, HALF_AN_HOUR, IMPROBABLE) == []
-        (first,) = await notices_after(stage, HALF_AN_HOUR, THREE_DAYS)
+    async with AlertingHarness.opened(tmp_path) as harness:
+        await harness.run_minutes(orders="..")
+        assert await notices_after(harness, HALF_AN_HOUR, IMPROBABLE) == []
+        (first,) = await notices_after(harness, HALF_AN_HOUR, THREE_DAYS)
         assert (first.kind, first.severity, first.places) == (NoticeKind.FIRING, Severity.WARNING, 1)
         assert first.summary.startswith(
             "Kinesis stream `orders` (prod, eu-west-1) will probably reach its limit: 80 % within 3d. "
             "Now it writes 500 B/s of 1000 B/s (50 %)"
         )
         assert first.labels["cause"] == FORECAST
-        assert first.series_id == stage.series("orders").key.id != first.alert
+        assert first.series_id == harness.series("orders").key.id != first.alert
         for hours in (60, 50, 71):  # the forecast date changes
-            assert await notices_after(stage, HALF_AN_HOUR, THREE_DAYS, hours=hours) == []
-        (nearer,) = await notices_after(stage, HALF_AN_HOUR, SIX_HOURS)
+            assert await notices_after(harness, HALF_AN_HOUR, THREE_DAYS, hours=hours) == []
+        (nearer,) = await notices_after(harness, HALF_AN_HOUR, SIX_HOURS)
         assert (nearer.kind, nearer.places, nearer.alert) == (NoticeKind.WORSENED, 3, first.alert)
-        assert await notices_after(stage, HALF_AN_HOUR, DAY) == []  # the horizon is longer again
-        assert await notices_after(stage, HALF_AN_HOUR, SIX_HOURS) == []
-        (nearest,) = await notices_after(stage, HALF_AN_HOUR, HOUR)
+        assert await notices_after(harness, HALF_AN_HOUR, DAY) == []  # the horizon is longer again
+        assert await notices_after(harness, HALF_AN_HOUR, SIX_HOURS) == []
+        (nearest,) = await notices_after(harness, HALF_AN_HOUR, HOUR)
         assert nearest.places == 4
-        assert {notice.labels["cause"] for notice in stage.notices} == {FORECAST}
+        assert {notice.labels["cause"] for notice in harness.notices} == {FORECAST}
 
 
 async def test_a_forecast_that_does_not_last_is_not_reported(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
-        await stage.run_minutes(orders="..")
+    async with AlertingHarness.opened(tmp_path) as harness:
+        await harness.run_minutes(orders="..")
         for _ in range(5):
-            assert await notices_after(stage, HALF_AN_HOUR / 2, DAY) == []
-            assert await notices_after(stage, 120, IMPROBABLE) == []
+            assert await notices_after(harness, HALF_AN_HOUR / 2, DAY) == []
+            assert await notices_after(harness, 120, IMPROBABLE) == []
 
 
 async def test_a_forecast_alert_is_resolved_when_the_limit_has_become_improbable(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
-        await stage.run_minutes(orders="..")
-        await notices_after(stage, HALF_AN_HOUR, DAY)
-        assert await notices_after(stage, HALF_AN_HOUR, DOUBTFUL) == []
-        assert await notices_after(stage, HALF_AN_HOUR / 2, IMPROBABLE) == []
+    async with AlertingHarness.opened(tmp_path) as harness:
+        await harness.run_minutes(orders="..")
+        await notices_after(harness, HALF_AN_HOUR, DAY)
+        assert await notices_after(harness, HALF_AN_HOUR, DOUBTFUL) == []
+        assert await notices_after(harness, HALF_AN_HOUR / 2, IMPROBABLE) == []
         # An unknown forecast resolves no alert.
-        assert await notices_after(stage, HALF_AN_HOUR, (NAN,) * 4) == []
-        (ended,) = await notices_after(stage, HALF_AN_HOUR, IMPROBABLE)
+        assert await notices_after(harness, HALF_AN_HOUR, (NAN,) * 4) == []
+        (ended,) = await notices_after(harness, HALF_AN_HOUR, IMPROBABLE)
         assert ended.kind is NoticeKind.RESOLVED
         assert ended.resolution_reason == "the forecast has changed: 10 % within 3d"
-        (fired_again,) = await notices_after(stage, HALF_AN_HOUR, DAY)
+        (fired_again,) = await notices_after(harness, HALF_AN_HOUR, DAY)
         assert fired_again.kind is NoticeKind.FIRING
 
 
 async def test_a_forecast_alert_is_resolved_at_once_when_the_limit_is_raised(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
-        await stage.run_minutes(orders="..")
-        await notices_after(stage, HALF_AN_HOUR, DAY)
-        stage.change_limit("orders", 2 * LIMIT)
-        set_forecast(stage, IMPROBABLE)
-        (ended,) = await stage.process(61)
+    async with AlertingHarness.opened(tmp_path) as harness:
+        await harness.run_minutes(orders="..")
+        await notices_after(harness, HALF_AN_HOUR, DAY)
+        harness.change_limit("orders", 2 * LIMIT)
+        set_forecast(harness, IMPROBABLE)
+        (ended,) = await harness.process(61)
         assert ended.resolution_reason == "the limit was raised from 1000 B/s to 1.95 KiB/s"
 
 
 async def test_an_alert_of_the_series_replaces_its_forecast_alert(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
-        await stage.run_minutes(orders="..")
-        await notices_after(stage, HALF_AN_HOUR, DAY)
-        sent = await stage.run_minutes(orders="cccc")
+    async with AlertingHarness.opened(tmp_path) as harness:
+        await harness.run_minutes(orders="..")
+        await notices_after(harness, HALF_AN_HOUR, DAY)
+        sent = await harness.run_minutes(orders="cccc")
         assert sorted(sent.replace(".", "")) == ["F", "R"]
-        ended = next(notice for notice in stage.notices if notice.kind is NoticeKind.RESOLVED)
+        ended = next(notice for notice in harness.notices if notice.kind is NoticeKind.RESOLVED)
         assert ended.zone == FORECAST
         assert ended.resolution_reason.startswith("it is near its limit now")
-        assert stage.notices[-1].zone in {"near", FORECAST}
+        assert harness.notices[-1].zone in {"near", FORECAST}
 
 
 async def test_a_forecast_alert_is_resolved_when_its_resource_is_deleted(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
-        await stage.run_minutes(orders="..")
-        await notices_after(stage, HALF_AN_HOUR, DAY)
-        stage.fleet.drop(stage.series("orders").key)
-        stage.seconds += 61
-        stage.set_read_result()
-        (ended,) = await stage.process()
+    async with AlertingHarness.opened(tmp_path) as harness:
+        await harness.run_minutes(orders="..")
+        await notices_after(harness, HALF_AN_HOUR, DAY)
+        harness.fleet.drop(harness.series("orders").key)
+        harness.seconds += 61
+        harness.set_read_result()
+        (ended,) = await harness.process()
         assert ended.resolution_reason == "the resource no longer exists"
 
 
 async def test_a_forecast_alert_is_not_notified_again_after_a_restart(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
-        await stage.run_minutes(orders="..")
-        (first,) = await notices_after(stage, HALF_AN_HOUR, DAY)
-        minute = stage.minute
-    async with Stage.opened(tmp_path, minute=minute) as restarted:
+    async with AlertingHarness.opened(tmp_path) as harness:
+        await harness.run_minutes(orders="..")
+        (first,) = await notices_after(harness, HALF_AN_HOUR, DAY)
+        minute = harness.minute
+    async with AlertingHarness.opened(tmp_path, minute=minute) as restarted:
         await restarted.run_minutes(orders="..")
         assert await notices_after(restarted, HALF_AN_HOUR, DAY) == []
         (nearer,) = await notices_after(restarted, HALF_AN_HOUR, HOUR)
@@ -148,11 +150,11 @@ async def test_a_forecast_alert_is_not_notified_again_after_a_restart(tmp_path: 
 
 async def test_a_forecast_alert_is_never_repeated(tmp_path: Path) -> None:
     config = configuration(route={**AT_ONCE, "repeat_interval": 300})
-    async with Stage.opened(tmp_path, config) as stage:
-        await stage.run_minutes(orders="..")
-        assert len(await notices_after(stage, HALF_AN_HOUR, DAY)) == 1
+    async with AlertingHarness.opened(tmp_path, config) as harness:
+        await harness.run_minutes(orders="..")
+        assert len(await notices_after(harness, HALF_AN_HOUR, DAY)) == 1
         for _ in range(10):
-            assert await notices_after(stage, 3600, DAY) == []
+            assert await notices_after(harness, 3600, DAY) == []
 
 
 @pytest.mark.parametrize(
@@ -168,34 +170,34 @@ async def test_severity_and_pending_time_of_forecast_alerts_are_configured(
     tmp_path: Path, override: dict[str, Any], severity: Severity | None
 ) -> None:
     config = configuration(alerts=[{"signal": "kinesis.*", **override}])
-    async with Stage.opened(tmp_path, config) as stage:
-        await stage.run_minutes(orders="..")
-        sent = await notices_after(stage, HALF_AN_HOUR, DAY)
+    async with AlertingHarness.opened(tmp_path, config) as harness:
+        await harness.run_minutes(orders="..")
+        sent = await notices_after(harness, HALF_AN_HOUR, DAY)
         assert [notice.severity for notice in sent] == ([severity] if severity else [])
 
 
 async def test_a_limit_that_flaps_notifies_nobody(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
-        await stage.run_minutes(orders="..")
+    async with AlertingHarness.opened(tmp_path) as harness:
+        await harness.run_minutes(orders="..")
         for probability in (HOUR, IMPROBABLE) * 6:
-            assert await notices_after(stage, 1200, probability) == []
-        assert len(await notices_after(stage, HALF_AN_HOUR, HOUR)) == 1
+            assert await notices_after(harness, 1200, probability) == []
+        assert len(await notices_after(harness, HALF_AN_HOUR, HOUR)) == 1
 
 
 async def test_a_forecast_alert_that_is_switched_off_is_resolved(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
-        await stage.run_minutes(orders="..")
-        await notices_after(stage, HALF_AN_HOUR, DAY)
-        stage.configure(configuration(alerts=[{"signal": "kinesis.*", "will_reach": "none"}]))
-        (ended,) = await notices_after(stage, 60, DAY)
+    async with AlertingHarness.opened(tmp_path) as harness:
+        await harness.run_minutes(orders="..")
+        await notices_after(harness, HALF_AN_HOUR, DAY)
+        harness.configure(configuration(alerts=[{"signal": "kinesis.*", "will_reach": "none"}]))
+        (ended,) = await notices_after(harness, 60, DAY)
         assert ended.resolution_reason == "the configuration switches the alert off"
 
 
 async def test_a_forecast_alert_says_act_now_when_little_time_is_left(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
-        await stage.run_minutes(orders="..")
-        (first,) = await notices_after(stage, HALF_AN_HOUR, SIX_HOURS, hours=2.0)
+    async with AlertingHarness.opened(tmp_path) as harness:
+        await harness.run_minutes(orders="..")
+        (first,) = await notices_after(harness, HALF_AN_HOUR, SIX_HOURS, hours=2.0)
         assert "60 % within 6h, in 2-4 h" in first.summary
         assert "Act now" not in first.summary
-        (nearer,) = await notices_after(stage, HALF_AN_HOUR, HOUR, hours=0.2)
+        (nearer,) = await notices_after(harness, HALF_AN_HOUR, HOUR, hours=0.2)
         assert "Act now: the change takes about 15 min." in nearer.summary

@@ -1,6 +1,6 @@
 """Keepalive: while Headroom fires an alert, it never lapses in Alertmanager, even if that was down.
 
-The letters of samples are explained in `stage`: `c` is near the limit, `.` within the band.
+The letters of samples are explained in `harness`: `c` is near the limit, `.` within the band.
 """
 
 from datetime import datetime
@@ -12,8 +12,8 @@ from monitor.fleet.judge import judge
 from monitor.notifiers.alertmanager import Alertmanager, payload
 from monitor.notifiers.notice import Notification
 from monitor.outbound.result import DeliveryResult, delivered, retry
+from tests.monitor.alerting.harness import AT_ONCE, AlertingHarness, configuration
 from tests.monitor.alerting.memory_store import MemoryStore
-from tests.monitor.alerting.stage import AT_ONCE, Stage, configuration
 
 HOUR, MINUTE = 3600, 60  # seconds
 JUDGE_INTERVAL = 15  # seconds between two judgements
@@ -59,8 +59,8 @@ def ends_at(alert: dict[str, Any]) -> float:
     return datetime.fromisoformat(alert["endsAt"]).timestamp()
 
 
-class SecondsStage(Stage):
-    """A stage whose clock advances second by second.
+class SecondsHarness(AlertingHarness):
+    """A harness whose clock advances second by second.
 
     alertmanager: the only receiver. downtime: the seconds in which it is down.
     """
@@ -98,21 +98,21 @@ class SecondsStage(Stage):
 async def test_an_alert_fires_in_alertmanager_for_as_long_as_in_headroom(
     jitter: float, down_after: int, down_for: int
 ) -> None:
-    async with SecondsStage.opened(MemoryStore(), CONFIG, random=lambda: jitter) as stage:
-        assert isinstance(stage, SecondsStage)
-        stage.alertmanager, stage.downtime = SimulatedAlertmanager(), range(0)
+    async with SecondsHarness.opened(MemoryStore(), CONFIG, random=lambda: jitter) as harness:
+        assert isinstance(harness, SecondsHarness)
+        harness.alertmanager, harness.downtime = SimulatedAlertmanager(), range(0)
         for _ in range(6 * MINUTE):
-            await stage.run_second("c")
-        down_from = int(stage.seconds) + down_after
-        stage.downtime = range(down_from, down_from + down_for)
+            await harness.run_second("c")
+        down_from = int(harness.seconds) + down_after
+        harness.downtime = range(down_from, down_from + down_for)
         for _ in range(HOUR):
-            await stage.run_second("c")
-        alertmanager = stage.alertmanager
+            await harness.run_second("c")
+        alertmanager = harness.alertmanager
         assert (len(alertmanager.alerts), alertmanager.lapsed_count, alertmanager.resolved) == (1, 0, [])
         assert alertmanager.notification_count >= (HOUR - down_for) // (MINUTE + JUDGE_INTERVAL)
         for _ in range(5 * MINUTE):
-            await stage.run_second(".")
+            await harness.run_second(".")
         assert (alertmanager.alerts, alertmanager.lapsed_count) == ({}, 0)
         (resolved,) = alertmanager.resolved
-        assert 0 < stage.seconds - ends_at(resolved) <= 3 * MINUTE
+        assert 0 < harness.seconds - ends_at(resolved) <= 3 * MINUTE
         assert ends_at(resolved) > datetime.fromisoformat(resolved["startsAt"]).timestamp()

@@ -12,10 +12,10 @@ from monitor.fleet.metric_query import metric_query
 from monitor.notifiers.notice import Severity
 from rules.band import Zone
 from rules.signals import Band
-from tests.monitor.alerting.stage import LETTERS, LIMIT, SHORT, Stage, configuration
+from tests.monitor.alerting.harness import LETTERS, LIMIT, SHORT, AlertingHarness, configuration
 from tests.monitor.fleet.fleets import key, throttled_metric, traffic
 
-# The letters of samples and notices are explained in `stage`. `for` and `keep_firing_for` are 2 minutes;
+# The letters of samples and notices are explained in `harness`. `for` and `keep_firing_for` are 2 minutes;
 # alerts on throttling keep firing for 7 minutes, as one poll may bring 7 minutes.
 SAMPLES_AND_NOTICES = {
     "a breach that lasts": ("..cccccc", "....F..."),
@@ -37,75 +37,75 @@ SAMPLES_AND_NOTICES = {
 
 @pytest.mark.parametrize(("samples", "notices"), SAMPLES_AND_NOTICES.values(), ids=SAMPLES_AND_NOTICES)
 async def test_samples_lead_to_notices(samples: str, notices: str, tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
-        assert await stage.run_minutes(orders=samples) == notices
+    async with AlertingHarness.opened(tmp_path) as harness:
+        assert await harness.run_minutes(orders=samples) == notices
 
 
 async def test_a_breach_that_a_revision_undoes_does_not_count(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
-        assert await stage.run_minutes(orders="..cc") == "...."
-        stage.write(stage.series("orders"), stage.minute - 2, ".")  # a revised, lower value
-        assert await stage.run_minutes(orders="ccc") == ".F."
+    async with AlertingHarness.opened(tmp_path) as harness:
+        assert await harness.run_minutes(orders="..cc") == "...."
+        harness.write(harness.series("orders"), harness.minute - 2, ".")  # a revised, lower value
+        assert await harness.run_minutes(orders="ccc") == ".F."
 
 
 async def test_a_late_sample_leads_to_a_notice(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
-        assert await stage.run_minutes(orders="..c_.") == "....."
-        stage.write(stage.series("orders"), stage.minute - 2, "s")
-        assert await stage.run_minutes(orders="...") == "F.."
+    async with AlertingHarness.opened(tmp_path) as harness:
+        assert await harness.run_minutes(orders="..c_.") == "....."
+        harness.write(harness.series("orders"), harness.minute - 2, "s")
+        assert await harness.run_minutes(orders="...") == "F.."
 
 
 async def test_a_revision_that_undoes_a_breach_resolves_its_alert(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
-        assert await stage.run_minutes(orders="..ccc") == "....F"
+    async with AlertingHarness.opened(tmp_path) as harness:
+        assert await harness.run_minutes(orders="..ccc") == "....F"
         for minutes_ago in (3, 2, 1):
-            stage.write(stage.series("orders"), stage.minute - minutes_ago, ".")
-        assert await stage.run_minutes(orders=".") == "R"
+            harness.write(harness.series("orders"), harness.minute - minutes_ago, ".")
+        assert await harness.run_minutes(orders=".") == "R"
 
 
-def write_incomplete_minute(stage: Stage, letter: str) -> None:
+def write_incomplete_minute(harness: AlertingHarness, letter: str) -> None:
     """Write a sample of the present minute, whose value may still grow."""
-    series = stage.series("orders")
-    rows = stage.fleet.metrics(series.key.cell)
+    series = harness.series("orders")
+    rows = harness.fleet.metrics(series.key.cell)
     values = np.array(LETTERS[letter], np.float32) * (LIMIT * 60, 1)
     for metric, value in zip((traffic, throttled_metric), values, strict=True):
         row = np.array([rows[metric_query(metric.of(StreamName=series.key.id))]])
         if value:
-            stage.fleet.rings.write(row, np.array([stage.minute]), np.array([value], np.float32))
+            harness.fleet.rings.write(row, np.array([harness.minute]), np.array([value], np.float32))
 
 
 async def test_an_incomplete_minute_resolves_no_alert_but_a_breach_in_it_fires(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
-        assert await stage.run_minutes(orders="..ccc") == "....F"
+    async with AlertingHarness.opened(tmp_path) as harness:
+        assert await harness.run_minutes(orders="..ccc") == "....F"
         for letter in "......b..":  # this sample of each minute is incomplete, and replaced by `c`
-            write_incomplete_minute(stage, letter)
-            assert await stage.process(20) == []
-            assert await stage.run_minutes(orders="c") == "."
-        assert await stage.run_minutes(orders="...") == "..R"
-        write_incomplete_minute(stage, "s")
-        assert [notice.severity for notice in await stage.process(20)] == [Severity.CRITICAL]
-        assert stage.fleet.zone[stage.series("orders").slot] == Zone.SATURATED
+            write_incomplete_minute(harness, letter)
+            assert await harness.process(20) == []
+            assert await harness.run_minutes(orders="c") == "."
+        assert await harness.run_minutes(orders="...") == "..R"
+        write_incomplete_minute(harness, "s")
+        assert [notice.severity for notice in await harness.process(20)] == [Severity.CRITICAL]
+        assert harness.fleet.zone[harness.series("orders").slot] == Zone.SATURATED
 
 
 async def test_an_incomplete_minute_does_not_count_as_clear(tmp_path: Path) -> None:
     """The incomplete minute already has a higher sum than the minute before, and its sum may still grow."""
-    async with Stage.opened(tmp_path) as stage:
-        assert await stage.run_minutes(orders="..cccb.") == "....F.."
-        write_incomplete_minute(stage, ".")
-        assert await stage.process(20) == []
-        assert await stage.run_minutes(orders="c") == "."
-        assert await stage.run_minutes(orders="...") == "..R"
+    async with AlertingHarness.opened(tmp_path) as harness:
+        assert await harness.run_minutes(orders="..cccb.") == "....F.."
+        write_incomplete_minute(harness, ".")
+        assert await harness.process(20) == []
+        assert await harness.run_minutes(orders="c") == "."
+        assert await harness.run_minutes(orders="...") == "..R"
 
 
 async def test_an_incomplete_minute_begins_no_alert_on_idle_capacity(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
-        stage.series("orders", PAID)
-        await stage.run_minutes(orders="..")
-        write_incomplete_minute(stage, "b")
-        assert await stage.process(20) == []
-        assert (stage.states, stage.fleet.zone[stage.series("orders", PAID).slot]) == ({}, Zone.WITHIN)
-        await stage.run_minutes(orders="b")
-        assert stage.states == {key("orders"): "pending info"}
+    async with AlertingHarness.opened(tmp_path) as harness:
+        harness.series("orders", PAID)
+        await harness.run_minutes(orders="..")
+        write_incomplete_minute(harness, "b")
+        assert await harness.process(20) == []
+        assert (harness.states, harness.fleet.zone[harness.series("orders", PAID).slot]) == ({}, Zone.WITHIN)
+        await harness.run_minutes(orders="b")
+        assert harness.states == {key("orders"): "pending info"}
 
 
 @pytest.mark.parametrize("minutes_late", [6, 20, 40])
@@ -113,18 +113,18 @@ async def test_no_alert_is_resolved_while_cloudwatch_returns_no_points(
     minutes_late: int, tmp_path: Path
 ) -> None:
     """Points that arrive late lead to the same notices as points that arrive in time."""
-    async with Stage.opened(tmp_path) as stage:
-        assert await stage.run_minutes(orders="..sss") == "..F.."
-        rows = np.arange(stage.fleet.rings.size, dtype=np.int32)
-        first_late_minute = stage.minute
+    async with AlertingHarness.opened(tmp_path) as harness:
+        assert await harness.run_minutes(orders="..sss") == "..F.."
+        rows = np.arange(harness.fleet.rings.size, dtype=np.int32)
+        first_late_minute = harness.minute
         for _ in range(minutes_late):
-            stage.fleet.rings.mark_read(rows, stage.minute)
-            stage.minute += 1
-            stage.set_read_result()
-            assert await stage.process(60) == []
-        stage.minute = first_late_minute
-        assert await stage.run_minutes(orders="s" * minutes_late) == "." * minutes_late
-        assert (await stage.run_minutes(orders="." * 9)).strip(".") == "R"
+            harness.fleet.rings.mark_read(rows, harness.minute)
+            harness.minute += 1
+            harness.set_read_result()
+            assert await harness.process(60) == []
+        harness.minute = first_late_minute
+        assert await harness.run_minutes(orders="s" * minutes_late) == "." * minutes_late
+        assert (await harness.run_minutes(orders="." * 9)).strip(".") == "R"
 
 
 METRIC_NOT_READ = "the metric of throttled demand is not read"
@@ -135,58 +135,60 @@ METRICS_INCOMPLETE = "only some metrics of throttled demand are known"
 @pytest.mark.parametrize("cause", [METRIC_NOT_READ, METRICS_UNKNOWN, METRICS_INCOMPLETE])
 async def test_an_alert_keeps_firing_while_throttled_demand_is_unknown(cause: str, tmp_path: Path) -> None:
     """The usage is read in every minute, but unknown throttled demand does not count as zero."""
-    async with Stage.opened(tmp_path) as stage:
-        assert (await stage.run_minutes(orders="s" * 12)).strip(".") == "F"
-        series = stage.series("orders")
+    async with AlertingHarness.opened(tmp_path) as harness:
+        assert (await harness.run_minutes(orders="s" * 12)).strip(".") == "F"
+        series = harness.series("orders")
         throttled = per_second(throttled_metric.of(StreamName=series.key.id))
         if cause == METRICS_UNKNOWN:
-            stage.series("orders", throttled=None, throttled_incomplete=True)
+            harness.series("orders", throttled=None, throttled_incomplete=True)
         if cause == METRICS_INCOMPLETE:
-            stage.series("orders", throttled=throttled, throttled_incomplete=True)
-        assert await stage.run_minutes(orders=("." if cause == METRICS_INCOMPLETE else "?") * 40) == "." * 40
-        assert stage.states == {series.key: "firing critical"}
-        stage.series("orders", throttled=throttled)
-        assert (await stage.run_minutes(orders="." * 9)).strip(".") == "R"
+            harness.series("orders", throttled=throttled, throttled_incomplete=True)
+        assert (
+            await harness.run_minutes(orders=("." if cause == METRICS_INCOMPLETE else "?") * 40) == "." * 40
+        )
+        assert harness.states == {series.key: "firing critical"}
+        harness.series("orders", throttled=throttled)
+        assert (await harness.run_minutes(orders="." * 9)).strip(".") == "R"
 
 
 async def test_throttling_in_the_first_of_many_polled_minutes_is_notified(tmp_path: Path) -> None:
     """The minutes after the throttled minute are clear, and the same poll brings all of them."""
-    async with Stage.opened(tmp_path) as stage:
-        await stage.run_minutes(orders="...")
+    async with AlertingHarness.opened(tmp_path) as harness:
+        await harness.run_minutes(orders="...")
         for letter in "s....":
-            stage.write(stage.series("orders"), stage.minute, letter)
-            stage.minute += 1
-        stage.seconds = stage.minute * 60.0
-        assert [notice.severity for notice in await stage.process()] == [Severity.CRITICAL]
+            harness.write(harness.series("orders"), harness.minute, letter)
+            harness.minute += 1
+        harness.seconds = harness.minute * 60.0
+        assert [notice.severity for notice in await harness.process()] == [Severity.CRITICAL]
 
 
 async def test_only_paid_capacity_is_pending_below_its_band(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
-        stage.series("audit", PAID)
-        await stage.run_minutes(orders="..bbb", audit="..bbb")
-        assert stage.states == {key("audit"): "pending info"}
+    async with AlertingHarness.opened(tmp_path) as harness:
+        harness.series("audit", PAID)
+        await harness.run_minutes(orders="..bbb", audit="..bbb")
+        assert harness.states == {key("audit"): "pending info"}
 
 
 PAID = replace(SHORT, paid=True)
 
 
 async def test_idle_capacity_has_an_alert_of_severity_info_after_a_day(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
-        stage.series("orders", PAID)
-        assert await stage.run_hours(23, orders="b") == "." * 23
-        assert await stage.run_minutes(orders="b" * 65) == "." * 60 + "F" + "." * 4
-        (notice,) = stage.notices
+    async with AlertingHarness.opened(tmp_path) as harness:
+        harness.series("orders", PAID)
+        assert await harness.run_hours(23, orders="b") == "." * 23
+        assert await harness.run_minutes(orders="b" * 65) == "." * 60 + "F" + "." * 4
+        (notice,) = harness.notices
         assert (notice.severity, notice.zone) == (Severity.INFO, "below")
         assert "paid for and idle" in notice.summary
-        assert await stage.run_minutes(orders="llll......") == "......R..."
+        assert await harness.run_minutes(orders="llll......") == "......R..."
 
 
 async def test_severity_info_is_sent_only_by_a_route_that_names_it(tmp_path: Path) -> None:
     routes = {"group_wait": 0, "group_interval": 0, "routes": [{"receiver": "all", "severities": "info"}]}
     config = configuration(["pager", "all"], route={"receiver": "pager", **routes})
-    async with Stage.opened(tmp_path, config) as stage:
-        assert await stage.run_minutes(orders="..aaa") == "....F"
-        assert [notification.receiver for notification in stage.sent] == ["all"]
+    async with AlertingHarness.opened(tmp_path, config) as harness:
+        assert await harness.run_minutes(orders="..aaa") == "....F"
+        assert [notification.receiver for notification in harness.sent] == ["all"]
 
 
 BANDS = {
@@ -197,18 +199,18 @@ BANDS = {
 
 @pytest.mark.parametrize(("band", "samples", "notices"), BANDS.values(), ids=BANDS)
 async def test_notices_depend_on_the_band(band: Band, samples: str, notices: str, tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
-        stage.series("orders", replace(SHORT, band=band))
-        assert await stage.run_minutes(orders=samples) == notices
+    async with AlertingHarness.opened(tmp_path) as harness:
+        harness.series("orders", replace(SHORT, band=band))
+        assert await harness.run_minutes(orders=samples) == notices
 
 
 async def test_an_alert_because_of_a_narrower_band_is_pending_from_the_change_of_the_band_on(
     tmp_path: Path,
 ) -> None:
-    async with Stage.opened(tmp_path) as stage:
-        await stage.run_minutes(orders="hhhhhh")
-        stage.series("orders", replace(SHORT, band=Band(low=0.1, high=0.6, near=0.67)))
-        assert await stage.run_minutes(orders="hhh") == ".F."
+    async with AlertingHarness.opened(tmp_path) as harness:
+        await harness.run_minutes(orders="hhhhhh")
+        harness.series("orders", replace(SHORT, band=Band(low=0.1, high=0.6, near=0.67)))
+        assert await harness.run_minutes(orders="hhh") == ".F."
 
 
 KINESIS = {"service": "kinesis"}
@@ -241,6 +243,6 @@ OVERRIDES: dict[str, tuple[list[dict[str, Any]], str, str, list[Severity]]] = {
 async def test_overrides_set_severities_and_durations_of_alerts(
     overrides: list[dict[str, Any]], samples: str, notices: str, severities: list[Severity], tmp_path: Path
 ) -> None:
-    async with Stage.opened(tmp_path, configuration(alerts=overrides)) as stage:
-        assert await stage.run_minutes(orders=samples) == notices
-        assert [notice.severity for notice in stage.notices] == severities
+    async with AlertingHarness.opened(tmp_path, configuration(alerts=overrides)) as harness:
+        assert await harness.run_minutes(orders=samples) == notices
+        assert [notice.severity for notice in harness.notices] == severities

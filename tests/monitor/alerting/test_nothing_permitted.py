@@ -12,8 +12,8 @@ from monitor.config.config import Config
 from monitor.fleet.fleet import Fleet
 from tests.fake_aws import FakeAws
 from tests.monitor.alerting.cells import METRICS, SimulatedCells
+from tests.monitor.alerting.harness import AlertingHarness, configuration
 from tests.monitor.alerting.read_cells import read_cells
-from tests.monitor.alerting.stage import Stage, configuration
 from tests.monitor.polling.inventories import inventory_of
 from tests.registries import REGISTRY
 
@@ -53,11 +53,11 @@ async def test_an_account_without_permissions_has_one_alert_with_one_sentence(
         sorted(failures.keys() - {METRICS}),
         lambda account, region, service: failures.get(service, ()),
     )
-    async with Stage.opened(tmp_path, configuration(route={"receiver": "pager"})) as stage:
-        await read_cells(stage, cells, 2 * 60, step=60)
-        assert len(stage.sent) == len(stage.notices) == len(ACCOUNTS)
-        assert {notice.labels["account"] for notice in stage.notices} == {*ACCOUNTS}
-        for notice in stage.notices:
+    async with AlertingHarness.opened(tmp_path, configuration(route={"receiver": "pager"})) as harness:
+        await read_cells(harness, cells, 2 * 60, step=60)
+        assert len(harness.sent) == len(harness.notices) == len(ACCOUNTS)
+        assert {notice.labels["account"] for notice in harness.notices} == {*ACCOUNTS}
+        for notice in harness.notices:
             assert "in 2 of 2 regions of name-" in notice.summary
             assert notice.summary.endswith(f" and {len(failures) - MAX_SERVICES} more.")
             assert len(notice.summary) < 600

@@ -1,7 +1,7 @@
 """The overrides in the configuration's key `alerts`: how they change durations, severities and notices.
 
 The tests run the inventory, the fleet and the alert engine. The letters of samples and notices are
-explained in `stage`. `|` is a reload of the configuration.
+explained in `harness`. `|` is a reload of the configuration.
 """
 
 import time
@@ -15,7 +15,7 @@ import pytest
 
 from monitor.config.config import Config
 from tests.kinesis_answers import SHARD_LIMITS
-from tests.monitor.alerting.stage import ALL, LETTER_OF_KIND, LETTERS, Stage, configuration
+from tests.monitor.alerting.harness import ALL, LETTER_OF_KIND, LETTERS, AlertingHarness, configuration
 from tests.monitor.fleet.fleets import key
 from tests.monitor.polling.inventories import KINESIS, NO_QUOTAS, FakeAccount, inventory_of, streams
 
@@ -25,11 +25,11 @@ def configuration_with(*overrides: Mapping[str, Any]) -> Config:
     return configuration(route=ALL, alerts=[dict(override) for override in overrides])
 
 
-class InventoriedStage:
-    """A stage whose series an inventory of Kinesis registers."""
+class InventoriedHarness:
+    """A harness whose series an inventory of Kinesis registers."""
 
-    def __init__(self, stage: Stage, account: FakeAccount) -> None:
-        self.stage, self.account = stage, account
+    def __init__(self, harness: AlertingHarness, account: FakeAccount) -> None:
+        self.harness, self.account = harness, account
 
     async def reload(self, *overrides: Mapping[str, Any]) -> None:
         """Apply overrides as the app does at a reload: a new inventory continues the earlier one."""
@@ -41,12 +41,12 @@ class InventoriedStage:
             account_name=earlier_inventory.account_name,
         )
         self.account.inventory.discovered |= earlier_inventory.discovered
-        self.stage.configure(config)
+        self.harness.configure(config)
         await self.account.run_inventory(KINESIS)
 
     def write(self, resource: str, letter: str) -> None:
         """Write the sample of the present minute to the metrics of a stream."""
-        fleet, sample_values = self.stage.fleet, LETTERS[letter]
+        fleet, sample_values = self.harness.fleet, LETTERS[letter]
         slot = fleet.series[key(resource)].slot
         scales = float(fleet.limit[slot]), 1.0
         for formulas, value, scale in zip(
@@ -54,9 +54,9 @@ class InventoriedStage:
         ):
             formula = formulas.get(slot)
             assert formula
-            rows, minute = np.array(formula.rows), np.array([self.stage.minute])
+            rows, minute = np.array(formula.rows), np.array([self.harness.minute])
             fleet.rings.write(rows, minute, np.array([value * scale / formula.weights[0]], np.float32))
-            fleet.rings.mark_read(rows, self.stage.minute)
+            fleet.rings.mark_read(rows, self.harness.minute)
 
     async def run_minutes(self, **samples: str) -> str:
         """Write the samples of several streams minute by minute, and run the engine after each minute.
@@ -67,18 +67,20 @@ class InventoriedStage:
         for letters in zip(*samples.values(), strict=True):
             for resource, letter in zip(samples, letters, strict=True):
                 self.write(resource, letter)
-            self.stage.minute += 1
-            self.stage.seconds = self.stage.minute * 60.0
-            self.stage.set_read_result()
+            self.harness.minute += 1
+            self.harness.seconds = self.harness.minute * 60.0
+            self.harness.set_read_result()
             letters_sent += (
-                "".join(LETTER_OF_KIND[notice.kind] for notice in await self.stage.process()) or "."
+                "".join(LETTER_OF_KIND[notice.kind] for notice in await self.harness.process()) or "."
             )
         return letters_sent
 
 
 @asynccontextmanager
-async def inventoried_stage(folder: Path, *overrides: Mapping[str, Any]) -> AsyncIterator[InventoriedStage]:
-    """Yield a stage with two streams that an inventory found. It starts at the time of the system clock."""
+async def inventoried_harness(
+    folder: Path, *overrides: Mapping[str, Any]
+) -> AsyncIterator[InventoriedHarness]:
+    """Yield a harness with two streams that an inventory found. It starts at the time of the system clock."""
     answers = {
         **streams(orders=1, clicks=1),
         "describe_limits": SHARD_LIMITS | {"OpenShardCount": 5},
@@ -86,8 +88,10 @@ async def inventoried_stage(folder: Path, *overrides: Mapping[str, Any]) -> Asyn
     }
     account, minute = FakeAccount(configuration_with(*overrides), "prod", **answers), int(time.time() // 60)
     await account.run_inventory(KINESIS)
-    async with Stage.opened(folder, configuration_with(*overrides), minute, account.fleet) as stage:
-        yield InventoriedStage(stage, account)
+    async with AlertingHarness.opened(
+        folder, configuration_with(*overrides), minute, account.fleet
+    ) as harness:
+        yield InventoriedHarness(harness, account)
 
 
 ORDERS = {"signal": "kinesis.stream_write_bytes", "resource": "orders"}
@@ -130,8 +134,8 @@ DURATIONS: dict[str, tuple[list[Mapping[str, Any]], str, str]] = {
 async def test_overrides_set_durations(
     overrides: list[Mapping[str, Any]], samples: str, expected: str, tmp_path: Path
 ) -> None:
-    async with inventoried_stage(tmp_path, *overrides) as stage:
-        assert await stage.run_minutes(orders=samples) == expected
+    async with inventoried_harness(tmp_path, *overrides) as harness:
+        assert await harness.run_minutes(orders=samples) == expected
 
 
 WITHOUT_DELAYS = {"service": "kinesis", "for": 0, "keep_firing_for": 0}
@@ -151,16 +155,16 @@ SEVERITIES: dict[str, tuple[Mapping[str, Any], str, list[str]]] = {
 async def test_overrides_set_severities(
     override: Mapping[str, Any], samples: str, expected: list[str], tmp_path: Path
 ) -> None:
-    async with inventoried_stage(tmp_path, {**WITHOUT_DELAYS, **override}) as inventoried:
+    async with inventoried_harness(tmp_path, {**WITHOUT_DELAYS, **override}) as inventoried:
         await inventoried.run_minutes(orders=samples)
-        notices = inventoried.stage.notices
+        notices = inventoried.harness.notices
         assert [f"{notice.severity} {notice.zone}" for notice in notices] == expected
 
 
 async def test_an_override_of_one_resource_does_not_change_other_resources(tmp_path: Path) -> None:
-    async with inventoried_stage(tmp_path, {**ORDERS, "for": "1m", "near": "critical"}) as inventoried:
+    async with inventoried_harness(tmp_path, {**ORDERS, "for": "1m", "near": "critical"}) as inventoried:
         assert await inventoried.run_minutes(orders="cccccc", clicks="cccccc") == ".F...F"
-        notices = inventoried.stage.notices
+        notices = inventoried.harness.notices
         severities = [(notice.labels["resource"], notice.severity) for notice in notices]
         assert severities == [("orders", "critical"), ("clicks", "warning")]
 
@@ -189,8 +193,8 @@ async def test_a_reload_changes_overrides_of_alerts(
     before: Mapping[str, Any], after: Mapping[str, Any], samples: str, expected: str, tmp_path: Path
 ) -> None:
     samples_before, samples_after = samples.split("|")
-    async with inventoried_stage(tmp_path, {**ORDERS, **before}) as stage:
-        notices_before = await stage.run_minutes(orders=samples_before)
-        await stage.reload({**ORDERS, **after})
-        notices_after = await stage.run_minutes(orders=samples_after)
+    async with inventoried_harness(tmp_path, {**ORDERS, **before}) as harness:
+        notices_before = await harness.run_minutes(orders=samples_before)
+        await harness.reload({**ORDERS, **after})
+        notices_after = await harness.run_minutes(orders=samples_after)
         assert f"{notices_before}|{notices_after}" == expected

@@ -2,7 +2,7 @@
 
 The usage of each stream is within its band, except in episodes, in which it is near its limit or throttled.
 Each episode must have one firing notice after its begin, and then one resolved notice after its end. The
-letters of samples are those of `LETTERS` in `stage`, and `r`.
+letters of samples are those of `LETTERS` in `harness`, and `r`.
 """
 
 import random
@@ -16,8 +16,8 @@ from collectors.base import per_second
 from monitor.fleet.fleet import Series
 from monitor.fleet.metric_query import metric_query
 from monitor.notifiers.notice import NoticeKind
+from tests.monitor.alerting.harness import LETTERS, LIMIT, AlertingHarness
 from tests.monitor.alerting.memory_store import MemoryStore
-from tests.monitor.alerting.stage import LETTERS, LIMIT, Stage
 from tests.monitor.fleet.fleets import key, throttled_metric, traffic
 
 MINUTES = 400
@@ -32,10 +32,10 @@ STREAMS = [f"stream-{n}" for n in range(8)]
 sparse_traffic = replace(traffic, zero_when_absent=True)
 
 
-def series_of(stage: Stage, name: str) -> Series:
+def series_of(harness: AlertingHarness, name: str) -> Series:
     """Return the series of a stream. Its metrics have no point in a minute without traffic."""
-    present = stage.fleet.series.get(key(name))
-    return present or stage.series(name, usage=per_second(sparse_traffic.of(StreamName=key(name).id)))
+    present = harness.fleet.series.get(key(name))
+    return present or harness.series(name, usage=per_second(sparse_traffic.of(StreamName=key(name).id)))
 
 
 class TrueSamples:
@@ -80,12 +80,12 @@ class TrueSamples:
         return utilization * LIMIT * 60 * share, throttled * share
 
 
-def poll(stage: Stage, samples: TrueSamples, began: int, now: int) -> None:
+def poll(harness: AlertingHarness, samples: TrueSamples, began: int, now: int) -> None:
     """Write the points that a poll in minute `now` returns. began: the first minute, as a Unix minute."""
-    rings, points = stage.fleet.rings, list[tuple[int, int, float]]()
+    rings, points = harness.fleet.rings, list[tuple[int, int, float]]()
     for name in STREAMS:
-        series = series_of(stage, name)
-        metrics = stage.fleet.metrics(series.key.cell)
+        series = series_of(harness, name)
+        metrics = harness.fleet.metrics(series.key.cell)
         usage_row, throttled_row = [
             metrics[metric_query(metric.of(StreamName=series.key.id))]
             for metric in (sparse_traffic, throttled_metric)
@@ -105,16 +105,16 @@ def poll(stage: Stage, samples: TrueSamples, began: int, now: int) -> None:
 @pytest.mark.parametrize("seed", range(3))
 async def test_each_episode_causes_one_firing_and_one_resolved_notice(seed: int) -> None:
     samples = TrueSamples(random.Random(seed))
-    async with Stage.opened(MemoryStore()) as stage:
-        began, received = stage.minute, {name: list[tuple[NoticeKind, int]]() for name in STREAMS}
+    async with AlertingHarness.opened(MemoryStore()) as harness:
+        began, received = harness.minute, {name: list[tuple[NoticeKind, int]]() for name in STREAMS}
         for now in range(1, MINUTES):
-            stage.minute = began + now
-            stage.seconds = stage.minute * 60.0
+            harness.minute = began + now
+            harness.seconds = harness.minute * 60.0
             if now not in samples.denied:
-                poll(stage, samples, began, now)
-            stage.fleet.confirmed[: stage.fleet.size] = stage.minute
-            stage.set_read_result()
-            for notice in await stage.process():
+                poll(harness, samples, began, now)
+            harness.fleet.confirmed[: harness.fleet.size] = harness.minute
+            harness.set_read_result()
+            for notice in await harness.process():
                 if notice.subject and notice.kind in (NoticeKind.FIRING, NoticeKind.RESOLVED):
                     received[notice.subject.path[0]].append((notice.kind, now))
         for name, episodes in samples.episodes.items():

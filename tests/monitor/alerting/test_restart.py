@@ -12,11 +12,11 @@ from monitor.aws.run_status import RunStatus
 from monitor.aws.status import CellStatus, MonitorStatus
 from monitor.notifiers.notice import NoticeKind
 from monitor.outbound.result import retry
+from tests.monitor.alerting.harness import DENIED, UNREAD_THROTTLED_DEMAND, AlertingHarness, configuration
 from tests.monitor.alerting.memory_store import MemoryStore
-from tests.monitor.alerting.stage import DENIED, UNREAD_THROTTLED_DEMAND, Stage, configuration
 from tests.monitor.fleet.fleets import ACCOUNT, REGION, key
 
-# The samples of a series, and the expected notices, in the letters that are explained in `stage`. `|` is a
+# The samples of a series, and the expected notices, in the letters that are explained in `harness`. `|` is a
 # restart, after which the earlier samples are read again.
 RESTARTS = {
     "a firing alert is notified once": ("..ccc|ccccc", "....F|....."),
@@ -32,57 +32,57 @@ RESTARTS = {
 @pytest.mark.parametrize(("samples", "expected"), RESTARTS.values(), ids=RESTARTS)
 async def test_notices_across_a_restart(samples: str, expected: str, storage: Path | MemoryStore) -> None:
     samples_before, samples_after = samples.split("|")
-    async with Stage.opened(storage) as stage:
-        notices_before = await stage.run_minutes(orders=samples_before)
-        minute = stage.minute
-    async with Stage.opened(storage, minute=minute) as stage:
+    async with AlertingHarness.opened(storage) as harness:
+        notices_before = await harness.run_minutes(orders=samples_before)
+        minute = harness.minute
+    async with AlertingHarness.opened(storage, minute=minute) as harness:
         # Throttled demand that is not read after the restart is not read again for earlier minutes either.
         is_unread = samples_after.startswith(UNREAD_THROTTLED_DEMAND)
         for minutes_ago, letter in enumerate(reversed(samples_before), 1):
             letter_read_again = UNREAD_THROTTLED_DEMAND if is_unread else letter
-            stage.write(stage.series("orders"), minute - minutes_ago, letter_read_again)
-        notices_after = await stage.run_minutes(orders=samples_after)
+            harness.write(harness.series("orders"), minute - minutes_ago, letter_read_again)
+        notices_after = await harness.run_minutes(orders=samples_after)
         assert f"{notices_before}|{notices_after}" == expected
-        assert len({notice.number for notice in stage.notices}) == len(stage.notices)
+        assert len({notice.number for notice in harness.notices}) == len(harness.notices)
 
 
 async def test_an_alert_whose_breach_ended_between_two_processes_is_resolved(
     storage: Path | MemoryStore,
 ) -> None:
-    async with Stage.opened(storage) as stage:
-        await stage.run_minutes(orders="..ccc")
-        minute = stage.minute
-    async with Stage.opened(storage, minute=minute + 30) as stage:
+    async with AlertingHarness.opened(storage) as harness:
+        await harness.run_minutes(orders="..ccc")
+        minute = harness.minute
+    async with AlertingHarness.opened(storage, minute=minute + 30) as harness:
         for missed_minute in range(minute, minute + 30):
-            stage.write(stage.series("orders"), missed_minute, ".")
-        (notice,) = await stage.process()
+            harness.write(harness.series("orders"), missed_minute, ".")
+        (notice,) = await harness.process()
         assert notice.kind is NoticeKind.RESOLVED
 
 
 async def test_a_firing_alert_is_exported_once_its_series_is_found_even_without_new_samples(
     storage: Path | MemoryStore,
 ) -> None:
-    async with Stage.opened(storage) as stage:
-        await stage.run_minutes(orders="..ccc")
-        minute = stage.minute
-    async with Stage.opened(storage, minute=minute) as stage:
-        stage.set_read_result(succeeded=None, failures=(DENIED,))
-        assert await stage.process() == []
-        assert stage.states == {}
-        stage.series("orders")  # a later inventory finds the series
-        assert await stage.process() == []
-        assert stage.states == {key("orders"): "firing warning"}
+    async with AlertingHarness.opened(storage) as harness:
+        await harness.run_minutes(orders="..ccc")
+        minute = harness.minute
+    async with AlertingHarness.opened(storage, minute=minute) as harness:
+        harness.set_read_result(succeeded=None, failures=(DENIED,))
+        assert await harness.process() == []
+        assert harness.states == {}
+        harness.series("orders")  # a later inventory finds the series
+        assert await harness.process() == []
+        assert harness.states == {key("orders"): "firing warning"}
 
 
 async def test_a_receiver_that_was_down_is_notified_after_a_restart(storage: Path | MemoryStore) -> None:
-    async with Stage.opened(storage) as stage:
-        stage.answer = retry("http_503", "it answered 503")
-        await stage.run_minutes(orders="..ccc")
-        (undelivered,) = stage.sent
-        minute = stage.minute
-    async with Stage.opened(storage, minute=minute + 10) as stage:
-        await stage.deliver()
-        assert [notification.id for notification in stage.sent] == [undelivered.id]
+    async with AlertingHarness.opened(storage) as harness:
+        harness.answer = retry("http_503", "it answered 503")
+        await harness.run_minutes(orders="..ccc")
+        (undelivered,) = harness.sent
+        minute = harness.minute
+    async with AlertingHarness.opened(storage, minute=minute + 10) as harness:
+        await harness.deliver()
+        assert [notification.id for notification in harness.sent] == [undelivered.id]
 
 
 INVENTORIES: dict[str, tuple[Any, bool]] = {
@@ -99,17 +99,17 @@ INVENTORIES: dict[str, tuple[Any, bool]] = {
 async def test_an_alert_whose_series_is_not_found_ends_only_after_an_inventory_of_its_service(
     inventory: dict[str, Any], is_resolved: bool, storage: Path | MemoryStore
 ) -> None:
-    async with Stage.opened(storage) as stage:
-        await stage.run_minutes(orders="..ccc")
-        minute = stage.minute
-    async with Stage.opened(storage, minute=minute + 60) as stage:
-        stage.set_read_result(**inventory)
-        assert [notice.resolution_reason for notice in await stage.process()] == [
+    async with AlertingHarness.opened(storage) as harness:
+        await harness.run_minutes(orders="..ccc")
+        minute = harness.minute
+    async with AlertingHarness.opened(storage, minute=minute + 60) as harness:
+        harness.set_read_result(**inventory)
+        assert [notice.resolution_reason for notice in await harness.process()] == [
             "the resource no longer exists"
         ] * is_resolved
-        stage.set_read_result()  # a successful inventory
-        await stage.process(15)
-        assert len(stage.notices) == 1
+        harness.set_read_result()  # a successful inventory
+        await harness.process(15)
+        assert len(harness.notices) == 1
 
 
 @pytest.mark.parametrize(
@@ -141,31 +141,31 @@ async def test_an_alert_whose_series_is_not_found_ends_only_after_an_inventory_o
 async def test_an_alert_without_a_series_ends_if_its_account_or_service_is_not_monitored(
     status: MonitorStatus, services: list[str], is_resolved: bool, storage: Path | MemoryStore
 ) -> None:
-    async with Stage.opened(storage) as stage:
-        await stage.run_minutes(orders="..ccc")
-        minute = stage.minute
-    async with Stage.opened(storage, configuration(services=services), minute) as stage:
-        stage.status = status
-        assert bool(await stage.process()) is is_resolved
+    async with AlertingHarness.opened(storage) as harness:
+        await harness.run_minutes(orders="..ccc")
+        minute = harness.minute
+    async with AlertingHarness.opened(storage, configuration(services=services), minute) as harness:
+        harness.status = status
+        assert bool(await harness.process()) is is_resolved
 
 
 async def test_alert_states_without_a_series_are_deleted_after_a_complete_inventory(
     storage: Path | MemoryStore,
 ) -> None:
-    async with Stage.opened(storage) as stage:
-        await stage.run_minutes(orders="...cc", clicks="..ccc")
-        minute = stage.minute
-    async with Stage.opened(storage, minute=minute + 60) as stage:
-        await stage.process()
-        await stage.process()
-    async with Stage.opened(storage, minute=minute + 61) as stage:
-        assert set(stage.store.rows_of(STATES)) == {"judged"}
+    async with AlertingHarness.opened(storage) as harness:
+        await harness.run_minutes(orders="...cc", clicks="..ccc")
+        minute = harness.minute
+    async with AlertingHarness.opened(storage, minute=minute + 60) as harness:
+        await harness.process()
+        await harness.process()
+    async with AlertingHarness.opened(storage, minute=minute + 61) as harness:
+        assert set(harness.store.rows_of(STATES)) == {"judged"}
 
 
 async def test_alert_states_of_an_older_schema_are_restored(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
-        await stage.run_minutes(orders="..cc")
-        minute = stage.minute
+    async with AlertingHarness.opened(tmp_path) as harness:
+        await harness.run_minutes(orders="..cc")
+        minute = harness.minute
     with closing(sqlite3.connect(tmp_path / "journal.db")) as connection, connection:
         connection.execute(
             """UPDATE states SET key = 'life/' || substr(key, 8),
@@ -175,24 +175,24 @@ async def test_alert_states_of_an_older_schema_are_restored(tmp_path: Path) -> N
             """DROP TABLE spending; DROP TABLE sent_notices;
             ALTER TABLE acknowledgements DROP COLUMN replaced; PRAGMA user_version = 5"""
         )
-    async with Stage.opened(tmp_path, minute=minute) as stage:
-        assert [row_key for row_key in stage.store.rows_of(STATES) if row_key != "judged"] == [
+    async with AlertingHarness.opened(tmp_path, minute=minute) as harness:
+        assert [row_key for row_key in harness.store.rows_of(STATES) if row_key != "judged"] == [
             f"states/{key('orders').id}"
         ]
         for minutes_ago, letter in enumerate("cc..", 1):
-            stage.write(stage.series("orders"), minute - minutes_ago, letter)
-        assert await stage.run_minutes(orders="c") == "F"
+            harness.write(harness.series("orders"), minute - minutes_ago, letter)
+        assert await harness.run_minutes(orders="c") == "F"
 
 
 async def test_notice_numbers_continue_although_the_notice_of_a_firing_alert_left_the_history(
     tmp_path: Path,
 ) -> None:
-    async with Stage.opened(tmp_path) as stage:
-        await stage.run_minutes(orders="..ccc")
-        (notice_before,) = stage.notices
-        minute = stage.minute
+    async with AlertingHarness.opened(tmp_path) as harness:
+        await harness.run_minutes(orders="..ccc")
+        (notice_before,) = harness.notices
+        minute = harness.minute
     with closing(sqlite3.connect(tmp_path / "journal.db")) as connection, connection:
         connection.execute("DELETE FROM history")
-    async with Stage.opened(tmp_path, minute=minute) as stage:
-        await stage.run_minutes(orders="sss")
-        assert [notice.number > notice_before.number for notice in stage.notices] == [True]
+    async with AlertingHarness.opened(tmp_path, minute=minute) as harness:
+        await harness.run_minutes(orders="sss")
+        assert [notice.number > notice_before.number for notice in harness.notices] == [True]

@@ -11,7 +11,7 @@ from monitor.alerting.journal import Journal
 from monitor.config.file import parse_config
 from monitor.schema.problems import ConfigError
 from monitor.schema.types import ConfigContext
-from tests.monitor.alerting.stage import SHORT, Stage
+from tests.monitor.alerting.harness import SHORT, AlertingHarness
 from tests.monitor.fleet.fleets import ACCOUNT
 
 SURROGATE = "\ud800"  # half of a surrogate pair, which UTF-8 cannot encode
@@ -29,13 +29,13 @@ async def test_alerts_with_lone_surrogates_are_sent_and_survive_a_restart(
     folder.mkdir(exist_ok=True)
     for file in folder.iterdir():
         file.unlink()
-    async with Stage.opened(folder) as stage:
-        stage.account_names = {ACCOUNT: account_name}
-        stage.series("orders", replace(SHORT, tags={label: tag}))
-        assert "F" in await stage.run_minutes(orders="....cccc")
-        alerts_before = dict(stage.engine.alerts)
-        assert isinstance(stage.store, Journal) and stage.store.failure is None
-    async with Stage.opened(folder, minute=stage.minute) as restarted:
+    async with AlertingHarness.opened(folder) as harness:
+        harness.account_names = {ACCOUNT: account_name}
+        harness.series("orders", replace(SHORT, tags={label: tag}))
+        assert "F" in await harness.run_minutes(orders="....cccc")
+        alerts_before = dict(harness.engine.alerts)
+        assert isinstance(harness.store, Journal) and harness.store.failure is None
+    async with AlertingHarness.opened(folder, minute=harness.minute) as restarted:
         assert restarted.engine.alerts == alerts_before
         assert isinstance(restarted.store, Journal) and restarted.store.unusable_count == 0
 

@@ -1,6 +1,6 @@
 """Series of which throttled demand alone is judged: without a usage, a limit or a judged usage.
 
-The letters of samples and notices are explained in `stage`.
+The letters of samples and notices are explained in `harness`.
 """
 
 from dataclasses import replace
@@ -12,12 +12,12 @@ import pytest
 
 from collectors.base import Unobservable, per_second
 from rules.band import Zone
-from tests.monitor.alerting.stage import SHORT, Stage
+from tests.monitor.alerting.harness import SHORT, AlertingHarness
 from tests.monitor.fleet.fleets import key, throttled_metric
 
 NO_USAGE: dict[str, Any] = {"usage": Unobservable("no metric tells the consumption of one partition")}
 THROTTLED_RECORDS = per_second(throttled_metric.of(StreamName=key("orders").id))
-# Settings of a series, and options of `Stage.series`.
+# Settings of a series, and options of `AlertingHarness.series`.
 SERIES_SETTINGS: dict[str, Any] = {
     "without a usage": (SHORT, NO_USAGE),
     "without a limit": (
@@ -33,23 +33,23 @@ SERIES_SETTINGS: dict[str, Any] = {
 async def test_an_alert_of_a_series_without_judged_usage_begins_and_ends_with_throttled_demand(
     settings: Any, options: dict[str, Any], tmp_path: Path
 ) -> None:
-    async with Stage.opened(tmp_path) as stage:
-        series = stage.series("orders", settings, **options)
-        assert await stage.run_minutes(orders="...ss") == "...F."
-        assert Zone(int(stage.fleet.zone[series.slot])) is Zone.SATURATED
-        assert stage.fleet.saturation[series.slot] == 1.0
-        assert (await stage.run_minutes(orders="." * 12)).strip(".") == "R"
-        assert Zone(int(stage.fleet.zone[series.slot])) is Zone.UNOBSERVABLE
-        assert stage.fleet.saturation[series.slot] == 0.0
-        assert stage.fleet.minute[series.slot] == stage.minute - 1
-        assert np.isnan(stage.fleet.utilization[series.slot])
+    async with AlertingHarness.opened(tmp_path) as harness:
+        series = harness.series("orders", settings, **options)
+        assert await harness.run_minutes(orders="...ss") == "...F."
+        assert Zone(int(harness.fleet.zone[series.slot])) is Zone.SATURATED
+        assert harness.fleet.saturation[series.slot] == 1.0
+        assert (await harness.run_minutes(orders="." * 12)).strip(".") == "R"
+        assert Zone(int(harness.fleet.zone[series.slot])) is Zone.UNOBSERVABLE
+        assert harness.fleet.saturation[series.slot] == 0.0
+        assert harness.fleet.minute[series.slot] == harness.minute - 1
+        assert np.isnan(harness.fleet.utilization[series.slot])
 
 
 @pytest.mark.parametrize(("settings", "options"), SERIES_SETTINGS.values(), ids=SERIES_SETTINGS)
 async def test_an_alert_of_a_series_without_judged_usage_keeps_firing_while_throttled_demand_is_unknown(
     settings: Any, options: dict[str, Any], tmp_path: Path
 ) -> None:
-    async with Stage.opened(tmp_path) as stage:
-        stage.series("orders", settings, **options)
-        assert await stage.run_minutes(orders="..s____????____") == "..F............"
-        assert (await stage.run_minutes(orders="." * 12)).strip(".") == "R"
+    async with AlertingHarness.opened(tmp_path) as harness:
+        harness.series("orders", settings, **options)
+        assert await harness.run_minutes(orders="..s____????____") == "..F............"
+        assert (await harness.run_minutes(orders="." * 12)).strip(".") == "R"

@@ -1,6 +1,6 @@
 """The tolerance: the rate, the share and the duration beyond which throttled demand raises an alert.
 
-The letters of samples and notices are explained in `stage`.
+The letters of samples and notices are explained in `harness`.
 """
 
 from dataclasses import replace
@@ -14,8 +14,8 @@ from collectors.base import Metric, per_second
 from monitor.fleet.metric_query import metric_query
 from monitor.notifiers.notice import Severity
 from rules.signals import Tolerance
-from tests.monitor.alerting.stage import LIMIT, SHORT, Stage
-from tests.monitor.alerting.test_overrides import inventoried_stage
+from tests.monitor.alerting.harness import LIMIT, SHORT, AlertingHarness
+from tests.monitor.alerting.test_overrides import inventoried_harness
 from tests.monitor.fleet.fleets import throttled_metric, traffic
 
 incoming_records = Metric("AWS/Kinesis", "IncomingRecords", "Sum")
@@ -62,12 +62,12 @@ CASES: list[Any] = [
 async def test_an_alert_fires_when_throttling_exceeds_the_tolerance(
     served: float, throttled: dict[int, float], tolerance: Tolerance, expected: int | None, tmp_path: Path
 ) -> None:
-    async with Stage.opened(tmp_path) as stage:
+    async with AlertingHarness.opened(tmp_path) as harness:
         series_settings = replace(SHORT, tolerance=tolerance)
-        series = stage.series(
+        series = harness.series(
             "orders", series_settings, served=per_second(incoming_records.of(StreamName="orders"))
         )
-        row_by_query = stage.fleet.metrics(series.key.cell)
+        row_by_query = harness.fleet.metrics(series.key.cell)
         usage_metrics = [metric.of(StreamName=series.key.id) for metric in (traffic, throttled_metric)]
         metric_rows = np.array(
             [
@@ -78,23 +78,23 @@ async def test_an_alert_fires_when_throttling_exceeds_the_tolerance(
         for minute in range(MINUTES):
             values = np.array([LIMIT * 30, throttled.get(minute, 0), served * 60], np.float32)
             written_metrics = slice(3 if served else 2)  # IncomingRecords has no point if no record is served
-            stage.fleet.rings.write(
+            harness.fleet.rings.write(
                 metric_rows[written_metrics],
-                np.full(3, stage.minute)[written_metrics],
+                np.full(3, harness.minute)[written_metrics],
                 values[written_metrics],
             )
-            stage.fleet.rings.mark_read(metric_rows, stage.minute)
-            stage.minute += 1
-            stage.seconds = stage.minute * 60.0
-            stage.fleet.confirmed[: stage.fleet.size] = stage.minute
-            stage.set_read_result()
-            severities = [notice.severity for notice in await stage.process()]
+            harness.fleet.rings.mark_read(metric_rows, harness.minute)
+            harness.minute += 1
+            harness.seconds = harness.minute * 60.0
+            harness.fleet.confirmed[: harness.fleet.size] = harness.minute
+            harness.set_read_result()
+            severities = [notice.severity for notice in await harness.process()]
             if minute == expected:
                 assert severities == [Severity.CRITICAL]
             elif expected is None or minute < expected:
                 assert severities == []
             if throttled.get(minute):
-                assert stage.fleet.saturation[series.slot] == pytest.approx(throttled[minute] / 60)
+                assert harness.fleet.saturation[series.slot] == pytest.approx(throttled[minute] / 60)
 
 
 # The signals for bytes and for records, which share one count of throttled records.
@@ -131,13 +131,13 @@ async def test_the_configured_tolerance_applies(
     overrides: list[dict[str, Any]], samples: str, expected: str, tmp_path: Path
 ) -> None:
     """The inventory and the alert engine apply the overrides. `s` is 60 throttled records a second."""
-    async with inventoried_stage(tmp_path, *overrides) as stage:
-        assert await stage.run_minutes(orders=samples) == expected
+    async with inventoried_harness(tmp_path, *overrides) as harness:
+        assert await harness.run_minutes(orders=samples) == expected
 
 
 async def test_a_reload_judges_the_newest_sample_by_the_new_tolerance(tmp_path: Path) -> None:
     no_record_alerts = {"signal": "kinesis.stream_write_records", "saturated": "none", "near": "none"}
-    async with inventoried_stage(tmp_path, no_record_alerts) as stage:
-        assert await stage.run_minutes(orders="..ss") == "..F."
-        await stage.reload(no_record_alerts, {**ORDERS, "tolerance": {"rate": 61}})
-        assert await stage.run_minutes(orders="s") == "R"
+    async with inventoried_harness(tmp_path, no_record_alerts) as harness:
+        assert await harness.run_minutes(orders="..ss") == "..F."
+        await harness.reload(no_record_alerts, {**ORDERS, "tolerance": {"rate": 61}})
+        assert await harness.run_minutes(orders="s") == "R"

@@ -31,7 +31,7 @@ from monitor.server.listener import HttpServer, bind_socket
 from monitor.stream.dead_letters import MemoryDeadLetterStore, StreamDeadLetter
 from monitor.topology.path_status import PathStatuses
 from rules.band import Zone
-from tests.monitor.alerting.stage import configuration
+from tests.monitor.alerting.harness import configuration
 from tests.monitor.api.test_alerts import fire_alerts
 from tests.monitor.api.test_coverage import CONCURRENCY, CONCURRENCY_KEY, add_known_quotas, listed_quota
 from tests.monitor.api.test_recommendations import add_stream

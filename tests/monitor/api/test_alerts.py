@@ -17,7 +17,7 @@ from monitor.fleet.metric_query import metric_query
 from monitor.notifiers.notice import Notification
 from monitor.outbound.result import DeliveryResult, delivered, refused
 from monitor.schema.types import ConfigContext
-from tests.monitor.alerting.stage import configuration
+from tests.monitor.alerting.harness import configuration
 from tests.monitor.fleet.fleets import NOW, SETTINGS, add, key, traffic
 from tests.monitor.fleet_server import Server, client_of, error_of, json_of
 from tests.registries import REGISTRY

@@ -12,7 +12,7 @@ from monitor.alerting.sender import DeliveryTarget
 from monitor.alerting.tables import STATES
 from monitor.notifiers.notice import Notification
 from monitor.outbound.result import DeliveryResult, delivered
-from tests.monitor.alerting.stage import configuration
+from tests.monitor.alerting.harness import configuration
 from tests.monitor.api.test_alerts import ALERTS, fire_alerts
 from tests.monitor.fleet_server import Server, client_of, error_of, json_of
 from tests.registries import REGISTRY

@@ -17,7 +17,7 @@ from monitor.fleet.metric_query import metric_query
 from monitor.fleet.series_settings import SeriesSettings
 from rules.band import Zone
 from rules.limits import Limit, LimitSource
-from tests.monitor.alerting.stage import Stage
+from tests.monitor.alerting.harness import AlertingHarness
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, SETTINGS, add
 
 DAY_MINUTES = 24 * 60
@@ -196,17 +196,17 @@ def test_a_throttled_series_makes_its_purchase_busy_however_little_it_uses() -> 
 async def test_an_idle_purchase_raises_alerts_only_if_both_of_its_limits_are_idle(
     records: float, expected: list[str], tmp_path: Path
 ) -> None:
-    async with Stage.opened(tmp_path) as stage:
-        fleet, found = stage.fleet, []
+    async with AlertingHarness.opened(tmp_path) as harness:
+        fleet, found = harness.fleet, []
         series_and_percents = [
             (add_bought(fleet, BYTES, "orders"), 5.0),
             (add_bought(fleet, RECORDS, "orders"), records),
         ]
-        for minute in range(stage.minute, stage.minute + DAY_MINUTES + 10, 30):
+        for minute in range(harness.minute, harness.minute + DAY_MINUTES + 10, 30):
             for series, percent in series_and_percents:
                 write_all(fleet, series, range(minute - 29, minute + 1), percent)
-            stage.minute, stage.seconds = minute, minute * 60.0
+            harness.minute, harness.seconds = minute, minute * 60.0
             fleet.confirmed[: fleet.size] = minute
-            stage.set_read_result()
-            found += [notice.zone for notice in await stage.process()]
+            harness.set_read_result()
+            found += [notice.zone for notice in await harness.process()]
         assert found == expected

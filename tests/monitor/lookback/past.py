@@ -1,6 +1,6 @@
 """Builds past samples of streams from letters, one letter a minute.
 
-`LETTERS` of `tests.monitor.alerting.stage` declares the utilization and the throttled demand of each letter.
+`LETTERS` of `tests.monitor.alerting.harness` has the utilization and the throttled demand of each letter.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ from monitor.lookback.lookback import Lookback
 from monitor.lookback.replay import Judging, look_back
 from monitor.lookback.sample_file import chunk_minutes
 from monitor.lookback.ways import Way
-from tests.monitor.alerting.stage import LETTERS, LIMIT, SHORT, configuration
+from tests.monitor.alerting.harness import LETTERS, LIMIT, SHORT, configuration
 from tests.monitor.fleet.fleets import NOW, add, key, throttled_metric, traffic
 from tests.registries import REGISTRY
 

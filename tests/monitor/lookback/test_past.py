@@ -11,7 +11,7 @@ import pytest
 from collectors.base import Metric, total
 from monitor.lookback.ways import Way
 from rules.limits import PUBLISHED_ONLY, Limit, LimitSource
-from tests.monitor.alerting.stage import LIMIT, SHORT, configuration
+from tests.monitor.alerting.harness import LIMIT, SHORT, configuration
 from tests.monitor.fleet.fleets import throttled_metric, traffic
 from tests.monitor.lookback.past import DAY, HOUR, START, Past, letters_of_runs, notices_of
 

@@ -1,6 +1,6 @@
 """A look-back finds the same notices as a running monitor that gets the same samples.
 
-`LETTERS` of `tests.monitor.alerting.stage` declares the sample that each letter stands for.
+`LETTERS` of `tests.monitor.alerting.harness` declares the sample that each letter stands for.
 """
 
 import numpy as np
@@ -14,8 +14,8 @@ from monitor.lookback.lookback import Lookback
 from monitor.notifiers.notice import NoticeKind
 from rules.alert_states import REVISION_MINUTES, SavedAlert
 from rules.alerts import AlertState
+from tests.monitor.alerting.harness import LETTERS, LIMIT, SHORT, AlertingHarness, configuration
 from tests.monitor.alerting.memory_store import MemoryStore
-from tests.monitor.alerting.stage import LETTERS, LIMIT, SHORT, Stage, configuration
 from tests.monitor.fleet.fleets import add, key, throttled_metric, traffic
 from tests.monitor.lookback.past import START, Past, letters_of_runs, notices_of
 from tests.registries import REGISTRY
@@ -35,8 +35,8 @@ async def test_a_look_back_has_the_notices_of_a_running_monitor_for_the_same_sam
     past = Past()
     names = {past.add_stream(name, letters).slot: name for name, letters in by_name.items()}
     # The engine does not evaluate its first minute: the samples begin one minute later.
-    async with Stage.opened(MemoryStore(), minute=START - 1) as stage:
-        await stage.run_minutes(**{name: f"_{letters}" for name, letters in by_name.items()})
+    async with AlertingHarness.opened(MemoryStore(), minute=START - 1) as harness:
+        await harness.run_minutes(**{name: f"_{letters}" for name, letters in by_name.items()})
         running_notices = sorted(
             (
                 int(notice.at) // 60 - START - 1,
@@ -44,7 +44,7 @@ async def test_a_look_back_has_the_notices_of_a_running_monitor_for_the_same_sam
                 str(notice.kind),
                 str(notice.severity),
             )
-            for notice in stage.notices
+            for notice in harness.notices
             if notice.kind is not NoticeKind.REPEATED
         )
     assert notices_of(past.look_back(), names) == running_notices

@@ -99,8 +99,8 @@ async def open_store(storage: Path | MemoryStore) -> AsyncIterator[AlertStateSto
         await journal.close()
 
 
-class Stage:
-    """A process of the alert engine with its own clock.
+class AlertingHarness:
+    """A process of the alert engine with its own clock, for tests that give it samples and read its notices.
 
     sent: all notifications, in order. status: the status of the monitor. answer: the result that receivers
     return. minute: the minute of the next sample. seconds: the time of the clock, in epoch seconds.
@@ -138,7 +138,7 @@ class Stage:
         minute: int = NOW,
         fleet: Fleet | None = None,
         **options: Any,
-    ) -> AsyncIterator["Stage"]:
+    ) -> AsyncIterator["AlertingHarness"]:
         """Start a process that continues from the state in a folder or a store. options: see `__init__`."""
         async with open_store(storage) as store:
             yield cls(fleet or Fleet(), store, config or configuration(), minute, **options)
