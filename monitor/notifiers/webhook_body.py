@@ -10,14 +10,15 @@ from monitor.notifiers.text import rfc3339
 
 Status = Literal["firing", "resolved"]
 
-# Fields that have equal values in both. The times are not among them, as they become RFC 3339 texts.
+# Fields whose values a WebhookAlert takes from its Notice unchanged. The times are not among them, as they
+# become RFC 3339 texts.
 COPIED_FIELDS = set(Notice.__struct_fields__) - {"at", "since", "sampled"}
 
 
 class WebhookAlert(msgspec.Struct, frozen=True, kw_only=True):
     """One alert. Times are RFC 3339; utilization is 0.8 for 80 %; usage and limit are in `unit`;
-    throttled is demand per second; unknown values are null. number: of this notice; later notices have
-    higher numbers. resolution_reason: why it ended, unless its usage simply fell."""
+    throttled is demand per second; unknown values are null. number: the number of the notice; later
+    notices have higher numbers. resolution_reason: why it ended, unless its usage simply fell."""
 
     id: str
     number: int

@@ -25,7 +25,7 @@ class Billed(NamedTuple):
 
 
 class AllowanceStatus(NamedTuple):
-    """A budget in force.
+    """The present state of an allowance.
 
     account: empty if all accounts share the budget. minimum_dollars: the cost of a month in which each metric
     is requested once an hour. ahead_dollars: spent beyond the dollars earned by now. advance_dollars: the
@@ -40,7 +40,7 @@ class AllowanceStatus(NamedTuple):
 
     @property
     def is_too_small(self) -> bool:
-        """True if the budget is exceeded, as each metric is requested once an hour at least."""
+        """True if requests for each metric once an hour, the fewest possible, cost more than the budget."""
         return self.dollars_per_month < self.minimum_dollars
 
 

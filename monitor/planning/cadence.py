@@ -11,7 +11,7 @@ from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.planning.intervals import Intervals
 from monitor.planning.rises import HORIZONS
 
-SILENT_AFTER = 60  # minutes after which the newest sample says nothing about the present
+MAX_SAMPLE_AGE = 60  # minutes after which the newest sample says nothing about the present
 HISTORY_DIVISOR = 12  # a series waits for at most a twelfth of its known history
 NEAR_EDGE = 0.9  # share of the edge; a series with more usage is read at least twice within its `for`
 DELAY_DIVISOR = 5  # a metric is not read again within a fifth of the time that AWS takes to publish a point
@@ -26,7 +26,7 @@ class Danger:
 
     usage: the newest usage; NaN if unknown. edge: the usage at the upper edge of the band; NaN if no limit is
     known. rises: see `rises.highest_rises`. history: the minutes of samples in which the rises were found.
-    silence: minutes since the newest sample. since_near: minutes since the series was last near its edge.
+    sample_age: minutes since the newest sample. since_near: minutes since the series was last near its edge.
     pending_for: minutes a breach lasts before an alert fires. alerting: an alert is pending or fires.
     """
 
@@ -34,7 +34,7 @@ class Danger:
     edge: Floats
     rises: Floats
     history: Ints
-    silence: Ints
+    sample_age: Ints
     since_near: Ints
     pending_for: Ints
     alerting: Flags
@@ -50,8 +50,8 @@ def cadences(danger: Danger, intervals: Intervals) -> Ints:
     """Return the minutes until each series is to be read again, 1 at least.
 
     A series that crosses its edge is read at most LATENESS minutes later than if it were read every
-    minute. A series
-    that was near its edge within NEAR_MEMORY is read within 1 + LATENESS minutes, whatever its rises were.
+    minute. A series that was near its edge within NEAR_MEMORY is read within 1 + LATENESS minutes, whatever
+    its rises were.
     """
     max_wait = np.clip(danger.history // HISTORY_DIVISOR, 1, intervals.longest)
     wait = safe_minutes(danger.usage, danger.edge, danger.rises, danger.history) + 1 + LATENESS
@@ -59,9 +59,9 @@ def cadences(danger: Danger, intervals: Intervals) -> Ints:
     cadence = np.where(np.isnan(danger.edge), intervals.longest, np.minimum(wait, max_wait))
     is_near_edge = is_near(danger.usage, danger.edge)
     cadence = np.where(is_near_edge, np.minimum(cadence, np.maximum(danger.pending_for // 2, 1)), cadence)
-    is_silent = danger.silence > SILENT_AFTER
+    is_sample_old = danger.sample_age > MAX_SAMPLE_AGE
     cadence = np.where(danger.usage >= danger.edge, 1, cadence)
-    cadence = np.where(danger.alerting, 1, np.where(is_silent, intervals.longest, cadence))
+    cadence = np.where(danger.alerting, 1, np.where(is_sample_old, intervals.longest, cadence))
     return np.maximum(cadence, intervals.shortest).astype(np.int32)
 
 

@@ -95,7 +95,10 @@ class Planner:
         self._equally_planned_layout, self._updated_at = rings.layout, now
 
     async def _find_rises(self, now: int) -> None:
-        """Find the rises in new samples of the series that may wait for long because of their rises."""
+        """Find the rises in new samples, except of streamed series, which need no plan.
+
+        A series that may be read rarely is searched after each new sample, any other every RISES_INTERVAL.
+        """
         alerting = self._alerting_flags()
         streamed = await self._streamed_series(now)
         for part in ranges(alerting.size):
@@ -189,7 +192,7 @@ class Planner:
             edge=edge,
             rises=fleet.rises[part],
             history=fleet.rises_through[part] - fleet.rises_from[part],
-            silence=now - np.maximum(sampled_at, now - WINDOW),
+            sample_age=now - np.maximum(sampled_at, now - WINDOW),
             since_near=now - np.maximum(fleet.near_upper_edge_at[part], now - NEAR_MEMORY - 1),
             pending_for=fleet.pending_for[part].astype(np.int32),
             alerting=alerting[part],

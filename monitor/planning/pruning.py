@@ -132,7 +132,7 @@ def _unexplained(rings: Rings, parts: Parts, minutes: Ints, values: Floats) -> F
 
 
 def _may_request_at_once(rings: Rings, parts: Parts, unexplained: Flags, values: Floats) -> bool:
-    """Return whether parts may be requested at once, at most as often in an hour as they would be otherwise.
+    """Return whether parts may be requested at once: not more often in an hour than without an aggregate.
 
     They may not be requested if so many parts are above 0 that reading these as often as the aggregate costs
     too much: the sum of their values then never explains the aggregate.

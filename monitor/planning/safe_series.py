@@ -94,7 +94,7 @@ class SafeSeries:
         if not self.has_parts:
             return
         highest = self._highest_usage[part]
-        danger_by_whole = replace(danger, usage=highest, silence=np.zeros_like(danger.silence))
+        danger_by_whole = replace(danger, usage=highest, sample_age=np.zeros_like(danger.sample_age))
         is_safe = (highest < danger.edge) & ~danger.urgent
         self._wholes_interval[part] = np.where(is_safe, cadences(danger_by_whole, self._intervals), 0)
         self._edge[part] = danger.edge

@@ -306,7 +306,7 @@ class CellWatcher:
             )
 
     def _idle_watch(self, table: PriceTable) -> IdleWatch | None:
-        """Return the watch by which idle metrics are read more rarely; None if all are read as rarely."""
+        """Return the watch by which idle metrics are read more rarely than others; None if they cannot be."""
         reader, planner = self.reader, self.reader.planner
         if not planner or planner.reads_all_equally or planner.longest >= MAX_INTERVAL:
             return None

@@ -137,10 +137,10 @@ class IdleWatch:
         return pages
 
     def _max_pages(self, requests: float) -> int:
-        """Return how many pages together cost less than some requests for one metric each.
+        """Return how many pages of a list may be requested, so that they cost less than they save.
 
-        requests: the number of these requests. The result is at most MAX_LIST_PAGES, and not above 0 if one
-        page costs as much.
+        requests: the number of saved requests, each for one metric. The result is at most MAX_LIST_PAGES, and
+        0 or less if a single page costs as much as it saves.
         """
         if not self.prices.listing:
             return MAX_LIST_PAGES if requests else 0

@@ -91,7 +91,7 @@ class Inventory:
         self._declared_quotas = frozenset(
             self.registry.quotas(self.config.services or self.registry.service_names)
         )
-        self._reported_readings: dict[str, int] = {}  # by service, the last reading whose failures are known
+        self._reported_readings: dict[str, int] = {}  # by service, the last with reported failures
 
     async def run(self, collector: Collector, *, by_turns: bool = False) -> RunStatus:
         """Run the inventory of a service; return its status, which contains the failures.

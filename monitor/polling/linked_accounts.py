@@ -193,6 +193,6 @@ def _add_global_quotas(global_quotas: KnownQuotas, account_quotas: Iterable[Know
 
 
 def _region_labels(region: str) -> Sequence[str]:
-    """Return the regions of the cells whose metrics an AWS region has: the home region has also `global`."""
+    """Return a region; with the home region also `global`, whose metrics are in the home region."""
     is_home = partition_of(region).home_region == region
     return (region, GLOBAL_REGION) if is_home else (region,)

@@ -83,8 +83,8 @@ class QuotaBook:
     """The quotas of one cell, and the requests to increase them, read in bulk and at long intervals.
 
     quotas: the quotas to read. interval: seconds between two readings of a service code; after a failed
-    reading, the next is due at once. A known value stays until a later one is read. on_demand: read a service
-    code only once an inventory waits for it, as a service that is not in use needs no quotas.
+    reading, the next is due at once. A known value stays until a later one is read. on_demand: do not read
+    a service code before an inventory waits for it, as a service that is not in use needs no quotas.
     requests: pending and recently decided requests for an increase; None while they are unknown. They are
     read every REQUESTED_INTERVAL while one is pending; so are the quotas of a service code after an approval.
     requests_version: grows when the requests change.

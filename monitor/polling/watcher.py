@@ -133,7 +133,7 @@ class Watcher:
     members: MemberAccounts = field(init=False)
     _metric_services: MetricServices = field(init=False)
     _cell_starts: CellStarts = field(default_factory=CellStarts, init=False)
-    _opened_accounts: LoopTurns = field(default_factory=lambda: LoopTurns(at_once=1), init=False)
+    _account_turns: LoopTurns = field(default_factory=lambda: LoopTurns(at_once=1), init=False)
     _service_starts: RateLimiter = field(
         default_factory=lambda: RateLimiter(MAX_SERVICE_STARTS_PER_SECOND), init=False
     )
@@ -197,7 +197,7 @@ class Watcher:
             )
         except Exception as error:  # even a wrong AWS_ENDPOINT_URL affects this account only
             return [], failure_from(error)
-        await self._opened_accounts.wait()  # making the cells of an account takes 10 ms
+        await self._account_turns.wait()  # making the cells of an account takes 10 ms
         used_cells = [cell for cell in cells if self.collectors_of(account, cell)]
         new_cells = [cell for cell in used_cells if not self._is_watched_by_role(cell.key)]
         return new_cells, DUPLICATE_ENTRY if used_cells and not new_cells else None
@@ -330,13 +330,13 @@ class Watcher:
                 for account in self._entries:
                     tasks.create_task(self.run_account(account))
                 self.members.start(tasks, self.telemetry)
-                await self._first_reads()
+                await self._wait_for_first_reads()
                 await self._drop_unmonitored()
                 self.complete.set()
         finally:
             await self.close()
 
-    async def _first_reads(self) -> None:
+    async def _wait_for_first_reads(self) -> None:
         """Wait until opening every account was attempted and every cell had its first full poll."""
         await self.members.wait_until_attempted()
         for attempted in tuple(self.open_attempted.values()):

@@ -31,7 +31,7 @@ class PushService:
     def __init__(self, context: PushContext) -> None:
         self._context = context
         self._workers: list[PushWorker] = []
-        self._changed = asyncio.Event()
+        self._has_new_workers = asyncio.Event()
 
     @classmethod
     @asynccontextmanager
@@ -51,7 +51,7 @@ class PushService:
     def configure(self, configs: Iterable[PushConfig]) -> None:
         """Replace all receivers. The queues of receivers that are no longer configured are dropped."""
         self._workers = [PushWorker(config, self._context) for config in configs]
-        self._changed.set()
+        self._has_new_workers.set()
 
     def enqueue_new_samples(self) -> None:
         """Tell the workers that the fleet has new samples. Returns at once."""
@@ -61,11 +61,11 @@ class PushService:
     async def run(self) -> None:
         """Queue and send until cancelled. Samples that are still queued are sent after the next start."""
         while True:
-            self._changed.clear()
+            self._has_new_workers.clear()
             async with asyncio.TaskGroup() as loops:
                 tasks = [loops.create_task(worker.run()) for worker in self._workers]
                 tasks.append(loops.create_task(self._drop_unconfigured()))
-                await self._changed.wait()
+                await self._has_new_workers.wait()
                 for task in tasks:
                     task.cancel()
 

@@ -161,7 +161,7 @@ class PushConfig(ConfigModel):
             raise problem("expected one of bearer_token, password and a header Authorization, found several")
         check_authorization((self.url,), *authorizations)
         if self.type == "otlp" and "version" in self.model_fields_set:
-            raise problem("expected version with type remote_write only")
+            raise problem("expected version only with type remote_write")
         if not self.allow_insecure and self.url.get_secret_value().lower().startswith("http://"):
             raise problem("expected https://, or allow_insecure: true beside http://")
         return self

@@ -15,11 +15,11 @@ PUBLIC = [
     "2002:808:808::1",
 ]
 PRIVATE = [
-    # IPv4: loopback, RFC 1918, link-local and its metadata, shared, benchmark, documentation, reserved
+    # IPv4: loopback, RFC 1918, link-local (metadata services), shared, benchmark, documentation, reserved
     *("127.0.0.1", "127.255.255.254", "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1"),
     *("169.254.169.254", "169.254.170.2", "100.64.0.1", "198.18.0.1", "192.0.2.1", "240.0.0.1"),
     *("0.0.0.0", "255.255.255.255", "224.0.0.1", "239.255.255.250"),
-    # IPv6: loopback, link-local, unique local and its metadata, site-local, multicast, documentation
+    # IPv6: loopback, link-local, unique local (with a metadata service), site-local, multicast, documentation
     *("::1", "::", "fe80::1", "fe80::1%eth0", "fc00::1", "fd00:ec2::254", "fec0::1", "ff02::1"),
     *("2001:db8::1", "100::1", "64:ff9b:1::1", "5f00::1"),
     # IPv4 inside IPv6

@@ -237,17 +237,17 @@ async def test_an_accepted_notification_is_delivered_even_if_the_response_breaks
     assert result.outcome is DeliveryOutcome.DELIVERED
 
 
-async def respond_with_endless_body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Respond with a body that never ends."""
+async def respond_with_unfinished_body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Respond with the first bytes of a body, and never send the rest."""
     await reader.readuntil(b"\r\n\r\n")
     writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nok")
     await never_responds(reader, writer)
 
 
-async def test_an_accepted_notification_is_delivered_even_if_the_response_never_ends(
+async def test_an_accepted_notification_is_delivered_even_if_the_rest_of_the_response_never_comes(
     client: OutboundClient,
 ) -> None:
-    async with tcp_server(respond_with_endless_body) as port:
+    async with tcp_server(respond_with_unfinished_body) as port:
         result = await client.post(f"http://127.0.0.1:{port}", b"{}", replace(ALLOW_ALL, timeout=0.3))
     assert result.outcome is DeliveryOutcome.DELIVERED
 

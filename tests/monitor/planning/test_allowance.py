@@ -5,7 +5,7 @@ import pytest
 from monitor.cost.prices import LIST_PRICES
 from monitor.planning.allowance import MINUTES_PER_MONTH, Allowance, minimum_dollars
 
-METRIC = LIST_PRICES.metric
+METRIC_PRICE = LIST_PRICES.metric
 
 
 def test_the_minimum_is_the_cost_of_one_request_an_hour() -> None:
@@ -25,7 +25,7 @@ class Month:
             self.minute += 1
             self.allowance.charge(self.minute, spent)
             granted = self.allowance.reserve(wanted)
-            spent = (granted + unreserved) * METRIC
+            spent = (granted + unreserved) * METRIC_PRICE
             self.dollars += spent
             self.allowance.release(granted)
 
@@ -50,11 +50,11 @@ def test_unused_budget_is_not_saved_up() -> None:
     assert month.dollars <= 0.2
 
 
-def test_a_reservation_is_no_longer_available_until_it_is_released() -> None:
+def test_reserved_dollars_cannot_be_reserved_again_until_they_are_released() -> None:
     allowance = Allowance(10, LIST_PRICES)
     allowance.charge(0, 0)
     first = allowance.reserve(10**9)
-    assert first == pytest.approx(0.1 / METRIC, abs=1)
+    assert first == pytest.approx(0.1 / METRIC_PRICE, abs=1)
     assert allowance.reserve(1) == 0
     allowance.release(first)
     assert allowance.reserve(5) == 5

@@ -13,7 +13,7 @@ from monitor.planning.budget import Billed, Budget
 from monitor.planning.settings import BudgetTerms
 from monitor.planning.spending import InMemorySpendingStore, SavedSpending
 
-METRIC = LIST_PRICES.metric
+METRIC_PRICE = LIST_PRICES.metric
 HOUR = 3600.0
 DOLLARS = 10.0  # a month; the advance pays for 10,000 metrics
 TERMS = BudgetTerms(DOLLARS)
@@ -95,9 +95,9 @@ def test_restarts_and_reloads_at_any_time_do_not_exceed_the_budget(
                 processes.budget.configure(processes.terms)
             elif event == "killed":  # while a call is under way
                 async with processes.budget.grant("a", polled_metrics) as granted:
-                    processes.spent += granted * METRIC
+                    processes.spent += granted * METRIC_PRICE
                     processes.restart()
-            assert processes.spent <= processes.earned + MAX_ADVANCE * DOLLARS + 3 * METRIC
+            assert processes.spent <= processes.earned + MAX_ADVANCE * DOLLARS + 3 * METRIC_PRICE
 
     asyncio.run(main())
 
@@ -107,7 +107,7 @@ async def test_a_thousand_restarts_spend_no_more_than_one_process() -> None:
     for _ in range(1000):
         await processes.request(100_000)
         processes.restart()
-    assert processes.spent == pytest.approx(MAX_ADVANCE * DOLLARS, abs=2 * METRIC)
+    assert processes.spent == pytest.approx(MAX_ADVANCE * DOLLARS, abs=2 * METRIC_PRICE)
 
 
 async def test_a_budget_is_earned_while_headroom_does_not_run() -> None:
@@ -115,7 +115,7 @@ async def test_a_budget_is_earned_while_headroom_does_not_run() -> None:
     await processes.request(100_000)
     processes.now += 30 * 24 * HOUR
     processes.restart()
-    assert await processes.request(100_000) == pytest.approx(MAX_ADVANCE * DOLLARS / METRIC, abs=1)
+    assert await processes.request(100_000) == pytest.approx(MAX_ADVANCE * DOLLARS / METRIC_PRICE, abs=1)
 
 
 @pytest.mark.parametrize("step", [HOUR, -HOUR])
@@ -125,7 +125,7 @@ async def test_a_step_of_the_clock_by_an_hour_earns_an_hour_at_most(step: float)
     processes.clock_step = step
     assert await processes.request(100_000) == 0  # a running process uses the monotonic clock
     processes.restart()
-    metrics_an_hour = DOLLARS / MINUTES_PER_MONTH * 60 / METRIC
+    metrics_an_hour = DOLLARS / MINUTES_PER_MONTH * 60 / METRIC_PRICE
     assert await processes.request(100_000) == pytest.approx(max(step, 0) / HOUR * metrics_an_hour, abs=1)
     processes.clock_step = 0
     processes.restart()
@@ -148,7 +148,7 @@ async def test_listings_and_requests_without_a_reservation_are_charged() -> None
 async def test_prices_that_change_at_a_reload_apply_to_later_requests() -> None:
     processes = Processes()
     processes.bill(Billed(metrics=5_000))
-    processes.terms = BudgetTerms(DOLLARS, False, {"aws": replace(LIST_PRICES, metric=METRIC / 2)})
+    processes.terms = BudgetTerms(DOLLARS, False, {"aws": replace(LIST_PRICES, metric=METRIC_PRICE / 2)})
     processes.budget.configure(processes.terms)
     assert await processes.request(100_000) == pytest.approx(10_000, abs=1)
     assert processes.spent == pytest.approx(MAX_ADVANCE * DOLLARS)
@@ -164,7 +164,7 @@ async def test_after_a_budget_was_lowered_at_most_the_advance_of_the_new_budget_
     processes.restart() if restarted else processes.budget.configure(processes.terms)
     assert await processes.request(10**6) <= 1
     processes.now += 24 * HOUR
-    assert await processes.request(10**6) == pytest.approx(MAX_ADVANCE * 20 / METRIC, abs=1)
+    assert await processes.request(10**6) == pytest.approx(MAX_ADVANCE * 20 / METRIC_PRICE, abs=1)
 
 
 @pytest.mark.parametrize(("each_account", "available"), [(True, 10_000), (False, 9_000)])
@@ -197,11 +197,11 @@ async def test_partitions_that_are_not_billed_in_dollars_are_neither_charged_nor
         and not processes.budget.covers("gov")
         and processes.budget.covers("a")
     )
-    assert await processes.request(10**6) == pytest.approx(MAX_ADVANCE * DOLLARS / METRIC, abs=1)
+    assert await processes.request(10**6) == pytest.approx(MAX_ADVANCE * DOLLARS / METRIC_PRICE, abs=1)
 
 
 async def test_each_account_is_charged_the_prices_of_its_partition() -> None:
-    dearer = replace(LIST_PRICES, metric=2 * METRIC)
+    dearer = replace(LIST_PRICES, metric=2 * METRIC_PRICE)
     processes = Processes(BudgetTerms(DOLLARS, prices={**PRICES, "aws-us-gov": dearer}))
     processes.partitions["gov"] = "aws-us-gov"
     processes.bill(Billed(metrics=2_500), "gov")
@@ -231,4 +231,4 @@ async def test_a_grant_is_stored_before_it_is_spent_and_many_grants_are_stored_t
     processes.store.may_write.set()
     assert sum(await asyncio.gather(*polls)) == 500
     assert processes.store.writes <= 2
-    assert processes.store.spending()[""].dollars == pytest.approx(500 * METRIC)
+    assert processes.store.spending()[""].dollars == pytest.approx(500 * METRIC_PRICE)

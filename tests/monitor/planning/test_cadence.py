@@ -22,7 +22,7 @@ def danger(usage: float = 10, edge: float = 70, rise: float = 0, **facts: Any) -
         "usage": usage,
         "edge": edge,
         "history": LONG_HISTORY,
-        "silence": 2,
+        "sample_age": 2,
         "since_near": NEAR_MEMORY + 1,
         "pending_for": 10,
         "alerting": False,
@@ -52,14 +52,14 @@ def danger(usage: float = 10, edge: float = 70, rise: float = 0, **facts: Any) -
         ({"usage": 64}, 5),  # half of `for`
         ({"usage": 64, "pending_for": 0}, 1),
         ({"alerting": True}, 1),
-        ({"alerting": True, "silence": 400}, 1),
+        ({"alerting": True, "sample_age": 400}, 1),
         ({"history": 60}, 5),
         ({"history": 0}, 1),
         ({"edge": np.nan}, 15),
         ({"edge": np.nan, "usage": np.nan}, 15),
-        ({"silence": 61}, 15),
-        ({"usage": 90, "silence": 60}, 1),
-        ({"usage": 90, "silence": 61}, 15),
+        ({"sample_age": 61}, 15),
+        ({"usage": 90, "sample_age": 60}, 1),
+        ({"usage": 90, "sample_age": 61}, 15),
     ],
 )
 def test_a_series_waits_as_long_as_it_is_safe(facts: dict[str, Any], minutes: int) -> None:

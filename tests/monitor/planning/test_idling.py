@@ -56,16 +56,16 @@ def test_only_metrics_read_more_often_than_hourly_save_requests_when_idle() -> N
 
 
 def test_with_lists_a_metric_without_points_is_read_once_an_hour() -> None:
-    unwatched, watched = (
+    without_lists, with_lists = (
         run(Simulation(Demand(usage_without_points(3, 24 * HOURS), lists=lists)), 24 * HOURS)
         for lists in (None, Lists())
     )
-    assert unwatched.reads[unwatched.usage_rows].tolist() == [96, 96, 96]
-    assert max(watched.reads[watched.usage_rows]) <= 27
-    assert max(watched.longest_gap[watched.usage_rows]) == MAX_INTERVAL
+    assert without_lists.reads[without_lists.usage_rows].tolist() == [96, 96, 96]
+    assert max(with_lists.reads[with_lists.usage_rows]) <= 27
+    assert max(with_lists.longest_gap[with_lists.usage_rows]) == MAX_INTERVAL
     assert (
-        watched.longest_gap[watched.throttled_rows].max()
-        <= unwatched.longest_gap[watched.throttled_rows].max()
+        with_lists.longest_gap[with_lists.throttled_rows].max()
+        <= without_lists.longest_gap[with_lists.throttled_rows].max()
     )
 
 

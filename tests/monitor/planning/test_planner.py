@@ -80,7 +80,7 @@ def test_no_minute_is_lost_however_seldom_a_series_is_read() -> None:
         assert minutes.size >= HISTORY - ADAPTIVE.longest - DELAY - 1
 
 
-def test_an_idle_series_is_read_as_seldom_as_a_safe_one() -> None:
+def test_a_series_without_new_points_is_read_at_the_longest_interval() -> None:
     usage = constant(0.1, 0.9, minutes=6 * HOURS)
     usage[:, HISTORY - 100 :] = np.nan
     simulation = run(Simulation(usage), 6 * HOURS)
@@ -89,7 +89,7 @@ def test_an_idle_series_is_read_as_seldom_as_a_safe_one() -> None:
     assert simulation.reads[simulation.usage_rows].min() <= 6 * HOURS / ADAPTIVE.longest + 2
 
 
-def test_a_late_namespace_is_requested_no_more_often_than_its_series_need() -> None:
+def test_metrics_of_a_late_namespace_are_requested_once_in_a_fifth_of_the_delay_at_most() -> None:
     simulation = Simulation(constant(0.1, 0.8))
     rings = simulation.fleet.rings
     rings.delay[: rings.size] = 25  # minutes in which points may still come and change
@@ -245,7 +245,7 @@ def test_the_planned_delays_are_reported_by_account() -> None:
     assert planned_delays(Fleet(), 60) == {}
 
 
-def test_the_slowest_cadence_is_an_hour_when_the_budget_is_too_small(
+def test_every_cadence_is_an_hour_when_the_budget_is_too_small(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     simulation = run(

@@ -84,7 +84,7 @@ def test_throttled_demand_of_another_part_that_begins_later_is_found_too() -> No
     assert simulation.fleet.rings.latest_value[simulation.throttled_rows[9]] == 3
 
 
-def test_parts_that_are_always_above_0_cost_no_more_than_without_an_aggregate() -> None:
+def test_parts_that_are_always_above_0_are_requested_no_more_often_than_without_an_aggregate() -> None:
     throttled = no_throttling(6, 3 * HOURS) + np.float32(1)
     with_aggregate, without = (
         run(simulation_of(throttled, has_aggregate), 3 * HOURS).requested for has_aggregate in (True, False)

@@ -65,7 +65,7 @@ async def test_streams_below_their_band_are_described_once_an_hour() -> None:
 
 
 @pytest.mark.parametrize("zone", [Zone.WITHIN, Zone.NEAR, Zone.SATURATED, Zone.STALE])
-async def test_a_stream_within_its_band_or_stale_is_described_by_the_next_inventory(
+async def test_a_stream_that_is_no_longer_below_its_band_is_described_by_the_next_inventory(
     zone: Zone,
 ) -> None:
     inventories = StreamInventories(FakeAccount(**streams(a=1, b=2), **NO_QUOTAS))

@@ -66,7 +66,7 @@ class PastReading:
     def count(self, metrics: int) -> None:
         self.finished += metrics
 
-    async def failures(self, minutes: range = FORTNIGHT) -> list[str]:
+    async def read(self, minutes: range = FORTNIGHT) -> list[str]:
         """Read these minutes of all metrics; return a sentence for each failure."""
         return [failure.sentence for failure in await self.reader.read(self.fleet.metrics(CELL), minutes)]
 
@@ -119,7 +119,7 @@ def two_points(query: Query) -> dict[str, Any]:
 
 async def test_a_fortnight_of_each_metric_is_requested_once_and_counted_once() -> None:
     async with past_reading(response_of(two_points), 11) as reading:
-        assert await reading.failures() == []
+        assert await reading.read() == []
         assert sorted(map(stream_of, reading.queries), key=int) == [str(n) for n in range(11)]
         spans = {(body["StartTime"] // 60, body["EndTime"] // 60) for body in reading.server.bodies}
         assert spans == {(FORTNIGHT.start, FORTNIGHT.stop)}
@@ -132,7 +132,7 @@ async def test_a_fortnight_of_each_metric_is_requested_once_and_counted_once() -
 
 async def test_a_call_requests_no_more_metrics_than_fit_on_a_page_with_all_points() -> None:
     async with past_reading(response_of(two_points), 30) as reading:
-        await reading.failures()
+        await reading.read()
         calls = [len(ids) for ids in reading.server.requested_ids]
         assert max(calls) == MAX_POINTS_PER_PAGE // len(FORTNIGHT)
         assert sum(calls) == 30
@@ -149,17 +149,17 @@ async def test_the_points_of_all_pages_are_written() -> None:
         }
 
     async with past_reading(answer_in_two_pages, 1) as reading:
-        assert await reading.failures() == []
+        assert await reading.read() == []
         assert sorted(reading.points.values()) == [5.0, 7.0]
 
 
 async def test_metrics_are_requested_with_their_period_in_the_rings() -> None:
     async with past_reading(response_of(two_points), 2) as reading:
         reading.fleet.rings.period[: reading.fleet.rings.size] = 5
-        await reading.failures(range(NOW - 63 * DAY, NOW))
+        await reading.read(range(NOW - 63 * DAY, NOW))
         assert {query["MetricStat"]["Period"] for query in reading.queries} == {300}
     async with past_reading(response_of(two_points), 2, period=3600) as reading:
-        await reading.failures(range(NOW - 14 * DAY + 15, NOW - 15))
+        await reading.read(range(NOW - 14 * DAY + 15, NOW - 15))
         assert {query["MetricStat"]["Period"] for query in reading.queries} == {3600}
         (body,) = reading.server.bodies
         assert (body["StartTime"] % 3600, body["EndTime"] % 3600) == (0, 0)
@@ -170,7 +170,7 @@ async def test_a_forbidden_metric_is_reported_and_the_others_are_read() -> None:
         return query_result(query, {}, "Forbidden") if stream_of(query) == "2" else two_points(query)
 
     async with past_reading(response_of(result_or_forbidden), 9) as reading:
-        (sentence,) = await reading.failures()
+        (sentence,) = await reading.read()
         assert "may not be read" in sentence
         assert len(reading.read_rows) == 8
 
@@ -182,14 +182,14 @@ async def test_a_rejected_metric_is_reported_and_the_others_are_read() -> None:
         return {"MetricDataResults": [two_points(query) for query in body["MetricDataQueries"]]}
 
     async with past_reading(answer_or_rejection, 9) as reading:
-        (sentence,) = await reading.failures()
+        (sentence,) = await reading.read()
         assert "ValidationError" in sentence
         assert len(reading.read_rows) == 8
 
 
 async def test_after_several_denied_calls_no_further_calls_are_made() -> None:
     async with past_reading(lambda _: ErrorResponse("AccessDenied", 403), 400) as reading:
-        failures = await reading.failures()
+        failures = await reading.read()
         assert all("AccessDenied" in failure for failure in failures)
         assert MAX_CONSECUTIVE_FAILURES <= len(reading.server.bodies) <= 2 * MAX_CONSECUTIVE_FAILURES
         assert reading.finished == 400
@@ -199,7 +199,7 @@ async def test_a_full_disk_raises_an_oserror_and_ends_the_read() -> None:
     async with past_reading(response_of(two_points), 400) as reading:
         reading.error = OSError(28, "No space left on device")
         with pytest.raises(OSError, match="No space"):
-            await reading.failures()
+            await reading.read()
         assert len(reading.server.bodies) < 20
 
 
@@ -207,7 +207,7 @@ async def test_values_beyond_float32_and_nan_are_written_as_values_that_are_not_
     async with past_reading(
         response_of(lambda query: query_result(query, {NOW - 5: 1e300, NOW - 6: "NaN"})), 1
     ) as reading:
-        assert await reading.failures() == []
+        assert await reading.read() == []
         assert not np.isfinite([*reading.points.values()]).any()
 
 
@@ -219,7 +219,7 @@ async def test_a_read_of_the_past_can_be_cancelled() -> None:
         return {"MetricDataResults": [two_points(query) for query in body["MetricDataQueries"]]}
 
     async with past_reading(answer, 200) as reading:
-        task = asyncio.create_task(reading.failures())
+        task = asyncio.create_task(reading.read())
         await was_requested.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

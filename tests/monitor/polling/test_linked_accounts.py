@@ -278,7 +278,7 @@ async def test_an_account_that_shares_some_namespaces_is_read_with_its_own_role(
     await run_and_close(watcher)
     assert [query.get("AccountId") for call in aws.queries for query in call] == [
         None
-    ] * 4  # a role names no account
+    ] * 4  # queries of the role, which need no account id
     assert FIRST_CELL not in watcher.fleet.payers
 
 

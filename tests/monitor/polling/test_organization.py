@@ -37,7 +37,7 @@ FAST_TIMINGS = PollingTimings(
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Set test credentials, which belong to the account OWN."""
+    """Set test credentials, which belong to OWN_ACCOUNT."""
     set_aws_environment(monkeypatch, CREDENTIALS)
 
 
@@ -344,7 +344,7 @@ async def test_if_the_first_list_fails_the_accounts_in_the_file_are_watched(
 @pytest.mark.parametrize(
     "content",
     [b"", b"{", b"[]", b'{"organization": 1}', b"\xff", b'{"organization": {"own_account": "x"}}', None],
-    ids=["empty", "cut", "array", "number", "not UTF-8", "fields removed_item", "no file"],
+    ids=["empty", "cut", "array", "number", "not UTF-8", "fields missing", "no file"],
 )
 async def test_a_missing_or_invalid_file_of_known_accounts_is_replaced(
     aws: FakeOrganization, tmp_path: Path, content: bytes | None

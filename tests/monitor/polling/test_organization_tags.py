@@ -17,7 +17,7 @@ ONE, TWO, THREE = ("111111111111", "222222222222", "333333333333")
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Set test credentials, which belong to the account OWN."""
+    """Set test credentials, which belong to OWN_ACCOUNT."""
     set_aws_environment(monkeypatch, CREDENTIALS)
 
 

@@ -147,7 +147,7 @@ async def test_a_formula_of_metrics_with_two_periods_is_right_in_every_minute(la
 
 
 @pytest.mark.parametrize("period", PERIODS)
-async def test_a_sum_is_per_minute_whatever_the_period(period: int) -> None:
+async def test_the_rate_of_a_sum_is_per_second_whatever_the_period(period: int) -> None:
     metric = Metric("AWS/DynamoDB", "Scanned", "Sum", period=period)
     async with polled_series(per_second(metric), {metric: lambda minute: 20.0 * period}) as polled:
         await polled.poll(70)

@@ -85,7 +85,7 @@ def test_a_request_begins_before_the_first_unread_minute(read_ago: int | None, o
         assert minutes_ago(request) == (oldest, 1)
 
 
-def test_a_late_metric_is_requested_until_its_namespace_has_newer_points() -> None:
+def test_a_metric_as_late_as_its_namespace_is_requested_from_its_newest_point_on() -> None:
     rings, queries = rings_of((3, None))
     rings.declare(0, rings.namespaces.number_of("AWS/Lambda"), zero_when_absent=True)
     row = np.array([0], np.int32)
@@ -113,7 +113,9 @@ def test_a_metric_is_requested_from_its_newest_point_on(newest_ago: int, oldest:
 
 
 @pytest.mark.parametrize("interval", [1, 5, 15, 60])
-def test_the_whole_window_of_each_metric_is_requested_twice_an_hour(interval: int) -> None:
+def test_whole_windows_are_requested_twice_an_hour_or_once_if_polls_are_hourly(
+    interval: int,
+) -> None:
     """The requests for whole windows are spread over the polls."""
     rings, queries = rings_of(*[(3, 5)] * 1500)
     window_requests = np.zeros(1500)

@@ -20,7 +20,7 @@ from tests.fake_cloudwatch import Body, FakeCloudWatch, Query, Response, fake_cr
 from tests.registries import METRIC_SERVICES, REGISTRY, STREAM_WRITE_BYTES
 from tests.telemetries import Telemetries
 
-START, DELAY, MAX_INTERVAL = 29_000_000, 2, 15  # minutes
+START, DELAY, MAX_USAGE_INTERVAL = 29_000_000, 2, 15  # minutes
 CELL = "123456789012", "eu-west-1"
 SHARDS = [f"shard-{n}" for n in range(8)]
 LOW_TRAFFIC, HIGH_TRAFFIC = 0.01 * SHARD_WRITE_BYTES, 0.9 * SHARD_WRITE_BYTES  # bytes a second
@@ -94,7 +94,7 @@ async def test_shards_are_read_hourly_while_traffic_is_low_and_at_once_when_it_i
     async with FakeCloudWatch(aws.answer) as server:
         cell = Cell(fake_credentials(), *CELL, Telemetries().aws, {"cloudwatch": 1000.0}, server.url)
         reader = MetricReader(
-            cell, fleet, METRIC_SERVICES, planner=Planner(fleet, Intervals(1, MAX_INTERVAL, 5))
+            cell, fleet, METRIC_SERVICES, planner=Planner(fleet, Intervals(1, MAX_USAGE_INTERVAL, 5))
         )
         await poll(reader, aws, 40)
         requested_before = aws.requested.copy()
@@ -107,6 +107,6 @@ async def test_shards_are_read_hourly_while_traffic_is_low_and_at_once_when_it_i
         aws.high_traffic_from = aws.now
         while aws.last_requested["shard-5"] <= aws.high_traffic_from:
             await poll(reader, aws, 1)
-        assert aws.now - 1 <= aws.high_traffic_from + DELAY + 1 + MAX_INTERVAL
+        assert aws.now - 1 <= aws.high_traffic_from + DELAY + 1 + MAX_USAGE_INTERVAL
         assert aws.last_requested["shard-5"] == aws.last_requested[""]
         await cell.close()

@@ -233,7 +233,7 @@ async def test_forbidden_metrics_are_failures_of_their_own_account_only() -> Non
         assert [(failure.code, failure.message) for failure in failures[FIRST]] == [
             (
                 "Forbidden",
-                f"1 metrics of {FIRST} may not be read, among them {query}",
+                f"1 metric of {FIRST} may not be read, among them {query}",
             )
         ]
         assert failures[SECOND] == []

@@ -90,7 +90,7 @@ async def slow_aws() -> AsyncIterator[SlowAws]:
         yield aws
 
 
-def configuration(aws: SlowAws, folder: Path) -> Path:
+def write_configuration(aws: SlowAws, folder: Path) -> Path:
     """Write a configuration with a Metric Stream and a webhook, and return its path."""
     path = folder / "headroom.yaml"
     (folder / "keys").write_text("\n".join(KEYS))
@@ -107,7 +107,7 @@ async def test_a_service_that_never_responds_holds_up_nothing_else(tmp_path: Pat
     listen = f"127.0.0.1:{free_port()}"
     environ = ENVIRONMENT | {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
     async with slow_aws() as aws:
-        arguments = "serve", "--config", str(configuration(aws, tmp_path)), "--listen", listen
+        arguments = "serve", "--config", str(write_configuration(aws, tmp_path)), "--listen", listen
         async with headroom(*arguments, environ=environ), httpx.AsyncClient(trust_env=False) as client:
             async with asyncio.timeout(PROCESS_TIMEOUT):
                 await aws.notified.wait()

@@ -1,4 +1,4 @@
-"""CloudWatch throttles a cell for ten minutes: no minute is lost, and the rate of other_cell cells stays."""
+"""CloudWatch throttles a cell for ten minutes: no minute is lost, and the rate of other cells stays."""
 
 import asyncio
 from collections.abc import Callable

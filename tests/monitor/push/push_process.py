@@ -97,7 +97,7 @@ def push_config(url: str, **fields: Any) -> PushConfig:
     )
 
 
-def sent_minutes(server: Server) -> list[int]:
+def sent_ages(server: Server) -> list[int]:
     """Return the age in minutes at NOW of each usage sample that a server received, in order."""
     return [
         NOW - ms // 60_000

@@ -67,7 +67,7 @@ def test_only_the_owner_of_the_queue_file_may_read_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["pipe", "hard link"])
-def test_a_path_that_is_no_regular_file_is_an_error_at_once(tmp_path: Path, kind: str) -> None:
+def test_a_pipe_or_a_hard_link_in_place_of_the_file_is_an_error_at_once(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "queue.db"
     if kind == "pipe":
         os.mkfifo(path)

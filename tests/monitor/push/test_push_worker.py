@@ -12,7 +12,7 @@ from monitor.push.service import queue_path
 from tests.monitor.fleet.fleets import NOW
 from tests.monitor.notifiers.loopback import http_server, never_responds, tcp_server
 from tests.monitor.push.memory_queue import MemoryQueueStore
-from tests.monitor.push.push_process import QUEUED_AT, PushProcess, push_config, sent_minutes
+from tests.monitor.push.push_process import QUEUED_AT, PushProcess, push_config, sent_ages
 
 SAMPLES = 4  # in each minute of the only series: usage, limit, utilization and zone
 
@@ -33,13 +33,13 @@ async def test_new_samples_reach_the_receiver(process: PushProcess) -> None:
         assert headers["content-encoding"] == "snappy"
         assert headers["x-prometheus-remote-write-version"] == "0.1.0"
         assert headers["user-agent"].startswith("headroom/")
-        assert sent_minutes(server) == [5, 4]
+        assert sent_ages(server) == [5, 4]
         assert process.metric("samples_queued") == 0
         assert process.metric("sample_timestamp_seconds") == (NOW - 4) * 60
         process.write_usage(3)
         push.enqueue_new_samples()
         await process.wait_until(lambda: process.metric("samples_sent_total") == 3 * SAMPLES)
-        assert sent_minutes(server) == [5, 4, 3]
+        assert sent_ages(server) == [5, 4, 3]
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ async def test_samples_for_an_unavailable_receiver_are_queued_and_sent_later(pro
         await process.wait_until(
             lambda: process.metric("samples_sent_total") == 4 * SAMPLES and not process.metric("lag_seconds")
         )
-        assert sent_minutes(server) == [9, 8, 7, 6]
+        assert sent_ages(server) == [9, 8, 7, 6]
 
 
 async def test_a_request_to_a_forbidden_address_waits_for_another_configuration(
@@ -152,7 +152,7 @@ async def test_a_queue_that_cannot_be_written_is_retried_and_no_sample_is_missin
         assert set(process.sleeps) == {QUEUE_RETRY_INTERVAL}
         queue_path(process.path).rmdir()
         await process.wait_until(lambda: process.metric("samples_sent_total") == 2 * SAMPLES)
-        assert sent_minutes(server) == [5, 4]
+        assert sent_ages(server) == [5, 4]
 
 
 async def test_without_receivers_no_queue_file_is_created(tmp_path: Path) -> None:
@@ -175,4 +175,4 @@ async def test_a_request_without_a_response_is_sent_again_after_a_restart(proces
         await process.wait_until(lambda: process.metric("samples_queued") == SAMPLES)
     async with http_server() as server, process.pushing(push_config(server.url)):
         await process.wait_until(lambda: process.metric("samples_sent_total") == SAMPLES)
-        assert sent_minutes(server) == [5]
+        assert sent_ages(server) == [5]

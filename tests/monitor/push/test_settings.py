@@ -61,7 +61,7 @@ def test_secrets_are_read_from_keys_variables_and_files_and_never_shown(tmp_path
     [
         ({"type": "graphite"}, "type: expected one of remote_write, otlp, found 'graphite'"),
         ({"version": 3}, "version: expected 1 or 2, found 3"),
-        ({"type": "otlp", "version": 1}, ": expected version with type remote_write only"),
+        ({"type": "otlp", "version": 1}, ": expected version only with type remote_write"),
         ({"url": "http://tsdb"}, ": expected https://, or allow_insecure: true beside http://"),
         ({"url": SECRET}, "url: expected a URL such as https://example.com/hook (value not shown)"),
         ({"username": "me"}, ": expected username and password together, found one of them"),
