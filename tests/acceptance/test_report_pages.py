@@ -9,6 +9,7 @@ import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, ViewportSize, expect
 
+from monitor.api.call_examples import SERIES_ID
 from tests.monitor.api.example_server import ExampleServer, example_server, serve_on_loopback
 from tests.monitor.fleet_server import Server
 
@@ -37,6 +38,12 @@ EMPTY_PAGES = {  # pages of a server that watches nothing, each with a text that
 }
 WIDTHS = (390, 1440, 2560)  # pixels: a phone, a laptop, a large screen
 OPEN_ALL = "document.querySelectorAll('details').forEach((one) => (one.open = true))"
+TEXTS_BEYOND_THEIR_COLUMN = """
+[...document.querySelectorAll("#chart :is(.up, .down)[aria-hidden]:not(.strip) text")].filter((text) => {
+  const own = text.getBoundingClientRect(), column = text.ownerSVGElement.getBoundingClientRect();
+  return own.left < column.left - 1 || own.right > column.right + 1;
+}).map((text) => text.textContent)
+"""
 SCROLLS = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 
 
@@ -117,6 +124,14 @@ async def test_the_slider_of_what_if_is_moved_by_keys_and_its_answer_follows(
         await page.go_back()
         await expect(page.locator("#answer")).to_contain_text("2x the traffic")
         await expect(slider).to_have_attribute("aria-valuetext", "times 2")
+
+
+async def test_no_label_of_a_chart_is_wider_than_its_column(example: ExampleServer, browser: Browser) -> None:
+    async with new_page(browser) as page:
+        await page.goto(f"http://{example.address}/series/{SERIES_ID}")
+        for width in (390, 794, 960, 1440):
+            await page.set_viewport_size({"width": width, "height": 900})
+            assert await page.evaluate(TEXTS_BEYOND_THEIR_COLUMN) == [], width
 
 
 async def test_a_page_shows_that_its_connection_is_lost(tmp_path: Path, browser: Browser) -> None:
