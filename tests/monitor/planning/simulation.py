@@ -24,6 +24,8 @@ CELL = (ACCOUNT, REGION)
 LIMIT = 100.0  # the limit of every series, in its unit per second
 DELAY = 2  # minutes until a point is visible
 HISTORY = 180  # minutes of points before the start
+REVISED_SHARE, FIRST_SHARE = 0.2, 0.83  # share of points that are revised; their first value / their last
+LATE_SHARE, LATE_BY = 0.02, 5  # share of points that come later; by how many minutes
 
 SUM_OF_THROTTLED = Bound(
     namespace=throttled_metric.namespace,
@@ -52,12 +54,72 @@ class Lists:
 
 
 @dataclass(frozen=True)
+class Publication:
+    """When CloudWatch publishes the points of each series, [series, minute].
+
+    delays: minutes from the end of a minute until its point is visible. revised: whether a point has only
+    FIRST_SHARE of its value until a minute later. of_wholes: the same of the two metrics of all series
+    together, throttled demand and usage; None: they have the sum of what is visible of the series.
+    """
+
+    delays: Ints
+    revised: Flags
+    of_wholes: "Publication | None" = None
+
+    @classmethod
+    def uniform(cls, shape: tuple[int, ...]) -> "Publication":
+        """Return DELAY for all points, without revisions. shape: the numbers of series and of minutes."""
+        return cls(np.full(shape, DELAY, np.int32), np.zeros(shape, np.bool_))
+
+    @classmethod
+    def random(
+        cls, shape: tuple[int, ...], generator: np.random.Generator, *, independent_wholes: bool = False
+    ) -> "Publication":
+        """Return delays of up to DELAY; some points are revised, and some come LATE_BY minutes later."""
+        late = np.where(generator.random(shape) < LATE_SHARE, LATE_BY, 0)
+        delays = (generator.integers(0, DELAY + 1, shape) + late).astype(np.int32)
+        revised = generator.random(shape) < REVISED_SHARE
+        return cls(delays, revised, cls.random((2, *shape[1:]), generator) if independent_wholes else None)
+
+    def shares(self, minutes: Ints, now: int) -> Floats:
+        """Return the share of its value that each point has at `now`, [series, minute]; NaN: not visible.
+
+        minutes, now: counted from the first minute.
+        """
+        waited = now - minutes - 1 - self.delays[:, minutes]
+        shares = np.where(self.revised[:, minutes] & (waited == 0), FIRST_SHARE, 1.0)
+        return np.where(waited < 0, np.nan, shares).astype(np.float32)
+
+    def visible(self, values: tuple[Floats, Floats], minutes: Ints, now: int) -> Floats:
+        """Return the visible points: the usage and throttled demand of the series, then their sums.
+
+        values: the throttled demand and the usage in these minutes, [series, minute]. The throttled demand
+        may have more rows, of parts that are not in the fleet.
+        """
+        throttled, usage = values
+        shares = self.shares(minutes, now)
+        if self.of_wholes:
+            sums = np.stack([every.sum(axis=0) for every in values]) * self.of_wholes.shares(minutes, now)
+        else:
+            sums = np.stack([_sum_of_visible(every, shares) for every in values])
+        return np.concatenate([usage * shares, throttled[: len(usage)] * shares, sums])
+
+
+def _sum_of_visible(values: Floats, shares: Floats) -> Floats:
+    """Return the sum of the visible values in each minute; NaN where none is visible."""
+    visible, others = values[: len(shares)] * shares, values[len(shares) :]
+    total = np.nansum(visible, axis=0) + others.sum(axis=0)
+    return np.where(np.isnan(visible).all(axis=0), np.nan, total).astype(np.float32)
+
+
+@dataclass(frozen=True)
 class Demand:
     """The demand of each series, [series, minute]; without `throttled`, none is throttled.
 
     has_aggregate: whether an aggregate metric has the sum of throttled demand. lists: None: no lists are
     made. has_whole: whether a metric of the whole has the usage of all series together. whole_limit: the
-    limit of a series whose usage is this metric; None: there is no such series.
+    limit of a series whose usage is this metric; None: there is no such series. publication: None: each point
+    comes DELAY minutes after its minute.
     """
 
     utilization: Floats
@@ -66,6 +128,7 @@ class Demand:
     lists: Lists | None = None
     has_whole: bool = False
     whole_limit: float | None = None
+    publication: Publication | None = None
 
 
 class Simulation:
@@ -88,6 +151,7 @@ class Simulation:
             demand = Demand(demand, has_aggregate=False)
         self.usage, self.fleet, self.fails = demand.utilization * LIMIT, Fleet(), fails
         self.throttled = np.zeros_like(self.usage) if demand.throttled is None else demand.throttled
+        self.publication = demand.publication or Publication.uniform(self.usage.shape)
         self.fleet.set_bounds(
             MetricBounds.of([SUM_OF_THROTTLED] * demand.has_aggregate + [SUM_OF_USAGE] * demand.has_whole)
         )
@@ -119,6 +183,7 @@ class Simulation:
         """Add series, as an inventory finds them."""
         self.usage = np.concatenate([self.usage, utilization * LIMIT])
         self.throttled = np.concatenate([self.throttled, np.zeros_like(utilization)])
+        self.publication = Publication.uniform(self.usage.shape)
         self._add(len(utilization))
         added_count = self.fleet.rings.size - self.reads.size
         self.reads = np.append(self.reads, np.zeros(added_count, np.int32))
@@ -182,19 +247,20 @@ class Simulation:
 
     def _write(self, rows: Ints, minutes: Iterable[int]) -> None:
         """Write the points that are visible now: throttled demand has none while it is 0."""
-        visible = np.array([minute for minute in minutes if minute < self.now - DELAY], np.int32)
-        throttled = self.throttled[:, visible - NOW + HISTORY]
-        usage = self.usage[:, visible - NOW + HISTORY] * 60
-        sums = [values.sum(axis=0, keepdims=True) for values in (throttled, usage)]
+        requested_minutes = np.array([minute for minute in minutes if minute < self.now], np.int32)
+        columns = requested_minutes - NOW + HISTORY
+        values = self.throttled[:, columns], self.usage[:, columns] * 60
+        visible = self.publication.visible(values, columns, self.minute + HISTORY)
         all_rows = np.concatenate(
             [self.usage_rows, self.throttled_rows, np.array([self.aggregate, self.whole], np.int32)]
         )
         value_when_absent = np.full(all_rows.size, np.nan)
         value_when_absent[self.usage_rows.size : -1] = 0.0
         requested = np.flatnonzero(np.isin(all_rows, rows))
-        points = np.concatenate([usage, throttled, *sums])[requested]
+        points = visible[requested]
         known = np.flatnonzero(~np.isnan(points) & (points != value_when_absent[requested, None]))
-        every_row, every_minute = all_rows[requested].repeat(visible.size), np.tile(visible, requested.size)
+        every_row = all_rows[requested].repeat(columns.size)
+        every_minute = np.tile(requested_minutes, requested.size)
         self.fleet.rings.write(every_row[known], every_minute[known], points.ravel()[known])
 
     def known_through(self) -> Ints:

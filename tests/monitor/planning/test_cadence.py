@@ -40,6 +40,8 @@ def danger(usage: float = 10, edge: float = 70, rise: float = 0, **facts: Any) -
         ({}, 15),
         ({"rise": 1}, 15),
         ({"rise": 5}, 10),
+        ({"rise": 7}, 10),
+        ({"rise": 7, "history": 240}, 6),  # four hours may not contain the highest rise
         ({"rise": 13}, 6),
         ({"rise": 26}, 4),
         ({"rise": 59}, 3),

@@ -12,16 +12,17 @@ from monitor.cost.prices import LIST_PRICES
 from monitor.fleet.columns import Floats, Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.namespaces import NEVER
-from monitor.fleet.ring_columns import PRUNED_INTERVAL
+from monitor.fleet.ring_columns import PRUNED_INTERVAL, WINDOW
 from monitor.planning.allowance import MINUTES_PER_MONTH, minimum_dollars
 from monitor.planning.budget import Billed, Budget
 from monitor.planning.intervals import MAX_INTERVAL, Intervals
 from monitor.planning.settings import BudgetTerms
 from monitor.planning.spending import InMemorySpendingStore
 from monitor.planning.telemetry import planned_delays
+from monitor.polling.plan import REVISED_MINUTES
 from rules.limits import Limit, LimitSource
-from tests.monitor.fleet.fleets import ACCOUNT, SETTINGS, add, key
-from tests.monitor.planning.simulation import ADAPTIVE, DELAY, HISTORY, Demand, Simulation
+from tests.monitor.fleet.fleets import ACCOUNT, NOW, SETTINGS, add, key
+from tests.monitor.planning.simulation import ADAPTIVE, DELAY, HISTORY, Demand, Publication, Simulation
 
 HOURS = 60  # minutes
 
@@ -269,3 +270,23 @@ async def test_a_fleet_that_grows_tenfold_keeps_to_its_budget_and_all_metrics_ar
     assert simulation.requested * LIST_PRICES.metric <= 2 * (months + 0.01) + LIST_PRICES.metric
     assert simulation.reads.min() >= 7 / 2
     assert simulation.longest_gap.max() <= 2 * MAX_INTERVAL
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.booleans())
+def test_late_and_revised_points_are_stored_with_their_final_values(
+    seed: int, independent_wholes: bool
+) -> None:
+    random, minutes = np.random.default_rng(seed), 4 * HOURS
+    usage = np.clip(random.normal(0.5, 0.2, (5, HISTORY + minutes)), 0.01, 2).astype(np.float32)
+    publication = Publication.random(usage.shape, random, independent_wholes=independent_wholes)
+    demand = replace(with_throttling(usage, seed), publication=publication)
+    simulation = run(Simulation(demand), minutes)
+    settled = np.arange(minutes - WINDOW + 30, minutes - ADAPTIVE.longest - REVISED_MINUTES, dtype=np.int32)
+    rings = simulation.fleet.rings
+    for rows, final in (
+        (simulation.usage_rows, simulation.usage * 60),
+        (simulation.throttled_rows, simulation.throttled),
+    ):
+        stored = np.nan_to_num(rings.at(rows[:, None], NOW + settled))
+        np.testing.assert_allclose(stored, final[:, HISTORY + settled], rtol=1e-5)
