@@ -112,7 +112,9 @@ def _prune_parts_of_active(rings: Rings, parts: Parts, minutes: Ints) -> Ints:
     is_gapless = rings.polled_through[rows] >= minutes[0] - 1
     through = _first_unexplained(minutes, unexplained, rings.polled_through[rows]) - 1
     _mark_proven(rings, rows[is_gapless], np.minimum(through, parts.known_through)[is_gapless])
-    is_known = rings.polled_through[rows] >= minutes[unexplained].max(initial=minutes[0])
+    is_known = is_gapless
+    if unexplained.any():
+        is_known = _requested_through(rings, rows, now) >= minutes[unexplained].max()
     rings.pruned[rows] = is_gapless & is_known & ~(rings.recent_max[rows] > 0)
     if is_known.all() or not _may_request_at_once(rings, parts, unexplained, values):
         return NO_ROWS
@@ -120,6 +122,18 @@ def _prune_parts_of_active(rings: Rings, parts: Parts, minutes: Ints) -> Ints:
     may_have_changed = minutes_waited >= np.maximum(rings.delays(rows) + 1, rings.period[rows])
     at_once: Ints = rows[~is_known & may_have_changed & ~rings.is_streamed(rows, now)]
     return at_once
+
+
+def _requested_through(rings: Rings, rows: Ints, now: int) -> Ints:
+    """Return the minute up to which the points of each part were read, by a poll or a stream.
+
+    A minute that the aggregate proved to be 0 does not count, as a point of the aggregate may come later than
+    usual.
+    """
+    polled = rings.requested_through[rows] - rings.delays(rows)
+    read = np.where(rings.is_streamed(rows, now), rings.polled_through[rows], polled)
+    known: Ints = np.minimum(rings.polled_through[rows], read)
+    return known
 
 
 def _unexplained(rings: Rings, parts: Parts, minutes: Ints, values: Floats) -> Flags:

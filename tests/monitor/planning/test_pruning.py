@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,13 +13,15 @@ from monitor.fleet.columns import Floats
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.ring_columns import NO_BOUND, NOT_READ, PRUNED_INTERVAL
 from monitor.planning.pruning import batches
-from tests.monitor.fleet.fleets import add, key
+from tests.monitor.fleet.fleets import NOW, add, key
 from tests.monitor.planning.simulation import (
     ADAPTIVE,
     DELAY,
     HISTORY,
+    LATE_BY,
     SUM_OF_STREAMS,
     Demand,
+    Publication,
     Simulation,
 )
 
@@ -74,6 +77,21 @@ def test_throttled_demand_of_one_part_is_found_as_soon_as_it_is_visible() -> Non
     reads_since = simulation.reads[simulation.throttled_rows] - before
     assert reads_since[7] == 20  # as often as the aggregate, so that the other parts are known to be 0
     assert np.delete(reads_since, 7).max() == 0
+
+
+def test_throttled_demand_is_found_where_the_point_of_the_aggregate_comes_later_than_usual() -> None:
+    throttled = no_throttling()
+    minute = HISTORY + 120
+    throttled[7, minute] = 12
+    publication = Publication.uniform(throttled.shape)
+    of_wholes = Publication.uniform((2, throttled.shape[1]))
+    of_wholes.delays[:, minute] += LATE_BY
+    demand = Demand(
+        np.full_like(throttled, 0.1), throttled, publication=replace(publication, of_wholes=of_wholes)
+    )
+    simulation = run(Simulation(demand), 120 + 1 + DELAY + LATE_BY + 1)
+    row, late = simulation.throttled_rows[7:8], np.array([NOW + 120], np.int32)
+    assert simulation.fleet.rings.at(row, late).tolist() == [12]
 
 
 def test_throttled_demand_of_another_part_that_begins_later_is_found_too() -> None:
