@@ -55,7 +55,7 @@ class Lists:
 
 @dataclass(frozen=True)
 class Publication:
-    """When CloudWatch publishes the points of each series, [series, minute].
+    """The times at which CloudWatch publishes the points of each series, [series, minute].
 
     delays: minutes from the end of a minute until its point is visible. revised: whether a point has only
     FIRST_SHARE of its value until a minute later. of_wholes: the same of the two metrics of all series
