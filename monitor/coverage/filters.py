@@ -22,7 +22,7 @@ class CoverageFilters(BaseModel):
     text: str = Field(
         default="",
         max_length=MAX_TEXT_LENGTH,
-        description="A part of the quota's name or code, in upper or lower case.",
+        description="A part of the quota's name or code; upper and lower case are the same.",
     )
 
     @field_validator("state", mode="before")

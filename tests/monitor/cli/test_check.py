@@ -255,10 +255,16 @@ def test_options_that_match_no_series_exit_with_2(check: Check) -> None:
     assert "No series found" in result.stdout
 
 
-def test_an_unknown_service_or_signal_is_rejected_before_aws_is_called(empty_folder: Path) -> None:
-    result = headroom("check", "--service", "kinesiss", "--signal", "stream_write_byte")
+@pytest.mark.parametrize(
+    ("option", "unknown", "known"),
+    [("--service", "kinesiss", "kinesis"), ("--signal", "stream_write_byte", "stream_write_bytes")],
+)
+def test_an_unknown_service_or_signal_is_rejected_before_aws_is_called(
+    option: str, unknown: str, known: str, empty_folder: Path
+) -> None:
+    result = headroom("check", option, unknown)
     assert result.exit_code == 2
-    assert "found 'kinesiss'; did you mean kinesis?" in result.stderr
+    assert f"found '{unknown}'; did you mean {known}?" in result.stderr
 
 
 @pytest.mark.parametrize(
