@@ -30,7 +30,7 @@ from rules.band import Flags
 
 REVISION_MINUTES = 10  # minutes before the newest sample of a series that can still change
 INITIAL_CAPACITY = 1024  # slots; doubled as needed
-# Samples that one call reads, of many minutes of few series: few calls, and little memory for many series.
+# Samples that one call reads: many minutes of few series, or few minutes of many series.
 SAMPLES_AT_ONCE = 1 << 14
 
 # The rules that a sample of an incomplete minute cannot clear, because its sums may still grow into a breach.
@@ -151,7 +151,7 @@ def _restore_where(undecided: Flags, stepped: AlertColumns, before: AlertColumns
 
 
 def _keep_saturated(replayed: AlertColumns, current: AlertColumns, indices: Index) -> None:
-    """Keep the current alerts on throttling of series whose replayed samples all have unknown throttling."""
+    """Keep the current `saturated` alerts of series without a replayed sample of known throttled demand."""
     for name in ("state", "since", "clear_since"):
         getattr(replayed, name)[Rule.SATURATED, indices] = getattr(current, name)[Rule.SATURATED, indices]
 

@@ -18,7 +18,7 @@ class LimitSource(StrEnum):
 
 
 QUOTA_SOURCES = (LimitSource.APPLIED, LimitSource.DEFAULT)  # the sources that are read from Service Quotas
-PUBLISHED_ONLY = math.nan  # use this object alone: in comparisons of dataclasses, a NaN equals only itself
+PUBLISHED_ONLY = math.nan  # never another NaN: in compared dataclasses, a NaN equals only the same object
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 SAME = "series"  # its singular is its plural
 CONSONANT_Y = re.compile("[^aeiou]y")
-ENDS_WITH_HISS = ("s", "x", "sh", "ch")  # the plural has an `es` more
+ENDS_WITH_HISS = ("s", "x", "sh", "ch")  # the plural adds `es`
 ES_PLURALS = ("sses", "xes", "shes", "uses", "iases")  # endings whose singular has no `es`
 
 

@@ -76,7 +76,7 @@ class Demand:
         if self.ceiling < MIN_CEILING:
             return (
                 f"demand was throttled at {self.ceiling:.0%} of the limit: a hot part or a burst, "
-                "which more may not help"
+                "for which a larger size may not help"
             )
         return ""
 

@@ -286,7 +286,10 @@ class Signal(_Model):
 
     @property
     def remedy_kind(self) -> RemedyKind:
-        """The kind of remedy; a fixed limit that a command changes is that of a type or a setting."""
+        """The kind of remedy.
+
+        A fixed limit has the remedy CHANGE if a command changes it, such as the type of an instance.
+        """
         if self.kind is LimitKind.QUOTA:
             return RemedyKind.REQUEST
         is_changeable = self.kind is LimitKind.PROVISIONED or (self.command and self.command.is_change)

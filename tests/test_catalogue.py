@@ -201,7 +201,7 @@ def test_the_tests_of_a_collector_name_every_signal_of_its_service(collector: Co
 
 
 @each_service
-def test_the_texts_of_a_signal_do_not_repeat(service: Service) -> None:
+def test_the_texts_and_links_of_a_signal_are_valid_and_different(service: Service) -> None:
     for signal in service.signals.values():
         texts = [signal.title, signal.why, signal.saturation, *signal.caveats, *signal.remedy]
         assert [text for text in texts if text != text.strip() or len(text) < 3] == [], signal.id
@@ -252,7 +252,7 @@ def test_a_service_is_unchanged_after_it_is_written_as_json_and_read() -> None:
         assert Service.model_validate_json(service.model_dump_json()) == service
 
 
-def test_signals_with_the_same_command_take_equally_long() -> None:
+def test_remedies_with_the_same_command_take_equally_long() -> None:
     minutes = dict[str, float]()
     for signal in REGISTRY.signals:
         if signal.command and signal.command.is_change:

@@ -114,6 +114,6 @@ def headings(text: str) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title).strip().replace(" ", "-") for title in plain}
 
 
-def test_the_index_readme_has_the_commands_and_the_comparison() -> None:
+def test_the_readme_for_the_package_index_has_the_commands_and_the_comparison() -> None:
     page = index_readme(README)
     assert "headroom init" in page and "](https://github.com/prometheus-community/" in page

@@ -35,14 +35,14 @@ class LinkScan:
         if source is None or target is None or source.identity == target.identity:
             return
         if len(self.links) >= MAX_LINKS:
-            self.failures[f"{self._where}: more than {MAX_LINKS:,} links, of which the first are told"] = None
+            self.failures[f"{self._where}: more than {MAX_LINKS:,} links; only the first are used"] = None
             return
         self.links[PathLink(source, target)] = None
 
     async def items(
         self, service: str, operation: str, key: str, **params: Any
     ) -> AsyncIterator[Mapping[str, Any]]:
-        """Yield the items of all pages that are mappings. A failure is recorded and ends the iteration."""
+        """Yield the mappings among the items of all pages. A failure is recorded and ends the iteration."""
         try:
             async for item in self.cell.list_items(service, operation, key, **params):
                 if isinstance(item, Mapping):

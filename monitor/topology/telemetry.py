@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 from monitor.lib.telemetry import SnapshotGauge
 from monitor.topology.path_status import LimitStatus, PathStatus
 
-NUMBER_LABELS = ("path", "unit")
+PATH_LABELS = ("path", "unit")
 WEAKEST_LABELS = ("path", "account", "region", "service", "signal", "resource")
 
 
@@ -16,13 +16,13 @@ class PathTelemetry:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._usage = SnapshotGauge(
-            "headroom_path_usage", "Requests per second at the entrance of a request path.", NUMBER_LABELS
+            "headroom_path_usage", "Requests per second at the entrance of a request path.", PATH_LABELS
         )
         self._capacity = SnapshotGauge(
             "headroom_path_capacity",
             "Requests per second at the entrance at which the weakest limit of a request path is reached. "
             "If headroom_path_unknown_hops is not 0, a limit may be reached earlier.",
-            NUMBER_LABELS,
+            PATH_LABELS,
         )
         self._unknown = SnapshotGauge(
             "headroom_path_unknown_hops",

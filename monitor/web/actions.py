@@ -172,7 +172,10 @@ class AcknowledgeForms:
         acknowledgements = self.alerting.engine.silences.acknowledgements
         restored = [undone.alert for undone in removed if undone.alert in acknowledgements]
         return FormResult(
-            FormAction.UNDONE, len(removed), before=len(restored), first_before="".join(restored[:1])
+            FormAction.UNDONE,
+            len(removed),
+            acknowledged_before=len(restored),
+            first_acknowledged_before="".join(restored[:1]),
         )
 
 

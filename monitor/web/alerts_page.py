@@ -73,7 +73,7 @@ class HistoryItem:
     @property
     def receivers(self) -> list[tuple[str, str]]:
         """The receivers, each once, with the reason of its first notification."""
-        # The first notification is the last one that is assigned.
+        # In reversed order, so that the reason of the first notification replaces those of later ones.
         return [*{sent.receiver: sent.reason.value for sent in reversed(self.sent)}.items()][::-1]
 
 
@@ -200,6 +200,9 @@ class AlertsPage:
 
 
 def is_failing(receiver: ReceiverStatus, unreachable: Mapping[str, str]) -> bool:
-    """Return whether a receiver misses notifications: its last attempt failed, or it is unreachable."""
+    """Return whether a receiver misses notifications.
+
+    That is so if its last attempt failed, if it has dead letters, or if it is unreachable.
+    """
     failed = receiver.stats.last_error is not None
     return failed or bool(receiver.dead_letters) or receiver.receiver in unreachable

@@ -27,13 +27,13 @@ MIN_TOP: Final = 1e-9  # the end of the axis when all values are 0, so that noth
 MARKS: Final = 5  # approximate number of marks of an axis of amounts
 ROUND_FACTORS: Final = (1, 2, 2.5, 5, 10)  # a round number is one of these times a power of ten
 ALMOST: Final = 1 - 1e-9  # a factor that compensates rounding errors
-LABEL_DISTANCE: Final = 5.5  # percent of the height between two labels; percent of the width for a label
+LABEL_DISTANCE: Final = 5.5  # percent: of the height, between labels; of the width, for a text in a gap
 LABEL_ROOM: Final = 80.0  # percent of the width up to which a label may begin
 FIELD, POINT = "~", "|"  # separators of `data-points`
 
 
 class ChartLabel(NamedTuple):
-    """A label beside the plot. y: the position of the labelled amount, in percent."""
+    """A label beside the plot. name: its CSS class. y: the position of the labelled amount, in percent."""
 
     name: str
     y: float

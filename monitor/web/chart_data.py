@@ -23,9 +23,9 @@ class ChartRange(NamedTuple):
     """A range of the chart; times are minutes.
 
     name: the range in the address. title: the text of its button. past, ahead: the time that is shown before
-    and after now. step, step_ahead: the time of one point. fan_days: the days of past and of forecast that
-    are read from the fan. tick: the time between two marks of the time axis. table_step: the time of one row
-    of the table. points: the meaning of a point, in words.
+    and after now. step, step_ahead: the time that a point before and after now covers. fan_days: the days of
+    past and of forecast that are read from the fan. tick: the time between two marks of the time axis.
+    table_step: the time of one row of the table. points: the meaning of a point, in words.
     """
 
     name: str

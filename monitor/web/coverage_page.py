@@ -29,12 +29,11 @@ MEANINGS = {
     CoverageState.WATCHED: "usage and limit are known and judged",
     CoverageState.NOT_ENABLED: "a setting or a metric must be switched on first",
     CoverageState.NOT_PERMITTED: "a permission is missing",
-    CoverageState.STALE: "what tells the usage was not read lately",
-    CoverageState.VALUE_ONLY: "AWS tells the limit; nothing uses it, or it was not read yet",
+    CoverageState.STALE: "the source of the usage was not read lately",
+    CoverageState.VALUE_ONLY: "AWS tells the limit; no usage was found, or none was read yet",
     CoverageState.NO_USAGE_SOURCE: "AWS publishes no metric of it, and no list counts it",
 }
 CHANGEABLE = (CoverageState.NOT_ENABLED, CoverageState.NOT_PERMITTED)
-COVERAGE_MAX_FACETS = 20  # values of a field in the sheet of filters
 
 
 class CoverageParameters(BaseModel):
@@ -69,7 +68,7 @@ class CoverageParameters(BaseModel):
 class CoverageView(QueryView):
     """The list that an address describes.
 
-    page: the number of the page of quotas, or without a query of services.
+    page: the number of the page of quotas; without a query, that of the page of services.
     """
 
     path: ClassVar[str] = "/coverage"

@@ -42,18 +42,18 @@ class FormAction(StrEnum):
 class FormResult:
     """The result of a form.
 
-    count: the number of alerts that the form acted on. at: the time of the acknowledgements or silences that
-    the form made, in microseconds since the epoch. ended: the number of alerts that fire no longer.
-    before: the number of alerts that were acknowledged already, and still are; first_before: the id of the
-    first of these.
+    count: the number of alerts, silences or dead letters that the form acted on. at: the time of the
+    acknowledgements or silences that the form made, in microseconds since the epoch. ended: the number of
+    alerts that fire no longer. acknowledged_before: the number of alerts that were acknowledged already, and
+    still are; first_acknowledged_before: the id of the first of these.
     """
 
     action: FormAction
     count: int = 0
     at: int = 0
     ended: int = 0
-    before: int = 0
-    first_before: str = ""
+    acknowledged_before: int = 0
+    first_acknowledged_before: str = ""
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
@@ -61,11 +61,12 @@ class FormResult:
         found = COOKIE_TEXT.fullmatch(text)
         if found is None or found[1] not in [*FormAction]:
             return None
-        count, at, ended, before = (int(number) for number in found.groups()[1:5])
-        return cls(FormAction(found[1]), count, at, ended, before, found[6])
+        count, at, ended, acknowledged_before = (int(number) for number in found.groups()[1:5])
+        return cls(FormAction(found[1]), count, at, ended, acknowledged_before, found[6])
 
     def __str__(self) -> str:
-        return f"{self.action}.{self.count}.{self.at}.{self.ended}.{self.before}.{self.first_before}"
+        before = f"{self.acknowledged_before}.{self.first_acknowledged_before}"
+        return f"{self.action}.{self.count}.{self.at}.{self.ended}.{before}"
 
     @property
     def undo_path(self) -> str:
@@ -87,14 +88,14 @@ def micros(seconds: float) -> int:
 class FormResultText:
     """The content of the text about a result.
 
-    names: the names of the acknowledged alerts. before: the earlier acknowledgement of an alert, if any;
-    before_name: the name of that alert. notes: further sentences.
+    names: the names of the acknowledged alerts. earlier: the earlier acknowledgement of an alert, if any;
+    earlier_name: the name of that alert. notes: further sentences.
     """
 
     result: FormResult
     names: Sequence[str] = ()
-    before: Acknowledgement | None = None
-    before_name: str = ""
+    earlier: Acknowledgement | None = None
+    earlier_name: str = ""
     silence: Silence | None = None
     notes: Sequence[str] = field(default=())
 
@@ -146,7 +147,10 @@ class ResultPresenter:
                 if is_same_time(acknowledgement.at, at)
             ]
             return FormResultText(
-                result, names, acknowledgements.get(result.first_before), self._name(result.first_before)
+                result,
+                names,
+                acknowledgements.get(result.first_acknowledged_before),
+                self._name(result.first_acknowledged_before),
             )
         if result.action is FormAction.SILENCED:
             stored = [silence for silence in engine.silences.stored if is_same_time(silence.starts, at)]

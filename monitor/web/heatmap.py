@@ -33,7 +33,7 @@ class ServiceInCell:
 
 @dataclass(frozen=True, slots=True)
 class HeatmapRow:
-    """One cell. name: the account's name. services: as the columns; None if it has no series in the cell."""
+    """One cell. name: the account's name. services: one for each column; None without series."""
 
     account: str
     name: str
@@ -60,7 +60,7 @@ class Heatmap:
         return sum(row.needs_attention for row in self.rows)
 
     def narrow(self, max_rows: int, max_services: int) -> "Heatmap":
-        """Return the map with its first rows, and with the columns that have the worst zones in them."""
+        """Return the map with its first rows, and the columns that have the worst zones in these rows."""
         rows = self.rows[:max_rows]
         order = sorted(
             range(len(self.services)),

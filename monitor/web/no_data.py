@@ -6,7 +6,10 @@ from collectors.registry import Registry
 from monitor.aws.status import MonitorStatus
 from monitor.web.blind_spots import FailureGroup, failure_groups
 
-DISABLED_REMEDY = "Enable the region in the account, or name others in `regions`: it is looked at every hour."
+DISABLED_REMEDY = (
+    "Enable the region in the account, or name others in `regions`. "
+    "Headroom checks every hour whether the region is enabled."
+)
 EXCLUDED_REMEDY = "Change `exclude` in the configuration; this command lists settings without effect:"
 EXCLUDED_COMMAND = "headroom config check"
 

@@ -36,7 +36,7 @@ from rules.units import THROTTLED
 
 MAX_LINES: Final = 4  # series in each answer, and rows of the map
 MAX_SERVICES: Final = 10  # columns of the map
-MAX_UPCOMING: Final = 12  # series that will reach their limits, beside a wide list
+MAX_UPCOMING: Final = 12  # series in "The next 3 days", beside the list
 MAX_FACETS: Final = 12  # values of one field
 FACET_FIELDS: Final = ("service", "account", "region")
 TIMES: Final = {"<1h": 60, "<24h": 24 * 60, "<3d": 3 * 24 * 60}

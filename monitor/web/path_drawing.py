@@ -12,7 +12,7 @@ from rules.units import parse_unit
 
 TOP, BASE = 56, 252  # y of the highest column's top and of all columns' feet, in pixels
 HEIGHT = 336  # pixels
-COLUMN_WIDTH = 116  # pixels, where the drawing is wider than the page
+COLUMN_WIDTH = 116  # pixels; more where the page is wider than all columns together
 GRID_LINES = 4
 MIN_ROOM = 0.005  # share of the present flow; less room is shown as none
 # The rate at the drawing's top is the higher of these multiples: of the present flow, and of the capacity.

@@ -140,7 +140,7 @@ def track_text(track: TrackRecord | None) -> str:
     parts: Sequence[str] = (
         f"Forecasts of this series came true {came_true} in 14 d"
         if track.announced_count
-        else "In 14 d, no forecast said that it reaches the limit of now",
+        else "In 14 d, no forecast said that it reaches the present limit",
         f"it reached the limit {_count_text(track.reached_count)}, {_foreseen_text(track)}"
         if track.reached_count
         else "it never reached the limit",

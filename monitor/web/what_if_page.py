@@ -25,14 +25,14 @@ from monitor.what_if.words import (
 
 WHAT_IF_PATH = "/what-if"
 FACTORS = ("1.2", "1.5", "2", "3", "5", "10")
-# Factors at equal steps of the slider, nearly as far from each other on a lane.
+# The factors of the steps of the slider; on a lane, their distances are nearly equal, too.
 SLIDER = (1, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.8, 2, 2.2, 2.5, 2.7, 3, 3.3, 3.6, 4, 4.5, 5, 5.5, 6, 7, 8, 9, 10)
 # The lanes of an answer end at the lowest of these factors that is not below the asked factor.
 LANE_ENDS = (10.0, 100.0, 1000.0)
 # The factors that are written below the lanes, by the factor at the right end.
 MARKS = {10.0: (1, 1.5, 2, 3, 5, 10), 100.0: (1, 3, 10, 30, 100), 1000.0: (1, 10, 100, 1000)}
 MAX_OPTIONS = 100  # regions
-MAX_LISTED = 20  # quotas to ask for, and series that are not known
+MAX_LISTED = 20  # quotas to ask for, and series whose answer is unknown
 
 
 class WhatIfPageQuery(WhatIfQuery):

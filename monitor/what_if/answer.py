@@ -56,7 +56,7 @@ class StressedSeries:
     p99: the 99th percentile of the fortnight.
     peak_is_lower_bound: demand was throttled, so the peak may have been higher.
     received: the id of the series whose traffic this series receives; `demand` contains that traffic.
-    sums_peaks: the peaks of these two series are added up, as their usage at one time is not known.
+    sums_peaks: the peaks of both series are added up, as their usage at one time is not known.
     demand: the demand under the question. utilization: `demand` divided by `limit`.
     limit_now: the limit in force. limit: the limit that the question sets, else the limit in force.
     ceiling: the effective ceiling; None if there is none.

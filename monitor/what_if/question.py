@@ -76,7 +76,9 @@ def parse_question(
     """
     query = query.or_default
     if query.resource and not query.set_limit:
-        raise QuestionError("resource: expected a limit beside it; match selects the series of traffic")
+        raise QuestionError(
+            "resource: expected set_limit beside it; match selects the series whose traffic grows"
+        )
     _check_path(query, paths)
     failing, to = _regions(query, regions)
     try:
@@ -111,7 +113,7 @@ def _check_path(query: WhatIfQuery, paths: Collection[str]) -> None:
         hint = suggestion(query.path, paths)
         raise QuestionError(f"path: expected the name of a request path, found {_shown(query.path)}{hint}")
     if query.path and query.region_fails:
-        raise QuestionError("path: expected no failing region beside it")
+        raise QuestionError("path: expected no region_fails beside it")
 
 
 def _regions(query: WhatIfQuery, regions: Collection[str]) -> tuple[str, str]:

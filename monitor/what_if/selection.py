@@ -35,7 +35,10 @@ def matching_slots(snapshot: Snapshot, matchers: Sequence[Matcher]) -> Flags:
 
 
 def shares_of_path(snapshot: Snapshot, shares: Mapping[Key, float] | None) -> NDArray[np.float64]:
-    """Return the share of each slot's usage that is traffic of a path; None: of all traffic, 1 everywhere."""
+    """Return the share of each slot's usage that is traffic of a path.
+
+    shares: the shares by key; None for all traffic, whose share is 1 in each slot.
+    """
     if shares is None:
         return np.ones(snapshot.series.size)
     column = np.zeros(snapshot.series.size)
@@ -58,7 +61,7 @@ def slots_of_limit(snapshot: Snapshot, limit: AskedLimit, chosen: Flags) -> Flag
     flags = in_groups(snapshot, (group[2:] == (signal.service, signal.name) for group in snapshot.groups))
     flags &= chosen
     if not flags.any():
-        raise QuestionError(f"set_limit: no series of {signal.id} is known, or none that match selects")
+        raise QuestionError(f"set_limit: no series of {signal.id} is known, or match selects none of them")
     if not limit.resource:
         return flags
     series = snapshot.series[flags].tolist()

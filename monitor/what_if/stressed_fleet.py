@@ -45,7 +45,8 @@ class StressedFleet:
     throttled: demand was throttled, so the peak may have been higher.
     failover: the series whose traffic moves to another region, and their receivers.
     received_from: the slot whose traffic the series receives; -1 if there is none.
-    sums_peaks: the peaks of these two series are added up, as their usage at one time is not known.
+    sums_peaks: the peaks of the series and of `received_from` are added up, as their usage at one time is
+        not known.
     limit: the limit that the question sets, else the limit in force.
     ceiling: the effective ceiling.
     unchanged, stressed: the numbers without any change, and under the question.

@@ -29,7 +29,7 @@ from rules.units import UnitKind
 from rules.what_if import needed_limit, share_of_limit
 
 MAX_REQUESTS: Final = 200  # quotas to ask for, in one answer
-MAX_REQUESTING: Final = 2000  # broken series, the first, for which quotas to ask for are computed
+MAX_REQUESTING: Final = 2000  # the first broken series, of which the quotas to ask for are computed
 MAX_LISTED: Final = 100  # series whose answer is unknown, or whose traffic nothing carries
 
 
@@ -225,7 +225,7 @@ class _AnswerBuilder:
             yield from self._limit_notes()
         if shared := int(np.count_nonzero(fleet.listed & (self._data.share < 1))):
             what = f"{shared:,} series {agreeing(shared, 'has', 'have')} usage that the path does not make"
-            yield f"{what}: it is taken to stay, in the proportion of the last three hours."
+            yield f"{what}: it is assumed not to grow, and its share to be that of the last three hours."
         if sums := int(np.count_nonzero(fleet.sums_peaks & fleet.listed)):
             yield f"Of {sums:,} series the peaks of both regions are added up, as their past is not known."
         if (more := requesting.size - MAX_REQUESTING) > 0:

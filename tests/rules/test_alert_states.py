@@ -227,7 +227,7 @@ def test_a_revision_undoes_an_end_after_a_restart_though_the_start_is_out_of_the
     )
 
 
-def test_only_a_sample_with_known_throttled_demand_changes_an_alert_on_throttling() -> None:
+def test_flags_say_which_series_have_a_sample_and_known_throttled_demand() -> None:
     unknown = np.nan
     utilization = np.array([0.5, 0.5, 0.5, unknown, unknown], np.float32)
     throttled = np.array([0, 2, unknown, 2, unknown], np.float32)

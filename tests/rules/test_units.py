@@ -170,7 +170,7 @@ def test_an_unknown_unit_counts_the_things_in_its_name() -> None:
         ("percent", "80", 80),
     ],
 )
-def test_an_amount_is_read_as_limits_are_shown(unit: str, text: str, amount: float) -> None:
+def test_an_amount_is_parsed_with_its_prefix(unit: str, text: str, amount: float) -> None:
     assert UNITS[unit].parse(text) == amount
 
 

@@ -47,7 +47,7 @@ def test_the_factor_at_which_one_series_breaks(
         (50, 3, 1.0, 2, 150),
         (80, 2, 0.1, 3.5, 88),
         (120, 1, 0.5, 2 / 3, 120),  # it breaks already, and would not with less traffic
-        (200, 1, 0.1, 0, 200),  # no traffic of this share is little enough
+        (200, 1, 0.1, 0, 200),  # it breaks even without the traffic of this share
     ],
 )
 def test_only_a_share_of_the_demand_grows(

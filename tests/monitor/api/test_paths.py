@@ -49,7 +49,7 @@ async def test_unknown_numbers_of_a_path_are_null_with_a_reason(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     path_fleet = checkout()
-    path_fleet.flow("Count", float("nan"), "shop", "prod")
+    path_fleet.set_flow("Count", float("nan"), "shop", "prod")
     server.paths = PathStatuses([await path_fleet.status(CHECKOUT)], 1)
     path_item = await json_of(client, f"{PATHS}/checkout")
     assert [path_item[name] for name in ("flow", "capacity", "headroom", "weakest", "next")] == [None] * 5

@@ -14,7 +14,7 @@ from rules.band import Zone
 from rules.signals import Band
 from rules.units import BYTES_PER_SECOND, unit_named
 from tests.monitor.fleet.fleets import series_history
-from tests.monitor.web.test_drawings import NAN, UNKNOWN, minutes
+from tests.monitor.web.test_drawings import NAN, UNKNOWN, values_of
 
 RECORDS = unit_named("records/s")
 BAND = Band()
@@ -80,25 +80,25 @@ def lines_by_label(drawn: list[str]) -> dict[str, str]:
 
 
 def test_the_limit_and_the_edges_of_the_band_are_labelled_lines() -> None:
-    chart = lines_by_label(lines(minutes((180, 200))))
+    chart = lines_by_label(lines(values_of((180, 200))))
     assert [chart[value] for value in ("1k", "900", "700", "400")] == ["─" * 60, "╌" * 60, "┈" * 60, "┈" * 60]
     assert list(chart) == ["1k", "900", "700", "400", "0", "throttled"]
 
 
 def test_a_limit_that_was_raised_is_drawn_as_two_lines() -> None:
-    drawn = lines(minutes((180, 100)), minutes((90, 500), (90, 1000)))
+    drawn = lines(values_of((180, 100)), values_of((90, 500), (90, 1000)))
     assert lines_by_label(drawn)["1k"] == " " * 30 + "─" * 30
     assert any(line[LABEL_WIDTH:] == "─" * 30 + " " * 30 for line in drawn)
 
 
 def test_without_a_limit_the_axis_has_round_numbers() -> None:
-    chart = lines_by_label(lines(minutes((180, 900)), UNKNOWN))
+    chart = lines_by_label(lines(values_of((180, 900)), UNKNOWN))
     assert list(chart) == ["500", "0", "throttled"] and chart["500"] == "┈" * 60
-    assert "limit" not in lines(minutes((180, 900)), UNKNOWN)[-1]
+    assert "limit" not in lines(values_of((180, 900)), UNKNOWN)[-1]
 
 
 def test_usage_is_drawn_only_in_minutes_in_which_it_is_known() -> None:
-    drawn = lines(minutes((60, 990), (60, NAN), (60, 5)))
+    drawn = lines(values_of((60, 990), (60, NAN), (60, 5)))
     curve = [[0x2800 < ord(cell) < 0x2900 for cell in line[LABEL_WIDTH:]] for line in drawn[:20]]
     rows = [[number for number, line in enumerate(curve) if line[column]] for column in range(60)]
     assert rows[:20] == [[2]] * 20
@@ -108,15 +108,15 @@ def test_usage_is_drawn_only_in_minutes_in_which_it_is_known() -> None:
 
 def test_minutes_with_throttled_demand_are_marked() -> None:
     chart = lines_by_label(
-        lines(minutes((180, 500)), saturation=minutes((60, 0), (60, 2), (30, 0), (30, NAN)))
+        lines(values_of((180, 500)), saturation=values_of((60, 0), (60, 2), (30, 0), (30, NAN)))
     )
     assert chart["throttled"] == "·" * 20 + "!" * 20 + "·" * 10 + " " * 10
-    assert lines_by_label(lines(minutes((180, 500))))["throttled"] == "not reported"
+    assert lines_by_label(lines(values_of((180, 500))))["throttled"] == "not reported"
 
 
 numbers = st.floats(min_value=0, max_value=2.0**50, width=32) | st.just(float("nan"))
 runs = st.lists(st.tuples(st.integers(1, 60), numbers), min_size=1, max_size=3).map(
-    lambda runs: minutes(*runs)
+    lambda runs: values_of(*runs)
 )
 
 

@@ -73,10 +73,10 @@ class PathFleet:
             signal=name, resource=resource, usage=Unobservable(unobservable) if unobservable else metric
         )
         series = self.fleet.put(key, observed, settings, NOW)
-        self.judge(series, usage, zone)
+        self.set_usage(series, usage, zone)
         return series
 
-    def judge(self, series: Series, usage: float, zone: Zone = Zone.WITHIN) -> None:
+    def set_usage(self, series: Series, usage: float, zone: Zone = Zone.WITHIN) -> None:
         """Give a series this usage in the last three hours, and this zone."""
         slot, formula = series.slot, self.fleet.usages.get(series.slot)
         if formula and not np.isnan(usage):
@@ -88,7 +88,7 @@ class PathFleet:
         self.fleet.utilization[slot] = usage / self.fleet.limit[slot]
         self.fleet.zone[slot] = zone if not np.isnan(usage) else Zone.STALE
 
-    def flow(self, name: str, per_second: float, *values: str) -> None:
+    def set_flow(self, name: str, per_second: float, *values: str) -> None:
         """Give a metric, by the values of its dimensions, this rate in all minutes."""
         self.flows[name, values] = per_second
 

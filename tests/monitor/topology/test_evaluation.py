@@ -27,9 +27,9 @@ def checkout() -> PathFleet:
     path_fleet.put("lambda.invoke_rate_sync", (), 2000, 10_000)
     path_fleet.put("lambda.concurrency_scaling_rate", ("checkout",), 1, 1000)
     path_fleet.put("dynamodb.table_write_capacity", ("orders",), 400, 1000)
-    path_fleet.flow("Count", 100, "shop", "prod")
-    path_fleet.flow("Invocations", 200, "checkout")
-    path_fleet.flow("Duration", 500, "checkout")
+    path_fleet.set_flow("Count", 100, "shop", "prod")
+    path_fleet.set_flow("Invocations", 200, "checkout")
+    path_fleet.set_flow("Duration", 500, "checkout")
     return path_fleet
 
 
@@ -87,9 +87,9 @@ async def test_messages_are_converted_to_invocations_by_the_measured_or_the_decl
     path_fleet = PathFleet()
     path_fleet.put("sqs.standard_in_flight", ("jobs",), 6000, 120_000)
     path_fleet.put("lambda.function_reserved_concurrency", ("worker",), 30, 100)
-    path_fleet.flow("NumberOfMessagesSent", 600, "jobs")
-    path_fleet.flow("Invocations", 100, "worker")
-    path_fleet.flow("Duration", 300, "worker")
+    path_fleet.set_flow("NumberOfMessagesSent", 600, "jobs")
+    path_fleet.set_flow("Invocations", 100, "worker")
+    path_fleet.set_flow("Duration", 300, "worker")
     text = """
 paths:
   - name: jobs
@@ -204,12 +204,12 @@ async def test_a_shard_without_samples_is_reported_beside_the_weakest_known_shar
 
 async def test_without_requests_at_the_entrance_limits_of_later_hops_have_no_capacity() -> None:
     path_fleet = checkout()
-    path_fleet.flow("Count", 0, "shop", "prod")
+    path_fleet.set_flow("Count", 0, "shop", "prod")
     silent = await path_fleet.status(CHECKOUT)
     assert silent.is_upper_bound and silent.flow == 0
     assert [limit.series.key.signal for limit in silent.ranking] == ["account_throttle_rate"]
     assert any("no requests came in the last 3 hours" in reason for reason in silent.reasons)
-    path_fleet.flow("Count", np.nan, "shop", "prod")
+    path_fleet.set_flow("Count", np.nan, "shop", "prod")
     uncounted = await path_fleet.status(CHECKOUT)
     assert uncounted.is_upper_bound and uncounted.capacity is None and uncounted.flow is None
     assert any("no requests are counted" in reason for reason in uncounted.reasons)
@@ -227,7 +227,7 @@ async def test_the_effective_ceiling_replaces_a_limit_below_which_demand_was_thr
 async def test_the_zone_of_a_path_is_the_worst_of_its_limits() -> None:
     path_fleet = checkout()
     series = limit_of(await path_fleet.status(CHECKOUT), "account_concurrency").series
-    path_fleet.judge(series, 1000, Zone.SATURATED)
+    path_fleet.set_usage(series, 1000, Zone.SATURATED)
     status = await path_fleet.status(CHECKOUT)
     assert status.zone is Zone.SATURATED
     assert status.capacity == pytest.approx(100)

@@ -162,7 +162,7 @@ async def test_a_row_shows_severity_zone_usage_account_region_forecast_and_recei
 
 
 @pytest.fixture
-async def receivers(server: Server) -> Server:
+async def server_with_receivers(server: Server) -> Server:
     """The server with two receivers."""
     settings = {"receivers": RECEIVERS, "route": {"group_wait": 0, "receiver": ["pager", "mail"]}}
     config = Config.model_validate(settings, context=ConfigContext())
@@ -188,13 +188,13 @@ async def receivers_column(client: httpx.AsyncClient, alert: str) -> str:
 
 
 async def test_a_receiver_that_fails_is_marked_in_the_row_and_at_the_tab(
-    receivers: Server, client: httpx.AsyncClient
+    server_with_receivers: Server, client: httpx.AsyncClient
 ) -> None:
-    (alert,) = await fire_alerts(receivers, "orders")
-    await receivers.publish()
+    (alert,) = await fire_alerts(server_with_receivers, "orders")
+    await server_with_receivers.publish()
     assert "pager : queued , mail : queued" in await receivers_column(client, alert)
-    await answer_with(receivers, retry("http", "it answered 429"), "pager")
-    await answer_with(receivers, refused("http", "it answered 400"), "mail")
+    await answer_with(server_with_receivers, retry("http", "it answered 429"), "pager")
+    await answer_with(server_with_receivers, refused("http", "it answered 400"), "mail")
     assert "pager : failing , mail : not delivered" in await receivers_column(client, alert)
     shown = await words(client, "/alerts/receivers")
     assert "Receivers 2 of 2 fail" in shown
@@ -206,10 +206,10 @@ async def test_a_receiver_that_fails_is_marked_in_the_row_and_at_the_tab(
 
 
 async def test_the_history_shows_each_change_with_its_reason_and_receivers(
-    receivers: Server, client: httpx.AsyncClient
+    server_with_receivers: Server, client: httpx.AsyncClient
 ) -> None:
-    (alert,) = await fire_alerts(receivers, "orders")
-    journal = receivers.alerting.journal
+    (alert,) = await fire_alerts(server_with_receivers, "orders")
+    journal = server_with_receivers.alerting.journal
     ended = numbered_notice(
         90, "b", NoticeKind.RESOLVED, resolution_reason="the limit was raised from 1 to 2"
     )

@@ -31,14 +31,14 @@ from rules.units import unit_named
 from tests.monitor.fleet.fleets import SETTINGS, series_history
 
 NAN = np.float32(np.nan)
-END = 30_000_000 // (24 * 60) * 24 * 60 + 7  # shortly after the begin of a quarter
+END = 30_000_000 // (24 * 60) * 24 * 60 + 7  # shortly after the begin of a quarter of an hour
 SIGNAL = SETTINGS.signal
-MAX_GAP = 10  # minutes
+OVERDUE_MINUTES = 10  # after which the newest sample is overdue
 LONG_RANGES = [long_range for long_range in RANGES.values() if long_range is not DEFAULT_RANGE]
 
 
-def minutes(*runs: tuple[int, float | np.float32]) -> Floats:
-    """Return WINDOW minutes that end with these runs, each a length and a value; NaN before."""
+def values_of(*runs: tuple[int, float | np.float32]) -> Floats:
+    """Return the values of WINDOW minutes that end with these runs, each a length and a value; NaN before."""
     known = np.concatenate([np.full(length, value, np.float32) for length, value in runs])
     return np.concatenate([np.full(WINDOW - known.size, NAN), known])
 
@@ -65,7 +65,7 @@ def constant_limit(chart_range: ChartRange, limit: float = 1000.0) -> list[Limit
 def chart_of(data: ChartData, reach: Reach = NO_REACH_KNOWN, unit: str = "bytes/s") -> UsageChart:
     """Return the chart of data about a signal in this unit."""
     signal = SIGNAL.model_copy(update={"unit": unit_named(unit)})
-    return UsageChart(data, signal, Band(), reach, MAX_GAP)
+    return UsageChart(data, signal, Band(), reach, OVERDUE_MINUTES)
 
 
 def path_commands(chart: UsageChart, name: str) -> str:
@@ -77,23 +77,23 @@ def path_commands(chart: UsageChart, name: str) -> str:
 @pytest.mark.parametrize("chart_range", LONG_RANGES, ids=lambda chart_range: chart_range.name)
 def test_a_long_range_ends_with_recent_hours_that_the_recorded_past_lacks(chart_range: ChartRange) -> None:
     old = fan(chart_range.fan_days[0], now=END // 15 * 15 - 30)
-    data = long_data(chart_range, history(minutes((60, 900.0))), old, constant_limit(chart_range), [])
+    data = long_data(chart_range, history(values_of((60, 900.0))), old, constant_limit(chart_range), [])
     assert data.usage.size == chart_range.past // chart_range.step
     assert data.usage[-1] == 900.0 and data.usage[0] == 400.0
-    assert data.gaps(MAX_GAP) == []
+    assert data.gaps(OVERDUE_MINUTES) == []
 
 
 def test_a_fortnight_and_its_forecast_have_at_most_400_points() -> None:
     chart_range = RANGES["14d"]
-    data = long_data(chart_range, history(minutes((180, 5.0))), fan(14, 3), constant_limit(chart_range), [])
+    data = long_data(chart_range, history(values_of((180, 5.0))), fan(14, 3), constant_limit(chart_range), [])
     assert data.usage.size == 14 * 24
     assert len(chart_of(data).points().split("|")) <= 400
 
 
 @pytest.mark.parametrize("chart_range", LONG_RANGES, ids=lambda chart_range: chart_range.name)
 def test_without_a_recorded_past_all_but_the_last_three_hours_is_a_gap(chart_range: ChartRange) -> None:
-    data = long_data(chart_range, history(minutes((120, 5.0))), None, constant_limit(chart_range), [])
-    (gap,) = data.gaps(MAX_GAP)
+    data = long_data(chart_range, history(values_of((120, 5.0))), None, constant_limit(chart_range), [])
+    (gap,) = data.gaps(OVERDUE_MINUTES)
     assert gap.begin == data.start and END - 180 <= gap.end <= END - 60
     assert 'fill="url(#hatch)"' in chart_of(data).gaps("no data")
     assert not data.has_forecast
@@ -102,17 +102,17 @@ def test_without_a_recorded_past_all_but_the_last_three_hours_is_a_gap(chart_ran
 @pytest.mark.parametrize(
     ("usage", "gaps"),
     [
-        (minutes((180, 5.0)), []),
-        (minutes((180, 5.0)) + np.r_[np.zeros(100), np.full(10, NAN), np.zeros(70)], [(100, 111)]),
-        (minutes((150, 5.0), (30, NAN)), [(150, 180)]),
-        (minutes((175, 5.0), (5, NAN)), []),  # CloudWatch may still publish these minutes
-        (minutes((0, 5.0)), [(0, 180)]),
+        (values_of((180, 5.0)), []),
+        (values_of((180, 5.0)) + np.r_[np.zeros(100), np.full(10, NAN), np.zeros(70)], [(100, 111)]),
+        (values_of((150, 5.0), (30, NAN)), [(150, 180)]),
+        (values_of((175, 5.0), (5, NAN)), []),  # CloudWatch may still publish these minutes
+        (values_of((0, 5.0)), [(0, 180)]),
     ],
 )
 def test_times_without_data_are_gaps_without_a_line(usage: Floats, gaps: list[tuple[int, int]]) -> None:
     data = minute_data(history(usage.astype(np.float32)), None, [])
     start = data.start
-    assert [(gap.begin - start, gap.end - start) for gap in data.gaps(MAX_GAP)] == gaps
+    assert [(gap.begin - start, gap.end - start) for gap in data.gaps(OVERDUE_MINUTES)] == gaps
     assert path_commands(chart_of(data), "usage").count("M") == len(data.connected_runs())
 
 
@@ -120,18 +120,18 @@ def test_a_metric_of_five_minutes_has_a_line_and_no_gaps() -> None:
     usage = np.full(WINDOW, NAN)
     usage[::5] = 3.0
     data = minute_data(history(usage), None, [])
-    assert len(data.connected_runs()) == 1 and data.gaps(MAX_GAP) == []
+    assert len(data.connected_runs()) == 1 and data.gaps(OVERDUE_MINUTES) == []
     usage[50:65] = NAN
     with_gap = minute_data(history(usage), None, [])
     assert len(with_gap.connected_runs()) == 2
-    assert with_gap.gaps(MAX_GAP) == [Gap(with_gap.start + 46, with_gap.start + 66)]
+    assert with_gap.gaps(OVERDUE_MINUTES) == [Gap(with_gap.start + 46, with_gap.start + 66)]
 
 
 def test_each_limit_is_drawn_while_it_was_in_force_and_assumed_limits_separately() -> None:
     start = END - 180
     spans = [LimitSpan(start, start + 60, 1000.0, True), LimitSpan(start + 60, start + 120, 1000.0)]
     spans.append(LimitSpan(start + 120, END + 180, 2000.0))
-    chart = chart_of(minute_data(history(minutes((180, 500.0))), None, spans))
+    chart = chart_of(minute_data(history(values_of((180, 500.0))), None, spans))
     assert chart.top == 2560.0
     assert path_commands(chart, "limit") == "M166.67 609.38H333.33L333.33 218.75H1000.00"
     assert path_commands(chart, "limit assumed") == "M0.00 609.38H166.67"
@@ -141,15 +141,15 @@ def test_each_limit_is_drawn_while_it_was_in_force_and_assumed_limits_separately
 
 
 def test_the_labels_of_the_lines_do_not_cover_each_other() -> None:
-    data = minute_data(history(minutes((180, 90_000.0))), None, constant_limit(DEFAULT_RANGE, 1000.0))
+    data = minute_data(history(values_of((180, 90_000.0))), None, constant_limit(DEFAULT_RANGE, 1000.0))
     positions = [label.y for label in chart_of(data, Reach(ceiling=980.0)).labels()]
     assert len(positions) == 4 and max(positions) <= 100
     assert min(np.diff(positions)) >= 5
 
 
 def test_throttled_demand_is_drawn_as_bars_by_height() -> None:
-    throttled = minutes((178, 0.0), (1, 20.0), (1, 40.0))
-    data = minute_data(history(minutes((180, 5.0)), throttled=throttled), None, [])
+    throttled = values_of((178, 0.0), (1, 20.0), (1, 40.0))
+    data = minute_data(history(values_of((180, 5.0)), throttled=throttled), None, [])
     heights = re.findall(r'class="refused" [^>]* height="([\d.]+)%"', chart_of(data).throttled_bars())
     assert heights == ["50", "100"]
 
@@ -158,7 +158,7 @@ def test_throttled_demand_of_an_unknown_amount_has_the_full_height() -> None:
     chart_range = RANGES["24h"]
     throttled = [ThrottledSpan(END - 600, END - 500, None)]
     data = long_data(
-        chart_range, history(minutes((180, 5.0))), fan(1), constant_limit(chart_range), throttled
+        chart_range, history(values_of((180, 5.0))), fan(1), constant_limit(chart_range), throttled
     )
     assert 'height="100%"' in chart_of(data).throttled_bars()
     assert data.throttled_at(END - 550, END - 540) is None
@@ -172,7 +172,7 @@ def test_the_bar_of_the_times_at_which_the_limit_is_reached_is_drawn_if_it_is_in
     hours: tuple[float, ...], is_drawn: bool
 ) -> None:
     reach = Reach((0.5, 0.9, 0.9, 0.9), tuple(int(END + 60 * hour) for hour in hours), 14.0)
-    data = minute_data(history(minutes((180, 5.0))), fan(1), constant_limit(DEFAULT_RANGE))
+    data = minute_data(history(values_of((180, 5.0))), fan(1), constant_limit(DEFAULT_RANGE))
     assert ('class="reach"' in chart_of(data, reach).reach_bar()) is is_drawn
     assert chart_of(data, replace(reach, probability=(1.0,) * 4)).reach_bar() == ""
 
@@ -180,14 +180,14 @@ def test_the_bar_of_the_times_at_which_the_limit_is_reached_is_drawn_if_it_is_in
 def test_gaps_of_the_forecast_are_not_drawn() -> None:
     with_gap = fan(1)
     with_gap.ahead[:, 4:6] = NAN
-    chart = chart_of(minute_data(history(minutes((180, 5.0))), with_gap, constant_limit(DEFAULT_RANGE)))
+    chart = chart_of(minute_data(history(values_of((180, 5.0))), with_gap, constant_limit(DEFAULT_RANGE)))
     assert path_commands(chart, "fan").count("Z") == path_commands(chart, "fan in").count("Z") == 2
     assert "nan" not in chart.paths()
 
 
 def test_the_points_for_the_script_have_texts() -> None:
-    throttled = minutes((179, 0.0), (1, 20.0))
-    usage = minutes((178, 500.0), (1, NAN), (1, 800.0))
+    throttled = values_of((179, 0.0), (1, 20.0))
+    usage = values_of((178, 500.0), (1, NAN), (1, 800.0))
     data = minute_data(history(usage, throttled=throttled), fan(1), constant_limit(DEFAULT_RANGE))
     points = [point.split("~") for point in chart_of(data, unit="records/s").points().split("|")]
     past = [point for point in points if point[2] != "f"]
@@ -197,12 +197,12 @@ def test_the_points_for_the_script_have_texts() -> None:
 
 
 def test_the_table_has_the_highest_value_of_each_five_minutes_the_newest_first() -> None:
-    throttled = minutes((100, 0.0), (80, 7.0))
-    usage = minutes((90, 10.0), (90, 20.0))
+    throttled = values_of((100, 0.0), (80, 7.0))
+    usage = values_of((90, 10.0), (90, 20.0))
     rows = value_rows(minute_data(history(usage, 40.0, throttled), None, constant_limit(DEFAULT_RANGE, 40.0)))
     assert len(rows) == 36 and rows[0].at > rows[-1].at
     assert (rows[0].usage, rows[0].utilization, rows[0].throttled) == (20.0, 0.5, 7.0)
-    unknown = value_rows(minute_data(history(minutes((0, 1.0))), None, []))
+    unknown = value_rows(minute_data(history(values_of((0, 1.0))), None, []))
     assert {(row.usage, row.limit, row.utilization) for row in unknown} == {(None, None, None)}
 
 
@@ -216,7 +216,7 @@ def test_the_table_has_the_highest_value_of_each_five_minutes_the_newest_first()
     ],
 )
 def test_the_axis_has_round_numbers_of_the_unit_shown(unit: str, highest: float, labels: list[str]) -> None:
-    data = minute_data(history(minutes((0, 1.0)), highest), None, constant_limit(DEFAULT_RANGE, highest))
+    data = minute_data(history(values_of((0, 1.0)), highest), None, constant_limit(DEFAULT_RANGE, highest))
     assert [mark.text for mark in chart_of(data, unit=unit).amounts()] == labels
 
 
@@ -228,7 +228,7 @@ def test_a_chart_stays_within_its_frame(
     chart_range: ChartRange, unit: str, usage: float, limit: float | None
 ) -> None:
     spans = constant_limit(chart_range, limit) if limit else []
-    series = history(minutes((100, usage)), limit or np.nan, minutes((50, 1.0)))
+    series = history(values_of((100, usage)), limit or np.nan, values_of((50, 1.0)))
     if chart_range is DEFAULT_RANGE:
         data = minute_data(series, fan(1), spans)
     else:

@@ -15,8 +15,8 @@ NAN = np.float32(np.nan)
 BAND = Band()
 
 
-def minutes(*runs: tuple[int, float | np.float32]) -> Floats:
-    """Return WINDOW minutes that end with these runs, each a length and a value; NaN before."""
+def values_of(*runs: tuple[int, float | np.float32]) -> Floats:
+    """Return the values of WINDOW minutes that end with these runs, each a length and a value; NaN before."""
     known = np.concatenate([np.full(length, value, np.float32) for length, value in runs])
     return np.concatenate([np.full(WINDOW - known.size, NAN), known])
 
@@ -38,7 +38,7 @@ def test_a_bar_has_a_label() -> None:
 
 
 def test_a_sparkline_has_gaps_where_the_utilization_is_unknown() -> None:
-    usage = minutes((60, 0.5), (30, NAN), (60, 0.9)).astype(np.float32)
+    usage = values_of((60, 0.5), (30, NAN), (60, 0.9)).astype(np.float32)
     drawn = utilization_sparkline(usage, np.full(WINDOW, NAN), BAND)
     line = re.search(r'class="line" d="([^"]*)"', drawn)
     assert line and line[1].count("M") == 2
@@ -46,7 +46,7 @@ def test_a_sparkline_has_gaps_where_the_utilization_is_unknown() -> None:
 
 
 def test_a_sparkline_marks_throttled_demand() -> None:
-    drawn = utilization_sparkline(minutes((180, 0.5)), minutes((90, 0.0), (90, 1.0)), BAND)
+    drawn = utilization_sparkline(values_of((180, 0.5)), values_of((90, 0.0), (90, 1.0)), BAND)
     assert 'class="throttled" d="M60 26.5H120"' in drawn and "throttled at times" in drawn
 
 

@@ -246,7 +246,7 @@ async def test_without_throttled_series_the_answer_counts_the_series_that_report
     set_judgement(server.fleet, add(server.fleet, key("a")), Zone.WITHIN, usage=500.0, saturation=0.0)
     set_judgement(server.fleet, add(server.fleet, key("b"), throttled=None), Zone.WITHIN, usage=500.0)
     await server.publish()
-    assert "Throttled now Nothing. 1 series tell it, 1 do not." in await words_of(client, "/")
+    assert "Throttled now Nothing. 1 series reports throttling, 1 does not." in await words_of(client, "/")
 
 
 async def test_a_link_with_a_long_name_has_the_name_in_its_title(

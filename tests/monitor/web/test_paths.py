@@ -68,7 +68,7 @@ async def test_an_unknown_flow_is_explained_and_unknown_capacities_are_hatched(
     text = words(await page_with_paths(server, client, "/paths/checkout", await fleet.status(CHECKOUT)))
     assert "it carries at most 250 requests/s" in text
     assert "declare per_request or uses" in text
-    fleet.flow("Count", np.nan, "shop", "prod")
+    fleet.set_flow("Count", np.nan, "shop", "prod")
     unknown = await fleet.status(CHECKOUT)
     got = await page_with_paths(server, client, "/paths/checkout", unknown)
     assert "What flows now is not known, nor what it carries." in words(got)
@@ -99,7 +99,7 @@ async def test_an_unknown_path_is_an_error_page_with_the_reason(
 async def test_markup_in_resource_names_is_escaped(server: Server, client: httpx.AsyncClient) -> None:
     fleet = PathFleet()
     fleet.put("sqs.standard_in_flight", (HOSTILE,), 10, 100)
-    fleet.flow("NumberOfMessagesSent", 5, HOSTILE)
+    fleet.set_flow("NumberOfMessagesSent", 5, HOSTILE)
     status = await fleet.status(f"paths: [{{name: x, hops: [{{service: sqs, resource: '{HOSTILE}'}}]}}]")
     got = await page_with_paths(server, client, "/paths/x", status)
     assert HOSTILE in got.words

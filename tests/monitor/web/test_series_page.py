@@ -138,7 +138,7 @@ async def test_changes_of_the_limit_between_notices_are_listed(
     await server.alerting.journal.write({}, [old_notice])
     words = (await page_and_words(server, client, identity, "?range=14d"))[1]
     assert "Limit 500 B/s → 1000 B/s, at the latest" in words
-    assert "limit that is assumed: that of then is not kept" in words
+    assert "assumed limit: no limit of that time is stored" in words
     assert "firing, nobody notified" in words
 
 

@@ -84,7 +84,7 @@ async def path_of(name: str) -> PathStatus:
     """Return the status of a path through a queue of this name."""
     fleet = PathFleet()
     fleet.put("sqs.standard_in_flight", ("jobs",), 10, names=(name,))
-    fleet.flow("NumberOfMessagesSent", 5, "jobs")
+    fleet.set_flow("NumberOfMessagesSent", 5, "jobs")
     return await fleet.status("paths: [{name: jobs, hops: [{service: sqs, resource: jobs}]}]")
 
 

@@ -117,7 +117,7 @@ def test_markup_in_the_reason_of_a_verdict_is_escaped() -> None:
         (TrackRecord(2, 0, 0), "came true 0 of 2 times in 14 d; it never reached the limit."),
         (
             TrackRecord(0, 0, 2),
-            "no forecast said that it reaches the limit of now; it reached the limit 2",
+            "no forecast said that it reaches the present limit; it reached the limit 2",
         ),
     ],
 )

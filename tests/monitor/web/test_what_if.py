@@ -60,13 +60,15 @@ async def test_the_slider_stands_at_the_factor(
     assert (factors[0], factors[8], factors[-1]) == ("1", "2", "10")
 
 
-async def test_the_slider_alone_asks_the_other_parts_of_the_question_again(
+async def test_moving_the_slider_keeps_the_other_parts_of_the_question(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     add_series(server, "orders", 40)
     found = await published_page(server, client, "/what-if?traffic=2x&match=service%3Dkinesis&counts=true")
-    own = {field["name"]: field["value"] for field in found.all("input") if field.get("type") == "hidden"}
-    assert own == {"match": "service=kinesis", "counts": "true"}
+    hidden_fields = {
+        field["name"]: field["value"] for field in found.all("input") if field.get("type") == "hidden"
+    }
+    assert hidden_fields == {"match": "service=kinesis", "counts": "true"}
     moved = await client.get("/what-if?slider=12&match=service%3Dkinesis&counts=true")
     assert moved.headers["location"] == "/what-if?traffic=3x&match=service%3Dkinesis&counts=true"
     assert (await client.get("/what-if?slider=99")).status_code == 422

@@ -79,7 +79,7 @@ def test_any_text_is_a_factor_or_refused_in_a_sentence(text: str) -> None:
         ({"set_limit": "kinesis.shards_per_region=-5"}, "set_limit: expected an amount such as 2000 or 2k"),
         ({"set_limit": "kinesis.shards_per_region=nan"}, "set_limit: expected an amount such as 2000 or 2k"),
         ({"set_limit": "kinesis.stream_write_bytes=4k"}, "set_limit: expected an amount such as 40TiB"),
-        ({"traffic": "2", "resource": "a"}, "resource: expected a limit beside it"),
+        ({"traffic": "2", "resource": "a"}, "resource: expected set_limit beside it"),
         ({"traffic": "2", "match": ["{"]}, "match: column 2: expected a comma or }, found the end"),
     ],
 )

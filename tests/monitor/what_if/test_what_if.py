@@ -183,7 +183,7 @@ async def test_only_the_share_of_a_path_grows_of_the_limits_on_it(server: Server
     assert "1 series has usage that the path does not make" in answer.notes[0]
     with pytest.raises(QuestionError, match="did you mean checkout"):
         await what_if.answer(WhatIfQuery(path="chekout"))
-    with pytest.raises(QuestionError, match="expected no failing region beside it"):
+    with pytest.raises(QuestionError, match="expected no region_fails beside it"):
         await what_if.answer(WhatIfQuery(path="checkout", region_fails="eu-west-1", to=OTHER_REGION))
 
 
