@@ -31,6 +31,7 @@ BIND_INTERVAL: Final = 30.0  # seconds within which a new series gets a row of t
 MIN_PAUSE: Final = 2.0  # seconds between two forecasts of series whose past was just read
 SAVE_INTERVAL: Final = 3600.0  # seconds; usage of the last hour is read again at a start in any case
 READ_SAVE_INTERVAL: Final = 300.0  # seconds, while past usage is read, which costs a request a metric
+MAX_PROBABILITY: Final = np.float32(0.99)  # while usage is below the limit; 1 says that it is at the limit
 MAX_IGNORED_CHANGE: Final = np.float32(1e-3)  # relative; a larger change of a limit needs a new forecast
 
 
@@ -148,9 +149,7 @@ class Forecaster:
         is_same = np.abs(limit - forecast_limit) <= MAX_IGNORED_CHANGE * forecast_limit
         is_same |= np.isnan(forecast_limit) & np.isnan(limit)
         at_limit = self._is_at_limit(slice(size))
-        self._marked_reached = np.concatenate(
-            [self._marked_reached, np.zeros(size - self._marked_reached.size, np.bool_)]
-        )
+        self._extend_marks()
         changed = (self._fleet.history_bins[:size] >= 0) & (~is_same | (self._marked_reached & ~at_limit))
         if changed.any():
             await self.forecast_slots(np.flatnonzero(changed).astype(np.int32))
@@ -178,6 +177,11 @@ class Forecaster:
         at_limit: Flags = (fleet.usage[slots] >= bound) & (fleet.zone[slots] > Zone.STALE)
         return at_limit
 
+    def _extend_marks(self) -> None:
+        """Have a mark for each slot of the fleet."""
+        added = self._fleet.size - self._marked_reached.size
+        self._marked_reached = np.concatenate([self._marked_reached, np.zeros(max(added, 0), np.bool_)])
+
     def _mark_reached(self, slots: Ints) -> None:
         """Write that the limit is reached now, for series at their limit that have a forecast."""
         fleet = self._fleet
@@ -196,13 +200,15 @@ class Forecaster:
     def _write_forecast(self, slots: Ints, limit: Floats, forecast: BlockForecast, through: int) -> None:
         """Write a forecast to the fleet's columns. through: the newest bin of the block."""
         fleet = self._fleet
-        fleet.reach_probability[slots] = forecast.probability
-        has_time = forecast.minutes != NEVER
+        # Usage that reached the limit in the newest bin may be below it again: `_mark_reached` knows.
+        was_reached = forecast.probability[:, :1] >= 1
+        fleet.reach_probability[slots] = np.minimum(forecast.probability, MAX_PROBABILITY)
+        has_time = (forecast.minutes != NEVER) & ~was_reached
         end = (through + 1) * BIN_MINUTES
         fleet.reach_minutes[slots] = np.where(has_time, end + forecast.minutes, NEVER)
         fleet.forecast_limit[slots], fleet.history_bins[slots] = limit, forecast.known_bins
         fleet.ceiling[slots] = np.where(forecast.ceiling < 1, forecast.ceiling * limit, np.float32(np.nan))
-        slots = slots[slots < self._marked_reached.size]
+        self._extend_marks()
         self._marked_reached[slots] = False
         self._mark_reached(slots[self._is_at_limit(slots)])
 

@@ -13,7 +13,8 @@ from collectors.base import total
 from monitor.exposition.exposition import Exposition
 from monitor.fleet.judge import judge
 from monitor.fleet.namespaces import NEVER
-from monitor.forecast.forecaster import forecast_block
+from monitor.fleet.rows import row_of
+from monitor.forecast.forecaster import MAX_PROBABILITY, forecast_block
 from monitor.forecast.history_block import BLOCK_SIZE, HistoryBlock
 from rules.band import Zone
 from rules.demand_forecast import MAX_HOLE, MAX_LATE, without_short_holes
@@ -87,6 +88,18 @@ async def test_a_series_at_its_limit_has_reached_it_until_its_usage_falls() -> N
         await setup.forecaster.follow_judgement()
         assert setup.probability(series) == before
         assert setup.fleet.reach_minutes[series.slot].tolist() == minutes_before
+
+
+async def test_a_series_that_fell_below_its_limit_minutes_ago_is_not_at_the_limit() -> None:
+    async with fortnight() as setup:
+        series = setup.put("a", limit=10)
+        await setup.read_past()
+        assert setup.probability(series) == [1] * 4
+        setup.fleet.usage[series.slot] = 4
+        await setup.forecaster.follow_judgement()
+        assert setup.probability(series) == pytest.approx([MAX_PROBABILITY] * 4)
+        reach = row_of(setup.fleet, series).reach
+        assert reach.text(setup.now) == "99 % within 1h"
 
 
 async def test_a_stale_usage_at_the_limit_does_not_replace_the_forecast() -> None:
