@@ -192,7 +192,7 @@ def _explained_errors(wanted: WantedQuota) -> Iterator[None]:
         if failure.failure_class is FailureClass.ORGANIZATION:
             raise QuotaCallError(f"the organization denies servicequotas:{operation}") from error
         if failure.failure_class is FailureClass.DENIED:
-            remedy = "; `headroom iam-policy --quota-requests` has it"
+            remedy = "; `headroom iam-policy --quota-requests` prints a policy that allows it"
             raise QuotaCallError(
                 f"the credentials lack servicequotas:{operation}"
                 f"{remedy if operation == REQUEST_OPERATION else ''}"

@@ -62,7 +62,7 @@ def in_one_region(account: Account, region: str, wanted: WantedQuota, registry: 
         region = partition.home_region
     if not region and (len(regions) > 1 or ALL_REGIONS in regions):
         raise UnknownQuotaError(
-            f"expected --region, as a quota is one of a region; found {', '.join(regions)}"
+            f"expected --region, as each region has a quota of its own; found {', '.join(regions)}"
         )
     return account.model_copy(update={"regions": (region,)}) if region else account
 

@@ -14,7 +14,7 @@ from rules.units import COUNT, UnitKind
 
 MAX_AMOUNT = 1e15  # the largest value of a quota; a double holds every whole number up to it
 # Why no request to Service Quotas increases a limit, by its kind, as the end of "the limit is ...".
-OTHER_LIMITS: Mapping[LimitKind, str] = {
+NO_INCREASE_REASONS: Mapping[LimitKind, str] = {
     LimitKind.QUOTA: "one that Service Quotas does not increase",
     LimitKind.PROVISIONED: "what was bought or set on the resource, and not a quota",
     LimitKind.FIXED: "a part of the service's design, and not a quota",
@@ -90,5 +90,5 @@ def find_quota(name: str, registry: Registry) -> WantedQuota:
             f"{name} is a signal of many quotas: name one by its codes, which `headroom coverage` lists"
         )
     raise RequestRefusedError(
-        f"the limit of {name} is {OTHER_LIMITS[signal.kind]}; remedy: {signal.remedy[0]}"
+        f"the limit of {name} is {NO_INCREASE_REASONS[signal.kind]}; remedy: {signal.remedy[0]}"
     )

@@ -17,5 +17,6 @@ def tolerance_text(signal: Signal, tolerance: Tolerance) -> str:
     )
     return (
         f"An alert needs {tolerance.rate:g} throttled {signal.throttled_unit} per second {duration}, and "
-        f"{format_percent(tolerance.share)} of the demand where that is counted; less raises no alert."
+        f"{format_percent(tolerance.share)} of the demand where CloudWatch counts the demand; less raises no "
+        "alert."
     )

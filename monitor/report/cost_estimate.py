@@ -90,7 +90,7 @@ class CostEstimate:
     `--what-if`, or at the configured ones.
     paths: the cost of the metrics that are read only for request paths.
     intervals: the number of metrics that are read, by the minutes between two requests.
-    budgets: the budgets, with the least that a month costs.
+    budgets: the configured budgets, each with the minimum cost of a month.
     """
 
     services: Sequence[ServiceEstimate]
@@ -136,7 +136,7 @@ async def estimate_cost(
 
 
 def _rows_read(fleet: Fleet, config: Config) -> Set[int]:
-    """Return the rows of the metrics of all signals that are read, without numbers that an API returned."""
+    """Return the rows of the metrics of all signals that are read; numbers that APIs return are left out."""
     metric_rows = {row for cell in {key.cell for key in fleet.series} for row in fleet.metrics(cell).values()}
     return {
         row

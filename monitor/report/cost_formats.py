@@ -15,7 +15,7 @@ from rules.signals import Tier
 
 STREAM_DOLLARS = ("polled_monthly_dollars", "streamed_monthly_dollars", "saved_monthly_dollars")
 PRUNED_NOTE = (
-    "pruned: metrics that are not read, but for a check, while an aggregate of CloudWatch's is 0, "
+    "pruned: metrics that are read only for a rare check while an aggregate of CloudWatch's is 0, "
     "such as the Throttles of all Lambda functions of an account"
 )
 
@@ -39,7 +39,15 @@ NEAR_NOTE_WITH_BUDGET = (
 def as_table(estimate: CostEstimate) -> str:
     """Return a table of the services and their sum, and further tables, such as that of paying accounts."""
     has_what_if = any(service.what_if for service in estimate.services)
-    header = ("service", "metrics", "pruned", "$/month", "every minute", "metrics of details", "$/month more")
+    header = (
+        "service",
+        "metrics",
+        "pruned",
+        "$/month",
+        "every minute",
+        "metrics added by details",
+        "$/month added",
+    )
     rows = [header + (("what if",) if has_what_if else ())]
     rows += [(service.service, *_cells(service)) for service in estimate.services]
     rows.append(("all", *_cells(_total(estimate.services))))

@@ -84,7 +84,7 @@ def footer(coverage: CoverageJson) -> Iterator[str]:
 
 
 def write_table(coverage: CoverageJson, out: TextIO) -> None:
-    """Write the quotas and their numbers as text. Without a terminal, each quota is one line."""
+    """Write a table of quotas, then the footer. Without a terminal, each quota is one line."""
     console = console_of(out)
     if coverage["items"]:
         rows = [
@@ -110,7 +110,7 @@ def write_csv(coverage: CoverageJson, out: TextIO) -> None:
 
 
 def write_markdown(coverage: CoverageJson, out: TextIO) -> None:
-    """Write a table and the numbers, for an issue or a chat."""
+    """Write a table of quotas, then the footer, for an issue or a chat."""
     ruler = ["---:" if column in NUMERIC_COLUMNS else "---" for column in COLUMNS]
     rows: list[Sequence[str]] = [COLUMNS, ruler, *map(column_texts, coverage["items"])]
     out.writelines(f"| {' | '.join(map(escape_markdown, row))} |\n" for row in rows)

@@ -53,7 +53,7 @@ WAY_COLUMNS = (
     "way",
     *Severity,
     "notices",
-    "episodes with an alert by their begin",
+    "episodes with an alert at their begin",
     "with a later alert",
     "without an alert",
 )
@@ -167,7 +167,7 @@ def write_lookback_table(summary: LookbackSummary, out: TextIO) -> None:
     console.print(Text(summary.foresight))
     if summary.series:
         _print_series(console, summary)
-        _print_episodes(console, "The worst episode of each", worst_episodes(summary))
+        _print_episodes(console, "The worst episode of each series", worst_episodes(summary))
     _print_ways(console, summary.ways)
     lists = {
         "What to know": summary.notes,

@@ -125,7 +125,7 @@ class LookbackSummary:
         more = f", and {unlisted:,} further ones" if unlisted else ""
         return (
             f"In {days}: {count_of(throttling, 'episode')} of throttling and {near:,} of being near a limit"
-            f"{more}, on {len(self.series):,} of them."
+            f"{more}, on {len(self.series):,} of the series."
         )
 
     @property
@@ -249,7 +249,7 @@ def _notes(report: LookbackReport) -> Iterator[str]:
     )
     if lookback.forecasts:
         yield (
-            f"A forecast was made every {lookback.forecasts.step} min whether demand would come near the "
-            "limit, or as high as when some was throttled before; of series that never had half as much, "
-            "once a day."
+            f"Every {lookback.forecasts.step} min, it was forecast whether demand would come near the limit, "
+            "or rise as high as when some was throttled before; for series whose demand was never half as "
+            "high, once a day."
         )

@@ -38,9 +38,10 @@ class RightSizes:
 
 
 def purchases_of(fleet: Fleet, rows: Iterable[Row], max_series: int) -> tuple[Ints, int]:
-    """Return the slots of all series of some purchases, at most `max_series`, and how many others there are.
+    """Return the slots of the series of the chosen purchases, and the number of purchases left out.
 
-    rows: the most urgent first; the purchases of the most urgent series are chosen.
+    rows: the most urgent first; the purchases of the most urgent series are chosen, each with all its series.
+    max_series: the maximum number of slots.
     """
     slots_of = defaultdict[Purchase, list[int]](list)
     for row in rows:

@@ -15,7 +15,7 @@ from monitor.report.blind_spots import unobservable_by_reason
 from monitor.report.scan import ScanReport
 from monitor.sizing.recommendations import Recommendation
 from rules.band import Zone
-from rules.plurals import count_of
+from rules.plurals import agreeing, count_of
 from rules.right_size import Advice
 
 MAX_WORST = MAX_NEWLY_ABOVE = MAX_IDLE = MAX_SIZES = MAX_BLIND_SPOTS = 12  # entries of each section
@@ -108,7 +108,7 @@ class Summary:
     def sizes_text(self) -> str:
         """Sentences on the right sizes: what they save and cost, and how many are unknown."""
         if self.scan.sizes is None:
-            return "Not looked for: --forecast reads the demand of the last 14 days."
+            return "No size was computed: --forecast reads the demand of the last 14 days."
         totals = self.scan.sizes.totals
         unknown, keep = totals.counts[Advice.UNKNOWN], totals.counts[Advice.KEEP]
         text = f"{count_of(keep, 'purchase')} of the right size, {unknown:,} without enough data. "
@@ -124,7 +124,7 @@ class Summary:
         ):
             text += f" Prices: {', '.join(sources)}."
         if omitted := self.scan.sizes.omitted:
-            text += f" {count_of(omitted, 'purchase')} more were not looked at."
+            text += f" {count_of(omitted, 'more purchase')} {agreeing(omitted, 'was', 'were')} not examined."
         return text
 
     def size_texts(self, recommendation: Recommendation) -> tuple[str, str, str, str, str]:

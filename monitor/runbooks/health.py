@@ -156,7 +156,8 @@ PROCESS_ALERTS = (
         description="Pages, /metrics and the stream may be unreachable; notifications are still sent.",
         remedies=(
             "Find out which clients hold the connections (`ss -tn`), and restrict access to the port.",
-            "Raise the limit of open files (`ulimit -Hn`): half of it, and 4,096 at most, are accepted.",
+            "Raise the limit of open files (`ulimit -Hn`): half as many connections are accepted, but at "
+            "most 4,096.",
         ),
     ),
 )
@@ -281,6 +282,6 @@ VISIBILITY_ALERTS = (
 
 
 def health_alerts() -> Iterator[HealthAlert]:
-    """Yield all alerts on Headroom itself, the most severe first."""
+    """Yield all alerts on Headroom itself: first on its process, then on what it can read."""
     yield from PROCESS_ALERTS
     yield from VISIBILITY_ALERTS

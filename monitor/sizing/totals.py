@@ -13,8 +13,9 @@ from rules.right_size import Advice
 class SizingTotals:
     """The totals of recommendations.
 
-    counts: the number of recommendations by advice. saved, needed: US dollars a month by list price that
-    changes save and cost, if their price is known. unpriced: the number of changes without a known price.
+    counts: the number of recommendations by advice. saved, needed: what the changes save and what they cost,
+    in US dollars a month at list prices, without changes whose price is unknown. unpriced: the number of
+    changes whose price is unknown.
     """
 
     counts: Mapping[Advice, int]

@@ -120,7 +120,7 @@ class FleetWriter:
         return held
 
     def _write_rows(
-        self, index: RowIndex, numbers: Numbers, minutes: Ints, values: Values, minute: int
+        self, index: RowIndex, numbers: Numbers, minutes: Ints, values: Values, present_minute: int
     ) -> None:
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             names = self._metrics.decoded_statistics
@@ -133,7 +133,7 @@ class FleetWriter:
                 converted = statistics[index.statistic[with_row, column], np.flatnonzero(has_row)] * factors
                 samples = converted.astype(np.float32)  # infinite where too large
                 rows = index.row[with_row, column]
-                self._fleet.rings.write_streamed(rows, minutes[has_row], samples, minute)
+                self._fleet.rings.write_streamed(rows, minutes[has_row], samples, present_minute)
                 wrong_unit, written = np.isnan(factors), np.isfinite(samples)
                 self._count(unit=wrong_unit, missing=~(wrong_unit | written), written=written)
 

@@ -41,7 +41,7 @@ class FirehoseRequest:
 
 @dataclass(frozen=True, slots=True)
 class DecodedRequest:
-    """The points of a request, with the names of their numbers.
+    """The points of a request. names: the interner that gave the numbers of the points.
 
     any_valid: true if any record was decoded or empty.
     """

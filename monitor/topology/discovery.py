@@ -18,7 +18,7 @@ from rules.path_file import MAX_HOPS, MAX_NAME_LENGTH, MAX_PATHS
 from rules.plurals import agreeing, count_of
 
 HEADER = """\
-# Request paths that AWS tells, proposed by `headroom paths discover`. Keep those that matter, and name the
+# Request paths found in AWS, proposed by `headroom paths discover`. Keep those that matter, and name the
 # file in `path_files` of the configuration. AWS does not tell what functions and instances call: add their
 # tables, buckets, queues and keys by hand.
 """
@@ -163,7 +163,10 @@ def _path_name(entrance: PathNode, used_names: set[str]) -> str:
 
 
 def as_yaml(paths: Sequence[ProposedPath], accounts: Collection[str]) -> str:
-    """Return the file of the paths. accounts: all accounts that were read; a single one is left out."""
+    """Return the file of the paths. accounts: all accounts that were read.
+
+    The file names the accounts of paths only if several accounts were read.
+    """
     lines = [HEADER + "paths:" + ("" if paths else " []")]
     for path in paths[:MAX_PATHS]:
         lines += _path_lines(path, with_account=len({*accounts}) > 1)

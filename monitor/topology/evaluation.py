@@ -161,7 +161,8 @@ class _Evaluation:
             clause = "came in the last 3 hours" if known else "are counted by a metric or signal that is read"
             return [f"no {placed_hop.kind.unit} {clause}, so that nothing can be compared with them"]
         is_seen = placed_hop.place and np.isfinite(self.flows[number]).any()
-        if placed_hop.problem and not is_seen:  # a resource without series may have no limits of its own
+        # A hop with points and without series has no problem: it may have no limits of its own.
+        if placed_hop.problem and not is_seen:
             return [placed_hop.problem]
         if not limits and not placed_hop.kind.unlimited:
             return ["no limit of it is watched"]

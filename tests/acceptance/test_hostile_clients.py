@@ -29,7 +29,7 @@ SENT_BOMBS = (  # one of each kind; tests/monitor/stream sends the others
     "deeply nested arrays",
     "no base64",
     "a record that is too large",
-    "lines that are no numbers",
+    "lines with NaN",
     "new dimensions",
     "different resources",
     "messages without anything",

@@ -131,7 +131,7 @@ def test_the_table_has_series_episodes_alerts_and_limitations(lookback: RunLookb
     for text in (
         "of throttling",
         "Series with episodes",
-        "The worst episode of each",
+        "The worst episode of each series",
         "Alerts that would have fired",
         "AWS's APIs do not tell limits of the past",
         "thumbnails",

@@ -105,7 +105,7 @@ def test_minutes_before_a_stream_began_are_not_pushed_as_zero(fleet: Fleet) -> N
     )
 
 
-def test_pushed_values_equal_the_values_of_the_exposition(fleet: Fleet) -> None:
+def test_a_value_is_pushed_without_the_rounding_error_of_float32(fleet: Fleet) -> None:
     series = add_stream(fleet, throttled=None)
     write_usage(fleet, series, {NOW - 5: 0.1})
     assert ImmediateReceiver(fleet).push_family("usage") == [(RESOURCE, 5, 0.1)]

@@ -24,12 +24,12 @@ def test_a_fortnight_has_one_minute_points_and_two_months_have_five_minute_point
     assert [step_of(days) for days in (1, 15, 16, MAX_DAYS)] == [1, 1, 5, 5]
 
 
-@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "UTC"])
+@pytest.mark.parametrize("time_zone", ["Europe/Berlin", "America/New_York", "UTC"])
 def test_a_change_to_summer_time_changes_neither_times_nor_the_range(
-    zone: str, monkeypatch: pytest.MonkeyPatch
+    time_zone: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begin = 1_774_746_000 // 60  # 29 March 2026, 01:00 UTC, when Berlin's clocks are set forward
-    monkeypatch.setenv("TZ", zone)
+    monkeypatch.setenv("TZ", time_zone)
     time.tzset()
     try:
         assert [moment(begin - 1), moment(begin), moment(begin + 60)] == [

@@ -199,7 +199,7 @@ FAILED_READS: list[tuple[dict[str, list[str]], Location, str, bool]] = [
     ({"account": ["staging"]}, Location("210987654321", "production"), "AccessDenied", False),
     ({}, SQS, "Throttling", True),
     ({}, SQS, "OptInRequired", False),  # a region that is not enabled has no resources
-    ({}, SQS, "Repeated", True),
+    ({}, SQS, "Repeated", True),  # the code of DUPLICATE_ENTRY, but as an error of AWS
 ]
 
 

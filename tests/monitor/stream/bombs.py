@@ -123,8 +123,8 @@ BOMBS: Mapping[str, Callable[[], bytes]] = {
     "lines of empty objects": partial(body, fill_record(b"{}\n")),
     "blank lines": partial(body, fill_record(b"\n")[:-9] + b"{\n"),
     "broken lines": partial(body, fill_record(b"{\n")),
-    "lines that are no numbers": partial(body, fill_record(POINT.replace(b"600.0", b"NaN") + b"\n")),
-    "long lines that are no numbers": partial(
+    "lines with NaN": partial(body, fill_record(POINT.replace(b"600.0", b"NaN") + b"\n")),
+    "long lines with NaN": partial(
         body, POINT.replace(b"600.0", b"NaN")[:-1] + b',"x":[' + b"[]," * 330_000 + b"[]]}"
     ),
     "deeply nested lines": partial(body, fill_record(b'{"account_id":' + b"[" * 5000 + b"\n")),

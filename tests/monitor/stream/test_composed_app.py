@@ -117,8 +117,8 @@ async def test_slow_senders_are_cut_off_while_others_are_answered(
     impatient = ServerOptions(delivery_timeout=0.5, connection=ImpatientConnection)
     async with composed_app(tmp_path, monkeypatch, aws_environ, impatient) as composed:
         head = f"POST {firehose.FIREHOSE_PATH} HTTP/1.1\r\nHost: a\r\n".encode()
-        body = "".join(f"{name}: {value}\r\n" for name, value in headers_of("r-1").items()).encode()
-        slow = [b"", head, head + body, head + body + b"Content-Length: 1000\r\n\r\n{"]
+        headers = "".join(f"{name}: {value}\r\n" for name, value in headers_of("r-1").items()).encode()
+        slow = [b"", head, head + headers, head + headers + b"Content-Length: 1000\r\n\r\n{"]
         connections = [
             await asyncio.open_connection("127.0.0.1", composed.port) for _ in range(50 * len(slow))
         ]

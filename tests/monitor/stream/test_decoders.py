@@ -22,7 +22,7 @@ from tests.monitor.stream.bodies import Update, line, lines, message, pb_field, 
 from tests.registries import DECLARED
 
 UPDATE = Update()
-P99 = UPDATE.but(percentiles=((0.5, 250.0), (0.999, 390.0)))
+WITH_PERCENTILES = UPDATE.but(percentiles=((0.5, 250.0), (0.999, 390.0)))
 FORMS: dict[str, Callable[[Sequence[Update]], bytes]] = {
     "json": lines,
     "otlp 1.0": message,
@@ -53,7 +53,7 @@ def test_every_part_of_a_point_is_decoded(form: str) -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_percentiles_are_decoded_where_they_are_declared(form: str) -> None:
-    points, _ = decode(FORMS[form]([UPDATE, P99]), statistics=(*BASE_STATISTICS, "p50", "p99.9"))
+    points, _ = decode(FORMS[form]([UPDATE, WITH_PERCENTILES]), statistics=(*BASE_STATISTICS, "p50", "p99.9"))
     assert values_of(points)[1] == [600.0, 400.0, 200.0, 2.0, 250.0, 390.0]
     assert np.isnan(points.columns()[2][4:, 0]).all()
 
@@ -297,7 +297,7 @@ def test_the_largest_count_is_decoded() -> None:
     [
         pytest.param(
             pb_field(7, pb_field(1, b"Namespace") + pb_field(2, varint(3 << 3) + b"\1")) + ATTRIBUTES,
-            id="a number as text",
+            id="a number in place of a text",
         ),
         pytest.param(ATTRIBUTES[: len(ATTRIBUTES) // 2], id="no metric name"),
         pytest.param(b"", id="no attributes"),

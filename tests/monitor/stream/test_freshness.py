@@ -56,7 +56,8 @@ def test_a_streamed_metric_is_not_polled_until_the_stream_pauses_too_long() -> N
     for now in range(NOW, NOW + 60):
         metric.stream(now, now - 2)
         metric.poll(now)
-    assert metric.polls == 1 + DELAY - 2  # polls until the first streamed minute was polled
+    # Polls have read all minutes before the first streamed one, NOW - 2.
+    assert metric.polls == 1 + DELAY - 2
     last = NOW + 59
     for now in range(last + 1, last + STREAM_GAP + 1):
         assert metric.due(now) == []
