@@ -24,9 +24,9 @@ def summary(row: Row, reach: Reach, account_name: str, now: int, registry: Regis
     """Return the forecast of a series, in absolute numbers, and its remedy. now: in epoch minutes."""
     target = "effective ceiling" if reach.ceiling else "limit"
     ceiling = f" ({row.unit.format(reach.ceiling)}, inferred from throttled demand)" if reach.ceiling else ""
-    horizon_text = HORIZON_TEXTS[HORIZONS[reach.horizon]]
-    times = f", {reach.range(now)}" if reach.minutes else ""
-    probability = f"{100 * reach.probability[reach.horizon]:.0f} % within {horizon_text}{times}"
+    horizon_text = HORIZON_TEXTS[HORIZONS[reach.horizon_index]]
+    times = f", {reach.time_text(now)}" if reach.minutes else ""
+    probability = f"{100 * reach.probability[reach.horizon_index]:.0f} % within {horizon_text}{times}"
     call_to_act = f" {urging}" if (urging := urging_text(row, reach, now)) else ""
     subject = subject_of(row.key, account_name, registry)
     forecast = f"{subject} will probably reach its {target}{ceiling}: {probability}."

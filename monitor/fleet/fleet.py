@@ -346,7 +346,7 @@ class Fleet(SeriesColumns):
         rows = tuple([self._metric_row(series.key.cell, metric) for metric in usage.metrics])
         created, delay = int(self.created[series.slot]), series.settings.delay
         for row in rows:
-            self.rings.begin(row, created)
+            self.rings.discard_before(row, created)
             self._raise_delay(row, delay)
         return Formula.of(usage, rows)
 

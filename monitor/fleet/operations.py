@@ -96,8 +96,8 @@ class FormulaTerms:
         """
         shape = self.shape
         metric_count = len(shape.metric_terms)
-        is_alone = metric_count == 1 and not (is_inner or shape.inner_formulas)
-        terms, is_unknown = _values(rings, self.rows[:metric_count], minutes, is_alone)
+        missing_is_absent = metric_count == 1 and not (is_inner or shape.inner_formulas)
+        terms, is_unknown = _values(rings, self.rows[:metric_count], minutes, missing_is_absent)
         if shape.inner_formulas:
             values, terms = terms, np.empty((len(shape.terms), *minutes.shape), np.float32)
             terms[list(shape.metric_terms)] = values
@@ -129,7 +129,7 @@ class FormulaTerms:
             earlier = newest[indices] - np.arange(LOOKBACK_MINUTES, dtype=np.int32)[:, np.newaxis]
             subtracted = np.tile(self.rows[1:, indices], LOOKBACK_MINUTES)
             weights = np.tile(self.weights[1:, indices], LOOKBACK_MINUTES)
-            counts = _values(rings, subtracted, earlier.ravel(), is_alone=True)[0] * weights
+            counts = _values(rings, subtracted, earlier.ravel(), missing_is_absent=True)[0] * weights
             recent_sums = _present_sum(counts).reshape(earlier.shape)
             may_be_growth = difference[indices] <= -np.fmin.reduce(recent_sums) * MAX_GROWTH
             unfinished = UNFINISHED_MINUTES + self._longest_periods(rings)[indices] - 1
@@ -160,10 +160,10 @@ def _is_positive(values: Floats) -> Floats:
     return positive
 
 
-def _values(rings: Rings, rows: Ints, minutes: Ints, is_alone: bool) -> tuple[Floats, Flags]:
+def _values(rings: Rings, rows: Ints, minutes: Ints, missing_is_absent: bool) -> tuple[Floats, Flags]:
     """Return the value of each metric, and flags of the formulas that lack a value that may still come.
 
-    is_alone: missing values need no flag, as each is the only term, or counts as absent.
+    missing_is_absent: missing values count as absent, and set no flag.
     """
     values = rings.latest_value.take(rows)  # `take` is twice as fast as an index
     differs = rings.latest_minute.take(rows) != minutes
@@ -173,7 +173,7 @@ def _values(rings: Rings, rows: Ints, minutes: Ints, is_alone: bool) -> tuple[Fl
         elsewhere = np.nonzero(differs)
         values[elsewhere] = rings.at(rows[elsewhere], minutes[elsewhere[1]])
     is_unknown = np.zeros(minutes.shape, np.bool_)
-    if not is_alone:
+    if not missing_is_absent:
         missing = np.nonzero(np.isnan(values))
         is_unproven = minutes[missing[1]] > rings.proven_through[rows[missing]]
         is_unknown[missing[1][is_unproven]] = True

@@ -48,47 +48,48 @@ class Reach:
         return bool(self.probability) and self.probability[0] >= 1
 
     @property
-    def horizon(self) -> int:
+    def horizon_index(self) -> int:
         """The index of the shortest horizon within which the limit is probably reached, else of the last."""
         likely = [index for index, value in enumerate(self.probability) if value >= LIKELY]
         return likely[0] if likely else len(HORIZONS) - 1
 
     def is_expected(self, now: int) -> bool:
-        """Return whether the limit will probably be reached in `minutes`. now: a minute.
+        """Return whether the limit will probably be reached at the times in `minutes`. now: a minute.
 
-        Times within the longest horizon are those of the futures that reach the limit, however few these are.
-        Later ones are of usage that only grows, which needs no probability within a horizon.
+        Times within the longest horizon are forecast even if the limit is unlikely to be reached: they count
+        only where it is likely. Later times are forecast only for usage that grows steadily: they count
+        although no probability is known beyond the longest horizon.
         """
         is_later = bool(self.minutes) and self.minutes[-1] - now > HORIZONS[-1]
         return bool(self.minutes) and (self._is_likely or is_later)
 
     @property
     def _is_likely(self) -> bool:
-        return bool(self.probability) and self.probability[self.horizon] >= LIKELY
+        return bool(self.probability) and self.probability[self.horizon_index] >= LIKELY
 
     @property
-    def missing(self) -> str:
+    def missing_reason(self) -> str:
         """The reason for a missing forecast, in a few words; empty with a forecast or without a history."""
         if self.probability or self.history_days is None:
             return ""
         if self.history_days < NEEDED_DAYS:
             return f"{self.history_days:.1f} of {NEEDED_DAYS} days of history"
-        return "usage of now, or of the days before, is missing"
+        return "the usage now or on the days before is unknown"
 
     def text(self, now: int) -> str:
         """Return the forecast in a few words: `reaches the limit in 3-5 h, 80 %`. now: a minute."""
         if not self.probability:
-            return self.missing
+            return self.missing_reason
         if self.is_reached:
             return "is at the ceiling" if self.ceiling else "is at the limit"
-        probability = f"{self.probability[self.horizon]:.0%}".replace("%", " %")
-        within = f"{probability} within {HORIZON_TEXTS[HORIZONS[self.horizon]]}"
+        probability = f"{self.probability[self.horizon_index]:.0%}".replace("%", " %")
+        within = f"{probability} within {HORIZON_TEXTS[HORIZONS[self.horizon_index]]}"
         if not self.is_expected(now):
             return within
         bound = "ceiling" if self.ceiling else "limit"
-        return f"reaches the {bound} {self.range(now)}, {probability if self._is_likely else within}"
+        return f"reaches the {bound} {self.time_text(now)}, {probability if self._is_likely else within}"
 
-    def range(self, now: int) -> str:
+    def time_text(self, now: int) -> str:
         """Return the time until the limit is reached, if it is: `in 3-5 h`; empty if unknown."""
         if not self.minutes:
             return ""

@@ -23,8 +23,8 @@ WINDOW_EDGE = 15
 class ReaderSilence:
     """The silence of the readers of each formula at its minute; NaN is unknown.
 
-    last_age: the last age that readers published, in milliseconds. silent_minutes: minutes since its minute.
-    unread_minutes: minutes since the first record that was written after its minute.
+    last_age: the last age that readers published, in milliseconds. silent_minutes: minutes since the minute
+    of that age. unread_minutes: minutes since the first minute after it in which records were written.
     """
 
     last_age: Floats

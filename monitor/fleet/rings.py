@@ -55,7 +55,7 @@ class Rings(RingColumns):
         self.advance_watermarks(self.namespace[touched], newest)
         return inside.size + int(np.count_nonzero(former)), touched, newest
 
-    def begin(self, row: int, minute: int) -> None:
+    def discard_before(self, row: int, minute: int) -> None:
         """Discard the points of a row before a minute, now and in later writes."""
         if minute <= self.first_minute[row]:
             return

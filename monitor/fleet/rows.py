@@ -79,7 +79,7 @@ class Row:
 
     @property
     def sampled_at(self) -> str:
-        """`sampled` as text, ISO 8601 in UTC; empty when there is no sample."""
+        """`sample_time` as text, ISO 8601 in UTC; empty when there is no sample."""
         if self.sample_time is None:
             return ""
         return utc_text(self.sample_time)

@@ -36,7 +36,11 @@ class SearchError(HeadroomError, ValueError):
 
 @dataclass(frozen=True)
 class SearchFields:
-    """The fields of a query. texts: of any text. values: by field, its values. times: of times."""
+    """The fields that a query may name.
+
+    texts: fields whose value is any text. values: by field, the values that it may have. times: fields whose
+    value is a time, such as `<24h`.
+    """
 
     texts: tuple[str, ...]
     values: Mapping[str, tuple[str, ...]]
@@ -141,8 +145,9 @@ def _terms(part: str, fields: SearchFields) -> Iterator[Term]:
         return
     if field not in fields.names:
         quoted = _quoted(_plain(body))
+        problem = f"{field[:40]} is not a field" if field else "no field is named before the colon"
         raise SearchError(
-            f"{field[:40] or 'nothing'} is not a field{suggestion(field, fields.names)} "
+            f"{problem}{suggestion(field, fields.names) or '.'} "
             f"Fields: {', '.join(fields.names)}. A name with a colon stands in quotes: {quoted[:80]}"
         )
     values = value_text.split(",") if field in fields.values else (_plain(value_text),)
@@ -155,7 +160,7 @@ def _checked(field: str, value: str, fields: SearchFields) -> str:
     known = fields.values.get(field, ())
     if known and value not in known:
         raise SearchError(
-            f"{field}: {value[:40]} is not known{suggestion(value, known)} Expected {', '.join(known)}"
+            f"{field}: {value[:40]} is not known{suggestion(value, known) or '.'} Expected {', '.join(known)}"
         )
     if field in fields.times and not TIME_PATTERN.fullmatch(value):
         raise SearchError(f"{field}: expected a time such as <1h, <24h or <3d, found {value[:40]}")

@@ -171,7 +171,7 @@ class SeriesColumns(Columns):
         self.stale_later[first_slots] = minutes
 
     def recent_span(self, slots: Slots) -> Ints:
-        """Return by how many minutes a metric of each slot may be older than another, and be equally recent.
+        """Return by how many minutes one metric of a series may lag behind another and still be as recent.
 
         A metric with a long period gets one point in each period, after the end of the period.
         """

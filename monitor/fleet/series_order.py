@@ -13,7 +13,8 @@ from rules.band import Zone
 
 ListSort = Literal["zone", "-zone", "utilization", "-utilization", "throttled", "-throttled", "ttl", "-ttl"]
 DEFAULT_SORT: Final = "zone"
-IMPROBABLE: Final = 2.0**40  # minutes, more than any time has
+IMPROBABLE_OFFSET: Final = 2.0**40  # minutes; sorts improbable times after all probable times
+# The order of the list when a column is chosen for the first time; the next choice reverses it.
 FIRST_DIRECTION: Final[Mapping[str, ListSort]] = {
     "zone": "zone",
     "utilization": "-utilization",
@@ -27,14 +28,15 @@ REVERSED: Final[Mapping[ListSort, ListSort]] = {
 
 
 def ordered_window(snapshot: Snapshot, selected: Flags, sort: ListSort, start: int, length: int) -> list[int]:
-    """Return the slots of a window of the selected series in this order, ties by slot.
+    """Return the slots of a part of the list of the selected series in this order, ties by slot.
 
+    start, length: the position at which the part begins, and its number of series.
     The order `zone` sorts by the worst zone, then by the highest throttled demand, then by the shortest time
     to the limit, then by the highest utilization. `-` reverses the first column only; unknown values come
     last in any order.
     """
     slots, start = _candidates(snapshot, np.flatnonzero(selected), sort, start, length)
-    columns = {  # in ascending order, each begins with the same series as the sort in FIRST_DIRECTION
+    columns = {  # numbers whose ascending order is the order in FIRST_DIRECTION
         "zone": -snapshot.zone[slots].astype(np.float32),
         "throttled": -_unknown_as_lowest(snapshot.saturation[slots]),
         "ttl": _times(snapshot, slots),
@@ -81,6 +83,6 @@ def _times(snapshot: Snapshot, slots: Indices) -> np.ndarray:
     """
     reached_at = snapshot.reach.minutes[slots, 0]
     times = np.where(reached_at == NEVER, np.inf, reached_at.astype(np.float64))
-    times[~is_expected(snapshot, slots)] += IMPROBABLE
+    times[~is_expected(snapshot, slots)] += IMPROBABLE_OFFSET
     times[is_at_limit(snapshot, slots)] = 0
     return times

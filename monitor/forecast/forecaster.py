@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 FORECAST_DELAY: Final = 4 * 60.0  # seconds after a quarter of an hour: most metrics are published by then
 BIND_INTERVAL: Final = 30.0  # seconds within which a new series gets a row of the history
 MIN_PAUSE: Final = 2.0  # seconds between two forecasts of series whose past was just read
-SAVE_INTERVAL: Final = 3600.0  # seconds; usage of the last hour is read again at a start in any case
-READ_SAVE_INTERVAL: Final = 300.0  # seconds, while past usage is read, which costs a request a metric
+SAVE_INTERVAL: Final = 3600.0  # seconds between two saves; a start records the last hours again in any case
+READ_SAVE_INTERVAL: Final = 300.0  # seconds between two saves while the past is read: each read is billed
 MAX_PROBABILITY: Final = np.float32(0.99)  # while usage is below the limit; 1 says that it is at the limit
 MAX_IGNORED_CHANGE: Final = np.float32(1e-3)  # relative; a larger change of a limit needs a new forecast
 
@@ -40,7 +40,7 @@ class BlockForecast(NamedTuple):
 
     probability: the probability of reaching the limit within each of HORIZONS, [series, horizon].
     minutes: the minutes from the end of the block until the limit is reached, by QUANTILES, [series,
-    quantile]; NEVER if the limit is probably not reached. known_bins: the number of known bins of each
+    quantile]; NEVER if unknown. known_bins: the number of known bins of each
     series. ceiling: see `HistoryBlock.ceiling`. highest: the highest stored number of each series of the
     block; 0 for series that are not forecast.
     """

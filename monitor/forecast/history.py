@@ -159,7 +159,7 @@ class UsageHistory:
                 raise ValueError("it is not a history of usage, or of another version")
             while head := file.read(BLOCK_HEAD.size):
                 if len(head) < BLOCK_HEAD.size or len(history.blocks) == MAX_BLOCKS:
-                    raise ValueError("it ends within a block, or has too many")
+                    raise ValueError("it ends within a block, or has too many blocks")
                 through, checksum = BLOCK_HEAD.unpack(head)
                 content = file.read(size)
                 if zlib.crc32(content) != checksum:

@@ -27,7 +27,7 @@ NO_ID: Final = 0  # the id of a column without a series
 MAX_STORED: Final = np.float32(2.0**14)  # a series with a higher stored number gets a larger scale
 MIN_STORED: Final = np.float32(2.0**-6)  # a series with only lower stored numbers gets a smaller scale
 MIN_SCALE: Final = np.float32(2.0**-100)
-INFINITE_BITS: Final = np.int16(0x7C00)  # of infinity; the higher a number >= 0, the higher its bits
+INFINITE_BITS: Final = np.int16(0x7C00)  # the bits of infinity; of numbers >= 0, higher ones have higher bits
 
 
 def _missing_numbers(bins: int) -> Halves:

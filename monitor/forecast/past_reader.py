@@ -39,6 +39,7 @@ IDLE_INTERVAL: Final = 10.0  # seconds between two searches for unread series
 MAX_IDLE_INTERVAL: Final = 60.0  # the longest, while no series is unread: each search covers all series
 RETRY_INTERVAL: Final = 1800.0  # seconds until a read that failed or exceeded the budget is tried again
 MAX_CACHED_METRICS: Final = 256  # the most whose points are cached for other series that use them
+MAX_LOGGED_FAILURES: Final = 256  # different sentences
 MAX_PERIOD: Final = 60  # minutes; the longest period of a metric
 
 CellReaders = Mapping[CellKey, MetricReader]
@@ -198,7 +199,7 @@ class PastReader:
     def _log(self, cell: CellKey, failure: Failure) -> None:
         """Log a failure once."""
         sentence = f"{'/'.join(cell)}: the usage of a fortnight cannot be read: {failure.sentence}"
-        if sentence not in self._logged and len(self._logged) < MAX_CACHED_METRICS:
+        if sentence not in self._logged and len(self._logged) < MAX_LOGGED_FAILURES:
             self._logged.add(sentence)
             log.warning("%s", sentence)
 

@@ -10,7 +10,8 @@ from monitor.fleet.namespaces import ALWAYS
 from monitor.fleet.rings import Rings
 from monitor.polling.past_points import POINT_MINUTES
 
-AFTER_END: Final = 1000  # minutes from the last point to `latest_minute`: formulas look up each point
+# Minutes from the last point to `latest_minute`: formulas look up the points of all earlier minutes.
+AFTER_END: Final = 1000
 
 
 class PastRings(Rings):

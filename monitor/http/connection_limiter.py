@@ -1,7 +1,7 @@
 """Limits the open connections of a server, and the bytes of their unfinished heads.
 
-Idle connections are closed to admit new ones. Each connection takes a file descriptor; calls to AWS and to
-receivers and the journal need some, too.
+Idle connections are closed to admit new ones. Each connection takes a file descriptor; calls to AWS, calls to
+receivers and the journal need file descriptors, too.
 """
 
 import logging
@@ -25,7 +25,7 @@ FILES_PER_CONNECTION: Final = 2  # half of the files are left for everything els
 MIN_CONNECTIONS: Final = 16
 MAX_HEAD_BYTES: Final = 32 * 1024**2  # of all unfinished heads together; most heads arrive as a whole
 MIN_AGE: Final = 1.0  # seconds; connections younger than this are closed last
-MAX_CANDIDATES: Final = 64  # the connections longest in a state, which are considered for closing
+MAX_CANDIDATES: Final = 64  # connections of a state that are considered for closing, the oldest in it
 LOG_INTERVAL: Final = 60.0  # seconds
 
 
@@ -112,8 +112,8 @@ class ConnectionLimiter:
         self._clock, self._logged_at, self._unlogged = clock, -LOG_INTERVAL, 0
         self._refused = prometheus_client.Counter(
             "headroom_http_connections_refused",
-            "Connections closed while idle to admit new ones (idle), refused at the limit (full) or for lack "
-            "of a file descriptor (files), or closed because unfinished heads took much memory (heads).",
+            "Connections closed to admit new ones, idle ones first (idle), refused at the limit (full) or "
+            "for lack of a file descriptor (files), or closed as unfinished heads took much memory (heads).",
             ["reason"],
             registry=registry,
         )

@@ -1,4 +1,4 @@
-"""Caches data that is derived from files in the user's cache folder, for later processes.
+"""Caches data that is derived from files, for later processes, in the user's cache folder.
 
 The data is JSON, and is never executed. A cached file that is damaged, or that other users could have
 written, is ignored. Without a writable folder, no data is cached.

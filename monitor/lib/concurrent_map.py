@@ -24,7 +24,9 @@ async def concurrent_map(
     try:
         while True:
             new_items = [*islice(listed_items, limit - len(calls))]
-            if async_items and not (calls or takes):  # waiting here delays no result, and takes no task
+            if async_items and not (
+                calls or takes
+            ):  # no call runs: waiting here delays no result, and saves a task
                 new_items = await _take(async_items)
                 async_items = async_items if new_items else None
             calls.update((asyncio.ensure_future(call(item)), None) for item in new_items)

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 # A collection begins when this many more objects were created than freed. Python's default, 700, is reached
 # within one call to AWS.
 YOUNG_OBJECTS = 10_000
-# New series between two freezes, which are rare because frozen garbage is never freed.
+# Long-lived objects, such as series, that are added between two freezes. Freezes are rare because frozen
+# garbage is never freed.
 MIN_GROWTH_TO_FREEZE = 4096
 
 

@@ -88,7 +88,7 @@ def backtest(
 ) -> Backtest | None:
     """Make forecasts, and compare them with the episodes; None if there is no moment with enough history.
 
-    report: called with the number of steps done and of all steps.
+    report: called with the number of finished batches of series and of all batches.
     """
     if quarters.count <= MIN_BINS:
         return None

@@ -48,8 +48,8 @@ class Quarters:
 
         highest, _ = highest_by_bin(by_series(demand).T, peaks)
         self.demand[series, quarter : quarter + bins] = rounded_as_stored(highest).T
-        throttled_at = by_series(throttled_utilization(judged)).reshape(peaks.size, bins, BIN_MINUTES)
-        lowest_throttled = np.fmin.reduce(throttled_at, axis=2)
+        throttled = by_series(throttled_utilization(judged)).reshape(peaks.size, bins, BIN_MINUTES)
+        lowest_throttled = np.fmin.reduce(throttled, axis=2)
         last_minutes = slice(BIN_MINUTES - 1, None, BIN_MINUTES)
         limit, near_edge = by_series(judged.limit)[:, last_minutes], by_series(judged.near)[:, last_minutes]
         doubted = judged.doubted.reshape(peaks.size, len(minutes))[:, whole_quarters][:, last_minutes]
@@ -58,16 +58,17 @@ class Quarters:
             ceiling = self._ceiling(series, quarter + number, lowest_throttled[:, number])
             self.target[series, quarter + number] = np.fmin(near_edge[:, number], ceiling) * limit[:, number]
 
-    def _ceiling(self, series: slice, quarter: int, throttled_at: Floats) -> Floats:
+    def _ceiling(self, series: slice, quarter: int, lowest_in_quarter: Floats) -> Floats:
         """Return, by series, the lowest utilization at which demand was throttled in the last CEILING_DAYS.
 
-        quarter: the last quarter of these days. throttled_at: by series, the lowest such utilization in this
-        quarter.
+        quarter: the last quarter of these days. lowest_in_quarter: by series, the lowest such utilization in
+        this quarter.
         """
         day, quarter_of_day = divmod(self.start // BIN_MINUTES + quarter, DAY)
         by_day = self._lowest_throttled[series]
         today = by_day[:, day % CEILING_DAYS]
-        today[:] = throttled_at if quarter_of_day == 0 else np.fmin(today, throttled_at.astype(np.float16))
+        lowest = lowest_in_quarter.astype(np.float16)
+        today[:] = lowest if quarter_of_day == 0 else np.fmin(today, lowest)
         lowest_throttled: Floats = np.fmin.reduce(np.where(by_day > 0, by_day, np.nan), axis=1).astype(
             np.float32
         )

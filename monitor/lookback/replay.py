@@ -29,7 +29,8 @@ Report = Callable[[int, int], None]
 class Judging:
     """The parameters by which samples are judged.
 
-    ways: the first way is the one in force. severity_of: returns the severity of a rule's alert on a series.
+    ways: the bands and durations by which notices are found; episodes and forecasts follow from the first
+    way, which is the configured one. severity_of: returns the severity of a rule's alert on a series.
     batch_minutes: how many minutes of a series one poll may return (see `Lifecycle`).
     """
 

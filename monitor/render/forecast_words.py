@@ -34,7 +34,7 @@ def forecast_words(reach: Reach, now: int) -> ForecastWords:
         return ForecastWords("at its ceiling" if reach.ceiling else AT_LIMIT, colour_zone="saturated")
     if reach.minutes:
         first, last = (max(minute - now, 0) for minute in (reach.minutes[0], reach.minutes[-1]))
-        probability = f"{reach.probability[reach.horizon]:.0%}".replace("%", f"{SPACE}%")
+        probability = f"{reach.probability[reach.horizon_index]:.0%}".replace("%", f"{SPACE}%")
         return ForecastWords(time_range(first, last), probability, "near" if first <= SOON else "above")
     if reach.probability:
         return ForecastWords(f"not within {MAX_DAYS}{SPACE}d")

@@ -126,7 +126,7 @@ def time_to_limit(reach: Reach, now: int) -> Markup:
         return Markup(TIME_TO_LIMIT.format(mark=""))
     first, last = time_position(reach.minutes[0] - now), time_position(reach.minutes[-1] - now)
     css_class, start = (
-        "span" if reach.probability[reach.horizon] >= LIKELY else "maybe",
+        "span" if reach.probability[reach.horizon_index] >= LIKELY else "maybe",
         min(first, 100 - MIN_WIDTH),
     )
     mark = f'<rect class="{css_class}" x="{start}%" width="{max(last - first, MIN_WIDTH):.3g}%"/>'

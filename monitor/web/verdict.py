@@ -88,12 +88,12 @@ def _reach_text(situation: Situation) -> Markup:
     if reach.is_expected(situation.now):
         text = Markup("Reaches {} <strong>{}</strong> ({}), <strong>{} likely</strong> within {}.")
         times = dict.fromkeys(time_element(60 * max(reach.minutes[edge], situation.now)) for edge in (0, -1))
-        horizon = HORIZON_TEXTS[HORIZONS[reach.horizon]]
+        horizon = HORIZON_TEXTS[HORIZONS[reach.horizon_index]]
         return text.format(
             _limit_text(situation),
-            reach.range(situation.now).replace("-", " to "),
+            reach.time_text(situation.now).replace("-", " to "),
             Markup(" to ").join(times),
-            _percent_text(reach.probability[reach.horizon]),
+            _percent_text(reach.probability[reach.horizon_index]),
             with_space(horizon),
         )
     if reach.probability:
@@ -117,7 +117,7 @@ def _present_text(situation: Situation) -> str:
 
 
 def _missing_text(reach: Reach) -> str:
-    return f" yet: {reach.missing or 'no history of it is kept so far'}"
+    return f" yet: {reach.missing_reason or 'no history of it is kept so far'}"
 
 
 def how_sure(situation: Situation) -> str:

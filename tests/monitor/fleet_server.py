@@ -150,7 +150,7 @@ class Server:
         """Return a fan that the test sets."""
         return self.fans.get(slot)
 
-    async def outlook(self, slot: int, limit: float, other: float | None) -> Outlook | None:
+    async def outlook(self, slot: int, limit: float, other_limit: float | None) -> Outlook | None:
         """Return an outlook that the test sets."""
         return self.outlooks.get(slot)
 

@@ -25,7 +25,7 @@ Point = tuple[int, int, float]  # row, minute, value
 
 @dataclass
 class Namespace:
-    """A namespace: its newest published minute, and the minute up to which it was read first."""
+    """A namespace: its newest published minute, and the minute up to which its first read went."""
 
     watermark: int = NEVER
     first_read: int = NEVER
@@ -199,7 +199,7 @@ def has_count_difference(usage: Usage) -> bool:
 
 
 def newest_term_minute(model: Model, usage: Usage) -> int:
-    """Return the newest known minute of any term; of the last term if the operation needs all terms."""
+    """Return the newest minute in which any term is known; all terms, if the operation needs all."""
     minutes = [
         newest_term_minute(model, term)
         if isinstance(term, Usage)
@@ -261,7 +261,7 @@ def compute(model: Model, usage: Usage, minute: int) -> tuple[float, bool]:
 
 
 def terms_at(model: Model, usage: Usage, minute: int) -> tuple[list[float], bool]:
-    """Return each term times its weight, and whether a term is unknown; NaN alone means absent."""
+    """Return each term times its weight, and whether any is unknown; other terms that are NaN are absent."""
     values, unknown = [], False
     for term, weight in usage.terms:
         if isinstance(term, Usage):

@@ -83,25 +83,31 @@ class AccountWithReservations:
         return any(rule is Rule.SATURATED for rule, _ in rules)
 
 
-growths = st.lists(st.floats(0.3, 1), min_size=3, max_size=9).map(lambda shares: [*sorted(shares), 1.0])
+# By age in minutes: the share of a count that is published. At first, it is 30 % at least.
+published_shares = st.lists(st.floats(0.3, 1), min_size=3, max_size=9).map(
+    lambda shares: [*sorted(shares), 1.0]
+)
 
 
-def published_share(growth: list[float], age: int) -> float:
+def published_share(shares: list[float], age: int) -> float:
     """Return the share of a count that CloudWatch has published when its minute is `age` minutes old."""
-    return growth[min(age, len(growth) - 1)]
+    return shares[min(age, len(shares) - 1)]
 
 
-@given(st.lists(growths, min_size=3, max_size=3), st.lists(st.integers(300, 600), min_size=25, max_size=25))
+@given(
+    st.lists(published_shares, min_size=3, max_size=3),
+    st.lists(st.integers(300, 600), min_size=25, max_size=25),
+)
 def test_a_difference_of_counts_that_still_grow_is_unknown(
-    growth_of_each: list[list[float]], counts: list[int]
+    shares_of_each: list[list[float]], counts: list[int]
 ) -> None:
     """All throttles are of reserved functions, so that the true difference is 0."""
     account = AccountWithReservations()
     for now in range(NOW, NOW + len(counts)):
         points = [
-            (metric, minute, share * counts[minute - NOW] * published_share(growth, now - minute))
-            for metric, growth, share in zip(
-                (throttles, *reserved_throttles), growth_of_each, (2, 1, 1), strict=True
+            (metric, minute, factor * counts[minute - NOW] * published_share(shares, now - minute))
+            for metric, shares, factor in zip(
+                (throttles, *reserved_throttles), shares_of_each, (2, 1, 1), strict=True
             )
             for minute in range(NOW, now + 1)
         ]
@@ -170,7 +176,7 @@ def test_a_sum_with_an_added_metric_that_is_never_read_becomes_stale() -> None:
     assert account.zone(later) is Zone.STALE
 
 
-def test_a_sum_is_unknown_in_a_minute_in_which_one_of_its_metrics_was_not_read() -> None:
+def test_a_sum_is_judged_in_the_last_minute_in_which_all_its_metrics_were_read() -> None:
     first, second = (running.of(FunctionName=name) for name in "ab")
     account = AccountWithReservations(total(throttles), total(first, second))
     for metric, value in ((first, 500), (second, 450)):

@@ -22,7 +22,7 @@ Points = dict[tuple[int, int], float]  # by row and minutes ago
 
 
 def rings_of(zero_when_absent: Iterable[bool] = (True, True, False)) -> Rings:
-    """Return rings with one metric for each flag. zero: whether the metric is zero when absent."""
+    """Return rings with one metric of the same namespace for each flag."""
     rings = Rings()
     namespace = rings.namespaces.number_of("AWS/Lambda")
     for flag in zero_when_absent:
@@ -133,7 +133,7 @@ def test_a_namespace_without_any_point_is_late_for_an_hour_and_then_idle() -> No
     assert math.isnan(rings.latest_value[STEADY])
 
 
-def test_minutes_that_an_idle_namespace_held_back_are_requested_once_it_publishes_again() -> None:
+def test_the_minutes_of_a_silent_namespace_are_requested_again_once_it_publishes_again() -> None:
     """A poll does not request the whole window while the namespace counts as idle."""
     rings = rings_of()
     for row in ROWS.tolist():
@@ -149,7 +149,7 @@ def test_minutes_that_an_idle_namespace_held_back_are_requested_once_it_publishe
 
 
 @pytest.mark.parametrize("minutes_late", [MIN_LATE, 20, 45])
-def test_minutes_that_a_late_namespace_held_back_may_come_in_any_order(minutes_late: int) -> None:
+def test_the_minutes_of_a_late_namespace_may_come_in_any_order(minutes_late: int) -> None:
     """The newest minute may come first: the minutes before it are requested again for RESUME_FOR minutes."""
     rings = rings_of()
     for row in ROWS.tolist():

@@ -23,7 +23,8 @@ from tests.registries import STREAM_WRITE_BYTES
 DAY, MAX_DELAY = 24 * 60, 60  # minutes
 MAX_CONFIGURED_INTERVAL = 3600.0  # seconds
 MAX_INT16 = np.iinfo(np.int16).max
-ENTRIES: tuple[tuple[type[BaseModel], dict[str, Any], str, float], ...] = (
+# Models, their required fields, the name of a duration, and the longest duration that the model accepts.
+DURATIONS: tuple[tuple[type[BaseModel], dict[str, Any], str, float], ...] = (
     (Tolerance, {}, "for", MAX_PENDING_FOR),
     (
         Signal,
@@ -49,12 +50,12 @@ def too_large_keys(model: type[BaseModel], valid_fields: dict[str, Any]) -> set[
     return set()
 
 
-@pytest.mark.parametrize(("model", "valid_fields", "name", "longest"), ENTRIES)
+@pytest.mark.parametrize(("model", "valid_fields", "name", "max_duration"), DURATIONS)
 def test_a_duration_that_is_too_long_to_be_stored_is_refused(
-    model: type[BaseModel], valid_fields: dict[str, Any], name: str, longest: float
+    model: type[BaseModel], valid_fields: dict[str, Any], name: str, max_duration: float
 ) -> None:
-    assert too_large_keys(model, {**valid_fields, name: longest}) == set()
-    assert too_large_keys(model, {**valid_fields, name: longest + 60}) == {name}
+    assert too_large_keys(model, {**valid_fields, name: max_duration}) == set()
+    assert too_large_keys(model, {**valid_fields, name: max_duration + 60}) == {name}
 
 
 def test_the_delay_of_a_declared_service_is_bounded() -> None:

@@ -114,7 +114,7 @@ def test_the_time_to_exhaustion_falls_while_no_sample_comes() -> None:
     assert math.isnan(seconds(judged_fleet(falling(90, 0.5), now=NOW + BUDGET.stale_after + 1)))
 
 
-def test_the_time_to_exhaustion_is_known_only_where_the_usage_is_judged() -> None:
+def test_the_time_to_exhaustion_is_known_only_for_judged_budgets_that_drain() -> None:
     draining = falling(90, 0.5)
     settings = replace(BUDGET, signal=STREAM_WRITE_BYTES)
     assert math.isnan(seconds(judged_fleet(draining, settings)))

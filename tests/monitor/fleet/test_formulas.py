@@ -128,10 +128,10 @@ def test_formulas_set_replaced_and_removed_in_any_order_leave_the_last_formula_o
             (1, 1),
             [(0, 5, 3), (2, 4, 9), (0, 4, 1)],
             (4, 10),
-            id="sum where both were read",
+            id="sum in the newest minute in which both have points",
         ),
-        pytest.param(Op.MAX, (1, 2), [(0, 5, 3), (2, 5, 1)], (5, 3), id="highest of the weighted"),
-        pytest.param(Op.MIN, (1, 2), [(0, 5, 3), (2, 5, 1)], (5, 2), id="lowest of the weighted"),
+        pytest.param(Op.MAX, (1, 2), [(0, 5, 3), (2, 5, 1)], (5, 3), id="highest weighted term"),
+        pytest.param(Op.MIN, (1, 2), [(0, 5, 3), (2, 5, 1)], (5, 2), id="lowest weighted term"),
         pytest.param(Op.MIN, (1, 1), [(0, 5, 3)], (NEVER, NAN), id="lowest waits for a metric never read"),
         pytest.param(Op.DIFFERENCE, (1, -1), [(0, 5, 3), (2, 5, 1)], (5, 2), id="difference"),
         pytest.param(Op.DIFFERENCE, (1, -1), [(0, 5, 1), (2, 5, 3)], (5, 0), id="difference below 0"),
@@ -285,10 +285,10 @@ def test_value_of_nested_formulas(
         pytest.param(ratio(a, b), START, id="a ratio may fall"),
         pytest.param(total(ratio(a, b), a), START, id="a sum with a ratio may fall"),
         pytest.param(Usage(Op.MAX, ((a, 1.0), (b, -1.0))), START, id="a weight below 0"),
-        pytest.param(total(a, limit_minus(100, b)), START, id="a weight below 0 within"),
+        pytest.param(total(a, limit_minus(100, b)), START, id="a weight below 0 in an inner formula"),
     ],
 )
-def test_a_result_that_may_fall_waits_for_the_complete_minute(usage: Usage, newest: int) -> None:
+def test_only_a_result_that_may_fall_waits_for_the_complete_minute(usage: Usage, newest: int) -> None:
     written = [(row, minute, 5.0 + minute - START) for row in (0, 2) for minute in (START, START + 1)]
     rings, _ = rings_and_model(written, [(0, START), (2, START)])
     stored_formulas = Formulas()

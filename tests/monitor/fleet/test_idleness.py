@@ -193,7 +193,7 @@ def test_a_throttled_series_makes_its_purchase_busy_however_little_it_uses() -> 
 
 
 @pytest.mark.parametrize(("records", "expected"), [(60, []), (5, ["below"] * 2)])
-async def test_an_idle_purchase_raises_alerts_only_if_both_of_its_limits_are_idle(
+async def test_a_purchase_raises_alerts_only_if_both_of_its_limits_are_hardly_used(
     records: float, expected: list[str], tmp_path: Path
 ) -> None:
     async with AlertingHarness.opened(tmp_path) as harness:

@@ -281,7 +281,7 @@ def test_an_alert_neither_begins_nor_ends_while_its_limit_is_doubted() -> None:
     assert limited.fires_near()
 
 
-def test_a_limit_applies_from_the_newest_sample_at_its_first_reading() -> None:
+def test_a_new_limit_applies_from_the_minute_of_the_newest_sample() -> None:
     limited = LimitedSeries()
     series = limited.put(60, read_at=NOW - 20)
     limited.write(used, [30, 30], NOW - 3)

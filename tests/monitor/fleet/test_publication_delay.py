@@ -68,7 +68,10 @@ def test_no_delay_is_learnt_from_a_few_polls() -> None:
 def test_confirmed_points_are_final_where_hardly_any_changed(
     polls: int, confirmed_age: int, late_changes: int, is_final: bool
 ) -> None:
-    """Points of `confirmed_age` were returned twice; of the 1,000 points of each minute 200 change, once."""
+    """Each of three ages has 1,000 points: 200 change at the age 0, and `late_changes` at the age 1.
+
+    confirmed_age: the age at which points count as confirmed.
+    """
     states = NamespaceStates()
     namespace = states.number_of("AWS/Lambda")
     delays, ages = PublicationDelays(states), np.repeat(np.arange(3, dtype=np.int32), 1000)

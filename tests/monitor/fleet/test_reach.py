@@ -27,7 +27,7 @@ def times(*hours: float) -> tuple[int, ...]:
     [
         (Reach(), ""),
         (Reach(history_days=1.2), "1.2 of 2 days of history"),
-        (Reach(history_days=9.0), "usage of now, or of the days before, is missing"),
+        (Reach(history_days=9.0), "the usage now or on the days before is unknown"),
         (Reach((1.0,) * 4, times(0, 0, 0), 14.0), "is at the limit"),
         (Reach((1.0,) * 4, times(0, 0, 0), 14.0, 12.0), "is at the ceiling"),
         (Reach(UNLIKELY, (), 14.0), "4 % within 3d"),
@@ -37,7 +37,7 @@ def times(*hours: float) -> tuple[int, ...]:
         (Reach(LIKELY, times(3, 3, 3), 14.0), "reaches the limit in 3 h, 80 %"),
         (Reach(LIKELY, times(-1, 1, 2), 14.0), "reaches the limit in 120 min, 80 %"),
         (Reach(LIKELY, times(50, 60, 71), 14.0), "reaches the limit in 2-3 d, 80 %"),
-        # What only grows reaches its limit after the longest horizon.
+        # Usage that grows steadily reaches the limit after the longest horizon.
         (Reach(UNLIKELY, times(240, 480, 600), 14.0), "reaches the limit in 10-25 d, 4 % within 3d"),
         # The times are of the few futures that reach the limit at all.
         (Reach((0.0, 0.1, 0.3, 0.49), times(0.4, 3, 70), 14.0), "49 % within 3d"),
@@ -67,7 +67,7 @@ def test_the_row_of_a_series_has_the_forecast_from_the_columns() -> None:
     assert row_of(fleet, series).reach.minutes == ()
 
 
-def test_soonest_returns_series_that_will_reach_their_limits_the_soonest_first() -> None:
+def test_series_that_may_reach_their_limits_are_listed_the_soonest_first() -> None:
     nan = (float("nan"),) * 4
     fleet = fleet_of(
         (0.0, 0.1, 0.2, 0.9),  # within three days

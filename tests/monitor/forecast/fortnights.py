@@ -18,7 +18,6 @@ from monitor.forecast.forecaster import Forecaster
 from monitor.forecast.history import UsageHistory
 from monitor.planning.planner import Planner
 from monitor.polling.reader import MetricReader
-from rules.analogs import DAY
 from rules.limits import Limit, LimitSource
 from rules.signals import Band
 from tests.fake_cloudwatch import Body, FakeCloudWatch, Query, Response, fake_credentials, query_result
@@ -128,7 +127,7 @@ class Fortnight:
     @property
     def past_requests(self) -> list[Body]:
         """The requests whose start and end are more than a day apart."""
-        return [body for body in self.server.bodies if body["EndTime"] - body["StartTime"] > DAY * 900]
+        return [body for body in self.server.bodies if body["EndTime"] - body["StartTime"] > DAY_MINUTES * 60]
 
     @property
     def requested_past_metrics(self) -> list[str]:

@@ -174,7 +174,7 @@ async def test_a_series_in_a_reused_slot_has_a_row_of_its_own() -> None:
     assert len(history) == 2
 
 
-def test_a_bin_is_complete_if_each_of_its_five_minutes_is_known() -> None:
+def test_a_bin_is_complete_if_each_of_its_five_minute_means_is_known() -> None:
     usage = np.full((30, 1), 4.0, np.float32)
     usage[5:10] = np.nan
     highest, whole = highest_by_bin(usage, np.array([False]))

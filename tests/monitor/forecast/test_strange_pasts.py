@@ -14,8 +14,8 @@ RING_BINS = 12  # the newest bins, whose usage is recorded from the rings, not r
 
 
 async def test_holes_of_days_stay_missing_and_forecasts_use_the_other_days() -> None:
-    async with fortnight() as clock:
-        now = clock.now
+    async with fortnight() as setup:
+        now = setup.now
 
     def with_holes(minute: int) -> float | None:
         days_ago = (now - minute) / DAY_MINUTES

@@ -91,7 +91,7 @@ def test_the_address_with_the_most_connections_loses_one_of_them() -> None:
     assert len(connections.limiter) == 10
 
 
-def test_an_address_with_more_than_half_loses_even_a_connection_being_answered() -> None:
+def test_an_address_with_more_than_half_of_the_connections_loses_even_one_that_is_answered() -> None:
     connections = NamedConnections(4)
     for name in ("a1", "b1", "b2", "b3"):
         connections.connect(name, ConnectionState.RESPONDING)
@@ -114,7 +114,7 @@ def test_closed_and_refused_connections_are_logged_once_a_minute_with_their_numb
     ]
 
 
-def test_at_the_limit_of_unfinished_heads_a_connection_of_the_address_with_the_most_is_closed() -> None:
+def test_at_the_limit_of_unfinished_heads_the_address_with_the_most_connections_loses_one() -> None:
     connections = NamedConnections(10, max_head_bytes=1000)
     slots = {
         name: connections.connect(name, ConnectionState.READING_HEAD) for name in ("a1", "b1", "b2", "b3")

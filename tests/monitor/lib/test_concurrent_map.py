@@ -19,7 +19,7 @@ async def count_up(count: int) -> AsyncIterator[int]:
 
 
 @pytest.mark.parametrize("limit", [1, 3, 7, 100])
-async def test_every_item_is_called_once(limit: int) -> None:
+async def test_the_function_is_called_once_for_every_item(limit: int) -> None:
     for items in (range(7), count_up(7)):
         assert sorted([result async for result in concurrent_map(double, items, limit)]) == [*range(0, 14, 2)]
     assert [result async for result in concurrent_map(double, (), limit)] == []

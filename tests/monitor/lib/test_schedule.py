@@ -77,7 +77,9 @@ async def test_ticks_are_spread_over_the_interval_by_name_and_stay_at_their_time
     assert len({int(tick % 300 // 30) for tick in ticks}) == 10  # no tenth of the interval is empty
 
 
-async def test_work_that_takes_longer_skips_ticks_and_never_catches_up(clock: Clock) -> None:
+async def test_work_that_takes_longer_than_the_interval_skips_ticks_and_never_catches_up(
+    clock: Clock,
+) -> None:
     begins = await tick_times("a", 60, clock, [1.0, 150.0, 1.0, 1.0])
     assert [missed for _, missed in begins] == [0, 0, 2, 0, 0]
     assert begins[2][0] - begins[1][0] == pytest.approx(180)

@@ -101,7 +101,7 @@ def test_throttling_far_below_the_limit_is_an_episode_because_of_its_alert() -> 
     assert episode.known_usage is None and episode.peak(1000) is None
 
 
-def test_an_ongoing_episode_has_no_end() -> None:
+def test_an_episode_that_has_not_ended_is_ongoing_and_lasts_until_the_last_minute() -> None:
     last = len(MINUTES)
     (episode,) = episodes_of([near_run(last - 30, last)._replace(ongoing=True)])
     assert episode.ongoing

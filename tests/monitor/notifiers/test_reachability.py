@@ -35,7 +35,7 @@ from tests.monitor.notifiers.loopback import (
 
 __all__ = ["authority", "client"]
 
-OPEN = OutboundPolicy(allow_insecure=True, allow_private=True, timeout=5)
+ALLOW_ALL = OutboundPolicy(allow_insecure=True, allow_private=True, timeout=5)
 HOOK = "/services/hunter2hunter2?token=swordfish"
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:alerts"
 MAIL = {"from": "a@example.com", "to": ["b@example.com"]}
@@ -110,11 +110,13 @@ async def test_a_receiver_that_listens_is_reachable_and_is_sent_nothing(
 
     async with tcp_server(record_data) as port:
         for scheme in ("http", "smtp"):
-            assert await connection_error(f"{scheme}://127.0.0.1:{port}{HOOK}", client, OPEN) is None
+            assert await connection_error(f"{scheme}://127.0.0.1:{port}{HOOK}", client, ALLOW_ALL) is None
     assert received == [b"", b""]
     async with http_server(tls=server_tls(authority)) as server:
         for scheme in ("https", "smtps"):
-            assert await connection_error(f"{scheme}://localhost:{server.port}{HOOK}", client, OPEN) is None
+            assert (
+                await connection_error(f"{scheme}://localhost:{server.port}{HOOK}", client, ALLOW_ALL) is None
+            )
     assert server.requests == []
 
 
@@ -126,7 +128,7 @@ async def closed_server_url() -> str:
 
 async def test_a_receiver_that_does_not_listen_is_unreachable(client: OutboundClient) -> None:
     url = await closed_server_url()
-    error = await connection_error(url + HOOK, client, OPEN)
+    error = await connection_error(url + HOOK, client, ALLOW_ALL)
     assert error and error.startswith(f"{url}: the connection failed (")
 
 
@@ -155,7 +157,7 @@ async def test_a_receiver_without_a_valid_certificate_is_unreachable(
     client: OutboundClient, authority: trustme.CA, create_tls: Callable[[trustme.CA], ssl.SSLContext] | None
 ) -> None:
     async with http_server(tls=create_tls(authority) if create_tls else None) as server:
-        error = await connection_error(f"https://127.0.0.1:{server.port}{HOOK}", client, OPEN)
+        error = await connection_error(f"https://127.0.0.1:{server.port}{HOOK}", client, ALLOW_ALL)
     assert error and "the TLS handshake failed" in error
 
 
@@ -182,7 +184,7 @@ async def test_no_connection_to_a_private_address_is_opened(client: OutboundClie
 async def test_an_address_that_cannot_be_resolved_is_reported(
     client: OutboundClient, url: str, expected: str
 ) -> None:
-    assert expected in ((await connection_error(url + HOOK, client, OPEN)) or "")
+    assert expected in ((await connection_error(url + HOOK, client, ALLOW_ALL)) or "")
 
 
 class Ipv6Resolver(Resolver):
@@ -198,7 +200,7 @@ class Ipv6Resolver(Resolver):
 
 async def test_a_host_with_only_an_ipv6_address_is_reachable() -> None:
     async with http_server() as server, OutboundClient(resolver=Ipv6Resolver()) as client:
-        assert await connection_error(f"http://new.example:{server.port}", client, OPEN) is None
+        assert await connection_error(f"http://new.example:{server.port}", client, ALLOW_ALL) is None
 
 
 # The probe of all receivers.

@@ -90,10 +90,10 @@ def test_by_default_resolutions_are_sent_and_insecure_and_private_addresses_refu
     assert SECRET not in repr(receiver) + str(receiver) + receiver.model_dump_json()
 
 
-SECRETS = [(type, name) for type, kind in RECEIVER_BY_TYPE.items() for name in kind.secret_fields()]
+SECRET_FIELDS = [(type, name) for type, kind in RECEIVER_BY_TYPE.items() for name in kind.secret_fields()]
 
 
-@pytest.mark.parametrize(("type", "name"), SECRETS)
+@pytest.mark.parametrize(("type", "name"), SECRET_FIELDS)
 def test_a_secret_is_read_from_the_key_the_environment_or_a_file(
     type: str, name: str, tmp_path: Path
 ) -> None:
