@@ -57,7 +57,7 @@ def test_the_number_of_repeated_lines_is_logged_before_another_line(log: Log) ->
     log.logger.info("all is well")
     assert log.lines() == [
         "the disk is full",
-        "repeated 1 times, the last: the disk is full",
+        "repeated once, the last: the disk is full",
         "all is well",
     ]
 
@@ -66,7 +66,7 @@ def test_the_number_of_repeated_lines_is_logged_at_the_end(log: Log) -> None:
     log.logger.error("the disk is full")
     log.logger.error("the disk is full")
     log.handler.close()
-    assert log.lines()[1:] == ["repeated 1 times, the last: the disk is full"]
+    assert log.lines()[1:] == ["repeated once, the last: the disk is full"]
 
 
 def test_lines_of_one_template_are_all_written_while_they_are_few(log: Log) -> None:
@@ -111,7 +111,7 @@ def test_a_bounded_number_of_message_groups_is_remembered(log: Log) -> None:
     log.logger.error("the disk is full")
     for n in range(MAX_GROUPS):
         log.logger.error(f"socket {n} is lost")
-    assert "repeated 1 times, the last: the disk is full" in log.lines()
+    assert "repeated once, the last: the disk is full" in log.lines()
 
 
 def test_a_line_with_wrong_arguments_affects_only_itself(
