@@ -46,7 +46,7 @@ def botocore_problems(declaration: Declaration) -> list[Problem]:
 
 
 class _Checker:
-    """Checks one declaration. It stores the types of facts, as a fact may be the list of another kind."""
+    """Checks one declaration. It stores the types of facts, as a fact of a resource may list its parts."""
 
     def __init__(self, declaration: Declaration) -> None:
         self._declaration = declaration
@@ -124,7 +124,10 @@ class _Checker:
         paged_members = {str(key).partition(".")[0] for key in (keys if isinstance(keys, list) else [keys])}
         for fact, path in call.facts.items():
             if not call.items and not paged_members.isdisjoint(path.fields):
-                yield (*where, "facts", fact), "expected items of the call, as AWS returns it in pages"
+                yield (
+                    (*where, "facts", fact),
+                    "expected the key items in the call, as AWS returns its list in pages",
+                )
 
     def _path_problems(self, where: DocumentPath, paths: Mapping[str, Any], item: Type) -> Iterator[Problem]:
         for name, path in paths.items():

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 QUOTING = re.compile(r"""['"\\]|[^ -~]""")  # characters that a shell might not read as a part of a word
-# Placeholders that are no ids: their values never begin with a hyphen.
+# Placeholders whose values never begin with a hyphen, so that no command takes them for an option. Names and
+# ids of resources may.
 SAFE_NAMES = frozenset({"number", "region", "account_id", "partition", "suffix", "service", "code"})
 
 

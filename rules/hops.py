@@ -74,8 +74,8 @@ class HopLimit(PathModelBase):
 class Payload(PathModelBase):
     """The largest payload of a unit.
 
-    what: a sentence about the payload. after: the services before the hop for whose units it holds; empty if
-    it holds for all units. source: the URL of AWS's page.
+    what: a sentence about the payload. after: the services that precede the hop and whose units have this
+    payload at most; empty if units of all services have. source: the URL of AWS's page.
     """
 
     bytes: Annotated[int, Field(gt=0)]
@@ -107,7 +107,9 @@ class HopKind(PathModelBase):
             if limit.unless and limit.unless not in self.limits:
                 raise error_at(("limits", name, "unless"), "expected another limit of the hop")
             if limit.of == "account" and limit.each is None:
-                raise error_at(("limits", name, "each"), "missing: others use the limit, too")
+                raise error_at(
+                    ("limits", name, "each"), "missing: other resources of the account use the limit, too"
+                )
         return self
 
     @property

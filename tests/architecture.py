@@ -234,7 +234,7 @@ def misnamed_constants(files: Sequence[Source]) -> list[str]:
 
 
 def foreign_assignments(files: Sequence[Source]) -> list[str]:
-    """Assignments to attributes of an object whose class, by the attribute's name, is in another package.
+    """Assignments to attributes that only classes of other packages have, judged by the attributes' names.
 
     A package changes its own objects; others call their methods.
     """

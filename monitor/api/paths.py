@@ -74,8 +74,8 @@ class PathHopModel(ApiModel):
         description="The numbers, in `hops`, of the hops that this hop's flow comes from."
     )
     unit: str = Field(description="The unit of the hop's flow, such as requests, messages or records.")
-    flow: Number = Field(description="The units per second now.")
-    per_request: Number = Field(description="The units for each request at the entrance.")
+    flow: Number = Field(description="How many of the hop's units, such as messages, pass it per second now.")
+    per_request: Number = Field(description="How many of the hop's units one request at the entrance causes.")
     basis: str = Field(
         description="The basis of `per_request`: `entrance`, `declared`, `measured` (the mean of three "
         "hours) or `assumed`; empty when it is unknown."

@@ -80,7 +80,8 @@ class Cell:
     signer: the monitoring account whose credentials sign the calls, and which pays for them; empty when the
     account's own credentials do. collector_states: the state that a collector carries from one inventory to
     the next, by class. account_states: the state that collectors share among all cells of the account, by
-    class. call_turns: the turns of calls about single resources, in all regions that the cell calls. clock:
+    class. call_turns: chooses the calls about single resources that an inventory makes, in all
+    regions that the cell calls. clock:
     AWS's time, from the responses of GetMetricData and the error responses of all calls.
     """
 
@@ -117,7 +118,7 @@ class Cell:
         self.grant_metrics = grant
 
     def in_region(self, region: str) -> "Cell":
-        """Return the cell with the same account and key that calls another region; create it only once."""
+        """Return the cell that calls another region with the same credentials; create it only once."""
         if region == self.region:
             return self
         if region not in self._other_cells:

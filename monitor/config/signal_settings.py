@@ -82,5 +82,8 @@ def ineffective_patterns(settings: SignalSettings, signals: Iterable[Signal]) ->
     detail_signals = [signal for signal in signals if signal.tier is Tier.DETAIL]
     for index, pattern in enumerate(settings.enabled):
         if not any(_matches(pattern, signal) for signal in detail_signals):
-            sentence = f"expected a signal of the tier detail, found {pattern}: all others are read anyway"
+            sentence = (
+                f"expected a signal of the tier detail, found {pattern}: "
+                "signals of the tier core are read in any case"
+            )
             yield Problem(("signals", "enabled", index), sentence)

@@ -18,8 +18,8 @@ from rules.band import Zone, Zones, bounded_zones, zones
 class Judged:
     """The numbers of some series, each in its minute, and the zones that follow; NaN is unknown.
 
-    bounded: the usage is only known to be between `usage` and `upper_bound`. unjudged: if `bounded`, these
-    bounds are only shown, and throttled demand alone is judged.
+    bounded: the usage is only known to be between `usage` and `upper_bound`. unjudged: where `bounded`, the
+    bounds are shown but not judged, so that throttled demand alone is judged; without meaning elsewhere.
     throttled: refused or delayed demand per second. excess: `throttled`, but 0 where it is tolerated.
     limit: the limit in force in that minute. low, high, near: the band. doubted: the usage proves that the
     limit is outdated (see `monitor.fleet.limits`). observable: the series can be judged at present.

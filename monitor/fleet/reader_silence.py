@@ -14,8 +14,8 @@ from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.rings import Rings
 
 MINUTE_MS = np.float32(60_000)
-# Minutes at the beginning of the window. If records written in these minutes are unread, it is assumed that
-# records were written ever since the last read, even if the last read was before the window.
+# Minutes at the beginning of the window. If records written in these minutes are unread, and the last read
+# was before the window, the oldest unread record is assumed to be as old as the last read.
 WINDOW_EDGE = 15
 
 
@@ -24,7 +24,7 @@ class ReaderSilence:
     """The silence of the readers of each formula at its minute; NaN is unknown.
 
     last_age: the last age that readers published, in milliseconds. silent_minutes: minutes since the minute
-    of that age. unread_minutes: minutes since the first minute after it in which records were written.
+    of that age. unread_minutes: minutes since records were first written after that minute.
     """
 
     last_age: Floats

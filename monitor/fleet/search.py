@@ -19,7 +19,8 @@ from rules.signals import LimitKind
 
 MAX_SEARCH_LENGTH: Final = 2048  # characters
 MAX_TERMS: Final = 40
-ZONE, KIND, TIME = "zone", "kind", "ttl"
+ZONE, KIND = "zone", "kind"
+TIME_TO_LIMIT = "ttl"  # `ttl:<24h`: series that will reach their limit within 24 hours
 UNIT_MINUTES: Final = {"min": 1, "m": 1, "h": 60, "d": 1440}
 TIME_PATTERN: Final = re.compile(r"<(\d{1,4})(min|m|h|d)")
 TERM_PATTERN: Final = re.compile(r'\s*((?:[^\s"\\]|\\.|"(?:[^"\\]|\\.)*")+)', re.DOTALL)
@@ -58,7 +59,7 @@ SERIES_FIELDS: Final = SearchFields(
         ZONE: tuple(zone.word for zone in sorted(Zone, reverse=True)),
         KIND: tuple(kind.value for kind in LimitKind),
     },
-    times=(TIME,),
+    times=(TIME_TO_LIMIT,),
 )
 
 
@@ -168,7 +169,7 @@ def _checked(field: str, value: str, fields: SearchFields) -> str:
 
 
 def minutes_of(term: Term) -> int:
-    """Return the minutes in a term whose field is TIME, such as 60 for `ttl:<1h`."""
+    """Return the minutes in a term whose field is TIME_TO_LIMIT, such as 60 for `ttl:<1h`."""
     match = TIME_PATTERN.fullmatch(term.value)
     assert match, term
     return int(match[1]) * UNIT_MINUTES[match[2]]

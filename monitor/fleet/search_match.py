@@ -10,7 +10,7 @@ import numpy as np
 
 from monitor.fleet.columns import Flags, Indices, Objects
 from monitor.fleet.namespaces import NEVER
-from monitor.fleet.search import KIND, TIME, ZONE, Search, Term, minutes_of
+from monitor.fleet.search import KIND, TIME_TO_LIMIT, ZONE, Search, Term, minutes_of
 from monitor.fleet.snapshot import Snapshot
 from rules.band import ZONES
 from rules.forecast import LIKELY
@@ -70,7 +70,7 @@ def _matching(snapshot: Snapshot, term: Term, candidates: Flags, index: SearchIn
         return in_zone
     if term.field == KIND:
         return _in_groups(snapshot, group_kinds(snapshot) == term.value)
-    if term.field == TIME:
+    if term.field == TIME_TO_LIMIT:
         return reached_within(snapshot, minutes_of(term))
     if term.field == "resource":
         return _with_resource_name(snapshot, term.value.lower(), candidates, index, whole=True)

@@ -1,4 +1,4 @@
-"""Notifies the service manager that started the process of its state: systemd, for units of Type=notify.
+"""Reports the state of this process to the service manager that started it: systemd, for Type=notify.
 
 https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html
 """
@@ -20,8 +20,8 @@ ADDRESS, WATCHDOG_USEC, WATCHDOG_PID = "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHD
 class ServiceManager(NamedTuple):
     """A service manager that waits for notifications of the process.
 
-    address: the address of its datagram socket. alive_interval: seconds between two notifications that the
-    event loop runs, half of the manager's timeout; None if it has no timeout.
+    address: the address of its datagram socket. alive_interval: seconds between two messages that say
+    that the event loop still runs: half of the manager's timeout; None if it has no timeout.
     """
 
     address: str

@@ -133,7 +133,7 @@ class Email(BaseReceiver):
     @model_validator(mode="after")
     def _check_login_and_tls(self) -> Self:
         if self.tls == "none" and not self.allow_insecure:
-            raise problem("expected allow_insecure: true beside tls: none, found none")
+            raise problem("expected allow_insecure: true beside tls: none, found no allow_insecure")
         if (self.username is None) != (self.password is None):
             raise problem("expected username and password together, found one of them")
         return self

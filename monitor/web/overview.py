@@ -14,7 +14,7 @@ from monitor.aws.status import MonitorStatus
 from monitor.fleet.columns import Flags
 from monitor.fleet.fleet import Series
 from monitor.fleet.key import ServiceKey
-from monitor.fleet.search import KIND, TIME, ZONE, Search
+from monitor.fleet.search import KIND, TIME_TO_LIMIT, ZONE, Search
 from monitor.fleet.search_match import (
     SearchIndex,
     group_kinds,
@@ -266,7 +266,7 @@ def facets(snapshot: Snapshot, present: Flags) -> dict[str, list[tuple[str, int]
     times = [
         (text, int(np.count_nonzero(reached_within(snapshot, minutes)))) for text, minutes in TIMES.items()
     ]
-    return {**ordered, TIME: times}
+    return {**ordered, TIME_TO_LIMIT: times}
 
 
 def corrections(snapshot: Snapshot, search: Search) -> list[Search]:

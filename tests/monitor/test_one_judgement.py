@@ -138,14 +138,14 @@ class MonitoredFleet:
     def take_inventory(self, now: int) -> None:
         """Read the new limits of this minute, of series whose metrics are all known up to the same minute.
 
-        Of other series, alerts may have judged a later minute by some of the metrics, with the old limit;
-        they do not judge that minute again.
+        Other series are left out: their alerts may already have judged a later minute by some of the metrics,
+        with the old limit, and do not judge that minute again.
         """
         for number, scenario in enumerate(self.scenarios):
             limit, old_limit = scenario.limits.get(now - START - DELAY), self.limits[number]
-            is_read_again = bool(limit and limit <= old_limit) or number % 4 == PUBLISHED_ALONE
-            # Reading the same or a lower limit again decides earlier minutes whose judgement was in doubt.
-            revises = scenario.hard and is_read_again
+            settles_doubts = bool(limit and limit <= old_limit) or number % 4 == PUBLISHED_ALONE
+            # A limit that is not above the old one settles earlier minutes in which the old one was doubted.
+            revises = scenario.hard and settles_doubts
             if limit and not revises and self.is_evenly_known(number, scenario.bounded):
                 self.put_series(number, limit, now)
 

@@ -44,7 +44,7 @@ def test_metrics_are_in_namespaces_that_collectors_declare(service: str) -> None
 def test_a_limit_of_the_account_must_declare_the_usage_of_a_unit() -> None:
     text = b"{x: {title: X, unit: requests, parts: [x], limits: {rate: {of: account}}}}"
     (problem,) = parse_model(text, "x.yaml", HopKinds).problems
-    assert "missing: others use the limit, too" in problem
+    assert "missing: other resources of the account use the limit, too" in problem
 
 
 @pytest.mark.parametrize(

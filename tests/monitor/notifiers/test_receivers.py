@@ -241,7 +241,10 @@ def test_mistakes_in_receivers_are_reported(text: str, expected: list[str]) -> N
 
 
 EMAIL_MISTAKES = [
-    ({"tls": "none"}, "receivers[0]: expected allow_insecure: true beside tls: none, found none"),
+    (
+        {"tls": "none"},
+        "receivers[0]: expected allow_insecure: true beside tls: none, found no allow_insecure",
+    ),
     ({"tls": "ssl"}, "receivers[0].tls: expected one of starttls, tls, none, found 'ssl'"),
     ({"username": "a"}, "receivers[0]: expected username and password together, found one of them"),
     ({"password": SECRET}, "receivers[0]: expected username and password together, found one of them"),

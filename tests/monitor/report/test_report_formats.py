@@ -91,7 +91,7 @@ def sized_summary(name: str, omitted: int = 0) -> Summary:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_right_sizes_have_their_cost_the_source_of_the_price_and_the_command(format: str) -> None:
+def test_right_sizes_show_cost_and_price_source_and_command(format: str) -> None:
     output = FORMATS[format](sized_summary("clicks", omitted=3)).replace("\\", "")
     for fact in (
         "clicks",
