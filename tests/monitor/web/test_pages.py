@@ -508,7 +508,7 @@ async def test_throttled_demand_within_the_tolerance_is_marked(
     ("signal", "card", "table_cell"),
     [
         ("lambda.account_concurrency", "Throttled nownot known at present", "not known"),
-        ("sqs.standard_in_flight", "Throttled nownot reported AWS publishes no metric of it", "not reported"),
+        ("sqs.standard_in_flight", "Throttled nownot reported AWS publishes no metric of it", "no metric"),
     ],
 )
 async def test_throttling_that_is_unknown_now_differs_from_throttling_without_a_metric(
