@@ -119,7 +119,7 @@ async def timed(label: str, work: Awaitable[object]) -> None:
 class Harness:
     """An alert engine over a fleet, with its journal and one receiver, composed as in `monitor.app`.
 
-    epoch_seconds: the simulated time. is_alertmanager: whether the receiver is an Alertmanager, or a webhook.
+    epoch_seconds: the simulated time. is_alertmanager: the receiver is an Alertmanager, instead of a webhook.
     """
 
     def __init__(self, journal: Journal, fleet: Fleet, is_alertmanager: bool) -> None:

@@ -1,8 +1,8 @@
 """Delay between a streamed point and the zone in the API that results from it. `python bench/arrival.py`
 
 The whole service runs with 100,000 series in another process. The measured points are of one series; each
-second, the service also receives 10,000 points of the others. All accounts are inaccessible, so that nothing
-is polled.
+second, the service also receives 10,000 points of the other series. All accounts are inaccessible, so that
+nothing is polled.
 """
 
 import argparse

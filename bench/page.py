@@ -59,8 +59,8 @@ def fleet_of(series: int) -> Fleet:
     for minute in range(now - 180, now - 2):
         rng = np.random.default_rng(minute)
         values = rng.uniform(0, 5.7e7, rows.size).astype(np.float32)
-        # Every other row is throttled demand, which is 0 in most minutes. A series is saturated if it is
-        # above 0 in any of RECENT_MINUTES.
+        # Every other row is throttled demand, which is 0 in most minutes. A series is saturated if
+        # that demand is above 0 in any of RECENT_MINUTES.
         values[1::2] *= rng.random(rows.size // 2) < THROTTLED / RECENT_MINUTES
         fleet.rings.write(rows, np.full(rows.size, minute, np.int32), values)
     judge(fleet, now)

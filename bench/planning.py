@@ -1,8 +1,8 @@
 """Cost and delay of detection of several policies of reading metrics. `python bench/planning.py [traces]`
 
 Each policy reads the usage of real traces from a simulated CloudWatch, minute by minute. A point is visible
-up to two minutes after its minute, and one in fifty five minutes later; one in five has only a part of its
-value for a minute. The metric of all series together has the sum of what is visible of them, or, with one
+up to two minutes after its minute, and one point in fifty another five minutes later. One point in five has
+only a part of its value for a minute. The metric of all series together has the sum of what is visible of them, or, with one
 policy, delays and revisions of its own. A delay is counted from the first minute in which a policy that
 reads everything in every minute can detect the same. One series in five comes near its limit: its peak is
 87 % of the limit, and demand is throttled in the minutes near the peak. The peaks of the others are a third
@@ -139,7 +139,7 @@ async def simulate(
     )
     has_aggregate = aggregate != Aggregate.NONE
     demand = Demand(utilization, throttled, has_aggregate, publication=publication)
-    # A poll at another minute fails, so that none is made between two polls of the policy.
+    # A poll in any other minute fails, so that only the polls of the policy read anything.
     fleet = Simulation(demand, intervals, budget, fails=lambda minute: minute % intervals.shortest > 0)
     edge = SETTINGS.band.high * LIMIT * 60
     above_band = Detection(fleet, fleet.usage * 60, fleet.usage_rows, edge)

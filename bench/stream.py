@@ -1,7 +1,7 @@
 """CPU and memory of a metric stream: gzip bodies of 10,000 points into the fleet. `python bench/stream.py`
 
-Both are measured first in this process, then over HTTP on loopback with the server in another process. Run it
-with `--seconds 600` to see whether memory grows.
+CPU time is measured in this process; then points per second, memory and latency are measured over HTTP on
+loopback, with the server in another process. `--seconds 600` shows whether memory grows.
 """
 
 import argparse

@@ -299,7 +299,7 @@ class Aws(Protocol):
         *,
         is_shared: bool = False,
     ) -> Awaitable[Value]:
-        """Return what `read` returns, or raise its error, from a call now or the last call for the key.
+        """Return the result of `read`, or raise its error: of a call made now, or of the key's last call.
 
         An inventory calls `read` for a bounded number of single resources (see `monitor.aws.turns`), and
         always for the whole account. key: unique within the service. every: seconds for which a result is

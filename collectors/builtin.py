@@ -87,7 +87,7 @@ def _load_collector(data: Mapping[str, Any]) -> Collector:
 
 
 def registry_with(folder: Path) -> Registry:
-    """Return a registry of the built-in services and those that a folder declares, if it exists.
+    """Return a registry of the built-in services and those that a folder declares, if the folder exists.
 
     Raises DeclarationError with every problem of its files.
     """

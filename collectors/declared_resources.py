@@ -103,8 +103,8 @@ class FoundResources:
         self._within: dict[tuple[str, ResourcePath], list[Node]] = defaultdict(list)
         self._by_id: dict[tuple[str, str], Node] = {}
         self._referring: dict[tuple[str, str, str], list[Node]] = defaultdict(list)
-        # For a kind and a kind that it refers to, if the id in some reference is unknown: whether a call for
-        # such an id failed.
+        # By a kind and a kind that it refers to: whether a call for the id in such a reference failed. A pair
+        # of kinds without an entry has no reference whose id is unknown.
         self._unplaced: dict[tuple[str, str], bool] = {}
         # By kind: the paths in `unlisted` and their ancestors; the same without the paths in `unread`.
         self._incomplete: dict[str, tuple[set[ResourcePath], set[ResourcePath]]] = {}

@@ -73,7 +73,7 @@ class _Run:
         self._calls = DeclaredCalls(self.aws)
 
     async def series(self) -> AsyncIterator[Observed]:
-        """Yield all series. Those that need no kind listed later come once their resource is described."""
+        """Yield all series: as soon as their resource is described, unless they need a kind listed later."""
         for kind in self.group.kinds:
             if self._is_listed_now(kind):
                 async for observed in self._immediate_series(kind):

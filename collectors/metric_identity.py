@@ -108,7 +108,7 @@ def _pattern(template: str, constants: Mapping[str, Any]) -> str:
 
 
 def _members(kind: str, declared: ResourceDeclaration, captured_names: Set[str]) -> Set[str] | None:
-    """Return the known members of a resource's item; None if the item is a text, which is known."""
+    """Return the known members of a resource's item; None if the item itself is a known text."""
     if kind in captured_names and declared.id.text == ITSELF.text:
         return None
     paths = [path for name, path in declared.facts.items() if name in captured_names]

@@ -177,7 +177,7 @@ class MetricsScan:
                     yield self._with_limit(aws, observed, signal)
 
     def _with_limit(self, aws: Aws, observed: Observed, signal: ReadableSignal) -> Observed:
-        """Return the series; unobservable if neither metrics nor a default nor the configuration limit it."""
+        """Return the series; unobservable if no metric, default or configuration has its limit."""
         if observed.published_limit or aws.has_own_limit(observed.signal, observed.resource):
             return observed
         entry = self._signals[observed.signal]

@@ -71,7 +71,7 @@ class QuotaRequest:
         return None if self.pending else self.updated_at
 
     def in_unit_of(self, quota_unit: float) -> "QuotaRequest":
-        """Return the request in another unit. quota_unit: the quota's unit as a number of that unit."""
+        """Return the request in another unit. quota_unit: the size of the quota's unit in that other unit."""
         return replace(self, desired=self.desired * quota_unit)
 
     def sentence(self, text_of: Callable[[float], str], limit: float | None) -> str:

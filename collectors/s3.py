@@ -181,7 +181,7 @@ def bucket_series(bucket: str, configurations: list[Configuration], region: str)
 
 
 def filters_to_show(configurations: Iterable[Configuration]) -> list[PrefixFilter]:
-    """Return the filters to show: for each prefix, a filter by just the prefix, or all narrowed filters."""
+    """Return the filters to show: of each prefix, a filter by just the prefix, or else all narrowed ones."""
     ordered = sorted(configurations, key=lambda configuration: str(configuration["Id"]))
     filters = [prefix_filter for prefix_filter in map(PrefixFilter.parse, ordered) if prefix_filter]
     complete = {
@@ -242,7 +242,7 @@ def filter_series(
 
 
 def missing_filter(has_other_filters: bool, command: str) -> Unobservable:
-    """Return why a bucket without a prefix filter is unobservable. command: enables one for a prefix."""
+    """Return why a bucket without a prefix filter is unobservable. command: adds such a filter."""
     if has_other_filters:
         reason = "its request metrics have no prefix filter, and a sum over prefixes hides each of them"
     else:

@@ -1,7 +1,7 @@
 """Simulated Kinesis streams with late and revised points, which are the same for every monitor.
 
 The point of a minute is visible 60 to 180 seconds after the minute began. One point in five has only a part
-of its value at first; one point in fifty is visible five minutes later than that. All metrics of a stream
+of its value at first; one point in fifty becomes visible another five minutes later. All metrics of a stream
 have the same delay.
 
 A monitor has two kinds of events to detect. Streams within the band go above the band for some minutes, again

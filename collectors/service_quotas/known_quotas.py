@@ -98,7 +98,7 @@ class KnownQuotas:
             yield replace(quota, value=last.value, source=last.source) if last else quota
 
     def use_listed(self) -> None:
-        """Count all services whose quotas are listed as in use."""
+        """Add all services whose quotas are listed to the services in use."""
         self.in_use |= self.lists.keys()
 
     def copy(self) -> "KnownQuotas":

@@ -29,7 +29,7 @@ DEPENDENCY_ERRORS = "DEPENDENCY_"
 # Seconds by the words that tell the period in the name or the description of a quota without `Period`.
 NAMED_PERIODS: Mapping[str, float] = {"per minute": 60, "per hour": 3600, "per day": 86_400}
 
-QuotaKey = tuple[Quota, str]  # a quota, and the ARN of the resource that has a value of its own
+QuotaKey = tuple[Quota, str]  # a quota, and the ARN of a resource with its own value, or an empty text
 
 
 @dataclass(frozen=True, slots=True)

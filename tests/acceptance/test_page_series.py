@@ -112,7 +112,7 @@ async def test_each_range_has_an_address_and_the_crosshair_stays_within_the_char
     await expect(page.get_by_text("3 h", exact=True)).to_have_attribute("aria-current", "true")
 
 
-async def test_a_command_is_copied_or_without_the_clipboard_selected(page: Page) -> None:
+async def test_a_command_is_copied_or_selected_if_the_clipboard_refuses_it(page: Page) -> None:
     button, code = page.locator(".first [data-copy]"), page.locator(".first .cmd code")
     await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     await button.click()
