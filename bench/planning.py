@@ -2,11 +2,11 @@
 
 Each policy reads the usage of real traces from a simulated CloudWatch, minute by minute. A point is visible
 up to two minutes after its minute, and one point in fifty another five minutes later. One point in five has
-only a part of its value for a minute. The metric of all series together has the sum of what is visible of them, or, with one
-policy, delays and revisions of its own. A delay is counted from the first minute in which a policy that
-reads everything in every minute can detect the same. One series in five comes near its limit: its peak is
-87 % of the limit, and demand is throttled in the minutes near the peak. The peaks of the others are a third
-of their limits. The policies run five times, so that each trace comes near its limit once. The oracle is a
+only a part of its value for a minute. The metric of all series together has the sum of what is visible of
+them, or, with one policy, delays and revisions of its own. A delay is counted from the first minute in which
+a policy that reads everything in every minute can detect the same. One series in five comes near its limit:
+its peak is 87 % of the limit, and demand is throttled in the minutes near the peak. The peaks of the other
+series are a third of their limits. The policies run five times, so that each trace comes near its limit once. The oracle is a
 policy that knows the future: in every minute, it reads the usage that is above the band and the throttled
 demand; it reads all other usage as seldom as is allowed. No plan can cost less.
 traces: a folder of `*.csv.gz` files with the columns minute and value; by default ../shared/traces.

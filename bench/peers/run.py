@@ -46,9 +46,9 @@ class Usage:
 class Run:
     """A run of a monitor over streams. begin, end: its usage at the begin and end of the measured window.
 
-    shown_at: when /metrics first showed a minute or a later one, [stream, minute]; NaN until then. detected: for
-    each kind of event, the time of each scrape, and flags of the streams for which the scrape showed an event
-    of this kind.
+    shown_at: when /metrics first showed a minute or a later one, [stream, minute]; NaN until then. detected:
+    for each kind of event, the time of each scrape, and flags of the streams for which the scrape showed an
+    event of this kind.
     """
 
     monitor: Monitor

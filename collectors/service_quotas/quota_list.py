@@ -50,7 +50,7 @@ class ListedQuota:
     """A quota of an account in a region.
 
     value: in AWS's unit; None where AWS returns none. source: APPLIED or DEFAULT. usage_metric: None where
-    AWS publishes none. period: seconds for which a rate holds, from `Period`, the name or the description;
+    AWS publishes none. period: the seconds in which a rate allows `value`, by `Period`, name or description;
     None if they give none. is_global: the quota is the same in all regions. is_missing_for_now: Service
     Quotas could not read the value from the service this time. context: the resource that the value holds
     for; NO_CONTEXT for the account.

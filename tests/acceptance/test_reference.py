@@ -82,7 +82,7 @@ SIGNALS_WITHOUT_REFERENCE = {  # signals that the reference does not have
 WEBSOCKETS = (
     "https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-logging.html"
 )
-METRICS_WITHOUT_REFERENCE = {  # metrics whose dimensions the reference lacks, and what names these
+METRICS_WITHOUT_REFERENCE = {  # metrics with dimensions that the reference lacks, and where these are named
     "AWS/ApiGateway ConnectCount{ApiId, Stage}": WEBSOCKETS,
     "AWS/ApiGateway MessageCount{ApiId, Stage}": WEBSOCKETS,
     "AWS/AutoScaling GroupInServiceCapacity{AutoScalingGroupName}": "the reference names it in a caveat",

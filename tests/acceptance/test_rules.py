@@ -126,7 +126,7 @@ def input_series(
 
 
 def alert_check(signal: Signal, resource: str, minute: int, name: str | None) -> dict[str, Any]:
-    """Return the promtool check that only this alert fires for a series; None for no alert."""
+    """Return the promtool check of a series: only the alert `name` fires, or if it is None, no alert."""
     firing = f'ALERTS{{alertstate="firing",signal="{signal.name}",resource="{resource}"}}'
     samples = [{"labels": f'{{alertname="{name}"}}', "value": 1}] if name else []
     return {"expr": f"count by (alertname) ({firing})", "eval_time": f"{minute}m", "exp_samples": samples}

@@ -359,7 +359,7 @@ def test_a_missing_point_is_zero_only_where_the_metric_is_always_on() -> None:
 
 
 def stages_of_two_apis(rest: str, http: str) -> Callable[..., dict[str, Any] | Exception]:
-    """Return an answer to GetStages: a stage for the APIs with these ids; for others, the call is denied."""
+    """Return an answer to GetStages: a stage for the APIs with these ids; denied for other APIs."""
 
     def answer(restApiId: str = "", ApiId: str = "") -> dict[str, Any] | Exception:
         if restApiId == rest:

@@ -78,7 +78,10 @@ signals:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change to the good declaration, and the problem that must be reported for it."""
+    """A change to the good declaration, and the problem that must be reported for it.
+
+    line: a text that is only in the line of the problem.
+    """
 
     old: str
     new: str
