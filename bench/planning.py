@@ -6,9 +6,9 @@ only a part of its value for a minute. The metric of all series together has the
 them, or, with one policy, delays and revisions of its own. A delay is counted from the first minute in which
 a policy that reads everything in every minute can detect the same. One series in five comes near its limit:
 its peak is 87 % of the limit, and demand is throttled in the minutes near the peak. The peaks of the other
-series are a third of their limits. The policies run five times, so that each trace comes near its limit once. The oracle is a
-policy that knows the future: in every minute, it reads the usage that is above the band and the throttled
-demand; it reads all other usage as seldom as is allowed. No plan can cost less.
+series are a third of their limits. The policies run five times, so that each trace comes near its limit once.
+The oracle is a policy that knows the future: in every minute, it reads the usage that is above the band and
+the throttled demand; it reads all other usage as seldom as is allowed. No plan can cost less.
 traces: a folder of `*.csv.gz` files with the columns minute and value; by default ../shared/traces.
 `--picture FILE` draws the results as SVG.
 """

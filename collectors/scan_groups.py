@@ -52,7 +52,7 @@ class ScanGroup:
     auxiliary: Mapping[str, frozenset[str]]
 
     def kinds_listed_after(self, kind: str) -> Iterator[str]:
-        """Yield the kinds that are not listed before a resource of this kind is listed."""
+        """Yield the kinds whose listing waits until a resource of this kind is listed."""
         referred_kinds = self.refers.get(kind, frozenset())
         for other in self.kinds[: self.kinds.index(kind)]:
             if kind in self.auxiliary.get(other, ()) or (other in self.foreign and other in referred_kinds):
@@ -214,8 +214,8 @@ def _scan_group(
 def _auxiliary_users(declaration: Declaration, kind: str) -> frozenset[str]:
     """Return the kinds whose signals use a kind, if no signal of the account or of the kind itself uses it.
 
-    The kind is not listed before one of the returned kinds has a resource. Empty if a signal of the account
-    or of the kind uses it.
+    The listing of the kind waits until one of the returned kinds has a resource. Empty if a signal of the
+    account or of the kind uses it.
     """
     declared, resources = declaration.resources[kind], declaration.resources
     if declared.parent or declared.foreign or any(kind == other.parent for other in resources.values()):
