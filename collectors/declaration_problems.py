@@ -113,7 +113,7 @@ def _cycle_problems(declaration: Declaration) -> Iterator[Problem]:
 
 
 def _name_problems(declaration: Declaration) -> Iterator[Problem]:
-    """Yield names that have two meanings where both can be used."""
+    """Yield names that have two meanings in one scope."""
     meanings = {
         name: meaning for section, meaning in _SECTIONS.items() for name in getattr(declaration, section)
     }

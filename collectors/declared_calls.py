@@ -221,7 +221,7 @@ def _identifying_values(declared: CallDeclaration | ListDeclaration, scope: Node
 def _facts_of_item(call: CallDeclaration, item: Any) -> Facts | ExpressionError:
     try:
         return {name: path.search(item) for name, path in call.facts.items()}
-    except ExpressionError as error:  # it is the result for this item alone
+    except ExpressionError as error:  # the error is the result for this item alone
         return error
 
 

@@ -135,7 +135,7 @@ class FoundResources:
                 if key[0] == kind:
                     nodes[:] = [node for node in nodes if node.resource.path not in deleted]
         for path in deleted:
-            # `_by_id` is for kinds that others refer to, whose ids do not repeat.
+            # `_by_id` is used for kinds that other kinds refer to, and their ids do not repeat.
             self._by_id.pop((kind, path[-1]), None)
 
     def related(self, node: Node, kind: str) -> Node | list[Node] | None:

@@ -57,7 +57,7 @@ class Resource:
 
     @property
     def labels(self) -> dict[str, str]:
-        """The labels that identify the resource among its kind: `resource`, and `resource_id` if it differs.
+        """The labels that identify the resource among its kind: `resource`, and `resource_id` if they differ.
 
         The whole account has no labels.
         """

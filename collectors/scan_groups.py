@@ -59,7 +59,7 @@ class ScanGroup:
                 yield other
 
     def immediate(self, kind: str) -> Signals:
-        """Return the signals of a kind whose needs are listed before it; none for a foreign kind."""
+        """Return the signals of a kind that need only kinds listed before it; none for a foreign kind."""
         if kind in self.foreign:
             return {}
         listed = {*self.kinds[: self.kinds.index(kind)]} if kind in self.kinds else set[str]()

@@ -87,7 +87,7 @@ class KnownQuotas:
         self._due_at[name], self._read_at[name] = now + interval, now
 
     def hasten(self, name: str, now: float) -> None:
-        """Make a list that may change at any time due HASTE_INTERVAL after it was last read."""
+        """Let a list be due HASTE_INTERVAL after its last read, as the list may change at any time."""
         self._due_at[name] = min(self._due_at.get(name, now), self._read_at.get(name, now) + HASTE_INTERVAL)
 
     def with_last_values(self, service_code: str, listed: Iterable[ListedQuota]) -> Iterator[ListedQuota]:

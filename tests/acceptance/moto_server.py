@@ -56,7 +56,7 @@ def list_entry(quota: Quota) -> dict[str, Any]:
 
 
 def clients_by_signing_name() -> dict[str, list[str]]:
-    """The clients of botocore by the name with which they sign; a client of the same name comes first."""
+    """The clients of botocore by the name with which they sign; the client that has this name is first."""
     clients: dict[str, list[str]] = defaultdict(list)
     for name in SERVICE_MODELS.get_available_services():
         signing_name = SERVICE_MODELS.get_service_model(name).signing_name
