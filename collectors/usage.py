@@ -48,7 +48,8 @@ class Metric:
 
     def of(self, **dimensions: str) -> "Metric":
         """Return the same metric with these dimensions."""
-        named = tuple(sorted(dimensions.items()))  # `replace` would take twice as long
+        named = tuple(sorted(dimensions.items()))
+        # Not by `dataclasses.replace`, which takes twice as long.
         return Metric(
             self.namespace, self.name, self.stat, self.zero_when_absent, named, self.unit, self.period
         )

@@ -72,7 +72,7 @@ def with_member(page: Mapping[str, Any], path: Sequence[str], value: Any) -> dic
 
 
 class FakeClient:
-    """Responds to a method with a dict, a list of pages, a callable of the parameters, or a raised error."""
+    """Responds to a method with a dict, a list of pages, an error, or a function of the parameters."""
 
     def __init__(self, service: str, aws: "FakeAws") -> None:
         self.service, self.answers, self.aws = service, aws.answers, aws

@@ -30,7 +30,7 @@ class FakeOrganization:
 
     Credentials are those of a role in one of the accounts; any others belong to OWN_ACCOUNT.
     failure: the error code of all responses of Organizations; empty for none. closed: accounts that deny
-    every call. roles: the roles that were assumed, each with the key of the caller. list_count: how many
+    every call. roles: the roles that were assumed, each with the caller's access key. list_count: how many
     lists were read to their end. tags: by account. hidden: accounts whose tags are denied. tag_calls:
     the accounts whose tags were requested.
     """

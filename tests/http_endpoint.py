@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 MAX_BODY_BYTES = 2**24
-# Turns of the loop until an accepted connection has its transport; without them, asyncio loses it.
+# Turns of the event loop until an accepted connection has its transport; a server that is closed sooner loses
+# the connection.
 ACCEPT_TURNS = 5
 
 

@@ -23,7 +23,7 @@ class Certificate:
 
     def __init__(self, config: TlsConfig, reloads: Counter) -> None:
         self.config, self._reloads = config, reloads
-        # `reload` runs in threads: a check of the files must not undo new settings.
+        # `reload` may run in two threads at once: a check of the files must not undo new settings.
         self._lock = threading.Lock()
         self._files_stamp = config.pair.stamp()
         self._newest, self.context = config.context(), config.context()

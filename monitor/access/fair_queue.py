@@ -68,7 +68,7 @@ class FairQueue:
         return waiter
 
     def _evict_for(self, client: str) -> bool:
-        """Evict a request of the client with most requests, if it has more than `client` with a new request.
+        """Evict a request of the busiest client, if `client` with its new request still has fewer requests.
 
         Return whether a request was evicted.
         """

@@ -24,7 +24,7 @@ class KeyPair(NamedTuple):
     def context(self, minimum_version: str) -> "ssl.SSLContext":
         """Return the context of an HTTP/1.1 server. It blocks. Raises ValueError with the reason.
 
-        minimum_version: the oldest version of TLS, a key of TLS_VERSIONS.
+        minimum_version: the oldest version of TLS that is accepted, "1.2" or "1.3".
         """
         import ssl  # noqa: PLC0415 - reading the settings needs no ssl
 

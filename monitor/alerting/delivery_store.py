@@ -9,7 +9,7 @@ from monitor.notifiers.notice import Notice
 
 
 class DeliveryStore(Protocol):
-    """Stores pending notices, notifications in delivery and dead letters, each in a table.
+    """Stores pending notices, notifications in delivery and dead letters, each kind in its own table.
 
     `Journal` implements it with SQLite. One transaction moves a notice from one table to the next, so a crash
     neither loses nor repeats the notice. `rows_of` contains a change as soon as `commit` or `write` is

@@ -2,8 +2,8 @@
 
 1. `restore` ends alerts whose series no longer exist, and continues the alerts of earlier processes.
 2. `evaluate` steps the alert states with new samples, and records a notice of each change.
-3. `observe` records notices of blind spots, which are resources and metrics that cannot be read. Before it,
-   `forecast_alerts` records notices of series that will probably reach their limits.
+3. `observe` records notices of blind spots, which are resources and metrics that cannot be read. Before
+   `observe`, `forecast_alerts` records notices of series that will probably reach their limits.
 4. `plan` decides which receivers are notified of which alerts now.
 5. `persist` stores all of it in one transaction, and hands the notifications to the delivery.
 
@@ -203,7 +203,7 @@ class AlertEngine:
         return minute if self._state.evaluated_until is None else min(self._state.evaluated_until, minute)
 
     def _highest_number(self, store: AlertStateStore) -> int:
-        """Return the highest number of all notices: an alert may fire for longer than the history reaches."""
+        """Return the highest number of all notices, also of last notices that the history no longer has."""
         return max([store.number, *(notice.number for notice in self.alerts.values())])
 
     async def _restore(self, status: MonitorStatus, now: float) -> None:

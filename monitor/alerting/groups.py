@@ -31,9 +31,10 @@ SEVERITY_RANK = {severity: severity.rank for severity in Severity}
 
 
 class NotifiedAlert(msgspec.Struct, frozen=True):
-    """The state of a firing alert in its last notice to a receiver. at: its time, in epoch seconds.
+    """The state of a firing alert in its last notice to a receiver.
 
-    places: the highest `places` that the receiver was notified of.
+    at: when that notice was sent, in epoch seconds. places: the highest `places` that the receiver was
+    notified of.
     """
 
     severity: Severity

@@ -37,7 +37,7 @@ def is_forecast(notice: Notice) -> bool:
 
 
 class InhibitingAlert(NamedTuple):
-    """A saturated alert and its rank. The highest rank of a `throttle_group` inhibits the others."""
+    """A saturated alert. In a `throttle_group`, the alert of the highest rank inhibits the others."""
 
     rank: Rank
     alert: str

@@ -1,4 +1,4 @@
-"""The SQLite file of the journal, in WAL mode. Each write is one transaction. All calls are of one thread."""
+"""The SQLite file of the journal, in WAL mode. Each write is one transaction. Only one thread makes calls."""
 
 import logging
 import os

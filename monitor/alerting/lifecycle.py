@@ -182,7 +182,8 @@ class Lifecycle:
     def _samples_of(self, slots: Ints) -> SamplesAt:
         """Return a function of slots and minutes that returns the sample of each slot in its minute.
 
-        That function accepts only slots of `slots`. The last complete minute of each is computed here, once.
+        That function accepts only slots of `slots`. The last complete minute of each slot is
+        computed here, once.
         """
         fleet = self._fleet
         last_complete = np.empty(fleet.size, np.int32)

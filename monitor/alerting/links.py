@@ -151,5 +151,5 @@ def quote_part(text: str) -> str:
 
 @cache
 def _split_template(template: str) -> list[str]:
-    """Split a template into texts and field names, in turns. The first and last are texts."""
+    """Split a template into texts and field names, which alternate. The first and last parts are texts."""
     return PLACEHOLDER.split(template)

@@ -73,7 +73,7 @@ class NoticeBuilder:
         return None
 
     def severity_of(self, series: Series, rule: Rule) -> Severity | None:
-        """Return the severity of a rule's alert on a series, or None if it is off."""
+        """Return the severity of a rule's alert on a series, or None if the alert is switched off."""
         account_name = self.account_names.get(series.key.account, "")
         labels = SelectorLabels(**series.key.labels, account_name=account_name)
         severity = self.settings.severity_of(labels, rule)

@@ -211,8 +211,8 @@ def notices_to_drop(
     """Return the notices to drop, by reason: `repeat` or `superseded`.
 
     Drops notices that were made before `oldest_kept`, in epoch seconds, and the oldest notices beyond
-    `limit`; repeats first, then superseded notices. The last notice of each alert that is no repeat is never
-    dropped, so more than `limit` notices, and notices before `oldest_kept`, can remain.
+    `limit`; repeats first, then superseded notices. Of each alert, the last notice other than a repeat is
+    never dropped, so more than `limit` notices, and notices before `oldest_kept`, can remain.
     """
     last_ids = {row.notice.alert: row.id for row in rows if row.notice.kind is not NoticeKind.REPEATED}
     repeats = [row for row in rows if row.notice.kind is NoticeKind.REPEATED]

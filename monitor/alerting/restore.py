@@ -48,7 +48,8 @@ class Restorer:
         self._fleet_version = self._fleet.version
         saved_ids = np.array(sorted(saved), np.uint64)
         fleet_ids = self._fleet.id[: self._fleet.size]
-        positions = np.searchsorted(saved_ids, fleet_ids)  # if an id is saved, its position there
+        # The position in `saved_ids` of each of the fleet's ids, if the id is saved.
+        positions = np.searchsorted(saved_ids, fleet_ids)
         is_saved = saved_ids[np.minimum(positions, saved_ids.size - 1)] == fleet_ids
         async for slot in cooperative_iter(np.flatnonzero(is_saved).tolist()):
             if states := saved.pop(int(self._fleet.id[slot]), None):

@@ -23,7 +23,7 @@ class SilenceMatches:
     """The matches of a silence.
 
     alerts: the number of firing alerts that the silence matches. unmatched_reason: a sentence on why
-    it matches no alert and no series; empty if it matches an alert or a series, and if the search was not
+    it matches no alert and no series; empty if it matches an alert or a series, or if the search was not
     completed.
     """
 

@@ -149,7 +149,8 @@ class Silences:
     async def _put(self, acknowledgement: Acknowledgement) -> Acknowledgement:
         """Store an acknowledgement with the earlier one of its alert, which it replaces.
 
-        If both have the same time, it is the earlier one with a new comment, and replaces what that replaced.
+        If both have the same time, the new one only changes the comment, and keeps what the earlier one
+        replaced.
         """
         earlier = self.acknowledgements.get(acknowledgement.alert)
         if earlier and earlier.at == acknowledgement.at:

@@ -418,7 +418,7 @@ signals:
 """
 
 
-async def test_an_error_in_none_when_means_that_nothing_is_configured() -> None:
+async def test_an_error_that_none_when_lists_means_that_nothing_is_configured() -> None:
     answers = {"api": {"repositoryName": "api"}, "web": not_found_error("LifecyclePolicyNotFoundException")}
     result = await run(
         REPOSITORIES,

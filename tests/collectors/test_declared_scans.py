@@ -73,7 +73,7 @@ def listeners(*names: str) -> dict[str, Any]:
 
 
 def target_groups(**owners: str) -> dict[str, Any]:
-    """Return a response of DescribeTargetGroups. owners: the load balancer of each group, or none."""
+    """Return a response of DescribeTargetGroups. owners: by group, its load balancer; "" without one."""
     return {
         "TargetGroups": [
             {"TargetGroupName": name, "LoadBalancerArns": [owner] if owner else []}

@@ -120,7 +120,7 @@ async def test_a_limit_has_the_time_at_which_it_was_read() -> None:
     read_at = {
         series.limit_read_at for series in inventories.observed.values() if series.signal == "listener_rules"
     }
-    # None: the last inventory read it.
+    # None: the limit was read by the last inventory.
     assert read_at <= {None, 1e9 + 600, 1e9 + 1200, 1e9 + 1800}
     assert None in read_at
     assert len(read_at) > 1
@@ -172,8 +172,8 @@ async def test_an_aggregate_is_unknown_until_all_of_its_parts_were_read(
 
     async def usages_of_next_inventory() -> dict[str, dict[str, Any]]:
         await inventories.inventory()
-        # First the three lists of the whole account. Last at most three more calls: the limit is rounded up,
-        # and the new calls and the repeated calls may each have a call that earlier inventories left.
+        # The first 3: the lists of the whole account. The last 3: the limit is rounded up, and the new calls
+        # and the repeated calls may each have a call that earlier inventories left.
         assert len(inventories.aws.calls) <= 3 + max(calls, call_count / 10) + 3
         return {signal: inventories.usage_of(signal) for signal in expected}
 

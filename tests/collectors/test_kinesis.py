@@ -86,7 +86,7 @@ async def test_an_on_demand_stream_accepts_its_warm_throughput_or_twice_its_writ
     )
     series = await aws.run_scan(streams)
     assert {name: series["on_demand_write_capacity", name].limit for name in summaries} == {
-        "new": None,  # the documented initial capacity
+        "new": None,  # so the catalogue's limit applies: the documented initial capacity
         "old": 20 * MIB,
         "warm": 80 * MIB,
     }

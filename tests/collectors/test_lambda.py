@@ -193,8 +193,8 @@ def is_about_function(call: str) -> bool:
     [
         (0, 1000, 0, 0),
         (20, 1000, 40, 0),
-        # Without reserved concurrency, a scan makes two calls about each of 34 functions, a twelfth of them:
-        # a reservation of 0 may stop a function.
+        # Even if no concurrency is reserved, a function may have a reservation of 0, which stops it. So each
+        # scan makes two calls about each of 34 functions, a twelfth of them.
         (400, 1000, 68, 68),
         (0, 700, 0, 0),
         (20, 700, 40, 0),

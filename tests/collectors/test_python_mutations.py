@@ -135,7 +135,7 @@ async def series_of(service: str, **answers: Any) -> dict[tuple[str, str], Any]:
 def is_of_unchanged_item(resource: str) -> bool:
     """Return whether a series is of an item that is not changed, and not of the whole account.
 
-    A mutation may repeat the item `b` in the other case, as `B`.
+    A mutation may repeat the item `b` in upper case, as `B`.
     """
     return bool(resource) and not any(part in resource.split("/", maxsplit=1)[0] for part in ("b", "B"))
 

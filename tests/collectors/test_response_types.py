@@ -100,7 +100,7 @@ def type_text(type_: Type) -> Any:
         ("elbv2.DescribeRules", "length(Rules[?IsDefault == `false`])", "number"),
         ("ec2.DescribeInstances", "Reservations[].Instances[].Tags[?Key == 'a'].Value[]", ["string"]),
         ("ec2.DescribeInstances", "Reservations[*].Instances[*].State.Name", [["string"]]),
-        # A member of the type document holds any JSON.
+        # A member of botocore's type `document` holds any JSON.
         ("bedrock-runtime.Converse", "additionalModelResponseFields.any.thing[0].x", "any"),
         ("bedrock-runtime.Converse", "length(additionalModelResponseFields)", "number"),
         ("bedrock-runtime.Converse", "additionalModelResponseFields[].x", ["any"]),

@@ -113,7 +113,7 @@ async def test_the_rates_of_a_filter_that_is_narrowed_by_tags_or_access_point_ar
         assert proposed_filter(observed.bound_reason) == {"Id": "uploads", "Filter": {"Prefix": "uploads/"}}
 
 
-async def test_filters_of_the_same_prefix_with_different_tags_have_a_series_each() -> None:
+async def test_filters_of_the_same_prefix_with_different_tags_have_separate_series() -> None:
     older = [{"Key": "version", "Value": "older"}]
     series = await filter_series(*({"And": {"Prefix": "x/", "Tags": tags}} for tags in (TAGS, older)))
     assert {resource for _, resource in series} == {
@@ -161,7 +161,9 @@ def proposed_filter(reason: Unobservable) -> dict[str, Any]:
         ("x" * 500, [], "x" * 40),
     ],
 )
-async def test_the_command_replaces_no_existing_filter(prefix: str, ids: list[str], proposed_id: str) -> None:
+async def test_the_command_that_adds_a_filter_replaces_no_existing_filter(
+    prefix: str, ids: list[str], proposed_id: str
+) -> None:
     configurations = [{"Id": id_, "Filter": {"Tag": TAGS[0]}} for id_ in ids]
     configurations.append({"Id": "narrowed", "Filter": {"And": {"Prefix": prefix, "Tags": TAGS}}})
     answer = {"MetricsConfigurationList": configurations}

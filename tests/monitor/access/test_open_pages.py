@@ -25,7 +25,7 @@ ENDED = b"event: ended\ndata: 1\n\n"
 
 
 class Clock:
-    """The time by which credentials expire."""
+    """The clock that decides whether credentials have expired; it begins a second before EXPIRY."""
 
     def __init__(self) -> None:
         self.now = EXPIRY - 1

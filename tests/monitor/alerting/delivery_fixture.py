@@ -64,7 +64,7 @@ class DeliveryFixture:
         await self.delivery.commit({}, [row.notice for row in rows], rows)
 
     async def send_due(self, after: float = 0) -> list[list[int]]:
-        """Advance the clock by `after` seconds and send what is due; return the numbers of its notices."""
+        """Advance the clock, send what is due, and return the notice numbers of each notification."""
         self.now += after
         sent_before = len(self.receiver.sent)
         await self.delivery.senders["pager"].send_due()

@@ -188,7 +188,7 @@ async def test_the_resolution_says_that_an_account_is_not_monitored_any_more(tmp
         assert resolved.summary.startswith("name-123 is not monitored any more, after ")
 
 
-async def test_an_inaccessible_account_fires_after_the_second_attempt_and_resolves_no_other_alert(
+async def test_an_inaccessible_account_is_an_alert_after_the_second_attempt_and_resolves_no_other_alert(
     tmp_path: Path,
 ) -> None:
     def inaccessible_status(*ends: float) -> dict[str, Any]:
@@ -323,7 +323,8 @@ async def test_denials_from_the_start_are_one_notice_of_all_places(tmp_path: Pat
         outcomes = {service: RunStatus() for service in ("", "kinesis", "lambda", "sqs")}
         cell = cells_in().status.cells[0]
         for second in range(0, 600, 5):
-            # Read n is made after 5 * n seconds, and 60 and 300 s later; metrics also after 5, 10 and 15 s.
+            # Read n is made after 5 * n seconds, and 60 and 300 s later. Metrics are also read after 5, 10
+            # and 15 s.
             for number, (service, outcome) in enumerate(outcomes.items()):
                 is_early_poll = service == "" and second in (5, 10, 15)
                 if is_early_poll or (second >= 5 * number and (second - 5 * number) in (0, 60, 300)):

@@ -104,7 +104,7 @@ async def test_a_failed_request_is_retried_unchanged_with_growing_waits(deliveri
     assert deliveries.metric("headroom_deliveries_failed_total", reason="http_503") == len(waits) + 1
 
 
-async def test_the_jitter_shortens_a_wait_to_a_second_at_least(deliveries: DeliveryFixture) -> None:
+async def test_the_jitter_never_shortens_a_wait_below_a_second(deliveries: DeliveryFixture) -> None:
     deliveries.receiver.answer = lambda notification: DOWN
     await deliveries.commit(pending_notice(notice(1)))
     await deliveries.send_due()

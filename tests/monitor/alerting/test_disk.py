@@ -143,7 +143,7 @@ async def test_the_journal_of_a_killed_process_is_read_from_a_read_only_folder(
     await journal.close()
     lock = path.with_name("journal.db.lock")
     lock.unlink()
-    lock.mkdir()
+    lock.mkdir()  # no lock can be acquired now, as in a read-only folder
     journal = await Journal.open(path)
     assert journal.failure is not None
     assert journal.rows_of(STATES) == {"states/a": SavedState("states/a", b"firing")}
@@ -347,7 +347,7 @@ async def test_a_write_that_is_cancelled_while_the_disk_is_busy_is_written(path:
     assert len((await stored_rows(path))["states"]) == 2
 
 
-async def test_a_disk_that_hangs_blocks_no_other_task(path: Path) -> None:
+async def test_a_write_to_a_disk_that_hangs_returns_after_a_time_out_and_is_written_later(path: Path) -> None:
     disk, may_commit = Disk(), threading.Event()
     journal = await Journal.open(path, file=JournalFile(path, disk.connect))
     assert disk.connection

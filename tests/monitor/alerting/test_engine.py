@@ -1,4 +1,7 @@
-"""The alert engine as a whole: the notifications of each receiver, and how often they are sent."""
+"""The alert engine as a whole: the notifications of each receiver, and how often they are sent.
+
+The letters of samples and notices are explained in `harness.py`.
+"""
 
 import asyncio
 from dataclasses import replace

@@ -1,7 +1,7 @@
 """A journal with flipped bits: Headroom starts, and alerting continues from what can be read.
 
 `HEADROOM_FLIPS=1200 pytest tests/monitor/alerting/test_flipped_bits.py` tests 1200 corrupt copies of the
-journal.
+journal. The letters of samples are explained in `harness.py`.
 """
 
 import os

@@ -88,7 +88,9 @@ async def test_a_forecast_that_does_not_last_is_not_reported(tmp_path: Path) -> 
             assert await notices_after(harness, 120, IMPROBABLE) == []
 
 
-async def test_a_forecast_alert_is_resolved_when_the_limit_has_become_improbable(tmp_path: Path) -> None:
+async def test_a_forecast_alert_is_resolved_when_reaching_the_limit_has_become_improbable(
+    tmp_path: Path,
+) -> None:
     async with AlertingHarness.opened(tmp_path) as harness:
         await harness.run_minutes(orders="..")
         await notices_after(harness, HALF_AN_HOUR, DAY)
@@ -176,7 +178,7 @@ async def test_severity_and_pending_time_of_forecast_alerts_are_configured(
         assert [notice.severity for notice in sent] == ([severity] if severity else [])
 
 
-async def test_a_limit_that_flaps_notifies_nobody(tmp_path: Path) -> None:
+async def test_a_forecast_that_flaps_notifies_nobody(tmp_path: Path) -> None:
     async with AlertingHarness.opened(tmp_path) as harness:
         await harness.run_minutes(orders="..")
         for probability in (HOUR, IMPROBABLE) * 6:
