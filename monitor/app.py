@@ -80,7 +80,7 @@ MIN_JUDGEMENT_PAUSE = 1.0  # seconds between two judgements of points as they ar
 MAX_JUDGEMENT_AGE = 65.0  # seconds until the fleet is judged again without new points: samples become stale
 JUDGEMENT_PAUSE_FACTOR = 4  # the pause lasts this many times as long as the judgement before it
 PUSH_START_TIMEOUT = 120.0  # seconds that pushing waits for the first full poll
-COVERAGE_SCHEDULE = Schedule("coverage", 300.0)  # of its export; the API computes it at each request
+COVERAGE_SCHEDULE = Schedule("coverage", 300.0)  # exports the coverage; the API computes it anew
 DELAYS_SCHEDULE = Schedule("planned delays", 60.0)  # plans change once a minute
 PATHS_SCHEDULE = Schedule("paths", UPDATE_INTERVAL)
 FIRST_JUDGEMENT = "the first judgement"  # what the status shows as pending when everything was read
@@ -324,7 +324,7 @@ class App:
             if await self._judge_guarded("first judgement"):
                 break
         self.judged.set()
-        await asyncio.to_thread(return_free_memory)  # the first responses have hours of points
+        await asyncio.to_thread(return_free_memory)  # of the first responses, with hours of points
 
     async def _judge_arrivals(self) -> None:
         """Judge points as they arrive, at most once a second and for at most a fifth of the time."""

@@ -149,7 +149,7 @@ def _with_one_signer(targets: Sequence[ObservationTarget]) -> Iterator[Observati
 
 
 def with_one_cause_of_denial(targets: Iterable[ObservationTarget]) -> list[ObservationTarget]:
-    """Return the targets. Unexplained denials get the cause ORGANIZATION if others of the cell have it.
+    """Return the targets. Unexplained denials get the cause ORGANIZATION if a target of the cell has it.
 
     Some services do not say which policy denies a call. If a policy of the organization denies calls to other
     services in the same account and region, it is assumed to deny the unexplained calls, too.

@@ -46,13 +46,13 @@ class AppState:
     monitor_status: returns the current status. reload: reads the configuration again; raises ConfigError if
     it is invalid. coverage: returns the coverage of quotas. recommend: computes, in a thread, the right
     sizes of the purchases whose series are in these slots. fan: takes a slot, a number of past days and a
-    number of future days; returns the fan, or None without a history. outlook: takes a slot, the limit that
-    past forecasts are compared with, and another limit to forecast with, or None; returns the outlook, or
-    None without a history. look_back: takes a number of days; returns the stored usage and notices of these
-    days. what_if: answers what breaks first. poll_interval: returns the shortest interval between two
-    requests for a metric, in seconds. paths: returns the status of all request paths. budget: the budget for
-    CloudWatch's bill; None without one. search_index: the index of the names of series. stopping: is set when
-    the server must stop.
+    number of future days; returns the series' `Fan`, or None without a history. outlook: takes a slot, the
+    limit that past forecasts are compared with, and another limit to forecast with, or None; returns the
+    series' `Outlook`, or None without a history. look_back: takes a number of days; returns the stored usage
+    and notices of these days. what_if: answers what breaks first. poll_interval: returns the shortest
+    interval between two requests for a metric, in seconds. paths: returns the status of all request paths.
+    budget: the budget for CloudWatch's bill; None without one. search_index: the index of the names of
+    series. stopping: is set when the server must stop.
     """
 
     registry: Registry

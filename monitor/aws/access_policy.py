@@ -17,8 +17,8 @@ UNIT_LISTING_ACTIONS = (
 TAGS_ACTION = "organizations:ListTagsForResource"
 ASSUME_ACTION = "sts:AssumeRole"
 
-# Whose policy it is. caller: that of Headroom's own credentials. account: of the role in each account. via:
-# of the roles of `via`, each of which assumes the next role. management: of `management_role`.
+# Who has a policy. caller: the owner of Headroom's own credentials. account: the role in each account. via:
+# the roles of `via`, each of which assumes the next role. management: `management_role`.
 Principal = Literal["caller", "account", "via", "management"]
 Entry = Account | Organization
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 MIN_SHARE = 1 / 32  # the lowest rate as a share of the highest, however long AWS throttles
-RECOVERY_TIME = 300.0  # seconds in which the rate grows by its highest value while calls succeed
-MAX_GROWTH_PAUSE = 10.0  # seconds; a longer pause between two successful calls counts as this one
+RECOVERY_TIME = 300.0  # seconds of successful calls in which a rate would grow from 0 to its highest
+MAX_GROWTH_PAUSE = 10.0  # seconds; a longer pause between two successful calls counts as this long
 
 
 class LoweredRate(NamedTuple):

@@ -3,8 +3,8 @@
 A client takes a megabyte of memory and tens of milliseconds to create. 30 accounts in 17 regions would need
 4,600 clients that differ only in their credentials. So a client has no credentials of its own: it signs with
 the credentials in a context variable, which `sign_with` sets for one call, and raises LookupError if the
-variable is not set. A process loads the models once, creates clients in a thread, and lets the clients of a
-cache share one pool of connections.
+variable is not set. A process loads botocore's models once, creates clients in a thread, and lets the clients
+of a cache share one pool of connections.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """AWS's time, taken from the `Date` header of its responses.
 
-Which minutes a poll requests follows from AWS's time where this machine's clock differs from it. Between two
+If this machine's clock differs from AWS's time, polls choose minutes by AWS's time. Between two
 responses, AWS's time advances with the monotonic clock, so that a step of the wall clock is noticed at once.
 """
 

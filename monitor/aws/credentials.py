@@ -91,7 +91,7 @@ class Credentials(ABC):
 class EnvironmentCredentials(Credentials):
     """The credentials that botocore finds: in variables, files, processes, web identity or the machine.
 
-    timeout: seconds that a caller waits at most. One task at a time reads them, and goes on after the
+    timeout: seconds that a caller waits at most. One task at a time reads, and goes on after the
     timeout, so that a `credential_process` that hangs is not started a second time. A failure is raised again
     for MIN_READ_INTERVAL seconds, so that not every call of hundreds of cells starts a process.
     profile: a profile of the AWS configuration files; None: the environment's choice.
@@ -155,7 +155,7 @@ class EnvironmentCredentials(Credentials):
         return frozen
 
     def _end_reading(self, reading: asyncio.Task[ReadOnlyCredentials]) -> None:
-        """Let the next call read again. After a failure it creates a new session."""
+        """Let the next call read again, with a new session after a failure."""
         self._reading = self._failure = None
         if reading.cancelled():
             self._session = self._found = None

@@ -33,7 +33,7 @@ class KnownAccounts:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read the file of an earlier process; without listings if it is missing or unusable. Blocks."""
+        """Return the listings in an earlier process's file; none if it is missing or unusable. Blocks."""
         try:
             content = read_file(path, MAX_FILE_SIZE)
             return cls(path, msgspec.json.decode(content, type=dict[str, OrganizationListing]))

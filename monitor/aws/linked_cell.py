@@ -37,7 +37,7 @@ class LinkedCell(Cell):
 
 
 def linked_cell(monitoring: Cell, account: str, scope: ServiceScope = ServiceScope.REGION) -> LinkedCell:
-    """Return the cell of an account that is linked to a monitoring account, in the region of its cell.
+    """Return the cell of a linked account, in the region of the monitoring account's cell.
 
     monitoring: the monitoring account's cell, whose rate limiters the linked cell shares.
     """

@@ -26,9 +26,9 @@ Links = Mapping[str, str]  # the label of a link by the id of its source account
 
 
 async def read_links(cell: "Cell") -> Links:
-    """Return the accounts that share metrics with a monitoring account in the region of its cell, sorted.
+    """Return the accounts that share metrics with a monitoring account in a region, sorted by id.
 
-    Raises one of AWS_ERRORS.
+    cell: the monitoring account's cell in the region. Raises one of AWS_ERRORS.
     """
     links: dict[str, str] = {}
     async for sink in cell.list_items("oam", "ListSinks", "Items"):

@@ -35,9 +35,9 @@ class QuotaRequestTelemetry:
     ) -> None:
         """Export these requests as the only requests of a cell.
 
-        listed_in: the region whose list has the requests. Two cells read the list of the home region: that
-        of the region, and that of the global services. Each of these requests is exported once, under the
-        region of its quota.
+        listed_in: the region whose list has the requests. Two cells read the list of the home region: the
+        cell of the region, and the cell of the global services. Each of these requests is exported once,
+        under the region of its quota.
         """
         account, _ = cell
         self._by_cell[cell] = {

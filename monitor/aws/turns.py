@@ -18,8 +18,8 @@ Value = TypeVar("Value")
 MIN_CALLS = 120  # calls about single resources that an inventory of a cell may always make
 MIN_SHARE_OF_WANTED = 1 / 10  # share of the wanted calls that may be made, if it is more than MIN_CALLS
 MIN_SHARE_OF_KNOWN = 1 / 4  # share of an inventory's calls that repeat earlier calls, if there are new calls
-CARRY_STEP = 0.618  # spreads the first `Share.carry` of the services between 0 and 1
-# Inventories of a service. If none of this many wanted a call, the outcome of the call is forgotten.
+CARRY_STEP = 0.618  # spreads the services' initial values of `Share.carry` between 0 and 1
+# If none of the last so many inventories of a service wanted a call, the outcome of the call is forgotten.
 MAX_UNWANTED_RUNS = 6
 
 
@@ -35,10 +35,10 @@ class Urgency(Enum):
 class Outcome:
     """The last value of a call, or the error that it raised.
 
-    order: calls that were never made take their turns in this order. every: seconds for which a value is
+    order: calls that were never made take turns by ascending `order`. every: seconds for which a value is
     reused. wanted_in, made_in: the last run that wanted the call, and the last run that made it; made_in is 0
     if it was made outside of runs. in_turn: the call needs a turn. made_at: when the call was last made, in
-    epoch seconds; None: never. ended: is set at the end of a call that is under way; None: no call is.
+    epoch seconds; None: never. ended: is set at the end of a call that is under way; None: none is.
     """
 
     order: int

@@ -37,7 +37,7 @@ SECRET_MODE = 0o600
 
 
 def find_caller_or_exit(profile: str) -> Caller:
-    """Return the owner of the credentials, and print it; print the error and exit if AWS returns none."""
+    """Return and print the owner of the credentials; print the error and exit if AWS does not tell it."""
     try:
         caller = run_interruptible(find_caller(profile))
     except FirstContactError as error:

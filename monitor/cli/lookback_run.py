@@ -38,7 +38,7 @@ def look_back_or_exit(
     patterns: Mapping[str, Sequence[str] | None],
     options: tuple[int, Sequence[OtherWay], bool],
 ) -> LookbackReport:
-    """Look back by a configuration file, see `run_lookback`; print any error and exit."""
+    """Look back by a configuration file, see `run_lookback`; exit on an error, and print it."""
     registry = load_registry_or_exit(file)
     config = load_config_or_exit(registry, file)
     with exit_on_config_error(), exit_when_unreadable():

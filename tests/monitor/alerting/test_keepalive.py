@@ -1,4 +1,4 @@
-"""Keepalive: while Headroom fires an alert, it never lapses in Alertmanager, even if that was down.
+"""Keepalive: an alert that fires in Headroom never lapses in Alertmanager, even if Alertmanager was down.
 
 The letters of samples are explained in `harness`: `c` is near the limit, `.` within the band.
 """

@@ -1,4 +1,4 @@
-"""A process killed at any moment loses no notice, keeps their order, and repeats only whole notifications.
+"""A kill at any moment loses no notice, keeps notices in order, and repeats only whole notifications.
 
 `feed` starts the processes, kills them and reports the outcome: the exit codes of the process before the
 killed one, of the killed one (or how many were killed) and of the one after it, and the number of notices.

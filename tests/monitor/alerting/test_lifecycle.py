@@ -16,7 +16,7 @@ from tests.monitor.alerting.harness import LETTERS, LIMIT, SHORT, AlertingHarnes
 from tests.monitor.fleet.fleets import key, throttled_metric, traffic
 
 # The letters of samples and notices are explained in `harness`. `for` and `keep_firing_for` are 2 minutes;
-# alerts on throttling keep firing for 7 minutes, as one poll may bring 7 minutes.
+# alerts on throttling keep firing for 7 minutes, as one poll may bring the samples of 7 minutes.
 SAMPLES_AND_NOTICES = {
     "a breach that lasts": ("..cccccc", "....F..."),
     "a breach that is too short": ("..cc....", "........"),
@@ -77,7 +77,8 @@ def write_incomplete_minute(harness: AlertingHarness, letter: str) -> None:
 async def test_an_incomplete_minute_resolves_no_alert_but_a_breach_in_it_fires(tmp_path: Path) -> None:
     async with AlertingHarness.opened(tmp_path) as harness:
         assert await harness.run_minutes(orders="..ccc") == "....F"
-        for letter in "......b..":  # this sample of each minute is incomplete, and replaced by `c`
+        # In each minute, an incomplete sample (`letter`) is written first, and then replaced by `c`.
+        for letter in "......b..":
             write_incomplete_minute(harness, letter)
             assert await harness.process(20) == []
             assert await harness.run_minutes(orders="c") == "."

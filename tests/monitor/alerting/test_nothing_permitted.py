@@ -28,7 +28,7 @@ SETTINGS: Mapping[str, dict[str, Any]] = {
 
 
 async def failures_of_denied_calls(config: Config) -> dict[str, Sequence[Failure]]:
-    """Return the failures of the inventory by service, and by `METRICS` the failure of reading metrics."""
+    """Return the failures of the inventory by service; under `METRICS`, the failure to read metrics."""
     inventory = inventory_of(FakeAws().cell, Fleet(), config)
     for collector in REGISTRY.collectors:
         await inventory.run(collector)

@@ -83,7 +83,8 @@ def test_a_failure_is_isolated_if_the_receiver_accepted_another_notification_sin
     box = outbox_with(pending_notice(notice(1), id=1))
     (key,) = box.acquire_due(NOW, 100)
     queue_notification(box, key, NOW)
-    attempts = (5, 0), (7, 6), (8, 6), (9, 8.5)  # when it failed, when the receiver last accepted another
+    # When the notification failed, and when the receiver last accepted another notification.
+    attempts = (5, 0), (7, 6), (8, 6), (9, 8.5)
     isolated_counts = [box.record_failure(key, now, accepted).isolated_failures for now, accepted in attempts]
     assert isolated_counts == [0, 1, 1, 2]
 

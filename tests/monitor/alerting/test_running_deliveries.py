@@ -171,7 +171,7 @@ async def test_a_slow_receiver_delays_no_other_receiver(delivery: Delivery) -> N
 
 
 async def wait_until_idle(delivery: Delivery, journal: Journal) -> None:
-    """Wait until the result of an attempt is stored, and its sender sleeps."""
+    """Wait until the result of an attempt is stored, and the sender sleeps."""
     while delivery.statuses()[0].queued:
         await asyncio.sleep(0)
     await journal.history()
@@ -235,7 +235,7 @@ async def test_running_attempts_end_and_are_recorded_when_the_delivery_stops(
         await delivery.commit({}, [], [pending_notice(notice(1))])
         await asyncio.wait_for(hanging.begun.wait(), WAIT_TIMEOUT)
         loop = asyncio.get_running_loop()
-        loop.call_soon(loop.call_soon, hanging.may_answer.set)  # two turns later, while it stops
+        loop.call_soon(loop.call_soon, hanging.may_answer.set)  # two turns of the loop later, during the stop
     assert not journal.rows_of(NOTIFICATIONS)
 
 

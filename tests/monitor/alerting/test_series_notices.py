@@ -233,7 +233,7 @@ def test_a_notice_has_the_labels_and_tags_of_its_series() -> None:
     }
 
 
-def test_a_notice_has_the_remedy_and_the_documentation_of_its_partition() -> None:
+def test_a_notice_has_the_remedy_of_its_signal_and_the_documentation_of_its_partition() -> None:
     built = series_notice(CLICKS, DETAILS, REGISTRY, RISING)
     assert built.remedy == signal_of(CLICKS.key).remedy
     assert built.docs.startswith("https://docs.aws.amazon.com/")

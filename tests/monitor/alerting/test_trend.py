@@ -90,7 +90,7 @@ def test_noise_alone_rarely_has_a_trend() -> None:
 
 
 def test_a_series_has_the_same_trend_alone_and_among_many_series() -> None:
-    """Missing samples and other minutes of other series do not change the trend of a series."""
+    """Other series do not change the trend of a series, whatever their minutes and missing samples are."""
     random = np.random.default_rng(5)
     minutes = NOW + np.arange(WINDOW) + random.integers(0, 900, (300, 1))
     steps = random.normal(0, 1, (300, WINDOW)) * random.choice([0, 0.1, 1], (300, 1))

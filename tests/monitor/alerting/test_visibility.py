@@ -29,7 +29,10 @@ NEVER_READ = METRICS._replace(never_seen=True)
 def failing_target(
     target: ObservationTarget, seconds: float = 5000, cause: str = DENIED, attempts: int = 2
 ) -> ObservationTarget:
-    """Return the target after some attempts in a row failed. seconds: since the last successful read."""
+    """Return the target after failed attempts in a row.
+
+    seconds: since the last successful read. attempts: how many failed; 0: none has ended since that read.
+    """
     failures = (Failure("ListStreams", "", cause, "no"),) if attempts else ()
     return target._replace(
         last_seen=NOW - seconds,

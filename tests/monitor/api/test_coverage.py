@@ -70,7 +70,7 @@ def quota_subject(quota: Quota) -> Resource:
 def watch_count(server: Server, quota: Quota, zone: Zone = Zone.WITHIN) -> Series:
     """Add a judged series for the count of a quota's resources, and return it.
 
-    It shows that the service of the quota is in use.
+    The series shows that the service of the quota is in use.
     """
     key = Key(ACCOUNT, REGION, "quotas", "count", quota_subject(quota))
     series = add(server.fleet, key, usage=5.0, throttled=None)
@@ -253,7 +253,7 @@ DENIAL = Failure(
 )
 
 
-async def test_a_quota_of_a_service_whose_inventory_failed_is_stale_or_if_it_was_denied_not_permitted(
+async def test_a_failed_inventory_makes_a_quota_stale_and_a_denied_inventory_makes_it_not_permitted(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     watch_count(server, Quota(service="lambda", code="L-00000001"))
@@ -266,7 +266,7 @@ async def test_a_quota_of_a_service_whose_inventory_failed_is_stale_or_if_it_was
     assert "not authorized" in item["reason"]
 
 
-async def test_a_quota_that_is_not_enabled_names_the_services_to_configure(
+async def test_a_quota_that_is_not_enabled_has_the_services_to_add_to_the_configuration(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     watch_count(server, Quota(service="lambda", code="L-00000001"))
@@ -538,7 +538,7 @@ async def test_the_proposed_role_is_in_the_partition_of_the_account(
     assert "arn:aws-cn:iam::" in (await item_of(server, client, WEB_ACLS.code))["enable"]
 
 
-async def test_a_quota_without_a_usage_source_keeps_this_state_without_a_role(
+async def test_a_quota_without_a_role_and_without_a_usage_source_has_the_state_no_usage_source(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     add_quotas_without_role(server, listed_quota(Quota(service="sqs", code="L-00000001")))

@@ -60,7 +60,7 @@ example_settings = settings(max_examples=150, suppress_health_check=list(HealthC
 
 @pytest.fixture
 async def filled_server(tmp_path: Path) -> AsyncIterator[FilledServer]:
-    """Yield one server for all requests of a test; check at its end that the file has the journal's rows."""
+    """Yield one server for all requests of a test; after the test, check that the file has all rows."""
     async with Server.opened(tmp_path) as server:
         async with client_of(server) as client:
             (alert,) = await fire_alerts(server, "orders")

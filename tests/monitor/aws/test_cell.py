@@ -268,7 +268,7 @@ class SilentClientCache(ClientCache):
         return SilentClient()
 
 
-def test_a_call_that_gets_no_response_ends_with_the_time_out_and_is_named() -> None:
+def test_a_call_that_gets_no_response_ends_with_the_time_out_and_the_failure_names_it() -> None:
     async def main() -> None:
         clients = SilentClientCache()
         scan = Scan(Cell(fake_credentials(), ACCOUNT_ID, "eu-west-1", Telemetries().aws, {}, clients=clients))
