@@ -375,8 +375,8 @@ class App:
     def may_push(self) -> bool:
         """Return whether every series was read once, or PUSH_START_TIMEOUT has passed since the start.
 
-        Databases reject samples an hour older than their newest one, so the last hours of a series that is
-        read a little later must not be pushed after the newest minute of the other series.
+        A database rejects a sample that is an hour older than its newest sample. So if one series is read
+        later than the others, its last hours must not be pushed after the newest minute of the others.
         """
         was_read = self.judged.is_set() or self.watcher.complete.is_set()
         return was_read or time.monotonic() >= self._push_deadline

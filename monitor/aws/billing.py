@@ -14,14 +14,14 @@ UNBILLED_ERRORS = (ClientError, EndpointConnectionError, ConnectTimeoutError)
 
 
 def requested_metrics(service: str, operation: str, params: Mapping[str, Any]) -> int:
-    """Return the number of metrics that AWS bills for a request; 0 for a further page of a request."""
+    """Return the number of metrics that AWS bills for a request; 0 for further pages and other operations."""
     if (service, operation) != GET_METRIC_DATA or "NextToken" in params:
         return 0
     return len(params["MetricDataQueries"])
 
 
 def may_be_billed(error: BaseException) -> bool:
-    """Return whether AWS may bill a failed request, as it may have answered too late."""
+    """Return whether AWS may bill a failed request, as AWS may have processed it and answered too late."""
     return not isinstance(error, UNBILLED_ERRORS)
 
 

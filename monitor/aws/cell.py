@@ -81,7 +81,7 @@ class Cell:
     account's own credentials do. collector_states: the state that a collector carries from one inventory to
     the next, by class. account_states: the state that collectors share among all cells of the account, by
     class. call_turns: chooses the calls about single resources that an inventory makes, in all regions that
-    the cell calls. clock: AWS's time, from the responses of GetMetricData and the error responses of all calls.
+    the cell calls. clock: AWS's time, from the responses of GetMetricData and from all error responses.
     """
 
     credentials: Credentials

@@ -190,8 +190,8 @@ def _create_session(profile: str | None) -> AioSession:
 class RoleCredentials(Credentials):
     """The credentials of a role, renewed before they expire.
 
-    assume: returns the `Credentials` of STS's response; raises one of AWS_ERRORS. A failure is raised again
-    for MIN_REFRESH_INTERVAL seconds, so that not every call of the account calls STS.
+    assume: returns the member `Credentials` of STS's response; raises one of AWS_ERRORS. A failure is raised
+    again for MIN_REFRESH_INTERVAL seconds, so that not every call of the account calls STS.
     """
 
     def __init__(

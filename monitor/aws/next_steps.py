@@ -24,7 +24,7 @@ LOGIN_STEP = NextStep(
     ("Log in again with `aws login`, by the profile that Headroom uses: it goes on without a restart.",),
     "aws login",
 )
-BY_CODE: Mapping[str, NextStep] = {  # names of botocore's exceptions, and of Headroom's own
+BY_CODE: Mapping[str, NextStep] = {  # codes of AWS and Headroom, and names of exceptions
     "NoCredentialsError": NextStep(
         (
             "Give Headroom credentials: a role of the machine or pod, a profile in AWS_PROFILE, or keys in "
