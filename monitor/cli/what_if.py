@@ -10,7 +10,7 @@ from monitor.api.server_address import DEFAULT_ADDRESS
 from monitor.cli.options import Address
 
 Format = Literal["table", "json"]
-# The command's option for each parameter of the API, as an error of the API begins with its parameter.
+# An error of the API begins with the name of a parameter; the command prints its own option instead.
 PARAMETERS = ("traffic", "path", "match", "region_fails", "to", "resource")
 OPTIONS = {name: f"--{name.replace('_', '-')}" for name in PARAMETERS}
 OPTIONS["set_limit"] = "--limit"

@@ -26,7 +26,7 @@ def remove_excluded(exclude: Sequence[Selector], entry: SomeEntry, registry: Reg
     """Return an entry without its excluded regions and services; None if no service is left.
 
     The regions are not changed if they are `all` or empty, as it is not known yet which regions these are.
-    The regions are not changed, either, if only global services are left, as they tell the partition.
+    The regions are not changed, either, if only global services are left, as regions tell the partition.
     """
     location = entry.location
     services = [

@@ -37,9 +37,9 @@ Name = tuple[str, str]  # the namespace and the name of a metric
 class StreamAdvice:
     """The metrics of one namespace that a stream of one account and region would deliver for less.
 
-    names: the names of the metrics. metrics: the number of polled metrics of these names. polled_dollars: the
-    monthly cost of polling them. streamed_dollars: the monthly cost with a stream, including that of metrics
-    which stay polled.
+    names: the names of the metrics. metric_count: the number of polled metrics of these names.
+    polled_dollars: the monthly cost of polling these metrics. streamed_dollars: the monthly cost with a stream,
+    including that of metrics which stay polled.
     """
 
     account: str

@@ -74,7 +74,7 @@ def firing_alert(sighting: Sighting) -> str:
 
 
 def raised_limit(sighting: Sighting) -> str:
-    """Return the limit once the higher one was read; until then, an empty text."""
+    """Return the raised limit once Headroom has read it; until then, an empty text."""
     row, first_limit = sighting.row, sighting.first_limit
     if row.limit is None or row.limit <= first_limit:
         return ""

@@ -55,5 +55,6 @@ class Selection(BaseModel):
             all(label in values for label, values in zip(group, selected_values, strict=False) if values)
             for group in snapshot.groups
         ]
-        is_selected = np.array([*groups_match, False], np.bool_)  # the last flag: slots without a series
+        # The group of a slot without a series is -1, which selects the last flag.
+        is_selected = np.array([*groups_match, False], np.bool_)
         return np.flatnonzero(is_selected[snapshot.group])

@@ -88,7 +88,7 @@ class Fleet(SeriesColumns):
         self.departed: list[Series] = []  # dropped series whose slots `reclaim` has not freed yet
         self._polled: dict[CellKey, MetricRows] = {}
         self._rejected: dict[CellKey, dict[bytes, str]] = {}  # metrics that CloudWatch rejects, and why
-        self._purchases, self._purchases_version = NO_MEMBERS, 0  # the `version` of `_purchases`
+        self._purchases, self._purchases_version = NO_MEMBERS, 0  # the `version` when they were grouped
         self._bounds = NO_BOUNDS
         self._returned_usages: MetricRows = {}  # rows of usages that an API returned, by the series' id
 
@@ -142,7 +142,8 @@ class Fleet(SeriesColumns):
             unobservable=why_unobservable(observed, settings) or rejection,
             names=key.subject.names,
         )
-        self.digest[series.slot] = 0 if rejection else digest  # the metric may be accepted the next time
+        # 0 lets the next inventory put the series anew, as CloudWatch may accept the metric by then.
+        self.digest[series.slot] = 0 if rejection else digest
         self._update_limit(series, observed.hard_limit, minute, is_new=before is None)
         self._update_columns(series, observed, minute)
         published = observed.published_limit if settings.source is LimitSource.METRIC else None
@@ -212,8 +213,8 @@ class Fleet(SeriesColumns):
     def mark_rejected(self, cell: CellKey, metric: bytes, reason: str) -> None:
         """Make the series whose usage needs a metric of a cell unobservable, for this reason.
 
-        They become observable when an inventory updates them after `keep_rejected` was called without the
-        metric.
+        These series become observable again when an inventory puts them after a call of `keep_rejected` whose
+        `rejected` lacks the metric.
         """
         self._rejected.setdefault(cell, {})[metric] = reason
         row = self.metrics(cell).get(metric)

@@ -17,7 +17,7 @@ from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.throttling import recent_throttling, throttled_by_cause
 
 CONFIRMED_FOR = 60  # minutes; a series that no inventory has observed for longer is not judged
-# Series judged without a pause, which takes some ms; one stage of a million series takes 20 ms.
+# Series judged without a pause: so many take some ms. One stage of a million series takes 20 ms.
 JUDGED_AT_ONCE = 100_000
 MAX_RESTARTS = 3  # how often a judgement begins anew because series were added or dropped meanwhile
 

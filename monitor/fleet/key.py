@@ -25,8 +25,8 @@ class _Identity(NamedTuple):
 class Key(_Identity):
     """The identity of a series: the signal and the resource.
 
-    subject: the resource; its name is no part of the identity. A string stands for a resource without a
-    parent. The property `resource`, like the exported label, is only the name.
+    subject: the resource; its name is no part of the identity. The property `resource`, like the exported
+    label, is only this name. The argument `resource` may be a string: the id of a resource without a parent.
     """
 
     __slots__ = ()

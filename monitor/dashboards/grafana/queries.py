@@ -54,7 +54,7 @@ def usage(matchers: Matchers) -> str:
 def or_none(expression: str, placeholder: str = "no samples", label: str = "resource") -> str:
     """Return the expression, or else an empty line named `placeholder`, because missing is not zero.
 
-    label: the label with that name, which the legend of the line shows.
+    label: the label whose value is `placeholder`; the legend of the line shows this label.
     """
     nothing = f'label_replace(vector(NaN), "{label}", "{placeholder}", "", "")'
     return f"{expression}\nor on () {nothing}"

@@ -22,7 +22,7 @@ class DemoHttpApi:
     throttled: bool = False  # `per_second` is configured as the stage's default throttle
     routes: Mapping[str, float | None] = field(
         default_factory=dict
-    )  # by route key, its own throttle per second; None: it has none
+    )  # by route key, the throttle of the route per second; None: the route has none of its own
     web_socket: bool = False
 
     @property

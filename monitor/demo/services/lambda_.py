@@ -36,7 +36,7 @@ class DemoFunction:
         return np.round((accepted_demand(demand) if self.reserved else demand) * self.concurrency)
 
     def claimed_concurrency(self, minutes: Minutes) -> Floats:
-        """Return the claimed concurrency in each minute: reserved or provisioned, it counts even if idle."""
+        """Return the claimed concurrency in each minute, with what is reserved or provisioned but idle."""
         floor = self.concurrency if self.reserved or self.provisioned else 0
         return np.maximum(self.running_executions(minutes), floor)
 

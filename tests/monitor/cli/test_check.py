@@ -148,7 +148,7 @@ def test_a_failed_read_that_was_not_requested_changes_no_exit_code() -> None:
         (["--fail-on", "none", "--region", "eu-*"], ALLOWED_AND_DENIED, 0),
     ],
 )
-def test_the_exit_code_follows_from_the_options_the_zones_and_the_failed_reads(
+def test_the_exit_code_depends_on_options_and_zones_and_failed_reads(
     arguments: list[str], config: str, code: int, check: Check
 ) -> None:
     assert check(*arguments, config=config).exit_code == code

@@ -33,7 +33,7 @@ def environment(aws_url: str) -> dict[str, str]:
 
 @pytest.fixture
 def lookback(aws_url: str, empty_folder: Path) -> RunLookback:
-    """Runs `headroom lookback` on services of the simulated AWS. more: further lines of its configuration."""
+    """Runs `headroom lookback` on services of the simulated AWS. more: further lines of YAML."""
 
     def run(*arguments: str, services: str = "lambda", region: str = "eu-west-1", more: str = "") -> Result:
         config = write_config(empty_folder, f"services: [{services}]\nregions: [{region}]\n{more}")

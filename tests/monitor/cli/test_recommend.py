@@ -47,7 +47,7 @@ RESPONSE: dict[str, Any] = {
 }
 
 
-def test_the_table_has_size_peak_cost_and_command() -> None:
+def test_the_table_has_a_size_and_a_peak_and_a_cost_and_a_command() -> None:
     with api_server(RESPONSE) as (address, paths):
         result = headroom("recommend", "--address", address)
     assert result.exit_code == 0

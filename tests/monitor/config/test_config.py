@@ -151,7 +151,7 @@ def test_a_secret_is_read_and_never_shown(key: str, value: str, tmp_path: Path) 
         assert "hunter" not in shown
 
 
-def test_the_file_of_the_argument_else_of_the_variable_else_of_the_folder_is_read(
+def test_the_argument_precedes_the_variable_and_the_variable_precedes_the_file_in_the_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -167,7 +167,7 @@ MONTHLY_REQUESTS = 2 * SECONDS_PER_MONTH / 300  # for the two metrics of a strea
 
 
 def fleet_of_partitions(table: PriceTable = PRICES) -> tuple[Fleet, Telemetries]:
-    """Return an account of each partition, each with a stream in its region and one in `global`."""
+    """Return the fleet and the costs of three accounts, each with a stream in its region and in `global`."""
     fleet, telemetry = Fleet(), Telemetries()
     telemetry.cost.set_prices(table)
     telemetry.aws.partitions |= PARTITIONS
@@ -241,10 +241,10 @@ def test_a_pruned_metric_costs_only_rare_checks_and_its_aggregate_costs_only_whi
     has_aggregate = rings.bound[: rings.size] != NO_BOUND
     before = bills_by_labels(fleet)[1][CELL].projected
     assert (before.polled_metrics, before.pruned_metrics, before.pruned_dollars) == (
-        9,
+        9,  # two of each stream, and the aggregate
         0,
         0,
-    )  # two of each stream, and the aggregate
+    )
     rings.pruned[: rings.size] = has_aggregate
     services, cells = bills_by_labels(fleet)
     after = cells[CELL].projected

@@ -27,8 +27,8 @@ def add_stream(
 ) -> None:
     """Add a stream with a number of shards.
 
-    runs: the minutes and the utilization of each period, as in `add_used_series`: that of the limit on bytes.
-    The utilization of the limit on records is half of it.
+    runs: the minutes and the utilization of each period, as in `add_used_series`. This is
+    the utilization of the limit on bytes; that of the limit on records is half as high.
     """
     add_used_series(fleet, stream(name, region), *runs, limit=shard_count * MIB)
     halves = [(length, value / 2) for length, value in runs]

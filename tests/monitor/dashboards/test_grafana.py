@@ -81,7 +81,7 @@ def test_a_dashboard_has_the_types_of_the_sdk(board: dict[str, Any]) -> None:
 
 
 @each_board
-def test_panels_have_an_id_a_description_and_the_chosen_data_source(board: dict[str, Any]) -> None:
+def test_panels_have_distinct_ids_and_a_title_and_the_chosen_data_source(board: dict[str, Any]) -> None:
     ids = [panel["id"] for panel in board["panels"]]
     assert sorted(set(ids)) == ids
     for panel in panels(board):

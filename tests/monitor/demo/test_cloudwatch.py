@@ -200,7 +200,7 @@ def test_a_period_has_a_point_if_one_of_its_minutes_has_one() -> None:
     assert gone["Timestamps"][0] == (START - 100) * 60.0
 
 
-def test_expressions_periods_of_seconds_and_more_than_500_queries_are_rejected() -> None:
+def test_expressions_and_periods_of_seconds_and_more_than_500_queries_are_rejected() -> None:
     with pytest.raises(AwsResponseError, match="500"):
         get_results(*[query("IncomingBytes", StreamName="orders")] * 501)
     with pytest.raises(AwsResponseError, match="MetricStat"):

@@ -46,7 +46,7 @@ def test_nothing_happens_before_a_scene_begins() -> None:
         assert throttled == 0
 
 
-def test_demand_rises_is_throttled_and_fits_once_the_shards_are_doubled() -> None:
+def test_demand_rises_and_then_is_throttled_and_then_fits_the_doubled_shards() -> None:
     script = ScriptedStream()
     script.begin(Scene.RISE, 20)
     script.now += 30

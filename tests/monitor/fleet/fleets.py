@@ -36,7 +36,10 @@ def key(resource: str, signal: str = "kinesis.stream_write_bytes", account: str 
 
 
 def add(fleet: Fleet, named: Key, series_settings: SeriesSettings = SETTINGS, **fields: Any) -> Series:
-    """Register a series whose usage and throttled demand have their own metrics; `fields` replace them."""
+    """Register a series with metrics of its own for usage and throttled demand.
+
+    fields: arguments of `Observed`, which may replace this usage and throttled demand.
+    """
     defaults = {
         "usage": per_second(traffic.of(StreamName=named.id)),
         "throttled": per_second(throttled_metric.of(StreamName=named.id)),
