@@ -50,7 +50,7 @@ def foreign_regions(accounts: Sequence[AnyEntry], regions: Sequence[str]) -> Ite
 
 
 def _role_arn(entry: AnyEntry) -> str:
-    """Return the ARN of a role of an entry, which tells its partition; empty if the entry has no role."""
+    """Return the ARN of an entry's role, which names the entry's partition; empty without a role."""
     if isinstance(entry, Account):
         return entry.role_arn or ""
     roles = (*entry.management_role, *entry.via)

@@ -123,6 +123,8 @@ def mean_interval(costs: Iterable[ProjectedCost]) -> float:
 class MetricUse:
     """The metrics that are read for each service and cell, copied for use in another thread.
 
+    Rows are the rows of metrics in `Fleet.rings`.
+
     cells: by cell, the rows of the metrics that are polled or streamed. services: the names of the services.
     blocks: for each block of formulas, the index of the service of each series, and the rows of the metrics
     in the series' formulas, as [term, position of the series]. slots: for each block, the slots of its

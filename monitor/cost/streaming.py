@@ -38,8 +38,8 @@ class StreamAdvice:
     """The metrics of one namespace that a stream of one account and region would deliver for less.
 
     names: the names of the metrics. metric_count: the number of polled metrics of these names.
-    polled_dollars: the monthly cost of polling these metrics. streamed_dollars: the monthly cost with a stream,
-    including that of metrics which stay polled.
+    polled_dollars: the monthly cost of polling these metrics. streamed_dollars: the monthly cost with a
+    stream, including the cost of metrics which stay polled.
     """
 
     account: str

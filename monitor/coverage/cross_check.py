@@ -11,7 +11,7 @@ from monitor.aws.failure_class import DENIAL_CLASSES
 from monitor.fleet.key import CellKey
 from monitor.lib.percent import format_percent
 
-MAX_DIFFERENCE = 0.1  # of utilizations; smaller ones are tolerated, as the report is older
+MAX_DIFFERENCE = 0.1  # of two utilizations; it is tolerated, as the report is older
 
 
 def difference(

@@ -73,7 +73,7 @@ class Call:
 def parse_call(request: Request, clients: Mapping[str, Iterable[str]] = NO_CLIENTS) -> Call | None:
     """Parse a request; return None when it is not signed, or botocore does not know the operation.
 
-    clients: the names of clients in botocore by their signing names, where these differ.
+    clients: botocore's names of clients by signing name, where a client signs with another name.
     """
     scope = CREDENTIAL_SCOPE.search(request.headers.get("Authorization", ""))
     if scope is None:

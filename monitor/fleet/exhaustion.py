@@ -14,7 +14,7 @@ from monitor.fleet.operations import NAN
 from monitor.fleet.series_columns import SeriesColumns
 
 RATE_MINUTES = 60  # minutes up to the newest sample, from which the rate is computed
-# The newest of RATE_MINUTES: a budget whose usage is known not to rise in them no longer drains.
+# The newest of RATE_MINUTES. If the usage of a budget is known not to rise in these, it drains no longer.
 PRESENT_MINUTES = 20
 MIN_SPAN = 15  # minutes between the first and the last sample of a rate
 MAX_EXHAUSTION = 7 * 86400  # seconds; the rate of an hour says nothing about a later time

@@ -1,4 +1,7 @@
-"""The command `headroom catalogue check`, which validates a user's own services and lists every problem."""
+"""The command `headroom catalogue check`, which validates a user's own services and lists every problem.
+
+A service has two files of one name: one in the folder `collectors`, and one in `rules`.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
