@@ -38,7 +38,7 @@ LAST_KNOWN, SUSTAINED, ALERTED = (
     "headroom:zone:sustained",
     "headroom:zone:alerted",
 )
-USAGE_RETURNED = "headroom:usage:returned"  # 0 or more; the usage or a bound of it, once there is one
+USAGE_RETURNED = "headroom:usage:returned"  # a usage or a bound of one; exists once AWS has returned either
 INTERVAL = "30s"  # between evaluations; must be less than the five minutes of Prometheus' lookback
 # Labels of the scraped process; a restart must not change the identity of an alert.
 PROCESS_LABELS = ("instance", "pod")

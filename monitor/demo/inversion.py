@@ -19,7 +19,7 @@ from monitor.lib.errors import HeadroomError
 Values = Callable[[Minutes], Floats]  # a value for each minute
 
 MAX_DENOMINATOR = 1e9
-DENOMINATOR = 1000.0  # of a ratio, where no earlier formula has set it and the target allows it
+DENOMINATOR = 1000.0  # of a ratio, unless it is already set or the target needs another
 COUNTED_SINCE = -30 * MINUTES_PER_DAY  # the minute in which counters start, before minute 0 of the demo
 
 

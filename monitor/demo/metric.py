@@ -72,7 +72,7 @@ class DemoMetric:
     count_at: Callable[[Minutes], Floats] | None = None
 
     def values(self, statistic: str, starts: Minutes, length: int) -> Floats:
-        """Return a statistic of each period of `length` minutes; NaN without data, or if it is unknown.
+        """Return a statistic of periods of `length` minutes; NaN without data or for an unknown statistic.
 
         starts: the first minute of each period, in minutes since the start of the demo.
         """
@@ -97,7 +97,7 @@ class StoriedMetric:
     statistics: Mapping[str, Callable[[Minutes], Floats]]
 
     def values(self, statistic: str, starts: Minutes, length: int) -> Floats:
-        """Return a statistic of each period of `length` minutes; NaN without data, or if it is unknown.
+        """Return a statistic of periods of `length` minutes; NaN without data or for an unknown statistic.
 
         starts: the first minute of each period, in minutes since the start of the demo.
         """
@@ -124,5 +124,5 @@ def accepted_demand(demand: Floats) -> Floats:
 
 
 def excess_demand(demand: Floats) -> Floats:
-    """Return the throttled part of a demand; NaN where it is 0, because AWS publishes no sample then."""
+    """Return the throttled part of a demand; NaN where this part is 0, as AWS then publishes no sample."""
     return np.where(demand > 1.0, demand - 1.0, np.nan)

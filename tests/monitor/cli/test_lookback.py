@@ -126,7 +126,7 @@ def test_given_bands_and_durations_are_judged_beside_the_configured_ones(lookbac
     assert with_lower_band != as_configured
 
 
-def test_the_table_has_series_episodes_alerts_and_limitations(lookback: RunLookback) -> None:
+def test_the_table_has_series_and_episodes_and_alerts_and_limitations(lookback: RunLookback) -> None:
     out = lookback("--days", "2").stdout
     for text in (
         "of throttling",

@@ -257,7 +257,7 @@ def test_the_policy_allows_calls_only_for_the_services_that_are_watched(empty_fo
     assert {"s3:ListAllMyBuckets", "kinesis:ListStreams"} < allowed() - {"ec2:DescribeRegions"}
 
 
-def test_the_catalogue_has_limit_remedy_and_documentation_of_every_signal() -> None:
+def test_the_catalogue_has_the_limit_and_remedy_and_documentation_of_every_signal() -> None:
     text = headroom("catalogue").output
     listed = json.loads(headroom("catalogue", "--format", "json").output)
     assert len(listed["items"]) == listed["total"] == len(REGISTRY.signals)

@@ -71,7 +71,7 @@ MONITORED: list[tuple[dict[str, Any], dict[str, tuple[set[str], set[str]]]]] = [
 
 
 @pytest.mark.parametrize(("entry", "expected"), MONITORED)
-def test_excluded_accounts_regions_and_services_are_not_monitored(
+def test_excluded_accounts_and_regions_and_services_are_not_monitored(
     entry: dict[str, Any], expected: dict[str, tuple[set[str], set[str]]]
 ) -> None:
     accounts = config_with(entry).monitored_accounts(REGISTRY)

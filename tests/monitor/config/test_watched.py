@@ -43,7 +43,7 @@ SLACK = {"type": "slack", "url": "https://hooks.example.org"}
         ),
     ],
 )
-def test_the_sentence_names_accounts_regions_services_and_receivers(
+def test_the_sentence_names_accounts_and_regions_and_services_and_receivers(
     config: dict[str, object], expected: str
 ) -> None:
     parsed = Config.model_validate(config, context=ConfigContext(registry=REGISTRY))

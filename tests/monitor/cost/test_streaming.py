@@ -122,7 +122,7 @@ async def test_additional_statistics_of_a_metric_cost_another_update() -> None:
     assert advised.streamed_dollars == pytest.approx(2 * ALWAYS_STREAMED)
 
 
-async def test_no_stream_is_advised_for_longer_periods_other_partitions_and_streamed_metrics() -> None:
+async def test_no_stream_is_advised_for_longer_periods_or_other_partitions_or_streamed_metrics() -> None:
     assert await advice(fleet_of({replace(metric_of_stream("a"), period=300): EVERY_MINUTE})) == []
     fleet = Fleet()
     add(fleet, key("a")._replace(region="cn-north-1"))

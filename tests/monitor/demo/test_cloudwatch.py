@@ -62,7 +62,7 @@ def values(*args: Any, **dimensions: str) -> list[float]:
     return list(get_results(query(*args, **dimensions), ScanBy="TimestampAscending")[0]["Values"])
 
 
-def test_three_hours_of_points_exist_at_the_start_newest_first_without_the_current_minute() -> None:
+def test_at_the_start_three_hours_of_points_exist_and_the_newest_comes_first() -> None:
     (result,) = get_results(query("IncomingBytes", StreamName="orders"))
     assert result["Timestamps"] == [(START - 1 - n) * 60.0 for n in range(180)]
     (ascending,) = get_results(query("IncomingBytes", StreamName="orders"), ScanBy="TimestampAscending")

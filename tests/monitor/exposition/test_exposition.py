@@ -78,7 +78,7 @@ def only_series_families(samples: Samples) -> Samples:
     return {name: found for name, found in samples.items() if name in PER_SERIES}
 
 
-def test_a_judged_series_exports_its_numbers_its_zone_and_the_time_of_its_sample() -> None:
+def test_a_judged_series_exports_its_numbers_and_its_zone_and_the_time_of_its_sample() -> None:
     fleet = Fleet()
     set_judgement(fleet, add(fleet, key("orders")), Zone.SATURATED, usage=750.0, saturation=2.5)
     assert only_series_families(publish_new(fleet)) == {
