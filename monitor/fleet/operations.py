@@ -44,9 +44,10 @@ class FormulaTerms:
         return result
 
     def _compute(self, rings: Rings, minutes: Ints, is_inner: bool) -> tuple[Floats, Flags]:
-        """Return the results, and flags of unknown results; those are computed from the known terms alone.
+        """Return the results, and flags of the unknown ones, which are computed from known terms alone.
 
-        is_inner: results that are NaN without being absent are marked as unknown, too.
+        is_inner: the formula is a term of another one; then results that are NaN without being absent are
+        marked as unknown, too.
         """
         op = self.shape.op
         if op in SILENCE_FUNCTIONS:

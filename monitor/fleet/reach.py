@@ -56,8 +56,8 @@ class Reach:
     def is_expected(self, now: int) -> bool:
         """Return whether the limit will probably be reached at the times in `minutes`. now: a minute.
 
-        Times within the longest horizon are forecast even if the limit is unlikely to be reached: they count
-        only where it is likely. Later times are forecast only for usage that grows steadily: they count
+        Times within the longest horizon are forecast even if the limit is unlikely to be reached: such times
+        count only if it is likely. Later times are forecast only for usage that grows steadily: they count
         although no probability is known beyond the longest horizon.
         """
         is_later = bool(self.minutes) and self.minutes[-1] - now > HORIZONS[-1]

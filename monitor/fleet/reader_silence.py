@@ -57,7 +57,7 @@ def unread_durations(rings: Rings, rows: Ints, minutes: Ints) -> Floats:
 
 
 def _published(rings: Rings, rows: Ints, minutes: Ints) -> Floats:
-    """Return the values that readers publish in the minute of each formula, [term, formula]; NaN if none."""
+    """Return the values of readers in the minute of each formula, [term, formula]; NaN: none is published."""
     published = np.stack([rings.at(row, minutes) for row in rows])
     published[rings.zero_when_absent[rows] & (published <= 0)] = np.nan
     return published

@@ -38,7 +38,8 @@ class RingColumns(Columns):
         was idle before; derived.
     joined_through: up to this minute missing points count as proven not to exist although the metric was not
         read: a formula to which the metric was added had a result without it.
-    idle: true if all points of the IDLE_FOR minutes before the namespace became silent are 0 or missing.
+    idle: true if all points of the IDLE_FOR minutes before the namespace became silent are 0 or missing;
+        `idle_since` has another meaning.
     delay: the assumed publication delay, in minutes after the end of a minute; it applies until the
         namespace's delay is measured.
     latest_minute, latest_value: the newest minute that has a value, and the value; derived. A provisional
@@ -62,7 +63,8 @@ class RingColumns(Columns):
     bound: the row of the metric that bounds this metric, see `rules.bounds`; NO_BOUND if there is none.
     whole: the row of the metric of which this metric of usage is a part; NO_BOUND if there is none.
     safe_below: while `whole` is below this value, no series of this metric reaches the upper edge of its
-        band, so that the metric is requested once in MAX_INTERVAL; NaN: its own series decide.
+        band, so that the metric is requested once in MAX_INTERVAL; NaN: its own series decide
+        how often it is requested.
     pruned: `bound` proves this metric to be 0, so that it is not requested.
     distrusted: this metric proves nothing, as a metric that it should bound has exceeded it.
     last_streamed: the minute of the clock when a stream last delivered the metric.
@@ -185,7 +187,7 @@ class RingColumns(Columns):
         return np.where(self.pruned[rows], PRUNED_INTERVAL, self.cadence[rows]).astype(np.int32)
 
     def spread(self, rows: Ints, minutes: Ints, values: Floats) -> tuple[Ints, Ints, Floats]:
-        """Return points per minute: one for each minute of their periods, with sums divided among them."""
+        """Return points per minute: one for each minute of their periods, with sums divided among these."""
         periods = self.period[rows]
         if (periods == 1).all():
             return rows, minutes, values

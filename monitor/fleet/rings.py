@@ -70,7 +70,7 @@ class Rings(RingColumns):
         self._derive(np.array([row], np.int32))
 
     def advance_watermarks(self, namespaces: Ints, minutes: Ints) -> None:
-        """Raise the watermarks of namespaces to minutes that AWS published; derive zeros until then."""
+        """Raise the watermarks of namespaces to minutes that AWS published; derive zeros up to these."""
         is_real = namespaces != NO_NAMESPACE
         was_late_by_namespace = self.namespaces.advance(namespaces[is_real], minutes[is_real])
         for namespace, was_late in was_late_by_namespace.items():
@@ -97,7 +97,7 @@ class Rings(RingColumns):
         self.listed_again[rows] = False
 
     def note_list(self, rows: Ints, are_listed: Flags, now: int) -> None:
-        """Record which rows AWS listed as recently active at the minute `now`: idle rows are due at once."""
+        """Record which rows AWS listed as recently active at the minute `now`; idle ones of these are due."""
         active = rows[are_listed & (self.idle_since[rows] > NEVER)]
         self.watched_at[rows] = now
         self.idle_since[active], self.listed_again[active] = now, True

@@ -65,7 +65,7 @@ SERIES_FIELDS: Final = SearchFields(
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One term. field: its name; empty for a word. excluded: the query excludes what matches the term."""
+    """One term. field: the field's name; empty for a word. excluded: what matches is excluded."""
 
     value: str
     field: str = ""

@@ -30,13 +30,14 @@ class SeriesColumns(Columns):
     inventory that contained the series. digest: the digest with which the series was registered (see
     `Fleet.registered`); 0: the next inventory registers the series again.
     period: the longest period of the series' metrics, in minutes.
-    pending_for, keep_firing_for, paid: see `SeriesSettings`; -1 means the default of each rule. purchase: the
-    id of the purchase that the limit belongs to (see `monitor.fleet.purchases`); 0 without a purchase.
+    pending_for, keep_firing_for, paid: see `SeriesSettings`; a `keep_firing_for` of -1: each rule's default.
+    purchase: the id of the purchase that the limit belongs to (see `monitor.fleet.purchases`); 0 if there is
+    none.
     tolerated_rate, tolerated_share, throttled_pending_for: see `rules.signals.Tolerance`.
     throttled_incomplete: see `collectors.base.Observed`.
     drains: the usage is the spent part of a budget, such as burst credits.
-    bounded: the usage is only a lower bound, and `upper_bound` is the upper bound. unjudged: the bounds are
-    shown, but not judged. returned: an API returned the usage; no metrics contain it.
+    bounded: the usage is only a lower bound, and `upper_bound` is the upper bound. unjudged: if `bounded`,
+    the bounds are shown, but not judged. returned: an API returned the usage; no metrics contain it.
     group: the index of the group in `Fleet.groups`.
     created: the minute when the resource was created, NEVER if unknown; samples before this minute belong to
     an earlier resource of the same name and are ignored.
@@ -171,7 +172,7 @@ class SeriesColumns(Columns):
         self.stale_later[first_slots] = minutes
 
     def recent_span(self, slots: Slots) -> Ints:
-        """Return by how many minutes one metric of a series may lag behind another and still be as recent.
+        """Return by how many minutes one metric of a series may lag behind another and still count as recent.
 
         A metric with a long period gets one point in each period, after the end of the period.
         """

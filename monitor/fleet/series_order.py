@@ -28,7 +28,7 @@ REVERSED: Final[Mapping[ListSort, ListSort]] = {
 
 
 def ordered_window(snapshot: Snapshot, selected: Flags, sort: ListSort, start: int, length: int) -> list[int]:
-    """Return the slots of a part of the list of the selected series in this order, ties by slot.
+    """Return the slots of a part of the list of the selected series in the order `sort`, ties by slot.
 
     start, length: the position at which the part begins, and its number of series.
     The order `zone` sorts by the worst zone, then by the highest throttled demand, then by the shortest time

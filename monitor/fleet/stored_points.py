@@ -109,7 +109,7 @@ class StoredPoints:
         return points
 
     def put(self, rows: Ints, minutes: Ints, values: Floats) -> None:
-        """Store finite values, each for a row and a minute; the last value of a point counts."""
+        """Store finite values, each for a row and a minute; of several for one point, the last counts."""
         places = self._places.take(rows)
         wide = (places & IS_WIDE).astype(np.bool_)
         if wide.all():

@@ -200,7 +200,7 @@ class Forecaster:
     def _write_forecast(self, slots: Ints, limit: Floats, forecast: BlockForecast, through: int) -> None:
         """Write a forecast to the fleet's columns. through: the newest bin of the block."""
         fleet = self._fleet
-        # Usage that reached the limit in the newest bin may be below it again: `_mark_reached` knows.
+        # Usage that reached the limit in the newest bin may be lower now: only `_mark_reached` writes 1.
         was_reached = forecast.probability[:, :1] >= 1
         fleet.reach_probability[slots] = np.minimum(forecast.probability, MAX_PROBABILITY)
         has_time = (forecast.minutes != NEVER) & ~was_reached

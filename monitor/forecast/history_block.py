@@ -27,7 +27,7 @@ NO_ID: Final = 0  # the id of a column without a series
 MAX_STORED: Final = np.float32(2.0**14)  # a series with a higher stored number gets a larger scale
 MIN_STORED: Final = np.float32(2.0**-6)  # a series with only lower stored numbers gets a smaller scale
 MIN_SCALE: Final = np.float32(2.0**-100)
-INFINITE_BITS: Final = np.int16(0x7C00)  # the bits of infinity; of numbers >= 0, higher ones have higher bits
+INFINITE_BITS: Final = np.int16(0x7C00)  # of infinity; the order of numbers >= 0 is that of their bits
 
 
 def _missing_numbers(bins: int) -> Halves:
@@ -149,7 +149,7 @@ class HistoryBlock:
             return self.usage[:, columns].astype(np.float32) * self._divisor[columns], self.through
 
     def stored_numbers(self, columns: Indices) -> tuple[Halves, Floats]:
-        """Return the stored numbers of some series, [bin, series], at `bin % BINS`, and their scales."""
+        """Return the stored numbers of some series, [bin, series], at `bin % BINS`, and scales (1 for 0)."""
         with self.lock:
             return np.take(self.usage, columns, axis=1), self._divisor[columns]
 

@@ -15,13 +15,13 @@ from rules.forecast import BINS, LIKELY, MIN_BINS
 from rules.forecast_features import HORIZONS
 
 ROUNDING: Final = 1 - 2.0**-10  # factor for limits: half floats may round usage down, but by less
-STEP: Final = 60 // BIN_MINUTES  # bins between two forecasts, and below the limit between two episodes
+STEP: Final = 60 // BIN_MINUTES  # bins between two forecasts; as many below the limit separate episodes
 NO_TRACK: Final = TrackRecord()
 NO_FORECAST, NO_ALARM = -2, -1  # instead of the index of a horizon
 
 
 def outlook_from(block: HistoryBlock, column: int, limit: float, other_limit: float | None) -> Outlook:
-    """Return the outlook of a column: past forecasts for `limit`, a new forecast for any `other_limit`."""
+    """Return the outlook of a column: past forecasts for `limit`, a new one for `other_limit`, if given."""
     recent = recent_usage(block, column)
     usage = without_short_holes(recent.usage[:, None])[:, 0]
     return Outlook(track_record(usage, limit), _probability(recent, usage, other_limit))

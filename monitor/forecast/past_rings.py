@@ -10,7 +10,8 @@ from monitor.fleet.namespaces import ALWAYS
 from monitor.fleet.rings import Rings
 from monitor.polling.past_points import POINT_MINUTES
 
-# Minutes from the last point to `latest_minute`: formulas look up the points of all earlier minutes.
+# Minutes from the last point to `latest_minute`, which is so late that formulas never ask for `latest_value`,
+# but look up each point.
 AFTER_END: Final = 1000
 
 

@@ -37,5 +37,5 @@ def partition_data() -> Any:
 
 
 def endpoint_data() -> Any:
-    """Return the content of `endpoints.json`: by partition, the regions that have a service."""
+    """Return the content of `endpoints.json`: by partition and service, the regions that have it."""
     return read_model_file(str(DATA_FOLDER / "endpoints"))

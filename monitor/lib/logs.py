@@ -15,7 +15,8 @@ MAX_LINES_PER_TEMPLATE: Final = 10  # different lines of one template per window
 MAX_LINES_PER_LOGGER: Final = 100  # lines of one logger and level per window
 MAX_GROUPS: Final = 1000  # in memory; beyond this the oldest group is summarized early
 OWN_LOGGERS: Final = ("monitor", "collectors", "rules")  # they log from the configured level on
-# At each attempt, they log a traceback of an error that they also raise and that Headroom reports.
+# At each attempt to get credentials, they log a traceback of an error that they also raise and that Headroom
+# reports.
 REPEATING_LOGGERS: Final = tuple(
     f"{library}.{module}" for library in ("aiobotocore", "botocore") for module in ("credentials", "tokens")
 )

@@ -3,7 +3,7 @@
 Names, regions, home regions and domains are from botocore's `partitions.json`, so that a new botocore brings
 new partitions. The hosts of consoles are from
 https://docs.aws.amazon.com/general/latest/gr/mgmt-console.html and the user guides of the partitions; AWS
-publishes these guides at the addresses of documentation.
+publishes these guides at the addresses in DOCUMENTATIONS.
 """
 
 import re

@@ -30,7 +30,7 @@ class Tracer(Protocol):
     def span(
         self, name: str, attributes: Mapping[str, AttributeValue], *, is_request: bool = False
     ) -> AbstractContextManager[Span]:
-        """Return a context whose duration is recorded. is_request: a client sent this request."""
+        """Return a context whose duration is recorded. is_request: the work is a request of a client."""
 
 
 class NoSpan:

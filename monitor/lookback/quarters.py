@@ -30,7 +30,7 @@ class Quarters:
         )
 
     def add(self, first: int, minutes: range, judged: Judged, demand: Floats, peaks: Flags) -> None:
-        """Add some minutes of consecutive series. first: the position of the first of these series.
+        """Add some minutes of consecutive series. first: the index in `slots` of the first one.
 
         minutes: they end with a quarter, except at the last call. judged, demand: all minutes of the first
         series, then all of the next. peaks: true for each series whose usage is a maximum or

@@ -1,8 +1,8 @@
 """Finds episodes in the data that a running Headroom has stored: a fortnight of usage, and its notices.
 
-This needs no requests, while `monitor.lookback.replay` judges each minute anew, from points of CloudWatch. It
-is coarser: usage is stored by quarters of an hour and compared with the present limit, and throttled demand
-is known only from notices.
+This needs no requests, but is coarser than `monitor.lookback.replay`, which judges each minute anew, from
+points of CloudWatch: here, usage is stored by quarters of an hour and compared with the present limit, and
+throttled demand is known only from notices.
 """
 
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""Alertmanager's formats. It identifies an alert by its labels, so values that change are annotations."""
+"""Alertmanager's formats. Alertmanager identifies an alert by labels, so changing values are annotations."""
 
 import json
 from collections.abc import Iterator, Mapping

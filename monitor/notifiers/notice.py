@@ -116,7 +116,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def series_id(self) -> str:
-        """The id of the series that it is about; empty for a blind spot."""
+        """The id of the series that the alert is about; empty for a blind spot."""
         if "service" not in self.labels or "resource" not in self.labels:
             return ""
         labels = self.labels

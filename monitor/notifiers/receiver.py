@@ -84,7 +84,7 @@ class BaseReceiver(ConfigModel):
         return texts + [secret for value in values for secret in secret_values(value)]
 
     async def addresses(self, client: "OutboundClient") -> Sequence[str]:
-        """Return the URLs of the servers it connects to; none if only an attempt can find them out."""
+        """Return the URLs of the servers that the receiver connects to; none if only an attempt can tell."""
         return [text for text in self._texts if text.lower().startswith(("http://", "https://"))]
 
     async def send(self, notification: Notification, client: "OutboundClient") -> DeliveryResult:

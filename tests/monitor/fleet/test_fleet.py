@@ -216,7 +216,7 @@ def test_a_usage_that_is_not_finite_is_no_sample(number: float) -> None:
     assert fleet.zone[0] == Zone.STALE
 
 
-def test_a_usage_returned_by_the_api_is_the_sample_of_that_minute() -> None:
+def test_a_usage_returned_by_an_api_is_a_sample_of_the_minute_in_which_it_was_read() -> None:
     fleet = Fleet()
     fleet.put(key(), observation_of(95.0), SETTINGS, NOW)
     fleet.put(key(), observation_of(50.0), SETTINGS, NOW + 1)

@@ -104,7 +104,7 @@ def test_recent_throttled_demand_of_a_block_is_computed_like_each_series_alone(
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.one_of(st.none(), formulas)), max_size=40))
-def test_formulas_set_replaced_and_removed_in_any_order_leave_the_last_formula_of_each_series(
+def test_after_any_changes_each_series_has_the_formula_that_was_set_last_if_any(
     steps: list[tuple[int, Usage | None]],
 ) -> None:
     stored_formulas, expected = Formulas(), dict[int, Formula | None]()

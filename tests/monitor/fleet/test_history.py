@@ -49,7 +49,7 @@ def series_history(*runs: tuple[int, float], throttled: float = NAN) -> tuple[Se
         ([(1, NAN)], Zone.STALE, None),
     ],
 )
-def test_minutes_in_the_zone_count_and_above_the_band_minutes_in_worse_zones_too(
+def test_the_time_in_a_zone_above_the_band_includes_minutes_in_worse_zones(
     runs: list[tuple[int, float]], zone: Zone, minutes_in_zone: int | None
 ) -> None:
     history, _ = series_history(*runs)

@@ -183,7 +183,7 @@ def test_a_limit_that_is_only_published_becomes_stale() -> None:
     assert limited.judge() is Zone.WITHIN
 
 
-def test_putting_a_series_whose_limit_is_only_published_again_changes_nothing() -> None:
+def test_a_series_whose_limit_is_only_published_may_be_put_again_without_a_change() -> None:
     limited = LimitedSeries(published_limit=highest(published), hard_limit=True)
     first = limited.put(PUBLISHED_ONLY, LimitSource.METRIC)
     version = limited.fleet.version

@@ -188,7 +188,7 @@ SHAPES: list[Callable[[np.random.Generator], Array]] = [
 
 @given(st.sampled_from(SHAPES), st.integers(0, 1000), st.integers(0, MAX_LATE + 2))
 @settings(deadline=None, max_examples=150)
-def test_any_history_has_a_consistent_forecast_or_none_without_a_warning(
+def test_any_history_has_a_consistent_forecast_or_no_forecast_and_causes_no_warning(
     shape: Callable[[np.random.Generator], Array],
     seed: int,
     bins_late: int,

@@ -52,7 +52,7 @@ async def test_a_fortnight_is_read_once_and_is_followed_by_the_last_hours() -> N
         assert query["MetricStat"]["Period"] == 300
 
 
-async def test_each_metric_is_requested_once_and_counted_like_all_others() -> None:
+async def test_the_past_of_each_metric_is_requested_once_and_counted_like_other_requests() -> None:
     async with fortnight() as setup:
         for number in range(23):
             setup.put(number)

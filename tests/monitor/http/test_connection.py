@@ -1,4 +1,4 @@
-"""Slow clients, against the composed server on loopback."""
+"""Slow, idle and malformed clients of a server on loopback."""
 
 import asyncio
 import logging

@@ -55,7 +55,7 @@ class NamedConnections:
         return self.registry.get_sample_value(name, {"reason": reason})
 
 
-def test_idle_then_slow_connections_are_closed_and_never_a_connection_being_answered() -> None:
+def test_idle_then_slow_connections_are_closed_but_none_being_answered_if_addresses_have_one_each() -> None:
     connections = NamedConnections(4)
     connections.connect("a1", ConnectionState.RESPONDING)
     connections.connect("b1", ConnectionState.READING_BODY)

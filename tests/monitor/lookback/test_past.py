@@ -129,7 +129,7 @@ def test_other_bands_and_durations_are_judged_and_the_configured_ones_are_restor
     assert past.fleet.pending_for[slot] == SHORT.pending_for
 
 
-def test_an_alert_that_is_switched_off_has_no_notice() -> None:
+def test_with_the_rule_near_switched_off_the_notices_have_the_zone_above() -> None:
     past = Past()
     past.add_stream("orders", QUIET_HOUR + letters_of_runs(("c", 30)) + QUIET_HOUR)
     config = configuration(alerts=[{"resource": "orders", "near": "none", "above": "critical"}])
