@@ -23,8 +23,8 @@ class Reach:
 
     probability: the probability of reaching the limit within each of HORIZONS; empty without a forecast.
     minutes: the minute in which the limit is reached, if it is, by QUANTILES; empty if unknown. history_days:
-    days whose usage is known; None without a history, as the series cannot be judged. ceiling: the effective
-    ceiling, if there is one.
+    days whose usage is known; None without a history, which only series that can be judged have.
+    ceiling: the effective ceiling, if there is one.
     """
 
     probability: tuple[float, ...] = ()

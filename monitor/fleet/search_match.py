@@ -153,7 +153,10 @@ def _contains(word: str) -> TextPredicate:
 
 
 def reached_within(snapshot: Snapshot, minutes: int) -> Flags:
-    """Return which series are at their limits, or will probably be within `minutes` of the newest sample."""
+    """Return which series are at their limits, or will probably reach them soon.
+
+    minutes: how soon, from the newest sample on.
+    """
     reached_at, newest = snapshot.reach.minutes[:, 0], int(snapshot.minute.max(initial=0))
     is_soon = (reached_at != NEVER) & (reached_at <= newest + minutes) & is_expected(snapshot)
     flags: Flags = is_at_limit(snapshot) | is_soon

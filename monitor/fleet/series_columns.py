@@ -35,6 +35,7 @@ class SeriesColumns(Columns):
     none.
     tolerated_rate, tolerated_share, throttled_pending_for: see `rules.signals.Tolerance`.
     throttled_incomplete: see `collectors.base.Observed`.
+    observable: false for a series that is unobservable for a known reason (see `Series.unobservable`).
     drains: the usage is the spent part of a budget, such as burst credits.
     bounded: the usage is only a lower bound, and `upper_bound` is the upper bound. unjudged: if `bounded`,
     the bounds are shown, but not judged. returned: an API returned the usage; no metrics contain it.

@@ -21,10 +21,10 @@ _DECODED = np.append(np.arange(MISSING, dtype=np.float32), np.float32(np.nan))
 
 
 class _Store(Generic[Number]):
-    """Rows of points of one type; freed rows are used again, with all points missing. used: rows ever used.
+    """Rows of points of one type; freed rows are used again, with all points missing.
 
-    The rows are in memory of their own, which grows without being copied: copying the points of a million
-    metrics would block the event loop for a second.
+    used: the number of rows ever allocated. The rows are in memory of their own, which grows without being
+    copied: copying the points of a million metrics would block the event loop for a second.
     """
 
     def __init__(self, dtype: type[Number], width: int, missing: float) -> None:

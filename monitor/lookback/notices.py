@@ -33,7 +33,7 @@ class PastNotice(NamedTuple):
 
 
 class AlertSpan(NamedTuple):
-    """The minutes in which an alert fired, from `begin` up to `end`; None: it fired until the last minute.
+    """The minutes in which an alert fired, from `begin` up to `end`, None if it fired until the last minute.
 
     severity: the alert's highest severity.
     """
