@@ -51,8 +51,9 @@ def any_socket(info: AddressInfo) -> socket.socket:
 def public_socket(info: AddressInfo) -> socket.socket:
     """Create a socket for a public address. No name is resolved after this check.
 
-    Raises PrivateAddressError, always with the same text: when all addresses of a name fail with the same
-    error, the connector raises the first one; otherwise a combined error that hides the cause.
+    Raises PrivateAddressError, always with the same text: if all addresses of a name fail with the same text,
+    the connector raises the first error; with different texts, it would raise a combined error that hides the
+    cause.
     """
     if not is_public(info[4][0]):
         raise PrivateAddressError

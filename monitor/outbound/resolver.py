@@ -18,7 +18,7 @@ NUMERIC_NAMES = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
 
 
 class Resolver(AbstractResolver):
-    """Resolves names with the operating system's resolver. getaddrinfo: its function, which blocks."""
+    """Resolves names with the operating system's resolver. getaddrinfo: that resolver, which blocks."""
 
     def __init__(self, getaddrinfo: Callable[..., list[Any]] = socket.getaddrinfo) -> None:
         self._getaddrinfo = getaddrinfo

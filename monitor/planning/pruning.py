@@ -17,7 +17,9 @@ from monitor.fleet.ring_columns import NO_BOUND, NOT_READ, PRUNED_INTERVAL, WIND
 from monitor.fleet.rings import PROVISIONAL_FOR, Rings
 
 BATCH_SIZE = 1024  # metrics that are pruned, in some milliseconds, before other tasks may run
-SEEN_MINUTES = 60  # the newest minutes, in which an aggregate proves parts; a part unknown for longer is read
+# An aggregate may prove its parts to be 0 in so many of the newest minutes; a part that is unknown for longer
+# is requested.
+SEEN_MINUTES = 60
 COST_DIVISOR = 2  # reading an aggregate costs at most half of what it saves
 EXACT_COUNT = 1 << 24  # the count up to which float32 holds all counts exactly
 log = logging.getLogger(__name__)
@@ -29,7 +31,7 @@ NO_ROWS: Ints = np.empty(0, np.int32)
 class Parts:
     """The rows of the parts of an aggregate.
 
-    aggregate: its row. known_through: the minute up to which it is known.
+    aggregate: the row of the aggregate. known_through: the minute up to which the aggregate is known.
     """
 
     rows: Ints

@@ -49,7 +49,7 @@ class CellWatcher:
         self._collectors = tuple(collectors)
         self.services = {collector.service for collector in self._collectors}
         self._not_inventoried = {*self.services, TAGS}
-        # Set after the first inventories of all services but those that read last.
+        # Set after the first inventories of all services except those that wait for it (`reads_last`).
         self._others_inventoried = asyncio.Event()
         self._mark_others_inventoried()
         self.poll_status, self.poll_phase, self.activity_status = RunStatus(), "", RunStatus()
@@ -63,7 +63,7 @@ class CellWatcher:
         self._unused = {service: UnusedService() for service in self.services}
 
     async def run_inventory(self) -> None:
-        """Run one inventory of all services concurrently, and read the tags of their resources and quotas.
+        """Run one inventory of all services concurrently, and read quotas and the tags of resources.
 
         No resource waits for its turn, as no other inventory follows.
         """

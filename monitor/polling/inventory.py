@@ -91,7 +91,8 @@ class Inventory:
         self._declared_quotas = frozenset(
             self.registry.quotas(self.config.services or self.registry.service_names)
         )
-        self._reported_readings: dict[str, int] = {}  # by service, the last with reported failures
+        # By service, the number of the last reading of quotas whose failures were reported.
+        self._reported_readings: dict[str, int] = {}
 
     async def run(self, collector: Collector, *, by_turns: bool = False) -> RunStatus:
         """Run the inventory of a service; return its status, which contains the failures.
@@ -418,6 +419,6 @@ def _read_at(
 
 
 def _has_lesser_source(limit: Limit | None, last_limit: Limit) -> bool:
-    """Return true if there is no limit, or its source is below all sources of the last limit's group."""
+    """Return true if there is no limit, or its source ranks below all sources of the last limit's kind."""
     sources = ACTUAL_SOURCES if last_limit.source in ACTUAL_SOURCES else QUOTA_SOURCES
     return not limit or PRECEDENCE.index(limit.source) > PRECEDENCE.index(sources[-1])

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 QUOTA_INTERVAL = 6 * 3600.0  # seconds; a quota changes only after a request
 # Seconds between readings while a request is pending, and after its approval: AWS takes hours to apply it.
 REQUESTED_INTERVAL = 3600.0
-APPROVAL_PERIOD = 6 * 3600.0  # seconds after an approval in which readings have that interval
+APPROVAL_PERIOD = 6 * 3600.0  # seconds after an approval in which quotas are read every REQUESTED_INTERVAL
 MAX_CODES = 4  # quota codes named in one sentence
 REQUESTS_NOT_READ = "they have not been read yet"
 
@@ -105,7 +105,7 @@ class QuotaBook:
         self._wanted: dict[str, None] = {} if on_demand else dict.fromkeys(self._quotas)
         self._known: dict[Quota, KnownQuota] = {}
         self._failures: dict[Quota, QuotaFailure] = {}
-        self._absent: dict[Quota, int] = {}  # the last reading, by quota that AWS does not have
+        self._absent: dict[Quota, int] = {}  # by quota that AWS does not have, the number of the last reading
         self._last_readings: dict[str, LastReading] = {}  # by service code
         self._locks = defaultdict[str, asyncio.Lock](asyncio.Lock)
         self._readings = 0

@@ -31,7 +31,8 @@ MAX_PROBES = 2
 class QuotaReading:
     """The result of one reading of a service code: each quota has values or a failure, or is absent.
 
-    single_call_quotas: quotas that are read by a call each, as a list has no value or no longer an entry.
+    single_call_quotas: quotas that are read by a call each, as their entry in a list has no value, or the
+    list no longer has an entry for them.
     unlisted: quotas in no list, or in a list that is denied. absent: quotas that AWS does not have in the
     region. contexts: of the quotas that apply to each resource. resource_values: by quota, the values that
     apply to single resources, by ARN; a quota is missing if its values could not be read. descriptions: AWS's

@@ -41,7 +41,7 @@ class RejectedMetrics:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._rejected_at: dict[bytes, float] = {}  # by the clock, by metric
+        self._rejected_at: dict[bytes, float] = {}  # times of the clock, by metric
         self._splits = 0
 
     @property

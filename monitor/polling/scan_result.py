@@ -27,7 +27,8 @@ class ScanResult:
     keys: set[Key] = field(default_factory=set)
     is_complete: bool = False
     _settings: dict[Hashable, SeriesSettings] = field(default_factory=dict)  # by content
-    # Old and new settings, by `id` of the old ones (held so that no other object gets it) and new read time.
+    # By the `id` of the old settings and the new read time: the old settings (held so that no other object
+    # gets their id), and the new settings.
     _with_time: dict[tuple[int, float], tuple[SeriesSettings, SeriesSettings]] = field(default_factory=dict)
     _has_failed: bool = False
     _checked: int = 0  # how many failures `has_failed` has looked at

@@ -26,7 +26,7 @@ class SharingReader(ResultReader, Protocol):
 
 @dataclass(eq=False, slots=True)
 class ReaderRequests:
-    """The requests of one reader. failures: of its calls. done: set once all calls for it were made."""
+    """The requests of one reader. failures: of the calls for them. done: set once these calls were made."""
 
     reader: SharingReader
     requests: Sequence[MetricRequest]

@@ -38,8 +38,8 @@ class TagLabels:
     def labels_of(self, collector: Collector, key: Key, observed: tags.Tags, present: tags.Tags) -> tags.Tags:
         """Return the labels of a series that come from tags.
 
-        observed: the tags that its collector read. present: the labels that the series has now. It keeps them
-        until this object has read tags for the first time: a reload makes a new object.
+        observed: the tags that the collector read. present: the labels that the series has now. The series
+        keeps these labels until this object has read tags for the first time: a reload makes a new object.
         """
         if collector.arns and self._tags_by_arn is None:
             return {label: present[label] for label in self._labels.values() if label in present}

@@ -21,7 +21,9 @@ from monitor.push.watermarks import CHUNK_SIZE, SOURCE_COUNT, Watermarks
 from rules.band import Zone
 
 SLICE_MINUTES: Final = 30
-LATE_MINUTES: Final = 30  # late or revised samples are sent if less than this before the newest queued minute
+# With `out_of_order`, late or revised samples are sent if they are less than this before the newest queued
+# minute.
+LATE_MINUTES: Final = 30
 
 
 @dataclass(frozen=True, slots=True)

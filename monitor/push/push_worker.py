@@ -108,7 +108,7 @@ class PushWorker:
             raise
 
     async def enqueue_pending(self) -> None:
-        """Queue all samples of the fleet that were never queued, in batches. Raises PushQueueError."""
+        """Queue all samples that `PendingSamples` selects, in batches. Raises PushQueueError."""
         if self._watermarks is None:
             saved = await self._context.queue.load_watermarks(self.name)
             self._watermarks = Watermarks(saved, LATE_MINUTES if self.config.out_of_order else 0)

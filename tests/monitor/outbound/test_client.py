@@ -252,7 +252,7 @@ async def test_an_accepted_notification_is_delivered_even_if_the_rest_of_the_res
     assert result.outcome is DeliveryOutcome.DELIVERED
 
 
-# A response, and the reason for which the delivery is retried; None: whichever it is.
+# A response, and the reason for which the delivery is retried; None: the test accepts any reason.
 GARBAGE = [
     (b"", "connection"),
     (b"\x00\xff\x00\xff\r\n\r\n", "protocol"),

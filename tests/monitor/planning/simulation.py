@@ -58,8 +58,9 @@ class Publication:
     """The times at which CloudWatch publishes the points of each series, [series, minute].
 
     delays: minutes from the end of a minute until its point is visible. revised: whether a point has only
-    FIRST_SHARE of its value until a minute later. of_wholes: the same of the two metrics of all series
-    together, throttled demand and usage; None: they have the sum of what is visible of the series.
+    FIRST_SHARE of its value until a minute later. of_wholes: the times for the two metrics of all series
+    together, throttled demand and usage; None: these metrics have the sums of the visible points of the
+    series.
     """
 
     delays: Ints
@@ -91,7 +92,7 @@ class Publication:
         return np.where(waited < 0, np.nan, shares).astype(np.float32)
 
     def visible(self, values: tuple[Floats, Floats], minutes: Ints, now: int) -> Floats:
-        """Return the visible points: the usage and throttled demand of the series, then their sums.
+        """Return the visible points: usage and throttled demand of the series, then the sums of both.
 
         values: the throttled demand and the usage in these minutes, [series, minute]. The throttled demand
         may have more rows, of parts that are not in the fleet.
@@ -114,7 +115,7 @@ def _sum_of_visible(values: Floats, shares: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class Demand:
-    """The demand of each series, [series, minute]; without `throttled`, none is throttled.
+    """The demand of each series, [series, minute]; without `throttled`, no demand is throttled.
 
     has_aggregate: whether an aggregate metric has the sum of throttled demand. lists: None: no lists are
     made. has_whole: whether a metric of the whole has the usage of all series together. whole_limit: the

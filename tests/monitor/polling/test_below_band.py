@@ -31,7 +31,7 @@ OFF = Unobservable("detailed metrics are off")
 
 @dataclass
 class StreamInventories:
-    """Runs an inventory of streams every ten minutes, with streams in `zones`, by default below the band."""
+    """Runs an inventory of streams every ten minutes. zones: by stream; all others are below their band."""
 
     account: FakeAccount
     minutes: int = 0

@@ -126,7 +126,7 @@ async def test_the_listings_of_linked_accounts_are_counted_for_the_account_that_
     assert len(aws.listings) >= 2
 
 
-async def test_a_metric_request_of_a_collector_waits_for_the_budget() -> None:
+async def test_a_collector_requests_no_metric_beyond_the_budget() -> None:
     aws = FakeAws(get_metric_data={"MetricDataResults": []})
     telemetry = Telemetries()
     config = Config.model_validate({"budget": {"dollars_per_month": 0.002}})  # pays for 2 metrics in advance

@@ -45,8 +45,8 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 class RegionalAws:
     """A fake AWS that counts calls by service and region.
 
-    enabled: the regions that are enabled. accepts_keys: whether any service accepts the access keys.
-    rejecting: services that reject the access keys in every region.
+    enabled: the regions that are enabled. accepts_keys: if false, every service rejects the access
+    keys. rejecting: services that reject the access keys in every region.
     """
 
     def __init__(self, *enabled: str) -> None:

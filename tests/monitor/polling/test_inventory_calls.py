@@ -19,7 +19,7 @@ from tests.monitor.polling.service_quotas import LIST, ServiceQuotas
 from tests.registries import REGISTRY
 
 FIFO_ATTRIBUTES = {"Attributes": {"DeduplicationScope": "queue"}}
-# By case: the service, the answers of AWS, and the number of each call.
+# By case: the service, the answers of AWS, and the number of each call, without the calls for quotas.
 CASES: dict[str, tuple[str, dict[str, Any], dict[str, int]]] = {
     "kinesis, no streams": (
         "kinesis",

@@ -52,7 +52,7 @@ COLLECTOR = collector_of(parse_declaration(DECLARATION.encode(), "ours.yaml"))
 class Topics:
     """A cell with topics, and its inventory.
 
-    max_reads: how many topics an inventory reads at most. subscriptions: their number, by topic.
+    max_reads: how many topics an inventory reads at most. subscriptions: how many each topic has.
     """
 
     def __init__(self, max_reads: int, **subscriptions: int) -> None:

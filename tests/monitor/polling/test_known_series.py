@@ -34,7 +34,7 @@ EARLIER = 1.5e9  # epoch seconds
 class Streams:
     """Fake streams whose series depend on their number of shards.
 
-    shards: their number, by stream. made: the streams whose series were made. read_at: when the limits were
+    shards: the number, by stream. made: the streams whose series were made. read_at: when the limits were
     read; None: by the present inventory. usage: a usage that an API returned; None: usage is a metric.
     failing: a stream whose call fails.
     """

@@ -53,7 +53,7 @@ NO_AUTHORITIES: dict[str, Any] = {"list_certificate_authorities": {"CertificateA
 
 
 async def account_with_count(description: Mapping[str, Any], **answers: Any) -> FakeAccount:
-    """Return an account after an inventory of AUTHORITIES_QUOTA. description: AWS's, of the quota."""
+    """Return an account after an inventory of AUTHORITIES_QUOTA. description: the fields of the quota."""
     account = FakeAccount(
         Config.model_validate({"signals": {"quotas": ["acm-pca"]}}),
         malformed=True,

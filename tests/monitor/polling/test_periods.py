@@ -115,7 +115,7 @@ class PolledSeries:
 async def polled_series(
     usage: Usage, values: Mapping[Metric, Values], throttles: Usage | None = None, late_minutes: int = 0
 ) -> AsyncIterator[PolledSeries]:
-    """Yield a polled series. usage, throttles: its formulas. values: of the metrics in them."""
+    """Yield a polled series. usage, throttles: its formulas. values: of the metrics in the formulas."""
     fleet, telemetry, cloudwatch = Fleet(), Telemetries(), CloudWatch(values, late_minutes)
     observed = Observed(signal="reads", resource=resource("orders"), usage=usage, throttled=throttles)
     settings = SeriesSettings(
@@ -215,8 +215,8 @@ async def test_a_period_is_complete_after_its_end_and_the_publication_delay() ->
     async with polled_series(total(SCANNED), {SCANNED: rising}) as polled:
         rings, row = polled.fleet.rings, polled.row(SCANNED)
         await polled.poll(2)
-        assert rings.newest_point[row] == NOW - 1  # the period that has just ended
-        assert rings.read_through[row] == NOW - 6  # whose value may still grow
+        assert rings.newest_point[row] == NOW - 1  # of the period that has just ended
+        assert rings.read_through[row] == NOW - 6  # its value may still grow
         await polled.poll(2)
         assert rings.read_through[row] == rings.polled_through[row] == NOW - 1
         await polled.poll(4)

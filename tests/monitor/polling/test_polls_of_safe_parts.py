@@ -30,8 +30,8 @@ SUMMARY = {"OpenShardCount": len(SHARDS), "StreamCreationTimestamp": "2020-01-01
 class StreamMetrics:
     """A fake CloudWatch with the bytes of a stream and of its shards.
 
-    requested: how often the metric of each shard was requested; "" is the stream. last_requested: the
-    minute of the last request for it.
+    requested: how often the metric of each shard was requested; "" is the stream. last_requested: by shard,
+    the minute of the last request for its metric.
     """
 
     def __init__(self) -> None:

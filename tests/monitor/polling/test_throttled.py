@@ -44,7 +44,7 @@ def seconds() -> float:
 class ThrottledCell:
     """A cell whose calls AWS throttles while `is_throttled` returns true.
 
-    sent_at: when each call was sent, on the loop's clock. rates: calls per second after each poll.
+    sent_at: when each call was sent, on the loop's clock. rates: the value of `rate` after each poll.
     """
 
     is_throttled: Callable[[], bool]
