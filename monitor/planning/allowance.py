@@ -18,7 +18,7 @@ def minimum_dollars(metrics: int, prices: Prices) -> float:
 class Allowance:
     """The dollars that may be spent of a budget, which are earned evenly over the minutes of a month.
 
-    At most MAX_ADVANCE of a month's budget can be spent ahead, so a month exceeds its budget by no more than that.
+    At most MAX_ADVANCE of a month's budget can be spent ahead, so a month exceeds its budget by at most that.
     Whatever the budget, each polled metric may be requested once in MAX_INTERVAL minutes.
 
     dollars_per_month: the budget. polled_metric_count: the number of polled metrics. ahead_dollars: the

@@ -419,6 +419,9 @@ def _read_at(
 
 
 def _has_lesser_source(limit: Limit | None, last_limit: Limit) -> bool:
-    """Return true if there is no limit, or its source ranks below all sources of the last limit's kind."""
+    """Return true if there is no limit, or its source ranks below ACTUAL_SOURCES or QUOTA_SOURCES.
+
+    Which of the two counts: the one that contains the source of the last limit.
+    """
     sources = ACTUAL_SOURCES if last_limit.source in ACTUAL_SOURCES else QUOTA_SOURCES
     return not limit or PRECEDENCE.index(limit.source) > PRECEDENCE.index(sources[-1])

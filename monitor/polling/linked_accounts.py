@@ -181,7 +181,7 @@ class LinkedAccounts:
 
 
 def _add_global_quotas(global_quotas: KnownQuotas, account_quotas: Iterable[KnownQuotas]) -> None:
-    """Add the lists that contain global quotas to the known quotas of an account's global services.
+    """Add the lists with quotas for all regions together to the quotas of an account's global services.
 
     account_quotas: the quotas of all cells of the account.
     """

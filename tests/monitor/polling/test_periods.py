@@ -216,7 +216,7 @@ async def test_a_period_is_complete_after_its_end_and_the_publication_delay() ->
         rings, row = polled.fleet.rings, polled.row(SCANNED)
         await polled.poll(2)
         assert rings.newest_point[row] == NOW - 1  # of the period that has just ended
-        assert rings.read_through[row] == NOW - 6  # its value may still grow
+        assert rings.read_through[row] == NOW - 6  # the value of that period may still grow
         await polled.poll(2)
         assert rings.read_through[row] == rings.polled_through[row] == NOW - 1
         await polled.poll(4)
