@@ -73,7 +73,7 @@ class Watermarks:
             self.last_values = np.concatenate([self.last_values, unknown], axis=1)
 
     def _departed_minutes(self, ids: Ids) -> Ints:
-        """Return the watermarks of series without a slot, [kind, series]; NEVER if there are none."""
+        """Return what `_departed` has for the series with these ids, [kind, series]; NEVER without a row."""
         minutes = np.full((len(SampleKind), ids.size), NEVER, np.int32)
         if self._departed.size:
             rows = np.minimum(np.searchsorted(self._departed["id"], ids), self._departed.size - 1)

@@ -50,7 +50,7 @@ def increase_command(
 def raising_command(
     signal: Signal, series: "Series", wanted: float | None = None, present: float | None = None
 ) -> str | None:
-    """Return the command that raises the limit of a series to `wanted`, or as far as one call raises it.
+    """Return the command that raises the limit of a series to `wanted`, or as near to it as one call can.
 
     present: the limit in force. Both limits are in the signal's unit. Returns None if no command is known, or
     if the command needs a new limit and `wanted` is None.

@@ -34,7 +34,7 @@ class ServiceEstimate:
     """The cost of a service's metrics while all its series are far from their limits.
 
     now: the metrics that are read now.
-    added: the further metrics that the signals that are off would need.
+    added: the metrics that would also be read if all signals were on.
     every_minute: the metrics that are read now, if all were requested every minute.
     what_if: the metrics that are read now, at the intervals of `--what-if`; None without this option.
     """
@@ -150,7 +150,7 @@ def _rows_read(fleet: Fleet, config: Config) -> Set[int]:
 def streams_for(
     fleet: Fleet, config: Config, prices: AccountPrices, intervals: ReadIntervals
 ) -> list[StreamAdvice]:
-    """Return the metrics that a metric stream would deliver for less, if each has a point every minute."""
+    """Return the metrics that a stream would deliver for less, even with points in all minutes."""
     rows_read = {
         row
         for key, series in fleet.series.items()
@@ -257,7 +257,7 @@ class Plan:
     """The planned requests of each metric, while all series are far from their limits.
 
     minutes: minutes between two requests of a metric, by row; NOT_READ if it is not requested.
-    unpruned: the same if no metric were pruned and there were no budget.
+    unpruned: what `minutes` would be if no metric were pruned and there were no budget.
     pruned: whether a metric is pruned, by row.
     prices: the prices of metrics by row, only of accounts that pay in dollars.
     budgets: the state of the budget that the plan keeps, of each account or of all; empty without a budget.

@@ -81,7 +81,7 @@ class OtherWay:
 def ways_of(
     fleet: Fleet, config: Config, registry: Registry, others: Iterable[OtherWay], names: dict[str, str]
 ) -> list[Way]:
-    """Return the configured way of judging, and others. names: of accounts, by id. Raises ConfigError."""
+    """Return the configured way of judging, and `others`. names: of accounts, by id. Raises ConfigError."""
     return [
         Way.in_force(fleet, CONFIGURED_WAY),
         *(_way(fleet, other.apply_to(config, registry), other.name(), names) for other in others),

@@ -33,7 +33,7 @@ class EpisodeOutcome(NamedTuple):
 
     @property
     def fired_after(self) -> int | None:
-        """Minutes from the episode's begin to its alert, negative if the alert was earlier; None if none."""
+        """Minutes from the episode's begin to its alert, negative if it fired before; None without one."""
         return self.span.begin - self.episode.begin if self.span else None
 
 
@@ -85,13 +85,13 @@ class SeriesEpisodes:
 
 
 class WaySummary(NamedTuple):
-    """The alerts of one way of judging.
+    """The alerts of one way of judging: the configured one, or one to compare with it.
 
     alerts: the number of alerts, by their highest severity.
     notices: the number of notices.
     alerted_by_begin: the number of episodes whose alert fired when the episode began or earlier.
     alerted_later: the number of episodes whose alert fired after their begin.
-    later_minutes: for these, the median of the minutes from the begin to the alert; None without them.
+    later_minutes: the median of the minutes from begin to alert, of `alerted_later`; None without any.
     without_alert: the number of episodes without an alert.
     """
 

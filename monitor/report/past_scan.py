@@ -67,7 +67,7 @@ class PastPlan:
 
     minutes: the minutes to read.
     step: minutes between two points.
-    metrics: the row of each metric's query, by cell.
+    metrics: the row of each metric, by cell and by the metric's query.
     dollars: the list price of the requests.
     slots: the slots of the series to judge.
     without_past: the number of series that are not judged, as their usage comes from AWS's APIs, which have

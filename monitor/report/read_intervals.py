@@ -12,7 +12,7 @@ class ReadIntervals:
 
     longest, throttled: between two requests for a metric of usage (longest) or of throttled demand
     (throttled), while the series is far from its limit. streamed: services that a Metric Stream delivers.
-    budget: lengthens the intervals as far as it demands; None: there is no budget.
+    budget: the budget for whose sake intervals are lengthened; None without one.
     """
 
     longest: float

@@ -24,7 +24,7 @@ def print_table(
 ) -> None:
     """Print rows as a table; in a terminal too narrow for its longest words, as a list of entries.
 
-    Nothing is left out: where they fit, cells are wrapped between words.
+    Nothing is left out: cells of the table that are too long for a line are wrapped between words.
     numeric: the columns that are aligned to the right, whose cells are not wrapped.
     """
     cells = [[*row] for row in rows]

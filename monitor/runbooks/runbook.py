@@ -12,7 +12,7 @@ CATALOGUE = ""  # as `page` of a Reference: the list of all signals
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A link. page: the name of a runbook, or CATALOGUE. heading: on that page; empty for the page's top."""
+    """A link. page: the name of a runbook, or CATALOGUE. heading: one of that page; empty for its top."""
 
     text: str
     page: str

@@ -65,7 +65,7 @@ def unexpected(expected: str, value: Any, known: Iterable[str] = ()) -> Pydantic
 
 
 def to_validation_error(title: str, problems: Iterable[Problem]) -> ValidationError:
-    """Return one error with all problems, for a model's validator to raise. title: pydantic's, not shown."""
+    """Return one error with all problems, for a model's validator to raise. title: is not shown."""
     errors: list[InitErrorDetails] = [
         {"type": problem(sentence), "loc": where, "input": None} for where, sentence in problems
     ]

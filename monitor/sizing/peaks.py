@@ -14,7 +14,7 @@ class Peaks(NamedTuple):
     unknown.
     known_bins: the number of quarters of an hour with known demand.
     span_bins: the number of quarters of an hour since the first with known demand.
-    ceiling: the lowest utilization above 0 at which demand was throttled; NaN if none was.
+    ceiling: the lowest utilization above 0 at which demand was throttled; NaN if no demand was throttled.
     throttled_days: the number of days on which demand was throttled.
     """
 
@@ -27,5 +27,5 @@ class Peaks(NamedTuple):
     @classmethod
     def unknown(cls, size: int) -> Self:
         """Return the peaks of `size` series whose demand is unknown."""
-        nan, none = np.full(size, np.nan, np.float32), np.zeros(size, np.int32)
-        return cls(nan, none, none.copy(), nan.copy(), none.copy())
+        nan, zero = np.full(size, np.nan, np.float32), np.zeros(size, np.int32)
+        return cls(nan, zero, zero.copy(), nan.copy(), zero.copy())

@@ -68,7 +68,7 @@ class DeclaredMetrics:
     def reading_services(self, name: MetricName) -> list[CellService]:
         """Return the services that read metrics of a name's namespace, each with its cell; the owner first.
 
-        Only a stream of the home region has a global cell: it delivers the metrics of global services.
+        Only a name of the home region has a global cell: that region has the metrics of global services.
         """
         owner = self.owners[name.namespace, name.metric]
         services = (owner, *sorted(self.services[name.namespace] - {owner}))

@@ -15,7 +15,7 @@ MAX_BODY_BYTES = 64 * 1024**2  # uncompressed
 MAX_RECORDS = 10_000
 MAX_RECORD_BYTES = 1_024_000  # https://docs.aws.amazon.com/firehose/latest/APIReference/API_Record.html
 GZIP_WINDOW = 16 + zlib.MAX_WBITS  # makes zlib expect a gzip header
-FORMAT = "record"
+FORMAT = "record"  # of the pieces that fail here; see `StreamDeadLetter.format`
 PARSE_ERRORS: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 
 

@@ -70,8 +70,8 @@ class FleetWriter:
     async def _write_part(self, part: NamedPoints, now: float) -> None:
         index = self._index_of(part.names)
         for start in range(0, part.numbers.size, SLICE_POINTS):
-            rows = slice(start, start + SLICE_POINTS)
-            self._write_slice(index, part.numbers[rows], part.times[rows], part.values[:, rows], now)
+            chunk = slice(start, start + SLICE_POINTS)
+            self._write_slice(index, part.numbers[chunk], part.times[chunk], part.values[:, chunk], now)
             await asyncio.sleep(0)
 
     def _count_updates(self, index: RowIndex, numbers: Numbers, sender: str) -> None:
@@ -123,8 +123,8 @@ class FleetWriter:
         self, index: RowIndex, numbers: Numbers, minutes: Ints, values: Values, present_minute: int
     ) -> None:
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            names = self._metrics.decoded_statistics
-            average = values[names.index("sum")] / values[names.index("count")]
+            statistic_names = self._metrics.decoded_statistics
+            average = values[statistic_names.index("sum")] / values[statistic_names.index("count")]
             statistics = np.vstack([values, average])
             for column in range(index.row.shape[1]):  # the n-th declared statistic of each metric
                 has_row = index.row[numbers, column] != NO_ROW

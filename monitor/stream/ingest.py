@@ -172,7 +172,7 @@ def _dead_letter(error: DecodeError, request: FirehoseRequest, at: float) -> Str
 
 
 def checksum(records: list[bytes | DecodeError]) -> tuple[int, int]:
-    """Return the CRC-32 of all bytes of the records, and their number."""
+    """Return the CRC-32 of all bytes of the records, and the number of these bytes."""
     crc = size = 0
     for record in records:
         piece = record.piece if isinstance(record, DecodeError) else record

@@ -71,7 +71,7 @@ def _line_by_line(record: bytes, names: NameInterner, points: Points) -> None:
         try:
             decoded += decode_lines(line)
         except PARSE_ERRORS:
-            points.budget.spend(len(line))  # of a line that is decoded a second time, each byte costs a step
+            points.budget.spend(len(line))  # the second attempt, below, costs a step per byte
             try:
                 decoded += decode_lines(_without_non_finite_statistics(line))
             except PARSE_ERRORS as error:

@@ -69,9 +69,9 @@ def _dimensions(value: bytes, budget: DecodeBudget) -> Mapping[str, str]:
     texts = dict[str, str]()
     for field_tag, at, stop in fields(value, 0, len(value), budget):
         if field_tag == LIST:
-            for item, start, end in fields(value, at, stop, budget):
+            for item_tag, start, end in fields(value, at, stop, budget):
                 budget.spend(ATTRIBUTE_STEPS)
-                if item == LIST_ITEM:
+                if item_tag == LIST_ITEM:
                     texts |= _text(*_pair(value[start:end], budget), budget)
         elif field_tag == STRING or field_tag in OTHER_VALUES:
             raise ProtobufError(f"expected a list as attribute {DIMENSIONS}")

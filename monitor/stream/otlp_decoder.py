@@ -37,7 +37,7 @@ TITLE, UNIT, SUMMARY = tag(1, LENGTH), tag(3, LENGTH), tag(11, LENGTH)  # of a m
 POINT = tag(1, LENGTH)  # of a summary
 LABELS = LABEL, ATTRIBUTE
 START, COUNT, SUM, QUANTILE = tag(2, FIXED64), tag(4, FIXED64), tag(5, FIXED64), tag(6, LENGTH)  # of a point
-QUANTILE_AT, QUANTILE_VALUE = tag(1, FIXED64), tag(2, FIXED64)
+QUANTILE_AT, QUANTILE_VALUE = tag(1, FIXED64), tag(2, FIXED64)  # of a quantile
 
 # The numbers of a point as AWS writes them: start, end, count, sum, and the quantiles 0 (the minimum) and 1
 # (the maximum). Zeros are omitted. Points with percentiles or in another order are decoded more slowly.
@@ -96,7 +96,7 @@ class Message:
     def __init__(self, data: bytes, names: NameInterner, points: Points) -> None:
         self._data, self._names, self._budget = data, names, points.budget
         self._numbers: list[int] = []
-        self._parts: list[bytes] = []  # start, count, sum, minimum, maximum
+        self._parts: list[bytes] = []  # of each point: start, count, sum, minimum, maximum
         self._percentiles: list[tuple[int, str, float]] = []  # index of the point, name, value
         self._undeclared: list[str] = []  # namespaces
         self._cell: CellKey = "", ""  # of the current resource

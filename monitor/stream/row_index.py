@@ -36,7 +36,7 @@ class RowIndex(Columns):
 
     layout: the rings' layout for which `row` is valid.
     row: the row of the rings; NO_ROW where no series uses the metric.
-    statistic: the index in the decoded statistics, to which the average is appended.
+    statistic: the index in `_statistics`: the decoded statistics and, after them, the average.
     conversion: the factor to the metric's unit; NaN if the units are incompatible.
     metric: the index in `metrics`.
     owner: the index in `owners`, which are pairs of cell and service.

@@ -92,7 +92,7 @@ class TextChart:
         return cells
 
     def _lines(self) -> Iterator[tuple[StyledCharacter, Floats]]:
-        """Yield the cell and the value in each column of each line behind the curves.
+        """Yield each line behind the curves: its character and style, and its value in each column.
 
         The lines are at shares of the limit; without a limit, at round values.
         """

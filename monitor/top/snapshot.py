@@ -65,7 +65,7 @@ class TopSnapshot:
 
     @cached_property
     def alerts_by_series(self) -> Mapping[str, AlertModel]:
-        """The alerts by series id, which is also the id of the alert."""
+        """The alerts by id: that of the series, except for alerts of forecasts and blind spots."""
         return {alert.id: alert for alert in self.alerts.items}
 
     @property

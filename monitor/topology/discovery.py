@@ -94,7 +94,7 @@ def _path(entrance: PathNode, targets: Targets, used_names: set[str]) -> Propose
     """Return the path that begins at an entrance. used_names: the names of the other paths."""
     order, notes = [entrance], list[str]()
     predecessors_of: dict[Identity, list[Identity]] = {entrance.identity: []}
-    for node in order:  # the loop appends to it
+    for node in order:  # the loop appends the hops that it finds
         for target in targets.get(node.identity, ()):
             predecessors = predecessors_of.get(target.identity)
             if predecessors is None and len(order) >= MAX_HOPS:

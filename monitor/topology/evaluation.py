@@ -161,7 +161,7 @@ class _Evaluation:
             clause = "came in the last 3 hours" if known else "are counted by a metric or signal that is read"
             return [f"no {placed_hop.kind.unit} {clause}, so that nothing can be compared with them"]
         is_seen = placed_hop.place and np.isfinite(self.flows[number]).any()
-        # A hop with points and without series has no problem: it may have no limits of its own.
+        # A hop that has points needs no series: it may have no limits of its own.
         if placed_hop.problem and not is_seen:
             return [placed_hop.problem]
         if not limits and not placed_hop.kind.unlimited:
@@ -169,7 +169,7 @@ class _Evaluation:
         return []
 
     def _limit_statuses(self, number: int, flow: float, predecessors: Sequence[str]) -> list[LimitStatus]:
-        """Return the status of each limit of a hop; if a limit has several parts, the part reached first."""
+        """Return the status of each limit of a hop: of several parts of one limit, that of the weakest."""
         placed_hop = self._path.hops[number]
         applicable = {signal for signal, _ in placed_hop.kind.limits_after(predecessors)}
         watched = {limit.signal for limit in placed_hop.limits}
@@ -217,7 +217,7 @@ class _Evaluation:
         ).per_request
 
     def _each(self, placed_hop: PlacedHop, limit: HopLimit) -> float:
-        """Return the usage of a limit by one unit: declared or the mean of a measure; NaN: unknown."""
+        """Return how much of a limit one unit uses: declared, or a mean; NaN if unknown."""
         if isinstance(limit.each, str):
             measure = placed_hop.measures.get(limit.each)
             return _mean(self._points.of_metric(placed_hop, *measure)) if measure else np.nan

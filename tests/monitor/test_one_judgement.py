@@ -40,7 +40,7 @@ limits = st.sampled_from([100.0, 200.0])
 
 
 class Points(NamedTuple):
-    """The points of one metric by minute. lag: the minutes by which it is later than other metrics."""
+    """The points of one metric by minute. lag: how many minutes later than others they arrive."""
 
     values: list[float]
     lag: int

@@ -1,4 +1,4 @@
-"""The samples that are pushed, and their order. Points have their age in minutes at NOW."""
+"""The samples that are pushed, and their order. A point is (resource, age in minutes at NOW, value)."""
 
 from dataclasses import replace
 

@@ -73,7 +73,7 @@ REGIONS: list[tuple[Account, tuple[str, ...], str, WantedQuota, tuple[str, ...]]
 
 
 @pytest.mark.parametrize(("account", "regions", "region", "wanted", "expected"), REGIONS)
-def test_the_region_is_the_given_one_the_only_one_or_the_home_region(
+def test_the_region_is_the_given_region_or_the_only_region_or_the_home_region(
     account: Account, regions: Any, region: str, wanted: WantedQuota, expected: tuple[str, ...]
 ) -> None:
     account = account.model_copy(update={"regions": regions})

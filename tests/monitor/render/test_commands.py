@@ -38,7 +38,10 @@ def command_for(
 
 
 def series(name: str, limit: float, resource: str) -> Series:
-    """Return a series of a signal. name: the signal's id. resource: its path; a missing child is added."""
+    """Return a series of a signal. name: the signal's id.
+
+    resource: the path of the resource. `child` is added to a path of one id, in case the signal needs two.
+    """
     series_settings = replace(SETTINGS, limit=Limit(limit, LimitSource.API, 0))
     path = (*resource.split("/"), "child")[:2]
     service, signal = name.split(".")

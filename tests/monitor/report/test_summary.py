@@ -72,7 +72,7 @@ def test_series_that_rose_above_their_band_within_three_hours_are_listed(
     assert newly_above == ([] if minutes is None else [((NOW - minutes + 1) * 60, is_repeated)])
 
 
-def test_series_above_their_band_for_the_first_time_come_first_and_then_the_latest() -> None:
+def test_series_that_rose_for_the_first_time_come_first_and_of_these_the_latest() -> None:
     fleet = Fleet()
     add_used_series(fleet, stream("repeated"), (20, 0.8), (155, 0.5), (5, 0.8), limit=1000)
     add_used_series(fleet, stream("early"), (100, 0.5), (80, 0.8), limit=1000)

@@ -36,7 +36,7 @@ def test_no_terminal_cuts_off_a_cell(width: int, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("COLUMNS", str(width))
     lines = printed(TerminalOutput())
     assert max(map(len, lines)) <= width
-    named = len(ROWS) if width < 40 else 1  # how often a narrow or a wide terminal shows the columns' names
+    named = len(ROWS) if width < 40 else 1  # how often the names of the columns are shown
     assert letters(lines) == letters([*COLUMNS * named, *(cell for row in ROWS for cell in row)])
 
 

@@ -121,7 +121,7 @@ class User:
 
     async def wait_for(self, *words: str) -> str:
         """Wait until all words are on the screen, and return the text of the screen."""
-        screen = self.screen  # read once a turn, as a screenshot takes 20 ms
+        screen = self.screen  # read once per turn of the loop, as a screenshot takes 20 ms
         try:
             async with asyncio.timeout(PROCESS_TIMEOUT):
                 while not all(word in screen for word in words):

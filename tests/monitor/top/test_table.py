@@ -40,7 +40,7 @@ def test_columns_get_their_width_in_the_order_of_their_rank(width: int, columns:
 
 
 @given(st.integers(min_value=0, max_value=400), st.sampled_from(["", *(column.name for column in COLUMNS)]))
-def test_the_column_that_the_list_is_sorted_by_is_shown_first_of_all(width: int, name: str) -> None:
+def test_the_column_that_the_list_is_sorted_by_is_left_out_last(width: int, name: str) -> None:
     names = [column.name for column in fit_columns(COLUMNS, width, name)]
     assert names == [column.name for column in COLUMNS if column.name in names]
     assert not name or name in names or width <= next(c.width for c in COLUMNS if c.name == name)
@@ -87,6 +87,6 @@ def test_a_shortened_name_is_never_wider_than_its_column(text: str, width: int) 
     assert cell_len(ellipsize_middle(text, width)) <= width
 
 
-def test_each_sort_key_is_mapped_to_an_existing_column() -> None:
+def test_only_existing_sort_keys_are_mapped_and_only_to_existing_columns() -> None:
     assert set(COLUMN_BY_SORT) <= set(SORTS)
     assert set(COLUMN_BY_SORT.values()) <= {column.name for column in COLUMNS}
