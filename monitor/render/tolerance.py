@@ -6,7 +6,7 @@ from rules.signals import Signal, Tolerance
 
 
 def tolerance_text(signal: Signal, tolerance: Tolerance) -> str:
-    """Return when throttled demand raises an alert; empty if no metric counts throttled demand."""
+    """Return when throttled demand raises an alert; empty if CloudWatch has no metric of it."""
     if signal.saturation_is_state:
         minutes = count_of(tolerance.pending_for, "minute") if tolerance.pending_for else "one minute"
         return f"CloudWatch tells no amount of it; an alert needs {minutes} of it."

@@ -103,7 +103,7 @@ def csv_record(row: Row) -> dict[str, object]:
 
 
 def write_json(report: Report, out: TextIO) -> None:
-    """Write one document with the series as `items`, `total`, `failures` and `unread_quotas`."""
+    """Write one document: `items` (the series), `total`, `failures` and `unread_quotas`."""
     document = {
         "items": [json_record(row) for row in report.rows],
         "total": len(report.rows),

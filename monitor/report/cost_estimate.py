@@ -87,7 +87,7 @@ class CostEstimate:
     services, payers: the services and the accounts that pay, the most expensive first.
     tiers: the cost of the signals that are read, by tier.
     streams: the metrics that a metric stream would deliver for less than polls at the intervals of
-    `--what-if`, or at the configured ones.
+    `--what-if`, or without this option at the configured intervals.
     paths: the cost of the metrics that are read only for request paths.
     intervals: the number of metrics that are read, by the minutes between two requests.
     budgets: the configured budgets, each with the minimum cost of a month.

@@ -93,7 +93,7 @@ class _Evaluation:
     def status(self) -> PathStatus:
         """Return the status of the path."""
         entrance = self._path.hops[0]
-        flow = self._flow_now(0)
+        flow = self._flow_now(0)  # at the entrance, as every `flow` that the methods below are given
         hops = [self._hop_status(number, flow) for number in range(len(self._path.hops))]
         limits = [limit for hop in hops for limit in hop.limits if limit.is_reachable]
         order = weakest_first(np.array([limit.capacity for limit in limits], np.float64))
@@ -224,7 +224,7 @@ class _Evaluation:
         return np.nan if limit.each is None else limit.each
 
     def _unknown_reason(self, series: Series, limit_values: tuple[float, float, float], flow: float) -> str:
-        """Return the reason why the capacity of a limit is unknown; empty if it is known."""
+        """Return why the capacity of a limit is unknown; empty if it is known. flow: at the entrance."""
         usage, limit, per_request = limit_values
         title = f"{series.settings.signal.title} ({series.key.display_name})"
         if cause := why_unobservable_now(self._fleet, series):

@@ -41,8 +41,9 @@ async def test_the_status_decides_whether_a_request_is_retried_or_dropped(
     ):
         process.write_usage(5)
         push.enqueue_new_samples()
-        sent, dropped = "samples_sent_total", "samples_dropped_total"  # each minute has four samples
+        sent, dropped = "samples_sent_total", "samples_dropped_total"
         reason = {"reason": f"http_{status}"}
+        # The minute that was written has four samples.
         await process.wait_until(lambda: process.metric(sent) + process.metric(dropped, **reason) == 4)
         assert (process.metric(sent), len(server.requests)) == ((4, 2) if is_retried else (0, 1))
         assert process.metric("requests_failed_total", **reason) == 1
