@@ -53,7 +53,7 @@ class LinkScan:
     async def items_of_resource(
         self, service: str, operation: str, key: str, **params: Any
     ) -> AsyncIterator[Mapping[str, Any]]:
-        """Yield the items of a call about one resource, as `items` does; nothing after MAX_CALLS calls."""
+        """Yield the items of a call about one resource, as `items` does; none after MAX_CALLS such calls."""
         if self.may_call(operation):
             async for item in self.items(service, operation, key, **params):
                 yield item

@@ -19,14 +19,14 @@ class LimitStatus:
     """A limit of a hop of a path.
 
     hop: the number of the hop, from 0.
-    usage: the usage by the requests of the path and by all others.
+    usage: the usage by the requests of the path and by all other requests.
     limit: the limit in force, or if `is_inferred` the usage at which demand was throttled lately.
     per_request: the amount of the limit that one request at the entrance uses.
     capacity: the requests per second at the entrance at which the limit is reached; infinite if a request
         uses nothing of the limit.
     throttled: throttled demand.
-    reason: a sentence that says why the capacity of this limit, or of another part of the resource, is
-        unknown.
+    reason: a sentence that says why the capacity is unknown: of this limit, or of the same limit of another
+        part of the resource, such as a shard.
     """
 
     hop: int

@@ -46,7 +46,10 @@ class RecordedSpan:
 
 
 class OpenTelemetryTracer:
-    """Records spans with a tracer of the SDK. Each span begins a trace: a task may outlive its request."""
+    """Records spans with a tracer of the SDK.
+
+    Each span begins a trace of its own, because a task may outlive the request that started it.
+    """
 
     def __init__(self, tracer: SdkTracer) -> None:
         self._tracer = tracer
@@ -64,7 +67,7 @@ def _recording(span: SdkSpan) -> Iterator[Span]:
     recorded = RecordedSpan(span)
     try:
         yield recorded
-    except Exception as error:  # the text of the exception may hold secrets
+    except Exception as error:  # only its type is recorded: its text may hold secrets
         recorded.fail(type(error).__name__)
         raise
     finally:

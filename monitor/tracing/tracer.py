@@ -11,7 +11,7 @@ from monitor.tracing.settings import TracingConfig
 
 @asynccontextmanager
 async def opened_tracer(config: TracingConfig | None) -> AsyncIterator[Tracer]:
-    """Yield a tracer, and send its last spans at the end. The tracer of None records nothing."""
+    """Yield a tracer, and send its last spans at the end. Without a `config`, it records nothing."""
     if config is None:
         yield NO_TRACER
         return

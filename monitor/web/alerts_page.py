@@ -90,7 +90,7 @@ class AlertHistory:
 
     @property
     def notifications(self) -> int:
-        """The number of notices that were handed to receivers."""
+        """The number of notifications: each notice counts once for each receiver that got it."""
         return sum(len(item.sent) for item in self.items)
 
 

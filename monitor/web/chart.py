@@ -238,9 +238,9 @@ class UsageChart:
         return bar.format(_percent(left), _percent(max(right, left + 0.4)), y, y, _percent(x), y, anchor)
 
     def throttled_bars(self) -> Markup:
-        """Return throttled demand as bars by height; a bar of an unknown amount has the full height."""
+        """Return throttled demand as bars as high as its amount; if that is unknown, as high as the chart."""
         bar = Markup('<rect class="refused" x="{}" width="{}" y="{}" height="{}"/>')
-        narrowest = 0.15  # percent of the width, which can be seen
+        narrowest = 0.15  # percent of the width of the chart; a narrower bar could not be seen
         bars = []
         for span in self.data.throttled:
             begin, end = max(self.x(span.begin), 0.0), min(self.x(span.end), self.x(self.data.now))

@@ -129,7 +129,7 @@ class ChartData:
         return spans[-1].limit if spans else None
 
     def throttled_at(self, begin: float, end: float) -> float | None:
-        """Return the highest throttled demand between two minutes; 0: none, None: unknown."""
+        """Return the highest throttled demand between two minutes; None if it is unknown."""
         rates = [span.rate for span in self.throttled if span.begin < end and begin < span.end]
         return None if None in rates else max((rate for rate in rates if rate is not None), default=0.0)
 

@@ -106,13 +106,13 @@ class ServiceRow:
 class CoveragePage:
     """The content of the page.
 
-    totals, shares: of the quotas that match the query without its states.
+    totals, shares: of the quotas that match the query without its terms about states.
     known_count: the number of all quotas.
     total: the number of quotas that match the query.
     quotas: the quotas of this page.
     pages: the number of pages of quotas; without a query, of pages of services.
     first_page: by state, the page on which its quotas begin.
-    services: the services of this page; none with a query.
+    services: the services of this page; empty if there is a query.
     service_count: the number of services on all pages.
     places: the number of accounts and the number of regions.
     facets: by field of the query, its values with their numbers of quotas, the most frequent first.

@@ -14,7 +14,7 @@ TOP, BASE = 56, 252  # y of the highest column's top and of all columns' feet, i
 HEIGHT = 336  # pixels
 COLUMN_WIDTH = 116  # pixels; more where the page is wider than all columns together
 GRID_LINES = 4
-MIN_ROOM = 0.005  # share of the present flow; less room is shown as none
+MIN_ROOM = 0.005  # share of the present flow; less room is shown as `no room`
 # The rate at the drawing's top is the higher of these multiples: of the present flow, and of the capacity.
 FLOW_MULTIPLE, CAPACITY_MULTIPLE = 2.0, 1.3
 # The text below a column: characters of the hop's name and of a line, and lines.
