@@ -234,7 +234,7 @@ class AlertStates:
     ) -> Iterator[Transitions]:
         replayed, current = self._settled.take(slots), self.current.take(slots)
         evaluated_to = np.minimum(current.last_sample, newest)
-        throttling_unknown = np.ones(slots.size, np.bool_)  # by all replayed samples
+        throttling_unknown = np.ones(slots.size, np.bool_)  # until a replayed sample tells it
         settle_minutes = newest - REVISION_MINUTES
         settled, settled_at = self._settled.take(slots), self._settled_at[slots]
         judged_minutes = _judged_by_minute(slots, first, newest, criteria, samples_at)

@@ -48,9 +48,9 @@ def demand_forecast(demand: Demand, limit: NDArray[np.floating]) -> DemandForeca
 
 
 def recent_demand(demand: Demand, late: Bins) -> Demand:
-    """Return the demand of each series up to its newest bin, with short holes filled.
+    """Return the demand of each series, shifted until its newest known bin is last, with short holes filled.
 
-    late: see `late_bins`. A series whose newest demand is older than MAX_LATE bins is not moved.
+    late: see `late_bins`. A series whose newest demand is older than MAX_LATE bins is not shifted.
     """
     return without_short_holes(up_to_newest(demand, np.where(late > MAX_LATE, 0, late)))
 
@@ -62,7 +62,7 @@ def late_bins(demand: Demand, max_bins: int) -> Bins:
 
 
 def up_to_newest(demand: Demand, late: Bins) -> Demand:
-    """Return the demand of each series up to its own newest bin. late: see `late_bins`."""
+    """Return the demand of each series, shifted until its newest known bin is last. late: see `late_bins`."""
     if not late.any():
         return demand
     shifted = demand.copy()

@@ -49,7 +49,7 @@ def is_growing(points: Floats) -> Flags:
 
 
 def growth(history: NDArray[np.floating], limit: NDArray[np.floating]) -> tuple[Flags, Forecast]:
-    """Return which series only grow, and the forecast of each series: NaN for the other series.
+    """Return which series only grow, and their forecasts, which are NaN for all other series.
 
     history: as for `rules.forecast.forecast`, but [bin, series]. limit: the limit of each series, above 0.
     """

@@ -75,7 +75,7 @@ class Payload(PathModelBase):
     """The largest payload of a unit.
 
     what: a sentence about the payload. after: the services that precede the hop and whose units have this
-    payload at most; empty if units of all services have. source: the URL of AWS's page.
+    payload at most; empty if it does not matter which services precede. source: the URL of AWS's page.
     """
 
     bytes: Annotated[int, Field(gt=0)]

@@ -8,7 +8,7 @@ from rules.signals import Signal
 
 
 def resource(text: str) -> Resource:
-    """Return the resource `a`, for `a/b` the child `b` of `a`, and for an empty text the account."""
+    """Return for `a` the resource `a`, for `a/b` its child `b`, and for an empty text the account."""
     return Resource("thing", tuple(text.split("/", 1))) if text else ACCOUNT
 
 

@@ -53,10 +53,11 @@ class StressedSeries:
     is_broken: `factor` is at least `breaks_at`.
     factor: the factor by which the question multiplies the usage.
     peak: the highest demand of the series itself. peak_at: the minute of the peak.
-    p99: the 99th percentile of the fortnight.
+    p99: the 99th percentile of usage in the fortnight.
     peak_is_lower_bound: demand was throttled, so the peak may have been higher.
     received: the id of the series whose traffic this series receives; `demand` contains that traffic.
-    sums_peaks: the peaks of both series are added up, as their usage at one time is not known.
+    sums_peaks: the peaks of this series and of `received` are added up, as their usage at one time is not
+        known.
     demand: the demand under the question. utilization: `demand` divided by `limit`.
     limit_now: the limit in force. limit: the limit that the question sets, else the limit in force.
     ceiling: the effective ceiling; None if there is none.
@@ -144,7 +145,7 @@ class Answer:
 
     items: the first series that the question is about, in the order in which they break.
     total, broken: the number of all these series, and of those that break.
-    broken_now: the number of those that break without any change.
+    broken_now: the number of all these series that break without any change.
     actions: the number of broken series for each way to make room.
     requests: the first quotas to ask for; requests_total: the number of all.
     unknown: the first series whose answer is unknown; unknown_total: the number of all.

@@ -33,8 +33,8 @@ def failover(snapshot: Snapshot, failing: str, to: str, moving: Flags) -> Failov
     moving: the slots whose traffic moves if they are in the failing region.
 
     A receiver has the same account, service and signal as the sender, and the same ids, in which the region's
-    name may differ. If there is none, it has the same names, in which the region's name may differ; only one
-    series of the receiving region may have these names.
+    name may differ. If no series has these, the receiver has the same names, in which the region's name may
+    differ; only one series of the receiving region may have these names.
     """
     receivers = _Receivers(snapshot, to)
     sending, receiving, not_carried = [], [], []

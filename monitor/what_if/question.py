@@ -24,7 +24,7 @@ class QuestionError(HeadroomError, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class AskedLimit:
-    """A limit that a question sets, in the signal's unit. resource: its name or id; empty: all resources."""
+    """A limit that a question sets, in the signal's unit. resource: a name or id; empty for all resources."""
 
     signal: Signal
     value: float
@@ -37,8 +37,8 @@ class Question:
 
     matchers: select the series whose traffic grows or moves. path: the request path whose traffic grows;
     empty for all traffic. failing, to: the region that fails, and the region that receives its traffic; empty
-    if none fails. limit: the limit that the question sets, if any. counts: numbers of things and stored
-    amounts, which do not grow with traffic, grow, too.
+    if none fails. limit: the limit that the question sets, if any. counts: whether numbers of things and
+    stored amounts, which do not follow traffic, are to grow, too.
     """
 
     factor: float | None

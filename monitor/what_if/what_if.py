@@ -29,7 +29,7 @@ from rules.units import UnitKind
 from rules.what_if import needed_limit, share_of_limit
 
 MAX_REQUESTS: Final = 200  # quotas to ask for, in one answer
-MAX_REQUESTING: Final = 2000  # the first broken series, of which the quotas to ask for are computed
+MAX_REQUESTING: Final = 2000  # broken series from which the quotas to ask for are computed
 MAX_LISTED: Final = 100  # series whose answer is unknown, or whose traffic nothing carries
 
 

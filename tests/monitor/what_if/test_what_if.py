@@ -166,7 +166,7 @@ async def test_only_the_traffic_of_matched_series_grows(server: Server) -> None:
     assert resources_in_order(await ask(server, traffic="2", match=['resource=~"a|b"'])) == ["a"]
 
 
-async def test_only_the_share_of_a_path_grows_of_the_limits_on_it(server: Server) -> None:
+async def test_only_the_share_of_usage_that_the_path_makes_grows(server: Server) -> None:
     own, shared, unknown = (add_series(server, name, 50, signal=RATE) for name in ("own", "shared", "?"))
     add_series(server, "elsewhere", 90, signal=RATE)
     shares = {"checkout": {own.key: 1.0, shared.key: 0.5, unknown.key: np.nan}}
