@@ -32,14 +32,14 @@ VALUES: Mapping[str | None, Callable[[str], Any]] = {
 
 
 class YamlProblem(NamedTuple):
-    """A problem of a document. where: the keys that lead to it. what: a sentence with line and column."""
+    """A problem of a document. where: the keys that lead to its place. what: a sentence with line and column."""
 
     where: DocumentPath
     what: str
 
 
 class Document(NamedTuple):
-    """The data of a document, None when it is empty, its problems, and the line of each place."""
+    """The data of a document (None if it is empty), its problems, and the line of each place."""
 
     data: Any
     problems: list[YamlProblem]
@@ -53,9 +53,9 @@ class Document(NamedTuple):
 
 
 def parse(content: bytes) -> tuple[Any, list[YamlProblem]]:
-    """Return the data of the one document in `content`, None when there is none, and its problems.
+    """Return the data of the one document in `content` (None if there is none), and its problems.
 
-    Raises ValueError, with the line, when it is not UTF-8, not YAML, nested too deeply, or several documents.
+    Raises ValueError, with the line, if `content` is not UTF-8, not YAML, nested too deeply, or several documents.
     """
     document = parse_document(content)
     return document.data, document.problems
@@ -78,7 +78,7 @@ def parse_document(content: bytes) -> Document:
 
 
 def named_line(error: ValueError) -> int:
-    """Return the line that an error of `parse_document` names; 1 for none."""
+    """Return the line that an error of `parse_document` names; 1 if it names no line."""
     found = re.search(r"\(line (\d+)[^()]*\)$", str(error))
     return int(found[1]) if found else 1
 

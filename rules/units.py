@@ -98,7 +98,7 @@ class Unit:
         return f"{number if shown_once else f'{number} {symbol}'} of {limit_number} {limit_symbol}"
 
     def _has_one_symbol(self, symbol: str, other: str) -> bool:
-        """Return whether two amounts share a symbol, which is shown once, or one in singular and plural."""
+        """Return whether two amounts have the same symbol, perhaps one in the singular and one in the plural."""
         return symbol == other or self.kind is UnitKind.COUNT
 
 
@@ -118,12 +118,12 @@ def _scaled(amount: float, sizes: tuple[tuple[float, str], ...], scale: float) -
 
 @cache
 def _in_unit(sizes: tuple[tuple[float, str], ...], scale: float) -> tuple[tuple[float, str], ...]:
-    """Return sizes, given in the base of a kind of unit, in a unit of this scale."""
+    """Return sizes, converted from the base of a kind of unit to a unit of this scale."""
     return tuple((size / scale, name) for size, name in sizes)
 
 
 def _reaches(amount: float, size: float) -> bool:
-    """Return whether an amount is a size or more, as it is shown, with three significant digits."""
+    """Return whether an amount, rounded to the three digits that are shown, is at least a size."""
     ratio = amount / size
     return ratio >= 1 or (ratio > MIN_SHOWN_AS_ONE and float(f"{ratio:.3g}") >= 1)
 

@@ -38,7 +38,7 @@ def _never() -> float:
 
 
 def _requested_rows(fleet: Fleet, budget: Budget, terms: BudgetTerms, minutes: Ints) -> Mapping[str, Ints]:
-    """Return the rows of the metrics that each budget pays for, by account; empty if all share it."""
+    """Return the rows of the metrics that each budget pays for, by account; "" if all share one."""
     rows = defaultdict[str, set[int]](set)
     for cell in {key.cell for key in fleet.series}:
         payer, _ = fleet.payer_of(cell)

@@ -127,7 +127,7 @@ def _rank(
 
 
 def _severity_key(service: ServiceInCell | None) -> int:
-    """Return a sort key: the worst service first; a service that was never read counts as above its band."""
+    """Return a sort key, the worst service first; a service that was never read counts as `above`."""
     if service is None:
         return 1
     return -(Zone.ABOVE if service.worst == NO_DATA else ZONES[service.worst])

@@ -123,7 +123,7 @@ def test_samples_written_in_any_order_yield_the_same_alerts(
 
 
 @given(st.lists(st.one_of(batches, st.none()), max_size=10))
-def test_restarts_lose_no_change_and_report_none_twice(
+def test_restarts_neither_lose_nor_repeat_a_change(
     written_batches: list[list[tuple[int, int, str]] | None],
 ) -> None:
     tracked = TrackedStates()

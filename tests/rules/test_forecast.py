@@ -17,8 +17,8 @@ NO_FORECAST = np.full(len(HORIZONS), np.nan)
 
 def daily(low: float, high: float, phase: float = 0.0) -> Floats:
     """Return a fortnight of usage that rises and falls once a day; now is `phase` days after midnight."""
-    turns = (np.arange(BINS) - BINS + 1) / DAY + phase
-    return (low + (high - low) * (1 - np.cos(2 * np.pi * turns)) / 2).astype(np.float32)
+    days = (np.arange(BINS) - BINS + 1) / DAY + phase
+    return (low + (high - low) * (1 - np.cos(2 * np.pi * days)) / 2).astype(np.float32)
 
 
 def forecast_one(history: Floats, limit: float) -> tuple[Floats, Floats]:
@@ -137,7 +137,7 @@ def test_less_than_two_days_of_history_forecast_nothing(bins: int) -> None:
     assert np.isnan(minutes).all()
 
 
-def test_two_days_of_history_forecast_a_day() -> None:
+def test_two_days_of_history_suffice_for_a_forecast_of_a_day() -> None:
     history = daily(20, 90, phase=0.2)
     history[: BINS - 2 * DAY] = np.nan
     probability, _ = forecast_one(history, 80)

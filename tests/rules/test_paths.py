@@ -21,7 +21,7 @@ limits = st.lists(st.tuples(amounts, amounts, used_amounts), min_size=1, max_siz
 
 
 def capacities_of(flow: float, rows: list[tuple[float, float, float]]) -> np.ndarray:
-    """Return the capacity of each limit. rows: its usage, the limit, and the amount that a request uses."""
+    """Return the capacity of each limit. rows: the usage, the limit, and what a request uses of it."""
     usage, limit, per_request = np.array(rows, np.float64).T
     return capacities(flow, usage, limit, per_request)
 

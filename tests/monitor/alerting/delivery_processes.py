@@ -1,6 +1,6 @@
 """Starts processes that deliver notices, and kills them.
 
-`python -m tests.monitor.alerting.delivery_processes` reads lines. Each is a JSON array: the path of the
+`python -m tests.monitor.alerting.delivery_processes` reads lines, each a JSON array: the path of the
 journal, the port of the receivers, and either the point at which a process is killed, or the number of kills
 at random. For each line, standard output gets a line with the outcome. The n-th notice is a function of n.
 The journal contains the last n, so that the next process continues from there. Each process is a fork,
