@@ -32,7 +32,7 @@ VALUES: Mapping[str | None, Callable[[str], Any]] = {
 
 
 class YamlProblem(NamedTuple):
-    """A problem of a document. where: the keys that lead to its place. what: a sentence with line and column."""
+    """A problem of a document. where: the keys that lead to it. what: a sentence with line and column."""
 
     where: DocumentPath
     what: str
@@ -55,7 +55,7 @@ class Document(NamedTuple):
 def parse(content: bytes) -> tuple[Any, list[YamlProblem]]:
     """Return the data of the one document in `content` (None if there is none), and its problems.
 
-    Raises ValueError, with the line, if `content` is not UTF-8, not YAML, nested too deeply, or several documents.
+    Raises ValueError, with the line, if it is not UTF-8, not YAML, nested too deeply, or several documents.
     """
     document = parse_document(content)
     return document.data, document.problems

@@ -98,7 +98,7 @@ class Unit:
         return f"{number if shown_once else f'{number} {symbol}'} of {limit_number} {limit_symbol}"
 
     def _has_one_symbol(self, symbol: str, other: str) -> bool:
-        """Return whether two amounts have the same symbol, perhaps one in the singular and one in the plural."""
+        """Return whether two amounts have the same symbol, or its singular and its plural."""
         return symbol == other or self.kind is UnitKind.COUNT
 
 

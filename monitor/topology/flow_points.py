@@ -46,7 +46,8 @@ def mean_points(minutes: Ints, values: Columns, within: range) -> Floats:
 def as_flow(points: Floats) -> Floats:
     """Return counts per minute as rates per second.
 
-    A missing point is 0, as AWS publishes none without traffic. If all points are missing, all are NaN.
+    A missing point counts as 0, as AWS publishes no point without traffic. If all are missing, the flow is
+    NaN, as it is unknown.
     """
     known = np.isfinite(points)
     if not known.any():

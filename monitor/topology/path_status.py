@@ -56,8 +56,8 @@ class HopStatus:
     """A hop of a path. predecessors: the numbers of the hops that it follows.
 
     account, region: empty if the place of the resource is unknown. visits: units for each request at the
-    entrance, and the basis of this number. flow: the present units per second. measures: of single units,
-    such as the duration in seconds, by name. reasons: sentences about unknown facts of the hop.
+    entrance, and the basis of this number. flow: the present units per second. measures: amounts of a
+    single unit by name, such as its duration in seconds. reasons: sentences about unknown facts of the hop.
     is_known: true if all limits of the hop, or the fact that it has none, are known.
     """
 

@@ -121,7 +121,7 @@ def _fields(schema: Json) -> Iterator[ApiField]:
 
 
 def _type(schema: Json) -> tuple[str, str]:
-    """Return the type of a schema in words, and the name of its model; empty for types without a model."""
+    """Return the type of a schema in words, and the name of its model, which may be empty."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return name, name

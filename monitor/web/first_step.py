@@ -30,7 +30,7 @@ LIMIT_TEXT = "No source tells it; `limits` of the configuration sets it."
 
 
 class HigherLimit(NamedTuple):
-    """A higher limit. limit: its value; None if no number is requested. present: the limit in force."""
+    """A higher limit. limit: its value; None if the remedy sets no number. present: the limit in force."""
 
     remedy: Remedy
     limit: float | None

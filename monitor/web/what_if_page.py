@@ -104,7 +104,7 @@ class WhatIfRow:
 
 
 def rows(answer: Answer) -> Iterator[WhatIfRow]:
-    """Yield the series of an answer."""
+    """Yield the series of an answer as rows of the table."""
     highest = highest_factor(answer)
     previous_breaks = True  # so that the first series may be the first that holds
     for stressed in answer.items:

@@ -14,7 +14,7 @@ from monitor.fleet.throttling import throttled_per_served
 from monitor.what_if.past_usage import PastHighest
 
 MAX_SERIES = 4096  # series judged for one answer: the throttled ones, then the fullest
-SERIES_AT_ONCE = 32  # series judged between two turns of the event loop: some milliseconds
+SERIES_AT_ONCE = 32  # series judged before other tasks run again: some milliseconds
 
 
 class RecentDemand(NamedTuple):
