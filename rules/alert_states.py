@@ -218,8 +218,9 @@ class AlertStates:
 
         slots: without duplicates. newest: the minute of the newest sample of each slot.
 
-        Every change of state in a minute later than the samples evaluated before is a transition. All changes
-        by revised minutes are one more transition, at the last minute evaluated before. A sample that is
+        Each change of state in a minute after those that earlier calls evaluated is a transition. All changes
+        in minutes that were evaluated and then revised are one more transition, at the last of the minutes
+        that earlier calls evaluated. A sample that is
         REVISION_MINUTES or more older than the newest one is too late and ignored.
         """
         self._grow(slots)

@@ -133,8 +133,8 @@ class Block:
     def worst_recent(self, rings: Rings) -> tuple[Ints, Floats]:
         """Return the newest known minute, and the highest result of the recent minutes up to it (NaN: none).
 
-        The recent minutes are the largest `RingColumns.recent_minutes` of the metrics. A sum includes only
-        the known metrics: it is throttled demand, which a late metric cannot reduce. A result that may fall
+        The number of recent minutes is the highest `RingColumns.recent_minutes` of the metrics. A sum
+        includes only the known metrics: it is throttled demand, which a late metric cannot reduce. A result that may fall
         is taken from complete minutes only, except a difference of counts: it is taken once it has settled.
         """
         known = rings.latest_minute.take(self.rows)
@@ -179,7 +179,8 @@ class Block:
         return FormulaTerms(self.shape, entries_at(self.rows, positions), weights, offsets, lower_bounds)
 
     def factors(self) -> Floats | None:
-        """Return factors, [metric, position]: no result is above the highest metric times its factor.
+        """Return factors, [metric, position]: no result is above the largest of the metrics
+        times their factors.
 
         None for operations other than SUM and MAX, and where a metric may lower the result. The metrics must
         be counts, which are never below 0.

@@ -44,10 +44,10 @@ class FormulaTerms:
         return result
 
     def _compute(self, rings: Rings, minutes: Ints, is_inner: bool) -> tuple[Floats, Flags]:
-        """Return the results, and flags of the unknown ones, which are computed from known terms alone.
+        """Return the results, and flags of those with an unknown term, computed from the known terms.
 
-        is_inner: the formula is a term of another one; then results that are NaN without being absent are
-        marked as unknown, too.
+        is_inner: the formula is a term of another one; then a NaN result of which some term is present, such
+        as a division by 0, is marked as unknown, too.
         """
         op = self.shape.op
         if op in SILENCE_FUNCTIONS:

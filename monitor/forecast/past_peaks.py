@@ -54,7 +54,7 @@ class PastPeaks:
         return highest
 
     def _usage(self, ids: Ids, slots: Indices) -> Floats:
-        """Return the usage of some series, [bin, series], at `bin % BINS`; NaN is unknown."""
+        """Return the usage of some series, [bin % BINS, series]; NaN is unknown."""
         numbers, scale = np.full((BINS, slots.size), np.nan, np.float16), np.ones(slots.size, np.float32)
         position_of_slot = np.full(ids.size, -1, np.intp)
         position_of_slot[slots] = np.arange(slots.size)

@@ -97,7 +97,7 @@ class PastReader:
                 interval = min(2 * interval, MAX_IDLE_INTERVAL)
 
     async def _wait_for_series(self, max_seconds: float) -> bool:
-        """Wait at most `max_seconds` for newly bound series; return whether there are any."""
+        """Wait at most `max_seconds` for series that get a row of the history; return whether any did."""
         try:
             async with asyncio.timeout(max_seconds):
                 await self._recorder.has_bound.wait()

@@ -40,7 +40,7 @@ class StressedFleet:
 
     listed: the question is about the series, and the answer is known.
     unknown: the question is about the series, and the answer is unknown.
-    not_growing: the series is left out, as it counts things.
+    not_growing: the series is left out, as its usage is a number of resources.
     peak: the highest demand of the series itself.
     throttled: demand was throttled, so the peak may have been higher.
     failover: the series whose traffic moves to another region, and their receivers.
@@ -165,7 +165,8 @@ def _combined_peaks(
 ) -> tuple[Numbers, Ints, Flags]:
     """Return the peaks with received traffic, the slots it comes from, and which peaks were added up.
 
-    Where both series have a past, the peak is their highest common usage; else it is the sum of their peaks.
+    Where both series have a past, the peak is the highest sum of their usages at one time; else it is the sum
+    of their peaks.
     """
     combined_peak, sums_peaks = peak.copy(), np.zeros(peak.size, np.bool_)
     received_from = np.full(peak.size, -1, np.int32)

@@ -30,7 +30,7 @@ def with_denied_operation(case: Case, operation: str) -> Case:
 def remains(before: Any, after: Any) -> bool:
     """Return whether a series is as before, or has changed only as a denied operation may change it.
 
-    A resource that the operation would have shown to be deleted makes a usage unknown or higher.
+    Without the operation, a deleted resource may still be counted: a usage is unknown or higher.
     """
     if after == before or not after:
         return bool(after)

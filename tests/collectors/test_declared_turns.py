@@ -172,8 +172,8 @@ async def test_an_aggregate_is_unknown_until_all_of_its_parts_were_read(
 
     async def usages_of_next_inventory() -> dict[str, dict[str, Any]]:
         await inventories.inventory()
-        # The first 3: the lists of the whole account. The last 3: the limit is rounded up, and the new calls
-        # and the repeated calls may each have a call that earlier inventories left.
+        # The 3 on the left: the lists of the whole account. The 3 on the right: one call as the limit is
+        # rounded up, and one that earlier inventories left for each of the new and the repeated calls.
         assert len(inventories.aws.calls) <= 3 + max(calls, call_count / 10) + 3
         return {signal: inventories.usage_of(signal) for signal in expected}
 

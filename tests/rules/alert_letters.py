@@ -44,7 +44,7 @@ SAMPLES: Mapping[str, tuple[float, ...]] = {
     "i": (0.02, 0.10, 0.0, NAN),  # even the upper bound is below the band
     "p": (0.10, 0.10, 0.0, 1.50),  # below the band; another series of the purchase is not below its band
     "n": (0.10, 0.10, 0.0, 1.02),  # below the band; another series of the purchase barely reaches its band
-    "P": (0.10, math.inf, 0.0, NAN),  # an incomplete minute, so far below the band
+    "P": (0.10, math.inf, 0.0, NAN),  # an incomplete minute; until now below the band
     "A": (0.80, math.inf, 0.0, NAN),  # an incomplete minute, already above the band
     "S": (0.50, math.inf, 1.0, NAN),  # an incomplete minute, already throttled
     "q": (0.10, 0.10, 0.0, math.inf),  # below the band; another series of the purchase is unknown

@@ -159,7 +159,7 @@ async def test_a_quota_whose_signals_are_off_says_how_to_enable_them(
     assert item["enable"].startswith("signals: {enabled: [lambda.account_concurrency, ")
 
 
-async def test_a_quota_without_a_series_has_the_state_value_only_unless_no_source_tells_its_usage(
+async def test_the_state_of_a_quota_without_a_series_is_value_only_or_no_usage_source(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     watch_count(server, WEB_ACLS)

@@ -111,7 +111,7 @@ async def test_the_role_is_assumed_once_for_all_regions_and_its_credentials_used
     ]
 
 
-async def test_two_entries_of_one_account_share_the_limits_that_hold_for_the_account(sts: FakeSts) -> None:
+async def test_two_entries_of_one_account_share_the_call_limiters_of_the_account(sts: FakeSts) -> None:
     other_role = "arn:aws:iam::210987654321:role/other"
     (first,) = await open_account(sts, role_arn=ROLE, regions=("eu-west-1",))
     (second,) = await open_account(sts, role_arn=other_role, regions=("us-east-1",))
@@ -245,7 +245,9 @@ async def test_sts_is_called_in_a_region_that_is_listed_beside_all(sts: FakeSts)
 
 
 @pytest.mark.parametrize("role", [None, ROLE])
-async def test_the_error_names_a_missing_region(sts: FakeSts, role: str | None) -> None:
+async def test_without_any_region_the_error_says_that_no_region_is_set(
+    sts: FakeSts, role: str | None
+) -> None:
     with pytest.raises(MissingRegionError, match="no region is set"):
         await open_account(sts, role_arn=role)
     assert sts.requests == []

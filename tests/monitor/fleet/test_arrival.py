@@ -244,7 +244,7 @@ def test_a_provisional_minute_is_shown_if_it_is_no_lower_than_the_last_complete_
         pytest.param(False, 1, 0, id="points may change, returned twice"),
     ],
 )
-def test_a_lower_provisional_minute_is_shown_once_it_was_returned_twice(
+def test_a_lower_provisional_minute_is_shown_only_after_it_was_returned_twice(
     is_final: bool, newest_confirmed: int, latest: int
 ) -> None:
     rings = rings_of([False])

@@ -1,4 +1,4 @@
-"""Metrics of usage are not read while the whole that they are part of cannot endanger their series."""
+"""Metrics of parts are read once an hour while their total is too low for any part to leave its band."""
 
 import asyncio
 

@@ -49,7 +49,9 @@ def test_a_wide_terminal_shows_a_line_for_each_row(monkeypatch: pytest.MonkeyPat
     ]
 
 
-def test_a_narrower_terminal_wraps_cells_between_words_and_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_narrower_terminal_wraps_cells_between_words_and_never_within_numbers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("COLUMNS", "52")
     assert printed(TerminalOutput()) == [
         "                                           peak of",

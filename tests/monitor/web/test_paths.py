@@ -114,7 +114,7 @@ async def test_the_room_of_a_limit_is_in_percent_of_the_flow(capacity: float | N
     assert room_text(await checkout().status(CHECKOUT), capacity) == text
 
 
-async def test_the_number_of_a_low_column_stands_above_the_waterline() -> None:
+async def test_the_label_of_a_capacity_below_the_flow_is_drawn_above_the_line_of_the_flow() -> None:
     fleet = checkout()
     fleet.put("dynamodb.table_write_capacity", ("orders",), 400, 200)
     status = await fleet.status(CHECKOUT)
