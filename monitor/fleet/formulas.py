@@ -134,8 +134,9 @@ class Block:
         """Return the newest known minute, and the highest result of the recent minutes up to it (NaN: none).
 
         The number of recent minutes is the highest `RingColumns.recent_minutes` of the metrics. A sum
-        includes only the known metrics: it is throttled demand, which a late metric cannot reduce. A result that may fall
-        is taken from complete minutes only, except a difference of counts: it is taken once it has settled.
+        includes only the known metrics: it is throttled demand, which a late metric cannot reduce. A result
+        that may fall is taken from complete minutes only, except a difference of counts: it is taken once it
+        has settled.
         """
         known = rings.latest_minute.take(self.rows)
         if self._is_weighted_metric:
