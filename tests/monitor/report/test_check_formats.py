@@ -5,6 +5,7 @@ import io
 import json
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -26,15 +27,17 @@ from tests.monitor.report.test_table import (
 # JSON
 
 
-def test_json_holds_every_field_unrounded() -> None:
-    document = json.loads(
-        output_of(
-            "json",
-            Report(
-                [row(), unobservable_row("media", "why", "aws s3api")], FailedReads(["sentence"], ["others"])
-            ),
-        )
+def json_of_two_rows() -> dict[str, Any]:
+    """Return the JSON of a judged series and of one that cannot be observed, with a failed read."""
+    rows = [row(), unobservable_row("media", "why", "aws s3api")]
+    document: dict[str, Any] = json.loads(
+        output_of("json", Report(rows, FailedReads(["sentence"], ["others"])))
     )
+    return document
+
+
+def test_json_holds_every_field_unrounded() -> None:
+    document = json_of_two_rows()
     assert document["failures"] == ["sentence"]
     assert document["total"] == 2
     assert document["items"][0] == {
@@ -66,7 +69,10 @@ def test_json_holds_every_field_unrounded() -> None:
         },
     }
     assert document["items"][0].keys() <= SeriesDetailModel.model_fields.keys()
-    unobservable = document["items"][1]
+
+
+def test_json_says_why_a_series_is_not_observable_and_what_enables_it() -> None:
+    unobservable = json_of_two_rows()["items"][1]
     assert unobservable["unobservable"] == {
         "reason": "why",
         "enable_command": "aws s3api",
