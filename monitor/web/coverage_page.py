@@ -14,8 +14,8 @@ from monitor.coverage.search import QUOTA_FIELDS, STATE, field_value, matching_q
 from monitor.coverage.totals import CoverageTotals
 from monitor.coverage.verdicts import CoverageState
 from monitor.fleet.query import MAX_NAME_LENGTH
-from monitor.fleet.search import MAX_SEARCH_LENGTH, SearchFields, Term
-from monitor.web.list_view import MAX_QUERIES, search_url
+from monitor.fleet.search import SearchFields, Term
+from monitor.web.list_view import MAX_QUERIES, joined_query, search_url
 from monitor.web.query_view import QueryView
 
 MAX_FACETS = 20  # values of a field in the sheet of filters
@@ -50,8 +50,7 @@ class CoverageParameters(BaseModel):
     @property
     def view(self) -> "CoverageView":
         """The list that the parameters describe."""
-        text = " ".join([*filter(None, (query.strip() for query in self.q)), *map(str, self._old_terms())])
-        return CoverageView(text[: MAX_SEARCH_LENGTH + 1], self.page)
+        return CoverageView(joined_query(self.q, self._old_terms()), self.page)
 
     @property
     def is_canonical(self) -> bool:

@@ -17,6 +17,15 @@ OLD_PAGE_ROWS: Final = 25  # rows of a page in addresses of older versions
 WILDCARDS: Final = frozenset("*?")
 
 
+def joined_query(queries: Iterable[str], terms: Iterable[Term]) -> str:
+    """Return the queries of an address and further terms as one query.
+
+    It has at most one character more than a search may have, so that too long a query is reported.
+    """
+    text = " ".join([*filter(None, (query.strip() for query in queries)), *map(str, terms)])
+    return text[: MAX_SEARCH_LENGTH + 1]
+
+
 class ListParameters(BaseModel):
     """The parameters of the overview's address. `account` to `page` are parameters of older versions."""
 
@@ -35,8 +44,7 @@ class ListParameters(BaseModel):
     def view(self) -> "ListView":
         """The list that the parameters describe."""
         row = self.row if self.page == 1 else (self.page - 1) * OLD_PAGE_ROWS + 1
-        text = " ".join([*filter(None, (query.strip() for query in self.q)), *map(str, self._old_terms())])
-        return ListView(text[: MAX_SEARCH_LENGTH + 1], self.sort, row)
+        return ListView(joined_query(self.q, self._old_terms()), self.sort, row)
 
     @property
     def is_canonical(self) -> bool:
