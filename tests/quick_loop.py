@@ -3,7 +3,10 @@
 import asyncio
 from collections.abc import Coroutine
 from selectors import DefaultSelector, SelectorKey
-from typing import Any
+from typing import Any, Final
+
+from monitor.lib.schedule import LoopClock
+from monitor.polling.timings import PollingTimings
 
 
 class JumpingSelector(DefaultSelector):
@@ -39,6 +42,12 @@ class QuickLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._clock.now
+
+
+# Schedules by the wall clock would begin at any point of an interval: each run would tick at other times.
+QUICK_TIMINGS: Final = PollingTimings(
+    clock=LoopClock(lambda: asyncio.get_running_loop().time(), asyncio.sleep)
+)
 
 
 def run(main: Coroutine[Any, Any, Any]) -> Any:

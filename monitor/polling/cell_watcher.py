@@ -121,7 +121,7 @@ class CellWatcher:
 
     async def _read_waiting_again(self) -> None:
         name = f"{'/'.join(self.cell.key)}/waiting"
-        async for _ in Schedule(name, self._timings.waiting_interval).ticks():
+        async for _ in self._timings.schedule(name, self._timings.waiting_interval).ticks():
             await self._read_waiting()
 
     def _mark_inventoried(self, service: str) -> None:
@@ -279,26 +279,26 @@ class CellWatcher:
         self.polled_once.set()
 
     async def _run_loops(self, config: Config, admit: Callable[[], Awaitable[None]]) -> None:
-        name, telemetry = "/".join(self.cell.key), self._telemetry
+        name, telemetry, schedule = "/".join(self.cell.key), self._telemetry, self._timings.schedule
         inventories = (
             (
-                Schedule(f"{name}/{collector.service}", config.inventory_interval),
+                schedule(f"{name}/{collector.service}", config.inventory_interval),
                 partial(self._inventory_on_schedule, collector, config.inventory_interval),
             )
             for collector in self._collectors
         )
-        tags = Schedule(f"{name}/{TAGS}", config.inventory_interval), self._read_tags
+        tags = schedule(f"{name}/{TAGS}", config.inventory_interval), self._read_tags
         async with asyncio.TaskGroup() as loops:
             loops.create_task(repeat_all("inventory", (tags, *inventories), telemetry, admit))
             loops.create_task(self._read_waiting_again())
-            retries = Schedule(f"{name}/quotas", self._timings.quota_retry_interval)
+            retries = schedule(f"{name}/quotas", self._timings.quota_retry_interval)
             loops.create_task(repeat("quotas", retries, self.inventory.quotas.read, telemetry))
             loops.create_task(self._run_requested_quotas())
             loops.create_task(self._run_requested_inventories())
             loops.create_task(self._run_requested_polls())
             loops.create_task(self._poll_first_inventory())
             if watch := self._idle_watch(config.price_table):
-                lists = Schedule(f"{name}/{ACTIVITY}", watch.list_interval * 60.0)
+                lists = schedule(f"{name}/{ACTIVITY}", watch.list_interval * 60.0)
                 listing = partial(self._list_active, watch)
                 loops.create_task(repeat("activity", lists, listing, telemetry))
             loops.create_task(
@@ -323,7 +323,7 @@ class CellWatcher:
         self.activity_status.end(await watch.update(self.cell.clock.minute()), time.time())
 
     def _poll_schedule(self, interval: float) -> Schedule:
-        return Schedule("/".join(self.cell.key), interval, phase=self.poll_phase)
+        return self._timings.schedule("/".join(self.cell.key), interval, self.poll_phase)
 
     async def _poll_on_schedule(self) -> None:
         """Poll all metrics; the first run, right after the start, polls only metrics not requested yet."""

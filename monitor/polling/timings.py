@@ -1,14 +1,15 @@
-"""The intervals and time-outs of polling that no user configures."""
+"""The intervals, time-outs and clock of polling that no user configures."""
 
 from dataclasses import dataclass
 
+from monitor.lib.schedule import SYSTEM_CLOCK, LoopClock, Schedule
 from monitor.polling.quota_book import QUOTA_INTERVAL
 from monitor.polling.shared_calls import COMBINE_WAIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollingTimings:
-    """Intervals and time-outs in seconds.
+    """Intervals and time-outs in seconds, and the clock of all schedules.
 
     open_retry_interval: between attempts to open an account, or to list the accounts of an organization.
     organization_interval: between scheduled lists of the accounts of an organization.
@@ -40,6 +41,11 @@ class PollingTimings:
     stop_timeout: float = 5.0
     region_interval: float = 3600.0
     waiting_interval: float = 60.0
+    clock: LoopClock = SYSTEM_CLOCK
+
+    def schedule(self, name: str, interval: float, phase: str = "") -> Schedule:
+        """Return a schedule whose clock is that of these timings. Its parameters are those of `Schedule`."""
+        return Schedule(name, interval, self.clock, phase)
 
 
 DEFAULT_TIMINGS = PollingTimings()

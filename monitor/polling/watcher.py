@@ -348,7 +348,7 @@ class Watcher:
 
     async def run_account(self, account: Account) -> None:
         """Open an account, with retries until it succeeds, and watch its cells until cancelled."""
-        async for _ in Schedule(account_name(account), self.timings.open_retry_interval).ticks():
+        async for _ in self.timings.schedule(account_name(account), self.timings.open_retry_interval).ticks():
             cells = await self.open_account(account)
             if account_name(self.members.with_present_name(account)) not in self.inaccessible_accounts:
                 break
@@ -372,7 +372,7 @@ class Watcher:
             self._set_disabled(account, watched.cell.region, is_disabled=False)
 
     def _region_schedule(self, name: str) -> Schedule:
-        return Schedule(f"{name}/regions", self.timings.region_interval)
+        return self.timings.schedule(f"{name}/regions", self.timings.region_interval)
 
     async def _skip(self, account: Account, watched: CellWatcher) -> None:
         """Stop watching a cell whose region is not enabled, and drop its series."""

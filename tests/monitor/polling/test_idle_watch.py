@@ -28,12 +28,13 @@ from monitor.polling.idle_watch import TOO_LONG_INTERVAL, IdleWatch
 from monitor.polling.plan import due_metrics
 from monitor.polling.quota_book import QuotaBook
 from monitor.polling.reader import MetricReader
+from monitor.polling.timings import DEFAULT_TIMINGS, PollingTimings
 from tests.background import background
 from tests.fake_aws import FakeAws, denied
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, add, key, traffic
 from tests.monitor.polling.inventories import inventory_of
 from tests.monitor.polling.linked_aws import LinkedClients
-from tests.quick_loop import run
+from tests.quick_loop import QUICK_TIMINGS, run
 from tests.registries import METRIC_SERVICES, REGISTRY
 from tests.telemetries import Telemetries
 
@@ -205,7 +206,7 @@ def test_the_price_of_a_list_decides_whether_the_list_is_requested(
     assert streams.list_calls == list_calls
 
 
-def watcher_of(streams: IdleStreams) -> CellWatcher:
+def watcher_of(streams: IdleStreams, timings: PollingTimings = DEFAULT_TIMINGS) -> CellWatcher:
     """Return a watcher of the streams' cell; the cell has no services, and its metrics have no points."""
     streams.aws.now, streams.aws.cell.clients = NOW * 60, LinkedClients(streams.aws)
     streams.aws.answers |= {
@@ -218,12 +219,12 @@ def watcher_of(streams: IdleStreams) -> CellWatcher:
     }
     reader = MetricReader(streams.aws.cell, streams.fleet, METRIC_SERVICES, planner=streams.planner)
     inventory = inventory_of(streams.aws.cell, streams.fleet, quotas=QuotaBook(streams.aws.cell, ()))
-    return CellWatcher(inventory, reader, (), Telemetries().process)
+    return CellWatcher(inventory, reader, (), Telemetries().process, timings)
 
 
 def run_watcher(streams: IdleStreams, hours: float) -> CellWatcher:
     """Run a watcher of the streams' cell for some hours of simulated time; return the watcher."""
-    watcher = watcher_of(streams)
+    watcher = watcher_of(streams, QUICK_TIMINGS)
 
     async def run_until_timeout() -> None:
         with suppress(TimeoutError):

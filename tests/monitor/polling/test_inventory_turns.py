@@ -22,7 +22,7 @@ from tests.fake_aws import ACCOUNT_ID, FakeAws, denied
 from tests.kinesis_answers import stream_names
 from tests.monitor.polling.declared_entry import declared_entry
 from tests.monitor.polling.inventories import KINESIS, LAMBDA, NO_QUOTAS, FakeAccount, functions, streams
-from tests.quick_loop import run
+from tests.quick_loop import QUICK_TIMINGS, run
 from tests.registries import METRIC_SERVICES
 from tests.resources import resource as resource_of
 from tests.telemetries import Telemetries
@@ -137,7 +137,7 @@ def test_waiting_resources_are_read_within_minutes_with_only_a_few_more_lists() 
     async def waiting_and_lists(minutes: float) -> tuple[int, int]:
         topics, telemetry = Topics(2, a=1, b=5, c=7, d=8, e=9), Telemetries().process
         reader = MetricReader(topics.aws.cell, topics.fleet, METRIC_SERVICES)
-        watcher = CellWatcher(topics.inventory, reader, [COLLECTOR], telemetry)
+        watcher = CellWatcher(topics.inventory, reader, [COLLECTOR], telemetry, QUICK_TIMINGS)
         with suppress(TimeoutError):
             async with asyncio.timeout(minutes * 60):
                 await watcher.run(Config())

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
 
 from collectors.base import Aws, Observed
 from monitor.config.config import Config
@@ -12,11 +13,11 @@ from monitor.polling.cell_watcher import CellWatcher
 from monitor.polling.inventory import Inventory
 from monitor.polling.quota_book import QUOTA_INTERVAL, QuotaBook
 from monitor.polling.reader import MetricReader
-from monitor.polling.timings import DEFAULT_TIMINGS, PollingTimings
+from monitor.polling.timings import PollingTimings
 from tests.fake_aws import FakeAws
 from tests.monitor.polling.inventories import collector
 from tests.monitor.polling.service_quotas import GET, HISTORY, LIST, THROTTLED, ServiceQuotas
-from tests.quick_loop import run
+from tests.quick_loop import QUICK_TIMINGS, run
 from tests.registries import METRIC_SERVICES, REGISTRY
 from tests.resources import resource
 from tests.telemetries import Telemetries
@@ -31,7 +32,7 @@ async def scan_of_queue(aws: Aws) -> AsyncIterator[Observed]:
 
 
 def watcher_of(
-    service: ServiceQuotas, timings: PollingTimings = DEFAULT_TIMINGS
+    service: ServiceQuotas, timings: PollingTimings = QUICK_TIMINGS
 ) -> tuple[CellWatcher, FakeAws]:
     """Return a watcher of a cell with quotas and a queue but without metrics, and the fake AWS."""
     aws, fleet = FakeAws(**service.answers), Fleet()
@@ -41,7 +42,7 @@ def watcher_of(
 
 
 def calls_within(
-    seconds: float, service: ServiceQuotas, timings: PollingTimings = DEFAULT_TIMINGS
+    seconds: float, service: ServiceQuotas, timings: PollingTimings = QUICK_TIMINGS
 ) -> Counter[str]:
     """Return the number of calls that a watcher makes in its first `seconds`, by operation."""
 
@@ -68,7 +69,7 @@ def test_after_a_failure_quotas_are_read_again_as_often_as_inventories_run() -> 
 
 
 def test_after_a_denial_another_reading_confirms_it_soon() -> None:
-    timings = PollingTimings(quota_retry_interval=1e9, confirmation_delay=60.0)
+    timings = replace(QUICK_TIMINGS, quota_retry_interval=1e9, confirmation_delay=60.0)
     denying_service = ServiceQuotas(denials={LIST: DENIED, GET: DENIED})
     assert calls_within(59, denying_service, timings)[LIST] == 1
     assert calls_within(61, denying_service, timings)[LIST] == 2

@@ -17,9 +17,8 @@ from monitor.polling.cell_watcher import CellWatcher
 from monitor.polling.inventory import Inventory
 from monitor.polling.quota_book import QuotaBook
 from monitor.polling.reader import MetricReader
-from monitor.polling.timings import PollingTimings
 from tests.fake_aws import FakeAws
-from tests.quick_loop import run
+from tests.quick_loop import QUICK_TIMINGS, run
 from tests.registries import METRIC_SERVICES, REGISTRY
 from tests.telemetries import Telemetries
 
@@ -71,7 +70,9 @@ class CellInventories:
         """Run the watcher of the cell for some seconds."""
         reader = MetricReader(self.inventory.cell, self.inventory.fleet, METRIC_SERVICES)
         telemetry = Telemetries().process
-        watcher = CellWatcher(self.inventory, reader, collectors, telemetry, PollingTimings(**timings))
+        watcher = CellWatcher(
+            self.inventory, reader, collectors, telemetry, replace(QUICK_TIMINGS, **timings)
+        )
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await watcher.run(Config())

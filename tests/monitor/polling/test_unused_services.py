@@ -25,7 +25,7 @@ from tests.kinesis_answers import SHARD_LIMITS
 from tests.monitor.polling.declared_entry import declared_entry
 from tests.monitor.polling.inventories import BY_SERVICE, LAMBDA, FakeAccount
 from tests.monitor.polling.service_quotas import LIST, ServiceQuotas
-from tests.quick_loop import run
+from tests.quick_loop import QUICK_TIMINGS, run
 from tests.registries import METRIC_SERVICES
 from tests.telemetries import Telemetries
 
@@ -129,7 +129,7 @@ def test_unused_services_are_listed_ever_more_rarely() -> None:
     async def lists_within(hours: float, **resources: Any) -> int:
         inventories, telemetry = DatabaseInventories(**resources), Telemetries().process
         reader = MetricReader(inventories.aws.cell, inventories.fleet, METRIC_SERVICES)
-        watcher = CellWatcher(inventories.inventory, reader, [COLLECTOR], telemetry)
+        watcher = CellWatcher(inventories.inventory, reader, [COLLECTOR], telemetry, QUICK_TIMINGS)
         with suppress(TimeoutError):
             async with asyncio.timeout(hours * 3600):
                 await watcher.run(Config())
@@ -161,6 +161,7 @@ def test_the_status_of_an_unused_service_has_its_longer_interval() -> None:
             MetricReader(inventories.aws.cell, inventories.fleet, METRIC_SERVICES),
             [COLLECTOR],
             telemetry,
+            QUICK_TIMINGS,
         )
         with suppress(TimeoutError):
             async with asyncio.timeout(24 * 3600):
