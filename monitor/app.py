@@ -48,12 +48,12 @@ from monitor.forecast.stored_lookback import stored_lookback
 from monitor.http.connection_limiter import ConnectionLimiter, raise_file_limit
 from monitor.http.tracing import TraceMiddleware
 from monitor.lib.garbage import freeze_when_grown
-from monitor.lib.loop_lag import measure_loop_lag
 from monitor.lib.malloc import return_free_memory
-from monitor.lib.schedule import LoopClock, Schedule, repeat, run_guarded
+from monitor.lib.schedule import Schedule, repeat, run_guarded
 from monitor.lib.service_manager import ServiceManager, state_notifications
 from monitor.lib.signals import set_on_signals, stopped_by_signals
 from monitor.lib.telemetry import ProcessTelemetry
+from monitor.lib.timed_loop import observe_turns
 from monitor.planning.telemetry import PlanTelemetry
 from monitor.polling.discovered_series import DiscoveredSeries
 from monitor.polling.metric_points import MetricPointReader
@@ -274,6 +274,7 @@ class App:
         reload_requested: set it to have the configuration reloaded.
         """
         server = self._build_server()
+        observe_turns(self.telemetry.loop_lag.observe)
         loops = (
             self._monitor(),
             self._judge_arrivals(),
@@ -281,7 +282,6 @@ class App:
             self.alerting.run(),
             self._push.run(),
             self.forecaster.run(),
-            measure_loop_lag(self.telemetry.loop_lag, LoopClock(time.monotonic, asyncio.sleep)),
             *self._access.loops(),
         )
         async with asyncio.TaskGroup() as group:

@@ -1,6 +1,5 @@
 """The command `headroom demo`."""
 
-import asyncio
 import logging
 import sys
 from importlib.util import find_spec
@@ -29,9 +28,10 @@ def demo(
     from monitor.cli.start_error import exit_on_start_error
     from monitor.demo.environment import isolate_environment
     from monitor.demo.session import run_demo
+    from monitor.lib.timed_loop import run_timed
 
     isolate_environment(environ)
     logs.configure_logging(logging.ERROR, logging.Formatter("%(levelname)s %(name)s: %(message)s"))
     resume_collecting()
     with exit_on_start_error():
-        asyncio.run(run_demo(port, sys.stdout))
+        run_timed(run_demo(port, sys.stdout))

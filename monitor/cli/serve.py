@@ -1,6 +1,5 @@
 """The command `headroom serve`."""
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -45,6 +44,7 @@ def serve(
     from monitor.cli.registry_file import load_registry_or_exit
     from monitor.cli.start_error import exit_on_start_error
     from monitor.config.watched import watched_sentence
+    from monitor.lib.timed_loop import run_timed
 
     share_one_arena()
     logs.configure_logging(logging.getLevelNamesMapping()[log_level.upper()], FORMATTERS[log_format]())
@@ -54,4 +54,4 @@ def serve(
     log.info("%s", watched_sentence(settings, registry))
     resume_collecting()
     with exit_on_start_error():
-        asyncio.run(run_server(settings, registry, partial(load_config, registry, config, listen_options)))
+        run_timed(run_server(settings, registry, partial(load_config, registry, config, listen_options)))

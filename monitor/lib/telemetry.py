@@ -15,6 +15,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from monitor.lib.label_names import exported_names
+from monitor.lib.lag_histogram import LagHistogram
 from monitor.lib.tracing import NO_TRACER, Tracer
 from monitor.lib.version import VERSION
 
@@ -71,9 +72,9 @@ class ProcessTelemetry:
             buckets=DURATION_BUCKETS,
             registry=self.registry,
         )
-        self.loop_lag = Histogram(
+        self.loop_lag = LagHistogram(
             "headroom_event_loop_lag_seconds",
-            "Delay with which the event loop resumed a task, measured every five seconds.",
-            buckets=LAG_BUCKETS,
-            registry=self.registry,
+            "Time for which each turn of the event loop held up everything that waited for it.",
+            LAG_BUCKETS,
         )
+        self.registry.register(self.loop_lag)

@@ -84,6 +84,22 @@ async def test_serve_exports_reloads_and_ends_on_a_signal(
             assert await process.wait() == 0
 
 
+async def test_serve_measures_each_turn_of_its_event_loop(
+    tmp_path: Path, aws_environ: dict[str, str]
+) -> None:
+    """Each scrape takes at least a turn, so that the turns between two scrapes cannot be none."""
+
+    async def turns(url: str) -> float:
+        answer = await get(f"{url}/metrics")
+        assert answer is not None
+        families = {family.name: family for family in text_string_to_metric_families(answer.text)}
+        samples = families["headroom_event_loop_lag_seconds"].samples
+        return next(sample.value for sample in samples if sample.name.endswith("_count"))
+
+    async with running_server(tmp_path / "headroom.yaml", "services: [kinesis]\n", aws_environ) as (_, url):
+        assert 0 < await turns(url) < await turns(url)
+
+
 async def test_serve_ends_cleanly_in_the_middle_of_the_first_inventory(
     tmp_path: Path, aws_environ: dict[str, str]
 ) -> None:
