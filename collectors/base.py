@@ -159,8 +159,8 @@ class Observed:
         in Service Quotas.
     quota: the quota of the resource, where the catalogue names none for its signal. quota_arn: the ARN of the
         resource, where the quota has a value for it alone.
-    largest_resource: where the usage is that of the largest of several resources, the ids of this resource's
-        parents and its own id.
+    largest_resource: where the usage is that of the largest of several resources, the ids of the parents of
+        this largest resource and its own id.
     published_limit: the same limit, where CloudWatch publishes it. Each usage is then compared with the limit
         of its own minute, and `limit` is used for a minute without a point. Where `limit` is None, such a
         minute has the limit of the point before it, until that point is stale.

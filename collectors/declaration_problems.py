@@ -143,7 +143,7 @@ def _fact_places(declared: ResourceDeclaration) -> Iterator[tuple[DocumentPath, 
 
 
 def _outer_kinds(declaration: Declaration, kind: str) -> list[str]:
-    """Return the other kinds whose facts are in scope at a kind: the account and its ancestors."""
+    """Return the other kinds whose facts are in scope at a kind: the account, and the kind's ancestors."""
     account = [ACCOUNT_KIND] if ACCOUNT_KIND in declaration.resources and kind != ACCOUNT_KIND else []
     return [*account, *declaration.lineage(kind)[:-1]]
 

@@ -94,7 +94,7 @@ class DeclaredCalls:
             return FactsOfCall(await self._read(call, first, params), self._started_at)
 
         async def take_turn() -> FactsOfCall:
-            # The parameters name this resource, so that no other resource uses the response.
+            # True if the parameters name this resource: then no other resource uses the response.
             is_own = not {ID, scope.node.kind}.isdisjoint(placeholders([call.first, call.params]))
             every, resource = call.every or 0.0, scope.node.resource
             return await self._aws.in_turn(key, resource, read, every, is_shared=not is_own)

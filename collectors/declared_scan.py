@@ -287,7 +287,7 @@ class _Run:
             async for found in self._parts(kind, declared) if declared.parent else self._top_level(declared):
                 yield found
         except Exception as error:
-            self.resources.unlisted[kind].add(())
+            self.resources.unlisted[kind].add(())  # the path of the whole account
             self.errors.append(error)
 
     async def _top_level(self, declared: ResourceDeclaration) -> AsyncIterator[ParentAndItem]:

@@ -145,9 +145,9 @@ class AlertEngine:
         self, acknowledgements: Iterable[Acknowledgement]
     ) -> tuple[list[Acknowledgement], list[Acknowledgement]]:
         """Do what `Silences.acknowledge_new` does, and plan notifications at once."""
-        stored = await self.silences.acknowledge_new(acknowledgements)
+        stored_and_earlier = await self.silences.acknowledge_new(acknowledgements)
         self.wake.set()
-        return stored
+        return stored_and_earlier
 
     async def unacknowledge(
         self, is_undone: Callable[[Acknowledgement], bool], now: float

@@ -105,6 +105,7 @@ class ForecastAlerts:
             unchanged_times = earlier_times[earlier_slots][unchanged]
             times[unchanged] = np.where(np.isfinite(unchanged_times), unchanged_times, now)
         probability = fleet.reach_probability[part]
+        # Eligible are slots with a series that is not near its limit, and has not reached it or its ceiling.
         is_eligible = (fleet.zone[part] < Zone.NEAR) & (fleet.group[part] >= 0) & ~(probability[:, 0] >= 1)
         lasts = (probability[:, ::-1] >= LIKELY) & is_eligible[:, None]  # the longest horizon first
         improbable: Flags = probability[:, -1] < IMPROBABLE
@@ -115,7 +116,7 @@ class ForecastAlerts:
         labels = self._labels(series)
         lasting = now - self._since[series.slot] >= self._notice_builder.settings.will_reach_for(labels)
         nearest = int(np.flatnonzero(lasting)[-1]) + 1 if lasting.any() else NO_CLASS
-        last_notice = firing.get(alert_id(series))
+        last_notice = firing.get(alert_id(series))  # its `places` is its class
         severity = self._notice_builder.settings.will_reach_severity(labels)
         if severity is None or nearest <= (last_notice.places if last_notice else NO_CLASS):
             return None

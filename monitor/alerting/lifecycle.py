@@ -28,7 +28,7 @@ _decoder = msgspec.json.Decoder(list[SavedAlert])
 
 
 def batch_minutes(poll_interval: float) -> int:
-    """Return how many minutes one poll may bring at once. poll_interval: seconds between two polls."""
+    """Return how many minutes of samples one poll may bring. poll_interval: seconds between two polls."""
     return ceil(poll_interval / 60) + MAX_POLL_DELAY
 
 
@@ -211,7 +211,7 @@ class Lifecycle:
     ) -> Floats:
         """Return `Samples.highest_other_utilization`.
 
-        It is computed only for series that may be idle: no other rule uses it.
+        It is computed only for paid series that may be below the band: only `Rule.BELOW` uses it.
 
         throttled_or_unknown: true for series whose demand is throttled, or whose throttled demand is unknown.
         """

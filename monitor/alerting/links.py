@@ -18,7 +18,7 @@ from monitor.schema.problems import unexpected
 from monitor.schema.types import ConfigModel, Url
 
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-# What each field of a template is in the key of a series.
+# By field of a template: returns its value for the key of a series.
 FIELDS: Mapping[str, Callable[[Key], str]] = {
     **{name: attrgetter(name) for name in (*LABELS, "id")},
     "resource_id": lambda key: key.subject.id,

@@ -1,4 +1,7 @@
-"""The rows of the journal: a struct for each table. The journal reads all rows when it is opened."""
+"""The rows of the journal: a struct for each table.
+
+When the journal is opened, it reads all rows except those of the history.
+"""
 
 from collections.abc import Mapping
 

@@ -36,9 +36,10 @@ class DeliveryTarget:
     not sent again; None if it never does. concurrency: the number of groups that are sent at the same time.
 
     max_pending: the number of pending notices beyond which repeats and superseded notices are dropped.
-    max_age: the age in seconds beyond which these notices are dropped. max_dead_letters: the number of dead
-    letters beyond which the oldest is dropped. min_backoff: the shortest time between two attempts, in
-    seconds. timeout: seconds that one attempt may take.
+    max_age: the age in seconds beyond which these notices are dropped, and beyond which a notification that
+    keeps failing alone is given up. max_dead_letters: the number of dead letters beyond which the oldest is
+    dropped. min_backoff: the shortest time between two attempts, in seconds. timeout: seconds that one
+    attempt may take.
     """
 
     name: str

@@ -38,7 +38,7 @@ class SilenceStore(Protocol):
 class Silences:
     """The silences and acknowledgements of a store. Times are epoch seconds.
 
-    Every method reads the store, so that changes that another process makes apply at once. The constructor
+    Every method reads the store, so that changes by other users of the store apply at once. The constructor
     raises MatcherError if a stored matcher is invalid.
     """
 

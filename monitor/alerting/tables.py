@@ -1,4 +1,7 @@
-"""The tables of the journal. Each table stores the structs of one class, with a column for each field."""
+"""The tables of the journal, except those of the history.
+
+Each table stores the structs of one class, with a column for each field.
+"""
 
 import math
 from collections.abc import Callable, Iterable, Mapping

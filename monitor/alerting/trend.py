@@ -102,7 +102,8 @@ def _duration(minute: Int64s, curve: Float64s, tolerance: Float64s) -> Int64s:
 def _start_of_rise(curve: Float64s, tolerance: Float64s) -> Int64s:
     """Return the index at which the last rise began.
 
-    Of the values since the last fall, it is the last one that is at most the tolerance above the lowest.
+    The rise begins at the last value that exceeds the lowest value since the last fall by at most the
+    tolerance.
     """
     lowest_after = np.minimum.accumulate(curve[:, ::-1], axis=1)[:, ::-1]
     # The last index after which the curve falls by more than the tolerance.

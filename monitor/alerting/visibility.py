@@ -205,7 +205,10 @@ def _targets(
 
 
 def _with_causes(run: RunStatus, target: ObservationTarget) -> Iterator[ObservationTarget]:
-    """Yield the target once for each class of cause in `run`, or once without a cause if `run` succeeded."""
+    """Yield the target once for each class of cause in `run`.
+
+    If `run` succeeded, or never ended yet, yield the target once, without a cause.
+    """
     last_end = run.ended_at or run.succeeded_at
     if not run.streaks:
         ended = last_end is not None

@@ -76,7 +76,10 @@ def _y(ratio: AnyRatio, top: float) -> AnyRatio:
 
 
 def _inner_gaps(is_known: Flags) -> Flags:
-    """Return the unknown steps, but not the last one if it alone is unknown, due to CloudWatch's delay."""
+    """Return the unknown steps, without the last step if the step before it is known.
+
+    CloudWatch publishes late, so the last step alone may be unknown without a gap.
+    """
     gaps = ~is_known
     gaps[-1] = gaps[-1] and bool(gaps[-2:].all())
     return gaps

@@ -42,7 +42,10 @@ def utilization_bar(utilization: float | None, band: Band, zone: str) -> Markup:
 
 
 def utilization_sparkline(utilization: Floats, throttled: Floats, band: Band) -> Markup:
-    """Return three hours of utilization over the target band, with throttled minutes marked at the bottom."""
+    """Return the utilization of three hours as a line, in front of the target band.
+
+    Throttled minutes are marked at the bottom.
+    """
     steps = np.fmax.reduce(utilization.reshape(-1, BUCKET), axis=1)
     known_steps = steps[np.isfinite(steps)]
     if not known_steps.size:

@@ -66,7 +66,7 @@ class Selector(ConfigModel):
         return _fits(self.service, service) and _fits(self.signal, signal, f"{service}.{signal}")
 
     def matches_all_of(self, location: Location, signal: str) -> bool:
-        """Return whether all series of a signal in a location match; the location has a service."""
+        """Return whether all series of a signal in a location match. location: with a service."""
         return (
             self.resource in (None, "*")
             and self.matches_signal(location.service, signal)

@@ -61,7 +61,7 @@ async def test_the_first_window_of_10_000_series_is_a_page_of_bounded_size(page:
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-async def test_10_000_series_are_filtered_and_ordered_and_the_way_back_is_the_same(page: Page) -> None:
+async def test_10_000_series_are_filtered_and_ordered_and_going_back_restores_the_filter(page: Page) -> None:
     names = page.locator("#list tbody th a")
     await page.keyboard.press("/")
     await page.keyboard.type("zone:near stream-0")

@@ -102,8 +102,9 @@ def situations_of(signal: Signal) -> Iterator[tuple[str, Situation]]:
         if not tolerated or SATURATED not in dict(situation(pending_for).zones):
             yield name, situation(pending_for)
     if tolerated:
-        before = NEAR if pending_for < tolerated else WITHIN
-        alerts = {9 + tolerated: before, 10 + tolerated: SATURATED, 29 + tolerated: SATURATED}
+        # A saturated series is near its limit, too, and that alert may fire earlier.
+        fires_before = NEAR if pending_for < tolerated else WITHIN
+        alerts = {9 + tolerated: fires_before, 10 + tolerated: SATURATED, 29 + tolerated: SATURATED}
         yield "saturated for longer than tolerated", Situation(((SATURATED, tolerated + 20),), alerts)
 
 

@@ -18,7 +18,7 @@ def text_of(module: Path) -> str:
 
 
 @each_module
-def test_variables_and_resources_are_declared_and_used(module: Path) -> None:
+def test_each_variable_is_used_and_each_used_variable_or_resource_is_declared(module: Path) -> None:
     declared = {*re.findall(r'^variable "(\w+)"', text_of(module), re.MULTILINE)}
     assert declared == {*re.findall(r"\bvar\.(\w+)", text_of(module))}
     resources = {*re.findall(r'^resource "(\w+)" "(\w+)"', text_of(module), re.MULTILINE)}

@@ -268,7 +268,7 @@ class SilentClientCache(ClientCache):
         return SilentClient()
 
 
-def test_a_call_that_gets_no_response_ends_with_the_time_out_and_the_failure_names_it() -> None:
+def test_a_call_without_a_response_ends_after_the_timeout_with_a_failure_that_names_the_call() -> None:
     async def main() -> None:
         clients = SilentClientCache()
         scan = Scan(Cell(fake_credentials(), ACCOUNT_ID, "eu-west-1", Telemetries().aws, {}, clients=clients))
@@ -342,6 +342,7 @@ def test_retries_keep_to_the_rate_which_each_throttled_attempt_halves() -> None:
         aws = failing_aws(*[client_error("ThrottlingException")] * 3)
         aws.cell.rates = {"kinesis:DescribeLimits": 0.05}
         await aws.cell.call("kinesis", "DescribeLimits")
+        # The wait after an attempt is set when the attempt is sent, by the rate before it is halved again.
         assert asyncio.get_running_loop().time() == pytest.approx(20 + 40 + 80, abs=0.01)
 
     run(main())

@@ -292,7 +292,8 @@ async def test_each_resource_is_read_again_while_other_resources_come_and_go(
     for number in range(2 * max_age):
         short_lived = names(new[number % len(new)], f"new{number}/")
         values = await inventories.run(one=[*short_lived, *lasting_one], two=lasting_two)
-        # How many turns there are follows from what the previous inventory wanted, short-lived ones too.
+        # The number of turns follows from the calls that the previous inventory wanted, also about
+        # short-lived resources.
         assert len(inventories.made) <= max(min_calls, 2 * max_wanted * MIN_SHARE_OF_WANTED) + 3
         if number >= max_age:
             ages = [inventories.number - values[name] for name in (*lasting_one, *lasting_two)]

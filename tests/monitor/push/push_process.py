@@ -72,7 +72,7 @@ class PushProcess:
                 await queue.close()
 
     def write_usage(self, *ages: int) -> None:
-        """Write a usage for each age in minutes at NOW."""
+        """Write usage in the minutes of these ages at NOW. The value of each minute is its age."""
         write_usage(self.fleet, self.series, {NOW - age: age for age in ages})
 
     def metric(self, name: str, receiver: str = "tsdb", **labels: str) -> float:

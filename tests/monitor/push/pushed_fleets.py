@@ -48,7 +48,10 @@ def mark_polled(fleet: Fleet, series: Series, minute: int) -> None:
 def add_stream(
     fleet: Fleet, name: str = "clicks", series_settings: SeriesSettings = SETTINGS, **observed: Any
 ) -> Series:
-    """Add a stream with a limit of 1000, whose metrics are in the limit's unit."""
+    """Add a stream with a limit of 1000, whose metrics are in the limit's unit.
+
+    observed: arguments of `Observed`, which may replace its usage and throttled demand.
+    """
     stream = key(name)
     used, throttled = traffic.of(StreamName=stream.id), throttled_metric.of(StreamName=stream.id)
     return add(

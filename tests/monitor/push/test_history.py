@@ -45,7 +45,7 @@ def pushed_points(
 
 
 @given(writes, st.booleans())
-def test_pushes_in_order_send_each_minute_at_most_once_and_in_order(
+def test_a_receiver_that_needs_samples_in_order_gets_each_minute_at_most_once_and_in_order(
     written: list[tuple[str, bool, int, int, bool]], restarts: bool
 ) -> None:
     minutes_of_series = defaultdict(list)

@@ -90,7 +90,7 @@ def test_streamed_minutes_after_a_gap_wait_for_a_poll_for_a_limited_time(fleet: 
     assert [age for _, age, _ in receiver.push_family("usage")] == list(range(49, 53 - PROVISIONAL_FOR, -1))
 
 
-def test_minutes_before_a_stream_began_are_not_pushed_as_zero(fleet: Fleet) -> None:
+def test_minutes_before_a_metric_stream_began_are_not_pushed_as_zero(fleet: Fleet) -> None:
     series, receiver = add_stream(fleet), ImmediateReceiver(fleet, out_of_order=True)
     rows = np.array([metric_row(fleet, series, of_throttling=True)], np.int32)
     write_usage(fleet, series, {NOW: 1})  # AWS has published other metrics up to NOW
@@ -316,5 +316,5 @@ def test_each_minute_has_the_limit_that_was_in_force(fleet: Fleet) -> None:
         ("utilization_ratio", (1, 0.4)),
         ("zone", (0, Zone.WITHIN)),
         ("zone", (1, Zone.WITHIN)),
-        ("zone", (5, Zone.WITHIN)),
+        ("zone", (5, Zone.WITHIN)),  # this sample was the newest: the new limit changes its zone
     ]
