@@ -32,7 +32,7 @@ ROUTING_LOCK = Lock()
 class Call:
     """A request for an operation of a service in a region of an account.
 
-    protocol: the protocol of the response.
+    protocol: the protocol of the request and of its response.
     """
 
     request: Request

@@ -53,7 +53,7 @@ class MetricValues:
     def evaluate(self, term: Term, minutes: Minutes) -> Floats:
         """Return the value of a term in each minute.
 
-        Raises KeyError if a metric of the term is not set, or its operation cannot be inverted.
+        Raises KeyError if a metric of the term is not set, or for an operation that cannot be inverted.
         """
         if isinstance(term, Metric):
             return self.functions[term](minutes)

@@ -22,7 +22,7 @@ from monitor.demo.region import AwsResponseError, DemoRegion, DemoService, Opera
 from monitor.demo.services import SERVICES
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
-# The error code of a denial by protocol; `ec2` is also the name of a protocol, that of EC2.
+# By protocol, the error code of a denial; `ec2` is also the name of a protocol, that of EC2.
 DENIAL_CODES = {"ec2": "UnauthorizedOperation", "query": "AccessDenied", "rest-xml": "AccessDenied"}
 NOT_ENABLED = DemoRegion("", denied=True)  # used for every region that is not in the world
 ALWAYS_ALLOWED = ("sts", "GetCallerIdentity")  # AWS allows it whatever the policies say

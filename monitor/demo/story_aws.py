@@ -18,7 +18,7 @@ State = TypeVar("State")
 
 
 class StoryAws:
-    """Implements `collectors.base.Aws` over the answers of a region. Items whose call fails are left out.
+    """Implements `collectors.base.Aws` over the answers of a region. `map` leaves out items whose call fails.
 
     missing: the calls that had no answer.
     """

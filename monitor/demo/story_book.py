@@ -15,7 +15,7 @@ from monitor.demo.region import ACCOUNT, DemoQuota, DemoRegion, DemoService, Par
 from monitor.demo.traffic import Floats, Minutes, Traffic
 
 QUIET = Traffic(mean=0.06)  # the traffic of series without a story
-ASSUMED_LIMIT = 1.0  # a factor: where no limit is known, traffic is the usage itself, and no share of it
+ASSUMED_LIMIT = 1.0  # a factor: where no limit is known, traffic is the usage itself, no share of a limit
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,7 +196,7 @@ def _constant(value: float) -> Values:
 
 
 def _quotas(services: Iterable[Service], applied_quotas: Mapping[str, float]) -> Iterator[DemoQuota]:
-    """Yield the quotas of services that QUOTAS lacks, in the unit of Service Quotas.
+    """Yield the quotas that services declare and QUOTAS does not contain, in the unit of Service Quotas.
 
     The default of a quota is the documented one, else the applied value, else 0: some quotas are granted on
     request only.

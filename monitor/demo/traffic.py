@@ -17,7 +17,7 @@ Minutes = NDArray[np.int64]
 MINUTES_PER_DAY = 24 * 60
 SURGE_INTERVAL = 60  # minutes
 SURGE = (
-    (0, 12, 18, 22, SURGE_INTERVAL),  # minutes after the full hour
+    (0, 12, 18, 22, SURGE_INTERVAL),  # minutes of each hour, counted from the start of the world
     (0.0, 1.0, 1.0, 0.0, 0.0),  # share of the height
 )
 WEEKEND = (
@@ -58,9 +58,9 @@ class Traffic(BaseModel, frozen=True, extra="forbid"):
     mean: Share
     daily: Share = 0.02  # amplitude of the daily wave
     weekly: Share = 0.0  # how much lower demand is on two days of each week
-    wave: Share = 0.0  # amplitude of the wave of each period
+    wave: Share = 0.0  # amplitude of the wave whose length is `period`
     period: Annotated[int, Field(ge=1, strict=True)] = 14  # minutes
-    surge: Share = 0.0  # height of the surge that starts at each full hour and peaks after 12 minutes
+    surge: Share = 0.0  # height of the hourly surge, which begins at the start of the world; see SURGE
     growth: float = 0.0  # per hour; drops back every 12 hours
     burst: Share = 0.0  # height of random single minutes, 1 in 15
     noise: Share = 0.01

@@ -33,7 +33,7 @@ BACKLOG = (Rush(hours_before=150.0, minutes=260, height=0.42),)
 
 # The account `prod`.
 IRELAND = (
-    # In the band at each full hour, and throttled ten minutes later.
+    # In the band at the start of the world and every hour after it, and throttled ten minutes later.
     DemoStream(name="orders", shards=4, write=Traffic(mean=0.5, surge=0.75), consumers=("billing",)),
     # Within its limit as a whole, while one partition key fills one shard.
     DemoStream(

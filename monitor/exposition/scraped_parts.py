@@ -18,7 +18,7 @@ from monitor.fleet.snapshot import Snapshot
 from monitor.lib.errors import HeadroomError
 
 MAX_PARTS = 1000  # most parts that are kept rendered
-KEPT_SERIES_RATIO = 2  # all parts that are kept have at most this many times the series of the fleet
+KEPT_SERIES_RATIO = 2  # the kept parts together have at most this many times the series of the fleet
 NO_OBJECTS: Objects = np.empty(0, np.object_)
 
 

@@ -81,7 +81,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     exported tags; `account_name` if configured, `resource_id` if `resource` is ambiguous. labels of a blind
     spot: account, signal, `cause` and severity. subject: the resource of a series; None for a blind spot.
     since: when the breach began. places: the number of places in which a blind spot shows; of a forecast, how
-    near it is: 1 within three days, 2 within a day, 3 within six hours, 4 within an hour; 0 for a series.
+    near it is: 1 within three days, 2 within a day, 3 within six hours, 4 within an hour; otherwise 0.
     resolution_reason: why the alert ended ("the limit was raised from 1000 to 2000"); empty when the usage
     simply fell, or the alert fires. links: URLs by name (page, runbook, console, grafana).
     """

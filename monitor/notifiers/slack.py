@@ -35,7 +35,7 @@ MAX_TEXT = 2500
 MAX_FIELD = 300
 MAX_LINKS = 2000
 MAX_MESSAGE = 10_000  # of the JSON of all blocks
-MAX_FIELDS = 10
+MAX_FIELDS = 10  # the number of fields of a section
 
 
 class Slack(BaseReceiver):

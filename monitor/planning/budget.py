@@ -104,7 +104,7 @@ class Budget:
                 record.allowance.change(terms.dollars_per_month, self._prices_for(name))
 
     def _inherit(self, terms: BudgetTerms | None) -> None:
-        """Replace all allowances; a shared allowance is ahead by the sum of the former allowances."""
+        """Replace all allowances; a shared allowance is ahead by as much as the former ones together."""
         ahead = sum(record.allowance.ahead_dollars for record in self._records.values())
         had_any = bool(self._records)
         self._records.clear()

@@ -31,7 +31,7 @@ class BudgetKeeper:
         self._payers: Mapping[CellKey, CellKey] = {}
 
     def keep(self, budget: Budget, terms: BudgetTerms, planned: Ints, now: int) -> Iterator[None]:
-        """Stretch `planned` in place, part by part: the minutes between two requests, by row."""
+        """Stretch `planned`, the minutes between two requests by row, in place and part by part."""
         yield from self._find_rows()
         covered_rows = {account: rows for account, rows in self._rows.items() if budget.covers(account)}
         groups = (

@@ -84,7 +84,7 @@ class Planner:
         return self.budget is None and self._intervals.shortest >= self._intervals.longest
 
     def _plan_equally(self, now: int) -> None:
-        """Give all series and metrics the same interval, after new metrics and every DELAYS_INTERVAL."""
+        """Give all series and metrics one interval: when metrics were added, or after DELAYS_INTERVAL."""
         fleet, rings, shortest = self._fleet, self._fleet.rings, self._intervals.shortest
         if self._equally_planned_layout == rings.layout and 0 <= now - self._updated_at < DELAYS_INTERVAL:
             return

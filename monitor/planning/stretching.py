@@ -38,7 +38,7 @@ def longer_cadences(counts: Counts, metrics_per_minute: float) -> Ints:
 
 
 def _stretch(cadences: Ints, amount: float) -> Doubles:
-    """Return cadences to the power of 1 + amount; an amount above MAX_EXPONENT also raises the shortest."""
+    """Return cadences to the power of 1 + amount; beyond MAX_EXPONENT, lengthen the shortest instead."""
     exponent, shortest = min(amount, MAX_EXPONENT), max(amount - MAX_EXPONENT, 0.0) + 1
     maximum = np.maximum(cadences, MAX_INTERVAL)
     longer: Doubles = np.minimum(np.maximum(cadences ** (1 + exponent), shortest), maximum)

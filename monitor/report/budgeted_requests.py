@@ -1,4 +1,4 @@
-"""The requests of a month that a budget allows, as a projection of the cost needs them."""
+"""The intervals of requests that a budget allows, for the projection of a month's cost."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

@@ -285,6 +285,7 @@ class Plan:
         unpruned = minutes
         minutes, pruned = plan_with_idle_aggregates(rings, unpruned, throttled)
         if intervals.is_every_minute:
+            # Without pruning, aggregates that are used only to bound other metrics are not read.
             uses_as_bound = np.bincount(
                 np.maximum(rings.bound[:size], 0), rings.bound[:size] != NO_BOUND, size
             )

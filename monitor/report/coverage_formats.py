@@ -56,7 +56,7 @@ def column_texts(quota: CoverageJson) -> tuple[str, ...]:
 
 
 def cost(quota: CoverageJson) -> str:
-    """Return the monthly cost of watching a quota; `-` if it cannot be watched, words if it is unknown."""
+    """Return the monthly cost of watching a quota; `-` if it is impossible, words for an unknown cost."""
     amount = quota["monthly_dollars"]
     if amount is None:
         return "-" if quota["state"] == "no_usage_source" else "it depends"

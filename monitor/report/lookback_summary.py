@@ -33,7 +33,7 @@ class EpisodeOutcome(NamedTuple):
 
     @property
     def fired_after(self) -> int | None:
-        """Minutes from the episode's begin to its alert, negative if it fired before; None without one."""
+        """Minutes from the episode's begin to its alert, negative if it fired before; None without alert."""
         return self.span.begin - self.episode.begin if self.span else None
 
 
@@ -159,13 +159,13 @@ def summarize_lookback(report: LookbackReport) -> LookbackSummary:
 
 
 def episode_severity(episode: Episode) -> tuple[bool, float, float, int]:
-    """Return a sort key, the worst last: throttled episodes; then by throttled demand, peak and length."""
+    """Return a sort key, the worst last: whether demand was throttled, and how much; then peak and length."""
     demand, peak = (0.0 if isnan(value) else value for value in (episode.throttled_demand, episode.peak))
     return episode.is_throttling, demand if episode.is_throttling else 0.0, peak, episode.minutes
 
 
 def _urgency(entry: SeriesEpisodes) -> tuple[bool, int, float, str]:
-    """Return a sort key, the worst first: throttled series; then by minutes in episodes, and by peak."""
+    """Return a sort key, the worst first: whether demand was throttled, minutes in episodes, and peak."""
     minutes = sum(outcome.episode.minutes for outcome in entry.episodes)
     peak = 0.0 if isnan(entry.peak) else entry.peak
     return not entry.throttled_count, -minutes, -peak, entry.series.key.id

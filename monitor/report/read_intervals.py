@@ -10,8 +10,8 @@ from monitor.planning.settings import BudgetTerms
 class ReadIntervals:
     """The intervals at which metrics are read, in seconds.
 
-    longest, throttled: between two requests for a metric of usage (longest) or of throttled demand
-    (throttled), while the series is far from its limit. streamed: services that a Metric Stream delivers.
+    longest: between two requests for a metric of usage, while its series is far from the limit. throttled:
+    the same for a metric of throttled demand. streamed: services that a Metric Stream delivers.
     budget: the budget for whose sake intervals are lengthened; None without one.
     """
 

@@ -45,7 +45,7 @@ def print_table(
 def _widths(
     console: Console, columns: Sequence[str], rows: Rows, numeric: Collection[str]
 ) -> list[int] | None:
-    """Return the width of each column; None if the terminal is too narrow for the longest words of all."""
+    """Return the width of each column; None if the terminal cannot fit every column's longest word."""
     least, wanted = [], []
     for place, name in enumerate(columns):
         header, *cells = (_measure(console, text) for text in (Text(name), *(row[place] for row in rows)))

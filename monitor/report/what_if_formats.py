@@ -70,7 +70,7 @@ def _commands(items: Sequence[StressedJson]) -> Iterator[str]:
 
 
 def _not_answered(series: Sequence[Mapping[str, Any]], total: int, title: str) -> Iterator[str]:
-    """Yield a line for each reason why series have no answer, with the names of some of them."""
+    """Yield a line for each reason why series have no answer, with the names of some of the series."""
     if not total:
         return
     reasons = Counter(item["reason"] for item in series)

@@ -99,6 +99,7 @@ async def test_cloudwatch_names_a_rest_api_in_ascii_or_by_its_id(name: str, metr
     aws = FakeAws(get_account=THROTTLE, get_rest_apis=rest_api_list(("r1", name)), get_apis={})
     observed = (await aws.run_scan(account))["account_throttle_rate", ""]
     expected = count.of(ApiName=metric)
+    # A name with control characters is no valid dimension, so no metric is read.
     assert observed.usage == (per_second(expected) if metric.isprintable() else 0)
 
 

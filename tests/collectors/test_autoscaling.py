@@ -104,7 +104,7 @@ async def test_the_maximum_size_is_a_hard_limit_of_the_desired_capacity() -> Non
         ((), False),
     ],
 )
-async def test_the_limit_is_the_maximum_of_each_minute_where_cloudwatch_publishes_both_metrics(
+async def test_the_limit_is_the_maximum_size_in_each_minute_where_cloudwatch_publishes_both_metrics(
     metrics: tuple[str, ...], is_published: bool
 ) -> None:
     observed = (await group_series(group("web", *metrics)))["group_max_size", "web"]
@@ -181,7 +181,7 @@ async def test_a_shortfall_without_its_group_metrics_is_unobservable(
     ]
 
 
-def test_no_shortfall_is_within_the_band_and_a_quarter_is_near_the_limit() -> None:
+def test_a_shortfall_of_0_is_within_the_band_and_of_a_quarter_near_the_limit() -> None:
     band = SIGNALS["capacity_shortfall"].band
     assert band is not None
     assert band.low == 0
@@ -204,7 +204,7 @@ async def test_the_mean_cpu_needs_no_group_metrics_and_has_the_ordinary_band() -
         (10, 1, {"group_max_size", "capacity_shortfall", "group_cpu_target"}),
     ],
 )
-async def test_a_group_with_desired_capacity_or_maximum_0_has_no_series_limited_by_it(
+async def test_a_group_of_maximum_0_has_no_series_and_of_desired_capacity_0_only_that_of_its_maximum(
     maximum: int, desired_capacity: int, signals: set[str]
 ) -> None:
     series = await group_series(

@@ -234,7 +234,7 @@ signals:
         common = {"DomainId": "1", "ARN": "arn:aws:es:domain", "ClusterConfig": {"InstanceCount": 3}}
         return {"DomainStatusList": [common | {"DomainName": name} for name in DomainNames]}
 
-    names = {"DomainNames": [{"DomainName": "x"}, {"DomainName": "logs"}]}  # at least three characters
+    names = {"DomainNames": [{"DomainName": "x"}, {"DomainName": "logs"}]}  # x is too short
     result = await run(text, malformed=True, list_domain_names=names, describe_domains=describe)
     assert result.usage == {"nodes logs": 3.0}
     assert result.failures == ["x: ParamValidationError"]
@@ -418,7 +418,7 @@ signals:
 """
 
 
-async def test_an_error_that_none_when_lists_means_that_nothing_is_configured() -> None:
+async def test_an_error_code_in_none_when_means_that_nothing_is_configured() -> None:
     answers = {"api": {"repositoryName": "api"}, "web": not_found_error("LifecyclePolicyNotFoundException")}
     result = await run(
         REPOSITORIES,

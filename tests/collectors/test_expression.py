@@ -192,6 +192,7 @@ def value_of(text: str) -> Any:
         ("epoch(unknown)", None),
         ("now - epoch(made) < 86400", True),
         ("now - epoch(unknown) < 86400", False),
+        # Extremes and sums of several values.
         ("max(size, 3)", 10),
         ("min(size, half, 3)", 0.5),
         ("sum(1, 2, 3)", 6),

@@ -105,6 +105,7 @@ async def test_a_usage_beyond_a_default_quota_proves_that_the_default_is_not_in_
         listed_metric("AWS/EFS", "ClientConnections", FileSystemId="fs-1"),
     ]
     aws = FakeAws(list_metrics=list_metrics_answer(*metrics))
+    # A usage above a `hard_limit` proves that the limit is outdated.
     assert (await series_of("logs", aws))["put_log_events", ""].hard_limit
     with_fixed_limit = (await series_of("efs", aws))["client_connections", "fs-1"]
     assert not with_fixed_limit.hard_limit

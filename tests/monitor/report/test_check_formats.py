@@ -128,7 +128,7 @@ def test_csv_has_a_header_and_one_record_per_series() -> None:
     assert output_of("csv", EMPTY) == ",".join(FIELDS) + "\n"
 
 
-def test_csv_has_every_name_with_an_apostrophe_before_formulas_and_escaped_control_characters() -> None:
+def test_csv_escapes_control_characters_in_names_and_has_an_apostrophe_before_formulas() -> None:
     text = output_of("csv", Report([row(name) for name in STRANGE_NAMES]))
     assert len(text.splitlines()) == 1 + len(STRANGE_NAMES)
     names = [record["resource"] for record in csv.DictReader(io.StringIO(text, newline=""))]

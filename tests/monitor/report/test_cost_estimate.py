@@ -53,6 +53,7 @@ async def test_the_estimate_includes_signals_that_are_off(
     assert kinesis.now.monthly_dollars < metrics * 0.01 / 1000 * month / 300
     assert kinesis.what_if and sqs.what_if
     assert kinesis.what_if.monthly_dollars == pytest.approx(metrics * 0.01 / 1000 * month / 3600)
+    # An update of 350 bytes per metric and minute: $0.003 per 1,000 updates, and Firehose's $0.029 per GB.
     assert sqs.what_if.monthly_dollars == pytest.approx(
         sqs.now.polled_metrics * (0.003 / 1000 + 350 * 0.029 / 1e9) * month / 60
     )

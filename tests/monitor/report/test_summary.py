@@ -21,7 +21,7 @@ def summary_of(fleet: Fleet, *failures: str) -> Summary:
     return summarize(scan_report(fleet, failures), {})
 
 
-def test_the_worst_series_are_the_most_urgent_of_any_zone() -> None:
+def test_the_worst_series_are_the_most_urgent_even_within_their_band_but_no_stale_ones() -> None:
     fleet = Fleet()
     add_used_series(fleet, stream("within"), (180, 0.5), limit=1000)
     add_used_series(fleet, stream("near"), (180, 0.95), limit=1000)

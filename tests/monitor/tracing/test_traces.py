@@ -65,7 +65,7 @@ def receiver() -> TraceReceiver:
     return TraceReceiver()
 
 
-async def test_polls_inventories_and_requests_are_traced(
+async def test_a_poll_an_inventory_and_a_request_are_traced(
     receiver: TraceReceiver, tmp_path: Path, aws_environ: dict[str, str]
 ) -> None:
     async with serve_http(receiver.answer) as port:
