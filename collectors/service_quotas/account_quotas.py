@@ -1,4 +1,4 @@
-"""The service codes of an account that are in use, or have quotas that are the same in all regions."""
+"""The service codes of an account that are in use, or have quotas to be read only once, not in each region."""
 
 from collections.abc import Set
 from dataclasses import dataclass, field
@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class AccountQuotas:
-    """The service codes that each region of an account records for the cell of global services."""
+    """The service codes that each region of an account records for the cell of global services.
+
+    A global quota here is one that is the same in all regions, or one that is counted in a single region.
+    """
 
     _in_use: dict[str, Set[str]] = field(default_factory=dict)
     _with_global: dict[str, Set[str]] = field(default_factory=dict)
@@ -22,5 +25,5 @@ class AccountQuotas:
 
     @property
     def with_global_quotas(self) -> Set[str]:
-        """The service codes with quotas that are the same in all regions."""
+        """The service codes with global quotas in any region's list."""
         return set[str]().union(*self._with_global.values())

@@ -121,7 +121,7 @@ class _Reading:
             self.known.record_read(SERVICES, self.aws.now)
 
     async def read_lists(self) -> None:
-        """Read the quotas of the service codes that are due, first of the services in use."""
+        """Read the quotas of the service codes that are due; services in use come before the others."""
         for code in self.aws.quota_services_approved:
             self.known.hasten(code, self.aws.now)
         account, in_use = self.aws.account_state(AccountQuotas), self.aws.quota_services_in_use

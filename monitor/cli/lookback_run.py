@@ -139,7 +139,7 @@ def parse_band(text: str) -> PartialBand:
 
 
 def parse_duration(text: str) -> int:
-    """Return the seconds that `--for` describes, in whole minutes. Raises typer.BadParameter."""
+    """Return the seconds that `--for` describes, rounded to whole minutes. Raises typer.BadParameter."""
     try:
         seconds: float = TypeAdapter(Duration).validate_python(text)
     except ValidationError as error:

@@ -34,8 +34,9 @@ def decode_records(
 def _decode_record(record: bytes, names: NameInterner, body_points: Points) -> Points:
     """Return the points of a record, with the statistics and the budget of `body_points`.
 
-    The first byte suggests the format, but an OpenTelemetry message of 123 bytes starts with `{`, and JSON
-    may start with a malformed line. So if the suggested format decodes nothing, the other format is tried.
+    The first byte suggests the format, but an OpenTelemetry message starts with its length, which is written
+    as `{` if it is 123, and JSON may start with a malformed line. So if the suggested format decodes nothing,
+    the other format is tried.
     """
     decoders: list[Decode] = [json_decoder.decode, otlp_decoder.decode]
     if not JSON_START.match(record):

@@ -98,7 +98,7 @@ class Message:
         self._numbers: list[int] = []
         self._parts: list[bytes] = []  # of each point: start, count, sum, minimum, maximum
         self._percentiles: list[tuple[int, str, float]] = []  # index of the point, name, value
-        self._undeclared: list[str] = []  # namespaces
+        self._undeclared: list[str] = []  # of each point of an undeclared metric: its namespace
         self._cell: CellKey = "", ""  # of the current resource
         self._known: dict[tuple[bytes, bytes], int] = {}  # numbers by unit and raw labels or attributes
         self._title = self._unit = b""  # name and unit of the current metric

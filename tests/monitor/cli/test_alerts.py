@@ -119,8 +119,8 @@ async def test_a_replay_without_dead_letters_sends_none(demo_address: str) -> No
 
 
 REJECTIONS: dict[str, tuple[list[str], str]] = {
-    "an unknown alert": (["ack", "0123", "--comment", "x"], "no alert with the id 0123 fires"),
-    "an alert that nobody acknowledged": (["unack", "0123"], "no alert with the id 0123 fires"),
+    "ack of an unknown alert": (["ack", "0123", "--comment", "x"], "no alert with the id 0123 fires"),
+    "unack of an unknown alert": (["unack", "0123"], "no alert with the id 0123 fires"),
     "an alert id that is not UTF-8": (
         ["ack", "x \udcff", "--comment", "x"],
         "no alert with the id x ? fires",

@@ -115,7 +115,9 @@ def test_in_a_terminal_a_price_above_a_dollar_is_confirmed_by_the_user(
     assert bool(result.stdout) == is_read
 
 
-def test_given_bands_and_durations_are_judged_beside_the_configured_ones(lookback: RunLookback) -> None:
+def test_series_are_judged_by_the_configuration_and_by_each_given_band_and_duration(
+    lookback: RunLookback,
+) -> None:
     result = lookback(
         "--days", "2", "--format", "json", "--band", "0.1-0.2", "--for", "30m", region="us-east-1"
     )

@@ -397,7 +397,7 @@ def test_the_help_of_a_command_imports_none_of_the_libraries_of_the_command(comm
     assert (result.returncode, result.stdout.splitlines()[-1]) == (0, "")
 
 
-def test_completion_imports_no_command() -> None:
+def test_completion_imports_none_of_the_libraries_of_the_commands() -> None:
     environ = {"_HEADROOM_COMPLETE": "complete_bash", "COMP_WORDS": "headroom c", "COMP_CWORD": "1"}
     code = (
         "import atexit, sys; sys.argv[0] = 'headroom'; "
