@@ -21,7 +21,8 @@ from monitor.fleet.series_columns import SeriesColumns
 from monitor.fleet.series_settings import SeriesSettings
 from rules.limits import PUBLISHED_ONLY, LimitSource
 
-# Sources of limits that AWS returns for this account. The other limits hold for any account.
+# Sources of limits that AWS returns for this account; the others are defaults for any account, and the
+# configuration.
 READ_SOURCES = (LimitSource.METRIC, LimitSource.API, LimitSource.APPLIED)
 
 NO_MEMBERS = group_purchases(np.empty(0, np.int32), np.empty(0, np.uint64), 0)

@@ -161,7 +161,10 @@ class Block:
         worst[positions] = np.fmax(worst[positions], np.fmax.reduce(results))
 
     def _include_long_recent(self, rings: Rings, minutes: Ints, worst: Floats) -> None:
-        """Raise `worst` by recent minutes beyond RECENT_MINUTES, where a metric is above 0 in one of them."""
+        """Raise `worst` to the results of the recent minutes beyond RECENT_MINUTES, if these are higher.
+
+        Formulas whose metrics are 0 in all recent minutes are left out.
+        """
         may_be_positive = (rings.recent_max[self.rows] > 0).any(axis=0) | (self.shape.offset_count > 0)
         recent_minutes = rings.recent_minutes[self.rows].max(axis=0) * may_be_positive
         for back in range(RECENT_MINUTES, int(recent_minutes.max(initial=0))):

@@ -166,7 +166,7 @@ def sample_minutes(columns: SeriesColumns, slots: Slots) -> Ints:
 
 
 def _use_throttled_where_alone(columns: SeriesColumns, slots: Slots, used_at: Ints) -> None:
-    """Set the newest minute of the throttled demand of each slot without a formula of its usage."""
+    """Set in `used_at` the newest minute of throttled demand, for slots without a formula of the usage."""
     indices = np.flatnonzero(used_at == NEVER).astype(np.int32)
     selected = select_slots(slots, indices)
     has_no_usage = ~columns.usages.has(selected)

@@ -15,7 +15,8 @@ NAN = np.float32(np.nan)
 SETTLED_AFTER = 10  # minutes after which CloudWatch usually no longer revises a count
 UNFINISHED_MINUTES = 2  # newest minutes, in which one count may be published before the other
 LOOKBACK_MINUTES = 15  # the counts of these newest minutes bound how much a count may still grow
-# A count may still grow by this many times its value, as at least 30 % of it are published at first.
+# A count may still grow by this many times its value: at first at least 30 % of it are published, so that at
+# most 70 % are missing, 2.33 times as much; rounded up.
 MAX_GROWTH = np.float32(2.5)
 ROUNDING_ERROR = np.float32(1e-5)  # relative error of float32 sums
 

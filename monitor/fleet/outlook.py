@@ -7,7 +7,7 @@ class TrackRecord(NamedTuple):
     """The results of the forecasts of a fortnight, for the limit in force now.
 
     announced_count: how many forecasts said that the limit would probably be reached, and are decided by now.
-    came_true_count: how many of the announced ones came true in time. reached_count: how often the limit was
+    came_true_count: how many of these forecasts came true in time. reached_count: how often the limit was
     reached while there was a forecast, whether the forecast announced it or not.
     """
 

@@ -109,7 +109,7 @@ class QueryResult:
     """One page of slots.
 
     total: the number of matches on all pages. next: the cursor of the next page; None on the last one.
-    zones: the number of series in each zone that match all other filters.
+    zones: by zone, the number of its series that match all filters except `zone`.
     """
 
     slots: list[int]

@@ -97,7 +97,10 @@ class Rings(RingColumns):
         self.listed_again[rows] = False
 
     def note_list(self, rows: Ints, are_listed: Flags, now: int) -> None:
-        """Record which rows AWS listed as recently active at the minute `now`; idle ones of these are due."""
+        """Record which rows AWS listed as recently active at the minute `now`.
+
+        Idle metrics in the list become due to be requested.
+        """
         active = rows[are_listed & (self.idle_since[rows] > NEVER)]
         self.watched_at[rows] = now
         self.idle_since[active], self.listed_again[active] = now, True

@@ -114,9 +114,9 @@ def _last_minutes_with(columns: SeriesColumns, slots: Ints, newest: Ints, thrott
 def _recent_end(columns: SeriesColumns, throttled_at: Ints, newest: Ints) -> Ints:
     """Return the last of the recent minutes of each series: `newest`, with two exceptions.
 
-    For two kinds of series it is the newest minute of the throttled demand: where that demand is a difference
-    of counts, which already looks back to settled counts; and where a metric has a longer period, as its
-    points mostly lag behind the usage.
+    For two kinds of series it is the newest minute of the throttled demand, unless that is too old to be
+    recent: where that demand is a difference of counts, which already looks back to settled counts; and where
+    a metric has a longer period, as its points mostly lag behind the usage.
     """
     has_longer_period = np.flatnonzero(columns.period[: newest.size] > 1)
     with_counts = [block.series for block in columns.throttled if block.has_counts]

@@ -59,7 +59,7 @@ class ThrottlingCauses(Columns):
 
     def throttled_of(self, slot: int) -> dict[str, float]:
         """Return the throttled demand of a series by cause as judged last, the largest first."""
-        entries = self.of(slot).items()  # most series have no causes
+        entries = self.of(slot).items()  # empty for most series: nothing to sort
         return (
             _largest_first((cause, float(self.throttled[entry])) for cause, entry in entries)
             if entries

@@ -193,7 +193,7 @@ FILES_WITH_SECRETS = [
     f"accounts: [{{role_arn: '{ROLE}', external_id: {{value: '{SECRET}'}}}}]",
     f"accounts: [{{role_arn: '{ROLE}', external_id_env: '{SECRET}'}}]",
     f"accounts: [{{role_arn: '{ROLE}', external_id_env: ['{SECRET}']}}]",
-    f"accounts: [{{role_arn: '{ROLE}', external_id_env: WRONG_FILES}}]",
+    f"accounts: [{{role_arn: '{ROLE}', external_id_env: WRONG}}]",
     f"accounts: [{{role_arn: '{ROLE}', external_id_file: '{SECRET}'}}]",
     f"accounts: [{{role_arn: '{ROLE}', external_id_file: ['{SECRET}']}}]",
     f"accounts: [{{role_arn: '{ROLE}', external_id_file: wrong}}]",
@@ -220,7 +220,7 @@ FILES_WITH_SECRETS = [
 def test_no_problem_repeats_a_secret(text: str, tmp_path: Path) -> None:
     (tmp_path / "wrong").write_text(f"{SECRET} has blanks")
     (tmp_path / "binary").write_bytes(SECRET.encode() + b"\xff")
-    lines = problems(text, {"WRONG_FILES": f"{SECRET} has blanks", "RIGHT": SECRET}, tmp_path)
+    lines = problems(text, {"WRONG": f"{SECRET} has blanks", "RIGHT": SECRET}, tmp_path)
     assert len(lines) == 1
     assert "hunter" not in lines[0]
 
