@@ -91,9 +91,11 @@ class Streams:
             is_proved_by_part = self.utilization * FIRST_FRACTION >= EDGE
             proves_at[is_proved_by_part] = self.visible_at[is_proved_by_part]
         proves = np.isfinite(proves_at)
-        for stream, minute in np.argwhere(proves[:, QUIET_FOR:]):
-            if not proves[stream, minute : minute + QUIET_FOR].any():
-                following = proves_at[stream, minute + QUIET_FOR :][:CROSSING_FOR]
+        for stream, quiet_from in np.argwhere(
+            proves[:, QUIET_FOR:]
+        ):  # the index is QUIET_FOR before the event
+            if not proves[stream, quiet_from : quiet_from + QUIET_FOR].any():
+                following = proves_at[stream, quiet_from + QUIET_FOR :][:CROSSING_FOR]
                 yield int(stream), float(following.min())
 
     def points(

@@ -1,4 +1,4 @@
-"""The service codes of an account that are in use, or have quotas to be read only once, not in each region."""
+"""The service codes of an account that are in use, or have quotas to read once, not in each region."""
 
 from collections.abc import Set
 from dataclasses import dataclass, field

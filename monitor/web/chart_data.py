@@ -196,7 +196,7 @@ def long_data(
 ) -> ChartData:
     """Return the chart data of a day or more; each point is the highest demand of a step in the fan's past.
 
-    Steps that the fan's past does not have yet are filled from `history`. throttled: from notices of alerts.
+    Where the fan's past is unknown, the usage in `history` is taken. throttled: from notices of alerts.
     """
     now, step = history.end, chart_range.step
     first = (now - chart_range.past) // BIN_MINUTES + 1
@@ -228,7 +228,7 @@ def _fill_unknown(bins: Floats, values: Floats, offset: int) -> None:
 
 
 def _recent_bins(history: SeriesHistory) -> tuple[Floats, int]:
-    """Return the highest demand of each quarter hour of the history, and the number of the first quarter."""
+    """Return the highest usage of each quarter hour of the history, and the number of the first quarter."""
     first = history.start // BIN_MINUTES
     size = history.end // BIN_MINUTES - first + 1
     padded = np.full(size * BIN_MINUTES, np.nan, np.float32)

@@ -10,7 +10,7 @@ from monitor.notifiers.notice import Notice
 from monitor.web.chart_data import LimitSpan
 
 SAME_LIMIT = 1e-3  # the largest relative difference of two readings of one limit
-MAX_AGE = 15  # minutes; a limit that was read no longer ago is still in force
+MAX_AGE = 15  # minutes; a limit whose last reading is no older than this is still in force
 
 
 class LimitReading(NamedTuple):

@@ -203,7 +203,7 @@ def causes_text(row: SeriesTableRow, causes: Mapping[str, float]) -> str:
 
 
 def headroom_text(row: SeriesTableRow, snapshot: Snapshot, series: Series, signal: Signal) -> str:
-    """Return the limit less the usage; empty when either is unknown."""
+    """Return the limit less the usage; `none` if nothing is left, and empty when either is unknown."""
     if row.utilization is None:
         return ""
     left = float(snapshot.limit[series.slot] - snapshot.usage[series.slot])

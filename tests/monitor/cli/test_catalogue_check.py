@@ -168,7 +168,7 @@ def _redeclare_builtin_service() -> None:
         "a file without the keys of a service",
     ],
 )
-def test_a_problem_is_reported_with_its_file_line_and_key(
+def test_a_problem_is_reported_with_its_file_and_line_and_key(
     break_files: Callable[[], None], expected: list[str]
 ) -> None:
     """Each line of `expected` is the beginning of a problem."""

@@ -53,7 +53,7 @@ def test_a_profile_is_part_of_the_command(run_request: RunRequest, empty_folder:
     assert result.stdout == COMMAND.replace("\n", " --profile mine\n")
 
 
-def test_with_yes_the_request_is_sent(run_request: RunRequest) -> None:
+def test_with_the_option_yes_the_request_is_sent(run_request: RunRequest) -> None:
     result = run_request(SHARDS, "--to", "30000", "--yes")
     assert result.exit_code == 0
     assert result.stdout.startswith(

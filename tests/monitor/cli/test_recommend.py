@@ -69,7 +69,7 @@ def test_json_is_the_response_of_the_api() -> None:
     assert paths == ["/api/v1/recommendations?service=kinesis&advice=lower"]
 
 
-def test_recommend_without_a_server_names_the_address() -> None:
+def test_the_command_recommend_names_the_address_where_no_server_listens() -> None:
     result = headroom("recommend", "--address", "127.0.0.1:1")
     assert result.exit_code != 0
     assert "127.0.0.1:1" in result.stderr

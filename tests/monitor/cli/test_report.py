@@ -44,7 +44,9 @@ def test_a_report_written_to_a_file_is_not_printed(report: RunReport, tmp_path: 
     assert {path.name for path in tmp_path.iterdir()} == {"report.md", "headroom.yaml"}
 
 
-def test_out_with_a_dash_prints_the_report_and_creates_no_file(report: RunReport, tmp_path: Path) -> None:
+def test_if_the_option_out_is_a_dash_the_report_is_printed_and_no_file_is_created(
+    report: RunReport, tmp_path: Path
+) -> None:
     assert report("--format", "markdown", "--out", "-").stdout.startswith("# AWS limits")
     assert not (tmp_path / "-").exists()
 

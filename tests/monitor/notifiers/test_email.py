@@ -277,7 +277,7 @@ async def refuse_as_busy(reader: asyncio.StreamReader, writer: asyncio.StreamWri
 
 
 @pytest.mark.parametrize("handler", [greet_and_close, send_garbage, refuse_as_busy, never_responds])
-async def test_a_delivery_is_retried_after_a_closed_connection_garbage_a_busy_reply_or_silence(
+async def test_a_delivery_is_retried_after_a_closed_connection_or_garbage_or_a_busy_reply_or_silence(
     client: OutboundClient, handler: Any
 ) -> None:
     async with tcp_server(handler) as port:

@@ -150,7 +150,7 @@ async def test_neither_logs_nor_errors_contain_a_secret(
 
 
 @each_receiver
-async def test_addresses_returns_the_server_that_deliveries_go_to(
+async def test_the_addresses_of_a_receiver_are_of_the_server_that_deliveries_go_to(
     client: OutboundClient, make_receiver: Make
 ) -> None:
     addresses = await make_receiver("https://a.example:1").addresses(client)

@@ -147,7 +147,7 @@ async def test_cancelling_an_attempt_raises_and_returns_no_result(client: Outbou
             await attempt
 
 
-async def test_open_socket_returns_a_connected_socket(client: OutboundClient) -> None:
+async def test_the_client_opens_a_connected_socket(client: OutboundClient) -> None:
     async with http_server() as server:
         with await client.open_socket("localhost", server.port, ALLOW_ALL) as sock:
             assert sock.getpeername()[1] == server.port

@@ -28,7 +28,7 @@ def event_of(**changes: Any) -> dict[str, Any]:
     return event
 
 
-def test_a_trigger_has_links_source_and_details() -> None:
+def test_a_trigger_has_links_and_source_and_details() -> None:
     event = event_of()
     assert (event["event_action"], event["dedup_key"]) == ("trigger", "a1b2c3")
     assert event["routing_key"] == "R0UT1NGK3Y"

@@ -84,7 +84,7 @@ def test_the_required_keys_suffice(type: str) -> None:
     assert (receiver.name, receiver.type) == ("team", type)
 
 
-def test_by_default_resolutions_are_sent_and_insecure_and_private_addresses_refused() -> None:
+def test_resolutions_are_sent_and_insecure_and_private_addresses_are_refused_by_default() -> None:
     [receiver] = read("receivers:\n- name: team\n  type: slack\n  url_env: HOOK", {"HOOK": URL})
     assert (receiver.send_resolved, receiver.allow_insecure, receiver.allow_private) == (True, False, False)
     assert SECRET not in repr(receiver) + str(receiver) + receiver.model_dump_json()
@@ -94,7 +94,7 @@ SECRET_FIELDS = [(type, name) for type, kind in RECEIVER_BY_TYPE.items() for nam
 
 
 @pytest.mark.parametrize(("type", "name"), SECRET_FIELDS)
-def test_a_secret_is_read_from_the_key_the_environment_or_a_file(
+def test_a_secret_is_read_from_the_key_or_from_the_environment_or_from_a_file(
     type: str, name: str, tmp_path: Path
 ) -> None:
     settings, secret = all_settings(type), example(type, name)
@@ -289,7 +289,7 @@ def test_the_json_schema_accepts_valid_receivers(type: str) -> None:
     assert problems_by_schema(schema, {"receivers": [{"name": "a", "type": type, "unknown": 1}]})
 
 
-async def test_with_send_resolved_off_no_resolution_is_sent(client: OutboundClient) -> None:
+async def test_no_resolution_is_sent_if_send_resolved_is_off(client: OutboundClient) -> None:
     async with http_server() as server:
         receiver = build_receiver(RECEIVER_BY_TYPE["webhook"], url=server.url, send_resolved=False)
         await receiver.send(notification(resolved_notice()), client)

@@ -47,7 +47,7 @@ async def publish(outcome: Any, receiver: Sns = RECEIVER, **changes: Any) -> Any
         return await receiver.send(notification(**changes), client)
 
 
-def test_a_notification_is_published_with_subject_message_and_attributes() -> None:
+def test_a_notification_is_published_with_subject_and_message_and_attributes() -> None:
     params = payload(notification(notice(), resolved_notice(), more=2), RECEIVER)
     assert params["TopicArn"] == TOPIC
     assert params["Subject"] == "[3 firing] prod eu-west-1 kinesis"
@@ -117,7 +117,7 @@ ERRORS: list[tuple[Exception, DeliveryOutcome, int | None]] = [
 
 
 @pytest.mark.parametrize(("raised", "outcome", "status"), ERRORS)
-async def test_each_error_has_an_outcome_a_status_and_a_sentence(
+async def test_each_error_has_an_outcome_and_a_status_and_a_sentence(
     raised: Exception, outcome: DeliveryOutcome, status: int | None
 ) -> None:
     result = await publish(raised)

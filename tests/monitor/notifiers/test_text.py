@@ -10,7 +10,7 @@ from monitor.notifiers.text import build_within, facts, links, plain_text, remed
 from tests.monitor.notifiers.loopback import NOW, notice, notification, resolved_notice
 
 
-def test_the_plain_text_of_a_notification_lists_facts_remedy_and_links() -> None:
+def test_the_plain_text_of_a_notification_lists_facts_and_remedy_and_links() -> None:
     assert plain_text(notification(notice(), more=4)) == (
         "Firing, warning: Kinesis stream clicks (prod, eu-west-1) writes 3.6 MiB/s of 4 MiB/s (90 %).\n"
         "  Usage: 3.6 MiB/s of 4 MiB/s (90 %)\n"

@@ -49,7 +49,7 @@ async def test_a_failed_trial_sends_no_resolution(
     assert results == [(NoticeKind.FIRING, outcome)]
 
 
-async def test_with_send_resolved_off_no_resolution_is_sent(client: OutboundClient) -> None:
+async def test_no_resolution_is_sent_if_send_resolved_is_off(client: OutboundClient) -> None:
     async with http_server() as server:
         receiver = build_receiver(Webhook, url=server.url, send_resolved=False)
         results = [result.outcome async for _, result in send_trial(receiver, client)]

@@ -137,7 +137,7 @@ def alertmanager_payload(*notices: Any, **changes: Any) -> dict[str, Any]:
     return payload(notification(*notices, **changes), IN_ALERTMANAGERS_FORMAT)
 
 
-def test_alertmanagers_body_has_group_common_values_and_alerts() -> None:
+def test_alertmanagers_body_has_the_group_and_the_common_values_and_the_alerts() -> None:
     other = resolved_notice(alert="b", labels={**notice().labels, "resource": "orders"})
     body = alertmanager_payload(notice(), other, more=2)
     assert set(body) == {

@@ -172,7 +172,7 @@ WRONG_FILES = [
 
 
 @pytest.mark.parametrize(("text", "expected"), WRONG_FILES, ids=[text for text, _ in WRONG_FILES])
-def test_a_problem_names_its_place_what_was_expected_and_what_was_found(
+def test_a_problem_names_its_place_and_what_was_expected_and_what_was_found(
     text: str, expected: list[str]
 ) -> None:
     assert problems(text) == expected
