@@ -91,9 +91,8 @@ class Streams:
             is_proved_by_part = self.utilization * FIRST_FRACTION >= EDGE
             proves_at[is_proved_by_part] = self.visible_at[is_proved_by_part]
         proves = np.isfinite(proves_at)
-        for stream, quiet_from in np.argwhere(
-            proves[:, QUIET_FOR:]
-        ):  # the index is QUIET_FOR before the event
+        # The columns begin QUIET_FOR later, so that an event's index is where the time before it begins.
+        for stream, quiet_from in np.argwhere(proves[:, QUIET_FOR:]):
             if not proves[stream, quiet_from : quiet_from + QUIET_FOR].any():
                 following = proves_at[stream, quiet_from + QUIET_FOR :][:CROSSING_FOR]
                 yield int(stream), float(following.min())
