@@ -88,7 +88,7 @@ async def quotas(aws: Aws) -> AsyncIterator[Observed]:
             errors.append(error)
     for observed in reading.series():
         yield observed
-    if not is_first:  # in the first scan, many quotas do not have their own series yet
+    if not is_first:  # later scans only: in the first, many quotas do not have their own series yet
         await reading.read_report()
     if errors:
         raise ExceptionGroup("quotas", errors)
@@ -258,10 +258,10 @@ class _Reading:
     ) -> Iterator[Observed]:
         """Yield the series of quotas that are not in `watched`, by AWS's report of utilization."""
         for quota, reported in self.known.reported_quotas(self.aws.now).items():
-            known = listed.get((quota, ""))
-            is_here = self._is_here(known) if known else not self.aws.is_global
+            account_quota = listed.get((quota, ""))
+            is_here = self._is_here(account_quota) if account_quota else not self.aws.is_global
             if quota not in watched and is_here:
-                yield reported_series(quota, known.name if known else reported.name, reported)
+                yield reported_series(quota, account_quota.name if account_quota else reported.name, reported)
 
 
 def reported_series(quota: Quota, name: str, reported: ReportedQuota) -> Observed:

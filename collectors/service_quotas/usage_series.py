@@ -107,7 +107,7 @@ def quota_resource(listed: ListedQuota) -> Resource:
 def _signal_and_formula(
     usage_metric: UsageMetric, override: Override, metrics: Sequence[Dimensions], period: float
 ) -> tuple[str, Usage]:
-    """Return the signal and the usage of metrics. period: seconds in which a rate allows its value."""
+    """Return the signal and the usage of metrics. period: of a quota on a rate, the seconds of its value."""
     rates = [
         Metric(usage_metric.namespace, usage_metric.name, "Sum", dimensions=dimensions, zero_when_absent=True)
         for dimensions in metrics

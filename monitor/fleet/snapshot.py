@@ -111,7 +111,7 @@ class Snapshot:
     ) -> Generator[None, None, Self]:
         """Copy the fleet as `of` does, but in parts, so that other tasks can run in between.
 
-        The snapshot is consistent only if the fleet is unchanged after the last part: see `Fleet.state`.
+        The snapshot is consistent only if `Fleet.state` after the last part is as it was before the first.
         """
         unchanged = previous is not None and previous.version == fleet.version
         columns: dict[str, Any] = {}

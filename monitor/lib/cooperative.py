@@ -17,9 +17,9 @@ BATCH_SIZE = 128  # items; processing them takes about YIELD_EVERY
 class LoopTurns:
     """Spreads the work of many tasks over turns of the event loop, so that no turn takes long.
 
-    A task calls `wait` before a piece of work. A turn resumes up to `at_once` waiting tasks, and up to as
-    many others go on without waiting. The remaining tasks follow in the next turns, in the order of their
-    calls.
+    A task calls `wait` before a piece of work. In a turn, up to `at_once` waiting tasks are resumed, and up
+    to `at_once` calls of other tasks return without waiting. The remaining tasks follow in the next turns, in
+    the order of their calls.
     """
 
     def __init__(self, at_once: int = AT_ONCE) -> None:

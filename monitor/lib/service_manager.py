@@ -18,7 +18,7 @@ ADDRESS, WATCHDOG_USEC, WATCHDOG_PID = "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHD
 
 
 class ServiceManager(NamedTuple):
-    """A service manager that waits for notifications of the process.
+    """A service manager that waits for notifications from this process.
 
     address: the address of its datagram socket. alive_interval: seconds between two messages that say
     that the event loop still runs: half of the manager's timeout; None if it has no timeout.

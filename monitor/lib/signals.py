@@ -5,7 +5,7 @@ import signal
 
 
 def set_on_signals(event: asyncio.Event, *signals: signal.Signals) -> asyncio.Event:
-    """Set an event of the running loop on signals, and return the event. Call this before a server starts."""
+    """Let signals set an event of the running loop, and return the event. Call it before a server starts."""
     for number in signals:
         asyncio.get_running_loop().add_signal_handler(number, event.set)
     return event
