@@ -46,7 +46,7 @@ def botocore_problems(declaration: Declaration) -> list[Problem]:
 
 
 class _Checker:
-    """Checks one declaration. It stores the types of facts, as a fact of a resource may list its parts."""
+    """Checks one declaration. It stores the types of facts, as a fact may list the parts of its resource."""
 
     def __init__(self, declaration: Declaration) -> None:
         self._declaration = declaration

@@ -103,8 +103,9 @@ class FoundResources:
         self._within: dict[tuple[str, ResourcePath], list[Node]] = defaultdict(list)
         self._by_id: dict[tuple[str, str], Node] = {}
         self._referring: dict[tuple[str, str, str], list[Node]] = defaultdict(list)
-        # By a kind and a kind that it refers to: whether a call for the id in such a reference failed. A pair
-        # of kinds without an entry has no reference whose id is unknown.
+        # By two kinds, of which the first refers to the second: true if a call failed that would have
+        # returned the id in such a reference, false if the call was only not made yet. A pair without an
+        # entry has no reference with an unknown id.
         self._unplaced: dict[tuple[str, str], bool] = {}
         # By kind: the paths in `unlisted` and their ancestors; the same without the paths in `unread`.
         self._incomplete: dict[str, tuple[set[ResourcePath], set[ResourcePath]]] = {}

@@ -305,7 +305,7 @@ def shards_series(summary: Summary, shards: Iterable[str]) -> Iterator[Observed]
 
 
 def shard_series(name: str, shard: str, enabled: set[str]) -> Iterator[Observed]:
-    """Yield the series of a shard whose shard-level metrics are enabled."""
+    """Yield those series of a shard whose metrics are enabled. enabled: their names, or ALL."""
     signals = {
         "shard_write_bytes": (incoming_bytes, throttled_writes),
         "shard_write_records": (incoming_records, throttled_writes),

@@ -183,7 +183,8 @@ class MetricsScan:
         entry = self._signals[observed.signal]
         if signal.lacks_limit or not (entry.default or entry.quota or observed.limit):
             return replace(observed, usage=LIMIT_NEEDED, upper_bound=None)
-        # The default may not be the quota in force: a usage beyond the default proves that.
+        # The quota in force may differ from the default: with `hard_limit`, a usage beyond the default proves
+        # that.
         return replace(observed, hard_limit=observed.hard_limit or entry.kind is LimitKind.QUOTA)
 
     @cached_property

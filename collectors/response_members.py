@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-# By name of the member: a function that checks the type of its value, or the members of its value.
+# By name of a member: a function that checks the type of its value; for a mapping, the `Members` within it.
 Members = Mapping[str, "Callable[[Any], bool] | Members"]
 
 

@@ -94,7 +94,7 @@ def _missing_files(files: Files[Model], others: Collection[str], folder: Path) -
 
 
 def _signal_problems(declaration_files: Files[Declaration], entry_files: Files[Service]) -> Iterator[str]:
-    """Yield the problems of signals, and of rules about their metrics, in which a service's files differ."""
+    """Yield the contradictions between the two files of a service: in signals, and in rules about metrics."""
     for name in declaration_files.keys() & entry_files.keys():
         declaration, entry = declaration_files[name], entry_files[name]
         if declaration.model and entry.model:

@@ -36,7 +36,7 @@ def test_the_first_example_has_at_most_four_lines() -> None:
 def text_between_marks(name: str) -> str:
     """Return the text between the marks `name` and `end of name`.
 
-    People write the text: if a test finds it outdated, copy the expected text into docs/alerts.md.
+    The text is not generated: if a test finds it outdated, copy the expected text into docs/alerts.md.
     """
     _, _, rest = DOCS.partition(f"<!-- {name} -->\n")
     text, mark, _ = rest.partition(f"\n<!-- end of {name} -->")

@@ -50,7 +50,7 @@ def project(tmp_path: Path) -> Path:
 
 
 @each_page
-def test_files_that_the_page_names_exist(page: str) -> None:
+def test_files_that_the_page_names_exist_and_those_that_it_adds_do_not(page: str) -> None:
     text = (ROOT / page).read_text("utf-8")
     named_paths = set(re.findall(r"`((?:\w[\w.-]*/)+[\w-]+\.\w+)`", text))
     new_paths = {path for path, kind, _ in blocks(page) if kind != "diff"}

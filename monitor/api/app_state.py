@@ -45,7 +45,7 @@ class AppState:
 
     monitor_status: returns the current status. reload: reads the configuration again; raises ConfigError if
     it is invalid. coverage: returns the coverage of quotas. recommend: computes, in a thread, the right
-    sizes of the purchases whose series are in these slots. fan: takes a slot, a number of past days and a
+    sizes of the purchases whose series are in the given slots. fan: takes a slot, a number of past days and a
     number of future days; returns the series' `Fan`, or None without a history. outlook: takes a slot, the
     limit that past forecasts are compared with, and another limit to forecast with, or None; returns the
     series' `Outlook`, or None without a history. look_back: takes a number of days; returns the stored usage

@@ -130,9 +130,10 @@ class MetricUse:
     in the series' formulas, as [term, position of the series]. slots: for each block, the slots of its
     series. streamed: by row, true if the metric is streamed. cadence: by row, the planned minutes between two
     requests, at least one period. cadence_if_read: the cadence without pruning. cadence_if_active: the
-    cadence without pruning, and if no metric were idle. bound: by row, the row of the aggregate, or NO_BOUND.
-    payers: by cell, the other cell that pays for its metrics, if any. monthly_lists: by cell, the pages of
-    lists of recently active metrics in a month. prices: the prices that accounts pay now.
+    cadence without pruning, and if no metric were idle. bound: by row, the row of the aggregate that bounds
+    the metric, or NO_BOUND. payers: by cell, the other cell that pays for its metrics, if any. monthly_lists:
+    by cell, the pages of lists of recently active metrics in a month. prices: the prices that accounts pay
+    now.
     """
 
     cells: Mapping[CellKey, Ints]

@@ -96,10 +96,10 @@ class Activity:
 class _Candidate:
     """The metrics of one name in one account and region.
 
-    metric_count: the number of polled metrics, each statistic counted. polled_dollars: what polling them
-    costs a month now. still_polled_dollars: the part of polled_dollars for metrics that stay polled. shares:
-    by metric, without regard to its statistics, the share of minutes with a point. additional_statistics:
-    the statistics that an update does not include.
+    metric_count: the number of polled metrics; each statistic of a metric counts as one. polled_dollars: what
+    polling them costs a month now. still_polled_dollars: the part of polled_dollars for metrics that stay
+    polled. shares: by metric, without regard to its statistics, the share of minutes with a point.
+    additional_statistics: the statistics that an update does not include.
     """
 
     metric_count: int = 0
@@ -154,7 +154,7 @@ def stream_advice(use: MetricUse, activity: Activity, interval: float) -> list[S
 
 
 def _streaming_prices(use: MetricUse, payer: CellKey) -> Prices | None:
-    """Return the prices of a cell's account; None unless in dollars and complete for streams."""
+    """Return the prices of a cell's account; None unless they are in dollars and include streams."""
     prices = use.prices.in_dollars(payer[0])
     return prices if prices and prices.streamed_update is not None else None
 

@@ -50,7 +50,10 @@ class Filters(BaseModel):
         return self.model_copy(update={"page": 1}) != Filters()
 
     def matches(self, labels: Mapping[str, str], zone: str) -> bool:
-        """Return whether an alert with these labels and this zone matches; absent labels match any filter."""
+        """Return whether an alert with these labels and this zone matches.
+
+        An absent label matches any filter, except that an absent resource counts as an empty name.
+        """
         pattern = self.query.resource
         resource_names = (labels.get(label, "") for label in ("resource", "resource_id"))
         has_resource = pattern is None or any(fnmatchcase(name, pattern) for name in resource_names)

@@ -53,23 +53,23 @@ def judge_in_parts(fleet: Fleet, now: int, at_once: int = JUDGED_AT_ONCE) -> Ite
 def _stages(fleet: Fleet, now: int) -> Iterator[None]:
     """Judge every series; yield between the stages, so that points may be written meanwhile."""
     size = fleet.size
-    used_at = sample_minutes(fleet, slice(size))
+    usage_minute = sample_minutes(fleet, slice(size))
     yield
-    throttling, newest_throttled = recent_throttling(fleet, used_at)
+    throttling, newest_throttled = recent_throttling(fleet, usage_minute)
     yield
-    minute = used_at.copy()
+    minute = usage_minute.copy()
     np.copyto(minute, newest_throttled, where=throttling.excess > 0)
     oldest = np.maximum(
         np.int32(now) - fleet.stale_after[:size], np.maximum(fleet.created[:size], NEVER + WINDOW)
     )
     unconfirmed = fleet.confirmed[:size] < now - CONFIRMED_FOR
-    outdated = (used_at < oldest) | unconfirmed
-    sampled_at = np.where(outdated, np.int32(now), used_at)
-    judged = judged_at(fleet, slice(size), sampled_at, throttling)
+    outdated = (usage_minute < oldest) | unconfirmed
+    judged_minute = np.where(outdated, np.int32(now), usage_minute)
+    judged = judged_at(fleet, slice(size), judged_minute, throttling)
     judged.clear(usage=outdated, throttled=(minute < oldest) | unconfirmed)
     yield
     zone, utilization = judged.zone, judged.utilization
-    samples = NewestSamples(sampled_at, judged.usage, utilization, judged.limit)
+    samples = NewestSamples(judged_minute, judged.usage, utilization, judged.limit)
     columns = {
         "limit": judged.limit,
         "usage": judged.usage,

@@ -100,7 +100,7 @@ class ItemTable(ScrollView, Generic[Item], can_focus=True):
         """Sent when the user presses Enter, or clicks on the item that has the cursor."""
 
     class Moved(Message):
-        """Sent when the cursor moves, or other items become visible."""
+        """Sent when the cursor moves, the items are replaced, or other items become visible."""
 
     def __init__(self, columns: Sequence[Column[Item]]) -> None:
         super().__init__()

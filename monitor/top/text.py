@@ -42,7 +42,11 @@ def signal_name(series: SeriesModel) -> str:
 
 
 def duration_text(since: float | None, zone: Zone) -> str:
-    """Return how long a series has been in its zone; `over 3 h` if that began before the known history."""
+    """Return how long a series has been in its zone.
+
+    since: when the zone began; None if before the known history, which is `over 3 h`, or `-` for a stale or
+    unobservable series.
+    """
     if since is None:
         return "over 3 h" if zone > Zone.STALE else "-"
     return format_duration(time.time() - since)

@@ -1,4 +1,4 @@
-"""Threads for blocking calls that do not delay the exit of the process."""
+"""Runs blocking calls in daemon threads, so that the calls do not delay the exit of the process."""
 
 import asyncio
 from collections.abc import Callable

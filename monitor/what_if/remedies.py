@@ -25,7 +25,7 @@ def action_of(signal: Signal) -> Action:
 def settable_limit(signal: Signal, needed: float) -> float:
     """Return the lowest limit of at least `needed` that can be set.
 
-    Commands with a number, and counts, set only multiples of a step.
+    A limit that a command sets by its number, and a limit that is a count, can only be multiples of a step.
     """
     command = command_of_signal(signal)
     step = command.unit_value if command else signal.quota_unit

@@ -165,8 +165,8 @@ def _combined_peaks(
 ) -> tuple[Numbers, Ints, Flags]:
     """Return the peaks with received traffic, the slots it comes from, and which peaks were added up.
 
-    Where both series have a past, the peak is the highest sum of their usages at one time; else it is the sum
-    of their peaks.
+    Where the receiving and the sending series have a past, the peak is the highest sum of their usages at one
+    time, or the own peak of one of them if that is higher; else it is the sum of their peaks.
     """
     combined_peak, sums_peaks = peak.copy(), np.zeros(peak.size, np.bool_)
     received_from = np.full(peak.size, -1, np.int32)

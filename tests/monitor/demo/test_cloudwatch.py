@@ -88,7 +88,7 @@ def test_a_stream_accepts_no_more_than_its_shards_allow_and_throttles_the_rest()
 
 def test_only_functions_with_a_reservation_throttle_and_the_account_counts_their_throttles() -> None:
     throttled = values("Throttles", "Sum", "AWS/Lambda", FunctionName="checkout")
-    # Demand is 150 executions of 0.2 seconds, and 100 are reserved.
+    # Demand is 150 concurrent executions of 0.2 seconds each, and 100 are reserved.
     assert set(throttled) == {50 * 60 / 0.2}
     assert values("Throttles", "Sum", "AWS/Lambda") == throttled
     assert values("Throttles", "Sum", "AWS/Lambda", FunctionName="search") == []

@@ -127,7 +127,7 @@ A, B, C = map(metric, "ABC")
 
 
 @pytest.mark.parametrize(
-    ("usage", "set_before", "expected"),  # of a usage of 30
+    ("usage", "set_before", "expected"),  # the values with which the usage is 30
     [
         (per_second(A), {}, {"A": 60 * 30}),
         (total(A, B, C), {}, {"A": 10, "B": 10, "C": 10}),

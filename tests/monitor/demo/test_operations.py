@@ -172,7 +172,9 @@ async def test_each_response_has_the_shape_of_botocores_model(aws: Clients, case
 @pytest.mark.parametrize(
     ("service", "operation"), [("apigateway", "GetClientCertificates"), ("sqs", "ListMessageMoveTasks")]
 )
-async def test_calls_without_an_answer_are_denied(aws: Clients, service: str, operation: str) -> None:
+async def test_calls_that_the_demo_cannot_answer_are_denied(
+    aws: Clients, service: str, operation: str
+) -> None:
     params = {"SourceArn": "arn:aws:sqs:eu-west-1:123456789012:a"} if service == "sqs" else {}
     async with aws(service) as client:
         with pytest.raises(ClientError, match="not authorized to perform"):

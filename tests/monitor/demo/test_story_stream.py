@@ -27,7 +27,7 @@ class ScriptedStream:
         self.scenes.begin(scene, self.now)
 
     def accepted_and_throttled(self, minute: int) -> tuple[float, float]:
-        """Return the accepted and the throttled demand of a minute, as shares of the first limit."""
+        """Return the accepted and the throttled demand of a minute, as shares of the unraised limit."""
         minutes = np.array([minute])
         return self.stream.accepted(minutes)[0, 0], self.stream.excess(minutes, 1.0)[0, 0]
 
@@ -87,7 +87,8 @@ def test_demand_falls_from_minute_to_minute_after_the_shards_are_doubled() -> No
     for values in (script.stream.accepted(minutes)[0], script.stream.excess(minutes, 1.0)[0]):
         assert (np.diff(values) < 0).all()
         assert (values > 0).all()
-    assert (script.stream.excess(minutes, 2.0) == 0).all()  # reads are not refused
+    # Reads, whose limit is twice as high, are not refused.
+    assert (script.stream.excess(minutes, 2.0) == 0).all()
 
 
 def test_throttled_demand_is_tolerable_in_a_minute_that_begins_with_doubled_shards() -> None:

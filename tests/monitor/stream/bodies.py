@@ -86,7 +86,7 @@ def pb_field(number: int, content: bytes) -> bytes:
 
 
 def pb_fixed64(number: int, form: str, value: float) -> bytes:
-    """Return a fixed64 field of protobuf; empty for 0, as in proto3. form: of `struct.pack`."""
+    """Return a fixed64 field of protobuf; empty for 0, as in proto3. form: as in `struct.pack`."""
     return varint(number << 3 | 1) + struct.pack(form, value) if value else b""
 
 

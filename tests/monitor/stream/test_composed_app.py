@@ -56,7 +56,7 @@ async def test_the_points_of_large_or_unusual_bodies_are_in_the_fleet_when_fireh
     many = [update.but(dimensions=(("StreamName", f"s{n}"),)) for n in range(6000)]
     huge = update.but(dimensions=(("StreamName", "x" * 900_000),))
     attributes = '{"commonAttributes":{"a":"' + "b" * 60_000 + '"}}'
-    # Each case makes records and headers of a valid line in JSON and a valid message in OpenTelemetry.
+    # Each case takes a valid line of JSON and a valid OpenTelemetry message; it returns records and headers.
     cases: list[Callable[[bytes, bytes], tuple[list[bytes], dict[str, str]]]] = [
         lambda json, _: ([*map(line, many), json], {}),
         lambda json, _: ([lines(many[:2000]), lines(many[2000:5000]) + json], {"content_encoding": "gzip"}),

@@ -67,7 +67,7 @@ def test_the_labels_of_a_point_are_charged_even_if_its_name_is_known() -> None:
         otlp_decoder.decode(piece * 10, names, Points(budget=DecodeBudget(steps=4 * FIELDS)))
 
 
-def test_a_line_that_is_decoded_by_itself_is_charged_by_its_length() -> None:
+def test_a_line_that_is_decoded_apart_from_others_is_charged_by_its_length() -> None:
     points = Points(budget=DecodeBudget(steps=4 * FIELDS))
     with pytest.raises(DecodeBudgetExceededError):
         json_decoder.decode(LONG_LINE * 10, NameInterner(), points)

@@ -146,7 +146,7 @@ def test_members_in_any_order_unknown_members_and_blanks_are_accepted() -> None:
 
 
 @pytest.mark.parametrize("record", [b"{}\n" * 30_000, b"\x02\xff\xff" * 30_000], ids=["json", "otlp"])
-def test_decoding_a_body_of_only_malformed_pieces_ends_early(record: bytes) -> None:
+def test_after_the_maximum_of_errors_the_rest_of_a_record_counts_as_one_error(record: bytes) -> None:
     points, _ = decode_records([record, GOOD, record], NameInterner())
     assert MAX_DECODE_ERRORS < points.error_counts.total() < MAX_DECODE_ERRORS + 4
     assert points.count == 1
@@ -222,7 +222,7 @@ def test_empty_messages_are_ignored() -> None:
 def message_with_point(
     point: bytes, title: bytes = pb_field(1, b"amazonaws.com/N/M") + pb_field(3, b"By")
 ) -> bytes:
-    """Return an OTLP message with one data point."""
+    """Return an OTLP message with one data point. title: the name and the unit of its metric."""
     cell = b"".join(
         pb_field(1, pb_field(1, key) + pb_field(2, pb_field(1, value)))
         for key, value in ((b"cloud.account.id", b"123456789012"), (b"cloud.region", b"eu-west-1"))

@@ -110,10 +110,12 @@ class Service:
 
 def updates_ahead(streams: Iterable[str]) -> dict[str, Update]:
     """Return, by request id, an update of a stream for a minute that no poll requests yet."""
-    start = NOW // 60 - int(time.time() // 60)
+    minutes_ago_now = NOW // 60 - int(time.time() // 60)  # of the present minute, before NOW
     pairs = enumerate(product(streams, AHEAD))
     return {
-        f"r-{n}": Update(dimensions=(("StreamName", name),), minutes_ago=start - ahead, sum=60.0 * (n + 1))
+        f"r-{n}": Update(
+            dimensions=(("StreamName", name),), minutes_ago=minutes_ago_now - ahead, sum=60.0 * (n + 1)
+        )
         for n, (name, ahead) in pairs
     }
 
