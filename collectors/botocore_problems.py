@@ -21,11 +21,11 @@ from collectors.declaration import (
 from collectors.page_tokens import token_members
 from collectors.response_types import PathError, Type, item_of, type_of
 from monitor.lib.botocore_models import model_session
+from rules.model_file import FileProblem
 from rules.problem_text import suggestion
 from rules.strict_yaml import DocumentPath
 
 PAGE_TOKEN = re.compile(r"(next_?)?(page_?)?(token|marker)|next_?page|position", re.IGNORECASE)
-Problem = tuple[DocumentPath, str]
 
 # Types that a parameter in YAML may have, by the type name of botocore's shape. A template is a str.
 SCALARS: Mapping[str, tuple[type, ...]] = {
@@ -36,7 +36,7 @@ SCALARS: Mapping[str, tuple[type, ...]] = {
 }
 
 
-def botocore_problems(declaration: Declaration) -> list[Problem]:
+def botocore_problems(declaration: Declaration) -> list[FileProblem]:
     """Return the contradictions between a declaration and botocore's models, each with its place.
 
     Loads the models of all clients in use, which takes time. Expects a declaration in which
@@ -53,12 +53,12 @@ class _Checker:
         self._session = model_session()
         self._facts: dict[tuple[str, str], Type] = {}  # by kind and name
 
-    def problems(self) -> Iterator[Problem]:
+    def problems(self) -> Iterator[FileProblem]:
         kinds = sorted(self._declaration.resources, key=lambda kind: len(self._declaration.lineage(kind)))
         for kind in kinds:  # parents first
             yield from self._kind_problems(kind, self._declaration.resources[kind])
 
-    def _kind_problems(self, kind: str, declared: ResourceDeclaration) -> Iterator[Problem]:
+    def _kind_problems(self, kind: str, declared: ResourceDeclaration) -> Iterator[FileProblem]:
         where: DocumentPath = ("resources", kind)
         if kind != ACCOUNT_KIND and declared.list:
             yield from self._item_problems(kind, declared, declared.list)
@@ -73,7 +73,7 @@ class _Checker:
 
     def _item_problems(
         self, kind: str, declared: ResourceDeclaration, listed: ListDeclaration
-    ) -> Iterator[Problem]:
+    ) -> Iterator[FileProblem]:
         where: DocumentPath = ("resources", kind)
         try:
             if listed.fact:
@@ -93,7 +93,7 @@ class _Checker:
 
     def _fact_problems(
         self, where: DocumentPath, kind: str, facts: Mapping[str, Any], find_source: Callable[[], Type]
-    ) -> Iterator[Problem]:
+    ) -> Iterator[FileProblem]:
         """Yield a problem for each fact that the source's type lacks; store the types of the other facts."""
         try:
             source = find_source()
@@ -108,13 +108,13 @@ class _Checker:
 
     def _match_problems(
         self, where: DocumentPath, operation: OperationModel, call: CallDeclaration
-    ) -> Iterator[Problem]:
+    ) -> Iterator[FileProblem]:
         """Yield a problem if `match` would find no item of a batch; other problems were already reported."""
         with suppress(PathError):
             item = _response(operation, call)
             yield from self._path_problems(where, {"match": call.match} if call.match else {}, item)
 
-    def _page_problems(self, where: DocumentPath, call: CallDeclaration) -> Iterator[Problem]:
+    def _page_problems(self, where: DocumentPath, call: CallDeclaration) -> Iterator[FileProblem]:
         """Yield a problem for each fact that would be read from the first page of a response alone."""
         client, name = call.call
         try:
@@ -129,7 +129,9 @@ class _Checker:
                     "expected the key items in the call, as AWS returns its list in pages",
                 )
 
-    def _path_problems(self, where: DocumentPath, paths: Mapping[str, Any], item: Type) -> Iterator[Problem]:
+    def _path_problems(
+        self, where: DocumentPath, paths: Mapping[str, Any], item: Type
+    ) -> Iterator[FileProblem]:
         for name, path in paths.items():
             try:
                 type_of(path.parsed, item)
@@ -139,7 +141,7 @@ class _Checker:
 
 def operation_problems(
     session: Session, where: DocumentPath, call: CallDeclaration | ListDeclaration
-) -> tuple[OperationModel | None, list[Problem]]:
+) -> tuple[OperationModel | None, list[FileProblem]]:
     """Return the model of a call's operation, None if botocore has none, and the problems of the call."""
     client, name = call.call or ("", "")
     try:
@@ -158,7 +160,7 @@ def operation_problems(
 
 def _token_problems(
     session: Session, where: DocumentPath, call: CallDeclaration | ListDeclaration, operation: OperationModel
-) -> Iterator[Problem]:
+) -> Iterator[FileProblem]:
     """Yield a problem where it is not known how the further pages of a list are requested."""
     client, name = call.call or ("", "")
     parameters = operation.input_shape.members if operation.input_shape else {}
@@ -175,7 +177,7 @@ def _token_problems(
 
 def _error_problems(
     where: DocumentPath, call: CallDeclaration | ListDeclaration, operation: OperationModel
-) -> Iterator[Problem]:
+) -> Iterator[FileProblem]:
     """Yield a problem for each error code that the operation does not have, if its model names errors."""
     known = {str(getattr(shape, "error_code", shape.name)) for shape in operation.error_shapes}
     for code in call.none_when if isinstance(call, CallDeclaration) and known else ():
@@ -208,7 +210,7 @@ def items_type(operation: OperationModel, call: CallDeclaration | ListDeclaratio
 
 def _call_problems(
     where: DocumentPath, call: CallDeclaration | ListDeclaration, shape: StructureShape | None
-) -> Iterator[Problem]:
+) -> Iterator[FileProblem]:
     """Yield the problems of the parameters of a call."""
     members = shape.members if shape else {}
     for place, given in (("params", call.params), ("first", call.first)):
@@ -222,7 +224,7 @@ def _call_problems(
     yield from (((*where, "params"), f"missing the parameter {name}") for name in missing)
 
 
-def _param_problems(where: DocumentPath, given: Any, shape: Shape) -> Iterator[Problem]:
+def _param_problems(where: DocumentPath, given: Any, shape: Shape) -> Iterator[FileProblem]:
     """Yield the problems of a value at any depth: unknown and missing members, and values of a wrong type."""
     if isinstance(shape, StructureShape) and isinstance(given, Mapping):
         for name in given:
@@ -242,7 +244,7 @@ def _param_problems(where: DocumentPath, given: Any, shape: Shape) -> Iterator[P
         yield from _scalar_problems(where, given, shape)
 
 
-def _scalar_problems(where: DocumentPath, given: Any, shape: Shape) -> Iterator[Problem]:
+def _scalar_problems(where: DocumentPath, given: Any, shape: Shape) -> Iterator[FileProblem]:
     types = SCALARS.get(shape.type_name, ())
     if not isinstance(given, types) or (isinstance(given, bool) and bool not in types):
         yield where, f"expected {shape.type_name}, found {given!r}"
@@ -251,5 +253,5 @@ def _scalar_problems(where: DocumentPath, given: Any, shape: Shape) -> Iterator[
         yield _unknown(where, "value", str(given), known)
 
 
-def _unknown(where: DocumentPath, noun: str, name: str, known: Iterable[str]) -> Problem:
+def _unknown(where: DocumentPath, noun: str, name: str, known: Iterable[str]) -> FileProblem:
     return where, f"no {noun} {name or 'without a name'}{suggestion(name, known)}"

@@ -62,7 +62,7 @@ def _by_cause(value: Any) -> Any:
 
 Name = Annotated[str, Field(pattern=rf"^{NAME.pattern}$")]
 JmesPath = Annotated[ResponsePath, PlainValidator(_path)]
-Formula = Annotated[Expression, PlainValidator(_expression)]
+ParsedExpression = Annotated[Expression, PlainValidator(_expression)]
 Operation = Annotated[tuple[str, str], BeforeValidator(_call)]
 Text = Annotated[str, Field(min_length=1)]
 
@@ -109,7 +109,7 @@ class CallDeclaration(DeclarationModel):
     first: Mapping[str, Any] = {}
     items: JmesPath | None = None
     facts: Mapping[Name, JmesPath] = {}
-    when: Formula | None = None
+    when: ParsedExpression | None = None
     none_when: tuple[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9.]*$")], ...] = ()
     every: Annotated[int, Field(ge=600, le=7 * 86400)] | None = None
     batch: Annotated[int, Field(ge=2, le=1000)] | None = None
@@ -160,7 +160,7 @@ class ResourceDeclaration(DeclarationModel):
     name: JmesPath | None = None
     facts: Mapping[Name, JmesPath] = {}
     calls: tuple[CallDeclaration, ...] = ()
-    values: Mapping[Name, Formula] = {}
+    values: Mapping[Name, ParsedExpression] = {}
     refers: Mapping[Name, Name] = {}
     dimensions: Mapping[str, Text] = {}
     created: Name | None = None
@@ -193,7 +193,7 @@ class UnobservableDeclaration(DeclarationModel):
     command that makes the usage observable. cost: the price of the setting that the command enables.
     """
 
-    when: Formula | None = None
+    when: ParsedExpression | None = None
     reason: Text
     enable: Text | None = None
     cost: SettingCostDeclaration | None = None
@@ -205,11 +205,11 @@ class BoughtDeclaration(DeclarationModel):
     size: an expression that gives the name of one of the signal's sizes in the catalogue.
     """
 
-    size: Formula | None = None
-    items: Formula | None = None
-    minimum: Formula | None = None
-    maximum: Formula | None = None
-    included: Formula | None = None
+    size: ParsedExpression | None = None
+    items: ParsedExpression | None = None
+    minimum: ParsedExpression | None = None
+    maximum: ParsedExpression | None = None
+    included: ParsedExpression | None = None
 
 
 BOUGHT_FIELDS = ("size", "items", "minimum", "maximum", "included")
@@ -236,19 +236,19 @@ class SignalDeclaration(DeclarationModel):
     """
 
     resource: Name = ACCOUNT_KIND
-    when: Formula | None = None
-    usage: Formula | None = None
+    when: ParsedExpression | None = None
+    usage: ParsedExpression | None = None
     unobservable: UnobservableDeclaration | None = None
-    limit: Formula | None = None
-    published_limit: Formula | None = None
+    limit: ParsedExpression | None = None
+    published_limit: ParsedExpression | None = None
     hard_limit: bool = False
-    deliberate: Formula | None = None
+    deliberate: ParsedExpression | None = None
     bought: BoughtDeclaration | None = None
-    throttled: Annotated[Mapping[str, Formula], BeforeValidator(_by_cause)] = {}
-    saturated: Formula | None = None
+    throttled: Annotated[Mapping[str, ParsedExpression], BeforeValidator(_by_cause)] = {}
+    saturated: ParsedExpression | None = None
     throttled_incomplete: bool = False
-    served: Formula | None = None
-    upper_bound: Formula | None = None
+    served: ParsedExpression | None = None
+    upper_bound: ParsedExpression | None = None
     bound: UnobservableDeclaration | None = None
     judged: bool = True
 

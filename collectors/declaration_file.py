@@ -5,10 +5,10 @@ from pathlib import Path
 
 from collectors.declaration import Declaration
 from collectors.declaration_error import DeclarationError
-from collectors.declaration_problems import Problem, problems_of
-from rules.model_file import MAX_FILE_SIZE, ModelFile, parse_model
+from collectors.declaration_problems import problems_of
+from rules.model_file import MAX_FILE_SIZE, FileProblem, ModelFile, parse_model
 
-Check = Callable[[Declaration], list[Problem]]
+Check = Callable[[Declaration], list[FileProblem]]
 
 
 def read_declaration(path: Path, further_check: Check | None = None) -> Declaration:
@@ -32,7 +32,7 @@ def declaration_file(content: bytes, name: str, further_check: Check | None = No
     `collectors.botocore_problems.botocore_problems`.
     """
 
-    def check(declaration: Declaration) -> Iterator[Problem]:
+    def check(declaration: Declaration) -> Iterator[FileProblem]:
         problems = problems_of(declaration)
         yield from problems or (further_check(declaration) if further_check else ())
 

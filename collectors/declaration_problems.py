@@ -23,6 +23,7 @@ from collectors.declaration import (
 from collectors.expression import Expression
 from collectors.scan_groups import CycleError, listing_order
 from rules.command_template import shell_words
+from rules.model_file import FileProblem
 from rules.problem_text import suggestion
 from rules.strict_yaml import DocumentPath
 
@@ -43,10 +44,8 @@ INVENTORY_FIELDS = (
 # The sections whose names expressions may use, and what a name in each section is.
 _SECTIONS = {"metrics": "a metric", "tables": "a table", "resources": "a kind of resource"}
 
-Problem = tuple[DocumentPath, str]
 
-
-def problems_of(declaration: Declaration) -> list[Problem]:
+def problems_of(declaration: Declaration) -> list[FileProblem]:
     """Return the problems of a declaration, each with its place.
 
     If kinds of resources have problems, no other problems are returned: the names in scope depend on the
@@ -65,7 +64,7 @@ def problems_of(declaration: Declaration) -> list[Problem]:
     ]
 
 
-def _kind_problems(declaration: Declaration) -> Iterator[Problem]:
+def _kind_problems(declaration: Declaration) -> Iterator[FileProblem]:
     """Yield references to unknown kinds, kinds without a usable list, and wrong keys of the account."""
     if declaration.region and declaration.scope is not ServiceScope.GLOBAL:
         yield ("region",), "expected scope: global, as other services are read in each region"
@@ -91,7 +90,7 @@ def _kind_problems(declaration: Declaration) -> Iterator[Problem]:
         yield from _unknown(("signals", name, "resource"), "a kind of resource", [signal.resource], known)
 
 
-def _list_problems(where: DocumentPath, declared: ResourceDeclaration) -> Iterator[Problem]:
+def _list_problems(where: DocumentPath, declared: ResourceDeclaration) -> Iterator[FileProblem]:
     listed = declared.list
     if listed is None:
         yield (*where, "list"), "missing"
@@ -104,7 +103,7 @@ def _list_problems(where: DocumentPath, declared: ResourceDeclaration) -> Iterat
         yield (*where, "list"), "expected a call with items, or a fact of the parent"
 
 
-def _cycle_problems(declaration: Declaration) -> Iterator[Problem]:
+def _cycle_problems(declaration: Declaration) -> Iterator[FileProblem]:
     try:
         listing_order(declaration)
     except CycleError as error:
@@ -112,7 +111,7 @@ def _cycle_problems(declaration: Declaration) -> Iterator[Problem]:
         yield ("resources", error.kind, "parent" if declared.parent == error.needed else "refers"), str(error)
 
 
-def _name_problems(declaration: Declaration) -> Iterator[Problem]:
+def _name_problems(declaration: Declaration) -> Iterator[FileProblem]:
     """Yield names that have two meanings in one scope."""
     meanings = {
         name: meaning for section, meaning in _SECTIONS.items() for name in getattr(declaration, section)
@@ -157,7 +156,7 @@ def _facts_in_scope(declaration: Declaration, kind: str) -> set[str]:
     return {name for each in in_scope for name in _facts(declaration, each)}
 
 
-def _resource_problems(declaration: Declaration, kind: str) -> Iterator[Problem]:
+def _resource_problems(declaration: Declaration, kind: str) -> Iterator[FileProblem]:
     """Yield the unknown names in the calls, values, templates and references of a kind."""
     declared, where = declaration.resources[kind], ("resources", kind)
     outer_names = {*CELL_NAMES, *declaration.lineage(kind)[:-1]}
@@ -196,7 +195,7 @@ def _resource_problems(declaration: Declaration, kind: str) -> Iterator[Problem]
         yield from _unknown((*where, field), "a fact", [name] if name else [], own)
 
 
-def _batch_problems(kind: str, declared: ResourceDeclaration, known: set[str]) -> Iterator[Problem]:
+def _batch_problems(kind: str, declared: ResourceDeclaration, known: set[str]) -> Iterator[FileProblem]:
     """Yield problems of calls for several resources.
 
     known: the names that such a call may use; it is made before any other call about the resources.
@@ -225,7 +224,7 @@ def _batch_problems(kind: str, declared: ResourceDeclaration, known: set[str]) -
         yield from _unknown(where, expected, needed_names(call), known)
 
 
-def _template_problems(where: DocumentPath, call: Any, known: set[str]) -> Iterator[Problem]:
+def _template_problems(where: DocumentPath, call: Any, known: set[str]) -> Iterator[FileProblem]:
     yield from _template_names((*where, "params"), call.params, known)
     yield from _template_names((*where, "first"), call.first, known)
     if isinstance(call, ListDeclaration) and call.fact:
@@ -234,7 +233,7 @@ def _template_problems(where: DocumentPath, call: Any, known: set[str]) -> Itera
         yield (*where, "first"), "expected items, as only pages have a first one"
 
 
-def _template_names(where: DocumentPath, template: Any, known: Iterable[str]) -> Iterator[Problem]:
+def _template_names(where: DocumentPath, template: Any, known: Iterable[str]) -> Iterator[FileProblem]:
     yield from _unknown(where, "a known placeholder", dict.fromkeys(_names_in_braces(template)), known)
 
 
@@ -247,7 +246,7 @@ def _names_in_braces(template: Any) -> Iterator[str]:
             yield from _names_in_braces(value)
 
 
-def _signal_problems(declaration: Declaration, name: str) -> Iterator[Problem]:
+def _signal_problems(declaration: Declaration, name: str) -> Iterator[FileProblem]:
     """Yield the unknown names in the expressions and commands of a signal, and a missing usage."""
     signal, where = declaration.signals[name], ("signals", name)
     facts = _facts_in_scope(declaration, signal.resource)
@@ -275,7 +274,7 @@ def _signal_problems(declaration: Declaration, name: str) -> Iterator[Problem]:
             yield from _command_problems((*where, field, "enable"), reason.enable or "")
 
 
-def _command_problems(where: DocumentPath, command: str) -> Iterator[Problem]:
+def _command_problems(where: DocumentPath, command: str) -> Iterator[FileProblem]:
     try:
         shell_words(command)
     except ValueError as error:
@@ -297,7 +296,7 @@ def _metric_owners(declaration: Declaration, signal: SignalDeclaration) -> set[t
 
 def _attribute_problems(
     declaration: Declaration, where: DocumentPath, expression: Expression
-) -> Iterator[Problem]:
+) -> Iterator[FileProblem]:
     for kind, fact in sorted(expression.attributes):
         yield from _unknown(where, "a kind of resource", [kind], declaration.resources)
         if kind in declaration.resources:
@@ -307,7 +306,7 @@ def _attribute_problems(
 
 def _one_or_several_problems(
     declaration: Declaration, where: DocumentPath, kind_of_signal: str, expression: Expression
-) -> Iterator[Problem]:
+) -> Iterator[FileProblem]:
     """Yield a problem for each kind that is used as a list and stands for one resource, or vice versa."""
     own = declaration.resources.get(kind_of_signal)
     kinds_of_one = {*declaration.lineage(kind_of_signal), *(own.refers if own else ())}
@@ -317,7 +316,7 @@ def _one_or_several_problems(
         yield where, f"expected several, found one {kind}: use {kind}.FACT"
 
 
-def _dimension_problems(declaration: Declaration, name: str, metric: str, kind: str) -> Iterator[Problem]:
+def _dimension_problems(declaration: Declaration, name: str, metric: str, kind: str) -> Iterator[FileProblem]:
     """Yield problems of a metric's dimensions: unknown placeholders, and no dimensions for a resource.
 
     name: of the signal. kind: of the resource whose metric it is.
@@ -330,7 +329,7 @@ def _dimension_problems(declaration: Declaration, name: str, metric: str, kind: 
         yield from _template_names(("metrics", metric, "dimensions"), templates, known)
 
 
-def _unused_metrics(declaration: Declaration) -> Iterator[Problem]:
+def _unused_metrics(declaration: Declaration) -> Iterator[FileProblem]:
     formulas = [formula for signal in declaration.signals.values() for _, formula in signal.formulas]
     used = {name for formula in formulas for name in _metrics_in(declaration, formula)}
     for name in sorted(declaration.metrics.keys() - used):
@@ -339,7 +338,7 @@ def _unused_metrics(declaration: Declaration) -> Iterator[Problem]:
 
 def _unknown(
     where: DocumentPath, expected: str, names: Iterable[str], known: Iterable[str]
-) -> Iterator[Problem]:
+) -> Iterator[FileProblem]:
     """Yield a problem for each name that is not known, with the nearest known name."""
     known = set(known)
     for name in sorted(names):

@@ -27,7 +27,7 @@ MAX_LENGTH = 1000  # characters of an expression
 MAX_DEPTH = 60  # levels of the syntax tree: `a + b + c` has a level for each +
 MAX_CACHED = 4096  # expressions that are cached by their text
 
-Evaluator = Callable[["Scope"], Any]
+ScopeFunction = Callable[["Scope"], Any]
 
 
 class Scope(Protocol):
@@ -50,7 +50,7 @@ class ExpressionError(HeadroomError, ValueError):
 class _Parsed:
     """A parsed expression; the fields are properties of `Expression`."""
 
-    evaluate: Evaluator
+    evaluate: ScopeFunction
     names: frozenset[str]
     attributes: frozenset[tuple[str, str]]
     single_names: frozenset[str]
@@ -163,14 +163,14 @@ class _Parser:
         self.list_names: set[str] = set()
         self._variables: dict[str, str] = {}  # the kind that each variable runs over
 
-    def parse(self, node: ast.expr) -> Evaluator:
+    def parse(self, node: ast.expr) -> ScopeFunction:
         method = getattr(self, f"_parse_{type(node).__name__}", None)
         if method is None:
             raise ExpressionError(f"expected a simple expression, found {ast.unparse(node)!r}")
-        evaluate: Evaluator = method(node)
+        evaluate: ScopeFunction = method(node)
         return evaluate
 
-    def _parse_Constant(self, node: ast.Constant) -> Evaluator:
+    def _parse_Constant(self, node: ast.Constant) -> ScopeFunction:
         value = node.value
         if isinstance(value, int | float) and number(value) is None:
             raise ExpressionError("expected a number below 1e308")
@@ -178,13 +178,13 @@ class _Parser:
             raise ExpressionError(f"expected a number or a text, found {ast.unparse(node)!r}")
         return lambda _: value
 
-    def _parse_Name(self, node: ast.Name) -> Evaluator:
+    def _parse_Name(self, node: ast.Name) -> ScopeFunction:
         name = node.id
         if name not in self._variables:
             self.names.add(name)
         return lambda scope: scope.lookup(name)
 
-    def _parse_Attribute(self, node: ast.Attribute) -> Evaluator:
+    def _parse_Attribute(self, node: ast.Attribute) -> ScopeFunction:
         if not isinstance(node.value, ast.Name):
             raise ExpressionError(f"expected KIND.FACT, found {ast.unparse(node)!r}")
         owner, name = self.parse(node.value), node.attr
@@ -198,23 +198,23 @@ class _Parser:
 
         return attribute
 
-    def _parse_List(self, node: ast.List | ast.Tuple) -> Evaluator:
+    def _parse_List(self, node: ast.List | ast.Tuple) -> ScopeFunction:
         items = [self.parse(item) for item in node.elts]
         return lambda scope: [item(scope) for item in items]
 
     _parse_Tuple = _parse_List
 
-    def _parse_Subscript(self, node: ast.Subscript) -> Evaluator:
+    def _parse_Subscript(self, node: ast.Subscript) -> ScopeFunction:
         table, key = self.parse(node.value), self.parse(node.slice)
         return lambda scope: _call(_entry, (table(scope), key(scope)))
 
-    def _parse_BinOp(self, node: ast.BinOp) -> Evaluator:
+    def _parse_BinOp(self, node: ast.BinOp) -> ScopeFunction:
         left, right = self.parse(node.left), self.parse(node.right)
         if type(node.op) not in ARITHMETIC:
             raise ExpressionError(f"expected +, -, * or /, found {ast.unparse(node)!r}")
         return partial(_apply, ARITHMETIC[type(node.op)], (left, right))
 
-    def _parse_UnaryOp(self, node: ast.UnaryOp) -> Evaluator:
+    def _parse_UnaryOp(self, node: ast.UnaryOp) -> ScopeFunction:
         operand = self.parse(node.operand)
         if isinstance(node.op, ast.Not):
             return lambda scope: not _truth(operand(scope))
@@ -222,7 +222,7 @@ class _Parser:
             return partial(_apply, _negative, (operand,))
         raise ExpressionError(f"expected - or not, found {ast.unparse(node)!r}")
 
-    def _parse_BoolOp(self, node: ast.BoolOp) -> Evaluator:
+    def _parse_BoolOp(self, node: ast.BoolOp) -> ScopeFunction:
         *operands, last = [self.parse(value) for value in node.values]
         # `or` ends at the first true value, `and` at the first false one.
         ends = bool if isinstance(node.op, ast.Or) else lambda value: not _truth(value)
@@ -236,7 +236,7 @@ class _Parser:
 
         return boolean
 
-    def _parse_IfExp(self, node: ast.IfExp) -> Evaluator:
+    def _parse_IfExp(self, node: ast.IfExp) -> ScopeFunction:
         condition, chosen, other = map(self.parse, (node.test, node.body, node.orelse))
 
         def choose(scope: Scope) -> Any:
@@ -248,7 +248,7 @@ class _Parser:
 
         return choose
 
-    def _parse_Compare(self, node: ast.Compare) -> Evaluator:
+    def _parse_Compare(self, node: ast.Compare) -> ScopeFunction:
         operands = [self.parse(operand) for operand in (node.left, *node.comparators)]
         known = [COMPARISONS.get(type(op)) for op in node.ops]
         if None in known:
@@ -263,7 +263,7 @@ class _Parser:
 
         return compare
 
-    def _parse_GeneratorExp(self, node: ast.GeneratorExp) -> Evaluator:
+    def _parse_GeneratorExp(self, node: ast.GeneratorExp) -> ScopeFunction:
         generator = node.generators[0]
         names = (generator.target, generator.iter)
         is_simple = len(node.generators) == 1 and not generator.is_async
@@ -287,7 +287,7 @@ class _Parser:
 
         return generate
 
-    def _parse_Call(self, node: ast.Call) -> Evaluator:
+    def _parse_Call(self, node: ast.Call) -> ScopeFunction:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name not in FUNCTIONS or node.keywords:
             known = ", ".join(sorted(FUNCTIONS))
@@ -307,13 +307,13 @@ def _signature(name: str) -> inspect.Signature:
     return inspect.signature(FUNCTIONS[name])
 
 
-def _apply(function: Callable[..., Any], operands: Iterable[Evaluator], scope: Scope) -> Any:
+def _apply(function: Callable[..., Any], operands: Iterable[ScopeFunction], scope: Scope) -> Any:
     """Return the function's value for the operands; None if one of them is None."""
     values = [operand(scope) for operand in operands]
     return None if None in values else _call(function, values)
 
 
-def _apply_function(name: str, arguments: Iterable[Evaluator], scope: Scope) -> Any:
+def _apply_function(name: str, arguments: Iterable[ScopeFunction], scope: Scope) -> Any:
     """Return the function's value for the arguments; each function handles None itself."""
     return _call(FUNCTIONS[name], [argument(scope) for argument in arguments])
 

@@ -24,7 +24,7 @@ from collectors.expression import ExpressionError
 from collectors.kinesis_write_peak import (
     SUMMARY_MEMBERS,
     SUMMARY_NUMBERS,
-    Summary,
+    StreamSummary,
     WritePeaks,
     created_at,
     get_write_peak,
@@ -73,7 +73,7 @@ async def streams(aws: Aws) -> AsyncIterator[Observed]:
     summaries = []
     names = ReadableItems(aws.list_items("kinesis", "ListStreams", "StreamNames"), "streams", stream_name_of)
 
-    async def series_of(name: str) -> tuple[Summary, list[Observed]]:
+    async def series_of(name: str) -> tuple[StreamSummary, list[Observed]]:
         aws.found_resource()
         summary = await describe_stream(aws, name)
         return summary, [*series_of_stream(aws, name, summary, partial(summary_series, name, summary))]
@@ -108,7 +108,7 @@ async def streams(aws: Aws) -> AsyncIterator[Observed]:
 
 
 def series_of_stream(
-    aws: Aws, key: Hashable, summary: Summary, make: Callable[[], Iterable[Observed]], *answers: Any
+    aws: Aws, key: Hashable, summary: StreamSummary, make: Callable[[], Iterable[Observed]], *answers: Any
 ) -> Iterable[Observed]:
     """Return the series that `make` makes of a stream's summary and further answers (see `Aws.series`)."""
     return aws.series(key, (summary, answers), make, aws.read_at(("summary", stream_name(summary))))
@@ -119,12 +119,12 @@ def stream_name_of(item: Any) -> str | None:
     return item if is_text(item) and item else None
 
 
-async def describe_stream(aws: Aws, name: str) -> Summary:
+async def describe_stream(aws: Aws, name: str) -> StreamSummary:
     """Get the summary of a stream."""
 
-    async def read() -> Summary:
+    async def read() -> StreamSummary:
         response = await aws.call("kinesis", "DescribeStreamSummary", StreamName=name)
-        described: Summary = response["StreamDescriptionSummary"]
+        described: StreamSummary = response["StreamDescriptionSummary"]
         summary = {member: described[member] for member in SUMMARY_MEMBERS if member in described}
         for member in SUMMARY_NUMBERS:
             if not is_number(summary.get(member)):
@@ -134,7 +134,7 @@ async def describe_stream(aws: Aws, name: str) -> Summary:
     return await aws.in_turn(("summary", name), stream_resource(name), read)
 
 
-async def list_open_shards(aws: Aws, summary: Summary) -> list[str]:
+async def list_open_shards(aws: Aws, summary: StreamSummary) -> list[str]:
     """List the ids of the open shards of a stream."""
     first = {"StreamName": stream_name(summary), "ShardFilter": {"Type": "AT_LATEST"}}
 
@@ -144,7 +144,7 @@ async def list_open_shards(aws: Aws, summary: Summary) -> list[str]:
     return await aws.in_turn(("shards", stream_name(summary)), summary_resource(summary), read)
 
 
-async def list_consumers(aws: Aws, summary: Summary) -> list[str]:
+async def list_consumers(aws: Aws, summary: StreamSummary) -> list[str]:
     """List the names of the enhanced fan-out consumers of a stream."""
 
     async def read() -> list[str]:
@@ -154,7 +154,7 @@ async def list_consumers(aws: Aws, summary: Summary) -> list[str]:
     return await aws.in_turn(("consumers", stream_name(summary)), summary_resource(summary), read)
 
 
-async def get_write_capacity(aws: Aws, summary: Summary) -> float:
+async def get_write_capacity(aws: Aws, summary: StreamSummary) -> float:
     """Get the bytes per second that an on-demand stream accepts before it has to scale.
 
     The capacity is the stream's warm throughput, or else twice its write peak (see `get_write_peak`).
@@ -167,27 +167,27 @@ def stream_resource(name: str) -> Resource:
     return Resource("stream", (name,))
 
 
-def summary_resource(summary: Summary) -> Resource:
+def summary_resource(summary: StreamSummary) -> Resource:
     """Return the resource of the stream that a summary describes."""
     return stream_resource(stream_name(summary))
 
 
-def is_on_demand(summary: Summary) -> bool:
+def is_on_demand(summary: StreamSummary) -> bool:
     """Return true if a stream is in on-demand mode."""
     return bool(summary.get("StreamModeDetails", {}).get("StreamMode") == "ON_DEMAND")
 
 
-def warm_throughput(summary: Summary) -> float:
+def warm_throughput(summary: StreamSummary) -> float:
     """Return the warm throughput of an on-demand stream in bytes per second; 0 if none is set."""
     return float(summary.get("WarmThroughput", {}).get("CurrentMiBps", 0) * MIB)
 
 
-def shard_level_metrics(summary: Summary) -> set[str]:
+def shard_level_metrics(summary: StreamSummary) -> set[str]:
     """Return the names of the shard-level metrics that are enabled on a stream."""
     return {name for level in summary["EnhancedMonitoring"] for name in level.get("ShardLevelMetrics", ())}
 
 
-def shard_levels(described: Summary) -> list[dict[str, list[str]]]:
+def shard_levels(described: StreamSummary) -> list[dict[str, list[str]]]:
     """Return the `EnhancedMonitoring` of a stream, without members of a wrong type."""
     described_levels: Any = described.get("EnhancedMonitoring")
     levels = [
@@ -197,12 +197,12 @@ def shard_levels(described: Summary) -> list[dict[str, list[str]]]:
     return [{"ShardLevelMetrics": [*filter(is_text, level.get("ShardLevelMetrics", ()))]} for level in levels]
 
 
-def series_maker(name: str, summary: Summary) -> Callable[..., Observed]:
+def series_maker(name: str, summary: StreamSummary) -> Callable[..., Observed]:
     """Return a function that makes a series of a stream from the fields that differ between its series."""
     return partial(Observed, resource=stream_resource(name), created_at=created_at(summary))
 
 
-def stream_series(name: str, summary: Summary) -> Iterator[Observed]:
+def stream_series(name: str, summary: StreamSummary) -> Iterator[Observed]:
     """Yield the series of a stream: of its writes, if it is provisioned, and of its GetRecords calls."""
     shards, make_series = summary["OpenShardCount"], series_maker(name, summary)
     written = incoming_bytes.of(StreamName=name)
@@ -234,7 +234,7 @@ def stream_series(name: str, summary: Summary) -> Iterator[Observed]:
     )
 
 
-def summary_series(name: str, summary: Summary) -> Iterator[Observed]:
+def summary_series(name: str, summary: StreamSummary) -> Iterator[Observed]:
     """Yield the series of a stream that need only its summary.
 
     If the stream has no consumers, the series of its readers are among them.
@@ -244,7 +244,7 @@ def summary_series(name: str, summary: Summary) -> Iterator[Observed]:
         yield from reader_series(name, summary, ())
 
 
-def reader_series(name: str, summary: Summary, consumers: Iterable[str]) -> Iterator[Observed]:
+def reader_series(name: str, summary: StreamSummary, consumers: Iterable[str]) -> Iterator[Observed]:
     """Yield the series of a stream's readers: their lag, and the time for which nobody reads the stream.
 
     Enhanced fan-out consumers make no GetRecords calls and have metrics of their own. A consumer without
@@ -297,7 +297,7 @@ def on_demand_series(name: str, capacity: float, created: float | None) -> Itera
     )
 
 
-def shards_series(summary: Summary, shards: Iterable[str]) -> Iterator[Observed]:
+def shards_series(summary: StreamSummary, shards: Iterable[str]) -> Iterator[Observed]:
     """Yield the series of some shards of a stream."""
     for shard in shards:
         for observed in shard_series(stream_name(summary), shard, shard_level_metrics(summary)):

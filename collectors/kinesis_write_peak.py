@@ -16,7 +16,7 @@ SECONDS_PER_HOUR, SECONDS_PER_DAY = 3600, 86_400
 # Kinesis publishes no point for minutes without writes.
 incoming_bytes = Metric("AWS/Kinesis", "IncomingBytes", "Sum", zero_when_absent=True, unit=BYTES)
 
-Summary = dict[str, Any]  # the SUMMARY_MEMBERS of a StreamDescriptionSummary
+StreamSummary = dict[str, Any]  # the SUMMARY_MEMBERS of a StreamDescriptionSummary
 SUMMARY_MEMBERS = (
     "StreamName",
     "StreamARN",
@@ -31,12 +31,12 @@ SUMMARY_MEMBERS = (
 SUMMARY_NUMBERS = ("RetentionPeriodHours", "OpenShardCount")  # every stream has these members
 
 
-def created_at(summary: Summary) -> float | None:
+def created_at(summary: StreamSummary) -> float | None:
     """Return when a stream was created, in epoch seconds."""
     return epoch_seconds(summary["StreamCreationTimestamp"])
 
 
-def stream_name(summary: Summary) -> str:
+def stream_name(summary: StreamSummary) -> str:
     """Return the name of the stream that a summary describes."""
     return str(summary["StreamName"])
 
@@ -50,7 +50,7 @@ class WritePeaks(dict[str, tuple[object, float]]):
             del self[name]
 
 
-async def get_write_peak(aws: Aws, summary: Summary) -> float:
+async def get_write_peak(aws: Aws, summary: StreamSummary) -> float:
     """Get the highest five-minute mean of bytes written per second in 30 days; 0 without data.
 
     Before it has to scale, an on-demand stream accepts twice its highest write rate of the last 30 days:

@@ -19,7 +19,7 @@ MAX_LENGTH = 1000  # characters of a path
 MAX_DEPTH = 60  # levels of the syntax tree of a path
 MAX_CACHED = 4096  # paths that are cached by their text
 
-PathNode = Mapping[str, Any]  # a node of the syntax tree of a path
+SyntaxNode = Mapping[str, Any]  # a node of the syntax tree of a path
 
 
 class _TextFunctions(Functions):
@@ -59,9 +59,9 @@ class ResponsePath:
         return _compile(self.text)
 
     @property
-    def parsed(self) -> PathNode:
+    def parsed(self) -> SyntaxNode:
         """The syntax tree of the path."""
-        tree: PathNode = self._compiled.parsed
+        tree: SyntaxNode = self._compiled.parsed
         return tree
 
     @cached_property
@@ -119,7 +119,7 @@ def _compile(text: str) -> ParsedResult:
         raise ValueError(f"expected at most {MAX_DEPTH} levels, found {text!r}") from None
 
 
-def _nodes(parsed: PathNode) -> Iterator[PathNode]:
+def _nodes(parsed: SyntaxNode) -> Iterator[SyntaxNode]:
     """Yield the nodes of a syntax tree. Raises ValueError if the tree is too deep to be evaluated."""
     level = [parsed]
     for _ in range(MAX_DEPTH):
@@ -130,7 +130,7 @@ def _nodes(parsed: PathNode) -> Iterator[PathNode]:
     raise ValueError(f"expected at most {MAX_DEPTH} levels")
 
 
-def _check_function(node: PathNode) -> None:
+def _check_function(node: SyntaxNode) -> None:
     """Raise ValueError if a function does not exist, or does not accept this number of arguments."""
     name, argument_count = node["value"], len(node["children"])
     if name not in SIGNATURES:

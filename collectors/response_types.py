@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
-from collectors.response_path import SIGNATURES, PathNode
+from collectors.response_path import SIGNATURES, SyntaxNode
 from monitor.lib.errors import HeadroomError
 from rules.problem_text import suggestion
 
@@ -64,7 +64,7 @@ JMESPATH_TYPES: Mapping[str, str] = {
 }
 
 
-def type_of(node: PathNode, source: Type) -> Type:
+def type_of(node: SyntaxNode, source: Type) -> Type:
     """Return the type of the result of a parsed path for a value of type `source`. Raises PathError."""
     resolve = _RESOLVERS.get(node["type"])
     return resolve(node, source) if resolve else _chain(node, source)
@@ -96,14 +96,14 @@ def _is_document(source: Type) -> bool:
     return isinstance(source, StructureShape) and bool(getattr(source, "is_document_type", False))
 
 
-def _chain(node: PathNode, source: Type) -> Type:
+def _chain(node: SyntaxNode, source: Type) -> Type:
     """The type of `a.b.c`, in which each part is applied to the result of the part before."""
     for child in node["children"]:
         source = type_of(child, source)
     return source
 
 
-def _field(node: PathNode, source: Type) -> Type:
+def _field(node: SyntaxNode, source: Type) -> Type:
     name = node["value"]
     match source:
         case None:
@@ -124,7 +124,7 @@ def _field(node: PathNode, source: Type) -> Type:
     return members[name]
 
 
-def _projection(node: PathNode, source: Type) -> Type:
+def _projection(node: SyntaxNode, source: Type) -> Type:
     """The type of `a[*].b`, or of `a[?condition].b`."""
     left, right, *condition = node["children"]
     item = item_of(type_of(left, source))
@@ -133,7 +133,7 @@ def _projection(node: PathNode, source: Type) -> Type:
     return ListType(type_of(right, item))
 
 
-def _value_projection(node: PathNode, source: Type) -> Type:
+def _value_projection(node: SyntaxNode, source: Type) -> Type:
     """The type of `a.*.b`."""
     left, right = node["children"]
     values = type_of(left, source)
@@ -142,39 +142,39 @@ def _value_projection(node: PathNode, source: Type) -> Type:
     return ListType(type_of(right, values.value if isinstance(values, MapShape) else None))
 
 
-def _flatten(node: PathNode, source: Type) -> Type:
+def _flatten(node: SyntaxNode, source: Type) -> Type:
     """The type of `a[]`, which merges the lists among the items of a."""
     item = item_of(type_of(node["children"][0], source))
     return ListType(item_of(item)) if isinstance(item, ListType | ListShape) else ListType(item)
 
 
-def _items(node: PathNode, source: Type) -> Type:
+def _items(node: SyntaxNode, source: Type) -> Type:
     """The type of `[a, b]`, whose items may be of any types."""
     for child in node["children"]:
         type_of(child, source)
     return ListType(None)
 
 
-def _boolean(node: PathNode, source: Type) -> Type:
+def _boolean(node: SyntaxNode, source: Type) -> Type:
     """The type of a comparison or `!a`."""
     for child in node["children"]:
         type_of(child, source)
     return ScalarType("boolean")
 
 
-def _first(node: PathNode, source: Type) -> Type:
+def _first(node: SyntaxNode, source: Type) -> Type:
     """The type of `a || b`: the type of a. A PathError of b is raised, too."""
     first, *_ = [type_of(child, source) for child in node["children"]]
     return first
 
 
-def _last(node: PathNode, source: Type) -> Type:
+def _last(node: SyntaxNode, source: Type) -> Type:
     """The type of `a && b`: the type of b. A PathError of a is raised, too."""
     *_, last = [type_of(child, source) for child in node["children"]]
     return last
 
 
-def _check_arguments(name: str, arguments: Sequence[PathNode], source: Type) -> None:
+def _check_arguments(name: str, arguments: Sequence[SyntaxNode], source: Type) -> None:
     """Raise PathError for an argument of a type that the function does not accept."""
     for argument, expected in zip(arguments, SIGNATURES[name], strict=False):
         types = {text.partition("-")[0] for text in expected["types"]}
@@ -192,7 +192,7 @@ def _jmespath_type(source: Type) -> str | None:
     return {ListType: "array", FieldsType: "object"}.get(type(source))
 
 
-def _function(node: PathNode, source: Type) -> Type:
+def _function(node: SyntaxNode, source: Type) -> Type:
     """Return the type of the result of a function."""
     name, arguments = node["value"], node["children"]
     _check_arguments(name, arguments, source)
@@ -208,12 +208,12 @@ def _function(node: PathNode, source: Type) -> Type:
     return item_of(list_type) if name in ITEM_FUNCTIONS else RESULTS.get(name)
 
 
-def _dictionary(node: PathNode, source: Type) -> Type:
+def _dictionary(node: SyntaxNode, source: Type) -> Type:
     """The type of `{name: a, other: b}`."""
     return FieldsType({pair["value"]: type_of(pair["children"][0], source) for pair in node["children"]})
 
 
-_RESOLVERS: Mapping[str, Callable[[PathNode, Type], Type]] = {
+_RESOLVERS: Mapping[str, Callable[[SyntaxNode, Type], Type]] = {
     "field": _field,
     "identity": lambda _, source: source,
     "current": lambda _, source: source,

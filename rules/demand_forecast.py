@@ -19,7 +19,7 @@ MAX_HOLE: Final = 4  # missing bins in a row that are filled with the demand bef
 CEILING_DAYS: Final = BINS // DAY + 1  # days whose throttling is remembered: a fortnight and today
 
 Bins = NDArray[np.int32]
-Demand = NDArray[np.floating]
+BinnedDemand = NDArray[np.floating]
 
 
 class DemandForecast(NamedTuple):
@@ -30,7 +30,7 @@ class DemandForecast(NamedTuple):
     known_bins: Bins
 
 
-def demand_forecast(demand: Demand, limit: NDArray[np.floating]) -> DemandForecast:
+def demand_forecast(demand: BinnedDemand, limit: NDArray[np.floating]) -> DemandForecast:
     """Forecast when demand reaches the limit.
 
     demand: the demand of each quarter of an hour, [BINS, series], the oldest first; the last one ends now;
@@ -47,7 +47,7 @@ def demand_forecast(demand: Demand, limit: NDArray[np.floating]) -> DemandForeca
     return DemandForecast(probability, minutes, np.isfinite(known).sum(axis=0, dtype=np.int32))
 
 
-def recent_demand(demand: Demand, late: Bins) -> Demand:
+def recent_demand(demand: BinnedDemand, late: Bins) -> BinnedDemand:
     """Return the demand of each series, shifted until its newest known bin is last, with short holes filled.
 
     late: see `late_bins`. A series whose newest demand is older than MAX_LATE bins is not shifted.
@@ -55,13 +55,13 @@ def recent_demand(demand: Demand, late: Bins) -> Demand:
     return without_short_holes(up_to_newest(demand, np.where(late > MAX_LATE, 0, late)))
 
 
-def late_bins(demand: Demand, max_bins: int) -> Bins:
+def late_bins(demand: BinnedDemand, max_bins: int) -> Bins:
     """Return how many bins old the newest known demand of each series is, `max_bins` at most."""
     known = np.isfinite(demand[: -max_bins - 1 : -1])
     return np.where(known.any(axis=0), known.argmax(axis=0), max_bins).astype(np.int32)
 
 
-def up_to_newest(demand: Demand, late: Bins) -> Demand:
+def up_to_newest(demand: BinnedDemand, late: Bins) -> BinnedDemand:
     """Return the demand of each series, shifted until its newest known bin is last. late: see `late_bins`."""
     if not late.any():
         return demand
@@ -73,7 +73,7 @@ def up_to_newest(demand: Demand, late: Bins) -> Demand:
     return shifted
 
 
-def without_short_holes(demand: Demand) -> Demand:
+def without_short_holes(demand: BinnedDemand) -> BinnedDemand:
     """Fill holes of up to MAX_HOLE bins with the demand before them, so that no day is lost."""
     bin_number = np.arange(len(demand), dtype=np.int16)[:, None]
     last_known = np.maximum.accumulate(

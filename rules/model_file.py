@@ -17,7 +17,7 @@ MAX_SHOWN_LENGTH = 60  # characters of a value in a problem
 
 EMPTY_DOCUMENT = Document(None, [], {})
 
-Problem = tuple[DocumentPath, str]
+FileProblem = tuple[DocumentPath, str]  # the place of a problem, and a sentence
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -44,7 +44,10 @@ class ModelFile(Generic[Model]):
 
 
 def parse_model(
-    content: bytes, name: str, model: type[Model], check: Callable[[Model], Iterable[Problem]] | None = None
+    content: bytes,
+    name: str,
+    model: type[Model],
+    check: Callable[[Model], Iterable[FileProblem]] | None = None,
 ) -> ModelFile[Model]:
     """Read a model from the content of a file.
 
@@ -57,7 +60,7 @@ def parse_model(
     except ValueError as error:
         return unreadable_file(name, str(error), named_line(error))
     validated: Model | None = None
-    problems: list[Problem] = [*document.problems]
+    problems: list[FileProblem] = [*document.problems]
     try:
         validated = model.model_validate(document.data)
         problems += check(validated) if check else ()
@@ -76,19 +79,19 @@ def error_at(where: DocumentPath, sentence: str) -> PydanticCustomError:
     return PydanticCustomError("problem", "{sentence}", {"sentence": sentence, "where": where})
 
 
-def _lines(name: str, document: Document, problems: list[Problem]) -> list[str]:
+def _lines(name: str, document: Document, problems: list[FileProblem]) -> list[str]:
     """Return one line per problem; beyond MAX_SHOWN_PROBLEMS, a last line with the number of the others."""
     lines = [_line(name, document, problem) for problem in problems[:MAX_SHOWN_PROBLEMS]]
     hidden = len(problems) - len(lines)
     return [*lines, f"{name}: {count_of(hidden, 'more problem')}"] if hidden else lines
 
 
-def _line(name: str, document: Document, problem: Problem) -> str:
+def _line(name: str, document: Document, problem: FileProblem) -> str:
     where, sentence = problem
     return f"{name}:{document.line(where)}: {'.'.join(map(str, where)) or 'file'}: {sentence}"
 
 
-def _schema_problems(error: ValidationError, model: type[BaseModel]) -> Iterator[Problem]:
+def _schema_problems(error: ValidationError, model: type[BaseModel]) -> Iterator[FileProblem]:
     errors = error.errors()
     enclosing_places = {details["loc"][:end] for details in errors for end in range(len(details["loc"]))}
     for details in errors:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from rules.hops import HopKind, PathModelBase, hop_kinds
-from rules.model_file import ModelFile, Problem, error_at, parse_model
+from rules.model_file import FileProblem, ModelFile, error_at, parse_model
 from rules.path_order import order_of
 from rules.problem_text import suggestion
 from rules.strict_yaml import DocumentPath
@@ -114,7 +114,7 @@ def parse_paths(content: bytes, name: str) -> ModelFile[PathFile]:
     return parse_model(content, name, PathFile, path_problems)
 
 
-def path_problems(file: PathFile) -> Iterator[Problem]:
+def path_problems(file: PathFile) -> Iterator[FileProblem]:
     """Yield the problems that the validators of single fields cannot find."""
     first_place: dict[str, int] = {}
     for place, path in enumerate(file.paths):
@@ -124,7 +124,7 @@ def path_problems(file: PathFile) -> Iterator[Problem]:
             yield ("paths", place, *where), sentence
 
 
-def _problems_of(path: RequestPath) -> Iterator[Problem]:
+def _problems_of(path: RequestPath) -> Iterator[FileProblem]:
     kinds = hop_kinds()
     for place, hop in enumerate(path.hops):
         for where, sentence in _hop_problems(hop, kinds[hop.service]):
@@ -140,7 +140,7 @@ def _problems_of(path: RequestPath) -> Iterator[Problem]:
         yield from _shape_problems(path)
 
 
-def _hop_problems(hop: Hop, kind: HopKind) -> Iterator[Problem]:
+def _hop_problems(hop: Hop, kind: HopKind) -> Iterator[FileProblem]:
     if not hop.resource and any(limit.of == "resource" for limit in kind.limits.values()):
         yield ("resource",), f"missing: the {kind.title} that the requests go through"
     for signal in hop.uses:
@@ -153,7 +153,7 @@ def _hop_problems(hop: Hop, kind: HopKind) -> Iterator[Problem]:
         yield (declared[1],), f"expected one of {' and '.join(declared)}, as they say the same"
 
 
-def _unknown_hops(path: RequestPath, names: Sequence[str]) -> Iterator[Problem]:
+def _unknown_hops(path: RequestPath, names: Sequence[str]) -> Iterator[FileProblem]:
     for place, hop in enumerate(path.hops):
         for number, name in enumerate(hop.after or ()):
             if name not in names:
@@ -161,7 +161,7 @@ def _unknown_hops(path: RequestPath, names: Sequence[str]) -> Iterator[Problem]:
                 yield where, f"expected the name of a hop, found {name!r}{suggestion(name, names)}"
 
 
-def _shape_problems(path: RequestPath) -> Iterator[Problem]:
+def _shape_problems(path: RequestPath) -> Iterator[FileProblem]:
     cycle = order_of(path.predecessors)[1]
     if cycle:
         yield ("hops",), f"expected a path without a cycle, found {' -> '.join(cycle)}"

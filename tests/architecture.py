@@ -157,6 +157,40 @@ def repeated_class_names(files: Sequence[Source]) -> list[str]:
     return [f"{name}: {' '.join(where)}" for name, where in sorted(places.items()) if len(where) > 1]
 
 
+def aliases(files: Sequence[Source]) -> Iterator[tuple[Source, ast.Assign | ast.AnnAssign, str]]:
+    """Yield all module-level names that are written like a class, with their assignments.
+
+    These are aliases of types, and what NewType, TypeVar and the like return. `T` is not written like a
+    class.
+    """
+    for source in files:
+        for node in _module_level(source.tree.body):
+            targets = [node.target] if isinstance(node, ast.AnnAssign) else node.targets
+            for target in targets:
+                if isinstance(target, ast.Name) and re.fullmatch(r"_*[A-Z]\w*[a-z]\w*", target.id):
+                    yield source, node, target.id
+
+
+def _module_level(body: Sequence[ast.stmt]) -> Iterator[ast.Assign | ast.AnnAssign]:
+    """Yield the assignments outside functions and classes, also those within `if`, `try` and `with`."""
+    for node in body:
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            yield node
+        elif not isinstance(node, Function | ast.ClassDef):
+            for part in ("body", "orelse", "finalbody", "handlers"):
+                yield from _module_level(getattr(node, part, ()))
+
+
+def aliases_named_like_classes(files: Sequence[Source]) -> list[str]:
+    """Aliases that have the name of a class, wherever it is defined: one name would mean two things."""
+    places = {node.name: f"{source.path}:{node.lineno}" for source, node in classes(files)}
+    return [
+        f"{source.path}:{node.lineno} {name}, a class at {places[name]}"
+        for source, node, name in aliases(files)
+        if name in places
+    ]
+
+
 def _bases(node: ast.ClassDef) -> list[str]:
     """The names of the bases, without modules and type arguments."""
     plain = [base.value if isinstance(base, ast.Subscript) else base for base in node.bases]

@@ -4,6 +4,7 @@ The rules are functions of `tests.architecture`. Each is tested twice: the sourc
 a violation that is written to a temporary tree.
 """
 
+import re
 from importlib import import_module
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import collectors
 from collectors.base import Collector
 from tests.architecture import (
     Source,
+    aliases_named_like_classes,
     cycles,
     drawn_packages,
     drawn_parents,
@@ -123,6 +125,10 @@ def test_the_table_allows_only_imports_of_packages_below() -> None:
 
 def test_no_class_name_is_defined_twice(project: list[Source]) -> None:
     assert repeated_class_names(project) == []
+
+
+def test_no_alias_has_the_name_of_a_class(project: list[Source]) -> None:
+    assert aliases_named_like_classes(project) == []
 
 
 def test_exceptions_end_in_error_and_share_one_hierarchy(project: list[Source]) -> None:
@@ -254,6 +260,41 @@ def test_a_class_name_that_is_defined_twice_is_found(tmp_path: Path) -> None:
         },
     )
     assert repeated_class_names(sources(tmp_path)) == ["State: collectors/two.py:2 monitor/api/one.py:1"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "State = int | str",
+        "State: TypeAlias = int | str",
+        "State = TypeVar('State')",
+        "State = NewType('State', int)",
+        "Other = State = Annotated[int, 1]",
+        "if TYPE_CHECKING:\n    State = int\nelse:\n    Other = str",
+        "try:\n    import numpy\nexcept ImportError:\n    State = str",
+    ],
+)
+def test_an_alias_with_the_name_of_a_class_is_found(tmp_path: Path, text: str) -> None:
+    write(tmp_path, {"monitor/api/one.py": "def made():\n    class State: ...", "rules/two.py": text})
+    (found,) = aliases_named_like_classes(sources(tmp_path))
+    assert re.fullmatch(r"rules/two\.py:\d State, a class at monitor/api/one\.py:2", found)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def made():\n    State = int",
+        "class Page:\n    State = int",
+        "STATE = S = state = 1",
+        "made.State = int",
+    ],
+)
+def test_names_that_are_no_module_level_aliases_may_be_like_those_of_classes(
+    tmp_path: Path, text: str
+) -> None:
+    texts = {"monitor/api/one.py": "class State: ...\nclass STATE: ...\nclass S: ...", "rules/two.py": text}
+    write(tmp_path, texts)
+    assert aliases_named_like_classes(sources(tmp_path)) == []
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from math import inf
 from monitor.access.bearer_tokens import BearerTokens
 from monitor.access.credentials import (
     AccessDeniedError,
-    Scope,
+    AsgiScope,
     basic_credentials,
     header_text,
     request_host,
@@ -77,7 +77,7 @@ class Authenticator:
             return Role.OPERATE
         return Role.METRICS if path == METRICS_PATH else Role.READ
 
-    async def authenticate(self, scope: Scope, required: Role) -> Principal:
+    async def authenticate(self, scope: AsgiScope, required: Role) -> Principal:
         """Return the sender of a request. Raises AccessDeniedError if they are unknown or lack the role."""
         if self._config is ALLOW_ALL:
             _check_host(scope)
@@ -98,7 +98,7 @@ class Authenticator:
         entries = (*config.tokens, *config.users, config.proxy, anonymous_role)
         return self._now() < principal.expires_at and principal.granted_by in entries
 
-    def _login_error(self, scope: Scope) -> AccessDeniedError:
+    def _login_error(self, scope: AsgiScope) -> AccessDeniedError:
         proxy = self._config.proxy
         if proxy and header_text(scope, proxy.header):
             peer = (scope["client"] or ("an unknown address",))[0]
@@ -106,12 +106,12 @@ class Authenticator:
             return AccessDeniedError(401, "proxy", sentence)
         return AccessDeniedError(401, "missing", f"log in first: expected {self._login_methods}")
 
-    def _principal_by_proxy(self, scope: Scope) -> Principal | None:
+    def _principal_by_proxy(self, scope: AsgiScope) -> Principal | None:
         proxy = self._config.proxy
         user = proxied_user(proxy, scope) if proxy else None
         return Principal(*user, granted_by=proxy, is_still_granted=self._is_valid) if user else None
 
-    async def _principal_by_authorization(self, scope: Scope) -> Principal | None:
+    async def _principal_by_authorization(self, scope: AsgiScope) -> Principal | None:
         if not (self._config.tokens or self._config.users):
             return None  # the header is for another server, such as a proxy in front
         scheme, _, credentials = (single_header(scope, "Authorization") or b"").partition(b" ")
@@ -134,14 +134,14 @@ class Authenticator:
             raise AccessDeniedError(401, "expired", f"the token of {entry.name} has expired")
         return Principal(entry.name, entry.role, entry, expires_at, is_still_granted=self._is_valid)
 
-    async def _principal_by_password(self, scope: Scope, name: bytes, password: bytes) -> Principal:
+    async def _principal_by_password(self, scope: AsgiScope, name: bytes, password: bytes) -> Principal:
         entry = await self._users.find(name, password, (scope["client"] or ("",))[0])
         if entry is None:
             raise AccessDeniedError(401, "password", "the user or the password is wrong")
         return Principal(entry.name, entry.role, entry, is_still_granted=self._is_valid)
 
 
-def _check_host(scope: Scope) -> None:
+def _check_host(scope: AsgiScope) -> None:
     """Raise AccessDeniedError if a server without `auth` is addressed by a name other than a loopback name.
 
     The name of another site may resolve to this machine (DNS rebinding). A browser then takes this server for

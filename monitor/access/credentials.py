@@ -10,7 +10,7 @@ from monitor.lib.errors import HeadroomError
 
 MAX_HEADER_BYTES = 4096
 
-Scope = MutableMapping[str, Any]  # the scope of an ASGI request
+AsgiScope = MutableMapping[str, Any]  # the scope of an ASGI request
 
 
 class AccessDeniedError(HeadroomError):
@@ -25,7 +25,7 @@ class AccessDeniedError(HeadroomError):
         self.status, self.reason = status, reason
 
 
-def single_header(scope: Scope, name: str) -> bytes | None:
+def single_header(scope: AsgiScope, name: str) -> bytes | None:
     """Return the value of a header; None if it is missing.
 
     Raises AccessDeniedError when the header is too long, or repeated, as a proxy may have checked
@@ -40,7 +40,7 @@ def single_header(scope: Scope, name: str) -> bytes | None:
     return values[0].strip() if values else None
 
 
-def header_text(scope: Scope, name: str) -> str | None:
+def header_text(scope: AsgiScope, name: str) -> str | None:
     """Return a header as text; None when it is missing or empty. Raises AccessDeniedError."""
     value = single_header(scope, name)
     try:
@@ -63,7 +63,7 @@ def basic_credentials(credentials: bytes) -> tuple[bytes, bytes]:
     return name, password
 
 
-def request_host(scope: Scope) -> str:
+def request_host(scope: AsgiScope) -> str:
     """Return the name or address in the header Host, without the port; empty when it is missing."""
     host = single_header(scope, "Host") or b""
     try:

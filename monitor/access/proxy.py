@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from ipaddress import IPv6Address, ip_address
 
-from monitor.access.credentials import AccessDeniedError, Scope, header_text
+from monitor.access.credentials import AccessDeniedError, AsgiScope, header_text
 from monitor.access.roles import Role
 from monitor.access.settings import Network, ProxyConfig
 
 
-def proxied_user(proxy: ProxyConfig, scope: Scope) -> tuple[str, Role] | None:
+def proxied_user(proxy: ProxyConfig, scope: AsgiScope) -> tuple[str, Role] | None:
     """Return the name and role of the user that the proxy authenticated.
 
     None if the request does not come from the proxy, or if the header with the name is missing. Raises

@@ -25,7 +25,7 @@ from monitor.planning.spending import SavedSpending
 from monitor.schema.annotations import MAX_NUMBER
 
 RowKey = str | int
-Column = str | bytes | int | float | None
+SqlValue = str | bytes | int | float | None
 StoredRow = TypeVar("StoredRow", bound=msgspec.Struct)
 
 NATIVE_TYPES = (str, bytes, int, float, type(None))  # stored as they are; other types are stored as JSON
@@ -80,7 +80,7 @@ class Table(Generic[StoredRow]):
         """The query of the rowid and the columns of all rows, oldest first."""
         return f"SELECT rowid, {self.columns} FROM {self.name} ORDER BY rowid"
 
-    def encode(self, row: StoredRow) -> list[Column]:
+    def encode(self, row: StoredRow) -> list[SqlValue]:
         """Return the columns of a row. Raises ValueError for a row that could not be read back unchanged."""
         return [_encode_column(getattr(row, name)) for name in self.types]
 
@@ -95,7 +95,7 @@ class Table(Generic[StoredRow]):
         return row
 
 
-def _encode_column(value: Any) -> Column:
+def _encode_column(value: Any) -> SqlValue:
     if isinstance(value, str):
         value.encode()  # raises UnicodeError for lone surrogates
     elif isinstance(value, float) and not math.isfinite(value):

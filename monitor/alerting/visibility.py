@@ -30,19 +30,20 @@ MAX_ATTEMPT_DURATION = 60.0  # seconds that an attempt may take
 
 # A region and a service. Both are empty for an account as a whole. Only the service is empty for the metrics
 # of a cell. For the list of an organization's accounts, the service is ORGANIZATIONS and the region is empty.
-Place = tuple[str, str]
-BlindScope = frozenset[tuple[Place, str]]  # affected places, each with a failed operation or an empty text
+RegionAndService = tuple[str, str]
+# The affected places, each with a failed operation or an empty text.
+BlindScope = frozenset[tuple[RegionAndService, str]]
 
 
 class ObservationTarget(NamedTuple):
     """A place of an account that is read regularly, and one class of cause for its failed reads.
 
-    region, service: see `Place`. name: the account's name. interval: seconds between two attempts to read.
-    last_seen: when an attempt last ended without this cause, in epoch seconds; without such an attempt, when
-    observation began. ended: true if an attempt has ended. cause: the class of cause; empty if the last
-    attempt succeeded. failures: the failures of this cause. failed_attempts: the number of attempts in a row
-    with this cause. never_seen: true if every attempt had this cause. signer: the id and the name of the
-    monitoring account whose credentials read the place; empty if the account's own credentials do.
+    region, service: see `RegionAndService`. name: the account's name. interval: seconds between two attempts
+    to read. last_seen: when an attempt last ended without this cause, in epoch seconds; without such an
+    attempt, when observation began. ended: true if an attempt has ended. cause: the class of cause; empty if
+    the last attempt succeeded. failures: the failures of this cause. failed_attempts: the number of attempts
+    in a row with this cause. never_seen: true if every attempt had this cause. signer: the id and the name of
+    the monitoring account whose credentials read the place; empty if the account's own credentials do.
     """
 
     account: str
@@ -59,7 +60,7 @@ class ObservationTarget(NamedTuple):
     signer: tuple[str, str] = ("", "")
 
     @property
-    def place(self) -> Place:
+    def place(self) -> RegionAndService:
         """The region and the service of the target."""
         return self.region, self.service
 

@@ -25,10 +25,10 @@ EVERY_DAY = ((1, LAST_DAY_OF_MONTH),)
 
 # The first and the last value. For times: the minute of the day at which the span begins, and the minute at
 # which it has ended.
-Span = tuple[int, int]
+WindowSpan = tuple[int, int]
 
 
-def _parse_names(kind: str, names: Sequence[str], value: Any) -> Span:
+def _parse_names(kind: str, names: Sequence[str], value: Any) -> WindowSpan:
     """Parse `mon`, `monday` or `monday:friday` to indices of `names`. A span may wrap: `friday:monday`.
 
     kind: the kind of name, for the message of the error.
@@ -44,17 +44,17 @@ def _abbreviates(word: str, name: str) -> bool:
     return len(word) >= MIN_NAME_LENGTH and name.startswith(word)
 
 
-def _parse_weekdays(value: Any) -> Span:
+def _parse_weekdays(value: Any) -> WindowSpan:
     return _parse_names("a weekday", WEEKDAYS, value)
 
 
-def _parse_months(value: Any) -> Span:
+def _parse_months(value: Any) -> WindowSpan:
     if isinstance(value, int) and value in range(1, 13):
         return value - 1, value - 1
     return _parse_names("a month", MONTHS, value)
 
 
-def _parse_days(value: Any) -> Span:
+def _parse_days(value: Any) -> WindowSpan:
     match = re.fullmatch(r"(-?[0-9]{1,2})(?::(-?[0-9]{1,2}))?", str(value))
     first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
     is_reversed = first > last and (first > 0) == (last > 0)
@@ -63,7 +63,7 @@ def _parse_days(value: Any) -> Span:
     return first, last
 
 
-def _parse_times(value: Any) -> Span:
+def _parse_times(value: Any) -> WindowSpan:
     match = TIMES_PATTERN.fullmatch(value) if isinstance(value, str) else None
     start, end = (
         (int(match[1]) * MINUTES_PER_HOUR + int(match[2]), int(match[3]) * MINUTES_PER_HOUR + int(match[4]))
@@ -84,10 +84,10 @@ def _check_zone(value: str) -> str:
 
 
 SPAN_SCHEMA = WithJsonSchema({"type": ["string", "integer"]})
-Weekdays = tuple[Annotated[Span, BeforeValidator(_parse_weekdays), SPAN_SCHEMA], ...]
-Times = tuple[Annotated[Span, BeforeValidator(_parse_times), SPAN_SCHEMA], ...]
-Days = tuple[Annotated[Span, BeforeValidator(_parse_days), SPAN_SCHEMA], ...]
-Months = tuple[Annotated[Span, BeforeValidator(_parse_months), SPAN_SCHEMA], ...]
+Weekdays = tuple[Annotated[WindowSpan, BeforeValidator(_parse_weekdays), SPAN_SCHEMA], ...]
+Times = tuple[Annotated[WindowSpan, BeforeValidator(_parse_times), SPAN_SCHEMA], ...]
+Days = tuple[Annotated[WindowSpan, BeforeValidator(_parse_days), SPAN_SCHEMA], ...]
+Months = tuple[Annotated[WindowSpan, BeforeValidator(_parse_months), SPAN_SCHEMA], ...]
 
 
 class TimeWindow(ConfigModel):
@@ -134,7 +134,7 @@ class TimeWindow(ConfigModel):
         )
 
 
-def _start_days(times: Iterable[Span], minute: int) -> Iterator[timedelta]:
+def _start_days(times: Iterable[WindowSpan], minute: int) -> Iterator[timedelta]:
     """Yield TODAY or YESTERDAY, the day on which the span began, for each span that contains the minute."""
     for start, end in times:
         if start < end and start <= minute < end:
@@ -145,7 +145,7 @@ def _start_days(times: Iterable[Span], minute: int) -> Iterator[timedelta]:
             yield YESTERDAY
 
 
-def _in_any_span(spans: Sequence[Span], value: int) -> bool:
+def _in_any_span(spans: Sequence[WindowSpan], value: int) -> bool:
     """Return true if any span contains the value, or if there are no spans. A span may wrap."""
     return not spans or any(
         first <= value <= last if first <= last else value >= first or value <= last for first, last in spans

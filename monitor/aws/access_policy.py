@@ -19,11 +19,11 @@ ASSUME_ACTION = "sts:AssumeRole"
 
 # Who has a policy. caller: the owner of Headroom's own credentials. account: the role in each account. via:
 # the roles of `via`, each of which assumes the next role. management: `management_role`.
-Principal = Literal["caller", "account", "via", "management"]
+PolicyPrincipal = Literal["caller", "account", "via", "management"]
 Entry = Account | Organization
 
 
-def access_statements(entries: Sequence[Entry], principal: Principal) -> list[dict[str, Any]]:
+def access_statements(entries: Sequence[Entry], principal: PolicyPrincipal) -> list[dict[str, Any]]:
     """Return the statements that let a principal list organizations and assume roles."""
     role_arns = {*_assumed_by(entries, principal)}
     listing_actions = {action for entry in entries for action in _listing_actions(entry, principal)}
@@ -39,7 +39,7 @@ def _statement(name: str, actions: Iterable[str], resources: Iterable[str]) -> d
     return {"Sid": name, "Effect": "Allow", "Action": sorted(actions), "Resource": sorted(resources)}
 
 
-def _assumed_by(entries: Iterable[Entry], principal: Principal) -> Iterator[str]:
+def _assumed_by(entries: Iterable[Entry], principal: PolicyPrincipal) -> Iterator[str]:
     """Yield the ARNs of the roles that a principal assumes; one pattern for an organization's accounts."""
     for chain in (chain for entry in entries for chain in _chains(entry)):
         if principal == "caller":
@@ -65,7 +65,7 @@ def _partition(organization: Organization) -> str:
     return next((partition_of(region).name for region in regions), COMMERCIAL)
 
 
-def _listing_actions(entry: Entry, principal: Principal) -> Sequence[str]:
+def _listing_actions(entry: Entry, principal: PolicyPrincipal) -> Sequence[str]:
     """Return the actions that list an organization's accounts; none if another principal lists them."""
     if isinstance(entry, Account):
         return ()

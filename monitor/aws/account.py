@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, mod
 from monitor.aws.role import AssumedRole, AssumedRoles, RoleOptions, check_chain
 from monitor.schema.problems import problem, unexpected
 from monitor.schema.selector import Location
-from monitor.schema.types import Regions, Role, Services, Text, unique
+from monitor.schema.types import Regions, RoleArn, Services, Text, unique
 
 ALL_LINKED = "all"  # instead of a list of ids: all accounts that are linked to the monitoring account
 ID_LENGTH = 12  # digits
@@ -46,7 +46,7 @@ class Account(RoleOptions):
         "its role; default: the credentials of the environment. Accounts in several partitions need a "
         "profile each.",
     )
-    role_arn: Role | None = Field(
+    role_arn: RoleArn | None = Field(
         default=None,
         description="Role to assume; default: use the credentials of the profile or the environment.",
     )

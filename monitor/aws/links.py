@@ -22,10 +22,10 @@ NO_FILTER = ("", "*")  # the filters of a link that shares all metrics
 ACCOUNT_FIELD = 4  # the index of the account in an ARN
 ID_LENGTH = 12  # digits
 
-Links = Mapping[str, str]  # the label of a link by the id of its source account
+LinkLabels = Mapping[str, str]  # the label of a link by the id of its source account
 
 
-async def read_links(cell: "Cell") -> Links:
+async def read_links(cell: "Cell") -> LinkLabels:
     """Return the accounts that share metrics with a monitoring account in a region, sorted by id.
 
     cell: the monitoring account's cell in the region. Raises one of AWS_ERRORS.

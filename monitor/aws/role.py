@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_va
 from monitor.lib.partitions import partition_of_arn
 from monitor.schema.problems import problem, unexpected
 from monitor.schema.secrets import ExternalId, ExternalIdEnv, ExternalIdFile, given_secret
-from monitor.schema.types import ConfigModel, Role, Text
+from monitor.schema.types import ConfigModel, RoleArn, Text
 
 MAX_VIA_ROLES = 4  # roles of `via`, which are assumed one after the other before `role_arn`
 
@@ -51,7 +51,7 @@ class RoleOptions(ConfigModel):
 class AssumedRole(RoleOptions):
     """A role to assume."""
 
-    role_arn: Role = Field(description="ARN of the role.")
+    role_arn: RoleArn = Field(description="ARN of the role.")
 
     @property
     def account(self) -> str:
@@ -77,7 +77,9 @@ def _checked_roles(roles: tuple[AssumedRole, ...]) -> tuple[AssumedRole, ...]:
 
 AssumedRoles = Annotated[
     tuple[AssumedRole, ...],
-    BeforeValidator(_as_list, json_schema_input_type=Role | AssumedRole | tuple[Role | AssumedRole, ...]),
+    BeforeValidator(
+        _as_list, json_schema_input_type=RoleArn | AssumedRole | tuple[RoleArn | AssumedRole, ...]
+    ),
     AfterValidator(_checked_roles),
 ]
 

@@ -13,7 +13,7 @@ from monitor.cli.options import (
     AllowBlind,
     ConfigFile,
     Patterns,
-    Resources,
+    ResourcePatterns,
     WithForecasts,
     split_commas,
 )
@@ -46,7 +46,7 @@ ZoneWords = Annotated[
     ),
 ]
 
-Top = Annotated[
+TopOption = Annotated[
     int, typer.Option(min=0, help="Print only this number of series, the most urgent first; 0 prints all.")
 ]
 
@@ -73,9 +73,9 @@ def check(
     signal: Patterns = None,
     region: Patterns = None,
     account: Patterns = None,
-    resource: Resources = None,
+    resource: ResourcePatterns = None,
     zone: ZoneWords = None,
-    top: Top = 0,
+    top: TopOption = 0,
     counts: Counts = False,
     forecast: WithForecasts = False,
     allow_blind: AllowBlind = False,

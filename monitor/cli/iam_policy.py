@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from monitor.config.config import Config
 
 # The same as in `monitor.aws.access_policy`, which is imported only when the command runs.
-Principal = Literal["caller", "account", "via", "management"]
+PrincipalWord = Literal["caller", "account", "via", "management"]
 
 app = typer.Typer(add_completion=False)
 
@@ -23,7 +23,7 @@ Part = Annotated[
 
 
 PolicyOf = Annotated[
-    Principal,
+    PrincipalWord,
     typer.Option(
         "--of",
         help="The principal of the policy: Headroom's own credentials (caller), the role in each account "

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from monitor.cli.options import AllowBlind, ConfigFile, Patterns, Resources
+from monitor.cli.options import AllowBlind, ConfigFile, Patterns, ResourcePatterns
 from monitor.report.retention import MAX_DAYS
 
 DEFAULT_DAYS = 14
@@ -48,7 +48,7 @@ def lookback(
     signal: Patterns = None,
     region: Patterns = None,
     account: Patterns = None,
-    resource: Resources = None,
+    resource: ResourcePatterns = None,
     allow_blind: AllowBlind = False,
 ) -> None:
     """Read past days, and list the series that were throttled or near a limit, and their alerts.

@@ -32,7 +32,7 @@ Patterns = Annotated[
     ),
 ]
 
-Resources = Annotated[
+ResourcePatterns = Annotated[
     list[str] | None,
     typer.Option(
         callback=split_commas,

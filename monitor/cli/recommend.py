@@ -9,7 +9,7 @@ import typer
 from monitor.api.server_address import DEFAULT_ADDRESS
 from monitor.cli.options import Address
 
-Advice = Literal["raise", "lower", "keep", "unknown"]
+AdviceWord = Literal["raise", "lower", "keep", "unknown"]
 DEFAULT_ADVICE: Final = ("raise", "lower", "unknown")
 
 app = typer.Typer(add_completion=False)
@@ -20,7 +20,7 @@ def recommend(
     address: Address = DEFAULT_ADDRESS,
     format: Annotated[Literal["table", "json"], typer.Option(help="Output format.")] = "table",
     advice: Annotated[
-        Advice | None, typer.Option(help="Only recommendations with this advice; default: all but keep.")
+        AdviceWord | None, typer.Option(help="Only recommendations with this advice; default: all but keep.")
     ] = None,
     account: Annotated[
         str | None, typer.Option(help="Only recommendations for the account with this id.")

@@ -8,7 +8,14 @@ from typing import Annotated, Literal
 import typer
 
 from monitor.cli.exit_codes import FAILED
-from monitor.cli.options import MAX_FORECASTS, MAX_SIZES, ConfigFile, Patterns, Resources, WithForecasts
+from monitor.cli.options import (
+    MAX_FORECASTS,
+    MAX_SIZES,
+    ConfigFile,
+    Patterns,
+    ResourcePatterns,
+    WithForecasts,
+)
 
 app = typer.Typer(add_completion=False)
 
@@ -22,7 +29,7 @@ def report(
     signal: Patterns = None,
     region: Patterns = None,
     account: Patterns = None,
-    resource: Resources = None,
+    resource: ResourcePatterns = None,
     forecast: WithForecasts = False,
 ) -> None:
     """Read all configured accounts once and write a report to share.

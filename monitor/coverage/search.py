@@ -5,7 +5,7 @@ from typing import Final
 
 from monitor.coverage.quota_coverage import QuotaCoverage
 from monitor.coverage.verdicts import CoverageState
-from monitor.fleet.search import Search, SearchFields, Term
+from monitor.fleet.search import Search, SearchFields, SearchTerm
 from monitor.fleet.search_match import text_predicate
 
 STATE: Final = "state"
@@ -36,12 +36,12 @@ def field_value(quota: QuotaCoverage, field: str) -> str:
     return {"service": quota.service_code, "account": quota.account, "region": quota.region}[field]
 
 
-def _any_of(terms: Iterable[Term]) -> QuotaPredicate:
+def _any_of(terms: Iterable[SearchTerm]) -> QuotaPredicate:
     predicates = [_predicate(term) for term in terms]
     return lambda quota: any(matches(quota) for matches in predicates)
 
 
-def _predicate(term: Term) -> QuotaPredicate:
+def _predicate(term: SearchTerm) -> QuotaPredicate:
     if term.field:
         is_value = text_predicate(term.value.casefold())
         return lambda quota: is_value(field_value(quota, term.field).casefold())

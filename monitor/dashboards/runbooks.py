@@ -8,11 +8,11 @@ from monitor.lib.anchors import anchor
 from monitor.runbooks.runbook import (
     CATALOGUE,
     Addresses,
-    Block,
     Bullets,
     Paragraph,
     Reference,
     Runbook,
+    RunbookBlock,
     ShellCommands,
     TextTable,
 )
@@ -38,7 +38,7 @@ def markdown_of(runbook: Runbook) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _block_text(block: Block) -> str:
+def _block_text(block: RunbookBlock) -> str:
     match block:
         case Paragraph(parts, label):
             text = "".join(part if isinstance(part, str) else _link_text(part) for part in parts)

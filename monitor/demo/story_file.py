@@ -30,7 +30,7 @@ from pydantic import BaseModel, Field
 from monitor.demo.answers import AnswerKey, check_answer, parse_key
 from monitor.demo.traffic import Traffic
 from monitor.lib.errors import HeadroomError
-from rules.model_file import ModelFile, Problem, parse_model
+from rules.model_file import FileProblem, ModelFile, parse_model
 from rules.strict_yaml import DocumentPath
 
 STORY_FOLDER = Path(__file__).parent / "stories"
@@ -101,7 +101,7 @@ def parse_stories(content: bytes, name: str) -> StoryFile:
     return StoryFile(source, source.model)
 
 
-def _answer_problems(stories: ServiceStories) -> Iterator[Problem]:
+def _answer_problems(stories: ServiceStories) -> Iterator[FileProblem]:
     for region, region_stories in stories.regions.items():
         for text, answer in region_stories.answers.items():
             try:

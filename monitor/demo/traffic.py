@@ -29,7 +29,7 @@ GROWTH_BEFORE_START = 3 * 60  # minutes from the begin of growth to the start, a
 BURST_CHANCE = 1 / 15  # per minute
 
 
-Share = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
+LimitShare = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
 
 
 class Rush(BaseModel, frozen=True, extra="forbid"):
@@ -41,7 +41,7 @@ class Rush(BaseModel, frozen=True, extra="forbid"):
 
     hours_before: Annotated[float, Field(gt=0, le=24 * 63, strict=True)]
     minutes: Annotated[int, Field(ge=4, strict=True)]
-    height: Share
+    height: LimitShare
 
     def share(self, minutes: Minutes) -> Floats:
         """Return the demand that the rush adds in each minute."""
@@ -55,15 +55,15 @@ class Traffic(BaseModel, frozen=True, extra="forbid"):
     All fields but `period`, `rushes` and `ended` are shares of the limit.
     """
 
-    mean: Share
-    daily: Share = 0.02  # amplitude of the daily wave
-    weekly: Share = 0.0  # how much lower demand is on two days of each week
-    wave: Share = 0.0  # amplitude of the wave whose length is `period`
+    mean: LimitShare
+    daily: LimitShare = 0.02  # amplitude of the daily wave
+    weekly: LimitShare = 0.0  # how much lower demand is on two days of each week
+    wave: LimitShare = 0.0  # amplitude of the wave whose length is `period`
     period: Annotated[int, Field(ge=1, strict=True)] = 14  # minutes
-    surge: Share = 0.0  # height of the hourly surge, which begins at the start of the world; see SURGE
+    surge: LimitShare = 0.0  # height of the hourly surge, which begins at the start of the world; see SURGE
     growth: float = 0.0  # per hour; drops back every 12 hours
-    burst: Share = 0.0  # height of random single minutes, 1 in 15
-    noise: Share = 0.01
+    burst: LimitShare = 0.0  # height of random single minutes, 1 in 15
+    noise: LimitShare = 0.01
     rushes: tuple[Rush, ...] = ()
     ended: int | None = None  # the last minute with data
 

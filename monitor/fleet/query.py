@@ -39,8 +39,8 @@ Sort = Literal[
     "resource",
 ]
 Order = Literal["asc", "desc"]
-Column = npt.NDArray[Any]  # values by which slots are sorted
-Scalar = float | str | None  # one value of a column, in a cursor
+SortValues = npt.NDArray[Any]  # values by which slots are sorted
+CursorValue = float | str | None  # one value of a column, in a cursor
 
 MAX_PAGE_SIZE = 1000
 MAX_PATTERN_LENGTH = 8192  # characters of a pattern or cursor; a cursor may hold a resource's name
@@ -187,7 +187,7 @@ def _text_predicate(pattern: str) -> Callable[[str], bool]:
     return lambda name: regex.match(name) is not None
 
 
-def _sort_columns(snapshot: Snapshot, slots: Indices, query: Query) -> list[Column]:
+def _sort_columns(snapshot: Snapshot, slots: Indices, query: Query) -> list[SortValues]:
     """Return the columns to sort by, most significant first; the slot makes the order total.
 
     Unknown values come last in either order.
@@ -205,14 +205,14 @@ def _sort_columns(snapshot: Snapshot, slots: Indices, query: Query) -> list[Colu
     return [_replace_unknown(getattr(snapshot, name)[slots], unknown), slots]
 
 
-def _replace_unknown(values: Column, unknown: float) -> Column:
+def _replace_unknown(values: SortValues, unknown: float) -> SortValues:
     """Return the values with `unknown` in place of NaN and of negative minutes such as NEVER."""
     replaced = values.astype(np.float64)
     replaced[~(replaced >= 0)] = unknown
     return replaced
 
 
-def _after(columns: list[Column], last: list[Scalar], descending: bool) -> Flags:
+def _after(columns: list[SortValues], last: list[CursorValue], descending: bool) -> Flags:
     """Return which entries come after `last` in the order of `columns`."""
     after = np.zeros(columns[0].size, np.bool_)
     equal = ~after
@@ -222,14 +222,14 @@ def _after(columns: list[Column], last: list[Scalar], descending: bool) -> Flags
     return after
 
 
-def _encode_cursor(query: Query, values: list[Scalar]) -> str:
+def _encode_cursor(query: Query, values: list[CursorValue]) -> str:
     fields = [query.sort, query.descending, *values]
     # Unknown values are infinite, which orjson writes as null.
     encoded = orjson.dumps(fields, option=orjson.OPT_SERIALIZE_NUMPY)
     return base64.urlsafe_b64encode(encoded).decode().rstrip("=")
 
 
-def _decode_cursor(query: Query, columns: list[Column]) -> list[Scalar]:
+def _decode_cursor(query: Query, columns: list[SortValues]) -> list[CursorValue]:
     """Return the sort values of a cursor. Raises CursorError."""
     unknown = -np.inf if query.descending else np.inf
     try:

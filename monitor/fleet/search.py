@@ -64,7 +64,7 @@ SERIES_FIELDS: Final = SearchFields(
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
+class SearchTerm:
     """One term. field: the field's name; empty for a word. excluded: what matches is excluded."""
 
     value: str
@@ -82,7 +82,7 @@ class Term:
 class Search:
     """A parsed query. Its text parses to the same query."""
 
-    terms: tuple[Term, ...] = ()
+    terms: tuple[SearchTerm, ...] = ()
 
     def __str__(self) -> str:
         """The query as text, which may differ from the parsed text: each term occurs once."""
@@ -93,11 +93,11 @@ class Search:
         return bool(self.terms)
 
     @cached_property
-    def words(self) -> tuple[Term, ...]:
+    def words(self) -> tuple[SearchTerm, ...]:
         """The terms without a field."""
         return tuple(term for term in self.terms if not term.field)
 
-    def without(self, *terms: Term) -> "Search":
+    def without(self, *terms: SearchTerm) -> "Search":
         """Return the query without these terms."""
         return replace(self, terms=tuple(term for term in self.terms if term not in terms))
 
@@ -105,14 +105,16 @@ class Search:
         """Return the query without the terms of a field."""
         return replace(self, terms=tuple(term for term in self.terms if term.field != field))
 
-    def toggled(self, term: Term) -> "Search":
+    def toggled(self, term: SearchTerm) -> "Search":
         """Return the query with the term added, or removed if the query already has it."""
         return self.without(term) if term in self.terms else replace(self, terms=(*self.terms, term))
 
     def only(self, **values: str) -> "Search":
         """Return the query with these values in place of all other values of their fields."""
         unchanged = tuple(term for term in self.terms if term.field not in values)
-        return replace(self, terms=(*unchanged, *(Term(value, field) for field, value in values.items())))
+        return replace(
+            self, terms=(*unchanged, *(SearchTerm(value, field) for field, value in values.items()))
+        )
 
 
 def parse_search(text: str, fields: SearchFields = SERIES_FIELDS) -> Search:
@@ -136,13 +138,13 @@ def _parts(text: str) -> Iterator[str]:
         position = match.end()
 
 
-def _terms(part: str, fields: SearchFields) -> Iterator[Term]:
+def _terms(part: str, fields: SearchFields) -> Iterator[SearchTerm]:
     """Yield the term of a part, or a term for each listed value of a field. Raises SearchError."""
     excluded = part.startswith("-") and len(part) > 1
     body = part[1:] if excluded else part
     field, colon, value_text = body.partition(":")
     if not colon or '"' in field or "\\" in field:
-        yield Term(_plain(body), "", excluded)
+        yield SearchTerm(_plain(body), "", excluded)
         return
     if field not in fields.names:
         quoted = _quoted(_plain(body))
@@ -153,7 +155,7 @@ def _terms(part: str, fields: SearchFields) -> Iterator[Term]:
         )
     values = value_text.split(",") if field in fields.values else (_plain(value_text),)
     for value in filter(None, values):  # a field without a value makes no term
-        yield Term(_checked(field, value, fields), field, excluded)
+        yield SearchTerm(_checked(field, value, fields), field, excluded)
 
 
 def _checked(field: str, value: str, fields: SearchFields) -> str:
@@ -168,7 +170,7 @@ def _checked(field: str, value: str, fields: SearchFields) -> str:
     return value
 
 
-def minutes_of(term: Term) -> int:
+def minutes_of(term: SearchTerm) -> int:
     """Return the minutes in a term whose field is TIME_TO_LIMIT, such as 60 for `ttl:<1h`."""
     match = TIME_PATTERN.fullmatch(term.value)
     assert match, term

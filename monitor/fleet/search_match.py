@@ -10,7 +10,7 @@ import numpy as np
 
 from monitor.fleet.columns import Flags, Indices, Objects
 from monitor.fleet.namespaces import NEVER
-from monitor.fleet.search import KIND, TIME_TO_LIMIT, ZONE, Search, Term, minutes_of
+from monitor.fleet.search import KIND, TIME_TO_LIMIT, ZONE, Search, SearchTerm, minutes_of
 from monitor.fleet.snapshot import Snapshot
 from rules.band import ZONES
 from rules.forecast import LIKELY
@@ -63,7 +63,7 @@ def search_flags(snapshot: Snapshot, search: Search, index: SearchIndex) -> Flag
     return selected
 
 
-def _matching(snapshot: Snapshot, term: Term, candidates: Flags, index: SearchIndex) -> Flags:
+def _matching(snapshot: Snapshot, term: SearchTerm, candidates: Flags, index: SearchIndex) -> Flags:
     """Return which slots a term matches; the result is meaningful only for the slots in `candidates`."""
     if term.field == ZONE:
         in_zone: Flags = snapshot.zone == ZONES[term.value]
@@ -98,7 +98,7 @@ def group_kinds(snapshot: Snapshot) -> Objects:
     return kinds
 
 
-def _groups_with(snapshot: Snapshot, term: Term) -> list[bool]:
+def _groups_with(snapshot: Snapshot, term: SearchTerm) -> list[bool]:
     matches, position = text_predicate(term.value.lower()), GROUP_FIELDS.index(term.field)
     account_names: Mapping[str, str] = snapshot.account_names
 

@@ -12,18 +12,18 @@ from monitor.fleet.key import Key
 from monitor.fleet.snapshot import Snapshot
 from rules.band import Zone
 
-Scope = TypeVar("Scope", bound=Hashable)
+GroupScope = TypeVar("GroupScope", bound=Hashable)
 
 
 @dataclass(slots=True)
-class UnobservableGroup(Generic[Scope]):
+class UnobservableGroup(Generic[GroupScope]):
     """The series that are unobservable for one reason.
 
     scope: another property that the series share, chosen by the caller. keys_by_command: the series by the
     command that makes them observable; the command is empty if none does.
     """
 
-    scope: Scope
+    scope: GroupScope
     reason: str
     keys_by_command: dict[str, list[Key]] = field(default_factory=dict)
 
@@ -48,10 +48,10 @@ def unobservable_series(snapshot: Snapshot) -> Iterator[tuple[Series, Unobservab
 
 
 def group_unobservable(
-    series: Iterable[tuple[Scope, Key, Unobservable]],
-) -> list[UnobservableGroup[Scope]]:
+    series: Iterable[tuple[GroupScope, Key, Unobservable]],
+) -> list[UnobservableGroup[GroupScope]]:
     """Group series by scope and reason; the largest group comes first, ties by scope and reason."""
-    groups: dict[tuple[Scope, str], UnobservableGroup[Scope]] = {}
+    groups: dict[tuple[GroupScope, str], UnobservableGroup[GroupScope]] = {}
     for scope, key, cause in series:
         group = groups.setdefault((scope, cause.reason), UnobservableGroup(scope, cause.reason))
         group.keys_by_command.setdefault(cause.enable_command or "", []).append(key)

@@ -22,7 +22,7 @@ SERIES_AT_ONCE = 2048
 # The last minutes of a chunk are judged with the next chunk, whose points prove which absent points mean 0.
 MINUTES_PROVEN_LATER = 30
 
-Report = Callable[[int, int], None]
+ReportProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def look_back(
     points: LookbackPoints,
     slots: Ints,
     judging: Judging,
-    report: Report = lambda *_: None,
+    report: ReportProgress = lambda *_: None,
 ) -> Lookback:
     """Return what happened to series in past minutes.
 

@@ -13,7 +13,7 @@ from monitor.aws.account import Account
 from monitor.aws.cell import Cell
 from monitor.aws.failure import Failure, failure_from
 from monitor.aws.linked_cell import LinkedCell, linked_cell
-from monitor.aws.links import Links, read_links, shares_all_metrics
+from monitor.aws.links import LinkLabels, read_links, shares_all_metrics
 from monitor.aws.run_status import RunStatus
 from monitor.fleet.key import CellKey
 from monitor.lib.partitions import partition_of
@@ -135,7 +135,7 @@ class LinkWatcher:
         self.status.end(failures, time.time())
         self.attempted.set()
 
-    async def _apply(self, links: Links) -> tuple[Failure, ...]:
+    async def _apply(self, links: LinkLabels) -> tuple[Failure, ...]:
         """Add and remove accounts; return a failure if not all selected accounts are read."""
         selected = {
             account_id: label

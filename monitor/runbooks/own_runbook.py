@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from monitor.runbooks.health import HealthAlert, health_alerts
 from monitor.runbooks.runbook import (
     CATALOGUE,
-    Block,
     Bullets,
     Reference,
     Runbook,
+    RunbookBlock,
     Section,
     TextTable,
     paragraph,
@@ -35,7 +35,7 @@ def own_runbook() -> Runbook:
     return Runbook("Headroom", tuple(_head()), tuple(map(_section, health_alerts())))
 
 
-def _head() -> Iterator[Block]:
+def _head() -> Iterator[RunbookBlock]:
     yield paragraph(
         "The limits of each service have a page of their own, to which their alerts link; ",
         Reference("the catalogue", CATALOGUE),

@@ -57,7 +57,7 @@ class Addresses:
     urls: tuple[str, ...]
 
 
-Block = Paragraph | Bullets | ShellCommands | TextTable | Addresses
+RunbookBlock = Paragraph | Bullets | ShellCommands | TextTable | Addresses
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Section:
     """A heading and the blocks below it. heading: the id of a signal, or the name of an alert."""
 
     heading: str
-    blocks: Sequence[Block]
+    blocks: Sequence[RunbookBlock]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Runbook:
     """A runbook. title: a service's title, or `Headroom`. head: the blocks above the first section."""
 
     title: str
-    head: Sequence[Block]
+    head: Sequence[RunbookBlock]
     sections: Sequence[Section]
 
 

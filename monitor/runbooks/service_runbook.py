@@ -11,10 +11,10 @@ from monitor.render.tolerance import tolerance_text
 from monitor.runbooks.runbook import (
     CATALOGUE,
     Addresses,
-    Block,
     Bullets,
     Reference,
     Runbook,
+    RunbookBlock,
     Section,
     ShellCommands,
     paragraph,
@@ -48,7 +48,7 @@ def service_runbook(service: Service, actions: Collection[str]) -> Runbook:
     return Runbook(service.title, (_head(service),), (*sections, _permissions(service, actions)))
 
 
-def _head(service: Service) -> Block:
+def _head(service: Service) -> RunbookBlock:
     return paragraph(
         f"What to do about the limits of {service.title}, which ",
         Reference("the catalogue", CATALOGUE, service_heading(service)),
@@ -71,7 +71,7 @@ def _permissions(service: Service, actions: Collection[str]) -> Section:
     )
 
 
-def _blocks(signal: Signal) -> Iterator[Block]:
+def _blocks(signal: Signal) -> Iterator[RunbookBlock]:
     yield paragraph(f"{signal.title}. {' '.join(_meaning(signal))}", label="Meaning")
     yield paragraph(signal.why, label="Impact")
     yield paragraph(" ".join(_diagnosis(signal)), label="Diagnosis")

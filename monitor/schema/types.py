@@ -226,8 +226,8 @@ Ratio = Annotated[Number, Field(ge=0, le=1)]
 Duration = Annotated[float, BeforeValidator(_seconds), WithJsonSchema({"type": ["number", "string"]})]
 
 SERVICE_SCHEMA: JsonSchemaValue = {"type": "string", "format": "service"}  # see `config.example`
-Service = Annotated[Text, AfterValidator(_service), WithJsonSchema(SERVICE_SCHEMA)]
-Services = Annotated[tuple[Service, ...], AfterValidator(unique)]
+ServiceName = Annotated[Text, AfterValidator(_service), WithJsonSchema(SERVICE_SCHEMA)]
+Services = Annotated[tuple[ServiceName, ...], AfterValidator(unique)]
 Region = Annotated[Text, AfterValidator(_region)]
 Regions = Annotated[
     tuple[Region, ...],
@@ -244,4 +244,4 @@ Tags = Annotated[tuple[Text, ...], AfterValidator(unique)]
 FileName = Annotated[Text, AfterValidator(_file_name)]
 Listen = Annotated[Text, AfterValidator(_address)]
 Url = Annotated[str, BeforeValidator(_url)]
-Role = Annotated[Text, AfterValidator(_role)]
+RoleArn = Annotated[Text, AfterValidator(_role)]

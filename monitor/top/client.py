@@ -24,7 +24,7 @@ UNAUTHORIZED = 401
 MAX_NOTICES = 100  # notices fetched of one alert
 
 ResponseModel = TypeVar("ResponseModel", bound=BaseModel)
-RequestBody = Mapping[str, Any]
+JsonBody = Mapping[str, Any]
 
 
 class RequestError(HeadroomError):
@@ -94,7 +94,7 @@ class HeadroomClient:
         return await self._request(SilenceModel, "POST", "/api/v1/silences", body)
 
     async def _request(
-        self, model: type[ResponseModel], method: str, path: str, body: RequestBody | None = None
+        self, model: type[ResponseModel], method: str, path: str, body: JsonBody | None = None
     ) -> ResponseModel:
         try:
             async with asyncio.timeout(self._timeout):
@@ -104,7 +104,7 @@ class HeadroomClient:
 
 
 def request(
-    address: str, model: type[ResponseModel], method: str, path: str, body: RequestBody | None = None
+    address: str, model: type[ResponseModel], method: str, path: str, body: JsonBody | None = None
 ) -> ResponseModel:
     """Send a request and return the response as a model. The call blocks. Raises RequestError."""
     try:

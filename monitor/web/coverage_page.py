@@ -14,7 +14,7 @@ from monitor.coverage.search import QUOTA_FIELDS, STATE, field_value, matching_q
 from monitor.coverage.totals import CoverageTotals
 from monitor.coverage.verdicts import CoverageState
 from monitor.fleet.query import MAX_NAME_LENGTH
-from monitor.fleet.search import SearchFields, Term
+from monitor.fleet.search import SearchFields, SearchTerm
 from monitor.web.list_view import MAX_QUERIES, joined_query, search_url
 from monitor.web.query_view import QueryView
 
@@ -57,10 +57,10 @@ class CoverageParameters(BaseModel):
         """False for an address that has a shorter form, to which it is redirected."""
         return len(self.q) <= 1 and not {*self.model_fields_set} - {"q", "page"}
 
-    def _old_terms(self) -> Iterable[Term]:
+    def _old_terms(self) -> Iterable[SearchTerm]:
         values = {"service": self.service_code, "account": self.account, "region": self.region}
         values |= {STATE: self.state, "": self.text}
-        return (Term(value, field) for field, value in values.items() if value)
+        return (SearchTerm(value, field) for field, value in values.items() if value)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Final
 
 from pydantic import BaseModel, Field
 
-from monitor.fleet.search import MAX_SEARCH_LENGTH, SERIES_FIELDS, Search, Term
+from monitor.fleet.search import MAX_SEARCH_LENGTH, SERIES_FIELDS, Search, SearchTerm
 from monitor.fleet.series_order import DEFAULT_SORT, FIRST_DIRECTION, REVERSED, ListSort
 from monitor.web.query_view import QueryView
 
@@ -17,7 +17,7 @@ OLD_PAGE_ROWS: Final = 25  # rows of a page in addresses of older versions
 WILDCARDS: Final = frozenset("*?")
 
 
-def joined_query(queries: Iterable[str], terms: Iterable[Term]) -> str:
+def joined_query(queries: Iterable[str], terms: Iterable[SearchTerm]) -> str:
     """Return the queries of an address and further terms as one query.
 
     It has at most one character more than a search may have, so that too long a query is reported.
@@ -51,12 +51,12 @@ class ListParameters(BaseModel):
         """False for an address that has a shorter form, to which it is redirected."""
         return len(self.q) <= 1 and self.page == 1 and not {*self.model_fields_set} - {"q", "sort", "row"}
 
-    def _old_terms(self) -> Iterable[Term]:
+    def _old_terms(self) -> Iterable[SearchTerm]:
         for name in SERIES_FIELDS.texts:
             if value := getattr(self, name):
                 is_part = name == "resource" and WILDCARDS.isdisjoint(value)
-                yield Term(value, "" if is_part else name)
-        yield from (Term(zone, "zone") for zone in self.zone if zone)
+                yield SearchTerm(value, "" if is_part else name)
+        yield from (SearchTerm(zone, "zone") for zone in self.zone if zone)
 
 
 @dataclass(frozen=True)

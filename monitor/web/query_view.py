@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any, ClassVar, Self
 from urllib.parse import quote_plus, urlencode
 
-from monitor.fleet.search import SERIES_FIELDS, Search, SearchError, SearchFields, Term, parse_search
+from monitor.fleet.search import SERIES_FIELDS, Search, SearchError, SearchFields, SearchTerm, parse_search
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class QueryView:
         return self.text if self.problem else " ".join(map(str, self.search.words))
 
     @property
-    def chips(self) -> list[Term]:
+    def chips(self) -> list[SearchTerm]:
         """The terms that are shown as chips: the terms with a field."""
         return [term for term in self.search.terms if term.field]
 
@@ -70,14 +70,14 @@ class QueryView:
         text = {} if search is None else {"text": str(search)}
         return replace(self, **{**self.first_place, **changes, **text})
 
-    def without(self, term: Term) -> str:
+    def without(self, term: SearchTerm) -> str:
         """Return the address without a term."""
         return self.url(search=self.search.without(term))
 
     def toggled(self, value: str, field: str) -> str:
         """Return the address with a term added, or without the term if the query has it."""
-        return self.url(search=self.search.toggled(Term(value, field)))
+        return self.url(search=self.search.toggled(SearchTerm(value, field)))
 
     def has(self, value: str, field: str) -> bool:
         """Return whether the query has a term with this value and field."""
-        return Term(value, field) in self.search.terms
+        return SearchTerm(value, field) in self.search.terms

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from monitor.aws.access_policy import Principal, access_statements
+from monitor.aws.access_policy import PolicyPrincipal, access_statements
 from monitor.aws.known_accounts import known_accounts_path
 from monitor.config.config import Config
 from tests.monitor.cli.invocation import headroom
@@ -22,7 +22,7 @@ ASSUME, LIST = "sts:AssumeRole", "organizations:ListAccounts"
 UNITS = ("organizations:ListAccountsForParent", "organizations:ListOrganizationalUnitsForParent")
 
 
-def allowed_resources(accounts: Any, principal: Principal) -> dict[str, list[str]]:
+def allowed_resources(accounts: Any, principal: PolicyPrincipal) -> dict[str, list[str]]:
     """Return the resources that a principal's policy allows for `accounts`, by their actions."""
     config = Config.model_validate({"accounts": accounts})
     statements = access_statements(config.monitored_entries(REGISTRY), principal)
@@ -69,7 +69,7 @@ def allowed_resources(accounts: Any, principal: Principal) -> dict[str, list[str
     ],
 )
 def test_each_principal_is_allowed_the_actions_it_performs(
-    accounts: Any, principal: Principal, expected: dict[str, list[str]]
+    accounts: Any, principal: PolicyPrincipal, expected: dict[str, list[str]]
 ) -> None:
     assert allowed_resources(accounts, principal) == expected
 

@@ -7,33 +7,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.fleet.search import SERIES_FIELDS, Search, SearchError, Term, parse_search
+from monitor.fleet.search import SERIES_FIELDS, Search, SearchError, SearchTerm, parse_search
 from rules.band import Zone
 from tests.monitor.fleet.fleets import add, key, set_judgement
 from tests.monitor.fleet_server import Server
 
 WORDS = st.text(alphabet='ab:-"\\ *,<1h\n\u00e9', min_size=1, max_size=12)
-TERMS = st.builds(Term, WORDS, st.sampled_from(("", "service", "resource", "account")), st.booleans())
+TERMS = st.builds(SearchTerm, WORDS, st.sampled_from(("", "service", "resource", "account")), st.booleans())
 
 
 @pytest.mark.parametrize(
     ("text", "terms"),
     [
         ("", []),
-        ("  orders ", [Term("orders")]),
-        ("service:kinesis zone:near", [Term("kinesis", "service"), Term("near", "zone")]),
-        ("zone:near,above", [Term("near", "zone"), Term("above", "zone")]),
-        ("-region:us-east-1 -dead", [Term("us-east-1", "region", True), Term("dead", "", True)]),
-        ('"my stream"', [Term("my stream")]),
-        ('resource:"a \\" b"', [Term('a " b', "resource")]),
-        ('"zone:near"', [Term("zone:near")]),
-        ("a a a", [Term("a")]),
-        ("ttl:<24h kind:quota", [Term("<24h", "ttl"), Term("quota", "kind")]),
-        ("service: orders", [Term("orders")]),
-        ("-", [Term("-")]),
+        ("  orders ", [SearchTerm("orders")]),
+        ("service:kinesis zone:near", [SearchTerm("kinesis", "service"), SearchTerm("near", "zone")]),
+        ("zone:near,above", [SearchTerm("near", "zone"), SearchTerm("above", "zone")]),
+        ("-region:us-east-1 -dead", [SearchTerm("us-east-1", "region", True), SearchTerm("dead", "", True)]),
+        ('"my stream"', [SearchTerm("my stream")]),
+        ('resource:"a \\" b"', [SearchTerm('a " b', "resource")]),
+        ('"zone:near"', [SearchTerm("zone:near")]),
+        ("a a a", [SearchTerm("a")]),
+        ("ttl:<24h kind:quota", [SearchTerm("<24h", "ttl"), SearchTerm("quota", "kind")]),
+        ("service: orders", [SearchTerm("orders")]),
+        ("-", [SearchTerm("-")]),
     ],
 )
-def test_a_text_is_parsed_into_terms(text: str, terms: list[Term]) -> None:
+def test_a_text_is_parsed_into_terms(text: str, terms: list[SearchTerm]) -> None:
     assert [*parse_search(text).terms] == terms
 
 
@@ -64,7 +64,7 @@ def test_any_text_is_a_query_or_raises_a_search_error(text: str) -> None:
 
 
 @given(st.lists(TERMS, max_size=6, unique=True))
-def test_a_query_written_as_text_parses_to_the_same_query(terms: list[Term]) -> None:
+def test_a_query_written_as_text_parses_to_the_same_query(terms: list[SearchTerm]) -> None:
     assert parse_search(str(Search(tuple(terms)))) == Search(tuple(terms))
 
 
