@@ -90,13 +90,21 @@ class Reach:
         return f"reaches the {bound} {self.time_text(now)}, {probability if self._is_likely else within}"
 
     def time_text(self, now: int) -> str:
-        """Return the time until the limit is reached, if it is: `in 3-5 h`; empty if unknown."""
+        """Return the time until the limit is reached, if it is: `in 3-5 h`, `in 15 min to 3 d`.
+
+        It is a range from the first to the last of `minutes`; empty if unknown.
+        """
         if not self.minutes:
             return ""
         first, last = (max(self.minutes[number] - now, 0) for number in (0, -1))
         length, unit = _unit(last)
         low, high = first // length, max(ceil(last / length), 1)
-        return f"in {high} {unit}" if low in (high, 0) else f"in {low}-{high} {unit}"
+        if low == high or last <= 1:
+            return f"in {high} {unit}"
+        if low or not first:
+            return f"in {low}-{high} {unit}"
+        first_length, first_unit = _unit(first)
+        return f"in {first // first_length} {first_unit} to {high} {unit}"
 
 
 NO_REACH_KNOWN: Final = Reach()

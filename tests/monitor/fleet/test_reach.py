@@ -35,7 +35,12 @@ def times(*hours: float) -> tuple[int, ...]:
         (Reach(LIKELY, times(3, 4, 5), 14.0, 12.0), "reaches the ceiling in 3-5 h, 80 %"),
         (Reach(LIKELY, times(0.5, 0.75, 1), 14.0), "reaches the limit in 30-60 min, 80 %"),
         (Reach(LIKELY, times(3, 3, 3), 14.0), "reaches the limit in 3 h, 80 %"),
-        (Reach(LIKELY, times(-1, 1, 2), 14.0), "reaches the limit in 120 min, 80 %"),
+        (Reach(LIKELY, times(-1, 1, 2), 14.0), "reaches the limit in 0-120 min, 80 %"),
+        (Reach(LIKELY, times(-1, 0, 0), 14.0), "reaches the limit in 1 min, 80 %"),
+        (Reach(LIKELY, times(0.25, 24, 53), 14.0), "reaches the limit in 15 min to 3 d, 80 %"),
+        (Reach(LIKELY, times(5, 24, 53), 14.0), "reaches the limit in 5 h to 3 d, 80 %"),
+        (Reach(LIKELY, times(0.25, 3, 4.5), 14.0), "reaches the limit in 15 min to 5 h, 80 %"),
+        (Reach(LIKELY, times(0, 3, 4.5), 14.0), "reaches the limit in 0-5 h, 80 %"),
         (Reach(LIKELY, times(50, 60, 71), 14.0), "reaches the limit in 2-3 d, 80 %"),
         # Usage that grows steadily reaches the limit after the longest horizon.
         (Reach(UNLIKELY, times(240, 480, 600), 14.0), "reaches the limit in 10-25 d, 4 % within 3d"),
