@@ -10,7 +10,7 @@ from pydantic import Field
 from monitor.fleet.key import Key
 from monitor.fleet.snapshot import Snapshot
 from monitor.render.text import shorten
-from monitor.what_if.answer import Action, Answer, StressedSeries
+from monitor.what_if.answer import Action, Answer, QuotaToRequest, StressedSeries
 from monitor.what_if.query import MAX_SERIES, WhatIfQuery
 from monitor.what_if.question import QuestionError, parse_factor
 from monitor.what_if.words import (
@@ -166,10 +166,18 @@ def answer_variables(answer: Answer) -> dict[str, Any]:
         "summary": summary(answer),
         "notes": [*answer.notes, *filter(None, [left_out_text(answer)])],
         "pending": len(pending),
-        "enough": sum(request.pending_is_enough for request in pending) or "none",
+        "enough": _enough_text(pending),
         "has_accounts": len({row.stressed.series.key.account for row in shown}) > 1,
         "request_text": request_text,
     }
+
+
+def _enough_text(pending: Sequence[QuotaToRequest]) -> str:
+    """Return in words how many of the pending requests for an increase are enough."""
+    enough = sum(request.pending_is_enough for request in pending)
+    if 0 < enough < len(pending):
+        return f"{enough:,} of them enough"
+    return "enough" if enough else "not enough"
 
 
 def _factor(query: WhatIfQuery) -> float:

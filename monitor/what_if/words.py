@@ -1,5 +1,6 @@
 """Answers in words, the same in the API, on the command line and on the page."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from monitor.lib.percent import format_percent
@@ -8,11 +9,6 @@ from rules.plurals import agreeing, count_of
 
 MIN_WHOLE_FACTOR = 100  # factors from here on are shown without decimals
 NOTHING = "no series with known usage and limit is in this question"
-ACTION_WORDS = {
-    Action.REQUEST: "ask AWS for {:,}",
-    Action.CHANGE: "change {:,} yourself",
-    Action.REDESIGN: "redesign {:,}",
-}
 
 
 def factor_text(factor: float | None) -> str:
@@ -74,10 +70,22 @@ def summary(answer: Answer) -> str:
         return f"{answer.question.words}: {NOTHING}."
     if not broken:
         return f"{answer.question.words}: none of {count_of(total, 'series')} breaks."
-    parts = [ACTION_WORDS[action].format(number) for action, number in answer.actions.items() if number]
     already = f", {broken_now:,} without any change" if broken_now else ""
     breaking = f"{broken:,} of {count_of(total, 'series')} {agreeing(broken, 'breaks', 'break')}{already}"
-    return f"{answer.question.words}: {breaking}. To make room, {', '.join(parts)}."
+    return f"{answer.question.words}: {breaking}. To make room, {', '.join(_room_parts(answer))}."
+
+
+def _room_parts(answer: Answer) -> Iterator[str]:
+    """Yield what makes room, in words. One quota can limit several series, and is asked for once."""
+    asked, quotas = answer.actions[Action.REQUEST], answer.requests_total
+    changed, redesigned = answer.actions[Action.CHANGE], answer.actions[Action.REDESIGN]
+    if asked:
+        of_series = "" if asked == quotas else f" ({count_of(asked, 'series')})"
+        yield f"ask AWS for {count_of(quotas, 'quota')}{of_series}"
+    if changed:
+        yield f"change {count_of(changed, 'limit')} yourself"
+    if redesigned:
+        yield f"redesign {redesigned:,}"
 
 
 def left_out_text(answer: Answer) -> str:

@@ -46,7 +46,7 @@ async def test_a_series_is_described_in_numbers_and_in_words(
     assert (request["service_code"], request["quota_code"], request["value"]) == ("lambda", "L-B99A9384", 328)
     assert request["summary"].startswith("Ask AWS for 328 of lambda L-B99A9384 (lambda.account_concurrency)")
     assert answer["question"] == "2x the traffic"
-    assert answer["summary"] == "2x the traffic: 1 of 1 series breaks. To make room, ask AWS for 1."
+    assert answer["summary"] == "2x the traffic: 1 of 1 series breaks. To make room, ask AWS for 1 quota."
     assert answer["actions"] == {"request": 1, "change": 0, "redesign": 0}
 
 

@@ -3,6 +3,7 @@
 A lane is the drawing of a series: a line of factors of the traffic, with the factor at which it breaks.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -10,6 +11,7 @@ import pytest
 
 from collectors.base import ACCOUNT as WHOLE_ACCOUNT
 from collectors.base import Resource, Unobservable
+from collectors.quota_requests import QuotaRequest
 from monitor.topology.path_status import PathStatuses
 from monitor.web.what_if_page import lane_position
 from rules.band import Zone
@@ -38,11 +40,24 @@ async def test_the_default_question_is_twice_the_traffic(server: Server, client:
     add_series(server, Resource("stream", ("idle",)), 10)
     found = await published_page(server, client, "/what-if")
     assert fields(found)["traffic"] == "2x"
-    assert "2x the traffic: 1 of 2 series breaks. To make room, ask AWS for 1." in found.words
+    assert "2x the traffic: 1 of 2 series breaks. To make room, ask AWS for 1 quota." in found.words
     assert "\u00d7 1.11" in found.words
     assert "Holds at \u00d72" in found.words
     assert "--desired-value 328" in found.words
     assert "/what-if?traffic=3x" in found.links
+
+
+@pytest.mark.parametrize(
+    ("desired", "told"), [(200, "1 already asked for, not enough"), (400, "1 already asked for, enough")]
+)
+async def test_the_card_says_whether_what_was_asked_for_is_enough(
+    server: Server, client: httpx.AsyncClient, desired: float, told: str
+) -> None:
+    series = add_series(server, WHOLE_ACCOUNT, 90, signal="lambda.account_concurrency")
+    settings = replace(series.settings, quota_request=QuotaRequest(desired, "PENDING", 0.0))
+    server.fleet.retag(series.key, replace(settings, tags={"team": "a"}))
+    found = await published_page(server, client, "/what-if")
+    assert told in found.words
 
 
 @pytest.mark.parametrize(

@@ -233,7 +233,7 @@ async def test_each_kind_of_limit_has_its_remedy(server: Server) -> None:
     assert remedies["s3"].action is Action.REDESIGN
     assert remedies["s3"].text.startswith("Distribute the keys")
     assert remedies["s3"].command == ""
-    assert "To make room, ask AWS for 1, change 1 yourself, redesign 1." in summary(answer)
+    assert "To make room, ask AWS for 1 quota, change 1 limit yourself, redesign 1." in summary(answer)
 
 
 async def test_a_command_raises_as_far_as_aws_allows_in_one_call(server: Server) -> None:
@@ -253,6 +253,7 @@ async def test_a_quota_of_several_series_is_requested_once_at_the_highest_value(
     assert (request.quota.code, request.series, request.value) == ("L-C491D5A4", 2, 491)
     assert "--desired-value 491 " in request.command
     assert answer.requests_total == 1
+    assert "To make room, ask AWS for 1 quota (2 series)." in summary(answer)
 
 
 @pytest.mark.parametrize(("desired", "is_enough"), [(200, False), (400, True)])
