@@ -70,9 +70,9 @@ async def demo_server() -> AsyncIterator[str]:
 
 
 @contextmanager
-def demo_aws_process() -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
+def demo_aws_process(*arguments: str) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
     """Start the demo's AWS; yield the process and its address once it is ready."""
-    command = (sys.executable, "-m", "monitor.demo.aws", "--port", "0")
+    command = (sys.executable, "-m", "monitor.demo.aws", "--port", "0", *arguments)
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as process:
         try:
             assert process.stdout is not None

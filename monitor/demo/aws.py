@@ -2,7 +2,8 @@
 
 Prints one line `{"port": N}` when it is ready. A line of its standard input with the name of a scene (see
 `monitor.demo.scenes`) begins that scene. Ends on SIGTERM or SIGINT, and when its standard input reaches
-end of file, so that it never outlives the process that started it.
+end of file, so that it never outlives the process that started it. Then it also deletes the folder of that
+process, which cannot do so itself if it was killed.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import asyncio
 import gc
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -43,11 +45,12 @@ def main() -> None:
     parser.add_argument(
         "--stream-to", help="where Firehose delivers the metrics of us-east-1; the key is in the environment"
     )
+    parser.add_argument("--delete-after", help="folder to delete once standard input has ended")
     arguments = parser.parse_args()
     port, stream_to = arguments.port, arguments.stream_to
     warnings.filterwarnings("ignore", "Exception.* does not match an error shape", module="moto")
     scenes = BegunScenes()
-    threading.Thread(target=follow_stdin, args=(scenes,), daemon=True).start()
+    threading.Thread(target=follow_stdin, args=(scenes, arguments.delete_after), daemon=True).start()
     try:
         listener = socket.create_server((HOST, port))
     except OSError as error:
@@ -108,12 +111,17 @@ async def serve(server: uvicorn.Server, listener: socket.socket, streams: list[D
             task.cancel()
 
 
-def follow_stdin(scenes: BegunScenes) -> None:
-    """Begin the scenes that standard input names; when it is closed, send SIGTERM to this process."""
+def follow_stdin(scenes: BegunScenes, folder: str | None) -> None:
+    """Begin the scenes that standard input names; when it is closed, send SIGTERM to this process.
+
+    folder: a folder that is deleted before; None: nothing is deleted.
+    """
     scenes_by_name = {scene.value: scene for scene in Scene}
     for line in sys.stdin:
         if scene := scenes_by_name.get(line.strip()):
             scenes.begin(scene, time.time())
+    if folder:
+        shutil.rmtree(folder, ignore_errors=True)  # the process that made it may have deleted it
     os.kill(os.getpid(), signal.SIGTERM)
 
 

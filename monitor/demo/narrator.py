@@ -4,6 +4,7 @@ A scene begins at its time, but not before Headroom has seen the previous scene.
 busy machine, where the story takes longer.
 """
 
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TextIO
@@ -12,10 +13,12 @@ from monitor.demo.receiver import DemoReceiver
 from monitor.demo.scenes import SCENES, Scene
 from monitor.demo.sightings import SIGHTINGS, Sighting
 from monitor.fleet.fleet import Fleet
+from monitor.fleet.key import Key
 from monitor.fleet.rows import Row, row_of
 from monitor.lib.schedule import LoopClock
 
 CHECK_INTERVAL = 0.25  # seconds between two checks whether Headroom has seen a scene
+LIMIT_READ_INTERVAL = 5.0  # seconds between two readings of a limit that is about to be raised
 SERVICE, SIGNAL = "kinesis", "stream_write_bytes"
 INDENT = " " * 9
 
@@ -24,14 +27,16 @@ INDENT = " " * 9
 class Narrator:
     """Tells the story of a stream. begin: begins a scene in the simulated AWS.
 
-    started: the start of the demo, in seconds of `clock`. seen: by scene, the seconds from the start of the
-    demo until Headroom had seen it.
+    read_limit: lets Headroom read the limit of a series soon, not only at the next inventory, so that the
+    story is short. started: the start of the demo, in seconds of `clock`. seen: by scene, the seconds from
+    the start of the demo until Headroom had seen it.
     """
 
     fleet: Fleet
     stream: str
     receiver: DemoReceiver
     begin: Callable[[Scene], Awaitable[None]]
+    read_limit: Callable[[Key], None]
     out: TextIO
     clock: LoopClock
     started: float
@@ -62,8 +67,12 @@ class Narrator:
 
     async def _wait_until_seen(self, scene: Scene) -> str:
         """Wait until Headroom has seen a scene, and return the description of the sighting."""
+        limit_read_at = -math.inf
         while True:
             row = self._row()
+            if scene is Scene.RAISED and row and self._elapsed() - limit_read_at >= LIMIT_READ_INTERVAL:
+                limit_read_at = self._elapsed()
+                self.read_limit(row.key)
             description = SIGHTINGS[scene](Sighting(row, self._first_limit, self.receiver)) if row else ""
             if description:
                 self.seen[scene] = self._elapsed()

@@ -98,7 +98,8 @@ async def run_demo(port: int, out: TextIO, clock: LoopClock = SYSTEM_CLOCK) -> N
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="headroom-demo-")))
         receiver = await stack.enter_async_context(DemoReceiver.started(time.time))
-        aws_start = stack.enter_async_context(start_aws("--stream-to", f"http://{listen}/firehose/v1"))
+        arguments = "--stream-to", f"http://{listen}/firehose/v1", "--delete-after", str(folder)
+        aws_start = stack.enter_async_context(start_aws(*arguments))
         if (aws := await _unless_stopped(aws_start, stop)) is None:
             return
         settings = demo_settings(aws.url, listen, str(folder / "headroom.db"), receiver.address)
@@ -154,6 +155,7 @@ class Demo:
             STORY_STREAM,
             self.receiver,
             self.aws.begin,
+            lambda key: app.watcher.request_inventory(key.cell, key.service),
             self.out,
             self.clock,
             self.started,

@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,18 @@ def test_the_process_ends_cleanly_when_its_standard_input_ends() -> None:
         assert process.stdin is not None
         process.stdin.close()
         assert process.wait(10) == 0
+
+
+def test_the_process_deletes_the_folder_of_a_demo_that_was_killed(tmp_path: Path) -> None:
+    folder = tmp_path / "headroom-demo"
+    folder.mkdir()
+    (folder / "headroom.db").touch()
+    with demo_aws_process("--delete-after", str(folder)) as (process, _):
+        assert folder.is_dir()
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(10) == 0
+    assert [*tmp_path.iterdir()] == []
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])

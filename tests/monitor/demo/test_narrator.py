@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from collectors.base import Metric, Observed, total
-from monitor.demo.narrator import SERVICE, SIGNAL, Narrator
+from monitor.demo.narrator import LIMIT_READ_INTERVAL, SERVICE, SIGNAL, Narrator
 from monitor.demo.receiver import DemoReceiver, ReceivedNotification
 from monitor.demo.scenes import SCENES, Scene
 from monitor.fleet.fleet import Fleet
@@ -38,7 +38,8 @@ class SlowHeadroom:
         observed = Observed(signal=SIGNAL, resource=KEY.subject, usage=usage)
         self.fleet.put(KEY, observed, SETTINGS, MINUTE)
         self.slot = self.fleet.series[KEY].slot
-        self.fleet.limit[self.slot] = 2.0
+        self.limit = 2.0
+        self.fleet.limit[self.slot] = self.limit
 
     async def sleep(self, seconds: float) -> None:
         """Advance the clock, and apply the effects that are due."""
@@ -68,7 +69,13 @@ class SlowHeadroom:
         self.effects.append((self.now + self.delay, lambda: self._receive("It is throttled", "firing")))
 
     def _raise(self) -> None:
-        self.fleet.limit[self.slot] = 4.0
+        self.limit = 4.0  # Headroom knows it once it reads it
+
+    def read_limit(self, key: Key) -> None:
+        """Read the limit as AWS returns it; the alert ends when a raised limit is read."""
+        if key != KEY or self.fleet.limit[self.slot] == self.limit:
+            return
+        self.fleet.limit[self.slot] = self.limit
         self.effects.append((self.now + self.delay, lambda: self._receive("It has ended", "resolved")))
 
     def _receive(self, summary: str, status: Status) -> None:
@@ -84,6 +91,7 @@ async def test_the_story_is_told_in_order_however_long_headroom_takes_to_see_it(
         "sales",
         headroom.receiver,
         headroom.begin,
+        headroom.read_limit,
         out,
         LoopClock(lambda: headroom.now, headroom.sleep),
         started=0.0,
@@ -99,4 +107,5 @@ async def test_the_story_is_told_in_order_however_long_headroom_takes_to_see_it(
     positions = [text.index(excerpt) for excerpt in excerpts]
     assert positions == sorted(positions)
     if not delay:
-        assert (times <= [settings.after + 1 for settings in SCENES.values()]).all()
+        latest = [settings.after + LIMIT_READ_INTERVAL + 1 for settings in SCENES.values()]
+        assert (times <= latest).all()
