@@ -19,7 +19,7 @@ class AlertCommands(LazyGroup):
     modules: ClassVar = {
         "test-receiver": LazyCommand(
             "monitor.cli.receiver_trial",
-            "Send a test alert and its resolution to a receiver; exit with 1 when that fails.",
+            "Send a test alert and its resolution to a receiver.",
         )
     }
 
@@ -105,7 +105,10 @@ def ack(
     author: Author = "",
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
-    """Acknowledge an alert: receivers get no repetitions, only its escalation and its resolution."""
+    """Acknowledge an alert, so that it is not repeated.
+
+    Receivers get only its escalation and its resolution.
+    """
     from monitor.api.client import quote_segment
     from monitor.cli.requests import request_or_exit
     from monitor.lib.current_user import current_user
@@ -120,9 +123,10 @@ def ack(
 
 @app.command(epilog="Example: headroom alerts unack 0f3c9d7a1b2e4f56")
 def unack(alert: AlertId, address: Address = DEFAULT_ADDRESS) -> None:
-    """Undo the acknowledgement of an alert, so that notifications are repeated again.
+    """Undo the acknowledgement of an alert.
 
-    An earlier acknowledgement that it replaced is in force again, unless that has ended.
+    Notifications are repeated again. An earlier acknowledgement that it replaced is in force again,
+    unless that has ended.
     """
     from monitor.api.client import quote_segment
     from monitor.cli.requests import request_or_exit
@@ -173,7 +177,7 @@ def replay(
     receiver: Annotated[str, typer.Option(help="The name of the receiver; default: all receivers.")] = "",
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
-    """Send the dead letters again: notifications that could not be delivered."""
+    """Send the notifications again that were not delivered."""
     from monitor.api.client import quote_segment
     from monitor.cli.requests import request_or_exit
 

@@ -24,7 +24,7 @@ def catalogue(
     service: Patterns = None,
     config: ConfigFile = None,
 ) -> None:
-    """List every signal with its default limit, remedy and documentation."""
+    """List every signal with its default limit and its remedy."""
     if context.invoked_subcommand:
         context.obj = config
         return
@@ -70,7 +70,10 @@ def check(
     ] = None,
     config: ConfigFile = None,
 ) -> None:
-    """Validate your own services; prints one line per problem and exits with 2 when there are any."""
+    """Validate your own services.
+
+    Prints one line per problem, and exits with 2 when there are any.
+    """
     from collectors.builtin import builtin_registry
     from collectors.declaration_error import DeclarationError
     from collectors.own_services import check_own_services

@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 
 Format = Literal["table", "json", "csv", "markdown"]
 FailOn = Literal["above", "near", "saturated", "none"]
+FailOnOption = Annotated[
+    FailOn,
+    typer.Option(
+        help="Exit with 1 when a series is in this zone or a worse one: above, near, saturated, or none.",
+        metavar="ZONE",
+    ),
+]
 
 
 def parse_zones(values: Sequence[str] | None) -> list[str] | None:
@@ -66,9 +73,7 @@ app = typer.Typer(add_completion=False)
 def check(
     config: ConfigFile = None,
     format: Annotated[Format, typer.Option(help="Output format.")] = "table",
-    fail_on: Annotated[
-        FailOn, typer.Option(help="Exit with 1 when a series is in this zone or a worse one.")
-    ] = "near",
+    fail_on: FailOnOption = "near",
     service: Patterns = None,
     signal: Patterns = None,
     region: Patterns = None,
@@ -80,7 +85,7 @@ def check(
     forecast: WithForecasts = False,
     allow_blind: AllowBlind = False,
 ) -> None:
-    """Read all configured accounts once and print every series, the most urgent first.
+    """Read all accounts once; list the series, most urgent first.
 
     Exits with 0 when everything requested was read and no series is in the zone of --fail-on or a worse one;
     1 when a series is; 2 when the configuration is invalid or nothing could be read; 3 when no series is, but

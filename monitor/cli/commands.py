@@ -9,70 +9,64 @@ from monitor.cli.lazy_group import LazyCommand, LazyGroup
 MODULES = {
     "init": LazyCommand(
         "monitor.cli.init",
-        "Ask three questions, check what the credentials may read, and write a configuration file.",
+        "Ask three questions, and write a configuration file.",
     ),
     "check": LazyCommand(
         "monitor.cli.check",
-        "Read all configured accounts once and print every series, the most urgent first.",
+        "Read all accounts once; list the series, most urgent first.",
     ),
     "report": LazyCommand(
         "monitor.cli.report", "Read all configured accounts once and write a report to share."
     ),
     "lookback": LazyCommand(
         "monitor.cli.lookback",
-        "Read past days, and list the series that were throttled or near a limit, and their alerts.",
+        "List what was throttled or near a limit in past days.",
     ),
     "catalogue": LazyCommand(
-        "monitor.cli.catalogue", "List every signal with its default limit, remedy and documentation."
+        "monitor.cli.catalogue", "List every signal with its default limit and its remedy."
     ),
     "coverage": LazyCommand(
         "monitor.cli.coverage",
-        "List every quota of the services in use: whether a running Headroom watches it, and if not, why.",
+        "List the quotas of the services in use: watched, or why not.",
     ),
     "recommend": LazyCommand(
         "monitor.cli.recommend",
-        "List the right sizes of purchases: shards, capacity units, volumes, maxima of groups.",
+        "List the right sizes of purchases: shards, volumes, groups ...",
     ),
     "paths": LazyCommand(
         "monitor.cli.paths",
-        "Show the flow of request paths and their weakest limits: `headroom paths [NAME]`.",
+        "Show the flow of request paths and their weakest limits.",
     ),
     "what-if": LazyCommand(
         "monitor.cli.what_if",
-        "Show which limits are reached first when traffic grows, a region fails, or a limit changes.",
+        "Show which limits are reached first when traffic grows.",
     ),
     "quota": LazyCommand("monitor.cli.quota", "Request the increase of a quota."),
     "cost": LazyCommand(
         "monitor.cli.cost",
-        "Estimate the monthly cost of CloudWatch by service, and of the signals that are not read.",
+        "Estimate the monthly cost of CloudWatch by service.",
     ),
     "iam-policy": LazyCommand(
-        "monitor.cli.iam_policy", "Print the least-privilege IAM policy for the configured services."
+        "monitor.cli.iam_policy", "Print the least-privilege IAM policy of the services."
     ),
-    "serve": LazyCommand(
-        "monitor.cli.serve", "Run the monitor until SIGINT or SIGTERM. SIGHUP reloads the configuration."
-    ),
-    "demo": LazyCommand(
-        "monitor.cli.demo", "Run Headroom against a simulated AWS on loopback. Needs no AWS account."
-    ),
+    "serve": LazyCommand("monitor.cli.serve", "Run the monitor until SIGINT or SIGTERM."),
+    "demo": LazyCommand("monitor.cli.demo", "Run Headroom against a simulated AWS; needs no account."),
     "top": LazyCommand(
         "monitor.cli.top",
-        "Show a running Headroom in the terminal, live: sort, filter, open a series, acknowledge, silence.",
+        "Show a running Headroom in the terminal, live.",
     ),
     "healthcheck": LazyCommand(
-        "monitor.cli.healthcheck", "Probe a running Headroom; exits with 0 when it is healthy, else with 1."
+        "monitor.cli.healthcheck", "Probe a running Headroom; exit with 0 if healthy, else with 1."
     ),
     "config": LazyCommand("monitor.cli.config", "Validate or explain the configuration file."),
     "dashboards": LazyCommand(
         "monitor.cli.dashboards",
-        "Generate alerting rules, dashboards, runbooks and the list of signals from the catalogue.",
+        "Write alerting rules, dashboards, runbooks, list of signals.",
     ),
     "alerts": LazyCommand(
         "monitor.cli.alerts", "List, acknowledge and silence alerts of a running Headroom."
     ),
-    "stream": LazyCommand(
-        "monitor.cli.stream", "Set up CloudWatch metric streams, and list undecodable pieces of deliveries."
-    ),
+    "stream": LazyCommand("monitor.cli.stream", "Set up metric streams; list pieces that were not decoded."),
 }
 
 

@@ -25,9 +25,10 @@ app = typer.Typer(
 
 @app.command("check", epilog="Example: headroom config check --config headroom.yaml")
 def check(config: ConfigFile = None) -> None:
-    """Validate the configuration; prints one line per problem and exits with 2 when it is invalid.
+    """Validate the configuration.
 
-    Entries that are valid but have no effect are listed, too.
+    Prints one line per problem, and exits with 2 when it is invalid. Entries that are valid but have no
+    effect are listed, too.
     """
     from monitor.alerting.routes import unused_names
     from monitor.cli.config_file import load_config_or_exit
@@ -87,7 +88,10 @@ def example(config: ConfigFile = None) -> None:
 
 @app.command("password-hash", epilog="Example: headroom config password-hash")
 def password_hash() -> None:
-    """Read a password, from a prompt or a pipe, and print the password_hash for `auth.users`."""
+    """Read a password, and print the hash for `auth.users`.
+
+    The password is read from a prompt or a pipe.
+    """
     from monitor.access.passwords import PasswordHash
 
     interactive = sys.stdin.isatty()

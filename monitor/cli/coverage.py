@@ -1,7 +1,7 @@
 """The command `headroom coverage`."""
 
 import sys
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 from urllib.parse import urlencode
 
 import typer
@@ -20,7 +20,10 @@ app = typer.Typer(add_completion=False)
 def coverage(
     address: Address = DEFAULT_ADDRESS,
     format: Annotated[Format, typer.Option(help="Output format.")] = "table",
-    state: Annotated[State | None, typer.Option(help="Only quotas in this state.")] = None,
+    state: Annotated[
+        State | None,
+        typer.Option(help=f"Only quotas in this state: {', '.join(get_args(State))}.", metavar="STATE"),
+    ] = None,
     service_code: Annotated[
         str | None, typer.Option(help="Only quotas of this service code, such as ec2.")
     ] = None,
@@ -30,7 +33,7 @@ def coverage(
     account: Annotated[str | None, typer.Option(help="Only quotas of the account with this id.")] = None,
     region: Annotated[str | None, typer.Option(help="Only quotas of this region.")] = None,
 ) -> None:
-    """List every quota of the services in use: whether a running Headroom watches it, and if not, why.
+    """List the quotas of the services in use: watched, or why not.
 
     Costs are monthly list prices: of requesting the metrics of a quota (calls are free), or of the setting of
     AWS that makes the quota observable. If a cost is known only afterwards, the reason says what it depends

@@ -15,7 +15,7 @@ from monitor.config.places import DEFAULT_FILE, given_file
 from monitor.dashboards.addresses import RUNBOOKS
 
 app = typer.Typer(
-    help="Generate alerting rules, dashboards, runbooks and the list of signals from the catalogue.",
+    help="Write alerting rules, dashboards, runbooks, list of signals.",
     no_args_is_help=True,
     add_completion=False,
 )
@@ -33,7 +33,10 @@ def prometheus(
     ] = None,
     config: ConfigFile = None,
 ) -> None:
-    """Write recording and alerting rules for Prometheus: a file per service, and one for Headroom itself."""
+    """Write recording and alerting rules for Prometheus.
+
+    A file per service, and one for Headroom itself.
+    """
     from monitor.cli.known_services import load_services_or_exit
     from monitor.dashboards import prometheus as prometheus_rules
 
@@ -46,7 +49,10 @@ def grafana(
     out: Annotated[Path, typer.Option(help="Output directory.")] = Path("dashboards/grafana"),
     config: ConfigFile = None,
 ) -> None:
-    """Write Grafana dashboards: an overview, each family of services, a series, and Headroom itself."""
+    """Write Grafana dashboards.
+
+    An overview, each family of services, a series, and Headroom itself.
+    """
     if find_spec("grafana_foundation_sdk") is None:
         typer.echo("This needs the extra `dashboards`: pip install 'aws-headroom[dashboards]'", err=True)
         raise typer.Exit(FAILED)
@@ -61,7 +67,10 @@ def docs(
     out: Annotated[Path, typer.Option(help="Output directory.")] = Path("docs"),
     config: ConfigFile = None,
 ) -> None:
-    """Write catalogue.md, the list of all signals, and runbooks/, the meaning and remedy of each alert."""
+    """Write the list of all signals, and the runbooks.
+
+    The list is catalogue.md; runbooks/ has the meaning and remedy of each alert.
+    """
     from monitor.cli.registry_file import load_registry_or_exit
     from monitor.dashboards import runbooks as runbook_pages
     from monitor.dashboards.catalogue_page import catalogue_page

@@ -21,7 +21,7 @@ def demo(
         int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 picks a free one.")
     ] = 4070,
 ) -> None:
-    """Run Headroom against a simulated AWS on loopback. Needs no AWS account."""
+    """Run Headroom against a simulated AWS; needs no account."""
     if find_spec("moto") is None:
         typer.echo("The demo needs the extra `demo`: pip install 'aws-headroom[demo]'", err=True)
         raise typer.Exit(FAILED)

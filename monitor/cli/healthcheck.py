@@ -18,7 +18,7 @@ def healthcheck(
         ),
     ] = DEFAULT_ADDRESS,
 ) -> None:
-    """Probe a running Headroom; exits with 0 when it is healthy, else with 1.
+    """Probe a running Headroom; exit with 0 if healthy, else with 1.
 
     The certificate of a loopback address is not verified, because no secret is sent.
     """

@@ -28,6 +28,7 @@ PolicyOf = Annotated[
         "--of",
         help="The principal of the policy: Headroom's own credentials (caller), the role in each account "
         "(account), roles on the way (via), or the role that lists an organization's accounts (management).",
+        metavar="PRINCIPAL",
     ),
 ]
 
@@ -50,7 +51,7 @@ def iam_policy(
     ] = False,
     paths: Annotated[bool, typer.Option("--paths", help="Allow `headroom paths discover`, too.")] = False,
 ) -> None:
-    """Print the least-privilege IAM policy for the configured services.
+    """Print the least-privilege IAM policy of the services.
 
     If roles or an organization are configured, each principal has its own policy: see --of. The service
     `quotas` counts resources of all configured services, or of the services chosen beside it, and of the

@@ -46,7 +46,7 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Replace the file if there is one.")] = False,
     allow_blind: AllowBlind = False,
 ) -> None:
-    """Ask three questions, check what the credentials may read, and write a configuration file.
+    """Ask three questions, and write a configuration file.
 
     Checks the credentials by a call first, and lists the resources of the accounts; both cost nothing, but
     for one metric of each account. Changes nothing in AWS. Exits with 0 when everything could be read; 2 when

@@ -51,7 +51,7 @@ def lookback(
     resource: ResourcePatterns = None,
     allow_blind: AllowBlind = False,
 ) -> None:
-    """Read past days, and list the series that were throttled or near a limit, and their alerts.
+    """List what was throttled or near a limit in past days.
 
     Judges every minute as `serve` does: the alerts are those that would have fired. Says how early forecasts
     from earlier data would have predicted each limit. Prints the cost before it reads, and asks above a

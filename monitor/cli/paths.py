@@ -26,14 +26,17 @@ class PathCommands(TyperGroup):
 
 app = typer.Typer(
     cls=PathCommands,
-    help="Show the flow of request paths and their weakest limits: `headroom paths [NAME]`.",
+    help="Show the flow of request paths and their weakest limits.",
     add_completion=False,
 )
 
 
 @app.callback()
 def paths() -> None:
-    """Show the flow of request paths and their weakest limits: `headroom paths [NAME]`."""
+    """Show the flow of request paths and their weakest limits.
+
+    `headroom paths NAME` is `headroom paths show NAME`.
+    """
 
 
 @app.command(SHOW, epilog="Example: headroom paths show checkout --format json")
@@ -42,7 +45,7 @@ def show(
     address: Address = DEFAULT_ADDRESS,
     format: Annotated[Format, typer.Option(help="Output format.")] = "table",
 ) -> None:
-    """Show all paths of a running Headroom, or one path with all of its limits.
+    """Show all paths of a running Headroom, or one with its limits.
 
     Rates are requests per second at the entrance of a path. The word `show` may be left out.
     """
@@ -58,12 +61,13 @@ def show(
 
 @app.command(epilog="Example: headroom paths discover > paths.yaml")
 def discover(config: ConfigFile = None) -> None:
-    """Propose request paths from AWS's settings, as a file for `path_files` of the configuration.
+    """Propose request paths from AWS's settings.
 
-    Reads event source mappings, integrations, notifications, subscriptions, rules, schedules, target groups
-    and origins of the configured accounts, in each region with at most 100 calls of each operation that
-    describes one resource; `headroom iam-policy --paths` has the permissions. CloudWatch is not called.
-    Exits with 2 when nothing could be read, and with 3 when some reads failed.
+    Prints a file for `path_files` of the configuration. Reads event source mappings, integrations,
+    notifications, subscriptions, rules, schedules, target groups and origins of the configured accounts,
+    in each region with at most 100 calls of each operation that describes one resource; `headroom
+    iam-policy --paths` has the permissions. CloudWatch is not called. Exits with 2 when nothing could be
+    read, and with 3 when some reads failed.
     """
     from monitor.cli.config_file import load_config_or_exit
     from monitor.cli.exit_codes import FAILED, INCOMPLETE

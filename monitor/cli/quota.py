@@ -37,11 +37,11 @@ def request(
     ] = False,
     config: ConfigFile = None,
 ) -> None:
-    """Print the command that requests an increase, after reading the quota and earlier requests.
+    """Print the command that requests an increase of a quota.
 
-    Exits with 1 and the reason when no request makes sense: a request is pending, the value is not above the
-    value in force, AWS does not increase the quota, or the limit is not a quota; with 2 when the quota could
-    not be read.
+    Reads the quota and earlier requests before. Exits with 1 and the reason when no request makes sense:
+    a request is pending, the value is not above the value in force, AWS does not increase the quota, or
+    the limit is not a quota; with 2 when the quota could not be read.
     """
     from monitor.cli.quota_request import IncreaseArguments, request_or_exit
 

@@ -20,7 +20,10 @@ def test_receiver(
     name: Annotated[str, typer.Argument(help="The receiver's name in the configuration.")],
     config: ConfigFile = None,
 ) -> None:
-    """Send a test alert and its resolution to a receiver; exit with 1 when that fails."""
+    """Send a test alert and its resolution to a receiver.
+
+    Exits with 1 when that fails.
+    """
     from monitor.cli.config_file import load_config_or_exit
     from monitor.cli.interruptible import run_interruptible
     from monitor.cli.registry_file import load_registry_or_exit

@@ -28,7 +28,7 @@ def recommend(
     region: Annotated[str | None, typer.Option(help="Only recommendations for this region.")] = None,
     service: Annotated[str | None, typer.Option(help="Only recommendations for this service.")] = None,
 ) -> None:
-    """List the right sizes of purchases: shards, capacity units, volumes, maxima of groups.
+    """List the right sizes of purchases: shards, volumes, groups ...
 
     A running Headroom computes the sizes from the demand of the last 14 days, including throttled demand: at
     the right size, the 99th percentile of demand, taken over quarters of an hour, is in the target band. A

@@ -38,7 +38,10 @@ def serve(
     log_format: LogFormat = "text",
     log_level: LogLevel = "info",
 ) -> None:
-    """Run the monitor until SIGINT or SIGTERM. SIGHUP reloads the configuration."""
+    """Run the monitor until SIGINT or SIGTERM.
+
+    SIGHUP reloads the configuration.
+    """
     from monitor.app import serve as run_server
     from monitor.cli.config_file import ListenOptions, load_config, load_config_or_exit
     from monitor.cli.registry_file import load_registry_or_exit

@@ -10,7 +10,7 @@ from monitor.cli.exit_codes import FAILED
 from monitor.cli.options import Address, ConfigFile
 
 app = typer.Typer(
-    help="Set up CloudWatch metric streams, and list undecodable pieces of deliveries.",
+    help="Set up metric streams; list pieces that were not decoded.",
     no_args_is_help=True,
     add_completion=False,
 )
@@ -20,7 +20,10 @@ DEAD_LETTERS_PATH = "/api/v1/stream/dead-letters"
 
 @app.command(epilog="Example: headroom stream setup --format terraform --service kinesis > stream.tf")
 def setup(
-    format: Annotated[Literal["terraform", "cloudformation"], typer.Option(help="Output format.")],
+    format: Annotated[
+        Literal["terraform", "cloudformation"],
+        typer.Option(help="Output format: terraform or cloudformation.", metavar="FORMAT"),
+    ],
     service: Annotated[
         list[str] | None, typer.Option(help="Include only the metrics of this service. Can be repeated.")
     ] = None,
@@ -33,7 +36,10 @@ def setup(
     ] = False,
     config: ConfigFile = None,
 ) -> None:
-    """Print a template of a metric stream, to apply in each monitored account and region."""
+    """Print a template of a metric stream.
+
+    Apply it in each monitored account and region.
+    """
     from monitor.cli.registry_file import load_registry_or_exit
     from monitor.stream import aws_setup
 
@@ -56,7 +62,10 @@ def setup(
 def dead_letters(
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
-    """Print the latest pieces of deliveries that Headroom could not decode, one JSON object per line."""
+    """Print the latest pieces of deliveries that were not decoded.
+
+    One JSON object per line.
+    """
     from monitor.api.client import ApiStatusError, ApiTransportError, request
 
     try:

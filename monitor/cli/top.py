@@ -18,7 +18,10 @@ def top(
     address: Address = DEFAULT_ADDRESS,
     every: Annotated[float, typer.Option(min=1, max=3600, help="Seconds between two refreshes.")] = 5,
 ) -> None:
-    """Show a running Headroom in the terminal, live: sort, filter, open a series, acknowledge, silence."""
+    """Show a running Headroom in the terminal, live.
+
+    Keys sort, filter, open a series, acknowledge and silence.
+    """
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         typer.echo("headroom top needs a terminal; without one, use headroom check or the API", err=True)
         raise typer.Exit(FAILED)

@@ -30,7 +30,7 @@ def what_if(
     to: Annotated[str, typer.Option(help="The region that receives the traffic.", metavar="REGION")] = "",
     limit: Annotated[
         str,
-        typer.Option(help="A changed limit: kinesis.stream_write_bytes=8MiB.", metavar="SIGNAL=N"),
+        typer.Option(help="A changed limit: ebs.volume_iops=9k.", metavar="SIGNAL=N"),
     ] = "",
     resource: Annotated[
         str, typer.Option(help="The name or id of the resource whose limit --limit changes.")
@@ -42,11 +42,12 @@ def what_if(
     format: Annotated[Format, typer.Option(help="Output format.")] = "table",
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
-    """Show which limits are reached first when traffic grows, a region fails, or a limit changes.
+    """Show which limits are reached first when traffic grows.
 
-    A running Headroom computes the answer from the highest demand of the last 14 days, including throttled
-    demand if that is known, and from the lowest usage at which demand was throttled. The answer has the
-    quotas to request and the commands that make room; nothing is sent to AWS.
+    Or when a region fails, or a limit changes. A running Headroom computes the answer from the highest
+    demand of the last 14 days, including throttled demand if that is known, and from the lowest usage at
+    which demand was throttled. The answer has the quotas to request and the commands that make room;
+    nothing is sent to AWS.
     """
     from monitor.cli.requests import request_or_exit
     from monitor.report.what_if_formats import FORMATS

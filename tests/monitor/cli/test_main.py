@@ -53,6 +53,15 @@ def test_the_help_of_every_command_has_an_example(command: tuple[str, ...]) -> N
         assert f"Example: headroom {' '.join(command)}" in result.output
 
 
+@pytest.mark.parametrize("command", [*commands(get_command(app))], ids=" ".join)
+def test_no_word_of_a_help_is_broken_or_cut_at_80_columns(command: tuple[str, ...]) -> None:
+    printed = headroom(*command, "--help").output
+    assert max(map(len, printed.splitlines())) <= 80
+    assert "\N{HORIZONTAL ELLIPSIS}" not in printed
+    rows = [re.sub("[<>]=", "", line) for line in printed.splitlines() if line.startswith("│")]
+    assert [row for row in rows if row.count("<") != row.count(">")] == []  # such as <table|json>
+
+
 @pytest.mark.parametrize(
     "group", [(), *((name,) for name in ("alerts", "catalogue", "config", "dashboards", "stream"))], ids=str
 )
@@ -63,6 +72,8 @@ def test_a_group_of_commands_lists_its_commands(group: tuple[str, ...]) -> None:
     all_commands = [*commands(get_command(app))]
     expected = {words[len(group)] for words in all_commands if words[: len(group)] == group}
     assert {*listed} == expected
+    table = printed.partition(" Commands ")[2].partition("╰")[0]
+    assert table.count("\n│") == len(expected)  # each has one line at 80 columns
 
 
 def lazy_commands(group: Any) -> Iterator[tuple[str, str]]:
