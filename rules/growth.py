@@ -17,8 +17,9 @@ from rules.analogs import BIN_MINUTES, Flags, Floats
 from rules.forecast import QUANTILES, Forecast
 from rules.forecast_features import HORIZONS
 
-POINT_BINS: Final = 24  # bins of a point, which is the highest usage of six hours
+POINT_BINS: Final = 24  # bins of a point but the newest; a point is the highest usage of its bins
 POINT_MINUTES: Final = POINT_BINS * BIN_MINUTES
+NEWEST_BINS: Final = 4  # bins of the newest point, so that usage that fell is seen an hour later
 MIN_POINTS: Final = 8  # known points: two days
 MIN_DIRECTNESS: Final = np.float32(0.9)  # net growth divided by the sum of all rises and falls
 MAX_STEP: Final = np.float32(0.5)  # share of the net growth that may lie between two neighbouring points
@@ -27,9 +28,13 @@ MAX_HISTORIES: Final = 2  # no time is returned that is more than this many time
 
 
 def points_of(history: NDArray[np.floating]) -> Floats:
-    """Return the highest usage of each six hours, [point, series]. history: [bin, series]."""
+    """Return the highest usage of each six hours, of the newest ones that of the last hour, [point, series].
+
+    history: [bin, series].
+    """
     bins_by_point = history.reshape(-1, POINT_BINS, history.shape[1]).astype(np.float32)
     points: Floats = np.fmax.reduce(bins_by_point, axis=1)
+    points[-1] = np.fmax.reduce(bins_by_point[-1, -NEWEST_BINS:], axis=0)
     return points
 
 

@@ -29,6 +29,8 @@ NOISE = np.random.default_rng(1).random(BINS)
         (np.full(BINS, 5.0), False),
         (np.full(BINS, np.nan), False),
         (np.where(TIME > 13, np.nan, TIME), False),  # unknown in the last day
+        (np.where(TIME >= 14 - 1 / 24, 5, TIME), False),  # much was deleted an hour ago
+        (np.where(TIME >= 14 - 1 / 96, 5, TIME), True),  # one low quarter of an hour
     ],
 )
 def test_usage_that_only_grows_is_recognised(usage: Array, grows: bool) -> None:
@@ -43,6 +45,14 @@ def test_a_missing_bin_hardly_changes_the_time_until_the_limit() -> None:
     _, incomplete_forecast = growth(incomplete[:, None], np.array([165.0]))
     np.testing.assert_allclose(incomplete_forecast.minutes, complete_forecast.minutes, rtol=0.02)
     assert complete_forecast.minutes[0] / 1440 == pytest.approx([2.5, 2.5, 2.5], abs=0.1)
+
+
+def test_the_headroom_of_growing_usage_is_that_of_its_last_hour() -> None:
+    fell_by_half_a_day = np.where(TIME >= 14 - 1 / 24, TIME - 0.5, TIME)
+    growing, forecast = growth(fell_by_half_a_day[:, None], np.array([16.0]))
+    assert growing.all()
+    assert forecast.minutes[0] / 1440 == pytest.approx([2.5, 2.5, 2.5], abs=0.1)
+    assert forecast.probability[0, 3] > 0.9
 
 
 def test_probabilities_rise_with_the_horizon_and_fall_with_the_limit() -> None:
