@@ -92,6 +92,7 @@ class Size(_StrictModel):
     choices: the only numbers of items that can be bought; empty if AWS names none.
     for_parts: True if the items bought for a resource (the first id of the path) are shared by its parts.
     prices (in YAML: `price`): the prices of an item, each for regions of its own.
+    is_maximum: True for a maximum that costs nothing itself: AWS bills what is used below it.
     """
 
     item: Annotated[str, Field(min_length=1)]
@@ -102,6 +103,13 @@ class Size(_StrictModel):
     choices: tuple[Positive, ...] = ()
     for_parts: bool = False
     prices: PriceList = Field(default=(), validation_alias="price", serialization_alias="price")
+    is_maximum: bool = False
+
+    @model_validator(mode="after")
+    def _maximum_has_no_price(self) -> "Size":
+        if self.is_maximum and self.prices:
+            raise error_at(("price",), "expected no price of a maximum, which costs nothing itself")
+        return self
 
     @model_validator(mode="after")
     def _prices_have_regions_of_their_own(self) -> "Size":

@@ -42,7 +42,11 @@ class RecommendationModel(ApiModel):
     )
     monthly_dollars: Number = Field(
         description="The change of the list price in US dollars a month, negative for a saving; null when "
-        "it is not known."
+        "it is not known, and for a maximum."
+    )
+    is_maximum: bool = Field(
+        description="Whether the purchase is a maximum, which costs nothing itself: AWS bills what is used "
+        "below it."
     )
     price: str = Field(description="The price of an item in words; empty when it is not known.")
     price_source: str = Field(
@@ -74,6 +78,7 @@ class RecommendationModel(ApiModel):
             peak_utilization=recommendation.utilization,
             reason=recommendation.reason,
             monthly_dollars=recommendation.monthly_dollars,
+            is_maximum=recommendation.size.is_maximum,
             price=recommendation.price_text,
             price_source=recommendation.price_source,
             price_read_on=recommendation.price_read_on,
@@ -99,6 +104,7 @@ class RecommendationsModel(ListModel):
     unknown_prices: int = Field(
         description="The number of purchases to raise or lower whose price is unknown."
     )
+    maxima: int = Field(description="The number of maxima to raise or lower: they cost nothing themselves.")
 
 
 class RecommendationsQuery(BaseModel):
@@ -163,4 +169,5 @@ def _json(recommendations: Sequence[Recommendation], limit: int) -> str:
         saved_monthly_dollars=totals.saved,
         needed_monthly_dollars=totals.needed,
         unknown_prices=totals.unpriced,
+        maxima=totals.maxima,
     ).model_dump_json()

@@ -121,15 +121,19 @@ def _prices(services: Collection[Service]) -> Iterator[str]:
         for price in size.prices
     }
     yield table(("service", "item", "list price", "source", "day"), sorted(rows))
-    unpriced = {
-        f"{service.title}: {size.item}{f' (`{name}`)' if len(signal.sizes) > 1 else ''}"
-        for service in services
-        for signal in service.signals.values()
-        for name, size in signal.sizes.items()
-        if not size.prices
-    }
-    yield "Without a known price:"
-    yield bullets(sorted(unpriced))
+    for heading, are_maxima in (
+        ("Without a known price:", False),
+        ("Maxima, which cost nothing themselves; AWS bills what is used below them:", True),
+    ):
+        unpriced = {
+            f"{service.title}: {size.item}{f' (`{name}`)' if len(signal.sizes) > 1 else ''}"
+            for service in services
+            for signal in service.signals.values()
+            for name, size in signal.sizes.items()
+            if not size.prices and size.is_maximum is are_maxima
+        }
+        yield heading
+        yield bullets(sorted(unpriced))
 
 
 def _quotation(price: Price) -> tuple[str, str, str]:

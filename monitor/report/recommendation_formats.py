@@ -12,7 +12,7 @@ from rich.text import Text
 from monitor.lib.percent import format_percent
 from monitor.lib.text import escape_unprintable
 from monitor.report.terminal import console_of, print_table
-from rules.plurals import count_of
+from rules.plurals import agreeing, count_of
 
 COLUMNS = ("resource", "where", "advice", "peak", "$/month", "why")
 NUMERIC_COLUMNS = ("peak", "$/month")
@@ -42,8 +42,19 @@ def column_texts(recommendation: RecommendationsJson) -> tuple[str, ...]:
 def _money(recommendation: RecommendationsJson) -> str:
     if recommendation["advice"] not in ("raise", "lower"):
         return "-"
+    if recommendation["is_maximum"]:
+        return "as used"
     amount = recommendation["monthly_dollars"]
     return "not known" if amount is None else f"{amount:+,.2f}"
+
+
+def unpriced_text(unknown: int, maxima: int) -> str:
+    """Return the end of a sentence on money: how many changes have no price, and how many need none."""
+    texts = [f"; the price of {unknown:,} is not known"] if unknown else []
+    if maxima:
+        words = ("is a maximum, which costs nothing itself", "are maxima, which cost nothing themselves")
+        texts.append(f"; {maxima:,} {agreeing(maxima, *words)}")
+    return "".join(texts)
 
 
 def summary(document: RecommendationsJson) -> Iterator[str]:
@@ -53,8 +64,7 @@ def summary(document: RecommendationsJson) -> Iterator[str]:
         return
     counts = ", ".join(f"{advice} {number:,}" for advice, number in document["counts"].items() if number)
     yield f"{count_of(document['total'], 'purchase')}: {counts}"
-    unknown = document["unknown_prices"]
-    more = f"; the price of {unknown:,} is not known" if unknown else ""
+    more = unpriced_text(document["unknown_prices"], document["maxima"])
     saved, needed = document["saved_monthly_dollars"], document["needed_monthly_dollars"]
     yield f"Saved: ${saved:,.2f} a month; needed: ${needed:,.2f} a month, by list price{more}"
 

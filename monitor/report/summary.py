@@ -12,6 +12,7 @@ from monitor.fleet.rows import Row
 from monitor.lib.percent import format_percent
 from monitor.render.text import dollars
 from monitor.report.blind_spots import unobservable_by_reason
+from monitor.report.recommendation_formats import unpriced_text
 from monitor.report.scan import ScanReport
 from monitor.sizing.recommendations import Recommendation
 from rules.band import Zone
@@ -113,7 +114,7 @@ class Summary:
         unknown, keep = totals.counts[Advice.UNKNOWN], totals.counts[Advice.KEEP]
         text = f"{count_of(keep, 'purchase')} of the right size, {unknown:,} without enough data. "
         text += f"Saved: {dollars(totals.saved)} a month; needed: {dollars(totals.needed)}, by list price"
-        text += f"; the price of {totals.unpriced:,} is not known." if totals.unpriced else "."
+        text += f"{unpriced_text(totals.unpriced, totals.maxima)}."
         changes = self.scan.sizes.changes
         if sources := sorted(
             {
@@ -130,7 +131,8 @@ class Summary:
     def size_texts(self, recommendation: Recommendation) -> tuple[str, str, str, str, str]:
         """Return resource, advice, peak, change of the monthly price, and reason of a recommendation."""
         change = recommendation.monthly_dollars
-        money = "unknown" if change is None else f"{'-' if change < 0 else '+'}{dollars(abs(change))}"
+        unpriced = "as used" if recommendation.size.is_maximum else "unknown"
+        money = unpriced if change is None else f"{'-' if change < 0 else '+'}{dollars(abs(change))}"
         reason = " ".join(
             filter(
                 None,

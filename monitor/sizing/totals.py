@@ -15,26 +15,31 @@ class SizingTotals:
 
     counts: the number of recommendations by advice. saved, needed: what the changes save and what they cost,
     in US dollars a month at list prices, without changes whose price is unknown. unpriced: the number of
-    changes whose price is unknown.
+    changes whose price is unknown. maxima: the number of changes of maxima, which cost nothing themselves.
     """
 
     counts: Mapping[Advice, int]
     saved: float
     needed: float
     unpriced: int
+    maxima: int
 
     @classmethod
     def of(cls, recommendations: Iterable[Recommendation]) -> Self:
         """Return the totals of these recommendations."""
-        advice_and_dollars = [(each.advice, each.monthly_dollars) for each in recommendations]
+        terms = [(each.advice, each.size.is_maximum, each.monthly_dollars) for each in recommendations]
         changes = [
-            dollars for advice, dollars in advice_and_dollars if advice in (Advice.RAISE, Advice.LOWER)
+            (is_maximum, dollars)
+            for advice, is_maximum, dollars in terms
+            if advice in (Advice.RAISE, Advice.LOWER)
         ]
-        known_changes = [dollars for dollars in changes if dollars is not None]
-        counts = Counter(advice for advice, _ in advice_and_dollars)
+        known_changes = [dollars for _, dollars in changes if dollars is not None]
+        maxima = sum(is_maximum for is_maximum, _ in changes)
+        counts = Counter(advice for advice, _, _ in terms)
         return cls(
             counts={advice: counts[advice] for advice in Advice},
             saved=-sum(dollars for dollars in known_changes if dollars < 0),
             needed=sum(dollars for dollars in known_changes if dollars > 0),
-            unpriced=len(changes) - len(known_changes),
+            unpriced=len(changes) - len(known_changes) - maxima,
+            maxima=maxima,
         )

@@ -21,6 +21,7 @@ OVERSIZED: dict[str, Any] = {
     "peak_utilization": 0.3,
     "reason": "",
     "monthly_dollars": -32.87,
+    "is_maximum": False,
     "price": "$0.015 an hour and shard in us-east-1",
     "price_source": "https://aws.amazon.com/kinesis/data-streams/pricing/",
     "price_read_on": "2026-09-25",
@@ -44,6 +45,7 @@ RESPONSE: dict[str, Any] = {
     "saved_monthly_dollars": 32.87,
     "needed_monthly_dollars": 0.0,
     "unknown_prices": 0,
+    "maxima": 0,
 }
 
 
@@ -59,6 +61,15 @@ def test_the_table_has_a_size_and_a_peak_and_a_cost_and_a_command() -> None:
     assert "Saved: $32.87 a month; needed: $0.00 a month, by list price" in words
     assert "1 more is not shown" in result.stderr
     assert paths == ["/api/v1/recommendations?advice=raise&advice=lower&advice=unknown"]
+
+
+def test_a_maximum_costs_what_is_used_below_it() -> None:
+    maximum = OVERSIZED | {"advice": "raise", "monthly_dollars": None, "price": "", "is_maximum": True}
+    response = RESPONSE | {"items": [maximum], "total": 1, "counts": {"raise": 1}, "maxima": 1}
+    with api_server(response) as (address, _):
+        words = " ".join(headroom("recommend", "--address", address).stdout.split())
+    assert "30 % as used" in words
+    assert "by list price; 1 is a maximum, which costs nothing itself" in words
 
 
 def test_json_is_the_response_of_the_api() -> None:

@@ -74,7 +74,11 @@ def test_the_catalogue_page_has_each_price_once_and_names_what_has_none() -> Non
         "source": "https://aws.amazon.com/one/pricing/",
         "read_on": "2026-09-25",
     }
-    sizes = {"large": {"item": "large shard"}, "small": {"item": "shard", "price": "shard"}}
+    sizes: dict[str, dict[str, object]] = {
+        "large": {"item": "large shard"},
+        "small": {"item": "shard", "price": "shard"},
+        "most": {"item": "task", "is_maximum": True},
+    }
     bought = {**SIGNALS["size"], "kind": "provisioned", "sizes": sizes}
     entry = {
         "service": "one",
@@ -84,11 +88,13 @@ def test_the_catalogue_page_has_each_price_once_and_names_what_has_none() -> Non
     }
     registry = build_registry([own_collector("one")], [Service.model_validate(entry)])
     page = catalogue_page(registry, NotDeclared(signals={}, services={}))
+    assert page.index("large shard") < page.index("Maxima, which cost nothing") < page.index("One: task")
     prices = page[page.index("## Prices") : page.index("## What is not watched")].splitlines()
     assert [line for line in prices if line.startswith(("| One", "- "))] == [
         "| One | shard | us-east-1 $0.015, eu-west-1 $0.0166 per hour "
         "| [AWS](https://aws.amazon.com/one/pricing/) | 2026-09-25 |",
         "- One: large shard (`large`)",
+        "- One: task (`most`)",
     ]
 
 

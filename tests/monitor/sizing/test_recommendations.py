@@ -121,6 +121,17 @@ def test_a_recommendation_without_a_known_price_is_counted_and_has_no_saving() -
     assert (totals.saved, totals.unpriced, totals.counts[Advice.LOWER]) == (0, 1, 1)
 
 
+def test_the_maximum_of_a_group_costs_nothing_itself_and_has_no_unknown_price() -> None:
+    purchases = Purchases()
+    group = Resource("group", ("web",))
+    purchases.buy("autoscaling.group_max_size", 12, 12, group, band=Band(low=0.0))
+    recommendation = purchases.recommendation
+    assert (recommendation.advice, recommendation.size.is_maximum) == (Advice.RAISE, True)
+    assert recommendation.monthly_dollars is None
+    totals = SizingTotals.of([recommendation])
+    assert (totals.unpriced, totals.maxima, totals.needed) == (0, 1, 0)
+
+
 @pytest.mark.parametrize(("included", "dollars"), [(0.0, -436 * 7.2), (300.0, -200 * 7.2), (None, None)])
 def test_included_throughput_is_not_paid_for(included: float | None, dollars: float | None) -> None:
     purchases = Purchases()
