@@ -76,9 +76,9 @@ def _forecast(history: NDArray[np.floating], limit: Floats) -> Forecast:
 def _probability(past: Past, limit: Floats, crossings: Crossings, horizon: int) -> Floats:
     """Return the probability of reaching the limit within a horizon; NaN without an analog."""
     bias, *coefficients = COEFFICIENTS[horizon]
-    values, exist = features(past, limit, crossings, horizon)
+    values, has_analog = features(past, limit, crossings, horizon)
     probability = logistic(np.float32(bias) + np.array(coefficients, np.float32) @ values)
-    return np.where(exist, probability, np.float32(np.nan))
+    return np.where(has_analog, probability, np.float32(np.nan))
 
 
 def _minutes(past: Past, limit: Floats, probability: Floats) -> Floats:

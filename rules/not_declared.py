@@ -1,4 +1,4 @@
-"""Limits and services that Headroom does not watch on purpose, each with its reason."""
+"""Limits and services that Headroom deliberately does not watch, each with its reason."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -92,8 +92,9 @@ class LimitUse:
     def per_request(self) -> float:
         """The amount of the limit that one request at the entrance uses.
 
-        By Little's law, each request per second that lasts W seconds holds W executions. `ratio`
-        is computed from usage at its peaks within minutes, so the higher of the two amounts is returned.
+        Without a declared amount, the higher of two is returned: that by `each`, and that by `ratio`, which is
+        computed from usage at its peaks within minutes. Where executions at one time are limited, `each` is a
+        duration: by Little's law, one request per second that lasts W seconds holds W executions.
         """
         if not np.isnan(self.declared_each):
             return self.visits * self.declared_each

@@ -182,7 +182,8 @@ class Quota(_Model):
     code: Annotated[str, Field(pattern=QUOTA_CODE)]
 
 
-# The beginnings of operations that change nothing, and show what to change.
+# The beginnings of operations that change no limit, but show what to change (the last of them makes DynamoDB
+# count how often each key is used).
 READING_OPERATIONS: Final = ("describe-", "list-", "get-", "update-contributor-insights")
 
 
@@ -354,7 +355,7 @@ class Signal(_Model):
 
 
 def _with_prices(entry: object, prices: Mapping[str, object]) -> object:
-    """Return an entry of a document, each `price` that is a name replaced by the price of that name."""
+    """Return a copy of an entry of a document in which each `price` is a price itself, and not its name."""
     if not isinstance(entry, dict):
         return entry
     return {

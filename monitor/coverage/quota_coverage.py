@@ -376,7 +376,7 @@ def series_by_quota(snapshot: Snapshot) -> Mapping[CellKey, SeriesByQuota]:
 
 
 def _comparable_utilization(series: Series, utilization: float) -> float | None:
-    """Return the utilization if AWS's report has the same: no rate, and of a whole account; else None."""
+    """Return the utilization; None for a rate or a part of an account, which AWS's report does not have."""
     signal, key = series.settings.signal, series.key
     is_of_account = key.is_of_account or (key.service == QUOTAS_SERVICE and not series.settings.quota_arn)
     is_rate = signal.unit.is_rate or signal.reports_throttling

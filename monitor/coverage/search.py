@@ -16,7 +16,7 @@ QuotaPredicate = Callable[[QuotaCoverage], bool]
 
 
 def matching_quotas(search: Search, quotas: Iterable[QuotaCoverage]) -> list[QuotaCoverage]:
-    """Return the quotas that a query matches. A word occurs in a name, a code or a service code."""
+    """Return the quotas that a query matches. A word matches a part of a name or code."""
     excluded = [_predicate(term) for term in search.terms if term.excluded]
     required = [term for term in search.terms if not term.excluded]
     fields = dict.fromkeys(term.field for term in required if term.field)

@@ -67,7 +67,7 @@ class MetricReader:
         return {metric: row for metric, row in listed if metric not in requested}
 
     def finish_first_polls(self) -> None:
-        """Stop recording which metrics were requested; called after those of the first inventory were."""
+        """Stop recording which metrics were requested: all those of the first inventory were."""
         self._requested = None
 
     async def read(self, now: int, *, only_new: bool = False) -> list[Failure]:

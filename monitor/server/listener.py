@@ -89,7 +89,7 @@ class Listener:
             loop.remove_reader(self._socket)
 
     def _has_pending(self) -> bool:
-        """Return whether a connection waits to be accepted: `accept` raises EMFILE even if none does."""
+        """Return whether a connection waits to be accepted: `accept` raises EMFILE even if none waits."""
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
         return bool(poll.poll(0))

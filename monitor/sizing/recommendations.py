@@ -177,7 +177,7 @@ def _monthly_change(price: Price | None, paid_items: Sequence[float | None], reg
 
 
 def _command(group: Sequence[Series], right: RightSize, bought: float | None) -> str | None:
-    """Return the command that changes the size: of the decisive series or, without one, of another series."""
+    """Return the command that changes the size: of the decisive series or, if that has none, of another."""
     if right.advice not in (Advice.RAISE, Advice.LOWER) or not bought or right.items is None:
         return None
     ratio = right.items / bought

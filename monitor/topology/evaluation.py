@@ -93,7 +93,7 @@ class _Evaluation:
     def status(self) -> PathStatus:
         """Return the status of the path."""
         entrance = self._path.hops[0]
-        flow = self._flow_now(0)  # at the entrance, as every `flow` that the methods below are given
+        flow = self._flow_now(0)  # of the entrance; so is the argument `flow` of the methods below
         hops = [self._hop_status(number, flow) for number in range(len(self._path.hops))]
         limits = [limit for hop in hops for limit in hop.limits if limit.is_reachable]
         order = weakest_first(np.array([limit.capacity for limit in limits], np.float64))

@@ -15,6 +15,6 @@ async def opened_tracer(config: TracingConfig | None) -> AsyncIterator[Tracer]:
     if config is None:
         yield NO_TRACER
         return
-    sdk = await asyncio.to_thread(import_module, "monitor.tracing.open_telemetry")
-    async with sdk.exported_spans(config) as tracer:
+    open_telemetry = await asyncio.to_thread(import_module, "monitor.tracing.open_telemetry")
+    async with open_telemetry.exported_spans(config) as tracer:
         yield tracer

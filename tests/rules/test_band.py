@@ -58,7 +58,7 @@ def test_many_series_have_the_zones_of_single_series(rows: list[tuple[float, ...
 
 
 @given(ratio, ratio, st.booleans(), bounds)
-def test_a_zone_proven_by_bounds_is_the_zone_of_any_usage_between_them(
+def test_bounds_prove_the_mildest_possible_zone_above_the_band_or_else_the_worst_possible_zone(
     first: float, second: float, throttled: bool, band: list[float]
 ) -> None:
     lowest, highest = sorted((first, second))

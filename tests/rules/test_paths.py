@@ -27,7 +27,7 @@ def capacities_of(flow: float, rows: list[tuple[float, float, float]]) -> np.nda
 
 
 @given(flow=amounts, rows=limits)
-def test_the_capacity_of_a_path_is_its_flow_plus_the_least_headroom(
+def test_the_capacity_of_a_path_is_its_flow_plus_the_least_headroom_in_requests(
     flow: float, rows: list[tuple[float, float, float]]
 ) -> None:
     found = capacities_of(flow, rows)

@@ -72,7 +72,7 @@ def test_two_prices_of_one_region_are_rejected() -> None:
         signal(sizes={"shard": {"item": "shard", "price": [PRICE, PRICE | {"read_on": "2026-10-01"}]}})
 
 
-def test_signals_share_a_price_by_its_name() -> None:
+def test_a_size_may_have_a_price_of_the_service_by_its_name() -> None:
     document = service_document(sizes={"shard": {"item": "shard", "price": "hour"}}) | {
         "prices": {"hour": PRICE}
     }

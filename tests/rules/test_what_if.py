@@ -60,7 +60,7 @@ def test_only_a_share_of_the_demand_grows(
 
 
 @given(amounts, amounts, shares, factors)
-def test_the_peak_times_the_breaking_factor_is_the_ceiling(
+def test_the_peak_times_the_breaking_factor_is_the_limit_or_a_lower_ceiling(
     peak: float, limit: float, share: float, factor: float
 ) -> None:
     found = stress([peak], [limit], [share * limit], [factor])

@@ -176,7 +176,7 @@ class AlertingHarness:
         )
 
     def write(self, series: Series, minute: int, letter: str) -> None:
-        """Write the sample of a minute, and mark the minute as read. `_` writes no sample.
+        """Write the sample of a minute, and mark the minute as read. For `_`, do neither.
 
         Metrics that no series uses get no point.
         """

@@ -52,7 +52,7 @@ async def test_the_alerts_of_an_account_closed_during_a_restart_end(
 
 
 @pytest.mark.parametrize("is_known", [True, False])
-async def test_alerts_of_a_missing_account_end_only_once_the_list_of_accounts_is_known(
+async def test_alerts_of_a_missing_account_end_only_if_the_list_of_accounts_is_known(
     storage: Path | MemoryStore, is_known: bool
 ) -> None:
     async with AlertingHarness.opened(storage) as harness:

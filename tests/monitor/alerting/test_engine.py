@@ -137,7 +137,9 @@ async def test_a_series_does_not_inherit_the_alert_of_the_previous_series_in_its
         assert await harness.run_minutes(clicks="ccc") == "..F"
 
 
-async def test_a_resource_that_comes_back_at_once_keeps_its_alert(tmp_path: Path) -> None:
+async def test_the_alert_of_a_resource_that_goes_and_comes_back_at_once_is_resolved_and_fires_anew(
+    tmp_path: Path,
+) -> None:
     async with AlertingHarness.opened(tmp_path) as harness:
         await harness.run_minutes(orders="..ccc")
         harness.fleet.drop(key("orders"))
@@ -152,7 +154,7 @@ async def test_a_run_that_is_cancelled_loses_nothing(tmp_path: Path) -> None:
         for name in names[:14]:
             harness.write(harness.series(name), harness.minute, "c")
         harness.seconds += 60
-        for waits in range(20):  # the run is cancelled at its n-th wait
+        for waits in range(20):  # the run is cancelled after so many waits
             run = asyncio.create_task(harness.process())
             for _ in range(waits):
                 await asyncio.sleep(0)

@@ -23,7 +23,7 @@ from tests.monitor.fleet.fleets import key, throttled_metric, traffic
 MINUTES = 400
 EPISODE_INTERVAL = 90  # minutes; each interval has at most one episode
 EPISODE_MINUTES = 12, 30  # the duration of an episode: at least 12, less than 30
-POLLED_MINUTES = 60  # minutes that a poll requests; every point is published earlier
+POLLED_MINUTES = 60  # minutes that a poll requests; every point is published before it is that old
 SETTLED_AFTER = 3  # minutes until a point no longer grows
 SAMPLE_VALUES = LETTERS | {"r": (0.5, 60.0)}  # r: throttled, though usage is within the band
 STREAMS = [f"stream-{n}" for n in range(8)]

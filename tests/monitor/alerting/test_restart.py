@@ -59,7 +59,7 @@ async def test_an_alert_whose_breach_ended_between_two_processes_is_resolved(
         assert notice.kind is NoticeKind.RESOLVED
 
 
-async def test_a_firing_alert_is_exported_once_its_series_is_found_even_without_new_samples(
+async def test_a_firing_alert_is_exported_as_soon_as_its_series_is_found_even_without_new_samples(
     storage: Path | MemoryStore,
 ) -> None:
     async with AlertingHarness.opened(storage) as harness:

@@ -61,7 +61,7 @@ RISING = Trend("rising", 22)
 UNOBSERVABLE = Unobservable("no metric tells the consumption of one partition")
 STREAM, LAMBDA = "Kinesis stream `clicks` (prod, eu-west-1)", "Lambda (prod, eu-west-1)"
 
-# The row of a series, changes of DETAILS, the trend of usage, and the summary, or its begin up to "Remedy:".
+# The row of a series, changes of DETAILS, the trend of usage, and the summary, or its part until "Remedy:".
 SUMMARIES: list[tuple[Row, dict[str, Any], Trend | None, str]] = [
     (
         row(

@@ -42,7 +42,7 @@ async def store_usage(setup: Fortnight, **past: np.ndarray) -> dict[str, int]:
     return slots
 
 
-async def test_a_peak_has_its_time_a_percentile_and_the_number_of_known_bins() -> None:
+async def test_a_peak_has_its_time_and_beside_it_a_percentile_and_the_number_of_known_bins() -> None:
     async with fortnight() as setup:
         spike, recent = np.full(BINS, 10.0), np.full(BINS, np.nan)
         spike[700], recent[-100:] = 90, 5

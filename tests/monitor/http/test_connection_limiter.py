@@ -55,7 +55,9 @@ class NamedConnections:
         return self.registry.get_sample_value(name, {"reason": reason})
 
 
-def test_idle_then_slow_connections_are_closed_but_none_being_answered_if_addresses_have_one_each() -> None:
+def test_if_each_address_has_one_connection_idle_then_slow_ones_are_closed_but_none_that_is_answered() -> (
+    None
+):
     connections = NamedConnections(4)
     connections.connect("a1", ConnectionState.RESPONDING)
     connections.connect("b1", ConnectionState.READING_BODY)

@@ -1,4 +1,4 @@
-"""Probes, reload, pages and errors of the HTTP application."""
+"""Probes, reload and errors of the HTTP application."""
 
 from collections.abc import AsyncIterator
 

@@ -15,7 +15,10 @@ DAYS = 14
 
 
 def history(*peaks: float, base: float = 0.3) -> Quarters:
-    """One series with a peak of three hours each evening, by day; usage of 0.9 is near the limit."""
+    """Quarters of one series that peaks for three hours each evening; usage of 0.9 is near the limit.
+
+    peaks: the highest usage of each day.
+    """
     quarters = Quarters(np.array([7]), range(0, len(peaks) * DAY))
     hours = np.arange(quarters.count) * BIN_MINUTES / 60 % 24
     shape = np.clip(1 - np.abs(hours - 19.5) / 1.5, 0, 1)
@@ -51,7 +54,7 @@ def test_peaks_of_each_evening_are_foreseen_hours_before() -> None:
     assert comparison.series_days == pytest.approx(DAYS - 2, abs=0.7)
 
 
-def test_a_peak_higher_than_ever_before_is_not_foreseen() -> None:
+def test_a_peak_higher_than_ever_before_is_not_foreseen_more_than_an_hour_before() -> None:
     comparison = compare(history(*[0.5] * 10, 1.0, *[0.5] * 3))
     (foresight,) = comparison.foresights
     assert foresight.lead is None or foresight.lead <= 60
@@ -75,7 +78,7 @@ def test_an_alarm_that_lasts_when_the_data_end_is_not_false() -> None:
     assert compare(cut).false_alarms == 0
 
 
-def test_with_less_than_two_days_there_is_no_forecast() -> None:
+def test_with_no_more_than_two_days_there_is_no_forecast() -> None:
     quarters = history(0.97, 0.97)
     assert backtest(quarters, episodes_in(quarters)) is None
 

@@ -93,7 +93,7 @@ def test_an_alert_on_throttling_extends_the_run_and_adds_the_throttled_demand() 
     assert [notice.number for notice in episode.notices] == [70, 75, 80, 100]
 
 
-def test_throttling_far_below_the_limit_is_an_episode_because_of_its_alert() -> None:
+def test_throttling_without_a_run_near_the_limit_is_an_episode_because_of_its_alert() -> None:
     (episode,) = episodes_of(
         [], notice("orders", 300, "saturated", throttled=2.0), resolved_notice("orders", 320)
     )

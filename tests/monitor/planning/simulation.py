@@ -137,7 +137,8 @@ class Simulation:
 
     demand: a Demand, or only the utilization, without an aggregate. fails: returns whether all calls
     of a minute fail. requested: the number of metrics requested so far. reads: how often each row was
-    read. last_read: the minute in which each row was read last.
+    read. last_read: the minute in which each row was read last. aggregate, whole: the rows of the metrics of
+    all series together, of their throttled demand and of their usage; below 0 without such a metric.
     """
 
     def __init__(

@@ -54,7 +54,7 @@ def test_a_sample_of_a_safe_series_is_not_stale_between_two_reads() -> None:
     assert (simulation.fleet.stale_after[:5] >= MAX_INTERVAL + 30).all()
 
 
-def test_a_part_that_crosses_its_edge_is_read_once_the_whole_shows_it() -> None:
+def test_a_part_that_crosses_its_edge_is_read_as_soon_as_the_whole_shows_it() -> None:
     usage = constant(*[0.01] * 10)
     usage[3, HISTORY + 200 :] = 0.9
     simulation = run(simulation_of(usage), 200)
@@ -109,7 +109,7 @@ def test_no_crossing_is_found_later_than_the_planned_delay(
     random, minutes, series_count = np.random.default_rng(seed), 4 * HOURS, 5
     usage = random.uniform(0, level, (series_count, HISTORY + minutes)).astype(np.float32)
     jumps = random.random((series_count, HISTORY + minutes)) < 0.003
-    jumps[:, : HISTORY + 30] = False  # a series that was near its edge is read often
+    jumps[:, : HISTORY + 30] = False  # else the series, lately near its edge, would be read often
     usage[jumps] = random.uniform(0.5, 2, np.count_nonzero(jumps))
     usage[random.random(usage.shape) < 0.01] = np.nan
     fails = (random.random(minutes) < share_failed).tolist()

@@ -77,8 +77,8 @@ async def test_a_request_for_a_resource_has_its_arn() -> None:
 
     def get_service_quota(**params: Any) -> Any:
         reads.append(params)
-        account_quota = resource_quota("PER_RESOURCE")
-        return denied("GetServiceQuota", NOT_FOUND) if "ContextId" in params else account_quota
+        quota_of_all_resources = resource_quota("PER_RESOURCE")
+        return denied("GetServiceQuota", NOT_FOUND) if "ContextId" in params else quota_of_all_resources
 
     aws = service_quotas(PENDING, get_service_quota=get_service_quota)
     increase = await increase_of(aws, arn=ARN)

@@ -88,9 +88,9 @@ def test_a_quota_in_several_regions_needs_a_region(regions: tuple[str, ...]) -> 
 
 def test_the_arn_of_a_resource_is_found_by_its_id_or_arn() -> None:
     cell, registry = FakeAws().cell, builtin_registry()
-    key_signal = next(signal for signal in registry.signals if signal.service == "kms" and signal.quota)
-    assert key_signal.quota
-    wanted = WantedQuota(key_signal.quota, key_signal)
+    kms_signal = next(signal for signal in registry.signals if signal.service == "kms" and signal.quota)
+    assert kms_signal.quota
+    wanted = WantedQuota(kms_signal.quota, kms_signal)
     arn = "arn:aws:kms:eu-west-1:123456789012:key/abc"
     assert resource_arn(cell, "", wanted, registry) == ""
     assert resource_arn(cell, arn, wanted, registry) == arn

@@ -36,8 +36,8 @@ class Purchases:
     def buy(self, name: str, peak: float, amount: float, resource: Resource = CLICKS, **more: Any) -> Series:
         """Add a series of the signal `name`, with a limit of this amount and with a peak, in its unit.
 
-        more: `quarters` (the number of quarters of an hour with known demand, and their number since the
-        first of these), `region`, and fields of SeriesSettings.
+        more: `quarters` (the number of quarters of an hour with known demand, and the number of all
+        quarters since the first of those), `region`, and fields of SeriesSettings.
         """
         quarters = more.pop("quarters", (14 * DAY, 14 * DAY))
         service, _, signal = name.partition(".")
@@ -167,7 +167,9 @@ def test_a_table_and_its_index_are_separate_purchases() -> None:
 
 
 @pytest.mark.parametrize("bought", [Bought(size="STANDARD_INFREQUENT_ACCESS"), None])
-def test_a_table_of_another_or_an_unknown_class_has_a_size_and_no_price(bought: Bought | None) -> None:
+def test_a_table_of_the_infrequent_access_or_an_unknown_class_has_a_size_and_no_price(
+    bought: Bought | None,
+) -> None:
     purchases = Purchases()
     purchases.buy("dynamodb.table_read_capacity", 5, 100, ORDERS, bought=bought)
     recommendation = purchases.recommendation
