@@ -14,7 +14,7 @@ Floats = npt.NDArray[np.float64]
 
 
 class Visits(NamedTuple):
-    """The units of a hop for each request at the entrance.
+    """The units of a hop, such as its calls or messages, for each request at the entrance.
 
     basis: `entrance`, `declared`, `measured` or `assumed`; empty if the number is unknown.
     """
@@ -92,9 +92,9 @@ class LimitUse:
     def per_request(self) -> float:
         """The amount of the limit that one request at the entrance uses.
 
-        Without a declared amount, the higher of two is returned: that by `each`, and that by `ratio`, which is
-        computed from usage at its peaks within minutes. Where executions at one time are limited, `each` is a
-        duration: by Little's law, one request per second that lasts W seconds holds W executions.
+        Without a declared amount, the higher of two is returned: that by `each`, and that by `ratio`, which
+        is computed from usage at its peaks within minutes. Where executions at one time are limited, `each`
+        is a duration: by Little's law, one request per second that lasts W seconds holds W executions.
         """
         if not np.isnan(self.declared_each):
             return self.visits * self.declared_each

@@ -23,7 +23,7 @@ def test_ranges_cover_all_positions_by_slices_of_at_most_a_part() -> None:
         assert all(0 < part.stop - part.start <= PART_SIZE for part in parts)
 
 
-def test_formula_parts_cover_all_formulas_and_replace_slots_and_rows_added_later() -> None:
+def test_formula_parts_cover_all_formulas_and_replace_later_slots_and_rows_by_the_former_counts() -> None:
     formulas = Formulas()
     for slot in range(SERIES):
         formulas.put(slot, Formula(Shape(Op.SUM, (None,)), (2 * slot,), (1.0,)))
