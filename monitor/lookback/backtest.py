@@ -31,7 +31,8 @@ STEPS: Final = (1, 2, 4, 8, 12)
 CLOSE_SHARE: Final = np.float32(0.5)
 SERIES_AT_ONCE: Final = 2048
 FORECASTS_AT_ONCE: Final = 2048
-NO_ALARM, NO_FORECAST = -1, -2  # instead of the index of a horizon: none is likely; no forecast can be made
+# Instead of the index of a horizon: an episode is likely within none of them; no forecast can be made.
+NO_ALARM, NO_FORECAST = -1, -2
 
 
 class Foresight(NamedTuple):

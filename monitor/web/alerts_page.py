@@ -57,7 +57,7 @@ class JudgedCounts:
 
 @dataclass(frozen=True, slots=True)
 class HistoryItem:
-    """A change of an alert with the receivers that were notified of it, the oldest first."""
+    """A change of an alert. name: the alert's. sent: the notifications of the change, the oldest first."""
 
     notice: Notice
     name: str

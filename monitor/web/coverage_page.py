@@ -167,7 +167,7 @@ def coverage_page(coverage: Coverage, view: CoverageView) -> CoveragePage:
 def _facet(quotas: Iterable[QuotaCoverage], field: str) -> Sequence[tuple[str, int]]:
     """Return the values of a field with their numbers of quotas, the most frequent first."""
     counts = Counter(field_value(quota, field) for quota in quotas)
-    return sorted(counts.items(), key=lambda count: (-count[1], count[0]))[:MAX_FACETS]
+    return sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))[:MAX_FACETS]
 
 
 def series_url(signal: str, quota: QuotaCoverage) -> str:

@@ -107,15 +107,15 @@ def _worst_zones(snapshot: Snapshot, selected: Flags) -> dict[ServiceKey, tuple[
     np.maximum.at(worst_by_group, snapshot.group[selected], snapshot.zone[selected])
     is_worst = selected.copy()
     is_worst[selected] = snapshot.zone[selected] == worst_by_group[snapshot.group[selected]]
-    numbers = np.bincount(snapshot.group[is_worst], minlength=len(snapshot.groups))
+    series_counts = np.bincount(snapshot.group[is_worst], minlength=len(snapshot.groups))
     worst: dict[ServiceKey, tuple[Zone, int]] = {}
-    for number in np.flatnonzero(worst_by_group > NO_ZONE).tolist():
-        account, region, service, _ = snapshot.groups[number]
-        zone = Zone(int(worst_by_group[number]))
+    for group in np.flatnonzero(worst_by_group > NO_ZONE).tolist():
+        account, region, service, _ = snapshot.groups[group]
+        zone = Zone(int(worst_by_group[group]))
         key = account, region, service
         worst_zone, count = worst.get(key, (zone, 0))
         if zone >= worst_zone:
-            worst[key] = zone, int(numbers[number]) + (count if zone == worst_zone else 0)
+            worst[key] = zone, int(series_counts[group]) + (count if zone == worst_zone else 0)
     return worst
 
 

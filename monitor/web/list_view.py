@@ -54,8 +54,8 @@ class ListParameters(BaseModel):
     def _old_terms(self) -> Iterable[SearchTerm]:
         for name in SERIES_FIELDS.texts:
             if value := getattr(self, name):
-                is_part = name == "resource" and WILDCARDS.isdisjoint(value)
-                yield SearchTerm(value, "" if is_part else name)
+                matches_part_of_name = name == "resource" and WILDCARDS.isdisjoint(value)
+                yield SearchTerm(value, "" if matches_part_of_name else name)
         yield from (SearchTerm(zone, "zone") for zone in self.zone if zone)
 
 

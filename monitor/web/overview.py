@@ -91,9 +91,9 @@ class SeriesListing:
 
     slots: the slots in the window. total: the number of series that the query selects. zone_counts: by zone,
     the number of series that the query without its zone terms selects. hidden: by zone of HIDEABLE_ZONES, the
-    number of series that the query leaves out. facets: by field, its values with their numbers of all series.
-    first_rows: by zone, the row of its first series; empty unless the list is ordered by zone. corrections:
-    similar queries with values that exist.
+    number of series that the query leaves out. facets: by field, its values, each with the number of series
+    in the whole fleet that have it. first_rows: by zone, the row of its first series; empty unless the list
+    is ordered by zone. corrections: similar queries with values that exist.
     """
 
     slots: Sequence[int]
@@ -260,7 +260,7 @@ def facets(snapshot: Snapshot, present: Flags) -> dict[str, list[tuple[str, int]
         for name, value in zip(found, values, strict=False):
             found[name][value] = found[name].get(value, 0) + number
     ordered = {
-        name: sorted(counts.items(), key=lambda count: (-count[1], count[0]))[:MAX_FACETS]
+        name: sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))[:MAX_FACETS]
         for name, counts in found.items()
     }
     times = [

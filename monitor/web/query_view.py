@@ -15,7 +15,7 @@ class QueryView:
 
     path: ClassVar[str]
     fields: ClassVar[SearchFields] = SERIES_FIELDS
-    first_place: ClassVar[Mapping[str, Any]]  # the attributes of the beginning of the list
+    first_place: ClassVar[Mapping[str, Any]]  # attributes that show the list from its beginning
 
     text: str = ""
 

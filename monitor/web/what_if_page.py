@@ -31,7 +31,7 @@ SLIDER = (1, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.8, 2, 2.2, 2.5, 2.7, 3, 3.3, 3.6, 4
 LANE_ENDS = (10.0, 100.0, 1000.0)
 # The factors that are written below the lanes, by the factor at the right end.
 MARKS = {10.0: (1, 1.5, 2, 3, 5, 10), 100.0: (1, 3, 10, 30, 100), 1000.0: (1, 10, 100, 1000)}
-MAX_OPTIONS = 100  # regions
+MAX_OPTIONS = 100  # regions, and request paths, among which the form lets the user choose
 MAX_LISTED = 20  # quotas to ask for, and series whose answer is unknown
 
 

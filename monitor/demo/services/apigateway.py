@@ -15,7 +15,7 @@ from monitor.demo.traffic import Floats, Minutes, Traffic
 
 CLIENT_ERROR_SHARE = 0.01  # the share of requests that fail with a 4xx status other than 429
 SECONDS_PER_DAY = 24 * 3600
-ALL_METHODS = "/*/*"  # the key of a stage's settings that hold for every method
+ALL_METHODS = "/*/*"  # how the path of a patch of a stage's settings begins if it holds for every method
 # The length of the period of a quota, in days.
 PERIOD_DAYS = {"DAY": 1, "WEEK": 7, "MONTH": 30}
 

@@ -69,7 +69,7 @@ REQUEST_STATUS, MINUTES_PER_DAY = "CASE_OPENED", 24 * 60
 
 
 def metrics(region: DemoRegion) -> Iterator[DemoMetric]:
-    """Yield the usage metric of Classic Load Balancers, a quota that no signal declares."""
+    """Yield the usage metric of Classic Load Balancers, whose quota no signal declares."""
     usage = CLB_USAGE
     yield DemoMetric(
         usage["MetricNamespace"],

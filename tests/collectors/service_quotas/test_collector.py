@@ -290,16 +290,16 @@ async def test_global_quotas_are_read_once_whatever_regions_are_configured() -> 
         "list_metrics": metrics_response(usage_metric("A")),
         "list_service_quotas": quota_lists(s3=s3_quotas),
     }
-    regional, global_account = Account(["s3"], **answers), Account(**answers)
-    global_account.aws.cell.scope, global_account.aws.cell.region = ServiceScope.GLOBAL, "us-east-1"
-    global_account.aws.cell.account_states = regional.aws.cell.account_states
-    global_account.reads = frozenset({"iam"})
-    assert [*await global_account.scan()] == []
-    assert [*await regional.scan()] == ["calls L-00000002"]
-    assert [*await global_account.scan()] == ["calls L-00000001"]
-    assert global_account.known.in_use == {"s3"}
-    regional.aws.cell.account_states.clear()  # what the account's cells share, here the services in use
-    assert [*await global_account.scan()] == ["calls L-00000001"]
+    in_region, in_global_cell = Account(["s3"], **answers), Account(**answers)
+    in_global_cell.aws.cell.scope, in_global_cell.aws.cell.region = ServiceScope.GLOBAL, "us-east-1"
+    in_global_cell.aws.cell.account_states = in_region.aws.cell.account_states
+    in_global_cell.reads = frozenset({"iam"})
+    assert [*await in_global_cell.scan()] == []
+    assert [*await in_region.scan()] == ["calls L-00000002"]
+    assert [*await in_global_cell.scan()] == ["calls L-00000001"]
+    assert in_global_cell.known.in_use == {"s3"}
+    in_region.aws.cell.account_states.clear()  # what the account's cells share, here the services in use
+    assert [*await in_global_cell.scan()] == ["calls L-00000001"]
 
 
 async def test_all_quotas_of_a_global_service_are_read_in_the_global_cell() -> None:
@@ -318,13 +318,13 @@ async def test_what_is_counted_in_the_home_region_is_counted_only_by_the_global_
         "list_service_quotas": quota_lists(route53_recovery_control_config=[quota(clusters, 2)]),
         "list_clusters": {"Clusters": [{}]},
     }
-    regional, global_account = Account(["route53-recovery-control-config"], **answers), Account(**answers)
-    global_account.aws.cell.scope, global_account.aws.cell.region = ServiceScope.GLOBAL, "us-east-1"
-    global_account.aws.cell.account_states = regional.aws.cell.account_states
-    global_account.reads = frozenset()
-    assert [*await regional.scan()] == []
-    assert [*await global_account.scan()] == [f"unverified_count {clusters}"]
-    assert "route53-recovery-control-config:ListClusters" not in regional.aws.calls
+    in_region, in_global_cell = Account(["route53-recovery-control-config"], **answers), Account(**answers)
+    in_global_cell.aws.cell.scope, in_global_cell.aws.cell.region = ServiceScope.GLOBAL, "us-east-1"
+    in_global_cell.aws.cell.account_states = in_region.aws.cell.account_states
+    in_global_cell.reads = frozenset()
+    assert [*await in_region.scan()] == []
+    assert [*await in_global_cell.scan()] == [f"unverified_count {clusters}"]
+    assert "route53-recovery-control-config:ListClusters" not in in_region.aws.calls
 
 
 async def test_a_resource_with_a_quota_of_its_own_has_a_series_of_its_own() -> None:

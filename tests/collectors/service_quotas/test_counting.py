@@ -94,7 +94,7 @@ async def test_the_number_is_the_sum_over_all_parents_or_that_of_the_largest_par
     count_of: str, expected: int
 ) -> None:
     aws = FakeAws(
-        list_buckets=buckets("logs", "web", "none"),
+        list_buckets=buckets("logs", "web", "no-rules"),
         get_bucket_lifecycle_configuration=rules_of(logs=2, web=3),
     )
     assert await count_number(aws, **{**RULES_PER_BUCKET, "count": count_of}) == expected
@@ -171,8 +171,8 @@ async def test_an_error_of_one_count_affects_no_other_count_of_its_group() -> No
         for quota, items in ((other, "NextMarker"), (QUOTA, "WebACLs"))
     }
     aws = FakeAws(malformed=True, list_web_acls={"WebACLs": [{"Name": "a"}], "NextMarker": ""})
-    (same_calls,) = group_counts(declared)
-    counts = await count(BudgetedCalls(aws.scan, CallBudget()), same_calls)
+    (only_group,) = group_counts(declared)
+    counts = await count(BudgetedCalls(aws.scan, CallBudget()), only_group)
     assert counts[QUOTA] == Count(1)
     assert isinstance(counts[other], ExpressionError)
 
@@ -200,7 +200,7 @@ def test_counts_of_the_same_calls_are_one_group() -> None:
         )
         for code, keys in declared.items()
     }
-    groups = [[quota.code[-1] for quota in same_calls.counts] for same_calls in group_counts(counts)]
+    groups = [[quota.code[-1] for quota in count_group.counts] for count_group in group_counts(counts)]
     assert groups == [["1", "2"], ["3"], ["4", "5"], ["6"]]
 
 

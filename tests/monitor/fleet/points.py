@@ -42,7 +42,7 @@ WITHOUT_NAMESPACE = Namespace(watermark=ALWAYS)
 class Row:
     """A metric: its points, and its state under the names of `RingColumns`.
 
-    oldest_rise: None instead of -NEVER.
+    oldest_rise: None where `RingColumns` has -NEVER: no value became greater than 0 since the last poll.
     """
 
     zero_when_absent: bool
@@ -110,7 +110,7 @@ class Row:
 
     @property
     def newest_without_drops(self) -> int:
-        """The newest minute with a point, without provisional ones lower than the last complete minute."""
+        """The newest minute with a point, except provisional points lower than that of `read_through`."""
         complete = self.at(self.read_through)
         if math.isnan(complete) or not 0 < self.newest_point - self.read_through <= PROVISIONAL_FOR:
             return self.newest_point
@@ -199,7 +199,7 @@ def has_count_difference(usage: Usage) -> bool:
 
 
 def newest_term_minute(model: Model, usage: Usage) -> int:
-    """Return the newest minute in which any term is known; all terms, if the operation needs all."""
+    """Return the newest minute in which any term is known, or all are, if the operation needs all terms."""
     minutes = [
         newest_term_minute(model, term)
         if isinstance(term, Usage)
@@ -234,7 +234,7 @@ def result(model: Model, usage: Usage, minute: int, lower_bounds: bool = False) 
 
 
 def compute(model: Model, usage: Usage, minute: int) -> tuple[float, bool]:
-    """Return the result of the known terms in a minute, and whether the result is unknown."""
+    """Return what the known terms give in a minute, and whether the result is unknown nevertheless."""
     terms, unknown = terms_at(model, usage, minute)
     now = known_values(terms)
     match usage.op:

@@ -114,9 +114,9 @@ def test_an_hour_of_silence_makes_only_those_metrics_zero_that_were_idle_before(
     write(rings, IDLE, NOW - 30, 5.0)
     for minute in range(NOW, NOW + 3 * WINDOW, polled_every):
         rings.mark_read(ROWS, minute)
-        idle = minute - NOW >= SILENT_AFTER
+        is_silent = minute - NOW >= SILENT_AFTER
         assert rings.latest_minute[BUSY] == NOW
-        assert rings.latest_minute[IDLE] == (minute if idle else NOW)
+        assert rings.latest_minute[IDLE] == (minute if is_silent else NOW)
     assert rings.latest_value[IDLE] == 0.0
     write(rings, STEADY, minute - 1, 5.0)
     assert rings.latest_minute[:2].tolist() == [minute - 1] * 2  # a new point proves zeros again

@@ -101,6 +101,6 @@ async def test_the_rise_of_a_counter_is_0_in_the_minute_of_its_restart_and_right
 
 
 @pytest.mark.parametrize("service", SERVICES_WITH_COUNTERS)
-async def test_a_counter_is_used_by_its_rise_alone(service: str) -> None:
+async def test_formulas_use_only_the_rise_of_a_counter(service: str) -> None:
     for observed in await observed_by(service):
         assert [metric for usage in usages_of(observed) for metric in counters_without_rise(usage)] == []

@@ -74,10 +74,12 @@ def metrics_needed_by(observation: Observed) -> set[bytes]:
 
 def formulas_in(fleet: Fleet, slot: int) -> list[tuple[list[bytes], Formula] | None]:
     """Return metrics and formula of usage, throttled demand and upper bound, as stored in a slot."""
-    names = {row: metric for cell in (CELL, OTHER_CELL) for metric, row in fleet.metrics(cell).items()}
+    query_by_row = {row: query for cell in (CELL, OTHER_CELL) for query, row in fleet.metrics(cell).items()}
     formulas = (column.get(slot) for column in (fleet.usages, fleet.throttled, fleet.upper_bounds))
     return [
-        ([names.get(row, b"number") for row in formula.rows], replace(formula, rows=())) if formula else None
+        ([query_by_row.get(row, b"number") for row in formula.rows], replace(formula, rows=()))
+        if formula
+        else None
         for formula in formulas
     ]
 
@@ -126,13 +128,13 @@ def test_series_added_changed_and_dropped_in_any_order_leave_a_consistent_fleet(
             needed = set[bytes]().union(
                 *(
                     metrics_needed_by(observation)
-                    for name, observation in registered.items()
-                    if name.cell == cell
+                    for series_key, observation in registered.items()
+                    if series_key.cell == cell
                 )
             )
             assert set(fleet.metrics(cell)) == needed
-        for name in registered:
-            assert formulas_in(fleet, fleet.series[name].slot) == formulas_of(registered[name])
+        for series_key in registered:
+            assert formulas_in(fleet, fleet.series[series_key].slot) == formulas_of(registered[series_key])
 
 
 @given(st.lists(st.tuples(keys, observations), max_size=12))
@@ -140,13 +142,13 @@ def test_the_rows_and_slots_of_dropped_series_are_empty_and_reused(
     steps: list[tuple[Key, Observed]],
 ) -> None:
     fleet = Fleet()
-    for name, observation in steps:
-        fleet.put(name, observation, SETTINGS, NOW)
+    for series_key, observation in steps:
+        fleet.put(series_key, observation, SETTINGS, NOW)
     rows = np.arange(fleet.rings.size, dtype=np.int32)
     fleet.rings.write(rows, np.full(rows.size, NOW, np.int32), np.full(rows.size, 50, np.float32))
     judge(fleet, NOW)
-    for name in list(fleet.series):
-        fleet.drop(name)
+    for series_key in list(fleet.series):
+        fleet.drop(series_key)
     size, slots = fleet.rings.size, fleet.size
     assert fleet.allocate() == slots  # slots of dropped series are not reused before `reclaim`
     assert len(fleet.reclaim()) == slots

@@ -213,7 +213,7 @@ ALL_ROWS_READ = [(row, 5) for row in range(ROWS)]
             [(0, 5, 1), (1, 5, 2)],
             ALL_ROWS_READ,
             (5, 0.5),
-            id="highest without an absent term",
+            id="highest of the present terms, while one is absent",
         ),
         pytest.param(
             total(difference(a, b), zero_if_absent),

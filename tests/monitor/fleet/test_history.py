@@ -86,7 +86,7 @@ def test_a_usage_that_is_only_bounded_has_no_utilization() -> None:
 
 
 def test_each_minute_is_judged_by_the_limit_of_that_minute() -> None:
-    """The usage stays the same; the limit was doubled an hour ago, which brought it into the band."""
+    """The usage stays the same; the limit was doubled an hour ago, so that the usage is now in the band."""
     _, fleet = series_history((180, 0.8))
     named = key("orders")
     doubled = replace(SETTINGS, limit=Limit(2000.0, LimitSource.API, 0))

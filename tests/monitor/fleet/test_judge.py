@@ -315,7 +315,7 @@ def test_throttled_demand_counts_for_a_few_minutes_so_that_no_poll_misses_it() -
 
 def test_old_throttled_demand_does_not_saturate_a_newer_sample() -> None:
     fleet = Fleet()
-    throttled = total(more_traffic)  # a metric that has no points while nothing is throttled
+    throttled = total(more_traffic)  # stands for throttles that have no points while nothing is throttled
     put(fleet, observed_with(total(traffic), throttled=throttled))
     assert write_and_judge(fleet, (2, 10, 6.0), (0, 11 - RECENT_MINUTES, 17.0)).zone is Zone.SATURATED
     assert write_and_judge(fleet, (0, 10 - RECENT_MINUTES, 17.0)).zone is Zone.BELOW
@@ -434,7 +434,7 @@ TOLERANT = replace(SETTINGS, tolerance=Tolerance(rate=2.0, share=0.01))
         pytest.param(None, 2.0, Zone.SATURATED, id="unknown share"),
     ],
 )
-def test_throttled_demand_within_the_tolerance_is_shown_and_not_saturated(
+def test_throttled_demand_is_always_shown_and_saturated_only_beyond_the_tolerance(
     served: float | None, throttled: float, zone: Zone
 ) -> None:
     fleet = Fleet()

@@ -109,7 +109,7 @@ def test_changes_of_a_dropped_series_do_not_apply_to_the_next_one_in_its_slot() 
     assert limits_in(fleet, other, range(NOW - 20, NOW + 2)) == [300.0] * 22
 
 
-def test_several_changes_in_a_minute_or_an_earlier_minute_keep_past_limits_in_order() -> None:
+def test_past_limits_stay_in_order_after_changes_in_the_same_minute_and_in_an_earlier_one() -> None:
     past = PastLimits()
     first, second, third = map(np.float32, (1, 2, 3))
     past.record(0, first, second, NOW)

@@ -148,9 +148,9 @@ def test_the_worst_zone_comes_first_then_the_highest_utilization_then_the_name()
     ]
     assert [entry.key for entry in rows_of(fleet)] == expected
     shuffled = Fleet()
-    for name in sorted(expected):
-        slot = fleet.series[name].slot
-        put(shuffled, name.resource, zone=fleet.zone[slot], utilization=fleet.utilization[slot])
+    for series_key in sorted(expected):
+        slot = fleet.series[series_key].slot
+        put(shuffled, series_key.resource, zone=fleet.zone[slot], utilization=fleet.utilization[slot])
     assert [entry.key for entry in rows_of(shuffled)] == expected
 
 
@@ -158,7 +158,8 @@ def test_only_wanted_series_have_rows() -> None:
     fleet = Fleet()
     put(fleet, "orders")
     wanted = put(fleet, "clicks")
-    assert [entry.key for entry in rows_of(fleet, lambda name: name.resource == "clicks")] == [wanted]
+    rows = rows_of(fleet, lambda series_key: series_key.resource == "clicks")
+    assert [entry.key for entry in rows] == [wanted]
     assert rows_of(Fleet()) == []
 
 

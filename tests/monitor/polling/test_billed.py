@@ -1,4 +1,4 @@
-"""Headroom counts all that AWS bills, whoever asks: its counters equal the requests that AWS answered."""
+"""Headroom counts all that AWS bills, whichever part of it asks: its counters equal what AWS answered."""
 
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ from tests.monitor.polling.linked_aws import FIRST, MONITORING, SECOND, LinkedAw
 from tests.registries import REGISTRY
 from tests.telemetries import Telemetries
 
-# Every third response of GetMetricData is broken, and every second call throttled.
+# Every second call of GetMetricData is throttled; every third gets a broken response, unless it is throttled.
 BROKEN_EVERY, THROTTLED_EVERY = 3, 2
 THROTTLED_BODY = orjson.dumps({"__type": "com.amazonaws#ThrottlingException", "message": "Rate exceeded"})
 SERVICES = ["apigateway", "kinesis", "lambda", "quotas"]  # services that read metrics for limits, too

@@ -208,7 +208,10 @@ class ReservingAccount:
         }
 
     async def run(self) -> tuple[bool, int]:
-        """Run an inventory; return whether the account's throttles are incomplete, and how many wait."""
+        """Run an inventory; return whether the account's throttles are incomplete, and the waiting functions.
+
+        A function waits until it is its turn to be read; they are returned as their number.
+        """
         await self.fake_account.inventory.run(LAMBDA, by_turns=True)
         series = self.fake_account.fleet.series.items()
         account = next(item for key, item in series if key.signal == "account_concurrency")

@@ -104,7 +104,9 @@ def test_a_metric_as_late_as_its_namespace_is_requested_from_its_newest_point_on
         pytest.param(SILENT_AFTER, 14, id="the metric is idle"),
     ],
 )
-def test_a_metric_is_requested_from_its_newest_point_on(newest_ago: int, oldest: int) -> None:
+def test_only_a_metric_whose_points_may_be_late_is_requested_from_its_newest_point_on(
+    newest_ago: int, oldest: int
+) -> None:
     """All minutes up to five minutes ago were read."""
     rings, queries = rings_of((3, 5))
     rings.write(np.array([0]), np.array([NOW - newest_ago]), np.ones(1, np.float32))

@@ -62,7 +62,7 @@ def slow_reads() -> QuotaReads:
 # Calls
 
 
-async def test_fifty_service_codes_take_one_call_each_and_all_requests_one_more() -> None:
+async def test_fifty_service_codes_take_one_call_each_and_all_quota_requests_one_more() -> None:
     quotas = {
         numbered_quota(number, f"service{service}"): 1.0 for service in range(50) for number in range(10)
     }

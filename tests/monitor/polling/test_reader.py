@@ -590,8 +590,9 @@ async def test_a_single_late_metric_is_read_however_late_its_points_come(
 ) -> None:
     """Another metric of its namespace is in time, so that its missing points count as 0 until they come.
 
-    point_interval: minutes between two points of the late metric. A request from the newest point on may miss
-    a point that comes after its successor.
+    point_interval: minutes between two points of the late metric. With 30, each point comes when the one
+    before it is 70 minutes old, and requests no longer begin there: only requests for the whole window,
+    twice an hour, find it.
     """
     late_minutes, late_metric = 40, replace(metric("late"), zero_when_absent=True)
     published = {LAST - 90 + minute: 5.0 for minute in range(180) if minute % point_interval == 0}
