@@ -290,16 +290,16 @@ async def test_global_quotas_are_read_once_whatever_regions_are_configured() -> 
         "list_metrics": metrics_response(usage_metric("A")),
         "list_service_quotas": quota_lists(s3=s3_quotas),
     }
-    in_region, in_global_cell = Account(["s3"], **answers), Account(**answers)
-    in_global_cell.aws.cell.scope, in_global_cell.aws.cell.region = ServiceScope.GLOBAL, "us-east-1"
-    in_global_cell.aws.cell.account_states = in_region.aws.cell.account_states
-    in_global_cell.reads = frozenset({"iam"})
-    assert [*await in_global_cell.scan()] == []
-    assert [*await in_region.scan()] == ["calls L-00000002"]
-    assert [*await in_global_cell.scan()] == ["calls L-00000001"]
-    assert in_global_cell.known.in_use == {"s3"}
-    in_region.aws.cell.account_states.clear()  # what the account's cells share, here the services in use
-    assert [*await in_global_cell.scan()] == ["calls L-00000001"]
+    regional_cell, global_cell = Account(["s3"], **answers), Account(**answers)
+    global_cell.aws.cell.scope, global_cell.aws.cell.region = ServiceScope.GLOBAL, "us-east-1"
+    global_cell.aws.cell.account_states = regional_cell.aws.cell.account_states
+    global_cell.reads = frozenset({"iam"})
+    assert [*await global_cell.scan()] == []
+    assert [*await regional_cell.scan()] == ["calls L-00000002"]
+    assert [*await global_cell.scan()] == ["calls L-00000001"]
+    assert global_cell.known.in_use == {"s3"}
+    regional_cell.aws.cell.account_states.clear()  # what the account's cells share, here the services in use
+    assert [*await global_cell.scan()] == ["calls L-00000001"]
 
 
 async def test_all_quotas_of_a_global_service_are_read_in_the_global_cell() -> None:
@@ -318,13 +318,13 @@ async def test_what_is_counted_in_the_home_region_is_counted_only_by_the_global_
         "list_service_quotas": quota_lists(route53_recovery_control_config=[quota(clusters, 2)]),
         "list_clusters": {"Clusters": [{}]},
     }
-    in_region, in_global_cell = Account(["route53-recovery-control-config"], **answers), Account(**answers)
-    in_global_cell.aws.cell.scope, in_global_cell.aws.cell.region = ServiceScope.GLOBAL, "us-east-1"
-    in_global_cell.aws.cell.account_states = in_region.aws.cell.account_states
-    in_global_cell.reads = frozenset()
-    assert [*await in_region.scan()] == []
-    assert [*await in_global_cell.scan()] == [f"unverified_count {clusters}"]
-    assert "route53-recovery-control-config:ListClusters" not in in_region.aws.calls
+    regional_cell, global_cell = Account(["route53-recovery-control-config"], **answers), Account(**answers)
+    global_cell.aws.cell.scope, global_cell.aws.cell.region = ServiceScope.GLOBAL, "us-east-1"
+    global_cell.aws.cell.account_states = regional_cell.aws.cell.account_states
+    global_cell.reads = frozenset()
+    assert [*await regional_cell.scan()] == []
+    assert [*await global_cell.scan()] == [f"unverified_count {clusters}"]
+    assert "route53-recovery-control-config:ListClusters" not in regional_cell.aws.calls
 
 
 async def test_a_resource_with_a_quota_of_its_own_has_a_series_of_its_own() -> None:
