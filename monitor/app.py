@@ -83,7 +83,8 @@ PUSH_START_TIMEOUT = 120.0  # seconds that pushing waits for the first full poll
 COVERAGE_SCHEDULE = Schedule("coverage", 300.0)  # exports the coverage; the API computes it anew
 DELAYS_SCHEDULE = Schedule("planned delays", 60.0)  # plans change once a minute
 PATHS_SCHEDULE = Schedule("paths", UPDATE_INTERVAL)
-FIRST_JUDGEMENT = "the first judgement"  # what the status shows as pending when everything was read
+# What the status shows as pending once everything was read, until it is judged.
+FIRST_JUDGEMENT = "the first judgement"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -372,7 +372,7 @@ def private_names(files: Sequence[Source]) -> list[str]:
 
 
 def _own_names(source: Source) -> set[str]:
-    """The attributes that the classes of a file define or assign."""
+    """The functions that a file defines, and the names and attributes of `self` that it assigns."""
     defined = {node.name for node in source.nodes if isinstance(node, Function)}
     nodes_with_names = (node for node in source.nodes if isinstance(node, (ast.Attribute, ast.Name)))
     stored = [node for node in nodes_with_names if _is_stored(node)]

@@ -51,7 +51,7 @@ DEFAULT_RATE = 10.0  # calls per second to a service that declares no rate
 MAX_ATTEMPTS = 4  # at one call, the first attempt included
 # Classes of the errors with which calls in a disabled region fail. They can have other causes.
 DISABLED_REGION_CLASSES = frozenset({FailureClass.CREDENTIALS, FailureClass.DISABLED})
-MAX_BACKOFF = 20.0  # seconds before another attempt
+MAX_BACKOFF = 20.0  # seconds; a random quarter to half of it is waited
 
 # Services whose call limits hold for an account in all regions together: STS and S3's list of buckets are
 # global, and API Gateway's management calls are limited "per account".

@@ -1,10 +1,10 @@
 """botocore's clients: one for each service and region, shared by all accounts.
 
 A client takes a megabyte of memory and tens of milliseconds to create. 30 accounts in 17 regions would need
-4,600 clients that differ only in their credentials. So a client has no credentials of its own: it signs with
-the credentials in a context variable, which `sign_with` sets for one call, and raises LookupError if the
-variable is not set. A process loads botocore's models once, creates clients in a thread, and lets the clients
-of a cache share one pool of connections.
+4,600 clients for nine services, which differ only in their credentials. So a client has no credentials of its
+own: it signs with the credentials in a context variable, which `sign_with` sets for one call, and raises
+LookupError if the variable is not set. A process loads botocore's models once, creates clients in a thread,
+and lets the clients of a cache share one pool of connections.
 """
 
 import asyncio
@@ -92,7 +92,7 @@ class CallCredentials(AioCredentials):
         return _signing_credentials.get()
 
     async def load_credentials(self) -> "CallCredentials":
-        """Return this object, which botocore uses as the provider of its own credentials."""
+        """Return this object, which is also the credential provider of botocore's session."""
         return self
 
 

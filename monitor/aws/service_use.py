@@ -4,7 +4,7 @@ import asyncio
 
 
 class ServiceUse:
-    """The use of a service: known as soon as one scan finds a resource, or all scans have listed resources.
+    """The use of a service: known as soon as one scan finds a resource, or the lists of all scans end.
 
     scans: the number of scans of the service. in_use: the service has a resource, or may have one.
     """

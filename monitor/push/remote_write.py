@@ -37,6 +37,7 @@ HELP: Final = tag(3, VARINT)  # of a 2.0 Metadata
 MS_PER_MINUTE = 60_000
 TIME_BYTES = 6  # size of the varint of a time in milliseconds, from 1971 to 2109
 POINT: Final = np.dtype([("head", "V3"), ("value", "<f8"), ("tag", "V1"), ("time", np.uint8, TIME_BYTES)])
+# The tag and the length of the field SAMPLE, a byte each, which the length does not count; the tag of VALUE.
 POINT_HEAD: Final = SAMPLE + varint(POINT.itemsize - 2) + VALUE
 
 

@@ -17,7 +17,7 @@ from rules.command_template import PLACEHOLDER
 from rules.problem_text import suggestion
 
 ACCOUNT_ID = re.compile("[0-9]{12}")
-CELL_NAMES = frozenset({"partition", "region", "account_id"})  # placeholders in the template of an ARN
+CELL_NAMES = frozenset({"partition", "region", "account_id"})  # placeholders whose values a cell has
 
 
 def choose_account(

@@ -49,7 +49,7 @@ class WantedQuota:
             raise UnknownQuotaError(str(error)) from None
         if number > MAX_AMOUNT * self._unit:
             raise UnknownQuotaError(f"expected an amount up to {MAX_AMOUNT:,.0f}, found {text!r}")
-        # Rounded first, so that an amount of whole units is not raised because the quotient is inexact.
+        # Rounded before `ceil`, which would add a unit to a whole number whose quotient is inexact.
         return number if self._unit == 1 else float(math.ceil(round(number / self._unit, 6)))
 
     def text(self, value: float) -> str:

@@ -30,7 +30,7 @@ signals:
 COLLECTOR = collector_of(parse_declaration(DECLARATION, "demo.yaml"))
 
 
-def test_a_metric_has_its_declared_name_namespace_unit_period_and_meaning_of_absence() -> None:
+def test_a_metric_has_its_declared_name_and_namespace_and_unit_and_period_and_meaning_of_absence() -> None:
     requests, size = COLLECTOR.metrics
     assert requests == Metric("AWS/Demo", "Requests", "Sum", zero_when_absent=True, period=300)
     assert size == Metric("AWS/Other", "BucketSizeBytes", "Average", unit=UNITS["bytes"])

@@ -68,7 +68,7 @@ async def test_all_lists_that_resources_need_are_requested_once() -> None:
     assert result.errors == result.failures == []
 
 
-async def test_lists_that_only_the_signals_of_missing_resources_use_are_not_requested() -> None:
+async def test_lists_that_only_signals_of_endpoints_use_are_not_requested_without_an_endpoint() -> None:
     result = await run(ENDPOINTS, **answers())
     assert result.usage == {"endpoints": 0, "per_vpc vpc-1": 0, "per_vpc vpc-2": 0}
     assert sorted(result.calls) == sorted([LIST_ENDPOINTS, LIST_VPCS])

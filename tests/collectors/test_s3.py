@@ -314,7 +314,7 @@ async def test_the_collector_declares_exactly_the_permissions_and_metrics_it_use
         ("/a", ["/"]),
     ],
 )
-async def test_a_prefix_is_a_part_of_all_folders_above_it_and_a_narrowed_filter_of_its_prefix(
+async def test_a_prefix_is_a_part_of_the_folders_above_it_and_a_narrowed_filter_is_a_part_of_its_prefix(
     prefix: str, folders: list[str]
 ) -> None:
     for filter_ in ({"Prefix": prefix}, {"And": {"Prefix": prefix, "Tags": TAGS}}):

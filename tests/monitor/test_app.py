@@ -132,6 +132,7 @@ async def test_headroom_without_credentials_is_not_ready_and_shows_no_good_state
     serve = "serve", "--config", str(config), "--listen", url.removeprefix("http://")
 
     async def not_ready(client: httpx.AsyncClient) -> httpx.Response | None:
+        """Return the answer of the readiness check once the account was tried; None before."""
         with suppress(httpx.TransportError):
             got = await client.get(f"{url}/-/ready")
             return got if "not read yet" not in got.text else None

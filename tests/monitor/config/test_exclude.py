@@ -83,6 +83,7 @@ def test_the_value_all_is_not_changed_before_aws_has_listed_the_regions() -> Non
     assert [account.regions for account in watched] == [("all",), ("all",)]
 
 
+# Entries of `exclude`, and the reason why an entry excludes nothing; None if it excludes something.
 INEFFECTIVE_ENTRIES = [
     ({"region": "us-*"}, "no configured region matches 'us-*'"),
     ({"account": "sandbox"}, "no configured account matches 'sandbox'"),

@@ -134,7 +134,7 @@ def test_a_runbook_names_the_iam_actions_that_its_service_needs(service: Service
     assert f"headroom iam-policy --service {service.service}`" in permissions
 
 
-def test_the_runbook_of_a_service_without_own_actions_refers_to_the_actions_of_every_service(
+def test_the_runbook_of_a_service_without_own_actions_refers_to_the_actions_that_every_service_needs(
     registry: Registry,
 ) -> None:
     text = runbooks.markdown_of(service_runbook(registry.services["one"], ()))

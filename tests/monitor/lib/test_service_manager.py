@@ -1,4 +1,4 @@
-"""Notifications of a service manager, received on a real datagram socket, as by systemd."""
+"""Notifications to a service manager, received on a real datagram socket, as by systemd."""
 
 import asyncio
 import logging

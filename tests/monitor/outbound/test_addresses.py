@@ -25,7 +25,7 @@ PRIVATE = [
     # IPv4 inside IPv6
     *("::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:7f00:1", "::127.0.0.1", "64:ff9b::7f00:1"),
     *("64:ff9b::a9fe:a9fe", "2002:7f00:1::1", "2002:a9fe:a9fe::1"),
-    # no address in its usual notation
+    # addresses in unusual notations, and texts that are no address
     *("2130706433", "0x7f000001", "127.1", "0177.0.0.1", "localhost", "", "8.8.8.8 ", "8.8.8"),
 ]
 

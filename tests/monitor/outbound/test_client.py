@@ -54,7 +54,7 @@ def test_a_url_is_shown_without_parts_that_may_be_secret(url: str, shown: str) -
     assert redacted(url) == shown
 
 
-async def test_a_post_has_the_exact_path_the_body_and_the_headers(client: OutboundClient) -> None:
+async def test_a_post_has_the_exact_path_and_the_body_and_the_headers(client: OutboundClient) -> None:
     async with http_server() as server:
         result = await client.post(server.url + "/a%2Fb?c=%20d", b"{}", ALLOW_ALL, {"X-Mine": "1"})
     assert result.outcome is DeliveryOutcome.DELIVERED

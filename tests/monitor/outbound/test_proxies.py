@@ -168,7 +168,7 @@ HTTPS_PROXY = {"https": "http://proxy.corp:3128"}
         ("alerts:9093", "https://alerts/x", True),
     ],
 )
-def test_no_proxy_exempts_hosts_from_the_proxy(exempt: str, url: str, is_proxied: bool) -> None:
+def test_hosts_in_the_variable_no_proxy_are_exempt(exempt: str, url: str, is_proxied: bool) -> None:
     assert (Proxies({**HTTPS_PROXY, "no": exempt}).proxy_for(url) is not None) is is_proxied
 
 
