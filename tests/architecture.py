@@ -250,7 +250,7 @@ def exception_packages(files: Sequence[Source]) -> dict[str, str]:
 
 
 def drawn_packages(text: str) -> dict[str, str]:
-    """The package of each exception that a tree drawn as text tells in parentheses."""
+    """The package of each exception, which a tree drawn as text has in parentheses after the exception."""
     return dict(re.findall(r"[├└]── (\w+)[^(\n]*\((\w+)", text))
 
 

@@ -1,4 +1,4 @@
-"""An AWS on loopback with an organization: lists of accounts, a role in each of them, and their topics."""
+"""An AWS on loopback with an organization: the lists of its accounts; each account has a role and a topic."""
 
 import json
 import re

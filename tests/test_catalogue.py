@@ -19,6 +19,7 @@ TESTS = Path(__file__).parent / "collectors"
 each_collector = pytest.mark.parametrize(
     "collector", REGISTRY.collectors, ids=lambda collector: collector.service
 )
+# `Collector.signals` is empty without a declaration.
 each_python_collector = pytest.mark.parametrize(
     "collector",
     [collector for collector in REGISTRY.collectors if not collector.signals],

@@ -288,7 +288,7 @@ class Inventory:
     def _put(
         self, collector: Collector, key: Key, observed: Observed, result: ScanResult, digest: int
     ) -> None:
-        """Register a series; if its limit is from an earlier inventory, the next one registers it again."""
+        """Register a series; the next inventory does so again if the limit is from an earlier inventory."""
         settings, before = self._settings(collector, key, observed, result), self.fleet.series.get(key)
         if before and settings.limit is before.settings.limit is not None:
             digest = 0
@@ -419,9 +419,9 @@ def _read_at(
 
 
 def _has_lesser_source(limit: Limit | None, last_limit: Limit) -> bool:
-    """Return true if there is no limit, or its source ranks below ACTUAL_SOURCES or QUOTA_SOURCES.
+    """Return true if there is no limit, or its source ranks below the group that has the last limit's.
 
-    Which of the two counts: the one that contains the source of the last limit.
+    The groups are ACTUAL_SOURCES and QUOTA_SOURCES.
     """
     sources = ACTUAL_SOURCES if last_limit.source in ACTUAL_SOURCES else QUOTA_SOURCES
     return not limit or PRECEDENCE.index(limit.source) > PRECEDENCE.index(sources[-1])

@@ -193,7 +193,7 @@ class LinkWatcher:
             self._start(cell_watcher)
 
     def _cells(self, account_id: str) -> Iterator[LinkedCell]:
-        """Yield the cells of a linked account; in the home region, they include one of global services."""
+        """Yield the cells of a linked account; in the home region, also the cell of its global services."""
         yield linked_cell(self.cell, account_id)
         if partition_of(self.cell.region).home_region == self.cell.region:
             yield linked_cell(self.cell, account_id, ServiceScope.GLOBAL)

@@ -164,7 +164,7 @@ class OrganizationWatcher:
     def _accounts_to_watch(
         self, listing: OrganizationListing
     ) -> tuple[Mapping[str, MemberAccount], tuple[Failure, ...]]:
-        """Return the accounts to watch, by id, and a failure if there are too many; known ones come first."""
+        """Return the accounts to watch by id, watched ones first, and a failure if there are too many accounts."""
         included = [
             listed
             for listed in listing.active

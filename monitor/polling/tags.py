@@ -27,7 +27,7 @@ class TagLabels:
         return [collector for collector in collectors if collector.arns] if self._labels else []
 
     async def read(self, collectors: Iterable[Collector]) -> list[Failure]:
-        """Read the tags of the collectors' resources. Return the failure, if any; it changes no tags."""
+        """Read the tags of the collectors' resources. After a failure, return it, and keep the known tags."""
         templates = [template for collector in collectors for template in collector.arns.values()]
         try:
             self._tags_by_arn = await tags.read(Scan(self._cell), templates, self._labels.keys())

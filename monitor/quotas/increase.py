@@ -180,7 +180,7 @@ def _quota_prefix(wanted: WantedQuota, present: PresentQuota) -> str:
 
 @contextmanager
 def _explained_errors(wanted: WantedQuota) -> Iterator[None]:
-    """Convert errors of calls to QuotaCallError, RequestRefusedError or UnknownQuotaError with a sentence."""
+    """Raise QuotaCallError, RequestRefusedError or UnknownQuotaError in place of the error of a call."""
     try:
         yield
     except AWS_ERRORS as error:

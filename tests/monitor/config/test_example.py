@@ -1,4 +1,4 @@
-"""The example has every key, and is valid as it stands and with every key in use."""
+"""The example configuration has every key, and is valid as it stands and with every key in use."""
 
 import ast
 import json

@@ -83,7 +83,7 @@ def configuration_text(web: dict[str, Any], gpu: dict[str, Any]) -> str:
 
 
 def is_overridden(labels: dict[str, str]) -> bool:
-    """Return whether the settings are for a series with these labels."""
+    """Return whether labels are those of `web` or of `gpu`, which the settings are for."""
     return (labels["signal"], labels["resource"]) in {
         ("group_max_size", "web"),
         ("capacity_shortfall", "gpu"),

@@ -41,7 +41,7 @@ Work = Callable[[FakeTurns], Coroutine[Any, Any, object]]
 
 
 def observed(work: Work, lateness: float = 0.0) -> Callable[..., float | None]:
-    """Return what looks up samples of the lag of an event loop that runs some work.
+    """Run some work in an event loop, and return the function that looks up the samples of its lag.
 
     lateness: seconds by which each wait for a timer is too long.
     """

@@ -58,7 +58,7 @@ class PathFleet:
         limit: float | None = 100.0,
         **more: Any,
     ) -> Series:
-        """Add a series with the same usage in all of the last hours. more: fields of `SeriesOptions`."""
+        """Add a series with this usage in the last three hours. more: fields of `SeriesOptions`."""
         cell, names, unobservable, zone = SeriesOptions(**more)
         service, name = signal.split(".")
         resource = Resource("thing", path, names) if path else ACCOUNT
@@ -98,7 +98,7 @@ class PathFleet:
         return {(cell, metric): np.full(POINTS, self.point(metric)) for cell, metric in metrics}
 
     def point(self, metric: Metric) -> float:
-        """Return a five-minute point of a metric, as `PastPoints` returns it: a sum is that of one minute."""
+        """Return a five-minute point of a metric, as `PastPoints` returns it: a sum is given per minute."""
         flow = self.flows.get((metric.name, tuple(value for _, value in metric.dimensions)), np.nan)
         return flow * 60 if metric.stat == "Sum" else flow
 
