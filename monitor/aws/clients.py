@@ -164,7 +164,7 @@ class ClientCache:
         self._clients: dict[tuple[str, str, str | None, AioConfig], Any] = {}
         self._paginations: dict[tuple[str, str], Pagination | None] = dict(EXTRA_PAGINATIONS)
         self._lock = asyncio.Lock()  # held while a client is created, so that one is created at a time
-        # Held by one client that is not urgent, so that an urgent client waits for one other client at most.
+        # Held by one client that is not urgent, so that an urgent client waits for one such client at most.
         self._queue = asyncio.Lock()
         self._loader = model_loader()
         self._session: AioSession | None = None

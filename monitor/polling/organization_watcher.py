@@ -164,7 +164,10 @@ class OrganizationWatcher:
     def _accounts_to_watch(
         self, listing: OrganizationListing
     ) -> tuple[Mapping[str, MemberAccount], tuple[Failure, ...]]:
-        """Return the accounts to watch by id, watched ones first, and a failure if there are too many accounts."""
+        """Return the accounts to watch, by id, and a failure if there are too many accounts.
+
+        Accounts that are watched already come first.
+        """
         included = [
             listed
             for listed in listing.active

@@ -212,7 +212,10 @@ class QuotaBook:
     def _context_and_values(
         self, reading: QuotaReading, quota: Quota
     ) -> tuple[QuotaContext, Mapping[str, float]]:
-        """Return the context of a quota, and its values for single resources: the last ones if none were read."""
+        """Return the context of a quota, and its values for single resources.
+
+        If these values could not be read, the last known values are returned.
+        """
         last = self._known.get(quota)
         if quota in reading.contexts:
             last_values = last.resource_values if last else {}
