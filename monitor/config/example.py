@@ -90,7 +90,7 @@ def _explanations(models: Sequence[type[BaseModel]], parents: tuple[type[BaseMod
 
 
 def _is_common(name: str, models: Sequence[type[BaseModel]]) -> bool:
-    """Return whether a key has the same description in all models."""
+    """Return whether a key has the same description in all models; `type` counts as such a key."""
     fields = [model.model_fields.get(name) for model in models]
     return name == "type" or all(
         field and fields[0] and field.description == fields[0].description for field in fields

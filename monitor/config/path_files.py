@@ -68,9 +68,9 @@ def _read(file: Path) -> tuple[Sequence[RequestPath], Sequence[str]]:
 def _repeated_names(
     paths: Sequence[RequestPath], file: str, first_file_of_name: dict[str, str]
 ) -> Iterator[str]:
-    """Yield a sentence for each path of a file whose name a path of an earlier file has.
+    """Yield a sentence for each request path of `file` that has the name of a path of an earlier file.
 
-    first_file_of_name: for each name of a path, the first file that has it; the names of this file are added.
+    first_file_of_name: for each name of a path, the first file that has it; the names of `paths` are added.
     """
     for path in paths:
         if (earlier := first_file_of_name.setdefault(path.name, file)) != file:

@@ -1,4 +1,4 @@
-"""The places of the configuration file and of the user's own services."""
+"""Where the configuration file and the files of the user's own services are."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -24,7 +24,7 @@ class RecentUsage(NamedTuple):
 
 
 def recent_usage(block: HistoryBlock, column: int) -> RecentUsage:
-    """Return the fortnight up to the column's newest known bin, or the block's if the column is stale."""
+    """Return the fortnight up to a column's newest known bin, or up to the block's end if it is stale."""
     with block.lock:
         usage = block.recent()[:, [column]]
         scale, last_bin = float(block.scale[column]) or 1.0, block.through

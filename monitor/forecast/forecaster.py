@@ -178,7 +178,7 @@ class Forecaster:
         return at_limit
 
     def _extend_marks(self) -> None:
-        """Have a mark for each slot of the fleet."""
+        """Append a mark, False, for each slot that was added to the fleet."""
         added = self._fleet.size - self._marked_reached.size
         self._marked_reached = np.concatenate([self._marked_reached, np.zeros(max(added, 0), np.bool_)])
 

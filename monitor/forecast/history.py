@@ -28,11 +28,11 @@ MAX_BLOCKS: Final = 800  # a block has 256 series and takes 0.7 MiB
 RETAINED_BINS: Final = 24  # bins for which the history of a removed series is retained
 CREATED_TOLERANCE: Final = 1  # minutes by which two readings of the same creation may differ
 MAGIC: Final = b"headroom usage history 1\n"
-BLOCK_HEAD: Final = struct.Struct("<qI")  # the newest bin, and the checksum of the columns
+BLOCK_HEAD: Final = struct.Struct("<qI")  # the newest bin, and the checksum of the arrays
 
 
 class UsageHistory:
-    """The usage of a fortnight: each series has a row, which is a column of a block.
+    """The usage of a fortnight: each series has a row, a number that stands for a column of a block.
 
     path: the file; with None, the history is in memory only. blocks: the blocks in use; the row of a column
     is `number of the block * BLOCK_SIZE + column`.

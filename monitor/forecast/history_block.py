@@ -22,7 +22,7 @@ from rules.forecast import BINS, SERIES_AT_ONCE
 Halves = npt.NDArray[np.float16]
 
 BLOCK_SIZE: Final = SERIES_AT_ONCE  # series
-REFILLED_BINS: Final = WINDOW // BIN_MINUTES - 1  # the newest bins, which are recorded again from the rings
+REFILLED_BINS: Final = WINDOW // BIN_MINUTES - 1  # so many of the newest are recorded again from the rings
 NO_ID: Final = 0  # the id of a column without a series
 MAX_STORED: Final = np.float32(2.0**14)  # a series with a higher stored number gets a larger scale
 MIN_STORED: Final = np.float32(2.0**-6)  # a series with only lower stored numbers gets a smaller scale
@@ -36,7 +36,7 @@ def _missing_numbers(bins: int) -> Halves:
 
 @dataclass(eq=False)
 class HistoryBlock:
-    """Columns of BLOCK_SIZE series.
+    """The history of BLOCK_SIZE series, as arrays; each series has the same column in all arrays.
 
     usage: the highest usage of each bin, plus the demand throttled at that time if it is known; stored
     divided by `scale`, at index `bin % BINS`. A bin is a quarter of an hour, counted since 1970; NaN is
@@ -45,7 +45,7 @@ class HistoryBlock:
     throttled.
     through: the newest bin of the block. id: `Key.id` as a number, or NO_ID. created: the minute when the
     resource was created, or NEVER. seen: the newest bin in which the series existed. is_read: the usage
-    before the series was discovered was read from CloudWatch, or cannot be read. lock: held while the columns
+    before the series was discovered was read from CloudWatch, or cannot be read. lock: held while the arrays
     change, and while a thread copies them.
     """
 
@@ -190,7 +190,7 @@ class HistoryBlock:
 
     @property
     def size_in_file(self) -> int:
-        """The bytes of all columns."""
+        """The bytes of all arrays."""
         return sum(column.nbytes for column in self._columns)
 
     @property
@@ -206,7 +206,7 @@ class HistoryBlock:
         )
 
     def to_bytes(self) -> tuple[int, bytes]:
-        """Return `through` and the content of all columns, copied at one moment."""
+        """Return `through` and the content of all arrays, copied at one moment."""
         with self.lock:
             return self.through, b"".join(column.tobytes() for column in self._columns)
 

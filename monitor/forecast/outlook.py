@@ -14,8 +14,8 @@ from rules.demand_forecast import demand_forecast, without_short_holes
 from rules.forecast import BINS, LIKELY, MIN_BINS
 from rules.forecast_features import HORIZONS
 
-ROUNDING: Final = 1 - 2.0**-10  # factor for limits: half floats may round usage down, but by less
-STEP: Final = 60 // BIN_MINUTES  # bins between two forecasts; as many below the limit separate episodes
+ROUNDING: Final = 1 - 2.0**-10  # factor for limits; half floats may round usage down, by less than 2^-10
+STEP: Final = 60 // BIN_MINUTES  # bins between two forecasts; as many bins below the limit part two episodes
 NO_TRACK: Final = TrackRecord()
 NO_FORECAST, NO_ALARM = -2, -1  # instead of the index of a horizon
 
@@ -55,7 +55,11 @@ def track_record(usage: Floats, limit: float) -> TrackRecord:
 
 @dataclass
 class _RecordBuilder:
-    """Counts results in order of time. until: the bin at which the present announcement ends, if any."""
+    """Counts results in order of time.
+
+    An announcement is a forecast that the limit is likely reached within a horizon. until: the bin at which
+    the horizon of the present announcement ends; None without an announcement.
+    """
 
     record: TrackRecord = NO_TRACK
     until: int | None = None
@@ -80,8 +84,8 @@ class _RecordBuilder:
 def _alarms(usage: Floats, limit: float, moments: Indices) -> Ints:
     """Return, for each moment, the index of the shortest likely horizon, or NO_ALARM or NO_FORECAST.
 
-    moments: bins. A horizon is likely if the limit is likely reached within it. While usage is at the limit,
-    there is no forecast.
+    moments: the bins at which the forecasts are made. A horizon is likely if the limit is likely reached
+    within it. While usage is at the limit, there is no forecast.
     """
     padded = np.concatenate([np.full(BINS, np.nan, np.float32), usage])
     histories = np.lib.stride_tricks.sliding_window_view(padded, BINS)[moments]

@@ -31,14 +31,14 @@ from rules.forecast import BINS
 
 log = logging.getLogger(__name__)
 
-METRICS_AT_ONCE: Final = 10  # per call: decoding their 40,000 points blocks the event loop for milliseconds
+METRICS_AT_ONCE: Final = 10  # per call: decoding 4,000 points of each blocks the event loop for milliseconds
 METRICS_PER_SECOND: Final = 20.0  # requested; more if reading all would take longer than MAX_READ_TIME
 MAX_READ_TIME: Final = 3600.0  # seconds in which all waiting series are read
 WORKERS: Final = 2  # concurrent calls; an account and region may have four, of which polls need two
 IDLE_INTERVAL: Final = 10.0  # seconds between two searches for unread series
-MAX_IDLE_INTERVAL: Final = 60.0  # the longest, while no series is unread: each search covers all series
+MAX_IDLE_INTERVAL: Final = 60.0  # the longest while searches find none, as each covers all series
 RETRY_INTERVAL: Final = 1800.0  # seconds until a read that failed or exceeded the budget is tried again
-MAX_CACHED_METRICS: Final = 256  # the most whose points are cached for other series that use them
+MAX_CACHED_METRICS: Final = 256  # the most metrics whose points are cached, for other series with them
 MAX_LOGGED_FAILURES: Final = 256  # different sentences
 MAX_PERIOD: Final = 60  # minutes; the longest period of a metric
 

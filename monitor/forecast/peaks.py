@@ -28,8 +28,8 @@ async def fortnight_peaks(recorder: Recorder, slots: Ints) -> Peaks:
     peaks = Peaks.unknown(max(recorder.rows.size, int(slots.max(initial=-1)) + 1))
     for block, block_slots, columns in recorder.by_block(slots):
         block_peaks = await asyncio.to_thread(_peaks_of, block, columns)
-        for column, values in zip(peaks, block_peaks, strict=True):
-            column[block_slots] = values
+        for values, block_values in zip(peaks, block_peaks, strict=True):
+            values[block_slots] = block_values
     return peaks
 
 
@@ -43,5 +43,5 @@ def _peaks_of(block: HistoryBlock, columns: Indices) -> Peaks:
     known_bins = is_known.sum(axis=0).astype(np.int32)
     span = np.where(known_bins > 0, BINS - is_known.argmax(axis=0), 0).astype(np.int32)
     rank = np.maximum(np.ceil(PEAK_QUANTILE * known_bins).astype(np.intp) - 1, 0)
-    highest = np.take_along_axis(np.sort(usage, axis=0), rank[None], axis=0)[0]
-    return Peaks(highest * np.where(scale > 0, scale, np.float32(1)), known_bins, span, ceiling, throttled)
+    peak = np.take_along_axis(np.sort(usage, axis=0), rank[None], axis=0)[0]
+    return Peaks(peak * np.where(scale > 0, scale, np.float32(1)), known_bins, span, ceiling, throttled)

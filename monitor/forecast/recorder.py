@@ -19,7 +19,7 @@ from rules.analogs import BIN_MINUTES, DAY
 log = logging.getLogger(__name__)
 
 NO_ROW: Final = -1
-RECORDED_BINS: Final = WINDOW // BIN_MINUTES - 1  # the newest bins; the rings have all of their minutes
+RECORDED_BINS: Final = WINDOW // BIN_MINUTES - 1  # so many of the newest have all minutes in the rings
 DAY_MINUTES: Final = DAY * BIN_MINUTES
 SERIES_AT_ONCE: Final = 64  # judging the minutes of so many series takes some milliseconds
 

@@ -29,7 +29,7 @@ MAX_RUNS = 5 * MAX_STORED_EPISODES  # the most runs from which episodes are made
 
 
 class BlockRuns(NamedTuple):
-    """The runs in which a block's series were near their limits. known_bins: the number of known bins."""
+    """The runs of bins in which a block's series were near their limits. known_bins: how many are known."""
 
     runs: list[NearRun]
     known_bins: int

@@ -25,7 +25,7 @@ FILES_PER_CONNECTION: Final = 2  # half of the files are left for everything els
 MIN_CONNECTIONS: Final = 16
 MAX_HEAD_BYTES: Final = 32 * 1024**2  # of all unfinished heads together; most heads arrive as a whole
 MIN_AGE: Final = 1.0  # seconds; connections younger than this are closed last
-MAX_CANDIDATES: Final = 64  # connections of a state that are considered for closing, the oldest in it
+MAX_CANDIDATES: Final = 64  # of a state's connections, so many may be closed: those that entered it first
 LOG_INTERVAL: Final = 60.0  # seconds
 
 
