@@ -75,7 +75,7 @@ async def measure(
 
 
 def respond_without_sending(**_: Any) -> AioAWSResponse:
-    """Return a response with BODY in place of the request's; botocore then sends nothing."""
+    """Return a response with BODY, which botocore takes for that of the request and then sends nothing."""
     headers = HTTPHeaders.from_dict({"Content-Type": "application/json"})
     return FixedResponse("https://monitoring.eu-west-1.amazonaws.com/", 200, headers, None)
 

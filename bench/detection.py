@@ -40,7 +40,8 @@ SHARDS, SHARD_BYTES = 10, 1024**2
 TRAFFIC = 0.6  # fraction of the capacity of the shards
 THROTTLED_RATE = 200.0  # records per second, while a stream is throttled
 MIN_DELAY, MAX_DELAY = 60, 180  # seconds from the start of a minute until its point is visible
-REVISED, FIRST_FRACTION = 0.2, 0.83  # fraction of points that are revised; their first value / final value
+# Fraction of points that are revised, and fraction of its final value that such a point has at first.
+REVISED, FIRST_FRACTION = 0.2, 0.83
 REVISED_AFTER = 60  # seconds from a point's first value to its final value
 LATE, LATE_SECONDS = 0.02, 300  # fraction of points that are late, and by how much
 SCRAPE_INTERVAL = 1.0  # seconds

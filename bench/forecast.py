@@ -122,7 +122,7 @@ def _features(cases: Cases) -> Iterator[NDArray[np.float32]]:
 
 
 def fit(x: Floats, y: NDArray[np.bool_]) -> Floats:
-    """Return the coefficients of a logistic regression, each 0 or of the sign that FEATURES demands."""
+    """Return the coefficients of a logistic regression, each 0 or of the sign that `Sign` demands."""
     signs = np.array([0, *(-sign for sign in FEATURES.values())])
     mean, deviation = x.mean(axis=0), x.std(axis=0)
     mean[0], deviation[0] = 0, 1

@@ -4,9 +4,10 @@ Each policy reads the usage of real traces from a simulated CloudWatch, minute b
 up to two minutes after its minute, and one point in fifty another five minutes later. One point in five has
 only a part of its value for a minute. The metric of all series together has the sum of what is visible of
 them, or, with one policy, delays and revisions of its own. A delay is counted from the first minute in which
-a policy that reads everything in every minute can detect the same. One series in five comes near its limit:
-its peak is 87 % of the limit, and demand is throttled in the minutes near the peak. The peaks of the other
-series are a third of their limits. The policies run five times, so that each trace comes near its limit once.
+a policy that reads everything in every minute can detect the same event. One series in five comes near its
+limit: its peak is 87 % of the limit, and demand is throttled in the minutes near the peak. The peaks of the
+other series are a third of their limits. The policies run five times, so that each trace comes near its limit
+once.
 The oracle is a policy that knows the future: in every minute, it reads the usage that is above the band and
 the throttled demand; it reads all other usage as seldom as is allowed. No plan can cost less.
 traces: a folder of `*.csv.gz` files with the columns minute and value; by default ../shared/traces.
@@ -39,7 +40,7 @@ NEAR_PEAK, FAR_PEAK = 0.87, 0.33  # the peak utilization of series that come nea
 THROTTLED_FROM = 0.97 * NEAR_PEAK  # the utilization from which demand is throttled
 FOLDS = 5  # runs; in each, one trace in FOLDS comes near its limit
 QUIET_BEFORE = 10  # minutes below the band's edge, or without throttling, before a crossing that counts
-BUDGET_SHARE = 0.5  # a budget / what adaptive planning costs without a budget
+BUDGET_SHARE = 0.5  # the budget, as a share of what adaptive planning costs without a budget
 MAX_DRAWN_DELAY = 30  # minutes
 PUBLICATION_SEED = 5
 COLOURS = ("#111827", "#6b7280", "#2563eb", "#059669", "#d97706", "#9333ea", "#dc2626")
@@ -165,7 +166,7 @@ class Detection:
 
     A crossing is detected once a point of its minute, or of a later one, is stored and at least `edge`.
     points: the final points, [series, minute], from HISTORY minutes before the start. rows: the rows of the
-    metrics. delays: of the detected crossings, in minutes after they can be detected first.
+    metrics. delays: of the detected crossings, in minutes after each can first be detected.
     """
 
     def __init__(self, fleet: Simulation, points: Floats, rows: Ints, edge: float) -> None:

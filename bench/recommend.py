@@ -1,4 +1,4 @@
-"""Time that recommendations take and block the event loop. `python bench/recommend.py 50000`
+"""How long recommendations take, and block the event loop. `python bench/recommend.py 50000`
 
 Each series is that of a different stream. Its history is full, and its demand needs more or fewer shards.
 """
