@@ -27,7 +27,7 @@ ENVIRON = {"TOKEN": SECRET, "SHORT": "short"}
 
 
 def parse(text: str, folder: Path = Path()) -> Config:
-    """Return the configuration of a text. folder: of the files that it names."""
+    """Return the configuration of a text. folder: where the files that the text names are."""
     return parse_config(text.encode(), "headroom.yaml", ConfigContext(ENVIRON, folder))
 
 
@@ -268,7 +268,7 @@ def test_an_invalid_tls_configuration_is_reported(files: Path, text: str, proble
     assert problems_of(f"tls: {text}", files) == problem.replace("{}", str(files))
 
 
-def test_a_key_file_with_a_passphrase_is_an_error_and_nobody_is_asked_for_it(
+def test_a_key_file_with_a_passphrase_is_an_error_and_nobody_is_asked_for_the_passphrase(
     files: Path, tmp_path: Path
 ) -> None:
     """OpenSSL would otherwise ask for the passphrase on the terminal, and wait for ever."""

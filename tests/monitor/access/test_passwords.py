@@ -37,7 +37,7 @@ def test_a_hash_matches_only_its_own_password() -> None:
 
 
 def test_a_hash_made_by_another_program_is_accepted() -> None:
-    """The third test vector of RFC 7914, 12, whose digest has 64 bytes."""
+    """The third test vector in section 12 of RFC 7914, whose digest has 64 bytes."""
     digest = bytes.fromhex(
         "7023bdcb3afd7348461c06cd81fd38ebfda8fbba904f8e3ea9b543f6545da1f2"
         "d5432955613f0fcf62d49705242a9af9e61e85dc0d651e40dfcf017b45575887"
@@ -121,7 +121,7 @@ async def test_right_passwords_are_cached_and_wrong_ones_are_not(checks: Checks)
     for _ in range(3):
         assert await users.find(b"ada", b"password of bob") is None
     assert checks.count == 4
-    # Name and password together are the same bytes as those that are cached.
+    # This name and this password, joined, are the same bytes as ada's cached name and password.
     assert await users.find(b"adapassword of ", b"ada") is None
 
 

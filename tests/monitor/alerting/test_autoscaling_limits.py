@@ -57,17 +57,17 @@ async def alerting_groups(
         verifier = LimitVerifier(lambda cell, service: requested.append(service))
         for minute in range(START_MINUTE, START_MINUTE + minutes):
             harness.minute, harness.seconds, aws.now = minute, minute * 60.0, minute * 60.0
-            descriptions = [group(name, sizes(minute), *metrics) for name, sizes in groups.items()]
+            descriptions = [group(name, sizes_at(minute), *metrics) for name, sizes_at in groups.items()]
             aws.answers["describe_auto_scaling_groups"] = {"AutoScalingGroups": descriptions}
             # The last inventory before the action is a minute before it.
             if minute % INVENTORY_INTERVAL == (ACTION_MINUTE - 1) % INVENTORY_INTERVAL or requested:
                 requested.clear()
                 await inventory.run(BY_SERVICE["autoscaling"])
             for metric, row in harness.fleet.metrics(aws.cell.key).items():
-                sizes = next(sizes_at for name, sizes_at in groups.items() if name.encode() in metric)
+                sizes_at = next(sizes for name, sizes in groups.items() if name.encode() in metric)
                 minutes_read = np.arange(minute - 15, minute - METRIC_DELAY + 1, dtype=np.int32)
                 values = np.array(
-                    [metric_value(metric, sizes(minute_read)) for minute_read in minutes_read.tolist()],
+                    [metric_value(metric, sizes_at(minute_read)) for minute_read in minutes_read.tolist()],
                     np.float32,
                 )
                 harness.fleet.rings.write(np.full(minutes_read.size, row, np.int32), minutes_read, values)

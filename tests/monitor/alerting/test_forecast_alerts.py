@@ -16,7 +16,8 @@ from tests.monitor.alerting.harness import AT_ONCE, LIMIT, AlertingHarness, conf
 
 HALF_AN_HOUR = 1800.0
 NAN = float("nan")
-# Probabilities by horizon, the shortest first; a name is the shortest horizon in which the limit is likely.
+# Probabilities by horizon, the shortest first. A name is the shortest horizon within which the limit is
+# likely reached.
 IMPROBABLE, THREE_DAYS, DAY, SIX_HOURS, HOUR = (
     (0.0, 0.01, 0.05, 0.1),
     (0.0, 0.01, 0.2, 0.8),

@@ -86,7 +86,7 @@ CASES: list[tuple[str, list[Notice], list[str]]] = [
         ["stream_write_bytes a"],
     ),
     (
-        "an alert that is not saturated does not inhibit",
+        "a stream's alert that is not saturated neither inhibits its shard's nor is inhibited by it",
         [alert(STREAM, "a", 0.93, WARNING), alert(SHARD, "a/1")],
         ["stream_write_bytes a", "shard_write_bytes a/1"],
     ),

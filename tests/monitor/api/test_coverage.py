@@ -276,7 +276,7 @@ async def test_a_quota_that_is_not_enabled_has_the_services_to_add_to_the_config
     assert (item["state"], item["enable"]) == ("not_enabled", "services: [..., lambda, lambda_edge]")
 
 
-async def test_a_quota_of_a_service_in_use_without_a_series_is_listed(
+async def test_a_quota_without_a_series_is_listed_if_its_service_is_in_use(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     add_known_quotas(server, listed_quota(PATTERN_SETS)).in_use = frozenset({"wafv2"})

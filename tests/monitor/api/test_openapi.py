@@ -67,7 +67,7 @@ def document(example: ExampleServer) -> dict[str, Any]:
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the method and path of each operation, such as `GET /metrics`, and its description."""
+    """Yield the method and path of each operation, such as `GET /metrics`, and its part of the document."""
     for path, methods in document["paths"].items():
         yield from ((f"{method.upper()} {path}", operation) for method, operation in methods.items())
 

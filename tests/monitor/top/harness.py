@@ -149,7 +149,7 @@ class User:
 
     @property
     def rows(self) -> list[str]:
-        """The names of the resources in the list."""
+        """The names of the resources in the rows of the list that are on the screen."""
         return [row.model.resource for row in self.table.visible_items]
 
     @property

@@ -57,7 +57,7 @@ def firing_alert(
 
 
 def tabs(alerts: Sequence[FiringAlert]) -> dict[str, str]:
-    """Return the tab of each alert, by the id of the alert."""
+    """Return the tab of each alert, by the id of the alert; empty for the tab of firing alerts."""
     return {alert.notice.alert: tab.value for tab, found in by_tab(alerts).items() for alert in found}
 
 

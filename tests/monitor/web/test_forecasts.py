@@ -17,7 +17,10 @@ from tests.monitor.web.pages import page
 def add_with_forecast(
     server: Server, name: str, probability: tuple[float, ...], days: float = 14.0
 ) -> Series:
-    """Add a series; if all probabilities are known, its forecast reaches the limit in three to five hours."""
+    """Add a series with a history of some days.
+
+    If all probabilities are known, its forecast reaches the limit in three to five hours.
+    """
     series = add(server.fleet, key(name))
     set_judgement(server.fleet, series, Zone.WITHIN, usage=500.0)
     fleet, minute = server.fleet, int(time.time() // 60)

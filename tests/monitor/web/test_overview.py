@@ -225,6 +225,7 @@ async def test_an_improbable_time_counts_as_none_and_comes_after_the_probable_on
     for name, probability, times in (
         ("improbable", (0.0, 0.01, 0.02, 0.08), (now + 10, now + 10, now + 10)),
         ("probable", (0.2, 0.3, 0.95, 0.95), (now + 600, now + 610, now + 620)),
+        # Usage that grows steadily: times after the longest horizon count without a probability.
         ("growing", (0.0, 0.0, 0.0, 0.01), (now + 9000, now + 9500, now + 9999)),
         ("calm", (0.0, 0.0, 0.0, 0.01), ()),
     ):

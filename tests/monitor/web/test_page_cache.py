@@ -38,7 +38,7 @@ async def test_concurrent_requests_share_one_rendering() -> None:
     assert {page.body for page in answers} == {b"page 1"} and renderer.renderings == 1
 
 
-async def test_a_new_version_drops_all_pages() -> None:
+async def test_a_page_of_an_earlier_version_is_rendered_again() -> None:
     versions, renderer = [1], CountingRenderer()
     pages = cache(lambda: versions[-1])
     renderer.allowed.set()

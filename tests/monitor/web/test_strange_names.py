@@ -55,7 +55,8 @@ async def server_of_names(folder: Path, name: str) -> AsyncIterator[Server]:
     async with Server.opened(folder) as server:
         fleet, now = server.fleet, int(time.time() // 60)
         firing, pending = (add(fleet, key(f"{name}{number}")) for number in range(2))
-        stage = Resource("stage", (name, f"{name}/"), (name, name)).utf8_safe  # path and names of two parts
+        # The path and the names of a stage have two parts.
+        stage = Resource("stage", (name, f"{name}/"), (name, name)).utf8_safe
         add(fleet, Key(ACCOUNT, REGION, "apigateway", "rest_stage_method_throttle", stage))
         why = Unobservable(name, name)
         hidden = add(fleet, key(f"{name}2"), usage=why, throttled=None)

@@ -1,4 +1,4 @@
-"""The words of the pages: what the documentation of Prometheus, Alertmanager and AWS says for the same."""
+"""The pages use the words of the documentation of Prometheus, Alertmanager and AWS, and none of their own."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 import monitor.web
 
 TEMPLATES = sorted(Path(monitor.web.__path__[0], "templates").glob("*.html"))
-# Receivers are notified, and AWS reports: both were "told" once, and readers had to guess what was meant.
+# Words that were on the pages. "told" could mean that a receiver was notified, or that AWS reports something.
 OWN_WORDS = re.compile(r"(?<![a-z])(told|mind|watching fares|let us in)(?![a-z])", re.IGNORECASE)
 
 
