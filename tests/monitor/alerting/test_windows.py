@@ -61,6 +61,7 @@ def test_a_window_contains_local_times_of_its_zone(fields: dict[str, Any], at: s
     assert window.contains(local.timestamp()) is is_within
 
 
+# A midnight in Berlin, and for how many hours the window that begins then lasts.
 @pytest.mark.parametrize(
     ("midnight", "hours"),
     [

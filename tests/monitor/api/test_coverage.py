@@ -335,6 +335,7 @@ async def test_known_costs_are_added_up_and_unknown_costs_counted(
     await server.publish()
     coverage = await json_of(client, COVERAGE)
     assert (coverage["monthly_dollars"], coverage["unknown_costs"]) == (pytest.approx(2 * METRIC_DOLLARS), 1)
+    # Two have no cost; one of them cannot be watched at any cost, as it has no source of its usage.
     assert [item["monthly_dollars"] is None for item in coverage["items"]] == [True, True, False]
 
 
