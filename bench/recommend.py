@@ -1,4 +1,4 @@
-"""How long recommendations take, and block the event loop. `python bench/recommend.py 50000`
+"""Durations of recommendations, and how long they block the event loop. `python bench/recommend.py 50000`
 
 Each series is that of a different stream. Its history is full, and its demand needs more or fewer shards.
 """

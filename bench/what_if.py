@@ -1,4 +1,4 @@
-"""How long what-if questions take, and block the event loop. `python bench/what_if.py 100000`
+"""Durations of what-if questions, and how long they block the event loop. `python bench/what_if.py 100000`
 
 Each of two regions has half of the series, with the same names. One series in a hundred has throttled demand.
 """

@@ -1,4 +1,4 @@
-"""Where the configuration file and the files of the user's own services are."""
+"""The paths of the configuration file and of the files of the user's own services."""
 
 from collections.abc import Mapping
 from pathlib import Path
