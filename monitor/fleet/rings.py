@@ -4,6 +4,7 @@ import numpy as np
 
 from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.fleet.namespaces import NEVER, NO_NAMESPACE, NamespaceStates
+from monitor.fleet.part_searches import PartSearches
 from monitor.fleet.ring_columns import RECENT_MINUTES, WINDOW, RingColumns
 
 # Minutes after which a point counts as complete even if its minute was not read completely.
@@ -16,13 +17,14 @@ STREAM_GAP = 5  # minutes without a streamed point after which a metric is polle
 class Rings(RingColumns):
     """The points of all metrics, with the states of their namespaces.
 
-    stream_gap: the configured value of STREAM_GAP.
+    stream_gap: the configured value of STREAM_GAP. part_searches: what the aggregates of metrics cost.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.stream_gap = STREAM_GAP
         self.namespaces = NamespaceStates()
+        self.part_searches = PartSearches()
         # By namespace: its rows that are zero when absent, and the layout for which they were looked up.
         self._zero_rows: dict[int, tuple[int, Ints]] = {}
 

@@ -53,7 +53,7 @@ class MetricCadences:
             self._safe_series.choose(self.planned, now)
             yield from self._lower_to_series(self._safe_series.chosen)
         yield from self._lower_throttled()
-        self._keep_proving()
+        self._keep_proving(now)
         yield
         for part in ranges(self._metric_count):
             rows = np.arange(part.start, part.stop, dtype=np.int32)
@@ -94,12 +94,12 @@ class MetricCadences:
             self._may_idle[rows] = False
             yield
 
-    def _keep_proving(self) -> None:
+    def _keep_proving(self, now: int) -> None:
         """Plan the metrics that prove other metrics to be 0 or safe, as often as the other metrics need."""
         rings, planned, throttled = self._fleet.rings, self.planned, self._intervals.throttled
         newest = newest_of_namespaces(rings, planned < NOT_READ)
         planned[newest] = np.minimum(planned[newest], throttled)
-        plan_aggregates(rings, planned, throttled)
+        plan_aggregates(rings, planned, throttled, rings.part_searches.paused(now))
         aggregates = rings.bound[: self._metric_count]
         self._may_idle[aggregates[aggregates != NO_BOUND]] = self._may_idle[newest] = False
         wholes = rings.whole[: self._metric_count]

@@ -6,7 +6,7 @@ sum, the unknown parts are requested at once.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,6 +68,8 @@ def prune(rings: Rings, rows: Ints, now: int) -> Ints:
     known_through = np.minimum.reduce([column[aggregates] for column in _known_columns(rings)])
     rings.pruned[rows[~are_usable[aggregate_of_row]]] = False
     is_idle = (are_usable & ~are_active)[aggregate_of_row]
+    for aggregate in aggregates[are_usable & ~are_active].tolist():
+        rings.part_searches.resume(aggregate)
     _prune_parts_of_idle(
         rings, rows[is_idle], np.minimum(known_through[aggregate_of_row[is_idle]], now - 1), now
     )
@@ -117,13 +119,23 @@ def _prune_parts_of_active(rings: Rings, parts: Parts, minutes: Ints) -> Ints:
     is_known = is_gapless
     if unexplained.any():
         is_known = _requested_through(rings, rows, now) >= minutes[unexplained].max()
-    rings.pruned[rows] = is_gapless & is_known & ~(rings.recent_max[rows] > 0)
-    if is_known.all() or not _may_request_at_once(rings, parts, unexplained, values):
-        return NO_ROWS
-    minutes_waited = now - rings.requested_through[rows] - 1
-    may_have_changed = minutes_waited >= np.maximum(rings.delays(rows) + 1, rings.period[rows])
-    at_once: Ints = rows[~is_known & may_have_changed & ~rings.is_streamed(rows, now)]
+    is_less_urgent = rings.cadence[rows] >= rings.cadence[parts.aggregate]
+    rings.pruned[rows] = is_gapless & is_known & is_less_urgent & ~(rings.recent_max[rows] > 0)
+    at_once = NO_ROWS
+    is_paused = rings.part_searches.are_paused(parts.aggregate, now)
+    if not (is_paused or is_known.all()) and _may_request_at_once(rings, parts, unexplained, values):
+        minutes_waited = now - rings.requested_through[rows] - 1
+        may_have_changed = minutes_waited >= np.maximum(rings.delays(rows) + 1, rings.period[rows])
+        at_once = rows[~is_known & may_have_changed & ~rings.is_streamed(rows, now)]
+    rings.part_searches.note(parts.aggregate, at_once.size, _saved_rate(rings, parts), now)
     return at_once
+
+
+def _saved_rate(rings: Rings, parts: Parts) -> float:
+    """Return the requests a minute that an aggregate saves while none of its parts is looked for."""
+    silent = parts.rows[~(rings.recent_max[parts.rows] > 0)]
+    cadences = np.maximum(rings.cadence[np.append(silent, parts.aggregate)], 1)
+    return float((1 / cadences[:-1]).sum() - 1 / cadences[-1])
 
 
 def _requested_through(rings: Rings, rows: Ints, now: int) -> Ints:
@@ -208,12 +220,13 @@ def plan_with_idle_aggregates(rings: Rings, cadences: Ints, longest: int) -> tup
     return np.where(pruned, PRUNED_INTERVAL, planned).astype(np.int32), pruned
 
 
-def plan_aggregates(rings: Rings, cadences: Ints, longest: int) -> None:
+def plan_aggregates(rings: Rings, cadences: Ints, longest: int, paused: Sequence[int] = ()) -> None:
     """Set the cadences of aggregates, in place: reading them costs at most half of what they save.
 
     The parts above 0 are read as often as their aggregate, so that the other parts are proven, unless there
     are so many of them that this costs more than it saves. cadences: of all metrics, in minutes. longest: the
-    longest cadence of an aggregate.
+    longest cadence of an aggregate. paused: the aggregates that save nothing, as too much is looked for: they
+    have the longest cadence, to tell when this changes.
     """
     size = cadences.size
     parts = np.flatnonzero(rings.bound[:size] != NO_BOUND)
@@ -225,6 +238,7 @@ def plan_aggregates(rings: Rings, cadences: Ints, longest: int) -> None:
     part_counts = np.bincount(aggregate_of_part, minlength=size)
     aggregates = np.flatnonzero(part_counts)
     cadence = np.clip(np.ceil(COST_DIVISOR / saved_rates[aggregates]), 1, longest).astype(np.int32)
+    cadence[np.isin(aggregates, paused)] = longest
     is_useless = rings.distrusted[aggregates] | (cadence * saved_rates[aggregates] <= 1)
     is_read_anyway = rings.use_count[aggregates] > part_counts[aggregates]
     cadences[aggregates] = np.where(

@@ -121,6 +121,46 @@ def test_unexplained_demand_is_looked_for_no_more_often_than_without_an_aggregat
     assert simulation.reads[simulation.throttled_rows].max() <= 3 * HOURS / ADAPTIVE.throttled + 15
 
 
+def always_throttled(
+    has_aggregate: bool, quiet_from: int = 12 * HOURS, minutes: int = 12 * HOURS
+) -> Simulation:
+    """Return a simulation in which one of 60 parts is throttled in nine of ten minutes.
+
+    The points of the aggregate have delays and revisions of their own, so that it exceeds the sum of the
+    known parts at first. quiet_from: the minute from which nothing is throttled.
+    """
+    random, throttled = np.random.default_rng(3), no_throttling(60, minutes + HOURS)
+    throttled[7, HISTORY:] = random.random(minutes + HOURS) < 0.9
+    throttled[7, HISTORY + quiet_from :] = 0
+    publication = Publication.random(throttled.shape, random, independent_wholes=True)
+    demand = Demand(np.full_like(throttled, 0.1), throttled, has_aggregate, publication=publication)
+    return run(Simulation(demand), minutes)
+
+
+def test_an_aggregate_that_is_mostly_unexplained_costs_no_more_than_none() -> None:
+    with_aggregate, without = (always_throttled(has_aggregate).requested for has_aggregate in (True, False))
+    assert with_aggregate <= without
+
+
+def test_throttling_is_found_within_its_interval_while_no_part_is_looked_for() -> None:
+    simulation, minute = always_throttled(has_aggregate=True, minutes=6 * HOURS), 6 * HOURS
+    rings = simulation.fleet.rings
+    assert rings.part_searches.paused(simulation.now)
+    simulation.throttled[9, HISTORY + minute] = 3
+    visible_after = 1 + int(simulation.publication.delays[9, HISTORY + minute])
+    run(simulation, visible_after + ADAPTIVE.throttled + 1)
+    assert rings.at(simulation.throttled_rows[9:10], np.array([NOW + minute], np.int32)) > 0
+
+
+def test_an_aggregate_that_was_mostly_unexplained_prunes_again_once_it_is_0() -> None:
+    simulation = always_throttled(has_aggregate=True, quiet_from=4 * HOURS, minutes=6 * HOURS)
+    assert simulation.fleet.rings.pruned[simulation.throttled_rows].all()
+    assert simulation.fleet.rings.cadence[simulation.aggregate] <= 1
+    before = simulation.reads[simulation.throttled_rows].copy()
+    run(simulation, HOURS)
+    assert (simulation.reads[simulation.throttled_rows] - before).max() <= 1
+
+
 def test_parts_are_read_at_their_own_cadence_while_the_aggregate_is_distrusted() -> None:
     simulation = run(simulation_of(no_throttling()), 2 * HOURS)
     row, before = simulation.aggregate, simulation.reads[simulation.throttled_rows].copy()

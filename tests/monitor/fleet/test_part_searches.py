@@ -1,0 +1,46 @@
+"""Searches for the parts of an aggregate pause where they cost more than the aggregate saves."""
+
+from monitor.fleet.part_searches import MEAN_OVER, PAUSE, PartSearches
+
+AGGREGATE, OTHER = 7, 8
+SAVED = 10.0  # requests a minute
+
+
+def searches(requests: int, minutes: int) -> PartSearches:
+    """Return the searches after this number of requests in each of some minutes."""
+    noted = PartSearches()
+    for minute in range(minutes):
+        noted.note(AGGREGATE, requests, SAVED, minute)
+    return noted
+
+
+def test_searches_that_cost_less_than_is_saved_never_pause() -> None:
+    assert not searches(9, 20 * MEAN_OVER).are_paused(AGGREGATE, 20 * MEAN_OVER)
+
+
+def test_searches_that_cost_more_for_an_hour_or_two_pause() -> None:
+    assert not searches(12, MEAN_OVER // 2).paused(MEAN_OVER // 2)
+    noted = searches(12, 2 * MEAN_OVER)
+    assert noted.paused(2 * MEAN_OVER) == [AGGREGATE]
+    assert noted.are_paused(AGGREGATE, 2 * MEAN_OVER) and not noted.are_paused(OTHER, 2 * MEAN_OVER)
+
+
+def test_one_search_of_many_parts_does_not_pause() -> None:
+    assert not searches(300, 1).paused(1)
+
+
+def test_a_pause_ends() -> None:
+    noted = searches(12, 2 * MEAN_OVER)
+    assert not noted.are_paused(AGGREGATE, 2 * MEAN_OVER + PAUSE)
+    noted.resume(AGGREGATE)
+    assert not noted.paused(2 * MEAN_OVER)
+
+
+def test_minutes_without_a_search_are_forgotten_slowly() -> None:
+    noted = PartSearches()
+    for minute in range(0, 20 * MEAN_OVER, 3):
+        noted.note(AGGREGATE, 27, SAVED, minute)
+    assert not noted.paused(20 * MEAN_OVER)
+    for minute in range(20 * MEAN_OVER, 40 * MEAN_OVER, 3):
+        noted.note(AGGREGATE, 36, SAVED, minute)
+    assert noted.paused(21 * MEAN_OVER) or noted.paused(40 * MEAN_OVER)
