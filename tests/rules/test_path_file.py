@@ -2,7 +2,7 @@
 
 import pytest
 
-from rules.path_file import MAX_HOPS, parse_paths
+from rules.path_file import MAX_HOPS, MAX_NAME_LENGTH, parse_paths
 
 CHAIN = """
 paths:
@@ -41,6 +41,22 @@ def test_hops_may_be_written_in_any_order() -> None:
     )
     file = parse_paths(text.encode(), "paths.yaml")
     assert file.model and [hop.effective_name for hop in file.model.paths[0].ordered_hops] == ["api", "fn"]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_valid"),
+    [
+        ("é" * MAX_NAME_LENGTH, True),
+        ("a" * (MAX_NAME_LENGTH + 1), False),
+        ("buy now: v1.2 @home+away-", True),
+        ("-a", False),
+        ("a/b", False),
+    ],
+)
+def test_the_name_of_a_path_has_a_length_and_characters(name: str, is_valid: bool) -> None:
+    file = parse_paths(f"paths: [{{name: '{name}', hops: [{ENTRANCE}]}}]".encode(), "paths.yaml")
+    assert bool(file.model) == is_valid
+    assert all("paths.0.name" in str(problem) for problem in file.problems)
 
 
 ENTRANCE = "{service: sqs, resource: jobs}"
