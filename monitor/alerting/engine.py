@@ -208,8 +208,10 @@ class AlertEngine:
 
     async def _restore(self, status: MonitorStatus, now: float) -> None:
         services = self.notice_builder.settings.services
+        departed = self._evaluator.remove_departed()
+        self._forecasts.end_departed(departed, status.departed_accounts, now)
         for alert in [
-            *self._evaluator.remove_departed(),
+            *departed,
             *self._restorer.alerts_without_series(status, services),
         ]:
             self._evaluator.end(alert, now, status.departed_accounts)

@@ -76,8 +76,7 @@ class Evaluator:
         self._state.forget_alert_states(alert)
         last_notice = self._state.alerts.get(alert)
         if last_notice and last_notice.firing:
-            reason = departed_accounts.get(last_notice.labels["account"], "")
-            self._state.record(self._notice_builder.departed_notice(last_notice, now, reason))
+            self._state.record(self._notice_builder.departed_notice(last_notice, now, departed_accounts))
 
     async def evaluate(self, now: float) -> None:
         """Evaluate new samples and changed limits, and record the notices. now: epoch seconds."""

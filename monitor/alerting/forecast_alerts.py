@@ -7,6 +7,7 @@ time, when its series comes near the limit (which fires another alert), or when 
 """
 
 import asyncio
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
@@ -17,7 +18,7 @@ from msgspec.structs import replace
 from monitor.alerting.engine_state import EngineState
 from monitor.alerting.forecast_text import ended_text, summary
 from monitor.alerting.inhibit import FORECAST
-from monitor.alerting.notice_builder import NoticeBuilder, key_of
+from monitor.alerting.notice_builder import NoticeBuilder, departed_reason, key_of
 from monitor.alerting.series_notices import current_usage, limit_changed
 from monitor.aws.status import MonitorStatus
 from monitor.fleet.columns import Flags, Ids
@@ -75,6 +76,19 @@ class ForecastAlerts:
             ):
                 self._state.record(ended)
 
+    def end_departed(
+        self, series_ids: Iterable[str], departed_accounts: Mapping[str, str], now: float
+    ) -> None:
+        """End the alerts of series that left the fleet. now: epoch seconds.
+
+        departed_accounts: why accounts are no longer monitored, by id.
+        """
+        for series_id in series_ids:
+            last_notice = self._state.alerts.get(alert_id(series_id))
+            if last_notice and last_notice.firing:
+                reason = departed_reason(departed_accounts, last_notice)
+                self._state.record(self._ended_notice(last_notice, reason, now))
+
     async def _update_class_times(self, now: float) -> list[int]:
         """Update since when each class of each series lasts; return the slots in which a class lasts.
 
@@ -116,7 +130,7 @@ class ForecastAlerts:
         labels = self._labels(series)
         lasting = now - self._since[series.slot] >= self._notice_builder.settings.will_reach_for(labels)
         nearest = int(np.flatnonzero(lasting)[-1]) + 1 if lasting.any() else NO_CLASS
-        last_notice = firing.get(alert_id(series))  # its `places` is its class
+        last_notice = firing.get(alert_id(series.key.id))  # its `places` is its class
         severity = self._notice_builder.settings.will_reach_severity(labels)
         if severity is None or nearest <= (last_notice.places if last_notice else NO_CLASS):
             return None
@@ -136,7 +150,7 @@ class ForecastAlerts:
         if name := builder.account_names.get(series.key.account):
             labels["account_name"] = name
         return Notice(
-            alert=alert_id(series),
+            alert=alert_id(series.key.id),
             number=builder.next_number(),
             kind=NoticeKind.WORSENED if last_notice else NoticeKind.FIRING,
             severity=severity,
@@ -166,8 +180,9 @@ class ForecastAlerts:
             if series
             else self._reason_of_loss(last_notice, status)
         )
-        if not reason:
-            return None
+        return self._ended_notice(last_notice, reason, now) if reason else None
+
+    def _ended_notice(self, last_notice: Notice, reason: str, now: float) -> Notice:
         return replace(
             last_notice,
             number=self._notice_builder.next_number(),
@@ -178,10 +193,10 @@ class ForecastAlerts:
         )
 
     def _reason_of_loss(self, last_notice: Notice, status: MonitorStatus) -> str:
-        """Return why a series is not in the fleet; empty while it may still be found."""
+        """Return why the fleet lacks a series of an earlier process; empty while it may still be found."""
         services = self._notice_builder.settings.services
         if status.has_inventory_of(last_notice.labels) or status.is_unmonitored(last_notice.labels, services):
-            return "the resource no longer exists"
+            return departed_reason(status.departed_accounts, last_notice)
         return ""
 
     def _reason_of_end(self, last_notice: Notice, series: Series, now: float) -> str:
@@ -213,6 +228,6 @@ def tags_of(series: Series) -> dict[str, str]:
     return {replace_surrogates(name): replace_surrogates(tag) for name, tag in tags}
 
 
-def alert_id(series: Series) -> str:
+def alert_id(series_id: str) -> str:
     """Return the id of the alert of a series' forecast, which differs from the alert of the series."""
-    return blake2b(f"{FORECAST}\0{series.key.id}".encode(), digest_size=8).hexdigest()
+    return blake2b(f"{FORECAST}\0{series_id}".encode(), digest_size=8).hexdigest()

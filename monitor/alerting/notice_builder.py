@@ -140,13 +140,9 @@ class NoticeBuilder:
         trend = self.trends(np.array([series.slot], np.int32))[series.slot]
         return self._series_notice(series, self._details(series, NoticeKind.FIRING, at, **fields), trend)
 
-    def departed_notice(self, before: Notice, at: float, account_reason: str = "") -> Notice:
-        """Return the notice of the end of an alert whose series left the fleet.
-
-        account_reason: why the whole account is no longer watched, as a phrase after "its account".
-        """
-        reason = f"its account {account_reason}" if account_reason else RESOURCE_GONE
-        return self._ended_notice(key_of(before), before, at, reason)
+    def departed_notice(self, before: Notice, at: float, departed_accounts: Mapping[str, str]) -> Notice:
+        """Return the notice of the end of an alert whose series left the fleet; see `departed_reason`."""
+        return self._ended_notice(key_of(before), before, at, departed_reason(departed_accounts, before))
 
     def _ended_notice(self, key: Key, before: Notice, at: float, reason: str) -> Notice:
         return replace(
@@ -201,6 +197,15 @@ def key_of(notice: Notice) -> Key:
     labels = notice.labels
     signal_labels = labels["account"], labels["region"], labels["service"], labels["signal"]
     return Key(*signal_labels, resource_of(notice))
+
+
+def departed_reason(departed_accounts: Mapping[str, str], before: Notice) -> str:
+    """Return why an alert has ended whose series left the fleet.
+
+    departed_accounts: why whole accounts are no longer watched, as phrases after "its account", by id.
+    """
+    account_reason = departed_accounts.get(before.labels["account"], "")
+    return f"its account {account_reason}" if account_reason else RESOURCE_GONE
 
 
 def kind_of_change(before: AlertLevel | None, level: AlertLevel) -> NoticeKind | None:

@@ -139,6 +139,31 @@ async def test_a_forecast_alert_is_resolved_when_its_resource_is_deleted(tmp_pat
         assert ended.resolution_reason == "the resource no longer exists"
 
 
+async def test_a_forecast_alert_of_a_deleted_resource_is_resolved_though_no_inventory_is_complete(
+    tmp_path: Path,
+) -> None:
+    async with AlertingHarness.opened(tmp_path) as harness:
+        await harness.run_minutes(orders="..")
+        await notices_after(harness, HALF_AN_HOUR, DAY)
+        harness.fleet.drop(harness.series("orders").key)
+        harness.seconds += 61
+        harness.set_read_result(succeeded=None)  # such as with one denied operation
+        (ended,) = (notice for notice in await harness.process() if notice.zone == FORECAST)
+        assert ended.resolution_reason == "the resource no longer exists"
+
+
+async def test_a_forecast_alert_of_a_resource_created_anew_is_resolved(tmp_path: Path) -> None:
+    async with AlertingHarness.opened(tmp_path) as harness:
+        await harness.run_minutes(orders="..")
+        await notices_after(harness, HALF_AN_HOUR, DAY)
+        harness.fleet.drop(harness.series("orders").key)
+        harness.seconds += 61
+        harness.series("orders")
+        harness.set_read_result()
+        (ended,) = await harness.process()
+        assert ended.resolution_reason == "the resource no longer exists"
+
+
 async def test_a_forecast_alert_is_not_notified_again_after_a_restart(tmp_path: Path) -> None:
     async with AlertingHarness.opened(tmp_path) as harness:
         await harness.run_minutes(orders="..")
