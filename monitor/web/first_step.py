@@ -200,19 +200,23 @@ def _is_urgent(situation: Situation) -> bool:
 
 def _nothing_to_do(situation: Situation) -> tuple[str, list[str]]:
     if situation.deliberate:
-        return "Leave it", ["The limit is set on purpose, and nothing is throttled."]
+        return "Leave it", ["The limit is set on purpose.", _throttling_sentence(situation)]
     highest = situation.reach.probability[-1] if situation.reach.probability else None
     if highest is None:
         return "Leave it for now", [
             f"{situation.zone.word.capitalize()} the target band; there is no forecast yet."
         ]
+    likely = f"That it reaches the limit within {LAST_HORIZON_TEXT} is {format_percent(highest)} likely."
     if highest < MIN_PROBABILITY:
-        return f"Leave it: {LAST_HORIZON_TEXT} are clear", [
-            "Nothing is throttled, and no path reaches the limit."
-        ]
-    return "Leave it for now", [
-        f"That it reaches the limit within {LAST_HORIZON_TEXT} is {format_percent(highest)} likely."
-    ]
+        return f"Leave it: {LAST_HORIZON_TEXT} are clear", [likely, _throttling_sentence(situation)]
+    return "Leave it for now", [likely]
+
+
+def _throttling_sentence(situation: Situation) -> str:
+    """Return whether demand is throttled, of a series that is not saturated."""
+    if situation.throttled is None:
+        return "Whether demand is throttled is not known."
+    return "What is throttled is within the tolerance." if situation.throttled else "Nothing is throttled."
 
 
 def _without_stop(sentence: str) -> str:

@@ -150,6 +150,25 @@ def test_the_first_step_for_a_safe_series_is_to_leave_it() -> None:
     assert "30 % likely" in first_step(situation(reach=likely), NO_REMEDIES).effects[0]
 
 
+@pytest.mark.parametrize(
+    ("throttled", "told"),
+    [
+        (0.0, "Nothing is throttled."),
+        (0.5, "What is throttled is within the tolerance."),
+        (None, "Whether demand is throttled is not known."),
+    ],
+)
+def test_a_series_that_is_left_says_what_is_known_of_throttled_demand(
+    throttled: float | None, told: str
+) -> None:
+    clear, deliberate = situation(throttled=throttled), situation(throttled=throttled, deliberate=True)
+    assert first_step(clear, NO_REMEDIES).effects == [
+        "That it reaches the limit within 3 d is 2 % likely.",
+        told,
+    ]
+    assert first_step(deliberate, NO_REMEDIES).effects == ["The limit is set on purpose.", told]
+
+
 def test_the_step_for_a_quota_has_a_request_its_effects_and_its_duration() -> None:
     series = series_of(signal=LAMBDA)
     plan = higher_limit(series, 920.0, 1000.0, None)
