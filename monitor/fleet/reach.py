@@ -9,7 +9,7 @@ import numpy as np
 from monitor.fleet.columns import Floats, Ints
 from monitor.fleet.namespaces import NEVER
 from rules.analogs import DAY
-from rules.forecast import LIKELY, MIN_BINS
+from rules.forecast import LIKELY, MIN_BINS, MIN_PROBABILITY
 from rules.forecast_features import HORIZON_TEXTS, HORIZONS
 
 NEEDED_DAYS: Final = MIN_BINS // DAY
@@ -46,6 +46,11 @@ class Reach:
     def is_reached(self) -> bool:
         """True if usage is at the limit, or at the effective ceiling."""
         return bool(self.probability) and self.probability[0] >= 1
+
+    @property
+    def is_possible(self) -> bool:
+        """True if the probability that the limit is reached is not negligible."""
+        return bool(self.probability) and max(self.probability) >= MIN_PROBABILITY
 
     @property
     def horizon_index(self) -> int:

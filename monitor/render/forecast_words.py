@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from monitor.fleet.reach import DAY_MINUTES, HOUR, MAX_IN_HOURS, MAX_IN_MINUTES, NEEDED_DAYS, Reach
-from rules.forecast_features import HORIZONS
+from rules.forecast_features import HORIZON_TEXTS, HORIZONS
 
 SOON: Final = 6 * HOUR  # minutes; a limit that may be reached within them has the colour of `near`
 MAX_DAYS: Final = HORIZONS[-1] // DAY_MINUTES
@@ -34,13 +34,24 @@ def forecast_words(reach: Reach, now: int) -> ForecastWords:
         return ForecastWords("at its ceiling" if reach.ceiling else AT_LIMIT, colour_zone="saturated")
     if reach.minutes:
         first, last = (max(minute - now, 0) for minute in (reach.minutes[0], reach.minutes[-1]))
-        probability = f"{reach.probability[reach.horizon_index]:.0%}".replace("%", f"{SPACE}%")
-        return ForecastWords(time_range(first, last), probability, "near" if first <= SOON else "above")
+        return ForecastWords(time_range(first, last), _probability_text(reach), _colour_zone(first))
+    if reach.is_possible:  # such as just below the limit, which it reached some minutes ago
+        horizon = HORIZONS[reach.horizon_index]
+        amount, unit = HORIZON_TEXTS[horizon][:-1], HORIZON_TEXTS[horizon][-1]
+        return ForecastWords(f"within {amount}{SPACE}{unit}", _probability_text(reach), _colour_zone(horizon))
     if reach.probability:
         return ForecastWords(f"not within {MAX_DAYS}{SPACE}d")
     if reach.history_days is not None and reach.history_days < NEEDED_DAYS:
         return ForecastWords("history too short", is_known=False)
     return ForecastWords("not known", is_known=False)
+
+
+def _probability_text(reach: Reach) -> str:
+    return f"{reach.probability[reach.horizon_index]:.0%}".replace("%", f"{SPACE}%")
+
+
+def _colour_zone(minutes: int) -> str:
+    return "near" if minutes <= SOON else "above"
 
 
 def time_range(first: int, last: int) -> str:

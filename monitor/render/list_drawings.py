@@ -14,6 +14,7 @@ from markupsafe import Markup
 from monitor.fleet.columns import Flags, Floats
 from monitor.fleet.reach import DAY_MINUTES, Reach
 from rules.forecast import LIKELY
+from rules.forecast_features import HORIZONS
 from rules.signals import Band
 
 STEP: Final = 6  # minutes of one step of a line; the step shows the highest value of these minutes
@@ -125,9 +126,14 @@ def time_to_limit(reach: Reach, now: int) -> Markup:
     """Return the time to a limit on the scale of times, pale if improbable. now: the present minute."""
     if reach.is_reached:
         return Markup(TIME_TO_LIMIT.format(mark='<rect class="now"/>'))
-    if not reach.minutes:
+    if not reach.minutes and not reach.is_possible:
         return Markup(TIME_TO_LIMIT.format(mark=""))
-    first, last = time_position(reach.minutes[0] - now), time_position(reach.minutes[-1] - now)
+    minutes = (
+        (reach.minutes[0] - now, reach.minutes[-1] - now)
+        if reach.minutes
+        else (0, HORIZONS[reach.horizon_index])
+    )
+    first, last = map(time_position, minutes)
     css_class, start = (
         "span" if reach.probability[reach.horizon_index] >= LIKELY else "maybe",
         min(first, 100 - MIN_WIDTH),

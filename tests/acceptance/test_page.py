@@ -20,6 +20,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 PAGES = (
     "/",
+    "/map",
     "/alerts",
     "/alerts/history",
     "/alerts/silenced",
@@ -218,9 +219,7 @@ async def test_the_page_follows_the_preferred_colour_scheme(visit: Visit) -> Non
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1440, 2560])
-async def test_axe_finds_nothing_and_nothing_is_cut_off(
-    visit: Visit, scheme: Any, width: int
-) -> None:
+async def test_axe_finds_nothing_and_nothing_is_cut_off(visit: Visit, scheme: Any, width: int) -> None:
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     page = visit.page
     series = await worst_series_path(visit)

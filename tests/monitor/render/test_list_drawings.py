@@ -16,6 +16,7 @@ LIKELY = Reach((0.1, 0.92, 0.95, 0.95), (NOW + 40, NOW + 60, NOW + 120), 14.0)
 UNLIKELY = Reach((0.0, 0.1, 0.2, 0.31), (NOW + 2900, NOW + 3600, NOW + 4300), 14.0)
 AT_LIMIT = Reach((1.0, 1.0, 1.0, 1.0), (NOW, NOW, NOW), 14.0)
 NOT_REACHED = Reach((0.0, 0.0, 0.0, 0.0), (), 14.0)
+JUST_BELOW = Reach((0.99, 0.99, 0.99, 0.99), (), 14.0)  # it was reached some minutes ago
 
 
 def plain(text: str) -> str:
@@ -31,6 +32,8 @@ def plain(text: str) -> str:
         (AT_LIMIT, "at its limit", "", "saturated"),
         (Reach((1.0, 1.0, 1.0, 1.0), (), 14.0, 800.0), "at its ceiling", "", "saturated"),
         (NOT_REACHED, "not within 3 d", "", ""),
+        (JUST_BELOW, "within 1 h", "99 %", "near"),
+        (Reach((0.0, 0.0, 0.0, 0.3), (), 14.0), "within 3 d", "30 %", "above"),
         (Reach((), (), 0.4), "history too short", "", ""),
         (Reach((), (), 13.0), "not known", "", ""),
         (Reach(), "not known", "", ""),
@@ -69,7 +72,14 @@ def test_times_have_positions_on_a_scale_from_ten_minutes_to_14_days() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reach", "mark"), [(LIKELY, "span"), (UNLIKELY, "maybe"), (AT_LIMIT, "now"), (NOT_REACHED, None)]
+    ("reach", "mark"),
+    [
+        (LIKELY, "span"),
+        (UNLIKELY, "maybe"),
+        (JUST_BELOW, "span"),
+        (AT_LIMIT, "now"),
+        (NOT_REACHED, None),
+    ],
 )
 def test_an_improbable_time_is_pale_and_a_limit_that_is_not_reached_has_no_mark(
     reach: Reach, mark: str | None
