@@ -1,7 +1,7 @@
 """Forecasts when each series of a fleet reaches its limit, and writes the forecast to the fleet's columns.
 
 Every quarter of an hour all series are forecast anew, in a thread, one block at a time. A series is forecast
-at once after its past was read or its limit changed.
+at once after its past was read or its limit changed, and within half a minute after a restart.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from rules.demand_forecast import demand_forecast
 log = logging.getLogger(__name__)
 
 FORECAST_DELAY: Final = 4 * 60.0  # seconds after a quarter of an hour: most metrics are published by then
-BIND_INTERVAL: Final = 30.0  # seconds within which a new series gets a row of the history
+BIND_INTERVAL: Final = 30.0  # seconds within which a new series gets a row of the history, or a forecast
 MIN_PAUSE: Final = 2.0  # seconds between two forecasts of series whose past was just read
 SAVE_INTERVAL: Final = 3600.0  # seconds between two saves; a start records the last hours again in any case
 READ_SAVE_INTERVAL: Final = 300.0  # seconds between two saves while the past is read: each read is billed
@@ -86,13 +86,13 @@ class Forecaster:
             await self.save()
 
     async def _forecast_regularly(self) -> None:
-        """Bind new series every BIND_INTERVAL, and forecast all series every quarter of an hour."""
+        """Forecast new series every BIND_INTERVAL, and all series every quarter of an hour."""
         last_quarter = NEVER
         while True:
             quarter = int((self._clock() - FORECAST_DELAY) // (60 * BIN_MINUTES))
             try:
                 if quarter == last_quarter:
-                    await self.recorder.bind(int(self._clock() // 60))
+                    await self.forecast_new()
                     self._clear_unbound()
                 else:
                     await self.forecast_all()
@@ -131,6 +131,22 @@ class Forecaster:
         """Record the last hours, and forecast all series."""
         await self.recorder.record(int(self._clock() // 60))
         await self.forecast_slots(np.arange(self._fleet.size, dtype=np.int32))
+
+    async def forecast_new(self) -> None:
+        """Give a row to each new series; forecast the judged ones whose past is stored, as after a restart.
+
+        The other new series are forecast as soon as their past is read.
+        """
+        now, fleet = int(self._clock() // 60), self._fleet
+        await self.recorder.bind(now)
+        rows = self.recorder.rows
+        is_judged = fleet.zone[: rows.size] > Zone.STALE
+        is_new = (rows != NO_ROW) & is_judged & (fleet.history_bins[: rows.size] < 0)
+        slots = np.flatnonzero(is_new).astype(np.int32)
+        slots = slots[self.recorder.history.is_read(rows[slots])]
+        if slots.size:
+            await self.recorder.record_slots(slots, now)
+            await self.forecast_slots(slots)
 
     async def read_and_forecast(self, slots: Ints) -> None:
         """Read the past of some series now, and forecast the series."""

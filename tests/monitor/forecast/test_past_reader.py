@@ -217,6 +217,23 @@ async def test_the_past_is_read_again_only_after_a_stop_of_hours(tmp_path: Path)
             assert np.isfinite(restarted.probability(series)).all()
 
 
+async def test_after_a_restart_series_are_forecast_from_the_stored_past_as_soon_as_they_are_judged() -> None:
+    async with fortnight() as setup:
+        setup.put("a")
+        await setup.read_past()
+        history = setup.forecaster.recorder.history
+    async with fortnight(history=history) as restarted:
+        await restarted.forecaster.forecast_all()  # the fleet has no series yet
+        series, unread = restarted.put("a"), restarted.put("b")
+        await restarted.forecaster.forecast_new()
+        assert restarted.fleet.history_bins[series.slot] == -1  # nothing was polled yet
+        await restarted.poll()
+        await restarted.forecaster.forecast_new()
+        assert np.isfinite(restarted.probability(series)).all()
+        assert restarted.fleet.history_bins[unread.slot] == -1
+        assert not restarted.past_requests
+
+
 async def test_a_series_without_metrics_is_forecast_from_recorded_usage_alone() -> None:
     async with fortnight() as setup:
         counted, measured = setup.put("counted", 40.0), setup.put("measured")
