@@ -1,7 +1,9 @@
 """The command `headroom check`."""
 
+import logging
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -17,6 +19,7 @@ from monitor.cli.options import (
     WithForecasts,
     split_commas,
 )
+from monitor.lib.text import escape_unprintable
 
 if TYPE_CHECKING:
     from monitor.report.scan import ScanReport
@@ -102,7 +105,7 @@ def check(
     patterns["resource"] = resource
     registry = load_registry_or_exit(config)
     settings = load_config_or_exit(registry, config)
-    with exit_on_config_error():
+    with exit_on_config_error(), _without_logs_of_reads():
         scan = run_scan(
             settings,
             registry,
@@ -111,6 +114,18 @@ def check(
         )
     _print(scan, format, zone or (), top)
     raise typer.Exit(_exit_code(scan, fail_on, allow_blind))
+
+
+@contextmanager
+def _without_logs_of_reads() -> Iterator[None]:
+    """Log no warnings of failed reads: the output lists these reads, and each is told once."""
+    logger = logging.getLogger("monitor.polling")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _print(scan: "ScanReport", format: Format, zones: Collection[str], top: int) -> None:
@@ -125,6 +140,8 @@ def _print(scan: "ScanReport", format: Format, zones: Collection[str], top: int)
 
     shown = most_urgent(scan, zones, top)
     FORMATS[format](shown, sys.stdout)
+    for failure in scan.requested_failures if format == "csv" else ():
+        typer.echo(f"Failed read: {escape_unprintable(failure)}", err=True)
     if left_out := len(scan.rows) - len(shown.rows):
         typer.echo(
             f"{left_out:,} more series {agreeing(left_out, 'is', 'are')} not shown, as --zone or --top say.",

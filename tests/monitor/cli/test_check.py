@@ -27,6 +27,7 @@ from monitor.report.failed_reads import FailedReads
 from monitor.report.report import Report
 from rules.band import Zone
 from tests.monitor.cli.invocation import headroom, write_config
+from tests.processes import ROOT
 from tests.registries import STREAM_WRITE_BYTES
 
 HEADROOM = str(Path(sys.executable).parent / "headroom")
@@ -64,7 +65,7 @@ def run_check_process(
 ) -> "subprocess.CompletedProcess[str]":
     """Run `headroom check` as a process."""
     command = [HEADROOM, "check", "--config", write_config(folder, config)]
-    env = environment(aws_url, **variables)
+    env = environment(aws_url, PYTHONPATH=str(ROOT), **variables)
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
 
 
@@ -172,14 +173,12 @@ def test_a_process_with_piped_output_prints_no_colours_and_no_progress_bar(
     assert f"123456789012/{DENIED} sqs: ListQueues: " in failed_reads
 
 
-def test_a_command_without_access_prints_the_reason_and_one_line_on_stderr(
-    aws_url: str, empty_folder: Path
-) -> None:
+def test_a_command_without_access_prints_the_reason_once(aws_url: str, empty_folder: Path) -> None:
     account = {"name": "prod", "role_arn": "arn:aws:iam::210987654321:role/headroom", "regions": [DENIED]}
     result = run_check_process(aws_url, empty_folder, json.dumps({"accounts": [account]}), AWS_REGION="")
     assert result.returncode == 2
-    assert "account prod: AssumeRole: User is not authorized" in result.stdout
-    assert len(result.stderr.splitlines()) == 1
+    assert result.stdout.count("account prod: AssumeRole: User is not authorized") == 1
+    assert result.stderr == ""
 
 
 def test_failed_reads_are_listed_and_the_series_of_other_reads_are_shown(
@@ -189,6 +188,12 @@ def test_failed_reads_are_listed_and_the_series_of_other_reads_are_shown(
     assert result.exit_code == 3
     assert result.stderr.endswith(" of AWS failed; exit code 3.\n")
     assert "orders.fifo" in result.stdout and f"{DENIED} sqs: ListQueues: " in result.stdout
+
+
+def test_csv_has_no_place_for_failed_reads_so_they_are_on_stderr(check: Check) -> None:
+    result = check("--fail-on", "none", "--format", "csv", config=ALLOWED_AND_DENIED)
+    assert f"{DENIED} sqs: ListQueues: " not in result.stdout
+    assert result.stderr.startswith("Failed read: ") and f"{DENIED} sqs: ListQueues: " in result.stderr
 
 
 def test_the_help_says_what_each_exit_code_means() -> None:
