@@ -24,7 +24,6 @@ from monitor.alerting.sender import DeliveryTarget
 from monitor.alerting.telemetry import DeliveryTelemetry
 from monitor.aws.status import MonitorStatus
 from monitor.config.config import Config
-from monitor.fleet.columns import Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.formulas import Formulas
 from monitor.fleet.judge import judge
@@ -33,6 +32,7 @@ from monitor.fleet.series_settings import SeriesSettings
 from monitor.notifiers.notice import Notification
 from monitor.outbound.result import DeliveryResult, delivered
 from monitor.schema.types import ConfigContext
+from rules.arrays import Ints
 from rules.limits import Limit, LimitSource
 from rules.signals import Band
 from tests.registries import REGISTRY, STREAM_WRITE_BYTES

@@ -7,8 +7,8 @@ import numpy as np
 
 from rules.alert_rules import BELOW_PENDING_FOR, KEEP_FIRING_FOR, Rule
 from rules.alert_states import AlertStates, inactive_alerts, step_many
-from rules.alerts import Alert, AlertCriteria, AlertDurations, Breach, Ints, Samples, step
-from rules.band import Floats
+from rules.alerts import Alert, AlertCriteria, AlertDurations, Breach, Samples, step
+from rules.arrays import Floats, Ints
 
 SERIES = 1_000_000
 WINDOW = 32  # minutes of samples

@@ -11,13 +11,13 @@ from typing import Final
 import numpy as np
 
 from monitor.alerting.lifecycle import batch_minutes
-from monitor.fleet.columns import Floats
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.metric_query import metric_query
 from monitor.lookback.replay import Judging, look_back
 from monitor.lookback.sample_file import SampleFile
 from monitor.lookback.ways import Way
 from rules.alert_rules import Rule
+from rules.arrays import Floats
 from tests.monitor.fleet.fleets import add, key, throttled_metric, traffic
 
 DAY: Final = 24 * 60  # minutes

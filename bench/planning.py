@@ -25,12 +25,12 @@ from pathlib import Path
 import numpy as np
 
 from monitor.cost.prices import LIST_PRICES
-from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.planning.allowance import MINUTES_PER_MONTH
 from monitor.planning.budget import Billed, Budget
 from monitor.planning.intervals import Intervals
 from monitor.planning.settings import BudgetTerms
 from monitor.planning.spending import InMemorySpendingStore
+from rules.arrays import Flags, Floats, Ints
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, SETTINGS
 from tests.monitor.planning.simulation import ADAPTIVE, HISTORY, LIMIT, Demand, Publication, Simulation
 

@@ -49,7 +49,7 @@ connections = Metric("AWS/ApiGateway", "ConnectCount", "Sum", zero_when_absent=T
 detailed_count = replace(count, zero_when_absent=False)
 
 # The members of an API, stage, usage plan or settings that are read, by their names in AWS's responses.
-Item = dict[str, Any]
+ApiGatewayItem = dict[str, Any]
 
 # The members of each kind of item that are read. Other members may be secret, such as a stage's variables.
 ACCOUNT_THROTTLE: Members = {"throttleSettings": {"rateLimit": is_number}}
@@ -93,12 +93,12 @@ class Stages:
     unreadable: the number of stages that AWS lists without a name.
     """
 
-    with_methods: Sequence[tuple[Item, Sequence[Method]]]
+    with_methods: Sequence[tuple[ApiGatewayItem, Sequence[Method]]]
     unreadable: int
 
     @classmethod
     def of(
-        cls, stages: Iterable[Item], name_member: str, methods: Mapping[str, Sequence[Method]]
+        cls, stages: Iterable[ApiGatewayItem], name_member: str, methods: Mapping[str, Sequence[Method]]
     ) -> "Stages":
         """Return the stages that have a name.
 
@@ -146,7 +146,7 @@ async def account(aws: Aws) -> AsyncIterator[Observed]:
 async def rest_apis(aws: Aws) -> AsyncIterator[Observed]:
     """Yield the series of the stages of REST APIs."""
 
-    async def stages_of(api: Item) -> Stages:
+    async def stages_of(api: ApiGatewayItem) -> Stages:
         read = partial(get_rest_stages, aws, api)
         return await aws.in_turn(("rest", api["id"]), rest_api_resource(api), read)
 
@@ -165,7 +165,7 @@ async def rest_apis(aws: Aws) -> AsyncIterator[Observed]:
 async def http_apis(aws: Aws) -> AsyncIterator[Observed]:
     """Yield the series of the stages of HTTP and WebSocket APIs."""
 
-    async def stages_of(api: Item) -> Stages:
+    async def stages_of(api: ApiGatewayItem) -> Stages:
         read = partial(list_http_stages, aws, api)
         return await aws.in_turn(("http", api["ApiId"]), http_api_resource(api), read)
 
@@ -199,7 +199,7 @@ async def usage_plans(aws: Aws) -> AsyncIterator[Observed]:
             )
     plans_with_quota = [plan for plan in plans if plan.get("quota", {}).get("limit")]
 
-    async def requests_of(plan: Item) -> dict[str, float]:
+    async def requests_of(plan: ApiGatewayItem) -> dict[str, float]:
         read = partial(get_usage_by_key, aws, plan)
         return await aws.in_turn(("usage plan", plan["id"]), usage_plan_resource(plan), read)
 
@@ -227,7 +227,7 @@ def list_http_apis(aws: Aws) -> ReadableItems:
     return ReadableItems(listed, "HTTP and WebSocket APIs", partial(members_with_id, "ApiId", HTTP_API))
 
 
-def members_with_id(identity: str, members: Members, item: Any) -> Item | None:
+def members_with_id(identity: str, members: Members, item: Any) -> ApiGatewayItem | None:
     """Return the members of a listed API or usage plan that are read; None if it has no id.
 
     identity: the name of the member with the id. members: those that are read.
@@ -236,7 +236,7 @@ def members_with_id(identity: str, members: Members, item: Any) -> Item | None:
     return item_members if item_members.get(identity) else None
 
 
-def with_settings(stage: Any, members: Members, name: str, setting_members: Members) -> Item:
+def with_settings(stage: Any, members: Members, name: str, setting_members: Members) -> ApiGatewayItem:
     """Return the members of a stage, and as its member `name` the settings of its methods or routes, by key.
 
     members: those of the stage that are read. setting_members: those of the settings of a method or route
@@ -248,7 +248,7 @@ def with_settings(stage: Any, members: Members, name: str, setting_members: Memb
     return {**members_of(stage, members), name: readable}
 
 
-async def get_rest_stages(aws: Aws, api: Item) -> Stages:
+async def get_rest_stages(aws: Aws, api: ApiGatewayItem) -> Stages:
     """Get the stages of a REST API, each with the methods that detailed metrics count.
 
     The methods are listed only if a stage has a throttle and detailed metrics for all of its methods.
@@ -264,7 +264,7 @@ async def get_rest_stages(aws: Aws, api: Item) -> Stages:
     return Stages.of(stages, "stageName", methods)
 
 
-async def list_http_stages(aws: Aws, api: Item) -> Stages:
+async def list_http_stages(aws: Aws, api: ApiGatewayItem) -> Stages:
     """List the stages of an HTTP or WebSocket API, each with the routes that detailed metrics count.
 
     The routes of an HTTP API are listed only if a stage has a throttle and detailed metrics for all of them.
@@ -281,7 +281,7 @@ async def list_http_stages(aws: Aws, api: Item) -> Stages:
     return Stages.of(stages, "StageName", routes)
 
 
-async def get_usage_by_key(aws: Aws, plan: Item) -> dict[str, float]:
+async def get_usage_by_key(aws: Aws, plan: ApiGatewayItem) -> dict[str, float]:
     """Get the requests in the current period of a usage plan, by the id of each API key that sent any."""
     today = datetime.fromtimestamp(aws.now, UTC).date()
     start = period_start(plan["quota"].get("period", "DAY"), plan["quota"].get("offset", 0), today)
@@ -312,22 +312,22 @@ def named_resource(kind: str, identity: str, name: str | None) -> Resource:
     return Resource(kind, (identity,), (name,) if name else ())
 
 
-def rest_api_resource(api: Item) -> Resource:
+def rest_api_resource(api: ApiGatewayItem) -> Resource:
     """The resource of a REST API."""
     return named_resource("api", api["id"], api.get("name"))
 
 
-def http_api_resource(api: Item) -> Resource:
+def http_api_resource(api: ApiGatewayItem) -> Resource:
     """The resource of an HTTP or WebSocket API."""
     return named_resource("api", api["ApiId"], api.get("Name"))
 
 
-def usage_plan_resource(plan: Item) -> Resource:
+def usage_plan_resource(plan: ApiGatewayItem) -> Resource:
     """The resource of a usage plan."""
     return named_resource("usage plan", plan["id"], plan.get("name"))
 
 
-def metric_name(api: Item) -> str:
+def metric_name(api: ApiGatewayItem) -> str:
     """Return the `ApiName` of a REST API in CloudWatch: its name without non-ASCII characters, or its id.
 
     That a blank name is replaced by the id is inferred, as CloudWatch accepts no blank dimension value.
@@ -336,7 +336,7 @@ def metric_name(api: Item) -> str:
     return name if name.strip() else str(api["id"])
 
 
-def traffic_metrics(api: Item, **stage: str) -> tuple[Metric, ...]:
+def traffic_metrics(api: ApiGatewayItem, **stage: str) -> tuple[Metric, ...]:
     """Return the metrics that count the requests to an HTTP or WebSocket API, or to its given `Stage`."""
     counted = (messages, connections) if api.get("ProtocolType") == "WEBSOCKET" else (count,)
     return tuple(metric.of(ApiId=api["ApiId"], **stage) for metric in counted)
@@ -347,7 +347,9 @@ def effective_rate(rate: float | None) -> float | None:
     return rate if rate is not None and rate > 0 else None
 
 
-def rest_stage_series(region: str, api: Item, stage: Item, methods: Sequence[Method]) -> Iterator[Observed]:
+def rest_stage_series(
+    region: str, api: ApiGatewayItem, stage: ApiGatewayItem, methods: Sequence[Method]
+) -> Iterator[Observed]:
     """Yield the series of a stage of a REST API. methods: those that detailed metrics count."""
     parent = rest_api_resource(api).child("stage", stage["stageName"])
     tags = {**api.get("tags", {}), **stage.get("tags", {})}
@@ -396,7 +398,7 @@ def counted_usage(dimensions: Mapping[str, str], method: Method) -> Usage:
 
 
 def method_usage(
-    region: str, api: str, dimensions: Mapping[str, str], method: Method, settings: Item
+    region: str, api: str, dimensions: Mapping[str, str], method: Method, settings: ApiGatewayItem
 ) -> Usage | Unobservable:
     """Return the usage of a method that has its own settings."""
     if not settings.get("metricsEnabled"):
@@ -405,7 +407,9 @@ def method_usage(
     return counted_usage(dimensions, method)
 
 
-def http_stage_series(region: str, api: Item, stage: Item, routes: Sequence[Method]) -> Iterator[Observed]:
+def http_stage_series(
+    region: str, api: ApiGatewayItem, stage: ApiGatewayItem, routes: Sequence[Method]
+) -> Iterator[Observed]:
     """Yield the series of a stage of an HTTP or WebSocket API. routes: those that detailed metrics count."""
     parent = http_api_resource(api).child("stage", stage["StageName"])
     tags = {**api.get("Tags", {}), **stage.get("Tags", {})}
@@ -431,7 +435,7 @@ def http_stage_series(region: str, api: Item, stage: Item, routes: Sequence[Meth
             yield make_series(resource=parent, limit=rate, **uncounted_usage(stage_requests, reason))
 
 
-def uncounted_reason(region: str, api: Item, stage: str, default: Item) -> Unobservable:
+def uncounted_reason(region: str, api: ApiGatewayItem, stage: str, default: ApiGatewayItem) -> Unobservable:
     """Return the reason why no metric counts the requests to each route of a stage.
 
     default: the default settings of the stage's routes.
@@ -443,7 +447,9 @@ def uncounted_reason(region: str, api: Item, stage: str, default: Item) -> Unobs
     return Unobservable(UNCOUNTED, enable_default_metrics(region, api["ApiId"], stage, default), DETAIL_COST)
 
 
-def route_usage(region: str, api: str, stage: str, route: str, settings: Item) -> Usage | Unobservable:
+def route_usage(
+    region: str, api: str, stage: str, route: str, settings: ApiGatewayItem
+) -> Usage | Unobservable:
     """Return the usage of a route that has its own settings."""
     verb, _, path = route.partition(" ")
     if not path:  # `$default`, and every route of a WebSocket API

@@ -16,6 +16,7 @@ from collectors.base import Metric, ServiceScope
 from collectors.expression import Expression, parse_expression, unchecked_expression
 from collectors.response_path import ResponsePath, response_path, unchecked_path
 from rules.command_template import PLACEHOLDER
+from rules.field_types import NonEmptyText
 from rules.signals import NamedUnit
 from rules.units import COUNT
 
@@ -60,11 +61,10 @@ def _by_cause(value: Any) -> Any:
     return value if isinstance(value, dict) else {"": value}  # a single expression, without a cause
 
 
-Name = Annotated[str, Field(pattern=rf"^{NAME.pattern}$")]
+Identifier = Annotated[str, Field(pattern=rf"^{NAME.pattern}$")]
 JmesPath = Annotated[ResponsePath, PlainValidator(_path)]
 ParsedExpression = Annotated[Expression, PlainValidator(_expression)]
 Operation = Annotated[tuple[str, str], BeforeValidator(_call)]
-Text = Annotated[str, Field(min_length=1)]
 
 
 class DeclarationModel(BaseModel):
@@ -81,13 +81,13 @@ class MetricDeclaration(DeclarationModel):
     of the dimensions, where they differ from those of the signal's resource.
     """
 
-    name: Text | None = None
-    namespace: Text | None = None
+    name: NonEmptyText | None = None
+    namespace: NonEmptyText | None = None
     stat: Annotated[str, Field(pattern=STATISTIC)]
     period: Literal[60, 300, 900, 3600] = 60
     absent: Literal["unknown", "zero"] = "unknown"
     unit: NamedUnit = COUNT
-    dimensions: Mapping[str, Text] | None = None
+    dimensions: Mapping[str, NonEmptyText] | None = None
 
 
 class CallDeclaration(DeclarationModel):
@@ -108,7 +108,7 @@ class CallDeclaration(DeclarationModel):
     params: Mapping[str, Any] = {}
     first: Mapping[str, Any] = {}
     items: JmesPath | None = None
-    facts: Mapping[Name, JmesPath] = {}
+    facts: Mapping[Identifier, JmesPath] = {}
     when: ParsedExpression | None = None
     none_when: tuple[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9.]*$")], ...] = ()
     every: Annotated[int, Field(ge=600, le=7 * 86400)] | None = None
@@ -134,7 +134,7 @@ class ListDeclaration(DeclarationModel):
     params: Mapping[str, Any] = {}
     first: Mapping[str, Any] = {}
     items: JmesPath | None = None
-    fact: Name | None = None
+    fact: Identifier | None = None
     region: Literal["home"] | None = None
     rate: Annotated[float, Field(ge=1)] | None = None
 
@@ -153,20 +153,20 @@ class ResourceDeclaration(DeclarationModel):
     shows that, or refers to them.
     """
 
-    parent: Name | None = None
+    parent: Identifier | None = None
     list: ListDeclaration | None = None
     where: JmesPath | None = None
     id: JmesPath = ITSELF
     name: JmesPath | None = None
-    facts: Mapping[Name, JmesPath] = {}
+    facts: Mapping[Identifier, JmesPath] = {}
     calls: tuple[CallDeclaration, ...] = ()
-    values: Mapping[Name, ParsedExpression] = {}
-    refers: Mapping[Name, Name] = {}
-    dimensions: Mapping[str, Text] = {}
-    created: Name | None = None
-    zone: Name | None = None
+    values: Mapping[Identifier, ParsedExpression] = {}
+    refers: Mapping[Identifier, Identifier] = {}
+    dimensions: Mapping[str, NonEmptyText] = {}
+    created: Identifier | None = None
+    zone: Identifier | None = None
     tags: JmesPath | None = None
-    arn: Text | None = None
+    arn: NonEmptyText | None = None
     foreign: bool = False
 
     def fact_names(self) -> Iterator[str]:
@@ -180,8 +180,8 @@ class ResourceDeclaration(DeclarationModel):
 class SettingCostDeclaration(DeclarationModel):
     """The price of a setting of AWS; the fields are those of `collectors.base.SettingCost`."""
 
-    text: Text
-    source: Text
+    text: NonEmptyText
+    source: NonEmptyText
     read_on: date
     monthly_dollars: Annotated[float, Field(ge=0)] | None = None
 
@@ -194,8 +194,8 @@ class UnobservableDeclaration(DeclarationModel):
     """
 
     when: ParsedExpression | None = None
-    reason: Text
-    enable: Text | None = None
+    reason: NonEmptyText
+    enable: NonEmptyText | None = None
     cost: SettingCostDeclaration | None = None
 
 
@@ -235,7 +235,7 @@ class SignalDeclaration(DeclarationModel):
     shown and not judged.
     """
 
-    resource: Name = ACCOUNT_KIND
+    resource: Identifier = ACCOUNT_KIND
     when: ParsedExpression | None = None
     usage: ParsedExpression | None = None
     unobservable: UnobservableDeclaration | None = None
@@ -277,16 +277,16 @@ class Declaration(DeclarationModel):
     `limits[node_type]`.
     """
 
-    service: Name
+    service: Identifier
     scope: ServiceScope = ServiceScope.REGION
     always_in_use: bool = False
     region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]+$")] = ""
     delay: Annotated[int, Field(ge=0, le=60)] = 3
-    namespace: Text
+    namespace: NonEmptyText
     metrics: Mapping[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")], MetricDeclaration] = {}
-    tables: Mapping[Name, Mapping[str, float]] = {}
-    resources: Mapping[Name, ResourceDeclaration] = {}
-    signals: Mapping[Name, SignalDeclaration]
+    tables: Mapping[Identifier, Mapping[str, float]] = {}
+    resources: Mapping[Identifier, ResourceDeclaration] = {}
+    signals: Mapping[Identifier, SignalDeclaration]
 
     def metric(self, key: str) -> Metric:
         """Return the metric that a key declares, without dimensions."""

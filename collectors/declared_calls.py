@@ -36,7 +36,7 @@ from collectors.expression import ExpressionError
 from collectors.found_item import FoundItem, found_item
 
 Facts = dict[str, Any]
-Params = Mapping[str, Any]
+CallParams = Mapping[str, Any]
 CallKey = tuple[Hashable, Hashable]  # the identity of a declared call, and the values in its parameters
 
 
@@ -105,7 +105,7 @@ class DeclaredCalls:
         """Return whether an earlier inventory read these facts."""
         return facts.read_at < self._started_at
 
-    async def _read(self, call: CallDeclaration, first: Params, params: Params) -> Facts:
+    async def _read(self, call: CallDeclaration, first: CallParams, params: CallParams) -> Facts:
         assert call.call
         try:
             if call.items:
@@ -119,7 +119,7 @@ class DeclaredCalls:
         return {name: path.search(response) for name, path in call.facts.items()}
 
     async def _items(
-        self, declared: CallDeclaration | ListDeclaration, first: Params, params: Params
+        self, declared: CallDeclaration | ListDeclaration, first: CallParams, params: CallParams
     ) -> AsyncIterator[Any]:
         assert declared.call and declared.items
         service, operation = declared.call
@@ -155,7 +155,7 @@ class DeclaredCalls:
         invalid id, each resource is read by a call of its own. A resource that the call names by its id, and
         that is not in the response, was deleted after it was listed.
         """
-        batches: dict[CallKey, tuple[Params, dict[str, None]]] = {}
+        batches: dict[CallKey, tuple[CallParams, dict[str, None]]] = {}
         for scope in scopes:
             with suppress(ExpressionError):  # `facts` raises the error again, for this resource alone
                 if (found := _batch_of(call, scope)) and (found[0], found[2]) not in self._results_of_batches:
@@ -166,7 +166,7 @@ class DeclaredCalls:
                 await self._read_batch(call, key, params, chunk)
 
     async def _read_batch(
-        self, call: CallDeclaration, key: CallKey, params: Params, values: Sequence[str]
+        self, call: CallDeclaration, key: CallKey, params: CallParams, values: Sequence[str]
     ) -> None:
         assert call.match
         found: dict[str, Any] = {}
@@ -198,7 +198,7 @@ class DeclaredCalls:
         return dict.fromkeys(call.facts) if facts_or_error is None else facts_or_error
 
 
-def _batch_of(call: CallDeclaration, scope: NodeScope) -> tuple[CallKey, Params, str] | None:
+def _batch_of(call: CallDeclaration, scope: NodeScope) -> tuple[CallKey, CallParams, str] | None:
     """Return the key and parameters of a resource's batch, and the resource's name in it.
 
     Returns None if the call's condition does not hold for the resource. Raises ExpressionError for values of

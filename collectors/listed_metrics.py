@@ -11,15 +11,14 @@ from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Any, NamedTuple
 
-from collectors.base import Aws
+from collectors.base import Aws, Dimensions, QualifiedName
 from monitor.lib.errors import HeadroomError
 
 LIST_INTERVAL = 3600.0  # seconds from one list of a namespace to the next
 MAX_LISTED_METRICS = 50_000  # metrics of one namespace and account: a hundred pages
 RECENTLY_ACTIVE = "PT3H"  # metrics with a point in the last three hours; the only value that AWS accepts
 
-Dimensions = tuple[tuple[str, str], ...]  # names and values, sorted
-MetricNames = frozenset[tuple[str, str]]  # pairs of namespace and name
+MetricNames = frozenset[QualifiedName]
 
 
 class TooManyMetricsError(HeadroomError):

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
+from collectors.base import Dimensions
 from collectors.declaration import CELL_NAMES, ITSELF, Declaration, ResourceDeclaration
 from collectors.declared_resources import Node
 from collectors.expression import ExpressionError
-from collectors.listed_metrics import Dimensions
 from collectors.resource import ACCOUNT
 from collectors.response_path import ResponsePath
 from rules.command_template import PLACEHOLDER

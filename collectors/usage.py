@@ -10,6 +10,9 @@ PER_MINUTE = 1 / 60  # weight that turns a sum per minute into a rate per second
 PERIODS = (60, 300, 900, 3600)  # seconds
 SUMMED_STATISTICS = ("Sum", "SampleCount")  # statistics whose values grow with the period
 
+Dimensions = tuple[tuple[str, str], ...]  # names and values, sorted
+QualifiedName = tuple[str, str]  # a namespace, and the name of a metric in it
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:
@@ -28,7 +31,7 @@ class Metric:
     name: str
     stat: str
     zero_when_absent: bool = False
-    dimensions: tuple[tuple[str, str], ...] = ()
+    dimensions: Dimensions = ()
     unit: Unit = COUNT
     period: int = 60
 

@@ -21,12 +21,10 @@ from rules.alerts import (
     AlertState,
     ColumnGroup,
     Index,
-    Int8s,
-    Ints,
     Samples,
     breaches,
 )
-from rules.band import Flags
+from rules.arrays import Flags, Int8s, Ints
 
 REVISION_MINUTES = 10  # minutes before the newest sample of a series that can still change
 INITIAL_CAPACITY = 1024  # slots; doubled as needed

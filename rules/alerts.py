@@ -11,11 +11,10 @@ from typing import Any, NamedTuple, Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from rules.band import Flags, Floats, is_above, is_below, is_near
+from rules.arrays import Flags, Floats, Ints
+from rules.band import is_above, is_below, is_near
 from rules.word_enum import WordEnum
 
-Ints = npt.NDArray[np.int32]
-Int8s = npt.NDArray[np.int8]
 Index = npt.NDArray[np.integer[Any]] | slice
 Scalar = TypeVar("Scalar", bound=np.generic)
 

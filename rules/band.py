@@ -5,10 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from rules.arrays import Flags, Floats
 from rules.word_enum import WordEnum
 
-Floats = npt.NDArray[np.float32]
-Flags = npt.NDArray[np.bool_]
 Zones = npt.NDArray[np.int8]
 
 

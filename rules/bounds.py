@@ -9,9 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from rules.field_types import NonEmptyText
 from rules.model_file import error_at
-
-NonEmpty = Annotated[str, Field(min_length=1)]
 
 
 class Bound(BaseModel):
@@ -27,14 +26,14 @@ class Bound(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
-    namespace: NonEmpty
-    metrics: tuple[NonEmpty, ...] = Field(min_length=1)
+    namespace: NonEmptyText
+    metrics: tuple[NonEmptyText, ...] = Field(min_length=1)
     stat: Literal["Sum"] = "Sum"
-    dimensions: tuple[NonEmpty, ...] = Field(min_length=1)
-    of: tuple[NonEmpty, ...]
-    metric: NonEmpty | None = None
+    dimensions: tuple[NonEmptyText, ...] = Field(min_length=1)
+    of: tuple[NonEmptyText, ...]
+    metric: NonEmptyText | None = None
     of_usage: bool = False
-    inequality: NonEmpty
+    inequality: NonEmptyText
     source: Annotated[str, Field(pattern=r"^https://docs\.aws\.amazon\.com/\S+$")]
 
     @model_validator(mode="after")

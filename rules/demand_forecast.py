@@ -9,7 +9,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rules.analogs import BIN_MINUTES, DAY, Floats
+from rules.analogs import BIN_MINUTES, DAY
+from rules.arrays import Floats
 from rules.forecast import BINS, forecast
 from rules.growth import growth
 

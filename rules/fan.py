@@ -9,7 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from rules.analogs import BIN_MINUTES, DAY, Floats, Past, analog_days, moved_analog, weights
+from rules.analogs import BIN_MINUTES, DAY, Past, analog_days, moved_analog, weights
+from rules.arrays import Floats
 from rules.forecast import MIN_BINS
 from rules.growth import MIN_DISTANCE, POINT_MINUTES, is_growing, points_of
 

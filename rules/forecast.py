@@ -11,7 +11,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from rules.analogs import BIN_MINUTES, DAY, Floats, Past, analog_days, logistic, moved_analog, weights
+from rules.analogs import BIN_MINUTES, DAY, Past, analog_days, logistic, moved_analog, weights
+from rules.arrays import Floats
 from rules.forecast_features import HORIZONS, Crossings, features
 
 BINS: Final = 14 * DAY  # bins of history

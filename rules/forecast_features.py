@@ -7,7 +7,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from rules.analogs import BIN_MINUTES, DAY, LEVEL_BINS, Analogs, Flags, Floats, Past
+from rules.analogs import BIN_MINUTES, DAY, LEVEL_BINS, Analogs, Past
+from rules.arrays import Flags, Floats
 
 HORIZONS: Final = (60, 360, 1440, 4320)  # minutes
 HORIZON_TEXTS: Final = {60: "1h", 360: "6h", 1440: "24h", 4320: "3d"}

@@ -13,7 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from rules.analogs import BIN_MINUTES, Flags, Floats
+from rules.analogs import BIN_MINUTES
+from rules.arrays import Flags, Floats
 from rules.forecast import QUANTILES, Forecast
 from rules.forecast_features import HORIZONS
 

@@ -7,13 +7,11 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 
+from rules.field_types import NonEmptyText, PositiveNumber
 from rules.model_file import error_at, parse_model
 from rules.signals import AWS_DOCS
 
 HOPS_FILE = Path(__file__).parent / "hops.yaml"
-
-NonEmpty = Annotated[str, Field(min_length=1)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class PathModelBase(BaseModel):
@@ -29,22 +27,22 @@ class HopMetric(PathModelBase):
     the resource must have; None for any number.
     """
 
-    namespace: NonEmpty
-    metric: NonEmpty
+    namespace: NonEmptyText
+    metric: NonEmptyText
     stat: Literal["Sum", "Average"] = "Sum"
-    scale: Positive = 1.0
-    dimensions: Mapping[NonEmpty, NonEmpty]
+    scale: PositiveNumber = 1.0
+    dimensions: Mapping[NonEmptyText, NonEmptyText]
     parts: int | None = None
 
 
 class FlowSource(PathModelBase):
     """The source of a hop's flow: the usage of a signal, or a metric with the fields of `HopMetric`."""
 
-    signal: NonEmpty | None = None
-    namespace: NonEmpty | None = None
-    metric: NonEmpty | None = None
+    signal: NonEmptyText | None = None
+    namespace: NonEmptyText | None = None
+    metric: NonEmptyText | None = None
     parts: int | None = None
-    dimensions: Mapping[NonEmpty, NonEmpty] = {}
+    dimensions: Mapping[NonEmptyText, NonEmptyText] = {}
 
     @model_validator(mode="after")
     def _has_either_signal_or_metric(self) -> "FlowSource":
@@ -66,9 +64,9 @@ class HopLimit(PathModelBase):
     """A limit that the flow of a hop runs into; see `hops.yaml` for its fields."""
 
     of: Literal["resource", "account"]
-    each: Positive | NonEmpty | None = None
-    unless: NonEmpty | None = None
-    not_after: tuple[NonEmpty, ...] = ()
+    each: PositiveNumber | NonEmptyText | None = None
+    unless: NonEmptyText | None = None
+    not_after: tuple[NonEmptyText, ...] = ()
 
 
 class Payload(PathModelBase):
@@ -79,25 +77,25 @@ class Payload(PathModelBase):
     """
 
     bytes: Annotated[int, Field(gt=0)]
-    what: NonEmpty
-    after: tuple[NonEmpty, ...] = ()
+    what: NonEmptyText
+    after: tuple[NonEmptyText, ...] = ()
     source: Annotated[str, Field(pattern=f"^{AWS_DOCS}")]
 
 
 class HopKind(PathModelBase):
     """The hops of one service in request paths; see `hops.yaml` for the fields."""
 
-    title: NonEmpty
-    unit: NonEmpty
-    parts: tuple[NonEmpty, ...] = Field(min_length=1)
+    title: NonEmptyText
+    unit: NonEmptyText
+    parts: tuple[NonEmptyText, ...] = Field(min_length=1)
     scope: Literal["region", "global"] = "region"
-    identified_by: tuple[NonEmpty, ...] = ()
+    identified_by: tuple[NonEmptyText, ...] = ()
     flow: tuple[FlowSource, ...] = ()
-    measures: Mapping[NonEmpty, HopMetric] = {}
-    limits: Mapping[NonEmpty, HopLimit] = {}
+    measures: Mapping[NonEmptyText, HopMetric] = {}
+    limits: Mapping[NonEmptyText, HopLimit] = {}
     payloads: tuple[Payload, ...] = ()
-    per_unit: Positive | None = None
-    unlimited: NonEmpty | None = None
+    per_unit: PositiveNumber | None = None
+    unlimited: NonEmptyText | None = None
 
     @model_validator(mode="after")
     def _names_known_measures_and_limits(self) -> "HopKind":
@@ -138,7 +136,7 @@ class HopKind(PathModelBase):
         return tuple(resource.split("/", len(self.parts) - 1))
 
 
-class HopKinds(RootModel[Mapping[NonEmpty, HopKind]]):
+class HopKinds(RootModel[Mapping[NonEmptyText, HopKind]]):
     """The kinds of hops by service."""
 
 

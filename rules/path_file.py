@@ -30,15 +30,15 @@ def _known_service(value: str) -> str:
     return value
 
 
-Text = Annotated[str, BeforeValidator(_integer_as_text), Field(min_length=1, max_length=2048)]
+PathText = Annotated[str, BeforeValidator(_integer_as_text), Field(min_length=1, max_length=2048)]
 HopService = Annotated[str, AfterValidator(_known_service)]
 # The length is no part of the pattern: a bounded repetition of `\w` takes 6 MiB of memory.
-Name = Annotated[
+RequestPathName = Annotated[
     str,
     BeforeValidator(_integer_as_text),
     Field(pattern=r"^\w[\w .:@+-]*$", max_length=MAX_NAME_LENGTH),
 ]
-Positive = Annotated[float, Field(gt=0, le=1e12, allow_inf_nan=False, strict=True)]
+PathNumber = Annotated[float, Field(gt=0, le=1e12, allow_inf_nan=False, strict=True)]
 
 
 class Hop(PathModelBase):
@@ -57,15 +57,15 @@ class Hop(PathModelBase):
     """
 
     service: HopService
-    resource: Text = ""
-    name: Text | None = None
-    account: Text | None = None
-    region: Text | None = None
-    after: tuple[Text, ...] | None = None
-    per_request: Positive | None = None
-    per_unit: Positive | None = None
-    batch: Positive | None = None
-    uses: Mapping[Text, Positive] = {}
+    resource: PathText = ""
+    name: PathText | None = None
+    account: PathText | None = None
+    region: PathText | None = None
+    after: tuple[PathText, ...] | None = None
+    per_request: PathNumber | None = None
+    per_unit: PathNumber | None = None
+    batch: PathNumber | None = None
+    uses: Mapping[PathText, PathNumber] = {}
 
     @property
     def effective_name(self) -> str:
@@ -84,9 +84,9 @@ class RequestPath(PathModelBase):
     account, region: those of all hops that declare no other ones.
     """
 
-    name: Name
-    account: Text | None = None
-    region: Text | None = None
+    name: RequestPathName
+    account: PathText | None = None
+    region: PathText | None = None
     hops: tuple[Hop, ...] = Field(min_length=1, max_length=MAX_HOPS)
 
     @property

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from rules.arrays import Float64s
 
 
 class Visits(NamedTuple):
@@ -102,19 +101,19 @@ class LimitUse:
         return float(np.fmax(self.visits * self.each, by_ratio))
 
 
-def capacities(flow: float, usage: Floats, limit: Floats, per_request: Floats) -> Floats:
+def capacities(flow: float, usage: Float64s, limit: Float64s, per_request: Float64s) -> Float64s:
     """Return the requests per second at the entrance at which each limit is reached.
 
     A capacity is the present flow plus the flow that the headroom of the limit allows: the headroom divided
     by what one request uses of the limit. It is infinite if a request uses nothing of the limit.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        capacity: Floats = flow + (limit - usage) / per_request
+        capacity: Float64s = flow + (limit - usage) / per_request
     capacity[(per_request == 0) & ~np.isnan(usage) & ~np.isnan(limit)] = np.inf
     return np.maximum(capacity, 0)
 
 
-def weakest_first(capacity: Floats) -> list[int]:
+def weakest_first(capacity: Float64s) -> list[int]:
     """Return the indices of the limits that can be reached, the weakest first."""
     order = np.argsort(capacity, kind="stable")
     return [int(index) for index in order if np.isfinite(capacity[index])]

@@ -25,6 +25,7 @@ from pydantic import (
 
 from rules.bounds import Bound
 from rules.command_template import PLACEHOLDER, SAFE_NAMES, shell_words
+from rules.field_types import NonEmptyText, PositiveNumber
 from rules.inhibition import inhibition_cycle
 from rules.model_file import error_at
 from rules.sizes import PriceList, Size
@@ -40,8 +41,6 @@ DOCS_ADDRESS = r"^https?://[^\s<>]+$"
 QUOTA_CODE = r"^L-[0-9A-F]{8}$"
 CATALOGUE_FOLDER = Path(__file__).parent / "catalogue"
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonEmpty = Annotated[str, Field(min_length=1)]
 MAX_PENDING_FOR = 24 * 60  # minutes
 PendingMinutes = Annotated[
     int, Field(ge=0, le=MAX_PENDING_FOR, validation_alias="for", serialization_alias="for")
@@ -167,8 +166,8 @@ class DefaultLimit(_Model):
     a remark on the default; empty without one.
     """
 
-    value: Positive
-    by_region: Mapping[str, Positive] = {}
+    value: PositiveNumber
+    by_region: Mapping[str, PositiveNumber] = {}
     note: str = ""
 
 
@@ -178,7 +177,7 @@ class Quota(_Model):
     service: the service code. code: the quota code, such as L-B99A9384.
     """
 
-    service: NonEmpty
+    service: NonEmptyText
     code: Annotated[str, Field(pattern=QUOTA_CODE)]
 
 
@@ -198,8 +197,8 @@ class RemedyCommand(_Model):
     """
 
     run: Annotated[str, Field(pattern=r"^aws [a-z0-9-]+ [a-z0-9-]+")]
-    unit_value: Positive = 1.0
-    max_factor: Positive | None = None
+    unit_value: PositiveNumber = 1.0
+    max_factor: PositiveNumber | None = None
 
     @property
     def is_change(self) -> bool:
@@ -254,22 +253,22 @@ class Signal(_Model):
         tolerance: the amount of throttled demand that raises no alert.
     """
 
-    service: NonEmpty
-    name: NonEmpty
-    title: NonEmpty
+    service: NonEmptyText
+    name: NonEmptyText
+    title: NonEmptyText
     tier: Tier = Tier.CORE
-    unverified: NonEmpty | None = None
-    noun: NonEmpty | None = None
-    verb: NonEmpty = "uses"
-    throttle_group: NonEmpty | None = None
-    inhibited_by: tuple[NonEmpty, ...] = ()
-    covered_by: NonEmpty | None = None
+    unverified: NonEmptyText | None = None
+    noun: NonEmptyText | None = None
+    verb: NonEmptyText = "uses"
+    throttle_group: NonEmptyText | None = None
+    inhibited_by: tuple[NonEmptyText, ...] = ()
+    covered_by: NonEmptyText | None = None
     unit: NamedUnit
     kind: LimitKind
     default: DefaultLimit | None = None
     quota: Quota | None = None
-    quota_unit: Positive = 1.0
-    sizes: Mapping[NonEmpty, Size] = {}
+    quota_unit: PositiveNumber = 1.0
+    sizes: Mapping[NonEmptyText, Size] = {}
     drains: bool = False
     grows_with_traffic: bool | None = None
     band: Band | None = None
@@ -277,12 +276,12 @@ class Signal(_Model):
     throttled_unit: NamedUnit | None = None
     saturation_is_state: bool = False
     tolerance: Tolerance = DEFAULT_TOLERANCE
-    why: NonEmpty
-    saturation: NonEmpty
-    caveats: tuple[NonEmpty, ...] = ()
-    remedy: tuple[NonEmpty, ...] = Field(min_length=1)
+    why: NonEmptyText
+    saturation: NonEmptyText
+    caveats: tuple[NonEmptyText, ...] = ()
+    remedy: tuple[NonEmptyText, ...] = Field(min_length=1)
     command: Annotated[RemedyCommand, BeforeValidator(_command)] | None = None
-    remedy_hours: Positive | None = None
+    remedy_hours: PositiveNumber | None = None
     docs: tuple[Annotated[str, Field(pattern=DOCS_ADDRESS)], ...] = Field(min_length=1)
 
     @property
@@ -377,13 +376,13 @@ class Service(_Model):
     prices: prices by name, which the sizes of several signals have in common.
     """
 
-    service: NonEmpty
-    title: NonEmpty
+    service: NonEmptyText
+    title: NonEmptyText
     family: ServiceFamily = ServiceFamily.OTHER
-    console: NonEmpty | None = None
-    quota_services: tuple[NonEmpty, ...] = ()
+    console: NonEmptyText | None = None
+    quota_services: tuple[NonEmptyText, ...] = ()
     bounded_by: tuple[Bound, ...] = ()
-    prices: Mapping[NonEmpty, PriceList] = {}
+    prices: Mapping[NonEmptyText, PriceList] = {}
     signals: Mapping[str, Signal]
 
     @model_validator(mode="before")

@@ -8,11 +8,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from rules.field_types import NonNegativeNumber, PositiveNumber
 from rules.model_file import error_at
 from rules.plurals import agreeing, plural
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 HOURS_PER_MONTH = 365.25 * 24 / 12  # of an average month
 # A pricing page of AWS, or a file of a certain commit in a repository of AWS's own organization on GitHub.
 PRICE_SOURCE = (
@@ -35,10 +34,10 @@ class Price(_StrictModel):
     page, or of a file that AWS publishes. read_on: the day on which the prices were as in the source.
     """
 
-    hourly: Mapping[str, Positive] = {}
-    monthly: Mapping[str, Positive] = {}
-    included: NonNegative = 0.0
-    up_to: Positive | None = None
+    hourly: Mapping[str, PositiveNumber] = {}
+    monthly: Mapping[str, PositiveNumber] = {}
+    included: NonNegativeNumber = 0.0
+    up_to: PositiveNumber | None = None
     source: Annotated[str, Field(pattern=PRICE_SOURCE)]
     read_on: date
 
@@ -97,10 +96,10 @@ class Size(_StrictModel):
 
     item: Annotated[str, Field(min_length=1)]
     items: str = ""
-    holds: Positive = 1.0
-    smallest: NonNegative = 1.0
-    step: Positive = 1.0
-    choices: tuple[Positive, ...] = ()
+    holds: PositiveNumber = 1.0
+    smallest: NonNegativeNumber = 1.0
+    step: PositiveNumber = 1.0
+    choices: tuple[PositiveNumber, ...] = ()
     for_parts: bool = False
     prices: PriceList = Field(default=(), validation_alias="price", serialization_alias="price")
     is_maximum: bool = False

@@ -10,9 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Numbers = NDArray[np.float64]
-Flags = NDArray[np.bool_]
-Indices = NDArray[np.intp]
+from rules.arrays import Flags, Float64s, Indices
 
 
 class Stress(NamedTuple):
@@ -23,9 +21,9 @@ class Stress(NamedTuple):
     `factor` is at least `breaks_at`; false if `breaks_at` is unknown.
     """
 
-    breaks_at: Numbers
-    demand: Numbers
-    utilization: Numbers
+    breaks_at: Float64s
+    demand: Float64s
+    utilization: Float64s
     is_broken: Flags
 
 
@@ -47,24 +45,24 @@ def stress(
         return Stress(breaks_at, demand, demand / limits, breaks_at <= factors)
 
 
-def share_of_limit(ceiling: ArrayLike, limit: ArrayLike) -> Numbers:
+def share_of_limit(ceiling: ArrayLike, limit: ArrayLike) -> Float64s:
     """Return the effective ceiling as a share of the limit; 1 if no ceiling is below the limit."""
     with np.errstate(invalid="ignore"):
         share = np.asarray(ceiling, np.float64) / np.asarray(limit, np.float64)
         return np.where((share > 0) & (share < 1), share, 1.0)
 
 
-def needed_limit(demand: ArrayLike, target: ArrayLike, share: ArrayLike) -> Numbers:
+def needed_limit(demand: ArrayLike, target: ArrayLike, share: ArrayLike) -> Float64s:
     """Return the limit at which a demand is within its band and no peak within a minute is throttled.
 
     target: the utilization to aim for. share: see `share_of_limit`; it is assumed not to change.
     """
     usable = np.minimum(np.asarray(target, np.float64), np.asarray(share, np.float64))
-    needed: Numbers = np.asarray(demand, np.float64) / usable
+    needed: Float64s = np.asarray(demand, np.float64) / usable
     return needed
 
 
-def breaking_order(breaks_at: Numbers, utilization: Numbers, ids: NDArray[np.uint64]) -> Indices:
+def breaking_order(breaks_at: Float64s, utilization: Float64s, ids: NDArray[np.uint64]) -> Indices:
     """Return the order in which series break: by factor, then by falling utilization, then by id.
 
     Series with an unknown factor come last.

@@ -191,6 +191,30 @@ def aliases_named_like_classes(files: Sequence[Source]) -> list[str]:
     ]
 
 
+def repeated_aliases(files: Sequence[Source]) -> list[str]:
+    """Aliases that several files define: a second meaning needs another name, the same meaning an import.
+
+    Type variables may be repeated if they are declared alike: they have no meaning outside of the function or
+    class that uses them. Two definitions in one file are alternatives, such as one for the type checker.
+    """
+    places, declared = defaultdict[str, dict[str, int]](dict), defaultdict[str, set[str]](set)
+    for source, node, name in aliases(files):
+        places[name].setdefault(source.path, node.lineno)
+        value = ast.unparse(node.value) if node.value else ""
+        declared[name].add("type variable " + value if _is_type_variable(node.value) else source.path)
+    return [
+        f"{name}: {' '.join(f'{path}:{line}' for path, line in sorted(places[name].items()))}"
+        for name in sorted(places)
+        if len(declared[name]) > 1
+    ]
+
+
+def _is_type_variable(value: ast.expr | None) -> bool:
+    """Return whether a value is the call of TypeVar, ParamSpec or TypeVarTuple."""
+    names = ("TypeVar", "ParamSpec", "TypeVarTuple")
+    return isinstance(value, ast.Call) and ast.unparse(value.func).rpartition(".")[2] in names
+
+
 def _bases(node: ast.ClassDef) -> list[str]:
     """The names of the bases, without modules and type arguments."""
     plain = [base.value if isinstance(base, ast.Subscript) else base for base in node.bases]

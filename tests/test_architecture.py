@@ -30,6 +30,7 @@ from tests.architecture import (
     misworded_docstrings,
     patches,
     private_names,
+    repeated_aliases,
     repeated_class_names,
     sources,
     undocumented,
@@ -72,7 +73,7 @@ MAY_IMPORT = {
         "push": "exposition fleet lib outbound rules schema",
         "access": "http lib schema",
         "notifiers": "aws collectors fleet lib outbound rules schema",
-        "planning": "cost fleet lib schema",
+        "planning": "cost fleet lib rules schema",
         "topology": "aws collectors fleet lib rules",
         "stream": "aws collectors cost fleet lib rules schema",
         "tracing": "lib schema",
@@ -129,6 +130,10 @@ def test_no_class_name_is_defined_twice(project: list[Source]) -> None:
 
 def test_no_alias_has_the_name_of_a_class(project: list[Source]) -> None:
     assert aliases_named_like_classes(project) == []
+
+
+def test_no_alias_is_defined_in_two_files(project: list[Source]) -> None:
+    assert repeated_aliases(project) == []
 
 
 def test_exceptions_end_in_error_and_share_one_hierarchy(project: list[Source]) -> None:
@@ -295,6 +300,28 @@ def test_names_that_are_no_module_level_aliases_may_be_like_those_of_classes(
     texts = {"monitor/api/one.py": "class State: ...\nclass STATE: ...\nclass S: ...", "rules/two.py": text}
     write(tmp_path, texts)
     assert aliases_named_like_classes(sources(tmp_path)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        ("Rows = dict[str, int]", "Rows = list[str]"),
+        ("Rows = list[str]", "Rows = list[str]"),
+        ("Rows = NewType('Rows', int)", "Rows = NewType('Rows', int)"),
+        ("Rows = TypeVar('Rows')", "Rows = list[str]"),
+        ("Rows = TypeVar('Rows')", "Rows = TypeVar('Rows', bound=Model)"),
+    ],
+)
+def test_an_alias_that_two_files_define_is_found(tmp_path: Path, text: str, other: str) -> None:
+    write(tmp_path, {"monitor/api/one.py": text, "rules/two.py": f"import typing\n{other}"})
+    assert repeated_aliases(sources(tmp_path)) == ["Rows: monitor/api/one.py:1 rules/two.py:2"]
+
+
+def test_equal_type_variables_and_alternatives_in_one_file_are_allowed(tmp_path: Path) -> None:
+    alternatives = "if TYPE_CHECKING:\n    Row = int\nelse:\n    Row = made()"
+    variable = "Item = TypeVar('Item', bound=Model)"
+    write(tmp_path, {"monitor/api/one.py": f"{variable}\n{alternatives}", "rules/two.py": variable})
+    assert repeated_aliases(sources(tmp_path)) == []
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,6 @@ import orjson
 
 from bench.peers.streams import EDGE, HISTORY, METRICS, SHARDS, THROTTLED, Streams
 from collectors.kinesis import summary_series
-from monitor.fleet.columns import Flags, Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import Key
 from monitor.fleet.metric_query import without_abbreviations
@@ -28,6 +27,7 @@ from monitor.planning.intervals import Intervals
 from monitor.planning.planner import Planner
 from monitor.polling.plan import MetricRequest, due_metrics, plan_requests
 from rules.alert_rules import KEEP_FIRING_FOR, Rule
+from rules.arrays import Flags, Ints
 from rules.limits import Limit, LimitSource
 from rules.signals import Band
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION

@@ -16,7 +16,7 @@ from bench.peers.aws import FakeAws
 from bench.peers.monitors import INTERVAL, Monitor, environment
 from bench.peers.streams import Kind, Streams, Times
 from monitor.cost.prices import LIST_PRICES, SECONDS_PER_MONTH
-from monitor.fleet.columns import Flags
+from rules.arrays import Flags
 from tests.monitor.serve_process import free_port
 
 SCRAPE_INTERVAL = 15.0  # seconds

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from collectors.base import Aws
 from collectors.service_quotas.allowed_calls import CALLS_PER_HOUR, FIRST_CALLS
 
-Work = TypeVar("Work")
+Item = TypeVar("Item")
 
 
 @dataclass(slots=True)
@@ -25,7 +25,7 @@ class CallBudget:
         elapsed = max(0.0, now - self._refilled_at) if self._refilled_at is not None else 0.0
         self.left, self._refilled_at = min(CALLS_PER_HOUR, self.left + elapsed * CALLS_PER_HOUR / 3600), now
 
-    def affordable(self, work: Iterable[Work]) -> Iterator[Work]:
+    def affordable(self, work: Iterable[Item]) -> Iterator[Item]:
         """Yield work as long as calls are left."""
         for item in work:
             if self.left <= 0:

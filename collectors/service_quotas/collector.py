@@ -38,7 +38,7 @@ from collectors.service_quotas.usage_series import (
     RESOURCES,
     THROTTLED,
     USAGE_NAMESPACE,
-    MetricId,
+    NameAndDimensions,
     usage_series,
 )
 from collectors.service_quotas.utilization import REPORT_ACTIONS, ReportedQuota, read_report
@@ -282,7 +282,7 @@ def _is_near(observed: Observed) -> bool:
     return isinstance(usage, float) and limit is not None and limit >= 0 and usage >= NEAR_SHARE * limit
 
 
-def _metric_id(described: Any) -> MetricId:
+def _metric_id(described: Any) -> NameAndDimensions:
     """Return the name and the dimensions of a metric; empty texts for members that AWS does not return."""
     metric = members_of(described, METRIC)
     dimensions = [members_of(dimension, DIMENSION) for dimension in metric.get("Dimensions", ())]

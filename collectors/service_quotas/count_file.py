@@ -9,9 +9,10 @@ from typing import Annotated, Any
 from pydantic import Field, RootModel, model_validator
 
 from collectors.cached_documents import CachedDocuments
-from collectors.declaration import CHECKED, DeclarationModel, JmesPath, Operation, Text
+from collectors.declaration import CHECKED, DeclarationModel, JmesPath, Operation
 from collectors.iam_actions import iam_action
 from monitor.lib.garbage import no_garbage_collection
+from rules.field_types import NonEmptyText
 from rules.model_file import error_at, parse_model
 from rules.signals import QUOTA_CODE, Quota
 
@@ -59,11 +60,11 @@ class CountDeclaration(CountCall):
     """
 
     code: Annotated[str, Field(pattern=QUOTA_CODE)]
-    name: Text
+    name: NonEmptyText
     count: CountOf = CountOf.ALL
     lists: JmesPath | None = None
-    region: Text | None = None
-    empty: Text | None = None
+    region: NonEmptyText | None = None
+    empty: NonEmptyText | None = None
     unverified: bool = False
 
     @model_validator(mode="after")

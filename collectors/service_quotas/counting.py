@@ -19,7 +19,7 @@ from rules.signals import Quota
 MAX_PARENTS = 1000  # of one count: each parent costs a call
 MAX_OWNERS = 100  # of one count: parents or items whose numbers are stored
 
-Ids = Mapping[str, str]  # values of the placeholders in the params of a call
+PlaceholderValues = Mapping[str, str]  # values of the placeholders in the params of a call
 
 
 class TooManyParentsError(HeadroomError):
@@ -96,14 +96,14 @@ class _Tally:
     numbers: dict[tuple[str, ...], float] = field(default_factory=dict)
     error: ExpressionError | None = None
 
-    def add(self, ids: Ids, page: Mapping[str, Any]) -> None:
+    def add(self, ids: PlaceholderValues, page: Mapping[str, Any]) -> None:
         """Add the items of a response, or store the error in it."""
         try:
             self._add(ids, page)
         except ExpressionError as error:
             self.error = error
 
-    def _add(self, ids: Ids, page: Mapping[str, Any]) -> None:
+    def _add(self, ids: PlaceholderValues, page: Mapping[str, Any]) -> None:
         """Add the items of a response. A parent's list spans pages; a list within an item does not."""
         owner, items = _owner(ids), _as_list(self.declaration.items.search(page), self.declaration)
         if self.declaration.lists is None or self.declaration.id is None:
@@ -116,7 +116,7 @@ class _Tally:
             self.numbers[item_owner] = max(self.numbers.get(item_owner, 0.0), length)
         self._keep_largest()
 
-    def forget(self, ids: Ids) -> None:
+    def forget(self, ids: PlaceholderValues) -> None:
         """Remove the numbers of a parent and of its items."""
         owner = _owner(ids)
         for key in [key for key in self.numbers if key[: len(owner)] == owner]:
@@ -135,7 +135,7 @@ class _Tally:
             self.numbers = dict(heapq.nlargest(MAX_OWNERS, self.numbers.items(), key=itemgetter(1)))
 
 
-def _owner(ids: Ids) -> tuple[str, ...]:
+def _owner(ids: PlaceholderValues) -> tuple[str, ...]:
     """Return the parents' ids, the outer parent's first; empty without a parent."""
     return tuple(ids[name] for name in ("grandparent", "parent") if ids.get(name))
 
@@ -148,7 +148,9 @@ def _as_list(found: Any, call: CountCall) -> list[Any]:
     return found
 
 
-async def _pages(calls: BudgetedCalls, call: CountDeclaration, ids: Ids) -> AsyncIterator[Mapping[str, Any]]:
+async def _pages(
+    calls: BudgetedCalls, call: CountDeclaration, ids: PlaceholderValues
+) -> AsyncIterator[Mapping[str, Any]]:
     """Yield the responses to a call; none after the error code that means that there are no items."""
     try:
         async for page in calls.paginate(
@@ -160,7 +162,7 @@ async def _pages(calls: BudgetedCalls, call: CountDeclaration, ids: Ids) -> Asyn
             raise
 
 
-async def _parents(calls: BudgetedCalls, parent: CountCall | None) -> Sequence[Ids]:
+async def _parents(calls: BudgetedCalls, parent: CountCall | None) -> Sequence[PlaceholderValues]:
     """Return the ids of each item of a parent; one empty mapping without a parent.
 
     All counts of the scan with the same parent share its list.
@@ -173,7 +175,7 @@ async def _parents(calls: BudgetedCalls, parent: CountCall | None) -> Sequence[I
     return calls.parents[key]
 
 
-async def _listed_parents(calls: BudgetedCalls, parent: CountCall) -> AsyncIterator[Ids]:
+async def _listed_parents(calls: BudgetedCalls, parent: CountCall) -> AsyncIterator[PlaceholderValues]:
     parent_count = 0
     for outer_ids in await _parents(calls, parent.parent):
         params = _fill_placeholders(parent.params, {**outer_ids, "account_id": calls.aws.account})
@@ -192,7 +194,7 @@ def _identity(parent: CountCall, item: Any) -> str:
     return str(identity)
 
 
-def _fill_placeholders(params: Any, ids: Ids) -> Any:
+def _fill_placeholders(params: Any, ids: PlaceholderValues) -> Any:
     """Return the params with each placeholder replaced by its id."""
     if isinstance(params, Mapping):
         return {name: _fill_placeholders(value, ids) for name, value in params.items()}

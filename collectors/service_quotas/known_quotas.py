@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from collectors.service_quotas.call_budget import CallBudget
 from collectors.service_quotas.counting import Count, CountGroup
 from collectors.service_quotas.quota_list import ListedQuota
-from collectors.service_quotas.usage_series import MetricId
+from collectors.service_quotas.usage_series import NameAndDimensions
 from collectors.service_quotas.utilization import ReportedQuota, UtilizationReport
 from rules.signals import Quota
 
@@ -69,7 +69,7 @@ class KnownQuotas:
     lists: dict[str, tuple[ListedQuota, ...]] = field(default_factory=dict)
     in_use: frozenset[str] = frozenset()
     service_codes: tuple[str, ...] = ()
-    published: frozenset[MetricId] = frozenset()
+    published: frozenset[NameAndDimensions] = frozenset()
     report: UtilizationReport | None = None
     report_failure: Exception | None = None
     last_counts: dict[int, LastCounts] = field(default_factory=dict)

@@ -9,7 +9,8 @@ from typing import Annotated
 
 from pydantic import Field, RootModel, model_validator
 
-from collectors.declaration import DeclarationModel, Text
+from collectors.declaration import DeclarationModel
+from rules.field_types import NonEmptyText
 from rules.model_file import error_at, parse_model
 from rules.signals import Quota
 
@@ -27,8 +28,8 @@ class ReadAs(StrEnum):
 class MetricPatterns(DeclarationModel):
     """The dimensions of a usage metric, as patterns with the wildcards of `fnmatch`."""
 
-    service: Annotated[Text, Field(alias="Service")]
-    resource: Annotated[Text, Field(alias="Resource")]
+    service: Annotated[NonEmptyText, Field(alias="Service")]
+    resource: Annotated[NonEmptyText, Field(alias="Resource")]
 
 
 class Override(DeclarationModel):
@@ -40,13 +41,13 @@ class Override(DeclarationModel):
     tells the metrics of a quota's parts apart; the usage is that of the largest part. why: the reason.
     """
 
-    quota: Text | None = None
+    quota: NonEmptyText | None = None
     metric: MetricPatterns | None = None
     read: ReadAs | None = None
     period: Annotated[float, Field(gt=0)] | None = None
-    throttled_in: Text | None = None
-    parts: Text | None = None
-    why: Text = "-"
+    throttled_in: NonEmptyText | None = None
+    parts: NonEmptyText | None = None
+    why: NonEmptyText = "-"
 
     @model_validator(mode="after")
     def _has_quota_or_metric(self) -> "Override":

@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from collectors.base import (
+    Dimensions,
     Metric,
     Observed,
     Resource,
@@ -29,11 +30,10 @@ STATISTICS = frozenset({"Sum", "SampleCount", "Maximum", "Minimum", "Average"})
 FAILED_CALL_METRICS = frozenset({THROTTLED, "ErrorCount"})  # these metrics never measure usage
 MAX_PARTS = 100  # of one quota: each part is a metric that is billed
 
-MetricId = tuple[str, tuple[tuple[str, str], ...]]  # the name and the sorted dimensions
-Dimensions = tuple[tuple[str, str], ...]  # names and values
+NameAndDimensions = tuple[str, Dimensions]  # of a metric
 
 
-def usage_series(listed: ListedQuota, published: Collection[MetricId]) -> Observed | None:
+def usage_series(listed: ListedQuota, published: Collection[NameAndDimensions]) -> Observed | None:
     """Return the series of a quota; None if it has no value or no usage metric that can be read.
 
     published: the metrics of the cell in USAGE_NAMESPACE that had points in the last two weeks. A quota whose
@@ -73,7 +73,7 @@ def override_of_listed(listed: ListedQuota) -> Override:
 
 
 def _dimensions_of(
-    usage_metric: UsageMetric, override: Override, published: Collection[MetricId]
+    usage_metric: UsageMetric, override: Override, published: Collection[NameAndDimensions]
 ) -> list[Dimensions]:
     """Return the dimensions of each metric to read: the quota's own metric, or the metrics of its parts."""
     if usage_metric.namespace != USAGE_NAMESPACE or (usage_metric.name, usage_metric.dimensions) in published:
@@ -125,7 +125,7 @@ def _signal_and_formula(
 
 
 def _throttled(
-    usage_metric: UsageMetric, override: Override, published: Collection[MetricId]
+    usage_metric: UsageMetric, override: Override, published: Collection[NameAndDimensions]
 ) -> Usage | None:
     """Return the formula of throttled calls; None where AWS publishes no metric for them."""
     namespace = override.throttled_in or usage_metric.namespace

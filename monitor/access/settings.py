@@ -95,7 +95,7 @@ def _version(value: Any) -> Any:
     return str(value) if isinstance(value, float) else value
 
 
-Name = Annotated[Text, AfterValidator(_name)]
+PrincipalName = Annotated[Text, AfterValidator(_name)]
 HeaderName = Annotated[Text, AfterValidator(_header)]
 AnyRole = Annotated[Role, choice(*ROLES)]
 Token = Annotated[Secret, AfterValidator(_token)]
@@ -110,7 +110,7 @@ File = Annotated[Path, BeforeValidator(_file), WithJsonSchema({"type": "string"}
 class TokenConfig(ConfigModel):
     """A bearer token of a program."""
 
-    name: Name = Field(
+    name: PrincipalName = Field(
         description="Owner of the token; recorded as the author of acknowledgements and silences."
     )
     role: AnyRole = Field(default=Role.READ, description="metrics (only /metrics), read or operate.")
@@ -142,7 +142,9 @@ class TokenConfig(ConfigModel):
 class UserConfig(ConfigModel):
     """A person with a password (HTTP basic authentication)."""
 
-    name: Name = Field(description="User name; recorded as the author of acknowledgements and silences.")
+    name: PrincipalName = Field(
+        description="User name; recorded as the author of acknowledgements and silences."
+    )
     role: AnyRole = Field(default=Role.READ, description="metrics (only /metrics), read or operate.")
     password: Secret | None = Field(default=None, description="The password.")
     password_env: SecretEnv | None = Field(

@@ -33,12 +33,12 @@ from monitor.alerting.settings import AlertingSettings
 from monitor.alerting.silences import Silences
 from monitor.alerting.state_store import AlertStateStore
 from monitor.aws.status import MonitorStatus
-from monitor.fleet.columns import Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.snapshot import ActiveAlert
 from monitor.lib.cooperative import cooperative_iter, snapshot_batches
 from monitor.lib.errors import HeadroomError
 from monitor.notifiers.notice import Notice, NoticeKind
+from rules.arrays import Ints
 
 MAX_SLEEP = 60.0  # seconds; short, as notifications become due earlier if the clock is set forward
 MAX_PLANNED_AT_ONCE = 20  # alerts and groups; planning so few is faster than starting a thread

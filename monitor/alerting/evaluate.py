@@ -11,13 +11,13 @@ from monitor.alerting.engine_state import EngineState
 from monitor.alerting.lifecycle import Lifecycle
 from monitor.alerting.notice_builder import NoticeBuilder, key_of
 from monitor.alerting.trend import Trend
-from monitor.fleet.columns import Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.snapshot import ActiveAlert
 from monitor.lib.cooperative import YIELD_EVERY, cooperative_iter, snapshot_batches
 from monitor.lib.text import replace_surrogates
 from rules.alert_rules import Rule, Severity
 from rules.alerts import AlertState
+from rules.arrays import Ints
 
 EVALUATION_BATCH = 2048  # series evaluated before other tasks get a turn
 

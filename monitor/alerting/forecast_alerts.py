@@ -21,7 +21,7 @@ from monitor.alerting.inhibit import FORECAST
 from monitor.alerting.notice_builder import NoticeBuilder, departed_reason, key_of
 from monitor.alerting.series_notices import current_usage, limit_changed
 from monitor.aws.status import MonitorStatus
-from monitor.fleet.columns import Flags, Ids
+from monitor.fleet.columns import Ids
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.reach import Reach
 from monitor.fleet.rows import Row, row_of
@@ -29,6 +29,7 @@ from monitor.lib.cooperative import cooperative_iter
 from monitor.lib.text import replace_surrogates
 from monitor.notifiers.notice import Notice, NoticeKind, Severity
 from monitor.schema.selector import SelectorLabels
+from rules.arrays import Flags
 from rules.band import Zone
 from rules.forecast import LIKELY
 from rules.forecast_features import HORIZONS

@@ -25,8 +25,8 @@ from monitor.alerting.journal_file import (
     CorruptFileError,
     HistoryEntry,
     JournalFile,
+    JournalRows,
     NewerSchemaError,
-    Rows,
     with_suffix,
 )
 from monitor.alerting.records import SentNotice
@@ -266,7 +266,7 @@ class Journal(RowStore):
                 "%d further rows of the journal cannot be used, and are moved to unusable_rows", further
             )
 
-    def _rewrite_file(self, rows: Rows, history: Iterable[HistoryEntry]) -> None:
+    def _rewrite_file(self, rows: JournalRows, history: Iterable[HistoryEntry]) -> None:
         """Rename the file if it is corrupt, and write all rows to it. Runs in the thread."""
         self._acquire_lock()
         if self._is_corrupt:

@@ -24,7 +24,7 @@ from monitor.schema.annotations import MAX_NUMBER
 
 log = logging.getLogger(__name__)
 
-Rows = Mapping[Table[Any], dict[RowKey, Any]]
+JournalRows = Mapping[Table[Any], dict[RowKey, Any]]
 Connect = Callable[[Path], sqlite3.Connection]
 HistoryEntry = Notice | SentNotice  # the notice of an alert's change, or a notice sent to a receiver
 
@@ -87,7 +87,7 @@ class JournalFile:
         self.highest_number = 0
         self.unusable_rows: list[LocatedRow] = []
 
-    def open(self, rows: Rows) -> None:
+    def open(self, rows: JournalRows) -> None:
         """Open or create the file, and read every table into `rows`.
 
         All tables are read before anything is written: `rows` has the readable rows even if this raises.
@@ -119,7 +119,7 @@ class JournalFile:
             )
         return version
 
-    def _load(self, connection: sqlite3.Connection, rows: Rows) -> sqlite3.Error | None:
+    def _load(self, connection: sqlite3.Connection, rows: JournalRows) -> sqlite3.Error | None:
         """Read every table as far as possible. Return the first error, or None."""
         self.unusable_rows, first_error = [], None
         for table in TABLES:
@@ -166,7 +166,7 @@ class JournalFile:
                     connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {len(self._migrations)}")
 
-    def read_copy(self, rows: Rows) -> None:
+    def read_copy(self, rows: JournalRows) -> None:
         """Read all tables from a temporary copy of the file, which works even if the file is not writable.
 
         Raises OSError if the copy cannot be made.
@@ -201,7 +201,7 @@ class JournalFile:
                 connection.executemany(table.insert_sql, added_rows)
             _add_history(connection, history)
 
-    def rewrite(self, rows: Rows, history: Iterable[HistoryEntry]) -> None:
+    def rewrite(self, rows: JournalRows, history: Iterable[HistoryEntry]) -> None:
         """Replace all rows of all tables. Add entries to the history, and keep its earlier entries."""
         with self._transaction() as connection:
             for table in TABLES:

@@ -8,7 +8,6 @@ from math import ceil
 import msgspec
 import numpy as np
 
-from monitor.fleet.columns import Flags, Floats, Int16s, Ints
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.idleness import UNKNOWN_UTILIZATION, highest_other_utilization
 from monitor.fleet.operations import NAN
@@ -18,6 +17,7 @@ from monitor.fleet.throttling import is_unknown
 from rules.alert_rules import BELOW_PENDING_FOR, KEEP_FIRING_FOR, Rule
 from rules.alert_states import AlertStates, SamplesAt, SavedAlert, Transitions
 from rules.alerts import MARGIN, AlertCriteria, AlertState, Samples, breaches
+from rules.arrays import Flags, Floats, Int16s, Ints
 
 WORST_FIRST = tuple(reversed(Rule))
 DEFAULT_KEEP_FIRING_FOR = np.array([KEEP_FIRING_FOR[rule] for rule in Rule], np.int32)[:, None]

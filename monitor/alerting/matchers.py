@@ -28,7 +28,7 @@ UNQUOTED_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 OPERATORS = ("=", "!=", "=~", "!~")
 SURROGATE = re.compile("[\ud800-\udfff]")  # half of a surrogate pair, which UTF-8 cannot encode
 
-Labels = Mapping[str, str]
+LabelSet = Mapping[str, str]
 
 
 class MatcherError(HeadroomError, ValueError):
@@ -52,7 +52,7 @@ class Matcher:
     operator: str
     value: str
 
-    def matches(self, labels: Labels) -> bool:
+    def matches(self, labels: LabelSet) -> bool:
         """Return true if the labels satisfy the condition."""
         values = [labels.get(self.name, "")]
         if self.name == "resource" and "resource_id" in labels:
@@ -72,7 +72,7 @@ class Matcher:
         return f"{name}{self.operator}{_quote(self.value)}"
 
 
-def all_match(matchers: Iterable[Matcher], labels: Labels) -> bool:
+def all_match(matchers: Iterable[Matcher], labels: LabelSet) -> bool:
     """Return true if all matchers match; an empty list matches."""
     return all(matcher.matches(labels) for matcher in matchers)
 

@@ -13,7 +13,6 @@ from monitor.alerting.lifecycle import Lifecycle
 from monitor.alerting.series_notices import NoticeDetails
 from monitor.alerting.settings import AlertingSettings
 from monitor.alerting.trend import Trend, find_trends
-from monitor.fleet.columns import Ints
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.history import usage_histories
 from monitor.fleet.key import Key
@@ -23,6 +22,7 @@ from monitor.notifiers.notice import Notice, NoticeKind, Severity, resource_of
 from monitor.schema.selector import SelectorLabels
 from rules.alert_rules import Rule
 from rules.alerts import AlertState
+from rules.arrays import Ints
 from rules.band import ZONES, Zone
 
 RESOURCE_GONE = "the resource no longer exists"

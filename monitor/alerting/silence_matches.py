@@ -6,13 +6,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from monitor.alerting.engine import AlertEngine
-from monitor.alerting.matchers import Matcher, all_match, parse_matcher_lists
+from monitor.alerting.matchers import LabelSet, Matcher, all_match, parse_matcher_lists
 from monitor.alerting.records import Silence
 from monitor.fleet.fleet import Fleet, Series
 from monitor.notifiers.notice import Notice, Severity
 from rules.problem_text import suggestion
 
-LabelSet = Mapping[str, str]
 SEVERITY, RESOURCE, RESOURCE_ID = "severity", "resource", "resource_id"
 MAX_COMPARISONS = 2_000_000  # comparisons of a silence and a series; beyond, `unmatched_reason` stays empty
 MAX_VALUES = 20_000  # values of a label that are searched for a similar value

@@ -9,10 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from monitor.fleet.columns import Flags
-
-Float64s = npt.NDArray[np.float64]
-Int64s = npt.NDArray[np.int64]
+from rules.arrays import Flags, Float64s, Int64s
 
 MIN_SAMPLES = 5  # a trend has at least as many samples, and lasts at least as many minutes
 SMOOTHING_REACH = 2  # a smoothed value is the median of a sample, the 2 before it and the 2 after it

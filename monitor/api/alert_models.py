@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from monitor.api.models import ListModel
 from monitor.schema.types import Duration
 
-Text = Annotated[str, Field(min_length=1, max_length=1000)]
+RequestText = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
 class RequestBody(BaseModel):
@@ -24,8 +24,8 @@ class AcknowledgeRequest(RequestBody):
     duration: the duration in seconds, or as text such as 2h; without it, until the alert ends.
     """
 
-    author: Text
-    comment: Text
+    author: RequestText
+    comment: RequestText
     duration: Annotated[Duration, Field(gt=0)] | None = None
 
 
@@ -34,8 +34,8 @@ class SilenceRequest(RequestBody):
 
     matchers: Annotated[list[str], Field(min_length=1)]
     duration: Annotated[Duration, Field(gt=0)]
-    author: Text
-    comment: Text
+    author: RequestText
+    comment: RequestText
 
 
 class AlertReceiverModel(BaseModel):

@@ -31,8 +31,8 @@ from monitor.schema.annotations import InvalidInputError
 from rules.alerts import AlertState
 
 MAX_ALERTS = 1000  # alerts in one response
-AlertId = Annotated[str, Path(description="The id of the alert, as /api/v1/alerts lists it.")]
-SilenceId = Annotated[str, Path(description="The id of the silence, as /api/v1/silences lists it.")]
+AlertIdParameter = Annotated[str, Path(description="The id of the alert, as /api/v1/alerts lists it.")]
+SilenceIdParameter = Annotated[str, Path(description="The id of the silence, as /api/v1/silences lists it.")]
 NOT_FOUND_RESPONSE: dict[int | str, dict[str, Any]] = {404: {"model": ErrorModel}}
 
 
@@ -83,7 +83,7 @@ def _add_acknowledgement_routes(router: APIRouter, alerting: Alerting) -> None:
 
     @router.post("/alerts/{id}/ack", responses=NOT_FOUND_RESPONSE, summary="Acknowledge an alert")
     async def acknowledge_alert(
-        id: AlertId, body: models.AcknowledgeRequest, request: Request
+        id: AlertIdParameter, body: models.AcknowledgeRequest, request: Request
     ) -> models.AlertModel:
         """Acknowledge an alert. Receivers get no repetitions, only its escalation and its resolution."""
         author = principal_of(request.scope).author_name(body.author)
@@ -96,7 +96,7 @@ def _add_acknowledgement_routes(router: APIRouter, alerting: Alerting) -> None:
         return _firing_model(alerting, engine.alerts[id])
 
     @router.delete("/alerts/{id}/ack", responses=NOT_FOUND_RESPONSE, summary="Undo an acknowledgement")
-    async def unacknowledge_alert(id: AlertId) -> models.AlertModel:
+    async def unacknowledge_alert(id: AlertIdParameter) -> models.AlertModel:
         """End the acknowledgement of an alert, as if it had not been made.
 
         An earlier acknowledgement that it replaced is in force again, unless that has ended.
@@ -218,7 +218,7 @@ def _add_silence_routes(router: APIRouter, alerting: Alerting, fleet: Fleet) -> 
         return _silence_model(silence, matches)
 
     @router.delete("/silences/{id}", responses=NOT_FOUND_RESPONSE, summary="End a silence")
-    async def end_silence(id: SilenceId) -> models.SilenceModel:
+    async def end_silence(id: SilenceIdParameter) -> models.SilenceModel:
         """End a silence now."""
         try:
             silence = await alerting.end_silence(id)

@@ -11,7 +11,6 @@ from monitor.aws.status import MonitorStatus
 from monitor.cost.telemetry import CostTelemetry
 from monitor.coverage.quota_coverage import Coverage
 from monitor.exposition.exposition import Exposition
-from monitor.fleet.columns import Ints
 from monitor.fleet.fan import Fan
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.outlook import Outlook
@@ -22,6 +21,7 @@ from monitor.planning.budget import Budget
 from monitor.sizing.recommendations import Recommendation
 from monitor.topology.path_status import PathStatuses
 from monitor.what_if.what_if import WhatIf
+from rules.arrays import Ints
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import AfterValidator, Field
 
 from monitor.api.app_state import AppState
-from monitor.api.models import ApiModel, ListModel, Number, Utf8Text
+from monitor.api.models import ApiModel, ListModel, NumberOrNull, Utf8Text
 from monitor.coverage.filters import CoverageFilters
 from monitor.coverage.quota_coverage import Coverage
 from monitor.coverage.search import QUOTA_FIELDS, matching_quotas
@@ -27,7 +27,7 @@ class QuotaCoverageModel(ApiModel):
     service_code: str = Field(description="The service code in Service Quotas, such as lambda.")
     code: str = Field(description="The quota code, such as L-B99A9384.")
     name: Utf8Text = Field(description="The name of the quota, as AWS gives it.")
-    value: Number = Field(
+    value: NumberOrNull = Field(
         description="The value of the quota in AWS's unit; null when AWS does not return it."
     )
     source: str = Field(
@@ -46,7 +46,7 @@ class QuotaCoverageModel(ApiModel):
         "none."
     )
     signals: list[str] = Field(description="The signals that watch the quota, or could.")
-    monthly_dollars: Number = Field(
+    monthly_dollars: NumberOrNull = Field(
         description="The list price of watching the quota, in US dollars a month: of the metrics that are "
         "or would be requested, or of the AWS setting in `enable`; calls are free. Null when it is unknown, "
         "see `cost_note`, and for `no_usage_source`."

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from monitor.api.app_state import AppState
-from monitor.api.models import ApiModel, ListModel, Number, Utf8Text
+from monitor.api.models import ApiModel, ListModel, NumberOrNull, Utf8Text
 from monitor.fleet.snapshot import Snapshot
 from monitor.lookback.stored_episodes import StoredEpisode, StoredLookback
 
@@ -45,18 +45,18 @@ class EpisodeModel(ApiModel):
     )
     minutes: int = Field(description="The duration in minutes.")
     ongoing: bool = Field(description="True if the episode has not ended.")
-    peak_utilization: Number = Field(
+    peak_utilization: NumberOrNull = Field(
         description="The highest usage divided by the present limit; null when usage or limit is unknown."
     )
-    usage: Number = Field(
+    usage: NumberOrNull = Field(
         description="The highest usage in `unit`, with throttled demand if AWS counts both; null when it is "
         "unknown."
     )
-    limit: Number = Field(
+    limit: NumberOrNull = Field(
         description="The present limit in `unit`, as past limits are not stored; null when it is unknown."
     )
     unit: str
-    throttled: Number = Field(
+    throttled: NumberOrNull = Field(
         description="The highest throttled demand in the episode's notices, per second; null if no notice "
         "has any. `headroom lookback` reads all throttled demand from CloudWatch."
     )

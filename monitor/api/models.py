@@ -11,7 +11,7 @@ from monitor.lib.text import replace_surrogates
 from rules.limits import LimitSource
 from rules.signals import Band, ServiceFamily, Signal
 
-Number = Annotated[float | None, Field(allow_inf_nan=False)]
+NumberOrNull = Annotated[float | None, Field(allow_inf_nan=False)]
 # Text that may contain names that customers chose, whose lone surrogates are replaced.
 Utf8Text = Annotated[str, BeforeValidator(replace_surrogates)]
 
@@ -63,8 +63,10 @@ class ForecastModel(ApiModel):
         description="The times at which the limit is reached, if at all, by quantile: 0.1, 0.5 and 0.9; "
         "empty when no time can be told."
     )
-    history_days: Number = Field(description="The number of days with known usage, of the last 14 days.")
-    effective_ceiling: Number = Field(
+    history_days: NumberOrNull = Field(
+        description="The number of days with known usage, of the last 14 days."
+    )
+    effective_ceiling: NumberOrNull = Field(
         description="The lowest usage at which demand was throttled in 14 days, in `unit`, if that is below "
         "the limit; else null. The forecast is about this inferred ceiling instead of the limit."
     )
@@ -84,18 +86,18 @@ class SeriesModel(ApiModel):
     bounded: bool = Field(
         description="True if the usage is known only within bounds: at least `usage`, at most `upper_bound`."
     )
-    usage: Number = Field(
+    usage: NumberOrNull = Field(
         description="The usage in `unit`; its lower bound if `bounded`; null when it is not known."
     )
-    upper_bound: Number = Field(
+    upper_bound: NumberOrNull = Field(
         description="The upper bound of the usage in `unit`, if `bounded`; null when there is none."
     )
-    limit: Number = Field(description="The limit in `unit`; null when it is not known.")
+    limit: NumberOrNull = Field(description="The limit in `unit`; null when it is not known.")
     unit: str
     source: LimitSource | None = Field(description="The source of the limit; null when no limit is known.")
-    utilization: Number = Field(description="The usage divided by the limit: 0.8 is 80 %.")
-    saturation: Number = Field(description="The throttled or delayed demand, per second.")
-    seconds_to_exhaustion: Number = Field(
+    utilization: NumberOrNull = Field(description="The usage divided by the limit: 0.8 is 80 %.")
+    saturation: NumberOrNull = Field(description="The throttled or delayed demand, per second.")
+    seconds_to_exhaustion: NumberOrNull = Field(
         description="The seconds until a budget that drains reaches its limit at the present rate; null "
         "when the usage does not rise, and for all other signals."
     )
@@ -125,13 +127,15 @@ class SampleModel(ApiModel):
     """The sample of a series in one minute."""
 
     minute: datetime = Field(description="The start of the minute.")
-    usage: Number
-    upper_bound: Number = Field(
+    usage: NumberOrNull
+    upper_bound: NumberOrNull = Field(
         description="The upper bound of the usage in `unit`; null when the usage is known exactly or not at "
         "all."
     )
-    saturation: Number
-    excess: Number = Field(description="The part of `saturation` that exceeds the tolerance, per second.")
+    saturation: NumberOrNull
+    excess: NumberOrNull = Field(
+        description="The part of `saturation` that exceeds the tolerance, per second."
+    )
     doubted: bool = Field(
         description="True if the minute is not judged, because its usage proves the known limit outdated."
     )
@@ -144,7 +148,7 @@ class LimitChangeModel(ApiModel):
         description="The time at which the limit came into force; null when that is unknown or over three "
         "hours ago."
     )
-    limit: Number = Field(description="The limit in `unit`.")
+    limit: NumberOrNull = Field(description="The limit in `unit`.")
 
 
 class QuotaRequestModel(ApiModel):
@@ -195,7 +199,7 @@ class SeriesDetailModel(SeriesModel):
         "and the series is about the fullest; else empty."
     )
     band: Band = Field(description="The target band of the utilization.")
-    throttled_by_cause: Mapping[str, Number] = Field(
+    throttled_by_cause: Mapping[str, NumberOrNull] = Field(
         description="The parts of `saturation` by cause, per second, the largest first; null when a part is "
         "unknown. Empty when AWS does not count throttled demand by cause."
     )

@@ -59,7 +59,7 @@ Lists are objects with `items`, times are ISO 8601 in UTC, unknown values are nu
 is `{"error": "a sentence"}`. Without `auth` in the configuration, the server answers only on loopback, and no
 credentials are needed; with `auth`, each operation needs the role that it names.
 """
-Json = MutableMapping[str, Any]
+OpenApiObject = MutableMapping[str, Any]
 
 
 def operation_id(route: APIRoute) -> str:
@@ -86,13 +86,13 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
     return document
 
 
-def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, Json]]:
+def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, OpenApiObject]]:
     """Yield the method, the path and the description of each operation of a document."""
     for path, methods in document["paths"].items():
         yield from ((method, path, operation) for method, operation in methods.items())
 
 
-def _add_security(method: str, path: str, operation: Json) -> None:
+def _add_security(method: str, path: str, operation: OpenApiObject) -> None:
     role = needed_role(method, path)
     operation["security"] = [] if role is None else [{scheme: []} for scheme in SECURITY_SCHEMES]
     if role is not None:
@@ -108,7 +108,7 @@ def needed_role(method: str, path: str) -> Role | None:
     return Role.METRICS if path == METRICS_PATH else Role.READ
 
 
-def _describe_errors(operation: Json) -> None:
+def _describe_errors(operation: OpenApiObject) -> None:
     for status, response in operation["responses"].items():
         if status == "200":
             response["description"] = "Success."
@@ -121,7 +121,7 @@ def _describe_errors(operation: Json) -> None:
             operation["responses"].pop(str(status.value), None)
 
 
-def _add_example(method: str, path: str, operation: Json) -> None:
+def _add_example(method: str, path: str, operation: OpenApiObject) -> None:
     """Add example values to the parameters, the body and the response, and the call as a curl command."""
     operation_name = operation["operationId"]
     call = example_call(operation_name)
@@ -134,7 +134,7 @@ def _add_example(method: str, path: str, operation: Json) -> None:
     source = call.curl(method, path)
     operation["x-codeSamples"] = [{"lang": "Shell", "label": "curl", "source": source}]
     if (response := example_responses().get(operation_name)) is not None:
-        content: Mapping[str, Json] = operation["responses"]["200"]["content"]
+        content: Mapping[str, OpenApiObject] = operation["responses"]["200"]["content"]
         for media_type in content.values():
             media_type["example"] = response
 

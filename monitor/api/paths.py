@@ -8,14 +8,14 @@ from fastapi import APIRouter, HTTPException, Path
 from pydantic import Field
 
 from monitor.api.app_state import AppState
-from monitor.api.models import ApiModel, ErrorModel, ListModel, Number, Utf8Text
+from monitor.api.models import ApiModel, ErrorModel, ListModel, NumberOrNull, Utf8Text
 from monitor.fleet.key import LABELS
 from monitor.fleet.query import ZoneWord
 from monitor.lib.text import short_line
 from monitor.topology.path_status import HopStatus, LimitStatus, PathStatus, PathStatuses
 from rules.problem_text import suggestion
 
-PathName = Annotated[str, Path(description="The name of the path in its file.")]
+PathNameParameter = Annotated[str, Path(description="The name of the path in its file.")]
 
 
 class PathLimitModel(ApiModel):
@@ -32,21 +32,23 @@ class PathLimitModel(ApiModel):
     )
     title: str = Field(description="The title of the signal: what is limited.")
     zone: ZoneWord
-    usage: Number = Field(description="The usage of the limit in `unit`, by this path and everything else.")
-    limit: Number = Field(description="The limit in `unit`.")
+    usage: NumberOrNull = Field(
+        description="The usage of the limit in `unit`, by this path and everything else."
+    )
+    limit: NumberOrNull = Field(description="The limit in `unit`.")
     inferred: bool = Field(
         description="True if `limit` is inferred: the usage at which demand was throttled in 14 days."
     )
     unit: str
-    per_request: Number = Field(description="The usage by one request at the entrance, in `unit`.")
-    capacity: Number = Field(
+    per_request: NumberOrNull = Field(description="The usage by one request at the entrance, in `unit`.")
+    capacity: NumberOrNull = Field(
         description="The requests per second at the entrance at which the limit is reached; null when that "
         "is unknown, or when requests do not use the limit."
     )
     used: bool | None = Field(
         description="False if requests do not use the limit; null when that is unknown."
     )
-    throttled: Number = Field(description="The demand that is refused or delayed, per second.")
+    throttled: NumberOrNull = Field(description="The demand that is refused or delayed, per second.")
     reason: Utf8Text = Field(
         description="The unknown facts about the limit, in a sentence; empty when all are known."
     )
@@ -74,13 +76,17 @@ class PathHopModel(ApiModel):
         description="The numbers, in `hops`, of the hops that this hop's flow comes from."
     )
     unit: str = Field(description="The unit of the hop's flow, such as requests, messages or records.")
-    flow: Number = Field(description="How many of the hop's units, such as messages, pass it per second now.")
-    per_request: Number = Field(description="How many of the hop's units one request at the entrance causes.")
+    flow: NumberOrNull = Field(
+        description="How many of the hop's units, such as messages, pass it per second now."
+    )
+    per_request: NumberOrNull = Field(
+        description="How many of the hop's units one request at the entrance causes."
+    )
     basis: str = Field(
         description="The basis of `per_request`: `entrance`, `declared`, `measured` (the mean of three "
         "hours) or `assumed`; empty when it is unknown."
     )
-    each: Mapping[str, Number] = Field(
+    each: Mapping[str, NumberOrNull] = Field(
         description="The measured properties of a single unit by name, such as its duration in seconds."
     )
     payload: PayloadModel | None = Field(
@@ -97,14 +103,14 @@ class PathModel(ApiModel):
     name: Utf8Text = Field(description="The name of the path in the file.")
     unit: str = Field(description="The unit at the entrance, such as requests.")
     zone: ZoneWord = Field(description="The worst zone of the path's limits.")
-    flow: Number = Field(description="The flow at the entrance now.")
-    capacity: Number = Field(
+    flow: NumberOrNull = Field(description="The flow at the entrance now.")
+    capacity: NumberOrNull = Field(
         description="The highest flow that the path can carry: that at which its weakest limit is reached."
     )
     at_most: bool = Field(
         description="True if a limit is unknown, so that the path may carry less than `capacity`."
     )
-    headroom: Number = Field(description="`capacity` minus `flow`.")
+    headroom: NumberOrNull = Field(description="`capacity` minus `flow`.")
     weakest: PathLimitModel | None = Field(
         description="The limit that is reached first; null when it is not known."
     )
@@ -142,7 +148,7 @@ def paths_router(state: AppState) -> APIRouter:
         return PathListModel(items=items, total=len(items))
 
     @router.get("/paths/{name}", responses={404: {"model": ErrorModel}}, summary="Get a request path")
-    async def get_path(name: PathName) -> PathDetailModel:
+    async def get_path(name: PathNameParameter) -> PathDetailModel:
         """One request path with its hops, and all limits that its requests run into."""
         path = find_path(state.paths(), name)
         return PathDetailModel(**_path_fields(path), hops=[_hop_model(hop) for hop in path.hops])

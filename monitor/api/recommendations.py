@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from monitor.api.app_state import AppState
-from monitor.api.models import ApiModel, ListModel, Number, Utf8Text
+from monitor.api.models import ApiModel, ListModel, NumberOrNull, Utf8Text
 from monitor.sizing.recommendations import Recommendation
 from monitor.sizing.totals import SizingTotals
 from rules.right_size import Advice
@@ -27,20 +27,20 @@ class RecommendationModel(ApiModel):
     advice: Advice = Field(description="The advice; `unknown` when data is missing: see `reason`.")
     change: Utf8Text = Field(description="The advice in words: `lower from 8 shards to 3`.")
     item: str = Field(description="The unit of the purchase, such as `shard`.")
-    bought: Number = Field(description="The number of items bought now; null when it is not known.")
-    right_size: Number = Field(description="The right number of items; null when it is not known.")
+    bought: NumberOrNull = Field(description="The number of items bought now; null when it is not known.")
+    right_size: NumberOrNull = Field(description="The right number of items; null when it is not known.")
     signal: str = Field(
         description="The signal that decides the advice: the one that needs most, or lacks data."
     )
     series_id: str = Field(description="The id of the series of `signal`.")
-    peak_utilization: Number = Field(
+    peak_utilization: NumberOrNull = Field(
         description="The peak utilization of `signal` in the last 14 days: the 99th percentile of the "
         "highest demand (throttled demand included) of each quarter of an hour, divided by the present limit."
     )
     reason: Utf8Text = Field(
         description="A reason for the advice other than the peak, in words; often empty."
     )
-    monthly_dollars: Number = Field(
+    monthly_dollars: NumberOrNull = Field(
         description="The change of the list price in US dollars a month, negative for a saving; null when "
         "it is not known, and for a maximum."
     )

@@ -21,7 +21,7 @@ from monitor.schema.problems import ConfigError
 from rules.problem_text import suggestion
 from rules.signals import OWN_SERVICE
 
-SeriesId = Annotated[str, Path(description="The id of the series, as /api/v1/series lists it.")]
+SeriesIdParameter = Annotated[str, Path(description="The id of the series, as /api/v1/series lists it.")]
 OpenApiResponses = dict[int | str, dict[str, Any]]
 
 # The errors of every operation, by a reference to their model: FastAPI would build a validator for each.
@@ -83,7 +83,7 @@ def series_router(state: AppState) -> APIRouter:
         return Response(page, media_type="application/json")
 
     @router.get("/series/{id}", responses={404: {"model": models.ErrorModel}}, summary="Get a series")
-    async def get_series(id: SeriesId) -> models.SeriesDetailModel:
+    async def get_series(id: SeriesIdParameter) -> models.SeriesDetailModel:
         """One series with its last three hours, its limits and their source, caveats and remedy."""
         snapshot, fleet = state.exposition.snapshot, state.fleet
         snapshot_series = series_by_id(snapshot, id)

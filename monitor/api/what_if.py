@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from monitor.api.app_state import AppState
-from monitor.api.models import ApiModel, ListModel, Number, Utf8Text
+from monitor.api.models import ApiModel, ListModel, NumberOrNull, Utf8Text
 from monitor.api.timestamps import utc_datetime
 from monitor.fleet.fleet import Series
 from monitor.http.errors import error_response
@@ -75,17 +75,19 @@ class StressedSeriesModel(NamedSeriesModel):
     unit: str
     kind: LimitKind = Field(description="The kind of the limit: quota, provisioned or fixed.")
     is_broken: bool = Field(description="True if the demand reaches the limit or the effective ceiling.")
-    breaks_at: Number = Field(
+    breaks_at: NumberOrNull = Field(
         description="The factor of traffic at which the series breaks; null when it has no usage."
     )
-    breaks_at_now: Number = Field(
+    breaks_at_now: NumberOrNull = Field(
         description="The factor of traffic at which the series breaks without the failing region and the "
         "changed limit of the question; null when it has no usage."
     )
     factor: float = Field(description="The factor by which the usage is multiplied.")
     peak: float = Field(description="The highest demand, including throttled demand if that is known.")
     peak_at: datetime | None = Field(description="The time of the peak; null when it is not known.")
-    p99: Number = Field(description="The 99th percentile of the usage in 14 days; null when it is not known.")
+    p99: NumberOrNull = Field(
+        description="The 99th percentile of the usage in 14 days; null when it is not known."
+    )
     peak_is_lower_bound: bool = Field(
         description="True if the peak may have been higher, because demand was throttled."
     )
@@ -106,15 +108,15 @@ class StressedSeriesModel(NamedSeriesModel):
     utilization: float = Field(description="The demand divided by the limit: 1.5 is 150 %.")
     limit_now: float = Field(description="The limit in force.")
     limit: float = Field(description="The limit that the question sets, else the limit in force.")
-    effective_ceiling: Number = Field(
+    effective_ceiling: NumberOrNull = Field(
         description="The lowest usage at which demand was throttled in 14 days, if that is below the limit; "
         "else null."
     )
-    needed_limit: Number = Field(
+    needed_limit: NumberOrNull = Field(
         description="The limit that brings the series back into its target band; null when it does not "
         "break, and for percentages."
     )
-    needed_factor: Number = Field(
+    needed_factor: NumberOrNull = Field(
         description="The needed limit divided by the limit; null when the series does not break."
     )
     remedy: RemedyModel | None = Field(

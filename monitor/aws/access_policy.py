@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from monitor.aws.account import Account
-from monitor.aws.organization import Organization
+from monitor.aws.organization import AnyEntry, Organization
 from monitor.lib.partitions import COMMERCIAL, partition_of, partition_of_arn
 from monitor.schema.types import ALL_REGIONS
 
@@ -20,10 +20,9 @@ ASSUME_ACTION = "sts:AssumeRole"
 # Who has a policy. caller: the owner of Headroom's own credentials. account: the role in each account. via:
 # the roles of `via`, each of which assumes the next role. management: `management_role`.
 PolicyPrincipal = Literal["caller", "account", "via", "management"]
-Entry = Account | Organization
 
 
-def access_statements(entries: Sequence[Entry], principal: PolicyPrincipal) -> list[dict[str, Any]]:
+def access_statements(entries: Sequence[AnyEntry], principal: PolicyPrincipal) -> list[dict[str, Any]]:
     """Return the statements that let a principal list organizations and assume roles."""
     role_arns = {*_assumed_by(entries, principal)}
     listing_actions = {action for entry in entries for action in _listing_actions(entry, principal)}
@@ -39,7 +38,7 @@ def _statement(name: str, actions: Iterable[str], resources: Iterable[str]) -> d
     return {"Sid": name, "Effect": "Allow", "Action": sorted(actions), "Resource": sorted(resources)}
 
 
-def _assumed_by(entries: Iterable[Entry], principal: PolicyPrincipal) -> Iterator[str]:
+def _assumed_by(entries: Iterable[AnyEntry], principal: PolicyPrincipal) -> Iterator[str]:
     """Yield the ARNs of the roles that a principal assumes; one pattern for an organization's accounts."""
     for chain in (chain for entry in entries for chain in _chains(entry)):
         if principal == "caller":
@@ -48,7 +47,7 @@ def _assumed_by(entries: Iterable[Entry], principal: PolicyPrincipal) -> Iterato
             yield from (following for _, following in pairwise(chain))
 
 
-def _chains(entry: Entry) -> Iterator[Sequence[str]]:
+def _chains(entry: AnyEntry) -> Iterator[Sequence[str]]:
     if isinstance(entry, Account):
         yield [role.role_arn for role in entry.roles]
     else:
@@ -65,7 +64,7 @@ def _partition(organization: Organization) -> str:
     return next((partition_of(region).name for region in regions), COMMERCIAL)
 
 
-def _listing_actions(entry: Entry, principal: PolicyPrincipal) -> Sequence[str]:
+def _listing_actions(entry: AnyEntry, principal: PolicyPrincipal) -> Sequence[str]:
     """Return the actions that list an organization's accounts; none if another principal lists them."""
     if isinstance(entry, Account):
         return ()

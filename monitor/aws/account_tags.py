@@ -5,14 +5,13 @@ from dataclasses import dataclass, field
 
 from botocore.exceptions import ClientError
 
+from collectors.tags import Tags
 from monitor.aws.cell import Cell
 from monitor.lib.concurrent_map import concurrent_map
 
 TAGS_INTERVAL = 6 * 3600.0  # seconds from one reading of an account's tags to the next
 MAX_CONCURRENT_CALLS = 4
 NOT_A_MEMBER = "TargetNotFoundException"  # AWS's error code for an account outside of the organization
-
-Tags = Mapping[str, str]
 
 
 @dataclass(slots=True)

@@ -170,6 +170,9 @@ class Organization(RoleOptions):
         return self
 
 
+AnyEntry = Account | Organization  # an entry of `accounts`
+
+
 def _has_tag(tags: Mapping[str, str], key: str, values: Iterable[str]) -> bool:
     return key in tags and _fits_any(values, [tags[key]])
 

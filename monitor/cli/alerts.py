@@ -34,8 +34,10 @@ app = typer.Typer(
 
 Author = Annotated[str, typer.Option(help="Your name; default: your user name.")]
 Comment = Annotated[str, typer.Option(help="A comment, such as the reason.")]
-AlertId = Annotated[str, typer.Argument(help="The alert's id, as `headroom alerts list` shows it.")]
-SilenceId = Annotated[str, typer.Argument(help="The silence's id, as `headroom alerts silence` prints it.")]
+AlertIdArgument = Annotated[str, typer.Argument(help="The alert's id, as `headroom alerts list` shows it.")]
+SilenceIdArgument = Annotated[
+    str, typer.Argument(help="The silence's id, as `headroom alerts silence` prints it.")
+]
 
 
 @app.command("list", epilog="Example: headroom alerts list 'service=\"s3\"' --state firing --format json")
@@ -97,7 +99,7 @@ def list_row(alert: Mapping[str, Any]) -> tuple[str, ...]:
 
 @app.command(epilog='Example: headroom alerts ack 0f3c9d7a1b2e4f56 --duration 2h --comment "adding shards"')
 def ack(
-    alert: AlertId,
+    alert: AlertIdArgument,
     comment: Comment,
     duration: Annotated[
         str, typer.Option(help="The duration: 30m, 2h, 1d; default: until the alert ends.")
@@ -122,7 +124,7 @@ def ack(
 
 
 @app.command(epilog="Example: headroom alerts unack 0f3c9d7a1b2e4f56")
-def unack(alert: AlertId, address: Address = DEFAULT_ADDRESS) -> None:
+def unack(alert: AlertIdArgument, address: Address = DEFAULT_ADDRESS) -> None:
     """Undo the acknowledgement of an alert.
 
     Notifications are repeated again. An earlier acknowledgement that it replaced is in force again,
@@ -163,7 +165,7 @@ def silence(
 
 
 @app.command(epilog="Example: headroom alerts end-silence 5f0c7f0a3a8e4a7cb9f6d1a2c3e4b5d6")
-def end_silence(silence: SilenceId, address: Address = DEFAULT_ADDRESS) -> None:
+def end_silence(silence: SilenceIdArgument, address: Address = DEFAULT_ADDRESS) -> None:
     """End a silence now."""
     from monitor.api.client import quote_segment
     from monitor.cli.requests import request_or_exit

@@ -24,7 +24,7 @@ from monitor.lib.text import escape_unprintable
 if TYPE_CHECKING:
     from monitor.report.scan import ScanReport
 
-Format = Literal["table", "json", "csv", "markdown"]
+CheckFormat = Literal["table", "json", "csv", "markdown"]
 FailOn = Literal["above", "near", "saturated", "none"]
 FailOnOption = Annotated[
     FailOn,
@@ -60,7 +60,7 @@ TopOption = Annotated[
     int, typer.Option(min=0, help="Print only this number of series, the most urgent first; 0 prints all.")
 ]
 
-Counts = Annotated[
+CountsOption = Annotated[
     bool,
     typer.Option(
         "--counts",
@@ -75,7 +75,7 @@ app = typer.Typer(add_completion=False)
 @app.command(epilog="Example: headroom check --format markdown --fail-on near --service kinesis")
 def check(
     config: ConfigFile = None,
-    format: Annotated[Format, typer.Option(help="Output format.")] = "table",
+    format: Annotated[CheckFormat, typer.Option(help="Output format.")] = "table",
     fail_on: FailOnOption = "near",
     service: Patterns = None,
     signal: Patterns = None,
@@ -84,7 +84,7 @@ def check(
     resource: ResourcePatterns = None,
     zone: ZoneWords = None,
     top: TopOption = 0,
-    counts: Counts = False,
+    counts: CountsOption = False,
     forecast: WithForecasts = False,
     allow_blind: AllowBlind = False,
 ) -> None:
@@ -128,7 +128,7 @@ def _without_logs_of_reads() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _print(scan: "ScanReport", format: Format, zones: Collection[str], top: int) -> None:
+def _print(scan: "ScanReport", format: CheckFormat, zones: Collection[str], top: int) -> None:
     """Print the series of a scan.
 
     zones: print only series in these zones; empty: in all zones. top: the largest number of series to print;

@@ -10,8 +10,16 @@ from monitor.api.server_address import DEFAULT_ADDRESS
 from monitor.cli.options import Address
 from monitor.lib.text import escape_unprintable
 
-Format = Literal["table", "json", "csv", "markdown"]
-State = Literal["watched", "stale", "not_permitted", "not_enabled", "value_only", "no_usage_source"]
+CoverageFormat = Literal["table", "json", "csv", "markdown"]
+CoverageStateWord = Literal[
+    "watched", "stale", "not_permitted", "not_enabled", "value_only", "no_usage_source"
+]
+StateOption = Annotated[
+    CoverageStateWord | None,
+    typer.Option(
+        help=f"Only quotas in this state: {', '.join(get_args(CoverageStateWord))}.", metavar="STATE"
+    ),
+]
 
 app = typer.Typer(add_completion=False)
 
@@ -19,11 +27,8 @@ app = typer.Typer(add_completion=False)
 @app.command(epilog="Example: headroom coverage --state not_enabled --format csv")
 def coverage(
     address: Address = DEFAULT_ADDRESS,
-    format: Annotated[Format, typer.Option(help="Output format.")] = "table",
-    state: Annotated[
-        State | None,
-        typer.Option(help=f"Only quotas in this state: {', '.join(get_args(State))}.", metavar="STATE"),
-    ] = None,
+    format: Annotated[CoverageFormat, typer.Option(help="Output format.")] = "table",
+    state: StateOption = None,
     service_code: Annotated[
         str | None, typer.Option(help="Only quotas of this service code, such as ec2.")
     ] = None,

@@ -9,7 +9,7 @@ from monitor.report.retention import MAX_DAYS
 
 DEFAULT_DAYS = 14
 
-Format = Annotated[Literal["table", "json", "html"], typer.Option(help="Output format.")]
+LookbackFormat = Annotated[Literal["table", "json", "html"], typer.Option(help="Output format.")]
 OtherBands = Annotated[
     list[str] | None,
     typer.Option(
@@ -40,7 +40,7 @@ def lookback(
             help="Days to look back. Beyond 15 days CloudWatch has only points of five minutes.",
         ),
     ] = DEFAULT_DAYS,
-    format: Format = "table",
+    format: LookbackFormat = "table",
     band: OtherBands = None,
     pending_for: OtherDurations = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before reading, whatever the cost.")] = False,

@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 from monitor.api.server_address import DEFAULT_ADDRESS
 from monitor.cli.options import Address, ConfigFile
 
-Format = Literal["table", "json"]
+PathsFormat = Literal["table", "json"]
 SHOW = "show"
 HELP_OPTIONS = ("--help", "-h")
 
@@ -43,7 +43,7 @@ def paths() -> None:
 def show(
     name: Annotated[str, typer.Argument(help="The name of a path; default: one line for each path.")] = "",
     address: Address = DEFAULT_ADDRESS,
-    format: Annotated[Format, typer.Option(help="Output format.")] = "table",
+    format: Annotated[PathsFormat, typer.Option(help="Output format.")] = "table",
 ) -> None:
     """Show all paths of a running Headroom, or one with its limits.
 

@@ -9,7 +9,7 @@ import typer
 from monitor.api.server_address import DEFAULT_ADDRESS
 from monitor.cli.options import Address
 
-Format = Literal["table", "json"]
+WhatIfFormat = Literal["table", "json"]
 # An error of the API begins with the name of a parameter; the command prints its own option instead.
 PARAMETERS = ("traffic", "path", "match", "region_fails", "to", "resource")
 OPTIONS = {name: f"--{name.replace('_', '-')}" for name in PARAMETERS}
@@ -39,7 +39,7 @@ def what_if(
         bool, typer.Option("--counts", help="Let numbers of things and stored amounts grow, too.")
     ] = False,
     top: Annotated[int, typer.Option(min=1, max=1000, help="The number of series to list.")] = 25,
-    format: Annotated[Format, typer.Option(help="Output format.")] = "table",
+    format: Annotated[WhatIfFormat, typer.Option(help="Output format.")] = "table",
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
     """Show which limits are reached first when traffic grows.

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from monitor.alerting.settings import AlertOverride, ToleranceOverride
 from monitor.aws.account import Account, account_name
-from monitor.aws.organization import Organization
-from monitor.config.entries import AnyEntry
+from monitor.aws.organization import AnyEntry, Organization
 from monitor.config.override_settings import DEFAULT_BAND, BandOverride, PartialBand
 from monitor.lib.partitions import partition_of, partition_of_arn
 from monitor.schema.problems import Problem

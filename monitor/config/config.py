@@ -21,7 +21,7 @@ from monitor.alerting.routes import RouteConfig, route_problems
 from monitor.alerting.settings import AlertingSettings, AlertOverride, override_of, tolerance_of
 from monitor.alerting.windows import TimeWindow
 from monitor.aws.account import EXAMPLES, Account
-from monitor.aws.organization import EXAMPLE_ORGANIZATION, Organization
+from monitor.aws.organization import EXAMPLE_ORGANIZATION, AnyEntry, Organization
 from monitor.config.checks import (
     duplicate_accounts,
     duplicate_labels,
@@ -29,7 +29,7 @@ from monitor.config.checks import (
     ineffective_alerts,
     unordered_bands,
 )
-from monitor.config.entries import AnyEntry, Entries
+from monitor.config.entries import Entries
 from monitor.config.exclude import SomeEntry, remove_excluded
 from monitor.config.override_settings import DEFAULT_BAND, BandOverride, LimitOverride, PartialBand
 from monitor.config.path_files import read_path_files
@@ -50,7 +50,7 @@ from monitor.schema.types import (
     Listen,
     Regions,
     Services,
-    Tags,
+    TagKeys,
     Url,
     folder_of,
     parse_address,
@@ -181,7 +181,7 @@ class Config(ConfigModel):
         "limit is reported. Names, or patterns such as paths.d/*.yaml; relative to this file.",
         examples=[["paths.yaml"]],
     )
-    tags: Tags = Field(
+    tags: TagKeys = Field(
         default=(),
         description="Tags of resources to export as labels and to route alerts by: cost-center becomes the "
         "label tag_cost_center. Reading them needs the permission tag:GetResources.",

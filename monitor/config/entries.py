@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ValidationInfo, ValidatorFunctionWrapHandler, WrapValidator
 
 from monitor.aws.account import Account
-from monitor.aws.organization import Organization
+from monitor.aws.organization import AnyEntry, Organization
 
 
 def _validate_entry(value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
@@ -22,7 +22,6 @@ def _one_or_list(value: Any, handler: ValidatorFunctionWrapHandler, info: Valida
     return (_validate_entry(value, handler, info),) if isinstance(value, dict) else handler(value)
 
 
-AnyEntry = Account | Organization
 Entry = Annotated[AnyEntry, WrapValidator(_validate_entry)]
 Entries = Annotated[
     tuple[Entry, ...],

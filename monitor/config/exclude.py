@@ -6,8 +6,7 @@ from typing import TypeVar
 from collectors.base import GLOBAL_REGION, ServiceScope
 from collectors.registry import Registry
 from monitor.aws.account import Account, MemberAccount
-from monitor.aws.organization import Organization
-from monitor.config.entries import AnyEntry
+from monitor.aws.organization import AnyEntry, Organization
 from monitor.schema.selector import Location, Selector
 from monitor.schema.types import ALL_REGIONS
 

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 
 from collectors.registry import Registry
-from monitor.aws.organization import Organization
+from monitor.aws.organization import AnyEntry, Organization
 from monitor.config.config import Config
-from monitor.config.entries import AnyEntry
 from monitor.schema.types import ALL_REGIONS
 
 MAX_NAMES = 5  # names in the sentence; of a longer list, only the number of names is shown

@@ -9,11 +9,11 @@ import numpy.typing as npt
 
 from monitor.cost.prices import LIST_PRICES, LIST_PRICES_OF_ACCOUNTS, SECONDS_PER_MONTH, AccountPrices, Prices
 from monitor.cost.telemetry import LabelValues, MeasuredCost
-from monitor.fleet.columns import Flags, Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import CellKey
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import NO_BOUND, NOT_READ
+from rules.arrays import Flags, Ints
 
 LISTS_SERVICE = ("cloudwatch",)  # the labels of the bill for lists of metrics
 ServiceNumbers = npt.NDArray[np.int64]  # indices of names in `MetricUse.services`

@@ -14,14 +14,15 @@ from math import ceil
 import numpy as np
 import orjson
 
+from collectors.base import QualifiedName
 from monitor.cost.bills import MetricUse
 from monitor.cost.prices import SECONDS_PER_MONTH, Prices
-from monitor.fleet.columns import Flags, Floats
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import CellKey
 from monitor.fleet.metric_query import without_abbreviations
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import WINDOW
+from rules.arrays import Flags, Floats
 
 MINUTES_PER_MONTH = SECONDS_PER_MONTH / 60
 BATCH_SIZE = 20_000  # metrics whose points are counted, in some milliseconds, before other tasks may run
@@ -29,8 +30,6 @@ STREAMED_PERIOD = 60  # seconds; metrics of longer periods stay polled, as a str
 STREAMED_STATISTICS = frozenset({"Average", "Maximum", "Minimum", "SampleCount", "Sum"})
 STATISTICS_PER_UPDATE = 5  # AWS bills another update for five additional statistics
 MIN_SAVED_DOLLARS = 0.01  # a month; no stream is advised that saves less
-
-Name = tuple[str, str]  # the namespace and the name of a metric
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,9 +174,9 @@ def _advice(
 
 def _candidates(
     use: MetricUse, activity: Activity, interval: float
-) -> Mapping[tuple[CellKey, Name], _Candidate]:
-    candidates = defaultdict[tuple[CellKey, Name], _Candidate](_Candidate)
-    parsed: dict[tuple[bytes, bytes], tuple[Name, str, int]] = {}
+) -> Mapping[tuple[CellKey, QualifiedName], _Candidate]:
+    candidates = defaultdict[tuple[CellKey, QualifiedName], _Candidate](_Candidate)
+    parsed: dict[tuple[bytes, bytes], tuple[QualifiedName, str, int]] = {}
     for cell, rows in use.cells.items():
         payer = use.payers.get(cell, cell)
         prices = _streaming_prices(use, payer)
@@ -199,7 +198,7 @@ def _candidates(
     return candidates
 
 
-def _parse_query(query: bytes) -> tuple[Name, str, int]:
+def _parse_query(query: bytes) -> tuple[QualifiedName, str, int]:
     """Return the name, the statistic and the period in seconds of a query."""
     parsed_query = orjson.loads(query)
     return (

@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 
 from monitor.demo.metric import AnyMetric
-from monitor.demo.region import AwsResponseError, DemoRegion, DemoService, Params
+from monitor.demo.region import AwsResponseError, DemoRegion, DemoService, RequestParams
 from monitor.demo.services import SERVICES
 from monitor.demo.traffic import Minutes
 
@@ -31,7 +31,7 @@ class DemoCloudWatch:
             for metric in service.metrics(region)
         }
 
-    def get_metric_data(self, request: Params, now: float) -> bytes:
+    def get_metric_data(self, request: RequestParams, now: float) -> bytes:
         """Return the JSON body of the response.
 
         Raises AwsResponseError for expressions, periods that are not whole minutes, and more than 500
@@ -45,7 +45,7 @@ class DemoCloudWatch:
         results = [self.result(query, request, now) for query in queries]
         return orjson.dumps({"MetricDataResults": results, "Messages": []}, option=orjson.OPT_SERIALIZE_NUMPY)
 
-    def list_metrics(self, params: Params, now: float) -> dict[str, Any]:
+    def list_metrics(self, params: RequestParams, now: float) -> dict[str, Any]:
         """Return the metrics with the requested name and dimensions as one page.
 
         With `RecentlyActive`, only metrics with a point in the last three hours are returned.
@@ -66,7 +66,7 @@ class DemoCloudWatch:
         starts = np.arange(int(now // 60) - RECENT_MINUTES, int(now // 60)) - self.region.start
         return not np.isnan(metric.values("Sum", starts, 1)).all()
 
-    def result(self, query: Mapping[str, Any], request: Params, now: float) -> dict[str, Any]:
+    def result(self, query: Mapping[str, Any], request: RequestParams, now: float) -> dict[str, Any]:
         """Return the result of one query. Raises AwsResponseError."""
         stat = query.get("MetricStat")
         if stat is None or stat["Period"] % 60:
@@ -107,7 +107,7 @@ def metric_key(namespace: str, name: str, dimensions: Iterable[Mapping[str, str]
     return namespace, name, frozenset((dimension["Name"], dimension["Value"]) for dimension in dimensions)
 
 
-def period_starts(request: Params, length: int, now: float) -> Minutes:
+def period_starts(request: RequestParams, length: int, now: float) -> Minutes:
     """Return the starts of the complete periods of `length` minutes from StartTime until EndTime.
 
     The starts are in minutes since 1970; the newest is first unless ScanBy says otherwise.

@@ -13,10 +13,11 @@ from typing import NamedTuple
 import numpy as np
 
 from collectors.base import Metric, Op, Term, Usage
-from monitor.demo.traffic import MINUTES_PER_DAY, Floats, Minutes
+from monitor.demo.traffic import MINUTES_PER_DAY, Minutes
 from monitor.lib.errors import HeadroomError
+from rules.arrays import Float64s
 
-Values = Callable[[Minutes], Floats]  # a value for each minute
+MinuteFunction = Callable[[Minutes], Float64s]  # a value for each minute
 
 MAX_DENOMINATOR = 1e9
 DENOMINATOR = 1000.0  # of a ratio, unless it is already set or the target needs another
@@ -48,9 +49,9 @@ class Bounds(NamedTuple):
 class MetricValues:
     """The values of metrics. Each metric is set once; later formulas take its values as given."""
 
-    functions: dict[Metric, Values] = field(default_factory=dict)
+    functions: dict[Metric, MinuteFunction] = field(default_factory=dict)
 
-    def evaluate(self, term: Term, minutes: Minutes) -> Floats:
+    def evaluate(self, term: Term, minutes: Minutes) -> Float64s:
         """Return the value of a term in each minute.
 
         Raises KeyError if a metric of the term is not set, or for an operation that cannot be inverted.
@@ -63,7 +64,7 @@ class MetricValues:
         previous = self._weighted_values(term.terms, minutes - 1)
         return np.maximum(_present_sum(terms) - _present_sum(previous), 0.0) + term.offset
 
-    def follow(self, usage: Usage, target: Values) -> None:
+    def follow(self, usage: Usage, target: MinuteFunction) -> None:
         """Set the metrics of a usage that are not set yet, so that the usage becomes the target.
 
         A target that the metrics do not allow is approached as far as the terms allow.
@@ -80,16 +81,16 @@ class MetricValues:
         """Return whether a metric of a term is not set yet."""
         return any(metric not in self.functions for metric in _metrics(term))
 
-    def _set(self, term: Term, target: Values) -> None:
+    def _set(self, term: Term, target: MinuteFunction) -> None:
         if isinstance(term, Usage):
             self.follow(term, target)
         elif term not in self.functions:
             self.functions[term] = lambda minutes: np.maximum(target(minutes), 0.0)
 
-    def _weighted_values(self, terms: Iterable[tuple[Term, float]], minutes: Minutes) -> Floats:
+    def _weighted_values(self, terms: Iterable[tuple[Term, float]], minutes: Minutes) -> Float64s:
         return np.array([weight * self.evaluate(term, minutes) for term, weight in terms])
 
-    def _solve_sum(self, usage: Usage, target: Values) -> None:
+    def _solve_sum(self, usage: Usage, target: MinuteFunction) -> None:
         """Set the terms so that their sum is the target: each is its base plus a share of the remainder."""
         terms = _merge_terms(usage.terms)
         fixed_terms = [(term, weight) for term, weight in terms if not self._is_open(term)]
@@ -103,7 +104,7 @@ class MetricValues:
         shares_up = _shares([bound.high - base for bound, base in zip(bounds, bases, strict=True)])
         shares_down = _shares([base - bound.low for bound, base in zip(bounds, bases, strict=True)])
 
-        def remainder(minutes: Minutes) -> Floats:
+        def remainder(minutes: Minutes) -> Float64s:
             rest = target(minutes) - sum(bases)
             if fixed_terms:
                 rest -= np.nan_to_num(_present_sum(self._weighted_values(fixed_terms, minutes)))
@@ -112,24 +113,24 @@ class MetricValues:
         for (term, weight), base, up, down in zip(open_terms, bases, shares_up, shares_down, strict=True):
             self._set(term, partial(_base_plus_share, remainder, weight, base, (up, down)))
 
-    def _solve_extreme(self, usage: Usage, target: Values) -> None:
+    def _solve_extreme(self, usage: Usage, target: MinuteFunction) -> None:
         """Set each term to the target, or as near to it as the bounds of the term allow."""
         for term, weight in usage.terms:
             low, high = bounds_of(term).scaled(weight)
             self._set(term, partial(_clipped, target, weight, low, high))
 
-    def _solve_positive(self, usage: Usage, target: Values) -> None:
+    def _solve_positive(self, usage: Usage, target: MinuteFunction) -> None:
         """Set the terms so that their sum is above 0 where the target is."""
         self._solve_sum(usage, lambda minutes: np.where(target(minutes) > 0, 1.0, 0.0))
 
-    def _solve_ratio(self, usage: Usage, target: Values) -> None:
+    def _solve_ratio(self, usage: Usage, target: MinuteFunction) -> None:
         """Set the denominator to a constant, as nearly as the target allows; then set the numerator."""
         (numerator, numerator_weight), (denominator, denominator_weight) = usage.terms
         numerator_bounds = bounds_of(numerator).scaled(numerator_weight)
         denominator_bounds = bounds_of(denominator).scaled(denominator_weight)
         is_fixed = not self._is_open(numerator)
 
-        def denominator_at(minutes: Minutes) -> Floats:
+        def denominator_at(minutes: Minutes) -> Float64s:
             ratio = target(minutes)
             fixed = numerator_weight * self.evaluate(numerator, minutes) if is_fixed else None
             numerator_low, numerator_high = numerator_bounds if fixed is None else (fixed, fixed)
@@ -138,17 +139,17 @@ class MetricValues:
             is_zero = ratio == 0  # a ratio that any denominator allows
             low = np.maximum(np.where(is_zero, -inf, ends[0]), denominator_bounds.low)
             high = np.minimum(np.where(is_zero, inf, ends[1]), denominator_bounds.high)
-            nearest: Floats = np.clip(DENOMINATOR, low, high)
+            nearest: Float64s = np.clip(DENOMINATOR, low, high)
             return nearest / denominator_weight
 
-        def numerator_at(minutes: Minutes) -> Floats:
-            share: Floats = target(minutes) * self.evaluate(denominator, minutes)
+        def numerator_at(minutes: Minutes) -> Float64s:
+            share: Float64s = target(minutes) * self.evaluate(denominator, minutes)
             return share * (denominator_weight / numerator_weight)
 
         self._set(denominator, denominator_at)
         self._set(numerator, numerator_at)
 
-    def _solve_rise(self, usage: Usage, target: Values) -> None:
+    def _solve_rise(self, usage: Usage, target: MinuteFunction) -> None:
         """Set the terms so that their sum is a counter that rises by the target in each minute."""
         self._solve_sum(usage, partial(_counter, target))
 
@@ -215,54 +216,54 @@ def _shares(room: Sequence[float]) -> list[float]:
 
 
 def _base_plus_share(
-    remainder: Values, weight: float, base: float, shares: tuple[float, float], minutes: Minutes
-) -> Floats:
+    remainder: MinuteFunction, weight: float, base: float, shares: tuple[float, float], minutes: Minutes
+) -> Float64s:
     """Return the values of a term that, times its weight, is its base plus a share of the remainder.
 
     shares: the share of a positive remainder, and the share of a negative remainder.
     """
     up, down = shares
     rest = remainder(minutes)
-    value: Floats = base + up * np.maximum(rest, 0.0) + down * np.minimum(rest, 0.0)
+    value: Float64s = base + up * np.maximum(rest, 0.0) + down * np.minimum(rest, 0.0)
     return value / weight
 
 
-def _clipped(target: Values, weight: float, low: float, high: float, minutes: Minutes) -> Floats:
-    clipped: Floats = np.clip(target(minutes), low, high)
+def _clipped(target: MinuteFunction, weight: float, low: float, high: float, minutes: Minutes) -> Float64s:
+    clipped: Float64s = np.clip(target(minutes), low, high)
     return clipped / weight
 
 
-def _counter(rise: Values, minutes: Minutes) -> Floats:
+def _counter(rise: MinuteFunction, minutes: Minutes) -> Float64s:
     """Return a counter that rises by `rise` in each minute; NaN in minutes without data."""
     if not minutes.size:
         return np.zeros(0)
     first = min(COUNTED_SINCE, int(minutes.min()))
     rises = np.maximum(rise(np.arange(first, int(minutes.max()) + 1)), 0.0)
-    count: Floats = np.where(np.isnan(rises), np.nan, np.nancumsum(rises))
+    count: Float64s = np.where(np.isnan(rises), np.nan, np.nancumsum(rises))
     return count[minutes - first]
 
 
-def _present_sum(terms: Floats) -> Floats:
+def _present_sum(terms: Float64s) -> Float64s:
     """Return the sum of the terms with a value; NaN where no term has one."""
     return np.where(np.isnan(terms).all(axis=0), np.nan, np.nansum(terms, axis=0))
 
 
-def _difference(terms: Floats) -> Floats:
-    difference: Floats = np.maximum(terms.sum(axis=0), 0.0)
+def _difference(terms: Float64s) -> Float64s:
+    difference: Float64s = np.maximum(terms.sum(axis=0), 0.0)
     return difference
 
 
-def _is_positive(values: Floats) -> Floats:
+def _is_positive(values: Float64s) -> Float64s:
     return np.where(np.isnan(values), np.nan, (values > 0).astype(float))
 
 
-def _ratio(terms: Floats) -> Floats:
+def _ratio(terms: Float64s) -> Float64s:
     numerator, denominator = terms
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(denominator == 0, np.nan, numerator / denominator)
 
 
-_COMBINE: Mapping[Op, Callable[[Floats], Floats]] = {
+_COMBINE: Mapping[Op, Callable[[Float64s], Float64s]] = {
     Op.SUM: _present_sum,
     Op.MAX: lambda terms: reduce(np.fmax, terms),
     Op.MIN: lambda terms: reduce(np.fmin, terms),
@@ -271,7 +272,7 @@ _COMBINE: Mapping[Op, Callable[[Floats], Floats]] = {
     Op.RATIO: _ratio,
     Op.POSITIVE: lambda terms: _is_positive(_present_sum(terms)),
 }
-_SOLVERS: Mapping[Op, Callable[[MetricValues, Usage, Values], None]] = {
+_SOLVERS: Mapping[Op, Callable[[MetricValues, Usage, MinuteFunction], None]] = {
     Op.SUM: MetricValues._solve_sum,
     Op.DIFFERENCE: MetricValues._solve_sum,
     Op.COUNT_DIFFERENCE: MetricValues._solve_sum,

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.demo.traffic import Floats, Minutes
+from monitor.demo.traffic import Minutes
+from rules.arrays import Float64s
 
-StatisticFunctions = dict[str, Callable[[Floats], Floats]]
+StatisticFunctions = dict[str, Callable[[Float64s], Float64s]]
 
 # The statistics of a minute as functions of `v`, one mapping per kind of report that services send to
 # CloudWatch. Average is Sum / SampleCount; NaN stays NaN.
@@ -47,7 +48,7 @@ PER_SECOND: StatisticFunctions = {  # one report per second, from 0.6 v to v, 0.
 
 # The statistics of a period, from those of its minutes; NaN is ignored. Average gives each minute the same
 # weight; a DemoMetric divides Sum by SampleCount instead.
-PERIOD_STATISTICS: dict[str, Callable[..., Floats]] = {
+PERIOD_STATISTICS: dict[str, Callable[..., Float64s]] = {
     "Sum": np.nansum,
     "SampleCount": np.nansum,
     "Maximum": np.fmax.reduce,
@@ -68,10 +69,10 @@ class DemoMetric:
     name: str
     dimensions: dict[str, str]
     statistics: StatisticFunctions
-    value_at: Callable[[Minutes], Floats]
-    count_at: Callable[[Minutes], Floats] | None = None
+    value_at: Callable[[Minutes], Float64s]
+    count_at: Callable[[Minutes], Float64s] | None = None
 
-    def values(self, statistic: str, starts: Minutes, length: int) -> Floats:
+    def values(self, statistic: str, starts: Minutes, length: int) -> Float64s:
         """Return a statistic of periods of `length` minutes; NaN without data or for an unknown statistic.
 
         starts: the first minute of each period, in minutes since the start of the demo.
@@ -94,9 +95,9 @@ class StoriedMetric:
     namespace: str
     name: str
     dimensions: dict[str, str]
-    statistics: Mapping[str, Callable[[Minutes], Floats]]
+    statistics: Mapping[str, Callable[[Minutes], Float64s]]
 
-    def values(self, statistic: str, starts: Minutes, length: int) -> Floats:
+    def values(self, statistic: str, starts: Minutes, length: int) -> Float64s:
         """Return a statistic of periods of `length` minutes; NaN without data or for an unknown statistic.
 
         starts: the first minute of each period, in minutes since the start of the demo.
@@ -110,7 +111,7 @@ class StoriedMetric:
 AnyMetric = DemoMetric | StoriedMetric
 
 
-def _values_of_periods(statistic: str, values: Floats, length: int) -> Floats:
+def _values_of_periods(statistic: str, values: Float64s, length: int) -> Float64s:
     """Return the statistic of each period from its minutes; for percentiles, the highest of the minutes."""
     by_period = values.reshape(-1, length)
     combine = PERIOD_STATISTICS.get(statistic, np.fmax.reduce)
@@ -118,11 +119,11 @@ def _values_of_periods(statistic: str, values: Floats, length: int) -> Floats:
         return np.where(np.isnan(by_period).all(axis=1), np.nan, combine(by_period, axis=1))
 
 
-def accepted_demand(demand: Floats) -> Floats:
+def accepted_demand(demand: Float64s) -> Float64s:
     """Return the accepted part of a demand that is given as a share of the limit."""
     return np.minimum(demand, 1.0)
 
 
-def excess_demand(demand: Floats) -> Floats:
+def excess_demand(demand: Float64s) -> Float64s:
     """Return the throttled part of a demand; NaN where this part is 0, as AWS then publishes no sample."""
     return np.where(demand > 1.0, demand - 1.0, np.nan)

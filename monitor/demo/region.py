@@ -77,9 +77,9 @@ class AwsResponseError(HeadroomError):
         return self.code.startswith(("AccessDenied", "Unauthorized"))
 
 
-Params = Mapping[str, Any]
+RequestParams = Mapping[str, Any]
 # Takes the region, the parameters and the time in epoch seconds; returns the response.
-OperationHandler = Callable[[DemoRegion, Params, float], Mapping[str, Any]]
+OperationHandler = Callable[[DemoRegion, RequestParams, float], Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

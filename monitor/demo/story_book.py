@@ -9,10 +9,11 @@ import numpy as np
 
 from collectors.base import Observed
 from monitor.demo.answers import AnswerKey, AnswerTable, aws_error, operation_model
-from monitor.demo.inversion import MetricValues, Values
+from monitor.demo.inversion import MetricValues, MinuteFunction
 from monitor.demo.metric import StoriedMetric
-from monitor.demo.region import ACCOUNT, DemoQuota, DemoRegion, DemoService, Params
-from monitor.demo.traffic import Floats, Minutes, Traffic
+from monitor.demo.region import ACCOUNT, DemoQuota, DemoRegion, DemoService, RequestParams
+from monitor.demo.traffic import Minutes, Traffic
+from rules.arrays import Float64s
 
 QUIET = Traffic(mean=0.06)  # the traffic of series without a story
 ASSUMED_LIMIT = 1.0  # a factor: where no limit is known, traffic is the usage itself, no share of a limit
@@ -35,7 +36,7 @@ class StoriedSeries:
         """True if the series has no story."""
         return self.traffic is QUIET
 
-    def usage(self, minutes: Minutes) -> Floats:
+    def usage(self, minutes: Minutes) -> Float64s:
         """Return the usage in each minute, in the signal's unit.
 
         The usage is at most the limit if throttled demand is counted, or the limit cannot be exceeded.
@@ -44,7 +45,7 @@ class StoriedSeries:
         is_capped = self.limit and (self.observed.throttled or self.observed.hard_limit)
         return (np.minimum(demand, 1.0) if is_capped else demand) * (self.limit or ASSUMED_LIMIT)
 
-    def throttled_demand(self, minutes: Minutes) -> Floats:
+    def throttled_demand(self, minutes: Minutes) -> Float64s:
         """Return the demand above the limit in each minute, in the signal's unit."""
         demand = self.traffic.demand(self.name, minutes)
         return np.maximum(demand - 1.0, 0.0) * (self.limit or ASSUMED_LIMIT)
@@ -61,7 +62,7 @@ class RegionBook:
 
     def metrics(self) -> Iterator[StoriedMetric]:
         """Yield the metrics of all series."""
-        statistics: dict[tuple[str, str, tuple[tuple[str, str], ...]], dict[str, Values]] = {}
+        statistics: dict[tuple[str, str, tuple[tuple[str, str], ...]], dict[str, MinuteFunction]] = {}
         for metric, values in self.values.functions.items():
             functions = statistics.setdefault((metric.namespace, metric.name, metric.dimensions), {})
             functions[metric.stat] = partial(_without_zeros, values) if metric.zero_when_absent else values
@@ -105,14 +106,14 @@ class StoryBook:
         return book.metrics() if book else ()
 
     def _respond(
-        self, client: str, operation: str, region: DemoRegion, params: Params, _: float
+        self, client: str, operation: str, region: DemoRegion, params: RequestParams, _: float
     ) -> Mapping[str, Any]:
         if (book := self._book(region)) is None:
             raise aws_error("AccessDenied", client, operation)
         return book.answers.respond(client, operation, params)
 
 
-def _without_zeros(values: Values, minutes: Minutes) -> Floats:
+def _without_zeros(values: MinuteFunction, minutes: Minutes) -> Float64s:
     """Return the values of a metric that AWS does not publish while it is 0."""
     published = values(minutes)
     return np.where(published > 0, published, np.nan)

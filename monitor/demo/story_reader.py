@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from collectors.base import Collector, Observed, Usage
 from collectors.registry import Registry
 from monitor.demo.answers import AnswerKey, AnswerTable
-from monitor.demo.inversion import InversionError, MetricValues, Values
+from monitor.demo.inversion import InversionError, MetricValues, MinuteFunction
 from monitor.demo.region import DemoQuota, DemoRegion
 from monitor.demo.services.quotas import QUOTAS
 from monitor.demo.story_aws import StoryAws
@@ -191,7 +191,7 @@ def _set_metrics(series: StoriedSeries, values: MetricValues) -> None:
             values.follow(usage, target)
 
 
-def _constant(value: float) -> Values:
+def _constant(value: float) -> MinuteFunction:
     return lambda minutes: np.full(len(minutes), value)
 
 

@@ -16,7 +16,8 @@ import numpy as np
 
 from monitor.demo.scenes import BegunScenes, Scene
 from monitor.demo.services.kinesis import DemoStream
-from monitor.demo.traffic import MINUTES_PER_DAY, Floats, Minutes, Traffic
+from monitor.demo.traffic import MINUTES_PER_DAY, Minutes, Traffic
+from rules.arrays import Float64s
 
 SHARDS, RAISED_SHARDS = 2, 4
 USUAL = Traffic(mean=0.66, noise=0.003)
@@ -55,18 +56,18 @@ class StoryStream(DemoStream):
         last_whole_minute = (self.clock() - STREAMED_WITHIN) // 60 - 1
         return RAISED_SHARDS if last_whole_minute * 60 >= self.scenes.begun_at(Scene.RAISED) else SHARDS
 
-    def demand(self, minutes: Minutes) -> Floats:
+    def demand(self, minutes: Minutes) -> Float64s:
         """Return the demand on each of SHARDS in each minute, as a share of its limit."""
         return self._per_shard(self._usual(minutes) + self._highest_by_minute(minutes, self._scene_demand))
 
-    def accepted(self, minutes: Minutes) -> Floats:
+    def accepted(self, minutes: Minutes) -> Float64s:
         """Return the accepted demand, in the unit of `demand`."""
         return np.minimum(self.demand(minutes), 1 + self._highest_by_minute(minutes, self._added_capacity))
 
-    def excess(self, minutes: Minutes, factor: float) -> Floats:
+    def excess(self, minutes: Minutes, factor: float) -> Float64s:
         """Return the demand beyond `factor` times the limit, in the unit of `demand`."""
 
-        def excess_share(seconds: Floats) -> Floats:
+        def excess_share(seconds: Float64s) -> Float64s:
             return self._scene_demand(seconds) - factor * self._added_capacity(seconds)
 
         least = -factor * (RAISED_SHARDS / SHARDS - 1)
@@ -74,18 +75,18 @@ class StoryStream(DemoStream):
         by_closing = self._highest_by_minute(minutes, self._throttled_by_closing) if factor == 1 else 0.0
         return self._per_shard(np.maximum(self._usual(minutes) + busiest - factor, by_closing))
 
-    def _usual(self, minutes: Minutes) -> Floats:
+    def _usual(self, minutes: Minutes) -> Float64s:
         """Return the demand without the scenes."""
         past = np.interp(minutes % MINUTES_PER_DAY, SALE_MINUTES, SALE_HEIGHT) * (minutes < 0)
-        usual: Floats = self.write.demand(self.name, minutes) + past
+        usual: Float64s = self.write.demand(self.name, minutes) + past
         return usual
 
-    def _per_shard(self, demand: Floats) -> Floats:
+    def _per_shard(self, demand: Float64s) -> Float64s:
         return np.outer(np.ones(SHARDS), demand)
 
     def _highest_by_minute(
-        self, minutes: Minutes, share: Callable[[Floats], Floats], least: float = 0.0
-    ) -> Floats:
+        self, minutes: Minutes, share: Callable[[Float64s], Float64s], least: float = 0.0
+    ) -> Float64s:
         """Return the highest share in the elapsed seconds of each minute; 0 before the world started.
 
         share: returns the share in each second, and no share below `least`.
@@ -96,31 +97,31 @@ class StoryStream(DemoStream):
         shares[started] = share(seconds).max(axis=1, initial=least)
         return shares
 
-    def _scene_demand(self, seconds: Floats) -> Floats:
+    def _scene_demand(self, seconds: Float64s) -> Float64s:
         """Return what the scenes add to the usual demand in each second."""
         rise = _ramp(seconds, self.scenes.begun_at(Scene.RISE), RISEN, RISE_SECONDS)
         surge = _ramp(seconds, self.scenes.begun_at(Scene.THROTTLED), SURGED - RISEN, SURGE_SECONDS)
         ebb = _ramp(seconds, self.scenes.begun_at(Scene.RAISED), EBB, EBB_SECONDS)
-        demand: Floats = rise + surge - ebb
+        demand: Float64s = rise + surge - ebb
         return demand
 
-    def _throttled_by_closing(self, seconds: Floats) -> Floats:
+    def _throttled_by_closing(self, seconds: Float64s) -> Float64s:
         """Return the share that closing shards throttle, which falls to 0."""
         began_at = self.scenes.begun_at(Scene.RAISED)
-        throttled: Floats = CLOSING_THROTTLED - _ramp(seconds, began_at, CLOSING_THROTTLED, CLOSING_SECONDS)
+        throttled: Float64s = CLOSING_THROTTLED - _ramp(seconds, began_at, CLOSING_THROTTLED, CLOSING_SECONDS)
         return np.where(seconds >= began_at, throttled, 0.0)
 
-    def _added_capacity(self, seconds: Floats) -> Floats:
+    def _added_capacity(self, seconds: Float64s) -> Float64s:
         """Return what the new shards add to the limit in each second, as a share of the limit of SHARDS."""
-        added: Floats = np.where(
+        added: Float64s = np.where(
             seconds >= self.scenes.begun_at(Scene.RAISED), RAISED_SHARDS / SHARDS - 1, 0.0
         )
         return added
 
 
-def _ramp(seconds: Floats, begin: float, height: float, length: float) -> Floats:
+def _ramp(seconds: Float64s, begin: float, height: float, length: float) -> Float64s:
     """Return a share that rises from 0 at `begin` to `height` within `length` seconds."""
     if begin == np.inf:
         return np.zeros_like(seconds)
-    ramp: Floats = height * np.clip((seconds - begin) / length, 0.0, 1.0)
+    ramp: Float64s = height * np.clip((seconds - begin) / length, 0.0, 1.0)
     return ramp

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-Floats = NDArray[np.float64]
+from rules.arrays import Float64s
+
 Minutes = NDArray[np.int64]
 
 MINUTES_PER_DAY = 24 * 60
@@ -43,7 +44,7 @@ class Rush(BaseModel, frozen=True, extra="forbid"):
     minutes: Annotated[int, Field(ge=4, strict=True)]
     height: LimitShare
 
-    def share(self, minutes: Minutes) -> Floats:
+    def share(self, minutes: Minutes) -> Float64s:
         """Return the demand that the rush adds in each minute."""
         elapsed_share = (minutes + self.hours_before * 60) / self.minutes
         return self.height * np.interp(elapsed_share, (0.0, 0.25, 0.75, 1.0), (0.0, 1.0, 1.0, 0.0))
@@ -67,11 +68,11 @@ class Traffic(BaseModel, frozen=True, extra="forbid"):
     rushes: tuple[Rush, ...] = ()
     ended: int | None = None  # the last minute with data
 
-    def demand(self, name: str, minutes: Minutes) -> Floats:
+    def demand(self, name: str, minutes: Minutes) -> Float64s:
         """Return the demand on the resource `name` in each minute; NaN without data."""
         seed = zlib.crc32(name.encode())
         phase = seed % 997 / 997
-        share: Floats = self.mean + self.daily * np.sin(2 * np.pi * (minutes / MINUTES_PER_DAY + phase))
+        share: Float64s = self.mean + self.daily * np.sin(2 * np.pi * (minutes / MINUTES_PER_DAY + phase))
         share -= self.weekly * np.interp(minutes / MINUTES_PER_DAY % 7, *WEEKEND)
         share += self.wave * np.sin(2 * np.pi * (minutes / self.period + phase))
         share += self.surge * np.interp(minutes % SURGE_INTERVAL, *SURGE)
@@ -84,7 +85,7 @@ class Traffic(BaseModel, frozen=True, extra="forbid"):
         return np.maximum(share, 0.0)
 
 
-def random_shares(seed: int, minutes: Minutes) -> Floats:
+def random_shares(seed: int, minutes: Minutes) -> Float64s:
     """Return a number in [0, 1) per minute, which depends on seed and minute only (splitmix64)."""
     mixed: NDArray[np.uint64] = minutes.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(seed)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -92,6 +93,6 @@ def random_shares(seed: int, minutes: Minutes) -> Floats:
     return ((mixed ^ (mixed >> np.uint64(31))) >> np.uint64(11)).astype(np.float64) / 2**53
 
 
-def constant(value: float) -> Callable[[Minutes], Floats]:
+def constant(value: float) -> Callable[[Minutes], Float64s]:
     """Return a function of the minute with a constant value."""
     return lambda minutes: np.full(len(minutes), float(value))

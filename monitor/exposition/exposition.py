@@ -22,11 +22,12 @@ from monitor.exposition.labels import (
     render_last,
 )
 from monitor.exposition.samples import CachedSamples, render_header, render_samples
-from monitor.fleet.columns import Floats, Objects
+from monitor.fleet.columns import Objects
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.judge import MAX_RESTARTS
 from monitor.fleet.snapshot import SLOTS_PER_PART, ActiveAlert, Snapshot
 from monitor.lib.label_names import exported_labels
+from rules.arrays import Floats
 from rules.band import Zone
 
 CHUNK = 4096  # slots that are compared and rendered together

@@ -8,10 +8,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from monitor.exposition.labels import Labels, constant_label, no_labels, unit_and_source_labels, unit_labels
-from monitor.fleet.columns import Flags
+from monitor.exposition.labels import (
+    LabelPairs,
+    constant_label,
+    no_labels,
+    unit_and_source_labels,
+    unit_labels,
+)
 from monitor.fleet.fleet import Series
 from monitor.fleet.snapshot import Snapshot
+from rules.arrays import Flags
 from rules.band import Zone
 from rules.forecast import QUANTILES
 from rules.forecast_features import HORIZON_TEXTS, HORIZONS
@@ -42,7 +48,7 @@ class Family:
     name: str
     help: str
     values: Callable[[Snapshot], FamilyValues]
-    labels: Callable[[Series], Labels] = no_labels
+    labels: Callable[[Series], LabelPairs] = no_labels
 
 
 def finite(values: npt.NDArray[Any], where: Flags | bool = True) -> FamilyValues:

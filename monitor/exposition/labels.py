@@ -11,7 +11,7 @@ from monitor.fleet.fleet import Series
 from monitor.fleet.key import LABELS, Group
 from monitor.lib.label_names import exported_names
 
-Labels = tuple[tuple[str, str], ...]
+LabelPairs = tuple[tuple[str, str], ...]
 
 CLOSE = b"} "
 LABEL_CACHE_SIZE = 4096  # groups and signals, whose labels many series share
@@ -19,50 +19,50 @@ ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 
 @lru_cache(LABEL_CACHE_SIZE)
-def group_labels(group: Group) -> Labels:
+def group_labels(group: Group) -> LabelPairs:
     """Return account, region, service and signal of a series, under their exported names."""
     return tuple(zip(exported_names(LABELS), group, strict=False))
 
 
-def resource_labels(series: Series) -> Labels:
+def resource_labels(series: Series) -> LabelPairs:
     """Return the labels that distinguish a series from the other series of its group."""
     return tuple(series.key.subject.labels.items())
 
 
-def tag_labels(series: Series) -> Labels:
+def tag_labels(series: Series) -> LabelPairs:
     """Return the labels made of a series' tags; the values may be empty."""
     return tuple(series.settings.tags.items())
 
 
-def no_labels(_: Series) -> Labels:
+def no_labels(_: Series) -> LabelPairs:
     """Return no labels, for a family that has only the labels of the series."""
     return ()
 
 
-def constant_label(name: str, value: str) -> Callable[[Series], Labels]:
+def constant_label(name: str, value: str) -> Callable[[Series], LabelPairs]:
     """Return a function that gives each series of a family the same label."""
     labels = ((name, value),)
     return lambda _: labels
 
 
-def unit_labels(series: Series) -> Labels:
+def unit_labels(series: Series) -> LabelPairs:
     """Return the unit of a series' usage and limit, as a label."""
     return _unit_labels(series.settings.signal.unit.name)
 
 
-def unit_and_source_labels(series: Series) -> Labels:
+def unit_and_source_labels(series: Series) -> LabelPairs:
     """Return the unit of a series and the source of its limit, as labels."""
     limit = series.settings.limit
     return _limit_labels(series.settings.signal.unit.name, limit.source.value if limit else "")
 
 
 @lru_cache(LABEL_CACHE_SIZE)
-def _unit_labels(unit: str) -> Labels:
+def _unit_labels(unit: str) -> LabelPairs:
     return (("unit", unit),)
 
 
 @lru_cache(LABEL_CACHE_SIZE)
-def _limit_labels(unit: str, source: str) -> Labels:
+def _limit_labels(unit: str, source: str) -> LabelPairs:
     return (*_unit_labels(unit), ("source", source))
 
 
@@ -82,7 +82,7 @@ def render_further(labels: Iterable[tuple[str, str]]) -> bytes:
 
 
 @lru_cache(LABEL_CACHE_SIZE)
-def render_last(labels: Labels) -> bytes:
+def render_last(labels: LabelPairs) -> bytes:
     """Return the text of the last labels, if any, and the closing brace."""
     return render_further(labels) + CLOSE
 

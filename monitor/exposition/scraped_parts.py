@@ -13,9 +13,10 @@ import numpy as np
 from monitor.exposition.body import ExpositionBody
 from monitor.exposition.exposition import Exposition, Rendering
 from monitor.exposition.selection import Selection
-from monitor.fleet.columns import Indices, Objects
+from monitor.fleet.columns import Objects
 from monitor.fleet.snapshot import Snapshot
 from monitor.lib.errors import HeadroomError
+from rules.arrays import Indices
 
 MAX_PARTS = 1000  # most parts that are kept rendered
 KEPT_SERIES_RATIO = 2  # the kept parts together have at most this many times the series of the fleet

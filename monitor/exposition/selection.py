@@ -5,12 +5,12 @@ from typing import Annotated, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from monitor.fleet.columns import Indices
 from monitor.fleet.snapshot import Snapshot
+from rules.arrays import Indices
 from rules.signals import OWN_SERVICE
 
 MAX_VALUES = 1000  # values of one parameter
-Values = tuple[Annotated[str, Field(min_length=1, max_length=256)], ...]
+SelectedValues = tuple[Annotated[str, Field(min_length=1, max_length=256)], ...]
 
 
 class Selection(BaseModel):
@@ -22,13 +22,13 @@ class Selection(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    account: Values = Field(
+    account: SelectedValues = Field(
         default=(), max_length=MAX_VALUES, description="The ids of the selected accounts."
     )
-    region: Values = Field(
+    region: SelectedValues = Field(
         default=(), max_length=MAX_VALUES, description="The selected regions, such as eu-west-1 or `global`."
     )
-    service: Values = Field(
+    service: SelectedValues = Field(
         default=(), max_length=MAX_VALUES, description=f"Services; `{OWN_SERVICE}` is Headroom itself."
     )
 

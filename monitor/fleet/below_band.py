@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from collectors.resource import ResourcePath
-from monitor.fleet.columns import Flags, Indices
 from monitor.fleet.fleet import Fleet
+from rules.arrays import Flags, Indices
 from rules.band import Zone
 
 

@@ -4,11 +4,11 @@ from typing import Final
 
 import numpy as np
 
-from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.fleet.judged import Judged
 from monitor.fleet.series_columns import SeriesColumns
 from monitor.fleet.throttling import throttled_per_served
 from rules.analogs import BIN_MINUTES
+from rules.arrays import Flags, Floats, Ints
 
 MEAN_MINUTES: Final = 5  # minutes of a mean; the highest of the three means of a quarter of an hour counts
 # Endings of metric queries whose value for five minutes is the mean of the values of the single minutes.

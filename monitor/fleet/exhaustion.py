@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from monitor.fleet.columns import Floats, Ints
 from monitor.fleet.operations import NAN
 from monitor.fleet.series_columns import SeriesColumns
+from rules.arrays import Floats, Ints
 
 RATE_MINUTES = 60  # minutes up to the newest sample, from which the rate is computed
 # The newest of RATE_MINUTES. If the usage of a budget is known not to rise in these, it drains no longer.

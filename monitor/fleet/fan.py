@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from monitor.fleet.columns import Floats
+from rules.arrays import Floats
 
 
 class Fan(NamedTuple):

@@ -9,7 +9,6 @@ import numpy as np
 from collectors.base import Metric, Observed, Op, Unobservable, Usage
 from collectors.dimensions import metrics_of, without_invalid_metrics
 from collectors.metric_bounds import NO_BOUNDS, MetricBounds
-from monitor.fleet.columns import Indices, Ints
 from monitor.fleet.formula import Formula, Shape
 from monitor.fleet.formulas import Formulas, Slots
 from monitor.fleet.judged import Judged, judged_at, sample_minutes
@@ -19,6 +18,7 @@ from monitor.fleet.namespaces import NEVER
 from monitor.fleet.purchases import Purchase, PurchaseMembers, group_purchases
 from monitor.fleet.series_columns import SeriesColumns
 from monitor.fleet.series_settings import SeriesSettings
+from rules.arrays import Indices, Ints
 from rules.limits import PUBLISHED_ONLY, LimitSource
 
 # Sources of limits that AWS returns for this account; the others are defaults for any account, and the

@@ -26,7 +26,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from collectors.base import Op, Usage
-from monitor.fleet.columns import Ints
+from rules.arrays import Ints
 
 DIFFERENCES = (Op.DIFFERENCE, Op.COUNT_DIFFERENCE)
 SILENCE_OPS = (Op.READER_LAG, Op.UNREAD_DURATION)  # they interpret missing points themselves

@@ -7,13 +7,14 @@ import numpy as np
 import numpy.typing as npt
 
 from collectors.base import Op
-from monitor.fleet.columns import INITIAL_CAPACITY, Flags, Floats, Indices, Ints
+from monitor.fleet.columns import INITIAL_CAPACITY
 from monitor.fleet.formula import Formula, Shape
 from monitor.fleet.namespaces import ALWAYS, NEVER
 from monitor.fleet.operations import NAN, SETTLED_AFTER, FormulaTerms
 from monitor.fleet.ring_columns import RECENT_MINUTES
 from monitor.fleet.rings import Rings
 from rules.alerts import Index, entries_at
+from rules.arrays import Flags, Floats, Indices, Ints
 
 SlotArray = npt.NDArray[np.integer[Any]]
 Slots = SlotArray | slice  # the slots of series; a slice selects all series of a fleet and has no start

@@ -6,11 +6,11 @@ from functools import cached_property
 
 import numpy as np
 
-from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.judged import Judged
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import RECENT_MINUTES, WINDOW
+from rules.arrays import Flags, Floats, Ints
 from rules.band import Zone, Zones
 
 

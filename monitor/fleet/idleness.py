@@ -8,11 +8,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.operations import NAN
 from monitor.fleet.throttling import is_unknown
+from rules.arrays import Flags, Floats, Ints
 from rules.band import Zone, Zones
 
 UNKNOWN_UTILIZATION = np.float32(np.inf)  # counts as busy

@@ -5,12 +5,13 @@ from functools import cached_property
 
 import numpy as np
 
-from monitor.fleet.columns import Flags, Floats, Ints, as_indices
+from monitor.fleet.columns import as_indices
 from monitor.fleet.formulas import Slots, select_slots
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.operations import NAN, ROUNDING_ERROR
 from monitor.fleet.series_columns import SeriesColumns
 from monitor.fleet.throttling import Throttling, throttling_at
+from rules.arrays import Flags, Floats, Ints
 from rules.band import Zone, Zones, bounded_zones, zones
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple, Self
 from collectors.base import Resource
 
 CellKey = tuple[str, str]  # account, region
+CellService = tuple[CellKey, str]  # a cell and a service
 ServiceKey = tuple[str, str, str]  # account, region, service
 Group = tuple[str, str, str, str]  # account, region, service, signal
 

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from monitor.fleet.columns import Floats, Ints
 from monitor.fleet.formulas import Slots, select_slots
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import WINDOW
+from rules.arrays import Floats, Ints
 
 
 class PastLimit(NamedTuple):

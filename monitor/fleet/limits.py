@@ -13,13 +13,11 @@ import numpy as np
 
 from collectors.base import Unobservable
 from collectors.resource import ResourcePath
-from monitor.fleet.columns import Indices
 from monitor.fleet.fleet import READ_SOURCES, Fleet, Series
-from monitor.fleet.key import CellKey, Key
+from monitor.fleet.key import CellKey, CellService, Key
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import WINDOW
-
-CellService = tuple[CellKey, str]  # cell, service
+from rules.arrays import Indices
 
 RESCAN_INTERVAL = 5  # minutes between two scans of a service because of doubted limits
 

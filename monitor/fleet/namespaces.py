@@ -10,8 +10,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from monitor.fleet.columns import Columns, Flags, Ints
+from monitor.fleet.columns import Columns
 from rules import alerts
+from rules.arrays import Flags, Ints
 
 NEVER = alerts.NEVER  # the same minute as in the alert states
 ALWAYS = -NEVER  # after every minute

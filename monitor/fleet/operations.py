@@ -6,10 +6,10 @@ from typing import Final
 import numpy as np
 
 from collectors.base import Op
-from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.fleet.formula import InnerFormula, Shape
 from monitor.fleet.reader_silence import unread_ages, unread_durations
 from monitor.fleet.rings import Rings
+from rules.arrays import Flags, Floats, Ints
 
 NAN = np.float32(np.nan)
 SETTLED_AFTER = 10  # minutes after which CloudWatch usually no longer revises a count

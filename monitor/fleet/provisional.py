@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from monitor.fleet.columns import Flags, Ints
 from monitor.fleet.rings import PROVISIONAL_FOR
 from monitor.fleet.series_columns import SeriesColumns
+from rules.arrays import Flags, Ints
 
 
 def complete_through(columns: SeriesColumns, slots: Ints) -> Ints:

@@ -9,10 +9,9 @@ measured separately: CloudWatch revises most points soon after it published them
 """
 
 import numpy as np
-import numpy.typing as npt
 
-from monitor.fleet.columns import Flags, Ints
 from monitor.fleet.namespaces import NamespaceStates
+from rules.arrays import Flags, Float64s, Ints
 
 MIN_DELAY, MAX_DELAY = 1, 10  # minutes
 # An age is complete, and confirmed points are final, if at most this share of the points changed.
@@ -21,8 +20,6 @@ CONFIRMED = MAX_DELAY  # the column that counts confirmed points
 MIN_POLLS = 5  # polls until the delay is measured; the collector's declared delay applies before
 DECAY = 0.95  # factor of all counts from one poll to the next, so that old polls weigh less
 
-Counts = npt.NDArray[np.float64]
-
 
 class PublicationDelays:
     """The publication delays of the namespaces of one cell."""
@@ -30,7 +27,7 @@ class PublicationDelays:
     def __init__(self, states: NamespaceStates) -> None:
         self._states = states
         # By namespace: numbers of points and of changed points, [2, age]; the last column: confirmed points.
-        self._counts: dict[int, Counts] = {}
+        self._counts: dict[int, Float64s] = {}
         self._polls: dict[int, int] = {}  # the number of polls, by namespace
         self._observed: set[int] = set()  # the namespaces with points in the current poll
 

@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from monitor.fleet.columns import Ids, Ints
+from monitor.fleet.columns import Ids
 from monitor.fleet.key import Key
+from rules.arrays import Ints
 from rules.sizes import Size
 
 

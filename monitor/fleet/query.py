@@ -13,7 +13,6 @@ import numpy.typing as npt
 import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from monitor.fleet.columns import Flags, Indices
 from monitor.fleet.fleet import Series
 from monitor.fleet.key import LABELS, Key
 from monitor.fleet.search import MAX_SEARCH_LENGTH, parse_search
@@ -21,6 +20,7 @@ from monitor.fleet.search_match import SearchIndex, search_flags
 from monitor.fleet.snapshot import Snapshot
 from monitor.fleet.urgency import reach_columns, urgency_columns
 from monitor.lib.errors import HeadroomError
+from rules.arrays import Flags, Indices
 from rules.band import ZONES, Zone
 
 ZoneWord = Literal["saturated", "near", "above", "within", "below", "stale", "unobservable"]

@@ -6,9 +6,9 @@ from typing import Final
 
 import numpy as np
 
-from monitor.fleet.columns import Floats, Ints
 from monitor.fleet.namespaces import NEVER
 from rules.analogs import DAY
+from rules.arrays import Floats, Ints
 from rules.forecast import LIKELY, MIN_BINS, MIN_PROBABILITY
 from rules.forecast_features import HORIZON_TEXTS, HORIZONS
 

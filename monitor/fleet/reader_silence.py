@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.rings import Rings
+from rules.arrays import Flags, Floats, Ints
 
 MINUTE_MS = np.float32(60_000)
 # Minutes at the beginning of the window. If records written in these minutes are unread, and the last read

@@ -7,9 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from monitor.fleet.columns import Columns, Flags, Floats, Indices, Int16s, Ints, Objects
+from monitor.fleet.columns import Columns, Objects
 from monitor.fleet.namespaces import NEVER, NO_NAMESPACE
 from monitor.fleet.stored_points import StoredPoints
+from rules.arrays import Flags, Floats, Indices, Int16s, Ints
 
 WINDOW = 180  # minutes of points that are stored
 NO_BOUND = -1

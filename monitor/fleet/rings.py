@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.fleet.namespaces import NEVER, NO_NAMESPACE, NamespaceStates
 from monitor.fleet.part_searches import PartSearches
 from monitor.fleet.ring_columns import RECENT_MINUTES, WINDOW, RingColumns
+from rules.arrays import Flags, Floats, Ints
 
 # Minutes after which a point counts as complete even if its minute was not read completely.
 PROVISIONAL_FOR = 15

@@ -8,10 +8,11 @@ from typing import Final
 
 import numpy as np
 
-from monitor.fleet.columns import Flags, Indices, Objects
+from monitor.fleet.columns import Objects
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.search import KIND, TIME_TO_LIMIT, ZONE, Search, SearchTerm, minutes_of
 from monitor.fleet.snapshot import Snapshot
+from rules.arrays import Flags, Indices
 from rules.band import ZONES
 from rules.forecast import LIKELY
 from rules.forecast_features import HORIZONS

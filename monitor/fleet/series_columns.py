@@ -4,13 +4,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from monitor.fleet.columns import Columns, Digests, Flags, Floats, Ids, Int8s, Int16s, Ints, Objects
+from monitor.fleet.columns import Columns, Digests, Ids, Objects
 from monitor.fleet.formulas import Formulas, Slots, select_slots
 from monitor.fleet.limit_history import PastLimits
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import RECENT_MINUTES
 from monitor.fleet.rings import Rings
 from monitor.fleet.throttling_causes import ThrottlingCauses
+from rules.arrays import Flags, Floats, Int8s, Int16s, Ints
 from rules.band import Zone
 from rules.forecast import QUANTILES
 from rules.forecast_features import HORIZONS
@@ -119,7 +120,7 @@ class SeriesColumns(Columns):
     stale_after: Int16s
     stale_later: Int16s
     period: Int16s
-    pending_for: Int16s
+    pending_for: Int16s  # minutes, as all durations here; the longest accepted duration is a day
     tolerated_rate: Floats
     tolerated_share: Floats
     throttled_pending_for: Int16s

@@ -5,10 +5,10 @@ from typing import Final, Literal
 
 import numpy as np
 
-from monitor.fleet.columns import Flags, Indices
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.search_match import is_at_limit, is_expected
 from monitor.fleet.snapshot import Snapshot
+from rules.arrays import Flags, Indices
 from rules.band import Zone
 
 ListSort = Literal["zone", "-zone", "utilization", "-utilization", "throttled", "-throttled", "ttl", "-ttl"]

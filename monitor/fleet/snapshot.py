@@ -7,11 +7,12 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from monitor.fleet.columns import Flags, Floats, Ids, Indices, Int8s, Int16s, Ints, Objects
+from monitor.fleet.columns import Ids, Objects
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import Group
 from monitor.fleet.reach import Reach
 from monitor.fleet.throttling_causes import NO_CAUSES, CauseColumns
+from rules.arrays import Flags, Floats, Indices, Int8s, Int16s, Ints
 from rules.forecast import QUANTILES
 from rules.forecast_features import HORIZONS
 

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from monitor.fleet.columns import Flags, Floats, Indices, Ints
+from rules.arrays import Flags, Floats, Indices, Ints
 
 MISSING = 255  # stands for a missing point in 8 bits
 MAX_SMALL = 254  # the greatest whole number that is stored in 8 bits
@@ -15,26 +15,26 @@ IS_WIDE = 1
 NO_PLACE = 0  # the place of all rows without points: an index of the 8-bit store that is never written
 INITIAL_ROWS = 256
 
-Number = TypeVar("Number", np.uint8, np.float32)
+StoredNumber = TypeVar("StoredNumber", np.uint8, np.float32)
 # The point for each value of 8 bits.
 _DECODED = np.append(np.arange(MISSING, dtype=np.float32), np.float32(np.nan))
 
 
-class _Store(Generic[Number]):
+class _Store(Generic[StoredNumber]):
     """Rows of points of one type; freed rows are used again, with all points missing.
 
     used: the number of rows ever allocated. The rows are in memory of their own, which grows without being
     copied: copying the points of a million metrics would block the event loop for a second.
     """
 
-    def __init__(self, dtype: type[Number], width: int, missing: float) -> None:
+    def __init__(self, dtype: type[StoredNumber], width: int, missing: float) -> None:
         self._missing, self.used, self._free = missing, 0, list[int]()
-        self._dtype: type[Number] = dtype
+        self._dtype: type[StoredNumber] = dtype
         self._width = width
         self._memory = _new_memory(INITIAL_ROWS * width * np.dtype(dtype).itemsize)
-        self.points: npt.NDArray[Number] = self._view()
+        self.points: npt.NDArray[StoredNumber] = self._view()
 
-    def _view(self) -> npt.NDArray[Number]:
+    def _view(self) -> npt.NDArray[StoredNumber]:
         return np.frombuffer(self._memory, self._dtype).reshape(-1, self._width)
 
     def _grow(self) -> None:

@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.fleet.formulas import SlotArray, Slots, select_slots
 from monitor.fleet.namespaces import ALWAYS, NEVER
 from monitor.fleet.operations import NAN, ROUNDING_ERROR, SETTLED_AFTER
 from monitor.fleet.ring_columns import RECENT_MINUTES, WINDOW
 from monitor.fleet.rings import Rings
 from monitor.fleet.series_columns import SeriesColumns
+from rules.arrays import Flags, Floats, Ints
 from rules.band import excess
 
 

@@ -5,8 +5,9 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from monitor.fleet.columns import Columns, Floats, Ints, Objects
+from monitor.fleet.columns import Columns, Objects
 from monitor.fleet.formulas import Formulas
+from rules.arrays import Floats, Ints
 
 NO_SLOT = -1
 

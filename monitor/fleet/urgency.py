@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from monitor.fleet.columns import Flags, Indices
 from monitor.fleet.snapshot import Snapshot
+from rules.arrays import Flags, Indices
 from rules.band import Zone
 from rules.forecast import LIKELY, MIN_PROBABILITY
 from rules.forecast_features import HORIZONS

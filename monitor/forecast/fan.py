@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from monitor.fleet.columns import Floats
 from monitor.fleet.fan import Fan
 from monitor.forecast.history_block import HistoryBlock
 from rules.analogs import BIN_MINUTES
+from rules.arrays import Floats
 from rules.demand_forecast import MAX_LATE, late_bins, up_to_newest, without_short_holes
 from rules.fan import usage_fan
 

@@ -12,7 +12,6 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from monitor.fleet.columns import Flags, Floats, Indices, Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.namespaces import NEVER
 from monitor.forecast.history import UsageHistory
@@ -21,6 +20,7 @@ from monitor.forecast.past_peaks import PastPeaks
 from monitor.forecast.past_reader import CellReaders, PastReader
 from monitor.forecast.recorder import NO_ROW, Recorder
 from rules.analogs import BIN_MINUTES
+from rules.arrays import Flags, Floats, Indices, Ints
 from rules.band import Zone
 from rules.demand_forecast import demand_forecast
 

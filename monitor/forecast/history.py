@@ -14,12 +14,13 @@ from typing import Final
 
 import numpy as np
 
-from monitor.fleet.columns import Flags, Ids, Ints
+from monitor.fleet.columns import Ids
 from monitor.fleet.namespaces import NEVER
 from monitor.forecast.history_block import BLOCK_SIZE, NO_ID, REFILLED_BINS, HistoryBlock
 from monitor.lib.atomic_file import replace_atomically
 from monitor.lib.files import check_regular, ensure_private_file
 from rules.analogs import BIN_MINUTES
+from rules.arrays import Flags, Ints
 from rules.forecast import BINS
 
 log = logging.getLogger(__name__)

@@ -12,10 +12,11 @@ from typing import Final, Self
 import numpy as np
 import numpy.typing as npt
 
-from monitor.fleet.columns import Flags, Floats, Ids, Indices, Ints
+from monitor.fleet.columns import Ids
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import WINDOW
 from rules.analogs import BIN_MINUTES, DAY
+from rules.arrays import Flags, Floats, Indices, Ints
 from rules.demand_forecast import CEILING_DAYS
 from rules.forecast import BINS, SERIES_AT_ONCE
 

@@ -5,11 +5,11 @@ from typing import Final
 
 import numpy as np
 
-from monitor.fleet.columns import Floats, Indices, Ints
 from monitor.fleet.outlook import Outlook, TrackRecord
 from monitor.forecast.fan import RecentUsage, recent_usage
 from monitor.forecast.history_block import HistoryBlock
 from rules.analogs import BIN_MINUTES
+from rules.arrays import Floats, Indices, Ints
 from rules.demand_forecast import demand_forecast, without_short_holes
 from rules.forecast import BINS, LIKELY, MIN_BINS
 from rules.forecast_features import HORIZONS

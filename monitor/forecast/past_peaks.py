@@ -4,12 +4,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from monitor.fleet.columns import Floats, Ids, Indices, Ints
+from monitor.fleet.columns import Ids
 from monitor.fleet.namespaces import NEVER
 from monitor.forecast.history_block import HistoryBlock
 from monitor.forecast.recorder import Recorder
 from monitor.what_if.past_usage import PastHighest, PeakMoments
 from rules.analogs import BIN_MINUTES
+from rules.arrays import Floats, Indices, Ints
 from rules.forecast import BINS
 
 PAIRS_AT_ONCE = 256  # pairs of series whose usage is in memory at one time

@@ -15,7 +15,6 @@ import numpy as np
 
 from monitor.aws.failure import Failure
 from monitor.aws.rate_limiter import RateLimiter
-from monitor.fleet.columns import Floats, Indices, Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.formula import SILENCE_OPS, Formula
 from monitor.fleet.key import CellKey
@@ -27,6 +26,7 @@ from monitor.polling.past_points import POINT_MINUTES, PastPoints
 from monitor.polling.plan import MetricRequest
 from monitor.polling.reader import MetricReader
 from rules.analogs import BIN_MINUTES
+from rules.arrays import Floats, Indices, Ints
 from rules.forecast import BINS
 
 log = logging.getLogger(__name__)

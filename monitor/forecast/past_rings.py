@@ -5,10 +5,10 @@ from typing import Final
 
 import numpy as np
 
-from monitor.fleet.columns import Floats, Ints
 from monitor.fleet.namespaces import ALWAYS
 from monitor.fleet.rings import Rings
 from monitor.polling.past_points import POINT_MINUTES
+from rules.arrays import Floats, Ints
 
 # Minutes from the last point to `latest_minute`, which is so late that formulas never ask for `latest_value`,
 # but look up each point.

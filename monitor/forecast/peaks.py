@@ -5,12 +5,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from monitor.fleet.columns import Indices, Ints
 from monitor.fleet.snapshot import Snapshot
 from monitor.forecast.history_block import HistoryBlock
 from monitor.forecast.recorder import Recorder
 from monitor.sizing.peaks import Peaks
 from monitor.sizing.recommendations import Recommendation, recommendations
+from rules.arrays import Indices, Ints
 from rules.forecast import BINS
 from rules.right_size import PEAK_QUANTILE
 

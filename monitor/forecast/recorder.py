@@ -7,7 +7,6 @@ from typing import Final
 
 import numpy as np
 
-from monitor.fleet.columns import Indices, Ints
 from monitor.fleet.demand import are_peaks, demand_of, highest_by_bin, throttled_utilization
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.ring_columns import WINDOW
@@ -15,6 +14,7 @@ from monitor.forecast.history import UsageHistory
 from monitor.forecast.history_block import BLOCK_SIZE, HistoryBlock
 from monitor.lib.cooperative import cooperative_iter
 from rules.analogs import BIN_MINUTES, DAY
+from rules.arrays import Indices, Ints
 
 log = logging.getLogger(__name__)
 

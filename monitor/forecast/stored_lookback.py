@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 
 from monitor.alerting.state_store import AlertStateStore
-from monitor.fleet.columns import Floats, Indices, Ints
 from monitor.fleet.fleet import Series
 from monitor.fleet.snapshot import Snapshot
 from monitor.forecast.history_block import HistoryBlock
@@ -22,6 +21,7 @@ from monitor.lookback.stored_episodes import (
 )
 from monitor.notifiers.notice import Notice
 from rules.analogs import BIN_MINUTES, DAY
+from rules.arrays import Floats, Indices, Ints
 from rules.forecast import BINS
 
 MAX_NOTICES = 20_000  # the most notices that are read from the journal

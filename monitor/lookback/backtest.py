@@ -15,10 +15,10 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from monitor.fleet.columns import Flags, Floats, Indices, Int8s
 from monitor.lookback.episodes import Episode
 from monitor.lookback.quarters import Quarters
 from rules.analogs import BIN_MINUTES, DAY
+from rules.arrays import Flags, Floats, Indices, Int8s
 from rules.demand_forecast import demand_forecast
 from rules.forecast import BINS, LIKELY, MIN_BINS
 from rules.forecast_features import HORIZONS

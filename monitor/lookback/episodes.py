@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from monitor.fleet.columns import Flags, Floats, Indices
 from monitor.fleet.judged import Judged
 from rules.alert_rules import KEEP_FIRING_FOR, Rule
+from rules.arrays import Flags, Floats, Indices
 from rules.band import Zone
 
 # An episode ends after this many minutes without throttling and not near the limit, as an alert does.

@@ -3,10 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 
-from monitor.fleet.columns import Flags, Floats, Indices
 from monitor.fleet.demand import highest_by_bin, rounded_as_stored, throttled_utilization
 from monitor.fleet.judged import Judged
 from rules.analogs import BIN_MINUTES, DAY
+from rules.arrays import Flags, Floats, Indices
 from rules.demand_forecast import CEILING_DAYS
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from monitor.alerting.lifecycle import Lifecycle
-from monitor.fleet.columns import Ints
 from monitor.fleet.demand import are_peaks, demand_of
 from monitor.fleet.fleet import Fleet
 from monitor.lookback.backtest import backtest
@@ -17,6 +16,7 @@ from monitor.lookback.quarters import Quarters
 from monitor.lookback.sample_file import LookbackPoints, chunk_count, chunk_minutes
 from monitor.lookback.ways import Way
 from rules.analogs import BIN_MINUTES, DAY
+from rules.arrays import Ints
 
 SERIES_AT_ONCE = 2048
 # The last minutes of a chunk are judged with the next chunk, whose points prove which absent points mean 0.

@@ -9,7 +9,7 @@ from typing import Protocol, Self
 
 import numpy as np
 
-from monitor.fleet.columns import Floats, Indices, Ints
+from rules.arrays import Floats, Indices, Ints
 
 CHUNK = 120  # minutes that are read at once: a multiple of every metric's period
 # Parts of the file that were never written are zeros. Values are stored XOR these bits, so that zeros mean no

@@ -13,10 +13,10 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from monitor.fleet.columns import Floats
 from monitor.fleet.fleet import Series
 from monitor.notifiers.notice import Notice
 from rules.analogs import BIN_MINUTES
+from rules.arrays import Floats
 from rules.band import Zone
 
 MAX_STORED_EPISODES: Final = 10_000

@@ -7,7 +7,6 @@ from math import ceil
 
 import numpy as np
 
-from monitor.fleet.columns import Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import CellKey
 from monitor.fleet.ring_columns import NOT_READ, PRUNED_INTERVAL
@@ -16,6 +15,7 @@ from monitor.planning.budget import Budget
 from monitor.planning.parts import ranges
 from monitor.planning.settings import BudgetTerms
 from monitor.planning.stretching import longer_cadences
+from rules.arrays import Ints
 
 log = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.planning.intervals import Intervals
 from monitor.planning.rises import HORIZONS
+from rules.arrays import Flags, Floats, Ints
 
 MAX_SAMPLE_AGE = 60  # minutes after which the newest sample says nothing about the present
 HISTORY_DIVISOR = 12  # a series waits for at most a twelfth of its known history

@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from monitor.fleet.columns import Flags, Ints
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import NO_BOUND, NOT_READ, WINDOW
 from monitor.fleet.rings import Rings
 from monitor.planning.intervals import MAX_INTERVAL
+from rules.arrays import Flags, Ints
 
 IDLE_AFTER = WINDOW  # a metric is idle if it had no point in so many minutes before its last request
 WATCHED_INTERVALS = 2  # a metric counts as watched for so many intervals after a list: one list may fail

@@ -5,7 +5,6 @@ from itertools import chain
 
 import numpy as np
 
-from monitor.fleet.columns import Flags, Indices, Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.formulas import Formulas
 from monitor.fleet.namespaces import NEVER, NO_NAMESPACE
@@ -17,6 +16,7 @@ from monitor.planning.min_minutes import min_minutes
 from monitor.planning.parts import formula_parts, ranges
 from monitor.planning.pruning import plan_aggregates
 from monitor.planning.safe_series import SafeSeries
+from rules.arrays import Flags, Indices, Ints
 
 
 class MetricCadences:

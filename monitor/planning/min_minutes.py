@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from monitor.fleet.columns import Ints
 from monitor.fleet.rings import Rings
 from monitor.planning.cadence import DELAY_DIVISOR
+from rules.arrays import Ints
 
 
 def min_minutes(rings: Rings, rows: Ints) -> Ints:

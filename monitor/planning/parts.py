@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from monitor.fleet.columns import Indices, Ints
 from monitor.fleet.formulas import Formulas
+from rules.arrays import Indices, Ints
 
 PART_SIZE = 16_384  # series or metrics that are planned at once, in some milliseconds
 

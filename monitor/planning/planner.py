@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.history import usage_histories
 from monitor.fleet.judged import sample_minutes
@@ -21,6 +20,7 @@ from monitor.planning.parts import formula_parts, ranges
 from monitor.planning.rises import faded_rises, highest_rises
 from monitor.planning.safe_parts import wholes_only_for_parts
 from monitor.planning.safe_series import SafeSeries
+from rules.arrays import Flags, Floats, Ints
 
 BATCH_SIZE = 256  # series; finding their rises blocks other tasks for about 5 ms
 MAX_CLOCK_DIFFERENCE = 2  # minutes between the clocks of two cells, which both call `update`

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.fleet.metric_query import without_abbreviations
 from monitor.fleet.ring_columns import NO_BOUND, NOT_READ, PRUNED_INTERVAL, WINDOW
 from monitor.fleet.rings import PROVISIONAL_FOR, Rings
+from rules.arrays import Flags, Floats, Ints
 
 BATCH_SIZE = 1024  # metrics that are pruned, in some milliseconds, before other tasks may run
 # An aggregate may prove its parts to be 0 in so many of the newest minutes; a part that is unknown for longer

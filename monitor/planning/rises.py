@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from monitor.fleet.columns import Floats, Ints
+from rules.arrays import Floats, Ints
 
 HORIZONS: Ints = np.array([1, 2, 4, 8, 16, 32, 60], np.int32)  # minutes
 HALF_LIFE: Final = np.float32(7 * 1440)  # minutes in which a remembered rise loses half of its height

@@ -8,10 +8,10 @@ no longer that small, or is unknown.
 
 import numpy as np
 
-from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.fleet.ring_columns import NO_BOUND, NOT_READ
 from monitor.fleet.rings import Rings
 from monitor.planning.intervals import MAX_INTERVAL
+from rules.arrays import Flags, Floats, Ints
 
 UNREAD_MINUTES = MAX_INTERVAL + 45  # a part may stay unread for so long, as AWS may be late or requests fail
 LATE_BY = 2  # minutes by which a whole may be later than planned

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from monitor.fleet.columns import Flags, Floats, Indices, Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.formulas import Block
 from monitor.fleet.ring_columns import NO_BOUND, NOT_READ
@@ -14,6 +13,7 @@ from monitor.planning.cadence import Danger, cadences
 from monitor.planning.intervals import MAX_INTERVAL, Intervals
 from monitor.planning.min_minutes import min_minutes
 from monitor.planning.safe_parts import INFINITE, are_read, unread_peaks
+from rules.arrays import Flags, Floats, Indices, Ints
 
 BATCH_SIZE = 1024  # parts that are computed, in some milliseconds, before other tasks may run
 

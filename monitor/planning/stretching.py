@@ -4,19 +4,15 @@ How far a cadence stretches depends only on how many metrics there are of each c
 """
 
 import numpy as np
-import numpy.typing as npt
 
-from monitor.fleet.columns import Ints
 from monitor.planning.intervals import MAX_INTERVAL
+from rules.arrays import Float64s, Int64s, Ints
 
 MAX_EXPONENT = 8.0  # with it, even 2 minutes become MAX_INTERVAL
 BISECTIONS = 30
 
-Counts = npt.NDArray[np.int64]
-Doubles = npt.NDArray[np.float64]
 
-
-def longer_cadences(counts: Counts, metrics_per_minute: float) -> Ints:
+def longer_cadences(counts: Int64s, metrics_per_minute: float) -> Ints:
     """Return, for each cadence of 0, 1, 2 ... minutes, the stretched cadence that takes its place.
 
     On average at most `metrics_per_minute` are then requested. The longest cadences stretch most, as their
@@ -37,14 +33,14 @@ def longer_cadences(counts: Counts, metrics_per_minute: float) -> Ints:
     return np.ceil(_stretch(cadences, high)).astype(np.int32)
 
 
-def _stretch(cadences: Ints, amount: float) -> Doubles:
+def _stretch(cadences: Ints, amount: float) -> Float64s:
     """Return cadences to the power of 1 + amount; beyond MAX_EXPONENT, lengthen the shortest instead."""
     exponent, shortest = min(amount, MAX_EXPONENT), max(amount - MAX_EXPONENT, 0.0) + 1
     maximum = np.maximum(cadences, MAX_INTERVAL)
-    longer: Doubles = np.minimum(np.maximum(cadences ** (1 + exponent), shortest), maximum)
+    longer: Float64s = np.minimum(np.maximum(cadences ** (1 + exponent), shortest), maximum)
     return longer
 
 
-def _metrics_per_minute(counts: Counts, cadences: Doubles) -> float:
+def _metrics_per_minute(counts: Int64s, cadences: Float64s) -> float:
     """Return how many metrics are requested in a minute on average; a cadence of 0 counts as 1 minute."""
     return float((counts / np.maximum(cadences, 1)).sum())

@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 from prometheus_client import CollectorRegistry
 
-from monitor.fleet.columns import Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.rings import Rings
 from monitor.lib.telemetry import SnapshotGauge
+from rules.arrays import Ints
 
 QUANTILES = (0.5, 0.99, 1.0)
 NOT_POLLED = -1

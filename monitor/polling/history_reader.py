@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 
 from monitor.aws.failure import Failure
-from monitor.fleet.columns import Floats, Ints
 from monitor.fleet.metric_query import with_period
 from monitor.fleet.rings import Rings
 from monitor.polling.codec import MetricResult
@@ -19,6 +18,7 @@ from monitor.polling.metric_pages import MAX_POINTS_PER_PAGE
 from monitor.polling.metric_source import MetricSource
 from monitor.polling.plan import MetricRequest
 from monitor.polling.rejected_metrics import InvalidRequestError
+from rules.arrays import Floats, Ints
 
 # AWS allows 396,000 points a second for requests whose start time is more than three hours ago.
 PAST_POINTS_PER_SECOND = 300_000

@@ -17,7 +17,6 @@ import orjson
 from monitor.aws.cell import Cell
 from monitor.aws.failure import Failure, failure_from
 from monitor.cost.prices import LIST_PRICES, Prices
-from monitor.fleet.columns import Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.metric_query import without_abbreviations
 from monitor.fleet.namespaces import NEVER
@@ -25,6 +24,7 @@ from monitor.planning.allowance import MINUTES_PER_MONTH
 from monitor.planning.idling import requests_saved
 from monitor.planning.planner import Planner
 from monitor.polling.metric_services import MetricServices
+from rules.arrays import Ints
 
 OPERATION = "ListMetrics"
 RECENTLY_ACTIVE = "PT3H"  # metrics with a point in the last three hours; AWS accepts no other value

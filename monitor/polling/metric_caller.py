@@ -43,7 +43,7 @@ FORBIDDEN = "Forbidden"  # a status code of results
 # botocore need not validate the parameters, as the queries were built from validated metrics.
 CLIENT_CONFIG_WITHOUT_VALIDATION = CLIENT_CONFIG.merge(AioConfig(parameter_validation=False))
 
-MetricId = tuple[int, int]  # the number of a part of a call, and the number of a metric in the part
+MetricPosition = tuple[int, int]  # the number of a part of a call, and the number of a metric in the part
 
 
 class ResultReader(Protocol):
@@ -85,7 +85,7 @@ class MetricCaller:
         missing = {
             (n, m): metric for n, part in enumerate(parts) for m, metric in enumerate(part.request.metrics)
         }
-        results: Mapping[MetricId, MetricResult] = {}
+        results: Mapping[MetricPosition, MetricResult] = {}
         async with self._semaphore:
             try:
                 for _ in range(MAX_REQUESTS_PER_METRIC):
@@ -114,8 +114,8 @@ class MetricCaller:
         }
 
     async def _fetch_pages(
-        self, parts: Sequence[CallPart], metrics: Mapping[MetricId, bytes]
-    ) -> Mapping[MetricId, MetricResult]:
+        self, parts: Sequence[CallPart], metrics: Mapping[MetricPosition, bytes]
+    ) -> Mapping[MetricPosition, MetricResult]:
         """Request all pages of the results of some metrics of the parts, and return the results.
 
         Raises one of AWS_ERRORS; one of these is PaginationError, for more points or pages than possible.
@@ -138,7 +138,7 @@ class MetricCaller:
             if pages.add(page):
                 return {metric_ids[number]: result for number, result in pages.results.items()}
 
-    def _bill(self, parts: Sequence[CallPart], metrics: Mapping[MetricId, bytes]) -> None:
+    def _bill(self, parts: Sequence[CallPart], metrics: Mapping[MetricPosition, bytes]) -> None:
         """Count the requested metrics, by reader."""
         for n, part in enumerate(parts):
             requested = [metric for (part_number, _), metric in metrics.items() if part_number == n]
@@ -149,7 +149,7 @@ class MetricCaller:
         return {n: account for n, account in enumerate(accounts) if account != self.cell.signing_account}
 
 
-def _write(parts: Sequence[CallPart], results: Mapping[MetricId, MetricResult]) -> None:
+def _write(parts: Sequence[CallPart], results: Mapping[MetricPosition, MetricResult]) -> None:
     by_part: dict[int, dict[int, MetricResult]] = {n: {} for n, _ in enumerate(parts)}
     for (n, m), result in results.items():
         by_part[n][m] = result
@@ -160,8 +160,8 @@ def _write(parts: Sequence[CallPart], results: Mapping[MetricId, MetricResult]) 
 def _incomplete_failure(
     part_number: int,
     account: str,
-    missing: Mapping[MetricId, bytes],
-    results: Mapping[MetricId, MetricResult],
+    missing: Mapping[MetricPosition, bytes],
+    results: Mapping[MetricPosition, MetricResult],
 ) -> Failure:
     """Return the failure of a part some of whose metrics have no complete result."""
     missing_of_part = {

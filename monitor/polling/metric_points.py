@@ -7,13 +7,13 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from collectors.base import Metric
-from monitor.fleet.columns import Floats
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import CellKey
 from monitor.fleet.metric_query import metric_query
 from monitor.polling.past_points import POINT_MINUTES, PastPoints
 from monitor.polling.plan import MetricRequest
 from monitor.polling.reader import MetricReader
+from rules.arrays import Floats
 
 MAX_METRICS_PER_CALL: Final = 500  # the maximum of GetMetricData
 

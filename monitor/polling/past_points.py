@@ -8,13 +8,13 @@ import numpy as np
 
 from collectors.usage import SUMMED_STATISTICS
 from monitor.aws.failure import Failure
-from monitor.fleet.columns import Floats
 from monitor.fleet.metric_query import statistic
 from monitor.polling.codec import MetricResult
 from monitor.polling.metric_caller import CallPart, MetricCaller
 from monitor.polling.metric_source import MetricSource
 from monitor.polling.plan import MetricRequest
 from monitor.polling.rejected_metrics import InvalidRequestError
+from rules.arrays import Floats
 
 POINT_MINUTES: Final = 5  # the length of a point
 

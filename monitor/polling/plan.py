@@ -14,10 +14,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from monitor.fleet.columns import Flags, Indices, Ints
 from monitor.fleet.namespaces import SILENT_AFTER
 from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.rings import Rings
+from rules.arrays import Flags, Indices, Ints
 
 Owner = TypeVar("Owner")  # the owner of a request, if several owners share calls
 

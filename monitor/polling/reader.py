@@ -9,7 +9,6 @@ import numpy as np
 
 from monitor.aws.cell import Cell
 from monitor.aws.failure import Failure
-from monitor.fleet.columns import Floats, Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.publication_delay import PublicationDelays
@@ -23,6 +22,7 @@ from monitor.polling.metric_services import MetricServices
 from monitor.polling.metric_source import MetricSource
 from monitor.polling.rejected_metrics import InvalidRequestError, RejectedMetrics
 from monitor.polling.shared_calls import SharedCalls, SharingReader
+from rules.arrays import Floats, Ints
 
 
 def shares_nothing(_: str) -> SharedCalls | None:

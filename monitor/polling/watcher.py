@@ -26,7 +26,6 @@ from monitor.aws.status import AccountStatus, CellStatus, describe_failure
 from monitor.aws.telemetry import AwsTelemetry
 from monitor.config.config import Config
 from monitor.config.exclude import excludes_all_of
-from monitor.fleet.columns import Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import CellKey, Key
 from monitor.lib.cooperative import LoopTurns
@@ -48,6 +47,7 @@ from monitor.polling.reader import MetricReader
 from monitor.polling.timings import DEFAULT_TIMINGS, PollingTimings
 from monitor.schema.selector import Location, SelectorLabels
 from monitor.schema.types import ALL_REGIONS
+from rules.arrays import Ints
 
 log = logging.getLogger(__name__)
 

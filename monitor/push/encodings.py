@@ -10,13 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from monitor.exposition.families import Family
-from monitor.fleet.columns import Ints
 from monitor.fleet.fleet import Series
 from monitor.push import otlp, remote_write
 from monitor.push.label_encoder import EncodeLabel, LabelEncoder
+from rules.arrays import Float64s, Ints
 
-Doubles = npt.NDArray[np.float64]
-EncodePoints = Callable[[Ints, Doubles], npt.NDArray[np.void]]
+EncodePoints = Callable[[Ints, Float64s], npt.NDArray[np.void]]
 
 
 class MessageWriter(Protocol):

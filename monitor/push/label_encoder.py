@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 from monitor.exposition.families import Family
-from monitor.exposition.labels import LABEL_CACHE_SIZE, Labels, group_labels, resource_labels, tag_labels
+from monitor.exposition.labels import LABEL_CACHE_SIZE, LabelPairs, group_labels, resource_labels, tag_labels
 from monitor.fleet.fleet import Series
 
 EncodeLabel = Callable[[str, str], bytes]  # name, value
@@ -13,18 +13,18 @@ METRIC_NAME = "__name__"
 TAG_PREFIX = "tag_"  # tags sort after the labels of the resource, and before `unit`
 
 
-def sorted_labels(family: Family, series: Series) -> Labels:
+def sorted_labels(family: Family, series: Series) -> LabelPairs:
     """Return all labels of a sample, including `__name__`, sorted by name."""
     return _sorted(
         ((METRIC_NAME, family.name), *_identity(series), *tag_labels(series), *family.labels(series))
     )
 
 
-def _identity(series: Series) -> Labels:
+def _identity(series: Series) -> LabelPairs:
     return group_labels(series.key[:4]) + resource_labels(series)
 
 
-def _sorted(labels: Iterable[tuple[str, str]]) -> Labels:
+def _sorted(labels: Iterable[tuple[str, str]]) -> LabelPairs:
     return tuple(sorted(label for label in labels if label[1]))
 
 
@@ -49,7 +49,7 @@ class LabelEncoder:
         before_tags, after_tags = self._around_tags(family.labels(series))
         return identity + before_tags + tags + after_tags
 
-    def _encode_around_tags(self, labels: Labels) -> tuple[bytes, bytes]:
+    def _encode_around_tags(self, labels: LabelPairs) -> tuple[bytes, bytes]:
         """Encode the labels that sort before tags, and the labels that sort after tags."""
         before = [label for label in _sorted(labels) if label[0] < TAG_PREFIX]
         after = [label for label in _sorted(labels) if label[0] >= TAG_PREFIX]

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from monitor.exposition.families import Family
-from monitor.fleet.columns import Ints
 from monitor.fleet.fleet import Series
 from monitor.lib.version import VERSION
 from monitor.push.label_encoder import LabelEncoder
 from monitor.push.protobuf_writer import FIXED64, LENGTH, field, tag, text, varint
+from rules.arrays import Ints
 
 # Field numbers and tags, by message.
 RESOURCE_METRICS = 1  # of a request

@@ -11,13 +11,13 @@ from typing import Final
 
 import numpy as np
 
-from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.operations import NAN
 from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.snapshot import Snapshot
 from monitor.push.samples import newest_minutes, samples_at
 from monitor.push.watermarks import CHUNK_SIZE, SOURCE_COUNT, Watermarks
+from rules.arrays import Flags, Floats, Ints
 from rules.band import Zone
 
 SLICE_MINUTES: Final = 30

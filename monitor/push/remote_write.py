@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from monitor.exposition.families import Family
-from monitor.fleet.columns import Ints
 from monitor.fleet.fleet import Series
 from monitor.push.label_encoder import METRIC_NAME, LabelEncoder, sorted_labels
 from monitor.push.protobuf_writer import (
@@ -24,6 +23,7 @@ from monitor.push.protobuf_writer import (
     text,
     varint,
 )
+from rules.arrays import Ints
 
 # Field numbers and tags, by message.
 SERIES_1: Final = tag(1, LENGTH)  # of a WriteRequest

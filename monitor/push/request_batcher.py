@@ -8,21 +8,19 @@ import numpy.typing as npt
 import orjson
 
 from monitor.exposition.families import Family
-from monitor.fleet.columns import Ints
 from monitor.fleet.snapshot import Snapshot
-from monitor.push.encodings import Doubles, Encoding, MessageWriter
+from monitor.push.encodings import Encoding, MessageWriter
 from monitor.push.label_encoder import LabelEncoder
 from monitor.push.pending_samples import SampleBatch
 from monitor.push.queue_store import PushRequest
 from monitor.push.samples import PUSHED_FAMILIES
+from rules.arrays import Float64s, Indices, Ints
 
 MAX_SAMPLES: Final = 2000  # per request
 FULL_BYTES: Final = 900_000  # a request of this size gets no further series
 
-Indices = npt.NDArray[np.intp]
 
-
-def shortest_decimals(values: npt.NDArray[Any]) -> Doubles:
+def shortest_decimals(values: npt.NDArray[Any]) -> Float64s:
     """Return float32 values as the numbers that the exposition shows: the shortest decimals equal to them."""
     return np.array(orjson.loads(orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY)), np.float64)
 

@@ -10,13 +10,13 @@ from typing import Final
 import numpy as np
 
 from monitor.exposition.families import FAMILIES
-from monitor.fleet.columns import Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.formulas import Block
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.operations import NAN
 from monitor.fleet.rings import PROVISIONAL_FOR, Rings
 from monitor.fleet.snapshot import Snapshot
+from rules.arrays import Ints
 
 
 class SampleKind(IntEnum):

@@ -5,11 +5,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from monitor.fleet.columns import Floats, Ids, Ints
+from monitor.fleet.columns import Ids
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import WINDOW
 from monitor.push.samples import SampleKind
+from rules.arrays import Floats, Ints
 
 WATERMARK_DTYPE: Final = np.dtype([("id", "<u8"), ("minutes", "<i4", len(SampleKind))])
 WatermarkRows = npt.NDArray[np.void]

@@ -11,8 +11,8 @@ from typing import Final, TypeVar
 import numpy as np
 from markupsafe import Markup
 
-from monitor.fleet.columns import Flags, Floats
 from monitor.fleet.reach import DAY_MINUTES, Reach
+from rules.arrays import Flags, Floats
 from rules.forecast import LIKELY
 from rules.forecast_features import HORIZONS
 from rules.signals import Band

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from monitor.fleet.columns import Floats
 from monitor.fleet.history import SeriesHistory
 from monitor.fleet.ring_columns import WINDOW
+from rules.arrays import Floats
 
 LENGTH = 18  # characters
 BUCKET = WINDOW // LENGTH  # minutes per character; the character shows the highest value of these minutes

@@ -9,8 +9,8 @@ from math import isfinite
 import numpy as np
 from markupsafe import Markup
 
-from monitor.fleet.columns import Flags, Floats
 from monitor.lib.percent import format_percent
+from rules.arrays import Flags, Floats
 from rules.signals import Band
 
 BUCKET = 3  # minutes per step of a sparkline; the step shows the highest value of these minutes

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from monitor.cost.prices import AccountPrices
-from monitor.fleet.columns import Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.ring_columns import NOT_READ
 from monitor.planning.budget import AllowanceStatus, Budget
 from monitor.planning.settings import BudgetTerms
 from monitor.planning.spending import InMemorySpendingStore
 from monitor.planning.stretching import longer_cadences
+from rules.arrays import Ints
 
 
 def keep_budget(

@@ -13,7 +13,6 @@ from monitor.config.signal_settings import SignalSettings
 from monitor.cost.bills import MetricUse, ProjectedCost, project, sum_of
 from monitor.cost.prices import LIST_PRICES, LIST_PRICES_OF_ACCOUNTS, AccountPrices, Prices
 from monitor.cost.streaming import Activity, StreamAdvice, stream_advice
-from monitor.fleet.columns import Flags, Ints
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.ring_columns import NO_BOUND, NOT_READ
 from monitor.lib.telemetry import ProcessTelemetry
@@ -24,6 +23,7 @@ from monitor.report.budgeted_requests import keep_budget
 from monitor.report.failed_reads import FailedReads, failed_reads
 from monitor.report.path_cost import path_cost
 from monitor.report.read_intervals import ReadIntervals
+from rules.arrays import Flags, Ints
 from rules.signals import Tier
 
 MIN_INTERVAL = 60.0  # seconds between two polls

@@ -17,7 +17,6 @@ from monitor.aws.failure import Failure
 from monitor.aws.telemetry import AwsTelemetry
 from monitor.config.config import Config
 from monitor.cost.telemetry import CostTelemetry, MeasuredCost
-from monitor.fleet.columns import Ints
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.key import CellKey, ServiceKey
 from monitor.fleet.metric_query import statistic
@@ -33,6 +32,7 @@ from monitor.report.failed_reads import FailedReads, failed_reads
 from monitor.report.retention import KEPT_DAYS
 from monitor.report.scan import requested_failures, series_filter
 from monitor.schema.selector import Location, Selector
+from rules.arrays import Ints
 
 MINUTES_PER_DAY = 24 * 60
 ALIGNMENT = (

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.fleet.columns import Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.purchases import Purchase
 from monitor.fleet.rows import Row
 from monitor.sizing.recommendations import Recommendation
 from monitor.sizing.totals import SizingTotals
+from rules.arrays import Ints
 from rules.right_size import Advice
 
 

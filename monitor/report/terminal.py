@@ -11,7 +11,7 @@ from rich.text import Text
 PIPED_WIDTH = 2**20  # characters, more than any line has: without a terminal, no line is wrapped
 GAP = 2  # characters between two columns
 
-Rows = Sequence[Sequence[Text]]
+TableRows = Sequence[Sequence[Text]]
 
 
 def console_of(out: TextIO) -> Console:
@@ -43,7 +43,7 @@ def print_table(
 
 
 def _widths(
-    console: Console, columns: Sequence[str], rows: Rows, numeric: Collection[str]
+    console: Console, columns: Sequence[str], rows: TableRows, numeric: Collection[str]
 ) -> list[int] | None:
     """Return the width of each column; None if the terminal cannot fit every column's longest word."""
     least, wanted = [], []
@@ -64,7 +64,7 @@ def _measure(console: Console, text: Text) -> Measurement:
     return Measurement.get(console, console.options.update(width=PIPED_WIDTH), text)
 
 
-def _print_entries(console: Console, columns: Sequence[str], rows: Rows) -> None:
+def _print_entries(console: Console, columns: Sequence[str], rows: TableRows) -> None:
     """Print each row as lines of a column's name and the cell."""
     names = Column(style="dim", max_width=console.width // 2 - GAP)
     for row in rows:

@@ -36,8 +36,6 @@ SECONDS_PER_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 MAX_PORT = 65535
 CLOUDWATCH = "monitoring"  # the name of CloudWatch's endpoint in botocore
 
-Names = tuple[str, ...]
-
 
 @dataclass(frozen=True, slots=True)
 class ConfigContext:
@@ -96,13 +94,13 @@ def _text(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def _one_of(expected: str, names: Names, value: str) -> str:
+def _one_of(expected: str, names: tuple[str, ...], value: str) -> str:
     if value not in names:
         raise unexpected(expected, value, names)
     return value
 
 
-def _pattern_of(expected: str, names: Names, value: str) -> str:
+def _pattern_of(expected: str, names: tuple[str, ...], value: str) -> str:
     if not any(fnmatchcase(name, value) for name in names):
         raise unexpected(expected, value, names)
     return value
@@ -240,7 +238,7 @@ ServicePattern = Annotated[Text, AfterValidator(_service_pattern)]
 SignalPattern = Annotated[Text, AfterValidator(_signal_pattern)]
 RegionPattern = Annotated[Text, AfterValidator(_region_pattern)]
 
-Tags = Annotated[tuple[Text, ...], AfterValidator(unique)]
+TagKeys = Annotated[tuple[Text, ...], AfterValidator(unique)]
 FileName = Annotated[Text, AfterValidator(_file_name)]
 Listen = Annotated[Text, AfterValidator(_address)]
 Url = Annotated[str, BeforeValidator(_url)]

@@ -4,7 +4,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from monitor.fleet.columns import Floats, Ints
+from rules.arrays import Floats, Ints
 
 
 class Peaks(NamedTuple):

@@ -8,7 +8,6 @@ from math import isnan
 import numpy as np
 
 from collectors.base import Bought
-from monitor.fleet.columns import Ints
 from monitor.fleet.fleet import Series
 from monitor.fleet.key import Key
 from monitor.fleet.purchases import Purchase
@@ -16,6 +15,7 @@ from monitor.fleet.snapshot import Snapshot
 from monitor.render.commands import size_command
 from monitor.sizing.peaks import Peaks
 from rules.analogs import DAY
+from rules.arrays import Ints
 from rules.limits import LimitSource
 from rules.right_size import Advice, Demand, RightSize, right_size
 from rules.sizes import Price, Size

@@ -12,10 +12,10 @@ from typing import Final
 
 import orjson
 
-from collectors.base import Collector
+from collectors.base import Collector, QualifiedName
 from monitor.lib.errors import HeadroomError
 from monitor.stream.cloudformation import PropertyValue, template
-from monitor.stream.statistics import MetricId, additional_statistics, statistics_by_metric
+from monitor.stream.statistics import additional_statistics, statistics_by_metric
 
 TERRAFORM_TEMPLATE = Path(__file__).with_name("terraform.tf")
 FILTERS_PLACEHOLDER = "  # FILTERS\n"
@@ -35,7 +35,7 @@ class StreamFilters:
     """
 
     names: Mapping[str, list[str]]
-    additional: Mapping[tuple[str, ...], list[MetricId]]
+    additional: Mapping[tuple[str, ...], list[QualifiedName]]
     linked: bool = False
 
 
@@ -44,14 +44,14 @@ class UnknownMetricError(HeadroomError):
 
 
 def filters_for(
-    collectors: Iterable[Collector], linked: bool = False, only: Collection[MetricId] = ()
+    collectors: Iterable[Collector], linked: bool = False, only: Collection[QualifiedName] = ()
 ) -> StreamFilters:
     """Return the filters for the metrics that these collectors read; if `only` is given, for these metrics.
 
     Raises NoStreamedMetricsError, and UnknownMetricError for a metric of `only` that is not read each minute.
     """
     names = defaultdict[str, list[str]](list)
-    additional = defaultdict[tuple[str, ...], list[MetricId]](list)
+    additional = defaultdict[tuple[str, ...], list[QualifiedName]](list)
     declared = statistics_by_metric(collectors)
     if unknown := sorted({*only} - declared.keys()):
         namespace, name = unknown[0]
@@ -81,7 +81,7 @@ def _include(namespace: str, names: Iterable[str]) -> str:
     )
 
 
-def _statistics(statistics: Iterable[str], metrics: Iterable[MetricId]) -> str:
+def _statistics(statistics: Iterable[str], metrics: Iterable[QualifiedName]) -> str:
     include_blocks = "".join(
         f"    include_metric {{\n      namespace   = {json.dumps(namespace)}\n"
         f"      metric_name = {json.dumps(name)}\n    }}\n"

@@ -4,18 +4,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from collectors.base import GLOBAL_REGION, Collector, ServiceScope
+from collectors.base import GLOBAL_REGION, Collector, QualifiedName, ServiceScope
 from monitor.cost.prices import metric_owners
-from monitor.fleet.key import CellKey
+from monitor.fleet.key import CellKey, CellService
 from monitor.lib.partitions import partition_of
-from monitor.stream.discovery import CellService
 from monitor.stream.interner import MetricName
 from monitor.stream.points import BASE_STATISTICS
-from monitor.stream.statistics import MetricId, Statistics, additional_statistics, statistics_by_metric
+from monitor.stream.statistics import Statistics, additional_statistics, statistics_by_metric
 from rules.units import Unit
 
 
-def units_by_metric(collectors: Iterable[Collector]) -> Mapping[MetricId, Unit]:
+def units_by_metric(collectors: Iterable[Collector]) -> Mapping[QualifiedName, Unit]:
     """Return the unit that collectors expect, by namespace and name of the metric."""
     metrics = (metric for collector in collectors for metric in collector.metrics)
     return {(metric.namespace, metric.name): metric.unit for metric in metrics}
@@ -42,9 +41,9 @@ class DeclaredMetrics:
     decoded_statistics: the statistics that are decoded of each point.
     """
 
-    statistics: Mapping[MetricId, Statistics]
-    units: Mapping[MetricId, Unit]
-    owners: Mapping[MetricId, str]
+    statistics: Mapping[QualifiedName, Statistics]
+    units: Mapping[QualifiedName, Unit]
+    owners: Mapping[QualifiedName, str]
     services: Mapping[str, frozenset[str]]
     scopes: Mapping[str, ServiceScope]
     decoded_statistics: Statistics

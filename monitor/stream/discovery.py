@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from monitor.fleet.key import CellKey
 
-CellService = tuple[CellKey, str]
 RequestInventory = Callable[[CellKey, str], None]
 MayDiscover = Callable[[CellKey, str], bool]
 

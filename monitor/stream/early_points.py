@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from monitor.fleet.key import CellService
 from monitor.lib.byte_budget import ByteBudgetExceededError
-from monitor.stream.discovery import CellService, MayDiscover
+from monitor.stream.discovery import MayDiscover
 from monitor.stream.interner import NameInterner
-from monitor.stream.points import Numbers, Values
+from rules.arrays import Float64s, Int64s
 
 MAX_EARLY_POINTS = 200_000  # a point takes some 60 bytes
 
@@ -15,9 +16,9 @@ class NamedPoints(NamedTuple):
     """Columns of points, as `Points.columns` returns them. names: the interner that gave the numbers."""
 
     names: NameInterner
-    numbers: Numbers
-    times: Numbers
-    values: Values
+    numbers: Int64s
+    times: Int64s
+    values: Float64s
 
 
 class EarlyPoints:

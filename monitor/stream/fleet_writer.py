@@ -5,19 +5,19 @@ import asyncio
 import numpy as np
 
 from monitor.aws.links import account_of
-from monitor.fleet.columns import Flags, Ints
 from monitor.fleet.fleet import Fleet
-from monitor.fleet.key import CellKey
+from monitor.fleet.key import CellKey, CellService
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import WINDOW
 from monitor.stream.declared_metrics import DeclaredMetrics
-from monitor.stream.discovery import CellService, Discovery
+from monitor.stream.discovery import Discovery
 from monitor.stream.early_points import MAX_EARLY_POINTS, EarlyPoints, NamedPoints
 from monitor.stream.implied_zeros import ImpliedZeros
 from monitor.stream.interner import NameInterner
-from monitor.stream.points import Numbers, Points, Values
+from monitor.stream.points import Points
 from monitor.stream.row_index import NO_ROW, CellMetric, RowIndex
 from monitor.stream.telemetry import UNMONITORED_CELL, StreamTelemetry
+from rules.arrays import Flags, Float64s, Int64s, Ints
 
 SLICE_POINTS = 2500  # points written at once; takes some 20 ms if all names are new, 1 ms if all are known
 MS_PER_MINUTE = 60_000
@@ -74,7 +74,7 @@ class FleetWriter:
             self._write_slice(index, part.numbers[chunk], part.times[chunk], part.values[:, chunk], now)
             await asyncio.sleep(0)
 
-    def _count_updates(self, index: RowIndex, numbers: Numbers, sender: str) -> None:
+    def _count_updates(self, index: RowIndex, numbers: Int64s, sender: str) -> None:
         """Count billed updates by the service that owns the metric. sender: the account of the stream."""
         updates = np.bincount(index.owner[numbers])
         for owner in np.flatnonzero(updates).tolist():
@@ -85,7 +85,7 @@ class FleetWriter:
             self._telemetry.count_updates(account, region, service, int(updates[owner]))
 
     def _write_slice(
-        self, index: RowIndex, numbers: Numbers, times: Numbers, values: Values, now: float
+        self, index: RowIndex, numbers: Int64s, times: Int64s, values: Float64s, now: float
     ) -> None:
         unknown = index.refresh(numbers)
         if (early := self._hold_early(NamedPoints(index.names, numbers, times, values), unknown)).any():
@@ -104,7 +104,7 @@ class FleetWriter:
         for cell in {index.metrics[metric].cell for metric in metrics}:
             self._telemetry.newest_delivery.labels(*cell).set(now)
 
-    def _hold_early(self, part: NamedPoints, unknown: Numbers) -> Flags:
+    def _hold_early(self, part: NamedPoints, unknown: Int64s) -> Flags:
         """Hold points whose resources an inventory may still discover; return a mask of these points."""
         early, awaited = list[int](), set[CellService]()
         for number in unknown.tolist():
@@ -120,7 +120,7 @@ class FleetWriter:
         return held
 
     def _write_rows(
-        self, index: RowIndex, numbers: Numbers, minutes: Ints, values: Values, present_minute: int
+        self, index: RowIndex, numbers: Int64s, minutes: Ints, values: Float64s, present_minute: int
     ) -> None:
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             statistic_names = self._metrics.decoded_statistics
@@ -137,7 +137,7 @@ class FleetWriter:
                 wrong_unit, written = np.isnan(factors), np.isfinite(samples)
                 self._count(unit=wrong_unit, missing=~(wrong_unit | written), written=written)
 
-    def _request_inventories(self, index: RowIndex, unknown: Numbers, now: float) -> None:
+    def _request_inventories(self, index: RowIndex, unknown: Int64s, now: float) -> None:
         """Request an inventory for each name of an unknown resource: once, and at a limited rate."""
         for number in unknown[~index.inventory_requested[unknown]].tolist():
             name = index.names.by_number[number]
@@ -161,7 +161,7 @@ class FleetWriter:
             self._telemetry.count_points(outcome, int(np.count_nonzero(points)))
 
 
-def _newest_minutes(index: RowIndex, numbers: Numbers, minutes: Ints) -> dict[CellMetric, int]:
+def _newest_minutes(index: RowIndex, numbers: Int64s, minutes: Ints) -> dict[CellMetric, int]:
     """Return the newest minute of each metric."""
     metrics, metric_of_point = np.unique(index.metric[numbers], return_inverse=True)
     newest = np.full(metrics.size, NEVER, np.int32)

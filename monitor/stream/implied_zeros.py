@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from monitor.fleet.columns import Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import CellKey
 from monitor.fleet.metric_query import name_part, name_part_of
@@ -23,6 +22,7 @@ from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import WINDOW
 from monitor.stream.declared_metrics import DeclaredMetrics
 from monitor.stream.row_index import CellMetric
+from rules.arrays import Ints
 
 ABSENT_AFTER = 2  # minutes; the points of one minute arrive within one or two minutes
 

@@ -5,12 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from monitor.stream.decode_budget import MAX_NAMESPACES, DecodeBudget
-
-Numbers = npt.NDArray[np.int64]
-Values = npt.NDArray[np.float64]
+from rules.arrays import Float64s, Int64s
 
 MAX_STORED_ERRORS = 100  # per body
 MAX_PIECE_BYTES = 500  # stored bytes of a piece that could not be decoded
@@ -48,12 +45,12 @@ class Points:
     undeclared: Counter[str] = field(default_factory=Counter)
     error_counts: Counter[str] = field(default_factory=Counter)
     errors: list[DecodeError] = field(default_factory=list)
-    _numbers: list[Numbers] = field(default_factory=list)
-    _times: list[Numbers] = field(default_factory=list)
-    _values: list[Values] = field(default_factory=list)
+    _numbers: list[Int64s] = field(default_factory=list)
+    _times: list[Int64s] = field(default_factory=list)
+    _values: list[Float64s] = field(default_factory=list)
     count: int = 0
 
-    def add(self, numbers: Numbers, times: Numbers, values: Values) -> None:
+    def add(self, numbers: Int64s, times: Int64s, values: Float64s) -> None:
         """Append points, except undeclared ones, whose numbers are negative.
 
         numbers: of the points' names, see `NameInterner`. times: the start of each point's minute, in
@@ -97,7 +94,7 @@ class Points:
         """The number of decoded points, including those of undeclared metrics."""
         return self.count + self.undeclared.total()
 
-    def columns(self) -> tuple[Numbers, Numbers, Values]:
+    def columns(self) -> tuple[Int64s, Int64s, Float64s]:
         """Return numbers, times and values of all points, as given to `add`."""
         if not self._numbers:
             return np.empty(0, np.int64), np.empty(0, np.int64), np.empty((len(self.statistics), 0))

@@ -7,15 +7,15 @@ import numpy as np
 import numpy.typing as npt
 
 from collectors.base import Metric
-from monitor.fleet.columns import Columns, Flags, Ints
+from monitor.fleet.columns import Columns
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import CellKey
 from monitor.fleet.metric_query import metric_query
 from monitor.stream.declared_metrics import DeclaredMetrics
 from monitor.stream.interner import MetricName, NameInterner
-from monitor.stream.points import Numbers
 from monitor.stream.statistics import AVERAGE, STATISTIC_FIELDS
 from monitor.stream.units import conversion_factor
+from rules.arrays import Flags, Int64s, Ints
 
 Item = TypeVar("Item")
 
@@ -49,7 +49,7 @@ class RowIndex(Columns):
         "owner": (np.int32, -1),
         "inventory_requested": (np.bool_, False),
     }
-    layout: Numbers
+    layout: Int64s
     row: Ints
     statistic: npt.NDArray[np.int8]
     conversion: npt.NDArray[np.float64]
@@ -74,7 +74,7 @@ class RowIndex(Columns):
         # By number of the name: its candidate cells, if global and regional services share its namespace.
         self._candidates: dict[int, tuple[CellKey, ...]] = {}
 
-    def refresh(self, numbers: Numbers) -> Numbers:
+    def refresh(self, numbers: Int64s) -> Int64s:
         """Update the rows of names; return the numbers of names that no series uses, ascending."""
         while self.size <= numbers.max(initial=-1):
             self._add(self.names.by_number[self.size])
@@ -82,7 +82,7 @@ class RowIndex(Columns):
         for number in np.unique(numbers[self.layout[numbers] != layout]).tolist():
             self._find_rows(number)
             self.layout[number] = layout
-        unknown: Numbers = np.unique(numbers[(self.row[numbers] == NO_ROW).all(axis=1)])
+        unknown: Int64s = np.unique(numbers[(self.row[numbers] == NO_ROW).all(axis=1)])
         return unknown
 
     def _add(self, name: MetricName) -> None:

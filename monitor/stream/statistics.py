@@ -3,9 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from collectors.base import Collector
+from collectors.base import Collector, QualifiedName
 
-MetricId = tuple[str, str]  # namespace, name
 Statistics = tuple[str, ...]  # as CloudWatch names them
 
 # The names of statistics in CloudWatch, and in the points of streams.
@@ -13,13 +12,13 @@ STATISTIC_FIELDS = {"Sum": "sum", "Maximum": "max", "Minimum": "min", "SampleCou
 AVERAGE = "Average"  # sum / count
 
 
-def statistics_by_metric(collectors: Iterable[Collector]) -> Mapping[MetricId, Statistics]:
+def statistics_by_metric(collectors: Iterable[Collector]) -> Mapping[QualifiedName, Statistics]:
     """Return the statistics that collectors read, by namespace and name of the metric, sorted.
 
     Metrics with a period of more than a minute are left out, and polled instead: a streamed point does not
     say how many minutes it covers.
     """
-    statistics = defaultdict[MetricId, set[str]](set)
+    statistics = defaultdict[QualifiedName, set[str]](set)
     for collector in collectors:
         for metric in collector.metrics:
             if metric.minutes == 1:

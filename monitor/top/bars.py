@@ -3,10 +3,10 @@
 import numpy as np
 from rich.text import Text
 
-from monitor.fleet.columns import Floats
 from monitor.fleet.history import SeriesHistory
 from monitor.render.sparkline import THROTTLED, sparkline
 from monitor.render.styles import STYLES
+from rules.arrays import Floats
 from rules.band import Zone
 from rules.signals import Band
 

@@ -13,12 +13,12 @@ from math import ceil, isfinite
 import numpy as np
 from rich.text import Text
 
-from monitor.fleet.columns import Floats
 from monitor.fleet.ring_columns import WINDOW
 from monitor.lib.text import escape_unprintable
 from monitor.render.chart import Chart, axis_label, round_step
 from monitor.render.sparkline import THROTTLED
 from monitor.top.bars import THROTTLED_STYLE, downsample, foreground
+from rules.arrays import Floats
 from rules.band import Zone
 
 LABEL_WIDTH = 13  # characters left of the chart

@@ -11,7 +11,6 @@ import numpy as np
 from collectors.base import Resource
 from monitor.api.alert_models import NoticeModel
 from monitor.api.models import SampleModel, SeriesDetailModel
-from monitor.fleet.columns import Floats
 from monitor.fleet.fleet import Series
 from monitor.fleet.history import SeriesHistory
 from monitor.fleet.key import Key
@@ -19,6 +18,7 @@ from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.render.chart import Chart
 from monitor.render.commands import increase_command
+from rules.arrays import Floats
 from rules.band import ZONES, Zone
 from rules.limits import Limit
 from rules.units import Unit, unit_named

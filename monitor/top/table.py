@@ -29,11 +29,11 @@ class HasId(Protocol):
         """The id of the item."""
 
 
-Item = TypeVar("Item", bound=HasId)
+TableItem = TypeVar("TableItem", bound=HasId)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Column(Generic[Item]):
+class Column(Generic[TableItem]):
     """A column of a table.
 
     render: returns the text of an item for a width. rank: when not all columns fit, the columns with the
@@ -42,14 +42,14 @@ class Column(Generic[Item]):
     """
 
     name: str
-    render: Callable[[Item, int], Text]
+    render: Callable[[TableItem, int], Text]
     rank: int
     width: int
     max_width: int = 0
     align_right: bool = False
 
 
-def fit_columns(columns: Sequence[Column[Item]], width: int, first: str = "") -> list[Column[Item]]:
+def fit_columns(columns: Sequence[Column[TableItem]], width: int, first: str = "") -> list[Column[TableItem]]:
     """Return the columns that fit into a width, in the given order, widened up to max_width if possible.
 
     first: the name of the column that is chosen before all others.
@@ -77,7 +77,7 @@ def ellipsize_middle(text: str, width: int) -> str:
     return set_cell_size(f"{head}…{tail}", width)
 
 
-class ItemTable(ScrollView, Generic[Item], can_focus=True):
+class ItemTable(ScrollView, Generic[TableItem], can_focus=True):
     """A list of items, one of which has the cursor.
 
     Until the user moves the cursor, it is on the first item. After that the cursor follows its item when the
@@ -102,18 +102,18 @@ class ItemTable(ScrollView, Generic[Item], can_focus=True):
     class Moved(Message):
         """Sent when the cursor moves, the items are replaced, or other items become visible."""
 
-    def __init__(self, columns: Sequence[Column[Item]]) -> None:
+    def __init__(self, columns: Sequence[Column[TableItem]]) -> None:
         super().__init__()
-        self._columns, self._items = columns, list[Item]()
+        self._columns, self._items = columns, list[TableItem]()
         self._sort_mark, self._user_moved_cursor = ("", ""), False
 
     @property
-    def current(self) -> Item | None:
+    def current(self) -> TableItem | None:
         """The item that has the cursor; None when there are no items."""
         return self._items[self.cursor] if self.cursor < len(self._items) else None
 
     @property
-    def visible_items(self) -> list[Item]:
+    def visible_items(self) -> list[TableItem]:
         """The items on the screen."""
         top = self.scroll_offset.y
         return self._items[top : top + self._visible_lines]
@@ -122,7 +122,7 @@ class ItemTable(ScrollView, Generic[Item], can_focus=True):
     def _visible_lines(self) -> int:
         return max(self.size.height - 1, 1)  # the first line is the header
 
-    def show(self, items: Sequence[Item], sorted_by: tuple[str, str] = ("", "")) -> None:
+    def show(self, items: Sequence[TableItem], sorted_by: tuple[str, str] = ("", "")) -> None:
         """Replace the items. sorted_by: the name of a column, and the symbol of its order."""
         previous, cursor_was_visible = self.current, self.cursor_is_visible
         self._items, self._sort_mark = list(items), sorted_by
@@ -206,12 +206,12 @@ class ItemTable(ScrollView, Generic[Item], can_focus=True):
             [(column, Text(column.name + (symbol if column.name == name else ""))) for column in columns]
         )
 
-    def _line(self, item: Item, width: int) -> Text:
+    def _line(self, item: TableItem, width: int) -> Text:
         columns = fit_columns(self._columns, width, self._sort_mark[0])
         return _join_cells([(column, column.render(item, column.width)) for column in columns])
 
 
-def _join_cells(cells: Sequence[tuple[Column[Item], Text]]) -> Text:
+def _join_cells(cells: Sequence[tuple[Column[TableItem], Text]]) -> Text:
     line = Text(no_wrap=True, end="")
     for column, cell in cells:
         cell.truncate(column.width, overflow="ellipsis")

@@ -12,29 +12,30 @@ from monitor.fleet.limits import why_unobservable_now
 from monitor.topology.flow_points import POINTS, as_flow, newest, ratio, usage_points
 from monitor.topology.path_status import HopStatus, LimitStatus, PathStatus
 from monitor.topology.resolver import PlacedHop, PlacedLimit, PlacedPath
+from rules.arrays import Float64s
 from rules.band import Zone
 from rules.hops import HopLimit, HopMetric
-from rules.paths import Floats, HopFlow, LimitUse, Visits, capacities, visits_of, weakest_first
+from rules.paths import HopFlow, LimitUse, Visits, capacities, visits_of, weakest_first
 
 MAX_PARTS = 50  # parts of a resource that are compared for one limit: the parts with the highest utilization
 UNKNOWN = np.full(POINTS, np.nan)
 
-MetricPoints = Mapping[tuple[CellKey, Metric], Floats]
+MetricPoints = Mapping[tuple[CellKey, Metric], Float64s]
 
 
 @dataclass(frozen=True, slots=True)
 class PathPoints:
     """The points of the last three hours. usage: by slot. metrics: as CloudWatch has them, not scaled."""
 
-    usage: Mapping[int, Floats]
+    usage: Mapping[int, Float64s]
     metrics: MetricPoints
 
-    def of_metric(self, placed_hop: PlacedHop, declared: HopMetric, metric: Metric) -> Floats:
+    def of_metric(self, placed_hop: PlacedHop, declared: HopMetric, metric: Metric) -> Float64s:
         """Return the scaled points of a metric of a hop; counts are converted to rates per second."""
         points = self.metrics.get((placed_hop.place.cell, metric), UNKNOWN) if placed_hop.place else UNKNOWN
         return (as_flow(points) if declared.stat == "Sum" else points) * declared.scale
 
-    def flow(self, placed_hop: PlacedHop) -> Floats:
+    def flow(self, placed_hop: PlacedHop) -> Float64s:
         """Return the flow of a hop, in units per second."""
         if placed_hop.flow:
             return self.usage.get(placed_hop.flow.slot, UNKNOWN)
@@ -248,7 +249,7 @@ def _weakest_part(parts: Sequence[LimitStatus]) -> LimitStatus:
     return replace(weakest, reason=reason)
 
 
-def _mean(points: Floats) -> float:
+def _mean(points: Float64s) -> float:
     known = points[np.isfinite(points)]
     return float(known.mean()) if known.size else np.nan
 

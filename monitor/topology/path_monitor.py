@@ -11,7 +11,6 @@ import numpy as np
 from prometheus_client import CollectorRegistry
 
 from collectors.base import Metric
-from monitor.fleet.columns import Floats as Columns
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import CellKey
 from monitor.topology.evaluation import evaluate
@@ -19,8 +18,8 @@ from monitor.topology.flow_points import window
 from monitor.topology.path_status import PathStatus, PathStatuses
 from monitor.topology.resolver import AccountNames, PlacedPath, place_paths
 from monitor.topology.telemetry import PathTelemetry
+from rules.arrays import Float64s, Floats
 from rules.path_file import RequestPath
-from rules.paths import Floats
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +32,7 @@ class PointReader(Protocol):
 
     async def read(
         self, cell: CellKey, metrics: Sequence[Metric], minutes: range
-    ) -> tuple[Mapping[Metric, Columns], Sequence[str]]:
+    ) -> tuple[Mapping[Metric, Floats], Sequence[str]]:
         """Return the points of the metrics that were read, and sentences on why other metrics were not."""
         ...
 
@@ -58,7 +57,7 @@ class PathMonitor:
         self._placed: Sequence[PlacedPath] = ()
         self._placed_version = -1  # the version of the fleet in which the paths were placed
         self._minutes = range(0)
-        self._points: dict[tuple[CellKey, Metric], Floats] = {}
+        self._points: dict[tuple[CellKey, Metric], Float64s] = {}
         self._failures: dict[CellKey, Sequence[str]] = {}
         self._logged: set[str] = set()
         self.statuses = PathStatuses()

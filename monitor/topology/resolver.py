@@ -9,11 +9,11 @@ import numpy as np
 
 from collectors.base import GLOBAL_REGION, Metric
 from collectors.resource import ResourcePath
-from monitor.fleet.columns import Ints
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.key import CellKey
 from monitor.lib.cooperative import cooperative_iter
 from monitor.lib.partitions import partition_of
+from rules.arrays import Ints
 from rules.hops import HopKind, HopLimit, HopMetric, hop_kinds
 from rules.path_file import Hop, RequestPath
 

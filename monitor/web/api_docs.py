@@ -5,10 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from monitor.api.openapi_document import TAGS, operations
+from monitor.api.openapi_document import TAGS, OpenApiObject, operations
 from monitor.web.templating import render
-
-Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,7 @@ class ApiModelText:
     fields: Sequence[ApiField]
 
 
-def docs_variables(openapi: Json) -> Mapping[str, Any]:
+def docs_variables(openapi: OpenApiObject) -> Mapping[str, Any]:
     """Return the variables of the template for an OpenAPI document."""
     schemas = openapi["components"]["schemas"]
     tagged = [
@@ -70,14 +68,14 @@ def docs_variables(openapi: Json) -> Mapping[str, Any]:
     }
 
 
-def render_operations(openapi: Json, theme: str) -> bytes:
+def render_operations(openapi: OpenApiObject, theme: str) -> bytes:
     """Render the page of all operations of an OpenAPI document. theme: one of THEMES."""
     return render("docs.html", current_path="/docs", theme=theme, **docs_variables(openapi))
 
 
-def _operation(method: str, path: str, operation: Json, schemas: Json) -> ApiOperation:
+def _operation(method: str, path: str, operation: OpenApiObject, schemas: OpenApiObject) -> ApiOperation:
     content = operation["responses"]["200"].get("content", {})
-    response: Json = next(iter(content.values()), {})
+    response: OpenApiObject = next(iter(content.values()), {})
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
     body_model = _type(body.get("schema", {}))[1]
     errors = [
@@ -105,14 +103,14 @@ def _example_text(example: Any) -> str:
     return "" if example is None else json.dumps(example, indent=2, ensure_ascii=False)
 
 
-def _parameter(parameter: Json) -> ApiField:
+def _parameter(parameter: OpenApiObject) -> ApiField:
     schema = parameter["schema"]
     text = " ".join(filter(None, (parameter.get("description", ""), *_constraints(schema))))
     kind, model = _type(schema)
     return ApiField(parameter["name"], kind, model, text, parameter.get("required", False))
 
 
-def _fields(schema: Json) -> Iterator[ApiField]:
+def _fields(schema: OpenApiObject) -> Iterator[ApiField]:
     required = schema.get("required", ())
     for name, field in schema.get("properties", {}).items():
         text = " ".join(filter(None, (field.get("description", ""), *_constraints(field))))
@@ -120,7 +118,7 @@ def _fields(schema: Json) -> Iterator[ApiField]:
         yield ApiField(name, kind, model, text, name in required)
 
 
-def _type(schema: Json) -> tuple[str, str]:
+def _type(schema: OpenApiObject) -> tuple[str, str]:
     """Return the type of a schema in words, and the name of its model, which may be empty."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
@@ -140,7 +138,7 @@ def _type(schema: Json) -> tuple[str, str]:
     return names if isinstance(names, str) else " or ".join(names), ""
 
 
-def _constraints(schema: Json) -> Iterator[str]:
+def _constraints(schema: OpenApiObject) -> Iterator[str]:
     for part in (schema, schema.get("items", {}), *schema.get("anyOf", ())):
         if "enum" in part:
             yield f"One of {', '.join(map(str, part['enum']))}."

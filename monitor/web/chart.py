@@ -12,12 +12,12 @@ from typing import Final, NamedTuple
 import numpy as np
 from markupsafe import Markup
 
-from monitor.fleet.columns import Floats
 from monitor.fleet.reach import Reach
 from monitor.lib.percent import format_percent
 from monitor.render.chart import axis_label
 from monitor.render.text import format_rate
 from monitor.web.chart_data import DAY, ChartData, LimitSpan
+from rules.arrays import Floats
 from rules.signals import Band, Signal
 from rules.units import Unit, UnitKind
 

@@ -8,12 +8,12 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.fleet.columns import Floats
 from monitor.fleet.fan import Fan
 from monitor.fleet.history import SeriesHistory
 from rules.analogs import BIN_MINUTES
+from rules.arrays import Floats
 
-Minutes = NDArray[np.float64]  # since the epoch, with fractions
+ChartMinutes = NDArray[np.float64]  # since the epoch, with fractions
 
 HOUR, DAY = 60, 24 * 60  # minutes
 USUAL_GAP: Final = 1.5  # times the usual distance of two samples; at a larger distance, samples are missing
@@ -84,7 +84,7 @@ class Gap(NamedTuple):
 class PointsAhead(NamedTuple):
     """The points of a forecast. quantiles: of usage, [quantile, point]; NaN is unknown."""
 
-    minutes: Minutes
+    minutes: ChartMinutes
     quantiles: Floats
 
 
@@ -101,7 +101,7 @@ class ChartData:
 
     range: ChartRange
     now: int
-    minutes: Minutes
+    minutes: ChartMinutes
     usage: Floats
     bound: Floats
     limits: Sequence[LimitSpan]
@@ -244,7 +244,7 @@ def _ahead(chart_range: ChartRange, now: int, fan: Fan | None) -> PointsAhead:
     bins_per_point = chart_range.step_ahead // BIN_MINUTES
     size = fan.ahead.shape[1] // bins_per_point * bins_per_point
     highest: Floats = np.fmax.reduce(fan.ahead[:, :size].reshape(len(fan.ahead), -1, bins_per_point), axis=2)
-    minutes: Minutes = (
+    minutes: ChartMinutes = (
         fan.now + (np.arange(highest.shape[1], dtype=np.float64) + 0.5) * chart_range.step_ahead
     )
     shown = (minutes >= now) & (minutes <= now + chart_range.ahead)

@@ -7,10 +7,10 @@ import numpy as np
 
 from collectors.registry import OTHER_TITLES
 from monitor.aws.status import CellStatus
-from monitor.fleet.columns import Flags
 from monitor.fleet.key import ServiceKey
 from monitor.fleet.snapshot import Snapshot
 from monitor.web.templating import NO_DATA
+from rules.arrays import Flags
 from rules.band import ZONES, Zone
 
 NO_ZONE = min(Zone) - 1

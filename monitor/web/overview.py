@@ -11,7 +11,6 @@ from typing import Final
 import numpy as np
 
 from monitor.aws.status import MonitorStatus
-from monitor.fleet.columns import Flags
 from monitor.fleet.fleet import Series
 from monitor.fleet.key import ServiceKey
 from monitor.fleet.search import KIND, TIME_TO_LIMIT, ZONE, Search
@@ -30,6 +29,7 @@ from monitor.render.list_drawings import time_to_limit
 from monitor.web.heatmap import Heatmap, build_heatmap, never_read_services
 from monitor.web.list_view import WINDOW_ROWS, ListView
 from monitor.web.series_rows import finite_or_none
+from rules.arrays import Flags
 from rules.band import Zone
 from rules.problem_text import suggestion
 from rules.units import THROTTLED

@@ -12,11 +12,11 @@ from monitor.fleet.fleet import Series
 from monitor.fleet.key import Key
 from monitor.fleet.snapshot import Snapshot
 from monitor.what_if.selection import in_groups
+from rules.arrays import Float64s
 from rules.signals import Service
-from rules.what_if import Numbers
 
 
-def own_ceilings(snapshot: Snapshot, services: Mapping[str, Service], utilization: Numbers) -> Numbers:
+def own_ceilings(snapshot: Snapshot, services: Mapping[str, Service], utilization: Float64s) -> Float64s:
     """Return the effective ceiling of each slot; NaN if there is none, or another limit explains it.
 
     utilization: the highest utilization of each slot, by which the fullest limit is found.

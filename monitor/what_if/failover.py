@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from monitor.fleet.columns import Flags, Indices
 from monitor.fleet.fleet import Series
 from monitor.fleet.key import Key
 from monitor.fleet.snapshot import Snapshot
 from monitor.what_if.selection import in_groups
+from rules.arrays import Flags, Indices
 
 
 class Failover(NamedTuple):

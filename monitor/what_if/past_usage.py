@@ -2,7 +2,8 @@
 
 from typing import NamedTuple, Protocol
 
-from monitor.fleet.columns import Flags, Floats, Ids, Indices, Ints
+from monitor.fleet.columns import Ids
+from rules.arrays import Flags, Floats, Indices, Ints
 
 
 class PastHighest(NamedTuple):

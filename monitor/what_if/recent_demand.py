@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from monitor.fleet.columns import Floats, Indices, Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.snapshot import Snapshot
 from monitor.fleet.throttling import throttled_per_served
 from monitor.what_if.past_usage import PastHighest
+from rules.arrays import Floats, Indices, Ints
 
 MAX_SERIES = 4096  # series judged for one answer: the throttled ones, then the fullest
 SERIES_AT_ONCE = 32  # series judged before other tasks run again: some milliseconds

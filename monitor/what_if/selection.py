@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.alerting.matchers import Matcher, all_match
-from monitor.fleet.columns import Flags
 from monitor.fleet.fleet import Series
 from monitor.fleet.key import ALL_LABELS, LABELS, Key
 from monitor.fleet.snapshot import Snapshot
 from monitor.what_if.question import AskedLimit, QuestionError
+from rules.arrays import Flags
 from rules.problem_text import suggestion
 
 GROUP_LABELS = LABELS[:4]

@@ -6,7 +6,6 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from monitor.fleet.columns import Flags, Floats, Indices, Ints
 from monitor.fleet.snapshot import Snapshot
 from monitor.what_if.ceilings import own_ceilings
 from monitor.what_if.failover import NO_FAILOVER, Failover, failover
@@ -14,9 +13,10 @@ from monitor.what_if.past_usage import PastHighest, PastUsage
 from monitor.what_if.question import Question
 from monitor.what_if.recent_demand import RecentDemand
 from monitor.what_if.selection import in_groups, matching_slots, slots_of_limit
+from rules.arrays import Flags, Float64s, Floats, Indices, Ints
 from rules.band import Zone
 from rules.signals import Service
-from rules.what_if import Numbers, Stress, breaking_order, stress
+from rules.what_if import Stress, breaking_order, stress
 
 
 class AnswerData(NamedTuple):
@@ -31,7 +31,7 @@ class AnswerData(NamedTuple):
     past: PastUsage
     highest: PastHighest
     recent: RecentDemand
-    share: Numbers
+    share: Float64s
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,14 +56,14 @@ class StressedFleet:
     listed: Flags
     unknown: Flags
     not_growing: Flags
-    peak: Numbers
+    peak: Float64s
     throttled: Flags
     failover: Failover
     received_from: Ints
     sums_peaks: Flags
-    factor: Numbers
-    limit: Numbers
-    ceiling: Numbers
+    factor: Float64s
+    limit: Float64s
+    ceiling: Float64s
     unchanged: Stress
     stressed: Stress
 
@@ -154,15 +154,15 @@ def _was_throttled(snapshot: Snapshot, highest: PastHighest) -> Flags:
     return flags
 
 
-def _peak(snapshot: Snapshot, highest: Floats, demand: Floats) -> Numbers:
+def _peak(snapshot: Snapshot, highest: Floats, demand: Floats) -> Float64s:
     """Return the highest known demand: of the fortnight, of now, and of the last hours (`demand`)."""
     now = np.where(snapshot.bounded, np.float32(np.nan), snapshot.usage)
     return np.fmax(np.fmax(highest, now), demand).astype(np.float64)
 
 
 def _combined_peaks(
-    snapshot: Snapshot, past: PastUsage, peak: Numbers, moves: Failover
-) -> tuple[Numbers, Ints, Flags]:
+    snapshot: Snapshot, past: PastUsage, peak: Float64s, moves: Failover
+) -> tuple[Float64s, Ints, Flags]:
     """Return the peaks with received traffic, the slots it comes from, and which peaks were added up.
 
     Where the receiving and the sending series have a past, the peak is the highest sum of their usages at one

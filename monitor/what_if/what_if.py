@@ -7,7 +7,6 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from monitor.fleet.columns import Indices
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import Key
 from monitor.fleet.namespaces import NEVER
@@ -21,6 +20,7 @@ from monitor.what_if.remedies import action_of, quotas_to_request, remedy_of, se
 from monitor.what_if.selection import shares_of_path
 from monitor.what_if.stressed_fleet import AnswerData, StressedFleet
 from rules.analogs import DAY
+from rules.arrays import Indices
 from rules.forecast import MIN_BINS
 from rules.plurals import agreeing
 from rules.right_size import target_utilization

@@ -20,7 +20,6 @@ from monitor.cost.bills import MetricUse
 from monitor.coverage.quota_coverage import Coverage
 from monitor.coverage.unwatched_cost import PollIntervals
 from monitor.exposition.exposition import Exposition
-from monitor.fleet.columns import Ints
 from monitor.fleet.fan import Fan
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import CellKey
@@ -34,6 +33,7 @@ from monitor.sizing.peaks import Peaks
 from monitor.sizing.recommendations import Recommendation, recommendations
 from monitor.topology.path_status import PathStatuses
 from monitor.what_if.what_if import WhatIf
+from rules.arrays import Ints
 from tests.monitor.fleet.fleets import ACCOUNT, NOW
 from tests.registries import REGISTRY
 from tests.telemetries import Telemetries

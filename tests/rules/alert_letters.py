@@ -16,11 +16,11 @@ from rules.alerts import (
     AlertDurations,
     AlertState,
     Breach,
-    Ints,
     Samples,
     breaches,
     step,
 )
+from rules.arrays import Ints
 
 NAN = float("nan")
 WINDOW = 180  # minutes

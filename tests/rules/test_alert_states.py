@@ -19,7 +19,8 @@ from rules.alert_states import (
     inactive_alerts,
     step_many,
 )
-from rules.alerts import Alert, AlertState, Ints, Samples, step
+from rules.alerts import Alert, AlertState, Samples, step
+from rules.arrays import Ints
 from tests.rules.alert_letters import (
     SAMPLES,
     STALE_AFTER,

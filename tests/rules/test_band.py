@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.band import ZONES, Floats, Zone, bounded_zones, excess, zones
+from rules.arrays import Floats
+from rules.band import ZONES, Zone, bounded_zones, excess, zones
 
 NAN = float("nan")
 

@@ -26,7 +26,7 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 
 from monitor.dashboards.grafana.panels import DATASOURCE, AnyPanel
-from monitor.dashboards.grafana.queries import SERIES_LABELS, VARIABLES, Matchers, select
+from monitor.dashboards.grafana.queries import SERIES_LABELS, VARIABLES, LabelMatchers, select
 from monitor.lib.label_names import exported_name
 from rules.band import Zone
 
@@ -60,7 +60,7 @@ class Board:
     name: str
     title: str
     description: str
-    matchers: Matchers
+    matchers: LabelMatchers
     rows: PanelRows
     has_zone_variable: bool = False
 
@@ -88,7 +88,7 @@ class Board:
         return JSONEncoder(indent=2, sort_keys=True, ensure_ascii=False).encode(self.build()) + "\n"
 
 
-def _with_annotations(built_dashboard: Dashboard, matchers: Matchers) -> Dashboard:
+def _with_annotations(built_dashboard: Dashboard, matchers: LabelMatchers) -> Dashboard:
     """Add annotations, and an id to each panel, so that links to panels stay valid."""
     built_dashboard.annotations = AnnotationContainer(_annotations(matchers))
     for number, panel in enumerate(built_dashboard.panels or (), start=1):
@@ -134,7 +134,7 @@ def _zone_variable() -> CustomVariable:
     return CustomVariable("zone").label("Zone or worse").values(values).current(default).options(options)
 
 
-def _label_variables(matchers: Matchers) -> list[Builder[VariableModel]]:
+def _label_variables(matchers: LabelMatchers) -> list[Builder[VariableModel]]:
     """Return a variable for each label that the matchers refer to.
 
     The resources of several signals are too many to list, so their variable is a text box for a pattern.
@@ -148,7 +148,7 @@ def _label_variables(matchers: Matchers) -> list[Builder[VariableModel]]:
     ]
 
 
-def _label_variable(name: str, matchers: Matchers) -> QueryVariable:
+def _label_variable(name: str, matchers: LabelMatchers) -> QueryVariable:
     """Return a variable whose values depend on the variables before it."""
     label = exported_name(name)
     preceding = SERIES_LABELS[: SERIES_LABELS.index(label)]
@@ -164,7 +164,7 @@ def _label_variable(name: str, matchers: Matchers) -> QueryVariable:
     return variable.multi(True).include_all(True).all_value(".*").current(all_values)
 
 
-def _annotations(matchers: Matchers) -> list[AnnotationQuery]:
+def _annotations(matchers: LabelMatchers) -> list[AnnotationQuery]:
     """Return the alerts of the Prometheus rules and those of Headroom; a user can hide either."""
     label_names = tuple(matchers)
     prometheus = select("ALERTS", matchers, label_names, alertname='=~"Headroom.*"', alertstate='="firing"')

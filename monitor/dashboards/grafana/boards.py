@@ -23,7 +23,7 @@ from monitor.dashboards.grafana.panels import (
     utilization_chart,
     zone_override,
 )
-from monitor.dashboards.grafana.queries import Matchers
+from monitor.dashboards.grafana.queries import LabelMatchers
 from monitor.dashboards.grafana.series import series_board
 from monitor.runbooks.service_runbook import service_heading
 from rules.band import Zone
@@ -78,14 +78,14 @@ def family_board(family: ServiceFamily, services: Collection[Service]) -> Board:
     return Board(family.value, title, about, matchers, first_row | rows, has_zone_variable=True)
 
 
-def _zone_counts(matchers: Matchers) -> list[AnyPanel]:
+def _zone_counts(matchers: LabelMatchers) -> list[AnyPanel]:
     return [
         stat_panel(zone.word.capitalize(), about, promql.count_in_zone(zone, matchers), color=COLORS[zone])
         for zone, about in COUNTED_ZONES.items()
     ]
 
 
-def _worst_series(matchers: Matchers) -> AnyPanel:
+def _worst_series(matchers: LabelMatchers) -> AnyPanel:
     columns = {
         "zone": promql.most_urgent(matchers),
         **{
@@ -109,14 +109,14 @@ def _worst_series(matchers: Matchers) -> AnyPanel:
     )
 
 
-def _throttled_chart(matchers: Matchers, width: int = 24) -> AnyPanel:
+def _throttled_chart(matchers: LabelMatchers, width: int = 24) -> AnyPanel:
     highest = promql.highest(f"{promql.series('headroom_saturation', matchers)} > 0")
     throttled = promql.or_zero(highest, promql.all_series(matchers))
     about = "Throttled or delayed demand per second, where AWS reports it."
     return series_chart("Throttled per second", about, [query(throttled, SIGNAL_LEGEND)]).span(width)
 
 
-def _forecast_panels(matchers: Matchers) -> list[AnyPanel]:
+def _forecast_panels(matchers: LabelMatchers) -> list[AnyPanel]:
     highest = promql.or_none(promql.highest(promql.series("headroom_utilization_ratio", matchers)))
     about = (
         "By the usage of 14 days; series at the limit, or with less than two days of history, have no bar."
@@ -130,7 +130,7 @@ def _forecast_panels(matchers: Matchers) -> list[AnyPanel]:
     ]
 
 
-def _blind_spots(matchers: Matchers) -> Iterator[AnyPanel]:
+def _blind_spots(matchers: LabelMatchers) -> Iterator[AnyPanel]:
     about = "Cells (an account in a region) that were never completely read, or not for 15 minutes."
     yield stat_panel("Blind cells", about, promql.blind_cells(matchers), color="red")
     failed = promql.or_zero(f"sum (increase({promql.FAILED_CALLS}[1h]))")

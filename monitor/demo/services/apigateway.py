@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from monitor.demo.metric import EVENTS, DemoMetric
-from monitor.demo.region import AwsResponseError, DemoRegion, DemoService, Params
+from monitor.demo.region import AwsResponseError, DemoRegion, DemoService, RequestParams
 from monitor.demo.services.quotas import quota_value
-from monitor.demo.traffic import Floats, Minutes, Traffic
+from monitor.demo.traffic import Minutes, Traffic
+from rules.arrays import Float64s
 
 CLIENT_ERROR_SHARE = 0.01  # the share of requests that fail with a 4xx status other than 429
 SECONDS_PER_DAY = 24 * 3600
@@ -68,7 +69,7 @@ class DemoUsagePlan:
     keys: Mapping[str, float]
 
 
-def requests_per_minute(traffic: Traffic, name: str, per_second: float, minutes: Minutes) -> Floats:
+def requests_per_minute(traffic: Traffic, name: str, per_second: float, minutes: Minutes) -> Float64s:
     """Return the requests in each minute of a traffic that is a share of `per_second`.
 
     Like the metric Count, they include throttled requests.
@@ -76,7 +77,7 @@ def requests_per_minute(traffic: Traffic, name: str, per_second: float, minutes:
     return traffic.demand(name, minutes) * per_second * 60
 
 
-def client_errors(requests: Floats, limit: float) -> Floats:
+def client_errors(requests: Float64s, limit: float) -> Float64s:
     """Return the 4xx responses in each minute, which include the 429s of throttling.
 
     requests: in each minute. limit: requests per second.
@@ -84,18 +85,20 @@ def client_errors(requests: Floats, limit: float) -> Floats:
     return CLIENT_ERROR_SHARE * requests + np.maximum(requests - limit * 60, 0)
 
 
-def method_requests(api: DemoRestApi, stage: DemoStage, method: DemoMethod, minutes: Minutes) -> Floats:
+def method_requests(api: DemoRestApi, stage: DemoStage, method: DemoMethod, minutes: Minutes) -> Float64s:
     """Return the requests in each minute to a method with its own throttle."""
     name = f"{api.name}/{stage.name}/{method.verb} {method.path}"
     return requests_per_minute(method.traffic, name, method.per_second, minutes)
 
 
-def share_of_stage_requests(api: DemoRestApi, stage: DemoStage, share: float, minutes: Minutes) -> Floats:
+def share_of_stage_requests(api: DemoRestApi, stage: DemoStage, share: float, minutes: Minutes) -> Float64s:
     """Return the requests in each minute to a method without its own throttle: a share of the stage's."""
     return share * requests_per_minute(stage.traffic, f"{api.name}/{stage.name}", stage.per_second, minutes)
 
 
-def stage_requests_and_errors(api: DemoRestApi, stage: DemoStage, minutes: Minutes) -> tuple[Floats, Floats]:
+def stage_requests_and_errors(
+    api: DemoRestApi, stage: DemoStage, minutes: Minutes
+) -> tuple[Float64s, Float64s]:
     """Return the requests and the 4xx responses in each minute of all methods of a stage."""
     requests = requests_per_minute(stage.traffic, f"{api.name}/{stage.name}", stage.per_second, minutes)
     errors = client_errors(requests, stage.per_second if stage.throttled else np.inf)
@@ -146,7 +149,7 @@ def method_metrics(
     """Yield the metrics of a method with its own throttle."""
     method_dimensions = dimensions | {"Resource": method.path, "Method": method.verb}
 
-    def requests(minutes: Minutes) -> Floats:
+    def requests(minutes: Minutes) -> Float64s:
         return method_requests(api, stage, method, minutes)
 
     yield DemoMetric("AWS/ApiGateway", "Count", method_dimensions, EVENTS, requests)
@@ -224,13 +227,13 @@ def seed_plan(region: DemoRegion, client: Any, plan: DemoUsagePlan) -> None:
         region.ids[f"{plan.name}/{name}"] = key
 
 
-def get_account(region: DemoRegion, _: Params, __: float) -> Mapping[str, Any]:
+def get_account(region: DemoRegion, _: RequestParams, __: float) -> Mapping[str, Any]:
     """Answer GetAccount with the throttle of the account."""
     rate, burst = quota_value(region, "L-8A5B8E43"), int(quota_value(region, "L-CDF5615A"))
     return {"throttleSettings": {"rateLimit": rate, "burstLimit": burst}, "features": ["UsagePlans"]}
 
 
-def get_usage(region: DemoRegion, params: Params, now: float) -> Mapping[str, Any]:
+def get_usage(region: DemoRegion, params: RequestParams, now: float) -> Mapping[str, Any]:
     """Answer GetUsage with the used and the remaining quota of each requested day."""
     for plan in region.resources_of(DemoUsagePlan):
         if region.ids[plan.name] == params["usagePlanId"]:

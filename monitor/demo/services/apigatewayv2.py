@@ -7,7 +7,8 @@ from typing import Any
 from monitor.demo.metric import EVENTS, DemoMetric
 from monitor.demo.region import DemoRegion, DemoService
 from monitor.demo.services.apigateway import client_errors
-from monitor.demo.traffic import Floats, Minutes, Traffic
+from monitor.demo.traffic import Minutes, Traffic
+from rules.arrays import Float64s
 
 CONNECTIONS_PER_MESSAGE = 0.1  # new connections per message
 
@@ -30,16 +31,16 @@ class DemoHttpApi:
         """The name of the stage."""
         return "live" if self.web_socket else "$default"
 
-    def requests(self, minutes: Minutes) -> Floats:
+    def requests(self, minutes: Minutes) -> Float64s:
         """Return the requests, or messages, in each minute."""
         return self.traffic.demand(self.name, minutes) * self.per_second * 60
 
-    def errors(self, minutes: Minutes) -> Floats:
+    def errors(self, minutes: Minutes) -> Float64s:
         """Return the 4xx responses in each minute."""
         return client_errors(self.requests(minutes), self.per_second if self.throttled else float("inf"))
 
 
-def count_functions(api: DemoHttpApi) -> dict[str, Callable[[Minutes], Floats]]:
+def count_functions(api: DemoHttpApi) -> dict[str, Callable[[Minutes], Float64s]]:
     """Return, by metric name, the functions that return a metric's count in each minute."""
     if not api.web_socket:
         return {"Count": api.requests, "4xx": api.errors}

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from monitor.demo.metric import EVENTS, PER_MINUTE, DemoMetric
-from monitor.demo.region import DemoRegion, DemoService, Params
+from monitor.demo.region import DemoRegion, DemoService, RequestParams
 from monitor.demo.services.quotas import quota_value
-from monitor.demo.traffic import Floats, Minutes, Traffic, constant
+from monitor.demo.traffic import Minutes, Traffic, constant
+from rules.arrays import Float64s
 
 REQUESTS_PER_UNIT = 40 * 60  # requests per minute from a load balancer to a capacity unit
 
@@ -35,18 +36,18 @@ class DemoGroup:
     load_balancer: str = ""
     target_group: str = ""
 
-    def requests(self, minutes: Minutes) -> Floats:
+    def requests(self, minutes: Minutes) -> Float64s:
         """Return the requests from the load balancer in each minute."""
         return self.load.demand(self.name, minutes) * self.maximum * REQUESTS_PER_UNIT
 
-    def desired_capacity(self, minutes: Minutes) -> Floats:
+    def desired_capacity(self, minutes: Minutes) -> Float64s:
         """Return the desired capacity in each minute, in capacity units."""
-        needed: Floats = (
+        needed: Float64s = (
             np.ceil(self.load.demand(self.name, minutes) * self.maximum / self.weight) * self.weight
         )
         return np.minimum(np.maximum(needed, self.minimum), self.maximum)
 
-    def capacity_in_service(self, minutes: Minutes) -> Floats:
+    def capacity_in_service(self, minutes: Minutes) -> Float64s:
         """Return the capacity in service in each minute, in capacity units."""
         return np.maximum(self.desired_capacity(minutes) - self.missing, 0)
 
@@ -71,12 +72,12 @@ def metrics(region: DemoRegion) -> Iterator[DemoMetric]:
             yield DemoMetric("AWS/AutoScaling", name, dimensions, PER_MINUTE, value_at)
 
 
-def cpu_utilization(group: DemoGroup) -> Callable[[Minutes], Floats]:
+def cpu_utilization(group: DemoGroup) -> Callable[[Minutes], Float64s]:
     """Return the CPU utilization of a group, in percent, as a function of the minute."""
     return lambda minutes: np.minimum(100 * group.cpu.demand(group.name + "/cpu", minutes), 100.0)
 
 
-def group_metrics(group: DemoGroup) -> Mapping[str, Callable[[Minutes], Floats]]:
+def group_metrics(group: DemoGroup) -> Mapping[str, Callable[[Minutes], Float64s]]:
     """Return the group metrics by name: capacities in units, and numbers of instances."""
     return {
         "GroupMinSize": constant(group.minimum),
@@ -96,7 +97,7 @@ def group_metrics(group: DemoGroup) -> Mapping[str, Callable[[Minutes], Floats]]
     }
 
 
-def describe_groups(region: DemoRegion, params: Params, now: float) -> Mapping[str, Any]:
+def describe_groups(region: DemoRegion, params: RequestParams, now: float) -> Mapping[str, Any]:
     """Answer DescribeAutoScalingGroups."""
     names = params.get("AutoScalingGroupNames") or [group.name for group in region.resources_of(DemoGroup)]
     minute = np.array([region.minute(now)])
@@ -166,7 +167,7 @@ def launch_settings(group: DemoGroup) -> Mapping[str, Any]:
     }
 
 
-def describe_policies(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
+def describe_policies(region: DemoRegion, params: RequestParams, _: float) -> Mapping[str, Any]:
     """Answer DescribePolicies with the target-tracking policies."""
     name = params.get("AutoScalingGroupName")
     return {
@@ -189,7 +190,7 @@ def describe_policies(region: DemoRegion, params: Params, _: float) -> Mapping[s
     }
 
 
-def describe_account_limits(region: DemoRegion, _: Params, __: float) -> Mapping[str, Any]:
+def describe_account_limits(region: DemoRegion, _: RequestParams, __: float) -> Mapping[str, Any]:
     """Answer DescribeAccountLimits."""
     return {
         "MaxNumberOfAutoScalingGroups": int(quota_value(region, "L-CDE20ADC")),

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from monitor.demo.region import DemoRegion, DemoService, Params
+from monitor.demo.region import DemoRegion, DemoService, RequestParams
 
 
-def describe_regions(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
+def describe_regions(region: DemoRegion, params: RequestParams, _: float) -> Mapping[str, Any]:
     """Return the response of DescribeRegions: the enabled regions, filtered by the requested names."""
     return {
         "Regions": [

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from monitor.demo.metric import BYTES, EVENTS, PER_MINUTE, THROTTLES, DemoMetric
-from monitor.demo.region import AwsResponseError, DemoRegion, DemoService, Params
+from monitor.demo.region import AwsResponseError, DemoRegion, DemoService, RequestParams
 from monitor.demo.services.quotas import quota_value
-from monitor.demo.traffic import Floats, Minutes, Traffic
+from monitor.demo.traffic import Minutes, Traffic
+from rules.arrays import Float64s
 
 # The write limit of a shard; its read limit is twice as high.
 SHARD_BYTES_PER_MINUTE = 1024**2 * 60
@@ -53,15 +54,15 @@ class DemoStream:
         """The number of open shards now."""
         return self.shards
 
-    def demand(self, minutes: Minutes) -> Floats:
+    def demand(self, minutes: Minutes) -> Float64s:
         """Return the demand on each shard in each minute, as a share of the shard's limit."""
         return np.outer(self.skew or np.ones(self.shards), self.write.demand(self.name, minutes))
 
-    def accepted(self, minutes: Minutes) -> Floats:
+    def accepted(self, minutes: Minutes) -> Float64s:
         """Return the accepted demand, in the unit of `demand`."""
         return np.minimum(self.demand(minutes), 1.0)
 
-    def excess(self, minutes: Minutes, factor: float) -> Floats:
+    def excess(self, minutes: Minutes, factor: float) -> Float64s:
         """Return the demand beyond `factor` times the limit, in the unit of `demand`."""
         return np.maximum(self.demand(minutes) - factor, 0.0)
 
@@ -189,7 +190,7 @@ def stream_arn(region: DemoRegion, stream: DemoStream) -> str:
     return region.arn("kinesis", f"stream/{stream.name}")
 
 
-def describe_limits(region: DemoRegion, _: Params, __: float) -> Mapping[str, Any]:
+def describe_limits(region: DemoRegion, _: RequestParams, __: float) -> Mapping[str, Any]:
     """Answer DescribeLimits."""
     streams = region.resources_of(DemoStream)
     return {
@@ -200,7 +201,7 @@ def describe_limits(region: DemoRegion, _: Params, __: float) -> Mapping[str, An
     }
 
 
-def describe_stream_summary(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
+def describe_stream_summary(region: DemoRegion, params: RequestParams, _: float) -> Mapping[str, Any]:
     """Answer DescribeStreamSummary: moto's response lacks the number of consumers."""
     for stream in region.resources_of(DemoStream):
         if params.get("StreamName") == stream.name or params.get("StreamARN") == stream_arn(region, stream):

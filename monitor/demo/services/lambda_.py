@@ -1,17 +1,17 @@
 """Lambda: simulated, because moto lacks account settings and provisioned concurrency."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from monitor.demo.inversion import MinuteFunction
 from monitor.demo.metric import EVENTS, PER_SECOND, DemoMetric, accepted_demand, excess_demand
-from monitor.demo.region import AwsResponseError, DemoRegion, DemoService, Params
+from monitor.demo.region import AwsResponseError, DemoRegion, DemoService, RequestParams
 from monitor.demo.services.quotas import quota_value
-from monitor.demo.traffic import Floats, Minutes, Traffic
-
-MinuteFunction = Callable[[Minutes], Floats]
+from monitor.demo.traffic import Minutes, Traffic
+from rules.arrays import Float64s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,41 +26,41 @@ class DemoFunction:
     seconds: float = 0.2  # duration of an invocation
     queue: str = ""  # name of the queue whose messages invoke the function
 
-    def demand(self, minutes: Minutes) -> Floats:
+    def demand(self, minutes: Minutes) -> Float64s:
         """Return the demand in each minute, as a share of the concurrency."""
         return self.traffic.demand(self.name, minutes)
 
-    def running_executions(self, minutes: Minutes) -> Floats:
+    def running_executions(self, minutes: Minutes) -> Float64s:
         """Return the concurrent executions in each minute, at most `concurrency` if that is reserved."""
         demand = self.demand(minutes)
         return np.round((accepted_demand(demand) if self.reserved else demand) * self.concurrency)
 
-    def claimed_concurrency(self, minutes: Minutes) -> Floats:
+    def claimed_concurrency(self, minutes: Minutes) -> Float64s:
         """Return the claimed concurrency in each minute, with what is reserved or provisioned but idle."""
         floor = self.concurrency if self.reserved or self.provisioned else 0
         return np.maximum(self.running_executions(minutes), floor)
 
-    def invocations(self, minutes: Minutes) -> Floats:
+    def invocations(self, minutes: Minutes) -> Float64s:
         """Return the invocations in each minute."""
         return self.running_executions(minutes) * 60 / self.seconds
 
-    def total_milliseconds(self, minutes: Minutes) -> Floats:
+    def total_milliseconds(self, minutes: Minutes) -> Float64s:
         """Return the duration of all invocations of each minute together."""
         return self.invocations(minutes) * self.seconds * 1000
 
-    def excess_invocations(self, minutes: Minutes) -> Floats:
+    def excess_invocations(self, minutes: Minutes) -> Float64s:
         """Return the invocations in each minute beyond the reserved or provisioned concurrency."""
         return excess_demand(self.demand(minutes)) * self.concurrency * 60 / self.seconds
 
-    def throttles(self, minutes: Minutes) -> Floats:
+    def throttles(self, minutes: Minutes) -> Float64s:
         """Return the throttled invocations in each minute; NaN without reserved concurrency."""
         return self.excess_invocations(minutes) if self.reserved else np.full(len(minutes), np.nan)
 
-    def provisioned_utilization(self, minutes: Minutes) -> Floats:
+    def provisioned_utilization(self, minutes: Minutes) -> Float64s:
         """Return the used share of the provisioned concurrency in each minute."""
         return accepted_demand(self.demand(minutes))
 
-    def provisioned_executions(self, minutes: Minutes) -> Floats:
+    def provisioned_executions(self, minutes: Minutes) -> Float64s:
         """Return the executions on provisioned concurrency in each minute."""
         return np.round(self.provisioned_utilization(minutes) * self.concurrency)
 
@@ -94,7 +94,7 @@ def metrics(region: DemoRegion) -> Iterator[DemoMetric]:
 def total(parts: list[MinuteFunction]) -> MinuteFunction:
     """Return a function that adds up the values of `parts` in each minute; NaN where all are NaN."""
 
-    def total_at(minutes: Minutes) -> Floats:
+    def total_at(minutes: Minutes) -> Float64s:
         values = np.array([part(minutes) for part in parts])
         return np.where(np.isnan(values).all(axis=0), np.nan, np.nansum(values, axis=0))
 
@@ -137,7 +137,7 @@ def function_metrics(function: DemoFunction) -> Iterator[DemoMetric]:
         )
 
 
-def get_account_settings(region: DemoRegion, _: Params, __: float) -> Mapping[str, Any]:
+def get_account_settings(region: DemoRegion, _: RequestParams, __: float) -> Mapping[str, Any]:
     """Answer GetAccountSettings."""
     functions = region.resources_of(DemoFunction)
     limit = int(quota_value(region, "L-B99A9384"))
@@ -154,7 +154,7 @@ def get_account_settings(region: DemoRegion, _: Params, __: float) -> Mapping[st
     }
 
 
-def list_functions(region: DemoRegion, _: Params, __: float) -> Mapping[str, Any]:
+def list_functions(region: DemoRegion, _: RequestParams, __: float) -> Mapping[str, Any]:
     """Answer ListFunctions."""
     return {
         "Functions": [
@@ -174,7 +174,7 @@ def list_functions(region: DemoRegion, _: Params, __: float) -> Mapping[str, Any
     }
 
 
-def list_event_source_mappings(region: DemoRegion, _: Params, __: float) -> Mapping[str, Any]:
+def list_event_source_mappings(region: DemoRegion, _: RequestParams, __: float) -> Mapping[str, Any]:
     """Answer ListEventSourceMappings with the queues that invoke functions."""
     return {
         "EventSourceMappings": [
@@ -191,7 +191,7 @@ def list_event_source_mappings(region: DemoRegion, _: Params, __: float) -> Mapp
     }
 
 
-def find_function(region: DemoRegion, params: Params) -> DemoFunction:
+def find_function(region: DemoRegion, params: RequestParams) -> DemoFunction:
     """Return the function that the parameters name. Raises AwsResponseError."""
     name = params["FunctionName"].rpartition("function:")[2]
     for function in region.resources_of(DemoFunction):
@@ -200,13 +200,13 @@ def find_function(region: DemoRegion, params: Params) -> DemoFunction:
     raise AwsResponseError("ResourceNotFoundException", f"Function not found: {name}")
 
 
-def get_function_concurrency(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
+def get_function_concurrency(region: DemoRegion, params: RequestParams, _: float) -> Mapping[str, Any]:
     """Answer GetFunctionConcurrency."""
     function = find_function(region, params)
     return {"ReservedConcurrentExecutions": function.concurrency} if function.reserved else {}
 
 
-def list_provisioned(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
+def list_provisioned(region: DemoRegion, params: RequestParams, _: float) -> Mapping[str, Any]:
     """Answer ListProvisionedConcurrencyConfigs."""
     function = find_function(region, params)
     config = {

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from monitor.demo.metric import PER_MINUTE, DemoMetric
-from monitor.demo.region import AwsResponseError, DemoQuota, DemoRegion, DemoService, Params
+from monitor.demo.region import AwsResponseError, DemoQuota, DemoRegion, DemoService, RequestParams
 from monitor.demo.traffic import constant
 
 SHARD_QUOTAS_BY_REGION = {"us-east-1": 20000, "us-west-2": 20000, "eu-west-1": 20000}
@@ -118,7 +118,7 @@ def default_quota(region: DemoRegion, declared: DemoQuota) -> dict[str, Any]:
     return quota_description(region, declared, declared.by_region.get(region.name, declared.default))
 
 
-def find_quota(region: DemoRegion, params: Params) -> DemoQuota:
+def find_quota(region: DemoRegion, params: RequestParams) -> DemoQuota:
     """Return the quota that the parameters name. Raises AwsResponseError if there is none."""
     declared = quotas_of(region).get(params["QuotaCode"])
     if declared is None or declared.service != params["ServiceCode"]:
@@ -126,24 +126,24 @@ def find_quota(region: DemoRegion, params: Params) -> DemoQuota:
     return declared
 
 
-def get_service_quota(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
+def get_service_quota(region: DemoRegion, params: RequestParams, _: float) -> Mapping[str, Any]:
     """Answer GetServiceQuota; in the demo, only adjustable quotas have an applied value."""
     if not find_quota(region, params).adjustable:
         raise AwsResponseError("NoSuchResourceException", "The request failed: no applied value.")
     return {"Quota": applied_quota(region, find_quota(region, params))}
 
 
-def get_default_quota(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
+def get_default_quota(region: DemoRegion, params: RequestParams, _: float) -> Mapping[str, Any]:
     """Answer GetAWSDefaultServiceQuota."""
     return {"Quota": default_quota(region, find_quota(region, params))}
 
 
-def service_quotas(region: DemoRegion, params: Params) -> list[DemoQuota]:
+def service_quotas(region: DemoRegion, params: RequestParams) -> list[DemoQuota]:
     """Return the quotas of the service that the parameters name."""
     return [quota for quota in quotas_of(region).values() if quota.service == params["ServiceCode"]]
 
 
-def list_applied_quotas(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
+def list_applied_quotas(region: DemoRegion, params: RequestParams, _: float) -> Mapping[str, Any]:
     """Answer ListServiceQuotas."""
     return {
         "Quotas": [
@@ -152,18 +152,18 @@ def list_applied_quotas(region: DemoRegion, params: Params, _: float) -> Mapping
     }
 
 
-def list_default_quotas(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
+def list_default_quotas(region: DemoRegion, params: RequestParams, _: float) -> Mapping[str, Any]:
     """Answer ListAWSDefaultServiceQuotas."""
     return {"Quotas": [default_quota(region, quota) for quota in service_quotas(region, params)]}
 
 
-def list_services(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
+def list_services(region: DemoRegion, params: RequestParams, _: float) -> Mapping[str, Any]:
     """Answer ListServices with the services that have quotas."""
     services = sorted({quota.service for quota in quotas_of(region).values()})
     return {"Services": [{"ServiceCode": service, "ServiceName": service} for service in services]}
 
 
-def list_increase_requests(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
+def list_increase_requests(region: DemoRegion, params: RequestParams, _: float) -> Mapping[str, Any]:
     """Answer ListRequestedServiceQuotaChangeHistory; in the demo, every request has an open support case."""
     status_matches = params.get("Status", REQUEST_STATUS) == REQUEST_STATUS
     requests = region.requested_quotas.items() if status_matches else ()
@@ -185,7 +185,7 @@ def increase_request(region: DemoRegion, code: str, desired: float) -> dict[str,
     }
 
 
-def request_increase(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
+def request_increase(region: DemoRegion, params: RequestParams, _: float) -> Mapping[str, Any]:
     """Answer RequestServiceQuotaIncrease; the demo accepts a request, but does not store it."""
     declared = find_quota(region, params)
     if params["QuotaCode"] in region.requested_quotas:
@@ -196,12 +196,12 @@ def request_increase(region: DemoRegion, params: Params, _: float) -> Mapping[st
     return {"RequestedQuota": {**request, "Status": "PENDING"}}
 
 
-def start_report(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
+def start_report(region: DemoRegion, params: RequestParams, _: float) -> Mapping[str, Any]:
     """Answer StartQuotaUtilizationReport; in the demo, the report is ready at once."""
     return {"ReportId": f"demo-{region.name}", "Status": "PENDING"}
 
 
-def get_report(region: DemoRegion, params: Params, now: float) -> Mapping[str, Any]:
+def get_report(region: DemoRegion, params: RequestParams, now: float) -> Mapping[str, Any]:
     """Answer GetQuotaUtilizationReport with no quotas; AWS's own report names only a few."""
     generated_at = datetime.fromtimestamp(now, UTC)
     content = {"TotalCount": 0, "Quotas": [], "GeneratedAt": generated_at}

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from monitor.demo.metric import EVENTS, DemoMetric, excess_demand
-from monitor.demo.region import AwsResponseError, DemoRegion, DemoService, Params
-from monitor.demo.traffic import Floats, Minutes, Traffic
+from monitor.demo.region import AwsResponseError, DemoRegion, DemoService, RequestParams
+from monitor.demo.traffic import Minutes, Traffic
+from rules.arrays import Float64s
 
 MAX_WRITES = 3500 * 60  # requests per minute and prefix
 MAX_READS = 5500 * 60  # requests per minute and prefix
@@ -47,20 +48,20 @@ def filter_metrics(bucket: str, filter_: DemoBucketFilter) -> Iterator[DemoMetri
     """Yield the metrics of a metrics configuration."""
     dimensions = {"BucketName": bucket, "FilterId": filter_.id}
 
-    def writes(minutes: Minutes) -> Floats:
+    def writes(minutes: Minutes) -> Float64s:
         return filter_.write.demand(f"{bucket}/{filter_.id}/write", minutes)
 
-    def reads(minutes: Minutes) -> Floats:
+    def reads(minutes: Minutes) -> Float64s:
         return filter_.read.demand(f"{bucket}/{filter_.id}/read", minutes)
 
-    def requests(minutes: Minutes) -> Floats:
+    def requests(minutes: Minutes) -> Float64s:
         return writes(minutes) * MAX_WRITES + reads(minutes) * MAX_READS
 
-    def throttled(minutes: Minutes) -> Floats:
+    def throttled(minutes: Minutes) -> Float64s:
         excesses = (excess_demand(writes(minutes)), MAX_WRITES), (excess_demand(reads(minutes)), MAX_READS)
         return sum((np.nan_to_num(share) * limit for share, limit in excesses), np.zeros(len(minutes)))
 
-    def multiplied(demand: Callable[[Minutes], Floats], factor: float) -> Callable[[Minutes], Floats]:
+    def multiplied(demand: Callable[[Minutes], Float64s], factor: float) -> Callable[[Minutes], Float64s]:
         return lambda minutes: demand(minutes) * factor
 
     for name, share in WRITE_SHARES.items():
@@ -77,7 +78,7 @@ def seed(region: DemoRegion, s3: Any) -> None:
         s3.create_bucket(Bucket=bucket.name, **({"CreateBucketConfiguration": location} if location else {}))
 
 
-def list_metrics_configurations(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
+def list_metrics_configurations(region: DemoRegion, params: RequestParams, _: float) -> Mapping[str, Any]:
     """Answer ListBucketMetricsConfigurations."""
     for bucket in region.resources_of(DemoBucket):
         if bucket.name == params["Bucket"]:
@@ -91,7 +92,7 @@ def list_metrics_configurations(region: DemoRegion, params: Params, _: float) ->
     raise AwsResponseError("NoSuchBucket", "The specified bucket does not exist")
 
 
-def get_notifications(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
+def get_notifications(region: DemoRegion, params: RequestParams, _: float) -> Mapping[str, Any]:
     """Answer GetBucketNotificationConfiguration."""
     prefixes_and_functions = [
         (filter_.prefix or "", filter_.function)

@@ -8,7 +8,8 @@ import numpy as np
 
 from monitor.demo.metric import EVENTS, PER_MINUTE, DemoMetric, accepted_demand
 from monitor.demo.region import DemoRegion, DemoService
-from monitor.demo.traffic import Floats, Minutes, Traffic
+from monitor.demo.traffic import Minutes, Traffic
+from rules.arrays import Float64s
 
 MAX_IN_FLIGHT = 120_000  # messages in flight in one queue
 
@@ -32,16 +33,16 @@ class DemoQueue:
         """True if this is a FIFO queue."""
         return self.name.endswith(".fifo")
 
-    def messages(self, minutes: Minutes) -> Floats:
+    def messages(self, minutes: Minutes) -> Float64s:
         """Return the messages sent in each minute."""
         demand = self.sent.demand(self.name, minutes)
         return (accepted_demand(demand) if self.fifo else demand) * self.per_second * 60
 
-    def empty_receives(self, minutes: Minutes) -> Floats:
+    def empty_receives(self, minutes: Minutes) -> Float64s:
         """Return the empty receives of nine pollers that wait 20 s each."""
         return np.where(np.isnan(self.messages(minutes)), np.nan, 9 * 60 / 20)
 
-    def messages_in_flight(self, minutes: Minutes) -> Floats:
+    def messages_in_flight(self, minutes: Minutes) -> Float64s:
         """Return the messages in flight in each minute."""
         return np.round(
             accepted_demand(self.in_flight.demand(self.name + "/in-flight", minutes)) * MAX_IN_FLIGHT

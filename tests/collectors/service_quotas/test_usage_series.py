@@ -10,7 +10,7 @@ from collectors.quotas import LIST_OPERATIONS
 from collectors.service_quotas.call_budget import BudgetedCalls, CallBudget
 from collectors.service_quotas.overrides import OverrideFile, ReadAs, override_of, read_overrides
 from collectors.service_quotas.quota_list import DEPENDENCY_ERRORS, ListedQuota, QuotaKey, list_quotas
-from collectors.service_quotas.usage_series import MAX_PARTS, MetricId, usage_series
+from collectors.service_quotas.usage_series import MAX_PARTS, NameAndDimensions, usage_series
 from rules.limits import LimitSource
 from rules.model_file import parse_model
 from rules.signals import QUOTA_CODE, Quota
@@ -182,7 +182,7 @@ async def test_a_quota_on_a_group_of_kms_operations_is_per_second_whatever_its_d
     assert observed and observed.signal == "calls_per_period"
 
 
-def published_metric(members: dict[str, Any], **further_dimensions: str) -> set[MetricId]:
+def published_metric(members: dict[str, Any], **further_dimensions: str) -> set[NameAndDimensions]:
     """Return the id of the usage metric of a quota's entry, with further dimensions."""
     usage_metric = members["UsageMetric"]
     return {
@@ -198,7 +198,7 @@ async def test_the_usage_is_the_largest_of_the_parts_where_each_part_has_a_metri
     parts = [f"repository-{number:03}" for number in range(MAX_PARTS + 1)]
     quota = await list_quota("ecr", **members)
     for number in (2, MAX_PARTS, MAX_PARTS + 1):
-        published = set[MetricId]().union(
+        published = set[NameAndDimensions]().union(
             *(published_metric(members, ResourceId=id_) for id_ in parts[:number])
         )
         observed = usage_series(quota, published | published_metric(members, Other="x"))

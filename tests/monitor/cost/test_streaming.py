@@ -10,10 +10,10 @@ from collectors.base import Metric, per_second
 from monitor.cost.bills import MetricUse
 from monitor.cost.prices import LIST_PRICES, LIST_PRICES_OF_ACCOUNTS, SECONDS_PER_MONTH, AccountPrices
 from monitor.cost.streaming import Activity, StreamAdvice, stream_advice
-from monitor.fleet.columns import Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.metric_query import metric_query
 from monitor.fleet.ring_columns import WINDOW
+from rules.arrays import Ints
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, add, key, traffic
 
 UPDATE_DOLLARS = LIST_PRICES.amount(updates=1) or 0.0  # for an update with its delivery

@@ -12,17 +12,17 @@ import uvicorn
 from collectors.base import Usage
 from collectors.registry import Registry, build_registry
 from monitor.config.config import Config
-from monitor.demo.inversion import Values
+from monitor.demo.inversion import MinuteFunction
 from monitor.demo.region import DemoRegion
 from monitor.demo.server import create_app
 from monitor.demo.services import SERVICES
 from monitor.demo.story_book import StoriedSeries, StoryBook
 from monitor.demo.story_file import StoryFile
 from monitor.demo.story_reader import read_stories
-from monitor.demo.traffic import Floats, Minutes
-from monitor.fleet.columns import Floats as Samples
+from monitor.demo.traffic import Minutes
 from monitor.report.scan import ScanReport, scan_once
 from monitor.server.listener import bind_socket
+from rules.arrays import Float64s, Floats
 
 TOLERANCE = 0.01  # relative
 ROUNDING = 1e-6  # absolute
@@ -106,20 +106,22 @@ def is_throttled(series: StoriedSeries) -> bool:
     return bool((expected_throttled(series, LAST_HOURS) > 0).any())
 
 
-def expected_usage(series: StoriedSeries, minutes: Minutes) -> Floats:
+def expected_usage(series: StoriedSeries, minutes: Minutes) -> Float64s:
     """Return the usage of a story: at most the limit, if demand above it is throttled or impossible."""
     demand = series.traffic.demand(series.name, minutes)
     is_capped = series.observed.throttled or series.observed.hard_limit
     return (np.clip(demand, 0, 1) if is_capped else demand) * (series.limit or 1)
 
 
-def expected_throttled(series: StoriedSeries, minutes: Minutes) -> Floats:
+def expected_throttled(series: StoriedSeries, minutes: Minutes) -> Float64s:
     """Return the throttled demand of a story: the demand above the limit."""
     demand = series.traffic.demand(series.name, minutes)
     return (demand - np.clip(demand, 0, 1)) * (series.limit or 1)
 
 
-def _deviations(judged: Samples, series: StoriedSeries, expected: Values, minutes: Minutes) -> list[str]:
+def _deviations(
+    judged: Floats, series: StoriedSeries, expected: MinuteFunction, minutes: Minutes
+) -> list[str]:
     """Return the first minutes in which judged values differ from the story by more than the tolerance."""
     low, high = _range_in_period(series, expected, minutes)
     deviates = ~((judged >= low * (1 - TOLERANCE) - ROUNDING) & (judged <= high * (1 + TOLERANCE) + ROUNDING))
@@ -132,7 +134,9 @@ def _deviations(judged: Samples, series: StoriedSeries, expected: Values, minute
     ]
 
 
-def _range_in_period(series: StoriedSeries, expected: Values, minutes: Minutes) -> tuple[Floats, Floats]:
+def _range_in_period(
+    series: StoriedSeries, expected: MinuteFunction, minutes: Minutes
+) -> tuple[Float64s, Float64s]:
     """Return the story's lowest and highest value in all periods of the metrics that contain each minute."""
     usage = series.observed.usage
     length = (

@@ -24,8 +24,9 @@ from collectors.base import (
     reader_lag,
     total,
 )
-from monitor.demo.inversion import InversionError, MetricValues, Values
-from monitor.demo.traffic import Floats, Minutes
+from monitor.demo.inversion import InversionError, MetricValues, MinuteFunction
+from monitor.demo.traffic import Minutes
+from rules.arrays import Float64s
 from tests.reference_values import reference_value
 
 MINUTES = np.arange(-3, 4)
@@ -54,7 +55,7 @@ class GivenMinutes:
     def __init__(self, values: Mapping[int, float]) -> None:
         self.values = values
 
-    def __call__(self, minutes: Minutes) -> Floats:
+    def __call__(self, minutes: Minutes) -> Float64s:
         return np.array([self.values.get(int(minute), 1.0) for minute in minutes])
 
 
@@ -118,7 +119,7 @@ def found_values(usage: Usage, target: float, **set_before: float) -> dict[str, 
     }
 
 
-def constant(value: float) -> Values:
+def constant(value: float) -> MinuteFunction:
     """Return a function of minutes with one value."""
     return lambda minutes: np.full(len(minutes), value)
 

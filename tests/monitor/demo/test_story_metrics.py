@@ -6,14 +6,14 @@ import pytest
 from monitor.demo.metric import StoriedMetric
 from monitor.demo.region import DemoRegion
 from monitor.demo.story_reader import read_stories
-from monitor.demo.traffic import Floats
+from rules.arrays import Float64s
 from tests.monitor.demo import made_up
 
 SURGE_MINUTE, QUIET_MINUTE = 12, 40  # minutes of an hour with, and without, the surge
 MINUTES = np.array([SURGE_MINUTE, QUIET_MINUTE])
 
 
-async def values(name: str, statistic: str, cluster: str) -> Floats:
+async def values(name: str, statistic: str, cluster: str) -> Float64s:
     """Return a statistic of a cluster's metric in `MINUTES`."""
     world = {"eu-west-1": DemoRegion("eu-west-1")}
     book = await read_stories([made_up.stories()], made_up.registry(), world)

@@ -7,12 +7,12 @@ import numpy as np
 
 from collectors.base import Metric, Observed, per_second
 from monitor.exposition.exposition import Exposition
-from monitor.fleet.columns import Floats
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.history import SeriesHistory
 from monitor.fleet.key import Key
 from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.series_settings import SeriesSettings
+from rules.arrays import Floats
 from rules.band import Zone
 from rules.limits import Limit, LimitSource
 from rules.signals import Band

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.fleet.columns import Floats, Ints
 from monitor.fleet.namespaces import MIN_LATE, NEVER, RESUME_FOR, SILENT_AFTER
 from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.rings import Rings
+from rules.arrays import Floats, Ints
 
 NOW = 29_000_000
 POINT_MINUTES = 30  # minutes that have points

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from monitor.fleet.columns import Flags
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.reach import Reach
 from monitor.fleet.rows import row_of
 from monitor.fleet.snapshot import Snapshot
 from monitor.fleet.urgency import soonest_to_limit
+from rules.arrays import Flags
 from rules.band import Zone
 from tests.monitor.fleet.fleets import add, key, set_judgement
 

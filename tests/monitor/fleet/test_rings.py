@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.fleet.columns import INITIAL_CAPACITY, Floats, Ints
+from monitor.fleet.columns import INITIAL_CAPACITY
 from monitor.fleet.namespaces import NEVER, NO_NAMESPACE
 from monitor.fleet.ring_columns import RECENT_MINUTES, WINDOW
 from monitor.fleet.rings import Rings
+from rules.arrays import Floats, Ints
 from tests.monitor.fleet.points import NAN, Model, Point, Row
 
 START = 29_000_000

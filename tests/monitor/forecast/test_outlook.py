@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.fleet.columns import Floats
 from monitor.fleet.outlook import TrackRecord
 from monitor.forecast.outlook import track_record
 from rules.analogs import DAY
+from rules.arrays import Floats
 from rules.forecast import BINS, MIN_BINS
 
 DAYS_WITH_FORECAST = (BINS - MIN_BINS) // DAY

@@ -12,7 +12,6 @@ import numpy as np
 from monitor.alerting.lifecycle import Lifecycle, batch_minutes
 from monitor.alerting.notice_builder import NoticeBuilder
 from monitor.config.config import Config
-from monitor.fleet.columns import Floats, Ints
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.metric_query import metric_query
 from monitor.fleet.series_settings import SeriesSettings
@@ -20,6 +19,7 @@ from monitor.lookback.lookback import Lookback
 from monitor.lookback.replay import Judging, look_back
 from monitor.lookback.sample_file import chunk_minutes
 from monitor.lookback.ways import Way
+from rules.arrays import Floats, Ints
 from tests.monitor.alerting.harness import LETTERS, LIMIT, SHORT, configuration
 from tests.monitor.fleet.fleets import NOW, add, key, throttled_metric, traffic
 from tests.registries import REGISTRY

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.fleet.columns import Floats, Ints
 from monitor.lookback.sample_file import CHUNK, SampleFile, chunk_count, chunk_minutes
+from rules.arrays import Floats, Ints
 
 WANTED = np.array([2, 3, 4, 9, 11], np.int32)
 starts = st.integers(29_000_000, 29_000_500)

@@ -7,7 +7,6 @@ import numpy as np
 
 from collectors.base import per_second
 from collectors.metric_bounds import MetricBounds
-from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.namespaces import NEVER
 from monitor.planning.budget import Budget
@@ -16,6 +15,7 @@ from monitor.planning.planner import Planner, no_slots
 from monitor.planning.pruning import batches, prune
 from monitor.planning.safe_parts import unsafe_parts
 from monitor.polling.plan import due_metrics, most_overdue, plan_requests
+from rules.arrays import Flags, Floats, Ints
 from rules.bounds import Bound
 from rules.limits import Limit, LimitSource
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, SETTINGS, add, key, throttled_metric, traffic

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.cost.prices import LIST_PRICES
-from monitor.fleet.columns import Floats
 from monitor.planning.allowance import MINUTES_PER_MONTH
 from monitor.planning.idling import IDLE_AFTER, LIST_DELAY, idle_bound, idle_cadences, requests_saved
 from monitor.planning.intervals import MAX_INTERVAL
+from rules.arrays import Floats
 from tests.monitor.planning.simulation import ADAPTIVE, DELAY, HISTORY, Demand, Lists, Simulation
 from tests.monitor.planning.test_planner import budget_of
 

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.cost.prices import LIST_PRICES
-from monitor.fleet.columns import Floats, Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import PRUNED_INTERVAL, WINDOW
@@ -20,6 +19,7 @@ from monitor.planning.settings import BudgetTerms
 from monitor.planning.spending import InMemorySpendingStore
 from monitor.planning.telemetry import planned_delays
 from monitor.polling.plan import REVISED_MINUTES
+from rules.arrays import Floats, Ints
 from rules.limits import Limit, LimitSource
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, SETTINGS, add, key
 from tests.monitor.planning.simulation import ADAPTIVE, DELAY, HISTORY, Demand, Publication, Simulation

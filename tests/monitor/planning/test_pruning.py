@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.fleet.columns import Floats
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.ring_columns import NO_BOUND, NOT_READ, PRUNED_INTERVAL
 from monitor.planning.pruning import batches
+from rules.arrays import Floats
 from tests.monitor.fleet.fleets import NOW, add, key
 from tests.monitor.planning.simulation import (
     ADAPTIVE,

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.fleet.columns import Floats
 from monitor.fleet.ring_columns import NOT_READ
 from monitor.planning.intervals import MAX_INTERVAL
 from monitor.planning.telemetry import planned_delays
+from rules.arrays import Floats
 from tests.monitor.fleet.fleets import ACCOUNT
 from tests.monitor.planning.simulation import ADAPTIVE, DELAY, HISTORY, Demand, Simulation
 

@@ -4,9 +4,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.fleet.columns import Ints
 from monitor.planning.intervals import MAX_INTERVAL
 from monitor.planning.stretching import longer_cadences
+from rules.arrays import Ints
 
 Cadences = st.lists(st.integers(1, 2 * MAX_INTERVAL), min_size=1, max_size=300)
 

@@ -11,13 +11,13 @@ import pytest
 
 from collectors.base import Metric, Observed, total
 from monitor.aws.cell import Cell
-from monitor.fleet.columns import Floats, Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import Key
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.polling.history_reader import MAX_CONSECUTIVE_FAILURES, HistoryReader
 from monitor.polling.metric_pages import MAX_POINTS_PER_PAGE
 from monitor.polling.metric_source import MetricSource
+from rules.arrays import Floats, Ints
 from rules.limits import Limit, LimitSource
 from rules.signals import Band
 from tests.fake_cloudwatch import (

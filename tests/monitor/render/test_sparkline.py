@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.fleet.columns import Floats
 from monitor.fleet.ring_columns import WINDOW
 from monitor.render.sparkline import BLOCKS, BUCKET, GAP, LENGTH, THROTTLED, sparkline
+from rules.arrays import Floats
 from tests.monitor.fleet.fleets import series_history
 
 NAN = float("nan")

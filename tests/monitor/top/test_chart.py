@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.fleet.columns import Floats
 from monitor.fleet.ring_columns import WINDOW
 from monitor.render.chart import Chart
 from monitor.top.bars import bar, downsample
 from monitor.top.chart import FOOTER_HEIGHT, LABEL_WIDTH, dots_between, plot
+from rules.arrays import Floats
 from rules.band import Zone
 from rules.signals import Band
 from rules.units import BYTES_PER_SECOND, unit_named

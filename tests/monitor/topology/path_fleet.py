@@ -14,10 +14,10 @@ from monitor.topology.evaluation import evaluate
 from monitor.topology.flow_points import POINT_MINUTES, POINTS, window
 from monitor.topology.path_status import LimitStatus, PathStatus
 from monitor.topology.resolver import PlacedPath, place_paths
+from rules.arrays import Float64s
 from rules.band import Zone
 from rules.limits import Limit, LimitSource
 from rules.path_file import RequestPath, parse_paths
-from rules.paths import Floats
 from rules.signals import Band
 from tests.registries import REGISTRY
 
@@ -92,7 +92,7 @@ class PathFleet:
         """Give a metric, by the values of its dimensions, this rate in all minutes."""
         self.flows[name, values] = per_second
 
-    def points(self, placed: PlacedPath) -> Mapping[tuple[CellKey, Metric], Floats]:
+    def points(self, placed: PlacedPath) -> Mapping[tuple[CellKey, Metric], Float64s]:
         """Return the points of the metrics of a path, as a reader would return them."""
         metrics = [cell_metric for hop in placed.hops for cell_metric in hop.metrics]
         return {(cell, metric): np.full(POINTS, self.point(metric)) for cell, metric in metrics}

@@ -8,10 +8,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from collectors.base import Metric
-from monitor.fleet.columns import Floats
 from monitor.fleet.key import CellKey
 from monitor.topology.flow_points import POINTS
 from monitor.topology.path_monitor import PathMonitor
+from rules.arrays import Floats
 from tests.monitor.topology.path_fleet import ACCOUNT_NAMES, NOW, PathFleet, paths_of
 from tests.monitor.topology.test_evaluation import CHECKOUT, checkout
 

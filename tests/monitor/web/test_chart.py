@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from monitor.fleet.columns import Floats
 from monitor.fleet.fan import Fan
 from monitor.fleet.history import SeriesHistory
 from monitor.fleet.reach import NO_REACH_KNOWN, Reach
@@ -26,6 +25,7 @@ from monitor.web.chart_data import (
     value_rows,
 )
 from rules.analogs import DAY
+from rules.arrays import Floats
 from rules.signals import Band
 from rules.units import unit_named
 from tests.monitor.fleet.fleets import SETTINGS, series_history

@@ -5,10 +5,10 @@ import re
 import numpy as np
 import pytest
 
-from monitor.fleet.columns import Floats
 from monitor.fleet.ring_columns import WINDOW
 from monitor.render.chart import round_step
 from monitor.render.svg import line_path, run_marks, utilization_bar, utilization_sparkline
+from rules.arrays import Floats
 from rules.signals import Band
 
 NAN = np.float32(np.nan)
