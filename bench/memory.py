@@ -1,4 +1,7 @@
-"""Memory of 100,000 series with three hours of points, judged and rendered. `python bench/memory.py`"""
+"""Memory of 100,000 series with three hours of points, after a judgement and two expositions.
+
+Run `python bench/memory.py`.
+"""
 
 import asyncio
 import resource
@@ -78,11 +81,11 @@ def main() -> None:
     report(f"{SERIES:,} series registered, {fleet.rings.size:,} metrics")
     fill(fleet)
     used = fleet.rings.points.allocated_bytes / MIB
-    report(f"three hours of points, {used:.0f} MiB of it values")
+    report(f"three hours of points judged, {used:.0f} MiB of it values")
     exposition = Exposition(fleet)
     asyncio.run(publish_twice(fleet, exposition))
     body = sum(len(piece.deflated) for piece in exposition.body.pieces) / MIB
-    report(f"judged and rendered twice, {body:.1f} MiB of it the compressed body")
+    report(f"after two expositions, {body:.1f} MiB of it the compressed body")
 
 
 if __name__ == "__main__":

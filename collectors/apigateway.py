@@ -124,7 +124,7 @@ async def account(aws: Aws) -> AsyncIterator[Observed]:
     async for api in listed_http.items():
         counts += traffic_metrics(api)
     if counts:
-        aws.found_resource()
+        aws.record_resource()
     if not await aws.is_in_use():
         return
     response = members_of(await aws.try_call("apigateway", "GetAccount"), ACCOUNT_THROTTLE)
@@ -187,7 +187,7 @@ async def usage_plans(aws: Aws) -> AsyncIterator[Observed]:
     listed = ReadableItems(items, "usage plans", partial(members_with_id, "id", USAGE_PLAN))
     plans = [plan async for plan in listed.items()]
     if plans:
-        aws.found_resource()
+        aws.record_resource()
     for plan in plans:
         if rate := effective_rate(plan.get("throttle", {}).get("rateLimit")):
             yield Observed(

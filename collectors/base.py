@@ -282,8 +282,8 @@ class Aws(Protocol):
         ...
 
     @property
-    def quota_services_approved(self) -> Set[str]:
-        """The service codes of the services for which AWS approved a higher quota in the last hours."""
+    def quota_services_with_approvals(self) -> Set[str]:
+        """The codes of the services for which AWS approved a higher quota in the last hours."""
         ...
 
     def includes(self, signal: str, resource: Resource) -> bool:
@@ -303,7 +303,7 @@ class Aws(Protocol):
         *,
         is_shared: bool = False,
     ) -> Awaitable[Value]:
-        """Return the result of `read`, or raise its error: of a call made now, or of the key's last call.
+        """Call `read`, or use its last call for the key again; return the result or raise the error.
 
         An inventory calls `read` for a bounded number of single resources (see `monitor.aws.turns`), and
         always for the whole account. key: unique within the service. every: seconds for which a result is
@@ -328,10 +328,10 @@ class Aws(Protocol):
         make: Callable[[], Iterable[Observed]],
         read_at: Callable[[str], float | None] | float | None = None,
     ) -> Iterable[Observed]:
-        """Return the series that `make` makes, which may depend on nothing but `answers`.
+        """Return the series that `make` makes, or nothing if an earlier inventory made them already.
 
-        If an earlier inventory made these series from equal answers, they are confirmed as they are, and
-        nothing is returned: most inventories find the same as the previous one.
+        `make` may depend on nothing but `answers`. If an earlier inventory made the series from equal
+        answers, they remain as they are: most inventories find the same as the previous one.
         subject: identifies the series within the scan function. answers: all responses of AWS that `make`
         uses; equal answers have an equal `repr`. read_at: when an earlier inventory read the limits, in epoch
         seconds, or a function that returns this for a signal; None: this inventory read them.
@@ -355,7 +355,7 @@ class Aws(Protocol):
         """The same account, with calls that go to another region."""
         ...
 
-    def found_resource(self) -> None:
+    def record_resource(self) -> None:
         """Record that the service has a resource here."""
         ...
 
@@ -467,7 +467,7 @@ class Collector:
 
     @property
     def loaded_collector(self) -> "Collector":
-        """The collector, with fields that `dataclasses.replace` can copy."""
+        """This collector; for a lazy collector, the collector that it loads (see `LazyCollector`)."""
         return self
 
     def of_signals(self, signals: Collection[str]) -> "Collector":

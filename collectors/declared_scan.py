@@ -79,7 +79,7 @@ class _Run:
                 async for observed in self._immediate_series(kind):
                     yield observed
         if self.errors:
-            self.aws.found_resource()  # a list that failed may hide a resource
+            self.aws.record_resource()  # a list that failed may hide a resource
         if self.declaration.may_be_unused and not await self.aws.is_in_use():
             return
         for kind in self.group.kinds:
@@ -248,7 +248,7 @@ class _Run:
     def _register(self, node: Node) -> None:
         self._nonempty_kinds.add(node.kind)
         if node.kind not in self.group.foreign:
-            self.aws.found_resource()
+            self.aws.record_resource()
         self.resources.add(node)
         if self.group.is_needed_later(node.kind):
             self._nodes.setdefault(node.kind, []).append(node)

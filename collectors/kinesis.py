@@ -74,7 +74,7 @@ async def streams(aws: Aws) -> AsyncIterator[Observed]:
     names = ReadableItems(aws.list_items("kinesis", "ListStreams", "StreamNames"), "streams", stream_name_of)
 
     async def series_of(name: str) -> tuple[StreamSummary, list[Observed]]:
-        aws.found_resource()
+        aws.record_resource()
         summary = await describe_stream(aws, name)
         return summary, [*series_of_stream(aws, name, summary, partial(summary_series, name, summary))]
 

@@ -69,7 +69,7 @@ async def account_and_functions(aws: Aws) -> AsyncIterator[Observed]:
         first_function, failure = None, error
     if not (first_function or failure or listed.unreadable or await aws.is_in_use()):
         return
-    aws.found_resource()
+    aws.record_resource()
     settings = await aws.try_call("lambda", "GetAccountSettings")
     limits = members_of(settings.get("AccountLimit"), ACCOUNT_LIMIT)
     cache.set_total_reserved(total_reserved(limits))

@@ -122,7 +122,7 @@ class _Reading:
 
     async def read_lists(self) -> None:
         """Read the quotas of the service codes that are due; services in use come before the others."""
-        for code in self.aws.quota_services_approved:
+        for code in self.aws.quota_services_with_approvals:
             self.known.hasten(code, self.aws.now)
         account, in_use = self.aws.account_state(AccountQuotas), self.aws.quota_services_in_use
         self.known.in_use = frozenset(in_use | account.with_global_quotas if self.aws.is_global else in_use)

@@ -55,32 +55,34 @@ def inhibiting_alerts(firing: Iterable[Notice], registry: Registry) -> dict[str,
     covering signal, of the same resource or of a part of it, inhibits the alert on the covered signal in
     every zone, if the covering signal's zone is the same or worse.
     """
-    series = [notice for notice in firing if not (is_blind(notice) or is_forecast(notice))]
-    saturated = _saturated_alerts(series, registry)
-    candidates = series if saturated.by_resource else ()
+    notices = [notice for notice in firing if not (is_blind(notice) or is_forecast(notice))]
+    saturated = _saturated_alerts(notices, registry)
+    candidates = notices if saturated.by_resource else ()
     by_saturation = {
         notice.alert: inhibiting.alert
         for notice in candidates
         if (inhibiting := _inhibiting_alert(notice, saturated, registry))
     }
-    return dict(_alerts_inhibited_by_coverage(series, registry)) | by_saturation
+    return dict(_alerts_inhibited_by_covering_alerts(notices, registry)) | by_saturation
 
 
-def _alerts_inhibited_by_coverage(series: Sequence[Notice], registry: Registry) -> Iterator[tuple[str, str]]:
+def _alerts_inhibited_by_covering_alerts(
+    notices: Sequence[Notice], registry: Registry
+) -> Iterator[tuple[str, str]]:
     """Yield each alert that is inhibited by `covered_by`, and the alert that inhibits it."""
     covering_signals = {
         notice.alert: signal
-        for notice in series
+        for notice in notices
         if (signal := _covering_signal(registry, *_signal_names(notice)))
     }
     if not covering_signals:
         return
     firing: dict[SignalPath, Notice] = {}
-    for notice in sorted(series, key=lambda notice: ZONES[notice.zone]):
+    for notice in sorted(notices, key=lambda notice: ZONES[notice.zone]):
         resource = resource_of(notice)
         for path in (*resource.ancestor_paths, resource.path):
             firing[_signal_path(notice, notice.labels["signal"], path)] = notice
-    for notice in series:
+    for notice in notices:
         if signal := covering_signals.get(notice.alert):
             inhibiting = firing.get(_signal_path(notice, signal, resource_of(notice).path))
             if inhibiting and ZONES[inhibiting.zone] >= ZONES[notice.zone]:
@@ -110,9 +112,9 @@ class _SaturatedAlerts(NamedTuple):
     by_ancestor: dict[SignalPath, InhibitingAlert]
 
 
-def _saturated_alerts(series: Iterable[Notice], registry: Registry) -> _SaturatedAlerts:
+def _saturated_alerts(notices: Iterable[Notice], registry: Registry) -> _SaturatedAlerts:
     saturated = _SaturatedAlerts({}, {})
-    for notice in series:
+    for notice in notices:
         if notice.zone == Zone.SATURATED.word:
             alert = InhibitingAlert(_rank(notice, registry), notice.alert)
             resource = resource_of(notice)

@@ -1,4 +1,7 @@
-"""Assigns sent notices, which say which receiver was notified, to the notices of alerts' changes."""
+"""Finds which receivers were notified of a notice, and of its repeats.
+
+A sent notice is the record that one receiver was notified.
+"""
 
 from bisect import bisect_right
 from collections.abc import Awaitable, Iterable, Sequence
@@ -7,7 +10,7 @@ from typing import Protocol
 from monitor.alerting.records import SentNotice
 from monitor.notifiers.notice import Notice
 
-MAX_SENT_PER_NOTICE = 20  # sent notices that are read, for each listed notice
+MAX_SENT_PER_NOTICE = 20  # how many sent notices are read for each notice
 
 
 class SentNoticeStore(Protocol):
@@ -20,9 +23,10 @@ class SentNoticeStore(Protocol):
 async def sent_by_notice(
     store: SentNoticeStore, notices: Sequence[Notice], alert: str | None = None
 ) -> list[list[SentNotice]]:
-    """Return, for each notice, its sent notices and the sent repeats of it, oldest first.
+    """Return, for each notice, the sent notices of it and of its repeats, oldest first.
 
-    notices: of changes of alerts. alert: the only alert of the notices; None if they are of several alerts.
+    notices: the notices of changes, without repeats. alert: the alert that all notices are about; None if
+    they are about several alerts.
     """
     sent = await store.sent_notices(alert, MAX_SENT_PER_NOTICE * max(len(notices), 1)) if notices else []
     return assign_sent(notices, reversed(sent))

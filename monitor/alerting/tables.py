@@ -39,12 +39,12 @@ def _accept(_: Any) -> None:
 class Table(Generic[StoredRow]):
     """Rows of one class, identified by the field `key`.
 
-    row: the class. key: the name of the key field. check: raises ValueError for a row that has the right
-    types but cannot be used.
+    row_class: the class. key: the name of the key field. check: raises ValueError for a row that has the
+    right types but cannot be used.
     """
 
     name: str
-    row: type[StoredRow]
+    row_class: type[StoredRow]
     key: str
     check: Callable[[StoredRow], object] = _accept
 
@@ -56,19 +56,18 @@ class Table(Generic[StoredRow]):
     @cached_property
     def types(self) -> Mapping[str, Any]:
         """The types of the fields, by name."""
-        return {field.name: field.type for field in msgspec.structs.fields(self.row)}
+        return {field.name: field.type for field in msgspec.structs.fields(self.row_class)}
 
     @cached_property
-    def columns(self) -> str:
+    def quoted_columns(self) -> str:
         """The column names, quoted for SQL."""
         return ", ".join(f'"{name}"' for name in self.types)  # "group" is a keyword of SQL
 
     @cached_property
     def insert_sql(self) -> str:
         """The statement that adds or replaces a row."""
-        return (
-            f"INSERT OR REPLACE INTO {self.name} ({self.columns}) VALUES ({', '.join('?' * len(self.types))})"
-        )
+        placeholders = ", ".join("?" * len(self.types))
+        return f"INSERT OR REPLACE INTO {self.name} ({self.quoted_columns}) VALUES ({placeholders})"
 
     @cached_property
     def delete_sql(self) -> str:
@@ -78,24 +77,24 @@ class Table(Generic[StoredRow]):
     @cached_property
     def select_sql(self) -> str:
         """The query of the rowid and the columns of all rows, oldest first."""
-        return f"SELECT rowid, {self.columns} FROM {self.name} ORDER BY rowid"
+        return f"SELECT rowid, {self.quoted_columns} FROM {self.name} ORDER BY rowid"
 
     def encode(self, row: StoredRow) -> list[SqlValue]:
-        """Return the columns of a row. Raises ValueError for a row that could not be read back unchanged."""
-        return [_encode_column(getattr(row, name)) for name in self.types]
+        """Return the values of a row's columns. Raises ValueError if `decode` would return another row."""
+        return [_encode_value(getattr(row, name)) for name in self.types]
 
-    def decode(self, columns: Iterable[Any]) -> StoredRow:
-        """Return the row that has these columns. Raises ValueError; msgspec's errors are ValueErrors, too."""
-        named_columns = zip(self.types.items(), columns, strict=True)
+    def decode(self, values: Iterable[Any]) -> StoredRow:
+        """Return the row whose columns have these values. Raises ValueError, as msgspec does."""
+        named_values = zip(self.types.items(), values, strict=True)
         row = msgspec.convert(
-            {name: _decode_column(field_type, column) for (name, field_type), column in named_columns},
-            self.row,
+            {name: _decode_value(field_type, value) for (name, field_type), value in named_values},
+            self.row_class,
         )
         self.check(row)
         return row
 
 
-def _encode_column(value: Any) -> SqlValue:
+def _encode_value(value: Any) -> SqlValue:
     if isinstance(value, str):
         value.encode()  # raises UnicodeError for lone surrogates
     elif isinstance(value, float) and not math.isfinite(value):
@@ -105,18 +104,18 @@ def _encode_column(value: Any) -> SqlValue:
     return value if isinstance(value, NATIVE_TYPES) else msgspec.json.encode(value).decode()
 
 
-def _decode_column(field_type: Any, column: Any) -> Any:
-    if isinstance(column, str):
-        column.encode()  # raises UnicodeError for invalid UTF-8, which was decoded to lone surrogates
-    if column is None and type(None) in get_args(field_type):
+def _decode_value(field_type: Any, value: Any) -> Any:
+    if isinstance(value, str):
+        value.encode()  # raises UnicodeError for invalid UTF-8, which was decoded to lone surrogates
+    if value is None and type(None) in get_args(field_type):
         return None
     is_json = get_origin(field_type) in (tuple, Mapping) or any(
         isinstance(member, type) and issubclass(member, msgspec.Struct)
         for member in (field_type, *get_args(field_type))
     )
-    if is_json and not isinstance(column, str):
-        raise ValueError(f"expected JSON, found {column!r:.100}")
-    return msgspec.json.decode(column, type=field_type) if is_json else column
+    if is_json and not isinstance(value, str):
+        raise ValueError(f"expected JSON, found {value!r:.100}")
+    return msgspec.json.decode(value, type=field_type) if is_json else value
 
 
 # By table and key, the new row; None deletes the row.

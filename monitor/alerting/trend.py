@@ -99,8 +99,8 @@ def _duration(minute: Int64s, curve: Float64s, tolerance: Float64s) -> Int64s:
 def _start_of_rise(curve: Float64s, tolerance: Float64s) -> Int64s:
     """Return the index at which the last rise began.
 
-    The rise begins at the last value that exceeds the lowest value since the last fall by at most the
-    tolerance.
+    Only the values after the last fall count: those after the last value from which the curve falls by more
+    than the tolerance. The rise begins at the last of them that is within the tolerance of their lowest.
     """
     lowest_after = np.minimum.accumulate(curve[:, ::-1], axis=1)[:, ::-1]
     # The last index after which the curve falls by more than the tolerance.

@@ -1,4 +1,4 @@
-"""The route of the stream's dead letters: pieces of deliveries that could not be decoded."""
+"""The API of undecodable pieces: parts of Firehose's requests that could not be decoded."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ from monitor.stream.dead_letters import DeadLetterStore
 
 
 class StreamDeadLetterModel(BaseModel):
-    """A piece of a delivery that could not be decoded: a line, a message or a record."""
+    """A piece of a request of Firehose that could not be decoded: a line, a message or a record."""
 
     at: datetime = Field(description="The time at which the piece was received.")
     request: str = Field(description="The id of Firehose's request.")
@@ -25,7 +25,7 @@ class StreamDeadLetterModel(BaseModel):
 class StreamDeadLetterList(ListModel):
     """The latest pieces that could not be decoded, the newest first.
 
-    total: the number of undecodable pieces since the start.
+    total: the number of undecodable pieces since Headroom started.
     """
 
     items: Sequence[StreamDeadLetterModel]
@@ -35,9 +35,9 @@ def stream_router(dead_letters: DeadLetterStore) -> APIRouter:
     """Return the router of /api/v1/stream/dead-letters."""
     router = APIRouter(prefix="/api/v1/stream", tags=["Metrics"])
 
-    @router.get("/dead-letters", summary="List undecodable pieces of deliveries")
+    @router.get("/dead-letters", summary="List undecodable pieces of requests of Firehose")
     async def list_dead_letters() -> StreamDeadLetterList:
-        """List the latest pieces of deliveries that could not be decoded, and why."""
+        """List the latest pieces of Firehose's requests that could not be decoded, and why."""
         items = [
             StreamDeadLetterModel(
                 at=utc_datetime(letter.at),

@@ -65,7 +65,7 @@ class Scan:
 
     service: the collector's service, for which the metrics that the scan requests are counted. not_found: the
     kinds and paths of resources that were deleted after they were listed. includes, has_own_limit,
-    declared_quotas, quota_services_in_use, quota_services_approved, reads_quotas_of: see
+    declared_quotas, quota_services_in_use, quota_services_with_approvals, reads_quotas_of: see
     `collectors.base.Aws`. use: whether the service is in use, which all scans of the service find out
     together; None: it counts as in use. doubted: paths of resources that are read in any case, as their
     limits may be wrong. below_band: paths of resources below their band, which are described less often.
@@ -81,7 +81,7 @@ class Scan:
     has_own_limit: Callable[[str, Resource], bool] = lambda signal, resource: False
     declared_quotas: Set[Quota] = frozenset()
     quota_services_in_use: Set[str] = frozenset()
-    quota_services_approved: Set[str] = frozenset()
+    quota_services_with_approvals: Set[str] = frozenset()
     reads_quotas_of: Callable[[str], bool] = lambda service_code: True
     use: ServiceUse | None = None
     doubted: Set[ResourcePath] = frozenset()
@@ -189,7 +189,7 @@ class Scan:
         """Record that a resource waits for its turn to be read."""
         self.waiting.add(resource.utf8_safe.path)
 
-    def found_resource(self) -> None:
+    def record_resource(self) -> None:
         """Record that the service has a resource here."""
         if self.use:
             self.use.record_resource()

@@ -29,7 +29,7 @@ class StoryAws:
     is_global = False
     declared_quotas: Set[Quota] = frozenset()
     quota_services_in_use: Set[str] = frozenset()
-    quota_services_approved: Set[str] = frozenset()
+    quota_services_with_approvals: Set[str] = frozenset()
 
     def __init__(self, region: str, now: float, answers: AnswerTable) -> None:
         self.region, self.now, self._answers = region, now, answers
@@ -53,7 +53,7 @@ class StoryAws:
         """Return itself: there are only the answers of one region."""
         return self
 
-    def found_resource(self) -> None:
+    def record_resource(self) -> None:
         """Do nothing: every service of the demo is in use."""
 
     async def is_in_use(self) -> bool:

@@ -152,7 +152,7 @@ IRELAND = (
                 name="prod",
                 per_second=1500,
                 traffic=Traffic(mean=0.8, wave=0.08),
-                throttled=True,
+                has_throttle=True,
                 shares={"GET /products": 0.85, "GET /search": 0.15},
                 methods=(
                     DemoMethod(
@@ -165,7 +165,7 @@ IRELAND = (
                 ),
             ),
             DemoStage(
-                name="beta", per_second=100, traffic=Traffic(mean=0.15, rushes=LOAD_TEST), throttled=True
+                name="beta", per_second=100, traffic=Traffic(mean=0.15, rushes=LOAD_TEST), has_throttle=True
             ),
         ),
     ),
@@ -173,7 +173,7 @@ IRELAND = (
         name="mobile",
         per_second=2000,
         traffic=Traffic(mean=0.6, wave=0.06),
-        throttled=True,
+        has_throttle=True,
         routes={"GET /feed": None, "POST /orders": 400.0},
     ),
     DemoHttpApi(
@@ -246,7 +246,7 @@ VIRGINIA = (
         name="public-api",
         stages=(DemoStage(name="v1", per_second=7000, traffic=Traffic(mean=0.92, wave=0.03)),),
     ),
-    DemoHttpApi(name="partners", per_second=3000, traffic=Traffic(mean=0.92, wave=0.04), throttled=True),
+    DemoHttpApi(name="partners", per_second=3000, traffic=Traffic(mean=0.92, wave=0.04), has_throttle=True),
 )
 
 # The account `staging`: small copies of resources in production, and forgotten resources.

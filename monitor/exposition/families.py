@@ -97,13 +97,13 @@ FAMILIES = (
     ),
     Family(
         "headroom_usage_lower_bound",
-        "Lower bound of the usage, where CloudWatch shows only bounds; the bounds prove the zone.",
+        "Lower bound of the usage, where CloudWatch only bounds it; the zone is what the bounds prove.",
         lambda snapshot: finite(snapshot.usage, where=snapshot.bounded),
         unit_labels,
     ),
     Family(
         "headroom_usage_upper_bound",
-        "Upper bound of the usage, where CloudWatch shows only bounds; the bounds prove the zone.",
+        "Upper bound of the usage, where CloudWatch only bounds it; the zone is what the bounds prove.",
         lambda snapshot: finite(snapshot.upper_bound),
         unit_labels,
     ),
@@ -137,7 +137,8 @@ FAMILIES = (
     ),
     Family(
         "headroom_seconds_to_exhaustion",
-        "Seconds until a budget is exhausted at the present rate; no sample while its usage does not rise.",
+        "Seconds until a budget, such as burst credits, is exhausted at the rate of the last hour; no sample "
+        "while it does not drain.",
         lambda snapshot: finite(snapshot.seconds_to_exhaustion),
     ),
     Family(

@@ -1,4 +1,4 @@
-"""Idle purchases: the one rule that judge, alerts and reports share.
+"""The rule of idle purchases, which the judge, the alerts and the reports share.
 
 A purchase is idle only if every series that shares it is known to be below its band and not throttled:
 removing shards that are idle by bytes but busy by records would throttle their producers.
@@ -19,7 +19,7 @@ UNKNOWN_UTILIZATION = np.float32(np.inf)  # counts as busy
 
 
 def find_idle(fleet: Fleet, zone: Zones, saturation: Floats) -> Flags:
-    """Return which series have a purchased limit that is idle, by the judgement of all series."""
+    """Return which series belong to an idle purchase. zone, saturation: of all series, as judged."""
     idle: Flags = fleet.paid[: zone.size] & (zone == Zone.BELOW) & ~(saturation > 0)
     slots = np.flatnonzero(idle).astype(np.int32)
     idle[slots] = ~is_unknown(fleet, slots, saturation[slots])
@@ -31,10 +31,11 @@ def find_idle(fleet: Fleet, zone: Zones, saturation: Floats) -> Flags:
 
 
 def highest_other_utilization(fleet: Fleet, slots: Ints, minutes: Ints) -> Floats:
-    """Return, for each slot and its minute, the highest utilization of the other series of its purchase.
+    """Return how busy the other series of each slot's purchase were at most, in the slot's minute.
 
-    Each utilization is divided by the lower bound of its band. UNKNOWN_UTILIZATION where another series has
-    no known utilization, or may have been throttled; NaN where the purchase has no other series.
+    The utilization of each series is divided by the lower bound of its band. UNKNOWN_UTILIZATION where
+    another series has no known utilization, or may have been throttled; NaN where the purchase has no other
+    series.
     """
     highest, members = np.full(slots.size, NAN), fleet.purchases
     sharing_indices = np.flatnonzero(members.count_by_slot[slots])
@@ -53,7 +54,10 @@ def highest_other_utilization(fleet: Fleet, slots: Ints, minutes: Ints) -> Float
 
 
 def _relative_utilization(fleet: Fleet, slots: Ints, minutes: Ints) -> Floats:
-    """Return utilization divided by the band's lower bound, in the last minute with a sample of each slot."""
+    """Return each slot's utilization divided by the lower bound of its band.
+
+    It is the utilization in the slot's last minute with a sample, up to its minute in `minutes`.
+    """
     relative = np.full(slots.size, UNKNOWN_UTILIZATION)
     for indices, sampled_at in _last_known(fleet, slots, minutes):
         sampled_slots = slots[indices]

@@ -24,7 +24,10 @@ class RecentUsage(NamedTuple):
 
 
 def recent_usage(block: HistoryBlock, column: int) -> RecentUsage:
-    """Return the fortnight up to a column's newest known bin, or up to the block's end if it is stale."""
+    """Return the fortnight up to the newest known bin of a column of `block`.
+
+    If that bin is too old for a forecast, the fortnight ends with the block.
+    """
     with block.lock:
         usage = block.recent()[:, [column]]
         scale, last_bin = float(block.scale[column]) or 1.0, block.through

@@ -1,4 +1,7 @@
-"""The allowance of a budget: how much may be spent now. It grows with time, and is not saved up."""
+"""The allowance of a budget: how much may be spent now.
+
+Spending lowers it. Time raises it again, up to what may be spent ahead; more is not saved up.
+"""
 
 from dataclasses import dataclass
 
@@ -9,9 +12,9 @@ MINUTES_PER_MONTH = SECONDS_PER_MONTH / 60
 MAX_ADVANCE = 0.01  # share of a month's budget that may be spent ahead, such as for a fleet's first read
 
 
-def minimum_dollars(metrics: int, prices: Prices) -> float:
+def minimum_dollars(metric_count: int, prices: Prices) -> float:
     """Return what a month costs if each metric is requested once in MAX_INTERVAL minutes."""
-    return metrics * MINUTES_PER_MONTH / MAX_INTERVAL * prices.metric
+    return metric_count * MINUTES_PER_MONTH / MAX_INTERVAL * prices.metric
 
 
 @dataclass(slots=True)
@@ -51,9 +54,9 @@ class Allowance:
         if has_changed:
             self.ahead_dollars = min(self.ahead_dollars, self.max_ahead_dollars)
 
-    def set_polled(self, metrics: int) -> None:
+    def set_polled_count(self, metric_count: int) -> None:
         """Record how many metrics are polled, each of which may be requested whatever the budget."""
-        self.polled_metric_count = metrics
+        self.polled_metric_count = metric_count
 
     def charge(self, minute: float, dollars: float) -> None:
         """Charge dollars that were spent up to a minute of a monotonic clock."""
@@ -61,14 +64,14 @@ class Allowance:
         earned = elapsed_minutes * self.metrics_per_minute * self.prices.metric
         self.ahead_dollars, self.charged_minute = max(self.ahead_dollars - earned, 0.0) + dollars, minute
 
-    def reserve(self, metrics: int) -> int:
-        """Reserve as many of these metrics as may be requested now. Return how many, for `release`."""
+    def reserve(self, metric_count: int) -> int:
+        """Reserve the dollars for up to this number of metrics; return how many may be requested now."""
         dollars = max(self.max_ahead_dollars - self.ahead_dollars - self.reserved_dollars, 0.0)
         available = dollars / self.prices.metric
-        granted = int(min(metrics, available + 1e-6))  # a whole number must not get lost by rounding
+        granted = int(min(metric_count, available + 1e-6))  # a whole number must not get lost by rounding
         self.reserved_dollars += granted * self.prices.metric
         return granted
 
-    def release(self, metrics: int) -> None:
-        """End the reservation of this number of metrics."""
-        self.reserved_dollars = max(self.reserved_dollars - metrics * self.prices.metric, 0.0)
+    def release(self, metric_count: int) -> None:
+        """End the reservation of this number of metrics, which `reserve` returned."""
+        self.reserved_dollars = max(self.reserved_dollars - metric_count * self.prices.metric, 0.0)

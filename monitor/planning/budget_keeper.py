@@ -48,7 +48,7 @@ class BudgetKeeper:
                 parts.append(polled[~pruned])
                 yield
             allowance = budget.allowance(account)
-            allowance.set_polled(int(counts.sum()))
+            allowance.set_polled_count(int(counts.sum()))
             self._warn_of_minimum(allowance, account)
             stretched = longer_cadences(np.trim_zeros(counts, "b"), allowance.metrics_per_minute)
             for part in parts:

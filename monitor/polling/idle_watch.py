@@ -29,7 +29,7 @@ from rules.arrays import Ints
 OPERATION = "ListMetrics"
 RECENTLY_ACTIVE = "PT3H"  # metrics with a point in the last three hours; AWS accepts no other value
 MAX_LIST_PAGES = 100  # pages of one list: 50,000 metrics
-TOO_LONG_INTERVAL = 360  # minutes until a list that had too many pages is requested again
+LONG_LIST_INTERVAL = 360  # minutes until a list that had too many pages is requested again
 YIELD_EVERY = 500  # metrics to process before yielding to other tasks
 
 
@@ -80,7 +80,7 @@ class IdleWatch:
     prices: Prices = LIST_PRICES
     on_wake: Callable[[], None] = lambda: None
     # By list that had too many pages, the minute from which it may be requested again.
-    _too_long_until: dict[Listing, int] = field(default_factory=dict, init=False)
+    _skipped_until: dict[Listing, int] = field(default_factory=dict, init=False)
 
     @property
     def list_interval(self) -> int:
@@ -95,7 +95,7 @@ class IdleWatch:
         failures: dict[Failure, None] = {}
         pages = 0
         for listing, idle in (await self._idle(now)).items():
-            if self._too_long_until.get(listing, NEVER) > now:
+            if self._skipped_until.get(listing, NEVER) > now:
                 continue
             try:
                 pages += await self._update(listing, idle, now)
@@ -128,12 +128,13 @@ class IdleWatch:
         )
         if max_pages <= 0:
             return 0
+        # The budget reserves the price of a metric for each page.
         async with self.cell.grant_metrics(max_pages) as granted:
             pages, active = await self._list(listing, idle, granted) if granted else (0, None)
         if active is not None:
             self._record(idle, active, now)
         elif granted == max_pages:
-            self._too_long_until[listing] = now + TOO_LONG_INTERVAL
+            self._skipped_until[listing] = now + LONG_LIST_INTERVAL
         return pages
 
     def _max_pages(self, requests: float) -> int:

@@ -171,7 +171,7 @@ class Inventory:
             has_own_limit=partial(self._has_own_limit, collector.service),
             declared_quotas=self._declared_quotas,
             quota_services_in_use=self._quota_services_in_use() if collector.reads_last else frozenset(),
-            quota_services_approved=self.quotas.approved_services,
+            quota_services_with_approvals=self.quotas.approved_services,
             reads_quotas_of=self._reads_quotas_of,
             use=use,
             doubted=doubted,

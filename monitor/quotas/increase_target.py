@@ -17,7 +17,7 @@ from rules.command_template import PLACEHOLDER
 from rules.problem_text import suggestion
 
 ACCOUNT_ID = re.compile("[0-9]{12}")
-CELL_NAMES = frozenset({"partition", "region", "account_id"})  # placeholders whose values a cell has
+CELL_PLACEHOLDERS = frozenset({"partition", "region", "account_id"})  # every cell has their values
 
 
 def choose_account(
@@ -79,7 +79,7 @@ def resource_arn(cell: Cell, resource: str, wanted: WantedQuota, registry: Regis
         kind: template
         for collector in registry.collectors_of({service})
         for kind, template in collector.arns.items()
-        if {*PLACEHOLDER.findall(template)} - CELL_NAMES == {kind}
+        if {*PLACEHOLDER.findall(template)} - CELL_PLACEHOLDERS == {kind}
     }
     if len(kinds) != 1:
         raise UnknownQuotaError(

@@ -117,13 +117,16 @@ def _runs(css_class: str, flags: Flags, y: int) -> str:
 
 
 def time_position(minutes: float) -> float:
-    """Return the position of a time from now on the scale of ten minutes to 14 days, in percent."""
+    """Return the position of a duration on the scale from ten minutes to 14 days, in percent."""
     position = log(min(max(minutes, MIN_TIME), MAX_TIME) / MIN_TIME) / log(MAX_TIME / MIN_TIME)
     return round(position * 100, 1)
 
 
 def time_to_limit(reach: Reach, now: int) -> Markup:
-    """Return the time to a limit on the scale of times, pale if improbable. now: the present minute."""
+    """Return a mark on the scale of times for when the limit is reached, pale if that is improbable.
+
+    now: the present minute.
+    """
     if reach.is_reached:
         return Markup(TIME_TO_LIMIT.format(mark='<rect class="now"/>'))
     if not reach.minutes and not reach.is_possible:

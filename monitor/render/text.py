@@ -28,7 +28,10 @@ OptionalNumber = float | None
 
 
 def time_element(seconds: float | None) -> str:
-    """Return a time element of epoch seconds, in UTC; the pages' script shows it in the viewer's zone."""
+    """Return a time element of epoch seconds, in UTC, or `never` for None.
+
+    The pages' script shows the time in the viewer's time zone.
+    """
     if seconds is None:
         return "never"
     at = datetime.fromtimestamp(seconds, UTC)

@@ -26,7 +26,7 @@ def keep_budget(
     budget.configure(terms)
     for account, rows in _requested_rows(fleet, budget, terms, minutes).items():
         allowance = budget.allowance(account)
-        allowance.set_polled(rows.size)
+        allowance.set_polled_count(rows.size)
         longer = longer_cadences(np.bincount(minutes[rows]), allowance.metrics_per_minute)
         minutes[rows] = longer[minutes[rows]]
     return budget.statuses()

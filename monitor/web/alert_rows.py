@@ -52,19 +52,20 @@ class AlertTab(StrEnum):
 class AlertRow:
     """An alert as a row.
 
-    is_child: true if the row follows the row of its root, which inhibits the alert. sign: the zone whose sign
-    is shown. zone: the word beside the sign. throttled: the throttled demand in words; empty if there is
-    none. what: the usage or the summary of the alert. reach: when the series reaches its limit; None without
-    a series. receivers: the receivers of the alert.
+    is_child: true if the row follows the row of its root, which inhibits the alert. sign_zone: the zone whose
+    sign is shown. sign_word: the word beside the sign: a zone, `forecast` or BLIND. throttled: the throttled
+    demand in words; empty if there is none. description: the usage of the series, or the summary of the
+    alert. reach: when the series reaches its limit; None without a series. receivers: the receivers of the
+    alert.
     """
 
     alert: FiringAlert
     is_child: bool
     name: str
-    sign: str
-    zone: str
+    sign_zone: str
+    sign_word: str
     throttled: str
-    what: str
+    description: str
     reach: ForecastWords | None
     receivers: Sequence[AlertReceiver]
     runbook: str
@@ -172,16 +173,16 @@ class AlertRows:
         """Return the row of an alert."""
         notice, registry = alert.notice, self.engine.registry
         current = self._current(notice)
-        throttled, what = _what(notice, current, registry)
-        sign, zone = _sign(notice, current)
+        throttled, description = _throttled_and_description(notice, current, registry)
+        sign_zone, sign_word = _sign(notice, current)
         return AlertRow(
             alert=alert,
             is_child=is_child,
             name=alert_name(notice, registry),
-            sign=sign,
-            zone=zone,
+            sign_zone=sign_zone,
+            sign_word=sign_word,
             throttled=throttled,
-            what=what,
+            description=description,
             reach=forecast_words(current.reach, self.now) if current else None,
             receivers=self.receivers.receivers_of(notice),
             runbook=runbook_of_alert(notice),
@@ -201,10 +202,10 @@ def _sign(notice: Notice, current: Row | None) -> tuple[str, str]:
     return notice.zone, notice.zone
 
 
-def _what(notice: Notice, current: Row | None, registry: Registry) -> tuple[str, str]:
-    """Return the present throttled demand and usage of an alert's series, in words.
+def _throttled_and_description(notice: Notice, current: Row | None, registry: Registry) -> tuple[str, str]:
+    """Return the present throttled demand and the present usage of an alert's series, in words.
 
-    Without a series, or for a forecast: an empty text, and the summary of the alert.
+    Without a series, or for a forecast, return an empty text and the summary of the alert.
     """
     if current is None or is_forecast(notice):
         return "", notice.summary.partition(" Remedy: ")[0]

@@ -25,7 +25,8 @@ class Situation:
     """All that is known of a series now.
 
     limit: as text; None if unknown. utilization: None if unknown. throttled: demand per second; None if
-    unknown. since: as in `SeriesTableRow`. sampled_at: the time of its newest sample, in epoch seconds.
+    unknown. since: when its alert began or, without an alert, when it entered its zone, in epoch seconds;
+    None if it entered over three hours ago. sampled_at: the time of its newest sample, in epoch seconds.
     track: how its earlier forecasts came out; None without a history. now: the current minute, since the
     epoch.
     """

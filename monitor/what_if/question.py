@@ -36,27 +36,27 @@ class Question:
     """A question. factor: by which traffic grows; None if it does not grow.
 
     matchers: select the series whose traffic grows or moves. path: the request path whose traffic grows;
-    empty for all traffic. failing, to: the region that fails, and the region that receives its traffic; empty
-    if none fails. limit: the limit that the question sets, if any. counts: whether numbers of things and
-    stored amounts, which do not follow traffic, are to grow, too.
+    empty for all traffic. failing_region: the region that fails. receiving_region: the region that receives
+    its traffic. Both are empty if no region fails. limit: the limit that the question sets, if any.
+    counts_grow: true if numbers of things and stored amounts, which do not follow traffic, grow, too.
     """
 
     factor: float | None
     matchers: tuple[Matcher, ...] = ()
     path: str = ""
-    failing: str = ""
-    to: str = ""
+    failing_region: str = ""
+    receiving_region: str = ""
     limit: AskedLimit | None = None
-    counts: bool = False
+    counts_grow: bool = False
 
     @property
     def words(self) -> str:
         """The question in words: `3x the traffic of service="lambda"`."""
         parts = []
-        if self.factor is not None or not (self.failing or self.limit):
+        if self.factor is not None or not (self.failing_region or self.limit):
             parts.append(f"{self.factor or 1:g}x the traffic")
-        if self.failing:
-            parts.append(f"{self.failing} fails, and {self.to} receives its traffic")
+        if self.failing_region:
+            parts.append(f"{self.failing_region} fails, and {self.receiving_region} receives its traffic")
         if self.limit:
             resource = f" of {self.limit.resource}" if self.limit.resource else ""
             limit = self.limit.signal.unit.format(self.limit.value)
@@ -80,7 +80,7 @@ def parse_question(
             "resource: expected set_limit beside it; match selects the series whose traffic grows"
         )
     _check_path(query, paths)
-    failing, to = _regions(query, regions)
+    failing_region, receiving_region = _regions(query, regions)
     try:
         matchers = parse_matcher_lists(query.match)
     except MatcherError as error:
@@ -89,10 +89,10 @@ def parse_question(
         factor=parse_factor(query.traffic) if query.traffic else None,
         matchers=matchers,
         path=query.path,
-        failing=failing,
-        to=to,
+        failing_region=failing_region,
+        receiving_region=receiving_region,
         limit=_limit(query, signals) if query.set_limit else None,
-        counts=query.counts,
+        counts_grow=query.counts,
     )
 
 

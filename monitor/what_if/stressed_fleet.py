@@ -79,16 +79,14 @@ class StressedFleet:
         """Compute the columns. Raises QuestionError where the question is about no series."""
         snapshot, past, highest, recent, share = data
         chosen = matching_slots(snapshot, question.matchers) & (share != 0)
-        follows_traffic = _follows_traffic(snapshot, services) | question.counts
+        follows_traffic = _follows_traffic(snapshot, services) | question.counts_grow
         limit_is_set = (
             slots_of_limit(snapshot, question.limit, chosen) if question.limit else np.zeros_like(chosen)
         )
         peak = _peak(snapshot, highest.usage, recent.highest)
-        moves = (
-            failover(snapshot, question.failing, question.to, chosen & follows_traffic & (peak > 0))
-            if question.failing
-            else NO_FAILOVER
-        )
+        failing, receiving = question.failing_region, question.receiving_region
+        moved = chosen & follows_traffic & (peak > 0)
+        moves = failover(snapshot, failing, receiving, moved) if failing else NO_FAILOVER
         combined_peak, received_from, sums_peaks = _combined_peaks(snapshot, past, peak, moves)
         growing = chosen & follows_traffic if question.factor is not None else np.zeros_like(chosen)
         growing[moves.receiving] |= question.factor is not None  # the received traffic grows, too
@@ -102,7 +100,7 @@ class StressedFleet:
             ceiling = np.where(limit_is_set, ceiling / limit_now * limit, ceiling)
         is_asked_about = growing | limit_is_set
         is_asked_about[moves.receiving] = True
-        is_asked_about &= ~_in_region(snapshot, question.failing)
+        is_asked_about &= ~_in_region(snapshot, failing)
         is_known = np.isfinite(combined_peak) & np.isfinite(limit * share) & _is_judged(snapshot)
         return cls(
             snapshot=snapshot,
@@ -146,7 +144,7 @@ def _not_growing(snapshot: Snapshot, chosen: Flags, follows_traffic: Flags, ques
     """Return the slots of chosen series that neither grow nor move, as their usage is no traffic."""
     if question.factor is not None:
         return chosen & ~follows_traffic
-    return chosen & ~follows_traffic & _in_region(snapshot, question.failing)
+    return chosen & ~follows_traffic & _in_region(snapshot, question.failing_region)
 
 
 def _was_throttled(snapshot: Snapshot, highest: PastHighest) -> Flags:

@@ -131,7 +131,7 @@ class _AnswerBuilder:
             ],
             unknown_total=unknown.size,
             not_carried=[
-                NotAnswered(snapshot.series[slot], f"nothing in {self._question.to} carries it")
+                NotAnswered(snapshot.series[slot], f"nothing in {self._question.receiving_region} carries it")
                 for slot in not_carried[:MAX_LISTED]
             ],
             not_carried_total=not_carried.size,

@@ -55,7 +55,10 @@ async def test_the_declared_collector_and_the_one_in_python_yield_the_same_serie
 
 
 def comparable(observed: Observed) -> dict[str, Any]:
-    """Return the fields of a series, with a maximum of one metric as a sum and commands as words."""
+    """Return the fields of a series, without differences that mean the same.
+
+    The maximum of a single term becomes its sum. A command becomes the list of its words.
+    """
     fields = {name: getattr(observed, name) for name in Observed.__dataclass_fields__}
     if isinstance(reason := fields["usage"], Unobservable) and reason.enable_command:
         fields["usage"] = (reason.reason, shlex.split(reason.enable_command))

@@ -43,7 +43,7 @@ class DemoStage:
     name: str
     per_second: float
     traffic: Traffic
-    throttled: bool = False  # `per_second` is configured as the stage's throttle
+    has_throttle: bool = False  # `per_second` is configured as the stage's throttle
     methods: tuple[DemoMethod, ...] = ()
     shares: Mapping[str, float] = field(default_factory=dict)
 
@@ -101,7 +101,7 @@ def stage_requests_and_errors(
 ) -> tuple[Float64s, Float64s]:
     """Return the requests and the 4xx responses in each minute of all methods of a stage."""
     requests = requests_per_minute(stage.traffic, f"{api.name}/{stage.name}", stage.per_second, minutes)
-    errors = client_errors(requests, stage.per_second if stage.throttled else np.inf)
+    errors = client_errors(requests, stage.per_second if stage.has_throttle else np.inf)
     for method in stage.methods:
         to_method = method_requests(api, stage, method, minutes)
         requests, errors = requests + to_method, errors + client_errors(to_method, method.per_second)
@@ -198,7 +198,7 @@ def seed_method(region: DemoRegion, client: Any, parent: tuple[str, str], method
 
 def throttle_patches(stage: DemoStage) -> list[dict[str, str]]:
     """Return the patches that set the throttles of a stage; ~1 stands for a slash in the path of a method."""
-    limits = {ALL_METHODS: stage.per_second} if stage.throttled else {}
+    limits = {ALL_METHODS: stage.per_second} if stage.has_throttle else {}
     limits |= {
         f"/{method.path.replace('/', '~1')}/{method.verb}": method.per_second for method in stage.methods
     }

@@ -20,7 +20,7 @@ class DemoHttpApi:
     name: str
     per_second: float  # requests, or messages
     traffic: Traffic
-    throttled: bool = False  # `per_second` is configured as the stage's default throttle
+    has_throttle: bool = False  # `per_second` is configured as the stage's default throttle
     routes: Mapping[str, float | None] = field(
         default_factory=dict
     )  # by route key, the throttle of the route per second; None: the route has none of its own
@@ -37,10 +37,10 @@ class DemoHttpApi:
 
     def errors(self, minutes: Minutes) -> Float64s:
         """Return the 4xx responses in each minute."""
-        return client_errors(self.requests(minutes), self.per_second if self.throttled else float("inf"))
+        return client_errors(self.requests(minutes), self.per_second if self.has_throttle else float("inf"))
 
 
-def count_functions(api: DemoHttpApi) -> dict[str, Callable[[Minutes], Float64s]]:
+def counts_by_metric(api: DemoHttpApi) -> dict[str, Callable[[Minutes], Float64s]]:
     """Return, by metric name, the functions that return a metric's count in each minute."""
     if not api.web_socket:
         return {"Count": api.requests, "4xx": api.errors}
@@ -56,7 +56,7 @@ def metrics(region: DemoRegion) -> Iterator[DemoMetric]:
     for api in region.resources_of(DemoHttpApi):
         api_dimensions = {"ApiId": region.ids[api.name]}
         for dimensions in (api_dimensions, api_dimensions | {"Stage": api.stage}):
-            for name, value_at in count_functions(api).items():
+            for name, value_at in counts_by_metric(api).items():
                 yield DemoMetric("AWS/ApiGateway", name, dimensions, EVENTS, value_at)
 
 
@@ -76,7 +76,7 @@ def seed(region: DemoRegion, client: Any) -> None:
 
 def stage_settings(api: DemoHttpApi) -> dict[str, Any]:
     """Return the throttles of a stage and of its routes."""
-    default = {"DefaultRouteSettings": throttle_settings(api.per_second)} if api.throttled else {}
+    default = {"DefaultRouteSettings": throttle_settings(api.per_second)} if api.has_throttle else {}
     routes = {key: throttle_settings(limit) for key, limit in api.routes.items() if limit}
     return default | ({"RouteSettings": routes} if routes else {})
 

@@ -69,7 +69,7 @@ class Account:
             self.aws.cell,
             declared_quotas=self._declared,
             quota_services_in_use=self._in_use,
-            quota_services_approved=frozenset(approved),
+            quota_services_with_approvals=frozenset(approved),
             reads_quotas_of=lambda code: self.reads is None or code in self.reads,
         )
         series_by_name = {

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from monitor.alerting.engine_state import EVALUATED_UNTIL
 from monitor.alerting.tables import STATES
 from monitor.aws.run_status import RunStatus
 from monitor.aws.status import CellStatus, MonitorStatus
@@ -36,7 +37,7 @@ async def test_notices_across_a_restart(samples: str, expected: str, storage: Pa
         notices_before = await harness.run_minutes(orders=samples_before)
         minute = harness.minute
     async with AlertingHarness.opened(storage, minute=minute) as harness:
-        # Throttled demand that is not read after the restart is not read again for earlier minutes either.
+        # Where throttled demand is not read after the restart, the earlier minutes are read without it, too.
         is_unread = samples_after.startswith(UNREAD_THROTTLED_DEMAND)
         for minutes_ago, letter in enumerate(reversed(samples_before), 1):
             letter_read_again = UNREAD_THROTTLED_DEMAND if is_unread else letter
@@ -53,8 +54,8 @@ async def test_an_alert_whose_breach_ended_between_two_processes_is_resolved(
         await harness.run_minutes(orders="..ccc")
         minute = harness.minute
     async with AlertingHarness.opened(storage, minute=minute + 30) as harness:
-        for missed_minute in range(minute, minute + 30):
-            harness.write(harness.series("orders"), missed_minute, ".")
+        for minute_between in range(minute, minute + 30):
+            harness.write(harness.series("orders"), minute_between, ".")
         (notice,) = await harness.process()
         assert notice.kind is NoticeKind.RESOLVED
 
@@ -115,7 +116,7 @@ async def test_an_alert_whose_series_is_not_found_ends_only_after_an_inventory_o
 @pytest.mark.parametrize(
     ("status", "services", "is_resolved"),
     [
-        (MonitorStatus(), ["kinesis"], True),  # the account is no longer monitored
+        (MonitorStatus(), ["kinesis"], True),
         (
             MonitorStatus(inaccessible_accounts={"staging": DENIED}),
             ["kinesis"],
@@ -136,6 +137,13 @@ async def test_an_alert_whose_series_is_not_found_ends_only_after_an_inventory_o
             ["kinesis"],
             False,
         ),
+    ],
+    ids=[
+        "the account is no longer monitored",
+        "an account is inaccessible",
+        "an account is not opened yet",
+        "the service is no longer monitored",
+        "the account and the service are monitored",
     ],
 )
 async def test_an_alert_without_a_series_ends_if_its_account_or_service_is_not_monitored(
@@ -159,7 +167,7 @@ async def test_alert_states_without_a_series_are_deleted_after_a_complete_invent
         await harness.process()
         await harness.process()
     async with AlertingHarness.opened(storage, minute=minute + 61) as harness:
-        assert set(harness.store.rows_of(STATES)) == {"judged"}
+        assert set(harness.store.rows_of(STATES)) == {EVALUATED_UNTIL}
 
 
 async def test_alert_states_of_an_older_schema_are_restored(tmp_path: Path) -> None:
@@ -176,7 +184,7 @@ async def test_alert_states_of_an_older_schema_are_restored(tmp_path: Path) -> N
             ALTER TABLE acknowledgements DROP COLUMN replaced; PRAGMA user_version = 5"""
         )
     async with AlertingHarness.opened(tmp_path, minute=minute) as harness:
-        assert [row_key for row_key in harness.store.rows_of(STATES) if row_key != "judged"] == [
+        assert [row_key for row_key in harness.store.rows_of(STATES) if row_key != EVALUATED_UNTIL] == [
             f"states/{key('orders').id}"
         ]
         for minutes_ago, letter in enumerate("cc..", 1):

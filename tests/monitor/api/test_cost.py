@@ -60,7 +60,7 @@ async def test_the_budget_is_reported(server: Server, dollars: float, expected: 
     add(server.fleet, key("orders"))
     budget = Budget(InMemorySpendingStore(), lambda: 0.0, lambda: 0.0, dict[str, Billed])
     budget.configure(BudgetTerms(dollars))
-    budget.allowance(ACCOUNT).set_polled(2)
+    budget.allowance(ACCOUNT).set_polled_count(2)
     server.app = create_app(replace(server.state, budget=budget))
     async with client_of(server) as client:
         (budget_item,) = (await json_of(client, "/api/v1/cost"))["budgets"]

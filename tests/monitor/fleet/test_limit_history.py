@@ -51,7 +51,7 @@ def expected_limits(readings: list[tuple[int, float | None]], minutes: range) ->
 
 
 @given(observed_limits)
-def test_each_minute_of_the_window_has_the_limit_of_that_minute(
+def test_the_limit_in_a_minute_of_the_window_is_the_last_one_that_was_read_by_then(
     steps: list[tuple[int, float | None]],
 ) -> None:
     fleet, readings, minute = Fleet(), [], NOW

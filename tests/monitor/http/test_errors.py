@@ -45,7 +45,7 @@ async def test_a_rejected_reload_returns_the_problems(server: Server, client: ht
 
 
 async def chunked_body() -> AsyncIterator[bytes]:
-    """Yield a body in one piece, which is sent without a Content-Length."""
+    """Yield a body; as httpx does not know its length, it sends chunks without a Content-Length."""
     yield b"some"
 
 
@@ -60,7 +60,7 @@ async def test_an_unexpected_body_is_rejected(
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status", "sentence"),
+    ("method", "path", "status", "part_of_sentence"),
     [
         ("GET", "/nothing", 404, "/nothing"),
         ("GET", "/metrics/", 404, "/metrics/"),
@@ -76,11 +76,11 @@ async def test_an_unexpected_body_is_rejected(
     ],
 )
 async def test_errors_have_a_status_and_a_sentence(
-    client: httpx.AsyncClient, method: str, path: str, status: int, sentence: str
+    client: httpx.AsyncClient, method: str, path: str, status: int, part_of_sentence: str
 ) -> None:
     response = await client.request(method, path)
     assert response.status_code == status
-    assert sentence in error_of(response)
+    assert part_of_sentence in error_of(response)
 
 
 async def test_an_unexpected_exception_is_answered_without_its_text(

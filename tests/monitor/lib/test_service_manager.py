@@ -121,7 +121,7 @@ async def test_serve_notifies_the_service_manager_when_it_is_ready_and_stopping(
         ({"NOTIFY_SOCKET": "/n", "WATCHDOG_USEC": "soon"}, ServiceManager("/n")),
     ],
 )
-def test_the_environment_contains_the_address_of_the_service_manager(
+def test_the_address_and_the_watchdog_of_the_service_manager_are_read_from_the_environment(
     environ: dict[str, str], expected: ServiceManager | None
 ) -> None:
     assert ServiceManager.of(environ) == expected

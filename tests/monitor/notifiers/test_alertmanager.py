@@ -25,7 +25,7 @@ LATER = NOW + 3600
 
 
 def alerts_sent(*notices: Notice) -> list[dict[str, Any]]:
-    """Return the alerts that Alertmanager is sent for these notices at LATER, long after the notices."""
+    """Return the alerts that are sent to Alertmanager for these notices, at LATER, an hour after NOW."""
     return payload(notification(*notices), RECEIVER, LATER)
 
 

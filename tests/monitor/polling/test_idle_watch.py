@@ -24,7 +24,7 @@ from monitor.fleet.fleet import Fleet
 from monitor.planning.intervals import MAX_INTERVAL, Intervals
 from monitor.planning.planner import Planner
 from monitor.polling.cell_watcher import CellWatcher
-from monitor.polling.idle_watch import TOO_LONG_INTERVAL, IdleWatch
+from monitor.polling.idle_watch import LONG_LIST_INTERVAL, IdleWatch
 from monitor.polling.plan import due_metrics
 from monitor.polling.quota_book import QuotaBook
 from monitor.polling.reader import MetricReader
@@ -154,7 +154,7 @@ def test_a_namespace_whose_list_costs_more_than_it_saves_is_not_listed_again_for
     assert streams.fleet.rings.cadence[streams.rows].tolist() == [MAX_USAGE_INTERVAL] * 10
     streams.update(NOW + MAX_USAGE_INTERVAL)
     assert streams.list_calls == 7
-    streams.update(NOW + TOO_LONG_INTERVAL)
+    streams.update(NOW + LONG_LIST_INTERVAL)
     assert streams.list_calls == 14
 
 

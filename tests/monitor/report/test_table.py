@@ -227,7 +227,7 @@ WITH_HISTORY = Report([row(), unobservable_row("media"), STALE], history_of=half
 
 
 @pytest.mark.parametrize("width", ["60", "100", "160", "300"])
-def test_a_terminal_shows_the_sparkline_of_each_series_however_narrow_it_is(
+def test_a_terminal_shows_the_sparkline_of_each_observable_series_however_narrow_it_is(
     width: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", width)
@@ -240,7 +240,7 @@ def test_a_terminal_shows_the_sparkline_of_each_series_however_narrow_it_is(
     assert all(line.startswith(("above", "stale")) for line in lines) == on_one_line
 
 
-def test_a_terminal_as_wide_as_the_table_without_sparklines_shows_that_table(
+def test_a_terminal_that_is_just_wide_enough_for_the_table_without_sparklines_shows_no_sparklines(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     width = max(map(len, output_of("table", Report(WITH_HISTORY.rows)).splitlines()[:3]))

@@ -50,6 +50,7 @@ PIECES: dict[str, Callable[[int], bytes]] = {
         b"", CELL + pb_field(1, otlp_attribute("n", otlp_text(str(n)))) + pb_field(1, EMPTY_FIELDS)
     ),
 }
+# The NaN makes the first attempt at decoding the line fail.
 LONG_LINE = line(UPDATE).replace(b"600.0", b"NaN").replace(b"}\n", b',"x":[' + b"[]," * FIELDS + b"[]]}\n")
 
 
@@ -67,7 +68,7 @@ def test_the_labels_of_a_point_are_charged_even_if_its_name_is_known() -> None:
         otlp_decoder.decode(piece * 10, names, Points(budget=DecodeBudget(steps=4 * FIELDS)))
 
 
-def test_a_line_that_is_decoded_apart_from_others_is_charged_by_its_length() -> None:
+def test_a_line_that_needs_a_second_attempt_at_decoding_is_charged_by_its_length() -> None:
     points = Points(budget=DecodeBudget(steps=4 * FIELDS))
     with pytest.raises(DecodeBudgetExceededError):
         json_decoder.decode(LONG_LINE * 10, NameInterner(), points)

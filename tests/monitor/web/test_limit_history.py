@@ -21,7 +21,7 @@ def test_readings_come_from_notices_before_the_history_and_from_each_minute_of_t
     assert len(found) == WINDOW + 1
 
 
-def test_a_limit_lasts_from_its_first_reading_and_the_first_limit_is_assumed_before() -> None:
+def test_a_limit_lasts_from_its_first_reading_and_before_all_readings_the_first_limit_is_assumed() -> None:
     readings = [
         LimitReading(NOW - 500, 800.0),
         LimitReading(NOW - 400, 800.0),

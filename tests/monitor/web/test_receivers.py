@@ -1,4 +1,4 @@
-"""The receivers on the page of alerts."""
+"""The tab of receivers on the page of alerts."""
 
 import httpx
 
@@ -10,7 +10,7 @@ from tests.registries import REGISTRY
 RECEIVER = {"name": "on-call", "type": "webhook", "url": "https://hooks.example.org/secret"}
 
 
-async def test_an_unreachable_receiver_is_shown_before_anything_is_sent(
+async def test_a_receiver_is_shown_as_unreachable_before_anything_is_sent_to_it(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     server.alerting.configure(
