@@ -33,7 +33,7 @@ DANGLING_WORDS = frozenset(
 )  # a docstring begins with none of these words
 # Attributes of botocore's requests, click's commands, `os` and Jinja's environments, which classes of this
 # project have by chance, too.
-FOREIGN_ATTRIBUTES = frozenset(("data", "name", "environ", "filters"))
+FOREIGN_ATTRIBUTES = frozenset(("data", "name", "help", "environ", "filters"))
 # Bases from which a class inherits no documented methods.
 PLAIN_BASES = frozenset(("Protocol", "NamedTuple", "Generic", "Enum", "StrEnum", "IntEnum", "BaseModel"))
 # Names that begin with an underscore and are documented: those of named tuples, and one of `os`.

@@ -144,7 +144,8 @@ def _print(scan: "ScanReport", format: CheckFormat, zones: Collection[str], top:
         typer.echo(f"Failed read: {escape_unprintable(failure)}", err=True)
     if left_out := len(scan.rows) - len(shown.rows):
         typer.echo(
-            f"{left_out:,} more series {agreeing(left_out, 'is', 'are')} not shown, as --zone or --top say.",
+            f"{left_out:,} more series {agreeing(left_out, 'is', 'are')} not shown: --zone and --top choose "
+            "what is printed.",
             err=True,
         )
 

@@ -32,14 +32,14 @@ def cost(
 ) -> None:
     """Estimate the monthly cost of CloudWatch by service.
 
-    Also that of the signals that are not read. Lists the resources and requests no metric, so that the
-    estimate itself costs nothing. The estimate holds while usage is far from limits; metrics near a limit
-    are requested more often, every minute at most. Lists the metrics that a metric stream with Firehose
-    would deliver for less, if each has a point every minute; the cost page and API of a running Headroom
-    know how many points each has. Prices are those of the configuration, by default the list prices of
-    us-east-1 and of China. The costs by service and tier leave out accounts that are not billed in
-    dollars; those accounts are listed by account. Exits with 3 when some reads failed, and with 2 when
-    nothing could be read.
+    Estimates the cost of the signals that are not read, too. Lists the resources and requests no metric,
+    so that the estimate itself costs nothing. The estimate holds while usage is far from limits; metrics
+    near a limit are requested more often, every minute at most. Lists the metrics that a metric stream
+    with Firehose would deliver for less, if each has a point every minute; the cost page and API of a
+    running Headroom know how many points each has. Prices are those of the configuration, by default the
+    list prices of us-east-1 and of China. The costs by service and tier leave out accounts that are not
+    billed in dollars; those accounts are listed by account. Exits with 3 when some reads failed, and with
+    2 when nothing could be read.
     """
     from monitor.cli.config_file import load_config_or_exit
     from monitor.cli.interruptible import run_interruptible

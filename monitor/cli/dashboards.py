@@ -35,7 +35,7 @@ def prometheus(
 ) -> None:
     """Write recording and alerting rules for Prometheus.
 
-    A file per service, and one for Headroom itself.
+    Writes one file for each service, one for forecasts and one for Headroom itself.
     """
     from monitor.cli.known_services import load_services_or_exit
     from monitor.dashboards import prometheus as prometheus_rules

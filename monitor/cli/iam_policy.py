@@ -53,9 +53,9 @@ def iam_policy(
 ) -> None:
     """Print the least-privilege IAM policy of the services.
 
-    If roles or an organization are configured, each principal has its own policy: see --of. The service
-    `quotas` counts resources of all configured services, or of the services chosen beside it, and of the
-    service codes in `signals.quotas`.
+    If roles or an organization are configured, each principal has its own policy: see --of. With
+    --service quotas, the policy also allows to count the resources that quotas limit: of all configured
+    services, or only of other services named by --service, and of the service codes in `signals.quotas`.
     """
     import orjson
 

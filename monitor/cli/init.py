@@ -48,7 +48,7 @@ def init(
 ) -> None:
     """Ask three questions, and write a configuration file.
 
-    Checks the credentials by a call first, and lists the resources of the accounts; both cost nothing, but
+    Checks the credentials by a call first, and lists the resources of the accounts; both cost nothing, except
     for one metric of each account. Changes nothing in AWS. Exits with 0 when everything could be read; 2 when
     the credentials do not work, an answer is wrong, nothing could be read, or the file cannot be written; 3
     when some reads failed: the file is written, and the missing permissions are listed.

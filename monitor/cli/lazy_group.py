@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from importlib import import_module
+from inspect import cleandoc
 from typing import Any, ClassVar, NamedTuple
 
 from typer.core import TyperCommand, TyperGroup
@@ -36,6 +37,7 @@ class LazyGroup(TyperGroup):
             return TyperCommand(cmd_name, help=self.modules[cmd_name].summary)
         command = get_command(import_module(self.modules[cmd_name].module).app)
         command.name = cmd_name
+        _join_lines(command)
         return command
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
@@ -45,3 +47,14 @@ class LazyGroup(TyperGroup):
             super().format_help(ctx, formatter)
         finally:
             self._shows_summaries = False
+
+
+def _join_lines(command: Any) -> None:
+    """Make one line of each paragraph of the help of a command and of its commands.
+
+    Typer keeps the line breaks of a docstring, which are too wide for a terminal of 80 columns.
+    """
+    paragraphs = cleandoc(command.help or "").split("\n\n")
+    command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+    for subcommand in getattr(command, "commands", {}).values():
+        _join_lines(subcommand)

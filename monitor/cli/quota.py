@@ -39,7 +39,7 @@ def request(
 ) -> None:
     """Print the command that requests an increase of a quota.
 
-    Reads the quota and earlier requests before. Exits with 1 and the reason when no request makes sense:
+    Reads the quota and earlier requests first. Exits with 1 and the reason when no request makes sense:
     a request is pending, the value is not above the value in force, AWS does not increase the quota, or
     the limit is not a quota; with 2 when the quota could not be read.
     """

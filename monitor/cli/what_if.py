@@ -44,10 +44,10 @@ def what_if(
 ) -> None:
     """Show which limits are reached first when traffic grows.
 
-    Or when a region fails, or a limit changes. A running Headroom computes the answer from the highest
-    demand of the last 14 days, including throttled demand if that is known, and from the lowest usage at
-    which demand was throttled. The answer has the quotas to request and the commands that make room;
-    nothing is sent to AWS.
+    Shows the same for a region that fails, or a limit that changes. A running Headroom computes the
+    answer from the highest demand of the last 14 days, including throttled demand if that is known, and
+    from the lowest usage at which demand was throttled. The answer has the quotas to request and the
+    commands that make room; nothing is sent to AWS.
     """
     from monitor.cli.requests import request_or_exit
     from monitor.report.what_if_formats import FORMATS

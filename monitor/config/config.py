@@ -192,7 +192,7 @@ class Config(ConfigModel):
         ge=10,
         le=3600,
         description="Shortest interval between two requests for a metric: seconds, or text such as 5m; 10 s "
-        "to 1 h. Metrics near their limits are read at this interval.",
+        "to 1 h. Metrics of series above their target band are read at this interval.",
     )
     max_interval: Duration = Field(
         default=900,

@@ -9,7 +9,7 @@ def tolerance_text(signal: Signal, tolerance: Tolerance) -> str:
     """Return when throttled demand raises an alert; empty if CloudWatch has no metric of it."""
     if signal.saturation_is_state:
         minutes = count_of(tolerance.pending_for, "minute") if tolerance.pending_for else "one minute"
-        return f"CloudWatch tells no amount of it; an alert needs {minutes} of it."
+        return f"CloudWatch does not say how much is throttled; an alert needs {minutes} of throttling."
     if not signal.throttled_unit:
         return ""
     duration = (

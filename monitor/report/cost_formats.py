@@ -22,13 +22,14 @@ PRUNED_NOTE = (
 
 IDLE_NOTE = (
     "idle: a metric without a point for three hours is read once an hour, until ListMetrics lists it again; "
-    "which ones are idle is known once they are read, and the cost page shows what that saves"
+    "which metrics are idle is known only after reading them; then the cost page shows what that saves"
 )
 
 
 NEAR_NOTE = (
-    "nearer to a limit: more often, and at every poll above the band or with an alert; with polls every "
-    "minute, 99 of 100 crossings were found at most a minute later than if all were requested every minute"
+    "nearer to a limit: more often, and at every poll above the band or with an alert; in simulations with "
+    "polls every minute, 99 of 100 crossings of the band's upper edge were found at most a minute later than "
+    "if all metrics had been requested every minute"
 )
 NEAR_NOTE_WITH_BUDGET = (
     "nearer to a limit: more often, as far as the budget allows; the intervals of the metrics in the most "

@@ -53,7 +53,7 @@ WAY_COLUMNS = (
     "way",
     *Severity,
     "notices",
-    "episodes with an alert at their begin",
+    "episodes with an alert from the start",
     "with a later alert",
     "without an alert",
 )

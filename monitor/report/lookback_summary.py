@@ -216,7 +216,7 @@ def foresight_text(forecasts: Backtest | None) -> str:
     ahead = f", median {format_duration(median(leads) * 60)} ahead" if leads else ""
     alarms = count_of(forecasts.false_alarms, "false alarm")
     days = f"{forecasts.series_days:,.0f} series-days"
-    text = f"Forecasts made of the data before would have foreseen {len(leads):,} "
+    text = f"Forecasts from the data before each episode would have foreseen {len(leads):,} "
     text += f"of {count_of(count, 'episode')}"
     text += f"{ahead}, with {alarms} in {days}."
     if forecasts.without_forecast:
@@ -249,7 +249,7 @@ def _notes(report: LookbackReport) -> Iterator[str]:
     )
     if lookback.forecasts:
         yield (
-            f"Every {lookback.forecasts.step} min, it was forecast whether demand would come near the limit, "
-            "or rise as high as when some was throttled before; for series whose demand was never half as "
-            "high, once a day."
+            f"Every {lookback.forecasts.step} min, a forecast was made whether demand would come near the "
+            "limit or reach the level at which it was throttled before; for series whose demand never came "
+            "to half of that level, once a day."
         )

@@ -211,7 +211,7 @@ class PastScan:
         )
         try:
             if shutil.disk_usage(tempfile.gettempdir()).free < plan.file_bytes:
-                raise OSError("the disk has not as much space")
+                raise OSError("there is not enough space on the disk")
             with ExitStack() as stack:
                 file = stack.enter_context(SampleFile(rows, plan.minutes, plan.step))
                 await self._read_cells(plan, file, report_progress)

@@ -224,8 +224,8 @@ class _AnswerBuilder:
         if question.limit:
             yield from self._limit_notes()
         if shared := int(np.count_nonzero(fleet.listed & (self._data.share < 1))):
-            what = f"{shared:,} series {agreeing(shared, 'has', 'have')} usage that the path does not make"
-            yield f"{what}: it is assumed not to grow, and its share to be that of the last three hours."
+            what = f"{shared:,} series {agreeing(shared, 'has', 'have')} usage that other requests cause"
+            yield f"{what}: that part is assumed not to grow, and to be as large as in the last three hours."
         if sums := int(np.count_nonzero(fleet.sums_peaks & fleet.listed)):
             yield f"Of {sums:,} series the peaks of both regions are added up, as their past is not known."
         if (more := requesting.size - MAX_REQUESTING) > 0:

@@ -8,7 +8,7 @@ from monitor.what_if.answer import Action, Answer, Basis, QuotaToRequest, Stress
 from rules.plurals import agreeing, count_of
 
 MIN_WHOLE_FACTOR = 100  # factors from here on are shown without decimals
-NOTHING = "no series with known usage and limit is in this question"
+NOTHING = "no series in question has a known usage and limit"
 
 
 def factor_text(factor: float | None) -> str:
@@ -69,7 +69,7 @@ def summary(answer: Answer) -> str:
     if not total:
         return f"{answer.question.words}: {NOTHING}."
     if not broken:
-        return f"{answer.question.words}: none of {count_of(total, 'series')} breaks."
+        return f"{answer.question.words}: 0 of {count_of(total, 'series')} break."
     already = f", {broken_now:,} without any change" if broken_now else ""
     breaking = f"{broken:,} of {count_of(total, 'series')} {agreeing(broken, 'breaks', 'break')}{already}"
     return f"{answer.question.words}: {breaking}. To make room, {', '.join(_room_parts(answer))}."

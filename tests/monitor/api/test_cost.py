@@ -54,7 +54,7 @@ async def test_a_metric_with_few_points_is_advised_to_be_streamed(
 
 
 @pytest.mark.parametrize(
-    ("dollars", "expected"), [(0.001, "Too small: to request"), (50, "may be spent ahead")]
+    ("dollars", "expected"), [(0.001, "Too small: to request"), (50, "spent ahead of it, of at most")]
 )
 async def test_the_budget_is_reported(server: Server, dollars: float, expected: str) -> None:
     add(server.fleet, key("orders"))

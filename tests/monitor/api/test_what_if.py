@@ -63,7 +63,7 @@ async def test_the_answer_without_series_is_empty_and_says_so(
 ) -> None:
     answer = await ask(server, client, traffic="2")
     assert (answer["items"], answer["total"], answer["newest_sample_at"]) == ([], 0, None)
-    assert answer["summary"] == "2x the traffic: no series with known usage and limit is in this question."
+    assert answer["summary"] == "2x the traffic: no series in question has a known usage and limit."
 
 
 async def test_at_most_as_many_series_as_the_parameter_limit_are_listed(

@@ -245,7 +245,9 @@ def test_the_option_top_shows_the_most_urgent_series_and_counts_the_rest(check: 
     all_items, limited = series(check("--format", "json")), check("--format", "json", "--top", "2")
     assert series(limited) == all_items[:2]
     left_out = len(all_items) - 2
-    assert limited.stderr == f"{left_out} more series are not shown, as --zone or --top say.\n"
+    assert (
+        limited.stderr == f"{left_out} more series are not shown: --zone and --top choose what is printed.\n"
+    )
 
 
 def test_an_unknown_zone_is_rejected_with_the_nearest_zone() -> None:

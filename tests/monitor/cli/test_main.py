@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,14 @@ def test_no_word_of_a_help_is_broken_or_cut_at_80_columns(command: tuple[str, ..
     assert "\N{HORIZONTAL ELLIPSIS}" not in printed
     rows = [re.sub("[<>]=", "", line) for line in printed.splitlines() if line.startswith("│")]
     assert [row for row in rows if row.count("<") != row.count(">")] == []  # such as <table|json>
+
+
+@pytest.mark.parametrize("command", [*commands(get_command(app))], ids=" ".join)
+def test_each_line_of_a_help_is_filled_at_80_columns(command: tuple[str, ...]) -> None:
+    description = headroom(*command, "--help").output.partition("╭")[0]
+    for paragraph in re.split(r"\n *\n", description):
+        for line, following in pairwise(paragraph.strip().splitlines()):
+            assert len(f"{line.strip()} {following.split()[0]}") > 78  # the next word does not fit
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,7 @@ async def test_the_overview_shows_throttled_series_forecasts_and_blind_spots(
     await fill_fleet(server)
     words = " ".join((await page(client, "/")).words.split())
     assert "Throttled now 1 series" in words and "3/s" in words
-    assert "Not known yet: no forecast is made so far, and one needs two days of history" in words
+    assert "Not known yet: no forecast has been made so far, and one needs two days of history" in words
     assert "Not seen 2 causes, 1 series" in words and "AccessDenied" in words
     labels = [link.get("aria-label") for link in (await page(client, "/")).all("a")]
     assert "Simple Queue Service: not seen" in labels  # on the map: the service was never read

@@ -167,7 +167,7 @@ async def test_without_series_the_page_does_not_say_that_a_series_holds(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     found = await published_page(server, client, "/what-if")
-    assert "no series with known usage and limit is in this question" in found.words
+    assert "no series in question has a known usage and limit" in found.words
     assert "nothing is known to judge" in found.words
     assert "Holds" not in found.words
 

@@ -156,7 +156,7 @@ async def test_unknown_series_are_listed_and_not_counted_as_fine(server: Server)
     assert reasons[hidden.key.resource] == "detailed metrics are not enabled"
     assert reasons[unread.key.resource] == "no usage of it is known yet"
     assert "no limit is known" in reasons[unlimited.key.resource]
-    assert "no series with known usage" in summary(answer)
+    assert "no series in question has a known usage" in summary(answer)
 
 
 async def test_only_the_traffic_of_matched_series_grows(server: Server) -> None:
@@ -180,7 +180,7 @@ async def test_only_the_share_of_usage_that_the_path_makes_grows(server: Server)
     assert [(item.breaks_at, item.demand) for item in answer.items] == [(2, 125), (3, 87.5)]
     assert (answer.broken, answer.unknown_total) == (1, 1)
     assert "how much of its usage the path checkout makes is not known" in answer.unknown[0].reason
-    assert "1 series has usage that the path does not make" in answer.notes[0]
+    assert "1 series has usage that other requests cause" in answer.notes[0]
     with pytest.raises(QuestionError, match="did you mean checkout"):
         await what_if.answer(WhatIfQuery(path="chekout"))
     with pytest.raises(QuestionError, match="expected no region_fails beside it"):
