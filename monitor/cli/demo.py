@@ -1,9 +1,11 @@
 """The command `headroom demo`."""
 
 import logging
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
-from os import environ
 from typing import Annotated
 
 import typer
@@ -30,8 +32,18 @@ def demo(
     from monitor.demo.session import run_demo
     from monitor.lib.timed_loop import run_timed
 
-    isolate_environment(environ)
+    isolate_environment(os.environ)
     logs.configure_logging(logging.ERROR, logging.Formatter("%(levelname)s %(name)s: %(message)s"))
     resume_collecting()
-    with exit_on_start_error():
+    with exit_on_start_error(), _ended_by_closed_output():
         run_timed(run_demo(port, sys.stdout))
+
+
+@contextmanager
+def _ended_by_closed_output() -> Iterator[None]:
+    """Exit when nobody reads standard output any more, as in `headroom demo | head`."""
+    try:
+        yield
+    except* BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the end would flush, and fail
+        sys.exit(FAILED)

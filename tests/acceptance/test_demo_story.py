@@ -1,13 +1,16 @@
 """The demo in a terminal: each scene is printed in order, and then what Headroom itself reports about it."""
 
+import asyncio
 import re
 import signal
+import sys
+from asyncio.subprocess import PIPE
 
 import httpx
 
 from monitor.demo.scenes import SCENES, Scene
 from tests.forked_process import ForkedProcess
-from tests.processes import headroom, read_line
+from tests.processes import PROCESS_TIMEOUT, ROOT, headroom, read_line
 
 REPORTED = {  # the beginning of the line that Headroom reports in each scene
     Scene.RISE: "kinesis checkout-events: ",
@@ -52,3 +55,11 @@ async def test_ctrl_c_ends_the_demo_while_it_starts() -> None:
         process.send_signal(signal.SIGINT)
         output, errors = await process.communicate()
         assert (process.returncode, output, errors) == (0, b"", b"")
+
+
+async def test_the_demo_ends_without_an_error_when_nobody_reads_its_output() -> None:
+    command = f"{sys.executable} -m monitor demo --port 0 | head --lines=1"
+    process = await asyncio.create_subprocess_shell(command, stdout=PIPE, stderr=PIPE, cwd=ROOT)
+    output, errors = await asyncio.wait_for(process.communicate(), PROCESS_TIMEOUT)
+    assert output.startswith(b"Starting a simulated AWS")
+    assert errors == b""
