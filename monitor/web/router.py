@@ -23,6 +23,7 @@ from monitor.fleet.ring_columns import PRUNED_INTERVAL
 from monitor.lib.anchors import runbook_path
 from monitor.sizing.totals import SizingTotals
 from monitor.web.actions import FormOptions, actions_router
+from monitor.web.alert_names import alert_name
 from monitor.web.alert_rows import AlertTab
 from monitor.web.alerts_page import AlertsPage
 from monitor.web.blind_spots import MAX_EXAMPLES, failure_groups, unobservable_variables
@@ -232,6 +233,7 @@ class PageRenderer:
             "names": snapshot.account_names,
             "forms": self._forms,
             "service_title": self._registry.title,
+            "alert_name": partial(alert_name, registry=self._registry),
             "form_token": self._state.form_tokens.token(),
         }
         return await asyncio.to_thread(render, template, **common, **variables)

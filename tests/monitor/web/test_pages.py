@@ -472,6 +472,17 @@ async def test_an_alert_is_shown_with_its_time_and_the_present_usage(
     assert re.search(r"Now, as of \d\d \w{3} \d\d:\d\d UTC ?, it writes 480 B/s .*; 0 throttled/s\.", words)
 
 
+async def test_a_firing_alert_of_an_account_has_the_name_of_its_service_beside_the_list(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    series = add(server.fleet, key("", "lambda.account_concurrency"))
+    firing = notice(series.key.id, resource="", service="lambda", signal="account_concurrency")
+    server.alerting.engine.alerts[series.key.id] = firing
+    await server.publish()
+    words = " ".join((await page(client, "/")).words.split())
+    assert "warning Lambda account" in words
+
+
 async def words_about_throttling(
     server: Server, client: httpx.AsyncClient, throttled: float, **causes: float
 ) -> str:
