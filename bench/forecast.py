@@ -1,4 +1,4 @@
-"""Quality and speed of forecasts. `python bench/forecast.py [traces]`
+"""Quality and speed of forecasts. `python bench/forecast.py [traces]`; fails if a bar of quality is missed.
 
 traces: a folder, by default ../shared/traces. It holds real traces, and a harness (`backtest.py`) that asks
 questions about them and scores the answers. `--fit` fits the coefficients of the forecast's logistic
@@ -28,6 +28,14 @@ Floats = NDArray[np.floating]
 # Each rule: the part of a trace from which the harness chooses limits, and the growth a day that it adds to
 # the trace.
 LIMIT_RULES: Final = (("future", 0.0), ("future", 0.03), ("history", 0.0), ("history", 0.03))
+# By horizon in minutes: the least F1, and the highest Brier score and calibration error, by the first of
+# LIMIT_RULES. By each rule, the Brier score must also be lower than that of never expecting the limit.
+BARS: Final = {
+    60: (0.28, 0.027, 0.03),
+    360: (0.45, 0.092, 0.03),
+    1440: (0.66, 0.175, 0.05),
+    4320: (0.84, 0.145, 0.10),
+}
 SERIES: Final = 100_000
 SERIES_PER_CALL: Final = 500  # in the measured calls
 FOLDS: Final = 5
@@ -77,8 +85,11 @@ def _join(horizon: int, parts: list[tuple[Any, ...]]) -> Cases:
     return Cases(horizon, history, limit, crossed, minutes, far, trace, rule)
 
 
-def show_scores(harness: ModuleType, label: str, cases: Cases, probability: Floats, minutes: Floats) -> None:
-    """Print the harness's scores of forecasts, for each of LIMIT_RULES."""
+def show_scores(
+    harness: ModuleType, label: str, cases: Cases, probability: Floats, minutes: Floats
+) -> list[str]:
+    """Print the harness's scores of forecasts, for each of LIMIT_RULES; return the bars that are missed."""
+    missed = []
     for rule, (part, growth) in enumerate(LIMIT_RULES):
         chosen = cases.rule == rule
         score = harness.score(
@@ -91,13 +102,22 @@ def show_scores(harness: ModuleType, label: str, cases: Cases, probability: Floa
             f"  Brier {score['brier']:.4f} (never: {never_brier:.4f})  ECE {score['ece']:.3f}"
             f"  called in vain {score['far']:.1%}  error of the time {score['eta_err']:.2f} of the horizon"
         )
+        least_f1, highest_brier, highest_ece = BARS[cases.horizon] if rule == 0 else (0.0, 1.0, 1.0)
+        is_missed = {
+            f"F1 {score['f1']:.3f} of {least_f1}": score["f1"] < least_f1,
+            f"Brier {score['brier']:.4f} of {highest_brier}": score["brier"] > highest_brier,
+            f"ECE {score['ece']:.3f} of {highest_ece}": score["ece"] > highest_ece,
+            f"Brier {score['brier']:.4f} of never {never_brier:.4f}": score["brier"] > never_brier,
+        }
+        missed += [f"{label}, {cases.horizon} min, {part}: {text}" for text, yes in is_missed.items() if yes]
+    return missed
 
 
-def score(harness: ModuleType, cases: Cases) -> None:
-    """Print the scores of Headroom's forecasts."""
+def score(harness: ModuleType, cases: Cases) -> list[str]:
+    """Print the scores of Headroom's forecasts; return the bars that are missed."""
     horizon_index = HORIZONS.index(cases.horizon)
     forecasts = forecast(cases.history, cases.limit)
-    show_scores(
+    return show_scores(
         harness,
         "forecast",
         cases,
@@ -144,8 +164,11 @@ def fit(x: Floats, y: NDArray[np.bool_]) -> Floats:
     return coefficients
 
 
-def fit_all(harness: ModuleType, cases: Cases) -> None:
-    """Print the coefficients of a horizon, and their scores on traces that were left out of the fit."""
+def fit_all(harness: ModuleType, cases: Cases) -> list[str]:
+    """Print the coefficients of a horizon, and their scores on traces that were left out of the fit.
+
+    Returns the bars that are missed.
+    """
     x, y = design(cases), cases.crossed
     print(f"    {cases.horizon}: ({', '.join(f'{value:.2f}' for value in fit(x, y))}),")
     fold = (np.random.default_rng(1).permutation(cases.trace.max() + 1) % FOLDS)[cases.trace]
@@ -154,7 +177,7 @@ def fit_all(harness: ModuleType, cases: Cases) -> None:
         probability[fold == held_out] = logistic(
             x[fold == held_out] @ fit(x[fold != held_out], y[fold != held_out])
         )
-    show_scores(harness, "other traces", cases, probability, np.full(len(y), np.nan))
+    return show_scores(harness, "other traces", cases, probability, np.full(len(y), np.nan))
 
 
 def measure() -> None:
@@ -195,8 +218,10 @@ def main() -> None:
         measure()
     sys.path.insert(0, str(arguments.traces))
     harness = importlib.import_module("backtest")
-    for cases in collect(harness, arguments.traces):
-        (fit_all if arguments.fit else score)(harness, cases)
+    check = fit_all if arguments.fit else score
+    missed = [text for cases in collect(harness, arguments.traces) for text in check(harness, cases)]
+    if missed:
+        sys.exit("\n".join(["missed:", *missed]))
 
 
 if __name__ == "__main__":
