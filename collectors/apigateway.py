@@ -139,7 +139,7 @@ async def account(aws: Aws) -> AsyncIterator[Observed]:
         resource=ACCOUNT,
         limit=throttle.get("rateLimit"),
         usage=per_second(*valid) if valid else 0.0,
-        bound_reason=Unobservable(reasons[0]) if reasons else None,
+        bounded_because=Unobservable(reasons[0]) if reasons else None,
     )
 
 
@@ -382,7 +382,7 @@ def uncounted_usage(stage_requests: Usage, reason: Unobservable) -> dict[str, An
 
     stage_requests: the requests to their stage, which are the upper bound for each of them.
     """
-    return {"usage": stage_requests.scaled(0), "upper_bound": stage_requests, "bound_reason": reason}
+    return {"usage": stage_requests.scaled(0), "upper_bound": stage_requests, "bounded_because": reason}
 
 
 def method_name(method: Method) -> str:

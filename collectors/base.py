@@ -34,7 +34,7 @@ from collectors.usage import (
     limit_minus,
     lowest,
     per_second,
-    percent_left,
+    percent_used,
     ratio,
     reader_lag,
     total,
@@ -77,7 +77,7 @@ __all__ = [
     "limit_minus",
     "lowest",
     "per_second",
-    "percent_left",
+    "percent_used",
     "ratio",
     "reader_lag",
     "total",
@@ -183,7 +183,7 @@ class Observed:
     served: demand served per second, in the unit of `throttled` (records, calls), which gives the share of
         demand that is throttled. None: CloudWatch does not publish it.
     upper_bound: the upper bound of a usage that the metrics only bound; `usage` is then the lower bound.
-    bound_reason: why the usage is only bounded, and the command that makes it observable. Without an
+    bounded_because: why the usage is only bounded, and the command that makes it observable. Without an
         `upper_bound`, `usage` counts a part of what the limit applies to. A bounded usage is judged only as
         far as its bounds allow.
     judged: False if the metrics are not the limited quantity and only bound it. The bounds are then shown (as
@@ -210,14 +210,14 @@ class Observed:
     throttled_incomplete: bool = False
     served: Usage | None = None
     upper_bound: Usage | None = None
-    bound_reason: Unobservable | None = None
+    bounded_because: Unobservable | None = None
     judged: bool = True
     tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_bounded(self) -> bool:
         """True if the usage is known only within bounds."""
-        return self.upper_bound is not None or self.bound_reason is not None or not self.judged
+        return self.upper_bound is not None or self.bounded_because is not None or not self.judged
 
     @property
     def metrics(self) -> Sequence[Metric]:

@@ -48,7 +48,7 @@ def observe(
         throttled_incomplete=signal.throttled_incomplete,
         served=_usage(signal.served, scope),
         upper_bound=_usage(signal.upper_bound, scope),
-        bound_reason=_reason(signal.bound, scope),
+        bounded_because=_reason(signal.bound, scope),
         judged=signal.judged,
         tags=scope.node.tags,
     )

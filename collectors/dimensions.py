@@ -58,7 +58,7 @@ def without_invalid_metrics(observed: Observed) -> Observed:
         return observed
     if problem := first_problem(observed.usage, observed.throttled, observed.upper_bound):
         unobservable = replace(
-            observed, served=None, upper_bound=None, published_limit=None, bound_reason=None, usage=problem
+            observed, served=None, upper_bound=None, published_limit=None, bounded_because=None, usage=problem
         )
         return replace(unobservable, throttled=None, throttled_by_cause={})
     if first_problem(observed.published_limit):

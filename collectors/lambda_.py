@@ -246,7 +246,7 @@ def scaling_series(name: str) -> Iterator[Observed]:
         resource=function_resource(name),
         usage=Usage(Op.RISE, ((running, 1 / SCALING_STEPS),)),
         upper_bound=highest(running),
-        bound_reason=SCALING_ESTIMATE,
+        bounded_because=SCALING_ESTIMATE,
     )
 
 

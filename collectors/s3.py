@@ -214,7 +214,7 @@ def filter_series(
     is 0 instead of unknown.
     """
     dimensions = {"BucketName": bucket, "FilterId": prefix_filter.id}
-    resource, bound_reason = prefix_resource(bucket, prefix_filter.prefix), None
+    resource, bounded_because = prefix_resource(bucket, prefix_filter.prefix), None
     if prefix_filter.narrowed_by:
         name = f"{prefix_filter.prefix} (filter {prefix_filter.id})"
         path = (*resource.path, prefix_filter.id)
@@ -224,13 +224,13 @@ def filter_series(
         )
         reason = f"the filter is narrowed by {prefix_filter.narrowed_by}"
         reason += ", so that it counts a part of the prefix's requests"
-        bound_reason = Unobservable(reason, command(prefix_filter.prefix), FILTER_COST)
+        bounded_because = Unobservable(reason, command(prefix_filter.prefix), FILTER_COST)
     for signal, counted in REQUESTS_BY_SIGNAL.items():
         terms = tuple(
             (metric.of(**dimensions), PER_MINUTE if metric in counted else 0.0) for metric in REQUESTS
         )
         yield Observed(
-            signal=signal, resource=resource, usage=Usage(Op.SUM, terms), bound_reason=bound_reason
+            signal=signal, resource=resource, usage=Usage(Op.SUM, terms), bounded_because=bounded_because
         )
     yield Observed(
         signal=ERRORS_SIGNAL,

@@ -70,11 +70,14 @@ class Op(StrEnum):
     READER_LAG = "reader lag"  # in milliseconds; see `reader_lag`
     UNREAD_DURATION = "unread duration"  # in milliseconds; see `unread_duration`
     POSITIVE = "positive"  # 1 if the sum of the terms with a point is above 0, else 0; one needs a point
-    RISE = "rise"  # the increase of the sum per minute since the period before; 0 if the sum fell
+    # How much the sum rose since one period before, divided by the minutes of the period; 0 if it fell. The
+    # period is the longest of the metrics.
+    RISE = "rise"
 
 
 METRIC_OPS = (Op.COUNT_DIFFERENCE, Op.READER_LAG, Op.UNREAD_DURATION)  # operations whose terms are metrics
-LAG_OPS = (Op.READER_LAG, Op.UNREAD_DURATION)  # operations that ignore weights
+# Operations that ignore weights, and interpret missing points themselves.
+LAG_OPS = (Op.READER_LAG, Op.UNREAD_DURATION)
 UNWEIGHTED_RESULTS = (*LAG_OPS, Op.POSITIVE)  # operations whose result does not grow with weights
 RATIO_TERMS = 2
 
@@ -163,7 +166,7 @@ def limit_minus(limit: float, left: Term) -> Usage:
     return Usage(Op.SUM, ((left, -1.0),), offset=limit)
 
 
-def percent_left(left: Term) -> Usage:
+def percent_used(left: Term) -> Usage:
     """Return the used percentage, from a term for the percentage that is left."""
     return limit_minus(100.0, left)
 

@@ -158,7 +158,9 @@ def test_public_names_have_docstrings(project: list[Source]) -> None:
     assert undocumented(project) == []
 
 
-def test_docstrings_begin_with_a_verb_or_the_noun(project: list[Source], tests: list[Source]) -> None:
+def test_no_docstring_begins_as_a_question_or_in_mid_sentence(
+    project: list[Source], tests: list[Source]
+) -> None:
     assert misworded_docstrings([*project, *tests]) == []
 
 

@@ -62,7 +62,7 @@ def usage_series(listed: ListedQuota, published: Collection[NameAndDimensions]) 
         limit_source=listed.source,
         quota=listed.quota,
         quota_arn=listed.context.arn,
-        bound_reason=_bound_reason(metrics),
+        bounded_because=_bounded_because(metrics),
         throttled=_throttled(usage_metric, override, published) if usage_metric.name == CALLS else None,
     )
 
@@ -89,7 +89,7 @@ def _dimensions_of(
     )
 
 
-def _bound_reason(metrics: Collection[Dimensions]) -> Unobservable | None:
+def _bounded_because(metrics: Collection[Dimensions]) -> Unobservable | None:
     if len(metrics) <= MAX_PARTS:
         return None
     return Unobservable(f"only {MAX_PARTS} of {len(metrics):,} metrics are read, as each is billed")
@@ -107,7 +107,10 @@ def quota_resource(listed: ListedQuota) -> Resource:
 def _signal_and_formula(
     usage_metric: UsageMetric, override: Override, metrics: Sequence[Dimensions], period: float
 ) -> tuple[str, Usage]:
-    """Return the signal and the usage of metrics. period: of a quota on a rate, the seconds of its value."""
+    """Return the signal and the usage of metrics.
+
+    period: the seconds over which the value of a quota on a rate counts calls.
+    """
     rates = [
         Metric(usage_metric.namespace, usage_metric.name, "Sum", dimensions=dimensions, zero_when_absent=True)
         for dimensions in metrics

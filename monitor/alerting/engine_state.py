@@ -36,8 +36,9 @@ class EngineState:
     """The state of the alert engine.
 
     alerts: the last notice of each alert that fires, or whose end a receiver must still be notified of.
-    groups: the alerts that each receiver was notified of, by group. alert_states: the stored states of the
-    rules of series that have not been found since the start, by the series' id as a number. evaluated_until:
+    An alert on a signal has the id of its series. groups: the alerts that each receiver was notified of, by
+    group. alert_states: the stored states of the rules of series that have not been found since the start, by
+    the series' id as a number. evaluated_until:
     the last minute evaluated by an earlier process; None if there was none. account_ids: the ids of
     configured accounts by name, as AWS does not return the id of an inaccessible account.
     """
@@ -52,7 +53,7 @@ class EngineState:
         self.alerts = {notice.alert: notice for notice in alerts}
         self.groups = {group.key: group for group in groups}
         self.alert_states = {
-            int(alert, 16): value for alert, value in _saved_of_kind(saved, ALERT_STATES).items()
+            int(series_id, 16): value for series_id, value in _saved_of_kind(saved, ALERT_STATES).items()
         }
         self.account_ids = {name: value.decode() for name, value in _saved_of_kind(saved, ACCOUNT).items()}
         self.evaluated_until = int(saved[EVALUATED_UNTIL]) if EVALUATED_UNTIL in saved else None
@@ -88,17 +89,17 @@ class EngineState:
                 self.account_ids[name] = account
                 self._changes[ACCOUNT + name] = account.encode()
 
-    def save_alert_states(self, alert: str, saved: bytes | None) -> None:
+    def save_alert_states(self, series_id: str, saved: bytes | None) -> None:
         """Store the states of a series' rules; None if all of them are inactive."""
-        self._changes[ALERT_STATES + alert] = saved
+        self._changes[ALERT_STATES + series_id] = saved
 
-    def forget_alert_states(self, alert: str) -> None:
+    def forget_alert_states(self, series_id: str) -> None:
         """Delete the stored states of a series' rules, even if the series was not found since the start."""
-        self.alert_states.pop(int(alert, 16), None)
-        self._changes[ALERT_STATES + alert] = None
+        self.alert_states.pop(int(series_id, 16), None)
+        self._changes[ALERT_STATES + series_id] = None
 
     def update_groups(self, planned: Iterable[PlannedGroup]) -> None:
-        """Store the groups as they are once the planned notifications are sent.
+        """Store, before sending, the state that each group will have after its planned notifications.
 
         Alerts that ended are deleted as soon as no receiver must be notified of their end any more.
         """

@@ -243,7 +243,8 @@ class Journal(RowStore):
             sentence = f"the journal {self._file.path} was created by a newer Headroom: {error}"
             raise JournalError(sentence) from error
         except FileKindError as error:
-            raise JournalError(f"the journal {self._file.path} cannot be a file: {error.strerror}") from error
+            sentence = f"the journal cannot be stored at {self._file.path}: {error.strerror}"
+            raise JournalError(sentence) from error
         except (sqlite3.Error, OSError) as error:
             if not _is_corruption(error) and not any(self.rows.values()):
                 with suppress(*DISK_ERRORS):

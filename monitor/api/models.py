@@ -207,7 +207,7 @@ class SeriesDetailModel(SeriesModel):
         description="The reason why throttled demand is known to be 0 without being read, such as "
         "`Throttles of the account is 0`; empty if it is read."
     )
-    safe_by: str = Field(
+    proven_safe_by: str = Field(
         description="The aggregate that is too small to take the series to the upper edge of its band, such "
         "as `IncomingBytes of StreamName orders`, so that usage is read only once an hour; empty if usage "
         "is read as usual."

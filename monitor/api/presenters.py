@@ -21,7 +21,7 @@ from monitor.fleet.key import ServiceKey
 from monitor.fleet.limits import limits_since, why_unobservable_now
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.origin import source_of
-from monitor.fleet.pruned import pruned_reason, safe_reason
+from monitor.fleet.pruned import proof_of_safety, pruned_reason
 from monitor.fleet.query import Query, run_query
 from monitor.fleet.reach import Reach
 from monitor.fleet.ring_columns import WINDOW
@@ -73,7 +73,7 @@ def series_detail(snapshot: Snapshot, fleet: Fleet, series: Series) -> models.Se
             for cause, throttled in snapshot.causes.of(series.slot).items()
         },
         throttled_not_read=replace_surrogates(pruned_reason(fleet, series)),
-        safe_by=replace_surrogates(safe_reason(fleet, series)),
+        proven_safe_by=replace_surrogates(proof_of_safety(fleet, series)),
         deliberate=series.settings.deliberate,
         unjudged=bool(fleet.unjudged[series.slot]),
         unobservable=_unobservable(reason) if reason else None,

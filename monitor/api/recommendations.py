@@ -169,5 +169,5 @@ def _json(recommendations: Sequence[Recommendation], limit: int) -> str:
         saved_monthly_dollars=totals.saved,
         needed_monthly_dollars=totals.needed,
         unknown_prices=totals.unpriced,
-        maxima=totals.maxima,
+        maxima=totals.maximum_changes,
     ).model_dump_json()

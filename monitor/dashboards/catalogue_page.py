@@ -22,10 +22,10 @@ EXPLANATION = """A signal is a usage with a limit. Its name links to its runbook
 - **default limit**: what AWS documents. It is used only where no API returns the limit in force.
 - **quota**: the code in Service Quotas; empty where no code is known, so that the limit is read elsewhere
   or the default is taken.
-- **tier**: `core` is read by default; `detail`, of parts of resources, where `signals` in the configuration
-  asks for it.
+- **tier**: signals of the tier `core` are read by default. Signals of the tier `detail`, which are about
+  parts of resources, are read only if `signals` in the configuration enables them.
 - **facts**: `unverified` where some were written from memory and are not confirmed; the runbook names them.
-  Until AWS has answered, such a signal raises no alert above `info`.
+  Until AWS has returned data for such a signal, its alerts have the severity `info`.
 - **without a role**: the signals that [a monitoring account](linked-accounts.md) reads of other accounts."""
 
 PRICES_EXPLANATION = """[Right sizes](right-size.md) and idle capacity have a list price in the regions named

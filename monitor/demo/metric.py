@@ -33,13 +33,13 @@ BYTES: StatisticFunctions = {  # one report of the size per request; v: the byte
     "Maximum": lambda v: np.where(np.isnan(v), v, 4.0 * REQUEST_BYTES),
     "Minimum": lambda v: np.where(np.isnan(v), v, REQUEST_BYTES / 16.0),
 }
-PER_MINUTE: StatisticFunctions = {  # one report per minute; v: its value
+REPORTED_EACH_MINUTE: StatisticFunctions = {  # one report per minute; v: its value
     "Sum": lambda v: v,
     "SampleCount": lambda v: np.where(np.isnan(v), v, 1.0),
     "Maximum": lambda v: v,
     "Minimum": lambda v: v,
 }
-PER_SECOND: StatisticFunctions = {  # one report per second, from 0.6 v to v, 0.8 v on average
+REPORTED_EACH_SECOND: StatisticFunctions = {  # one report per second, from 0.6 v to v, 0.8 v on average
     "Sum": lambda v: 60 * 0.8 * v,
     "SampleCount": lambda v: np.where(np.isnan(v), v, 60.0),
     "Maximum": lambda v: v,

@@ -65,7 +65,7 @@ def why_unobservable(observed: Observed, settings: SeriesSettings) -> Unobservab
     if isinstance(observed.usage, Unobservable):
         return observed.usage
     if observed.is_bounded:
-        return observed.bound_reason or ONLY_BOUNDED
+        return observed.bounded_because or ONLY_BOUNDED
     is_published = observed.published_limit is not None
     if settings.limit is None or (settings.limit.value is PUBLISHED_ONLY and not is_published):
         return NO_LIMIT

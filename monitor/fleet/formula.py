@@ -6,17 +6,18 @@ In each minute, a term (a metric or an inner formula) is in one of three states:
 - absent: each of its metrics is proven to have no point;
 - unknown: anything else, as when a point may still come, a difference lacks a term or a ratio divides by 0.
 
-SUM, MAX and MIN leave out absent terms, and are absent if all terms are. The other operations need all terms.
-An unknown term makes the result unknown, for unknown is never zero. There is one exception: if a formula of
+SUM, MAX, MIN, POSITIVE and RISE leave out absent terms. The operations in NEED_ALL_TERMS have a result only
+if all terms are known. A result is absent if all terms are. LAG_OPS interpret missing points themselves. An
+unknown term makes the result unknown, for unknown is never zero. There is one exception: if a formula of
 throttled demand is made of SUM and MAX and no weight is below 0, the result of its known terms is returned,
 as a lower bound.
 
 Values of recent minutes may still grow. A result may then fall if an operation is in MAY_FALL, or if a weight
-is below 0; such a result is taken from complete minutes only. MIN is not in MAY_FALL: it falls only when a
-term is added, and no term is missing where the result is known. An offset never makes a result fall. Any
-other result may be taken from a newer minute, if all metrics have a point there and the result is no lower
-than the result of the newest complete minute. A result is complete in each minute in which all of its metrics
-are complete.
+is below 0; such a result is taken from complete minutes only. MIN is not in MAY_FALL: its result falls only
+when a term gets a point later. Only unknown terms do, and while a term is unknown, so is the result. An
+offset never makes a result fall. Any other result may be taken from a newer minute, if all metrics have a
+point there and the result is no lower than the result of the newest complete minute. A result is complete in
+each minute in which all of its metrics are complete.
 """
 
 from array import array
@@ -25,20 +26,23 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from collectors.base import Op, Usage
+from collectors.base import LAG_OPS, Op, Usage
 from rules.arrays import Ints
 
 DIFFERENCES = (Op.DIFFERENCE, Op.COUNT_DIFFERENCE)
-SILENCE_OPS = (Op.READER_LAG, Op.UNREAD_DURATION)  # they interpret missing points themselves
 NEED_ALL_TERMS = (*DIFFERENCES, Op.RATIO)
 MAX_SHARED_SHAPES = 1024
 # Operations whose result may fall when a metric grows.
-MAY_FALL = (*NEED_ALL_TERMS, Op.RISE, Op.POSITIVE, *SILENCE_OPS)
+MAY_FALL = (*NEED_ALL_TERMS, Op.RISE, Op.POSITIVE, *LAG_OPS)
 
 
 @dataclass(frozen=True)
 class InnerFormula:
-    """A formula that is a term of an outer one: the index of the term, and slices of the outer columns."""
+    """A formula that is a term of an outer formula.
+
+    term: the index of the term. rows, weights, offsets: its slices of the rows, weights and offsets of the
+    outer formula.
+    """
 
     term: int
     shape: "Shape"
@@ -79,6 +83,11 @@ class Shape:
     def may_fall(self) -> bool:
         """True if an operation may make the result fall when a metric grows."""
         return not self.operations.isdisjoint(MAY_FALL)
+
+    @cached_property
+    def has_lag_operation(self) -> bool:
+        """True if one of the operations is in LAG_OPS."""
+        return not self.operations.isdisjoint(LAG_OPS)
 
     @cached_property
     def metric_terms(self) -> tuple[int, ...]:

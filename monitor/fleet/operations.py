@@ -20,7 +20,7 @@ LOOKBACK_MINUTES = 15  # the counts of these newest minutes bound how much a cou
 MAX_GROWTH = np.float32(2.5)
 ROUNDING_ERROR = np.float32(1e-5)  # relative error of float32 sums
 
-SILENCE_FUNCTIONS: Final = {Op.READER_LAG: unread_ages, Op.UNREAD_DURATION: unread_durations}
+LAG_FUNCTIONS: Final = {Op.READER_LAG: unread_ages, Op.UNREAD_DURATION: unread_durations}
 PRESENT_OPS: Final = (Op.SUM, Op.MAX, Op.MIN)  # they leave out absent terms
 
 
@@ -51,8 +51,8 @@ class FormulaTerms:
         as a division by 0, is marked as unknown, too.
         """
         op = self.shape.op
-        if op in SILENCE_FUNCTIONS:
-            result = SILENCE_FUNCTIONS[op](rings, self.rows, minutes)
+        if op in LAG_FUNCTIONS:
+            result = LAG_FUNCTIONS[op](rings, self.rows, minutes)
             is_unknown = np.isnan(result) if is_inner else np.zeros(minutes.shape, np.bool_)
         else:
             terms, is_unknown = self._terms(rings, minutes, is_inner)

@@ -25,7 +25,7 @@ def pruned_reason(fleet: Fleet, series: Series) -> str:
     return f"{' and '.join(aggregates)} {agreeing(len(aggregates), 'is', 'are')} 0"
 
 
-def safe_reason(fleet: Fleet, series: Series) -> str:
+def proof_of_safety(fleet: Fleet, series: Series) -> str:
     """Return the metrics that prove a series safe while its usage is hardly read: "Count of ApiName shop".
 
     Empty if the usage is read as often as its own danger requires.

@@ -130,7 +130,7 @@ class Rings(RingColumns):
         self._derive(rows)
 
     def join_through(self, rows: Ints, minute: int) -> None:
-        """Let missing points of rows that were never read count as proven up to a minute.
+        """Count missing points of rows that were never read as proven not to exist, up to a minute.
 
         So the formulas to which the rows were added keep their results. The minutes are polled nevertheless.
         """
@@ -224,8 +224,9 @@ class Rings(RingColumns):
     def _update_idle(self, rows: Ints, silent_since: Ints) -> Flags:
         """Set and return `idle` of rows whose namespaces have had no point after `silent_since`.
 
-        Where the IDLE_FOR minutes up to `silent_since` have left the window, a row without points since then
-        is idle, and other rows keep their flag.
+        A row is idle if it had no demand in the IDLE_FOR minutes up to `silent_since`. Where one of these
+        minutes has left the window, a row without a point in them or later is idle; other rows keep their
+        flag.
         """
         minutes_ago = np.arange(IDLE_FOR, dtype=np.int32)
         minutes = silent_since[:, None] - minutes_ago

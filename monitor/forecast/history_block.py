@@ -192,10 +192,10 @@ class HistoryBlock:
     @property
     def size_in_file(self) -> int:
         """The bytes of all arrays."""
-        return sum(column.nbytes for column in self._columns)
+        return sum(array.nbytes for array in self._arrays)
 
     @property
-    def _columns(self) -> tuple[npt.NDArray[np.generic], ...]:
+    def _arrays(self) -> tuple[npt.NDArray[np.generic], ...]:
         return (
             self.usage,
             self.throttled_utilization,
@@ -209,7 +209,7 @@ class HistoryBlock:
     def to_bytes(self) -> tuple[int, bytes]:
         """Return `through` and the content of all arrays, copied at one moment."""
         with self.lock:
-            return self.through, b"".join(column.tobytes() for column in self._columns)
+            return self.through, b"".join(array.tobytes() for array in self._arrays)
 
     @classmethod
     def from_bytes(cls, through: int, content: bytes) -> Self:
@@ -217,10 +217,10 @@ class HistoryBlock:
         block, start = cls(through), 0
         if len(content) != block.size_in_file:
             raise ValueError(f"a block has {block.size_in_file} bytes, found {len(content)}")
-        for column in block._columns:
-            part = np.frombuffer(content, column.dtype, column.size, start)
-            column[...] = part.reshape(column.shape)
-            start += column.nbytes
+        for array in block._arrays:
+            part = np.frombuffer(content, array.dtype, array.size, start)
+            array[...] = part.reshape(array.shape)
+            start += array.nbytes
         return block
 
 

@@ -15,9 +15,10 @@ from rules.forecast import BINS, LIKELY, MIN_BINS
 from rules.forecast_features import HORIZONS
 
 ROUNDING: Final = 1 - 2.0**-10  # factor for limits; half floats may round usage down, by less than 2^-10
-STEP: Final = 60 // BIN_MINUTES  # bins between two forecasts; as many bins below the limit part two episodes
+# Bins between two forecasts, and the fewest bins below the limit, or unknown, that separate two episodes.
+STEP: Final = 60 // BIN_MINUTES
 NO_TRACK: Final = TrackRecord()
-NO_FORECAST, NO_ALARM = -2, -1  # instead of the index of a horizon
+NO_FORECAST, NO_ANNOUNCEMENT = -2, -1  # instead of the index of a horizon
 
 
 def outlook_from(block: HistoryBlock, column: int, limit: float, other_limit: float | None) -> Outlook:
@@ -41,9 +42,9 @@ def track_record(usage: Floats, limit: float) -> TrackRecord:
     usage: the usage of each quarter of an hour, [BINS], the oldest first; NaN is unknown.
     """
     moments, limit = np.arange(MIN_BINS, BINS, STEP), limit * ROUNDING
-    alarms, begins = _alarms(usage, limit, moments), _episode_begins(usage, limit)
+    horizons, begins = _announced_horizons(usage, limit, moments), _episode_begins(usage, limit)
     builder = _RecordBuilder()
-    for moment, horizon in zip(moments.tolist(), alarms.tolist(), strict=True):
+    for moment, horizon in zip(moments.tolist(), horizons.tolist(), strict=True):
         builder.end_before(moment)
         if horizon >= 0 and builder.until is None:
             builder.until = moment + HORIZONS[horizon] // BIN_MINUTES
@@ -81,8 +82,8 @@ class _RecordBuilder:
         self.until = None
 
 
-def _alarms(usage: Floats, limit: float, moments: Indices) -> Ints:
-    """Return, for each moment, the index of the shortest likely horizon, or NO_ALARM or NO_FORECAST.
+def _announced_horizons(usage: Floats, limit: float, moments: Indices) -> Ints:
+    """Return, for each moment, the index of the shortest likely horizon, NO_ANNOUNCEMENT or NO_FORECAST.
 
     moments: the bins at which the forecasts are made. A horizon is likely if the limit is likely reached
     within it. While usage is at the limit, there is no forecast.
@@ -92,9 +93,9 @@ def _alarms(usage: Floats, limit: float, moments: Indices) -> Ints:
     probability = demand_forecast(histories.T, np.full(moments.size, limit, np.float32)).probability
     with np.errstate(invalid="ignore"):
         likely = probability >= LIKELY
-    alarms = np.where(likely.any(axis=1), likely.argmax(axis=1), NO_ALARM)
+    horizons = np.where(likely.any(axis=1), likely.argmax(axis=1), NO_ANNOUNCEMENT)
     is_unknown = np.isnan(probability).all(axis=1) | (usage[moments - 1] >= limit)
-    return np.where(is_unknown, NO_FORECAST, alarms).astype(np.int32)
+    return np.where(is_unknown, NO_FORECAST, horizons).astype(np.int32)
 
 
 def _episode_begins(usage: Floats, limit: float) -> Indices:

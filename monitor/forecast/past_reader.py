@@ -16,7 +16,7 @@ import numpy as np
 from monitor.aws.failure import Failure
 from monitor.aws.rate_limiter import RateLimiter
 from monitor.fleet.fleet import Fleet
-from monitor.fleet.formula import SILENCE_OPS, Formula
+from monitor.fleet.formula import Formula
 from monitor.fleet.key import CellKey
 from monitor.fleet.metric_query import with_period
 from monitor.fleet.throttling import throttled_per_served
@@ -167,7 +167,7 @@ class PastReader:
 
     def _queries(self, formula: Formula) -> Metrics:
         """Return the metrics of a formula by row; none if a part of the formula is not from CloudWatch."""
-        if formula.shape.operations & {*SILENCE_OPS}:
+        if formula.shape.has_lag_operation:
             return {}
         rings = self._fleet.rings
         queries = {row: rings.metric[row] for row in formula.rows}

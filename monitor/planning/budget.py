@@ -28,15 +28,15 @@ class AllowanceStatus(NamedTuple):
     """The present state of an allowance.
 
     account: empty if all accounts share the budget. minimum_dollars: the cost of a month in which each metric
-    is requested once an hour. ahead_dollars: spent beyond the dollars earned by now. advance_dollars: the
-    maximum of `ahead_dollars`.
+    is requested once an hour. ahead_dollars: the dollars spent beyond those that the allowance has
+    earned by now; each minute it earns the same. max_ahead_dollars: the most that `ahead_dollars` may be.
     """
 
     account: str
     dollars_per_month: float
     minimum_dollars: float
     ahead_dollars: float
-    advance_dollars: float
+    max_ahead_dollars: float
 
     @property
     def is_too_small(self) -> bool:

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-MAX_INTERVAL = 60  # minutes; also for metrics that are idle, stretched by a budget, or proven safe
+# Minutes. No configured interval is longer. Intervals are lengthened up to it, and no further, for metrics
+# that are idle or proven safe, and to keep a budget.
+MAX_INTERVAL = 60
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """Lets cells start one after the other: the next one as soon as the event loop is free.
 
 A cell makes some 130 calls and takes 2 MiB while it starts. Hundreds of starts at once would take a gigabyte,
-which Python does not return to the system, and would block the event loop, so that all cells are judged late.
-A start waits for a free event loop and not for the end of another start, so that a cell to which AWS responds
-late delays no other cell.
+which Python does not return to the system. They would also block the event loop, which delays the judgement
+of all cells. A start waits for a free event loop and not for the end of another start, so that a cell to
+which AWS responds late delays no other cell.
 """
 
 import asyncio

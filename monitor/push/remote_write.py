@@ -25,7 +25,7 @@ from monitor.push.protobuf_writer import (
 )
 from rules.arrays import Ints
 
-# Field numbers and tags, by message.
+# The fields of each message: by number (int), or by tag (bytes), which is the number with a wire type.
 SERIES_1: Final = tag(1, LENGTH)  # of a WriteRequest
 LABEL, SAMPLE = 1, tag(2, LENGTH)  # of a TimeSeries; LABEL in 1.0, SAMPLE in both versions
 VALUE, TIME = tag(1, FIXED64), tag(2, VARINT)  # of a Sample, in both versions
@@ -37,7 +37,8 @@ HELP: Final = tag(3, VARINT)  # of a 2.0 Metadata
 MS_PER_MINUTE = 60_000
 TIME_BYTES = 6  # size of the varint of a time in milliseconds, from 1971 to 2109
 POINT: Final = np.dtype([("head", "V3"), ("value", "<f8"), ("tag", "V1"), ("time", np.uint8, TIME_BYTES)])
-# The tag and the length of the field SAMPLE, a byte each, which the length does not count; the tag of VALUE.
+# The beginning of a point: the tag of the field SAMPLE, the length of its content, and the tag of the field
+# VALUE, with which the content begins. The tag and the length have a byte each, which the length excludes.
 POINT_HEAD: Final = SAMPLE + varint(POINT.itemsize - 2) + VALUE
 
 

@@ -54,8 +54,8 @@ def newest_minutes(fleet: Fleet) -> Ints:
 def _newest_complete(block: Block, rings: Rings) -> Ints:
     """Return, for each series, the newest minute before which no poll is expected to fill a gap.
 
-    So a receiver gets each minute once and in order. As CloudWatch may never publish a missing point, no
-    gap is waited for longer than PROVISIONAL_FOR minutes.
+    So a receiver gets each minute once and in order. As CloudWatch may never publish a missing point,
+    Headroom waits at most PROVISIONAL_FOR minutes for a gap to be filled.
     """
     newest, complete = block.newest_minutes(rings), block.complete_through(rings)
     has_gap = (complete < newest) & (newest - complete <= PROVISIONAL_FOR)

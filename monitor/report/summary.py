@@ -114,7 +114,7 @@ class Summary:
         unknown, keep = totals.counts[Advice.UNKNOWN], totals.counts[Advice.KEEP]
         text = f"{count_of(keep, 'purchase')} of the right size, {unknown:,} without enough data. "
         text += f"Saved: {dollars(totals.saved)} a month; needed: {dollars(totals.needed)}, by list price"
-        text += f"{unpriced_text(totals.unpriced, totals.maxima)}."
+        text += f"{unpriced_text(totals.unpriced, totals.maximum_changes)}."
         changes = self.scan.sizes.changes
         if sources := sorted(
             {

@@ -92,7 +92,8 @@ def _meaning(signal: Signal) -> Iterator[str]:
     if signal.tier is Tier.DETAIL:
         yield f"Read only on request: `signals: {{enabled: [{signal.id}]}}` in the configuration."
     if signal.unverified:
-        yield f"Unverified: {signal.unverified} Until AWS has answered, its alerts are of severity info."
+        severity = "Until AWS has returned data for it, its alerts have the severity info."
+        yield f"Unverified: {signal.unverified} {severity}"
 
 
 def _limit_text(signal: Signal) -> str:

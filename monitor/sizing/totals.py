@@ -15,14 +15,15 @@ class SizingTotals:
 
     counts: the number of recommendations by advice. saved, needed: what the changes save and what they cost,
     in US dollars a month at list prices, without changes whose price is unknown. unpriced: the number of
-    changes whose price is unknown. maxima: the number of changes of maxima, which cost nothing themselves.
+    changes whose price is unknown. maximum_changes: the number of changes of a configured maximum
+    (`size.is_maximum`), which is not billed itself.
     """
 
     counts: Mapping[Advice, int]
     saved: float
     needed: float
     unpriced: int
-    maxima: int
+    maximum_changes: int
 
     @classmethod
     def of(cls, recommendations: Iterable[Recommendation]) -> Self:
@@ -34,12 +35,12 @@ class SizingTotals:
             if advice in (Advice.RAISE, Advice.LOWER)
         ]
         known_changes = [dollars for _, dollars in changes if dollars is not None]
-        maxima = sum(is_maximum for is_maximum, _ in changes)
+        maximum_changes = sum(is_maximum for is_maximum, _ in changes)
         counts = Counter(advice for advice, _, _ in terms)
         return cls(
             counts={advice: counts[advice] for advice in Advice},
             saved=-sum(dollars for dollars in known_changes if dollars < 0),
             needed=sum(dollars for dollars in known_changes if dollars > 0),
-            unpriced=len(changes) - len(known_changes) - maxima,
-            maxima=maxima,
+            unpriced=len(changes) - len(known_changes) - maximum_changes,
+            maximum_changes=maximum_changes,
         )

@@ -52,8 +52,9 @@ class PlacedHop:
     """A hop and its series. place: None if the account and region of the hop are unknown.
 
     limits: the watched limits. flow: the series whose usage is the flow of the hop; if None, the flow is the
-    first of flow_metrics that has points. measures: metrics of single units by name. problem: a sentence that
-    says why limits of the hop are unknown.
+    first of flow_metrics that has points. measures: by name, the metrics to which the `each` of a limit
+    refers, as declared and as metrics of the resource. A value is what one unit uses, such as its duration.
+    problem: a sentence that says why limits of the hop are unknown.
     """
 
     hop: Hop
@@ -137,7 +138,7 @@ class HopIndex:
 
 
 def _series_of(fleet: Fleet, services: Iterable[str]) -> Iterator[Series]:
-    """Yield the series of the signals that identify, limit or count the hops of services."""
+    """Yield the series of signals that identify the hops of services, limit them, or count their traffic."""
     signals = {(service, signal) for service in services for signal in hop_kinds()[service].signals}
     groups = [number for group, number in fleet.groups.items() if group[2:] in signals]
     found = fleet.by_slot[np.isin(fleet.group[: fleet.size], groups).nonzero()[0]]

@@ -13,7 +13,7 @@ from monitor.fleet.key import Key
 from monitor.fleet.limits import why_unobservable_now
 from monitor.fleet.outlook import Outlook
 from monitor.fleet.provisional import complete_through, is_provisional
-from monitor.fleet.pruned import pruned_reason, safe_reason
+from monitor.fleet.pruned import proof_of_safety, pruned_reason
 from monitor.fleet.snapshot import Snapshot
 from monitor.lib.durations import format_duration
 from monitor.notifiers.notice import Notice
@@ -101,7 +101,7 @@ def series_page(fleet: Fleet, state: SeriesState) -> dict[str, Any]:
         ],
         "causes": causes_text(row, snapshot.causes.of(slot)),
         "not_read": pruned_reason(fleet, series),
-        "safe_by": safe_reason(fleet, series),
+        "proven_safe_by": proof_of_safety(fleet, series),
         "headroom": headroom_text(row, snapshot, series, signal),
         "rising": rising_text(state),
         "exhaustion": exhaustion_text(finite_or_none(snapshot.seconds_to_exhaustion[slot])),

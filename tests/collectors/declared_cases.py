@@ -169,7 +169,7 @@ def describe_series(observed: Observed) -> dict[str, Any]:
         "throttled_by_cause": lambda causes: {cause: usage_text(usage) for cause, usage in causes.items()},
         "served": usage_text,
         "upper_bound": usage_text,
-        "bound_reason": usage_text,
+        "bounded_because": usage_text,
         "hard_limit": bool,
         "deliberate": bool,
         "bought": bought_text,

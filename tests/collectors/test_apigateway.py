@@ -145,8 +145,8 @@ def assert_bounds(observed: Observed, *metrics: Metric) -> Unobservable:
     """Assert that the bounds of a usage are 0 and the sum of these metrics; return why it is bounded."""
     whole = per_second(*metrics)
     assert (observed.usage, observed.upper_bound) == (whole.scaled(0), whole)
-    assert observed.bound_reason
-    return observed.bound_reason
+    assert observed.bounded_because
+    return observed.bounded_because
 
 
 async def test_a_rest_stage_throttles_each_method_so_all_its_requests_are_an_upper_bound_of_the_usage() -> (
@@ -212,7 +212,7 @@ async def test_each_method_that_detailed_metrics_count_has_a_series() -> None:
     }
     post = series["shop/prod/POST /pets"]
     assert post.usage == per_second(detailed_count.of(**method("/pets", "POST")))
-    assert (post.upper_bound, post.bound_reason) == (None, None)
+    assert (post.upper_bound, post.bounded_because) == (None, None)
     filters = [
         {"Name": "ApiName", "Value": "shop"},
         *({"Name": name} for name in ("Stage", "Resource", "Method")),
@@ -280,7 +280,7 @@ async def test_an_api_without_a_valid_metric_makes_the_usage_of_the_account_a_lo
     series = (await aws.run_scan(account))["account_throttle_rate", ""]
     assert series.usage == per_second(count.of(ApiName="shop"))
     assert series.upper_bound is None
-    assert series.bound_reason and "the requests to an API are missing" in series.bound_reason.reason
+    assert series.bounded_because and "the requests to an API are missing" in series.bounded_because.reason
 
 
 async def test_the_throttle_of_a_method_limits_its_detailed_metric() -> None:

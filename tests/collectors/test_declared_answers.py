@@ -332,7 +332,7 @@ async def test_facts_of_the_whole_account_are_available_to_all_expressions() -> 
         "tables": 1.0,
         "backups": 0.0,
     }
-    reason = result.observed["tables"].bound_reason
+    reason = result.observed["tables"].bounded_because
     assert reason and reason.enable_command == "curl host"
     assert {call: result.calls.count(call) for call in result.calls} == dict.fromkeys(result.calls, 1)
 

@@ -326,7 +326,7 @@ async def test_the_rise_of_a_functions_concurrency_can_only_be_estimated() -> No
     running = function_concurrent.of(FunctionName="billing")
     assert series.usage == Usage(Op.RISE, ((running, 1 / 12),))
     assert series.upper_bound == highest(running)
-    assert series.bound_reason and "estimate" in series.bound_reason.reason
+    assert series.bounded_because and "estimate" in series.bounded_because.reason
     assert function_concurrent.zero_when_absent  # a burst may rise from 0
     assert series.limit is None
     assert series.throttled is None

@@ -109,8 +109,11 @@ async def test_the_rates_of_a_filter_that_is_narrowed_by_tags_or_access_point_ar
     for observed in rate_series(series).values():
         assert isinstance(observed.usage, Usage)
         assert observed.upper_bound is None
-        assert observed.bound_reason and narrowed_by in observed.bound_reason.reason
-        assert proposed_filter(observed.bound_reason) == {"Id": "uploads", "Filter": {"Prefix": "uploads/"}}
+        assert observed.bounded_because and narrowed_by in observed.bounded_because.reason
+        assert proposed_filter(observed.bounded_because) == {
+            "Id": "uploads",
+            "Filter": {"Prefix": "uploads/"},
+        }
 
 
 async def test_filters_of_the_same_prefix_with_different_tags_have_separate_series() -> None:
@@ -132,13 +135,13 @@ async def test_a_filter_of_the_prefix_alone_replaces_filters_of_prefix_and_tag()
     assert {resource for _, resource in series} == {"media/uploads/", "media/logs/"}
     read = series["prefix_read_rate", "media/uploads/"]
     assert filter_ids(read.usage) == {"filter-1"}
-    assert read.bound_reason is None
+    assert read.bounded_because is None
 
 
 async def test_a_prefix_within_another_prefix_has_its_own_series() -> None:
     series = await filter_series({"Prefix": "a/"}, {"Prefix": "a/b/"})
     assert {resource for _, resource in series} == {"media/a/", "media/a/b/"}
-    assert [observed.bound_reason for observed in series.values()] == [None] * 6
+    assert [observed.bounded_because for observed in series.values()] == [None] * 6
 
 
 def proposed_filter(reason: Unobservable) -> dict[str, Any]:
@@ -170,8 +173,8 @@ async def test_the_command_that_adds_a_filter_replaces_no_existing_filter(
     aws = FakeAws(list_buckets=bucket_list("media"), list_bucket_metrics_configurations=answer)
     series = await aws.run_scan(buckets)
     (read,) = [observed for (signal, _), observed in series.items() if signal == "prefix_read_rate"]
-    assert read.bound_reason
-    assert proposed_filter(read.bound_reason) == {"Id": proposed_id, "Filter": {"Prefix": prefix}}
+    assert read.bounded_because
+    assert proposed_filter(read.bounded_because) == {"Id": proposed_id, "Filter": {"Prefix": prefix}}
 
 
 @pytest.mark.parametrize(

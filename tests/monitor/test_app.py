@@ -193,7 +193,7 @@ async def test_the_health_check_succeeds_only_while_the_server_runs(
         assert "refused" in errors.decode()
 
 
-async def test_a_delivery_of_firehose_is_judged_at_once_with_the_source_stream(
+async def test_a_delivery_of_firehose_is_judged_at_once_and_its_sample_source_is_stream(
     tmp_path: Path, aws_environ: dict[str, str]
 ) -> None:
     config = tmp_path / "headroom.yaml"

@@ -80,7 +80,7 @@ def test_a_cycle_is_reported_in_the_direction_of_requests() -> None:
     assert cycle[0] == cycle[-1] and "->".join(cycle) in ("a->b->c->a", "b->c->a->b", "c->a->b->c")
 
 
-def test_declared_visits_precede_measured_visits_which_precede_assumed_visits() -> None:
+def test_declared_visits_take_precedence_over_measured_visits_and_these_over_assumed_visits() -> None:
     found = visits_of(
         {
             "api": HopFlow(measured=100),

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from monitor.demo.metric import EVENTS, PER_MINUTE, DemoMetric
+from monitor.demo.metric import EVENTS, REPORTED_EACH_MINUTE, DemoMetric
 from monitor.demo.region import DemoRegion, DemoService, RequestParams
 from monitor.demo.services.quotas import quota_value
 from monitor.demo.traffic import Minutes, Traffic, constant
@@ -61,15 +61,19 @@ def metrics(region: DemoRegion) -> Iterator[DemoMetric]:
         "Resource": "NumberOfAutoScalingGroup",
         "Class": "None",
     }
-    yield DemoMetric("AWS/Usage", "ResourceCount", count_dimensions, PER_MINUTE, constant(len(groups)))
+    yield DemoMetric(
+        "AWS/Usage", "ResourceCount", count_dimensions, REPORTED_EACH_MINUTE, constant(len(groups))
+    )
     for group in groups:
         dimensions = {"AutoScalingGroupName": group.name}
-        yield DemoMetric("AWS/EC2", "CPUUtilization", dimensions, PER_MINUTE, cpu_utilization(group))
+        yield DemoMetric(
+            "AWS/EC2", "CPUUtilization", dimensions, REPORTED_EACH_MINUTE, cpu_utilization(group)
+        )
         if group.load_balancer:
             balancer = {"LoadBalancer": group.load_balancer}
             yield DemoMetric("AWS/ApplicationELB", "RequestCount", balancer, EVENTS, group.requests)
         for name, value_at in group_metrics(group).items() if group.metrics else ():
-            yield DemoMetric("AWS/AutoScaling", name, dimensions, PER_MINUTE, value_at)
+            yield DemoMetric("AWS/AutoScaling", name, dimensions, REPORTED_EACH_MINUTE, value_at)
 
 
 def cpu_utilization(group: DemoGroup) -> Callable[[Minutes], Float64s]:

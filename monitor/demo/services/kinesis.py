@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from monitor.demo.metric import BYTES, EVENTS, PER_MINUTE, THROTTLES, DemoMetric
+from monitor.demo.metric import BYTES, EVENTS, REPORTED_EACH_MINUTE, THROTTLES, DemoMetric
 from monitor.demo.region import AwsResponseError, DemoRegion, DemoService, RequestParams
 from monitor.demo.services.quotas import quota_value
 from monitor.demo.traffic import Minutes, Traffic
@@ -136,7 +136,11 @@ def read_metrics(stream: DemoStream, dimensions: dict[str, str]) -> Iterator[Dem
     name = "ReadProvisionedThroughputExceeded"
     yield DemoMetric("AWS/Kinesis", name, dimensions, THROTTLES, throttled, calls)
     yield DemoMetric(
-        "AWS/Kinesis", "GetRecords.IteratorAgeMilliseconds", dimensions, PER_MINUTE, iterator_age(stream)
+        "AWS/Kinesis",
+        "GetRecords.IteratorAgeMilliseconds",
+        dimensions,
+        REPORTED_EACH_MINUTE,
+        iterator_age(stream),
     )
 
 
@@ -155,7 +159,9 @@ def shard_read_metrics(stream: DemoStream, dimensions: dict[str, str], shards: s
         EVENTS,
         lambda minutes: readers * written_records(minutes),
     )
-    yield DemoMetric("AWS/Kinesis", "IteratorAgeMilliseconds", dimensions, PER_MINUTE, iterator_age(stream))
+    yield DemoMetric(
+        "AWS/Kinesis", "IteratorAgeMilliseconds", dimensions, REPORTED_EACH_MINUTE, iterator_age(stream)
+    )
 
 
 def fan_out_metrics(stream: DemoStream, dimensions: dict[str, str]) -> Iterator[DemoMetric]:
@@ -171,7 +177,7 @@ def fan_out_metrics(stream: DemoStream, dimensions: dict[str, str]) -> Iterator[
         "AWS/Kinesis",
         "SubscribeToShardEvent.MillisBehindLatest",
         dimensions,
-        PER_MINUTE,
+        REPORTED_EACH_MINUTE,
         iterator_age(stream),
     )
 

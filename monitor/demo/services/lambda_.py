@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from monitor.demo.inversion import MinuteFunction
-from monitor.demo.metric import EVENTS, PER_SECOND, DemoMetric, accepted_demand, excess_demand
+from monitor.demo.metric import EVENTS, REPORTED_EACH_SECOND, DemoMetric, accepted_demand, excess_demand
 from monitor.demo.region import AwsResponseError, DemoRegion, DemoService, RequestParams
 from monitor.demo.services.quotas import quota_value
 from monitor.demo.traffic import Minutes, Traffic
@@ -73,18 +73,18 @@ def metrics(region: DemoRegion) -> Iterator[DemoMetric]:
         "AWS/Lambda",
         "ConcurrentExecutions",
         {},
-        PER_SECOND,
+        REPORTED_EACH_SECOND,
         total([f.running_executions for f in functions]),
     )
     yield DemoMetric(
         "AWS/Lambda",
         "ClaimedAccountConcurrency",
         {},
-        PER_SECOND,
+        REPORTED_EACH_SECOND,
         total([f.claimed_concurrency for f in functions]),
     )
     running = total([f.running_executions for f in unreserved])
-    yield DemoMetric("AWS/Lambda", "UnreservedConcurrentExecutions", {}, PER_SECOND, running)
+    yield DemoMetric("AWS/Lambda", "UnreservedConcurrentExecutions", {}, REPORTED_EACH_SECOND, running)
     yield DemoMetric("AWS/Lambda", "Invocations", {}, EVENTS, total([f.invocations for f in functions]))
     yield DemoMetric("AWS/Lambda", "Throttles", {}, EVENTS, total([f.throttles for f in functions]))
     for function in functions:
@@ -105,7 +105,7 @@ def function_metrics(function: DemoFunction) -> Iterator[DemoMetric]:
     """Yield the metrics of a function."""
     dimensions = {"FunctionName": function.name}
     yield DemoMetric(
-        "AWS/Lambda", "ConcurrentExecutions", dimensions, PER_SECOND, function.running_executions
+        "AWS/Lambda", "ConcurrentExecutions", dimensions, REPORTED_EACH_SECOND, function.running_executions
     )
     yield DemoMetric("AWS/Lambda", "Invocations", dimensions, EVENTS, function.invocations)
     yield DemoMetric("AWS/Lambda", "Throttles", dimensions, EVENTS, function.throttles)
@@ -118,14 +118,14 @@ def function_metrics(function: DemoFunction) -> Iterator[DemoMetric]:
             "AWS/Lambda",
             "ProvisionedConcurrencyUtilization",
             alias,
-            PER_SECOND,
+            REPORTED_EACH_SECOND,
             function.provisioned_utilization,
         )
         yield DemoMetric(
             "AWS/Lambda",
             "ProvisionedConcurrentExecutions",
             alias,
-            PER_SECOND,
+            REPORTED_EACH_SECOND,
             function.provisioned_executions,
         )
         yield DemoMetric(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from monitor.demo.metric import PER_MINUTE, DemoMetric
+from monitor.demo.metric import REPORTED_EACH_MINUTE, DemoMetric
 from monitor.demo.region import AwsResponseError, DemoQuota, DemoRegion, DemoService, RequestParams
 from monitor.demo.traffic import constant
 
@@ -75,7 +75,7 @@ def metrics(region: DemoRegion) -> Iterator[DemoMetric]:
         usage["MetricNamespace"],
         usage["MetricName"],
         usage["MetricDimensions"],
-        PER_MINUTE,
+        REPORTED_EACH_MINUTE,
         constant(CLASSIC_LOAD_BALANCERS),
     )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from monitor.demo.metric import EVENTS, PER_MINUTE, DemoMetric, accepted_demand
+from monitor.demo.metric import EVENTS, REPORTED_EACH_MINUTE, DemoMetric, accepted_demand
 from monitor.demo.region import DemoRegion, DemoService
 from monitor.demo.traffic import Minutes, Traffic
 from rules.arrays import Float64s
@@ -72,7 +72,7 @@ def queue_metrics(queue: DemoQueue) -> Iterator[DemoMetric]:
         groups = "ApproximateNumberOfGroupsWithInflightMessages"
         readings[groups] = lambda minutes: np.ceil(queue.messages_in_flight(minutes) / 20)
     for name, value_at in readings.items():
-        yield DemoMetric("AWS/SQS", name, dimensions, PER_MINUTE, value_at)
+        yield DemoMetric("AWS/SQS", name, dimensions, REPORTED_EACH_MINUTE, value_at)
 
 
 def seed(region: DemoRegion, sqs: Any) -> None:

@@ -205,7 +205,7 @@ async def test_the_usage_is_the_largest_of_the_parts_where_each_part_has_a_metri
         assert observed and isinstance(observed.usage, Usage)
         resource_ids = [dict(metric.dimensions)["ResourceId"] for metric in observed.usage.metrics]
         assert (observed.usage.op, resource_ids) == (Op.MAX, parts[: min(number, MAX_PARTS)])
-        assert bool(observed.bound_reason) is (number > MAX_PARTS)
+        assert bool(observed.bounded_because) is (number > MAX_PARTS)
     assert (
         usage_series(
             await list_quota("kinesis", UsageMetric=RESOURCE_COUNT),

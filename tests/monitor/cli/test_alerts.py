@@ -45,15 +45,15 @@ async def demo_address() -> AsyncIterator[str]:
 
 
 async def listed_alerts(demo_address: str) -> list[list[str]]:
-    """Return the cells of each alert that `headroom alerts list` prints."""
+    """Return the columns of each alert that `headroom alerts list` prints."""
     result = await alerts("list", "--address", demo_address)
     assert result.exit_code == 0, result.output
     return [line.split("\t") for line in result.stdout.splitlines()]
 
 
 async def handling_of(demo_address: str, identity: str) -> str:
-    """Return the cell that says how a listed alert is handled."""
-    return next(cells[4] for cells in await listed_alerts(demo_address) if cells[0] == identity)
+    """Return the column that says how a listed alert is handled."""
+    return next(columns[4] for columns in await listed_alerts(demo_address) if columns[0] == identity)
 
 
 async def test_the_list_begins_with_unhandled_alerts_on_throttling(demo_address: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectors.base import Metric, Observed, Usage, percent_left, total
+from collectors.base import Metric, Observed, Usage, percent_used, total
 from monitor.exposition.exposition import Exposition
 from monitor.fleet.exhaustion import MAX_EXHAUSTION, MIN_SPAN, RATE_MINUTES
 from monitor.fleet.fleet import Fleet
@@ -41,7 +41,7 @@ def judged_fleet(
     """Return a judged fleet with one series. left_over: the percentages left of its budget, up to NOW."""
     fleet, observed = (
         Fleet(),
-        Observed(signal=KEY.signal, resource=resource("orders"), usage=percent_left(burst_balance)),
+        Observed(signal=KEY.signal, resource=resource("orders"), usage=percent_used(burst_balance)),
     )
     fleet.put(KEY, replace(observed, **fields), settings, now)  # type: ignore[arg-type]
     rows = np.full(len(left_over), fleet.metrics(KEY.cell)[metric_query(burst_balance)], np.int32)

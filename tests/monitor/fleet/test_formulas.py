@@ -16,7 +16,7 @@ from collectors.base import (
     highest,
     limit_minus,
     lowest,
-    percent_left,
+    percent_used,
     ratio,
     total,
 )
@@ -165,9 +165,9 @@ ALL_ROWS_READ = [(row, 5) for row in range(ROWS)]
 @pytest.mark.parametrize(
     ("usage", "written", "read", "expected"),
     [
-        pytest.param(percent_left(a), [(0, 5, 30)], ALL_ROWS_READ, (5, 70), id="percent left"),
+        pytest.param(percent_used(a), [(0, 5, 30)], ALL_ROWS_READ, (5, 70), id="percent used"),
         pytest.param(
-            percent_left(a),
+            percent_used(a),
             [(0, 5, 30), (0, 6, 20)],
             ALL_ROWS_READ,
             (5, 70),
@@ -175,7 +175,7 @@ ALL_ROWS_READ = [(row, 5) for row in range(ROWS)]
         ),
         pytest.param(limit_minus(8, a), [(0, 5, 3)], ALL_ROWS_READ, (5, 5), id="limit_minus"),
         pytest.param(
-            percent_left(a).scaled(0.5), [(0, 5, 30)], ALL_ROWS_READ, (5, 35), id="offset is scaled"
+            percent_used(a).scaled(0.5), [(0, 5, 30)], ALL_ROWS_READ, (5, 35), id="offset is scaled"
         ),
         pytest.param(ratio(a, b), [(0, 5, 3), (2, 5, 6)], ALL_ROWS_READ, (5, 0.5), id="ratio"),
         pytest.param(

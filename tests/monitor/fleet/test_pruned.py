@@ -4,7 +4,7 @@ import numpy as np
 
 from collectors.base import Metric, per_second
 from monitor.fleet.fleet import Fleet
-from monitor.fleet.pruned import pruned_counts, pruned_reason, safe_reason
+from monitor.fleet.pruned import proof_of_safety, pruned_counts, pruned_reason
 from rules.units import BYTES
 from tests.monitor.fleet.fleets import add, key
 from tests.registries import REGISTRY
@@ -53,6 +53,6 @@ def test_the_reason_names_the_aggregate_that_proves_a_shard_to_be_safe() -> None
         key("orders/1", "kinesis.shard_write_bytes"),
         usage=per_second(incoming_bytes.of(StreamName="orders", ShardId="1")),
     )
-    assert safe_reason(fleet, shard) == ""
+    assert proof_of_safety(fleet, shard) == ""
     fleet.rings.safe_below[: fleet.rings.size] = 100.0
-    assert safe_reason(fleet, shard) == "IncomingBytes of StreamName orders"
+    assert proof_of_safety(fleet, shard) == "IncomingBytes of StreamName orders"

@@ -1,4 +1,4 @@
-"""A look-back and a running Headroom forecast the same demand, with the same result."""
+"""From the same demand, a look-back and a running Headroom compute the same forecast."""
 
 from dataclasses import replace
 
@@ -103,7 +103,7 @@ async def test_lookback_and_forecaster_agree_on_the_same_samples(seed: int, coun
         demand, through = block.usage_of(np.array([column], np.intp))
         bins = through + 1 - replay.quarters.count + np.arange(replay.quarters.count)
         np.testing.assert_array_equal(demand[bins % BINS, 0], replay.quarters.demand[index])
-        # Only the forecaster tells a limit that is reached now (1) from one that was minutes ago.
+        # Only the forecaster distinguishes a limit reached now (probability 1) from one reached minutes ago.
         probability, by_lookback = (
             np.minimum(values, MAX_PROBABILITY)
             for values in (fleet.reach_probability[entry.slot], expected[index, 0])

@@ -54,7 +54,7 @@ def test_each_point_is_read_in_its_chunk(
         }
 
 
-def test_rows_contains_a_written_row_without_points_and_no_row_that_was_not_written() -> None:
+def test_the_rows_of_a_file_are_the_written_ones_even_without_points() -> None:
     with SampleFile(WANTED, range(600, 1200)) as file:
         file.write(np.array([3]), points({}))
         assert file.rows.tolist() == [3]

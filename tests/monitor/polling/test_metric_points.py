@@ -29,7 +29,7 @@ async def test_a_metric_without_points_has_nan_only() -> None:
         assert np.isnan(points[METRICS[0]]).all()
 
 
-async def test_a_failed_read_returns_no_points_and_a_sentence() -> None:
+async def test_a_failed_read_returns_the_reason_instead_of_points() -> None:
     async with fortnight(lambda _: ErrorResponse("AccessDenied")) as cell:
         reader = MetricPointReader(cell.fleet, lambda: {CELL: cell.reader})
         points, failures = await reader.read(CELL, METRICS, window(int(time.time() // 60)))
@@ -37,7 +37,7 @@ async def test_a_failed_read_returns_no_points_and_a_sentence() -> None:
         assert len(failures) == 1 and "AccessDenied" in failures[0]
 
 
-async def test_a_cell_that_is_not_open_returns_no_points_and_a_sentence() -> None:
+async def test_a_cell_that_is_not_open_returns_the_reason_instead_of_points() -> None:
     async with fortnight() as cell:
         reader = MetricPointReader(cell.fleet, lambda: {})
         points, failures = await reader.read(CELL, METRICS, window(int(time.time() // 60)))

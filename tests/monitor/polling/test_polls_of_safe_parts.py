@@ -8,7 +8,7 @@ from collectors.kinesis import SHARD_WRITE_BYTES, shard_series, stream_series
 from monitor.aws.cell import Cell
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import Key
-from monitor.fleet.pruned import safe_reason
+from monitor.fleet.pruned import proof_of_safety
 from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.planning.intervals import Intervals
@@ -101,7 +101,7 @@ async def test_shards_are_read_hourly_while_traffic_is_low_and_at_once_when_it_i
         await poll(reader, aws, 60)
         assert max(aws.requested[shard] - requested_before[shard] for shard in SHARDS) == 1
         shard_bytes = [series for series in fleet.series.values() if series.key.signal == "shard_write_bytes"]
-        assert {safe_reason(fleet, series) for series in shard_bytes} == {
+        assert {proof_of_safety(fleet, series) for series in shard_bytes} == {
             "IncomingBytes of StreamName orders"
         }
         aws.high_traffic_from = aws.now

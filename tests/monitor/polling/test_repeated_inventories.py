@@ -285,7 +285,7 @@ CHANGED_FIELDS: dict[str, Any] = {
     "throttled_incomplete": True,
     "served": per_second(INCOMING_BYTES),
     "upper_bound": total(INCOMING_BYTES),
-    "bound_reason": Unobservable("only bounds"),
+    "bounded_because": Unobservable("only bounds"),
     "judged": False,
     "tags": {"team": "a"},
 }

@@ -33,7 +33,7 @@ def test_an_account_is_chosen_by_name_or_id(name: str, expected: Account) -> Non
     assert choose_account([PRODUCTION, STAGING, OWN], name) is expected
 
 
-def test_any_id_chooses_an_account_without_a_role() -> None:
+def test_an_unknown_id_chooses_the_configured_account_without_a_role() -> None:
     assert choose_account([PRODUCTION, OWN], "333333333333") is OWN
 
 

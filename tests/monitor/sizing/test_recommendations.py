@@ -129,7 +129,7 @@ def test_the_maximum_of_a_group_costs_nothing_itself_and_has_no_unknown_price() 
     assert (recommendation.advice, recommendation.size.is_maximum) == (Advice.RAISE, True)
     assert recommendation.monthly_dollars is None
     totals = SizingTotals.of([recommendation])
-    assert (totals.unpriced, totals.maxima, totals.needed) == (0, 1, 0)
+    assert (totals.unpriced, totals.maximum_changes, totals.needed) == (0, 1, 0)
 
 
 @pytest.mark.parametrize(("included", "dollars"), [(0.0, -436 * 7.2), (300.0, -200 * 7.2), (None, None)])
