@@ -65,7 +65,8 @@ def detail_rows(path: PathJson) -> Iterator[tuple[str, ...]]:
         for limit in hop["limits"]:
             yield name, limit["zone"], *_limit_cells(path, limit)
         if not hop["limits"]:
-            visits = "" if hop["per_request"] is None else f"{hop['per_request']:.3g} {hop['unit']}"
+            per_request = hop["per_request"]
+            visits = "" if per_request is None else parse_unit(hop["unit"]).format(per_request)
             carries = "no limit" if hop["known"] else UNKNOWN
             yield name, "", f"{hop['service']} {hop['resource']}", "", visits, carries
 

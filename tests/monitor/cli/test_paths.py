@@ -104,7 +104,7 @@ def test_a_path_has_a_line_for_each_limit() -> None:
     assert lines[1] == "largest payload: 400 KiB (an item has at most 400 KB)"
     assert lines[3].endswith("400 of 500 requests/s not known not known")
     assert lines[4].endswith("400 of 500 write units/s 4 write units 125 requests/s, the weakest")
-    assert lines[5] == "3 shop apigateway shop/prod 1 requests not known"
+    assert lines[5] == "3 shop apigateway shop/prod 1 request not known"
 
 
 def test_json_is_the_response() -> None:
