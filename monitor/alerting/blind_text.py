@@ -140,7 +140,9 @@ def _places_text(spot: BlindSpot) -> str:
         return f"in the global services of {name}"
     if len(regions) <= 1:
         return "".join(f"in {region} of {name}" for region in regions)
-    return f"in {len(regions)} of {spot.regions} regions of {name} ({join_limited(regions, MAX_REGIONS)})"
+    return (
+        f"in {len(regions)} of {spot.region_count} regions of {name} ({join_limited(regions, MAX_REGIONS)})"
+    )
 
 
 def affected_services(spot: BlindSpot, registry: Registry, region: str = "") -> str:

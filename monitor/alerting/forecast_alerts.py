@@ -131,9 +131,9 @@ class ForecastAlerts:
         labels = self._labels(series)
         lasting = now - self._since[series.slot] >= self._notice_builder.settings.will_reach_for(labels)
         nearest = int(np.flatnonzero(lasting)[-1]) + 1 if lasting.any() else NO_CLASS
-        last_notice = firing.get(alert_id(series.key.id))  # its `places` is its class
+        last_notice = firing.get(alert_id(series.key.id))
         severity = self._notice_builder.settings.will_reach_severity(labels)
-        if severity is None or nearest <= (last_notice.places if last_notice else NO_CLASS):
+        if severity is None or nearest <= (last_notice.forecast_class if last_notice else NO_CLASS):
             return None
         row = row_of(self._fleet, series)
         return self._notice(series, ForecastChange(nearest, row, row.reach), severity, last_notice, now)

@@ -21,12 +21,12 @@ MAX_VALUES = 20_000  # values of a label that are searched for a similar value
 class SilenceMatches:
     """The matches of a silence.
 
-    alerts: the number of firing alerts that the silence matches. unmatched_reason: a sentence on why
+    alert_count: the number of firing alerts that the silence matches. unmatched_reason: a sentence on why
     it matches no alert and no series; empty if it matches an alert or a series, or if the search was not
     completed.
     """
 
-    alerts: int = 0
+    alert_count: int = 0
     unmatched_reason: str = ""
 
 
@@ -54,8 +54,8 @@ def find_matches(
     now = time.time()
     searches = [_MatchSearch(silence, parse_matcher_lists(silence.matchers)) for silence in silences]
     for search in searches:
-        search.alerts = sum(all_match(search.matchers, notice.labels) for notice in notices)
-    unmatched = [search for search in searches if not search.alerts and search.silence.ends > now]
+        search.alert_count = sum(all_match(search.matchers, notice.labels) for notice in notices)
+    unmatched = [search for search in searches if not search.alert_count and search.silence.ends > now]
     comparisons_left = MAX_COMPARISONS
     for present_series in series if unmatched else ():
         labels = _labels(present_series, account_names)
@@ -65,7 +65,9 @@ def find_matches(
             break
     unmatched_ids = {id(search) for search in unmatched} if comparisons_left >= 0 else set()
     return [
-        SilenceMatches(search.alerts, search.sentence(len(series)) if id(search) in unmatched_ids else "")
+        SilenceMatches(
+            search.alert_count, search.sentence(len(series)) if id(search) in unmatched_ids else ""
+        )
         for search in searches
     ]
 
@@ -74,14 +76,14 @@ def find_matches(
 class _MatchSearch:
     """The search for alerts and series that a silence matches.
 
-    alerts: the number of firing alerts that the silence matches. matched: the matchers that match at least
-    one of the compared series. names: the label names of the compared series. values: the values that did not
-    match, by label name.
+    alert_count: the number of firing alerts that the silence matches. matched: the matchers that match at
+    least one of the compared series. names: the label names of the compared series. values: the values that
+    did not match, by label name.
     """
 
     silence: Silence
     matchers: Sequence[Matcher]
-    alerts: int = 0
+    alert_count: int = 0
     matched: set[Matcher] = field(default_factory=set)
     names: set[str] = field(default_factory=set)
     values: dict[str, set[str]] = field(default_factory=dict)

@@ -69,14 +69,14 @@ class BlindSpot(NamedTuple):
     """The places and operations of an account that cannot be read, for one class of cause.
 
     name: the account's name. cause: the class of cause. targets: the targets that cannot be read, at least
-    one, sorted by place. regions: the number of the account's regions that are observed.
+    one, sorted by place. region_count: the number of the account's regions that are observed.
     """
 
     account: str
     name: str
     cause: str
     targets: Sequence[ObservationTarget]
-    regions: int
+    region_count: int
 
     @property
     def alert(self) -> str:

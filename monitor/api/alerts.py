@@ -333,7 +333,7 @@ def _silence_model(silence: Silence, matches: SilenceMatches) -> models.SilenceM
         ends=utc_datetime(silence.ends),
         author=silence.author,
         comment=silence.comment,
-        alerts=matches.alerts,
+        alerts=matches.alert_count,
         unmatched_reason=matches.unmatched_reason or None,
     )
 

@@ -23,19 +23,19 @@ ServiceNumbers = npt.NDArray[np.int64]  # indices of names in `MetricUse.service
 class ProjectedCost:
     """The numbers of metrics that are polled and streamed now, and their monthly cost in US dollars.
 
-    monthly_requests: the requested metrics. monthly_updates: the updates of streamed metrics. monthly_lists:
-    the pages of lists of recently active metrics. These three are numbers in a month. monthly_dollars: 0 if
-    the prices are unknown or in another currency. pruned_metrics: the polled metrics that are only checked
-    now and then, as an aggregate proves that they are 0. pruned_dollars: how much more a month would cost if
-    pruned metrics were polled as often as others. idle_metrics: the metrics that are polled less often, as
-    they have no points. idle_dollars: how much more a month would cost if idle metrics were polled as often
-    as others. listed_dollars: the part of monthly_dollars for lists, which show whether idle metrics have
-    points again.
+    monthly_metrics_requested: the requested metrics. monthly_updates: the updates of streamed metrics.
+    monthly_lists: the pages of lists of recently active metrics. These three are numbers in a month.
+    monthly_dollars: 0 if the prices are unknown or in another currency. pruned_metrics: the polled metrics
+    that are only checked now and then, as an aggregate proves that they are 0. pruned_dollars: how much more
+    a month would cost if pruned metrics were polled as often as others. idle_metrics: the metrics that are
+    polled less often, as they have no points. idle_dollars: how much more a month would cost if idle metrics
+    were polled as often as others. listed_dollars: the part of monthly_dollars for lists, which show whether
+    idle metrics have points again.
     """
 
     polled_metrics: int = 0
     streamed_metrics: int = 0
-    monthly_requests: float = 0.0
+    monthly_metrics_requested: float = 0.0
     monthly_updates: float = 0.0
     monthly_lists: float = 0.0
     monthly_dollars: float = 0.0
@@ -76,7 +76,7 @@ class Bill:
         if self.is_in_dollars:
             return self.projected.monthly_dollars
         cost = self.projected
-        return self._amount(cost.monthly_requests, cost.monthly_lists, cost.monthly_updates)
+        return self._amount(cost.monthly_metrics_requested, cost.monthly_lists, cost.monthly_updates)
 
     @property
     def measured_amount(self) -> float | None:
@@ -106,7 +106,7 @@ def project(polled: Counter[float], streamed: int, prices: Prices | None = LIST_
     return ProjectedCost(
         polled_metrics=polled.total(),
         streamed_metrics=streamed,
-        monthly_requests=requests,
+        monthly_metrics_requested=requests,
         monthly_updates=updates,
         monthly_dollars=dollars or 0.0,
     )
@@ -114,7 +114,7 @@ def project(polled: Counter[float], streamed: int, prices: Prices | None = LIST_
 
 def mean_interval(costs: Iterable[ProjectedCost]) -> float:
     """Return the mean seconds between two requests for a polled metric; 0 if no metric is polled."""
-    polled = [(cost.polled_metrics, cost.monthly_requests) for cost in costs]
+    polled = [(cost.polled_metrics, cost.monthly_metrics_requested) for cost in costs]
     metrics, requests = (sum(column) for column in zip((0, 0.0), *polled, strict=True))
     return metrics * SECONDS_PER_MONTH / requests if requests else 0.0
 
@@ -129,7 +129,7 @@ class MetricUse:
     blocks: for each block of formulas, the index of the service of each series, and the rows of the metrics
     in the series' formulas, as [term, position of the series]. slots: for each block, the slots of its
     series. streamed: by row, true if the metric is streamed. cadence: by row, the planned minutes between two
-    requests, at least one period. cadence_if_read: the cadence without pruning. cadence_if_active: the
+    requests, at least one period. cadence_if_not_pruned: the cadence without pruning. cadence_if_active: the
     cadence without pruning, and if no metric were idle. bound: by row, the row of the aggregate that bounds
     the metric, or NO_BOUND. payers: by cell, the other cell that pays for its metrics, if any. monthly_lists:
     by cell, the pages of lists of recently active metrics in a month. prices: the prices that accounts pay
@@ -142,7 +142,7 @@ class MetricUse:
     slots: Sequence[Ints]
     streamed: Flags
     cadence: Ints
-    cadence_if_read: Ints
+    cadence_if_not_pruned: Ints
     cadence_if_active: Ints
     bound: Ints
     payers: Mapping[CellKey, CellKey]
@@ -318,12 +318,12 @@ def project_rows(use: MetricUse, rows: Ints, interval: float, prices: Prices | N
     """
     is_streamed = use.streamed[rows]
     polled, streamed = rows[~is_streamed], int(np.count_nonzero(is_streamed))
-    pruned = polled[use.cadence[polled] > use.cadence_if_read[polled]]
-    pruned_if_read = project(_by_interval(use.cadence_if_read[pruned], interval), 0, prices)
+    pruned = polled[use.cadence[polled] > use.cadence_if_not_pruned[polled]]
+    pruned_if_read = project(_by_interval(use.cadence_if_not_pruned[pruned], interval), 0, prices)
     pruned_as_checked = project(_by_interval(use.cadence[pruned], interval), 0, prices)
-    idle = polled[use.cadence_if_read[polled] > use.cadence_if_active[polled]]
+    idle = polled[use.cadence_if_not_pruned[polled] > use.cadence_if_active[polled]]
     idle_if_active = project(_by_interval(use.cadence_if_active[idle], interval), 0, prices)
-    idle_as_read = project(_by_interval(use.cadence_if_read[idle], interval), 0, prices)
+    idle_as_read = project(_by_interval(use.cadence_if_not_pruned[idle], interval), 0, prices)
     return replace(
         project(_by_interval(use.cadence[polled], interval), streamed, prices),
         pruned_metrics=pruned.size,

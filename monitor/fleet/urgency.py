@@ -48,8 +48,8 @@ def reach_columns(snapshot: Snapshot, slots: Indices, *, descending: bool = True
     return columns
 
 
-def soonest_to_limit(snapshot: Snapshot, selected: Flags, limit: int) -> list[int]:
-    """Return at most `limit` of the selected series that may reach their limits, the soonest first.
+def soonest_to_limit(snapshot: Snapshot, selected: Flags, max_count: int) -> list[int]:
+    """Return at most `max_count` of the selected series that may reach their limits, the soonest first.
 
     Series at their limits are left out, and so are series that are unlikely to reach their limits.
     """
@@ -57,16 +57,16 @@ def soonest_to_limit(snapshot: Snapshot, selected: Flags, limit: int) -> list[in
     may_reach = selected & (probability[:, -1] >= MIN_PROBABILITY) & ~(probability[:, 0] >= 1)
     slots = np.flatnonzero(may_reach)
     order = np.lexsort((slots, *(-column for column in reach_columns(snapshot, slots)[::-1])))
-    return [int(slot) for slot in slots[order[:limit]]]
+    return [int(slot) for slot in slots[order[:max_count]]]
 
 
-def most_urgent(snapshot: Snapshot, selected: Flags, limit: int) -> list[int]:
-    """Return the slots of at most `limit` of the selected series, the most urgent first, ties by slot."""
+def most_urgent(snapshot: Snapshot, selected: Flags, max_count: int) -> list[int]:
+    """Return the slots of at most `max_count` of the selected series, the most urgent first, ties by slot."""
     slots = np.flatnonzero(selected)
-    if slots.size > limit:  # sort only the series that can be among the first
+    if slots.size > max_count:  # sort only the series that can be among the first
         utilization_score = np.nan_to_num(snapshot.utilization[slots], nan=-1.0)
         score = snapshot.zone[slots] * ZONE_SPACING + np.minimum(utilization_score, ZONE_SPACING / 2)
-        slots = slots[score >= np.partition(score, slots.size - limit)[slots.size - limit]]
+        slots = slots[score >= np.partition(score, slots.size - max_count)[slots.size - max_count]]
     zone, utilization = urgency_columns(snapshot, slots)
-    order = np.lexsort((slots, -utilization, -zone))[:limit]
+    order = np.lexsort((slots, -utilization, -zone))[:max_count]
     return [int(slot) for slot in slots[order]]

@@ -80,8 +80,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     with absolute numbers. labels of a series: account, region, service, signal, resource, severity and
     exported tags; `account_name` if configured, `resource_id` if `resource` is ambiguous. labels of a blind
     spot: account, signal, `cause` and severity. subject: the resource of a series; None for a blind spot.
-    since: when the breach began. places: the number of places in which a blind spot shows; of a forecast, how
-    near it is: 1 within three days, 2 within a day, 3 within six hours, 4 within an hour; otherwise 0.
+    since: when the breach began. places: the number of places in which a blind spot shows; of a forecast, its
+    `forecast_class`; otherwise 0.
     resolution_reason: why the alert ended ("the limit was raised from 1000 to 2000"); empty when the usage
     simply fell, or the alert fires. links: URLs by name (page, runbook, console, grafana).
     """
@@ -113,6 +113,14 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def firing(self) -> bool:
         """True unless the alert has ended."""
         return self.kind is not NoticeKind.RESOLVED
+
+    @property
+    def forecast_class(self) -> int:
+        """The class of a forecast: 1 within three days, 2 within a day, 3 within six hours, 4 within one.
+
+        Only of alerts about forecasts. Stored and shown as `places`, by which receivers learn that it grew.
+        """
+        return self.places
 
     @property
     def series_id(self) -> str:

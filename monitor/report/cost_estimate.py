@@ -62,7 +62,7 @@ class PayerEstimate:
     @property
     def amount(self) -> float | None:
         """The amount per month, in the currency of the prices; None if a price is not known."""
-        return self.prices.amount(self.now.monthly_requests) if self.prices else None
+        return self.prices.amount(self.now.monthly_metrics_requested) if self.prices else None
 
     @property
     def dollars(self) -> float | None:

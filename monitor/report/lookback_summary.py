@@ -46,8 +46,8 @@ class SeriesEpisodes:
 
     @property
     def worst(self) -> EpisodeOutcome:
-        """The worst episode: see `episode_severity`."""
-        return max(self.episodes, key=lambda outcome: episode_severity(outcome.episode))
+        """The worst episode: see `episode_sort_key`."""
+        return max(self.episodes, key=lambda outcome: episode_sort_key(outcome.episode))
 
     @property
     def peak(self) -> float:
@@ -158,7 +158,7 @@ def summarize_lookback(report: LookbackReport) -> LookbackSummary:
     )
 
 
-def episode_severity(episode: Episode) -> tuple[bool, float, float, int]:
+def episode_sort_key(episode: Episode) -> tuple[bool, float, float, int]:
     """Return a sort key, the worst last: whether demand was throttled, and how much; then peak and length."""
     demand, peak = (0.0 if isnan(value) else value for value in (episode.throttled_demand, episode.peak))
     return episode.is_throttling, demand if episode.is_throttling else 0.0, peak, episode.minutes

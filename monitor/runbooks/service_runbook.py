@@ -63,7 +63,7 @@ def _permissions(service: Service, actions: Collection[str]) -> Section:
         f"`headroom iam-policy --service {service.service}` prints the policy with all of them."
     )
     if not actions:
-        common = paragraph("Reading this service needs the actions of every service.")
+        common = paragraph("Reading this service needs only the actions that every service needs.")
         return Section("Permissions", (common, policy))
     intro = paragraph("Reading this service needs these actions, beside those that every service needs:")
     return Section(

@@ -140,5 +140,5 @@ def _failure_group(spot: BlindSpot, registry: Registry) -> FailureGroup:
 def _location(spot: BlindSpot, regions: Sequence[str]) -> str:
     name = spot.name or spot.account
     if len(regions) > 1:
-        return f"{name}, {len(regions)} of {spot.regions} regions"
+        return f"{name}, {len(regions)} of {spot.region_count} regions"
     return ", ".join((name, *regions))

@@ -64,7 +64,7 @@ class Heatmap:
         rows = self.rows[:max_rows]
         order = sorted(
             range(len(self.services)),
-            key=lambda column: [*map(_severity_key, (row.services[column] for row in rows))],
+            key=lambda column: [*map(_zone_sort_key, (row.services[column] for row in rows))],
         )
         columns = sorted(order[:max_services])
         return Heatmap(
@@ -126,7 +126,7 @@ def _rank(
     return sorted(-worst.get((*cell, service), (NO_ZONE, 0))[0] for service in services)
 
 
-def _severity_key(service: ServiceInCell | None) -> int:
+def _zone_sort_key(service: ServiceInCell | None) -> int:
     """Return a sort key, the worst service first; a service that was never read counts as `above`."""
     if service is None:
         return 1

@@ -51,7 +51,7 @@ def test_a_silence_that_matches_no_series_has_a_sentence_that_says_why(
     fleet: Fleet, matchers: tuple[str, ...], sentence: str
 ) -> None:
     (matches,) = find_matches([silence_of(*matchers)], [], fleet.series.values(), ACCOUNT_NAMES)
-    assert (matches.alerts, matches.unmatched_reason) == (0, sentence)
+    assert (matches.alert_count, matches.unmatched_reason) == (0, sentence)
 
 
 def test_firing_alerts_whose_series_left_the_fleet_are_counted(fleet: Fleet) -> None:
@@ -63,7 +63,7 @@ def test_firing_alerts_whose_series_left_the_fleet_are_counted(fleet: Fleet) -> 
     (matches,) = find_matches(
         [silence_of('resource="deleted"')], firing, fleet.series.values(), ACCOUNT_NAMES
     )
-    assert (matches.alerts, matches.unmatched_reason) == (2, "")
+    assert (matches.alert_count, matches.unmatched_reason) == (2, "")
 
 
 def test_without_series_in_the_fleet_the_sentence_of_a_silence_says_so() -> None:

@@ -139,7 +139,7 @@ def test_the_runbook_of_a_service_without_own_actions_refers_to_the_actions_that
 ) -> None:
     text = runbooks.markdown_of(service_runbook(registry.services["one"], ()))
     assert text.partition("## Permissions\n\n")[2].splitlines() == [
-        "Reading this service needs the actions of every service.",
+        "Reading this service needs only the actions that every service needs.",
         "",
         "`headroom iam-policy --service one` prints the policy with all of them.",
     ]

@@ -35,19 +35,19 @@ def key(resource: str, signal: str = "kinesis.stream_write_bytes", account: str 
     return Key(account, REGION, service, name, resource_of(resource))
 
 
-def add(fleet: Fleet, named: Key, series_settings: SeriesSettings = SETTINGS, **fields: Any) -> Series:
+def add(fleet: Fleet, series_key: Key, series_settings: SeriesSettings = SETTINGS, **fields: Any) -> Series:
     """Register a series with metrics of its own for usage and throttled demand.
 
     fields: arguments of `Observed`, which may replace this usage and throttled demand.
     """
     defaults = {
-        "usage": per_second(traffic.of(StreamName=named.id)),
-        "throttled": per_second(throttled_metric.of(StreamName=named.id)),
+        "usage": per_second(traffic.of(StreamName=series_key.id)),
+        "throttled": per_second(throttled_metric.of(StreamName=series_key.id)),
     }
-    observed = Observed(signal=named.signal, resource=named.subject, **(defaults | fields))
-    is_signal_of_key = series_settings.signal.id == f"{named.service}.{named.signal}"
-    settings = series_settings if is_signal_of_key else replace(series_settings, signal=signal_of(named))
-    return fleet.put(named, observed, settings, NOW)
+    observed = Observed(signal=series_key.signal, resource=series_key.subject, **(defaults | fields))
+    is_signal_of_key = series_settings.signal.id == f"{series_key.service}.{series_key.signal}"
+    settings = series_settings if is_signal_of_key else replace(series_settings, signal=signal_of(series_key))
+    return fleet.put(series_key, observed, settings, NOW)
 
 
 def set_judgement(

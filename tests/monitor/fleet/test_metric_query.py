@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from collectors.base import Metric
 from monitor.fleet.metric_query import ABBREVIATIONS, metric_query, name_part, without_abbreviations
 
-ABBREVIATED = [text.decode() for text, _ in ABBREVIATIONS] + [
+TEXTS_AND_ABBREVIATIONS = [text.decode() for text, _ in ABBREVIATIONS] + [
     character.decode() for _, character in ABBREVIATIONS
 ]
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8) | st.sampled_from(
-    ['"', "\\", "Zürich", *ABBREVIATED]
+    ['"', "\\", "Zürich", *TEXTS_AND_ABBREVIATIONS]
 )
 metrics = st.builds(
     Metric,

@@ -303,7 +303,7 @@ def test_each_reason_of_unobservable_series_is_listed_once_with_its_command() ->
     rows = [
         unobservable_row("media", enable="aws s3api"),
         unobservable_row("logs", enable="aws s3api"),
-        unobservable_row("keys", "none"),
+        unobservable_row("keys", "not published"),
     ]
     output = output_of("table", Report([row(), *rows]))
     assert output.partition("\n\n")[2] == (
@@ -311,7 +311,7 @@ def test_each_reason_of_unobservable_series_is_listed_once_with_its_command() ->
         "- kinesis.stream_write_bytes of media, kinesis.stream_write_bytes of logs: "
         "request metrics are not enabled\n"
         "    aws s3api\n"
-        "- kinesis.stream_write_bytes of keys: none\n"
+        "- kinesis.stream_write_bytes of keys: not published\n"
     )
 
 
