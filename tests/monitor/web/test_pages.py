@@ -208,7 +208,7 @@ async def test_nothing_on_the_pages_is_green_while_no_series_is_monitored(
     assert "Throttled nowNot known" in words
     assert not [element for element in shown.all("div") if "calm" in (element.get("class") or "").split()]
     status = await page(client, "/status")
-    assert "Everything has been read" not in status.words
+    assert "Each read has been tried" not in status.words
     assert "are observable" not in (await page(client, "/blind")).words
 
 
@@ -264,6 +264,7 @@ async def test_the_status_page_lists_calls_that_aws_throttles(
     words = " ".join((await page(client, "/status")).words.split())
     assert "Calls of cloudwatch GetMetricDatathrottled by AWS at most 2.5 a second now, 40 once" in words
     assert "Calls of ec2throttled by AWS at most 5 a second now" in words
+    assert "Each read has been tried at least once" in words
 
 
 @pytest.mark.parametrize("query", ["sort=colour", "row=0", "row=x", "page=0"])
