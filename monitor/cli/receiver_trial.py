@@ -57,6 +57,8 @@ async def send_test_notifications(receiver: "BaseReceiver", endpoint_url: str | 
     outcomes = []
     async with OutboundClient(endpoint_url=endpoint_url) as client:
         async for kind, result in send_trial(receiver, client):
-            typer.echo(f"{kind.value}: {result.outcome.value}: {result.sentence}")
+            is_worth_retry = result.outcome is DeliveryOutcome.RETRY
+            outcome = "not delivered, a retry may succeed" if is_worth_retry else result.outcome.value
+            typer.echo(f"{kind.value}: {outcome}: {result.sentence}")
             outcomes.append(result.outcome)
     return all(outcome is DeliveryOutcome.DELIVERED for outcome in outcomes)

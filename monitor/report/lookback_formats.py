@@ -39,7 +39,7 @@ SERIES_COLUMNS = (
     "location",
 )
 EPISODE_COLUMNS = (
-    "begin (UTC)",
+    "began (UTC)",
     "length",
     "peak",
     "usage of limit",
@@ -87,7 +87,7 @@ def alert_text(outcome: EpisodeOutcome) -> str:
     minutes = outcome.fired_after
     if outcome.span is None or minutes is None:
         return "none"
-    when = f"{duration(abs(minutes))} {'before' if minutes < 0 else 'after'}" if minutes else "at its begin"
+    when = f"{duration(abs(minutes))} {'before' if minutes < 0 else 'after'}" if minutes else "at its start"
     return f"{outcome.span.severity} {when}"
 
 

@@ -228,7 +228,7 @@ def foresight_text(forecasts: Backtest | None) -> str:
 def _notes(report: LookbackReport) -> Iterator[str]:
     lookback, plan = report.lookback, report.plan
     count = lookback.published_limit_count
-    published = f", but for {count:,} whose limit CloudWatch publishes for each minute"
+    published = f", except for {count:,} series whose limit CloudWatch publishes for each minute"
     yield (
         "AWS's APIs do not tell limits of the past: usage is compared with the limit in force now"
         + (published if count else "")

@@ -225,6 +225,15 @@ async def test_the_trial_of_a_receiver_that_rejects_it_fails(tmp_path: Path) -> 
     assert "t0ken" not in result.output
 
 
+async def test_the_trial_of_a_receiver_that_is_unavailable_says_that_nothing_was_delivered(
+    tmp_path: Path,
+) -> None:
+    async with http_server(web.Response(status=503)) as server:
+        result = await alerts("test-receiver", "hook", "--config", write_config(tmp_path, server.url))
+    assert result.exit_code == 1
+    assert result.stdout.startswith("firing: not delivered, a retry may succeed: ")
+
+
 async def test_the_trial_of_an_sns_receiver_uses_the_configured_endpoint_url(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
