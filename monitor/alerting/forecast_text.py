@@ -1,6 +1,7 @@
 """The texts of forecast alerts."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Final
 
 from collectors.registry import Registry
@@ -25,12 +26,23 @@ def summary(row: Row, reach: Reach, account_name: str, now: int, registry: Regis
     target = "effective ceiling" if reach.ceiling else "limit"
     ceiling = f" ({row.unit.format(reach.ceiling)}, inferred from throttled demand)" if reach.ceiling else ""
     horizon_text = HORIZON_TEXTS[HORIZONS[reach.horizon_index]]
-    times = f", {reach.time_text(now)}" if reach.minutes else ""
+    times = f", {times_text(reach, now)}" if reach.minutes else ""
     probability = f"{100 * reach.probability[reach.horizon_index]:.0f} % within {horizon_text}{times}"
     call_to_act = f" {urging}" if (urging := urging_text(row, reach, now)) else ""
     subject = subject_of(row.key, account_name, registry)
     forecast = f"{subject} will probably reach its {target}{ceiling}: {probability}."
     return f"{forecast} Now it {current_usage(row)}.{call_to_act} Remedy: {row.signal.remedy[0]}"
+
+
+def times_text(reach: Reach, now: int) -> str:
+    """Return when a limit is reached: `in 2-4 h (12:15 to 14:15 UTC)`. now: in epoch minutes.
+
+    The absolute times stay true while the text of a notice is shown, however long that is.
+    """
+    first, last = (datetime.fromtimestamp(60 * max(reach.minutes[edge], now), UTC) for edge in (0, -1))
+    is_today = last.date() == datetime.fromtimestamp(60 * now, UTC).date()
+    clock_times = [f"{at:%H:%M}" if is_today else f"{at.day} {at:%b %H:%M}" for at in (first, last)]
+    return f"{reach.time_text(now)} ({' to '.join(dict.fromkeys(clock_times))} UTC)"
 
 
 def urging_text(row: Row, reach: Reach, now: int) -> str:

@@ -3,14 +3,17 @@
 The letters of samples and notices are explained in `harness.py`.
 """
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from monitor.alerting.forecast_text import times_text
 from monitor.alerting.inhibit import FORECAST
 from monitor.fleet.namespaces import NEVER
+from monitor.fleet.reach import Reach
 from monitor.notifiers.notice import Notice, NoticeKind, Severity
 from tests.monitor.alerting.harness import AT_ONCE, LIMIT, AlertingHarness, configuration
 
@@ -221,11 +224,26 @@ async def test_a_forecast_alert_that_is_switched_off_is_resolved(tmp_path: Path)
         assert ended.resolution_reason == "the configuration switches the alert off"
 
 
+@pytest.mark.parametrize(
+    ("hours", "text"),
+    [
+        ((2, 3, 4), "in 2-4 h (12:15 to 14:15 UTC)"),
+        ((2, 2, 2), "in 120 min (12:15 UTC)"),
+        ((-1, 0, 1), "in 0-60 min (10:15 to 11:15 UTC)"),
+        ((18, 24, 72), "in 18 h to 3 d (1 Dec 04:15 to 3 Dec 10:15 UTC)"),
+    ],
+)
+def test_the_times_of_a_forecast_are_relative_and_absolute(hours: tuple[int, int, int], text: str) -> None:
+    now = int(datetime(2026, 11, 30, 10, 15, tzinfo=UTC).timestamp() // 60)
+    reach = Reach((0.1, 0.4, 0.8, 0.9), tuple(now + 60 * hour for hour in hours), 14.0)
+    assert times_text(reach, now) == text
+
+
 async def test_a_forecast_alert_says_act_now_when_little_time_is_left(tmp_path: Path) -> None:
     async with AlertingHarness.opened(tmp_path) as harness:
         await harness.run_minutes(orders="..")
         (first,) = await notices_after(harness, HALF_AN_HOUR, SIX_HOURS, hours=2.0)
-        assert "60 % within 6h, in 2-4 h" in first.summary
+        assert "60 % within 6h, in 2-4 h (" in first.summary
         assert "Act now" not in first.summary
         (nearer,) = await notices_after(harness, HALF_AN_HOUR, HOUR, hours=0.2)
         assert "Act now: the change takes about 15 min." in nearer.summary
