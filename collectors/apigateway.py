@@ -324,7 +324,7 @@ def http_api_resource(api: ApiGatewayItem) -> Resource:
 
 def usage_plan_resource(plan: ApiGatewayItem) -> Resource:
     """The resource of a usage plan."""
-    return named_resource("usage plan", plan["id"], plan.get("name"))
+    return named_resource("usage_plan", plan["id"], plan.get("name"))
 
 
 def metric_name(api: ApiGatewayItem) -> str:

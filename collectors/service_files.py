@@ -12,9 +12,15 @@ from collectors.declaration_error import DeclarationError
 from collectors.declaration_file import Check, declaration_file
 from collectors.metric_bounds import bound_problems
 from monitor.lib.files import read_file
+from rules.command_template import (
+    CELL_PLACEHOLDERS,
+    NUMBER_PLACEHOLDER,
+    PLACEHOLDER,
+    QUOTA_PLACEHOLDERS,
+)
 from rules.model_file import MAX_FILE_SIZE, ModelFile, parse_model, unreadable_file
 from rules.problem_text import suggestion
-from rules.signals import Service
+from rules.signals import Service, Signal
 
 Model = TypeVar("Model", bound=BaseModel)
 Files = Mapping[str, ModelFile[Model]]  # by the file's name without its ending, which is the service's name
@@ -102,6 +108,7 @@ def _signal_problems(declaration_files: Files[Declaration], entry_files: Files[S
             yield from _signals_without(declaration, signals, entry.name, entries)
             yield from _signals_without(entry, entries, declaration.name, signals)
             yield from _state_problems(declaration.model, entry, entry.model)
+            yield from _command_problems(declaration.model, entry, entry.model)
             yield from _bound_problems(declaration.model, entry, entry.model)
 
 
@@ -112,6 +119,26 @@ def _state_problems(declaration: Declaration, file: ModelFile[Service], entry: S
         if entry.signals[name].saturation_is_state is not is_state:
             location = ("signals", name, "saturation_is_state")
             yield file.problem_at(location, f"expected {str(is_state).lower()}, as the declaration says")
+
+
+def _command_problems(declaration: Declaration, file: ModelFile[Service], entry: Service) -> Iterator[str]:
+    """Yield a problem for each placeholder of a command that would never have a value."""
+    for name in declaration.signals.keys() & entry.signals.keys():
+        command = entry.signals[name].command
+        found = dict.fromkeys(PLACEHOLDER.findall(command.run)) if command else {}
+        known = _placeholders(declaration, entry.signals[name]) if found else frozenset()
+        for placeholder in found:
+            if placeholder not in known:
+                sentence = f"expected a placeholder of {', '.join(sorted(known))}, found {placeholder}"
+                hint = suggestion(placeholder, known)
+                yield file.problem_at(("signals", name, "command"), f"{sentence}{hint}")
+
+
+def _placeholders(declaration: Declaration, signal: Signal) -> frozenset[str]:
+    """Return the placeholders that have a value in a command: among them the kinds of the resource's path."""
+    kinds = declaration.lineage(declaration.signals[signal.name].resource)
+    quota = QUOTA_PLACEHOLDERS if signal.quota else ()
+    return frozenset({*kinds, *CELL_PLACEHOLDERS, *quota, NUMBER_PLACEHOLDER})
 
 
 def _bound_problems(declaration: Declaration, file: ModelFile[Service], entry: Service) -> Iterator[str]:

@@ -6,9 +6,12 @@ from collections.abc import Callable
 
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 QUOTING = re.compile(r"""['"\\]|[^ -~]""")  # characters that a shell might not read as a part of a word
+NUMBER_PLACEHOLDER = "number"  # the new limit
+CELL_PLACEHOLDERS = frozenset({"region", "account_id", "partition", "suffix"})
+QUOTA_PLACEHOLDERS = frozenset({"service", "code"})  # of the quota of the signal
 # Placeholders whose values never begin with a hyphen, so that no command takes them for an option. Names and
 # ids of resources may.
-SAFE_NAMES = frozenset({"number", "region", "account_id", "partition", "suffix", "service", "code"})
+SAFE_NAMES = frozenset({NUMBER_PLACEHOLDER, *CELL_PLACEHOLDERS, *QUOTA_PLACEHOLDERS})
 
 
 def shell_words(command: str) -> list[str]:

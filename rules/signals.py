@@ -181,13 +181,23 @@ class Quota(_Model):
     code: Annotated[str, Field(pattern=QUOTA_CODE)]
 
 
-# The beginnings of operations that change no limit, but show what to change (the last of them makes DynamoDB
-# count how often each key is used).
-READING_OPERATIONS: Final = ("describe-", "list-", "get-", "update-contributor-insights")
+# The beginnings of operations that change no limit, but show what or whom to change.
+READING_OPERATIONS: Final = (
+    "describe-",
+    "get-",
+    "list-",
+    "lookup-events",  # of CloudTrail
+    "test-function",  # of CloudFront
+    "update-contributor-insights",  # makes DynamoDB count how often each key is used
+)
+# The beginnings of operations that make something beside the limited resource, whose limit stays as it is.
+CREATING_OPERATIONS: Final = ("create-", "put-rule", "register-stream-consumer")
+# The command that asks AWS for an increase of a quota.
+REQUEST_COMMAND: Final = "aws service-quotas request-service-quota-increase"
 
 
 class RemedyCommand(_Model):
-    """The AWS command that raises a limit.
+    """The AWS command that raises a limit, creates what takes a part of the demand, or shows what to change.
 
     run: the text of the command, with {number} for the new limit, {kind} for each id of the resource's path,
     and {region}, {account_id}, {partition} and {suffix} (the domain of the region's endpoints); words that
@@ -201,9 +211,24 @@ class RemedyCommand(_Model):
     max_factor: PositiveNumber | None = None
 
     @property
+    def operation(self) -> str:
+        """The operation, as the AWS CLI spells it."""
+        return self.run.split(maxsplit=3)[2]
+
+    @property
+    def is_reading(self) -> bool:
+        """True for a command that only shows what to change."""
+        return self.operation.startswith(READING_OPERATIONS)
+
+    @property
+    def is_request(self) -> bool:
+        """True for a command that asks AWS for an increase of a quota."""
+        return self.run.startswith(REQUEST_COMMAND)
+
+    @property
     def is_change(self) -> bool:
-        """False for a command that only shows what to change."""
-        return not self.run.split(maxsplit=3)[2].startswith(READING_OPERATIONS)
+        """True for a command that changes the limited resource, or asks AWS to raise its limit."""
+        return not self.is_reading and not self.operation.startswith(CREATING_OPERATIONS)
 
     @field_validator("run")
     @classmethod
@@ -288,12 +313,13 @@ class Signal(_Model):
     def remedy_kind(self) -> RemedyKind:
         """The kind of remedy.
 
-        A fixed limit has the remedy CHANGE if a command changes it, such as the type of an instance.
+        A fixed limit, and a quota, has the remedy CHANGE if a command changes it, such as the type of an
+        instance, or the reserved concurrency of a function.
         """
-        if self.kind is LimitKind.QUOTA:
-            return RemedyKind.REQUEST
-        is_changeable = self.kind is LimitKind.PROVISIONED or (self.command and self.command.is_change)
-        return RemedyKind.CHANGE if is_changeable else RemedyKind.REDESIGN
+        command = self.command
+        if self.kind is LimitKind.PROVISIONED or (command and command.is_change and not command.is_request):
+            return RemedyKind.CHANGE
+        return RemedyKind.REQUEST if self.kind is LimitKind.QUOTA else RemedyKind.REDESIGN
 
     @property
     def remedy_minutes(self) -> float:

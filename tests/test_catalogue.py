@@ -281,6 +281,11 @@ def test_declared_hours_of_a_remedy_have_a_source() -> None:
         ("sqs.fifo_message_rate_batched", 1),  # an attribute of the queue
         ("vpc.subnet_addresses", 7 * 24 * 60),  # the command only shows what uses the addresses
         ("dynamodb.table_read_partition", 7 * 24 * 60),  # the command only finds the hot keys
+        ("sts.requests", 7 * 24 * 60),  # the command only finds the clients
+        ("ecs.tasks_per_service", 7 * 24 * 60),  # the command creates a further service
+        ("lambda.function_reserved_concurrency", 15),  # a quota that is a setting
+        ("backup.plans", 48 * 60),  # the command only finds the quota
+        ("quotas.count", 48 * 60),  # the command asks AWS
     ],
 )
 def test_the_time_of_a_remedy_follows_from_what_it_changes(name: str, minutes: float) -> None:

@@ -12,12 +12,11 @@ from monitor.lib.partitions import partition_of
 from rules.command_template import PLACEHOLDER, fill_command
 from rules.limits import PUBLISHED_ONLY
 from rules.right_size import target_utilization
-from rules.signals import LimitKind, RemedyCommand, Signal
+from rules.signals import REQUEST_COMMAND, LimitKind, RemedyCommand, Signal
 
 if TYPE_CHECKING:
     from monitor.fleet.fleet import Series
 
-REQUEST_COMMAND = "aws service-quotas request-service-quota-increase"
 QUOTA_COMMAND = RemedyCommand(
     run=f"{REQUEST_COMMAND}"
     " --service-code {service} --quota-code {code} --desired-value {number} --region {region}"
@@ -63,7 +62,7 @@ def raising_command(
         highest = present * command.max_factor if present and command.max_factor else inf
         values["number"] = str(ceil(min(wanted, highest) / command.unit_value))
     text = _fill(command, values)
-    arn = series.settings.quota_arn if command.run.startswith(REQUEST_COMMAND) else ""
+    arn = series.settings.quota_arn if command.is_request else ""
     return f"{text} --context-id {shlex.quote(arn)}" if arn and text else text
 
 

@@ -81,7 +81,8 @@ def _blocks(signal: Signal) -> Iterator[RunbookBlock]:
     duration = format_duration(60 * signal.remedy_minutes)
     yield paragraph(REMEDY_TIMES[signal.remedy_kind].format(duration), label="Mitigation")
     yield Bullets(tuple(signal.remedy))
-    if command := command_of_signal(signal):
+    command = command_of_signal(signal)
+    if command and not command.is_reading:
         yield ShellCommands((_fill(signal, command.run),))
     yield Addresses("Documentation", tuple(map(str, signal.docs)))
 
@@ -113,6 +114,8 @@ def _diagnosis_commands(signal: Signal) -> Iterator[str]:
     if signal.quota:
         code = "--service-code {service} --quota-code {code} --region {region}"
         yield _fill(signal, f"aws service-quotas get-service-quota {code}")
+    if signal.command and signal.command.is_reading:
+        yield _fill(signal, signal.command.run)
 
 
 def _fill(signal: Signal, command: str) -> str:

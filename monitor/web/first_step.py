@@ -19,7 +19,7 @@ from monitor.what_if.remedies import NUMBER, remedy_of, settable_limit
 from rules.band import Zone
 from rules.forecast import LIKELY, MIN_PROBABILITY
 from rules.right_size import Advice, target_utilization
-from rules.signals import LimitKind, Signal
+from rules.signals import LimitKind, RemedyKind, Signal
 from rules.units import UnitKind
 
 MEDIAN: Final = 2  # the number of the median in FAN_QUANTILES
@@ -154,9 +154,12 @@ def _raise(situation: Situation, remedies: Remedies) -> FirstStep:
         return FirstStep("Wait for the request that is pending", sentences, is_urgent=_is_urgent(situation))
     if remedy.action is Action.REDESIGN:
         return FirstStep(
-            _without_stop(signal.remedy[0]), [_duration_sentence(signal)], is_urgent=_is_urgent(situation)
+            _without_stop(signal.remedy[0]),
+            [_duration_sentence(signal)],
+            remedy.command,
+            _is_urgent(situation),
         )
-    is_own_setting = remedy.action is Action.CHANGE and signal.kind is LimitKind.QUOTA
+    is_own_setting = signal.kind is LimitKind.QUOTA and signal.remedy_kind is RemedyKind.CHANGE
     if is_own_setting and signal.remedy_hours is None:
         effects = [OWN_SETTING, *_effects_of(situation, plan, remedies.probabilities_after)]
         return FirstStep(_without_stop(remedy.text), effects, remedy.command, situation.reach.is_reached)
@@ -188,7 +191,7 @@ def _effects_of(situation: Situation, plan: HigherLimit, probabilities_after: Se
 
 def _duration_sentence(signal: Signal) -> str:
     duration = format_duration(60 * signal.remedy_minutes)
-    if signal.kind is LimitKind.QUOTA:
+    if signal.remedy_kind is RemedyKind.REQUEST:
         return f"AWS takes about {duration} to decide."
     return f"It takes about {duration}."
 

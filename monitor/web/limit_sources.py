@@ -6,10 +6,11 @@ from typing import NamedTuple
 from collectors.quota_requests import QuotaRequest
 from monitor.aws.status import MonitorStatus
 from monitor.fleet.fleet import Series
-from monitor.render.commands import REQUEST_COMMAND, command_of_signal
+from monitor.render.commands import command_of_signal
 from monitor.render.text import SOURCE_TEXTS
 from monitor.what_if.remedies import quota_of
 from rules.limits import PUBLISHED_ONLY, QUOTA_SOURCES, LimitSource
+from rules.signals import REQUEST_COMMAND
 
 REQUEST_ACTION = "servicequotas:ListRequestedServiceQuotaChangeHistory"
 
@@ -99,7 +100,7 @@ def request_summary(series: Series, status: MonitorStatus, command: str) -> Requ
     command: the command of the first thing to do.
     """
     declared = command_of_signal(series.settings.signal)
-    if not series.settings.quota_request and not (declared and declared.run.startswith(REQUEST_COMMAND)):
+    if not series.settings.quota_request and not (declared and declared.is_request):
         return None
     unknown = next(
         (

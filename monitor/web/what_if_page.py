@@ -144,7 +144,7 @@ def commands(answer: Answer) -> Sequence[str]:
     changes = [
         stressed.remedy.command
         for stressed in answer.items
-        if stressed.remedy and stressed.remedy.action is not Action.REQUEST
+        if stressed.remedy and stressed.remedy.action is Action.CHANGE
     ]
     return [*dict.fromkeys(command for command in (*increases, *changes) if command)]
 

@@ -5,7 +5,7 @@ from math import ceil
 
 from collectors.quotas import QUOTAS_SERVICE
 from monitor.fleet.fleet import Series
-from monitor.render.commands import REQUEST_COMMAND, command_of_signal, raising_command
+from monitor.render.commands import command_of_signal, raising_command
 from monitor.what_if.answer import Action, QuotaToRequest, Remedy, StressedSeries
 from rules.signals import LimitKind, Quota, Signal
 from rules.units import UnitKind
@@ -16,9 +16,9 @@ NUMBER = "{number}"  # placeholder in a command
 def action_of(signal: Signal) -> Action:
     """Return the way to make room below a limit of a signal."""
     command = command_of_signal(signal)
-    if command and command.run.startswith(REQUEST_COMMAND):
+    if command and command.is_request:
         return Action.REQUEST
-    is_fixed = signal.kind is LimitKind.FIXED and not command
+    is_fixed = signal.kind is LimitKind.FIXED and not (command and command.is_change)
     return Action.REDESIGN if is_fixed else Action.CHANGE
 
 

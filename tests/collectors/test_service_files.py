@@ -132,6 +132,18 @@ def test_a_signal_that_only_one_file_has_is_reported(folder: Path) -> None:
     ]
 
 
+def test_a_placeholder_of_a_command_that_has_no_value_is_reported(folder: Path) -> None:
+    command = "aws sns list-topics --name={topic} --parent={topics} --region {region} --code {code}"
+    entry = folder / "rules" / "ours.yaml"
+    change(entry, "  published:\n", f"  published:\n    command: {command}\n")
+    expected = "expected a placeholder of account_id, number, partition, region, suffix, topic"
+    line = entry.read_text().splitlines().index(f"    command: {command}") + 1
+    assert problems(folder) == [
+        f"rules/ours.yaml:{line}: signals.published.command: {expected}, found topics; did you mean topic?",
+        f"rules/ours.yaml:{line}: signals.published.command: {expected}, found code",
+    ]
+
+
 def test_misplaced_files_are_reported(folder: Path) -> None:
     (folder / "rules" / "catalogue").mkdir()
     (folder / "rules" / "..data").mkdir()  # as Kubernetes mounts a ConfigMap

@@ -2,25 +2,24 @@
 
 import shlex
 from dataclasses import replace
-from functools import cache
-from typing import Any
 
 import pytest
-from botocore import xform_name
 
 from collectors.kinesis import MIB
+from collectors.response_types import PathError
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.key import Key
 from monitor.lib.partitions import partitions
 from monitor.render.commands import increase_command
 from rules.limits import Limit, LimitSource
 from rules.signals import Band, LimitKind, RemedyCommand, Service
-from tests.fake_aws import SERVICE_MODELS
 from tests.monitor.fleet.fleets import ACCOUNT, REGION, SETTINGS, add, key
+from tests.monitor.render.aws_cli import check_command
 from tests.registries import REGISTRY, each_service
 from tests.resources import resource_for
 
 SIGNALS = {signal.id: signal for signal in REGISTRY.signals}
+REGIONS_OF_APIS = {collector.service: collector.region for collector in REGISTRY.collectors}
 
 
 def test_a_band_that_begins_at_zero_does_not_lead_to_idle_capacity() -> None:
@@ -50,44 +49,47 @@ def series(name: str, limit: float, resource: str) -> Series:
     )
 
 
-def values_by_option(words: list[str]) -> dict[str, list[str]]:
-    """Return the values of each option of a command; a flag has no values."""
-    values: dict[str, list[str]] = {}
-    for word in words:
-        if word.startswith("--"):
-            option, equals, value = word.partition("=")
-            values[option] = [value] if equals else []
-        else:
-            values[option].append(word)
-    return values
-
-
-@cache
-def operation_shape(service: str, operation: str) -> Any:
-    """Return the input shape of a CLI operation, found by its name in botocore's models."""
-    model = SERVICE_MODELS.get_service_model(service)
-    names = (name for name in model.operation_names if xform_name(name, "-") == operation)
-    return model.operation_model(next(names)).input_shape
-
-
 @each_service
 def test_a_command_is_an_aws_operation(service: Service) -> None:
     for signal in service.signals.values():
         if signal.command or (signal.quota and signal.kind is LimitKind.QUOTA):
-            check_command(command_for(signal.id, limit=1e9))
+            command = command_for(signal.id, limit=1e9)
+            check_command(command, region_of_api(command, signal.service, REGION))
 
 
-def check_command(command: str) -> None:
-    """Check that AWS has the operation and the options of a command."""
-    aws, service, operation, *options = shlex.split(command)
-    assert aws == "aws"
-    shape = operation_shape(service, operation)
-    assert shape is not None
-    values = values_by_option(options)
-    assert values.pop("--region") == ["eu-west-1"]
-    possible = {f"--{xform_name(member, '-')}" for member in shape.members}
-    assert set(values) <= possible, command
-    assert {f"--{xform_name(member, '-')}" for member in shape.required_members} <= set(values)
+def region_of_api(command: str, service: str, region: str) -> str:
+    """Return the region of the API that a command calls.
+
+    region: the region of the series. The API of a global service may be in one region of its own, whereas
+    its quotas are in the home region of the partition.
+    """
+    own_region = REGIONS_OF_APIS[service] if command.split()[1] == service else ""
+    return own_region or region
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        "sqs set-queue-attribute",
+        "sqs delete-queue",
+        "sqs delete-queue --queue-url URL --force",
+        "sqs delete-queue --queue-url URL OTHER_URL",
+        "ec2 modify-vpc-endpoint --vpc-endpoint-id ENDPOINT --add-subnet SUBNET",
+        "efs update-file-system --file-system-id F --throughput-mode elastik",
+        "memorydb update-cluster --cluster-name C --shard-configuration Shards=3",
+        "memorydb update-cluster --cluster-name C --shard-configuration 3",
+        "efs create-file-system --creation-token TOKEN --encrypted yes",
+        "ecs create-service --service-name NAME --launch-type FARGAT",
+        "kinesis update-stream-warm-throughput --warm-throughput-mi-bps a-few",
+        'dynamodb update-table --table-name T --global-secondary-index-updates \'[{"Update":{"Name":"I"}}]\'',
+        "cloudfront test-function --name F --if-match ETAG --event-object file://EVENT.json",
+        "sns list-topics --query 'Topics[].Arn'",
+        "iam get-account-summary --max-items 5",
+    ],
+)
+def test_a_command_that_the_aws_cli_refuses_is_found(mistake: str) -> None:
+    with pytest.raises((AssertionError, StopIteration, PathError, ValueError)):
+        check_command(f"aws {mistake} --region {REGION}", REGION)
 
 
 @pytest.mark.parametrize(
@@ -101,6 +103,8 @@ def check_command(command: str) -> None:
         ("autoscaling.group_max_size", 12, 1.0, "--max-size 22 "),
         ("lambda.function_provisioned_concurrency", 50, 1.0, "--qualifier=app --provisioned-concurrent-exec"),
         ("lambda.account_concurrency", 1000, 0.95, "--quota-code L-B99A9384 --desired-value 1728 "),
+        ("lambda.invoke_rate_sync", 10_000, 0.95, "--quota-code L-B99A9384 --desired-value 1728 "),
+        ("kinesis.on_demand_write_capacity", 4 * MIB, 0.8, "--warm-throughput-mi-bps 6 "),
     ],
 )
 def test_the_new_limit_puts_the_usage_in_the_middle_of_the_band(
@@ -132,7 +136,8 @@ def test_every_command_names_the_region_and_the_domain_of_the_partition(name: st
         if command is None:
             continue
         words = shlex.split(command.replace("=", " "))
-        assert words[words.index("--region") + 1] == region, command
+        own_region = region_of_api(command, signal.service, region)
+        assert words[words.index("--region") + 1] == own_region, command
         assert f"{region}." not in command or f"{region}.{partition.dns_suffix}/" in command
         assert "arn:" not in command or f"arn:{name}:" in command
 

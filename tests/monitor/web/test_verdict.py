@@ -230,6 +230,28 @@ def test_the_step_for_a_fixed_limit_is_its_remedy_in_words() -> None:
     assert step.effects == ["It takes about 7 d."]
 
 
+def test_a_fixed_limit_has_the_command_that_shows_what_to_change() -> None:
+    series = add(Fleet(), key("", "secretsmanager.get_secret_value"))
+    signal = series.settings.signal
+    plan = higher_limit(series, 9500.0, 10_000.0, None)
+    near_limit = situation(signal=signal, zone=Zone.NEAR, utilization=0.95)
+    step = first_step(near_limit, Remedies(plan=plan, recommendation=None, probabilities_after=()))
+    assert step.title == "Find out in CloudTrail who makes the calls"
+    assert step.command.startswith("aws cloudtrail lookup-events ")
+    assert step.effects == ["It takes about 7 d."]
+
+
+def test_a_quota_of_unknown_code_has_the_command_that_finds_it_and_the_time_of_a_decision() -> None:
+    series = add(Fleet(), key("", "backup.plans"))
+    signal = series.settings.signal
+    plan = higher_limit(series, 95.0, 100.0, None)
+    near_limit = situation(signal=signal, zone=Zone.NEAR, utilization=0.95)
+    step = first_step(near_limit, Remedies(plan=plan, recommendation=None, probabilities_after=()))
+    assert step.title.startswith("Find the quota by its name in Service Quotas")
+    assert "list-aws-default-service-quotas --service-code backup" in step.command
+    assert step.effects == ["AWS takes about 2 d to decide."]
+
+
 @pytest.mark.parametrize(
     ("fields", "title"),
     [

@@ -12,6 +12,7 @@ from collectors.quota_requests import QuotaRequest
 from monitor.what_if.answer import Action, Answer, Basis
 from monitor.what_if.query import WhatIfQuery
 from monitor.what_if.question import QuestionError
+from monitor.what_if.remedies import action_of
 from monitor.what_if.what_if import WhatIf
 from monitor.what_if.words import basis_text, room_text, summary
 from rules.band import Zone
@@ -21,10 +22,10 @@ from tests.monitor.fleet.fleets import NOW
 from tests.monitor.fleet_server import Server
 from tests.monitor.web.pages import feed
 from tests.monitor.what_if.fleets import OTHER_REGION, add_series, store_history
-from tests.registries import REGISTRY
+from tests.registries import REGISTRY, SIGNALS
 
 REQUESTS, IN_FLIGHT = "cloudwatch.put_metric_data", "sqs.standard_in_flight"
-RATE = "apigateway.rest_stage_method_throttle"  # a limit that no command raises
+RATE = "firehose.put_requests"  # a limit that no command raises
 CONCURRENCY, TABLES = "lambda.account_concurrency", "dynamodb.tables"
 
 
@@ -234,6 +235,20 @@ async def test_each_kind_of_limit_has_its_remedy(server: Server) -> None:
     assert remedies["s3"].text.startswith("Distribute the keys")
     assert remedies["s3"].command == ""
     assert "To make room, ask AWS for 1 quota, change 1 limit yourself, redesign 1." in summary(answer)
+
+
+@pytest.mark.parametrize(
+    ("name", "action"),
+    [
+        ("vpc.subnet_addresses", Action.REDESIGN),  # the command lists what uses the addresses
+        ("ecs.tasks_per_service", Action.REDESIGN),  # the command creates a further service
+        ("elasticache.cpu", Action.CHANGE),
+        ("apigateway.usage_plan_throttle", Action.CHANGE),
+        ("quotas.count", Action.REQUEST),
+    ],
+)
+def test_a_command_decides_what_makes_room_if_it_changes_the_limit(name: str, action: Action) -> None:
+    assert action_of(SIGNALS[name]) is action
 
 
 async def test_a_command_raises_as_far_as_aws_allows_in_one_call(server: Server) -> None:
