@@ -26,7 +26,7 @@ MEDIAN: Final = 2  # the number of the median in FAN_QUANTILES
 # Sentences for the user.
 OWN_SETTING = "It is a setting of the resource, changed without a request to AWS."
 STALE_TEXT = "The list of blind spots names what could not be read, and why."
-LIMIT_TEXT = "No source tells it; `limits` of the configuration sets it."
+LIMIT_TEXT = "No source has the limit; `limits` in the configuration sets it."
 
 
 class HigherLimit(NamedTuple):
@@ -211,7 +211,8 @@ def _nothing_to_do(situation: Situation) -> tuple[str, list[str]]:
         ]
     likely = f"That it reaches the limit within {LAST_HORIZON_TEXT} is {format_percent(highest)} likely."
     if highest < MIN_PROBABILITY:
-        return f"Leave it: {LAST_HORIZON_TEXT} are clear", [likely, _throttling_sentence(situation)]
+        title = f"Leave it: unlikely to reach its limit within {LAST_HORIZON_TEXT}"
+        return title, [likely, _throttling_sentence(situation)]
     return "Leave it for now", [likely]
 
 

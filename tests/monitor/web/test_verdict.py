@@ -143,7 +143,7 @@ NO_REMEDIES = Remedies(plan=None, recommendation=None, probabilities_after=())
 
 
 def test_the_first_step_for_a_safe_series_is_to_leave_it() -> None:
-    assert first_step(situation(), NO_REMEDIES).title == "Leave it: 3 d are clear"
+    assert first_step(situation(), NO_REMEDIES).title == "Leave it: unlikely to reach its limit within 3 d"
     unknown = first_step(situation(reach=SHORT_HISTORY), NO_REMEDIES)
     assert unknown.title == "Leave it for now" and "no forecast yet" in unknown.effects[0]
     likely = replace(CLEAR, probability=(0.0, 0.0, 0.1, 0.3))
