@@ -26,7 +26,7 @@ from monitor.outbound.result import DeliveryResult, result_of_status
 from tests.background import background
 
 TRANSITIONS = 10_000
-SINGLE = 200  # transitions that are committed and delivered one by one
+SINGLE_TRANSITIONS = 200  # the number of transitions that are committed and delivered one by one
 
 
 def pending_notice(number: int) -> PendingNotice:
@@ -62,7 +62,7 @@ def pending_notice(number: int) -> PendingNotice:
 
 
 class Sink(BaseHTTPRequestHandler):
-    """Accepts everything."""
+    """A webhook receiver that accepts everything."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -91,7 +91,7 @@ async def commit(delivery: Delivery, rows: list[PendingNotice]) -> None:
 async def measure(directory: Path, port: int) -> None:
     """Print how long the journal takes to store all transitions, and how long their delivery takes.
 
-    port: of the receiver.
+    port: the receiver's port.
     """
     journal = await Journal.open(directory / "journal.db")
     delivery = Delivery(journal, DeliveryTelemetry(CollectorRegistry()))
@@ -113,20 +113,21 @@ async def measure(directory: Path, port: int) -> None:
             start = time.perf_counter()
             took = [await arrived.get() for _ in range(TRANSITIONS)][-1] - start
             print(f"{TRANSITIONS} notifications delivered in {took:.1f} s: {TRANSITIONS / took:.0f}/s")
-            await one_by_one(delivery, arrived)
+            await measure_single(delivery, arrived)
     await journal.close()
 
 
-async def one_by_one(delivery: Delivery, arrived: asyncio.Queue[float]) -> None:
+async def measure_single(delivery: Delivery, arrived: asyncio.Queue[float]) -> None:
     """Print how long single notifications take from commit to arrival."""
     took = []
-    for number in range(SINGLE):
+    for number in range(SINGLE_TRANSITIONS):
         start = time.perf_counter()
         await commit(delivery, [pending_notice(TRANSITIONS + number)])
         took.append(await arrived.get() - start)
     took.sort()
     print(
-        f"one notification is delivered after {took[SINGLE // 2] * 1e3:.0f} ms, p99 {took[-2] * 1e3:.0f} ms"
+        f"one notification is delivered after {took[len(took) // 2] * 1e3:.0f} ms, "
+        f"p99 {took[-2] * 1e3:.0f} ms"
     )
 
 

@@ -58,7 +58,7 @@ def encode(fleet: Fleet, protocol: str) -> None:
         batch_start = time.perf_counter()
         pending.mark_queued(batch, queued)
     took = time.perf_counter() - start
-    samples = sum(request.samples for request in requests)
+    samples = sum(request.sample_count for request in requests)
     size = sum(len(request.body) for request in requests)
     print(f"{protocol:14} {samples / took:9,.0f} samples/s: {samples:,} in {took:.1f} s,", end=" ")
     print(f"{size / samples:.1f} bytes each")

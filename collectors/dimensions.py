@@ -42,13 +42,13 @@ def metric_problem(metric: Metric) -> str | None:
 
 
 def first_problem(*usages: Usage | float | Unobservable | None) -> Unobservable | None:
-    """Return why a metric of these usages cannot be requested; None if all metrics can be requested."""
+    """Return why the first invalid metric of these usages cannot be requested; None if all can be."""
     problems = (metric_problem(metric) for usage in usages for metric in metrics_of(usage))
     return next((Unobservable(problem) for problem in problems if problem), None)
 
 
 def without_invalid_metrics(observed: Observed) -> Observed:
-    """Return the series without metrics that cannot be requested.
+    """Remove the metrics that cannot be requested from a series, and return the series.
 
     If a metric of its usage, throttled demand or upper bound is invalid, the series is unobservable. If a
     metric of its published limit is invalid, the limit of the API is used. If a metric of its served demand

@@ -33,12 +33,12 @@ def reduce_declaration(declaration: Declaration, signals: Collection[str]) -> De
 
 def _kinds(declaration: Declaration, signals: Collection[SignalDeclaration]) -> set[str]:
     """Return the kinds of resources that signals need, directly or through other kinds, and the account."""
-    all_kinds = {ACCOUNT_KIND} & declaration.resources.keys()
+    kept_kinds = {ACCOUNT_KIND} & declaration.resources.keys()
     new_kinds = {kind for signal in signals for kind in (signal.resource, *signal_needs(declaration, signal))}
-    while new_kinds := new_kinds & declaration.resources.keys() - all_kinds:
-        all_kinds |= new_kinds
+    while new_kinds := new_kinds & declaration.resources.keys() - kept_kinds:
+        kept_kinds |= new_kinds
         new_kinds = {needed for kind in new_kinds for needed in needed_kinds(declaration, kind)}
-    return all_kinds
+    return kept_kinds
 
 
 def _names(
@@ -54,13 +54,13 @@ def _names(
         names |= {*placeholders(declaration.metrics[metric].dimensions)}
     declared_kinds = [declaration.resources[kind] for kind in kinds]
     for declared in declared_kinds:
-        names |= _names_of_kind(declared)
+        names |= _names_to_list(declared)
     while new := {name for declared in declared_kinds for name in _needed_for(declared, names)} - names:
         names |= new
     return names
 
 
-def _names_of_kind(declared: ResourceDeclaration) -> set[str]:
+def _names_to_list(declared: ResourceDeclaration) -> set[str]:
     """Return the names without which the resources of a kind cannot be listed or identified."""
     names = {*declared.refers.values(), *filter(None, (declared.created, declared.zone))}
     names |= {*placeholders(declared.dimensions), *placeholders(declared.arn)}

@@ -77,7 +77,7 @@ from monitor.what_if.what_if import WhatIf
 log = logging.getLogger(__name__)
 
 MIN_JUDGEMENT_PAUSE = 1.0  # seconds between two judgements of points as they arrive
-MAX_JUDGEMENT_AGE = 65.0  # seconds until the fleet is judged again without new points: samples become stale
+MAX_JUDGEMENT_AGE = 65.0  # seconds; then the fleet is judged even without new points, as samples become stale
 JUDGEMENT_PAUSE_FACTOR = 4  # the pause lasts this many times as long as the judgement before it
 PUSH_START_TIMEOUT = 120.0  # seconds that pushing waits for the first full poll
 COVERAGE_SCHEDULE = Schedule("coverage", 300.0)  # exports the coverage; the API computes it anew
@@ -272,7 +272,7 @@ class App:
     ) -> None:
         """Serve, monitor, judge, notify and push until `stop` is set, or one of the loops fails for good.
 
-        reload_requested: set it to have the configuration reloaded.
+        reload_requested: each time it is set, the configuration is reloaded.
         """
         server = self._build_server()
         observe_turns(self.telemetry.loop_lag.observe)
@@ -301,8 +301,8 @@ class App:
             interval = self.config.judge_interval
             repeated = (
                 (Schedule("judge", interval), self._judge_changes),
-                (DELAYS_SCHEDULE, self._show_planned_delays),
-                (COVERAGE_SCHEDULE, self._count_coverage),
+                (DELAYS_SCHEDULE, self._export_planned_delays),
+                (COVERAGE_SCHEDULE, self._export_coverage),
                 (PATHS_SCHEDULE, lambda: self.paths.update(is_ready=self.may_push())),
             )
             async with asyncio.TaskGroup() as loops:
@@ -325,7 +325,7 @@ class App:
             if await self._judge_guarded("first judgement"):
                 break
         self.judged.set()
-        await asyncio.to_thread(return_free_memory)  # of the first responses, with hours of points
+        await asyncio.to_thread(return_free_memory)  # that the first responses, with hours of points, needed
 
     async def _judge_arrivals(self) -> None:
         """Judge points as they arrive, at most once a second and for at most a fifth of the time."""
@@ -374,7 +374,7 @@ class App:
         self._judged_at, self._judged_status = started, status.without_clock
 
     def may_push(self) -> bool:
-        """Return whether every series was read once, or PUSH_START_TIMEOUT has passed since the start.
+        """Return true if every series was read once, or PUSH_START_TIMEOUT has passed since the start.
 
         A database rejects a sample that is an hour older than its newest sample. So if one series is read
         later than the others, its last hours must not be pushed after the newest minute of the others.
@@ -382,11 +382,11 @@ class App:
         was_read = self.judged.is_set() or self.watcher.complete.is_set()
         return was_read or time.monotonic() >= self._push_deadline
 
-    async def _show_planned_delays(self) -> None:
+    async def _export_planned_delays(self) -> None:
         """Export the planned delays: how late samples may be read."""
         self._plan_telemetry.show(self.fleet, self.config.interval)
 
-    async def _count_coverage(self) -> None:
+    async def _export_coverage(self) -> None:
         """Export how many quotas are watched, and how many are not."""
         quotas = await asyncio.to_thread(lambda coverage: [*coverage.quotas()], self.coverage())
         self._coverage_telemetry.count(quotas)

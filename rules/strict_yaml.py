@@ -1,6 +1,6 @@
 """A strict reader of YAML for the configuration and the catalogue.
 
-Plain scalars follow YAML 1.2's core schema, so that `no` is text, and so is `012345678901`, an account id.
+A plain scalar that `PLAIN` does not match is text: `no`, and `012345678901`, an account id.
 Aliases, tags, repeated keys and several documents are rejected.
 """
 
@@ -39,14 +39,14 @@ class YamlProblem(NamedTuple):
 
 
 class Document(NamedTuple):
-    """The data of a document (None if it is empty), its problems, and the line of each place."""
+    """The data of a document (None if it is empty), its problems, and the line of each key and item."""
 
     data: Any
     problems: list[YamlProblem]
     lines: dict[DocumentPath, int]
 
     def line(self, where: DocumentPath) -> int:
-        """Return the line of a place, or of the nearest place around it that is in the document."""
+        """Return the line of a value; of the nearest value around it if the document lacks it."""
         while where and where not in self.lines:
             where = where[:-1]
         return self.lines.get(where, 1)
@@ -72,7 +72,7 @@ def parse_document(content: bytes) -> Document:
             f"expected UTF-8, found the byte 0x{content[error.start]:02x} (line {line})"
         ) from None
     except yaml.MarkedYAMLError as error:
-        raise ValueError(f"{error.problem} ({_place(error.problem_mark)})") from None
+        raise ValueError(f"{error.problem} ({_line_and_column(error.problem_mark)})") from None
     except yaml.reader.ReaderError as error:
         raise ValueError(f"{error.reason} (line {_line(content, error.position)})") from None
 
@@ -91,7 +91,7 @@ def _line_of(event: yaml.Event) -> int:
     return event.start_mark.line + 1 if event.start_mark else 1
 
 
-def _place(mark: Any) -> str:
+def _line_and_column(mark: Any) -> str:
     return f"line {mark.line + 1}, column {mark.column + 1}"
 
 
@@ -110,16 +110,18 @@ class _EventReader:
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    raise ValueError(f"expected one document, found another ({_place(event.start_mark)})")
+                    raise ValueError(
+                        f"expected one document, found another ({_line_and_column(event.start_mark)})"
+                    )
                 first = next(self.events)
                 self.lines[()] = _line_of(first)
                 data = self.value(first, ())
         return data
 
     def value(self, event: Any, where: DocumentPath) -> Any:
-        """Return the value that begins with an event; `lines` has the line of its place already."""
+        """Return the value that begins with an event. where: the path of the value, whose line is known."""
         if len(where) > MAX_DEPTH:
-            raise ValueError(f"nested too deeply ({_place(event.start_mark)})")
+            raise ValueError(f"nested too deeply ({_line_and_column(event.start_mark)})")
         kind = type(event)
         if kind is yaml.AliasEvent:
             return self.add_problem(where, "aliases are not supported", event)
@@ -155,7 +157,7 @@ class _EventReader:
         return data
 
     def add_problem(self, where: DocumentPath, what: str, event: yaml.Event) -> None:
-        self.problems.append(YamlProblem(where, f"{what} ({_place(event.start_mark)})"))
+        self.problems.append(YamlProblem(where, f"{what} ({_line_and_column(event.start_mark)})"))
 
 
 def scalar(event: yaml.ScalarEvent) -> Any:

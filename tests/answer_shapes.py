@@ -1,11 +1,11 @@
-"""Answers of AWS made of the shapes of botocore's models, and a search for texts in any objects."""
+"""Answers of AWS made of the shapes of botocore's models, and a search for strings in any objects."""
 
 import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 MAX_SHAPE_DEPTH = 4  # nested structures, as some shapes contain themselves
-EPOCH = "2026-01-01T00:00:00+00:00"
+TIMESTAMP = "2026-01-01T00:00:00+00:00"
 
 TextOf = Callable[[str], str]  # the text of a member, by its name
 
@@ -23,7 +23,7 @@ def value_of_shape(shape: Any, text_of: TextOf, name: str = "", depth: int = 0) 
     if kind == "map":
         return {"name": value_of_shape(shape.value, text_of, name, depth)}
     text = text_of(name).ljust(min_length, "x") if kind in ("string", "blob") else ""
-    scalars = {"string": text, "blob": text.encode(), "timestamp": EPOCH, "boolean": False}
+    scalars = {"string": text, "blob": text.encode(), "timestamp": TIMESTAMP, "boolean": False}
     return scalars.get(kind, min_length or 1)
 
 
@@ -56,7 +56,7 @@ def with_all_members(answer: Any, shape: Any, text_of: TextOf, depth: int = 0) -
 
 
 def texts_within(roots: Iterable[Any], not_searched: tuple[type, ...]) -> Iterator[str]:
-    """Yield the texts among all objects that are reachable from `roots`. not_searched: types to skip."""
+    """Yield the strings among all objects that are reachable from `roots`. not_searched: types to skip."""
     seen: set[int] = set()
     is_searched: dict[type, bool] = {}
     level = [*roots]  # objects at the same distance from the roots

@@ -1,9 +1,9 @@
 """Settings of all tests.
 
 Hypothesis has no deadlines, as they depend on how busy the machine is. The garbage collector is off while the
-test modules are imported: half of that time went into searching a million objects that live until the end.
-These objects are then frozen, so that no later collection searches them.
-A catalogue that cannot be read is reported once, in place of an error of every module that uses it.
+test modules are imported. Otherwise the import takes twice as long, as the collector searches a million
+objects that live until the end. These objects are then frozen, so that no later collection searches them.
+If the catalogue cannot be read, that is reported once; otherwise each module that uses it would report it.
 """
 
 import gc
@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, settings
 from collectors.builtin import builtin_registry
 from collectors.declaration_error import DeclarationError
 
-# The files that take longest run first, so that no worker begins one when the others have ended. The first
-# two wait for minutes to pass.
+# These files take longest, so they run first. Otherwise a worker might begin one of them when the other
+# workers have ended. The first two files wait until minutes of the clock have passed.
 SLOWEST_FILES = (
     "test_demo_story.py",
     "test_push.py",
@@ -49,7 +49,7 @@ def pytest_collection() -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the files that take longest first."""
+    """Move the slowest files to the front."""
     places = {name: place for place, name in enumerate(SLOWEST_FILES)}
     items.sort(key=lambda item: places.get(item.path.name, len(places)))
 

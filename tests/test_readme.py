@@ -1,4 +1,4 @@
-"""The README and docs/: commands run, links lead to files and headings, and lists are complete."""
+"""The README and docs/: their commands work, links lead to files and headings, and lists are complete."""
 
 import re
 import shlex
@@ -45,7 +45,7 @@ def test_every_exported_family_is_documented() -> None:
 
 
 def family_names(registry: CollectorRegistry) -> set[str]:
-    """The names of the families of a registry, as they are exported."""
+    """Return the names of the families of a registry, as they are exported."""
     return {family.name + ("_total" if family.type == "counter" else "") for family in registry.collect()}
 
 

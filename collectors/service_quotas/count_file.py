@@ -21,7 +21,7 @@ HOME_REGION = "home"  # stands for the home region of the partition
 
 
 class CountOf(StrEnum):
-    """The items that make up the number of a count."""
+    """Says which items a count counts."""
 
     ALL = "all"  # the items of all parents
     PER_PARENT = "per_parent"  # the items of one parent: the parent that has most of them
@@ -53,10 +53,10 @@ class CountCall(DeclarationModel):
 class CountDeclaration(CountCall):
     """A quota whose usage is the number of items in a list.
 
-    code, name: as in Service Quotas. lists: with PER_ITEM, the path, within each item, of the list whose
+    code, name: as in Service Quotas. lists: used with PER_ITEM; the path within an item to the list whose
     entries are counted. region: the only region where the quota is counted; HOME_REGION for the partition's
-    home region. empty: the error code by which AWS says that there are no items. unverified: only the
-    names tell that the operation lists the resources that the quota limits.
+    home region. empty: the error code by which AWS says that there are no items. unverified: true if only
+    their names suggest that the quota limits what the operation lists.
     """
 
     code: Annotated[str, Field(pattern=QUOTA_CODE)]

@@ -75,7 +75,7 @@ def _parse_times(value: Any) -> WindowSpan:
     return start, end
 
 
-def _check_zone(value: str) -> str:
+def _check_time_zone(value: str) -> str:
     try:
         ZoneInfo(value)
     except (OSError, ValueError, KeyError):
@@ -108,7 +108,7 @@ class TimeWindow(ConfigModel):
         default=(), description="Days of the month, such as 1:7, or -1 for the last day; default: all."
     )
     months: Months = Field(default=(), description="Months, such as december or jun:aug; default: all.")
-    zone: Annotated[Text, AfterValidator(_check_zone)] = Field(
+    zone: Annotated[Text, AfterValidator(_check_time_zone)] = Field(
         default="UTC", description="Time zone, such as Europe/Berlin; default UTC."
     )
 

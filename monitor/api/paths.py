@@ -171,7 +171,7 @@ def _reason_for_no_paths(paths: PathStatuses) -> str:
     """Return why there are no paths at all; empty if there are any."""
     if paths.items:
         return ""
-    if paths.configured:
+    if paths.configured_count:
         return "; the paths are not evaluated yet, which takes some seconds after the start"
     return "; the configuration names no file with paths in `path_files`"
 

@@ -28,11 +28,11 @@ class Row:
 
     usage, upper_bound, limit: in `unit`. throttled: throttled demand per second. throttled_by_cause: the
     known parts of `throttled`, the largest first; empty where AWS does not count by cause. sample_time: the
-    start of the newest sample's minute, in epoch seconds. band: the target band of utilization. bounded:
-    `usage` is only a lower bound of the usage, and `upper_bound` its upper bound, if known. idle: the
+    start of the newest sample's minute, in epoch seconds. band: the target band of utilization. bounded: true
+    if `usage` is only a lower bound; `upper_bound` is then the upper bound, if known. idle: true if the
     purchase of the limit is idle (see `monitor.fleet.idleness`). home_region, quota_request,
-    largest_resource: see `SeriesSettings`. size, bought: how the limit is bought. reach: the forecast of when
-    the limit is reached.
+    largest_resource: see `SeriesSettings`. size: the size in which the limit is bought.
+    bought: the terms of the purchase. reach: the forecast of when the limit is reached.
     """
 
     key: Key
@@ -78,8 +78,8 @@ class Row:
         return self.unit.format_range(self.usage, self.upper_bound, self.bounded)
 
     @property
-    def sampled_at(self) -> str:
-        """`sample_time` as text, ISO 8601 in UTC; empty when there is no sample."""
+    def sample_time_text(self) -> str:
+        """`sample_time` in ISO 8601, in UTC; empty if there is no sample."""
         if self.sample_time is None:
             return ""
         return utc_text(self.sample_time)

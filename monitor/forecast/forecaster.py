@@ -1,5 +1,6 @@
-"""Forecasts when each series of a fleet reaches its limit, and writes the forecast to the fleet's columns.
+"""The forecaster, which computes when each series of a fleet will reach its limit.
 
+The forecasts are in the columns of the fleet.
 Every quarter of an hour all series are forecast anew, in a thread, one block at a time. A series is forecast
 at once after its past was read or its limit changed, and within half a minute after a restart.
 """
@@ -27,11 +28,11 @@ from rules.demand_forecast import demand_forecast
 log = logging.getLogger(__name__)
 
 FORECAST_DELAY: Final = 4 * 60.0  # seconds after a quarter of an hour: most metrics are published by then
-BIND_INTERVAL: Final = 30.0  # seconds within which a new series gets a row of the history, or a forecast
+BIND_INTERVAL: Final = 30.0  # seconds between two searches for new series, which get a row of the history
 MIN_PAUSE: Final = 2.0  # seconds between two forecasts of series whose past was just read
 SAVE_INTERVAL: Final = 3600.0  # seconds between two saves; a start records the last hours again in any case
 READ_SAVE_INTERVAL: Final = 300.0  # seconds between two saves while the past is read: each read is billed
-MAX_PROBABILITY: Final = np.float32(0.99)  # while usage is below the limit; 1 says that it is at the limit
+MAX_PROBABILITY: Final = np.float32(0.99)  # for usage below the limit; 1 means usage at the limit
 MAX_IGNORED_CHANGE: Final = np.float32(1e-3)  # relative; a larger change of a limit needs a new forecast
 
 
@@ -40,16 +41,16 @@ class BlockForecast(NamedTuple):
 
     probability: the probability of reaching the limit within each of HORIZONS, [series, horizon].
     minutes: the minutes from the end of the block until the limit is reached, by QUANTILES, [series,
-    quantile]; NEVER if unknown. known_bins: the number of known bins of each
-    series. ceiling: see `HistoryBlock.ceiling`. highest: the highest stored number of each series of the
-    block; 0 for series that are not forecast.
+    quantile]; NEVER if unknown. known_bins: the number of known bins of each series. ceiling: see
+    `HistoryBlock.ceiling`. highest_stored: the highest stored number in each column of the block; 0 in
+    columns whose series is not forecast.
     """
 
     probability: Floats
     minutes: Ints
     known_bins: Ints
     ceiling: Floats
-    highest: Floats
+    highest_stored: Floats
 
 
 class Forecaster:
@@ -69,9 +70,9 @@ class Forecaster:
         self._fleet, self._clock = fleet, clock
         self.recorder = Recorder(fleet, history)
         self.peaks = PastPeaks(self.recorder)
-        self.past = PastReader(fleet, self.recorder, readers, self._request_forecast)
+        self.past_reader = PastReader(fleet, self.recorder, readers, self._request_forecast)
         self._has_request, self._requested_slots = asyncio.Event(), set[int]()
-        # True for each slot whose forecast says that the limit is reached because usage is at the limit now.
+        # True for each slot whose forecast `_mark_reached` replaced, as usage was at the limit.
         self._marked_reached: Flags = np.zeros(0, np.bool_)
         self._saved_at, self._has_unsaved_past = time.monotonic(), False
 
@@ -79,7 +80,7 @@ class Forecaster:
         """Record, read and forecast until cancelled; then save the history."""
         try:
             async with asyncio.TaskGroup() as loops:
-                loops.create_task(self.past.run())
+                loops.create_task(self.past_reader.run())
                 loops.create_task(self._forecast_requested())
                 loops.create_task(self._forecast_regularly())
         finally:
@@ -93,7 +94,7 @@ class Forecaster:
             try:
                 if quarter == last_quarter:
                     await self.forecast_new()
-                    self._clear_unbound()
+                    self._clear_without_row()
                 else:
                     await self.forecast_all()
                     last_quarter = quarter
@@ -151,7 +152,7 @@ class Forecaster:
     async def read_and_forecast(self, slots: Ints) -> None:
         """Read the past of some series now, and forecast the series."""
         await self.recorder.record(int(self._clock() // 60))
-        await self.past.read_all(slots[self.recorder.rows[slots] != NO_ROW])
+        await self.past_reader.read_all(slots[self.recorder.rows[slots] != NO_ROW])
         await self.forecast_slots(slots)
 
     async def follow_judgement(self) -> None:
@@ -180,7 +181,7 @@ class Forecaster:
             self._write_forecast(
                 block_slots[is_same], limit[is_same], _of_series(forecast, is_same), block.through
             )
-            block.shrink_scales(forecast.highest)
+            block.shrink_scales(forecast.highest_stored)
 
     def _limits(self, slots: Ints | slice) -> Floats:
         """Return the limits of series; NaN where usage proves that the limit is outdated."""
@@ -189,8 +190,8 @@ class Forecaster:
     def _is_at_limit(self, slots: Ints | slice) -> Flags:
         """Return which series are at the limit, or at the effective ceiling, in their newest sample."""
         fleet = self._fleet
-        bound = np.fmin(self._limits(slots), fleet.ceiling[slots])
-        at_limit: Flags = (fleet.usage[slots] >= bound) & (fleet.zone[slots] > Zone.STALE)
+        lower = np.fmin(self._limits(slots), fleet.ceiling[slots])
+        at_limit: Flags = (fleet.usage[slots] >= lower) & (fleet.zone[slots] > Zone.STALE)
         return at_limit
 
     def _extend_marks(self) -> None:
@@ -199,14 +200,14 @@ class Forecaster:
         self._marked_reached = np.concatenate([self._marked_reached, np.zeros(max(added, 0), np.bool_)])
 
     def _mark_reached(self, slots: Ints) -> None:
-        """Write that the limit is reached now, for series at their limit that have a forecast."""
+        """Write to the forecasts of these series, which are at their limits, that it is reached now."""
         fleet = self._fleet
         slots = slots[fleet.reach_probability[slots, 0] < 1]
         fleet.reach_probability[slots] = 1
         fleet.reach_minutes[slots] = fleet.minute[slots, None]
         self._marked_reached[slots] = True
 
-    def _clear_unbound(self) -> None:
+    def _clear_without_row(self) -> None:
         """Clear the forecasts of series that no longer have a row of the history."""
         fleet, rows = self._fleet, self.recorder.rows
         slots = np.flatnonzero((rows == NO_ROW) & (fleet.history_bins[: rows.size] >= 0))
@@ -237,9 +238,9 @@ def forecast_block(block: HistoryBlock, columns: Indices, limit: Floats) -> Bloc
     highest = np.zeros(BLOCK_SIZE, np.float32)
     highest[columns] = np.fmax.reduce(np.abs(demand), axis=0, initial=0)
     with np.errstate(over="ignore"):
-        bound = np.where(ceiling < 1, ceiling * limit, limit) / np.where(scale > 0, scale, 1)
-        stored_bound = bound.astype(np.float32)  # divided by the scale, as the demand is
-    probability, minutes, known_bins = demand_forecast(demand, stored_bound)
+        scaled_limit = np.where(ceiling < 1, ceiling * limit, limit) / np.where(scale > 0, scale, 1)
+        stored_limit = scaled_limit.astype(np.float32)  # divided by the scale, as the demand is
+    probability, minutes, known_bins = demand_forecast(demand, stored_limit)
     whole_minutes = np.where(np.isfinite(minutes), np.nan_to_num(minutes), NEVER).astype(np.int32)
     return BlockForecast(probability, whole_minutes, known_bins, ceiling, highest)
 

@@ -30,7 +30,7 @@ class PastPeaks:
             throttled[slots] = block.throttled_days[columns] > 0
         return PastHighest(usage, throttled)
 
-    def moments(self, ids: Ids, slots: Indices) -> PeakMoments:
+    def peak_moments(self, ids: Ids, slots: Indices) -> PeakMoments:
         """Return the time of the peak, the 99th percentile and the number of known bins of some series."""
         minutes, p99 = np.full(ids.size, NEVER, np.int32), np.full(ids.size, np.nan, np.float32)
         known_bins = np.zeros(ids.size, np.int32)

@@ -1,4 +1,4 @@
-"""The peaks of a fortnight of demand, from which the sizes of purchases are computed."""
+"""Recommends the sizes of purchases from the peaks of a fortnight of demand."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from rules.right_size import PEAK_QUANTILE
 async def recommend(
     recorder: Recorder, snapshot: Callable[[], Snapshot], slots: Ints
 ) -> list[Recommendation]:
-    """Recommend the sizes of the purchases of the series in these slots. Computes in a thread."""
+    """Recommend sizes for the purchases that the series in these slots belong to. Computes in a thread."""
     peaks = await fortnight_peaks(recorder, slots)
     return await asyncio.to_thread(recommendations, snapshot(), peaks, slots)
 

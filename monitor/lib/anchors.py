@@ -1,8 +1,10 @@
-"""Anchors of headings, and the addresses of the runbooks, whose headings alerts link to."""
+"""Anchors of headings, and the addresses of the runbooks. Alerts link to headings of runbooks."""
 
 import re
 
-OWN_RUNBOOK = "headroom"  # the runbook of alerts on Headroom itself, and of what holds for all alerts
+OWN_RUNBOOK = (
+    "headroom"  # the runbook of alerts about Headroom itself; it also says what all alerts have in common
+)
 BLIND_HEADING = "HeadroomBlind"  # the heading in OWN_RUNBOOK about alerts on blind spots
 
 

@@ -116,7 +116,7 @@ class MetricReader:
         """Request metrics, and return the failures."""
         if self._requested is not None:
             self._requested.update(metrics)
-        accepted, retried = self.rejected.partition(metrics)
+        accepted, retried = self.rejected.separate_retries(metrics)
         self.fleet.keep_rejected(self.cell.key, self.rejected.metrics)
         requests: dict[str, list[plan.MetricRequest]] = {}
         for group in (accepted, retried):

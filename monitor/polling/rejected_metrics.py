@@ -9,7 +9,7 @@ from monitor.aws.failure import Failure, error_code
 from monitor.lib.errors import HeadroomError
 
 RETRY_INTERVAL = 3600.0  # seconds until a rejected metric is requested again
-MAX_SPLITS = 200  # in one poll; to find one rejected metric among 500 takes up to nine splits
+MAX_SPLITS = 200  # splits in one poll; up to nine find one rejected metric among 500
 
 # Error codes about the content of a request, for which a repetition is useless. Sources: the model of
 # GetMetricData, and
@@ -62,16 +62,19 @@ class RejectedMetrics:
         """Add a metric, which requests omit for RETRY_INTERVAL seconds from now on."""
         self._rejected_at[metric] = self._clock()
 
-    def partition(self, listed: Mapping[bytes, int]) -> tuple[Mapping[bytes, int], Mapping[bytes, int]]:
-        """Return the metrics that are not rejected, and the metrics to retry. listed: rows by query."""
+    def separate_retries(self, rows: Mapping[bytes, int]) -> tuple[Mapping[bytes, int], Mapping[bytes, int]]:
+        """Return the metrics that are not rejected, and the rejected ones to request again now.
+
+        rows: by metric; omitted metrics are in neither result.
+        """
         if not self._rejected_at:
-            return listed, {}
+            return rows, {}
         retry_before = self._clock() - RETRY_INTERVAL
-        accepted = {metric: row for metric, row in listed.items() if metric not in self._rejected_at}
+        accepted = {metric: row for metric, row in rows.items() if metric not in self._rejected_at}
         retried = [metric for metric, rejected_at in self._rejected_at.items() if rejected_at <= retry_before]
         for metric in retried:
             del self._rejected_at[metric]
-        return accepted, {metric: listed[metric] for metric in retried if metric in listed}
+        return accepted, {metric: rows[metric] for metric in retried if metric in rows}
 
 
 def is_validation_error(error: Exception) -> bool:

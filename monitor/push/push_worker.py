@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 MIN_BACKOFF, MAX_BACKOFF = 0.5, 60.0  # seconds between two attempts
 MAX_RETRY_AFTER: Final = 3600.0  # seconds; a longer Retry-After of a receiver is cut to this
-QUEUE_RETRY_INTERVAL: Final = 15.0  # seconds until a failed queue is used again
+QUEUE_RETRY_INTERVAL: Final = 15.0  # seconds until the queue on disk is tried again after an error
 MEGABYTE: Final = 1_000_000
 
 
@@ -72,7 +72,7 @@ class PushWorker:
         context = self._context
         context.telemetry.add_receiver(
             self.name,
-            queued=lambda: context.queue.size(self.name).samples,
+            queued=lambda: context.queue.size(self.name).sample_count,
             size=lambda: context.queue.size(self.name).bytes,
             lag=lambda: context.now() - self._oldest.queued_at if self._oldest else 0.0,
         )
@@ -130,18 +130,21 @@ class PushWorker:
         self._count_dropped("queue_full", dropped_samples, "its queue is full")
         self._appended.set()
 
-    def _count_dropped(self, reason: str, samples: int, sentence: str) -> None:
+    def _count_dropped(self, reason: str, sample_count: int, explanation: str) -> None:
         """Count dropped samples; log only the first of successive drops for the same reason.
 
-        reason: the label of the exported counter. sentence: the reason in the log.
+        reason: the label of the exported counter. explanation: the reason in words, for the log.
         """
-        if not samples:
+        if not sample_count:
             return
-        self._context.telemetry.dropped.labels(self.name, reason).inc(samples)
+        self._context.telemetry.dropped.labels(self.name, reason).inc(sample_count)
         if reason != self._logged_reason:
             self._logged_reason = reason
             log.warning(
-                "push %s: %d samples dropped, further ones are only counted: %s", self.name, samples, sentence
+                "push %s: %d samples dropped, further ones are only counted: %s",
+                self.name,
+                sample_count,
+                explanation,
             )
 
     async def _send_next(self) -> None:
@@ -166,7 +169,7 @@ class PushWorker:
                 await self._back_off(result)
                 return
         await self._context.queue.remove(self.name, queued)
-        self._complete(queued, result)
+        self._record_result(queued, result)
 
     async def _back_off(self, result: DeliveryResult) -> None:
         """Sleep: exponentially longer after each failure, with jitter, but not less than Retry-After."""
@@ -177,16 +180,17 @@ class PushWorker:
         wait = max_wait * (1 + self._context.random()) / 2
         await self._context.sleep(max(wait, min(result.retry_after or 0.0, MAX_RETRY_AFTER)))
 
-    def _complete(self, queued: QueuedRequest, result: DeliveryResult) -> None:
+    def _record_result(self, queued: QueuedRequest, result: DeliveryResult) -> None:
+        """Count the samples of a request that left the queue, as sent or as dropped."""
         telemetry, request = self._context.telemetry, queued.request
         if self._failures:
             log.warning("push %s: the receiver answers again", self.name)
         self._failures = 0
         if result.outcome is DeliveryOutcome.DELIVERED:
             self._logged_reason = ""
-            telemetry.sent.labels(self.name).inc(request.samples)
-            telemetry.newest.labels(self.name).set(request.newest * 60)
+            telemetry.sent.labels(self.name).inc(request.sample_count)
+            telemetry.newest.labels(self.name).set(request.newest_minute * 60)
         else:
             advice = ENCODINGS[queued.protocol].advice.get(result.status or 0)
-            sentence = "; ".join(filter(None, (result.sentence, advice)))
-            self._count_dropped(result.reason, request.samples, sentence)
+            explanation = "; ".join(filter(None, (result.sentence, advice)))
+            self._count_dropped(result.reason, request.sample_count, explanation)

@@ -14,10 +14,10 @@ class PushQueueError(HeadroomError):
 
 @dataclass(frozen=True, slots=True)
 class PushRequest:
-    """A request with samples. samples: the number of samples. newest: the minute of the newest sample."""
+    """A request with samples. newest_minute: the minute of the newest sample."""
 
-    samples: int
-    newest: int
+    sample_count: int
+    newest_minute: int
     body: bytes
 
 
@@ -25,7 +25,7 @@ class PushRequest:
 class PushBatch:
     """Requests that are queued together. protocol: the key of their encoding in `ENCODINGS`.
 
-    watermarks: the watermarks once the requests are queued, by the number of the chunk of slots.
+    watermarks: what the watermarks are once the requests are queued, by the number of the chunk of slots.
     """
 
     protocol: str
@@ -47,7 +47,7 @@ class QueuedRequest:
 class QueueSize:
     """The number of samples in the queue of a receiver, and the bytes of the bodies of its requests."""
 
-    samples: int = 0
+    sample_count: int = 0
     bytes: int = 0
 
 
@@ -93,7 +93,7 @@ class PushQueueStore(Protocol):
         ...
 
     def retain_receivers(self, receivers: Iterable[str]) -> Mapping[str, int]:
-        """Delete the data of all receivers but these. Return the dropped samples of each deleted receiver."""
+        """Delete the data of all receivers but these. Return how many samples of each are dropped."""
         ...
 
     def close(self) -> None:

@@ -136,7 +136,7 @@ class PushConfig(ConfigModel):
 
     @property
     def extra_headers(self) -> Mapping[str, str]:
-        """The configured headers and the Authorization header."""
+        """The configured headers, and the Authorization header made of the token, or of user and password."""
         pairs = dict(header.pair for header in self.headers)
         headers = {name: value.get_secret_value() for name, value in pairs.items()}
         token, password = self._secrets()

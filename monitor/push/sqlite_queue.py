@@ -92,7 +92,9 @@ class SqliteQueueStore:
     def append(self, receiver: str, batch: PushBatch, max_bytes: int) -> int:
         """See `PushQueueStore.append`."""
         queued = receiver, batch.protocol, self._now()
-        rows = [(*queued, request.samples, request.newest, request.body) for request in batch.requests]
+        rows = [
+            (*queued, request.sample_count, request.newest_minute, request.body) for request in batch.requests
+        ]
         chunks = [(receiver, chunk, series.tobytes()) for chunk, series in batch.watermarks.items()]
         with self._transaction() as connection:
             old_size = self.sizes.get(receiver, QueueSize())
@@ -103,7 +105,7 @@ class SqliteQueueStore:
             dropped = list(oldest_beyond(candidates, size - max_bytes))
             connection.executemany("DELETE FROM request WHERE id = ?", [(id_,) for id_, _, _ in dropped])
         dropped_samples = sum(samples for _, samples, _ in dropped)
-        samples = old_size.samples + sum(row[3] for row in rows) - dropped_samples
+        samples = old_size.sample_count + sum(row[3] for row in rows) - dropped_samples
         self.sizes[receiver] = QueueSize(
             samples, size - sum(dropped_bytes for _, _, dropped_bytes in dropped)
         )
@@ -125,7 +127,9 @@ class SqliteQueueStore:
             removed = connection.execute("DELETE FROM request WHERE id = ?", (queued.id,)).rowcount
         if removed:
             size, request = self.sizes[receiver], queued.request
-            self.sizes[receiver] = QueueSize(size.samples - request.samples, size.bytes - len(request.body))
+            self.sizes[receiver] = QueueSize(
+                size.sample_count - request.sample_count, size.bytes - len(request.body)
+            )
 
     def load_watermarks(self, receiver: str) -> WatermarkRows:
         """See `PushQueueStore.load_watermarks`."""
@@ -148,7 +152,7 @@ class SqliteQueueStore:
                 connection.executemany(
                     f"DELETE FROM {table} WHERE receiver = ?", [(receiver,) for receiver in deleted]
                 )
-        return {receiver: self.sizes.pop(receiver, QueueSize()).samples for receiver in deleted}
+        return {receiver: self.sizes.pop(receiver, QueueSize()).sample_count for receiver in deleted}
 
     def close(self) -> None:
         """Close the file. Raises nothing: SQLite repeats a failed checkpoint when the file is next opened."""

@@ -30,7 +30,7 @@ def increase_command(
     in_force: float | None = None,
     saturated: bool = False,
 ) -> str | None:
-    """Return the command that raises the limit of a series.
+    """Return the command that raises the limit of a series until utilization is in the middle of the band.
 
     in_force: the limit that the utilization refers to; None for the limit read last. saturated: whether
     demand is throttled. Returns None if no command is known, or if the utilization is not above the band and
@@ -42,14 +42,14 @@ def increase_command(
         return None
     present = in_force or (limit.value if limit else PUBLISHED_ONLY)
     if utilization and is_above and present is not PUBLISHED_ONLY:
-        return raising_command(signal, series, present * utilization / target_utilization(band), present)
-    return raising_command(signal, series)
+        return command_for_limit(signal, series, present * utilization / target_utilization(band), present)
+    return command_for_limit(signal, series)
 
 
-def raising_command(
+def command_for_limit(
     signal: Signal, series: "Series", wanted: float | None = None, present: float | None = None
 ) -> str | None:
-    """Return the command that raises the limit of a series to `wanted`, or as near to it as one call can.
+    """Return the command that changes the limit of a series to `wanted`, or as near to it as one call can.
 
     present: the limit in force. Both limits are in the signal's unit. Returns None if no command is known, or
     if the command needs a new limit and `wanted` is None.

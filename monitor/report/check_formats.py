@@ -65,7 +65,7 @@ def json_record(row: Row) -> dict[str, object]:
             "history_days": reach.history_days,
             "effective_ceiling": reach.ceiling,
         },
-        "sampled_at": row.sampled_at or None,
+        "sampled_at": row.sample_time_text or None,
         "largest": row.largest_resource,
         "unobservable": unobservable
         and {
@@ -90,7 +90,7 @@ def csv_record(row: Row) -> dict[str, object]:
         "utilization": row.utilization,
         "saturation": row.throttled,
         "source": row.source and row.source.value,
-        "sampled_at": row.sampled_at or None,
+        "sampled_at": row.sample_time_text or None,
         "unobservable": unobservable and unobservable.reason,
         "enable": unobservable and unobservable.enable_command,
         "largest": row.largest_resource,
@@ -107,7 +107,7 @@ def write_json(report: Report, out: TextIO) -> None:
     document = {
         "items": [json_record(row) for row in report.rows],
         "total": len(report.rows),
-        "failures": report.failures.each,
+        "failures": report.failures.by_failure,
         "unread_quotas": report.unread_quotas._asdict(),
     }
     out.write(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n")

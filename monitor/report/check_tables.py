@@ -58,7 +58,7 @@ def column_texts(row: Row) -> tuple[str, ...]:
         f"{key.service}.{key.signal}",
         f"{key.display_name} (largest: {row.largest_resource})" if row.largest_resource else key.display_name,
         f"{key.account}/{key.region}",
-        row.sampled_at.removesuffix(":00Z").replace("T", " ") or "never",
+        row.sample_time_text.removesuffix(":00Z").replace("T", " ") or "never",
         forecast_text(row) or "-",
     )
 

@@ -264,7 +264,7 @@ def as_json(estimate: CostEstimate) -> str:
             "monthly_dollars": round(estimate.paths.monthly_dollars, 2),
         },
         **_intervals_and_budgets(estimate),
-        "failures": estimate.failures.each,
+        "failures": estimate.failures.by_failure,
     }
     return orjson.dumps(content, option=orjson.OPT_INDENT_2).decode()
 

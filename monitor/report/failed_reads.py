@@ -12,7 +12,8 @@ from monitor.aws.status import describe_failure
 from monitor.polling.watcher import Watcher
 from monitor.schema.selector import Location
 
-MAX_SINGLE = 3  # the maximum number of failures of one account and cause with a sentence for each
+# If an account has more failures of one cause than this, one sentence stands for all of them.
+MAX_SINGLE_SENTENCES = 3
 MAX_FAILED_READS = 100  # the maximum number of sentences for people
 
 LocatedFailure = tuple[Location, Failure]
@@ -22,23 +23,25 @@ LocatedFailure = tuple[Location, Failure]
 class FailedReads:
     """The failed reads of a scan, as sentences.
 
-    each: one sentence for each failure. by_cause: one sentence with the remedy for each account and class of
-    cause that has more than MAX_SINGLE failures, as an account without permissions has hundreds of failures
-    in each region; other failures have a sentence each.
+    by_failure: one sentence for each failure. by_cause: one sentence, with the remedy, for all failures of
+    one account and class of cause if there are more than MAX_SINGLE_SENTENCES of them, as an account without
+    permissions has hundreds of failures in each region; one sentence for each other failure.
     """
 
-    each: Sequence[str] = ()
+    by_failure: Sequence[str] = ()
     by_cause: Sequence[str] = ()
 
     def __bool__(self) -> bool:
         """Return whether any read failed."""
-        return bool(self.each)
+        return bool(self.by_failure)
 
     @property
     def listed(self) -> Sequence[str]:
-        """The first MAX_FAILED_READS sentences of `by_cause`, and one with the number of further failures."""
+        """The first MAX_FAILED_READS sentences of `by_cause`, then one with the number of the others."""
         more = len(self.by_cause) - MAX_FAILED_READS
-        last = [f"{more:,} more failed; `--format json` lists all"] if more > 0 else []
+        last = (
+            [f"{more:,} more lines are left out; `--format json` lists every failed read"] if more > 0 else []
+        )
         return [*self.by_cause[:MAX_FAILED_READS], *last]
 
 
@@ -53,7 +56,7 @@ def failed_reads(watcher: Watcher, others: Iterable[LocatedFailure] = ()) -> Fai
         for (account, region), cell in watcher.cells.items()
     ]
     return FailedReads(
-        each=[*dict.fromkeys([*watcher.sentences(), *_each(other_failures)])],
+        by_failure=[*dict.fromkeys([*watcher.sentences(), *_sentence_of_each(other_failures)])],
         by_cause=[
             *watcher.members.list_failures(),
             *sentences_by_cause([*watcher.failures(), *other_failures], cells, watcher.registry),
@@ -100,12 +103,12 @@ def _sentences(spot: BlindSpot, registry: Registry) -> Sequence[str]:
         for target in spot.targets
         for failure in target.failures
     ]
-    sentences = _each(located)
-    if len(sentences) <= MAX_SINGLE:
+    sentences = _sentence_of_each(located)
+    if len(sentences) <= MAX_SINGLE_SENTENCES:
         return sentences
     return [" ".join((blind_text.summary(spot, registry), *blind_text.remedies(spot)))]
 
 
-def _each(failures: Iterable[LocatedFailure]) -> list[str]:
+def _sentence_of_each(failures: Iterable[LocatedFailure]) -> list[str]:
     """Return a sentence for each failure; equal sentences once, as several reads may fail in the same way."""
     return [*dict.fromkeys(describe_failure(*failed) for failed in failures)]

@@ -90,7 +90,7 @@ async def contact(
     payers = payers_of(fleet, config, AccountPrices(config.price_table, aws.partitions))
     denied = {
         action
-        for sentence in (*failures.each, *metric_failures)
+        for sentence in (*failures.by_failure, *metric_failures)
         for action in DENIED_ACTION.findall(sentence)
     }
     return FirstContact(
@@ -98,7 +98,9 @@ async def contact(
         services=len({key.service for key in fleet.series}),
         series=len(fleet.series),
         dollars=sum(payer.dollars or 0.0 for payer in payers),
-        failures=FailedReads([*failures.each, *metric_failures], [*failures.by_cause, *metric_failures]),
+        failures=FailedReads(
+            [*failures.by_failure, *metric_failures], [*failures.by_cause, *metric_failures]
+        ),
         denied=sorted(denied),
     )
 

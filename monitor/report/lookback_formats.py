@@ -309,7 +309,7 @@ def document(summary: LookbackSummary) -> dict[str, Any]:
             "step_minutes": forecasts.step,
         },
         "notes": summary.notes,
-        "failures": report.failures.each,
+        "failures": report.failures.by_failure,
     }
 
 

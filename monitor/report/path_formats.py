@@ -15,21 +15,21 @@ from monitor.report.terminal import console_of, print_table
 from rules.units import parse_unit
 
 UNKNOWN = "not known"
-NO_ROOM = 0.005  # headroom divided by the flow now; a smaller quotient is shown as `no room`
+MIN_ROOM = 0.005  # headroom divided by the flow now; a smaller quotient is shown as `no room`
 PathJson = Mapping[str, Any]
 
 
-def rate(path: PathJson, number: float | None) -> str:
-    """Return a number of requests per second at the path's entrance as text."""
+def rate_text(path: PathJson, number: float | None) -> str:
+    """Return a number of requests per second at the path's entrance, as text."""
     return UNKNOWN if number is None else parse_unit(f"{path['unit']}/s").format(number)
 
 
-def room(path: PathJson) -> str:
+def room_text(path: PathJson) -> str:
     """Return the headroom of a path in percent of its flow now: `+22 %`, `no room`; empty if not known."""
     if path["headroom"] is None or not path["flow"]:
         return ""
     ratio = path["headroom"] / path["flow"]
-    return "no room" if ratio < NO_ROOM else f"+{ratio:.0%}".replace("%", " %")
+    return "no room" if ratio < MIN_ROOM else f"+{ratio:.0%}".replace("%", " %")
 
 
 def limit_text(limit: PathJson | None) -> str:
@@ -43,12 +43,12 @@ def limit_text(limit: PathJson | None) -> str:
 def summary_rows(paths: Sequence[PathJson]) -> Iterator[tuple[str, ...]]:
     """Yield a row for each path."""
     for path in paths:
-        capacity = rate(path, path["capacity"])
+        capacity = rate_text(path, path["capacity"])
         yield (
             path["name"],
-            rate(path, path["flow"]),
+            rate_text(path, path["flow"]),
             f"at most {capacity}" if path["at_most"] and path["capacity"] is not None else capacity,
-            room(path),
+            room_text(path),
             limit_text(path["weakest"]) or UNKNOWN,
             limit_text(path["next"]),
         )
@@ -63,7 +63,7 @@ def detail_rows(path: PathJson) -> Iterator[tuple[str, ...]]:
     for number, hop in enumerate(path["hops"], 1):
         name = f"{number} {hop['name']}"
         for limit in hop["limits"]:
-            yield name, limit["zone"], *_limit_cells(path, limit)
+            yield name, limit["zone"], *_limit_texts(path, limit)
         if not hop["limits"]:
             per_request = hop["per_request"]
             visits = "" if per_request is None else parse_unit(hop["unit"]).format(per_request)
@@ -71,14 +71,14 @@ def detail_rows(path: PathJson) -> Iterator[tuple[str, ...]]:
             yield name, "", f"{hop['service']} {hop['resource']}", "", visits, carries
 
 
-def _limit_cells(path: PathJson, limit: PathJson) -> tuple[str, ...]:
+def _limit_texts(path: PathJson, limit: PathJson) -> tuple[str, ...]:
     unit = parse_unit(limit["unit"])
     usage, value = limit["usage"], limit["limit"]
     usage_text = UNKNOWN if usage is None else unit.format(usage)
     if usage is not None and value is not None:
         usage_text = unit.format_fraction(usage, value)
     per_request = limit["per_request"]
-    carries = "uses none" if limit["used"] is False else rate(path, limit["capacity"])
+    carries = "uses none" if limit["used"] is False else rate_text(path, limit["capacity"])
     return (
         f"{limit['service']}.{limit['signal']} {limit['resource'] or 'account'}",
         f"{usage_text} (inferred)" if limit["inferred"] else usage_text,
@@ -100,16 +100,17 @@ def as_table(document: PathJson, out: TextIO) -> None:
         _write_table(DETAIL_COLUMNS, detail_rows(document), out)
         reasons = document["reasons"]
     if reasons:
-        _write_lines(["", "Not known, so that a path may carry less than it seems:", *reasons], out)
+        _write_lines(["", "Not known; a path may therefore carry less than shown:", *reasons], out)
 
 
 def path_lines(path: PathJson) -> Iterator[str]:
     """Yield the lines about a path as a whole, which precede its limits."""
-    capacity = rate(path, path["capacity"])
+    capacity = rate_text(path, path["capacity"])
     at_most = "at most " if path["at_most"] and path["capacity"] is not None else ""
-    yield f"{path['name']}: {rate(path, path['flow'])} now; carries {at_most}{capacity} {room(path)}".rstrip()
+    flow, room = rate_text(path, path["flow"]), room_text(path)
+    yield f"{path['name']}: {flow} now; carries {at_most}{capacity} {room}".rstrip()
     if path["next"]:
-        yield f"once the weakest limit is raised: {rate(path, path['next']['capacity'])}"
+        yield f"once the weakest limit is raised: {rate_text(path, path['next']['capacity'])}"
     if payload := path["payload"]:
         yield f"largest payload: {parse_unit('bytes').format(payload['bytes'])} ({payload['what']})"
 

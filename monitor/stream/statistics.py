@@ -1,4 +1,7 @@
-"""The statistics of the metrics that collectors declare. Imports nothing that decodes points."""
+"""The statistics of the metrics that collectors declare.
+
+This module imports no decoder of points, as the set-up of a metric stream needs none.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -7,7 +10,7 @@ from collectors.base import Collector, QualifiedName
 
 Statistics = tuple[str, ...]  # as CloudWatch names them
 
-# The names of statistics in CloudWatch, and in the points of streams.
+# By the name of a statistic in CloudWatch, its name in the points of streams.
 STATISTIC_FIELDS = {"Sum": "sum", "Maximum": "max", "Minimum": "min", "SampleCount": "count"}
 AVERAGE = "Average"  # sum / count
 

@@ -24,7 +24,7 @@ class LimitStatus:
     per_request: the amount of the limit that one request at the entrance uses.
     capacity: the requests per second at the entrance at which the limit is reached; infinite if a request
         uses nothing of the limit.
-    throttled: throttled demand.
+    throttled: throttled demand per second.
     reason: a sentence that says why the capacity is unknown: of this limit, or of the same limit of another
         part of the resource, such as a shard.
     """
@@ -42,7 +42,7 @@ class LimitStatus:
 
     @property
     def is_reachable(self) -> bool:
-        """True if a number of requests reaches the limit."""
+        """True if enough requests would reach the limit."""
         return self.capacity is not None and isfinite(self.capacity)
 
     @property
@@ -55,10 +55,11 @@ class LimitStatus:
 class HopStatus:
     """A hop of a path. predecessors: the numbers of the hops that it follows.
 
-    account, region: empty if the place of the resource is unknown. visits: units for each request at the
-    entrance, and the basis of this number. flow: the present units per second. measures: amounts of a
-    single unit by name, such as its duration in seconds. reasons: sentences about unknown facts of the hop.
-    is_known: true if all limits of the hop, or the fact that it has none, are known.
+    account, region: empty if the place of the resource is unknown. visits: how many units of the hop
+    a request at the entrance causes, and the basis of this number. flow: the present units per second.
+    measures: by name, amounts of a single unit, such as its duration in seconds. reasons: sentences about
+    unknown facts of the hop. is_known: true if all limits of the hop, or the fact that it has none, are
+    known.
     """
 
     hop: Hop
@@ -101,7 +102,7 @@ class PathStatus:
 
     @property
     def shares(self) -> Mapping[Key, float]:
-        """The share of the present usage of each limit that the requests of the path make; NaN if unknown."""
+        """The part of each limit's present usage that the requests of the path cause; NaN if unknown."""
         shares = defaultdict[Key, float](float)
         for hop in self.hops:
             for limit in hop.limits:
@@ -149,10 +150,13 @@ class PathStatus:
 
 
 class PathStatuses(NamedTuple):
-    """The statuses of the evaluated paths, in the order of the files. configured: the number of all paths."""
+    """The statuses of the evaluated paths, in the order of the files.
+
+    configured_count: the number of all configured paths.
+    """
 
     items: Sequence[PathStatus] = ()
-    configured: int = 0
+    configured_count: int = 0
 
     @property
     def shares(self) -> Mapping[str, Mapping[Key, float]]:

@@ -50,7 +50,7 @@ class FormOptions:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A form of our own pages that a client sent. fields: by name, the values of the field in order."""
+    """A form of our own pages that a client sent. fields: the values of each field, in order."""
 
     fields: Mapping[str, list[str]]
     author: str
@@ -121,7 +121,7 @@ def actions_router(alerting: Alerting, tokens: FormTokenStore) -> APIRouter:
 
 @dataclass(frozen=True, slots=True)
 class AcknowledgeForms:
-    """The forms that acknowledge alerts, and comment and end acknowledgements."""
+    """The forms that make acknowledgements of alerts, change their comments, and end them."""
 
     alerting: Alerting
     tokens: FormTokenStore
@@ -201,18 +201,18 @@ class SilenceForms:
         return await self._add(form, [matchers_of(notice) for notice in firing], len(requested) - len(firing))
 
     async def add(self, request: Request) -> RedirectResponse:
-        """Add a silence with the matchers of the form, of which each is on a line."""
+        """Add a silence with the matchers of the form, one on each line."""
         form = await read_form(request, self.tokens)
         return await self._add(form, [[*filter(str.strip, form.get("matchers").splitlines())]], 0)
 
-    async def _add(self, form: Form, matcher_lists: list[list[str]], ended: int) -> RedirectResponse:
-        """Add a silence for each list of matchers. ended: the number of alerts that fire no longer."""
+    async def _add(self, form: Form, matcher_lists: list[list[str]], not_firing: int) -> RedirectResponse:
+        """Add a silence for each list of matchers. not_firing: how many selected alerts no longer fire."""
         now, duration = self.alerting.now(), form.duration
         texts = {"author": form.author, "comment": form.comment(SILENCED_COMMENT)}
         with _errors_as_pages():
             for matchers in matcher_lists:
                 await self.alerting.silence(matchers, duration=duration, starts=now, **texts)
-        return form.redirect(FormResult(FormAction.SILENCED, len(matcher_lists), micros(now), ended))
+        return form.redirect(FormResult(FormAction.SILENCED, len(matcher_lists), micros(now), not_firing))
 
     async def undo(self, request: Request) -> RedirectResponse:
         """End the silences that one form added."""

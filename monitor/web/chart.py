@@ -1,7 +1,7 @@
 """The chart of a series as SVG: usage, limits, throttled demand and the forecast on one axis of time.
 
-Positions are in percent, so that text never stretches; only paths are in a box that stretches. Each time has
-its instant in an attribute, so that the script can show it in the viewer's time zone.
+Positions are in percent, so that text never stretches; only the SVG paths are in a box that stretches. Each
+time has its instant in an attribute, so that the script can show it in the viewer's time zone.
 """
 
 from datetime import UTC, datetime
@@ -27,7 +27,8 @@ MIN_TOP: Final = 1e-9  # the end of the axis when all values are 0, so that noth
 MARKS: Final = 5  # approximate number of marks of an axis of amounts
 ROUND_FACTORS: Final = (1, 2, 2.5, 5, 10)  # a round number is one of these times a power of ten
 ALMOST: Final = 1 - 1e-9  # a factor that compensates rounding errors
-LABEL_DISTANCE: Final = 5.5  # percent: of the height, between labels; of the width, for a text in a gap
+# Percent of the height between two labels. Also the percent of the width that a gap with a text has at least.
+LABEL_DISTANCE: Final = 5.5
 LABEL_ROOM: Final = 80.0  # percent of the width up to which a label may begin
 FIELD, POINT = "~", "|"  # separators of `data-points`
 
@@ -59,8 +60,8 @@ class UsageChart:
         return max(highest, min(float(ahead.max(initial=0.0)), MAX_AHEAD * (highest or np.inf)))
 
     @property
-    def label(self) -> str:
-        """The description of the chart in words."""
+    def description(self) -> str:
+        """The contents of the chart in words."""
         reach_text = self.reach.text(self.data.now)
         title = f"{self.signal.title} in the last {self.data.range.title}, {self.data.range.points}"
         return f"{title}{f'; {reach_text}' if reach_text else ''}. Arrow keys read single points."
@@ -120,7 +121,7 @@ class UsageChart:
         first = ceil((self.data.start + margin) / tick) * tick
         return range(first, self.data.end - margin, tick)
 
-    def ground(self) -> Markup:
+    def background(self) -> Markup:
         """Return the grid, the target band and the times without data."""
         rule = Markup('<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/>')
         across = [rule.format("0", "100%", _percent(mark.y), _percent(mark.y)) for mark in self.amounts()]
@@ -202,7 +203,7 @@ class UsageChart:
         return commands
 
     def _fan(self) -> list[tuple[str, str]]:
-        """Return the areas with 8 and with 5 of 10 forecast paths, and the median, as class and commands."""
+        """Return the areas of 8 and of 5 in 10 forecast paths, and the median, each as class and commands."""
         if not self.data.has_forecast:
             return []
         lowest, low, middle, high, highest = self.data.forecast.quantiles
@@ -320,15 +321,15 @@ def axis_of(highest: float, unit: Unit) -> tuple[float, float]:
 
 
 def _move_apart(labels: list[ChartLabel]) -> list[ChartLabel]:
-    """Move labels down that would cover the label above, then labels up that would leave the chart."""
+    """Move down each label that would cover the one above; then move up those that would leave the chart."""
     placed: list[ChartLabel] = []
     for label in labels:
-        least = placed[-1].y + LABEL_DISTANCE if placed else 0.0
-        placed.append(label._replace(y=max(label.y, least)))
-    highest = 100.0
+        min_y = placed[-1].y + LABEL_DISTANCE if placed else 0.0
+        placed.append(label._replace(y=max(label.y, min_y)))
+    max_y = 100.0
     for number in range(len(placed) - 1, -1, -1):
-        placed[number] = placed[number]._replace(y=min(placed[number].y, highest))
-        highest = placed[number].y - LABEL_DISTANCE
+        placed[number] = placed[number]._replace(y=min(placed[number].y, max_y))
+        max_y = placed[number].y - LABEL_DISTANCE
     return placed
 
 

@@ -356,7 +356,7 @@ class PageRenderer:
             "/paths",
             cards=path_cards(paths.items),
             total=len(paths.items),
-            configured=paths.configured,
+            configured=paths.configured_count,
             max_reasons=MAX_REASONS,
             **content,
         )

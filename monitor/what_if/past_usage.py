@@ -39,8 +39,8 @@ class PastUsage(Protocol):
         """Return the highest usage of all series."""
         ...
 
-    def moments(self, ids: Ids, slots: Indices) -> PeakMoments:
-        """Return when the series in these slots had their peaks."""
+    def peak_moments(self, ids: Ids, slots: Indices) -> PeakMoments:
+        """Return the peaks of the series in these slots, with their times."""
         ...
 
     def highest_together(self, ids: Ids, first: Indices, second: Indices) -> Floats:

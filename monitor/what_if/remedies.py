@@ -5,7 +5,7 @@ from math import ceil
 
 from collectors.quotas import QUOTAS_SERVICE
 from monitor.fleet.fleet import Series
-from monitor.render.commands import command_of_signal, raising_command
+from monitor.render.commands import command_for_limit, command_of_signal
 from monitor.what_if.answer import Action, QuotaToRequest, Remedy, StressedSeries
 from rules.signals import LimitKind, Quota, Signal
 from rules.units import UnitKind
@@ -39,7 +39,7 @@ def remedy_of(series: Series, needed: float, present: float) -> Remedy:
     """Return the remedy that raises the limit to `needed`, a settable limit. present: the limit in force."""
     signal, action = series.settings.signal, action_of(series.settings.signal)
     amount = None if signal.unit.kind is UnitKind.PERCENT else needed
-    command, declared = raising_command(signal, series, amount, present), command_of_signal(signal)
+    command, declared = command_for_limit(signal, series, amount, present), command_of_signal(signal)
     is_step = bool(declared and declared.max_factor and needed > present * declared.max_factor)
     request = series.settings.quota_request
     is_pending = bool(request and request.pending)

@@ -154,7 +154,7 @@ class _AnswerBuilder:
         return broken[is_request[self._snapshot.group[broken]]]
 
     def _items(self, slots: Indices) -> Iterator[StressedSeries]:
-        moments = self._data.past.moments(self._snapshot.id, slots)
+        moments = self._data.past.peak_moments(self._snapshot.id, slots)
         for index, slot in enumerate(slots.tolist()):
             yield self._item(slot, index, moments)
 

@@ -20,7 +20,7 @@ MINUTES = re.compile(r"(\[|offset |for: )(\d+)m")
 
 
 def program(*names: str) -> str:
-    """The path of the first program that is installed."""
+    """Return the path of the first of these programs that is installed."""
     found = next((path for name in names if (path := shutil.which(name))), None)
     assert found, f"install the Debian package that has {names[0]}, or run `make acceptance`"
     return found
@@ -56,7 +56,7 @@ async def scrape(
 ) -> AsyncIterator[str]:
     """Scrape a target every second, and evaluate rules; yield the URL of Prometheus.
 
-    rule_files: texts by name. labels: those of the target.
+    rule_files: the text of each file, by its name. labels: the labels that Prometheus gives the target.
     """
     settings = {
         "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},

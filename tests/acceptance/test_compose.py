@@ -1,4 +1,4 @@
-"""The Compose file's Prometheus, as the real program: its configuration, our rules, a scrape of the demo."""
+"""The files that Compose mounts, used by their programs; the real Prometheus scrapes the demo with them."""
 
 import subprocess
 from collections.abc import AsyncIterator, Mapping
@@ -23,14 +23,14 @@ PROMETHEUS_FOLDER = Path("/etc/prometheus")
 
 
 def mounts(service: str) -> dict[Path, Path]:
-    """The files and folders that a container sees, by their paths in it."""
+    """Return the files and folders that are mounted in a container, by their paths in it."""
     bind_mounts = (volume.split(":") for volume in SERVICES[service]["volumes"] if volume.startswith("."))
     return {Path(inside): (COMPOSE / source).resolve() for source, inside, _ in bind_mounts}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def prometheus(demo: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    """Run a Prometheus with the files of its container, which scrapes the demo; yield its URL."""
+    """Run a Prometheus that scrapes the demo, with the files that its container has; yield its URL."""
     folder = tmp_path_factory.mktemp("compose")
     for inside, source in mounts("prometheus").items():
         (folder / inside.relative_to(PROMETHEUS_FOLDER)).symlink_to(source)

@@ -23,12 +23,13 @@ NOT_READ_USAGE = usage_text(NOT_READ_YET)
 class LoadBalancerInventories:
     """Inventories of load balancers, and the results of the last inventory.
 
-    load_balancers: by load balancer and listener, the number of rules. calls: how many calls about single
-    resources an inventory makes. denied: the listeners whose rules are denied. text: the declaration.
+    load_balancers: by load balancer and listener, the number of rules. min_calls: how many calls about single
+    resources an inventory may always make. denied: the listeners whose rules AWS refuses to describe.
+    text: the declaration.
     """
 
     load_balancers: dict[str, dict[str, int]]
-    calls: int
+    min_calls: int
     denied: set[str] = field(default_factory=set)
     text: str = LOAD_BALANCERS
     observed: dict[str, Observed] = field(default_factory=dict)
@@ -52,7 +53,7 @@ class LoadBalancerInventories:
             describe_target_groups={"TargetGroups": []},
             describe_trust_stores={"TrustStores": []},
         )
-        self.aws.cell.call_turns = CallTurns(min_calls=self.calls)
+        self.aws.cell.call_turns = CallTurns(min_calls=self.min_calls)
 
     def _rules(self, ListenerArn: str) -> Any:
         if ListenerArn in self.denied:
@@ -82,12 +83,12 @@ class LoadBalancerInventories:
         }
 
 
-async def test_a_resource_without_a_turn_yet_waits_and_is_no_failure() -> None:
-    inventories = LoadBalancerInventories({"a": {"l1": 3}, "b": {"l2": 5}}, calls=3)
+async def test_a_resource_that_had_no_turn_yet_waits_and_is_no_failure() -> None:
+    inventories = LoadBalancerInventories({"a": {"l1": 3}, "b": {"l2": 5}}, min_calls=3)
     await inventories.inventory()
     assert inventories.usage_of("reserved") == {"a": 1.0, "b": 1.0}
     listeners = inventories.usage_of("listeners")
-    # The last call is made for either of the two load balancers, as their calls run at once.
+    # The third call lists the listeners of one of the load balancers; which one is left open.
     (listed,) = (name for name, usage in listeners.items() if usage == 1)
     assert listeners == {"a": NOT_READ_USAGE, "b": NOT_READ_USAGE} | {listed: 1}
     assert inventories.usage_of("rules") == {"a": NOT_READ_USAGE, "b": NOT_READ_USAGE}
@@ -102,7 +103,7 @@ async def test_a_resource_without_a_turn_yet_waits_and_is_no_failure() -> None:
 
 
 async def test_values_of_earlier_inventories_remain_where_an_inventory_makes_no_call() -> None:
-    inventories = LoadBalancerInventories({"a": {"l1": 3}, "b": {"l2": 5}}, calls=3)
+    inventories = LoadBalancerInventories({"a": {"l1": 3}, "b": {"l2": 5}}, min_calls=3)
     for _ in range(4):
         usages = await inventories.inventory()
     assert NOT_READ_USAGE not in usages.values()
@@ -114,7 +115,7 @@ async def test_values_of_earlier_inventories_remain_where_an_inventory_makes_no_
 
 
 async def test_a_limit_has_the_time_at_which_it_was_read() -> None:
-    inventories = LoadBalancerInventories({name: {f"l{name}": 3} for name in "abcd"}, calls=6)
+    inventories = LoadBalancerInventories({name: {f"l{name}": 3} for name in "abcd"}, min_calls=6)
     for _ in range(4):
         await inventories.inventory()
     read_at = {
@@ -127,7 +128,7 @@ async def test_a_limit_has_the_time_at_which_it_was_read() -> None:
 
 
 async def test_an_aggregate_of_a_failed_part_and_a_waiting_part_tells_of_the_failure() -> None:
-    inventories = LoadBalancerInventories({"a": {"l1": 3, "l2": 4}}, calls=3, denied={"l1"})
+    inventories = LoadBalancerInventories({"a": {"l1": 3, "l2": 4}}, min_calls=3, denied={"l1"})
     await inventories.inventory()
     assert inventories.usage_of("rules") == {"a": "unobservable: not all could be read: listener"}
     assert inventories.usage_of("listener_rules") == {"a/l2": NOT_READ_USAGE}
@@ -136,7 +137,7 @@ async def test_an_aggregate_of_a_failed_part_and_a_waiting_part_tells_of_the_fai
 
 
 async def test_the_failure_of_a_call_is_reported_until_it_succeeds() -> None:
-    inventories = LoadBalancerInventories({"a": {"l1": 3}, "b": {"l2": 3}}, calls=3, denied={"l1"})
+    inventories = LoadBalancerInventories({"a": {"l1": 3}, "b": {"l2": 3}}, min_calls=3, denied={"l1"})
     for _ in range(4):
         await inventories.inventory()
     assert inventories.failures == ["a/l1: AccessDeniedException"]
@@ -152,16 +153,16 @@ Rules = st.dictionaries(st.sampled_from(["l1", "l2", "l3"]), st.integers(0, 9), 
 
 @given(
     rules_by_name=st.dictionaries(st.sampled_from("abcde"), Rules, min_size=1),
-    calls=st.integers(1, 30),
+    min_calls=st.integers(1, 30),
 )
 async def test_an_aggregate_is_unknown_until_all_of_its_parts_were_read(
-    rules_by_name: dict[str, dict[str, int]], calls: int
+    rules_by_name: dict[str, dict[str, int]], min_calls: int
 ) -> None:
     balancers = {
         name: {f"{name}/{listener}": number for listener, number in rules.items()}
         for name, rules in rules_by_name.items()
     }
-    inventories = LoadBalancerInventories(balancers, calls)
+    inventories = LoadBalancerInventories(balancers, min_calls)
     expected = {
         "rules": {name: sum(rules.values()) for name, rules in balancers.items()},
         "listeners": {name: len(rules) for name, rules in balancers.items()},
@@ -172,9 +173,9 @@ async def test_an_aggregate_is_unknown_until_all_of_its_parts_were_read(
 
     async def usages_of_next_inventory() -> dict[str, dict[str, Any]]:
         await inventories.inventory()
-        # The 3 on the left: the lists of the whole account. The 3 on the right: one call as the limit is
-        # rounded up, and one that earlier inventories left for each of the new and the repeated calls.
-        assert len(inventories.aws.calls) <= 3 + max(calls, call_count / 10) + 3
+        # The first 3 are the lists of the whole account. The other 3: the limit is rounded up by at most a
+        # call; what earlier inventories left over allows one more new call, and one more repeated call.
+        assert len(inventories.aws.calls) <= 3 + max(min_calls, call_count / 10) + 3
         return {signal: inventories.usage_of(signal) for signal in expected}
 
     for _ in range(6 * call_count + 6):
@@ -184,13 +185,13 @@ async def test_an_aggregate_is_unknown_until_all_of_its_parts_were_read(
         if usages == expected:
             break
     assert usages == expected
-    for _ in range(2 * call_count // calls + 1):  # until each call was made twice more
+    for _ in range(2 * call_count // min_calls + 1):  # until each call was made two more times
         assert await usages_of_next_inventory() == expected
 
 
 async def test_a_series_may_exist_while_the_fact_in_its_condition_is_not_read_yet() -> None:
     reserved = "  reserved: {resource: load_balancer, usage: reserved}"
     text = LOAD_BALANCERS.replace(reserved, f"{reserved[:-1]}, when: reserved}}")
-    inventories = LoadBalancerInventories({"a": {"l1": 3}, "b": {"l2": 5}}, calls=1, text=text)
+    inventories = LoadBalancerInventories({"a": {"l1": 3}, "b": {"l2": 5}}, min_calls=1, text=text)
     await inventories.inventory()
     assert inventories.usage_of("reserved") == {"a": 1.0, "b": usage_text(MAY_EXIST)}

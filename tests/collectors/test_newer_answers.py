@@ -50,7 +50,10 @@ def with_added_members(value: Any, shape: Shape) -> Any:
 
 
 def parse_with_added_members(key: str, answer: Any) -> Any:
-    """Return an answer as botocore parses it from bytes with the added members. key: as in the tables."""
+    """Return an answer as botocore parses it from bytes with the added members.
+
+    key: the client and the operation, as in the tables: `sqs.ListQueues`.
+    """
     if isinstance(answer, list):
         return [parse_with_added_members(key, page) for page in answer]
     if not isinstance(answer, Mapping):

@@ -133,9 +133,9 @@ async def test_a_filter_of_the_prefix_alone_replaces_filters_of_prefix_and_tag()
         narrowed, {"Prefix": "uploads/"}, {"Prefix": "logs/"}, {"Prefix": "uploads/"}
     )
     assert {resource for _, resource in series} == {"media/uploads/", "media/logs/"}
-    read = series["prefix_read_rate", "media/uploads/"]
-    assert filter_ids(read.usage) == {"filter-1"}
-    assert read.bounded_because is None
+    reads = series["prefix_read_rate", "media/uploads/"]
+    assert filter_ids(reads.usage) == {"filter-1"}
+    assert reads.bounded_because is None
 
 
 async def test_a_prefix_within_another_prefix_has_its_own_series() -> None:
@@ -172,9 +172,9 @@ async def test_the_command_that_adds_a_filter_replaces_no_existing_filter(
     answer = {"MetricsConfigurationList": configurations}
     aws = FakeAws(list_buckets=bucket_list("media"), list_bucket_metrics_configurations=answer)
     series = await aws.run_scan(buckets)
-    (read,) = [observed for (signal, _), observed in series.items() if signal == "prefix_read_rate"]
-    assert read.bounded_because
-    assert proposed_filter(read.bounded_because) == {"Id": proposed_id, "Filter": {"Prefix": prefix}}
+    (reads,) = [observed for (signal, _), observed in series.items() if signal == "prefix_read_rate"]
+    assert reads.bounded_because
+    assert proposed_filter(reads.bounded_because) == {"Id": proposed_id, "Filter": {"Prefix": prefix}}
 
 
 @pytest.mark.parametrize(

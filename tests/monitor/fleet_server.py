@@ -41,21 +41,21 @@ from tests.telemetries import Telemetries
 FAST_EVENTS = EventTiming(check_interval=0.001)
 
 
-@dataclass(repr=False)  # asyncio.Runner prints what a fixture returns, for each fixture, and no one reads it
+@dataclass(repr=False)  # asyncio.Runner formats each fixture's result, and nobody reads that
 class Server:
     """The application, over a fleet and a status that the test sets.
 
-    reload: called at each reload, if set. reloads: the number of reloads. runs, notices: what `look_back`
-    returns episodes of. fans, outlooks: by slot.
+    on_reload: called at each reload, if set. reload_count: the number of reloads. near_runs, notices: from
+    these, `look_back` makes its episodes. fans, outlooks: by slot.
     """
 
     fleet: Fleet = field(default_factory=Fleet)
     status: MonitorStatus = field(default_factory=MonitorStatus)
-    reload: Callable[[], Awaitable[None]] | None = None
-    reloads: int = 0
+    on_reload: Callable[[], Awaitable[None]] | None = None
+    reload_count: int = 0
     known_quotas: dict[CellKey, KnownQuotas] = field(default_factory=dict)
     signals_off: set[str] = field(default_factory=set)
-    runs: list[NearRun] = field(default_factory=list)
+    near_runs: list[NearRun] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     fans: dict[int, Fan] = field(default_factory=dict)
     outlooks: dict[int, Outlook] = field(default_factory=dict)
@@ -132,15 +132,15 @@ class Server:
         )
 
     async def look_back(self, days: int) -> StoredLookback:
-        """Look back at the runs and notices that the test sets."""
+        """Return the episodes of the runs and notices that the test sets."""
         minutes = range(NOW - days * 24 * 60, NOW)
         series = {each.key.id: each for each in self.exposition.snapshot.series.tolist() if each}
-        episodes = stored_episodes(self.runs, self.notices, series, minutes)
-        count = len(self.runs)  # any number, for the counts that no test looks at
+        episodes = stored_episodes(self.near_runs, self.notices, series, minutes)
+        any_count = len(self.near_runs)  # no test looks at these counts
         return StoredLookback(
             minutes=minutes,
-            series=count,
-            known_days=count,
+            series=any_count,
+            known_days=any_count,
             episodes=episodes,
             unlisted_episode_count=0,
             has_journal=True,
@@ -159,9 +159,9 @@ class Server:
         return recommendations(self.exposition.snapshot, self.peaks, slots)
 
     async def count_reload(self) -> None:
-        self.reloads += 1
-        if self.reload:
-            await self.reload()
+        self.reload_count += 1
+        if self.on_reload:
+            await self.on_reload()
 
     async def publish(self) -> None:
         await self.exposition.publish({ACCOUNT: "production"})

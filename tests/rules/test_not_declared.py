@@ -1,4 +1,4 @@
-"""Limits that are not watched have a reason."""
+"""The list of signals and services that are not watched agrees with the catalogue."""
 
 from pathlib import Path
 

@@ -301,7 +301,7 @@ async def test_a_request_without_permission_is_denied_with_the_reason(
     assert response.headers["cache-control"] == "no-store"
     challenges = ['Basic realm="Headroom", charset="UTF-8"', 'Bearer realm="Headroom"']
     assert response.headers.get_list("www-authenticate") == (challenges if status == 401 else [])
-    assert server.server.reloads == 0
+    assert server.server.reload_count == 0
     assert not any(secret in response.text + caplog.text for secret in SECRETS)
 
 

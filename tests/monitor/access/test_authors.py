@@ -193,4 +193,4 @@ async def test_requests_from_another_site_are_rejected_despite_the_browsers_cred
             assert (path, response.status_code) == (path, 403)
         response = await client.delete("/api/v1/silences/any", headers=headers)
         assert response.status_code == 403
-    assert not silences.acknowledgements and not silences.stored and not server.server.reloads
+    assert not silences.acknowledgements and not silences.stored and not server.server.reload_count

@@ -75,7 +75,7 @@ class SecondsHarness(AlertingHarness):
         return delivered("accepted")
 
     async def run_second(self, letter: str) -> None:
-        """Advance the clock by a second. At the begin of a minute, first write the minute's sample."""
+        """Advance the clock by a second. If a minute begins, first write its sample."""
         if self.seconds % MINUTE == 0:
             self.write(self.series("orders"), self.minute, letter)
             self.minute += 1
@@ -88,9 +88,9 @@ class SecondsHarness(AlertingHarness):
         self.seconds += 1
 
 
-# The alert fires for six minutes, and then for the hour that is tested. down_after: seconds from the begin of
-# that hour until Alertmanager goes down. down_for: seconds for which it is down. jitter: the random number
-# that spreads retries.
+# The alert fires for six minutes, and then for the tested hour. down_after: seconds of that hour before
+# Alertmanager goes down. down_for: seconds for which it is down. jitter: the random number that spreads
+# retries.
 @pytest.mark.parametrize("jitter", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize(
     ("down_after", "down_for"), [(0, 0), (599, 60), (601, 120), (1200, 145), (1799, 145)]

@@ -169,34 +169,34 @@ def test_each_notice_is_sent_once_and_the_notices_of_an_alert_in_order(
     assert len(box) == 0
 
 
-# Dropped notices. The letters are the kinds of an alert's notices, one an hour, oldest first.
+# Dropped notices. Each letter is the kind of a notice of one alert; they are an hour apart, oldest first.
 
 
-def kept_letters(kinds: str, limit: int, min_hour: int) -> str:
-    """Return the letters of notices, with `.` in place of the notices that are dropped.
+def kept_letters(letters: str, limit: int, min_hour: int) -> str:
+    """Return the letters, with `.` in place of each notice that is dropped.
 
     limit: the number of notices to keep. min_hour: notices before this hour are too old.
     """
-    kind_of_letter = {
+    kinds_by_letter = {
         "F": NoticeKind.FIRING,
         "r": NoticeKind.REPEATED,
         "W": NoticeKind.WORSENED,
         "R": NoticeKind.RESOLVED,
     }
     rows = [
-        pending_notice(notice(n, "a", kind_of_letter[letter], at=NOW + n * 3600), id=n)
-        for n, letter in enumerate(kinds)
+        pending_notice(notice(n, "a", kinds_by_letter[letter], at=NOW + n * 3600), id=n)
+        for n, letter in enumerate(letters)
     ]
     dropped = {
         row.id
         for dropped_rows in notices_to_drop(rows, limit, NOW + min_hour * 3600).values()
         for row in dropped_rows
     }
-    return "".join("." if n in dropped else letter for n, letter in enumerate(kinds))
+    return "".join("." if n in dropped else letter for n, letter in enumerate(letters))
 
 
 @pytest.mark.parametrize(
-    ("kinds", "limit", "min_hour", "kept"),
+    ("letters", "limit", "min_hour", "kept"),
     [
         ("FrrrR", 9, 0, "FrrrR"),
         ("FrrrR", 4, 0, "F.rrR"),
@@ -212,6 +212,6 @@ def kept_letters(kinds: str, limit: int, min_hour: int) -> str:
     ],
 )
 def test_repeats_are_dropped_first_then_superseded_notices_and_never_the_newest_that_is_no_repeat(
-    kinds: str, limit: int, min_hour: int, kept: str
+    letters: str, limit: int, min_hour: int, kept: str
 ) -> None:
-    assert kept_letters(kinds, limit, min_hour) == kept
+    assert kept_letters(letters, limit, min_hour) == kept

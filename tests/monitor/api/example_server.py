@@ -142,7 +142,7 @@ async def _add_data(server: Server) -> None:
     set_judgement(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.NEAR, 9.0)
     add_stream(server, "clicks", 0.08)
     slot = server.fleet.series[key("orders")].slot
-    server.runs.append(NearRun(slot, NOW - 600, NOW - 555, 950.0))
+    server.near_runs.append(NearRun(slot, NOW - 600, NOW - 555, 950.0))
     server.telemetry.aws.count_requested_metrics(ACCOUNT, REGION, "kinesis", 1000)
     await server.publish()
 

@@ -17,7 +17,7 @@ def add_episodes(server: Server) -> None:
         server.fleet.limit[series.slot] = 1000
         set_judgement(server.fleet, series, Zone.WITHIN, usage=500)
         begin = NOW - 600 + 60 * number
-        server.runs.append(NearRun(series.slot, begin, begin + 45, 950.0))
+        server.near_runs.append(NearRun(series.slot, begin, begin + 45, 950.0))
     throttled_notice = notice("clicks", NOW - 530 - BEGIN, "saturated", throttled=4.0)
     server.notices.append(throttled_notice)
 

@@ -31,8 +31,8 @@ from tests.processes import ROOT
 from tests.registries import STREAM_WRITE_BYTES
 
 HEADROOM = str(Path(sys.executable).parent / "headroom")
-DENIED = "ap-southeast-2"  # the simulated AWS denies all calls in this region
-ALLOWED_AND_DENIED = f"{{services: [sqs], regions: [eu-west-1, {DENIED}]}}"
+DENIED_REGION = "ap-southeast-2"  # the simulated AWS denies all calls in this region
+ALLOWED_AND_DENIED = f"{{services: [sqs], regions: [eu-west-1, {DENIED_REGION}]}}"
 Check = Callable[..., Result]
 
 
@@ -114,7 +114,7 @@ DENIED_READS = ["ListStreams: no (AccessDenied)"]
         ([Zone.SATURATED, Zone.BELOW, Zone.UNOBSERVABLE], [], (1, 1, 1, 0)),
     ],
 )
-def test_the_exit_code_shows_the_worst_series_or_else_failed_reads(
+def test_the_exit_code_tells_the_worst_zone_or_else_that_reads_failed(
     zones: list[Zone], failures: list[str], codes: tuple[int, ...]
 ) -> None:
     report = Report(
@@ -126,7 +126,7 @@ def test_the_exit_code_shows_the_worst_series_or_else_failed_reads(
     assert with_allow_blind == tuple(0 if code == 3 else code for code in codes)
 
 
-def test_a_failed_read_that_was_not_requested_changes_no_exit_code() -> None:
+def test_a_failed_read_outside_the_requested_series_changes_no_exit_code() -> None:
     report = Report([row(Zone.WITHIN)], FailedReads(DENIED_READS, DENIED_READS), requested_failures=[])
     assert exit_code(report, "above") == 0
 
@@ -139,9 +139,9 @@ def test_a_failed_read_that_was_not_requested_changes_no_exit_code() -> None:
         # CloudWatch has no metric of the requests that SQS throttles.
         (["--fail-on", "saturated"], "services: [sqs]", 0),
         (["--signal", "standard_in_flight"], "services: [sqs]", 0),
-        ([], f"{{services: [sqs], regions: [{DENIED}]}}", 2),
-        (["--fail-on", "none"], f"{{services: [sqs], regions: [{DENIED}]}}", 2),
-        (["--allow-blind"], f"{{services: [sqs], regions: [{DENIED}]}}", 2),
+        ([], f"{{services: [sqs], regions: [{DENIED_REGION}]}}", 2),
+        (["--fail-on", "none"], f"{{services: [sqs], regions: [{DENIED_REGION}]}}", 2),
+        (["--allow-blind"], f"{{services: [sqs], regions: [{DENIED_REGION}]}}", 2),
         ([], ALLOWED_AND_DENIED, 1),
         (["--fail-on", "none"], ALLOWED_AND_DENIED, 3),
         (["--fail-on", "none", "--allow-blind"], ALLOWED_AND_DENIED, 0),
@@ -162,7 +162,9 @@ def test_a_process_with_piped_output_prints_no_colours_and_no_progress_bar(
     aws_url: str, empty_folder: Path
 ) -> None:
     """Failed reads are listed below the table, and not on stderr."""
-    result = run_check_process(aws_url, empty_folder, f"{{services: [sqs], regions: [eu-west-1, {DENIED}]}}")
+    result = run_check_process(
+        aws_url, empty_folder, f"{{services: [sqs], regions: [eu-west-1, {DENIED_REGION}]}}"
+    )
     assert result.returncode == 1
     assert result.stderr == ""
     assert "\x1b" not in result.stdout
@@ -170,11 +172,15 @@ def test_a_process_with_piped_output_prints_no_colours_and_no_progress_bar(
     assert lines[0].split()[:4] == ["zone", "utilization", "usage", "limit"]
     assert any("sqs.fifo_message_rate_batched" in line and "orders.fifo" in line for line in lines)
     failed_reads = result.stdout.partition("Failed reads of AWS\n")[2]
-    assert f"123456789012/{DENIED} sqs: ListQueues: " in failed_reads
+    assert f"123456789012/{DENIED_REGION} sqs: ListQueues: " in failed_reads
 
 
 def test_a_command_without_access_prints_the_reason_once(aws_url: str, empty_folder: Path) -> None:
-    account = {"name": "prod", "role_arn": "arn:aws:iam::210987654321:role/headroom", "regions": [DENIED]}
+    account = {
+        "name": "prod",
+        "role_arn": "arn:aws:iam::210987654321:role/headroom",
+        "regions": [DENIED_REGION],
+    }
     result = run_check_process(aws_url, empty_folder, json.dumps({"accounts": [account]}), AWS_REGION="")
     assert result.returncode == 2
     assert result.stdout.count("account prod: AssumeRole: User is not authorized") == 1
@@ -187,13 +193,13 @@ def test_failed_reads_are_listed_and_the_series_of_other_reads_are_shown(
     result = check("--fail-on", "none", config=ALLOWED_AND_DENIED)
     assert result.exit_code == 3
     assert result.stderr.endswith(" of AWS failed; exit code 3.\n")
-    assert "orders.fifo" in result.stdout and f"{DENIED} sqs: ListQueues: " in result.stdout
+    assert "orders.fifo" in result.stdout and f"{DENIED_REGION} sqs: ListQueues: " in result.stdout
 
 
-def test_csv_has_no_place_for_failed_reads_so_they_are_on_stderr(check: Check) -> None:
+def test_with_csv_output_failed_reads_are_on_stderr(check: Check) -> None:
     result = check("--fail-on", "none", "--format", "csv", config=ALLOWED_AND_DENIED)
-    assert f"{DENIED} sqs: ListQueues: " not in result.stdout
-    assert result.stderr.startswith("Failed read: ") and f"{DENIED} sqs: ListQueues: " in result.stderr
+    assert f"{DENIED_REGION} sqs: ListQueues: " not in result.stdout
+    assert result.stderr.startswith("Failed read: ") and f"{DENIED_REGION} sqs: ListQueues: " in result.stderr
 
 
 def test_the_help_says_what_each_exit_code_means() -> None:

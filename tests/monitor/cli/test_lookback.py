@@ -16,7 +16,7 @@ from monitor.cli.commands import app
 from tests.monitor.cli.invocation import headroom, write_config
 from tests.processes import ROOT
 
-DENIED = "ap-southeast-2"  # the simulated AWS denies all calls in this region
+DENIED_REGION = "ap-southeast-2"  # the simulated AWS denies all calls in this region
 COMMAND = "from monitor.cli.main import main; main()"
 RunLookback = Callable[..., Result]
 
@@ -49,7 +49,7 @@ def report_of(result: Result) -> dict[str, Any]:
 
 
 def episodes_of(report: dict[str, Any], signal: str, resource: str) -> list[dict[str, Any]]:
-    """Return the episodes of a resource in a report, of one signal."""
+    """Return the episodes of one signal of a resource in a report."""
     return [item for item in report["items"] if (item["signal"], item["resource"]) == (signal, resource)]
 
 
@@ -90,7 +90,7 @@ def test_without_a_terminal_a_price_above_a_dollar_needs_the_option_yes(lookback
 
 
 @pytest.mark.parametrize(("answer", "code", "is_read"), [("y", 0, True), ("n", 2, False)])
-def test_in_a_terminal_a_price_above_a_dollar_is_confirmed_by_the_user(
+def test_in_a_terminal_the_user_is_asked_before_more_than_a_dollar_is_spent(
     aws_url: str, empty_folder: Path, answer: str, code: int, is_read: bool
 ) -> None:
     prices = "prices: {aws: {per_1000_metrics: 5000}}"
@@ -157,15 +157,15 @@ def test_beyond_15_days_points_of_five_minutes_are_read(lookback: RunLookback) -
 
 
 def test_a_denied_region_is_reported_and_the_other_region_is_read(lookback: RunLookback) -> None:
-    result = lookback("--days", "1", "--format", "json", services="sqs", region=f"eu-west-1, {DENIED}")
+    result = lookback("--days", "1", "--format", "json", services="sqs", region=f"eu-west-1, {DENIED_REGION}")
     assert result.exit_code == 3
     report = report_of(result)
     assert episodes_of(report, "fifo_message_rate_batched", "orders.fifo")
-    assert any(DENIED in failure for failure in report["failures"])
+    assert any(DENIED_REGION in failure for failure in report["failures"])
 
 
 def test_a_lookback_with_all_reads_denied_exits_with_2(lookback: RunLookback) -> None:
-    result = lookback("--days", "1", services="sqs", region=DENIED)
+    result = lookback("--days", "1", services="sqs", region=DENIED_REGION)
     assert result.exit_code == 2
     assert "found no series whose past can be read" in result.stderr
 

@@ -91,7 +91,7 @@ def test_the_list_has_a_line_for_each_path_and_for_each_reason_why_something_is_
     assert lines[0].split() == ["path", "now", "carries", "room", "weakest", "limit", "then"]
     assert "100 requests/s" in lines[1] and "at most 125 requests/s" in lines[1] and "+25 %" in lines[1]
     assert "dynamodb.table_write_capacity orders in eu-west-1" in lines[1]
-    assert lines[3] == "Not known, so that a path may carry less than it seems:"
+    assert lines[3] == "Not known; a path may therefore carry less than shown:"
     assert "\x1b" not in lines[4]
 
 

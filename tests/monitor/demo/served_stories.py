@@ -1,4 +1,4 @@
-"""Serves stories by the demo's AWS in this process, and compares them with Headroom's report."""
+"""Serves stories from a simulated AWS in this process, and compares them with Headroom's report."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -32,7 +32,7 @@ LAST_HOURS = np.arange(-170, 0)  # minutes before the start
 
 @dataclass(frozen=True)
 class ServedStories:
-    """The stories of some files, in a world that starts in the minute `start`, and Headroom's report."""
+    """The stories of some files, in a simulation that starts in the minute `start`, and Headroom's report."""
 
     book: StoryBook
     registry: Registry
@@ -54,7 +54,7 @@ def registry_of(files: Sequence[StoryFile], registry: Registry) -> Registry:
 async def serve_and_read(
     files: Sequence[StoryFile], registry: Registry, regions: Iterable[str], start: int
 ) -> ServedStories:
-    """Serve the stories of some files in regions, and let Headroom read their services once."""
+    """Serve the stories of some files in these regions, and let Headroom read their services once."""
     registry = registry_of(files, registry)
     regions_by_name = {name: DemoRegion(name, start=start) for name in regions}
     book = await read_stories(files, registry, regions_by_name)
@@ -137,12 +137,15 @@ def _deviations(
 def _range_in_period(
     series: StoriedSeries, expected: MinuteFunction, minutes: Minutes
 ) -> tuple[Float64s, Float64s]:
-    """Return the story's lowest and highest value in all periods of the metrics that contain each minute."""
+    """Return, for each minute, the story's lowest and highest value in any period that contains the minute.
+
+    A period is that of the usage's metric with the longest one.
+    """
     usage = series.observed.usage
     length = (
         max((metric.period for metric in usage.metrics), default=60) // 60 if isinstance(usage, Usage) else 1
     )
-    # A period may start in any minute of the world.
+    # A period may start in any minute.
     values_around = expected(np.add.outer(minutes, np.arange(1 - length, length)).ravel()).reshape(
         len(minutes), -1
     )

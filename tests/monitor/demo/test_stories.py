@@ -60,9 +60,9 @@ async def test_a_service_with_a_declaration_and_stories_needs_no_code() -> None:
     }
     assert values["nodes media"] == (3, 4, "quota_applied")
     assert values["nodes private"][0] is None
-    assert any("ListNodes" in failure and "private" in failure for failure in served.report.failures.each), (
-        served.report.failures
-    )
+    assert any(
+        "ListNodes" in failure and "private" in failure for failure in served.report.failures.by_failure
+    ), served.report.failures
 
 
 SERVICES_WITH_METRICS = {collector.service for collector in REGISTRY.collectors if collector.metrics}

@@ -1,4 +1,4 @@
-"""Finding series: filters, order, and pages that together have each series once."""
+"""Queries for series: their filters and order, and their pages, which together have each series once."""
 
 import asyncio
 from contextlib import suppress
@@ -208,7 +208,8 @@ def test_the_zones_of_a_query_are_the_zones_of_the_rules() -> None:
 @pytest.mark.parametrize(
     "pattern", ["[" * 4000, "*" + "[" * 4000, "*" + "[!" * 2000, "[]" * 2000, "*a" * 2000, "*" + "[]" * 1000]
 )
-def test_unclosed_brackets_match_themselves_and_are_matched_fast(pattern: str) -> None:
+def test_a_pattern_with_unclosed_brackets_matches_as_in_fnmatch(pattern: str) -> None:
+    """For each unclosed bracket that the query does not escape, fnmatch searches the rest of the pattern."""
     query = Query(resource=pattern)
     assert query.resource is not None
     for name in ("a", pattern.replace("*", "")):

@@ -89,7 +89,7 @@ def test_a_series_that_was_never_judged_has_no_numbers() -> None:
     )
     assert set(numbers) == {None}
     assert not_judged.sample_time is None
-    assert not_judged.sampled_at == ""
+    assert not_judged.sample_time_text == ""
 
 
 def test_a_row_has_the_reason_why_it_is_unobservable() -> None:
@@ -111,7 +111,7 @@ def test_a_row_has_the_reason_why_it_is_unobservable() -> None:
     [(0, "1970-01-01T00:00:00Z"), (1_740_000_000, "2025-02-19T21:20:00Z"), (None, "")],
 )
 def test_the_minute_of_the_sample_is_in_utc(sampled: int | None, expected: str) -> None:
-    assert row_with(sample_time=sampled).sampled_at == expected
+    assert row_with(sample_time=sampled).sample_time_text == expected
 
 
 def row_with(resource: str = "orders", **fields: Any) -> Row:

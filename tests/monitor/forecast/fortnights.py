@@ -108,7 +108,7 @@ class Fortnight:
         """Read the past of all series whose past is not read yet, and forecast all series."""
         await self.poll()
         await self.forecaster.forecast_all()
-        await self.forecaster.past.read_all(np.arange(self.fleet.size, dtype=np.int32))
+        await self.forecaster.past_reader.read_all(np.arange(self.fleet.size, dtype=np.int32))
         await self.forecaster.forecast_all()
 
     def probability(self, series: Series) -> list[float]:

@@ -1,4 +1,4 @@
-"""Peaks of a fortnight: equal to a plain computation, and unknown where a slot has another series."""
+"""Peaks of a fortnight: they equal a plain computation; they are unknown if another series took the slot."""
 
 import numpy as np
 import pytest
@@ -11,15 +11,15 @@ from rules.analogs import BIN_MINUTES
 from rules.forecast import BINS
 from tests.monitor.forecast.fortnights import Fortnight, fortnight
 
-NOW = 1_933_333  # the number of a bin
+NOW_BIN = 1_933_333  # the number of a bin
 numbers = st.one_of(st.just(float("nan")), st.floats(0, 1e9, width=32))
 
 
 @settings(max_examples=30)
 @given(st.lists(numbers, min_size=1, max_size=30), st.integers(0, BINS - 31))
 def test_the_highest_half_float_is_found_by_comparing_bits(values: list[float], first: int) -> None:
-    block, usage = HistoryBlock(NOW), np.array(values, np.float32)[:, None]
-    block.put(np.array([3]), NOW - BINS + 1 + first, usage)
+    block, usage = HistoryBlock(NOW_BIN), np.array(values, np.float32)[:, None]
+    block.put(np.array([3]), NOW_BIN - BINS + 1 + first, usage)
     highest, stored = block.highest, block.usage_of(np.array([3]))[0]
     assert highest.size == BLOCK_SIZE
     assert np.isnan(np.delete(highest, 3)).all()
@@ -42,7 +42,7 @@ async def store_usage(setup: Fortnight, **past: np.ndarray) -> dict[str, int]:
     return slots
 
 
-async def test_a_peak_has_its_time_and_beside_it_a_percentile_and_the_number_of_known_bins() -> None:
+async def test_the_peak_of_a_series_has_a_time_a_percentile_and_the_number_of_known_bins() -> None:
     async with fortnight() as setup:
         spike, recent = np.full(BINS, 10.0), np.full(BINS, np.nan)
         spike[700], recent[-100:] = 90, 5
@@ -50,7 +50,7 @@ async def test_a_peak_has_its_time_and_beside_it_a_percentile_and_the_number_of_
         peaks, ids = setup.forecaster.peaks, setup.fleet.id[: setup.fleet.size].copy()
         highest = peaks.highest(ids).usage
         assert highest[[slots["spike"], slots["recent"]]] == pytest.approx([90, 5])
-        moments = peaks.moments(ids, np.array([slots["recent"], slots["spike"]]))
+        moments = peaks.peak_moments(ids, np.array([slots["recent"], slots["spike"]]))
         through = setup.forecaster.recorder.history.blocks[0].through
         assert moments.minutes.tolist() == [
             (through - 99) * BIN_MINUTES,
@@ -65,11 +65,11 @@ async def test_a_slot_with_another_series_has_no_past() -> None:
         slots = await store_usage(setup, previous=np.full(BINS, 10.0))
         ids = setup.fleet.id[: setup.fleet.size].copy() + np.uint64(1)
         assert np.isnan(setup.forecaster.peaks.highest(ids).usage).all()
-        moments = setup.forecaster.peaks.moments(ids, np.array([slots["previous"]]))
+        moments = setup.forecaster.peaks.peak_moments(ids, np.array([slots["previous"]]))
         assert (moments.minutes.tolist(), moments.bins.tolist()) == ([NEVER], [0])
 
 
-async def test_the_highest_sum_of_two_series_is_the_sum_in_one_bin() -> None:
+async def test_the_highest_sum_of_two_series_adds_their_usage_in_the_same_bin() -> None:
     async with fortnight() as setup:
         rng = np.random.default_rng(1)
         past = {name: rng.uniform(1, 100, BINS).astype(np.float32) for name in ("a", "b", "c", "d")}

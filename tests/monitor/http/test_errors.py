@@ -30,14 +30,14 @@ async def test_health_and_readiness_probes(server: Server, client: httpx.AsyncCl
 
 async def test_a_reload_is_confirmed(server: Server, client: httpx.AsyncClient) -> None:
     response = await client.post("/-/reload")
-    assert (response.status_code, response.json(), server.reloads) == (200, {"reloaded": True}, 1)
+    assert (response.status_code, response.json(), server.reload_count) == (200, {"reloaded": True}, 1)
 
 
 async def test_a_rejected_reload_returns_the_problems(server: Server, client: httpx.AsyncClient) -> None:
     async def reject() -> None:
         raise ConfigError(["headroom.yaml: regoins: unknown key", "headroom.yaml: band.low: expected 1"])
 
-    server.reload = reject
+    server.on_reload = reject
     response = await client.post("/-/reload")
     assert response.status_code == 422
     sentence = "headroom.yaml: regoins: unknown key; headroom.yaml: band.low: expected 1"
@@ -56,7 +56,7 @@ async def test_an_unexpected_body_is_rejected(
     response = await client.post("/-/reload", content=chunked_body() if is_chunked else b"some")
     assert response.status_code == 413
     assert error_of(response) == "expected no body"
-    assert server.reloads == 0
+    assert server.reload_count == 0
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ async def test_an_unexpected_exception_is_answered_without_its_text(
     async def fail() -> None:
         raise RuntimeError("a secret")
 
-    server.reload = fail
+    server.on_reload = fail
     response = await client.post("/-/reload")
     assert response.status_code == 500
     assert "secret" not in error_of(response)

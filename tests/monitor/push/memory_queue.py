@@ -34,7 +34,7 @@ class MemoryQueueStore:
         self._watermarks.setdefault(receiver, {}).update(batch.watermarks)
         dropped = 0
         while len(queued) > 1 and size_of(queued).bytes > max_bytes:  # the first may be in flight
-            dropped += queued.pop(1).request.samples
+            dropped += queued.pop(1).request.sample_count
         return dropped
 
     def first(self, receiver: str) -> QueuedRequest | None:
@@ -55,7 +55,7 @@ class MemoryQueueStore:
         deleted = (self._requests.keys() | self._watermarks.keys()) - set(receivers)
         for receiver in deleted:
             self._watermarks.pop(receiver, None)
-        return {receiver: size_of(self._requests.pop(receiver, [])).samples for receiver in deleted}
+        return {receiver: size_of(self._requests.pop(receiver, [])).sample_count for receiver in deleted}
 
     def close(self) -> None:
         """Nothing to release."""
@@ -63,7 +63,7 @@ class MemoryQueueStore:
 
 def size_of(queued: Iterable[QueuedRequest]) -> QueueSize:
     requests = [entry.request for entry in queued]
-    samples = sum(request.samples for request in requests)
+    samples = sum(request.sample_count for request in requests)
     return QueueSize(samples, sum(len(request.body) for request in requests))
 
 

@@ -76,7 +76,7 @@ class ImmediateReceiver:
             self.saved |= self.watermarks.rows_by_chunk(batch.chunk, queued)
             pending.mark_queued(batch, queued)
             pushed += [parse_remote_write(request.body) for request in requests]
-            assert [request.samples for request in requests] == [
+            assert [request.sample_count for request in requests] == [
                 len(samples) for samples in pushed[len(pushed) - len(requests) :]
             ]
         return pushed

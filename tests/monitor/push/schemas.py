@@ -1,4 +1,4 @@
-"""Parsers of pushed requests: Google's protobuf classes, made from the schemas in this file."""
+"""Parsers of pushed requests, which use protobuf classes made from the schemas in this file."""
 
 from typing import Any
 
@@ -53,8 +53,8 @@ OTLP = {
 Sample = tuple[frozenset[tuple[str, str]], int, float]  # labels, milliseconds, value
 
 
-def parser(package: str, messages: dict[str, dict[int, tuple[str, str]]], root: str) -> Any:
-    """Return the protobuf class of the message `root`, which uses the other messages."""
+def message_class(package: str, messages: dict[str, dict[int, tuple[str, str]]], root: str) -> Any:
+    """Return the protobuf class of the message `root`. Its fields may have the types of other `messages`."""
     file = FileDescriptorProto(name=f"{package}.proto", package=package, syntax="proto3")
     for name, fields in messages.items():
         message = file.message_type.add(name=name)
@@ -71,9 +71,9 @@ def parser(package: str, messages: dict[str, dict[int, tuple[str, str]]], root: 
     return GetMessageClass(pool.FindMessageTypeByName(f"{package}.{root}"))
 
 
-WriteRequest = parser("remote_write_1", REMOTE_WRITE_1, "WriteRequest")
-Request2 = parser("remote_write_2", REMOTE_WRITE_2, "Request")
-OtlpRequest = parser("otlp", OTLP, "Request")
+WriteRequest = message_class("remote_write_1", REMOTE_WRITE_1, "WriteRequest")
+Request2 = message_class("remote_write_2", REMOTE_WRITE_2, "Request")
+OtlpRequest = message_class("otlp", OTLP, "Request")
 
 
 def decompress_snappy(body: bytes) -> bytes:
@@ -86,6 +86,6 @@ def parse_remote_write(body: bytes) -> list[Sample]:
     samples = []
     for series in request.timeseries:
         labels = [(label.name, label.value) for label in series.labels]
-        assert labels == sorted(set(labels)), "sorted by name, without duplicates"
+        assert labels == sorted(set(labels)), "expected labels that are sorted by name, without duplicates"
         samples += [(frozenset(labels), sample.timestamp, sample.value) for sample in series.samples]
     return samples

@@ -143,11 +143,11 @@ def test_the_size_of_requests_is_bounded(protocol: str) -> None:
         series = add_stream(fleet, f"{n:04}" + "x" * 1000, throttled=None)
         write_usage(fleet, series, {NOW - 4: n, NOW - 3: n})
     requests = requests_of(fleet, protocol)
-    assert sum(request.samples for request in requests) == 1000 * 2 * 4
+    assert sum(request.sample_count for request in requests) == 1000 * 2 * 4
     for request in requests:
-        assert 0 < request.samples <= 2000
-        assert request.samples == len(list(PARSERS[protocol](request.body)))
-        assert request.newest == NOW - 3
+        assert 0 < request.sample_count <= 2000
+        assert request.sample_count == len(list(PARSERS[protocol](request.body)))
+        assert request.newest_minute == NOW - 3
     message = (
         decompress_snappy(requests[0].body) if "write" in protocol else gzip.decompress(requests[0].body)
     )

@@ -32,7 +32,7 @@ async def test_a_call_that_takes_longer_than_the_timeout_fails() -> None:
         await queue.first("tsdb")
     store.released.set()
     await queue.append("tsdb", BATCH, MAX_BYTES)
-    assert queue.size("tsdb").samples == 3
+    assert queue.size("tsdb").sample_count == 3
     await queue.close()
 
 
@@ -50,5 +50,5 @@ async def test_cancelling_a_caller_does_not_stop_its_call() -> None:
     )
     store.released.set()
     await queue.load_watermarks("other")  # returns after the calls of the cancelled callers
-    assert queue.size("tsdb").samples == 3
+    assert queue.size("tsdb").sample_count == 3
     await queue.close()

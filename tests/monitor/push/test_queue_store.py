@@ -25,7 +25,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PushQueueS
 
 def push_request(samples: int, size: int = 10) -> PushRequest:
     """Return a request, which a test tells from others by its number of samples. size: bytes."""
-    return PushRequest(samples=samples, newest=NOW, body=bytes([samples]) * size)
+    return PushRequest(sample_count=samples, newest_minute=NOW, body=bytes([samples]) * size)
 
 
 def watermarks(**minutes: int) -> WatermarkRows:
@@ -56,7 +56,7 @@ def drain(store: PushQueueStore, receiver: str = "mimir") -> list[int]:
     """Remove all requests; return the number of samples of each, in order."""
     samples = []
     while queued := store.first(receiver):
-        samples.append(queued.request.samples)
+        samples.append(queued.request.sample_count)
         store.remove(receiver, queued)
     return samples
 

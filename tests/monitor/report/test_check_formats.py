@@ -191,7 +191,7 @@ def test_tables_list_the_first_failures_and_count_the_other_failures(format: str
     )
     assert "read 99 failed" in text
     assert "read 100 failed" not in text
-    assert "4,900 more failed" in text
+    assert "4,900 more lines are left out" in text
 
 
 def test_json_lists_all_failures() -> None:

@@ -88,5 +88,5 @@ def test_the_first_of_many_causes_are_listed_and_the_other_causes_are_counted() 
     causes = [f"cause {number}" for number in range(MAX_FAILED_READS + 2)]
     listed = FailedReads(causes, causes).listed
     assert listed[:-1] == causes[:MAX_FAILED_READS]
-    assert listed[-1].startswith("2 more failed")
+    assert listed[-1].startswith("2 more lines are left out")
     assert not FailedReads()

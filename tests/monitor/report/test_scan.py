@@ -168,8 +168,8 @@ async def test_a_call_that_aws_denies_is_in_the_report(aws_url: str) -> None:
     )
     report = await scan_once(config, REGISTRY, [], lambda done, total: None)
     assert report.rows == []
-    assert any("ListQueues" in sentence for sentence in report.failures.each)
-    assert report.requested_failures == report.failures.each
+    assert any("ListQueues" in sentence for sentence in report.failures.by_failure)
+    assert report.requested_failures == report.failures.by_failure
 
 
 async def test_a_denied_operation_that_several_reads_call_is_reported_once(aws_url: str) -> None:
@@ -177,8 +177,8 @@ async def test_a_denied_operation_that_several_reads_call_is_reported_once(aws_u
         {"regions": ["ap-southeast-2"], "services": ["cognito", "networkfirewall"], "endpoint_url": aws_url}
     )
     report = await scan_once(config, REGISTRY, [], lambda done, total: None)
-    assert sum("ListRuleGroups" in sentence for sentence in report.failures.each) == 1
-    assert len(report.requested_failures) > len(report.failures.each)
+    assert sum("ListRuleGroups" in sentence for sentence in report.failures.by_failure) == 1
+    assert len(report.requested_failures) > len(report.failures.by_failure)
 
 
 SQS = Location("210987654321", "production", "eu-west-1", "sqs")

@@ -36,10 +36,10 @@ class Endpoint:
         return f"http://127.0.0.1:{self.port}{firehose.FIREHOSE_PATH}"
 
     async def post(
-        self, body: bytes, request: str = "r-1", gzipped: bool = False, **headers: str | None
+        self, body: bytes, request_id: str = "r-1", gzipped: bool = False, **headers: str | None
     ) -> httpx.Response:
-        """Post a request. headers: `a_b` is the header A-B; None leaves the header out."""
-        defaults: dict[str, str | None] = {**headers_of(request)}
+        """Post a request. headers: `a_b` sets the header A-B; None leaves it out."""
+        defaults: dict[str, str | None] = {**headers_of(request_id)}
         defaults |= {"Content-Encoding": "gzip"} if gzipped else {}
         changes = {name.replace("_", "-").title(): value for name, value in headers.items()}
         sent = {name: value for name, value in (defaults | changes).items() if value is not None}
@@ -48,11 +48,11 @@ class Endpoint:
             return await client.post(self.url, content=content, headers=sent)
 
 
-def headers_of(request: str) -> dict[str, str]:
+def headers_of(request_id: str) -> dict[str, str]:
     return {
         "Content-Type": "application/json",
         "X-Amz-Firehose-Protocol-Version": "1.0",
-        "X-Amz-Firehose-Request-Id": request,
+        "X-Amz-Firehose-Request-Id": request_id,
         "X-Amz-Firehose-Source-Arn": SOURCE,
         "X-Amz-Firehose-Access-Key": KEYS[1],
     }
@@ -79,7 +79,7 @@ async def serve_endpoint(ingest: Ingest, body_timeout: float = BODY_TIMEOUT) -> 
         ingest.close()
 
 
-def check_reply(answer: httpx.Response, status: int, request: str = "r-1") -> Mapping[str, Any]:
+def check_reply(answer: httpx.Response, status: int, request_id: str = "r-1") -> Mapping[str, Any]:
     """Check that a response has this status and conforms to the protocol; return its members."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/json"
@@ -87,7 +87,7 @@ def check_reply(answer: httpx.Response, status: int, request: str = "r-1") -> Ma
     assert "content-encoding" not in answer.headers
     reply: dict[str, Any] = answer.json()
     assert set(reply) == {"requestId", "timestamp"} | ({"errorMessage"} if status != 200 else set())
-    assert reply["requestId"] == request
+    assert reply["requestId"] == request_id
     assert isinstance(reply["timestamp"], int)
     assert len(reply.get("errorMessage", "")) <= 8192
     return reply

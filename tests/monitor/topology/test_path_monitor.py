@@ -109,7 +109,7 @@ async def test_the_monitor_follows_changes_of_the_fleet_and_of_the_configured_pa
     await monitored.monitor.update()
     assert monitored.monitor.statuses.items[0].is_upper_bound
     monitored.monitor.configure(paths_of(CHECKOUT.replace("name: checkout", "name: other")))
-    assert [*monitored.monitor.statuses.items] == [] and monitored.monitor.statuses.configured == 1
+    assert [*monitored.monitor.statuses.items] == [] and monitored.monitor.statuses.configured_count == 1
     assert monitored.gauge("capacity", unit="requests") is None
     await monitored.monitor.update()
     assert [status.name for status in monitored.monitor.statuses.items] == ["other"]

@@ -135,7 +135,7 @@ def test_each_limit_is_drawn_while_it_was_in_force_and_assumed_limits_separately
     assert chart.top == 2560.0
     assert path_commands(chart, "limit") == "M166.67 609.38H333.33L333.33 218.75H1000.00"
     assert path_commands(chart, "limit assumed") == "M0.00 609.38H166.67"
-    assert chart.ground().count('class="goal"') == 3
+    assert chart.background().count('class="goal"') == 3
     assert "raised to 1.95 KiB/s" in chart.limit_changes()
     assert chart.limit_changes().count("<text") == 1
 
@@ -234,7 +234,9 @@ def test_a_chart_stays_within_its_frame(
     else:
         data = long_data(chart_range, series, fan(*chart_range.fan_days), spans, [ThrottledSpan(0, END, 3.0)])
     chart = chart_of(data, unit=unit)
-    svg = "".join((chart.ground(), chart.paths(), chart.throttled_bars(), chart.ticks(), chart.reach_bar()))
+    svg = "".join(
+        (chart.background(), chart.paths(), chart.throttled_bars(), chart.ticks(), chart.reach_bar())
+    )
     assert "nan" not in svg and "inf" not in svg
     for size in re.findall(r' (?:width|height)="([-\d.]+)%"', svg):
         assert 0 <= float(size) <= 100
