@@ -116,11 +116,9 @@ def ack(
     from monitor.lib.current_user import current_user
 
     body = {"author": author or current_user(), "comment": comment, "duration": duration or None}
-    typer.echo(
-        escape_unprintable(
-            request_or_exit(address, "POST", f"/api/v1/alerts/{quote_segment(alert)}/ack", body)["summary"]
-        )
-    )
+    alert_item = request_or_exit(address, "POST", f"/api/v1/alerts/{quote_segment(alert)}/ack", body)
+    until = f" until {alert_item['acknowledged_until']}" if alert_item["acknowledged_until"] else ""
+    typer.echo(escape_unprintable(f"acknowledged{until}: {alert_item['summary']}"))
 
 
 @app.command(epilog="Example: headroom alerts unack 0f3c9d7a1b2e4f56")
@@ -134,10 +132,11 @@ def unack(alert: AlertIdArgument, address: Address = DEFAULT_ADDRESS) -> None:
     from monitor.cli.requests import request_or_exit
 
     alert_item = request_or_exit(address, "DELETE", f"/api/v1/alerts/{quote_segment(alert)}/ack")
-    typer.echo(escape_unprintable(alert_item["summary"]))
     if author := alert_item["acknowledged_by"]:
-        note = f"It is acknowledged by {author}, as before: {alert_item['acknowledged_comment']}"
-        typer.echo(escape_unprintable(note), err=True)
+        state = f"acknowledged by {author}, as before ({alert_item['acknowledged_comment']})"
+    else:
+        state = "no longer acknowledged"
+    typer.echo(escape_unprintable(f"{state}: {alert_item['summary']}"))
 
 
 @app.command(epilog='Example: headroom alerts silence \'service="s3"\' --duration 2h --comment "load test"')
