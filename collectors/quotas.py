@@ -78,7 +78,7 @@ class QuotaLister(Protocol):
         ...
 
 
-def quota_resource(quota: Quota) -> Resource:
+def failure_resource(quota: Quota) -> Resource:
     """Return the resource under which a failure to read a quota is reported."""
     return Resource("quota", (quota.code,))
 

@@ -13,7 +13,7 @@ from monitor.alerting.notice_builder import NoticeBuilder, key_of
 from monitor.alerting.trend import Trend
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.snapshot import ActiveAlert
-from monitor.lib.cooperative import YIELD_EVERY, cooperative_iter, snapshot_batches
+from monitor.lib.cooperative import YIELD_INTERVAL, cooperative_iter, snapshot_batches
 from monitor.lib.text import replace_surrogates
 from rules.alert_rules import Rule, Severity
 from rules.alerts import AlertState
@@ -104,7 +104,7 @@ class Evaluator:
         changed, started_at = [batch[:0]], perf_counter()
         for slots in self._lifecycle.advance_in_parts(batch):
             changed.append(slots)
-            if perf_counter() - started_at > YIELD_EVERY:
+            if perf_counter() - started_at > YIELD_INTERVAL:
                 await asyncio.sleep(0)
                 started_at = perf_counter()
         return np.unique(np.concatenate(changed))

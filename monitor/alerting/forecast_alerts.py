@@ -16,7 +16,7 @@ import numpy.typing as npt
 from msgspec.structs import replace
 
 from monitor.alerting.engine_state import EngineState
-from monitor.alerting.forecast_text import ended_text, summary
+from monitor.alerting.forecast_text import ended_text, forecast_summary
 from monitor.alerting.inhibit import FORECAST
 from monitor.alerting.notice_builder import NoticeBuilder, departed_reason, key_of
 from monitor.alerting.series_notices import current_usage, limit_changed
@@ -156,7 +156,9 @@ class ForecastAlerts:
             kind=NoticeKind.WORSENED if last_notice else NoticeKind.FIRING,
             severity=severity,
             zone=FORECAST,
-            summary=summary(row, change.reach, name or "", int(now // 60), builder.settings.registry),
+            summary=forecast_summary(
+                row, change.reach, name or "", int(now // 60), builder.settings.registry
+            ),
             labels=last_notice.labels if last_notice else labels,
             at=now,
             since=last_notice.since if last_notice else now,

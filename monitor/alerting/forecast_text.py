@@ -21,7 +21,7 @@ ACTIONS: Final[Mapping[RemedyKind, str]] = {
 }
 
 
-def summary(row: Row, reach: Reach, account_name: str, now: int, registry: Registry) -> str:
+def forecast_summary(row: Row, reach: Reach, account_name: str, now: int, registry: Registry) -> str:
     """Return the forecast of a series, in absolute numbers, and its remedy. now: in epoch minutes."""
     target = "effective ceiling" if reach.ceiling else "limit"
     ceiling = f" ({row.unit.format(reach.ceiling)}, inferred from throttled demand)" if reach.ceiling else ""

@@ -20,8 +20,8 @@ from monitor.what_if.words import (
     basis_text,
     factor_text,
     left_out_text,
+    remedy_text,
     request_text,
-    room_text,
     summary,
     usage_text,
 )
@@ -285,6 +285,6 @@ def _stressed_model(stressed: StressedSeries) -> StressedSeriesModel:
             breaks_at=factor_text(stressed.breaks_at),
             would_use=usage_text(stressed),
             basis=basis_text(stressed),
-            to_make_room=room_text(stressed),
+            to_make_room=remedy_text(stressed),
         ),
     )

@@ -43,6 +43,6 @@ def request(
     a request is pending, the value is not above the value in force, AWS does not increase the quota, or
     the limit is not a quota; with 2 when the quota could not be read.
     """
-    from monitor.cli.quota_request import IncreaseArguments, request_or_exit
+    from monitor.cli.quota_request import IncreaseArguments, request_increase_or_exit
 
-    request_or_exit(IncreaseArguments(signal, to, resource, account, region), config, send=yes)
+    request_increase_or_exit(IncreaseArguments(signal, to, resource, account, region), config, send=yes)

@@ -54,7 +54,7 @@ class QuotaTarget:
     resource: str
 
 
-def request_or_exit(arguments: IncreaseArguments, config: Path | None, *, send: bool) -> None:
+def request_increase_or_exit(arguments: IncreaseArguments, config: Path | None, *, send: bool) -> None:
     """Print the command that requests an increase, or send the request; print any error and exit."""
     registry = load_registry_or_exit(config)
     settings = load_config_or_exit(registry, config)

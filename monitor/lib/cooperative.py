@@ -9,9 +9,9 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 
-YIELD_EVERY = 0.01  # seconds of work, after which other tasks may run
+YIELD_INTERVAL = 0.01  # seconds of work, after which other tasks may run
 AT_ONCE = 16  # pieces of work in one turn, each of about half a millisecond
-BATCH_SIZE = 128  # items; processing them takes about YIELD_EVERY
+BATCH_SIZE = 128  # items; processing them takes about YIELD_INTERVAL
 
 
 class LoopTurns:
@@ -54,11 +54,11 @@ class LoopTurns:
 
 
 async def cooperative_iter(items: Iterable[Item]) -> AsyncIterator[Item]:
-    """Yield the items; let other tasks run every YIELD_EVERY seconds, and after the last item."""
+    """Yield the items; let other tasks run every YIELD_INTERVAL seconds, and after the last item."""
     started_at = perf_counter()
     for item in items:
         yield item
-        if perf_counter() - started_at > YIELD_EVERY:
+        if perf_counter() - started_at > YIELD_INTERVAL:
             await asyncio.sleep(0)
             started_at = perf_counter()
     await asyncio.sleep(0)

@@ -16,13 +16,12 @@ from monitor.polling.codec import MetricResult
 from monitor.polling.metric_caller import MAX_CONCURRENT_CALLS, CallPart, MetricCaller
 from monitor.polling.metric_pages import MAX_POINTS_PER_PAGE
 from monitor.polling.metric_source import MetricSource
-from monitor.polling.plan import MetricRequest
+from monitor.polling.plan import MAX_METRICS_PER_CALL, MetricRequest
 from monitor.polling.rejected_metrics import InvalidRequestError
 from rules.arrays import Floats, Ints
 
 # AWS allows 396,000 points a second for requests whose start time is more than three hours ago.
 PAST_POINTS_PER_SECOND = 300_000
-MAX_METRICS_PER_CALL = 500  # the maximum of GetMetricData
 MAX_CONSECUTIVE_FAILURES = 8  # failed calls in a row after which a region is called no more
 
 # Takes rows in the rings, and the points as arrays of row, minute and value.

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,11 +11,9 @@ from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import CellKey
 from monitor.fleet.metric_query import metric_query
 from monitor.polling.past_points import POINT_MINUTES, PastPoints
-from monitor.polling.plan import MetricRequest
+from monitor.polling.plan import MAX_METRICS_PER_CALL, MetricRequest
 from monitor.polling.reader import MetricReader
 from rules.arrays import Floats
-
-MAX_METRICS_PER_CALL: Final = 500  # the maximum of GetMetricData
 
 
 class MetricPointsResult(NamedTuple):

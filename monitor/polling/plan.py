@@ -23,7 +23,7 @@ Owner = TypeVar("Owner")  # the owner of a request, if several owners share call
 
 MAX_METRICS_PER_CALL = 500  # the maximum of GetMetricData
 REVISED_MINUTES = 10  # minutes before the newest minute that CloudWatch may still revise
-RETRY_INTERVAL = 5  # minutes between two requests for a missing point
+MISSING_POINT_INTERVAL = 5  # minutes between two requests for a missing point
 WINDOW_INTERVAL = 30  # minutes between two requests for all stored minutes
 
 
@@ -149,12 +149,12 @@ def _is_period_due(rings: Rings, rows: Ints, now: int) -> Flags:
     """Return which metrics may have a new point.
 
     A metric may have one if its last period was incomplete at the last request, and is complete by `now`. A
-    missing point is requested again every RETRY_INTERVAL minutes.
+    missing point is requested again every MISSING_POINT_INTERVAL minutes.
     """
     periods, delays = rings.period[rows], rings.delays(rows)
     ends, requested_at = (now - delays) // periods * periods, rings.requested_through[rows] + 1
     is_missing = rings.newest_point[rows] == ends - periods - 1
-    is_retried = is_missing & (now - requested_at >= RETRY_INTERVAL)
+    is_retried = is_missing & (now - requested_at >= MISSING_POINT_INTERVAL)
     is_due: Flags = (periods == 1) | (requested_at < ends + delays) | is_retried
     return is_due
 

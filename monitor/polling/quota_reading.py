@@ -10,8 +10,8 @@ from collectors.quotas import (
     QuotaContext,
     QuotaDescription,
     QuotaValues,
+    failure_resource,
     list_values,
-    quota_resource,
     read_value,
 )
 from monitor.aws.cell import Cell
@@ -110,7 +110,9 @@ async def _read_list(
             reading.unlisted |= {*missing.values()}
         else:
             for quota in missing.values():
-                reading.failures[quota] = failure_from(error, LIST_OPERATIONS[source], quota_resource(quota))
+                reading.failures[quota] = failure_from(
+                    error, LIST_OPERATIONS[source], failure_resource(quota)
+                )
         return set()
     return {*missing.values()}
 
@@ -140,7 +142,7 @@ async def _read_resource_values(scan: Scan, reading: QuotaReading) -> None:
         if error_code(error) != NO_SUCH_QUOTA:
             operation = LIST_OPERATIONS[LimitSource.APPLIED]
             for quota in reading.contexts:
-                reading.failures[quota] = failure_from(error, operation, quota_resource(quota))
+                reading.failures[quota] = failure_from(error, operation, failure_resource(quota))
             return
     reading.resource_values = by_resource
 
@@ -161,18 +163,18 @@ async def _read_unlisted(scan: Scan, reading: QuotaReading) -> None:
 
 def _failure_for(quota: Quota, failure: Failure) -> Failure:
     """Return a copy of a failure that is about this quota."""
-    resource = quota_resource(quota)
+    resource = failure_resource(quota)
     return replace(failure, resource=resource.display_name, resource_path=resource.path)
 
 
 async def _read_singly(scan: Scan, reading: QuotaReading, quotas: Set[Quota]) -> None:
     """Read quotas by one call each."""
     count_before = len(scan.failures)
-    async for quota, values in scan.map(quotas, partial(read_value, scan), quota_resource):
+    async for quota, values in scan.map(quotas, partial(read_value, scan), failure_resource):
         reading.values[quota] = values
     failures = {failure.resource_path: failure for failure in scan.failures[count_before:]}
     for quota in quotas - reading.values.keys():
-        failure = failures[quota_resource(quota).path]
+        failure = failures[failure_resource(quota).path]
         if failure.code == NO_SUCH_QUOTA:
             reading.absent.add(quota)
         else:

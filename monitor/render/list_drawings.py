@@ -48,7 +48,7 @@ def gauge(utilization: float, band: Band) -> Markup:
     return Markup(OWN_BAND_GAUGE.format(fill=fill, low=low, width=high - low))
 
 
-def sparkline(utilization: Floats, throttled: Floats) -> Markup:
+def sparkline_drawing(utilization: Floats, throttled: Floats) -> Markup:
     """Return the utilization of three hours as a line, with the limit; NO_SAMPLE if no minute has a sample.
 
     Minutes without a sample are grey; minutes with throttled demand are marked at the bottom.

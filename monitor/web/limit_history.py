@@ -10,7 +10,7 @@ from monitor.notifiers.notice import Notice
 from monitor.web.chart_data import LimitSpan
 
 SAME_LIMIT = 1e-3  # the largest relative difference of two readings of one limit
-MAX_AGE = 15  # minutes; a limit whose last reading is no older than this is still in force
+MAX_READING_AGE = 15  # minutes; a limit whose last reading is no older than this is still in force
 
 
 class LimitReading(NamedTuple):
@@ -52,7 +52,11 @@ def limit_spans(readings: Sequence[LimitReading], start: float, now: float, end:
     runs = _runs(readings)
     spans = []
     for (first, last), following in zip_longest(runs, runs[1:]):
-        until = following[0].minute if following else (end if last.minute >= now - MAX_AGE else last.minute)
+        until = (
+            following[0].minute
+            if following
+            else (end if last.minute >= now - MAX_READING_AGE else last.minute)
+        )
         spans.append(LimitSpan(first.minute, until, last.limit))
     if spans and spans[0].begin > start + 1:
         spans.insert(0, LimitSpan(start, spans[0].begin, spans[0].limit, is_assumed=True))

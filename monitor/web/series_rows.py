@@ -12,7 +12,7 @@ from monitor.fleet.key import Key
 from monitor.fleet.reach import Reach
 from monitor.fleet.snapshot import Snapshot
 from monitor.render.forecast_words import ForecastWords, forecast_words
-from monitor.render.list_drawings import gauge, sparkline, time_to_limit
+from monitor.render.list_drawings import gauge, sparkline_drawing, time_to_limit
 from monitor.render.text import OptionalNumber, format_rate, shorten
 from rules.band import Zone
 
@@ -84,7 +84,7 @@ class SeriesTableRow:
     @property
     def sparkline(self) -> Markup:
         """A drawing of three hours of utilization."""
-        return sparkline(self.history.utilization, self.history.throttled)
+        return sparkline_drawing(self.history.utilization, self.history.throttled)
 
     @property
     def time_to_limit(self) -> Markup:

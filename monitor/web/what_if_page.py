@@ -17,8 +17,8 @@ from monitor.what_if.words import (
     basis_text,
     factor_text,
     left_out_text,
+    remedy_text,
     request_text,
-    room_text,
     summary,
     usage_text,
 )
@@ -100,7 +100,7 @@ class WhatIfRow:
     @property
     def to_make_room(self) -> str:
         """The remedy, as text."""
-        return room_text(self.stressed)
+        return remedy_text(self.stressed)
 
 
 def rows(answer: Answer) -> Iterator[WhatIfRow]:

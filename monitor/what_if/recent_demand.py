@@ -13,7 +13,7 @@ from monitor.fleet.throttling import throttled_per_served
 from monitor.what_if.past_usage import PastHighest
 from rules.arrays import Floats, Indices, Ints
 
-MAX_SERIES = 4096  # series judged for one answer: the throttled ones, then the fullest
+MAX_JUDGED_SERIES = 4096  # series judged for one answer: the throttled ones, then the fullest
 SERIES_AT_ONCE = 32  # series judged before other tasks run again: some milliseconds
 
 
@@ -42,12 +42,12 @@ async def recent_demand(fleet: Fleet, snapshot: Snapshot, past: PastHighest) -> 
 
 
 def _slots_to_judge(snapshot: Snapshot, past: PastHighest) -> Indices:
-    """Return the slots whose last hours are judged, at most MAX_SERIES."""
+    """Return the slots whose last hours are judged, at most MAX_JUDGED_SERIES."""
     has_sample = (snapshot.group >= 0) & (snapshot.minute > NEVER) & ~snapshot.bounded
     is_throttled = snapshot.saturation > 0
     slots = np.flatnonzero(has_sample & (is_throttled | np.isnan(past.usage)))
     order = np.lexsort((-np.nan_to_num(snapshot.utilization[slots]), ~is_throttled[slots]))
-    return slots[order][:MAX_SERIES]
+    return slots[order][:MAX_JUDGED_SERIES]
 
 
 def _highest(fleet: Fleet, slots: Ints) -> tuple[Floats, Ints]:

@@ -46,7 +46,7 @@ def basis_text(stressed: StressedSeries) -> str:
     return "; ".join(parts)
 
 
-def room_text(stressed: StressedSeries) -> str:
+def remedy_text(stressed: StressedSeries) -> str:
     """Return the remedy of a broken series, in words; empty for other series."""
     remedy = stressed.remedy
     if remedy is None:

@@ -7,7 +7,7 @@ import pytest
 
 from monitor.fleet.reach import Reach
 from monitor.render.forecast_words import forecast_words, time_range
-from monitor.render.list_drawings import NO_SAMPLE, gauge, sparkline, time_position, time_to_limit
+from monitor.render.list_drawings import NO_SAMPLE, gauge, sparkline_drawing, time_position, time_to_limit
 from rules.signals import Band
 
 NOW = 1_000_000
@@ -101,7 +101,7 @@ def test_a_gauge_draws_the_own_band_of_a_series_instead_of_the_default_band() ->
 def test_missing_minutes_are_drawn_as_a_gap_without_a_line() -> None:
     usage = np.full(180, 0.5, np.float32)
     usage[60:120] = np.nan
-    drawn = sparkline(usage, np.zeros(180, np.float32))
+    drawn = sparkline_drawing(usage, np.zeros(180, np.float32))
     assert '<path class="gap" d="M10 22h10"/>' in drawn
     assert 'class="u" d="M0 22l10 0M20 22l10 0"' in drawn  # two parts with a gap between them
     assert "ref" not in drawn
@@ -111,15 +111,15 @@ def test_throttled_minutes_are_marked_even_where_the_usage_is_unknown() -> None:
     usage, throttled = np.full(180, 0.5, np.float32), np.zeros(180, np.float32)
     usage[:90] = np.nan
     throttled[6:12] = 3.0
-    assert '<path class="ref" d="M1 42h1"/>' in sparkline(usage, throttled)
+    assert '<path class="ref" d="M1 42h1"/>' in sparkline_drawing(usage, throttled)
 
 
 def test_a_series_without_samples_has_words_in_place_of_a_line() -> None:
     unknown = np.full(180, np.nan, np.float32)
-    assert sparkline(unknown, unknown) == NO_SAMPLE
+    assert sparkline_drawing(unknown, unknown) == NO_SAMPLE
 
 
 def test_usage_beyond_the_limit_lowers_the_line_of_the_limit() -> None:
-    drawn = sparkline(np.full(180, 2.0, np.float32), np.zeros(180, np.float32))
+    drawn = sparkline_drawing(np.full(180, 2.0, np.float32), np.zeros(180, np.float32))
     assert '<svg class="spark over"><path d="M0 22H30"/>' in drawn
-    assert "over" not in sparkline(np.full(180, 1.0, np.float32), np.zeros(180, np.float32))
+    assert "over" not in sparkline_drawing(np.full(180, 1.0, np.float32), np.zeros(180, np.float32))

@@ -14,7 +14,7 @@ from monitor.what_if.query import WhatIfQuery
 from monitor.what_if.question import QuestionError
 from monitor.what_if.remedies import action_of
 from monitor.what_if.what_if import WhatIf
-from monitor.what_if.words import basis_text, room_text, summary
+from monitor.what_if.words import basis_text, remedy_text, summary
 from rules.band import Zone
 from rules.forecast import BINS, MIN_BINS
 from rules.signals import Band
@@ -282,7 +282,7 @@ async def test_a_pending_quota_request_is_named_with_whether_it_is_enough(
     (item,), (request,) = answer.items, answer.requests
     assert item.remedy is not None
     assert item.remedy.pending_is_enough is request.pending_is_enough is is_enough
-    assert room_text(item).endswith("is enough" if is_enough else "is not enough")
+    assert remedy_text(item).endswith("is enough" if is_enough else "is not enough")
 
 
 async def test_a_series_in_percent_needs_capacity_and_no_higher_limit(server: Server) -> None:
