@@ -42,11 +42,12 @@ def what_if(
     format: Annotated[WhatIfFormat, typer.Option(help="Output format.")] = "table",
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
-    """Show which limits are reached first when traffic grows, a region fails or a limit changes.
+    """Show which limits are reached first when traffic grows.
 
-    A running Headroom computes the answer from the highest demand of the last 14 days, including
-    throttled demand if that is known, and from the lowest usage at which demand was throttled. The answer
-    has the quotas to request and the commands that make room; nothing is sent to AWS.
+    Options ask the same for a region that fails or a limit that changes. A running Headroom computes the
+    answer from the highest demand of the last 14 days, including throttled demand if that is known, and
+    from the lowest usage at which demand was throttled. The answer has the quotas to request and the
+    commands that make room; nothing is sent to AWS.
     """
     from monitor.cli.requests import request_or_exit
     from monitor.report.what_if_formats import FORMATS
