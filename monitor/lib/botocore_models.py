@@ -1,8 +1,9 @@
 """Botocore's models of AWS's services: operations, shapes, paginators. A process reads each model once."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import botocore.session
 import msgspec
@@ -11,24 +12,44 @@ from botocore.session import Session
 
 from monitor.lib.botocore_files import read_model_file
 
+if TYPE_CHECKING:
+    from _collections_abc import dict_items, dict_values
 
-class DecodedOnDemand(Mapping[str, Any]):
-    """The members of a JSON object, each decoded when it is first accessed."""
+
+class DecodedOnDemand(dict[str, Any]):
+    """The members of a JSON object, each decoded when it is first accessed.
+
+    It is a dictionary, as botocore merges further models into the dictionaries of a model.
+    """
 
     def __init__(self, encoded: bytes | msgspec.Raw) -> None:
-        self._members: dict[str, Any] = msgspec.json.decode(encoded, type=dict[str, msgspec.Raw])
+        super().__init__(msgspec.json.decode(encoded, type=dict[str, msgspec.Raw]))
 
     def __getitem__(self, name: str) -> Any:
-        member = self._members[name]
+        member = super().__getitem__(name)
         if isinstance(member, msgspec.Raw):
-            member = self._members[name] = msgspec.json.decode(member)
+            member = self[name] = msgspec.json.decode(member)
         return member
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._members)
+        return super().__iter__()  # a class with an iterator of its own is copied member by member
 
-    def __len__(self) -> int:
-        return len(self._members)
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a member; the default if there is none."""
+        try:
+            return self[name]
+        except KeyError:
+            return default
+
+    def values(self) -> "dict_values[str, Any]":
+        """Return all members."""
+        self.update({**self})
+        return super().values()
+
+    def items(self) -> "dict_items[str, Any]":
+        """Return all members with their names."""
+        self.update({**self})
+        return super().items()
 
 
 def _decode_endpoints(content: bytes) -> dict[str, Any]:
@@ -48,13 +69,38 @@ def _decode_endpoints(content: bytes) -> dict[str, Any]:
     return {name: msgspec.json.decode(member) for name, member in table.items()} | {"partitions": partitions}
 
 
+# A member with its comma. No other text has these characters: quotation marks within a text are escaped.
+_DOCUMENTATION_MEMBER = rb'"documentation"\s*:\s*"(?:[^"\\]++|\\.)*+"'
+DOCUMENTATION: Final = re.compile(
+    rb",\s*" + _DOCUMENTATION_MEMBER + rb"|" + _DOCUMENTATION_MEMBER + rb"\s*,?", re.DOTALL
+)
+
+
+def _decode_service(content: bytes) -> dict[str, Any]:
+    """Return the model of a service without its documentation; shapes are decoded on demand.
+
+    Half of a model and more is documentation, and a process needs the shapes of the few operations that it
+    calls. The bytes of all shapes are copied, so that those of the operations are not kept with them.
+    """
+    model: dict[str, Any] = msgspec.json.decode(DOCUMENTATION.sub(b"", content), type=dict[str, msgspec.Raw])
+    return {
+        name: DecodedOnDemand(bytes(member)) if name == "shapes" else msgspec.json.decode(member)
+        for name, member in model.items()
+    }
+
+
+DECODERS: Mapping[str, Callable[[bytes], Any]] = {
+    "endpoints": _decode_endpoints,
+    "service-2": _decode_service,
+}
+
+
 class FastJSONFileLoader(JSONFileLoader):
     """Reads model files 2.5 times as fast as botocore, into dictionaries of two thirds of the size."""
 
     def load_file(self, file_path: str) -> Any:
         """Return the content of a file; None if it is absent. file_path: without the suffix of the file."""
-        is_endpoints = file_path.rpartition("/")[2] == "endpoints"
-        return read_model_file(file_path, _decode_endpoints if is_endpoints else msgspec.json.decode)
+        return read_model_file(file_path, DECODERS.get(file_path.rpartition("/")[2], msgspec.json.decode))
 
 
 class FastLoader(Loader):

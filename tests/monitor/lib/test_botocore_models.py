@@ -1,7 +1,11 @@
 """Botocore's data, as FastLoader reads it."""
 
+from typing import Any
+
+import pytest
 from botocore.loaders import Loader
 from botocore.regions import EndpointResolver
+from botocore.utils import deep_merge
 
 from monitor.lib.botocore_models import FastLoader
 
@@ -28,3 +32,47 @@ def test_regions_and_endpoints_are_the_same_as_with_botocores_loader() -> None:
     assert ours.construct_endpoint("kinesis", "eu-west-1") == theirs.construct_endpoint(
         "kinesis", "eu-west-1"
     )
+
+
+def without_documentation(model: Any) -> Any:
+    """Return a part of a model without the documentation of its objects."""
+    if isinstance(model, dict):
+        return {
+            name: without_documentation(member)
+            for name, member in model.items()
+            if not (name == "documentation" and isinstance(member, str))
+        }
+    return [without_documentation(member) for member in model] if isinstance(model, list) else model
+
+
+SERVICES = sorted({"ec2", "s3", "iam", "rds", "kinesis", *Loader().list_available_services("service-2")[::9]})
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_model_of_a_service_is_the_same_as_with_botocores_loader_but_for_documentation(
+    service: str,
+) -> None:
+    read, expected = (loader.load_service_model(service, "service-2") for loader in (FastLoader(), Loader()))
+    shapes = read["shapes"]
+    assert shapes.keys() == expected["shapes"].keys()
+    plain = {**read, "shapes": dict(shapes.items())}
+    assert without_documentation(plain) == plain
+    assert plain == without_documentation(expected)
+
+
+def test_shapes_are_decoded_once_and_absent_ones_have_a_default() -> None:
+    shapes = FastLoader().load_service_model("kinesis", "service-2")["shapes"]
+    assert shapes["StreamName"] is shapes.get("StreamName") is dict(shapes.items())["StreamName"]
+    assert any(shape is shapes["StreamName"] for shape in shapes.values())
+    assert shapes.get("NoSuchShape") is None
+
+
+def test_an_extra_model_is_merged_into_the_shapes() -> None:
+    read, expected = (
+        loader.load_service_model("kinesis", "service-2") for loader in (FastLoader(), Loader())
+    )
+    for model in (read, expected):
+        deep_merge(model, {"shapes": {"StreamName": {"max": 7}, "Added": {"type": "string"}}})
+    assert read["shapes"]["StreamName"] == expected["shapes"]["StreamName"]
+    assert {**read["shapes"]}.keys() == expected["shapes"].keys()
+    assert read["shapes"]["StreamName"]["max"] == 7
