@@ -122,7 +122,7 @@ def bodies() -> dict[str, Body]:
 
 
 def ingest_of(fleet: Fleet) -> Ingest:
-    return Ingest(fleet, DECLARED, Telemetries().stream, options=IngestOptions(clock=lambda: NOW))
+    return Ingest(fleet, lambda: DECLARED, Telemetries().stream, options=IngestOptions(clock=lambda: NOW))
 
 
 async def in_process(name: str, body: Body, rounds: int = 31) -> None:

@@ -155,7 +155,7 @@ class App:
         self._clock = MedianClock(lambda: (cell.cell.clock for cell in self.watcher.cells.values()))
         self.ingest = Ingest(
             self.fleet,
-            DeclaredMetrics.of(registry.collectors),
+            lambda: DeclaredMetrics.of(registry.collectors),
             stream_telemetry,
             Discovery(self._request_inventory, self._may_discover),
             IngestOptions(clock=self._clock.now),

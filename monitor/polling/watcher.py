@@ -139,19 +139,19 @@ class Watcher:
     )
 
     def __post_init__(self) -> None:
-        self._metric_services = MetricServices(self.registry.collectors)
+        # The declarations of other services are not even loaded.
+        watched = self.registry.collectors_of(self.config.monitored_services(self.registry))
+        self._metric_services = MetricServices(watched)
         self.linked = LinkedAccounts(self)
         signals = self.config.signals
         self._collectors = {
             collector.service: signals.without_unread_signals(collector, self.registry)
-            for collector in self.registry.collectors
+            for collector in watched
         }
         self._used_services = {signal.service for signal in self.registry.signals if signals.includes(signal)}
         self.signals_off = [signal.id for signal in self.config.signals_off(self.registry)]
         self._entries = self.config.monitored_accounts(self.registry)
-        self.environment = AwsEnvironment(
-            self.clients or ClientCache(), rates=call_rates(self.registry.collectors)
-        )
+        self.environment = AwsEnvironment(self.clients or ClientCache(), rates=call_rates(watched))
         self.planner = Planner(self.fleet, self.config.intervals, self.alerting, self._configured_budget())
         self.open_attempted, self.accounts = {}, {}
         for account in self._entries:

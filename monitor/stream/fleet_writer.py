@@ -26,7 +26,10 @@ INVENTORY_REQUEST_INTERVAL = 60.0  # seconds between two requests for an invento
 
 
 class FleetWriter:
-    """Writes points to a fleet; those of unknown resources wait while a first inventory may discover them."""
+    """Writes points to a fleet; those of unknown resources wait while a first inventory may discover them.
+
+    metrics: the metrics that are decoded.
+    """
 
     def __init__(
         self,
@@ -37,7 +40,7 @@ class FleetWriter:
         max_early_points: int = MAX_EARLY_POINTS,
     ) -> None:
         self._fleet, self._telemetry, self._discovery = fleet, telemetry, discovery
-        self._metrics = metrics
+        self.metrics = metrics
         self._index = RowIndex(fleet, metrics, NameInterner())
         self._zeros = ImpliedZeros(fleet, metrics)
         self._requested: dict[CellService, float] = {}  # time of the last request, epoch seconds
@@ -64,7 +67,7 @@ class FleetWriter:
 
     def _index_of(self, names: NameInterner) -> RowIndex:
         if self._index.names is not names:
-            self._index = RowIndex(self._fleet, self._metrics, names)
+            self._index = RowIndex(self._fleet, self.metrics, names)
         return self._index
 
     async def _write_part(self, part: NamedPoints, now: float) -> None:
@@ -109,7 +112,7 @@ class FleetWriter:
         early, awaited = list[int](), set[CellService]()
         for number in unknown.tolist():
             name = part.names.by_number[number]
-            services = self._metrics.reading_services(name)
+            services = self.metrics.reading_services(name)
             if discovering := {service for service in services if self._early.may_discover(*service)}:
                 early.append(number)
                 awaited |= discovering
@@ -123,7 +126,7 @@ class FleetWriter:
         self, index: RowIndex, numbers: Int64s, minutes: Ints, values: Float64s, present_minute: int
     ) -> None:
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            statistic_names = self._metrics.decoded_statistics
+            statistic_names = self.metrics.decoded_statistics
             average = values[statistic_names.index("sum")] / values[statistic_names.index("count")]
             statistics = np.vstack([values, average])
             for column in range(index.row.shape[1]):  # the n-th declared statistic of each metric
@@ -142,7 +145,7 @@ class FleetWriter:
         for number in unknown[~index.inventory_requested[unknown]].tolist():
             name = index.names.by_number[number]
             # A cell without metrics is not monitored, or nothing was found in it yet.
-            services = self._metrics.reading_services(name)
+            services = self.metrics.reading_services(name)
             in_use = [service for service in services if self._fleet.metrics(service[0])]
             if in_use:
                 index.inventory_requested[number] = any([self._request(*service, now) for service in in_use])

@@ -41,7 +41,7 @@ class FirehoseRequest:
 
 @dataclass(frozen=True, slots=True)
 class DecodedRequest:
-    """The points of a request. names: the interner that gave the numbers of the points.
+    """The points of a request. names: the interner that gave the numbers of the points. writer: writes them.
 
     any_valid: true if any record was decoded or empty.
     """
@@ -49,6 +49,7 @@ class DecodedRequest:
     fingerprint: Fingerprint
     points: Points
     names: NameInterner
+    writer: FleetWriter
     any_valid: bool
 
 
@@ -76,31 +77,47 @@ class Ingest:
     One thread decodes one body at a time: decoding holds the GIL, so more threads would not be faster.
 
     has_new_points: set whenever points have been written.
-    names: the present interner of names, which is replaced when it is full.
+    names: the present interner of names, which is replaced when it is full; there is none before the first
+    delivery.
     """
+
+    names: NameInterner
 
     def __init__(
         self,
         fleet: Fleet,
-        metrics: DeclaredMetrics,
+        load_metrics: Callable[[], DeclaredMetrics],
         telemetry: StreamTelemetry,
         discovery: Discovery = NO_DISCOVERY,
         options: IngestOptions | None = None,
     ) -> None:
-        """metrics: the metrics to decode."""
+        """load_metrics: returns the metrics to decode; called in the thread, at the first delivery.
+
+        The declarations of all services take 8 MiB, and only deliveries need those that are not watched.
+        """
         self._options = options or IngestOptions()
         self.telemetry, self.dead_letters = telemetry, self._options.dead_letters
         self.budget = ByteBudget(self._options.max_body_bytes)
         self.has_new_points = asyncio.Event()
-        self._writer = FleetWriter(fleet, metrics, telemetry, discovery, self._options.max_early_points)
-        self._metrics, self._clock = metrics, self._options.clock
-        self.names = self._new_interner()
+        self._fleet, self._discovery, self._load_metrics = fleet, discovery, load_metrics
+        self._clock = self._options.clock
+        self._writer: FleetWriter | None = None
         self._accepted = OrderedDict[Fingerprint, None]()
         self._thread = ThreadPoolExecutor(1, "stream")
         telemetry.set_held_bytes(lambda: self.budget.used)
 
-    def _new_interner(self) -> NameInterner:
-        return NameInterner(self._metrics.statistics, self._options.max_interner_bytes)
+    def _new_interner(self, metrics: DeclaredMetrics) -> NameInterner:
+        return NameInterner(metrics.statistics, self._options.max_interner_bytes)
+
+    def _opened_writer(self) -> FleetWriter:
+        """Return the writer; load the metrics for the first delivery."""
+        if self._writer is None:
+            metrics = self._load_metrics()
+            self.names = self._new_interner(metrics)
+            self._writer = FleetWriter(
+                self._fleet, metrics, self.telemetry, self._discovery, self._options.max_early_points
+            )
+        return self._writer
 
     async def ingest(self, request: FirehoseRequest) -> None:
         """Write all points of a request to the fleet.
@@ -118,7 +135,7 @@ class Ingest:
         self._record_losses(points, request)
         if not decoded.any_valid and points.errors:
             raise EnvelopeError(f"no record could be decoded; the first: {points.errors[0].reason}")
-        await self._writer.write(points, decoded.names, self._clock(), request.source)
+        await decoded.writer.write(points, decoded.names, self._clock(), request.source)
         self._accepted[decoded.fingerprint] = None
         if len(self._accepted) > MAX_ACCEPTED_REQUESTS:
             self._accepted.popitem(last=False)
@@ -133,14 +150,15 @@ class Ingest:
         fingerprint = request.id, *checksum(records)
         if fingerprint in self._accepted:
             return None
+        writer = self._opened_writer()
         if self.names.is_full:
-            self.names = self._new_interner()
+            self.names = self._new_interner(writer.metrics)
         self.names.begin_body()
         try:
-            points, any_valid = decode_records(records, self.names, self._metrics.decoded_statistics)
+            points, any_valid = decode_records(records, self.names, writer.metrics.decoded_statistics)
         except DecodeBudgetExceededError:
             raise EnvelopeError("it is more expensive to decode than any body that AWS sends") from None
-        return DecodedRequest(fingerprint, points, self.names, any_valid)
+        return DecodedRequest(fingerprint, points, self.names, writer, any_valid)
 
     def _record_losses(self, points: Points, request: FirehoseRequest) -> None:
         """Store and count the pieces that could not be decoded; count the points of undeclared metrics."""
@@ -153,7 +171,8 @@ class Ingest:
 
     async def write_early(self) -> None:
         """Write the points that wait for an inventory, if an inventory has ended."""
-        await self._writer.write_early(self._clock())
+        if self._writer is not None:
+            await self._writer.write_early(self._clock())
 
     def close(self) -> None:
         """Decode no further bodies; the body that is being decoded is dropped."""

@@ -16,6 +16,9 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from collectors.base import Collector
+from collectors.lazy_collector import LazyCollector
+from collectors.registry import Registry
 from monitor.alerting.service import Alerting
 from monitor.app import App, Resources
 from monitor.aws.status import MonitorStatus
@@ -251,6 +254,26 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
             "endpoint_url": "http://127.0.0.1:9",
         }
     )
+
+
+async def test_declarations_of_services_that_are_not_watched_are_not_loaded(tmp_path: Path) -> None:
+    """A registry whose other collectors raise when they are loaded."""
+
+    def fail() -> Collector:
+        raise AssertionError("it was loaded")
+
+    collectors = [
+        collector
+        if collector.service == "kinesis"
+        else LazyCollector(fail, service=collector.service, scope=collector.scope, signals=collector.signals)
+        for collector in REGISTRY.collectors
+    ]
+    registry = Registry(REGISTRY.services, tuple(collectors))
+    settings = {"regions": ["eu-west-1"], "services": ["kinesis"], "journal": f"{tmp_path}/headroom.db"}
+    config = Config.model_validate(settings)
+    async with App.opened(config, registry, lambda: config) as app:
+        await app.judge()
+        assert app.watcher.signals_off == []
 
 
 @pytest.fixture

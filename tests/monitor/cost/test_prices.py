@@ -40,7 +40,7 @@ def test_a_requested_metric_is_charged_to_the_service_that_reads_it() -> None:
 
 async def test_an_update_is_charged_once_to_the_service_that_reads_it_or_to_none() -> None:
     telemetry, update = Telemetries(), Update()
-    ingest = Ingest(fleet_of(), DECLARED, telemetry.stream, options=IngestOptions(clock=lambda: NOW))
+    ingest = Ingest(fleet_of(), lambda: DECLARED, telemetry.stream, options=IngestOptions(clock=lambda: NOW))
     updates_sent = [
         update,
         update.but(dimensions=(("StreamName", "unknown"),)),

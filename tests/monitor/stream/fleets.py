@@ -86,7 +86,7 @@ def ingest_of(
 ) -> Ingest:
     discovery = Discovery(request_inventory, may_discover)
     options = replace(options or IngestOptions(), clock=clock)
-    return Ingest(fleet, DECLARED, Telemetries().stream, discovery, options)
+    return Ingest(fleet, lambda: DECLARED, Telemetries().stream, discovery, options)
 
 
 def outcome_count(ingest: Ingest, outcome: str) -> float:

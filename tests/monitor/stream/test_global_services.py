@@ -40,7 +40,7 @@ def fleet_of(*metrics: tuple[CellKey, Metric]) -> Fleet:
 
 def ingest_of(fleet: Fleet, discovery: Discovery) -> Ingest:
     options = replace(IngestOptions(), clock=lambda: NOW)
-    return Ingest(fleet, DECLARED, Telemetries().stream, discovery, options)
+    return Ingest(fleet, lambda: DECLARED, Telemetries().stream, discovery, options)
 
 
 async def ingest_updates(fleet: Fleet, *updates: Update, discovery: Discovery | None = None) -> Ingest:
