@@ -77,15 +77,16 @@ DOCUMENTATION: Final = re.compile(
 
 
 def _decode_service(content: bytes) -> dict[str, Any]:
-    """Return the model of a service without its documentation; shapes are decoded on demand.
+    """Return the model of a service, without documentation of shapes and operations.
 
-    Half of a model and more is documentation, and a process needs the shapes of the few operations that it
-    calls. The bytes of all shapes are copied, so that those of the operations are not kept with them.
+    More than half of a model is documentation. Shapes are decoded on demand, as a process needs those of the
+    few operations that it calls.
     """
-    model: dict[str, Any] = msgspec.json.decode(DOCUMENTATION.sub(b"", content), type=dict[str, msgspec.Raw])
-    return {
-        name: DecodedOnDemand(bytes(member)) if name == "shapes" else msgspec.json.decode(member)
-        for name, member in model.items()
+    model: dict[str, Any] = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
+    shapes, operations = (DOCUMENTATION.sub(b"", model.pop(name, b"{}")) for name in ("shapes", "operations"))
+    return {name: msgspec.json.decode(member) for name, member in model.items()} | {
+        "shapes": DecodedOnDemand(shapes),
+        "operations": msgspec.json.decode(operations),
     }
 
 
