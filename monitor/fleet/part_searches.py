@@ -14,14 +14,21 @@ class PartSearches:
     """The searches for parts, by the row of the aggregate."""
 
     def __init__(self) -> None:
+        self._may_pause = True
         self._rates: dict[int, tuple[float, int]] = {}  # requests a minute, and the minute of that mean
         self._paused_until: dict[int, int] = {}
+
+    def allow_pauses(self, are_allowed: bool) -> None:
+        """Say whether searches may pause: not under a budget, which stretches the cadences of parts."""
+        self._may_pause = are_allowed
 
     def note(self, aggregate: int, requests: int, saved_rate: float, now: int) -> None:
         """Note how many parts are requested at once in the minute `now`; pause if this saves nothing.
 
         saved_rate: the requests a minute that the aggregate saves without searches.
         """
+        if not self._may_pause:
+            return
         rate, at = self._rates.get(aggregate, (0.0, now))
         rate = rate * exp((at - now) / MEAN_OVER) + requests / MEAN_OVER
         self._rates[aggregate] = rate, now
@@ -31,7 +38,7 @@ class PartSearches:
 
     def are_paused(self, aggregate: int, now: int) -> bool:
         """Return whether the parts of an aggregate are read as if there were no aggregate."""
-        return self._paused_until.get(aggregate, now) > now
+        return self._may_pause and self._paused_until.get(aggregate, now) > now
 
     def resume(self, aggregate: int) -> None:
         """End a pause, as the aggregate was 0 for so long that nothing needs to be looked for."""
@@ -39,4 +46,4 @@ class PartSearches:
 
     def paused(self, now: int) -> list[int]:
         """Return the aggregates whose searches are paused."""
-        return [aggregate for aggregate, until in self._paused_until.items() if until > now]
+        return [aggregate for aggregate in self._paused_until if self.are_paused(aggregate, now)]

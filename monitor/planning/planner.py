@@ -156,6 +156,7 @@ class Planner:
         """Do what `plan` does, part by part."""
         fleet, alerting = self._fleet, self._alerting_flags()
         urgent = np.zeros(alerting.size, np.bool_)
+        fleet.rings.part_searches.allow_pauses(not (self.budget and self.budget.terms))
         safe_series = SafeSeries(fleet, self._intervals, alerting.size)
         yield from safe_series.find(now)
         for part in ranges(alerting.size):

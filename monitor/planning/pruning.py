@@ -119,10 +119,10 @@ def _prune_parts_of_active(rings: Rings, parts: Parts, minutes: Ints) -> Ints:
     is_known = is_gapless
     if unexplained.any():
         is_known = _requested_through(rings, rows, now) >= minutes[unexplained].max()
-    is_less_urgent = rings.cadence[rows] >= rings.cadence[parts.aggregate]
-    rings.pruned[rows] = is_gapless & is_known & is_less_urgent & ~(rings.recent_max[rows] > 0)
+    rings.pruned[rows] = is_gapless & is_known & ~(rings.recent_max[rows] > 0)
     at_once = NO_ROWS
-    is_paused = rings.part_searches.are_paused(parts.aggregate, now)
+    if is_paused := rings.part_searches.are_paused(parts.aggregate, now):
+        rings.pruned[rows] &= rings.cadence[rows] >= rings.cadence[parts.aggregate]
     if not (is_paused or is_known.all()) and _may_request_at_once(rings, parts, unexplained, values):
         minutes_waited = now - rings.requested_through[rows] - 1
         may_have_changed = minutes_waited >= np.maximum(rings.delays(rows) + 1, rings.period[rows])

@@ -44,3 +44,10 @@ def test_minutes_without_a_search_are_forgotten_slowly() -> None:
     for minute in range(20 * MEAN_OVER, 40 * MEAN_OVER, 3):
         noted.note(AGGREGATE, 36, SAVED, minute)
     assert noted.paused(21 * MEAN_OVER) or noted.paused(40 * MEAN_OVER)
+
+
+def test_nothing_pauses_under_a_budget() -> None:
+    noted = searches(12, 2 * MEAN_OVER)
+    noted.allow_pauses(False)
+    assert not noted.paused(2 * MEAN_OVER)
+    assert not noted.are_paused(AGGREGATE, 2 * MEAN_OVER)
