@@ -83,10 +83,14 @@ def request_body(
     account_members = {
         account: b'"AccountId":%s,' % msgspec.json.encode(account) for account in {*accounts.values()}
     }
-    queries = b",".join(
-        b'{"Id":"m%d",%b"MetricStat":%b}' % (n, account_members.get(accounts.get(n, ""), b""), metric)
-        for n, metric in metrics.items()
-    )
+    if accounts:
+        of_accounts = (
+            b'{"Id":"m%d",%b"MetricStat":%b}' % (n, account_members.get(accounts.get(n, ""), b""), metric)
+            for n, metric in metrics.items()
+        )
+        queries = b",".join(of_accounts)
+    else:
+        queries = b",".join(map(b'{"Id":"m%d","MetricStat":%b}'.__mod__, metrics.items()))
     paging = b',"NextToken":%s' % msgspec.json.encode(token) if token else b""
     start, end = minutes.start * 60, minutes.stop * 60
     body = b'{"MetricDataQueries":[%s],"StartTime":%d,"EndTime":%d%s}' % (queries, start, end, paging)

@@ -1,7 +1,7 @@
 """Calls GetMetricData for one or several cells, with the credentials and the rate limits of one account."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -94,13 +94,13 @@ class MetricCaller:
                         metric_id: result for metric_id, result in results.items() if is_usable(result)
                     }
                     _write(parts, complete)
+                    if len(complete) == len(missing):
+                        return {}
                     missing = {
                         metric_id: metric
                         for metric_id, metric in missing.items()
                         if metric_id not in complete
                     }
-                    if not missing:
-                        return {}
             except Exception as error:
                 if isinstance(error, ForeignResponseError) or not isinstance(error, AWS_ERRORS):
                     self.cell.telemetry.decode_errors.labels("answer").inc()
@@ -125,7 +125,7 @@ class MetricCaller:
         metric_ids = [*metrics]
         queries, minutes = dict(enumerate(metrics.values())), parts[0].request.minutes
         pages = MetricPages(queries, len(minutes) // parts[0].request.period)
-        accounts = self._accounts([parts[n].reader.source.account for n, _ in metric_ids])
+        accounts = self._accounts(parts, metric_ids)
         share = self.cell.share_of_rate(*GET_METRIC_DATA)  # AWS throttles by points, too
         await self._point_limiter.acquire(pages.max_points / share)
         while True:
@@ -140,13 +140,19 @@ class MetricCaller:
 
     def _bill(self, parts: Sequence[CallPart], metrics: Mapping[MetricPosition, bytes]) -> None:
         """Count the requested metrics, by reader."""
-        for n, part in enumerate(parts):
-            requested = [metric for (part_number, _), metric in metrics.items() if part_number == n]
-            part.reader.source.count(self.cell, requested)
+        requested: list[list[bytes]] = [[] for _ in parts]
+        for (n, _), metric in metrics.items():
+            requested[n].append(metric)
+        for part, queries in zip(parts, requested, strict=True):
+            part.reader.source.count(self.cell, queries)
 
-    def _accounts(self, accounts: Sequence[str]) -> codec.Accounts:
+    def _accounts(self, parts: Sequence[CallPart], metrics: Iterable[MetricPosition]) -> codec.Accounts:
         """Return the `AccountId` of each query, by number; metrics of the calling account have none."""
-        return {n: account for n, account in enumerate(accounts) if account != self.cell.signing_account}
+        accounts = [part.reader.source.account for part in parts]
+        if all(account == self.cell.signing_account for account in accounts):
+            return codec.NO_ACCOUNTS
+        others = ((number, accounts[n]) for number, (n, _) in enumerate(metrics))
+        return {number: account for number, account in others if account != self.cell.signing_account}
 
 
 def _write(parts: Sequence[CallPart], results: Mapping[MetricPosition, MetricResult]) -> None:

@@ -25,7 +25,7 @@ class MetricServices:
 
     def by_region(self, metrics: Mapping[bytes, int]) -> Mapping[str, Mapping[bytes, int]]:
         """Group metrics by the region whose CloudWatch has them; the region of the cell is the empty text."""
-        if not self._region_by_name:
+        if self._region_by_name.keys().isdisjoint(map(name_part, metrics) if self._region_by_name else ()):
             return {"": metrics}
         grouped: dict[str, dict[bytes, int]] = {}
         for metric, row in metrics.items():
@@ -35,4 +35,7 @@ class MetricServices:
 
     def count(self, metrics: Iterable[bytes]) -> Mapping[str, int]:
         """Count queries by service; metrics that no collector declares count for the empty text."""
-        return Counter(self._service_by_name.get(name_part(metric), "") for metric in metrics)
+        counts = Counter[str]()
+        for name, number in Counter(map(name_part, metrics)).items():
+            counts[self._service_by_name.get(name, "")] += number
+        return counts
