@@ -1,4 +1,4 @@
-"""Quality and speed of forecasts. `python bench/forecast.py [traces]`; fails if a bar of quality is missed.
+"""Quality and speed of forecasts. `python bench/forecast.py [traces]`; fails if a required score is missed.
 
 traces: a folder, by default ../shared/traces. It holds real traces, and a harness (`backtest.py`) that asks
 questions about them and scores the answers. `--fit` fits the coefficients of the forecast's logistic
@@ -25,12 +25,13 @@ from rules.forecast_features import FEATURES, HORIZONS, Crossings, features
 
 Floats = NDArray[np.floating]
 
-# Each rule: the part of a trace from which the harness chooses limits, and the growth a day that it adds to
-# the trace.
+# How the harness chooses limits. Each rule: the part of a trace from which it takes them, and the growth a
+# day that it adds to the trace.
 LIMIT_RULES: Final = (("future", 0.0), ("future", 0.03), ("history", 0.0), ("history", 0.03))
-# By horizon in minutes: the least F1, and the highest Brier score and calibration error, by the first of
-# LIMIT_RULES. By each rule, the Brier score must also be lower than that of never expecting the limit.
-BARS: Final = {
+# By horizon in minutes: the least F1, the highest Brier score and the highest calibration error. They are
+# required for limits by the first of LIMIT_RULES. For limits by any rule, the Brier score must be at most
+# that of a forecast that never expects the limit.
+REQUIRED_SCORES: Final = {
     60: (0.28, 0.027, 0.03),
     360: (0.45, 0.092, 0.03),
     1440: (0.66, 0.175, 0.05),
@@ -63,7 +64,7 @@ class Cases:
     rule: NDArray[np.int64]
 
 
-def quarters(means: Floats) -> NDArray[np.float32]:
+def quarter_hour_maxima(means: Floats) -> NDArray[np.float32]:
     """Return the highest of the three five-minute means of each quarter of an hour."""
     highest: NDArray[np.float32] = means.reshape(len(means), -1, 3).max(axis=2).astype(np.float32)
     return highest
@@ -79,7 +80,7 @@ def collect(harness: ModuleType, folder: Path) -> list[Cases]:
 
 
 def _join(horizon: int, parts: list[tuple[Any, ...]]) -> Cases:
-    history = np.concatenate([quarters(part[0]) for part in parts])
+    history = np.concatenate([quarter_hour_maxima(part[0]) for part in parts])
     limit, crossed, minutes, far, trace = (np.concatenate([part[i] for part in parts]) for i in range(1, 6))
     rule = np.repeat(np.arange(len(parts)), [len(part[1]) for part in parts])
     return Cases(horizon, history, limit, crossed, minutes, far, trace, rule)
@@ -88,7 +89,7 @@ def _join(horizon: int, parts: list[tuple[Any, ...]]) -> Cases:
 def show_scores(
     harness: ModuleType, label: str, cases: Cases, probability: Floats, minutes: Floats
 ) -> list[str]:
-    """Print the harness's scores of forecasts, for each of LIMIT_RULES; return the bars that are missed."""
+    """Print the harness's scores of forecasts, by each of LIMIT_RULES. Return the required scores missed."""
     missed = []
     for rule, (part, growth) in enumerate(LIMIT_RULES):
         chosen = cases.rule == rule
@@ -102,7 +103,9 @@ def show_scores(
             f"  Brier {score['brier']:.4f} (never: {never_brier:.4f})  ECE {score['ece']:.3f}"
             f"  called in vain {score['far']:.1%}  error of the time {score['eta_err']:.2f} of the horizon"
         )
-        least_f1, highest_brier, highest_ece = BARS[cases.horizon] if rule == 0 else (0.0, 1.0, 1.0)
+        least_f1, highest_brier, highest_ece = (
+            REQUIRED_SCORES[cases.horizon] if rule == 0 else (0.0, 1.0, 1.0)
+        )
         is_missed = {
             f"F1 {score['f1']:.3f} of {least_f1}": score["f1"] < least_f1,
             f"Brier {score['brier']:.4f} of {highest_brier}": score["brier"] > highest_brier,
@@ -114,7 +117,7 @@ def show_scores(
 
 
 def score(harness: ModuleType, cases: Cases) -> list[str]:
-    """Print the scores of Headroom's forecasts; return the bars that are missed."""
+    """Print the scores of Headroom's forecasts; return the required scores that are missed."""
     horizon_index = HORIZONS.index(cases.horizon)
     forecasts = forecast(cases.history, cases.limit)
     return show_scores(
@@ -126,7 +129,7 @@ def score(harness: ModuleType, cases: Cases) -> list[str]:
     )
 
 
-def design(cases: Cases) -> Floats:
+def design_matrix(cases: Cases) -> Floats:
     """Return a column of ones and the features of all cases, [case, 1 + feature]."""
     columns = [np.ones((1, len(cases.limit)))]
     columns.append(np.concatenate(list(_features(cases)), axis=1))
@@ -142,7 +145,7 @@ def _features(cases: Cases) -> Iterator[NDArray[np.float32]]:
 
 
 def fit(x: Floats, y: NDArray[np.bool_]) -> Floats:
-    """Return the coefficients of a logistic regression, each 0 or of the sign that `Sign` demands."""
+    """Return the coefficients of a logistic regression, each 0 or of the sign that FEATURES demands."""
     signs = np.array([0, *(-sign for sign in FEATURES.values())])
     mean, deviation = x.mean(axis=0), x.std(axis=0)
     mean[0], deviation[0] = 0, 1
@@ -167,9 +170,9 @@ def fit(x: Floats, y: NDArray[np.bool_]) -> Floats:
 def fit_all(harness: ModuleType, cases: Cases) -> list[str]:
     """Print the coefficients of a horizon, and their scores on traces that were left out of the fit.
 
-    Returns the bars that are missed.
+    Returns the required scores that are missed.
     """
-    x, y = design(cases), cases.crossed
+    x, y = design_matrix(cases), cases.crossed
     print(f"    {cases.horizon}: ({', '.join(f'{value:.2f}' for value in fit(x, y))}),")
     fold = (np.random.default_rng(1).permutation(cases.trace.max() + 1) % FOLDS)[cases.trace]
     probability = np.empty(len(y))
@@ -181,7 +184,7 @@ def fit_all(harness: ModuleType, cases: Cases) -> list[str]:
 
 
 def measure() -> None:
-    """Print the cost of forecasts of 100,000 series: CPU time of all calls and of the longest, and memory."""
+    """Print what forecasts of 100,000 series cost: CPU time, in all and of the longest call, and memory."""
     rng = np.random.default_rng(1)
     day = 1 + np.sin(np.linspace(0, 2 * np.pi * BINS / DAY, BINS, dtype=np.float32))
     history = np.empty((SERIES, BINS), np.float16)
@@ -204,7 +207,7 @@ def measure() -> None:
 
 def answer(history: Floats, limit: Floats, horizon: int) -> tuple[Floats, Floats]:
     """Answer the harness's questions: `backtest.py FOLDER --vector bench.forecast:answer`."""
-    forecasts = forecast(quarters(history), limit)
+    forecasts = forecast(quarter_hour_maxima(history), limit)
     return forecasts.probability[:, HORIZONS.index(horizon)], forecasts.minutes[:, 1]
 
 

@@ -1,6 +1,6 @@
-"""Durations of recommendations, and how long they block the event loop. `python bench/recommend.py 50000`
+"""Time to compute recommendations, and how long they block the event loop. `python bench/recommend.py 50000`
 
-Each series is that of a different stream. Its history is full, and its demand needs more or fewer shards.
+Each series belongs to another stream. It has a full history, and its demand needs more or fewer shards.
 """
 
 import argparse

@@ -27,7 +27,7 @@ ZONES = {zone.word: zone for zone in Zone}
 
 
 def excess(throttled: Floats, demand: Floats, rate: Floats, share: Floats) -> Floats:
-    """Return throttled demand per second beyond the tolerance; 0 where it is tolerated, NaN where unknown.
+    """Return the whole throttled demand per second if it is not tolerated, else 0; NaN where it is unknown.
 
     Less than `rate` per second, or less than a `share` of the whole demand of the minute, is tolerated. If
     the demand is unknown (NaN), the share does not apply.

@@ -1,4 +1,4 @@
-"""An AWS on loopback with an organization: the lists of its accounts; each account has a role and a topic."""
+"""An AWS on loopback with an organization. It lists the accounts; each has a role and an SNS topic."""
 
 import json
 import re
@@ -26,13 +26,13 @@ def account_item(account_id: str, name: str, state: str = "ACTIVE") -> dict[str,
 
 
 class FakeOrganization:
-    """Lists `accounts`, and answers for the account that a request's credentials belong to.
+    """Lists `accounts`. Answers other requests for the account to which their credentials belong.
 
     Credentials are those of a role in one of the accounts; any others belong to OWN_ACCOUNT.
     failure: the error code of all responses of Organizations; empty for none. closed: accounts that deny
     every call. roles: the roles that were assumed, each with the caller's access key. list_count: how many
-    lists were read to their end. tags: by account. hidden: accounts whose tags are denied. tag_calls:
-    the accounts whose tags were requested.
+    lists were read to their end. tags: by account. tag_denied_accounts: accounts whose
+    tags AWS denies to list. tag_calls: the accounts whose tags were requested.
     """
 
     def __init__(self, *accounts: dict[str, Any]) -> None:
@@ -42,7 +42,7 @@ class FakeOrganization:
         self.roles: list[tuple[str, str]] = []
         self.list_count = 0
         self.tags: dict[str, dict[str, str]] = {}
-        self.hidden: set[str] = set()
+        self.tag_denied_accounts: set[str] = set()
         self.tag_calls: list[str] = []
         self.read_accounts: set[str] = set()  # accounts whose metrics were requested
 
@@ -99,7 +99,7 @@ class FakeOrganization:
 
     def _list_tags(self, account: str) -> web.Response:
         self.tag_calls.append(account)
-        if account in self.hidden:
+        if account in self.tag_denied_accounts:
             return web.json_response({"__type": "AccessDeniedException", "Message": "no"}, status=400)
         page = {"Tags": [{"Key": key, "Value": value} for key, value in self.tags.get(account, {}).items()]}
         validate_parameters(page, MODEL.operation_model("ListTagsForResource").output_shape)
@@ -129,7 +129,7 @@ def answer(action: str, content: str) -> web.Response:
 
 
 def denied_query(message: str) -> web.Response:
-    """A denial in the query protocol; to clients of other protocols, its status is a denial."""
+    """A denial in the query protocol. Clients of other protocols know the denial by its status."""
     text = (
         f"<ErrorResponse><Error><Code>AccessDenied</Code><Message>{message}</Message></Error></ErrorResponse>"
     )

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 MAX_BODY_BYTES = 2**24
-# Turns of the event loop until an accepted connection has its transport; a server that is closed sooner loses
+# Turns of the event loop until an accepted connection has its transport. A server that closes sooner loses
 # the connection.
 ACCEPT_TURNS = 5
 
@@ -19,7 +19,7 @@ async def serve_http(
     tls: ssl.SSLContext | None = None,
     host: str = "127.0.0.1",
 ) -> AsyncIterator[int]:
-    """Serve until the context exits, at most a second longer for open requests; yield the port."""
+    """Serve until the context exits, and yield the port. Requests then open have a second to end."""
     app = web.Application(client_max_size=MAX_BODY_BYTES)
     app.router.add_route("*", "/{path:.*}", handler)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)

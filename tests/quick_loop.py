@@ -44,7 +44,7 @@ class QuickLoop(asyncio.SelectorEventLoop):
         return self._clock.now
 
 
-# Schedules by the wall clock would begin at any point of an interval: each run would tick at other times.
+# A wall clock would start schedules anywhere in an interval, so that each test run would tick at other times.
 QUICK_TIMINGS: Final = PollingTimings(
     clock=LoopClock(lambda: asyncio.get_running_loop().time(), asyncio.sleep)
 )

@@ -1,4 +1,4 @@
-"""Parses credentials from the headers of a request, without checking them."""
+"""Parses the credentials and the host in the headers of a request, without checking them."""
 
 from base64 import b64decode
 from binascii import Error
@@ -16,8 +16,7 @@ AsgiScope = MutableMapping[str, Any]  # the scope of an ASGI request
 class AccessDeniedError(HeadroomError):
     """A request is not allowed; the text is a sentence without a capital.
 
-    status: the status of the HTTP response. reason: the label `reason` of
-    headroom_auth_failures_total.
+    status: the status of the HTTP response. reason: the label `reason` of headroom_auth_failures_total.
     """
 
     def __init__(self, status: int, reason: str, sentence: str) -> None:
@@ -28,8 +27,8 @@ class AccessDeniedError(HeadroomError):
 def single_header(scope: AsgiScope, name: str) -> bytes | None:
     """Return the value of a header; None if it is missing.
 
-    Raises AccessDeniedError when the header is too long, or repeated, as a proxy may have checked
-    another of its values.
+    Raises AccessDeniedError when the header is too long or repeated. Of a repeated header, a proxy may have
+    checked another value.
     """
     key = name.lower().encode()
     values = [value for header, value in scope["headers"] if header == key]

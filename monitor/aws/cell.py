@@ -51,7 +51,7 @@ DEFAULT_RATE = 10.0  # calls per second to a service that declares no rate
 MAX_ATTEMPTS = 4  # at one call, the first attempt included
 # Classes of the errors with which calls in a disabled region fail. They can have other causes.
 DISABLED_REGION_CLASSES = frozenset({FailureClass.CREDENTIALS, FailureClass.DISABLED})
-MAX_BACKOFF = 20.0  # seconds; a random quarter to half of it is waited
+MAX_BACKOFF = 20.0  # seconds; each wait takes a random 25 to 50 % of the backoff
 
 # Services whose call limits hold for an account in all regions together: STS and S3's list of buckets are
 # global, and API Gateway's management calls are limited "per account".
@@ -255,10 +255,10 @@ class Cell:
             self._export_rate(service, operation)
 
     def _is_not_offered(self, service: str, error: Exception) -> bool:
-        """Return whether a service's endpoint has no address while other services of the region have one.
+        """Return whether a service's endpoint has no address, while other services of the region responded.
 
         Botocore's list of regions cannot tell: it names endpoints that do not exist. If this service
-        responded before, its endpoint exists, and only cannot be reached now. If no service of the region has
+        responded before, its endpoint exists, and is only unreachable now. If no service of the region has
         responded yet, the resolver itself may be broken.
         """
         has_no_address = isinstance(error, EndpointConnectionError) and is_unknown_host(error)

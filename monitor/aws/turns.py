@@ -1,7 +1,7 @@
 """Decides which calls about single resources an inventory makes: all in a small cell, some in a large cell.
 
 Many APIs of AWS describe one resource per call. An inventory of a cell makes at most `CallTurns.limit` of
-these calls. The value of a call that it does not make is that of an earlier inventory, or not known yet.
+these calls. A call that it does not make keeps its value from an earlier inventory, or has no value yet.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ MIN_CALLS = 120  # calls about single resources that an inventory of a cell may 
 MIN_SHARE_OF_WANTED = 1 / 10  # share of the wanted calls that may be made, if it is more than MIN_CALLS
 MIN_SHARE_OF_KNOWN = 1 / 4  # share of an inventory's calls that repeat earlier calls, if there are new calls
 CARRY_STEP = 0.618  # spreads the services' initial values of `Share.carry` between 0 and 1
-# If none of the last so many inventories of a service wanted a call, the outcome of the call is forgotten.
+# An outcome is forgotten if more than this many successive inventories of the service did not want the call.
 MAX_UNWANTED_RUNS = 6
 
 
@@ -85,7 +85,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class CallTurns:
-    """The calls about single resources of a cell, by the service that makes them.
+    """The calls that describe single resources in a cell, by the service that makes them.
 
     A round is one inventory of each service. The next round begins when a service begins a second inventory.
     New calls were never made; known calls were made before. min_calls: the number of calls that a round may
@@ -100,7 +100,7 @@ class CallTurns:
     services: dict[str, "ServiceTurns"] = field(default_factory=dict)
 
     def of(self, service: str) -> "ServiceTurns":
-        """Return the calls of a service."""
+        """Return the `ServiceTurns` of a service, created if there is none."""
         if service not in self.services:
             carry = len(self.services) * CARRY_STEP % 1
             self.services[service] = ServiceTurns(self, Share(carry), Share(carry))
@@ -238,7 +238,7 @@ class ServiceTurns:
         every: float = 0.0,
         urgency: Urgency = Urgency.IN_TURN,
     ) -> Value:
-        """Return the result of `read`, or raise its error: of a call made now, or of the key's last call.
+        """Return the value of a call, or raise its error. The call is made now, or the last outcome is used.
 
         every: seconds for which a value is reused.
         Raises NotReadYetError if `read` was never called for the key, and the key does not have its turn now.
@@ -261,7 +261,7 @@ class ServiceTurns:
         return is_made_now
 
     def made_earlier_at(self, key: Hashable) -> float | None:
-        """Return when a call was made, in epoch seconds, if an earlier run made it; None otherwise."""
+        """Return when a call was last made, in epoch seconds; None if never, or if that was in this run."""
         outcome = self.outcomes.get(key)
         return outcome.made_at if outcome and not (self.run and outcome.made_in == self.run) else None
 

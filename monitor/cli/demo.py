@@ -45,5 +45,5 @@ def _ended_by_closed_output() -> Iterator[None]:
     try:
         yield
     except* BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the end would flush, and fail
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the flush at exit fails
         sys.exit(FAILED)

@@ -1,8 +1,8 @@
 """Finds the metrics that a Metric Stream would deliver for less than it costs to poll them.
 
 A stream is filtered by namespace and name of the metric, so that all metrics of a name are streamed or none.
-It is billed by the update, one for each minute in which a metric has a point: metrics without points cost
-nothing. A metric of which no point comes stays polled, unless its absent points are zeros.
+AWS bills each update: one for each minute in which a metric has a point. Metrics without points cost nothing.
+A metric without any point is still polled, unless its absent points mean zero.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ class StreamAdvice:
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """The activity of metrics: how often each has points. A copy, for use in another thread.
+    """A copy, for use in another thread, of how often each metric has points.
 
     share: by row, the share of minutes with a point; NaN if it is not known. absent_is_zero: by row, true
     where an absent point is a zero. queries: by cell, its metrics, in the order of the rows in

@@ -18,7 +18,7 @@ DENIED_ACTION = re.compile(r"not authorized to perform:? *([a-z0-9-]+:[A-Za-z0-9
 
 
 class CoverageState(StrEnum):
-    """The state of a quota: watched, or a kind of reason why not; states that users can change come first."""
+    """The state of a quota: watched, or why it is not. States that users can change come first."""
 
     NOT_ENABLED = "not_enabled"  # a setting of Headroom or of AWS makes the usage observable
     NOT_PERMITTED = "not_permitted"  # AWS denies the calls that return the usage
@@ -51,8 +51,8 @@ class QuotaSeries:
     """A series that a quota limits, as judged last.
 
     slot: the slot of the series in the fleet. quota_arn: the ARN of the resource that has a quota of its own;
-    empty if the quota is the account's. utilization: None where it is unknown, a rate, or that of a resource
-    instead of the whole account.
+    empty if the quota is the account's. utilization: None if it is unknown. It is also None for a rate and
+    for a part of the account, which the report of AWS does not have.
     """
 
     signal: str

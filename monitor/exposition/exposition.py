@@ -30,7 +30,7 @@ from monitor.lib.label_names import exported_labels
 from rules.arrays import Floats
 from rules.band import Zone
 
-CHUNK = 4096  # slots that are compared and rendered together
+CHUNK_SIZE = 4096  # slots, or causes, that are compared and rendered together
 MAX_SCRAPED_SERIES = 250_000  # in one scrape: about 250 MB of text
 
 ACCOUNT_INFO = "headroom_account_info"
@@ -53,7 +53,7 @@ HEADERS[ALERT_SINCE] = render_header(
 
 
 class Chunk:
-    """The samples of CHUNK slots. Their labels are rendered only when the series change."""
+    """The samples of CHUNK_SIZE slots. Their labels are rendered only when the series change."""
 
     def __init__(self) -> None:
         self._series: list[Series | None] = []
@@ -80,7 +80,7 @@ class Chunk:
 
 
 class CauseChunk:
-    """The samples of CHUNK causes of throttled demand."""
+    """The samples of CHUNK_SIZE causes of throttled demand."""
 
     def __init__(self) -> None:
         self._keys: list[tuple[Series, str]] = []
@@ -127,11 +127,11 @@ class Rendering:
 
     def _update_labels(self, snapshot: Snapshot) -> None:
         self._labelled_series = None  # until all chunks are updated
-        starts = range(0, snapshot.zone.size, CHUNK)
+        starts = range(0, snapshot.zone.size, CHUNK_SIZE)
         del self._chunks[len(starts) :]
         self._chunks += [Chunk() for _ in starts[len(self._chunks) :]]
         for chunk, start in zip(self._chunks, starts, strict=True):
-            chunk.set_series(snapshot.series[start : start + CHUNK].tolist())
+            chunk.set_series(snapshot.series[start : start + CHUNK_SIZE].tolist())
         self._update_cause_labels(snapshot)
         self._labelled_series = snapshot.series
 
@@ -139,16 +139,16 @@ class Rendering:
         slot, cause, _ = snapshot.causes
         series = snapshot.series[slot].tolist()
         keys = list(zip(series, cause.tolist(), strict=True))
-        starts = range(0, len(keys), CHUNK)
+        starts = range(0, len(keys), CHUNK_SIZE)
         del self._cause_chunks[len(starts) :]
         self._cause_chunks += [CauseChunk() for _ in starts[len(self._cause_chunks) :]]
         for chunk, start in zip(self._cause_chunks, starts, strict=True):
-            chunk.set_causes(keys[start : start + CHUNK])
+            chunk.set_causes(keys[start : start + CHUNK_SIZE])
 
     def _causes(self, snapshot: Snapshot) -> Iterator[CompressedPiece]:
         yield HEADERS[THROTTLED_BY_CAUSE]
         for number, chunk in enumerate(self._cause_chunks):
-            yield chunk.piece(snapshot.causes.throttled[number * CHUNK : (number + 1) * CHUNK])
+            yield chunk.piece(snapshot.causes.throttled[number * CHUNK_SIZE : (number + 1) * CHUNK_SIZE])
 
     def _samples(self, snapshot: Snapshot) -> Iterator[CompressedPiece]:
         for name, families in groupby(FAMILIES, lambda family: family.name):
@@ -159,7 +159,7 @@ class Rendering:
     def _family(self, family: Family, snapshot: Snapshot) -> Iterator[CompressedPiece]:
         values = family.values(snapshot)
         for number, chunk in enumerate(self._chunks):
-            yield chunk.piece(family, values.part(slice(number * CHUNK, (number + 1) * CHUNK)))
+            yield chunk.piece(family, values.part(slice(number * CHUNK_SIZE, (number + 1) * CHUNK_SIZE)))
 
 
 class Exposition:
@@ -167,8 +167,8 @@ class Exposition:
 
     snapshot: a copy of the fleet, as published last. body: its text.
     published_at: the time of the last publication in epoch seconds; None before the first publication.
-    max_series: the most series of one scrape. If the fleet has more, it cannot be scraped as a whole, and
-    `body` is empty.
+    max_series: the most series that one scrape may return. If the fleet has more, it can only be scraped in
+    parts, and `body` is empty.
     """
 
     def __init__(self, fleet: Fleet, max_series: int = MAX_SCRAPED_SERIES) -> None:

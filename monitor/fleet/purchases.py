@@ -12,7 +12,11 @@ from rules.sizes import Size
 
 
 class Purchase(NamedTuple):
-    """The purchase of a limit: an item for a resource, or (without an item) the limit of one series."""
+    """A purchase that sets a limit: an item for a resource, such as the shards of a stream.
+
+    If it is unknown how the limit of a series is bought, `resource` is the id of the series, and `item` is
+    empty.
+    """
 
     account: str
     region: str
@@ -36,7 +40,7 @@ class Purchase(NamedTuple):
 
 
 class PurchaseMembers(NamedTuple):
-    """The series that share a purchase, purchase by purchase.
+    """The series that share a purchase with others, grouped by purchase.
 
     slots: the slots of these series. starts, counts: for each purchase, the index in `slots` at which its
     series begin, and their number. start_by_slot, count_by_slot: the same for each slot of the fleet; 0 for a
@@ -51,7 +55,7 @@ class PurchaseMembers(NamedTuple):
 
 
 def group_purchases(slots: Ints, purchases: Ids, size: int) -> PurchaseMembers:
-    """Group slots by purchase. purchases: the id of each slot's purchase. size: the size of the fleet."""
+    """Group slots that share a purchase. purchases: by slot, the purchase's id. size: that of the fleet."""
     _, group, member_counts = np.unique(purchases, return_inverse=True, return_counts=True)
     shared = np.flatnonzero(member_counts[group] > 1)
     order = shared[np.argsort(group[shared], kind="stable")]

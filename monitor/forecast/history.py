@@ -33,10 +33,10 @@ BLOCK_HEAD: Final = struct.Struct("<qI")  # the newest bin, and the checksum of 
 
 
 class UsageHistory:
-    """The usage of a fortnight: each series has a row, a number that stands for a column of a block.
+    """The usage of a fortnight. The usage of each series is in one column of one block.
 
-    path: the file; with None, the history is in memory only. blocks: the blocks in use; the row of a column
-    is `number of the block * BLOCK_SIZE + column`.
+    A row is a number for a block and a column in it: `number of the block * BLOCK_SIZE + column`.
+    path: the file; with None, the history is in memory only. blocks: the blocks in use.
     """
 
     def __init__(self, path: Path | None = None, max_blocks: int = MAX_BLOCKS) -> None:
@@ -49,7 +49,7 @@ class UsageHistory:
         return len(self._rows)
 
     def row(self, series_id: int, created: int, through: int) -> int | None:
-        """Return the row of a series, a new row if it has none; None if there are too many series.
+        """Return the row of a series. A series without a row gets one; None if there are too many series.
 
         created: the minute when the series' resource was created, or NEVER; the usage of an earlier resource
         of the same name is discarded. through: the newest complete bin.
@@ -64,7 +64,7 @@ class UsageHistory:
         return row
 
     def confirm(self, rows: Ints, series_ids: Ids, created: Ints, through: int) -> Flags:
-        """Return which rows still belong to these series and resources, and mark these rows as seen."""
+        """Return which rows still belong to these series and resources. Mark those as seen in `through`."""
         row_ids, row_created = (
             np.concatenate([getattr(block, name) for block in self.blocks] or [np.empty(0, kind)])
             for name, kind in (("id", np.uint64), ("created", np.int32))
@@ -91,7 +91,7 @@ class UsageHistory:
         return self.blocks[number], column
 
     def advance(self, through: int) -> None:
-        """Move the end of all blocks to a bin, and free the rows of removed series."""
+        """Make `through` the newest bin of all blocks, and free the rows of removed series."""
         for number, block in enumerate(self.blocks):
             block.advance(through)
             removed = np.flatnonzero((block.id != NO_ID) & (block.seen < through - RETAINED_BINS))

@@ -1,4 +1,8 @@
-"""The fan and the outlook of one series, by its slot. Both are computed in a thread."""
+"""Forecasts of one series, by its slot: the fan and the outlook. Both are computed in a thread.
+
+The fan is drawn: past demand, and quantiles of future usage. The outlook tells how good past forecasts were,
+and what another limit would change.
+"""
 
 import asyncio
 
@@ -27,8 +31,8 @@ async def outlook_of(
 ) -> Outlook | None:
     """Return the outlook of the series in a slot; None without a history.
 
-    limit: the limit that past forecasts are compared with. other_limit: the limit of a new forecast; None
-    without a new forecast.
+    limit: past forecasts are judged for this limit. other_limit: a new forecast is made for this limit; None:
+    no new forecast is made.
     """
     for block, _, columns in recorder.by_block(np.array([slot], np.int32)):
         return await asyncio.to_thread(outlook_from, block, int(columns[0]), limit, other_limit)

@@ -30,8 +30,8 @@ TLS_SCHEMES: Final = ("https", "smtps")  # with TLS from the start
 class ReachabilityProbe:
     """Checks the receivers given to `configure` while `run` runs.
 
-    unreachable: why a receiver cannot be reached, by its name. retry_interval: seconds until an unreachable
-    receiver is checked again.
+    unreachable: the receivers that cannot be reached, by name, each with the reason. retry_interval: seconds
+    until an unreachable receiver is checked again.
     """
 
     def __init__(self, client: OutboundClient, retry_interval: float = RETRY_INTERVAL) -> None:
@@ -86,7 +86,7 @@ class ReachabilityProbe:
             log.info("receiver %s can be reached again", receiver.name)
 
     async def _error_of(self, receiver: BaseReceiver) -> str:
-        """Return why a receiver's addresses cannot be reached; empty if they can be, or are unknown."""
+        """Return why a receiver's addresses cannot be reached; empty if they can, or are unknown."""
         try:
             async with asyncio.timeout(receiver.timeout):
                 urls = await receiver.addresses(self._client)

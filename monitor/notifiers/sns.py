@@ -1,4 +1,4 @@
-"""Publishes one message to a topic of Amazon SNS, standard or FIFO, with the environment's credentials."""
+"""Publishes notifications to a topic of Amazon SNS, standard or FIFO, with the environment's credentials."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MAX_SUBJECT = 99  # characters; SNS accepts fewer than 100
 MAX_MESSAGE_BYTES = 250_000  # SNS accepts 262,144, including the attributes
-# Parts of the codes of errors after which a retry may succeed.
+# Words in the code of an error after which a retry may succeed.
 RETRYABLE_CODES = (
     "Throttl",
     "Expired",

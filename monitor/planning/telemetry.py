@@ -1,4 +1,4 @@
-"""Exports the planned delay until samples are read, and the number of metrics that need not be read."""
+"""Exports the planned delay until samples are read, and the number of metrics that are rarely requested."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -33,10 +33,10 @@ class PlanTelemetry:
         registry.register(self._delay)
         registry.register(self._pruned)
 
-    def show(self, fleet: Fleet, shortest: float) -> None:
-        """Export a fleet's planned delays and its pruned metrics. shortest: see `planned_delays`."""
+    def show(self, fleet: Fleet, poll_interval: float) -> None:
+        """Export a fleet's planned delays and its pruned metrics. poll_interval: see `planned_delays`."""
         self._pruned.replace({(account,): float(number) for account, number in pruned_metrics(fleet).items()})
-        delays = planned_delays(fleet, shortest)
+        delays = planned_delays(fleet, poll_interval)
         self._delay.replace(
             {
                 (account, f"{100 * quantile:g}"): seconds
@@ -56,11 +56,11 @@ def pruned_metrics(fleet: Fleet) -> Mapping[str, int]:
     return numbers
 
 
-def planned_delays(fleet: Fleet, shortest: float) -> Mapping[str, Mapping[float, float]]:
-    """Return the quantiles of the planned seconds between two reads of a series, by account.
+def planned_delays(fleet: Fleet, poll_interval: float) -> Mapping[str, Mapping[float, float]]:
+    """Return, by account, the quantiles of the longest planned delay of a series, in seconds.
 
-    shortest: seconds between two polls. A series with several metrics counts as read once all
-    its metrics are read.
+    The longest delay of a series is the time between two of its reads. A series with several metrics is read
+    when all its metrics are read. poll_interval: seconds between two polls, and the least delay.
     """
     minutes = np.full(fleet.size, NOT_POLLED, np.int32)
     for block in fleet.usages:
@@ -72,25 +72,25 @@ def planned_delays(fleet: Fleet, shortest: float) -> Mapping[str, Mapping[float,
     polled = np.flatnonzero(minutes != NOT_POLLED)
     counts = np.zeros((len(index_by_account), minutes.max(initial=0) + 1), np.int64)
     np.add.at(counts, (account_by_group[fleet.group[polled]], minutes[polled]), 1)
-    return {account: _quantiles(counts[index], shortest) for account, index in index_by_account.items()}
+    return {account: _quantiles(counts[index], poll_interval) for account, index in index_by_account.items()}
 
 
 def minutes_until_known(rings: Rings, rows: Ints) -> Ints:
-    """Return the planned minutes until metrics are read.
+    """Return the planned minutes between two reads of each metric.
 
-    If a metric of the whole proves a metric to be safe, the minutes are those of the metric of the whole.
+    A metric that is proven safe by a metric of the whole has the minutes of the metric of the whole.
     """
     is_safe = ~np.isnan(rings.safe_below[rows])
     minutes: Ints = np.where(is_safe, rings.cadence[rings.whole[rows]], rings.cadence[rows])
     return minutes
 
 
-def _quantiles(counts: npt.NDArray[np.int64], shortest: float) -> Mapping[float, float]:
+def _quantiles(counts: npt.NDArray[np.int64], poll_interval: float) -> Mapping[float, float]:
     """Return the quantiles in seconds. counts: the number of series, by planned minutes."""
     series_within = np.cumsum(counts)
     if not series_within[-1]:
         return {}
     return {
-        quantile: max(60.0 * int(np.searchsorted(series_within, quantile * series_within[-1])), shortest)
+        quantile: max(60.0 * int(np.searchsorted(series_within, quantile * series_within[-1])), poll_interval)
         for quantile in QUANTILES
     }

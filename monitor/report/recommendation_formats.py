@@ -21,7 +21,7 @@ RecommendationsJson = Mapping[str, Any]
 
 
 def column_texts(recommendation: RecommendationsJson) -> tuple[str, ...]:
-    """Return a recommendation as the table shows it, in the order of COLUMNS."""
+    """Return the texts of a recommendation's row in the table, in the order of COLUMNS."""
     is_known = recommendation["advice"] != "unknown"
     return (
         f"{recommendation['service']} {recommendation['resource']}",
@@ -48,12 +48,15 @@ def _money(recommendation: RecommendationsJson) -> str:
     return "not known" if amount is None else f"{amount:+,.2f}"
 
 
-def unpriced_text(unknown: int, maxima: int) -> str:
-    """Return the end of a sentence on money: how many changes have no price, and how many need none."""
-    texts = [f"; the price of {unknown:,} is not known"] if unknown else []
-    if maxima:
+def unpriced_text(unknown_prices: int, maximum_changes: int) -> str:
+    """Return the end of a sentence on money, about the changes that have no price in it.
+
+    unknown_prices: how many have an unknown price. maximum_changes: how many change a configured maximum.
+    """
+    texts = [f"; the price of {unknown_prices:,} is not known"] if unknown_prices else []
+    if maximum_changes:
         words = ("is a maximum, which costs nothing itself", "are maxima, which cost nothing themselves")
-        texts.append(f"; {maxima:,} {agreeing(maxima, *words)}")
+        texts.append(f"; {maximum_changes:,} {agreeing(maximum_changes, *words)}")
     return "".join(texts)
 
 
@@ -64,9 +67,9 @@ def summary(document: RecommendationsJson) -> Iterator[str]:
         return
     counts = ", ".join(f"{advice} {number:,}" for advice, number in document["counts"].items() if number)
     yield f"{count_of(document['total'], 'purchase')}: {counts}"
-    more = unpriced_text(document["unknown_prices"], document["maxima"])
+    unpriced = unpriced_text(document["unknown_prices"], document["maxima"])
     saved, needed = document["saved_monthly_dollars"], document["needed_monthly_dollars"]
-    yield f"Saved: ${saved:,.2f} a month; needed: ${needed:,.2f} a month, by list price{more}"
+    yield f"Saved: ${saved:,.2f} a month; needed: ${needed:,.2f} a month, by list price{unpriced}"
 
 
 def write_table(document: RecommendationsJson, out: TextIO) -> None:

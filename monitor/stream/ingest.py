@@ -31,7 +31,7 @@ Fingerprint = tuple[str, int, int]  # identifies a request: its id, and checksum
 
 @dataclass(frozen=True, slots=True)
 class FirehoseRequest:
-    """A delivery. source: the ARN of the delivery stream, stated by the sender. body: gzip if `gzipped`."""
+    """A delivery. source: the ARN of the delivery stream, as the sender says. gzipped: `body` is gzip."""
 
     id: str
     source: str
@@ -41,8 +41,9 @@ class FirehoseRequest:
 
 @dataclass(frozen=True, slots=True)
 class DecodedRequest:
-    """The points of a request. names: the interner that gave the numbers of the points. writer: writes them.
+    """The points of a request.
 
+    names: the interner that numbered the names of the points. writer: writes the points.
     any_valid: true if any record was decoded or empty.
     """
 
@@ -58,14 +59,14 @@ class IngestOptions:
     """The store of dead letters, limits of memory, and the clock.
 
     dead_letters: stores the pieces that cannot be decoded.
-    max_body_bytes: the maximum total size of the bodies that are being received or processed.
+    max_held_bytes: the maximum total size of all bodies that are being received or processed.
     max_early_points: the maximum number of points that wait for an inventory.
     max_interner_bytes: the maximum memory for the names of metrics.
     clock: returns epoch seconds.
     """
 
     dead_letters: DeadLetterStore = field(default_factory=MemoryDeadLetterStore)
-    max_body_bytes: int = MAX_BYTES
+    max_held_bytes: int = MAX_BYTES
     max_early_points: int = MAX_EARLY_POINTS
     max_interner_bytes: int = MAX_INTERNER_BYTES
     clock: Callable[[], float] = time.time
@@ -97,7 +98,7 @@ class Ingest:
         """
         self._options = options or IngestOptions()
         self.telemetry, self.dead_letters = telemetry, self._options.dead_letters
-        self.budget = ByteBudget(self._options.max_body_bytes)
+        self.budget = ByteBudget(self._options.max_held_bytes)
         self.has_new_points = asyncio.Event()
         self._fleet, self._discovery, self._load_metrics = fleet, discovery, load_metrics
         self._clock = self._options.clock
@@ -125,8 +126,8 @@ class Ingest:
         Firehose repeats a request when it got no response. A request that was accepted before is ignored, as
         it could overwrite later points.
 
-        Raises EnvelopeError when no record is usable; TooManyNamesError and ByteBudgetExceededError when the
-        request should be repeated later.
+        Raises EnvelopeError when no record is usable. Raises TooManyNamesError or ByteBudgetExceededError
+        when Firehose should repeat the request later.
         """
         decoded = await asyncio.get_running_loop().run_in_executor(self._thread, self._decode, request)
         if decoded is None:

@@ -1,4 +1,4 @@
-"""Reads the metrics of request paths and evaluates the paths, again at each update."""
+"""Reads the metrics of request paths, and evaluates the paths anew at each update."""
 
 import asyncio
 import logging
@@ -38,7 +38,7 @@ class PointReader(Protocol):
 
 
 class PathMonitor:
-    """The request paths of the configuration. statuses: the last evaluation of the paths.
+    """Evaluates the request paths of the configuration. statuses: the last evaluation of the paths.
 
     now: returns the time in epoch seconds. account_names: returns the names of the accounts by id.
     """
@@ -55,7 +55,7 @@ class PathMonitor:
         self._telemetry = PathTelemetry(registry)
         self._paths: Sequence[RequestPath] = ()
         self._placed: Sequence[PlacedPath] = ()
-        self._placed_version = -1  # the version of the fleet in which the paths were placed
+        self._placed_version = -1  # the version of the fleet in which the hops were found
         self._minutes = range(0)
         self._points: dict[tuple[CellKey, Metric], Float64s] = {}
         self._failures: dict[CellKey, Sequence[str]] = {}
@@ -69,9 +69,9 @@ class PathMonitor:
         self._publish([status for status in self.statuses.items if status.name in names])
 
     async def update(self, *, is_ready: bool = True) -> None:
-        """Place the paths in the fleet, read the metrics that are due, and evaluate the paths.
+        """Find the hops of the paths in the fleet, read the metrics that are due, and evaluate the paths.
 
-        is_ready: false while some series were not read yet; then the update is left out.
+        is_ready: false while some series were not read yet. Then nothing is updated.
         """
         if not self._paths or not is_ready:
             return
@@ -116,7 +116,7 @@ class PathMonitor:
                 self._log_failures(cell, failures)
 
     def _failure_sentences(self, placed: PlacedPath) -> list[str]:
-        """Return sentences about the metrics of a path that could not be read."""
+        """Return sentences about those metrics of a path that could not be read."""
         cells = dict.fromkeys(cell for hop in placed.hops for cell, _ in hop.metrics)
         return [
             f"{'/'.join(cell)}: its metrics cannot be read: {failure}"

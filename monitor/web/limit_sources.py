@@ -82,14 +82,15 @@ def _sentence(source: LimitSource) -> str:
 class RequestSummary(NamedTuple):
     """The newest request for an increase of a quota, or the reason why it is unknown.
 
-    request: None if there is none. sentence: the request in words. unknown: the reason why it is unknown; may
-    be empty. action: the missing IAM action, if that is the reason. command: the command that requests an
-    increase.
+    request: None if there is none, or it is unknown. sentence: the request in words. unknown_reason: why it
+    is unknown; empty if it is not. action: the missing IAM action, if that is the reason. command: the
+    command that requests an increase, if that is the first thing to do and there is no request; empty
+    otherwise.
     """
 
     request: QuotaRequest | None
     sentence: str
-    unknown: str
+    unknown_reason: str
     action: str
     command: str
 
@@ -97,12 +98,12 @@ class RequestSummary(NamedTuple):
 def request_summary(series: Series, status: MonitorStatus, command: str) -> RequestSummary | None:
     """Return the newest request for an increase; None for a limit that no request increases.
 
-    command: the command of the first thing to do.
+    command: the command that the page gives as the first thing to do.
     """
     declared = command_of_signal(series.settings.signal)
     if not series.settings.quota_request and not (declared and declared.is_request):
         return None
-    unknown = next(
+    unknown_reason = next(
         (
             cell.requests_unknown_reason
             for cell in status.cells
@@ -111,13 +112,13 @@ def request_summary(series: Series, status: MonitorStatus, command: str) -> Requ
         "",
     )
     request = series.settings.quota_request
-    unknown = "" if request else unknown
-    is_denied = "AccessDenied" in unknown or "not authorized" in unknown
+    unknown_reason = "" if request else unknown_reason
+    is_denied = "AccessDenied" in unknown_reason or "not authorized" in unknown_reason
     request_command = command if command.startswith(REQUEST_COMMAND) and not request else ""
     return RequestSummary(
         request,
         series.settings.request_sentence,
-        unknown,
+        unknown_reason,
         REQUEST_ACTION if is_denied else "",
         request_command,
     )

@@ -35,7 +35,7 @@ class SeriesPageSource:
         self._state, self._engine = state, state.alerting.engine
 
     async def variables(self, identity: str, chosen: ChartRange, now: int) -> dict[str, Any]:
-        """Return the variables. identity: the id of the series. now: the current minute.
+        """Return the variables of the template. identity: the id of the series. now: the current minute.
 
         Raises HTTPException (404) for an unknown series.
         """
@@ -91,8 +91,8 @@ class SeriesPageSource:
             return None
         fleet = self._state.fleet
         in_purchase = fleet.purchase[: fleet.size] == fleet.purchase[series.slot]
-        shared = np.flatnonzero(in_purchase & fleet.paid[: fleet.size]).astype(np.int32)
-        return next(iter(await self._state.recommend(shared)), None)
+        purchase_slots = np.flatnonzero(in_purchase & fleet.paid[: fleet.size]).astype(np.int32)
+        return next(iter(await self._state.recommend(purchase_slots)), None)
 
     def _links(self, series: Series) -> dict[str, str]:
         configured = self._engine.notice_builder.settings.links

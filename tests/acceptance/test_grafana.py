@@ -17,21 +17,21 @@ from tests.processes import ROOT, demo_server, eventually, get
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 GRAFANA_VARIABLES = {"__rate_interval": "30s", "__range": "5m"}
-DETAIL_SERIES: Mapping[str, str] = {  # a series that has a value in every panel
+DETAIL_SERIES: Mapping[str, str] = {  # the labels of a series that has a value in every panel
     "account": "123456789012",
     "region": "eu-west-1",
     "service": "kinesis",
     "signal": "stream_write_bytes",
     "resource": "orders",
 }
-NOT_JUDGED = (
+WITHOUT_UTILIZATION = (  # signals
     "usage_plan_throttle",
     "fifo_api_rate",
     "fifo_high_throughput_api_rate",
     "http_route_throttle",
     "concurrency_scaling_rate",
-)  # signals without a utilization
-FAR_FROM_LIMITS = {"quotas"}  # services of the demo without a series above its band, and so without alerts
+)
+FAR_FROM_LIMITS = {"quotas"}  # services of the demo whose series are not above the band, and have no alerts
 NOT_REPORTED = "not reported by AWS"  # the placeholder in a panel about throttled demand
 
 
@@ -78,16 +78,16 @@ def interpolate(expr: str, dashboard: Mapping[str, Any]) -> str:
 
 
 def panel_queries(dashboard: Mapping[str, Any]) -> Iterator[Query]:
-    """The queries of all panels, except those of services that the demo does not show."""
+    """The queries of all panels, except those about services that have no alerts in the demo."""
     for panel in dashboard["panels"]:
         for target in panel.get("targets", ()):
             query = Query(interpolate(target["expr"], dashboard), target.get("instant", False))
-            if is_in_demo(query.expr):
+            if may_have_result(query.expr):
                 yield query
 
 
-def is_in_demo(expr: str) -> bool:
-    """Return whether the demo shows one of the services that a query names; True if it names none."""
+def may_have_result(expr: str) -> bool:
+    """Return whether a query names a service that has alerts in the demo, or names no service."""
     service_pattern = re.search(r'aws_service=~"([\w|]+)"', expr)
     return not service_pattern or not {*service_pattern[1].split("|")}.isdisjoint(
         {*demo_services()} - FAR_FROM_LIMITS
@@ -95,7 +95,7 @@ def is_in_demo(expr: str) -> bool:
 
 
 async def find_result(prometheus: str, query: Query) -> list[dict[str, Any]] | None:
-    """Return the result of a query; None while it is a placeholder for data that the demo has."""
+    """Return the result of a query; None while a placeholder stands for data that the demo will have."""
     result = await run_query(prometheus, query)
     resources = {series["metric"].get("resource") for series in result or ()}
     placeholders = set(re.findall(r'vector\(NaN\), "resource", "([^"]+)"', query.expr))
@@ -105,7 +105,7 @@ async def find_result(prometheus: str, query: Query) -> list[dict[str, Any]] | N
     if resources == {NOT_REPORTED}:
         saturation = Query(f'headroom_saturation{{signal="{signals[0]}"}}', True)
         return None if await run_query(prometheus, saturation) else result
-    if set(signals) & set(NOT_JUDGED):
+    if set(signals) & set(WITHOUT_UTILIZATION):
         return result
     return result if signals and await has_only_throttled_demand(prometheus, signals[0]) else None
 

@@ -33,7 +33,7 @@ def is_item(path: Path, _: Any) -> bool:
     return isinstance(path[-1], int)
 
 
-# By the name of each change: a function that returns whether it applies to a value at a path, and the change.
+# By the name of each change: a function that tells whether it applies to a value at a path, and the change.
 CHANGES: Mapping[str, tuple[Callable[[Path, Any], bool], Change]] = {
     "left out": (lambda path, value: True, lambda value: []),
     "null": (lambda path, value: True, lambda value: [None]),
@@ -61,7 +61,7 @@ CHANGES: Mapping[str, tuple[Callable[[Path, Any], bool], Change]] = {
 class Mutation:
     """One change of one value in an answer of a case.
 
-    key: of the answer in `case.answers`. path: to the value. change: the name of the change in CHANGES.
+    key: the key of the answer in `case.answers`. path: the path to the value. change: a key of CHANGES.
     """
 
     case: Case
@@ -87,8 +87,8 @@ class Mutation:
     def case_without_item(self) -> Case:
         """The case without the list item that holds the changed value.
 
-        If the changed value is in no list item, the call lists nothing. A call that describes a single
-        resource is denied.
+        If no list item holds the value, the answer is empty. A call that describes a single resource is
+        denied instead.
         """
         answer = self.case.answers[self.key]
         first = 1 if isinstance(answer, list) else 0  # after the index of the page
@@ -157,7 +157,7 @@ def mutations_of_item(items: Sequence[Any], number: int, rounds: int, seed: str)
 
 
 def mutations(cases: Sequence[Case], seed: str) -> Iterator[Mutation]:
-    """Yield random changes of the answers of cases, without end. Each kind of change is equally likely."""
+    """Yield random mutations of the cases, endlessly. Each kind of change is equally likely."""
     random = Random(seed)
     places = [
         (case, key, path, value)

@@ -20,8 +20,8 @@ from tests.fake_aws import FakeAws, denied
 class Run:
     """The results of the scans of a declaration.
 
-    usage: the usage of each series as `usage_text` writes it, by signal and resource. observed: the series by
-    the same names. errors: errors that ended a scan. failures: failures that `Aws.map` reported.
+    usage: by `SIGNAL RESOURCE`, the usage of a series as `usage_text` writes it. observed: the series, by the
+    same keys. errors: the errors that ended a scan. failures: the failures that `Aws.map` reported.
     calls: the calls in order. deleted: the resources that no longer exist.
     """
 
@@ -34,7 +34,7 @@ class Run:
 
 
 async def run(text: str, **answers: Any) -> Run:
-    """Run all scans of a declaration. answers: the answers of AWS by method."""
+    """Run all scans of a declaration. text: its YAML. answers: the answers of AWS, by the client's method."""
     declaration = parse_declaration(text.encode(), "demo.yaml")
     assert botocore_problems(declaration) == []
     aws, result = FakeAws(**answers), Run()

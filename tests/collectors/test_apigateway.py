@@ -47,7 +47,7 @@ async def rest_series(*stages: dict[str, Any], name: str = "shop") -> dict[str, 
 
 
 def command(usage: Any) -> list[str]:
-    """Return the words of the command that enables an unobservable usage."""
+    """Return the words of the command that makes an unobservable usage observable."""
     assert isinstance(usage, Unobservable)
     assert usage.enable_command
     return shlex.split(usage.enable_command)
@@ -142,7 +142,7 @@ async def test_every_page_of_apis_is_read() -> None:
 
 
 def assert_bounds(observed: Observed, *metrics: Metric) -> Unobservable:
-    """Assert that the bounds of a usage are 0 and the sum of these metrics; return why it is bounded."""
+    """Assert that a usage is between 0 and the sum of these metrics. Return why it is not exact."""
     whole = per_second(*metrics)
     assert (observed.usage, observed.upper_bound) == (whole.scaled(0), whole)
     assert observed.bounded_because
@@ -328,7 +328,7 @@ def test_keys_of_method_settings_are_parsed_into_path_and_verb(key: str, path: s
     assert parse_setting_key(key) == (path, verb)
 
 
-async def test_apis_of_the_same_name_share_a_display_name_and_have_different_paths() -> None:
+async def test_stages_of_apis_of_one_name_share_a_display_name_and_have_different_paths() -> None:
     aws = FakeAws(
         get_rest_apis=rest_api_list(("r1", "shop"), ("r2", "shop"), ("r3", "it's")),
         get_stages={"item": [stage("prod", **{"*/*": {"throttlingRateLimit": 1.0}})]},
@@ -359,8 +359,8 @@ def test_a_missing_point_is_zero_only_where_the_metric_is_always_on() -> None:
     assert not detailed_count.zero_when_absent
 
 
-def stages_of_two_apis(rest: str, http: str) -> Callable[..., dict[str, Any] | Exception]:
-    """Return an answer to GetStages: a stage for the APIs with these ids; denied for other APIs."""
+def get_stages_of_two_apis(rest: str, http: str) -> Callable[..., dict[str, Any] | Exception]:
+    """Return a function that answers GetStages: with a stage for these two APIs, with a denial for others."""
 
     def answer(restApiId: str = "", ApiId: str = "") -> dict[str, Any] | Exception:
         if restApiId == rest:
@@ -379,7 +379,7 @@ async def test_an_api_or_plan_that_cannot_be_read_affects_only_itself() -> None:
         get_account=THROTTLE,
         get_rest_apis=rest_api_list(("r1", "shop"), ("r2", "secret")),
         get_apis={"Items": [api("h1", "web"), api("h2", "hidden")]},
-        get_stages=stages_of_two_apis(rest="r1", http="h1"),
+        get_stages=get_stages_of_two_apis(rest="r1", http="h1"),
         get_usage_plans={
             "items": [{"id": "p1", "name": "gold", **quota}, {"id": "p2", "name": "iron", **quota}]
         },

@@ -1,4 +1,4 @@
-"""Every declared service against its table of answers and series."""
+"""Each declared service has the series that its table expects of AWS's answers."""
 
 import pytest
 
@@ -22,7 +22,7 @@ CASES = list(read_cases(TABLES))
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-async def test_the_answers_of_aws_give_the_series_of_the_table(case: Case) -> None:
+async def test_the_series_from_the_answers_of_a_table_are_those_of_the_table(case: Case) -> None:
     series, failures = await run_case(case, collector_of(DECLARATIONS[case.service]))
     assert differences(series, case.series) == []
     assert sorted(failures) == sorted(case.failures)  # in no order, as resources are read concurrently

@@ -53,7 +53,7 @@ def test_hops_may_be_written_in_any_order() -> None:
         ("a/b", False),
     ],
 )
-def test_the_name_of_a_path_has_a_length_and_characters(name: str, is_valid: bool) -> None:
+def test_the_name_of_a_path_is_limited_in_length_and_characters(name: str, is_valid: bool) -> None:
     file = parse_paths(f"paths: [{{name: '{name}', hops: [{ENTRANCE}]}}]".encode(), "paths.yaml")
     assert bool(file.model) == is_valid
     assert all("paths.0.name" in str(problem) for problem in file.problems)

@@ -1,4 +1,4 @@
-"""Every route of the application needs a role, except the routes in OPEN_PATHS."""
+"""Each route of the application needs a role, unless it is in OPEN_PATHS."""
 
 from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
@@ -44,8 +44,8 @@ def methods_and_paths(routes: Iterable[Any]) -> Iterator[tuple[str, str]]:
             yield from ((method, route.path) for method in sorted(route.methods))
 
 
-def tokens_accepted(method: str, path: str) -> list[tuple[str | None, bool]]:
-    """Return whether a request is accepted without a token (None), and with each token."""
+def expected_access(method: str, path: str) -> list[tuple[str | None, bool]]:
+    """Return each token, and None for no token. With each: whether the request is accepted."""
     if path in OPEN_PATHS:
         return [(token, True) for token in (None, SCRAPER_TOKEN, READER_TOKEN, OPERATOR_TOKEN)]
     is_read = method in ("GET", "HEAD")
@@ -62,7 +62,7 @@ async def respond_passed(scope: Scope, receive: Receive, send: Send) -> None:
     await PlainTextResponse("passed", PASSED)(scope, receive, send)
 
 
-async def test_every_route_needs_a_role(web: FastAPI) -> None:
+async def test_every_route_but_the_open_ones_needs_a_role(web: FastAPI) -> None:
     all_calls = list(methods_and_paths(web.routes))
     assert {("GET", "/"), ("GET", "/live"), ("GET", "/metrics"), ("GET", "/openapi.json")} <= {*all_calls}
     assert {("POST", "/-/reload"), ("GET", "/api/v1/stream/dead-letters")} <= {*all_calls}
@@ -71,7 +71,7 @@ async def test_every_route_needs_a_role(web: FastAPI) -> None:
     transport = httpx.ASGITransport(web)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         for method, path in all_calls:
-            for token, is_accepted in tokens_accepted(method, path):
+            for token, is_accepted in expected_access(method, path):
                 headers = UNTRUSTED_HEADERS | (bearer(token) if token else {})
                 response = await client.request(method, path.format_map(PATH_PARAMETERS), headers=headers)
                 status = PASSED if is_accepted else 403 if token else 401

@@ -13,17 +13,18 @@ from tests.registries import REGISTRY
 
 
 def settings() -> dict[str, Any]:
+    """Return the configuration of a demo."""
     return demo_settings("http://127.0.0.1:9", "127.0.0.1:4070", "journal.db", "http://127.0.0.1:10")
 
 
-def test_configured_access_keys_are_kept() -> None:
+def test_the_environment_of_the_demo_keeps_access_keys_of_the_stream_and_loses_aws_settings() -> None:
     environ = {ACCESS_KEYS_VARIABLE: "mine, other", "AWS_PROFILE": "prod"}
     isolate_environment(environ)
     assert access_keys_from(environ) == ("mine", "other")
     assert "AWS_PROFILE" not in environ
 
 
-def test_the_demo_generates_an_access_key_if_none_is_configured() -> None:
+def test_the_demo_generates_an_access_key_of_the_stream_if_none_is_configured() -> None:
     access_keys = set()
     for environ in ({}, {ACCESS_KEYS_VARIABLE: " , "}):
         isolate_environment(environ)
@@ -34,9 +35,9 @@ def test_the_demo_generates_an_access_key_if_none_is_configured() -> None:
 
 def test_the_demo_monitors_the_simulated_services_and_those_with_stories() -> None:
     services = demo_config(settings()).services
-    storied = {file.stories.service for file in read_story_files(STORY_FOLDER)}
-    assert storied <= {*services} <= {*REGISTRY.service_names}
-    assert {*services} - storied == {*SIMULATED_SERVICES} - storied
+    with_stories = {file.stories.service for file in read_story_files(STORY_FOLDER)}
+    assert with_stories <= {*services} <= {*REGISTRY.service_names}
+    assert {*services} - with_stories == {*SIMULATED_SERVICES} - with_stories
 
 
 def test_the_only_configured_receiver_is_the_receiver_of_the_demo() -> None:

@@ -11,7 +11,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as prometheus
 
 from collectors.base import Unobservable, per_second
-from monitor.exposition.exposition import CHUNK, Exposition
+from monitor.exposition.exposition import CHUNK_SIZE, Exposition
 from monitor.exposition.families import FAMILIES
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.judge import judge
@@ -263,7 +263,7 @@ class PublishedFleet:
 
     def __init__(self) -> None:
         self.fleet = Fleet()
-        self.names = [key(f"stream-{number}") for number in range(CHUNK + 3)]
+        self.names = [key(f"stream-{number}") for number in range(CHUNK_SIZE + 3)]
         for name in self.names:
             add(self.fleet, name, throttled_by_cause={"hot key": per_second(throttled_metric)})
         self.exposition = Exposition(self.fleet)
@@ -299,7 +299,7 @@ def fleet() -> PublishedFleet:
 
 
 changes = st.tuples(
-    st.sampled_from([0, 1, 2, CHUNK - 1, CHUNK, CHUNK + 2]),
+    st.sampled_from([0, 1, 2, CHUNK_SIZE - 1, CHUNK_SIZE, CHUNK_SIZE + 2]),
     st.sampled_from(["judge", "judge", "judge", "drop", "tag", "source", "limit", "causes"]),
     st.integers(0, 9).map(float),
 )
@@ -336,7 +336,7 @@ async def test_the_newest_judgement_is_published_even_while_an_older_one_is_rend
     first = asyncio.create_task(fleet.exposition.publish({}))
     await asyncio.sleep(0)  # the first call is rendering
     fleet.change(0, "tag", 1.0)
-    fleet.change(CHUNK, "drop", 0.0)
+    fleet.change(CHUNK_SIZE, "drop", 0.0)
     second = asyncio.create_task(fleet.exposition.publish({}))
     await asyncio.sleep(0)
     first.cancel()

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from collectors.base import per_second
 from monitor.exposition.body import ExpositionBody
-from monitor.exposition.exposition import CHUNK, Exposition
+from monitor.exposition.exposition import CHUNK_SIZE, Exposition
 from monitor.exposition.scraped_parts import ScrapedParts, TooManySeriesError
 from monitor.exposition.selection import Selection
 from monitor.fleet.fleet import Fleet
@@ -147,8 +147,8 @@ def test_new_series_are_in_the_next_scrape() -> None:
 
 
 def test_a_part_may_lose_most_of_its_series() -> None:
-    scraped = ScrapedFleet(max_series=2 * CHUNK)
-    names = [f"orders-{n}" for n in range(CHUNK + 1)]
+    scraped = ScrapedFleet(max_series=2 * CHUNK_SIZE)
+    names = [f"orders-{n}" for n in range(CHUNK_SIZE + 1)]
     for name in names:
         add(scraped.fleet, key(*COMBINATIONS[0], name=name), throttled=None)
     scraped.publish()

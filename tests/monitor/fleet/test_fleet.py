@@ -58,7 +58,7 @@ def key(name: str = "a", cell: tuple[str, str] = CELL) -> Key:
 
 
 def observation_of(usage: Usage | float | Unobservable, **fields: Any) -> Observed:
-    """Return a resource as a collector observes it."""
+    """Return what a collector observes of a resource with this usage."""
     return Observed(signal="rate", resource=resource("a"), usage=usage, **fields)
 
 
@@ -73,7 +73,10 @@ def metrics_needed_by(observation: Observed) -> set[bytes]:
 
 
 def formulas_in(fleet: Fleet, slot: int) -> list[tuple[list[bytes], Formula] | None]:
-    """Return metrics and formula of usage, throttled demand and upper bound, as stored in a slot."""
+    """Return metrics and formula of usage, throttled demand and upper bound, as stored in a slot.
+
+    A usage that is a number has a row, too, but no metric: `number` stands for it.
+    """
     query_by_row = {row: query for cell in (CELL, OTHER_CELL) for query, row in fleet.metrics(cell).items()}
     formulas = (column.get(slot) for column in (fleet.usages, fleet.throttled, fleet.upper_bounds))
     return [

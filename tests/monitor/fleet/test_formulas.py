@@ -104,7 +104,7 @@ def test_recent_throttled_demand_of_a_block_is_computed_like_each_series_alone(
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.one_of(st.none(), formulas)), max_size=40))
-def test_after_any_changes_each_series_has_the_formula_that_was_set_last_if_any(
+def test_after_any_changes_each_series_has_the_formula_that_was_put_last(
     steps: list[tuple[int, Usage | None]],
 ) -> None:
     stored_formulas, expected = Formulas(), dict[int, Formula | None]()
@@ -171,7 +171,7 @@ ALL_ROWS_READ = [(row, 5) for row in range(ROWS)]
             [(0, 5, 30), (0, 6, 20)],
             ALL_ROWS_READ,
             (5, 70),
-            id="percent left, with a newer provisional point",
+            id="percent used, with a newer provisional point",
         ),
         pytest.param(limit_minus(8, a), [(0, 5, 3)], ALL_ROWS_READ, (5, 5), id="limit_minus"),
         pytest.param(
@@ -297,7 +297,7 @@ def test_only_a_result_that_may_fall_waits_for_the_complete_minute(usage: Usage,
 
 
 @pytest.mark.parametrize(
-    ("usage", "worst"),
+    ("usage", "expected"),
     [
         pytest.param(total(a, b), 5.0, id="sum"),
         pytest.param(total(highest(a, zero_if_absent), b), 5.0, id="sum of the highest"),
@@ -306,12 +306,14 @@ def test_only_a_result_that_may_fall_waits_for_the_complete_minute(usage: Usage,
         pytest.param(total(ratio(a, a), b), NAN, id="sum with a ratio"),
     ],
 )
-def test_the_known_part_of_throttled_demand_is_a_lower_bound_only_of_sums(usage: Usage, worst: float) -> None:
+def test_known_throttled_demand_is_a_lower_bound_only_in_sums_and_maxima_with_weights_above_0(
+    usage: Usage, expected: float
+) -> None:
     rings, _ = rings_and_model([(0, START, 5.0), (1, START, 5.0)], [(0, START), (1, START)])
     stored_formulas = Formulas(lower_bounds=True)
     stored_formulas.put(0, formula_of(usage))
     slots, newest = np.array([0], np.int32), np.array([START], np.int32)
-    np.testing.assert_array_equal(stored_formulas.at(rings, slots, newest), [worst])
+    np.testing.assert_array_equal(stored_formulas.at(rings, slots, newest), [expected])
 
 
 @pytest.mark.parametrize(

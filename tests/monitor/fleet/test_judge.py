@@ -107,7 +107,7 @@ def put(
 def observed_with(
     usage: Usage | float | Unobservable, throttled: Usage | None = None, upper_bound: Usage | None = None
 ) -> Observed:
-    """Return a resource as a collector observes it."""
+    """Return what a collector observes of a resource with this usage."""
     return Observed(
         signal="rate", resource=resource_of("a"), usage=usage, throttled=throttled, upper_bound=upper_bound
     )

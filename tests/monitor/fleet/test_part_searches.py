@@ -1,4 +1,4 @@
-"""Searches for the parts of an aggregate pause where they cost more than the aggregate saves."""
+"""A search for the parts of an aggregate is paused if it costs more requests than the aggregate saves."""
 
 from monitor.fleet.part_searches import MEAN_OVER, PAUSE, PartSearches
 
@@ -7,25 +7,25 @@ SAVED = 10.0  # requests a minute
 
 
 def searches(requests: int, minutes: int) -> PartSearches:
-    """Return the searches after this number of requests in each of some minutes."""
+    """Return the searches after so many minutes, each with this number of requests."""
     noted = PartSearches()
     for minute in range(minutes):
         noted.note(AGGREGATE, requests, SAVED, minute)
     return noted
 
 
-def test_searches_that_cost_less_than_is_saved_never_pause() -> None:
+def test_searches_that_cost_less_than_the_aggregate_saves_are_never_paused() -> None:
     assert not searches(9, 20 * MEAN_OVER).are_paused(AGGREGATE, 20 * MEAN_OVER)
 
 
-def test_searches_that_cost_more_for_an_hour_or_two_pause() -> None:
+def test_searches_that_cost_more_are_paused_within_two_hours() -> None:
     assert not searches(12, MEAN_OVER // 2).paused(MEAN_OVER // 2)
     noted = searches(12, 2 * MEAN_OVER)
     assert noted.paused(2 * MEAN_OVER) == [AGGREGATE]
     assert noted.are_paused(AGGREGATE, 2 * MEAN_OVER) and not noted.are_paused(OTHER, 2 * MEAN_OVER)
 
 
-def test_one_search_of_many_parts_does_not_pause() -> None:
+def test_a_single_search_for_many_parts_is_not_paused() -> None:
     assert not searches(300, 1).paused(1)
 
 
@@ -36,7 +36,7 @@ def test_a_pause_ends() -> None:
     assert not noted.paused(2 * MEAN_OVER)
 
 
-def test_minutes_without_a_search_are_forgotten_slowly() -> None:
+def test_the_mean_cost_includes_the_minutes_without_a_search() -> None:
     noted = PartSearches()
     for minute in range(0, 20 * MEAN_OVER, 3):
         noted.note(AGGREGATE, 27, SAVED, minute)

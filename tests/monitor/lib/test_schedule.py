@@ -19,10 +19,10 @@ START = 1_800_000_000.0
 
 
 class Clock:
-    """A clock that advances only when a task sleeps, or when a test advances it."""
+    """A clock that advances only when a task sleeps, or when a test advances it. last_sleep: in seconds."""
 
     def __init__(self) -> None:
-        self.now, self.slept = START, 0.0
+        self.now, self.last_sleep = START, 0.0
 
     def time(self) -> float:
         return self.now
@@ -32,7 +32,7 @@ class Clock:
         return LoopClock(self.time, self.sleep)
 
     async def sleep(self, seconds: float) -> None:
-        self.slept = seconds
+        self.last_sleep = seconds
         self.now += max(seconds, 0.0)
 
 
@@ -42,28 +42,28 @@ def clock() -> Clock:
 
 
 def offset(name: str, interval: float) -> float:
-    """Return the seconds from the start of an interval to the ticks of a name."""
+    """Return the seconds from the start of each interval to the tick of the schedule with this name."""
     return zlib.crc32(name.encode()) / 2**32 * interval
 
 
 async def tick_times(name: str, interval: float, clock: Clock, work: list[float]) -> list[tuple[float, int]]:
-    """Return the time of each tick, and how many were missed before it. work: the seconds of each run."""
-    begins: list[tuple[float, int]] = []
+    """Return the time of each tick, and how many were missed before it. work: by run, its seconds."""
+    starts: list[tuple[float, int]] = []
     async for missed in Schedule(name, interval, clock.loop_clock).ticks():
-        begins.append((clock.now, missed))
-        if len(begins) > len(work):
-            return begins
-        clock.now += work[len(begins) - 1]
+        starts.append((clock.now, missed))
+        if len(starts) > len(work):
+            return starts
+        clock.now += work[len(starts) - 1]
     raise AssertionError
 
 
 async def test_the_first_tick_is_at_once_and_later_ticks_are_aligned_by_name(clock: Clock) -> None:
-    begins = await tick_times("eu-west-1", 60, clock, [1.0, 59.0, 0.0])
-    assert begins[0] == (START, 0)
-    phases = [(at - offset("eu-west-1", 60)) % 60 for at, _ in begins[1:]]
+    starts = await tick_times("eu-west-1", 60, clock, [1.0, 59.0, 0.0])
+    assert starts[0] == (START, 0)
+    phases = [(at - offset("eu-west-1", 60)) % 60 for at, _ in starts[1:]]
     assert all(min(phase, 60 - phase) < 1e-3 for phase in phases)
-    assert [round(later - sooner) for (sooner, _), (later, _) in pairwise(begins[1:])] == [60, 60]
-    assert [missed for _, missed in begins] == [0, 0, 0, 0]
+    assert [round(later - sooner) for (sooner, _), (later, _) in pairwise(starts[1:])] == [60, 60]
+    assert [missed for _, missed in starts] == [0, 0, 0, 0]
 
 
 async def test_ticks_are_spread_over_the_interval_by_name_and_stay_at_their_times(clock: Clock) -> None:
@@ -80,17 +80,18 @@ async def test_ticks_are_spread_over_the_interval_by_name_and_stay_at_their_time
 async def test_work_that_takes_longer_than_the_interval_skips_ticks_and_never_catches_up(
     clock: Clock,
 ) -> None:
-    begins = await tick_times("a", 60, clock, [1.0, 150.0, 1.0, 1.0])
-    assert [missed for _, missed in begins] == [0, 0, 2, 0, 0]
-    assert begins[2][0] - begins[1][0] == pytest.approx(180)
-    assert begins[3][0] - begins[2][0] == pytest.approx(60)
+    starts = await tick_times("a", 60, clock, [1.0, 150.0, 1.0, 1.0])
+    assert [missed for _, missed in starts] == [0, 0, 2, 0, 0]
+    assert starts[2][0] - starts[1][0] == pytest.approx(180)
+    assert starts[3][0] - starts[2][0] == pytest.approx(60)
 
 
 async def test_a_clock_set_back_does_not_stop_the_loop(clock: Clock) -> None:
-    begins = await tick_times("a", 60, clock, [1.0, 1.0, -86_400.0, 1.0])
-    assert clock.slept <= 60
-    assert begins[3][0] - (begins[2][0] - 86_400) <= 60
-    assert [missed for _, missed in begins] == [0, 0, 0, 0, 0]
+    work = [1.0, 1.0, -86_400.0, 1.0]  # during the third run, the clock is set back by a day
+    starts = await tick_times("a", 60, clock, work)
+    assert clock.last_sleep <= 60
+    assert starts[3][0] - (starts[2][0] - 86_400) <= 60
+    assert [missed for _, missed in starts] == [0, 0, 0, 0, 0]
 
 
 @given(
@@ -102,12 +103,12 @@ def test_a_tick_begins_within_one_interval_of_the_end_of_the_last_run(
     interval: float, work: list[float], name: str
 ) -> None:
     clock = Clock()
-    begins = asyncio.run(tick_times(name, interval, clock, work))
+    starts = asyncio.run(tick_times(name, interval, clock, work))
     for n, took in enumerate(work):
-        waited = begins[n + 1][0] - (begins[n][0] + took)
+        waited = starts[n + 1][0] - (starts[n][0] + took)
         assert -1e-3 <= waited <= interval + 1e-3
-    span = begins[-1][0] - begins[0][0]
-    ticks = sum(1 + missed for _, missed in begins[1:])
+    span = starts[-1][0] - starts[0][0]
+    ticks = sum(1 + missed for _, missed in starts[1:])
     assert ticks == pytest.approx(span / interval, abs=1.01)  # every tick is counted once
 
 
@@ -214,17 +215,17 @@ async def test_cancelling_the_loop_ends_it_between_two_ticks() -> None:
     assert value_of(telemetry, "headroom_tick_failures_total") == 0
 
 
-# Tests of many works that one task repeats
+# Tests of `repeat_all`: one task repeats many works, each on its own schedule
 
 
 Works = Mapping[str, tuple[float, float, Exception | None]]
 
 
 class WorkRepeater:
-    """Repeats works by one task on a simulated clock. begins: the times when its runs began, by work."""
+    """Repeats works by one task on a simulated clock. starts: by work, the times when its runs began."""
 
     def __init__(self) -> None:
-        self.begins: dict[str, list[float]] = {}
+        self.starts: dict[str, list[float]] = {}
         self.telemetry, self.tasks = ProcessTelemetry(), list[int]()
 
     def repeat(self, seconds: float, works: Works, pace: float = 0.0) -> None:
@@ -240,7 +241,7 @@ class WorkRepeater:
 
         def work(name: str, took: float, error: Exception | None) -> Callable[[], Coroutine[Any, Any, None]]:
             async def once() -> None:
-                self.begins.setdefault(name, []).append(loop.time())
+                self.starts.setdefault(name, []).append(loop.time())
                 await asyncio.sleep(took)
                 if error:
                     raise error
@@ -261,7 +262,7 @@ class WorkRepeater:
 
     def distances_from_ticks(self, name: str, interval: float) -> set[float]:
         """Return the seconds from the ticks of a name to its runs after the first run."""
-        distances = [(START + at - offset(name, interval)) % interval for at in self.begins[name][1:]]
+        distances = [(START + at - offset(name, interval)) % interval for at in self.starts[name][1:]]
         return {round(distance, 3) % interval for distance in distances}
 
 
@@ -269,9 +270,9 @@ def test_each_work_is_repeated_at_the_ticks_of_its_own_name_by_one_task() -> Non
     repeater = WorkRepeater()
     works: Works = {f"{n}": (60.0, 0.0, None) for n in range(50)}
     repeater.repeat(3600, {**works, "rare": (600.0, 0.0, None)})
-    assert {repeater.begins[name][0] for name in repeater.begins} == {0.0}
-    assert {len(repeater.begins[f"{n}"]) for n in range(50)} <= {60, 61}
-    assert len(repeater.begins["rare"]) in {6, 7}
+    assert {repeater.starts[name][0] for name in repeater.starts} == {0.0}
+    assert {len(repeater.starts[f"{n}"]) for n in range(50)} <= {60, 61}
+    assert len(repeater.starts["rare"]) in {6, 7}
     assert repeater.distances_from_ticks("7", 60.0) == repeater.distances_from_ticks("rare", 600.0) == {0.0}
     assert repeater.tasks == [1]
     assert value_of(repeater.telemetry, "headroom_missed_ticks_total") == 0
@@ -280,19 +281,19 @@ def test_each_work_is_repeated_at_the_ticks_of_its_own_name_by_one_task() -> Non
 def test_a_work_that_takes_long_skips_its_own_ticks_and_delays_no_other_work() -> None:
     repeater = WorkRepeater()
     repeater.repeat(3600, {"slow": (60.0, 150.0, None), "quick": (60.0, 1.0, None)})
-    assert 19 <= len(repeater.begins["slow"]) <= 21
-    assert len(repeater.begins["quick"]) in {60, 61}
+    assert 19 <= len(repeater.starts["slow"]) <= 21
+    assert len(repeater.starts["quick"]) in {60, 61}
     assert value_of(repeater.telemetry, "headroom_missed_ticks_total") == pytest.approx(40, abs=3)
 
 
 def test_a_work_that_fails_is_counted_and_repeated() -> None:
     repeater = WorkRepeater()
     repeater.repeat(600, {"broken": (60.0, 0.0, KeyError("Account")), "fine": (60.0, 0.0, None)})
-    assert len(repeater.begins["broken"]) in {10, 11}
-    assert value_of(repeater.telemetry, "headroom_tick_failures_total") == len(repeater.begins["broken"])
+    assert len(repeater.starts["broken"]) in {10, 11}
+    assert value_of(repeater.telemetry, "headroom_tick_failures_total") == len(repeater.starts["broken"])
 
 
 def test_first_runs_begin_at_the_given_pace_without_waiting_for_each_other() -> None:
     repeater = WorkRepeater()
     repeater.repeat(100, {name: (3600.0, 50.0, None) for name in "abc"}, pace=2.0)
-    assert [repeater.begins[name][0] for name in "abc"] == [2.0, 4.0, 6.0]
+    assert [repeater.starts[name][0] for name in "abc"] == [2.0, 4.0, 6.0]

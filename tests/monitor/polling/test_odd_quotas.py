@@ -53,7 +53,7 @@ NO_AUTHORITIES: dict[str, Any] = {"list_certificate_authorities": {"CertificateA
 
 
 async def account_with_count(description: Mapping[str, Any], **answers: Any) -> FakeAccount:
-    """Return an account after an inventory of AUTHORITIES_QUOTA. description: the fields of the quota."""
+    """Return an account after an inventory of AUTHORITIES_QUOTA. description: its fields in AWS's answer."""
     account = FakeAccount(
         Config.model_validate({"signals": {"quotas": ["acm-pca"]}}),
         malformed=True,
@@ -67,7 +67,7 @@ async def account_with_count(description: Mapping[str, Any], **answers: Any) -> 
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, math.inf, math.nan])
-async def test_a_count_has_no_limit_if_the_value_of_its_quota_is_no_limit(value: float) -> None:
+async def test_counted_resources_have_no_limit_if_the_value_of_their_quota_is_no_limit(value: float) -> None:
     account = await account_with_count({"Value": value}, **TWO_AUTHORITIES)
     judge(account.fleet, account.aws.cell.clock.minute())
     (row,) = rows_of(account.fleet, lambda key: key.signal == "count")

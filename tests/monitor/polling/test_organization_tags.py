@@ -58,7 +58,7 @@ async def test_tags_of_accounts_excluded_by_name_are_not_read(aws: FakeOrganizat
 
 
 async def test_if_the_tags_of_an_account_cannot_be_read_the_list_fails(aws: FakeOrganization) -> None:
-    aws.hidden.add(ONE)
+    aws.tag_denied_accounts.add(ONE)
     watcher = watcher_of(aws, tags={"environment": "prod*"})
     assert await watched_accounts(watcher) == set()
     (sentence,) = watcher.members.list_failures()

@@ -1,4 +1,4 @@
-"""A service without resources: only its lists are called, ever more rarely, and it has no series."""
+"""A service without resources: Headroom only lists its resources, ever more rarely. It has no series."""
 
 import asyncio
 from collections import Counter
@@ -55,7 +55,7 @@ COLLECTOR = collector_of(parse_declaration(DECLARATION.encode(), "ours.yaml"))
 
 
 class DatabaseInventories:
-    """A cell with databases, and its inventory of the declared service."""
+    """A cell with databases, and the inventory of the service of DECLARATION in this cell."""
 
     def __init__(self, instances: Any = (), clusters: Any = ()) -> None:
         self.aws = FakeAws(
@@ -125,8 +125,8 @@ async def test_the_series_of_a_service_are_dropped_with_its_last_resource() -> N
     assert inventories.limits == {}
 
 
-def test_unused_services_are_listed_ever_more_rarely() -> None:
-    async def lists_within(hours: float, **resources: Any) -> int:
+def test_the_resources_of_an_unused_service_are_listed_ever_more_rarely() -> None:
+    async def list_count_within(hours: float, **resources: Any) -> int:
         inventories, telemetry = DatabaseInventories(**resources), Telemetries().process
         reader = MetricReader(inventories.aws.cell, inventories.fleet, METRIC_SERVICES)
         watcher = CellWatcher(inventories.inventory, reader, [COLLECTOR], telemetry, QUICK_TIMINGS)
@@ -135,8 +135,8 @@ def test_unused_services_are_listed_ever_more_rarely() -> None:
                 await watcher.run(Config())
         return inventories.aws.calls.count("rds:DescribeDBInstances")
 
-    assert run(lists_within(24, instances=["a"])) > 140
-    assert 6 <= run(lists_within(24)) <= 10
+    assert run(list_count_within(24, instances=["a"])) > 140
+    assert 6 <= run(list_count_within(24)) <= 10
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_the_interval_doubles_up_to_six_hours(empty_runs: int, minutes: int) -> 
     service = UnusedService()
     for _ in range(empty_runs):
         service.record(is_unused=True, now=0.0)
-    # With a usual interval of 10 minutes, an inventory may begin 5 minutes early: 6 are too many.
+    # The usual interval is 10 minutes, so an inventory may begin 5 minutes early, and not 6.
     assert not service.is_due((minutes - 6) * 60.0, 600.0)
     assert service.is_due(minutes * 60.0, 600.0)
     service.record(is_unused=False, now=1e6)
@@ -188,7 +188,7 @@ def test_the_status_of_an_unused_service_has_its_longer_interval() -> None:
         ),
     ],
 )
-async def test_a_service_declared_in_python_without_resources_costs_only_its_lists(
+async def test_a_service_in_python_costs_only_its_lists_if_it_has_no_resources(
     service: str, answers: dict[str, Any], calls: dict[str, int]
 ) -> None:
     account = FakeAccount(**answers)

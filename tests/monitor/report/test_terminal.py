@@ -1,4 +1,4 @@
-"""Printed tables: no terminal cuts anything off, and without a terminal each row is a line."""
+"""Printed tables: a terminal of any width shows all text. Without a terminal, each row is a line."""
 
 import re
 from io import StringIO
@@ -26,18 +26,20 @@ def printed(out: StringIO) -> list[str]:
     return [STYLE.sub("", line).rstrip() for line in out.getvalue().splitlines()]
 
 
-def letters(texts: list[str]) -> list[str]:
+def visible_characters(texts: list[str]) -> list[str]:
     """Return all characters but spaces, sorted."""
     return sorted("".join("".join(texts).split()))
 
 
 @pytest.mark.parametrize("width", [20, 30, 40, 50, 60, 80, 200])
-def test_no_terminal_cuts_off_a_cell(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_of_any_width_shows_all_text(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
     lines = printed(TerminalOutput())
     assert max(map(len, lines)) <= width
-    named = len(ROWS) if width < 40 else 1  # how often the names of the columns are shown
-    assert letters(lines) == letters([*COLUMNS * named, *(cell for row in ROWS for cell in row)])
+    heading_count = len(ROWS) if width < 40 else 1  # how often the names of the columns are shown
+    assert visible_characters(lines) == visible_characters(
+        [*COLUMNS * heading_count, *(cell for row in ROWS for cell in row)]
+    )
 
 
 def test_a_wide_terminal_shows_a_line_for_each_row(monkeypatch: pytest.MonkeyPatch) -> None:

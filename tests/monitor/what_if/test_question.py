@@ -115,7 +115,7 @@ def test_a_question_is_repeated_in_words(parameters: dict[str, Any], words: str)
     assert question_of(**parameters).words == words
 
 
-def test_the_address_of_a_question_has_only_the_parameters_that_are_set() -> None:
+def test_the_url_of_a_question_has_only_the_parameters_that_are_set() -> None:
     query = WhatIfQuery(traffic="3x", match=["", 'a="b c"'], to="", counts=True)
     assert query.url("/what-if") == "/what-if?traffic=3x&match=a%3D%22b+c%22&counts=true"
     assert query.url("/what-if", traffic="", match=[], counts=False) == "/what-if"
