@@ -271,7 +271,10 @@ class RunStatusModel(ApiModel):
     """The status of a read that is repeated. Times are null before the first attempt or success."""
 
     last_attempt: datetime | None = Field(description="The time at which the last attempt began.")
-    last_success: datetime | None = Field(description="The time at which the last successful attempt ended.")
+    last_success: datetime | None = Field(
+        description="The time at which the last successful attempt ended. An attempt that had nothing to "
+        "read is no success."
+    )
     failures: Sequence[FailureModel] = Field(description="The failures of the last attempt.")
 
 

@@ -34,10 +34,10 @@ class RunStatus:
     """The status of recurring work. Times are epoch seconds; None: never.
 
     started_at: when the last run began. ended_at: when a run last ended, with or without failures.
-    succeeded_at: when a run last ended without a failure. failures: the failures of the last run that ended.
-    streaks: the streak of each class of failure in `failures`. interval: seconds between two runs, if this
-    work runs less often than other work of its kind; else 0. waiting: how many resources the last run left
-    for later runs to read.
+    succeeded_at: when a run that read something last ended without a failure. failures: the failures of the
+    last run that ended. streaks: the streak of each class of failure in `failures`. interval: seconds between
+    two runs, if this work runs less often than other work of its kind; else 0. waiting: how many resources
+    the last run left for later runs to read.
     """
 
     started_at: float | None = None
@@ -72,11 +72,19 @@ class RunStatus:
         """Record how many resources the last run left for later runs to read."""
         self.waiting = resources
 
-    def end(self, failures: Sequence[Failure], at: float, not_retried: Sequence[Failure] = ()) -> None:
+    def end(
+        self,
+        failures: Sequence[Failure],
+        at: float,
+        not_retried: Sequence[Failure] = (),
+        *,
+        has_read: bool = True,
+    ) -> None:
         """Record that a run ended at `at`, with these failures.
 
         not_retried: failures of calls that an earlier run made and this run did not repeat. They remain
-        failures, and their streaks do not grow.
+        failures, and their streaks do not grow. has_read: whether the run had anything to read; a run that
+        had nothing to read is no success.
         """
         last_clear = self.ended_at or self.succeeded_at
         extended = self._extended_streaks(failures, last_clear, at)
@@ -86,7 +94,7 @@ class RunStatus:
         }
         self.streaks = not_extended | extended
         self.failures, self.ended_at = (*failures, *not_retried), at
-        if not self.failures:
+        if has_read and not self.failures:
             self.succeeded_at = at
 
     def _extended_streaks(

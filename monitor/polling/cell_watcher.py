@@ -223,12 +223,15 @@ class CellWatcher:
         self.poll_status.start(time.time())
         failures = await self.reader.read(self.cell.clock.minute(), only_new=only_new)
         now = time.time()
-        self.poll_status.end(failures, now)
-        if not failures:
+        has_read = self.reader.requested_count > 0
+        not_retried = self.poll_status.failures if only_new and not has_read else ()
+        self.poll_status.end(failures, now, not_retried, has_read=has_read)
+        if not self.poll_status.failures:
             self.cell.telemetry.poll_time.labels(*self.cell.key).set(now)
         if is_all_inventoried:
             self.polled_once.set()
-        self._schedule_confirmation(self.poll_status, self._poll_requested.set)
+        if failures:
+            self._schedule_confirmation(self.poll_status, self._poll_requested.set)
 
     async def _poll_new_metrics(self) -> None:
         """Poll the metrics that no poll has requested yet; does nothing while there are none.
@@ -320,7 +323,8 @@ class CellWatcher:
         """List which idle metrics have points again."""
         self.activity_status.start(time.time())
         self.activity_status.set_interval(watch.list_interval * 60.0)
-        self.activity_status.end(await watch.update(self.cell.clock.minute()), time.time())
+        failures = await watch.update(self.cell.clock.minute())
+        self.activity_status.end(failures, time.time(), has_read=watch.pages > 0)
 
     def _poll_schedule(self, interval: float) -> Schedule:
         return self._timings.schedule("/".join(self.cell.key), interval, self.poll_phase)

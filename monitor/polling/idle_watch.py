@@ -71,6 +71,7 @@ class IdleWatch:
     """Lists the metrics of one cell that had points recently, and makes idle ones among them due at once.
 
     prices: of requested metrics and of list pages. on_wake: called when a metric is to be read at once.
+    pages: how many pages the last `update` read.
     """
 
     cell: Cell
@@ -79,6 +80,7 @@ class IdleWatch:
     planner: Planner
     prices: Prices = LIST_PRICES
     on_wake: Callable[[], None] = lambda: None
+    pages: int = field(default=0, init=False)
     # By list that had too many pages, the minute from which it may be requested again.
     _skipped_until: dict[Listing, int] = field(default_factory=dict, init=False)
 
@@ -93,15 +95,15 @@ class IdleWatch:
     async def update(self, now: int) -> Sequence[Failure]:
         """Request each list that costs less than it saves; return the failures, without duplicates."""
         failures: dict[Failure, None] = {}
-        pages = 0
+        self.pages = 0
         for listing, idle in (await self._idle(now)).items():
             if self._skipped_until.get(listing, NEVER) > now:
                 continue
             try:
-                pages += await self._update(listing, idle, now)
+                self.pages += await self._update(listing, idle, now)
             except Exception as error:  # an error of AWS, or an unexpected response
                 failures[failure_from(error, OPERATION)] = None
-        self.fleet.monthly_lists[self.cell.key] = pages * MINUTES_PER_MONTH / self.list_interval
+        self.fleet.monthly_lists[self.cell.key] = self.pages * MINUTES_PER_MONTH / self.list_interval
         return tuple(failures)
 
     async def _idle(self, now: int) -> Mapping[Listing, IdleMetrics]:

@@ -35,10 +35,11 @@ class MetricReader:
     """Reads the metrics of one cell into the fleet, one `read` at a time.
 
     metric_services: the services that requested metrics are charged to. polled: set at the end of each
-    `read`. rejected: metrics that are not requested for a while. points_per_second: the maximum rate of
-    requested points. shared_calls: returns the calls that read the metrics of a region together with those of
-    other accounts; None if there are none. planner: plans which metrics are due, and what they may cost;
-    without a planner, all metrics are due at each `read`.
+    `read`. requested_count: how many metrics the last `read` requested. rejected: metrics that are not
+    requested for a while. points_per_second: the maximum rate of requested points. shared_calls: returns the
+    calls that read the metrics of a region together with those of other accounts; None if there are none.
+    planner: plans which metrics are due, and what they may cost; without a planner, all metrics are due at
+    each `read`.
     """
 
     cell: Cell
@@ -49,6 +50,7 @@ class MetricReader:
     points_per_second: float = POINTS_PER_SECOND
     shared_calls: Callable[[str], SharedCalls | None] = shares_nothing
     planner: Planner | None = None
+    requested_count: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         self._delays = PublicationDelays(self.fleet.rings.namespaces)
@@ -78,6 +80,7 @@ class MetricReader:
         if self.planner:
             await self.planner.update(now)
         self.rejected.start_poll()
+        self.requested_count = 0
         listed = self._new_metrics() if only_new else self.fleet.metrics(self.cell.key)
         due = plan.due_metrics(self.fleet.rings, listed, now)
         async with self._within_budget(due, now) as affordable:
@@ -117,6 +120,7 @@ class MetricReader:
         if self._requested is not None:
             self._requested.update(metrics)
         accepted, retried = self.rejected.separate_retries(metrics)
+        self.requested_count += len(accepted) + len(retried)
         self.fleet.keep_rejected(self.cell.key, self.rejected.metrics)
         requests: dict[str, list[plan.MetricRequest]] = {}
         for group in (accepted, retried):

@@ -19,6 +19,17 @@ def test_consecutive_failed_runs_are_counted_since_the_last_successful_run() -> 
     assert (status.succeeded_at, status.ended_at) == (100.0, 300.0)
 
 
+def test_a_run_that_had_nothing_to_read_is_no_success() -> None:
+    status = RunStatus()
+    status.end((), 100.0, has_read=False)
+    assert (status.succeeded_at, status.ended_at) == (None, 100.0)
+    status.end((), 200.0)
+    status.end((), 300.0, has_read=False)
+    assert (status.succeeded_at, status.ended_at) == (200.0, 300.0)
+    status.end((DENIED,), 400.0)
+    assert status.streaks == {"denied": FailureStreak(1, 300.0, 400.0)}
+
+
 def test_failed_runs_within_45_seconds_count_as_one() -> None:
     status = RunStatus()
     for ended_at in (100.0, 101.0, 130.0):

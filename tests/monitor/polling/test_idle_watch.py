@@ -254,6 +254,31 @@ def test_the_watcher_of_a_cell_requests_lists_at_the_longest_interval() -> None:
     assert 4 <= streams.list_calls <= 6  # every 15 minutes
 
 
+def test_without_idle_metrics_no_list_is_requested_and_none_has_succeeded() -> None:
+    streams = IdleStreams(lambda **_: list_page(), streams=0)
+    activity = run_watcher(streams, 0.2).status().collectors[ACTIVITY]
+    assert streams.list_calls == 0
+    assert activity.ended_at and activity.succeeded_at is None
+
+
+def test_a_poll_without_new_metrics_leaves_the_failures_of_the_poll_before() -> None:
+    streams = IdleStreams(lambda **_: list_page())
+    streams.fleet.rings.requested_through[streams.rows] = NOW - 60  # so that all metrics are due
+    watcher = watcher_of(streams, QUICK_TIMINGS)
+    streams.aws.answers["get_metric_data"] = denied("GetMetricData")
+
+    async def run_until_timeout() -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(5):
+                await watcher.run(Config())
+
+    run(run_until_timeout())
+    assert streams.aws.calls.count("cloudwatch:GetMetricData") == 1
+    assert watcher.pending == []
+    assert [failure.code for failure in watcher.poll_status.failures] == ["AccessDeniedException"]
+    assert watcher.poll_status.succeeded_at is None
+
+
 def test_a_denied_list_is_one_blind_spot_of_activity_and_of_no_series() -> None:
     streams = IdleStreams(denied("ListMetrics", "AccessDenied"))
     cell = run_watcher(streams, 1.1).status()

@@ -130,6 +130,8 @@ async def test_a_region_that_denies_everything_affects_only_itself(aws_url: str)
     assert all(sentence.startswith(f"{ACCOUNT_ID}/{DENIED_REGION} sqs: ") for sentence in watcher.sentences())
     assert any("ListQueues: User is not authorized" in sentence for sentence in watcher.sentences())
     assert watcher.cells[ACCOUNT_ID, "eu-west-1"].poll_status.succeeded_at
+    denied_poll = watcher.cells[ACCOUNT_ID, DENIED_REGION].poll_status  # it had no metrics to request
+    assert denied_poll.ended_at and denied_poll.succeeded_at is None
     assert watcher.pending() == []
 
 
@@ -225,11 +227,12 @@ async def test_a_poll_before_the_first_inventory_does_not_complete_a_cell(
 ) -> None:
     watcher = new_cell_watcher(SQS)
     await watcher.run_poll()
-    assert watcher.poll_status.succeeded_at
+    assert watcher.poll_status.ended_at and watcher.poll_status.succeeded_at is None
     assert not watcher.polled_once.is_set()
     await watcher.run_inventory()
     assert watcher.inventoried_once.is_set()
     await watcher.run_poll()
+    assert watcher.poll_status.succeeded_at
     assert watcher.polled_once.is_set()
 
 

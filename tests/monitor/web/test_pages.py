@@ -267,6 +267,23 @@ async def test_the_status_page_lists_calls_that_aws_throttles(
     assert "Each read has been tried at least once" in words
 
 
+async def test_the_status_page_says_of_polls_that_had_nothing_to_read_that_nothing_was_read(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    poll = RunStatus()
+    for minute in (1, 2):
+        poll.start(minute * 60.0)
+        poll.end((), minute * 60.0 + 1, has_read=False)
+    server.status = MonitorStatus(
+        cells=[CellStatus(account=ACCOUNT, region=REGION, name="prod", collectors={}, poll=poll)]
+    )
+    words = " ".join((await page(client, "/status")).words.split())
+    assert "CloudWatch metrics01 Jan 00:02 UTCnevernothing read yet" in words
+    assert "succeeded" not in words.partition("CloudWatch metrics")[2]
+    (cell,) = (await client.get("/api/v1/status")).json()["cells"]
+    assert cell["poll"] == {"last_attempt": "1970-01-01T00:02:00Z", "last_success": None, "failures": []}
+
+
 @pytest.mark.parametrize("query", ["sort=colour", "row=0", "row=x", "page=0"])
 async def test_an_invalid_parameter_is_named_on_an_error_page(client: httpx.AsyncClient, query: str) -> None:
     shown = await page(client, f"/?{query}", 422)
