@@ -23,7 +23,7 @@ from tests.monitor.fleet.fleets import add, key, throttled_metric, traffic
 DAY: Final = 24 * 60  # minutes
 START: Final = 29_000_000 // 60 * 60  # a minute at which an hour begins
 LIMIT: Final = 1000 * 60  # in the unit of the one-minute sums
-AT_ONCE: Final = 4  # series whose points are written at once
+SERIES_PER_WRITE: Final = 4
 THROTTLED_FROM: Final = 0.93  # the utilization from which demand is throttled
 
 
@@ -34,8 +34,8 @@ def main(series: int, days: int) -> None:
     rows = fleet.metrics(added[0].key.cell)
     start, peak_before = time.process_time(), peak_memory()
     with SampleFile(np.array(sorted(rows.values()), np.int32), minutes) as file:
-        for first in range(0, series, AT_ONCE):
-            names = [entry.key.id for entry in added[first : first + AT_ONCE]]
+        for first in range(0, series, SERIES_PER_WRITE):
+            names = [entry.key.id for entry in added[first : first + SERIES_PER_WRITE]]
             used, throttled = points(len(names), len(minutes), seed=first)
             for metric, values in ((traffic, used), (throttled_metric, throttled)):
                 rows_of_metric = np.array(

@@ -76,7 +76,7 @@ async def streams(aws: Aws) -> AsyncIterator[Observed]:
     async def series_of(name: str) -> tuple[StreamSummary, list[Observed]]:
         aws.record_resource()
         summary = await describe_stream(aws, name)
-        return summary, [*series_of_stream(aws, name, summary, partial(summary_series, name, summary))]
+        return summary, [*series_of_answers(aws, name, summary, partial(summary_series, name, summary))]
 
     async for _, (summary, series) in aws.map(names.items(), series_of, stream_resource):
         summaries.append(summary)
@@ -85,14 +85,14 @@ async def streams(aws: Aws) -> AsyncIterator[Observed]:
     async for summary, ids in aws.map(
         filter(shard_level_metrics, summaries), partial(list_open_shards, aws), summary_resource
     ):
-        make = partial(shards_series, summary, ids)
-        for observed in series_of_stream(aws, ("shards", stream_name(summary)), summary, make, ids):
+        make = partial(series_of_shards, summary, ids)
+        for observed in series_of_answers(aws, ("shards", stream_name(summary)), summary, make, ids):
             yield observed
     with_consumers = [summary for summary in summaries if summary.get("ConsumerCount")]
     async for summary, consumers in aws.map(with_consumers, partial(list_consumers, aws), summary_resource):
         name = stream_name(summary)
         make = partial(reader_series, name, summary, consumers)
-        for observed in series_of_stream(aws, ("readers", name), summary, make, consumers):
+        for observed in series_of_answers(aws, ("readers", name), summary, make, consumers):
             yield observed
     aws.state(WritePeaks).retain(map(stream_name, summaries))
     on_demand = [
@@ -102,12 +102,12 @@ async def streams(aws: Aws) -> AsyncIterator[Observed]:
     ]
     async for summary, limit in aws.map(on_demand, partial(get_write_capacity, aws), summary_resource):
         make = partial(on_demand_series, stream_name(summary), limit, created_at(summary))
-        for observed in series_of_stream(aws, ("capacity", stream_name(summary)), summary, make, limit):
+        for observed in series_of_answers(aws, ("capacity", stream_name(summary)), summary, make, limit):
             yield observed
     names.check()
 
 
-def series_of_stream(
+def series_of_answers(
     aws: Aws, key: Hashable, summary: StreamSummary, make: Callable[[], Iterable[Observed]], *answers: Any
 ) -> Iterable[Observed]:
     """Return the series that `make` makes of a stream's summary and further answers (see `Aws.series`)."""
@@ -202,7 +202,7 @@ def series_maker(name: str, summary: StreamSummary) -> Callable[..., Observed]:
     return partial(Observed, resource=stream_resource(name), created_at=created_at(summary))
 
 
-def stream_series(name: str, summary: StreamSummary) -> Iterator[Observed]:
+def traffic_series(name: str, summary: StreamSummary) -> Iterator[Observed]:
     """Yield the series of a stream: of its writes, if it is provisioned, and of its GetRecords calls."""
     shards, make_series = summary["OpenShardCount"], series_maker(name, summary)
     written = incoming_bytes.of(StreamName=name)
@@ -239,7 +239,7 @@ def summary_series(name: str, summary: StreamSummary) -> Iterator[Observed]:
 
     If the stream has no consumers, the series of its readers are among them.
     """
-    yield from stream_series(name, summary)
+    yield from traffic_series(name, summary)
     if not summary.get("ConsumerCount"):
         yield from reader_series(name, summary, ())
 
@@ -297,7 +297,7 @@ def on_demand_series(name: str, capacity: float, created: float | None) -> Itera
     )
 
 
-def shards_series(summary: StreamSummary, shards: Iterable[str]) -> Iterator[Observed]:
+def series_of_shards(summary: StreamSummary, shards: Iterable[str]) -> Iterator[Observed]:
     """Yield the series of some shards of a stream."""
     for shard in shards:
         for observed in shard_series(stream_name(summary), shard, shard_level_metrics(summary)):

@@ -22,19 +22,19 @@ MAX_LOG_RATIO: Final = 4
 
 @dataclass(frozen=True)
 class Crossings:
-    """The bins in which usage was at or above the limit, by series.
+    """The crossings of each series: bins in which usage was at or above the limit.
 
-    bins_ago: how many bins ago the last crossing was. today, in_three_days: the number of crossings in the
-    last 24 hours, and in the last three days.
+    bins_ago: how many bins ago the last crossing was. last_day, last_three_days: the number of crossings in
+    the last 24 hours, and in the last three days.
     """
 
     bins_ago: NDArray[np.int32]
-    today: NDArray[np.int64]
-    in_three_days: NDArray[np.int64]
+    last_day: NDArray[np.int64]
+    last_three_days: NDArray[np.int64]
 
     @classmethod
     def of(cls, past: Past, limit: Floats) -> "Crossings":
-        """Find the crossings of each series. Without crossings, the last one is set before the history."""
+        """Find the crossings of each series. Without any, `bins_ago` is the number of bins of the history."""
         above = past.usage >= limit
         bins = np.arange(len(above), dtype=np.int16)[:, None]
         last = np.where(above, bins, np.int16(-1)).max(axis=0).astype(np.int32)
@@ -61,8 +61,8 @@ FEATURES: Final = {
     "unmoved_analogs_above": Sign.FALLS,
     "share_of_rises": Sign.FALLS,
     "since_last_crossing": Sign.RISES,
-    "crossings_today": Sign.FALLS,
-    "crossings_in_three_days": Sign.FALLS,
+    "crossings_in_last_day": Sign.FALLS,
+    "crossings_in_last_three_days": Sign.FALLS,
     "growth": Sign.STAYS,
     "weekday": Sign.STAYS,
     "expected_rise": Sign.STAYS,
@@ -88,8 +88,8 @@ def features(past: Past, limit: Floats, crossings: Crossings, horizon: int) -> t
         np.clip((unmoved - limit) / width, -6, 6),
         _log_odds(share_of_rises(past, limit, horizon)),
         np.log1p(crossings.bins_ago / np.float32(bins)),
-        _log_frequency(crossings.today, DAY),
-        _log_frequency(crossings.in_three_days, 3 * DAY),
+        _log_frequency(crossings.last_day, DAY),
+        _log_frequency(crossings.last_three_days, 3 * DAY),
         np.clip((past.daily_means[0] - past.daily_means[1]) / spread, -3, 3),
         np.clip((analogs.a_week_ago(analogs.unmoved) - unmoved) / spread, -4, 4),
         _signed_log((moved - level) / spread),

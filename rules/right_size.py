@@ -1,4 +1,4 @@
-"""The right size of what is bought: as much as keeps the demand of a fortnight in the target band."""
+"""The right size of what is bought: with it, the demand of a fortnight is in the target band."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ class Demand:
     is_part: bool = False
 
     @property
-    def missing(self) -> str:
+    def reason_unknown(self) -> str:
         """The reason, in words, why no size can be advised; empty if a size can be advised."""
         if self.days < MIN_DAYS:
             return f"{self.days:.1f} of {MIN_DAYS:g} days of history"
@@ -67,7 +67,7 @@ class Demand:
         return "" if self.utilization is not None else "the limit is not known"
 
     @property
-    def doubt(self) -> str:
+    def reason_not_lower(self) -> str:
         """The reason, in words, why no smaller size can be advised; empty if throttling is no such reason."""
         if not self.throttled_days:
             return ""
@@ -84,14 +84,15 @@ class Demand:
         """Return how many items keep the peak in the band; `bought` if the peak is in the band now.
 
         Where demand was throttled below the limit, the upper edge of the band is multiplied by the ceiling.
+        At least `bought` if there is a reason not to buy less; at most `bought` for a part.
         """
         utilization = self.utilization or 0.0
-        ceiling = self.ceiling if self.ceiling is not None and not self.doubt else 1.0
+        ceiling = self.ceiling if self.ceiling is not None and not self.reason_not_lower else 1.0
         upper = self.band.high * min(ceiling, 1.0)
         items = bought
         if utilization > upper or utilization < self.band.low:
             items = bought * utilization / min(target_utilization(self.band), upper)
-        if self.doubt:
+        if self.reason_not_lower:
             items = max(items, bought)
         return min(items, bought) if self.is_part else items
 
@@ -119,9 +120,13 @@ def right_size(
     most items that it may have; None without a maximum. A smaller size is advised only if all demands are
     known and none needs the present size: a purchase that is busy by one limit is not idle.
     """
-    missing_reasons = [(demand.missing, index) for index, demand in enumerate(demands) if demand.missing]
+    reasons_unknown = [
+        (demand.reason_unknown, index) for index, demand in enumerate(demands) if demand.reason_unknown
+    ]
     needs = [
-        (demand.needed_items(bought), index) for index, demand in enumerate(demands) if not demand.missing
+        (demand.needed_items(bought), index)
+        for index, demand in enumerate(demands)
+        if not demand.reason_unknown
     ]
     needed, decided_by = max(needs, key=lambda need: need[0], default=(0.0, 0))
     if needs and needed > bought * (1 + NO_CHANGE):
@@ -131,12 +136,14 @@ def right_size(
             return RightSize(advice=Advice.RAISE, items=items, decided_by=decided_by, reason=restriction)
         reason = f"more than {size.count(bought)} cannot be bought for this resource"
         return RightSize(advice=Advice.KEEP, items=bought, decided_by=decided_by, reason=reason)
-    if missing_reasons:
-        reason, index = missing_reasons[0]
+    if reasons_unknown:
+        reason, index = reasons_unknown[0]
         return RightSize(advice=Advice.UNKNOWN, items=None, decided_by=index, reason=reason)
     items = size.fewest_items(needed, minimum, maximum)
     if items < bought * (1 - NO_CHANGE):
         return RightSize(advice=Advice.LOWER, items=items, decided_by=decided_by)
-    doubts = [(demand.doubt, index) for index, demand in enumerate(demands) if demand.doubt]
-    reason, decided_by = doubts[0] if doubts else ("", decided_by)
+    reasons_not_lower = [
+        (demand.reason_not_lower, index) for index, demand in enumerate(demands) if demand.reason_not_lower
+    ]
+    reason, decided_by = reasons_not_lower[0] if reasons_not_lower else ("", decided_by)
     return RightSize(advice=Advice.KEEP, items=bought, decided_by=decided_by, reason=reason)

@@ -42,10 +42,10 @@ async def measure(runs: Sequence[Run], warm_up: float, seconds: float) -> None:
             pids.append(await stack.enter_async_context(run.running(folder)))
         await asyncio.sleep(warm_up)
         for run, pid in zip(runs, pids, strict=True):
-            run.begin = run.usage(pid)
+            run.begin = run.consumption(pid)
         await asyncio.sleep(seconds)
         for run, pid in zip(runs, pids, strict=True):
-            run.end = run.usage(pid)
+            run.end = run.consumption(pid)
 
 
 def row(run: Run) -> str:
@@ -54,10 +54,11 @@ def row(run: Run) -> str:
     p50, p99 = run.delays(np.ones(above.shape, np.bool_))
     above50, above99 = run.delays(above)
     requested = run.metrics / (run.end.at - run.begin.at) * 60
-    per_thousand = run.cpu / requested * 1000 if requested else float("nan")
+    per_thousand = run.cpu_per_minute / requested * 1000 if requested else float("nan")
     return (
-        f"{run.monitor.name:24}{len(METRICS) * len(run.streams.names):8,}{run.cpu:9.3f}{per_thousand:9.3f}"
-        f"{run.end.resident / MIB:7.0f}{run.calls_per_minute:8.1f}{requested:9,.0f}{run.dollars:9.2f}"
+        f"{run.monitor.name:24}{len(METRICS) * len(run.streams.names):8,}"
+        f"{run.cpu_per_minute:9.3f}{per_thousand:9.3f}"
+        f"{run.end.resident / MIB:7.0f}{run.calls_per_minute:8.1f}{requested:9,.0f}{run.monthly_dollars:9.2f}"
         f"{p50:7.0f}{p99:6.0f}{above50:7.0f}{above99:6.0f}"
     )
 
@@ -85,13 +86,16 @@ def ratios(name: str, ours: Sequence[Run], theirs: Sequence[Run]) -> list[str]:
     for own, other in zip(ours, theirs, strict=True):
         count = len(METRICS) * len(own.streams.names)
         lines.append(
-            f"{own.monitor.name} / {name}, {count:,} metrics: CPU {own.cpu / other.cpu:.2f}, "
+            f"{own.monitor.name} / {name}, {count:,} metrics: "
+            f"CPU {own.cpu_per_minute / other.cpu_per_minute:.2f}, "
             f"resident {own.end.resident / other.end.resident:.2f}, "
             f"calls {own.calls_per_minute / other.calls_per_minute:.2f}, "
             f"metrics requested and dollars {own.metrics / other.metrics:.2f}"
         )
     if len(ours) > 1:
-        own_further, other_further = (runs[-1].cpu - runs[0].cpu for runs in (ours, theirs))
+        own_further, other_further = (
+            runs[-1].cpu_per_minute - runs[0].cpu_per_minute for runs in (ours, theirs)
+        )
         thousands = len(METRICS) * (len(ours[-1].streams.names) - len(ours[0].streams.names)) / 1000
         lines.append(
             f"{ours[0].monitor.name} / {name}, CPU of each further 1,000 metrics a minute: "

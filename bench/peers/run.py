@@ -28,8 +28,8 @@ PAGE = os.sysconf("SC_PAGESIZE")  # bytes
 
 
 @dataclass(frozen=True)
-class Usage:
-    """The resources that a monitor has used so far.
+class Consumption:
+    """The amounts that a monitor has consumed since its start.
 
     at: the time of the measurement, in epoch seconds. cpu: seconds. resident: bytes of memory. calls: of AWS,
     by operation. metrics: the number of requested metrics.
@@ -44,11 +44,12 @@ class Usage:
 
 @dataclass
 class Run:
-    """A run of a monitor over streams. begin, end: its usage at the begin and end of the measured window.
+    """A run of a monitor over streams.
 
-    shown_at: when /metrics first showed a minute or a later one, [stream, minute]; NaN until then. detected:
-    for each kind of event, the time of each scrape, and flags of the streams for which the scrape showed an
-    event of this kind.
+    begin, end: what it had consumed at the begin and at the end of the measured window. shown_at: when
+    /metrics first showed a minute or a later one, [stream, minute]; NaN until then. detected: for each kind
+    of event, the time of each scrape, and flags of the streams for which the scrape showed an event of this
+    kind.
     """
 
     monitor: Monitor
@@ -56,8 +57,8 @@ class Run:
     aws: FakeAws = field(init=False)
     shown_at: Times = field(init=False)
     detected: dict[Kind, list[tuple[float, Flags]]] = field(init=False)
-    begin: Usage = field(init=False)
-    end: Usage = field(init=False)
+    begin: Consumption = field(init=False)
+    end: Consumption = field(init=False)
 
     def __post_init__(self) -> None:
         self.aws = FakeAws(self.streams)
@@ -70,7 +71,7 @@ class Run:
         return self.end.metrics - self.begin.metrics
 
     @property
-    def cpu(self) -> float:
+    def cpu_per_minute(self) -> float:
         """Seconds of CPU time in a minute of the window."""
         return (self.end.cpu - self.begin.cpu) / self._seconds * 60
 
@@ -79,8 +80,8 @@ class Run:
         return self.end.at - self.begin.at
 
     @property
-    def dollars(self) -> float:
-        """US dollars a month that the requested metrics cost."""
+    def monthly_dollars(self) -> float:
+        """The cost of the requested metrics in US dollars a month."""
         return self.metrics * LIST_PRICES.metric * SECONDS_PER_MONTH / self._seconds
 
     @property
@@ -169,10 +170,10 @@ class Run:
                 flags[self.streams.numbers[stream]] = float(value) >= least
             self.detected[kind].append((now, flags))
 
-    def usage(self, pid: int) -> Usage:
-        """Return the resources that the monitor's process has used so far."""
+    def consumption(self, pid: int) -> Consumption:
+        """Return what the monitor has consumed since its start. pid: of its process."""
         cpu, resident = process_use(pid)
-        return Usage(time.time(), cpu, resident, Counter(self.aws.calls), self.aws.metrics_requested)
+        return Consumption(time.time(), cpu, resident, Counter(self.aws.calls), self.aws.metrics_requested)
 
 
 def process_use(pid: int) -> tuple[float, int]:

@@ -17,7 +17,7 @@ from collectors.base import Aws, Collector, Metric, Observed, Resource
 from collectors.expression import ExpressionError
 from collectors.quotas import ACTIONS, PAGE_SIZE, QUOTAS_SERVICE, RATES
 from collectors.response_members import Members, is_list, is_text, members_of
-from collectors.service_quotas.account_quotas import AccountQuotas
+from collectors.service_quotas.account_service_codes import AccountServiceCodes
 from collectors.service_quotas.call_budget import BudgetedCalls
 from collectors.service_quotas.count_file import HOME_REGION, read_counts
 from collectors.service_quotas.count_series import counted_series
@@ -124,7 +124,7 @@ class _Reading:
         """Read the quotas of the service codes that are due; services in use come before the others."""
         for code in self.aws.quota_services_with_approvals:
             self.known.hasten(code, self.aws.now)
-        account, in_use = self.aws.account_state(AccountQuotas), self.aws.quota_services_in_use
+        account, in_use = self.aws.account_state(AccountServiceCodes), self.aws.quota_services_in_use
         self.known.in_use = frozenset(in_use | account.with_global_quotas if self.aws.is_global else in_use)
         others = filter(self.aws.reads_quotas_of, self.known.service_codes)
         codes = dict.fromkeys((*sorted(self.known.in_use), *others))

@@ -36,8 +36,8 @@ class Override(DeclarationModel):
     """A different way to read the usage metric of some quotas; a field that is None changes nothing.
 
     quota: `<service code>/<quota code>`, or the service code alone. metric: the dimensions of the metric.
-    Either quota or metric is set; NO_OVERRIDE has neither. period: the seconds in which a quota on a rate
-    allows its value. throttled_in: the namespace of the metric of throttled calls. parts: the dimension that
+    Either quota or metric is set; NO_OVERRIDE has neither. period: the seconds over which a quota on a rate
+    counts calls. throttled_in: the namespace of the metric of throttled calls. parts: the dimension that
     tells the metrics of a quota's parts apart; the usage is that of the largest part. why: the reason.
     """
 

@@ -1,8 +1,8 @@
 """AWS's own report of the utilization of quotas.
 
-The report has only quotas with a usage metric, and of each quota one value for the account, without
-dimensions, a unit and the time of the value. AWS makes a report within seconds, and deletes it
-after 15 minutes.
+The report has only quotas with a usage metric. It has one value of each quota for the whole account, and
+tells neither dimensions nor the unit nor the time of the value. AWS makes a report within seconds, and
+deletes it after 15 minutes.
 API: https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_GetQuotaUtilizationReport.html
 """
 

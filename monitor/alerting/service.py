@@ -34,14 +34,14 @@ class AcknowledgedTogether:
     """The result of acknowledging several alerts at once.
 
     at: the time of all new acknowledgements, in epoch seconds. stored: the new acknowledgements. earlier: the
-    previous acknowledgements of alerts that were acknowledged already. ended: the number of alerts that no
-    longer fire.
+    previous acknowledgements of alerts that were acknowledged already. not_firing_count: the number of
+    alerts that no longer fire, and so were not acknowledged.
     """
 
     at: float
     stored: Sequence[Acknowledgement]
     earlier: Sequence[Acknowledgement]
-    ended: int
+    not_firing_count: int
 
 
 def is_same_time(first: float, second: float) -> bool:
@@ -142,7 +142,7 @@ class Alerting:
         return AcknowledgedTogether(now, stored, earlier, len(distinct_alerts) - len(firing))
 
     async def comment(self, alert: str, *, author: str, comment: str) -> Acknowledgement:
-        """Replace the comment of an alert's acknowledgement, whose author stays.
+        """Replace the comment of an alert's acknowledgement. Its author stays the same.
 
         If `author` is somebody else, the name is added to the comment.
 
@@ -199,9 +199,9 @@ class Alerting:
         )
         return await self.engine.silence(silence, start)
 
-    async def end_silence(self, silence: str) -> Silence:
+    async def end_silence(self, silence_id: str) -> Silence:
         """End the silence with this id before its time. Raises KeyError when there is none."""
-        return await self.engine.end_silence(silence)
+        return await self.engine.end_silence(silence_id)
 
     async def process(self, status: MonitorStatus, account_names: Mapping[str, str]) -> None:
         """Run the alert engine after a judgement (see `AlertEngine.process`), and export blind spots."""

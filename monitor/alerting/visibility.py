@@ -225,7 +225,7 @@ def _with_failures(
         last_seen=streak.last_clear or target.last_seen,
         cause=cause,
         failures=tuple(failure for failure in failures if failure.failure_class == cause),
-        failed_attempts=streak.failures,
+        failed_attempts=streak.failed_runs,
         never_seen=streak.last_clear is None,
     )
 

@@ -23,7 +23,7 @@ class CallRate:
 
     Additive increase, multiplicative decrease: clients of one quota that all do so share it fairly.
     highest: calls per second while AWS throttles none. present: calls per second now. lowered_at: when the
-    rate was halved last, by the clock of the methods' arguments; None: never.
+    rate was last halved, by the same clock as the arguments of the methods; None: never.
     """
 
     highest: float
@@ -43,14 +43,14 @@ class CallRate:
         """Change the highest rate, which is also the present one until AWS throttles."""
         self.highest = self.present = calls_per_second
 
-    def throttle(self, sent_at: float, now: float) -> None:
+    def record_throttling(self, sent_at: float, now: float) -> None:
         """Halve the rate, as AWS throttled a call; ignore a call that was sent before the rate last fell."""
         if self._is_of_former_rate(sent_at):
             return
         self.present = max(self.present / 2, self.highest * MIN_SHARE)
         self.lowered_at = self._changed_at = now
 
-    def succeed(self, sent_at: float, now: float) -> None:
+    def record_success(self, sent_at: float, now: float) -> None:
         """Raise the rate, as a call succeeded; ignore a call that was sent before the rate last fell."""
         if not self.is_lowered or self._is_of_former_rate(sent_at):
             return

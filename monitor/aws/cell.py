@@ -243,7 +243,9 @@ class Cell:
             self.clock.observe(date_header(error.response))
             self._responding_services.add(service)
         if classify(error_code(error)) == FailureClass.THROTTLED:
-            self._limiter(service, operation).rate.throttle(sent_at, asyncio.get_running_loop().time())
+            self._limiter(service, operation).rate.record_throttling(
+                sent_at, asyncio.get_running_loop().time()
+            )
             self._export_rate(service, operation)
 
     def _record_success(self, service: str, operation: str, sent_at: float) -> None:
@@ -251,7 +253,7 @@ class Cell:
         self._responding_services.add(service)
         rate = self._limiter(service, operation).rate
         if rate.is_lowered:
-            rate.succeed(sent_at, asyncio.get_running_loop().time())
+            rate.record_success(sent_at, asyncio.get_running_loop().time())
             self._export_rate(service, operation)
 
     def _is_not_offered(self, service: str, error: Exception) -> bool:

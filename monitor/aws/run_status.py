@@ -14,19 +14,19 @@ MIN_FAILURE_INTERVAL = 45.0  # seconds; of two failed runs that are closer toget
 class FailureStreak(NamedTuple):
     """Consecutive runs with failures of one class. Times are epoch seconds.
 
-    failures: the number of failed runs, without runs that ended within MIN_FAILURE_INTERVAL of the last
+    failed_runs: how many runs failed, without runs that ended within MIN_FAILURE_INTERVAL of the last
     counted run. last_clear: when the last run without such a failure ended; None if no such run is known.
     last_counted: when the last counted run ended.
     """
 
-    failures: int
+    failed_runs: int
     last_clear: float | None
     last_counted: float = -math.inf
 
     def extended(self, at: float) -> "FailureStreak":
         """Return the streak after another run with such a failure, which ended at `at`."""
         is_counted = at - self.last_counted >= MIN_FAILURE_INTERVAL
-        return FailureStreak(self.failures + 1, self.last_clear, at) if is_counted else self
+        return FailureStreak(self.failed_runs + 1, self.last_clear, at) if is_counted else self
 
 
 @dataclass(slots=True)
@@ -56,7 +56,7 @@ class RunStatus:
     def needs_confirmation(self) -> bool:
         """True if a possibly permanent failure occurred once, so that a second run must confirm it."""
         return any(
-            streak.failures == 1 and failure_class in PERMANENT_CLASSES
+            streak.failed_runs == 1 and failure_class in PERMANENT_CLASSES
             for failure_class, streak in self.streaks.items()
         )
 

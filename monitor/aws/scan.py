@@ -36,8 +36,8 @@ Response = TypeVar("Response")
 State = TypeVar("State")
 Value = TypeVar("Value")
 
-# The time at which limits were read, in epoch seconds, or a function that returns it for a signal's id. None:
-# the present inventory read the limits.
+# When an earlier inventory read the limits, in epoch seconds; or a function that returns this for a signal's
+# id. None: the present inventory read them.
 LimitReadAt = Callable[[str], float | None] | float | None
 
 MAX_CONCURRENT_ITEMS = 8  # per scan
@@ -47,15 +47,15 @@ BELOW_BAND_INTERVAL = 3600.0  # seconds for which a response about a resource be
 class ScanMemory(Protocol):
     """The series that earlier scans made of AWS's answers. subject: identifies the series in a scan."""
 
-    def confirm_if_unchanged(self, subject: Hashable, answers: int, read_at: LimitReadAt) -> bool:
+    def confirm_if_unchanged(self, subject: Hashable, answers_digest: int, read_at: LimitReadAt) -> bool:
         """Confirm the series that an earlier scan made of equal answers; return whether there are any.
 
-        answers: the digest of the answers. read_at: when the limits of the series were read.
+        read_at: when the limits of the series were read.
         """
         ...
 
-    def note(self, subject: Hashable, answers: int, made: Sequence[Observed]) -> None:
-        """Record the series that were made of answers. answers: the digest of the answers."""
+    def note(self, subject: Hashable, answers_digest: int, made: Sequence[Observed]) -> None:
+        """Record the series that were made of the answers about a subject."""
         ...
 
 
@@ -67,7 +67,7 @@ class Scan:
     kinds and paths of resources that were deleted after they were listed. includes, has_own_limit,
     declared_quotas, quota_services_in_use, quota_services_with_approvals, reads_quotas_of: see
     `collectors.base.Aws`. use: whether the service is in use, which all scans of the service find out
-    together; None: it counts as in use. doubted: paths of resources that are read in any case, as their
+    together; None: it is taken to be in use. doubted: paths of resources that are read in any case, as their
     limits may be wrong. below_band: paths of resources below their band, which are described less often.
     waiting: paths of resources that wait for their turn to be read. known_series: the series that earlier
     scans made; None: make all series.
@@ -174,7 +174,7 @@ class Scan:
         make: Callable[[], Iterable[Observed]],
         read_at: LimitReadAt = None,
     ) -> Iterable[Observed]:
-        """Return the series of AWS's answers; none if they are confirmed, see `collectors.base.Aws`."""
+        """Return the series that `make` makes; none if equal answers made them before, see `Aws.series`."""
         memory, digest = self.known_series, hash(repr(answers)) if self.known_series else 0
         if memory and memory.confirm_if_unchanged(subject, digest, read_at):
             return ()
@@ -196,16 +196,16 @@ class Scan:
 
     async def is_in_use(self) -> bool:
         """Return whether the service has a resource here, or may have one because a list failed."""
-        self.end_lists()
+        self.record_listed()
         return await self.use.wait() if self.use else True
 
-    def end_lists(self) -> None:
+    def record_listed(self) -> None:
         """Record once that the scan has listed all resources. A failed list may have hidden a resource."""
         if self.use and not self._has_listed:
             self._has_listed = True
             if self.failures:
                 self.use.record_resource()
-            self.use.end_lists()
+            self.use.record_listed()
 
     async def call(self, service: str, operation: str, **params: Any) -> dict[str, Any]:
         """Make one call, and count its billed metrics for the scan's service.

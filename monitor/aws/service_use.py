@@ -1,10 +1,10 @@
-"""The use of a service in a cell: the scans of an inventory find out whether it has any resource."""
+"""Tells whether a service is in use in a cell: the scans of an inventory find out if it has any resource."""
 
 import asyncio
 
 
 class ServiceUse:
-    """The use of a service: known as soon as one scan finds a resource, or the lists of all scans end.
+    """Tells whether a service is in use, once one scan finds a resource, or all scans have listed theirs.
 
     scans: the number of scans of the service. in_use: the service has a resource, or may have one.
     """
@@ -18,13 +18,13 @@ class ServiceUse:
         self.in_use = True
         self._known.set()
 
-    def end_lists(self) -> None:
+    def record_listed(self) -> None:
         """Record that one more scan has listed all of its resources."""
         self._unfinished -= 1
         if not self._unfinished:
             self._known.set()
 
     async def wait(self) -> bool:
-        """Wait until the use is known. Return whether the service has a resource, or may have one."""
+        """Wait until it is known. Return whether the service has a resource, or may have one."""
         await self._known.wait()
         return self.in_use

@@ -48,7 +48,7 @@ def _is_down(status: RunStatus) -> bool:
     """Return true if several runs in a row had a failure that lets no call succeed."""
     streaks = status.streaks.items()
     return any(
-        streak.failures > 1 and failure_class in INACCESSIBLE_CLASSES for failure_class, streak in streaks
+        streak.failed_runs > 1 and failure_class in INACCESSIBLE_CLASSES for failure_class, streak in streaks
     )
 
 

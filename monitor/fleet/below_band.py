@@ -11,11 +11,11 @@ from rules.band import Zone
 
 @dataclass(frozen=True, slots=True)
 class ResourcesBelowBand:
-    """The resources of a service in a cell whose series are all below their bands, with nothing throttled.
+    """The resources of a service in a cell of which every series is below its band, and nothing is throttled.
 
-    below: the paths of resources with a series below its band, and of the parents of these resources.
-    others: the paths of resources with any other series. others_and_parents: `others`, and the paths of
-    their parents.
+    below: the paths of resources with a series below its band, and the paths of their parents. others: the
+    paths of resources with a series that is not below its band. others_and_parents: `others`, and the paths
+    of their parents.
     """
 
     below: frozenset[ResourcePath] = frozenset()

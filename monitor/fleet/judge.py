@@ -17,8 +17,8 @@ from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.throttling import recent_throttling, throttled_by_cause
 
 CONFIRMED_FOR = 60  # minutes; a series that no inventory has observed for longer is not judged
-# Series judged without a pause: so many take some ms. One stage of a million series takes 20 ms.
-JUDGED_AT_ONCE = 100_000
+# A fleet of this many series is judged in a few milliseconds; of a million series, one stage takes 20 ms.
+MAX_SERIES_AT_ONCE = 100_000
 MAX_RESTARTS = 3  # how often a judgement begins anew because series were added or dropped meanwhile
 
 
@@ -32,14 +32,15 @@ def judge(fleet: Fleet, now: int) -> None:
         pass
 
 
-def judge_in_parts(fleet: Fleet, now: int, at_once: int = JUDGED_AT_ONCE) -> Iterator[None]:
+def judge_in_parts(fleet: Fleet, now: int, max_at_once: int = MAX_SERIES_AT_ONCE) -> Iterator[None]:
     """Do what `judge` does, stage by stage, so that other tasks can run in between if there are many series.
 
     Nothing is written before the last stage. If series are added or dropped meanwhile, the judgement begins
-    anew; the last attempt is made in one part. at_once: a fleet of at most this many series is judged in one
-    part.
+    anew; the last attempt is made in one part.
+
+    max_at_once: a fleet of at most this many series is judged in one part.
     """
-    for _ in range(MAX_RESTARTS if fleet.size > at_once else 0):
+    for _ in range(MAX_RESTARTS if fleet.size > max_at_once else 0):
         layout = fleet.version, fleet.size, fleet.rings.layout
         for _ in _stages(fleet, now):
             yield

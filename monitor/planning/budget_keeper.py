@@ -31,7 +31,7 @@ class BudgetKeeper:
         self._payers: Mapping[CellKey, CellKey] = {}
 
     def keep(self, budget: Budget, terms: BudgetTerms, planned: Ints, now: int) -> Iterator[None]:
-        """Stretch `planned`, the minutes between two requests by row, in place and part by part."""
+        """Stretch `planned` in place, part by part. planned: by row, the minutes between its requests."""
         yield from self._find_rows()
         covered_rows = {account: rows for account, rows in self._rows.items() if budget.covers(account)}
         groups = (
@@ -56,7 +56,7 @@ class BudgetKeeper:
                 yield
 
     def _polled(self, rows: Ints, planned: Ints, now: int) -> Ints:
-        """Return which rows are polled, without rows that were added since the plan began."""
+        """Return those of the rows that are polled, and were in the fleet when the plan began."""
         rows = rows[rows < planned.size]
         polled: Ints = rows[(planned[rows] < NOT_READ) & ~self._fleet.rings.is_streamed(rows, now)]
         return polled

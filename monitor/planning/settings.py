@@ -10,7 +10,7 @@ from monitor.schema.types import ConfigModel, Number
 
 
 class BudgetConfig(ConfigModel):
-    """The budget for CloudWatch a month.
+    """The monthly budget for CloudWatch.
 
     Accounts that are not billed in US dollars, or at prices that are not known, are not limited.
     """
@@ -31,7 +31,7 @@ class BudgetTerms(NamedTuple):
 
 
 def intervals_of(shortest: float, longest: float, throttled: float) -> Intervals:
-    """Return intervals given in seconds, in whole minutes; 0 (less than a minute) means every poll."""
+    """Convert seconds to intervals in whole minutes. Less than a minute becomes 0: at every poll."""
     longest = max(shortest, longest)
     throttled = min(max(shortest, throttled), longest)
     return Intervals(*(int(seconds // 60) for seconds in (shortest, longest, throttled)))

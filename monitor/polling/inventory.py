@@ -98,7 +98,8 @@ class Inventory:
         """Run the inventory of a service; return its status, which contains the failures.
 
         The series of a failed scan, and of a resource whose call failed, are kept with their last limits.
-        by_turns: bound the number of calls about single resources (see `monitor.aws.turns`).
+        by_turns: make only a bounded number of the calls about single resources, and the others in later
+        inventories (see `monitor.aws.turns`).
         """
         status = self.statuses.setdefault(collector.service, RunStatus())
         status.start(time.time())
@@ -107,8 +108,10 @@ class Inventory:
         quotas, failures = self.registry.quotas([collector.service]), list[Failure]()
         use, waiting = ServiceUse(len(collector.scans)), set[ResourcePath]()
         slots = self.fleet.slots_of(self.discovered.of_service(collector.service))
-        urgent = doubted_paths(self.fleet, slots), resources_below_band(self.fleet, slots)
-        new_scans = ((function, self._new_scan(collector, use, *urgent)) for function in collector.scans)
+        doubted, below_band = doubted_paths(self.fleet, slots), resources_below_band(self.fleet, slots)
+        new_scans = (
+            (function, self._new_scan(collector, use, doubted, below_band)) for function in collector.scans
+        )
         scans = (self._scan(collector, function, scan, quotas) for function, scan in new_scans)
         for result in await asyncio.gather(*scans):
             await self._drop_missing(result)
@@ -162,7 +165,11 @@ class Inventory:
         return new, [failed.failure for failed in failures if failed.reading <= reported]
 
     def _new_scan(
-        self, collector: Collector, use: ServiceUse, doubted: Set[ResourcePath], below: ResourcesBelowBand
+        self,
+        collector: Collector,
+        use: ServiceUse,
+        doubted: Set[ResourcePath],
+        below_band: ResourcesBelowBand,
     ) -> Scan:
         return Scan(
             self.cell.in_region(collector.region) if collector.region else self.cell,
@@ -175,7 +182,7 @@ class Inventory:
             reads_quotas_of=self._reads_quotas_of,
             use=use,
             doubted=doubted,
-            below_band=below,
+            below_band=below_band,
         )
 
     async def _scan(
@@ -206,7 +213,7 @@ class Inventory:
         finally:
             if isinstance(observations, AsyncGenerator):
                 await observations.aclose()  # otherwise asyncio closes it later, in a task of its own
-            scan.end_lists()
+            scan.record_listed()
         return result
 
     def _scanned_series(self, collector: Collector, result: ScanResult, quotas: Set[Quota]) -> ScannedSeries:
@@ -253,13 +260,13 @@ class Inventory:
         return self.registry.quota_scope(service_code) is self.cell.scope
 
     def _includes(self, service: str, signal: str, resource: Resource) -> bool:
-        return self._is_read(Key(*self.cell.key, service, signal, resource.utf8_safe))
+        return self._is_included(Key(*self.cell.key, service, signal, resource.utf8_safe))
 
     def _has_own_limit(self, service: str, signal: str, resource: Resource) -> bool:
         key = Key(*self.cell.key, service, signal, resource.utf8_safe)
         return self.config.limit_override(self._labels(key)) is not None
 
-    def _is_read(self, key: Key) -> bool:
+    def _is_included(self, key: Key) -> bool:
         """Return whether the configuration includes a series."""
         signal = self.registry.signal(key.service, key.signal)
         return self.config.signals.includes(signal) and not self.config.is_excluded(self._labels(key))
@@ -271,7 +278,7 @@ class Inventory:
         digest = 0 if is_unread else self._digest(key, observed, result)
         if series := self.fleet.registered(key, digest):
             self._confirm(series, observed, result)
-        elif not self._is_read(key) or (observed.usage == MAY_EXIST and key not in self.fleet.series):
+        elif not self._is_included(key) or (observed.usage == MAY_EXIST and key not in self.fleet.series):
             return None
         elif not is_unread or key not in self.fleet.series:
             self._put(collector, key, observed, result, digest)
@@ -288,7 +295,7 @@ class Inventory:
     def _put(
         self, collector: Collector, key: Key, observed: Observed, result: ScanResult, digest: int
     ) -> None:
-        """Register a series; the next inventory does so again if the limit is from an earlier inventory."""
+        """Register a series. If its limit is from an earlier inventory, the next one registers it again."""
         settings, before = self._settings(collector, key, observed, result), self.fleet.series.get(key)
         if before and settings.limit is before.settings.limit is not None:
             digest = 0
@@ -419,9 +426,9 @@ def _read_at(
 
 
 def _has_lesser_source(limit: Limit | None, last_limit: Limit) -> bool:
-    """Return true if there is no limit, or its source ranks below the group that has the last limit's.
+    """Return true if there is no new limit, or its source ranks below the whole group of the last source.
 
-    The groups are ACTUAL_SOURCES and QUOTA_SOURCES.
+    The last source is that of `last_limit`. The groups are ACTUAL_SOURCES and QUOTA_SOURCES.
     """
     sources = ACTUAL_SOURCES if last_limit.source in ACTUAL_SOURCES else QUOTA_SOURCES
     return not limit or PRECEDENCE.index(limit.source) > PRECEDENCE.index(sources[-1])

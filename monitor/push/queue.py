@@ -20,7 +20,7 @@ class PushQueue:
     """Runs the methods of a PushQueueStore in a dedicated thread.
 
     Each method raises PushQueueError when the store fails or does not return within `timeout` seconds.
-    Cancelling a caller does not stop a call that has started.
+    Cancelling a caller does not cancel its call.
     """
 
     def __init__(self, store: PushQueueStore, timeout: float = STORE_TIMEOUT) -> None:

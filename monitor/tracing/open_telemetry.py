@@ -75,10 +75,10 @@ def _recording(span: SdkSpan) -> Iterator[Span]:
 
 
 @asynccontextmanager
-async def exported_spans(config: TracingConfig) -> AsyncIterator[OpenTelemetryTracer]:
-    """Yield a tracer whose spans a thread of the SDK exports in batches; at the end, send the last spans.
+async def exporting_tracer(config: TracingConfig) -> AsyncIterator[OpenTelemetryTracer]:
+    """Yield a tracer. A thread of the SDK exports its spans in batches, and the last ones at the end.
 
-    The SDK logs and drops spans that cannot be sent, and spans that do not fit into its queue of 2,048.
+    The SDK drops spans that cannot be sent or do not fit into its queue of 2,048, and writes that to the log.
     """
     provider = TracerProvider(
         sampler=TraceIdRatioBased(config.sample_ratio),

@@ -16,5 +16,5 @@ async def opened_tracer(config: TracingConfig | None) -> AsyncIterator[Tracer]:
         yield NO_TRACER
         return
     open_telemetry = await asyncio.to_thread(import_module, "monitor.tracing.open_telemetry")
-    async with open_telemetry.exported_spans(config) as tracer:
+    async with open_telemetry.exporting_tracer(config) as tracer:
         yield tracer

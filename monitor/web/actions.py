@@ -141,7 +141,7 @@ class AcknowledgeForms:
                 alerts, author=form.author, comment=form.comment(ACKNOWLEDGED_COMMENT)
             )
         first = next((acknowledgement.alert for acknowledgement in result.earlier), "")
-        counts = len(result.stored), micros(result.at), result.ended, len(result.earlier)
+        counts = len(result.stored), micros(result.at), result.not_firing_count, len(result.earlier)
         return form.redirect(FormResult(FormAction.ACKNOWLEDGED, *counts, first))
 
     async def comment(self, id: str, request: Request) -> RedirectResponse:

@@ -72,7 +72,7 @@ class CoverageView(QueryView):
 
     path: ClassVar[str] = "/coverage"
     fields: ClassVar[SearchFields] = QUOTA_FIELDS
-    first_place: ClassVar[Mapping[str, Any]] = {"page": 1}
+    beginning: ClassVar[Mapping[str, Any]] = {"page": 1}
 
     page: int = 1
 

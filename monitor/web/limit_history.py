@@ -21,12 +21,16 @@ class LimitReading(NamedTuple):
 
 
 class LimitChange(NamedTuple):
-    """A change of the limit, first read at `minute`. exact: true if the minute before had the old limit."""
+    """A change of the limit. minute: of the first reading of the new limit.
+
+    minute_is_exact: true if the old limit was read in the minute before; otherwise the limit may have changed
+    earlier than `minute`.
+    """
 
     minute: float
     before: float
     after: float
-    exact: bool
+    minute_is_exact: bool
 
 
 def limit_readings(history: SeriesHistory, notices: Sequence[Notice]) -> list[LimitReading]:
@@ -45,9 +49,10 @@ def limit_readings(history: SeriesHistory, notices: Sequence[Notice]) -> list[Li
 
 
 def limit_spans(readings: Sequence[LimitReading], start: float, now: float, end: float) -> list[LimitSpan]:
-    """Return the limits from `start` to `end`; before the first reading, its limit is assumed.
+    """Return the limits from `start` to `end`.
 
-    A limit that is no longer read ends with its last reading; a limit that is still read lasts until `end`.
+    The limit before the first reading is assumed to be that of the first reading. A limit that is no longer
+    read ends with its last reading; a limit that is still read lasts until `end`.
     """
     runs = _runs(readings)
     spans = []

@@ -1,4 +1,4 @@
-"""A list that a query narrows, as the address of its page describes it."""
+"""The state of a page that lists what matches a query, as the address of the page tells it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,11 +11,15 @@ from monitor.fleet.search import SERIES_FIELDS, Search, SearchError, SearchField
 
 @dataclass(frozen=True)
 class QueryView:
-    """A list that a query narrows. text: the query as it was typed. path: the address of the page."""
+    """The list on a page, narrowed by a query.
+
+    text: the query as it was typed. path: the address without parameters. beginning: the values of the
+    attributes that show the list from its beginning.
+    """
 
     path: ClassVar[str]
     fields: ClassVar[SearchFields] = SERIES_FIELDS
-    first_place: ClassVar[Mapping[str, Any]]  # attributes that show the list from its beginning
+    beginning: ClassVar[Mapping[str, Any]]
 
     text: str = ""
 
@@ -57,7 +61,7 @@ class QueryView:
         return {"q": self.text}
 
     def url(self, **changes: Any) -> str:
-        """Return the address with changes, from the beginning of the list. The change `search` is a query."""
+        """Return the address of the list; with changes, see `with_changes`."""
         view = self.with_changes(**changes) if changes else self
         given = [(name, value) for name, value in view.parameters.items() if value]
         if not given:
@@ -65,16 +69,16 @@ class QueryView:
         return f"{self.path}?" + urlencode(given, safe=":,*/<", quote_via=quote_plus, errors="replace")
 
     def with_changes(self, **changes: Any) -> Self:
-        """Return the list with changes, from its beginning. The change `search` is a query."""
+        """Return the list with other values of attributes, from its beginning. search: another query."""
         search = changes.pop("search", None)
         text = {} if search is None else {"text": str(search)}
-        return replace(self, **{**self.first_place, **changes, **text})
+        return replace(self, **{**self.beginning, **changes, **text})
 
-    def without(self, term: SearchTerm) -> str:
+    def url_without(self, term: SearchTerm) -> str:
         """Return the address without a term."""
         return self.url(search=self.search.without(term))
 
-    def toggled(self, value: str, field: str) -> str:
+    def url_toggled(self, value: str, field: str) -> str:
         """Return the address with a term added, or without the term if the query has it."""
         return self.url(search=self.search.toggled(SearchTerm(value, field)))
 

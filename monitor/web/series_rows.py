@@ -52,7 +52,7 @@ class SeriesTableRow:
         return shorten(self.key.display_name)
 
     @property
-    def title(self) -> str:
+    def signal_title(self) -> str:
         """The signal's title."""
         return self.series.settings.signal.title
 
@@ -62,13 +62,13 @@ class SeriesTableRow:
         return self.series.settings.signal.reports_throttling
 
     @property
-    def throttling(self) -> str:
+    def throttled_text(self) -> str:
         """The throttled demand per second as text; `yes` where only its presence is known."""
         is_state = self.series.settings.signal.saturation_is_state
         return "yes" if is_state and self.throttled else format_rate(self.throttled or 0.0)
 
     @property
-    def used(self) -> str:
+    def short_usage(self) -> str:
         """The usage as text, without its unit where the limit has the same unit."""
         if self.usage == NOT_MEASURED:
             return "not known"

@@ -117,7 +117,7 @@ def test_a_chart_has_the_version_of_headroom_and_values_that_its_schema_allows(c
 
 
 @pytest.mark.parametrize("chart", ["headroom", "headroom-rules"])
-def test_a_template_uses_each_value_and_no_other(chart: str) -> None:
+def test_the_templates_of_a_chart_use_each_value_and_no_other(chart: str) -> None:
     values = yaml.safe_load((CHARTS / chart / "values.yaml").read_text("utf-8"))
     text = "".join(path.read_text("utf-8") for path in (CHARTS / chart / "templates").iterdir())
     assert {*re.findall(r"\.Values\.(\w+)", text)} == {*values}

@@ -149,7 +149,7 @@ def test_advice_stays_between_minimum_and_maximum(
     advised = right_size(SHARD, bought, demands, minimum, maximum)
     if advised.advice is Advice.LOWER:
         assert advised.items is not None and max(minimum, 1) <= advised.items < bought
-        assert all(not demand.missing for demand in demands)
+        assert all(not demand.reason_unknown for demand in demands)
         in_use = [demand for demand in demands if (demand.utilization or 0) >= demand.band.low]
         assert not [demand for demand in in_use if demand.band.low], "busy by one limit is not idle"
     if advised.advice is Advice.RAISE:

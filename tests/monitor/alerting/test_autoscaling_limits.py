@@ -45,7 +45,7 @@ def metric_value(metric: bytes, sizes: Sizes) -> float:
 async def alerting_groups(
     folder: Path, groups: dict[str, SizesAt], *metrics: str, minutes: int = 90
 ) -> set[str]:
-    """Return the groups that have an alert, with an inventory every ten minutes and delayed metrics.
+    """Return the groups that get an alert. An inventory runs every ten minutes; the metrics are delayed.
 
     groups: functions from a minute to the sizes of a group, by its name. metrics: those that are published.
     """

@@ -25,7 +25,7 @@ ROLE_DENIED = Failure("AssumeRole", "", "AccessDenied", "not allowed")
 TOO_MANY = Failure("ListAccounts", "", "TooManyAccounts", "3 accounts are to be watched, and max is 2")
 
 
-async def test_the_alerts_of_a_closed_account_end_with_the_reason(tmp_path: Path) -> None:
+async def test_the_alerts_of_a_closed_account_are_resolved_with_the_reason(tmp_path: Path) -> None:
     async with AlertingHarness.opened(tmp_path) as harness:
         await harness.run_minutes(orders="..ccc")
         harness.fleet.drop(key("orders"))
@@ -38,7 +38,7 @@ async def test_the_alerts_of_a_closed_account_end_with_the_reason(tmp_path: Path
         assert resolved.summary.endswith("after 3 min: its account was suspended or closed.")
 
 
-async def test_the_alerts_of_an_account_closed_during_a_restart_end(
+async def test_the_alerts_of_an_account_that_is_closed_during_a_restart_are_resolved(
     storage: Path | MemoryStore,
 ) -> None:
     """Another account that is not opened yet does not keep the alert firing."""
@@ -52,7 +52,7 @@ async def test_the_alerts_of_an_account_closed_during_a_restart_end(
 
 
 @pytest.mark.parametrize("is_known", [True, False])
-async def test_alerts_of_a_missing_account_end_only_if_the_list_of_accounts_is_known(
+async def test_alerts_of_a_missing_account_are_resolved_only_if_the_list_of_accounts_is_known(
     storage: Path | MemoryStore, is_known: bool
 ) -> None:
     async with AlertingHarness.opened(storage) as harness:
@@ -67,7 +67,7 @@ async def test_alerts_of_a_missing_account_end_only_if_the_list_of_accounts_is_k
         assert [notice.kind for notice in await harness.process()] == [NoticeKind.RESOLVED] * is_known
 
 
-async def test_the_blind_alert_of_an_account_ends_when_the_account_is_closed(tmp_path: Path) -> None:
+async def test_the_blind_alert_of_an_account_is_resolved_when_the_account_is_closed(tmp_path: Path) -> None:
     async with AlertingHarness.opened(tmp_path) as harness:
         cells = SimulatedCells([ACCOUNT], [REGION], ["sqs"], lambda *_: [ROLE_DENIED])
         for _ in range(8):

@@ -19,9 +19,9 @@ from tests.monitor.alerting.harness import AT_ONCE, LIMIT, AlertingHarness, conf
 
 HALF_AN_HOUR = 1800.0
 NAN = float("nan")
-# Probabilities by horizon, the shortest first. A name is the shortest horizon within which the limit is
-# likely reached.
-IMPROBABLE, THREE_DAYS, DAY, SIX_HOURS, HOUR = (
+# The probabilities of reaching the limit within each horizon, the shortest horizon first. A name tells the
+# shortest horizon within which that is likely.
+IMPROBABLE, WITHIN_3_DAYS, WITHIN_A_DAY, WITHIN_6_HOURS, WITHIN_AN_HOUR = (
     (0.0, 0.01, 0.05, 0.1),
     (0.0, 0.01, 0.2, 0.8),
     (0.0, 0.1, 0.7, 0.8),
@@ -65,7 +65,7 @@ async def test_a_forecast_is_notified_again_only_when_its_horizon_is_shorter(tmp
     async with AlertingHarness.opened(tmp_path) as harness:
         await harness.run_minutes(orders="..")
         assert await notices_after(harness, HALF_AN_HOUR, IMPROBABLE) == []
-        (first,) = await notices_after(harness, HALF_AN_HOUR, THREE_DAYS)
+        (first,) = await notices_after(harness, HALF_AN_HOUR, WITHIN_3_DAYS)
         assert (first.kind, first.severity, first.places) == (NoticeKind.FIRING, Severity.WARNING, 1)
         assert first.summary.startswith(
             "Kinesis stream `orders` (prod, eu-west-1) will probably reach its limit: 80 % within 3d. "
@@ -74,12 +74,12 @@ async def test_a_forecast_is_notified_again_only_when_its_horizon_is_shorter(tmp
         assert first.labels["cause"] == FORECAST
         assert first.series_id == harness.series("orders").key.id != first.alert
         for hours in (60, 50, 71):  # the forecast date changes
-            assert await notices_after(harness, HALF_AN_HOUR, THREE_DAYS, hours=hours) == []
-        (nearer,) = await notices_after(harness, HALF_AN_HOUR, SIX_HOURS)
+            assert await notices_after(harness, HALF_AN_HOUR, WITHIN_3_DAYS, hours=hours) == []
+        (nearer,) = await notices_after(harness, HALF_AN_HOUR, WITHIN_6_HOURS)
         assert (nearer.kind, nearer.places, nearer.alert) == (NoticeKind.WORSENED, 3, first.alert)
-        assert await notices_after(harness, HALF_AN_HOUR, DAY) == []  # the horizon is longer again
-        assert await notices_after(harness, HALF_AN_HOUR, SIX_HOURS) == []
-        (nearest,) = await notices_after(harness, HALF_AN_HOUR, HOUR)
+        assert await notices_after(harness, HALF_AN_HOUR, WITHIN_A_DAY) == []  # the horizon is longer again
+        assert await notices_after(harness, HALF_AN_HOUR, WITHIN_6_HOURS) == []
+        (nearest,) = await notices_after(harness, HALF_AN_HOUR, WITHIN_AN_HOUR)
         assert nearest.places == 4
         assert {notice.labels["cause"] for notice in harness.notices} == {FORECAST}
 
@@ -88,7 +88,7 @@ async def test_a_forecast_that_does_not_last_is_not_reported(tmp_path: Path) -> 
     async with AlertingHarness.opened(tmp_path) as harness:
         await harness.run_minutes(orders="..")
         for _ in range(5):
-            assert await notices_after(harness, HALF_AN_HOUR / 2, DAY) == []
+            assert await notices_after(harness, HALF_AN_HOUR / 2, WITHIN_A_DAY) == []
             assert await notices_after(harness, 120, IMPROBABLE) == []
 
 
@@ -97,7 +97,7 @@ async def test_a_forecast_alert_is_resolved_when_reaching_the_limit_has_become_i
 ) -> None:
     async with AlertingHarness.opened(tmp_path) as harness:
         await harness.run_minutes(orders="..")
-        await notices_after(harness, HALF_AN_HOUR, DAY)
+        await notices_after(harness, HALF_AN_HOUR, WITHIN_A_DAY)
         assert await notices_after(harness, HALF_AN_HOUR, DOUBTFUL) == []
         assert await notices_after(harness, HALF_AN_HOUR / 2, IMPROBABLE) == []
         # An unknown forecast resolves no alert.
@@ -105,14 +105,14 @@ async def test_a_forecast_alert_is_resolved_when_reaching_the_limit_has_become_i
         (ended,) = await notices_after(harness, HALF_AN_HOUR, IMPROBABLE)
         assert ended.kind is NoticeKind.RESOLVED
         assert ended.resolution_reason == "the forecast has changed: 10 % within 3d"
-        (fired_again,) = await notices_after(harness, HALF_AN_HOUR, DAY)
+        (fired_again,) = await notices_after(harness, HALF_AN_HOUR, WITHIN_A_DAY)
         assert fired_again.kind is NoticeKind.FIRING
 
 
 async def test_a_forecast_alert_is_resolved_at_once_when_the_limit_is_raised(tmp_path: Path) -> None:
     async with AlertingHarness.opened(tmp_path) as harness:
         await harness.run_minutes(orders="..")
-        await notices_after(harness, HALF_AN_HOUR, DAY)
+        await notices_after(harness, HALF_AN_HOUR, WITHIN_A_DAY)
         harness.change_limit("orders", 2 * LIMIT)
         set_forecast(harness, IMPROBABLE)
         (ended,) = await harness.process(61)
@@ -122,7 +122,7 @@ async def test_a_forecast_alert_is_resolved_at_once_when_the_limit_is_raised(tmp
 async def test_an_alert_of_the_series_replaces_its_forecast_alert(tmp_path: Path) -> None:
     async with AlertingHarness.opened(tmp_path) as harness:
         await harness.run_minutes(orders="..")
-        await notices_after(harness, HALF_AN_HOUR, DAY)
+        await notices_after(harness, HALF_AN_HOUR, WITHIN_A_DAY)
         sent = await harness.run_minutes(orders="cccc")
         assert sorted(sent.replace(".", "")) == ["F", "R"]
         ended = next(notice for notice in harness.notices if notice.kind is NoticeKind.RESOLVED)
@@ -134,7 +134,7 @@ async def test_an_alert_of_the_series_replaces_its_forecast_alert(tmp_path: Path
 async def test_a_forecast_alert_is_resolved_when_its_resource_is_deleted(tmp_path: Path) -> None:
     async with AlertingHarness.opened(tmp_path) as harness:
         await harness.run_minutes(orders="..")
-        await notices_after(harness, HALF_AN_HOUR, DAY)
+        await notices_after(harness, HALF_AN_HOUR, WITHIN_A_DAY)
         harness.fleet.drop(harness.series("orders").key)
         harness.seconds += 61
         harness.set_read_result()
@@ -147,7 +147,7 @@ async def test_a_forecast_alert_of_a_deleted_resource_is_resolved_though_no_inve
 ) -> None:
     async with AlertingHarness.opened(tmp_path) as harness:
         await harness.run_minutes(orders="..")
-        await notices_after(harness, HALF_AN_HOUR, DAY)
+        await notices_after(harness, HALF_AN_HOUR, WITHIN_A_DAY)
         harness.fleet.drop(harness.series("orders").key)
         harness.seconds += 61
         harness.set_read_result(succeeded=None)  # such as with one denied operation
@@ -158,7 +158,7 @@ async def test_a_forecast_alert_of_a_deleted_resource_is_resolved_though_no_inve
 async def test_a_forecast_alert_of_a_resource_created_anew_is_resolved(tmp_path: Path) -> None:
     async with AlertingHarness.opened(tmp_path) as harness:
         await harness.run_minutes(orders="..")
-        await notices_after(harness, HALF_AN_HOUR, DAY)
+        await notices_after(harness, HALF_AN_HOUR, WITHIN_A_DAY)
         harness.fleet.drop(harness.series("orders").key)
         harness.seconds += 61
         harness.series("orders")
@@ -170,12 +170,12 @@ async def test_a_forecast_alert_of_a_resource_created_anew_is_resolved(tmp_path:
 async def test_a_forecast_alert_is_not_notified_again_after_a_restart(tmp_path: Path) -> None:
     async with AlertingHarness.opened(tmp_path) as harness:
         await harness.run_minutes(orders="..")
-        (first,) = await notices_after(harness, HALF_AN_HOUR, DAY)
+        (first,) = await notices_after(harness, HALF_AN_HOUR, WITHIN_A_DAY)
         minute = harness.minute
     async with AlertingHarness.opened(tmp_path, minute=minute) as restarted:
         await restarted.run_minutes(orders="..")
-        assert await notices_after(restarted, HALF_AN_HOUR, DAY) == []
-        (nearer,) = await notices_after(restarted, HALF_AN_HOUR, HOUR)
+        assert await notices_after(restarted, HALF_AN_HOUR, WITHIN_A_DAY) == []
+        (nearer,) = await notices_after(restarted, HALF_AN_HOUR, WITHIN_AN_HOUR)
         assert (nearer.alert, nearer.kind, nearer.since) == (first.alert, NoticeKind.WORSENED, first.since)
 
 
@@ -183,9 +183,9 @@ async def test_a_forecast_alert_is_never_repeated(tmp_path: Path) -> None:
     config = configuration(route={**AT_ONCE, "repeat_interval": 300})
     async with AlertingHarness.opened(tmp_path, config) as harness:
         await harness.run_minutes(orders="..")
-        assert len(await notices_after(harness, HALF_AN_HOUR, DAY)) == 1
+        assert len(await notices_after(harness, HALF_AN_HOUR, WITHIN_A_DAY)) == 1
         for _ in range(10):
-            assert await notices_after(harness, 3600, DAY) == []
+            assert await notices_after(harness, 3600, WITHIN_A_DAY) == []
 
 
 @pytest.mark.parametrize(
@@ -203,24 +203,24 @@ async def test_severity_and_pending_time_of_forecast_alerts_are_configured(
     config = configuration(alerts=[{"signal": "kinesis.*", **override}])
     async with AlertingHarness.opened(tmp_path, config) as harness:
         await harness.run_minutes(orders="..")
-        sent = await notices_after(harness, HALF_AN_HOUR, DAY)
+        sent = await notices_after(harness, HALF_AN_HOUR, WITHIN_A_DAY)
         assert [notice.severity for notice in sent] == ([severity] if severity else [])
 
 
 async def test_a_forecast_that_flaps_notifies_nobody(tmp_path: Path) -> None:
     async with AlertingHarness.opened(tmp_path) as harness:
         await harness.run_minutes(orders="..")
-        for probability in (HOUR, IMPROBABLE) * 6:
+        for probability in (WITHIN_AN_HOUR, IMPROBABLE) * 6:
             assert await notices_after(harness, 1200, probability) == []
-        assert len(await notices_after(harness, HALF_AN_HOUR, HOUR)) == 1
+        assert len(await notices_after(harness, HALF_AN_HOUR, WITHIN_AN_HOUR)) == 1
 
 
 async def test_a_forecast_alert_that_is_switched_off_is_resolved(tmp_path: Path) -> None:
     async with AlertingHarness.opened(tmp_path) as harness:
         await harness.run_minutes(orders="..")
-        await notices_after(harness, HALF_AN_HOUR, DAY)
+        await notices_after(harness, HALF_AN_HOUR, WITHIN_A_DAY)
         harness.configure(configuration(alerts=[{"signal": "kinesis.*", "will_reach": "none"}]))
-        (ended,) = await notices_after(harness, 60, DAY)
+        (ended,) = await notices_after(harness, 60, WITHIN_A_DAY)
         assert ended.resolution_reason == "the configuration switches the alert off"
 
 
@@ -242,8 +242,8 @@ def test_the_times_of_a_forecast_are_relative_and_absolute(hours: tuple[int, int
 async def test_a_forecast_alert_says_act_now_when_little_time_is_left(tmp_path: Path) -> None:
     async with AlertingHarness.opened(tmp_path) as harness:
         await harness.run_minutes(orders="..")
-        (first,) = await notices_after(harness, HALF_AN_HOUR, SIX_HOURS, hours=2.0)
+        (first,) = await notices_after(harness, HALF_AN_HOUR, WITHIN_6_HOURS, hours=2.0)
         assert "60 % within 6h, in 2-4 h (" in first.summary
         assert "Act now" not in first.summary
-        (nearer,) = await notices_after(harness, HALF_AN_HOUR, HOUR, hours=0.2)
+        (nearer,) = await notices_after(harness, HALF_AN_HOUR, WITHIN_AN_HOUR, hours=0.2)
         assert "Act now: the change takes about 15 min." in nearer.summary

@@ -12,7 +12,7 @@ Calls = st.lists(st.tuples(st.floats(0, 30), st.floats(0, 30), st.booleans()), m
 
 def respond(rate: CallRate, sent_at: float, now: float, *, throttled: bool) -> None:
     """Report to a rate that a call was throttled or succeeded."""
-    (rate.throttle if throttled else rate.succeed)(sent_at, now)
+    (rate.record_throttling if throttled else rate.record_success)(sent_at, now)
 
 
 @given(Rates, Calls)
@@ -30,22 +30,22 @@ def test_the_rate_stays_between_its_bounds(highest: float, calls: list[tuple[flo
 def test_a_throttled_call_halves_the_rate_once_for_all_calls_under_way(highest: float, now: float) -> None:
     rate = CallRate(highest)
     for sent_at in (now, now - 1, now - 2):
-        rate.throttle(sent_at, now + 1)
+        rate.record_throttling(sent_at, now + 1)
     assert rate.present == highest / 2
-    rate.succeed(now, now + 2)  # ignored: it was sent before the rate was halved
+    rate.record_success(now, now + 2)  # ignored: it was sent before the rate was halved
     assert rate.present == highest / 2
-    rate.throttle(now + 1, now + 3)
+    rate.record_throttling(now + 1, now + 3)
     assert rate.present == highest / 4
 
 
 @given(Rates, st.floats(0.2, MAX_GROWTH_PAUSE))
 def test_successful_calls_raise_the_rate_steadily_to_its_maximum(highest: float, pause: float) -> None:
     rate = CallRate(highest)
-    rate.throttle(0, 0)
+    rate.record_throttling(0, 0)
     now, growths = 0.0, []
     while rate.is_lowered:
         now, before = now + pause, rate.present
-        rate.succeed(now, now)
+        rate.record_success(now, now)
         growths.append(rate.present - before)
     assert max(growths) <= highest * pause / RECOVERY_TIME * 1.001
     assert max(growths[:-1], default=0) <= min(growths[:-1], default=0) * 1.001  # the growth is constant
@@ -54,8 +54,8 @@ def test_successful_calls_raise_the_rate_steadily_to_its_maximum(highest: float,
 
 def test_a_long_pause_between_calls_counts_as_the_maximum_pause() -> None:
     rate = CallRate(30)
-    rate.throttle(0, 0)
-    rate.succeed(3600, 3600)
+    rate.record_throttling(0, 0)
+    rate.record_success(3600, 3600)
     assert rate.present == 15 + 30 * MAX_GROWTH_PAUSE / RECOVERY_TIME
 
 

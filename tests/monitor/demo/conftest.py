@@ -8,11 +8,11 @@ import pytest
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 
-Clients = Callable[..., AbstractAsyncContextManager[Any]]
+ClientFactory = Callable[..., AbstractAsyncContextManager[Any]]
 
 
 @pytest.fixture(scope="session")
-def aws(aws_url: str) -> Clients:
+def aws(aws_url: str) -> ClientFactory:
     """Return a factory of clients for the simulated AWS, configured like the monitor's clients."""
     session = get_session()
     config = AioConfig(retries={"mode": "standard", "total_max_attempts": 1})

@@ -15,7 +15,7 @@ from monitor.demo.services.kinesis import DemoStream
 from monitor.demo.services.lambda_ import DemoFunction
 from monitor.demo.services.sqs import DemoQueue
 from monitor.demo.traffic import Traffic
-from tests.monitor.demo.conftest import Clients
+from tests.monitor.demo.conftest import ClientFactory
 from tests.monitor.demo.test_operations import DENIED_REGION
 
 START = 30_000_000  # minutes since 1970
@@ -216,7 +216,7 @@ def request_for(*queries: Mapping[str, Any]) -> dict[str, Any]:
     return {"MetricDataQueries": numbered, "StartTime": end - np.timedelta64(180, "m").item(), "EndTime": end}
 
 
-async def test_a_real_client_gets_the_same_500_metrics_of_three_hours_twice(aws: Clients) -> None:
+async def test_a_real_client_gets_the_same_500_metrics_of_three_hours_twice(aws: ClientFactory) -> None:
     request = request_for(*[query("IncomingBytes", StreamName="audit")] * 500)
     async with aws("cloudwatch") as client:
         once = (await client.get_metric_data(**request))["MetricDataResults"]
@@ -225,7 +225,7 @@ async def test_a_real_client_gets_the_same_500_metrics_of_three_hours_twice(aws:
     assert [len(result["Values"]) for result in once] == [180] * 500
 
 
-async def test_errors_reach_a_real_client_with_their_code(aws: Clients) -> None:
+async def test_errors_reach_a_real_client_with_their_code(aws: ClientFactory) -> None:
     async with aws("cloudwatch") as client:
         with pytest.raises(ClientError) as rejected:
             await client.get_metric_data(**request_for(*[query("IncomingBytes")] * 501))

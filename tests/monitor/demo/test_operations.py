@@ -11,7 +11,7 @@ from botocore.validate import validate_parameters
 from monitor.aws.iam import PolicyOptions, policy
 from monitor.topology.discovery import needed_actions
 from rules.signals import Quota
-from tests.monitor.demo.conftest import Clients
+from tests.monitor.demo.conftest import ClientFactory
 from tests.registries import REGISTRY
 
 DENIED_REGION = "ap-southeast-2"
@@ -143,7 +143,7 @@ OPERATIONS = (
 )
 
 
-async def ids_by_parameter(aws: Clients) -> dict[str, str]:
+async def ids_by_parameter(aws: ClientFactory) -> dict[str, str]:
     """Return the ids of APIs and usage plans by their names in angle brackets, as in OPERATIONS."""
     async with aws("apigateway") as client:
         rest = (await client.get_rest_apis())["items"] + (await client.get_usage_plans())["items"]
@@ -155,7 +155,9 @@ async def ids_by_parameter(aws: Clients) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("case", OPERATIONS, ids=str)
-async def test_each_response_has_the_shape_of_botocores_model(aws: Clients, case: OperationCase) -> None:
+async def test_each_response_has_the_shape_of_botocores_model(
+    aws: ClientFactory, case: OperationCase
+) -> None:
     id_by_parameter = await ids_by_parameter(aws) if "<" in str(case.params) else {}
     params = {
         name: id_by_parameter.get(value, value) if isinstance(value, str) else value
@@ -173,7 +175,7 @@ async def test_each_response_has_the_shape_of_botocores_model(aws: Clients, case
     ("service", "operation"), [("apigateway", "GetClientCertificates"), ("sqs", "ListMessageMoveTasks")]
 )
 async def test_calls_that_the_demo_cannot_answer_are_denied(
-    aws: Clients, service: str, operation: str
+    aws: ClientFactory, service: str, operation: str
 ) -> None:
     params = {"SourceArn": "arn:aws:sqs:eu-west-1:123456789012:a"} if service == "sqs" else {}
     async with aws(service) as client:
@@ -182,7 +184,7 @@ async def test_calls_that_the_demo_cannot_answer_are_denied(
 
 
 @pytest.mark.parametrize("case", OPERATIONS[1:], ids=str)
-async def test_every_call_in_the_denied_region_is_denied(aws: Clients, case: OperationCase) -> None:
+async def test_every_call_in_the_denied_region_is_denied(aws: ClientFactory, case: OperationCase) -> None:
     async with aws(case.service, DENIED_REGION) as client:
         with pytest.raises(ClientError) as error_info:
             await getattr(client, xform_name(case.operation))(**case.params)
@@ -192,7 +194,7 @@ async def test_every_call_in_the_denied_region_is_denied(aws: Clients, case: Ope
     assert action in POLICY_ACTIONS or case.operation in NOT_IN_POLICY
 
 
-async def test_get_caller_identity_is_answered_where_all_else_is_denied(aws: Clients) -> None:
+async def test_get_caller_identity_is_answered_where_all_else_is_denied(aws: ClientFactory) -> None:
     async with aws("sts", DENIED_REGION) as client:
         assert (await client.get_caller_identity())["Account"] == "123456789012"
 
@@ -220,7 +222,7 @@ MISSING_RESOURCES = (
 
 @pytest.mark.parametrize(("case", "code"), MISSING_RESOURCES, ids=str)
 async def test_a_missing_resource_has_the_error_code_of_aws(
-    aws: Clients, case: OperationCase, code: str
+    aws: ClientFactory, case: OperationCase, code: str
 ) -> None:
     async with aws(case.service) as client:
         with pytest.raises(ClientError) as error_info:
@@ -230,14 +232,14 @@ async def test_a_missing_resource_has_the_error_code_of_aws(
 
 @pytest.mark.parametrize(("status", "codes"), [("CASE_OPENED", ["L-8A5B8E43"]), ("PENDING", [])])
 async def test_the_request_for_an_increase_in_us_east_1_is_listed_by_its_status(
-    aws: Clients, status: str, codes: list[str]
+    aws: ClientFactory, status: str, codes: list[str]
 ) -> None:
     async with aws("service-quotas", "us-east-1") as client:
         answer = await client.list_requested_service_quota_change_history(Status=status)
     assert [request["QuotaCode"] for request in answer["RequestedQuotas"]] == codes
 
 
-async def test_a_group_has_the_size_that_its_load_needs(aws: Clients) -> None:
+async def test_a_group_has_the_size_that_its_load_needs(aws: ClientFactory) -> None:
     async with aws("autoscaling") as client:
         groups = (await client.describe_auto_scaling_groups())["AutoScalingGroups"]
     sizes = {
@@ -250,13 +252,13 @@ async def test_a_group_has_the_size_that_its_load_needs(aws: Clients) -> None:
     assert {group["AutoScalingGroupName"] for group in groups if not group["EnabledMetrics"]} == {"workers"}
 
 
-async def test_a_paginator_of_botocore_reads_all_pages(aws: Clients) -> None:
+async def test_a_paginator_of_botocore_reads_all_pages(aws: ClientFactory) -> None:
     async with aws("dynamodb") as client:
         pages = [page["TableNames"] async for page in client.get_paginator("list_tables").paginate()]
     assert pages == [["customers", "inventory", "orders"], ["products", "reviews-archive"]]
 
 
-async def test_a_call_that_a_story_denies_is_denied(aws: Clients) -> None:
+async def test_a_call_that_a_story_denies_is_denied(aws: ClientFactory) -> None:
     async with aws("elbv2") as client:
         balancers = (await client.describe_load_balancers())["LoadBalancers"]
         arns = {balancer["LoadBalancerName"]: balancer["LoadBalancerArn"] for balancer in balancers}
@@ -268,7 +270,7 @@ async def test_a_call_that_a_story_denies_is_denied(aws: Clients) -> None:
 
 
 async def test_the_quotas_of_a_declared_service_have_the_values_of_the_catalogue_or_of_stories(
-    aws: Clients,
+    aws: ClientFactory,
 ) -> None:
     async with aws("service-quotas") as client:
         quotas = (await client.list_service_quotas(ServiceCode="elasticloadbalancing"))["Quotas"]
@@ -277,7 +279,7 @@ async def test_the_quotas_of_a_declared_service_have_the_values_of_the_catalogue
     assert values["L-8A66D0E6"] == 2000  # from the stories, as the catalogue has no default
 
 
-async def test_the_quotas_of_all_signals_are_listed_in_the_unit_of_service_quotas(aws: Clients) -> None:
+async def test_the_quotas_of_all_signals_are_listed_in_the_unit_of_service_quotas(aws: ClientFactory) -> None:
     declared = REGISTRY.quotas(REGISTRY.service_names)
     listed_values: dict[Quota, float] = {}
     async with aws("service-quotas") as client:
@@ -292,7 +294,7 @@ async def test_the_quotas_of_all_signals_are_listed_in_the_unit_of_service_quota
     assert listed_values[gp3_storage.quota] * 2**40 == gp3_storage.default.value
 
 
-async def test_the_credentials_of_a_role_read_the_resources_of_its_account(aws: Clients) -> None:
+async def test_the_credentials_of_a_role_read_the_resources_of_its_account(aws: ClientFactory) -> None:
     async with aws("sts") as client:
         role = "arn:aws:iam::210987654321:role/headroom"
         assumed_role = await client.assume_role(RoleArn=role, RoleSessionName="test")

@@ -198,7 +198,7 @@ def test_a_queue_has_had_no_points_for_hours() -> None:
     assert published.max() < -120
 
 
-def test_metrics_that_are_not_enabled_have_no_points() -> None:
+def test_the_demo_has_no_metrics_that_a_bucket_or_group_does_not_enable() -> None:
     without_metrics = {
         bucket.name
         for region in WORLD.values()

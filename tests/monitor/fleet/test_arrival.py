@@ -50,7 +50,7 @@ points = st.dictionaries(
 def test_a_history_is_complete_whatever_the_order_and_delay_of_its_points(
     drawn: Points, data: st.DataObject
 ) -> None:
-    """No poll in between reports 0 for a minute that AWS has not proved to be published."""
+    """Before a point proves that AWS has published a minute, no poll reports 0 for it."""
     truth = drawn | {(STEADY, minutes_ago): 7.0 for minutes_ago in range(POINT_MINUTES)}
     arrivals = data.draw(st.permutations(sorted(truth)))
     poll_delays = sorted(

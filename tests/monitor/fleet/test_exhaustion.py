@@ -63,10 +63,10 @@ def falling(start: float, by: float, minutes: int = RATE_MINUTES) -> list[float]
     return [start - by * minute for minute in range(minutes)]
 
 
-def with_gaps(minutes: int, values: Sequence[float]) -> list[float]:
-    """Return the values of one in `minutes` minutes, beginning with the newest, and NaN for the others."""
+def with_gaps(interval: int, values: Sequence[float]) -> list[float]:
+    """Keep the newest value and each `interval`-th value before it; replace the others by NaN."""
     return [
-        value if ago % minutes == 0 else NAN for ago, value in zip(reversed(range(60)), values, strict=True)
+        value if ago % interval == 0 else NAN for ago, value in zip(reversed(range(60)), values, strict=True)
     ]
 
 

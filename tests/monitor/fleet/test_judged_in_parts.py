@@ -53,7 +53,7 @@ def revise_points(fleet: Fleet) -> None:
 def test_a_judgement_is_written_in_its_last_part() -> None:
     fleet = fleet_of()
     before = judgement_by_name(fleet)
-    parts = judge_in_parts(fleet, NOW, at_once=0)
+    parts = judge_in_parts(fleet, NOW, max_at_once=0)
     for _ in range(PARTS_BEFORE_WRITING):
         next(parts)
         assert judgement_by_name(fleet) == before
@@ -69,7 +69,7 @@ def test_series_added_or_dropped_between_parts_are_judged_as_in_one_part(
     change: Callable[[Fleet], None], part: int
 ) -> None:
     fleet, expected = fleet_of(), fleet_of()
-    for number, _ in enumerate(judge_in_parts(fleet, NOW, at_once=0)):
+    for number, _ in enumerate(judge_in_parts(fleet, NOW, max_at_once=0)):
         if number == part:
             change(fleet)
     change(expected)
@@ -79,7 +79,7 @@ def test_series_added_or_dropped_between_parts_are_judged_as_in_one_part(
 
 def test_a_judgement_ends_even_if_series_change_between_all_parts() -> None:
     fleet, parts = fleet_of(), 0
-    for parts, _ in enumerate(judge_in_parts(fleet, NOW, at_once=0), 1):
+    for parts, _ in enumerate(judge_in_parts(fleet, NOW, max_at_once=0), 1):
         add(fleet, key(f"new-{parts}"))
     expected = fleet_of([*NAMES, *(f"new-{n + 1}" for n in range(parts))])
     for either_fleet in (fleet, expected):
@@ -91,7 +91,7 @@ def test_a_judgement_ends_even_if_series_change_between_all_parts() -> None:
 
 def test_a_point_that_is_revised_between_parts_is_judged_by_its_last_value_at_the_next_judgement() -> None:
     fleet = fleet_of()
-    parts = judge_in_parts(fleet, NOW, at_once=0)
+    parts = judge_in_parts(fleet, NOW, max_at_once=0)
     next(parts)
     revise_points(fleet)
     assert [*parts]

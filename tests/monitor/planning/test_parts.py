@@ -23,11 +23,11 @@ def test_ranges_cover_all_positions_by_slices_of_at_most_a_part() -> None:
         assert all(0 < part.stop - part.start <= PART_SIZE for part in parts)
 
 
-def test_formula_parts_cover_all_formulas_and_replace_later_slots_and_rows_by_the_former_counts() -> None:
+def test_formula_parts_cover_all_formulas_and_bound_slots_and_rows_by_the_counts_of_the_plan() -> None:
     formulas = Formulas()
     for slot in range(SERIES):
         formulas.put(slot, Formula(Shape(Op.SUM, (None,)), (2 * slot,), (1.0,)))
-    slot_count, row_count = SERIES - 1, 2 * (SERIES - 1)  # the last formula was added after the plan began
+    slot_count, row_count = SERIES - 1, 2 * (SERIES - 1)  # the counts before the last formula was added
     parts = [*formula_parts(formulas, slot_count, row_count)]
     assert len(parts) == 2
     assert np.concatenate([part_slots for part_slots, _ in parts]).tolist() == [*range(SERIES)]

@@ -180,7 +180,7 @@ async def test_a_failed_reading_of_a_quota_counts_once_however_many_inventories_
     for failures in (1, 2):
         await account.run_inventory(SQS)
         assert account.failures == [("GetServiceQuota", "L-C491D5A4", "AccessDeniedException")]
-        assert status.streaks["denied"].failures == failures
+        assert status.streaks["denied"].failed_runs == failures
         await account.quotas.read()
     await account.run_inventory(SQS, get_service_quota=quota(240_000.0))
     assert len(account.failures) == 1

@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 from collectors.base import Observed
-from collectors.kinesis import SHARD_WRITE_BYTES, shard_series, stream_series
+from collectors.kinesis import SHARD_WRITE_BYTES, shard_series, traffic_series
 from monitor.aws.cell import Cell
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import Key
@@ -66,7 +66,7 @@ def fleet_of_shards() -> Fleet:
     """Return a fleet with the series of the written bytes of the stream and of its shards."""
     fleet = Fleet()
     fleet.set_bounds(REGISTRY.bounds)
-    observations = [*stream_series("orders", SUMMARY)]
+    observations = [*traffic_series("orders", SUMMARY)]
     for shard in SHARDS:
         observations += shard_series("orders", shard, {"IncomingBytes"})
     for observed in observations:

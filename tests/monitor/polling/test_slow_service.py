@@ -46,7 +46,7 @@ METRIC_VALUES = {"WriteProvisionedThroughputExceeded": 60_000.0, "IncomingBytes"
 
 @dataclass
 class SlowAws:
-    """Fake AWS services, of which Lambda never responds, and a webhook. notified: set by an alert."""
+    """Fake AWS services, of which Lambda never responds, and a webhook. notified: the webhook was called."""
 
     url: str = ""
     notified: asyncio.Event = field(default_factory=asyncio.Event)

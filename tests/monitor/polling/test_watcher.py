@@ -385,7 +385,7 @@ async def test_the_access_status_of_an_account_is_recorded(
     (account,) = watcher.config.monitored_accounts(REGISTRY)
     monkeypatch.setenv("AWS_PROFILE", "absent")
     assert await watcher.open_account(account) == []
-    assert watcher.accounts["default"].access.streaks["credentials"].failures == 1
+    assert watcher.accounts["default"].access.streaks["credentials"].failed_runs == 1
     monkeypatch.delenv("AWS_PROFILE")
     assert len(await watcher.open_account(account)) == 1
     assert watcher.accounts["default"].account == ACCOUNT_ID

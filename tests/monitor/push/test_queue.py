@@ -1,4 +1,4 @@
-"""The push queue on a slow disk: no caller waits forever, and no started call is lost."""
+"""The push queue on a slow disk: no caller waits forever, and no call is lost."""
 
 import asyncio
 from threading import Event

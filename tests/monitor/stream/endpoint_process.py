@@ -1,7 +1,7 @@
-"""Runs the endpoint over a fleet of many streams, in a process of its own. Argument: the port, or 0 for any.
+"""Runs the endpoint of Firehose over a fleet of many streams, in a process of its own.
 
-The process prints its port. `GET /values` returns the values of all streams for each of the last MINUTES
-minutes, the newest first.
+Argument: the port, or 0 for any. The process prints its port. `GET /values` returns the values of all streams
+for each of the last MINUTES minutes, the newest first.
 """
 
 import asyncio

@@ -18,16 +18,16 @@ from tests.monitor.topology.test_evaluation import CHECKOUT, checkout
 
 @dataclass
 class FleetPointReader:
-    """Returns the points of a fleet, or failures. read_metrics: the names of the metrics of each call."""
+    """Returns the points of a fleet, or failures. metric_names: for each call, those of its metrics."""
 
     path_fleet: PathFleet
     failures: list[str] = field(default_factory=list)
-    read_metrics: list[list[str]] = field(default_factory=list)
+    metric_names: list[list[str]] = field(default_factory=list)
 
     async def read(
         self, cell: CellKey, metrics: Sequence[Metric], minutes: range
     ) -> tuple[Mapping[Metric, Floats], Sequence[str]]:
-        self.read_metrics.append([metric.name for metric in metrics])
+        self.metric_names.append([metric.name for metric in metrics])
         if self.failures:
             return {}, self.failures
         points = {metric: np.full(POINTS, self.path_fleet.point(metric), np.float32) for metric in metrics}
@@ -53,18 +53,18 @@ async def test_metrics_are_requested_once_in_five_minutes() -> None:
     monitored = MonitoredPaths(checkout())
     await monitored.monitor.update()
     await monitored.monitor.update()
-    assert [sorted(names) for names in monitored.reader.read_metrics] == [
+    assert [sorted(names) for names in monitored.reader.metric_names] == [
         ["Count", "Count", "Duration", "Invocations"]
     ]
     monitored.minute += 5
     await monitored.monitor.update()
-    assert len(monitored.reader.read_metrics) == 2
+    assert len(monitored.reader.metric_names) == 2
 
 
 async def test_without_paths_no_metric_is_read() -> None:
     monitored = MonitoredPaths(checkout(), "paths: []")
     await monitored.monitor.update()
-    assert monitored.reader.read_metrics == [] and monitored.monitor.statuses == ([], 0)
+    assert monitored.reader.metric_names == [] and monitored.monitor.statuses == ([], 0)
 
 
 async def test_usage_and_capacity_of_a_path_are_exported_with_its_weakest_limit() -> None:
@@ -94,7 +94,7 @@ async def test_a_flow_whose_metric_cannot_be_read_is_unknown_and_the_metric_is_r
     assert status.flow is None and status.is_upper_bound
     assert status.reasons[-1] == ("123456789012/eu-west-1: its metrics cannot be read: GetMetricData: denied")
     assert monitored.gauge("usage", unit="requests") is None
-    assert len(monitored.reader.read_metrics) == 2
+    assert len(monitored.reader.metric_names) == 2
     assert len([message for message in caplog.messages if "cannot be read" in message]) == 1
     monitored.reader.failures = []
     await monitored.monitor.update()

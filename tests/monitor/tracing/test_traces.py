@@ -24,7 +24,7 @@ from monitor.notifiers.notice import Notification
 from monitor.outbound.result import DeliveryResult, result_of_status
 from monitor.schema.problems import ConfigError
 from monitor.schema.types import ConfigContext
-from monitor.tracing.open_telemetry import exported_spans
+from monitor.tracing.open_telemetry import exporting_tracer
 from monitor.tracing.settings import TracingConfig
 from tests.http_endpoint import serve_http
 from tests.monitor.alerting.memory_store import MemoryStore
@@ -101,7 +101,7 @@ async def test_each_attempt_of_a_delivery_is_traced(receiver: TraceReceiver, tmp
     async def send(notification: Notification) -> DeliveryResult:
         return results.pop(0)
 
-    async with serve_http(receiver.answer) as port, exported_spans(config_of(port)) as tracer:
+    async with serve_http(receiver.answer) as port, exporting_tracer(config_of(port)) as tracer:
         telemetry = DeliveryTelemetry(CollectorRegistry(), tracer)
         delivery = Delivery(MemoryStore(), telemetry, now=lambda: now)
         delivery.configure([DeliveryTarget(name="pager", send=send)])
@@ -121,7 +121,7 @@ async def test_each_attempt_of_a_delivery_is_traced(receiver: TraceReceiver, tmp
 async def test_the_last_spans_are_sent_at_the_end_and_a_failed_span_contains_no_secret(
     receiver: TraceReceiver,
 ) -> None:
-    async with serve_http(receiver.answer) as port, exported_spans(config_of(port)) as tracer:
+    async with serve_http(receiver.answer) as port, exporting_tracer(config_of(port)) as tracer:
         with pytest.raises(ValueError, match="secret"), tracer.span("poll", {}):
             raise ValueError("secret")
     (span,) = receiver.spans["poll"]
@@ -132,7 +132,7 @@ async def test_the_last_spans_are_sent_at_the_end_and_a_failed_span_contains_no_
 async def test_the_configured_share_of_spans_is_recorded(receiver: TraceReceiver) -> None:
     async with (
         serve_http(receiver.answer) as port,
-        exported_spans(config_of(port, sample_ratio=0.5)) as tracer,
+        exporting_tracer(config_of(port, sample_ratio=0.5)) as tracer,
     ):
         for _ in range(1000):
             with tracer.span("poll", {}):
@@ -142,7 +142,7 @@ async def test_the_configured_share_of_spans_is_recorded(receiver: TraceReceiver
 
 async def test_an_unreachable_receiver_delays_the_end_of_the_process_by_seconds_at_most() -> None:
     async with asyncio.timeout(30):
-        async with exported_spans(
+        async with exporting_tracer(
             TracingConfig(endpoint="http://127.0.0.1:1/v1/traces", timeout=1)
         ) as tracer:
             with tracer.span("poll", {}):

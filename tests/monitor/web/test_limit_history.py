@@ -35,7 +35,12 @@ def test_a_limit_lasts_from_its_first_reading_and_before_all_readings_the_first_
     ]
     assert limit_spans(readings, NOW - 50, NOW, NOW + 50) == [LimitSpan(NOW - 50, NOW + 50, 1000.0)]
     (change,) = limit_changes(readings)
-    assert (change.before, change.after, change.minute, change.exact) == (800.0, 1000.0, NOW - 100, False)
+    assert (change.before, change.after, change.minute, change.minute_is_exact) == (
+        800.0,
+        1000.0,
+        NOW - 100,
+        False,
+    )
 
 
 def test_a_limit_that_is_no_longer_read_ends_with_its_last_reading() -> None:
@@ -49,4 +54,4 @@ def test_without_a_reading_there_is_no_limit() -> None:
 
 def test_a_change_between_readings_of_two_adjacent_minutes_is_exact() -> None:
     (change,) = limit_changes([LimitReading(NOW - 1, 1.0), LimitReading(NOW, 2.0)])
-    assert change.exact
+    assert change.minute_is_exact

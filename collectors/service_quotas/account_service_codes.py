@@ -1,11 +1,11 @@
-"""The service codes of an account that are in use, or have quotas to read once, not in each region."""
+"""The service codes of an account: those in use, and those whose quotas are read once for all regions."""
 
 from collections.abc import Set
 from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
-class AccountQuotas:
+class AccountServiceCodes:
     """The service codes that each region of an account records for the cell of global services.
 
     A global quota here is one that is the same in all regions, or one that is counted in a single region.
