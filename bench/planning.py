@@ -35,7 +35,7 @@ from tests.monitor.fleet.fleets import ACCOUNT, NOW, SETTINGS
 from tests.monitor.planning.simulation import ADAPTIVE, HISTORY, LIMIT, Demand, Publication, Simulation
 
 DAYS = 4
-SETTLED = 1440  # minutes: the first day, in which the planner gets to know the series; it is not counted
+WARM_UP = 1440  # minutes: the first day, in which the planner gets to know the series; it is not counted
 NEAR_PEAK, FAR_PEAK = 0.87, 0.33  # the peak utilization of series that come near their limits, and of others
 THROTTLED_FROM = 0.97 * NEAR_PEAK  # the utilization from which demand is throttled
 FOLDS = 5  # runs; in each, one trace in FOLDS comes near its limit
@@ -111,7 +111,7 @@ def utilization_of(folder: Path, fold: int) -> Floats:
 
 
 def crossings(above: Flags) -> list[tuple[int, int]]:
-    """Return the series and the minute of each crossing after SETTLED: where `above` becomes true.
+    """Return the series and the minute of each crossing after WARM_UP: where `above` becomes true.
 
     above: [series, minute]. A crossing counts only if `above` is false in the QUIET_BEFORE minutes before it.
     """
@@ -120,7 +120,7 @@ def crossings(above: Flags) -> list[tuple[int, int]]:
     return [
         (series, minute)
         for series, minute in begins.tolist()
-        if minute > SETTLED and not above[series, minute - QUIET_BEFORE : minute].any()
+        if minute > WARM_UP and not above[series, minute - QUIET_BEFORE : minute].any()
     ]
 
 
@@ -145,13 +145,13 @@ async def simulate(
     edge = SETTINGS.band.high * LIMIT * 60
     above_band = Detection(fleet, fleet.usage * 60, fleet.usage_rows, edge)
     saturated = Detection(fleet, throttled, fleet.throttled_rows, np.nextafter(np.float32(0), np.float32(1)))
-    await fleet.run(SETTLED)
+    await fleet.run(WARM_UP)
     requested_before = fleet.requested
-    for now in range(SETTLED, DAYS * 1440):
+    for now in range(WARM_UP, DAYS * 1440):
         await fleet.step()
         above_band.note(now)
         saturated.note(now)
-    per_minute = (fleet.requested - requested_before) / (DAYS * 1440 - SETTLED)
+    per_minute = (fleet.requested - requested_before) / (DAYS * 1440 - WARM_UP)
     return Result(policy, _monthly(per_minute, utilization), above_band.delays, saturated.delays)
 
 
@@ -199,7 +199,7 @@ class Detection:
 
 def oracle(utilization: Floats) -> Result:
     """Return the result of a policy that knows the future."""
-    counted = utilization[:, HISTORY + SETTLED :]
+    counted = utilization[:, HISTORY + WARM_UP :]
     above, throttled = counted >= SETTINGS.band.high, counted >= THROTTLED_FROM
     requests = np.where(above, 1, 1 / ADAPTIVE.longest) + throttled
     return Result("oracle", _monthly(float(requests.sum(axis=0).mean()), utilization), [0], [0])

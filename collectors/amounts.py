@@ -1,4 +1,4 @@
-"""Arithmetic with numbers and metrics: where an operand is a metric or a usage, the result is a usage.
+"""Arithmetic with numbers, metrics and usages: where an operand depends on metrics, the result is a usage.
 
 The functions raise TypeError for operands of the wrong type, and OverflowError for a result that no float can
 hold.
@@ -14,7 +14,7 @@ Amount = float | Metric | Usage
 WeightedTerm = tuple[Term, float]
 
 
-def is_metric(value: Any) -> bool:
+def depends_on_metrics(value: Any) -> bool:
     """Return whether an amount depends on metrics."""
     return isinstance(value, Metric | Usage)
 
@@ -26,42 +26,44 @@ def usage_of(value: Metric | Usage) -> Usage:
 
 def add(left: Any, right: Any) -> Any:
     """Return the sum of two amounts, or of two texts."""
-    if is_metric(left) and is_metric(right):
+    if depends_on_metrics(left) and depends_on_metrics(right):
         return _sum([left, right])
-    if is_metric(right):
+    if depends_on_metrics(right):
         left, right = right, left
-    if is_metric(left):
+    if depends_on_metrics(left):
         return _add_offset(left, _number(right))
     return left + right if _are_texts(left, right) else _finite(_number(left) + _number(right))
 
 
 def subtract(left: Any, right: Any) -> Any:
-    """Return the first amount minus the second. The difference of two metrics is never below 0."""
-    if is_metric(left) and is_metric(right):
+    """Return the first amount minus the second. If both depend on metrics, the result is never below 0."""
+    if depends_on_metrics(left) and depends_on_metrics(right):
         (first, weight), (second, other_weight) = _term(left), _term(right)
         return Usage(Op.DIFFERENCE, ((first, weight), (second, -other_weight)))
-    if is_metric(left):
+    if depends_on_metrics(left):
         return _add_offset(left, -_number(right))
-    if is_metric(right):
+    if depends_on_metrics(right):
         term, weight = _term(right)
         return Usage(Op.SUM, ((term, -weight),), offset=_number(left))
     return _finite(_number(left) - _number(right))
 
 
 def multiply(left: Any, right: Any) -> Any:
-    """Return the product of two amounts, at most one of which is a metric."""
-    if is_metric(right):
+    """Return the product of two amounts. At most one of them may depend on metrics."""
+    if depends_on_metrics(right):
         left, right = right, left
-    return _scale(left, _number(right)) if is_metric(left) else _finite(_number(left) * _number(right))
+    return (
+        _scale(left, _number(right)) if depends_on_metrics(left) else _finite(_number(left) * _number(right))
+    )
 
 
 def divide(left: Any, right: Any) -> Any:
     """Return the quotient of two amounts; None where the second is the number 0."""
-    if is_metric(left) and is_metric(right):
+    if depends_on_metrics(left) and depends_on_metrics(right):
         (first, weight), (second, other_weight) = _term(left), _term(right)
         return Usage(Op.RATIO, ((first, weight), (second, other_weight)))
     divisor = _number(right)
-    if is_metric(left):
+    if depends_on_metrics(left):
         return _scale(left, 1 / divisor) if divisor else None
     dividend = _number(left)
     return _finite(dividend / divisor) if divisor else None
@@ -125,7 +127,7 @@ def _reduce(
     items = values[0] if len(values) == 1 and isinstance(values[0], list | None) else list(values)
     if items is None or None in items:
         return None
-    if any(map(is_metric, items)):
+    if any(map(depends_on_metrics, items)):
         return reduce_metrics(items)
     return reduce_numbers(items) if items else empty
 
@@ -142,11 +144,11 @@ def _inner_usages(value: Metric | Usage) -> Iterable[Usage]:
 
 
 def _signed_difference(left: Any, right: Any) -> Usage:
-    """Return the first amount minus the second, which may be below 0; at least one of them is a metric."""
-    if not is_metric(right):
+    """Return the first amount minus the second, which may be below 0; one or both depend on metrics."""
+    if not depends_on_metrics(right):
         return _add_offset(left, -_number(right))
     subtracted = _scale(right, -1)
-    return _sum([left, subtracted]) if is_metric(left) else _add_offset(subtracted, _number(left))
+    return _sum([left, subtracted]) if depends_on_metrics(left) else _add_offset(subtracted, _number(left))
 
 
 def _flat_terms(value: Usage) -> Iterable[WeightedTerm]:
@@ -168,7 +170,7 @@ def _add_offset(value: Any, offset: float) -> Usage:
 
 
 def _usage_of_metric(value: Any) -> Usage:
-    if not is_metric(value):
+    if not depends_on_metrics(value):
         raise TypeError(f"expected a metric, found {type(value).__name__}")
     return usage_of(value)
 

@@ -241,7 +241,7 @@ class _Parser:
 
         def choose(scope: Scope) -> Any:
             holds = condition(scope)
-            if amounts.is_metric(holds):  # the condition holds in some minutes only
+            if amounts.depends_on_metrics(holds):  # the condition holds in some minutes only
                 values = holds, chosen(scope), other(scope)
                 return None if None in values else _call(amounts.choose, values)
             return chosen(scope) if holds else other(scope)
@@ -429,7 +429,7 @@ def _ordering(
     def ordered(left: Any, right: Any) -> Any:
         if left is None or right is None:
             return False
-        if amounts.is_metric(left) or amounts.is_metric(right):
+        if amounts.depends_on_metrics(left) or amounts.depends_on_metrics(right):
             return compare_metrics(left, right)
         return compare(left, right)
 
@@ -441,7 +441,7 @@ def _comparison_of_facts(compare: Callable[[Any, Any], bool]) -> Callable[[Any, 
 
     @wraps(compare)
     def of_facts(left: Any, right: Any) -> bool:
-        if amounts.is_metric(left) or amounts.is_metric(right):
+        if amounts.depends_on_metrics(left) or amounts.depends_on_metrics(right):
             raise TypeError("expected facts, found a metric")
         return compare(left, right)
 
@@ -450,14 +450,14 @@ def _comparison_of_facts(compare: Callable[[Any, Any], bool]) -> Callable[[Any, 
 
 def _truth(value: Any) -> bool:
     """Return whether a condition holds. Raises ExpressionError for a metric, which has many values."""
-    if amounts.is_metric(value):
+    if amounts.depends_on_metrics(value):
         raise ExpressionError("expected a condition over facts, found a metric")
     return bool(value)
 
 
 def _contains(item: Any, container: Any) -> bool:
     """Return whether a list or text contains an item; false if the item or the container is unknown."""
-    if amounts.is_metric(item):
+    if amounts.depends_on_metrics(item):
         raise TypeError("expected a fact, found a metric")
     return item is not None and container is not None and item in container
 

@@ -20,7 +20,7 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 
 NEVER = -(2**30)  # before every minute; far enough from the smallest int32 to subtract from it
 
-# Hysteresis: a firing alert is clear once the utilization is inside the bound by this share of the bound.
+# Hysteresis: while an alert fires, its bound is relaxed by this share of the bound.
 MARGIN = 0.05
 
 
@@ -41,7 +41,7 @@ class ColumnGroup:
         return type(self)(*[entries_at(getattr(self, name), index) for name in self._names()])
 
     def put(self, index: Index, other: Self) -> None:
-        """Overwrite the entries of `index`."""
+        """Overwrite the entries of `index` with those of `other`, in its order."""
         for name in self._names():
             getattr(self, name)[..., index] = getattr(other, name)
 
@@ -59,10 +59,10 @@ class Samples(ColumnGroup):
         upper bound is infinite in a minute that is not complete, whose sums still grow.
     throttled: throttled demand per second beyond the tolerance (see `rules.band.excess`); 0 where AWS
         publishes no throttled demand.
-    highest_other_utilization: the highest utilization of the other series of the same purchase, each divided
-        by `low` of its band; infinite where one of them is unknown or throttled, NaN where there are no other
+    highest_other_ratio_to_low: the highest ratio of utilization to `low` of its band, among the other series
+        of the same purchase; infinite where one of them is unknown or throttled, NaN where there are no other
         series.
-    throttled_alone: only throttled demand is judged, and utilization is not. Known throttled demand is a
+    throttled_alone: only throttled demand is judged, and utilization is not. Known throttled demand is then a
         sample, which neither begins nor ends an alert on usage.
 
     Any other series without a utilization and without throttled demand has no sample. Where there is a
@@ -72,14 +72,14 @@ class Samples(ColumnGroup):
     utilization: Floats
     upper_bound: Floats
     throttled: Floats
-    highest_other_utilization: Floats
+    highest_other_ratio_to_low: Floats
     throttled_alone: Flags
 
     @classmethod
     def of_measured(cls, utilization: Floats, throttled: Floats) -> Self:
-        """Return the samples of series whose usage is measured, and whose limits are bought alone."""
-        no_others, not_alone = np.full_like(utilization, np.nan), np.zeros(utilization.shape, np.bool_)
-        return cls(utilization, utilization, throttled, no_others, not_alone)
+        """Return the samples of series whose usage is measured, and whose purchases have no other series."""
+        no_others, all_false = np.full_like(utilization, np.nan), np.zeros(utilization.shape, np.bool_)
+        return cls(utilization, utilization, throttled, no_others, throttled_alone=all_false)
 
     @property
     def provisional(self) -> Flags:
@@ -97,9 +97,9 @@ class Samples(ColumnGroup):
 class AlertCriteria(ColumnGroup):
     """The bounds and durations that decide about the alerts of many series.
 
-    low, high, near: the target band; `low` is NaN where usage below it raises no alert (all but provisioned
-    limits). pending_for, keep_firing_for: minutes, one row per rule. stale_after: minutes until a sample is
-    stale.
+    low, high: the target band; `low` is NaN where usage below it raises no alert (all but provisioned
+    limits). near: the utilization from which a series is near its limit. pending_for, keep_firing_for:
+    minutes, one row per rule. stale_after: minutes until a sample is stale.
     """
 
     low: Floats
@@ -121,7 +121,7 @@ def breaches(samples: Samples, criteria: AlertCriteria, margin: float = 0) -> Fl
     utilization, saturated = samples.utilization, samples.throttled > 0
     near = (saturated & ~samples.throttled_alone) | is_near(utilization, criteria.near * (1 - margin))
     above = near | is_above(utilization, criteria.high * (1 - margin))
-    is_other_busy = samples.highest_other_utilization >= 1 + margin
+    is_other_busy = samples.highest_other_ratio_to_low >= 1 + margin
     idle = is_below(samples.upper_bound, criteria.low * (1 + margin)) & ~is_other_busy
     below = ~saturated & idle
     return np.stack([below, above, near, saturated])

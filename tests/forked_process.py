@@ -19,7 +19,10 @@ ROOT = Path(__file__).parents[1]
 
 
 class ForkedProcess:
-    """A running command, with the methods of asyncio.subprocess.Process that tests use."""
+    """A running command, with the methods of asyncio.subprocess.Process that tests use.
+
+    report: the pipe from which the process id was read, and from which the exit code comes.
+    """
 
     def __init__(
         self,
@@ -30,27 +33,26 @@ class ForkedProcess:
     ) -> None:
         self.pid, self.stdout, self.stderr = pid, stdout, stderr
         self.returncode: int | None = None
-        self._ended = asyncio.create_task(self._end(report))
+        self._ended = asyncio.create_task(self._read_exit_code(report))
 
     @classmethod
     async def start(cls, *arguments: str, environ: Mapping[str, str], folder: Path) -> "ForkedProcess":
         """Run `headroom` with these arguments, in a working folder; its standard input is empty."""
         # Each pair is the read end and the write end of a pipe.
-        (request, request_input), (output, stdout), (errors, stderr), (report_output, report) = (
-            os.pipe() for _ in range(4)
-        )
+        (read_request, write_request), (read_output, write_output) = os.pipe(), os.pipe()
+        (read_errors, write_errors), (read_report, write_report) = os.pipe(), os.pipe()
         stdin = os.open(os.devnull, os.O_RDONLY)
-        descriptors = (stdin, stdout, stderr, request, report)
+        descriptors = (stdin, write_output, write_errors, read_request, write_report)
         socket.send_fds(command_server(), [b"+"], descriptors)
         for descriptor in descriptors:
             os.close(descriptor)
-        with os.fdopen(request_input, "wb") as pipe:
+        with os.fdopen(write_request, "wb") as pipe:
             pipe.write(msgspec.json.encode(CommandLine([*arguments], {**environ}, str(folder))))
-        report_reader = await pipe_reader(report_output)
+        report_reader = await pipe_reader(read_report)
         pid = int(await report_reader.readline())
-        return cls(pid, await pipe_reader(output), await pipe_reader(errors), report_reader)
+        return cls(pid, await pipe_reader(read_output), await pipe_reader(read_errors), report_reader)
 
-    async def _end(self, report: asyncio.StreamReader) -> int:
+    async def _read_exit_code(self, report: asyncio.StreamReader) -> int:
         # Read up to the end of the pipe, so that it is closed before the event loop.
         self.returncode = int(await report.read())
         return self.returncode
@@ -60,7 +62,7 @@ class ForkedProcess:
         return await asyncio.shield(self._ended)
 
     async def communicate(self) -> tuple[bytes, bytes]:
-        """Wait for the end; return the output and the errors that nobody has read yet."""
+        """Wait for the end; return what is unread of standard output and of standard error."""
         output, errors, _ = await asyncio.gather(self.stdout.read(), self.stderr.read(), self.wait())
         return output, errors
 

@@ -10,7 +10,7 @@ from rules.signals import Signal
 
 REGISTRY = builtin_registry()
 SIGNALS = {signal.id: signal for signal in REGISTRY.signals}
-# One test for each service, as one for each signal would take more time than the checks in it.
+# One test for each service: with one for each signal, starting the tests would take longer than the checks.
 each_service = pytest.mark.parametrize(
     "service", REGISTRY.services.values(), ids=lambda service: service.service
 )
@@ -20,5 +20,5 @@ METRIC_SERVICES = MetricServices(REGISTRY.collectors)
 
 
 def signal_of(key: Key) -> Signal:
-    """The catalogue's entry of a series."""
+    """The catalogue's entry of the signal of a series."""
     return REGISTRY.signal(key.service, key.signal)

@@ -34,7 +34,7 @@ from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION
 from tests.registries import REGISTRY
 
 STREAM_KINDS = ("far", "within", "above")  # their usage is usually far below, within or above the band
-SETTLED = 180  # minutes in which the planner gets to know the streams, and which are not counted
+WARM_UP = 180  # minutes in which the planner gets to know the streams; their requests are not counted
 POLLED_AFTER = 10  # seconds after the end of a minute
 SUMMARY = {
     "OpenShardCount": SHARDS,
@@ -61,7 +61,7 @@ def kinds_of(streams: Streams) -> list[str]:
 
 @dataclass
 class PlannedStreams:
-    """A fleet of the streams, whose reads are planned and made. requests: the requests so far."""
+    """A fleet of the streams. The planner plans its reads, and `run` makes them. requests: those so far."""
 
     streams: Streams
     intervals: Intervals
@@ -113,17 +113,17 @@ class PlannedStreams:
 
     def _read(self, request: MetricRequest) -> None:
         rings, requested = self.fleet.rings, request.minutes
-        rows, every_minute, every_value = list[int](), list[int](), list[float]()
+        rows, point_minutes, point_values = list[int](), list[int](), list[float]()
         for row in request.rows.tolist():
             name, stream = self._metrics[row]
             self.requests[name, self._kinds[stream]] += 1
             start, end = requested.start * 60, requested.stop * 60
             minutes, values = self.streams.points(name, stream, start, end, self.now * 60.0 + POLLED_AFTER)
             rows += [row] * len(minutes)
-            every_minute += minutes
-            every_value += values
+            point_minutes += minutes
+            point_values += values
         rings.mark_requested(request.rows, self.now - 1)
-        rings.write(np.array(rows, np.int32), np.array(every_minute, np.int32), np.array(every_value, "f"))
+        rings.write(np.array(rows, np.int32), np.array(point_minutes, np.int32), np.array(point_values, "f"))
         requested_from = NEVER if request.is_whole_window else requested.start
         rings.mark_read(request.rows, self.now - rings.delays(request.rows) - 1, requested_from)
 
@@ -162,16 +162,16 @@ def main() -> None:
     parser.add_argument("--minutes", type=int, default=240)
     parser.add_argument("--intervals", nargs="*", default=["15:5"], help="longest:throttled, in minutes")
     arguments = parser.parse_args()
-    streams = Streams(arguments.streams, NOW - HISTORY, HISTORY + SETTLED + arguments.minutes + 1)
-    counted = slice(HISTORY + SETTLED, HISTORY + SETTLED + arguments.minutes)
+    streams = Streams(arguments.streams, NOW - HISTORY, HISTORY + WARM_UP + arguments.minutes + 1)
+    counted = slice(HISTORY + WARM_UP, HISTORY + WARM_UP + arguments.minutes)
     for longest, throttled in (map(int, pair.split(":")) for pair in arguments.intervals):
         intervals = Intervals(1, longest, throttled)
         planned = PlannedStreams(streams, intervals)
-        asyncio.run(planned.run(SETTLED))
+        asyncio.run(planned.run(WARM_UP))
         planned.requests.clear()
         asyncio.run(planned.run(arguments.minutes))
         metrics = arguments.streams * len(METRICS)
-        print(f"read every {longest} minutes at least, throttled demand every {throttled}:")
+        print(f"read at least every {longest} minutes, throttled demand at least every {throttled}:")
         print(table(planned.requests, arguments.minutes, metrics))
         print("oracle:", table(oracle(streams, counted, intervals), arguments.minutes, metrics))
 

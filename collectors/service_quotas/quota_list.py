@@ -15,7 +15,7 @@ from collectors.service_quotas.call_budget import BudgetedCalls
 from rules.limits import LimitSource
 from rules.signals import QUOTA_CODE, Quota
 
-SECONDS: Mapping[str, float] = {  # by `PeriodUnit`
+SECONDS_BY_UNIT: Mapping[str, float] = {  # by `PeriodUnit`
     "MICROSECOND": 1e-6,
     "MILLISECOND": 1e-3,
     "SECOND": 1,
@@ -50,10 +50,10 @@ class ListedQuota:
     """A quota of an account in a region.
 
     value: in AWS's unit; None where AWS returns none. source: APPLIED or DEFAULT. usage_metric: None where
-    AWS publishes none. period: the seconds in which a rate allows `value`, by `Period`, name or description;
-    None if they give none. is_global: the quota is the same in all regions. is_missing_for_now: Service
-    Quotas could not read the value from the service this time. context: the resource that the value holds
-    for; NO_CONTEXT for the account.
+    AWS publishes none. period: of a quota on a rate, the seconds over which `value` is allowed, as `Period`,
+    the name or the description says; else None. is_global: the quota is the same in all regions.
+    is_missing_for_now: Service Quotas could not read the value from the service this time. context: the
+    resource that the value holds for; NO_CONTEXT for the account.
     """
 
     quota: Quota
@@ -145,7 +145,7 @@ def _usage_metric(described: Mapping[str, Any]) -> UsageMetric | None:
 
 def _period(description: Mapping[str, Any]) -> float | None:
     period = description.get("Period") or {}
-    number, unit = period.get("PeriodValue"), SECONDS.get(period.get("PeriodUnit") or "")
+    number, unit = period.get("PeriodValue"), SECONDS_BY_UNIT.get(period.get("PeriodUnit") or "")
     if number and unit:
         return float(number * unit)
     texts = f"{description.get('QuotaName')} {description.get('Description')}".lower()

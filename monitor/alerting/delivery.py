@@ -117,7 +117,7 @@ class Delivery:
                 receiver=name,
                 queued=len(sender.outbox),
                 oldest_queued=sender.outbox.oldest_at,
-                queued_alerts=frozenset(sender.outbox.alerts),
+                queued_alerts=frozenset(sender.outbox.alert_ids),
                 dead_letters=sender.dead_letters,
                 stats=sender.stats,
             )

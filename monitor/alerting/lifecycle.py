@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from monitor.fleet.fleet import Fleet, Series
-from monitor.fleet.idleness import UNKNOWN_UTILIZATION, highest_other_utilization
+from monitor.fleet.idleness import UNKNOWN_UTILIZATION, highest_other_ratio_to_low
 from monitor.fleet.operations import NAN
 from monitor.fleet.provisional import complete_through, is_provisional
 from monitor.fleet.ring_columns import WINDOW
@@ -203,13 +203,13 @@ class Lifecycle:
         unknown = is_unknown(self._fleet, indices, judged.throttled)
         throttled = np.where(np.isnan(judged.excess) & ~unknown, np.float32(0), judged.excess)
         throttled_or_unknown = unknown | (judged.throttled > 0)
-        highest_other = self._highest_other_utilization(slots, minutes, upper_bound, throttled_or_unknown)
+        highest_other = self._highest_other_ratio_to_low(slots, minutes, upper_bound, throttled_or_unknown)
         return Samples(utilization, upper_bound, throttled, highest_other, throttled_alone)
 
-    def _highest_other_utilization(
+    def _highest_other_ratio_to_low(
         self, slots: Ints, minutes: Ints, upper_bound: Floats, throttled_or_unknown: Flags
     ) -> Floats:
-        """Return `Samples.highest_other_utilization`.
+        """Return `Samples.highest_other_ratio_to_low`.
 
         It is computed only for paid series that may be below the band: only `Rule.BELOW` uses it.
 
@@ -218,5 +218,5 @@ class Lifecycle:
         fleet, highest = self._fleet, np.where(throttled_or_unknown, UNKNOWN_UTILIZATION, NAN)
         low = fleet.low.take(slots) * (1 + MARGIN)
         indices = np.flatnonzero(fleet.paid.take(slots) & (upper_bound < low) & np.isnan(highest))
-        highest[indices] = highest_other_utilization(fleet, slots[indices], minutes[indices])
+        highest[indices] = highest_other_ratio_to_low(fleet, slots[indices], minutes[indices])
         return highest

@@ -22,14 +22,14 @@ IMMEDIATELY = 0.0  # a time in the past: a group that is due then is checked at 
 class QueuedNotification:
     """A notification and its failed attempts. The id and content of the notification no longer change.
 
-    due: when to try next, in epoch seconds. attempts: the number of failed attempts. last_attempt: when the
-    last attempt failed, in epoch seconds. isolated_failures: the number of failures that no outage explains,
+    due: when to try next, in epoch seconds. failed_attempts: their number. last_attempt: when the last
+    attempt failed, in epoch seconds. isolated_failures: the number of failures that no outage explains,
     because the receiver accepted another notification since the preceding failure.
     """
 
     notification: Notification
     due: float
-    attempts: int = 0
+    failed_attempts: int = 0
     last_attempt: float = 0.0
     isolated_failures: int = 0
 
@@ -76,7 +76,7 @@ class Outbox:
         return min(times, default=None)
 
     @property
-    def alerts(self) -> Collection[str]:
+    def alert_ids(self) -> Collection[str]:
         """The ids of the alerts with undelivered notices."""
         return self._alert_queues.keys()
 
@@ -137,20 +137,20 @@ class Outbox:
         Notices that the notification only counts, and does not list, are complete.
         """
         self.notifications.setdefault(key, deque()).append(QueuedNotification(notification, now))
-        listed = {notice.alert for notice in notification.notices}
+        listed_alert_ids = {notice.alert for notice in notification.notices}
         for row in rows:
             self._remove_pending(key, row)
-            if row.notice.alert not in listed:
+            if row.notice.alert not in listed_alert_ids:
                 self._advance(row.notice, key)
 
-    def record_failure(self, key: str, now: float, accepted: float) -> QueuedNotification:
+    def record_failure(self, key: str, now: float, last_accepted: float) -> QueuedNotification:
         """Count a failed attempt to send a group's first notification, and return that notification.
 
-        accepted: when the receiver last accepted a notification.
+        last_accepted: when the receiver last accepted a notification.
         """
         first = self.notifications[key][0]
-        first.attempts += 1
-        first.isolated_failures += first.last_attempt < accepted
+        first.failed_attempts += 1
+        first.isolated_failures += first.last_attempt < last_accepted
         first.last_attempt = now
         return first
 

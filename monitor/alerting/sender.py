@@ -218,7 +218,7 @@ class Sender:
                 log.warning("%s: delivery failed, will retry: %s", self.target.name, result.sentence)
             self._failing.add(failed.notification.id)
             retry_after = min(result.retry_after or 0, MAX_RETRY_AFTER)
-            failed.due = self._now() + max(retry_after, self._backoff(failed.attempts))
+            failed.due = self._now() + max(retry_after, self._backoff(failed.failed_attempts))
             self._paused_until = max(self._paused_until, self._now() + retry_after)
         if results and len(self._failing) >= MIN_OUTAGE_FAILURES:
             self._outage_rounds += 1

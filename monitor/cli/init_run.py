@@ -118,9 +118,9 @@ def report_contact(config: Config, registry: Registry, out: Path, allow_blind: b
 
 def _contact_sentence(first_contact: FirstContact) -> str:
     accounts = count_of(len(first_contact.accounts), "account")
-    services = f"{count_of(first_contact.services, 'service')} in use"
+    services = f"{count_of(first_contact.service_count, 'service')} in use"
     cost = f"CloudWatch costs about {dollars(first_contact.dollars)} a month while all is far from its limits"
-    return f"{accounts} can be read: {services}, {first_contact.series:,} series. {cost}."
+    return f"{accounts} can be read: {services}, {first_contact.series_count:,} series. {cost}."
 
 
 def _next_commands(first_contact: FirstContact, option: str) -> dict[str, str]:

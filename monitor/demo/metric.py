@@ -47,7 +47,7 @@ REPORTED_EACH_SECOND: StatisticFunctions = {  # one report per second, from 0.6 
 }
 
 # The statistics of a period, from those of its minutes; NaN is ignored. Average gives each minute the same
-# weight; a DemoMetric divides Sum by SampleCount instead.
+# weight; `DemoMetric.values` divides Sum by SampleCount instead.
 PERIOD_STATISTICS: dict[str, Callable[..., Float64s]] = {
     "Sum": np.nansum,
     "SampleCount": np.nansum,
@@ -120,10 +120,13 @@ def _values_of_periods(statistic: str, values: Float64s, length: int) -> Float64
 
 
 def accepted_demand(demand: Float64s) -> Float64s:
-    """Return the accepted part of a demand that is given as a share of the limit."""
+    """Return the accepted part of a demand. Both are shares of the limit."""
     return np.minimum(demand, 1.0)
 
 
 def excess_demand(demand: Float64s) -> Float64s:
-    """Return the throttled part of a demand; NaN where this part is 0, as AWS then publishes no sample."""
+    """Return the throttled part of a demand; NaN where it is 0, as AWS then publishes no point.
+
+    Both are shares of the limit.
+    """
     return np.where(demand > 1.0, demand - 1.0, np.nan)

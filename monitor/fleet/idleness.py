@@ -30,7 +30,7 @@ def find_idle(fleet: Fleet, zone: Zones, saturation: Floats) -> Flags:
     return idle
 
 
-def highest_other_utilization(fleet: Fleet, slots: Ints, minutes: Ints) -> Floats:
+def highest_other_ratio_to_low(fleet: Fleet, slots: Ints, minutes: Ints) -> Floats:
     """Return how busy the other series of each slot's purchase were at most, in the slot's minute.
 
     The utilization of each series is divided by the lower bound of its band. UNKNOWN_UTILIZATION where

@@ -26,8 +26,9 @@ class _Identity(NamedTuple):
 class Key(_Identity):
     """The identity of a series: the signal and the resource.
 
-    subject: the resource; its name is no part of the identity. The property `resource`, like the exported
-    label, is only this name. The argument `resource` may be a string: the id of a resource without a parent.
+    subject: the resource; its name is no part of the identity. resource: only the name of the resource, as in
+    the exported label `resource`. The argument `resource` of the constructor is the whole resource, or the id
+    of a resource without a parent.
     """
 
     __slots__ = ()

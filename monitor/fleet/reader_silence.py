@@ -1,4 +1,4 @@
-"""The age of unread records while readers publish no metrics.
+"""The age of unread records while the readers are silent, that is, publish no points.
 
 Rows are [term, formula]: first the metrics of the readers, last the metric of the writes. A reader that
 publishes a point in a minute has read in that minute.
@@ -14,17 +14,17 @@ from monitor.fleet.rings import Rings
 from rules.arrays import Flags, Floats, Ints
 
 MINUTE_MS = np.float32(60_000)
-# Minutes at the beginning of the window. If records written in these minutes are unread, and the last read
-# was before the window, the oldest unread record is assumed to be as old as the last read.
+# Minutes at the beginning of the window. If records of these minutes are unread, and the readers last read
+# before the window, the oldest unread record is assumed to have been written when they last read.
 WINDOW_EDGE = 15
 
 
 @dataclass(frozen=True, slots=True)
 class ReaderSilence:
-    """The silence of the readers of each formula at its minute; NaN is unknown.
+    """The silence of the readers of each formula at its minute: they publish no points. NaN is unknown.
 
-    last_age: the last age that readers published, in milliseconds. silent_minutes: minutes since the minute
-    of that age. unread_minutes: minutes since records were first written after that minute.
+    last_age: the last age that readers published, in milliseconds. silent_minutes: minutes since they
+    published it. unread_minutes: minutes since records were first written after that.
     """
 
     last_age: Floats
@@ -64,7 +64,7 @@ def _published(rings: Rings, rows: Ints, minutes: Ints) -> Floats:
 
 
 def _silence(rings: Rings, rows: Ints, minutes: Ints) -> ReaderSilence:
-    """Return the silence of formulas whose readers published nothing in these minutes."""
+    """Return how long readers have been silent, of formulas without a point of theirs in these minutes."""
     offsets = np.arange(WINDOW, dtype=np.int32)
     earlier = np.repeat(minutes, WINDOW) - np.tile(offsets, minutes.size)
     published: Floats = np.fmax.reduce(_published(rings, np.repeat(rows[:-1], WINDOW, axis=1), earlier))

@@ -40,9 +40,9 @@ def reach_columns(snapshot: Snapshot, slots: Indices, *, descending: bool = True
     columns are the probabilities by horizon. Series without a forecast come last.
     """
     probability = snapshot.reach.probability[slots].astype(np.float64)
-    likely = np.where(probability >= LIKELY, np.arange(len(HORIZONS), 0, -1), 0).max(axis=1, initial=0)
+    horizon_rank = np.where(probability >= LIKELY, np.arange(len(HORIZONS), 0, -1), 0).max(axis=1, initial=0)
     unknown = np.isnan(probability).any(axis=1)
-    columns = [likely.astype(np.float64), *probability.T]
+    columns = [horizon_rank.astype(np.float64), *probability.T]
     for column in columns:
         column[unknown] = -np.inf if descending else np.inf
     return columns

@@ -100,10 +100,10 @@ class PastReader:
         """Wait at most `max_seconds` for series that get a row of the history; return whether any did."""
         try:
             async with asyncio.timeout(max_seconds):
-                await self._recorder.has_bound.wait()
+                await self._recorder.has_new_rows.wait()
         except TimeoutError:
             return False
-        self._recorder.has_bound.clear()
+        self._recorder.has_new_rows.clear()
         return True
 
     async def read_all(self, slots: Ints) -> None:

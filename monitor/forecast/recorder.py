@@ -19,7 +19,7 @@ from rules.arrays import Indices, Ints
 log = logging.getLogger(__name__)
 
 NO_ROW: Final = -1
-RECORDED_BINS: Final = WINDOW // BIN_MINUTES - 1  # so many of the newest have all minutes in the rings
+RECORDED_BINS: Final = WINDOW // BIN_MINUTES - 1  # of so many of the newest, the rings have all minutes
 DAY_MINUTES: Final = DAY * BIN_MINUTES
 SERIES_AT_ONCE: Final = 64  # judging the minutes of so many series takes some milliseconds
 
@@ -27,13 +27,14 @@ SERIES_AT_ONCE: Final = 64  # judging the minutes of so many series takes some m
 class Recorder:
     """Writes usage of a fleet to a history.
 
-    rows: the row of the history by slot, or NO_ROW. has_bound: set when a series got a row.
+    rows: the row of the history by slot, or NO_ROW. has_new_rows: set when `bind` has given a row to a
+    series that had none; who waits for it clears it.
     """
 
     def __init__(self, fleet: Fleet, history: UsageHistory) -> None:
         self._fleet, self.history = fleet, history
         self.rows: Ints = np.empty(0, np.int32)
-        self.has_bound, self._is_full = asyncio.Event(), False
+        self.has_new_rows, self._is_full = asyncio.Event(), False
 
     async def bind(self, now: int) -> None:
         """Give a row to each series that can be forecast, at the minute `now`. Other tasks run meanwhile."""
@@ -51,7 +52,7 @@ class Recorder:
                 rows[slot] = NO_ROW if row is None else row
                 self._warn_once(row is None)
         if (rows[slots[~confirmed]] != NO_ROW).any():
-            self.has_bound.set()
+            self.has_new_rows.set()
 
     def _warn_once(self, is_full: bool) -> None:
         """Log once that there is no room for another series."""

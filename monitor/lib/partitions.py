@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 from monitor.lib.botocore_files import partition_data
 
 COMMERCIAL = "aws"  # the partition that is assumed if none is named
-DOCUMENTATION = (
+COMMERCIAL_DOCUMENTATION = (
     "https://docs.aws.amazon.com/"  # of the commercial partition, and of partitions not in DOCUMENTATIONS
 )
 
@@ -50,8 +50,8 @@ class Partition:
     documentation: str
 
     def localized_url(self, url: str) -> str:
-        """Return the URL of a page of AWS's documentation in this partition; other URLs unchanged."""
-        path = url.removeprefix(DOCUMENTATION)
+        """Return the URL that a page of AWS's documentation has in this partition; other URLs unchanged."""
+        path = url.removeprefix(COMMERCIAL_DOCUMENTATION)
         return url if path == url else f"{self.documentation}{path}"
 
 
@@ -67,7 +67,7 @@ def partitions() -> Mapping[str, Partition]:
             home_region=entry["outputs"]["implicitGlobalRegion"],
             dns_suffix=entry["outputs"]["dnsSuffix"],
             console=CONSOLES.get(entry["id"]),
-            documentation=DOCUMENTATIONS.get(entry["id"], DOCUMENTATION),
+            documentation=DOCUMENTATIONS.get(entry["id"], COMMERCIAL_DOCUMENTATION),
         )
         for entry in entries
     }

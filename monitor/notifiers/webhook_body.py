@@ -18,7 +18,9 @@ COPIED_FIELDS = set(Notice.__struct_fields__) - {"at", "since", "sampled"}
 class WebhookAlert(msgspec.Struct, frozen=True, kw_only=True):
     """One alert. Times are RFC 3339; utilization is 0.8 for 80 %; usage and limit are in `unit`;
     throttled is demand per second; unknown values are null. number: the number of the notice; later
-    notices have higher numbers. resolution_reason: why the alert ended; empty if the usage simply fell."""
+    notices have higher numbers. at: when the notice was made. since: when the breach began. sampled: the
+    time of the sample with the usage, limit and throttled demand. resolution_reason: why the alert ended;
+    empty if the usage simply fell."""
 
     id: str
     number: int

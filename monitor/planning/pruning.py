@@ -16,9 +16,9 @@ from monitor.fleet.ring_columns import NO_BOUND, NOT_READ, PRUNED_INTERVAL, WIND
 from monitor.fleet.rings import PROVISIONAL_FOR, Rings
 from rules.arrays import Flags, Floats, Ints
 
-BATCH_SIZE = 1024  # metrics that are pruned, in some milliseconds, before other tasks may run
-# An aggregate may prove its parts to be 0 in so many of the newest minutes; a part that is unknown for longer
-# is requested.
+BATCH_SIZE = 1024  # so many metrics are pruned in some milliseconds; then other tasks may run
+# The newest minutes, in which an aggregate may prove its parts to be 0. A part that is unknown for longer is
+# requested.
 SEEN_MINUTES = 60
 COST_DIVISOR = 2  # reading an aggregate costs at most half of what it saves
 EXACT_COUNT = 1 << 24  # the count up to which float32 holds all counts exactly
@@ -132,7 +132,7 @@ def _prune_parts_of_active(rings: Rings, parts: Parts, minutes: Ints) -> Ints:
 
 
 def _saved_rate(rings: Rings, parts: Parts) -> float:
-    """Return the requests a minute that an aggregate saves while none of its parts is looked for."""
+    """Return the requests a minute that an aggregate saves while none of its parts is requested at once."""
     silent = parts.rows[~(rings.recent_max[parts.rows] > 0)]
     cadences = np.maximum(rings.cadence[np.append(silent, parts.aggregate)], 1)
     return float((1 / cadences[:-1]).sum() - 1 / cadences[-1])
@@ -162,8 +162,8 @@ def _unexplained(rings: Rings, parts: Parts, minutes: Ints, values: Floats) -> F
 def _may_request_at_once(rings: Rings, parts: Parts, unexplained: Flags, values: Floats) -> bool:
     """Return whether parts may be requested at once: not more often in an hour than without an aggregate.
 
-    They may not be requested if so many parts are above 0 that reading these as often as the aggregate costs
-    too much: the sum of their values then never explains the aggregate.
+    They may not if too many parts are above 0. Reading these as often as the aggregate would then cost too
+    much; without it, the sum of their values never explains the aggregate.
     """
     # Requests a minute.
     planned_rates = 1 / np.maximum(rings.cadence[parts.rows], 1)
@@ -172,16 +172,16 @@ def _may_request_at_once(rings: Rings, parts: Parts, unexplained: Flags, values:
     return bool(active_rate <= planned_rates.sum() and search_rate <= planned_rates.min())
 
 
-def _first_unexplained(minutes: Ints, unexplained: Flags, known_through: Ints) -> Ints:
-    """Return each part's first minute that is neither known nor proven; the end if there is none."""
-    unproven_minutes: Ints = np.append(minutes[unexplained], minutes[-1:] + 1)
-    following = np.searchsorted(unproven_minutes, known_through, side="right")
-    first: Ints = unproven_minutes[np.minimum(following, unproven_minutes.size - 1)]
+def _first_unexplained(minutes: Ints, unexplained: Flags, polled_through: Ints) -> Ints:
+    """Return each part's first unexplained minute after `polled_through`; else the minute after the last."""
+    unexplained_or_end: Ints = np.append(minutes[unexplained], minutes[-1:] + 1)
+    following = np.searchsorted(unexplained_or_end, polled_through, side="right")
+    first: Ints = unexplained_or_end[np.minimum(following, unexplained_or_end.size - 1)]
     return first
 
 
 def _mark_proven(rings: Rings, rows: Ints, through: Ints) -> None:
-    """Mark rows as read up to `through`, at the cadence at which they would be read otherwise."""
+    """Mark rows as read up to `through`. A row is marked only when it would be due by its own cadence."""
     minutes_waited = through - rings.polled_through[rows]
     due = np.flatnonzero((minutes_waited >= np.maximum(rings.cadence[rows], 1)) & ~rings.by_stream[rows])
     if due.size:
@@ -225,8 +225,8 @@ def plan_aggregates(rings: Rings, cadences: Ints, longest: int, paused: Sequence
 
     The parts above 0 are read as often as their aggregate, so that the other parts are proven, unless there
     are so many of them that this costs more than it saves. cadences: of all metrics, in minutes. longest: the
-    longest cadence of an aggregate. paused: the aggregates that save nothing, as too much is looked for: they
-    have the longest cadence, to tell when this changes.
+    longest cadence of an aggregate. paused: the aggregates that save nothing, as their parts are requested at
+    once too often. They get the longest cadence, so that it is noticed when this changes.
     """
     size = cadences.size
     parts = np.flatnonzero(rings.bound[:size] != NO_BOUND)

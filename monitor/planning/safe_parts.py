@@ -1,9 +1,9 @@
-"""Metrics of usage that need not be read, as the whole that they are part of is too small to endanger them.
+"""Parts of usage that are hardly read, as the whole is too small to bring the series of a part into danger.
 
-A part is at most its whole in each minute (see `rules.bounds`). So the series of a part stays below the upper
-edge of its band while the whole is below the value with which a part reaches this edge. The whole is then
-read in place of the part, and the part once in MAX_INTERVAL. The part is requested at once when the whole is
-no longer that small, or is unknown.
+A part is at most its whole in each minute (see `rules.bounds`). There is a value with which a part brings its
+series to the upper edge of the band. While the whole is below this value, the whole is read in place of the
+part, and the part once in MAX_INTERVAL. The part is requested at once when the whole is no longer that small,
+or is unknown.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from monitor.fleet.rings import Rings
 from monitor.planning.intervals import MAX_INTERVAL
 from rules.arrays import Flags, Floats, Ints
 
-UNREAD_MINUTES = MAX_INTERVAL + 45  # a part may stay unread for so long, as AWS may be late or requests fail
+MAX_UNREAD_MINUTES = MAX_INTERVAL + 45  # more than MAX_INTERVAL, as AWS may be late or requests may fail
 LATE_BY = 2  # minutes by which a whole may be later than planned
 INFINITE = np.float32(np.inf)
 
@@ -22,20 +22,20 @@ def unread_peaks(rings: Rings, parts: Ints, wholes: Ints) -> Floats:
     """Return the highest value of the whole of each part in the minutes in which the part was not read.
 
     For a part that was read up to the newest minute, the result is the value of this minute. The result is
-    infinite if the whole is unknown in one of the minutes.
+    infinite if the whole is unknown in one of the minutes, or if there are more than MAX_UNREAD_MINUTES.
     """
     unique_wholes, whole_of_part = np.unique(wholes, return_inverse=True)
     newest = rings.latest_minute[unique_wholes]
-    minutes = newest[:, None] - np.arange(UNREAD_MINUTES)
+    minutes = newest[:, None] - np.arange(MAX_UNREAD_MINUTES)
     values = rings.at(unique_wholes[:, None], minutes.astype(np.int32))
     peaks = np.maximum.accumulate(np.where(np.isnan(values), INFINITE, values), axis=1)
     unread_minutes = newest[whole_of_part].astype(np.int64) - rings.polled_through[parts]
-    unread_peak: Floats = peaks[whole_of_part, np.clip(unread_minutes, 1, UNREAD_MINUTES) - 1]
-    return np.where(unread_minutes > UNREAD_MINUTES, INFINITE, unread_peak)
+    unread_peak: Floats = peaks[whole_of_part, np.clip(unread_minutes, 1, MAX_UNREAD_MINUTES) - 1]
+    return np.where(unread_minutes > MAX_UNREAD_MINUTES, INFINITE, unread_peak)
 
 
 def unsafe_parts(rings: Rings, rows: Ints) -> Ints:
-    """Return the metrics that their wholes no longer prove to be safe, and that are to be read at once."""
+    """Return the parts to read at once, as their wholes no longer prove that they are safe."""
     parts = rows[~np.isnan(rings.safe_below[rows])]
     if not parts.size:
         return parts

@@ -1,6 +1,7 @@
 """Stretches the cadences of metrics so that their requests keep within a budget of dollars.
 
-How far a cadence stretches depends only on how many metrics there are of each cadence.
+A cadence is the minutes between two reads of a metric. How far it stretches depends only on the budget, and
+on how many metrics have each cadence.
 """
 
 import numpy as np

@@ -11,20 +11,20 @@ from monitor.polling.shared_calls import COMBINE_WAIT
 class PollingTimings:
     """Intervals and time-outs in seconds, and the clock of all schedules.
 
-    open_retry_interval: between attempts to open an account, or to list the accounts of an organization.
-    organization_interval: between scheduled lists of the accounts of an organization.
-    min_listing_interval: the minimum between any two of these lists, as each denied call requests a list.
-    confirmation_delay: before a denied call is repeated, as a single denial raises no alert.
+    open_retry_interval: the time between attempts to open an account, or to list an organization's accounts.
+    organization_interval: the time between scheduled lists of an organization's accounts.
+    min_listing_interval: the least time between any two of these lists, as each denied call requests a list.
+    confirmation_delay: the wait before a denied call is repeated, as a single denial raises no alert.
     tags_timeout: how long the first poll of a cell waits for the tags of its resources.
     others_timeout: how long a service that reads last waits for the first inventories of all other services.
-    first_polls_interval: between polls while a cell's first inventory runs.
-    quota_interval: between reads of a quota.
-    quota_retry_interval: between attempts to read a quota after a failure.
-    link_interval: between lists of the accounts that are linked to a monitoring account.
+    first_polls_interval: the time between polls while a cell's first inventory runs.
+    quota_interval: the time between reads of a quota.
+    quota_retry_interval: the time between attempts to read a quota after a failure.
+    link_interval: the time between lists of the accounts that are linked to a monitoring account.
     combine_wait: how long the requests of an account wait for the requests of other accounts, to share calls.
     stop_timeout: how long to wait for the loops of an account to end.
-    region_interval: between checks whether a region has been enabled.
-    waiting_interval: between inventories of a service while some of its resources wait for their turn.
+    region_interval: the time between checks whether a region has been enabled.
+    waiting_interval: the time between inventories of a service while some of its resources wait to be read.
     """
 
     open_retry_interval: float = 60.0

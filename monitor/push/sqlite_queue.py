@@ -1,7 +1,8 @@
 """The push queue in an SQLite file.
 
-Requests and their watermarks are written in one transaction, so each minute is queued exactly once. After a
-power cut, both may be lost together; the minutes are then read from AWS and queued again.
+A watermark tells up to which minute the samples of a series were queued. Requests and their watermarks are
+written in one transaction, so each minute is queued exactly once. After a power cut, both may be lost
+together; the minutes are then read from AWS and queued again.
 """
 
 import logging
@@ -67,7 +68,7 @@ SELECT_FIRST: Final = """
 CONTENT_ERRORS: Final = (ValueError, TypeError, OverflowError)  # unusable rows or schema
 ERRORS: Final = (sqlite3.Error, OSError, *CONTENT_ERRORS)
 
-StoredSize = tuple[int, int, int]  # id, samples, bytes
+SizedRequest = tuple[int, int, int]  # id, samples, bytes of a stored request
 
 log = logging.getLogger(__name__)
 
@@ -209,8 +210,8 @@ class SqliteQueueStore:
                 self.path.with_name(self.path.name + suffix).rename(self.path.with_name(new_name + suffix))
 
 
-def oldest_beyond(requests: Iterable[StoredSize], excess: int) -> Iterator[StoredSize]:
-    """Yield requests until their sizes add up to at least `excess` bytes. requests: the oldest first."""
+def oldest_beyond(requests: Iterable[SizedRequest], excess: int) -> Iterator[SizedRequest]:
+    """Yield requests until they have at least `excess` bytes in all. requests: the oldest first."""
     for request in requests if excess > 0 else ():
         yield request
         excess -= request[2]

@@ -50,8 +50,8 @@ def as_table(estimate: CostEstimate) -> str:
         "$/month added",
     )
     rows = [header + (("what if",) if has_what_if else ())]
-    rows += [(service.service, *_cells(service)) for service in estimate.services]
-    rows.append(("all", *_cells(_total(estimate.services))))
+    rows += [(service.service, *_texts(service)) for service in estimate.services]
+    rows.append(("all", *_texts(_total(estimate.services))))
     more_lines = (
         *_interval_lines(estimate),
         *_budget_lines(estimate.budgets),
@@ -101,11 +101,11 @@ def _path_lines(paths: ProjectedCost) -> list[str]:
 
 def _tier_lines(tiers: Mapping[Tier, ProjectedCost]) -> list[str]:
     """Return the table of the tiers of the signals that are read."""
-    cells = [
+    rows = [
         (tier.value, f"{cost.polled_metrics:,}", f"{cost.monthly_dollars:,.2f}")
         for tier, cost in tiers.items()
     ]
-    return ["", *_lines([("tier", "metrics", "$/month"), *cells])] if tiers else []
+    return ["", *_lines([("tier", "metrics", "$/month"), *rows])] if tiers else []
 
 
 def _stream_lines(streams: Sequence[StreamAdvice]) -> list[str]:
@@ -113,7 +113,7 @@ def _stream_lines(streams: Sequence[StreamAdvice]) -> list[str]:
     if not streams:
         return []
     header = ("stream", "account", "region", "metrics", "polled $/month", "streamed", "saved")
-    cells = [
+    rows = [
         (
             stream.namespace,
             stream.account,
@@ -129,7 +129,7 @@ def _stream_lines(streams: Sequence[StreamAdvice]) -> list[str]:
     return [
         "",
         f"A metric stream of these saves ${saved:,.2f} a month, and more where metrics have no points:",
-        *_lines([header, *cells]),
+        *_lines([header, *rows]),
         f"headroom stream setup --format terraform {options}",
     ]
 
@@ -144,15 +144,15 @@ def _dollars_of(stream: StreamAdvice) -> tuple[float, float, float]:
 
 
 def _payer_lines(payers: Sequence[PayerEstimate]) -> list[str]:
-    """Return the table of the accounts that pay; none if one account pays only for itself."""
+    """Return the table of the accounts that pay; none if one account pays only for itself, in dollars."""
     in_dollars = all(payer.dollars is not None for payer in payers)
     if len(payers) <= 1 and in_dollars and not any(payer.other_accounts for payer in payers):
         return []
-    cells = [
+    rows = [
         (payer.account, f"{payer.other_accounts:,}", f"{payer.now.polled_metrics:,}", payer.amount_text)
         for payer in payers
     ]
-    return ["", *_lines([("paid by", "other accounts", "metrics", "$/month"), *cells])]
+    return ["", *_lines([("paid by", "other accounts", "metrics", "$/month"), *rows])]
 
 
 def _lines(rows: Sequence[tuple[str, ...]]) -> list[str]:
@@ -178,8 +178,8 @@ def _total(estimates: Sequence[ServiceEstimate]) -> ServiceEstimate:
     )
 
 
-def _cells(estimate: ServiceEstimate) -> tuple[str, ...]:
-    """Return the cells of a row after its first one, in the order of the header in `as_table`."""
+def _texts(estimate: ServiceEstimate) -> tuple[str, ...]:
+    """Return the texts of a row after its first one, in the order of the header in `as_table`."""
     what_if = (f"{estimate.what_if.monthly_dollars:,.2f}",) if estimate.what_if else ()
     return (
         f"{estimate.now.polled_metrics:,}",
@@ -229,7 +229,7 @@ def _intervals_and_budgets(estimate: CostEstimate) -> dict[str, list[dict[str, A
 
 
 def as_json(estimate: CostEstimate) -> str:
-    """Return the services, the accounts that pay, and the failures."""
+    """Return the whole estimate as JSON: costs by service, tier and paying account, and the failures."""
     services = [
         {
             "service": service.service,

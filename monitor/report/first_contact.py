@@ -42,16 +42,16 @@ class Caller:
 class FirstContact:
     """The outcome of a first contact, which reads all resources and one metric of each account.
 
-    accounts: the ids of the accounts.
-    services, series: the number of services in use, and of series.
+    accounts: the ids of the accounts that could be opened.
+    service_count, series_count: the number of services in use, and of series.
     dollars: the cost of CloudWatch per month while all series are far from their limits.
     failures: the failed reads.
     denied: the IAM actions that AWS's messages name as denied.
     """
 
     accounts: Sequence[str]
-    services: int
-    series: int
+    service_count: int
+    series_count: int
     dollars: float
     failures: FailedReads
     denied: Sequence[str]
@@ -95,8 +95,8 @@ async def contact(
     }
     return FirstContact(
         accounts=sorted({account for account, _ in watcher.cells}),
-        services=len({key.service for key in fleet.series}),
-        series=len(fleet.series),
+        service_count=len({key.service for key in fleet.series}),
+        series_count=len(fleet.series),
         dollars=sum(payer.dollars or 0.0 for payer in payers),
         failures=FailedReads(
             [*failures.by_failure, *metric_failures], [*failures.by_cause, *metric_failures]

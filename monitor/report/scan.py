@@ -37,10 +37,11 @@ from monitor.schema.selector import Location, Selector, SelectorLabels
 class ScanDepth(NamedTuple):
     """The amount of data that a scan reads.
 
-    quota_calls: the maximum number of calls in each cell for quotas that no declared signal watches.
-    forecasts: the maximum number of series, the most urgent first, whose usage is forecast.
-    sizes: the maximum number of series with a bought limit for which sizes are recommended. For forecasts and
-    sizes, the last fortnight of these series is read.
+    All are maximum numbers. quota_calls: of calls in each cell for quotas that no declared signal watches.
+    forecasts: of series whose usage is forecast, the most urgent first.
+    sizes: of series with a bought limit for which sizes are recommended.
+
+    The last fortnight of each series with a forecast or a recommended size is read.
     """
 
     quota_calls: int = FIRST_CALLS
@@ -60,7 +61,7 @@ class ScanReport(Report):
     cells: account id, region and account name of each cell that was read.
     metrics_requested: the number of metrics that GetMetricData was asked for in accounts billed in dollars.
     cost_dollars: the cost of these requests.
-    unpriced_metrics: the number of metrics requested in other accounts.
+    unpriced_metrics: the number of metrics requested in accounts that are not billed in dollars.
     sizes: the recommended sizes; None if no sizes were requested.
     """
 
@@ -75,7 +76,7 @@ class ScanReport(Report):
 
 
 def unread_quotas(quotas_of_cells: Iterable[KnownQuotas]) -> UnreadQuotas:
-    """Return how many counts and lists the inventories did not read, as calls for quotas are limited."""
+    """Return how many counts and lists were left unread because the calls for quotas are limited."""
     cells = [*quotas_of_cells]
     return UnreadQuotas(
         counts=sum(quotas.uncounted for quotas in cells),
@@ -99,10 +100,10 @@ def series_filter(names: Mapping[str, str], selectors: Iterable[Iterable[Selecto
 def requested_failures(
     failures: Iterable[tuple[Location, Failure]], selectors: Iterable[Iterable[Selector]]
 ) -> list[str]:
-    """Return a sentence for each failure that concerns series which the selectors match.
+    """Return a sentence for each failure that concerns requested series, which the selectors match.
 
-    Two failures are left out: that a region is not enabled, as it holds no resources; and that an account is
-    configured twice, as its first entry is read.
+    Two kinds are left out. A region that is not enabled holds no resources. Of an account that is configured
+    twice, the first entry is read.
     """
     groups = [list(group) for group in selectors]
     return [
@@ -117,7 +118,7 @@ def requested_failures(
 def limit_to_requested_services(
     config: Config, registry: Registry, selectors: Iterable[Iterable[Selector]]
 ) -> Config:
-    """Return the configuration with only the services that the selectors match: reading others costs money.
+    """Return the configuration with only the services that the selectors match: reading more costs money.
 
     Raises ConfigError when no service is left.
     """

@@ -17,7 +17,7 @@ AnnotationText = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TEXT_L
 
 
 class InvalidInputError(HeadroomError, ValueError):
-    """An author, comment or time is not accepted; the text is a sentence without a capital."""
+    """An author, comment or time is not accepted. The message is a sentence without a capital."""
 
 
 def validate_text(what: str, text: str) -> str:

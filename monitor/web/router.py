@@ -97,7 +97,7 @@ def web_router(state: AppState) -> APIRouter:
 
 
 def _named_pages(router: APIRouter, renderer_for: RendererFor) -> None:
-    """Add the pages of one series and of one path."""
+    """Add the pages of one series and of one request path."""
 
     @router.get("/series/{id}")
     async def series(id: str, request: Request, range: str = DEFAULT_RANGE.name) -> Response:
@@ -116,7 +116,7 @@ def _named_pages(router: APIRouter, renderer_for: RendererFor) -> None:
 
 
 def _pages(router: APIRouter, renderer_for: RendererFor) -> None:
-    """Add the pages without a name in their path, except those of what-if, alerts and runbooks."""
+    """Add the pages whose URLs have no variable part, except those of what-if, alerts and runbooks."""
     renderers = {
         "/cost": PageRenderer.cost,
         "/paths": PageRenderer.paths,

@@ -35,12 +35,12 @@ def content(file: Path) -> bytes:
 @each_file
 async def test_each_request_has_the_expected_status(file: str) -> None:
     body, gzipped = content(STREAMS / file), file.endswith(".gz")
-    request = "r-1" if gzipped else request_id_of(body)
+    request_id = "r-1" if gzipped else request_id_of(body)
     async with serve_endpoint(ingest_of(fleet_of())) as endpoint:
         check_reply(
-            await endpoint.post(body, request, content_encoding="gzip" if gzipped else None),
+            await endpoint.post(body, request_id, content_encoding="gzip" if gzipped else None),
             EXPECTED[file]["status"],
-            request,
+            request_id,
         )
 
 
@@ -102,7 +102,7 @@ def test_an_invalid_request_yields_no_points(file: str) -> None:
 
 
 @pytest.mark.parametrize("file", ["generated_otlp1.json", "generated_otlp07.json", "mixed_formats.json"])
-def test_three_formats_decode_to_the_same_points(file: str) -> None:
+def test_other_formats_decode_to_the_points_of_json(file: str) -> None:
     assert points_of(file) == points_of("generated_json.json")
 
 
@@ -111,6 +111,8 @@ def points_of(file: str) -> dict[tuple[Any, ...], list[float]]:
     points, names = decode(file)
     numbers, times, values = points.columns()
     return {
-        (*names.by_number[number][:5], time): column
-        for number, time, column in zip(numbers.tolist(), times.tolist(), values.T.tolist(), strict=True)
+        (*names.by_number[number][:5], time): point_values
+        for number, time, point_values in zip(
+            numbers.tolist(), times.tolist(), values.T.tolist(), strict=True
+        )
     }

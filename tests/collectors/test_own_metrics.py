@@ -1,4 +1,4 @@
-"""A user's own metrics: of the account, with fixed dimensions, and of resources that ListMetrics returns."""
+"""A user's own metrics: of the account, with fixed dimensions, or of resources found by ListMetrics."""
 
 from typing import Any
 
@@ -57,10 +57,10 @@ def metric(**dimensions: str) -> dict[str, Any]:
     return {"Namespace": "Shop/Checkout", "MetricName": "Busy", "Dimensions": named}
 
 
-async def run_with(metrics: Any) -> Run:
-    """Run the scans of the declaration. metrics: the answer of ListMetrics."""
+async def run_with(listing: Any) -> Run:
+    """Run the scans of the declaration. listing: the answer of ListMetrics, or its error."""
     settings = {"AccountLimit": {"ConcurrentExecutions": 1000}}
-    return await run(DECLARATION, list_metrics=metrics, get_account_settings=settings)
+    return await run(DECLARATION, list_metrics=listing, get_account_settings=settings)
 
 
 async def test_metrics_of_the_account_have_fixed_dimensions_and_any_kind_of_limit() -> None:
@@ -90,7 +90,7 @@ async def test_each_set_of_dimensions_is_a_resource_whatever_the_order_of_the_di
 @pytest.mark.parametrize(
     "answer", [denied("ListMetrics"), {"Metrics": [{}]}], ids=["denied", "item without members"]
 )
-async def test_series_of_the_account_remain_though_metrics_cannot_be_listed(answer: Any) -> None:
+async def test_series_of_the_account_are_found_even_if_metrics_cannot_be_listed(answer: Any) -> None:
     result = await run_with(answer)
     assert result.usage == ACCOUNT_USAGES
     assert result.errors or result.failures

@@ -1,4 +1,4 @@
-"""`make sbom`: the bill of materials names the packages of the locks, with hashes."""
+"""`make sbom`: the bill of materials names the packages of the lock files, with hashes."""
 
 import json
 import re
@@ -13,7 +13,7 @@ MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 
 
 def locked_versions(lock: str) -> dict[str, str]:
-    """The versions that a lock names, by project."""
+    """The versions that a lock file names, by project."""
     text = (ROOT / lock).read_text("utf-8")
     return dict(re.findall(r"^([a-z0-9][a-z0-9._-]*)==([^ ;\\]+)", text, re.MULTILINE))
 

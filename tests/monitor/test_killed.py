@@ -124,7 +124,7 @@ def accepted_notifications(server: Server) -> Notifications:
 
 
 def check_ids(server: Server) -> None:
-    """Check that repeated notifications are equal to the byte, and each notice is in one notification."""
+    """Check that notifications with the same id have the same bytes, and that no notice has two such ids."""
     bodies: dict[str, bytes] = {}
     notification_of_notice: dict[int, str] = {}
     for (identity, alerts), (_, _, body) in zip(received_notifications(server), server.requests, strict=True):
@@ -139,7 +139,7 @@ def check_order(server: Server) -> None:
     for alert in chain.from_iterable(alerts for _, alerts in accepted_notifications(server)):
         previous = last.get(alert["id"])
         if previous and alert["number"] == previous["number"]:
-            continue  # another attempt
+            continue  # the same notice, sent again
         assert previous is None or alert["number"] > previous["number"], (previous, alert)
         begins = previous is None or previous["status"] == "resolved"
         assert (alert["kind"] == "firing") == begins, (previous, alert)
@@ -157,7 +157,7 @@ async def check_second_process(installation: Installation, holder: int) -> None:
     assert "Traceback" not in errors.decode()
 
 
-async def test_kills_at_any_moment_lose_no_alert_and_notify_none_twice(
+async def test_kills_at_any_moment_lose_no_alert_and_notify_none_twice_as_new(
     tmp_path: Path, aws_environ: dict[str, str]
 ) -> None:
     await kill_and_check(tmp_path, aws_environ, KILLS)

@@ -90,14 +90,15 @@ def test_a_throttle_group_cannot_have_the_name_of_a_signal() -> None:
         ),
     ],
 )
-def test_signals_that_inhibit_each_other_in_a_cycle_are_refused(
+def test_a_cycle_of_inhibition_after_which_no_alert_would_be_sent_is_refused(
     signals: dict[str, dict[str, Any]], cycle: str
 ) -> None:
     with pytest.raises(ValidationError, match=f"expected no cycle of signals .*, found ({cycle})\\b"):
         service(**signals)
 
 
-def test_two_signals_may_inhibit_each_other_because_the_worse_alert_is_sent() -> None:
+def test_two_signals_may_inhibit_each_other_directly() -> None:
+    """The worse of their two alerts is sent. Only longer cycles, or cycles with `covered_by`, send none."""
     kinesis_service = service(
         a={"inhibited_by": ["b"]},
         b={"inhibited_by": ["a", "b"]},

@@ -108,7 +108,7 @@ def _panels_over_time(services: Iterable[Service]) -> list[AnyPanel]:
 
 
 def _forecast_panels() -> Iterator[AnyPanel]:
-    """Yield the probability of reaching the limit, and the fan of the times until then."""
+    """Yield the panels of the probability of reaching the limit, and of the time until then."""
     probability = promql.by_label("headroom_limit_reach_probability", promql.SINGLE, "horizon")
     about = "Within each horizon, by the usage of the last 14 days; no sample before two days of history."
     lines = [query(promql.or_none(probability, "no forecast yet", "horizon"), "{{horizon}}")]

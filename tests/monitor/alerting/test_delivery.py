@@ -1,6 +1,6 @@
 """Deliveries: the content of a notification, and the effect of each result of an attempt.
 
-`send_due` returns the numbers of the notices in each notification that was sent.
+`send_due` returns the numbers of the notices in each notification that it tried to send, whatever the result.
 """
 
 import asyncio
@@ -171,7 +171,7 @@ async def test_pending_notices_are_sent_at_once_when_a_receiver_is_back(deliveri
     await deliveries.commit(pending_notice(notice(1)), pending_notice(notice(2, "b")))
     for _ in range(20):
         await deliveries.send_due(after=300)
-    # The jitter makes the failed notification wait long, and the pause of the receiver short.
+    # With this jitter, the failed notification waits long, and the receiver is paused only briefly.
     deliveries.random_numbers = iter([1.0, 0.0])
     await deliveries.send_due(after=300)
     deliveries.receiver.answer = lambda notification: ACCEPTED

@@ -76,7 +76,7 @@ def test_a_group_retries_its_failed_notification_before_it_sends_newer_notices()
     assert send_due(box, NOW + 9) == []
     assert box.acquire_due(NOW + 10, 100) == [key]
     assert box.notifications[key][0] is failed
-    assert (failed.notification, failed.attempts) == (notification, 1)
+    assert (failed.notification, failed.failed_attempts) == (notification, 1)
 
 
 def test_a_failure_is_isolated_if_the_receiver_accepted_another_notification_since_the_last_failure() -> None:

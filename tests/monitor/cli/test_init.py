@@ -125,8 +125,8 @@ async def test_missing_permissions_include_the_permission_to_read_metrics(
     config = {"services": ["sqs", "kafka"], "regions": ["eu-west-1", DENIED]}
     first_contact = await contact(Config.model_validate(config, context=context), REGISTRY, lambda *_: None)
     assert {"sqs:ListQueues", "kafka:ListClustersV2", "cloudwatch:GetMetricData"} <= {*first_contact.denied}
-    assert (first_contact.accounts, first_contact.services) == (["123456789012"], 2)
-    assert first_contact.series > 2 and first_contact.dollars > 0
+    assert (first_contact.accounts, first_contact.service_count) == (["123456789012"], 2)
+    assert first_contact.series_count > 2 and first_contact.dollars > 0
 
 
 def test_an_existing_file_is_not_replaced_without_force(empty_folder: Path) -> None:

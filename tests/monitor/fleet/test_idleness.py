@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from collectors.base import Metric, Resource, per_second
 from monitor.fleet.fleet import Fleet, Series
-from monitor.fleet.idleness import highest_other_utilization
+from monitor.fleet.idleness import highest_other_ratio_to_low
 from monitor.fleet.judge import judge
 from monitor.fleet.key import Key
 from monitor.fleet.metric_query import metric_query
@@ -113,7 +113,7 @@ def test_a_purchase_whose_demand_may_be_throttled_is_not_idle(incomplete: bool) 
     assert fleet.zone[first.slot] == Zone.BELOW
     assert not fleet.idle[: fleet.size].any()
     sample_minutes = np.array([NOW - 3], np.int32)
-    assert highest_other_utilization(fleet, np.array([second.slot], np.int32), sample_minutes).tolist() == [
+    assert highest_other_ratio_to_low(fleet, np.array([second.slot], np.int32), sample_minutes).tolist() == [
         np.inf
     ]
 
@@ -152,7 +152,7 @@ percents = st.one_of(st.none(), st.integers(0, 100).map(float))
 
 @given(st.lists(st.tuples(st.sampled_from(["orders", "clicks"]), percents), min_size=1, max_size=8))
 def test_alerts_and_judgement_agree_on_idle_purchases(streams: list[tuple[str, float | None]]) -> None:
-    """Alerts compare `highest_other_utilization` with 1; the judgement writes the column `idle`."""
+    """Alerts compare `highest_other_ratio_to_low` with 1; the judgement writes the column `idle`."""
     fleet = Fleet()
     for number, (stream, percent) in enumerate(streams):
         series = add_bought(fleet, SHARD_READ, stream, str(number))
@@ -160,7 +160,7 @@ def test_alerts_and_judgement_agree_on_idle_purchases(streams: list[tuple[str, f
             write(fleet, series, NOW - 3, percent)
     judge(fleet, NOW)
     slots = np.arange(fleet.size, dtype=np.int32)
-    others = highest_other_utilization(fleet, slots, np.full(slots.size, NOW - 3, np.int32))
+    others = highest_other_ratio_to_low(fleet, slots, np.full(slots.size, NOW - 3, np.int32))
     by_alerts = (fleet.utilization[slots] < fleet.low[slots]) & ~(others >= 1)
     assert by_alerts.tolist() == fleet.idle[slots].tolist()
 
@@ -173,7 +173,7 @@ def test_the_sample_of_another_series_of_a_purchase_counts_until_it_is_stale() -
     stale_after = int(fleet.stale_after[second.slot])
     slots = np.array([first.slot] * 3, np.int32)
     minutes = np.array([NOW - 4, NOW - 5 + stale_after, NOW - 4 + stale_after], np.int32)
-    assert highest_other_utilization(fleet, slots, minutes).tolist() == [
+    assert highest_other_ratio_to_low(fleet, slots, minutes).tolist() == [
         pytest.approx(0.5),
         pytest.approx(0.5),
         np.inf,
@@ -187,7 +187,7 @@ def test_a_throttled_series_makes_its_purchase_busy_however_little_it_uses() -> 
     second = add_bought(fleet, RECORDS, "orders")
     write(fleet, second, NOW - 3, 5, throttled=0.02)
     sample_minutes = np.array([NOW - 3], np.int32)
-    assert highest_other_utilization(fleet, np.array([first.slot], np.int32), sample_minutes).tolist() == [
+    assert highest_other_ratio_to_low(fleet, np.array([first.slot], np.int32), sample_minutes).tolist() == [
         np.inf
     ]
 

@@ -1,4 +1,4 @@
-"""The turns of a timed event loop, whose clock moves only where a test says so."""
+"""The turns (iterations) of a timed event loop, whose clock moves only where a test says so."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -15,7 +15,7 @@ BLOCKED = (0.05, 0.06, 0.2, 3.0)  # seconds
 BOUNDS = (0.049, 0.055, 0.1, 1.0)
 
 
-class FakeTurns(TimedSelector, JumpingSelector):
+class FakeSelector(TimedSelector, JumpingSelector):
     """A timed selector that does not wait: its clock jumps, and moves when something holds the loop."""
 
     def __init__(self) -> None:
@@ -30,14 +30,14 @@ class FakeLoop(TimedEventLoop):
     """A timed event loop with a fake clock."""
 
     def __init__(self) -> None:
-        self.fake = FakeTurns()
+        self.fake = FakeSelector()
         super().__init__(self.fake)
 
     def time(self) -> float:
         return self.fake.now
 
 
-Work = Callable[[FakeTurns], Coroutine[Any, Any, object]]
+Work = Callable[[FakeSelector], Coroutine[Any, Any, object]]
 
 
 def observed(work: Work, lateness: float = 0.0) -> Callable[..., float | None]:
@@ -59,35 +59,35 @@ def observed(work: Work, lateness: float = 0.0) -> Callable[..., float | None]:
     return registry.get_sample_value
 
 
-async def a_task_blocks(turns: FakeTurns) -> None:
+async def a_task_blocks(selector: FakeSelector) -> None:
     for seconds in BLOCKED:
         await asyncio.sleep(0)
-        turns.block(seconds)
+        selector.block(seconds)
         await asyncio.sleep(0)
 
 
-async def a_callback_blocks(turns: FakeTurns) -> None:
+async def a_callback_blocks(selector: FakeSelector) -> None:
     for seconds in BLOCKED:
-        asyncio.get_running_loop().call_soon(turns.block, seconds)
+        asyncio.get_running_loop().call_soon(selector.block, seconds)
         await asyncio.sleep(0)
 
 
-async def a_timer_blocks(turns: FakeTurns) -> None:
+async def a_timer_blocks(selector: FakeSelector) -> None:
     for seconds in BLOCKED:
         await asyncio.sleep(7)
-        turns.block(seconds)
+        selector.block(seconds)
 
 
-async def a_turn_begun_by_a_thread_blocks(turns: FakeTurns) -> None:
+async def a_turn_begun_by_a_thread_blocks(selector: FakeSelector) -> None:
     for seconds in BLOCKED:
         await asyncio.to_thread(str)
-        turns.block(seconds)
+        selector.block(seconds)
 
 
-async def many_callbacks_of_one_turn_block(turns: FakeTurns) -> None:
+async def many_callbacks_of_one_turn_block(selector: FakeSelector) -> None:
     for seconds in BLOCKED:
         for _ in range(100):
-            asyncio.get_running_loop().call_soon(turns.block, seconds / 100)
+            asyncio.get_running_loop().call_soon(selector.block, seconds / 100)
         await asyncio.sleep(0)
 
 
@@ -101,7 +101,7 @@ async def many_callbacks_of_one_turn_block(turns: FakeTurns) -> None:
         many_callbacks_of_one_turn_block,
     ],
 )
-def test_each_block_is_observed_whenever_it_happens(work: Work) -> None:
+def test_whatever_blocks_the_loop_is_observed_as_lag(work: Work) -> None:
     sample = observed(work)
     count = sample("lag_count") or 0
     assert [count - (sample("lag_bucket", {"le": str(bound)}) or 0) for bound in BOUNDS] == [4, 3, 2, 1]
@@ -109,7 +109,7 @@ def test_each_block_is_observed_whenever_it_happens(work: Work) -> None:
 
 
 def test_waiting_is_no_lag() -> None:
-    async def wait(_: FakeTurns) -> None:
+    async def wait(_: FakeSelector) -> None:
         await asyncio.sleep(3600)
         await asyncio.to_thread(str)
 

@@ -24,12 +24,12 @@ from tests.monitor.notifiers.loopback import (
 )
 
 SIGNING_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-IN_HEADROOMS_FORMAT = build_receiver(Webhook, url="https://example.com/hook")
-IN_ALERTMANAGERS_FORMAT = build_receiver(Webhook, url="https://example.com/hook", format="alertmanager")
+RECEIVER = build_receiver(Webhook, url="https://example.com/hook")
+ALERTMANAGER_RECEIVER = build_receiver(Webhook, url="https://example.com/hook", format="alertmanager")
 
 
 def test_the_body_has_the_notification_and_its_alerts() -> None:
-    body = payload(notification(notice(), resolved_notice(alert="b"), more=3), IN_HEADROOMS_FORMAT)
+    body = payload(notification(notice(), resolved_notice(alert="b"), more=3), RECEIVER)
     assert (body["type"], body["timestamp"]) == ("alerts.firing", "2026-01-02T03:04:05.000Z")
     data = body["data"]
     assert (data["id"], data["receiver"], data["status"]) == ("n-1", "team", "firing")
@@ -56,13 +56,13 @@ def test_the_body_has_the_notification_and_its_alerts() -> None:
 
 
 def test_a_notification_of_only_resolved_alerts_has_the_type_resolved() -> None:
-    body = payload(notification(resolved_notice()), IN_HEADROOMS_FORMAT)
+    body = payload(notification(resolved_notice()), RECEIVER)
     assert (body["type"], body["data"]["status"]) == ("alerts.resolved", "resolved")
 
 
 def test_unknown_numbers_are_null() -> None:
     unknown = notice(usage=None, limit=None, utilization=None, throttled=None, sampled=None)
-    [alert] = payload(notification(unknown), IN_HEADROOMS_FORMAT)["data"]["alerts"]
+    [alert] = payload(notification(unknown), RECEIVER)["data"]["alerts"]
     assert {name for name, value in alert.items() if value is None} == {
         "usage",
         "limit",
@@ -74,12 +74,12 @@ def test_unknown_numbers_are_null() -> None:
 
 @pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])
 def test_numbers_that_json_cannot_hold_are_null(value: float) -> None:
-    body = json.loads(encode_json(payload(notification(notice(utilization=value)), IN_HEADROOMS_FORMAT)))
+    body = json.loads(encode_json(payload(notification(notice(utilization=value)), RECEIVER)))
     assert body["data"]["alerts"][0]["utilization"] is None
 
 
 def test_the_schema_describes_the_body_completely() -> None:
-    body = encode_json(payload(notification(notice(), resolved_notice()), IN_HEADROOMS_FORMAT))
+    body = encode_json(payload(notification(notice(), resolved_notice()), RECEIVER))
     msgspec.json.decode(body, type=WebhookBody)
     definitions = webhook_schema()["$defs"]
     decoded = json.loads(body)
@@ -134,7 +134,7 @@ async def test_a_webhook_without_a_secret_has_an_id_and_no_signature(client: Out
 
 def alertmanager_payload(*notices: Any, **changes: Any) -> dict[str, Any]:
     """Return the body in Alertmanager's format."""
-    return payload(notification(*notices, **changes), IN_ALERTMANAGERS_FORMAT)
+    return payload(notification(*notices, **changes), ALERTMANAGER_RECEIVER)
 
 
 def test_alertmanagers_body_has_the_group_and_the_common_values_and_the_alerts() -> None:

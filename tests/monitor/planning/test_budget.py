@@ -67,13 +67,13 @@ class Processes:
         return self.now / 60 / MINUTES_PER_MONTH * self.terms.dollars_per_month
 
 
-# A step: the minutes that pass, the metrics that a poll and other requests want, and the event after them.
+# A step: the minutes that pass, the metrics that a poll and other callers request, and the event after that.
 Steps = st.lists(
     st.tuples(
         st.floats(0, 500),
         st.integers(0, 3000),
         st.integers(0, 3000),
-        st.sampled_from(["poll", "restart", "reload", "killed"]),
+        st.sampled_from(["none", "restart", "reload", "kill"]),
     ),
     max_size=40,
 )
@@ -81,7 +81,7 @@ Steps = st.lists(
 
 @settings(max_examples=200, deadline=None)
 @given(Steps)
-def test_restarts_and_reloads_at_any_time_do_not_exceed_the_budget(
+def test_the_budget_is_kept_though_processes_restart_and_reload_at_any_time(
     steps: list[tuple[float, int, int, str]],
 ) -> None:
     async def main() -> None:
@@ -93,7 +93,7 @@ def test_restarts_and_reloads_at_any_time_do_not_exceed_the_budget(
                 processes.restart()
             elif event == "reload":
                 processes.budget.configure(processes.terms)
-            elif event == "killed":  # while a call is under way
+            elif event == "kill":  # while a call is under way
                 async with processes.budget.grant("a", polled_metrics) as granted:
                     processes.spent += granted * METRIC_PRICE
                     processes.restart()
@@ -187,7 +187,7 @@ async def test_a_change_between_a_shared_budget_and_a_budget_for_each_account_gi
     assert await processes.request(100_000) <= 1
 
 
-async def test_partitions_that_are_not_billed_in_dollars_are_neither_charged_nor_limited() -> None:
+async def test_accounts_that_are_not_billed_in_dollars_are_neither_charged_nor_limited() -> None:
     processes = Processes()
     processes.partitions |= {"china": "aws-cn", "gov": "aws-us-gov"}
     processes.bill(Billed(metrics=10**9), "china")

@@ -1,4 +1,4 @@
-"""Headroom counts all that AWS bills, whichever part of it asks: its counters equal what AWS answered."""
+"""Headroom counts all that AWS bills, whichever part of it asks: its counters equal the answered calls."""
 
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ from tests.registries import REGISTRY
 from tests.telemetries import Telemetries
 
 # Every second call of GetMetricData is throttled; every third gets a broken response, unless it is throttled.
-BROKEN_EVERY, THROTTLED_EVERY = 3, 2
+THROTTLED_EVERY, BROKEN_EVERY = 2, 3
 THROTTLED_BODY = orjson.dumps({"__type": "com.amazonaws#ThrottlingException", "message": "Rate exceeded"})
 SERVICES = ["apigateway", "kinesis", "lambda", "quotas"]  # services that read metrics for limits, too
 # The counters of GetMetricData and of ListMetrics.
@@ -34,26 +34,29 @@ COUNTED_FAMILIES = ("headroom_metrics_requested", "headroom_list_metrics_request
 
 @dataclass
 class Meter:
-    """A proxy before AWS that counts what AWS bills. has_faults: throttle calls and break responses."""
+    """A proxy in front of AWS, which counts what AWS bills.
+
+    has_faults: throttle calls and break responses. data_calls: the number of calls of GetMetricData.
+    """
 
     upstream: str
     has_faults: bool
     billed: Counter[str] = field(default_factory=Counter)
-    calls: int = 0
+    data_calls: int = 0
     session: aiohttp.ClientSession = field(init=False)
 
     async def answer(self, request: web.Request) -> web.Response:
         body, operation = await request.read(), request.headers.get("X-Amz-Target", "").rpartition(".")[2]
         is_data = operation == "GetMetricData"
-        self.calls += is_data
-        if is_data and self.has_faults and self.calls % THROTTLED_EVERY == 0:
+        self.data_calls += is_data
+        if is_data and self.has_faults and self.data_calls % THROTTLED_EVERY == 0:
             return web.Response(status=400, body=THROTTLED_BODY)
         response = await self._forward(request, body)
         if response.status == 200 and operation == "ListMetrics":
             self.billed[operation] += 1
         if response.status == 200 and is_data:
             self.billed[operation] += len(orjson.loads(body)["MetricDataQueries"])
-            if self.has_faults and self.calls % BROKEN_EVERY == 0:
+            if self.has_faults and self.data_calls % BROKEN_EVERY == 0:
                 return web.Response(body=b"<html>")
         return response
 
@@ -96,13 +99,13 @@ async def test_requests_of_all_services_are_counted_as_aws_bills_them(
     async with Meter.serving(aws_url, has_faults=has_faults) as (meter, url):
         telemetry = Telemetries()
         config = Config.model_validate({"regions": ["eu-west-1"], "endpoint_url": url, "services": SERVICES})
-        watch = Watcher(config, REGISTRY, Fleet(), telemetry.process, telemetry.aws)
+        watcher = Watcher(config, REGISTRY, Fleet(), telemetry.process, telemetry.aws)
         try:
-            await watch.run_once(lambda done, steps: None)
-            for cell in watch.cells.values():
+            await watcher.run_once(lambda done, steps: None)
+            for cell in watcher.cells.values():
                 await cell.run_poll()
         finally:
-            await watch.close()
+            await watcher.close()
     assert meter.billed["GetMetricData"] > 50
     assert counted_by_headroom(telemetry) == {"ListMetrics": 0.0} | {
         operation: float(number) for operation, number in meter.billed.items()
@@ -117,12 +120,12 @@ async def test_the_listings_of_linked_accounts_are_counted_for_the_account_that_
     set_aws_environment(monkeypatch, CREDENTIALS)
     listed = {account: [file_system("fs-1")] for account in (FIRST, SECOND)}
     aws = LinkedAws({FIRST: "shop", SECOND: "bank"}, listed)
-    watch = aws.watcher()
+    watcher = aws.watcher()
     try:
-        await watch.run_once(lambda done, steps: None)
+        await watcher.run_once(lambda done, steps: None)
     finally:
-        await watch.close()
-    assert watch.aws_telemetry.listings_by_account == {MONITORING: len(aws.listings)}
+        await watcher.close()
+    assert watcher.aws_telemetry.listings_by_account == {MONITORING: len(aws.listings)}
     assert len(aws.listings) >= 2
 
 
@@ -130,7 +133,7 @@ async def test_a_collector_requests_no_metric_beyond_the_budget() -> None:
     aws = FakeAws(get_metric_data={"MetricDataResults": []})
     telemetry = Telemetries()
     config = Config.model_validate({"budget": {"dollars_per_month": 0.002}})  # pays for 2 metrics in advance
-    watch = Watcher(config, REGISTRY, Fleet(), telemetry.process, telemetry.aws)
+    watcher = Watcher(config, REGISTRY, Fleet(), telemetry.process, telemetry.aws)
     cell = Cell(
         fake_credentials(),
         "1",
@@ -140,8 +143,8 @@ async def test_a_collector_requests_no_metric_beyond_the_budget() -> None:
         None,
         FakeClientCache(aws),
     )
-    assert watch.planner.budget
-    budget = watch.planner.budget
+    assert watcher.planner.budget
+    budget = watcher.planner.budget
     cell.set_grant(lambda metrics: budget.grant("1", metrics))
     metric = {"Namespace": "AWS/SQS", "MetricName": "NumberOfMessagesSent"}
     query = {"Id": "one", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Sum"}}
@@ -155,4 +158,4 @@ async def test_a_collector_requests_no_metric_beyond_the_budget() -> None:
     with pytest.raises(NotReadYetError, match="budget"):
         await request_metric()
     assert aws.calls == ["cloudwatch:GetMetricData"] * 2
-    await watch.close()
+    await watcher.close()

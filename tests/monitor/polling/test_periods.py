@@ -44,8 +44,9 @@ Values = Callable[[int], float | None]  # the value of a period, by its first mi
 class CloudWatch:
     """A fake CloudWatch that has a point of each metric for each period.
 
-    values: by metric. late_minutes: from the end of a period until its point is there. minute: the present
-    minute. requested: the minute and metric of each query so far.
+    values: a function by metric, which returns the value of a period. late_minutes: the minutes from the end
+    of a period until its point is published. minute: the present minute. requested: the minute and metric of
+    each query so far.
     """
 
     values: Mapping[Metric, Values]
@@ -115,7 +116,7 @@ class PolledSeries:
 async def polled_series(
     usage: Usage, values: Mapping[Metric, Values], throttles: Usage | None = None, late_minutes: int = 0
 ) -> AsyncIterator[PolledSeries]:
-    """Yield a polled series. usage, throttles: its formulas. values: of the metrics in the formulas."""
+    """Yield a polled series. usage, throttles: its formulas. values: those of the metrics in the formulas."""
     fleet, telemetry, cloudwatch = Fleet(), Telemetries(), CloudWatch(values, late_minutes)
     observed = Observed(signal="reads", resource=resource("orders"), usage=usage, throttled=throttles)
     settings = SeriesSettings(
@@ -239,7 +240,7 @@ async def test_a_missing_point_is_zero_once_its_period_has_ended_and_is_proven()
     """Points of another metric of the namespace prove that CloudWatch has published the period."""
     async with polled_series(
         total(CONSUMED), {CONSUMED: rising, THROTTLES: lambda _: None}, total(THROTTLES)
-    ) as (polled):
+    ) as polled:
         await polled.poll(DELAY + 1)
         throttles = dict(
             zip(range(polled.history().start, NOW + 60), polled.history().throttled, strict=False)

@@ -24,7 +24,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PushQueueS
 
 
 def push_request(samples: int, size: int = 10) -> PushRequest:
-    """Return a request, which a test tells from others by its number of samples. size: bytes."""
+    """Return a request. Its number of samples distinguishes it from others. size: bytes."""
     return PushRequest(sample_count=samples, newest_minute=NOW, body=bytes([samples]) * size)
 
 
@@ -73,7 +73,7 @@ def test_the_queue_is_first_in_first_out_also_after_it_was_closed(store: PushQue
     assert store.sizes == {"mimir": QueueSize(0, 0)}
 
 
-def test_receivers_share_neither_requests_nor_watermarks(store: PushQueueStore) -> None:
+def test_each_receiver_has_its_own_requests_and_watermarks_until_it_is_removed(store: PushQueueStore) -> None:
     append(store, push_request(1))
     store.append("thanos", PushBatch(PROTOCOL, [push_request(2)], {0: watermarks(a=NOW)}), MAX_BYTES)
     assert drain(store) == [1]
@@ -92,7 +92,7 @@ def test_a_full_queue_drops_its_oldest_requests_except_the_request_in_flight(sto
     assert drain(store) == [1, 5, 6, 7]
 
 
-def test_a_request_that_is_removed_twice_is_counted_once(store: PushQueueStore) -> None:
+def test_removing_a_request_twice_reduces_the_size_once(store: PushQueueStore) -> None:
     append(store, push_request(1), push_request(2))
     first = store.first("mimir")
     assert first

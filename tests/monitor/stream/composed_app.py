@@ -31,7 +31,7 @@ def update_now() -> Update:
 
 @dataclass
 class ComposedApp:
-    """The app, running in the process of the test, so that the test can set its time-outs."""
+    """The app. It runs in the process of the test, so that the test can set its time-outs."""
 
     app: App
     port: int
@@ -48,7 +48,7 @@ class ComposedApp:
             return await client.post(self.url + firehose.FIREHOSE_PATH, content=content, headers=sent)
 
     async def series_detail(self, **filters: str) -> Mapping[str, Any]:
-        """Return the API's detail of a series of bytes written to a stream. filters: query parameters."""
+        """Return the API's detail of the one series of `stream_write_bytes`. filters: query parameters."""
         query = {"service": "kinesis", "signal": "stream_write_bytes", **filters}
         page = await get(f"{self.url}/api/v1/series", **query)
         assert page
