@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from monitor.api.server_address import DEFAULT_ADDRESS
-
 RESPONSES_FILE = Path(__file__).parent / "example_responses.json"
 # The id of stream_write_bytes of the stream orders of account 123456789012 in eu-west-1.
 SERIES_ID: Final = "bbe59bfe27e1526e"
@@ -25,13 +23,13 @@ class CallExample:
     query: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
 
-    def curl(self, method: str, path: str) -> str:
+    def curl(self, method: str, path: str, server_url: str) -> str:
         """Return the curl command that makes the call. path: with the names of its parameters in braces."""
         words = ["curl"] + ([] if method == "get" else ["-X", method.upper()])
         if self.body is not None:
             words += ["-H", "Content-Type: application/json", "-d", json.dumps(self.body)]
         query = f"?{urlencode(self.query)}" if self.query else ""
-        return shlex.join([*words, f"http://{DEFAULT_ADDRESS}{path.format_map(self.path_parameters)}{query}"])
+        return shlex.join([*words, f"{server_url}{path.format_map(self.path_parameters)}{query}"])
 
 
 # By operation id; the example of any other operation has neither parameters nor a body.

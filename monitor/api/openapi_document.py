@@ -12,7 +12,7 @@ from monitor.access.authenticator import METRICS_PATH, PROBES
 from monitor.access.roles import Role
 from monitor.api.call_examples import example_call, example_responses
 from monitor.api.field_texts import describe_fields
-from monitor.api.server_address import DEFAULT_ADDRESS
+from monitor.api.server_address import DEFAULT_URL
 
 TAGS: Final[Mapping[str, str]] = {
     "Series": "The watched series as judged last, and the signals of the catalogue.",
@@ -75,7 +75,7 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
         description=DESCRIPTION,
         routes=app.routes,
         tags=[{"name": name, "description": text} for name, text in TAGS.items()],
-        servers=[{"url": f"http://{DEFAULT_ADDRESS}", "description": "The default of `headroom serve`."}],
+        servers=[{"url": DEFAULT_URL, "description": "The default of `headroom serve`."}],
     )
     describe_fields(document["components"]["schemas"])
     document["components"]["securitySchemes"] = SECURITY_SCHEMES
@@ -131,7 +131,7 @@ def _add_example(method: str, path: str, operation: OpenApiObject) -> None:
             parameter["example"] = [value] if parameter["schema"].get("type") == "array" else value
     if call.body is not None:
         operation["requestBody"]["content"]["application/json"]["example"] = call.body
-    source = call.curl(method, path)
+    source = call.curl(method, path, DEFAULT_URL)
     operation["x-codeSamples"] = [{"lang": "Shell", "label": "curl", "source": source}]
     if (response := example_responses().get(operation_name)) is not None:
         content: Mapping[str, OpenApiObject] = operation["responses"]["200"]["content"]

@@ -14,6 +14,7 @@ from monitor.api.openapi_document import openapi_document, operation_id
 from monitor.api.paths import paths_router
 from monitor.api.recommendations import recommendations_router
 from monitor.api.routes import ERROR_RESPONSES, metrics_router, probes_router, series_router, status_router
+from monitor.api.server_address import requested_url
 from monitor.api.what_if import what_if_router
 from monitor.http.errors import BodyLimitMiddleware, CsrfMiddleware, install_error_handlers
 from monitor.lib.version import VERSION
@@ -66,6 +67,8 @@ def _docs_router(app: FastAPI) -> APIRouter:
 
     @router.get("/docs")
     async def docs(request: Request) -> HTMLResponse:
-        return HTMLResponse(render_operations(app.openapi(), theme_of(request)), headers=PAGE_HEADERS)
+        server_url = requested_url(request.url.scheme, request.headers.get("host", ""))
+        body = render_operations(app.openapi(), theme_of(request), server_url)
+        return HTMLResponse(body, headers=PAGE_HEADERS)
 
     return router

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from monitor.api.call_examples import example_call
 from monitor.api.openapi_document import TAGS, OpenApiObject, operations
 from monitor.web.templating import render
 
@@ -47,11 +48,11 @@ class ApiModelText:
     fields: Sequence[ApiField]
 
 
-def docs_variables(openapi: OpenApiObject) -> Mapping[str, Any]:
-    """Return the variables of the template for an OpenAPI document."""
+def docs_variables(openapi: OpenApiObject, server_url: str) -> Mapping[str, Any]:
+    """Return the variables of the template for an OpenAPI document. server_url: that of the commands."""
     schemas = openapi["components"]["schemas"]
     tagged = [
-        (operation["tags"][0], _operation(method, path, operation, schemas))
+        (operation["tags"][0], _operation(method, path, operation, schemas, server_url))
         for method, path, operation in operations(openapi)
     ]
     groups = [(tag, text, [shown for name, shown in tagged if name == tag]) for tag, text in TAGS.items()]
@@ -64,16 +65,20 @@ def docs_variables(openapi: OpenApiObject) -> Mapping[str, Any]:
         "models": [model for model in models if model.fields],
         "model_names": {model.name for model in models if model.fields},
         "introduction": openapi["info"]["description"].split("\n\n"),
-        "address": openapi["servers"][0]["url"],
     }
 
 
-def render_operations(openapi: OpenApiObject, theme: str) -> bytes:
-    """Render the page of all operations of an OpenAPI document. theme: one of THEMES."""
-    return render("docs.html", current_path="/docs", theme=theme, **docs_variables(openapi))
+def render_operations(openapi: OpenApiObject, theme: str, server_url: str) -> bytes:
+    """Render the page of all operations of an OpenAPI document.
+
+    theme: one of THEMES. server_url: the URL of the server, to which the commands send their requests.
+    """
+    return render("docs.html", current_path="/docs", theme=theme, **docs_variables(openapi, server_url))
 
 
-def _operation(method: str, path: str, operation: OpenApiObject, schemas: OpenApiObject) -> ApiOperation:
+def _operation(
+    method: str, path: str, operation: OpenApiObject, schemas: OpenApiObject, server_url: str
+) -> ApiOperation:
     content = operation["responses"]["200"].get("content", {})
     response: OpenApiObject = next(iter(content.values()), {})
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
@@ -88,7 +93,7 @@ def _operation(method: str, path: str, operation: OpenApiObject, schemas: OpenAp
         summary=operation["summary"],
         description=operation["description"],
         role=operation.get("x-role", ""),
-        curl=operation["x-codeSamples"][0]["source"],
+        curl=example_call(operation["operationId"]).curl(method, path, server_url),
         parameters=[_parameter(parameter) for parameter in operation.get("parameters", ())],
         body=[*_fields(schemas[body_model])] if body_model else [],
         response_model=_type(response.get("schema", {}))[1],

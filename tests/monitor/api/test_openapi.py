@@ -1,10 +1,13 @@
 """The OpenAPI document is complete, its examples fit their models, and a server answers its calls."""
 
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
+from html import unescape
 from pathlib import Path
 from typing import Any, Final
 
+import httpx
 import pytest
 from pydantic import TypeAdapter
 
@@ -152,6 +155,53 @@ async def test_each_curl_command_succeeds(example: ExampleServer) -> None:
     for name, command in example.commands():
         status, body = await run_curl(command)
         assert (name, status, body if status != 200 else "") == (name, 200, "")
+
+
+def page_commands(page: str) -> list[str]:
+    """Return the curl commands of the page /docs."""
+    return [unescape(command) for command in re.findall(r">(curl [^<]+)<", page)]
+
+
+async def test_the_page_docs_has_the_address_by_which_it_was_requested(example: ExampleServer) -> None:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        page = (await client.get(f"http://{example.address}/docs")).text
+    commands = page_commands(page)
+    assert len(commands) == len(OPERATIONS)
+    assert all(f"http://{example.address}/" in command for command in commands)
+    (catalogue,) = (command for command in commands if command.endswith("/catalogue"))
+    assert (await run_curl(catalogue))[0] == 200
+
+
+ADDRESSES: Final = {  # by the scheme and the header Host of a request: the address in the commands
+    ("https", "headroom.example.org"): "https://headroom.example.org",
+    ("http", "LOCALHOST:8080"): "http://LOCALHOST:8080",
+    ("http", "my_host-1:80"): "http://my_host-1:80",
+    ("http", "[::1]:8080"): "'http://[::1]:8080",
+    ("http", ""): "http://127.0.0.1:4070",
+    ("http", "localhost:"): "http://127.0.0.1:4070",
+    ("http", "localhost:80 evil"): "http://127.0.0.1:4070",
+    ("http", "localhost/$(id)"): "http://127.0.0.1:4070",
+    ("http", "localhost';id;'"): "http://127.0.0.1:4070",
+    ("http", "<b>localhost</b>"): "http://127.0.0.1:4070",
+    ("http", "user@localhost"): "http://127.0.0.1:4070",
+    ("http", "-o.example.org"): "http://127.0.0.1:4070",
+    ("http", "h\xf6st"): "http://127.0.0.1:4070",
+    ("http", "a" * 254): "http://127.0.0.1:4070",
+}
+
+
+@pytest.mark.parametrize(("scheme", "host"), ADDRESSES)
+async def test_the_page_docs_shows_no_address_that_is_no_host_and_port(
+    example: ExampleServer, scheme: str, host: str
+) -> None:
+    async with client_of(example.server) as client:
+        page = (
+            await client.get(f"{scheme}://localhost/docs", headers={b"Host": host.encode("latin-1")})
+        ).text
+    expected = ADDRESSES[scheme, host]
+    assert [
+        command for command in page_commands(page) if command.startswith(f"curl {expected}/api/v1/catalogue")
+    ]
 
 
 async def test_the_page_docs_has_every_operation_parameter_and_model(
