@@ -33,7 +33,7 @@ from rules.limits import Limit, LimitSource
 from rules.signals import Band
 from tests.registries import REGISTRY, STREAM_WRITE_BYTES
 
-RUNS = 300  # measured streams, throttled one after the other
+RUNS = 300  # streams that are throttled one after the other; one delay is measured for each
 OTHERS = 100_000  # other series, which are not throttled
 ARRIVAL_TIMEOUT = 60  # seconds
 NAME_PREFIX = "bench-"  # of the names of the throttled streams
@@ -109,25 +109,27 @@ async def arrival(arrivals: Connection, name: str) -> float:
 
 
 async def measure(app: App, arrivals: Connection, label: str, first: int) -> None:
-    """Print the delay from the start of a judgement that sees a throttled sample to the notification.
+    """Throttle RUNS new streams one after the other, and print how long their notifications take.
 
-    first: the number in the name of the first of the RUNS streams that are added.
+    The delay begins with the judgement that sees the throttled sample, and ends with the arrival.
+
+    first: the number in the name of the first stream; the others have the following numbers.
     """
-    took = []
+    delays = []
     for n in range(first, first + RUNS):
         slot = add(app, f"{NAME_PREFIX}{n}")
         write_minute(app, [slot], 60.0)
         start = time.monotonic()
         judging = asyncio.create_task(app.judge())
-        took.append(await arrival(arrivals, f"{NAME_PREFIX}{n}") - start)
+        delays.append(await arrival(arrivals, f"{NAME_PREFIX}{n}") - start)
         await judging
-    took.sort()
-    p50, p99 = took[RUNS // 2], took[int(RUNS * 0.99)]
+    delays.sort()
+    p50, p99 = delays[RUNS // 2], delays[int(RUNS * 0.99)]
     print(f"{label}: {p50 * 1e3:.0f} ms, p99 {p99 * 1e3:.0f} ms, of {RUNS} runs", flush=True)
 
 
-def configuration(folder: str, url: str, receiver_port: int) -> Config:
-    """Return a configuration of Kinesis in one region and of one receiver. url: of the demo's AWS."""
+def configuration(folder: str, aws_url: str, receiver_port: int) -> Config:
+    """Return a configuration that watches Kinesis in one region, and has one receiver."""
     receiver = {
         "name": "local",
         "type": "webhook",
@@ -138,7 +140,7 @@ def configuration(folder: str, url: str, receiver_port: int) -> Config:
     given = {
         "services": ["kinesis"],
         "regions": [REGION],
-        "endpoint_url": url,
+        "endpoint_url": aws_url,
         "interval": 3600,
         "journal": f"{folder}/headroom.db",
         "receivers": [receiver],
@@ -178,8 +180,8 @@ async def main(arrivals: Connection) -> None:
 
 if __name__ == "__main__":
     spawn = get_context("spawn")
-    ours, theirs = spawn.Pipe()
-    server = spawn.Process(target=serve_sink, args=(theirs,), daemon=True)
+    arrivals, sink_end = spawn.Pipe()
+    server = spawn.Process(target=serve_sink, args=(sink_end,), daemon=True)
     server.start()
-    asyncio.run(main(ours))
+    asyncio.run(main(arrivals))
     server.terminate()

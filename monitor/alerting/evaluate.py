@@ -1,4 +1,4 @@
-"""The stage `evaluate` of the alert engine: steps alert states with new samples, and records notices."""
+"""The stage `evaluate` of the alert engine: updates alert states by new samples, and records notices."""
 
 import asyncio
 from collections.abc import Mapping
@@ -32,7 +32,10 @@ class ExportedAlert(NamedTuple):
 
 
 class Evaluator:
-    """Steps the alert states of a fleet and records notices. After a cancellation the next call continues."""
+    """Updates the alert states of a fleet, and records notices.
+
+    If a call of `evaluate` is cancelled, the next call continues where it stopped.
+    """
 
     def __init__(
         self, fleet: Fleet, lifecycle: Lifecycle, notice_builder: NoticeBuilder, state: EngineState
@@ -60,7 +63,7 @@ class Evaluator:
         self._changed[slot] = None
 
     def remove_departed(self) -> list[str]:
-        """Forget the series that left the fleet, and return their alerts' ids."""
+        """Forget the series that left the fleet, and return their ids, which their alerts have, too."""
         departed = self._fleet.reclaim()
         if departed:
             self._lifecycle.forget(departed)
@@ -69,9 +72,10 @@ class Evaluator:
         return [series.key.id for series in departed]
 
     def end(self, alert: str, now: float, departed_accounts: Mapping[str, str]) -> None:
-        """End the alert of a series that does not exist any more, if it fires. now: epoch seconds.
+        """Delete the alert states of a series that left the fleet. If its alert fires, record its resolution.
 
-        departed_accounts: why accounts are no longer monitored, by id.
+        alert: the id of the series. now: epoch seconds. departed_accounts: why accounts are no longer
+        monitored, by id.
         """
         self._state.forget_alert_states(alert)
         last_notice = self._state.alerts.get(alert)

@@ -44,16 +44,16 @@ class Lifecycle:
     def __init__(self, fleet: Fleet, evaluated_until: int, max_batch_minutes: int = 0) -> None:
         self._fleet, self.max_batch_minutes = fleet, max_batch_minutes
         self.states = AlertStates(WINDOW, evaluated_until)
-        # What each slot was last evaluated with. Bounds: limit, band and tolerance. Durations: `pending_for`,
-        # `throttled_pending_for` and `keep_firing_for`.
+        # The values with which each slot was last evaluated. Here bounds are the limit, the band and the
+        # tolerance; durations are `pending_for`, `throttled_pending_for` and `keep_firing_for`.
         self._bounds = np.empty((6, 0), np.float32)
         self._durations: Int16s = np.empty((3, 0), np.int16)
 
     def advance_in_parts(self, slots: Ints) -> Iterator[Ints]:
-        """Evaluate series that have new samples, and yield the slots where an alert changed state.
+        """Evaluate series that have new samples, and yield the slots where an alert changes state.
 
-        The series are evaluated in parts of some milliseconds. All states change after the last part (see
-        `AlertStates.advance_in_parts`).
+        The series are evaluated in parts of some milliseconds. The states are changed together, after the
+        last part (see `AlertStates.advance_in_parts`).
         """
         for transitions in self.transitions_in_parts(slots):
             yield transitions.slot
@@ -182,8 +182,8 @@ class Lifecycle:
     def _samples_of(self, slots: Ints) -> SamplesAt:
         """Return a function of slots and minutes that returns the sample of each slot in its minute.
 
-        That function accepts only slots of `slots`. The last complete minute of each slot is
-        computed here, once.
+        That function accepts only slots of `slots`. The last complete minute of each slot is computed here,
+        once for all calls of the function.
         """
         fleet = self._fleet
         last_complete = np.empty(fleet.size, np.int32)

@@ -13,7 +13,7 @@ from monitor.notifiers.notice import Notice, Severity
 from rules.problem_text import suggestion
 
 SEVERITY, RESOURCE, RESOURCE_ID = "severity", "resource", "resource_id"
-MAX_COMPARISONS = 2_000_000  # comparisons of a silence and a series; beyond, `unmatched_reason` stays empty
+MAX_COMPARISONS = 2_000_000  # of a silence with a series; after more, each `unmatched_reason` is empty
 MAX_VALUES = 20_000  # values of a label that are searched for a similar value
 
 
@@ -35,8 +35,8 @@ async def matches_of(
 ) -> list[tuple[Silence, SilenceMatches]]:
     """Return each silence with its matches."""
     notices = [notice for notice in engine.alerts.values() if notice.firing]
-    series, names = tuple(fleet.series.values()), dict(engine.notice_builder.account_names)
-    matches = await asyncio.to_thread(find_matches, silences, notices, series, names)
+    series, account_names = tuple(fleet.series.values()), dict(engine.notice_builder.account_names)
+    matches = await asyncio.to_thread(find_matches, silences, notices, series, account_names)
     return list(zip(silences, matches, strict=True))
 
 
@@ -57,8 +57,8 @@ def find_matches(
         search.alert_count = sum(all_match(search.matchers, notice.labels) for notice in notices)
     unmatched = [search for search in searches if not search.alert_count and search.silence.ends > now]
     comparisons_left = MAX_COMPARISONS
-    for present_series in series if unmatched else ():
-        labels = _labels(present_series, account_names)
+    for watched_series in series if unmatched else ():
+        labels = _labels(watched_series, account_names)
         comparisons_left -= len(unmatched)
         unmatched = [search for search in unmatched if not search.matches(labels)]
         if not unmatched or comparisons_left < 0:
@@ -77,8 +77,8 @@ class _MatchSearch:
     """The search for alerts and series that a silence matches.
 
     alert_count: the number of firing alerts that the silence matches. matched: the matchers that match at
-    least one of the compared series. names: the label names of the compared series. values: the values that
-    did not match, by label name.
+    least one of the compared series. names: the label names of the compared series. values: by label name,
+    the values that a matcher did not match.
     """
 
     silence: Silence

@@ -274,7 +274,7 @@ class Cell:
 
     async def is_region_enabled(self) -> bool:
         """Check again whether the region is enabled. Raises one of AWS_ERRORS if there are no credentials."""
-        return await self.region_check.check_again(await self.credentials.frozen(), self._accepts)
+        return await self.region_check.is_enabled(await self.credentials.frozen(), self._accepts)
 
     async def _accepts(self, region: str, credentials: ReadOnlyCredentials) -> bool | None:
         """Return whether STS in a region accepts these credentials; None if STS does not say."""

@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError
 
 from monitor.lib.errors import HeadroomError
 
-CHECK_INTERVAL = 60.0  # seconds after which a region that was not found disabled may be checked again
+CHECK_INTERVAL = 60.0  # minimum seconds between two checks of a region, until it is found disabled
 
 # Returns whether the STS of a region accepts credentials; None if it did not answer.
 Accepts = Callable[[str, ReadOnlyCredentials], Awaitable[bool | None]]
@@ -33,7 +33,7 @@ class RegionCheck:
     """Checks whether the region of a cell is enabled.
 
     others: regions of the same partition to compare with, the region most likely to answer first.
-    disabled: set while the region is known not to be enabled.
+    disabled: an event that is set while the region is known not to be enabled.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class RegionCheck:
     async def is_disabled(self, credentials: ReadOnlyCredentials, accepts: Accepts) -> bool:
         """Return whether the region rejected these credentials because it is not enabled.
 
-        STS is asked at most once a minute, however many calls were rejected.
+        The region is checked at most once in CHECK_INTERVAL, however many calls were rejected.
         """
         async with self._lock:
             if not self.disabled.is_set() and self._clock() - self._checked_at >= CHECK_INTERVAL:
@@ -64,8 +64,8 @@ class RegionCheck:
                 return accepted
         return False
 
-    async def check_again(self, credentials: ReadOnlyCredentials, accepts: Accepts) -> bool:
-        """Return whether the region is enabled now."""
+    async def is_enabled(self, credentials: ReadOnlyCredentials, accepts: Accepts) -> bool:
+        """Ask STS again, and return whether the region is enabled."""
         if await accepts(self.region, credentials):
             self.disabled.clear()
         return not self.disabled.is_set()

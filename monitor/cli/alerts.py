@@ -16,7 +16,7 @@ from monitor.lib.text import escape_unprintable
 class AlertCommands(LazyGroup):
     """The commands that call a running Headroom, and `test-receiver`, which reads the configuration."""
 
-    modules: ClassVar = {
+    lazy_commands: ClassVar = {
         "test-receiver": LazyCommand(
             "monitor.cli.receiver_trial",
             "Send a test alert and its resolution to a receiver.",

@@ -73,7 +73,7 @@ MODULES = {
 class Commands(LazyGroup):
     """The commands of MODULES."""
 
-    modules = MODULES
+    lazy_commands = MODULES
 
 
 app = typer.Typer(

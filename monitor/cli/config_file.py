@@ -12,7 +12,10 @@ from monitor.schema.problems import ConfigError
 
 
 class ListenOptions(NamedTuple):
-    """The options of the command line for the address to listen on. listen: as host:port. None: not given."""
+    """The command line's options for the address to listen on; None for an option that is not given.
+
+    listen: host and port, as `host:port`.
+    """
 
     listen: str | None = None
     host: str | None = None
@@ -35,7 +38,7 @@ AS_CONFIGURED = ListenOptions()
 def load_config_or_exit(
     registry: Registry, file: Path | None, listen_options: ListenOptions = AS_CONFIGURED
 ) -> Config:
-    """Return the configuration; print its problems and exit when it is invalid."""
+    """Return the configuration of `load_config`. If it is invalid, print its problems and exit."""
     with exit_on_config_error():
         return load_config(registry, file, listen_options)
 

@@ -23,10 +23,10 @@ class IdlePurchase:
     """A provisioned limit that is idle.
 
     key: the key of one of its series. name: the name of the resource that the limit was bought for.
-    bought_text: the bought amount. peak_text: the highest utilization. spare_text: the amount that can be
-    released so that this peak would be in the middle of the band; empty if unknown. monthly_dollars: the list
-    price of the spare amount for a month, in US dollars; None if unknown. price_text: the price and its
-    region. price_source: the URL at which AWS publishes the price.
+    bought_text: the bought amount. peak_text: the highest utilization of the last three hours. spare_text:
+    the amount that can be released so that this peak would be at most in the middle of the band; empty if
+    unknown. monthly_dollars: the list price of the spare amount for a month, in US dollars; None if
+    unknown. price_text: the price and its region. price_source: the URL at which AWS publishes the price.
     """
 
     key: Key

@@ -64,7 +64,7 @@ class PastLimits:
         self._by_slot.pop(slot, None)
 
     def at(self, slots: Slots, minutes: Ints, present: Floats) -> Floats:
-        """Return the limit of each slot in its minute. present: the limits of these slots in force now."""
+        """Return the limit of each slot in its minute. present: their limits in force now."""
         if not self._by_slot:
             return present
         limits, all_indices = present.copy(), np.arange(present.size, dtype=np.int32)
@@ -80,13 +80,13 @@ class PastLimits:
             limits[indices] = np.where(minutes[indices] < until, limit, limits[indices])
         return limits
 
-    def since(self, slot: int, present: float) -> Iterator[tuple[int | None, float]]:
-        """Yield each limit of a slot and its first minute, which is None for the oldest; the oldest first.
+    def history(self, slot: int, present: float) -> Iterator[tuple[int | None, float]]:
+        """Yield the limits of a slot, the oldest first, each with its first minute (None for the oldest).
 
         present: the limit in force now.
         """
-        began: int | None = None
+        first_minute: int | None = None
         for past in self._by_slot.get(slot, ()):
-            yield began, past.limit
-            began = past.until
-        yield began, present
+            yield first_minute, past.limit
+            first_minute = past.until
+        yield first_minute, present

@@ -40,7 +40,7 @@ def why_unobservable_now(fleet: Fleet, series: Series) -> Unobservable | None:
 def limits_since(fleet: Fleet, slot: int) -> Iterator[tuple[int | None, float]]:
     """Yield the limits of a series, the oldest first, each with its first minute (None for the oldest)."""
     if fleet.published_limits.get(slot) is None:
-        yield from fleet.past_limits.since(slot, float(fleet.read_limit[slot]))
+        yield from fleet.past_limits.history(slot, float(fleet.read_limit[slot]))
         return
     slots = np.full(WINDOW, slot, np.int32)
     minutes = (fleet.usages.newest_minutes(fleet.rings, slots) + np.arange(1 - WINDOW, 1)).astype(np.int32)

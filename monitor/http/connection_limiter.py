@@ -24,8 +24,8 @@ MAX_CONNECTIONS: Final = 4096  # each takes some 20 KiB of memory
 FILES_PER_CONNECTION: Final = 2  # half of the files are left for everything else
 MIN_CONNECTIONS: Final = 16
 MAX_HEAD_BYTES: Final = 32 * 1024**2  # of all unfinished heads together; most heads arrive as a whole
-MIN_AGE: Final = 1.0  # seconds; connections younger than this are closed last
-MAX_CANDIDATES: Final = 64  # of a state's connections, so many may be closed: those that entered it first
+MIN_AGE: Final = 1.0  # seconds; connections that entered their state more recently are closed last
+MAX_CANDIDATES: Final = 64  # connections of a state that are compared: those that have been in it longest
 LOG_INTERVAL: Final = 60.0  # seconds
 
 
@@ -88,10 +88,11 @@ class ConnectionSlot:
 class ConnectionLimiter:
     """The open connections of a server, at most max_connections.
 
-    When max_connections is reached, a connection is closed for each new one: in the lowest state that has
-    connections, from the address with the most connections, the one that has been in the state longest. A
-    connection in the state RESPONDING is closed only for another address, and only if its own address has
-    more than half of max_connections. If no connection may be closed, the new one is refused.
+    When max_connections is reached, a connection is closed for each new one: if possible, one that has been
+    in its state for MIN_AGE. Of these, it is one in the lowest state; of these, one from the address with the
+    most connections; of these, the one that has been in the state longest. A connection in the state
+    RESPONDING is closed only for another address, and only if its own address has more than half of
+    max_connections. If no connection may be closed, the new one is refused.
 
     When unfinished heads take more than max_head_bytes, connections in the state READING_HEAD are closed.
     """
@@ -155,17 +156,17 @@ class ConnectionLimiter:
         slot.state, slot.state_since = state, self._clock()
 
     def set_head_bytes(self, slot: ConnectionSlot, size: int) -> None:
-        """Record the size of an unfinished head; close connections while all heads are too large."""
+        """Record the size of an unfinished head; close connections while all heads together are too large."""
         if slot in self._slots[slot.state]:
             self.head_bytes += size - slot.head_bytes
             slot.head_bytes = size
-        while self.head_bytes > self._max_head_bytes and (largest := self._largest_head()):
-            self.remove(largest)
-            largest.close()
+        while self.head_bytes > self._max_head_bytes and (candidate := self._head_candidate()):
+            self.remove(candidate)
+            candidate.close()
             self.count_refusal("heads")
 
-    def _largest_head(self) -> ConnectionSlot | None:
-        """Return a connection with a large head, from the address with the most connections."""
+    def _head_candidate(self) -> ConnectionSlot | None:
+        """Return the connection to close when heads are too large; None if no head is unfinished."""
         oldest = islice(self._slots[ConnectionState.READING_HEAD], MAX_CANDIDATES)
         return max(oldest, key=lambda slot: (self._counts[slot.address], slot.head_bytes), default=None)
 
@@ -194,7 +195,7 @@ class ConnectionLimiter:
 
     def _eviction_candidate(self, address: str) -> ConnectionSlot | None:
         """Return the connection to close so that `address` can connect; None if none may be closed."""
-        for latest_since in (self._clock() - MIN_AGE, inf):  # young connections are closed last
+        for latest_since in (self._clock() - MIN_AGE, inf):  # recent changes of state come last
             for state, slots in self._slots.items():
                 oldest = (slot for slot in islice(slots, MAX_CANDIDATES) if slot.state_since <= latest_since)
                 slot = max(oldest, key=lambda slot: self._counts[slot.address], default=None)

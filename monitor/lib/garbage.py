@@ -7,15 +7,16 @@ from contextlib import contextmanager
 # A collection begins when this many more objects were created than freed. Python's default, 700, is reached
 # within one call to AWS.
 YOUNG_OBJECTS = 10_000
-# Long-lived objects, such as series, that are added between two freezes. Freezes are rare because frozen
-# garbage is never freed.
+# The number of long-lived objects, such as series, that are added between two freezes, at least. Freezes are
+# rare because frozen garbage is never freed.
 MIN_GROWTH_TO_FREEZE = 4096
 
 
 def start_collecting() -> None:
     """Enable garbage collection, less often than by default, and exclude the existing objects.
 
-    A call to AWS creates hundreds of objects that live until it ends, and hundreds of calls run at once.
+    By default, collections would begin within each call to AWS: it creates hundreds of objects that live
+    until it ends, and hundreds of calls run at once.
     """
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS, *gc.get_threshold()[1:])
@@ -28,18 +29,18 @@ def resume_collecting() -> None:
         start_collecting()
 
 
-def freeze_when_grown(objects: int, frozen: int) -> int:
-    """Exclude existing objects from garbage collection once MIN_GROWTH_TO_FREEZE were added.
+def freeze_when_grown(object_count: int, frozen_count: int) -> int:
+    """Exclude all objects from garbage collection if MIN_GROWTH_TO_FREEZE were added since the last freeze.
 
-    Returns how many are excluded. objects: the number of long-lived objects. frozen: the number that the last
-    call returned.
-    A collection among a hundred thousand series blocked the event loop for a tenth of a second, and so did a
-    collection just before the freeze.
+    Returns how many long-lived objects are excluded. object_count: how many there are. frozen_count: the
+    number that the last call returned.
+    A collection that visits a hundred thousand series blocks the event loop for a tenth of a second. For the
+    same reason, no collection precedes the freeze.
     """
-    if objects < frozen + MIN_GROWTH_TO_FREEZE:
-        return min(objects, frozen)
+    if object_count < frozen_count + MIN_GROWTH_TO_FREEZE:
+        return min(object_count, frozen_count)
     gc.freeze()
-    return objects
+    return object_count
 
 
 @contextmanager

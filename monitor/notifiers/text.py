@@ -19,8 +19,8 @@ Built = TypeVar("Built")
 MAX_SENTENCE = 1000  # characters
 MAX_URL = 2000  # characters
 PER_SECOND = counting_unit("per second")  # the unit of throttled demand
-# The labels that are shown by facts of their own, or in the state; the fact `Labels` lists all others.
-NAMED_LABELS = (
+# The labels that have facts of their own, or are part of the state. The fact `Labels` lists all others.
+LABELS_SHOWN_ELSEWHERE = (
     "account",
     "account_name",
     "region",
@@ -87,7 +87,7 @@ def facts(notice: Notice) -> dict[str, str]:
         "Labels": ", ".join(
             f"{name.removeprefix('tag_')}={value}"
             for name, value in labels.items()
-            if name not in NAMED_LABELS
+            if name not in LABELS_SHOWN_ELSEWHERE
         ),
     }
     return {name: short_line(value) for name, value in facts_by_caption.items() if short_line(value)}
@@ -117,7 +117,7 @@ def remedy(notice: Notice) -> list[str]:
 
 
 def unstated_steps(notice: Notice) -> list[str]:
-    """Return the steps of the remedy that the sentence does not contain."""
+    """Return the steps of the remedy that the summary does not contain."""
     summary = sentence(notice)
     return [step for step in remedy(notice) if step not in summary]
 
@@ -161,9 +161,9 @@ def build_within(
     size: Callable[[Built], int],
     max_size: int,
 ) -> Built:
-    """Build a message of as many notices as fit into `max_size`, and of the first in any case.
+    """Build a message of as many notices as fit into `max_size`, but of at least one.
 
-    build: makes the message of a notification. size: returns the size of a message.
+    build: returns the message of a notification. size: returns the size of a message.
     """
     notices = notification.notices
 

@@ -15,7 +15,7 @@ MAX_SAMPLE_AGE = 60  # minutes after which the newest sample says nothing about 
 HISTORY_DIVISOR = 12  # a series waits for at most a twelfth of its known history
 NEAR_EDGE = 0.9  # share of the edge; a series with more usage is read at least twice within its `for`
 DELAY_DIVISOR = 5  # a metric is not read again within a fifth of the time that AWS takes to publish a point
-LATENESS = 1  # a series may be read so many minutes after the first minute in which it can be at its edge
+LATENESS = 1  # minutes by which a series may be read after the first minute in which it can be at its edge
 NEAR_MEMORY = 7 * 1440  # minutes for which a series that was near its edge is read as if it still were
 NOISE = 0.1  # share of the usage by which it may rise within an hour, even if it never rose
 
@@ -25,7 +25,7 @@ class Danger:
     """The facts about series that decide how soon they are read again, by position.
 
     usage: the newest usage; NaN if unknown. edge: the usage at the upper edge of the band; NaN if no limit is
-    known. rises: see `rises.highest_rises`. history: the minutes of samples in which the rises were found.
+    known. rises: see `rises.highest_rises`. history: how many minutes of samples the rises were found in.
     sample_age: minutes since the newest sample. since_near: minutes since the series was last near its edge.
     pending_for: minutes a breach lasts before an alert fires. alerting: an alert is pending or fires.
     """
@@ -72,7 +72,7 @@ def is_near(usage: Floats, edge: Floats) -> Flags:
 
 
 def safe_minutes(usage: Floats, edge: Floats, rises: Floats, history: Ints) -> Ints:
-    """Return the longest of HORIZONS in which a usage cannot reach its edge; 0 if it may within a minute.
+    """Return the longest of HORIZONS in which a usage cannot reach its edge; 0 if there is none.
 
     Rises are widened, as a short history may not contain the highest rise.
     """

@@ -20,7 +20,7 @@ from rules.arrays import Flags, Indices, Ints
 
 
 class MetricCadences:
-    """Plans the metrics of a fleet whose series have a cadence already.
+    """Plans how often the metrics of a fleet are read, by the cadences that its series have.
 
     Iterate over `plan`, then read `planned`.
 
@@ -33,7 +33,7 @@ class MetricCadences:
         self._fleet, self._intervals, self._safe_series = fleet, intervals, safe_series
         self._series_count, self._metric_count = urgent.size, fleet.rings.size
         self._urgent = np.append(urgent, False)
-        # The last entry stands for the metrics or series that are added meanwhile (see `parts`).
+        # The last entry stands for all metrics that are added meanwhile (see `monitor.planning.parts`).
         self._minutes = np.full(self._metric_count + 1, intervals.longest, np.int32)
         self.planned[fleet.rings.whole[: self._metric_count] != NO_BOUND] = max(
             MAX_INTERVAL, intervals.longest
@@ -106,15 +106,17 @@ class MetricCadences:
         self._may_idle[wholes[wholes != NO_BOUND]] = False
 
     def _lengthen_idle(self, now: int) -> Iterator[None]:
-        """Lengthen the minutes of idle metrics; samples of their series and of safe series hold longer."""
+        """Lengthen the minutes of idle metrics; let samples of idle and safe series become stale later."""
         fleet, added_minutes = self._fleet, np.zeros(self._metric_count + 1, np.int32)
         for part in ranges(self._metric_count):
-            if_active = self.planned[part]
-            metrics = ActiveMetrics(part, if_active, self._may_idle[part])
-            if_idle = plan_idle(fleet.rings, metrics, self._intervals.longest, now)
+            active_minutes = self.planned[part]
+            metrics = ActiveMetrics(part, active_minutes, self._may_idle[part])
+            idle_minutes = plan_idle(fleet.rings, metrics, self._intervals.longest, now)
             is_safe = ~np.isnan(fleet.rings.safe_below[part])
-            usual = np.where(is_safe, np.minimum(if_active, self._intervals.longest), if_active)
-            added_minutes[part], self.planned[part] = if_idle - usual, if_idle
+            usual_minutes = np.where(
+                is_safe, np.minimum(active_minutes, self._intervals.longest), active_minutes
+            )
+            added_minutes[part], self.planned[part] = idle_minutes - usual_minutes, idle_minutes
             yield
         for slots, rows in self._parts(fleet.usages, fleet.upper_bounds):
             # Twice, as a request may fail.
@@ -126,9 +128,10 @@ class MetricCadences:
 
 
 def newest_of_namespaces(rings: Rings, are_read: Flags) -> Indices:
-    """Return the row with the newest point of each namespace that has metrics which are zero when absent.
+    """Return, for each namespace with metrics that are zero when absent, the row with the newest point.
 
-    Its points prove that a missing point of these metrics is a zero, so it is read as often as they are.
+    The points of that row prove that a missing point of these metrics is a zero. So the row is read as often
+    as these metrics.
     are_read: the metrics that are requested at all, by row.
     """
     size = are_read.size

@@ -22,7 +22,7 @@ from rules.arrays import Floats, Ints
 
 # AWS allows 396,000 points a second for requests whose start time is more than three hours ago.
 PAST_POINTS_PER_SECOND = 300_000
-MAX_CONSECUTIVE_FAILURES = 8  # failed calls in a row after which a region is called no more
+MAX_CONSECUTIVE_FAILURES = 8  # failed calls in a row after which the rest of a region is not read
 
 # Takes rows in the rings, and the points as arrays of row, minute and value.
 WritePoints = Callable[[Ints, tuple[Ints, Ints, Floats]], None]
@@ -32,8 +32,8 @@ class HistoryReader:
     """Reads past minutes of the metrics of one cell.
 
     write_points: called with the rows of metrics that were read completely, and their points; may raise
-    OSError. report_finished: called with the number of metrics that are finished since the last call, be they
-    read or not.
+    OSError. report_finished: called with the number of metrics that were finished since the previous call,
+    whether they were read or not.
     """
 
     def __init__(
@@ -113,9 +113,8 @@ class HistoryReader:
         counts = np.fromiter((len(result.values) for result in results.values()), np.intp, len(results))
         times = np.array([time for result in results.values() for time in result.timestamps], np.float64)
         values = np.array([value for result in results.values() for value in result.values], np.float64)
-        with np.errstate(
-            over="ignore"
-        ):  # values beyond float32 become infinite; `write_points` leaves them out
+        # Values beyond float32 become infinite; `write_points` leaves them out.
+        with np.errstate(over="ignore"):
             points = rows.repeat(counts), (times // 60).astype(np.int32), values.astype(np.float32)
         try:
             self._write_points(rows, points)

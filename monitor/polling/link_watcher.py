@@ -112,7 +112,7 @@ class LinkWatcher:
             self._running[cell_watcher.cell.key] = task
 
     def request_list(self) -> None:
-        """Read the links soon, as other accounts have a role now."""
+        """Have the links read again soon, as other accounts have a role now."""
         self._requested.set()
 
     def _interval(self) -> float:

@@ -80,17 +80,17 @@ class LinkedAccounts:
         return [link for link in self.links.values() if link.account is account]
 
     def shared_calls(self, account_id: str, region: str) -> SharedCalls | None:
-        """Return the shared calls for an account's metrics in a region; None if none include it."""
+        """Return the shared calls that request an account's metrics in a region; None if there are none."""
         calls = (link.shared_calls(account_id, region) for link in self.links.values())
         return next(filter(None, calls), None)
 
     def may_link_more(self, region: str) -> bool:
-        """Return whether accounts may be linked in a region whose links were not read yet."""
-        regions = (link.cell.region for link in self.links.values() if not link.is_known)
-        return any(region in (GLOBAL_REGION, link_region) for link_region in regions)
+        """Return whether a region may have more linked accounts, as its links were not all read yet."""
+        unread_regions = (link.cell.region for link in self.links.values() if not link.is_known)
+        return any(region in (GLOBAL_REGION, unread_region) for unread_region in unread_regions)
 
     def request_list(self) -> None:
-        """List the links soon, as other accounts have a role now."""
+        """Have all links read again soon, as other accounts have a role now."""
         for link in self.links.values():
             link.request_list()
 
@@ -181,9 +181,10 @@ class LinkedAccounts:
 
 
 def _add_global_quotas(global_quotas: KnownQuotas, account_quotas: Iterable[KnownQuotas]) -> None:
-    """Add the lists with quotas for all regions together to the quotas of an account's global services.
+    """Add the lists that contain quotas of all regions together to the quotas of global services.
 
-    account_quotas: the quotas of all cells of the account.
+    global_quotas: those of an account's global services. account_quotas: those of each cell of the account,
+    which have the lists.
     """
     for known in account_quotas:
         for code, listed in known.lists.items():
@@ -193,6 +194,6 @@ def _add_global_quotas(global_quotas: KnownQuotas, account_quotas: Iterable[Know
 
 
 def _region_labels(region: str) -> Sequence[str]:
-    """Return a region; with the home region also `global`, whose metrics are in the home region."""
+    """Return a region, and `global` if it is the home region, which has the metrics of global services."""
     is_home = partition_of(region).home_region == region
     return (region, GLOBAL_REGION) if is_home else (region,)

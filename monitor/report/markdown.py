@@ -160,9 +160,9 @@ def _idle(summary: Summary) -> Iterator[str]:
 def _idle_total(summary: Summary) -> str:
     if summary.unpriced == len(summary.idle.items) + summary.idle.omitted:
         return "No total is given, because none of these prices is known."
-    without = f" (without {summary.unpriced} of unknown price)" if summary.unpriced else ""
+    unpriced_text = f" (without {summary.unpriced} of unknown price)" if summary.unpriced else ""
     return (
-        f"**{dollars(summary.idle_dollars_per_month)} per month in total**{without}. "
+        f"**{dollars(summary.idle_dollars_per_month)} per month in total**{unpriced_text}. "
         f"List prices, without discounts and taxes: {', '.join(summary.price_sources)}"
     )
 
@@ -187,14 +187,16 @@ def _blind_spots(summary: Summary) -> Iterator[str]:
     yield ""
     for cause in summary.blind_spots.items:
         yield f"- {escape_markdown(cause.reason)}: {cause.series_count} series"
-        for keys, enable in cause.commands.items:
+        for keys, enable_command in cause.commands.items:
             names = "; ".join(
                 f"{_series_title(summary, key)} ({summary.location(key)})"
                 for key in keys[:MAX_SERIES_PER_COMMAND]
             )
             omitted = len(keys) - MAX_SERIES_PER_COMMAND
             more = f" and {omitted} more" if omitted > 0 else ""
-            yield f"  - {escape_markdown(names)}{more}" + (f": {code_span(enable)}" if enable else "")
+            yield f"  - {escape_markdown(names)}{more}" + (
+                f": {code_span(enable_command)}" if enable_command else ""
+            )
         if cause.commands.omitted:
             left_out = cause.commands.omitted
             yield f"  - {left_out:,} more {agreeing(left_out, 'is', 'are')} not listed."

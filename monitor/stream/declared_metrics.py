@@ -31,7 +31,7 @@ def services_by_namespace(collectors: Iterable[Collector]) -> Mapping[str, froze
 
 @dataclass(frozen=True, slots=True)
 class DeclaredMetrics:
-    """The metrics that a stream is decoded for, by namespace and name.
+    """The metrics that are decoded from a stream, by namespace and name.
 
     statistics: the statistics that collectors read, by metric.
     units: the units that collectors expect, by metric.
@@ -65,9 +65,10 @@ class DeclaredMetrics:
         )
 
     def reading_services(self, name: MetricName) -> list[CellService]:
-        """Return the services that read metrics of a name's namespace, each with its cell; the owner first.
+        """Return each service that reads metrics of a name's namespace, with its cell; the owner first.
 
-        Only a name of the home region has a global cell: that region has the metrics of global services.
+        The cell of a global service is the global cell only if the name is of the home region: only that
+        region has the metrics of global services.
         """
         owner = self.owners[name.namespace, name.metric]
         services = (owner, *sorted(self.services[name.namespace] - {owner}))

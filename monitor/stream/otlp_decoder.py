@@ -1,9 +1,9 @@
 """Decodes the OpenTelemetry formats 1.0 and 0.7 of Metric Streams: messages, each preceded by its length.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-metric-streams-formats-opentelemetry-100.html
-The two versions number the labels of a point differently (0.7: `labels = 1`, 1.0: `attributes = 7`) and all
-other fields alike, so one decoder reads both. A parser generated from one version would lose the other's
-labels.
+The labels of a point have different field numbers in the two versions (0.7: `labels = 1`, 1.0:
+`attributes = 7`). All other fields have the same numbers, so one decoder reads both. A parser that is
+generated from one version would lose the labels of the other.
 """
 
 import re
@@ -23,7 +23,7 @@ PARSE_ERRORS: Final = (ValueError, IndexError)  # ProtobufError and UnicodeDecod
 ZERO, NAN = struct.pack("<d", 0.0), struct.pack("<d", float("nan"))
 EMPTY_MESSAGES: Final = re.compile(rb"\0*")  # each is a length of 0
 NS_PER_MS = 1_000_000
-# Costs of decoding besides the fields; see `DecodeBudget`.
+# Costs of decoding in addition to those of the fields; see `DecodeBudget`.
 MESSAGE_STEPS = 40  # cost of a message
 UNUSUAL_POINT_STEPS = 20  # cost of a point that USUAL_POINT does not match
 PART_STEPS = 5  # cost of a metric, and of a quantile
@@ -90,7 +90,7 @@ def _skip_empty(record: bytes, at: int) -> int:
 class Message:
     """One ExportMetricsServiceRequest, decoded to columns.
 
-    Each point has the number of its name, and five values of 8 bytes.
+    Each point is stored as the number of its name (see `NameInterner`) and five values of 8 bytes.
     """
 
     def __init__(self, data: bytes, names: NameInterner, points: Points) -> None:
@@ -196,7 +196,10 @@ class Message:
             self._parts += quantiles.get(0.0, NAN), quantiles.get(1.0, NAN)
 
     def _intern(self, raw: bytes) -> int:
-        """Return the number of the name that new labels or attributes contain. Raises one of PARSE_ERRORS."""
+        """Return the number of the metric's name, which `raw` contains: labels or attributes that are new.
+
+        Raises one of PARSE_ERRORS.
+        """
         namespace, metric, dimensions = name_of(raw, self._budget)
         if not self._names.is_declared(namespace, metric):
             if self._title == b"amazonaws.com/%s/%s" % (namespace.encode(), metric.encode()):

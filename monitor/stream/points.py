@@ -9,10 +9,10 @@ import numpy as np
 from monitor.stream.decode_budget import MAX_NAMESPACES, DecodeBudget
 from rules.arrays import Float64s, Int64s
 
-MAX_STORED_ERRORS = 100  # per body
+MAX_STORED_ERRORS = 100  # per body of a request
 MAX_PIECE_BYTES = 500  # stored bytes of a piece that could not be decoded
 OTHER_NAMESPACES = "other"  # the name under which all further namespaces are counted
-BASE_STATISTICS = ("sum", "max", "min", "count")  # every point has them
+BASE_STATISTICS = ("sum", "max", "min", "count")  # AWS sends them with every point
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Points:
     """The decoded points of one or more records, in their order.
 
     statistics: the names of the rows of values; a value is NaN where a point lacks the statistic.
-    budget: limits the cost of decoding the body.
+    budget: limits the cost of decoding the body of a request.
     undeclared: the number of points that were dropped because no collector declares their metric, by
     namespace.
     error_counts: the number of pieces that could not be decoded, by format.
@@ -53,8 +53,8 @@ class Points:
     def add(self, numbers: Int64s, times: Int64s, values: Float64s) -> None:
         """Append points, except undeclared ones, whose numbers are negative.
 
-        numbers: of the points' names, see `NameInterner`. times: the start of each point's minute, in
-        milliseconds since 1970. values: [statistic, point].
+        numbers: the number of each point's name, see `NameInterner`. times: the start of each point's minute,
+        in milliseconds since 1970. values: [statistic, point].
         """
         if not numbers.size:
             return

@@ -1,6 +1,7 @@
 """Converts the units of streamed points to the units that collectors expect.
 
-JSON contains CloudWatch's names of units, OpenTelemetry the UCUM codes to which AWS translates them:
+The JSON format contains CloudWatch's names of units. The OpenTelemetry formats contain UCUM codes, to which
+AWS translates the names:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-metric-streams-formats-opentelemetry-translation-100.html
 """
 
@@ -9,13 +10,8 @@ from collections.abc import Iterator, Mapping
 
 from rules.units import COUNT, PERCENT, Unit, UnitKind
 
-PLAIN_UNITS = (
-    "",
-    "None",
-    "1",
-    "Count",
-    "{Count}",
-)  # of one metric, AWS may send points with several of these
+# AWS may send points of one metric with several of these.
+PLAIN_UNITS = ("", "None", "1", "Count", "{Count}")
 PREFIXES = (("", "", 1.0), ("Kilo", "k", 1e3), ("Mega", "M", 1e6), ("Giga", "G", 1e9), ("Tera", "T", 1e12))
 TIME_UNITS = (("Seconds", "s", 1.0), ("Milliseconds", "ms", 1e-3), ("Microseconds", "us", 1e-6))
 

@@ -18,12 +18,15 @@ from rules.units import parse_unit
 
 MAX_CARDS = 100
 PATHS = "/paths"
-MAX_URGENT_FACTOR = 1.5  # of the present flow: a weakest limit that breaks below it must be raised soon
+MAX_URGENT_FACTOR = 1.5  # a path whose flow can grow only by less than this factor is urgent
 
 
 @dataclass(frozen=True, slots=True)
 class PathCard:
-    """A path in the list. summary: the weakest limit of the path and its room, in words."""
+    """A path in the list.
+
+    summary: in words, the number of hops, the hop with the weakest limit, and the room of the path.
+    """
 
     name: str
     url: str
@@ -35,11 +38,12 @@ class PathCard:
 class PathRow:
     """A limit, or a hop without limits, as a row of the table. A text may be empty.
 
-    number: the position of the hop, from 1. place: the region. after: the names of the preceding hops, unless
-    the hop above is the only one. uses: how much of the limit a request uses, or how many units of the hop a
-    request causes. carries: the flow at which the limit is reached. breaks_at: the factor by which the flow
-    may grow until it reaches the limit. forecast: when the limit is reached. note: why a value is unknown.
-    remedy: how to raise the limit or lower the usage.
+    number: the position of the hop, from 1. place: the region, after `whole account` for a limit of the
+    account. after: the names of the preceding hops; empty if the only one is the hop above. uses: how much of
+    the limit a request uses, or how many units of the hop a request causes. carries: the flow at which the
+    limit is reached. breaks_at: the factor by which the flow may grow until it reaches the limit. forecast:
+    when the limit is reached. note: why a value is unknown, or why the hop has no limit. remedy: how to raise
+    the limit or lower the usage.
     """
 
     number: int

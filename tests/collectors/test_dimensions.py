@@ -30,7 +30,7 @@ def series_with(usage: Usage | float | Unobservable, **more: Any) -> Observed:
 
 
 @pytest.mark.parametrize("value", ["a", " a", "~", 'it\'s "x"', "/pets/{id}", "x" * MAX_VALUE_LENGTH])
-def test_a_valid_dimension_value_is_requested(value: str) -> None:
+def test_a_series_whose_dimension_values_are_valid_is_unchanged(value: str) -> None:
     series = series_with(per_second(requests.of(Name=value)), throttled=per_second(errors.of(Name=value)))
     assert value_problem(value) is None
     assert without_invalid_metrics(series) is series

@@ -12,7 +12,7 @@ from tests.processes import demo_aws_process, environment_of_aws
 
 @pytest.fixture(scope="session")
 def aws_url() -> Iterator[str]:
-    """The address of a simulated AWS that all tests of a worker share, and no test changes."""
+    """The address of a simulated AWS. All tests of a worker share it, so a test must not change it."""
     with demo_aws_process() as (_, url):
         yield url
 

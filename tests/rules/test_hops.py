@@ -18,7 +18,7 @@ def test_the_file_has_no_problem_and_names_services_of_the_catalogue() -> None:
 
 
 @pytest.mark.parametrize("service", KINDS)
-def test_a_service_has_the_signals_and_the_scope_of_its_kind_of_hop(service: str) -> None:
+def test_a_service_has_the_signals_and_the_scope_that_its_hops_declare(service: str) -> None:
     kind = KINDS[service]
     for name in kind.signals:
         assert REGISTRY.signal(service, name).kind in LimitKind
@@ -37,11 +37,11 @@ def test_the_services_that_a_kind_names_as_preceding_have_kinds(service: str) ->
 @pytest.mark.parametrize("service", KINDS)
 def test_metrics_are_in_namespaces_that_collectors_declare(service: str) -> None:
     kind = KINDS[service]
-    for source in (*(flow_source.hop_metric for flow_source in kind.flow), *kind.measures.values()):
-        assert source is None or source.namespace in DECLARED_NAMESPACES
+    for metric in (*(source.hop_metric for source in kind.flow), *kind.measures.values()):
+        assert metric is None or metric.namespace in DECLARED_NAMESPACES
 
 
-def test_a_limit_of_the_account_must_declare_the_usage_of_a_unit() -> None:
+def test_a_limit_of_the_account_must_declare_how_much_of_it_each_unit_of_the_hop_uses() -> None:
     text = b"{x: {title: X, unit: requests, parts: [x], limits: {rate: {of: account}}}}"
     (problem,) = parse_model(text, "x.yaml", HopKinds).problems
     assert "missing: other resources of the account use the limit, too" in problem

@@ -17,7 +17,7 @@ candidates = st.dictionaries(st.sampled_from(LimitSource), values)
 
 
 @given(candidates)
-def test_the_first_source_with_a_usable_value_is_in_force_unless_the_quota_is_unusable(
+def test_the_first_usable_value_is_the_limit_unless_an_unusable_quota_precedes_it(
     by_source: Mapping[LimitSource, float | None],
 ) -> None:
     expected = None

@@ -38,7 +38,7 @@ async def run_command(*arguments: str, **environ: str) -> tuple[int | None, str]
         return process.returncode, (out + errors).decode()
 
 
-async def test_all_paths_but_probes_need_a_login_and_commands_send_their_token(
+async def test_all_urls_but_probes_need_a_login_and_commands_send_their_token(
     tmp_path: Path, aws_environ: dict[str, str]
 ) -> None:
     (tmp_path / "scrape-token").write_text("the-secret-of-prometheus\n")
@@ -85,7 +85,7 @@ async def test_all_paths_but_probes_need_a_login_and_commands_send_their_token(
 
 
 def write_certificate(ca: trustme.CA, folder: Path, name: str) -> None:
-    """Write a certificate of an authority and its key to a folder."""
+    """Write a certificate that the authority `ca` issues, and its private key, to a folder."""
     certificate = ca.issue_cert(name, "127.0.0.1")
     certificate.private_key_pem.write_to_path(folder / "tls.key")
     certificate.cert_chain_pems[0].write_to_path(folder / "tls.crt")
@@ -97,7 +97,8 @@ async def serve_over_https(
 ) -> AsyncIterator[str]:
     """Run `headroom serve` with a certificate, and yield its address once it answers.
 
-    environ: of the server. trust_environ: the variables by which commands trust the certificate.
+    environ: the environment variables of the server. trust_environ: those by which commands trust the
+    certificate.
     """
     address = f"127.0.0.1:{free_port()}"
     config.write_text(text + journal_line(config.parent))

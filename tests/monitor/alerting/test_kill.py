@@ -1,7 +1,9 @@
 """A kill at any moment loses no notice, keeps notices in order, and repeats only whole notifications.
 
-`feed` starts the processes, kills them and reports the outcome: the exit codes of the process before the
-killed one, of the killed one (or how many were killed) and of the one after it, and the number of notices.
+A feed, the process of the fixture `feed`, starts processes that deliver notices, and kills them. It reports
+the outcome: `before`, `killed` and `after` are the exit codes of the process before the killed one, of the
+killed one, and of the one after it; `notices` is the number of notices. After random kills, `killed` is the
+number of killed processes.
 """
 
 import asyncio
@@ -60,7 +62,7 @@ FeedProcess = subprocess.Popen[str]
 
 @pytest.fixture(scope="module")
 def feed() -> Iterator[FeedProcess]:
-    """Yield the process that forks the processes to kill."""
+    """Yield the feed: the process that forks other processes, and kills them."""
     command = [sys.executable, "-m", "tests.monitor.alerting.delivery_processes"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, cwd=ROOT, text=True) as process:

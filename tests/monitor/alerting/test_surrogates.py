@@ -32,7 +32,8 @@ async def test_alerts_with_lone_surrogates_are_sent_and_survive_a_restart(
     async with AlertingHarness.opened(folder) as harness:
         harness.account_names = {ACCOUNT: account_name}
         harness.series("orders", replace(SHORT, tags={label: tag}))
-        assert "F" in await harness.run_minutes(orders="....cccc")
+        sent_letters = await harness.run_minutes(orders="....cccc")
+        assert "F" in sent_letters  # the letter of a notice that an alert fires
         alerts_before = dict(harness.engine.alerts)
         assert isinstance(harness.store, Journal) and harness.store.failure is None
     async with AlertingHarness.opened(folder, minute=harness.minute) as restarted:
@@ -54,7 +55,7 @@ async def test_alerts_with_lone_surrogates_are_sent_and_survive_a_restart(
         r'"\ud800": 1',
     ],
 )
-def test_the_problems_of_a_configuration_with_a_lone_surrogate_or_nul_are_printable(text: str) -> None:
+def test_the_problems_of_a_configuration_with_a_lone_surrogate_or_nul_can_be_encoded(text: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse_config(text.encode(), "headroom.yaml", ConfigContext())
     for problem in caught.value.problems:

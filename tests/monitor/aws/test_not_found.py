@@ -149,10 +149,11 @@ async def test_the_series_of_a_resource_are_dropped_by_the_inventory_that_finds_
     account = FakeAccount(**streams(steady=1, gone=1), **NO_QUOTAS)
     await account.run_inventory(KINESIS)
     assert resources(account) == {"steady", "gone"}
-    metrics = len(account.fleet.metrics(account.aws.cell.key))
+    metric_count_before = len(account.fleet.metrics(account.aws.cell.key))
     await account.run_inventory(KINESIS, **answers)
     assert resources(account) == {"steady"}
-    assert len(account.fleet.metrics(account.aws.cell.key)) < metrics  # its metrics are no longer requested
+    metric_count = len(account.fleet.metrics(account.aws.cell.key))
+    assert metric_count < metric_count_before  # the metrics of `gone` are no longer requested
 
 
 async def test_a_deleted_resource_is_dropped_although_the_scan_fails_later() -> None:

@@ -87,7 +87,7 @@ def test_a_group_of_commands_lists_its_commands(group: tuple[str, ...]) -> None:
 
 def lazy_commands(group: Any) -> Iterator[tuple[str, str]]:
     """Yield the listed summary and the help of each lazy command."""
-    for name, lazy in getattr(group, "modules", {}).items():
+    for name, lazy in getattr(group, "lazy_commands", {}).items():
         command = group.get_command(None, name)
         yield lazy.summary, command.help
         yield from lazy_commands(command)

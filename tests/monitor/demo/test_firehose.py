@@ -28,12 +28,12 @@ REGION = DemoRegion(
     start=START,
 )
 INCOMING = Metric("AWS/Kinesis", "IncomingBytes", "Sum").of(StreamName="orders")
-RUNNING = Metric("AWS/Lambda", "ConcurrentExecutions", "Maximum")
+CONCURRENCY = Metric("AWS/Lambda", "ConcurrentExecutions", "Maximum")
 
 
-async def test_delivered_points_reach_the_fleet_and_a_wrong_key_is_refused() -> None:
+async def test_points_of_streamed_namespaces_reach_the_fleet_and_a_wrong_key_is_refused() -> None:
     fleet, cloudwatch = Fleet(), DemoCloudWatch(REGION)
-    add_series(fleet, INCOMING, RUNNING, account=ACCOUNT, region=REGION.name)
+    add_series(fleet, INCOMING, CONCURRENCY, account=ACCOUNT, region=REGION.name)
     mark_polled(fleet, START)
     minutes = range(START - 5, START)
     async with (
@@ -48,9 +48,9 @@ async def test_delivered_points_reach_the_fleet_and_a_wrong_key_is_refused() -> 
     incoming = cloudwatch.metrics["AWS/Kinesis", "IncomingBytes", frozenset({("StreamName", "orders")})]
     expected = incoming.values("Sum", np.arange(-5, 0), 1)
     np.testing.assert_allclose(fleet.rings.at(incoming_rows, minute_array), expected, rtol=1e-6)
-    running_rows = np.full(5, rows_by_metric[metric_query(RUNNING)], np.int32)
-    assert np.isnan(fleet.rings.at(running_rows, minute_array)).all()  # left to polling
-    assert RUNNING.namespace not in firehose.STREAMED_NAMESPACES
+    concurrency_rows = np.full(5, rows_by_metric[metric_query(CONCURRENCY)], np.int32)
+    assert np.isnan(fleet.rings.at(concurrency_rows, minute_array)).all()  # left to polling
+    assert CONCURRENCY.namespace not in firehose.STREAMED_NAMESPACES
 
 
 async def test_a_delivery_without_a_listener_fails_without_an_exception() -> None:

@@ -1,4 +1,4 @@
-"""The judgement of a fleet, against a plain judgement of each series alone, and in named cases."""
+"""The judgement of a fleet, compared with a plain judgement of each series alone, and in single cases."""
 
 import math
 from dataclasses import replace
@@ -185,8 +185,8 @@ def zone_by_band(fleet: Fleet, slot: int, utilization: float) -> Zone:
     """Return the zone of a utilization, by the definition in the glossary."""
     if math.isnan(utilization):
         return Zone.STALE
-    band = [np.float32(utilization) >= fleet.low[slot], np.float32(utilization) > fleet.high[slot]]
-    return Zone(sum(band) - 1 + int(np.float32(utilization) >= fleet.near[slot]))
+    reached_edges = [np.float32(utilization) >= fleet.low[slot], np.float32(utilization) > fleet.high[slot]]
+    return Zone(sum(reached_edges) - 1 + int(np.float32(utilization) >= fleet.near[slot]))
 
 
 def zone_by_bounds(fleet: Fleet, slot: int, lowest: float, highest: float) -> Zone:
@@ -322,7 +322,7 @@ def test_old_throttled_demand_does_not_saturate_a_newer_sample() -> None:
 
 
 @pytest.mark.parametrize(("counted", "shown", "zone"), [(6.0, 6.0, Zone.SATURATED), (0.0, NAN, Zone.BELOW)])
-def test_throttled_demand_known_in_part_is_a_lower_bound_so_that_zero_is_unknown(
+def test_if_throttled_demand_is_known_only_in_part_its_zero_is_unknown(
     counted: float, shown: float, zone: Zone
 ) -> None:
     fleet = Fleet()
@@ -332,7 +332,7 @@ def test_throttled_demand_known_in_part_is_a_lower_bound_so_that_zero_is_unknown
     assert found.zone is zone
 
 
-def test_throttled_demand_without_usage_is_saturated() -> None:
+def test_a_series_with_throttled_demand_and_no_usage_is_saturated() -> None:
     fleet = Fleet()
     put(fleet, observed_with(total(traffic), throttled=total(throttles)))
     assert write_and_judge(fleet, (1, 3, 6.0)).zone is Zone.SATURATED
@@ -434,7 +434,7 @@ TOLERANT = replace(SETTINGS, tolerance=Tolerance(rate=2.0, share=0.01))
         pytest.param(None, 2.0, Zone.SATURATED, id="unknown share"),
     ],
 )
-def test_throttled_demand_is_always_shown_and_saturated_only_beyond_the_tolerance(
+def test_throttled_demand_is_always_shown_but_saturates_a_series_only_beyond_the_tolerance(
     served: float | None, throttled: float, zone: Zone
 ) -> None:
     fleet = Fleet()
@@ -445,8 +445,8 @@ def test_throttled_demand_is_always_shown_and_saturated_only_beyond_the_toleranc
     assert (found.zone, found.saturation) == (zone, throttled)
 
 
-def test_throttled_demand_is_compared_with_the_demand_of_its_own_minute() -> None:
-    """The minute with the most throttled demand may be tolerated, and one with less not."""
+def test_throttled_demand_is_compared_with_the_served_demand_of_its_own_minute() -> None:
+    """The minute with the most throttled demand may be tolerable while a minute with less is not."""
     fleet = Fleet()
     observed = replace(observed_with(total(traffic), throttled=total(throttles)), served=total(more_traffic))
     put(fleet, observed, TOLERANT)
@@ -454,7 +454,7 @@ def test_throttled_demand_is_compared_with_the_demand_of_its_own_minute() -> Non
     assert write_and_judge(fleet, (0, 3, 50.0), *intolerable, *tolerable).zone is Zone.SATURATED
 
 
-def test_throttled_demand_without_served_demand_yet_is_compared_with_the_minute_before() -> None:
+def test_throttled_demand_is_compared_with_the_previous_served_demand_until_its_own_is_known() -> None:
     fleet = Fleet()
     observed = replace(observed_with(total(traffic), throttled=total(throttles)), served=total(more_traffic))
     put(fleet, observed, TOLERANT)

@@ -69,7 +69,7 @@ def test_only_changes_of_limits_within_the_window_are_stored(steps: list[tuple[i
     for minutes_later, limit in steps:
         minute += minutes_later
         series = put(fleet, "orders", limit, minute)
-        stored_limits = list(fleet.past_limits.since(series.slot, float(fleet.limit[series.slot])))
+        stored_limits = list(fleet.past_limits.history(series.slot, float(fleet.limit[series.slot])))
         starts = [since or 0 for since, _ in stored_limits[1:]]
         assert stored_limits[0][0] is None
         assert starts == sorted(set(starts))
@@ -115,4 +115,4 @@ def test_past_limits_stay_in_order_after_changes_in_the_same_minute_and_in_an_ea
     past.record(0, first, second, NOW)
     past.record(0, second, third, NOW)
     past.record(0, third, second, NOW - 5)
-    assert list(past.since(0, 2.0)) == [(None, 1.0), (NOW, 2.0)]
+    assert list(past.history(0, 2.0)) == [(None, 1.0), (NOW, 2.0)]

@@ -24,9 +24,9 @@ from tests.monitor.notifiers.loopback import (
     tcp_server,
 )
 
-Make = Callable[[str], BaseReceiver]  # returns a receiver whose URLs are at an origin
+MakeReceiver = Callable[[str], BaseReceiver]  # of an origin such as http://127.0.0.1:80: that of all its URLs
 
-RECEIVERS: dict[str, Make] = {
+RECEIVERS: dict[str, MakeReceiver] = {
     **{type: partial(receiver_at, type) for type in HTTP_TYPES},
     "webhook as alertmanager": lambda url: receiver_at("webhook", url).model_copy(
         update={"format": "alertmanager"}
@@ -34,7 +34,7 @@ RECEIVERS: dict[str, Make] = {
 }
 
 DATE = "Fri, 02 Jan 2026 03:05:05 GMT"  # 60 s after NOW, the time of the client
-# A response, the outcome of the delivery, and the seconds until the next attempt that the response asks for.
+# A response, the outcome of the delivery, and the seconds to wait for which the response asks.
 ANSWERS = [
     *((web.Response(status=status), DeliveryOutcome.DELIVERED, None) for status in (200, 202, 204)),
     *(
@@ -59,7 +59,7 @@ each_receiver = pytest.mark.parametrize("make_receiver", RECEIVERS.values(), ids
 
 
 @each_receiver
-async def test_each_http_status_has_its_outcome(client: OutboundClient, make_receiver: Make) -> None:
+async def test_each_http_status_has_its_outcome(client: OutboundClient, make_receiver: MakeReceiver) -> None:
     for response, outcome, retry_after in ANSWERS:
         async with http_server(response) as server:
             result = await make_receiver(server.url).send(notification(), client)
@@ -70,7 +70,7 @@ async def test_each_http_status_has_its_outcome(client: OutboundClient, make_rec
 
 @each_receiver
 async def test_a_delivery_without_a_response_in_time_is_retried(
-    client: OutboundClient, make_receiver: Make
+    client: OutboundClient, make_receiver: MakeReceiver
 ) -> None:
     async with tcp_server(never_responds) as port:
         receiver = make_receiver(f"http://127.0.0.1:{port}").model_copy(update={"timeout": 0.1})
@@ -79,8 +79,8 @@ async def test_a_delivery_without_a_response_in_time_is_retried(
 
 
 @each_receiver
-async def test_a_receiver_that_does_not_listen_is_unreachable(
-    client: OutboundClient, make_receiver: Make
+async def test_a_delivery_to_a_receiver_that_does_not_listen_is_retried(
+    client: OutboundClient, make_receiver: MakeReceiver
 ) -> None:
     async with http_server() as server:
         pass
@@ -90,7 +90,7 @@ async def test_a_receiver_that_does_not_listen_is_unreachable(
 
 @each_receiver
 async def test_a_delivery_to_a_server_with_an_untrusted_certificate_is_retried(
-    client: OutboundClient, make_receiver: Make
+    client: OutboundClient, make_receiver: MakeReceiver
 ) -> None:
     async with http_server(tls=server_tls(trustme.CA())) as server:
         result = await make_receiver(server.url).send(notification(), client)
@@ -100,7 +100,7 @@ async def test_a_delivery_to_a_server_with_an_untrusted_certificate_is_retried(
 
 @each_receiver
 async def test_a_delivery_is_retried_if_the_response_is_not_http(
-    client: OutboundClient, make_receiver: Make
+    client: OutboundClient, make_receiver: MakeReceiver
 ) -> None:
     async with tcp_server(responds_with(b"\x00\x01\x02 garbage\r\n\r\n")) as port:
         result = await make_receiver(f"http://127.0.0.1:{port}").send(notification(), client)
@@ -109,7 +109,7 @@ async def test_a_delivery_is_retried_if_the_response_is_not_http(
 
 @each_receiver
 async def test_a_private_address_is_refused_unless_it_is_allowed(
-    client: OutboundClient, make_receiver: Make
+    client: OutboundClient, make_receiver: MakeReceiver
 ) -> None:
     async with http_server() as server:
         receiver = make_receiver(server.url).model_copy(update={"allow_private": False})
@@ -120,7 +120,7 @@ async def test_a_private_address_is_refused_unless_it_is_allowed(
 
 @each_receiver
 async def test_a_repeated_delivery_sends_the_same_request(
-    client: OutboundClient, make_receiver: Make
+    client: OutboundClient, make_receiver: MakeReceiver
 ) -> None:
     async with http_server(web.Response(status=500), web.Response()) as server:
         receiver = make_receiver(server.url)
@@ -132,7 +132,7 @@ async def test_a_repeated_delivery_sends_the_same_request(
 
 @each_receiver
 async def test_neither_logs_nor_errors_contain_a_secret(
-    client: OutboundClient, make_receiver: Make, caplog: pytest.LogCaptureFixture
+    client: OutboundClient, make_receiver: MakeReceiver, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     receiver = make_receiver("http://127.0.0.1:1")
@@ -150,8 +150,8 @@ async def test_neither_logs_nor_errors_contain_a_secret(
 
 
 @each_receiver
-async def test_the_addresses_of_a_receiver_are_of_the_server_that_deliveries_go_to(
-    client: OutboundClient, make_receiver: Make
+async def test_the_addresses_of_a_receiver_have_the_origin_of_its_server(
+    client: OutboundClient, make_receiver: MakeReceiver
 ) -> None:
     addresses = await make_receiver("https://a.example:1").addresses(client)
     assert {urlsplit(address)[:2] for address in addresses} == {("https", "a.example:1")}
@@ -159,8 +159,8 @@ async def test_the_addresses_of_a_receiver_are_of_the_server_that_deliveries_go_
 
 @each_receiver
 @pytest.mark.parametrize("text", TEXTS)
-async def test_hostile_texts_make_a_valid_request(
-    client: OutboundClient, make_receiver: Make, text: str
+async def test_a_notification_with_hostile_texts_is_a_valid_request(
+    client: OutboundClient, make_receiver: MakeReceiver, text: str
 ) -> None:
     async with http_server() as server:
         result = await make_receiver(server.url).send(

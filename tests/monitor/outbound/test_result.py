@@ -87,9 +87,9 @@ def test_of_several_results_a_retry_outranks_a_refusal() -> None:
 
 def test_an_excerpt_is_one_short_line_without_secrets() -> None:
     text = "no\r\nsuch \x1b[31mhook: hunter2hunter2 or hunter2hunter2/services " + "x" * 500
-    start = excerpt(text, ["hunter2hunter2", "hunter2hunter2/services", "no"])
-    assert start.startswith("no such [31mhook: *** or *** x")
-    assert len(start) == 200
+    shown = excerpt(text, ["hunter2hunter2", "hunter2hunter2/services", "no"])
+    assert shown.startswith("no such [31mhook: *** or *** x")
+    assert len(shown) == 200
 
 
 def test_a_secret_across_the_end_of_an_excerpt_is_redacted() -> None:

@@ -15,8 +15,8 @@ from rules.arrays import Floats
 from tests.monitor.planning.simulation import ADAPTIVE, DELAY, HISTORY, Demand, Lists, Simulation
 from tests.monitor.planning.test_planner import budget_of
 
-MAX_USAGE_INTERVAL = ADAPTIVE.longest
-HOURS = 60  # minutes
+MAX_USAGE_INTERVAL = ADAPTIVE.longest  # of metrics of usage that are not idle
+HOUR = 60  # minutes
 
 
 def usage_without_points(series: int, minutes: int) -> Floats:
@@ -57,7 +57,7 @@ def test_only_metrics_read_more_often_than_hourly_save_requests_when_idle() -> N
 
 def test_with_lists_a_metric_without_points_is_read_once_an_hour() -> None:
     without_lists, with_lists = (
-        run(Simulation(Demand(usage_without_points(3, 24 * HOURS), lists=lists)), 24 * HOURS)
+        run(Simulation(Demand(usage_without_points(3, 24 * HOUR), lists=lists)), 24 * HOUR)
         for lists in (None, Lists())
     )
     assert without_lists.reads[without_lists.usage_rows].tolist() == [96, 96, 96]
@@ -70,16 +70,16 @@ def test_with_lists_a_metric_without_points_is_read_once_an_hour() -> None:
 
 
 @settings(max_examples=6, deadline=None)
-@given(st.lists(st.integers(0, 4 * HOURS), min_size=1, max_size=6), st.integers(0, LIST_DELAY))
+@given(st.lists(st.integers(0, 4 * HOUR), min_size=1, max_size=6), st.integers(0, LIST_DELAY))
 def test_the_first_new_point_of_an_idle_series_is_read_within_the_bound(
     active_from: list[int], delay: int
 ) -> None:
-    usage = usage_without_points(len(active_from), 6 * HOURS)
+    usage = usage_without_points(len(active_from), 6 * HOUR)
     for row, minute in enumerate(active_from):
         usage[row, HISTORY + minute :] = 1.0
     simulation = Simulation(Demand(usage, lists=Lists(delay=delay)))
     found_at = np.full(len(active_from), -1)
-    for minute in range(6 * HOURS):
+    for minute in range(6 * HOUR):
         run(simulation, 1)
         are_new = (found_at < 0) & (simulation.known_through() >= np.array(active_from))
         found_at[are_new] = minute
@@ -101,34 +101,34 @@ def test_every_metric_is_read_at_least_once_an_hour_whatever_lists_return(seed: 
     assert (simulation.now - simulation.last_read).max() <= MAX_INTERVAL
 
 
-def test_once_lists_fail_an_idle_metric_is_read_at_the_longest_interval_again() -> None:
-    lists = Lists(fails=lambda minute: minute > 6 * HOURS)
-    simulation = Simulation(Demand(usage_without_points(2, 12 * HOURS), lists=lists))
-    run(simulation, 9 * HOURS)
+def test_once_lists_fail_an_idle_metric_is_read_at_the_longest_interval_of_active_ones() -> None:
+    lists = Lists(fails=lambda minute: minute > 6 * HOUR)
+    simulation = Simulation(Demand(usage_without_points(2, 12 * HOUR), lists=lists))
+    run(simulation, 9 * HOUR)
     before = simulation.reads[simulation.usage_rows].copy()
-    run(simulation, 2 * HOURS)
-    assert (simulation.reads[simulation.usage_rows] - before >= 2 * HOURS // MAX_USAGE_INTERVAL).all()
+    run(simulation, 2 * HOUR)
+    assert (simulation.reads[simulation.usage_rows] - before >= 2 * HOUR // MAX_USAGE_INTERVAL).all()
 
 
-def test_a_metric_listed_without_a_new_point_is_read_at_the_longest_interval() -> None:
-    simulation = Simulation(Demand(usage_without_points(1, 12 * HOURS), lists=Lists(always_listed=(0,))))
-    run(simulation, 12 * HOURS)
+def test_a_metric_listed_without_a_new_point_is_read_at_the_longest_interval_of_active_ones() -> None:
+    simulation = Simulation(Demand(usage_without_points(1, 12 * HOUR), lists=Lists(always_listed=(0,))))
+    run(simulation, 12 * HOUR)
     assert simulation.longest_gap[simulation.usage_rows].max() <= MAX_USAGE_INTERVAL
-    assert simulation.reads[simulation.usage_rows].max() <= 12 * HOURS / MAX_USAGE_INTERVAL + 2
+    assert simulation.reads[simulation.usage_rows].max() <= 12 * HOUR / MAX_USAGE_INTERVAL + 2
 
 
-def test_a_metric_without_new_points_becomes_idle_after_hours() -> None:
-    usage = usage_without_points(2, 12 * HOURS)
+def test_a_metric_becomes_idle_after_three_hours_without_a_point() -> None:
+    usage = usage_without_points(2, 12 * HOUR)
     usage[0, : HISTORY + 60] = usage[1] = 0.1
     simulation = run(Simulation(Demand(usage, lists=Lists())), 60 + IDLE_AFTER)
     assert simulation.longest_gap[simulation.usage_rows].max() <= MAX_USAGE_INTERVAL
-    run(simulation, 5 * HOURS)
+    run(simulation, 5 * HOUR)
     assert simulation.longest_gap[simulation.usage_rows[0]] == MAX_INTERVAL
     assert simulation.longest_gap[simulation.usage_rows[1]] <= MAX_USAGE_INTERVAL
 
 
 def test_a_streamed_point_wakes_an_idle_metric_at_once() -> None:
-    simulation = run(Simulation(Demand(usage_without_points(1, 12 * HOURS), lists=Lists())), 9 * HOURS)
+    simulation = run(Simulation(Demand(usage_without_points(1, 12 * HOUR), lists=Lists())), 9 * HOUR)
     rings, row = simulation.fleet.rings, simulation.usage_rows
     assert rings.cadence[row].tolist() == [MAX_INTERVAL]
     rings.write_streamed(
@@ -139,20 +139,20 @@ def test_a_streamed_point_wakes_an_idle_metric_at_once() -> None:
 
 
 def test_the_same_points_lead_to_the_same_plan() -> None:
-    usage = usage_without_points(5, 6 * HOURS)
+    usage = usage_without_points(5, 6 * HOUR)
     usage[2, HISTORY + 300 :] = 0.5
-    first, second = (run(Simulation(Demand(usage, lists=Lists())), 6 * HOURS) for _ in range(2))
+    first, second = (run(Simulation(Demand(usage, lists=Lists())), 6 * HOUR) for _ in range(2))
     assert first.reads.tolist() == second.reads.tolist()
 
 
 def test_requests_stay_within_the_budget_with_idle_metrics_and_lists() -> None:
     dollars = 0.3
 
-    usage = usage_without_points(12, 24 * HOURS)
+    usage = usage_without_points(12, 24 * HOUR)
     usage[:4] = 0.5
     simulation = run(
         Simulation(Demand(usage, lists=Lists()), budget=lambda simulation: budget_of(dollars, simulation)),
-        24 * HOURS,
+        24 * HOUR,
     )
     spent = simulation.requested * LIST_PRICES.metric
-    assert spent <= dollars * (24 * HOURS / MINUTES_PER_MONTH + 0.02)
+    assert spent <= dollars * (24 * HOUR / MINUTES_PER_MONTH + 0.02)

@@ -176,7 +176,7 @@ async def test_a_denied_global_service_affects_only_itself() -> None:
         ({"region": "eu-*", "service": "dns"}, {EUROPE, ASIA, GLOBAL_CELL}),
     ],
 )
-async def test_a_cell_without_services_left_after_exclusions_is_not_read(
+async def test_a_cell_whose_services_are_all_excluded_is_not_read(
     exclude: dict[str, str], cells: set[tuple[str, str]]
 ) -> None:
     async with GlobalAws.serving() as aws:
@@ -195,7 +195,7 @@ def test_an_exclusion_of_the_region_global_is_ineffective_without_a_global_servi
     ]
 
 
-def test_global_matches_region_patterns_but_is_no_region_to_configure() -> None:
+def test_global_matches_region_patterns_but_cannot_be_configured_as_a_region() -> None:
     Config.model_validate({"bands": [{"region": "global", "high": 0.8}]})
     with pytest.raises(ConfigError) as error:
         parse_config(b"regions: [global]", "headroom.yaml", ConfigContext(registry=REGISTRY))

@@ -1,4 +1,4 @@
-"""Inventories with unchanged answers of AWS: known series are confirmed, and not made again."""
+"""Inventories with unchanged answers of AWS: they confirm known series instead of making them again."""
 
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field, replace
@@ -34,9 +34,9 @@ EARLIER = 1.5e9  # epoch seconds
 class Streams:
     """Fake streams whose series depend on their number of shards.
 
-    shards: the number, by stream. made: the streams whose series were made. read_at: when the limits were
-    read; None: by the present inventory. usage: a usage that an API returned; None: usage is a metric.
-    failing: a stream whose call fails.
+    shards: the number of shards, by stream. made: the streams whose series were made. read_at: when the
+    limits were read; None if the present inventory read them. usage: the usage that an API returned; None if
+    a metric tells the usage. failing: the stream whose call fails; empty for none.
     """
 
     shards: dict[str, int]

@@ -18,7 +18,7 @@ from tests.telemetries import Telemetries
 
 ACCOUNTS = [f"{number:012d}" for number in range(1, 11)]
 REGIONS = ["eu-west-1", "eu-central-1", "us-east-1"]
-SESSION = (
+ASSUME_ROLE_RESPONSE = (
     "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIA</AccessKeyId>"
     "<SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>"
     "<Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>"
@@ -38,7 +38,7 @@ class Sts:
         if self.roles >= {*ACCOUNTS}:
             self.all_requested.set()
         await self.all_requested.wait()
-        return web.Response(text=SESSION, content_type="text/xml")
+        return web.Response(text=ASSUME_ROLE_RESPONSE, content_type="text/xml")
 
 
 async def test_one_turn_of_the_event_loop_makes_the_cells_of_at_most_two_accounts(

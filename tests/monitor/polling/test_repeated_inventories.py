@@ -131,7 +131,7 @@ async def test_a_changed_limit_is_used_at_once_and_registers_only_its_own_series
     assert {resource for _, resource in fleet.take_registered()} == {"orders"}
     slot = fleet.series_of("stream_write_bytes", "orders").slot
     assert fleet.limit[slot] == after[0]
-    assert [limit for _, limit in fleet.past_limits.since(slot, after[0])] == [before[0], after[0]]
+    assert [limit for _, limit in fleet.past_limits.history(slot, after[0])] == [before[0], after[0]]
 
 
 async def test_a_resource_that_disappears_and_comes_back_is_registered_again() -> None:

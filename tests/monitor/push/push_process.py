@@ -37,7 +37,7 @@ class RecordedSleeps(list[float]):
 
 
 class PushProcess:
-    """A fleet of one stream, and a service that pushes it; a second `pushing` is a restart.
+    """A fleet of one stream, and a service that pushes it. A second call of `pushing` restarts the service.
 
     store: the queue's store; by default a file.
     """
@@ -72,11 +72,11 @@ class PushProcess:
                 await queue.close()
 
     def write_usage(self, *ages: int) -> None:
-        """Write usage in the minutes of these ages at NOW. The value of each minute is its age."""
+        """Write a usage for each age, in the minute `NOW - age`. The usage equals the age."""
         write_usage(self.fleet, self.series, {NOW - age: age for age in ages})
 
     def metric(self, name: str, receiver: str = "tsdb", **labels: str) -> float:
-        """Return an exported value about pushing; 0 while there is none."""
+        """Return the value of `headroom_push_<name>`; 0 while it is not exported."""
         return self.registry.get_sample_value(f"headroom_push_{name}", {"receiver": receiver} | labels) or 0.0
 
     def has_queued(self, samples: int) -> bool:
@@ -98,7 +98,7 @@ def push_config(url: str, **fields: Any) -> PushConfig:
 
 
 def sent_ages(server: Server) -> list[int]:
-    """Return the age in minutes at NOW of each usage sample that a server received, in order."""
+    """Return the age of each usage sample that a server received, in order: its minutes before NOW."""
     return [
         NOW - ms // 60_000
         for _, _, body in server.requests

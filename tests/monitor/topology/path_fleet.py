@@ -53,15 +53,18 @@ class PathFleet:
     def put(
         self,
         signal: str,
-        path: tuple[str, ...],
+        resource_path: tuple[str, ...],
         usage: float = np.nan,
         limit: float | None = 100.0,
         **more: Any,
     ) -> Series:
-        """Add a series with this usage in the last three hours. more: fields of `SeriesOptions`."""
+        """Add a series with this usage in the last three hours.
+
+        resource_path: the ids of its resource; empty for the whole account. more: fields of `SeriesOptions`.
+        """
         cell, names, unobservable, zone = SeriesOptions(**more)
         service, name = signal.split(".")
-        resource = Resource("thing", path, names) if path else ACCOUNT
+        resource = Resource("thing", resource_path, names) if resource_path else ACCOUNT
         key = Key(*cell, service, name, resource)
         settings = SeriesSettings(
             signal=REGISTRY.signal(service, name),
@@ -89,7 +92,7 @@ class PathFleet:
         self.fleet.zone[slot] = zone if not np.isnan(usage) else Zone.STALE
 
     def set_flow(self, name: str, per_second: float, *values: str) -> None:
-        """Give a metric, by the values of its dimensions, this rate in all minutes."""
+        """Set the rate of a metric in all minutes. values: the values of its dimensions."""
         self.flows[name, values] = per_second
 
     def points(self, placed: PlacedPath) -> Mapping[tuple[CellKey, Metric], Float64s]:

@@ -29,7 +29,7 @@ def words(got: Page) -> str:
     return " ".join(got.words.split())
 
 
-async def test_a_path_is_described_in_a_sentence_with_the_limit_to_raise_first(
+async def test_the_page_of_a_path_states_its_flow_its_capacity_and_its_weakest_limits(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     got = await page_with_paths(server, client, "/paths/checkout", await checkout().status(CHECKOUT))
@@ -121,5 +121,5 @@ async def test_the_label_of_a_capacity_below_the_flow_is_drawn_above_the_line_of
     assert status.capacity == pytest.approx(50)
     drawn = flow_svg(status)
     surface = re.search(r'class="surface" x="0" width="100%" y="(\d+)"', drawn)
-    number = re.search(r'<g class="weak">.*?<text class="big" x="[\d.]+%" y="(\d+)"', drawn)
-    assert surface and number and int(number[1]) < int(surface[1])
+    label = re.search(r'<g class="weak">.*?<text class="big" x="[\d.]+%" y="(\d+)"', drawn)
+    assert surface and label and int(label[1]) < int(surface[1])

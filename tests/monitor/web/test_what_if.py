@@ -48,16 +48,17 @@ async def test_the_default_question_is_twice_the_traffic(server: Server, client:
 
 
 @pytest.mark.parametrize(
-    ("desired", "told"), [(200, "1 already asked for, not enough"), (400, "1 already asked for, enough")]
+    ("desired", "expected_text"),
+    [(200, "1 already asked for, not enough"), (400, "1 already asked for, enough")],
 )
-async def test_the_card_says_whether_what_was_asked_for_is_enough(
-    server: Server, client: httpx.AsyncClient, desired: float, told: str
+async def test_the_card_says_whether_a_requested_quota_is_enough(
+    server: Server, client: httpx.AsyncClient, desired: float, expected_text: str
 ) -> None:
     series = add_series(server, WHOLE_ACCOUNT, 90, signal="lambda.account_concurrency")
     settings = replace(series.settings, quota_request=QuotaRequest(desired, "PENDING", 0.0))
     server.fleet.retag(series.key, replace(settings, tags={"team": "a"}))
     found = await published_page(server, client, "/what-if")
-    assert told in found.words
+    assert expected_text in found.words
 
 
 @pytest.mark.parametrize(
@@ -89,7 +90,9 @@ async def test_moving_the_slider_keeps_the_other_parts_of_the_question(
     assert (await client.get("/what-if?slider=99")).status_code == 422
 
 
-async def test_a_request_path_is_chosen_by_the_form(server: Server, client: httpx.AsyncClient) -> None:
+async def test_the_form_and_the_links_keep_the_chosen_request_path(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     server.paths = PathStatuses([await checkout().status(CHECKOUT)], 1)
     found = await published_page(server, client, "/what-if?traffic=2x&path=checkout")
     names = [(option.get("value"), "selected" in option) for option in found.all("option")][:2]
@@ -120,7 +123,7 @@ async def test_a_lane_is_red_from_the_breaking_factor_to_the_asked_factor(
     ("factor", "highest", "expected"),
     [(1, 10, 0), (0.5, 10, 0), (10, 10, 100), (1000, 10, 100), (None, 10, 100), (10, 1000, 33.33)],
 )
-def test_the_place_of_a_factor_is_logarithmic_and_within_the_lane(
+def test_the_position_of_a_factor_is_logarithmic_and_within_the_lane(
     factor: float | None, highest: float, expected: float
 ) -> None:
     assert lane_position(factor, highest) == expected
@@ -172,7 +175,7 @@ async def test_without_series_the_page_does_not_say_that_a_series_holds(
     assert "Holds" not in found.words
 
 
-async def test_names_are_escaped_and_many_series_stay_a_small_page(
+async def test_names_are_escaped_and_a_page_of_many_series_stays_small(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     for number in range(300):
