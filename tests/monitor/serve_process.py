@@ -2,19 +2,25 @@
 
 import socket
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
+from random import SystemRandom
 
 from tests.forked_process import ForkedProcess
 from tests.processes import eventually, headroom, nothing_pending
 
+# Linux gives ports from 32768 on to clients and to servers that ask for any port, so a free one of those may
+# be taken before it is used. The order is random, so that processes that run at the same time differ.
+PORTS = iter(SystemRandom().sample(range(16384, 32768), 16384))
+
 
 def free_port() -> int:
-    """Return a port of the loopback interface that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port
+    """Return a port of the loopback interface that nothing listens on, and that was not returned before."""
+    for port in PORTS:
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise RuntimeError("all ports were tried")
 
 
 def journal_line(folder: Path) -> str:
