@@ -6,7 +6,7 @@ from rules.signals import Signal, Tolerance
 
 
 def tolerance_text(signal: Signal, tolerance: Tolerance) -> str:
-    """Return when throttled demand raises an alert; empty if CloudWatch has no metric of it."""
+    """Return how much throttled demand raises an alert; empty if CloudWatch has no metric of it."""
     if signal.saturation_is_state:
         minutes = count_of(tolerance.pending_for, "minute") if tolerance.pending_for else "one minute"
         return f"CloudWatch does not say how much is throttled; an alert needs {minutes} of throttling."
@@ -16,7 +16,7 @@ def tolerance_text(signal: Signal, tolerance: Tolerance) -> str:
         f"for {count_of(tolerance.pending_for, 'minute')}" if tolerance.pending_for else "in one minute"
     )
     return (
-        f"An alert needs {tolerance.rate:g} throttled {signal.throttled_unit} per second {duration}, and "
-        f"{format_percent(tolerance.share)} of the demand where CloudWatch counts the demand; less raises no "
-        "alert."
+        f"An alert needs at least {tolerance.rate:g} throttled {signal.throttled_unit} per second {duration}."
+        " Where CloudWatch counts the demand, at least "
+        f"{format_percent(tolerance.share)} of it must be throttled."
     )
