@@ -53,6 +53,7 @@ class DeclaredCalls:
     def __init__(self, aws: Aws) -> None:
         self._aws, self._started_at = aws, aws.now
         self._futures: dict[CallKey, asyncio.Future[FactsOfCall]] = {}
+        # By the key of a batch and the value that names a resource in it.
         self._results_of_batches: dict[tuple[CallKey, str], Facts | Exception] = {}
 
     async def items(
@@ -64,10 +65,10 @@ class DeclaredCalls:
             yield item
 
     async def parts(self, kind: str, declared: ResourceDeclaration, scope: NodeScope) -> list[FoundItem]:
-        """List the parts of a resource that are of a kind.
+        """List the parts of a resource that are of this kind.
 
-        scope: that of the resource. Raises NotReadYetError if they were never listed, and it is not their
-        turn.
+        scope: the scope of the resource. Raises NotReadYetError if they were never listed, and it is not
+        their turn.
         """
         listed = declared.list
         assert listed  # as for every kind but the whole account
@@ -199,7 +200,7 @@ class DeclaredCalls:
 
 
 def _batch_of(call: CallDeclaration, scope: NodeScope) -> tuple[CallKey, CallParams, str] | None:
-    """Return the key and parameters of a resource's batch, and the resource's name in it.
+    """Return the key and parameters of a resource's batch, and the value that names the resource in it.
 
     Returns None if the call's condition does not hold for the resource. Raises ExpressionError for values of
     wrong types in the condition, or a parameter that AWS did not return.

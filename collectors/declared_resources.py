@@ -35,19 +35,19 @@ class Node:
     unknown: set[str] = field(default_factory=set)
     unread: set[str] = field(default_factory=set)
     read_at: dict[str, float] = field(default_factory=dict)
-    _content: int | None = None
+    _digest: int | None = None
 
     @property
-    def content(self) -> int:
+    def content_digest(self) -> int:
         """A digest of all that is known of the resource and its parents, without the times of reading.
 
         It is computed once, after all calls about the resource. The facts of the account are not included.
         """
-        if self._content is None:
-            parent = self.parent.content if self.parent and self.parent.parent else 0
+        if self._digest is None:
+            parent = self.parent.content_digest if self.parent and self.parent.parent else 0
             unknown_facts = sorted(self.unknown), sorted(self.unread)
-            self._content = hash(repr((parent, self.resource, self.facts, self.tags, unknown_facts)))
-        return self._content
+            self._digest = hash(repr((parent, self.resource, self.facts, self.tags, unknown_facts)))
+        return self._digest
 
     @property
     def lineage(self) -> Iterator["Node"]:
@@ -64,9 +64,9 @@ class Node:
         """Return a fact, or the `id`; None where AWS did not return it."""
         return str(self) if name == ID else self.facts.get(name)
 
-    def lacks(self, names: Set[str], *, has_failed: bool = False) -> bool:
-        """Return whether one of these facts is unknown. has_failed: only facts whose call failed."""
-        return not names.isdisjoint(self.unknown - self.unread if has_failed else self.unknown)
+    def lacks(self, names: Set[str], *, failed_only: bool = False) -> bool:
+        """Return whether one of these facts is unknown. failed_only: only facts whose call failed."""
+        return not names.isdisjoint(self.unknown - self.unread if failed_only else self.unknown)
 
     def add(self, facts: Mapping[str, Any], read_at: float | None) -> None:
         """Add the facts of a call. read_at: when an earlier inventory made it; None: it was made now."""
@@ -103,9 +103,8 @@ class FoundResources:
         self._within: dict[tuple[str, ResourcePath], list[Node]] = defaultdict(list)
         self._by_id: dict[tuple[str, str], Node] = {}
         self._referring: dict[tuple[str, str, str], list[Node]] = defaultdict(list)
-        # By two kinds, of which the first refers to the second: true if a call failed that would have
-        # returned the id in such a reference, false if the call was only not made yet. A pair without an
-        # entry has no reference with an unknown id.
+        # By a kind and the kind that it refers to, if the id in such a reference is unknown: true if the call
+        # that returns the id failed; false if it was only not made yet.
         self._unplaced: dict[tuple[str, str], bool] = {}
         # By kind: the paths in `unlisted` and their ancestors; the same without the paths in `unread`.
         self._incomplete: dict[str, tuple[set[ResourcePath], set[ResourcePath]]] = {}
@@ -158,36 +157,42 @@ class FoundResources:
         return self._within.get((kind, ()), [])
 
     def unknown_kinds(
-        self, node: Node, kinds: Iterable[str], expressions: Iterable[Expression], *, has_failed: bool = False
+        self,
+        node: Node,
+        kinds: Iterable[str],
+        expressions: Iterable[Expression],
+        *,
+        failed_only: bool = False,
     ) -> list[str]:
         """Return those of the kinds that are not known completely to the expressions of a resource.
 
         Because a call failed or was not made yet, a resource of the kind may be missing, or a fact that the
-        expressions name of such a resource. has_failed: only kinds for which a call failed.
+        expressions name of such a resource. failed_only: return only kinds for which a call failed.
         """
         named = {attribute for expression in expressions for attribute in expression.attributes}
         return [
             kind
             for kind in sorted(kinds)
-            if self._is_incomplete(node, kind, has_failed) or self._lacks_facts(node, kind, named, has_failed)
+            if self._is_incomplete(node, kind, failed_only)
+            or self._lacks_facts(node, kind, named, failed_only)
         ]
 
-    def _is_incomplete(self, node: Node, kind: str, has_failed: bool) -> bool:
-        missing = self._incomplete[kind][has_failed] if kind in self._incomplete else set[ResourcePath]()
+    def _is_incomplete(self, node: Node, kind: str, failed_only: bool) -> bool:
+        missing = self._incomplete[kind][failed_only] if kind in self._incomplete else set[ResourcePath]()
         if node.kind in self.declaration.lineage(kind):
             return node.resource.path in missing
         if node.kind in self.declaration.resources:
             if fact := self.declaration.resources[node.kind].refers.get(kind):
                 return bool(missing) and node.fact(fact) is not None and self.related(node, kind) is None
             if (kind, node.kind) in self._unplaced:
-                return self._unplaced[kind, node.kind] or not has_failed
+                return self._unplaced[kind, node.kind] or not failed_only
         return () in missing
 
-    def _lacks_facts(self, node: Node, kind: str, named: Set[tuple[str, str]], has_failed: bool) -> bool:
+    def _lacks_facts(self, node: Node, kind: str, named: Set[tuple[str, str]], failed_only: bool) -> bool:
         facts = {fact for owner, fact in named if owner == kind}
         related = self.related(node, kind) if facts else None
         nodes = related if isinstance(related, list) else [related] if related else []
-        return any(each.lacks(facts, has_failed=has_failed) for each in nodes)
+        return any(each.lacks(facts, failed_only=failed_only) for each in nodes)
 
 
 def _with_ancestors(paths: Iterable[ResourcePath]) -> set[ResourcePath]:
@@ -233,12 +238,12 @@ class NodeScope:
         owner = next((node for node in self.node.lineage if name in node.facts), self.resources.account)
         return owner.fact(name)
 
-    def lacks(self, names: Set[str], *, has_failed: bool = False) -> bool:
+    def lacks(self, names: Set[str], *, failed_only: bool = False) -> bool:
         """Return whether one of these facts is unknown, because a call failed or was not made yet.
 
-        has_failed: only if a call failed.
+        failed_only: ask only about facts whose call failed.
         """
-        return any(node.lacks(names, has_failed=has_failed) for node in self.node.lineage)
+        return any(node.lacks(names, failed_only=failed_only) for node in self.node.lineage)
 
     def read_at(self, names: Set[str]) -> float | None:
         """Return when the oldest of these facts was read; None if this inventory read all of them."""

@@ -176,7 +176,7 @@ class _Run:
         if self_contained:
             key, answers = (
                 (next(iter(self_contained)), node.resource.path),
-                (node.content, self._account_facts(self_contained)),
+                (node.content_digest, self._account_facts(self_contained)),
             )
             make = partial(self._make_series, node, self_contained, errors)
             series += self.aws.series(key, answers, make, partial(self._read_at, node, self_contained))
@@ -208,7 +208,7 @@ class _Run:
     def _observe(self, node: Node, name: str, signal: SignalDeclaration) -> Observed | None:
         """Return the series of a signal; None if it does not exist, or a call that it needs failed."""
         scope, names = self._scope(node), self.group.names[name]
-        if scope.lacks(names, has_failed=True):
+        if scope.lacks(names, failed_only=True):
             return None  # the failure is reported, and a series of an earlier inventory remains
         if scope.lacks(names):
             return self._not_read_yet(node, name, signal)
@@ -219,7 +219,7 @@ class _Run:
             [expression for _, expression in signal.formulas],
         )
         unknown_kinds = find_unknown_kinds()
-        if unknown_kinds and not find_unknown_kinds(has_failed=True):
+        if unknown_kinds and not find_unknown_kinds(failed_only=True):
             return self._not_read_yet(node, name, signal, unknown_kinds)
         return observe(name, signal, scope, unknown_kinds)
 
@@ -389,7 +389,7 @@ class _Run:
         scope, needed = self._scope(node), needed_names(call)
         node.unknown.update(call.facts)
         if scope.lacks(needed):
-            if not scope.lacks(needed, has_failed=True):
+            if not scope.lacks(needed, failed_only=True):
                 node.unread.update(call.facts)
             return
 
@@ -419,7 +419,7 @@ class _Run:
                 errors.append(error)
             if scope.lacks(expression.names):
                 node.unknown.add(name)
-                if not scope.lacks(expression.names, has_failed=True):
+                if not scope.lacks(expression.names, failed_only=True):
                     node.unread.add(name)
             elif (read_at := scope.read_at(expression.names)) is not None:
                 node.read_at[name] = read_at

@@ -47,10 +47,10 @@ AUTOMATIC = "AutomaticManagement"  # the type of a request that AWS made by itse
 class QuotaRequest:
     """A request for an increase of a quota.
 
-    desired: the requested value in the quota's unit; after `in_unit_of`, in another unit. status: the status
-    in Service Quotas. requested_at: when the request was made; updated_at: when its status changed last; both
-    in epoch seconds, None if AWS does not return the time. automatic: AWS made the request by itself.
-    is_global: the quota is the same in all regions.
+    desired: the requested value in the quota's unit; after `in_signal_unit`, in a signal's unit. status: the
+    status in Service Quotas. requested_at: when the request was made; updated_at: when its status changed
+    last; both in epoch seconds, None if AWS does not return the time. automatic: AWS made the request by
+    itself. is_global: the quota is the same in all regions.
     """
 
     desired: float
@@ -70,8 +70,8 @@ class QuotaRequest:
         """The time of AWS's decision in epoch seconds; None if there is none yet, or AWS returns no time."""
         return None if self.pending else self.updated_at
 
-    def in_unit_of(self, quota_unit: float) -> "QuotaRequest":
-        """Return the request in another unit. quota_unit: the size of the quota's unit in that other unit."""
+    def in_signal_unit(self, quota_unit: float) -> "QuotaRequest":
+        """Return the request in a signal's unit. quota_unit: the quota's value 1 in the signal's unit."""
         return replace(self, desired=self.desired * quota_unit)
 
     def sentence(self, text_of: Callable[[float], str], limit: float | None) -> str:

@@ -1,4 +1,4 @@
-"""The type of the result of a JMESPath in a response, by botocore's model.
+"""The type of what a JMESPath finds in a response, by botocore's model.
 
 A path to a field that no response has is an error: it would never yield a value, and would look as if AWS did
 not return the field.
@@ -13,13 +13,13 @@ from collectors.response_path import SIGNATURES, SyntaxNode
 from monitor.lib.errors import HeadroomError
 from rules.problem_text import suggestion
 
-# ITEM_FUNCTIONS return an item of their first argument, SAME_FUNCTIONS the argument itself in another order.
+# ITEM_FUNCTIONS return an item of their first argument; REORDERING_FUNCTIONS return all its items.
 ITEM_FUNCTIONS = frozenset({"max", "max_by", "min", "min_by"})
-SAME_FUNCTIONS = frozenset({"reverse", "sort", "sort_by"})
+REORDERING_FUNCTIONS = frozenset({"reverse", "sort", "sort_by"})
 
 
 class PathError(HeadroomError, ValueError):
-    """A path that finds nothing in any response."""
+    """A path that finds nothing in any response, or that passes a value of a wrong type to a function."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class ScalarType:
 
 
 # Types of the values that functions compute, by function.
-RESULTS: Mapping[str, ScalarType] = {
+RESULT_TYPES: Mapping[str, ScalarType] = {
     **dict.fromkeys(("contains", "ends_with", "starts_with"), ScalarType("boolean")),
     **dict.fromkeys(("abs", "avg", "ceil", "floor", "length", "sum", "to_number"), ScalarType("number")),
     **dict.fromkeys(
@@ -162,13 +162,13 @@ def _boolean(node: SyntaxNode, source: Type) -> Type:
     return ScalarType("boolean")
 
 
-def _first(node: SyntaxNode, source: Type) -> Type:
+def _or_expression(node: SyntaxNode, source: Type) -> Type:
     """The type of `a || b`: the type of a. A PathError of b is raised, too."""
     first, *_ = [type_of(child, source) for child in node["children"]]
     return first
 
 
-def _last(node: SyntaxNode, source: Type) -> Type:
+def _and_expression(node: SyntaxNode, source: Type) -> Type:
     """The type of `a && b`: the type of b. A PathError of a is raised, too."""
     *_, last = [type_of(child, source) for child in node["children"]]
     return last
@@ -203,9 +203,9 @@ def _function(node: SyntaxNode, source: Type) -> Type:
             mapped = type_of(argument["children"][0], item_of(list_type))
             if name == "map":
                 return ListType(mapped)
-    if name in SAME_FUNCTIONS:
+    if name in REORDERING_FUNCTIONS:
         return list_type
-    return item_of(list_type) if name in ITEM_FUNCTIONS else RESULTS.get(name)
+    return item_of(list_type) if name in ITEM_FUNCTIONS else RESULT_TYPES.get(name)
 
 
 def _dictionary(node: SyntaxNode, source: Type) -> Type:
@@ -226,8 +226,8 @@ _RESOLVERS: Mapping[str, Callable[[SyntaxNode, Type], Type]] = {
     "flatten": _flatten,
     "comparator": _boolean,
     "not_expression": _boolean,
-    "and_expression": _last,
-    "or_expression": _first,
+    "and_expression": _and_expression,
+    "or_expression": _or_expression,
     "multi_select_list": _items,
     "multi_select_dict": _dictionary,
     "function_expression": _function,

@@ -48,7 +48,7 @@ from rules.signals import Quota
 METRIC: Members = {"MetricName": is_text, "Dimensions": is_list}
 DIMENSION: Members = {"Name": is_text, "Value": is_text}
 SERVICE: Members = {"ServiceCode": is_text}
-# The names of further reads in `KnownQuotas`, where a list of quotas has the name of its service code.
+# The names by which `KnownQuotas` records further reads; it records a list of quotas by its service code.
 PUBLISHED, SERVICES, REPORT = "metrics of usage", "service codes", "report of utilization"
 
 
@@ -67,7 +67,7 @@ def _count_groups() -> tuple[CountGroup, ...]:
 
 
 async def quotas(aws: Aws) -> AsyncIterator[Observed]:
-    """Yield the series of quotas in use; at first only of the quotas that the budget of calls allows to read.
+    """Yield the series of quotas in use, as far as the budget of calls has allowed to read them.
 
     Raises an ExceptionGroup at the end, as a read that fails prevents no other read.
     """
@@ -132,9 +132,9 @@ class _Reading:
         async for code, listed in self.aws.map(due, self._list_quotas, _service_resource):
             self.known.lists[code] = listed
         if not self.aws.is_global:
-            account.record(self.aws.region, in_use, frozenset(self._codes_read_once(in_use)))
+            account.record(self.aws.region, in_use, frozenset(self._codes_with_global_quotas(in_use)))
 
-    def _codes_read_once(self, in_use: Set[str]) -> Iterator[str]:
+    def _codes_with_global_quotas(self, in_use: Set[str]) -> Iterator[str]:
         """Yield the service codes with quotas that are the same in all regions or counted in one region."""
         for code, listed in self.known.lists.items():
             if any(quota.is_global for quota in listed):

@@ -46,10 +46,10 @@ class Principal:
         author: the name that the client gave. The authenticated name is always included: if ada gives the
         name bob, `ada (bob)` is recorded.
         """
-        given_name = " ".join(author.split())
+        claimed_name = " ".join(author.split())
         if self.name is None:
-            return given_name
-        return self.name if given_name in ("", self.name) else f"{self.name} ({given_name})"
+            return claimed_name
+        return self.name if claimed_name in ("", self.name) else f"{self.name} ({claimed_name})"
 
 
 ANONYMOUS = Principal()

@@ -1,13 +1,13 @@
-"""The alert engine: five stages that lead from samples and read failures to stored notifications.
+"""The alert engine: six stages that lead from samples and read failures to stored notifications.
 
 1. `restore` ends alerts whose series no longer exist, and continues the alerts of earlier processes.
 2. `evaluate` steps the alert states with new samples, and records a notice of each change.
-3. `observe` records notices of blind spots, which are resources and metrics that cannot be read. Before
-   `observe`, `forecast_alerts` records notices of series that will probably reach their limits.
-4. `plan` decides which receivers are notified of which alerts now.
-5. `persist` stores all of it in one transaction, and hands the notifications to the delivery.
+3. `forecast_alerts` records notices of series that will probably reach their limits.
+4. `observe` records notices of blind spots, which are resources and metrics that cannot be read.
+5. `plan` decides which receivers are notified of which alerts now.
+6. `persist` stores all of it in one transaction, and hands the notifications to the delivery.
 
-Stages 4 and 5 also run between evaluations, whenever something may be due. A run that fails or is cancelled
+Stages 5 and 6 also run between evaluations, whenever something may be due. A run that fails or is cancelled
 keeps its results so far, and the next run continues.
 """
 
@@ -100,11 +100,11 @@ class AlertEngine:
         """The last notice of each alert that fires, or whose end must still be notified, by id."""
         return self._state.alerts
 
-    def firing_alert(self, alert: str) -> Notice:
+    def firing_alert(self, alert_id: str) -> Notice:
         """Return the last notice of a firing alert. Raises NotFiringError when it does not fire."""
-        notice = self.alerts.get(alert)
+        notice = self.alerts.get(alert_id)
         if notice is None or not notice.firing:
-            raise NotFiringError(f"no alert with the id {alert} fires")
+            raise NotFiringError(f"no alert with the id {alert_id} fires")
         return notice
 
     def notified_receivers(self) -> dict[str, set[str]]:
@@ -144,7 +144,7 @@ class AlertEngine:
     async def acknowledge_new(
         self, acknowledgements: Iterable[Acknowledgement]
     ) -> tuple[list[Acknowledgement], list[Acknowledgement]]:
-        """Do what `Silences.acknowledge_new` does, and plan notifications at once."""
+        """Store acknowledgements as `Silences.acknowledge_new` does, and plan notifications at once."""
         stored_and_earlier = await self.silences.acknowledge_new(acknowledgements)
         self.wake.set()
         return stored_and_earlier
@@ -152,7 +152,7 @@ class AlertEngine:
     async def unacknowledge(
         self, is_undone: Callable[[Acknowledgement], bool], now: float
     ) -> list[Acknowledgement]:
-        """See `Silences.unacknowledge`; plan notifications at once."""
+        """Remove acknowledgements as `Silences.unacknowledge` does, and plan notifications at once."""
         removed = await self.silences.unacknowledge(is_undone, now)
         self.wake.set()
         return removed
@@ -166,9 +166,9 @@ class AlertEngine:
         self.wake.set()
         return stored
 
-    async def end_silence(self, silence: str) -> Silence:
+    async def end_silence(self, silence_id: str) -> Silence:
         """End the silence with this id, and plan notifications at once. Raises KeyError if there is none."""
-        ended = await self.silences.end(silence)
+        ended = await self.silences.end(silence_id)
         self.wake.set()
         return ended
 
@@ -243,7 +243,7 @@ class AlertEngine:
                 if planned_notice.notice.kind is NoticeKind.REPEATED
             ]
             series = self.notice_builder.series_of(repeated)
-            slots = np.array([alerting.slot for alerting in series.values()], np.int32)
+            slots = np.array([each.slot for each in series.values()], np.int32)
             trends = self.notice_builder.trends(slots)
             async for group, (last, reason) in cooperative_iter(batch):
                 notice = last

@@ -19,7 +19,7 @@ from monitor.alerting.engine_state import EngineState
 from monitor.alerting.forecast_text import ended_text, forecast_summary
 from monitor.alerting.inhibit import FORECAST
 from monitor.alerting.notice_builder import NoticeBuilder, departed_reason, key_of
-from monitor.alerting.series_notices import current_usage, limit_changed
+from monitor.alerting.series_notices import current_usage, limit_change
 from monitor.aws.status import MonitorStatus
 from monitor.fleet.columns import Ids
 from monitor.fleet.fleet import Fleet, Series
@@ -211,8 +211,8 @@ class ForecastAlerts:
             return f"it is near its limit now, and {current_usage(row)}"
         if not row.reach.probability or row.reach.probability[-1] >= IMPROBABLE:
             return ""
-        if changed := limit_changed(last_notice.limit, row.limit, row.unit):
-            return changed
+        if change := limit_change(last_notice.limit, row.limit, row.unit):
+            return change
         # The series may be newer than the last `_update_class_times`.
         has_times = series.slot < self._ids.size
         lasted = now - self._improbable_since[series.slot] if has_times else -np.inf

@@ -170,7 +170,7 @@ class NoticeBuilder:
         if row.usage is None or not before.limit:
             return ""
         stays = self._lifecycle.would_stay(slot, Rule[before.zone.upper()], row.usage / before.limit)
-        return series_notices.limit_changed(before.limit, row.limit, row.unit) if stays else ""
+        return series_notices.limit_change(before.limit, row.limit, row.unit) if stays else ""
 
     def _series_notice(self, series: Series, details: NoticeDetails, trend: Trend | None) -> Notice:
         return series_notices.series_notice(
@@ -195,12 +195,12 @@ class NoticeBuilder:
 def key_of(notice: Notice) -> Key:
     """Return the key of the series of an alert."""
     labels = notice.labels
-    signal_labels = labels["account"], labels["region"], labels["service"], labels["signal"]
-    return Key(*signal_labels, resource_of(notice))
+    identifying_labels = labels["account"], labels["region"], labels["service"], labels["signal"]
+    return Key(*identifying_labels, resource_of(notice))
 
 
 def departed_reason(departed_accounts: Mapping[str, str], before: Notice) -> str:
-    """Return why an alert has ended whose series left the fleet.
+    """Return why an alert ended when its series left the fleet.
 
     departed_accounts: why whole accounts are no longer watched, as phrases after "its account", by id.
     """

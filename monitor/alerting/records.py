@@ -22,8 +22,8 @@ class PendingNotice(msgspec.Struct, frozen=True, kw_only=True):
     """A notice that a receiver must still be notified of.
 
     group: the labels of the notice's group. due: when to send the notice, in epoch seconds; all notices of a
-    group are sent when the first of them is due. id: assigned by the store, higher for each row. reason:
-    why the receiver is notified.
+    group are sent when the first of them is due. id: assigned by the store; a later row has a higher
+    id. reason: why the receiver is notified.
     """
 
     receiver: str
@@ -83,9 +83,9 @@ class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True):
         """Return true if the acknowledgement is in force at `now` for an alert of this severity."""
         return self.active_at(now) and severity.rank <= self.severity.rank
 
-    def with_replaced(self, depth: int) -> "Acknowledgement":
-        """Return the acknowledgement with at most `depth` replaced ones."""
-        replaced = self.replaced.with_replaced(depth - 1) if self.replaced and depth else None
+    def with_replaced_up_to(self, depth: int) -> "Acknowledgement":
+        """Return a copy that keeps at most `depth` of the acknowledgements that were replaced before it."""
+        replaced = self.replaced.with_replaced_up_to(depth - 1) if self.replaced and depth else None
         return msgspec.structs.replace(self, replaced=replaced)
 
     def restored_at(self, now: float) -> "Acknowledgement | None":

@@ -19,7 +19,7 @@ from rules.units import PER_SECOND, PERCENT, THROTTLED, Unit
 # The remedy for usage below the band. The remedies of the catalogue are for usage that is too high.
 IDLE_REMEDY = "Lower the provisioned capacity, or scale it with the load."
 
-PERCENTAGE = PERCENT, 100.0  # unit and limit of a usage in percent, whose limit is not written
+PERCENTAGE = PERCENT, 100.0  # unit and limit of a usage in percent; texts leave out this limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class NoticeDetails:
     """The contents of a notice that do not come from the row of its series. Times are epoch seconds.
 
     zone: the zone of the alert, which can differ from the zone of the last sample. resolution_reason: why the
-    alert ended (see `limit_changed`); empty when the usage simply fell.
+    alert ended (see `limit_change`); empty when the usage simply fell.
     """
 
     alert: str
@@ -80,7 +80,7 @@ def current_usage(row: Row) -> str:
     return f"{usage_text(row)}{throttled}"
 
 
-def limit_changed(before: float | None, after: float | None, unit: Unit) -> str:
+def limit_change(before: float | None, after: float | None, unit: Unit) -> str:
     """Return how a limit changed, as a `resolution_reason`; empty if it did not change."""
     if before is None or after is None or before == after:
         return ""
@@ -116,7 +116,7 @@ def _summary(row: Row, details: NoticeDetails, trend: Trend | None, remedy: str,
 
 
 def _request_sentence(row: Row, details: NoticeDetails) -> str:
-    """Return a space and a sentence on the requested increase of the quota; empty without a request.
+    """Return a space and a sentence on the increase of the quota that was requested; empty if none was.
 
     The text is also empty below the band, where an increase does not help.
     """
@@ -170,7 +170,7 @@ def throttled_text(row: Row, throttled: float) -> str:
 
 
 def _throttled_suffix(row: Row, details: NoticeDetails) -> str:
-    """Return a semicolon and the throttled demand; empty if it is not known, and below the band."""
+    """Return a semicolon and the throttled demand; empty if it is not known, or below the band."""
     if row.throttled is None or details.zone is Zone.BELOW:
         return ""
     if row.throttled > 0:

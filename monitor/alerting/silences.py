@@ -157,7 +157,7 @@ class Silences:
             earlier = earlier.replaced
         if earlier and not earlier.active_at(acknowledgement.at):
             earlier = None
-        stored = replace(acknowledgement, replaced=earlier).with_replaced(MAX_REPLACED)
+        stored = replace(acknowledgement, replaced=earlier).with_replaced_up_to(MAX_REPLACED)
         await self._store.put(ACKNOWLEDGEMENTS, stored)
         return stored
 

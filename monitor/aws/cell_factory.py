@@ -14,7 +14,7 @@ from monitor.aws.account import Account
 from monitor.aws.cell import Cell
 from monitor.aws.clients import ClientCache
 from monitor.aws.credentials import Credentials, EnvironmentCredentials, RoleCredentials
-from monitor.aws.failure import error_code, with_role_place
+from monitor.aws.failure import error_code, with_role_position
 from monitor.aws.failure_class import FailureClass, classify
 from monitor.aws.rate_limiter import RateLimiter
 from monitor.aws.region_check import RegionDisabledError
@@ -236,29 +236,29 @@ def assumed_credentials(
 
     The first role is assumed with the credentials of the profile (None: Headroom's own), each other role with
     the credentials of the role before it. A role on the way is assumed once for all accounts. An error names
-    the role that could not be assumed and its place in the chain. cell_of: returns the cell that calls STS
+    the role that could not be assumed and its position in the chain. cell_of: returns the cell that calls STS
     with these credentials, for the account with this id.
     """
     credentials: Credentials = environment.credentials_of(profile)
     caller = cell_of(credentials, "")
     for number, role in enumerate(roles, 1):
-        place = f"role {number} of {len(roles)}, {role.role_arn}" if len(roles) > 1 else ""
+        position = f"role {number} of {len(roles)}, {role.role_arn}" if len(roles) > 1 else ""
         shared = environment.roles.get((profile, caller.region, *roles[:number]))
-        credentials = shared or RoleCredentials(partial(_assume, role, caller, place))
+        credentials = shared or RoleCredentials(partial(_assume, role, caller, position))
         if number < len(roles):
             environment.roles[profile, caller.region, *roles[:number]] = credentials
         caller = cell_of(credentials, role.account)
     return credentials
 
 
-async def _assume(role: AssumedRole, caller: Cell, place: str) -> Mapping[str, Any]:
+async def _assume(role: AssumedRole, caller: Cell, position: str) -> Mapping[str, Any]:
     """Assume a role for AWS's default duration, as a session of a chained role lasts an hour at most."""
     params = {"RoleArn": role.role_arn, "RoleSessionName": role.session_name}
     if role.external_id_secret:
         params["ExternalId"] = role.external_id_secret.get_secret_value()
-    # Outside of `with_role_place`, as an error of the previous role must not get the place of this role.
+    # Outside of `with_role_position`, as an error of the previous role must not get this role's position.
     await caller.credentials.frozen()
-    with with_role_place(place):
+    with with_role_position(position):
         response = await caller.call("sts", "AssumeRole", **params)
     credentials: Mapping[str, Any] = response["Credentials"]
     return credentials

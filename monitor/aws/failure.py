@@ -119,12 +119,12 @@ def with_operation_name(operation: str) -> Iterator[None]:
 
 
 @contextmanager
-def with_role_place(place: str) -> Iterator[None]:
-    """Set `role_place` on errors that lack it: the role's position in its chain; empty without a chain."""
+def with_role_position(position: str) -> Iterator[None]:
+    """Set `role_position` on errors that lack it: `role 2 of 3` and its ARN; empty without a chain."""
     try:
         yield
     except Exception as error:
-        vars(error).setdefault("role_place", place)
+        vars(error).setdefault("role_position", position)
         raise
 
 
@@ -133,7 +133,7 @@ def failure_from(error: Exception, operation: str = "", resource: Resource = ACC
     if not isinstance(error, (*AWS_ERRORS, HeadroomError)):
         log.error("unexpected response to %s %s", operation, resource.display_name, exc_info=error)
     operation = operation or getattr(error, "operation_name", "")
-    message_text = ": ".join(filter(None, (getattr(error, "role_place", ""), error_message(error))))
+    message_text = ": ".join(filter(None, (getattr(error, "role_position", ""), error_message(error))))
     code, message = replace_surrogates(error_code(error)), replace_surrogates(message_text)
     utf8_resource = resource.utf8_safe
     return Failure(operation, utf8_resource.display_name, code, message, utf8_resource.path)

@@ -12,7 +12,7 @@ import typer
 from monitor.cli.exit_codes import FAILED
 from monitor.cli.options import ConfigFile
 from monitor.config.places import DEFAULT_FILE, given_file
-from monitor.dashboards.addresses import RUNBOOKS
+from monitor.dashboards.addresses import DEFAULT_RUNBOOKS
 
 app = typer.Typer(
     help="Write alerting rules, dashboards, runbooks, list of signals.",
@@ -28,7 +28,7 @@ def prometheus(
         str | None,
         typer.Option(
             help="Address of the folder of runbooks that the alerts link to; by default the runbooks of "
-            f"the Headroom at `links.headroom` of the configuration, else {RUNBOOKS}."
+            f"the Headroom at `links.headroom` of the configuration, else {DEFAULT_RUNBOOKS}."
         ),
     ] = None,
     config: ConfigFile = None,
@@ -85,12 +85,12 @@ def docs(
 def runbooks_of(config: Path | None) -> str:
     """Return the address of the folder of runbooks; print the configuration's problems and exit if any."""
     if not lexists(given_file(config, environ) or DEFAULT_FILE):
-        return RUNBOOKS
+        return DEFAULT_RUNBOOKS
     from monitor.cli.config_file import load_config_or_exit
     from monitor.cli.registry_file import load_registry_or_exit
 
     links = load_config_or_exit(load_registry_or_exit(config), config).links
-    return f"{links.headroom.rstrip('/')}/runbooks" if links.headroom else RUNBOOKS
+    return f"{links.headroom.rstrip('/')}/runbooks" if links.headroom else DEFAULT_RUNBOOKS
 
 
 def write_files(directory: Path, files: Mapping[str, str]) -> None:

@@ -13,7 +13,7 @@ LookbackFormat = Annotated[Literal["table", "json", "html"], typer.Option(help="
 OtherBands = Annotated[
     list[str] | None,
     typer.Option(
-        help="Judge by this band, too: low-high or low-high-near, such as 0.5-0.8. Can be repeated.",
+        help="Judge also by this band: low-high or low-high-near, such as 0.5-0.8. Can be repeated.",
         metavar="LOW-HIGH",
     ),
 ]
@@ -21,7 +21,7 @@ OtherDurations = Annotated[
     list[str] | None,
     typer.Option(
         "--for",
-        help="Judge with this duration before an alert fires, too, such as 10m. Can be repeated.",
+        help="Judge also with this duration of a breach before an alert fires, such as 10m. Can be repeated.",
         metavar="DURATION",
     ),
 ]
@@ -53,11 +53,11 @@ def lookback(
 ) -> None:
     """List what was throttled or near a limit in past days.
 
-    Judges every minute as `serve` does: the alerts are those that would have fired. Says how early forecasts
-    from earlier data would have predicted each limit. Prints the cost before it reads, and asks above a
-    dollar. Exits with 0 when everything requested was read; 2 when the configuration is invalid, nothing
-    could be read, or reading was declined or not allowed; 3 when some requested reads failed: they are listed
-    below the tables.
+    Judges every minute as `serve` does: the alerts are those that would have fired. Also says how long before
+    a limit was reached a forecast would have predicted it, from the data until then. Prints the cost before
+    it reads; asks first if the cost is above a dollar. Exits with 0 when everything requested was read; 2
+    when the configuration is invalid, nothing could be read, or reading was declined or not allowed; 3 when
+    some requested reads failed: they are listed below the tables.
     """
     from monitor.cli.lookback_run import look_back_or_exit, parse_ways, print_lookback
 

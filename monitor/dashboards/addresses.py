@@ -1,3 +1,3 @@
-"""The addresses that the links of alerts lead to by default."""
+"""The default address of the runbooks that alerts link to: a folder of the repository."""
 
-RUNBOOKS = "docs/runbooks"
+DEFAULT_RUNBOOKS = "docs/runbooks"

@@ -21,7 +21,7 @@ from typing import Any
 
 import yaml
 
-from monitor.dashboards.addresses import RUNBOOKS
+from monitor.dashboards.addresses import DEFAULT_RUNBOOKS
 from monitor.dashboards.forecasts import forecast_rules
 from monitor.dashboards.runbooks import address_of
 from monitor.fleet.key import ALL_LABELS, WHOLE_ACCOUNT
@@ -72,7 +72,7 @@ def _represent_text(dumper: yaml.CSafeDumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _represent_text)
 
 
-def files(services: Iterable[Service], runbooks: str = RUNBOOKS) -> Mapping[str, str]:
+def files(services: Iterable[Service], runbooks: str = DEFAULT_RUNBOOKS) -> Mapping[str, str]:
     """Return the text of each file by name. runbooks: the address of the folder of runbooks."""
     groups_by_name = {service.service: service_groups(service, runbooks) for service in services}
     groups_by_name["headroom"] = [

@@ -1,4 +1,4 @@
-"""Creates the declared resources in moto, in this process and without a socket."""
+"""Creates the demo's resources in moto, in this process and without a socket."""
 
 import os
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ def clear_aws_environment() -> None:
 
 
 def seed_regions(regions: Iterable[DemoRegion]) -> None:
-    """Create the declared resources, and store their ids in the `ids` of each region."""
+    """Create the resources that the regions declare; store the ids in the `ids` of each region."""
     clear_aws_environment()
     mock = mock_aws()  # boto3 then uses the state of moto in memory, and no network
     mock.start()

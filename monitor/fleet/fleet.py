@@ -384,7 +384,7 @@ class Fleet(SeriesColumns):
         return row
 
     def _replace_causes(self, series: Series, by_cause: Mapping[str, Usage]) -> None:
-        before = self.causes.of(series.slot)
+        before = self.causes.entries_of(series.slot)
         if before.keys() != by_cause.keys():
             self.version += 1
         for cause in before.keys() - by_cause.keys():

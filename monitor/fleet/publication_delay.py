@@ -14,9 +14,10 @@ from monitor.fleet.namespaces import NamespaceStates
 from rules.arrays import Flags, Float64s, Ints
 
 MIN_DELAY, MAX_DELAY = 1, 10  # minutes
-# An age is complete, and confirmed points are final, if at most this share of the points changed.
+# An age is complete if at most this share of the points of that age changed. Confirmed points, which two
+# requests have returned, are final if at most this share of them changed.
 MAX_CHANGED_SHARE = 0.02
-CONFIRMED = MAX_DELAY  # the column that counts confirmed points
+CONFIRMED = MAX_DELAY  # the index of the counts of confirmed points, after those of the ages
 MIN_POLLS = 5  # polls until the delay is measured; the collector's declared delay applies before
 DECAY = 0.95  # factor of all counts from one poll to the next, so that old polls weigh less
 
@@ -26,7 +27,7 @@ class PublicationDelays:
 
     def __init__(self, states: NamespaceStates) -> None:
         self._states = states
-        # By namespace: numbers of points and of changed points, [2, age]; the last column: confirmed points.
+        # By namespace: numbers of points and of changed points, [2, age]; the last: confirmed points.
         self._counts: dict[int, Float64s] = {}
         self._polls: dict[int, int] = {}  # the number of polls, by namespace
         self._observed: set[int] = set()  # the namespaces with points in the current poll
@@ -56,8 +57,8 @@ class PublicationDelays:
             if self._polls[namespace] >= MIN_POLLS:
                 points, may_change = counts[0], counts[1] > MAX_CHANGED_SHARE * counts[0]
                 oldest_change = int(np.flatnonzero(may_change[:CONFIRMED]).max(initial=-1))
-                youngest = int(np.argmax(points > 0))  # whether points of a lower age change is unknown
-                self._states.delay[namespace] = max(oldest_change + 1, youngest, MIN_DELAY)
+                lowest_age = int(np.argmax(points > 0))  # whether points of a lower age change is unknown
+                self._states.delay[namespace] = max(oldest_change + 1, lowest_age, MIN_DELAY)
                 is_final = points[CONFIRMED] > 0 and not may_change[CONFIRMED]
                 self._states.confirmed_is_final[namespace] = is_final
             self._counts[namespace] = DECAY * counts

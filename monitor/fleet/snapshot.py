@@ -170,7 +170,7 @@ def _copy_column(column: AnyColumn) -> Generator[None, None, AnyColumn]:
 
 def _copy_causes(fleet: Fleet, previous: CauseColumns | None) -> CauseColumns:
     """Copy the causes. previous: the causes of an earlier snapshot, if no series changed since."""
-    causes, used = fleet.causes, fleet.causes.used
+    causes, used = fleet.causes, fleet.causes.used_entries
     if not used.size:
         return NO_CAUSES
     slot, cause = (previous.slot, previous.cause) if previous else (causes.slot[used], causes.cause[used])

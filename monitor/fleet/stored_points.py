@@ -16,19 +16,20 @@ NO_PLACE = 0  # the place of all rows without points: an index of the 8-bit stor
 INITIAL_ROWS = 256
 
 StoredNumber = TypeVar("StoredNumber", np.uint8, np.float32)
-# The point for each value of 8 bits.
+# The point that each value of 8 bits stands for.
 _DECODED = np.append(np.arange(MISSING, dtype=np.float32), np.float32(np.nan))
 
 
 class _Store(Generic[StoredNumber]):
     """Rows of points of one type; freed rows are used again, with all points missing.
 
-    used: the number of rows ever allocated. The rows are in memory of their own, which grows without being
-    copied: copying the points of a million metrics would block the event loop for a second.
+    row_count: the number of rows that are in use or were freed. The rows are in memory of their own, which
+    grows without being copied: copying the points of a million metrics would block the event loop for a
+    second.
     """
 
     def __init__(self, dtype: type[StoredNumber], width: int, missing: float) -> None:
-        self._missing, self.used, self._free = missing, 0, list[int]()
+        self._missing, self.row_count, self._free = missing, 0, list[int]()
         self._dtype: type[StoredNumber] = dtype
         self._width = width
         self._memory = _new_memory(INITIAL_ROWS * width * np.dtype(dtype).itemsize)
@@ -51,11 +52,11 @@ class _Store(Generic[StoredNumber]):
     def allocate(self, count: int) -> Indices:
         """Allocate this number of rows with all points missing, and return their indices."""
         reused = [self._free.pop() for _ in range(min(count, len(self._free)))]
-        end = self.used + count - len(reused)
+        end = self.row_count + count - len(reused)
         while end > len(self.points):
             self._grow()
-        rows = np.append(np.array(reused, np.intp), np.arange(self.used, end, dtype=np.intp))
-        self.used = end
+        rows = np.append(np.array(reused, np.intp), np.arange(self.row_count, end, dtype=np.intp))
+        self.row_count = end
         self.points[rows] = self._missing
         return rows
 
@@ -86,7 +87,7 @@ class StoredPoints:
     @property
     def allocated_bytes(self) -> int:
         """The memory of all points, including those of freed rows, in bytes."""
-        return self._small.used * self._width + 4 * self._wide.used * self._width
+        return self._small.row_count * self._width + 4 * self._wide.row_count * self._width
 
     def grow_to(self, rows: int) -> None:
         """Make room for at least this many rows."""
@@ -109,7 +110,7 @@ class StoredPoints:
         return points
 
     def put(self, rows: Ints, minutes: Ints, values: Floats) -> None:
-        """Store finite values, each for a row and a minute; of several for one point, the last counts."""
+        """Store finite values, each for a row and a minute; of several for one point, store the last."""
         places = self._places.take(rows)
         wide = (places & IS_WIDE).astype(np.bool_)
         if wide.all():

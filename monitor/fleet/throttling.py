@@ -86,7 +86,7 @@ def throttled_by_cause(columns: SeriesColumns, newest: Ints, throttled: Floats) 
     demand, by slot. Where the demand of a series is unknown, the demand of its causes is unknown, too.
     """
     causes, demand = columns.causes, np.full(columns.causes.size, NAN)
-    used = causes.used[~np.isnan(throttled[causes.slot[causes.used]])]
+    used = causes.used_entries[~np.isnan(throttled[causes.slot[causes.used_entries]])]
     if not used.size:
         return demand
     slots = causes.slot[used]

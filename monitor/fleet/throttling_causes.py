@@ -50,17 +50,17 @@ class ThrottlingCauses(Columns):
         self._entries: dict[int, dict[str, int]] = {}  # by the series' slot, then by cause
 
     @property
-    def used(self) -> Ints:
+    def used_entries(self) -> Ints:
         """The entries in use."""
         return np.flatnonzero(self.slot[: self.size] != NO_SLOT).astype(np.int32)
 
-    def of(self, slot: int) -> Mapping[str, int]:
+    def entries_of(self, slot: int) -> Mapping[str, int]:
         """Return the entries of a series by cause."""
         return self._entries.get(slot, {})
 
     def throttled_of(self, slot: int) -> dict[str, float]:
         """Return the throttled demand of a series by cause as judged last, the largest first."""
-        entries = self.of(slot).items()  # empty for most series: nothing to sort
+        entries = self.entries_of(slot).items()  # empty for most series: nothing to sort
         return (
             _largest_first((cause, float(self.throttled[entry])) for cause, entry in entries)
             if entries

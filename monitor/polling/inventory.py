@@ -356,7 +356,7 @@ class Inventory:
     def _quota_request(self, quota: Quota | None, arn: str, signal: Signal) -> QuotaRequest | None:
         """Return the newest request to increase a quota, in the signal's unit; None if there is none."""
         request = self.quotas.request_for(quota, arn)
-        return request and request.in_unit_of(signal.quota_unit)
+        return request and request.in_signal_unit(signal.quota_unit)
 
     def _limit(
         self, key: Key, signal: Signal, observed: Observed, result: ScanResult, arn: str

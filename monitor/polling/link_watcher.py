@@ -1,4 +1,4 @@
-"""Watches which accounts are linked to a monitoring account in a region; reads those without a role."""
+"""Watches which accounts are linked to a monitoring account; reads those that have no role."""
 
 import asyncio
 import logging
@@ -49,7 +49,7 @@ class LinkedCells(Protocol):
         """Forget a linked cell, and drop its series."""
         ...
 
-    def links_changed(self) -> None:
+    def on_links_changed(self) -> None:
         """React to a change in which accounts are linked, or in how they are read."""
         ...
 
@@ -112,7 +112,7 @@ class LinkWatcher:
             self._running[cell_watcher.cell.key] = task
 
     def request_list(self) -> None:
-        """Have the links read again soon, as other accounts have a role now."""
+        """Request that the links are read soon, as other accounts have a role now."""
         self._requested.set()
 
     def _interval(self) -> float:
@@ -145,13 +145,13 @@ class LinkWatcher:
         known_first = sorted(selected, key=lambda account_id: account_id not in self.accounts)
         account_ids = known_first[:MAX_LINKED_ACCOUNTS]
         missing = self.accounts.keys() - {*account_ids}
-        for account_id in missing & self._missing:  # not in two lists, as AWS may omit it from one
+        for account_id in missing & self._missing:  # two lists in a row lack it: AWS may omit it from one
             await self.remove(account_id)
         self._missing = missing - self._missing
         for account_id in account_ids:
             await self._update(account_id, selected[account_id])
         self.is_known = True
-        self._linked_cells.links_changed()
+        self._linked_cells.on_links_changed()
         return _failure_beyond_bound(len(selected))
 
     async def _update(self, account_id: str, label: str) -> None:
@@ -210,7 +210,7 @@ class LinkWatcher:
             await self._linked_cells.drop_linked(cell_watcher)
 
     def shared_calls(self, account_id: str, region: str) -> SharedCalls | None:
-        """Return the shared calls for an account's metrics in a region; None if they do not include it."""
+        """Return the shared calls for an account's metrics in a region; None if it takes no part in them."""
         if region != self.cell.region:
             return None
         linked = self.accounts.get(account_id)

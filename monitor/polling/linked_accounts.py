@@ -167,7 +167,7 @@ class LinkedAccounts:
             if number % YIELD_EVERY == 0:
                 await asyncio.sleep(0)
 
-    def links_changed(self) -> None:
+    def on_links_changed(self) -> None:
         """Charge the metrics in shared calls to the monitoring accounts that request them."""
         self._watcher.fleet.set_payers(
             {

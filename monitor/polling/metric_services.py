@@ -24,7 +24,10 @@ class MetricServices:
         }
 
     def by_region(self, metrics: Mapping[bytes, int]) -> Mapping[str, Mapping[bytes, int]]:
-        """Group metrics by the region whose CloudWatch has them; the region of the cell is the empty text."""
+        """Group queries by the region whose CloudWatch has their metrics; return the groups by region.
+
+        metrics: a number, such as a row, for each query. The region of the cell is the empty text.
+        """
         if self._region_by_name.keys().isdisjoint(map(name_part, metrics) if self._region_by_name else ()):
             return {"": metrics}
         grouped: dict[str, dict[bytes, int]] = {}

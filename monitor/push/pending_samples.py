@@ -1,8 +1,9 @@
 """Selects the samples to queue next: those of new minutes, each once and in order; then revised samples.
 
 A time series database that rejects samples out of order does so per series. It also rejects any sample
-that is an hour older than the newest sample of all series (Prometheus: half of a chunk's range). So samples
-are selected in slices of time, the oldest first; within a slice, they are ordered by series.
+that is an hour older than the newest sample of all series (in Prometheus, half of the two hours of its head
+block). So samples are selected in slices of time, the oldest first; within a slice, they are ordered by
+series.
 """
 
 from collections.abc import Iterator
@@ -28,10 +29,11 @@ LATE_MINUTES: Final = 30
 
 @dataclass(frozen=True, slots=True)
 class SampleBatch:
-    """Samples of the series of one chunk, ordered by slot and then minute.
+    """Samples of the series in one chunk of slots, ordered by slot and then minute.
 
-    chunk: the slots of the chunk. slots: the slot of each sample. selected: true for samples to send,
-    [kind, sample]. queued_through: the watermarks of the chunk before this batch, [kind, slot].
+    chunk: the range of slots; CHUNK_SIZE is its length. slots: the slot of each sample. selected: true for
+    samples to send, [kind, sample]; kinds are those of `SampleKind`. queued_through: the newest queued
+    minutes of the slots in the chunk before this batch, [kind, slot].
     """
 
     chunk: slice
@@ -42,7 +44,7 @@ class SampleBatch:
 
 
 class PendingSamples:
-    """The samples of a fleet that are not queued for a receiver, as far as known when this object is made."""
+    """The samples of a fleet that were not queued for a receiver yet when this object was made."""
 
     def __init__(self, fleet: Fleet, watermarks: Watermarks) -> None:
         self._fleet, self._watermarks = fleet, watermarks
@@ -75,20 +77,20 @@ class PendingSamples:
     def _slice(self, minutes: range, revised: bool) -> Iterator[SampleBatch]:
         watermarks, changed = self._watermarks, self._changed
         queued = watermarks.queued_through[:SOURCE_COUNT, changed]
-        queued_before, last = queued, self._newest[:, changed]
+        pending_after, last = queued, self._newest[:, changed]
         if revised:
-            queued_before, last = queued - watermarks.late_minutes, queued - 1
+            pending_after, last = queued - watermarks.late_minutes, queued - 1
         # The first and last pending minute within the slice: of each source, then of both sources together.
-        first, last = np.maximum(queued_before + 1, minutes.start), np.minimum(last, minutes.stop - 1)
+        first, last = np.maximum(pending_after + 1, minutes.start), np.minimum(last, minutes.stop - 1)
         first = np.where(first <= last, first, minutes.stop).min(axis=0)
         last = last.max(axis=0)
         pending = np.flatnonzero(first <= last)
         chunks = changed[pending] // CHUNK_SIZE
         for number in np.unique(chunks).tolist():
-            columns = pending[chunks == number]
-            is_same_series = self._fleet.id[changed[columns]] == watermarks.ids[changed[columns]]
-            columns = columns[is_same_series]  # a slot may have a new series since the fleet was examined
-            slots, sample_minutes = expand_ranges(changed[columns], first[columns], last[columns])
+            indices = pending[chunks == number]
+            is_same_series = self._fleet.id[changed[indices]] == watermarks.ids[changed[indices]]
+            indices = indices[is_same_series]  # a slot may have a new series since the fleet was examined
+            slots, sample_minutes = expand_ranges(changed[indices], first[indices], last[indices])
             chunk = slice(number * CHUNK_SIZE, (number + 1) * CHUNK_SIZE)
             yield self._batch(chunk, slots, sample_minutes, revised)
 

@@ -87,7 +87,7 @@ class NameInterner:
         self._new_bytes, self._size = self._new_bytes + added, self._size + added
 
     def is_declared(self, namespace: str, metric: str) -> bool:
-        """Return whether the points of a metric are decoded."""
+        """Return whether a collector declares a metric; points of other metrics are not decoded."""
         return self._declared is None or (namespace, metric) in self._declared
 
     def intern(

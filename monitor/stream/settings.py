@@ -69,7 +69,7 @@ class StreamConfig(ConfigModel):
 
     @property
     def gap_minutes(self) -> int:
-        """`poll_after` in whole minutes."""
+        """`poll_after` in whole minutes: a longer gap in a streamed metric has it polled again."""
         return int(self.poll_after // 60)
 
     def access(self, environ: Mapping[str, str]) -> FirehoseAccess:

@@ -49,7 +49,7 @@ class HeadroomClient:
         self._threads = DaemonThreadPool()
 
     def close(self) -> None:
-        """Stop the threads once their requests end, without waiting for them."""
+        """Let each thread stop when its request ends; do not wait for the threads."""
         self._threads.close()
 
     async def list_series(self, query: Query) -> SeriesPageModel:
@@ -73,7 +73,7 @@ class HeadroomClient:
         return (await self._request(NoticeList, "GET", path)).items
 
     async def get_readiness(self) -> ReadyModel:
-        """Return the accounts and services that were not read yet."""
+        """Return which data has not been read yet."""
         return await self._request(ReadyModel, "GET", "/-/ready")
 
     async def acknowledge(self, alert_id: str, author: str, comment: str) -> AlertModel:
@@ -114,7 +114,7 @@ def request(
     except ApiTransportError as error:
         raise RequestError(str(error)) from None
     except ValidationError:
-        raise RequestError(unexpected_response(address)) from None
+        raise RequestError(unexpected_response_message(address)) from None
 
 
 def status_message(error: ApiStatusError) -> str:
@@ -123,6 +123,6 @@ def status_message(error: ApiStatusError) -> str:
     return f"{error}{hint}"
 
 
-def unexpected_response(address: str) -> str:
+def unexpected_response_message(address: str) -> str:
     """Return the message for a response that does not match the models of this version."""
     return f"{address}: unexpected response; it may run another version of Headroom"

@@ -165,7 +165,7 @@ async def _distributions(scan: LinkScan) -> AsyncIterator[Mapping[str, Any]]:
 
 
 def _origin_node(scan: LinkScan, domain: str, stage: str) -> PathNode | None:
-    account = scan.place[0]
+    account = scan.cell_key[0]
     if (api := EXECUTE_API.fullmatch(domain)) and stage:
         return PathNode("apigateway", f"{api['api']}/{stage}", account, api["region"])
     if bucket := BUCKET.fullmatch(domain):
@@ -174,7 +174,7 @@ def _origin_node(scan: LinkScan, domain: str, stage: str) -> PathNode | None:
 
 
 def _arn_node(scan: LinkScan, arn: str) -> PathNode | None:
-    return node_of_arn(arn, *scan.place)
+    return node_of_arn(arn, *scan.cell_key)
 
 
 def _link_all(scan: LinkScan, source: PathNode, targets: Sequence[PathNode | None]) -> None:

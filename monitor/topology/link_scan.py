@@ -22,13 +22,13 @@ class LinkScan:
     _call_counts: dict[str, int] = field(default_factory=dict)
 
     @property
-    def place(self) -> tuple[str, str]:
-        """The account's id and the region."""
+    def cell_key(self) -> tuple[str, str]:
+        """The account's id and the region of the cell."""
         return self.cell.key
 
     def node(self, service: str, resource: str, name: str = "") -> PathNode:
         """Return the node of a resource in the account and region of the cell."""
-        return PathNode(service, resource, *self.place, name=name if name != resource else "")
+        return PathNode(service, resource, *self.cell_key, name=name if name != resource else "")
 
     def link(self, source: PathNode | None, target: PathNode | None) -> None:
         """Record a link from `source` to `target`; do nothing if either is None or both are the same."""
@@ -54,13 +54,13 @@ class LinkScan:
         self, service: str, operation: str, key: str, **params: Any
     ) -> AsyncIterator[Mapping[str, Any]]:
         """Yield the items of a call about one resource, as `items` does; none after MAX_CALLS such calls."""
-        if self.may_call(operation):
+        if self._take_call(operation):
             async for item in self.items(service, operation, key, **params):
                 yield item
 
     async def call(self, service: str, operation: str, **params: Any) -> Mapping[str, Any]:
         """Return the response of a call about one resource; empty if it fails, or after MAX_CALLS calls."""
-        if not self.may_call(operation):
+        if not self._take_call(operation):
             return {}
         try:
             return await self.cell.call(service, operation, **params)
@@ -68,10 +68,10 @@ class LinkScan:
             self._fail(error, operation)
             return {}
 
-    def may_call(self, operation: str) -> bool:
-        """Count a call about one resource, and return whether it is allowed.
+    def _take_call(self, operation: str) -> bool:
+        """Take one of the MAX_CALLS calls of an operation; return false if none is left.
 
-        The first call that is not allowed is recorded as a failure.
+        The first call beyond MAX_CALLS is recorded as a failure.
         """
         self._call_counts[operation] = count = self._call_counts.get(operation, 0) + 1
         if count == MAX_CALLS + 1:
@@ -80,7 +80,7 @@ class LinkScan:
 
     @property
     def _where(self) -> str:
-        return "/".join(self.place)
+        return "/".join(self.cell_key)
 
     def _fail(self, error: Exception, operation: str) -> None:
         self.failures[f"{self._where}: {failure_from(error, operation).sentence}"] = None

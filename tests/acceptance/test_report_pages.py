@@ -71,7 +71,7 @@ async def new_page(
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
-async def test_pages_fit_and_have_no_finding_of_axe(
+async def test_pages_fit_the_width_and_have_no_accessibility_violation(
     example: ExampleServer, browser: Browser, width: int, dark: bool
 ) -> None:
     async with new_page(browser, width, dark=dark) as page:
@@ -81,8 +81,8 @@ async def test_pages_fit_and_have_no_finding_of_axe(
             assert not await page.evaluate(SCROLLS), path
             await page.evaluate(OPEN_ALL)
             assert not await page.evaluate(SCROLLS), path
-            found = (await Axe().run(page)).response["violations"]
-            assert [(violation["id"], violation["nodes"][0]["html"]) for violation in found] == [], path
+            violations = (await Axe().run(page)).response["violations"]
+            assert [(violation["id"], violation["nodes"][0]["html"]) for violation in violations] == [], path
 
 
 async def test_pages_work_without_scripts(example: ExampleServer, browser: Browser) -> None:
@@ -144,7 +144,7 @@ async def test_a_page_shows_that_its_connection_is_lost(tmp_path: Path, browser:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-async def test_pages_of_a_server_that_watches_nothing_say_so_and_show_no_good_zone(
+async def test_pages_of_a_server_that_watches_nothing_say_so_and_show_no_zone_within_or_below(
     tmp_path: Path, browser: Browser, width: int
 ) -> None:
     async with Server.opened(tmp_path) as server:

@@ -76,7 +76,7 @@ async def run_case(
 
     malformed: answers may contradict the service's model.
     """
-    series, failures = await scan_case(case, collector, malformed)
+    series, failures = await observe_case(case, collector, malformed)
     found = {
         f"{observed.signal} {observed.resource.display_name}".strip(): describe_series(observed)
         for observed in series
@@ -84,7 +84,7 @@ async def run_case(
     return found, failures
 
 
-async def scan_case(
+async def observe_case(
     case: Case, collector: Collector, malformed: bool = False
 ) -> tuple[list[Observed], list[str]]:
     """Run all scans of a collector; return the series, and the failures in the form of the tables.

@@ -10,9 +10,9 @@ from tests.collectors.declared_cases import (
     TABLES,
     Case,
     differences,
+    observe_case,
     read_cases,
     run_case,
-    scan_case,
 )
 from tests.metric_units import unit_conflicts
 from tests.published_metrics import unpublished_metrics
@@ -32,7 +32,7 @@ async def test_the_series_from_the_answers_of_a_table_are_those_of_the_table(cas
 async def test_every_metric_is_published_with_its_dimensions_and_in_the_unit_of_the_signal(
     case: Case,
 ) -> None:
-    series, _ = await scan_case(case, collector_of(DECLARATIONS[case.service]))
+    series, _ = await observe_case(case, collector_of(DECLARATIONS[case.service]))
     signals = REGISTRY.services[case.service].signals
     assert [
         problem

@@ -27,7 +27,7 @@ ENVIRON = {"TOKEN": SECRET, "SHORT": "short"}
 
 
 def parse(text: str, folder: Path = Path()) -> Config:
-    """Return the configuration of a text. folder: where the files that the text names are."""
+    """Parse a configuration. folder: where the files that the text names are."""
     return parse_config(text.encode(), "headroom.yaml", ConfigContext(ENVIRON, folder))
 
 
@@ -39,7 +39,7 @@ def auth_of(text: str, folder: Path = Path()) -> AuthConfig:
 
 
 def problems_of(text: str, folder: Path = Path()) -> str:
-    """Return the problems of a configuration, which show no secret."""
+    """Return the problems of an invalid configuration; check that they show no secret."""
     with pytest.raises(ConfigError) as raised:
         parse(text, folder)
     assert SECRET not in str(raised.value) and "short" not in str(raised.value)
@@ -218,7 +218,7 @@ def test_a_loopback_listen_address_needs_no_auth(listen: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tls_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with two certificates and their keys, and a text file."""
     folder, ca = tmp_path_factory.mktemp("tls"), trustme.CA()
     for name in ("one", "two"):
@@ -229,10 +229,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_tls_settings_name_a_certificate_and_its_key(files: Path) -> None:
-    tls = parse("tls: {certificate_file: one.crt, key_file: one.key, minimum_version: 1.3}", files).tls
+def test_tls_settings_name_a_certificate_and_its_key(tls_folder: Path) -> None:
+    tls = parse("tls: {certificate_file: one.crt, key_file: one.key, minimum_version: 1.3}", tls_folder).tls
     assert tls == TlsConfig.model_construct(
-        certificate_file=files / "one.crt", key_file=files / "one.key", minimum_version="1.3"
+        certificate_file=tls_folder / "one.crt", key_file=tls_folder / "one.key", minimum_version="1.3"
     )
 
 
@@ -264,12 +264,12 @@ def test_tls_settings_name_a_certificate_and_its_key(files: Path) -> None:
         ),
     ],
 )
-def test_an_invalid_tls_configuration_is_reported(files: Path, text: str, problem: str) -> None:
-    assert problems_of(f"tls: {text}", files) == problem.replace("{}", str(files))
+def test_an_invalid_tls_configuration_is_reported(tls_folder: Path, text: str, problem: str) -> None:
+    assert problems_of(f"tls: {text}", tls_folder) == problem.replace("{}", str(tls_folder))
 
 
 def test_a_key_file_with_a_passphrase_is_an_error_and_nobody_is_asked_for_the_passphrase(
-    files: Path, tmp_path: Path
+    tls_folder: Path, tmp_path: Path
 ) -> None:
     """OpenSSL would otherwise ask for the passphrase on the terminal, and wait for ever."""
     plain_key = trustme.CA().issue_cert("one.example.org").private_key_pem.bytes()
@@ -277,5 +277,5 @@ def test_a_key_file_with_a_passphrase_is_an_error_and_nobody_is_asked_for_the_pa
     encrypted_key = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
     (tmp_path / "locked.key").write_bytes(encrypted_key)
     assert "cannot be used together" in problems_of(
-        f"tls: {{certificate_file: {files}/one.crt, key_file: locked.key}}", tmp_path
+        f"tls: {{certificate_file: {tls_folder}/one.crt, key_file: locked.key}}", tmp_path
     )

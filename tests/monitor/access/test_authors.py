@@ -55,13 +55,13 @@ def field_names(page: Page) -> set[str | None]:
     return {field.get("name") for field in page.all("input") if field.get("type") != "hidden"}
 
 
-def form_addresses(page: Page) -> list[str | None]:
-    """Return the addresses of the forms that change something."""
+def form_urls(page: Page) -> list[str | None]:
+    """Return the URLs of the forms that change something."""
     return [form["action"] for form in page.all("form") if form.get("method") == "post"]
 
 
 @pytest.mark.parametrize(
-    ("name", "given_name", "author"),
+    ("name", "claimed_name", "author"),
     [
         (None, "ann", "ann"),
         (None, " ann\n b ", "ann b"),
@@ -70,10 +70,10 @@ def form_addresses(page: Page) -> list[str | None]:
         ("chatops", "ann", "chatops (ann)"),
     ],
 )
-def test_an_author_is_the_principal_followed_by_the_given_name_in_brackets(
-    name: str | None, given_name: str, author: str
+def test_an_author_is_the_principal_followed_by_the_claimed_name_in_brackets(
+    name: str | None, claimed_name: str, author: str
 ) -> None:
-    assert Principal(name).author_name(given_name) == author
+    assert Principal(name).author_name(claimed_name) == author
 
 
 @pytest.mark.parametrize(
@@ -119,14 +119,14 @@ async def test_forms_are_shown_only_with_the_role_operate(
     address = path.format(alert)
     for _ in range(2):
         async with server.client(**bearer(READER_TOKEN)) as client:
-            assert not form_addresses(await load_page(client, address))
+            assert not form_urls(await load_page(client, address))
         async with server.client(**ADA) as client:
             page = await load_page(client, address)
-            assert form_addresses(page) and "author" not in field_names(page)
+            assert form_urls(page) and "author" not in field_names(page)
     server.configure(None)
     async with server.client() as client:
         page = await load_page(client, address)
-        assert form_addresses(page) and "author" not in field_names(page)
+        assert form_urls(page) and "author" not in field_names(page)
 
 
 async def test_a_silence_is_ended_only_with_the_role_operate(server: AuthenticatedServer, alert: str) -> None:
@@ -134,11 +134,11 @@ async def test_a_silence_is_ended_only_with_the_role_operate(server: Authenticat
         token = (await load_page(client, "/alerts")).token
         await client.post(f"/alerts/{alert}/silence", data={"token": token, "duration": "1 h"})
         (silence,) = server.server.alerting.engine.silences.stored
-        assert f"/silences/{silence.id}/end" in form_addresses(await load_page(client, "/alerts/silenced"))
+        assert f"/silences/{silence.id}/end" in form_urls(await load_page(client, "/alerts/silenced"))
     async with server.client(**basic("bob", BOB_PASSWORD)) as client:
         page = await load_page(client, "/alerts/silenced")
         assert "by ada" in " ".join(page.words.split())
-        assert not form_addresses(page)
+        assert not form_urls(page)
         response = await client.post(f"/silences/{silence.id}/end", data={"token": token})
         assert response.status_code == 403
     assert server.server.alerting.engine.silences.stored == [silence]

@@ -86,7 +86,7 @@ CASES: list[tuple[str, list[Notice], list[str]]] = [
         ["stream_write_bytes a"],
     ),
     (
-        "a stream's alert that is not saturated neither inhibits its shard's nor is inhibited by it",
+        "an unsaturated alert on a stream neither inhibits its shard's alert nor is inhibited by it",
         [alert(STREAM, "a", 0.93, WARNING), alert(SHARD, "a/1")],
         ["stream_write_bytes a", "shard_write_bytes a/1"],
     ),
@@ -97,12 +97,12 @@ CASES: list[tuple[str, list[Notice], list[str]]] = [
      [alert(CONCURRENCY, "", 0.6), alert(UNRESERVED, ""), alert(INVOKES, "", 0.3)],
      ["unreserved_concurrency "]),
     (
-        "an alert on a function that scales is inhibited if the account is at its limit",
+        "an alert on a function's scaling rate is inhibited if the account is at its limit",
         [alert(CONCURRENCY, ""), alert(SCALING, "f", 3.0, WARNING)],
         ["account_concurrency "],
     ),
     (
-        "an alert on a function that scales is not inhibited if the account is below its limit",
+        "an alert on a function's scaling rate is not inhibited if the account is below its limit",
         [alert(CONCURRENCY, "", 0.95, WARNING), alert(SCALING, "f", 1.0, WARNING)],
         ["account_concurrency ", "concurrency_scaling_rate f"],
     ),
@@ -136,7 +136,7 @@ CASES: list[tuple[str, list[Notice], list[str]]] = [
         ["fifo_message_rate_batched q"],
     ),
     (
-        "`covered_by`: an alert of another queue, or one that is less bad, does not inhibit",
+        "`covered_by`: an alert on another queue, or one in a less severe zone, does not inhibit",
         [
             alert("sqs.fifo_api_rate", "q", 0.95, WARNING),
             alert(MESSAGES, "q", 0.8, Severity.INFO),

@@ -1,4 +1,4 @@
-"""Deliveries across restarts and reloads, without a disk, and with a real clock."""
+"""Deliveries: across restarts and reloads, without a disk, and by running senders with a real clock."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -31,7 +31,7 @@ DAY = 24 * 3600.0
 WAIT_TIMEOUT = 10  # seconds, for waits of milliseconds
 
 
-async def test_a_restart_repeats_the_interrupted_delivery_under_its_id_first(
+async def test_after_a_restart_the_interrupted_delivery_is_repeated_first_and_with_its_id(
     storage: Path | MemoryStore,
 ) -> None:
     async with open_delivery(storage) as before:

@@ -8,7 +8,7 @@ import pytest
 
 from collectors.base import Resource, Unobservable
 from collectors.quota_requests import QuotaRequest
-from monitor.alerting.series_notices import IDLE_REMEDY, NoticeDetails, limit_changed, series_notice
+from monitor.alerting.series_notices import IDLE_REMEDY, NoticeDetails, limit_change, series_notice
 from monitor.alerting.trend import Trend
 from monitor.fleet.key import Key
 from monitor.fleet.rows import Row
@@ -193,7 +193,7 @@ SUMMARIES: list[tuple[Row, dict[str, Any], Trend | None, str]] = [
         row("lambda.account_concurrency", "", 940, 2000),
         {
             "kind": NoticeKind.RESOLVED,
-            "resolution_reason": limit_changed(1000, 2000, unit_named("concurrent executions")),
+            "resolution_reason": limit_change(1000, 2000, unit_named("concurrent executions")),
         },
         None,
         f"{LAMBDA} recovered after 42 min: it runs or reserves 940 of 2k concurrent executions "
@@ -263,7 +263,7 @@ def test_tags_do_not_replace_other_labels() -> None:
 def test_a_raised_or_lowered_limit_is_a_resolution_reason(
     before: float | None, after: float | None, expected: str
 ) -> None:
-    assert limit_changed(before, after, unit_named("requests/s")) == expected
+    assert limit_change(before, after, unit_named("requests/s")) == expected
 
 
 @each_service

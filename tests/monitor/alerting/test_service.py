@@ -42,9 +42,11 @@ def config(folder: Path, *receivers: tuple[str, str]) -> Config:
 
 
 @asynccontextmanager
-async def run_alerting(requested: Config, fleet: Fleet) -> AsyncIterator[Alerting]:
+async def run_alerting(configuration: Config, fleet: Fleet) -> AsyncIterator[Alerting]:
     """Open alerting, and run it in a task."""
-    async with Alerting.opened(requested.alerting_settings(REGISTRY), fleet, ProcessTelemetry()) as alerting:
+    async with Alerting.opened(
+        configuration.alerting_settings(REGISTRY), fleet, ProcessTelemetry()
+    ) as alerting:
         task = asyncio.create_task(alerting.run())
         yield alerting
         task.cancel()
@@ -141,12 +143,14 @@ async def test_an_unreachable_receiver_is_known_before_any_alert_is_sent(tmp_pat
 
 
 async def test_a_journal_in_use_cannot_be_opened_again(tmp_path: Path) -> None:
-    requested = config(tmp_path)
-    async with run_alerting(requested, Fleet()):
+    configuration = config(tmp_path)
+    async with run_alerting(configuration, Fleet()):
         with pytest.raises(JournalError, match="is held by "):
-            async with Alerting.opened(requested.alerting_settings(REGISTRY), Fleet(), ProcessTelemetry()):
+            async with Alerting.opened(
+                configuration.alerting_settings(REGISTRY), Fleet(), ProcessTelemetry()
+            ):
                 pass
-    async with run_alerting(requested, Fleet()):
+    async with run_alerting(configuration, Fleet()):
         pass
 
 
@@ -172,13 +176,13 @@ async def test_an_acknowledgement_has_the_present_severity_of_its_alert(tmp_path
         run_alerting(config(tmp_path, ("hook", server.url)), fleet) as alerting,
     ):
         await fire_alert(alerting, fleet)
-        (alert,) = alerting.engine.alerts
+        (alert_id,) = alerting.engine.alerts
         await wait_for_bodies(server, 1)
-        acknowledgement = await alerting.acknowledge(alert, author="ada", comment="on it", duration=60)
+        acknowledgement = await alerting.acknowledge(alert_id, author="ada", comment="on it", duration=60)
         assert (acknowledgement.severity, acknowledgement.until) == (
-            alerting.engine.alerts[alert].severity,
+            alerting.engine.alerts[alert_id].severity,
             acknowledgement.at + 60,
         )
-        assert alerting.engine.silences.acknowledgements == {alert: acknowledgement}
+        assert alerting.engine.silences.acknowledgements == {alert_id: acknowledgement}
         with pytest.raises(NotFiringError, match="no alert with the id 0123456789abcdef fires"):
             await alerting.acknowledge("0123456789abcdef", author="ada", comment="on it")

@@ -67,7 +67,7 @@ def quota_subject(quota: Quota) -> Resource:
     return Resource("quota", (quota.service, quota.code), (quota.service, "x"), parent_kinds=("service",))
 
 
-def watch_count(server: Server, quota: Quota, zone: Zone = Zone.WITHIN) -> Series:
+def add_count_series(server: Server, quota: Quota, zone: Zone = Zone.WITHIN) -> Series:
     """Add a judged series for the count of a quota's resources, and return it.
 
     The series shows that the service of the quota is in use.
@@ -150,7 +150,7 @@ async def test_an_unobservable_quota_has_a_reason(
 async def test_a_quota_whose_signals_are_off_says_how_to_enable_them(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    watch_count(server, Quota(service="lambda", code="L-00000001"))
+    add_count_series(server, Quota(service="lambda", code="L-00000001"))
     add_known_quotas(server, listed_quota(CONCURRENCY))
     assert (await item_of(server, client, CONCURRENCY.code))["state"] == "value_only"
     server.signals_off = {"lambda.account_concurrency", "lambda_edge.concurrency", "lambda_edge.request_rate"}
@@ -162,7 +162,7 @@ async def test_a_quota_whose_signals_are_off_says_how_to_enable_them(
 async def test_the_state_of_a_quota_without_a_series_is_value_only_or_no_usage_source(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    watch_count(server, WEB_ACLS)
+    add_count_series(server, WEB_ACLS)
     without_metric, with_metric = (Quota(service="wafv2", code=f"L-0000000{n}") for n in (1, 2))
     add_known_quotas(
         server,
@@ -185,7 +185,7 @@ async def test_the_state_of_a_quota_without_a_series_is_value_only_or_no_usage_s
 async def test_a_quota_whose_count_fails_has_a_state_and_a_reason(
     server: Server, client: httpx.AsyncClient, failure: Exception, state: str
 ) -> None:
-    watch_count(server, WEB_ACLS)
+    add_count_series(server, WEB_ACLS)
     known_quotas = add_known_quotas(server, listed_quota(WEB_ACLS), listed_quota(PATTERN_SETS))
     number = next(number for number, group in enumerate(count_groups()) if PATTERN_SETS in group.counts)
     known_quotas.last_counts[number] = LastCounts(failures={PATTERN_SETS: failure})
@@ -201,7 +201,7 @@ async def test_quotas_of_a_service_that_is_not_in_use_are_left_out(
 
 
 async def test_quotas_are_filtered_by_state_and_counted(server: Server, client: httpx.AsyncClient) -> None:
-    watch_count(server, WEB_ACLS)
+    add_count_series(server, WEB_ACLS)
     set_judgement(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.STALE)
     add_known_quotas(server, listed_quota(WEB_ACLS), listed_quota(PATTERN_SETS), listed_quota(CONCURRENCY))
     assert [*await states_by_code(server, client, state="stale")] == [CONCURRENCY.code]
@@ -216,7 +216,7 @@ async def test_quotas_are_filtered_by_state_and_counted(server: Server, client: 
 
 
 async def test_a_value_that_aws_does_not_return_is_null(server: Server, client: httpx.AsyncClient) -> None:
-    watch_count(server, WEB_ACLS)
+    add_count_series(server, WEB_ACLS)
     add_known_quotas(
         server, listed_quota(WEB_ACLS), listed_quota(PATTERN_SETS, value=None, source=LimitSource.DEFAULT)
     )
@@ -226,7 +226,7 @@ async def test_a_value_that_aws_does_not_return_is_null(server: Server, client: 
 
 
 async def test_the_exported_family_counts_quotas_by_state(server: Server) -> None:
-    watch_count(server, WEB_ACLS)
+    add_count_series(server, WEB_ACLS)
     add_known_quotas(server, listed_quota(WEB_ACLS), listed_quota(PATTERN_SETS))
     await server.publish()
     registry = CollectorRegistry()
@@ -256,7 +256,7 @@ DENIAL = Failure(
 async def test_a_failed_inventory_makes_a_quota_stale_and_a_denied_inventory_makes_it_not_permitted(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    watch_count(server, Quota(service="lambda", code="L-00000001"))
+    add_count_series(server, Quota(service="lambda", code="L-00000001"))
     add_known_quotas(server, listed_quota(CONCURRENCY))
     fail_inventories(server, **{"lambda": Failure("ListFunctions", "", "InternalError", "try again")})
     assert (await item_of(server, client, CONCURRENCY.code))["state"] == "stale"
@@ -269,7 +269,7 @@ async def test_a_failed_inventory_makes_a_quota_stale_and_a_denied_inventory_mak
 async def test_a_quota_that_is_not_enabled_has_the_services_to_add_to_the_configuration(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    watch_count(server, Quota(service="lambda", code="L-00000001"))
+    add_count_series(server, Quota(service="lambda", code="L-00000001"))
     add_known_quotas(server, listed_quota(CONCURRENCY))
     server.services_read = {(ACCOUNT, REGION): {"quotas"}}
     item = await item_of(server, client, CONCURRENCY.code)
@@ -421,7 +421,7 @@ async def test_a_quota_has_a_note_only_if_aws_reports_a_clearly_different_utiliz
     server: Server, client: httpx.AsyncClient
 ) -> None:
     known_quotas = add_known_quotas(server, listed_quota(WEB_ACLS))
-    series = watch_count(server, WEB_ACLS)
+    series = add_count_series(server, WEB_ACLS)
     server.fleet.utilization[series.slot] = 0.5
     for reported_utilization, expected in ((0.59, ""), (0.41, ""), (0.61, "61 %"), (0.39, "39 %")):
         set_report(known_quotas, WEB_ACLS, reported_utilization)

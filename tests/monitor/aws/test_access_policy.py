@@ -19,7 +19,7 @@ HUB, MANAGEMENT, SPOKE, OTHER_SPOKE = (
 MEMBERS = "arn:aws:iam::*:role/team/monitor"
 ORGANIZATION = {"organization": True, "role_name": "team/monitor"}
 ASSUME, LIST = "sts:AssumeRole", "organizations:ListAccounts"
-UNITS = ("organizations:ListAccountsForParent", "organizations:ListOrganizationalUnitsForParent")
+LIST_UNITS = ("organizations:ListAccountsForParent", "organizations:ListOrganizationalUnitsForParent")
 
 
 def allowed_resources(accounts: Any, principal: PolicyPrincipal) -> dict[str, list[str]]:
@@ -51,7 +51,7 @@ def allowed_resources(accounts: Any, principal: PolicyPrincipal) -> dict[str, li
         (
             {**ORGANIZATION, "organizational_units": ["r-ab12"]},
             "caller",
-            {",".join(UNITS): ["*"], ASSUME: [MEMBERS]},
+            {",".join(LIST_UNITS): ["*"], ASSUME: [MEMBERS]},
         ),
         ({**ORGANIZATION, "management_role": MANAGEMENT}, "caller", {ASSUME: [MEMBERS, MANAGEMENT]}),
         ({**ORGANIZATION, "management_role": MANAGEMENT}, "management", {LIST: ["*"]}),

@@ -6,11 +6,11 @@ from monitor.aws.pagination import Pagination, pagination_from_model
 from monitor.lib.botocore_models import model_loader
 
 PAGINATIONS: dict[tuple[str, str], Pagination | None] = {
-    ("kinesis", "ListShards"): Pagination("NextToken", "NextToken"),  # botocore has a paginator
+    # Operations with a paginator of botocore.
+    ("kinesis", "ListShards"): Pagination("NextToken", "NextToken"),
     ("iam", "ListUsers"): Pagination("Marker", "Marker", "IsTruncated"),
-    ("wafv2", "ListWebACLs"): Pagination(
-        "NextMarker", "NextMarker"
-    ),  # from here on, botocore has no paginator
+    # Operations without a paginator of botocore.
+    ("wafv2", "ListWebACLs"): Pagination("NextMarker", "NextMarker"),
     ("apprunner", "ListServices"): Pagination("NextToken", "NextToken"),
     ("opensearchserverless", "ListAccessPolicies"): Pagination("nextToken", "nextToken"),
     ("dms", "DescribeDataProviders"): Pagination("Marker", "Marker"),

@@ -14,7 +14,7 @@ from monitor.alerting.service import Alerting
 from monitor.cli.commands import app
 from monitor.config.config import Config
 from monitor.dashboards import prometheus, runbooks
-from monitor.dashboards.addresses import RUNBOOKS
+from monitor.dashboards.addresses import DEFAULT_RUNBOOKS
 from monitor.dashboards.catalogue_page import catalogue_page
 from monitor.exposition.exposition import HEADERS
 from monitor.fleet.fleet import Fleet
@@ -55,7 +55,7 @@ def test_the_rules_are_current() -> None:
 
 def test_the_documents_are_current() -> None:
     """Run `headroom dashboards docs` if this fails."""
-    folder = ROOT / RUNBOOKS
+    folder = ROOT / DEFAULT_RUNBOOKS
     assert {file.name: file.read_text("utf-8") for file in folder.iterdir()} == runbooks.files(REGISTRY)
     page = catalogue_page(REGISTRY, read_not_declared())
     assert (ROOT / "docs" / "catalogue.md").read_text("utf-8") == page
@@ -81,7 +81,7 @@ def test_each_signal_has_the_alerts_of_its_kind_of_limit(service: Service) -> No
 
 def test_every_alert_has_a_remedy_and_links_to_its_heading_in_a_runbook() -> None:
     headings = {
-        f"{RUNBOOKS}/{name}#{anchor(line.lstrip('# '))}"
+        f"{DEFAULT_RUNBOOKS}/{name}#{anchor(line.lstrip('# '))}"
         for name, text in runbooks.files(REGISTRY).items()
         for line in text.splitlines()
         if line.startswith("## ") and line != "## Permissions"
@@ -140,8 +140,8 @@ def test_the_commands_write_into_the_given_folder(tmp_path: Any) -> None:
 @pytest.mark.parametrize(
     ("links", "address"),
     [
-        ("", RUNBOOKS),
-        ("links: {grafana: 'https://grafana.example.org'}\n", RUNBOOKS),
+        ("", DEFAULT_RUNBOOKS),
+        ("links: {grafana: 'https://grafana.example.org'}\n", DEFAULT_RUNBOOKS),
         ("links: {headroom: 'https://headroom.example.org/'}\n", "https://headroom.example.org/runbooks"),
     ],
 )

@@ -23,11 +23,12 @@ class ScriptedStream:
         return StoryStream(name="sales", start=START, scenes=self.scenes, clock=lambda: self.now)
 
     def begin(self, scene: Scene, after: float) -> None:
+        """Begin a scene. after: seconds since START."""
         self.now = START * 60.0 + after
         self.scenes.begin(scene, self.now)
 
     def accepted_and_throttled(self, minute: int) -> tuple[float, float]:
-        """Return the accepted and the throttled demand of a minute, as shares of the unraised limit."""
+        """Return accepted and throttled demand as shares of the unraised limit. minute: since START."""
         minutes = np.array([minute])
         return self.stream.accepted(minutes)[0, 0], self.stream.excess(minutes, 1.0)[0, 0]
 
@@ -67,7 +68,7 @@ def test_demand_rises_and_then_is_throttled_and_then_fits_the_doubled_shards() -
     assert throttled < DEFAULT_TOLERANCE.share
 
 
-def test_aws_returns_the_doubled_shards_once_a_whole_minute_was_streamed() -> None:
+def test_aws_returns_the_doubled_shards_when_all_points_of_a_whole_minute_with_them_were_streamed() -> None:
     script = ScriptedStream()
     script.begin(Scene.RAISED, 110)
     shards = {}

@@ -154,7 +154,9 @@ def test_each_known_cause_of_throttled_demand_has_a_sample() -> None:
     causes = dict.fromkeys(("hot key range", 'an "other"', "unknown"), per_second(throttled_metric))
     series = add(fleet, key("orders"), throttled_by_cause=causes)
     add(fleet, key("payments"))
-    for entry, throttled in zip(fleet.causes.of(series.slot).values(), (2.5, 0.0, np.nan), strict=True):
+    for entry, throttled in zip(
+        fleet.causes.entries_of(series.slot).values(), (2.5, 0.0, np.nan), strict=True
+    ):
         fleet.causes.throttled[entry] = throttled
     assert publish_new(fleet)["headroom_throttled_by_cause"] == {
         label_pairs(**ORDERS_LABELS, cause="hot key range"): 2.5,
@@ -285,7 +287,9 @@ class PublishedFleet:
             )
         elif kind == "causes":
             causes = {f"cause {n}": per_second(throttled_metric) for n in range(int(value) % 3)}
-            for entry in self.fleet.causes.of(add(self.fleet, name, throttled_by_cause=causes).slot).values():
+            for entry in self.fleet.causes.entries_of(
+                add(self.fleet, name, throttled_by_cause=causes).slot
+            ).values():
                 self.fleet.causes.throttled[entry] = value if value < 7 else np.nan
         elif series:
             zone = [*Zone][int(value) % len(Zone)]

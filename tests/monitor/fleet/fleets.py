@@ -62,7 +62,7 @@ def set_judgement(
 
 def set_causes(fleet: Fleet, series: Series, **throttled: float) -> None:
     """Set the throttled demand of each cause of a series that was added with these causes."""
-    for cause, entry in fleet.causes.of(series.slot).items():
+    for cause, entry in fleet.causes.entries_of(series.slot).items():
         fleet.causes.throttled[entry] = throttled[cause]
 
 

@@ -1,4 +1,4 @@
-"""A fake CloudWatch with a fortnight of points, a fleet that is read from it, and its forecaster."""
+"""A fake CloudWatch with a fortnight of points, and a fleet with its reader and forecaster."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -39,7 +39,7 @@ def metric(name: object, stat: str = "Sum", **options: Any) -> Metric:
     return Metric("AWS/Kinesis", "IncomingBytes", stat, **options).of(StreamName=str(name))
 
 
-def name_of(query: Query) -> str:
+def stream_name_of(query: Query) -> str:
     return str(query["MetricStat"]["Metric"]["Dimensions"][0]["Value"])
 
 
@@ -132,7 +132,7 @@ class Fortnight:
     @property
     def requested_past_metrics(self) -> list[str]:
         """The names of the metrics whose past was requested."""
-        return [name_of(query) for body in self.past_requests for query in body["MetricDataQueries"]]
+        return [stream_name_of(query) for body in self.past_requests for query in body["MetricDataQueries"]]
 
 
 @asynccontextmanager

@@ -27,8 +27,8 @@ from tests.monitor.forecast.fortnights import (
     daily,
     fortnight,
     metric,
-    name_of,
     points_of,
+    stream_name_of,
 )
 
 
@@ -92,7 +92,7 @@ def answer_with_throttling(body: Body) -> Response:
     values = {"a": 40.0, "served": 8.0, "throttled": 4.0}
 
     def value_of(query: Query, minute: int) -> float:
-        return values[name_of(query)]
+        return values[stream_name_of(query)]
 
     return {
         "MetricDataResults": [
@@ -147,7 +147,7 @@ async def test_no_usage_from_before_the_creation_of_a_resource_is_stored() -> No
 def asks_past_of_b(body: Body) -> bool:
     """Return whether a request asks for points of metric `b` of more than a day."""
     is_past = body["EndTime"] - body["StartTime"] > 86_400
-    return is_past and "b" in map(name_of, body["MetricDataQueries"])
+    return is_past and "b" in map(stream_name_of, body["MetricDataQueries"])
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ThrottlingException"])

@@ -33,7 +33,7 @@ def test_cached_data_is_found_only_by_its_name_and_key(environ: dict[str, str]) 
     assert cache_file(environ).stat().st_mode & 0o777 == 0o600
 
 
-def test_different_files_have_different_keys() -> None:
+def test_keys_differ_by_the_names_contents_and_order_of_the_files() -> None:
     contents = [("a", b"bc"), ("ab", b"c"), ("b", b"bc"), ("a", b"bcb")]
     assert len({key_of([]), key_of(contents[:2]), key_of(reversed(contents[:2]))}) == 3
     assert len({key_of([content]) for content in contents}) == len(contents)

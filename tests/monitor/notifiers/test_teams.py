@@ -1,4 +1,4 @@
-"""Teams' card: its content, and that it respects Teams' limits."""
+"""Teams' card: its content, and that its size is within Teams' maximum."""
 
 from typing import Any
 

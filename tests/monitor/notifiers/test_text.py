@@ -81,7 +81,7 @@ def test_every_kind_of_notice_has_a_state(kind: NoticeKind) -> None:
         "https://x/" + "a" * 2000,
     ],
 )
-def test_only_http_links_are_shown(url: str) -> None:
+def test_only_valid_and_short_http_links_are_shown(url: str) -> None:
     assert links(notice(links={"page": url}, docs="")) == {}
 
 
@@ -126,9 +126,15 @@ def test_as_many_notices_as_fit_are_listed_and_the_others_counted(
     assert listed_and_more == (listed_count, omitted_count)
 
 
-def test_a_resource_is_shown_with_its_id_if_its_name_is_ambiguous() -> None:
+def test_the_resource_of_an_alert_on_an_account_is_the_whole_account() -> None:
     assert facts(notice(labels={"signal": "x", "resource": ""}))["Resource"] == "whole account"
+
+
+def test_an_alert_without_a_resource_shows_none() -> None:
+    assert "Resource" not in facts(notice(labels={"signal": "blind"}))
+
+
+def test_a_resource_is_shown_with_its_id_if_its_name_is_ambiguous() -> None:
     labels = {"signal": "x", "resource": "orders/prod", "resource_id": "a1b2/prod", "tag_team": "web"}
     shown_facts = facts(notice(labels=labels))
     assert (shown_facts["Resource"], shown_facts["Labels"]) == ("orders/prod (a1b2/prod)", "team=web")
-    assert "Resource" not in facts(notice(labels={"signal": "blind"}))

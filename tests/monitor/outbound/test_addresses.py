@@ -14,7 +14,7 @@ PUBLIC = [
     "64:ff9b::808:808",
     "2002:808:808::1",
 ]
-PRIVATE = [
+NOT_PUBLIC = [
     # IPv4: loopback, RFC 1918, link-local (metadata services), shared, benchmark, documentation, reserved
     *("127.0.0.1", "127.255.255.254", "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1"),
     *("169.254.169.254", "169.254.170.2", "100.64.0.1", "198.18.0.1", "192.0.2.1", "240.0.0.1"),
@@ -35,7 +35,7 @@ def test_an_address_of_the_public_network_is_public(address: str) -> None:
     assert is_public(address)
 
 
-@pytest.mark.parametrize("address", PRIVATE)
+@pytest.mark.parametrize("address", NOT_PUBLIC)
 def test_a_private_special_or_misspelled_address_is_not_public(address: str) -> None:
     assert not is_public(address)
 

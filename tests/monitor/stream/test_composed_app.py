@@ -118,12 +118,13 @@ async def test_slow_senders_are_cut_off_while_others_are_answered(
     async with composed_app(tmp_path, monkeypatch, aws_environ, impatient) as composed:
         head = f"POST {firehose.FIREHOSE_PATH} HTTP/1.1\r\nHost: a\r\n".encode()
         headers = "".join(f"{name}: {value}\r\n" for name, value in headers_of("r-1").items()).encode()
-        slow = [b"", head, head + headers, head + headers + b"Content-Length: 1000\r\n\r\n{"]
+        incomplete_requests = [b"", head, head + headers, head + headers + b"Content-Length: 1000\r\n\r\n{"]
         connections = [
-            await asyncio.open_connection("127.0.0.1", composed.port) for _ in range(50 * len(slow))
+            await asyncio.open_connection("127.0.0.1", composed.port)
+            for _ in range(50 * len(incomplete_requests))
         ]
         for number, (_, writer) in enumerate(connections):
-            writer.write(slow[number % len(slow)])
+            writer.write(incomplete_requests[number % len(incomplete_requests)])
         check_reply(await composed.post(envelope([line(update_now())])), 200)
         async with asyncio.timeout(ANSWER_TIMEOUT):
             answers = [(await reader.read())[:20] for reader, _ in connections]

@@ -65,7 +65,7 @@ def test_formatted_filters_are_parsed_to_the_same_filters(filters: Filters) -> N
     assert parse_filters(format_filters(filters)) == filters
 
 
-def test_the_sort_keys_follow_each_other_and_the_last_is_followed_by_the_first() -> None:
+def test_the_next_sort_key_cycles_through_all_sort_keys() -> None:
     view, seen = SeriesView(), []
     for _ in SORTS:
         seen.append(view.sort)
@@ -87,7 +87,7 @@ def test_the_next_sort_key_resets_the_order_to_its_default() -> None:
         (SeriesView(sort="resource", reverse=True), "desc"),
     ],
 )
-def test_the_default_order_of_a_sort_key_equals_the_default_of_the_api(view: SeriesView, order: str) -> None:
+def test_the_query_has_the_default_order_of_its_sort_key_or_the_reverse(view: SeriesView, order: str) -> None:
     assert view.query.order == order
     assert view.query.sort == view.sort
     assert view.query.limit == 200

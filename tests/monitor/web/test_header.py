@@ -1,4 +1,4 @@
-"""The header of all pages: the time of the judgement, counts, and the colours in a client's cookie."""
+"""The header of all pages: the time of the judgement, the counts, and the theme in a client's cookie."""
 
 import re
 
@@ -41,7 +41,7 @@ async def test_a_count_of_zero_is_not_shown(server: Server, client: httpx.AsyncC
 
 
 @pytest.mark.parametrize(("theme", "attribute"), [("light", "light"), ("dark", "dark"), ("auto", None)])
-async def test_pages_have_the_colours_of_the_cookie(
+async def test_pages_have_the_theme_in_the_cookie(
     client: httpx.AsyncClient, theme: str, attribute: str | None
 ) -> None:
     headers = {"Referer": "http://127.0.0.1/alerts?tab=pending", "Host": "127.0.0.1"}

@@ -121,7 +121,9 @@ def test_markup_in_the_reason_of_a_verdict_is_escaped() -> None:
         ),
     ],
 )
-def test_the_track_record_or_its_absence_in_words(track: TrackRecord | None, words: str) -> None:
+def test_the_track_record_is_told_in_words_even_if_there_is_none(
+    track: TrackRecord | None, words: str
+) -> None:
     assert words in track_text(track)
 
 
@@ -151,22 +153,22 @@ def test_the_first_step_for_a_safe_series_is_to_leave_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("throttled", "told"),
+    ("throttled", "effect"),
     [
         (0.0, "Nothing is throttled."),
         (0.5, "What is throttled is within the tolerance."),
         (None, "Whether demand is throttled is not known."),
     ],
 )
-def test_a_series_that_is_left_says_what_is_known_of_throttled_demand(
-    throttled: float | None, told: str
+def test_the_step_to_leave_a_series_says_what_is_known_of_throttled_demand(
+    throttled: float | None, effect: str
 ) -> None:
     clear, deliberate = situation(throttled=throttled), situation(throttled=throttled, deliberate=True)
     assert first_step(clear, NO_REMEDIES).effects == [
         "That it reaches the limit within 3 d is 2 % likely.",
-        told,
+        effect,
     ]
-    assert first_step(deliberate, NO_REMEDIES).effects == ["The limit is set on purpose.", told]
+    assert first_step(deliberate, NO_REMEDIES).effects == ["The limit is set on purpose.", effect]
 
 
 def test_the_step_for_a_quota_has_a_request_its_effects_and_its_duration() -> None:
@@ -230,7 +232,7 @@ def test_the_step_for_a_fixed_limit_is_its_remedy_in_words() -> None:
     assert step.effects == ["It takes about 7 d."]
 
 
-def test_a_fixed_limit_has_the_command_that_shows_what_to_change() -> None:
+def test_the_step_for_a_fixed_limit_has_the_command_that_finds_the_callers() -> None:
     series = add(Fleet(), key("", "secretsmanager.get_secret_value"))
     signal = series.settings.signal
     plan = higher_limit(series, 9500.0, 10_000.0, None)
