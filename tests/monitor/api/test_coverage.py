@@ -153,7 +153,12 @@ async def test_a_quota_whose_signals_are_off_says_how_to_enable_them(
     add_count_series(server, Quota(service="lambda", code="L-00000001"))
     add_known_quotas(server, listed_quota(CONCURRENCY))
     assert (await item_of(server, client, CONCURRENCY.code))["state"] == "value_only"
-    server.signals_off = {"lambda.account_concurrency", "lambda_edge.concurrency", "lambda_edge.request_rate"}
+    server.signals_off = {
+        "lambda.account_concurrency",
+        "lambda.invoke_rate_sync",
+        "lambda_edge.concurrency",
+        "lambda_edge.request_rate",
+    }
     item = await item_of(server, client, CONCURRENCY.code)
     assert item["state"] == "not_enabled"
     assert item["enable"].startswith("signals: {enabled: [lambda.account_concurrency, ")
