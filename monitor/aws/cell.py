@@ -81,7 +81,9 @@ class Cell:
     account's own credentials do. collector_states: the state that a collector carries from one inventory to
     the next, by class. account_states: the state that collectors share among all cells of the account, by
     class. call_turns: chooses the calls about single resources that an inventory makes, in all regions that
-    the cell calls. clock: AWS's time, from the responses of GetMetricData and from all error responses.
+    the cell calls. has_succeeded: whether any call succeeded, by the service that the calls are counted to; a
+    service that made no call is missing. clock: AWS's time, from the responses of GetMetricData and from all
+    error responses.
     """
 
     credentials: Credentials
@@ -103,6 +105,7 @@ class Cell:
     account_states: dict[type[Any], Any] = field(default_factory=dict, kw_only=True)
     collector_states: dict[type[Any], Any] = field(default_factory=dict, init=False)
     call_turns: CallTurns = field(default_factory=CallTurns, init=False)
+    has_succeeded: dict[str, bool] = field(default_factory=dict, init=False)
     clock: AwsClock = field(default_factory=AwsClock, init=False)
     _responding_services: set[str] = field(default_factory=set, init=False)  # services that have responded
     _other_cells: dict[str, "Cell"] = field(default_factory=dict, init=False)  # by region
@@ -123,6 +126,7 @@ class Cell:
         if region not in self._other_cells:
             cell = replace(self, region=region, limiters=self.limiters_of(region))
             cell.clock, cell.call_turns = self.clock, self.call_turns
+            cell.has_succeeded = self.has_succeeded
             self._other_cells[region] = cell
         return self._other_cells[region]
 
@@ -145,15 +149,19 @@ class Cell:
     ) -> dict[str, Any]:
         """Make one call, limit its rate, retry it if a retry may succeed, and count its attempts.
 
-        charged_to: the service to which the cost of the call is counted; None: the service that is called.
+        charged_to: the service to which the call and its cost are counted; None: the service that is called.
         Raises one of AWS_ERRORS; ResourceNotFoundError if the resource that the call names does not exist.
         """
+        counted_to = service if charged_to is None else charged_to
+        self.has_succeeded.setdefault(counted_to, False)
         with with_operation_name(operation):
             method = getattr(await self.client(service), xform_name(operation))
-        count_billed_call = partial(
-            self._bill, service, operation, params, service if charged_to is None else charged_to
+        bill = partial(self._bill, service, operation, params, counted_to)
+        response: dict[str, Any] = await self.call_with_retries(
+            service, operation, partial(method, **params), bill
         )
-        return await self.call_with_retries(service, operation, partial(method, **params), count_billed_call)
+        self.has_succeeded[counted_to] = True
+        return response
 
     def _bill(self, service: str, operation: str, params: Mapping[str, Any], charged_to: str) -> None:
         """Count the metrics or the listing that AWS bills for an attempt."""

@@ -56,8 +56,11 @@ def cost(
     typer.echo(FORMATS[format](estimate))
     for failure in estimate.failures.listed if format == "table" else ():
         typer.echo(failure, err=True)
-    if estimate.failures:
-        raise typer.Exit(INCOMPLETE if estimate.services else FAILED)
+    if not estimate.failures:
+        return
+    if not estimate.has_read:
+        typer.echo("Nothing could be read; exit code 2.", err=True)
+    raise typer.Exit(INCOMPLETE if estimate.has_read else FAILED)
 
 
 def _parse_what_if(text: str, config: "Config", services: Collection[str]) -> "ReadIntervals":

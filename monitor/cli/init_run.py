@@ -34,6 +34,7 @@ _TAKE_ANSWER: Mapping[str, TakeAnswer] = {
     "--notify": lambda proposal, answer, _: replace(proposal, receiver_url=answer),
 }
 SECRET_MODE = 0o600
+NOTHING_READ = "Nothing could be read: no call to AWS about resources or metrics succeeded."
 
 
 def find_caller_or_exit(profile: str) -> Caller:
@@ -98,8 +99,7 @@ def report_contact(config: Config, registry: Registry, out: Path, allow_blind: b
     with progress_bar("Listing resources") as report_progress:
         first_contact = run_interruptible(contact(config, registry, report_progress))
     typer.echo(f"It {watched_sentence(config, registry)}.")
-    if first_contact.accounts:
-        typer.echo(_contact_sentence(first_contact))
+    typer.echo(_contact_sentence(first_contact) if first_contact.accounts else NOTHING_READ)
     for failure in first_contact.failures.listed:
         typer.echo(f"- {escape_unprintable(failure)}")
     config_option = "" if out == DEFAULT_FILE else f" --config {out}"

@@ -80,7 +80,7 @@ def discover(config: ConfigFile = None) -> None:
     discovery = run_interruptible(discover_paths(load_config_or_exit(registry, config), registry))
     for failure in discovery.failures:
         typer.echo(escape_unprintable(failure), err=True)
-    if not discovery.cell_count:
+    if not discovery.has_read:
         raise typer.Exit(FAILED)
     typer.echo(discovery.yaml, nl=False)
     if discovery.failures:

@@ -62,6 +62,11 @@ class CellWatcher:
         self._inventory_locks = {service: asyncio.Lock() for service in self.services}
         self._unused = {service: UnusedService() for service in self.services}
 
+    @property
+    def has_read(self) -> bool:
+        """True if a call to AWS that an inventory made has succeeded."""
+        return any(self.cell.has_succeeded.get(service) for service in self.services)
+
     async def run_inventory(self) -> None:
         """Run one inventory of all services concurrently, and read quotas and the tags of resources.
 

@@ -91,6 +91,7 @@ class CostEstimate:
     paths: the cost of the metrics that are read only for request paths.
     intervals: the number of metrics that are read, by the minutes between two requests.
     budgets: the configured budgets, each with the minimum cost of a month.
+    has_read: a call to AWS that an inventory made has succeeded.
     """
 
     services: Sequence[ServiceEstimate]
@@ -101,6 +102,7 @@ class CostEstimate:
     paths: ProjectedCost = field(default_factory=ProjectedCost)
     intervals: Mapping[int, int] = field(default_factory=dict)
     budgets: Sequence[AllowanceStatus] = ()
+    has_read: bool = True
 
 
 async def estimate_cost(
@@ -132,6 +134,7 @@ async def estimate_cost(
         await path_cost(fleet, config, prices, names),
         Counter(minutes for row in rows_read if (minutes := int(plan.minutes[row])) < NOT_READ),
         plan.budgets,
+        has_read=any(cell.has_read for cell in watcher.cells.values()),
     )
 
 

@@ -1,6 +1,6 @@
 """The first contact with AWS: the account of the credentials, and the resources that they may read."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 
 from collectors.base import GLOBAL_REGION, Metric
@@ -14,6 +14,7 @@ from monitor.aws.telemetry import AwsTelemetry
 from monitor.config.config import Config
 from monitor.cost.prices import AccountPrices
 from monitor.fleet.fleet import Fleet
+from monitor.fleet.key import Key
 from monitor.lib.errors import HeadroomError
 from monitor.lib.telemetry import ProcessTelemetry
 from monitor.polling.metric_points import MetricPointReader
@@ -42,8 +43,9 @@ class Caller:
 class FirstContact:
     """The outcome of a first contact, which reads all resources and one metric of each account.
 
-    accounts: the ids of the accounts that could be opened.
-    service_count, series_count: the number of services in use, and of series.
+    accounts: the ids of the accounts of which something could be read: resources of a service, or the metric.
+    service_count, series_count: the number of services in use, and of series, that can be read. A service can
+    be read if one of its calls succeeded. If it makes none, it can be read if the account's metrics can.
     dollars: the cost of CloudWatch per month while all series are far from their limits.
     failures: the failed reads.
     denied: the IAM actions that AWS's messages name as denied.
@@ -83,9 +85,12 @@ async def contact(
     watcher = Watcher(config, registry, fleet, telemetry, aws)
     try:
         await watcher.run_once(report_progress, with_polls=False)
-        metric_failures = await _request_a_metric_of_each_account(watcher, fleet)
+        failures_by_account = await _request_a_metric_of_each_account(watcher, fleet)
     finally:
         await watcher.close()
+    with_metrics = {account for account, failed in failures_by_account.items() if not failed}
+    metric_failures = [failure for failed in failures_by_account.values() for failure in failed]
+    read_keys = _keys_read(watcher, fleet, with_metrics)
     failures = failed_reads(watcher)
     payers = payers_of(fleet, config, AccountPrices(config.price_table, aws.partitions))
     denied = {
@@ -94,9 +99,11 @@ async def contact(
         for action in DENIED_ACTION.findall(sentence)
     }
     return FirstContact(
-        accounts=sorted({account for account, _ in watcher.cells}),
-        service_count=len({key.service for key in fleet.series}),
-        series_count=len(fleet.series),
+        accounts=sorted(
+            with_metrics | {account for (account, _), cell in watcher.cells.items() if cell.has_read}
+        ),
+        service_count=len({key.service for key in read_keys}),
+        series_count=len(read_keys),
         dollars=sum(payer.dollars or 0.0 for payer in payers),
         failures=FailedReads(
             [*failures.by_failure, *metric_failures], [*failures.by_cause, *metric_failures]
@@ -105,14 +112,26 @@ async def contact(
     )
 
 
-async def _request_a_metric_of_each_account(watcher: Watcher, fleet: Fleet) -> list[str]:
-    """Request TRIED_METRIC in one region of each account; return the failures as sentences."""
+def _keys_read(watcher: Watcher, fleet: Fleet, with_metrics: Container[str]) -> list[Key]:
+    """Return the keys of the series that can be read, see `FirstContact`.
+
+    with_metrics: the ids of the accounts whose metrics can be read.
+    """
+    return [
+        key
+        for key in fleet.series
+        if watcher.cells[key.cell].cell.has_succeeded.get(key.service, key.account in with_metrics)
+    ]
+
+
+async def _request_a_metric_of_each_account(watcher: Watcher, fleet: Fleet) -> dict[str, list[str]]:
+    """Request TRIED_METRIC in one region of each account; return its failures as sentences, by account."""
     reader = MetricPointReader(fleet, lambda: {key: cell.reader for key, cell in watcher.cells.items()})
-    failures = []
+    failures = {}
     regions = {account: region for account, region in watcher.cells if region != GLOBAL_REGION}
     for account, region in regions.items():
         now = watcher.cells[account, region].cell.clock.minute()
         end = now // TRIED_MINUTES * TRIED_MINUTES
         result = await reader.read((account, region), [TRIED_METRIC], range(end - TRIED_MINUTES, end))
-        failures += [f"{account}/{region} metrics: {failure}" for failure in result.failures]
+        failures[account] = [f"{account}/{region} metrics: {failure}" for failure in result.failures]
     return failures

@@ -15,13 +15,12 @@ from monitor.topology.discovery import as_yaml, find_links, propose_paths
 class DiscoveredPaths:
     """The request paths that were found in AWS.
 
-    yaml: the file that declares them. path_count: the number of paths. cell_count: the number of cells that
-    were read. failures: a sentence for each failed read.
+    yaml: the file that declares them. has_read: false if no account could be accessed, or if calls failed
+    and none succeeded. failures: a sentence for each failed read.
     """
 
     yaml: str
-    path_count: int
-    cell_count: int
+    has_read: bool
     failures: list[str]
 
 
@@ -36,6 +35,7 @@ async def discover_paths(config: Config, registry: Registry) -> DiscoveredPaths:
         failures = [*watcher.sentences(), *found.failures]
     finally:
         await watcher.close()
+    has_read = any(True in cell.has_succeeded.values() for cell, _ in cells) or not failures
     paths = propose_paths(found.links)
     accounts = {cell.account for cell, _ in cells}
-    return DiscoveredPaths(as_yaml(paths, accounts), len(paths), len(cells), failures)
+    return DiscoveredPaths(as_yaml(paths, accounts), bool(cells) and has_read, failures)

@@ -142,6 +142,8 @@ def test_a_failed_read_outside_the_requested_series_changes_no_exit_code() -> No
         ([], f"{{services: [sqs], regions: [{DENIED_REGION}]}}", 2),
         (["--fail-on", "none"], f"{{services: [sqs], regions: [{DENIED_REGION}]}}", 2),
         (["--allow-blind"], f"{{services: [sqs], regions: [{DENIED_REGION}]}}", 2),
+        # Some services have series of the account although all of their calls are denied.
+        ([], f"{{services: [sts, ecr], regions: [{DENIED_REGION}]}}", 2),
         ([], ALLOWED_AND_DENIED, 1),
         (["--fail-on", "none"], ALLOWED_AND_DENIED, 3),
         (["--fail-on", "none", "--allow-blind"], ALLOWED_AND_DENIED, 0),

@@ -6,7 +6,7 @@ import pty
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha1
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +16,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from monitor.cli.commands import app
+from monitor.cli.init_run import report_contact
 from monitor.config.config import Config
 from monitor.config.file import read_config
 from monitor.report.first_contact import contact
@@ -127,6 +128,50 @@ async def test_missing_permissions_include_the_permission_to_read_metrics(
     assert {"sqs:ListQueues", "kafka:ListClustersV2", "cloudwatch:GetMetricData"} <= {*first_contact.denied}
     assert (first_contact.accounts, first_contact.service_count) == (["123456789012"], 2)
     assert first_contact.series_count > 2 and first_contact.dollars > 0
+
+
+NOTHING_READ = "Nothing could be read: no call to AWS about resources or metrics succeeded."
+
+
+@pytest.fixture
+def contact_report(
+    aws_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str]]:
+    """Return a function that reports the first contact; it returns the exit code and the output."""
+    set_aws_environment(monkeypatch, CREDENTIALS | {"AWS_ENDPOINT_URL": aws_url})
+
+    def report(**config: list[str]) -> tuple[int, str]:
+        settings = Config.model_validate(config, context=ConfigContext(registry=REGISTRY))
+        code = report_contact(settings, REGISTRY, Path("headroom.yaml"), allow_blind=False)
+        return code, capsys.readouterr().out
+
+    return report
+
+
+# STS makes no calls of its own, and ECR has series of the account even while all of its calls are denied.
+@pytest.mark.parametrize(
+    ("services", "region", "expected_code", "sentence"),
+    [
+        (["sts", "ecr", "sqs"], DENIED, 2, f"{NOTHING_READ}\n"),
+        # Calls about global services are allowed.
+        (["sts", "ecr", "route53"], DENIED, 3, "1 account can be read: 1 service in use, "),
+        # Only metrics are needed, and they can be read.
+        (["sts"], "eu-west-1", 0, "1 account can be read: 1 service in use, 1 series. "),
+    ],
+)
+def test_an_account_can_be_read_if_a_call_about_it_succeeded(
+    services: list[str],
+    region: str,
+    expected_code: int,
+    sentence: str,
+    contact_report: Callable[..., tuple[int, str]],
+) -> None:
+    code, output = contact_report(services=services, regions=[region])
+    assert code == expected_code
+    assert output.count(sentence) == 1, output
+    assert ("can be read:" in output) == (code != 2)
+    assert ("\n- ecr: DescribePullThroughCacheRules" in output) == (code != 0)
+    assert ("  headroom iam-policy > policy.json  # " in output) == (code != 0)
 
 
 def test_an_existing_file_is_not_replaced_without_force(empty_folder: Path) -> None:

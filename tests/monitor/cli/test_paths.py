@@ -163,6 +163,14 @@ def test_denied_reads_of_discovery_are_reported_and_exit_with_3(tmp_path: Path) 
     assert parse_paths(result.stdout.encode(), "paths.yaml").model
 
 
+@pytest.mark.usefixtures("demo")
+def test_discovery_exits_with_2_if_no_call_succeeded(tmp_path: Path) -> None:
+    config = write_config(tmp_path, "{regions: [ap-southeast-2], services: [alb, lambda]}")
+    result = headroom("paths", "discover", "--config", config)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert all(failure.startswith("123456789012/ap-southeast-2: ") for failure in result.stderr.splitlines())
+
+
 def test_the_policy_allows_the_discovery_only_with_the_option_paths(tmp_path: Path) -> None:
     config = write_config(tmp_path, CONFIG)
     action = "lambda:ListEventSourceMappings"
