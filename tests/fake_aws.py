@@ -11,6 +11,7 @@ from typing import Any
 import jmespath
 from botocore import xform_name
 from botocore.exceptions import ClientError
+from botocore.session import get_session
 from botocore.validate import validate_parameters
 from prometheus_client import CollectorRegistry
 
@@ -34,6 +35,7 @@ REJECTED_BESIDE_TOKEN = re.compile(
 )
 
 SERVICE_MODELS = model_session()
+DOCUMENTED_MODELS = get_session()  # the product's models have no documentation
 ACCOUNT_ID = "123456789012"
 
 
@@ -107,8 +109,8 @@ class FakeClient:
 
     def check_beside_token(self, method: str, params: Mapping[str, Any]) -> None:
         """Raise for parameters that AWS documents as rejected beside `NextToken`."""
-        shape: Any = self.operations[method].input_shape
-        members = shape.members if shape else {}
+        documented: Any = DOCUMENTED_MODELS.get_service_model(self.service)
+        members = documented.operation_model(self.operations[method].name).input_shape.members
         rejected = [name for name in params if REJECTED_BESIDE_TOKEN.search(members[name].documentation)]
         if rejected:
             names = ", ".join(rejected)
