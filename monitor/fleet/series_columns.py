@@ -1,6 +1,7 @@
 """The columns of all series, and the formulas that compute usage, limits and throttled demand."""
 
-from typing import ClassVar
+from copy import copy
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -166,6 +167,15 @@ class SeriesColumns(Columns):
         self.throttled, self.served = Formulas(lower_bounds=True), Formulas()
         self.causes = ThrottlingCauses()
         self.past_limits = PastLimits()
+
+    def with_rings(self, rings: Rings) -> Self:
+        """Return these columns with the points of other rings, whose rows are those of `self.rings`.
+
+        Use them before a series is added, as columns that grow are replaced.
+        """
+        columns = copy(self)
+        columns.rings = rings
+        return columns
 
     def set_stale_later(self, minutes: Ints) -> None:
         """Set the minutes that are added to `stale_after`. minutes: one value for each of the first slots."""

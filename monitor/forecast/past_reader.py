@@ -1,14 +1,14 @@
 """Reads the usage of a fortnight once for each series, the most urgent first.
 
 CloudWatch bills each requested metric, however many points it returns: a fortnight costs as much as a minute.
-The calls are spread over time, so that they exhaust neither AWS's rate limits nor the event loop.
+The calls are spread over time, so that they exhaust neither AWS's rate limits nor the event loop. Where
+demand was throttled in five minutes of the past, the single minutes are read, too (see `CeilingReader`).
 """
 
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -16,14 +16,13 @@ import numpy as np
 from monitor.aws.failure import Failure
 from monitor.aws.rate_limiter import RateLimiter
 from monitor.fleet.fleet import Fleet
-from monitor.fleet.formula import Formula
 from monitor.fleet.key import CellKey
-from monitor.fleet.metric_query import with_period
 from monitor.fleet.throttling import throttled_per_served
+from monitor.forecast.ceiling_reader import MAX_PERIOD, CeilingReader
+from monitor.forecast.past_metrics import METRICS_AT_ONCE, Metrics, PastMetrics, past_queries
 from monitor.forecast.past_rings import PastRings
 from monitor.forecast.recorder import NO_ROW, RECORDED_BINS, Recorder
-from monitor.polling.past_points import POINT_MINUTES, PastPoints
-from monitor.polling.plan import MetricRequest
+from monitor.polling.past_points import POINT_MINUTES
 from monitor.polling.reader import MetricReader
 from rules.analogs import BIN_MINUTES
 from rules.arrays import Floats, Indices, Ints
@@ -31,7 +30,6 @@ from rules.forecast import BINS
 
 log = logging.getLogger(__name__)
 
-METRICS_AT_ONCE: Final = 10  # per call: decoding 4,000 points of each blocks the event loop for milliseconds
 METRICS_PER_SECOND: Final = 20.0  # requested; more if reading all would take longer than MAX_READ_TIME
 MAX_READ_TIME: Final = 3600.0  # seconds in which all waiting series are read
 WORKERS: Final = 2  # concurrent calls; an account and region may have four, of which polls need two
@@ -40,10 +38,8 @@ MAX_IDLE_INTERVAL: Final = 60.0  # the longest while searches find none, as each
 RETRY_INTERVAL: Final = 1800.0  # seconds until a read that failed or exceeded the budget is tried again
 MAX_CACHED_METRICS: Final = 256  # the most metrics whose points are cached, for other series with them
 MAX_LOGGED_FAILURES: Final = 256  # different sentences
-MAX_PERIOD: Final = 60  # minutes; the longest period of a metric
 
 CellReaders = Mapping[CellKey, MetricReader]
-Metrics = dict[int, bytes]  # queries by row
 
 
 class ReadTask(NamedTuple):
@@ -75,8 +71,8 @@ class PastReader:
         self._queue = deque[int]()
         self._reading: set[int] = set()  # slots whose past is being read
         self._retry_at: dict[int, float] = {}  # by the id of the series
-        self._cached: dict[tuple[CellKey, bytes], Floats] = {}
-        self._cached_from = 0  # the first minute of the cached points
+        self._past_metrics = PastMetrics(fleet, self._limiter, POINT_MINUTES, MAX_CACHED_METRICS)
+        self._ceilings = CeilingReader(fleet, recorder, self._limiter)
         self._logged: set[str] = set()
 
     async def run(self) -> None:
@@ -154,32 +150,28 @@ class PastReader:
         return slots[np.lexsort((-utilization, -self._fleet.zone[slots].astype(np.int32)))]
 
     def _metrics(self, slot: int) -> Metrics | None:
-        """Return the metrics of a series' demand; None if it has none, and then mark the series as read."""
-        formula, row = self._fleet.usages.get(slot), int(self._recorder.rows[slot])
+        """Return the metrics of a series' demand that are to be read in points of five minutes.
+
+        None if it has none, and then mark the series as read; an empty dictionary if only single minutes are
+        still to be read.
+        """
+        row = int(self._recorder.rows[slot])
         if row == NO_ROW:
             return None
-        if formula and (metrics := self._queries(formula)):
+        if self._ceilings.is_waiting(slot):
+            return {}
+        if metrics := past_queries(self._fleet, self._fleet.usages.get(slot)):
             return metrics | self._throttled_queries(slot)
-        block, column = self._recorder.history.block_and_column(row)
-        block.is_read[column] = True
-        self._on_read(np.array([slot], np.int32))
+        self._finish(slot)
         return None
 
-    def _queries(self, formula: Formula) -> Metrics:
-        """Return the metrics of a formula by row; none if a part of the formula is not from CloudWatch."""
-        if formula.shape.has_lag_operation:
-            return {}
-        rings = self._fleet.rings
-        queries = {row: rings.metric[row] for row in formula.rows}
-        return queries if all(query.startswith(b"{") or b"\2" in query for query in queries.values()) else {}
-
     def _throttled_queries(self, slot: int) -> Metrics:
-        """Return the metrics of throttled and served demand; none unless the limit is bought."""
+        """Return the metrics of throttled demand, and, if the limit is bought, those of served demand."""
         fleet = self._fleet
-        throttled, served = fleet.throttled.get(slot), fleet.served.get(slot)
-        if not (fleet.paid[slot] and throttled and served):
-            return {}
-        return self._queries(throttled) | self._queries(served)
+        throttled = past_queries(fleet, fleet.throttled.get(slot))
+        if not (fleet.paid[slot] and throttled):
+            return throttled
+        return throttled | past_queries(fleet, fleet.served.get(slot))
 
     async def _read_guarded(self, task: ReadTask) -> None:
         """Read the past of some series; series whose read fails are tried again later."""
@@ -204,18 +196,30 @@ class PastReader:
             log.warning("%s", sentence)
 
     async def _read(self, task: ReadTask) -> list[Failure]:
-        """Read and store the past of some series; return the failures."""
+        """Read and store the past of some series, then minutes with throttled demand; return the failures."""
         reader = self._readers().get(task.cell)
         if reader is None:
             return []
         now = reader.cell.clock.minute()
-        minutes = _past_minutes(now)
-        failures, points = await self._points(reader, task, minutes, now)
+        self._ceilings.drop_expired(now)
+        minutes, ids = _past_minutes(now), self._fleet.id[task.slots]
+        failures, points = await self._past_metrics.read(reader, task.metrics, minutes, now)
         complete = [slot for slot in task.slots if self._is_complete(slot, task, points)]
         if complete:
-            self._store(np.array(complete, np.int32), points, minutes)
-            self._on_read(np.array(complete, np.int32))
+            self._store(np.array(complete, np.int32), points, minutes, now)
+        for slot, series_id in zip(task.slots, ids.tolist(), strict=True):
+            if self._fleet.id[slot] == series_id and self._ceilings.is_waiting(slot):
+                failures += await self._ceilings.read(slot, reader, now)
+                if self._fleet.id[slot] == series_id and not self._ceilings.is_waiting(slot):
+                    self._finish(slot)
         return failures
+
+    def _finish(self, slot: int) -> None:
+        """Mark a series as read."""
+        if (row := int(self._recorder.rows[slot])) != NO_ROW:
+            block, column = self._recorder.history.block_and_column(row)
+            block.is_read[column] = True
+            self._on_read(np.array([slot], np.int32))
 
     def _is_complete(self, slot: int, task: ReadTask, points: Mapping[int, Floats]) -> bool:
         """Return whether a series still has the metrics that were read, and all of its usage was returned."""
@@ -225,56 +229,8 @@ class PastReader:
         formula = self._fleet.usages.get(slot)
         return is_same and formula is not None and points.keys() >= {*formula.rows}
 
-    async def _points(
-        self, reader: MetricReader, task: ReadTask, minutes: range, now: int
-    ) -> tuple[list[Failure], Mapping[int, Floats]]:
-        """Return the failures, and the points of the metrics by row."""
-        if self._cached_from != minutes.start or len(self._cached) > MAX_CACHED_METRICS:
-            self._cached, self._cached_from = {}, minutes.start
-        cached = {row: self._cached.get((task.cell, query)) for row, query in task.metrics.items()}
-        uncached = {row: query for row, query in task.metrics.items() if cached[row] is None}
-        past = PastPoints(reader.source)
-        past.points.update({row: points for row, points in cached.items() if points is not None})
-        failures: list[Failure] = []
-        async with self._budget_allows(reader, len(uncached)) as is_allowed:
-            for region, request in self._requests(reader, uncached, minutes, now) if is_allowed else ():
-                await self._limiter.acquire(len(request.metrics))
-                failures += await reader.send(past, region, [request])
-        self._cached |= {
-            (task.cell, query): past.points[row] for row, query in uncached.items() if row in past.points
-        }
-        return failures, past.points
-
-    @asynccontextmanager
-    async def _budget_allows(self, reader: MetricReader, metrics: int) -> AsyncIterator[bool]:
-        """Yield whether the budget allows a request for this number of metrics."""
-        budget = reader.planner.budget if reader.planner else None
-        if budget is None or not metrics:
-            yield True
-            return
-        async with budget.grant(self._fleet.payer_of(reader.cell.key)[0], metrics) as granted:
-            yield granted >= metrics
-
-    def _requests(
-        self, reader: MetricReader, metrics: Metrics, minutes: range, now: int
-    ) -> Iterator[tuple[str, MetricRequest]]:
-        """Yield requests, each with its region; metrics of the same period share a request."""
-        rings, row_by_query = self._fleet.rings, {query: row for row, query in metrics.items()}
-        for region, region_rows in reader.metric_services.by_region(row_by_query).items():
-            rows = np.fromiter(region_rows.values(), np.int32, len(region_rows))
-            periods = np.maximum(rings.period[rows], POINT_MINUTES)
-            for period in np.unique(periods).tolist():
-                same_period = rows[periods == period]
-                for first in range(0, same_period.size, METRICS_AT_ONCE):
-                    request_rows = same_period[first : first + METRICS_AT_ONCE]
-                    queries = [with_period(metrics[row], period) for row in request_rows.tolist()]
-                    yield (
-                        region or reader.cell.region,
-                        MetricRequest(queries, request_rows, minutes, now, period),
-                    )
-
-    def _store(self, slots: Ints, points: Mapping[int, Floats], minutes: range) -> None:
-        """Compute the usage of some series from their points, and store it."""
+    def _store(self, slots: Ints, points: Mapping[int, Floats], minutes: range, now: int) -> None:
+        """Compute the usage of some series from their points, store it, and find throttled demand."""
         fleet, recorder = self._fleet, self._recorder
         starts = np.arange(minutes.start, minutes.stop, POINT_MINUTES, dtype=np.int32)
         past = PastRings(fleet.rings, minutes.start, points)
@@ -288,7 +244,9 @@ class PastReader:
             block, column = recorder.history.block_and_column(int(recorder.rows[slot]))
             columns: Indices = np.array([column], np.intp)
             block.put(columns, minutes.start // BIN_MINUTES, highest[:, index : index + 1])
-            block.is_read[column] = True
+            self._ceilings.find(slot, past, minutes, now)
+            block.is_read[column] = not self._ceilings.is_waiting(slot)
+        self._on_read(slots)
 
 
 def _past_minutes(now: int) -> range:

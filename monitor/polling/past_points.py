@@ -16,14 +16,19 @@ from monitor.polling.plan import MetricRequest
 from monitor.polling.rejected_metrics import InvalidRequestError
 from rules.arrays import Floats
 
-POINT_MINUTES: Final = 5  # the length of a point
+POINT_MINUTES: Final = 5  # the length of a point, unless a reader asks for another
 
 
 @dataclass(eq=False)
 class PastPoints:
-    """Receives the results of calls for the metrics of a cell. points: one per five minutes, by row."""
+    """Receives the results of calls for the metrics of a cell.
+
+    point_minutes: the length of a point; the period of each metric is a multiple of it. points: one for each
+    such length, by row.
+    """
 
     source: MetricSource
+    point_minutes: int = POINT_MINUTES
     points: dict[int, Floats] = field(default_factory=dict)
 
     async def read_in_own_calls(self, caller: MetricCaller, request: MetricRequest) -> list[Failure]:
@@ -40,17 +45,18 @@ class PastPoints:
         """Store complete results. results: by the number of the metric in the request."""
         for number, result in results.items():
             row = int(request.rows[number])
-            self.points[row] = _five_minute_points(request, result, statistic(request.metrics[number]))
+            stat = statistic(request.metrics[number])
+            self.points[row] = _points(request, result, stat, self.point_minutes)
 
 
-def _five_minute_points(request: MetricRequest, result: MetricResult, stat: str) -> Floats:
-    """Return a point for each five minutes of a request; NaN without a value. Sums are given per minute."""
-    start, point_count = request.minutes.start, len(request.minutes) // POINT_MINUTES
-    indices = (np.array(result.timestamps, np.float64) // 60 - start) // POINT_MINUTES
+def _points(request: MetricRequest, result: MetricResult, stat: str, point_minutes: int) -> Floats:
+    """Return the points of a request, one for each `point_minutes`; NaN is missing. Sums are per minute."""
+    start, point_count = request.minutes.start, len(request.minutes) // point_minutes
+    indices = (np.array(result.timestamps, np.float64) // 60 - start) // point_minutes
     values = np.array(result.values, np.float64)  # converts the text NaN, too
     is_usable = (indices >= 0) & (indices < point_count) & np.isfinite(values)
     points = np.full(point_count, np.nan)
-    for step in range(request.period // POINT_MINUTES):
+    for step in range(request.period // point_minutes):
         positions = indices[is_usable].astype(np.intp) + step
         points[positions[positions < point_count]] = values[is_usable][positions < point_count]
     with np.errstate(over="ignore"):

@@ -1,5 +1,6 @@
 """A fake CloudWatch with a fortnight of points, and a fleet with its reader and forecaster."""
 
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -51,6 +52,16 @@ def points_of(value_at: Callable[[int], float | None], query: Query, body: Body)
     values = {minute: value_at(minute) for minute in starts}
     factor = period if stat == "Sum" else 1
     return {minute: value * factor for minute, value in values.items() if value is not None}
+
+
+def is_of_past(body: Body) -> bool:
+    """Return whether the first minute of a request is of more than five hours ago."""
+    return bool(body["StartTime"] < time.time() - 5 * 3600)
+
+
+def is_of_minutes(body: Body) -> bool:
+    """Return whether a request is for points of a minute."""
+    return all(query["MetricStat"]["Period"] == 60 for query in body["MetricDataQueries"])
 
 
 def answer_with(value_at: Callable[[int], float | None] = daily) -> Callable[[Body], Response]:
@@ -126,8 +137,13 @@ class Fortnight:
 
     @property
     def past_requests(self) -> list[Body]:
-        """The requests whose start and end are more than a day apart."""
-        return [body for body in self.server.bodies if body["EndTime"] - body["StartTime"] > DAY_MINUTES * 60]
+        """The requests for a fortnight in points of five minutes or more."""
+        return [body for body in self.server.bodies if is_of_past(body) and not is_of_minutes(body)]
+
+    @property
+    def minute_requests(self) -> list[Body]:
+        """The requests for single minutes of the past."""
+        return [body for body in self.server.bodies if is_of_past(body) and is_of_minutes(body)]
 
     @property
     def requested_past_metrics(self) -> list[str]:
