@@ -25,7 +25,6 @@ from rules.arrays import Floats, Ints
 
 log = logging.getLogger(__name__)
 
-MAX_SERIES: Final = 1000  # of which minutes are read; the most urgent series come first
 MAX_CACHED_METRICS: Final = 32  # a fortnight of minutes of a metric takes 80 KiB
 MAX_PERIOD: Final = 60  # minutes; the longest period of a metric
 # Minutes for which the periods that were found are valid: then, the past may have to be read again.
@@ -52,18 +51,19 @@ class ThrottledPeriods(NamedTuple):
     @property
     def every_minute(self) -> Ints:
         """Each minute of the periods."""
-        minutes: Ints = (self.starts[:, None] + np.arange(POINT_MINUTES, dtype=np.int32)).ravel()
-        return minutes
+        minutes = np.arange(POINT_MINUTES, dtype=np.int32)
+        return np.repeat(self.starts, POINT_MINUTES) + np.tile(minutes, self.starts.size)
 
 
 class CeilingReader:
     """Notes in the history at which utilization demand was throttled in the past.
 
-    limiter: admits the requested metrics (see `PastMetrics`).
+    limiter: admits the requested metrics (see `PastMetrics`). max_series: the most series whose minutes are
+    read.
     """
 
-    def __init__(self, fleet: Fleet, recorder: Recorder, limiter: RateLimiter) -> None:
-        self._fleet, self._recorder = fleet, recorder
+    def __init__(self, fleet: Fleet, recorder: Recorder, limiter: RateLimiter, max_series: int) -> None:
+        self._fleet, self._recorder, self._max_series = fleet, recorder, max_series
         self._metrics = PastMetrics(fleet, limiter, 1, MAX_CACHED_METRICS)
         self._waiting: dict[int, ThrottledPeriods] = {}  # by the id of the series
         self._found: set[int] = set()  # ids of all series whose minutes are, or were, to be read
@@ -90,14 +90,14 @@ class CeilingReader:
 
     def _has_room(self, series_id: int) -> bool:
         """Return whether the minutes of another series may be read; log once if not."""
-        if series_id in self._found or len(self._found) < MAX_SERIES:
+        if series_id in self._found or len(self._found) < self._max_series:
             self._found.add(series_id)
             return True
         if not self._is_full:
             log.warning(
                 "of more than %d series with throttled demand in the past, only the first have "
                 "effective ceilings that follow from it",
-                MAX_SERIES,
+                self._max_series,
             )
         self._is_full = True
         return False

@@ -37,6 +37,7 @@ IDLE_INTERVAL: Final = 10.0  # seconds between two searches for unread series
 MAX_IDLE_INTERVAL: Final = 60.0  # the longest while searches find none, as each covers all series
 RETRY_INTERVAL: Final = 1800.0  # seconds until a read that failed or exceeded the budget is tried again
 MAX_CACHED_METRICS: Final = 256  # the most metrics whose points are cached, for other series with them
+MAX_CEILINGS: Final = 1000  # series of which single minutes are read; the most urgent series come first
 MAX_LOGGED_FAILURES: Final = 256  # different sentences
 
 CellReaders = Mapping[CellKey, MetricReader]
@@ -48,6 +49,17 @@ class ReadTask(NamedTuple):
     cell: CellKey
     slots: list[int]
     metrics: Metrics
+
+
+class ReadLimits(NamedTuple):
+    """The rate of requested metrics, the seconds until a failed read is tried again, and MAX_CEILINGS."""
+
+    metrics_per_second: float = METRICS_PER_SECOND
+    retry_interval: float = RETRY_INTERVAL
+    max_ceilings: int = MAX_CEILINGS
+
+
+LIMITS: Final = ReadLimits()
 
 
 class PastReader:
@@ -64,15 +76,15 @@ class PastReader:
         recorder: Recorder,
         readers: Callable[[], CellReaders],
         on_read: Callable[[Ints], None],
-        metrics_per_second: float = METRICS_PER_SECOND,
+        limits: ReadLimits = LIMITS,
     ) -> None:
         self._fleet, self._recorder, self._readers, self._on_read = fleet, recorder, readers, on_read
-        self._limiter, self._rate = RateLimiter(metrics_per_second), metrics_per_second
+        self._limits, self._limiter = limits, RateLimiter(limits.metrics_per_second)
         self._queue = deque[int]()
         self._reading: set[int] = set()  # slots whose past is being read
         self._retry_at: dict[int, float] = {}  # by the id of the series
         self._past_metrics = PastMetrics(fleet, self._limiter, POINT_MINUTES, MAX_CACHED_METRICS)
-        self._ceilings = CeilingReader(fleet, recorder, self._limiter)
+        self._ceilings = CeilingReader(fleet, recorder, self._limiter, limits.max_ceilings)
         self._logged: set[str] = set()
 
     async def run(self) -> None:
@@ -113,7 +125,9 @@ class PastReader:
         if not self._queue:
             slots = np.flatnonzero(self._recorder.rows != NO_ROW).astype(np.int32)
             self._queue = deque(self._by_urgency(self._unread(slots)).tolist())
-            self._limiter.rate.set_highest(max(self._rate, len(self._queue) / MAX_READ_TIME))
+            self._limiter.rate.set_highest(
+                max(self._limits.metrics_per_second, len(self._queue) / MAX_READ_TIME)
+            )
         return self._task_of_queue()
 
     def _task_of_queue(self) -> ReadTask | None:
@@ -184,7 +198,7 @@ class PastReader:
             self._reading.difference_update(task.slots)
         for failure in failures:
             self._log(task.cell, failure)
-        retry_at = asyncio.get_running_loop().time() + RETRY_INTERVAL
+        retry_at = asyncio.get_running_loop().time() + self._limits.retry_interval
         for slot in self._unread(np.array(task.slots, np.int32)).tolist():
             self._retry_at[int(self._fleet.id[slot])] = retry_at
 

@@ -1,10 +1,8 @@
 """The utilization of the minutes in which demand was throttled in the past is read, and is a ceiling."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +13,9 @@ from hypothesis import strategies as st
 
 from collectors.base import total
 from monitor.fleet.fleet import Fleet, Series
-from monitor.forecast import ceiling_reader
+from monitor.fleet.metric_query import metric_query
 from monitor.forecast.history import UsageHistory
+from monitor.forecast.past_reader import PastReader, ReadLimits
 from monitor.lookback.replay import Judging, Replay
 from monitor.lookback.sample_file import chunk_count
 from monitor.lookback.ways import Way
@@ -39,21 +38,21 @@ from tests.monitor.forecast.fortnights import (
 )
 from tests.monitor.lookback.past import PointsInMemory
 
-Array = np.ndarray[Any, Any]
 LIMIT = 100.0
 
 
 @dataclass
 class Minutes:
-    """The sums of metrics of each minute; 0 in other minutes. start: the first minute that has points."""
+    """The sums of metrics of each minute.
+
+    start: the first minute that has points. otherwise: the sum in minutes that `sums` does not have.
+    otherwise_of_all: that of all other metrics. None is no point.
+    """
 
     start: int
     sums: Mapping[str, Mapping[int, float]]
     otherwise: Mapping[str, float]
-
-    def at(self, name: str, minute: int) -> float:
-        """Return the sum of a metric in a minute."""
-        return self.sums.get(name, {}).get(minute, self.otherwise.get(name, 0.0))
+    otherwise_of_all: float | None = 0.0
 
     def answer(self, body: Body) -> Response:
         """Answer as CloudWatch does: the sum of each period."""
@@ -66,11 +65,14 @@ class Minutes:
     def _points(self, query: Query, body: Body) -> dict[int, float]:
         period, name = query["MetricStat"]["Period"] // 60, name_of(query)
         starts = range(body["StartTime"] // 60, body["EndTime"] // 60 - period + 1, period)
-        return {
-            first: sum(self.at(name, minute) for minute in range(first, first + period))
-            for first in starts
-            if first >= self.start
-        }
+        by_start = {first: self._known(name, range(first, first + period)) for first in starts}
+        return {first: sum(values) for first, values in by_start.items() if values}
+
+    def _known(self, name: str, minutes: range) -> list[float]:
+        """Return the sums of the minutes that have points."""
+        sums, otherwise = self.sums.get(name, {}), self.otherwise.get(name, self.otherwise_of_all)
+        values = (sums.get(minute, otherwise) for minute in minutes if minute >= self.start)
+        return [value for value in values if value is not None]
 
 
 def days_ago(days: float) -> int:
@@ -101,6 +103,20 @@ def requested(bodies: list[Body]) -> list[str]:
     return sorted(name_of(query) for body in bodies for query in body["MetricDataQueries"])
 
 
+def past_reader(setup: Fortnight, limits: ReadLimits) -> PastReader:
+    """Return a reader of the past with other limits."""
+    recorder = setup.forecaster.recorder
+    return PastReader(setup.fleet, recorder, lambda: {CELL: setup.reader}, lambda _: None, limits)
+
+
+async def read_with(reader: PastReader, setup: Fortnight) -> None:
+    """Read the past of all series whose past is not read yet, and forecast all series."""
+    await setup.poll()
+    await setup.forecaster.forecast_all()
+    await reader.read_all(np.arange(setup.fleet.size, dtype=np.int32))
+    await setup.forecaster.forecast_all()
+
+
 async def test_the_usage_of_a_minute_with_throttled_demand_in_the_past_is_the_ceiling() -> None:
     async with fortnight(one_peak(days_ago(5) + 3).answer) as setup:
         series = put(setup)
@@ -110,3 +126,225 @@ async def test_the_usage_of_a_minute_with_throttled_demand_in_the_past_is_the_ce
         assert requested(setup.minute_requests) == ["throttled", "usage"]
         (body,) = setup.minute_requests
         assert body["EndTime"] - body["StartTime"] == 3600
+
+
+async def test_minutes_are_requested_once_for_all_periods_and_counted_like_other_requests() -> None:
+    minutes = [days_ago(12.5) + 1, days_ago(6) + 4, days_ago(0.5)]
+    data = Minutes(
+        days_ago(20),
+        {
+            "usage": dict(zip(minutes, (70.0, 40.0, 50.0), strict=True)),
+            "throttled": dict.fromkeys(minutes, 9.0),
+        },
+        {"usage": 20.0},
+    )
+    async with fortnight(data.answer) as setup:
+        series = put(setup)
+        await setup.poll()
+        before = setup.telemetry.registry.get_sample_value(*REQUESTED_METRICS)
+        await setup.read_past()
+        after = setup.telemetry.registry.get_sample_value(*REQUESTED_METRICS)
+        assert before is not None and after is not None
+        assert ceiling(setup, series) == pytest.approx(40, rel=1e-3)
+        assert requested(setup.minute_requests) == ["throttled", "usage"]
+        assert after - before == 3 * 2  # one poll, the fortnight, and the minutes
+
+
+REQUESTED_METRICS = (
+    "headroom_metrics_requested_total",
+    {"aws_account": CELL[0], "aws_region": CELL[1], "aws_service": "kinesis"},
+)
+
+
+async def test_a_count_of_throttled_demand_that_series_share_is_requested_once() -> None:
+    async with fortnight(one_peak(days_ago(5)).answer) as setup:
+        throttled = total(metric("throttled"))
+        for number in range(3):
+            setup.put(number, throttled=throttled)
+        await setup.read_past()
+        assert requested(setup.minute_requests) == ["0", "1", "2", "throttled"]
+
+
+async def test_no_minute_is_read_where_no_demand_was_throttled_or_all_of_it_is_tolerated() -> None:
+    async with fortnight(one_peak(days_ago(5), throttled=0).answer) as setup:
+        put(setup)
+        await setup.read_past()
+        assert not setup.minute_requests
+    async with fortnight(one_peak(days_ago(5), throttled=9).answer) as setup:
+        series = put(setup)
+        setup.fleet.tolerated_rate[series.slot] = 10
+        await setup.read_past()
+        assert not setup.minute_requests
+        assert np.isnan(ceiling(setup, series))
+
+
+async def test_throttled_demand_is_tolerated_by_its_share_of_each_minute() -> None:
+    data = one_peak(days_ago(5), throttled=9)
+    for served, expected in ((41.0, np.nan), (35.0, 48.0)):  # the share is 18 % and 20.5 %
+        data.otherwise = {"usage": 20.0, "served": served}
+        async with fortnight(data.answer) as setup:
+            series = put(setup, served=total(metric("served")))
+            setup.fleet.tolerated_share[series.slot] = 0.2
+            await setup.read_past()
+            assert requested(setup.minute_requests) == ["served", "throttled", "usage"]
+            assert ceiling(setup, series) == pytest.approx(expected, rel=1e-3, nan_ok=True)
+
+
+async def test_minutes_before_the_creation_of_a_resource_are_left_out() -> None:
+    minute = days_ago(5) + 2
+    for created, expected in ((minute + 1, np.nan), (minute, 48.0)):
+        async with fortnight(one_peak(minute).answer) as setup:
+            series = put(setup, created_at=created * 60.0)
+            await setup.read_past()
+            assert ceiling(setup, series) == pytest.approx(expected, rel=1e-3, nan_ok=True)
+
+
+async def test_a_minute_without_usage_counts_as_throttled_but_not_as_a_ceiling() -> None:
+    minute = days_ago(5)
+    data = Minutes(days_ago(20), {"usage": {minute - 600: 5.0}, "throttled": {minute: 9.0}}, {}, None)
+
+    async with fortnight(data.answer) as setup:
+        usage, throttled = (total(metric(name, zero_when_absent=True)) for name in ("usage", "throttled"))
+        series = setup.put("a", usage, throttled=throttled)
+        await setup.read_past()
+        highest = setup.forecaster.peaks.highest(setup.fleet.id[: setup.fleet.size])
+        assert highest.throttled[series.slot]
+        assert np.isnan(ceiling(setup, series))
+
+
+async def test_minutes_are_not_read_again_after_a_restart(tmp_path: Path) -> None:
+    data, path = one_peak(days_ago(5)), tmp_path / "usage.history"
+    async with fortnight(data.answer, history=UsageHistory(path)) as setup:
+        put(setup)
+        await setup.read_past()
+        await setup.read_past()
+        assert len(setup.minute_requests) == 1
+        await setup.forecaster.save()
+    async with fortnight(data.answer, history=UsageHistory.read(path)) as restarted:
+        series = put(restarted)
+        await restarted.read_past()
+        assert not restarted.minute_requests
+        assert ceiling(restarted, series) == pytest.approx(48, rel=1e-3)
+
+
+async def test_minutes_that_could_not_be_read_are_read_later_without_the_fortnight() -> None:
+    data, fails = one_peak(days_ago(5)), True
+
+    def answer(body: Body) -> Response:
+        if fails and is_of_past(body) and is_of_minutes(body):
+            return ErrorResponse("AccessDeniedException")
+        return data.answer(body)
+
+    async with fortnight(answer) as setup:
+        series, reader = put(setup), past_reader(setup, ReadLimits(retry_interval=0))
+        await read_with(reader, setup)
+        assert np.isfinite(setup.probability(series)).all()
+        assert np.isnan(ceiling(setup, series))
+        fails = False
+        await read_with(reader, setup)
+        assert ceiling(setup, series) == pytest.approx(48, rel=1e-3)
+        assert sorted(setup.requested_past_metrics) == ["throttled", "usage"]
+
+
+async def test_a_process_that_ends_before_minutes_were_read_is_followed_by_one_that_reads_them(
+    tmp_path: Path,
+) -> None:
+    data, path = one_peak(days_ago(5)), tmp_path / "usage.history"
+
+    def answer(body: Body) -> Response:
+        is_denied = is_of_past(body) and is_of_minutes(body)
+        return ErrorResponse("AccessDeniedException") if is_denied else data.answer(body)
+
+    async with fortnight(answer, history=UsageHistory(path)) as setup:
+        put(setup)
+        await setup.read_past()
+        await setup.read_past()
+        assert len(setup.minute_requests) == 1  # the failed read is not tried again at once
+        await setup.forecaster.save()
+    async with fortnight(data.answer, history=UsageHistory.read(path)) as restarted:
+        series = put(restarted)
+        await restarted.read_past()
+        assert ceiling(restarted, series) == pytest.approx(48, rel=1e-3)
+
+
+async def test_minutes_are_read_only_if_the_budget_allows() -> None:
+    data, billed = one_peak(days_ago(5)), [0]
+
+    def planner(fleet: Fleet) -> Planner:
+        budget = Budget(
+            InMemorySpendingStore(), lambda: 0.0, lambda: 0.0, lambda: {CELL[0]: Billed(billed[0])}
+        )
+        budget.configure(BudgetTerms(10.0))
+        return Planner(fleet, Intervals(1, 1, 1), budget=budget)
+
+    def answer(body: Body) -> Response:
+        if is_of_past(body):
+            billed[0] = 10**9
+        return data.answer(body)
+
+    async with fortnight(answer, planner=planner) as setup:
+        series = put(setup)
+        await setup.read_past()
+        assert sorted(setup.requested_past_metrics) == ["throttled", "usage"]
+        assert not setup.minute_requests
+        assert np.isnan(ceiling(setup, series))
+
+
+async def test_minutes_of_a_limited_number_of_series_are_read_and_the_rest_is_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with fortnight(one_peak(days_ago(5)).answer) as setup:
+        for number in range(3):
+            setup.put(number, throttled=total(metric("throttled")))
+        reader = past_reader(setup, ReadLimits(max_ceilings=1))
+        await read_with(reader, setup)
+        await read_with(reader, setup)
+        assert requested(setup.minute_requests) == ["0", "throttled"]
+        assert len(setup.past_requests) == 1
+    assert caplog.text.count("of more than 1 series with throttled demand") == 1
+
+
+def random_minutes(seed: int, minutes: range) -> Minutes:
+    """Random usage and served demand, holes, and minutes and hours of throttled demand."""
+    rng = np.random.default_rng(seed)
+    size = len(minutes)
+    throttled = np.where(rng.random(size) < rng.choice([0, 5e-4, 0.01]), rng.integers(1, 30, size), 0)
+    burst = int(rng.integers(size))
+    throttled[burst : burst + int(rng.choice([0, 3, 90]))] = 20
+    throttled[-60:] = 0
+    arrays = {"usage": rng.uniform(1, 140, size), "served": rng.uniform(0, 60, size), "throttled": throttled}
+    sums = dict[str, dict[int, float]]()
+    for name, values in arrays.items():
+        has_point = rng.random(size) >= rng.choice([0.0, 0.1])
+        sums[name] = {
+            minutes.start + n: float(np.float32(values[n])) for n in np.flatnonzero(has_point).tolist()
+        }
+    return Minutes(minutes.start, sums, {}, None)
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.integers(0, 10_000), st.sampled_from([1, 3]), st.sampled_from([0, 8]), st.sampled_from([0, 0.3]))
+async def test_the_ceiling_is_that_of_a_lookback_over_the_same_minutes(
+    seed: int, days: int, tolerated_rate: float, tolerated_share: float
+) -> None:
+    end = days_ago(0.25) // 60 * 60
+    minutes = range(end - days * DAY_MINUTES, end)
+    data = random_minutes(seed, minutes)
+    async with fortnight(data.answer) as setup, fortnight() as replayed:
+        for each in (setup, replayed):
+            series = put(each, served=total(metric("served")))
+            each.fleet.tolerated_rate[series.slot] = tolerated_rate
+            each.fleet.tolerated_share[series.slot] = tolerated_share
+            each.fleet.near[series.slot] = 1
+        await setup.read_past()
+        rows = replayed.fleet.metrics(CELL)
+        points = PointsInMemory(
+            minutes, {rows[metric_query(metric(name))]: {**sums} for name, sums in data.sums.items()}
+        )
+        slots = np.array([series.slot], np.int32)
+        judging = Judging([Way.in_force(replayed.fleet, "")], lambda _, rule: Rule(rule).severity, 60)
+        replay = Replay(replayed.fleet, points, slots, judging)
+        for number in range(chunk_count(minutes)):
+            replay.advance(number)
+        found = np.fmin(ceiling(setup, series), LIMIT)
+        assert found == pytest.approx(float(replay.quarters.target[0, -1]), rel=1e-5)
