@@ -17,9 +17,12 @@ class Quarters:
     rounded as a running Headroom stores it (see `monitor.fleet.demand`); NaN if unknown. target: the lowest
     demand that, at the end of the quarter, is near the limit, or that was throttled in the fortnight before;
     NaN while usage proves that the limit is outdated.
+    has_ceilings: false if samples are means of several minutes, whose utilization would be a false ceiling;
+    `target` then does not consider throttled demand.
     """
 
-    def __init__(self, slots: Indices, minutes: range) -> None:
+    def __init__(self, slots: Indices, minutes: range, has_ceilings: bool = True) -> None:
+        self._has_ceilings = has_ceilings
         self.slots, self.start = slots, -(-minutes.start // BIN_MINUTES) * BIN_MINUTES
         self.count = max(0, (minutes.stop - self.start) // BIN_MINUTES)
         self.demand: Floats = np.full((slots.size, self.count), np.nan, np.float32)
@@ -50,6 +53,8 @@ class Quarters:
         self.demand[series, quarter : quarter + bins] = rounded_as_stored(highest).T
         throttled = by_series(throttled_utilization(judged)).reshape(peaks.size, bins, BIN_MINUTES)
         lowest_throttled = np.fmin.reduce(throttled, axis=2)
+        if not self._has_ceilings:
+            lowest_throttled[:] = np.nan
         last_minutes = slice(BIN_MINUTES - 1, None, BIN_MINUTES)
         limit, near_edge = by_series(judged.limit)[:, last_minutes], by_series(judged.near)[:, last_minutes]
         doubted = judged.doubted.reshape(peaks.size, len(minutes))[:, whole_quarters][:, last_minutes]

@@ -31,12 +31,14 @@ class Judging:
 
     ways: the bands and durations by which notices are found; episodes and forecasts follow from the first
     way, which is the configured one. severity_of: returns the severity of a rule's alert on a series.
-    batch_minutes: how many minutes of a series one poll may return (see `Lifecycle`).
+    batch_minutes: how many minutes of a series one poll may return (see `Lifecycle`). has_ceilings: see
+    `Quarters`.
     """
 
     ways: Sequence[Way]
     severity_of: SeverityOf
     batch_minutes: int
+    has_ceilings: bool = True
 
 
 def look_back(
@@ -73,7 +75,7 @@ class Replay:
         self._lifecycles = [Lifecycle(fleet, evaluated_until, judging.batch_minutes) for _ in judging.ways]
         self._notice_finders = [NoticeFinder(fleet, judging.severity_of) for _ in judging.ways]
         self._episodes = EpisodeFinder()
-        self.quarters = Quarters(self._slots.astype(np.intp), points.minutes)
+        self.quarters = Quarters(self._slots.astype(np.intp), points.minutes, judging.has_ceilings)
         self._peaks = are_peaks(fleet, self._slots)
         self._judged_until = points.minutes.start
 

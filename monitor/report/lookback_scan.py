@@ -128,6 +128,7 @@ def judge_past(
         ways_of(fleet, config, registry, others, names),
         builder.severity_of,
         batch_minutes(settings.poll_interval),
+        has_ceilings=plan.step == 1,
     )
     return LookbackReport(
         lookback=look_back(fleet, file, plan.slots, judging, report_progress),

@@ -337,14 +337,33 @@ async def test_the_ceiling_is_that_of_a_lookback_over_the_same_minutes(
             each.fleet.tolerated_share[series.slot] = tolerated_share
             each.fleet.near[series.slot] = 1
         await setup.read_past()
-        rows = replayed.fleet.metrics(CELL)
-        points = PointsInMemory(
-            minutes, {rows[metric_query(metric(name))]: {**sums} for name, sums in data.sums.items()}
-        )
-        slots = np.array([series.slot], np.int32)
-        judging = Judging([Way.in_force(replayed.fleet, "")], lambda _, rule: Rule(rule).severity, 60)
-        replay = Replay(replayed.fleet, points, slots, judging)
-        for number in range(chunk_count(minutes)):
-            replay.advance(number)
         found = np.fmin(ceiling(setup, series), LIMIT)
-        assert found == pytest.approx(float(replay.quarters.target[0, -1]), rel=1e-5)
+        assert found == pytest.approx(lookback_target(replayed, series, data, minutes), rel=1e-5)
+
+
+def lookback_target(
+    setup: Fortnight, series: Series, data: Minutes, minutes: range, has_ceilings: bool = True
+) -> float:
+    """Look back at the points of a series, and return `Quarters.target` of the last quarter."""
+    rows = setup.fleet.metrics(CELL)
+    points = PointsInMemory(
+        minutes, {rows[metric_query(metric(name))]: {**sums} for name, sums in data.sums.items()}
+    )
+    judging = Judging([Way.in_force(setup.fleet, "")], lambda _, rule: Rule(rule).severity, 60, has_ceilings)
+    replay = Replay(setup.fleet, points, np.array([series.slot], np.int32), judging)
+    for number in range(chunk_count(minutes)):
+        replay.advance(number)
+    return float(replay.quarters.target[0, -1])
+
+
+@pytest.mark.parametrize(("has_ceilings", "expected"), [(True, 48.0), (False, 90.0)])
+async def test_a_lookback_of_means_of_five_minutes_has_no_ceilings(
+    has_ceilings: bool, expected: float
+) -> None:
+    start = days_ago(2) // 60 * 60
+    minutes = range(start, start + 600)
+    data = Minutes(start, {"usage": dict.fromkeys(minutes, 48.0), "throttled": {start + 300: 9.0}}, {})
+    async with fortnight() as setup:
+        series = put(setup)
+        target = lookback_target(setup, series, data, minutes, has_ceilings)
+        assert target == pytest.approx(expected, rel=1e-3)
