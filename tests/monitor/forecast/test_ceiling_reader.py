@@ -34,7 +34,7 @@ from tests.monitor.forecast.fortnights import (
     is_of_minutes,
     is_of_past,
     metric,
-    name_of,
+    stream_name_of,
 )
 from tests.monitor.lookback.past import PointsInMemory
 
@@ -63,7 +63,7 @@ class Minutes:
         }
 
     def _points(self, query: Query, body: Body) -> dict[int, float]:
-        period, name = query["MetricStat"]["Period"] // 60, name_of(query)
+        period, name = query["MetricStat"]["Period"] // 60, stream_name_of(query)
         starts = range(body["StartTime"] // 60, body["EndTime"] // 60 - period + 1, period)
         by_start = {first: self._known(name, range(first, first + period)) for first in starts}
         return {first: sum(values) for first, values in by_start.items() if values}
@@ -100,7 +100,7 @@ def ceiling(setup: Fortnight, series: Series) -> float:
 
 def requested(bodies: list[Body]) -> list[str]:
     """The names of the metrics in some requests."""
-    return sorted(name_of(query) for body in bodies for query in body["MetricDataQueries"])
+    return sorted(stream_name_of(query) for body in bodies for query in body["MetricDataQueries"])
 
 
 def past_reader(setup: Fortnight, limits: ReadLimits) -> PastReader:
