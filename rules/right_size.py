@@ -1,14 +1,14 @@
-"""The right size of what is bought: with it, the demand of a fortnight is in the target band."""
+"""The right size of what is bought: with it, the expected demand is in the target band."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from rules.expected_peak import MAX_WEEKLY_GROWTH
 from rules.signals import Band
 from rules.sizes import Size
 
-PEAK_QUANTILE: Final = 0.99  # share of the quarters of an hour whose highest demand must fit in the size
 MIN_DAYS: Final = 7.0  # of history; with less, no size is advised
 MIN_KNOWN: Final = 0.9  # share of the quarters of an hour since the oldest known one that must be known
 # Demand that is throttled at a lower utilization has another cause than the size: a hot key, or a burst.
@@ -36,10 +36,11 @@ def target_utilization(band: Band) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
-    """The demand for one limit in the last fortnight.
+    """The demand for one limit, to expect after that of the last fortnight.
 
-    utilization: the peak (see PEAK_QUANTILE) of served and throttled demand, divided by the limit in force
-        now; None if the peak or the limit is unknown.
+    utilization: the expected peak (see `rules.expected_peak`) of served and throttled demand, divided by the
+        limit in force now; None if the peak or the limit is unknown.
+    weekly_growth: the growth from week to week that the peak contains, as a share; 0 if none is counted.
     days: the days since the oldest known quarter of an hour.
     known_share: the share of the quarters since then that are known.
     ceiling: the lowest utilization above 0 at which demand was throttled; None without one.
@@ -52,6 +53,7 @@ class Demand:
     days: float
     known_share: float
     band: Band
+    weekly_growth: float = 0.0
     ceiling: float | None = None
     throttled_days: int = 0
     is_part: bool = False
@@ -79,6 +81,14 @@ class Demand:
                 "for which a larger size may not help"
             )
         return ""
+
+    @property
+    def growth(self) -> str:
+        """The growth that the peak contains, in words; empty without growth."""
+        if not self.weekly_growth:
+            return ""
+        at_least = " or more" if self.weekly_growth >= MAX_WEEKLY_GROWTH else ""
+        return f"grows {self.weekly_growth:.0%} a week{at_least}"
 
     def needed_items(self, bought: float) -> float:
         """Return how many items keep the peak in the band; `bought` if the peak is in the band now.

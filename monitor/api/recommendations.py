@@ -34,11 +34,16 @@ class RecommendationModel(ApiModel):
     )
     series_id: str = Field(description="The id of the series of `signal`.")
     peak_utilization: NumberOrNull = Field(
-        description="The peak utilization of `signal` in the last 14 days: the 99th percentile of the "
-        "highest demand (throttled demand included) of each quarter of an hour, divided by the present limit."
+        description="The expected peak utilization of `signal`: the 99th percentile of the highest demand "
+        "(throttled demand included) of each quarter of an hour in the last 14 days, or in the last 7 days "
+        "with the growth of a week if that is more, divided by the present limit."
+    )
+    weekly_growth: float = Field(
+        description="The growth from week to week that `peak_utilization` contains, as a share; 0 when not "
+        "each day had more demand than the same day a week before. At most 1, a doubling."
     )
     reason: Utf8Text = Field(
-        description="A reason for the advice other than the peak, in words; often empty."
+        description="A reason for the advice other than the peak, in words, such as growth; often empty."
     )
     monthly_dollars: NumberOrNull = Field(
         description="The change of the list price in US dollars a month, negative for a saving; null when "
@@ -76,6 +81,7 @@ class RecommendationModel(ApiModel):
             signal=recommendation.key.signal,
             series_id=recommendation.key.id,
             peak_utilization=recommendation.utilization,
+            weekly_growth=recommendation.weekly_growth,
             reason=recommendation.reason,
             monthly_dollars=recommendation.monthly_dollars,
             is_maximum=recommendation.size.is_maximum,
@@ -139,10 +145,10 @@ def recommendations_router(state: AppState) -> APIRouter:
 
     @router.get("/recommendations", response_model=RecommendationsModel, summary="List right sizes")
     async def list_recommendations(query: Annotated[RecommendationsQuery, Query()]) -> Response:
-        """The right size of each provisioned limit, from 14 days of demand, including throttled demand.
+        """The right size of each provisioned limit, by 14 days of demand, including throttled demand.
 
-        The right size keeps the peak in the target band. A purchase is never lowered while a limit of it is
-        busy. Nothing is recommended without seven days of history of which 90 % are known.
+        The right size keeps the expected peak in the target band. A purchase is never lowered while a limit
+        of it is busy. Nothing is recommended without seven days of history of which 90 % are known.
         """
         recommendations = await read_recommendations(state)
         body = await asyncio.to_thread(

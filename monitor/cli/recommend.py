@@ -31,9 +31,10 @@ def recommend(
     """List the right sizes of purchases: shards, volumes, groups ...
 
     A running Headroom computes the sizes from the demand of the last 14 days, including throttled demand: at
-    the right size, the 99th percentile of demand, taken over quarters of an hour, is in the target band. A
-    purchase with one busy limit is never lowered; without seven days of history nothing is recommended.
-    Prices are list prices; without a known price, no amount of money is shown.
+    the right size, the expected 99th percentile of demand, taken over quarters of an hour, is in the target
+    band. Growth from week to week is expected to go on. A purchase with one busy limit is never lowered;
+    without seven days of history nothing is recommended. Prices are list prices; without a known price, no
+    amount of money is shown.
     """
     from monitor.cli.requests import request_or_exit
     from monitor.report.recommendation_formats import FORMATS

@@ -1,4 +1,4 @@
-"""Recommends the sizes of purchases from the peaks of a fortnight of demand."""
+"""Recommends the sizes of purchases from the peaks to expect after a fortnight of demand."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,19 +11,19 @@ from monitor.forecast.recorder import Recorder
 from monitor.sizing.peaks import Peaks
 from monitor.sizing.recommendations import Recommendation, recommendations
 from rules.arrays import Indices, Ints
+from rules.expected_peak import expected_peak
 from rules.forecast import BINS
-from rules.right_size import PEAK_QUANTILE
 
 
 async def recommend(
     recorder: Recorder, snapshot: Callable[[], Snapshot], slots: Ints
 ) -> list[Recommendation]:
     """Recommend sizes for the purchases that the series in these slots belong to. Computes in a thread."""
-    peaks = await fortnight_peaks(recorder, slots)
+    peaks = await expected_peaks(recorder, slots)
     return await asyncio.to_thread(recommendations, snapshot(), peaks, slots)
 
 
-async def fortnight_peaks(recorder: Recorder, slots: Ints) -> Peaks:
+async def expected_peaks(recorder: Recorder, slots: Ints) -> Peaks:
     """Return the peaks by slot; the peaks of other slots are unknown. Computes in a thread."""
     peaks = Peaks.unknown(max(recorder.rows.size, int(slots.max(initial=-1)) + 1))
     for block, block_slots, columns in recorder.by_block(slots):
@@ -42,6 +42,12 @@ def _peaks_of(block: HistoryBlock, columns: Indices) -> Peaks:
     is_known = np.isfinite(usage)
     known_bins = is_known.sum(axis=0).astype(np.int32)
     span = np.where(known_bins > 0, BINS - is_known.argmax(axis=0), 0).astype(np.int32)
-    rank = np.maximum(np.ceil(PEAK_QUANTILE * known_bins).astype(np.intp) - 1, 0)
-    peak = np.take_along_axis(np.sort(usage, axis=0), rank[None], axis=0)[0]
-    return Peaks(peak * np.where(scale > 0, scale, np.float32(1)), known_bins, span, ceiling, throttled)
+    peak, weekly_growth = expected_peak(usage)
+    return Peaks(
+        peak=peak * np.where(scale > 0, scale, np.float32(1)),
+        weekly_growth=weekly_growth,
+        known_bins=known_bins,
+        span_bins=span,
+        ceiling=ceiling,
+        throttled_days=throttled,
+    )

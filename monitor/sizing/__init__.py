@@ -1,1 +1,1 @@
-"""The right size of what is bought, by the demand of a fortnight, and what that costs or saves."""
+"""The right size of what is bought, by the expected demand, and what that costs or saves."""

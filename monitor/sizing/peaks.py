@@ -8,10 +8,11 @@ from rules.arrays import Floats, Ints
 
 
 class Peaks(NamedTuple):
-    """The demand of some series in the last fortnight, by slot.
+    """The peaks of demand to expect of some series, and their demand in the last fortnight, by slot.
 
-    peak: the 99th percentile of the highest demand of each quarter of an hour, in the unit of usage; NaN if
-    unknown.
+    peak: the expected 99th percentile of the highest demand of each quarter of an hour (see
+    `rules.expected_peak`), in the unit of usage; NaN if unknown.
+    weekly_growth: the growth from week to week that the peak contains, as a share; 0 if none is counted.
     known_bins: the number of quarters of an hour with known demand.
     span_bins: the number of quarters of an hour since the first with known demand.
     ceiling: the lowest utilization above 0 at which demand was throttled; NaN if no demand was throttled.
@@ -19,6 +20,7 @@ class Peaks(NamedTuple):
     """
 
     peak: Floats
+    weekly_growth: Floats
     known_bins: Ints
     span_bins: Ints
     ceiling: Floats
@@ -28,4 +30,11 @@ class Peaks(NamedTuple):
     def unknown(cls, size: int) -> Self:
         """Return the peaks of `size` series whose demand is unknown."""
         nan, zero = np.full(size, np.nan, np.float32), np.zeros(size, np.int32)
-        return cls(nan, zero, zero.copy(), nan.copy(), zero.copy())
+        return cls(
+            peak=nan,
+            weekly_growth=np.zeros(size, np.float32),
+            known_bins=zero,
+            span_bins=zero.copy(),
+            ceiling=nan.copy(),
+            throttled_days=zero.copy(),
+        )

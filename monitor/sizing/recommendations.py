@@ -1,4 +1,4 @@
-"""Recommends the size of each purchase, by the fortnight's demand of all series that share it."""
+"""Recommends the size of each purchase, by the expected demand of all series that share it."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -33,8 +33,9 @@ class Recommendation:
     name: the resource's name.
     size: how the limit is bought.
     bought, items: the number of items bought now, and the right number; None if unknown.
-    utilization: the peak of the series `key` divided by its limit.
-    reason: the reason for the advice, in words; empty if the numbers say enough.
+    utilization: the expected peak of the series `key` divided by its limit.
+    weekly_growth: the growth from week to week that this peak contains, as a share; 0 if none is counted.
+    reason: the reason for the advice, in words, with the growth; empty if the numbers say enough.
     monthly_dollars: the change of the monthly list price, negative if money is saved; None if unknown.
     price: the price of an item in the region; None if unknown. price_text: the price in words; empty if
     unknown.
@@ -49,6 +50,7 @@ class Recommendation:
     bought: float | None
     items: float | None
     utilization: float | None
+    weekly_growth: float
     reason: str
     monthly_dollars: float | None
     price: Price | None
@@ -106,7 +108,7 @@ def _recommendation(snapshot: Snapshot, peaks: Peaks, group: Sequence[Series]) -
         right = RightSize(advice=Advice.UNKNOWN, items=None, decided_by=0, reason=NO_LIMIT)
     else:
         right = right_size(size, bought, demands, conditions.minimum, conditions.maximum)
-    decisive = group[right.decided_by]
+    decisive, demand = group[right.decided_by], demands[right.decided_by]
     paid_items = [None if items is None else conditions.paid(items) for items in (bought, right.items)]
     price, region = size.price_in(decisive.aws_region), decisive.aws_region
     return Recommendation(
@@ -116,8 +118,9 @@ def _recommendation(snapshot: Snapshot, peaks: Peaks, group: Sequence[Series]) -
         size=size,
         bought=bought,
         items=right.items,
-        utilization=demands[right.decided_by].utilization,
-        reason=right.reason,
+        utilization=demand.utilization,
+        weekly_growth=demand.weekly_growth,
+        reason="; ".join(filter(None, (right.reason, demand.growth))),
         monthly_dollars=_monthly_change(price, paid_items, region),
         price=price,
         price_text=price.text(size.item, region) if price else "",
@@ -156,6 +159,7 @@ def _demand(snapshot: Snapshot, peaks: Peaks, series: Series, size: Size) -> Dem
     is_known = limit > 0 and not isnan(peak)
     return Demand(
         utilization=peak / limit if is_known else None,
+        weekly_growth=float(peaks.weekly_growth[slot]),
         days=quarters / DAY,
         known_share=known_quarters / quarters if quarters else 0.0,
         band=series.settings.band,

@@ -126,7 +126,7 @@ def _resize(situation: Situation, recommendation: Recommendation) -> FirstStep:
     if recommendation.utilization is not None and recommendation.items and recommendation.bought:
         before = format_percent(recommendation.utilization)
         after = format_percent(recommendation.utilization * recommendation.bought / recommendation.items)
-        effects.append(f"Its peak of 14 d is at {before}; it becomes {after}.")
+        effects.append(f"Its expected peak is at {before}; it becomes {after}.")
     if recommendation.monthly_dollars:
         word = "saves" if recommendation.monthly_dollars < 0 else "costs"
         effects.append(

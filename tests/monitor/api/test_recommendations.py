@@ -40,6 +40,7 @@ async def test_right_sizes_are_listed_with_sums(server: Server, client: httpx.As
     add_stream(server, "idle", 0.08)
     add_stream(server, "short", 0.9)
     add_stream(server, "new", 0.08, quarters=96)
+    server.peaks.weekly_growth[1] = 0.25
     await server.publish()
     response = await json_of(client, "/api/v1/recommendations")
     assert [(item["resource"], item["advice"], item["right_size"]) for item in response["items"]] == [
@@ -52,7 +53,9 @@ async def test_right_sizes_are_listed_with_sums(server: Server, client: httpx.As
         0,
         2,
     )  # the prices of eu-west-1 are not known
-    idle = response["items"][1]
+    short, idle = response["items"][:2]
+    assert (short["weekly_growth"], short["reason"]) == (0.25, "grows 25% a week")
+    assert (idle["weekly_growth"], idle["reason"]) == (0, "")
     assert idle["change"] == "lower from 8 shards to 2"
     assert (idle["monthly_dollars"], idle["price"]) == (None, "")
     assert response["items"][2]["reason"] == "1.0 of 7 days of history"

@@ -19,6 +19,7 @@ OVERSIZED: dict[str, Any] = {
     "signal": "stream_write_bytes",
     "series_id": "0123456789abcdef",
     "peak_utilization": 0.3,
+    "weekly_growth": 0.0,
     "reason": "",
     "monthly_dollars": -32.87,
     "is_maximum": False,

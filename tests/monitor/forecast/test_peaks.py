@@ -1,4 +1,4 @@
-"""Tests of the peaks of a fortnight, from which the sizes of purchases are computed."""
+"""Tests of the expected peaks, from which the sizes of purchases are computed."""
 
 import numpy as np
 import pytest
@@ -6,8 +6,9 @@ import pytest
 from collectors.base import total
 from monitor.fleet.fleet import Fleet
 from monitor.forecast.history import UsageHistory
-from monitor.forecast.peaks import fortnight_peaks
+from monitor.forecast.peaks import expected_peaks
 from monitor.forecast.recorder import Recorder
+from rules.analogs import DAY
 from rules.forecast import BINS
 from tests.monitor.forecast.test_recorder import NOW, Array, add_series, metric
 
@@ -29,10 +30,10 @@ async def recorder_of(usage: Array) -> Recorder:
 async def test_a_peak_shorter_than_a_hundredth_of_the_fortnight_is_ignored() -> None:
     usage = np.full(BINS, 10.0)
     usage[100:112] = 90  # 12 of 1,344 quarters: less than one in a hundred
-    peaks = await fortnight_peaks(await recorder_of(usage), SLOT)
+    peaks = await expected_peaks(await recorder_of(usage), SLOT)
     assert peaks.peak[0] == pytest.approx(10, rel=1e-3)
     usage[112:116] = 90
-    peaks = await fortnight_peaks(await recorder_of(usage), SLOT)
+    peaks = await expected_peaks(await recorder_of(usage), SLOT)
     assert peaks.peak[0] == pytest.approx(90, rel=1e-3)
     assert (peaks.known_bins[0], peaks.span_bins[0], peaks.throttled_days[0]) == (BINS, BINS, 0)
 
@@ -40,15 +41,22 @@ async def test_a_peak_shorter_than_a_hundredth_of_the_fortnight_is_ignored() -> 
 async def test_the_span_begins_at_the_oldest_known_quarter_and_includes_holes() -> None:
     usage = np.full(800, 10.0)
     usage[100:300] = np.nan
-    peaks = await fortnight_peaks(await recorder_of(usage), SLOT)
+    peaks = await expected_peaks(await recorder_of(usage), SLOT)
     assert (peaks.known_bins[0], peaks.span_bins[0]) == (600, 800)
 
 
 async def test_a_usage_of_constant_zero_has_a_peak_of_zero() -> None:
-    peaks = await fortnight_peaks(await recorder_of(np.zeros(BINS)), SLOT)
+    peaks = await expected_peaks(await recorder_of(np.zeros(BINS)), SLOT)
     assert (peaks.peak[0], peaks.known_bins[0]) == (0, BINS)
 
 
 async def test_a_series_without_a_history_has_no_peak() -> None:
-    peaks = await fortnight_peaks(Recorder(Fleet(), UsageHistory()), SLOT)
+    peaks = await expected_peaks(Recorder(Fleet(), UsageHistory()), SLOT)
     assert np.isnan(peaks.peak[0]) and peaks.known_bins[0] == 0
+
+
+async def test_a_usage_that_grows_a_tenth_a_day_is_expected_to_double_within_a_week() -> None:
+    usage = 5000 * 1.1 ** (np.arange(BINS) // DAY)
+    peaks = await expected_peaks(await recorder_of(usage), SLOT)
+    assert peaks.weekly_growth[0] == pytest.approx(1.1**7 - 1, rel=1e-2)
+    assert peaks.peak[0] == pytest.approx(usage[-1] * 1.1**7, rel=1e-2)

@@ -37,9 +37,10 @@ class Purchases:
         """Add a series of the signal `name`, with a limit of this amount and with a peak, in its unit.
 
         more: `quarters` (the number of quarters of an hour with known demand, and the number of all
-        quarters since the first of those), `region`, and fields of SeriesSettings.
+        quarters since the first of those), `weekly_growth`, `region`, and fields of SeriesSettings.
         """
         quarters = more.pop("quarters", (14 * DAY, 14 * DAY))
+        weekly_growth = more.pop("weekly_growth", 0)
         service, _, signal = name.partition(".")
         series_key = Key(ACCOUNT, more.pop("region", "us-east-1"), service, signal, resource)
         settings = SeriesSettings(
@@ -51,7 +52,7 @@ class Purchases:
         series = add(self.fleet, series_key, replace(settings, **more))
         self.fleet.limit[series.slot] = amount
         set_judgement(self.fleet, series, Zone.WITHIN, usage=peak)
-        self.peaks.peak[series.slot] = peak
+        self.peaks.peak[series.slot], self.peaks.weekly_growth[series.slot] = peak, weekly_growth
         self.peaks.known_bins[series.slot], self.peaks.span_bins[series.slot] = quarters
         return series
 
@@ -88,6 +89,32 @@ def test_a_stream_that_is_idle_by_both_limits_saves_money() -> None:
     assert recommendation.price_text == "$0.015 an hour and shard in us-east-1"
     assert recommendation.command and "--target-shard-count 5" in recommendation.command
     assert len(recommendation.series) == 2
+
+
+@pytest.mark.parametrize(
+    ("used", "growth", "advice", "reason"),
+    [
+        (0.95, 0.082, Advice.RAISE, "grows 8% a week"),
+        (0.55, 0.5, Advice.KEEP, "grows 50% a week"),
+        (0.1, 1.0, Advice.LOWER, "grows 100% a week or more"),
+        (0.55, 0.0, Advice.KEEP, ""),
+    ],
+)
+def test_growth_that_the_peak_contains_is_told(
+    used: float, growth: float, advice: Advice, reason: str
+) -> None:
+    purchases = Purchases()
+    purchases.buy("kinesis.stream_write_bytes", used * 8 * MIB, 8 * MIB, weekly_growth=growth)
+    recommendation = purchases.recommendation
+    assert (recommendation.advice, recommendation.reason) == (advice, reason)
+    assert recommendation.weekly_growth == pytest.approx(growth)
+
+
+def test_only_the_growth_of_the_limit_that_decides_is_told() -> None:
+    purchases = Purchases()
+    purchases.buy("kinesis.stream_write_bytes", 0.1 * 8 * MIB, 8 * MIB, weekly_growth=0.3)
+    purchases.buy("kinesis.stream_write_records", 0.9 * 8000, 8000)
+    assert (purchases.recommendation.advice, purchases.recommendation.reason) == (Advice.RAISE, "")
 
 
 def test_a_stream_that_is_busy_by_one_of_its_limits_keeps_its_size() -> None:
