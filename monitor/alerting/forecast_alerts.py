@@ -198,7 +198,8 @@ class ForecastAlerts:
     def _reason_of_loss(self, last_notice: Notice, status: MonitorStatus) -> str:
         """Return why the fleet lacks a series of an earlier process; empty while it may still be found."""
         services = self._notice_builder.settings.services
-        if status.has_inventory_of(last_notice.labels) or status.is_unmonitored(last_notice.labels, services):
+        labels, resource = last_notice.labels, key_of(last_notice).subject
+        if status.has_inventory_without(labels, resource) or status.is_unmonitored(labels, services):
             return departed_reason(status.departed_accounts, last_notice)
         return ""
 

@@ -23,15 +23,17 @@ class Restorer:
     def alerts_without_series(self, status: MonitorStatus, services: Container[str]) -> list[str]:
         """Return the alerts of earlier processes whose series no longer exist, each alert once.
 
-        A series no longer exists if an inventory of its service succeeded without it, or if its service,
-        region or account is no longer monitored. services: the monitored services.
+        A series no longer exists if all lists of its service succeeded and lack its resource, or if its
+        service, region or account is no longer monitored. services: the monitored services.
         """
         lost_alerts = []
         for alert in tuple(self._unmatched):
             notice = self._state.alerts.get(alert)
-            if notice is None or key_of(notice) in self._fleet.series:
+            if notice is None or (key := key_of(notice)) in self._fleet.series:
                 self._unmatched.discard(alert)
-            elif status.has_inventory_of(notice.labels) or status.is_unmonitored(notice.labels, services):
+            elif status.has_inventory_without(notice.labels, key.subject) or status.is_unmonitored(
+                notice.labels, services
+            ):
                 self._unmatched.discard(alert)
                 lost_alerts.append(alert)
         return lost_alerts

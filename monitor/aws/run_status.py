@@ -1,10 +1,11 @@
 """The status of recurring work, such as an inventory: when it last ran, and what failed."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from collectors.resource import Resource, ResourcePath
 from monitor.aws.failure import Failure
 from monitor.aws.failure_class import PERMANENT_CLASSES
 
@@ -37,7 +38,8 @@ class RunStatus:
     succeeded_at: when a run that read something last ended without a failure. failures: the failures of the
     last run that ended. streaks: the streak of each class of failure in `failures`. interval: seconds between
     two runs, if this work runs less often than other work of its kind; else 0. waiting: how many resources
-    the last run left for later runs to read.
+    the last run left for later runs to read. unread: the paths of the resources that the last run whose lists
+    all succeeded could not read, or left for later runs; None: no run whose lists all succeeded.
     """
 
     started_at: float | None = None
@@ -47,6 +49,7 @@ class RunStatus:
     streaks: Mapping[str, FailureStreak] = field(default_factory=dict)
     interval: float = 0.0
     waiting: int = 0
+    unread: Set[ResourcePath] | None = None
 
     def __post_init__(self) -> None:
         if not self.streaks:
@@ -71,6 +74,19 @@ class RunStatus:
     def set_waiting(self, resources: int) -> None:
         """Record how many resources the last run left for later runs to read."""
         self.waiting = resources
+
+    def set_unread(self, paths: Set[ResourcePath]) -> None:
+        """Record that all lists of a run succeeded, and the resources in them that it did not read."""
+        self.unread = paths
+
+    def lists_without(self, resource: Resource) -> bool:
+        """Return true if the lists show that a resource without series is gone.
+
+        A resource that was not read, or is a part of one that was not read, may exist.
+        """
+        if self.unread is None:
+            return False
+        return resource.path not in self.unread and self.unread.isdisjoint(resource.ancestor_paths)
 
     def end(
         self,

@@ -5,6 +5,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from collectors.registry import ACTIVITY, TAGS
+from collectors.resource import Resource
 from monitor.aws.call_rate import LoweredRate
 from monitor.aws.failure import Failure
 from monitor.aws.failure_class import PERMANENT_CLASSES, FailureClass
@@ -191,10 +192,13 @@ class MonitorStatus:
         )
         return not self.inaccessible_accounts and not self.pending and all(run.succeeded_at for run in runs)
 
-    def has_inventory_of(self, labels: Mapping[str, str]) -> bool:
-        """Return true if an inventory of the cell and service in a series' labels succeeded."""
+    def has_inventory_without(self, labels: Mapping[str, str], resource: Resource) -> bool:
+        """Return true if an inventory shows that the resource of a series that was not found is gone.
+
+        labels: of the series. All lists of its service in its cell succeeded, whatever else failed.
+        """
         runs = (cell.collectors.get(labels["service"]) for cell in self._cells_of(labels))
-        return any(run is not None and run.succeeded_at is not None for run in runs)
+        return any(run is not None and run.lists_without(resource) for run in runs)
 
     def is_unmonitored(self, labels: Mapping[str, str], services: Container[str]) -> bool:
         """Return true if the account, the cell or the service of a series is no longer monitored.

@@ -113,7 +113,8 @@ class Inventory:
             (function, self._new_scan(collector, use, doubted, below_band)) for function in collector.scans
         )
         scans = (self._scan(collector, function, scan, quotas) for function, scan in new_scans)
-        for result in await asyncio.gather(*scans):
+        results = await asyncio.gather(*scans)
+        for result in results:
             await self._drop_missing(result)
             failures += result.failures
             waiting |= result.waiting
@@ -125,6 +126,8 @@ class Inventory:
             self._in_use.discard(collector.service)
         now, (new, reported) = time.time(), self._quota_failures(collector.service, quotas)
         status.end(failures + new, now, reported)
+        if all(result.is_complete for result in results):
+            status.set_unread(waiting.union(*(result.failed_paths for result in results)))
         if not status.failures:
             self.cell.telemetry.inventory_time.labels(*self.cell.key, collector.service).set(now)
         return status

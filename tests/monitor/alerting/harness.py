@@ -13,7 +13,7 @@ Notices are text, too: the letters are those of `LETTER_OF_KIND`, and `.` is a m
 """
 
 import random
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Set
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from prometheus_client import CollectorRegistry
 
+from collectors.resource import ResourcePath
 from monitor.alerting.delivery import Delivery
 from monitor.alerting.engine import AlertEngine
 from monitor.alerting.journal import Journal
@@ -161,14 +162,21 @@ class AlertingHarness:
         return self.answer
 
     def set_read_result(
-        self, service: str = "kinesis", succeeded: float | None = -1.0, failures: Any = ()
+        self,
+        service: str = "kinesis",
+        succeeded: float | None = -1.0,
+        failures: Any = (),
+        unread: Set[ResourcePath] | None = None,
     ) -> None:
         """Set the result of reading the cell's resources and metrics; by default a success now.
 
-        succeeded: when a read last succeeded, in epoch seconds; None for never.
+        succeeded: when a read last succeeded, in epoch seconds; None for never. unread: see `RunStatus`; by
+        default empty after a success.
         """
         succeeded_at = self.seconds if succeeded == -1.0 else succeeded
-        run = RunStatus(started_at=self.seconds, succeeded_at=succeeded_at, failures=failures)
+        if unread is None and succeeded_at is not None:
+            unread = frozenset()
+        run = RunStatus(started_at=self.seconds, succeeded_at=succeeded_at, failures=failures, unread=unread)
         self.status = MonitorStatus(
             cells=[
                 CellStatus(account=ACCOUNT, region=REGION, name="prod", collectors={service: run}, poll=run)

@@ -93,6 +93,15 @@ INVENTORIES: dict[str, tuple[Any, bool]] = {
         False,
     ),
     "the inventory of another service succeeded": ({"service": "sqs"}, False),
+    "all lists succeeded, though calls about other resources failed": (
+        {"service": "kinesis", "succeeded": None, "failures": (DENIED,), "unread": {("other",)}},
+        True,
+    ),
+    "the resource is listed, and a call about it failed": (
+        {"service": "kinesis", "succeeded": None, "failures": (DENIED,), "unread": {("orders",)}},
+        False,
+    ),
+    "the resource waits for its turn": ({"service": "kinesis", "unread": {("orders",)}}, False),
 }
 
 

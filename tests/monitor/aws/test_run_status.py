@@ -1,5 +1,8 @@
 """Streaks of failed runs, counted for each class of failure separately."""
 
+import pytest
+
+from collectors.base import Resource
 from monitor.aws.failure import Failure
 from monitor.aws.run_status import FailureStreak, RunStatus
 
@@ -70,3 +73,21 @@ def test_a_failure_that_was_not_retried_remains_and_is_counted_once() -> None:
     }
     status.end((), 400.0)
     assert status.streaks == {} and status.succeeded_at == 400.0
+
+
+@pytest.mark.parametrize(
+    ("unread", "is_gone"),
+    [
+        pytest.param(None, False, id="a list failed"),
+        pytest.param(set(), True, id="all was read"),
+        pytest.param({("other",), ("orders", "by-month")}, True, id="others were not read"),
+        pytest.param({("orders", "by-day")}, False, id="it was not read"),
+        pytest.param({("orders",)}, False, id="it is a part of what was not read"),
+        pytest.param({()}, False, id="the whole account was not read"),
+    ],
+)
+def test_a_resource_that_no_list_has_is_gone_unless_it_was_not_read(
+    unread: set[tuple[str, ...]] | None, is_gone: bool
+) -> None:
+    index = Resource("table", ("orders",)).child("index", "by-day")
+    assert RunStatus(unread=unread).lists_without(index) is is_gone

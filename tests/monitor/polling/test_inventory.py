@@ -419,6 +419,7 @@ async def test_an_unexpected_response_affects_only_its_scan_and_is_logged(
     assert ("stream_write_bytes", "clicks") in account.names
     assert "KeyError" in [code for _, _, code in account.failures]
     assert account.inventory.statuses["kinesis"].succeeded_at is None
+    assert account.inventory.statuses["kinesis"].unread is None
     assert "unexpected response" in caplog.text
     assert "Traceback" in caplog.text
 

@@ -102,10 +102,12 @@ async def test_a_resource_is_unobservable_until_its_first_turn() -> None:
     status = topics.inventory.statuses["ours"]
     assert (status.waiting, status.failures) == (1, ())
     assert status.succeeded_at is not None
+    assert status.unread == {("c",)}
     usages = await topics.run_inventory()
     assert usages["subscriptions c"] == usages["many_subscriptions c"] == 7.0
     assert usages["all_subscriptions"] == 13.0
     assert topics.inventory.statuses["ours"].waiting == 0
+    assert topics.inventory.statuses["ours"].unread == set()
     assert len(topics.aws.calls) == 1 + 2
 
 
