@@ -518,7 +518,7 @@ async def test_a_series_without_throttled_demand_shows_the_tolerance(
 ) -> None:
     words = await words_about_throttling(server, client, throttled=0.0)
     assert "Throttled now0 /s" in words
-    assert "An alert needs 0.05 throttled records per second in one minute" in words
+    assert "An alert needs at least 0.05 throttled records per second in one minute" in words
 
 
 async def test_throttled_demand_is_shown_by_cause(server: Server, client: httpx.AsyncClient) -> None:
