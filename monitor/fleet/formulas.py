@@ -261,6 +261,17 @@ class Formulas:
         has_formula: Flags = self._block_of.take(slots) != NO_BLOCK
         return has_formula
 
+    def metrics_numbers(self, slots: Ints) -> Ints:
+        """Return a number below `slots.size` for each slot, the same for formulas of one shape and the same
+        metrics; each slot must have a formula.
+        """
+        numbers, count = np.zeros(slots.size, np.int32), 0
+        for block, indices, positions in self._by_block(slots):
+            distinct, inverse = np.unique(entries_at(block.rows, positions), axis=1, return_inverse=True)
+            numbers[indices] = count + inverse.ravel()
+            count += distinct.shape[1]
+        return numbers
+
     def recent_minutes(self, rings: Rings, slots: Ints) -> Ints:
         """Return how many minutes are recent for each slot (see `RingColumns`); 0 without a formula."""
         minutes = np.zeros(slots.size, np.int32)

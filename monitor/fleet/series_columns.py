@@ -52,9 +52,11 @@ class SeriesColumns(Columns):
     reads. reach_probability, reach_minutes: the last forecast (see `monitor.forecast.forecaster`): the
     probability of reaching the limit within each of `HORIZONS`, NaN if unknown; and, by quantile, the minute
     in which the limit is reached, NEVER if unknown. forecast_limit: the limit that the forecast used.
-    history_bins: the number of quarters of an hour with a known usage; -1 before they were counted. ceiling:
-    the lowest usage at which demand was throttled in the last fortnight, scaled to the limit in force; NaN if
-    no demand was throttled below the limit. by_slot: the `Series` in each slot; None in an unused slot.
+    history_bins: the number of quarters of an hour with a known usage; -1 before they were counted.
+    throttled_from: the lowest utilization above 0 at which demand was throttled in the last fortnight; NaN if
+    none was throttled. ceiling: the effective ceiling: `throttled_from` times the limit in force; NaN if no
+    demand was throttled below the limit, or if a fuller limit explains it (see
+    `monitor.fleet.shared_throttling`). by_slot: the `Series` in each slot; None in an unused slot.
 
     causes is not a column, as few series have causes of throttled demand.
     """
@@ -107,6 +109,7 @@ class SeriesColumns(Columns):
         "reach_minutes": (np.int32, NEVER, len(QUANTILES)),
         "forecast_limit": (np.float32, np.nan),
         "history_bins": (np.int16, -1),
+        "throttled_from": (np.float32, np.nan),
         "ceiling": (np.float32, np.nan),
         "by_slot": (np.object_, None),
     }
@@ -157,6 +160,7 @@ class SeriesColumns(Columns):
     reach_minutes: Ints
     forecast_limit: Floats
     history_bins: Int16s
+    throttled_from: Floats
     ceiling: Floats
     by_slot: Objects
 

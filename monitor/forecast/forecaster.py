@@ -39,10 +39,10 @@ MAX_IGNORED_CHANGE: Final = np.float32(1e-3)  # relative; a larger change of a l
 class BlockForecast(NamedTuple):
     """The forecast of some series of a block.
 
-    probability: the probability of reaching the limit within each of HORIZONS, [series, horizon].
-    minutes: the minutes from the end of the block until the limit is reached, by QUANTILES, [series,
-    quantile]; NEVER if unknown. known_bins: the number of known bins of each series. ceiling: see
-    `HistoryBlock.ceiling`. highest_stored: the highest stored number in each column of the block; 0 in
+    probability: the probability of reaching the limit within each of HORIZONS, [series, horizon]. minutes:
+    the minutes from the end of the block until the limit is reached, by QUANTILES, [series, quantile]; NEVER
+    if unknown. known_bins: the number of known bins of each series. ceiling: see `HistoryBlock.ceiling`; NaN
+    if a fuller limit explains it. highest_stored: the highest stored number in each column of the block; 0 in
     columns whose series is not forecast.
     """
 
@@ -173,10 +173,12 @@ class Forecaster:
         self._mark_reached(np.flatnonzero(at_limit).astype(np.int32))
 
     async def forecast_slots(self, slots: Ints) -> None:
-        """Forecast some series from their recorded usage."""
-        for block, block_slots, columns in self.recorder.by_block(slots):
+        """Forecast some series from their recorded usage, and those that share throttled demand with them."""
+        shared = await self.recorder.shared_throttling(slots)
+        explained = shared.explained(self._fleet.size)
+        for block, block_slots, columns in self.recorder.by_block(shared.with_others(slots)):
             limit, ids = self._limits(block_slots), self._fleet.id[block_slots].copy()
-            forecast = await asyncio.to_thread(forecast_block, block, columns, limit)
+            forecast = await asyncio.to_thread(forecast_block, block, columns, limit, explained[block_slots])
             is_same = self._fleet.id[block_slots] == ids
             self._write_forecast(
                 block_slots[is_same], limit[is_same], _of_series(forecast, is_same), block.through
@@ -211,7 +213,8 @@ class Forecaster:
         """Clear the forecasts of series that no longer have a row of the history."""
         fleet, rows = self._fleet, self.recorder.rows
         slots = np.flatnonzero((rows == NO_ROW) & (fleet.history_bins[: rows.size] >= 0))
-        fleet.reach_probability[slots] = fleet.forecast_limit[slots] = fleet.ceiling[slots] = np.nan
+        fleet.reach_probability[slots] = fleet.forecast_limit[slots] = np.nan
+        fleet.ceiling[slots] = fleet.throttled_from[slots] = np.nan
         fleet.reach_minutes[slots], fleet.history_bins[slots] = NEVER, -1
 
     def _write_forecast(self, slots: Ints, limit: Floats, forecast: BlockForecast, through: int) -> None:
@@ -230,11 +233,16 @@ class Forecaster:
         self._mark_reached(slots[self._is_at_limit(slots)])
 
 
-def forecast_block(block: HistoryBlock, columns: Indices, limit: Floats) -> BlockForecast:
-    """Forecast some series of a block. May run in a thread. limit: the limit of each series."""
+def forecast_block(
+    block: HistoryBlock, columns: Indices, limit: Floats, explained: Flags | bool = False
+) -> BlockForecast:
+    """Forecast some series of a block. May run in a thread. limit: the limit of each series.
+
+    explained: a fuller limit explains the throttled demand of the series, which then has no ceiling.
+    """
     with block.lock:
         demand = np.take(block.recent(), columns, axis=1)
-        scale, ceiling = block.scale[columns], block.ceiling[columns]
+        scale, ceiling = block.scale[columns], np.where(explained, np.float32(np.nan), block.ceiling[columns])
     highest = np.zeros(BLOCK_SIZE, np.float32)
     highest[columns] = np.fmax.reduce(np.abs(demand), axis=0, initial=0)
     with np.errstate(over="ignore"):

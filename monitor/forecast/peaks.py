@@ -30,6 +30,8 @@ async def expected_peaks(recorder: Recorder, slots: Ints) -> Peaks:
         block_peaks = await asyncio.to_thread(_peaks_of, block, columns)
         for values, block_values in zip(peaks, block_peaks, strict=True):
             values[block_slots] = block_values
+    explained = (await recorder.shared_throttling(slots)).explained(peaks.peak.size)
+    peaks.ceiling[explained], peaks.throttled_days[explained] = np.nan, 0
     return peaks
 
 

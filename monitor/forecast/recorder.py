@@ -10,6 +10,7 @@ import numpy as np
 from monitor.fleet.demand import are_peaks, demand_of, highest_by_bin, throttled_utilization
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.ring_columns import WINDOW
+from monitor.fleet.shared_throttling import SharedThrottling
 from monitor.forecast.history import UsageHistory
 from monitor.forecast.history_block import BLOCK_SIZE, HistoryBlock
 from monitor.lib.cooperative import cooperative_iter
@@ -93,6 +94,18 @@ class Recorder:
                 part = slice(first, first + SERIES_AT_ONCE)
                 self._record(block, block_slots[part], columns[part], now)
                 await asyncio.sleep(0)
+
+    async def shared_throttling(self, slots: Ints) -> SharedThrottling:
+        """Return which series share throttled demand, by the newest history of the series in these slots.
+
+        Of other series, the column `throttled_from` as it was noted before. Other tasks run meanwhile.
+        """
+        fleet = self._fleet
+        for block, block_slots, columns in self.by_block(slots):
+            is_same = block.id[columns] == fleet.id[block_slots]
+            fleet.throttled_from[block_slots[is_same]] = block.ceiling[columns[is_same]]
+            await asyncio.sleep(0)
+        return SharedThrottling.of(fleet)
 
     def _record(self, block: HistoryBlock, slots: Ints, columns: Indices, now: int) -> None:
         """Record the last hours of some series of a block."""

@@ -15,8 +15,9 @@ class Peaks(NamedTuple):
     weekly_growth: the growth from week to week that the peak contains, as a share; 0 if none is counted.
     known_bins: the number of quarters of an hour with known demand.
     span_bins: the number of quarters of an hour since the first with known demand.
-    ceiling: the lowest utilization above 0 at which demand was throttled; NaN if no demand was throttled.
-    throttled_days: the number of days on which demand was throttled.
+    ceiling: the lowest utilization above 0 at which demand was throttled; NaN if no demand was throttled, or
+    if a fuller limit explains it (see `monitor.fleet.shared_throttling`).
+    throttled_days: the number of days on which demand was throttled; 0 if a fuller limit explains it.
     """
 
     peak: Floats

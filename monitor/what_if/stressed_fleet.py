@@ -7,7 +7,6 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from monitor.fleet.snapshot import Snapshot
-from monitor.what_if.ceilings import own_ceilings
 from monitor.what_if.failover import NO_FAILOVER, Failover, failover
 from monitor.what_if.past_usage import PastHighest, PastUsage
 from monitor.what_if.question import Question
@@ -92,7 +91,7 @@ class StressedFleet:
         growing[moves.receiving] |= question.factor is not None  # the received traffic grows, too
         factor = np.where(growing, question.factor or 1.0, 1.0)
         limit_now = np.where(snapshot.limit > 0, snapshot.limit, np.nan).astype(np.float64)
-        ceiling_now = own_ceilings(snapshot, services, peak / limit_now)
+        ceiling_now = snapshot.reach.ceiling.astype(np.float64)
         ceiling = ceiling_now.copy()
         limit, asked_limit = limit_now, question.limit
         if asked_limit:

@@ -11,15 +11,18 @@ from hypothesis import strategies as st
 
 from collectors.base import total
 from monitor.exposition.exposition import Exposition
+from monitor.fleet.fleet import Series
 from monitor.fleet.judge import judge
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.rows import row_of
 from monitor.forecast.forecaster import MAX_PROBABILITY, forecast_block
 from monitor.forecast.history_block import BLOCK_SIZE, HistoryBlock
+from monitor.forecast.peaks import expected_peaks
+from rules.analogs import DAY
 from rules.band import Zone
 from rules.demand_forecast import MAX_HOLE, MAX_LATE, without_short_holes
 from rules.forecast import BINS, MIN_BINS
-from tests.monitor.forecast.fortnights import daily, fortnight, metric
+from tests.monitor.forecast.fortnights import Fortnight, daily, fortnight, metric
 
 NOW = 1_933_333  # the number of a bin
 Array = npt.NDArray[np.floating]
@@ -153,6 +156,48 @@ async def test_demand_throttled_below_the_limit_makes_a_ceiling_for_forecasts() 
         assert 0 < ceiling < 90
         assert np.isnan(setup.fleet.ceiling[unthrottled.slot])
         assert setup.probability(throttled)[3] > setup.probability(unthrottled)[3]
+
+
+async def note_throttling(setup: Fortnight, *throttled: tuple[Series, float]) -> None:
+    """Record series whose demand was throttled today at these utilizations, the lowest of the day."""
+    recorder = setup.forecaster.recorder
+    await recorder.record(setup.now)
+    for series, utilization in throttled:
+        block, column = recorder.history.block_and_column(int(recorder.rows[series.slot]))
+        block.note_throttling(np.array([column]), block.through // DAY, np.array([utilization]))
+
+
+async def test_of_limits_that_share_throttled_demand_only_the_fullest_has_a_ceiling() -> None:
+    async with fortnight() as setup:
+        count = total(metric("orders", "SampleCount"))
+        half, full = setup.put("records", throttled=count), setup.put("bytes", throttled=count)
+        as_full = setup.put("growth", throttled=count)
+        alone = setup.put("alone", throttled=total(metric("alone", "SampleCount")))
+        await note_throttling(setup, (half, 0.25), (full, 0.75), (as_full, 0.75), (alone, 0.5))
+        await setup.forecaster.forecast_all()
+        slots = [series.slot for series in (half, full, as_full, alone)]
+        np.testing.assert_array_equal(setup.fleet.ceiling[slots], np.array([np.nan, 75, 75, 50], np.float32))
+        peaks = await expected_peaks(setup.forecaster.recorder, np.array(slots, np.int32))
+        np.testing.assert_array_equal(peaks.ceiling[slots], np.array([np.nan, 0.75, 0.75, 0.5], np.float32))
+        np.testing.assert_array_equal(peaks.throttled_days[slots], [0, 1, 1, 1])
+        assert row_of(setup.fleet, half).reach.ceiling is None
+
+
+async def test_a_limit_loses_its_ceiling_when_a_full_one_explains_it_and_gets_it_back() -> None:
+    async with fortnight() as setup:
+        count = total(metric("orders", "SampleCount"))
+        half, full = setup.put("records", throttled=count), setup.put("bytes", throttled=count)
+        await note_throttling(setup, (half, 0.5))
+        await setup.forecaster.forecast_all()
+        assert setup.fleet.ceiling[half.slot] == 50
+        await note_throttling(setup, (full, 1.0))
+        await setup.forecaster.forecast_slots(np.array([full.slot], np.int32))
+        assert np.isnan(setup.fleet.ceiling[[half.slot, full.slot]]).all()
+        await note_throttling(setup, (full, 0.25))
+        await setup.forecaster.forecast_slots(np.array([full.slot], np.int32))
+        np.testing.assert_array_equal(
+            setup.fleet.ceiling[[half.slot, full.slot]], np.array([50, np.nan], np.float32)
+        )
 
 
 def block_of(usage: Array) -> HistoryBlock:

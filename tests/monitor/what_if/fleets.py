@@ -24,7 +24,8 @@ class SeriesOptions(TypedDict, total=False):
     """The options of a series.
 
     signal: the id of its signal. usage: read from a metric of its own by default. counts_served: served
-    demand is counted in the unit of throttled demand.
+    demand is counted in the unit of throttled demand. throttled_metric: its count of throttled demand, a
+    metric of its own by default.
     """
 
     signal: str
@@ -34,6 +35,7 @@ class SeriesOptions(TypedDict, total=False):
     band: Band
     usage: Usage | Unobservable
     counts_served: bool
+    throttled_metric: Metric
 
 
 def add_series(
@@ -52,7 +54,8 @@ def add_series(
     usage_metric, throttled_metric = (
         Metric("AWS/Test", metric_name, "Sum").of(Name=key.id) for metric_name in ("Used", "Throttled")
     )
-    usage, throttled = options.get("usage", per_second(usage_metric)), per_second(throttled_metric)
+    usage = options.get("usage", per_second(usage_metric))
+    throttled = per_second(options.get("throttled_metric", throttled_metric))
     served = per_second(usage_metric) if options.get("counts_served") else None
     series = add(server.fleet, key, settings, usage=usage, throttled=throttled, served=served)
     usage_or_nan = np.nan if amount is None else amount

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from collectors.base import ACCOUNT as WHOLE_ACCOUNT
-from collectors.base import Resource, Unobservable
+from collectors.base import Metric, Resource, Unobservable
 from collectors.quota_requests import QuotaRequest
 from monitor.what_if.answer import Action, Answer, Basis
 from monitor.what_if.query import WhatIfQuery
@@ -15,11 +15,12 @@ from monitor.what_if.question import QuestionError
 from monitor.what_if.remedies import action_of
 from monitor.what_if.what_if import WhatIf
 from monitor.what_if.words import basis_text, remedy_text, summary
+from rules.analogs import DAY
 from rules.band import Zone
 from rules.forecast import BINS, MIN_BINS
 from rules.signals import Band
 from tests.monitor.fleet.fleets import NOW
-from tests.monitor.fleet_server import Server
+from tests.monitor.fleet_server import Server, client_of, json_of
 from tests.monitor.web.pages import feed
 from tests.monitor.what_if.fleets import OTHER_REGION, add_series, store_history
 from tests.registries import REGISTRY, SIGNALS
@@ -107,11 +108,23 @@ async def test_a_series_breaks_at_its_ceiling_where_it_was_throttled_below_the_l
 
 
 async def test_only_the_fullest_limit_of_a_resource_has_a_ceiling(server: Server) -> None:
-    by_bytes = add_series(server, "orders", 90)
-    by_records = add_series(server, "orders", 20, signal="kinesis.stream_write_records")
-    server.fleet.ceiling[[by_bytes.slot, by_records.slot]] = 80, 18
+    count = Metric("AWS/Test", "Throttled", "Sum").of(Name="orders")
+    by_bytes = add_series(server, "orders", 90, throttled_metric=count)
+    by_records = add_series(
+        server, "orders", 20, signal="kinesis.stream_write_records", throttled_metric=count
+    )
+    await store_history(server, (by_bytes, 90), (by_records, 20))
+    recorder = server.forecaster.recorder
+    for series, utilization in (by_bytes, 0.8), (by_records, 0.18):
+        block, column = recorder.history.block_and_column(int(recorder.rows[series.slot]))
+        block.note_throttling(np.array([column]), block.through // DAY, np.array([utilization]))
+    await server.forecaster.forecast_slots(np.array([by_bytes.slot, by_records.slot], np.int32))
     factors = {item.series.key.signal: item.breaks_at for item in (await ask(server, traffic="2x")).items}
-    assert factors == pytest.approx({"stream_write_bytes": 80 / 90, "stream_write_records": 5})
+    assert factors == pytest.approx({"stream_write_bytes": 80 / 90, "stream_write_records": 5}, rel=1e-3)
+    async with client_of(server) as client:
+        items = (await json_of(client, "/api/v1/series"))["items"]
+    ceilings = {item["signal"]: item["forecast"]["effective_ceiling"] for item in items}
+    assert ceilings == {"stream_write_bytes": pytest.approx(80, rel=1e-3), "stream_write_records": None}
 
 
 async def test_throttled_demand_is_part_of_the_peak_where_served_demand_is_counted(
