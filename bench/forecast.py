@@ -101,16 +101,19 @@ def show_scores(
         print(
             f"{label:12} {cases.horizon:5} min, limits {part:8} growth {growth:4.2f}: F1 {score['f1']:.3f}"
             f"  Brier {score['brier']:.4f} (never: {never_brier:.4f})  ECE {score['ece']:.3f}"
-            f"  called in vain {score['far']:.1%}  error of the time {score['eta_err']:.2f} of the horizon"
+            f"  false alarms (limit never reached) {score['far']:.1%}  error of the time {score['eta_err']:.2f} of the horizon"
         )
         least_f1, highest_brier, highest_ece = (
             REQUIRED_SCORES[cases.horizon] if rule == 0 else (0.0, 1.0, 1.0)
         )
         is_missed = {
-            f"F1 {score['f1']:.3f} of {least_f1}": score["f1"] < least_f1,
-            f"Brier {score['brier']:.4f} of {highest_brier}": score["brier"] > highest_brier,
-            f"ECE {score['ece']:.3f} of {highest_ece}": score["ece"] > highest_ece,
-            f"Brier {score['brier']:.4f} of never {never_brier:.4f}": score["brier"] > never_brier,
+            f"F1 {score['f1']:.3f}, required at least {least_f1}": score["f1"] < least_f1,
+            f"Brier {score['brier']:.4f}, required at most {highest_brier}": score["brier"] > highest_brier,
+            f"ECE {score['ece']:.3f}, required at most {highest_ece}": score["ece"] > highest_ece,
+            f"Brier {score['brier']:.4f}, required at most {never_brier:.4f} (of always never)": score[
+                "brier"
+            ]
+            > never_brier,
         }
         missed += [f"{label}, {cases.horizon} min, {part}: {text}" for text, yes in is_missed.items() if yes]
     return missed
@@ -145,7 +148,10 @@ def _features(cases: Cases) -> Iterator[NDArray[np.float32]]:
 
 
 def fit(x: Floats, y: NDArray[np.bool_]) -> Floats:
-    """Return the coefficients of a logistic regression, each 0 or of the sign that FEATURES demands."""
+    """Return the coefficients of a logistic regression, each 0 or of the sign opposite to its feature's.
+
+    The sign of a feature is its value in FEATURES.
+    """
     signs = np.array([0, *(-sign for sign in FEATURES.values())])
     mean, deviation = x.mean(axis=0), x.std(axis=0)
     mean[0], deviation[0] = 0, 1

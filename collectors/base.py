@@ -126,7 +126,7 @@ class Unobservable:
 NOT_READ_YET = Unobservable("it waits for its turn to be read")
 # It is not known yet whether the series exists. A series that an earlier inventory found remains as it was;
 # a new one is not made.
-MAY_EXIST = Unobservable("whether it exists waits for its turn to be read")
+MAY_EXIST = Unobservable("it is not known yet whether it exists: the call that tells waits for its turn")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,13 +54,13 @@ def _names(
         names |= {*placeholders(declaration.metrics[metric].dimensions)}
     declared_kinds = [declaration.resources[kind] for kind in kinds]
     for declared in declared_kinds:
-        names |= _names_to_list(declared)
+        names |= _names_needed_for_listing(declared)
     while new := {name for declared in declared_kinds for name in _needed_for(declared, names)} - names:
         names |= new
     return names
 
 
-def _names_to_list(declared: ResourceDeclaration) -> set[str]:
+def _names_needed_for_listing(declared: ResourceDeclaration) -> set[str]:
     """Return the names without which the resources of a kind cannot be listed or identified."""
     names = {*declared.refers.values(), *filter(None, (declared.created, declared.zone))}
     names |= {*placeholders(declared.dimensions), *placeholders(declared.arn)}

@@ -16,7 +16,7 @@ from collectors.builtin import builtin_registry
 from collectors.declaration_error import DeclarationError
 
 # These files take longest, so they run first. Otherwise a worker might begin one of them when the other
-# workers have ended. The first two files wait until minutes of the clock have passed.
+# workers have ended. The first two files wait for minutes of real time to pass.
 SLOWEST_FILES = (
     "test_demo_story.py",
     "test_push.py",

@@ -1,4 +1,4 @@
-"""The alert engine: six stages that lead from samples and read failures to stored notifications.
+"""The alert engine: six stages that lead from samples and failed reads to stored notifications.
 
 1. `restore` ends alerts whose series no longer exist, and continues the alerts of earlier processes.
 2. `evaluate` steps the alert states with new samples, and records a notice of each change.

@@ -58,8 +58,8 @@ def _stages(fleet: Fleet, now: int) -> Iterator[None]:
     yield
     throttling, newest_throttled = recent_throttling(fleet, usage_minute)
     yield
-    minute = usage_minute.copy()
-    np.copyto(minute, newest_throttled, where=throttling.excess > 0)
+    newest_minute = usage_minute.copy()  # of the throttled demand if there is any, else of the usage
+    np.copyto(newest_minute, newest_throttled, where=throttling.excess > 0)
     oldest = np.maximum(
         np.int32(now) - fleet.stale_after[:size], np.maximum(fleet.created[:size], NEVER + WINDOW)
     )
@@ -67,7 +67,7 @@ def _stages(fleet: Fleet, now: int) -> Iterator[None]:
     outdated = (usage_minute < oldest) | unconfirmed
     judged_minute = np.where(outdated, np.int32(now), usage_minute)
     judged = judged_at(fleet, slice(size), judged_minute, throttling)
-    judged.clear(usage=outdated, throttled=(minute < oldest) | unconfirmed)
+    judged.clear(usage=outdated, throttled=(newest_minute < oldest) | unconfirmed)
     yield
     zone, utilization = judged.zone, judged.utilization
     samples = NewestSamples(judged_minute, judged.usage, utilization, judged.limit)
@@ -77,7 +77,7 @@ def _stages(fleet: Fleet, now: int) -> Iterator[None]:
         "upper_bound": judged.upper_bound,
         "utilization": utilization,
         "saturation": judged.throttled,
-        "minute": minute,
+        "minute": newest_minute,
         "zone": zone,
         "seconds_to_exhaustion": seconds_to_exhaustion(fleet, samples, now),
         "idle": find_idle(fleet, zone, judged.throttled),

@@ -6,7 +6,7 @@ each throttled minute is unexplained at first, and all parts are requested at on
 
 from math import exp
 
-MEAN_OVER = 60  # minutes: the time constant of the mean rate of requests
+MEAN_MINUTES = 60  # minutes: the time constant of the mean rate of requests
 PAUSE = 720  # minutes without a search after searches that saved nothing
 
 
@@ -30,7 +30,7 @@ class PartSearches:
         if not self._may_pause:
             return
         rate, at = self._rates.get(aggregate, (0.0, now))
-        rate = rate * exp((at - now) / MEAN_OVER) + requests / MEAN_OVER
+        rate = rate * exp((at - now) / MEAN_MINUTES) + requests / MEAN_MINUTES
         self._rates[aggregate] = rate, now
         if rate > saved_rate:
             self._paused_until[aggregate] = now + PAUSE

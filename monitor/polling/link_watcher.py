@@ -112,7 +112,7 @@ class LinkWatcher:
             self._running[cell_watcher.cell.key] = task
 
     def request_list(self) -> None:
-        """Request that the links are read soon, as other accounts have a role now."""
+        """Request that the links are read soon, because which accounts have a role has changed."""
         self._requested.set()
 
     def _interval(self) -> float:

@@ -90,7 +90,7 @@ class LinkedAccounts:
         return any(region in (GLOBAL_REGION, unread_region) for unread_region in unread_regions)
 
     def request_list(self) -> None:
-        """Have all links read again soon, as other accounts have a role now."""
+        """Have all links read again soon, because which accounts have a role has changed."""
         for link in self.links.values():
             link.request_list()
 

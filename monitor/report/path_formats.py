@@ -78,7 +78,7 @@ def _limit_texts(path: PathJson, limit: PathJson) -> tuple[str, ...]:
     if usage is not None and value is not None:
         usage_text = unit.format_fraction(usage, value)
     per_request = limit["per_request"]
-    carries = "uses none" if limit["used"] is False else rate_text(path, limit["capacity"])
+    carries = "not used by requests" if limit["used"] is False else rate_text(path, limit["capacity"])
     return (
         f"{limit['service']}.{limit['signal']} {limit['resource'] or 'account'}",
         f"{usage_text} (inferred)" if limit["inferred"] else usage_text,

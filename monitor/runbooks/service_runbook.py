@@ -53,8 +53,9 @@ def _head(service: Service) -> RunbookBlock:
         f"What to do about the limits of {service.title}, which ",
         Reference("the catalogue", CATALOGUE, service_heading(service)),
         " lists. ",
-        Reference("Which alerts there are", OWN_RUNBOOK),
-        " is the same for all services.",
+        "All services have ",
+        Reference("the same kinds of alerts", OWN_RUNBOOK),
+        ".",
     )
 
 

@@ -68,7 +68,7 @@ def test_demand_rises_and_then_is_throttled_and_then_fits_the_doubled_shards() -
     assert throttled < DEFAULT_TOLERANCE.share
 
 
-def test_aws_returns_the_doubled_shards_when_all_points_of_a_whole_minute_with_them_were_streamed() -> None:
+def test_aws_returns_the_doubled_shards_once_a_whole_minute_of_doubled_shards_was_streamed() -> None:
     script = ScriptedStream()
     script.begin(Scene.RAISED, 110)
     shards = {}

@@ -71,8 +71,8 @@ class PushProcess:
             finally:
                 await queue.close()
 
-    def write_usage(self, *ages: int) -> None:
-        """Write a usage for each age, in the minute `NOW - age`. The usage equals the age."""
+    def write_usage_minutes_ago(self, *ages: int) -> None:
+        """Write a usage for each age, in the minute `NOW - age`. The usage equals the age, in minutes."""
         write_usage(self.fleet, self.series, {NOW - age: age for age in ages})
 
     def metric(self, name: str, receiver: str = "tsdb", **labels: str) -> float:

@@ -24,7 +24,7 @@ def process(request: pytest.FixtureRequest, tmp_path: Path) -> PushProcess:
 
 async def test_new_samples_reach_the_receiver(process: PushProcess) -> None:
     async with http_server() as server, process.pushing(push_config(f"{server.url}/write?a=b")) as push:
-        process.write_usage(5, 4)
+        process.write_usage_minutes_ago(5, 4)
         push.enqueue_new_samples()
         await process.wait_until(lambda: process.metric("samples_sent_total") == 2 * SAMPLES)
         ((path, headers, _),) = server.requests
@@ -36,7 +36,7 @@ async def test_new_samples_reach_the_receiver(process: PushProcess) -> None:
         assert sent_ages(server) == [5, 4]
         assert process.metric("samples_queued") == 0
         assert process.metric("sample_timestamp_seconds") == (NOW - 4) * 60
-        process.write_usage(3)
+        process.write_usage_minutes_ago(3)
         push.enqueue_new_samples()
         await process.wait_until(lambda: process.metric("samples_sent_total") == 3 * SAMPLES)
         assert sent_ages(server) == [5, 4, 3]
@@ -62,7 +62,7 @@ async def test_the_configuration_sets_request_headers(
     process: PushProcess, fields: dict[str, Any], expected: dict[str, str]
 ) -> None:
     async with http_server() as server, process.pushing(push_config(server.url, **fields)) as push:
-        process.write_usage(5)
+        process.write_usage_minutes_ago(5)
         push.enqueue_new_samples()
         await process.wait_until(lambda: bool(server.requests))
         assert server.requests[0][1].items() >= expected.items()
@@ -74,14 +74,14 @@ async def test_samples_for_an_unavailable_receiver_are_queued_and_sent_later(pro
         process.pushing(push_config(f"http://127.0.0.1:{port}", timeout=1)) as push,
     ):
         for count, age in enumerate((9, 8, 7), 1):
-            process.write_usage(age)
+            process.write_usage_minutes_ago(age)
             push.enqueue_new_samples()
             await process.wait_until(partial(process.has_queued, count * SAMPLES))
         await process.wait_until(lambda: process.metric("requests_failed_total", reason="timeout") > 0)
         assert process.metric("lag_seconds") == 60
         assert process.metric("queue_bytes") > 0
     async with http_server() as server, process.pushing(push_config(server.url)) as push:
-        process.write_usage(6)
+        process.write_usage_minutes_ago(6)
         push.enqueue_new_samples()
         await process.wait_until(
             lambda: process.metric("samples_sent_total") == 4 * SAMPLES and not process.metric("lag_seconds")
@@ -93,7 +93,7 @@ async def test_a_request_to_a_forbidden_address_waits_for_another_configuration(
     process: PushProcess,
 ) -> None:
     async with http_server() as server, process.pushing(push_config(server.url, allow_private=False)) as push:
-        process.write_usage(5)
+        process.write_usage_minutes_ago(5)
         push.enqueue_new_samples()
         await process.wait_until(
             lambda: process.metric("requests_failed_total", reason="private_address") > 0
@@ -106,11 +106,11 @@ async def test_a_request_to_a_forbidden_address_waits_for_another_configuration(
 async def test_queued_requests_keep_their_protocol(process: PushProcess) -> None:
     unreachable = push_config("http://127.0.0.1:9")
     async with process.pushing(unreachable) as push:
-        process.write_usage(5)
+        process.write_usage_minutes_ago(5)
         push.enqueue_new_samples()
         await process.wait_until(lambda: process.metric("samples_queued") == SAMPLES)
     async with http_server() as server, process.pushing(push_config(server.url, type="otlp")) as push:
-        process.write_usage(4)
+        process.write_usage_minutes_ago(4)
         push.enqueue_new_samples()
         await process.wait_until(lambda: process.metric("samples_sent_total") == 2 * SAMPLES)
         assert [headers["content-encoding"] for _, headers, _ in server.requests] == ["snappy", "gzip"]
@@ -118,7 +118,7 @@ async def test_queued_requests_keep_their_protocol(process: PushProcess) -> None
 
 async def test_the_queue_of_a_receiver_that_is_no_longer_configured_is_dropped(process: PushProcess) -> None:
     async with process.pushing(push_config("http://127.0.0.1:9")) as push:
-        process.write_usage(5)
+        process.write_usage_minutes_ago(5)
         push.enqueue_new_samples()
         await process.wait_until(lambda: process.metric("samples_queued") == SAMPLES)
         push.configure([])
@@ -136,7 +136,7 @@ async def test_receivers_do_not_wait_for_each_other(process: PushProcess) -> Non
             push_config(f"http://127.0.0.1:{port}"), push_config(server.url, name="other")
         ) as push,
     ):
-        process.write_usage(5)
+        process.write_usage_minutes_ago(5)
         push.enqueue_new_samples()
         await process.wait_until(lambda: process.metric("samples_sent_total", "other") == SAMPLES)
         assert process.metric("samples_queued") == SAMPLES
@@ -146,7 +146,7 @@ async def test_a_queue_that_cannot_be_written_is_retried_and_no_sample_is_missin
     process = PushProcess(tmp_path)
     queue_path(process.path).mkdir()
     async with http_server() as server, process.pushing(push_config(server.url)) as push:
-        process.write_usage(5, 4)
+        process.write_usage_minutes_ago(5, 4)
         push.enqueue_new_samples()
         await process.wait_until(lambda: process.metric("queue_failures_total") >= 2)
         assert set(process.sleeps) == {QUEUE_RETRY_INTERVAL}
@@ -158,7 +158,7 @@ async def test_a_queue_that_cannot_be_written_is_retried_and_no_sample_is_missin
 async def test_without_receivers_no_queue_file_is_created(tmp_path: Path) -> None:
     process = PushProcess(tmp_path)
     async with process.pushing() as push:
-        process.write_usage(5)
+        process.write_usage_minutes_ago(5)
         push.enqueue_new_samples()
         await asyncio.sleep(0)
     assert list(process.path.parent.iterdir()) == []
@@ -170,7 +170,7 @@ async def test_a_request_without_a_response_is_sent_again_after_a_restart(proces
         tcp_server(never_responds) as port,
         process.pushing(push_config(f"http://127.0.0.1:{port}")) as push,
     ):
-        process.write_usage(5)
+        process.write_usage_minutes_ago(5)
         push.enqueue_new_samples()
         await process.wait_until(lambda: process.metric("samples_queued") == SAMPLES)
     async with http_server() as server, process.pushing(push_config(server.url)):

@@ -39,7 +39,7 @@ async def test_the_status_decides_whether_a_request_is_retried_or_dropped(
         http_server(web.Response(status=status), web.Response()) as server,
         process.pushing(push_config(server.url, type=protocol)) as push,
     ):
-        process.write_usage(5)
+        process.write_usage_minutes_ago(5)
         push.enqueue_new_samples()
         sent, dropped = "samples_sent_total", "samples_dropped_total"
         reason = {"reason": f"http_{status}"}
@@ -49,13 +49,13 @@ async def test_the_status_decides_whether_a_request_is_retried_or_dropped(
         assert process.metric("requests_failed_total", **reason) == 1
         if is_retried:
             assert server.requests[0][2] == server.requests[1][2]
-        process.write_usage(4)
+        process.write_usage_minutes_ago(4)
         push.enqueue_new_samples()
         await process.wait_until(lambda: process.metric(sent) >= 4)
         assert process.metric("samples_queued") == 0
 
 
-async def test_remote_write_2_samples_count_as_sent_only_if_a_response_header_says_so(
+async def test_samples_of_remote_write_v2_count_as_sent_only_if_a_response_header_says_so(
     process: PushProcess, caplog: pytest.LogCaptureFixture
 ) -> None:
     headers = {"x-prometheus-remote-write-samples-written": "4"}
@@ -63,10 +63,10 @@ async def test_remote_write_2_samples_count_as_sent_only_if_a_response_header_sa
         http_server(web.Response(status=204), web.Response(status=204, headers=headers)) as server,
         process.pushing(push_config(server.url, version=2)) as push,
     ):
-        process.write_usage(5)
+        process.write_usage_minutes_ago(5)
         push.enqueue_new_samples()
         await process.wait_until(partial(process.has_dropped, 4, "nothing_written"))
-        process.write_usage(4)
+        process.write_usage_minutes_ago(4)
         push.enqueue_new_samples()
         await process.wait_until(lambda: process.metric("samples_sent_total") == 4)
         assert "set `version: 1`" in caplog.text
@@ -80,7 +80,7 @@ async def test_a_receiver_without_remote_write_2_causes_a_log_line_with_the_reme
         process.pushing(push_config(server.url, version=2)) as push,
     ):
         for count, age in enumerate((5, 4), 1):
-            process.write_usage(age)
+            process.write_usage_minutes_ago(age)
             push.enqueue_new_samples()
             await process.wait_until(partial(process.has_dropped, 4 * count, "http_415"))
         assert caplog.text.count("set `version: 1`") == 1, "one line for all drops with the same reason"
@@ -92,7 +92,7 @@ async def test_backoff_grows_and_honours_retry_after(process: PushProcess) -> No
         http_server(*[busy] * 9, busy_for_90_s, web.Response()) as server,
         process.pushing(push_config(server.url)) as push,
     ):
-        process.write_usage(5)
+        process.write_usage_minutes_ago(5)
         push.enqueue_new_samples()
         await process.wait_until(lambda: process.metric("samples_sent_total") == 4)
         assert process.sleeps == [0.5, 1, 2, 4, 8, 16, 32, 60, 60, 90]
