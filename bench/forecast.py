@@ -101,7 +101,8 @@ def show_scores(
         print(
             f"{label:12} {cases.horizon:5} min, limits {part:8} growth {growth:4.2f}: F1 {score['f1']:.3f}"
             f"  Brier {score['brier']:.4f} (never: {never_brier:.4f})  ECE {score['ece']:.3f}"
-            f"  false alarms (limit never reached) {score['far']:.1%}  error of the time {score['eta_err']:.2f} of the horizon"
+            f"  false alarms (limit never reached) {score['far']:.1%}"
+            f"  error of the time {score['eta_err']:.2f} of the horizon"
         )
         least_f1, highest_brier, highest_ece = (
             REQUIRED_SCORES[cases.horizon] if rule == 0 else (0.0, 1.0, 1.0)
@@ -110,9 +111,7 @@ def show_scores(
             f"F1 {score['f1']:.3f}, required at least {least_f1}": score["f1"] < least_f1,
             f"Brier {score['brier']:.4f}, required at most {highest_brier}": score["brier"] > highest_brier,
             f"ECE {score['ece']:.3f}, required at most {highest_ece}": score["ece"] > highest_ece,
-            f"Brier {score['brier']:.4f}, required at most {never_brier:.4f} (of always never)": score[
-                "brier"
-            ]
+            f"Brier {score['brier']:.4f}, required at most {never_brier:.4f} (always never)": score["brier"]
             > never_brier,
         }
         missed += [f"{label}, {cases.horizon} min, {part}: {text}" for text, yes in is_missed.items() if yes]

@@ -52,8 +52,8 @@ def inhibiting_alerts(firing: Iterable[Notice], registry: Registry) -> dict[str,
     by its utilization.
 
     `covered_by`: the catalogue names a covering signal, which is read from the same metrics. An alert on the
-    covering signal, of the same resource or of a part of it, inhibits the alert on the covered signal in
-    every zone, if the covering signal's zone is the same or worse.
+    covering signal, of the same resource or of a part of it, inhibits the alert on the covered signal if its
+    own zone is the same or worse. Neither alert needs to be saturated.
     """
     notices = [notice for notice in firing if not (is_blind(notice) or is_forecast(notice))]
     saturated = _saturated_alerts(notices, registry)

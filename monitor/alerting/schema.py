@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-# V5 renames `owed` to `pending_notices`, `formed` to `notifications`, `parked` to `dead_letters`, and `acks` to
-# `acknowledgements`; it drops `told`.
+# V5 renames `owed` to `pending_notices`, `formed` to `notifications`, `parked` to `dead_letters`, and `acks`
+# to `acknowledgements`. It drops `told`.
 V1 = """
 CREATE TABLE states (key TEXT PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE told (alert TEXT PRIMARY KEY, number INTEGER NOT NULL, severity TEXT NOT NULL, at REAL NOT NULL);

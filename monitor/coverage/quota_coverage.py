@@ -338,7 +338,7 @@ def _verdict_of_metric(listed: ListedQuota) -> Verdict:
     if override_of_listed(listed).read is ReadAs.NOTHING:
         return Verdict(CoverageState.NO_USAGE_SOURCE, "AWS enforces another value than this one.")
     if not listed.usage_metric:
-        reason = "AWS publishes no usage of it, and no list counts it."
+        reason = "AWS publishes no usage of it, and no List or Describe call returns what could be counted."
         return Verdict(CoverageState.NO_USAGE_SOURCE, reason)
     if not listed.value:
         return Verdict(CoverageState.VALUE_ONLY, "Its value is 0, or AWS returns none at present.")

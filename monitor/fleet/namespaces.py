@@ -19,7 +19,7 @@ ALWAYS = -NEVER  # after every minute
 NO_NAMESPACE = 0  # for rows that hold no CloudWatch metric: every minute that was read is proven at once
 MIN_LATE = 5  # a namespace is late once so many minutes were read without finding a point
 RESUME_FOR = 30  # minutes after a late namespace published again in which delayed points may still come
-SILENT_AFTER = 60  # minutes without any point after which a namespace counts as idle, no longer as late
+SILENT_AFTER = 60  # minutes without any point after which a namespace counts as silent, no longer as late
 
 
 class NamespaceStates(Columns):
@@ -30,7 +30,7 @@ class NamespaceStates(Columns):
     period: the period of its metrics, in minutes.
     watermark: the newest minute in which any of its metrics has a point.
     first_read: the last minute of the first request for any of its metrics. A namespace that never had a
-        point is late for SILENT_AFTER minutes after that, and idle from then on.
+        point is late for SILENT_AFTER minutes after that, and silent from then on.
     read: the newest minute up to which any of its metrics was read.
     resume_from, resume_until: after the namespace was late, the minutes after `resume_from` (the newest
         minute that had a point before) are requested again until a poll reads `resume_until`, as delayed

@@ -17,7 +17,7 @@ NO_BOUND = -1
 # Minutes between two requests of a pruned metric: each minute is requested before it leaves the window.
 PRUNED_INTERVAL = 150
 NOT_READ = int(np.iinfo(np.int16).max)  # minutes: the cadence of a metric that is not requested
-RECENT_MINUTES = 5  # the shortest time for which throttled demand is exported
+RECENT_MINUTES = 5  # throttled demand stays exported for at least so many minutes
 
 
 class RingColumns(Columns):
@@ -37,10 +37,10 @@ class RingColumns(Columns):
     proven_through: up to this minute it is proven that missing points do not exist: the minute was read and,
         where `zero_when_absent`, AWS has published something later, or the namespace is silent and the metric
         was idle before; derived.
-    joined_through: up to this minute missing points count as proven not to exist although the metric was not
-        read: a formula to which the metric was added had a result without it.
-    idle: true if all points of the IDLE_FOR minutes before the namespace became silent are 0 or missing;
-        `idle_since` has another meaning.
+    joined_through: a metric that is added to an existing formula counts as without points up to this minute,
+        so that the formula keeps its earlier results.
+    idle_before_silence: true if all points of the IDLE_FOR minutes before the namespace became silent are 0
+        or missing.
     delay: the assumed publication delay, in minutes after the end of a minute; it applies until the
         namespace's delay is measured.
     latest_minute, latest_value: the newest minute that has a value, and the value; derived. A provisional
@@ -62,11 +62,12 @@ class RingColumns(Columns):
     watched_at: the minute of the clock when AWS last listed the recently active metrics of its name.
     listed_again: that list contained the metric while it was idle, and it has not been requested since.
     bound: the row of the metric that bounds this metric, see `rules.bounds`; NO_BOUND if there is none.
-    whole: the row of the metric of which this metric of usage is a part; NO_BOUND if there is none.
+    whole: the row of the aggregate that this metric of usage is a part of; NO_BOUND if there is none.
     safe_below: while `whole` is below this value, no series of this metric reaches the upper edge of its
         band, so that the metric is requested once in MAX_INTERVAL; NaN: its own series decide
         how often it is requested.
-    pruned: `bound` proves this metric to be 0, so that it is not requested.
+    pruned: `bound` proves this metric to be 0, so that it is requested only every PRUNED_INTERVAL minutes, as
+        a check.
     distrusted: this metric proves nothing, as a metric that it should bound has exceeded it.
     last_streamed: the minute of the clock when a stream last delivered the metric.
     stream_started: the first minute that a stream delivered completely since its last gap.
@@ -89,7 +90,7 @@ class RingColumns(Columns):
         "namespace": (np.int32, NO_NAMESPACE),
         "proven_through": (np.int32, NEVER),
         "joined_through": (np.int32, NEVER),
-        "idle": (np.bool_, False),
+        "idle_before_silence": (np.bool_, False),
         "delay": (np.int16, 0),
         "latest_minute": (np.int32, NEVER),
         "latest_value": (np.float32, np.nan),
@@ -128,7 +129,7 @@ class RingColumns(Columns):
     namespace: Ints
     proven_through: Ints
     joined_through: Ints
-    idle: Flags
+    idle_before_silence: Flags
     delay: Int16s
     latest_minute: Ints
     latest_value: Floats

@@ -217,12 +217,12 @@ class Rings(RingColumns):
             watermark = self.namespaces.watermark[namespaces[unproven]]
             silent = self.namespaces.are_silent(namespaces[unproven], read[unproven])
             idle = np.zeros(unproven.size, np.bool_)
-            idle[silent] = self._update_idle(rows[unproven[silent]], watermark[silent])
+            idle[silent] = self._update_idle_before_silence(rows[unproven[silent]], watermark[silent])
             proven[unproven] = np.where(idle, read[unproven], watermark)
         return proven
 
-    def _update_idle(self, rows: Ints, silent_since: Ints) -> Flags:
-        """Set and return `idle` of rows whose namespaces have had no point after `silent_since`.
+    def _update_idle_before_silence(self, rows: Ints, silent_since: Ints) -> Flags:
+        """Set and return `idle_before_silence` of rows whose namespaces had no point after `silent_since`.
 
         A row is idle if it had no demand in the IDLE_FOR minutes up to `silent_since`. Where one of these
         minutes has left the window, a row without a point in them or later is idle; other rows keep their
@@ -234,8 +234,10 @@ class Rings(RingColumns):
         inside = minutes > self.window_end[rows][:, None] - WINDOW
         busy = (inside & (values > 0)).any(axis=1)
         has_no_points = self.newest_point[rows] <= np.maximum(silent_since - IDLE_FOR, NEVER)
-        self.idle[rows] = np.where(inside.all(axis=1), ~busy, has_no_points | self.idle[rows])
-        return self.idle[rows]
+        self.idle_before_silence[rows] = np.where(
+            inside.all(axis=1), ~busy, has_no_points | self.idle_before_silence[rows]
+        )
+        return self.idle_before_silence[rows]
 
     def _derive(self, rows: Ints) -> None:
         """Compute the columns that `RingColumns` calls derived."""

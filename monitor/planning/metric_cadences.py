@@ -24,9 +24,9 @@ class MetricCadences:
 
     Iterate over `plan`, then read `planned`.
 
-    urgent: the series in danger, by slot. safe_series: finds the series that are safe because the wholes of
-    their metrics are small. planned: the minutes between two requests of each metric, which the planner then
-    writes to the rings.
+    urgent: the series in danger, by slot. safe_series: finds the series that are safe because the
+    aggregates that their metrics are parts of are small. planned: the minutes between two requests of each
+    metric, which the planner then writes to the rings.
     """
 
     def __init__(self, fleet: Fleet, intervals: Intervals, urgent: Flags, safe_series: SafeSeries) -> None:
@@ -48,12 +48,12 @@ class MetricCadences:
 
     def plan(self, now: int) -> Iterator[None]:
         """Plan at the minute `now`, part by part."""
-        yield from self._lower_to_series(self._safe_series.candidates)
+        yield from self._lower_to_cadences_of_series(self._safe_series.candidates)
         if self._safe_series.has_parts:
             self._safe_series.choose(self.planned, now)
-            yield from self._lower_to_series(self._safe_series.chosen)
+            yield from self._lower_to_cadences_of_series(self._safe_series.chosen)
         yield from self._lower_throttled()
-        self._keep_proving(now)
+        self._plan_proving_metrics(now)
         yield
         for part in ranges(self._metric_count):
             rows = np.arange(part.start, part.stop, dtype=np.int32)
@@ -67,7 +67,7 @@ class MetricCadences:
             formula_parts(formulas, self._series_count, self._metric_count) for formulas in all_formulas
         )
 
-    def _lower_to_series(self, excluded: Flags) -> Iterator[None]:
+    def _lower_to_cadences_of_series(self, excluded: Flags) -> Iterator[None]:
         """Lower the minutes of usage metrics to the cadence of their most endangered series.
 
         excluded: the series that are left out, by slot.
@@ -94,16 +94,16 @@ class MetricCadences:
             self._may_idle[rows] = False
             yield
 
-    def _keep_proving(self, now: int) -> None:
+    def _plan_proving_metrics(self, now: int) -> None:
         """Plan the metrics that prove other metrics to be 0 or safe, as often as the other metrics need."""
         rings, planned, throttled = self._fleet.rings, self.planned, self._intervals.throttled
         newest = newest_of_namespaces(rings, planned < NOT_READ)
         planned[newest] = np.minimum(planned[newest], throttled)
         plan_aggregates(rings, planned, throttled, rings.part_searches.paused(now))
-        aggregates = rings.bound[: self._metric_count]
-        self._may_idle[aggregates[aggregates != NO_BOUND]] = self._may_idle[newest] = False
-        wholes = rings.whole[: self._metric_count]
-        self._may_idle[wholes[wholes != NO_BOUND]] = False
+        bounding = rings.bound[: self._metric_count]
+        self._may_idle[bounding[bounding != NO_BOUND]] = self._may_idle[newest] = False
+        aggregates = rings.whole[: self._metric_count]
+        self._may_idle[aggregates[aggregates != NO_BOUND]] = False
 
     def _lengthen_idle(self, now: int) -> Iterator[None]:
         """Lengthen the minutes of idle metrics; let samples of idle and safe series become stale later."""

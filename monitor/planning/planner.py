@@ -18,7 +18,7 @@ from monitor.planning.metric_cadences import MetricCadences
 from monitor.planning.min_minutes import min_minutes
 from monitor.planning.parts import formula_parts, ranges
 from monitor.planning.rises import faded_rises, highest_rises
-from monitor.planning.safe_parts import wholes_only_for_parts
+from monitor.planning.safe_parts import aggregates_only_for_parts
 from monitor.planning.safe_series import SafeSeries
 from rules.arrays import Flags, Floats, Ints
 
@@ -90,7 +90,7 @@ class Planner:
             return
         fleet.cadence[: fleet.size] = max(shortest, 1)
         minutes = np.maximum(np.int32(shortest), min_minutes(rings, np.arange(rings.size, dtype=np.int32)))
-        minutes[wholes_only_for_parts(rings)] = NOT_READ
+        minutes[aggregates_only_for_parts(rings)] = NOT_READ
         rings.cadence[: rings.size] = np.where(minutes <= shortest, 0, minutes)
         self._equally_planned_layout, self._updated_at = rings.layout, now
 

@@ -1,8 +1,8 @@
-"""Parts of usage that are hardly read, as the whole is too small to bring the series of a part into danger.
+"""Parts of usage that are hardly read, as the aggregate is too small to bring the series of a part into danger.
 
-A part is at most its whole in each minute (see `rules.bounds`). There is a value with which a part brings its
-series to the upper edge of the band. While the whole is below this value, the whole is read in place of the
-part, and the part once in MAX_INTERVAL. The part is requested at once when the whole is no longer that small,
+A part is at most its aggregate in each minute (see `rules.bounds`). There is a value with which a part brings its
+series to the upper edge of the band. While the aggregate is below this value, the aggregate is read in place of the
+part, and the part once in MAX_INTERVAL. The part is requested at once when the aggregate is no longer that small,
 or is unknown.
 """
 
@@ -14,28 +14,28 @@ from monitor.planning.intervals import MAX_INTERVAL
 from rules.arrays import Flags, Floats, Ints
 
 MAX_UNREAD_MINUTES = MAX_INTERVAL + 45  # more than MAX_INTERVAL, as AWS may be late or requests may fail
-LATE_BY = 2  # minutes by which a whole may be later than planned
+LATE_BY = 2  # minutes by which an aggregate may be later than planned
 INFINITE = np.float32(np.inf)
 
 
-def unread_peaks(rings: Rings, parts: Ints, wholes: Ints) -> Floats:
-    """Return the highest value of the whole of each part in the minutes in which the part was not read.
+def unread_peaks(rings: Rings, parts: Ints, aggregates: Ints) -> Floats:
+    """Return the highest value of the aggregate of each part in the minutes in which the part was not read.
 
     For a part that was read up to the newest minute, the result is the value of this minute. The result is
-    infinite if the whole is unknown in one of the minutes, or if there are more than MAX_UNREAD_MINUTES.
+    infinite if the aggregate is unknown in one of the minutes, or if there are more than MAX_UNREAD_MINUTES.
     """
-    unique_wholes, whole_of_part = np.unique(wholes, return_inverse=True)
-    newest = rings.latest_minute[unique_wholes]
+    unique_aggregates, aggregate_of_part = np.unique(aggregates, return_inverse=True)
+    newest = rings.latest_minute[unique_aggregates]
     minutes = newest[:, None] - np.arange(MAX_UNREAD_MINUTES)
-    values = rings.at(unique_wholes[:, None], minutes.astype(np.int32))
+    values = rings.at(unique_aggregates[:, None], minutes.astype(np.int32))
     peaks = np.maximum.accumulate(np.where(np.isnan(values), INFINITE, values), axis=1)
-    unread_minutes = newest[whole_of_part].astype(np.int64) - rings.polled_through[parts]
-    unread_peak: Floats = peaks[whole_of_part, np.clip(unread_minutes, 1, MAX_UNREAD_MINUTES) - 1]
+    unread_minutes = newest[aggregate_of_part].astype(np.int64) - rings.polled_through[parts]
+    unread_peak: Floats = peaks[aggregate_of_part, np.clip(unread_minutes, 1, MAX_UNREAD_MINUTES) - 1]
     return np.where(unread_minutes > MAX_UNREAD_MINUTES, INFINITE, unread_peak)
 
 
 def unsafe_parts(rings: Rings, rows: Ints) -> Ints:
-    """Return the parts to read at once, as their wholes no longer prove that they are safe."""
+    """Return the parts to read at once, as their aggregates no longer prove that they are safe."""
     parts = rows[~np.isnan(rings.safe_below[rows])]
     if not parts.size:
         return parts
@@ -43,17 +43,17 @@ def unsafe_parts(rings: Rings, rows: Ints) -> Ints:
     return unsafe
 
 
-def wholes_only_for_parts(rings: Rings) -> Ints:
-    """Return the rows of wholes that are read only for their parts, as no series needs them itself."""
+def aggregates_only_for_parts(rings: Rings) -> Ints:
+    """Return the rows of aggregates that are read only for their parts, as no series needs them itself."""
     parts = np.flatnonzero(rings.whole[: rings.size] != NO_BOUND)
-    wholes, part_counts = np.unique(rings.whole[parts], return_counts=True)
-    only_for_parts: Ints = wholes[rings.use_count[wholes] <= part_counts]
+    aggregates, part_counts = np.unique(rings.whole[parts], return_counts=True)
+    only_for_parts: Ints = aggregates[rings.use_count[aggregates] <= part_counts]
     return only_for_parts
 
 
-def are_read(rings: Rings, wholes: Ints, now: int) -> Flags:
-    """Return which wholes were read as planned, and have the points that AWS should have published."""
-    cadence = np.maximum(rings.cadence[wholes], 1)
-    late_by = rings.delays(wholes) + rings.period[wholes] + LATE_BY
-    as_planned: Flags = (cadence < NOT_READ) & (rings.latest_minute[wholes] >= now - cadence - late_by)
+def are_read(rings: Rings, aggregates: Ints, now: int) -> Flags:
+    """Return which aggregates were read as planned, and have the points that AWS should have published."""
+    cadence = np.maximum(rings.cadence[aggregates], 1)
+    late_by = rings.delays(aggregates) + rings.period[aggregates] + LATE_BY
+    as_planned: Flags = (cadence < NOT_READ) & (rings.latest_minute[aggregates] >= now - cadence - late_by)
     return as_planned

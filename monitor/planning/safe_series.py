@@ -1,4 +1,7 @@
-"""Finds the series that are safe because the wholes of their metrics are small, and plans the wholes."""
+"""Finds the series that are safe because the aggregates that their metrics are parts of are small.
+
+Plans how often these aggregates are read.
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,7 +22,7 @@ BATCH_SIZE = 1024  # parts that are computed, in some milliseconds, before other
 
 
 class PartFormulas(NamedTuple):
-    """Formulas whose metrics are all parts of wholes. rows and factors are [metric, position].
+    """Formulas whose metrics are all parts of aggregates. rows and factors are [metric, position].
 
     factors: no usage is above the highest product of a metric and its factor.
     """
@@ -38,35 +41,35 @@ class SafeSeries:
 
     def __init__(self, fleet: Fleet, intervals: Intervals, slot_count: int) -> None:
         self._fleet, self._intervals, self._size = fleet, intervals, fleet.rings.size
-        self._whole = fleet.rings.whole[: self._size].copy()  # rows may be freed and used again meanwhile
+        self._aggregate = fleet.rings.whole[: self._size].copy()  # rows may be freed and used again meanwhile
         self._parts = list[PartFormulas]()
         self._highest_usage = np.full(slot_count, np.nan, np.float32)  # the highest possible usage
         self._edge = np.full(slot_count, np.nan, np.float32)
-        # Minutes between two reads of the wholes; 0: the series is never safe.
-        self._wholes_interval = np.zeros(slot_count, np.int32)
+        # Minutes between two reads of the aggregates; 0: the series is never safe.
+        self._aggregates_interval = np.zeros(slot_count, np.int32)
         self.chosen = np.zeros(slot_count, np.bool_)
 
     @property
     def has_parts(self) -> bool:
-        """True if any metrics are parts of a whole."""
+        """True if any metrics are parts of an aggregate."""
         return bool(self._parts)
 
     @property
     def candidates(self) -> Flags:
-        """The series that are safe if their wholes are read often enough, by slot."""
-        return self._wholes_interval > 0
+        """The series that are safe if their aggregates are read often enough, by slot."""
+        return self._aggregates_interval > 0
 
     def find(self, now: int) -> Iterator[None]:
         """Find the highest usage that is possible in minutes that were not read, batch by batch."""
         rings = self._fleet.rings
-        parts = np.flatnonzero(self._whole != NO_BOUND).astype(np.int32)
+        parts = np.flatnonzero(self._aggregate != NO_BOUND).astype(np.int32)
         if not parts.size:
             return
         peaks = np.full(self._size, np.nan, np.float32)
         for first in range(0, parts.size, BATCH_SIZE):
             batch = parts[first : first + BATCH_SIZE]
-            batch = batch[are_read(rings, self._whole[batch], now)]
-            peaks[batch] = unread_peaks(rings, batch, self._whole[batch])
+            batch = batch[are_read(rings, self._aggregate[batch], now)]
+            peaks[batch] = unread_peaks(rings, batch, self._aggregate[batch])
             yield
         highest = np.full(self._highest_usage.size, -INFINITE)
         for formulas in (self._fleet.usages, self._fleet.upper_bounds):
@@ -86,53 +89,55 @@ class SafeSeries:
         factors = factors[:, is_known_row]
         usage = (peaks[rows] * factors).max(axis=0)
         np.maximum.at(highest, slots, np.where(np.isnan(usage), INFINITE, usage))
-        are_parts = (self._whole[rows] != NO_BOUND).all(axis=0)
+        are_parts = (self._aggregate[rows] != NO_BOUND).all(axis=0)
         self._parts.append(PartFormulas(slots[are_parts], rows[:, are_parts], factors[:, are_parts]))
 
-    def note(self, part: slice, danger: Danger) -> None:
-        """Note the danger of a part of the series, and how often their wholes must be read."""
+    def note(self, slots: slice, danger: Danger) -> None:
+        """Note the danger of the series at these slots, and how often their aggregates must be read."""
         if not self.has_parts:
             return
-        highest = self._highest_usage[part]
-        danger_by_whole = replace(danger, usage=highest, sample_age=np.zeros_like(danger.sample_age))
+        highest = self._highest_usage[slots]
+        danger_by_aggregate = replace(danger, usage=highest, sample_age=np.zeros_like(danger.sample_age))
         is_safe = (highest < danger.edge) & ~danger.urgent
-        self._wholes_interval[part] = np.where(is_safe, cadences(danger_by_whole, self._intervals), 0)
-        self._edge[part] = danger.edge
+        self._aggregates_interval[slots] = np.where(
+            is_safe, cadences(danger_by_aggregate, self._intervals), 0
+        )
+        self._edge[slots] = danger.edge
 
     def choose(self, planned: Ints, now: int) -> None:
-        """Choose the series that are safe, and plan the wholes that are read for these series alone.
+        """Choose the series that are safe, and plan the aggregates that are read for these series alone.
 
-        A whole that other series need is read no more often for its parts. planned: the minutes between two
-        requests of each metric, as the series that are no candidates need them; changed in place.
+        An aggregate that other series need is read no more often for its parts. planned: the minutes between
+        two requests of each metric, as the series that are no candidates need them; changed in place.
         """
         rings, longest = self._fleet.rings, self._intervals.longest
-        parts = np.flatnonzero(self._whole != NO_BOUND)
-        wholes, whole_of_part = np.unique(self._whole[parts], return_inverse=True)
-        minutes = np.maximum(planned[wholes], min_minutes(rings, wholes))
-        are_needed = rings.use_count[wholes] > np.bincount(whole_of_part, minlength=wholes.size)
+        parts = np.flatnonzero(self._aggregate != NO_BOUND)
+        aggregates, aggregate_of_part = np.unique(self._aggregate[parts], return_inverse=True)
+        minutes = np.maximum(planned[aggregates], min_minutes(rings, aggregates))
+        are_needed = rings.use_count[aggregates] > np.bincount(aggregate_of_part, minlength=aggregates.size)
         minutes = np.where(are_needed, minutes, longest)
         saved = np.bincount(
-            whole_of_part,
-            self._saved_requests(self._are_safe(parts, minutes[whole_of_part]))[parts],
-            wholes.size,
+            aggregate_of_part,
+            self._saved_requests(self._are_safe(parts, minutes[aggregate_of_part]))[parts],
+            aggregates.size,
         )
         saved_if_all_safe = np.bincount(
-            whole_of_part,
-            self._saved_requests(np.ones(self._wholes_interval.size, np.bool_))[parts],
-            wholes.size,
+            aggregate_of_part,
+            self._saved_requests(np.ones(self._aggregates_interval.size, np.bool_))[parts],
+            aggregates.size,
         )
-        are_unknown = now - rings.requested_through[wholes].astype(np.int64) > MAX_INTERVAL
+        are_unknown = now - rings.requested_through[aggregates].astype(np.int64) > MAX_INTERVAL
         pays = np.where(are_unknown, saved_if_all_safe, saved) > 1 / max(longest, 1)
-        planned[wholes] = np.where(are_needed, planned[wholes], np.where(pays, longest, NOT_READ))
-        self.chosen = self._are_safe(parts, np.where(are_needed | pays, minutes, NOT_READ)[whole_of_part])
+        planned[aggregates] = np.where(are_needed, planned[aggregates], np.where(pays, longest, NOT_READ))
+        self.chosen = self._are_safe(parts, np.where(are_needed | pays, minutes, NOT_READ)[aggregate_of_part])
 
     def _are_safe(self, parts: Indices, minutes: Ints) -> Flags:
-        """Return which series are safe if the wholes of `parts` are read once in these minutes."""
+        """Return which series are safe if the aggregates of `parts` are read once in these minutes."""
         minutes_of_row = np.full(self._size, NOT_READ, np.int32)
         minutes_of_row[parts] = minutes
         is_safe = self.candidates
         for slots, rows, _ in self._parts:
-            is_safe[slots] &= self._wholes_interval[slots] >= minutes_of_row[rows].max(axis=0)
+            is_safe[slots] &= self._aggregates_interval[slots] >= minutes_of_row[rows].max(axis=0)
         return is_safe
 
     def _saved_requests(self, is_safe: Flags) -> Floats:
@@ -144,13 +149,16 @@ class SafeSeries:
         return saved
 
     def mark(self, planned: Ints) -> None:
-        """Write the cadences of safe series, and the value of its whole below which each metric is safe."""
+        """Write the cadences of safe series to the fleet, and `safe_below` of their metrics to the rings.
+
+        `safe_below`: the value of the metric's aggregate below which the metric is safe.
+        """
         below = np.full(self._size, np.nan, np.float32)
         for parts in self._parts:
             chosen = self.chosen[parts.slots]
             slots, rows, factors = parts.slots[chosen], parts.rows[:, chosen], parts.factors[:, chosen]
             with np.errstate(divide="ignore"):
                 np.fmin.at(below, rows, self._edge[slots] / factors)
-            self._fleet.cadence[slots] = planned[self._whole[rows]].max(axis=0)
+            self._fleet.cadence[slots] = planned[self._aggregate[rows]].max(axis=0)
         is_rare = planned[: self._size] >= MAX_INTERVAL
         self._fleet.rings.safe_below[: self._size] = np.where(is_rare, below, np.nan)

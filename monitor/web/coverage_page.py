@@ -31,7 +31,9 @@ MEANINGS = {
     CoverageState.NOT_PERMITTED: "a permission is missing",
     CoverageState.STALE: "the source of the usage was not read lately",
     CoverageState.VALUE_ONLY: "AWS tells the limit; no usage was found, or none was read yet",
-    CoverageState.NO_USAGE_SOURCE: "AWS publishes no metric of it, and no list counts it",
+    CoverageState.NO_USAGE_SOURCE: (
+        "AWS publishes no metric of it, and no List or Describe call returns what could be counted"
+    ),
 }
 CHANGEABLE = (CoverageState.NOT_ENABLED, CoverageState.NOT_PERMITTED)
 
@@ -72,7 +74,7 @@ class CoverageView(QueryView):
 
     path: ClassVar[str] = "/coverage"
     fields: ClassVar[SearchFields] = QUOTA_FIELDS
-    beginning: ClassVar[Mapping[str, Any]] = {"page": 1}
+    first_entry: ClassVar[Mapping[str, Any]] = {"page": 1}
 
     page: int = 1
 

@@ -64,7 +64,7 @@ class ListView(QueryView):
     """The list that an address describes. row: the first row, from 1."""
 
     path: ClassVar[str] = "/"
-    beginning: ClassVar[Mapping[str, Any]] = {"row": 1}
+    first_entry: ClassVar[Mapping[str, Any]] = {"row": 1}
 
     sort: ListSort = DEFAULT_SORT
     row: int = 1

@@ -38,12 +38,12 @@ class PathCard:
 class PathRow:
     """A limit, or a hop without limits, as a row of the table. A text may be empty.
 
-    number: the position of the hop, from 1. place: the region; for a limit of the account, with
-    `whole account, ` before it. after: the names of the preceding hops; empty if the only one is the hop above. uses: how much of
-    the limit a request uses, or how many units of the hop a request causes. carries: the flow at which the
-    limit is reached. breaks_at: the factor by which the flow may grow until it reaches the limit. forecast:
-    when the limit is reached. note: why a value is unknown, or why the hop has no limit. remedy: how to raise
-    the limit or lower the usage.
+    number: the position of the hop, from 1. place: the region; for a limit of the account, with `whole
+    account, ` before it. after: the names of the preceding hops; empty if the only one is the hop above.
+    uses: how much of the limit a request uses, or how many units of the hop a request causes. carries: the
+    flow at which the limit is reached. breaks_at: the factor by which the flow may grow until it reaches the
+    limit. forecast: when the limit is reached. note: why a value is unknown, or why the hop has no limit.
+    remedy: how to raise the limit or lower the usage.
     """
 
     number: int

@@ -13,13 +13,13 @@ from monitor.fleet.search import SERIES_FIELDS, Search, SearchError, SearchField
 class QueryView:
     """The list on a page, narrowed by a query.
 
-    text: the query as it was typed. path: the address without parameters. beginning: the values of the
-    attributes that show the list from its beginning.
+    text: the query as it was typed. path: the address without parameters. first_entry: the values of
+    the attributes that show the list from its first entry.
     """
 
     path: ClassVar[str]
     fields: ClassVar[SearchFields] = SERIES_FIELDS
-    beginning: ClassVar[Mapping[str, Any]]
+    first_entry: ClassVar[Mapping[str, Any]]
 
     text: str = ""
 
@@ -69,10 +69,10 @@ class QueryView:
         return f"{self.path}?" + urlencode(given, safe=":,*/<", quote_via=quote_plus, errors="replace")
 
     def with_changes(self, **changes: Any) -> Self:
-        """Return the list with other values of attributes, from its beginning. search: another query."""
+        """Return the list with other values of attributes, from its first entry. search: another query."""
         search = changes.pop("search", None)
         text = {} if search is None else {"text": str(search)}
-        return replace(self, **{**self.beginning, **changes, **text})
+        return replace(self, **{**self.first_entry, **changes, **text})
 
     def url_without(self, term: SearchTerm) -> str:
         """Return the address without a term."""

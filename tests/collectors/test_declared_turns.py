@@ -173,8 +173,8 @@ async def test_an_aggregate_is_unknown_until_all_of_its_parts_were_read(
 
     async def usages_of_next_inventory() -> dict[str, dict[str, Any]]:
         await inventories.inventory()
-        # The first 3 are the lists of the whole account. The other 3: the limit is rounded up by at most a
-        # call; what earlier inventories left over allows one more new call, and one more repeated call.
+        # The first 3 are the lists of the whole account. The other 3: the bound on calls is rounded up by at
+        # most 1; unused fractions of earlier turns allow 1 more first call and 1 more repeated call.
         assert len(inventories.aws.calls) <= 3 + max(min_calls, call_count / 10) + 3
         return {signal: inventories.usage_of(signal) for signal in expected}
 

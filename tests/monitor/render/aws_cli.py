@@ -34,8 +34,8 @@ def check_command(command: str, region: str) -> None:
     shape = model.input_shape
     members = {f"--{xform_name(member, '-')}": member for member in (shape.members if shape else ())}
     assert set(values) <= set(members), command
-    required = {members[option] for option in values}
-    assert set(shape.required_members if shape else ()) <= required, command
+    given = {members[option] for option in values}
+    assert set(shape.required_members if shape else ()) <= given, command
     for option, words in values.items():
         assert shape
         _check_option(shape.members[members[option]], words, f"{command}: {option}")
@@ -91,7 +91,9 @@ def _check_word(shape: Shape, word: str, where: str) -> None:
     elif word.startswith("fileb://"):
         assert shape.type_name == "blob", where
     elif isinstance(shape, StructureShape | MapShape | ListShape):
-        _check_value(shape, json.loads(_unquoted(word)) if _is_json(word) else shorthand(word), where)
+        _check_value(
+            shape, json.loads(_with_quoted_placeholders(word)) if _is_json(word) else shorthand(word), where
+        )
     else:
         _check_value(shape, word, where)
 
@@ -100,7 +102,7 @@ def _is_json(word: str) -> bool:
     return word.startswith(("[", "{"))
 
 
-def _unquoted(word: str) -> str:
+def _with_quoted_placeholders(word: str) -> str:
     """Return JSON with each placeholder as a text."""
     return re.sub(r"(?<=[:,\[])\s*([A-Z][A-Z_]*)(?=[,\]}])", r'"\1"', word)
 

@@ -75,7 +75,10 @@ def message_of_scope(content: bytes) -> bytes:
 
 
 def different_lines(form: str, size: int = 60) -> bytes:
-    """Return a record of different lines. form: a line with %d in it. size: about the bytes of a line."""
+    """Return a record of different lines.
+
+    form: a line with %d in it. size: the approximate length of a line, in bytes.
+    """
     return b"".join((form % n).encode() for n in range(MAX_RECORD_BYTES // size))
 
 
