@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 import typer
 
 from monitor.cli.options import ConfigFile, Patterns
-from monitor.config.places import user_folder
+from monitor.config.config_paths import user_folder
 
 if TYPE_CHECKING:
     from rules.signals import Service

@@ -10,7 +10,7 @@ import typer
 
 from monitor.cli.exit_codes import FAILED
 from monitor.cli.options import ConfigFile
-from monitor.config.places import DEFAULT_FILE, PATH_VARIABLE, chosen_file
+from monitor.config.config_paths import DEFAULT_FILE, PATH_VARIABLE, chosen_file
 
 if TYPE_CHECKING:
     from collectors.registry import Registry

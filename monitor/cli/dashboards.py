@@ -11,7 +11,7 @@ import typer
 
 from monitor.cli.exit_codes import FAILED
 from monitor.cli.options import ConfigFile
-from monitor.config.places import DEFAULT_FILE, given_file
+from monitor.config.config_paths import DEFAULT_FILE, given_file
 from monitor.dashboards.addresses import DEFAULT_RUNBOOKS
 
 app = typer.Typer(

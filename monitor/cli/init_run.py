@@ -15,7 +15,7 @@ from monitor.cli.interruptible import run_interruptible
 from monitor.cli.registry_file import exit_on_config_error, load_registry_or_exit
 from monitor.cli.scan import progress_bar
 from monitor.config.config import Config
-from monitor.config.places import DEFAULT_FILE
+from monitor.config.config_paths import DEFAULT_FILE
 from monitor.config.proposal import Proposal
 from monitor.config.watched import watched_sentence
 from monitor.lib.atomic_file import replace_atomically

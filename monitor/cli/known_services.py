@@ -6,7 +6,7 @@ from os.path import lexists
 from pathlib import Path
 
 from collectors.builtin_services import builtin_services
-from monitor.config.places import user_folder
+from monitor.config.config_paths import user_folder
 from rules.signals import Service
 
 

@@ -22,7 +22,7 @@ def test_receiver(
 ) -> None:
     """Send a test alert and its resolution to a receiver.
 
-    Exits with 1 when that fails.
+    Exits with 1 unless the receiver accepts both, and with 2 if no receiver has the name.
     """
     from monitor.cli.config_file import load_config_or_exit
     from monitor.cli.interruptible import run_interruptible

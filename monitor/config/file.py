@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from collectors.registry import Registry
 from monitor.config.config import Config
-from monitor.config.places import chosen_file
+from monitor.config.config_paths import chosen_file
 from monitor.lib.files import read_file
 from monitor.schema.problems import ConfigError, Problem, problem_lines, problems_from_pydantic
 from monitor.schema.types import ConfigContext

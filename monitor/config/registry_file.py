@@ -6,7 +6,7 @@ from pathlib import Path
 from collectors.builtin import registry_with
 from collectors.declaration_error import DeclarationError
 from collectors.registry import Registry
-from monitor.config.places import user_folder
+from monitor.config.config_paths import user_folder
 from monitor.schema.problems import ConfigError
 
 

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from monitor.lookback.episodes import Episode
-from monitor.lookback.quarters import Quarters
+from monitor.lookback.quarter_hours import QuarterHours
 from rules.analogs import BIN_MINUTES, DAY
 from rules.arrays import Flags, Floats, Indices, Int8s
 from rules.demand_forecast import demand_forecast
@@ -24,10 +24,10 @@ from rules.forecast import BINS, LIKELY, MIN_BINS
 from rules.forecast_features import HORIZONS
 
 MAX_FORECASTS: Final = 100_000  # of series that came close to their limits; takes about ten seconds
-# Quarters of an hour between two moments: the first number that needs at most MAX_FORECASTS, else the last.
+# Quarter-hours between two moments: the first number that needs at most MAX_FORECASTS, else the last.
 STEPS: Final = (1, 2, 4, 8, 12)
-# A series whose demand ever reached this share of `Quarters.target` is compared at all moments, other series
-# once a day.
+# A series whose demand ever reached this share of `QuarterHours.target` is compared at all moments, other
+# series once a day.
 CLOSE_SHARE: Final = np.float32(0.5)
 SERIES_AT_ONCE: Final = 2048
 FORECASTS_AT_ONCE: Final = 2048
@@ -81,21 +81,23 @@ class _Comparison:
     foresights: list[Foresight] = field(default_factory=list)
     without_forecast: int = 0
     false_alarms: int = 0
-    forecast_quarters: int = 0
+    forecast_quarter_hours: int = 0
 
 
 def backtest(
-    quarters: Quarters, episodes: Sequence[Episode], report: Callable[[int, int], None] = lambda *_: None
+    quarter_hours: QuarterHours,
+    episodes: Sequence[Episode],
+    report: Callable[[int, int], None] = lambda *_: None,
 ) -> Backtest | None:
     """Make forecasts, and compare them with the episodes; None if there is no moment with enough history.
 
     report: called with the number of finished batches of series and of all batches.
     """
-    if quarters.count <= MIN_BINS:
+    if quarter_hours.count <= MIN_BINS:
         return None
     with np.errstate(invalid="ignore"):
-        is_close = (quarters.demand >= CLOSE_SHARE * quarters.target).any(axis=1)
-    step, comparison = _affordable_step(int(np.count_nonzero(is_close)), quarters.count), _Comparison()
+        is_close = (quarter_hours.demand >= CLOSE_SHARE * quarter_hours.target).any(axis=1)
+    step, comparison = _affordable_step(int(np.count_nonzero(is_close)), quarter_hours.count), _Comparison()
     by_slot: dict[int, list[Episode]] = {}
     for episode in episodes:
         by_slot.setdefault(episode.slot, []).append(episode)
@@ -103,12 +105,12 @@ def backtest(
     parts += [(batch, DAY) for batch in _batches(np.flatnonzero(~is_close))]
     for done, (series, part_step) in enumerate(parts):
         report(done, len(parts))
-        _compare(quarters, series, by_slot, part_step, comparison)
+        _compare(quarter_hours, series, by_slot, part_step, comparison)
     return Backtest(
         foresights=sorted(comparison.foresights, key=lambda foresight: (foresight.begin, foresight.slot)),
         without_forecast=comparison.without_forecast,
         false_alarms=comparison.false_alarms,
-        series_days=comparison.forecast_quarters / DAY,
+        series_days=comparison.forecast_quarter_hours / DAY,
         step=step * BIN_MINUTES,
     )
 
@@ -125,22 +127,28 @@ def _batches(series: Indices) -> Iterator[Indices]:
 
 
 def _compare(
-    quarters: Quarters, series: Indices, by_slot: dict[int, list[Episode]], step: int, comparison: _Comparison
+    quarter_hours: QuarterHours,
+    series: Indices,
+    by_slot: dict[int, list[Episode]],
+    step: int,
+    comparison: _Comparison,
 ) -> None:
-    moments = np.arange(MIN_BINS, quarters.count, step)
-    in_episode = _in_episodes(quarters, series, by_slot)
-    alarms = np.concatenate([*_alarms(quarters, series, moments)], axis=1)
+    moments = np.arange(MIN_BINS, quarter_hours.count, step)
+    in_episode = _in_episodes(quarter_hours, series, by_slot)
+    alarms = np.concatenate([*_alarms(quarter_hours, series, moments)], axis=1)
     has_forecast = (alarms != NO_FORECAST) & ~in_episode[:, moments - 1]
     alarms[~has_forecast] = NO_ALARM
-    comparison.forecast_quarters += int(np.count_nonzero(has_forecast)) * step
+    comparison.forecast_quarter_hours += int(np.count_nonzero(has_forecast)) * step
     for index, row in enumerate(series.tolist()):
-        slot = int(quarters.slots[row])
+        slot = int(quarter_hours.slots[row])
         episodes = by_slot.get(slot, ())
         if episodes or (alarms[index] != NO_ALARM).any():
-            _compare_series(quarters, episodes, (moments, alarms[index], has_forecast[index]), comparison)
+            _compare_series(
+                quarter_hours, episodes, (moments, alarms[index], has_forecast[index]), comparison
+            )
 
 
-def _alarms(quarters: Quarters, series: Indices, moments: Indices) -> Iterator[Int8s]:
+def _alarms(quarter_hours: QuarterHours, series: Indices, moments: Indices) -> Iterator[Int8s]:
     """Yield the index of the shortest horizon within which an episode is likely, [series, moment].
 
     A series may have NO_ALARM or NO_FORECAST instead. Each array has the moments that follow those of the
@@ -148,7 +156,7 @@ def _alarms(quarters: Quarters, series: Indices, moments: Indices) -> Iterator[I
     """
     at_once = max(1, FORECASTS_AT_ONCE // series.size)
     for first in range(0, moments.size, at_once):
-        probability = forecast_at(quarters, series, moments[first : first + at_once])
+        probability = forecast_at(quarter_hours, series, moments[first : first + at_once])
         with np.errstate(invalid="ignore"):
             likely = probability >= LIKELY
         horizon = np.where(likely.any(axis=2), likely.argmax(axis=2), NO_ALARM)
@@ -156,32 +164,35 @@ def _alarms(quarters: Quarters, series: Indices, moments: Indices) -> Iterator[I
         yield horizon.astype(np.int8)
 
 
-def forecast_at(quarters: Quarters, series: Indices, moments: Indices) -> Floats:
+def forecast_at(quarter_hours: QuarterHours, series: Indices, moments: Indices) -> Floats:
     """Return the probability of an episode within each of HORIZONS, [series, moment, horizon].
 
-    Only data before the moment is used. series: their rows in `quarters`. moments: each as the number of the
-    quarter that begins then.
+    Only data before the moment is used. series: their rows in `quarter_hours`. moments: each as the
+    number of the quarter-hour that begins then.
     """
-    demand = np.pad(quarters.demand[series], ((0, 0), (BINS, 0)), constant_values=np.nan)
+    demand = np.pad(quarter_hours.demand[series], ((0, 0), (BINS, 0)), constant_values=np.nan)
     histories = np.lib.stride_tricks.sliding_window_view(demand, BINS, axis=1)
     history = np.ascontiguousarray(histories[:, moments].reshape(-1, BINS).T)
-    target = quarters.target[series][:, moments - 1].ravel()
+    target = quarter_hours.target[series][:, moments - 1].ravel()
     probability: Floats = demand_forecast(history, target).probability
     return probability.reshape(series.size, moments.size, len(HORIZONS))
 
 
-def _in_episodes(quarters: Quarters, series: Indices, by_slot: dict[int, list[Episode]]) -> Flags:
-    """Return in which quarters there was an episode, [series, quarter]."""
-    in_episode = np.zeros((series.size, quarters.count), np.bool_)
+def _in_episodes(quarter_hours: QuarterHours, series: Indices, by_slot: dict[int, list[Episode]]) -> Flags:
+    """Return in which quarter-hours there was an episode, [series, quarter-hour]."""
+    in_episode = np.zeros((series.size, quarter_hours.count), np.bool_)
     for index, row in enumerate(series.tolist()):
-        for episode in by_slot.get(int(quarters.slots[row]), ()):
-            first, last = quarters.quarter_of(episode.begin), quarters.quarter_of(episode.end - 1)
+        for episode in by_slot.get(int(quarter_hours.slots[row]), ()):
+            first, last = (
+                quarter_hours.quarter_hour_of(episode.begin),
+                quarter_hours.quarter_hour_of(episode.end - 1),
+            )
             in_episode[index, max(first, 0) : max(last + 1, 0)] = True
     return in_episode
 
 
 def _compare_series(
-    quarters: Quarters,
+    quarter_hours: QuarterHours,
     episodes: Sequence[Episode],
     forecasts: tuple[Indices, Int8s, Flags],
     comparison: _Comparison,
@@ -191,10 +202,10 @@ def _compare_series(
     forecasts: the moments, the alarm at each moment, and whether a forecast was made then.
     """
     moments, alarms, has_forecast = forecasts
-    minutes = quarters.start + moments * BIN_MINUTES
+    minutes = quarter_hours.start + moments * BIN_MINUTES
     alarm_begin, alarm_end = 0, NO_ALARM  # of the lasting alarm, if there is one
     next_moment = 0  # an index of `moments`, as is `end_moment`
-    end_of_data = quarters.start + quarters.count * BIN_MINUTES
+    end_of_data = quarter_hours.start + quarter_hours.count * BIN_MINUTES
     for episode in (*episodes, None):
         begin = episode.begin if episode else end_of_data
         end_moment = int(np.searchsorted(minutes, begin, side="right"))

@@ -12,7 +12,7 @@ from monitor.lookback.backtest import backtest
 from monitor.lookback.episodes import EpisodeFinder
 from monitor.lookback.lookback import Lookback, WayResult
 from monitor.lookback.notices import NoticeFinder, SeverityOf
-from monitor.lookback.quarters import Quarters
+from monitor.lookback.quarter_hours import QuarterHours
 from monitor.lookback.sample_file import LookbackPoints, chunk_count, chunk_minutes
 from monitor.lookback.ways import Way
 from rules.analogs import BIN_MINUTES, DAY
@@ -29,10 +29,10 @@ ReportProgress = Callable[[int, int], None]
 class Judging:
     """The parameters by which samples are judged.
 
-    ways: the bands and durations by which notices are found; episodes and forecasts follow from the first
-    way, which is the configured one. severity_of: returns the severity of a rule's alert on a series.
-    batch_minutes: how many minutes of a series one poll may return (see `Lifecycle`). has_ceilings: see
-    `Quarters`.
+    ways: the sets of bands and durations to compare; notices are found for each. Episodes and forecasts are
+    found for the first set, which is the configured one. severity_of: returns the severity of a rule's alert
+    on a series. batch_minutes: how many minutes of a series one poll may return (see `Lifecycle`).
+    has_ceilings: see `QuarterHours`.
     """
 
     ways: Sequence[Way]
@@ -66,7 +66,7 @@ def look_back(
 class Replay:
     """Writes past points to a fleet, judges its series, and records episodes and notices. See `look_back`.
 
-    quarters: the demand of the quarters that were judged so far.
+    quarter_hours: the demand of the quarter-hours that were judged so far.
     """
 
     def __init__(self, fleet: Fleet, points: LookbackPoints, slots: Ints, judging: Judging) -> None:
@@ -75,7 +75,7 @@ class Replay:
         self._lifecycles = [Lifecycle(fleet, evaluated_until, judging.batch_minutes) for _ in judging.ways]
         self._notice_finders = [NoticeFinder(fleet, judging.severity_of) for _ in judging.ways]
         self._episodes = EpisodeFinder()
-        self.quarters = Quarters(self._slots.astype(np.intp), points.minutes, judging.has_ceilings)
+        self.quarter_hours = QuarterHours(self._slots.astype(np.intp), points.minutes, judging.has_ceilings)
         self._peaks = are_peaks(fleet, self._slots)
         self._judged_until = points.minutes.start
 
@@ -90,8 +90,8 @@ class Replay:
                     finder.add(transitions)
         self._ways[0].apply(self._fleet)
         is_last = minutes.stop == self._points.minutes.stop
-        whole_quarters = (minutes.stop - MINUTES_PROVEN_LATER) // BIN_MINUTES * BIN_MINUTES
-        self._judge(minutes.stop if is_last else whole_quarters)
+        end_of_quarter_hours = (minutes.stop - MINUTES_PROVEN_LATER) // BIN_MINUTES * BIN_MINUTES
+        self._judge(minutes.stop if is_last else end_of_quarter_hours)
 
     def _write(self, number: int, minutes: range) -> None:
         """Write a chunk to the fleet, and mark each metric as read up to its last period that has ended."""
@@ -114,20 +114,20 @@ class Replay:
             judged = self._fleet.judged_at(every_slot, every_minute)
             self._episodes.add(slots, minutes, judged)
             demand = demand_of(self._fleet, every_slot, every_minute, judged)
-            self.quarters.add(first, minutes, judged, demand, self._peaks[first : first + slots.size])
+            self.quarter_hours.add(first, minutes, judged, demand, self._peaks[first : first + slots.size])
         self._judged_until = until
 
     def finish(self) -> Lookback:
         """Return what was recorded. Call it after the last chunk."""
-        fleet, demand = self._fleet, self.quarters.demand
+        fleet, demand = self._fleet, self.quarter_hours.demand
         episodes = self._episodes.finish()
-        known_quarters = np.count_nonzero(np.isfinite(demand), axis=1)
+        known_quarter_hours = np.count_nonzero(np.isfinite(demand), axis=1)
         newest = fleet.rings.newest_point  # by row; points of throttled demand alone are samples, too
         return Lookback(
             minutes=self._points.minutes,
             series={slot: fleet.by_slot[slot] for slot in self._slots.tolist()},
             without_samples_count=sum(not _has_points(fleet, slot, newest) for slot in self._slots.tolist()),
-            known_days=float(known_quarters.sum()) / DAY,
+            known_days=float(known_quarter_hours.sum()) / DAY,
             published_limit_count=int(np.count_nonzero(fleet.published_limits.has(self._slots)))
             if self._slots.size
             else 0,
@@ -141,7 +141,7 @@ class Replay:
                 )
                 for way, finder in zip(self._ways, self._notice_finders, strict=True)
             ],
-            forecasts=backtest(self.quarters, episodes),
+            forecasts=backtest(self.quarter_hours, episodes),
         )
 
 

@@ -97,12 +97,12 @@ async def test_lookback_and_forecaster_agree_on_the_same_samples(seed: int, coun
         await live.recorder.record(now)
         replay.advance(number)
     await live.forecast_slots(np.arange(fleet.size, dtype=np.int32))
-    expected = forecast_at(replay.quarters, np.arange(count), np.array([replay.quarters.count]))
+    expected = forecast_at(replay.quarter_hours, np.arange(count), np.array([replay.quarter_hours.count]))
     for index, entry in enumerate(series):
         block, column = live.recorder.history.block_and_column(int(live.recorder.rows[entry.slot]))
         demand, through = block.usage_of(np.array([column], np.intp))
-        bins = through + 1 - replay.quarters.count + np.arange(replay.quarters.count)
-        np.testing.assert_array_equal(demand[bins % BINS, 0], replay.quarters.demand[index])
+        bins = through + 1 - replay.quarter_hours.count + np.arange(replay.quarter_hours.count)
+        np.testing.assert_array_equal(demand[bins % BINS, 0], replay.quarter_hours.demand[index])
         # Only the forecaster distinguishes a limit reached now (probability 1) from one reached minutes ago.
         probability, by_lookback = (
             np.minimum(values, MAX_PROBABILITY)

@@ -5,7 +5,7 @@ import pytest
 
 from monitor.lookback.backtest import Backtest, backtest
 from monitor.lookback.episodes import Episode
-from monitor.lookback.quarters import Quarters
+from monitor.lookback.quarter_hours import QuarterHours
 from rules.analogs import BIN_MINUTES
 from rules.analogs import DAY as BINS_PER_DAY
 
@@ -14,23 +14,23 @@ NAN = float("nan")
 DAYS = 14
 
 
-def history(*peaks: float, base: float = 0.3) -> Quarters:
-    """Quarters of one series that peaks for three hours each evening; usage of 0.9 is near the limit.
+def history(*peaks: float, base: float = 0.3) -> QuarterHours:
+    """QuarterHours of one series that peaks for three hours each evening; usage of 0.9 is near the limit.
 
     peaks: the highest usage of each day.
     """
-    quarters = Quarters(np.array([7]), range(0, len(peaks) * DAY))
-    hours = np.arange(quarters.count) * BIN_MINUTES / 60 % 24
+    quarter_hours = QuarterHours(np.array([7]), range(0, len(peaks) * DAY))
+    hours = np.arange(quarter_hours.count) * BIN_MINUTES / 60 % 24
     shape = np.clip(1 - np.abs(hours - 19.5) / 1.5, 0, 1)
     height = np.repeat(np.array(peaks) - base, BINS_PER_DAY)
-    noise = np.random.default_rng(3).random(quarters.count) * 0.02
-    quarters.demand[0], quarters.target[0] = base + height * shape + noise, 0.9
-    return quarters
+    noise = np.random.default_rng(3).random(quarter_hours.count) * 0.02
+    quarter_hours.demand[0], quarter_hours.target[0] = base + height * shape + noise, 0.9
+    return quarter_hours
 
 
-def episodes_in(quarters: Quarters) -> list[Episode]:
+def episodes_in(quarter_hours: QuarterHours) -> list[Episode]:
     """The episodes of a history, in which the usage is near the limit."""
-    near = np.concatenate([[False], quarters.demand[0] >= quarters.target[0], [False]])
+    near = np.concatenate([[False], quarter_hours.demand[0] >= quarter_hours.target[0], [False]])
     edges = np.flatnonzero(np.diff(near.astype(np.int8))) * BIN_MINUTES
     return [
         Episode(7, int(begin), int(end), 0, 1.0, 1.0, 1.0, NAN)
@@ -38,8 +38,8 @@ def episodes_in(quarters: Quarters) -> list[Episode]:
     ]
 
 
-def compare(quarters: Quarters) -> Backtest:
-    comparison = backtest(quarters, episodes_in(quarters))
+def compare(quarter_hours: QuarterHours) -> Backtest:
+    comparison = backtest(quarter_hours, episodes_in(quarter_hours))
     assert comparison is not None
     return comparison
 
@@ -72,15 +72,15 @@ def test_a_series_far_from_its_limit_is_forecast_without_an_alarm() -> None:
 
 
 def test_an_alarm_that_lasts_when_the_data_end_is_not_false() -> None:
-    quarters = history(*[0.97] * 5)
-    cut = Quarters(quarters.slots, range(0, int(4.7 * DAY)))
-    cut.demand[:], cut.target[:] = quarters.demand[:, : cut.count], 0.9
+    quarter_hours = history(*[0.97] * 5)
+    cut = QuarterHours(quarter_hours.slots, range(0, int(4.7 * DAY)))
+    cut.demand[:], cut.target[:] = quarter_hours.demand[:, : cut.count], 0.9
     assert compare(cut).false_alarms == 0
 
 
 def test_with_no_more_than_two_days_there_is_no_forecast() -> None:
-    quarters = history(0.97, 0.97)
-    assert backtest(quarters, episodes_in(quarters)) is None
+    quarter_hours = history(0.97, 0.97)
+    assert backtest(quarter_hours, episodes_in(quarter_hours)) is None
 
 
 def test_a_forecast_does_not_depend_on_later_samples() -> None:
@@ -91,8 +91,8 @@ def test_a_forecast_does_not_depend_on_later_samples() -> None:
 
 
 def test_a_series_without_any_sample_is_not_forecast() -> None:
-    quarters = history(*[0.5] * DAYS)
-    quarters.demand[:] = NAN
-    comparison = backtest(quarters, [])
+    quarter_hours = history(*[0.5] * DAYS)
+    quarter_hours.demand[:] = NAN
+    comparison = backtest(quarter_hours, [])
     assert comparison is not None
     assert comparison.series_days == 0

@@ -10,8 +10,8 @@ from rules.arrays import Flags, Floats, Indices
 from rules.demand_forecast import CEILING_DAYS
 
 
-class Quarters:
-    """Demand and target of series in quarters of an hour, [series, quarter].
+class QuarterHours:
+    """Demand and target of series in quarter-hours, [series, quarter-hour].
 
     start: the first minute of the first quarter. demand: the highest five-minute demand of each quarter,
     rounded as a running Headroom stores it (see `monitor.fleet.demand`); NaN if unknown. target: the lowest
@@ -43,11 +43,11 @@ class Quarters:
         bins = (min(minutes.stop, self.start + self.count * BIN_MINUTES) - begin) // BIN_MINUTES
         if bins <= 0:
             return
-        whole_quarters = slice(begin - minutes.start, begin - minutes.start + bins * BIN_MINUTES)
-        series, quarter = slice(first, first + peaks.size), self.quarter_of(begin)
+        whole_quarter_hours = slice(begin - minutes.start, begin - minutes.start + bins * BIN_MINUTES)
+        series, quarter = slice(first, first + peaks.size), self.quarter_hour_of(begin)
 
         def by_series(values: Floats) -> Floats:
-            return values.reshape(peaks.size, len(minutes))[:, whole_quarters]
+            return values.reshape(peaks.size, len(minutes))[:, whole_quarter_hours]
 
         highest, _ = highest_by_bin(by_series(demand).T, peaks)
         self.demand[series, quarter : quarter + bins] = rounded_as_stored(highest).T
@@ -57,7 +57,7 @@ class Quarters:
             lowest_throttled[:] = np.nan
         last_minutes = slice(BIN_MINUTES - 1, None, BIN_MINUTES)
         limit, near_edge = by_series(judged.limit)[:, last_minutes], by_series(judged.near)[:, last_minutes]
-        doubted = judged.doubted.reshape(peaks.size, len(minutes))[:, whole_quarters][:, last_minutes]
+        doubted = judged.doubted.reshape(peaks.size, len(minutes))[:, whole_quarter_hours][:, last_minutes]
         limit = np.where(doubted, np.float32(np.nan), limit)
         for number in range(bins):
             ceiling = self._ceiling(series, quarter + number, lowest_throttled[:, number])
@@ -79,6 +79,6 @@ class Quarters:
         )
         return lowest_throttled
 
-    def quarter_of(self, minute: int) -> int:
+    def quarter_hour_of(self, minute: int) -> int:
         """Return the index of the quarter that contains a minute."""
         return (minute - self.start) // BIN_MINUTES
