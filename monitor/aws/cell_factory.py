@@ -45,7 +45,7 @@ class MissingRegionError(HeadroomError, BotoCoreError):
 
 
 @dataclass(frozen=True, slots=True)
-class AwsEnvironment:
+class SharedAws:
     """The clients, credentials, limiters and states that all accounts of a process share.
 
     clients: botocore's clients. credentials: the credentials with which roles are assumed. rates: Headroom's
@@ -84,22 +84,22 @@ async def open_cells(
     account: Account,
     endpoint_url: str | None,
     telemetry: AwsTelemetry,
-    environment: AwsEnvironment | None = None,
+    shared: SharedAws | None = None,
     scopes: Set[ServiceScope] = frozenset({ServiceScope.REGION}),
 ) -> list[Cell]:
     """Create the cells of an account: one for each of its regions, and one for its global services.
 
-    scopes: the scopes of the services to read. environment: what the account shares with other accounts;
+    scopes: the scopes of the services to read. shared: what the account shares with other accounts;
     without it, closing any of the cells closes all of them.
     Raises one of AWS_ERRORS when the account cannot be accessed, MissingRegionError when no region is named.
     """
-    if environment:
-        return await _open(account, endpoint_url, telemetry, environment, scopes)
-    environment = AwsEnvironment()
+    if shared:
+        return await _open(account, endpoint_url, telemetry, shared, scopes)
+    shared = SharedAws()
     try:
-        return await _open(account, endpoint_url, telemetry, environment, scopes)
+        return await _open(account, endpoint_url, telemetry, shared, scopes)
     except BaseException:
-        await environment.clients.aclose()
+        await shared.clients.aclose()
         raise
 
 
@@ -107,10 +107,10 @@ async def _open(
     account: Account,
     endpoint_url: str | None,
     telemetry: AwsTelemetry,
-    environment: AwsEnvironment,
+    shared: SharedAws,
     scopes: Set[ServiceScope],
 ) -> list[Cell]:
-    environment_credentials = environment.credentials_of(account.profile)
+    environment_credentials = shared.credentials_of(account.profile)
     environment_region = _environment_region(await environment_credentials.region(), account)
     named_regions = tuple(region for region in account.regions if region != ALL_REGIONS)
     first_region = (
@@ -124,7 +124,7 @@ async def _open(
         account,
         endpoint_url,
         telemetry,
-        environment,
+        shared,
         named_regions,
         first_region,
         environment_region or first_region,
@@ -151,7 +151,7 @@ class _Opening:
     account: Account
     endpoint_url: str | None
     telemetry: AwsTelemetry
-    environment: AwsEnvironment
+    shared: SharedAws
     named_regions: Sequence[str]
     first_region: str
     sts_region: str
@@ -169,20 +169,20 @@ class _Opening:
         scope: ServiceScope = ServiceScope.REGION,
     ) -> Cell:
         """Return a cell of the account, or of an account whose role is assumed on the way to it."""
-        environment = self.environment
+        shared = self.shared
         return Cell(
             credentials,
             account_id,
             region,
             self.telemetry,
-            environment.rates,
+            shared.rates,
             self.endpoint_url,
-            environment.clients,
-            environment.account_limiters[account_id],
-            environment.limiters[account_id, region],
+            shared.clients,
+            shared.account_limiters[account_id],
+            shared.limiters[account_id, region],
             scope,
-            limiters_of=lambda other_region: environment.limiters[account_id, other_region],
-            account_states=environment.account_states[account_id],
+            limiters_of=lambda other_region: shared.limiters[account_id, other_region],
+            account_states=shared.account_states[account_id],
             other_regions=(self.sts_region, self.home_region, *self.named_regions),
         )
 
@@ -190,7 +190,7 @@ class _Opening:
         """Return the credentials of the account, assumed through STS in this region."""
         credentials = assumed_credentials(
             self.account.roles,
-            self.environment,
+            self.shared,
             lambda signer, id_: self.cell(signer, id_, region),
             self.account.profile,
         )
@@ -228,7 +228,7 @@ async def _call_where_enabled(regions: Iterable[str], call: Callable[[str], Awai
 
 def assumed_credentials(
     roles: Sequence[AssumedRole],
-    environment: AwsEnvironment,
+    shared: SharedAws,
     cell_of: Callable[[Credentials, str], Cell],
     profile: str | None = None,
 ) -> Credentials:
@@ -239,14 +239,14 @@ def assumed_credentials(
     the role that could not be assumed and its position in the chain. cell_of: returns the cell that calls STS
     with these credentials, for the account with this id.
     """
-    credentials: Credentials = environment.credentials_of(profile)
+    credentials: Credentials = shared.credentials_of(profile)
     caller = cell_of(credentials, "")
     for number, role in enumerate(roles, 1):
         position = f"role {number} of {len(roles)}, {role.role_arn}" if len(roles) > 1 else ""
-        shared = environment.roles.get((profile, caller.region, *roles[:number]))
-        credentials = shared or RoleCredentials(partial(_assume, role, caller, position))
+        assumed_before = shared.roles.get((profile, caller.region, *roles[:number]))
+        credentials = assumed_before or RoleCredentials(partial(_assume, role, caller, position))
         if number < len(roles):
-            environment.roles[profile, caller.region, *roles[:number]] = credentials
+            shared.roles[profile, caller.region, *roles[:number]] = credentials
         caller = cell_of(credentials, role.account)
     return credentials
 

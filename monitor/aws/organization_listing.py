@@ -14,7 +14,7 @@ from collectors.base import ServiceScope
 from monitor.aws.account import Account
 from monitor.aws.account_tags import AccountTags
 from monitor.aws.cell import Cell
-from monitor.aws.cell_factory import AwsEnvironment, open_cells
+from monitor.aws.cell_factory import SharedAws, open_cells
 from monitor.aws.organization import Organization
 from monitor.aws.telemetry import AwsTelemetry
 from monitor.lib.errors import HeadroomError
@@ -89,7 +89,7 @@ async def list_organization(
     organization: Organization,
     endpoint_url: str | None,
     telemetry: AwsTelemetry,
-    environment: AwsEnvironment,
+    shared: SharedAws,
     tags: AccountTags,
 ) -> OrganizationListing:
     """List the accounts of an organization, with the credentials that its settings name.
@@ -99,7 +99,7 @@ async def list_organization(
     """
 
     async def cell_of(account: Account) -> Cell:
-        (cell,) = await open_cells(account, endpoint_url, telemetry, environment, {ServiceScope.GLOBAL})
+        (cell,) = await open_cells(account, endpoint_url, telemetry, shared, {ServiceScope.GLOBAL})
         return cell
 
     own_cell = await cell_of(

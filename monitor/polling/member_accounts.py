@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 from collectors.registry import Registry
 from monitor.aws.account import Account, MemberAccount, account_name
-from monitor.aws.cell_factory import AwsEnvironment
+from monitor.aws.cell_factory import SharedAws
 from monitor.aws.failure import Failure
 from monitor.aws.known_accounts import KnownAccounts
 from monitor.aws.organization import Organization
@@ -31,7 +31,7 @@ class OpenedAccounts(Protocol):
     config: Config
     registry: Registry
     aws_telemetry: AwsTelemetry
-    environment: AwsEnvironment
+    shared_aws: SharedAws
     known_accounts: KnownAccounts
     timings: PollingTimings
     cells: dict[CellKey, CellWatcher]
@@ -69,7 +69,7 @@ class MemberAccounts:
     async def _list(self, organization: Organization) -> OrganizationListing:
         watcher = self._watcher
         url, tags = watcher.config.endpoint_url, watcher.known_accounts.tags_of(organization)
-        return await list_organization(organization, url, watcher.aws_telemetry, watcher.environment, tags)
+        return await list_organization(organization, url, watcher.aws_telemetry, watcher.shared_aws, tags)
 
     @property
     def accounts(self) -> Sequence[MemberAccount]:
@@ -181,9 +181,9 @@ class MemberAccounts:
             del watcher.cells[cell.key]
             cell_watcher.polled_once.set()
             watcher.aws_telemetry.forget(*cell.key, cell_watcher.services)
-            watcher.environment.limiters.pop((account_id, cell.region), None)
-        watcher.environment.account_limiters.pop(account_id, None)
-        watcher.environment.account_states.pop(account_id, None)
+            watcher.shared_aws.limiters.pop((account_id, cell.region), None)
+        watcher.shared_aws.account_limiters.pop(account_id, None)
+        watcher.shared_aws.account_states.pop(account_id, None)
 
     def _cell_watchers_of(self, account_id: str) -> list[CellWatcher]:
         return [

@@ -14,7 +14,7 @@ from collectors.service_quotas.call_budget import CallBudget
 from collectors.service_quotas.known_quotas import KnownQuotas
 from monitor.aws.account import Account, account_name
 from monitor.aws.cell import Cell
-from monitor.aws.cell_factory import AwsEnvironment, call_rates, open_cells
+from monitor.aws.cell_factory import SharedAws, call_rates, open_cells
 from monitor.aws.clients import ClientCache
 from monitor.aws.failure import AWS_ERRORS, Failure, failure_from
 from monitor.aws.known_accounts import KnownAccounts
@@ -126,7 +126,7 @@ class Watcher:
     open_attempted: dict[str, asyncio.Event] = field(init=False)
     accounts: dict[str, AccountStatus] = field(init=False)
     complete: asyncio.Event = field(default_factory=asyncio.Event, init=False)
-    environment: AwsEnvironment = field(init=False)
+    shared_aws: SharedAws = field(init=False)
     linked: LinkedAccounts = field(init=False)
     planner: Planner = field(init=False)
     signals_off: Sequence[str] = field(init=False)
@@ -151,7 +151,7 @@ class Watcher:
         self._used_services = {signal.service for signal in self.registry.signals if signals.includes(signal)}
         self.signals_off = [signal.id for signal in self.config.signals_off(self.registry)]
         self._entries = self.config.monitored_accounts(self.registry)
-        self.environment = AwsEnvironment(self.clients or ClientCache(), rates=call_rates(watched))
+        self.shared_aws = SharedAws(self.clients or ClientCache(), rates=call_rates(watched))
         self.planner = Planner(self.fleet, self.config.intervals, self.alerting, self._configured_budget())
         self.open_attempted, self.accounts = {}, {}
         for account in self._entries:
@@ -193,7 +193,7 @@ class Watcher:
         try:
             scopes = self.registry.scopes_of(account.services)
             cells = await open_cells(
-                account, self.config.endpoint_url, self.aws_telemetry, self.environment, scopes
+                account, self.config.endpoint_url, self.aws_telemetry, self.shared_aws, scopes
             )
         except Exception as error:  # even a wrong AWS_ENDPOINT_URL affects this account only
             return [], failure_from(error)
@@ -477,7 +477,7 @@ class Watcher:
         """Close the clients, unless they are shared with another watcher."""
         await asyncio.gather(*(link.calls.aclose() for link in self.linked.links.values()))
         if self.clients is None:
-            await self.environment.clients.aclose()
+            await self.shared_aws.clients.aclose()
 
     def failures(self) -> Iterator[tuple[Location, Failure]]:
         """Yield all present failures, each with its location, which has no service for a failed poll."""

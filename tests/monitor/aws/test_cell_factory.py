@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from collectors import quotas
 from monitor.aws.account import Account
 from monitor.aws.cell import Cell
-from monitor.aws.cell_factory import AwsEnvironment, MissingRegionError, call_rates, open_cells
+from monitor.aws.cell_factory import MissingRegionError, SharedAws, call_rates, open_cells
 from monitor.aws.failure import AWS_ERRORS
 from tests.aws_environment import CREDENTIALS, set_aws_environment
 from tests.http_endpoint import serve_http
@@ -50,7 +50,7 @@ class FakeSts:
             "DescribeRegions": REGIONS_RESPONSE,
         }
         self.requests: list[dict[str, str]] = []
-        self.environment = AwsEnvironment()
+        self.shared = SharedAws()
 
     async def handle(self, request: web.Request) -> web.Response:
         parameters = dict(parse_qsl((await request.read()).decode()))
@@ -72,12 +72,12 @@ async def sts(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeSts]:
     async with serve_http(fake.handle) as port:
         fake.url = f"http://127.0.0.1:{port}"
         yield fake
-        await fake.environment.clients.aclose()
+        await fake.shared.clients.aclose()
 
 
 async def open_account(sts: FakeSts, **account: Any) -> list[Cell]:
     """Open an account, and return its cells."""
-    return await open_cells(Account(**account), sts.url, Telemetries().aws, sts.environment)
+    return await open_cells(Account(**account), sts.url, Telemetries().aws, sts.shared)
 
 
 async def keys_of_cells(sts: FakeSts, **account: Any) -> list[tuple[str, str]]:
@@ -127,7 +127,7 @@ async def test_the_external_id_is_passed_on_and_never_logged(
     sts.answers["AssumeRole"] = error_body("AccessDenied")
     account = Account(role_arn=ROLE, regions=("eu-west-1",)).model_copy(update={option: SecretStr(SECRET)})
     with caplog.at_level(logging.DEBUG, "monitor"), pytest.raises(ClientError) as error:
-        await open_cells(account, sts.url, Telemetries().aws, sts.environment)
+        await open_cells(account, sts.url, Telemetries().aws, sts.shared)
     assert [(request["RoleArn"], request["ExternalId"]) for request in sts.requests] == [(ROLE, SECRET)]
     assert SECRET not in caplog.text + str(error.value) + repr(error.value) + repr(account)
 
@@ -288,7 +288,7 @@ async def test_the_environment_names_the_address_of_aws_when_the_configuration_d
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", sts.url)
     (cell,) = await open_cells(
-        Account(role_arn=ROLE, regions=("eu-west-1",)), None, Telemetries().aws, sts.environment
+        Account(role_arn=ROLE, regions=("eu-west-1",)), None, Telemetries().aws, sts.shared
     )
     await cell.call("sts", "GetCallerIdentity")
     await cell.close()

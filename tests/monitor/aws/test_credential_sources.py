@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError, CredentialRetrievalError, ProfileNo
 
 from monitor.aws.account import Account
 from monitor.aws.cell import Cell
-from monitor.aws.cell_factory import AwsEnvironment, open_cells
+from monitor.aws.cell_factory import SharedAws, open_cells
 from monitor.aws.clients import ClientCache
 from monitor.aws.credentials import EnvironmentCredentials
 from monitor.aws.failure import Failure, failure_from
@@ -389,13 +389,13 @@ ACCOUNTS = [
 async def test_accounts_in_three_partitions_are_opened_together_through_the_sts_of_each_partition(
     profiles: None,
 ) -> None:
-    sts, environment = PartitionedSts(), AwsEnvironment()
+    sts, shared = PartitionedSts(), SharedAws()
     async with serve_http(sts.handle) as port:
         url = f"http://127.0.0.1:{port}"
         cells_of_accounts = await asyncio.gather(
-            *(open_cells(account, url, Telemetries().aws, environment) for account in ACCOUNTS)
+            *(open_cells(account, url, Telemetries().aws, shared) for account in ACCOUNTS)
         )
-        await environment.clients.aclose()
+        await shared.clients.aclose()
     assert [[cell.key for cell in cells] for cells in cells_of_accounts] == [
         [("000000000001", "ap-east-1")],
         [("000000000002", "cn-north-1")],
@@ -412,7 +412,7 @@ async def test_accounts_in_three_partitions_are_opened_together_through_the_sts_
 
 
 async def test_a_missing_profile_affects_only_its_account(profiles: None) -> None:
-    environment = AwsEnvironment()
+    shared = SharedAws()
     with pytest.raises(ProfileNotFound, match="absent"):
-        await open_cells(Account(profile="absent"), None, Telemetries().aws, environment)
-    assert (await environment.credentials_of("work").frozen()).access_key == "AKIA-aws"
+        await open_cells(Account(profile="absent"), None, Telemetries().aws, shared)
+    assert (await shared.credentials_of("work").frozen()).access_key == "AKIA-aws"

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from monitor.aws.account import Account
 from monitor.aws.cell import Cell
-from monitor.aws.cell_factory import AwsEnvironment, open_cells
+from monitor.aws.cell_factory import SharedAws, open_cells
 from monitor.aws.failure import failure_from
 from monitor.schema.problems import Problem, problems_from_pydantic
 from tests.aws_environment import CREDENTIALS, set_aws_environment
@@ -29,7 +29,7 @@ class Sts:
     """An STS that returns an access key per call (`hub-1`, then `hub-2`), and records the calls.
 
     lifetime: how long the next credentials are valid. denied: the roles that nobody may assume. calls: the
-    parameters of each call, with the access key that signed the call as `key`. environment: what
+    parameters of each call, with the access key that signed the call as `key`. shared: what
     `open_cells` needs to open accounts.
     """
 
@@ -37,7 +37,7 @@ class Sts:
         self.url, self.lifetime = "", timedelta(hours=1)
         self.denied: set[str] = set()
         self.calls: list[dict[str, str]] = []
-        self.environment = AwsEnvironment()
+        self.shared = SharedAws()
 
     async def handle(self, request: web.Request) -> web.Response:
         params = dict(parse_qsl((await request.read()).decode()))
@@ -69,13 +69,13 @@ async def sts(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sts]:
     async with serve_http(fake.handle) as port:
         fake.url = f"http://127.0.0.1:{port}"
         yield fake
-        await fake.environment.clients.aclose()
+        await fake.shared.clients.aclose()
 
 
 async def open_account(sts: Sts, **account: Any) -> Cell:
     """Return the only cell of an account."""
     settings = Account.model_validate({"regions": ["eu-west-1"], **account})
-    (cell,) = await open_cells(settings, sts.url, Telemetries().aws, sts.environment)
+    (cell,) = await open_cells(settings, sts.url, Telemetries().aws, sts.shared)
     return cell
 
 

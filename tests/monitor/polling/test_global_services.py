@@ -7,7 +7,7 @@ import pytest
 from collectors.base import ServiceScope
 from collectors.registry import Registry
 from monitor.aws.account import Account
-from monitor.aws.cell_factory import AwsEnvironment, open_cells
+from monitor.aws.cell_factory import SharedAws, open_cells
 from monitor.config.config import Config
 from monitor.config.exclude import ineffective_entries
 from monitor.config.file import parse_config
@@ -203,11 +203,11 @@ def test_global_matches_region_patterns_but_cannot_be_configured_as_a_region() -
 
 
 async def test_cells_that_call_the_same_region_share_its_rate_limits() -> None:
-    aws_environment = AwsEnvironment()
+    shared = SharedAws()
     account = Account(role_arn=ROLE, regions=("us-east-1", "eu-west-1"))
     async with GlobalAws.serving() as aws:
-        cells = await open_cells(account, aws.url, Telemetries().aws, aws_environment, {*ServiceScope})
-        await aws_environment.clients.aclose()
+        cells = await open_cells(account, aws.url, Telemetries().aws, shared, {*ServiceScope})
+        await shared.clients.aclose()
     by_key = {cell.key: cell for cell in cells}
     assert by_key[GLOBAL_CELL].limiters is by_key[HOME_CELL].limiters
     assert by_key[GLOBAL_CELL].limiters is not by_key[EUROPE].limiters
