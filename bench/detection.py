@@ -219,7 +219,7 @@ def summary(label: str, arrived: Mapping[str, float], onsets: Mapping[str, float
     missed, before_onset = len(onsets) - len(took), sum(seconds < 0 for seconds in took)
     return (
         f"{label}: p50 {p50:.0f} s, p99 {p99:.0f} s, "
-        f"of {len(took)} streams, {missed} missed, {before_onset} false"
+        f"{len(took)} of {len(onsets)} streams seen, {missed} missed, {before_onset} before the onset"
     )
 
 

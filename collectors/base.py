@@ -305,6 +305,8 @@ class Aws(Protocol):
     ) -> Awaitable[Value]:
         """Call `read`, or use its last call for the key again; return the result or raise the error.
 
+        Turns bound the number of calls of an inventory. They do not put the calls in a sequence.
+
         An inventory calls `read` for a bounded number of single resources (see `monitor.aws.turns`), and
         always for the whole account. key: unique within the service. every: seconds for which a result is
         used again; for a resource below its band at least an hour, unless other resources share the result

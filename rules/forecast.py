@@ -19,7 +19,8 @@ BINS: Final = 14 * DAY  # bins of history
 MIN_BINS: Final = 2 * DAY  # known bins; with fewer, nothing is forecast
 SERIES_AT_ONCE: Final = 256  # series that fit into a processor's cache
 QUANTILES: Final = (0.1, 0.5, 0.9)
-# Times are those within the shortest horizon that has at least this probability; else within the longest.
+# The quantiles of the time are computed from the analogs within the shortest horizon whose probability is at
+# least this. If there is none, they are computed within the longest horizon.
 LIKELY: Final = 0.5
 MIN_PROBABILITY: Final = 0.05  # below it, no times are given
 

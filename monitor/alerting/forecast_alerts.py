@@ -168,7 +168,7 @@ class ForecastAlerts:
             source=row.source or "",
             utilization=row.utilization,
             sampled=row.sample_time,
-            places=change.forecast_class,
+            places=change.forecast_class,  # `Notice.forecast_class` reads it
             remedy=row.signal.remedy,
             docs=row.signal.docs[0],
             links=builder.settings.links.for_series(series.key, builder.settings.registry, series.aws_region),

@@ -88,10 +88,16 @@ class Judged:
             highest = self.upper_bound[bounded] / self.limit[bounded]
             edges = [edge[bounded] for edge in band]
             zone[bounded] = bounded_zones(self._ratio[bounded], highest, saturated[bounded], edges)
-        not_judged = np.flatnonzero(~self.observable | self.doubted)
-        is_bounded = self.bounded[not_judged] & ~self.unjudged[not_judged] & ~self.doubted[not_judged]
-        is_bounded &= zone[not_judged] != Zone.STALE
-        zone[not_judged[~(is_bounded | saturated[not_judged])]] = Zone.UNOBSERVABLE
+        unobservable_or_doubted = np.flatnonzero(~self.observable | self.doubted)
+        has_valid_bounds = (
+            self.bounded[unobservable_or_doubted]
+            & ~self.unjudged[unobservable_or_doubted]
+            & ~self.doubted[unobservable_or_doubted]
+        )
+        has_valid_bounds &= zone[unobservable_or_doubted] != Zone.STALE
+        zone[unobservable_or_doubted[~(has_valid_bounds | saturated[unobservable_or_doubted])]] = (
+            Zone.UNOBSERVABLE
+        )
         return zone
 
     def clear(self, usage: Flags, throttled: Flags) -> None:

@@ -1,9 +1,9 @@
-"""Parts of usage that are hardly read, as the aggregate is too small to bring the series of a part into danger.
+"""Parts of usage that are hardly read, as their aggregate is too small to endanger the series of a part.
 
-A part is at most its aggregate in each minute (see `rules.bounds`). There is a value with which a part brings its
-series to the upper edge of the band. While the aggregate is below this value, the aggregate is read in place of the
-part, and the part once in MAX_INTERVAL. The part is requested at once when the aggregate is no longer that small,
-or is unknown.
+A part is at most its aggregate in each minute (see `rules.bounds`). There is a value with which a part brings
+its series to the upper edge of the band. While the aggregate is below this value, the aggregate is read in
+place of the part, and the part once in MAX_INTERVAL. The part is requested at once when the aggregate is no
+longer that small, or is unknown.
 """
 
 import numpy as np

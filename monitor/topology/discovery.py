@@ -36,7 +36,7 @@ class FoundLinks(NamedTuple):
 
 
 class ProposedPath(NamedTuple):
-    """A path from an entrance. hops: each hop after the hops that it follows.
+    """A path from an entrance. hops: sorted so that each hop comes after its predecessors.
 
     predecessors: for each hop, the numbers of the hops that it follows. notes: sentences about the links that
     were left out.
@@ -65,7 +65,10 @@ async def _scan(cell: Cell, services: Collection[str]) -> LinkScan:
 
 
 def propose_paths(links: Sequence[PathLink]) -> list[ProposedPath]:
-    """Return a path from each resource that no link leads to and whose units are counted."""
+    """Return a path from each resource that no link leads to and whose kind of hop has a flow signal.
+
+    The flow signal counts what passes the hop: requests, messages or records.
+    """
     nodes = _nodes(links)
     targets = defaultdict[Identity, list[PathNode]](list)
     for source, target in links:

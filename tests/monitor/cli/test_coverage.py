@@ -141,7 +141,7 @@ def test_markdown_escapes_the_column_separator_in_names() -> None:
     assert lines[-1].startswith("Not read: prod")
 
 
-def test_the_note_of_a_quota_replaces_its_reason_and_notes_on_accounts_go_to_stderr() -> None:
+def test_the_note_of_a_quota_replaces_its_reason_while_account_notes_go_to_stderr() -> None:
     watched = QUOTA | {"state": "watched", "reason": "", "note": "AWS's report tells more."}
     response = {**COVERAGE, "items": [watched, WITHOUT_USAGE], "notes": ["1: AWS's report is not permitted"]}
     response["total"] = 2

@@ -13,7 +13,7 @@ from tests.monitor.alerting.memory_store import MemoryStore
 from tests.monitor.forecast.test_recorder import NOW, add_series, metric, write_points
 
 
-async def test_quarters_near_the_present_limit_are_an_episode() -> None:
+async def test_quarter_hours_near_the_present_limit_are_an_episode() -> None:
     fleet, values = Fleet(), np.full(180, 50.0)
     values[60:80] = 95
     series = add_series(fleet, "a", total(metric("a")))

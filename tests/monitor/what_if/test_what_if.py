@@ -180,7 +180,7 @@ async def test_only_the_traffic_of_matched_series_grows(server: Server) -> None:
     assert resources_in_order(await ask(server, traffic="2", match=['resource=~"a|b"'])) == ["a"]
 
 
-async def test_only_the_share_of_usage_that_the_path_makes_grows(server: Server) -> None:
+async def test_only_the_usage_that_the_path_causes_is_multiplied(server: Server) -> None:
     own, shared, unknown = (add_series(server, name, 50, signal=RATE) for name in ("own", "shared", "?"))
     add_series(server, "elsewhere", 90, signal=RATE)
     shares = {"checkout": {own.key: 1.0, shared.key: 0.5, unknown.key: np.nan}}
@@ -260,11 +260,13 @@ async def test_each_kind_of_limit_has_its_remedy(server: Server) -> None:
         ("quotas.count", Action.REQUEST),
     ],
 )
-def test_a_command_decides_what_makes_room_if_it_changes_the_limit(name: str, action: Action) -> None:
+def test_the_action_is_change_only_if_the_command_of_the_signal_changes_its_limit(
+    name: str, action: Action
+) -> None:
     assert action_of(SIGNALS[name]) is action
 
 
-async def test_a_command_raises_as_far_as_aws_allows_in_one_call(server: Server) -> None:
+async def test_a_command_raises_the_limit_as_far_as_aws_allows_in_one_call(server: Server) -> None:
     add_series(server, Resource("stream", ("orders",)), 2**20, limit=2**20)
     (item,) = (await ask(server, traffic="5x")).items
     assert item.remedy is not None
