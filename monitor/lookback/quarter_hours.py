@@ -13,10 +13,10 @@ from rules.demand_forecast import CEILING_DAYS
 class QuarterHours:
     """Demand and target of series in quarter-hours, [series, quarter-hour].
 
-    start: the first minute of the first quarter. demand: the highest five-minute demand of each quarter,
+    start: the first minute of the first quarter-hour. demand: the highest five-minute demand of each of them,
     rounded as a running Headroom stores it (see `monitor.fleet.demand`); NaN if unknown. target: the lowest
-    demand that, at the end of the quarter, is near the limit, or that was throttled in the fortnight before;
-    NaN while usage proves that the limit is outdated.
+    demand that, at the end of the quarter-hour, is near the limit, or that was throttled in the fortnight
+    before; NaN while usage proves that the limit is outdated.
     has_ceilings: false if samples are means of several minutes, whose utilization would be a false ceiling;
     `target` then does not consider throttled demand.
     """
@@ -35,9 +35,9 @@ class QuarterHours:
     def add(self, first: int, minutes: range, judged: Judged, demand: Floats, peaks: Flags) -> None:
         """Add some minutes of consecutive series. first: the index in `slots` of the first one.
 
-        minutes: they end with a quarter, except at the last call. judged, demand: all minutes of the first
-        series, then all of the next. peaks: true for each series whose usage is a maximum or
-        a percentile (see `highest_by_bin`).
+        minutes: they end with a quarter-hour, except at the last call. judged, demand: all minutes of the
+        first series, then all of the next. peaks: true for each series whose usage is a maximum or a
+        percentile (see `highest_by_bin`).
         """
         begin = max(minutes.start, self.start)
         bins = (min(minutes.stop, self.start + self.count * BIN_MINUTES) - begin) // BIN_MINUTES
@@ -66,8 +66,8 @@ class QuarterHours:
     def _ceiling(self, series: slice, quarter: int, lowest_in_quarter: Floats) -> Floats:
         """Return, by series, the lowest utilization at which demand was throttled in the last CEILING_DAYS.
 
-        quarter: the last quarter of these days. lowest_in_quarter: by series, the lowest such utilization in
-        this quarter.
+        quarter: the last quarter-hour of these days. lowest_in_quarter: by series, the lowest such
+        utilization in it.
         """
         day, quarter_of_day = divmod(self.start // BIN_MINUTES + quarter, DAY)
         by_day = self._lowest_throttled[series]
@@ -80,5 +80,5 @@ class QuarterHours:
         return lowest_throttled
 
     def quarter_hour_of(self, minute: int) -> int:
-        """Return the index of the quarter that contains a minute."""
+        """Return the index of the quarter-hour that contains a minute."""
         return (minute - self.start) // BIN_MINUTES

@@ -15,9 +15,9 @@ DAYS = 14
 
 
 def history(*peaks: float, base: float = 0.3) -> QuarterHours:
-    """QuarterHours of one series that peaks for three hours each evening; usage of 0.9 is near the limit.
+    """Return the quarter-hours of a series that peaks for three hours each evening.
 
-    peaks: the highest usage of each day.
+    Usage of 0.9 is near the limit. peaks: the highest usage of each day.
     """
     quarter_hours = QuarterHours(np.array([7]), range(0, len(peaks) * DAY))
     hours = np.arange(quarter_hours.count) * BIN_MINUTES / 60 % 24
