@@ -353,7 +353,7 @@ def lookback_target(
     replay = Replay(setup.fleet, points, np.array([series.slot], np.int32), judging)
     for number in range(chunk_count(minutes)):
         replay.advance(number)
-    return float(replay.quarters.target[0, -1])
+    return float(replay.quarter_hours.target[0, -1])
 
 
 @pytest.mark.parametrize(("has_ceilings", "expected"), [(True, 48.0), (False, 90.0)])
