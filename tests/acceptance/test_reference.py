@@ -42,6 +42,7 @@ REGIONS = {  # signals whose defaults by region differ from the reference on pur
 }
 
 CODES = {  # signals whose code the reference does not have in the service's own file
+    "lambda.invoke_rate_sync": "a multiple of the quota of concurrency",
     "lambda_edge.request_rate": "a multiple of the quota of concurrency",
     "mq.brokers": "the list of counts names the code",
     "redshift.event_subscriptions": "the list of counts names the code",
@@ -100,7 +101,6 @@ THROTTLING_NOT_READ = {  # metrics by which the reference recognizes throttled d
     "AWS/DocDB CPUSurplusCreditsCharged": CHARGED,
     "AWS/EC2 CPUSurplusCreditsCharged": CHARGED,
     "AWS/RDS CPUSurplusCreditsCharged": CHARGED,
-    "AWS/EKS scheduler_pending_pods_UNSCHEDULABLE": "a pod may fit on no node whatever the size of a group",
     **{
         f"AWS/Firehose DeliveryTo{place}.Success": FAILED_DELIVERIES
         for place in (

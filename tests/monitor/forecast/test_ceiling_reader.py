@@ -344,7 +344,7 @@ async def test_the_ceiling_is_that_of_a_lookback_over_the_same_minutes(
 def lookback_target(
     setup: Fortnight, series: Series, data: Minutes, minutes: range, has_ceilings: bool = True
 ) -> float:
-    """Look back at the points of a series, and return `Quarters.target` of the last quarter."""
+    """Look back at the points of a series, and return `QuarterHours.target` of the last quarter-hour."""
     rows = setup.fleet.metrics(CELL)
     points = PointsInMemory(
         minutes, {rows[metric_query(metric(name))]: {**sums} for name, sums in data.sums.items()}
