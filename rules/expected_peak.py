@@ -2,7 +2,7 @@
 
 It is the 99th percentile of the fortnight or that of the last week, whichever is higher. If each day of the
 last week had a higher mean than the same day of the week before, that of the last week is multiplied by the
-median growth. `bench/peaks.py` compares the rule with real traces.
+median growth. `bench/expected_peak.py` compares the rule with real traces.
 
 Arrays are [bin, series], as in `rules.analogs`.
 """
@@ -13,11 +13,11 @@ import numpy as np
 
 from rules.analogs import DAY, MIN_DAY, WEEK
 from rules.arrays import Floats, Ints
+from rules.right_size import MAX_WEEKLY_GROWTH
 
 PEAK_QUANTILE: Final = 0.99  # share of the quarters of an hour whose highest demand is at most the peak
 MIN_COMPARED_DAYS: Final = 5  # days of the last week that are known a week before, too
 MIN_WEEKLY_GROWTH: Final = np.float32(0.01)
-MAX_WEEKLY_GROWTH: Final = np.float32(1)  # usage that began or was moved multiplies, and does not go on so
 WEEK_BINS: Final = WEEK * DAY
 HIGHEST_BINS: Final = 2 * WEEK_BINS // 100 + 1  # the peak of a fortnight is one of so many bins
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from rules.expected_peak import MAX_WEEKLY_GROWTH
 from rules.signals import Band
 from rules.sizes import Size
 
@@ -14,6 +13,7 @@ MIN_KNOWN: Final = 0.9  # share of the quarters of an hour since the oldest know
 # Demand that is throttled at a lower utilization has another cause than the size: a hot key, or a burst.
 MIN_CEILING: Final = Band().low
 MAX_BELOW_EDGE: Final = 0.15  # utilization; half the width of the default band
+MAX_WEEKLY_GROWTH: Final = 1.0  # usage that began or was moved multiplies, and does not go on so
 NO_CHANGE: Final = 1e-6  # relative difference below which two numbers of items are the same
 
 

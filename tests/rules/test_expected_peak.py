@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from rules.analogs import DAY
-from rules.expected_peak import MAX_WEEKLY_GROWTH, expected_peak
+from rules.expected_peak import expected_peak
 from rules.forecast import BINS
+from rules.right_size import MAX_WEEKLY_GROWTH
 
 Array = np.ndarray[Any, Any]
 NAN = float("nan")
