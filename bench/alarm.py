@@ -71,7 +71,7 @@ def first_rows(formulas: Formulas) -> Ints:
     """Return, by slot, the row of the first metric of the series' formula."""
     rows = np.zeros(SERIES, np.int32)
     for block in formulas:
-        rows[block.series] = block.rows[0]
+        rows[block.slots] = block.rows[0]
     return rows
 
 

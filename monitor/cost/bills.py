@@ -163,8 +163,8 @@ class MetricUse:
             fleet.served,
         )
         all_blocks = [block for formulas in formula_sets for block in formulas]
-        blocks = [(service_of_group[fleet.group[block.series]], block.rows.copy()) for block in all_blocks]
-        slots = [block.series.astype(np.int32) for block in all_blocks]
+        blocks = [(service_of_group[fleet.group[block.slots]], block.rows.copy()) for block in all_blocks]
+        slots = [block.slots.astype(np.int32) for block in all_blocks]
         rows_by_cell = {cell: _rows_read(fleet, cell) for cell in cells}
         streamed = fleet.rings.is_streamed(rows, minute)
         rings = fleet.rings

@@ -1,9 +1,9 @@
 """Serves the simulated AWS in a separate process: `python -m monitor.demo.aws --port 0`.
 
 Prints one line `{"port": N}` when it is ready. A line of its standard input with the name of a scene (see
-`monitor.demo.scenes`) begins that scene. Ends on SIGTERM or SIGINT, and when its standard input reaches
-end of file, so that it never outlives the process that started it. Then it also deletes the folder of that
-process, which cannot do so itself if it was killed.
+`monitor.demo.scenes`) begins that scene. Ends on SIGTERM or SIGINT, and at the end of its standard input, so
+that it never outlives the process that started it. In that case it first deletes the folder of that process
+(`--delete-after`), which could not do so if it was killed.
 """
 
 import argparse
@@ -35,7 +35,7 @@ from monitor.demo.story_reader import read_stories
 from monitor.demo.world import create_world
 
 HOST = "127.0.0.1"
-KEEP_ALIVE_TIMEOUT = 75  # seconds; a busy client may read 500 metrics for longer than uvicorn's default of 5
+KEEP_ALIVE_TIMEOUT = 75  # seconds; a busy client may send nothing for longer than uvicorn's default of 5
 
 
 def main() -> None:
@@ -43,7 +43,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m monitor.demo.aws", description="AWS on loopback.")
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 picks a free one")
     parser.add_argument(
-        "--stream-to", help="where Firehose delivers the metrics of us-east-1; the key is in the environment"
+        "--stream-to",
+        help="URL to which Firehose delivers the metrics of us-east-1; "
+        "the access key is the first in HEADROOM_STREAM_ACCESS_KEYS",
     )
     parser.add_argument("--delete-after", help="folder to delete once standard input has ended")
     arguments = parser.parse_args()
@@ -55,7 +57,7 @@ def main() -> None:
         listener = socket.create_server((HOST, port))
     except OSError as error:
         sys.exit(f"Cannot listen on {HOST}:{port}: {os.strerror(error.errno or 0)}")
-    gc.disable()  # the resources, and the modules that serve them, stay until the end
+    gc.disable()  # what is created until `gc.freeze` is used until the end: there is no garbage to find
     regions, services = open_world(int(time.time() // 60), scenes)
     seed_regions(regions)
     gc.freeze()
@@ -114,7 +116,7 @@ async def serve(server: uvicorn.Server, listener: socket.socket, streams: list[D
 def follow_stdin(scenes: BegunScenes, folder: str | None) -> None:
     """Begin the scenes that standard input names; when it is closed, send SIGTERM to this process.
 
-    folder: a folder that is deleted before; None: nothing is deleted.
+    folder: a folder to delete before the signal is sent; None: no folder.
     """
     scenes_by_name = {scene.value: scene for scene in Scene}
     for line in sys.stdin:

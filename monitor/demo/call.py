@@ -64,7 +64,10 @@ class Call:
         return parsed
 
     def respond(self, result: object, status: int | None = None) -> Response:
-        """Return a response with `result`, which may be an exception, in the protocol of the call."""
+        """Return a response with `result`, which may be an exception, in the protocol of the call.
+
+        status: the HTTP status; None: the status that moto chooses for the result.
+        """
         serializer = get_serializer_class(self.name[0], self.protocol)(operation_model=self.operation)
         serialized = serializer.serialize(result)
         return Response(serialized["body"], status or serialized["status_code"], dict(serialized["headers"]))
@@ -73,7 +76,7 @@ class Call:
 def parse_call(request: Request, clients: Mapping[str, Iterable[str]] = NO_CLIENTS) -> Call | None:
     """Parse a request; return None when it is not signed, or botocore does not know the operation.
 
-    clients: botocore's names of clients by signing name, where a client signs with another name.
+    clients: by signing name, botocore's names of the clients that sign with it.
     """
     scope = CREDENTIAL_SCOPE.search(request.headers.get("Authorization", ""))
     if scope is None:
@@ -92,7 +95,7 @@ def parse_call(request: Request, clients: Mapping[str, Iterable[str]] = NO_CLIEN
 
 
 def with_encoded_slashes(url: str) -> str:
-    """Return a URL in which encoded slashes of the path, as of an ARN, stay encoded when it is parsed."""
+    """Return a URL whose path still has its encoded slashes (%2F, as in an ARN) after it was decoded once."""
     path, mark, query = url.partition("?")
     return path.replace("%2F", "%252F") + mark + query
 
@@ -104,6 +107,6 @@ def _match(request: Request, client: str) -> tuple[OperationModel, Mapping[str, 
             operation, path_params = get_service_router(client).match(request)
     except (UnknownServiceError, NotFound):
         return None
-    # Clients may share a signing name and names of operations, as `elb` and `elbv2` do.
+    # `elb` and `elbv2` share a signing name and names of operations; only the API version differs.
     version = request.values.get("Version", operation.service_model.api_version)
     return (operation, path_params) if version == operation.service_model.api_version else None

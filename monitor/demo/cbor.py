@@ -36,7 +36,7 @@ def cbor_denial(url: str, headers: Mapping[str, str]) -> Response:
 
 
 def encode_texts(texts: Mapping[str, str]) -> bytes:
-    """Return a map of fewer than 24 texts in CBOR (RFC 8949)."""
+    """Return a map from texts to texts, with fewer than 24 entries, in CBOR (RFC 8949)."""
     parts = [_encode_text(part) for pair in texts.items() for part in pair]
     return bytes([MAP | len(texts)]) + b"".join(parts)
 

@@ -1,7 +1,7 @@
 """A simulated Firehose. It streams some metrics; the others are polled, so that the demo shows both.
 
-Each delivery contains the minutes since the previous one, in the JSON format of metric streams. The last
-of these is the current minute, which a later delivery revises.
+Each delivery contains the minutes since the previous delivery, in the JSON format of metric streams. The last
+minute of a delivery is not over yet; later deliveries revise it.
 """
 
 import asyncio

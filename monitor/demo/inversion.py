@@ -97,7 +97,7 @@ class MetricValues:
         # Metrics first, so that a nested formula with the same metric takes its values as given.
         open_terms = sorted(
             ((term, weight) for term, weight in terms if self._is_open(term)),
-            key=lambda weighted: isinstance(weighted[0], Usage),
+            key=lambda term_and_weight: isinstance(term_and_weight[0], Usage),
         )
         bounds = [bounds_of(term).scaled(weight) for term, weight in open_terms]
         bases = [bound.nearest_to_zero for bound in bounds]
@@ -128,23 +128,28 @@ class MetricValues:
         (numerator, numerator_weight), (denominator, denominator_weight) = usage.terms
         numerator_bounds = bounds_of(numerator).scaled(numerator_weight)
         denominator_bounds = bounds_of(denominator).scaled(denominator_weight)
-        is_fixed = not self._is_open(numerator)
+        numerator_is_set = not self._is_open(numerator)
+
+        def numerator_bounds_at(minutes: Minutes) -> tuple[float | Float64s, float | Float64s]:
+            if not numerator_is_set:
+                return numerator_bounds
+            value = numerator_weight * self.evaluate(numerator, minutes)
+            return value, value
 
         def denominator_at(minutes: Minutes) -> Float64s:
             ratio = target(minutes)
-            fixed = numerator_weight * self.evaluate(numerator, minutes) if is_fixed else None
-            numerator_low, numerator_high = numerator_bounds if fixed is None else (fixed, fixed)
+            numerator_low, numerator_high = numerator_bounds_at(minutes)
             with np.errstate(divide="ignore", invalid="ignore"):
-                ends = np.sort([numerator_low / ratio, numerator_high / ratio], axis=0)
+                allowed = np.sort([numerator_low / ratio, numerator_high / ratio], axis=0)
             is_zero = ratio == 0  # a ratio that any denominator allows
-            low = np.maximum(np.where(is_zero, -inf, ends[0]), denominator_bounds.low)
-            high = np.minimum(np.where(is_zero, inf, ends[1]), denominator_bounds.high)
+            low = np.maximum(np.where(is_zero, -inf, allowed[0]), denominator_bounds.low)
+            high = np.minimum(np.where(is_zero, inf, allowed[1]), denominator_bounds.high)
             nearest: Float64s = np.clip(DENOMINATOR, low, high)
             return nearest / denominator_weight
 
         def numerator_at(minutes: Minutes) -> Float64s:
-            share: Float64s = target(minutes) * self.evaluate(denominator, minutes)
-            return share * (denominator_weight / numerator_weight)
+            unweighted: Float64s = target(minutes) * self.evaluate(denominator, minutes)
+            return unweighted * (denominator_weight / numerator_weight)
 
         self._set(denominator, denominator_at)
         self._set(numerator, numerator_at)
@@ -208,7 +213,10 @@ def _product(weight: float, bound: float) -> float:
 
 
 def _shares(room: Sequence[float]) -> list[float]:
-    """Return the terms' shares of a remainder: in proportion to their room, or equal if it is infinite."""
+    """Return each term's share of a remainder, in proportion to its room.
+
+    If terms have infinite room, these have equal shares, and the others have none.
+    """
     unlimited = sum(map(isinf, room))
     if unlimited:
         return [isinf(size) / unlimited for size in room]

@@ -84,8 +84,8 @@ class DemoMetric:
             return np.full(len(starts), np.nan)
         minutes = np.add.outer(starts, np.arange(length))
         value_or_count_at = self.count_at if self.count_at and statistic == "SampleCount" else self.value_at
-        by_minute = self.statistics[statistic](value_or_count_at(minutes.ravel()))
-        return _values_of_periods(statistic, by_minute, length)
+        minute_values = self.statistics[statistic](value_or_count_at(minutes.ravel()))
+        return _values_of_periods(statistic, minute_values, length)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +111,15 @@ class StoriedMetric:
 AnyMetric = DemoMetric | StoriedMetric
 
 
-def _values_of_periods(statistic: str, values: Float64s, length: int) -> Float64s:
-    """Return the statistic of each period from its minutes; for percentiles, the highest of the minutes."""
-    by_period = values.reshape(-1, length)
+def _values_of_periods(statistic: str, minute_values: Float64s, length: int) -> Float64s:
+    """Return the statistic of each period of `length` minutes; for percentiles, the highest of the minutes.
+
+    minute_values: the statistic of each minute, period after period.
+    """
+    periods = minute_values.reshape(-1, length)  # [period, minute]
     combine = PERIOD_STATISTICS.get(statistic, np.fmax.reduce)
     with np.errstate(invalid="ignore"):
-        return np.where(np.isnan(by_period).all(axis=1), np.nan, combine(by_period, axis=1))
+        return np.where(np.isnan(periods).all(axis=1), np.nan, combine(periods, axis=1))
 
 
 def accepted_demand(demand: Float64s) -> Float64s:

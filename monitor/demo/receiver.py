@@ -15,7 +15,7 @@ from jinja2 import Environment
 
 from monitor.notifiers.webhook_body import WebhookBody, WebhookData
 
-MAX_NOTIFICATIONS = 200  # stored ones; older ones are dropped
+MAX_NOTIFICATIONS = 200  # the newest are stored, older notifications are dropped
 MAX_BODY = 4 * 1024**2  # bytes
 SHUTDOWN_TIMEOUT = 0.2  # seconds for requests that are still running
 FOLDER = Path(__file__).parent

@@ -17,7 +17,7 @@ ResourceType = TypeVar("ResourceType")
 class DemoQuota:
     """A quota.
 
-    by_region: the defaults in regions where they differ. per_second: true if the quota is a rate per second.
+    by_region: by region, the default if it is not `default`. per_second: true if it is a rate per second.
     usage: the metric of its usage, as Service Quotas describes it.
     """
 
@@ -35,7 +35,7 @@ class DemoQuota:
 class DemoRegion:
     """One region of an account: its resources and quotas.
 
-    quotas: those that `monitor.demo.services.quotas` lacks. denied: true if every call is denied.
+    quotas: the quotas that `monitor.demo.services.quotas` lacks. denied: true if every call is denied.
     enabled_regions: the names of the account's regions, as EC2 lists them. start: the minute since 1970 in
     which the world started. ids: the ids that moto gave to resources, by name.
     """

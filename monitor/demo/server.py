@@ -22,7 +22,7 @@ from monitor.demo.region import AwsResponseError, DemoRegion, DemoService, Opera
 from monitor.demo.services import SERVICES
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
-# By protocol, the error code of a denial; `ec2` is also the name of a protocol, that of EC2.
+# By protocol, the error code of a denial. `ec2` is the protocol that only the service EC2 has.
 DENIAL_CODES = {"ec2": "UnauthorizedOperation", "query": "AccessDenied", "rest-xml": "AccessDenied"}
 NOT_ENABLED = DemoRegion("", denied=True)  # used for every region that is not in the world
 ALWAYS_ALLOWED = ("sts", "GetCallerIdentity")  # AWS allows it whatever the policies say
@@ -42,7 +42,7 @@ class DemoAws:
             for service in services
             for operation, handler in service.operations.items()
         }
-        self.clients: dict[str, list[str]] = {}
+        self.clients: dict[str, list[str]] = {}  # botocore's names of clients, by signing name
         for service in services:
             self.clients.setdefault(service.signing_name, []).append(service.name)
         self.moto = DomainDispatcherApplication(create_backend_app)
@@ -74,11 +74,10 @@ class DemoAws:
             response = self.forward_to_moto(forwarded)
         except NotImplementedError:
             return call.respond(access_denied(call), 403)
-        # moto's answer to a path of which it knows no operation.
-        is_unknown = response.status_code == HTTPStatus.NOT_FOUND and response.headers[
-            "content-type"
-        ].startswith("text/html")
-        return call.respond(access_denied(call), 403) if is_unknown else response
+        # moto returns an HTML page for a path of which it knows no operation.
+        is_html = response.headers["content-type"].startswith("text/html")
+        is_unknown_path = is_html and response.status_code == HTTPStatus.NOT_FOUND
+        return call.respond(access_denied(call), 403) if is_unknown_path else response
 
     def simulate(self, call: Call, region: DemoRegion, body: bytes) -> Response:
         """Return the response of an operation that the demo simulates."""

@@ -115,7 +115,7 @@ class _RegionReader:
         return merged
 
     async def _observe(self, file: StoryFile, answers: AnswerTable) -> list[Observed]:
-        """Return the series of the file's service; unused and missing answers are problems."""
+        """Return the series of the file's service; report missing and unused answers as problems."""
         series: list[Observed] = []
         aws = StoryAws(self._region.name, self._region.start * 60.0, answers)
         for scan in self._collector(file.stories.service).scans:
@@ -178,8 +178,8 @@ def _series_name(observed: Observed) -> str:
 def _set_metrics(series: StoriedSeries, values: MetricValues) -> None:
     """Set the metrics of a series that no earlier series has set. Raises InversionError.
 
-    Throttled demand is set first, as the usage may be the demand minus throttled demand. Without a limit no
-    demand is throttled, so the usage is set first.
+    Throttled demand is set first, as the usage may be the demand minus throttled demand. The usage is set
+    first if the series has a story and no known limit, as no demand is throttled then.
     """
     observed = series.observed
     if observed.published_limit and series.limit:

@@ -77,9 +77,9 @@ class StoryStream(DemoStream):
 
     def _usual(self, minutes: Minutes) -> Float64s:
         """Return the demand without the scenes."""
-        past = np.interp(minutes % MINUTES_PER_DAY, SALE_MINUTES, SALE_HEIGHT) * (minutes < 0)
-        usual: Float64s = self.write.demand(self.name, minutes) + past
-        return usual
+        past_sales = np.interp(minutes % MINUTES_PER_DAY, SALE_MINUTES, SALE_HEIGHT) * (minutes < 0)
+        demand: Float64s = self.write.demand(self.name, minutes) + past_sales
+        return demand
 
     def _per_shard(self, demand: Float64s) -> Float64s:
         return np.outer(np.ones(SHARDS), demand)
@@ -89,13 +89,13 @@ class StoryStream(DemoStream):
     ) -> Float64s:
         """Return the highest share in the elapsed seconds of each minute; 0 before the world started.
 
-        share: returns the share in each second, and no share below `least`.
+        share: returns the share in each second. least: the lowest share that `share` can return.
         """
-        shares, started = np.zeros(minutes.size), minutes >= 0
-        every_second = (self.start + minutes[started])[:, None] * 60.0 + SECONDS
-        seconds = np.asarray(np.minimum(every_second, self.clock()), np.float64)
-        shares[started] = share(seconds).max(axis=1, initial=least)
-        return shares
+        highest, has_begun = np.zeros(minutes.size), minutes >= 0
+        every_second = (self.start + minutes[has_begun])[:, None] * 60.0 + SECONDS
+        elapsed_seconds = np.asarray(np.minimum(every_second, self.clock()), np.float64)
+        highest[has_begun] = share(elapsed_seconds).max(axis=1, initial=least)
+        return highest
 
     def _scene_demand(self, seconds: Float64s) -> Float64s:
         """Return what the scenes add to the usual demand in each second."""

@@ -25,8 +25,8 @@ WEEKEND = (
     (0, 1.8, 2, 3.8, 4, 7),  # days of a week that begins with the start of the world
     (0.0, 0.0, 1.0, 1.0, 0.0, 0.0),  # share of `Traffic.weekly`
 )
-GROWTH_INTERVAL = 12 * 60  # minutes until growth begins anew
-GROWTH_BEFORE_START = 3 * 60  # minutes from the begin of growth to the start, at which it adds 0
+GROWTH_INTERVAL = 12 * 60  # minutes after which growth drops back and begins anew
+GROWTH_BEFORE_START = 3 * 60  # minutes from such a begin to the start of the world, at which growth adds 0
 BURST_CHANCE = 1 / 15  # per minute
 
 
@@ -81,7 +81,8 @@ class Traffic(BaseModel, frozen=True, extra="forbid"):
         for rush in self.rushes:
             share += rush.share(minutes)
         share += self.noise * (random_shares(seed + 2, minutes) + random_shares(seed + 3, minutes) - 1)
-        share[minutes > (np.inf if self.ended is None else self.ended)] = np.nan
+        if self.ended is not None:
+            share[minutes > self.ended] = np.nan
         return np.maximum(share, 0.0)
 
 

@@ -16,7 +16,7 @@ from monitor.exposition.body import CompressedPiece, ExpositionBody
 from monitor.exposition.families import FAMILIES, Family, FamilyValues, finite
 from monitor.exposition.labels import (
     CLOSE,
-    render_all,
+    render_common_labels,
     render_first,
     render_group,
     render_last,
@@ -64,7 +64,7 @@ class Chunk:
         if series == self._series:
             return
         self._series = series
-        common_labels = render_all(series)
+        common_labels = render_common_labels(series)
         last_labels = {
             labels: [render_last(labels(entry)) if entry else b"" for entry in series]
             for labels in {family.labels for family in FAMILIES}
@@ -90,7 +90,7 @@ class CauseChunk:
         """Set the causes, each with its series."""
         if keys != self._keys:
             self._keys = keys
-            common_labels = render_all([series for series, _ in keys])
+            common_labels = render_common_labels([series for series, _ in keys])
             last_labels = [render_last((("cause", cause),)) for _, cause in keys]
             self._samples = CachedSamples(THROTTLED_BY_CAUSE, *common_labels, last_labels)
 
@@ -220,9 +220,8 @@ def _account_info(snapshot: Snapshot) -> CompressedPiece:
 
 
 def _alerts(snapshot: Snapshot) -> Iterator[CompressedPiece]:
-    active = [(snapshot.series[alert.slot], alert) for alert in snapshot.alerts]
-    active = [(series, alert) for series, alert in active if series]
-    common_labels = render_all([series for series, _ in active])
+    active = [(series, alert) for alert in snapshot.alerts if (series := snapshot.series[alert.slot])]
+    common_labels = render_common_labels([series for series, _ in active])
     last_labels = [render_last((("severity", alert.severity),)) for _, alert in active]
     for name in (ALERT_STATE, ALERT_SINCE):
         values = [alert.state if name == ALERT_STATE else alert.since for _, alert in active]

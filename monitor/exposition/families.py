@@ -24,17 +24,17 @@ from rules.forecast_features import HORIZON_TEXTS, HORIZONS
 
 
 class FamilyValues(NamedTuple):
-    """The values of a family by slot, and flags for the values that are exported.
+    """The values of a family by slot, and whether each of them is exported.
 
     numpy's masked arrays would take a megabyte more memory.
     """
 
     values: npt.NDArray[Any]
-    present: Flags
+    is_exported: Flags
 
     def part(self, slots: slice) -> "FamilyValues":
         """Return the values of some slots."""
-        return FamilyValues(self.values[slots], self.present[slots])
+        return FamilyValues(self.values[slots], self.is_exported[slots])
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,29 +61,29 @@ def timestamps(snapshot: Snapshot) -> FamilyValues:
     return FamilyValues(snapshot.minute.astype(np.int64) * 60, snapshot.minute >= 0)
 
 
-def _reach_probability(snapshot: Snapshot, horizon: int) -> FamilyValues:
-    return finite(snapshot.reach.probability[:, horizon])
+def _reach_probability(snapshot: Snapshot, horizon_index: int) -> FamilyValues:
+    return finite(snapshot.reach.probability[:, horizon_index])
 
 
-def _reach_timestamps(snapshot: Snapshot, quantile: int) -> FamilyValues:
-    minutes = snapshot.reach.minutes[:, quantile].astype(np.int64)
+def _reach_timestamps(snapshot: Snapshot, quantile_index: int) -> FamilyValues:
+    minutes = snapshot.reach.minutes[:, quantile_index].astype(np.int64)
     return FamilyValues(minutes * 60, minutes >= 0)
 
 
 def _reach_families() -> Iterator[Family]:
     """Yield the families of forecasts: one sample for each horizon, and one for each percentile."""
-    for number, horizon in enumerate(HORIZONS):
+    for index, horizon in enumerate(HORIZONS):
         yield Family(
             "headroom_limit_reach_probability",
             "Probability that the limit is reached within the horizon; no sample before 2 days of history.",
-            partial(_reach_probability, horizon=number),
+            partial(_reach_probability, horizon_index=index),
             constant_label("horizon", HORIZON_TEXTS[horizon]),
         )
-    for number, quantile in enumerate(QUANTILES):
+    for index, quantile in enumerate(QUANTILES):
         yield Family(
             "headroom_limit_reach_timestamp_seconds",
             "Percentile of the time when the limit is reached, in epoch seconds; no sample if improbable.",
-            partial(_reach_timestamps, quantile=number),
+            partial(_reach_timestamps, quantile_index=index),
             constant_label("percentile", f"{100 * quantile:g}"),
         )
 

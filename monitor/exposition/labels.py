@@ -93,7 +93,7 @@ def render_group(group: Group) -> bytes:
     return render_first(group_labels(group))
 
 
-def render_all(series: Sequence[Series | None]) -> tuple[list[bytes], list[bytes]]:
+def render_common_labels(series: Sequence[Series | None]) -> tuple[list[bytes], list[bytes]]:
     """Return the text of the labels that all samples of each series have, without the closing brace.
 
     The text is in two parts: the labels of the group (one object for all series of a group), and the labels

@@ -19,11 +19,12 @@ def render_samples(name: str, labels: Iterable[Iterable[bytes]], values: npt.NDA
     if not values.size:
         return b""
     texts = orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
-    columns = [*labels, texts, (b"\n" + name.encode(),) * values.size]
+    name_of_next_line = b"\n" + name.encode()
+    columns = [*labels, texts, (name_of_next_line,) * values.size]
     parts = [b""] * (values.size * len(columns))
-    for n, column in enumerate(columns):
-        parts[n :: len(columns)] = column
-    parts[-1] = b"\n"
+    for index, column in enumerate(columns):
+        parts[index :: len(columns)] = column
+    parts[-1] = b"\n"  # no line follows the last one
     return name.encode() + b"".join(parts)
 
 
@@ -44,11 +45,11 @@ class CachedSamples:
 
     def piece(self, values: FamilyValues) -> CompressedPiece:
         """Return the samples of the values that are exported. values: one for each text of `labels`."""
-        present = values.values[values.present]
-        state = values.present.tobytes() + present.tobytes()
+        exported_values = values.values[values.is_exported]
+        state = values.is_exported.tobytes() + exported_values.tobytes()
         if state != self._state:
-            is_present = values.present.tolist()
-            labels = [[*compress(part, is_present)] for part in self._labels]
-            self._piece = CompressedPiece.of(render_samples(self._name, labels, present))
+            is_exported = values.is_exported.tolist()
+            labels = [[*compress(part, is_exported)] for part in self._labels]
+            self._piece = CompressedPiece.of(render_samples(self._name, labels, exported_values))
             self._state = state
         return self._piece

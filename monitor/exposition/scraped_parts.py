@@ -42,7 +42,7 @@ class _Part:
 
     def __init__(self, selection: Selection) -> None:
         self._selection, self._rendering, self._lock = selection, Rendering(), Lock()
-        self._rendered: Snapshot | None = None
+        self._rendered_snapshot: Snapshot | None = None
         self._all_series = self._series = NO_OBJECTS
         self._slots: Indices = np.empty(0, np.intp)
 
@@ -54,13 +54,13 @@ class _Part:
     def render(self, snapshot: Snapshot, max_series: int) -> ExpositionBody:
         """Return the text of the part of a snapshot. Raises TooManySeriesError."""
         with self._lock:
-            if snapshot is not self._rendered:
+            if snapshot is not self._rendered_snapshot:
                 self._select(snapshot)
                 check_series_count(self._slots.size, max_series)
                 names = snapshot.account_names if self._selection.has_own_families else {}
                 part = snapshot.select(self._slots)
                 self._rendering.render(replace(part, series=self._series, account_names=names))
-                self._rendered = snapshot
+                self._rendered_snapshot = snapshot
             return self._rendering.body
 
     def _select(self, snapshot: Snapshot) -> None:

@@ -11,7 +11,7 @@ from rules.band import Zone
 
 @dataclass(frozen=True, slots=True)
 class ResourcesBelowBand:
-    """The resources of a service in a cell of which every series is below its band, and nothing is throttled.
+    """The resources of a service in a cell whose series are all below their bands and not throttled.
 
     below: the paths of resources with a series below its band, and the paths of their parents. others: the
     paths of resources with a series that is not below its band. others_and_parents: `others`, and the paths

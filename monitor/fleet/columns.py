@@ -42,7 +42,7 @@ class Columns:
     def allocate(self) -> int:
         """Return a free slot, with every column set to its declared value."""
         if not self._free:
-            return self._next()
+            return self._allocate_next()
         slot = self._free.pop()
         self.clear(slot)  # vectorised writes may have changed the slot while it was free
         return slot
@@ -52,7 +52,8 @@ class Columns:
         self.clear(slot)
         self._free.append(slot)
 
-    def _next(self) -> int:
+    def _allocate_next(self) -> int:
+        """Return the slot `size`, which was never used."""
         if self.size == self._capacity:
             self._grow()
         if self.size == self._cleared:

@@ -42,11 +42,11 @@ def highest_by_bin(demand: Floats, peaks: Flags) -> tuple[Floats, Flags]:
     demand: the demand of each minute, [minute, series]. peaks: the series whose usage is a maximum or a
     percentile; for these the highest of five minutes replaces the mean.
     """
-    minutes = demand.reshape(-1, MEAN_MINUTES, demand.shape[1])
-    known = np.isfinite(minutes)
-    count = known.sum(axis=1)
-    mean = np.where(known, minutes, 0).sum(axis=1) / np.maximum(count, 1)
-    means = np.where(peaks, np.fmax.reduce(minutes, axis=1), np.where(count > 0, mean, np.nan))
+    spans = demand.reshape(-1, MEAN_MINUTES, demand.shape[1])  # [five minutes, minute, series]
+    is_known = np.isfinite(spans)
+    known_count = is_known.sum(axis=1)
+    mean = np.where(is_known, spans, 0).sum(axis=1) / np.maximum(known_count, 1)
+    means = np.where(peaks, np.fmax.reduce(spans, axis=1), np.where(known_count > 0, mean, np.nan))
     means_by_bin = means.reshape(-1, BIN_MINUTES // MEAN_MINUTES, demand.shape[1]).astype(np.float32)
     highest: Floats = np.fmax.reduce(means_by_bin, axis=1)
     return highest, np.logical_and.reduce(np.isfinite(means_by_bin), axis=1)

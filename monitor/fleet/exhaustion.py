@@ -14,8 +14,7 @@ from monitor.fleet.series_columns import SeriesColumns
 from rules.arrays import Floats, Ints
 
 RATE_MINUTES = 60  # minutes up to the newest sample, from which the rate is computed
-# The newest of RATE_MINUTES. If the usage of a budget is known not to rise in these, it drains no longer.
-PRESENT_MINUTES = 20
+PRESENT_MINUTES = 20  # the newest of RATE_MINUTES; a budget whose usage did not rise in these does not drain
 MIN_SPAN = 15  # minutes between the first and the last sample of a rate
 MAX_EXHAUSTION = 7 * 86400  # seconds; the rate of an hour says nothing about a later time
 
@@ -44,9 +43,10 @@ def seconds_to_exhaustion(columns: SeriesColumns, newest: NewestSamples, now: in
         usage = _usages(columns, slots, minutes)
         rate, present_rate = _rates(usage), _rates(usage[:, -PRESENT_MINUTES:])
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            until = np.maximum(remaining / rate - (now - minutes), 1).astype(np.float32) * 60
-        is_foreseen = (rate > 0) & ~(present_rate <= 0) & (until <= MAX_EXHAUSTION)
-        seconds[slots] = np.where(remaining <= 0, np.float32(0), np.where(is_foreseen, until, NAN))
+            minutes_left = np.maximum(remaining / rate - (now - minutes), 1)
+        seconds_left = minutes_left.astype(np.float32) * 60
+        is_foreseen = (rate > 0) & ~(present_rate <= 0) & (seconds_left <= MAX_EXHAUSTION)
+        seconds[slots] = np.where(remaining <= 0, np.float32(0), np.where(is_foreseen, seconds_left, NAN))
     return seconds
 
 
@@ -62,8 +62,9 @@ def _usages(columns: SeriesColumns, slots: Ints, newest: Ints) -> Floats:
 def _rates(usage: Floats) -> Floats:
     """Return the rise of each series per minute, from its usage in consecutive minutes; NaN if unknown."""
     is_known, size = ~np.isnan(usage), usage.shape[1]
-    minutes = np.argsort(~is_known, axis=1, kind="stable")  # the indices of the known samples first
+    minutes = np.argsort(~is_known, axis=1, kind="stable")  # the minutes with a known sample first
     count = is_known.sum(axis=1, keepdims=True)
+    # The known sample `first` of the first half and the known sample `second` of the second half are a pair.
     half, first = count // 2, np.arange(size)
     second = np.minimum(first + half, size - 1)
     samples = np.take_along_axis(usage, minutes, axis=1)

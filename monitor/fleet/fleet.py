@@ -86,9 +86,11 @@ class Fleet(SeriesColumns):
         self.payers: Mapping[CellKey, CellKey] = {}  # for cells whose metrics another account requests
         self.version = 0  # grows when a series is added, dropped or replaced, or its causes change
         self.judgements = 0  # how often all series were judged
-        self.departed: list[Series] = []  # dropped series whose slots `reclaim` has not freed yet
-        self._polled: dict[CellKey, MetricRows] = {}
-        self._rejected: dict[CellKey, dict[bytes, str]] = {}  # metrics that CloudWatch rejects, and why
+        self.dropped: list[Series] = []  # dropped series whose slots `reclaim` has not freed yet
+        self._polled_rows: dict[CellKey, MetricRows] = {}
+        self._rejection_reasons: dict[
+            CellKey, dict[bytes, str]
+        ] = {}  # metrics that CloudWatch rejects, and why
         self._purchases, self._purchases_version = NO_MEMBERS, 0  # the `version` when they were grouped
         self._bounds = NO_BOUNDS
         self._returned_usages: MetricRows = {}  # rows of usages that an API returned, by the series' id
@@ -115,7 +117,7 @@ class Fleet(SeriesColumns):
 
     def metrics(self, cell: CellKey) -> Mapping[bytes, int]:
         """The metrics of a cell that must be polled, as `metric_query` encodes them, with their rows."""
-        return self._polled.get(cell, {})
+        return self._polled_rows.get(cell, {})
 
     def payer_of(self, cell: CellKey) -> CellKey:
         """Return the cell that pays for the metrics of `cell`: `cell`, or a cell of a monitoring account."""
@@ -148,11 +150,15 @@ class Fleet(SeriesColumns):
         self._update_limit(series, observed.hard_limit, minute, is_new=before is None)
         self._update_columns(series, observed, minute)
         published = observed.published_limit if settings.source is LimitSource.METRIC else None
-        self._replace(self.usages, series.slot, self._usage(series, observed.usage, minute))
-        self._replace(self.throttled, series.slot, self._formula(series, observed.throttled))
-        self._replace(self.served, series.slot, self._formula(series, observed.served))
-        self._replace(self.upper_bounds, series.slot, self._formula(series, observed.upper_bound))
-        self._replace(self.published_limits, series.slot, self._formula(series, published))
+        self._replace_formula(
+            self.usages, series.slot, self._make_usage_formula(series, observed.usage, minute)
+        )
+        self._replace_formula(self.throttled, series.slot, self._make_formula(series, observed.throttled))
+        self._replace_formula(self.served, series.slot, self._make_formula(series, observed.served))
+        self._replace_formula(
+            self.upper_bounds, series.slot, self._make_formula(series, observed.upper_bound)
+        )
+        self._replace_formula(self.published_limits, series.slot, self._make_formula(series, published))
         self._replace_causes(series, observed.throttled_by_cause)
         if before != series or before.key.subject.zone != key.subject.zone:
             self.version += 1
@@ -189,7 +195,7 @@ class Fleet(SeriesColumns):
             self._update_limit(series, bool(self.hard_limit[slot]), minute, is_new=False)
         self.confirmed[slot] = minute
         if usage is not None:
-            self._usage(series, usage, minute)
+            self._make_usage_formula(series, usage, minute)
 
     def retag(self, key: Key, settings: SeriesSettings) -> None:
         """Replace the tags of a series. settings: its present settings with the new tags."""
@@ -204,11 +210,11 @@ class Fleet(SeriesColumns):
         series = self.series.pop(key)
         usages = self.usages, self.upper_bounds, self.published_limits
         for formulas in (*usages, self.throttled, self.served):
-            self._replace(formulas, series.slot, None)
+            self._replace_formula(formulas, series.slot, None)
         self._replace_causes(series, {})
         self.past_limits.forget(series.slot)
         self.clear(series.slot)
-        self.departed.append(series)
+        self.dropped.append(series)
         self.version += 1
 
     def mark_rejected(self, cell: CellKey, metric: bytes, reason: str) -> None:
@@ -217,15 +223,15 @@ class Fleet(SeriesColumns):
         These series become observable again when an inventory puts them after a call of `keep_rejected` whose
         `rejected` lacks the metric.
         """
-        self._rejected.setdefault(cell, {})[metric] = reason
+        self._rejection_reasons.setdefault(cell, {})[metric] = reason
         row = self.metrics(cell).get(metric)
         for block in self.usages if row is not None else ():
-            for slot in block.series[(block.rows == row).any(axis=0)].tolist():
+            for slot in block.slots[(block.rows == row).any(axis=0)].tolist():
                 self._make_unobservable(self.by_slot[slot], reason)
 
     def keep_rejected(self, cell: CellKey, rejected: Set[bytes]) -> None:
         """Forget all metrics of a cell that were marked as rejected, except these."""
-        marked = self._rejected.get(cell, {})
+        marked = self._rejection_reasons.get(cell, {})
         for metric in marked.keys() - rejected:
             del marked[metric]
 
@@ -260,7 +266,7 @@ class Fleet(SeriesColumns):
 
     def reclaim(self) -> list[Series]:
         """Return the series removed since the last call; their slots can be reused from now on."""
-        departed, self.departed = self.departed, []
+        departed, self.dropped = self.dropped, []
         for series in departed:
             self.free(series.slot)
         return departed
@@ -269,7 +275,7 @@ class Fleet(SeriesColumns):
         """Return the slots of series whose metrics were written or read since the last call."""
         updated = np.zeros(self.size, np.bool_)
         for block in (*self.usages, *self.published_limits, *self.throttled, *self.served):
-            updated[block.series] |= self.rings.dirty[block.rows].any(axis=0)
+            updated[block.slots] |= self.rings.dirty[block.rows].any(axis=0)
         self.rings.dirty[: self.rings.size] = False
         return np.flatnonzero(updated).astype(np.int32)
 
@@ -302,7 +308,7 @@ class Fleet(SeriesColumns):
 
     def _rejection(self, cell: CellKey, usage: Usage | float | Unobservable) -> Unobservable | None:
         """Return why a usage cannot be read, if it needs a metric that CloudWatch rejects."""
-        rejected = self._rejected.get(cell)
+        rejected = self._rejection_reasons.get(cell)
         reasons = (rejected.get(metric_query(metric)) for metric in metrics_of(usage)) if rejected else ()
         return next((Unobservable(reason) for reason in reasons if reason), None)
 
@@ -329,11 +335,13 @@ class Fleet(SeriesColumns):
         group: Group = series.key[:4]
         self.group[slot] = self.groups.setdefault(group, len(self.groups))
 
-    def _usage(self, series: Series, usage: Usage | float | Unobservable, minute: int) -> Formula | None:
+    def _make_usage_formula(
+        self, series: Series, usage: Usage | float | Unobservable, minute: int
+    ) -> Formula | None:
         if isinstance(usage, Unobservable):
             return None
         if isinstance(usage, Usage):
-            return self._formula(series, usage)
+            return self._make_formula(series, usage)
         name = series.key.id.encode()
         row = self._returned_usages.get(name)
         if row is None:
@@ -342,7 +350,7 @@ class Fleet(SeriesColumns):
         self.rings.mark_read(np.array([row]), minute)
         return Formula(Shape(Op.SUM, (None,)), (row,), (1.0,))
 
-    def _formula(self, series: Series, usage: Usage | None) -> Formula | None:
+    def _make_formula(self, series: Series, usage: Usage | None) -> Formula | None:
         if usage is None:
             return None
         rows = tuple([self._metric_row(series.key.cell, metric) for metric in usage.metrics])
@@ -359,7 +367,7 @@ class Fleet(SeriesColumns):
             self._raise_delay(aggregate, delay)
 
     def _metric_row(self, cell: CellKey, metric: Metric) -> int:
-        metric_rows, query = self._polled.setdefault(cell, {}), metric_query(metric)
+        metric_rows, query = self._polled_rows.setdefault(cell, {}), metric_query(metric)
         row = metric_rows.get(query)
         if row is None:
             row = self._allocate_row(metric_rows, query)
@@ -388,13 +396,13 @@ class Fleet(SeriesColumns):
         if before.keys() != by_cause.keys():
             self.version += 1
         for cause in before.keys() - by_cause.keys():
-            self._replace(self.causes.formulas, before[cause], None)
+            self._replace_formula(self.causes.formulas, before[cause], None)
             self.causes.remove(series.slot, cause)
         for cause, usage in by_cause.items():
             entry = self.causes.add(series.slot, cause)
-            self._replace(self.causes.formulas, entry, self._formula(series, usage))
+            self._replace_formula(self.causes.formulas, entry, self._make_formula(series, usage))
 
-    def _replace(self, formulas: Formulas, slot: int, formula: Formula | None) -> None:
+    def _replace_formula(self, formulas: Formulas, slot: int, formula: Formula | None) -> None:
         before = formulas.put(slot, formula)
         if formula == before:
             return
@@ -404,13 +412,13 @@ class Fleet(SeriesColumns):
             rows = np.array(formula.rows, np.int32)
             self.rings.join_through(rows, int(self.rings.proven_through[list(before.rows)].min()))
         for row in before.rows if before else ():
-            self._release(row)
+            self._release_row(row)
 
-    def _release(self, row: int) -> None:
+    def _release_row(self, row: int) -> None:
         self.rings.use_count[row] -= 1
         if not self.rings.use_count[row]:
             aggregates = self.rings.aggregates(row)
             del self.rings.metric_rows[row][self.rings.metric[row]]
             self.rings.free(row)
             for aggregate in aggregates:
-                self._release(aggregate)
+                self._release_row(aggregate)

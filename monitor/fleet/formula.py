@@ -14,10 +14,10 @@ as a lower bound.
 
 Values of recent minutes may still grow. A result may then fall if an operation is in MAY_FALL, or if a weight
 is below 0; such a result is taken from complete minutes only. MIN is not in MAY_FALL: its result falls only
-when a term gets a point later. Only unknown terms do, and while a term is unknown, so is the result. An
-offset never makes a result fall. Any other result may be taken from a newer minute, if all metrics have a
-point there and the result is no lower than the result of the newest complete minute. A result is complete in
-each minute in which all of its metrics are complete.
+when a term gets its first point, and until then the term is unknown, and so is the result. An offset never
+makes a result fall. Any other result may be taken from a newer minute, if all metrics have a point there and
+the result is no lower than the result of the newest complete minute. A result is complete in each minute in
+which all of its metrics are complete.
 """
 
 from array import array
@@ -92,7 +92,7 @@ class Shape:
     @cached_property
     def metric_terms(self) -> tuple[int, ...]:
         """The indices of the terms that are metrics."""
-        return tuple(n for n, shape in enumerate(self.terms) if shape is None)
+        return tuple(index for index, shape in enumerate(self.terms) if shape is None)
 
     @cached_property
     def metric_count(self) -> int:
@@ -113,22 +113,25 @@ class Shape:
     def inner_formulas(self) -> tuple[InnerFormula, ...]:
         """The terms that are formulas."""
         inner, row, weight, offset = [], len(self.metric_terms), len(self.terms), int(self.has_offset)
-        for n, shape in enumerate(self.terms):
+        for index, shape in enumerate(self.terms):
             if shape is not None:
                 ends = row + shape.metric_count, weight + shape.weight_count, offset + shape.offset_count
-                inner.append(InnerFormula(n, shape, *map(slice, (row, weight, offset), ends)))
+                inner.append(InnerFormula(index, shape, *map(slice, (row, weight, offset), ends)))
                 row, weight, offset = ends
         return tuple(inner)
 
-    def newest_minute(self, known: Ints) -> Ints:
+    def newest_minute(self, metric_minutes: Ints) -> Ints:
         """Return the newest minute that may have a result, of each formula.
 
-        known: the newest known minute of each metric, [metric, position].
+        metric_minutes: the newest known minute of each metric, [metric, position].
         """
+        term_minutes = metric_minutes
         if self.inner_formulas:
-            of_inner = [inner.shape.newest_minute(known[inner.rows]) for inner in self.inner_formulas]
-            known = np.vstack([known[: len(self.metric_terms)], *of_inner])
-        newest: Ints = known.min(axis=0) if self.op in NEED_ALL_TERMS else known.max(axis=0)
+            inner_minutes = [
+                inner.shape.newest_minute(metric_minutes[inner.rows]) for inner in self.inner_formulas
+            ]
+            term_minutes = np.vstack([metric_minutes[: len(self.metric_terms)], *inner_minutes])
+        newest: Ints = term_minutes.min(axis=0) if self.op in NEED_ALL_TERMS else term_minutes.max(axis=0)
         return newest
 
 

@@ -43,15 +43,15 @@ class Block:
     def __init__(self, shape: Shape, may_fall: bool, lower_bounds: bool = False) -> None:
         self.shape, self.may_fall, self.size = shape, may_fall, 0
         self.lower_bounds = lower_bounds and not may_fall and shape.operations <= LOWER_BOUND_OPS
-        self._series = np.empty(16, np.intp)
+        self._slots = np.empty(16, np.intp)
         self._rows = np.empty((shape.metric_count, 16), np.int32)
         self._weights = np.empty((shape.weight_count, 16), np.float32)
         self._offsets = np.empty((shape.offset_count, 16), np.float32)
 
     @property
-    def series(self) -> Indices:
+    def slots(self) -> Indices:
         """The slot of each formula's series."""
-        return self._series[: self.size]
+        return self._slots[: self.size]
 
     @property
     def rows(self) -> Ints:
@@ -71,13 +71,13 @@ class Block:
 
     def add(self, slot: int, formula: Formula) -> int:
         """Append a formula and return its position."""
-        if self.size == self._series.size:
-            self._series = np.concatenate([self._series, np.empty_like(self._series)])
+        if self.size == self._slots.size:
+            self._slots = np.concatenate([self._slots, np.empty_like(self._slots)])
             self._rows, self._weights, self._offsets = (
                 np.concatenate([column, np.empty_like(column)], axis=1)
                 for column in (self._rows, self._weights, self._offsets)
             )
-        self._series[self.size] = slot
+        self._slots[self.size] = slot
         self._rows[:, self.size] = formula.rows
         self._weights[:, self.size] = formula.weights
         self._offsets[:, self.size] = formula.offsets
@@ -87,9 +87,9 @@ class Block:
     def remove(self, position: int) -> int:
         """Remove a formula, move the last formula to its position, and return the slot of the moved one."""
         self.size -= 1
-        for column in (self._series, self._rows, self._weights, self._offsets):
+        for column in (self._slots, self._rows, self._weights, self._offsets):
             column[..., position] = column[..., self.size]
-        return int(self._series[position])
+        return int(self._slots[position])
 
     def newest_minutes(self, rings: Rings, positions: Index = slice(None)) -> Ints:
         """Return the newest minute that has a result, for some of the formulas or all.
@@ -120,6 +120,7 @@ class Block:
         newest_known, newest = complete[ahead], newest[ahead]
         complete_result = terms.result(rings, newest_known)
         known_through = np.maximum(proven[:, ahead], rings.newest_point[terms.rows]).min(axis=0)
+        # Of these two minutes, the newer one whose result is known and no lower than the complete result.
         for minutes in (np.minimum(newest, known_through), newest):
             result = terms.result(rings, minutes)
             newest_known = np.where(np.isnan(result) | (result < complete_result), newest_known, minutes)
@@ -184,11 +185,10 @@ class Block:
         return FormulaTerms(self.shape, entries_at(self.rows, positions), weights, offsets, lower_bounds)
 
     def factors(self) -> Floats | None:
-        """Return factors, [metric, position]: no result is above the largest of the metrics
-        times their factors.
+        """Return factors, [metric, position]: a result is at most the largest product of metric and factor.
 
-        None for operations other than SUM and MAX, and where a metric may lower the result. The metrics must
-        be counts, which are never below 0.
+        None for operations other than SUM and MAX, and if a metric may lower the result. The metrics must be
+        counts, which are never below 0.
         """
         if self.may_fall or self.shape.offset_count or not self.shape.operations <= LOWER_BOUND_OPS:
             return None
@@ -204,11 +204,13 @@ class Block:
 def _factors(shape: Shape, weights: Floats) -> Floats:
     """Return the factors of formulas, [metric, position]. weights: [term, position]."""
     term_count = len(shape.terms)
-    of_terms = weights[:term_count] * np.float32(term_count if shape.op is Op.SUM else 1)
-    of_inner = [
-        of_terms[inner.term] * _factors(inner.shape, weights[inner.weights]) for inner in shape.inner_formulas
+    # A sum is at most the number of its terms times the largest of them.
+    term_factors = weights[:term_count] * np.float32(term_count if shape.op is Op.SUM else 1)
+    inner_factors = [
+        term_factors[inner.term] * _factors(inner.shape, weights[inner.weights])
+        for inner in shape.inner_formulas
     ]
-    factors: Floats = np.vstack([of_terms[[*shape.metric_terms]], *of_inner])
+    factors: Floats = np.vstack([term_factors[[*shape.metric_terms]], *inner_factors])
     return factors
 
 
@@ -261,9 +263,10 @@ class Formulas:
         has_formula: Flags = self._block_of.take(slots) != NO_BLOCK
         return has_formula
 
-    def metrics_numbers(self, slots: Ints) -> Ints:
-        """Return a number below `slots.size` for each slot, the same for formulas of one shape and the same
-        metrics; each slot must have a formula.
+    def metric_set_numbers(self, slots: Ints) -> Ints:
+        """Return a number for each slot, equal for formulas of equal shape and metrics.
+
+        The numbers are below `slots.size`. Each slot must have a formula.
         """
         numbers, count = np.zeros(slots.size, np.int32), 0
         for block, indices, positions in self._by_block(slots):
@@ -296,7 +299,7 @@ class Formulas:
     def _by_block(self, slots: Slots) -> Iterator[tuple[Block, Indices, Index]]:
         """Yield each block with formulas of these slots, and the indices and positions of these slots."""
         if isinstance(slots, slice):
-            yield from ((block, block.series, slice(None)) for block in self._blocks)
+            yield from ((block, block.slots, slice(None)) for block in self._blocks)
             return
         self._grow_to(int(slots.max(initial=0)))
         numbers = self._block_of.take(slots)

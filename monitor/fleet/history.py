@@ -44,11 +44,11 @@ class SeriesHistory(Judged):
         recent_minutes = fleet.throttled.recent_minutes(fleet.rings, slots).tolist()
         return [
             cls(
-                **{name: column[n * WINDOW : (n + 1) * WINDOW] for name, column in columns.items()},
+                **{name: column[index * WINDOW : (index + 1) * WINDOW] for name, column in columns.items()},
                 end=end,
                 recent_minutes=int(recent) or RECENT_MINUTES,
             )
-            for n, recent in enumerate(recent_minutes)
+            for index, recent in enumerate(recent_minutes)
         ]
 
     def since(self, zone: Zone) -> int | None:

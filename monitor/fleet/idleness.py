@@ -31,9 +31,9 @@ def find_idle(fleet: Fleet, zone: Zones, saturation: Floats) -> Flags:
 
 
 def highest_other_ratio_to_low(fleet: Fleet, slots: Ints, minutes: Ints) -> Floats:
-    """Return how busy the other series of each slot's purchase were at most, in the slot's minute.
+    """Return how busy the busiest other series of each slot's purchase was in the slot's minute.
 
-    The utilization of each series is divided by the lower bound of its band. UNKNOWN_UTILIZATION where
+    That is its utilization divided by the lower bound of its band. UNKNOWN_UTILIZATION where
     another series has no known utilization, or may have been throttled; NaN where the purchase has no other
     series.
     """

@@ -88,16 +88,11 @@ class Judged:
             highest = self.upper_bound[bounded] / self.limit[bounded]
             edges = [edge[bounded] for edge in band]
             zone[bounded] = bounded_zones(self._ratio[bounded], highest, saturated[bounded], edges)
-        unobservable_or_doubted = np.flatnonzero(~self.observable | self.doubted)
-        has_valid_bounds = (
-            self.bounded[unobservable_or_doubted]
-            & ~self.unjudged[unobservable_or_doubted]
-            & ~self.doubted[unobservable_or_doubted]
-        )
-        has_valid_bounds &= zone[unobservable_or_doubted] != Zone.STALE
-        zone[unobservable_or_doubted[~(has_valid_bounds | saturated[unobservable_or_doubted])]] = (
-            Zone.UNOBSERVABLE
-        )
+        indices = np.flatnonzero(~self.observable | self.doubted)
+        has_valid_bounds = self.bounded[indices] & ~self.unjudged[indices] & ~self.doubted[indices]
+        has_valid_bounds &= zone[indices] != Zone.STALE
+        is_judged = has_valid_bounds | saturated[indices]
+        zone[indices[~is_judged]] = Zone.UNOBSERVABLE
         return zone
 
     def clear(self, usage: Flags, throttled: Flags) -> None:
@@ -149,10 +144,10 @@ def _doubted(columns: SeriesColumns, slots: Slots, minutes: Ints, usage: Floats,
     if not indices.size:
         return doubted
     exceeds = usage[indices] > limit[indices] + limit[indices] * ROUNDING_ERROR
-    doubted[indices], indices = exceeds, indices[exceeds]
-    doubted[indices] = ~(
-        columns.throttled.at(columns.rings, select_slots(slots, indices), minutes[indices]) > 0
-    )
+    doubted[indices] = exceeds
+    exceeding = indices[exceeds]
+    throttled = columns.throttled.at(columns.rings, select_slots(slots, exceeding), minutes[exceeding])
+    doubted[exceeding] = ~(throttled > 0)
     return doubted
 
 

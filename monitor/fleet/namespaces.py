@@ -83,25 +83,29 @@ class NamespaceStates(Columns):
 
         Return the namespaces whose watermark rose, each with whether the namespace was late before.
         """
-        moved = self._raise(namespaces, minutes)
-        for number in tuple(moved):
+        was_late = self._raise_watermarks(namespaces, minutes)
+        for number in tuple(was_late):
             for longer in self._longer.get(number, ()):
                 period = self.period[longer]
                 ended = (self.watermark[number] + 1) // period * period - 1
-                raised = self._raise(np.array([longer], np.int32), np.array([ended], np.int32))
-                moved |= {key: was_late or moved.get(key, False) for key, was_late in raised.items()}
-        return moved
+                longer_was_late = self._raise_watermarks(
+                    np.array([longer], np.int32), np.array([ended], np.int32)
+                )
+                for key, is_late in longer_was_late.items():
+                    was_late[key] = is_late or was_late.get(key, False)
+        return was_late
 
-    def _raise(self, namespaces: Ints, minutes: Ints) -> dict[int, bool]:
-        unique = np.unique(namespaces)
-        before = self.watermark[unique]
+    def _raise_watermarks(self, namespaces: Ints, minutes: Ints) -> dict[int, bool]:
+        """Do what `advance` does, without the namespaces of longer periods."""
+        risen = np.unique(namespaces)
+        before = self.watermark[risen]
         np.maximum.at(self.watermark, namespaces, minutes)
-        moved = self.watermark[unique] > before
-        unique, before = unique[moved], before[moved]
-        min_late = MIN_LATE + self.period[unique] - 1
-        was_late = (before > NEVER) & (self.read[unique] - before >= min_late)
-        self._resume(unique[was_late], before[was_late])
-        return dict(zip(unique.tolist(), was_late.tolist(), strict=True))
+        has_risen = self.watermark[risen] > before
+        risen, before = risen[has_risen], before[has_risen]
+        min_late = MIN_LATE + self.period[risen] - 1
+        was_late = (before > NEVER) & (self.read[risen] - before >= min_late)
+        self._resume(risen[was_late], before[was_late])
+        return dict(zip(risen.tolist(), was_late.tolist(), strict=True))
 
     def _resume(self, late: Ints, before: Ints) -> None:
         """Request the minutes after `before`, the former watermarks of late namespaces, again."""

@@ -45,9 +45,9 @@ class FormulaTerms:
         return result
 
     def _compute(self, rings: Rings, minutes: Ints, is_inner: bool) -> tuple[Floats, Flags]:
-        """Return the results, and flags of those with an unknown term, computed from the known terms.
+        """Return the results, computed from the known terms, and whether each has an unknown term.
 
-        is_inner: the formula is a term of another one; then a NaN result of which some term is present, such
+        is_inner: the formula is a term of another formula; then a NaN result with a term that is known, such
         as a division by 0, is marked as unknown, too.
         """
         op = self.shape.op
@@ -168,12 +168,12 @@ def _values(rings: Rings, rows: Ints, minutes: Ints, missing_is_absent: bool) ->
     missing_is_absent: missing values count as absent, and set no flag.
     """
     values = rings.latest_value.take(rows)  # `take` is twice as fast as an index
-    differs = rings.latest_minute.take(rows) != minutes
-    if differs.all():
+    is_other_minute = rings.latest_minute.take(rows) != minutes
+    if is_other_minute.all():
         values = rings.at(rows, minutes)
-    elif differs.any():
-        elsewhere = np.nonzero(differs)
-        values[elsewhere] = rings.at(rows[elsewhere], minutes[elsewhere[1]])
+    elif is_other_minute.any():
+        other = np.nonzero(is_other_minute)
+        values[other] = rings.at(rows[other], minutes[other[1]])
     is_unknown = np.zeros(minutes.shape, np.bool_)
     if not missing_is_absent:
         missing = np.nonzero(np.isnan(values))

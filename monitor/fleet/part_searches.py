@@ -1,4 +1,4 @@
-"""Bounds what searches for the parts of aggregates cost: they pause where the aggregate saves less.
+"""Bounds the cost of searches for parts of aggregates: a search that costs more than it saves is paused.
 
 How an aggregate is published decides what it saves: where its points come earlier than those of its parts,
 each throttled minute is unexplained at first, and all parts are requested at once.

@@ -27,7 +27,8 @@ class PublicationDelays:
 
     def __init__(self, states: NamespaceStates) -> None:
         self._states = states
-        # By namespace: numbers of points and of changed points, [2, age]; the last: confirmed points.
+        # By namespace: numbers of points and of changed points, [2, age]; the last column: confirmed points
+        # of any age.
         self._counts: dict[int, Float64s] = {}
         self._polls: dict[int, int] = {}  # the number of polls, by namespace
         self._observed: set[int] = set()  # the namespaces with points in the current poll
@@ -38,15 +39,15 @@ class PublicationDelays:
         ages: minutes from the point to the last minute of the previous request for its metric; negative if
         that request did not include the point. confirmed: true if two requests had returned the point before.
         """
-        known = (ages >= 0) & (ages < MAX_DELAY)
-        namespaces, ages, changed = namespaces[known], ages[known], changed[known]
-        confirmed = confirmed[known]
+        is_counted = (ages >= 0) & (ages < MAX_DELAY)
+        namespaces, ages, changed = namespaces[is_counted], ages[is_counted], changed[is_counted]
+        confirmed = confirmed[is_counted]
         for namespace in np.unique(namespaces).tolist():
             of_namespace = namespaces == namespace
             counts = self._counts.setdefault(namespace, np.zeros((2, MAX_DELAY + 1)))
-            for n, counted in enumerate((of_namespace, of_namespace & changed)):
-                counts[n] += np.bincount(ages[counted], minlength=MAX_DELAY + 1)
-                counts[n, CONFIRMED] += np.count_nonzero(confirmed & counted)
+            for row, selected in enumerate((of_namespace, of_namespace & changed)):
+                counts[row] += np.bincount(ages[selected], minlength=MAX_DELAY + 1)
+                counts[row, CONFIRMED] += np.count_nonzero(confirmed & selected)
             self._observed.add(namespace)
 
     def learn(self) -> None:

@@ -55,7 +55,10 @@ class PurchaseMembers(NamedTuple):
 
 
 def group_purchases(slots: Ints, purchases: Ids, size: int) -> PurchaseMembers:
-    """Group slots that share a purchase. purchases: by slot, the purchase's id. size: that of the fleet."""
+    """Group slots that share a purchase.
+
+    purchases: the id of each slot's purchase. size: the number of slots in the fleet.
+    """
     _, group, member_counts = np.unique(purchases, return_inverse=True, return_counts=True)
     shared = np.flatnonzero(member_counts[group] > 1)
     order = shared[np.argsort(group[shared], kind="stable")]

@@ -54,7 +54,7 @@ class Reach:
 
     @property
     def horizon_index(self) -> int:
-        """The index of the shortest horizon within which the limit is probably reached, else of the last."""
+        """The index of the shortest horizon within which the limit is likely reached, else the last index."""
         likely = [index for index, value in enumerate(self.probability) if value >= LIKELY]
         return likely[0] if likely else len(HORIZONS) - 1
 
@@ -116,6 +116,7 @@ NO_REACH_KNOWN: Final = Reach()
 
 
 def _unit(minutes: int) -> tuple[int, str]:
+    """Return the unit in which a time is shown: its minutes, and its symbol."""
     if minutes <= MAX_IN_MINUTES:
         return 1, "min"
     return (HOUR, "h") if minutes <= MAX_IN_HOURS else (DAY_MINUTES, "d")

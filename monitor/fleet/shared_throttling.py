@@ -29,7 +29,7 @@ class SharedThrottling(NamedTuple):
         """Find the series by the column `throttled_from`."""
         slots = np.flatnonzero(np.isfinite(columns.throttled_from[: columns.size])).astype(np.int32)
         slots = slots[columns.throttled.has(slots)]
-        return cls(slots, columns.throttled_from[slots], columns.throttled.metrics_numbers(slots))
+        return cls(slots, columns.throttled_from[slots], columns.throttled.metric_set_numbers(slots))
 
     def explained(self, size: int) -> Flags:
         """Return by slot, below `size`, whether a fuller limit explains the throttled demand."""

@@ -69,7 +69,7 @@ def recent_throttling(columns: SeriesColumns, used_at: Ints) -> tuple[Throttling
     size = columns.size
     highest, throttled_at = np.full(size, NAN), np.full(size, NEVER, np.int32)
     for block in columns.throttled:
-        throttled_at[block.series], highest[block.series] = block.worst_recent(columns.rings)
+        throttled_at[block.slots], highest[block.slots] = block.worst_recent(columns.rings)
     newest = np.maximum(used_at, throttled_at)
     end = _recent_end(columns, throttled_at, newest)
     _drop_older_minutes(columns, highest, throttled_at, end)
@@ -119,7 +119,7 @@ def _recent_end(columns: SeriesColumns, throttled_at: Ints, newest: Ints) -> Int
     a metric has a longer period, as its points mostly lag behind the usage.
     """
     has_longer_period = np.flatnonzero(columns.period[: newest.size] > 1)
-    with_counts = [block.series for block in columns.throttled if block.has_counts]
+    with_counts = [block.slots for block in columns.throttled if block.has_counts]
     exceptions = np.concatenate([has_longer_period, *with_counts]).astype(np.int32)
     if not exceptions.size:
         return newest
@@ -208,7 +208,7 @@ def _first_settled(columns: SeriesColumns, slots: Ints, newest: Ints) -> Ints:
     ]
     is_difference = np.zeros(columns.size, np.bool_)
     for block in columns.throttled:
-        is_difference[block.series] = block.has_counts
+        is_difference[block.slots] = block.has_counts
     unsettled = is_difference[slots] & np.logical_or.reduce(np.isnan(recent))
     first = np.maximum(newest - RECENT_MINUTES + 1 - SETTLED_AFTER, columns.created[slots])
     return np.where(unsettled, first, ALWAYS).astype(np.int32)

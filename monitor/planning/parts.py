@@ -29,4 +29,4 @@ def formula_parts(formulas: Formulas, slot_count: int, row_count: int) -> Iterat
     """
     for block in formulas:
         for part in ranges(block.size):
-            yield np.minimum(block.series[part], slot_count), np.minimum(block.rows[:, part], row_count)
+            yield np.minimum(block.slots[part], slot_count), np.minimum(block.rows[:, part], row_count)

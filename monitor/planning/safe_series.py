@@ -80,7 +80,7 @@ class SafeSeries:
 
     def _include(self, block: Block, peaks: Floats, highest: Floats) -> None:
         """Raise `highest` to the usages of a block; infinite where a metric is unknown or not a part."""
-        slots, rows, factors = block.series, block.rows, block.factors()
+        slots, rows, factors = block.slots, block.rows, block.factors()
         is_known_row = (slots < highest.size) & (rows < self._size).all(axis=0)
         slots, rows = slots[is_known_row], rows[:, is_known_row]
         if factors is None:

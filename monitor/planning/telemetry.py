@@ -64,7 +64,7 @@ def planned_delays(fleet: Fleet, poll_interval: float) -> Mapping[str, Mapping[f
     """
     minutes = np.full(fleet.size, NOT_POLLED, np.int32)
     for block in fleet.usages:
-        minutes[block.series] = minutes_until_known(fleet.rings, block.rows).max(axis=0)
+        minutes[block.slots] = minutes_until_known(fleet.rings, block.rows).max(axis=0)
     index_by_account = {
         account: index for index, account in enumerate(sorted({group[0] for group in fleet.groups}))
     }

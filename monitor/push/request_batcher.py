@@ -80,7 +80,7 @@ def build_requests(
     queued_through = batch.queued_through.copy()
     for family, kind in PUSHED_FAMILIES:
         values = family.values(batch.snapshot)
-        selected = np.flatnonzero(values.present & batch.selected[kind])
+        selected = np.flatnonzero(values.is_exported & batch.selected[kind])
         if selected.size:
             requests += batcher.add(family, batch.snapshot, selected, values.values[selected])
             slots = batch.slots[selected] - batch.chunk.start

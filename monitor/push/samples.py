@@ -47,7 +47,7 @@ def newest_minutes(fleet: Fleet) -> Ints:
     newest = np.full((len(sources), fleet.size), NEVER, np.int32)
     for source, formulas in enumerate(sources):
         for block in formulas:
-            newest[source, block.series] = _newest_complete(block, fleet.rings)
+            newest[source, block.slots] = _newest_complete(block, fleet.rings)
     return newest
 
 

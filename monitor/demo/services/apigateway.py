@@ -16,7 +16,7 @@ from rules.arrays import Float64s
 
 CLIENT_ERROR_SHARE = 0.01  # the share of requests that fail with a 4xx status other than 429
 SECONDS_PER_DAY = 24 * 3600
-ALL_METHODS = "/*/*"  # how the path of a patch of a stage's settings begins if it holds for every method
+ALL_METHODS = "/*/*"  # the path of the settings that a stage has for every method
 # The length of the period of a quota, in days.
 PERIOD_DAYS = {"DAY": 1, "WEEK": 7, "MONTH": 30}
 
@@ -134,13 +134,16 @@ def count_metrics(
 ) -> Iterator[DemoMetric]:
     """Yield the metrics of some stages together."""
 
-    def total(index: int) -> Any:
-        return lambda minutes: np.sum(
-            [stage_requests_and_errors(api, stage, minutes)[index] for stage in stages], axis=0
-        )
+    def requests(minutes: Minutes) -> Float64s:
+        by_stage = [stage_requests_and_errors(api, stage, minutes)[0] for stage in stages]
+        return sum(by_stage, np.zeros(len(minutes)))
 
-    yield DemoMetric("AWS/ApiGateway", "Count", dimensions, EVENTS, total(0))
-    yield DemoMetric("AWS/ApiGateway", "4XXError", dimensions, EVENTS, total(1))
+    def errors(minutes: Minutes) -> Float64s:
+        by_stage = [stage_requests_and_errors(api, stage, minutes)[1] for stage in stages]
+        return sum(by_stage, np.zeros(len(minutes)))
+
+    yield DemoMetric("AWS/ApiGateway", "Count", dimensions, EVENTS, requests)
+    yield DemoMetric("AWS/ApiGateway", "4XXError", dimensions, EVENTS, errors)
 
 
 def method_metrics(
@@ -207,8 +210,7 @@ def throttle_patches(stage: DemoStage) -> list[dict[str, str]]:
         for key, limit in limits.items()
         for name, factor in (("rateLimit", 1), ("burstLimit", 2))
     }
-    keys_with_metrics = limits if stage.shares else limits.keys() - {ALL_METHODS}
-    patches |= {f"{key}/metrics/enabled": "true" for key in limits if key in keys_with_metrics}
+    patches |= {f"{key}/metrics/enabled": "true" for key in limits if stage.shares or key != ALL_METHODS}
     return [{"op": "replace", "path": path, "value": value} for path, value in patches.items()]
 
 
@@ -250,11 +252,11 @@ def get_usage(region: DemoRegion, params: RequestParams, now: float) -> Mapping[
 def used_and_remaining(plan: DemoUsagePlan, share: float, day: date, now: float) -> list[int]:
     """Return the requests used on a day, and the quota that remains at its end, or now if it is today."""
     midnight = datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
-    share_of_day = min(max((now - midnight) / SECONDS_PER_DAY, 0.0), 1.0)
-    length = PERIOD_DAYS[plan.period]
-    used_per_day = plan.quota * share / length
-    days_before = {"DAY": 0, "WEEK": day.weekday(), "MONTH": day.day - 1}[plan.period]
-    return [int(share_of_day * used_per_day), int(plan.quota - (days_before + share_of_day) * used_per_day)]
+    elapsed_share = min(max((now - midnight) / SECONDS_PER_DAY, 0.0), 1.0)
+    used_per_day = plan.quota * share / PERIOD_DAYS[plan.period]
+    earlier_days = {"DAY": 0, "WEEK": day.weekday(), "MONTH": day.day - 1}[plan.period]
+    used_in_period = (earlier_days + elapsed_share) * used_per_day
+    return [int(elapsed_share * used_per_day), int(plan.quota - used_in_period)]
 
 
 SERVICE = DemoService(

@@ -15,15 +15,16 @@ CONNECTIONS_PER_MESSAGE = 0.1  # new connections per message
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoHttpApi:
-    """An HTTP or WebSocket API with one stage; `traffic` is a share of `per_second`."""
+    """An HTTP or WebSocket API with one stage; `traffic` is a share of `per_second`.
+
+    routes: by route key, the throttle of the route per second; None if the route has no throttle of its own.
+    """
 
     name: str
     per_second: float  # requests, or messages
     traffic: Traffic
     has_throttle: bool = False  # `per_second` is configured as the stage's default throttle
-    routes: Mapping[str, float | None] = field(
-        default_factory=dict
-    )  # by route key, the throttle of the route per second; None: the route has none of its own
+    routes: Mapping[str, float | None] = field(default_factory=dict)
     web_socket: bool = False
 
     @property

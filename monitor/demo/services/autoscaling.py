@@ -72,8 +72,9 @@ def metrics(region: DemoRegion) -> Iterator[DemoMetric]:
         if group.load_balancer:
             balancer = {"LoadBalancer": group.load_balancer}
             yield DemoMetric("AWS/ApplicationELB", "RequestCount", balancer, EVENTS, group.requests)
-        for name, value_at in group_metrics(group).items() if group.metrics else ():
-            yield DemoMetric("AWS/AutoScaling", name, dimensions, REPORTED_EACH_MINUTE, value_at)
+        if group.metrics:
+            for name, value_at in group_metrics(group).items():
+                yield DemoMetric("AWS/AutoScaling", name, dimensions, REPORTED_EACH_MINUTE, value_at)
 
 
 def cpu_utilization(group: DemoGroup) -> Callable[[Minutes], Float64s]:

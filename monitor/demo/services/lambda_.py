@@ -36,7 +36,7 @@ class DemoFunction:
         return np.round((accepted_demand(demand) if self.reserved else demand) * self.concurrency)
 
     def claimed_concurrency(self, minutes: Minutes) -> Float64s:
-        """Return the claimed concurrency in each minute, with what is reserved or provisioned but idle."""
+        """Return the running executions in each minute, but at least the reserved or provisioned ones."""
         floor = self.concurrency if self.reserved or self.provisioned else 0
         return np.maximum(self.running_executions(minutes), floor)
 
@@ -74,19 +74,21 @@ def metrics(region: DemoRegion) -> Iterator[DemoMetric]:
         "ConcurrentExecutions",
         {},
         REPORTED_EACH_SECOND,
-        total([f.running_executions for f in functions]),
+        total([function.running_executions for function in functions]),
     )
     yield DemoMetric(
         "AWS/Lambda",
         "ClaimedAccountConcurrency",
         {},
         REPORTED_EACH_SECOND,
-        total([f.claimed_concurrency for f in functions]),
+        total([function.claimed_concurrency for function in functions]),
     )
-    running = total([f.running_executions for f in unreserved])
+    running = total([function.running_executions for function in unreserved])
     yield DemoMetric("AWS/Lambda", "UnreservedConcurrentExecutions", {}, REPORTED_EACH_SECOND, running)
-    yield DemoMetric("AWS/Lambda", "Invocations", {}, EVENTS, total([f.invocations for f in functions]))
-    yield DemoMetric("AWS/Lambda", "Throttles", {}, EVENTS, total([f.throttles for f in functions]))
+    invocations = total([function.invocations for function in functions])
+    yield DemoMetric("AWS/Lambda", "Invocations", {}, EVENTS, invocations)
+    throttles = total([function.throttles for function in functions])
+    yield DemoMetric("AWS/Lambda", "Throttles", {}, EVENTS, throttles)
     for function in functions:
         yield from function_metrics(function)
 

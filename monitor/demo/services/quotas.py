@@ -87,43 +87,43 @@ def quotas_of(region: DemoRegion) -> Mapping[str, DemoQuota]:
 
 def quota_value(region: DemoRegion, code: str) -> float:
     """Return the applied value of a quota in a region; without an applied value, the region's default."""
-    declared = quotas_of(region)[code]
-    return region.applied_quotas.get(code, declared.by_region.get(region.name, declared.default))
+    quota = quotas_of(region)[code]
+    return region.applied_quotas.get(code, quota.by_region.get(region.name, quota.default))
 
 
-def quota_description(region: DemoRegion, declared: DemoQuota, value: float) -> dict[str, Any]:
+def quota_description(region: DemoRegion, quota: DemoQuota, value: float) -> dict[str, Any]:
     """Return the description of a quota as AWS returns it, with this value."""
     return {
-        "ServiceCode": declared.service,
-        "ServiceName": declared.service,
-        "QuotaArn": region.arn("servicequotas", f"{declared.service}/{declared.code}"),
-        "QuotaCode": declared.code,
-        "QuotaName": declared.name,
+        "ServiceCode": quota.service,
+        "ServiceName": quota.service,
+        "QuotaArn": region.arn("servicequotas", f"{quota.service}/{quota.code}"),
+        "QuotaCode": quota.code,
+        "QuotaName": quota.name,
         "Value": value,
         "Unit": "None",
-        "Adjustable": declared.adjustable,
+        "Adjustable": quota.adjustable,
         "GlobalQuota": False,
-        **({"UsageMetric": declared.usage} if declared.usage else {}),
-        **({"Period": {"PeriodValue": 1, "PeriodUnit": "SECOND"}} if declared.per_second else {}),
+        **({"UsageMetric": quota.usage} if quota.usage else {}),
+        **({"Period": {"PeriodValue": 1, "PeriodUnit": "SECOND"}} if quota.per_second else {}),
     }
 
 
-def applied_quota(region: DemoRegion, declared: DemoQuota) -> dict[str, Any]:
+def applied_quota(region: DemoRegion, quota: DemoQuota) -> dict[str, Any]:
     """Return the description of a quota with its applied value."""
-    return quota_description(region, declared, quota_value(region, declared.code))
+    return quota_description(region, quota, quota_value(region, quota.code))
 
 
-def default_quota(region: DemoRegion, declared: DemoQuota) -> dict[str, Any]:
+def default_quota(region: DemoRegion, quota: DemoQuota) -> dict[str, Any]:
     """Return the description of a quota with its default."""
-    return quota_description(region, declared, declared.by_region.get(region.name, declared.default))
+    return quota_description(region, quota, quota.by_region.get(region.name, quota.default))
 
 
 def find_quota(region: DemoRegion, params: RequestParams) -> DemoQuota:
     """Return the quota that the parameters name. Raises AwsResponseError if there is none."""
-    declared = quotas_of(region).get(params["QuotaCode"])
-    if declared is None or declared.service != params["ServiceCode"]:
+    quota = quotas_of(region).get(params["QuotaCode"])
+    if quota is None or quota.service != params["ServiceCode"]:
         raise AwsResponseError("NoSuchResourceException", "The request failed: no such quota.")
-    return declared
+    return quota
 
 
 def get_service_quota(region: DemoRegion, params: RequestParams, _: float) -> Mapping[str, Any]:
@@ -187,12 +187,12 @@ def increase_request(region: DemoRegion, code: str, desired: float) -> dict[str,
 
 def request_increase(region: DemoRegion, params: RequestParams, _: float) -> Mapping[str, Any]:
     """Answer RequestServiceQuotaIncrease; the demo accepts a request, but does not store it."""
-    declared = find_quota(region, params)
+    quota = find_quota(region, params)
     if params["QuotaCode"] in region.requested_quotas:
         raise AwsResponseError(
             "ResourceAlreadyExistsException", "Only one open request for a quota is allowed."
         )
-    request = increase_request(region, declared.code, params["DesiredValue"])
+    request = increase_request(region, quota.code, params["DesiredValue"])
     return {"RequestedQuota": {**request, "Status": "PENDING"}}
 
 

@@ -60,7 +60,7 @@ def results_of(stored_formulas: Formulas, rings: Rings) -> dict[int, tuple[int, 
     for block in stored_formulas:
         newest = block.newest_minutes(rings)
         for series, minute, value in zip(
-            block.series, newest, block.at(rings, slice(None), newest), strict=True
+            block.slots, newest, block.at(rings, slice(None), newest), strict=True
         ):
             found[int(series)] = int(minute), float(value)
     return found
@@ -96,7 +96,7 @@ def test_recent_throttled_demand_of_a_block_is_computed_like_each_series_alone(
     for series, formula in usage_by_series.items():
         stored_formulas.put(series, formula_of(formula))
     for block in stored_formulas:
-        for series, *found in zip(block.series, *block.worst_recent(rings), strict=True):
+        for series, *found in zip(block.slots, *block.worst_recent(rings), strict=True):
             minute, value = found
             assert is_same_result(
                 (int(minute), float(value)), worst_recent(model, usage_by_series[int(series)])
@@ -112,7 +112,7 @@ def test_after_any_changes_each_series_has_the_formula_that_was_put_last(
         expected[series] = formula_of(usage) if usage else None
         stored_formulas.put(series, expected[series])
         listed = {
-            int(slot): block.formula(n) for block in stored_formulas for n, slot in enumerate(block.series)
+            int(slot): block.formula(n) for block in stored_formulas for n, slot in enumerate(block.slots)
         }
         assert listed == {slot: formula for slot, formula in expected.items() if formula}
         assert {slot: stored_formulas.get(slot) for slot in expected} == expected

@@ -62,7 +62,7 @@ async def test_a_second_api_with_the_same_name_does_not_change_the_series_of_the
         "aaaaaaaaaa/prod": ("orders/prod", 50),
         "bbbbbbbbbb/prod": ("orders/prod", 50),
     }
-    assert account.fleet.departed == []
+    assert account.fleet.dropped == []
 
 
 async def test_selectors_match_the_id_as_well_as_the_name() -> None:
@@ -84,7 +84,7 @@ async def test_a_renamed_api_keeps_its_series_which_shows_the_new_name() -> None
     assert await read_stages(account, ("aaaaaaaaaa", "orders-v2")) == {
         "aaaaaaaaaa/prod": ("orders-v2/prod", 100)
     }
-    assert account.fleet.departed == [] and account.fleet.version > version
+    assert account.fleet.dropped == [] and account.fleet.version > version
 
 
 async def test_samples_of_two_apis_with_one_name_differ_by_id_and_show_a_new_name() -> None:
