@@ -265,7 +265,7 @@ class Fleet(SeriesColumns):
         return self._purchases
 
     def reclaim(self) -> list[Series]:
-        """Return the series removed since the last call; their slots can be reused from now on."""
+        """Return the series dropped since the last call; their slots can be reused from now on."""
         departed, self.dropped = self.dropped, []
         for series in departed:
             self.free(series.slot)
