@@ -13,7 +13,7 @@ from monitor.fleet.idleness import UNKNOWN_UTILIZATION, highest_other_ratio_to_l
 from monitor.fleet.operations import NAN
 from monitor.fleet.provisional import complete_through, is_provisional
 from monitor.fleet.ring_columns import WINDOW
-from monitor.fleet.throttling import is_unknown
+from monitor.fleet.throttling import is_throttling_unknown
 from rules.alert_rules import BELOW_PENDING_FOR, KEEP_FIRING_FOR, Rule
 from rules.alert_states import AlertStates, SamplesAt, SavedAlert, Transitions
 from rules.alerts import MARGIN, AlertCriteria, AlertState, Samples, breaches
@@ -200,7 +200,7 @@ class Lifecycle:
             ~np.isnan(utilization) | (judged.throttled > 0) | (throttled_alone & ~np.isnan(judged.throttled))
         )
         upper_bound[provisional & is_sample] = np.inf
-        unknown = is_unknown(self._fleet, indices, judged.throttled)
+        unknown = is_throttling_unknown(self._fleet, indices, judged.throttled)
         throttled = np.where(np.isnan(judged.excess) & ~unknown, np.float32(0), judged.excess)
         throttled_or_unknown = unknown | (judged.throttled > 0)
         highest_other = self._highest_other_ratio_to_low(slots, minutes, upper_bound, throttled_or_unknown)

@@ -10,9 +10,9 @@ from rules.arrays import Floats
 class Fan(NamedTuple):
     """The past demand of one series, and quantiles of its usage in the future.
 
-    now: the minute in which the next quarter of an hour begins. past: the highest demand of each quarter of
-    an hour before `now`, the oldest first; NaN where it is unknown. ahead: `FAN_QUANTILES` of the usage of
-    each quarter of an hour from `now` on, [quantile, quarter]; NaN where there is no forecast.
+    now: the minute in which the next quarter-hour begins. past: the highest demand of each quarter-hour
+    before `now`, the oldest first; NaN where it is unknown. ahead: `FAN_QUANTILES` of the usage of each
+    quarter-hour from `now` on, [quantile, quarter-hour]; NaN where there is no forecast.
     """
 
     now: int

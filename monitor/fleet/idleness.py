@@ -11,7 +11,7 @@ import numpy as np
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.operations import NAN
-from monitor.fleet.throttling import is_unknown
+from monitor.fleet.throttling import is_throttling_unknown
 from rules.arrays import Flags, Floats, Ints
 from rules.band import Zone, Zones
 
@@ -22,7 +22,7 @@ def find_idle(fleet: Fleet, zone: Zones, saturation: Floats) -> Flags:
     """Return which series belong to an idle purchase. zone, saturation: of all series, as judged."""
     idle: Flags = fleet.paid[: zone.size] & (zone == Zone.BELOW) & ~(saturation > 0)
     slots = np.flatnonzero(idle).astype(np.int32)
-    idle[slots] = ~is_unknown(fleet, slots, saturation[slots])
+    idle[slots] = ~is_throttling_unknown(fleet, slots, saturation[slots])
     members = fleet.purchases
     if members.starts.size:
         all_idle = np.logical_and.reduceat(idle[members.slots], members.starts)
@@ -64,7 +64,7 @@ def _relative_utilization(fleet: Fleet, slots: Ints, minutes: Ints) -> Floats:
         judged = fleet.judged_at(sampled_slots, sampled_at)
         utilization, low = judged.utilization_upper_bound, judged.low
         is_measured = ~np.isnan(utilization) & ~(judged.throttled > 0) & (low > 0)
-        is_measured &= ~is_unknown(fleet, sampled_slots, judged.throttled)
+        is_measured &= ~is_throttling_unknown(fleet, sampled_slots, judged.throttled)
         relative[indices[is_measured]] = utilization[is_measured] / low[is_measured]
     return relative
 

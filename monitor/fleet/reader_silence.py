@@ -34,7 +34,7 @@ class ReaderSilence:
 
 def unread_ages(rings: Rings, rows: Ints, minutes: Ints) -> Floats:
     """Return the age of the oldest unread record, in milliseconds."""
-    age: Floats = np.fmax.reduce(_published(rings, rows[:-1], minutes))
+    age: Floats = np.fmax.reduce(_published_values(rings, rows[:-1], minutes))
     indices = np.flatnonzero(np.isnan(age))
     if indices.size:
         silence = _silence(rings, rows[:, indices], minutes[indices])
@@ -47,7 +47,7 @@ def unread_ages(rings: Rings, rows: Ints, minutes: Ints) -> Floats:
 
 def unread_durations(rings: Rings, rows: Ints, minutes: Ints) -> Floats:
     """Return for how long records have been written but not read, in milliseconds."""
-    was_read = ~np.isnan(_published(rings, rows[:-1], minutes)).all(axis=0)
+    was_read = ~np.isnan(_published_values(rings, rows[:-1], minutes)).all(axis=0)
     duration = np.where(np.isnan(rings.at(rows[-1], minutes)) & ~was_read, np.float32(np.nan), np.float32(0))
     indices = np.flatnonzero(~was_read & (duration == 0))
     if indices.size:
@@ -56,7 +56,7 @@ def unread_durations(rings: Rings, rows: Ints, minutes: Ints) -> Floats:
     return duration
 
 
-def _published(rings: Rings, rows: Ints, minutes: Ints) -> Floats:
+def _published_values(rings: Rings, rows: Ints, minutes: Ints) -> Floats:
     """Return the values of readers in the minute of each formula, [term, formula]; NaN: none is published."""
     published = np.stack([rings.at(row, minutes) for row in rows])
     published[rings.zero_when_absent[rows] & (published <= 0)] = np.nan
@@ -67,7 +67,9 @@ def _silence(rings: Rings, rows: Ints, minutes: Ints) -> ReaderSilence:
     """Return how long readers have been silent, of formulas without a point of theirs in these minutes."""
     offsets = np.arange(WINDOW, dtype=np.int32)
     earlier = np.repeat(minutes, WINDOW) - np.tile(offsets, minutes.size)
-    published: Floats = np.fmax.reduce(_published(rings, np.repeat(rows[:-1], WINDOW, axis=1), earlier))
+    published: Floats = np.fmax.reduce(
+        _published_values(rings, np.repeat(rows[:-1], WINDOW, axis=1), earlier)
+    )
     published = published.reshape(-1, WINDOW)
     has_point = ~np.isnan(published)
     minutes_ago = np.where(has_point.any(axis=1), has_point.argmax(axis=1), WINDOW)
@@ -76,11 +78,12 @@ def _silence(rings: Rings, rows: Ints, minutes: Ints) -> ReaderSilence:
     written = rings.at(np.repeat(rows[-1], WINDOW), earlier).reshape(-1, WINDOW) > 0
     unread = _last_set(written & (offsets < minutes_ago[:, None]))
     newest, last_age = _newest_point(rings, rows[:-1])
-    is_older = (minutes_ago == WINDOW) & (newest > NEVER) & (newest <= minutes - WINDOW)
-    silent = np.where(is_older, minutes - newest, minutes_ago).astype(np.float32)
-    silent[(minutes_ago == WINDOW) & ~is_older] = np.nan
-    unread = np.where(is_older & (unread >= WINDOW - WINDOW_EDGE), silent, unread)
-    return ReaderSilence(np.where(is_older, last_age, age_in_window), silent, unread)
+    # The readers last read before the window, and the rings still know when.
+    read_before_window = (minutes_ago == WINDOW) & (newest > NEVER) & (newest <= minutes - WINDOW)
+    silent = np.where(read_before_window, minutes - newest, minutes_ago).astype(np.float32)
+    silent[(minutes_ago == WINDOW) & ~read_before_window] = np.nan
+    unread = np.where(read_before_window & (unread >= WINDOW - WINDOW_EDGE), silent, unread)
+    return ReaderSilence(np.where(read_before_window, last_age, age_in_window), silent, unread)
 
 
 def _last_set(flags: Flags) -> Floats:

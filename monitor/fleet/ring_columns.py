@@ -60,7 +60,8 @@ class RingColumns(Columns):
     idle_since: the minute of the clock since which the metric has been idle (see `monitor.planning.idling`);
         NEVER if it is not idle.
     watched_at: the minute of the clock when AWS last listed the recently active metrics of its name.
-    listed_again: that list contained the metric while it was idle, and it has not been requested since.
+    listed_again: the list of `watched_at` contained the metric while it was idle, and the metric has not been
+        requested since.
     bound: the row of the metric that bounds this metric, see `rules.bounds`; NO_BOUND if there is none.
     whole: the row of the aggregate that this metric of usage is a part of; NO_BOUND if there is none.
     safe_below: while `whole` is below this value, no series of this metric reaches the upper edge of its

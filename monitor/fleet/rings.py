@@ -17,7 +17,7 @@ STREAM_GAP = 5  # minutes without a streamed point after which a metric is polle
 class Rings(RingColumns):
     """The points of all metrics, with the states of their namespaces.
 
-    stream_gap: the configured value of STREAM_GAP. part_searches: what the aggregates of metrics cost.
+    stream_gap: the configured value of STREAM_GAP. part_searches: the searches for the parts of aggregates.
     """
 
     def __init__(self) -> None:
@@ -118,8 +118,10 @@ class Rings(RingColumns):
         to = np.broadcast_to(np.asarray(minutes, np.int32), rows.shape)
         namespaces, read = self.namespace[rows], self.read_through[rows]
         first = np.minimum(read + 1, self.oldest_rise[rows])
-        recent = np.where(read == NEVER, RECENT_MINUTES, np.maximum(to, self.newest_point[rows]) + 1 - first)
-        self.recent_minutes[rows], self.oldest_rise[rows] = np.clip(recent, RECENT_MINUTES, WINDOW), -NEVER
+        last = np.maximum(to, self.newest_point[rows])
+        recent_minutes = np.where(read == NEVER, RECENT_MINUTES, last + 1 - first)
+        self.recent_minutes[rows] = np.clip(recent_minutes, RECENT_MINUTES, WINDOW)
+        self.oldest_rise[rows] = -NEVER
         self.namespaces.note_read(namespaces, to)
         self._advance_read(rows, to)
         complete = self.namespaces.complete_through(namespaces, to)
@@ -188,8 +190,8 @@ class Rings(RingColumns):
 
     def _note_streamed(self, rows: Ints, newest: Ints, now: int) -> Flags:
         """Record that the stream delivered rows up to `newest`. Return which rows had no gap before."""
-        started = self.last_streamed[rows] < now - self.stream_gap
-        self.stream_started[rows[started]] = now - STREAM_LAG
+        had_gap = self.last_streamed[rows] < now - self.stream_gap
+        self.stream_started[rows[had_gap]] = now - STREAM_LAG
         self.last_streamed[rows] = now
         gapless = self.is_streamed(rows, now)
         self.recent_minutes[rows[gapless]] = RECENT_MINUTES
@@ -275,10 +277,10 @@ class Rings(RingColumns):
         steps = np.arange(1, ahead[indices].max() + 1, dtype=np.int32)
         values = self.points.get(rows[:, None], (read[:, None] + steps) % WINDOW)
         complete = self.at(rows, read)
-        confirmed = np.where(
+        final_steps = np.where(
             self.namespaces.confirmed_is_final[self.namespace[rows]], self.confirmed_point[rows] - read, 0
         )
-        is_shown = (values >= complete[:, None]) | ((steps <= confirmed[:, None]) & ~np.isnan(values))
+        is_shown = (values >= complete[:, None]) | ((steps <= final_steps[:, None]) & ~np.isnan(values))
         is_shown &= steps <= ahead[indices][:, None]
         without_drops = read + np.where(is_shown, steps, 0).max(axis=1)
         newest = newest.copy()

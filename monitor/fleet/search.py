@@ -74,7 +74,7 @@ class SearchTerm:
     def __str__(self) -> str:
         """The term as text."""
         pattern, name = (UNQUOTED_VALUE, f"{self.field}:") if self.field else (UNQUOTED_WORD, "")
-        value = self.value if pattern.fullmatch(self.value) else _quoted(self.value)
+        value = self.value if pattern.fullmatch(self.value) else _quote(self.value)
         return f"{'-' if self.excluded else ''}{name}{value}"
 
 
@@ -144,21 +144,21 @@ def _terms(part: str, fields: SearchFields) -> Iterator[SearchTerm]:
     body = part[1:] if excluded else part
     field, colon, value_text = body.partition(":")
     if not colon or '"' in field or "\\" in field:
-        yield SearchTerm(_plain(body), "", excluded)
+        yield SearchTerm(_unquote(body), "", excluded)
         return
     if field not in fields.names:
-        quoted = _quoted(_plain(body))
+        quoted = _quote(_unquote(body))
         problem = f"{field[:40]} is not a field" if field else "no field is named before the colon"
         raise SearchError(
             f"{problem}{suggestion(field, fields.names) or '.'} "
             f"Fields: {', '.join(fields.names)}. A name with a colon stands in quotes: {quoted[:80]}"
         )
-    values = value_text.split(",") if field in fields.values else (_plain(value_text),)
+    values = value_text.split(",") if field in fields.values else (_unquote(value_text),)
     for value in filter(None, values):  # a field without a value makes no term
-        yield SearchTerm(_checked(field, value, fields), field, excluded)
+        yield SearchTerm(_check_value(field, value, fields), field, excluded)
 
 
-def _checked(field: str, value: str, fields: SearchFields) -> str:
+def _check_value(field: str, value: str, fields: SearchFields) -> str:
     """Return the value if the field allows it. Raises SearchError."""
     known = fields.values.get(field, ())
     if known and value not in known:
@@ -177,7 +177,7 @@ def minutes_of(term: SearchTerm) -> int:
     return int(match[1]) * UNIT_MINUTES[match[2]]
 
 
-def _plain(text: str) -> str:
+def _unquote(text: str) -> str:
     """Return a text without its quotes and backslashes."""
     return "".join(
         re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL) or escaped or other
@@ -185,6 +185,6 @@ def _plain(text: str) -> str:
     )
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     escaped = text.replace("\\", r"\\").replace('"', r"\"")
     return f'"{escaped}"'

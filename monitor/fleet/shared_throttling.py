@@ -1,8 +1,8 @@
 """Limits that share one count of throttled demand, as bytes and records of a stream do.
 
-Demand is throttled at the fullest limit, so the count says nothing about the other limits. Of limits with the
-same count, the lowest utilization at which demand was throttled is of the same minutes. In the minute of its
-own lowest one, a limit was therefore less full than another limit whose lowest one is higher.
+Demand is throttled at the fullest limit, so the count says nothing about the other limits. Limits with the
+same count were throttled in the same minutes. If the lowest utilization of a limit in these minutes is below
+that of another limit, then the other limit was fuller in that minute, and explains the throttled demand.
 """
 
 from typing import NamedTuple, Self
@@ -16,8 +16,8 @@ from rules.arrays import Flags, Floats, Ints
 class SharedThrottling(NamedTuple):
     """The series whose demand was throttled in the last fortnight.
 
-    slot: their slots. lowest: the lowest utilization at which demand was throttled. count_number: the number
-    of the count of throttled demand; series with the same metrics have the same one.
+    slot: their slots. lowest: the lowest utilization at which demand was throttled. count_number: a number
+    that is equal for series which share a count of throttled demand.
     """
 
     slot: Ints

@@ -38,7 +38,7 @@ def throttling_at(columns: SeriesColumns, slots: Slots, minutes: Ints) -> Thrott
     return Throttling(throttled, excess_demand)
 
 
-def is_unknown(columns: SeriesColumns, slots: SlotArray, throttled: Floats) -> Flags:
+def is_throttling_unknown(columns: SeriesColumns, slots: SlotArray, throttled: Floats) -> Flags:
     """Return which slots have unknown throttled demand; false where AWS publishes no throttled demand."""
     published = columns.throttled.has(slots) | columns.throttled_incomplete[slots]
     unknown: Flags = np.isnan(throttled) & published

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 MAX_CACHED_METRICS: Final = 32  # a fortnight of minutes of a metric takes 80 KiB
 MAX_PERIOD: Final = 60  # minutes; the longest period of a metric
-# Minutes for which the periods that were found are valid: then, the past may have to be read again.
+# Minutes after which found periods are dropped, as the past may have to be read again by then.
 MAX_AGE: Final = REFILLED_BINS * BIN_MINUTES
 
 
@@ -66,7 +66,7 @@ class CeilingReader:
         self._fleet, self._recorder, self._max_series = fleet, recorder, max_series
         self._metrics = PastMetrics(fleet, limiter, 1, MAX_CACHED_METRICS)
         self._waiting: dict[int, ThrottledPeriods] = {}  # by the id of the series
-        self._found: set[int] = set()  # ids of all series whose minutes are, or were, to be read
+        self._accepted_ids: set[int] = set()  # of all series whose minutes were found, at most `max_series`
         self._is_full = False
 
     def find(self, slot: int, past: PastRings, minutes: range, now: int) -> None:
@@ -90,8 +90,8 @@ class CeilingReader:
 
     def _has_room(self, series_id: int) -> bool:
         """Return whether the minutes of another series may be read; log once if not."""
-        if series_id in self._found or len(self._found) < self._max_series:
-            self._found.add(series_id)
+        if series_id in self._accepted_ids or len(self._accepted_ids) < self._max_series:
+            self._accepted_ids.add(series_id)
             return True
         if not self._is_full:
             log.warning(
@@ -107,7 +107,7 @@ class CeilingReader:
         return int(self._fleet.id[slot]) in self._waiting
 
     def drop_expired(self, now: int) -> None:
-        """Forget what was found long ago: the series' past may have to be read again."""
+        """Forget periods that were found long ago, as the past of the series may have to be read again."""
         self._waiting = {
             series_id: periods
             for series_id, periods in self._waiting.items()

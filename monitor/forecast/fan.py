@@ -35,8 +35,8 @@ def recent_usage(block: HistoryBlock, column: int) -> RecentUsage:
     is_stale = bool(bins_late[0] > MAX_LATE)
     if not is_stale:
         usage, last_bin = up_to_newest(usage, bins_late), last_bin - int(bins_late[0])
-    in_unit = usage[:, 0].astype(np.float32) * np.float32(scale)
-    return RecentUsage(in_unit, (last_bin + 1) * BIN_MINUTES, is_stale)
+    scaled_usage = usage[:, 0].astype(np.float32) * np.float32(scale)
+    return RecentUsage(scaled_usage, (last_bin + 1) * BIN_MINUTES, is_stale)
 
 
 def fan_from(block: HistoryBlock, column: int, bins: int, bins_ahead: int) -> Fan:

@@ -88,16 +88,16 @@ class Forecaster:
 
     async def _forecast_regularly(self) -> None:
         """Forecast new series every BIND_INTERVAL, and all series every quarter of an hour."""
-        last_quarter = NEVER
+        last_quarter_hour = NEVER
         while True:
-            quarter = int((self._clock() - FORECAST_DELAY) // (60 * BIN_MINUTES))
+            quarter_hour = int((self._clock() - FORECAST_DELAY) // (60 * BIN_MINUTES))
             try:
-                if quarter == last_quarter:
+                if quarter_hour == last_quarter_hour:
                     await self.forecast_new()
                     self._clear_without_row()
                 else:
                     await self.forecast_all()
-                    last_quarter = quarter
+                    last_quarter_hour = quarter_hour
                 interval = READ_SAVE_INTERVAL if self._has_unsaved_past else SAVE_INTERVAL
                 if time.monotonic() - self._saved_at >= interval:
                     await self.save()
@@ -134,9 +134,9 @@ class Forecaster:
         await self.forecast_slots(np.arange(self._fleet.size, dtype=np.int32))
 
     async def forecast_new(self) -> None:
-        """Give a row to each new series; forecast the judged ones whose past is stored, as after a restart.
+        """Give a row to each new series, and forecast new series that are judged and whose past is stored.
 
-        The other new series are forecast as soon as their past is read.
+        After a restart these are most series. The others are forecast as soon as their past is read.
         """
         now, fleet = int(self._clock() // 60), self._fleet
         await self.recorder.bind(now)
@@ -181,7 +181,7 @@ class Forecaster:
             forecast = await asyncio.to_thread(forecast_block, block, columns, limit, explained[block_slots])
             is_same = self._fleet.id[block_slots] == ids
             self._write_forecast(
-                block_slots[is_same], limit[is_same], _of_series(forecast, is_same), block.through
+                block_slots[is_same], limit[is_same], _select_series(forecast, is_same), block.through
             )
             block.shrink_scales(forecast.highest_stored)
 
@@ -253,7 +253,7 @@ def forecast_block(
     return BlockForecast(probability, whole_minutes, known_bins, ceiling, highest)
 
 
-def _of_series(forecast: BlockForecast, flags: Flags) -> BlockForecast:
+def _select_series(forecast: BlockForecast, flags: Flags) -> BlockForecast:
     """Return the forecast of the series whose flag is true."""
     return forecast._replace(
         probability=forecast.probability[flags],

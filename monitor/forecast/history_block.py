@@ -23,7 +23,7 @@ from rules.forecast import BINS, SERIES_AT_ONCE
 Halves = npt.NDArray[np.float16]
 
 BLOCK_SIZE: Final = SERIES_AT_ONCE  # series
-REFILLED_BINS: Final = WINDOW // BIN_MINUTES - 1  # so many of the newest are recorded again from the rings
+REFILLED_BINS: Final = WINDOW // BIN_MINUTES - 1  # the newest bins, which are recorded again from the rings
 NO_ID: Final = 0  # the id of a column without a series
 MAX_STORED: Final = np.float32(2.0**14)  # a series with a higher stored number gets a larger scale
 MIN_STORED: Final = np.float32(2.0**-6)  # a series with only lower stored numbers gets a smaller scale

@@ -68,17 +68,18 @@ class _RecordBuilder:
     def end_before(self, moment: int) -> None:
         """Count the present announcement as false if it ends at the bin `moment` or earlier."""
         if self.until is not None and self.until <= moment:
-            self.record, self.until = (
-                self.record._replace(announced_count=self.record.announced_count + 1),
-                None,
-            )
+            self.record = self.record._replace(announced_count=self.record.announced_count + 1)
+            self.until = None
 
     def count_reached(self, begin: int, has_forecast: bool) -> None:
         """Count that the limit was reached in the bin `begin`; a present announcement came true."""
         self.end_before(begin)
-        came_true = self.until is not None
-        counts = came_true, came_true, came_true or has_forecast
-        self.record = TrackRecord(*(total + count for total, count in zip(self.record, counts, strict=True)))
+        is_announced, record = self.until is not None, self.record
+        self.record = TrackRecord(
+            announced_count=record.announced_count + is_announced,
+            came_true_count=record.came_true_count + is_announced,
+            reached_count=record.reached_count + (is_announced or has_forecast),
+        )
         self.until = None
 
 

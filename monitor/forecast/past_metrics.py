@@ -32,9 +32,9 @@ Metrics = dict[int, bytes]  # queries by row
 class PastMetrics:
     """Reads points of one length.
 
-    limiter: admits metrics; one of more points than a fortnight's of five minutes counts like several.
+    limiter: admits requested metrics; a metric of more than FORTNIGHT_POINTS points counts as several.
     point_minutes: the length of a point. max_cached: the most metrics whose points are cached, for other
-    series with them.
+    series that use them.
     """
 
     def __init__(self, fleet: Fleet, limiter: RateLimiter, point_minutes: int, max_cached: int) -> None:
@@ -58,8 +58,8 @@ class PastMetrics:
         failures: list[Failure] = []
         async with self._budget_allows(reader, len(uncached)) as is_allowed:
             for region, request in self._requests(reader, uncached, minutes, now) if is_allowed else ():
-                size = max(1.0, self._point_count(minutes) / FORTNIGHT_POINTS)
-                await self._limiter.acquire(len(request.metrics) * size)
+                weight = max(1.0, self._point_count(minutes) / FORTNIGHT_POINTS)
+                await self._limiter.acquire(len(request.metrics) * weight)
                 failures += await reader.send(past, region, [request])
         self._cached |= {keys[row]: past.points[row] for row in uncached if row in past.points}
         return failures, past.points
@@ -104,4 +104,5 @@ def past_queries(fleet: Fleet, formula: Formula | None) -> Metrics:
         return {}
     rings = fleet.rings
     queries = {row: rings.metric[row] for row in formula.rows}
+    # The row of a usage that an API returned holds the id of the series instead of a query.
     return queries if all(query.startswith(b"{") or b"\2" in query for query in queries.values()) else {}

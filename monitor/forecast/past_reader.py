@@ -34,9 +34,9 @@ METRICS_PER_SECOND: Final = 20.0  # requested; more if reading all would take lo
 MAX_READ_TIME: Final = 3600.0  # seconds in which all waiting series are read
 WORKERS: Final = 2  # concurrent calls; an account and region may have four, of which polls need two
 IDLE_INTERVAL: Final = 10.0  # seconds between two searches for unread series
-MAX_IDLE_INTERVAL: Final = 60.0  # the longest while searches find none, as each covers all series
+MAX_IDLE_INTERVAL: Final = 60.0  # the longest, after searches that found none: each covers all series
 RETRY_INTERVAL: Final = 1800.0  # seconds until a read that failed or exceeded the budget is tried again
-MAX_CACHED_METRICS: Final = 256  # the most metrics whose points are cached, for other series with them
+MAX_CACHED_METRICS: Final = 256  # the most metrics whose points are cached, for other series that use them
 MAX_CEILINGS: Final = 1000  # series of which single minutes are read; the most urgent series come first
 MAX_LOGGED_FAILURES: Final = 256  # different sentences
 
@@ -166,8 +166,8 @@ class PastReader:
     def _metrics(self, slot: int) -> Metrics | None:
         """Return the metrics of a series' demand that are to be read in points of five minutes.
 
-        None if it has none, and then mark the series as read; an empty dictionary if only single minutes are
-        still to be read.
+        None if it has no such metrics: then the series is marked as read. An empty dictionary if only single
+        minutes are still to be read.
         """
         row = int(self._recorder.rows[slot])
         if row == NO_ROW:

@@ -20,7 +20,7 @@ from rules.arrays import Indices, Ints
 log = logging.getLogger(__name__)
 
 NO_ROW: Final = -1
-RECORDED_BINS: Final = WINDOW // BIN_MINUTES - 1  # of so many of the newest, the rings have all minutes
+RECORDED_BINS: Final = WINDOW // BIN_MINUTES - 1  # the newest bins, of which the rings have all minutes
 DAY_MINUTES: Final = DAY * BIN_MINUTES
 SERIES_AT_ONCE: Final = 64  # judging the minutes of so many series takes some milliseconds
 
@@ -98,7 +98,7 @@ class Recorder:
     async def shared_throttling(self, slots: Ints) -> SharedThrottling:
         """Return which series share throttled demand, by the newest history of the series in these slots.
 
-        Of other series, the column `throttled_from` as it was noted before. Other tasks run meanwhile.
+        For other series, the column `throttled_from` is used as it is. Other tasks run meanwhile.
         """
         fleet = self._fleet
         for block, block_slots, columns in self.by_block(slots):

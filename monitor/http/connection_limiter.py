@@ -88,11 +88,11 @@ class ConnectionSlot:
 class ConnectionLimiter:
     """The open connections of a server, at most max_connections.
 
-    When max_connections is reached, a connection is closed for each new one: if possible, one that has been
-    in its state for MIN_AGE. Of these, it is one in the lowest state; of these, one from the address with the
-    most connections; of these, the one that has been in the state longest. A connection in the state
-    RESPONDING is closed only for another address, and only if its own address has more than half of
-    max_connections. If no connection may be closed, the new one is refused.
+    When max_connections is reached, a connection is closed for each new connection. Connections that have
+    been in their state for MIN_AGE come first, then those in the lowest state, then those from the address
+    with the most connections, then the connection that has been in its state longest. A connection in the
+    state RESPONDING is closed only for another address, and only if its own address has more than half of
+    max_connections. If no connection may be closed, the new connection is refused.
 
     When unfinished heads take more than max_head_bytes, connections in the state READING_HEAD are closed.
     """
@@ -110,7 +110,7 @@ class ConnectionLimiter:
             state: OrderedDict() for state in ConnectionState
         }
         self._counts = Counter[str]()  # open connections by address
-        self._clock, self._logged_at, self._unlogged = clock, -LOG_INTERVAL, 0
+        self._clock, self._logged_at, self._unlogged_count = clock, -LOG_INTERVAL, 0
         self._refused = prometheus_client.Counter(
             "headroom_http_connections_refused",
             "Connections closed to admit new ones, idle ones first (idle), refused at the limit (full) or "
@@ -182,16 +182,16 @@ class ConnectionLimiter:
     def count_refusal(self, reason: str) -> None:
         """Count a closed or refused connection, and log the number at most once per LOG_INTERVAL."""
         self._refused.labels(reason).inc()
-        self._unlogged += 1
+        self._unlogged_count += 1
         now = self._clock()
         if now - self._logged_at >= LOG_INTERVAL:
             log.warning(
                 "HTTP connections closed or refused: %d (open: %d, limit: %d)",
-                self._unlogged,
+                self._unlogged_count,
                 len(self),
                 self.max_connections,
             )
-            self._logged_at, self._unlogged = now, 0
+            self._logged_at, self._unlogged_count = now, 0
 
     def _eviction_candidate(self, address: str) -> ConnectionSlot | None:
         """Return the connection to close so that `address` can connect; None if none may be closed."""

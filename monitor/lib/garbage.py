@@ -7,8 +7,8 @@ from contextlib import contextmanager
 # A collection begins when this many more objects were created than freed. Python's default, 700, is reached
 # within one call to AWS.
 YOUNG_OBJECTS = 10_000
-# The number of long-lived objects, such as series, that are added between two freezes, at least. Freezes are
-# rare because frozen garbage is never freed.
+# The fewest long-lived objects, such as series, that are added between two freezes. Freezes are rare because
+# frozen garbage is never freed.
 MIN_GROWTH_TO_FREEZE = 4096
 
 
@@ -32,8 +32,9 @@ def resume_collecting() -> None:
 def freeze_when_grown(object_count: int, frozen_count: int) -> int:
     """Exclude all objects from garbage collection if MIN_GROWTH_TO_FREEZE were added since the last freeze.
 
-    Returns how many long-lived objects are excluded. object_count: how many there are. frozen_count: the
-    number that the last call returned.
+    Returns the number of excluded long-lived objects. object_count: the number of long-lived objects now.
+    frozen_count: the number that the last call returned.
+
     A collection that visits a hundred thousand series blocks the event loop for a tenth of a second. For the
     same reason, no collection precedes the freeze.
     """

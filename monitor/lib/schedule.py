@@ -56,14 +56,14 @@ class Schedule(NamedTuple):
 
     def first_tick(self) -> Tick:
         """Return the tick of the present interval, for work that begins at once."""
-        return Tick(self._present())
+        return Tick(self._present_number())
 
     def tick_after(self, last: Tick) -> Tick:
         """Return the next tick, once the work of `last` is done.
 
         Work that takes longer than the interval skips ticks; skipped ticks are not repeated.
         """
-        number = max(last.number, self._present()) + 1
+        number = max(last.number, self._present_number()) + 1
         seconds_left = number * self.interval + self._offset - self.clock.now()
         wait = min(seconds_left, self.interval)  # the clock may be set back
         return Tick(number, wait, max(int(number - last.number) - 1, 0))
@@ -72,7 +72,8 @@ class Schedule(NamedTuple):
     def _offset(self) -> float:
         return zlib.crc32((self.phase or self.name).encode()) / 2**32 * self.interval
 
-    def _present(self) -> float:
+    def _present_number(self) -> float:
+        """Return the number of the last tick up to now."""
         return (self.clock.now() - self._offset) // self.interval
 
     def ticks(self) -> "Ticks":
@@ -147,7 +148,7 @@ async def repeat_all(
     """
     schedules_and_works, clock = tuple(works), asyncio.get_running_loop().time
     due: list[tuple[float, int, Tick]] = []  # a heap of times, indices of works and ticks
-    changed = asyncio.Event()
+    due_changed = asyncio.Event()
 
     async def run(index: int, tick: Tick) -> None:
         schedule, work = schedules_and_works[index]
@@ -155,16 +156,16 @@ async def repeat_all(
         await run_guarded(loop, schedule.name, work, telemetry, schedule.run_timeout)
         next_tick = schedule.tick_after(tick)
         heappush(due, (clock() + next_tick.wait, index, next_tick))
-        changed.set()
+        due_changed.set()
 
     async with asyncio.TaskGroup() as runs:
         for index, (schedule, _) in enumerate(schedules_and_works):
             await admit()
             runs.create_task(run(index, schedule.first_tick()))
         while True:
-            changed.clear()
+            due_changed.clear()
             while due and due[0][0] <= clock():
                 runs.create_task(run(*heappop(due)[1:]))
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(due[0][0] if due else None):
-                    await changed.wait()
+                    await due_changed.wait()

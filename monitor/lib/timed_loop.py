@@ -13,11 +13,12 @@ Result = TypeVar("Result")
 
 
 class TimedSelector(DefaultSelector):
-    """A selector that tells how long each turn between two waits was. observe: is told the seconds of a turn.
+    """A selector that measures each turn, the time between two waits.
 
-    A turn begins when what the loop waited for has arrived, or should have: a wait that ends later than its
-    timeout, because another thread kept the interpreter, belongs to the turn. How long an event of a socket
-    had been there before the wait returned cannot be told.
+    observe: called with the seconds of each turn; None: not called. A turn begins when what the loop waited
+    for has arrived, or should have: a wait that ends later than its timeout, because another thread kept the
+    interpreter, belongs to the turn. How long an event of a socket had been there before the wait returned
+    cannot be told.
     """
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -46,7 +47,7 @@ class TimedEventLoop(asyncio.SelectorEventLoop):
 
 
 def observe_turns(observe: Callable[[float], None]) -> None:
-    """Have `observe` told the seconds of each turn of the running event loop, if this is a TimedEventLoop."""
+    """Pass the seconds of each turn of the running event loop to `observe`, if it is a TimedEventLoop."""
     if isinstance(loop := asyncio.get_running_loop(), TimedEventLoop):
         loop.turns.observe = observe
 

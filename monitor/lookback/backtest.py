@@ -115,10 +115,10 @@ def backtest(
     )
 
 
-def _affordable_step(series_count: int, quarter_count: int) -> int:
+def _affordable_step(series_count: int, quarter_hour_count: int) -> int:
     """Return the step between two moments of series that came close to their limits; see STEPS."""
-    moments = quarter_count - MIN_BINS
-    return next((step for step in STEPS if series_count * moments / step <= MAX_FORECASTS), STEPS[-1])
+    moment_count = quarter_hour_count - MIN_BINS
+    return next((step for step in STEPS if series_count * moment_count / step <= MAX_FORECASTS), STEPS[-1])
 
 
 def _batches(series: Indices) -> Iterator[Indices]:
@@ -152,7 +152,7 @@ def _alarms(quarter_hours: QuarterHours, series: Indices, moments: Indices) -> I
     """Yield the index of the shortest horizon within which an episode is likely, [series, moment].
 
     A series may have NO_ALARM or NO_FORECAST instead. Each array has the moments that follow those of the
-    last array. moments: each as the number of the quarter that begins then.
+    last array. moments: each as the number of the quarter-hour that begins then.
     """
     at_once = max(1, FORECASTS_AT_ONCE // series.size)
     for first in range(0, moments.size, at_once):
@@ -203,7 +203,7 @@ def _compare_series(
     """
     moments, alarms, has_forecast = forecasts
     minutes = quarter_hours.start + moments * BIN_MINUTES
-    alarm_begin, alarm_end = 0, NO_ALARM  # of the lasting alarm, if there is one
+    alarm: range | None = None  # the minutes of the alarm that lasts
     next_moment = 0  # an index of `moments`, as is `end_moment`
     end_of_data = quarter_hours.start + quarter_hours.count * BIN_MINUTES
     for episode in (*episodes, None):
@@ -211,17 +211,19 @@ def _compare_series(
         end_moment = int(np.searchsorted(minutes, begin, side="right"))
         for index in range(next_moment, end_moment):
             now, horizon = int(minutes[index]), int(alarms[index])
-            if alarm_end != NO_ALARM and now >= alarm_end:
-                comparison.false_alarms, alarm_end = comparison.false_alarms + 1, NO_ALARM
-            if horizon >= 0 and alarm_end == NO_ALARM:
-                alarm_begin, alarm_end = now, now + HORIZONS[horizon]
+            if alarm is not None and now >= alarm.stop:
+                comparison.false_alarms += 1
+                alarm = None
+            if horizon >= 0 and alarm is None:
+                alarm = range(now, now + HORIZONS[horizon])
         if episode is None:
             break  # an alarm that still lasts may yet be right
         if not has_forecast[next_moment:end_moment].any():
             comparison.without_forecast += 1
         else:
-            lead = begin - alarm_begin if begin < alarm_end else None
-            comparison.false_alarms += alarm_end != NO_ALARM and begin >= alarm_end
+            is_right = alarm is not None and begin < alarm.stop
+            comparison.false_alarms += alarm is not None and not is_right
+            lead = begin - alarm.start if alarm is not None and is_right else None
             comparison.foresights.append(Foresight(episode.slot, begin, lead))
         next_moment = max(next_moment, int(np.searchsorted(minutes, episode.end, side="left")))
-        alarm_end = NO_ALARM
+        alarm = None

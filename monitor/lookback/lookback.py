@@ -11,7 +11,7 @@ from monitor.lookback.notices import AlertSpan, PastNotice, alert_spans
 
 @dataclass(frozen=True, slots=True)
 class WayResult:
-    """The notices of one way of judging, by minute.
+    """The notices of one way of judging, sorted by minute.
 
     unlisted_notice_count: the number of further notices, which were only counted.
     """
@@ -33,10 +33,9 @@ class Lookback:
     minutes: the minutes that were judged. series: the judged series, by slot. without_samples_count: the
     number of series without a sample. known_days: the days of known usage, summed over all series.
     published_limit_count: the number of series whose limit CloudWatch publishes for each minute; samples of
-    other series are compared with the limit in force now. episodes: of throttling and of usage near a limit,
-    by begin. unlisted_episode_count: the number of episodes that were only counted. ways: the notices of each
-    way of judging; the configured way is the first. forecasts: None if the history is too short for a
-    forecast.
+    other series are compared with the limit in force now. episodes: sorted by begin. unlisted_episode_count:
+    the number of episodes that were only counted. ways: the notices of each way of judging; the configured
+    way is the first. forecasts: None if the history is too short for a forecast.
     """
 
     minutes: range

@@ -22,7 +22,7 @@ class PastNotice(NamedTuple):
     """A notice of a change of the alert on the series in a slot.
 
     minute: the minute of the sample that caused the notice; a running monitor sends the notice as soon as
-    CloudWatch has published the sample. severity, zone: what the alert has; if it resolved, what it had last.
+    CloudWatch has published the sample. severity, zone: those of the alert, or its last ones if it resolved.
     """
 
     slot: int
@@ -95,7 +95,7 @@ class NoticeFinder:
 
 
 def alert_spans(notices: Sequence[PastNotice]) -> list[AlertSpan]:
-    """Return the spans in which alerts fired, by begin."""
+    """Return the spans in which alerts fired, sorted by begin."""
     spans: list[AlertSpan] = []
     firing: dict[int, AlertSpan] = {}
     for notice in notices:

@@ -40,18 +40,18 @@ class QuarterHours:
         percentile (see `highest_by_bin`).
         """
         begin = max(minutes.start, self.start)
-        bins = (min(minutes.stop, self.start + self.count * BIN_MINUTES) - begin) // BIN_MINUTES
-        if bins <= 0:
+        count = (min(minutes.stop, self.start + self.count * BIN_MINUTES) - begin) // BIN_MINUTES
+        if count <= 0:
             return
-        whole_quarter_hours = slice(begin - minutes.start, begin - minutes.start + bins * BIN_MINUTES)
-        series, quarter = slice(first, first + peaks.size), self.quarter_hour_of(begin)
+        whole_quarter_hours = slice(begin - minutes.start, begin - minutes.start + count * BIN_MINUTES)
+        series, first_added = slice(first, first + peaks.size), self.quarter_hour_of(begin)
 
         def by_series(values: Floats) -> Floats:
             return values.reshape(peaks.size, len(minutes))[:, whole_quarter_hours]
 
         highest, _ = highest_by_bin(by_series(demand).T, peaks)
-        self.demand[series, quarter : quarter + bins] = rounded_as_stored(highest).T
-        throttled = by_series(throttled_utilization(judged)).reshape(peaks.size, bins, BIN_MINUTES)
+        self.demand[series, first_added : first_added + count] = rounded_as_stored(highest).T
+        throttled = by_series(throttled_utilization(judged)).reshape(peaks.size, count, BIN_MINUTES)
         lowest_throttled = np.fmin.reduce(throttled, axis=2)
         if not self._has_ceilings:
             lowest_throttled[:] = np.nan
@@ -59,21 +59,22 @@ class QuarterHours:
         limit, near_edge = by_series(judged.limit)[:, last_minutes], by_series(judged.near)[:, last_minutes]
         doubted = judged.doubted.reshape(peaks.size, len(minutes))[:, whole_quarter_hours][:, last_minutes]
         limit = np.where(doubted, np.float32(np.nan), limit)
-        for number in range(bins):
-            ceiling = self._ceiling(series, quarter + number, lowest_throttled[:, number])
-            self.target[series, quarter + number] = np.fmin(near_edge[:, number], ceiling) * limit[:, number]
+        for index in range(count):
+            quarter_hour = first_added + index
+            ceiling = self._ceiling(series, quarter_hour, lowest_throttled[:, index])
+            self.target[series, quarter_hour] = np.fmin(near_edge[:, index], ceiling) * limit[:, index]
 
-    def _ceiling(self, series: slice, quarter: int, lowest_in_quarter: Floats) -> Floats:
+    def _ceiling(self, series: slice, last: int, lowest_in_last: Floats) -> Floats:
         """Return, by series, the lowest utilization at which demand was throttled in the last CEILING_DAYS.
 
-        quarter: the last quarter-hour of these days. lowest_in_quarter: by series, the lowest such
-        utilization in it.
+        last: the index of the last quarter-hour of these days. lowest_in_last: by series, the lowest
+        utilization at which demand was throttled in that quarter-hour; NaN if none was.
         """
-        day, quarter_of_day = divmod(self.start // BIN_MINUTES + quarter, DAY)
+        day, quarter_hour_of_day = divmod(self.start // BIN_MINUTES + last, DAY)
         by_day = self._lowest_throttled[series]
         today = by_day[:, day % CEILING_DAYS]
-        lowest = lowest_in_quarter.astype(np.float16)
-        today[:] = lowest if quarter_of_day == 0 else np.fmin(today, lowest)
+        lowest = lowest_in_last.astype(np.float16)
+        today[:] = lowest if quarter_hour_of_day == 0 else np.fmin(today, lowest)
         lowest_throttled: Floats = np.fmin.reduce(np.where(by_day > 0, by_day, np.nan), axis=1).astype(
             np.float32
         )

@@ -1,7 +1,7 @@
 """Finds episodes in the data that a running Headroom has stored: a fortnight of usage, and its notices.
 
 This needs no requests, but is coarser than `monitor.lookback.replay`, which judges each minute anew, from
-points of CloudWatch: here, usage is stored by quarters of an hour and compared with the present limit, and
+points of CloudWatch: here, usage is stored by quarter-hours and compared with the present limit, and
 throttled demand is known only from notices.
 """
 
@@ -25,9 +25,9 @@ BAD_ZONES: Final = frozenset((Zone.NEAR.word, Zone.SATURATED.word))
 
 
 class NearRun(NamedTuple):
-    """Consecutive quarters of an hour in which usage was near the limit: minutes from `begin` up to `end`.
+    """Consecutive quarter-hours in which usage was near the limit: minutes from `begin` up to `end`.
 
-    usage: the highest usage. ongoing: the run contains the newest quarter or the quarter before it.
+    usage: the highest usage. ongoing: the run contains the newest quarter-hour or the one before it.
     """
 
     slot: int
@@ -82,7 +82,7 @@ class StoredLookback:
 
 
 class _Piece(NamedTuple):
-    """A part of an episode: a run of quarters, or the time between notices of an alert."""
+    """A part of an episode: a run of quarter-hours, or the time between notices of an alert."""
 
     begin: int
     end: int
@@ -93,11 +93,11 @@ class _Piece(NamedTuple):
 
 
 def near_runs(slots: Sequence[int], usage: Floats, near_from: Floats, first_bin: int) -> Iterator[NearRun]:
-    """Yield the runs of quarters in which the usage of a series is near its limit.
+    """Yield the runs of quarter-hours in which the usage of a series is near its limit.
 
-    usage: [quarter, series], the oldest first; NaN is unknown and ends a run. near_from: the lowest usage
-    of each series that is near its limit; NaN if no usage is. first_bin: the number of the first quarter
-    since 1970.
+    usage: [quarter-hour, series], the oldest first; NaN is unknown and ends a run. near_from: the lowest
+    usage of each series that is near its limit; NaN if no usage is. first_bin: the number of the first
+    quarter-hour since 1970.
     """
     with np.errstate(invalid="ignore"):
         is_near = usage >= near_from

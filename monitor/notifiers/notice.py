@@ -74,7 +74,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An alert at one moment, with all that is needed to act on it.
 
     Times are epoch seconds, utilization is 0.8 for 80 %, usage and limit are in `unit`. throttled: the
-    throttled demand per second. sampled: the time of the sample that these values are of.
+    throttled demand per second. sampled: the time of the sample from which these values are.
 
     alert: the id, stable over restarts. number: higher than that of every earlier notice. summary: a sentence
     with absolute numbers. labels of a series: account, region, service, signal, resource, severity and
@@ -116,7 +116,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def forecast_class(self) -> int:
-        """The class of a forecast: 1 within three days, 2 within a day, 3 within six hours, 4 within one.
+        """The class of a forecast: 1 within 3 days, 2 within a day, 3 within 6 hours, 4 within an hour.
 
         Only of alerts about forecasts. Stored and shown as `places`, by which receivers learn that it grew.
         """
