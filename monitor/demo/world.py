@@ -35,7 +35,7 @@ BACKLOG = (Rush(hours_before=150.0, minutes=260, height=0.42),)
 IRELAND = (
     # In the band at the start of the world and every hour after it, and throttled ten minutes later.
     DemoStream(name="orders", shards=4, write=Traffic(mean=0.5, surge=0.75), consumers=("billing",)),
-    # Within its limit as a whole, while one partition key fills one shard.
+    # The stream is within its limit, but one shard is full, because of one partition key.
     DemoStream(
         name="payments",
         shards=4,

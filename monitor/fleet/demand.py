@@ -1,4 +1,4 @@
-"""Demand, which is usage plus throttled demand, by quarter of an hour: forecasts are made from it."""
+"""Demand, which is usage plus throttled demand, by quarter-hour: forecasts are made from it."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ from monitor.fleet.throttling import throttled_per_served
 from rules.analogs import BIN_MINUTES
 from rules.arrays import Flags, Floats, Ints
 
-MEAN_MINUTES: Final = 5  # minutes of a mean; the highest of the three means of a quarter of an hour counts
+MEAN_MINUTES: Final = 5  # minutes of a mean; the highest of the three means of a quarter-hour counts
 # Endings of metric queries whose value for five minutes is the mean of the values of the single minutes.
 MEAN_STATISTICS: Final = (b'Sum"}', b'Average"}', b'SampleCount"}')
 
@@ -30,15 +30,20 @@ def demand_of(columns: SeriesColumns, slots: Ints, minutes: Ints, judged: Judged
 def are_peaks(columns: SeriesColumns, slots: Ints) -> Flags:
     """Return which series have a usage that is a maximum or a percentile, not a mean or a sum."""
     rings, formulas = columns.rings, map(columns.usages.get, slots.tolist())
-    by_series = ([rings.metric[row] for row in formula.rows] if formula else [] for formula in formulas)
-    peaks = [any(query and not query.endswith(MEAN_STATISTICS) for query in queries) for queries in by_series]
-    return np.array(peaks, np.bool_)
+    queries_by_series = (
+        [rings.metric[row] for row in formula.rows] if formula else [] for formula in formulas
+    )
+    flags = [
+        any(query and not query.endswith(MEAN_STATISTICS) for query in queries)
+        for queries in queries_by_series
+    ]
+    return np.array(flags, np.bool_)
 
 
 def highest_by_bin(demand: Floats, peaks: Flags) -> tuple[Floats, Flags]:
     """Return the highest demand of each bin, and whether the whole bin is known, both [bin, series].
 
-    A bin is a quarter of an hour; its highest demand is the highest of its three means of five minutes.
+    A bin is a quarter-hour; its highest demand is the highest of its three means of five minutes.
     demand: the demand of each minute, [minute, series]. peaks: the series whose usage is a maximum or a
     percentile; for these the highest of five minutes replaces the mean.
     """

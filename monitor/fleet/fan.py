@@ -21,5 +21,5 @@ class Fan(NamedTuple):
 
     @property
     def is_known(self) -> bool:
-        """True if there is a forecast for any quarter of an hour."""
+        """True if there is a forecast for any quarter-hour."""
         return bool(np.isfinite(self.ahead).any())

@@ -59,7 +59,7 @@ def _relative_utilization(fleet: Fleet, slots: Ints, minutes: Ints) -> Floats:
     It is the utilization in the slot's last minute with a sample, up to its minute in `minutes`.
     """
     relative = np.full(slots.size, UNKNOWN_UTILIZATION)
-    for indices, sampled_at in _last_known(fleet, slots, minutes):
+    for indices, sampled_at in _last_samples(fleet, slots, minutes):
         sampled_slots = slots[indices]
         judged = fleet.judged_at(sampled_slots, sampled_at)
         utilization, low = judged.utilization_upper_bound, judged.low
@@ -69,7 +69,7 @@ def _relative_utilization(fleet: Fleet, slots: Ints, minutes: Ints) -> Floats:
     return relative
 
 
-def _last_known(fleet: Fleet, slots: Ints, minutes: Ints) -> Iterator[tuple[Ints, Ints]]:
+def _last_samples(fleet: Fleet, slots: Ints, minutes: Ints) -> Iterator[tuple[Ints, Ints]]:
     """Yield indices of `slots`, with the minute of the last sample of each slot up to its minute.
 
     Slots whose last sample is stale by then are left out.
@@ -78,7 +78,7 @@ def _last_known(fleet: Fleet, slots: Ints, minutes: Ints) -> Iterator[tuple[Ints
     sampled_at = np.maximum(np.minimum(minutes, newest), NEVER + 1)
     oldest = minutes - fleet.stale_after[slots]
     unresolved = np.flatnonzero(sampled_at >= oldest).astype(np.int32)
-    while unresolved.size:
+    while unresolved.size:  # go back a minute for slots without a sample in theirs
         known = ~np.isnan(fleet.usages.at(fleet.rings, slots[unresolved], sampled_at[unresolved]))
         yield unresolved[known], sampled_at[unresolved[known]]
         unresolved = unresolved[~known]

@@ -132,7 +132,7 @@ def run_query(snapshot: Snapshot, query: Query) -> QueryResult:
     matching = np.flatnonzero(selected & _is_in_zone(snapshot, query))
     columns = _sort_columns(snapshot, matching, query)
     after_cursor = (
-        _after(columns, _decode_cursor(query, columns), query.descending) if query.cursor else slice(None)
+        _are_after(columns, _decode_cursor(query, columns), query.descending) if query.cursor else slice(None)
     )
     remaining = [column[after_cursor] for column in columns]
     order = np.lexsort(remaining[::-1])
@@ -212,7 +212,7 @@ def _replace_unknown(values: SortValues, unknown: float) -> SortValues:
     return replaced
 
 
-def _after(columns: list[SortValues], last: list[CursorValue], descending: bool) -> Flags:
+def _are_after(columns: list[SortValues], last: list[CursorValue], descending: bool) -> Flags:
     """Return which entries come after `last` in the order of `columns`."""
     after = np.zeros(columns[0].size, np.bool_)
     equal = ~after

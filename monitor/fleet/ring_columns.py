@@ -237,13 +237,13 @@ class RingColumns(Columns):
 
     def _advance(self, rows: Ints, to: Ints) -> None:
         """Move the end of the window to a later minute, and clear the points of minutes that leave it."""
-        gap = np.minimum(to - self.window_end[rows], WINDOW)
-        is_emptied = gap == WINDOW  # all minutes leave the window, as before the first points of a row
+        new_minutes = np.minimum(to - self.window_end[rows], WINDOW)
+        is_emptied = new_minutes == WINDOW  # all minutes leave the window, as before a row's first points
         self.points.remove_all(rows[is_emptied])
-        gap[is_emptied] = 0
-        for step in range(1, int(gap.max(initial=0)) + 1):
-            behind = gap >= step
-            self.points.remove(rows[behind], (to[behind] - step + 1) % WINDOW)
+        new_minutes[is_emptied] = 0
+        for step in range(1, int(new_minutes.max(initial=0)) + 1):
+            is_behind = new_minutes >= step
+            self.points.remove(rows[is_behind], (to[is_behind] - step + 1) % WINDOW)
         self.window_end[rows] = np.maximum(self.window_end[rows], to)
 
     def _put(self, rows: Ints, minutes: Ints, values: Floats) -> None:

@@ -52,7 +52,7 @@ class SeriesColumns(Columns):
     reads. reach_probability, reach_minutes: the last forecast (see `monitor.forecast.forecaster`): the
     probability of reaching the limit within each of `HORIZONS`, NaN if unknown; and, by quantile, the minute
     in which the limit is reached, NEVER if unknown. forecast_limit: the limit that the forecast used.
-    history_bins: the number of quarters of an hour with a known usage; -1 before they were counted.
+    history_bins: the number of quarter-hours with a known usage; -1 before they were counted.
     throttled_from: the lowest utilization above 0 at which demand was throttled in the last fortnight; NaN if
     none was throttled. ceiling: the effective ceiling: `throttled_from` times the limit in force; NaN if no
     demand was throttled below the limit, or if a fuller limit explains it (see

@@ -1,4 +1,4 @@
-"""A fortnight of usage of some series, with two bytes for each quarter of an hour.
+"""A fortnight of usage of some series, with two bytes for each quarter-hour.
 
 Usage is stored in the signal's unit, so that it stays valid when the limit changes. Half floats end at 65,504
 and have three digits. Each series therefore has a scale, a power of two, such that the stored number
@@ -40,7 +40,7 @@ class HistoryBlock:
     """The history of BLOCK_SIZE series, as arrays; each series has the same column in all arrays.
 
     usage: the highest usage of each bin, plus the demand throttled at that time if it is known; stored
-    divided by `scale`, at index `bin % BINS`. A bin is a quarter of an hour, counted since 1970; NaN is
+    divided by `scale`, at index `bin % BINS`. A bin is a quarter-hour, counted since 1970; NaN is
     missing. scale: 0 while all known usage is 0. throttled_utilization: the lowest utilization of each day at
     which demand was throttled, at index `day % CEILING_DAYS`; 0 if no demand was served then, NaN if none was
     throttled.

@@ -39,7 +39,7 @@ def _probability(recent: RecentUsage, usage: Floats, limit: float | None) -> tup
 def track_record(usage: Floats, limit: float) -> TrackRecord:
     """Return the results of the forecasts of each hour of a fortnight.
 
-    usage: the usage of each quarter of an hour, [BINS], the oldest first; NaN is unknown.
+    usage: the usage of each quarter-hour, [BINS], the oldest first; NaN is unknown.
     """
     moments, limit = np.arange(MIN_BINS, BINS, STEP), limit * ROUNDING
     horizons, begins = _announced_horizons(usage, limit, moments), _episode_begins(usage, limit)

@@ -38,6 +38,7 @@ class PastRings(Rings):
         size, point_count = rings.size, max(map(len, points.values()), default=0)
         self.size, self._start, self._point_count = size, start, point_count
         self._point_minutes = point_minutes
+        # By row, the index of its points in `_points`; the last points are missing, for rows without points.
         self._index = np.full(size, len(points), np.intp)
         self._index[[*points]] = np.arange(len(points))
         self._points = np.stack([*points.values(), np.full(point_count, np.nan, np.float32)])

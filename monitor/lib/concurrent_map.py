@@ -18,6 +18,7 @@ async def concurrent_map(
     item delays no result. The first error of a call or of `items` ends the iteration, and so does closing the
     iterator; calls that still run are then cancelled.
     """
+    # One of these two has the items, and the other is None or empty.
     async_items, listed_items = (items, iter(())) if isinstance(items, AsyncIterator) else (None, iter(items))
     calls: dict[asyncio.Future[Result], None] = {}  # in the order of their starts
     takes: set[asyncio.Future[list[Item]]] = set()  # at most one pending call of `_take`

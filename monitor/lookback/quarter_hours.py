@@ -1,4 +1,4 @@
-"""The demand in each quarter of an hour of past days: the history from which the backtest forecasts."""
+"""The demand in each quarter-hour of past days: the history from which the backtest forecasts."""
 
 import numpy as np
 import numpy.typing as npt
