@@ -17,12 +17,12 @@ def arn(resource: str) -> PropertyValue:
     return {"Fn::GetAtt": [resource, "Arn"]}
 
 
-def template(stream: Properties) -> dict[str, PropertyValue]:
-    """Return the template. stream: the properties that select the metrics of the metric stream."""
+def template(metric_filters: Properties) -> dict[str, PropertyValue]:
+    """Return the template. metric_filters: the properties of the metric stream that select its metrics."""
     backup_objects = {"Fn::Sub": "${Bucket.Arn}/*"}
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
-        "Description": "Streams the CloudWatch metrics that Headroom reads to Headroom.",
+        "Description": "Streams to Headroom the CloudWatch metrics that it reads.",
         "Parameters": {
             "Url": {"Type": "String", "Description": "https://, the host, and /firehose/v1"},
             "AccessKey": {"Type": "String", "NoEcho": True, "Description": "One of Headroom's access keys"},
@@ -39,7 +39,7 @@ def template(stream: Properties) -> dict[str, PropertyValue]:
                     "FirehoseArn": arn("Firehose"),
                     "RoleArn": arn("MetricStreamRole"),
                     "OutputFormat": "json",
-                    **stream,
+                    **metric_filters,
                 },
             },
         },

@@ -76,8 +76,8 @@ class DeclaredMetrics:
 
     def _cell(self, name: MetricName, service: str) -> CellKey:
         is_global = self.scopes[service] is ServiceScope.GLOBAL
-        is_home = is_global and partition_of(name.region).home_region == name.region
-        return (name.account, GLOBAL_REGION) if is_home else name.cell
+        is_in_global_cell = is_global and partition_of(name.region).home_region == name.region
+        return (name.account, GLOBAL_REGION) if is_in_global_cell else name.cell
 
     @property
     def max_statistics(self) -> int:

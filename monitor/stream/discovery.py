@@ -20,10 +20,10 @@ def discovers_nothing(_: CellKey, __: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """The functions of the inventories that the stream calls, each with a cell and a service.
+    """The functions that the stream calls, each with a cell and a service.
 
-    request_inventory: requests an inventory; called for points of an unknown resource. may_discover: returns
-    whether the first inventory still runs, so that it may discover the resource.
+    request_inventory: requests an inventory; called for points of an unknown resource.
+    may_discover: returns whether the first inventory still runs, so that it may discover the resource.
     """
 
     request_inventory: RequestInventory = request_nothing

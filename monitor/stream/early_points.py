@@ -27,23 +27,27 @@ class EarlyPoints:
     def __init__(self, may_discover: MayDiscover, max_points: int = MAX_EARLY_POINTS) -> None:
         self.may_discover, self._max_points = may_discover, max_points
         self._parts: list[NamedPoints] = []
-        self._awaited: set[CellService] = set()
+        self._awaited_inventories: set[CellService] = set()
         self._count = 0
 
     @property
     def is_ready(self) -> bool:
         """True once an inventory that points wait for has ended."""
-        return any(not self.may_discover(*cell_service) for cell_service in self._awaited)
+        return any(not self.may_discover(*cell_service) for cell_service in self._awaited_inventories)
 
-    def add(self, part: NamedPoints, awaited: set[CellService]) -> None:
-        """Hold points until an inventory of these services has ended. Raises ByteBudgetExceededError."""
+    def add(self, part: NamedPoints, inventories: set[CellService]) -> None:
+        """Hold points until one of these inventories has ended.
+
+        Raises ByteBudgetExceededError when too many points are held.
+        """
         if self._count + part.numbers.size > self._max_points:
             raise ByteBudgetExceededError
         self._parts.append(part)
-        self._awaited |= awaited
+        self._awaited_inventories |= inventories
         self._count += part.numbers.size
 
     def take_all(self) -> Iterator[NamedPoints]:
         """Remove all points, and return them in order of arrival."""
-        parts, self._parts, self._awaited, self._count = self._parts, [], set(), 0
+        parts = self._parts
+        self._parts, self._awaited_inventories, self._count = [], set(), 0
         return iter(parts)

@@ -63,7 +63,7 @@ def gunzip(body: bytes) -> bytes:
 
 
 def parse_envelope(body: bytes, request_id: str) -> list[bytes | DecodeError]:
-    """Return the records of a body; instead of a record that is not base64, or too large, a DecodeError.
+    """Return the records of a body; a DecodeError stands for a record that is too large or not base64.
 
     Raises EnvelopeError when the body is malformed or has another id than `request_id`.
     """

@@ -118,8 +118,8 @@ async def _read_body(request: Request, reservation: Reservation, body_timeout: f
     ClientDisconnect.
     """
     body = bytearray()
-    declared = request.headers.get("content-length", "0")  # the server rejects anything but a number
-    _reserve(reservation, int(declared))
+    content_length = request.headers.get("content-length", "0")  # the server rejects anything but a number
+    _reserve(reservation, int(content_length))
     async with asyncio.timeout(body_timeout):
         async for chunk in request.stream():
             _reserve(reservation, len(body) + len(chunk))

@@ -19,9 +19,9 @@ class FirehoseAccess:
 
     def accepts_key(self, key: str) -> bool:
         """Return whether an access key is accepted, in a time that depends only on the key's length."""
-        offered = key.encode("utf-8", "replace")
-        matches = [hmac.compare_digest(accepted.encode(), offered) for accepted in self.keys if accepted]
-        return any(matches)
+        key_bytes = key.encode("utf-8", "replace")
+        matches = [hmac.compare_digest(accepted.encode(), key_bytes) for accepted in self.keys if accepted]
+        return any(matches)  # a generator would stop at the first match
 
     def accepts_source(self, arn: str) -> bool:
         """Return whether the delivery stream with an ARN is accepted."""

@@ -26,7 +26,7 @@ INVENTORY_REQUEST_INTERVAL = 60.0  # seconds between two requests for an invento
 
 
 class FleetWriter:
-    """Writes points to a fleet; those of unknown resources wait while a first inventory may discover them.
+    """Writes points to a fleet. Points of unknown resources wait while a first inventory may discover these.
 
     metrics: the metrics that are decoded.
     """
@@ -77,23 +77,24 @@ class FleetWriter:
             self._write_slice(index, part.numbers[chunk], part.times[chunk], part.values[:, chunk], now)
             await asyncio.sleep(0)
 
-    def _count_updates(self, index: RowIndex, numbers: Int64s, sender: str) -> None:
-        """Count billed updates by the service that owns the metric. sender: the account of the stream."""
+    def _count_updates(self, index: RowIndex, numbers: Int64s, sender_account: str) -> None:
+        """Count billed updates by the service that owns the metric."""
         updates = np.bincount(index.owner[numbers])
         for owner in np.flatnonzero(updates).tolist():
             cell, service = index.owners[owner]
             payer = self._fleet.payer_of(cell)
-            billed_cell = payer if payer[0] == sender else cell
+            billed_cell = payer if payer[0] == sender_account else cell
             account, region = billed_cell if self._fleet.metrics(cell) else UNMONITORED_CELL
             self._telemetry.count_updates(account, region, service, int(updates[owner]))
 
     def _write_slice(
         self, index: RowIndex, numbers: Int64s, times: Int64s, values: Float64s, now: float
     ) -> None:
-        unknown = index.refresh(numbers)
-        if (early := self._hold_early(NamedPoints(index.names, numbers, times, values), unknown)).any():
+        unknown_numbers = index.refresh(numbers)
+        early = self._hold_early(NamedPoints(index.names, numbers, times, values), unknown_numbers)
+        if early.any():
             numbers, times, values = numbers[~early], times[~early], values[:, ~early]
-        self._request_inventories(index, np.intersect1d(unknown, numbers), now)
+        self._request_inventories(index, np.intersect1d(unknown_numbers, numbers), now)
         late = times // MS_PER_MINUTE <= now // 60 - WINDOW
         future = times > now * 1000 + MAX_CLOCK_SKEW
         has_series = (index.row[numbers] != NO_ROW).any(axis=1)
@@ -107,19 +108,19 @@ class FleetWriter:
         for cell in {index.metrics[metric].cell for metric in metrics}:
             self._telemetry.newest_delivery.labels(*cell).set(now)
 
-    def _hold_early(self, part: NamedPoints, unknown: Int64s) -> Flags:
+    def _hold_early(self, part: NamedPoints, unknown_numbers: Int64s) -> Flags:
         """Hold points whose resources an inventory may still discover; return a mask of these points."""
-        early, awaited = list[int](), set[CellService]()
-        for number in unknown.tolist():
+        early_numbers, inventories = list[int](), set[CellService]()
+        for number in unknown_numbers.tolist():
             name = part.names.by_number[number]
             services = self.metrics.reading_services(name)
             if discovering := {service for service in services if self._early.may_discover(*service)}:
-                early.append(number)
-                awaited |= discovering
-        held: Flags = np.isin(part.numbers, early)
-        if early:
+                early_numbers.append(number)
+                inventories |= discovering
+        held: Flags = np.isin(part.numbers, early_numbers)
+        if early_numbers:
             numbers, times, values = part.numbers[held], part.times[held], part.values[:, held]
-            self._early.add(NamedPoints(part.names, numbers, times, values), awaited)
+            self._early.add(NamedPoints(part.names, numbers, times, values), inventories)
         return held
 
     def _write_rows(
@@ -131,24 +132,25 @@ class FleetWriter:
             statistics = np.vstack([values, average])
             for column in range(index.row.shape[1]):  # the n-th declared statistic of each metric
                 has_row = index.row[numbers, column] != NO_ROW
-                with_row = numbers[has_row]
-                factors = index.conversion[with_row, column]
-                converted = statistics[index.statistic[with_row, column], np.flatnonzero(has_row)] * factors
+                row_numbers = numbers[has_row]
+                factors = index.conversion[row_numbers, column]
+                statistic = index.statistic[row_numbers, column]
+                converted = statistics[statistic, np.flatnonzero(has_row)] * factors
                 samples = converted.astype(np.float32)  # infinite where too large
-                rows = index.row[with_row, column]
+                rows = index.row[row_numbers, column]
                 self._fleet.rings.write_streamed(rows, minutes[has_row], samples, present_minute)
                 wrong_unit, written = np.isnan(factors), np.isfinite(samples)
                 self._count(unit=wrong_unit, missing=~(wrong_unit | written), written=written)
 
-    def _request_inventories(self, index: RowIndex, unknown: Int64s, now: float) -> None:
+    def _request_inventories(self, index: RowIndex, unknown_numbers: Int64s, now: float) -> None:
         """Request an inventory for each name of an unknown resource: once, and at a limited rate."""
-        for number in unknown[~index.inventory_requested[unknown]].tolist():
-            name = index.names.by_number[number]
+        for number in unknown_numbers[~index.inventory_requested[unknown_numbers]].tolist():
+            services = self.metrics.reading_services(index.names.by_number[number])
             # A cell without metrics is not monitored, or nothing was found in it yet.
-            services = self.metrics.reading_services(name)
-            in_use = [service for service in services if self._fleet.metrics(service[0])]
+            in_use = [(cell, service) for cell, service in services if self._fleet.metrics(cell)]
+            requested = [self._request(cell, service, now) for cell, service in in_use]
             if in_use:
-                index.inventory_requested[number] = any([self._request(*service, now) for service in in_use])
+                index.inventory_requested[number] = any(requested)
 
     def _request(self, cell: CellKey, service: str, now: float) -> bool:
         """Request an inventory unless one was requested recently; return whether one is requested now."""

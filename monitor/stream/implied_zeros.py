@@ -6,7 +6,7 @@ minute, a metric that has no point ABSENT_AFTER minutes earlier was zero in that
 arrives later replaces the zero. Points ahead of the clock imply no zeros for minutes that have not ended.
 
 This holds only for metrics that the stream carries, as its filters may exclude metrics. If no resource had a
-point of a metric within the window, the stream may not carry the metric, which is left to polling.
+point of a metric within the window, the stream may not carry the metric, and only polling reads it.
 """
 
 from collections import defaultdict
@@ -58,26 +58,27 @@ class ImpliedZeros:
         # By cell: the layout of the rings for which the rows are valid, and the rows by namespace.
         self._zero_rows: dict[CellKey, tuple[int, Mapping[str, ZeroRows]]] = {}
 
-    def observe(self, newest: Mapping[CellMetric, int], now: int) -> None:
+    def observe(self, newest_minutes: Mapping[CellMetric, int], now: int) -> None:
         """Record delivered metrics, each with its newest minute, and mark zeros. now: the present minute."""
-        states, advanced = self._fleet.rings.namespaces, set[tuple[CellKey, str]]()
+        namespaces, to_mark = self._fleet.rings.namespaces, set[tuple[CellKey, str]]()
         monitored = {
-            delivered: minute for delivered, minute in newest.items() if self._fleet.metrics(delivered.cell)
+            metric: minute for metric, minute in newest_minutes.items() if self._fleet.metrics(metric.cell)
         }
         if not monitored:
             return
-        numbers = [states.number_of((delivered.cell, delivered.namespace)) for delivered in monitored]
+        numbers = [namespaces.number_of((metric.cell, metric.namespace)) for metric in monitored]
         minutes = np.array([*monitored.values()], np.int32)
         self._fleet.rings.advance_watermarks(np.array(numbers, np.int32), minutes)
-        for delivered, number in zip(monitored, numbers, strict=True):
-            carried = self._carried[delivered.cell, delivered.namespace]
-            complete = min(int(states.watermark[number]), now) - ABSENT_AFTER
-            if complete > carried.marked_through or not carried.includes(delivered.metric, now):
-                advanced.add((delivered.cell, delivered.namespace))
-            carried.marked_through = max(carried.marked_through, complete)
-            carried.last_received[delivered.metric] = now
+        for metric, number in zip(monitored, numbers, strict=True):
+            carried = self._carried[metric.cell, metric.namespace]
+            complete_through = min(int(namespaces.watermark[number]), now) - ABSENT_AFTER
+            if complete_through > carried.marked_through or not carried.includes(metric.metric, now):
+                to_mark.add((metric.cell, metric.namespace))
+            carried.marked_through = max(carried.marked_through, complete_through)
+            carried.last_received[metric.metric] = now
         self._mark(
-            [part for namespace in sorted(advanced) for part in self._rows_to_mark(*namespace, now)], now
+            [part for key in sorted(to_mark) for part in self._rows_to_mark(*key, now)],
+            now,
         )
 
     def _mark(self, parts: list[tuple[Ints, int]], now: int) -> None:

@@ -94,7 +94,8 @@ class Ingest:
     ) -> None:
         """load_metrics: returns the metrics to decode; called in the thread, at the first delivery.
 
-        The declarations of all services take 8 MiB, and only deliveries need those that are not watched.
+        The declarations of all services take 8 MiB, and only deliveries need the services that are not
+        watched.
         """
         self._options = options or IngestOptions()
         self.telemetry, self.dead_letters = telemetry, self._options.dead_letters
@@ -135,7 +136,7 @@ class Ingest:
         points = decoded.points
         self._record_losses(points, request)
         if not decoded.any_valid and points.errors:
-            raise EnvelopeError(f"no record could be decoded; the first: {points.errors[0].reason}")
+            raise EnvelopeError(f"no record could be decoded; the first error: {points.errors[0].reason}")
         await decoded.writer.write(points, decoded.names, self._clock(), request.source)
         self._accepted[decoded.fingerprint] = None
         if len(self._accepted) > MAX_ACCEPTED_REQUESTS:

@@ -43,10 +43,10 @@ class NameInterner:
     """All names so far; the number of a name is its index in `by_number`.
 
     Decoders look up numbers by spelling in the following mappings, and add new spellings:
-    json: numbers by (account, region, namespace, metric, unit) and the bytes of the dimensions.
-    otlp: numbers by the bytes of the resource, then by the bytes of unit and attributes.
+    json_numbers: numbers by (account, region, namespace, metric, unit) and the bytes of the dimensions.
+    otlp_numbers: numbers by the bytes of the resource, then by the bytes of unit and attributes.
     cells: cells by the bytes of the resource.
-    undeclared: namespaces of undeclared metrics, by the metric's name in OpenTelemetry.
+    undeclared_namespaces: namespaces of undeclared metrics, by the metric's name in OpenTelemetry.
     """
 
     def __init__(
@@ -60,10 +60,10 @@ class NameInterner:
         self._numbers: dict[MetricName, int] = {}
         self._texts: dict[str, str] = {}
         self.by_number: list[MetricName] = []
-        self.json: dict[tuple[tuple[str, str, str, str, str], bytes], int] = {}
-        self.otlp: dict[bytes, dict[tuple[bytes, bytes], int]] = {}
+        self.json_numbers: dict[tuple[tuple[str, str, str, str, str], bytes], int] = {}
+        self.otlp_numbers: dict[bytes, dict[tuple[bytes, bytes], int]] = {}
         self.cells: dict[bytes, CellKey] = {}
-        self.undeclared: dict[bytes, str] = {}
+        self.undeclared_namespaces: dict[bytes, str] = {}
         self._size = self._new_bytes = 0
 
     @property

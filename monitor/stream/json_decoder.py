@@ -36,6 +36,7 @@ _dimensions_decoder = msgspec.json.Decoder(dict[str, str])
 @cache
 def decoder_for(statistics: Sequence[str]) -> msgspec.json.Decoder[Any]:
     """Return a decoder of points with these statistics; a missing statistic is NaN."""
+    # The names of statistics, such as p99.9, need not be Python identifiers.
     fields = [(f"s{n}", float, NAN) for n in range(len(statistics))]
     names = {f"s{n}": name for n, name in enumerate(statistics)}
     value = msgspec.defstruct("Value", fields, rename=names, gc=False)
@@ -59,12 +60,12 @@ def decoder_for(statistics: Sequence[str]) -> msgspec.json.Decoder[Any]:
 def decode(record: bytes, names: NameInterner, points: Points) -> None:
     """Add the points of a record to `points`. Raises DecodeBudgetExceededError and TooManyNamesError."""
     try:
-        _add(decoder_for(tuple(points.statistics)).decode_lines(record), names, points)
+        _add_points(decoder_for(tuple(points.statistics)).decode_lines(record), names, points)
     except PARSE_ERRORS:
-        _line_by_line(record, names, points)
+        _decode_line_by_line(record, names, points)
 
 
-def _line_by_line(record: bytes, names: NameInterner, points: Points) -> None:
+def _decode_line_by_line(record: bytes, names: NameInterner, points: Points) -> None:
     decoded, decode_lines = [], decoder_for(tuple(points.statistics)).decode_lines
     for match in LINE.finditer(record):
         line = match[0]
@@ -83,7 +84,7 @@ def _line_by_line(record: bytes, names: NameInterner, points: Points) -> None:
                 )
             )
             break
-    _add(decoded, names, points)
+    _add_points(decoded, names, points)
 
 
 def _without_non_finite_statistics(line: bytes) -> bytes:
@@ -103,9 +104,9 @@ def _is_finite(number: object) -> bool:
         return False
 
 
-def _add(decoded: list[Any], names: NameInterner, points: Points) -> None:
+def _add_points(decoded: list[Any], names: NameInterner, points: Points) -> None:
     spellings = zip(map(identity_of, decoded), map(bytes, map(dimensions_of, decoded)), strict=True)
-    numbers = list(map(names.json.get, spellings))
+    numbers = list(map(names.json_numbers.get, spellings))
     for index, number in enumerate(numbers):
         if number is None:
             numbers[index] = _intern(decoded[index], names, points)
@@ -135,5 +136,5 @@ def _intern(point: Any, names: NameInterner, points: Points) -> int:
     metric = names.intern_text(point.namespace), names.intern_text(point.metric_name)
     names.reserve(len(raw))
     number = names.intern(cell, *metric, dimensions, point.unit)
-    names.json[(*cell, *metric, names.intern_text(point.unit)), raw] = number
+    names.json_numbers[(*cell, *metric, names.intern_text(point.unit)), raw] = number
     return number

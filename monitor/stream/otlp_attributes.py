@@ -10,7 +10,7 @@ from monitor.stream.protobuf_reader import FIXED64, LENGTH, VARINT, ProtobufErro
 KEY, VALUE = tag(1, LENGTH), tag(2, LENGTH)  # of a label and of an attribute
 STRING, LIST = tag(1, LENGTH), tag(6, LENGTH)  # of an attribute's value: text, or further attributes
 LIST_ITEM = tag(1, LENGTH)
-OTHER_VALUES = (tag(2, VARINT), tag(3, VARINT), tag(4, FIXED64), tag(5, LENGTH), LIST, tag(7, LENGTH))
+NON_TEXT_VALUES = (tag(2, VARINT), tag(3, VARINT), tag(4, FIXED64), tag(5, LENGTH), LIST, tag(7, LENGTH))
 LABEL, ATTRIBUTE = tag(1, LENGTH), tag(7, LENGTH)  # of a point, in 0.7 and in 1.0
 RESOURCE_ATTRIBUTE = tag(1, LENGTH)
 ATTRIBUTE_STEPS = 12  # cost of decoding an attribute; see `DecodeBudget`
@@ -73,7 +73,7 @@ def _dimensions(value: bytes, budget: DecodeBudget) -> Mapping[str, str]:
                 budget.spend(ATTRIBUTE_STEPS)
                 if item_tag == LIST_ITEM:
                     texts |= _text(*_pair(value[start:end], budget), budget)
-        elif field_tag == STRING or field_tag in OTHER_VALUES:
+        elif field_tag == STRING or field_tag in NON_TEXT_VALUES:
             raise ProtobufError(f"expected a list as attribute {DIMENSIONS}")
     return texts
 
@@ -84,7 +84,7 @@ def _text(key: str, value: bytes, budget: DecodeBudget) -> Mapping[str, str]:
     for field_tag, at, stop in fields(value, 0, len(value), budget):
         if field_tag == STRING:
             texts[key] = str(value[at:stop], "utf-8")
-        elif field_tag in OTHER_VALUES:
+        elif field_tag in NON_TEXT_VALUES:
             raise ProtobufError(f"expected a text as attribute {key}")
     return texts
 

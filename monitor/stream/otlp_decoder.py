@@ -33,14 +33,15 @@ MAX_SUMMARIES = 100  # per metric; AWS sends one
 RESOURCE_METRICS = tag(1, LENGTH)  # of a request
 RESOURCE, SCOPE_METRICS = tag(1, LENGTH), tag(2, LENGTH)  # of resource metrics
 METRIC = tag(2, LENGTH)  # of scope metrics
-TITLE, UNIT, SUMMARY = tag(1, LENGTH), tag(3, LENGTH), tag(11, LENGTH)  # of a metric
+METRIC_NAME, UNIT, SUMMARY = tag(1, LENGTH), tag(3, LENGTH), tag(11, LENGTH)  # of a metric
 POINT = tag(1, LENGTH)  # of a summary
 LABELS = LABEL, ATTRIBUTE
 START, COUNT, SUM, QUANTILE = tag(2, FIXED64), tag(4, FIXED64), tag(5, FIXED64), tag(6, LENGTH)  # of a point
 QUANTILE_AT, QUANTILE_VALUE = tag(1, FIXED64), tag(2, FIXED64)  # of a quantile
 
 # The numbers of a point as AWS writes them: start, end, count, sum, and the quantiles 0 (the minimum) and 1
-# (the maximum). Zeros are omitted. Points with percentiles or in another order are decoded more slowly.
+# (the maximum). Zeros are omitted. Points with percentiles, or with fields in another order, take longer to
+# decode.
 USUAL_POINT: Final = re.compile(
     rb"\x11(.{8})\x19.{8}(?:\x21(.{8}))?(?:\x29(.{8}))?"
     rb"\x32(?:\x00|(?:\x09|\x12\x09\x00{8})\x11(.{8}))"
@@ -96,20 +97,21 @@ class Message:
     def __init__(self, data: bytes, names: NameInterner, points: Points) -> None:
         self._data, self._names, self._budget = data, names, points.budget
         self._numbers: list[int] = []
-        self._parts: list[bytes] = []  # of each point: start, count, sum, minimum, maximum
+        self._raw_values: list[bytes] = []  # of each point: start, count, sum, minimum, maximum
         self._percentiles: list[tuple[int, str, float]] = []  # index of the point, name, value
         self._undeclared: list[str] = []  # of each point of an undeclared metric: its namespace
         self._cell: CellKey = "", ""  # of the current resource
-        self._known: dict[tuple[bytes, bytes], int] = {}  # numbers by unit and raw labels or attributes
-        self._title = self._unit = b""  # name and unit of the current metric
+        # The numbers of known names, by unit and raw labels or attributes.
+        self._known_numbers: dict[tuple[bytes, bytes], int] = {}
+        self._metric_name = self._unit = b""  # name and unit of the current metric
 
     def read(self, at: int, end: int) -> None:
         """Decode the message from `at` to `end`. Raises one of PARSE_ERRORS."""
         for field_tag, start, stop in fields(self._data, at, end, self._budget):
             if field_tag == RESOURCE_METRICS:
-                self._resource_metrics(start, stop)
+                self._read_resource_metrics(start, stop)
 
-    def _resource_metrics(self, at: int, end: int) -> None:
+    def _read_resource_metrics(self, at: int, end: int) -> None:
         data, budget = self._data, self._budget
         parts = (
             data[start:stop]
@@ -118,35 +120,35 @@ class Message:
         )
         resource = b"".join(parts)
         self._cell = cell_of(resource, self._names, budget)
-        self._known = self._names.otlp.setdefault(resource, {})
+        self._known_numbers = self._names.otlp_numbers.setdefault(resource, {})
         for field_tag, start, stop in fields(data, at, end, budget):
             if field_tag == SCOPE_METRICS:
                 for inner_tag, first, last in fields(data, start, stop, budget):
                     if inner_tag == METRIC:
-                        self._metric(first, last)
+                        self._read_metric(first, last)
 
-    def _metric(self, at: int, end: int) -> None:
+    def _read_metric(self, at: int, end: int) -> None:
         data, summaries = self._data, []
         self._budget.spend(PART_STEPS)
-        self._title = self._unit = b""
+        self._metric_name = self._unit = b""
         for field_tag, start, stop in fields(data, at, end, self._budget):
-            if field_tag == TITLE:
-                self._title = data[start:stop]
+            if field_tag == METRIC_NAME:
+                self._metric_name = data[start:stop]
             elif field_tag == UNIT:
                 self._unit = data[start:stop]
             elif field_tag == SUMMARY:  # CloudWatch sends no other type
                 summaries.append((start, stop))
                 if len(summaries) > MAX_SUMMARIES:
                     raise ProtobufError(f"expected at most {MAX_SUMMARIES} summaries of a metric, found more")
-        undeclared = self._names.undeclared.get(self._title)
+        undeclared = self._names.undeclared_namespaces.get(self._metric_name)
         for first, last in summaries:
             for field_tag, start, stop in fields(data, first, last, self._budget):
                 if field_tag == POINT and undeclared is None:
-                    self._point(start, stop)
+                    self._read_point(start, stop)
                 elif field_tag == POINT:
                     self._undeclared.append(undeclared or "")
 
-    def _point(self, at: int, end: int) -> None:
+    def _read_point(self, at: int, end: int) -> None:
         data, begin = self._data, at
         while at < end and data[at] in LABELS:  # labels of 0.7, or attributes that come first
             size, at = varint(data, at + 1, end)
@@ -154,27 +156,27 @@ class Message:
             self._budget.steps_left -= 1
         usual = USUAL_POINT.match(data, at, end) if at <= end else None
         if usual is None:
-            self._unusual_point(begin, end)
+            self._read_unusual_point(begin, end)
             return
         raw = data[begin:at] + data[usual.end() : end]
-        number = self._known.get((self._unit, raw))
+        number = self._known_numbers.get((self._unit, raw))
         if number is None:
             try:
                 number = self._intern(raw)
             except PARSE_ERRORS:  # the bytes are not only labels or attributes
-                self._unusual_point(begin, end)
+                self._read_unusual_point(begin, end)
                 return
         if number >= 0:
             self._numbers.append(number)
-            self._parts += usual.groups(ZERO)
+            self._raw_values += usual.groups(ZERO)
 
-    def _unusual_point(self, at: int, end: int) -> None:
+    def _read_unusual_point(self, at: int, end: int) -> None:
         data, labels, field_start = self._data, list[bytes](), at
-        fixed, quantiles = {START: ZERO, COUNT: ZERO, SUM: ZERO}, dict[float, bytes]()
+        fixed_fields, quantiles = {START: ZERO, COUNT: ZERO, SUM: ZERO}, dict[float, bytes]()
         self._budget.spend(UNUSUAL_POINT_STEPS)
         for field_tag, start, stop in fields(data, at, end, self._budget):
-            if field_tag in fixed:
-                fixed[field_tag] = data[start:stop]
+            if field_tag in fixed_fields:
+                fixed_fields[field_tag] = data[start:stop]
             elif field_tag == QUANTILE:
                 self._budget.spend(PART_STEPS)
                 inner_fields = fields(data, start, stop, self._budget)
@@ -185,32 +187,32 @@ class Message:
                 labels.append(data[field_start:stop])
             field_start = stop
         raw = b"".join(labels)
-        number = self._known.get((self._unit, raw))
+        number = self._known_numbers.get((self._unit, raw))
         number = self._intern(raw) if number is None else number
         if number >= 0:
             for quantile, value in quantiles.items():
                 name = f"p{quantile * 100:g}"
                 self._percentiles.append((len(self._numbers), name, *struct.unpack("<d", value)))
             self._numbers.append(number)
-            self._parts += fixed.values()
-            self._parts += quantiles.get(0.0, NAN), quantiles.get(1.0, NAN)
+            self._raw_values += fixed_fields.values()
+            self._raw_values += quantiles.get(0.0, NAN), quantiles.get(1.0, NAN)
 
     def _intern(self, raw: bytes) -> int:
-        """Return the number of the metric's name, which `raw` contains: labels or attributes that are new.
+        """Return the number of the metric's name; UNDECLARED if no collector declares the metric.
 
-        Raises one of PARSE_ERRORS.
+        raw: the labels or attributes of a point, in a spelling that is new. Raises one of PARSE_ERRORS.
         """
         namespace, metric, dimensions = name_of(raw, self._budget)
         if not self._names.is_declared(namespace, metric):
-            if self._title == b"amazonaws.com/%s/%s" % (namespace.encode(), metric.encode()):
-                self._names.reserve(len(self._title))
-                self._names.undeclared[self._title] = namespace
+            if self._metric_name == b"amazonaws.com/%s/%s" % (namespace.encode(), metric.encode()):
+                self._names.reserve(len(self._metric_name))
+                self._names.undeclared_namespaces[self._metric_name] = namespace
             self._undeclared.append(namespace)
             return UNDECLARED
         unit = str(self._unit, "utf-8")
         self._names.reserve(len(raw))
         number = self._names.intern(self._cell, namespace, metric, dimensions, unit)
-        self._known[self._unit, raw] = number
+        self._known_numbers[self._unit, raw] = number
         return number
 
     def add_to(self, points: Points) -> None:
@@ -219,7 +221,7 @@ class Message:
             points.count_undeclared(namespace)
         if not self._numbers:
             return
-        start, count, *floats = np.frombuffer(b"".join(self._parts), "<u8").reshape(-1, 5).T
+        start, count, *floats = np.frombuffer(b"".join(self._raw_values), "<u8").reshape(-1, 5).T
         columns = dict(zip(("sum", "min", "max"), (column.view("<f8") for column in floats), strict=True))
         columns["count"] = count.astype(np.float64)
         values = np.full((len(points.statistics), len(self._numbers)), np.nan)

@@ -51,16 +51,16 @@ class Points:
     count: int = 0
 
     def add(self, numbers: Int64s, times: Int64s, values: Float64s) -> None:
-        """Append points, except undeclared ones, whose numbers are negative.
+        """Append points, except those with a negative number.
 
-        numbers: the number of each point's name, see `NameInterner`. times: the start of each point's minute,
-        in milliseconds since 1970. values: [statistic, point].
+        numbers: the number of each point's name, see `NameInterner`; UNDECLARED or INVALID if it has none.
+        times: the start of each point's minute, in milliseconds since 1970. values: [statistic, point].
         """
         if not numbers.size:
             return
-        declared = numbers >= 0
-        if not declared.all():
-            numbers, times, values = numbers[declared], times[declared], values[:, declared]
+        named = numbers >= 0
+        if not named.all():
+            numbers, times, values = numbers[named], times[named], values[:, named]
         self._numbers.append(numbers)
         self._times.append(times)
         self._values.append(values)

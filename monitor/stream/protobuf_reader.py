@@ -65,7 +65,7 @@ def fields(data: bytes, at: int, end: int, budget: DecodeBudget) -> Iterator[Fie
         else:
             raise ProtobufError(f"no field has the wire type {wire_type}")
         if stop > end or field_tag < MIN_TAG:
-            raise ProtobufError("a field goes beyond its message")
+            raise ProtobufError("a field goes beyond its message, or its number is 0")
         yield field_tag, at, stop
         at = stop
     budget.steps_left -= count

@@ -72,7 +72,7 @@ class RowIndex(Columns):
         self._owner_numbers: dict[tuple[CellKey, str], int] = {}
         self._queries: list[tuple[bytes, ...]] = []  # by number of the name: one query per declared statistic
         # By number of the name: its candidate cells, if global and regional services share its namespace.
-        self._candidates: dict[int, tuple[CellKey, ...]] = {}
+        self._candidate_cells: dict[int, tuple[CellKey, ...]] = {}
 
     def refresh(self, numbers: Int64s) -> Int64s:
         """Update the rows of names; return the numbers of names that no series uses, ascending."""
@@ -86,12 +86,9 @@ class RowIndex(Columns):
         return unknown
 
     def _add(self, name: MetricName) -> None:
-        metric_id = name.namespace, name.metric
-        number, statistics, unit = (
-            self.allocate(),
-            self._declared_metrics.statistics[metric_id],
-            self._declared_metrics.units[metric_id],
-        )
+        number, metric_id = self.allocate(), (name.namespace, name.metric)
+        statistics = self._declared_metrics.statistics[metric_id]
+        unit = self._declared_metrics.units[metric_id]
         metrics = [
             Metric(name.namespace, name.metric, stat, dimensions=name.dimensions) for stat in statistics
         ]
@@ -103,7 +100,7 @@ class RowIndex(Columns):
         cells = tuple(dict.fromkeys(cell for cell, _ in self._declared_metrics.reading_services(name)))
         self._set_cell(number, cells[0])
         if len(cells) > 1:
-            self._candidates[number] = cells
+            self._candidate_cells[number] = cells
 
     def _set_cell(self, number: int, cell: CellKey) -> None:
         name = self.names.by_number[number]
@@ -114,7 +111,7 @@ class RowIndex(Columns):
 
     def _find_rows(self, number: int) -> None:
         """Find the rows of a name; of its candidate cells, the first that has one of its metrics is used."""
-        for cell in self._candidates.get(number, ()):
+        for cell in self._candidate_cells.get(number, ()):
             if not self._fleet.metrics(cell).keys().isdisjoint(self._queries[number]):
                 self._set_cell(number, cell)
                 break

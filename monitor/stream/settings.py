@@ -15,7 +15,7 @@ from monitor.stream.firehose_access import FirehoseAccess
 ACCESS_KEYS_VARIABLE = "HEADROOM_STREAM_ACCESS_KEYS"
 MAX_KEY_LENGTH = 4096  # characters; the maximum of Firehose
 ACCOUNT_PATTERN = re.compile("[0-9]{12}")
-DELIVERY_STREAM = r"firehose:[a-z0-9-]+:[0-9]{12}:deliverystream/[\w.-]{1,64}"
+DELIVERY_STREAM_PATTERN = r"firehose:[a-z0-9-]+:[0-9]{12}:deliverystream/[\w.-]{1,64}"
 
 
 def access_keys_from(environ: Mapping[str, str]) -> tuple[str, ...]:
@@ -23,7 +23,7 @@ def access_keys_from(environ: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(filter(None, map(str.strip, environ.get(ACCESS_KEYS_VARIABLE, "").split(","))))
 
 
-def _keys(file: Any, info: ValidationInfo) -> tuple[SecretStr, ...]:
+def _read_keys(file: Any, info: ValidationInfo) -> tuple[SecretStr, ...]:
     """Read access keys from a file with a key in each line. No error message shows a key."""
     context = info.context or ConfigContext()
     try:
@@ -35,16 +35,16 @@ def _keys(file: Any, info: ValidationInfo) -> tuple[SecretStr, ...]:
     return tuple(map(SecretStr, lines))
 
 
-def _source(value: str) -> str:
-    if not (ACCOUNT_PATTERN.fullmatch(value) or arn_pattern(DELIVERY_STREAM).fullmatch(value)):
+def _check_source(value: str) -> str:
+    if not (ACCOUNT_PATTERN.fullmatch(value) or arn_pattern(DELIVERY_STREAM_PATTERN).fullmatch(value)):
         raise problem(
             f"expected an account's 12 digits or the ARN of a delivery stream, found {shown_value(value)}"
         )
     return value
 
 
-AccessKeys = Annotated[tuple[SecretStr, ...], BeforeValidator(_keys), WithJsonSchema({"type": "string"})]
-DeliverySource = Annotated[Text, AfterValidator(_source)]
+AccessKeys = Annotated[tuple[SecretStr, ...], BeforeValidator(_read_keys), WithJsonSchema({"type": "string"})]
+DeliverySource = Annotated[Text, AfterValidator(_check_source)]
 
 
 class StreamConfig(ConfigModel):
@@ -69,7 +69,7 @@ class StreamConfig(ConfigModel):
 
     @property
     def gap_minutes(self) -> int:
-        """`poll_after` in whole minutes: a longer gap in a streamed metric has it polled again."""
+        """`poll_after` in whole minutes: a streamed metric with a longer gap is polled again."""
         return int(self.poll_after // 60)
 
     def access(self, environ: Mapping[str, str]) -> FirehoseAccess:

@@ -30,5 +30,5 @@ def statistics_by_metric(collectors: Iterable[Collector]) -> Mapping[QualifiedNa
 
 
 def additional_statistics(statistics: Iterable[str]) -> Statistics:
-    """Return those of the statistics that a metric stream delivers only if configured to, such as p99."""
+    """Return the statistics, such as p99, that a metric stream delivers only if it is configured to."""
     return tuple(sorted({name for name in statistics if name not in STATISTIC_FIELDS and name != AVERAGE}))

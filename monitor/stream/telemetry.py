@@ -9,10 +9,8 @@ from monitor.lib.label_names import exported_names
 from monitor.stream.points import OTHER_NAMESPACES
 
 MAX_EXPORTED_NAMESPACES = 100  # label values; further namespaces are counted as OTHER_NAMESPACES
-UNMONITORED_CELL = (
-    "",
-    "",
-)  # the labels of all cells that are not monitored, as a sender may name any account
+# The labels of all cells that are not monitored: a sender may name any account.
+UNMONITORED_CELL = ("", "")
 
 
 class StreamTelemetry:

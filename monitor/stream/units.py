@@ -16,24 +16,24 @@ PREFIXES = (("", "", 1.0), ("Kilo", "k", 1e3), ("Mega", "M", 1e6), ("Giga", "G",
 TIME_UNITS = (("Seconds", "s", 1.0), ("Milliseconds", "ms", 1e-3), ("Microseconds", "us", 1e-6))
 
 
-def _units() -> Iterator[tuple[str, Unit]]:
+def _units_by_text() -> Iterator[tuple[str, Unit]]:
     for text in PLAIN_UNITS:
         yield text, COUNT
     for text in ("Percent", "%"):
         yield text, PERCENT
     for name, code, seconds in TIME_UNITS:
-        yield from _unit_by_text((name, code), UnitKind.DURATION, seconds)
+        yield from _texts_of_unit((name, code), UnitKind.DURATION, seconds)
     for prefix, code, factor in PREFIXES:
         for per_name, per_code in (("", ""), ("/Second", "/s")):
             bytes_texts = f"{prefix}bytes".capitalize() + per_name, f"{code}By{per_code}"
             bits_name = f"{prefix}bits".capitalize() + per_name
             bits_texts = bits_name, f"{code}bit{per_code}", f"{code}Bit{per_code}"
-            yield from _unit_by_text(bytes_texts, UnitKind.BYTES, factor, is_rate=bool(per_name))
-            yield from _unit_by_text(bits_texts, UnitKind.BYTES, factor / 8, is_rate=bool(per_name))
-    yield from _unit_by_text(("Count/Second", "{Count}/s"), UnitKind.COUNT, is_rate=True)
+            yield from _texts_of_unit(bytes_texts, UnitKind.BYTES, factor, is_rate=bool(per_name))
+            yield from _texts_of_unit(bits_texts, UnitKind.BYTES, factor / 8, is_rate=bool(per_name))
+    yield from _texts_of_unit(("Count/Second", "{Count}/s"), UnitKind.COUNT, is_rate=True)
 
 
-def _unit_by_text(
+def _texts_of_unit(
     texts: tuple[str, ...], kind: UnitKind, scale: float = 1.0, is_rate: bool = False
 ) -> Iterator[tuple[str, Unit]]:
     """Yield each text of a unit, and the unit. texts: CloudWatch's name, then UCUM codes."""
@@ -41,7 +41,7 @@ def _unit_by_text(
     return ((text, unit) for text in texts)
 
 
-UNITS: Mapping[str, Unit] = dict(_units())
+UNITS: Mapping[str, Unit] = dict(_units_by_text())
 
 
 def conversion_factor(text: str, declared: Unit, statistic: str) -> float:

@@ -1,5 +1,6 @@
-"""The screen of alerts: firing ones, the most urgent first, and then pending ones."""
+"""The screen of alerts: firing alerts, the most urgent first, then pending alerts."""
 
+import time
 from dataclasses import replace
 from typing import ClassVar
 
@@ -11,6 +12,7 @@ from textual.widgets import Footer, Static
 
 from monitor.alerting.inhibit import BLIND_SIGNAL
 from monitor.api.alert_models import AlertModel
+from monitor.lib.durations import format_duration
 from monitor.lib.text import escape_unprintable
 from monitor.render.styles import STYLES
 from monitor.render.text import shorten
@@ -20,7 +22,7 @@ from monitor.top.screen import AlertTarget, BaseScreen
 from monitor.top.series import SeriesScreen
 from monitor.top.snapshot import TopSnapshot
 from monitor.top.table import Column, ItemTable
-from monitor.top.text import duration_text, time_and_age
+from monitor.top.text import time_and_age
 from rules.band import ZONES, Zone
 from rules.plurals import count_of
 
@@ -38,7 +40,7 @@ def _zone(alert: AlertModel, width: int) -> Text:
 
 
 def _since(alert: AlertModel, width: int) -> Text:
-    return Text(duration_text(alert.since.timestamp(), Zone.ABOVE))
+    return Text(format_duration(time.time() - alert.since.timestamp()))
 
 
 def _handling(alert: AlertModel, width: int) -> Text:
@@ -90,8 +92,8 @@ class AlertsScreen(BaseScreen):
         """Show the alerts of a snapshot."""
         self.table.show(snapshot.alerts.items)
         shown, total = len(snapshot.alerts.items), snapshot.alerts.total
-        count = count_of(total, "alert")
-        self._view.update((f"{shown:,} of {count}" if shown < total else count) if total else "No alerts.")
+        count = count_of(total, "alert") if total else "No alerts."
+        self._view.update(f"{shown:,} of {count}" if shown < total else count)
 
     @on(ItemTable.Moved)
     def _moved(self) -> None:

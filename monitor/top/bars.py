@@ -18,7 +18,8 @@ THROTTLED_STYLE = STYLES[Zone.NEAR]
 def bar(utilization: float | None, band: Band | None, zone: Zone, width: int) -> Text:
     """Return a bar whose full width is the limit, with the target band marked if it is known."""
     used = round(min(utilization or 0.0, 1.0) * width)
-    low, high = (round(min(edge, 1.0) * width) for edge in ((band.low, band.high) if band else (0, 0)))
+    edges = (band.low, band.high) if band else (0.0, 0.0)
+    low, high = (round(min(edge, 1.0) * width) for edge in edges)
 
     def characters(start: int, end: int, outside: str, inside: str) -> str:
         return "".join(inside if low <= column < high else outside for column in range(start, end))
@@ -42,7 +43,7 @@ def sparkline_text(history: SeriesHistory, zone: Zone) -> Text:
 
 
 def downsample(values: Floats, buckets: int) -> Floats:
-    """Return the highest value of each of `buckets` equal spans.
+    """Return the highest value of each of `buckets` equal spans; NaN where all values of a span are NaN.
 
     If there are fewer values than spans, values are repeated.
     """

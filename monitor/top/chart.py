@@ -38,6 +38,8 @@ HOUR, HALF_HOUR = 60, 30  # minutes between two time marks
 WIDE = 90  # characters: a wider chart has a mark every half hour
 
 StyledCharacter = tuple[str, str]  # a character and its style
+BLANK: StyledCharacter = (" ", "")
+Position = tuple[int, int]  # row and column of a character
 
 
 def plot(chart: Chart, width: int, height: int) -> Text:
@@ -71,25 +73,27 @@ class TextChart:
 
     def chart_lines(self) -> Iterator[Text]:
         """Yield the lines from the top, each with its label if it has one."""
-        cells, labels = self._cells(), self._labels()
+        characters, labels = self._characters(), self._labels()
         for row in range(self.rows):
             line = label_text(labels.get(row, ""))
-            for character, style in (cells.get((row, column), (" ", "")) for column in range(self.columns)):
-                line.append(character, style)
+            for column in range(self.columns):
+                line.append(*characters.get((row, column), BLANK))
             yield line
 
-    def _cells(self) -> Mapping[tuple[int, int], StyledCharacter]:
-        cells: dict[tuple[int, int], StyledCharacter] = {}
-        for cell, values in self._lines():
+    def _characters(self) -> Mapping[Position, StyledCharacter]:
+        """Return the characters that are not blank: the curves, and the lines behind them."""
+        characters: dict[Position, StyledCharacter] = {}
+        for line_character, values in self._lines():
             for column, value in enumerate(values.tolist()):
                 if isfinite(value):
-                    cells[self.row(value), column] = cell
+                    characters[self.row(value), column] = line_character
         for curve, style in (
             (self.chart.history.upper_bound, BOUND_STYLE),
             (self.chart.history.usage, USAGE_STYLE),
         ):
-            cells |= {cell: (chr(BLANK_BRAILLE + dots), style) for cell, dots in self._curve(curve).items()}
-        return cells
+            for position, dots in self._curve(curve).items():
+                characters[position] = chr(BLANK_BRAILLE + dots), style
+        return characters
 
     def _lines(self) -> Iterator[tuple[StyledCharacter, Floats]]:
         """Yield each line behind the curves: its character and style, and its value in each column.
@@ -102,12 +106,12 @@ class TextChart:
                 yield GRID_LINE, np.full(self.columns, step * number, np.float32)
             return
         band = self.chart.band
-        for cell, shares in zip(
-            MARK_LINES.values(), ((band.low, band.high), (band.near,), (1.0,)), strict=True
-        ):
-            yield from ((cell, self.limits * share) for share in shares)
+        shares_by_mark = (band.low, band.high), (band.near,), (1.0,)  # in the order of MARK_LINES
+        for mark, shares in zip(MARK_LINES.values(), shares_by_mark, strict=True):
+            yield from ((mark, self.limits * share) for share in shares)
 
     def _labels(self) -> Mapping[int, str]:
+        """Return the labels by row: 0, and the newest value of each line."""
         unit, labels = self.chart.unit, {self.rows - 1: "0"}
         for _, values in self._lines():
             newest = float(values[-1])
@@ -115,16 +119,16 @@ class TextChart:
                 labels[self.row(newest)] = axis_label(newest, unit)
         return labels
 
-    def _curve(self, values: Floats) -> Mapping[tuple[int, int], int]:
+    def _curve(self, values: Floats) -> Mapping[Position, int]:
         """Return the dots of each character of a curve; neighbouring known values are connected."""
-        cells: defaultdict[tuple[int, int], int] = defaultdict(int)
+        dots_at: defaultdict[Position, int] = defaultdict(int)
         bottom, previous = self.rows * DOTS_DOWN - 1, None
         for x, value in enumerate(downsample(values, self.columns * DOTS_ACROSS).tolist()):
             y = round((1 - value / self.chart.top) * bottom) if isfinite(value) else None
             for dot in dots_between(previous, y):
-                cells[dot // DOTS_DOWN, x // DOTS_ACROSS] |= DOTS[x % DOTS_ACROSS][dot % DOTS_DOWN]
+                dots_at[dot // DOTS_DOWN, x // DOTS_ACROSS] |= DOTS[x % DOTS_ACROSS][dot % DOTS_DOWN]
             previous = y
-        return cells
+        return dots_at
 
     def throttled_line(self) -> Text:
         """Return the line that marks columns with throttled demand, and columns known to have none."""
@@ -145,15 +149,16 @@ class TextChart:
         history, step = self.chart.history, HALF_HOUR if self.columns > WIDE else HOUR
         for minute in range(ceil(history.start / step) * step, history.end + 1, step):
             at = LABEL_WIDTH + int((minute - history.start) * self.columns / WINDOW)
-            line[at : at + 5] = f"{datetime.fromtimestamp(minute * 60):%H:%M}"
+            time_of_day = f"{datetime.fromtimestamp(minute * 60):%H:%M}"
+            line[at : at + len(time_of_day)] = time_of_day
         return Text("".join(line)[: LABEL_WIDTH + self.columns], "dim")
 
     def legend_line(self) -> Text:
         """Return the legend."""
         marks = dict(reversed(MARK_LINES.items())) if self.has_limit else {}
-        cells = {"usage": ("⠒", USAGE_STYLE), **marks, "throttled": (THROTTLED, THROTTLED_STYLE)}
+        symbols = {"usage": ("⠒", USAGE_STYLE), **marks, "throttled": (THROTTLED, THROTTLED_STYLE)}
         line = Text()
-        for name, (character, style) in cells.items():
+        for name, (character, style) in symbols.items():
             line.append(f" {character * 2}", style).append(f" {name}")
         return line
 

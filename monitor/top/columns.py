@@ -38,8 +38,9 @@ def _usage(row: SeriesRow, width: int) -> Text:
 
 
 def _throttled(row: SeriesRow, width: int) -> Text:
-    style = STYLES[Zone.SATURATED] if row.model.saturation else "dim" if row.model.saturation is None else ""
-    return Text(throttled_text(row.model), style)
+    rate = row.model.saturation
+    calm_style = "dim" if rate is None else ""
+    return Text(throttled_text(row.model), STYLES[Zone.SATURATED] if rate else calm_style)
 
 
 def _since(row: SeriesRow, width: int) -> Text:

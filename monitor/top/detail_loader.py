@@ -11,7 +11,7 @@ MAX_AGE = 60.0  # seconds: there is one sample per minute
 
 
 class DetailLoader:
-    """Fetches details one after the other, and each again once it is older than `max_age` seconds.
+    """Fetches details one at a time, and fetches a detail again once it is older than `max_age` seconds.
 
     on_change: called with all details, by series id, whenever a detail was loaded.
     """
@@ -25,12 +25,12 @@ class DetailLoader:
         self._client, self._on_change, self._max_age = client, on_change, max_age
         self._details: dict[str, SeriesDetail] = {}
         self._requested_at: dict[str, float] = {}  # the time of the last request to the API
-        self._requested: Collection[str] = ()
+        self._requested_ids: Collection[str] = ()
         self._request_changed = asyncio.Event()
 
     def request(self, identities: Collection[str]) -> None:
         """Load the details of only these series from now on."""
-        self._requested = identities
+        self._requested_ids = identities
         self._request_changed.set()
 
     def retain(self, identities: Collection[str]) -> Mapping[str, SeriesDetail]:
@@ -45,7 +45,7 @@ class DetailLoader:
         while True:
             await self._request_changed.wait()
             self._request_changed.clear()
-            while identity := self._next_due():
+            while identity := self._next_due_id():
                 self._requested_at[identity] = time.monotonic()
                 try:
                     detail = SeriesDetail(await self._client.get_series(identity), time.time())
@@ -54,7 +54,7 @@ class DetailLoader:
                 self._details[identity] = detail
                 self._on_change(dict(self._details))
 
-    def _next_due(self) -> str | None:
+    def _next_due_id(self) -> str | None:
         cutoff = time.monotonic() - self._max_age
-        due = (id_ for id_ in self._requested if self._requested_at.get(id_, cutoff) <= cutoff)
-        return next(due, None)
+        due_ids = (id_ for id_ in self._requested_ids if self._requested_at.get(id_, cutoff) <= cutoff)
+        return next(due_ids, None)

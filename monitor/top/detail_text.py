@@ -26,6 +26,9 @@ def heading_text(detail: SeriesDetail, alert: AlertModel | None) -> Text:
     since = alert.since.timestamp() if alert else detail.since
     duration, utilization = duration_text(since, detail.zone), format_percent(model.utilization)
     state = f" for {duration}: {utilization}, {usage_and_limit(model)}"
+    alert_state = "no alert"
+    if alert:
+        alert_state = ", ".join([f"alert {alert.state}", alert.severity, *handling_phrases(alert)])
     return Text.assemble(
         (resource_name(model), "bold"),
         f"  {escape_unprintable(model.catalogue_entry.title)}\n",
@@ -34,11 +37,7 @@ def heading_text(detail: SeriesDetail, alert: AlertModel | None) -> Text:
         (model.zone, STYLES[detail.zone]),
         escape_unprintable(f"{state}{headroom_text(detail)}; throttled {throttled_text(model)}"),
         "\n",
-        escape_unprintable(
-            ", ".join([f"alert {alert.state}", alert.severity, *handling_phrases(alert)])
-            if alert
-            else "no alert"
-        ),
+        escape_unprintable(alert_state),
     )
 
 
@@ -126,8 +125,8 @@ def _forecast_lines(detail: SeriesDetail) -> Iterator[str]:
         yield f"Effective ceiling: {ceiling}, inferred: demand was throttled at this usage in 14 days"
     if forecast.summary:
         chances = [f"{100 * chance:.0f} % within {period}" for period, chance in forecast.probability.items()]
-        shown = f" ({', '.join(chances)})" if chances else ""
-        yield f"Forecast: {forecast.summary}{shown}"
+        chances_text = f" ({', '.join(chances)})" if chances else ""
+        yield f"Forecast: {forecast.summary}{chances_text}"
 
 
 def _alert_lines(detail: SeriesDetail, alert: AlertModel | None) -> Iterator[str]:

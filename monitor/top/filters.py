@@ -85,12 +85,12 @@ def parse_filters(text: str) -> Filters:
     if words:
         values_by_label["resource"].append(_pattern(words))
     zones = [zone for value in values_by_label.pop("zone", []) for zone in value.split(",")]
-    for service, signal in map(_split_signal, values_by_label.pop("signal", [])):
+    for services, signal in map(_split_signal, values_by_label.pop("signal", [])):
         values_by_label["signal"].append(signal)
-        values_by_label["service"] += service
+        values_by_label["service"] += services
     try:
         params = {name: _only_value(name, values) for name, values in values_by_label.items() if values}
-        return Filters.model_validate(params | {"zone": _zones(zones)})
+        return Filters.model_validate(params | {"zone": _parse_zones(zones)})
     except ValidationError as error:
         raise FilterError(f"{error.errors()[0]['loc'][0]}: {error.errors()[0]['msg']}") from None
 
@@ -110,7 +110,7 @@ def _pattern(words: list[str]) -> str:
 
 
 def _split_signal(signal: str) -> tuple[list[str], str]:
-    """Return the service that the signal is prefixed with, if any, and the signal without it."""
+    """Return the service before the signal's dot, as a list that is empty without a dot, and the signal."""
     service, dot, name = signal.partition(".")
     return ([service], name) if dot else ([], signal)
 
@@ -121,7 +121,7 @@ def _only_value(name: str, values: list[str]) -> str:
     return values[0]
 
 
-def _zones(words: list[str]) -> tuple[ZoneWord, ...]:
+def _parse_zones(words: list[str]) -> tuple[ZoneWord, ...]:
     if unknown := [word for word in words if word not in ZONES]:
         raise FilterError(f"zone: expected {', '.join(ZONE_WORDS)}; found {unknown[0] or 'nothing'}")
     return tuple(word for word in ZONE_WORDS if word in words)

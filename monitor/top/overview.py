@@ -118,10 +118,9 @@ def alert_target(series: SeriesModel) -> AlertTarget:
 
 def view_text(view: SeriesView) -> str:
     """Return the order and the filters of a view as text."""
+    order = f"by {view.sort}{', reversed' if view.reverse else ''}"
     filters = format_filters(view.filters)
-    return f"by {view.sort}{', reversed' if view.reverse else ''}" + (
-        f" · filter {filters}" if filters else ""
-    )
+    return f"{order} · filter {filters}" if filters else order
 
 
 def series_count_text(snapshot: TopSnapshot) -> str:
@@ -140,10 +139,11 @@ def row_text(row: SeriesRow) -> Text:
     """Return a series on two lines, with the values that may not fit into the columns of the list."""
     series = row.model
     account = (row.detail.model.account_name if row.detail else "") or series.account
+    alert_states = [row.alert.state, *handling_phrases(row.alert)] if row.alert else []
     facts = (
         f"{usage_and_limit(series)} ({series.source or 'no source'}), throttled {throttled_text(series)}",
         f"{account}, {series.region}",
-        *([", ".join([row.alert.state, *handling_phrases(row.alert)])] if row.alert else ()),
+        *filter(None, [", ".join(alert_states)]),
         f"sample {time_and_age(series.sampled_at)}",
     )
     return Text(f"{series_name(series)}\n{escape_unprintable('; '.join(facts))}")

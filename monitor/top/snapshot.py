@@ -50,9 +50,10 @@ class SeriesRow:
 class TopSnapshot:
     """The latest responses: a page of series and the alerts.
 
-    pending: a phrase with the accounts and services that Headroom has not read yet. details: the loaded
-    details by series id. fetched_at: when the page was fetched, in epoch seconds; 0: never. complete: true
-    once both the page and the alerts were fetched.
+    pending: a phrase with the accounts and services that Headroom has not read yet.
+    details: the loaded details by series id.
+    fetched_at: when the page was fetched, in epoch seconds; 0: never.
+    complete: true once both the page and the alerts were fetched.
     """
 
     view: SeriesView = DEFAULT_VIEW
@@ -65,7 +66,7 @@ class TopSnapshot:
 
     @cached_property
     def alerts_by_series(self) -> Mapping[str, AlertModel]:
-        """The alerts by id: that of the series, except for alerts of forecasts and blind spots."""
+        """The alerts by id, which is the id of the series unless it is about a forecast or a blind spot."""
         return {alert.id: alert for alert in self.alerts.items}
 
     @property

@@ -37,8 +37,8 @@ class Column(Generic[TableItem]):
     """A column of a table.
 
     render: returns the text of an item for a width. rank: when not all columns fit, the columns with the
-    lowest ranks are shown. width: the minimum width. max_width: the maximum useful width. All widths are in
-    characters.
+    lowest ranks are shown. width: the minimum width. max_width: the maximum useful width; 0: the column is
+    never widened. All widths are in characters.
     """
 
     name: str
@@ -54,17 +54,17 @@ def fit_columns(columns: Sequence[Column[TableItem]], width: int, first: str = "
 
     first: the name of the column that is chosen before all others.
     """
-    free, chosen = width, []
+    free_width, fitting = width, []
     for column in sorted(columns, key=lambda column: (column.name != first, column.rank)):
-        if column.width + GAP > free:
+        if column.width + GAP > free_width:
             break
-        chosen.append(column)
-        free -= column.width + GAP
+        fitting.append(column)
+        free_width -= column.width + GAP
     widths = {}
-    for column in chosen:
-        extra = min(free, max(column.max_width - column.width, 0))
+    for column in fitting:
+        extra = min(free_width, max(column.max_width - column.width, 0))
         widths[column.name] = column.width + extra
-        free -= extra
+        free_width -= extra
     return [replace(column, width=widths[column.name]) for column in columns if column.name in widths]
 
 
@@ -127,8 +127,10 @@ class ItemTable(ScrollView, Generic[TableItem], can_focus=True):
         previous, cursor_was_visible = self.current, self.cursor_is_visible
         self._items, self._sort_mark = list(items), sorted_by
         self.virtual_size = Size(self.size.width, len(self._items) + 1)
-        rows = {item.id: row for row, item in enumerate(self._items)}
-        row = rows.get(previous.id, self.cursor) if previous and self._user_moved_cursor else self.cursor
+        row = self.cursor
+        if previous and self._user_moved_cursor:
+            row_by_id = {item.id: row for row, item in enumerate(self._items)}
+            row = row_by_id.get(previous.id, row)
         self.set_reactive(ItemTable.cursor, max(min(row, len(self._items) - 1), 0))
         if cursor_was_visible:
             self._scroll_to_cursor()

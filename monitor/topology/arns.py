@@ -53,7 +53,7 @@ class PathNode(NamedTuple):
 
 
 class PathLink(NamedTuple):
-    """A resource and the next resource to which its units go."""
+    """A link: the requests, messages or records of `source` go on to `target`."""
 
     source: PathNode
     target: PathNode

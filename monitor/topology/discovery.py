@@ -18,12 +18,14 @@ from rules.path_file import MAX_HOPS, MAX_NAME_LENGTH, MAX_PATHS
 from rules.plurals import agreeing, count_of
 
 HEADER = """\
-# Request paths found in AWS, proposed by `headroom paths discover`. Keep those that matter, and name the
+# Request paths found in AWS, proposed by `headroom paths discover`. Keep the paths that matter, and name this
 # file in `path_files` of the configuration. AWS does not tell what functions and instances call: add their
 # tables, buckets, queues and keys by hand.
 """
 # Characters that the name of a request path must not have.
 NOT_IN_NAMES = re.compile(r"[^\w .:@+-]+")
+
+MAX_BASE_LENGTH = MAX_NAME_LENGTH - 4  # leaves room for a space and a number
 
 Targets = Mapping[Identity, Sequence[PathNode]]
 
@@ -95,21 +97,21 @@ def _nodes(links: Iterable[PathLink]) -> Mapping[Identity, PathNode]:
 
 def _path(entrance: PathNode, targets: Targets, used_names: set[str]) -> ProposedPath:
     """Return the path that begins at an entrance. used_names: the names of the other paths."""
-    order, notes = [entrance], list[str]()
+    found_hops, notes = [entrance], list[str]()
     predecessors_of: dict[Identity, list[Identity]] = {entrance.identity: []}
-    for node in order:  # the loop appends the hops that it finds
+    for node in found_hops:  # the loop appends the hops that it finds
         for target in targets.get(node.identity, ()):
             predecessors = predecessors_of.get(target.identity)
-            if predecessors is None and len(order) >= MAX_HOPS:
+            if predecessors is None and len(found_hops) >= MAX_HOPS:
                 notes.append(f"{node.resource} leads on to {target.service} {target.resource}")
             elif predecessors is None:
                 predecessors_of[target.identity] = [node.identity]
-                order.append(target)
+                found_hops.append(target)
             elif _leads_to(target.identity, node.identity, predecessors_of):
                 notes.append(f"{target.service} {target.resource} leads to {node.resource}, and back")
             else:
                 predecessors.append(node.identity)
-    hops = _sort_hops(order, predecessors_of)
+    hops = _sort_hops(found_hops, predecessors_of)
     numbers = {node.identity: number for number, node in enumerate(hops)}
     return ProposedPath(
         _path_name(entrance, used_names),
@@ -137,26 +139,27 @@ def _leads_to(
 
 
 def _sort_hops(
-    order: Sequence[PathNode],
+    hops: Sequence[PathNode],
     predecessors_of: Mapping[Identity, Sequence[Identity]],
 ) -> list[PathNode]:
     """Return the hops in an order in which each hop is after the hops that it follows."""
-    done: dict[Identity, PathNode] = {}
-    remaining = [*order]
+    sorted_hops: dict[Identity, PathNode] = {}
+    remaining = [*hops]
     while remaining:
-        ready = {
-            node.identity: node for node in remaining if done.keys() >= {*predecessors_of[node.identity]}
+        sorted_hops |= {
+            node.identity: node
+            for node in remaining
+            if sorted_hops.keys() >= {*predecessors_of[node.identity]}
         }
-        done |= ready
-        remaining = [node for node in remaining if node.identity not in done]
-    return [*done.values()]
+        remaining = [node for node in remaining if node.identity not in sorted_hops]
+    return [*sorted_hops.values()]
 
 
 def _path_name(entrance: PathNode, used_names: set[str]) -> str:
     """Return a name that is not in `used_names`, and add it to them."""
     cleaned = NOT_IN_NAMES.sub("-", entrance.name or entrance.resource).strip("-. ")
-    base = (cleaned or entrance.service)[: MAX_NAME_LENGTH - 4]
-    base = base if re.match(r"\w", base) else f"x{base}"[: MAX_NAME_LENGTH - 4]
+    base = cleaned or entrance.service
+    base = (base if re.match(r"\w", base) else f"x{base}")[:MAX_BASE_LENGTH]
     name, number = base, 1
     while name in used_names:
         number += 1
@@ -173,12 +176,10 @@ def as_yaml(paths: Sequence[ProposedPath], accounts: Collection[str]) -> str:
     lines = [HEADER + "paths:" + ("" if paths else " []")]
     for path in paths[:MAX_PATHS]:
         lines += _path_lines(path, with_account=len({*accounts}) > 1)
-    if left_out := len(paths) - MAX_PATHS:
-        lines += (
-            [f"# {count_of(left_out, 'more path')} {agreeing(left_out, 'is', 'are')} left out"]
-            if left_out > 0
-            else []
-        )
+    left_out_count = len(paths) - MAX_PATHS
+    if left_out_count > 0:
+        verb = agreeing(left_out_count, "is", "are")
+        lines.append(f"# {count_of(left_out_count, 'more path')} {verb} left out")
     return "\n".join([*lines, ""])
 
 

@@ -62,17 +62,13 @@ def with_busiest_parts(fleet: Fleet, limit: PlacedLimit) -> PlacedLimit | None:
 
 def with_current_series(fleet: Fleet, path: PlacedPath) -> PlacedPath:
     """Return a path with the series that are compared, read from the fleet again."""
-    hops = [
-        replace(
-            hop,
-            limits=[
-                present_limit for limit in hop.limits if (present_limit := with_busiest_parts(fleet, limit))
-            ],
-            flow=fleet.series.get(hop.flow.key) if hop.flow else None,
-        )
-        for hop in path.hops
-    ]
-    return PlacedPath(path.path, hops)
+    return PlacedPath(path.path, [_hop_with_current_series(fleet, hop) for hop in path.hops])
+
+
+def _hop_with_current_series(fleet: Fleet, hop: PlacedHop) -> PlacedHop:
+    limits = [with_busiest_parts(fleet, limit) for limit in hop.limits]
+    flow = fleet.series.get(hop.flow.key) if hop.flow else None
+    return replace(hop, limits=[limit for limit in limits if limit], flow=flow)
 
 
 def evaluate(fleet: Fleet, placed_path: PlacedPath, minutes: range, metrics: MetricPoints) -> PathStatus:
@@ -94,14 +90,14 @@ class _Evaluation:
     def status(self) -> PathStatus:
         """Return the status of the path."""
         entrance = self._path.hops[0]
-        flow = self._flow_now(0)  # of the entrance; so is the argument `flow` of the methods below
-        hops = [self._hop_status(number, flow) for number in range(len(self._path.hops))]
+        entrance_flow = self._flow_now(0)
+        hops = [self._hop_status(number, entrance_flow) for number in range(len(self._path.hops))]
         limits = [limit for hop in hops for limit in hop.limits if limit.is_reachable]
         order = weakest_first(np.array([limit.capacity for limit in limits], np.float64))
         return PathStatus(
             name=self._path.path.name,
             unit=entrance.kind.unit,
-            flow=_known(flow),
+            flow=_none_if_nan(entrance_flow),
             hops=hops,
             ranking=[limits[index] for index in order],
             reasons=[reason for hop in hops for reason in hop.reasons],
@@ -129,14 +125,14 @@ class _Evaluation:
             return float(self._fleet.usage[series.slot])
         return newest(self.flows[number])
 
-    def _hop_status(self, number: int, flow: float) -> HopStatus:
+    def _hop_status(self, number: int, entrance_flow: float) -> HopStatus:
         placed_hop = self._path.hops[number]
         predecessors = [self._path.hops[predecessor].hop.service for predecessor in placed_hop.predecessors]
         measured = {
             name: newest(self._points.of_metric(placed_hop, *measure))
             for name, measure in placed_hop.measures.items()
         }
-        limits = self._limit_statuses(number, flow, predecessors)
+        limits = self._limit_statuses(number, entrance_flow, predecessors)
         reasons = [*self._hop_reasons(number, limits), *(limit.reason for limit in limits if limit.reason)]
         hop_name = f"{placed_hop.kind.title} {placed_hop.hop.effective_name}"
         return HopStatus(
@@ -146,7 +142,7 @@ class _Evaluation:
             account=placed_hop.place.cell[0] if placed_hop.place else "",
             region=placed_hop.place.cell[1] if placed_hop.place else "",
             visits=self._visits[number],
-            flow=_known(self._flow_now(number)),
+            flow=_none_if_nan(self._flow_now(number)),
             measures={name: value for name, value in measured.items() if not np.isnan(value)},
             limits=limits,
             payload=placed_hop.kind.payload_after(predecessors),
@@ -158,8 +154,10 @@ class _Evaluation:
         """Return the reasons why the whole hop is unknown; none if the hop has limits or needs none."""
         placed_hop = self._path.hops[number]
         if not number and not _mean(self._entrance) > 0:
-            known = np.isfinite(self._entrance).any()
-            clause = "came in the last 3 hours" if known else "are counted by a metric or signal that is read"
+            has_points = np.isfinite(self._entrance).any()
+            clause = (
+                "came in the last 3 hours" if has_points else "are counted by a metric or signal that is read"
+            )
             return [f"no {placed_hop.kind.unit} {clause}, so that nothing can be compared with them"]
         is_seen = placed_hop.place and np.isfinite(self.flows[number]).any()
         # A hop that has points needs no series: it may have no limits of its own.
@@ -169,37 +167,43 @@ class _Evaluation:
             return ["no limit of it is watched"]
         return []
 
-    def _limit_statuses(self, number: int, flow: float, predecessors: Sequence[str]) -> list[LimitStatus]:
-        """Return the status of each limit of a hop: of several parts of one limit, that of the weakest."""
+    def _limit_statuses(
+        self, number: int, entrance_flow: float, predecessors: Sequence[str]
+    ) -> list[LimitStatus]:
+        """Return the status of each limit of a hop; of a limit of several parts, that of the weakest part."""
         placed_hop = self._path.hops[number]
         applicable = {signal for signal, _ in placed_hop.kind.limits_after(predecessors)}
         watched = {limit.signal for limit in placed_hop.limits}
         return [
-            _weakest_part([self._limit_status(number, limit, series, flow) for series in limit.series])
+            _weakest_part(
+                [self._limit_status(number, limit, series, entrance_flow) for series in limit.series]
+            )
             for limit in placed_hop.limits
             if limit.signal in applicable and limit.declared.unless not in watched
         ]
 
-    def _limit_status(self, number: int, limit: PlacedLimit, series: Series, flow: float) -> LimitStatus:
+    def _limit_status(
+        self, number: int, limit: PlacedLimit, series: Series, entrance_flow: float
+    ) -> LimitStatus:
         fleet, slot = self._fleet, series.slot
         usage, in_force, ceiling = (
             float(column[slot]) for column in (fleet.usage, fleet.limit, fleet.ceiling)
         )
-        effective = float(np.fmin(in_force, ceiling))
+        effective_limit = float(np.fmin(in_force, ceiling))
         per_request = self._per_request(number, limit, series)
-        limit_values = usage, effective, per_request
-        capacity = float(capacities(flow, *(np.array([value]) for value in limit_values))[0])
-        reason = self._unknown_reason(series, limit_values, flow)
+        limit_values = usage, effective_limit, per_request
+        capacity = float(capacities(entrance_flow, *(np.array([value]) for value in limit_values))[0])
+        reason = self._unknown_reason(series, limit_values, entrance_flow)
         return LimitStatus(
             hop=number,
             series=series,
             zone=Zone(int(fleet.zone[slot])),
-            usage=_known(usage),
-            limit=_known(effective),
-            is_inferred=effective < in_force,
-            per_request=_known(per_request),
+            usage=_none_if_nan(usage),
+            limit=_none_if_nan(effective_limit),
+            is_inferred=effective_limit < in_force,
+            per_request=_none_if_nan(per_request),
             capacity=None if reason or np.isnan(capacity) else capacity,
-            throttled=_known(float(fleet.saturation[slot])),
+            throttled=_none_if_nan(float(fleet.saturation[slot])),
             reason=reason,
         )
 
@@ -213,19 +217,24 @@ class _Evaluation:
             is_shared=visits.basis in ("declared", "assumed"),
             flow=ratio(self.flows[number], self._entrance),
             declared_each=hop.uses.get(limit.signal, np.nan),
-            each=self._each(placed_hop, limit.declared),
+            each=self._amount_per_unit(placed_hop, limit.declared),
             ratio=ratio(usage, self._entrance) if is_own else np.nan,
         ).per_request
 
-    def _each(self, placed_hop: PlacedHop, limit: HopLimit) -> float:
+    def _amount_per_unit(self, placed_hop: PlacedHop, limit: HopLimit) -> float:
         """Return how much of a limit one unit uses: declared, or a mean; NaN if unknown."""
         if isinstance(limit.each, str):
             measure = placed_hop.measures.get(limit.each)
             return _mean(self._points.of_metric(placed_hop, *measure)) if measure else np.nan
         return np.nan if limit.each is None else limit.each
 
-    def _unknown_reason(self, series: Series, limit_values: tuple[float, float, float], flow: float) -> str:
-        """Return why the capacity of a limit is unknown; empty if it is known. flow: at the entrance."""
+    def _unknown_reason(
+        self, series: Series, limit_values: tuple[float, float, float], entrance_flow: float
+    ) -> str:
+        """Return why the capacity of a limit is unknown; empty if it is known.
+
+        limit_values: the usage, the limit and the usage per request.
+        """
         usage, limit, per_request = limit_values
         title = f"{series.settings.signal.title} ({series.key.display_name})"
         if cause := why_unobservable_now(self._fleet, series):
@@ -236,7 +245,7 @@ class _Evaluation:
             return f"{title}: it has no recent sample"
         if np.isnan(limit):
             return f"{title}: its limit is not known"
-        if np.isnan(per_request) and not np.isnan(flow):
+        if np.isnan(per_request) and not np.isnan(entrance_flow):
             return f"{title}: what a request uses of it is not known; declare per_request or uses"
         return ""
 
@@ -254,5 +263,5 @@ def _mean(points: Float64s) -> float:
     return float(known.mean()) if known.size else np.nan
 
 
-def _known(value: float) -> float | None:
+def _none_if_nan(value: float) -> float | None:
     return None if np.isnan(value) else float(value)

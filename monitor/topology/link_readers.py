@@ -55,8 +55,9 @@ async def read_http_integrations(scan: LinkScan) -> None:
         ]
         if any(targets):
             async for stage in scan.items_of_resource("apigatewayv2", "GetStages", "Items", ApiId=identity):
-                source = f"{identity}/{text(stage, 'StageName')}", f"{name}/{text(stage, 'StageName')}"
-                _link_all(scan, scan.node("apigateway", *source), targets)
+                stage_name = text(stage, "StageName")
+                source = scan.node("apigateway", f"{identity}/{stage_name}", f"{name}/{stage_name}")
+                _link_all(scan, source, targets)
 
 
 async def read_rest_integrations(scan: LinkScan) -> None:
@@ -72,8 +73,9 @@ async def read_rest_integrations(scan: LinkScan) -> None:
         if any(targets):
             stages = (await scan.call("apigateway", "GetStages", restApiId=identity)).get("item")
             for stage in stages if isinstance(stages, list) else ():
-                source = f"{identity}/{text(stage, 'stageName')}", f"{name}/{text(stage, 'stageName')}"
-                _link_all(scan, scan.node("apigateway", *source)._replace(by_name=bool(name)), targets)
+                stage_name = text(stage, "stageName")
+                source = scan.node("apigateway", f"{identity}/{stage_name}", f"{name}/{stage_name}")
+                _link_all(scan, source._replace(by_name=bool(name)), targets)
 
 
 async def read_bucket_notifications(scan: LinkScan) -> None:

@@ -54,12 +54,12 @@ class PathMonitor:
         self._fleet, self._reader, self._now, self._account_names = fleet, reader, now, account_names
         self._telemetry = PathTelemetry(registry)
         self._paths: Sequence[RequestPath] = ()
-        self._placed: Sequence[PlacedPath] = ()
+        self._placed_paths: Sequence[PlacedPath] = ()
         self._placed_version = -1  # the version of the fleet in which the hops were found
         self._minutes = range(0)
         self._points: dict[tuple[CellKey, Metric], Float64s] = {}
         self._failures: dict[CellKey, Sequence[str]] = {}
-        self._logged: set[str] = set()
+        self._logged_failures: set[str] = set()
         self.statuses = PathStatuses()
 
     def configure(self, paths: Sequence[RequestPath]) -> None:
@@ -79,9 +79,9 @@ class PathMonitor:
         await self._place()
         await self._read()
         statuses: list[PathStatus] = []
-        for placed in self._placed:
-            status = evaluate(self._fleet, placed, self._minutes, self._points)
-            statuses.append(replace(status, reasons=[*status.reasons, *self._failure_sentences(placed)]))
+        for placed_path in self._placed_paths:
+            status = evaluate(self._fleet, placed_path, self._minutes, self._points)
+            statuses.append(replace(status, reasons=[*status.reasons, *self._failure_sentences(placed_path)]))
             await asyncio.sleep(0)
         if paths is self._paths:  # no other paths were configured meanwhile
             self._publish(statuses)
@@ -94,7 +94,7 @@ class PathMonitor:
         version = self._fleet.version
         if version == self._placed_version:
             return
-        self._placed = await place_paths(self._fleet, self._paths, self._account_names())
+        self._placed_paths = await place_paths(self._fleet, self._paths, self._account_names())
         self._placed_version = version
 
     async def _read(self) -> None:
@@ -103,7 +103,7 @@ class PathMonitor:
         if minutes != self._minutes:
             self._minutes, self._points = minutes, {}
         missing = defaultdict[CellKey, dict[Metric, None]](dict)
-        for hop in (hop for path in self._placed for hop in path.hops):
+        for hop in (hop for path in self._placed_paths for hop in path.hops):
             for cell, metric in hop.metrics:
                 if (cell, metric) not in self._points:
                     missing[cell][metric] = None
@@ -115,9 +115,9 @@ class PathMonitor:
                 self._failures[cell] = failures
                 self._log_failures(cell, failures)
 
-    def _failure_sentences(self, placed: PlacedPath) -> list[str]:
-        """Return sentences about those metrics of a path that could not be read."""
-        cells = dict.fromkeys(cell for hop in placed.hops for cell, _ in hop.metrics)
+    def _failure_sentences(self, placed_path: PlacedPath) -> list[str]:
+        """Return a sentence for each cell in which metrics of a path cannot be read, with the first failure."""
+        cells = dict.fromkeys(cell for hop in placed_path.hops for cell, _ in hop.metrics)
         return [
             f"{'/'.join(cell)}: its metrics cannot be read: {failure}"
             for cell in cells
@@ -128,6 +128,6 @@ class PathMonitor:
         """Log each different failure once."""
         for failure in failures:
             sentence = f"{'/'.join(cell)}: metrics of request paths cannot be read: {failure}"
-            if sentence not in self._logged and len(self._logged) < MAX_LOGGED_FAILURES:
-                self._logged.add(sentence)
+            if sentence not in self._logged_failures and len(self._logged_failures) < MAX_LOGGED_FAILURES:
+                self._logged_failures.add(sentence)
                 log.warning("%s", sentence)

@@ -53,13 +53,15 @@ class LimitStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HopStatus:
-    """A hop of a path. predecessors: the numbers of the hops that it follows.
+    """A hop of a path.
 
-    account, region: empty if the place of the resource is unknown. visits: how many units of the hop
-    a request at the entrance causes, and the basis of this number. flow: the present units per second.
-    measures: by name, amounts of a single unit, such as its duration in seconds. reasons: sentences about
-    unknown facts of the hop. is_known: true if all limits of the hop, or the fact that it has none, are
-    known.
+    predecessors: the numbers of the hops that it follows.
+    account, region: empty if the place of the resource is unknown.
+    visits: how many units of the hop a request at the entrance causes, and the basis of this number.
+    flow: the present units per second.
+    measures: amounts of a single unit by name, such as its duration in seconds.
+    reasons: sentences about unknown facts of the hop.
+    is_known: true if all limits of the hop are known, or it is known that the hop has none.
     """
 
     hop: Hop
@@ -78,9 +80,12 @@ class HopStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathStatus:
-    """A path. flow: the present requests per second at the entrance. hops: each after the hops it follows.
+    """A path.
 
-    ranking: the limits that can be reached, the weakest first. reasons: the reasons of all hops.
+    flow: the present requests per second at the entrance.
+    hops: sorted so that each hop comes after the hops that it follows.
+    ranking: the limits that can be reached, the weakest first.
+    reasons: the reasons of all hops.
     """
 
     name: str

@@ -49,11 +49,15 @@ class PlacedLimit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacedHop:
-    """A hop and its series. place: None if the account and region of the hop are unknown.
+    """A hop and its series.
 
-    limits: the watched limits. flow: the series whose usage is the flow of the hop; if None, the flow is the
-    first of flow_metrics that has points. measures: by name, the metrics to which the `each` of a limit
-    refers, as declared and as metrics of the resource. A value is what one unit uses, such as its duration.
+    predecessors: the numbers of the hops that it follows.
+    place: None if the account and region of the hop are unknown.
+    limits: the watched limits.
+    flow: the series whose usage is the flow of the hop; None: the first of `flow_metrics` with points is.
+    flow_metrics, measures: each metric as it is declared, and with the dimensions of the resource.
+    measures: the metrics, by name, that tell what one unit uses, such as its duration. `each` of a limit
+        refers to them.
     problem: a sentence that says why limits of the hop are unknown.
     """
 
@@ -82,10 +86,10 @@ class PlacedPath(NamedTuple):
     hops: Sequence[PlacedHop]
 
 
-BySignal = dict[str, list[Series]]
+SeriesBySignal = dict[str, list[Series]]
 
 
-def _by_signal() -> BySignal:
+def _by_signal() -> SeriesBySignal:
     return defaultdict(list)
 
 
@@ -98,8 +102,8 @@ class HopIndex:
         self._texts = {text for _, text in hop_resources if text}
         services = {service for service, _ in hop_resources}
         self.by_text: dict[tuple[str, str], dict[tuple[CellKey, ResourcePath], Place]] = defaultdict(dict)
-        self.by_place: dict[tuple[CellKey, str, ResourcePath], BySignal] = defaultdict(_by_signal)
-        self.of_account: dict[tuple[CellKey, str], BySignal] = defaultdict(_by_signal)
+        self.by_place: dict[tuple[CellKey, str, ResourcePath], SeriesBySignal] = defaultdict(_by_signal)
+        self.of_account: dict[tuple[CellKey, str], SeriesBySignal] = defaultdict(_by_signal)
         self._series = _series_of(fleet, services)
 
     async def fill(self) -> None:
@@ -174,37 +178,37 @@ def _place_hop(
     hop, kind = unplaced.hop, unplaced.kind
     account = hop.account or path.account
     region = GLOBAL_REGION if kind.scope == "global" else hop.region or path.region
-    found = index.places(hop, account, region)
-    if preceding_place and len(found) > 1:
-        found = [candidate for candidate in found if candidate.cell == preceding_place.cell] or found
-    if len(found) > 1:
-        where = ", ".join(f"{'/'.join(other.path)} in {'/'.join(other.cell)}" for other in found[:3])
+    places = index.places(hop, account, region)
+    if preceding_place and len(places) > 1:
+        places = [place for place in places if place.cell == preceding_place.cell] or places
+    if len(places) > 1:
+        where = ", ".join(f"{'/'.join(place.path)} in {'/'.join(place.cell)}" for place in places[:3])
         sentence = f"several resources are called {hop.effective_name}: {where}; name account, region or id"
         return replace(unplaced, problem=sentence)
-    place = found[0] if found else _assumed_place(index, unplaced, (account, region), preceding_place)
+    place = places[0] if places else _assumed_place(index, unplaced, (account, region), preceding_place)
     if place is None:
         where = " in " + "/".join(filter(None, (account, region))) if account or region else ""
         sentence = f"no series of the {kind.title} {hop.resource} is watched{where}"
         return replace(unplaced, problem=sentence)
-    return _with_series(index, replace(unplaced, place=place), is_found=bool(found))
+    return _with_series(index, replace(unplaced, place=place), is_found=bool(places))
 
 
 def _assumed_place(
     index: HopIndex,
     unplaced: PlacedHop,
-    declared: tuple[str | None, str | None],
+    account_and_region: tuple[str | None, str | None],
     preceding_place: Place | None,
 ) -> Place | None:
-    """Return the place of a resource without series.
+    """Return the place of a resource without series; None if several cells, or none, come into question.
 
-    It is in the cell of `preceding_place`, or in the only cell of its service. declared: the account and the
-    region that the cell must have, if they are given.
+    It is in the cell of `preceding_place`, or in the only cell of its service.
+    account_and_region: the account and the region that the cell must have; None: any.
     """
-    cells = index.cells(unplaced.hop.service, *declared)
+    cells = index.cells(unplaced.hop.service, *account_and_region)
     if (
         preceding_place
         and (preceding_place.cell in cells or not cells)
-        and index.is_in(preceding_place.cell, *declared)
+        and index.is_in(preceding_place.cell, *account_and_region)
     ):
         cells = [preceding_place.cell]
     if len(cells) != 1:
@@ -217,10 +221,8 @@ def _with_series(index: HopIndex, placed: PlacedHop, *, is_found: bool) -> Place
     """Return a hop that has a place, with its series and metrics."""
     hop, kind, place = placed.hop, placed.kind, placed.place
     assert place
-    own, of_account = (
-        index.by_place[place.cell, hop.service, place.path],
-        index.of_account[place.cell, hop.service],
-    )
+    own = index.by_place[place.cell, hop.service, place.path]
+    of_account = index.of_account[place.cell, hop.service]
     limits = [
         PlacedLimit.of(signal, limit, series)
         for signal, limit in kind.limits.items()
@@ -267,11 +269,12 @@ def metric_of(declared: HopMetric, place: Place) -> Metric | None:
     if declared.parts is not None and declared.parts != len(place.path):
         return None
     account, region = place.cell
-    verb, _, words = place.path[-1].partition(" ") if place.path else ("", "", "")
-    values = {
-        f"name{number}": name.encode("ascii", "ignore").decode() for number, name in enumerate(place.names)
-    }
-    values |= {"verb": verb, "path": words, "region": region, "account": account}
+    # CloudWatch's dimensions are ASCII.
+    ascii_names = [name.encode("ascii", "ignore").decode() for name in place.names]
+    values = {f"name{number}": name for number, name in enumerate(ascii_names)}
+    # A route of an API is a verb and a path: `GET /orders`.
+    verb, _, route_path = place.path[-1].partition(" ") if place.path else ("", "", "")
+    values |= {"verb": verb, "path": route_path, "region": region, "account": account}
     values["partition"] = partition_of("" if region == GLOBAL_REGION else region).name
     try:
         dimensions = {

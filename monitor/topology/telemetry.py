@@ -24,7 +24,7 @@ class PathTelemetry:
             "If headroom_path_unknown_hops is not 0, a limit may be reached earlier.",
             PATH_LABELS,
         )
-        self._unknown = SnapshotGauge(
+        self._unknown_hops = SnapshotGauge(
             "headroom_path_unknown_hops",
             "Hops of a request path with an unknown limit, usage of a limit, or usage by a request.",
             ("path",),
@@ -34,7 +34,7 @@ class PathTelemetry:
             "Always 1; the labels name the limit of a request path that is reached first.",
             WEAKEST_LABELS,
         )
-        for gauge in (self._usage, self._capacity, self._unknown, self._weakest):
+        for gauge in (self._usage, self._capacity, self._unknown_hops, self._weakest):
             registry.register(gauge)
 
     def show(self, paths: Iterable[PathStatus]) -> None:
@@ -47,7 +47,7 @@ class PathTelemetry:
         self._capacity.replace(
             {labels: path.capacity for labels, path in by_labels.items() if path.capacity is not None}
         )
-        self._unknown.replace(
+        self._unknown_hops.replace(
             {(path.name,): float(sum(not hop.is_known for hop in path.hops)) for path in exported}
         )
         self._weakest.replace({_weakest_labels(path, path.weakest): 1.0 for path in exported if path.weakest})
