@@ -116,7 +116,7 @@ class PathMonitor:
                 self._log_failures(cell, failures)
 
     def _failure_sentences(self, placed_path: PlacedPath) -> list[str]:
-        """Return a sentence for each cell in which metrics of a path cannot be read, with the first failure."""
+        """Return the first failure, as a sentence, of each cell in which metrics of a path cannot be read."""
         cells = dict.fromkeys(cell for hop in placed_path.hops for cell, _ in hop.metrics)
         return [
             f"{'/'.join(cell)}: its metrics cannot be read: {failure}"
