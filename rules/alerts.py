@@ -98,8 +98,10 @@ class AlertCriteria(ColumnGroup):
     """The bounds and durations that decide about the alerts of many series.
 
     low, high: the target band; `low` is NaN where usage below it raises no alert (all but provisioned
-    limits). near: the utilization from which a series is near its limit. pending_for, keep_firing_for:
-    minutes, one row per rule. stale_after: minutes until a sample is stale.
+        limits).
+    near: the utilization from which a series is near its limit.
+    pending_for, keep_firing_for: minutes, one row per rule.
+    stale_after: minutes until a sample is stale.
     """
 
     low: Floats

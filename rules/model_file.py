@@ -25,7 +25,9 @@ Model = TypeVar("Model", bound=BaseModel)
 class ModelFile(Generic[Model]):
     """A YAML file that was read.
 
-    name: the name in messages. content: None if it cannot be read. model: None if it has problems.
+    name: the name in messages.
+    content: None if it cannot be read.
+    model: None if it has problems.
     problems: one line each, `FILE:LINE: PLACE: SENTENCE`.
     """
 

@@ -17,7 +17,12 @@ SCALAR_NAMES: Mapping[str, str] = {
 }
 
 
+def most_similar(name: str, known: Iterable[str]) -> str:
+    """Return the known name that is most similar to a name; an empty text if none is similar."""
+    return "".join(get_close_matches(name[:MAX_COMPARED_LENGTH], list(known), n=1))
+
+
 def suggestion(name: str, known: Iterable[str]) -> str:
     """Return `; did you mean NAME?` with the most similar known name; an empty text if none is similar."""
-    similar = get_close_matches(name[:MAX_COMPARED_LENGTH], list(known), n=1)
-    return f"; did you mean {similar[0]}?" if similar else ""
+    similar = most_similar(name, known)
+    return f"; did you mean {similar}?" if similar else ""

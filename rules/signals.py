@@ -246,10 +246,13 @@ def _command(value: object) -> object:
 class Signal(_Model):
     """A quantity that has a limit.
 
-    name: the name, unique within the service. title: the limited quantity, in words. kind: the kind of the
-        limit: quota, provisioned or fixed. quota: the quota that sets the limit; None without one. band: the
-        signal's own target band; None for the configured band. why: the reason why the signal matters.
-        caveats: facts that the numbers do not show.
+    name: the name, unique within the service.
+    title: the limited quantity, in words.
+    kind: the kind of the limit: quota, provisioned or fixed.
+    quota: the quota that sets the limit; None without one.
+    band: the signal's own target band; None for the configured band.
+    why: the reason why the signal matters.
+    caveats: facts that the numbers do not show.
     tier: `detail` for a signal of each instance, node, broker or zone, which most users do not need.
     unverified: the facts that are recalled and not confirmed, as a sentence; None if all are confirmed.
     noun, verb: the words of sentences such as "Kinesis stream `clicks` writes 3.6 MiB/s of 4 MiB/s"; without
@@ -262,20 +265,22 @@ class Signal(_Model):
         alert replaces the alert of this signal.
     quota_unit: the value of 1 in Service Quotas, in the signal's unit: 1099511627776 for a signal in bytes
         with a quota in TiB.
-    default: the documented default; None where only the customer sets the limit. sizes: the ways in which a
-        provisioned limit is bought, by name; the resource decides which of several applies.
+    default: the documented default; None where only the customer sets the limit.
+    sizes: the ways in which a provisioned limit is bought, by name; the resource decides which of several
+        applies.
     drains: True if the usage is the spent part of a budget, such as burst credits, so that the time to its
         exhaustion at the present rate matters.
     grows_with_traffic: whether the usage is proportional to traffic; None if the unit decides: rates, work at
-        one time and shares of a machine grow, numbers of things and stored amounts do not.
-    pending_for (in YAML: `for`): the minutes that a breach must last before its alert fires.
+        one time and shares of a machine grow, numbers of things and stored amounts do not. pending_for (in
+        YAML: `for`): the minutes that a breach must last before its alert fires.
     remedy_hours: the hours that the remedy takes; None for the usual time of the kind of remedy.
     command: the AWS command of the remedy; None if there is none, or if it requests an increase of `quota`.
     docs: the URLs of pages about the limit: AWS's pages, or any pages for a user's own signals.
     saturation_is_state: True if CloudWatch shows only whether demand was throttled in a minute, not how much.
     throttled_unit: the unit in which CloudWatch counts throttled demand, such as records or calls; None where
-        CloudWatch does not count it. saturation: the way in which throttled demand is counted, in words.
-        tolerance: the amount of throttled demand that raises no alert.
+        CloudWatch does not count it.
+    saturation: the way in which throttled demand is counted, in words.
+    tolerance: the amount of throttled demand that raises no alert.
     """
 
     service: NonEmptyText

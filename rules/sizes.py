@@ -28,10 +28,12 @@ class _StrictModel(BaseModel):
 class Price(_StrictModel):
     """The list price of one item in US dollars, without free tiers and discounts.
 
-    hourly: the price of an hour, by region; unknown in other regions. monthly: the price of a month, by
-    region, where AWS publishes that instead. included: the number of items that cost nothing. up_to: the
-    highest number of items for which the price is known; None without a maximum. source: the URL of AWS's
-    page, or of a file that AWS publishes. read_on: the day on which the prices were as in the source.
+    hourly: the price of an hour, by region; unknown in other regions.
+    monthly: the price of a month, by region, where AWS publishes that instead.
+    included: the number of items that cost nothing.
+    up_to: the highest number of items for which the price is known; None without a maximum.
+    source: the URL of AWS's page, or of a file that AWS publishes.
+    read_on: the day on which the prices were as in the source.
     """
 
     hourly: Mapping[str, PositiveNumber] = {}

@@ -31,11 +31,13 @@ class UnitKind(Enum):
 class Unit:
     """A unit of amounts.
 
-    name: the name in the catalogue, in the exported label `unit` and in the API. symbol: the text after a
-    number; for bytes without the prefix. scale: the value of one unit in the base of its kind, which is bytes
-    or seconds. is_rate: True for amounts per second. is_load: True if amounts grow with traffic, as they are
-    work at one time, or a share of what a machine can do. grafana: Grafana's id of the unit; `short` where
-    the title of the panel names the unit.
+    name: the name in the catalogue, in the exported label `unit` and in the API.
+    symbol: the text after a number; for bytes without the prefix.
+    scale: the value of one unit in the base of its kind, which is bytes or seconds.
+    is_rate: True for amounts per second.
+    is_load: True if amounts grow with traffic, as they are work at one time, or a share of what a machine can
+        do.
+    grafana: Grafana's id of the unit; `short` where the title of the panel names the unit.
     """
 
     name: str

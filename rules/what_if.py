@@ -17,8 +17,10 @@ class Stress(NamedTuple):
     """The numbers of some series under a demand that is `factor` times their peak; NaN is unknown.
 
     breaks_at: the factor at which the peak reaches the limit or the effective ceiling; infinite if there is
-    no usage. demand: in the unit of the limit. utilization: demand divided by the limit. is_broken: whether
-    `factor` is at least `breaks_at`; false if `breaks_at` is unknown.
+        no usage.
+    demand: in the unit of the limit.
+    utilization: demand divided by the limit.
+    is_broken: whether `factor` is at least `breaks_at`; false if `breaks_at` is unknown.
     """
 
     breaks_at: Float64s

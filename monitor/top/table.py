@@ -36,9 +36,10 @@ TableItem = TypeVar("TableItem", bound=HasId)
 class Column(Generic[TableItem]):
     """A column of a table.
 
-    render: returns the text of an item for a width. rank: when not all columns fit, the columns with the
-    lowest ranks are shown. width: the minimum width. max_width: the maximum useful width; 0: the column is
-    never widened. All widths are in characters.
+    render: returns the text of an item for a width.
+    rank: when not all columns fit, the columns with the lowest ranks are shown.
+    width: the minimum width.
+    max_width: the maximum useful width; 0: the column is never widened. All widths are in characters.
     """
 
     name: str

@@ -26,6 +26,7 @@ SEE_OTHER, FORBIDDEN, NOT_FOUND, INVALID = 303, 403, 404, 422
 FORM_MEDIA_TYPE = "application/x-www-form-urlencoded"
 MAX_ALERTS = 200  # alerts in one form
 MAX_FIELDS = MAX_ALERTS + 16
+MAX_TIME_DIGITS = 17  # of microseconds since the epoch, enough for 3,000 years
 PAGE_AUTHOR = "page"  # the author of an action on a page if authentication gives no name
 # The comments of actions whose forms have no comment.
 ACKNOWLEDGED_COMMENT, SILENCED_COMMENT = "acknowledged on the page", "silenced on the page"
@@ -68,7 +69,7 @@ class Form:
     def at(self) -> float:
         """The time of the actions to undo, in epoch seconds. Raises HTTPException if it is invalid."""
         text = self.get("at")
-        if not (text.isascii() and text.isdigit() and len(text) <= len(str(10**16))):
+        if not (text.isascii() and text.isdigit() and len(text) <= MAX_TIME_DIGITS):
             raise HTTPException(INVALID, "expected `at`, a time in microseconds")
         return int(text) / MICROSECONDS
 
@@ -87,7 +88,7 @@ class Form:
     def redirect(self, result: FormResult) -> RedirectResponse:
         """Return a redirect to the page of the form, which then shows the result."""
         response = RedirectResponse(local_path(self.get("back") or "/"), SEE_OTHER)
-        result.put(response)
+        result.set_cookie(response)
         return response
 
 
@@ -140,9 +141,17 @@ class AcknowledgeForms:
             result = await self.alerting.acknowledge_new(
                 alerts, author=form.author, comment=form.comment(ACKNOWLEDGED_COMMENT)
             )
-        first = next((acknowledgement.alert for acknowledgement in result.earlier), "")
-        counts = len(result.stored), micros(result.at), result.not_firing_count, len(result.earlier)
-        return form.redirect(FormResult(FormAction.ACKNOWLEDGED, *counts, first))
+        earlier_alerts = [acknowledgement.alert for acknowledgement in result.earlier]
+        return form.redirect(
+            FormResult(
+                FormAction.ACKNOWLEDGED,
+                count=len(result.stored),
+                at=micros(result.at),
+                not_firing=result.not_firing_count,
+                acknowledged_before=len(earlier_alerts),
+                first_acknowledged_before="".join(earlier_alerts[:1]),
+            )
+        )
 
     async def comment(self, id: str, request: Request) -> RedirectResponse:
         """Replace the comment of the acknowledgement of an alert."""
@@ -158,24 +167,25 @@ class AcknowledgeForms:
         """End the acknowledgement of an alert, whoever made it."""
         form = await read_form(request, self.tokens)
         try:
-            removed = [await self.alerting.unacknowledge(id)]
+            ended = [await self.alerting.unacknowledge(id)]
         except KeyError:
-            removed = []
-        return form.redirect(self._undone(removed))
+            ended = []
+        return form.redirect(self._undo_result(ended))
 
     async def undo(self, request: Request) -> RedirectResponse:
         """End the acknowledgements that one form made."""
         form = await read_form(request, self.tokens)
-        return form.redirect(self._undone(await self.alerting.undo_acknowledgements(form.at)))
+        return form.redirect(self._undo_result(await self.alerting.undo_acknowledgements(form.at)))
 
-    def _undone(self, removed: Sequence[Acknowledgement]) -> FormResult:
+    def _undo_result(self, ended: Sequence[Acknowledgement]) -> FormResult:
+        """Return the result of ending acknowledgements, which may restore earlier ones of the same alerts."""
         acknowledgements = self.alerting.engine.silences.acknowledgements
-        restored = [undone.alert for undone in removed if undone.alert in acknowledgements]
+        restored_alerts = [ack.alert for ack in ended if ack.alert in acknowledgements]
         return FormResult(
             FormAction.UNDONE,
-            len(removed),
-            acknowledged_before=len(restored),
-            first_acknowledged_before="".join(restored[:1]),
+            count=len(ended),
+            acknowledged_before=len(restored_alerts),
+            first_acknowledged_before="".join(restored_alerts[:1]),
         )
 
 
@@ -218,10 +228,10 @@ class SilenceForms:
         """End the silences that one form added."""
         form = await read_form(request, self.tokens)
         at, stored = form.at, self.alerting.engine.silences.stored
-        added = [silence.id for silence in stored if is_same_time(silence.starts, at)]
-        for id in added:
+        added_ids = [silence.id for silence in stored if is_same_time(silence.starts, at)]
+        for id in added_ids:
             await self.alerting.end_silence(id)
-        return form.redirect(FormResult(FormAction.UNDONE, len(added)))
+        return form.redirect(FormResult(FormAction.UNDONE, len(added_ids)))
 
     async def end(self, id: str, request: Request) -> RedirectResponse:
         """End a silence now."""

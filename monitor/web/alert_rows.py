@@ -52,11 +52,13 @@ class AlertTab(StrEnum):
 class AlertRow:
     """An alert as a row.
 
-    is_child: true if the row follows the row of its root, which inhibits the alert. sign_zone: the zone whose
-    sign is shown. sign_word: the word beside the sign: a zone, `forecast` or BLIND. throttled: the throttled
-    demand in words; empty if there is none. description: the usage of the series, or the summary of the
-    alert. reach: when the series reaches its limit; None without a series. receivers: the receivers of the
-    alert.
+    is_child: true if the row follows the row of its root, which inhibits the alert.
+    sign_zone: the zone whose sign is shown.
+    sign_word: the word beside the sign: a zone, `forecast` or BLIND.
+    throttled: the throttled demand in words; empty if there is none.
+    description: the usage of the series, or the summary of the alert.
+    reach: when the series reaches its limit; None without a series.
+    receivers: the receivers of the alert.
     """
 
     alert: FiringAlert

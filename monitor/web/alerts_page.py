@@ -29,7 +29,7 @@ MAX_ROWS = 200
 MAX_SILENCES = 200
 MAX_NOTICES = 200  # notices in the history
 MAX_SENT = 12  # notified receivers that are shown for each notice
-TABS_OF_ALERTS = (AlertTab.FIRING, AlertTab.ACKNOWLEDGED, AlertTab.SILENCED)
+HANDLED_TABS = (AlertTab.ACKNOWLEDGED, AlertTab.SILENCED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +47,18 @@ class JudgedCounts:
     @classmethod
     def of(cls, snapshot: Snapshot) -> "JudgedCounts":
         """Return the numbers of a judged fleet."""
-        zones = (
-            snapshot.zone[[series is not None for series in snapshot.series]] if len(snapshot.series) else ()
-        )
-        judged = int(np.count_nonzero(np.asarray(zones) >= Zone.BELOW))
-        newest = int(snapshot.minute.max(initial=-1))
-        return cls(judged, len(zones) - judged, newest * 60 if newest >= 0 else None)
+        zones = snapshot.zone[snapshot.group >= 0]
+        judged = int(np.count_nonzero(zones >= Zone.BELOW))
+        newest_minute = int(snapshot.minute.max(initial=-1))
+        return cls(judged, zones.size - judged, newest_minute * 60 if newest_minute >= 0 else None)
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryItem:
-    """A change of an alert. name: the alert's. sent: the notifications of the change, the oldest first."""
+    """A change of an alert.
+
+    name: the name of the alert. sent: the notifications of the change, the oldest first.
+    """
 
     notice: Notice
     name: str
@@ -73,8 +74,10 @@ class HistoryItem:
     @property
     def receivers(self) -> list[tuple[str, str]]:
         """The receivers, each once, with the reason of its first notification."""
-        # In reversed order, so that the reason of the first notification replaces those of later ones.
-        return [*{sent.receiver: sent.reason.value for sent in reversed(self.sent)}.items()][::-1]
+        first_reasons: dict[str, str] = {}
+        for sent in self.sent:
+            first_reasons.setdefault(sent.receiver, sent.reason.value)
+        return [*first_reasons.items()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,7 @@ class AlertsPage:
                 for other in AlertTab
             ],
             "firing_total": len(tabs[AlertTab.FIRING]),
-            "handled": {handled: len(tabs[handled]) for handled in TABS_OF_ALERTS[1:]},
+            "handled": {handled: len(tabs[handled]) for handled in HANDLED_TABS},
             "judged_counts": JudgedCounts.of(self.snapshot),
         }
         return shared | await self._content(tab, tabs, pending, receivers, alert)
@@ -155,23 +158,25 @@ class AlertsPage:
             return {"histories": await self._history(alert), "alert": alert, "max_sent": MAX_SENT}
         if tab is AlertTab.RECEIVERS:
             return {"receivers": receivers, "unreachable": self._unreachable, "is_failing": is_failing}
-        shown = self._previews(pending) if tab is AlertTab.PENDING else tabs[tab]
+        alerts = self._previews(pending) if tab is AlertTab.PENDING else tabs[tab]
         rows = AlertRows(
             self.alerting.engine,
             self.fleet,
             AlertReceivers.of(self.alerting.engine, receivers),
             int(time.time() // 60),
         )
-        total = len(pending) if tab is AlertTab.PENDING else len(shown)
-        ordered = await asyncio.to_thread(lambda: [*islice(roots_with_children(shown), MAX_ROWS)])
+        total = len(pending) if tab is AlertTab.PENDING else len(alerts)
+        ordered = await asyncio.to_thread(lambda: [*islice(roots_with_children(alerts), MAX_ROWS)])
         groups = severity_groups(ordered, rows.row)
-        content = {
+        content: dict[str, Any] = {
             "groups": groups,
             "total": total,
             "max_rows": MAX_ROWS,
             "children": sum(row.is_child for group in groups for row in group.rows),
         }
-        return content | ({"silences": await self._silences()} if tab is AlertTab.SILENCED else {})
+        if tab is AlertTab.SILENCED:
+            content["silences"] = await self._silences()
+        return content
 
     def _pending_slots(self) -> list[int]:
         return [alert.slot for alert in self.snapshot.alerts if alert.state == AlertState.PENDING]

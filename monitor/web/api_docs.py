@@ -49,13 +49,13 @@ class ApiModelText:
 
 
 def docs_variables(openapi: OpenApiObject, server_url: str) -> Mapping[str, Any]:
-    """Return the variables of the template for an OpenAPI document. server_url: that of the commands."""
+    """Return the variables of the template. server_url: the server to which the commands send requests."""
     schemas = openapi["components"]["schemas"]
-    tagged = [
-        (operation["tags"][0], _operation(method, path, operation, schemas, server_url))
-        for method, path, operation in operations(openapi)
-    ]
-    groups = [(tag, text, [shown for name, shown in tagged if name == tag]) for tag, text in TAGS.items()]
+    operations_by_tag: dict[str, list[ApiOperation]] = {tag: [] for tag in TAGS}
+    for method, path, operation in operations(openapi):
+        tag = operation["tags"][0]
+        operations_by_tag[tag].append(_operation(method, path, operation, schemas, server_url))
+    groups = [(tag, TAGS[tag], tag_operations) for tag, tag_operations in operations_by_tag.items()]
     models = [
         ApiModelText(name, schema.get("description", ""), [*_fields(schema)])
         for name, schema in schemas.items()

@@ -26,9 +26,11 @@ MAX_SWITCHES, MAX_STALE = 50, 20  # settings, and stale series, that are listed
 class FailureGroup:
     """The failed reads of one account that have one cause.
 
-    cause: a FailureClass, else an error code. location: the account, and the region or the number of regions.
-    failure_count: the number of failures in the last attempts. never_succeeded: true if any of these reads
-    has never succeeded. services_by_region: the names of the affected services, as one text for each region.
+    cause: a FailureClass, else an error code.
+    location: the account, and the region or the number of regions.
+    failure_count: the number of failures in the last attempts.
+    never_succeeded: true if any of these reads has never succeeded.
+    services_by_region: the names of the affected services, as one text for each region.
     command: the command that shows or removes the cause.
     """
 
@@ -75,32 +77,32 @@ def unobservable_variables(snapshot: Snapshot) -> dict[str, Any]:
 
     It may take long: call it outside the event loop.
     """
-    found = [*unobservable_series(snapshot)]
-    costs = {cause.enable_command: cause.cost.text for _, cause in found if cause.cost}
-    groups = group_unobservable((series.key.service, series.key, cause) for series, cause in found)
-    keys_by_group_and_command = [
+    unobservable = [*unobservable_series(snapshot)]
+    costs = {cause.enable_command: cause.cost.text for _, cause in unobservable if cause.cost}
+    groups = group_unobservable((series.key.service, series.key, cause) for series, cause in unobservable)
+    group_commands = [
         (group, command, keys) for group in groups for command, keys in group.keys_by_command.items()
     ]
     switches = [
         Switch(reason=group.reason, command=command, cost=costs.get(command, ""), keys=keys)
-        for group, command, keys in keys_by_group_and_command
+        for group, command, keys in group_commands
         if command
     ]
     without_command = [
         GroupWithoutCommand(scope=group.scope, reason=group.reason, keys=keys)
-        for group, command, keys in keys_by_group_and_command
+        for group, command, keys in group_commands
         if not command
     ]
     stale = np.flatnonzero((snapshot.zone == Zone.STALE) & (snapshot.group >= 0))
     return {
         "groups": groups,
         "switches": switches[:MAX_SWITCHES],
-        "switch_groups": len(switches),
-        "switch_total": sum(len(switch.keys) for switch in switches),
+        "switch_count": len(switches),
+        "switch_series_count": sum(len(switch.keys) for switch in switches),
         "without_command": without_command,
-        "without_command_total": sum(group.series_count for group in without_command),
+        "without_command_series_count": sum(group.series_count for group in without_command),
         "stale": [_stale_series(snapshot, slot) for slot in stale[:MAX_STALE].tolist()],
-        "stale_total": int(stale.size),
+        "stale_series_count": int(stale.size),
         "denied": DENIAL_CLASSES,
     }
 

@@ -27,9 +27,14 @@ MIN_TOP: Final = 1e-9  # the end of the axis when all values are 0, so that noth
 MARKS: Final = 5  # approximate number of marks of an axis of amounts
 ROUND_FACTORS: Final = (1, 2, 2.5, 5, 10)  # a round number is one of these times a power of ten
 ALMOST: Final = 1 - 1e-9  # a factor that compensates rounding errors
-# Percent of the height between two labels. Also the percent of the width that a gap with a text has at least.
-LABEL_DISTANCE: Final = 5.5
+LABEL_DISTANCE: Final = 5.5  # percent of the height between two labels
 LABEL_ROOM: Final = 80.0  # percent of the width up to which a label may begin
+MIN_GAP_WIDTH: Final = 5.5  # percent of the width; a narrower gap has no text
+REACH_TEXT_ROOM: Final = 77.5  # percent of the width; a reach bar that begins further right has its text left
+MIN_BAR_WIDTH, MIN_BAR_HEIGHT = 0.15, 2.0  # percent; a smaller bar could not be seen
+MIN_REACH_WIDTH: Final = 0.4  # percent of the width
+BAR_SPACE: Final = 0.05  # percent of the width between two bars
+SMALL_TICKS: Final = 3  # a narrow window shows every third mark of the axis of time
 FIELD, POINT = "~", "|"  # separators of `data-points`
 
 
@@ -53,11 +58,12 @@ class UsageChart:
 
     @property
     def _highest(self) -> float:
-        past = [self.data.usage, self.data.bound, np.array([span.limit for span in self.data.limits])]
-        known = np.concatenate([*past, [self.reach.ceiling or 0.0]])
-        highest = float(known[np.isfinite(known)].max(initial=0.0))
+        limits = np.array([span.limit for span in self.data.limits])
+        past = np.concatenate([self.data.usage, self.data.bound, limits, [self.reach.ceiling or 0.0]])
+        highest = float(past[np.isfinite(past)].max(initial=0.0))
         ahead = self.data.forecast.quantiles[np.isfinite(self.data.forecast.quantiles)]
-        return max(highest, min(float(ahead.max(initial=0.0)), MAX_AHEAD * (highest or np.inf)))
+        max_ahead = MAX_AHEAD * highest if highest else np.inf
+        return max(highest, min(float(ahead.max(initial=0.0)), max_ahead))
 
     @property
     def description(self) -> str:
@@ -86,17 +92,17 @@ class UsageChart:
 
     def labels(self) -> list[ChartLabel]:
         """Return the labels of the lines from the top, moved apart so that no label covers another."""
-        limit, found = self.data.limit_at(self.data.now), []
+        limit, labels = self.data.limit_at(self.data.now), list[ChartLabel]()
         if self.reach.ceiling:
-            found.append(ChartLabel("ceiling", self.y(self.reach.ceiling), "ceiling"))
+            labels.append(ChartLabel("ceiling", self.y(self.reach.ceiling), "ceiling"))
         if limit:
-            middle, near = (self.band.low + self.band.high) / 2, limit * self.band.near
-            found += [
+            near, middle = limit * self.band.near, limit * (self.band.low + self.band.high) / 2
+            labels += [
                 ChartLabel("key", self.y(limit), f"limit {axis_label(limit, self.unit)}"),
                 ChartLabel("t-near", self.y(near), f"near {axis_label(near, self.unit)}"),
-                ChartLabel("t-goal", self.y(limit * middle), "target band"),
+                ChartLabel("t-goal", self.y(middle), "target band"),
             ]
-        return _move_apart(sorted(found, key=lambda label: label.y))
+        return _move_apart(sorted(labels, key=lambda label: label.y))
 
     def ticks(self) -> Markup:
         """Return the marks of the axis of time."""
@@ -107,7 +113,7 @@ class UsageChart:
             at = datetime.fromtimestamp(minute * 60, UTC)
             marks.append(
                 mark.format(
-                    wide=Markup(' class="big-only"') if number % 3 else "",
+                    wide=Markup(' class="big-only"') if number % SMALL_TICKS else "",
                     x=_percent(self.x(minute)),
                     name="data-day" if is_days else "data-time",
                     iso=f"{at:%Y-%m-%dT%H:%MZ}",
@@ -117,7 +123,7 @@ class UsageChart:
         return Markup("").join(marks)
 
     def _tick_minutes(self) -> range:
-        tick, margin = self.data.range.tick, (self.data.end - self.data.start) // 50
+        tick, margin = self.data.range.tick, (self.data.end - self.data.start) // 50  # 2 % on each side
         first = ceil((self.data.start + margin) / tick) * tick
         return range(first, self.data.end - margin, tick)
 
@@ -157,7 +163,7 @@ class UsageChart:
         for gap in self.data.gaps(self._patience):
             begin, end = self.x(gap.begin), self.x(gap.end)
             drawn.append(area.format(_percent(begin), _percent(end - begin)))
-            if words and end - begin >= LABEL_DISTANCE:
+            if words and end - begin >= MIN_GAP_WIDTH:
                 drawn.append(text.format(_percent((begin + end) / 2), words))
         return Markup("").join(drawn)
 
@@ -191,7 +197,8 @@ class UsageChart:
                 if isfinite(values[index])
             ]
             if points:
-                parts.append(f"M{'L'.join(points)}{'' if len(points) > 1 else 'h2'}")
+                dot = "" if len(points) > 1 else "h2"  # a path of one point would not be drawn
+                parts.append(f"M{'L'.join(points)}{dot}")
         return "".join(parts)
 
     def _steps(self, spans: list[LimitSpan]) -> str:
@@ -235,13 +242,14 @@ class UsageChart:
             '<text class="t-near halo" x="{}" y="{}" dy="-8" text-anchor="{}">8 of 10 paths</text>'
         )
         left, right, y = self.x(begin), min(self.x(end), 100), _percent(self.y(level))
-        x, anchor = (right, "end") if left > 50 + LABEL_DISTANCE * 5 else (left, "start")
-        return bar.format(_percent(left), _percent(max(right, left + 0.4)), y, y, _percent(x), y, anchor)
+        x, anchor = (right, "end") if left > REACH_TEXT_ROOM else (left, "start")
+        return bar.format(
+            _percent(left), _percent(max(right, left + MIN_REACH_WIDTH)), y, y, _percent(x), y, anchor
+        )
 
     def throttled_bars(self) -> Markup:
         """Return throttled demand as bars as high as its amount; if that is unknown, as high as the chart."""
         bar = Markup('<rect class="refused" x="{}" width="{}" y="{}" height="{}"/>')
-        narrowest = 0.15  # percent of the width of the chart; a narrower bar could not be seen
         bars = []
         for span in self.data.throttled:
             begin, end = max(self.x(span.begin), 0.0), min(self.x(span.end), self.x(self.data.now))
@@ -249,7 +257,7 @@ class UsageChart:
                 continue
             is_known = span.rate is not None and self.highest_rate > 0
             height = 100 * (span.rate or 0.0) / self.highest_rate if is_known else 100.0
-            width, height = max(end - begin - 0.05, narrowest), max(height, 2)
+            width, height = max(end - begin - BAR_SPACE, MIN_BAR_WIDTH), max(height, MIN_BAR_HEIGHT)
             bars.append(bar.format(*map(_percent, (begin, width, 100 - height, height))))
         return Markup("").join(bars)
 
@@ -285,11 +293,10 @@ class UsageChart:
 
     def _past_point(self, minute: float, usage: float) -> list[str]:
         half, limit = self.data.range.step / 2, self.data.limit_at(minute)
-        throttled = self.data.throttled_at(minute - half, minute + half)
+        throttled_text = ""
+        if self.signal.reports_throttling:
+            throttled_text = _throttled_text(self.data.throttled_at(minute - half, minute + half))
         limit_text = self.unit.format(limit) if limit else ""
-        throttled_text = format_rate(throttled) if throttled else "none" if throttled == 0 else "yes"
-        if not self.signal.reports_throttling:
-            throttled_text = ""
         if not isfinite(usage):
             return [f"{minute:.0f}", "", "", limit_text, "", throttled_text]
         utilization = format_percent(usage / limit) if limit else ""
@@ -321,7 +328,7 @@ def axis_of(highest: float, unit: Unit) -> tuple[float, float]:
 
 
 def _move_apart(labels: list[ChartLabel]) -> list[ChartLabel]:
-    """Move down each label that would cover the one above; then move up those that would leave the chart."""
+    """Move down labels that would cover the label above; then move up labels that would leave the chart."""
     placed: list[ChartLabel] = []
     for label in labels:
         min_y = placed[-1].y + LABEL_DISTANCE if placed else 0.0
@@ -337,6 +344,13 @@ def _runs(flags: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> list[tuple[
     """Return the begin and the end of each run of true flags; the end is the first index after the run."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8))).tolist()
     return list(zip(edges[::2], edges[1::2], strict=True))
+
+
+def _throttled_text(rate: float | None) -> str:
+    """Return throttled demand in words. rate: per second; None: demand was throttled by an unknown amount."""
+    if rate is None:
+        return "yes"
+    return format_rate(rate) if rate else "none"
 
 
 def _percent(value: float) -> Markup:

@@ -16,16 +16,20 @@ from rules.arrays import Floats
 ChartMinutes = NDArray[np.float64]  # since the epoch, with fractions
 
 HOUR, DAY = 60, 24 * 60  # minutes
-USUAL_GAP: Final = 1.5  # times the usual distance of two samples; at a larger distance, samples are missing
+MAX_DISTANCE_FACTOR: Final = 1.5  # times the usual distance of two samples; beyond it, samples are missing
 
 
 class ChartRange(NamedTuple):
     """A range of the chart; times are minutes.
 
-    name: the range in the address. title: the text of its button. past, ahead: the time that is shown before
-    and after now. step, step_ahead: the time that a point before and after now covers. fan_days: the days of
-    past and of forecast that are read from the fan. tick: the time between two marks of the time axis.
-    table_step: the time of one row of the table. points: the meaning of a point, in words.
+    name: the range in the address.
+    title: the text of its button.
+    past, ahead: the time that is shown before and after now.
+    step, step_ahead: the time that a point before and after now covers.
+    fan_days: the days of past and of forecast that are read from the fan.
+    tick: the time between two marks of the time axis.
+    table_step: the time of one row of the table.
+    points: the meaning of a point, in words.
     """
 
     name: str
@@ -129,7 +133,7 @@ class ChartData:
         return spans[-1].limit if spans else None
 
     def throttled_at(self, begin: float, end: float) -> float | None:
-        """Return the highest throttled demand between two minutes; None if it is unknown."""
+        """Return the highest throttled demand between two minutes; 0 if there is none, None if unknown."""
         rates = [span.rate for span in self.throttled if span.begin < end and begin < span.end]
         return None if None in rates else max((rate for rate in rates if rate is not None), default=0.0)
 
@@ -138,27 +142,26 @@ class ChartData:
 
         patience: minutes after which the newest sample is overdue.
         """
-        known = self.minutes[np.isfinite(self.usage)]
-        if not known.size:
+        minutes = self.minutes[np.isfinite(self.usage)]
+        if not minutes.size:
             return [Gap(self.start, self.now)]
-        usual_distance = float(np.median(np.diff(known))) if known.size > 1 else float(self.range.step)
-        edges = [float(self.start), *known.tolist()]
-        found = [
-            Gap(begin, end) for begin, end in pairwise(edges) if end - begin > USUAL_GAP * usual_distance
-        ]
-        newest = float(known[-1])
-        if self.now - newest > max(patience, USUAL_GAP * usual_distance):
-            found.append(Gap(newest, self.now))
-        return found
+        usual_distance = float(np.median(np.diff(minutes))) if minutes.size > 1 else float(self.range.step)
+        max_distance = MAX_DISTANCE_FACTOR * usual_distance
+        edges = [float(self.start), *minutes.tolist()]
+        gaps = [Gap(begin, end) for begin, end in pairwise(edges) if end - begin > max_distance]
+        newest = float(minutes[-1])
+        if self.now - newest > max(patience, max_distance):
+            gaps.append(Gap(newest, self.now))
+        return gaps
 
     def connected_runs(self) -> list[list[int]]:
         """Return the indices of the known points, as runs within which no point is missing."""
-        known = np.flatnonzero(np.isfinite(self.usage))
-        if not known.size:
+        indices = np.flatnonzero(np.isfinite(self.usage))
+        if not indices.size:
             return []
-        usual_distance = float(np.median(np.diff(known))) if known.size > 1 else 1.0
-        breaks = np.flatnonzero(np.diff(known) > USUAL_GAP * usual_distance) + 1
-        return [part.tolist() for part in np.split(known, breaks)]
+        usual_distance = float(np.median(np.diff(indices))) if indices.size > 1 else 1.0
+        breaks = np.flatnonzero(np.diff(indices) > MAX_DISTANCE_FACTOR * usual_distance) + 1
+        return [part.tolist() for part in np.split(indices, breaks)]
 
 
 def minute_data(

@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from math import ceil
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, Field
@@ -69,7 +70,7 @@ class CoverageParameters(BaseModel):
 class CoverageView(QueryView):
     """The list that an address describes.
 
-    page: the number of the page of quotas; without a query, that of the page of services.
+    page: the number of the page, of quotas; without a query, of services.
     """
 
     path: ClassVar[str] = "/coverage"
@@ -144,18 +145,19 @@ def coverage_page(coverage: Coverage, view: CoverageView) -> CoveragePage:
     matching = sorted(matching_quotas(view.search, in_any_state), key=lambda quota: STATES.index(quota.state))
     services = [] if view.search else _services(in_any_state)
     if view.search:
-        shown, pages = _page(matching, view.page, QUOTAS_PER_PAGE), -(-len(matching) // QUOTAS_PER_PAGE)
+        quotas = _page(matching, view.page, QUOTAS_PER_PAGE)
+        page_count = ceil(len(matching) / QUOTAS_PER_PAGE)
     else:
-        shown = [quota for quota in matching if quota.state in CHANGEABLE][:MAX_FIRST_QUOTAS]
-        pages = -(-len(services) // SERVICES_PER_PAGE)
+        quotas = [quota for quota in matching if quota.state in CHANGEABLE][:MAX_FIRST_QUOTAS]
+        page_count = ceil(len(services) / SERVICES_PER_PAGE)
     cells = coverage.known.keys()
     return CoveragePage(
         totals=totals,
         shares=_shares(totals.count_by_state),
         known_count=len(known),
         total=len(matching),
-        quotas=shown,
-        pages=max(pages, 1),
+        quotas=quotas,
+        pages=max(page_count, 1),
         first_page=_first_pages(matching),
         services=_page(services, view.page, SERVICES_PER_PAGE),
         service_count=len(services),

@@ -102,15 +102,17 @@ def first_step(situation: Situation, remedies: Remedies) -> FirstStep:
         return FirstStep("See why no sample comes", [STALE_TEXT], link="/blind")
     recommendation = remedies.recommendation
     if is_pressing(situation):
-        is_raise_advised = recommendation and recommendation.advice is Advice.RAISE
-        return (
-            _resize(situation, recommendation)
-            if recommendation and is_raise_advised
-            else _raise(situation, remedies)
-        )
+        return _raise_or_resize(situation, remedies)
     if recommendation and recommendation.advice is Advice.LOWER:
         return _resize(situation, recommendation)
     return FirstStep(*_nothing_to_do(situation))
+
+
+def _raise_or_resize(situation: Situation, remedies: Remedies) -> FirstStep:
+    recommendation = remedies.recommendation
+    if recommendation and recommendation.advice is Advice.RAISE:
+        return _resize(situation, recommendation)
+    return _raise(situation, remedies)
 
 
 def _observe(situation: Situation) -> FirstStep:
@@ -179,12 +181,10 @@ def _effects_of(situation: Situation, plan: HigherLimit, probabilities_after: Se
         f"{format_percent(situation.utilization)} of the limit becomes {format_percent(after_raise)}{more}."
     ]
     if probabilities_after and situation.reach.probability:
-        before, after = (
-            format_percent(situation.reach.probability[-1]),
-            format_percent(probabilities_after[-1]),
-        )
+        before = format_percent(situation.reach.probability[-1])
+        after = format_percent(probabilities_after[-1])
         effects.append(
-            f"That it is reached within {LAST_HORIZON_TEXT} is {after} likely instead of {before}."
+            f"The probability of reaching it within {LAST_HORIZON_TEXT} becomes {after} instead of {before}."
         )
     return effects
 
@@ -197,8 +197,10 @@ def _duration_sentence(signal: Signal) -> str:
 
 
 def _is_urgent(situation: Situation) -> bool:
-    ahead = situation.reach.minutes[0] - situation.now if situation.reach.minutes else None
-    return situation.reach.is_reached or (ahead is not None and ahead <= situation.signal.remedy_minutes)
+    if situation.reach.is_reached or not situation.reach.minutes:
+        return situation.reach.is_reached
+    minutes_left = situation.reach.minutes[0] - situation.now
+    return minutes_left <= situation.signal.remedy_minutes
 
 
 def _nothing_to_do(situation: Situation) -> tuple[str, list[str]]:
@@ -209,7 +211,8 @@ def _nothing_to_do(situation: Situation) -> tuple[str, list[str]]:
         return "Leave it for now", [
             f"{situation.zone.word.capitalize()} the target band; there is no forecast yet."
         ]
-    likely = f"That it reaches the limit within {LAST_HORIZON_TEXT} is {format_percent(highest)} likely."
+    probability = format_percent(highest)
+    likely = f"It reaches the limit within {LAST_HORIZON_TEXT} with a probability of {probability}."
     if highest < MIN_PROBABILITY:
         title = f"Leave it: unlikely to reach its limit within {LAST_HORIZON_TEXT}"
         return title, [likely, _throttling_sentence(situation)]
@@ -220,7 +223,7 @@ def _throttling_sentence(situation: Situation) -> str:
     """Return whether demand is throttled, of a series that is not saturated."""
     if situation.throttled is None:
         return "Whether demand is throttled is not known."
-    return "What is throttled is within the tolerance." if situation.throttled else "Nothing is throttled."
+    return "Throttled demand is within the tolerance." if situation.throttled else "Nothing is throttled."
 
 
 def _without_stop(sentence: str) -> str:

@@ -6,7 +6,7 @@ cookie holds only numbers and an id; the words are made from the stored acknowle
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
@@ -42,16 +42,17 @@ class FormAction(StrEnum):
 class FormResult:
     """The result of a form.
 
-    count: the number of alerts, silences or dead letters that the form acted on. at: the time of the
-    acknowledgements or silences that the form made, in microseconds since the epoch. ended: the number of
-    alerts that fire no longer. acknowledged_before: the number of alerts that were acknowledged already, and
-    still are; first_acknowledged_before: the id of the first of these.
+    count: the number of alerts, silences or dead letters that the form acted on.
+    at: the time of the acknowledgements or silences that the form made, in microseconds since the epoch.
+    not_firing: the number of alerts that fire no longer.
+    acknowledged_before: the number of alerts that were acknowledged already, and still are;
+        first_acknowledged_before: the id of the first of these.
     """
 
     action: FormAction
     count: int = 0
     at: int = 0
-    ended: int = 0
+    not_firing: int = 0
     acknowledged_before: int = 0
     first_acknowledged_before: str = ""
 
@@ -61,12 +62,12 @@ class FormResult:
         found = COOKIE_TEXT.fullmatch(text)
         if found is None or found[1] not in [*FormAction]:
             return None
-        count, at, ended, acknowledged_before = (int(number) for number in found.groups()[1:5])
-        return cls(FormAction(found[1]), count, at, ended, acknowledged_before, found[6])
+        count, at, not_firing, acknowledged_before = (int(number) for number in found.groups()[1:5])
+        return cls(FormAction(found[1]), count, at, not_firing, acknowledged_before, found[6])
 
     def __str__(self) -> str:
         before = f"{self.acknowledged_before}.{self.first_acknowledged_before}"
-        return f"{self.action}.{self.count}.{self.at}.{self.ended}.{before}"
+        return f"{self.action}.{self.count}.{self.at}.{self.not_firing}.{before}"
 
     @property
     def undo_path(self) -> str:
@@ -74,7 +75,7 @@ class FormResult:
         paths = {FormAction.ACKNOWLEDGED: "/acknowledgements/undo", FormAction.SILENCED: "/silences/undo"}
         return paths.get(self.action, "") if self.count else ""
 
-    def put(self, response: Response) -> None:
+    def set_cookie(self, response: Response) -> None:
         """Set the cookie that makes the next page show the result."""
         response.set_cookie(RESULT_COOKIE, str(self), max_age=COOKIE_AGE, httponly=True, samesite="strict")
 
@@ -97,7 +98,7 @@ class FormResultText:
     earlier: Acknowledgement | None = None
     earlier_name: str = ""
     silence: Silence | None = None
-    notes: Sequence[str] = field(default=())
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ class ResultPresenter:
 
     def route_class(self) -> type[PageRoute]:
         """Return the class of routes whose pages show results."""
-        fragment = self.fragment
+        render_fragment = self.render_fragment
 
         class FormResultRoute(PageRoute):
             """A route whose page shows the result of the preceding form."""
@@ -122,14 +123,14 @@ class ResultPresenter:
                 async def handle_with_result(request: Request) -> Response:
                     cookie = request.cookies.get(RESULT_COOKIE, "") if request.method == "GET" else ""
                     if result := FormResult.parse(cookie):
-                        setattr(request.state, RESULT_STATE, await fragment(result, request))
+                        setattr(request.state, RESULT_STATE, await render_fragment(result, request))
                     return await handle(request)
 
                 return handle_with_result
 
         return FormResultRoute
 
-    async def fragment(self, result: FormResult, request: Request) -> bytes:
+    async def render_fragment(self, result: FormResult, request: Request) -> bytes:
         """Render the result of a form."""
         query = f"?{request.url.query}" if request.url.query else ""
         text, token = await self._text(result), self.tokens.token()

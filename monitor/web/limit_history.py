@@ -38,14 +38,14 @@ def limit_readings(history: SeriesHistory, notices: Sequence[Notice]) -> list[Li
 
     notices: the notices of the alert of this series.
     """
-    noticed = [LimitReading(notice.at / 60, notice.limit) for notice in notices if notice.limit]
+    from_notices = [LimitReading(notice.at / 60, notice.limit) for notice in notices if notice.limit]
     recent = [
         LimitReading(float(history.start + number), limit)
         for number, limit in enumerate(history.limit.tolist())
         if isfinite(limit)
     ]
     begin = recent[0].minute if recent else float("inf")
-    return sorted(reading for reading in noticed if reading.minute < begin) + recent
+    return sorted(reading for reading in from_notices if reading.minute < begin) + recent
 
 
 def limit_spans(readings: Sequence[LimitReading], start: float, now: float, end: float) -> list[LimitSpan]:
@@ -57,12 +57,9 @@ def limit_spans(readings: Sequence[LimitReading], start: float, now: float, end:
     runs = _runs(readings)
     spans = []
     for (first, last), following in zip_longest(runs, runs[1:]):
-        until = (
-            following[0].minute
-            if following
-            else (end if last.minute >= now - MAX_READING_AGE else last.minute)
-        )
-        spans.append(LimitSpan(first.minute, until, last.limit))
+        is_in_force = last.minute >= now - MAX_READING_AGE
+        run_end = end if is_in_force else last.minute
+        spans.append(LimitSpan(first.minute, following[0].minute if following else run_end, last.limit))
     if spans and spans[0].begin > start + 1:
         spans.insert(0, LimitSpan(start, spans[0].begin, spans[0].limit, is_assumed=True))
     shown = [span._replace(begin=max(span.begin, start)) for span in spans if span.end > start]
@@ -71,10 +68,14 @@ def limit_spans(readings: Sequence[LimitReading], start: float, now: float, end:
 
 def limit_changes(readings: Sequence[LimitReading]) -> list[LimitChange]:
     """Return the changes between readings, the newest first."""
-    pairs = pairwise(_runs(readings))
     changes = [
-        LimitChange(after[0].minute, before[1].limit, after[1].limit, after[0].minute - before[1].minute <= 1)
-        for before, after in pairs
+        LimitChange(
+            minute=first_after.minute,
+            before=last_before.limit,
+            after=last_after.limit,
+            minute_is_exact=first_after.minute - last_before.minute <= 1,
+        )
+        for (_, last_before), (first_after, last_after) in pairwise(_runs(readings))
     ]
     return changes[::-1]
 

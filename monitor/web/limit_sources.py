@@ -1,6 +1,7 @@
 """The possible sources of a series' limit, and its quota increase request, for the page of the series."""
 
 from enum import StrEnum
+from functools import partial
 from typing import NamedTuple
 
 from collectors.quota_requests import QuotaRequest
@@ -35,21 +36,15 @@ class LimitSourceRow(NamedTuple):
 def source_rows(series: Series) -> list[LimitSourceRow]:
     """Return the sources that the limit can come from, the highest priority first."""
     settings = series.settings
-    possible = [source for source in LimitSource if _is_possible(series, source)]
     rows = []
-    is_after_source_in_force = False
-    for source in possible:
+    other_state = SourceState.NONE  # UNUSED below the source that is in force
+    for source in filter(partial(_is_possible, series), LimitSource):
         is_in_force = settings.limit is not None and source is settings.limit.source
-        state = (
-            SourceState.IN_FORCE
-            if is_in_force
-            else SourceState.UNUSED
-            if is_after_source_in_force
-            else SourceState.NONE
-        )
+        state = SourceState.IN_FORCE if is_in_force else other_state
         read_at = settings.limit.read_at if is_in_force and settings.limit else None
         rows.append(LimitSourceRow(_sentence(source), state, _value(series, source, is_in_force), read_at))
-        is_after_source_in_force |= is_in_force
+        if is_in_force:
+            other_state = SourceState.UNUSED
     return rows
 
 
@@ -82,10 +77,12 @@ def _sentence(source: LimitSource) -> str:
 class RequestSummary(NamedTuple):
     """The newest request for an increase of a quota, or the reason why it is unknown.
 
-    request: None if there is none, or it is unknown. sentence: the request in words. unknown_reason: why it
-    is unknown; empty if it is not. action: the missing IAM action, if that is the reason. command: the
-    command that requests an increase, if that is the first thing to do and there is no request; empty
-    otherwise.
+    request: None if there is none, or it is unknown.
+    sentence: the request in words.
+    unknown_reason: why it is unknown; empty if it is not.
+    action: the missing IAM action, if that is the reason.
+    command: the command that requests an increase, if that is the first thing to do and there is no request;
+        empty otherwise.
     """
 
     request: QuotaRequest | None
@@ -100,19 +97,11 @@ def request_summary(series: Series, status: MonitorStatus, command: str) -> Requ
 
     command: the command that the page gives as the first thing to do.
     """
-    declared = command_of_signal(series.settings.signal)
-    if not series.settings.quota_request and not (declared and declared.is_request):
+    request, declared_command = series.settings.quota_request, command_of_signal(series.settings.signal)
+    if not request and not (declared_command and declared_command.is_request):
         return None
-    unknown_reason = next(
-        (
-            cell.requests_unknown_reason
-            for cell in status.cells
-            if (cell.account, cell.region) == series.key.cell
-        ),
-        "",
-    )
-    request = series.settings.quota_request
-    unknown_reason = "" if request else unknown_reason
+    cells = (cell for cell in status.cells if (cell.account, cell.region) == series.key.cell)
+    unknown_reason = "" if request else next((cell.requests_unknown_reason for cell in cells), "")
     is_denied = "AccessDenied" in unknown_reason or "not authorized" in unknown_reason
     request_command = command if command.startswith(REQUEST_COMMAND) and not request else ""
     return RequestSummary(

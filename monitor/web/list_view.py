@@ -75,8 +75,8 @@ class ListView(QueryView):
         sort = self.sort if self.sort != DEFAULT_SORT else ""
         return {"q": self.text, "sort": sort, "row": str(self.row) if self.row > 1 else ""}
 
-    def sorted_by(self, name: str) -> str:
-        """Return the address in the order of a column, reversed if the list already has this order."""
+    def url_sorted_by(self, name: str) -> str:
+        """Return the address of the list in the order of a column; reversed if it has this order already."""
         first = FIRST_DIRECTION[name]
         return self.url(sort=REVERSED[first] if self.sort == first else first)
 

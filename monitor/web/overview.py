@@ -3,6 +3,7 @@
 The first three are answers about all series; the query narrows only the list.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
@@ -31,7 +32,7 @@ from monitor.web.list_view import WINDOW_ROWS, ListView
 from monitor.web.series_rows import finite_or_none
 from rules.arrays import Flags
 from rules.band import Zone
-from rules.problem_text import suggestion
+from rules.problem_text import most_similar
 from rules.units import THROTTLED
 
 MAX_LINES: Final = 4  # series in each answer, and rows of the map
@@ -39,7 +40,7 @@ MAX_SERVICES: Final = 10  # columns of the map
 MAX_UPCOMING: Final = 12  # series in "The next 3 days", beside the list
 MAX_FACETS: Final = 12  # values of one field
 FACET_FIELDS: Final = ("service", "account", "region")
-TIMES: Final = {"<1h": 60, "<24h": 24 * 60, "<3d": 3 * 24 * 60}
+TIMES: Final = {"<1h": 60, "<24h": 24 * 60, "<3d": 3 * 24 * 60}  # minutes, by value of TIME_TO_LIMIT
 # The zones for which the page shows how many series a query leaves out.
 HIDEABLE_ZONES: Final = (Zone.SATURATED, Zone.NEAR)
 
@@ -58,11 +59,13 @@ class Line:
 class Answers:
     """The answers about all series. fleet_counts: the number of series in each zone.
 
-    throttled: the series with most throttled demand. throttled_total: the number of saturated series.
+    throttled: the series with most throttled demand.
+    throttled_total: the number of saturated series.
     reporting_throttling, not_reporting_throttling: the numbers of judged series for which AWS reports
-    throttled demand, and does not. upcoming: the series that reach their limits next. within_a_day: the
-    number of series that reach their limits within a day. forecast_total: the number of series with a
-    forecast.
+        throttled demand, and does not.
+    upcoming: the series that reach their limits next.
+    within_a_day: the number of series that reach their limits within a day.
+    forecast_total: the number of series with a forecast.
     """
 
     fleet_counts: Mapping[Zone, int]
@@ -89,11 +92,13 @@ class Answers:
 class SeriesListing:
     """A window of the series that the query selects.
 
-    slots: the slots in the window. total: the number of series that the query selects. zone_counts: by zone,
-    the number of series that the query without its zone terms selects. hidden: by zone of HIDEABLE_ZONES, the
-    number of series that the query leaves out. facets: by field, its values, each with the number of series
-    in the whole fleet that have it. first_rows: by zone, the row of its first series; empty unless the list
-    is ordered by zone. corrections: similar queries with values that exist.
+    slots: the slots in the window.
+    total: the number of series that the query selects.
+    zone_counts: by zone, the number of series that the query without its zone terms selects.
+    hidden: by zone of HIDEABLE_ZONES, the number of series that the query leaves out.
+    facets: by field, its values, each with the number of series in the whole fleet that have it.
+    first_rows: by zone, the row of its first series; empty unless the list is ordered by zone.
+    corrections: similar queries with values that exist.
     """
 
     slots: Sequence[int]
@@ -135,13 +140,13 @@ class OverviewSource:
     """Makes the content of the overview. The summary is made once for each judgement and minute."""
 
     def __init__(self, index: SearchIndex) -> None:
-        self._index, self._turn = index, Lock()
+        self._index, self._lock = index, Lock()
         self._summary: FleetSummary | None = None
 
     def content(self, snapshot: Snapshot, view: ListView, status: MonitorStatus, now: int) -> OverviewContent:
         """Return the content of the overview. now: the minute. Call it outside the event loop: it is slow."""
         unread = never_read_services(status.cells)
-        with self._turn:
+        with self._lock:
             summary = self._summary
             if summary is None or not is_current(summary, snapshot, unread, now):
                 summary = self._summary = summarize(snapshot, unread, now)
@@ -216,8 +221,10 @@ def build_listing(summary: FleetSummary, view: ListView, index: SearchIndex) -> 
     """Return the window of a view. Call it outside the event loop: it may be slow."""
     snapshot, search = summary.snapshot, view.search
     in_any_zone = search_flags(snapshot, search.without_field(ZONE), index)
-    zones = [term for term in search.terms if term.field == ZONE]
-    selected = in_any_zone & search_flags(snapshot, Search(tuple(zones)), index) if zones else in_any_zone
+    zone_terms = tuple(term for term in search.terms if term.field == ZONE)
+    selected = in_any_zone
+    if zone_terms:
+        selected = in_any_zone & search_flags(snapshot, Search(zone_terms), index)
     if view.problem:
         selected = in_any_zone = np.zeros_like(selected)
     all_counts, counts = summary.answers.fleet_counts, count_zones(snapshot, selected)
@@ -225,7 +232,7 @@ def build_listing(summary: FleetSummary, view: ListView, index: SearchIndex) -> 
     return SeriesListing(
         slots=ordered_window(snapshot, selected, view.sort, view.row - 1, WINDOW_ROWS),
         total=total,
-        zone_counts=count_zones(snapshot, in_any_zone) if zones else counts,
+        zone_counts=count_zones(snapshot, in_any_zone) if zone_terms else counts,
         hidden={zone: n for zone in HIDEABLE_ZONES if (n := all_counts[zone] - counts[zone])},
         facets=summary.facets,
         first_rows=first_rows(counts) if view.sort == "zone" else {},
@@ -246,22 +253,23 @@ def first_rows(counts: Mapping[Zone, int]) -> dict[Zone, int]:
 def count_zones(snapshot: Snapshot, selected: Flags) -> Mapping[Zone, int]:
     """Return the number of the selected series in each zone."""
     lowest = min(Zone)
-    found = np.bincount(snapshot.zone[selected].astype(np.int64) - lowest, minlength=len(Zone))
-    return {zone: int(found[zone - lowest]) for zone in Zone}
+    counts = np.bincount(snapshot.zone[selected].astype(np.int64) - lowest, minlength=len(Zone))
+    return {zone: int(counts[zone - lowest]) for zone in Zone}
 
 
 def facets(snapshot: Snapshot, present: Flags) -> dict[str, list[tuple[str, int]]]:
     """Return the values of the fields of a query with their numbers of series, the most frequent first."""
-    by_group = np.bincount(snapshot.group[present], minlength=len(snapshot.groups)).tolist()
-    found: dict[str, dict[str, int]] = {name: {} for name in (*FACET_FIELDS, KIND)}
-    for group, kind, number in zip(snapshot.groups, group_kinds(snapshot).tolist(), by_group, strict=True):
-        account, region, service, _ = group
-        values = (service, snapshot.account_names.get(account, account), region, kind) if number else ()
-        for name, value in zip(found, values, strict=False):
-            found[name][value] = found[name].get(value, 0) + number
+    group_sizes = np.bincount(snapshot.group[present], minlength=len(snapshot.groups)).tolist()
+    counts_by_field = {field: Counter[str]() for field in (*FACET_FIELDS, KIND)}
+    kinds = group_kinds(snapshot).tolist()
+    for (account, region, service, _), kind, size in zip(snapshot.groups, kinds, group_sizes, strict=True):
+        if size:
+            values = service, snapshot.account_names.get(account, account), region, kind
+            for counts, value in zip(counts_by_field.values(), values, strict=True):
+                counts[value] += size
     ordered = {
-        name: sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))[:MAX_FACETS]
-        for name, counts in found.items()
+        field: sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))[:MAX_FACETS]
+        for field, counts in counts_by_field.items()
     }
     times = [
         (text, int(np.count_nonzero(reached_within(snapshot, minutes)))) for text, minutes in TIMES.items()
@@ -272,17 +280,15 @@ def facets(snapshot: Snapshot, present: Flags) -> dict[str, list[tuple[str, int]
 def corrections(snapshot: Snapshot, search: Search) -> list[Search]:
     """Return queries with a similar existing value in place of a field's value that no series has."""
     names = snapshot.account_names
-    known = {
+    existing_values = {
         "service": {group[2] for group in snapshot.groups},
         "region": {group[1] for group in snapshot.groups},
         "signal": {group[3] for group in snapshot.groups},
         "account": {name for group in snapshot.groups for name in (group[0], names.get(group[0], group[0]))},
     }
-    found = []
+    corrected = []
     for term in search.terms:
-        values = known.get(term.field, set())
-        if values and term.value not in values:
-            nearest = suggestion(term.value, values).removeprefix("; did you mean ").removesuffix("?")
-            if nearest:
-                found.append(search.only(**{term.field: nearest}))
-    return found
+        values = existing_values.get(term.field, set())
+        if term.value not in values and (similar := most_similar(term.value, values)):
+            corrected.append(search.only(**{term.field: similar}))
+    return corrected

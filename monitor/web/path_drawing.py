@@ -50,7 +50,8 @@ WATER = Markup(
 class FlowColumn:
     """A limit, or a hop without a known limit, drawn as a column.
 
-    name: that of the hop. words: the name of the limit's signal, or the title of a hop without a known limit.
+    name: the name of the hop.
+    words: the name of the limit's signal, or the title of a hop without a known limit.
     capacity: None if it is unknown.
     """
 
@@ -105,7 +106,7 @@ def _y(rate: float, highest: float) -> float:
 def _column(path: PathStatus, column: FlowColumn, index: int, count: int, highest: float) -> Markup:
     """Return the drawing of one column. highest: the rate at the drawing's top."""
     space = 100 / count  # percent of the width
-    x, width = space * index + space * 0.03, space * 0.94
+    x, width = space * index + space * 0.03, space * 0.94  # with 3 % of the space on each side
     middle = x + width / 2
     texts = _texts(column, middle)
     if column.capacity is None:
@@ -163,7 +164,7 @@ def _label(path: PathStatus) -> str:
     unit = parse_unit(f"{path.unit}/s")
     flow = "an unknown flow" if path.flow is None else f"{unit.format(path.flow)} now"
     if path.weakest is None or path.capacity is None:
-        return f"What each limit of the path can carry, against {flow}. None is known."
+        return f"What each limit of the path can carry, against {flow}. No capacity is known."
     name = path.hops[path.weakest.hop].hop.effective_name
     return (
         f"What each limit of the path can carry, against {flow}. The weakest is {name}, "

@@ -38,11 +38,14 @@ class PathCard:
 class PathRow:
     """A limit, or a hop without limits, as a row of the table. A text may be empty.
 
-    number: the position of the hop, from 1. place: the region; for a limit of the account, with `whole
-    account, ` before it. after: the names of the preceding hops; empty if the only one is the hop above.
-    uses: how much of the limit a request uses, or how many units of the hop a request causes. carries: the
-    flow at which the limit is reached. breaks_at: the factor by which the flow may grow until it reaches the
-    limit. forecast: when the limit is reached. note: why a value is unknown, or why the hop has no limit.
+    number: the position of the hop, from 1.
+    place: the region; for a limit of the account, with `whole account, ` before it.
+    after: the names of the preceding hops; empty if the only one is the hop above.
+    uses: how much of the limit a request uses, or how many units of the hop a request causes.
+    carries: the flow at which the limit is reached.
+    breaks_at: the factor by which the flow may grow until it reaches the limit.
+    forecast: when the limit is reached.
+    note: why a value is unknown, or why the hop has no limit.
     remedy: how to raise the limit or lower the usage.
     """
 
@@ -104,7 +107,8 @@ def path_page(path: PathStatus, snapshot: Snapshot) -> dict[str, Any]:
         "next": _limit_text(path, path.next_weakest),
         "next_capacity": unit.format(path.next_weakest.capacity or 0.0) if path.next_weakest else "",
         "next_room": room_text(path, path.next_weakest.capacity) if path.next_weakest else "",
-        "is_urgent": (path.weakest and (path.growth_factor(path.weakest) or 0.0) < MAX_URGENT_FACTOR),
+        "is_urgent": path.weakest is not None
+        and (path.growth_factor(path.weakest) or 0.0) < MAX_URGENT_FACTOR,
         "remedy": path.weakest.series.settings.signal.remedy[0] if path.weakest else "",
         "command": _command(path.weakest) if path.weakest else None,
         "payload": payload[1] if payload else None,
@@ -124,7 +128,8 @@ def _command(limit: LimitStatus) -> str | None:
     utilization = limit.usage / limit.limit if limit.usage is not None and limit.limit else None
     signal = limit.series.settings.signal
     in_force = None if limit.is_inferred else limit.limit
-    return increase_command(signal, limit.series, utilization, in_force, limit.zone is Zone.SATURATED)
+    is_saturated = limit.zone is Zone.SATURATED
+    return increase_command(signal, limit.series, utilization, in_force, saturated=is_saturated)
 
 
 def _rows(path: PathStatus, snapshot: Snapshot) -> Iterator[PathRow]:

@@ -63,10 +63,10 @@ class QueryView:
     def url(self, **changes: Any) -> str:
         """Return the address of the list; with changes, see `with_changes`."""
         view = self.with_changes(**changes) if changes else self
-        given = [(name, value) for name, value in view.parameters.items() if value]
-        if not given:
+        parameters = [(name, value) for name, value in view.parameters.items() if value]
+        if not parameters:
             return self.path
-        return f"{self.path}?" + urlencode(given, safe=":,*/<", quote_via=quote_plus, errors="replace")
+        return f"{self.path}?" + urlencode(parameters, safe=":,*/<", quote_via=quote_plus, errors="replace")
 
     def with_changes(self, **changes: Any) -> Self:
         """Return the list with other values of attributes, from its first entry. search: another query."""

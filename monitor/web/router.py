@@ -75,11 +75,11 @@ def web_router(state: AppState) -> APIRouter:
     presenter = ResultPresenter(state.alerting, state.fleet, state.form_tokens)
     router = APIRouter(include_in_schema=False, route_class=presenter.route_class())
     renderer_for = cache(partial(PageRenderer, state))
-    _pages(router, renderer_for)
-    _named_pages(router, renderer_for)
-    _what_if_page(router, renderer_for)
-    _runbook_pages(router, renderer_for)
-    _alert_pages(router, renderer_for)
+    _add_pages(router, renderer_for)
+    _add_named_pages(router, renderer_for)
+    _add_what_if_page(router, renderer_for)
+    _add_runbook_pages(router, renderer_for)
+    _add_alert_pages(router, renderer_for)
 
     @router.get("/static/{name}")
     async def static(name: str) -> Response:
@@ -96,7 +96,7 @@ def web_router(state: AppState) -> APIRouter:
     return router
 
 
-def _named_pages(router: APIRouter, renderer_for: RendererFor) -> None:
+def _add_named_pages(router: APIRouter, renderer_for: RendererFor) -> None:
     """Add the pages of one series and of one request path."""
 
     @router.get("/series/{id}")
@@ -115,7 +115,7 @@ def _named_pages(router: APIRouter, renderer_for: RendererFor) -> None:
         return page.response(request)
 
 
-def _pages(router: APIRouter, renderer_for: RendererFor) -> None:
+def _add_pages(router: APIRouter, renderer_for: RendererFor) -> None:
     """Add the pages whose URLs have no variable part, except those of what-if, alerts and runbooks."""
     renderers = {
         "/cost": PageRenderer.cost,
@@ -135,9 +135,9 @@ def _pages(router: APIRouter, renderer_for: RendererFor) -> None:
         return page.response(request)
 
     @router.get("/coverage")
-    async def coverage(request: Request, asked: Annotated[CoverageParameters, Query()]) -> Response:
-        view = asked.view
-        if not asked.is_canonical:
+    async def coverage(request: Request, parameters: Annotated[CoverageParameters, Query()]) -> Response:
+        view = parameters.view
+        if not parameters.is_canonical:
             return RedirectResponse(view.url(page=view.page), 307)
         renderer = renderer_for(FormOptions.from_request(request))
         page = await renderer.cache.get(view.url(), partial(renderer.coverage, view))
@@ -159,7 +159,7 @@ def _pages(router: APIRouter, renderer_for: RendererFor) -> None:
         return (await renderer.cache.get(path, partial(renderers[path], renderer))).response(request)
 
 
-def _what_if_page(router: APIRouter, renderer_for: RendererFor) -> None:
+def _add_what_if_page(router: APIRouter, renderer_for: RendererFor) -> None:
     @router.get("/what-if")
     async def what_if(request: Request, query: Annotated[WhatIfPageQuery, Query()]) -> Response:
         if query.slider is not None:
@@ -174,7 +174,7 @@ def _what_if_page(router: APIRouter, renderer_for: RendererFor) -> None:
         return page.response(request)
 
 
-def _alert_pages(router: APIRouter, renderer_for: RendererFor) -> None:
+def _add_alert_pages(router: APIRouter, renderer_for: RendererFor) -> None:
     @router.get("/alerts")
     @router.get("/alerts/{name}")
     async def alerts(
@@ -188,7 +188,7 @@ def _alert_pages(router: APIRouter, renderer_for: RendererFor) -> None:
         return (await renderer.cache.get(address, partial(renderer.alerts, tab, alert_id))).response(request)
 
 
-def _runbook_pages(router: APIRouter, renderer_for: RendererFor) -> None:
+def _add_runbook_pages(router: APIRouter, renderer_for: RendererFor) -> None:
     @router.get("/runbooks")
     async def runbooks(request: Request) -> Response:
         renderer = renderer_for(FormOptions.from_request(request))

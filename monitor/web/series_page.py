@@ -38,7 +38,7 @@ RISE_MINUTES = 60  # of each of the two periods whose mean usage `rising_text` c
 class SeriesState(NamedTuple):
     """A series as it is now. Build it on the event loop, because polls write the same data.
 
-    now: the current minute, since the epoch. notices: those of the series' alert, the newest first.
+    now: the current minute, since the epoch. notices: the notices of the series' alert, the newest first.
     """
 
     snapshot: Snapshot
@@ -72,7 +72,10 @@ class SeriesState(NamedTuple):
         return higher_limit(self.series, self.usage, self.limit, fan)
 
     def other_limit(self, plan: HigherLimit | None) -> float | None:
-        """Return the planned limit; or the effective ceiling, raised by the same factor, if there is one."""
+        """Return the planned limit, or the effective ceiling raised by the same factor if there is a ceiling.
+
+        None if the plan has no number.
+        """
         ceiling = self.snapshot.reach.of(self.series.slot).ceiling
         if not plan or plan.limit is None:
             return None
@@ -114,9 +117,9 @@ def series_page(fleet: Fleet, state: SeriesState) -> dict[str, Any]:
 
 
 def verdict(
-    state: SeriesState, found: Mapping[str, Any], outlook: Outlook | None, remedies: Remedies
+    state: SeriesState, page: Mapping[str, Any], outlook: Outlook | None, remedies: Remedies
 ) -> dict[str, Any]:
-    """Return what happens, how sure that is, and what to do first. found: the result of `series_page`."""
+    """Return what happens, how sure that is, and what to do first. page: the result of `series_page`."""
     reach = state.snapshot.reach.of(state.series.slot)
     situation = Situation(
         signal=state.series.settings.signal,
@@ -125,8 +128,8 @@ def verdict(
         utilization=state.row.utilization,
         throttled=state.row.throttled,
         since=state.row.since,
-        sampled_at=found["sampled"],
-        unobservable=found["unobservable"],
+        sampled_at=page["sampled"],
+        unobservable=page["unobservable"],
         reach=reach,
         track=outlook.track if outlook else None,
         deliberate=state.series.settings.deliberate,
@@ -165,22 +168,22 @@ def chart_of(state: SeriesState, chosen: ChartRange, fan: Fan | None) -> dict[st
 
 
 def siblings(fleet: Fleet, series: Series, names: Iterable[str]) -> list[Series]:
-    """Return the other series of the same resource, and those whose limits are bought with the same purchase.
+    """Return the other series of the same resource, and the series whose limits belong to the same purchase.
 
     names: the names of all signals of the service.
     """
     key = series.key
     of_resource = (fleet.series.get(Key(*key[:3], name, key.subject)) for name in names if name != key.signal)
-    found = {sibling.slot: sibling for sibling in of_resource if sibling}
+    by_slot = {sibling.slot: sibling for sibling in of_resource if sibling}
     if series.settings.paid:
         bought = fleet.purchase[: fleet.size] == fleet.purchase[series.slot]
         sharing = fleet.by_slot[np.flatnonzero(bought & fleet.paid[: fleet.size])].tolist()
-        found |= {sibling.slot: sibling for sibling in sharing if sibling and sibling.slot != series.slot}
-    return list(found.values())[:MAX_SIBLINGS]
+        by_slot |= {sibling.slot: sibling for sibling in sharing if sibling and sibling.slot != series.slot}
+    return list(by_slot.values())[:MAX_SIBLINGS]
 
 
 def paths_through(key: Key, paths: Iterable[PathStatus]) -> list[PathStatus]:
-    """Return the request paths that use the limit of a series. key: that of the series."""
+    """Return the request paths that use the limit of the series with this key."""
     return [
         path for path in paths if any(limit.series.key == key for hop in path.hops for limit in hop.limits)
     ]
@@ -238,5 +241,7 @@ def sample_source(fleet: Fleet, series: Series) -> str:
     rings = fleet.rings
     if not any(rings.metric_rows[row] is fleet.metrics(series.key.cell) for row in formula.rows):
         return "read from the service's API at each inventory"
-    streamed = rings.by_stream[list(formula.rows)]
-    return "streamed" if streamed.all() else "streamed and polled" if streamed.any() else "polled"
+    is_streamed = rings.by_stream[list(formula.rows)]
+    if is_streamed.all():
+        return "streamed"
+    return "streamed and polled" if is_streamed.any() else "polled"

@@ -51,14 +51,14 @@ class SeriesPageSource:
         recommendation = await self._recommendation(series)
         state = SeriesState.of(snapshot, fleet, series, now, notices)
         plan = state.plan(fan)
-        found = series_page(fleet, state) | chart_of(state, chosen, fan)
+        page = series_page(fleet, state) | chart_of(state, chosen, fan)
         outlook = await self._outlook(state, plan)
         remedies = Remedies(
             plan=plan,
             recommendation=recommendation,
             probabilities_after=outlook.probability if outlook else (),
         )
-        found |= verdict(state, found, outlook, remedies)
+        page |= verdict(state, page, outlook, remedies)
         names = self._state.registry.services[series.key.service].signals
         beside = [
             sibling.slot for sibling in siblings(fleet, series, names) if sibling.slot < snapshot.series.size
@@ -70,12 +70,12 @@ class SeriesPageSource:
             "recommendation": recommendation,
             "beside": series_rows(snapshot, fleet, beside, now),
             "paths": paths_through(series.key, self._state.paths().items),
-            "request": request_summary(series, self._state.monitor_status(), found["first"].command),
+            "request": request_summary(series, self._state.monitor_status(), page["first"].command),
             "links": self._links(series),
             "docs": [*map(partition_of(series.aws_region).localized_url, series.settings.signal.docs)],
             "ranges": RANGES.values(),
             "range": chosen,
-            **found,
+            **page,
         }
 
     async def _outlook(self, state: SeriesState, plan: HigherLimit | None) -> Outlook | None:

@@ -11,7 +11,7 @@ from monitor.web.chart_data import ThrottledSpan
 def throttled_spans(series: Series, notices: Sequence[Notice], now: int) -> list[ThrottledSpan]:
     """Return the times in which demand was throttled according to an alert's notices, the oldest first.
 
-    notices: those of the series' alert, the newest first. now: the current minute, since the epoch.
+    notices: the notices of the series' alert, the newest first. now: the current minute, since the epoch.
     """
     oldest_first = [notice for notice in reversed(notices) if notice.series_id == series.key.id]
     episodes = stored_episodes((), oldest_first, {series.key.id: series}, range(now + 1))

@@ -24,11 +24,14 @@ NO_TRACK = "No track record yet."
 class Situation:
     """All that is known of a series now.
 
-    limit: as text; None if unknown. utilization: None if unknown. throttled: demand per second; None if
-    unknown. since: when its alert began or, without an alert, when it entered its zone, in epoch seconds;
-    None if it entered over three hours ago. sampled_at: the time of its newest sample, in epoch seconds.
-    track: how its earlier forecasts came out; None without a history. now: the current minute, since the
-    epoch.
+    limit: as text; None if unknown.
+    utilization: None if unknown.
+    throttled: demand per second; None if unknown.
+    since: when its alert began or, without an alert, when it entered its zone, in epoch seconds; None if it
+        entered over three hours ago.
+    sampled_at: the time of its newest sample, in epoch seconds.
+    track: how its earlier forecasts came out; None without a history.
+    now: the current minute, since the epoch.
     """
 
     signal: Signal
@@ -88,6 +91,7 @@ def _reach_text(situation: Situation) -> Markup:
         return Markup("It is <strong>at {}</strong>.").format(_limit_text(situation))
     if reach.is_expected(situation.now):
         text = Markup("Reaches {} <strong>{}</strong> ({}), <strong>{} likely</strong> within {}.")
+        # One time, if both are the same.
         times = dict.fromkeys(time_element(60 * max(reach.minutes[edge], situation.now)) for edge in (0, -1))
         horizon = HORIZON_TEXTS[HORIZONS[reach.horizon_index]]
         return text.format(

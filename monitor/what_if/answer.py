@@ -31,9 +31,11 @@ class Action(StrEnum):
 class Remedy:
     """A way to make room for a demand.
 
-    text: in a few words. command: the AWS command; empty where there is none. is_step: one call does not
-    raise the limit far enough. pending: the pending request for an increase, in a sentence; empty if there
-    is none. pending_is_enough: the pending increase makes enough room.
+    text: in a few words.
+    command: the AWS command; empty where there is none.
+    is_step: one call does not raise the limit far enough.
+    pending: the pending request for an increase, in a sentence; empty if there is none.
+    pending_is_enough: the pending increase makes enough room.
     """
 
     action: Action
@@ -52,14 +54,17 @@ class StressedSeries:
     breaks_at_now: `breaks_at` without any change: by the series' own traffic and the limit in force.
     is_broken: `factor` is at least `breaks_at`.
     factor: the factor by which the question multiplies the usage.
-    peak: the highest demand of the series itself. peak_at: the minute of the peak.
+    peak: the highest demand of the series itself.
+    peak_at: the minute of the peak.
     p99: the 99th percentile of usage in the fortnight.
     peak_is_lower_bound: demand was throttled, so the peak may have been higher.
     received: the id of the series whose traffic this series receives; `demand` contains that traffic.
     sums_peaks: the peaks of this series and of `received` are added up, as their usage at one time is not
         known.
-    demand: the demand under the question. utilization: `demand` divided by `limit`.
-    limit_now: the limit in force. limit: the limit that the question sets, else the limit in force.
+    demand: the demand under the question.
+    utilization: `demand` divided by `limit`.
+    limit_now: the limit in force.
+    limit: the limit that the question sets, else the limit in force.
     ceiling: the effective ceiling; None if there is none.
     needed_limit: the limit with which demand is within the band; None if the series is not broken or its unit
         is percent.

@@ -35,9 +35,11 @@ class AskedLimit:
 class Question:
     """A question. factor: by which traffic grows; None if it does not grow.
 
-    matchers: select the series whose traffic grows or moves. path: the request path whose traffic grows;
-    empty for all traffic. failing_region: the region that fails. receiving_region: the region that receives
-    its traffic. Both are empty if no region fails. limit: the limit that the question sets, if any.
+    matchers: select the series whose traffic grows or moves.
+    path: the request path whose traffic grows; empty for all traffic.
+    failing_region: the region that fails.
+    receiving_region: the region that receives its traffic. Both are empty if no region fails.
+    limit: the limit that the question sets, if any.
     counts_grow: true if numbers of things and stored amounts, which do not follow traffic, grow, too.
     """
 

@@ -156,7 +156,7 @@ def test_the_first_step_for_a_safe_series_is_to_leave_it() -> None:
     ("throttled", "effect"),
     [
         (0.0, "Nothing is throttled."),
-        (0.5, "What is throttled is within the tolerance."),
+        (0.5, "Throttled demand is within the tolerance."),
         (None, "Whether demand is throttled is not known."),
     ],
 )
@@ -165,7 +165,7 @@ def test_the_step_to_leave_a_series_says_what_is_known_of_throttled_demand(
 ) -> None:
     clear, deliberate = situation(throttled=throttled), situation(throttled=throttled, deliberate=True)
     assert first_step(clear, NO_REMEDIES).effects == [
-        "That it reaches the limit within 3 d is 2 % likely.",
+        "It reaches the limit within 3 d with a probability of 2 %.",
         effect,
     ]
     assert first_step(deliberate, NO_REMEDIES).effects == ["The limit is set on purpose.", effect]
@@ -184,7 +184,7 @@ def test_the_step_for_a_quota_has_a_request_its_effects_and_its_duration() -> No
     assert step.effects == [
         "AWS takes about 2 d to decide.",
         "92 % of the limit becomes 55 %.",
-        "That it is reached within 3 d is 4 % likely instead of 92 %.",
+        "The probability of reaching it within 3 d becomes 4 % instead of 92 %.",
     ]
 
 
