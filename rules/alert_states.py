@@ -78,7 +78,7 @@ class JudgedSamples:
 
     @classmethod
     def of(cls, samples: Samples, criteria: AlertCriteria) -> Self:
-        """Judge samples. criteria: those of the series of each sample."""
+        """Judge samples. criteria: one for the series of each sample."""
         has_sample = samples.has_sample
         return cls(
             samples, has_sample, has_sample & ~np.isnan(samples.throttled), breaches(samples, criteria)
@@ -96,20 +96,20 @@ def step_many(alerts: AlertColumns, minutes: Ints, samples: Samples, criteria: A
 
 
 def _step_judged(alerts: AlertColumns, minutes: Ints, judged: JudgedSamples, criteria: AlertCriteria) -> None:
-    """Step alerts in place. criteria: those of these series, perhaps followed by those of other series."""
+    """Step alerts in place. criteria: of these series, perhaps followed by other series."""
     samples, has_sample = judged.samples, judged.has_sample
     # Only a breach or an active alert can change a state.
-    (busy,) = (has_sample & (judged.enter.any(axis=0) | alerts.state.any(axis=0))).nonzero()
-    if busy.size:
-        before, busy_criteria = alerts.take(busy), criteria.take(busy)
-        breach = judged.enter[:, busy], breaches(samples.take(busy), busy_criteria, MARGIN)
-        stepped = _alerts_after(before, minutes[busy], breach, busy_criteria)
-        undecided = samples.provisional[busy] & NEEDS_COMPLETE_MINUTE
-        undecided[Rule.SATURATED] |= np.isnan(samples.throttled[busy])
-        undecided |= samples.throttled_alone[busy] & JUDGES_USAGE
+    (changeable,) = (has_sample & (judged.enter.any(axis=0) | alerts.state.any(axis=0))).nonzero()
+    if changeable.size:
+        before, changeable_criteria = alerts.take(changeable), criteria.take(changeable)
+        breach = judged.enter[:, changeable], breaches(samples.take(changeable), changeable_criteria, MARGIN)
+        stepped = _alerts_after(before, minutes[changeable], breach, changeable_criteria)
+        undecided = samples.provisional[changeable] & NEEDS_COMPLETE_MINUTE
+        undecided[Rule.SATURATED] |= np.isnan(samples.throttled[changeable])
+        undecided |= samples.throttled_alone[changeable] & JUDGES_USAGE
         undecided &= ~_is_breached(before, *breach)
         _restore_where(undecided, stepped, before)
-        alerts.put(busy, stepped)
+        alerts.put(changeable, stepped)
     np.copyto(alerts.last_sample, minutes, where=has_sample)
 
 
@@ -216,10 +216,10 @@ class AlertStates:
 
         slots: without duplicates. newest: the minute of the newest sample of each slot.
 
-        Each change of state in a minute after those that earlier calls evaluated is a transition. All changes
-        in minutes that were evaluated and then revised are one more transition, at the last of the minutes
-        that earlier calls evaluated. A sample that is
-        REVISION_MINUTES or more older than the newest one is too late and ignored.
+        Each change of state in a minute that no earlier call evaluated is a transition. All changes in
+        minutes that were evaluated and then revised are one more transition, at the last minute that earlier
+        calls evaluated. A sample that is REVISION_MINUTES or more older than the newest one is too late and
+        ignored.
         """
         self._grow(slots)
         first = self._first_minutes(slots, newest)
@@ -271,8 +271,8 @@ class AlertStates:
         did not change. The new state is settled, as older samples belong to the old limit.
         """
         self._grow(slots)
-        evaluated = np.flatnonzero(self._settled_at[slots] != NEVER)
-        slots, criteria = slots[evaluated], criteria.take(evaluated)
+        positions = np.flatnonzero(self._settled_at[slots] != NEVER)  # of series that were evaluated before
+        slots, criteria = slots[positions], criteria.take(positions)
         alerts = self.current.take(slots)
         before, minutes = alerts.state.copy(), alerts.last_sample.copy()
         without_delay = replace(criteria, keep_firing_for=np.zeros_like(criteria.keep_firing_for))
@@ -284,9 +284,9 @@ class AlertStates:
     def settle(self, slots: Ints) -> None:
         """Settle the current state of series, so that changed durations apply to later samples only."""
         self._grow(slots)
-        evaluated = slots[self._settled_at[slots] != NEVER]
-        current = self.current.take(evaluated)
-        self._settle(evaluated, current, current.last_sample)
+        evaluated_slots = slots[self._settled_at[slots] != NEVER]
+        current = self.current.take(evaluated_slots)
+        self._settle(evaluated_slots, current, current.last_sample)
 
     def forget(self, slots: Ints) -> Transitions:
         """End the alerts of series that left the fleet. Their slots can be reused."""
@@ -297,7 +297,7 @@ class AlertStates:
         return _transitions(slots, before.state, inactive.state, before.last_sample)
 
     def export(self, slots: Ints) -> list[SavedAlert]:
-        """Return the alerts to store for a restart: those whose current or settled state is not inactive."""
+        """Return the alerts to store for a restart: each whose current or settled state is not inactive."""
         self._grow(slots)
         active = self.current.state[:, slots] | self._settled.state[:, slots]
         rules, positions = np.nonzero(active)

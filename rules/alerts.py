@@ -41,7 +41,7 @@ class ColumnGroup:
         return type(self)(*[entries_at(getattr(self, name), index) for name in self._names()])
 
     def put(self, index: Index, other: Self) -> None:
-        """Overwrite the entries of `index` with those of `other`, in its order."""
+        """Overwrite the entries of `index`, in its order, with the entries of `other`."""
         for name in self._names():
             getattr(self, name)[..., index] = getattr(other, name)
 

@@ -9,6 +9,7 @@ last.
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import ceil
 from typing import Final
 
 import numpy as np
@@ -18,7 +19,7 @@ from rules.arrays import Flags, Floats, Ints
 
 BIN_MINUTES: Final = 15
 DAY: Final = 24 * 60 // BIN_MINUTES  # bins
-MIN_DAY: Final = DAY * 3 // 4  # known bins from which on a day has a mean
+MIN_DAY_BINS: Final = DAY * 3 // 4  # known bins from which on a day has a mean
 LEVEL_BINS: Final = 2  # the present usage is the mean of so many bins
 FADE_BINS: Final = 300 / BIN_MINUTES  # bins after which 37 % of the difference is left
 DAILY_WEIGHT: Final = 0.9  # weight of an analog, relative to the analog of the next day
@@ -56,7 +57,7 @@ class Past:
         partial_days = days[day, :, series]
         known = np.isfinite(partial_days).sum(axis=1, dtype=np.int32)
         sums = np.nansum(partial_days, axis=1)
-        means[day, series] = np.where(known >= MIN_DAY, sums / np.maximum(known, 1), np.nan)
+        means[day, series] = np.where(known >= MIN_DAY_BINS, sums / np.maximum(known, 1), np.nan)
         return means[::-1]
 
     @cached_property
@@ -162,15 +163,17 @@ class Analogs:
 
 
 def analog_days(bins: int, past_bins: int) -> tuple[int, ...]:
-    """Return how many days ago each analog begins, of analogs whose `bins` are all past and stored."""
-    return tuple(range(max(1, -(-bins // DAY)), past_bins // DAY))
+    """Return how many days ago each analog begins. Its `bins` must all be past and stored."""
+    first = max(1, ceil(bins / DAY))  # an analog that begins later has not ended
+    return tuple(range(first, past_bins // DAY))
 
 
 def weights(days_ago: tuple[int, ...]) -> Floats:
     """Return the weight of each analog: recent days and the same weekday count more."""
-    bonus = [WEEKDAY_WEIGHT if days % WEEK == 0 else 1.0 for days in days_ago]
+    weekday_factors = (WEEKDAY_WEIGHT if days % WEEK == 0 else 1.0 for days in days_ago)
     return np.array(
-        [DAILY_WEIGHT**days * factor for days, factor in zip(days_ago, bonus, strict=True)], np.float32
+        [DAILY_WEIGHT**days * factor for days, factor in zip(days_ago, weekday_factors, strict=True)],
+        np.float32,
     )
 
 

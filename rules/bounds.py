@@ -16,11 +16,11 @@ from rules.model_file import error_at
 class Bound(BaseModel):
     """The sum of a metric over its parts is at most the value of the aggregate, in each minute.
 
-    namespace, metrics, stat: those of the parts; each metric has an aggregate of its own, unless `metric`
+    namespace, metrics, stat: of the parts; each metric has an aggregate of its own, unless `metric`
         names an aggregate that all share. Only sums of counts are declared: a mean or percentile of an
         aggregate bounds none of its parts, and a maximum only if all parts are sampled at the same time.
     dimensions: the names of all dimensions of a part.
-    of: the names of those that the aggregate has, too.
+    of: the names of the dimensions that the aggregate has, too.
     of_usage: true if the metrics measure usage, false if they measure throttled demand.
     inequality: why the inequality holds, in words.
     source: AWS's page about the dimensions.

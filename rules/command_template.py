@@ -20,6 +20,9 @@ def shell_words(command: str) -> list[str]:
 
 
 def fill_command(template: str, value: Callable[[str], str]) -> str:
-    """Return a command with its placeholders replaced, each word quoted for a shell."""
+    """Return a command with its placeholders replaced, each word quoted for a shell.
+
+    value: returns the value of the placeholder with a name.
+    """
     words = (PLACEHOLDER.sub(lambda match: value(match[1]), word) for word in shell_words(template))
     return shlex.join(words)

@@ -14,8 +14,8 @@ from rules.arrays import Floats
 from rules.forecast import BINS, forecast
 from rules.growth import growth
 
-MAX_LATE: Final = 4  # bins by which the newest demand may be older than the newest bin
-MAX_HOLE: Final = 4  # missing bins in a row that are filled with the demand before them
+MAX_BINS_LATE: Final = 4  # bins by which the newest demand may be older than the newest bin
+MAX_HOLE_BINS: Final = 4  # missing bins in a row that are filled with the demand before them
 
 CEILING_DAYS: Final = BINS // DAY + 1  # days whose throttling is remembered: a fortnight and today
 
@@ -36,24 +36,26 @@ def demand_forecast(demand: BinnedDemand, limit: NDArray[np.floating]) -> Demand
 
     demand: the demand of each quarter of an hour, [BINS, series], the oldest first; the last one ends now;
     NaN is missing. limit: the limit of each series in the same unit, above 0; NaN is unknown. Where the
-    newest demand is older than MAX_LATE bins, the forecast is NaN.
+    newest demand is more than MAX_BINS_LATE old, the forecast is NaN.
     """
-    late = late_bins(demand, MAX_LATE + 1)
-    known = recent_demand(demand, late)
-    by_analogs, (growing, by_slopes) = forecast(known.T, limit), growth(known, limit)
+    bins_late = late_bins(demand, MAX_BINS_LATE + 1)
+    recent = recent_demand(demand, bins_late)
+    by_analogs, (growing, by_slopes) = forecast(recent.T, limit), growth(recent, limit)
     probability = np.where(growing[:, None], by_slopes.probability, by_analogs.probability)
-    until = np.where(growing[:, None], by_slopes.minutes, by_analogs.minutes) - (late * BIN_MINUTES)[:, None]
-    minutes: Floats = np.maximum(until, 0).astype(np.float32)  # keeps NaN
-    probability[late > MAX_LATE] = minutes[late > MAX_LATE] = np.nan
-    return DemandForecast(probability, minutes, np.isfinite(known).sum(axis=0, dtype=np.int32))
+    from_newest_demand = np.where(growing[:, None], by_slopes.minutes, by_analogs.minutes)
+    from_now = from_newest_demand - (bins_late * BIN_MINUTES)[:, None]
+    minutes: Floats = np.maximum(from_now, 0).astype(np.float32)  # keeps NaN
+    is_stale = bins_late > MAX_BINS_LATE
+    probability[is_stale] = minutes[is_stale] = np.nan
+    return DemandForecast(probability, minutes, np.isfinite(recent).sum(axis=0, dtype=np.int32))
 
 
-def recent_demand(demand: BinnedDemand, late: Bins) -> BinnedDemand:
+def recent_demand(demand: BinnedDemand, bins_late: Bins) -> BinnedDemand:
     """Return the demand of each series, shifted until its newest known bin is last, with short holes filled.
 
-    late: see `late_bins`. A series whose newest demand is older than MAX_LATE bins is not shifted.
+    bins_late: see `late_bins`. A series whose newest demand is more than MAX_BINS_LATE old is not shifted.
     """
-    return without_short_holes(up_to_newest(demand, np.where(late > MAX_LATE, 0, late)))
+    return without_short_holes(up_to_newest(demand, np.where(bins_late > MAX_BINS_LATE, 0, bins_late)))
 
 
 def late_bins(demand: BinnedDemand, max_bins: int) -> Bins:
@@ -62,23 +64,26 @@ def late_bins(demand: BinnedDemand, max_bins: int) -> Bins:
     return np.where(known.any(axis=0), known.argmax(axis=0), max_bins).astype(np.int32)
 
 
-def up_to_newest(demand: BinnedDemand, late: Bins) -> BinnedDemand:
-    """Return the demand of each series, shifted until its newest known bin is last. late: see `late_bins`."""
-    if not late.any():
+def up_to_newest(demand: BinnedDemand, bins_late: Bins) -> BinnedDemand:
+    """Return the demand of each series, shifted until its newest known bin is last.
+
+    bins_late: see `late_bins`.
+    """
+    if not bins_late.any():
         return demand
     shifted = demand.copy()
-    for bins in np.unique(late[late > 0]).tolist():
-        columns = np.flatnonzero(late == bins)
+    for bins in np.unique(bins_late[bins_late > 0]).tolist():
+        columns = np.flatnonzero(bins_late == bins)
         shifted[bins:, columns] = demand[:-bins, columns]
         shifted[:bins, columns] = np.nan
     return shifted
 
 
 def without_short_holes(demand: BinnedDemand) -> BinnedDemand:
-    """Fill holes of up to MAX_HOLE bins with the demand before them, so that no day is lost."""
+    """Fill holes of up to MAX_HOLE_BINS with the demand before them, so that no day is lost."""
     bin_number = np.arange(len(demand), dtype=np.int16)[:, None]
     last_known = np.maximum.accumulate(
-        np.where(np.isfinite(demand), bin_number, np.int16(-MAX_HOLE - 1)), axis=0
+        np.where(np.isfinite(demand), bin_number, np.int16(-MAX_HOLE_BINS - 1)), axis=0
     )
     filled = np.take_along_axis(demand, np.maximum(last_known, 0).astype(np.intp), axis=0)
-    return np.where(bin_number - last_known <= MAX_HOLE, filled, demand.dtype.type(np.nan))
+    return np.where(bin_number - last_known <= MAX_HOLE_BINS, filled, demand.dtype.type(np.nan))

@@ -1,8 +1,8 @@
 """The peak of usage to expect in the coming days, by the past fortnight.
 
-It is the 99th percentile of the fortnight or that of the last week, whichever is higher. If each day of the
-last week had a higher mean than the same day of the week before, that of the last week is multiplied by the
-median growth. `bench/expected_peak.py` compares the rule with real traces.
+It is the 99th percentile of the fortnight or of the last week, whichever is higher. If each day of the last
+week had a higher mean than the same day of the week before, the percentile of the last week is multiplied by
+the median growth. `bench/expected_peak.py` compares the rule with real traces.
 
 Arrays are [bin, series], as in `rules.analogs`.
 """
@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from rules.analogs import DAY, MIN_DAY, WEEK
+from rules.analogs import DAY, MIN_DAY_BINS, WEEK
 from rules.arrays import Floats, Ints
 from rules.right_size import MAX_WEEKLY_GROWTH
 
@@ -19,7 +19,7 @@ PEAK_QUANTILE: Final = 0.99  # share of the quarters of an hour whose highest de
 MIN_COMPARED_DAYS: Final = 5  # days of the last week that are known a week before, too
 MIN_WEEKLY_GROWTH: Final = np.float32(0.01)
 WEEK_BINS: Final = WEEK * DAY
-HIGHEST_BINS: Final = 2 * WEEK_BINS // 100 + 1  # the peak of a fortnight is one of so many bins
+HIGHEST_BINS: Final = 2 * WEEK_BINS // 100 + 1  # the peak of a fortnight is one of so many highest bins
 
 
 class ExpectedPeak(NamedTuple):
@@ -55,7 +55,7 @@ def weekly_growth(usage: Floats) -> Floats:
     before, after = usage.reshape(2, WEEK, DAY, -1)
     is_known = np.isfinite(before + after)
     sum_before, sum_after = (np.where(is_known, days, 0).sum(axis=1) for days in (before, after))
-    is_compared = (np.count_nonzero(is_known, axis=1) >= MIN_DAY) & (sum_before > 0)
+    is_compared = (np.count_nonzero(is_known, axis=1) >= MIN_DAY_BINS) & (sum_before > 0)
     compared_days = np.count_nonzero(is_compared, axis=0)
     day_growth = np.full(sum_before.shape, np.nan, np.float32)
     np.divide(sum_after - sum_before, sum_before, out=day_growth, where=is_compared)

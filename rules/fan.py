@@ -15,6 +15,7 @@ from rules.forecast import MIN_BINS
 from rules.growth import MIN_DISTANCE, POINT_MINUTES, is_growing, points_of
 
 FAN_QUANTILES: Final = (0.1, 0.25, 0.5, 0.75, 0.9)
+ROUNDING: Final = 1e-6  # the error of a sum of shares
 
 
 def usage_fan(history: NDArray[np.floating], bins: int = DAY) -> Floats:
@@ -29,8 +30,8 @@ def usage_fan(history: NDArray[np.floating], bins: int = DAY) -> Floats:
         if growing.any():
             fan[:, :, growing] = _fan_of_slopes(points[:, growing], bins)
         fan[:, :, ~(np.isfinite(past.level) & (past.known_bins >= MIN_BINS))] = np.nan
-        never_below = ~(np.fmin.reduce(past.usage, axis=0) < 0)
-    return np.where(never_below, np.maximum(fan, 0), fan)
+        is_never_negative = ~(np.fmin.reduce(past.usage, axis=0) < 0)
+    return np.where(is_never_negative, np.maximum(fan, 0), fan)
 
 
 def _fan_of_analogs(past: Past, bins: int) -> Floats:
@@ -41,7 +42,7 @@ def _fan_of_analogs(past: Past, bins: int) -> Floats:
     ordered = np.take_along_axis(paths, order, axis=0)
     weight = np.where(np.isfinite(ordered), weights(days_ago)[order], np.float32(0))
     share = weight.cumsum(axis=0) / weight.sum(axis=0)
-    ranks = np.stack([(share >= quantile - 1e-6).argmax(axis=0) for quantile in FAN_QUANTILES])
+    ranks = np.stack([(share >= quantile - ROUNDING).argmax(axis=0) for quantile in FAN_QUANTILES])
     fan: Floats = np.take_along_axis(ordered, ranks, axis=0)
     return fan
 

@@ -47,6 +47,11 @@ class Forecast:
     minutes: Floats
 
 
+NO_FORECAST: Final = Forecast(
+    np.empty((0, len(HORIZONS)), np.float32), np.empty((0, len(QUANTILES)), np.float32)
+)
+
+
 def forecast(history: NDArray[np.floating], limit: NDArray[np.floating]) -> Forecast:
     """Forecast when usage reaches the limit.
 
@@ -55,10 +60,11 @@ def forecast(history: NDArray[np.floating], limit: NDArray[np.floating]) -> Fore
     """
     parts = [slice(at, at + SERIES_AT_ONCE) for at in range(0, len(history), SERIES_AT_ONCE)]
     with np.errstate(all="ignore"):
-        found = [_forecast(history[part], limit[part].astype(np.float32)) for part in parts]
+        forecasts = [_forecast(history[part], limit[part].astype(np.float32)) for part in parts]
+    forecasts.insert(0, NO_FORECAST)  # so that there is something to concatenate
     return Forecast(
-        np.concatenate([np.empty((0, len(HORIZONS)), np.float32), *(each.probability for each in found)]),
-        np.concatenate([np.empty((0, len(QUANTILES)), np.float32), *(each.minutes for each in found)]),
+        np.concatenate([part.probability for part in forecasts]),
+        np.concatenate([part.minutes for part in forecasts]),
     )
 
 

@@ -29,7 +29,7 @@ MAX_HISTORIES: Final = 2  # no time is returned that is more than this many time
 
 
 def points_of(history: NDArray[np.floating]) -> Floats:
-    """Return the highest usage of each six hours, of the newest ones that of the last hour, [point, series].
+    """Return the highest usage of each six hours, [point, series]; the newest point is of the last hour only.
 
     history: [bin, series].
     """
@@ -98,6 +98,6 @@ def _minutes(points: Floats, headroom: Floats) -> Floats:
 
 
 def _with_filled_gaps(points: Floats) -> Floats:
-    """Return the points, each missing one replaced by the last known point before it."""
+    """Return the points; the last known point before it replaces a missing point."""
     known_places = np.where(np.isfinite(points), np.arange(len(points))[:, None], 0)
     return np.take_along_axis(points, np.maximum.accumulate(known_places, axis=0), axis=0)

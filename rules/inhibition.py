@@ -32,7 +32,7 @@ def inhibition_cycle(inhibitors: Inhibitors, covered_by: Mapping[str, str]) -> l
 def _first_of_group_by_signal(inhibitors: Inhibitors) -> dict[str, str]:
     """Return the first signal of each signal's group, by signal.
 
-    Signals that inhibit each other are in one group, and so are those that have such a partner in common.
+    Signals that inhibit each other are in one group, and so are signals that have such a partner in common.
     """
     first_of_group: dict[str, str] = {}
     for name in inhibitors:

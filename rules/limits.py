@@ -1,4 +1,4 @@
-"""Limits with their sources, and the limit in force where several sources have one."""
+"""Limits with their sources, and the limit in force if several sources have a limit."""
 
 import math
 from collections.abc import Mapping

@@ -12,7 +12,7 @@ from rules.problem_text import SCALAR_NAMES, suggestion
 from rules.strict_yaml import Document, DocumentPath, named_line, parse_document
 
 MAX_FILE_SIZE = 1024**2  # bytes
-MAX_SHOWN_PROBLEMS = 50  # problems of a file; the others are only counted
+MAX_SHOWN_PROBLEMS = 50  # problems of a file; further problems are only counted
 MAX_SHOWN_LENGTH = 60  # characters of a value in a problem
 
 EMPTY_DOCUMENT = Document(None, [], {})
@@ -82,10 +82,10 @@ def error_at(where: DocumentPath, sentence: str) -> PydanticCustomError:
 
 
 def _lines(name: str, document: Document, problems: list[FileProblem]) -> list[str]:
-    """Return one line per problem; beyond MAX_SHOWN_PROBLEMS, a last line with the number of the others."""
+    """Return one line per problem; if there are too many, a last line with the number of hidden problems."""
     lines = [_line(name, document, problem) for problem in problems[:MAX_SHOWN_PROBLEMS]]
-    hidden = len(problems) - len(lines)
-    return [*lines, f"{name}: {count_of(hidden, 'more problem')}"] if hidden else lines
+    hidden_count = len(problems) - len(lines)
+    return [*lines, f"{name}: {count_of(hidden_count, 'more problem')}"] if hidden_count else lines
 
 
 def _line(name: str, document: Document, problem: FileProblem) -> str:
@@ -149,7 +149,10 @@ def keys_at(model: type[BaseModel], where: DocumentPath) -> list[str]:
         inner = _model_in(annotation)
         if inner is None:
             return []
-        model, entries = (model, inner) if _is_collection(annotation) else (inner, None)
+        if _is_collection(annotation):
+            entries = inner
+        else:
+            model = inner
     return [] if entries else list(_annotations(model))
 
 

@@ -22,7 +22,7 @@ def _integer_as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def _known_service(value: str) -> str:
+def _check_service(value: str) -> str:
     known = [*hop_kinds()]
     if value not in known:
         expected = f"expected one of {', '.join(known)}"
@@ -31,7 +31,7 @@ def _known_service(value: str) -> str:
 
 
 PathText = Annotated[str, BeforeValidator(_integer_as_text), Field(min_length=1, max_length=2048)]
-HopService = Annotated[str, AfterValidator(_known_service)]
+HopService = Annotated[str, AfterValidator(_check_service)]
 # The length is no part of the pattern: a bounded repetition of `\w` takes 6 MiB of memory.
 RequestPathName = Annotated[
     str,
@@ -48,7 +48,7 @@ class Hop(PathModelBase):
     resource: the name or id of the resource, after those of its parents; optional if all limits of the hop
         are limits of the account.
     name: the name of the hop for other hops and on pages; by default `resource`.
-    account, region: those of the resource; by default those of the path.
+    account, region: of the resource; by default those of the path.
     after: the names of the hops that this hop follows, its predecessors; by default the hop before it.
     per_request: units of this hop for each request at the entrance.
     per_unit: units of this hop for each unit of its predecessors.
@@ -81,7 +81,7 @@ class Hop(PathModelBase):
 class RequestPath(PathModelBase):
     """A chain of resources that a request goes through, with branches.
 
-    account, region: those of all hops that declare no other ones.
+    account, region: of the hops that declare none.
     """
 
     name: RequestPathName
@@ -122,7 +122,7 @@ def path_problems(file: PathFile) -> Iterator[FileProblem]:
     first_place: dict[str, int] = {}
     for place, path in enumerate(file.paths):
         if (earlier_place := first_place.setdefault(path.name, place)) != place:
-            yield ("paths", place, "name"), f"expected a name that differs from that of path {earlier_place}"
+            yield ("paths", place, "name"), f"expected another name than path {earlier_place}"
         for where, sentence in _problems_of(path):
             yield ("paths", place, *where), sentence
 
@@ -151,9 +151,14 @@ def _hop_problems(hop: Hop, kind: HopKind) -> Iterator[FileProblem]:
             hint = suggestion(signal, kind.limits)
             expected = f"expected a limit of the hop, one of {', '.join(kind.limits) or 'none'}"
             yield ("uses", signal), f"{expected}, found {signal!r}{hint}"
-    declared = [name for name in ("per_request", "per_unit", "batch") if getattr(hop, name) is not None]
-    if len(declared) > 1:
-        yield (declared[1],), f"expected one of {' and '.join(declared)}, as they say the same"
+    rates = _declared_rates(hop)
+    if len(rates) > 1:
+        yield (rates[1],), f"expected one of {' and '.join(rates)}, as they say the same"
+
+
+def _declared_rates(hop: Hop) -> list[str]:
+    """Return the fields of a hop that declare its units for each request or unit before it."""
+    return [name for name in ("per_request", "per_unit", "batch") if getattr(hop, name) is not None]
 
 
 def _unknown_hops(path: RequestPath, names: Sequence[str]) -> Iterator[FileProblem]:
@@ -173,10 +178,9 @@ def _shape_problems(path: RequestPath) -> Iterator[FileProblem]:
     if len(entrances) > 1:
         yield ("hops",), f"expected one entrance, found {len(entrances)}: {', '.join(entrances)}"
     entrance = path.ordered_hops[0]
-    declared = [name for name in ("per_request", "per_unit", "batch") if getattr(entrance, name) is not None]
     place = path.hops.index(entrance)
-    for name in declared:
-        yield ("hops", place, name), "expected none at the entrance, whose requests are what is counted"
+    for name in _declared_rates(entrance):
+        yield ("hops", place, name), "expected none at the entrance: its requests are counted"
     if not hop_kinds()[entrance.service].flow:
         entrance_services = [service for service, kind in hop_kinds().items() if kind.flow]
         expected = f"expected a service whose requests are counted, one of {', '.join(entrance_services)}"

@@ -6,10 +6,10 @@ from graphlib import TopologicalSorter
 
 
 def order_of(predecessors: Mapping[str, Sequence[str]]) -> tuple[list[str], list[str]]:
-    """Return all hops, each after the hops that it follows; and the hops of a cycle. One list is empty.
+    """Return all hops, each after the hops that it follows, and the hops of a cycle. One list is empty.
 
-    predecessors: by hop, the hops that it follows. Where these leave the order open, hops stay in
-    the order of this mapping.
+    predecessors: by hop, the hops that it follows. Hops whose order is open stay in the order of this
+    mapping.
     """
     try:
         sorter = TopologicalSorter(predecessors)

@@ -33,15 +33,15 @@ class HopFlow:
     predecessors: the hops that it follows; empty for the entrance.
     per_request: declared units for each request at the entrance.
     per_unit: declared units for each unit of its predecessors.
-    assumed: assumed units for each unit of its predecessors.
-    measured: units per second, averaged over the same time for all hops; NaN if no metric counts them.
+    assumed_per_unit: assumed units for each unit of its predecessors.
+    measured_rate: units per second, averaged over the same time for all hops; NaN if no metric counts them.
     """
 
     predecessors: Sequence[str] = ()
     per_request: float | None = None
     per_unit: float | None = None
-    assumed: float | None = None
-    measured: float = np.nan
+    assumed_per_unit: float | None = None
+    measured_rate: float = np.nan
 
 
 def visits_of(flows: Mapping[str, HopFlow]) -> dict[str, Visits]:
@@ -50,7 +50,7 @@ def visits_of(flows: Mapping[str, HopFlow]) -> dict[str, Visits]:
     Declared numbers take precedence over measured numbers, and measured over assumed ones.
     """
     visits_by_hop: dict[str, Visits] = {}
-    entrance_rate = next(iter(flows.values())).measured if flows else np.nan
+    entrance_rate = next(iter(flows.values())).measured_rate if flows else np.nan
     for name, flow in flows.items():
         visits_before = sum(visits_by_hop[hop].number for hop in flow.predecessors)
         if not visits_by_hop:
@@ -59,10 +59,10 @@ def visits_of(flows: Mapping[str, HopFlow]) -> dict[str, Visits]:
             visits_by_hop[name] = Visits(flow.per_request, "declared")
         elif flow.per_unit is not None:
             visits_by_hop[name] = Visits(visits_before * flow.per_unit, "declared")
-        elif entrance_rate > 0 and not np.isnan(flow.measured):
-            visits_by_hop[name] = Visits(flow.measured / entrance_rate, "measured")
-        elif flow.assumed is not None:
-            visits_by_hop[name] = Visits(visits_before * flow.assumed, "assumed")
+        elif entrance_rate > 0 and not np.isnan(flow.measured_rate):
+            visits_by_hop[name] = Visits(flow.measured_rate / entrance_rate, "measured")
+        elif flow.assumed_per_unit is not None:
+            visits_by_hop[name] = Visits(visits_before * flow.assumed_per_unit, "assumed")
         else:
             visits_by_hop[name] = UNKNOWN_VISITS
     return visits_by_hop
@@ -91,9 +91,9 @@ class LimitUse:
     def per_request(self) -> float:
         """The amount of the limit that one request at the entrance uses.
 
-        Without a declared amount, the higher of two is returned: that by `each`, and that by `ratio`, which
-        is computed from usage at its peaks within minutes. Where executions at one time are limited, `each`
-        is a duration: by Little's law, one request per second that lasts W seconds holds W executions.
+        Without a declared amount, it is the amount by `each` or the amount by `ratio`, whichever is higher:
+        `ratio` is computed from usage at its peaks within minutes. Where executions at one time are limited,
+        `each` is a duration: by Little's law, one request per second that lasts W seconds holds W executions.
         """
         if not np.isnan(self.declared_each):
             return self.visits * self.declared_each

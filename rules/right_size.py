@@ -9,11 +9,11 @@ from rules.signals import Band
 from rules.sizes import Size
 
 MIN_DAYS: Final = 7.0  # of history; with less, no size is advised
-MIN_KNOWN: Final = 0.9  # share of the quarters of an hour since the oldest known one that must be known
+MIN_KNOWN_SHARE: Final = 0.9  # share of the quarters of an hour since the oldest known one that must be known
 # Demand that is throttled at a lower utilization has another cause than the size: a hot key, or a burst.
 MIN_CEILING: Final = Band().low
 MAX_BELOW_EDGE: Final = 0.15  # utilization; half the width of the default band
-MAX_WEEKLY_GROWTH: Final = 1.0  # usage that began or was moved multiplies, and does not go on so
+MAX_WEEKLY_GROWTH: Final = 1.0  # usage that has just begun, or was moved here, multiplies for some days only
 NO_CHANGE: Final = 1e-6  # relative difference below which two numbers of items are the same
 
 
@@ -36,7 +36,7 @@ def target_utilization(band: Band) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
-    """The demand for one limit, to expect after that of the last fortnight.
+    """The expected demand for one limit, by the demand of the last fortnight.
 
     utilization: the expected peak (see `rules.expected_peak`) of served and throttled demand, divided by the
         limit in force now; None if the peak or the limit is unknown.
@@ -63,9 +63,9 @@ class Demand:
         """The reason, in words, why no size can be advised; empty if a size can be advised."""
         if self.days < MIN_DAYS:
             return f"{self.days:.1f} of {MIN_DAYS:g} days of history"
-        if self.known_share < MIN_KNOWN:
+        if self.known_share < MIN_KNOWN_SHARE:
             share = f"{self.known_share:.0%} of the last {self.days:.0f} days"
-            return f"{share} are known, of {MIN_KNOWN:.0%} needed"
+            return f"{share} are known, of {MIN_KNOWN_SHARE:.0%} needed"
         return "" if self.utilization is not None else "the limit is not known"
 
     @property

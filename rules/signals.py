@@ -47,7 +47,7 @@ PendingMinutes = Annotated[
 ]
 
 
-def _unit(value: object) -> Unit:
+def _parse_unit(value: object) -> Unit:
     if isinstance(value, Unit):
         return value
     if not isinstance(value, str):
@@ -58,7 +58,7 @@ def _unit(value: object) -> Unit:
 # In YAML and JSON, a unit is its name.
 NamedUnit = Annotated[
     Unit,
-    PlainValidator(_unit),
+    PlainValidator(_parse_unit),
     PlainSerializer(str, return_type=str),
     WithJsonSchema({"type": "string", "minLength": 1}),
 ]
@@ -239,7 +239,7 @@ class RemedyCommand(_Model):
         return run
 
 
-def _command(value: object) -> object:
+def _command_fields(value: object) -> object:
     return {"run": value} if isinstance(value, str) else value
 
 
@@ -271,8 +271,8 @@ class Signal(_Model):
     drains: True if the usage is the spent part of a budget, such as burst credits, so that the time to its
         exhaustion at the present rate matters.
     grows_with_traffic: whether the usage is proportional to traffic; None if the unit decides: rates, work at
-        one time and shares of a machine grow, numbers of things and stored amounts do not. pending_for (in
-        YAML: `for`): the minutes that a breach must last before its alert fires.
+        one time and shares of a machine grow, numbers of things and stored amounts do not.
+    pending_for (in YAML: `for`): the minutes that a breach must last before its alert fires.
     remedy_hours: the hours that the remedy takes; None for the usual time of the kind of remedy.
     command: the AWS command of the remedy; None if there is none, or if it requests an increase of `quota`.
     docs: the URLs of pages about the limit: AWS's pages, or any pages for a user's own signals.
@@ -310,7 +310,7 @@ class Signal(_Model):
     saturation: NonEmptyText
     caveats: tuple[NonEmptyText, ...] = ()
     remedy: tuple[NonEmptyText, ...] = Field(min_length=1)
-    command: Annotated[RemedyCommand, BeforeValidator(_command)] | None = None
+    command: Annotated[RemedyCommand, BeforeValidator(_command_fields)] | None = None
     remedy_hours: PositiveNumber | None = None
     docs: tuple[Annotated[str, Field(pattern=DOCS_ADDRESS)], ...] = Field(min_length=1)
 
@@ -318,8 +318,8 @@ class Signal(_Model):
     def remedy_kind(self) -> RemedyKind:
         """The kind of remedy.
 
-        A fixed limit, and a quota, has the remedy CHANGE if a command changes it, such as the type of an
-        instance, or the reserved concurrency of a function.
+        For a fixed limit or a quota, it is CHANGE if a command changes what sets the limit, such as the type
+        of an instance or the reserved concurrency of a function.
         """
         command = self.command
         if self.kind is LimitKind.PROVISIONED or (command and command.is_change and not command.is_request):
@@ -348,11 +348,12 @@ class Signal(_Model):
         name: the name of the size. If it is not known (empty), sizes that differ only in their prices are
         returned as one size without a price.
         """
-        if name or not self.sizes:
+        if name:
             return self.sizes.get(name)
-        first, *others = self.sizes.values()
-        common = first.model_copy(update={"prices": ()}) if others else first
-        return common if all(other.model_copy(update={"prices": ()}) == common for other in others) else None
+        if len(self.sizes) <= 1:
+            return next(iter(self.sizes.values()), None)
+        without_prices = [size.model_copy(update={"prices": ()}) for size in self.sizes.values()]
+        return without_prices[0] if all(size == without_prices[0] for size in without_prices) else None
 
     @property
     def reports_throttling(self) -> bool:

@@ -69,7 +69,7 @@ class Price(_StrictModel):
             return ""
         price = f"${hourly:g} an hour" if hourly is not None else f"${monthly:g} a month"
         free = f" beyond the first {self.included:,g}" if self.included else ""
-        return f"{price} and {item}{free} in {region}"
+        return f"{price} per {item}{free} in {region}"
 
 
 def _as_list(value: object) -> object:

@@ -65,7 +65,7 @@ def parse_document(content: bytes) -> Document:
     """Return the one document in `content`. Raises as `parse` does."""
     try:
         reader = _EventReader(content.decode("utf-8-sig"))
-        return Document(reader.document(), reader.problems, reader.lines)
+        return Document(reader.read_document(), reader.problems, reader.lines)
     except UnicodeDecodeError as error:
         line = _line(content, error.start)
         raise ValueError(
@@ -103,7 +103,7 @@ class _EventReader:
         self.problems: list[YamlProblem] = []
         self.lines: dict[DocumentPath, int] = {}
 
-    def document(self) -> Any:
+    def read_document(self) -> Any:
         data = None
         documents = 0
         for event in self.events:
@@ -115,10 +115,10 @@ class _EventReader:
                     )
                 first = next(self.events)
                 self.lines[()] = _line_of(first)
-                data = self.value(first, ())
+                data = self.read_value(first, ())
         return data
 
-    def value(self, event: Any, where: DocumentPath) -> Any:
+    def read_value(self, event: Any, where: DocumentPath) -> Any:
         """Return the value that begins with an event. where: the path of the value, whose line is known."""
         if len(where) > MAX_DEPTH:
             raise ValueError(f"nested too deeply ({_line_and_column(event.start_mark)})")
@@ -128,40 +128,40 @@ class _EventReader:
         if event.tag is not None:
             self.add_problem(where, "tags are not supported", event)
         if kind is yaml.ScalarEvent:
-            return scalar(event)
-        return self.mapping(where) if kind is yaml.MappingStartEvent else self.sequence(where)
+            return scalar_value(event)
+        return self.read_mapping(where) if kind is yaml.MappingStartEvent else self.read_sequence(where)
 
-    def sequence(self, where: DocumentPath) -> list[Any]:
+    def read_sequence(self, where: DocumentPath) -> list[Any]:
         data: list[Any] = []
         while type(event := next(self.events)) is not yaml.SequenceEndEvent:
             place = (*where, len(data))
             self.lines[place] = _line_of(event)
-            data.append(self.value(event, place))
+            data.append(self.read_value(event, place))
         return data
 
-    def mapping(self, where: DocumentPath) -> dict[str, Any]:
+    def read_mapping(self, where: DocumentPath) -> dict[str, Any]:
         data: dict[str, Any] = {}
         while type(event := next(self.events)) is not yaml.MappingEndEvent:
             if type(event) is not yaml.ScalarEvent:
                 self.add_problem(where, "expected text as a key", event)
                 self.lines.setdefault((*where, "?"), _line_of(event))
-                self.value(event, (*where, "?"))
-                self.value(next(self.events), (*where, "?"))
+                self.read_value(event, (*where, "?"))
+                self.read_value(next(self.events), (*where, "?"))
                 continue
             key: str = event.value
             place = (*where, key)
             self.lines[place] = _line_of(event)
             if key in data:
                 self.add_problem(place, "given twice", event)
-            data[key] = self.value(next(self.events), place)
+            data[key] = self.read_value(next(self.events), place)
         return data
 
     def add_problem(self, where: DocumentPath, what: str, event: yaml.Event) -> None:
         self.problems.append(YamlProblem(where, f"{what} ({_line_and_column(event.start_mark)})"))
 
 
-def scalar(event: yaml.ScalarEvent) -> Any:
-    """Return the value of a scalar; a quoted one is always text."""
+def scalar_value(event: yaml.ScalarEvent) -> Any:
+    """Return the value of a scalar; a quoted scalar is always text."""
     text: str = event.value
     found = PLAIN.fullmatch(text) if event.implicit[0] else None
     return VALUES[found.lastgroup](text) if found else text

@@ -89,17 +89,20 @@ class Unit:
             return self.format(usage)
         if upper_bound is None:
             return f"at least {self.format(usage)}"
-        highest, (number, symbol) = self.format(upper_bound), self.split(usage)
-        same = self._has_one_symbol(symbol, self.split(upper_bound)[1])
-        return f"{number if same else f'{number} {symbol}'} to {highest}" if usage else f"at most {highest}"
+        highest = self.format(upper_bound)
+        if not usage:
+            return f"at most {highest}"
+        number, symbol = self.split(usage)
+        is_shown_once = self._is_same_symbol(symbol, self.split(upper_bound)[1])
+        return f"{number if is_shown_once else f'{number} {symbol}'} to {highest}"
 
     def format_fraction(self, usage: float, limit: float) -> str:
         """Return usage and limit: `3.5k of 4k requests/s`, `30 min of 24 h`, `3.6 MiB/s of 4 MiB/s`."""
         (number, symbol), (limit_number, limit_symbol) = self.split(usage), self.split(limit)
-        shown_once = self._has_one_symbol(symbol, limit_symbol) and self.kind is not UnitKind.BYTES
-        return f"{number if shown_once else f'{number} {symbol}'} of {limit_number} {limit_symbol}"
+        is_shown_once = self._is_same_symbol(symbol, limit_symbol) and self.kind is not UnitKind.BYTES
+        return f"{number if is_shown_once else f'{number} {symbol}'} of {limit_number} {limit_symbol}"
 
-    def _has_one_symbol(self, symbol: str, other: str) -> bool:
+    def _is_same_symbol(self, symbol: str, other: str) -> bool:
         """Return whether two amounts have the same symbol, or its singular and its plural."""
         return symbol == other or self.kind is UnitKind.COUNT
 
@@ -177,7 +180,7 @@ PLURAL = re.compile(r"(?P<plural>(?:[a-z][A-Za-z]* )*[a-z][A-Za-z]{2,})(?P<per>/
 MEASURES = ("bytes", "milliseconds", "seconds", "percent")
 MEASURED_ENDINGS = ("bytes", "bits", "seconds", "minutes", "hours", "days")
 MAX_CACHED_UNITS = 1024
-MISSPELLED = 0.75  # similarity from which on a word is taken for one of MEASURES
+MIN_MISSPELLED_SIMILARITY = 0.75  # similarity from which on a word is taken for one of MEASURES
 
 
 def unit_named(name: str) -> Unit:
@@ -205,5 +208,5 @@ def parse_unit(name: str) -> Unit:
 
 def _is_countable(plural: str) -> bool:
     word = plural.rpartition(" ")[2]
-    misspelled = get_close_matches(word, MEASURES, n=1, cutoff=MISSPELLED)
+    misspelled = get_close_matches(word, MEASURES, n=1, cutoff=MIN_MISSPELLED_SIMILARITY)
     return word.endswith("s") and not word.endswith(MEASURED_ENDINGS) and not misspelled

@@ -59,8 +59,8 @@ def needed_limit(demand: ArrayLike, target: ArrayLike, share: ArrayLike) -> Floa
 
     target: the utilization to aim for. share: see `share_of_limit`; it is assumed not to change.
     """
-    usable = np.minimum(np.asarray(target, np.float64), np.asarray(share, np.float64))
-    needed: Float64s = np.asarray(demand, np.float64) / usable
+    usable_share = np.minimum(np.asarray(target, np.float64), np.asarray(share, np.float64))
+    needed: Float64s = np.asarray(demand, np.float64) / usable_share
     return needed
 
 

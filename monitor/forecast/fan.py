@@ -8,7 +8,7 @@ from monitor.fleet.fan import Fan
 from monitor.forecast.history_block import HistoryBlock
 from rules.analogs import BIN_MINUTES
 from rules.arrays import Floats
-from rules.demand_forecast import MAX_LATE, late_bins, up_to_newest, without_short_holes
+from rules.demand_forecast import MAX_BINS_LATE, late_bins, up_to_newest, without_short_holes
 from rules.fan import usage_fan
 
 
@@ -31,8 +31,8 @@ def recent_usage(block: HistoryBlock, column: int) -> RecentUsage:
     with block.lock:
         usage = block.recent()[:, [column]]
         scale, last_bin = float(block.scale[column]) or 1.0, block.through
-    bins_late = late_bins(usage, MAX_LATE + 1)
-    is_stale = bool(bins_late[0] > MAX_LATE)
+    bins_late = late_bins(usage, MAX_BINS_LATE + 1)
+    is_stale = bool(bins_late[0] > MAX_BINS_LATE)
     if not is_stale:
         usage, last_bin = up_to_newest(usage, bins_late), last_bin - int(bins_late[0])
     scaled_usage = usage[:, 0].astype(np.float32) * np.float32(scale)

@@ -111,8 +111,8 @@ class _Evaluation:
                 predecessors=[names[predecessor] for predecessor in placed_hop.predecessors],
                 per_request=placed_hop.hop.per_request,
                 per_unit=placed_hop.hop.units_per_unit,
-                assumed=placed_hop.kind.per_unit,
-                measured=mean * ratio(flow, self._entrance) if number else mean,
+                assumed_per_unit=placed_hop.kind.per_unit,
+                measured_rate=mean * ratio(flow, self._entrance) if number else mean,
             )
             for number, (placed_hop, flow) in enumerate(zip(self._path.hops, self.flows, strict=True))
         }

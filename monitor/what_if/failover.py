@@ -24,19 +24,20 @@ class Failover(NamedTuple):
     not_carried: Indices
 
 
-NO_FAILOVER = Failover(*(np.empty(0, np.intp) for _ in range(3)))
+NO_SLOTS: Indices = np.empty(0, np.intp)
+NO_FAILOVER = Failover(NO_SLOTS, NO_SLOTS, NO_SLOTS)
 
 
-def failover(snapshot: Snapshot, failing: str, to: str, moving: Flags) -> Failover:
+def failover(snapshot: Snapshot, failing: str, receiving_region: str, moving: Flags) -> Failover:
     """Return the series whose traffic moves from the failing region, and the series that receive it.
 
-    moving: the slots whose traffic moves if they are in the failing region.
-
     A receiver has the same account, service and signal as the sender, and the same ids, in which the region's
-    name may differ. If no series has these, the receiver has the same names, in which the region's name may
-    differ; only one series of the receiving region may have these names.
+    name may differ. If no series has these ids, the receiver has the same names, in which the region's name
+    may differ; only one series of the receiving region may have these names.
+
+    moving: the slots whose traffic moves if they are in the failing region.
     """
-    receivers = _Receivers(snapshot, to)
+    receivers = _Receivers(snapshot, receiving_region)
     sending, receiving, not_carried = [], [], []
     in_region = in_groups(snapshot, (group[1] == failing for group in snapshot.groups))
     for slot in np.flatnonzero(in_region & moving).tolist():
@@ -59,21 +60,20 @@ class _Receivers:
         self._region = region
         self._by_ids: dict[Hashable, int] = {}
         self._by_names: dict[Hashable, int | None] = {}  # None: several series have these names
-        for slot in np.flatnonzero(
-            in_groups(snapshot, (group[1] == region for group in snapshot.groups))
-        ).tolist():
+        is_in_region = in_groups(snapshot, (group[1] == region for group in snapshot.groups))
+        for slot in np.flatnonzero(is_in_region).tolist():
             key = snapshot.series[slot].key
             self._by_ids[_identity(key, key.subject.path)] = slot
             identity_by_names = _identity(key, key.subject.names)
             if key.subject.names:
                 self._by_names[identity_by_names] = None if identity_by_names in self._by_names else slot
-        self._taken = set[int]()
+        self._taken_slots = set[int]()
 
     def take(self, series: Series, failing: str) -> int | None:
         """Return the slot that receives the traffic of a series; None if there is none."""
         for slot in self._candidates(series.key, failing):
-            if slot is not None and slot not in self._taken:
-                self._taken.add(slot)
+            if slot is not None and slot not in self._taken_slots:
+                self._taken_slots.add(slot)
                 return slot
         return None
 

@@ -72,13 +72,17 @@ class WhatIfQuery(BaseModel):
     def parameters(self) -> list[tuple[str, str]]:
         """The parameters that are set, for an address."""
         pairs = [
-            (name, value)
-            for name in ("traffic", "path", "match", "region_fails", "to", "set_limit", "resource")
-            for value in ([*self.match] if name == "match" else [str(getattr(self, name))])
-            if value
+            ("traffic", self.traffic),
+            ("path", self.path),
+            *(("match", matcher) for matcher in self.match),
+            ("region_fails", self.region_fails),
+            ("to", self.to),
+            ("set_limit", self.set_limit),
+            ("resource", self.resource),
+            ("counts", "true" if self.counts else ""),
+            ("limit", str(self.limit) if self.limit != DEFAULT_SERIES else ""),
         ]
-        pairs += [("counts", "true")] if self.counts else []
-        return pairs + ([("limit", str(self.limit))] if self.limit != DEFAULT_SERIES else [])
+        return [(name, value) for name, value in pairs if value]
 
     def url(self, path: str, **changes: Any) -> str:
         """Return the address of the question with some changes."""

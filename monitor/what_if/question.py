@@ -10,11 +10,12 @@ from monitor.what_if.query import WhatIfQuery
 from rules.problem_text import suggestion
 from rules.signals import Signal
 
-TIMES = "[xX\u00d7]?"
-FACTOR = re.compile(rf"{TIMES}\s*(?P<number>[0-9]{{1,9}}(\.[0-9]{{1,9}})?)\s*{TIMES}")
+TIMES_SIGN = "[xX\u00d7]?"
+FACTOR = re.compile(rf"{TIMES_SIGN}\s*(?P<number>[0-9]{{1,9}}(\.[0-9]{{1,9}})?)\s*{TIMES_SIGN}")
 MIN_FACTOR, MAX_FACTOR = 0.01, 1000.0
-MAX_LIMIT = 1e30
+MAX_LIMIT = 1e30  # in the signal's unit, beyond all limits
 MAX_SHOWN = 60  # characters of an invalid value in a message
+MAX_SHOWN_REGIONS = 20  # regions in a message
 GLOBAL_REGION = "global"  # of services that are in no region
 
 
@@ -82,7 +83,7 @@ def parse_question(
             "resource: expected set_limit beside it; match selects the series whose traffic grows"
         )
     _check_path(query, paths)
-    failing_region, receiving_region = _regions(query, regions)
+    failing_region, receiving_region = _parse_regions(query, regions)
     try:
         matchers = parse_matcher_lists(query.match)
     except MatcherError as error:
@@ -93,15 +94,15 @@ def parse_question(
         path=query.path,
         failing_region=failing_region,
         receiving_region=receiving_region,
-        limit=_limit(query, signals) if query.set_limit else None,
+        limit=_parse_limit(query, signals) if query.set_limit else None,
         counts_grow=query.counts,
     )
 
 
 def parse_factor(text: str) -> float:
     """Return a factor, which is written as `3`, `3x` or `x3`. Raises QuestionError."""
-    found = FACTOR.fullmatch(text.strip())
-    factor = float(found["number"]) if found else 0.0
+    match = FACTOR.fullmatch(text.strip())
+    factor = float(match["number"]) if match else 0.0
     if not MIN_FACTOR <= factor <= MAX_FACTOR:
         raise QuestionError(
             f"traffic: expected a factor from {MIN_FACTOR:g} to {MAX_FACTOR:,.0f}, such as 3x, "
@@ -118,8 +119,8 @@ def _check_path(query: WhatIfQuery, paths: Collection[str]) -> None:
         raise QuestionError("path: expected no region_fails beside it")
 
 
-def _regions(query: WhatIfQuery, regions: Collection[str]) -> tuple[str, str]:
-    """Return the region that fails and the one that receives its traffic; both are empty if none fails."""
+def _parse_regions(query: WhatIfQuery, regions: Collection[str]) -> tuple[str, str]:
+    """Return the failing and the receiving region; both are empty if no region fails."""
     failing, to = query.region_fails, query.to
     if not failing and not to:
         return "", ""
@@ -131,17 +132,17 @@ def _regions(query: WhatIfQuery, regions: Collection[str]) -> tuple[str, str]:
     known_regions = sorted({*regions} - {GLOBAL_REGION})
     for name, region in (("region_fails", failing), ("to", to)):
         if region not in known_regions:
-            known = ", ".join(known_regions[:20]) or "none yet"
+            names = ", ".join(known_regions[:MAX_SHOWN_REGIONS]) or "none yet"
             hint = suggestion(region, known_regions)
             raise QuestionError(
-                f"{name}: expected a region with series ({known}), found {_shown(region)}{hint}"
+                f"{name}: expected a region with series ({names}), found {_shown(region)}{hint}"
             )
     if failing == to:
-        raise QuestionError(f"to: expected another region than the one that fails, found {to}")
+        raise QuestionError(f"to: expected another region than the failing one, found {to}")
     return failing, to
 
 
-def _limit(query: WhatIfQuery, signals: Collection[Signal]) -> AskedLimit:
+def _parse_limit(query: WhatIfQuery, signals: Collection[Signal]) -> AskedLimit:
     name, equals, amount = query.set_limit.partition("=")
     if not equals:
         raise QuestionError(f"set_limit: expected SIGNAL=N, found {_shown(query.set_limit)}")

@@ -30,15 +30,15 @@ class RecentDemand(NamedTuple):
 async def recent_demand(fleet: Fleet, snapshot: Snapshot, past: PastHighest) -> RecentDemand:
     """Return the demand of the last three hours. Other tasks run meanwhile."""
     size = snapshot.id.size
-    found = RecentDemand(np.full(size, np.nan, np.float32), np.full(size, NEVER, np.int32))
+    recent = RecentDemand(np.full(size, np.nan, np.float32), np.full(size, NEVER, np.int32))
     slots = _slots_to_judge(snapshot, past)
     for start in range(0, slots.size, SERIES_AT_ONCE):
         part = slots[start : start + SERIES_AT_ONCE].astype(np.int32)
-        part = part[fleet.id[part] == snapshot.id[part]]
+        part = part[fleet.id[part] == snapshot.id[part]]  # without series that left the fleet meanwhile
         if part.size:
-            found.highest[part], found.minutes[part] = _highest(fleet, part)
+            recent.highest[part], recent.minutes[part] = _highest(fleet, part)
         await asyncio.sleep(0)
-    return found
+    return recent
 
 
 def _slots_to_judge(snapshot: Snapshot, past: PastHighest) -> Indices:

@@ -39,15 +39,14 @@ def remedy_of(series: Series, needed: float, present: float) -> Remedy:
     """Return the remedy that raises the limit to `needed`, a settable limit. present: the limit in force."""
     signal, action = series.settings.signal, action_of(series.settings.signal)
     amount = None if signal.unit.kind is UnitKind.PERCENT else needed
-    command, declared = command_for_limit(signal, series, amount, present), command_of_signal(signal)
-    is_step = bool(declared and declared.max_factor and needed > present * declared.max_factor)
+    command, declared_command = command_for_limit(signal, series, amount, present), command_of_signal(signal)
+    max_factor = declared_command.max_factor if declared_command else None
+    is_step = max_factor is not None and needed > present * max_factor
     request = series.settings.quota_request
     is_pending = bool(request and request.pending)
     return Remedy(
         action=action,
-        text=_text(
-            signal, action, needed, present * (declared.max_factor or 1) if is_step and declared else None
-        ),
+        text=_text(signal, action, needed, present * max_factor if max_factor and is_step else None),
         command=command or "",
         is_step=is_step,
         pending=series.settings.request_sentence if is_pending else "",
@@ -77,7 +76,7 @@ def _amount(signal: Signal, limit: float) -> str:
 
 def quotas_to_request(broken: Sequence[StressedSeries]) -> list[QuotaToRequest]:
     """Return the quotas to ask for, each once and with the highest value that a series needs."""
-    found: dict[tuple[str, ...], QuotaToRequest] = {}
+    requests: dict[tuple[str, ...], QuotaToRequest] = {}
     for stressed in broken:
         quota = quota_of(stressed.series)
         if (
@@ -94,9 +93,9 @@ def quotas_to_request(broken: Sequence[StressedSeries]) -> list[QuotaToRequest]:
                 quota.code,
                 stressed.series.settings.quota_arn,
             )
-            earlier = found.get(identity)
-            found[identity] = request if earlier is None else _merge(earlier, request)
-    return [*found.values()]
+            earlier = requests.get(identity)
+            requests[identity] = request if earlier is None else _merge(earlier, request)
+    return [*requests.values()]
 
 
 def _to_request(stressed: StressedSeries, remedy: Remedy, quota: Quota, needed: float) -> QuotaToRequest:

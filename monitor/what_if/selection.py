@@ -9,7 +9,7 @@ from monitor.alerting.matchers import Matcher, all_match
 from monitor.fleet.fleet import Series
 from monitor.fleet.key import ALL_LABELS, LABELS, Key
 from monitor.fleet.snapshot import Snapshot
-from monitor.what_if.question import AskedLimit, QuestionError
+from monitor.what_if.question import MAX_SHOWN, AskedLimit, QuestionError
 from rules.arrays import Flags
 from rules.problem_text import suggestion
 
@@ -56,7 +56,10 @@ def in_groups(snapshot: Snapshot, wanted: Iterable[bool]) -> Flags:
 
 
 def slots_of_limit(snapshot: Snapshot, limit: AskedLimit, chosen: Flags) -> Flags:
-    """Return the slots of the chosen series whose limit the question sets. Raises QuestionError for none."""
+    """Return the slots of the chosen series whose limit the question sets.
+
+    Raises QuestionError if there is none.
+    """
     signal = limit.signal
     flags = in_groups(snapshot, (group[2:] == (signal.service, signal.name) for group in snapshot.groups))
     flags &= chosen
@@ -69,7 +72,7 @@ def slots_of_limit(snapshot: Snapshot, limit: AskedLimit, chosen: Flags) -> Flag
     if not flags.any():
         names = (each.key.resource for each in series[:MAX_COMPARED])
         hint = suggestion(limit.resource, names)
-        raise QuestionError(f"resource: no series of {signal.id} is of {limit.resource[:60]!r}{hint}")
+        raise QuestionError(f"resource: no series of {signal.id} is of {limit.resource[:MAX_SHOWN]!r}{hint}")
     return flags
 
 
@@ -92,10 +95,11 @@ def _no_match_sentence(snapshot: Snapshot, matchers: Sequence[Matcher]) -> str:
 def _hint(snapshot: Snapshot, matchers: Sequence[Matcher]) -> str:
     label_sets = [_labels(series) for series in snapshot.series.tolist() if series is not None]
     compared = label_sets[:MAX_COMPARED]
-    known = {*ALL_LABELS, *(name for labels in compared for name in labels)}
+    label_names = {*ALL_LABELS, *(name for labels in compared for name in labels)}
     for matcher in matchers:
-        if matcher.name not in known:
-            return f"; no series has a label {matcher.name[:60]!r}{suggestion(matcher.name, sorted(known))}"
+        if matcher.name not in label_names:
+            hint = suggestion(matcher.name, sorted(label_names))
+            return f"; no series has a label {matcher.name[:MAX_SHOWN]!r}{hint}"
         values = {labels.get(matcher.name, "") for labels in compared}
         if matcher.name in GROUP_LABELS:
             values = {group[GROUP_LABELS.index(matcher.name)] for group in snapshot.groups}

@@ -84,8 +84,8 @@ class StressedFleet:
         )
         peak = _peak(snapshot, highest.usage, recent.highest)
         failing, receiving = question.failing_region, question.receiving_region
-        moved = chosen & follows_traffic & (peak > 0)
-        moves = failover(snapshot, failing, receiving, moved) if failing else NO_FAILOVER
+        may_move = chosen & follows_traffic & (peak > 0)
+        moves = failover(snapshot, failing, receiving, may_move) if failing else NO_FAILOVER
         combined_peak, received_from, sums_peaks = _combined_peaks(snapshot, past, peak, moves)
         growing = chosen & follows_traffic if question.factor is not None else np.zeros_like(chosen)
         growing[moves.receiving] |= question.factor is not None  # the received traffic grows, too
@@ -120,7 +120,7 @@ class StressedFleet:
 
 
 def _follows_traffic(snapshot: Snapshot, services: Mapping[str, Service]) -> Flags:
-    """Return the slots of series whose usage grows with traffic; that of unknown signals does not."""
+    """Return the slots of series whose usage grows with traffic; the usage of unknown signals does not."""
 
     def is_load(service: str, name: str) -> bool:
         signal = services[service].signals.get(name) if service in services else None
@@ -170,9 +170,9 @@ def _combined_peaks(
     receiving, sending = moves.receiving, moves.sending
     if receiving.size:
         highest = past.highest_together(snapshot.id, receiving, sending).astype(np.float64)
-        own = peak[receiving]
+        own_peak, sent_peak = peak[receiving], peak[sending]
         is_sum = np.isnan(highest)
-        combined = np.where(is_sum, own + peak[sending], np.fmax(np.fmax(highest, own), peak[sending]))
-        combined_peak[receiving] = combined
+        highest_known = np.fmax(np.fmax(highest, own_peak), sent_peak)
+        combined_peak[receiving] = np.where(is_sum, own_peak + sent_peak, highest_known)
         sums_peaks[receiving], received_from[receiving] = is_sum, sending
     return combined_peak, received_from, sums_peaks

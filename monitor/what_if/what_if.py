@@ -14,7 +14,7 @@ from monitor.fleet.snapshot import Snapshot
 from monitor.what_if.answer import Action, Answer, Basis, NotAnswered, StressedSeries
 from monitor.what_if.past_usage import PastUsage, PeakMoments
 from monitor.what_if.query import WhatIfQuery
-from monitor.what_if.question import Question, parse_question
+from monitor.what_if.question import AskedLimit, Question, parse_question
 from monitor.what_if.recent_demand import recent_demand
 from monitor.what_if.remedies import action_of, quotas_to_request, remedy_of, settable_limit
 from monitor.what_if.selection import shares_of_path
@@ -68,11 +68,11 @@ class WhatIf:
             for service in services.values()
             for signal in service.signals.values()
         }
-        self._turn = asyncio.Lock()  # one answer at a time: a million series take a second of a processor
+        self._lock = asyncio.Lock()  # one answer at a time: a million series take a second of a processor
 
     async def answer(self, query: WhatIfQuery) -> Answer:
         """Return the answer. Raises QuestionError where the question cannot be answered."""
-        async with self._turn:
+        async with self._lock:
             snapshot = self._owner.snapshot
             regions = {group[1] for group in snapshot.groups}
             shares = self._shares() if query.path else {}
@@ -115,7 +115,7 @@ class _AnswerBuilder:
         broken = self._order[fleet.stressed.is_broken[self._order]]
         requesting = self._slots_to_request(broken)
         requests = quotas_to_request([*self._items(requesting[:MAX_REQUESTING])])
-        newest = int(snapshot.minute.max(initial=NEVER))
+        newest_minute = int(snapshot.minute.max(initial=NEVER))
         unknown, not_carried = np.flatnonzero(fleet.unknown), fleet.failover.not_carried
         return Answer(
             question=self._question,
@@ -136,7 +136,7 @@ class _AnswerBuilder:
             ],
             not_carried_total=not_carried.size,
             not_growing=int(np.count_nonzero(fleet.not_growing)),
-            now=newest if newest > NEVER else None,
+            now=newest_minute if newest_minute > NEVER else None,
             notes=[*self._notes(requesting)],
         )
 
@@ -160,15 +160,15 @@ class _AnswerBuilder:
 
     def _item(self, slot: int, index: int, moments: PeakMoments) -> StressedSeries:
         fleet, snapshot = self._fleet, self._snapshot
-        series, numbers = snapshot.series[slot], fleet.stressed
-        needed = self._limit_to_set(slot) if numbers.is_broken[slot] else None
+        series, stress = snapshot.series[slot], fleet.stressed
+        needed = self._limit_to_set(slot) if stress.is_broken[slot] else None
         sender, limit_now = int(fleet.received_from[slot]), float(snapshot.limit[slot])
         bins = int(moments.bins[index])
         return StressedSeries(
             series=series,
-            breaks_at=_finite_or_none(numbers.breaks_at[slot]),
+            breaks_at=_finite_or_none(stress.breaks_at[slot]),
             breaks_at_now=_finite_or_none(fleet.unchanged.breaks_at[slot]),
-            is_broken=bool(numbers.is_broken[slot]),
+            is_broken=bool(stress.is_broken[slot]),
             factor=float(fleet.factor[slot]),
             peak=float(fleet.peak[slot]),
             peak_at=self._peak_at(slot, int(moments.minutes[index])),
@@ -178,8 +178,8 @@ class _AnswerBuilder:
             history_days=round(bins / DAY, 1),
             received=snapshot.series[sender].key.id if sender >= 0 else "",
             sums_peaks=bool(fleet.sums_peaks[slot]),
-            demand=float(numbers.demand[slot]),
-            utilization=float(numbers.utilization[slot]),
+            demand=float(stress.demand[slot]),
+            utilization=float(stress.utilization[slot]),
             limit_now=limit_now,
             limit=float(fleet.limit[slot]),
             ceiling=_finite_or_none(fleet.ceiling[slot]),
@@ -222,7 +222,7 @@ class _AnswerBuilder:
     def _notes(self, requesting: Indices) -> Iterator[str]:
         fleet, question = self._fleet, self._question
         if question.limit:
-            yield from self._limit_notes()
+            yield from self._limit_notes(question.limit)
         if shared := int(np.count_nonzero(fleet.listed & (self._data.share < 1))):
             what = f"{shared:,} series {agreeing(shared, 'has', 'have')} usage that other requests cause"
             yield f"{what}: that part is assumed not to grow, and to be as large as in the last three hours."
@@ -233,13 +233,10 @@ class _AnswerBuilder:
             others = f"{more:,} more {agreeing(more, 'breaks', 'break')}"
             yield f"The quotas to ask for are those of the first {first} series; {others}."
 
-    def _limit_notes(self) -> Iterator[str]:
-        fleet, limit = self._fleet, self._question.limit
-        if limit is None:
-            return
-        changed = fleet.listed & (fleet.limit == limit.value)
-        used = self._snapshot.usage > limit.value
-        if count := int(np.count_nonzero(changed & used)):
+    def _limit_notes(self, limit: AskedLimit) -> Iterator[str]:
+        is_changed = self._fleet.listed & (self._fleet.limit == limit.value)
+        uses_more = self._snapshot.usage > limit.value
+        if count := int(np.count_nonzero(is_changed & uses_more)):
             verb = agreeing(count, "uses", "use")
             yield f"{count:,} series of {limit.signal.id} {verb} more than that limit now."
 

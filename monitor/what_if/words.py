@@ -51,8 +51,9 @@ def remedy_text(stressed: StressedSeries) -> str:
     remedy = stressed.remedy
     if remedy is None:
         return ""
-    enough = "is enough" if remedy.pending_is_enough else "is not enough"
-    return f"{remedy.text}; what is pending {enough}" if remedy.pending else remedy.text
+    if not remedy.pending:
+        return remedy.text
+    return f"{remedy.text}; the pending request is {'' if remedy.pending_is_enough else 'not '}enough"
 
 
 def request_text(request: QuotaToRequest) -> str:
@@ -91,8 +92,10 @@ def _room_parts(answer: Answer) -> Iterator[str]:
 def left_out_text(answer: Answer) -> str:
     """Return how many series are left out, as they do not grow with traffic; empty if none is."""
     number = answer.not_growing
-    verb, left_out = agreeing(number, "counts", "count"), agreeing(number, "is", "are")
-    return f"{number:,} series {verb} things or what is stored, and {left_out} left out." if number else ""
+    if not number:
+        return ""
+    verb, be = agreeing(number, "counts", "count"), agreeing(number, "is", "are")
+    return f"{number:,} series {verb} things or stored amounts, and {be} left out."
 
 
 def _time(minute: int) -> str:

@@ -83,11 +83,11 @@ def test_a_cycle_is_reported_in_the_direction_of_requests() -> None:
 def test_declared_visits_take_precedence_over_measured_visits_and_these_over_assumed_visits() -> None:
     found = visits_of(
         {
-            "api": HopFlow(measured=100),
-            "fn": HopFlow(predecessors=["api"], measured=50),
-            "declared": HopFlow(predecessors=["fn"], per_request=3, measured=70),
-            "batched": HopFlow(predecessors=["declared"], per_unit=0.1, measured=70),
-            "key": HopFlow(predecessors=["fn"], assumed=1),
+            "api": HopFlow(measured_rate=100),
+            "fn": HopFlow(predecessors=["api"], measured_rate=50),
+            "declared": HopFlow(predecessors=["fn"], per_request=3, measured_rate=70),
+            "batched": HopFlow(predecessors=["declared"], per_unit=0.1, measured_rate=70),
+            "key": HopFlow(predecessors=["fn"], assumed_per_unit=1),
             "table": HopFlow(predecessors=["fn"]),
             "after": HopFlow(predecessors=["table"], per_unit=2),
         }
@@ -103,9 +103,9 @@ def test_declared_visits_take_precedence_over_measured_visits_and_these_over_ass
 def test_the_units_of_several_predecessors_add_up() -> None:
     found = visits_of(
         {
-            "api": HopFlow(measured=100),
-            "a": HopFlow(predecessors=["api"], measured=50),
-            "b": HopFlow(predecessors=["api"], measured=20),
+            "api": HopFlow(measured_rate=100),
+            "a": HopFlow(predecessors=["api"], measured_rate=50),
+            "b": HopFlow(predecessors=["api"], measured_rate=20),
             "queue": HopFlow(predecessors=["a", "b"], per_unit=2),
         }
     )
@@ -115,7 +115,10 @@ def test_the_units_of_several_predecessors_add_up() -> None:
 def test_without_requests_at_the_entrance_visits_are_unknown() -> None:
     for entrance_rate in (0.0, NAN):
         found = visits_of(
-            {"api": HopFlow(measured=entrance_rate), "fn": HopFlow(predecessors=["api"], measured=5)}
+            {
+                "api": HopFlow(measured_rate=entrance_rate),
+                "fn": HopFlow(predecessors=["api"], measured_rate=5),
+            }
         )
         assert np.isnan(found["fn"].number)
 

@@ -23,7 +23,7 @@ OVERSIZED: dict[str, Any] = {
     "reason": "",
     "monthly_dollars": -32.87,
     "is_maximum": False,
-    "price": "$0.015 an hour and shard in us-east-1",
+    "price": "$0.015 an hour per shard in us-east-1",
     "price_source": "https://aws.amazon.com/kinesis/data-streams/pricing/",
     "price_read_on": "2026-09-25",
     "command": "aws kinesis update-shard-count --stream-name=clicks",

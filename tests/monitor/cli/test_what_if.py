@@ -54,7 +54,7 @@ ANSWER: dict[str, Any] = {
     "unknown_total": 6,
     "not_carried": [],
     "not_carried_total": 0,
-    "notes": ["107 series count things or what is stored, and are left out."],
+    "notes": ["107 series count things or stored amounts, and are left out."],
 }
 
 

@@ -78,7 +78,7 @@ def test_signals_of_one_purchase_are_one_finding() -> None:
         "30 %",
         "3 shards",
     )
-    assert idle.price_text == "$0.015 an hour and shard in us-east-1"
+    assert idle.price_text == "$0.015 an hour per shard in us-east-1"
     assert idle.price_source == "https://aws.amazon.com/kinesis/data-streams/pricing/"
 
 
@@ -121,7 +121,7 @@ def test_a_purchase_of_a_global_service_has_the_price_of_its_home_region() -> No
     fleet = Fleet()
     add_used_series(fleet, stream("audit", "global"), (180, 0.08), limit=8 * MIB, home_region=PRICED_REGION)
     (idle,) = purchases_of(fleet)
-    assert (idle.key.region, idle.price_text) == ("global", "$0.015 an hour and shard in us-east-1")
+    assert (idle.key.region, idle.price_text) == ("global", "$0.015 an hour per shard in us-east-1")
 
 
 def test_an_unknown_price_is_shown_as_unknown() -> None:

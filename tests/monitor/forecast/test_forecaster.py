@@ -20,7 +20,7 @@ from monitor.forecast.history_block import BLOCK_SIZE, HistoryBlock
 from monitor.forecast.peaks import expected_peaks
 from rules.analogs import DAY
 from rules.band import Zone
-from rules.demand_forecast import MAX_HOLE, MAX_LATE, without_short_holes
+from rules.demand_forecast import MAX_BINS_LATE, MAX_HOLE_BINS, without_short_holes
 from rules.forecast import BINS, MIN_BINS
 from tests.monitor.forecast.fortnights import Fortnight, daily, fortnight, metric
 
@@ -231,7 +231,7 @@ SHAPES: list[Callable[[np.random.Generator], Array]] = [
 ]
 
 
-@given(st.sampled_from(SHAPES), st.integers(0, 1000), st.integers(0, MAX_LATE + 2))
+@given(st.sampled_from(SHAPES), st.integers(0, 1000), st.integers(0, MAX_BINS_LATE + 2))
 @settings(deadline=None, max_examples=150)
 def test_any_history_has_a_consistent_forecast_or_no_forecast_and_causes_no_warning(
     shape: Callable[[np.random.Generator], Array],
@@ -252,7 +252,7 @@ def test_any_history_has_a_consistent_forecast_or_no_forecast_and_causes_no_warn
     np.testing.assert_array_equal(forecasts[-1].probability, repeated.probability)
     np.testing.assert_array_equal(forecasts[-1].minutes, repeated.minutes)
     probabilities = np.concatenate([forecast.probability for forecast in forecasts])
-    if bins_late > MAX_LATE:
+    if bins_late > MAX_BINS_LATE:
         assert np.isnan(probabilities).all()
     known_probabilities = probabilities[np.isfinite(probabilities).all(axis=1)]
     assert ((known_probabilities >= 0) & (known_probabilities <= 1)).all()
@@ -273,10 +273,10 @@ def test_steady_growth_reaches_the_limit_at_the_extrapolated_time() -> None:
 
 
 def test_short_holes_are_filled_and_long_holes_stay() -> None:
-    usage = np.array([[1, NAN, NAN, 4, *[NAN] * (MAX_HOLE + 1), 5, NAN]], np.float16).T
+    usage = np.array([[1, NAN, NAN, 4, *[NAN] * (MAX_HOLE_BINS + 1), 5, NAN]], np.float16).T
     filled = without_short_holes(usage)[:, 0]
     assert filled[:4].tolist() == [1, 1, 1, 4]
-    assert np.isnan(filled[4 + MAX_HOLE])
+    assert np.isnan(filled[4 + MAX_HOLE_BINS])
     assert filled[-2:].tolist() == [5, 5]
 
 

@@ -56,7 +56,7 @@ def test_both_formats_have_the_same_content() -> None:
         "6 shards",
         "8 %",
         "$65.7",
-        "$0.015 an hour and shard in us-east-1",
+        "$0.015 an hour per shard in us-east-1",
         "https://aws.amazon.com/kinesis/data-streams/pricing/",
         "orders is not enabled",
         "aws s3api orders",

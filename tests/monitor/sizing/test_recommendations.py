@@ -86,7 +86,7 @@ def test_a_stream_that_is_idle_by_both_limits_saves_money() -> None:
     )
     assert recommendation.key.signal == "stream_write_records"
     assert recommendation.monthly_dollars == pytest.approx(-3 * 0.015 * 730.5)
-    assert recommendation.price_text == "$0.015 an hour and shard in us-east-1"
+    assert recommendation.price_text == "$0.015 an hour per shard in us-east-1"
     assert recommendation.command and "--target-shard-count 5" in recommendation.command
     assert len(recommendation.series) == 2
 
