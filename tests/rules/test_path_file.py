@@ -115,7 +115,7 @@ ENTRANCE = "{service: sqs, resource: jobs}"
             hops(ENTRANCE, "{service: lambda, resource: f, after: []}"),
             ["paths.0.hops: expected one entrance, found 2: jobs, f"],
         ),
-        (CHAIN + CHAIN.partition("paths:")[2], ["expected a name that differs from that of path 0"]),
+        (CHAIN + CHAIN.partition("paths:")[2], ["expected another name than path 0"]),
         (
             "paths:\n  - {name: a/b, hops: []}",
             ["paths.0.name: expected text that matches", "expected at least 1, found 0"],

@@ -65,7 +65,7 @@ def test_any_text_is_a_factor_or_refused_in_a_sentence(text: str) -> None:
         ),
         (
             {"region_fails": "eu-west-1", "to": "eu-west-1"},
-            "to: expected another region than the one that fails, found eu-west-1",
+            "to: expected another region than the failing one, found eu-west-1",
         ),
         ({"region_fails": "eu-west-1"}, "to: expected the region that receives the traffic"),
         ({"to": "eu-west-1"}, "region_fails: expected the region that fails"),
