@@ -149,7 +149,7 @@ def test_the_first_step_for_a_safe_series_is_to_leave_it() -> None:
     unknown = first_step(situation(reach=SHORT_HISTORY), NO_REMEDIES)
     assert unknown.title == "Leave it for now" and "no forecast yet" in unknown.effects[0]
     likely = replace(CLEAR, probability=(0.0, 0.0, 0.1, 0.3))
-    assert "30 % likely" in first_step(situation(reach=likely), NO_REMEDIES).effects[0]
+    assert "a probability of 30 %" in first_step(situation(reach=likely), NO_REMEDIES).effects[0]
 
 
 @pytest.mark.parametrize(
