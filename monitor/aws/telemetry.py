@@ -69,7 +69,7 @@ class CallRateTelemetry:
     """The exported gauge of the rates of calls that AWS has throttled."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._rates: dict[tuple[str, ...], float] = {}
+        self._rates: Mapping[tuple[str, ...], float] = {}
         self._gauge = SnapshotGauge(
             "headroom_aws_call_rate_limit",
             "Highest rate of calls per second now, for a service or operation that AWS has throttled since "
@@ -81,13 +81,18 @@ class CallRateTelemetry:
     def set(self, account: str, region: str, key: str, rate: float) -> None:
         """Export the rate of calls to `key`, which is `service` or `service:Operation`."""
         service, _, operation = key.partition(":")
-        self._rates[account, region, service, operation] = rate
-        self._gauge.replace(self._rates)
+        self._export({**self._rates, (account, region, service, operation): rate})
 
     def forget(self, account: str, region: str) -> None:
         """Remove the rates of a cell from the export."""
-        for labels in [labels for labels in self._rates if labels[:2] == (account, region)]:
-            del self._rates[labels]
+        self._export(
+            {labels: rate for labels, rate in self._rates.items() if labels[:2] != (account, region)}
+        )
+
+    def _export(self, rates: Mapping[tuple[str, ...], float]) -> None:
+        """Export a mapping that never changes: a scrape reads it in a thread."""
+        self._rates = rates
+        self._gauge.replace(rates)
 
 
 class AwsTelemetry:

@@ -71,7 +71,7 @@ class Proposal:
     def _accounts(self) -> list[dict[str, Any]]:
         profile = {"profile": self.profile} if self.profile else {}
         if ORGANIZATION in self.accounts:
-            return [{"organization": True, "role_name": ROLE_NAME}]
+            return [{"organization": True, **profile, "role_name": ROLE_NAME}]
         roles = [{**profile, "role_arn": role} for role in self.accounts]
         return roles or ([profile] if profile else [])
 

@@ -1,14 +1,15 @@
 """Readiness, and which accounts can be read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
 
 from monitor.aws.failure import Failure
 from monitor.aws.run_status import RunStatus
 from monitor.aws.status import AccountStatus, CellStatus, MonitorStatus
-from monitor.aws.telemetry import AwsTelemetry
+from monitor.aws.telemetry import AwsTelemetry, CallRateTelemetry
 
 DENIED = Failure("ListStreams", "", "AccessDenied", "no")
 THROTTLED = Failure("GetMetricData", "", "Throttling", "slow down")
@@ -140,3 +141,22 @@ def test_only_the_current_accounts_are_exported() -> None:
     assert b'headroom_account_up{aws_account="default"} 0.0' in generate_latest(registry)
     telemetry.set_accounts_up({"1": True})  # the id became known
     assert b"default" not in generate_latest(registry)
+
+
+def test_call_rates_may_change_while_a_scrape_reads_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = CollectorRegistry()
+    rates = CallRateTelemetry(registry)
+    rates.set("1", "eu-west-1", "sqs", 5.0)
+    rates.set("2", "eu-west-1", "sqs:ListQueues", 2.0)
+    add_metric = GaugeMetricFamily.add_metric
+
+    def change_rates_and_add(family: GaugeMetricFamily, labels: Sequence[str], value: float) -> None:
+        rates.set("3", "eu-west-1", "sqs", 1.0)  # as an event loop does while a thread reads the gauges
+        add_metric(family, labels, value)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(GaugeMetricFamily, "add_metric", change_rates_and_add)
+        assert generate_latest(registry).count(b"headroom_aws_call_rate_limit{") == 2
+    rates.forget("2", "eu-west-1")
+    exported = generate_latest(registry).decode()
+    assert [f'aws_account="{account}"' in exported for account in "123"] == [True, False, True]

@@ -30,6 +30,10 @@ SLACK = "https://hooks.slack.com/services/T0/B0/secret"
             "allow_insecure: true}\n",
         ),
         (
+            Proposal(("organization",), ("all",), profile="prod"),
+            "regions: all\naccounts:\n  - {organization: true, profile: prod, role_name: headroom}\n",
+        ),
+        (
             Proposal((), ("eu-west-1",), SLACK, "a profile"),
             'regions: [eu-west-1]\naccounts:\n  - {profile: "a profile"}\n'
             "receivers:\n  - {name: on-call, type: slack, url_file: receiver-url}\n",
