@@ -167,7 +167,7 @@ class App:
         self._access = AccessService(
             config.access_settings(), self.telemetry, exempt_paths=(firehose.FIREHOSE_PATH,)
         )
-        self._has_judged_data, self._frozen_series = False, 0
+        self._has_judged_data, self._frozen_series_count = False, 0
         self._judged_at, self._judged_status = -inf, MonitorStatus()
         self._push_deadline = time.monotonic() + PUSH_START_TIMEOUT
         self._stopping = asyncio.Event()  # ends the streams of open pages
@@ -325,7 +325,7 @@ class App:
             if await self._judge_guarded("first judgement"):
                 break
         self.judged.set()
-        await asyncio.to_thread(return_free_memory)  # that the first responses, with hours of points, needed
+        await asyncio.to_thread(return_free_memory)  # the first responses, with hours of points, are freed
 
     async def _judge_arrivals(self) -> None:
         """Judge points as they arrive, at most once a second and for at most a fifth of the time."""
@@ -354,7 +354,7 @@ class App:
         Series that were not read yet are stale and raise no alert, so no cell or service waits for another.
         """
         await self.ingest.write_early()
-        self._frozen_series = freeze_when_grown(len(self.fleet), self._frozen_series)
+        self._frozen_series_count = freeze_when_grown(len(self.fleet), self._frozen_series_count)
         now, started = int(self._clock.now() // 60), time.monotonic()
         for _ in judge_in_parts(self.fleet, now):
             await asyncio.sleep(0)

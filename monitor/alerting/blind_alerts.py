@@ -60,7 +60,7 @@ class BlindAlerts:
         is_recent = now - last.at < MIN_NOTICE_INTERVAL
         if self._scopes.get(spot.alert) == spot.scope or (is_recent and last.kind is not NoticeKind.FIRING):
             return None
-        kind = NoticeKind.WORSENED if spot.places > last.places else NoticeKind.EASED
+        kind = NoticeKind.WORSENED if spot.place_count > last.places else NoticeKind.EASED
         # If the first notice is recent, the new notice replaces it.
         kind, at = (NoticeKind.FIRING, last.at) if is_recent else (kind, now)
         notice = self._notice(spot, kind, min(last.since, spot.since), at, links)
@@ -81,7 +81,7 @@ class BlindAlerts:
             labels=spot.labels,
             at=at,
             since=since,
-            places=spot.places,
+            places=spot.place_count,
             remedy=blind_text.remedies(spot),
             links=links,
         )

@@ -199,7 +199,7 @@ class ForecastAlerts:
         """Return why the fleet lacks a series of an earlier process; empty while it may still be found."""
         services = self._notice_builder.settings.services
         labels, resource = last_notice.labels, key_of(last_notice).subject
-        if status.has_inventory_without(labels, resource) or status.is_unmonitored(labels, services):
+        if status.shows_deletion_of(resource, labels) or status.is_unmonitored(labels, services):
             return departed_reason(status.departed_accounts, last_notice)
         return ""
 

@@ -31,7 +31,7 @@ class Restorer:
             notice = self._state.alerts.get(alert)
             if notice is None or (key := key_of(notice)) in self._fleet.series:
                 self._unmatched.discard(alert)
-            elif status.has_inventory_without(notice.labels, key.subject) or status.is_unmonitored(
+            elif status.shows_deletion_of(key.subject, notice.labels) or status.is_unmonitored(
                 notice.labels, services
             ):
                 self._unmatched.discard(alert)

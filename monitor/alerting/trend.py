@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from rules.arrays import Flags, Float64s, Int64s
 
-MIN_SAMPLES = 5  # a trend has at least as many samples, and lasts at least as many minutes
+MIN_SAMPLES = 5  # the fewest samples of a trend, and the fewest minutes that it lasts
 SMOOTHING_REACH = 2  # a smoothed value is the median of a sample, the 2 before it and the 2 after it
 # The tolerance for noise is the greater of two values: a share of the largest smoothed value, and a multiple
 # of the median distance of the samples from their smoothed values.
@@ -99,8 +99,8 @@ def _duration(minute: Int64s, curve: Float64s, tolerance: Float64s) -> Int64s:
 def _start_of_rise(curve: Float64s, tolerance: Float64s) -> Int64s:
     """Return the index at which the last rise began.
 
-    Only the values after the last fall count: those after the last value from which the curve falls by more
-    than the tolerance. The rise begins at the last of them that is within the tolerance of their lowest.
+    A fall by more than the tolerance ends a rise, so only the values after the last such fall are searched.
+    The rise begins at the last value that exceeds their minimum by at most the tolerance.
     """
     lowest_after = np.minimum.accumulate(curve[:, ::-1], axis=1)[:, ::-1]
     # The last index after which the curve falls by more than the tolerance.

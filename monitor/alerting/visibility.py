@@ -98,7 +98,7 @@ class BlindSpot(NamedTuple):
 
     @property
     def since(self) -> float:
-        """The earliest `last_seen` of the targets, in epoch seconds: from then on some are unreadable."""
+        """When the first target became unreadable: the earliest `last_seen`, in epoch seconds."""
         return min(target.last_seen for target in self.targets)
 
     @property
@@ -109,7 +109,7 @@ class BlindSpot(NamedTuple):
         ) | {(target.place, "") for target in self.targets}
 
     @property
-    def places(self) -> int:
+    def place_count(self) -> int:
         """The number of affected places."""
         return len({target.place for target in self.targets})
 
@@ -127,10 +127,10 @@ def observation_targets(
     not accessible now.
     """
     targets = _targets(status, started, intervals, account_ids)
-    yield from _with_one_signer(with_one_cause_of_denial(targets))
+    yield from _assign_shared_causes(explain_denials(targets))
 
 
-def _with_one_signer(targets: Sequence[ObservationTarget]) -> Iterator[ObservationTarget]:
+def _assign_shared_causes(targets: Sequence[ObservationTarget]) -> Iterator[ObservationTarget]:
     """Yield the targets. A cause that all linked accounts share is assigned to their monitoring account.
 
     The credentials of a monitoring account read the metrics of the accounts that are linked to it. If reading
@@ -144,13 +144,13 @@ def _with_one_signer(targets: Sequence[ObservationTarget]) -> Iterator[Observati
             accounts_with_cause[target.signer, target.cause].add(target.account)
     for target in targets:
         affected = accounts_with_cause.get((target.signer, target.cause), set())
-        is_of_signer = target.cause and len(affected) > 1 and affected == linked_accounts[target.signer]
-        account, name = target.signer if is_of_signer else (target.account, target.name)
+        is_shared = target.cause and len(affected) > 1 and affected == linked_accounts[target.signer]
+        account, name = target.signer if is_shared else (target.account, target.name)
         yield target._replace(account=account, name=name)
 
 
-def with_one_cause_of_denial(targets: Iterable[ObservationTarget]) -> list[ObservationTarget]:
-    """Return the targets. Unexplained denials get the cause ORGANIZATION if a target of the cell has it.
+def explain_denials(targets: Iterable[ObservationTarget]) -> list[ObservationTarget]:
+    """Return the targets. A target whose denial is unexplained may get the cause ORGANIZATION.
 
     Some services do not say which policy denies a call. If a policy of the organization denies calls to other
     services in the same account and region, it is assumed to deny the unexplained calls, too.
@@ -194,10 +194,10 @@ def _targets(
         account = entry.account or account_ids.get(replace_surrogates(name), name)
         target = ObservationTarget(account, "", "", name, started, MAX_ATTEMPT_DURATION)
         yield from _with_causes(entry.access, target)
-    names = {cell.account: cell.name for cell in status.cells}
+    account_names = {cell.account: cell.name for cell in status.cells}
     for cell in status.cells:
         target = ObservationTarget(cell.account, cell.region, "", cell.name, started, poll_interval)
-        target = target._replace(signer=(cell.signer, names.get(cell.signer, "")))
+        target = target._replace(signer=(cell.signer, account_names.get(cell.signer, "")))
         yield from _with_causes(cell.poll, target)
         for service, run in cell.collectors.items():
             yield from _with_causes(

@@ -115,7 +115,7 @@ class TimeWindow(ConfigModel):
     def contains(self, at: float) -> bool:
         """Return true if `at`, in epoch seconds, is within the window."""
         local = datetime.fromtimestamp(at, ZoneInfo(self.zone))
-        today, minute = local.date(), local.hour * 60 + local.minute
+        today, minute = local.date(), local.hour * MINUTES_PER_HOUR + local.minute
         return any(
             self._may_begin_on(today - days_ago)
             for days_ago in _start_days(self.times or ((0, MINUTES_PER_DAY),), minute)

@@ -97,8 +97,9 @@ class AlertModel(BaseModel):
 class SilenceModel(BaseModel):
     """A silence that has not ended.
 
-    alerts: the number of firing alerts that the silence matches. unmatched_reason: why the silence
-    matches no alert and no series, with the nearest label; null if it matches any, or has ended.
+    alerts: the number of firing alerts that the silence matches. unmatched_reason: the reason why the silence
+    matches no alert and no series, with a similar label that exists; null if it matches an alert or a series,
+    if it has ended, or if there are too many series to search.
     """
 
     id: str = Field(description="The id of the silence, with which it can be ended.")
@@ -155,7 +156,10 @@ class ReceiverStatusModel(BaseModel):
 
 
 class AlertList(ListModel):
-    """A list of alerts: firing before pending, then alerts that nobody handles, then the most urgent."""
+    """A list of alerts: firing alerts that nobody handles, other firing alerts, then pending alerts.
+
+    In each of the three groups, the most urgent alerts are first.
+    """
 
     items: Sequence[AlertModel]
 

@@ -67,7 +67,10 @@ def _add_alert_routes(router: APIRouter, alerting: Alerting, fleet: Fleet) -> No
             Query(description="The state of the listed alerts; without it, both."),
         ] = None,
     ) -> Response:
-        """List firing alerts, those that nobody handles first, then pending alerts; the most urgent first."""
+        """List firing alerts that nobody handles, other firing alerts, then pending alerts.
+
+        In each of the three groups, the most urgent alerts are first.
+        """
         try:
             selection = AlertSelection(parse_matcher_lists(match), state)
         except MatcherError as error:
@@ -99,7 +102,7 @@ def _add_acknowledgement_routes(router: APIRouter, alerting: Alerting) -> None:
     async def unacknowledge_alert(id: AlertIdParameter) -> models.AlertModel:
         """End the acknowledgement of an alert, as if it had not been made.
 
-        An earlier acknowledgement that it replaced is in force again, unless that has ended.
+        If it replaced an earlier acknowledgement that has not ended, the earlier one is in force again.
         """
         try:
             notice = engine.firing_alert(id)

@@ -48,7 +48,7 @@ async def read_costs(state: AppState) -> Costs:
 class BillModel(ApiModel):
     """The cost of one service, or of one account and region.
 
-    service, account and region are all empty in the bill for streamed updates that no series uses.
+    The bill for streamed updates that no series uses has an empty service, or an empty account and region.
     """
 
     service: str | None = Field(

@@ -47,13 +47,13 @@ class QuotaCoverageModel(ApiModel):
     )
     signals: list[str] = Field(description="The signals that watch the quota, or could.")
     monthly_dollars: NumberOrNull = Field(
-        description="The list price of watching the quota, in US dollars a month: of the metrics that are "
-        "or would be requested, or of the AWS setting in `enable`; calls are free. Null when it is unknown, "
-        "see `cost_note`, and for `no_usage_source`."
+        description="The list price of watching the quota, in US dollars a month: the price of the metrics "
+        "that are or would be requested, or of the AWS setting in `enable`. API calls are free. Null when "
+        "the price is unknown (see `cost_note`), and in the state `no_usage_source`."
     )
     cost_note: Utf8Text = Field(
-        description="A description of what AWS charges, with AWS's page, or of why the cost is unknown; "
-        "often empty."
+        description="AWS's charge in words, with the URL of AWS's page, or the reason why the cost is "
+        "unknown; often empty."
     )
     note: Utf8Text = Field(
         description="The difference from the utilization that AWS reports, in a sentence; usually empty."
@@ -81,7 +81,7 @@ class CoverageModel(ListModel):
 
 
 def _checked_search(text: str) -> str:
-    """Return the text of a query. Raises SearchError, a ValueError, if it is invalid."""
+    """Return a search with each term once. Raises SearchError, a ValueError, if it is invalid."""
     return str(parse_search(text, QUOTA_FIELDS))
 
 

@@ -72,7 +72,7 @@ class LookbackModel(ListModel):
     begin: datetime = Field(description="The first minute of the look-back.")
     end: datetime = Field(description="The minute after the last minute of the look-back.")
     series: int = Field(description="The number of series with a history of usage.")
-    known_days: float = Field(description="The number of days with known usage, of all series together.")
+    known_days: float = Field(description="The number of days with known usage, summed over all series.")
     has_journal: bool = Field(
         description="False while the journal cannot be read, so that notices are missing."
     )

@@ -56,8 +56,8 @@ class ForecastModel(ApiModel):
         "cannot be judged."
     )
     probability: Mapping[str, float] = Field(
-        description="The probability that the limit is reached within 1h, 6h, 24h and 3d, by these words; "
-        "empty when there is no forecast."
+        description="The probability that the limit is reached, by the time within which it is reached: "
+        "`1h`, `6h`, `24h` and `3d`; empty when there is no forecast."
     )
     reached_at: Mapping[str, datetime] = Field(
         description="The times at which the limit is reached, if at all, by quantile: 0.1, 0.5 and 0.9; "
@@ -177,7 +177,6 @@ class SeriesDetailModel(SeriesModel):
         description="The availability zone of the resource; empty when the resource is in none, or in "
         "several."
     )
-
     account_name: str = Field(description="The configured name of the account; empty without a name.")
     resource_kind: str = Field(
         description="The kind of the resource, such as stream or shard; `account` for the whole account."

@@ -77,7 +77,7 @@ class PathHopModel(ApiModel):
     )
     unit: str = Field(description="The unit of the hop's flow, such as requests, messages or records.")
     flow: NumberOrNull = Field(
-        description="How many of the hop's units, such as messages, pass it per second now."
+        description="How many of the hop's units, such as messages, pass through the hop per second now."
     )
     per_request: NumberOrNull = Field(
         description="How many of the hop's units one request at the entrance causes."
@@ -105,7 +105,8 @@ class PathModel(ApiModel):
     zone: ZoneWord = Field(description="The worst zone of the path's limits.")
     flow: NumberOrNull = Field(description="The flow at the entrance now.")
     capacity: NumberOrNull = Field(
-        description="The highest flow that the path can carry: that at which its weakest limit is reached."
+        description="The highest flow that the path can carry: the flow at which its weakest limit is "
+        "reached."
     )
     at_most: bool = Field(
         description="True if a limit is unknown, so that the path may carry less than `capacity`."
@@ -177,7 +178,7 @@ def _reason_for_no_paths(paths: PathStatuses) -> str:
 
 
 def _path_fields(path: PathStatus) -> dict[str, Any]:
-    payload = path.payload
+    _, payload = path.payload or (None, None)
     return {
         "name": path.name,
         "unit": path.unit,
@@ -188,7 +189,7 @@ def _path_fields(path: PathStatus) -> dict[str, Any]:
         "headroom": path.headroom,
         "weakest": _limit_model(path.weakest) if path.weakest else None,
         "next": _limit_model(path.next_weakest) if path.next_weakest else None,
-        "payload": PayloadModel.model_validate(payload[1]) if payload else None,
+        "payload": PayloadModel.model_validate(payload) if payload else None,
         "reasons": path.reasons,
     }
 

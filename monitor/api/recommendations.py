@@ -34,13 +34,13 @@ class RecommendationModel(ApiModel):
     )
     series_id: str = Field(description="The id of the series of `signal`.")
     peak_utilization: NumberOrNull = Field(
-        description="The expected peak utilization of `signal`: the 99th percentile of the highest demand "
-        "(throttled demand included) of each quarter of an hour in the last 14 days, or in the last 7 days "
-        "with the growth of a week if that is more, divided by the present limit."
+        description="The expected peak of `signal` divided by the present limit. The expected peak is the "
+        "99th percentile of the highest demand, throttled demand included, of each quarter of an hour: in "
+        "the last 14 days or, if it is more, in the last 7 days plus the growth of a week."
     )
     weekly_growth: float = Field(
-        description="The growth from week to week that `peak_utilization` contains, as a share; 0 when not "
-        "each day had more demand than the same day a week before. At most 1, a doubling."
+        description="The growth from week to week that `peak_utilization` contains, as a share; 0 unless "
+        "each day had more demand than the same day a week before. At most 1, which is a doubling."
     )
     reason: Utf8Text = Field(
         description="A reason for the advice other than the peak, in words, such as growth; often empty."

@@ -47,8 +47,8 @@ def metrics_router(state: AppState) -> APIRouter:
         The response has all metrics, or the metrics of selected accounts, regions and services. A selection
         of too many series is answered with the status 422.
         """
-        if unknown := _unknown_services(selection, state.registry):
-            return error_response(422, unknown)
+        if problem := _unknown_service_problem(selection, state.registry):
+            return error_response(422, problem)
         own_registry = state.telemetry.registry if selection.has_own_families else None
         try:
             body = await parts.body(selection)
@@ -59,8 +59,8 @@ def metrics_router(state: AppState) -> APIRouter:
     return router
 
 
-def _unknown_services(selection: Selection, registry: Registry) -> str:
-    """Return a sentence about services that no collector reads; empty if there are none."""
+def _unknown_service_problem(selection: Selection, registry: Registry) -> str:
+    """Return a sentence about the first selected service that does not exist; empty if all exist."""
     service_names = (*registry.service_names, OWN_SERVICE)
     unknown = next((name for name in selection.service if name not in service_names), None)
     if unknown is None:

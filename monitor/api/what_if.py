@@ -92,8 +92,9 @@ class StressedSeriesModel(NamedSeriesModel):
         description="True if the peak may have been higher, because demand was throttled."
     )
     basis: Basis = Field(
-        description="The data of the peak: `fortnight`; `short`, less than two days of a fortnight; "
-        "`hours`, the last three hours, as no older usage is known; `now`, one sample."
+        description="The data in which the peak was found. `fortnight`: the last 14 days. `short`: the last "
+        "14 days, of which less than two are known. `hours`: the last three hours, as no older usage is "
+        "known. `now`: one sample."
     )
     history_days: float = Field(description="The number of days with known usage, of the last 14 days.")
     received: str = Field(
@@ -101,8 +102,8 @@ class StressedSeriesModel(NamedSeriesModel):
         "when it receives none."
     )
     sums_peaks: bool = Field(
-        description="True if the demand is the sum of both series' peaks, which may have been at different "
-        "times."
+        description="True if the demand is the sum of this series' peak and the peak of the series "
+        "`received`, which may have been at different times."
     )
     demand: float = Field(description="The peak multiplied by the factor, plus the received traffic.")
     utilization: float = Field(description="The demand divided by the limit: 1.5 is 150 %.")
@@ -114,7 +115,7 @@ class StressedSeriesModel(NamedSeriesModel):
     )
     needed_limit: NumberOrNull = Field(
         description="The limit that brings the series back into its target band; null when it does not "
-        "break, and for percentages."
+        "break, and for a signal in percent."
     )
     needed_factor: NumberOrNull = Field(
         description="The needed limit divided by the limit; null when the series does not break."

@@ -6,7 +6,7 @@ from itertools import groupby
 
 from collectors.registry import Registry
 from monitor.alerting import blind_text
-from monitor.alerting.visibility import BlindSpot, ObservationTarget, group_targets, with_one_cause_of_denial
+from monitor.alerting.visibility import BlindSpot, ObservationTarget, explain_denials, group_targets
 from monitor.aws.failure import Failure
 from monitor.aws.status import describe_failure
 from monitor.polling.watcher import Watcher
@@ -68,7 +68,7 @@ def sentences_by_cause(
     failures: Iterable[LocatedFailure], cells: Iterable[ObservationTarget], registry: Registry
 ) -> list[str]:
     """Return sentences for people about failures. cells: all cells that were read, as targets."""
-    failing = with_one_cause_of_denial(_targets(failures))
+    failing = explain_denials(_targets(failures))
     spots = group_targets(failing, [*failing, *cells])
     return [sentence for spot in spots for sentence in _sentences(spot, registry)]
 

@@ -129,7 +129,7 @@ def test_targets_are_grouped_by_account_and_cause(
 ) -> None:
     for order in (targets, targets[::-1]):
         spots = blind_spots(order, NOW)
-        assert [(spot.account, spot.cause, spot.places, spot.region_count) for spot in spots] == expected
+        assert [(spot.account, spot.cause, spot.place_count, spot.region_count) for spot in spots] == expected
         assert len({spot.alert for spot in spots}) == len(spots)
 
 
