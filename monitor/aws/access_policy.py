@@ -1,7 +1,6 @@
 """Permissions to list an organization and to assume roles, beside the permissions to read an account."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
 from typing import Any, Literal
 
 from monitor.aws.account import Account
@@ -17,8 +16,9 @@ UNIT_LISTING_ACTIONS = (
 TAGS_ACTION = "organizations:ListTagsForResource"
 ASSUME_ACTION = "sts:AssumeRole"
 
-# Who has a policy. caller: the owner of Headroom's own credentials. account: the role in each account. via:
-# the roles of `via`, each of which assumes the next role. management: `management_role`.
+# The principal that a policy is attached to. caller: the owner of Headroom's own credentials. account: the
+# role in each account. via: the roles of `via`, each of which assumes the next role. management:
+# `management_role`.
 PolicyPrincipal = Literal["caller", "account", "via", "management"]
 
 
@@ -44,7 +44,7 @@ def _assumed_by(entries: Iterable[AnyEntry], principal: PolicyPrincipal) -> Iter
         if principal == "caller":
             yield from chain[:1]
         elif principal == "via":
-            yield from (following for _, following in pairwise(chain))
+            yield from chain[1:]
 
 
 def _chains(entry: AnyEntry) -> Iterator[Sequence[str]]:

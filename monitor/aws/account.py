@@ -20,7 +20,10 @@ def _ids_or_all(value: Any) -> Any:
 
 
 def _account_id(value: Any) -> Any:
-    """Return an id as text. YAML reads an id without quotes as a number, which drops leading zeros."""
+    """Return an id, or the word ALL_LINKED, as text.
+
+    YAML reads an id without quotes as a number, which drops leading zeros.
+    """
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     is_id = isinstance(text, str) and len(text) == ID_LENGTH and text.isascii() and text.isdigit()
     if not is_id and text != ALL_LINKED:
@@ -61,7 +64,6 @@ class Account(RoleOptions):
     services: Services = Field(
         default=(), description="Services of this account to monitor; default: the top level's `services`."
     )
-
     linked_accounts: LinkedAccountIds = Field(
         default=(),
         description="Accounts whose metrics are read through this account, if it is a monitoring account of "

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 
 from botocore.exceptions import ClientError
 
@@ -28,9 +29,9 @@ class AccountTags:
         they were never read, as it is then unknown whether the account is selected.
         """
         now = cell.clock.now()
-        due = [id_ for id_ in account_ids if now >= self._read_at.get(id_, -TAGS_INTERVAL) + TAGS_INTERVAL]
+        ids_to_read = [id_ for id_ in account_ids if now - self._read_at.get(id_, -inf) >= TAGS_INTERVAL]
         async for account_id, tags in concurrent_map(
-            lambda account_id: self._read_one(cell, account_id), due, MAX_CONCURRENT_CALLS
+            lambda account_id: self._read_one(cell, account_id), ids_to_read, MAX_CONCURRENT_CALLS
         ):
             self._tags[account_id], self._read_at[account_id] = tags, now
         self._forget(self._tags.keys() - {*account_ids})

@@ -81,8 +81,8 @@ class Cell:
     account's own credentials do. collector_states: the state that a collector carries from one inventory to
     the next, by class. account_states: the state that collectors share among all cells of the account, by
     class. call_turns: chooses the calls about single resources that an inventory makes, in all regions that
-    the cell calls. has_succeeded: whether any call succeeded, by the service that the calls are counted to; a
-    service that made no call is missing. clock: AWS's time, from the responses of GetMetricData and from all
+    the cell calls. has_succeeded: whether any call succeeded, by the service that the calls are charged to; a
+    service without a call is missing. clock: AWS's time, from the responses of GetMetricData and from all
     error responses.
     """
 
@@ -149,23 +149,23 @@ class Cell:
     ) -> dict[str, Any]:
         """Make one call, limit its rate, retry it if a retry may succeed, and count its attempts.
 
-        charged_to: the service to which the call and its cost are counted; None: the service that is called.
+        charged_to: the service to which the call is charged; None: the service that is called.
         Raises one of AWS_ERRORS; ResourceNotFoundError if the resource that the call names does not exist.
         """
-        counted_to = service if charged_to is None else charged_to
-        self.has_succeeded.setdefault(counted_to, False)
+        charged_service = service if charged_to is None else charged_to
+        self.has_succeeded.setdefault(charged_service, False)
         with with_operation_name(operation):
             method = getattr(await self.client(service), xform_name(operation))
-        bill = partial(self._bill, service, operation, params, counted_to)
+        bill = partial(self._bill, service, operation, params, charged_service)
         response: dict[str, Any] = await self.call_with_retries(
             service, operation, partial(method, **params), bill
         )
-        self.has_succeeded[counted_to] = True
+        self.has_succeeded[charged_service] = True
         return response
 
-    def _bill(self, service: str, operation: str, params: Mapping[str, Any], charged_to: str) -> None:
+    def _bill(self, service: str, operation: str, params: Mapping[str, Any], charged_service: str) -> None:
         """Count the metrics or the listing that AWS bills for an attempt."""
-        owner = self.signing_account, self.key[1], charged_to
+        owner = self.signing_account, self.key[1], charged_service
         if metrics := requested_metrics(service, operation, params):
             self.telemetry.count_requested_metrics(*owner, metrics)
         elif (service, operation) == LIST_METRICS:

@@ -113,13 +113,7 @@ async def _open(
     environment_credentials = shared.credentials_of(account.profile)
     environment_region = _environment_region(await environment_credentials.region(), account)
     named_regions = tuple(region for region in account.regions if region != ALL_REGIONS)
-    first_region = (
-        named_regions[0]
-        if named_regions
-        else environment_region or (_partition(account).home_region if account.regions else "")
-    )
-    if not first_region:
-        raise MissingRegionError
+    first_region = _first_region(account, named_regions, environment_region)
     opening = _Opening(
         account,
         endpoint_url,
@@ -129,7 +123,9 @@ async def _open(
         first_region,
         environment_region or first_region,
     )
-    credentials = await _call_where_enabled((opening.sts_region, opening.home_region), opening.credentials_by)
+    credentials = await _call_where_enabled(
+        (opening.sts_region, opening.home_region), opening.credentials_through
+    )
     account_id, regions = await _call_where_enabled(
         (first_region, opening.home_region),
         partial(opening.id_and_regions, credentials, ServiceScope.REGION in scopes),
@@ -186,7 +182,7 @@ class _Opening:
             other_regions=(self.sts_region, self.home_region, *self.named_regions),
         )
 
-    async def credentials_by(self, region: str) -> Credentials:
+    async def credentials_through(self, region: str) -> Credentials:
         """Return the credentials of the account, assumed through STS in this region."""
         credentials = assumed_credentials(
             self.account.roles,
@@ -205,10 +201,9 @@ class _Opening:
         account_id = self.account.id or str((await cell.call("sts", "GetCallerIdentity"))["Account"])
         if not is_regional:
             return account_id, ()
-        reads_all = ALL_REGIONS in self.account.regions
-        return account_id, await _enabled_regions(cell) if reads_all else self.named_regions or [
-            self.first_region
-        ]
+        if ALL_REGIONS in self.account.regions:
+            return account_id, await _enabled_regions(cell)
+        return account_id, self.named_regions or [self.first_region]
 
 
 async def _call_where_enabled(regions: Iterable[str], call: Callable[[str], Awaitable[Result]]) -> Result:
@@ -265,7 +260,7 @@ async def _assume(role: AssumedRole, caller: Cell, position: str) -> Mapping[str
 
 
 async def _enabled_regions(cell: Cell) -> Sequence[str]:
-    """Return the account's enabled regions: without `AllRegions`, DescribeRegions lists no other."""
+    """Return the account's enabled regions: without `AllRegions`, DescribeRegions lists these alone."""
     return sorted(region["RegionName"] for region in (await cell.call("ec2", "DescribeRegions"))["Regions"])
 
 
@@ -274,11 +269,24 @@ def _partition(account: Account) -> Partition:
     return partition_of_arn(account.role_arn or "")
 
 
+def _first_region(account: Account, named_regions: Sequence[str], environment_region: str) -> str:
+    """Return the region to call first. Raises MissingRegionError if no region is named.
+
+    An account with all regions has no named region; without a region in the environment, the home region of
+    its partition is called first.
+    """
+    home_region = _partition(account).home_region if account.regions else ""
+    first_region = next(iter(named_regions), environment_region) or home_region
+    if not first_region:
+        raise MissingRegionError
+    return first_region
+
+
 def _environment_region(region: str | None, account: Account) -> str:
     """Return the region that the environment names, or an empty text if the role is of another partition.
 
-    STS of one partition does not know the credentials of another partition. region: as the environment names
-    it.
+    STS of one partition does not know the credentials of another partition. region: the region in the
+    environment; None without one.
     """
     is_foreign = account.role_arn and partition_of(region or "") != _partition(account)
     return "" if is_foreign else region or ""

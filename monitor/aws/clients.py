@@ -34,10 +34,7 @@ from monitor.lib.version import VERSION
 MAX_CONNECTIONS = 256  # to all of AWS at once
 
 CLIENT_CONFIG = AioConfig(
-    retries={
-        "mode": "standard",
-        "total_max_attempts": 1,
-    },  # `Cell` makes the retries, and counts each attempt
+    retries={"mode": "standard", "total_max_attempts": 1},  # `Cell` retries, and counts each attempt
     connect_timeout=5,
     read_timeout=30,
     max_pool_connections=MAX_CONNECTIONS,
@@ -45,10 +42,8 @@ CLIENT_CONFIG = AioConfig(
     user_agent=f"headroom/{VERSION} aiobotocore/{aiobotocore.__version__} botocore/{botocore.__version__}",
 )
 
-URGENT_SERVICES = (
-    "sts",
-    "cloudwatch",
-)  # no account is opened without STS, and no metric is read without CloudWatch
+# No account is opened without STS, and no metric is read without CloudWatch.
+URGENT_SERVICES = ("sts", "cloudwatch")
 
 # Operations whose responses have pages, but that have no paginator in botocore; from the API reference.
 EXTRA_PAGINATIONS: Mapping[tuple[str, str], Pagination] = {
@@ -164,8 +159,9 @@ class ClientCache:
         self._clients: dict[tuple[str, str, str | None, AioConfig], Any] = {}
         self._paginations: dict[tuple[str, str], Pagination | None] = dict(EXTRA_PAGINATIONS)
         self._lock = asyncio.Lock()  # held while a client is created, so that one is created at a time
-        # Held by one client that is not urgent, so that an urgent client waits for one such client at most.
-        self._queue = asyncio.Lock()
+        # Held while a client that is not urgent waits for `_lock` or is created, so that an urgent client
+        # waits for one of them at most.
+        self._not_urgent_lock = asyncio.Lock()
         self._loader = model_loader()
         self._session: AioSession | None = None
         self._tuning = ClientTuning()
@@ -176,7 +172,9 @@ class ClientCache:
         """Return the client of a service in a region. Raises one of AWS_ERRORS if it cannot be created."""
         key = service, region, endpoint_url, config
         if key not in self._clients:
-            async with contextlib.nullcontext() if service in URGENT_SERVICES else self._queue, self._lock:
+            is_urgent = service in URGENT_SERVICES
+            queue = contextlib.nullcontext() if is_urgent else self._not_urgent_lock
+            async with queue, self._lock:
                 if key not in self._clients:
                     self._clients[key] = await asyncio.to_thread(self._create, *key)
         return self._clients[key]

@@ -32,7 +32,8 @@ EXPIRY_MARGIN = 600.0  # seconds; a role's credentials are renewed this long bef
 class Backoff:
     """The wait of a region for its next refresh.
 
-    refreshed_at: by the clock of the credentials. interval: seconds.
+    refreshed_at: the time of the last refresh, by the clock of the credentials. interval: seconds from the
+    last refresh to the next.
     """
 
     refreshed_at: float = -math.inf
@@ -76,9 +77,8 @@ class Credentials(ABC):
             if await self.frozen() != rejected:
                 return True
             now, backoff = self._clock(), self._backoffs.get(region)
-            if now - self._refreshed_at < MIN_REFRESH_INTERVAL or not (
-                backoff is None or backoff.is_over(now)
-            ):
+            must_wait = backoff is not None and not backoff.is_over(now)
+            if must_wait or now - self._refreshed_at < MIN_REFRESH_INTERVAL:
                 return False
             self._refreshed_at = now
             await self._reload()

@@ -22,7 +22,7 @@ CALL_TIMEOUT = 90.0  # seconds, for all attempts at one call
 RETRYABLE_CLASSES = frozenset({FailureClass.THROTTLED, FailureClass.UNREACHABLE})
 CREDENTIALS_CLASSES = frozenset({FailureClass.EXPIRED, FailureClass.CREDENTIALS})
 # AWS's sentence on a denied call, and the encoded text that EC2 appends to it.
-DENIED_ACTION = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z0-9]+)")
+DENIED_ACTION = re.compile(r"not authorized to perform:? *([a-z0-9-]+:[A-Za-z0-9]+)")
 ENCODED_DENIAL = re.compile(r"\s*Encoded authorization failure message: \S+")
 # What botocore's parsers append to the first line of their message: advice to retry, and all of the response.
 PARSER_ADVICE = re.compile(r"\s*Further retries may succeed:?\s*$")

@@ -19,7 +19,7 @@ class FailureClass(StrEnum):
     UNREACHABLE = "unreachable"  # no response from AWS: time-outs, connections, host names, HTTP status 5xx
     DISABLED = "disabled"  # the region or the service is not enabled in the account
     CLOCK = "clock"  # this machine's clock differs from AWS's
-    LATE = "late"  # for too long, no run has ended, neither with success nor with a failure
+    LATE = "late"  # no run has ended for too long, with or without a failure
 
 
 DENIAL_CLASSES = frozenset({FailureClass.DENIED, FailureClass.ORGANIZATION})

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from itertools import count
+from itertools import accumulate, chain, count
 from typing import Any
 
 import orjson
@@ -80,11 +80,8 @@ def split_policy(document: Mapping[str, Any], max_size: int = MAX_POLICY_SIZE) -
     """
     parts: list[dict[str, Any]] = []
     room = max_size - policy_size({**document, "Statement": []})
-    for statement in (
-        piece
-        for whole_statement in document["Statement"]
-        for piece in _split_statement(whole_statement, room)
-    ):
+    split_statements = (_split_statement(statement, room) for statement in document["Statement"])
+    for statement in chain.from_iterable(split_statements):
         if not parts or policy_size(parts[-1]) + len(",") + policy_size(statement) > max_size:
             parts.append({**document, "Statement": []})
         parts[-1]["Statement"].append(statement)
@@ -107,8 +104,8 @@ def _split_statement(statement: Mapping[str, Any], max_size: int) -> Iterator[di
 
 def _number_that_fits(texts: Sequence[str], room: int) -> int:
     """Return how many texts, from the first on, fit into a JSON list of `room` characters; at least 1."""
-    sizes = [policy_size(text) + len(",") for text in texts]
-    number = next((number for number in range(len(sizes)) if sum(sizes[: number + 1]) - 1 > room), len(sizes))
+    sizes_with_commas = accumulate(policy_size(text) + len(",") for text in texts)
+    number = sum(size - len(",") <= room for size in sizes_with_commas)  # no comma follows the last text
     return max(number, 1)
 
 

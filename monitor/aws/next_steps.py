@@ -17,27 +17,30 @@ class NextStep:
 
 CALLER_COMMAND = "aws sts get-caller-identity"
 SSO_STEP = NextStep(
-    ("Log in again with `aws sso login`, by the profile that Headroom uses: it goes on without a restart.",),
+    ("Log in again with `aws sso login`, with the profile that Headroom uses; no restart is needed.",),
     "aws sso login",
 )
 LOGIN_STEP = NextStep(
-    ("Log in again with `aws login`, by the profile that Headroom uses: it goes on without a restart.",),
+    ("Log in again with `aws login`, with the profile that Headroom uses; no restart is needed.",),
     "aws login",
 )
 BY_CODE: Mapping[str, NextStep] = {  # codes of AWS and Headroom, and names of exceptions
     "NoCredentialsError": NextStep(
         (
             "Give Headroom credentials: a role of the machine or pod, a profile in AWS_PROFILE, or keys in "
-            "the environment; `aws sts get-caller-identity` finds the same ones.",
+            "the environment; `aws sts get-caller-identity` finds the same credentials.",
         ),
         CALLER_COMMAND,
     ),
     "PartialCredentialsError": NextStep(
-        ("Set the key's id and its secret together; AWS_SESSION_TOKEN, too, where they are temporary.",),
+        ("Set the key's id and its secret together; for a temporary key, set AWS_SESSION_TOKEN, too.",),
         CALLER_COMMAND,
     ),
     "CredentialRetrievalError": NextStep(
-        ("Run what the profile names (`credential_process`, a login or the machine's role) by hand.",),
+        (
+            "Find out by hand why the source of the credentials fails: the `credential_process` or login of "
+            "the profile, or the machine's role.",
+        ),
         CALLER_COMMAND,
     ),
     "ProfileNotFound": NextStep(
@@ -45,7 +48,7 @@ BY_CODE: Mapping[str, NextStep] = {  # codes of AWS and Headroom, and names of e
         "aws configure list-profiles",
     ),
     "MissingRegionError": NextStep(
-        ("Name one in `regions` of the configuration, or in AWS_REGION.",),
+        ("Name a region in `regions` of the configuration, or in AWS_REGION.",),
         "export AWS_REGION=eu-west-1",
     ),
     "UnauthorizedSSOTokenError": SSO_STEP,
@@ -65,7 +68,7 @@ BY_CODE: Mapping[str, NextStep] = {  # codes of AWS and Headroom, and names of e
 ASSUME_STEP = NextStep(
     (
         "Let the role's trust policy name the caller in AWS's message, with the configured external id, and "
-        "let the caller's own policies allow sts:AssumeRole of the role.",
+        "let the caller's own policies allow sts:AssumeRole on the role.",
     ),
     CALLER_COMMAND,
 )
@@ -117,8 +120,8 @@ BY_CLASS: Mapping[str, NextStep] = {
     ),
     FailureClass.ORGANIZATION: NextStep(
         (
-            "No policy of the account can allow it: ask who administers the organization, or list the "
-            "regions or services under `exclude`: Headroom does not call them.",
+            "No policy of the account can allow the call: ask the administrators of the organization, or "
+            "list the regions or services under `exclude`, so that Headroom does not call them.",
         )
     ),
     FailureClass.EXPIRED: NextStep(
@@ -126,7 +129,7 @@ BY_CLASS: Mapping[str, NextStep] = {
         CALLER_COMMAND,
     ),
     FailureClass.CREDENTIALS: NextStep(
-        ("Give Headroom valid credentials. `aws sts get-caller-identity` checks those of a shell.",),
+        ("Give Headroom valid credentials. `aws sts get-caller-identity` checks a shell's credentials.",),
         CALLER_COMMAND,
     ),
     FailureClass.THROTTLED: NextStep(

@@ -28,8 +28,8 @@ class RateLimiter:
         """Wait until these units are admitted."""
         clock = asyncio.get_running_loop().time
         async with self._lock:
-            joins_group = clock() <= self._group_start + GROUP_SPAN
-            if not joins_group or self._group_units + units > self.rate.present * GROUP_INTERVAL:
+            is_group_open = clock() <= self._group_start + GROUP_SPAN
+            if not is_group_open or self._group_units + units > self.rate.present * GROUP_INTERVAL:
                 if (wait := self._next_start - clock()) > 0:
                     await asyncio.sleep(wait)
                 self._next_start = self._group_start = max(clock(), self._next_start)

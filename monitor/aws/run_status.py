@@ -38,8 +38,8 @@ class RunStatus:
     succeeded_at: when a run that read something last ended without a failure. failures: the failures of the
     last run that ended. streaks: the streak of each class of failure in `failures`. interval: seconds between
     two runs, if this work runs less often than other work of its kind; else 0. waiting: how many resources
-    the last run left for later runs to read. unread: the paths of the resources that the last run whose lists
-    all succeeded could not read, or left for later runs; None: no run whose lists all succeeded.
+    the last run left for later runs to read. unread: the paths of the resources that were listed but not
+    read, in the last run in which all lists succeeded; None: no such run.
     """
 
     started_at: float | None = None
@@ -79,8 +79,8 @@ class RunStatus:
         """Record that all lists of a run succeeded, and the resources in them that it did not read."""
         self.unread = paths
 
-    def lists_without(self, resource: Resource) -> bool:
-        """Return true if the lists show that a resource without series is gone.
+    def shows_deletion_of(self, resource: Resource) -> bool:
+        """Return true if the last lists show that a resource without series does not exist any more.
 
         A resource that was not read, or is a part of one that was not read, may exist.
         """
@@ -116,6 +116,10 @@ class RunStatus:
     def _extended_streaks(
         self, failures: Iterable[Failure], last_clear: float | None, at: float
     ) -> dict[str, FailureStreak]:
+        """Return the streak of each class of these failures, extended by a run that ended at `at`.
+
+        last_clear: the `last_clear` of a streak that begins with this run.
+        """
         classes = dict.fromkeys(failure.failure_class for failure in failures)
         new = FailureStreak(0, last_clear)
         return {failure_class: self.streaks.get(failure_class, new).extended(at) for failure_class in classes}

@@ -20,11 +20,7 @@ from collectors.errors import NotReadYetError, ResourceNotFoundError
 from collectors.resource import ResourcePath, TypedPath
 from monitor.aws.billing import requested_metrics
 from monitor.aws.cell import Cell
-from monitor.aws.failure import (
-    AWS_ERRORS,
-    Failure,
-    failure_from,
-)
+from monitor.aws.failure import AWS_ERRORS, Failure, failure_from
 from monitor.aws.service_use import ServiceUse
 from monitor.aws.turns import ServiceTurns, Urgency
 from monitor.lib.concurrent_map import concurrent_map
@@ -175,7 +171,8 @@ class Scan:
         read_at: LimitReadAt = None,
     ) -> Iterable[Observed]:
         """Return the series that `make` makes; none if equal answers made them before, see `Aws.series`."""
-        memory, digest = self.known_series, hash(repr(answers)) if self.known_series else 0
+        memory = self.known_series
+        digest = hash(repr(answers)) if memory else 0
         if memory and memory.confirm_if_unchanged(subject, digest, read_at):
             return ()
         made = [*make()]

@@ -10,7 +10,7 @@ class ServiceUse:
     """
 
     def __init__(self, scans: int) -> None:
-        self._unfinished, self._known = scans, asyncio.Event()
+        self._unfinished_scans, self._known = scans, asyncio.Event()
         self.in_use = False
 
     def record_resource(self) -> None:
@@ -20,11 +20,11 @@ class ServiceUse:
 
     def record_listed(self) -> None:
         """Record that one more scan has listed all of its resources."""
-        self._unfinished -= 1
-        if not self._unfinished:
+        self._unfinished_scans -= 1
+        if not self._unfinished_scans:
             self._known.set()
 
     async def wait(self) -> bool:
-        """Wait until it is known. Return whether the service has a resource, or may have one."""
+        """Wait until it is known whether the service is in use, and return `in_use`."""
         await self._known.wait()
         return self.in_use

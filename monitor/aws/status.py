@@ -163,7 +163,7 @@ class MonitorStatus:
 
     @property
     def accounts_up(self) -> Mapping[str, bool]:
-        """True for each account that can be read, by its id, or by its name while the id is unknown.
+        """Whether each account can be read, by its id, or by its name while the id is unknown.
 
         Accounts that were not opened yet, or that have no cells, are left out.
         """
@@ -192,13 +192,14 @@ class MonitorStatus:
         )
         return not self.inaccessible_accounts and not self.pending and all(run.succeeded_at for run in runs)
 
-    def has_inventory_without(self, labels: Mapping[str, str], resource: Resource) -> bool:
-        """Return true if an inventory shows that the resource of a series that was not found is gone.
+    def shows_deletion_of(self, resource: Resource, labels: Mapping[str, str]) -> bool:
+        """Return true if the last lists show that a resource without series does not exist any more.
 
-        labels: of the series. All lists of its service in its cell succeeded, whatever else failed.
+        labels: the labels of a former series of the resource. All lists of its service in its cell must have
+        succeeded; other calls may have failed.
         """
         runs = (cell.collectors.get(labels["service"]) for cell in self._cells_of(labels))
-        return any(run is not None and run.lists_without(resource) for run in runs)
+        return any(run is not None and run.shows_deletion_of(resource) for run in runs)
 
     def is_unmonitored(self, labels: Mapping[str, str], services: Container[str]) -> bool:
         """Return true if the account, the cell or the service of a series is no longer monitored.

@@ -200,13 +200,13 @@ class ServiceTurns:
             for key, outcome in self.outcomes.items()
             if self._was_wanted(outcome) and outcome.is_due(now)
         }
-        new = sorted((key for key in due if due[key].made_at is None), key=lambda key: due[key].order)
-        known = sorted(due.keys() - new, key=lambda key: (due[key].due_at, due[key].order))
+        new_calls = sorted((key for key in due if due[key].made_at is None), key=lambda key: due[key].order)
+        known_calls = sorted(due.keys() - new_calls, key=lambda key: (due[key].due_at, due[key].order))
         self.run, self.round, self.is_bounded = self.run + 1, self.cell_turns.round, is_bounded
-        self.new, self.known = len(new), len(known)
+        self.new, self.known = len(new_calls), len(known_calls)
         granted_new = self.new_share.of(self.new, self.cell_turns.max_new)
         granted_known = self.known_share.of(self.known, self.cell_turns.max_known)
-        chosen = [*new[:granted_new], *known[:granted_known]]
+        chosen = [*new_calls[:granted_new], *known_calls[:granted_known]]
         self.has_turn = dict.fromkeys(due, False) | dict.fromkeys(chosen, True)
         self.granted = granted_new + granted_known
         return self
@@ -263,7 +263,10 @@ class ServiceTurns:
     def made_earlier_at(self, key: Hashable) -> float | None:
         """Return when a call was last made, in epoch seconds; None if never, or if that was in this run."""
         outcome = self.outcomes.get(key)
-        return outcome.made_at if outcome and not (self.run and outcome.made_in == self.run) else None
+        return None if outcome is None or self._was_made_in_this_run(outcome) else outcome.made_at
+
+    def _was_made_in_this_run(self, outcome: Outcome) -> bool:
+        return self.run > 0 and outcome.made_in == self.run  # run 0: no run has begun
 
     def _want(self, key: Hashable, every: float, urgency: Urgency) -> Outcome:
         """Record that this run wants a call, and return the outcome of the call."""
@@ -276,28 +279,29 @@ class ServiceTurns:
         return outcome
 
     def _is_to_be_made(self, key: Hashable, outcome: Outcome, now: float) -> bool:
-        is_made = bool(self.run) and outcome.made_in == self.run
-        if is_made or not outcome.is_due(now):
+        """Return whether a call is to be made now. A call without a turn may take one of the spare calls."""
+        if self._was_made_in_this_run(outcome) or not outcome.is_due(now):
             return False
         if not (outcome.in_turn and self.is_bounded):
             return True
         if key in self.has_turn:
             return self.has_turn[key]
-        return self._takes_spare(key, outcome)
+        return self._take_spare(key, outcome)
 
     def _count_made(self, key: Hashable, outcome: Outcome) -> None:
         """Update the counts for a call that is made now; the next run wants it again if `every` is 0."""
         if not (outcome.in_turn and self.is_bounded):
             return
         self.has_turn[key] = False
+        is_wanted_by_next_run = not outcome.every
         if outcome.made_at is None:
             self.new -= 1
-            self.known += not outcome.every
-        else:
-            self.known -= bool(outcome.every)
+            self.known += is_wanted_by_next_run
+        elif not is_wanted_by_next_run:
+            self.known -= 1
 
-    def _takes_spare(self, key: Hashable, outcome: Outcome) -> bool:
-        """Return whether a call that got no turn may be made, as the round has calls to spare."""
+    def _take_spare(self, key: Hashable, outcome: Outcome) -> bool:
+        """Count a call that has no turn; return whether it may be made, as the round has calls to spare."""
         self.has_turn[key] = False
         if outcome.made_at is None:
             self.new += 1

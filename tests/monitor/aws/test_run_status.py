@@ -90,4 +90,4 @@ def test_a_resource_that_no_list_has_is_gone_unless_it_was_not_read(
     unread: set[tuple[str, ...]] | None, is_gone: bool
 ) -> None:
     index = Resource("table", ("orders",)).child("index", "by-day")
-    assert RunStatus(unread=unread).lists_without(index) is is_gone
+    assert RunStatus(unread=unread).shows_deletion_of(index) is is_gone

@@ -285,7 +285,7 @@ def test_an_unknown_service_or_signal_is_rejected_before_aws_is_called(
 @pytest.mark.parametrize(
     ("variables", "failure", "next_step"),
     [
-        ({"AWS_REGION": ""}, "no region is set (MissingRegionError). ", "Name one in `regions`"),
+        ({"AWS_REGION": ""}, "no region is set (MissingRegionError). ", "Name a region in `regions`"),
         (
             {"AWS_ACCESS_KEY_ID": ""},
             "Unable to locate credentials (NoCredentialsError). ",

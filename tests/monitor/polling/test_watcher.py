@@ -178,7 +178,7 @@ async def test_a_missing_region_is_reported(aws_url: str) -> None:
     await run_once(watcher)
     assert watcher.sentences() == [
         "account default: no region is set (MissingRegionError). "
-        "Name one in `regions` of the configuration, or in AWS_REGION."
+        "Name a region in `regions` of the configuration, or in AWS_REGION."
     ]
 
 
