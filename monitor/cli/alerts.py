@@ -52,7 +52,11 @@ def list_(
     format: Annotated[Literal["table", "json"], typer.Option(help="Output format.")] = "table",
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
-    """List firing and pending alerts, the most urgent first."""
+    """List firing and pending alerts.
+
+    Firing alerts that nobody handles come first, then other firing alerts, then pending alerts; in each of
+    the three groups, the most urgent first.
+    """
     from urllib.parse import urlencode
 
     from monitor.cli.requests import request_or_exit
@@ -125,8 +129,8 @@ def ack(
 def unack(alert: AlertIdArgument, address: Address = DEFAULT_ADDRESS) -> None:
     """Undo the acknowledgement of an alert.
 
-    Notifications are repeated again. An earlier acknowledgement that it replaced is in force again,
-    unless that has ended.
+    Notifications are repeated again. If it replaced an earlier acknowledgement that has not ended, the
+    earlier one is in force again.
     """
     from monitor.api.client import quote_segment
     from monitor.cli.requests import request_or_exit
@@ -178,7 +182,7 @@ def replay(
     receiver: Annotated[str, typer.Option(help="The name of the receiver; default: all receivers.")] = "",
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
-    """Send the notifications again that were not delivered."""
+    """Send again the notifications that were not delivered."""
     from monitor.api.client import quote_segment
     from monitor.cli.requests import request_or_exit
 

@@ -62,9 +62,9 @@ def check(
         list[Path] | None,
         typer.Argument(
             metavar="[FOLDER|FILE]...",
-            help="Folders such as catalogue.d/, or files in them: a file is read with the other one of its "
-            "service (collectors/NAME.yaml, rules/NAME.yaml). Default: catalogue.d/ beside the configuration "
-            "file.",
+            help="Folders such as catalogue.d/, or files in them. The two files of a service, "
+            "collectors/NAME.yaml and rules/NAME.yaml, are read together. Default: catalogue.d/ beside the "
+            "configuration file.",
             show_default=False,
         ),
     ] = None,

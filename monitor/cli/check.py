@@ -91,8 +91,9 @@ def check(
     """Read all accounts once; list the series, most urgent first.
 
     Exits with 0 when everything requested was read and no series is in the zone of --fail-on or a worse one;
-    1 when a series is; 2 when the configuration is invalid or nothing could be read; 3 when no series is, but
-    some requested reads failed (access denied, throttled, no answer): they are listed below the table.
+    1 when there is such a series; 2 when the configuration is invalid or nothing could be read; 3 when there
+    is no such series, but some requested reads failed (access denied, throttled, no answer). Failed reads are
+    listed below the table.
     Regions that are not enabled, and series that `exclude` matches, are not requested. --zone and --top limit
     the output, and do not change the exit code.
     """

@@ -27,8 +27,9 @@ class ListenOptions(NamedTuple):
             raise ConfigError(["listen: expected either --listen or --host and --port, found both"])
         if self.host is None and self.port is None:
             return config.with_listen(self.listen) if self.listen else config
-        host, port = config.listen_address
-        host, port = host if self.host is None else self.host, port if self.port is None else self.port
+        configured_host, configured_port = config.listen_address
+        host = configured_host if self.host is None else self.host
+        port = configured_port if self.port is None else self.port
         return config.with_listen(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
 
 

@@ -40,9 +40,9 @@ def coverage(
 ) -> None:
     """List the quotas of the services in use: watched, or why not.
 
-    Costs are monthly list prices: of requesting the metrics of a quota (calls are free), or of the setting of
-    AWS that makes the quota observable. If a cost is known only afterwards, the reason says what it depends
-    on.
+    A cost is the list price of a month: for requesting the metrics of a quota (API calls are free), or for
+    the AWS setting that makes the quota observable. If a cost is known only afterwards, the reason says what
+    it depends on.
     Service Quotas is read once a day, and resources are counted little by little: the list is complete an
     hour after the start. Failed reads are listed below the quotas.
     """

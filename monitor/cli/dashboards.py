@@ -51,7 +51,7 @@ def grafana(
 ) -> None:
     """Write Grafana dashboards.
 
-    An overview, each family of services, a series, and Headroom itself.
+    Writes an overview, and a dashboard of each family of services, of a single series and of Headroom itself.
     """
     if find_spec("grafana_foundation_sdk") is None:
         typer.echo("This needs the extra `dashboards`: pip install 'aws-headroom[dashboards]'", err=True)

@@ -35,12 +35,12 @@ def demo(
     isolate_environment(os.environ)
     logs.configure_logging(logging.ERROR, logging.Formatter("%(levelname)s %(name)s: %(message)s"))
     resume_collecting()
-    with exit_on_start_error(), _ended_by_closed_output():
+    with exit_on_start_error(), _exit_when_output_closes():
         run_timed(run_demo(port, sys.stdout))
 
 
 @contextmanager
-def _ended_by_closed_output() -> Iterator[None]:
+def _exit_when_output_closes() -> Iterator[None]:
     """Exit when nobody reads standard output any more, as in `headroom demo | head`."""
     try:
         yield

@@ -27,7 +27,8 @@ PolicyOf = Annotated[
     typer.Option(
         "--of",
         help="The principal of the policy: Headroom's own credentials (caller), the role in each account "
-        "(account), roles on the way (via), or the role that lists an organization's accounts (management).",
+        "(account), the roles of `via` (via), or the role that lists an organization's accounts "
+        "(management).",
         metavar="PRINCIPAL",
     ),
 ]
@@ -54,8 +55,9 @@ def iam_policy(
     """Print the least-privilege IAM policy of the services.
 
     If roles or an organization are configured, each principal has its own policy: see --of. With
-    --service quotas, the policy also allows to count the resources that quotas limit: of all configured
-    services, or only of other services named by --service, and of the service codes in `signals.quotas`.
+    --service quotas, the policy also allows to count the resources that quotas limit: those of the other
+    services that --service names (without others, of all configured services), and those of the service
+    codes in `signals.quotas`.
     """
     import orjson
 
@@ -148,8 +150,8 @@ def _chosen_part(policy: dict[str, Any], part: int) -> dict[str, Any]:
     if len(parts) > 1:
         typer.echo(
             f"The policy has {iam.policy_size(policy):,} characters, and a managed policy holds "
-            f"{iam.MAX_POLICY_SIZE:,}: make {len(parts)} of it, with --part 1 to --part {len(parts)}. A role "
-            f"takes {iam.MAX_POLICIES_OF_ROLE} of them.",
+            f"{iam.MAX_POLICY_SIZE:,}: print its {len(parts)} parts with --part 1 to --part {len(parts)}. A "
+            f"role takes {iam.MAX_POLICIES_OF_ROLE} managed policies.",
             err=True,
         )
     return policy

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from monitor.report.first_contact import Caller
 
 QUESTIONS = {
-    "--accounts": "Accounts: Enter for {account}, that of these credentials; or ARNs of roles, with commas "
+    "--accounts": "Accounts: Enter for {account}, which has these credentials; or ARNs of roles, with commas "
     "between; or the word organization",
     "--regions": "Regions, with commas between, or the word all",
     "--notify": "Who is notified: Enter for nobody; or the URL of Alertmanager, of a Slack webhook, or of "

@@ -53,16 +53,16 @@ def lookback(
 ) -> None:
     """List what was throttled or near a limit in past days.
 
-    Judges every minute as `serve` does: the alerts are those that would have fired. Also says how long before
-    a limit was reached a forecast would have predicted it, from the data until then. Prints the cost before
-    it reads; asks first if the cost is above a dollar. Exits with 0 when everything requested was read; 2
-    when the configuration is invalid, nothing could be read, or reading was declined or not allowed; 3 when
-    some requested reads failed: they are listed below the tables.
+    Judges every minute as `serve` does: the alerts are those that would have fired. Also says how early a
+    forecast would have predicted that a limit is reached; each forecast uses only the data before it. Prints
+    the cost before it reads; asks first if the cost is above a dollar. Exits with 0 when everything requested
+    was read; 2 when the configuration is invalid, nothing could be read, or reading was declined or not
+    allowed; 3 when some requested reads failed: they are listed below the tables.
     """
-    from monitor.cli.lookback_run import look_back_or_exit, parse_ways, print_lookback
+    from monitor.cli.lookback_run import LookbackOptions, look_back_or_exit, parse_ways, print_lookback
 
     ways = parse_ways(band or (), pending_for or ())
     patterns = {"service": service, "signal": signal, "region": region, "account": account}
     patterns["resource"] = resource
-    report = look_back_or_exit(config, patterns, (days, ways, yes))
+    report = look_back_or_exit(config, patterns, LookbackOptions(days, ways, confirmed=yes))
     raise typer.Exit(print_lookback(report, format, allow_blind))

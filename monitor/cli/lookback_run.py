@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import typer
 from pydantic import TypeAdapter, ValidationError
@@ -31,14 +32,23 @@ MAX_UNCONFIRMED_DOLLARS = 1.0  # the user has to agree to a higher price
 CONFIRMATIONS = ("y", "yes")
 BAND_BOUNDS = (2, 3)  # how many bounds a band may have: low and high, or low, high and near
 MAX_PENDING_FOR = 86400.0  # seconds
+MINUTES_PER_DAY = 24 * 60
+
+
+class LookbackOptions(NamedTuple):
+    """The days to look back, other ways to judge, and whether the user agrees to any price (`--yes`)."""
+
+    days: int
+    other_ways: Sequence[OtherWay]
+    confirmed: bool
 
 
 def look_back_or_exit(
     file: Path | None,
     patterns: Mapping[str, Sequence[str] | None],
-    options: tuple[int, Sequence[OtherWay], bool],
+    options: LookbackOptions,
 ) -> LookbackReport:
-    """Look back by a configuration file, see `run_lookback`; exit on an error, and print it."""
+    """Look back by a configuration file, see `run_lookback`; print any error and exit."""
     registry = load_registry_or_exit(file)
     config = load_config_or_exit(registry, file)
     with exit_on_config_error(), exit_when_unreadable():
@@ -49,34 +59,36 @@ def run_lookback(
     config: Config,
     registry: Registry,
     patterns: Mapping[str, Sequence[str] | None],
-    options: tuple[int, Sequence[OtherWay], bool],
+    options: LookbackOptions,
 ) -> LookbackReport:
     """Look back at the series that the patterns select.
 
-    options: the number of days, other ways to judge, and whether `--yes` was given. Raises ConfigError,
-    PastUnreadableError, and typer.Exit if no series can be read, or the user does not agree to the price.
+    Raises ConfigError, PastUnreadableError, and typer.Exit if no series can be read, or the user does not
+    agree to the price.
     """
-    days, other_ways, yes = options
     selectors = parse_selectors(patterns, registry)
     config = limit_to_requested_services(config, registry, selectors)
-    for other_way in other_ways:
+    for other_way in options.other_ways:
         other_way.apply_to(config, registry)
     with InterruptibleRunner() as runner:
         scan = PastScan(config, registry, selectors)
         try:
             with progress_bar() as report_progress:
-                plan = runner.run(scan.plan(days, report_progress))
-            confirm_price(plan, scan, yes)
+                plan = runner.run(scan.plan(options.days, report_progress))
+            confirm_price(plan, scan, options.confirmed)
             with progress_bar("Reading the past") as report_progress:
                 points_file = runner.run(scan.read(plan, report_progress))
         finally:
             runner.run(scan.close())
     with points_file, progress_bar("Judging") as report_progress:
-        return judge_past(scan, plan, points_file, (config, registry, other_ways), report_progress)
+        return judge_past(scan, plan, points_file, (config, registry, options.other_ways), report_progress)
 
 
-def confirm_price(plan: PastPlan, scan: PastScan, yes: bool) -> None:
-    """Print the price of reading, and exit if no series can be read or the user does not agree."""
+def confirm_price(plan: PastPlan, scan: PastScan, confirmed: bool) -> None:
+    """Print the price of reading. Exit if no series can be read, or the user does not agree when asked.
+
+    confirmed: the user agrees to any price, and is not asked.
+    """
     if not plan.slots.size:
         for failure in scan.failures.listed:
             typer.echo(failure, err=True)
@@ -84,9 +96,9 @@ def confirm_price(plan: PastPlan, scan: PastScan, yes: bool) -> None:
         raise typer.Exit(FAILED)
     cost = f"{dollars(plan.dollars)} (list price of GetMetricData, {count_of(plan.metric_count, 'metric')})"
     effort = f"{format_duration(max(plan.seconds, 1))} or longer, and {plan.file_bytes / 1e6:,.0f} MB of disk"
-    extent = f"{len(plan.minutes) / 1440:.3g} days of {count_of(plan.slots.size, 'series')}"
+    extent = f"{len(plan.minutes) / MINUTES_PER_DAY:.3g} days of {count_of(plan.slots.size, 'series')}"
     typer.echo(f"Reading {extent} costs {cost}, and takes {effort}.", err=True)
-    if yes or plan.dollars <= MAX_UNCONFIRMED_DOLLARS:
+    if confirmed or plan.dollars <= MAX_UNCONFIRMED_DOLLARS:
         return
     if not sys.stdin.isatty():
         typer.echo(f"That is more than {dollars(MAX_UNCONFIRMED_DOLLARS)}: repeat it with --yes.", err=True)

@@ -50,12 +50,18 @@ def setup(
         raise typer.Exit(FAILED)
     collectors = registry.collectors_of(service) if service else registry.collectors
     try:
-        metrics = [(text.rpartition(":")[0], text.rpartition(":")[2]) for text in metric or ()]
-        filters = aws_setup.filters_for(collectors, linked_accounts, sorted({*metrics}))
+        metrics = {_namespace_and_name(text) for text in metric or ()}
+        filters = aws_setup.filters_for(collectors, linked_accounts, sorted(metrics))
     except (aws_setup.NoStreamedMetricsError, aws_setup.UnknownMetricError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(FAILED) from None
     typer.echo(aws_setup.FORMATS[format](filters), nl=False)
+
+
+def _namespace_and_name(metric: str) -> tuple[str, str]:
+    """Return the namespace and the name of NAMESPACE:NAME; the namespace is empty without a colon."""
+    namespace, _, name = metric.rpartition(":")
+    return namespace, name
 
 
 @app.command("dead-letters", epilog="Example: headroom stream dead-letters --address 127.0.0.1:4070")
@@ -75,4 +81,4 @@ def dead_letters(
         raise typer.Exit(FAILED) from None
     for piece in response["items"]:
         typer.echo(json.dumps(piece, ensure_ascii=True))
-    typer.echo(f"{response['total']} since the start", err=True)
+    typer.echo(f"pieces not decoded since the start: {response['total']}", err=True)

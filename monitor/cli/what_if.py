@@ -63,12 +63,12 @@ def what_if(
     answer = request_or_exit(address, "GET", f"/api/v1/what-if?{query}", options=OPTIONS)
     FORMATS[format](answer, sys.stdout)
     if format == "table":
-        _tell_left_out(answer["total"] - len(answer["items"]))
+        _print_left_out(answer["total"] - len(answer["items"]))
 
 
-def _tell_left_out(number: int) -> None:
+def _print_left_out(series_count: int) -> None:
     from rules.plurals import agreeing
 
-    if number > 0:
-        more = f"{number:,} more series {agreeing(number, 'is', 'are')} not shown"
+    if series_count > 0:
+        more = f"{series_count:,} more series {agreeing(series_count, 'is', 'are')} not shown"
         typer.echo(f"{more}: --top lists up to 1,000", err=True)

@@ -67,7 +67,7 @@ def duplicate_labels(labels: Mapping[str, str]) -> Iterator[Problem]:
         if tag_by_label.setdefault(label, tag) != tag:
             yield Problem(
                 ("tags", index),
-                f"expected a label of its own, found {label}, that of {tag_by_label[label]!r}",
+                f"expected a label of its own, found {label}, the label of {tag_by_label[label]!r}",
             )
 
 
@@ -92,7 +92,8 @@ def unordered_bands(
             try:
                 override.apply_to(base)
             except ValueError as error:
-                yield Problem(("bands", index), f"{error}{name and f' for {name}'}")
+                suffix = f" for {name}" if name else ""
+                yield Problem(("bands", index), f"{error}{suffix}")
 
 
 def _base_bands(override: BandOverride, default: Band, signals: Iterable[Signal]) -> dict[str, Band]:
@@ -114,11 +115,13 @@ def ineffective_alerts(overrides: Sequence[AlertOverride], signals: Sequence[Sig
     for index, override in enumerate(overrides):
         matching = [signal for signal in signals if override.matches_signal(signal.service, signal.name)]
         if override.below and not any(signal.kind is LimitKind.PROVISIONED for signal in matching):
-            sentence = "expected a signal with a provisioned limit: others have no alert below the band"
+            sentence = "expected a signal with a provisioned limit: other limits have no alert below the band"
             yield Problem(("alerts", index, "below"), sentence)
         reports_throttling = any(signal.reports_throttling for signal in matching)
         for key in () if reports_throttling else _throttling_keys(override):
-            sentence = "expected a signal with throttled demand: CloudWatch has no metric of it for this one"
+            sentence = (
+                "expected a signal with throttled demand, which CloudWatch does not count for this signal"
+            )
             yield Problem(("alerts", index, key), sentence)
 
 

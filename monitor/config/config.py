@@ -379,9 +379,9 @@ class Config(ConfigModel):
         """Return the value of a key in the last entry of `alerts` that matches a series and sets the key."""
         return override_of(self.alerts, labels, key)
 
-    def tolerance_for(self, labels: SelectorLabels, own: Tolerance) -> Tolerance:
-        """Return the tolerated throttling of a series; `own` is its signal's default."""
-        return tolerance_of(self.alerts, labels, own)
+    def tolerance_for(self, labels: SelectorLabels, default: Tolerance) -> Tolerance:
+        """Return the tolerated throttling of a series. default: the tolerance in its catalogue entry."""
+        return tolerance_of(self.alerts, labels, default)
 
     def signals_off(self, registry: Registry) -> tuple[Signal, ...]:
         """Return the signals of the monitored services that are not read: signals of the tier detail."""
@@ -400,14 +400,14 @@ class Config(ConfigModel):
         """Return the configured limit of a series in the signal's unit, or None."""
         return next((override.limit for override in reversed(self.limits) if override.matches(labels)), None)
 
-    def band_for(self, labels: SelectorLabels, own: Band | None = None) -> Band:
+    def band_for(self, labels: SelectorLabels, catalogue_band: Band | None = None) -> Band:
         """Return the band of a series.
 
-        own: the band of the series' signal in the catalogue, if any. Only entries of `bands` with the exact
-        name of the signal change that band: see `may_change`.
+        catalogue_band: the band of the series' signal in the catalogue, if any. Only entries of `bands` with
+        the exact name of the signal change that band: see `may_change`.
         """
-        base = own or self.band.apply_to(DEFAULT_BAND)
-        overrides = (override for override in reversed(self.bands) if override.may_change(own))
+        base = catalogue_band or self.band.apply_to(DEFAULT_BAND)
+        overrides = (override for override in reversed(self.bands) if override.may_change(catalogue_band))
         return interned(
             next((override.apply_to(base) for override in overrides if override.matches(labels)), base)
         )
@@ -416,9 +416,8 @@ class Config(ConfigModel):
     def _is_consistent(self, info: ValidationInfo) -> Self:
         registry = registry_of(info)
         signals = registry.signals if registry else ()
-        bands, alerts = (
-            (self.bands, self.alerts) if registry else ((), ())
-        )  # without a registry, no signals are known
+        # Without a registry, no signals are known, so that no entry can be compared with them.
+        bands, alerts = (self.bands, self.alerts) if registry else ((), ())
         path_files = read_path_files(self.path_files, folder_of(info))
         self._request_paths = tuple(path_files.paths)
         problems = [

@@ -115,4 +115,5 @@ def summary(model: type[BaseModel]) -> str:
 
 def _comment_lines(text: str, depth: int) -> list[str]:
     indent = "## " + "  " * depth
-    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent + "    " * bool(depth))
+    hanging_indent = f"{indent}    " if depth else indent
+    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=hanging_indent)

@@ -40,14 +40,14 @@ WILDCARDS = {*"*?["}
 class BandOverride(Selector, PartialBand):
     """A band for selected series."""
 
-    def may_change(self, own: Band | None) -> bool:
+    def may_change(self, catalogue_band: Band | None) -> bool:
         """Return whether this override may change the band of a signal.
 
-        own: the band of the signal in the catalogue, if any. Its bounds have a meaning of their own, so only
-        an entry with the signal's exact name may change them: a pattern could match signals of a later
-        version, which the author of the entry did not know.
+        catalogue_band: the band of the signal in the catalogue, if any. Its bounds have a meaning of their
+        own, so only an entry with the signal's exact name may change them: a pattern could match signals of a
+        later version, which the author of the entry did not know.
         """
-        return own is None or bool(self.signal and not WILDCARDS & {*self.signal})
+        return catalogue_band is None or bool(self.signal and not WILDCARDS & {*self.signal})
 
 
 class LimitOverride(Selector):

@@ -74,4 +74,4 @@ def _repeated_names(
     """
     for path in paths:
         if (earlier := first_file_of_name.setdefault(path.name, file)) != file:
-            yield f"{file}: expected a name that differs from those of {earlier}, found {path.name!r} again"
+            yield f"{file}: expected a name that no path of {earlier} has, found {path.name!r} again"

@@ -1,4 +1,4 @@
-"""A sentence that says what a configuration watches and whom it notifies."""
+"""A text that says what a configuration watches and whom it notifies."""
 
 from collections.abc import Sequence
 
@@ -7,11 +7,14 @@ from monitor.aws.organization import AnyEntry, Organization
 from monitor.config.config import Config
 from monitor.schema.types import ALL_REGIONS
 
-MAX_NAMES = 5  # names in the sentence; of a longer list, only the number of names is shown
+MAX_NAMES = 5  # names of a list; of a longer list, only the number of names is shown
 
 
 def watched_sentence(config: Config, registry: Registry) -> str:
-    """Return a sentence with the watched accounts, regions and services, and the receivers."""
+    """Return `watches ...; notifies ...`: the accounts, regions and services, and the receivers.
+
+    It is the end of a sentence about a configuration: "It watches the account production in ...".
+    """
     entries = config.monitored_entries(registry)
     if not entries:
         return "watches nothing: `exclude` matches all accounts"

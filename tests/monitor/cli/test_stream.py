@@ -34,7 +34,7 @@ async def test_dead_letters_of_a_running_headroom_are_printed_the_newest_first(e
     assert code == 0
     assert [json.loads(line)["piece"] for line in output.splitlines()] == ["newer", "older \x1b[31m"]
     assert "\x1b" not in output
-    assert "2 since the start" in errors
+    assert "pieces not decoded since the start: 2" in errors
 
 
 async def test_a_refused_connection_is_reported() -> None:

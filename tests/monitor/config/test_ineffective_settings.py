@@ -10,8 +10,8 @@ from monitor.schema.types import ConfigContext
 from tests.registries import REGISTRY
 
 CONTEXT = ConfigContext(registry=REGISTRY)
-NO_ALERT_BELOW = "others have no alert below the band"
-NO_THROTTLING_METRIC = "CloudWatch has no metric of it for this one"
+NO_ALERT_BELOW = "other limits have no alert below the band"
+NO_THROTTLING_METRIC = "which CloudWatch does not count for this signal"
 
 
 @pytest.mark.parametrize(

@@ -57,4 +57,4 @@ def test_the_same_path_name_in_two_files_is_a_problem(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / f"{name}.yaml").write_text(PATH_FILE)
     (problem,) = problems(tmp_path, "path_files: ['*.yaml']")
-    assert "expected a name that differs from those of" in problem and "found 'one' again" in problem
+    assert "expected a name that no path of" in problem and "found 'one' again" in problem

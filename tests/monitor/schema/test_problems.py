@@ -132,7 +132,7 @@ WRONG_FILES = [
     ("tags: [team, team]", ["tags: expected each once, found 'team' again"]),
     (
         "tags: [cost-center, cost_center]",
-        ["tags[1]: expected a label of its own, found tag_cost_center, that of 'cost-center'"],
+        ["tags[1]: expected a label of its own, found tag_cost_center, the label of 'cost-center'"],
     ),
     # durations and addresses
     ("interval: soon", ["interval: expected a duration such as 300, 15s, 5m or 1h, found 'soon'"]),
