@@ -50,9 +50,9 @@ class ProjectedCost:
 class Bill:
     """The cost of one service, or of one cell.
 
-    labels: of a bill of a service, the service; of a bill of a cell, the account's id and the region. All
-    labels are empty in the bill of streamed updates that no series uses. prices: the account's prices; None
-    if they are unknown. The bill of a service leaves out accounts that are not billed in dollars.
+    labels: the service, or the account's id and the region. They are empty in the bill of streamed updates
+    that no series uses. prices: the account's prices; None if they are unknown. The bill of a service leaves
+    out accounts that are not billed in dollars.
     """
 
     labels: LabelValues
@@ -114,9 +114,9 @@ def project(polled: Counter[float], streamed: int, prices: Prices | None = LIST_
 
 def mean_interval(costs: Iterable[ProjectedCost]) -> float:
     """Return the mean seconds between two requests for a polled metric; 0 if no metric is polled."""
-    polled = [(cost.polled_metrics, cost.monthly_metrics_requested) for cost in costs]
-    metrics, requests = (sum(column) for column in zip((0, 0.0), *polled, strict=True))
-    return metrics * SECONDS_PER_MONTH / requests if requests else 0.0
+    total = sum_of(costs)
+    requests = total.monthly_metrics_requested
+    return total.polled_metrics * SECONDS_PER_MONTH / requests if requests else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +152,10 @@ class MetricUse:
     @classmethod
     def of(cls, fleet: Fleet, minute: int, prices: AccountPrices = LIST_PRICES_OF_ACCOUNTS) -> "MetricUse":
         """Copy the present state of a fleet, in the event loop. minute: now, in minutes since the epoch."""
-        rows = np.arange(fleet.rings.size, dtype=np.int32)
-        cells, services = {group[:2] for group in fleet.groups}, sorted({group[2] for group in fleet.groups})
-        service_of_group = np.array([services.index(group[2]) for group in fleet.groups], np.int64)
+        cells = {(account, region) for account, region, _, _ in fleet.groups}
+        services = sorted({service for _, _, service, _ in fleet.groups})
+        numbers_of_groups = [services.index(service) for _, _, service, _ in fleet.groups]
+        service_of_group = np.array(numbers_of_groups, np.int64)
         formula_sets = (
             fleet.usages,
             fleet.upper_bounds,
@@ -165,28 +166,26 @@ class MetricUse:
         all_blocks = [block for formulas in formula_sets for block in formulas]
         blocks = [(service_of_group[fleet.group[block.slots]], block.rows.copy()) for block in all_blocks]
         slots = [block.slots.astype(np.int32) for block in all_blocks]
-        rows_by_cell = {cell: _rows_read(fleet, cell) for cell in cells}
-        streamed = fleet.rings.is_streamed(rows, minute)
         rings = fleet.rings
+        rows = np.arange(rings.size, dtype=np.int32)
         active = np.where(rings.idle_since[rows] > NEVER, rings.cadence_if_active[rows], rings.cadence[rows])
-        cadence, if_read, if_active = (
+        cadence, cadence_if_not_pruned, cadence_if_active = (
             np.maximum(minutes, rings.period[rows]).astype(np.int32)
             for minutes in (rings.intervals(rows), rings.cadence[rows], active)
         )
-        bound = rings.bound[rows]
         return cls(
-            rows_by_cell,
-            services,
-            blocks,
-            slots,
-            streamed,
-            cadence,
-            if_read,
-            if_active,
-            bound,
-            dict(fleet.payers),
-            dict(fleet.monthly_lists),
-            prices,
+            cells={cell: _rows_read(fleet, cell) for cell in cells},
+            services=services,
+            blocks=blocks,
+            slots=slots,
+            streamed=rings.is_streamed(rows, minute),
+            cadence=cadence,
+            cadence_if_not_pruned=cadence_if_not_pruned,
+            cadence_if_active=cadence_if_active,
+            bound=rings.bound[rows],
+            payers=dict(fleet.payers),
+            monthly_lists=dict(fleet.monthly_lists),
+            prices=prices,
         )
 
     def payer_of(self, cell: CellKey) -> str:
@@ -264,7 +263,7 @@ def _project_services(use: MetricUse, interval: float) -> Mapping[LabelValues, P
         }
         if paid_rows or not is_billed[rows].any():
             costs = (project_rows(use, paid, interval, prices) for prices, paid in paid_rows.items())
-            projected[service,] = sum_of(costs)
+            projected[(service,)] = sum_of(costs)
     for cell, pages in use.monthly_lists.items():
         if prices := use.prices.in_dollars(use.payer_of(cell)):
             without_pages = projected.get(LISTS_SERVICE, ProjectedCost())
@@ -277,8 +276,8 @@ def with_lists(cost: ProjectedCost, pages: float, prices: Prices | None) -> Proj
 
     pages: the listed pages in a month. prices: the prices of the account that pays.
     """
-    is_priced = prices is not None and prices.is_in_dollars
-    dollars = (prices.amount(listings=pages) if prices and is_priced else None) or 0.0
+    amount = prices.amount(listings=pages) if prices and prices.is_in_dollars else None
+    dollars = amount or 0.0
     return replace(
         cost,
         monthly_lists=cost.monthly_lists + pages,

@@ -57,7 +57,7 @@ def idle_purchases(rows: Iterable[Row], history_of: Callable[[Key], SeriesHistor
 def _purchases(rows: Iterable[Row]) -> Iterable[Sequence[Row]]:
     """Group the idle series by purchase.
 
-    Where the size of some series of a purchase is known, its group holds only these series.
+    If the size of some series of a purchase is known, its group holds only these series.
     """
     rows_by_purchase = defaultdict[Purchase, list[Row]](list)
     for row in rows:
@@ -80,26 +80,28 @@ def _peak(row: Row, history: SeriesHistory) -> float:
 
 def _finding(rows: Sequence[Row], peaks: Sequence[float]) -> IdlePurchase | None:
     """Return the finding for the series of one purchase; None if nothing can be released."""
-    row, size, peak = rows[0], _known_size(rows[0]), format_percent(max(peaks))
+    row, size, peak_text = rows[0], _known_size(rows[0]), format_percent(max(peaks))
     if size is None:
         limit_text = f"a limit of {row.unit.format(row.limit or 0.0)}"
         return IdlePurchase(
             key=row.key,
             name=row.key.resource,
             bought_text=limit_text,
-            peak_text=peak,
+            peak_text=peak_text,
             spare_text="",
             monthly_dollars=None,
             price_text=UNKNOWN_PRICE,
         )
-    bought, needed = map(max, zip(*map(_bought_and_needed_items, rows, peaks), strict=True))
+    items = [_bought_and_needed_items(row, peak) for row, peak in zip(rows, peaks, strict=True)]
+    bought = max(bought_for_series for bought_for_series, _ in items)
+    needed = max(needed_for_series for _, needed_for_series in items)
     purchase_terms = row.bought or Bought()
     spare = bought - size.fewest_items(needed, purchase_terms.minimum, purchase_terms.maximum)
     purchase = IdlePurchase(
         key=row.key,
         name=row.key.subject.path[0] if size.for_parts else row.key.resource,
         bought_text=size.count(bought),
-        peak_text=peak,
+        peak_text=peak_text,
         spare_text=size.count(spare),
         monthly_dollars=None,
         price_text=f"{UNKNOWN_PRICE} for {row.aws_region}",
@@ -124,13 +126,13 @@ def _with_price(
 
 
 def _bought_and_needed_items(row: Row, peak: float) -> tuple[float, float]:
-    """Return how many items are bought, and with how many the peak would be in the middle of the band."""
+    """Return how many items are bought, and how many would put the peak in the middle of the band."""
     bought = bought_items(row.size, row.bought, row.limit)
     return bought, bought * peak / ((row.band.low + row.band.high) / 2)
 
 
 def bought_items(size: Size | None, bought: Bought | None, limit: float | None) -> float:
-    """Return how many items are bought; 0 where that is not known."""
+    """Return how many items are bought; 0 if that is not known."""
     if bought and bought.items:
         return bought.items
     return round((limit or 0.0) / size.holds, 6) if size else 0.0

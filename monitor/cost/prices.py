@@ -8,8 +8,8 @@ from monitor.lib.partitions import COMMERCIAL
 
 DOLLARS = "USD"
 # The bytes that Firehose bills for an update. An update is 300 bytes of JSON; Firehose rounds each record of
-# many updates (captured ones had 4 to 135 KB) up to the next 5 KB. Delivery to an HTTP endpoint costs nothing
-# more, except data transfer.
+# many updates (captured records had 4 to 135 KB) up to the next 5 KB. Delivery to an HTTP endpoint costs
+# nothing more, except data transfer.
 BYTES_PER_UPDATE = 350
 SECONDS_PER_HOUR = 3600
 SECONDS_PER_MONTH = 365.25 * 86400 / 12  # of an average month
@@ -17,7 +17,7 @@ SECONDS_PER_MONTH = 365.25 * 86400 / 12  # of an average month
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prices:
-    """The prices of monitoring in a partition. A price is None where it is not known.
+    """The prices of monitoring in a partition. A price is None if it is not known.
 
     currency: the code of ISO 4217. metric: the price of a metric requested of GetMetricData, for any number
     of points. listing: the price of a call of ListMetrics. update: the price of an update of a Metric Stream;
@@ -45,7 +45,7 @@ class Prices:
         return self.currency == DOLLARS
 
     def amount(self, metrics: float = 0.0, listings: float = 0.0, updates: float = 0.0) -> float | None:
-        """Return the cost in the currency; None where a price is not known.
+        """Return the cost in the currency; None if a price is not known.
 
         metrics, listings, updates: the numbers of metrics requested, of calls of ListMetrics and of updates.
         """
@@ -58,8 +58,8 @@ class Prices:
 PriceTable = Mapping[str, Prices]  # by partition; the prices of a partition that it lacks are unknown
 
 # Prices vary by region. The prices of us-east-1 stand for all commercial regions; the price of Firehose is
-# that of Direct PUT for the first 500 TB of a month. Both regions of China have the same prices. The prices
-# of GovCloud and of the European sovereign cloud were not found.
+# its price of Direct PUT for the first 500 TB of a month. Both regions of China have the same prices. The
+# prices of GovCloud and of the European sovereign cloud were not found.
 LIST_PRICES = Prices(
     metric=0.01 / 1000,
     listing=0.01 / 1000,
@@ -92,7 +92,7 @@ class AccountPrices:
     partitions: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, account: str) -> Prices | None:
-        """Return the prices of an account; None where they are not known."""
+        """Return the prices of an account; None if they are not known."""
         return self.table.get(self.partition_of(account))
 
     def in_dollars(self, account: str) -> Prices | None:

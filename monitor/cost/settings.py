@@ -72,7 +72,7 @@ def _require_complete(prices: Mapping[str, PricesConfig]) -> Mapping[str, Prices
 
 
 def price_table(configured: Mapping[str, PricesConfig]) -> PriceTable:
-    """Return the prices by partition: the configured ones, else AWS's list prices."""
+    """Return the prices by partition: the configured prices, else AWS's list prices."""
     return {**PRICES, **{name: prices.completed_by(PRICES.get(name)) for name, prices in configured.items()}}
 
 

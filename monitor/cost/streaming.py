@@ -113,9 +113,9 @@ class _Candidate:
         """Add a statistic of a metric. share: the share of minutes with a point; NaN counts as 1."""
         self.metric_count += 1
         self.polled_dollars += polled_dollars
-        known_share = 1.0 if np.isnan(share) else share
-        self.shares[metric] = max(self.shares.get(metric, 0.0), known_share)
-        if not known_share and not absent_is_zero:
+        assumed_share = 1.0 if np.isnan(share) else share
+        self.shares[metric] = max(self.shares.get(metric, 0.0), assumed_share)
+        if not assumed_share and not absent_is_zero:
             self.still_polled_dollars += polled_dollars
         self.additional_statistics |= {statistic} - STREAMED_STATISTICS
 

@@ -33,7 +33,7 @@ class MeasuredCost:
         return None if seconds is None else self.dollars / seconds * SECONDS_PER_MONTH
 
     def measured_seconds(self, now: float) -> float | None:
-        """Return the seconds from `since` until an epoch second; None if they are less than an hour."""
+        """Return the seconds from `since` until `now`, an epoch second; None during the first hour."""
         seconds = now - self.since if self.since else 0.0
         return seconds if seconds >= SECONDS_PER_HOUR else None
 
@@ -54,7 +54,7 @@ class CostTelemetry(Collector):
     the labels SERVICE_LABELS.
 
     aws: the counters of requests, and the partitions of accounts. updates: the counter of streamed updates;
-    None where nothing is streamed. prices: the prices that accounts pay.
+    None if nothing is streamed. prices: the prices that accounts pay.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class CostTelemetry(Collector):
         return {labels: self._priced(labels, counts) for labels, counts in costs.items()}
 
     def _priced(self, labels: LabelValues, counts: MeasuredCost) -> MeasuredCost:
-        """Return counts with their dollars: present prices hold since the last change of prices."""
+        """Return counts with their dollars: counts since the last change of prices at the present prices."""
         before, prices = self._at_price_change.get(labels, MeasuredCost()), self.prices.in_dollars(labels[0])
         if prices is None:
             return replace(counts, dollars=before.dollars)

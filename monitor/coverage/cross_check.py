@@ -17,10 +17,10 @@ MAX_DIFFERENCE = 0.1  # of two utilizations; it is tolerated, as the report is o
 def difference(
     reported: ReportedQuota, read_at: float, utilization: float | None, value: float | None
 ) -> str:
-    """Return a sentence on how AWS's report differs from Headroom's values; empty where they agree.
+    """Return a sentence on how AWS's report differs from Headroom's values; empty if they agree.
 
-    read_at: when the report was read, in epoch seconds. utilization: what Headroom measures now; None where
-    it cannot be compared with the report. value: the quota's value in Service Quotas, in AWS's unit.
+    read_at: when the report was read, in epoch seconds. utilization: what Headroom measures now; None if it
+    cannot be compared with the report. value: the quota's value in Service Quotas, in AWS's unit.
     """
     differences = []
     if utilization is not None and abs(reported.utilization - utilization) > MAX_DIFFERENCE:

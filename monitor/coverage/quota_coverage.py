@@ -46,12 +46,12 @@ from rules.signals import Quota, Signal
 class QuotaCoverage:
     """One quota of an account in a region.
 
-    value: the limit in force in AWS's unit; None where AWS does not return it. source: the source of the
-    value. reason, enable: see `Verdict`. signals: the ids of the signals that watch the quota, or could.
-    monthly_dollars: the cost of watching the quota by list price, now or once it is watched: the requested
-    metrics (calls are free) and the AWS setting in `enable`; None where the cost is unknown or the quota
-    cannot be watched. cost_note: what AWS charges, or why the cost is unknown; empty where the amount is
-    enough. note: how AWS's report of utilization differs from Headroom's values; empty where they agree.
+    value: the limit in force in AWS's unit; None if AWS does not return it. source: the source of the value.
+    reason, enable: see `Verdict`. signals: the ids of the signals that watch the quota, or could.
+    monthly_dollars: the list price of watching the quota, now or once it is watched: the price of the
+    requested metrics, or of the AWS setting in `enable` (API calls are free); None if the cost is unknown or
+    the quota cannot be watched. cost_note: what AWS charges, or why the cost is unknown; empty if the amount
+    says enough. note: how AWS's report of utilization differs from Headroom's values; empty if they agree.
     """
 
     account: str
@@ -78,7 +78,7 @@ class QuotaCoverage:
 
 NO_ROLE = "There is no role in this account: it is read by CloudWatch's cross-account observability alone."
 DEFAULTS_ALONE = (
-    "read without a role, so the values are AWS's defaults, and what is applied may be higher; see "
+    "read without a role, so the values are AWS's defaults, and the applied values may be higher; see "
     "docs/linked-accounts.md"
 )
 
@@ -285,7 +285,7 @@ class CellCoverage:
         self, listed: ListedQuota, signal_ids: Sequence[str], failure: Exception | None
     ) -> Verdict:
         """Return the verdict on a quota that has no series."""
-        if signals := [signal for signal in signal_ids if signal.partition(".")[0] in self.services_read]:
+        if signals := [signal for signal in signal_ids if _service_of(signal) in self.services_read]:
             return self._verdict_of_signals(signals)
         if self.status.signer and (listed.usage_metric or listed.quota in read_counts()):
             return Verdict(CoverageState.NOT_PERMITTED, NO_ROLE)
@@ -294,7 +294,7 @@ class CellCoverage:
         if listed.quota in read_counts():
             return self._verdict_of_count(listed)
         if signal_ids and not listed.usage_metric:
-            services = ", ".join(dict.fromkeys(signal.partition(".")[0] for signal in signal_ids))
+            services = ", ".join(dict.fromkeys(map(_service_of, signal_ids)))
             reason = f"It is watched once `services` in the configuration includes {services}."
             return Verdict(CoverageState.NOT_ENABLED, reason, f"services: [..., {services}]")
         return _verdict_of_metric(listed)
@@ -310,7 +310,7 @@ class CellCoverage:
         if all(signal in self.signals_off for signal in signal_ids):
             setting = f"signals: {{enabled: [{', '.join(signal_ids)}]}}"
             return Verdict(CoverageState.NOT_ENABLED, "Its signal is read on request only.", setting)
-        services = [signal.partition(".")[0] for signal in signal_ids if signal not in self.signals_off]
+        services = [_service_of(signal) for signal in signal_ids if signal not in self.signals_off]
         if failure := worst_failure(self.status.collectors, services):
             return verdict_of_failure(failure)
         return Verdict(CoverageState.VALUE_ONLY, "Nothing was found that uses it.")
@@ -320,7 +320,7 @@ class CellCoverage:
         if listed.value is None:
             return Verdict(CoverageState.STALE, "AWS returns no value of it at present.")
         if any(listed.quota in counted.counts for counted in self.known.last_counts.values()):
-            return Verdict(CoverageState.VALUE_ONLY, "Its value is 0, and nothing of it is used.")
+            return Verdict(CoverageState.VALUE_ONLY, "Its value is 0, and no resource uses it.")
         return Verdict(CoverageState.VALUE_ONLY, "Its resources were not counted yet.")
 
 
@@ -345,6 +345,10 @@ def _verdict_of_metric(listed: ListedQuota) -> Verdict:
     return Verdict(CoverageState.VALUE_ONLY, "AWS has published no usage in the last two weeks.")
 
 
+def _service_of(signal_id: str) -> str:
+    return signal_id.partition(".")[0]
+
+
 def _by_cell(cells: Iterable[CellStatus]) -> Mapping[CellKey, CellStatus]:
     return {(cell.account, cell.region): cell for cell in cells}
 
@@ -358,7 +362,7 @@ def _signals_by_quota(registry: Registry) -> Mapping[Quota, list[str]]:
 
 
 def series_by_quota(snapshot: Snapshot) -> Mapping[CellKey, SeriesByQuota]:
-    """Return the series that a quota limits, by cell. Call it in a thread, as it may take long."""
+    """Return the series whose limit is a quota, by cell and quota. Call it in a thread: it may take long."""
     by_cell: dict[CellKey, dict[Quota, list[QuotaSeries]]] = {}
     for slot in np.flatnonzero(snapshot.group >= 0).tolist():
         series: Series = snapshot.series[slot]
@@ -388,7 +392,7 @@ def _code_and_resource(listed: ListedQuota) -> tuple[str, str]:
 
 
 def quota_of(key: Key, signal: Signal) -> Quota | None:
-    """Return the quota that limits a series; None where no quota does."""
+    """Return the quota that limits a series; None if no quota does."""
     if key.service != QUOTAS_SERVICE:
         return signal.quota
     service_code, code = key.subject.path[:2]

@@ -91,11 +91,11 @@ def _polls_of_usage(listed: ListedQuota, intervals: PollIntervals) -> Counter[fl
 
 def cost_of_metrics(projected: ProjectedCost, prices: Prices | None) -> WatchingCost:
     """Return the cost of metrics at the prices of an account, in dollars or as a note."""
-    if (
-        prices and prices.is_in_dollars
-    ) or not projected.monthly_metrics_requested + projected.monthly_updates:
+    requests, updates = projected.monthly_metrics_requested, projected.monthly_updates
+    is_free = not requests and not updates
+    if is_free or (prices and prices.is_in_dollars):
         return WatchingCost(projected.monthly_dollars)
-    amount = prices and prices.amount(projected.monthly_metrics_requested, 0.0, projected.monthly_updates)
+    amount = prices and prices.amount(metrics=requests, updates=updates)
     if prices is None or amount is None:
         return WatchingCost(None, NO_PRICES)
     return WatchingCost(None, f"{prices.currency} {amount:,.2f} a month by list price.")

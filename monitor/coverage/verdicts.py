@@ -1,6 +1,5 @@
 """The state of a quota: whether it is watched; if not, the reason, and how to watch it."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,8 +12,6 @@ from monitor.aws.run_status import RunStatus
 from rules.band import Zone
 
 NEED_A_ROLE = (ROLE_NEEDED, LIMIT_NEEDED)
-# How AWS names the action in the message of a denial.
-DENIED_ACTION = re.compile(r"not authorized to perform:? *([a-z0-9-]+:[A-Za-z0-9]+)")
 
 
 class CoverageState(StrEnum):
@@ -37,8 +34,8 @@ class CoverageState(StrEnum):
 class Verdict:
     """The state of a quota.
 
-    reason: why it is not watched, as a sentence; empty where it is. enable: the command, the setting or the
-    permission that makes it watched; empty where there is none.
+    reason: why it is not watched, as a sentence; empty if it is watched. enable: the command, the setting or
+    the permission that makes it watched; empty if there is none.
     """
 
     state: CoverageState
@@ -82,9 +79,9 @@ def verdict_of_failure(failure: Failure) -> Verdict:
     """Return the verdict on a quota whose usage could not be read."""
     if failure.failure_class not in DENIAL_CLASSES:
         return Verdict(CoverageState.STALE, failure.sentence)
-    is_denied_in_account = failure.failure_class is FailureClass.DENIED
-    action = DENIED_ACTION.search(failure.message) if is_denied_in_account else None
-    return Verdict(CoverageState.NOT_PERMITTED, failure.sentence, f"allow {action[1]}" if action else "")
+    # Nobody within the account can allow what a policy of the organization denies.
+    action = failure.denied_action if failure.failure_class is FailureClass.DENIED else ""
+    return Verdict(CoverageState.NOT_PERMITTED, failure.sentence, f"allow {action}" if action else "")
 
 
 def worst_failure(runs: Mapping[str, RunStatus], services: Iterable[str]) -> Failure | None:

@@ -20,17 +20,17 @@ EXPLANATION = """A signal is a usage with a limit. Its name links to its runbook
 - **kind**: a `quota` is set by AWS per account and region, or by you; `provisioned` capacity is paid for;
   a `fixed` limit is part of the service's design.
 - **default limit**: what AWS documents. It is used only where no API returns the limit in force.
-- **quota**: the code in Service Quotas; empty where no code is known, so that the limit is read elsewhere
-  or the default is taken.
+- **quota**: the code in Service Quotas; empty if no code is known, so that the limit is read elsewhere or
+  the default is taken.
 - **tier**: signals of the tier `core` are read by default. Signals of the tier `detail`, which are about
   parts of resources, are read only if `signals` in the configuration enables them.
-- **facts**: `unverified` where some were written from memory and are not confirmed; the runbook names them.
+- **facts**: `unverified` if some facts about the signal are not confirmed; the runbook names these facts.
   Until AWS has returned data for such a signal, its alerts have the severity `info`.
 - **without a role**: the signals that [a monitoring account](linked-accounts.md) reads of other accounts."""
 
 PRICES_EXPLANATION = """[Right sizes](right-size.md) and idle capacity have a list price in the regions named
-here, without free tiers, discounts and taxes. It is what the source said on the day beside it. In all other
-regions, and for what is named below the table, no price is known."""
+here, without free tiers, discounts and taxes, as published by the source on the day beside it. In all other
+regions, and for the items below the table, no price is known."""
 
 
 def catalogue_page(registry: Registry, not_declared: NotDeclared) -> str:
@@ -141,15 +141,16 @@ def _quotation(price: Price) -> tuple[str, str, str]:
     unit = "hour" if price.hourly else "month"
     by_region = {**price.hourly, **price.monthly}
     numbers = ", ".join(f"{region} ${number:.8g}" for region, number in by_region.items())
-    name = "awslabs" if price.source.startswith("https://github.com/") else "AWS"
-    return f"{numbers} per {unit}", f"[{name}]({price.source})", str(price.read_on)
+    publisher = "awslabs" if price.source.startswith("https://github.com/") else "AWS"
+    return f"{numbers} per {unit}", f"[{publisher}]({price.source})", str(price.read_on)
 
 
 def _not_watched(not_declared: NotDeclared) -> Iterator[str]:
     yield "## What is not watched"
     yield (
         "Signals that Headroom does not have, by the name that they would have, and services without any "
-        "signal, with the reason. Where a signal sees only a part of a limit, its runbook's caveats say so."
+        "signal, with the reason. If a signal covers only a part of a limit, the caveats in its runbook say "
+        "so."
     )
     yield table(("signal", "reason"), [(f"`{name}`", why) for name, why in not_declared.signals.items()])
     yield table(("service", "reason"), not_declared.services.items())

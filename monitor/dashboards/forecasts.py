@@ -39,8 +39,8 @@ def _rule(horizon: str, nearer: str, runbooks: str) -> dict[str, Any]:
         "labels": {"severity": Severity.WARNING.value, "within": horizon},
         "annotations": {
             "summary": _summary(horizon),
-            "description": "By the usage of the last 14 days; where demand was throttled below the limit, by "
-            "the usage at which it was throttled.",
+            "description": "The forecast is computed from the usage of the last 14 days. If demand was "
+            "throttled below the limit, it is about the usage at which demand was throttled.",
             "remedy": "The runbook has the remedy, its command, and how long it takes: ask for an increase "
             "of a quota days before.",
             "runbook_url": f"{runbooks}/{{{{ $labels.aws_service }}}}.md"

@@ -95,8 +95,10 @@ def check_answer(key: AnswerKey, answer: Any) -> None:
         raise ValueError("expected one response, as the operation has no pages")
     if not isinstance(answer, list | Mapping | str) or answer in ([], ""):
         raise ValueError("expected a response, a list of pages, or the code of an error")
+    if isinstance(answer, str):
+        return
     shape = operation_model(key).output_shape
-    for page in [answer] if isinstance(answer, Mapping) else [] if isinstance(answer, str) else answer:
+    for page in answer if isinstance(answer, list) else [answer]:
         try:
             validate_parameters(with_repeats(page), shape or EMPTY)
         except ParamValidationError as error:
@@ -119,13 +121,12 @@ def operation_model(key: AnswerKey) -> OperationModel:
 
 
 def pagination(key: AnswerKey) -> Pagination | None:
-    """Return how the pages of an operation are requested; None without pages, or with several tokens."""
+    """Return how the pages of an operation are requested.
+
+    None if the operation has no pages, or if its token is not simply a member of the response.
+    """
     paging = pagination_from_model(model_loader(), key.client, key.operation)
-    return (
-        paging
-        if paging and isinstance(paging.input_token, str) and paging.output_token.isidentifier()
-        else None
-    )
+    return paging if paging and paging.output_token.isidentifier() else None
 
 
 def with_repeats(answer: Any, number: int | None = None) -> Any:

@@ -86,18 +86,14 @@ def _zone_counts(matchers: LabelMatchers) -> list[AnyPanel]:
 
 
 def _worst_series(matchers: LabelMatchers) -> AnyPanel:
-    columns = {
-        "zone": promql.most_urgent(matchers),
-        **{
-            name: promql.column_of_most_urgent(expr, matchers)
-            for name, expr in {
-                "utilization": promql.series("headroom_utilization_ratio", matchers),
-                "usage": f"max {promql.BY_SERIES_AND_UNIT} ({promql.select('headroom_usage', matchers)})",
-                "limit": f"max {promql.BY_SERIES_AND_UNIT} ({promql.select('headroom_limit', matchers)})",
-                "throttled per second": promql.series("headroom_saturation", matchers),
-            }.items()
-        },
+    other_columns = {
+        "utilization": promql.series("headroom_utilization_ratio", matchers),
+        "usage": f"max {promql.BY_SERIES_AND_UNIT} ({promql.select('headroom_usage', matchers)})",
+        "limit": f"max {promql.BY_SERIES_AND_UNIT} ({promql.select('headroom_limit', matchers)})",
+        "throttled per second": promql.series("headroom_saturation", matchers),
     }
+    columns = {"zone": promql.most_urgent(matchers)}
+    columns |= {name: promql.column_of_most_urgent(expr, matchers) for name, expr in other_columns.items()}
     about = "Series in the selected zone or a worse one; usage and limit are in the unit of the signal."
     return (
         table_panel("Most urgent series", about, columns, sort="zone")

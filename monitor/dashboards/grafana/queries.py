@@ -20,6 +20,7 @@ ON_SERIES = f"on ({IDENTITY})"
 BY_SERIES_AND_UNIT = f"by ({IDENTITY}, unit)"
 ACCOUNT, REGION, SERVICE = exported_names(("account", "region", "service"))
 FAILED_CALLS = 'headroom_aws_calls_total{code!=""}'
+BLIND_AFTER = 900  # seconds without a complete poll of a cell
 MAX_ROWS = 50  # rows of a table
 MAX_LINES = 10  # lines of a chart
 
@@ -127,4 +128,5 @@ def blind_cells(matchers: LabelMatchers) -> str:
     last_poll = f"max by ({', '.join(cell_labels)}) ({polls})"
     counts = select("headroom_series", matchers, cell_labels)
     known_cells = f"max by ({', '.join(cell_labels)}) ({counts})"
-    return or_zero(f"count ((time() - {last_poll} > 900) or ({known_cells} unless {last_poll}))", counts)
+    late_cells = f"time() - {last_poll} > {BLIND_AFTER}"
+    return or_zero(f"count (({late_cells}) or ({known_cells} unless {last_poll}))", counts)

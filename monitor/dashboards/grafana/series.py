@@ -90,7 +90,8 @@ def _panels_over_time(services: Iterable[Service]) -> list[AnyPanel]:
         signal.unit.name: signal.unit for service in services for signal in service.signals.values()
     }
     for name, unit in sorted(units_by_name.items()):
-        usage = usage.override_by_regexp(f"/, {name.replace('/', '.')}$/", unit_override(unit.grafana))
+        pattern = name.replace("/", ".")  # a slash would end the regular expression
+        usage = usage.override_by_regexp(f"/, {pattern}$/", unit_override(unit.grafana))
     utilization = promql.or_none(promql.series("headroom_utilization_ratio", promql.SINGLE))
     throttled = promql.or_none(
         promql.series("headroom_saturation", promql.SINGLE), ", not reported by AWS", "note"
