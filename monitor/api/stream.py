@@ -35,7 +35,7 @@ def stream_router(dead_letters: DeadLetterStore) -> APIRouter:
     """Return the router of /api/v1/stream/dead-letters."""
     router = APIRouter(prefix="/api/v1/stream", tags=["Metrics"])
 
-    @router.get("/dead-letters", summary="List undecodable pieces of Firehose's requests")
+    @router.get("/dead-letters", summary="List undecodable pieces of Firehose requests")
     async def list_dead_letters() -> StreamDeadLetterList:
         """List the latest pieces of Firehose's requests that could not be decoded, and why."""
         items = [

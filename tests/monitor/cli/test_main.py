@@ -223,7 +223,7 @@ def test_a_policy_that_is_too_long_is_printed_in_parts(empty_folder: Path) -> No
     actions = [action for part in parts for statement in part["Statement"] for action in statement["Action"]]
     statements = json.loads(whole.stdout)["Statement"]
     assert actions == [action for statement in statements for action in statement["Action"]]
-    assert "A role takes 10 of them" in whole.stderr
+    assert "A role takes 10 managed policies" in whole.stderr
     beyond_last = headroom("iam-policy", "--part", "99")
     assert (beyond_last.exit_code, beyond_last.stdout) == (2, "")
     assert f"expected at most {last_part[1]}, found 99" in " ".join(beyond_last.stderr.split())
