@@ -163,7 +163,7 @@ class MonitorStatus:
 
     @property
     def accounts_up(self) -> Mapping[str, bool]:
-        """Whether each account can be read, by its id, or by its name while the id is unknown.
+        """The accounts by id, or by name while the id is unknown; true for an account that can be read.
 
         Accounts that were not opened yet, or that have no cells, are left out.
         """
