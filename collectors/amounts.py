@@ -52,9 +52,9 @@ def multiply(left: Any, right: Any) -> Any:
     """Return the product of two amounts. At most one of them may depend on metrics."""
     if depends_on_metrics(right):
         left, right = right, left
-    return (
-        _scale(left, _number(right)) if depends_on_metrics(left) else _finite(_number(left) * _number(right))
-    )
+    if depends_on_metrics(left):
+        return _scale(left, _number(right))
+    return _finite(_number(left) * _number(right))
 
 
 def divide(left: Any, right: Any) -> Any:
@@ -94,7 +94,8 @@ def choose(condition: Any, chosen: Any, other: Any) -> Usage:
 
     condition: a result of `is_above` or `is_not_above`. Raises TypeError for anything else.
     """
-    if not any(usage.op is Op.POSITIVE for usage in (usage_of(condition), *_inner_usages(condition))):
+    usages = (_usage_of_metric(condition), *_inner_usages(condition))
+    if not any(usage.op is Op.POSITIVE for usage in usages):
         raise TypeError("expected a comparison, found a metric")
     return _add_offset(_scale(condition, _number(chosen) - _number(other)), _number(other))
 
@@ -135,7 +136,9 @@ def _reduce(
 def _sum(items: list[Any]) -> Usage:
     usages = list(map(_usage_of_metric, items))
     terms = (term for usage in usages for term in _flat_terms(usage))
-    return Usage(Op.SUM, tuple(terms), offset=sum(usage.offset for usage in usages if usage.op is Op.SUM))
+    # A usage that is no sum becomes a single term, which includes its offset.
+    offset = sum(usage.offset for usage in usages if usage.op is Op.SUM)
+    return Usage(Op.SUM, tuple(terms), offset=offset)
 
 
 def _inner_usages(value: Metric | Usage) -> Iterable[Usage]:

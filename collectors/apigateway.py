@@ -16,12 +16,12 @@ from typing import Any
 from collectors.apigateway_methods import (
     EVERY_METHOD,
     Method,
+    default_metrics_command,
     default_settings,
-    enable_default_metrics,
-    enable_method_metrics,
-    enable_route_metrics,
     list_active_methods,
+    method_metrics_command,
     parse_setting_key,
+    route_metrics_command,
     without_own_settings,
 )
 from collectors.base import (
@@ -38,7 +38,7 @@ from collectors.base import (
 )
 from collectors.dimensions import metric_problem
 from collectors.readable_items import ReadableItems, UnreadableItemsError
-from collectors.response_members import Members, are_texts, is_number, is_text, is_truth, members_of
+from collectors.response_members import Members, are_texts, is_boolean, is_number, is_text, members_of
 
 PAGE_SIZE = 500  # items: the maximum of the REST API's lists
 
@@ -48,18 +48,18 @@ connections = Metric("AWS/ApiGateway", "ConnectCount", "Sum", zero_when_absent=T
 # Requests of one method or route. Detailed metrics are opt-in: a missing point may mean that they are off.
 detailed_count = replace(count, zero_when_absent=False)
 
-# The members of an API, stage, usage plan or settings that are read, by their names in AWS's responses.
+# An API, stage, usage plan or settings: the members below, by their names in AWS's responses.
 ApiGatewayItem = dict[str, Any]
 
-# The members of each kind of item that are read. Other members may be secret, such as a stage's variables.
+# The members that are read, of each kind of item. Other members may be secret, such as a stage's variables.
 ACCOUNT_THROTTLE: Members = {"throttleSettings": {"rateLimit": is_number}}
 REST_API: Members = {"id": is_text, "name": is_text, "tags": are_texts}
 HTTP_API: Members = {"ApiId": is_text, "Name": is_text, "ProtocolType": is_text, "Tags": are_texts}
 REST_STAGE: Members = {"stageName": is_text, "tags": are_texts}
-REST_SETTINGS: Members = {"metricsEnabled": is_truth, "throttlingRateLimit": is_number}
+REST_SETTINGS: Members = {"metricsEnabled": is_boolean, "throttlingRateLimit": is_number}
 HTTP_SETTINGS: Members = {
-    "DataTraceEnabled": is_truth,
-    "DetailedMetricsEnabled": is_truth,
+    "DataTraceEnabled": is_boolean,
+    "DetailedMetricsEnabled": is_boolean,
     "LoggingLevel": is_text,
     "ThrottlingBurstLimit": is_number,
     "ThrottlingRateLimit": is_number,
@@ -74,9 +74,11 @@ USAGE_PLAN: Members = {
 }
 
 NO_KEY_METRIC = Unobservable("no CloudWatch metric counts the requests of an API key; access logs tell them")
-UNCOUNTED = "the throttle holds for each method, and detailed metrics, which count each, are not enabled"
+METHODS_NOT_COUNTED = (
+    "the throttle holds for each method, and detailed metrics, which count each, are not enabled"
+)
 NO_METHOD = Unobservable("the throttle holds for each method, and none had requests in the last three hours")
-DETAIL_COST = SettingCost(
+DETAILED_METRICS_COST = SettingCost(
     "Detailed metrics cost as custom metrics of CloudWatch do, in us-east-1 $0.30 a month each (the first "
     "10,000). How many there are depends on the methods or routes that have requests.",
     "https://docs.aws.amazon.com/apigateway/latest/developerguide/metrics_dimensions_view_in_cloud_watch.html",
@@ -90,11 +92,11 @@ class Stages:
     """The stages of an API.
 
     with_methods: each named stage with those of its methods or routes that detailed metrics count.
-    unreadable: the number of stages that AWS lists without a name.
+    unnamed_count: the number of stages that AWS lists without a name.
     """
 
     with_methods: Sequence[tuple[ApiGatewayItem, Sequence[Method]]]
-    unreadable: int
+    unnamed_count: int
 
     @classmethod
     def of(
@@ -111,34 +113,34 @@ class Stages:
         return cls(with_methods, len(listed) - len(named))
 
 
-def check_stages(unreadable: int, kind: str) -> None:
-    """Raise UnreadableItemsError if stages cannot be read. Scans call it after their last series."""
-    if unreadable:
-        raise UnreadableItemsError(f"{unreadable} of the stages of {kind} in AWS's lists cannot be read")
+def check_stages(unnamed_count: int, kind: str) -> None:
+    """Raise UnreadableItemsError if stages have no name. Scans call it after their last series."""
+    if unnamed_count:
+        raise UnreadableItemsError(f"{unnamed_count} of the stages of {kind} in AWS's lists cannot be read")
 
 
 async def account(aws: Aws) -> AsyncIterator[Observed]:
     """Yield the series of the account: the requests to all of its APIs."""
-    listed_rest, listed_http = list_rest_apis(aws), list_http_apis(aws)
-    counts = [count.of(ApiName=metric_name(api)) async for api in listed_rest.items()]
-    async for api in listed_http.items():
-        counts += traffic_metrics(api)
-    if counts:
+    all_rest_apis, all_http_apis = list_rest_apis(aws), list_http_apis(aws)
+    metrics = [count.of(ApiName=api_name_value(api)) async for api in all_rest_apis.items()]
+    async for api in all_http_apis.items():
+        metrics += traffic_metrics(api)
+    if metrics:
         aws.record_resource()
     if not await aws.is_in_use():
         return
     response = members_of(await aws.try_call("apigateway", "GetAccount"), ACCOUNT_THROTTLE)
     throttle = response.get("throttleSettings", {})
-    distinct = dict.fromkeys(counts)  # REST APIs of the same name share a metric
-    problems = {metric: metric_problem(metric) for metric in distinct}
-    valid = [metric for metric, problem in problems.items() if not problem]
+    # A mapping, because REST APIs of the same name share a metric.
+    problems = {metric: metric_problem(metric) for metric in metrics}
+    valid_metrics = [metric for metric, problem in problems.items() if not problem]
     reasons = [f"the requests to an API are missing: {problem}" for problem in problems.values() if problem]
-    reasons += [apis.problem for apis in (listed_rest, listed_http) if apis.problem]
+    reasons += [apis.problem for apis in (all_rest_apis, all_http_apis) if apis.problem]
     yield Observed(
         signal="account_throttle_rate",
         resource=ACCOUNT,
         limit=throttle.get("rateLimit"),
-        usage=per_second(*valid) if valid else 0.0,
+        usage=per_second(*valid_metrics) if valid_metrics else 0.0,
         bounded_because=Unobservable(reasons[0]) if reasons else None,
     )
 
@@ -150,16 +152,16 @@ async def rest_apis(aws: Aws) -> AsyncIterator[Observed]:
         read = partial(get_rest_stages, aws, api)
         return await aws.in_turn(("rest", api["id"]), rest_api_resource(api), read)
 
-    listed, unreadable = list_rest_apis(aws), 0
-    async for api, stages in aws.map(listed.items(), stages_of, rest_api_resource):
-        unreadable += stages.unreadable
+    apis, unnamed_count = list_rest_apis(aws), 0
+    async for api, stages in aws.map(apis.items(), stages_of, rest_api_resource):
+        unnamed_count += stages.unnamed_count
         for stage, methods in stages.with_methods:
             key = api["id"], stage["stageName"]
             make = partial(rest_stage_series, aws.region, api, stage, methods)
             for observed in aws.series(key, (api, stage, methods), make, aws.read_at(("rest", api["id"]))):
                 yield observed
-    listed.check()
-    check_stages(unreadable, "REST APIs")
+    apis.check()
+    check_stages(unnamed_count, "REST APIs")
 
 
 async def http_apis(aws: Aws) -> AsyncIterator[Observed]:
@@ -169,23 +171,23 @@ async def http_apis(aws: Aws) -> AsyncIterator[Observed]:
         read = partial(list_http_stages, aws, api)
         return await aws.in_turn(("http", api["ApiId"]), http_api_resource(api), read)
 
-    listed, unreadable = list_http_apis(aws), 0
-    async for api, stages in aws.map(listed.items(), stages_of, http_api_resource):
-        unreadable += stages.unreadable
+    apis, unnamed_count = list_http_apis(aws), 0
+    async for api, stages in aws.map(apis.items(), stages_of, http_api_resource):
+        unnamed_count += stages.unnamed_count
         for stage, routes in stages.with_methods:
             key = api["ApiId"], stage["StageName"]
             make = partial(http_stage_series, aws.region, api, stage, routes)
             for observed in aws.series(key, (api, stage, routes), make, aws.read_at(("http", api["ApiId"]))):
                 yield observed
-    listed.check()
-    check_stages(unreadable, "HTTP and WebSocket APIs")
+    apis.check()
+    check_stages(unnamed_count, "HTTP and WebSocket APIs")
 
 
 async def usage_plans(aws: Aws) -> AsyncIterator[Observed]:
     """Yield the series of usage plans: their throttles, and the quotas of their API keys."""
     items = aws.list_items("apigateway", "GetUsagePlans", "items", limit=PAGE_SIZE)
-    listed = ReadableItems(items, "usage plans", partial(members_with_id, "id", USAGE_PLAN))
-    plans = [plan async for plan in listed.items()]
+    all_plans = ReadableItems(items, "usage plans", partial(members_with_id, "id", USAGE_PLAN))
+    plans = [plan async for plan in all_plans.items()]
     if plans:
         aws.record_resource()
     for plan in plans:
@@ -212,7 +214,7 @@ async def usage_plans(aws: Aws) -> AsyncIterator[Observed]:
                 usage=requests,
                 tags=plan.get("tags", {}),
             )
-    listed.check()
+    all_plans.check()
 
 
 def list_rest_apis(aws: Aws) -> ReadableItems:
@@ -236,16 +238,18 @@ def members_with_id(identity: str, members: Members, item: Any) -> ApiGatewayIte
     return item_members if item_members.get(identity) else None
 
 
-def with_settings(stage: Any, members: Members, name: str, setting_members: Members) -> ApiGatewayItem:
-    """Return the members of a stage, and as its member `name` the settings of its methods or routes, by key.
+def stage_with_settings(
+    stage: Any, members: Members, settings_member: str, setting_members: Members
+) -> ApiGatewayItem:
+    """Return the members of a stage that are read, with the settings of its methods or routes.
 
-    members: those of the stage that are read. setting_members: those of the settings of a method or route
-    that are read.
+    members: the members of the stage that are read. settings_member: the name of the member that holds the
+    settings, by the key of a method or route. setting_members: the members of these settings that are read.
     """
-    settings_by_key = stage.get(name) if isinstance(stage, Mapping) else None
+    settings_by_key = stage.get(settings_member) if isinstance(stage, Mapping) else None
     items = settings_by_key.items() if isinstance(settings_by_key, Mapping) else ()
     readable = {key: members_of(settings, setting_members) for key, settings in items if is_text(key)}
-    return {**members_of(stage, members), name: readable}
+    return {**members_of(stage, members), settings_member: readable}
 
 
 async def get_rest_stages(aws: Aws, api: ApiGatewayItem) -> Stages:
@@ -254,13 +258,13 @@ async def get_rest_stages(aws: Aws, api: ApiGatewayItem) -> Stages:
     The methods are listed only if a stage has a throttle and detailed metrics for all of its methods.
     """
     listed = (await aws.call("apigateway", "GetStages", restApiId=api["id"])).get("item") or []
-    stages = [with_settings(stage, REST_STAGE, "methodSettings", REST_SETTINGS) for stage in listed]
+    stages = [stage_with_settings(stage, REST_STAGE, "methodSettings", REST_SETTINGS) for stage in listed]
     defaults = map(default_settings, stages)
     is_needed = any(
         settings.get("metricsEnabled") and effective_rate(settings.get("throttlingRateLimit"))
         for settings in defaults
     )
-    methods = await list_active_methods(aws, count.of(ApiName=metric_name(api))) if is_needed else {}
+    methods = await list_active_methods(aws, count.of(ApiName=api_name_value(api))) if is_needed else {}
     return Stages.of(stages, "stageName", methods)
 
 
@@ -270,7 +274,9 @@ async def list_http_stages(aws: Aws, api: ApiGatewayItem) -> Stages:
     The routes of an HTTP API are listed only if a stage has a throttle and detailed metrics for all of them.
     """
     listed = aws.list_items("apigatewayv2", "GetStages", "Items", ApiId=api["ApiId"])
-    stages = [with_settings(stage, HTTP_STAGE, "RouteSettings", HTTP_SETTINGS) async for stage in listed]
+    stages = [
+        stage_with_settings(stage, HTTP_STAGE, "RouteSettings", HTTP_SETTINGS) async for stage in listed
+    ]
     defaults = [stage.get("DefaultRouteSettings", {}) for stage in stages]
     is_counted = any(
         settings.get("DetailedMetricsEnabled") and effective_rate(settings.get("ThrottlingRateLimit"))
@@ -302,8 +308,9 @@ def period_start(period: str, offset: int, today: date) -> date:
     if period == "WEEK":
         return today - timedelta(days=(today.isoweekday() - offset) % 7)
     if period == "MONTH":
-        day_in_month = today if today.day > offset else today.replace(day=1) - timedelta(days=1)
-        return day_in_month.replace(day=1 + offset)
+        has_started = today.day > offset  # else the period started in the previous month
+        day_in_first_month = today if has_started else today.replace(day=1) - timedelta(days=1)
+        return day_in_first_month.replace(day=1 + offset)
     return today
 
 
@@ -327,7 +334,7 @@ def usage_plan_resource(plan: ApiGatewayItem) -> Resource:
     return named_resource("usage_plan", plan["id"], plan.get("name"))
 
 
-def metric_name(api: ApiGatewayItem) -> str:
+def api_name_value(api: ApiGatewayItem) -> str:
     """Return the `ApiName` of a REST API in CloudWatch: its name without non-ASCII characters, or its id.
 
     That a blank name is replaced by the id is inferred, as CloudWatch accepts no blank dimension value.
@@ -353,7 +360,7 @@ def rest_stage_series(
     """Yield the series of a stage of a REST API. methods: those that detailed metrics count."""
     parent = rest_api_resource(api).child("stage", stage["stageName"])
     tags = {**api.get("tags", {}), **stage.get("tags", {})}
-    dimensions = {"ApiName": metric_name(api), "Stage": stage["stageName"]}
+    dimensions = {"ApiName": api_name_value(api), "Stage": stage["stageName"]}
     make_series = partial(Observed, signal="rest_stage_method_throttle", tags=tags)
     with_own_settings = set[Method]()
     for key, settings in stage.get("methodSettings", {}).items():
@@ -370,8 +377,8 @@ def rest_stage_series(
                 resource=parent.child("method", method_name((path, verb))), limit=rate, usage=usage
             )
         if not methods:
-            enable = enable_method_metrics(region, api["id"], dimensions["Stage"], EVERY_METHOD)
-            not_enabled = Unobservable(UNCOUNTED, enable, DETAIL_COST)
+            enable = method_metrics_command(region, api["id"], dimensions["Stage"], EVERY_METHOD)
+            not_enabled = Unobservable(METHODS_NOT_COUNTED, enable, DETAILED_METRICS_COST)
             reason = NO_METHOD if default.get("metricsEnabled") else not_enabled
             stage_requests = per_second(count.of(**dimensions))
             yield make_series(resource=parent, limit=rate, **uncounted_usage(stage_requests, reason))
@@ -402,8 +409,8 @@ def method_usage(
 ) -> Usage | Unobservable:
     """Return the usage of a method that has its own settings."""
     if not settings.get("metricsEnabled"):
-        enable = enable_method_metrics(region, api, dimensions["Stage"], method)
-        return Unobservable("detailed metrics of the method are not enabled", enable, DETAIL_COST)
+        enable = method_metrics_command(region, api, dimensions["Stage"], method)
+        return Unobservable("detailed metrics of the method are not enabled", enable, DETAILED_METRICS_COST)
     return counted_usage(dimensions, method)
 
 
@@ -444,7 +451,11 @@ def uncounted_reason(region: str, api: ApiGatewayItem, stage: str, default: ApiG
         return NO_ROUTE_METRIC
     if default.get("DetailedMetricsEnabled"):
         return NO_METHOD
-    return Unobservable(UNCOUNTED, enable_default_metrics(region, api["ApiId"], stage, default), DETAIL_COST)
+    return Unobservable(
+        METHODS_NOT_COUNTED,
+        default_metrics_command(region, api["ApiId"], stage, default),
+        DETAILED_METRICS_COST,
+    )
 
 
 def route_usage(
@@ -455,8 +466,8 @@ def route_usage(
     if not path:  # `$default`, and every route of a WebSocket API
         return NO_ROUTE_METRIC
     if not settings.get("DetailedMetricsEnabled"):
-        enable = enable_route_metrics(region, api, stage, route, settings)
-        return Unobservable("detailed metrics of the route are not enabled", enable, DETAIL_COST)
+        enable = route_metrics_command(region, api, stage, route, settings)
+        return Unobservable("detailed metrics of the route are not enabled", enable, DETAILED_METRICS_COST)
     return counted_usage({"ApiId": api, "Stage": stage}, (path, verb))
 
 

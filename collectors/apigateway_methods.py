@@ -37,7 +37,7 @@ async def list_active_methods(aws: Aws, metric: Metric) -> Mapping[str, Sequence
         return {}
     methods_by_stage = defaultdict[str, list[Method]](list)
     filters = [{"Name": name, "Value": value}, *({"Name": dimension} for dimension in DIMENSIONS)]
-    async for described in aws.list_items(
+    async for listed_metric in aws.list_items(
         "cloudwatch",
         "ListMetrics",
         "Metrics",
@@ -46,7 +46,7 @@ async def list_active_methods(aws: Aws, metric: Metric) -> Mapping[str, Sequence
         Dimensions=filters,
         RecentlyActive=RECENTLY_ACTIVE,
     ):
-        dimensions = members_of(described, {"Dimensions": is_list}).get("Dimensions", ())
+        dimensions = members_of(listed_metric, {"Dimensions": is_list}).get("Dimensions", ())
         readable = [members_of(dimension, {"Name": is_text, "Value": is_text}) for dimension in dimensions]
         values = {dimension.get("Name"): dimension.get("Value", "") for dimension in readable}
         if values.keys() == {name, *DIMENSIONS}:
@@ -74,7 +74,7 @@ def parse_setting_key(key: str) -> Method:
     return "/" + path.replace("~1", "/").replace("~0", "~").lstrip("/"), verb
 
 
-def enable_method_metrics(region: str, api: str, stage: str, method: Method) -> str:
+def method_metrics_command(region: str, api: str, stage: str, method: Method) -> str:
     """Return the command that enables detailed metrics, which CloudWatch charges for.
 
     method: the method that they count, or EVERY_METHOD.
@@ -86,21 +86,25 @@ def enable_method_metrics(region: str, api: str, stage: str, method: Method) -> 
     return shlex.join([*update, "--rest-api-id", api, f"--stage-name={stage}", "--patch-operations", patch])
 
 
-def enable_route_metrics(region: str, api: str, stage: str, route: str, settings: Settings) -> str:
+def route_metrics_command(region: str, api: str, stage: str, route: str, settings: Settings) -> str:
     """Return the command that enables detailed metrics of a route and keeps its other settings."""
-    return _update_stage(region, api, stage, "--route-settings", {route: _with_detailed_metrics(settings)})
+    return _update_stage_command(
+        region, api, stage, "--route-settings", {route: _with_detailed_metrics(settings)}
+    )
 
 
-def enable_default_metrics(region: str, api: str, stage: str, settings: Settings) -> str:
+def default_metrics_command(region: str, api: str, stage: str, settings: Settings) -> str:
     """Return the command that enables detailed metrics of all routes and keeps the other default settings."""
-    return _update_stage(region, api, stage, "--default-route-settings", _with_detailed_metrics(settings))
+    return _update_stage_command(
+        region, api, stage, "--default-route-settings", _with_detailed_metrics(settings)
+    )
 
 
 def _with_detailed_metrics(settings: Settings) -> Settings:
     return {**settings, "DetailedMetricsEnabled": True}
 
 
-def _update_stage(region: str, api: str, stage: str, option: str, value: Settings) -> str:
+def _update_stage_command(region: str, api: str, stage: str, option: str, value: Settings) -> str:
     update = [
         "aws",
         "apigatewayv2",

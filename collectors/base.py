@@ -303,7 +303,7 @@ class Aws(Protocol):
         *,
         is_shared: bool = False,
     ) -> Awaitable[Value]:
-        """Call `read`, or use its last call for the key again; return the result or raise the error.
+        """Call `read`, or reuse the result or error of its last call for the key; return or raise it.
 
         Turns bound the number of calls of an inventory. They do not put the calls in a sequence.
 

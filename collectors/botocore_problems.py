@@ -46,12 +46,12 @@ def botocore_problems(declaration: Declaration) -> list[FileProblem]:
 
 
 class _Checker:
-    """Checks one declaration. It stores the types of facts, as a fact may list the parts of its resource."""
+    """Checks one declaration. Stores the types of facts, because a fact may list a resource's parts."""
 
     def __init__(self, declaration: Declaration) -> None:
         self._declaration = declaration
         self._session = model_session()
-        self._facts: dict[tuple[str, str], Type] = {}  # by kind and name
+        self._fact_types: dict[tuple[str, str], Type] = {}  # by kind and name of the fact
 
     def problems(self) -> Iterator[FileProblem]:
         kinds = sorted(self._declaration.resources, key=lambda kind: len(self._declaration.lineage(kind)))
@@ -77,7 +77,7 @@ class _Checker:
         where: DocumentPath = ("resources", kind)
         try:
             if listed.fact:
-                item = item_of(self._facts.get((declared.parent or "", listed.fact)))
+                item = item_of(self._fact_types.get((declared.parent or "", listed.fact)))
             else:
                 operation, problems = operation_problems(self._session, (*where, "list"), listed)
                 yield from problems
@@ -102,7 +102,7 @@ class _Checker:
             return
         for name, path in facts.items():
             try:
-                self._facts[kind, name] = type_of(path.parsed, source)
+                self._fact_types[kind, name] = type_of(path.parsed, source)
             except PathError as error:
                 yield (*where, "facts", name), str(error)
 
@@ -126,7 +126,7 @@ class _Checker:
             if not call.items and not paged_members.isdisjoint(path.fields):
                 yield (
                     (*where, "facts", fact),
-                    "expected the key items in the call, as AWS returns its list in pages",
+                    "expected the key items in the call, because AWS returns its list in pages",
                 )
 
     def _path_problems(
@@ -147,9 +147,13 @@ def operation_problems(
     try:
         service = session.get_service_model(client)
     except UnknownServiceError:
-        return None, [_unknown((*where, "call"), "client", client, session.get_available_services())]
+        return None, [
+            _unknown_name_problem((*where, "call"), "client", client, session.get_available_services())
+        ]
     if name not in service.operation_names:
-        return None, [_unknown((*where, "call"), f"operation of {client}", name, service.operation_names)]
+        return None, [
+            _unknown_name_problem((*where, "call"), f"operation of {client}", name, service.operation_names)
+        ]
     operation = service.operation_model(name)
     return operation, [
         *_call_problems(where, call, operation.input_shape),
@@ -182,7 +186,7 @@ def _error_problems(
     known = {str(getattr(shape, "error_code", shape.name)) for shape in operation.error_shapes}
     for code in call.none_when if isinstance(call, CallDeclaration) and known else ():
         if code not in known:
-            yield _unknown((*where, "none_when"), f"error of {operation.name}", code, known)
+            yield _unknown_name_problem((*where, "none_when"), f"error of {operation.name}", code, known)
 
 
 def _members(shape: StructureShape | None) -> Iterator[str]:
@@ -218,7 +222,7 @@ def _call_problems(
             if name in members:
                 yield from _param_problems((*where, place, name), value, members[name])
             else:
-                yield _unknown((*where, place, name), "parameter", name, members)
+                yield _unknown_name_problem((*where, place, name), "parameter", name, members)
     required = shape.required_members if shape else []
     missing = [name for name in required if name not in call.params and name not in call.first]
     yield from (((*where, "params"), f"missing the parameter {name}") for name in missing)
@@ -231,7 +235,7 @@ def _param_problems(where: DocumentPath, given: Any, shape: Shape) -> Iterator[F
             if name in shape.members:
                 yield from _param_problems((*where, name), given[name], shape.members[name])
             else:
-                yield _unknown((*where, name), "parameter", name, shape.members)
+                yield _unknown_name_problem((*where, name), "parameter", name, shape.members)
         missing = [name for name in shape.required_members if name not in given]
         yield from ((where, f"missing the parameter {name}") for name in missing)
     elif isinstance(shape, ListShape) and isinstance(given, list):
@@ -250,8 +254,8 @@ def _scalar_problems(where: DocumentPath, given: Any, shape: Shape) -> Iterator[
         yield where, f"expected {shape.type_name}, found {given!r}"
     known = [str(value) for value in shape.enum] if isinstance(shape, StringShape) else []
     if known and given not in known and not [*placeholders(given)]:
-        yield _unknown(where, "value", str(given), known)
+        yield _unknown_name_problem(where, "value", str(given), known)
 
 
-def _unknown(where: DocumentPath, noun: str, name: str, known: Iterable[str]) -> FileProblem:
+def _unknown_name_problem(where: DocumentPath, noun: str, name: str, known: Iterable[str]) -> FileProblem:
     return where, f"no {noun} {name or 'without a name'}{suggestion(name, known)}"

@@ -27,7 +27,7 @@ def _collector_in(name: str) -> Collector:
 
 
 # In order of precedence (see `Registry.collectors`). The declared services follow.
-IN_PYTHON: tuple[Collector, ...] = (
+PYTHON_COLLECTORS: tuple[Collector, ...] = (
     LazyCollector(partial(_collector_in, "apigateway"), service="apigateway", **REGIONAL),
     LazyCollector(partial(_collector_in, "lambda_"), service="lambda", **REGIONAL),
     LazyCollector(partial(_collector_in, "s3"), service="s3", **REGIONAL),
@@ -50,7 +50,9 @@ def builtin_registry() -> Registry:
     files = CachedDocuments("declarations", DECLARATIONS_FOLDER, further_folder=CATALOGUE_FOLDER)
     with no_garbage_collection():
         documents = _check_and_store(files) if files.cached is None else files.cached
-        return build_registry((*IN_PYTHON, *map(_lazy_collector, documents.values())), builtin_services())
+        return build_registry(
+            (*PYTHON_COLLECTORS, *map(_lazy_collector, documents.values())), builtin_services()
+        )
 
 
 def _check_and_store(files: CachedDocuments) -> Documents:
@@ -61,7 +63,7 @@ def _check_and_store(files: CachedDocuments) -> Documents:
     from collectors.service_files import ServiceFolders, read_service_files  # noqa: PLC0415 - used only by the check
 
     folders = ServiceFolders(DECLARATIONS_FOLDER, CATALOGUE_FOLDER)
-    read_service_files(folders, in_python=[collector.service for collector in IN_PYTHON])
+    read_service_files(folders, python_services=[collector.service for collector in PYTHON_COLLECTORS])
     documents = files.parse()
     files.store(documents)
     return documents

@@ -13,7 +13,7 @@ Documents = Mapping[str, Any]  # the data of each file by its name without suffi
 class CachedDocuments:
     """The documents in the YAML files of a folder, parsed or from the cache.
 
-    name: the name of the cached data. further_folder: changes of its files, too, invalidate the cached data.
+    name: the name of the cached data. further_folder: a change of its files also invalidates the cached data.
     cached: the cached data; None if there is no such data, or a file changed since `store`.
     """
 

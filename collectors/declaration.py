@@ -150,7 +150,7 @@ class ResourceDeclaration(DeclarationModel):
     with its Availability Zone. tags: the path of its tags in an item, a list of keys and values or a mapping.
     arn: the template of its ARN. foreign: the resource exists without the service, such as a VPC or a zone,
     and does not show that the service is in use. Foreign resources are listed only after another resource
-    shows that, or refers to them.
+    shows that the service is in use, or refers to them.
     """
 
     parent: Identifier | None = None
@@ -313,8 +313,8 @@ class Declaration(DeclarationModel):
     @property
     def may_be_unused(self) -> bool:
         """True if a service without resources is known to be not in use."""
-        own = {kind for kind, declared in self.resources.items() if not declared.foreign}
-        return bool(own - {ACCOUNT_KIND}) and not self.always_in_use
+        own_kinds = {kind for kind, declared in self.resources.items() if not declared.foreign}
+        return bool(own_kinds - {ACCOUNT_KIND}) and not self.always_in_use
 
     def calls(self) -> Iterator[tuple[str, CallDeclaration | ListDeclaration]]:
         """Yield every call with the place where it is declared."""

@@ -60,14 +60,14 @@ def problems_of(declaration: Declaration) -> list[FileProblem]:
         *_name_problems(declaration),
         *(problem for kind in declaration.resources for problem in _resource_problems(declaration, kind)),
         *(problem for name in declaration.signals for problem in _signal_problems(declaration, name)),
-        *_unused_metrics(declaration),
+        *_unused_metric_problems(declaration),
     ]
 
 
 def _kind_problems(declaration: Declaration) -> Iterator[FileProblem]:
     """Yield references to unknown kinds, kinds without a usable list, and wrong keys of the account."""
     if declaration.region and declaration.scope is not ServiceScope.GLOBAL:
-        yield ("region",), "expected scope: global, as other services are read in each region"
+        yield ("region",), "expected scope: global, because other services are read in each region"
     if len(declaration.resources) > MAX_KINDS:
         yield ("resources",), f"expected at most {MAX_KINDS} kinds, found {len(declaration.resources):,}"
         return
@@ -75,11 +75,11 @@ def _kind_problems(declaration: Declaration) -> Iterator[FileProblem]:
     for kind, declared in declaration.resources.items():
         where: DocumentPath = ("resources", kind)
         if declared.parent:
-            yield from _unknown((*where, "parent"), "a kind of resource", [declared.parent], kinds)
-        yield from _unknown((*where, "refers"), "a kind of resource", declared.refers, kinds)
+            yield from _unknown_names((*where, "parent"), "a kind of resource", [declared.parent], kinds)
+        yield from _unknown_names((*where, "refers"), "a kind of resource", declared.refers, kinds)
         if kind == ACCOUNT_KIND:
-            wrong = {*declared.model_fields_set} - {"calls", "values", "dimensions"}
-            yield from (((*where, key), "the whole account has no such key") for key in sorted(wrong))
+            wrong_keys = {*declared.model_fields_set} - {"calls", "values", "dimensions"}
+            yield from (((*where, key), "the whole account has no such key") for key in sorted(wrong_keys))
         else:
             yield from _list_problems(where, declared)
         is_referred_to = any(kind in other.refers for other in declaration.resources.values())
@@ -87,7 +87,9 @@ def _kind_problems(declaration: Declaration) -> Iterator[FileProblem]:
             yield (*where, "foreign"), "expected a kind without a parent that another kind refers to"
     for name, signal in declaration.signals.items():
         known = {*kinds, ACCOUNT_KIND}
-        yield from _unknown(("signals", name, "resource"), "a kind of resource", [signal.resource], known)
+        yield from _unknown_names(
+            ("signals", name, "resource"), "a kind of resource", [signal.resource], known
+        )
 
 
 def _list_problems(where: DocumentPath, declared: ResourceDeclaration) -> Iterator[FileProblem]:
@@ -98,7 +100,7 @@ def _list_problems(where: DocumentPath, declared: ResourceDeclaration) -> Iterat
         if listed.call or listed.items or listed.params or listed.first or listed.region:
             yield (*where, "list"), "expected either a fact or a call with items"
         if not declared.parent:
-            yield (*where, "list", "fact"), "expected a parent, whose fact it is"
+            yield (*where, "list", "fact"), "expected a parent, which has the fact"
     elif not (listed.call and listed.items):
         yield (*where, "list"), "expected a call with items, or a fact of the parent"
 
@@ -122,7 +124,9 @@ def _name_problems(declaration: Declaration) -> Iterator[FileProblem]:
             if meanings[name] != meaning:
                 yield (section, name), f"expected another name: it is {meanings[name]}"
     for kind, declared in declaration.resources.items():
-        inherited = {name for other in _outer_kinds(declaration, kind) for name in _facts(declaration, other)}
+        inherited = {
+            name for other in _outer_kinds(declaration, kind) for name in _fact_names(declaration, other)
+        }
         earlier_names = {ID, *inherited}
         for place, name in _fact_places(declared):
             where = ("resources", kind, *place, name)
@@ -147,37 +151,41 @@ def _outer_kinds(declaration: Declaration, kind: str) -> list[str]:
     return [*account, *declaration.lineage(kind)[:-1]]
 
 
-def _facts(declaration: Declaration, kind: str) -> list[str]:
+def _fact_names(declaration: Declaration, kind: str) -> list[str]:
     return list(declaration.resources[kind].fact_names()) if kind in declaration.resources else []
 
 
-def _facts_in_scope(declaration: Declaration, kind: str) -> set[str]:
-    in_scope = [*_outer_kinds(declaration, kind), kind]
-    return {name for each in in_scope for name in _facts(declaration, each)}
+def _fact_names_in_scope(declaration: Declaration, kind: str) -> set[str]:
+    kinds_in_scope = [*_outer_kinds(declaration, kind), kind]
+    return {name for each in kinds_in_scope for name in _fact_names(declaration, each)}
 
 
 def _resource_problems(declaration: Declaration, kind: str) -> Iterator[FileProblem]:
     """Yield the unknown names in the calls, values, templates and references of a kind."""
     declared, where = declaration.resources[kind], ("resources", kind)
     outer_names = {*CELL_NAMES, *declaration.lineage(kind)[:-1]}
-    outer_names |= {name for other in _outer_kinds(declaration, kind) for name in _facts(declaration, other)}
+    outer_names |= {
+        name for other in _outer_kinds(declaration, kind) for name in _fact_names(declaration, other)
+    }
     if declared.list:
         yield from _template_problems((*where, "list"), declared.list, outer_names)
         if declared.list.fact and declared.parent:
-            facts = _facts(declaration, declared.parent)
-            yield from _unknown((*where, "list", "fact"), "a fact of the parent", [declared.list.fact], facts)
+            facts = _fact_names(declaration, declared.parent)
+            yield from _unknown_names(
+                (*where, "list", "fact"), "a fact of the parent", [declared.list.fact], facts
+            )
     known_names = {*outer_names, kind, *declared.facts} - {ACCOUNT_KIND}
     for index, call in enumerate(declared.calls):
         yield from _template_problems((*where, "calls", index), call, known_names)
         if call.when:
             known = {*known_names, *declaration.tables}
-            yield from _unknown((*where, "calls", index, "when"), "a fact", call.when.names, known)
+            yield from _unknown_names((*where, "calls", index, "when"), "a fact", call.when.names, known)
             yield from _attribute_problems(declaration, (*where, "calls", index, "when"), call.when)
         known_names |= {*call.facts}
     yield from _batch_problems(kind, declared, {*outer_names, kind, *declared.facts})
     for name, value in declared.values.items():
         known = {*known_names, *declaration.tables}
-        yield from _unknown((*where, "values", name), "a fact or table", value.names, known)
+        yield from _unknown_names((*where, "values", name), "a fact or table", value.names, known)
         yield from _attribute_problems(declaration, (*where, "values", name), value)
         known_names.add(name)
     yield from _template_names((*where, "dimensions"), declared.dimensions, known_names)
@@ -185,34 +193,35 @@ def _resource_problems(declaration: Declaration, kind: str) -> Iterator[FileProb
     yield from _template_names((*where, "arn"), declared.arn or "", arn_names)
     if declared.arn and not ARN.match(declared.arn):
         yield (*where, "arn"), f"expected arn:{{partition}}:SERVICE:..., found {declared.arn}"
-    own = _facts(declaration, kind)
+    own_facts = _fact_names(declaration, kind)
     for other in declared.refers:
         if declaration.resources[other].parent:
-            yield (*where, "refers", other), "expected a kind without a parent, as ids of parts may repeat"
-    yield from _unknown((*where, "refers"), "a fact", declared.refers.values(), own)
+            yield (
+                (*where, "refers", other),
+                "expected a kind without a parent, because ids of parts may repeat",
+            )
+    yield from _unknown_names((*where, "refers"), "a fact", declared.refers.values(), own_facts)
     for field in ("created", "zone"):
         name = getattr(declared, field)
-        yield from _unknown((*where, field), "a fact", [name] if name else [], own)
+        yield from _unknown_names((*where, field), "a fact", [name] if name else [], own_facts)
 
 
 def _batch_problems(kind: str, declared: ResourceDeclaration, known: set[str]) -> Iterator[FileProblem]:
     """Yield problems of calls for several resources.
 
-    known: the names that such a call may use; it is made before any other call about the resources.
+    known: the names that a batch call may use. Facts of other calls are not among them, because a batch call
+    is made first.
     """
     for index, call in enumerate(declared.calls):
         where: DocumentPath = ("resources", kind, "calls", index)
         if not call.batch:
-            yield from (
-                [((*where, "match"), "expected batch beside it, whose items it matches")]
-                if call.match
-                else ()
-            )
+            if call.match:
+                yield (*where, "match"), "expected the key batch, too: match finds a resource in a batch"
             continue
         if kind == ACCOUNT_KIND:
             yield (*where, "batch"), "expected a kind of resource, of which there are several"
         if not (call.items and call.match):
-            yield where, "expected items and match, as the call is for several resources"
+            yield where, "expected items and match, because the call is for several resources"
         for field in ("first", "every", "none_when"):
             if getattr(call, field):
                 yield (*where, field), "not possible beside batch"
@@ -220,8 +229,8 @@ def _batch_problems(kind: str, declared: ResourceDeclaration, known: set[str]) -
             batch_parameter(call)
         except ValueError as error:
             yield (*where, "params"), str(error)
-        expected = "a fact of the item, as the call is for several resources"
-        yield from _unknown(where, expected, needed_names(call), known)
+        expected = "a fact of the item, because the call is for several resources"
+        yield from _unknown_names(where, expected, needed_names(call), known)
 
 
 def _template_problems(where: DocumentPath, call: Any, known: set[str]) -> Iterator[FileProblem]:
@@ -230,11 +239,11 @@ def _template_problems(where: DocumentPath, call: Any, known: set[str]) -> Itera
     if isinstance(call, ListDeclaration) and call.fact:
         return
     if call.first and not call.items:
-        yield (*where, "first"), "expected items, as only pages have a first one"
+        yield (*where, "first"), "expected items, because only lists have a first page"
 
 
 def _template_names(where: DocumentPath, template: Any, known: Iterable[str]) -> Iterator[FileProblem]:
-    yield from _unknown(where, "a known placeholder", dict.fromkeys(_names_in_braces(template)), known)
+    yield from _unknown_names(where, "a known placeholder", dict.fromkeys(_names_in_braces(template)), known)
 
 
 def _names_in_braces(template: Any) -> Iterator[str]:
@@ -249,11 +258,11 @@ def _names_in_braces(template: Any) -> Iterator[str]:
 def _signal_problems(declaration: Declaration, name: str) -> Iterator[FileProblem]:
     """Yield the unknown names in the expressions and commands of a signal, and a missing usage."""
     signal, where = declaration.signals[name], ("signals", name)
-    facts = _facts_in_scope(declaration, signal.resource)
+    facts = _fact_names_in_scope(declaration, signal.resource)
     kinds = declaration.resources.keys() - {ACCOUNT_KIND}
     names = {*CELL_NAMES, *facts, *kinds, *declaration.tables, *declaration.metrics}
     for field, expression in signal.formulas:
-        yield from _unknown((*where, field), "a fact, metric, kind or table", expression.names, names)
+        yield from _unknown_names((*where, field), "a fact, metric, kind or table", expression.names, names)
         yield from _attribute_problems(declaration, (*where, field), expression)
         yield from _one_or_several_problems(declaration, (*where, field), signal.resource, expression)
         if field in INVENTORY_FIELDS:
@@ -288,26 +297,26 @@ def _metrics_in(declaration: Declaration, expression: Expression) -> set[str]:
 def _metric_owners(declaration: Declaration, signal: SignalDeclaration) -> set[tuple[str, str]]:
     """Return the metrics of a signal, each with the kind of resource whose metric it is."""
     formulas = [expression for _, expression in signal.formulas]
-    own = {(name, signal.resource) for formula in formulas for name in formula.names}
+    own_names = {(name, signal.resource) for formula in formulas for name in formula.names}
     attributes = {attribute for formula in formulas for attribute in formula.attributes}
-    others = {(name, kind) for kind, name in attributes if kind in declaration.resources}
-    return {(name, kind) for name, kind in own | others if name in declaration.metrics}
+    names_of_others = {(name, kind) for kind, name in attributes if kind in declaration.resources}
+    return {(name, kind) for name, kind in own_names | names_of_others if name in declaration.metrics}
 
 
 def _attribute_problems(
     declaration: Declaration, where: DocumentPath, expression: Expression
 ) -> Iterator[FileProblem]:
     for kind, fact in sorted(expression.attributes):
-        yield from _unknown(where, "a kind of resource", [kind], declaration.resources)
+        yield from _unknown_names(where, "a kind of resource", [kind], declaration.resources)
         if kind in declaration.resources:
-            known = [ID, *_facts(declaration, kind), *declaration.metrics]
-            yield from _unknown(where, f"a fact of {kind}", [fact], known)
+            known = [ID, *_fact_names(declaration, kind), *declaration.metrics]
+            yield from _unknown_names(where, f"a fact of {kind}", [fact], known)
 
 
 def _one_or_several_problems(
     declaration: Declaration, where: DocumentPath, kind_of_signal: str, expression: Expression
 ) -> Iterator[FileProblem]:
-    """Yield a problem for each kind that is used as a list and stands for one resource, or vice versa."""
+    """Yield a problem for each kind that is used as a list but stands for one resource, or vice versa."""
     own = declaration.resources.get(kind_of_signal)
     kinds_of_one = {*declaration.lineage(kind_of_signal), *(own.refers if own else ())}
     for kind in sorted(expression.single_names & declaration.resources.keys() - kinds_of_one):
@@ -316,27 +325,29 @@ def _one_or_several_problems(
         yield where, f"expected several, found one {kind}: use {kind}.FACT"
 
 
-def _dimension_problems(declaration: Declaration, name: str, metric: str, kind: str) -> Iterator[FileProblem]:
+def _dimension_problems(
+    declaration: Declaration, signal: str, metric: str, kind: str
+) -> Iterator[FileProblem]:
     """Yield problems of a metric's dimensions: unknown placeholders, and no dimensions for a resource.
 
-    name: of the signal. kind: of the resource whose metric it is.
+    signal: the name of the signal that uses the metric. kind: the kind of the resource that has the metric.
     """
     templates: Mapping[str, str] | None = declaration.metrics[metric].dimensions
     if templates is None and kind != ACCOUNT_KIND and not declaration.resources[kind].dimensions:
-        yield ("signals", name), f"expected dimensions of {kind}, or of the metric {metric}"
+        yield ("signals", signal), f"expected dimensions of {kind}, or of the metric {metric}"
     if templates is not None:
-        known = {*CELL_NAMES, *declaration.lineage(kind), *_facts_in_scope(declaration, kind)}
+        known = {*CELL_NAMES, *declaration.lineage(kind), *_fact_names_in_scope(declaration, kind)}
         yield from _template_names(("metrics", metric, "dimensions"), templates, known)
 
 
-def _unused_metrics(declaration: Declaration) -> Iterator[FileProblem]:
+def _unused_metric_problems(declaration: Declaration) -> Iterator[FileProblem]:
     formulas = [formula for signal in declaration.signals.values() for _, formula in signal.formulas]
     used = {name for formula in formulas for name in _metrics_in(declaration, formula)}
     for name in sorted(declaration.metrics.keys() - used):
         yield ("metrics", name), "expected a metric that a signal uses"
 
 
-def _unknown(
+def _unknown_names(
     where: DocumentPath, expected: str, names: Iterable[str], known: Iterable[str]
 ) -> Iterator[FileProblem]:
     """Yield a problem for each name that is not known, with the nearest known name."""

@@ -47,13 +47,25 @@ class FactsOfCall(NamedTuple):
     read_at: float
 
 
+class BatchEntry(NamedTuple):
+    """The entry of one resource in a batch.
+
+    batch: identifies the batch. params: the parameters that all its resources share. value: names the
+    resource in the batch's list of resources.
+    """
+
+    batch: CallKey
+    params: CallParams
+    value: str
+
+
 class DeclaredCalls:
     """Makes the calls of one scan."""
 
     def __init__(self, aws: Aws) -> None:
         self._aws, self._started_at = aws, aws.now
         self._futures: dict[CallKey, asyncio.Future[FactsOfCall]] = {}
-        # By the key of a batch and the value that names a resource in it.
+        # By `batch` and `value` of a BatchEntry.
         self._results_of_batches: dict[tuple[CallKey, str], Facts | Exception] = {}
 
     async def items(
@@ -71,7 +83,7 @@ class DeclaredCalls:
         their turn.
         """
         listed = declared.list
-        assert listed  # as for every kind but the whole account
+        assert listed  # every kind except the account has a list
 
         async def read() -> list[FoundItem]:
             return [found_item(declared, item) async for item in self.items(listed, scope)]
@@ -81,7 +93,7 @@ class DeclaredCalls:
     async def facts(self, call: CallDeclaration, scope: NodeScope) -> FactsOfCall:
         """Return the facts of a call; all are None if its condition does not hold.
 
-        Calls with equal parameters are made once, as many resources may need the same response. Raises
+        Calls with equal parameters are made once, because many resources may need the same response. Raises
         NotReadYetError if the call was never made, and it is not its turn.
         """
         if call.when and not call.when.evaluate(scope):
@@ -152,19 +164,20 @@ class DeclaredCalls:
     async def read_batches(self, call: CallDeclaration, scopes: Iterable[NodeScope]) -> None:
         """Make a batch call for several resources; `facts` then returns the facts of each.
 
-        `facts` raises an error of the call for each of the resources. If a resource does not exist or has an
-        invalid id, each resource is read by a call of its own. A resource that the call names by its id, and
-        that is not in the response, was deleted after it was listed.
+        If the call fails, `facts` raises its error for each of the resources. If a resource does not exist or
+        has an invalid id, each resource is read by a call of its own. A resource that the call names by its
+        id, and that is not in the response, was deleted after it was listed.
         """
-        batches: dict[CallKey, tuple[CallParams, dict[str, None]]] = {}
+        batches: dict[CallKey, list[BatchEntry]] = {}
         for scope in scopes:
             with suppress(ExpressionError):  # `facts` raises the error again, for this resource alone
-                if (found := _batch_of(call, scope)) and (found[0], found[2]) not in self._results_of_batches:
-                    key, params, value = found
-                    batches.setdefault(key, (params, {}))[1][value] = None
-        for key, (params, values) in batches.items():
+                entry = _batch_entry(call, scope)
+                if entry and (entry.batch, entry.value) not in self._results_of_batches:
+                    batches.setdefault(entry.batch, []).append(entry)
+        for batch, entries in batches.items():
+            values = dict.fromkeys(entry.value for entry in entries)  # without repetitions
             for chunk in chunks(values, call.batch or 1):
-                await self._read_batch(call, key, params, chunk)
+                await self._read_batch(call, batch, entries[0].params, chunk)
 
     async def _read_batch(
         self, call: CallDeclaration, key: CallKey, params: CallParams, values: Sequence[str]
@@ -185,32 +198,30 @@ class DeclaredCalls:
                 self._results_of_batches |= dict.fromkeys(((key, value) for value in values), error)
 
     def _facts_of_batch(self, call: CallDeclaration, scope: NodeScope) -> Facts:
-        batch = _batch_of(call, scope)
-        facts_or_error = batch and self._results_of_batches.get((batch[0], batch[2]))
+        entry = _batch_entry(call, scope)
+        if entry is None:
+            return dict.fromkeys(call.facts)
+        facts_or_error = self._results_of_batches.get((entry.batch, entry.value))
         if isinstance(facts_or_error, Exception):
             raise facts_or_error
-        if (
-            facts_or_error is None
-            and batch
-            and scope.node.kind in placeholders(call.params[batch_parameter(call)])
-        ):
-            assert call.call
+        if facts_or_error is not None:
+            return facts_or_error
+        if scope.node.kind in placeholders(call.params[batch_parameter(call)]):
             raise ResourceNotFoundError({"Error": {"Code": "NotFound"}}, call.call[1])
-        return dict.fromkeys(call.facts) if facts_or_error is None else facts_or_error
+        return dict.fromkeys(call.facts)
 
 
-def _batch_of(call: CallDeclaration, scope: NodeScope) -> tuple[CallKey, CallParams, str] | None:
-    """Return the key and parameters of a resource's batch, and the value that names the resource in it.
+def _batch_entry(call: CallDeclaration, scope: NodeScope) -> BatchEntry | None:
+    """Return the entry of a resource in a batch; None if the call's condition does not hold for the resource.
 
-    Returns None if the call's condition does not hold for the resource. Raises ExpressionError for values of
-    wrong types in the condition, or a parameter that AWS did not return.
+    Raises ExpressionError for values of wrong types in the condition, or a parameter that AWS did not return.
     """
     if call.when and not call.when.evaluate(scope):
         return None
     params = {**call.params}
     (template,) = params.pop(batch_parameter(call))
-    rendered = scope.render_params(params)
-    return (call.identity, repr(rendered)), rendered, scope.render(template)
+    shared_params = scope.render_params(params)
+    return BatchEntry((call.identity, repr(shared_params)), shared_params, scope.render(template))
 
 
 def _identifying_values(declared: CallDeclaration | ListDeclaration, scope: NodeScope) -> tuple[str, ...]:

@@ -100,14 +100,18 @@ class FoundResources:
         self.unlisted: dict[str, set[ResourcePath]] = defaultdict(set)
         self.unread: dict[str, set[ResourcePath]] = defaultdict(set)
         self.failed_account_facts: frozenset[str] = frozenset()
+        # By kind and the path of an ancestor, which is empty for the account.
         self._within: dict[tuple[str, ResourcePath], list[Node]] = defaultdict(list)
-        self._by_id: dict[tuple[str, str], Node] = {}
+        self._by_id: dict[tuple[str, str], Node] = {}  # by kind and id
+        # By kind, the kind that it refers to, and the id in the reference.
         self._referring: dict[tuple[str, str, str], list[Node]] = defaultdict(list)
         # By a kind and the kind that it refers to, if the id in such a reference is unknown: true if the call
         # that returns the id failed; false if it was only not made yet.
-        self._unplaced: dict[tuple[str, str], bool] = {}
-        # By kind: the paths in `unlisted` and their ancestors; the same without the paths in `unread`.
-        self._incomplete: dict[str, tuple[set[ResourcePath], set[ResourcePath]]] = {}
+        self._unknown_references: dict[tuple[str, str], bool] = {}
+        # By kind: the paths in `unlisted` and their ancestors.
+        self._incomplete_paths: dict[str, set[ResourcePath]] = {}
+        # The same without the paths in `unread`: something is missing because a call failed.
+        self._failed_paths: dict[str, set[ResourcePath]] = {}
 
     def add(self, node: Node) -> None:
         """Add a resource to the indexes for `related`, if expressions look up its kind."""
@@ -118,15 +122,16 @@ class FoundResources:
         self._by_id[node.kind, str(node)] = node
         for kind, fact in self.declaration.resources[node.kind].refers.items():
             if fact in node.unknown:
-                has_failed = fact not in node.unread or self._unplaced.get((node.kind, kind), False)
-                self._unplaced[node.kind, kind] = has_failed
+                has_failed = fact not in node.unread or self._unknown_references.get((node.kind, kind), False)
+                self._unknown_references[node.kind, kind] = has_failed
             elif (identity := node.fact(fact)) is not None:
                 self._referring[node.kind, kind, str(identity)].append(node)
 
     def end_list(self, kind: str) -> None:
         """End the list of a kind, after all its resources that could be read were added."""
         unlisted = self.unlisted[kind]
-        self._incomplete[kind] = _with_ancestors(unlisted), _with_ancestors(unlisted - self.unread[kind])
+        self._incomplete_paths[kind] = _with_ancestors(unlisted)
+        self._failed_paths[kind] = _with_ancestors(unlisted - self.unread[kind])
 
     def remove(self, kind: str, deleted: Set[ResourcePath]) -> None:
         """Remove the resources of a kind that turned out to be deleted."""
@@ -156,7 +161,7 @@ class FoundResources:
             return self._referring.get((kind, node.kind, str(node)), [])
         return self._within.get((kind, ()), [])
 
-    def unknown_kinds(
+    def incomplete_kinds(
         self,
         node: Node,
         kinds: Iterable[str],
@@ -164,32 +169,35 @@ class FoundResources:
         *,
         failed_only: bool = False,
     ) -> list[str]:
-        """Return those of the kinds that are not known completely to the expressions of a resource.
+        """Return the kinds of which something is unknown that the expressions of a resource use.
 
-        Because a call failed or was not made yet, a resource of the kind may be missing, or a fact that the
-        expressions name of such a resource. failed_only: return only kinds for which a call failed.
+        Because a call failed or was not made yet, a resource of the kind may be missing, or one of its facts.
+        kinds: the kinds to look at. failed_only: return only kinds for which a call failed.
         """
-        named = {attribute for expression in expressions for attribute in expression.attributes}
+        attributes = {attribute for expression in expressions for attribute in expression.attributes}
         return [
             kind
             for kind in sorted(kinds)
             if self._is_incomplete(node, kind, failed_only)
-            or self._lacks_facts(node, kind, named, failed_only)
+            or self._lacks_facts(node, kind, attributes, failed_only)
         ]
 
     def _is_incomplete(self, node: Node, kind: str, failed_only: bool) -> bool:
-        missing = self._incomplete[kind][failed_only] if kind in self._incomplete else set[ResourcePath]()
+        """Return whether a resource of the kind may be missing in the expressions of a resource."""
+        paths = (self._failed_paths if failed_only else self._incomplete_paths).get(kind, set())
         if node.kind in self.declaration.lineage(kind):
-            return node.resource.path in missing
+            return node.resource.path in paths
         if node.kind in self.declaration.resources:
             if fact := self.declaration.resources[node.kind].refers.get(kind):
-                return bool(missing) and node.fact(fact) is not None and self.related(node, kind) is None
-            if (kind, node.kind) in self._unplaced:
-                return self._unplaced[kind, node.kind] or not failed_only
-        return () in missing
+                return bool(paths) and node.fact(fact) is not None and self.related(node, kind) is None
+            if (kind, node.kind) in self._unknown_references:
+                return self._unknown_references[kind, node.kind] or not failed_only
+        return () in paths
 
-    def _lacks_facts(self, node: Node, kind: str, named: Set[tuple[str, str]], failed_only: bool) -> bool:
-        facts = {fact for owner, fact in named if owner == kind}
+    def _lacks_facts(
+        self, node: Node, kind: str, attributes: Set[tuple[str, str]], failed_only: bool
+    ) -> bool:
+        facts = {fact for owner, fact in attributes if owner == kind}
         related = self.related(node, kind) if facts else None
         nodes = related if isinstance(related, list) else [related] if related else []
         return any(each.lacks(facts, failed_only=failed_only) for each in nodes)

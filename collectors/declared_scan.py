@@ -62,7 +62,7 @@ class _Run:
     resources: FoundResources = field(init=False)
     _calls: DeclaredCalls = field(init=False)
     _account_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _account_described: bool = False
+    _is_account_described: bool = False
     _nodes: dict[str, list[Node]] = field(default_factory=dict)  # by kind, if used after its list ended
     _described: set[tuple[str, ResourcePath]] = field(default_factory=set)  # kinds and paths of resources
     _listed: set[str] = field(default_factory=set)  # kinds that were or are being listed
@@ -75,7 +75,7 @@ class _Run:
     async def series(self) -> AsyncIterator[Observed]:
         """Yield all series: as soon as their resource is described, unless they need a kind listed later."""
         for kind in self.group.kinds:
-            if self._is_listed_now(kind):
+            if self._should_list_now(kind):
                 async for observed in self._immediate_series(kind):
                     yield observed
         if self.errors:
@@ -91,7 +91,7 @@ class _Run:
             async for observed in self._deferred_series(kind):
                 yield observed
 
-    def _is_listed_now(self, kind: str) -> bool:
+    def _should_list_now(self, kind: str) -> bool:
         """Return whether to list a kind now: it is used, not foreign and not listed yet."""
         users = self.group.auxiliary.get(kind)
         is_used = users is None or not users.isdisjoint(self._nonempty_kinds)
@@ -106,8 +106,8 @@ class _Run:
     async def _describe_account(self) -> None:
         """Describe the whole account, once."""
         async with self._account_lock:
-            if not self._account_described:
-                self._account_described = True
+            if not self._is_account_described:
+                self._is_account_described = True
                 await self._call_for_account()
 
     async def _call_for_account(self) -> None:
@@ -117,20 +117,20 @@ class _Run:
             return
         scope = self._scope(account)
         calls = [call for call in declared.calls if not self.group.account_facts.isdisjoint(call.facts)]
-        for call in calls:  # one after another, as a call may need the facts of earlier calls
+        for call in calls:  # one after another, because a call may need the facts of earlier calls
             account.unknown.update(call.facts)
             async for _, facts in self.aws.map(
                 [call], partial(self._calls.facts, scope=scope), lambda _: ACCOUNT
             ):
                 self._add(account, facts)
         self.errors += self._compute_values(account, declared)
-        # The account's series are yielded all the same: as unobservable, with the names of these facts.
+        # The account's series are yielded nevertheless: as unobservable, with the names of these facts.
         self.resources.failed_account_facts = frozenset(account.unknown)
         account.unknown.clear()
 
     async def _immediate_series(self, kind: str) -> AsyncIterator[Observed]:
         """Describe the resources of a kind, and yield the series that need no kind listed later."""
-        signals = self.group.immediate(kind)
+        signals = self.group.immediate_signals(kind)
         self._listed.add(kind)
 
         async def describe(found: ParentAndItem) -> tuple[Node | None, list[Observed]]:
@@ -142,8 +142,8 @@ class _Run:
                 raise
             return node, await self._series_of(node, signals) if node else []
 
-        reported = partial(self._reported_resource, kind)
-        async for _, (node, series) in self.aws.map(self._items_with_batches(kind), describe, reported):
+        resource_of = partial(self._reported_resource, kind)
+        async for _, (node, series) in self.aws.map(self._items_with_batches(kind), describe, resource_of):
             if node:
                 self._register(node)
             for observed in series:
@@ -152,7 +152,7 @@ class _Run:
 
     async def _deferred_series(self, kind: str) -> AsyncIterator[Observed]:
         """Yield the series of a kind that need kinds listed after it."""
-        signals = self.group.deferred(kind)
+        signals = self.group.deferred_signals(kind)
 
         async def evaluate(node: Node) -> list[Observed]:
             return await self._series_of(node, signals)
@@ -174,12 +174,10 @@ class _Run:
         dependent = {name: signal for name, signal in signals.items() if name not in self_contained}
         series = self._make_series(node, dependent, errors)
         if self_contained:
-            key, answers = (
-                (next(iter(self_contained)), node.resource.path),
-                (node.content_digest, self._account_facts(self_contained)),
-            )
+            subject = next(iter(self_contained)), node.resource.path
+            answers = node.content_digest, self._account_facts(self_contained)
             make = partial(self._make_series, node, self_contained, errors)
-            series += self.aws.series(key, answers, make, partial(self._read_at, node, self_contained))
+            series += self.aws.series(subject, answers, make, partial(self._read_at, node, self_contained))
         await self._report(errors, node.resource)
         return series
 
@@ -212,23 +210,23 @@ class _Run:
             return None  # the failure is reported, and a series of an earlier inventory remains
         if scope.lacks(names):
             return self._not_read_yet(node, name, signal)
-        find_unknown_kinds = partial(
-            self.resources.unknown_kinds,
+        find_incomplete_kinds = partial(
+            self.resources.incomplete_kinds,
             node,
             self.group.needs[name],
             [expression for _, expression in signal.formulas],
         )
-        unknown_kinds = find_unknown_kinds()
-        if unknown_kinds and not find_unknown_kinds(failed_only=True):
-            return self._not_read_yet(node, name, signal, unknown_kinds)
-        return observe(name, signal, scope, unknown_kinds)
+        incomplete_kinds = find_incomplete_kinds()
+        if incomplete_kinds and not find_incomplete_kinds(failed_only=True):
+            return self._not_read_yet(node, name, signal, incomplete_kinds)
+        return observe(name, signal, scope, incomplete_kinds)
 
     def _not_read_yet(
-        self, node: Node, name: str, signal: SignalDeclaration, unknown_kinds: Collection[str] = ()
+        self, node: Node, name: str, signal: SignalDeclaration, incomplete_kinds: Collection[str] = ()
     ) -> Observed | None:
         """Return the series of a signal that waits for a call; None if its `when` is known to be false."""
         scope, needed = self._scope(node), signal.when.names if signal.when else frozenset[str]()
-        is_when_known = not scope.lacks(needed) and needed.isdisjoint(unknown_kinds)
+        is_when_known = not scope.lacks(needed) and needed.isdisjoint(incomplete_kinds)
         if is_when_known and signal.when and not signal.when.evaluate(scope):
             return None
         usage = NOT_READ_YET if is_when_known else MAY_EXIST

@@ -31,7 +31,7 @@ def observe(
     by_cause = {
         cause: usage for cause, demand in signal.throttled.items() if (usage := _usage(demand, scope))
     }
-    throttled = [*by_cause.values(), *filter(None, (_usage(signal.saturated, scope),))]
+    saturated = _usage(signal.saturated, scope)
     return Observed(
         signal=name,
         resource=scope.node.resource,
@@ -43,7 +43,7 @@ def observe(
         deliberate=bool(signal.deliberate and signal.deliberate.evaluate(scope)),
         bought=_bought(signal.bought, scope),
         created_at=_created_at(scope),
-        throttled=(throttled[0] if len(throttled) == 1 else total(*throttled)) if throttled else None,
+        throttled=_sum([*by_cause.values(), *([saturated] if saturated else [])]),
         throttled_by_cause={cause: usage for cause, usage in by_cause.items() if cause},
         throttled_incomplete=signal.throttled_incomplete,
         served=_usage(signal.served, scope),
@@ -52,6 +52,13 @@ def observe(
         judged=signal.judged,
         tags=scope.node.tags,
     )
+
+
+def _sum(usages: Sequence[Usage]) -> Usage | None:
+    """Return the sum of usages; None if there are none."""
+    if not usages:
+        return None
+    return usages[0] if len(usages) == 1 else total(*usages)
 
 
 def _bought(declared: BoughtDeclaration | None, scope: NodeScope) -> Bought | None:
@@ -101,7 +108,9 @@ def _usage_or_reason(
     if not signal.usage:
         upper_bound = _usage(signal.upper_bound, scope)
         # 0 in each minute that has an upper bound: the usage is somewhere between 0 and the bound.
-        return zero_of(upper_bound) if upper_bound else Unobservable("AWS returned no upper bound of it")
+        return (
+            zero_of(upper_bound) if upper_bound else Unobservable("AWS returned no upper bound of the usage")
+        )
     return _evaluate_usage(signal.usage, scope)
 
 
@@ -113,10 +122,10 @@ def _evaluate_usage(expression: Expression, scope: NodeScope) -> Usage | float |
     try:
         value = expression.evaluate(scope)
         if value is None:
-            unknown = sorted(name for name in expression.names if scope.lookup(name) is None)
-            if failed := scope.resources.failed_account_facts.intersection(unknown):
-                return Unobservable(f"could not be read: {', '.join(sorted(failed))}")
-            return Unobservable(f"AWS returned no {' or '.join(unknown) or 'value'}")
+            unknown_names = sorted(name for name in expression.names if scope.lookup(name) is None)
+            if failed_facts := scope.resources.failed_account_facts.intersection(unknown_names):
+                return Unobservable(f"could not be read: {', '.join(sorted(failed_facts))}")
+            return Unobservable(f"AWS returned no {' or '.join(unknown_names) or 'value'}")
     except MissingValueError as error:
         return Unobservable(f"AWS returned {error}")
     except ExpressionError as error:

@@ -14,4 +14,4 @@ class ResourceNotFoundError(HeadroomError, ClientError):
 
 
 class NotReadYetError(HeadroomError):
-    """A call about a resource was never made, as its turn comes in a later inventory."""
+    """A call about a resource was never made, because its turn comes in a later inventory."""

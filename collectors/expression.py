@@ -224,13 +224,13 @@ class _Parser:
 
     def _parse_BoolOp(self, node: ast.BoolOp) -> ScopeFunction:
         *operands, last = [self.parse(value) for value in node.values]
-        # `or` ends at the first true value, `and` at the first false one.
-        ends = bool if isinstance(node.op, ast.Or) else lambda value: not _truth(value)
+        # The value of `or` is that of the first true operand, the value of `and` that of the first false one.
+        decides = bool if isinstance(node.op, ast.Or) else lambda value: not _truth(value)
 
         def boolean(scope: Scope) -> Any:
             for operand in operands:
                 result = operand(scope)
-                if ends(result):
+                if decides(result):
                     return result
             return last(scope)
 
@@ -250,10 +250,10 @@ class _Parser:
 
     def _parse_Compare(self, node: ast.Compare) -> ScopeFunction:
         operands = [self.parse(operand) for operand in (node.left, *node.comparators)]
-        known = [COMPARISONS.get(type(op)) for op in node.ops]
-        if None in known:
+        operators = [type(op) for op in node.ops]
+        if not COMPARISONS.keys() >= {*operators}:
             raise ExpressionError(f"expected a comparison, found {ast.unparse(node)!r}")
-        comparisons = [comparison for comparison in known if comparison]
+        comparisons = [COMPARISONS[comparison] for comparison in operators]
 
         def compare(scope: Scope) -> Any:
             values = [operand(scope) for operand in operands]
@@ -337,7 +337,7 @@ def _entry(table: Any, key: Any) -> Any:
 
 
 def _items(items: Any) -> list[Any]:
-    """Return the value, a list. Raises TypeError for anything else."""
+    """Return a list unchanged. Raises TypeError for anything else."""
     if not isinstance(items, list):
         raise TypeError(f"expected a list, found {type(items).__name__}")
     return items
@@ -419,7 +419,7 @@ def number(text: str | float) -> float | None:
 def _ordering(
     compare: Callable[[Any, Any], bool], compare_metrics: Callable[[Any, Any], Usage]
 ) -> Callable[[Any, Any], Any]:
-    """Return a comparison that is false where a value is unknown, as None has no order.
+    """Return a comparison that is false if a value is unknown, because None has no order.
 
     compare_metrics: the comparison where a value is a metric; its result is 1 in each minute in which it
     holds.

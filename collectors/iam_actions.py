@@ -72,7 +72,7 @@ ACTIONS = {
 # Actions that may read more than Headroom needs, with the resources that policies restrict them to: the
 # system tables of Keyspaces, which list keyspaces and tables.
 # https://docs.aws.amazon.com/keyspaces/latest/devguide/security_iam_id-based-policy-examples.html
-RESOURCES = {"cassandra:Select": "arn:*:cassandra:*:*:/keyspace/system*"}
+ARNS_OF_ACTIONS = {"cassandra:Select": "arn:*:cassandra:*:*:/keyspace/system*"}
 HTTP_METHOD_PREFIXES = frozenset({"apigateway"})  # prefixes of actions that are HTTP methods
 
 

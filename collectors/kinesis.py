@@ -88,21 +88,22 @@ async def streams(aws: Aws) -> AsyncIterator[Observed]:
         make = partial(series_of_shards, summary, ids)
         for observed in series_of_answers(aws, ("shards", stream_name(summary)), summary, make, ids):
             yield observed
-    with_consumers = [summary for summary in summaries if summary.get("ConsumerCount")]
-    async for summary, consumers in aws.map(with_consumers, partial(list_consumers, aws), summary_resource):
+    consumed_streams = [summary for summary in summaries if summary.get("ConsumerCount")]
+    async for summary, consumers in aws.map(consumed_streams, partial(list_consumers, aws), summary_resource):
         name = stream_name(summary)
         make = partial(reader_series, name, summary, consumers)
         for observed in series_of_answers(aws, ("readers", name), summary, make, consumers):
             yield observed
     aws.state(WritePeaks).retain(map(stream_name, summaries))
-    on_demand = [
+    on_demand_streams = [
         summary
         for summary in filter(is_on_demand, summaries)
         if aws.includes("on_demand_write_capacity", summary_resource(summary))
     ]
-    async for summary, limit in aws.map(on_demand, partial(get_write_capacity, aws), summary_resource):
-        make = partial(on_demand_series, stream_name(summary), limit, created_at(summary))
-        for observed in series_of_answers(aws, ("capacity", stream_name(summary)), summary, make, limit):
+    get_capacity = partial(get_write_capacity, aws)
+    async for summary, capacity in aws.map(on_demand_streams, get_capacity, summary_resource):
+        make = partial(on_demand_series, stream_name(summary), capacity, created_at(summary))
+        for observed in series_of_answers(aws, ("capacity", stream_name(summary)), summary, make, capacity):
             yield observed
     names.check()
 
@@ -129,7 +130,7 @@ async def describe_stream(aws: Aws, name: str) -> StreamSummary:
         for member in SUMMARY_NUMBERS:
             if not is_number(summary.get(member)):
                 raise ExpressionError(f"expected a number in {member}, found {summary.get(member)!r}")
-        return summary | {"StreamName": name, "EnhancedMonitoring": shard_levels(described)}
+        return summary | {"StreamName": name, "EnhancedMonitoring": enhanced_monitoring(described)}
 
     return await aws.in_turn(("summary", name), stream_resource(name), read)
 
@@ -187,12 +188,11 @@ def shard_level_metrics(summary: StreamSummary) -> set[str]:
     return {name for level in summary["EnhancedMonitoring"] for name in level.get("ShardLevelMetrics", ())}
 
 
-def shard_levels(described: StreamSummary) -> list[dict[str, list[str]]]:
+def enhanced_monitoring(described: StreamSummary) -> list[dict[str, list[str]]]:
     """Return the `EnhancedMonitoring` of a stream, without members of a wrong type."""
-    described_levels: Any = described.get("EnhancedMonitoring")
+    answer: Any = described.get("EnhancedMonitoring")
     levels = [
-        members_of(level, {"ShardLevelMetrics": is_list})
-        for level in (described_levels if is_list(described_levels) else ())
+        members_of(level, {"ShardLevelMetrics": is_list}) for level in (answer if is_list(answer) else ())
     ]
     return [{"ShardLevelMetrics": [*filter(is_text, level.get("ShardLevelMetrics", ()))]} for level in levels]
 
@@ -250,17 +250,15 @@ def reader_series(name: str, summary: StreamSummary, consumers: Iterable[str]) -
     Enhanced fan-out consumers make no GetRecords calls and have metrics of their own. A consumer without
     points while the stream is written has stopped.
     """
-    retention, make_series = (
-        summary["RetentionPeriodHours"] * MILLISECONDS_PER_HOUR,
-        series_maker(name, summary),
-    )
+    retention_milliseconds = summary["RetentionPeriodHours"] * MILLISECONDS_PER_HOUR
+    make_series = series_maker(name, summary)
     written = incoming_bytes.of(StreamName=name)
     lag_metrics = {
         consumer: millis_behind.of(StreamName=name, ConsumerName=consumer) for consumer in consumers
     }
     yield make_series(
         signal="retention_iterator_age",
-        limit=retention,
+        limit=retention_milliseconds,
         usage=reader_lag(iterator_age.of(StreamName=name), *lag_metrics.values(), written=written),
     )
     yield make_series(
@@ -279,7 +277,7 @@ def reader_series(name: str, summary: StreamSummary, consumers: Iterable[str]) -
         yield make_series(
             signal="efo_consumer_lag",
             resource=consumer_resource,
-            limit=retention,
+            limit=retention_milliseconds,
             usage=reader_lag(lag, written=written),
         )
 
@@ -304,17 +302,24 @@ def series_of_shards(summary: StreamSummary, shards: Iterable[str]) -> Iterator[
             yield replace(observed, created_at=created_at(summary))
 
 
-def shard_series(name: str, shard: str, enabled: set[str]) -> Iterator[Observed]:
-    """Yield those series of a shard whose metrics are enabled. enabled: their names, or ALL."""
+def shard_series(name: str, shard: str, enabled_metrics: set[str]) -> Iterator[Observed]:
+    """Yield the series of a shard whose metrics are enabled.
+
+    enabled_metrics: the names of shard-level metrics; ALL stands for every one.
+    """
+
+    def is_enabled(metric: Metric) -> bool:
+        return not enabled_metrics.isdisjoint((metric.name, "ALL"))
+
     signals = {
         "shard_write_bytes": (incoming_bytes, throttled_writes),
         "shard_write_records": (incoming_records, throttled_writes),
         "shard_read_bytes": (outgoing_bytes, throttled_reads),
     }
     for signal, (traffic, throttled) in signals.items():
-        if enabled & {traffic.name, "ALL"}:
-            has_throttles = enabled & {throttled.name, "ALL"}
-            has_records = throttled is throttled_writes and enabled & {incoming_records.name, "ALL"}
+        if is_enabled(traffic):
+            has_throttles = is_enabled(throttled)
+            has_records = throttled is throttled_writes and is_enabled(incoming_records)
             records = incoming_records.of(StreamName=name, ShardId=shard)
             yield Observed(
                 signal=signal,

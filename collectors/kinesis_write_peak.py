@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from math import ceil
-from typing import Any
+from typing import Any, NamedTuple
 
 from collectors.base import Aws, Metric
 from collectors.times import epoch_seconds
@@ -41,8 +41,16 @@ def stream_name(summary: StreamSummary) -> str:
     return str(summary["StreamName"])
 
 
-class WritePeaks(dict[str, tuple[object, float]]):
-    """The write peak of each stream, with the time range for which it was read."""
+class WritePeak(NamedTuple):
+    """The write peak of a stream. start, end: the time range for which it was read, in epoch seconds."""
+
+    start: float
+    end: float
+    bytes_per_second: float
+
+
+class WritePeaks(dict[str, WritePeak]):
+    """The write peaks of streams, by the name of the stream."""
 
     def retain(self, names: Iterable[str]) -> None:
         """Remove all streams except these."""
@@ -65,9 +73,10 @@ async def get_write_peak(aws: Aws, summary: StreamSummary) -> float:
     )
     if start >= end:
         return 0.0
-    if peaks.get(name, (None, 0.0))[0] != (start, end):
-        peaks[name] = (start, end), await query_write_peak(aws, name, start, end)
-    return peaks[name][1]
+    peak = peaks.get(name)
+    if peak is None or (peak.start, peak.end) != (start, end):
+        peak = peaks[name] = WritePeak(start, end, await query_write_peak(aws, name, start, end))
+    return peak.bytes_per_second
 
 
 async def query_write_peak(aws: Aws, name: str, start: float, end: float) -> float:

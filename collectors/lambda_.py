@@ -37,13 +37,13 @@ SCALING_STEPS = 12  # steps of ten seconds in two minutes, the maximum distance 
 ACCOUNT_LIMIT: Members = {"ConcurrentExecutions": is_number, "UnreservedConcurrentExecutions": is_number}
 PROVISIONED_CONFIG: Members = {"FunctionArn": is_text, "AllocatedProvisionedConcurrentExecutions": is_number}
 
-claimed = Metric("AWS/Lambda", "ClaimedAccountConcurrency", "Maximum")
-concurrent = Metric("AWS/Lambda", "ConcurrentExecutions", "Maximum")
-unreserved = Metric("AWS/Lambda", "UnreservedConcurrentExecutions", "Maximum")
+claimed_concurrency = Metric("AWS/Lambda", "ClaimedAccountConcurrency", "Maximum")
+account_executions = Metric("AWS/Lambda", "ConcurrentExecutions", "Maximum")
+unreserved_executions = Metric("AWS/Lambda", "UnreservedConcurrentExecutions", "Maximum")
 invocations = Metric("AWS/Lambda", "Invocations", "Sum", zero_when_absent=True)
 throttles = Metric("AWS/Lambda", "Throttles", "Sum", zero_when_absent=True)
 # Idle functions publish no points. Counting these minutes as 0 shows the rise when a function starts to run.
-function_concurrent = replace(concurrent, zero_when_absent=True)
+function_executions = replace(account_executions, zero_when_absent=True)
 provisioned_utilization = Metric(
     "AWS/Lambda", "ProvisionedConcurrencyUtilization", "Maximum", zero_when_absent=True
 )
@@ -61,13 +61,15 @@ async def account_and_functions(aws: Aws) -> AsyncIterator[Observed]:
     first yielded with the cached reservations, and at the end with the current ones.
     """
     cache, failure = aws.state(FunctionCache), None
-    listed = ReadableItems(aws.list_items("lambda", "ListFunctions", "Functions"), "functions", function_of)
-    functions = listed.items()
+    items = aws.list_items("lambda", "ListFunctions", "Functions")
+    readable_functions = ReadableItems(items, "functions", function_of)
+    functions = readable_functions.items()
     try:
         first_function = await anext(functions, None)
     except Exception as error:  # raised again once the account's series are yielded
         first_function, failure = None, error
-    if not (first_function or failure or listed.unreadable or await aws.is_in_use()):
+    may_have_functions = first_function or failure or readable_functions.unreadable_count
+    if not (may_have_functions or await aws.is_in_use()):
         return
     aws.record_resource()
     settings = await aws.try_call("lambda", "GetAccountSettings")
@@ -85,7 +87,7 @@ async def account_and_functions(aws: Aws) -> AsyncIterator[Observed]:
         yield observed
     for observed in account_series(limits, cache.reserved_functions()):
         yield observed
-    listed.check()
+    readable_functions.check()
 
 
 def function_of(item: Any) -> dict[str, Any] | None:
@@ -97,11 +99,11 @@ def function_of(item: Any) -> dict[str, Any] | None:
 async def function_series(aws: Aws, cache: FunctionCache) -> AsyncIterator[Observed]:
     """Yield the series of all functions: first those with cached results, then those that are queried now.
 
-    Reservations are queried first, as the account's throttles depend on the reservations of all
+    Reservations are queried first, because the account's throttles depend on the reservations of all
     functions.
     """
-    wanted = cache.functions_to_query(aws.now)
-    queried = [name for name in wanted if aws.may_call_now(("reserved", name), function_resource(name))]
+    to_query = cache.functions_to_query(aws.now)
+    queried = [name for name in to_query if aws.may_call_now(("reserved", name), function_resource(name))]
     for observed in cached_series(aws, cache, queried):
         yield observed
     async for name, reservation in aws.map(
@@ -113,7 +115,7 @@ async def function_series(aws: Aws, cache: FunctionCache) -> AsyncIterator[Obser
             yield observed
     async for observed in series_of_provisioned_concurrency(aws, cache, queried):
         yield observed
-    waiting = {*wanted} - {*queried} - cache.by_name.keys()
+    waiting = {*to_query} - {*queried} - cache.by_name.keys()
     for name in waiting:
         aws.mark_waiting(function_resource(name))
     cache.is_complete = cache.is_complete or not waiting
@@ -140,9 +142,9 @@ async def series_of_provisioned_concurrency(
 
     queried: the functions whose reservation was queried, even if the query failed.
     """
-    wanted = dict.fromkeys([*cache.functions_to_list(), *queried])
-    listed = [name for name in wanted if aws.may_call_now(("provisioned", name), function_resource(name))]
-    for name in wanted.keys() - listed:
+    to_list = dict.fromkeys([*cache.functions_to_list(), *queried])
+    listed = [name for name in to_list if aws.may_call_now(("provisioned", name), function_resource(name))]
+    for name in to_list.keys() - listed:
         state = cache.by_name.get(name)
         if state is None or not state.is_listed:
             aws.mark_waiting(function_resource(name))
@@ -162,30 +164,30 @@ def total_reserved(limits: Mapping[str, int]) -> int | None:
     return None if concurrency is None or unreserved_limit is None else concurrency - unreserved_limit
 
 
-def account_series(limits: Mapping[str, int], capped: ReservedFunctions) -> Iterator[Observed]:
+def account_series(limits: Mapping[str, int], reserved: ReservedFunctions) -> Iterator[Observed]:
     """Yield the series of the account.
 
-    capped: the functions with a reservation. Their throttles are not throttles of the account.
+    reserved: the functions with a reservation. Their throttles are not throttles of the account.
     """
     concurrency = limits.get("ConcurrentExecutions")
     make_series = partial(
         Observed,
         resource=ACCOUNT,
-        throttled=None if capped.names is None else account_throttles(capped.names),
-        throttled_incomplete=not capped.is_certain,
+        throttled=None if reserved.names is None else account_throttles(reserved.names),
+        throttled_incomplete=not reserved.is_certain,
         served=per_second(invocations),
     )
     yield make_series(
         signal="account_concurrency",
         limit=concurrency,
         hard_limit=True,
-        usage=highest(claimed, concurrent),
+        usage=highest(claimed_concurrency, account_executions),
     )
     yield make_series(
         signal="unreserved_concurrency",
         limit=limits.get("UnreservedConcurrentExecutions"),
         hard_limit=True,
-        usage=highest(unreserved),
+        usage=highest(unreserved_executions),
     )
     yield make_series(
         signal="invoke_rate_sync",
@@ -199,9 +201,9 @@ def function_resource(name: str) -> Resource:
     return Resource("function", (name,))
 
 
-def account_throttles(capped: Iterable[str]) -> Usage:
-    """Return the account's throttles per second without the throttles of its capped functions."""
-    function_throttles = [throttles.of(FunctionName=name) for name in capped]
+def account_throttles(reserved_functions: Iterable[str]) -> Usage:
+    """Return the account's throttles per second without those of its functions with a reservation."""
+    function_throttles = [throttles.of(FunctionName=name) for name in reserved_functions]
     return count_difference(throttles, *function_throttles).scaled(PER_MINUTE)
 
 
@@ -240,12 +242,12 @@ def scaling_series(name: str) -> Iterator[Observed]:
     at least a twelfth of the rise, and at most by the whole rise. The function's Throttles mostly have other
     causes.
     """
-    running = function_concurrent.of(FunctionName=name)
+    executions = function_executions.of(FunctionName=name)
     yield Observed(
         signal="concurrency_scaling_rate",
         resource=function_resource(name),
-        usage=Usage(Op.RISE, ((running, 1 / SCALING_STEPS),)),
-        upper_bound=highest(running),
+        usage=Usage(Op.RISE, ((executions, 1 / SCALING_STEPS),)),
+        upper_bound=highest(executions),
         bounded_because=SCALING_ESTIMATE,
     )
 
@@ -263,7 +265,7 @@ def reservation_series(name: str, reservation: int | None) -> Iterator[Observed]
             limit=reservation,
             hard_limit=True,
             deliberate=reservation == 1,
-            usage=highest(function_concurrent.of(FunctionName=name)),
+            usage=highest(function_executions.of(FunctionName=name)),
             throttled=per_second(throttles.of(FunctionName=name)),
             served=per_second(invocations.of(FunctionName=name)),
         )
@@ -278,12 +280,12 @@ def provisioned_series(name: str, configs: Iterable[ProvisionedConfig]) -> Itera
     for config in configs:
         alias = config["FunctionArn"].rpartition(":")[2]  # an alias or a version
         if allocated := config["AllocatedProvisionedConcurrentExecutions"]:
-            ratio = provisioned_utilization.of(FunctionName=name, Resource=f"{name}:{alias}")
+            utilization = provisioned_utilization.of(FunctionName=name, Resource=f"{name}:{alias}")
             yield Observed(
                 signal="function_provisioned_concurrency",
                 resource=function_resource(name).child("alias", alias),
                 limit=allocated,
-                usage=total(ratio).scaled(allocated),
+                usage=total(utilization).scaled(allocated),
             )
 
 
@@ -291,12 +293,12 @@ COLLECTOR = Collector(
     service="lambda",
     scans=(account_and_functions,),
     metrics=(
-        claimed,
-        concurrent,
-        unreserved,
+        claimed_concurrency,
+        account_executions,
+        unreserved_executions,
         invocations,
         throttles,
-        function_concurrent,
+        function_executions,
         provisioned_utilization,
     ),
     iam_actions=(

@@ -10,6 +10,7 @@ If the known reservations add up to the total, no other function has a reservati
 stopped by a reservation of 0. If the total is 0, functions are queried gradually, a few in each inventory.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -80,9 +81,8 @@ class FunctionCache:
 
     def functions_to_query(self, now: float) -> Sequence[str]:
         """Return the functions to query, new functions first. now: in seconds."""
-        max_refreshed = max(
-            MIN_REFRESHED_FUNCTIONS, -(-len(self.revisions) // MAX_INVENTORIES_TO_REFRESH_ALL)
-        )
+        share_of_all = math.ceil(len(self.revisions) / MAX_INVENTORIES_TO_REFRESH_ALL)
+        max_refreshed = max(MIN_REFRESHED_FUNCTIONS, share_of_all)
         changed = sorted(self._changed(), key=lambda name: name in self.by_name)
         expired = {
             name for name, state in self.by_name.items() if now - state.queried_at >= MIN_CACHE_SECONDS
@@ -123,7 +123,7 @@ class FunctionCache:
         return ((name, state) for name, state in self.by_name.items() if name not in excluded)
 
     def reserved_functions(self) -> ReservedFunctions:
-        """Return the functions that have a reservation, as far as known.
+        """Return the functions that have a reservation, as far as this is known.
 
         Once the known reservations add up to the total, no other function has a reservation. Until then, a
         function that was never queried, or not since the total changed, is assumed to have a reservation.
@@ -132,11 +132,12 @@ class FunctionCache:
         reserved = {name: state.reserved for name, state in states if state.reserved is not None}
         if sum(reserved.values()) == self.total_reserved:
             return ReservedFunctions(sorted(reserved))
-        unknown = {name for name in self.revisions if not self._is_known(name)}
-        if not self.is_complete or len(unknown) > MAX_ASSUMED_RESERVATIONS:
+        assumed = {name for name in self.revisions if not self._has_current_result(name)}
+        if not self.is_complete or len(assumed) > MAX_ASSUMED_RESERVATIONS:
             return ReservedFunctions(None, is_certain=False)
-        return ReservedFunctions(sorted({*reserved, *unknown}), is_certain=not unknown)
+        return ReservedFunctions(sorted({*reserved, *assumed}), is_certain=not assumed)
 
-    def _is_known(self, name: str) -> bool:
+    def _has_current_result(self, name: str) -> bool:
+        """Return whether a function was queried since the total of the reservations changed."""
         state = self.by_name.get(name)
         return state is not None and state.revision is not None

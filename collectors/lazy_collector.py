@@ -9,7 +9,7 @@ from collectors.base import Collector
 
 
 class LazyCollector(Collector):
-    """A collector that loads its unknown fields at their first use, as most commands use only known fields.
+    """A collector that loads its other fields at their first use: most commands use only its known fields.
 
     load: returns the same collector with all fields, or as a LazyCollector that knows more fields.
     known: the values of the known fields, by name.

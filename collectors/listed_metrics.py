@@ -32,6 +32,11 @@ class ListedMetric(NamedTuple):
     name: str
     dimensions: Dimensions
 
+    @property
+    def qualified_name(self) -> QualifiedName:
+        """The namespace and the name."""
+        return self.namespace, self.name
+
 
 @dataclass(slots=True)
 class _CachedList:
@@ -48,20 +53,20 @@ class ListedMetrics:
     def __init__(self) -> None:
         self._by_namespace: dict[str, _CachedList] = defaultdict(_CachedList)
 
-    async def of(self, aws: Aws, namespace: str, all_metrics: MetricNames) -> frozenset[ListedMetric]:
-        """Return the metrics of a namespace with a name in `all_metrics` and a point in the last three hours.
+    async def of(self, aws: Aws, namespace: str, names: MetricNames) -> frozenset[ListedMetric]:
+        """Return the metrics of a namespace with a name in `names` and a point in the last three hours.
 
-        all_metrics: the same names in each call, as lists are cached. Raises TooManyMetricsError, and the
-        errors of ListMetrics.
+        names: the same in each call, because lists are cached. Raises TooManyMetricsError, and the errors of
+        ListMetrics.
         """
         cached = self._by_namespace[namespace]
         async with cached.lock:
             if cached.listed_at is None or aws.now - cached.listed_at >= LIST_INTERVAL:
-                cached.metrics, cached.listed_at = await _list(aws, namespace, all_metrics), aws.now
+                cached.metrics, cached.listed_at = await _list(aws, namespace, names), aws.now
             return cached.metrics
 
 
-async def _list(aws: Aws, namespace: str, all_metrics: MetricNames) -> frozenset[ListedMetric]:
+async def _list(aws: Aws, namespace: str, names: MetricNames) -> frozenset[ListedMetric]:
     metrics, listed_count = set[ListedMetric](), 0
     pages = aws.paginate(
         "cloudwatch",
@@ -77,14 +82,14 @@ async def _list(aws: Aws, namespace: str, all_metrics: MetricNames) -> frozenset
             raise TooManyMetricsError(
                 f"expected at most {MAX_LISTED_METRICS:,} metrics of {namespace}, found more"
             )
-        metrics.update(metric for metric in _metrics(page, aws.account) if metric[:2] in all_metrics)
+        metrics.update(metric for metric in _metrics(page, aws.account) if metric.qualified_name in names)
     return frozenset(metrics)
 
 
 def _metrics(page: Mapping[str, Any], account: str) -> Iterator[ListedMetric]:
     """Yield the metrics of a page that the account owns."""
-    with_owners = zip(page.get("Metrics") or (), page.get("OwningAccounts") or repeat(account), strict=False)
-    for metric, owner in with_owners:
+    metrics, owners = page.get("Metrics") or (), page.get("OwningAccounts") or repeat(account)
+    for metric, owner in zip(metrics, owners, strict=False):
         if owner == account:
             pairs = sorted((item["Name"], item["Value"]) for item in metric.get("Dimensions") or ())
             yield ListedMetric(metric.get("Namespace", ""), metric.get("MetricName", ""), tuple(pairs))

@@ -42,8 +42,8 @@ class MetricBounds:
         dimensions = dict(metric.dimensions)
         for bound in self.rules.get((metric.namespace, metric.name, metric.stat, of_usage), ()):
             if {*bound.dimensions} == dimensions.keys():
-                common = tuple(sorted(bound.aggregate_dimensions(dimensions).items()))
-                return replace(metric, name=bound.metric or metric.name, dimensions=common)
+                aggregate_dimensions = tuple(sorted(bound.aggregate_dimensions(dimensions).items()))
+                return replace(metric, name=bound.metric or metric.name, dimensions=aggregate_dimensions)
         return None
 
 

@@ -23,9 +23,11 @@ ACCOUNT_NODE = Node("account", ACCOUNT, None)
 
 def templates_of(declaration: Declaration, metric: str, kind: str) -> Mapping[str, str]:
     """Return the templates of a metric's dimensions at resources of a kind. metric: its declared key."""
-    own = declaration.metrics[metric].dimensions
+    own_templates = declaration.metrics[metric].dimensions
+    if own_templates is not None:
+        return own_templates
     declared = declaration.resources.get(kind)
-    return own if own is not None else declared.dimensions if declared else {}
+    return declared.dimensions if declared else {}
 
 
 @dataclass(frozen=True)
@@ -73,24 +75,25 @@ class MetricIdentity:
 def identity_of(declaration: Declaration, metric: str, kind: str) -> MetricIdentity | None:
     """Return how the dimensions of a metric identify resources of a kind; None if they do not."""
     templates = templates_of(declaration, metric, kind)
-    captured = [[*_captured_names(template)] for template in templates.values()]
-    if any(len(names) > 1 for names in captured):
+    names_by_template = [[*_captured_names(template)] for template in templates.values()]
+    if any(len(template_names) > 1 for template_names in names_by_template):
         return None  # where the value of one name ends and the next begins is not known
-    captured_names = {name for names in captured for name in names}
+    captured_names = {name for template_names in names_by_template for name in template_names}
     kinds, names, is_certain = declaration.lineage(kind), {*captured_names}, True
     for path_kind in kinds:
         declared = declaration.resources[path_kind]
-        members = _members(path_kind, declared, captured_names)
+        members = _known_members(path_kind, declared, captured_names)
         if path_kind not in captured_names and not _is_computable(declared.id, members):
             return None
         is_certain &= not declared.where or _is_computable(declared.where, members)
-        computable = (name for name, path in declared.facts.items() if _is_computable(path, members))
-        names |= {path_kind, *computable}
+        computable_facts = (name for name, path in declared.facts.items() if _is_computable(path, members))
+        names |= {path_kind, *computable_facts}
         names |= _known_values(declaration, declared, names)
     return MetricIdentity(declaration, templates, kinds, frozenset(names), is_certain)
 
 
 def _captured_names(template: str) -> Iterator[str]:
+    """Return the names in a template whose values a dimension tells."""
     return (name for name in PLACEHOLDER.findall(template) if name not in CELL_NAMES)
 
 
@@ -107,7 +110,7 @@ def _pattern(template: str, constants: Mapping[str, Any]) -> str:
     return "".join(parts)
 
 
-def _members(kind: str, declared: ResourceDeclaration, captured_names: Set[str]) -> Set[str] | None:
+def _known_members(kind: str, declared: ResourceDeclaration, captured_names: Set[str]) -> Set[str] | None:
     """Return the known members of a resource's item; None if the item itself is a known text."""
     if kind in captured_names and declared.id.text == ITSELF.text:
         return None
@@ -135,27 +138,31 @@ def _known_values(declaration: Declaration, declared: ResourceDeclaration, names
     return known & declared.values.keys()
 
 
-def _is_included(declared: ResourceDeclaration, known: Set[str] | None, item: Any) -> bool:
-    """Return whether the `where` of a kind includes a resource; true if that is not known."""
-    is_known = declared.where is not None and _is_computable(declared.where, known)
-    return not is_known or bool(declared.where and declared.where.search(item))
+def _is_included(declared: ResourceDeclaration, members: Set[str] | None, item: Any) -> bool:
+    """Return whether the `where` of a kind includes a resource; true if that is not known.
+
+    members: the known members of the item; None if all are known.
+    """
+    if declared.where is None or not _is_computable(declared.where, members):
+        return True
+    return bool(declared.where.search(item))
 
 
 def _child(kind: str, declared: ResourceDeclaration, parent: Node, values: Mapping[str, str]) -> Node | None:
     """Return the resource of a kind with these values of ids and facts; None if it cannot be derived."""
     fact_values = {path: values[name] for name, path in declared.facts.items() if name in values}
-    members = {name: value for path, value in fact_values.items() if (name := _member_read_by(path))}
+    known_item = {name: value for path, value in fact_values.items() if (name := _member_read_by(path))}
     if kind in values and (id_member := _member_read_by(declared.id)):
-        members[id_member] = values[kind]
-    known = _members(kind, declared, values.keys())
-    item: Any = values[kind] if known is None else members
+        known_item[id_member] = values[kind]
+    members = _known_members(kind, declared, values.keys())
+    item: Any = values[kind] if members is None else known_item
     try:
         identity = values.get(kind) or declared.id.search(item)
-        if not isinstance(identity, str) or not _is_included(declared, known, item):
+        if not isinstance(identity, str) or not _is_included(declared, members, item):
             return None
         node = Node(kind, parent.resource.child(kind, identity), parent)
         for name, path in declared.facts.items():
-            node.facts[name] = path.search(item) if _is_computable(path, known) else None
+            node.facts[name] = path.search(item) if _is_computable(path, members) else None
         node.facts |= {name: values[name] for name in declared.fact_names() if name in values}
     except ExpressionError:
         return None

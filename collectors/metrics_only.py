@@ -16,6 +16,7 @@ from collectors.declared_resources import FoundResources, Node, NodeScope
 from collectors.declared_signals import observe
 from collectors.listed_metrics import ListedMetric, ListedMetrics, MetricNames
 from collectors.metric_identity import MetricIdentity, identity_of, templates_of
+from collectors.resource import ResourcePath
 from rules.signals import LimitKind, Signal
 
 USAGE_NAMESPACE = "AWS/Usage"  # has metrics of all services, so it does not tell which services are in use
@@ -61,20 +62,21 @@ def _readable(declaration: Declaration, signal: SignalDeclaration) -> ReadableSi
     }
     if not identities:
         return None
-    known = frozenset.intersection(*(identity.names for identity in identities.values()))
-    unknown = {name for name, names in _needed_names(declaration, signal) if not names <= known}
-    needs_proof = "when" in unknown or not all(identity.is_certain for identity in identities.values())
-    if unknown - OPTIONAL_FIELDS or _looks_up_resources(signal, unknown):
+    known_names = frozenset.intersection(*(identity.names for identity in identities.values()))
+    needed_names = _needed_names(declaration, signal)
+    unreadable_fields = {field for field, names in needed_names if not names <= known_names}
+    if unreadable_fields - OPTIONAL_FIELDS or _looks_up_resources(signal, unreadable_fields):
         return None
+    is_certain = all(identity.is_certain for identity in identities.values())
     # For the whole account, a published metric is proof enough.
-    needs_proof &= kind != ACCOUNT_KIND
+    needs_proof = kind != ACCOUNT_KIND and ("when" in unreadable_fields or not is_certain)
     if needs_proof and not _identifies_published_limit(declaration, signal):
         return None
     return ReadableSignal(
-        _without_fields(signal, unknown),
+        _without_fields(signal, unreadable_fields),
         {(metric.namespace, metric.name): identity for metric, identity in identities.items()},
-        needs_proof,
-        lacks_limit="limit" in unknown and not signal.published_limit,
+        needs_published_limit=needs_proof,
+        lacks_limit="limit" in unreadable_fields and not signal.published_limit,
     )
 
 
@@ -99,11 +101,12 @@ def _identifying_metrics(declaration: Declaration, signal: SignalDeclaration) ->
 
 def _needed_names(declaration: Declaration, signal: SignalDeclaration) -> Iterator[tuple[str, Set[str]]]:
     """Yield the fields of a signal with the facts, kinds and values that they need."""
-    for name, expression in signal.formulas:
+    for field_name, expression in signal.formulas:
         metrics = expression.names & declaration.metrics.keys()
         templates = [templates_of(declaration, metric, signal.resource) for metric in metrics]
-        names = {*expression.names, *(found for template in templates for found in placeholders(template))}
-        yield _field(name), names - metrics - CELL_NAMES - declaration.tables.keys()
+        template_names = {name for template in templates for name in placeholders(template)}
+        names = expression.names | template_names
+        yield _field(field_name), names - metrics - CELL_NAMES - declaration.tables.keys()
 
 
 def _field(name: str) -> str:
@@ -111,12 +114,12 @@ def _field(name: str) -> str:
     return BOUGHT if name.startswith(f"{BOUGHT}.") else name
 
 
-def _looks_up_resources(signal: SignalDeclaration, unknown: Set[str]) -> bool:
-    """Return whether a field without unknown facts looks up other resources, which metrics may not tell."""
+def _looks_up_resources(signal: SignalDeclaration, unreadable_fields: Set[str]) -> bool:
+    """Return whether a readable field looks up other resources, which metrics may not tell."""
     return any(
         expression.attributes or expression.list_names
         for name, expression in signal.formulas
-        if _field(name) not in unknown
+        if _field(name) not in unreadable_fields
     )
 
 
@@ -155,13 +158,13 @@ class MetricsScan:
             metric
             for namespace in sorted({namespace for namespace, _ in self.metrics})
             for metric in await aws.state(ListedMetrics).of(aws, namespace, self.all_metrics)
-            if metric[:2] in self.metrics
+            if metric.qualified_name in self.metrics
         }
-        in_use = any(metric.namespace != USAGE_NAMESPACE for metric in listed)
+        is_in_use = any(metric.namespace != USAGE_NAMESPACE for metric in listed)
         for observed in self._series(aws, listed):
-            in_use = True
+            is_in_use = True
             yield observed
-        for name in (signal.name for signal in self.signals if in_use):
+        for name in (signal.name for signal in self.signals if is_in_use):
             if name not in self._readable and aws.includes(name, ACCOUNT):
                 yield Observed(signal=name, resource=ACCOUNT, usage=ROLE_NEEDED)
 
@@ -183,8 +186,8 @@ class MetricsScan:
         entry = self._signals[observed.signal]
         if signal.lacks_limit or not (entry.default or entry.quota or observed.limit):
             return replace(observed, usage=LIMIT_NEEDED, upper_bound=None)
-        # The quota in force may differ from the default: with `hard_limit`, a usage beyond the default proves
-        # that.
+        # The quota in force may differ from the default: with `hard_limit`, a usage above the default proves
+        # that it does.
         return replace(observed, hard_limit=observed.hard_limit or entry.kind is LimitKind.QUOTA)
 
     @cached_property
@@ -194,13 +197,13 @@ class MetricsScan:
 
 def _nodes(signal: ReadableSignal, listed: Set[ListedMetric], resources: FoundResources) -> Iterable[Node]:
     """Return the resources of a signal, each once."""
-    found: dict[tuple[str, ...], Node] = {}
+    nodes_by_path: dict[ResourcePath, Node] = {}
     for metric in sorted(listed):
-        if identity := signal.identities.get(metric[:2]):
+        if identity := signal.identities.get(metric.qualified_name):
             node = identity.node(metric.dimensions, resources.constants)
-            if node and node.resource.path not in found:
-                found[node.resource.path] = node
-    return found.values()
+            if node:
+                nodes_by_path.setdefault(node.resource.path, node)
+    return nodes_by_path.values()
 
 
 def _observe(

@@ -64,7 +64,7 @@ def _folder_and_name(path: Path) -> tuple[Path, str | None]:
         return path, None
     if not path.exists():
         raise DeclarationError([f"{path}:1: file: expected a folder or a file, found none"])
-    parent = Path(os.path.abspath(path.parent))  # absolute, as the parent of a bare file name is "."
+    parent = Path(os.path.abspath(path.parent))  # absolute, because the parent of a bare file name is "."
     if parent.name not in (DECLARATIONS, ENTRIES):
         raise DeclarationError([f"{path}:1: file: expected in a folder {DECLARATIONS} or {ENTRIES}"])
     if path.suffix != ".yaml":
@@ -86,7 +86,7 @@ def _unreadable_folders(folder: Path) -> Iterator[str]:
 def _misplaced_files(folder: Path) -> Iterator[str]:
     """Yield a problem for each YAML file that nothing reads.
 
-    Hidden files are skipped, as Kubernetes and editors make them.
+    Hidden files are skipped, because Kubernetes and editors make them.
     """
     for path in sorted((*folder.glob("*"), *folder.glob("*/*"))):
         if path.name.startswith(".") or path.suffix not in (".yaml", ".yml"):

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from collectors.base import Aws
 from collectors.quotas import PAGE_SIZE, QUOTA_CONTEXT, context_of
-from collectors.response_members import Members, is_number, is_text, is_time, is_truth, members_of
+from collectors.response_members import Members, is_boolean, is_number, is_text, is_time, members_of
 from collectors.times import epoch_seconds
 from rules.signals import Quota
 
@@ -37,7 +37,7 @@ REQUEST: Members = {  # the members of a RequestedServiceQuotaChange that are re
     "Created": is_time,
     "LastUpdated": is_time,
     "RequestType": is_text,
-    "GlobalQuota": is_truth,
+    "GlobalQuota": is_boolean,
     "QuotaContext": QUOTA_CONTEXT,
 }
 AUTOMATIC = "AutomaticManagement"  # the type of a request that AWS made by itself
@@ -111,8 +111,8 @@ async def list_requests(
     """Yield the account's requests in the region that are pending or were decided within DECIDED_PERIOD.
 
     AWS lists the requests of the last 90 days, for the account and for single resources. service_code: yield
-    only the requests of this service. If it is empty, AWS is assumed to list the requests of all services, as
-    the parameter is optional.
+    only the requests of this service. If it is empty, AWS is assumed to list the requests of all services,
+    because the parameter is optional.
     """
     service_params: dict[str, Any] = {"ServiceCode": service_code} if service_code else {}
     requests = aws.list_items(
@@ -156,7 +156,7 @@ def request_from(description: Any, now: float) -> QuotaRequest | None:
 
 
 def _requested_quota(description: Mapping[str, Any]) -> RequestedQuota:
-    """Return the quota that a request is for; its codes are not validated, as they are only looked up."""
+    """Return the quota that a request is for. Its codes are only looked up, so they are not validated."""
     quota = Quota.model_construct(
         service=description.get("ServiceCode", ""), code=description.get("QuotaCode", "")
     )

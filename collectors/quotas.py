@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 from botocore.exceptions import ClientError
 
 from collectors.base import Aws, Resource
-from collectors.response_members import Members, are_texts, is_number, is_text, is_truth, members_of
+from collectors.response_members import Members, are_texts, is_boolean, is_number, is_text, members_of
 from rules.limits import LimitSource
 from rules.signals import Quota
 
@@ -50,8 +50,8 @@ QUOTA: Members = {  # the members of a ServiceQuota that are read
     "QuotaName": is_text,
     "Description": is_text,
     "Value": is_number,
-    "Adjustable": is_truth,
-    "GlobalQuota": is_truth,
+    "Adjustable": is_boolean,
+    "GlobalQuota": is_boolean,
     "Period": {"PeriodValue": is_number, "PeriodUnit": is_text},
     "ErrorReason": {"ErrorCode": is_text, "ErrorMessage": is_text},
     "UsageMetric": {
@@ -136,14 +136,14 @@ async def list_descriptions(
     aws: QuotaLister, source: LimitSource, service_code: str, *, resource_level: bool = False
 ) -> AsyncIterator[QuotaDescription]:
     """Yield AWS's descriptions of the quotas of a service. resource_level: see `list_values`."""
-    level: dict[str, Any] = {"QuotaAppliedAtLevel": "RESOURCE"} if resource_level else {}
+    level_params: dict[str, Any] = {"QuotaAppliedAtLevel": "RESOURCE"} if resource_level else {}
     descriptions = aws.list_items(
         "service-quotas",
         LIST_OPERATIONS[source],
         "Quotas",
         ServiceCode=service_code,
         MaxResults=PAGE_SIZE,
-        **level,
+        **level_params,
     )
     async for description in descriptions:
         yield members_of(description, QUOTA)
@@ -186,9 +186,7 @@ def value_of(description: QuotaDescription, operation: str) -> float:
     reason = description.get("ErrorReason") or {}
     value = description.get("Value")
     if reason or value is None:
-        code, message = (
-            reason.get("ErrorCode", NO_VALUE),
-            reason.get("ErrorMessage", "the quota has no value"),
-        )
+        code = reason.get("ErrorCode", NO_VALUE)
+        message = reason.get("ErrorMessage", "the quota has no value")
         raise ClientError({"Error": {"Code": code, "Message": message}}, operation)
     return float(value)

@@ -16,27 +16,29 @@ class ReadableItems:
     """The items of a list that can be read.
 
     listed: the items as AWS lists them. kind: the noun for the items, in the plural. parse: returns the
-    members of an item that are read; None if the item cannot be read. unreadable: the number of items so far
-    that cannot be read.
+    members of an item that are read; None if the item cannot be read. unreadable_count: the number of items
+    so far that cannot be read.
     """
 
     listed: AsyncIterator[Any]
     kind: str
     parse: Callable[[Any], Any]
-    unreadable: int = 0
+    unreadable_count: int = 0
 
     async def items(self) -> AsyncIterator[Any]:
         """Yield the parsed items, without those that cannot be read."""
         async for item in self.listed:
             if (parsed := self.parse(item)) is None:
-                self.unreadable += 1
+                self.unreadable_count += 1
             else:
                 yield parsed
 
     @property
     def problem(self) -> str:
         """A sentence about the items that cannot be read; empty if all items can be read."""
-        return f"{self.unreadable} of the {self.kind} in AWS's list cannot be read" if self.unreadable else ""
+        if not self.unreadable_count:
+            return ""
+        return f"{self.unreadable_count} of the {self.kind} in AWS's list cannot be read"
 
     def check(self) -> None:
         """Raise UnreadableItemsError if an item could not be read. Call it once all items were yielded."""

@@ -15,12 +15,12 @@ from collectors.scan_groups import needed_kinds, signal_names, signal_needs
 
 def reduce_declaration(declaration: Declaration, signals: Collection[str]) -> Declaration:
     """Return the declaration of these signals alone."""
-    chosen = {name: signal for name, signal in declaration.signals.items() if name in signals}
-    kinds = _kinds(declaration, chosen.values())
-    names = _names(declaration, chosen.values(), kinds)
+    chosen_signals = {name: signal for name, signal in declaration.signals.items() if name in signals}
+    kinds = _kinds(declaration, chosen_signals.values())
+    names = _names(declaration, chosen_signals.values(), kinds)
     return declaration.model_copy(
         update={
-            "signals": chosen,
+            "signals": chosen_signals,
             "resources": {
                 kind: _reduce_kind(declared, names)
                 for kind, declared in declaration.resources.items()
@@ -33,12 +33,12 @@ def reduce_declaration(declaration: Declaration, signals: Collection[str]) -> De
 
 def _kinds(declaration: Declaration, signals: Collection[SignalDeclaration]) -> set[str]:
     """Return the kinds of resources that signals need, directly or through other kinds, and the account."""
-    kept_kinds = {ACCOUNT_KIND} & declaration.resources.keys()
+    all_kinds = {ACCOUNT_KIND} & declaration.resources.keys()
     new_kinds = {kind for signal in signals for kind in (signal.resource, *signal_needs(declaration, signal))}
-    while new_kinds := new_kinds & declaration.resources.keys() - kept_kinds:
-        kept_kinds |= new_kinds
+    while new_kinds := new_kinds & declaration.resources.keys() - all_kinds:
+        all_kinds |= new_kinds
         new_kinds = {needed for kind in new_kinds for needed in needed_kinds(declaration, kind)}
-    return kept_kinds
+    return all_kinds
 
 
 def _names(
@@ -55,8 +55,8 @@ def _names(
     declared_kinds = [declaration.resources[kind] for kind in kinds]
     for declared in declared_kinds:
         names |= _names_needed_for_listing(declared)
-    while new := {name for declared in declared_kinds for name in _needed_for(declared, names)} - names:
-        names |= new
+    while new_names := {name for declared in declared_kinds for name in _needed_for(declared, names)} - names:
+        names |= new_names
     return names
 
 

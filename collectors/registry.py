@@ -110,17 +110,17 @@ class Registry:
 
     @cached_property
     def _quota_scopes(self) -> Mapping[str, ServiceScope]:
-        codes = {service: self.quota_services([service]) for service in self.service_names}
-        regional = {
+        codes_by_service = {service: self.quota_services([service]) for service in self.service_names}
+        regional_codes = {
             code
-            for service, service_codes in codes.items()
+            for service, codes in codes_by_service.items()
             if self.scope_of(service) is ServiceScope.REGION
-            for code in service_codes
+            for code in codes
         }
         return {
-            code: ServiceScope.REGION if code in regional else ServiceScope.GLOBAL
-            for service_codes in codes.values()
-            for code in service_codes
+            code: ServiceScope.REGION if code in regional_codes else ServiceScope.GLOBAL
+            for codes in codes_by_service.values()
+            for code in codes
         }
 
 
@@ -133,13 +133,16 @@ def build_registry(collectors: Iterable[Collector], services: Iterable[Service])
     collector_names = [collector.service for collector in collectors]
     entry_names = [service.service for service in services]
     problems = [
-        *_repeated("collector", collector_names),
-        *_repeated("entry in the catalogue", entry_names),
+        *_repetition_problems("collector", collector_names),
+        *_repetition_problems("entry in the catalogue", entry_names),
         *(
             f"{name}: expected an entry in the catalogue, found none"
-            for name in _only(collector_names, entry_names)
+            for name in _names_not_in(collector_names, entry_names)
         ),
-        *(f"{name}: expected a collector, found none" for name in _only(entry_names, collector_names)),
+        *(
+            f"{name}: expected a collector, found none"
+            for name in _names_not_in(entry_names, collector_names)
+        ),
     ]
     by_name = {service.service: service for service in services}
     for collector in collectors:
@@ -153,18 +156,18 @@ def build_registry(collectors: Iterable[Collector], services: Iterable[Service])
 def _signal_problems(collector: Collector, service: Service) -> Iterator[str]:
     """Yield a problem for each signal that only the declared collector or only the catalogue has."""
     if collector.signals:
-        for name in _only(sorted(collector.signals), service.signals):
+        for name in _names_not_in(sorted(collector.signals), service.signals):
             yield f"{service.service}.{name}: expected an entry in the catalogue, found none"
-        for name in _only(service.signals, collector.signals):
+        for name in _names_not_in(service.signals, collector.signals):
             yield f"{service.service}.{name}: expected a signal of the collector, found none"
 
 
-def _repeated(what: str, names: Iterable[str]) -> Iterator[str]:
+def _repetition_problems(noun: str, names: Iterable[str]) -> Iterator[str]:
     for name, count in Counter(names).items():
         if count > 1:
-            yield f"{name}: expected one {what}, found {count}"
+            yield f"{name}: expected one {noun}, found {count}"
 
 
-def _only(names: Iterable[str], others: Iterable[str]) -> list[str]:
+def _names_not_in(names: Iterable[str], others: Iterable[str]) -> list[str]:
     """Return the names that are not in `others`, each once."""
     return list(dict.fromkeys(name for name in names if name not in others))

@@ -115,7 +115,7 @@ def _field(node: SyntaxNode, source: Type) -> Type:
         case MapShape():
             found: Type = source.value
             return found
-        case StructureShape():
+        case StructureShape():  # a document, which may have any field
             return None
         case _:
             raise PathError(f"expected an object with the field {name}, found {_name(source)}")

@@ -93,10 +93,12 @@ async def buckets(aws: Aws) -> AsyncIterator[Observed]:
     listed = ReadableItems(aws.list_items("s3", "ListBuckets", "Buckets", **params), "buckets", bucket_of)
 
     async def series_of(bucket: Bucket) -> list[Observed]:
-        key, read = bucket_name(bucket), partial(list_configurations, aws, bucket)
-        configurations = await aws.in_turn(key, listed_bucket_resource(bucket), read)
-        make = partial(bucket_series, key, configurations or [], aws.region)
-        return [] if configurations is None else [*aws.series(key, configurations, make)]
+        name, read = bucket_name(bucket), partial(list_configurations, aws, bucket)
+        configurations = await aws.in_turn(name, listed_bucket_resource(bucket), read)
+        if configurations is None:
+            return []
+        make = partial(bucket_series, name, configurations, aws.region)
+        return [*aws.series(name, configurations, make)]
 
     async for _, series in aws.map(listed.items(), series_of, listed_bucket_resource):
         for observed in series:
@@ -144,9 +146,12 @@ async def list_configurations(aws: Aws, bucket: Bucket) -> list[Configuration] |
 def configuration_of(item: Any) -> Configuration | None:
     """Return the members of a configuration that are read; None if a member has a wrong type."""
     id_member = members_of(item, {"Id": is_text})
-    conditions = item.get("Filter") or {} if id_member.get("Id") else None
-    nested = conditions.get("And") or {} if isinstance(conditions, Mapping) else None
-    return {**id_member, "Filter": conditions} if are_readable(conditions) and are_readable(nested) else None
+    if not id_member.get("Id"):
+        return None
+    conditions = item.get("Filter") or {}
+    if not are_readable(conditions) or not are_readable(conditions.get("And") or {}):
+        return None
+    return {**id_member, "Filter": conditions}
 
 
 def are_readable(conditions: Any) -> bool:
@@ -170,7 +175,7 @@ def bucket_series(bucket: str, configurations: list[Configuration], region: str)
     """Yield the series of a bucket with these request-metrics configurations."""
     filters = filters_to_show(configurations)
     command = partial(
-        enable_command, bucket, region, {configuration["Id"] for configuration in configurations}
+        filter_command, bucket, region, {configuration["Id"] for configuration in configurations}
     )
     for prefix_filter in filters:
         yield from filter_series(bucket, prefix_filter, command)
@@ -184,15 +189,14 @@ def filters_to_show(configurations: Iterable[Configuration]) -> list[PrefixFilte
     """Return the filters to show: of each prefix, a filter by just the prefix, or else all narrowed ones."""
     ordered = sorted(configurations, key=lambda configuration: str(configuration["Id"]))
     filters = [prefix_filter for prefix_filter in map(PrefixFilter.parse, ordered) if prefix_filter]
-    complete = {
-        prefix_filter.prefix: prefix_filter
-        for prefix_filter in reversed(filters)
-        if not prefix_filter.narrowed_by
-    }
+    complete_filters: dict[str, PrefixFilter] = {}  # by prefix: its first filter by just the prefix
+    for prefix_filter in filters:
+        if not prefix_filter.narrowed_by:
+            complete_filters.setdefault(prefix_filter.prefix, prefix_filter)
     return [
         prefix_filter
         for prefix_filter in filters
-        if prefix_filter is complete.get(prefix_filter.prefix, prefix_filter)
+        if complete_filters.get(prefix_filter.prefix, prefix_filter) is prefix_filter
     ]
 
 
@@ -225,9 +229,9 @@ def filter_series(
         reason = f"the filter is narrowed by {prefix_filter.narrowed_by}"
         reason += ", so that it counts a part of the prefix's requests"
         bounded_because = Unobservable(reason, command(prefix_filter.prefix), FILTER_COST)
-    for signal, counted in REQUESTS_BY_SIGNAL.items():
+    for signal, counted_metrics in REQUESTS_BY_SIGNAL.items():
         terms = tuple(
-            (metric.of(**dimensions), PER_MINUTE if metric in counted else 0.0) for metric in REQUESTS
+            (metric.of(**dimensions), PER_MINUTE if metric in counted_metrics else 0.0) for metric in REQUESTS
         )
         yield Observed(
             signal=signal, resource=resource, usage=Usage(Op.SUM, terms), bounded_because=bounded_because
@@ -250,7 +254,7 @@ def missing_filter(has_other_filters: bool, command: str) -> Unobservable:
     return Unobservable(f"{reason}; enable them for each busy prefix", command, FILTER_COST)
 
 
-def enable_command(bucket: str, region: str, used_ids: Collection[str], prefix: str) -> str:
+def filter_command(bucket: str, region: str, used_ids: Collection[str], prefix: str) -> str:
     """Return the command that adds a filter by just a prefix. used_ids: the ids of the bucket's filters."""
     name = re.sub(r"[^A-Za-z0-9]+", "-", prefix).strip("-")[:MAX_ID_LENGTH] or "prefix"
     candidates = (name if number == 1 else f"{name}-{number}" for number in count(1))

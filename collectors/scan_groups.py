@@ -18,7 +18,7 @@ from collectors.declaration import (
 from monitor.lib.errors import HeadroomError
 
 Signals = Mapping[str, SignalDeclaration]
-UNDECLARED = ResourceDeclaration()
+UNDECLARED_KIND = ResourceDeclaration()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +58,23 @@ class ScanGroup:
             if kind in self.auxiliary.get(other, ()) or (other in self.foreign and other in referred_kinds):
                 yield other
 
-    def immediate(self, kind: str) -> Signals:
+    def immediate_signals(self, kind: str) -> Signals:
         """Return the signals of a kind that need only kinds listed before it; none for a foreign kind."""
         if kind in self.foreign:
             return {}
-        listed = {*self.kinds[: self.kinds.index(kind)]} if kind in self.kinds else set[str]()
+        earlier_kinds = {*self.kinds[: self.kinds.index(kind)]} if kind in self.kinds else set[str]()
         signals = self.signals.get(kind, {})
-        return {name: signal for name, signal in signals.items() if self.needs[name] <= listed}
+        return {name: signal for name, signal in signals.items() if self.needs[name] <= earlier_kinds}
 
-    def deferred(self, kind: str) -> Signals:
+    def deferred_signals(self, kind: str) -> Signals:
         """Return the signals of a kind that need kinds listed after it; all signals of the whole account."""
-        immediate = self.immediate(kind) if kind != ACCOUNT_KIND else {}
+        immediate = self.immediate_signals(kind) if kind != ACCOUNT_KIND else {}
         signals = self.signals.get(kind, {})
         return {name: signal for name, signal in signals.items() if name not in immediate}
 
     def is_needed_later(self, kind: str) -> bool:
         """Return whether the resources of a kind are used again after their own list has ended."""
-        return kind in self.parents or bool(self.deferred(kind))
+        return kind in self.parents or bool(self.deferred_signals(kind))
 
 
 class CycleError(HeadroomError, ValueError):
@@ -94,10 +94,12 @@ def scan_groups(declaration: Declaration) -> list[ScanGroup]:
     for name, signal in declaration.signals.items():
         own = {signal.resource} - {ACCOUNT_KIND}
         groups.join([_signal_member(name), *own, *signal_needs(declaration, signal)])
-    used = {name: _with_account(declaration, names) for name, names in _names_by_member(declaration)}
+    used_names = {
+        member: _with_account(declaration, names) for member, names in _names_by_member(declaration)
+    }
     for call in _account(declaration).calls:
-        groups.join(member for member, names in used.items() if call.facts.keys() & names)
-    return [_scan_group(declaration, order, group, used) for group in groups]
+        groups.join(member for member, names in used_names.items() if call.facts.keys() & names)
+    return [_scan_group(declaration, order, group, used_names) for group in groups]
 
 
 def listing_order(declaration: Declaration) -> list[str]:
@@ -158,15 +160,15 @@ def _names_of_kind(declared: ResourceDeclaration) -> set[str]:
 def signal_names(declaration: Declaration, signal: SignalDeclaration) -> frozenset[str]:
     """Return the names in the expressions of a signal, and in the dimensions of its metrics."""
     names = {name for _, expression in signal.formulas for name in expression.names}
-    own = declaration.resources.get(signal.resource, UNDECLARED).dimensions
+    resource_dimensions = declaration.resources.get(signal.resource, UNDECLARED_KIND).dimensions
     for metric in names & declaration.metrics.keys():
         dimensions = declaration.metrics[metric].dimensions
-        names.update(placeholders(own if dimensions is None else dimensions))
+        names.update(placeholders(resource_dimensions if dimensions is None else dimensions))
     return frozenset(names)
 
 
 def _account(declaration: Declaration) -> ResourceDeclaration:
-    return declaration.resources.get(ACCOUNT_KIND, UNDECLARED)
+    return declaration.resources.get(ACCOUNT_KIND, UNDECLARED_KIND)
 
 
 def _with_account(declaration: Declaration, names: Iterable[str]) -> set[str]:
@@ -182,28 +184,29 @@ def _with_account(declaration: Declaration, names: Iterable[str]) -> set[str]:
 
 
 def _scan_group(
-    declaration: Declaration, order: Iterable[str], group: set[str], used: Mapping[str, set[str]]
+    declaration: Declaration, order: Iterable[str], group: set[str], used_names: Mapping[str, set[str]]
 ) -> ScanGroup:
+    """Return the scan group of these kinds and signals. used_names: all names that each of them uses."""
     kinds = tuple(kind for kind in order if kind in group)
-    chosen = {name: signal for name, signal in declaration.signals.items() if _signal_member(name) in group}
-    signals: dict[str, dict[str, SignalDeclaration]] = {}
-    for name, signal in chosen.items():
-        signals.setdefault(signal.resource, {})[name] = signal
-    needs = {name: signal_needs(declaration, signal) for name, signal in chosen.items()}
+    signals = {name: signal for name, signal in declaration.signals.items() if _signal_member(name) in group}
+    signals_by_kind: dict[str, dict[str, SignalDeclaration]] = {}
+    for name, signal in signals.items():
+        signals_by_kind.setdefault(signal.resource, {})[name] = signal
+    needs = {name: signal_needs(declaration, signal) for name, signal in signals.items()}
+    names_by_signal = {name: used_names[_signal_member(name)] for name in signals}
     return ScanGroup(
-        name=next(iter((*kinds, *chosen))),
+        name=next(iter((*kinds, *signals))),
         kinds=kinds,
-        signals=signals,
+        signals=signals_by_kind,
         needs=needs,
-        names={name: signal_names(declaration, signal) for name, signal in chosen.items()},
+        names={name: signal_names(declaration, signal) for name, signal in signals.items()},
         indexed=frozenset[str]().union(*needs.values()),
         parents=frozenset(parent for kind in kinds if (parent := declaration.resources[kind].parent)),
-        account_facts=frozenset(name for member in group for name in used[member]),
+        account_facts=frozenset(name for member in group for name in used_names[member]),
         self_contained={
             name: frozenset(names)
-            for name, signal in chosen.items()
-            if not needs[name] and TIMES.isdisjoint(names := used[_signal_member(name)])
-            if signal.resource != ACCOUNT_KIND
+            for name, names in names_by_signal.items()
+            if not needs[name] and names.isdisjoint(TIMES) and signals[name].resource != ACCOUNT_KIND
         },
         refers={kind: frozenset(declaration.resources[kind].refers) for kind in kinds},
         foreign=frozenset(kind for kind in kinds if declaration.resources[kind].foreign),
@@ -212,10 +215,10 @@ def _scan_group(
 
 
 def _auxiliary_users(declaration: Declaration, kind: str) -> frozenset[str]:
-    """Return the kinds whose signals use a kind, if no signal of the account or of the kind itself uses it.
+    """Return the kinds that use a kind which is listed only for them; empty for a kind that is always listed.
 
-    The listing of the kind waits until one of the returned kinds has a resource. Empty if a signal of the
-    account or of the kind uses it.
+    The listing of the kind waits until one of the returned kinds has a resource. A kind is always listed if
+    it or the account uses it, if it is a part or has parts, or if it or a user is foreign.
     """
     declared, resources = declaration.resources[kind], declaration.resources
     if declared.parent or declared.foreign or any(kind == other.parent for other in resources.values()):

@@ -38,14 +38,14 @@ class ServiceFolders:
 def read_service_files(
     folders: ServiceFolders,
     *,
-    in_python: Collection[str] = (),
+    python_services: Collection[str] = (),
     taken_names: Collection[str] = (),
     further_check: Check | None = None,
 ) -> tuple[list[Declaration], list[Service]]:
     """Read the declarations and entries in two folders, in the order of their names.
 
-    in_python: the services that need no declaration. taken_names: the names of other services. further_check:
-    see `declaration_file`. Raises DeclarationError with every problem of all files.
+    python_services: the services that need no declaration. taken_names: the names of other services.
+    further_check: see `declaration_file`. Raises DeclarationError with every problem of all files.
     """
     declarations, entries, only = folders.declarations, folders.entries, folders.only
     declaration_files = _read(
@@ -57,8 +57,10 @@ def read_service_files(
         *(problem for file in entry_files.values() for problem in file.problems),
         *_name_problems(declaration_files, taken_names),
         *_name_problems(entry_files, taken_names),
-        *_missing_files(declaration_files, entry_files, entries),
-        *_missing_files(entry_files, {**declaration_files, **dict.fromkeys(in_python)}, declarations),
+        *_missing_file_problems(declaration_files, entry_files, entries),
+        *_missing_file_problems(
+            entry_files, {**declaration_files, **dict.fromkeys(python_services)}, declarations
+        ),
         *_signal_problems(declaration_files, entry_files),
     ]
     if problems:
@@ -89,10 +91,10 @@ def _name_problems(files: Files[Model], taken_names: Collection[str]) -> Iterato
         if name != stem:
             yield file.problem_at(("service",), f"expected {stem}, the name of the file, found {name}")
         elif name in taken_names:
-            yield file.problem_at(("service",), "expected another name, as it is a built-in service")
+            yield file.problem_at(("service",), "expected another name: it is that of a built-in service")
 
 
-def _missing_files(files: Files[Model], others: Collection[str], folder: Path) -> Iterator[str]:
+def _missing_file_problems(files: Files[Model], others: Collection[str], folder: Path) -> Iterator[str]:
     """Yield a problem for each file without the other file of its service."""
     for stem, file in files.items():
         if stem not in others:
@@ -105,8 +107,8 @@ def _signal_problems(declaration_files: Files[Declaration], entry_files: Files[S
         declaration, entry = declaration_files[name], entry_files[name]
         if declaration.model and entry.model:
             signals, entries = declaration.model.signals, entry.model.signals
-            yield from _signals_without(declaration, signals, entry.name, entries)
-            yield from _signals_without(entry, entries, declaration.name, signals)
+            yield from _missing_signal_problems(declaration, signals, entry.name, entries)
+            yield from _missing_signal_problems(entry, entries, declaration.name, signals)
             yield from _state_problems(declaration.model, entry, entry.model)
             yield from _command_problems(declaration.model, entry, entry.model)
             yield from _bound_problems(declaration.model, entry, entry.model)
@@ -125,16 +127,16 @@ def _command_problems(declaration: Declaration, file: ModelFile[Service], entry:
     """Yield a problem for each placeholder of a command that would never have a value."""
     for name in declaration.signals.keys() & entry.signals.keys():
         command = entry.signals[name].command
-        found = dict.fromkeys(PLACEHOLDER.findall(command.run)) if command else {}
-        known = _placeholders(declaration, entry.signals[name]) if found else frozenset()
-        for placeholder in found:
+        placeholders = dict.fromkeys(PLACEHOLDER.findall(command.run)) if command else {}
+        known = _known_placeholders(declaration, entry.signals[name]) if placeholders else frozenset()
+        for placeholder in placeholders:
             if placeholder not in known:
                 sentence = f"expected a placeholder of {', '.join(sorted(known))}, found {placeholder}"
                 hint = suggestion(placeholder, known)
                 yield file.problem_at(("signals", name, "command"), f"{sentence}{hint}")
 
 
-def _placeholders(declaration: Declaration, signal: Signal) -> frozenset[str]:
+def _known_placeholders(declaration: Declaration, signal: Signal) -> frozenset[str]:
     """Return the placeholders that have a value in a command: among them the kinds of the resource's path."""
     kinds = declaration.lineage(declaration.signals[signal.name].resource)
     quota = QUOTA_PLACEHOLDERS if signal.quota else ()
@@ -149,7 +151,7 @@ def _bound_problems(declaration: Declaration, file: ModelFile[Service], entry: S
             yield file.problem_at(("bounded_by", number, "metrics"), problem)
 
 
-def _signals_without(
+def _missing_signal_problems(
     file: ModelFile[Model], signals: Collection[str], other: str, others: Collection[str]
 ) -> Iterator[str]:
     """Yield a problem for each of a file's signals that is not in `others`, the signals of the other file."""

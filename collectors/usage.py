@@ -40,21 +40,27 @@ class Metric:
             raise ValueError(f"a period is one of {PERIODS}, found {self.period}")
 
     @property
-    def minutes(self) -> int:
+    def period_minutes(self) -> int:
         """The length of the period in minutes."""
         return self.period // 60
 
     @property
     def divisor(self) -> int:
         """The number by which a point is divided to get a value per minute."""
-        return self.minutes if self.stat in SUMMED_STATISTICS else 1
+        return self.period_minutes if self.stat in SUMMED_STATISTICS else 1
 
     def of(self, **dimensions: str) -> "Metric":
         """Return the same metric with these dimensions."""
-        named = tuple(sorted(dimensions.items()))
+        sorted_dimensions = tuple(sorted(dimensions.items()))
         # Not by `dataclasses.replace`, which takes twice as long.
         return Metric(
-            self.namespace, self.name, self.stat, self.zero_when_absent, named, self.unit, self.period
+            self.namespace,
+            self.name,
+            self.stat,
+            self.zero_when_absent,
+            sorted_dimensions,
+            self.unit,
+            self.period,
         )
 
 

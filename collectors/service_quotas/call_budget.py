@@ -14,21 +14,24 @@ Item = TypeVar("Item")
 class CallBudget:
     """The number of calls that may be made. It grows by CALLS_PER_HOUR an hour, up to CALLS_PER_HOUR.
 
-    left: the calls left; negative if work that had begun needed more calls.
+    calls_left: negative if work that had begun needed more calls.
     """
 
-    left: float = FIRST_CALLS
+    calls_left: float = FIRST_CALLS
     _refilled_at: float | None = None
 
     def refill(self, now: float) -> None:
         """Add the calls for the time since the last refill. now: in epoch seconds."""
         elapsed = max(0.0, now - self._refilled_at) if self._refilled_at is not None else 0.0
-        self.left, self._refilled_at = min(CALLS_PER_HOUR, self.left + elapsed * CALLS_PER_HOUR / 3600), now
+        self.calls_left, self._refilled_at = (
+            min(CALLS_PER_HOUR, self.calls_left + elapsed * CALLS_PER_HOUR / 3600),
+            now,
+        )
 
     def affordable(self, work: Iterable[Item]) -> Iterator[Item]:
         """Yield work as long as calls are left."""
         for item in work:
-            if self.left <= 0:
+            if self.calls_left <= 0:
                 return
             yield item
 
@@ -46,15 +49,16 @@ class BudgetedCalls:
 
     async def call(self, service: str, operation: str, **params: Any) -> dict[str, Any]:
         """Make one call."""
-        self.budget.left -= 1  # also for a call that fails
+        self.budget.calls_left -= 1  # also for a call that fails
         return await self.aws.call(service, operation, **params)
 
     async def paginate(self, service: str, operation: str, **params: Any) -> AsyncIterator[dict[str, Any]]:
         """Yield the response of every page."""
-        self.budget.left -= 1  # also for a call that fails
+        self.budget.calls_left -= 1  # for the first page, also if its call fails
         is_first = True
         async for page in self.aws.paginate(service, operation, **params):
-            self.budget.left -= not is_first
+            if not is_first:
+                self.budget.calls_left -= 1
             is_first = False
             yield page
 

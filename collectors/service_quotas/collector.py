@@ -49,7 +49,7 @@ METRIC: Members = {"MetricName": is_text, "Dimensions": is_list}
 DIMENSION: Members = {"Name": is_text, "Value": is_text}
 SERVICE: Members = {"ServiceCode": is_text}
 # The names by which `KnownQuotas` records further reads; it records a list of quotas by its service code.
-PUBLISHED, SERVICES, REPORT = "metrics of usage", "service codes", "report of utilization"
+USAGE_METRICS, SERVICES, REPORT = "metrics of usage", "service codes", "report of utilization"
 
 
 _reading_counts = Lock()
@@ -69,7 +69,7 @@ def _count_groups() -> tuple[CountGroup, ...]:
 async def quotas(aws: Aws) -> AsyncIterator[Observed]:
     """Yield the series of quotas in use, as far as the budget of calls has allowed to read them.
 
-    Raises an ExceptionGroup at the end, as a read that fails prevents no other read.
+    Raises an ExceptionGroup at the end: a read that fails prevents no other read.
     """
     await asyncio.to_thread(count_groups)
     known, errors = aws.state(KnownQuotas), list[Exception]()
@@ -77,7 +77,7 @@ async def quotas(aws: Aws) -> AsyncIterator[Observed]:
     known.budget.refill(aws.now)
     reading = _Reading(aws, known, BudgetedCalls(aws, known.budget))
     for read in (
-        reading.read_published,
+        reading.read_usage_metrics,
         reading.read_service_codes,
         reading.read_lists,
         reading.count_resources,
@@ -102,16 +102,16 @@ class _Reading:
     known: KnownQuotas
     calls: BudgetedCalls
 
-    async def read_published(self) -> None:
+    async def read_usage_metrics(self) -> None:
         """Read the list of usage metrics."""
-        if self._is_due(PUBLISHED):
+        if self._is_due(USAGE_METRICS):
             metrics = self.calls.list_items("cloudwatch", "ListMetrics", "Metrics", Namespace=USAGE_NAMESPACE)
-            self.known.published = frozenset([_metric_id(metric) async for metric in metrics])
-            self.known.record_read(PUBLISHED, self.aws.now)
+            self.known.published_metrics = frozenset([_metric_id(metric) async for metric in metrics])
+            self.known.record_read(USAGE_METRICS, self.aws.now)
 
     async def read_service_codes(self) -> None:
         """Read all service codes, if usage metrics of resources show that more services may be in use."""
-        has_resources = any(name != CALLS for name, _ in self.known.published)
+        has_resources = any(name != CALLS for name, _ in self.known.published_metrics)
         if has_resources and self._is_due(SERVICES):
             services = self.calls.list_items(
                 "service-quotas", "ListServices", "Services", MaxResults=PAGE_SIZE
@@ -194,7 +194,7 @@ class _Reading:
 
     async def read_report(self) -> None:
         """Read AWS's report of utilization. A failure affects nothing else."""
-        if self._is_due(REPORT) and self.known.budget.left > 0:
+        if self._is_due(REPORT) and self.known.budget.calls_left > 0:
             self.known.record_read(REPORT, self.aws.now, REPORT_INTERVAL)
             try:
                 self.known.report = await read_report(self.calls)
@@ -230,27 +230,27 @@ class _Reading:
         """
         watched = {*self.aws.declared_quotas}
         all_listed = {listed.key: listed for listed in self.known.quotas}
-        measured = set[Quota]()
+        with_series = set[Quota]()
         for (quota, arn), listed in all_listed.items():
             account_quota = all_listed.get((quota, ""))
             has_own_metric = not (arn and account_quota and account_quota.usage_metric == listed.usage_metric)
             if quota in watched or not self._is_here(listed) or not has_own_metric:
                 continue
-            if observed := usage_series(listed, self.known.published):
-                measured.add(quota)
+            if observed := usage_series(listed, self.known.published_metrics):
+                with_series.add(quota)
                 yield observed
-        for quota, observed in self._counted_series(watched | measured):
-            measured.add(quota)
+        for quota, observed in self._counted_series(watched | with_series):
+            with_series.add(quota)
             yield observed
-        yield from self._reported_series(all_listed, watched | measured)
+        yield from self._reported_series(all_listed, watched | with_series)
 
     def _counted_series(self, watched: Set[Quota]) -> Iterator[tuple[Quota, Observed]]:
         """Yield the series of the counts of quotas that are not in `watched`."""
-        for number, counted in self.known.last_counts.items():
+        for number, last in self.known.last_counts.items():
             group = count_groups()[number]
             values = self.known.values_of(group.service, group.counts.keys() - watched)
             for quota, listed in values.items():
-                for observed in counted_series(group.counts[quota], listed, counted.counts.get(quota)):
+                for observed in counted_series(group.counts[quota], listed, last.counts.get(quota)):
                     yield quota, observed
 
     def _reported_series(
@@ -265,7 +265,7 @@ class _Reading:
 
 
 def reported_series(quota: Quota, name: str, reported: ReportedQuota) -> Observed:
-    """Return the series of a quota by AWS's report of utilization, in percent, as the report has no unit."""
+    """Return the series of a quota by AWS's report of utilization. In percent: the report has no unit."""
     return Observed(
         signal="reported",
         resource=Resource(

@@ -55,8 +55,8 @@ class CountDeclaration(CountCall):
 
     code, name: as in Service Quotas. lists: used with PER_ITEM; the path within an item to the list whose
     entries are counted. region: the only region where the quota is counted; HOME_REGION for the partition's
-    home region. empty: the error code by which AWS says that there are no items. unverified: true if only
-    their names suggest that the quota limits what the operation lists.
+    home region. empty: the error code by which AWS says that there are no items. unverified: true if only the
+    names of the quota and the operation suggest that the quota limits the listed items.
     """
 
     code: Annotated[str, Field(pattern=QUOTA_CODE)]

@@ -75,7 +75,7 @@ async def count(calls: BudgetedCalls, group: CountGroup) -> dict[Quota, Count | 
     Raises the errors of the calls, TooManyParentsError, and ExpressionError where a parent has no id.
     """
     tallies = {quota: _Tally(declaration) for quota, declaration in group.counts.items()}
-    for ids in await _parents(calls, group.first_declaration.parent):
+    for ids in await _parent_ids(calls, group.first_declaration.parent):
         try:
             async for page in _pages(calls, group.first_declaration, ids):
                 for tally in tallies.values():
@@ -162,7 +162,7 @@ async def _pages(
             raise
 
 
-async def _parents(calls: BudgetedCalls, parent: CountCall | None) -> Sequence[PlaceholderValues]:
+async def _parent_ids(calls: BudgetedCalls, parent: CountCall | None) -> Sequence[PlaceholderValues]:
     """Return the ids of each item of a parent; one empty mapping without a parent.
 
     All counts of the scan with the same parent share its list.
@@ -171,13 +171,13 @@ async def _parents(calls: BudgetedCalls, parent: CountCall | None) -> Sequence[P
         return [{}]
     key = json.dumps([*_call_chain(parent), parent.items.text, parent.id and parent.id.text])
     if key not in calls.parents:
-        calls.parents[key] = [ids async for ids in _listed_parents(calls, parent)]
+        calls.parents[key] = [ids async for ids in _list_parent_ids(calls, parent)]
     return calls.parents[key]
 
 
-async def _listed_parents(calls: BudgetedCalls, parent: CountCall) -> AsyncIterator[PlaceholderValues]:
+async def _list_parent_ids(calls: BudgetedCalls, parent: CountCall) -> AsyncIterator[PlaceholderValues]:
     parent_count = 0
-    for outer_ids in await _parents(calls, parent.parent):
+    for outer_ids in await _parent_ids(calls, parent.parent):
         params = _fill_placeholders(parent.params, {**outer_ids, "account_id": calls.aws.account})
         async for page in calls.paginate(*parent.call, **params):
             for item in _as_list(parent.items.search(page), parent):

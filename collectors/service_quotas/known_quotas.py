@@ -59,17 +59,17 @@ class KnownQuotas:
     """The quotas of a cell.
 
     lists: the quotas by service code. in_use: the service codes in use, or configured. service_codes: all
-    codes that Service Quotas has. published: the usage metrics that have points. report: AWS's report of the
-    utilization of quotas; report_failure: why it could not be read the last time. last_counts: of each
-    group, by its number. uncounted: how many counts of services in use were never made. list_failures: of an
-    account that is read without a role, a sentence for each list that could not be read.
+    codes that Service Quotas has. published_metrics: the usage metrics that have points. report: AWS's report
+    of the utilization of quotas; report_failure: why it could not be read the last time. last_counts: of each
+    group, by its number. uncounted: how many counts of services in use were not made yet. list_failures: of
+    an account that is read without a role, a sentence for each list that could not be read.
     """
 
     budget: CallBudget = field(default_factory=CallBudget)
     lists: dict[str, tuple[ListedQuota, ...]] = field(default_factory=dict)
     in_use: frozenset[str] = frozenset()
     service_codes: tuple[str, ...] = ()
-    published: frozenset[NameAndDimensions] = frozenset()
+    published_metrics: frozenset[NameAndDimensions] = frozenset()
     report: UtilizationReport | None = None
     report_failure: Exception | None = None
     last_counts: dict[int, LastCounts] = field(default_factory=dict)
@@ -87,7 +87,7 @@ class KnownQuotas:
         self._due_at[name], self._read_at[name] = now + interval, now
 
     def hasten(self, name: str, now: float) -> None:
-        """Let a list be due HASTE_INTERVAL after its last read, as the list may change at any time."""
+        """Let a list be due HASTE_INTERVAL after its last read, because it may change at any time."""
         self._due_at[name] = min(self._due_at.get(name, now), self._read_at.get(name, now) + HASTE_INTERVAL)
 
     def with_last_values(self, service_code: str, listed: Iterable[ListedQuota]) -> Iterator[ListedQuota]:
@@ -97,7 +97,7 @@ class KnownQuotas:
             last = previous.get(quota.key) if quota.is_missing_for_now else None
             yield replace(quota, value=last.value, source=last.source) if last else quota
 
-    def use_listed(self) -> None:
+    def mark_listed_in_use(self) -> None:
         """Add all services whose quotas are listed to the services in use."""
         self.in_use |= self.lists.keys()
 
@@ -120,11 +120,12 @@ class KnownQuotas:
 
     def reported_quotas(self, now: float) -> Mapping[Quota, ReportedQuota]:
         """Return the quotas in AWS's report of utilization; none if the report is too old."""
-        is_recent = self.report and now < self.report.read_at + MAX_REPORT_AGE
-        return self.report.quotas if self.report and is_recent else {}
+        if self.report is None or now >= self.report.read_at + MAX_REPORT_AGE:
+            return {}
+        return self.report.quotas
 
     def due_groups(self, groups: Iterable[NumberedGroup], now: float) -> list[NumberedGroup]:
         """Return the groups that are due to be counted, the one that has been due longest first."""
         due_at = {number: last.due_at for number, last in self.last_counts.items()}
-        due = [numbered for numbered in groups if now >= due_at.get(numbered[0], 0.0)]
+        due = [(number, group) for number, group in groups if now >= due_at.get(number, 0.0)]
         return sorted(due, key=lambda numbered: due_at.get(numbered[0], 0.0))

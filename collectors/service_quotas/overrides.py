@@ -22,7 +22,7 @@ class ReadAs(StrEnum):
 
     LEVEL = "level"  # the usage is the highest value
     FLOW = "flow"  # the usage is the sum, per second
-    NOTHING = "nothing"  # the metric is not read, as it measures something other than the quota
+    NOTHING = "nothing"  # the metric is not read, because it measures something other than the quota
 
 
 class MetricPatterns(DeclarationModel):

@@ -105,10 +105,11 @@ async def _list(
             raise
 
 
-def _takes_precedence(listed: ListedQuota, known: ListedQuota | None) -> bool:
-    if known is None:
+def _takes_precedence(listed: ListedQuota, earlier: ListedQuota | None) -> bool:
+    """Return whether a quota replaces the one that an earlier list has; None: no earlier list has one."""
+    if earlier is None:
         return True
-    return listed.source is LimitSource.APPLIED and known.source is LimitSource.DEFAULT
+    return listed.source is LimitSource.APPLIED and earlier.source is LimitSource.DEFAULT
 
 
 def listed_quota(

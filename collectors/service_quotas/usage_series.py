@@ -33,11 +33,11 @@ MAX_PARTS = 100  # of one quota: each part is a metric that is billed
 NameAndDimensions = tuple[str, Dimensions]  # of a metric
 
 
-def usage_series(listed: ListedQuota, published: Collection[NameAndDimensions]) -> Observed | None:
+def usage_series(listed: ListedQuota, published_metrics: Collection[NameAndDimensions]) -> Observed | None:
     """Return the series of a quota; None if it has no value or no usage metric that can be read.
 
-    published: the metrics of the cell in USAGE_NAMESPACE that had points in the last two weeks. A quota whose
-    metric is not among them was not used. A quota of 0 has no series: AWS raises it on request.
+    published_metrics: the metrics of the cell in USAGE_NAMESPACE that had points in the last two weeks. A
+    quota whose metric is not among them was not used. A quota of 0 has no series: AWS raises it on request.
     """
     usage_metric, override = listed.usage_metric, override_of_listed(listed)
     if (
@@ -47,13 +47,13 @@ def usage_series(listed: ListedQuota, published: Collection[NameAndDimensions]) 
         or usage_metric.name in FAILED_CALL_METRICS
     ):
         return None
-    metrics = _dimensions_of(usage_metric, override, published)
-    if not metrics:
+    all_dimensions = _dimensions_of_metrics(usage_metric, override, published_metrics)
+    if not all_dimensions:
         return None
     period = override.period or listed.period
     # A rate without a period is per second, unless it is below 1: AWS allows no less than one call a second.
     is_limit_known = usage_metric.name != CALLS or period is not None or listed.value >= 1
-    signal, formula = _signal_and_formula(usage_metric, override, metrics[:MAX_PARTS], period or 1.0)
+    signal, formula = _signal_and_formula(usage_metric, override, all_dimensions[:MAX_PARTS], period or 1.0)
     return Observed(
         signal=signal,
         resource=quota_resource(listed),
@@ -62,8 +62,10 @@ def usage_series(listed: ListedQuota, published: Collection[NameAndDimensions]) 
         limit_source=listed.source,
         quota=listed.quota,
         quota_arn=listed.context.arn,
-        bounded_because=_bounded_because(metrics),
-        throttled=_throttled(usage_metric, override, published) if usage_metric.name == CALLS else None,
+        bounded_because=_bounded_because(len(all_dimensions)),
+        throttled=(
+            _throttled(usage_metric, override, published_metrics) if usage_metric.name == CALLS else None
+        ),
     )
 
 
@@ -72,27 +74,33 @@ def override_of_listed(listed: ListedQuota) -> Override:
     return override_of(listed.quota, dict(listed.usage_metric.dimensions) if listed.usage_metric else {})
 
 
-def _dimensions_of(
-    usage_metric: UsageMetric, override: Override, published: Collection[NameAndDimensions]
+def _dimensions_of_metrics(
+    usage_metric: UsageMetric, override: Override, published_metrics: Collection[NameAndDimensions]
 ) -> list[Dimensions]:
     """Return the dimensions of each metric to read: the quota's own metric, or the metrics of its parts."""
-    if usage_metric.namespace != USAGE_NAMESPACE or (usage_metric.name, usage_metric.dimensions) in published:
+    is_published = (usage_metric.name, usage_metric.dimensions) in published_metrics
+    if usage_metric.namespace != USAGE_NAMESPACE or is_published:
         return [usage_metric.dimensions]
     if not override.parts:
         return []
-    own_dimensions = {*usage_metric.dimensions}
+
+    def is_part(dimensions: Dimensions) -> bool:
+        """Return whether only the dimension that tells parts apart is missing, added or different."""
+        differences = {*dimensions} ^ {*usage_metric.dimensions}
+        return {name for name, _ in differences} == {override.parts}
+
     return sorted(
         dimensions
-        for name, dimensions in published
-        if name == usage_metric.name
-        and {key for key, _ in {*dimensions} ^ own_dimensions} == {override.parts}
+        for name, dimensions in published_metrics
+        if name == usage_metric.name and is_part(dimensions)
     )
 
 
-def _bounded_because(metrics: Collection[Dimensions]) -> Unobservable | None:
-    if len(metrics) <= MAX_PARTS:
+def _bounded_because(metric_count: int) -> Unobservable | None:
+    """Return why the usage is a lower bound: parts are not read; None if all are read."""
+    if metric_count <= MAX_PARTS:
         return None
-    return Unobservable(f"only {MAX_PARTS} of {len(metrics):,} metrics are read, as each is billed")
+    return Unobservable(f"only {MAX_PARTS} of {metric_count:,} metrics are read, because each is billed")
 
 
 def quota_resource(listed: ListedQuota) -> Resource:
@@ -105,15 +113,15 @@ def quota_resource(listed: ListedQuota) -> Resource:
 
 
 def _signal_and_formula(
-    usage_metric: UsageMetric, override: Override, metrics: Sequence[Dimensions], period: float
+    usage_metric: UsageMetric, override: Override, all_dimensions: Sequence[Dimensions], period: float
 ) -> tuple[str, Usage]:
-    """Return the signal and the usage of metrics.
+    """Return the signal and the usage of the metrics with these dimensions.
 
     period: the seconds over which the value of a quota on a rate counts calls.
     """
     rates = [
         Metric(usage_metric.namespace, usage_metric.name, "Sum", dimensions=dimensions, zero_when_absent=True)
-        for dimensions in metrics
+        for dimensions in all_dimensions
     ]
     if override.read is ReadAs.FLOW:
         return "messages", per_second(*rates)
@@ -128,11 +136,11 @@ def _signal_and_formula(
 
 
 def _throttled(
-    usage_metric: UsageMetric, override: Override, published: Collection[NameAndDimensions]
+    usage_metric: UsageMetric, override: Override, published_metrics: Collection[NameAndDimensions]
 ) -> Usage | None:
     """Return the formula of throttled calls; None where AWS publishes no metric for them."""
     namespace = override.throttled_in or usage_metric.namespace
-    if namespace == USAGE_NAMESPACE and (THROTTLED, usage_metric.dimensions) not in published:
+    if namespace == USAGE_NAMESPACE and (THROTTLED, usage_metric.dimensions) not in published_metrics:
         return None
     return per_second(
         Metric(namespace, THROTTLED, "Sum", dimensions=usage_metric.dimensions, zero_when_absent=True)

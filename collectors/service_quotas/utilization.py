@@ -38,11 +38,14 @@ class UtilizationReportError(HeadroomError):
 
 @dataclass(frozen=True, slots=True)
 class ReportedQuota:
-    """A quota in a report. utilization: a ratio. applied: the quota's value in AWS's unit, or None."""
+    """A quota in a report.
+
+    utilization: a ratio. applied_value: in AWS's unit; None if the report has none.
+    """
 
     name: str
     utilization: float
-    applied: float | None
+    applied_value: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +62,9 @@ async def read_report(calls: BudgetedCalls, delays: Sequence[float] = POLL_DELAY
     delays: seconds before each check whether it is ready. Raises the errors of the calls, and
     UtilizationReportError if AWS fails to make the report, or it is not ready at the last check.
     """
-    started = await calls.call("service-quotas", START)
-    report_id = started["ReportId"]
-    await _wait(calls, report_id, delays)
+    response = await calls.call("service-quotas", START)
+    report_id = response["ReportId"]
+    await _wait_until_ready(calls, report_id, delays)
     quotas: dict[Quota, ReportedQuota] = {}
     entries = calls.list_items("service-quotas", GET, "Quotas", ReportId=report_id, MaxResults=PAGE_SIZE)
     async for entry in entries:
@@ -71,7 +74,7 @@ async def read_report(calls: BudgetedCalls, delays: Sequence[float] = POLL_DELAY
     return UtilizationReport(calls.aws.now, quotas)
 
 
-async def _wait(calls: BudgetedCalls, report_id: str, delays: Sequence[float]) -> None:
+async def _wait_until_ready(calls: BudgetedCalls, report_id: str, delays: Sequence[float]) -> None:
     for delay in delays:
         await asyncio.sleep(delay)
         response = await calls.call("service-quotas", GET, ReportId=report_id, MaxResults=1)

@@ -9,7 +9,7 @@ import orjson
 
 from collectors import quota_requests, quotas, tags
 from collectors.base import Collector
-from collectors.iam_actions import RESOURCES
+from collectors.iam_actions import ARNS_OF_ACTIONS
 from collectors.service_quotas.count_file import actions_of_counts
 from monitor.aws import links
 
@@ -116,10 +116,10 @@ def policy_size(document: Any) -> int:
 
 def _statements(name: str, actions: Set[str]) -> Iterator[dict[str, Any]]:
     """Yield a statement for the actions on all resources, and one for each action on some resources only."""
-    if on_all_resources := actions - RESOURCES.keys():
+    if on_all_resources := actions - ARNS_OF_ACTIONS.keys():
         yield _statement(name, on_all_resources, "*")
-    for number, action in enumerate(sorted(actions & RESOURCES.keys()), 1):
-        yield _statement(f"{name}Limited{number}", {action}, RESOURCES[action])
+    for number, action in enumerate(sorted(actions & ARNS_OF_ACTIONS.keys()), 1):
+        yield _statement(f"{name}Limited{number}", {action}, ARNS_OF_ACTIONS[action])
 
 
 def _statement(name: str, actions: Iterable[str], resource: str) -> dict[str, Any]:

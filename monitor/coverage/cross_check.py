@@ -26,8 +26,10 @@ def difference(
     if utilization is not None and abs(reported.utilization - utilization) > MAX_DIFFERENCE:
         theirs, ours = format_percent(reported.utilization), format_percent(utilization)
         differences.append(f"a utilization of {theirs}, and Headroom sees {ours}")
-    if reported.applied is not None and value is not None and reported.applied != value:
-        differences.append(f"the value {reported.applied:,.12g}, and Service Quotas lists {value:,.12g}")
+    if reported.applied_value is not None and value is not None and reported.applied_value != value:
+        differences.append(
+            f"the value {reported.applied_value:,.12g}, and Service Quotas lists {value:,.12g}"
+        )
     if not differences:
         return ""
     read_time = datetime.fromtimestamp(read_at, UTC)

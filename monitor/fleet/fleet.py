@@ -371,9 +371,9 @@ class Fleet(SeriesColumns):
         row = metric_rows.get(query)
         if row is None:
             row = self._allocate_row(metric_rows, query)
-            self.rings.period[row], self.rings.divisor[row] = metric.minutes, metric.divisor
+            self.rings.period[row], self.rings.divisor[row] = metric.period_minutes, metric.divisor
             self._add_aggregates(cell, row, metric)
-        namespace = self.rings.namespaces.number_of((cell, metric.namespace), metric.minutes)
+        namespace = self.rings.namespaces.number_of((cell, metric.namespace), metric.period_minutes)
         self.rings.declare(row, namespace, metric.zero_when_absent)
         return row
 

@@ -190,7 +190,7 @@ def _add_global_quotas(global_quotas: KnownQuotas, account_quotas: Iterable[Know
         for code, listed in known.lists.items():
             if any(quota.is_global for quota in listed):
                 global_quotas.lists.setdefault(code, listed)
-    global_quotas.use_listed()
+    global_quotas.mark_listed_in_use()
 
 
 def _region_labels(region: str) -> Sequence[str]:

@@ -24,7 +24,7 @@ def statistics_by_metric(collectors: Iterable[Collector]) -> Mapping[QualifiedNa
     statistics = defaultdict[QualifiedName, set[str]](set)
     for collector in collectors:
         for metric in collector.metrics:
-            if metric.minutes == 1:
+            if metric.period_minutes == 1:
                 statistics[metric.namespace, metric.name].add(metric.stat)
     return {metric: tuple(sorted(names)) for metric, names in sorted(statistics.items())}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from collectors.base import Collector
-from collectors.builtin import DECLARATIONS_FOLDER, IN_PYTHON
+from collectors.builtin import DECLARATIONS_FOLDER, PYTHON_COLLECTORS
 from collectors.declaration_file import read_declaration
 from collectors.lazy_collector import LazyCollector
 from collectors.service_files import ServiceFolders, read_service_files
@@ -19,9 +19,9 @@ from tests.registries import REGISTRY
 def test_the_files_of_all_services_have_no_problem() -> None:
     """Read the files themselves, not the documents that an earlier run has cached."""
     folders = ServiceFolders(DECLARATIONS_FOLDER, CATALOGUE_FOLDER)
-    in_python = [collector.service for collector in IN_PYTHON]
-    declarations, services = read_service_files(folders, in_python=in_python)
-    assert {declaration.service for declaration in declarations} | {*in_python} == {*REGISTRY.services}
+    python_services = [collector.service for collector in PYTHON_COLLECTORS]
+    declarations, services = read_service_files(folders, python_services=python_services)
+    assert {declaration.service for declaration in declarations} | {*python_services} == {*REGISTRY.services}
     assert {service.service: service for service in services} == REGISTRY.services
 
 

@@ -208,7 +208,7 @@ def test_facts_of_paginated_responses_need_items() -> None:
     text = good_declaration_with(old, new)
     assert problems(text, botocore_problems) == [
         "demo.yaml:16: resources.account.calls.0.facts.account_reads: "
-        "expected the key items in the call, as AWS returns its list in pages"
+        "expected the key items in the call, because AWS returns its list in pages"
     ]
     with_items = good_declaration_with(
         old, "ListTables\n        items: TableNames\n        facts: {account_reads: length(@)}"

@@ -11,13 +11,13 @@ from collectors.base import PER_MINUTE, Observed, Op, Usage, count_difference, h
 from collectors.lambda_ import (
     COLLECTOR,
     account_and_functions,
-    claimed,
-    concurrent,
-    function_concurrent,
+    account_executions,
+    claimed_concurrency,
+    function_executions,
     invocations,
     provisioned_utilization,
     throttles,
-    unreserved,
+    unreserved_executions,
 )
 from collectors.lambda_cache import (
     MAX_ASSUMED_RESERVATIONS,
@@ -63,7 +63,7 @@ async def test_the_usage_of_the_account_is_the_higher_of_claimed_and_running_con
         "account_concurrency", ""
     ]
     assert series.limit == 1000
-    assert series.usage == highest(claimed, concurrent)
+    assert series.usage == highest(claimed_concurrency, account_executions)
     assert series.throttled == ALL_THROTTLES
 
 
@@ -72,7 +72,7 @@ async def test_unreserved_concurrency_has_its_own_limit() -> None:
         "unreserved_concurrency", ""
     ]
     assert series.limit == 700
-    assert series.usage == highest(unreserved)
+    assert series.usage == highest(unreserved_executions)
     assert series.throttled == ALL_THROTTLES
 
 
@@ -125,7 +125,7 @@ async def account_series_before_error(aws: FakeAws) -> dict[str, Observed]:
     return series
 
 
-# With 1000 unreserved, nothing is reserved, and no reservation can be unknown.
+# With 1000 unreserved_executions, nothing is reserved, and no reservation can be unknown.
 @pytest.mark.parametrize(("unreserved_limit", "throttled"), [(1000, ALL_THROTTLES), (700, None)])
 async def test_throttling_of_the_account_is_unknown_while_its_reservations_are_unknown(
     unreserved_limit: int, throttled: Usage | None
@@ -287,7 +287,9 @@ async def test_the_account_is_observed_before_any_function_is_queried() -> None:
 
 
 async def test_the_concurrency_of_the_account_is_not_zero_when_its_points_are_missing() -> None:
-    assert not any(metric.zero_when_absent for metric in (claimed, concurrent, unreserved))
+    assert not any(
+        metric.zero_when_absent for metric in (claimed_concurrency, account_executions, unreserved_executions)
+    )
 
 
 async def test_a_reservation_is_the_limit_of_its_function() -> None:
@@ -296,7 +298,7 @@ async def test_a_reservation_is_the_limit_of_its_function() -> None:
         "function_reserved_concurrency", "billing"
     ]
     assert series.limit == 50
-    assert series.usage == highest(function_concurrent.of(FunctionName="billing"))
+    assert series.usage == highest(function_executions.of(FunctionName="billing"))
     assert series.throttled == per_second(throttles.of(FunctionName="billing"))
 
 
@@ -323,11 +325,11 @@ async def test_the_rise_of_a_functions_concurrency_can_only_be_estimated() -> No
     series = (await aws_with_functions("billing").run_scan(account_and_functions))[
         "concurrency_scaling_rate", "billing"
     ]
-    running = function_concurrent.of(FunctionName="billing")
+    running = function_executions.of(FunctionName="billing")
     assert series.usage == Usage(Op.RISE, ((running, 1 / 12),))
     assert series.upper_bound == highest(running)
     assert series.bounded_because and "estimate" in series.bounded_because.reason
-    assert function_concurrent.zero_when_absent  # a burst may rise from 0
+    assert function_executions.zero_when_absent  # a burst may rise from 0
     assert series.limit is None
     assert series.throttled is None
     assert REGISTRY.services["lambda"].signals["concurrency_scaling_rate"].default_limit("eu-west-1") == 1000
@@ -342,7 +344,7 @@ async def test_a_function_without_a_reservation_needs_one_metric() -> None:
         if isinstance(formula, Usage)
         for metric in formula.metrics
     }
-    assert requested == {function_concurrent.of(FunctionName=name) for name in ("a", "b")}
+    assert requested == {function_executions.of(FunctionName=name) for name in ("a", "b")}
 
 
 async def test_the_usage_of_provisioned_concurrency_is_lambdas_ratio_times_the_allocation() -> None:

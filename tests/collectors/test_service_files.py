@@ -101,7 +101,7 @@ def test_the_name_of_a_built_in_service_is_taken(folder: Path) -> None:
         change(folder / name / "ours.yaml", "service: ours", "service: sqs")
         (folder / name / "ours.yaml").rename(folder / name / "sqs.yaml")
     assert problems(folder) == [
-        f"{name}/sqs.yaml:1: service: expected another name, as it is a built-in service"
+        f"{name}/sqs.yaml:1: service: expected another name: it is that of a built-in service"
         for name in ("collectors", "rules")
     ]
 

@@ -480,7 +480,9 @@ async def test_the_number_of_quotas_that_were_never_counted_is_known() -> None:
         list_service_quotas=quota_lists(acm_pca=[quota(AUTHORITIES, 10)], glue=glue_quotas),
         list_certificate_authorities={"CertificateAuthorities": []},
     )
-    account.known.budget.left = 6  # calls: one for ListMetrics, four for lists of quotas, one for a count
+    account.known.budget.calls_left = (
+        6  # calls: one for ListMetrics, four for lists of quotas, one for a count
+    )
     await account.scan()
     counted = sum(len(group_counts.counts) or 1 for group_counts in account.known.last_counts.values())
     declared = sum(counted_quota.service in ("acm-pca", "glue") for counted_quota in read_counts())

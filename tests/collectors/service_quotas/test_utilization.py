@@ -75,9 +75,9 @@ async def test_all_pages_of_a_report_are_read_once_it_is_ready() -> None:
 
 
 async def test_each_call_for_a_report_is_taken_from_the_call_budget() -> None:
-    aws, budget = aws_with_report(pages=[{"Quotas": []}]), CallBudget(left=10)
+    aws, budget = aws_with_report(pages=[{"Quotas": []}]), CallBudget(calls_left=10)
     await read_report(BudgetedCalls(aws.scan, budget), NO_DELAYS)
-    assert budget.left == 10 - len(aws.calls) == 7
+    assert budget.calls_left == 10 - len(aws.calls) == 7
 
 
 MALFORMED = {

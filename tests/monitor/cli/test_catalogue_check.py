@@ -139,7 +139,8 @@ def _redeclare_builtin_service() -> None:
         (
             _redeclare_builtin_service,
             [
-                f"catalogue.d/{kind}/sqs.yaml:1: service: expected another name, as it is a built-in service"
+                f"catalogue.d/{kind}/sqs.yaml:1: service: "
+                "expected another name: it is that of a built-in service"
                 for kind in ("collectors", "rules")
             ],
         ),

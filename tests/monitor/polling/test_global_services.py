@@ -67,7 +67,7 @@ async def test_each_cell_has_a_call_budget_of_its_own() -> None:
         watcher = Watcher(config, REGISTRY, Fleet(), telemetry.process, telemetry.aws, quota_calls=300)
         await watcher.run_once(lambda done, steps: None, with_polls=False)
         await watcher.close()
-    assert {key: known.budget.left for key, known in watcher.known_quotas().items()} == {
+    assert {key: known.budget.calls_left for key, known in watcher.known_quotas().items()} == {
         EUROPE: 300,
         GLOBAL_CELL: 300,
     }

@@ -55,7 +55,7 @@ def properties(text: str, resource: str) -> dict[str, Any]:
 def test_the_filters_are_exactly_the_one_minute_metrics_that_collectors_declare() -> None:
     streamed = {(namespace, name) for namespace, names in ALL_FILTERS.names.items() for name in names}
     declared = [metric for collector in REGISTRY.collectors for metric in collector.metrics]
-    assert streamed == {(metric.namespace, metric.name) for metric in declared if metric.minutes == 1}
+    assert streamed == {(metric.namespace, metric.name) for metric in declared if metric.period_minutes == 1}
     assert (
         sum(map(len, ALL_FILTERS.names.values())) + len(ALL_FILTERS.names) <= 1000
     )  # the maximum of one metric stream
