@@ -26,7 +26,7 @@ class Certificate:
         # `reload` may run in two threads at once: a check of the files must not undo new settings.
         self._lock = threading.Lock()
         self._files_stamp = config.pair.stamp()
-        self._newest, self.context = config.context(), config.context()
+        self._newest_context, self.context = config.context(), config.context()
         self.context.sni_callback = self._use_newest
 
     def reload(self, config: TlsConfig | None = None) -> None:
@@ -43,14 +43,14 @@ class Certificate:
             return
         self.config, self._files_stamp = config, stamp
         try:
-            self._newest = config.context()
+            self._newest_context = config.context()
         except ValueError as error:
             self._reloads.labels("refused").inc()
             log.error("the new certificate cannot be used, the old one stays in force: %s", error)
             return
-        self.context.minimum_version = self._newest.minimum_version
+        self.context.minimum_version = self._newest_context.minimum_version
         self._reloads.labels("done").inc()
         log.info("the certificate was reloaded")
 
     def _use_newest(self, connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
-        connection.context = self._newest
+        connection.context = self._newest_context

@@ -27,8 +27,8 @@ class AccessDeniedError(HeadroomError):
 def single_header(scope: AsgiScope, name: str) -> bytes | None:
     """Return the value of a header; None if it is missing.
 
-    Raises AccessDeniedError when the header is too long or repeated. Of a repeated header, a proxy may have
-    checked another value.
+    Raises AccessDeniedError when the header is too long or repeated. If a header is repeated, a proxy may
+    have checked another value than the one used here.
     """
     key = name.lower().encode()
     values = [value for header, value in scope["headers"] if header == key]

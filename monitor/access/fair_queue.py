@@ -25,9 +25,10 @@ class FairQueue:
     """
 
     def __init__(self) -> None:
+        # By client, then by user name; the next to be served is first.
         self._waiting: OrderedDict[str, OrderedDict[bytes, deque[Waiter]]] = OrderedDict()
         self._counts = Counter[str]()  # waiting requests by client
-        self._busy = False
+        self._is_busy = False
 
     @asynccontextmanager
     async def turn(self, client: str, name: bytes) -> AsyncIterator[None]:
@@ -35,13 +36,13 @@ class FairQueue:
 
         Raises QueueFullError.
         """
-        if self._busy:
+        if self._is_busy:
             await self._wait(client, name)
-        self._busy = True
+        self._is_busy = True
         try:
             yield
         finally:
-            self._busy = False
+            self._is_busy = False
             self._wake_next()
 
     async def _wait(self, client: str, name: bytes) -> None:
@@ -50,15 +51,15 @@ class FairQueue:
             await waiter
         except asyncio.CancelledError:
             if waiter.done() and not waiter.cancelled() and not waiter.exception():
-                self._busy = False  # this request was cancelled when it had the turn
+                self._is_busy = False  # this request was cancelled when it had the turn
                 self._wake_next()
             else:
                 self._remove(client, name, waiter)
             raise
 
     def _enqueue(self, client: str, name: bytes) -> Waiter:
-        same_name = self._waiting.get(client, OrderedDict()).get(name, deque())
-        if len(same_name) >= MAX_WAITING_PER_NAME:
+        waiters = self._waiting.get(client, OrderedDict()).get(name, deque())
+        if len(waiters) >= MAX_WAITING_PER_NAME:
             raise QueueFullError
         if self._counts.total() >= MAX_WAITING and not self._evict_for(client):
             raise QueueFullError
@@ -102,5 +103,5 @@ class FairQueue:
         self._waiting.move_to_end(client)
         waiters_by_name.move_to_end(name)
         self._remove(client, name, waiter)
-        self._busy = True
+        self._is_busy = True
         waiter.set_result(None)

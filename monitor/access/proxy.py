@@ -31,5 +31,5 @@ def _is_within(client: tuple[str, int] | None, networks: Sequence[Network]) -> b
         peer = ip_address(client[0] if client else "")
     except ValueError:  # not an IP address, for example a UNIX socket
         return False
-    mapped = peer.ipv4_mapped if isinstance(peer, IPv6Address) else None
-    return any((mapped or peer) in network for network in networks)
+    ipv4_peer = peer.ipv4_mapped if isinstance(peer, IPv6Address) else None
+    return any((ipv4_peer or peer) in network for network in networks)

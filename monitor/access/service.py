@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from monitor.access.authenticator import Authenticator
 from monitor.access.certificate import Certificate
 from monitor.access.middleware import AuthMiddleware
-from monitor.access.settings import AccessSettings, exposed_without_auth
+from monitor.access.settings import AccessSettings, exposure_problems
 from monitor.access.telemetry import AccessTelemetry
 from monitor.http.errors import ErrorPage
 from monitor.lib.schedule import Schedule, repeat
@@ -66,7 +66,7 @@ class AccessService:
 
     def validate(self, settings: AccessSettings) -> None:
         """Raise ConfigError if new settings would expose the server's current address without `auth`."""
-        if problems := problem_lines("", exposed_without_auth(self._listen, settings.auth)):
+        if problems := problem_lines("", exposure_problems(self._listen, settings.auth)):
             raise ConfigError(problems)
 
     async def configure(self, settings: AccessSettings) -> None:

@@ -287,11 +287,11 @@ EXAMPLE_AUTH = {
 EXAMPLE_TLS = {"certificate_file": "tls.crt", "key_file": "tls.key", "minimum_version": "1.2"}
 
 
-def exposed_without_auth(listen: str, auth: AuthConfig | None) -> Iterator[Problem]:
+def exposure_problems(listen: str, auth: AuthConfig | None) -> Iterator[Problem]:
     """Yield a problem when other machines can reach the address and `auth` is missing."""
     if auth is None and not is_loopback(parse_address(listen)[0]):
         yield Problem(
             ("listen",),
-            f"expected a loopback address such as 127.0.0.1:4070, as there is no `auth`, found {listen}: "
+            f"expected a loopback address such as 127.0.0.1:4070 without `auth`, found {listen}: "
             "configure `auth`, or set `auth: {allow_anonymous: true}` to let everybody read",
         )

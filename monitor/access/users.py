@@ -32,7 +32,7 @@ class Users:
         self._max_cached = max_cached
         self._queue = FairQueue()
         hashes = [secret for secret, _ in self._entries.values() if isinstance(secret, PasswordHash)]
-        # By cost: see `_matches`.
+        # One hash of each cost: see `_matches`.
         self._decoys = {password_hash.cost: password_hash for password_hash in hashes}
 
     async def find(self, name: bytes, password: bytes, client: str = "") -> UserConfig | None:
@@ -56,8 +56,8 @@ class Users:
     async def _check(self, name: bytes, password: bytes, digest: bytes) -> UserConfig | None:
         """Check a password, in a time that does not depend on whether the name is known."""
         secret, entry = self._entries.get(name, (None, None))
-        correct = await asyncio.to_thread(_matches, secret, password, self._decoys.values())
-        if not correct or entry is None:
+        is_correct = await asyncio.to_thread(_matches, secret, password, self._decoys.values())
+        if not is_correct or entry is None:
             return None
         self._cache[digest] = entry
         while len(self._cache) > self._max_cached:
@@ -70,9 +70,10 @@ def _matches(secret: StoredSecret | None, password: bytes, decoys: Collection[Pa
 
     decoys: one hash of each cost. A hash of each cost is computed, so that the time reveals no name.
     """
-    correct = False
+    is_correct = False
     for decoy in decoys:
         own_hash = secret if isinstance(secret, PasswordHash) and secret.cost == decoy.cost else None
-        correct |= (own_hash or decoy).matches(password) and own_hash is not None
-    plain = secret.get_secret_value().encode() if isinstance(secret, SecretStr) else secrets.token_bytes()
-    return correct | hmac.compare_digest(sha256(plain).digest(), sha256(password).digest())
+        is_correct |= (own_hash or decoy).matches(password) and own_hash is not None
+    # Without a stored password, a random one is compared, which takes as long.
+    stored = secret.get_secret_value().encode() if isinstance(secret, SecretStr) else secrets.token_bytes()
+    return is_correct | hmac.compare_digest(sha256(stored).digest(), sha256(password).digest())

@@ -44,21 +44,22 @@ class AlertReceiver:
 class AlertReceivers:
     """Finds the receivers of alerts. Any thread may call `receivers_of`.
 
-    routes: returns the receivers to which an alert is routed. notified: by alert id, the receivers that
-    were notified that the alert fires. queued: by receiver, the alerts with queued notices. undelivered: by
-    receiver, the alerts in dead letters. failing: the receivers whose last attempt failed.
+    routes_of: returns the receivers to which an alert is routed. notified_receivers: by alert id, the
+    receivers that were notified that the alert fires. queued_alerts: by receiver, the alerts with queued
+    notices. undelivered_alerts: by receiver, the alerts in dead letters. failing_receivers: those whose last
+    attempt failed.
     """
 
-    routes: Callable[[Notice], Sequence[RoutedReceiver]]
-    notified: Mapping[str, Iterable[str]]
-    queued: Mapping[str, frozenset[str]]
-    undelivered: Mapping[str, frozenset[str]]
-    failing: frozenset[str]
+    routes_of: Callable[[Notice], Sequence[RoutedReceiver]]
+    notified_receivers: Mapping[str, Iterable[str]]
+    queued_alerts: Mapping[str, frozenset[str]]
+    undelivered_alerts: Mapping[str, frozenset[str]]
+    failing_receivers: frozenset[str]
 
     @classmethod
     def of(cls, engine: AlertEngine, receivers: Sequence[ReceiverStatus]) -> Self:
         """Return the present state of the engine and the receivers. Call it on the event loop."""
-        undelivered = {
+        undelivered_alerts = {
             status.receiver: frozenset(
                 notice.alert for letter in status.dead_letters for notice in letter.notification.notices
             )
@@ -68,23 +69,24 @@ class AlertReceivers:
             engine.routes_of,
             engine.notified_receivers(),
             {status.receiver: status.queued_alerts for status in receivers},
-            undelivered,
+            undelivered_alerts,
             frozenset(status.receiver for status in receivers if status.stats.last_error),
         )
 
     def receivers_of(self, notice: Notice) -> list[AlertReceiver]:
         """Return the receivers of an alert: first the routed ones, then others that were notified of it."""
-        notified = {*self.notified.get(notice.alert, ())}
-        suppressed = {routed.receiver: routed.suppressed for routed in self.routes(notice)}
+        notified = {*self.notified_receivers.get(notice.alert, ())}
+        suppressed = {routed.receiver: routed.suppressed for routed in self.routes_of(notice)}
         names = dict.fromkeys([*suppressed, *sorted(notified)])
         return [AlertReceiver(name, self._state(notice.alert, name, notified, suppressed)) for name in names]
 
     def _state(
         self, alert: str, receiver: str, notified: set[str], suppressed: Mapping[str, bool]
     ) -> DeliveryState:
-        if alert in self.queued.get(receiver, ()):
-            return DeliveryState.FAILING if receiver in self.failing else DeliveryState.QUEUED
-        if alert in self.undelivered.get(receiver, ()):
+        """Return the state of one receiver. suppressed: by receiver, whether a time window defers notices."""
+        if alert in self.queued_alerts.get(receiver, ()):
+            return DeliveryState.FAILING if receiver in self.failing_receivers else DeliveryState.QUEUED
+        if alert in self.undelivered_alerts.get(receiver, ()):
             return DeliveryState.UNDELIVERED
         if receiver in notified:
             return DeliveryState.NOTIFIED

@@ -60,9 +60,10 @@ class BlindAlerts:
         is_recent = now - last.at < MIN_NOTICE_INTERVAL
         if self._scopes.get(spot.alert) == spot.scope or (is_recent and last.kind is not NoticeKind.FIRING):
             return None
-        kind = NoticeKind.WORSENED if spot.place_count > last.places else NoticeKind.EASED
-        # If the first notice is recent, the new notice replaces it.
-        kind, at = (NoticeKind.FIRING, last.at) if is_recent else (kind, now)
+        if is_recent:  # the last notice is the first, and the new notice replaces it
+            kind, at = NoticeKind.FIRING, last.at
+        else:
+            kind, at = NoticeKind.WORSENED if spot.place_count > last.places else NoticeKind.EASED, now
         notice = self._notice(spot, kind, min(last.since, spot.since), at, links)
         notice = replace(notice, labels=last.labels)  # receivers tell alerts apart by their labels
         if notice.summary == last.summary:  # no change; after a restart the last scope is unknown
@@ -89,10 +90,8 @@ class BlindAlerts:
     def _end_notice(
         self, last: Notice, status: MonitorStatus, targets: Iterable[ObservationTarget], now: float
     ) -> Notice:
-        name, cause = (
-            last.labels.get("account_name") or last.labels["account"],
-            last.labels.get("cause"),
-        )
+        name = last.labels.get("account_name") or last.labels["account"]
+        cause = last.labels.get("cause")
         is_monitored = any(_targets_of(last, status, targets))
         reason = status.departed_accounts.get(last.labels["account"], "")
         ending = (

@@ -14,7 +14,7 @@ from monitor.access.settings import (
     AccessSettings,
     AuthConfig,
     TlsConfig,
-    exposed_without_auth,
+    exposure_problems,
 )
 from monitor.alerting.links import Links
 from monitor.alerting.routes import RouteConfig, route_problems
@@ -308,7 +308,7 @@ class Config(ConfigModel):
             raise ConfigError(
                 [f"listen: expected host:port such as 127.0.0.1:4070, found {listen!r}"]
             ) from None
-        if problems := problem_lines("", exposed_without_auth(listen, self.auth)):
+        if problems := problem_lines("", exposure_problems(listen, self.auth)):
             raise ConfigError(problems)
         return self.model_copy(update={"listen": listen})
 
@@ -429,7 +429,7 @@ class Config(ConfigModel):
             *ineffective_alerts(alerts, signals),
             *(ineffective_patterns(self.signals, signals) if registry else ()),
             *duplicate_push_names(self.push),
-            *exposed_without_auth(self.listen, self.auth),
+            *exposure_problems(self.listen, self.auth),
             *route_problems(
                 self.route,
                 [receiver.name for receiver in self.receivers],

@@ -199,7 +199,7 @@ def test_only_addresses_of_this_machine_are_loopback(host: str) -> None:
 @pytest.mark.parametrize("listen", ["0.0.0.0:4070", "[::]:4070", "10.0.0.1:4070", "host.example.org:4070"])
 def test_a_listen_address_beyond_loopback_requires_auth(listen: str) -> None:
     sentence = (
-        "listen: expected a loopback address such as 127.0.0.1:4070, as there is no `auth`, "
+        "listen: expected a loopback address such as 127.0.0.1:4070 without `auth`, "
         f"found {listen}: configure `auth`, or set `auth: {{allow_anonymous: true}}` "
         "to let everybody read"
     )
