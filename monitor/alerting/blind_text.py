@@ -34,16 +34,16 @@ END_TEXTS: dict[str, str] = {
 def summary(spot: BlindSpot, registry: Registry) -> str:
     """Return the summary of a blind spot in its present scope."""
     failure = _shown_failure(spot.targets, registry)
-    what = _failure_text(spot, failure, registry)
+    failed = _failure_text(spot, failure, registry)
     message = f": {failure.message.rstrip('.')}" if failure and failure.message else ""
     if is_unlistable_organization(spot):
-        return f"{what}: Headroom cannot list the accounts of the {spot.account}{message}. {LISTING_EFFECT}"
-    where = _places_text(spot)
+        return f"{failed}: Headroom cannot list the accounts of the {spot.account}{message}. {LISTING_EFFECT}"
     if spot.cause == FailureClass.CLOCK and failure:
         return f"{failure.message[0].upper()}{failure.message[1:]}."
-    if not where:
-        return f"{what}: Headroom cannot access the account {spot.name or spot.account}{message}."
-    return f"{what} {where}{message}. {_effect_text(spot, registry)}"
+    places = _places_text(spot)
+    if not places:
+        return f"{failed}: Headroom cannot access the account {spot.name or spot.account}{message}."
+    return f"{failed} {places}{message}. {_effect_text(spot, registry)}"
 
 
 def _effect_text(spot: BlindSpot, registry: Registry) -> str:
@@ -51,7 +51,9 @@ def _effect_text(spot: BlindSpot, registry: Registry) -> str:
     unread_targets = [target for target in spot.targets if target.service != ACTIVITY]
     unread_services = affected_services(spot._replace(targets=unread_targets), registry)
     sentences = [f"Not monitored there: {unread_services}."] if unread_targets else []
-    return " ".join([*sentences, *([ACTIVITY_EFFECT] if len(unread_targets) < len(spot.targets) else ())])
+    if len(unread_targets) < len(spot.targets):
+        sentences.append(ACTIVITY_EFFECT)
+    return " ".join(sentences)
 
 
 def next_steps(spot: BlindSpot) -> list[NextStep]:
@@ -105,7 +107,9 @@ def _shown_failure(targets: Iterable[ObservationTarget], registry: Registry) -> 
         for target in targets
         for failure in target.failures
     ]
-    return min(actions_and_failures, key=lambda pair: (not pair[0], pair[0]), default=("", None))[1]
+    # Failures without an action come last.
+    _, failure = min(actions_and_failures, key=lambda pair: (not pair[0], pair[0]), default=("", None))
+    return failure
 
 
 def _failure_text(spot: BlindSpot, failure: Failure | None, registry: Registry) -> str:

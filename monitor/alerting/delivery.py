@@ -26,13 +26,13 @@ MAX_ORPHAN_AGE = 24 * 3600  # seconds for which notices for a removed receiver s
 class ReceiverStatus:
     """The state of deliveries to one receiver.
 
-    queued: the number of waiting notices. oldest_queued: when the oldest of them was made, in epoch
-    seconds. queued_alerts: the ids of the alerts of the waiting notices.
+    queued_count: the number of waiting notices. oldest_queued_at: when the oldest of them was made, in epoch
+    seconds; None if none waits. queued_alerts: the ids of the alerts of the waiting notices.
     """
 
     receiver: str
-    queued: int
-    oldest_queued: float | None
+    queued_count: int
+    oldest_queued_at: float | None
     queued_alerts: frozenset[str]
     dead_letters: Sequence[DeadLetter]
     stats: DeliveryStats
@@ -54,9 +54,9 @@ class Delivery:
         self.senders: dict[str, Sender] = {}
         self._store, self._telemetry, self._now, self._random = store, telemetry, now, random
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._ending: set[asyncio.Task[None]] = set()  # of removed senders
+        self._ending_tasks: set[asyncio.Task[None]] = set()  # of removed senders
         self._stop = asyncio.Event()
-        self._running = False
+        self._is_running = False
 
     def configure(self, receivers: Iterable[DeliveryTarget]) -> None:
         """Replace the receivers.
@@ -115,8 +115,8 @@ class Delivery:
         return [
             ReceiverStatus(
                 receiver=name,
-                queued=len(sender.outbox),
-                oldest_queued=sender.outbox.oldest_at,
+                queued_count=len(sender.outbox),
+                oldest_queued_at=sender.outbox.oldest_at,
                 queued_alerts=frozenset(sender.outbox.alert_ids),
                 dead_letters=sender.dead_letters,
                 stats=sender.stats,
@@ -134,7 +134,7 @@ class Delivery:
 
     async def run(self) -> None:
         """Deliver until cancelled. Then wait up to SHUTDOWN_TIMEOUT for running attempts."""
-        self._running = True
+        self._is_running = True
         try:
             for name in self.senders:
                 self._start_sender(name)
@@ -142,7 +142,7 @@ class Delivery:
                 await self._maintain_safely()
                 await asyncio.sleep(MAINTENANCE_INTERVAL)
         finally:
-            self._running = False
+            self._is_running = False
             await self._stop_senders()
 
     async def _maintain_safely(self) -> None:
@@ -191,7 +191,7 @@ class Delivery:
             dead_letters=lambda: len(sender.dead_letters),
             oldest_age=lambda: self._now() - (sender.outbox.oldest_at or self._now()),
         )
-        if self._running:
+        if self._is_running:
             self._start_sender(receiver.name)
 
     def _remove_sender(self, name: str) -> None:
@@ -200,8 +200,8 @@ class Delivery:
         if name in self._tasks:
             task = self._tasks.pop(name)
             task.cancel()
-            self._ending.add(task)
-            task.add_done_callback(self._ending.discard)
+            self._ending_tasks.add(task)
+            task.add_done_callback(self._ending_tasks.discard)
 
     def _start_sender(self, name: str) -> None:
         self._tasks[name] = asyncio.create_task(self.senders[name].run(self._stop), name=f"sender {name}")
@@ -210,7 +210,7 @@ class Delivery:
         self._stop.set()
         for sender in self.senders.values():
             sender.wake.set()
-        tasks = {*self._tasks.values(), *self._ending}
+        tasks = {*self._tasks.values(), *self._ending_tasks}
         if tasks:
             _, unfinished = await asyncio.wait(tasks, timeout=SHUTDOWN_TIMEOUT)
             for task in unfinished:

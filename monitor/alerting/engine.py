@@ -40,7 +40,7 @@ from monitor.lib.errors import HeadroomError
 from monitor.notifiers.notice import Notice, NoticeKind
 from rules.arrays import Ints
 
-MAX_SLEEP = 60.0  # seconds; short, as notifications become due earlier if the clock is set forward
+MAX_SLEEP = 60.0  # seconds; short, because notifications become due earlier if the clock is set forward
 MAX_PLANNED_AT_ONCE = 20  # alerts and groups; planning so few is faster than starting a thread
 MIN_SLEEP = 0.5  # seconds; notifications that become due within this time are planned together
 
@@ -91,7 +91,7 @@ class AlertEngine:
             self.silences,
             settings.registry,
         )
-        self._observer.started = self._now()
+        self._observer.started_at = self._now()
         self._evaluator.rewrite_all()
         self.wake.set()
 
@@ -269,7 +269,6 @@ class AlertEngine:
         self._next_due = min(due, default=None)
         changes, notices = self._state.take_changes()
         if changes or pending:
-            evaluated: dict[str, bytes | None] = (
-                {EVALUATED_UNTIL: b"%d" % (now // 60)} if self._is_all_read else {}
-            )
-            await self._delivery.commit(changes | evaluated, notices, pending)
+            if self._is_all_read:
+                changes[EVALUATED_UNTIL] = b"%d" % (now // 60)
+            await self._delivery.commit(changes, notices, pending)

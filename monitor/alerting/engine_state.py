@@ -38,9 +38,9 @@ class EngineState:
     alerts: the last notice of each alert that fires, or whose end a receiver must still be notified of.
     An alert on a signal has the id of its series. groups: the alerts that each receiver was notified of, by
     group. alert_states: the stored states of the rules of series that have not been found since the start, by
-    the series' id as a number. evaluated_until:
-    the last minute evaluated by an earlier process; None if there was none. account_ids: the ids of
-    configured accounts by name, as AWS does not return the id of an inaccessible account.
+    the series' id as a number. evaluated_until: the last minute evaluated by an earlier process; None if
+    there was none. account_ids: the ids of configured accounts by name. They are stored because AWS does not
+    return the id of an inaccessible account.
     """
 
     def __init__(self, store: AlertStateStore, registry: Registry) -> None:

@@ -42,14 +42,14 @@ class Evaluator:
     ) -> None:
         self._fleet, self._lifecycle, self._notice_builder = fleet, lifecycle, notice_builder
         self._state = state
-        self._exported: dict[int, ExportedAlert] = {}  # by slot
-        self._unevaluated: Ints = np.empty(0, np.int32)  # slots with new samples
-        self._changed: dict[int, None] = {}  # slots whose notices may have to change, in order
-        self._rewrite_all = True
+        self._exported_alerts: dict[int, ExportedAlert] = {}  # by slot
+        self._unevaluated_slots: Ints = np.empty(0, np.int32)  # slots with new samples
+        self._changed_slots: dict[int, None] = {}  # slots whose notices may have to change, in order
+        self._must_rewrite_all = True
 
     def rewrite_all(self) -> None:
         """Let the next `evaluate` check whether any alert needs a new notice, as after a reload."""
-        self._rewrite_all = True
+        self._must_rewrite_all = True
 
     def name_accounts(self, names: Mapping[str, str]) -> None:
         """Set the names of accounts, by id, which notices show and overrides match."""
@@ -60,16 +60,16 @@ class Evaluator:
 
     def mark_changed(self, slot: int) -> None:
         """Let the next `evaluate` check whether the series in a slot needs a new notice."""
-        self._changed[slot] = None
+        self._changed_slots[slot] = None
 
     def remove_departed(self) -> list[str]:
         """Forget the series that left the fleet, and return their ids, which their alerts have, too."""
-        departed = self._fleet.reclaim()
-        if departed:
-            self._lifecycle.forget(departed)
-        for series in departed:
-            self._exported.pop(series.slot, None)
-        return [series.key.id for series in departed]
+        departed_series = self._fleet.reclaim()
+        if departed_series:
+            self._lifecycle.forget(departed_series)
+        for series in departed_series:
+            self._exported_alerts.pop(series.slot, None)
+        return [series.key.id for series in departed_series]
 
     def end(self, alert: str, now: float, departed_accounts: Mapping[str, str]) -> None:
         """Delete the alert states of a series that left the fleet. If its alert fires, record its resolution.
@@ -84,20 +84,21 @@ class Evaluator:
 
     async def evaluate(self, now: float) -> None:
         """Evaluate new samples and changed limits, and record the notices. now: epoch seconds."""
-        self._unevaluated = self._with_updated(self._unevaluated)
+        self._unevaluated_slots = self._with_updated(self._unevaluated_slots)
         await asyncio.sleep(0)
         self._save(self._lifecycle.reevaluate_changed())
-        while self._unevaluated.size:
-            batch = self._unevaluated[:EVALUATION_BATCH]
+        while self._unevaluated_slots.size:
+            batch = self._unevaluated_slots[:EVALUATION_BATCH]
             self._save(await self._advance(batch))
-            self._unevaluated = self._unevaluated[EVALUATION_BATCH:]
+            self._unevaluated_slots = self._unevaluated_slots[EVALUATION_BATCH:]
             await asyncio.sleep(0)
         await self._record_notices(now)
 
     def _with_updated(self, slots: Ints) -> Ints:
         """Return these slots and the slots with new samples, in ascending order."""
         is_unevaluated = np.zeros(self._fleet.size, np.bool_)
-        is_unevaluated[slots] = is_unevaluated[self._fleet.take_updated()] = True
+        is_unevaluated[slots] = True
+        is_unevaluated[self._fleet.take_updated()] = True
         return np.flatnonzero(is_unevaluated).astype(np.int32)
 
     async def _advance(self, batch: Ints) -> Ints:
@@ -117,37 +118,39 @@ class Evaluator:
         """Return the pending and firing alerts: one for each series, of its worst rule."""
         return [
             ActiveAlert(slot, exported.severity.value, int(exported.state), self._started_at(slot, exported))
-            for slot, exported in self._exported.items()
+            for slot, exported in self._exported_alerts.items()
         ]
 
     def _started_at(self, slot: int, exported: ExportedAlert) -> int:
         """Return when the breach of an alert began, in epoch seconds."""
         notice = self._state.alerts.get(exported.id) if exported.state is AlertState.FIRING else None
-        return int(notice.since) if notice else self._lifecycle.since(slot, exported.rule) * 60
+        return int(notice.since) if notice else self._lifecycle.breach_minute(slot, exported.rule) * 60
 
     def _save(self, slots: Ints) -> None:
         """Store the changed alert states of the series in these slots."""
-        self._changed |= dict.fromkeys(slots.tolist())
+        self._changed_slots |= dict.fromkeys(slots.tolist())
         for slot, saved in self._lifecycle.save(slots).items():
             if series := self._fleet.by_slot[slot]:
                 self._state.save_alert_states(series.key.id, saved)
 
     async def _record_notices(self, now: float) -> None:
-        if self._rewrite_all:
-            alerting = (self._fleet.series.get(key_of(notice)) for notice in self._state.series_alerts())
-            self._changed |= {series.slot: None for series in alerting if series}
-            self._changed |= dict.fromkeys(self._lifecycle.active_slots().tolist())
-            self._rewrite_all = False
-        for batch in snapshot_batches(self._changed):
+        if self._must_rewrite_all:
+            alerted_series = (
+                self._fleet.series.get(key_of(notice)) for notice in self._state.series_alerts()
+            )
+            self._changed_slots |= {series.slot: None for series in alerted_series if series}
+            self._changed_slots |= dict.fromkeys(self._lifecycle.active_slots().tolist())
+            self._must_rewrite_all = False
+        for batch in snapshot_batches(self._changed_slots):
             trends = self._notice_builder.trends(self._lifecycle.firing_slots(np.array(batch, np.int32)))
             async for slot in cooperative_iter(batch):
                 self._record_notice(slot, now, trends.get(slot))
-                del self._changed[slot]
+                del self._changed_slots[slot]
 
     def _record_notice(self, slot: int, now: float, trend: Trend | None) -> None:
         """Update the exported alert of a series, and record a notice if its alert changed."""
         series = self._fleet.by_slot[slot]
-        self._exported.pop(slot, None)
+        self._exported_alerts.pop(slot, None)
         if series is None:
             return
         last_notice = self._state.alerts.get(series.key.id)
@@ -156,4 +159,6 @@ class Evaluator:
             self._state.record(notice)
         state = AlertState.FIRING if firing_rule else AlertState.PENDING
         if worst_rule := firing_rule or self._notice_builder.worst_rule(series, state):
-            self._exported[slot] = ExportedAlert(series.key.id, worst_rule.rule, worst_rule.severity, state)
+            self._exported_alerts[slot] = ExportedAlert(
+                series.key.id, worst_rule.rule, worst_rule.severity, state
+            )

@@ -22,17 +22,17 @@ from monitor.notifiers.notice import Notice
 class FiringAlert:
     """A firing alert.
 
-    notice: its last notice. inhibited_by: the last notice of the alert that inhibits it. current: the usage
-    now, in words; empty for an alert that is not about a series. sampled: the time of the usage, in epoch
-    seconds.
+    notice: its last notice. inhibited_by: the last notice of the alert that inhibits it. usage_text: the
+    usage now, in words; empty for an alert that is not about a series. sample_time: the time of the usage, in
+    epoch seconds.
     """
 
     notice: Notice
     acknowledgement: Acknowledgement | None
     silence: Silence | None
     inhibited_by: Notice | None
-    current: str = ""
-    sampled: int | None = None
+    usage_text: str = ""
+    sample_time: int | None = None
 
     @property
     def has_series(self) -> bool:
@@ -59,10 +59,10 @@ async def firing_alerts(engine: AlertEngine) -> list[FiringAlert]:
 
 
 def _firing_alerts(notices: Sequence[Notice], silences: Silences, registry: Registry) -> list[FiringAlert]:
-    now, inhibiting = time.time(), inhibit.inhibiting_alerts(notices, registry)
+    now, inhibiting_ids = time.time(), inhibit.inhibiting_alerts(notices, registry)
     notice_by_alert = {notice.alert: notice for notice in notices}
     alerts = [
-        with_handling(notice, silences, now, notice_by_alert.get(inhibiting.get(notice.alert, "")))
+        with_handling(notice, silences, now, notice_by_alert.get(inhibiting_ids.get(notice.alert, "")))
         for notice in sorted(notices, key=urgency)
     ]
     return sorted(alerts, key=lambda alert: not alert.unhandled)
@@ -81,7 +81,7 @@ def with_handling(
 def with_current_usage(alerts: Iterable[FiringAlert], fleet: Fleet) -> list[FiringAlert]:
     """Return the alerts with the usage as last judged; alerts of departed series are not changed.
 
-    Call it in the event loop, as it reads columns that judgements write.
+    Call it in the event loop, because it reads columns that judgements write.
     """
     return [_with_current_usage(alert, fleet) for alert in alerts]
 
@@ -92,7 +92,7 @@ def _with_current_usage(alert: FiringAlert, fleet: Fleet) -> FiringAlert:
     if series is None:
         return alert
     row = row_of(fleet, series)
-    return replace(alert, current=current_usage(row), sampled=row.sample_time)
+    return replace(alert, usage_text=current_usage(row), sample_time=row.sample_time)
 
 
 def _series_key(notice: Notice) -> Key | None:

@@ -72,10 +72,9 @@ class ForecastAlerts:
             if series and (notice := self._new_notice(series, firing, now)):
                 self._state.record(notice)
         for last_notice in firing.values():
-            if self._state.alerts[last_notice.alert] is last_notice and (
-                ended := self._end_notice(last_notice, status, now)
-            ):
-                self._state.record(ended)
+            has_new_notice = self._state.alerts[last_notice.alert] is not last_notice
+            if not has_new_notice and (notice := self._end_notice(last_notice, status, now)):
+                self._state.record(notice)
 
     def end_departed(
         self, series_ids: Iterable[str], departed_accounts: Mapping[str, str], now: float
@@ -101,8 +100,8 @@ class ForecastAlerts:
         for start in range(0, size, SERIES_AT_ONCE):
             part = slice(start, min(start + SERIES_AT_ONCE, size))
             since[part], improbable_since[part] = self._class_times(part, ids, now)
-            lasts = np.logical_or.reduce([np.isfinite(times) for times in since[part].T])
-            slots += (start + np.flatnonzero(lasts)).tolist()
+            any_class_lasts = np.logical_or.reduce([np.isfinite(times) for times in since[part].T])
+            slots += (start + np.flatnonzero(any_class_lasts)).tolist()
             await asyncio.sleep(0)
         self._since, self._improbable_since, self._ids = since, improbable_since, ids
         return slots
@@ -120,7 +119,8 @@ class ForecastAlerts:
             unchanged_times = earlier_times[earlier_slots][unchanged]
             times[unchanged] = np.where(np.isfinite(unchanged_times), unchanged_times, now)
         probability = fleet.reach_probability[part]
-        # Eligible are slots with a series that is not near its limit, and has not reached it or its ceiling.
+        # A slot is eligible if it has a series that is not near its limit, and has not reached it or its
+        # ceiling.
         is_eligible = (fleet.zone[part] < Zone.NEAR) & (fleet.group[part] >= 0) & ~(probability[:, 0] >= 1)
         lasts = (probability[:, ::-1] >= LIKELY) & is_eligible[:, None]  # the longest horizon first
         improbable: Flags = probability[:, -1] < IMPROBABLE
@@ -130,13 +130,14 @@ class ForecastAlerts:
         """Return a notice if the class of a series is nearer than in its last notice; else None."""
         labels = self._labels(series)
         lasting = now - self._since[series.slot] >= self._notice_builder.settings.will_reach_for(labels)
-        nearest = int(np.flatnonzero(lasting)[-1]) + 1 if lasting.any() else NO_CLASS
+        nearest_class = int(np.flatnonzero(lasting)[-1]) + 1 if lasting.any() else NO_CLASS
         last_notice = firing.get(alert_id(series.key.id))
         severity = self._notice_builder.settings.will_reach_severity(labels)
-        if severity is None or nearest <= (last_notice.forecast_class if last_notice else NO_CLASS):
+        if severity is None or nearest_class <= (last_notice.forecast_class if last_notice else NO_CLASS):
             return None
         row = row_of(self._fleet, series)
-        return self._notice(series, ForecastChange(nearest, row, row.reach), severity, last_notice, now)
+        change = ForecastChange(nearest_class, row, row.reach)
+        return self._notice(series, change, severity, last_notice, now)
 
     def _notice(
         self,

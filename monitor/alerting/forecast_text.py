@@ -52,8 +52,8 @@ def urging_text(row: Row, reach: Reach, now: int) -> str:
     return ACTIONS[row.signal.remedy_kind].format(format_duration(row.signal.remedy_minutes * 60))
 
 
-def ended_text(before: Notice, reason: str, now: float, registry: Registry) -> str:
+def ended_text(last_notice: Notice, reason: str, now: float, registry: Registry) -> str:
     """Return the summary of a forecast alert that has ended."""
-    subject = subject_of(key_of(before), before.labels.get("account_name", ""), registry)
-    lasted = format_duration(now - before.since)
+    subject = subject_of(key_of(last_notice), last_notice.labels.get("account_name", ""), registry)
+    lasted = format_duration(now - last_notice.since)
     return f"{subject} is not forecast to reach its limit any more, after {lasted}: {reason}."

@@ -5,7 +5,7 @@ events. So a restart, a silence or an unreachable receiver neither loses nor rep
 
 - A new group is sent `group_wait` after its first alert began. Later changes of a group are sent
   `group_interval` apart.
-- An alert that becomes critical is sent after `group_wait`, as requests are being throttled.
+- An alert that becomes critical is sent after `group_wait`, because requests are being throttled.
 - An alert that still fires is repeated `repeat_interval` after it was sent last, with its whole group.
 - A blind spot has changed if it affects more places than the receiver was notified of, not if fewer.
 - A forecast has changed if its class is nearer.
@@ -114,9 +114,9 @@ def decide(group: NotificationGroup, statuses: Sequence[AlertStatus], now: float
     ]
     notices: list[PlannedNotice] = []
     if any(now >= _change_time(status, group) for status, _ in changed):
-        notices += [_planned(status, reason) for status, reason in changed]
+        notices += [_planned_notice(status, reason) for status, reason in changed]
     if any(now >= _repeat_time(status, group) for status, _ in repeats):
-        notices += [_planned(status, reason) for status, reason in repeats]
+        notices += [_planned_notice(status, reason) for status, reason in repeats]
     group_after = _after_sending(group, [planned.notice for planned in notices], now)
     resolved = (status.notice.alert for status in statuses if not status.notice.firing)
     return GroupDecision(
@@ -150,16 +150,16 @@ def group_statuses(statuses: Iterable[AlertStatus]) -> dict[GroupKey, list[Alert
 def alert_statuses(
     notice: Notice,
     routes: Iterable[RoutedReceiver],
-    notified: Iterable[NotificationGroup],
+    notified_groups: Iterable[NotificationGroup],
     suppressed: bool = False,
     acknowledged_severity: Severity | None = None,
 ) -> list[AlertStatus]:
     """Return the status of an alert for each receiver that it is routed to, or that was notified of it.
 
-    notified: the groups that contain the alert. An alert stays in its group even if its labels change, so
-    that its resolution reaches the same group.
+    notified_groups: the groups that contain the alert. An alert stays in its group even if its labels change,
+    so that its resolution reaches the same group.
     """
-    groups = {group.receiver: group for group in notified}
+    groups = {group.receiver: group for group in notified_groups}
     statuses = []
     for routed in routes:
         group = groups.pop(routed.receiver, None)
@@ -178,7 +178,7 @@ def alert_statuses(
     ]
 
 
-def _planned(status: AlertStatus, reason: NotificationReason) -> PlannedNotice:
+def _planned_notice(status: AlertStatus, reason: NotificationReason) -> PlannedNotice:
     return PlannedNotice(msgspec.structs.replace(status.notice, kind=reason.kind), reason)
 
 
@@ -210,12 +210,13 @@ def _level(alert: Notice | NotifiedAlert) -> tuple[int, int]:
 
 
 def _may_repeat(status: AlertStatus, group: NotificationGroup) -> bool:
-    acknowledged = (
+    is_acknowledged = (
         status.acknowledged_severity is not None
         and SEVERITY_RANK[status.notice.severity] <= SEVERITY_RANK[status.acknowledged_severity]
     )
-    is_notified = status.notice.alert in group.notified
-    return is_notified and status.notice.firing and not (status.suppressed or status.unrouted or acknowledged)
+    if status.suppressed or status.unrouted or is_acknowledged:
+        return False
+    return status.notice.firing and status.notice.alert in group.notified
 
 
 def _change_time(status: AlertStatus, group: NotificationGroup) -> float:
@@ -223,14 +224,14 @@ def _change_time(status: AlertStatus, group: NotificationGroup) -> float:
     notice = status.notice
     earliest = notice.at + status.routed.group_wait
     notified = group.notified.get(notice.alert)
-    urgent = (
+    becomes_critical = (
         notice.firing
         and notice.severity is Severity.CRITICAL
         and (not notified or _level(notice) > _level(notified))
     )
-    return (
-        earliest if urgent or not group.notified else max(earliest, group.at + status.routed.group_interval)
-    )
+    if becomes_critical or not group.notified:
+        return earliest
+    return max(earliest, group.at + status.routed.group_interval)
 
 
 def _repeat_time(status: AlertStatus, group: NotificationGroup) -> float:

@@ -77,14 +77,14 @@ def _alerts_inhibited_by_covering_alerts(
     }
     if not covering_signals:
         return
-    firing: dict[SignalPath, Notice] = {}
-    for notice in sorted(notices, key=lambda notice: ZONES[notice.zone]):
+    worst_alerts: dict[SignalPath, Notice] = {}  # of each resource and its parts
+    for notice in sorted(notices, key=lambda notice: ZONES[notice.zone]):  # a worse alert replaces another
         resource = resource_of(notice)
         for path in (*resource.ancestor_paths, resource.path):
-            firing[_signal_path(notice, notice.labels["signal"], path)] = notice
+            worst_alerts[_signal_path(notice, notice.labels["signal"], path)] = notice
     for notice in notices:
         if signal := covering_signals.get(notice.alert):
-            inhibiting = firing.get(_signal_path(notice, signal, resource_of(notice).path))
+            inhibiting = worst_alerts.get(_signal_path(notice, signal, resource_of(notice).path))
             if inhibiting and ZONES[inhibiting.zone] >= ZONES[notice.zone]:
                 yield notice.alert, inhibiting.alert
 
@@ -157,9 +157,8 @@ def _related_alerts(notice: Notice, signal: str, saturated: _SaturatedAlerts) ->
     for path in (resource.path, *resource.ancestor_paths):
         if alert := saturated.by_resource.get(_signal_path(notice, signal, path)):
             yield alert
-    part = saturated.by_ancestor.get(_signal_path(notice, signal, resource.path))
-    if part:
-        yield part
+    if alert_on_part := saturated.by_ancestor.get(_signal_path(notice, signal, resource.path)):
+        yield alert_on_part
 
 
 def _signal_path(notice: Notice, signal: str, path: ResourcePath) -> SignalPath:

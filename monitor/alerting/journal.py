@@ -100,6 +100,7 @@ class Journal(RowStore):
         self._is_corrupt = False
         self._last_job: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._unwritten_changes: dict[tuple[Table[Any], RowKey], msgspec.Struct | None] = {}
+        # Rows that were moved to `UNUSABLE_ROWS` in memory; the next `write` moves them in the file.
         self._unusable_changes: dict[tuple[Table[Any], RowKey], msgspec.Struct | None] = {}
         self._unwritten_history: deque[HistoryEntry] = deque(maxlen=MAX_UNWRITTEN_HISTORY)
         self._maintained_at = now()
@@ -199,7 +200,7 @@ class Journal(RowStore):
             self._record_failure(error)
 
     async def _recover(self) -> None:
-        """Write all rows to the file, or if it is corrupt to a new one. Then write changes made meanwhile."""
+        """Write all rows to the file; if it is corrupt, to a new file. Then write changes made meanwhile."""
         if not self._last_job.done():  # the disk still hangs
             return
         rows = {table: dict(rows) for table, rows in self.rows.items()}
@@ -230,7 +231,7 @@ class Journal(RowStore):
         """Run a job in the thread. A time-out or a cancellation does not stop the job."""
         self._last_job = asyncio.get_running_loop().run_in_executor(self._thread, job)
         # After a time-out no caller retrieves the job's exception, which asyncio would log: retrieve it here.
-        self._last_job.add_done_callback(lambda job: job.cancelled() or job.exception())
+        self._last_job.add_done_callback(lambda future: future.cancelled() or future.exception())
         async with asyncio.timeout(self.disk_timeout):  # Python 3.11's wait_for may swallow a cancellation
             return await asyncio.shield(self._last_job)
 

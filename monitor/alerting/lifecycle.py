@@ -91,7 +91,7 @@ class Lifecycle:
         states = current.state[:, slot].tolist()
         return [(rule, int(current.since[rule, slot])) for rule in WORST_FIRST if states[rule] == state]
 
-    def since(self, slot: int, rule: Rule) -> int:
+    def breach_minute(self, slot: int, rule: Rule) -> int:
         """Return the minute when the breach of a rule on a series began."""
         return int(self.states.current.since[rule, slot])
 

@@ -145,7 +145,7 @@ def _fill_template(template: str, key: Key, suffix: str) -> str:
 
 
 def quote_part(text: str) -> str:
-    """Percent-encode text for a URL. Text that needs no encoding is returned at once, as encoding is slow."""
+    """Percent-encode text for a URL. Encoding is slow, so text that needs none is returned at once."""
     return text if UNRESERVED.fullmatch(text) else quote(text, safe="", errors="replace")
 
 

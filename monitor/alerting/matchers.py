@@ -62,9 +62,8 @@ class Matcher:
     def _value_matches(self, value: str) -> bool:
         if not self.operator.endswith("~"):
             return value == self.value
-        text = value.encode(
-            "utf-8", "replace"
-        ).decode()  # without lone surrogates, which UTF-8 cannot encode, as RE2 needs UTF-8
+        # RE2 needs UTF-8, which cannot encode lone surrogates: they are replaced.
+        text = value.encode("utf-8", "replace").decode()
         return compile_regex(self.value).fullmatch(text) is not None
 
     def __str__(self) -> str:
@@ -87,7 +86,7 @@ def parse_matchers(text: str) -> tuple[Matcher, ...]:
     has_braces = bool(parser.take("{"))
     matchers: list[Matcher] = []
     while not parser.at("}", ""):
-        matchers.append(parser.matcher())
+        matchers.append(parser.parse_matcher())
         if len(matchers) > MAX_MATCHERS:
             raise MatcherError(parser.column, f"expected at most {MAX_MATCHERS} matchers, found more")
         if not parser.take(","):
@@ -205,17 +204,20 @@ class _MatcherParser:
             return None
         return self._tokens.popleft() if self._tokens[0].kind else self._tokens[0]
 
-    def expect(self, what: str, *kinds: str) -> _Token:
-        """Remove and return the next token. Raises MatcherError unless it has one of the kinds."""
+    def expect(self, expected: str, *kinds: str) -> _Token:
+        """Remove and return the next token. Raises MatcherError unless it has one of the kinds.
+
+        expected: the kinds in words.
+        """
         if token := self.take(*kinds):
             return token
         token = self._tokens[0]
         raise MatcherError(
             token.column,
-            f"expected {what}, found {repr(token.value) if token.kind else token.value}",
+            f"expected {expected}, found {repr(token.value) if token.kind else token.value}",
         )
 
-    def matcher(self) -> Matcher:
+    def parse_matcher(self) -> Matcher:
         """Parse one matcher. Raises MatcherError."""
         name = self.expect("a label's name", "word")
         if not name.value:

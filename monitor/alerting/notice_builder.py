@@ -93,37 +93,43 @@ class NoticeBuilder:
     def transition_notice(
         self,
         series: Series,
-        before: Notice | None,
+        last_notice: Notice | None,
         worst: BreachedRule | None,
         at: float,
         trend: Trend | None,
     ) -> Notice | None:
         """Return the notice of a change of a series' alert, or None if the alert did not change.
 
-        before: the alert's last notice. worst: the worst rule that fires now. trend: the usage's trend, if a
-        rule fires.
+        last_notice: of the alert; None if it has none. worst: the worst rule that fires now. trend: the
+        usage's trend, if a rule fires.
         """
-        firing = before if before and before.firing else None
+        firing = last_notice if last_notice and last_notice.firing else None
         if worst is None:
-            return self._resolved(series, firing, at) if firing else None
+            return self._resolved_notice(series, firing, at) if firing else None
         severity, rule, since = worst
         zone = ZONES[rule.word]
         earlier_level = (firing.severity, ZONES[firing.zone]) if firing else None
         kind = kind_of_change(earlier_level, (severity, zone))
         if kind is None:
             return None
-        began = firing.since if firing else since
-        fields = {"number": self.next_number(), "severity": severity, "zone": zone, "since": began}
+        began_at = firing.since if firing else since
+        fields = {"number": self.next_number(), "severity": severity, "zone": zone, "since": began_at}
         return self._series_notice(series, self._details(series, kind, at, **fields), trend)
 
-    def repeated_notice(self, before: Notice, series: Series | None, at: float, trends: Trends) -> Notice:
+    def repeated_notice(
+        self, last_notice: Notice, series: Series | None, at: float, trends: Trends
+    ) -> Notice:
         """Return the notice that repeats an unchanged alert, with the present usage if it has a series.
 
-        before: the alert's last notice.
+        last_notice: the alert's last notice.
         """
-        if series is None or self._fleet.by_slot[series.slot] is None or is_forecast(before):
-            return replace(before, number=self.next_number(), at=at)
-        fields = {"severity": before.severity, "zone": ZONES[before.zone], "since": before.since}
+        if series is None or self._fleet.by_slot[series.slot] is None or is_forecast(last_notice):
+            return replace(last_notice, number=self.next_number(), at=at)
+        fields = {
+            "severity": last_notice.severity,
+            "zone": ZONES[last_notice.zone],
+            "since": last_notice.since,
+        }
         details = self._details(series, NoticeKind.REPEATED, at, number=self.next_number(), **fields)
         return self._series_notice(series, details, trends.get(series.slot))
 
@@ -140,37 +146,42 @@ class NoticeBuilder:
         trend = self.trends(np.array([series.slot], np.int32))[series.slot]
         return self._series_notice(series, self._details(series, NoticeKind.FIRING, at, **fields), trend)
 
-    def departed_notice(self, before: Notice, at: float, departed_accounts: Mapping[str, str]) -> Notice:
+    def departed_notice(self, last_notice: Notice, at: float, departed_accounts: Mapping[str, str]) -> Notice:
         """Return the notice of the end of an alert whose series left the fleet; see `departed_reason`."""
-        return self._ended_notice(key_of(before), before, at, departed_reason(departed_accounts, before))
+        return self._ended_notice(
+            key_of(last_notice), last_notice, at, departed_reason(departed_accounts, last_notice)
+        )
 
-    def _ended_notice(self, key: Key, before: Notice, at: float, reason: str) -> Notice:
+    def _ended_notice(self, key: Key, last_notice: Notice, at: float, reason: str) -> Notice:
         return replace(
-            before,
+            last_notice,
             number=self.next_number(),
             kind=NoticeKind.RESOLVED,
-            summary=series_notices.ended_summary(key, before, at, reason, self.settings.registry),
+            summary=series_notices.ended_summary(key, last_notice, at, reason, self.settings.registry),
             at=at,
             resolution_reason=reason,
         )
 
-    def _resolved(self, series: Series, before: Notice, at: float) -> Notice:
+    def _resolved_notice(self, series: Series, last_notice: Notice, at: float) -> Notice:
         if self._lifecycle.rules_in_state(series.slot, AlertState.FIRING):
-            return self._ended_notice(series.key, before, at, SWITCHED_OFF)
+            return self._ended_notice(series.key, last_notice, at, SWITCHED_OFF)
         row = row_of(self._fleet, series)
-        fields = {"number": self.next_number(), "severity": before.severity, "since": before.since}
-        zone, reason = max(row.zone, Zone.BELOW), self._limit_change(series.slot, row, before)
+        fields = {"number": self.next_number(), "severity": last_notice.severity, "since": last_notice.since}
+        zone, reason = max(row.zone, Zone.BELOW), self._limit_change(series.slot, row, last_notice)
         details = self._details(
             series, NoticeKind.RESOLVED, at, zone=zone, resolution_reason=reason, **fields
         )
         return series_notices.series_notice(row, details, self.settings.registry)
 
-    def _limit_change(self, slot: int, row: Row, before: Notice) -> str:
+    def _limit_change(self, slot: int, row: Row, last_notice: Notice) -> str:
         """Return how the limit changed, if the alert would keep firing with the former limit; else ""."""
-        if row.usage is None or not before.limit:
+        if row.usage is None or not last_notice.limit:
             return ""
-        stays = self._lifecycle.would_stay(slot, Rule[before.zone.upper()], row.usage / before.limit)
-        return series_notices.limit_change(before.limit, row.limit, row.unit) if stays else ""
+        if not self._lifecycle.would_stay(
+            slot, Rule[last_notice.zone.upper()], row.usage / last_notice.limit
+        ):
+            return ""
+        return series_notices.limit_change(last_notice.limit, row.limit, row.unit)
 
     def _series_notice(self, series: Series, details: NoticeDetails, trend: Trend | None) -> Notice:
         return series_notices.series_notice(
@@ -199,23 +210,28 @@ def key_of(notice: Notice) -> Key:
     return Key(*identifying_labels, resource_of(notice))
 
 
-def departed_reason(departed_accounts: Mapping[str, str], before: Notice) -> str:
+def departed_reason(departed_accounts: Mapping[str, str], last_notice: Notice) -> str:
     """Return why an alert ended when its series left the fleet.
 
     departed_accounts: why whole accounts are no longer watched, as phrases after "its account", by id.
     """
-    account_reason = departed_accounts.get(before.labels["account"], "")
+    account_reason = departed_accounts.get(last_notice.labels["account"], "")
     return f"its account {account_reason}" if account_reason else RESOURCE_GONE
 
 
-def kind_of_change(before: AlertLevel | None, level: AlertLevel) -> NoticeKind | None:
+def kind_of_change(last_level: AlertLevel | None, level: AlertLevel) -> NoticeKind | None:
     """Return the kind of change of a firing alert since its last notice, or None if its level is the same.
 
-    before: the level in the last notice; None if the alert did not fire then. level: the level now.
+    last_level: the level in the last notice; None if the alert did not fire then. level: the level now.
     """
-    if before is None:
+    if last_level is None:
         return NoticeKind.FIRING
-    rank_before, rank = ((severity.rank, zone) for severity, zone in (before, level))
-    if rank_before == rank:
+    last_rank, rank = _level_rank(last_level), _level_rank(level)
+    if last_rank == rank:
         return None
-    return NoticeKind.WORSENED if rank > rank_before else NoticeKind.EASED
+    return NoticeKind.WORSENED if rank > last_rank else NoticeKind.EASED
+
+
+def _level_rank(level: AlertLevel) -> tuple[int, Zone]:
+    severity, zone = level
+    return severity.rank, zone

@@ -87,7 +87,10 @@ class NotificationPlanner:
         The interval is shorter for receivers that forget alerts, else longer for blind spots and infinite for
         forecasts.
         """
-        min_interval = MIN_BLIND_REPEAT if inhibit.is_blind(notice) else 0.0
-        min_interval = inf if inhibit.is_forecast(notice) else min_interval
-        keepalive = self.keepalive.get(routed.receiver)
-        return routed._replace(repeat_interval=keepalive or max(routed.repeat_interval, min_interval))
+        if keepalive := self.keepalive.get(routed.receiver):
+            return routed._replace(repeat_interval=keepalive)
+        if inhibit.is_forecast(notice):
+            return routed._replace(repeat_interval=inf)
+        if inhibit.is_blind(notice):
+            return routed._replace(repeat_interval=max(routed.repeat_interval, MIN_BLIND_REPEAT))
+        return routed

@@ -14,10 +14,10 @@ log = logging.getLogger(__name__)
 
 
 class Observer:
-    """Records notices of blind spots. started: when Headroom began to observe AWS, in epoch seconds."""
+    """Records notices of blind spots. started_at: when Headroom began to observe AWS, in epoch seconds."""
 
-    def __init__(self, notice_builder: NoticeBuilder, state: EngineState, started: float) -> None:
-        self._notice_builder, self._state, self.started = notice_builder, state, started
+    def __init__(self, notice_builder: NoticeBuilder, state: EngineState, started_at: float) -> None:
+        self._notice_builder, self._state, self.started_at = notice_builder, state, started_at
         self._blind_alerts = BlindAlerts(notice_builder.settings.registry, notice_builder.next_number)
 
     def observe(self, status: MonitorStatus, now: float) -> None:
@@ -27,7 +27,7 @@ class Observer:
         targets = list(
             observation_targets(
                 status,
-                self.started,
+                self.started_at,
                 (settings.inventory_interval, settings.poll_interval),
                 self._state.account_ids,
             )

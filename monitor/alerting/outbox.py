@@ -22,15 +22,15 @@ IMMEDIATELY = 0.0  # a time in the past: a group that is due then is checked at 
 class QueuedNotification:
     """A notification and its failed attempts. The id and content of the notification no longer change.
 
-    due: when to try next, in epoch seconds. failed_attempts: their number. last_attempt: when the last
-    attempt failed, in epoch seconds. isolated_failures: the number of failures that no outage explains,
-    because the receiver accepted another notification since the preceding failure.
+    due: when to try next, in epoch seconds. failed_attempts: their number. last_failed_at: when the last
+    attempt failed, in epoch seconds; 0 if none has failed. isolated_failures: the number of failures that no
+    outage explains, because the receiver accepted another notification since the preceding failure.
     """
 
     notification: Notification
     due: float
     failed_attempts: int = 0
-    last_attempt: float = 0.0
+    last_failed_at: float = 0.0
     isolated_failures: int = 0
 
 
@@ -49,14 +49,13 @@ class Outbox:
     def __init__(self) -> None:
         self.pending: dict[int, PendingNotice] = {}
         self.notifications: dict[str, deque[QueuedNotification]] = {}
-        self._pending_by_group: dict[
-            str, dict[int, PendingNotice]
-        ] = {}  # by group key, its pending notices by id
+        # By group key, its pending notices by id.
+        self._pending_by_group: dict[str, dict[int, PendingNotice]] = {}
         # By alert, its notices in the order of sending, each with its group's key.
         self._alert_queues: dict[str, deque[tuple[Notice, str]]] = {}
         # Pairs of a due time and a group key. An outdated pair is discarded when its time comes.
         self._due_heap: list[tuple[float, str]] = []
-        self._reserved: set[str] = set()
+        self._reserved_groups: set[str] = set()
 
     def __len__(self) -> int:
         return len(self.pending) + sum(
@@ -107,19 +106,19 @@ class Outbox:
         while self._due_heap and self._due_heap[0][0] <= now and len(acquired) < limit:
             key = heapq.heappop(self._due_heap)[1]
             due = self._due_time(key)
-            if key in self._reserved or due is None:
+            if key in self._reserved_groups or due is None:
                 continue
             if due > now:
                 self._schedule(due, key)
             else:
-                self._reserved.add(key)
+                self._reserved_groups.add(key)
                 acquired.append(key)
         return acquired
 
     def release(self, keys: Iterable[str]) -> None:
         """End the reservation of groups."""
         for key in keys:
-            self._reserved.discard(key)
+            self._reserved_groups.discard(key)
             self._reschedule(key)
 
     def sendable_notices(self, key: str, limit: int | None) -> list[PendingNotice]:
@@ -127,7 +126,9 @@ class Outbox:
         return list(islice(filter(self._is_next, self._pending_by_group.get(key, {}).values()), limit))
 
     def _is_next(self, row: PendingNotice) -> bool:
-        return self._alert_queues[row.notice.alert][0][0] is row.notice
+        """Return whether no earlier notice of the alert is undelivered."""
+        next_notice, _ = self._alert_queues[row.notice.alert][0]
+        return next_notice is row.notice
 
     def replace_pending(
         self, key: str, rows: Sequence[PendingNotice], notification: Notification, now: float
@@ -150,8 +151,9 @@ class Outbox:
         """
         first = self.notifications[key][0]
         first.failed_attempts += 1
-        first.isolated_failures += first.last_attempt < last_accepted
-        first.last_attempt = now
+        if first.last_failed_at < last_accepted:
+            first.isolated_failures += 1
+        first.last_failed_at = now
         return first
 
     def complete(self, key: str) -> None:
@@ -186,7 +188,8 @@ class Outbox:
         queue = self._alert_queues[notice.alert]
         queue.remove((notice, key))
         if queue:
-            self._schedule(IMMEDIATELY, queue[0][1])
+            _, next_key = queue[0]
+            self._schedule(IMMEDIATELY, next_key)
         else:
             del self._alert_queues[notice.alert]
 
@@ -224,7 +227,7 @@ def notices_to_drop(
     dropped: dict[str, list[PendingNotice]] = {}
     excess = len(rows) - limit
     for reason, candidates in (("repeat", repeats), ("superseded", superseded)):
-        too_old = sum(row.notice.at < oldest_kept for row in candidates)
-        dropped[reason] = candidates[: max(too_old, excess)]
+        old_count = sum(row.notice.at < oldest_kept for row in candidates)
+        dropped[reason] = candidates[: max(old_count, excess)]
         excess -= len(dropped[reason])
     return dropped

@@ -88,11 +88,11 @@ class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True):
         replaced = self.replaced.with_replaced_up_to(depth - 1) if self.replaced and depth else None
         return msgspec.structs.replace(self, replaced=replaced)
 
-    def restored_at(self, now: float) -> "Acknowledgement | None":
+    def acknowledgement_to_restore(self, now: float) -> "Acknowledgement | None":
         """Return the newest replaced acknowledgement that is in force at `now`; None if there is none."""
         if self.replaced is None or self.replaced.active_at(now):
             return self.replaced
-        return self.replaced.restored_at(now)
+        return self.replaced.acknowledgement_to_restore(now)
 
 
 class SentNotice(msgspec.Struct, frozen=True, kw_only=True):

@@ -44,19 +44,20 @@ class Restorer:
         Once every service of every cell had an inventory (`MonitorStatus.is_complete`), the states of series
         that the fleet does not have are deleted.
         """
-        saved = self._state.alert_states
-        if not saved or (self._fleet_version == self._fleet.version and not status.is_complete):
+        saved_states = self._state.alert_states
+        is_fleet_searched = self._fleet_version == self._fleet.version
+        if not saved_states or (is_fleet_searched and not status.is_complete):
             return
         self._fleet_version = self._fleet.version
-        saved_ids = np.array(sorted(saved), np.uint64)
+        saved_ids = np.array(sorted(saved_states), np.uint64)
         fleet_ids = self._fleet.id[: self._fleet.size]
         # The position in `saved_ids` of each of the fleet's ids, if the id is saved.
         positions = np.searchsorted(saved_ids, fleet_ids)
         is_saved = saved_ids[np.minimum(positions, saved_ids.size - 1)] == fleet_ids
         async for slot in cooperative_iter(np.flatnonzero(is_saved).tolist()):
-            if states := saved.pop(int(self._fleet.id[slot]), None):
+            if states := saved_states.pop(int(self._fleet.id[slot]), None):
                 self._lifecycle.restore(slot, states)
                 yield slot
         if status.is_complete:
-            for saved_id in tuple(saved):
+            for saved_id in tuple(saved_states):
                 self._state.forget_alert_states(f"{saved_id:016x}")

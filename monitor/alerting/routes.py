@@ -122,8 +122,8 @@ class RouteConfig(ConfigModel):
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Return true if the severities and matchers match an alert's labels."""
-        selected = not self.severities or labels.get(SEVERITY_LABEL) in self.severities
-        return selected and all_match(self.matchers, labels)
+        has_severity = not self.severities or labels.get(SEVERITY_LABEL) in self.severities
+        return has_severity and all_match(self.matchers, labels)
 
     @property
     def names_severity(self) -> bool:
@@ -168,11 +168,12 @@ class Router:
         If several routes lead to the same receiver, the first applies. An alert of severity info is sent only
         if a route on its path names severities. The windows of all routes on the path apply.
         """
+        if not self._root.matches(labels):
+            return ()
+        is_info = labels.get(SEVERITY_LABEL) == Severity.INFO
         routed_receivers: dict[str, RoutedReceiver] = {}
-        for path in _matching_paths(self._root, labels) if self._root.matches(labels) else ():
-            if labels.get(SEVERITY_LABEL) == Severity.INFO and not any(
-                route.names_severity for route in path
-            ):
+        for path in _matching_paths(self._root, labels):
+            if is_info and not any(route.names_severity for route in path):
                 continue
             group = _group_labels(path[-1], labels)
             intervals = {name: getattr(path[-1], name) for name in INTERVAL_FIELDS}
@@ -184,8 +185,8 @@ class Router:
         return tuple(routed_receivers.values())
 
     def _is_suppressed(self, route: RouteConfig, at: float) -> bool:
-        active = not route.active or any(self._windows[name].contains(at) for name in route.active)
-        return not active or any(self._windows[name].contains(at) for name in route.silenced)
+        is_active = not route.active or any(self._windows[name].contains(at) for name in route.active)
+        return not is_active or any(self._windows[name].contains(at) for name in route.silenced)
 
 
 def _inherit(route: RouteConfig, parent: RouteConfig) -> RouteConfig:
@@ -234,23 +235,25 @@ def route_problems(
         names_by_key = {"receiver": receivers, "active": window_names, "silenced": window_names}
         labels = (*ALERT_LABELS, *tag_labels)
         for where, nested_route in _nested_routes(route, ("route",)):
-            yield from _unknown_names(nested_route, where, names_by_key)
-            yield from _unknown_labels(nested_route, where, labels)
+            yield from _unknown_name_problems(nested_route, where, names_by_key)
+            yield from _unknown_label_problems(nested_route, where, labels)
 
 
-def unused_names(
+def unused_name_sentences(
     route: RouteConfig | None, receivers: Sequence[str], windows: Sequence[TimeWindow]
 ) -> Iterator[str]:
     """Yield a sentence for each receiver that is never notified, and for each window that no route names."""
     root = route or RouteConfig()
     routes = [nested_route for _, nested_route in _nested_routes(root, ())]
-    notified = {name for nested_route in routes for name in nested_route.receiver or ()}
+    notified_receivers = {name for nested_route in routes for name in nested_route.receiver or ()}
     for index, name in enumerate(receivers if root.receiver is not None else ()):
-        if name not in notified:
+        if name not in notified_receivers:
             yield f"receivers[{index}] is never notified: no route names {shown_value(name)}."
-    named = {name for nested_route in routes for name in (*nested_route.active, *nested_route.silenced)}
+    named_windows = {
+        name for nested_route in routes for name in (*nested_route.active, *nested_route.silenced)
+    }
     for index, window in enumerate(windows):
-        if window.name not in named:
+        if window.name not in named_windows:
             yield f"windows[{index}] has no effect: no route names {shown_value(window.name)}."
 
 
@@ -260,7 +263,7 @@ def _nested_routes(route: RouteConfig, where: DocumentPath) -> Iterator[tuple[Do
         yield from _nested_routes(branch, (*where, "routes", index))
 
 
-def _unknown_names(
+def _unknown_name_problems(
     route: RouteConfig, where: DocumentPath, names_by_key: Mapping[str, Sequence[str]]
 ) -> Iterator[Problem]:
     for key, names in names_by_key.items():
@@ -273,10 +276,12 @@ def _unknown_names(
                 yield Problem((*where, key, index), sentence)
 
 
-def _unknown_labels(route: RouteConfig, where: DocumentPath, labels: Sequence[str]) -> Iterator[Problem]:
-    used = [("matchers", matcher.name) for matcher in route.matchers]
-    used += [("group_by", name) for name in route.group_by or () if name != GROUP_BY_ALL]
-    for key, name in used:
+def _unknown_label_problems(
+    route: RouteConfig, where: DocumentPath, labels: Sequence[str]
+) -> Iterator[Problem]:
+    keys_and_labels = [("matchers", matcher.name) for matcher in route.matchers]
+    keys_and_labels += [("group_by", name) for name in route.group_by or () if name != GROUP_BY_ALL]
+    for key, name in keys_and_labels:
         if name not in labels:
             sentence = f"expected a label of alerts ({', '.join(labels)}), found {shown_value(name)}"
             hint = "; name the tag in `tags`" if name.startswith("tag_") else suggestion(name, labels)

@@ -113,5 +113,5 @@ MIGRATIONS: tuple[str, ...] = (V1, V2, V3, V4, V5, V6, V7, V8, V9, V10, V11)
 
 
 def statements(migration: str) -> Iterator[str]:
-    """Split a migration into statements. sqlite3's `executescript` is not used, as it commits at once."""
+    """Split a migration into statements. sqlite3's `executescript` is not used: it commits at once."""
     return filter(str.strip, migration.split(";"))

@@ -24,7 +24,7 @@ MIN_ATTEMPTS_PER_KEEPALIVE = 4  # attempts within `DeliveryTarget.keepalive`
 MAX_RETRY_AFTER = 3600  # seconds; a longer Retry-After is cut to this
 MIN_OUTAGE_FAILURES = 2  # different notifications that fail in a row: the receiver counts as unavailable
 MAX_ISOLATED_FAILURES = 20  # see `QueuedNotification.isolated_failures`
-MAX_SLEEP = 60  # seconds; short, as notices become due earlier if the system clock is set forward
+MAX_SLEEP = 60  # seconds; short, because notices become due earlier if the system clock is set forward
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +94,7 @@ class Sender:
         self._store, self._telemetry, self._now, self._random = store, telemetry, now, random
         self._paused_until = 0.0  # epoch seconds
         # The ids of notifications that failed since the last one was delivered or given up.
-        self._failing: set[str] = set()
+        self._failing_ids: set[str] = set()
         self._outage_rounds = 0  # calls of `send_due` during the present outage
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -122,7 +122,7 @@ class Sender:
         """
         if self._now() < self._paused_until:
             return
-        keys = self.outbox.acquire_due(self._now(), 1 if self._failing else self.target.concurrency)
+        keys = self.outbox.acquire_due(self._now(), 1 if self._failing_ids else self.target.concurrency)
         try:
             await self._build_notifications([key for key in keys if key not in self.outbox.notifications])
             notifications = [self.outbox.notifications[key][0].notification for key in keys]
@@ -168,9 +168,9 @@ class Sender:
         for key, notification, result in results:
             self._count(notification, result)
             if result.outcome is DeliveryOutcome.RETRY:
-                failed = self.outbox.record_failure(key, self._now(), self.stats.last_accepted or 0)
-                if not self._is_undeliverable(failed):
-                    failures.append((failed, result))
+                queued = self.outbox.record_failure(key, self._now(), self.stats.last_accepted or 0)
+                if not self._is_undeliverable(queued):
+                    failures.append((queued, result))
                     continue
             self.outbox.complete(key)
             changes[NOTIFICATIONS, notification.id] = None
@@ -202,38 +202,41 @@ class Sender:
 
     def _recover(self) -> None:
         """End the back-off. After an outage, retry all notifications at once."""
-        if len(self._failing) >= MIN_OUTAGE_FAILURES:
+        if len(self._failing_ids) >= MIN_OUTAGE_FAILURES:
             log.warning("%s: the receiver is available again", self.target.name)
             self.outbox.retry_now(self._now())
-        self._failing.clear()
+        self._failing_ids.clear()
         self._outage_rounds = 0
 
-    def _postpone(self, results: Sequence[tuple[QueuedNotification, DeliveryResult]]) -> None:
+    def _postpone(self, failures: Sequence[tuple[QueuedNotification, DeliveryResult]]) -> None:
         """Delay the next attempt of each failed notification. In an outage, delay all attempts.
 
-        results: the notifications to retry, each with the result of its attempt.
+        failures: the notifications to retry, each with the result of its attempt.
         """
-        for failed, result in results:
-            if not self._failing:
+        for queued, result in failures:
+            if not self._failing_ids:
                 log.warning("%s: delivery failed, will retry: %s", self.target.name, result.sentence)
-            self._failing.add(failed.notification.id)
+            self._failing_ids.add(queued.notification.id)
             retry_after = min(result.retry_after or 0, MAX_RETRY_AFTER)
-            failed.due = self._now() + max(retry_after, self._backoff(failed.failed_attempts))
+            queued.due = self._now() + max(retry_after, self._backoff(queued.failed_attempts))
             self._paused_until = max(self._paused_until, self._now() + retry_after)
-        if results and len(self._failing) >= MIN_OUTAGE_FAILURES:
+        if failures and len(self._failing_ids) >= MIN_OUTAGE_FAILURES:
             self._outage_rounds += 1
             self._paused_until = max(self._paused_until, self._now() + self._backoff(self._outage_rounds))
 
-    def _backoff(self, failures: int) -> float:
+    def _backoff(self, failure_count: int) -> float:
         """Return the seconds to wait after failures in a row: exponential back-off with full jitter."""
-        longest = min(self.target.max_backoff, self.target.min_backoff * math.exp2(min(failures, 30)))
+        exponential = self.target.min_backoff * math.exp2(
+            min(failure_count, 30)
+        )  # bounded, because exp2 can overflow
+        longest = min(self.target.max_backoff, exponential)
         return max(self.target.min_backoff, self._random() * longest)
 
-    def _is_undeliverable(self, failed: QueuedNotification) -> bool:
+    def _is_undeliverable(self, queued: QueuedNotification) -> bool:
         """Return true if the notification is too old, and failed too often while others were accepted."""
         return (
-            failed.isolated_failures >= MAX_ISOLATED_FAILURES
-            and self._now() - failed.notification.at > self.target.max_age
+            queued.isolated_failures >= MAX_ISOLATED_FAILURES
+            and self._now() - queued.notification.at > self.target.max_age
         )
 
     def _give_up(self, notification: Notification, result: DeliveryResult) -> RowChanges:
@@ -279,7 +282,7 @@ class Sender:
             self._telemetry.dropped.labels(self.target.name, reason).inc(len(dropped_rows))
         if changes:
             log.warning(
-                "%s: dropped %d notices, as the queue is too long or the notices are too old",
+                "%s: dropped %d notices: the queue is too long, or the notices are too old",
                 self.target.name,
                 len(changes),
             )

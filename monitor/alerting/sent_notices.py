@@ -47,7 +47,8 @@ def assign_sent(notices: Sequence[Notice], sent: Iterable[SentNotice]) -> list[l
     assigned: list[list[SentNotice]] = [[] for _ in notices]
     for sent_notice in sent:
         numbers_and_indices = by_alert.get(sent_notice.alert, [])
-        position = bisect_right(numbers_and_indices, (sent_notice.number, len(notices))) - 1
+        after_number = sent_notice.number, len(notices)  # sorts after each index with this number
+        position = bisect_right(numbers_and_indices, after_number) - 1
         if position >= 0:
             assigned[numbers_and_indices[position][1]].append(sent_notice)
     return assigned

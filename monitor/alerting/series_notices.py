@@ -88,10 +88,10 @@ def limit_change(before: float | None, after: float | None, unit: Unit) -> str:
     return f"the limit was {change} from {unit.format(before)} to {unit.format(after)}"
 
 
-def ended_summary(key: Key, before: Notice, at: float, reason: str, registry: Registry) -> str:
-    """Return the summary of an alert that ended for a reason other than usage. before: its last notice."""
-    subject = subject_of(key, before.labels.get("account_name", ""), registry)
-    return f"{subject} is no longer alerting after {format_duration(at - before.since)}: {reason}."
+def ended_summary(key: Key, last_notice: Notice, at: float, reason: str, registry: Registry) -> str:
+    """Return the summary of an alert that ended for a reason other than usage."""
+    subject = subject_of(key, last_notice.labels.get("account_name", ""), registry)
+    return f"{subject} is no longer alerting after {format_duration(at - last_notice.since)}: {reason}."
 
 
 def subject_of(key: Key, account_name: str, registry: Registry) -> str:

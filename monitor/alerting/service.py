@@ -26,7 +26,7 @@ from monitor.lib.telemetry import ProcessTelemetry, SnapshotGauge
 from monitor.notifiers.reachability import ReachabilityProbe
 from monitor.outbound.client import OutboundClient
 
-MICROSECONDS = 1_000_000  # in one second
+MICROSECONDS_PER_SECOND = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class AcknowledgedTogether:
 
 def is_same_time(first: float, second: float) -> bool:
     """Return true if two times are in the same microsecond, the precision of times as text."""
-    return round(first * MICROSECONDS) == round(second * MICROSECONDS)
+    return round(first * MICROSECONDS_PER_SECOND) == round(second * MICROSECONDS_PER_SECOND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,11 +184,14 @@ class Alerting:
         duration: float,
         starts: float | None = None,
     ) -> Silence:
-        """Silence the alerts that all matchers match, for `duration` seconds from now on, or from `starts`.
+        """Silence the alerts that all matchers match, for `duration` seconds.
 
-        Raises MatcherError for an invalid matcher, and InvalidInputError for any value that is out of bounds.
+        starts: the epoch second from which on it lasts, so that several silences can start together; None:
+        now. Raises MatcherError for an invalid matcher, and InvalidInputError for any value that is out of
+        bounds.
         """
-        start = self.now() if starts is None else starts
+        now = self.now()
+        start = now if starts is None else starts
         silence = Silence(
             id="",
             matchers=tuple(matchers),
@@ -197,7 +200,7 @@ class Alerting:
             author=author,
             comment=comment,
         )
-        return await self.engine.silence(silence, start)
+        return await self.engine.silence(silence, now)
 
     async def end_silence(self, silence_id: str) -> Silence:
         """End the silence with this id before its time. Raises KeyError when there is none."""

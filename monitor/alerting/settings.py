@@ -157,13 +157,13 @@ def tolerance_of(overrides: Sequence[AlertOverride], labels: SelectorLabels, def
     default: the signal's tolerance in the catalogue, whose fields apply unless an override sets them. If no
     override sets `tolerance.for`, an override's `for` applies to throttled demand, too.
     """
-    matching = [override for override in reversed(overrides) if override.matches(labels)]
+    last_first = [override for override in reversed(overrides) if override.matches(labels)]
     rate, share, pending_for = (
-        _first_set(getattr(override.tolerance, name) for override in matching)
+        _first_set(getattr(override.tolerance, name) for override in last_first)
         for name in ("rate", "share", "pending_for")
     )
     if pending_for is None:
-        pending_for = _first_set(override.pending_for for override in matching)
+        pending_for = _first_set(override.pending_for for override in last_first)
     return Tolerance(
         rate=default.rate if rate is None else rate,
         share=default.share if share is None else share,

@@ -49,7 +49,7 @@ def find_matches(
     """Return the matches of each silence. Call it in a thread: it can take long.
 
     notices: the notices of the firing alerts. A matcher on `severity` matches all series if it matches any
-    severity, as alerts of a series can have any severity.
+    severity, because alerts of a series can have any severity.
     """
     now = time.time()
     searches = [_MatchSearch(silence, parse_matcher_lists(silence.matchers)) for silence in silences]
@@ -60,13 +60,13 @@ def find_matches(
     for watched_series in series if unmatched else ():
         labels = _labels(watched_series, account_names)
         comparisons_left -= len(unmatched)
-        unmatched = [search for search in unmatched if not search.matches(labels)]
+        unmatched = [search for search in unmatched if not search.compare(labels)]
         if not unmatched or comparisons_left < 0:
             break
     unmatched_ids = {id(search) for search in unmatched} if comparisons_left >= 0 else set()
     return [
         SilenceMatches(
-            search.alert_count, search.sentence(len(series)) if id(search) in unmatched_ids else ""
+            search.alert_count, search.unmatched_reason(len(series)) if id(search) in unmatched_ids else ""
         )
         for search in searches
     ]
@@ -76,47 +76,48 @@ def find_matches(
 class _MatchSearch:
     """The search for alerts and series that a silence matches.
 
-    alert_count: the number of firing alerts that the silence matches. matched: the matchers that match at
-    least one of the compared series. names: the label names of the compared series. values: by label name,
-    the values that a matcher did not match.
+    alert_count: the number of firing alerts that the silence matches. matched_matchers: the matchers that
+    match at least one of the compared series. label_names: those of the compared series. unmatched_values: by
+    label name, the values that a matcher did not match.
     """
 
     silence: Silence
     matchers: Sequence[Matcher]
     alert_count: int = 0
-    matched: set[Matcher] = field(default_factory=set)
-    names: set[str] = field(default_factory=set)
-    values: dict[str, set[str]] = field(default_factory=dict)
+    matched_matchers: set[Matcher] = field(default_factory=set)
+    label_names: set[str] = field(default_factory=set)
+    unmatched_values: dict[str, set[str]] = field(default_factory=dict)
 
-    def matches(self, labels: LabelSet) -> bool:
-        """Return true if all matchers match the labels of a series. Record the result of each matcher."""
-        self.names.update(labels)
+    def compare(self, labels: LabelSet) -> bool:
+        """Record which matchers match the labels of a series; return whether all of them do."""
+        self.label_names.update(labels)
         all_matched = True
         for matcher in self.matchers:
             if _matcher_matches(labels, matcher):
-                self.matched.add(matcher)
+                self.matched_matchers.add(matcher)
                 continue
             all_matched = False
-            values = self.values.setdefault(matcher.name, set())
+            values = self.unmatched_values.setdefault(matcher.name, set())
             if len(values) < MAX_VALUES:
                 values.add(labels.get(matcher.name, ""))
         return all_matched
 
-    def sentence(self, series_count: int) -> str:
+    def unmatched_reason(self, series_count: int) -> str:
         """Return a sentence on why the silence matches no series. series_count: the number of all series."""
         if not series_count:
             return "No series is watched yet, so it matches nothing."
-        unmatched = [matcher for matcher in self.matchers if matcher not in self.matched]
-        if unmatched:
-            return self._unmatched_sentence(unmatched[0])
+        for matcher in self.matchers:
+            if matcher not in self.matched_matchers:
+                return self._reason_of_matcher(matcher)
         return "No series meets all of its conditions together."
 
-    def _unmatched_sentence(self, matcher: Matcher) -> str:
+    def _reason_of_matcher(self, matcher: Matcher) -> str:
+        """Return a sentence on why a matcher matches no series."""
         if matcher.name == SEVERITY:
             return f"No alert has {matcher}{suggestion(matcher.value, Severity) or '.'}"
-        if matcher.name not in self.names:
-            return f"No series has a label {matcher.name}{suggestion(matcher.name, self.names) or '.'}"
-        values = self.values.get(matcher.name, set()) - {""}
+        if matcher.name not in self.label_names:
+            return f"No series has a label {matcher.name}{suggestion(matcher.name, self.label_names) or '.'}"
+        values = self.unmatched_values.get(matcher.name, set()) - {""}
         return f"No series has {matcher}{suggestion(matcher.value, sorted(values)) or '.'}"
 
 

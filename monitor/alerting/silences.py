@@ -105,12 +105,12 @@ class Silences:
             await self._store.put(SILENCES, silence)
         return silence
 
-    async def end(self, silence: str) -> Silence:
+    async def end(self, silence_id: str) -> Silence:
         """Remove the silence with this id, and return it. Raises KeyError if no silence has this id."""
         async with self._write_lock:
-            removed = self._store.rows_of(SILENCES)[silence]
-            await self._remove(silence)
-        return removed
+            silence = self._store.rows_of(SILENCES)[silence_id]
+            await self._remove(silence_id)
+        return silence
 
     async def acknowledge(self, acknowledgement: Acknowledgement) -> Acknowledgement:
         """Store an acknowledgement. It replaces an earlier one of its alert. Raises InvalidInputError."""
@@ -131,7 +131,7 @@ class Silences:
         If two clients acknowledge an alert at the same time, one acknowledgement is stored, and the other
         client gets it as the earlier one. Raises InvalidInputError.
         """
-        stored, present = [], []
+        stored, earlier_ones = [], []
         for acknowledgement in acknowledgements:
             valid = replace(
                 acknowledgement,
@@ -141,10 +141,10 @@ class Silences:
             async with self._write_lock:
                 earlier = self.acknowledgements.get(valid.alert)
                 if earlier and earlier.covers(valid.severity, valid.at):
-                    present.append(earlier)
+                    earlier_ones.append(earlier)
                 else:
                     stored.append(await self._put(valid))
-        return stored, present
+        return stored, earlier_ones
 
     async def _put(self, acknowledgement: Acknowledgement) -> Acknowledgement:
         """Store an acknowledgement with the earlier one of its alert, which it replaces.
@@ -152,12 +152,12 @@ class Silences:
         If both have the same time, the new one only changes the comment, and keeps what the earlier one
         replaced.
         """
-        earlier = self.acknowledgements.get(acknowledgement.alert)
-        if earlier and earlier.at == acknowledgement.at:
-            earlier = earlier.replaced
-        if earlier and not earlier.active_at(acknowledgement.at):
-            earlier = None
-        stored = replace(acknowledgement, replaced=earlier).with_replaced_up_to(MAX_REPLACED)
+        replaced = self.acknowledgements.get(acknowledgement.alert)
+        if replaced and replaced.at == acknowledgement.at:
+            replaced = replaced.replaced
+        if replaced and not replaced.active_at(acknowledgement.at):
+            replaced = None
+        stored = replace(acknowledgement, replaced=replaced).with_replaced_up_to(MAX_REPLACED)
         await self._store.put(ACKNOWLEDGEMENTS, stored)
         return stored
 
@@ -171,21 +171,22 @@ class Silences:
         async with self._write_lock:
             removed = [row for row in self.acknowledgements.values() if is_undone(row)]
             for row in removed:
-                if restored := row.restored_at(now):
+                if restored := row.acknowledgement_to_restore(now):
                     await self._store.put(ACKNOWLEDGEMENTS, restored)
                 else:
                     await self._store.remove(ACKNOWLEDGEMENTS, row.alert)
         return removed
 
-    async def expire(self, now: float, firing: Iterable[str]) -> None:
+    async def expire(self, now: float, firing_alerts: Iterable[str]) -> None:
         """Remove ended silences, ended acknowledgements, and acknowledgements of alerts that do not fire."""
+        firing = set(firing_alerts)
         async with self._write_lock:
-            for silence in [row.id for row in self._store.rows_of(SILENCES).values() if row.ends <= now]:
-                await self._remove(silence)
-            stored, firing = self.acknowledgements.values(), set(firing)
+            for silence_id in [row.id for row in self._store.rows_of(SILENCES).values() if row.ends <= now]:
+                await self._remove(silence_id)
+            stored = self.acknowledgements.values()
             for alert in [row.alert for row in stored if row.alert not in firing or not row.active_at(now)]:
                 await self._store.remove(ACKNOWLEDGEMENTS, alert)
 
-    async def _remove(self, silence: str) -> None:
-        await self._store.remove(SILENCES, silence)
-        self._matchers.pop(silence, None)
+    async def _remove(self, silence_id: str) -> None:
+        await self._store.remove(SILENCES, silence_id)
+        self._matchers.pop(silence_id, None)

@@ -16,7 +16,7 @@ class AlertStateStore(DeliveryStore, SilenceStore, Protocol):
 
     number: the highest number of any notice that was ever committed. failure: a sentence that says why
     changes do not survive a restart; None while they do. unusable_count: the number of rows that this process
-    moved by `move_to_unusable`. corrupt_files: the files that this process renamed, as they were corrupt.
+    moved by `move_to_unusable`. corrupt_files: the corrupt files that this process renamed.
     """
 
     number: int

@@ -345,8 +345,8 @@ def _receiver_status_model(status: ReceiverStatus, unreachable: str | None) -> m
     stats = status.stats
     return models.ReceiverStatusModel(
         receiver=status.receiver,
-        queued=status.queued,
-        oldest_queued=utc_datetime(status.oldest_queued) if status.oldest_queued else None,
+        queued=status.queued_count,
+        oldest_queued=utc_datetime(status.oldest_queued_at) if status.oldest_queued_at else None,
         dead_letters=[
             models.DeadLetterModel(
                 id=dead_letter.id,

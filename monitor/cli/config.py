@@ -30,7 +30,7 @@ def check(config: ConfigFile = None) -> None:
     Prints one line per problem, and exits with 2 when it is invalid. Entries that are valid but have no
     effect are listed, too.
     """
-    from monitor.alerting.routes import unused_names
+    from monitor.alerting.routes import unused_name_sentences
     from monitor.cli.config_file import load_config_or_exit
     from monitor.cli.registry_file import load_registry_or_exit
     from monitor.config.exclude import ineffective_entries
@@ -43,7 +43,7 @@ def check(config: ConfigFile = None) -> None:
     for sentence in (
         *ineffective_entries(settings.exclude, settings.configured_entries(registry), registry),
         *_ineffective_patterns(settings, registry),
-        *unused_names(settings.route, receivers, settings.windows),
+        *unused_name_sentences(settings.route, receivers, settings.windows),
     ):
         typer.echo(sentence)
 

@@ -13,7 +13,7 @@ from monitor.access.form_tokens import FormTokenStore
 from monitor.access.principal import principal_of
 from monitor.alerting.matchers import Matcher, MatcherError
 from monitor.alerting.records import Acknowledgement
-from monitor.alerting.service import MICROSECONDS, Alerting, is_same_time
+from monitor.alerting.service import MICROSECONDS_PER_SECOND, Alerting, is_same_time
 from monitor.notifiers.notice import Notice
 from monitor.schema.annotations import InvalidInputError
 from monitor.web.error_pages import PageRoute
@@ -71,7 +71,7 @@ class Form:
         text = self.get("at")
         if not (text.isascii() and text.isdigit() and len(text) <= MAX_TIME_DIGITS):
             raise HTTPException(INVALID, "expected `at`, a time in microseconds")
-        return int(text) / MICROSECONDS
+        return int(text) / MICROSECONDS_PER_SECOND
 
     @property
     def duration(self) -> float:

@@ -14,7 +14,7 @@ from fastapi import Request, Response
 
 from monitor.access.form_tokens import FormTokenStore
 from monitor.alerting.records import Acknowledgement, Silence
-from monitor.alerting.service import MICROSECONDS, Alerting, is_same_time
+from monitor.alerting.service import MICROSECONDS_PER_SECOND, Alerting, is_same_time
 from monitor.alerting.silence_matches import matches_of
 from monitor.fleet.fleet import Fleet
 from monitor.web.alert_names import alert_name
@@ -82,7 +82,7 @@ class FormResult:
 
 def micros(seconds: float) -> int:
     """Return a time in microseconds."""
-    return round(seconds * MICROSECONDS)
+    return round(seconds * MICROSECONDS_PER_SECOND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ class ResultPresenter:
         )
 
     async def _text(self, result: FormResult) -> FormResultText:
-        engine, at = self.alerting.engine, result.at / MICROSECONDS
+        engine, at = self.alerting.engine, result.at / MICROSECONDS_PER_SECOND
         acknowledgements = engine.silences.acknowledgements
         if result.action in (FormAction.ACKNOWLEDGED, FormAction.UNDONE):
             names = [

@@ -164,7 +164,7 @@ async def deliver_all(path: Path, port: int, until: int, killer: Killer, migrati
         ]
         await delivery.commit({"last notice": b"%d" % last}, notices, rows)
         await journal.maintain()
-    while any(status.queued for status in delivery.statuses()):
+    while any(status.queued_count for status in delivery.statuses()):
         await asyncio.sleep(0.001)
     delivery_task.cancel()
     await asyncio.gather(delivery_task, return_exceptions=True)

@@ -11,7 +11,7 @@ from monitor.alerting.routes import (
     RoutedReceiver,
     Router,
     route_problems,
-    unused_names,
+    unused_name_sentences,
 )
 from monitor.alerting.windows import TimeWindow
 from monitor.schema.problems import problem_lines, problems_from_pydantic
@@ -233,4 +233,4 @@ def test_receivers_and_windows_without_effect_are_reported(
     route: dict[str, Any] | None, sentences: list[str]
 ) -> None:
     model = RouteConfig.model_validate(route) if route is not None else None
-    assert list(unused_names(model, RECEIVERS, [NIGHT])) == sentences
+    assert list(unused_name_sentences(model, RECEIVERS, [NIGHT])) == sentences

@@ -172,7 +172,7 @@ async def test_a_slow_receiver_delays_no_other_receiver(delivery: Delivery) -> N
 
 async def wait_until_idle(delivery: Delivery, journal: Journal) -> None:
     """Wait until the result of an attempt is stored, and the sender sleeps."""
-    while delivery.statuses()[0].queued:
+    while delivery.statuses()[0].queued_count:
         await asyncio.sleep(0)
     await journal.history()
     for _ in range(10):

@@ -163,7 +163,7 @@ async def test_the_end_of_a_silence_sends_the_alert_at_once(tmp_path: Path) -> N
         silence = await alerting.silence(['resource="orders"'], author="ada", comment="a test", duration=3600)
         assert alerting.engine.silences.stored == [silence]
         await fire_alert(alerting, fleet)
-        assert [status.queued for status in alerting.delivery.statuses()] == [0]
+        assert [status.queued_count for status in alerting.delivery.statuses()] == [0]
         assert await alerting.end_silence(silence.id) == silence
         (body,) = await wait_for_bodies(server, 1)
         assert body["data"]["alerts"][0]["labels"]["resource"] == "orders"

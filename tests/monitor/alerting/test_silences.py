@@ -108,7 +108,7 @@ async def test_silences_and_acknowledgements_of_another_process_apply(
     assert silences.matching_silence(LABELS, NOW) == stored
     assert (silences.stored, dict(silences.acknowledgements)) == ([stored], {"a": acknowledged})
     await other_process.end(stored.id)
-    await other_process.expire(NOW, firing=())
+    await other_process.expire(NOW, firing_alerts=())
     assert silences.matching_silence(LABELS, NOW) is None
     assert (silences.stored, dict(silences.acknowledgements)) == ([], {})
 
@@ -119,7 +119,7 @@ async def test_an_ended_silence_is_removed(silences: Silences, store: YieldingSt
         await add_silence(silences),
     )
     assert silences.stored == [early_silence, late_silence]
-    await silences.expire(NOW + HOUR, firing=())
+    await silences.expire(NOW + HOUR, firing_alerts=())
     assert silences.stored == [late_silence] == list(store.rows_of(SILENCES).values())
 
 
@@ -134,7 +134,7 @@ async def test_a_silence_can_be_ended(silences: Silences, store: YieldingStore) 
 async def test_an_acknowledgement_ends_with_its_alert(silences: Silences, store: YieldingStore) -> None:
     for alert in "ab":
         await silences.acknowledge(acknowledgement_of(alert, Severity.CRITICAL))
-    await silences.expire(NOW, firing=["b", "c"])
+    await silences.expire(NOW, firing_alerts=["b", "c"])
     assert (
         silences.acknowledged_severity("a", NOW),
         silences.acknowledged_severity("b", NOW),
@@ -218,9 +218,9 @@ async def test_an_acknowledgement_ends_at_the_time_in_until(silences: Silences, 
     await silences.acknowledge(replace(acknowledgement_of("a"), until=NOW + HOUR))
     assert silences.acknowledged_severity("a", NOW + HOUR - 1) is Severity.WARNING
     assert silences.acknowledged_severity("a", NOW + HOUR) is None
-    await silences.expire(NOW + HOUR - 1, firing=["a"])
+    await silences.expire(NOW + HOUR - 1, firing_alerts=["a"])
     assert list(silences.acknowledgements) == list(store.rows_of(ACKNOWLEDGEMENTS)) == ["a"]
-    await silences.expire(NOW + HOUR, firing=["a"])
+    await silences.expire(NOW + HOUR, firing_alerts=["a"])
     assert (dict(silences.acknowledgements), store.rows_of(ACKNOWLEDGEMENTS)) == ({}, {})
     with pytest.raises(InvalidInputError, match="later than the start and than now"):
         await silences.acknowledge(replace(acknowledgement_of("a"), until=NOW))
