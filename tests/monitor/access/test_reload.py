@@ -52,4 +52,4 @@ async def test_a_reload_that_removes_authentication_is_rejected_on_a_public_addr
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             assert (await client.get("/api/v1/status")).status_code == 401
             status = (await client.get("/api/v1/status", headers=bearer(READER_TOKEN))).json()
-            assert "no `auth`" in status["last_reload"]["error"]
+            assert "without `auth`" in status["last_reload"]["error"]
