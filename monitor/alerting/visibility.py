@@ -98,7 +98,7 @@ class BlindSpot(NamedTuple):
 
     @property
     def since(self) -> float:
-        """The time at which the first target became unreadable: the earliest `last_seen`, in epoch seconds."""
+        """The epoch second at which the first target became unreadable: the earliest `last_seen`."""
         return min(target.last_seen for target in self.targets)
 
     @property
