@@ -216,7 +216,7 @@ class AuthConfig(ConfigModel):
     )
 
     @model_validator(mode="after")
-    def _is_consistent(self) -> Self:
+    def _check_consistency(self) -> Self:
         problems = [
             *duplicate_values(("tokens",), "name", [token.name for token in self.tokens], ("auth",)),
             *duplicate_values(("tokens",), "token", [token.secret for token in self.tokens], ("auth",)),

@@ -78,7 +78,7 @@ def encode_body(body: Mapping[str, Any]) -> bytes:
 
 
 def decode_body(content: bytes) -> Any:
-    """Decode JSON. Return None if the content is invalid."""
+    """Decode JSON. Return None if the content is no valid JSON."""
     try:
         return orjson.loads(content)
     except orjson.JSONDecodeError:

@@ -12,6 +12,7 @@ from urllib.parse import SplitResult
 from monitor.api.server_address import parse_server_address
 
 PROBE_TIMEOUT: Final = 3.0  # seconds to connect, and again for the response
+MIN_TIMEOUT: Final = 0.001  # seconds; a socket with a timeout of 0 would raise BlockingIOError
 MAX_STATUS_LINE: Final = 4096  # bytes
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
@@ -57,7 +58,7 @@ def _request(connection: socket.socket, host: str) -> str:
     )
     received = b""
     while b"\n" not in received and len(received) < MAX_STATUS_LINE:
-        connection.settimeout(max(deadline - time.monotonic(), 0.001))
+        connection.settimeout(max(deadline - time.monotonic(), MIN_TIMEOUT))
         if not (chunk := connection.recv(MAX_STATUS_LINE)):
             break
         received += chunk

@@ -65,7 +65,7 @@ def pagination_from_model(loader: Any, service: str, operation: str) -> Paginati
         _member_paths(model, operation, part) for part in ("input", "output")
     )
     tokens = token_members(request_members, response_members)
-    return tokens and Pagination(*tokens)
+    return Pagination(*tokens) if tokens else None
 
 
 def _member_paths(model: Mapping[str, Any], operation: str, part: str) -> Collection[str]:

@@ -72,7 +72,8 @@ def _parse_what_if(text: str, config: "Config", services: Collection[str]) -> "R
     from monitor.schema.problems import problem_lines, problems_from_pydantic
     from rules.problem_text import suggestion
 
-    pairs = [pair.strip().partition("=")[::2] for pair in text.split(",")]
+    parts = (pair.strip().partition("=") for pair in text.split(","))
+    pairs = [(name, value) for name, _, value in parts]
     streamed = frozenset(value for name, value in pairs if name == "stream")
     if unknown := sorted(streamed - {*services}):
         raise typer.BadParameter(f"unknown service {unknown[0]}{suggestion(unknown[0], services)}")

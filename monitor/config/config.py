@@ -413,7 +413,7 @@ class Config(ConfigModel):
         )
 
     @model_validator(mode="after")
-    def _is_consistent(self, info: ValidationInfo) -> Self:
+    def _check_consistency(self, info: ValidationInfo) -> Self:
         registry = registry_of(info)
         signals = registry.signals if registry else ()
         # Without a registry, no signals are known, so that no entry can be compared with them.

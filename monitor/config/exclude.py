@@ -45,11 +45,9 @@ def remove_excluded(exclude: Sequence[Selector], entry: SomeEntry, registry: Reg
             for service in regional_services
         )
     ]
-    if entry.regions and not regions:
-        regions, services = (
-            [*entry.regions],
-            [service for service in services if service not in regional_services],
-        )
+    if entry.regions and not regions:  # only global services are left
+        regions = [*entry.regions]
+        services = [service for service in services if service not in regional_services]
     if not services:
         return None
     return entry.model_copy(update={"regions": tuple(regions), "services": tuple(services)})

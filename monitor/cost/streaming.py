@@ -29,7 +29,7 @@ BATCH_SIZE = 20_000  # metrics whose points are counted, in some milliseconds, b
 STREAMED_PERIOD = 60  # seconds; metrics of longer periods stay polled, as a stream does not tell periods
 STREAMED_STATISTICS = frozenset({"Average", "Maximum", "Minimum", "SampleCount", "Sum"})
 STATISTICS_PER_UPDATE = 5  # AWS bills another update for five additional statistics
-MIN_SAVED_DOLLARS = 0.01  # a month; no stream is advised that saves less
+MIN_SAVED_DOLLARS = 0.01  # a month; a stream that saves less is not advised
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

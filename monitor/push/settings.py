@@ -151,7 +151,7 @@ class PushConfig(ConfigModel):
         return given_secret(self, "bearer_token"), given_secret(self, "password")
 
     @model_validator(mode="after")
-    def _is_consistent(self) -> Self:
+    def _check_consistency(self) -> Self:
         token, password = self._secrets()
         if bool(self.username) != bool(password):
             raise problem("expected username and password together, found one of them")
