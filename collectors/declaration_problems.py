@@ -124,10 +124,7 @@ def _name_problems(declaration: Declaration) -> Iterator[FileProblem]:
             if meanings[name] != meaning:
                 yield (section, name), f"expected another name: it is {meanings[name]}"
     for kind, declared in declaration.resources.items():
-        inherited = {
-            name for other in _outer_kinds(declaration, kind) for name in _fact_names(declaration, other)
-        }
-        earlier_names = {ID, *inherited}
+        earlier_names = {ID, *_outer_fact_names(declaration, kind)}
         for place, name in _fact_places(declared):
             where = ("resources", kind, *place, name)
             if name in meanings:
@@ -155,18 +152,20 @@ def _fact_names(declaration: Declaration, kind: str) -> list[str]:
     return list(declaration.resources[kind].fact_names()) if kind in declaration.resources else []
 
 
+def _outer_fact_names(declaration: Declaration, kind: str) -> set[str]:
+    """Return the names of the facts and values of the other kinds that are in scope at a kind."""
+    return {name for other in _outer_kinds(declaration, kind) for name in _fact_names(declaration, other)}
+
+
 def _fact_names_in_scope(declaration: Declaration, kind: str) -> set[str]:
-    kinds_in_scope = [*_outer_kinds(declaration, kind), kind]
-    return {name for each in kinds_in_scope for name in _fact_names(declaration, each)}
+    return {*_outer_fact_names(declaration, kind), *_fact_names(declaration, kind)}
 
 
 def _resource_problems(declaration: Declaration, kind: str) -> Iterator[FileProblem]:
     """Yield the unknown names in the calls, values, templates and references of a kind."""
     declared, where = declaration.resources[kind], ("resources", kind)
-    outer_names = {*CELL_NAMES, *declaration.lineage(kind)[:-1]}
-    outer_names |= {
-        name for other in _outer_kinds(declaration, kind) for name in _fact_names(declaration, other)
-    }
+    outer_kinds = declaration.lineage(kind)[:-1]
+    outer_names = {*CELL_NAMES, *outer_kinds, *_outer_fact_names(declaration, kind)}
     if declared.list:
         yield from _template_problems((*where, "list"), declared.list, outer_names)
         if declared.list.fact and declared.parent:

@@ -23,10 +23,8 @@ class CallBudget:
     def refill(self, now: float) -> None:
         """Add the calls for the time since the last refill. now: in epoch seconds."""
         elapsed = max(0.0, now - self._refilled_at) if self._refilled_at is not None else 0.0
-        self.calls_left, self._refilled_at = (
-            min(CALLS_PER_HOUR, self.calls_left + elapsed * CALLS_PER_HOUR / 3600),
-            now,
-        )
+        self.calls_left = min(CALLS_PER_HOUR, self.calls_left + elapsed * CALLS_PER_HOUR / 3600)
+        self._refilled_at = now
 
     def affordable(self, work: Iterable[Item]) -> Iterator[Item]:
         """Yield work as long as calls are left."""
