@@ -12,16 +12,20 @@ class LazyCollector(Collector):
     """A collector that loads its other fields at their first use: most commands use only its known fields.
 
     load: returns the same collector with all fields, or as a LazyCollector that knows more fields.
-    known: the values of the known fields, by name.
+    known_fields: the values of the known fields, by name.
     """
 
-    __slots__ = ("_collector", "_load", "known")
-    known: Mapping[str, Any]
+    __slots__ = ("_collector", "_load", "known_fields")
+    known_fields: Mapping[str, Any]
     _load: Callable[[], Collector]
     _collector: Collector | None
 
-    def __init__(self, load: Callable[[], Collector], **known: Any) -> None:
-        for name, value in (("known", MappingProxyType(known)), ("_load", load), ("_collector", None)):
+    def __init__(self, load: Callable[[], Collector], **known_fields: Any) -> None:
+        for name, value in (
+            ("known_fields", MappingProxyType(known_fields)),
+            ("_load", load),
+            ("_collector", None),
+        ):
             object.__setattr__(self, name, value)
 
     @property
@@ -40,8 +44,8 @@ def _property(name: str) -> property:
     """Return a property that reads a known field, or else the field of the loaded collector."""
 
     def read(self: LazyCollector) -> Any:
-        known = self.known
-        return known[name] if name in known else getattr(self._loaded_once(), name)
+        known_fields = self.known_fields
+        return known_fields[name] if name in known_fields else getattr(self._loaded_once(), name)
 
     return property(read)
 

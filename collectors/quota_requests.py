@@ -49,7 +49,7 @@ class QuotaRequest:
 
     desired: the requested value in the quota's unit; after `in_signal_unit`, in a signal's unit. status: the
     status in Service Quotas. requested_at: when the request was made; updated_at: when its status changed
-    last; both in epoch seconds, None if AWS does not return the time. automatic: AWS made the request by
+    last; both in epoch seconds, None if AWS does not return the time. is_automatic: AWS made the request by
     itself. is_global: the quota is the same in all regions.
     """
 
@@ -57,7 +57,7 @@ class QuotaRequest:
     status: str
     requested_at: float | None
     updated_at: float | None = None
-    automatic: bool = False
+    is_automatic: bool = False
     is_global: bool = False
 
     @property
@@ -79,7 +79,7 @@ class QuotaRequest:
 
         text_of: formats an amount. limit: the limit in force, in the unit of `desired`; None if unknown.
         """
-        requester = " by AWS itself" if self.automatic else ""
+        requester = " by AWS itself" if self.is_automatic else ""
         status = STATUS_TEXTS.get(self.status, f"has the status {self.status}")
         decided = "" if self.pending else _on_day(self.updated_at)
         return (

@@ -72,10 +72,10 @@ async def quotas(aws: Aws) -> AsyncIterator[Observed]:
     Raises an ExceptionGroup at the end: a read that fails prevents no other read.
     """
     await asyncio.to_thread(count_groups)
-    known, errors = aws.state(KnownQuotas), list[Exception]()
-    is_first = not known.lists
-    known.budget.refill(aws.now)
-    reading = _Reading(aws, known, BudgetedCalls(aws, known.budget))
+    known_quotas, errors = aws.state(KnownQuotas), list[Exception]()
+    is_first = not known_quotas.lists
+    known_quotas.budget.refill(aws.now)
+    reading = _Reading(aws, known_quotas, BudgetedCalls(aws, known_quotas.budget))
     for read in (
         reading.read_usage_metrics,
         reading.read_service_codes,
@@ -99,44 +99,46 @@ class _Reading:
     """One scan, which spends the calls that the budget has left."""
 
     aws: Aws
-    known: KnownQuotas
+    known_quotas: KnownQuotas
     calls: BudgetedCalls
 
     async def read_usage_metrics(self) -> None:
         """Read the list of usage metrics."""
         if self._is_due(USAGE_METRICS):
             metrics = self.calls.list_items("cloudwatch", "ListMetrics", "Metrics", Namespace=USAGE_NAMESPACE)
-            self.known.published_metrics = frozenset([_metric_id(metric) async for metric in metrics])
-            self.known.record_read(USAGE_METRICS, self.aws.now)
+            self.known_quotas.published_metrics = frozenset([_metric_id(metric) async for metric in metrics])
+            self.known_quotas.record_read(USAGE_METRICS, self.aws.now)
 
     async def read_service_codes(self) -> None:
         """Read all service codes, if usage metrics of resources show that more services may be in use."""
-        has_resources = any(name != CALLS for name, _ in self.known.published_metrics)
+        has_resources = any(name != CALLS for name, _ in self.known_quotas.published_metrics)
         if has_resources and self._is_due(SERVICES):
             services = self.calls.list_items(
                 "service-quotas", "ListServices", "Services", MaxResults=PAGE_SIZE
             )
             codes = [members_of(service, SERVICE).get("ServiceCode") async for service in services]
-            self.known.service_codes = tuple(filter(None, codes))
-            self.known.record_read(SERVICES, self.aws.now)
+            self.known_quotas.service_codes = tuple(filter(None, codes))
+            self.known_quotas.record_read(SERVICES, self.aws.now)
 
     async def read_lists(self) -> None:
         """Read the quotas of the service codes that are due; services in use come before the others."""
         for code in self.aws.quota_services_with_approvals:
-            self.known.hasten(code, self.aws.now)
+            self.known_quotas.hasten(code, self.aws.now)
         account, in_use = self.aws.account_state(AccountServiceCodes), self.aws.quota_services_in_use
-        self.known.in_use = frozenset(in_use | account.with_global_quotas if self.aws.is_global else in_use)
-        others = filter(self.aws.reads_quotas_of, self.known.service_codes)
-        codes = dict.fromkeys((*sorted(self.known.in_use), *others))
-        due = self.known.budget.affordable(filter(self._is_due, codes))
+        self.known_quotas.in_use = frozenset(
+            in_use | account.with_global_quotas if self.aws.is_global else in_use
+        )
+        others = filter(self.aws.reads_quotas_of, self.known_quotas.service_codes)
+        codes = dict.fromkeys((*sorted(self.known_quotas.in_use), *others))
+        due = self.known_quotas.budget.affordable(filter(self._is_due, codes))
         async for code, listed in self.aws.map(due, self._list_quotas, _service_resource):
-            self.known.lists[code] = listed
+            self.known_quotas.lists[code] = listed
         if not self.aws.is_global:
             account.record(self.aws.region, in_use, frozenset(self._codes_with_global_quotas(in_use)))
 
     def _codes_with_global_quotas(self, in_use: Set[str]) -> Iterator[str]:
         """Yield the service codes with quotas that are the same in all regions or counted in one region."""
-        for code, listed in self.known.lists.items():
+        for code, listed in self.known_quotas.lists.items():
             if any(quota.is_global for quota in listed):
                 yield code
         if in_use:
@@ -147,33 +149,35 @@ class _Reading:
             )
 
     async def _list_quotas(self, service_code: str) -> tuple[ListedQuota, ...]:
-        self.known.record_read(service_code, self.aws.now, RETRY_INTERVAL)
+        self.known_quotas.record_read(service_code, self.aws.now, RETRY_INTERVAL)
         listed: dict[QuotaKey, ListedQuota] = {}
         try:
             await list_quotas(self.calls, service_code, listed)
         except PaginationError:  # the pages do not end; the quotas of the pages so far are used
-            self.known.lists[service_code] = tuple(listed.values())
+            self.known_quotas.lists[service_code] = tuple(listed.values())
             raise
         is_complete = not any(quota.is_missing_for_now for quota in listed.values())
-        self.known.record_read(service_code, self.aws.now, LIST_INTERVAL if is_complete else RETRY_INTERVAL)
-        return tuple(self.known.with_last_values(service_code, listed.values()))
+        self.known_quotas.record_read(
+            service_code, self.aws.now, LIST_INTERVAL if is_complete else RETRY_INTERVAL
+        )
+        return tuple(self.known_quotas.with_last_values(service_code, listed.values()))
 
     async def count_resources(self) -> None:
         """Count the resources of services in use whose counts are due."""
-        in_use = self.known.in_use
+        in_use = self.known_quotas.in_use
         if in_use:
             numbered_groups = enumerate(count_groups())
             groups = [(number, group) for number, group in numbered_groups if group.service in in_use]
-            due = self.known.due_groups(filter(self._is_counted_here, groups), self.aws.now)
-            for number, group in self.known.budget.affordable(due):
-                await self._count(self.known.last_counts.setdefault(number, LastCounts()), group)
-            self.known.uncounted = sum(
-                len(group.counts) for number, group in due if number not in self.known.last_counts
+            due = self.known_quotas.due_groups(filter(self._is_counted_here, groups), self.aws.now)
+            for number, group in self.known_quotas.budget.affordable(due):
+                await self._count(self.known_quotas.last_counts.setdefault(number, LastCounts()), group)
+            self.known_quotas.uncounted = sum(
+                len(group.counts) for number, group in due if number not in self.known_quotas.last_counts
             )
 
     async def _count(self, last: LastCounts, group: CountGroup) -> None:
         """Count the resources of a group. Errors are stored, not raised: they affect no other group."""
-        values = self.known.values_of(group.service, group.counts.keys())
+        values = self.known_quotas.values_of(group.service, group.counts.keys())
         region = group.first_declaration.region
         calls = self.calls if region in (None, HOME_REGION, self.aws.region) else self._calls_in(region)
         try:
@@ -194,27 +198,27 @@ class _Reading:
 
     async def read_report(self) -> None:
         """Read AWS's report of utilization. A failure affects nothing else."""
-        if self._is_due(REPORT) and self.known.budget.calls_left > 0:
-            self.known.record_read(REPORT, self.aws.now, REPORT_INTERVAL)
+        if self._is_due(REPORT) and self.known_quotas.budget.calls_left > 0:
+            self.known_quotas.record_read(REPORT, self.aws.now, REPORT_INTERVAL)
             try:
-                self.known.report = await read_report(self.calls)
+                self.known_quotas.report = await read_report(self.calls)
             except Exception as error:  # an error of AWS, or an unexpected response
-                self.known.report_failure = error
+                self.known_quotas.report_failure = error
             else:
-                self.known.report_failure = None
+                self.known_quotas.report_failure = None
 
     def _is_due(self, name: str) -> bool:
-        return self.known.is_due(name, self.aws.now)
+        return self.known_quotas.is_due(name, self.aws.now)
 
     def _calls_in(self, region: str) -> BudgetedCalls:
-        return BudgetedCalls(self.aws.in_region(region), self.known.budget)
+        return BudgetedCalls(self.aws.in_region(region), self.known_quotas.budget)
 
     def _is_counted_here(self, numbered: NumberedGroup) -> bool:
         """Return whether a group is counted in this region."""
         _, group = numbered
         if group.first_declaration.region:
             return self.aws.is_global
-        listed_quotas = self.known.lists.get(group.service, ())
+        listed_quotas = self.known_quotas.lists.get(group.service, ())
         return any(self._is_here(listed) for listed in listed_quotas if listed.quota in group.counts)
 
     def _is_here(self, listed: ListedQuota) -> bool:
@@ -229,14 +233,14 @@ class _Reading:
         A quota with a usage metric has no series of its count or of AWS's report.
         """
         watched = {*self.aws.declared_quotas}
-        all_listed = {listed.key: listed for listed in self.known.quotas}
+        all_listed = {listed.key: listed for listed in self.known_quotas.quotas}
         with_series = set[Quota]()
         for (quota, arn), listed in all_listed.items():
             account_quota = all_listed.get((quota, ""))
             has_own_metric = not (arn and account_quota and account_quota.usage_metric == listed.usage_metric)
             if quota in watched or not self._is_here(listed) or not has_own_metric:
                 continue
-            if observed := usage_series(listed, self.known.published_metrics):
+            if observed := usage_series(listed, self.known_quotas.published_metrics):
                 with_series.add(quota)
                 yield observed
         for quota, observed in self._counted_series(watched | with_series):
@@ -246,9 +250,9 @@ class _Reading:
 
     def _counted_series(self, watched: Set[Quota]) -> Iterator[tuple[Quota, Observed]]:
         """Yield the series of the counts of quotas that are not in `watched`."""
-        for number, last in self.known.last_counts.items():
+        for number, last in self.known_quotas.last_counts.items():
             group = count_groups()[number]
-            values = self.known.values_of(group.service, group.counts.keys() - watched)
+            values = self.known_quotas.values_of(group.service, group.counts.keys() - watched)
             for quota, listed in values.items():
                 for observed in counted_series(group.counts[quota], listed, last.counts.get(quota)):
                     yield quota, observed
@@ -257,7 +261,7 @@ class _Reading:
         self, listed: Mapping[QuotaKey, ListedQuota], watched: Set[Quota]
     ) -> Iterator[Observed]:
         """Yield the series of quotas that are not in `watched`, by AWS's report of utilization."""
-        for quota, reported in self.known.reported_quotas(self.aws.now).items():
+        for quota, reported in self.known_quotas.reported_quotas(self.aws.now).items():
             account_quota = listed.get((quota, ""))
             is_here = self._is_here(account_quota) if account_quota else not self.aws.is_global
             if quota not in watched and is_here:

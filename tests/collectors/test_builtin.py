@@ -28,8 +28,10 @@ def test_the_files_of_all_services_have_no_problem() -> None:
 @pytest.mark.parametrize("collector", REGISTRY.collectors, ids=lambda collector: collector.service)
 def test_a_lazy_collector_has_the_fields_of_the_loaded_one(collector: Collector) -> None:
     assert isinstance(collector, LazyCollector)
-    assert {"service", "signals", "scope", "reads_last"} == collector.known.keys()
-    assert collector.known == {name: getattr(collector.loaded_collector, name) for name in collector.known}
+    assert {"service", "signals", "scope", "reads_last"} == collector.known_fields.keys()
+    assert collector.known_fields == {
+        name: getattr(collector.loaded_collector, name) for name in collector.known_fields
+    }
     assert {field.name: getattr(collector, field.name) for field in fields(Collector)} == {
         field.name: getattr(collector.loaded_collector, field.name) for field in fields(Collector)
     }

@@ -109,7 +109,7 @@ SENTENCES: list[tuple[QuotaRequest, float | None, str]] = [
     (quota_request("PENDING", requested_at=None, updated_at=None), None, "was requested and is pending."),
     (quota_request("CASE_OPENED"), 100.0, "was requested on 1 Nov 2026 and is pending, with a support case."),
     (
-        quota_request("PENDING", automatic=True),
+        quota_request("PENDING", is_automatic=True),
         100.0,
         "was requested by AWS itself on 1 Nov 2026 and is pending.",
     ),
