@@ -34,7 +34,7 @@ class DemandForecast(NamedTuple):
 def demand_forecast(demand: BinnedDemand, limit: NDArray[np.floating]) -> DemandForecast:
     """Forecast when demand reaches the limit.
 
-    demand: the demand of each quarter of an hour, [BINS, series], the oldest first; the last one ends now;
+    demand: the demand of each quarter-hour, [BINS, series], the oldest first; the last one ends now;
     NaN is missing. limit: the limit of each series in the same unit, above 0; NaN is unknown. Where the
     newest demand is more than MAX_BINS_LATE old, the forecast is NaN.
     """

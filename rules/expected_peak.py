@@ -15,7 +15,7 @@ from rules.analogs import DAY, MIN_DAY_BINS, WEEK
 from rules.arrays import Floats, Ints
 from rules.right_size import MAX_WEEKLY_GROWTH
 
-PEAK_QUANTILE: Final = 0.99  # share of the quarters of an hour whose highest demand is at most the peak
+PEAK_QUANTILE: Final = 0.99  # share of the quarter-hours whose highest demand is at most the peak
 MIN_COMPARED_DAYS: Final = 5  # days of the last week that are known a week before, too
 MIN_WEEKLY_GROWTH: Final = np.float32(0.01)
 WEEK_BINS: Final = WEEK * DAY

@@ -55,7 +55,7 @@ NO_FORECAST: Final = Forecast(
 def forecast(history: NDArray[np.floating], limit: NDArray[np.floating]) -> Forecast:
     """Forecast when usage reaches the limit.
 
-    history: the highest usage of each quarter of an hour, [series, BINS], the oldest first; the last one ends
+    history: the highest usage of each quarter-hour, [series, BINS], the oldest first; the last one ends
     now; NaN is missing. limit: the limit of each series in the same unit, above 0; NaN is unknown.
     """
     parts = [slice(at, at + SERIES_AT_ONCE) for at in range(0, len(history), SERIES_AT_ONCE)]

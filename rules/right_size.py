@@ -9,7 +9,7 @@ from rules.signals import Band
 from rules.sizes import Size
 
 MIN_DAYS: Final = 7.0  # of history; with less, no size is advised
-MIN_KNOWN_SHARE: Final = 0.9  # share of the quarters of an hour since the oldest known one that must be known
+MIN_KNOWN_SHARE: Final = 0.9  # share of the quarter-hours since the oldest known one that must be known
 # Demand that is throttled at a lower utilization has another cause than the size: a hot key, or a burst.
 MIN_CEILING: Final = Band().low
 MAX_BELOW_EDGE: Final = 0.15  # utilization; half the width of the default band
@@ -41,8 +41,8 @@ class Demand:
     utilization: the expected peak (see `rules.expected_peak`) of served and throttled demand, divided by the
         limit in force now; None if the peak or the limit is unknown.
     weekly_growth: the growth from week to week that the peak contains, as a share; 0 if none is counted.
-    days: the days since the oldest known quarter of an hour.
-    known_share: the share of the quarters since then that are known.
+    days: the days since the oldest known quarter-hour.
+    known_share: the share of the quarter-hours since then that are known.
     ceiling: the lowest utilization above 0 at which demand was throttled; None without one.
     throttled_days: the number of days on which demand was throttled.
     is_part: True for a limit of a part of the resource, such as a shard: it has more room after a larger

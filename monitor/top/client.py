@@ -21,7 +21,7 @@ from monitor.top.thread_pool import DaemonThreadPool
 
 REQUEST_TIMEOUT = 20.0  # seconds
 UNAUTHORIZED = 401
-MAX_NOTICES = 100  # notices fetched of one alert
+MAX_NOTICES = 10  # notices of an alert that are fetched and shown
 
 ResponseModel = TypeVar("ResponseModel", bound=BaseModel)
 JsonBody = Mapping[str, Any]

@@ -110,10 +110,15 @@ def _minute(moment: datetime) -> int:
     return int(moment.timestamp() // 60)
 
 
+def _index(moment: datetime, end: int) -> int:
+    """Return the index of a moment in a column whose last entry is the minute `end`."""
+    return _minute(moment) - end + WINDOW - 1
+
+
 def _column(samples: Sequence[SampleModel], name: str, end: int) -> Floats:
     column = np.full(WINDOW, np.nan, np.float32)
     for sample in samples:
-        index, value = _minute(sample.minute) - end + WINDOW - 1, getattr(sample, name)
+        index, value = _index(sample.minute, end), getattr(sample, name)
         if 0 <= index < WINDOW and value is not None:
             column[index] = value
     return column
@@ -122,6 +127,6 @@ def _column(samples: Sequence[SampleModel], name: str, end: int) -> Floats:
 def _limits(model: SeriesDetailModel, end: int) -> Floats:
     limits = np.full(WINDOW, np.nan, np.float32)
     for change in model.limits:
-        first = _minute(change.since) - end + WINDOW - 1 if change.since else 0
+        first = _index(change.since, end) if change.since else 0
         limits[max(first, 0) :] = np.nan if change.limit is None else change.limit
     return limits

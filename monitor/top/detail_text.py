@@ -15,7 +15,6 @@ from monitor.top.detail import SeriesDetail
 from monitor.top.text import duration_text, resource_name, throttled_text, time_and_age, usage_and_limit
 
 HEADING_STYLE = "bold underline"
-MAX_NOTICES = 10  # notices shown of the alert
 SAMPLE_SOURCES = {"stream": ", by stream", "poll": ", by poll", None: ""}
 
 
@@ -131,7 +130,7 @@ def _forecast_lines(detail: SeriesDetail) -> Iterator[str]:
 
 def _alert_lines(detail: SeriesDetail, alert: AlertModel | None) -> Iterator[str]:
     yield f"{alert.state} since {time_and_age(alert.since)}" if alert else "No alert."
-    for notice in detail.notices[:MAX_NOTICES]:
+    for notice in detail.notices:
         yield f"{time_and_age(notice.at)}: {notice.kind}: {notice.summary}"
 
 

@@ -14,7 +14,10 @@ MAX_LINKS: Final = 5000  # links in a cell
 
 @dataclass(eq=False)
 class LinkScan:
-    """The links that were found in a cell. failures: sentences about calls and links, each once."""
+    """The links that were found in a cell. failures: sentences about calls and links.
+
+    Both are dictionaries without values: sets that keep their order.
+    """
 
     cell: Cell
     links: dict[PathLink, None] = field(default_factory=dict)
@@ -75,7 +78,9 @@ class LinkScan:
         """
         self._call_counts[operation] = count = self._call_counts.get(operation, 0) + 1
         if count == MAX_CALLS + 1:
-            self.failures[f"{self._where}: {operation} was called {MAX_CALLS} times, and no more"] = None
+            self.failures[
+                f"{self._where}: {operation} was called {MAX_CALLS} times; further calls are left out"
+            ] = None
         return count <= MAX_CALLS
 
     @property

@@ -231,7 +231,7 @@ def _fill_unknown(bins: Floats, values: Floats, offset: int) -> None:
 
 
 def _recent_bins(history: SeriesHistory) -> tuple[Floats, int]:
-    """Return the highest usage of each quarter hour of the history, and the number of the first quarter."""
+    """Return the highest usage of each quarter-hour of the history, and the number of the first one."""
     first = history.start // BIN_MINUTES
     size = history.end // BIN_MINUTES - first + 1
     padded = np.full(size * BIN_MINUTES, np.nan, np.float32)

@@ -84,9 +84,9 @@ def build_heatmap(snapshot: Snapshot, selected: Flags, never_read: Iterable[Serv
     )
 
     def service_in_cell(account: str, region: str, service: str) -> ServiceInCell | None:
-        found = worst.get((account, region, service))
-        if found is not None:
-            return ServiceInCell(service, found[0].word, found[1])
+        if (account, region, service) in worst:
+            zone, count = worst[account, region, service]
+            return ServiceInCell(service, zone.word, count)
         return ServiceInCell(service, NO_DATA, 0) if (account, region, service) in known else None
 
     rows = [

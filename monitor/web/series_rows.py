@@ -122,7 +122,8 @@ def _row(
     snapshot: Snapshot, series: Series, history: SeriesHistory, alert_starts: Mapping[int, int]
 ) -> SeriesTableRow:
     slot, signal = series.slot, series.settings.signal
-    zone, minute = Zone(int(snapshot.zone[slot])), history.since(Zone(int(snapshot.zone[slot])))
+    zone = Zone(int(snapshot.zone[slot]))
+    zone_minute = history.since(zone)
     usage, upper_bound, limit, throttled, utilization = (
         finite_or_none(column[slot])
         for column in (
@@ -143,7 +144,7 @@ def _row(
         limit=signal.unit.format(limit) if limit is not None else "unknown",
         utilization=utilization,
         throttled=throttled,
-        since=alert_starts.get(slot) or (minute * 60 if minute else None),
+        since=alert_starts.get(slot) or (zone_minute * 60 if zone_minute else None),
         reach=snapshot.reach.of(slot),
         now=history.end,
         history=history,

@@ -77,9 +77,8 @@ def code_spans(text: str) -> Markup:
 def doc_title(url: str) -> str:
     """Return a title for a page of documentation, from its address: `AWS: http api throttling`."""
     owner = "AWS: " if url.startswith(AWS_DOCS) else ""
-    return owner + url.rstrip("/").rpartition("/")[2].removesuffix(".html").replace("-", " ").replace(
-        "_", " "
-    )
+    file_name = url.rstrip("/").rpartition("/")[2].removesuffix(".html")
+    return owner + file_name.replace("-", " ").replace("_", " ")
 
 
 @cache

@@ -66,11 +66,11 @@ class Lane:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhatIfRow:
-    """A series as a row of the table. begins_holding: it is the first series that does not break."""
+    """A series as a row of the table. is_first_holding: it is the first series that does not break."""
 
     stressed: StressedSeries
     lane: Lane
-    begins_holding: bool
+    is_first_holding: bool
 
     @property
     def key(self) -> Key:
@@ -110,7 +110,7 @@ def rows(answer: Answer) -> Iterator[WhatIfRow]:
     for stressed in answer.items:
         lane = Lane(lane_position(stressed.breaks_at, highest), lane_position(stressed.factor, highest))
         yield WhatIfRow(
-            stressed=stressed, lane=lane, begins_holding=previous_breaks and not stressed.is_broken
+            stressed=stressed, lane=lane, is_first_holding=previous_breaks and not stressed.is_broken
         )
         previous_breaks = stressed.is_broken
 
@@ -174,10 +174,10 @@ def answer_variables(answer: Answer) -> dict[str, Any]:
 
 def _enough_text(pending: Sequence[QuotaToRequest]) -> str:
     """Return in words how many of the pending requests for an increase are enough."""
-    enough = sum(request.pending_is_enough for request in pending)
-    if 0 < enough < len(pending):
-        return f"{enough:,} of them enough"
-    return "enough" if enough else "not enough"
+    enough_count = sum(request.pending_is_enough for request in pending)
+    if 0 < enough_count < len(pending):
+        return f"{enough_count:,} of them enough"
+    return "enough" if enough_count else "not enough"
 
 
 def _factor(query: WhatIfQuery) -> float:

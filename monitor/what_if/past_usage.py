@@ -19,8 +19,9 @@ class PastHighest(NamedTuple):
 class PeakMoments(NamedTuple):
     """The peaks of some series in a fortnight.
 
-    minutes: the minute of each peak; NEVER if it is unknown. p99: the 99th percentile of usage. bins: the
-    number of quarters of an hour with known usage.
+    minutes: the minute of each peak; NEVER if it is unknown.
+    p99: the 99th percentile of usage.
+    bins: the number of quarter-hours with known usage.
     """
 
     minutes: Ints
@@ -29,7 +30,7 @@ class PeakMoments(NamedTuple):
 
 
 class PastUsage(Protocol):
-    """A fortnight of usage, in quarters of an hour. All methods may be called in a thread.
+    """A fortnight of usage by quarter-hour. All methods may be called in a thread.
 
     ids: `Key.id` of the series in each slot, as numbers. The past of a slot that holds another series by now
     is unknown.
