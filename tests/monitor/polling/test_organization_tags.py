@@ -110,6 +110,18 @@ async def test_known_tags_stay_if_they_cannot_be_read_again_but_unknown_tags_rai
         await tags.read(accounts.cell, [ONE, TWO])
 
 
+async def test_tags_that_cannot_be_read_are_read_by_the_next_call(caplog: pytest.LogCaptureFixture) -> None:
+    accounts, tags = TaggedAccounts(), AccountTags()
+    await tags.read(accounts.cell, [ONE])
+    assert accounts.aws.now is not None
+    accounts.aws.now += TAGS_INTERVAL
+    accounts.tags[ONE] = None
+    await tags.read(accounts.cell, [ONE])
+    assert f"tags of account {ONE}: " in caplog.text
+    accounts.tags[ONE] = "c"
+    assert await tags.read(accounts.cell, [ONE]) == {ONE: {"team": "c"}}
+
+
 async def test_the_tags_of_an_account_that_is_no_longer_listed_are_forgotten() -> None:
     accounts, tags = TaggedAccounts(), AccountTags()
     await tags.read(accounts.cell, [ONE, TWO])
