@@ -25,7 +25,7 @@ MAX_SUMMARY = 1024  # characters
 
 
 class PagerDuty(BaseReceiver):
-    """A service of PagerDuty, through Events v2: an alert opens an incident, its resolution resolves it."""
+    """A service of PagerDuty, through Events v2: an alert opens an incident and later resolves it."""
 
     per_alert: ClassVar[bool] = True
 
@@ -64,7 +64,7 @@ def _event(notice: Notice, receiver: PagerDuty) -> dict[str, Any]:
 
 def _trigger(notice: Notice) -> dict[str, Any]:
     labels = {name: single_line(value) for name, value in notice.labels.items()}
-    source = (labels.get(name) for name in ("account", "region", "service", "resource"))
+    source_parts = (labels.get(name) for name in ("account", "region", "service", "resource"))
     urls = links(notice)
     return {
         "client": "Headroom",
@@ -72,8 +72,8 @@ def _trigger(notice: Notice) -> dict[str, Any]:
         "links": [{"href": url, "text": name} for name, url in urls.items()],
         "payload": {
             "summary": truncate(sentence(notice), MAX_SUMMARY),
-            "source": "/".join(filter(None, source)) or "Headroom",
-            "severity": notice.severity.value,  # the values that PagerDuty accepts, besides `error`
+            "source": "/".join(filter(None, source_parts)) or "Headroom",
+            "severity": notice.severity.value,  # PagerDuty accepts all of ours, and `error`
             "timestamp": rfc3339(notice.since),
             "component": labels.get("resource", ""),
             "group": labels.get("service", ""),

@@ -21,7 +21,7 @@ from monitor.outbound.policy import OutboundPolicy
 log = logging.getLogger(__name__)
 
 RETRY_INTERVAL: Final = 60.0  # seconds until an unreachable receiver is checked again
-MAX_CONCURRENT_PROBES: Final = 8
+MAX_CONCURRENT_CHECKS: Final = 8
 DEFAULT_PORTS: Final = MappingProxyType({"http": 80, "https": 443})  # of URLs without a port
 PROXIED_SCHEMES: Final = ("http", "https")
 TLS_SCHEMES: Final = ("https", "smtps")  # with TLS from the start
@@ -38,7 +38,7 @@ class ReachabilityProbe:
         self.unreachable: dict[str, str] = {}
         self._client, self._retry_interval = client, retry_interval
         self._receivers: Sequence[BaseReceiver] = ()
-        self._semaphore = asyncio.Semaphore(MAX_CONCURRENT_PROBES)
+        self._semaphore = asyncio.Semaphore(MAX_CONCURRENT_CHECKS)
         self._changed = asyncio.Event()
 
     def configure(self, receivers: Iterable[BaseReceiver]) -> None:
@@ -86,17 +86,17 @@ class ReachabilityProbe:
             log.info("receiver %s can be reached again", receiver.name)
 
     async def _error_of(self, receiver: BaseReceiver) -> str:
-        """Return why a receiver's addresses cannot be reached; empty if they can, or are unknown."""
+        """Return why a receiver cannot be reached; empty if it can be, or if its addresses are unknown."""
         try:
             async with asyncio.timeout(receiver.timeout):
                 urls = await receiver.addresses(self._client)
         except AWS_ERRORS as error:
             return error_message(error)
-        errors = [await connection_error(url, self._client, receiver.policy) for url in urls]
+        errors = [await check_connection(url, self._client, receiver.policy) for url in urls]
         return "; ".join(filter(None, errors))
 
 
-async def connection_error(url: str, client: OutboundClient, policy: OutboundPolicy) -> str | None:
+async def check_connection(url: str, client: OutboundClient, policy: OutboundPolicy) -> str | None:
     """Connect to the server of a URL. Return the error, without secrets; None if there is none."""
     policy = replace(policy, timeout=min(policy.timeout, CONNECT_TIMEOUT))
     try:
@@ -110,11 +110,12 @@ async def connection_error(url: str, client: OutboundClient, policy: OutboundPol
 async def _connect(url: str, client: OutboundClient, policy: OutboundPolicy) -> None:
     parts = urlsplit(url)
     if parts.scheme in PROXIED_SCHEMES and (proxy := client.proxy_for(url, policy)):
-        parts, policy = urlsplit(proxy), replace(policy, allow_private=True)  # the proxy connects to the host
+        # The operator chose the proxy, so its address may be private.
+        parts, policy = urlsplit(proxy), replace(policy, allow_private=True)
     host, uses_tls = parts.hostname or "", parts.scheme in TLS_SCHEMES
     sock = await client.open_socket(host, parts.port or DEFAULT_PORTS[parts.scheme], policy)
-    tls, name = (client.tls, host) if uses_tls else (None, None)
-    _, writer = await asyncio.open_connection(sock=sock, ssl=tls, server_hostname=name)
+    tls, certified_name = (client.tls, host) if uses_tls else (None, None)
+    _, writer = await asyncio.open_connection(sock=sock, ssl=tls, server_hostname=certified_name)
     writer.transport.abort()  # rather than wait for the TLS shutdown of the peer
     with suppress(OSError):
         await writer.wait_closed()

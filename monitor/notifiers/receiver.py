@@ -22,7 +22,7 @@ from monitor.outbound.policy import OutboundPolicy
 from monitor.outbound.result import DeliveryResult, delivered
 from monitor.schema.fields import Flag, ReceiverName
 from monitor.schema.problems import Problem, problem, problems_from_pydantic, to_validation_error
-from monitor.schema.secrets import READERS, hidden_texts, secret_values
+from monitor.schema.secrets import READER_BY_SUFFIX, hidden_texts, secret_values
 from monitor.schema.types import ConfigContext, ConfigModel, Duration
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def _is_secret(annotation: Any) -> bool:
 def _add_secret_keys(schema: dict[str, Any], model: type["BaseReceiver"]) -> None:
     """Add to a JSON schema the keys `<field>_env` and `<field>_file`, which can replace a secret."""
     for name in model.secret_fields():
-        for suffix in READERS:
+        for suffix in READER_BY_SUFFIX:
             schema["properties"][name + suffix] = {"type": "string"}
         if name in schema.get("required", ()):
             schema["required"].remove(name)
@@ -73,8 +73,9 @@ class BaseReceiver(ConfigModel):
     @property
     def policy(self) -> OutboundPolicy:
         """The rules for connections to this receiver."""
-        hidden = (text for name in type(self).model_fields for text in hidden_texts(getattr(self, name)))
-        return OutboundPolicy(self.allow_insecure, self.allow_private, self.timeout, frozenset(hidden))
+        values = (getattr(self, name) for name in type(self).model_fields)
+        secrets = frozenset(text for value in values for text in hidden_texts(value))
+        return OutboundPolicy(self.allow_insecure, self.allow_private, self.timeout, secrets)
 
     @property
     def _texts(self) -> list[str]:
@@ -91,7 +92,7 @@ class BaseReceiver(ConfigModel):
         """Make one attempt to deliver a notification. A failure of the receiver is returned, not raised."""
         notices = tuple(notice for notice in notification.notices if notice.firing or self.send_resolved)
         if not notices:
-            return delivered("nothing to send: the receiver's settings leave it out")
+            return delivered("nothing to send: only resolved alerts, and send_resolved is false")
         return await self.attempt(replace(notification, notices=notices), client)
 
     @abstractmethod
@@ -131,17 +132,21 @@ def _resolve_secrets(
     """Return the data with each secret under its field's name, and the problems by field."""
     resolved_data, problem_by_field = dict(data), {}
     for name in model.secret_fields():
-        keys = [key for key in (name, *(name + suffix for suffix in READERS)) if data.get(key) is not None]
-        for suffix in READERS:
+        keys = [
+            key
+            for key in (name, *(name + suffix for suffix in READER_BY_SUFFIX))
+            if data.get(key) is not None
+        ]
+        for suffix in READER_BY_SUFFIX:
             resolved_data.pop(name + suffix, None)
         if len(keys) > 1:
             problem_by_field[name] = Problem((), f"expected one {name}, found {' and '.join(keys)}")
         elif not keys and model.model_fields[name].is_required():
-            other_keys = " or ".join(name + suffix for suffix in READERS)
+            other_keys = " or ".join(name + suffix for suffix in READER_BY_SUFFIX)
             problem_by_field[name] = Problem((), f"expected {name}, {other_keys}, found none")
         elif keys and keys[0] != name:
             try:
-                resolved_data[name] = READERS[keys[0].removeprefix(name)](data[keys[0]], sources)
+                resolved_data[name] = READER_BY_SUFFIX[keys[0].removeprefix(name)](data[keys[0]], sources)
             except PydanticCustomError as error:
                 problem_by_field[name] = Problem((keys[0],), error.message())
     return resolved_data, problem_by_field

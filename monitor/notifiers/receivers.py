@@ -30,19 +30,19 @@ RECEIVER_TYPES: tuple[type[BaseReceiver], ...] = (
 )
 
 
-def _type_of(kind: type[BaseReceiver]) -> str:
+def _type_name(model: type[BaseReceiver]) -> str:
     """Return the value of `type` that selects a class. Raises TypeError if the class declares none."""
-    field = kind.model_fields.get("type")
+    field = model.model_fields.get("type")
     if field is None or not isinstance(field.default, str):
-        raise TypeError(f'{kind.__name__}: expected a field such as type: Literal["slack"] = "slack"')
+        raise TypeError(f'{model.__name__}: expected a field such as type: Literal["slack"] = "slack"')
     return field.default
 
 
-RECEIVER_BY_TYPE: dict[str, type[BaseReceiver]] = {_type_of(kind): kind for kind in RECEIVER_TYPES}
+RECEIVER_BY_TYPE: dict[str, type[BaseReceiver]] = {_type_name(model): model for model in RECEIVER_TYPES}
 
 
-def _by_type(value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
-    """Validate by the class of the value's `type`: problems of a union would not name their place."""
+def _validate_by_type(value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+    """Validate with the class that `type` names. Pydantic's errors of a union do not name the wrong key."""
     if isinstance(value, BaseReceiver):
         return handler(value)
     if not isinstance(value, dict):
@@ -62,5 +62,5 @@ def _by_type(value: Any, handler: ValidatorFunctionWrapHandler, info: Validation
 if TYPE_CHECKING:
     AnyReceiver = BaseReceiver
 else:
-    AnyReceiver = reduce(or_, RECEIVER_TYPES)  # a union, from which the JSON schema follows
-Receiver = Annotated[AnyReceiver, Field(discriminator="type"), WrapValidator(_by_type)]
+    AnyReceiver = reduce(or_, RECEIVER_TYPES)  # a union, for the JSON schema
+Receiver = Annotated[AnyReceiver, Field(discriminator="type"), WrapValidator(_validate_by_type)]

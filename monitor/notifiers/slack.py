@@ -98,5 +98,6 @@ def _escape(text: str, max_length: int = MAX_TEXT) -> str:
     text = truncate(text, max_length)
     while len(escaped := escape(text, quote=False)) > max_length:
         excess = len(escaped) - max_length
-        text = truncate(text, len(text) - (excess + 4) // 5 - 1)  # & becomes &amp;: five characters
+        # A character becomes at most five (&amp;). One more is cut to make room for the ellipsis.
+        text = truncate(text, len(text) - (excess + 4) // 5 - 1)
     return escaped

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 MAX_SUBJECT = 99  # characters; SNS accepts fewer than 100
 MAX_MESSAGE_BYTES = 250_000  # SNS accepts 262,144, including the attributes
-# Words in the code of an error after which a retry may succeed.
-RETRYABLE_CODES = (
+# If an error's code contains one of these, a retry may succeed.
+RETRYABLE_CODE_PARTS = (
     "Throttl",
     "Expired",
     "RequestTimeout",
@@ -57,7 +57,7 @@ class Sns(BaseReceiver):
 
     @property
     def policy(self) -> OutboundPolicy:
-        """Allow any address: it is chosen by the AWS client, not by the configuration of the receiver."""
+        """Allow any address: the AWS client chooses it, not the configuration of the receiver."""
         return replace(super().policy, allow_insecure=True, allow_private=True)
 
     async def addresses(self, client: "OutboundClient") -> Sequence[str]:
@@ -120,7 +120,9 @@ def _failure_result(error: BaseException) -> DeliveryResult:
     if not isinstance(error, ClientError):
         return retry("connection", sentence)
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    is_retryable = status >= HTTPStatus.INTERNAL_SERVER_ERROR or any(word in code for word in RETRYABLE_CODES)
+    is_retryable = status >= HTTPStatus.INTERNAL_SERVER_ERROR or any(
+        part in code for part in RETRYABLE_CODE_PARTS
+    )
     return DeliveryResult(
         DeliveryOutcome.RETRY if is_retryable else DeliveryOutcome.REFUSED, sentence, code, status or None
     )

@@ -56,11 +56,11 @@ def payload(notification: Notification, receiver: Teams) -> dict[str, Any]:
 
 
 def _message(notification: Notification, title_text: str) -> dict[str, Any]:
-    blocks = [_block(_run(title_text, size="Large", weight="Bolder"))]
+    blocks = [_block(_text_run(title_text, size="Large", weight="Bolder"))]
     for notice in notification.notices:
         blocks.extend(_notice_blocks(notice))
     if omitted := omitted_text(notification):
-        blocks.append(_block(_run(omitted, isSubtle=True)))
+        blocks.append(_block(_text_run(omitted, isSubtle=True)))
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
@@ -77,14 +77,14 @@ def _message(notification: Notification, title_text: str) -> dict[str, Any]:
 
 def _notice_blocks(notice: Notice) -> Iterator[dict[str, Any]]:
     color = COLORS[notice.severity] if notice.firing else "Good"
-    state_run = _run(f"{state(notice)}: ", weight="Bolder", color=color)
-    yield _block(state_run, _run(sentence(notice)), separator=True)
+    state_run = _text_run(f"{state(notice)}: ", weight="Bolder", color=color)
+    yield _block(state_run, _text_run(sentence(notice)), separator=True)
     for name, value in facts(notice).items():
-        yield _block(_run(f"{name}: ", weight="Bolder"), _run(value), spacing="None")
+        yield _block(_text_run(f"{name}: ", weight="Bolder"), _text_run(value), spacing="None")
     for step in unstated_steps(notice):
-        yield _block(_run("Remedy: ", weight="Bolder"), _run(step), spacing="Small")
+        yield _block(_text_run("Remedy: ", weight="Bolder"), _text_run(step), spacing="Small")
     link_runs = [
-        _run(f"{name}  ", selectAction={"type": "Action.OpenUrl", "url": url})
+        _text_run(f"{name}  ", selectAction={"type": "Action.OpenUrl", "url": url})
         for name, url in links(notice).items()
     ]
     if link_runs:
@@ -96,5 +96,5 @@ def _block(*runs: dict[str, Any], **style: Any) -> dict[str, Any]:
     return {"type": "RichTextBlock", "inlines": list(runs), **style}
 
 
-def _run(text: str, **style: Any) -> dict[str, Any]:
+def _text_run(text: str, **style: Any) -> dict[str, Any]:
     return {"type": "TextRun", "text": text, **style}

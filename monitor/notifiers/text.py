@@ -14,7 +14,7 @@ from monitor.lib.text import short_line
 from monitor.notifiers.notice import Notice, NoticeKind, Notification
 from rules.units import counting_unit, unit_named
 
-Built = TypeVar("Built")
+Message = TypeVar("Message")
 
 MAX_SENTENCE = 1000  # characters
 MAX_URL = 2000  # characters
@@ -69,15 +69,12 @@ def rfc3339(at: float) -> str:
 def facts(notice: Notice) -> dict[str, str]:
     """Return the known facts by their captions, the most important first."""
     labels = notice.labels
-    account_name = labels.get("account_name")
     facts_by_caption = {
         "Reason": notice.resolution_reason,
         "Usage": _usage(notice),
         "Throttled": "" if notice.throttled is None else PER_SECOND.format(notice.throttled),
         "Resource": _resource(labels),
-        "Account": f"{account_name} ({labels.get('account', '')})"
-        if account_name
-        else labels.get("account", ""),
+        "Account": _account(labels),
         "Region": labels.get("region", ""),
         "Signal": ".".join(filter(None, (labels.get("service"), labels.get("signal")))),
         "Zone": notice.zone,
@@ -90,7 +87,13 @@ def facts(notice: Notice) -> dict[str, str]:
             if name not in LABELS_SHOWN_ELSEWHERE
         ),
     }
-    return {name: short_line(value) for name, value in facts_by_caption.items() if short_line(value)}
+    lines = {caption: short_line(value) for caption, value in facts_by_caption.items()}
+    return {caption: line for caption, line in lines.items() if line}
+
+
+def _account(labels: Mapping[str, str]) -> str:
+    name, account_id = labels.get("account_name"), labels.get("account", "")
+    return f"{name} ({account_id})" if name else account_id
 
 
 def _resource(labels: Mapping[str, str]) -> str:
@@ -133,8 +136,9 @@ def _is_web_link(url: str) -> bool:
         parts = urlsplit(url)
     except ValueError:
         return False
-    is_http = parts.scheme in ("http", "https") and parts.netloc and url.isascii() and url.isprintable()
-    return bool(is_http) and len(url) <= MAX_URL and not set(url) & set(" <>\"'|\\^`")
+    is_http = parts.scheme in ("http", "https") and bool(parts.netloc)
+    has_url_characters = url.isascii() and url.isprintable() and not set(url) & set(" <>\"'|\\^`")
+    return is_http and has_url_characters and len(url) <= MAX_URL
 
 
 def omitted_text(notification: Notification) -> str:
@@ -157,22 +161,23 @@ def _paragraph(notice: Notice) -> Iterator[str]:
 
 def build_within(
     notification: Notification,
-    build: Callable[[Notification], Built],
-    size: Callable[[Built], int],
+    build: Callable[[Notification], Message],
+    size: Callable[[Message], int],
     max_size: int,
-) -> Built:
+) -> Message:
     """Build a message of as many notices as fit into `max_size`, but of at least one.
 
     build: returns the message of a notification. size: returns the size of a message.
     """
     notices = notification.notices
 
-    def build_with(count: int) -> Built:
+    def build_with(count: int) -> Message:
         more = notification.more + len(notices) - count
         return build(replace(notification, notices=notices[:count], more=more))
 
     complete = build(notification)
     if size(complete) <= max_size or len(notices) <= 1:
         return complete
-    fitting_count = bisect_right(range(1, len(notices)), max_size, key=lambda count: size(build_with(count)))
+    counts = range(1, len(notices))  # of all notices, the message is too large
+    fitting_count = bisect_right(counts, max_size, key=lambda count: size(build_with(count)))
     return build_with(max(fitting_count, 1))

@@ -24,7 +24,10 @@ async def send_trial(
 
 
 def trial_notification(receiver: str, alert: str, kind: NoticeKind, number: int, at: float) -> Notification:
-    """Build one of the two notifications of a trial. alert: the alert's id. at: epoch seconds."""
+    """Build one of the two notifications of a trial.
+
+    alert: the alert's id. number: 0 for the first notification, 1 for the second. at: epoch seconds.
+    """
     labels = {
         "account": "000000000000",
         "account_name": "test",

@@ -39,7 +39,9 @@ def _is_public(address: IPv4Address | IPv6Address) -> bool:
     embedded = address.ipv4_mapped or address.sixtofour
     if address in NAT64:
         embedded = IPv4Address(int(address) & 0xFFFFFFFF)
-    return _is_public(embedded) if embedded else address in GLOBAL_UNICAST and address.is_global
+    if embedded:
+        return _is_public(embedded)
+    return address in GLOBAL_UNICAST and address.is_global
 
 
 def any_socket(info: AddressInfo) -> socket.socket:

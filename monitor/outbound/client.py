@@ -59,7 +59,7 @@ HEADERS = {
 
 
 def redacted(url: str) -> str:
-    """Return the scheme, host and port of a URL; the rest of it may be secret."""
+    """Return scheme, host and port of a URL, as the rest may be secret; `the address` if it is invalid."""
     try:
         parts = urlsplit(url)
         host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
@@ -211,8 +211,8 @@ async def _read_start(response: aiohttp.ClientResponse) -> str:
     return body.decode(errors="replace")
 
 
-# The type of an error or of its cause, the function that makes the result, the reason, and the sentence's
-# end.
+# Each row: the type of an error or of its cause, the function that makes the result, the result's reason, and
+# the end of its sentence.
 FAILURE_RESULTS: tuple[tuple[Any, Callable[[str, str], DeliveryResult], str, str], ...] = (
     (PrivateAddressError, refused, "private_address", "its address is private, and allow_private is not set"),
     (aiohttp.ClientProxyConnectionError, retry, "proxy", "the connection to the proxy failed"),
@@ -228,7 +228,7 @@ FAILURE_RESULTS: tuple[tuple[Any, Callable[[str, str], DeliveryResult], str, str
 
 
 def _cause(error: BaseException) -> BaseException | None:
-    """Return the error of the system. Messages of aiohttp are not shown, as some contain whole URLs."""
+    """Return the error behind one of aiohttp, whose own messages may contain whole URLs; None if unknown."""
     if isinstance(error, aiohttp.ClientConnectorError):
         return error.os_error
     return error.__cause__ if isinstance(error, aiohttp.ClientError) else error

@@ -74,12 +74,12 @@ def result_of_status(
 
 
 def worst_result(results: Iterable[DeliveryResult]) -> DeliveryResult:
-    """Combine attempts that must all succeed: return the first of the worst results."""
+    """Return the first of the worst results: the result of several attempts that must all succeed."""
     return max(results, key=lambda result: WORST_LAST.index(result.outcome))
 
 
 def best_result(results: Iterable[DeliveryResult]) -> DeliveryResult:
-    """Combine attempts of which one suffices: return the first of the best results."""
+    """Return the first of the best results: the result of several attempts if one success suffices."""
     return min(results, key=lambda result: BEST_FIRST.index(result.outcome))
 
 

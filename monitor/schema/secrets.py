@@ -65,8 +65,7 @@ def from_file(name: Any, context: ConfigContext) -> str:
     return value
 
 
-# The reader of a key's value, by the suffix of the key.
-READERS: Final[Mapping[str, Callable[[Any, ConfigContext], str]]] = {
+READER_BY_SUFFIX: Final[Mapping[str, Callable[[Any, ConfigContext], str]]] = {
     "_env": from_environment,
     "_file": from_file,
 }
@@ -91,7 +90,7 @@ def given_secret(model: ConfigModel, name: str) -> SecretStr | None:
 
     Raises PydanticCustomError if several of these keys are set.
     """
-    keys = [key for key in (name, *(name + suffix for suffix in READERS)) if getattr(model, key)]
+    keys = [key for key in (name, *(name + suffix for suffix in READER_BY_SUFFIX)) if getattr(model, key)]
     if len(keys) > 1:
         raise problem(f"expected one {name}, found {' and '.join(keys)}")
     secret: SecretStr | None = getattr(model, keys[0]) if keys else None

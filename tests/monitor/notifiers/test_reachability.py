@@ -16,7 +16,7 @@ from monitor.notifiers.alertmanager import Alertmanager
 from monitor.notifiers.apprise import Apprise
 from monitor.notifiers.email import Email
 from monitor.notifiers.pagerduty import PagerDuty
-from monitor.notifiers.reachability import ReachabilityProbe, connection_error
+from monitor.notifiers.reachability import ReachabilityProbe, check_connection
 from monitor.notifiers.receiver import BaseReceiver
 from monitor.notifiers.sns import Sns
 from monitor.notifiers.webhook import Webhook
@@ -110,12 +110,12 @@ async def test_a_receiver_that_listens_is_reachable_and_is_sent_nothing(
 
     async with tcp_server(record_data) as port:
         for scheme in ("http", "smtp"):
-            assert await connection_error(f"{scheme}://127.0.0.1:{port}{HOOK}", client, ALLOW_ALL) is None
+            assert await check_connection(f"{scheme}://127.0.0.1:{port}{HOOK}", client, ALLOW_ALL) is None
     assert received == [b"", b""]
     async with http_server(tls=server_tls(authority)) as server:
         for scheme in ("https", "smtps"):
             assert (
-                await connection_error(f"{scheme}://localhost:{server.port}{HOOK}", client, ALLOW_ALL) is None
+                await check_connection(f"{scheme}://localhost:{server.port}{HOOK}", client, ALLOW_ALL) is None
             )
     assert server.requests == []
 
@@ -128,7 +128,7 @@ async def closed_server_url() -> str:
 
 async def test_a_receiver_that_does_not_listen_is_unreachable(client: OutboundClient) -> None:
     url = await closed_server_url()
-    error = await connection_error(url + HOOK, client, ALLOW_ALL)
+    error = await check_connection(url + HOOK, client, ALLOW_ALL)
     assert error and error.startswith(f"{url}: the connection failed (")
 
 
@@ -138,7 +138,7 @@ async def test_a_receiver_that_does_not_respond_is_unreachable_after_the_time_ou
 ) -> None:
     async with tcp_server(never_responds) as port:
         url = f"{scheme}://127.0.0.1:{port}"
-        error = await connection_error(url + HOOK, client, OutboundPolicy(allow_private=True, timeout=0.1))
+        error = await check_connection(url + HOOK, client, OutboundPolicy(allow_private=True, timeout=0.1))
     assert error == f"{url}: no response within 0.1 s"
 
 
@@ -157,7 +157,7 @@ async def test_a_receiver_without_a_valid_certificate_is_unreachable(
     client: OutboundClient, authority: trustme.CA, create_tls: Callable[[trustme.CA], ssl.SSLContext] | None
 ) -> None:
     async with http_server(tls=create_tls(authority) if create_tls else None) as server:
-        error = await connection_error(f"https://127.0.0.1:{server.port}{HOOK}", client, ALLOW_ALL)
+        error = await check_connection(f"https://127.0.0.1:{server.port}{HOOK}", client, ALLOW_ALL)
     assert error and "the TLS handshake failed" in error
 
 
@@ -169,7 +169,7 @@ async def test_no_connection_to_a_private_address_is_opened(client: OutboundClie
         connected.set()
 
     async with tcp_server(record_connection) as port:
-        error = await connection_error(f"https://{host}:{port}{HOOK}", client, OutboundPolicy())
+        error = await check_connection(f"https://{host}:{port}{HOOK}", client, OutboundPolicy())
     assert error == f"https://{host}:{port}: its address is private, and allow_private is not set"
     assert not connected.is_set()
 
@@ -184,7 +184,7 @@ async def test_no_connection_to_a_private_address_is_opened(client: OutboundClie
 async def test_an_address_that_cannot_be_resolved_is_reported(
     client: OutboundClient, url: str, expected: str
 ) -> None:
-    assert expected in ((await connection_error(url + HOOK, client, ALLOW_ALL)) or "")
+    assert expected in ((await check_connection(url + HOOK, client, ALLOW_ALL)) or "")
 
 
 class Ipv6Resolver(Resolver):
@@ -200,7 +200,7 @@ class Ipv6Resolver(Resolver):
 
 async def test_a_host_with_only_an_ipv6_address_is_reachable() -> None:
     async with http_server() as server, OutboundClient(resolver=Ipv6Resolver()) as client:
-        assert await connection_error(f"http://new.example:{server.port}", client, ALLOW_ALL) is None
+        assert await check_connection(f"http://new.example:{server.port}", client, ALLOW_ALL) is None
 
 
 # The probe of all receivers.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 import trustme
 
-from monitor.notifiers.reachability import connection_error
+from monitor.notifiers.reachability import check_connection
 from monitor.outbound.client import OutboundClient
 from monitor.outbound.policy import OutboundPolicy
 from monitor.outbound.proxies import Proxies, is_private_literal
@@ -139,14 +139,14 @@ async def test_a_request_through_an_unreachable_proxy_is_retried_and_shows_no_se
         pass
     async with client_through(proxy, authority, "me:hunter2@") as client:
         result = await client.post("https://hooks.example.invalid/secret", b"{}", HTTPS_ONLY)
-        error = await connection_error("https://hooks.example.invalid/secret", client, HTTPS_ONLY)
+        error = await check_connection("https://hooks.example.invalid/secret", client, HTTPS_ONLY)
     assert (result.outcome, result.reason) == (DeliveryOutcome.RETRY, "proxy")
     assert error and "hunter2" not in error + result.sentence and "secret" not in error + result.sentence
 
 
 async def test_the_reachability_check_connects_to_the_proxy(authority: trustme.CA) -> None:
     async with running_proxy(1) as proxy, client_through(proxy, authority) as client:
-        assert await connection_error("https://hooks.example.invalid/secret", client, HTTPS_ONLY) is None
+        assert await check_connection("https://hooks.example.invalid/secret", client, HTTPS_ONLY) is None
 
 
 HTTPS_PROXY = {"https": "http://proxy.corp:3128"}
